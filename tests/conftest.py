@@ -1,0 +1,37 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def real_data() -> Path | None:
+    """Folder of the real products, calibration files and kernels, or None."""
+    folder = Path(os.environ.get("UVISXR_TEST_DATA") or ROOT.parent / "shared" / "data")
+    return folder if (folder / "products").is_dir() else None
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """Folder of the real data; the test is skipped without it."""
+    folder = real_data()
+    if folder is None:
+        reason = "no real data: set UVISXR_TEST_DATA to the folder that holds products/"
+        if os.environ.get("UVISXR_REQUIRE_TEST_DATA"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _no_user_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory):
+    """Tests see neither the user's environment variables nor the user's cache."""
+    for name in list(os.environ):
+        if name.startswith("UVISXR_") and "TEST_DATA" not in name:
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("UVISXR_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))

@@ -1,0 +1,8 @@
+"""Cassini/UVIS data as labelled, calibrated, georeferenced xarray datasets."""
+
+__version__ = "0.1.0"
+
+from . import accessor as _accessor  # noqa: F401  registers .uvis
+from .errors import UvisError, UvisWarning
+
+__all__ = ["UvisError", "UvisWarning", "__version__"]

@@ -1,0 +1,17 @@
+"""The `.uvis` accessor: a dataset's methods, each one call into the module that does the work.
+
+It stores the dataset and nothing else. State kept here would be lost on `assign` and stale after
+`isel`: all that a later step needs is in the dataset's variables and attributes.
+"""
+
+from __future__ import annotations
+
+import xarray as xr
+
+
+@xr.register_dataset_accessor("uvis")
+class UvisAccessor:
+    """Steps of a UVIS reduction; each returns a new dataset."""
+
+    def __init__(self, ds: xr.Dataset):
+        self._ds = ds

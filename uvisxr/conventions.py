@@ -1,0 +1,160 @@
+"""What every variable means: one table of units and names, applied at the end of each step.
+
+Attributes follow CF-1.11. xarray keeps attributes through arithmetic, so that a rate made from
+counts would still say "count": `apply` sets them anew from the table, whatever came before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+CONVENTIONS = "CF-1.11"
+
+
+@dataclass(frozen=True)
+class Variable:
+    """The fixed attributes of one variable.
+
+    `units` is None for text and for flags; `ancillary` and `bounds` name variables that are
+    mentioned only where the dataset holds them.
+    """
+
+    units: str | None
+    long_name: str
+    standard_name: str | None = None
+    ancillary: tuple[str, ...] = ()
+    bounds: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def attributes(self, present: frozenset[str]) -> dict[str, Any]:
+        """Attributes in a dataset that holds the variables `present`."""
+        attrs: dict[str, Any] = {"long_name": self.long_name}
+        if self.standard_name:
+            attrs["standard_name"] = self.standard_name
+        if self.units is not None:
+            attrs["units"] = self.units
+        ancillary = [name for name in self.ancillary if name in present]
+        if ancillary:
+            attrs["ancillary_variables"] = " ".join(ancillary)
+        if self.bounds in present:
+            attrs["bounds"] = self.bounds
+        return attrs | self.extra
+
+
+_DEG, _KM, _ANGSTROM, _RADIANCE = "degree", "km", "angstrom", "kR angstrom-1"
+_COUNT_RATE = "count s-1"
+
+#: Names and bits of the quality flags, in the order of the bits.
+QUALITY_FLAGS = {"lost": 1, "partial": 2, "star": 4, "dark_line": 8, "user": 16}
+
+#: Fields of the line of sight: name -> (units, long name). Corners, tangent point and the means
+#: over bins are derived from them.
+LOS_FIELDS: dict[str, tuple[str, str]] = {
+    "lon": (_DEG, "longitude"),
+    "lat": (_DEG, "planetocentric latitude"),
+    "lat_graphic": (_DEG, "planetographic latitude"),
+    "alt": (_KM, "altitude of the tangent point above the ellipsoid, negative on the disk"),
+    "sza": (_DEG, "solar zenith (incidence) angle"),
+    "phase": (_DEG, "phase angle"),
+    "ems": (_DEG, "emission angle"),
+    "lt": ("hour", "local solar time"),
+    "on_disk": ("1", "whether the line of sight meets the body: 1 yes, 0 no"),
+    "ra": (_DEG, "right ascension of the line of sight, J2000"),
+    "dec": (_DEG, "declination of the line of sight, J2000"),
+    "ring_radius": (_KM, "radius where the line of sight crosses the equatorial plane"),
+    "ring_longitude": (_DEG, "longitude where the line of sight crosses the equatorial plane"),
+    "ring_emission": (_DEG, "emission angle against the normal of the equatorial plane"),
+    "ring_incidence": (_DEG, "solar incidence angle against the normal of the equatorial plane"),
+    "ring_in_front": ("1", "whether the plane is crossed before the body: 1 yes, 0 no"),
+}
+
+VARIABLES: dict[str, Variable] = {
+    "counts": Variable("count", "photon counts", ancillary=("quality",)),
+    "rate": Variable(_COUNT_RATE, "count rate", ancillary=("quality",)),
+    "wl": Variable(_ANGSTROM, "wavelength", "radiation_wavelength", bounds="wl_bounds"),
+    "wl_bounds": Variable(_ANGSTROM, "edges of the wavelength bins"),
+    "band": Variable("1", "first detector column of the wavelength bin"),
+    "pic": Variable("1", "exposure index"),
+    "pixel": Variable("1", "pixel index along the slit"),
+    "line": Variable("1", "first detector row of the pixel"),
+    # xarray keeps the units of times in the encoding.
+    "time": Variable(None, "UTC at mid exposure", "time"),
+    "time_start": Variable(None, "UTC at the start of the exposure"),
+    "time_stop": Variable(None, "UTC at the end of the exposure"),
+    "et": Variable("s", "barycentric dynamical time past J2000 at mid exposure"),
+    "exposure": Variable("s", "integration time"),
+    "sclk": Variable("s", "spacecraft clock at the start of the exposure"),
+    "product": Variable(None, "PDS product identifier"),
+    "quality": Variable(
+        None,
+        "quality flags",
+        "quality_flag",
+        extra={
+            "flag_masks": np.array(list(QUALITY_FLAGS.values()), np.uint8),
+            "flag_meanings": " ".join(QUALITY_FLAGS),
+        },
+    ),
+    "background": Variable(_COUNT_RATE, "background per detector pixel"),
+    "background_error": Variable(_COUNT_RATE, "standard error of the background"),
+    "radiance": Variable(
+        _RADIANCE,
+        "spectral radiance",
+        ancillary=("radiance_upper", "radiance_lower", "radiance_systematic", "quality"),
+    ),
+    "radiance_upper": Variable(_RADIANCE, "upper 1-sigma half-width of the spectral radiance"),
+    "radiance_lower": Variable(_RADIANCE, "lower 1-sigma half-width of the spectral radiance"),
+    "radiance_systematic": Variable(
+        _RADIANCE, "1-sigma error common to all pixels: calibration and background"
+    ),
+    "calibration_error": Variable("1", "relative systematic error of the calibration"),
+    "evil": Variable("1", "whether the element holds evil detector pixels: 1 yes, 0 no"),
+    "sensitivity": Variable("count s-1 kR-1 angstrom", "sensitivity, terms of its time dependence"),
+    "sensitivity_error": Variable(
+        "count s-1 kR-1 angstrom", "error of the sensitivity, terms of its time dependence"
+    ),
+    "sensitivity_weight": Variable("1", "weight of each sensitivity term at each exposure"),
+    "calibration_factor": Variable("kR angstrom-1 s count-1", "radiance per count rate"),
+    "calibration_factor_error": Variable("kR angstrom-1 s count-1", "error of the factor"),
+    "sc_lon": Variable(_DEG, "sub-spacecraft longitude"),
+    "sc_lat": Variable(_DEG, "sub-spacecraft planetocentric latitude"),
+    "sc_alt": Variable(_KM, "altitude of the spacecraft above the target's ellipsoid"),
+    "sub_solar_lon": Variable(_DEG, "sub-solar longitude"),
+    "sub_solar_lat": Variable(_DEG, "sub-solar planetocentric latitude"),
+    "heliocentric_distance": Variable("au", "distance of the target from the Sun"),
+    "target_distance": Variable(_KM, "distance of the target's centre from the spacecraft"),
+}
+
+for _name, (_units, _text) in LOS_FIELDS.items():
+    VARIABLES[_name] = Variable(_units, _text, bounds=f"{_name}_corners")
+    VARIABLES[f"{_name}_corners"] = Variable(_units, f"{_text}, at the corners of the pixel")
+    VARIABLES[f"tangent_{_name}"] = Variable(
+        _units, f"{_text}, at the tangent point", bounds=f"tangent_{_name}_corners"
+    )
+    VARIABLES[f"tangent_{_name}_corners"] = Variable(
+        _units, f"{_text}, at the tangent points of the corners of the pixel"
+    )
+
+
+def apply(ds: xr.Dataset) -> xr.Dataset:
+    """Set the attributes of every variable the table knows.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Left as it is.
+
+    Returns
+    -------
+    Dataset
+        A shallow copy. Attributes of known variables are replaced, those of others kept.
+    """
+    ds = ds.copy(deep=False)
+    present = frozenset(map(str, ds.variables))
+    for name in present & VARIABLES.keys():
+        ds[name].attrs = VARIABLES[name].attributes(present)
+    ds.attrs["Conventions"] = CONVENTIONS
+    return ds

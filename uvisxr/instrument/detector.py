@@ -1,0 +1,166 @@
+"""Detector rows and columns, the window that was read out, and the bins made on board.
+
+The one place that knows how a window of the 1024 x 64 frame becomes bins: the reader, the
+calibration and the geometry all ask here. Rows are spatial (label keyword LINE), columns spectral
+(BAND); corners are inclusive (users guide, chapter 2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from ..errors import MissingStepError, ProductError
+from .channel import N_BANDS, N_LINES, Channel
+
+#: First and last detector row that the slit illuminates (users guide, chapter 5).
+FIRST_LIT, LAST_LIT = 2, 61
+
+#: Rows that carry no usable signal: the unlit ones, and 61, whose flat field is wrong.
+DARK_LINES = (0, 1, 61, 62, 63)
+
+
+@dataclass(frozen=True)
+class Window:
+    """A rectangle of the detector and the binning of what was read from it.
+
+    Attributes
+    ----------
+    ul_line, ul_band, lr_line, lr_band : int
+        Upper-left and lower-right corner, detector rows and columns, inclusive.
+    line_bin, band_bin : int
+        Detector rows and columns summed into one value.
+
+    Raises
+    ------
+    ProductError
+        The corners lie outside the frame or are out of order, or a bin is less than 1.
+    """
+
+    ul_line: int
+    ul_band: int
+    lr_line: int
+    lr_band: int
+    line_bin: int = 1
+    band_bin: int = 1
+
+    def __post_init__(self) -> None:
+        for axis, size in (("line", N_LINES), ("band", N_BANDS)):
+            first, last = getattr(self, f"ul_{axis}"), getattr(self, f"lr_{axis}")
+            if not 0 <= first <= last < size:
+                raise ProductError(
+                    f"window {axis}s {first}..{last} do not lie in the detector's 0..{size - 1}: "
+                    f"check UL_CORNER_{axis.upper()} and LR_CORNER_{axis.upper()} in the label"
+                )
+            if getattr(self, f"{axis}_bin") < 1:
+                raise ProductError(
+                    f"{axis.upper()}_BIN = {getattr(self, f'{axis}_bin')} in the label: "
+                    "a bin holds at least one detector pixel"
+                )
+
+    @property
+    def bins(self) -> Bins:
+        """The bins the window is read out in; the last may hold fewer rows or columns."""
+        lines = np.arange(self.ul_line, self.lr_line + 1, self.line_bin)
+        bands = np.arange(self.ul_band, self.lr_band + 1, self.band_bin)
+        return Bins(
+            line=lines,
+            n_line=np.minimum(self.line_bin, self.lr_line + 1 - lines),
+            band=bands,
+            n_band=np.minimum(self.band_bin, self.lr_band + 1 - bands),
+        )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of (pixels, wavelengths) read out."""
+        bins = self.bins
+        return bins.line.size, bins.band.size
+
+
+@dataclass(frozen=True, eq=False)
+class Bins:
+    """Which detector rows and columns each pixel and wavelength of a dataset holds.
+
+    Attributes
+    ----------
+    line, n_line : ndarray of int, (pixel,)
+        First detector row of each pixel and number of rows in it.
+    band, n_band : ndarray of int, (wl,)
+        First detector column of each wavelength bin and number of columns in it.
+    """
+
+    line: np.ndarray
+    n_line: np.ndarray
+    band: np.ndarray
+    n_band: np.ndarray
+
+    @classmethod
+    def of(cls, ds: xr.Dataset) -> Bins:
+        """The bins of a dataset, whatever subset of pixels and wavelengths it holds.
+
+        Raises
+        ------
+        MissingStepError
+            The coordinates `line` or `band`, or the window's attributes, were dropped.
+        """
+        try:
+            line, band = np.atleast_1d(ds["line"].values), np.atleast_1d(ds["band"].values)
+            keys = ("line_bin", "band_bin", "lr_line", "lr_band")
+            line_bin, band_bin, lr_line, lr_band = (int(ds.attrs[key]) for key in keys)
+        except KeyError as missing:
+            raise MissingStepError(
+                f"the dataset has lost {missing}, which says where on the detector its pixels are: "
+                "start from uvisxr.open_product and keep coordinates and attributes"
+            ) from None
+        return cls(
+            line=line,
+            n_line=np.minimum(line_bin, lr_line + 1 - line),
+            band=band,
+            n_band=np.minimum(band_bin, lr_band + 1 - band),
+        )
+
+    @property
+    def detector_pixels(self) -> np.ndarray:
+        """Detector pixels in each element, shape (pixel, wl)."""
+        return np.outer(self.n_line, self.n_band)
+
+    @property
+    def dark(self) -> np.ndarray:
+        """Pixels all of whose rows are unlit or unusable, bool, shape (pixel,)."""
+        usable = np.ones(N_LINES, int)
+        usable[list(DARK_LINES)] = 0
+        return _segment_sums(usable, self.line, self.n_line, axis=0) == 0
+
+    def wavelengths(self, channel: Channel) -> tuple[np.ndarray, np.ndarray]:
+        """Mean wavelength (wl,) and edges (wl, 2) of the spectral bins, angstrom."""
+        centres = channel.wavelength(np.arange(N_BANDS))
+        mean = _segment_sums(centres, self.band, self.n_band, axis=0) / self.n_band
+        edges = np.stack([self.band - 0.5, self.band + self.n_band - 0.5], axis=-1)
+        return mean, channel.wavelength(edges)
+
+    def sum(self, frame: np.ndarray) -> np.ndarray:
+        """Sum a detector frame over the bins.
+
+        Parameters
+        ----------
+        frame : ndarray, (..., 64, 1024)
+
+        Returns
+        -------
+        ndarray, (..., pixel, wl)
+            NaN where a bin holds a NaN.
+        """
+        rows = _segment_sums(frame, self.line, self.n_line, axis=-2)
+        return _segment_sums(rows, self.band, self.n_band, axis=-1)
+
+
+def _segment_sums(a: np.ndarray, first: np.ndarray, count: np.ndarray, axis: int) -> np.ndarray:
+    """Sums of a[first:first+count] along an axis, segments in any order."""
+    a = np.moveaxis(np.asarray(a), axis, -1)
+    # reduceat sums between successive indices: every second one is a segment, and a zero at the
+    # end makes the index one past the last element legal.
+    padded = np.concatenate([a, np.zeros((*a.shape[:-1], 1), a.dtype)], axis=-1)
+    edges = np.stack([first, first + count], axis=-1).ravel()
+    return np.moveaxis(np.add.reduceat(padded, edges, axis=-1)[..., ::2], -1, axis)
