@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import xarray as xr
 
+from . import export
+from .forward import method
+
 
 @xr.register_dataset_accessor("uvis")
 class UvisAccessor:
@@ -15,3 +18,6 @@ class UvisAccessor:
 
     def __init__(self, ds: xr.Dataset):
         self._ds = ds
+
+    to_netcdf = method(export.to_netcdf)
+    to_json = method(export.to_json)

@@ -19,8 +19,8 @@ CONVENTIONS = "CF-1.11"
 class Variable:
     """The fixed attributes of one variable.
 
-    `units` is None for text and for flags; `ancillary` and `bounds` name variables that are
-    mentioned only where the dataset holds them.
+    `units` is None for times, whose units xarray keeps in the encoding; `ancillary` and `bounds`
+    name variables that are mentioned only where the dataset holds them.
     """
 
     units: str | None
@@ -88,9 +88,9 @@ VARIABLES: dict[str, Variable] = {
     "et": Variable("s", "barycentric dynamical time past J2000 at mid exposure"),
     "exposure": Variable("s", "integration time"),
     "sclk": Variable("s", "spacecraft clock at the start of the exposure"),
-    "product": Variable(None, "PDS product identifier"),
+    "product": Variable("1", "PDS product identifier"),
     "quality": Variable(
-        None,
+        "1",
         "quality flags",
         "quality_flag",
         extra={

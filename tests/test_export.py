@@ -1,0 +1,191 @@
+"""NetCDF and JSON: what is written is what is read back."""
+
+from __future__ import annotations
+
+import json
+
+import netCDF4
+import numpy as np
+import pytest
+import xarray as xr
+
+import uvisxr
+from uvisxr import conventions, export
+from uvisxr.errors import ExportError
+
+
+@pytest.fixture
+def observation() -> xr.Dataset:
+    """A small dataset with one variable of every kind that a reduction holds."""
+    rng = np.random.default_rng(3)
+    n_pic, n_pixel, n_wl = 4, 3, 16
+    start = np.datetime64("2006-01-15T14:43:41.235", "ns")
+    time = start + np.arange(n_pic) * np.timedelta64(240_500, "ms")
+    ds = xr.Dataset(
+        {"counts": (("pic", "pixel", "wl"), rng.poisson(3, (n_pic, n_pixel, n_wl)).astype("u2"))},
+        coords={
+            "wl": np.linspace(1115.0, 1130.0, n_wl),
+            "wl_bounds": (("wl", "bnds"), rng.random((n_wl, 2))),
+            "pic": np.arange(n_pic),
+            "pixel": np.arange(n_pixel),
+            "time": ("pic", time),
+            "time_start": ("pic", time),
+            "time_stop": ("pic", time + np.timedelta64(240, "s")),
+            "exposure": ("pic", np.full(n_pic, 240.0)),
+            "product": ("pic", np.array(["A", "A", "B", "B"])),
+            "quality": (("pic", "pixel"), np.zeros((n_pic, n_pixel), "u1")),
+        },
+        attrs={"name": "FUV2006_015", "channel": "FUV", "year": 2006, "doy": 15, "line_bin": 1},
+    )
+    radiance = rng.random((n_pic, n_pixel, n_wl)).astype("f4")
+    radiance[1, 1] = np.nan
+    ds["radiance"] = ds.counts.dims, radiance
+    for side in ("upper", "lower"):
+        ds = ds.assign_coords({f"radiance_{side}": (ds.counts.dims, radiance * 0.1)})
+    lon = rng.uniform(0, 360, (n_pic, n_pixel))
+    lon[0, 0] = np.nan
+    ds = ds.assign_coords(
+        lon=(("pic", "pixel"), lon),
+        lon_corners=(("pic", "pixel", "corner"), rng.uniform(0, 360, (n_pic, n_pixel, 4))),
+        background=4e-4,
+        background_error=1e-5,
+    )
+    return conventions.apply(ds)
+
+
+def test_netcdf_round_trip_changes_nothing(observation, tmp_path):
+    path = export.to_netcdf(observation, tmp_path / "a.nc")
+    with xr.open_dataset(path) as back:
+        xr.testing.assert_identical(back.load(), observation)
+        assert set(back.coords) == set(observation.coords)
+        assert {n: v.dtype for n, v in back.variables.items() if n != "product"} == {
+            n: v.dtype for n, v in observation.variables.items() if n != "product"
+        }
+
+
+def test_same_dataset_gives_the_same_bytes(observation, tmp_path):
+    first = export.to_netcdf(observation, tmp_path / "a.nc")
+    second = export.to_netcdf(observation, tmp_path / "b.nc")
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_encoding_of_a_read_file_is_not_inherited(observation, tmp_path):
+    first = export.to_netcdf(observation, tmp_path / "a.nc")
+    with xr.open_dataset(first) as back:
+        second = export.to_netcdf(back.isel(pic=slice(2)), tmp_path / "b.nc")
+    with xr.open_dataset(second) as back:
+        xr.testing.assert_identical(back.load(), observation.isel(pic=slice(2)))
+
+
+def test_dask_writes_the_same_values(observation, tmp_path):
+    eager = export.to_netcdf(observation, tmp_path / "a.nc")
+    lazy = export.to_netcdf(observation.chunk(pic=2), tmp_path / "b.nc")
+    with xr.open_dataset(eager) as a, xr.open_dataset(lazy) as b:
+        xr.testing.assert_identical(a.load(), b.load())
+
+
+@pytest.mark.parametrize(
+    ("step", "units"),
+    [("500ms", "milliseconds"), ("62500us", "microseconds"), ("15625ns", "nanoseconds")],
+)
+def test_times_are_exact_in_the_coarsest_unit(observation, tmp_path, step, units):
+    value, unit = int(step.rstrip("msun")), step.lstrip("0123456789")
+    shifted = observation.assign_coords(time=observation.time + np.timedelta64(value, unit))
+    path = export.to_netcdf(shifted, tmp_path / "a.nc")
+    with netCDF4.Dataset(path) as raw:
+        assert raw["time"].units.split()[0] == units
+        assert raw["time"].dtype == np.int64
+    with xr.open_dataset(path) as back:
+        np.testing.assert_array_equal(back.time.values, shifted.time.values)
+
+
+def test_file_follows_cf(observation, tmp_path):
+    path = export.to_netcdf(observation, tmp_path / "a.nc")
+    with netCDF4.Dataset(path) as raw:
+        assert raw.Conventions == "CF-1.11"
+        for name, variable in raw.variables.items():
+            assert "units" in variable.ncattrs(), name
+            assert "long_name" in variable.ncattrs(), name
+        assert raw["radiance"].ancillary_variables.split()[:2] == [
+            "radiance_upper",
+            "radiance_lower",
+        ]
+        assert raw["wl"].bounds == "wl_bounds"
+        assert raw["radiance"].filters()["zlib"]
+        assert raw["radiance"].dtype == np.float32
+        # No missing values in coordinate and boundary variables.
+        assert "_FillValue" not in raw["wl"].ncattrs()
+        assert "_FillValue" not in raw["wl_bounds"].ncattrs()
+        np.testing.assert_array_equal(raw["quality"].flag_masks, [1, 2, 4, 8, 16])
+
+
+def test_tree_round_trip(observation, tmp_path):
+    tree = xr.DataTree.from_dict({"/window0": observation, "/window1": observation.isel(pixel=[0])})
+    path = export.to_netcdf(tree, tmp_path / "a.nc")
+    with xr.open_datatree(path) as back:
+        xr.testing.assert_identical(back.load(), tree)
+
+
+def test_failed_write_leaves_old_file_and_nothing_else(observation, tmp_path):
+    path = export.to_netcdf(observation, tmp_path / "a.nc")
+    before = path.read_bytes()
+    broken = observation.assign_attrs(bad={"a": 1})
+    with pytest.raises(TypeError):
+        export.to_netcdf(broken, path)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["a.nc"]
+
+
+def test_missing_folder_is_named(observation, tmp_path):
+    with pytest.raises(ExportError, match=r"nowhere.*check that the folder exists"):
+        export.to_netcdf(observation, tmp_path / "nowhere" / "a.nc")
+    with pytest.raises(ExportError, match=r"nowhere"):
+        export.to_json(observation, tmp_path / "nowhere" / "a.json")
+
+
+def test_netcdf_library_failure_is_an_export_error(observation, tmp_path, monkeypatch):
+    def full(*args, **kwargs):
+        raise RuntimeError("NetCDF: HDF error")
+
+    monkeypatch.setattr(xr.Dataset, "to_netcdf", full)
+    with pytest.raises(ExportError, match="space left"):
+        export.to_netcdf(observation, tmp_path / "a.nc")
+
+
+def test_json_round_trip(observation, tmp_path):
+    path = export.to_json(observation, tmp_path / "a.json")
+    content = uvisxr.load_json(path)
+    assert content["channel"] == "FUV"
+    assert (content["year"], content["doy"]) == (2006, 15)
+    assert (content["frames"], content["spatial_bins"], content["spectral_bins"]) == (4, 3, 16)
+    assert content["products"] == ["A", "B"]
+    assert content["start"] == "2006-01-15T14:43:41.235000000"
+    assert content["integration_time"] == [240.0] * 4
+    assert content["background"] == {"level": 4e-4, "error": 1e-5, "units": "count s-1"}
+    lon = content["geometry"]["fields"]["lon"]
+    np.testing.assert_allclose(lon, observation.lon, rtol=1e-8)
+    assert lon.dims == ("pic", "pixel")
+    assert lon.attrs["units"] == "degree"
+
+
+def test_json_is_strict_json(observation, tmp_path):
+    def refuse(constant):
+        raise AssertionError(f"{constant} is not JSON")
+
+    path = export.to_json(observation, tmp_path / "a.json")
+    json.loads(path.read_text(), parse_constant=refuse)
+
+
+def test_json_before_geometry_and_background(observation, tmp_path):
+    bare = observation.drop_vars(["lon", "lon_corners", "background", "background_error"])
+    content = uvisxr.load_json(export.to_json(bare, tmp_path / "a.json"))
+    assert content["geometry"] is None
+    assert content["background"] is None
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", "not json"])
+def test_json_of_another_kind_is_refused(tmp_path, text):
+    path = tmp_path / "a.json"
+    path.write_text(text)
+    with pytest.raises(ExportError, match=r"a\.json.*to_json"):
+        uvisxr.load_json(path)

@@ -1,0 +1,310 @@
+"""Write datasets: CF NetCDF-4 with compression and exact times, and the summary JSON.
+
+Files appear whole or not at all: they are written under a temporary name and then renamed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import netCDF4
+import numpy as np
+import xarray as xr
+
+from . import __version__
+from .conventions import LOS_FIELDS
+from .errors import ExportError
+
+#: Bytes of one compressed chunk, before compression: large enough to compress well, small
+#: enough that reading one exposure does not unpack many others.
+_CHUNK_BYTES = 4 * 2**20
+
+_EPHEMERIS = (
+    "sc_lon",
+    "sc_lat",
+    "sc_alt",
+    "sub_solar_lon",
+    "sub_solar_lat",
+    "heliocentric_distance",
+    "target_distance",
+)
+
+
+@contextlib.contextmanager
+def whole_file(path: str | Path) -> Iterator[Path]:
+    """A temporary name beside `path`, renamed to it at the end, removed if anything fails.
+
+    Raises
+    ------
+    ExportError
+        The file cannot be written, for instance on a full disk or in a missing folder.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        raise ExportError(
+            f"cannot write {path}: {error.strerror or error}; check that the folder exists, is "
+            "writable and has space left"
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def to_netcdf(ds: xr.Dataset | xr.DataTree, path: str | Path, complevel: int = 1) -> Path:
+    """Write a CF-1.11 NetCDF-4 file.
+
+    Every variable keeps its type (radiance and its errors are float32), is packed by zlib with
+    the shuffle filter, and times are stored as integers in the coarsest unit that is exact for
+    them (milliseconds for UVIS exposures). Dask arrays are computed and written block by block.
+
+    Parameters
+    ----------
+    ds : Dataset or DataTree
+        Any stage of a reduction; a DataTree writes one group a node.
+    path : path
+        File to write; an existing one is replaced.
+    complevel : int
+        zlib level, 0 (none) to 9. Level 1 packs UVIS spectra within a few per cent of level 9 at
+        a fraction of the time.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    ExportError
+        The file cannot be written. No partial file is left.
+    """
+    path = Path(path)
+    # Encodings read from a file describe that file (its chunks, its time units), not this one.
+    if isinstance(ds, xr.DataTree):
+        ds = ds.map_over_datasets(lambda node: node.drop_encoding())
+        encoding = {
+            node.path: _encoding(node.to_dataset(inherit=False), complevel) for node in ds.subtree
+        }
+    else:
+        ds = ds.drop_encoding()
+        encoding = _encoding(ds, complevel)
+    with whole_file(path) as temporary:
+        try:
+            ds.to_netcdf(temporary, engine="netcdf4", format="NETCDF4", encoding=encoding)
+            _write_bounds_units(ds, temporary)
+        except RuntimeError as error:
+            # What the NetCDF library reports of a full disk, among others.
+            if not str(error).startswith("NetCDF"):
+                raise
+            raise OSError(str(error)) from error
+    return path
+
+
+def _write_bounds_units(ds: xr.Dataset | xr.DataTree, path: Path) -> None:
+    # xarray leaves out units that a boundary variable shares with its parent, as CF allows; then
+    # they would be gone after reading the file back.
+    groups = {node.path: node for node in ds.subtree} if isinstance(ds, xr.DataTree) else {"/": ds}
+    with netCDF4.Dataset(path, "a") as root:
+        for name, node in groups.items():
+            group = root if name == "/" else root[name]
+            for variable in node.variables.values():
+                bounds = variable.attrs.get("bounds")
+                if bounds in group.variables and "units" in node[bounds].attrs:
+                    group[bounds].units = node[bounds].attrs["units"]
+
+
+def _encoding(ds: xr.Dataset, complevel: int) -> dict[str, dict[str, Any]]:
+    bounds = {v.attrs["bounds"] for v in ds.variables.values() if "bounds" in v.attrs}
+    return {
+        str(name): _variable_encoding(
+            variable, complevel, missing_allowed=name not in ds.dims and name not in bounds
+        )
+        for name, variable in ds.variables.items()
+    }
+
+
+def _variable_encoding(
+    variable: xr.Variable, complevel: int, missing_allowed: bool
+) -> dict[str, Any]:
+    kind = variable.dtype.kind
+    encoding: dict[str, Any] = {}
+    if kind == "M":
+        encoding |= _time_encoding(variable.values)
+    elif kind == "f" and not missing_allowed:
+        # CF forbids missing values in coordinate and boundary variables.
+        encoding["_FillValue"] = None
+    if variable.ndim and kind in "fiuMm" and variable.size:
+        encoding |= {
+            "zlib": complevel > 0,
+            "complevel": complevel,
+            "shuffle": True,
+            "chunksizes": _chunk_sizes(variable),
+        }
+    return encoding
+
+
+def _time_encoding(times: np.ndarray) -> dict[str, Any]:
+    ns = times.astype("datetime64[ns]").astype(np.int64)[~np.isnat(times)]
+    units = next(
+        (
+            unit
+            for unit, size in (("milliseconds", 1_000_000), ("microseconds", 1_000))
+            if not np.any(ns % size)
+        ),
+        "nanoseconds",
+    )
+    return {
+        "dtype": "int64",
+        "units": f"{units} since 1970-01-01T00:00:00",
+        "calendar": "proleptic_gregorian",
+    }
+
+
+def _chunk_sizes(variable: xr.Variable) -> tuple[int, ...]:
+    """Whole spectra, as many exposures as fit in a chunk, in step with dask's blocks."""
+    shape = variable.shape
+    if variable.ndim < 2:
+        return shape
+    inner = math.prod(shape[1:]) * variable.dtype.itemsize
+    first = max(1, min(shape[0], _CHUNK_BYTES // inner))
+    blocks = variable.chunks
+    if blocks is not None and blocks[0][0] > first:
+        # The largest divisor of the block: a file chunk on the edge of two dask blocks would be
+        # packed twice.
+        first = max(d for d in range(1, first + 1) if blocks[0][0] % d == 0)
+    elif blocks is not None:
+        first = blocks[0][0]
+    return (first, *shape[1:])
+
+
+def to_json(ds: xr.Dataset, path: str | Path) -> Path:
+    """Write the summary of an observation as JSON.
+
+    It holds the channel, year and day, prime instrument, slit, number of frames, spatial and
+    spectral bins, integration times, background and, where computed, the geometry of the
+    pixels' centres. `load_json` reads it back.
+
+    Parameters
+    ----------
+    ds : Dataset
+    path : path
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    ExportError
+        The file cannot be written.
+    """
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps(summary(ds), indent=1, allow_nan=False) + "\n")
+    return Path(path)
+
+
+def summary(ds: xr.Dataset) -> dict[str, Any]:
+    """The content of the summary JSON, with plain numbers, text, lists and None."""
+    attrs = ds.attrs
+    content: dict[str, Any] = {
+        "uvisxr": __version__,
+        "name": attrs.get("name"),
+        "channel": attrs.get("channel"),
+        "year": _plain(attrs.get("year")),
+        "doy": _plain(attrs.get("doy")),
+        "prime_instrument": attrs.get("prime_instrument") or None,
+        "target": attrs.get("target"),
+        "slit": attrs.get("slit"),
+        "slit_width": _plain(attrs.get("slit_width")),
+        "frames": ds.sizes.get("pic", 1),
+        "spatial_bins": ds.sizes.get("pixel", 1),
+        "spectral_bins": ds.sizes.get("wl", 1),
+        "line_bin": _plain(attrs.get("line_bin")),
+        "band_bin": _plain(attrs.get("band_bin")),
+        "products": sorted({str(name) for name in np.atleast_1d(ds["product"].values)}),
+        "start": str(ds["time_start"].values.min()),
+        "stop": str(ds["time_stop"].values.max()),
+        "integration_time": _plain(ds["exposure"].values),
+        "wavelength": _plain(ds["wl"].values),
+        "background": None,
+        "geometry": None,
+    }
+    if "background" in ds:
+        content["background"] = {
+            "level": _plain(ds["background"].values),
+            "error": _plain(ds["background_error"].values),
+            "units": ds["background"].attrs["units"],
+        }
+    if "lon" in ds:
+        names = [*LOS_FIELDS, *(f"tangent_{name}" for name in LOS_FIELDS), *_EPHEMERIS]
+        content["geometry"] = {
+            "target": attrs.get("geometry_target", attrs.get("target")),
+            "kernels": _plain(attrs.get("kernels")),
+            "fields": {
+                name: {
+                    "dims": list(ds[name].dims),
+                    "units": ds[name].attrs.get("units"),
+                    "values": _plain(ds[name].values),
+                }
+                for name in names
+                if name in ds
+            },
+        }
+    return content
+
+
+def _plain(value: Any) -> Any:
+    """JSON's own types; numbers to nine significant digits, NaN and infinity as None."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return float(f"{value:.9g}") if math.isfinite(value) else None
+    return value
+
+
+def load_json(path: str | Path) -> dict[str, Any]:
+    """Read a summary written by `to_json`.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    dict
+        As `to_json` describes; the geometry's fields become DataArrays (None becomes NaN).
+
+    Raises
+    ------
+    ExportError
+        The file is missing or is not such a summary.
+    """
+    try:
+        content = json.loads(Path(path).read_text())
+        geometry = content["geometry"]
+        if geometry is not None:
+            geometry["fields"] = {
+                name: xr.DataArray(
+                    np.array(field["values"], float),
+                    dims=field["dims"],
+                    name=name,
+                    attrs={"units": field["units"]},
+                )
+                for name, field in geometry["fields"].items()
+            }
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ExportError(
+            f"cannot read {path} as a summary: {error}; write one with ds.uvis.to_json(path)"
+        ) from error
+    return content
