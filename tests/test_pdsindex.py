@@ -1,0 +1,110 @@
+"""Index tables: columns as the label describes them, times, and tables that do not fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from volume import index_row, write_index
+
+from uvisxr import pdsindex
+from uvisxr.errors import LabelError
+
+ROWS = [
+    index_row("COUVIS_0060", "FUV2017_258_07_15", START_TIME="2017-258T07:15:04.442"),
+    index_row("COUVIS_0060", "HSP2017_257_22_39", START_TIME="UNK"),
+    index_row("COUVIS_0060", "EUV2017_257_22_39", TARGET_NAME="SOLAR WIND", SLIT_STATE="NULL"),
+]
+
+
+def test_rows_of_a_volume(tmp_path: Path):
+    label = write_index(tmp_path / "COUVIS_0060", ROWS)
+    first, second, third = pdsindex.read(label)
+    assert (first.product, first.volume, first.channel) == (
+        "FUV2017_258_07_15",
+        "COUVIS_0060",
+        "FUV",
+    )
+    assert str(first.path) == "COUVIS_0060/DATA/D2017_258/FUV2017_258_07_15.LBL"
+    assert first.start == np.datetime64("2017-09-15T07:15:04.442")
+    assert second.channel == "HSP"
+    assert np.isnat(second.start)
+    assert (third.target, third.slit) == ("SOLAR WIND", "")
+
+
+@pytest.mark.parametrize("name", ["INDEX.TAB", "index.lbl"])
+def test_either_file_names_the_index(tmp_path: Path, name: str):
+    write_index(tmp_path / "COUVIS_0060", ROWS, ending="\n")
+    assert len(list(pdsindex.read(tmp_path / "COUVIS_0060" / "INDEX" / name))) == 3
+
+
+def test_path_without_its_volume(tmp_path: Path):
+    label = write_index(
+        tmp_path / "COUVIS_0007", [{"FILE_NAME": "DATA/D2004_001/EUV2004_001_00_01.lbl"}]
+    )
+    (row,) = pdsindex.read(label)
+    assert row.volume == "COUVIS_0007"
+    assert str(row.path) == "COUVIS_0007/DATA/D2004_001/EUV2004_001_00_01.LBL"
+
+
+@pytest.mark.parametrize("pointer", ['("INDEX.TAB", 2)', '("INDEX.TAB", 11 <BYTES>)'])
+def test_table_after_a_header(tmp_path: Path, pointer: str):
+    label = write_index(tmp_path / "COUVIS_0060", ROWS)
+    table = label.with_suffix(".TAB")
+    size = len(table.read_bytes()) // len(ROWS)
+    header = b"h" * (10 if "BYTES" in pointer else size)
+    table.write_bytes(header + table.read_bytes())
+    label.write_text(label.read_text().replace('"INDEX.TAB"', pointer))
+    assert [row.product for row in pdsindex.read(label)][0] == "FUV2017_258_07_15"
+
+
+def test_day_of_year_and_calendar_days_are_the_same():
+    assert pdsindex.time("2004-366T01:02:03.5") == pdsindex.time("2004-12-31T01:02:03.500")
+    assert np.isnat(pdsindex.time(""))
+    assert pdsindex.time("2005-230") == np.datetime64("2005-08-18")
+
+
+@pytest.mark.parametrize("text", ["2005-366", "2005-000", "yesterday", "2005-13-01"])
+def test_no_time(text: str):
+    with pytest.raises(ValueError):
+        pdsindex.time(text)
+
+
+def test_table_cut_short(tmp_path: Path):
+    label = write_index(tmp_path / "COUVIS_0060", ROWS)
+    table = label.with_suffix(".TAB")
+    table.write_bytes(table.read_bytes()[:-5])
+    with pytest.raises(LabelError, match=r"INDEX.TAB.*cut short"):
+        list(pdsindex.read(label))
+
+
+def test_table_missing(tmp_path: Path):
+    label = write_index(tmp_path / "COUVIS_0060", ROWS)
+    label.with_suffix(".TAB").unlink()
+    with pytest.raises(LabelError, match=r"no INDEX\.TAB"):
+        list(pdsindex.read(label))
+
+
+def test_label_of_something_else(tmp_path: Path):
+    label = write_index(tmp_path / "COUVIS_0060", ROWS)
+    label.write_text("PDS_VERSION_ID = PDS3\nEND\n")
+    with pytest.raises(LabelError, match="does not describe an index table"):
+        list(pdsindex.read(label))
+
+
+def test_label_without_the_column_of_names(tmp_path: Path):
+    label = write_index(tmp_path / "COUVIS_0060", ROWS)
+    label.write_text(label.read_text().replace("FILE_NAME", "SOMETHING"))
+    with pytest.raises(LabelError, match="none of the columns FILE_NAME"):
+        list(pdsindex.read(label))
+
+
+def test_a_time_that_is_none_names_the_table(tmp_path: Path):
+    label = write_index(
+        tmp_path / "COUVIS_0060",
+        [index_row("COUVIS_0060", "FUV2017_258_07_15", START_TIME="2017-999")],
+    )
+    with pytest.raises(LabelError, match=r"INDEX\.TAB.*2017-999"):
+        list(pdsindex.read(label))

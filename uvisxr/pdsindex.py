@@ -1,0 +1,180 @@
+"""PDS3 index tables: INDEX.LBL describes the fixed-width columns of INDEX.TAB.
+
+The tables of the COUVIS volumes hold one row a product, of all four channels, with the columns
+FILE_NAME ("/COUVIS_0060/DATA/D2017_258/FUV2017_258_07_15.LBL"), START_TIME, TARGET_NAME,
+SLIT_STATE and others; not in time order. Format: PDS Standards Reference 3.8, A.20 and A.29.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pvl
+import pvl.exceptions
+
+from .errors import LabelError
+
+#: Columns that name a product's label, best first.
+_PATHS = ("FILE_NAME", "FILE_SPECIFICATION_NAME")
+
+#: Values that say nothing.
+_UNKNOWN = frozenset({"", "N/A", "NULL", "UNK"})
+
+
+@dataclass(frozen=True)
+class Row:
+    """One product of an index table.
+
+    `path` is the label's place below the folder of all volumes; `start` is NaT and the texts are
+    "" where the table says nothing.
+    """
+
+    product: str
+    volume: str
+    path: PurePosixPath
+    target: str
+    slit: str
+    start: np.datetime64
+
+    @property
+    def channel(self) -> str:
+        """EUV, FUV, HSP or HDAC."""
+        return re.match(r"[A-Z]*", self.product).group()
+
+
+@dataclass(frozen=True)
+class _Column:
+    first: int
+    last: int
+
+    def of(self, line: bytes) -> str:
+        text = line[self.first : self.last].decode("latin-1").strip().strip('"').strip()
+        return "" if text in _UNKNOWN else text
+
+
+def read(path: str | Path) -> Iterator[Row]:
+    """The rows of an index table.
+
+    Parameters
+    ----------
+    path : path
+        The .LBL or the .TAB; the other one lies beside it.
+
+    Yields
+    ------
+    Row
+
+    Raises
+    ------
+    LabelError
+        The label or the table is missing, or the label describes no table of products, or the
+        table does not fit it.
+    """
+    label_path, table_path = _pair(Path(path))
+    try:
+        label = pvl.loads(label_path.read_bytes().decode("latin-1"))
+        name, table = next(
+            (key, value)
+            for key, value in label.items()
+            if isinstance(value, Mapping) and str(key).endswith("INDEX_TABLE")
+        )
+        columns = {
+            str(column["NAME"]): _Column(
+                int(column["START_BYTE"]) - 1, int(column["START_BYTE"]) - 1 + int(column["BYTES"])
+            )
+            for column in table.getall("COLUMN")
+        }
+        size, count = int(table["ROW_BYTES"]), int(table["ROWS"])
+        skip = _offset(label[f"^{name}"], size)
+    except (StopIteration, KeyError, ValueError, TypeError, pvl.exceptions.ParseError) as error:
+        raise LabelError(
+            f"{label_path} does not describe an index table ({type(error).__name__}: {error}); "
+            "give the INDEX.LBL of a COUVIS volume"
+        ) from error
+    where = next((columns[key] for key in _PATHS if key in columns), None)
+    if where is None:
+        raise LabelError(f"{label_path} has none of the columns {', '.join(_PATHS)}")
+    default_volume = str(label.get("VOLUME_ID", label_path.parent.parent.name)).upper()
+    volumes = columns.get("VOLUME_ID")
+    if table_path.stat().st_size < skip + size * count:
+        raise LabelError(
+            f"{table_path} holds {table_path.stat().st_size} bytes, {label_path.name} says "
+            f"{count} rows of {size}: the table is cut short, fetch it again"
+        )
+    with table_path.open("rb") as stream:
+        stream.seek(skip)
+        for number in range(1, count + 1):
+            line = stream.read(size)
+            texts = (
+                columns[key].of(line) if key in columns else ""
+                for key in ("TARGET_NAME", "SLIT_STATE", "START_TIME")
+            )
+            try:
+                row = _row(
+                    where.of(line), (volumes.of(line) if volumes else "") or default_volume, *texts
+                )
+            except ValueError as error:
+                raise LabelError(f"{table_path}, row {number}: {error}; fetch it again") from error
+            yield row
+
+
+def _row(file: str, volume: str, target: str, slit: str, start: str) -> Row:
+    path = PurePosixPath(file.lstrip("/"))
+    if not re.fullmatch(r"COUVIS_\d{4}", path.parts[0] if path.parts else "", re.IGNORECASE):
+        path = PurePosixPath(volume) / path
+    return Row(
+        path.stem.upper(),
+        path.parts[0].upper(),
+        path.with_suffix(".LBL"),
+        target,
+        slit,
+        time(start),
+    )
+
+
+def time(text: str) -> np.datetime64:
+    """A time as 2005-230T15:15:04.141 or 2005-08-18T15:15:04, or a part of one; "" is NaT.
+
+    Raises
+    ------
+    ValueError
+        The text is no time.
+    """
+    text = text.strip().rstrip("Z")
+    match = re.fullmatch(r"(\d{4})-(\d{3})(T.*)?", text)
+    if match:
+        year, day, clock = match.groups()
+        date = np.datetime64(year, "D") + (int(day) - 1)
+        if date.astype("datetime64[Y]") != np.datetime64(year, "Y"):
+            raise ValueError(f"{text}: the year has no day {day}")
+        text = f"{date}{clock or ''}"
+    return np.datetime64(text or "NaT", "ms")
+
+
+def _offset(pointer: object, row_bytes: int) -> int:
+    """Bytes in front of the table: ("INDEX.TAB", 3) counts records, ("INDEX.TAB", 3 <BYTES>) bytes."""
+    if isinstance(pointer, str):
+        return 0
+    start = pointer[1]
+    if hasattr(start, "units"):
+        return int(start.value) - 1
+    return (int(start) - 1) * row_bytes
+
+
+def _pair(path: Path) -> tuple[Path, Path]:
+    found = {}
+    if path.parent.is_dir():
+        for file in sorted(path.parent.iterdir()):
+            if file.stem.upper() == path.stem.upper():
+                found.setdefault(file.suffix.upper(), file)
+    try:
+        return found[".LBL"], found[".TAB"]
+    except KeyError as error:
+        raise LabelError(
+            f"{path.parent} has no {path.stem}{error.args[0]}; an index is a .LBL and a .TAB of "
+            "the same name"
+        ) from error
