@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from volume import index_row, write_index
 
 from uvisxr import pdsindex
@@ -57,7 +56,7 @@ def test_table_after_a_header(tmp_path: Path, pointer: str):
     header = b"h" * (10 if "BYTES" in pointer else size)
     table.write_bytes(header + table.read_bytes())
     label.write_text(label.read_text().replace('"INDEX.TAB"', pointer))
-    assert [row.product for row in pdsindex.read(label)][0] == "FUV2017_258_07_15"
+    assert next(pdsindex.read(label)).product == "FUV2017_258_07_15"
 
 
 def test_day_of_year_and_calendar_days_are_the_same():

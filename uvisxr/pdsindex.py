@@ -156,7 +156,7 @@ def time(text: str) -> np.datetime64:
 
 
 def _offset(pointer: object, row_bytes: int) -> int:
-    """Bytes in front of the table: ("INDEX.TAB", 3) counts records, ("INDEX.TAB", 3 <BYTES>) bytes."""
+    """Bytes in front of the table; ("INDEX.TAB", 3) counts records, 3 <BYTES> bytes."""
     if isinstance(pointer, str):
         return 0
     start = pointer[1]

@@ -1,0 +1,274 @@
+"""What to process: products, folders, batch files, globs and index tables, one product at a time.
+
+Nothing is kept but a short mark of each product already seen, so that a whole archive can be
+walked.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from . import pdsindex
+from .errors import ArgumentError
+
+#: Names of spectral products, as the archive gives them; calibration matrices are no products.
+_PRODUCT = re.compile(r"(EUV|FUV)\d{4}_\d{3}_.*", re.IGNORECASE)
+_MATRIX = re.compile(r".*_CAL_\d+", re.IGNORECASE)
+
+_CHANNELS = ("EUV", "FUV")
+
+#: Label keywords that filters need. They stand in front of the data description.
+_KEYWORD = re.compile(
+    r"^\s*(START_TIME|TARGET_NAME|SLIT_STATE|PRODUCT_ID)\s*=\s*\"?([^\"\r\n]*)", re.MULTILINE
+)
+
+
+@dataclass(frozen=True)
+class Product:
+    """One product on disk.
+
+    `data` is None where no data file lies beside the label; `label` may be missing too: opening
+    it then says so.
+    """
+
+    label: Path
+    data: Path | None
+
+    @property
+    def name(self) -> str:
+        """The label's name without its ending."""
+        return self.label.stem
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which products to take.
+
+    A product whose label cannot be read is taken, so that its failure is seen.
+
+    Attributes
+    ----------
+    channel : str, optional
+        EUV or FUV.
+    target, slit : str, optional
+        As the label has them, in any case ("s rings", "low_resolution").
+    after, before : str, optional
+        START_TIME at or after, and before: 2005-230T15:15 or 2005-08-18.
+    """
+
+    channel: str | None = None
+    target: str | None = None
+    slit: str | None = None
+    after: str | None = None
+    before: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.channel is not None and self.channel.upper() not in _CHANNELS:
+            raise ArgumentError(f"channel {self.channel!r} is none of {', '.join(_CHANNELS)}")
+        for name in ("after", "before"):
+            text = getattr(self, name)
+            try:
+                pdsindex.time(text or "")
+            except ValueError as error:
+                raise ArgumentError(
+                    f"{name}={text!r} is no time; write 2005-230T15:15:00 or 2005-08-18"
+                ) from error
+
+    @property
+    def empty(self) -> bool:
+        """Whether it takes everything."""
+        return self == Filter()
+
+    def takes(self, channel: str, target: str, slit: str, start: np.datetime64) -> bool:
+        """Whether a product of this channel, target, slit and start is wanted."""
+
+        def same(wanted: str | None, value: str) -> bool:
+            return not wanted or _canonical(wanted) == _canonical(value)
+
+        if not (same(self.channel, channel) and same(self.target, target)):
+            return False
+        if not same(self.slit, slit):
+            return False
+        # Comparisons with NaT are False: an unknown start lies in no range.
+        return (not self.after or bool(start >= pdsindex.time(self.after))) and (
+            not self.before or bool(start < pdsindex.time(self.before))
+        )
+
+
+def expand(
+    sources: str | Path | Iterable[str | Path], wanted: Filter | None = None
+) -> Iterator[Product]:
+    """The products of any mixture of sources, each once.
+
+    Parameters
+    ----------
+    sources : path or iterable of paths
+        Labels, data files or their common base path; folders (with all below); batch files (one
+        source a line, relative to the file, # comments); globs ("data/D2005_*/FUV*.LBL"); index
+        tables (INDEX.LBL or INDEX.TAB of a volume).
+    wanted : Filter, optional
+        By default everything is taken.
+
+    Yields
+    ------
+    Product
+        In the order given; folders and globs in the order of names.
+
+    Raises
+    ------
+    ArgumentError
+        A source does not exist or holds no product.
+    LabelError
+        An index table is malformed.
+    """
+    wanted = wanted or Filter()
+    if isinstance(sources, str | os.PathLike):
+        sources = [sources]
+    seen: set[int] = set()
+    for source in sources:
+        for product, known in _expand(str(source), Path.cwd(), wanted):
+            mark = hash(str(product.label))
+            if mark in seen:
+                continue
+            seen.add(mark)
+            if known or wanted.empty or _label_wanted(product, wanted):
+                yield product
+
+
+def _expand(source: str, folder: Path, wanted: Filter) -> Iterator[tuple[Product, bool]]:
+    """Products of one source; True beside those that a filter has passed already."""
+    path = folder / Path(source).expanduser()
+    found = _found(path, wanted)
+    first = next(found, None)
+    if first is not None:
+        yield first
+        yield from found
+    elif wanted.empty or not _is_index(path):
+        raise ArgumentError(
+            f"no product in {path}; give labels, folders, globs, a batch file or an INDEX.LBL"
+        )
+
+
+def _found(path: Path, wanted: Filter) -> Iterator[tuple[Product, bool]]:
+    if path.is_dir():
+        yield from ((product, False) for product in _folder(path))
+    elif _is_index(path):
+        yield from ((product, True) for product in _index(path, wanted))
+    elif glob.has_magic(str(path)) and not path.exists():
+        # Path.glob takes no absolute pattern.
+        for match in sorted(glob.glob(str(path), recursive=True)):  # noqa: PTH207
+            if not _MATRIX.fullmatch(Path(match).stem):
+                yield from _found(Path(match), wanted)
+    elif path.suffix.upper() not in (".LBL", ".DAT") and path.is_file():
+        yield from _batch_file(path, wanted)
+    else:
+        product = _product(path)
+        if product.label.is_file() or product.data:
+            yield product, False
+
+
+def _folder(path: Path) -> Iterator[Product]:
+    for place, folders, files in os.walk(path):
+        folders.sort()
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        stems: dict[str, dict[str, Path]] = {}
+        for name in sorted(files):
+            file = Path(place) / name
+            if file.suffix.upper() in (".LBL", ".DAT") and not _MATRIX.fullmatch(file.stem):
+                stems.setdefault(file.stem.upper(), {}).setdefault(file.suffix.upper(), file)
+        for found in stems.values():
+            label, data = found.get(".LBL"), found.get(".DAT")
+            if _is_product(label or data):
+                label = label or data.with_suffix(".LBL")
+                yield Product(label.absolute(), data and data.absolute())
+
+
+def _is_product(file: Path) -> bool:
+    if _PRODUCT.fullmatch(file.stem):
+        return True
+    # A renamed product still says what it is.
+    return file.suffix.upper() == ".LBL" and bool(
+        _PRODUCT.fullmatch(_keywords(file).get("PRODUCT_ID", ""))
+    )
+
+
+def _batch_file(path: Path, wanted: Filter) -> Iterator[tuple[Product, bool]]:
+    try:
+        lines = path.read_text().splitlines()
+    except UnicodeDecodeError as error:
+        raise ArgumentError(
+            f"{path} is not text; a batch file has one product a line, and data files end in .DAT"
+        ) from error
+    for line in lines:
+        entry = line.partition("#")[0].strip()
+        if entry:
+            yield from _expand(entry, path.resolve().parent, wanted)
+
+
+def _is_index(path: Path) -> bool:
+    return (
+        path.is_file()
+        and (path.suffix.upper() == ".TAB" or "INDEX" in path.stem.upper())
+        and path.suffix.upper() in (".TAB", ".LBL")
+    )
+
+
+def _index(path: Path, wanted: Filter) -> Iterator[Product]:
+    root = path.resolve().parent.parent
+    for row in pdsindex.read(path):
+        if row.channel in _CHANNELS and wanted.takes(row.channel, row.target, row.slit, row.start):
+            # The table lies in VOLUME/INDEX, or beside the volumes (a cumulative one).
+            places = (root / Path(*row.path.parts[1:]), root / row.path, path.parent / row.path)
+            found = (_product(place) for place in places)
+            yield next((p for p in found if p.label.is_file() or p.data), _product(places[0]))
+
+
+def _product(path: Path) -> Product:
+    """The label and data file that belong to a path, whatever the case of their endings."""
+    path = path.absolute()
+    stem = path.with_suffix("") if path.suffix.upper() in (".LBL", ".DAT") else path
+
+    def beside(ending: str) -> Path | None:
+        names = (stem.with_name(stem.name + e) for e in (ending, ending.lower()))
+        return next((name for name in names if name.is_file()), None)
+
+    return Product(beside(".LBL") or stem.with_name(f"{stem.name}.LBL"), beside(".DAT"))
+
+
+def _label_wanted(product: Product, wanted: Filter) -> bool:
+    values = _keywords(product.label)
+    if not values:
+        return True
+    channel = values.get("PRODUCT_ID", product.name)[:3].upper()
+    try:
+        start = pdsindex.time(values.get("START_TIME", ""))
+    except ValueError:
+        start = np.datetime64("NaT")
+    return wanted.takes(
+        channel,
+        values.get("TARGET_NAME", ""),
+        values.get("SLIT_STATE", ""),
+        start,
+    )
+
+
+def _keywords(label: Path) -> dict[str, str]:
+    """The few keywords a filter needs, without parsing the label: there may be 50,000."""
+    try:
+        with label.open("rb") as stream:
+            head = stream.read(8192).decode("latin-1")
+    except OSError:
+        return {}
+    return {key: value.strip() for key, value in reversed(_KEYWORD.findall(head))}
+
+
+def _canonical(text: str) -> str:
+    text = re.sub(r"[\s_]+", " ", text.strip().upper())
+    return text.replace("OCCLTATION", "OCCULTATION")
