@@ -1,0 +1,370 @@
+"""Pipelines: the steps of a batch as data, checked before anything runs.
+
+A pipeline is a list of accessor methods with their arguments, in Python
+
+>>> [("background", {"level": 4e-4}), "calibrate", ("smooth", {})]  # doctest: +SKIP
+
+or in YAML, where an entry is a name or a name with a mapping of arguments:
+
+.. code-block:: yaml
+
+    - open: {start_time: end_of_first}
+    - background: {level: 4e-4}
+    - calibrate:
+        recipe: upyp
+        trend: false
+
+The entry `open`, allowed only in front, holds arguments of `uvisxr.open_product`. The text that
+is recorded in every output is JSON, which is YAML too: it can be saved and run again.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import inspect
+import json
+import os
+import re
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+import yaml
+
+from .errors import PipelineError
+
+#: Methods that write files or hold state outside the dataset: not steps of a reduction.
+_NOT_STEPS = frozenset({"to_netcdf", "to_json"})
+
+
+@dataclass(frozen=True)
+class Step:
+    """One accessor method and its arguments, in JSON's own types."""
+
+    name: str
+    arguments: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Checked steps.
+
+    Attributes
+    ----------
+    open : dict
+        Arguments of `uvisxr.open_product`.
+    steps : tuple of Step
+    folder : Path
+        Where relative paths in the arguments start: the folder of the YAML file, or the current
+        one.
+    text : str
+        The pipeline as it was given, as one line of JSON: what is recorded in every output.
+    """
+
+    open: dict[str, Any]
+    steps: tuple[Step, ...]
+    folder: Path
+    text: str
+
+    def resolved(self) -> Pipeline:
+        """The same with absolute paths, for workers that run in another folder."""
+
+        def absolute(function: Callable, arguments: dict[str, Any]) -> dict[str, Any]:
+            hints = _hints(function)
+            return {
+                name: _absolute(value, self.folder) if _takes_path(hints.get(name)) else value
+                for name, value in arguments.items()
+            }
+
+        return replace(
+            self,
+            open=absolute(_opener(), self.open),
+            steps=tuple(
+                Step(s.name, absolute(_methods()[s.name], s.arguments)) for s in self.steps
+            ),
+        )
+
+    def digest(self) -> str:
+        """sha256 over the steps and the state of the files that their arguments name.
+
+        Files enter with size and modification time, folders with all their files, so that
+        exchanging a calibration file or a kernel named in the pipeline makes outputs outdated.
+        """
+        parts = [self.text]
+        resolved = self.resolved()
+        for arguments in (resolved.open, *(s.arguments for s in resolved.steps)):
+            for path in _existing_paths(arguments.values()):
+                files = sorted(path.rglob("*")) if path.is_dir() else [path]
+                for file in files:
+                    stat = file.stat()
+                    parts.append(f"{file.name} {stat.st_size} {stat.st_mtime_ns}")
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def apply(
+        self, ds: xr.Dataset, entering: Callable[[str], None] = lambda name: None
+    ) -> xr.Dataset:
+        """Run the steps on one dataset; dask arrays stay lazy.
+
+        Parameters
+        ----------
+        ds : Dataset
+        entering : callable
+            Called with each step's name before the step runs.
+
+        Returns
+        -------
+        Dataset
+            With the attribute `pipeline`.
+
+        Raises
+        ------
+        PipelineError
+            A step gave something that is neither a Dataset nor a DataArray, or a step follows
+            one whose result is no Dataset.
+        """
+        result: xr.Dataset | xr.DataArray = ds
+        for step in self.steps:
+            entering(step.name)
+            if not isinstance(result, xr.Dataset):
+                raise PipelineError(
+                    f"step '{step.name}' follows one that gave a {type(result).__name__}; steps "
+                    "that give a single array can only come last"
+                )
+            result = getattr(result.uvis, step.name)(**step.arguments)
+        if isinstance(result, xr.DataArray):
+            result = result.to_dataset(name=result.name or self.steps[-1].name)
+        if not isinstance(result, xr.Dataset):
+            raise PipelineError(
+                f"step '{self.steps[-1].name}' gave a {type(result).__name__}, not a dataset: it "
+                "cannot be part of a pipeline"
+            )
+        attrs = {"history": ds.attrs["history"]} if "history" in ds.attrs else {}
+        return result.assign_attrs({**attrs, **result.attrs, "pipeline": self.text})
+
+
+def load(pipeline: str | Path | Iterable[Any]) -> Pipeline:
+    """Read and check a pipeline.
+
+    Parameters
+    ----------
+    pipeline : path or iterable
+        A YAML file, or entries: a step's name, a pair (name, arguments), or a mapping
+        {name: arguments}.
+
+    Returns
+    -------
+    Pipeline
+
+    Raises
+    ------
+    PipelineError
+        The file is missing or not YAML, or an entry names an unknown step, an unknown argument,
+        lacks one that is needed, or gives one of a wrong type.
+    """
+    if isinstance(pipeline, Pipeline):
+        return pipeline
+    if isinstance(pipeline, str | Path):
+        path = Path(pipeline)
+        return _check(_read(path), str(path), path.resolve().parent)
+    return _check(list(pipeline), "pipeline", Path.cwd())
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2 floats: PyYAML alone reads 4e-4 as text."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\.\d+|\d+(\.\d*)?)[eE][-+]?\d+$"),
+    list("-+.0123456789"),
+)
+
+
+def _read(path: Path) -> list[Any]:
+    try:
+        content = yaml.load(path.read_text(), Loader=_Loader)
+    except (OSError, UnicodeDecodeError) as error:
+        raise PipelineError(
+            f"cannot read the pipeline {path}: {getattr(error, 'strerror', None) or error}; give "
+            "a YAML file with a list of steps"
+        ) from error
+    except yaml.YAMLError as error:
+        raise PipelineError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, list):
+        raise PipelineError(
+            f"{path} holds a {type(content).__name__}, not a list; write one '- step: "
+            "{argument: value}' a line"
+        )
+    return content
+
+
+def _check(entries: Sequence[Any], where: str, folder: Path) -> Pipeline:
+    opening: dict[str, Any] = {}
+    steps: list[Step] = []
+    for number, entry in enumerate(entries, 1):
+        place = f"{where}, step {number}"
+        name, arguments = _entry(entry, place)
+        if name == "open":
+            if number > 1:
+                raise PipelineError(f"{place}: 'open' can only be the first entry")
+            opening = _arguments(_opener(), name, arguments, place)
+            continue
+        methods = _methods()
+        if name not in methods:
+            near = difflib.get_close_matches(name, methods, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else f"steps are {', '.join(methods)}"
+            raise PipelineError(f"{place}: no step '{name}'; {hint}")
+        steps.append(Step(name, _arguments(methods[name], name, arguments, place)))
+    recorded = [{step.name: step.arguments} for step in steps]
+    if opening:
+        recorded.insert(0, {"open": opening})
+    text = json.dumps(recorded, sort_keys=True, allow_nan=False)
+    return Pipeline(opening, tuple(steps), folder, text)
+
+
+def _entry(entry: Any, place: str) -> tuple[str, dict[str, Any]]:
+    if isinstance(entry, str):
+        return entry, {}
+    if isinstance(entry, Step):
+        return entry.name, dict(entry.arguments)
+    if isinstance(entry, Mapping) and len(entry) == 1:
+        ((name, arguments),) = entry.items()
+    elif isinstance(entry, Sequence) and len(entry) == 2:
+        name, arguments = entry
+    else:
+        raise PipelineError(
+            f"{place}: {entry!r} is not a step; give a name, a pair (name, arguments) or one "
+            "'name: {argument: value}'"
+        )
+    arguments = {} if arguments is None else arguments
+    if not isinstance(name, str) or not isinstance(arguments, Mapping):
+        raise PipelineError(
+            f"{place}: the arguments of '{name}' must be a mapping of names to values, not "
+            f"{arguments!r}"
+        )
+    return name, dict(arguments)
+
+
+def _arguments(
+    function: Callable, name: str, arguments: dict[str, Any], place: str
+) -> dict[str, Any]:
+    signature = inspect.signature(function)
+    try:
+        signature.bind(None, **arguments)
+    except TypeError as error:
+        known = ", ".join(list(signature.parameters)[1:]) or "none"
+        raise PipelineError(f"{place}: {name}: {error}; its arguments are {known}") from error
+    hints = _hints(function)
+    plain = {}
+    for key, value in arguments.items():
+        plain[key] = value = _plain(value, f"{place}: {name}: {key}")
+        if key in hints and not _fits(value, hints[key]):
+            expected = signature.parameters[key].annotation
+            raise PipelineError(
+                f"{place}: {name}: {key}={value!r} is not of the expected type ({expected})"
+            )
+    return plain
+
+
+def _opener() -> Callable:
+    # Late: the observation module is not needed to check the other steps.
+    from .observation import open_product
+
+    return open_product
+
+
+def _methods() -> dict[str, Callable]:
+    """The accessor's steps by name."""
+    from .accessor import UvisAccessor
+
+    return {
+        name: value
+        for name, value in sorted(vars(UvisAccessor).items())
+        if inspect.isfunction(value) and not name.startswith("_") and name not in _NOT_STEPS
+    }
+
+
+def _hints(function: Callable) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(inspect.unwrap(function))
+    except NameError:
+        # A name imported for type checkers only.
+        return {}
+
+
+def _plain(value: Any, place: str) -> Any:
+    """The value in JSON's own types, which workers, fingerprints and outputs share."""
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item, place) for key, item in value.items()}
+    if isinstance(value, list | tuple | range):
+        return [_plain(item, place) for item in value]
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float) and np.isfinite(value):
+        return value
+    raise PipelineError(
+        f"{place}: {value!r} cannot be recorded; use numbers, text, lists and mappings (dates in "
+        "quotes)"
+    )
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a JSON value may be of the annotated type; unknown annotations take anything."""
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return any(_fits(value, item) for item in inner)
+    if origin is typing.Literal:
+        return value in inner
+    if origin is typing.Annotated:
+        return _fits(value, inner[0])
+    if hint is None or hint is type(None):
+        return value is None
+    base = origin or hint
+    if not isinstance(base, type):
+        return True
+    if base is bool:
+        return isinstance(value, bool)
+    if base is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if base is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if base is str or issubclass(base, os.PathLike):
+        return isinstance(value, str)
+    if issubclass(base, Mapping):
+        return isinstance(value, Mapping)
+    if base in (list, tuple, set, frozenset, np.ndarray) or issubclass(base, Iterable):
+        return isinstance(value, list)
+    # Anything else (an xarray object, a class of ours) has no form in YAML.
+    return base is object
+
+
+def _takes_path(hint: Any) -> bool:
+    inner = typing.get_args(hint)
+    is_path = isinstance(hint, type) and issubclass(hint, os.PathLike)
+    return is_path or any(_takes_path(item) for item in inner)
+
+
+def _absolute(value: Any, folder: Path) -> Any:
+    if isinstance(value, list):
+        return [_absolute(item, folder) for item in value]
+    if isinstance(value, str) and value and (folder / value).exists():
+        return str((folder / value).absolute())
+    return value
+
+
+def _existing_paths(values: Iterable[Any]) -> Iterable[Path]:
+    for value in values:
+        if isinstance(value, list):
+            yield from _existing_paths(value)
+        elif isinstance(value, str) and Path(value).is_absolute() and Path(value).exists():
+            yield Path(value)
