@@ -9,6 +9,7 @@ from __future__ import annotations
 import xarray as xr
 
 from . import export
+from .calibration import radiance
 from .forward import method
 
 
@@ -19,5 +20,7 @@ class UvisAccessor:
     def __init__(self, ds: xr.Dataset):
         self._ds = ds
 
+    calibrate = method(radiance.calibrate)
+    calibration_factor = method(radiance.calibration_factor)
     to_netcdf = method(export.to_netcdf)
     to_json = method(export.to_json)

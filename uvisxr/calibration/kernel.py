@@ -1,0 +1,191 @@
+"""Counts to radiances, on plain arrays, block by block of exposures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..poisson import MISSING, as_counts, variance_tables
+from ..spectral import FillPlan, smoothing_weights, weighted
+
+#: Elements worked on at once: a few arrays of them fit in a processor's cache.
+_BLOCK = 2**16
+
+
+@dataclass(frozen=True, eq=False)
+class Recovery:
+    """All that turns the counts of any exposure into radiances.
+
+    Attributes
+    ----------
+    sensitivity, sensitivity_error : ndarray, (term, pixel, wl)
+        (count/s)/(kR/angstrom).
+    n : ndarray, (pixel, wl)
+        Detector pixels in each element.
+    background, background_error : float
+        count/s per detector pixel.
+    interval : {"garwood", "score"}
+    quantization : bool
+        Whether counts went through the SQRT_9 compression and its error is wanted.
+    total : bool
+        Whether the errors hold the background's and the calibration's.
+    fill : {"linear", "pchip"} or None
+        How elements without a sensitivity are filled along wl.
+    kernel : tuple of float or None
+        Smoothing along wl.
+    wl : ndarray, (wl,)
+    """
+
+    sensitivity: np.ndarray
+    sensitivity_error: np.ndarray
+    n: np.ndarray
+    background: float
+    background_error: float
+    interval: str
+    quantization: bool
+    total: bool
+    fill: str | None
+    kernel: tuple[float, ...] | None
+    wl: np.ndarray
+
+    def __call__(
+        self, counts: np.ndarray, weight: np.ndarray, exposure: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Radiances of some exposures.
+
+        Parameters
+        ----------
+        counts : ndarray, (pic, pixel, wl)
+            65535 (or NaN) is missing.
+        weight : ndarray, (pic, term)
+            Weights of the sensitivity terms.
+        exposure : ndarray, (pic,)
+            Integration time, s.
+
+        Returns
+        -------
+        radiance, upper, lower : ndarray of float32, (pic, pixel, wl)
+            kR/angstrom, with its upper and lower half-widths.
+        missing : ndarray of bool, (pic, pixel)
+            Spectra with missing counts.
+        """
+        outputs = tuple(np.empty(counts.shape, np.float32) for _ in range(3))
+        missing = np.zeros(counts.shape[:2], bool)
+        if not counts.size:
+            return *outputs, missing
+        valid = valid_elements(self.sensitivity)
+        plan = FillPlan.of(~valid, self.wl, self.fill) if self.fill else None
+        filled = valid.copy()
+        if plan:
+            filled.reshape(-1)[plan.gap] = True
+        smoothing = self._smoothing(filled)
+        step = max(1, _BLOCK // counts[0].size)
+        for start in range(0, counts.shape[0], step):
+            block = slice(start, start + step)
+            raw = as_counts(counts[block])
+            lost = raw == MISSING
+            missing[block] = lost.any(-1)
+            planes = self._planes(raw, weight[block], exposure[block])
+            for k in range(raw.shape[0]):
+                here = tuple(plane[k] for plane in planes)
+                out = tuple(output[start + k] for output in outputs)
+                has_lost = missing[start + k].any()
+                for plane in here:
+                    if has_lost:
+                        plane[lost[k]] = np.nan
+                    if plan:
+                        plan.apply(plane)
+                if has_lost:
+                    _store(here, self._smoothing(np.isfinite(here[0])), out)
+                else:
+                    _store(here, smoothing, out)
+        return *outputs, missing
+
+    def _smoothing(self, valid: np.ndarray) -> _Smoothing | None:
+        return _Smoothing.of(valid, self.kernel) if self.kernel else None
+
+    def _planes(
+        self, raw: np.ndarray, weight: np.ndarray, exposure: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Radiance and the variances above and below it, before filling and smoothing."""
+        factor, relative = inverse(weight, self.sensitivity, self.sensitivity_error)
+        time = exposure[:, None, None]
+        radiance = raw / time
+        if self.background:
+            radiance -= self.background * self.n
+        radiance *= factor
+        factor *= factor
+        per_count = factor / time**2
+        upper, lower = (
+            table.take(raw, mode="clip")
+            for table in variance_tables(self.interval, self.quantization)
+        )
+        upper *= per_count
+        lower *= per_count
+        if self.total:
+            relative *= radiance
+            relative *= relative
+            if self.background_error:
+                relative += factor * (self.background_error * self.n) ** 2
+            upper += relative
+            lower += relative
+        return radiance, upper, lower
+
+
+@dataclass(frozen=True, eq=False)
+class _Smoothing:
+    """Smoothing weights of the valid elements (pixel, wl), and their squares."""
+
+    invalid: np.ndarray
+    weights: np.ndarray
+    squares: np.ndarray
+
+    @classmethod
+    def of(cls, valid: np.ndarray, kernel: tuple[float, ...]) -> _Smoothing:
+        weights = smoothing_weights(valid, kernel)
+        return cls(~valid, weights, weights**2)
+
+
+def _store(
+    planes: tuple[np.ndarray, ...], smoothing: _Smoothing | None, outputs: tuple[np.ndarray, ...]
+) -> None:
+    """Write one exposure's radiance and half-widths, from the radiance and its variances."""
+    value, *variances = planes
+    if smoothing is not None:
+        for plane in planes:
+            plane[smoothing.invalid] = 0
+        value = weighted(value, smoothing.weights)
+        variances = [weighted(variance, smoothing.squares) for variance in variances]
+    outputs[0][...] = value
+    for variance, out in zip(variances, outputs[1:], strict=True):
+        np.sqrt(variance, out=out, casting="same_kind")
+
+
+def valid_elements(sensitivity: np.ndarray) -> np.ndarray:
+    """Elements (pixel, wl) that have a sensitivity in every term (term, pixel, wl)."""
+    return np.isfinite(sensitivity).all(0) & (sensitivity > 0).any(0)
+
+
+def inverse(
+    weight: np.ndarray, sensitivity: np.ndarray, error: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Calibration factor 1/S and relative error dS/S of some exposures.
+
+    Parameters
+    ----------
+    weight : ndarray, (pic, term)
+    sensitivity, error : ndarray, (term, pixel, wl)
+
+    Returns
+    -------
+    factor, relative : ndarray of float64, (pic, pixel, wl)
+        NaN where there is no sensitivity.
+    """
+    s = np.tensordot(weight, sensitivity, axes=1)
+    relative = np.tensordot(weight, error, axes=1)
+    # A NaN compares as False and is set again.
+    s[~(s > 0)] = np.nan
+    factor = np.reciprocal(s, out=s)
+    relative *= factor
+    return factor, relative

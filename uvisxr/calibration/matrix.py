@@ -1,0 +1,138 @@
+"""Sensitivities from the calibration matrices of the archive, products `*_CAL_n`.
+
+A matrix turns counts into kR/angstrom; it holds 1/integration time of its product already. -1
+marks evil pixels, 0 elements without sensitivity, NaN what lies outside the window (PDS label of
+FUV2005_230_15_15_CAL_3).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from .. import spectral
+from ..errors import ArgumentError, CalibrationError
+from ..instrument.channel import N_BANDS, N_LINES, Channel, slit_name
+from ..instrument.detector import Bins
+from . import files as cal
+from .sensitivity import Options, Terms, interpolate_lab
+
+_SUFFIXES = (".lbl", ".dat")
+
+
+def is_product(path: str | Path) -> bool:
+    """Whether a path names a product rather than a folder of calibration files."""
+    return not Path(path).is_dir() and Path(path).suffix.lower() in _SUFFIXES
+
+
+def terms(
+    path: str | Path, ds: xr.Dataset, bins: Bins, channel: Channel, n_pic: int, options: Options
+) -> Terms:
+    """Sensitivity of a dataset's bins from a matrix.
+
+    Parameters
+    ----------
+    path : path
+        Label or data file of the matrix.
+    ds : Dataset
+        Its attributes are compared with the matrix's label.
+    bins : Bins
+        Its bins.
+    channel : Channel
+    n_pic : int
+        Number of exposures, all of which share the matrix.
+    options : Options
+        `evil_pixels` and `fill` are used.
+
+    Returns
+    -------
+    Terms
+        One term, of weight 1.
+
+    Raises
+    ------
+    CalibrationError
+        The matrix is unreadable, or of another channel, slit, window or binning.
+    ArgumentError
+        Flat field or trend are switched off, which a matrix does not allow.
+    """
+    if not options.flat_field or options.trend is None:
+        raise ArgumentError(
+            f"files={Path(path).name}: a matrix holds flat field and trend already; leave out "
+            "flat_field=False and trend=False"
+        )
+    label, frame, used = _read(path)
+    _check(label, ds, path)
+    factor = _elements(frame, label, bins, path) * label.integration
+    evil = factor < 0
+    with np.errstate(divide="ignore"):
+        sensitivity = np.where(factor > 0, 1 / factor, np.where(factor == 0, 0.0, np.nan))
+    relative = _relative_error(bins, channel)
+    if options.evil_pixels == "interpolate":
+        wl, _ = bins.wavelengths(channel)
+        sensitivity = spectral.fill(sensitivity, wl, options.fill)
+    return Terms(
+        sensitivity=sensitivity[None],
+        error=(sensitivity * relative)[None],
+        weight=np.ones((n_pic, 1)),
+        evil=evil.astype(np.uint8),
+        files=used,
+    )
+
+
+def _read(path: str | Path) -> tuple:
+    """Label and values (pixel, wl) of a matrix, and the files read."""
+    from ..pds3.product import read_matrix
+
+    label, values = read_matrix(path)
+    return label, np.asarray(values, float), (label.path, label.data_path)
+
+
+def _check(label, ds: xr.Dataset, path: str | Path) -> None:
+    """Raise unless matrix and dataset are of one channel and slit."""
+    for what, theirs, ours in (
+        ("channel", label.channel, ds.attrs["channel"]),
+        ("slit", slit_name(label.slit), ds.attrs["slit"]),
+    ):
+        if theirs != ours:
+            raise CalibrationError(
+                f"{path} is of {what} {theirs}, the dataset of {ours}: take the _CAL_n product "
+                "of the same observation"
+            )
+
+
+def _elements(values: np.ndarray, label, bins: Bins, path: str | Path) -> np.ndarray:
+    """Values of the matrix at the dataset's bins."""
+    theirs = label.windows[0].bins
+    index = []
+    for first, count in (("line", "n_line"), ("band", "n_band")):
+        place = {
+            pair: k
+            for k, pair in enumerate(
+                zip(getattr(theirs, first).tolist(), getattr(theirs, count).tolist(), strict=True)
+            )
+        }
+        ours = list(zip(getattr(bins, first).tolist(), getattr(bins, count).tolist(), strict=True))
+        if not place.keys() >= set(ours):
+            raise CalibrationError(
+                f"{path}: its {first} bins are not those of the dataset; take the _CAL_n product "
+                "of the same observation"
+            )
+        index.append([place[pair] for pair in ours])
+    return values[np.ix_(*index)]
+
+
+def _relative_error(bins: Bins, channel: Channel) -> np.ndarray:
+    """Relative error of the laboratory sensitivity over the spectral bins, (wl,)."""
+    lab = cal.package_lab(channel.name)
+    wl = channel.wavelength(np.arange(N_BANDS))
+    value, error = (
+        np.maximum(interpolate_lab(lab.wl, y, wl, "linear"), 0)
+        for y in (lab.sensitivity, lab.error)
+    )
+    frame = np.broadcast_to(np.stack([value, error])[:, None], (2, N_LINES, N_BANDS))
+    value, error = bins.sum(frame)[:, 0]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(value > 0, error / value, np.nan) / np.sqrt(bins.n_band)

@@ -1,0 +1,417 @@
+"""Calibrate a dataset: counts to radiances with their errors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from .. import conventions, history, spectral
+from ..conventions import QUALITY_FLAGS
+from ..errors import ArgumentError, MissingStepError, UvisError
+from ..instrument.channel import channel as find_channel
+from ..instrument.channel import slit_name
+from ..instrument.detector import Bins
+from ..poisson import INTERVALS
+from . import matrix
+from .kernel import Recovery, inverse
+from .recipe import Recipe
+from .recipe import find as find_recipe
+from .sensitivity import Options, Terms
+from .sensitivity import terms as sensitivity_terms
+
+_FRAME = ("pic", "pixel", "wl")
+
+#: Attribute that marks radiances changed after the calibration.
+EDITED = "radiance_edited"
+
+_FROM_CALIBRATION = (
+    "sensitivity",
+    "sensitivity_error",
+    "sensitivity_weight",
+    "evil",
+    "calibration_error",
+    "radiance",
+    "radiance_upper",
+    "radiance_lower",
+    "radiance_systematic",
+)
+
+
+def calibrate(
+    ds: xr.Dataset,
+    recipe: str | Recipe = "upyp",
+    wl_interp: str | None = None,
+    nan_interp: str | None = "linear",
+    evil_pixels: str = "mask",
+    flat_field: bool = True,
+    trend: bool | str = True,
+    smooth: bool = True,
+    interval: str = "garwood",
+    quantization: bool = True,
+    errors: str = "total",
+    files: str | Path | None = None,
+) -> xr.Dataset:
+    """Turn counts into spectral radiances with upper and lower errors.
+
+    L = (counts/t - B n) / S, with S the sensitivity, B the background of `background` (0 without
+    it) and n the detector pixels in an element. The variance above (below) it is
+
+    (upper (lower) half-width of the counts)^2 / (t S)^2 + (dB n / S)^2 + (L dS / S)^2
+
+    Parameters
+    ----------
+    ds : Dataset
+        As opened; calibrating a calibrated one starts anew from its counts.
+    recipe : {"upyp", "pds"} or Recipe
+        The constants, see `uvisxr.calibration.recipe.Recipe`. The two differ by 9 %: "upyp" takes
+        the FUV sensitivity 1/0.91 times higher, so its radiances are lower. "pds" gives those of
+        the team's IDL cube generator and, with trend="evolution", of the archive's matrices.
+    wl_interp : {"pchip", "linear"}, optional
+        Interpolation of the laboratory sensitivity; the recipe's if None.
+    nan_interp : {"linear", "pchip"} or None
+        Fill elements with evil pixels along wl, between the elements around them; None leaves
+        them NaN. Elements whose counts are missing, and those before the first and after the last
+        element with a sensitivity, are never filled. The variance is filled in the same way as the
+        radiance.
+    evil_pixels : {"mask", "interpolate"}
+        What an element is worth that holds evil detector pixels: nothing, or the sum of a
+        sensitivity that is interpolated over them first (linear, or by `nan_interp`). Products
+        with wide bins hold evil pixels in every one and need "interpolate".
+    flat_field : bool
+        Apply the flat field and its modifiers. False needs no files.
+    trend : bool or {"spica", "evolution"}
+        Change of the sensitivity with time: by the ratios of Spica spectra, linear between epochs
+        (True means this, with every recipe), or by the exponential evolution that the archive's
+        matrices hold; False: none. There is no public trend of EUV.
+    smooth : bool
+        Smooth FUV spectra along wl by (1 4 6 4 1)/16, within stretches of finite elements; at
+        their ends the weights that remain are scaled to 1. Variances go with the squared weights,
+        as if elements were independent; next to filled elements, which are not, the error of the
+        smoothed radiance is up to 16 % too small. EUV spectra are never smoothed here.
+    interval : {"garwood", "score"}
+        Confidence interval of the counts, see `uvisxr.poisson`.
+    quantization : bool
+        Add the rounding error of the SQRT_9 compression, where the product has it.
+    errors : {"total", "statistical"}
+        All terms in the bounds, or the counts' only. Background and calibration errors are common
+        to all spectra and do not average down.
+    files : path, optional
+        Folder of the calibration files, or the label of a `_CAL_n` matrix of the archive. Without
+        it: the folder UVISXR_CALIBRATION, else the cache of `uvisxr calibration fetch`.
+
+        A matrix replaces everything but errors and filling: `recipe`, `wl_interp`, `flat_field`
+        and `trend` do not enter. It comes without errors; the laboratory's relative error at each
+        wavelength stands for them.
+
+    Returns
+    -------
+    Dataset
+        With `radiance` (pic, pixel, wl), kR/angstrom, float32; coordinates `radiance_upper` and
+        `radiance_lower`, 1-sigma half-widths of the same shape; `calibration_error` (pixel, wl),
+        relative; `evil` (pixel, wl), 1 where an element holds evil pixels; `sensitivity`,
+        `sensitivity_error` (term, pixel, wl) and `sensitivity_weight` (pic, term). `quality` has
+        the flag "partial" on spectra with missing counts. Lazy where `counts` are dask arrays.
+
+        Detector rows outside 2..61 are not illuminated: NaN. Row 61 has a radiance, but its flat
+        field is taken as 1: it carries the flag "dark_line".
+
+    Raises
+    ------
+    ArgumentError
+        An argument has a wrong value, or fits ill with the others.
+    CalibrationError
+        Calibration files are missing or malformed, or a matrix does not fit the product.
+    """
+    _check("interval", interval, INTERVALS)
+    _check("errors", errors, ("total", "statistical"))
+    found = _terms(ds, recipe, wl_interp, nan_interp, evil_pixels, flat_field, trend, files)
+    arguments = {
+        "recipe": recipe if isinstance(recipe, str) else recipe.name,
+        "wl_interp": wl_interp,
+        "nan_interp": nan_interp,
+        "evil_pixels": evil_pixels,
+        "flat_field": flat_field,
+        "trend": trend,
+        "smooth": bool(smooth),
+        "interval": interval,
+        "quantization": bool(quantization),
+        "errors": errors,
+        "files": None if files is None else Path(files).name,
+    }
+    out = ds.drop_vars([name for name in _FROM_CALIBRATION if name in ds.variables])
+    out = out.assign_coords(_term_coords(ds, found))
+    out.attrs.pop(EDITED, None)
+    out.attrs["recipe"] = arguments["recipe"]
+    out.attrs["calibrate_arguments"] = json.dumps(arguments, sort_keys=True)
+    return history.record(compute(out), "calibrate", arguments, found.files)
+
+
+def calibration_factor(
+    ds: xr.Dataset,
+    recipe: str | Recipe = "upyp",
+    wl_interp: str | None = None,
+    nan_interp: str | None = "linear",
+    evil_pixels: str = "mask",
+    flat_field: bool = True,
+    trend: bool | str = True,
+    files: str | Path | None = None,
+) -> xr.Dataset:
+    """The factor M = 1/S between count rate and radiance, and its error dS/S^2.
+
+    Parameters
+    ----------
+    ds : Dataset
+        As opened.
+    recipe, wl_interp, nan_interp, evil_pixels, flat_field, trend, files
+        As in `calibrate`; `nan_interp` only acts on evil_pixels="interpolate".
+
+    Returns
+    -------
+    Dataset
+        `calibration_factor` and `calibration_factor_error` (pic, pixel, wl), float32,
+        (kR/angstrom)/(count/s), NaN where there is no sensitivity; with coordinate `evil`. Lazy
+        where `counts` are dask arrays.
+
+    Raises
+    ------
+    ArgumentError, CalibrationError
+        As `calibrate`.
+    """
+    found = _terms(ds, recipe, wl_interp, nan_interp, evil_pixels, flat_field, trend, files)
+    out = ds.drop_vars([name for name in (*_FROM_CALIBRATION, *ds.data_vars) if name in ds])
+    coords = _term_coords(ds, found)
+    weight = xr.Variable(("pic", "term"), found.weight)
+    if ds["counts"].chunks is not None:
+        weight = weight.chunk({"pic": _chunks(ds), "term": -1})
+
+    def factors(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        factor, relative = inverse(weight, found.sensitivity, found.error)
+        return factor.astype(np.float32), (factor * relative).astype(np.float32)
+
+    factor, error = xr.apply_ufunc(
+        factors,
+        weight,
+        input_core_dims=[["term"]],
+        output_core_dims=[["pixel", "wl"]] * 2,
+        dask="parallelized",
+        output_dtypes=[np.float32] * 2,
+        dask_gufunc_kwargs={
+            "output_sizes": {"pixel": found.evil.shape[0], "wl": found.evil.shape[1]}
+        },
+    )
+    dims = ds["counts"].dims
+    out = out.assign(
+        calibration_factor=_squeezed(factor, dims), calibration_factor_error=_squeezed(error, dims)
+    ).assign_coords(evil=coords["evil"])
+    arguments = {
+        "recipe": recipe,
+        "wl_interp": wl_interp,
+        "evil_pixels": evil_pixels,
+        "flat_field": flat_field,
+        "trend": trend,
+    }
+    return history.record(conventions.apply(out), "calibration_factor", arguments, found.files)
+
+
+def compute(ds: xr.Dataset) -> xr.Dataset:
+    """Radiances of a calibrated dataset, from its counts and what it holds of the calibration.
+
+    Steps that change what enters, such as a new background, call this; it reads no file.
+
+    Parameters
+    ----------
+    ds : Dataset
+        With the coordinates `sensitivity`, `sensitivity_error`, `sensitivity_weight` and the
+        attribute `calibrate_arguments` of `calibrate`.
+
+    Returns
+    -------
+    Dataset
+        With new `radiance`, `radiance_upper`, `radiance_lower`, `calibration_error`, `quality`.
+
+    Raises
+    ------
+    MissingStepError
+        The dataset is not calibrated.
+    UvisError
+        Its radiances were changed since: smoothed, or filled.
+    """
+    if EDITED in ds.attrs:
+        raise UvisError(
+            f"the radiance was changed after the calibration ({ds.attrs[EDITED]}), and would be "
+            "computed anew from the counts: call background before smooth or fill_nan, or "
+            "calibrate again"
+        )
+    required = ("counts", "sensitivity", "sensitivity_error", "sensitivity_weight")
+    missing = [name for name in required if name not in ds.variables]
+    if missing or "calibrate_arguments" not in ds.attrs:
+        raise MissingStepError(
+            f"the dataset has no {', '.join(missing) or 'attribute calibrate_arguments'}: "
+            "call ds.uvis.calibrate() first"
+        )
+    arguments = json.loads(ds.attrs["calibrate_arguments"])
+    counts = _framed(ds, "counts")
+    if counts.chunks is not None:
+        counts = counts.chunk({"pixel": -1, "wl": -1})
+    terms = [_term_array(ds, name) for name in ("sensitivity", "sensitivity_error")]
+    weight = _framed(ds, "sensitivity_weight", ("pic", "term"))
+    recovery = Recovery(
+        *terms,
+        n=Bins.of(ds).detector_pixels.astype(float),
+        background=float(ds["background"]) if "background" in ds.coords else 0.0,
+        background_error=float(ds["background_error"]) if "background_error" in ds.coords else 0.0,
+        interval=arguments["interval"],
+        quantization=arguments["quantization"] and ds.attrs.get("compression") == "SQRT_9",
+        total=arguments["errors"] == "total",
+        fill=arguments["nan_interp"],
+        kernel=spectral.KERNEL if arguments["smooth"] and ds.attrs["channel"] == "FUV" else None,
+        wl=np.atleast_1d(ds["wl"].values).astype(float),
+    )
+    radiance, upper, lower, lost = xr.apply_ufunc(
+        recovery,
+        counts,
+        weight,
+        _framed(ds, "exposure", ("pic",)),
+        input_core_dims=[["pixel", "wl"], ["term"], []],
+        output_core_dims=[["pixel", "wl"]] * 3 + [["pixel"]],
+        dask="parallelized",
+        output_dtypes=[np.float32] * 3 + [bool],
+    )
+    dims = ds["counts"].dims
+    _, relative = inverse(weight.values.mean(0, keepdims=True), *terms)
+    relative = xr.Variable(("pixel", "wl"), relative[0].astype(np.float32))
+    out = ds.assign(radiance=_squeezed(radiance, dims)).assign_coords(
+        radiance_upper=_squeezed(upper, dims),
+        radiance_lower=_squeezed(lower, dims),
+        calibration_error=_squeezed(relative, dims),
+        quality=_partial(ds, _squeezed(lost, dims)),
+    )
+    return conventions.apply(out)
+
+
+def systematic(ds: xr.Dataset) -> xr.DataArray:
+    """Error of the radiance that is common to all spectra: calibration and background.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Calibrated.
+
+    Returns
+    -------
+    DataArray, the shape of `radiance`
+        sqrt((L dS/S)^2 + (dB n / S)^2), 1 sigma, kR/angstrom. Fully correlated between spectra,
+        and nearly so along wl.
+
+    Raises
+    ------
+    MissingStepError
+        The dataset is not calibrated.
+    """
+    missing = [n for n in ("radiance", "calibration_error", "sensitivity") if n not in ds]
+    if missing:
+        raise MissingStepError(
+            f"the dataset has no {', '.join(missing)}: call ds.uvis.calibrate() first"
+        )
+    calibration = (ds["radiance"].variable * ds["calibration_error"].variable) ** 2
+    error = float(ds["background_error"]) if "background_error" in ds.coords else 0.0
+    variance = calibration
+    if error:
+        dims = ds["counts"].dims
+        weight = _framed(ds, "sensitivity_weight", ("pic", "term"))
+        s = sum(
+            weight.isel(term=k) * xr.Variable(("pixel", "wl"), term)
+            for k, term in enumerate(_term_array(ds, "sensitivity"))
+        )
+        n = xr.Variable(("pixel", "wl"), Bins.of(ds).detector_pixels.astype(float))
+        common = error * n / s.where(s > 0)
+        variance = calibration + _squeezed(common.transpose(*_FRAME), dims) ** 2
+    result = (variance**0.5).astype(np.float32).transpose(*ds["radiance"].dims)
+    out = ds["radiance"].copy(data=result.data).rename("radiance_systematic")
+    out.attrs = conventions.VARIABLES["radiance_systematic"].attributes(frozenset())
+    return out
+
+
+def _terms(
+    ds: xr.Dataset,
+    recipe: str | Recipe,
+    wl_interp: str | None,
+    nan_interp: str | None,
+    evil_pixels: str,
+    flat_field: bool,
+    trend: bool | str,
+    files: str | Path | None,
+) -> Terms:
+    """Check the arguments and make the sensitivity of the dataset's bins and exposures."""
+    chosen = find_recipe(recipe)
+    _check("wl_interp", wl_interp, (None, "pchip", "linear"))
+    _check("nan_interp", nan_interp, (None, *spectral.FILL_METHODS))
+    _check("evil_pixels", evil_pixels, ("mask", "interpolate"))
+    _check("flat_field", flat_field, (True, False))
+    _check("trend", trend, (True, False, "spica", "evolution"))
+    if "counts" not in ds or "et" not in ds.coords:
+        raise MissingStepError("the dataset has no counts or no et: start from uvisxr.open_product")
+    channel, slit = find_channel(ds.attrs["channel"]), slit_name(ds.attrs["slit"])
+    bins, et = Bins.of(ds), np.atleast_1d(ds["et"].values)
+    options = Options(
+        recipe=chosen,
+        wl_interp=wl_interp or chosen.wl_interp,
+        fill=nan_interp or "linear",
+        evil_pixels=evil_pixels,
+        flat_field=bool(flat_field),
+        trend={True: "spica", False: None}.get(trend, trend),
+    )
+    if files is not None and matrix.is_product(files):
+        return matrix.terms(files, ds, bins, channel, et.size, options)
+    return sensitivity_terms(bins, channel, slit, et, options, files)
+
+
+def _check(name: str, value: Any, allowed: Iterable[Any]) -> None:
+    # Booleans equal 0 and 1; a number is no answer to a question of kind.
+    if not any(value is a or (isinstance(a, str) and value == a) for a in allowed):
+        shown = ", ".join(repr(a) for a in allowed)
+        raise ArgumentError(f"{name}={value!r}: expected one of {shown}")
+
+
+def _term_coords(ds: xr.Dataset, found: Terms) -> dict[str, xr.Variable]:
+    dims = (*ds["counts"].dims, "term")
+    variables = {
+        "sensitivity": (("term", "pixel", "wl"), found.sensitivity),
+        "sensitivity_error": (("term", "pixel", "wl"), found.error),
+        "sensitivity_weight": (("pic", "term"), found.weight),
+        "evil": (("pixel", "wl"), found.evil),
+    }
+    return {name: _squeezed(xr.Variable(*v), dims) for name, v in variables.items()}
+
+
+def _framed(ds: xr.Dataset, name: str, dims: tuple[str, ...] = _FRAME) -> xr.Variable:
+    """A variable with these dimensions, those that a selection has dropped with size 1."""
+    variable = ds[name].variable
+    return variable.set_dims({d: ds.sizes.get(d, 1) for d in dims}).transpose(*dims)
+
+
+def _term_array(ds: xr.Dataset, name: str) -> np.ndarray:
+    return _framed(ds, name, ("term", "pixel", "wl")).values.astype(float)
+
+
+def _squeezed(variable: xr.Variable, dims: Iterable[str]) -> xr.Variable:
+    """Without the dimensions that the dataset's counts do not have."""
+    gone = [d for d in variable.dims if d not in dims]
+    return variable.squeeze(gone)
+
+
+def _chunks(ds: xr.Dataset) -> Any:
+    return dict(zip(ds["counts"].dims, ds["counts"].chunks, strict=True)).get("pic", -1)
+
+
+def _partial(ds: xr.Dataset, lost: xr.Variable) -> xr.Variable:
+    """The quality flags, with "partial" on spectra that miss counts."""
+    flags = xr.where(lost, np.uint8(QUALITY_FLAGS["partial"]), np.uint8(0))
+    if "quality" in ds:
+        flags = ds["quality"].variable | flags
+    return flags.astype(np.uint8)

@@ -1,0 +1,282 @@
+"""Numerical cores on spectra: fill gaps, smooth, integrate, along the last axis of plain arrays.
+
+Gaps of UVIS spectra are mostly the same in every exposure (the evil detector pixels), so that
+filling and smoothing are planned once for a mask and then applied to any number of exposures.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.integrate import simpson
+
+FILL_METHODS = ("linear", "pchip")
+
+#: Weights of the default smoothing, (1 4 6 4 1)/16.
+KERNEL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
+
+
+@dataclass(frozen=True, eq=False)
+class FillPlan:
+    """How the gaps of a mask (rows, n) are interpolated from the elements around them.
+
+    All indices are into the flattened mask, one for each element to fill.
+
+    Attributes
+    ----------
+    gap, left, right : ndarray of int
+        Element, and the last valid one before and the first after its gap.
+    weight : ndarray
+        Position between them in `x`, 0 at `left`, 1 at `right`.
+    before, after : ndarray of int
+        Valid neighbours of `left` and `right` on the far side, -1 where the spectrum ends; empty
+        for "linear", which does not ask for them.
+    x : ndarray, (rows * n,)
+        Abscissa of every element.
+    method : {"linear", "pchip"}
+    """
+
+    gap: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+    weight: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
+    x: np.ndarray
+    method: str
+
+    @classmethod
+    def of(cls, mask: np.ndarray, x: np.ndarray, method: str = "linear") -> FillPlan:
+        """Plan the filling of `mask` (..., n), True in gaps, at abscissae `x` (n,)."""
+        n = mask.shape[-1]
+        flat = np.flatnonzero(mask)
+        column = flat % n
+        new = np.ones(flat.size, bool)
+        new[1:] = (np.diff(flat) != 1) | (column[1:] == 0)
+        start = flat[new]
+        stop = flat[np.roll(new, -1)] if flat.size else flat
+        # A gap that touches the end of its spectrum has nothing to interpolate from.
+        inner = (start % n != 0) & (stop % n != n - 1)
+        left, right = start - 1, stop + 1
+        before, after = _far_neighbours(start, stop, n) if method == "pchip" else (flat[:0],) * 2
+        lengths = np.where(inner, stop - start + 1, 0)
+        gap = flat[np.repeat(inner, stop - start + 1)]
+        left, right = np.repeat(left, lengths), np.repeat(right, lengths)
+        if method == "pchip":
+            before, after = np.repeat(before, lengths), np.repeat(after, lengths)
+        # x is tiled rather than indexed by column: pchip then needs one flat index only.
+        x = np.broadcast_to(x, mask.shape).reshape(-1)
+        weight = (x[gap] - x[left]) / (x[right] - x[left])
+        return cls(gap, left, right, weight, before, after, x, method)
+
+    def apply(self, spectra: np.ndarray) -> None:
+        """Fill `spectra`, contiguous and of the mask's shape, in place."""
+        plane = spectra.reshape(-1)
+        plane[self.gap] = self._linear(plane) if self.method == "linear" else self._pchip(plane)
+
+    def _linear(self, plane: np.ndarray) -> np.ndarray:
+        # mode="clip" spares numpy the check of indices that the plan has made itself.
+        left = plane.take(self.left, mode="clip")
+        step = plane.take(self.right, mode="clip")
+        step -= left
+        step *= self.weight.astype(plane.dtype, copy=False)
+        step += left
+        return step
+
+    def _pchip(self, plane: np.ndarray) -> np.ndarray:
+        def step(i: np.ndarray, j: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            """Width and slope of the intervals between elements i and j; 1 and 0 at an end."""
+            there = (i >= 0) & (j >= 0)
+            h = np.where(there, self.x[j] - self.x[i], 1.0)
+            return h, np.where(there, plane[j] - plane[i], 0.0) / h
+
+        h0, m0 = step(self.before, self.left)
+        h1, m1 = step(self.left, self.right)
+        h2, m2 = step(self.right, self.after)
+        has0, has2 = self.before >= 0, self.after >= 0
+        at_end = np.where(has2, _pchip_end(h1, h2, m1, m2), m1)
+        d_left = np.where(has0, _pchip_slope(h0, h1, m0, m1), at_end)
+        at_end = np.where(has0, _pchip_end(h1, h0, m1, m0), m1)
+        d_right = np.where(has2, _pchip_slope(h1, h2, m1, m2), at_end)
+        # Cubic Hermite polynomial between the two ends.
+        t = self.weight
+        s = 1 - t
+        return (
+            plane[self.left] * s * s * (1 + 2 * t)
+            + plane[self.right] * t * t * (1 + 2 * s)
+            + h1 * t * s * (d_left * s - d_right * t)
+        )
+
+
+def _far_neighbours(start: np.ndarray, stop: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Valid elements next to the ends of gaps start..stop, on the side away from the gap."""
+    left, right = start - 1, stop + 1
+    before, after = left - 1, right + 1
+    before[left % n == 0] = -1
+    after[right % n == n - 1] = -1
+    # Where two gaps share the one element between them, the neighbour lies across the other gap.
+    shared = right[:-1]
+    touch = np.flatnonzero((shared == left[1:]) & (shared % n != 0))
+    before[touch + 1] = np.where(start[touch] % n != 0, left[touch], -1)
+    touch = np.flatnonzero((shared == left[1:]) & (shared % n != n - 1))
+    after[touch] = np.where(stop[touch + 1] % n != n - 1, right[touch + 1], -1)
+    return before, after
+
+
+def _pchip_slope(h0: np.ndarray, h1: np.ndarray, m0: np.ndarray, m1: np.ndarray) -> np.ndarray:
+    """Slope at a point between intervals of widths h and slopes m (Fritsch & Butland 1984)."""
+    w0, w1 = 2 * h1 + h0, h1 + 2 * h0
+    monotone = m0 * m1 > 0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = (w0 + w1) / (w0 / m0 + w1 / m1)
+    return np.where(monotone, mean, m0 * m1 * 0.0)
+
+
+def _pchip_end(h0: np.ndarray, h1: np.ndarray, m0: np.ndarray, m1: np.ndarray) -> np.ndarray:
+    """Slope at the first point, from its interval (h0, m0) and the next (Moler 2004, ch. 3)."""
+    slope = ((2 * h0 + h1) * m0 - h0 * m1) / (h0 + h1)
+    slope = np.where(np.sign(slope) != np.sign(m0), 0.0 * slope, slope)
+    steep = (np.sign(m0) != np.sign(m1)) & (np.abs(slope) > 3 * np.abs(m0))
+    return np.where(steep, 3 * m0, slope)
+
+
+def fill(spectra: np.ndarray, x: np.ndarray, method: str = "linear") -> np.ndarray:
+    """Interpolate the NaN of each spectrum between the finite elements around them.
+
+    Parameters
+    ----------
+    spectra : ndarray of float, (..., n)
+    x : ndarray, (n,)
+        Abscissa, ascending.
+    method : {"linear", "pchip"}
+
+    Returns
+    -------
+    ndarray, (..., n)
+        A copy. NaN before the first and after the last finite element of a spectrum stay.
+    """
+    spectra = np.asarray(spectra)
+    out = np.empty(spectra.shape, spectra.dtype)
+    planes = (1, -1, out.shape[-1]) if out.ndim < 3 else (-1, *out.shape[-2:])
+    if not out.size:
+        return out
+    mask = plan = None
+    # Plane by plane: each stays in the cache, and its mask is mostly that of the one before.
+    for source, target in zip(spectra.reshape(planes), out.reshape(planes), strict=True):
+        target[...] = source
+        gaps = np.isnan(target)
+        if plan is None or not np.array_equal(gaps, mask):
+            mask, plan = gaps, FillPlan.of(gaps, x, method)
+        plan.apply(target)
+    return out
+
+
+def smoothing_weights(valid: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """Weights that smooth each stretch of valid elements by itself.
+
+    Parameters
+    ----------
+    valid : ndarray of bool, (..., n)
+    kernel : ndarray, (2 k + 1,)
+
+    Returns
+    -------
+    ndarray of float64, (2 k + 1, ..., n)
+        Weight of element i + j - k in the smoothed element i. Near a gap or an end the weights of
+        what lies beyond it are left out and the others scaled up, so that a constant stays one;
+        all are NaN where the element itself is not valid.
+    """
+    kernel = np.asarray(kernel, float)
+    half, n = kernel.size // 2, valid.shape[-1]
+    weights = np.zeros((kernel.size, *valid.shape))
+    weights[half] = np.where(valid, kernel[half], 0)
+    for sign in (-1, 1):
+        reach = valid.copy()
+        for j in range(1, half + 1):
+            beyond = np.zeros_like(valid)
+            if j < n:
+                here = slice(j, None) if sign < 0 else slice(None, n - j)
+                there = slice(None, n - j) if sign < 0 else slice(j, None)
+                beyond[..., here] = valid[..., there]
+            reach &= beyond
+            weights[half + sign * j] = np.where(reach, kernel[half + sign * j], 0)
+    total = weights.sum(0)
+    weights /= np.where(valid, total, 1)
+    weights[half][~valid] = np.nan
+    return weights
+
+
+def weighted(spectra: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Sum of neighbours by `smoothing_weights`, or by their squares for variances.
+
+    Parameters
+    ----------
+    spectra : ndarray, (..., n)
+        Finite everywhere: put 0 where an element is not valid.
+    weights : ndarray, (2 k + 1, ..., n)
+
+    Returns
+    -------
+    ndarray of float64, (..., n)
+    """
+    half, n = weights.shape[0] // 2, spectra.shape[-1]
+    out = spectra * weights[half]
+    scratch = np.empty_like(out)
+    for j in range(1, min(half, n - 1) + 1):
+        part = scratch[..., : n - j]
+        np.multiply(spectra[..., : n - j], weights[half - j][..., j:], out=part)
+        out[..., j:] += part
+        np.multiply(spectra[..., j:], weights[half + j][..., : n - j], out=part)
+        out[..., : n - j] += part
+    return out
+
+
+def integration_weights(
+    x: np.ndarray, edges: np.ndarray, x_range: tuple[float, float], method: str
+) -> np.ndarray:
+    """Weights whose sum with a spectrum is its integral.
+
+    Parameters
+    ----------
+    x : ndarray, (n,)
+        Ascending abscissae.
+    edges : ndarray, (n, 2)
+        Bin edges; only "bins" uses them.
+    x_range : (float, float)
+        "bins" counts each bin by its overlap with the range; the other rules take the elements
+        whose abscissa lies in it.
+    method : {"simpson", "trapezoid", "bins"}
+
+    Returns
+    -------
+    ndarray, (n,)
+        All zero where the rule has fewer elements than it needs (3 for Simpson, 2 for trapezoid).
+    """
+    low, high = x_range
+    if method == "bins":
+        return np.clip(np.minimum(edges[:, 1], high) - np.maximum(edges[:, 0], low), 0, None)
+    inside = np.flatnonzero((x >= low) & (x <= high))
+    weights = np.zeros(x.size)
+    if method == "simpson" and inside.size >= 3:
+        weights[inside] = simpson(np.eye(inside.size), x=x[inside], axis=-1)
+    elif method == "trapezoid" and inside.size >= 2:
+        step = np.diff(x[inside]) / 2
+        weights[inside[:-1]] += step
+        weights[inside[1:]] += step
+    return weights
+
+
+def trimmed(spectra: np.ndarray) -> np.ndarray:
+    """Zero in place of the NaN before the first and after the last finite element.
+
+    Spectra without any finite element keep their NaN, as do gaps inside.
+    """
+    bad = np.isnan(spectra)
+    if not bad.any():
+        return spectra
+    good = ~bad
+    seen = np.logical_or.accumulate(good, axis=-1)
+    to_come = np.logical_or.accumulate(good[..., ::-1], axis=-1)[..., ::-1]
+    outside = (~seen | ~to_come) & good.any(-1, keepdims=True)
+    return np.where(outside, 0.0, spectra)
