@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import xarray as xr
 
-from . import export
+from . import export, spectra
 from .calibration import radiance
 from .forward import method
 
@@ -22,5 +22,9 @@ class UvisAccessor:
 
     calibrate = method(radiance.calibrate)
     calibration_factor = method(radiance.calibration_factor)
+    rate = method(spectra.rate)
+    fill_nan = method(spectra.fill_nan)
+    smooth = method(spectra.smooth)
+    integrate = method(spectra.integrate)
     to_netcdf = method(export.to_netcdf)
     to_json = method(export.to_json)

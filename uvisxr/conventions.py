@@ -74,7 +74,9 @@ LOS_FIELDS: dict[str, tuple[str, str]] = {
 
 VARIABLES: dict[str, Variable] = {
     "counts": Variable("count", "photon counts", ancillary=("quality",)),
-    "rate": Variable(_COUNT_RATE, "count rate", ancillary=("quality",)),
+    "rate": Variable(_COUNT_RATE, "count rate", ancillary=("rate_upper", "rate_lower", "quality")),
+    "rate_upper": Variable(_COUNT_RATE, "upper 1-sigma half-width of the count rate"),
+    "rate_lower": Variable(_COUNT_RATE, "lower 1-sigma half-width of the count rate"),
     "wl": Variable(_ANGSTROM, "wavelength", "radiation_wavelength", bounds="wl_bounds"),
     "wl_bounds": Variable(_ANGSTROM, "edges of the wavelength bins"),
     "band": Variable("1", "first detector column of the wavelength bin"),
@@ -110,6 +112,21 @@ VARIABLES: dict[str, Variable] = {
     "radiance_systematic": Variable(
         _RADIANCE, "1-sigma error common to all pixels: calibration and background"
     ),
+    "radiance_std": Variable(_RADIANCE, "standard deviation of the spectra of a bin"),
+    "radiance_stderr": Variable(_RADIANCE, "standard error of the mean from the spectra's scatter"),
+    "radiance_weighted": Variable(
+        _RADIANCE,
+        "mean spectral radiance weighted by the inverse variances",
+        ancillary=("radiance_weighted_upper", "radiance_weighted_lower", "radiance_systematic"),
+    ),
+    "radiance_weighted_upper": Variable(_RADIANCE, "upper 1-sigma half-width of the weighted mean"),
+    "radiance_weighted_lower": Variable(_RADIANCE, "lower 1-sigma half-width of the weighted mean"),
+    "radiance_n": Variable("1", "finite values in each mean", "number_of_observations"),
+    "n": Variable("1", "spectra in the bin", "number_of_observations"),
+    "member_pic": Variable("1", "exposure index of a spectrum in a bin"),
+    "member_pixel": Variable("1", "pixel index of a spectrum in a bin"),
+    "member_bin": Variable("1", "index of its bin, counted through the bins in C order"),
+    "group": Variable("1", "group of spectra"),
     "calibration_error": Variable("1", "relative systematic error of the calibration"),
     "evil": Variable("1", "whether the element holds evil detector pixels: 1 yes, 0 no"),
     "sensitivity": Variable("count s-1 kR-1 angstrom", "sensitivity, terms of its time dependence"),
@@ -136,6 +153,21 @@ for _name, (_units, _text) in LOS_FIELDS.items():
     )
     VARIABLES[f"tangent_{_name}_corners"] = Variable(
         _units, f"{_text}, at the tangent points of the corners of the pixel"
+    )
+    for _field in (_name, f"tangent_{_name}"):
+        _long = VARIABLES[_field].long_name
+        VARIABLES[f"{_field}_bin"] = Variable(
+            _units, f"middle of the bin: {_long}", bounds=f"{_field}_bin_bounds"
+        )
+        VARIABLES[f"{_field}_bin_bounds"] = Variable(_units, f"edges of the bins: {_long}")
+
+# Integrals of radiances have the radiances' names and texts with other units.
+for _name in [name for name in VARIABLES if name.startswith("radiance") and name != "radiance_n"]:
+    _variable = VARIABLES[_name]
+    VARIABLES[_name.replace("radiance", "brightness", 1)] = Variable(
+        "kR",
+        f"integral over wavelength: {_variable.long_name}",
+        ancillary=tuple(a.replace("radiance", "brightness", 1) for a in _variable.ancillary),
     )
 
 

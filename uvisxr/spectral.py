@@ -158,12 +158,11 @@ def fill(spectra: np.ndarray, x: np.ndarray, method: str = "linear") -> np.ndarr
     """
     spectra = np.asarray(spectra)
     out = np.empty(spectra.shape, spectra.dtype)
-    planes = (1, -1, out.shape[-1]) if out.ndim < 3 else (-1, *out.shape[-2:])
     if not out.size:
         return out
     mask = plan = None
     # Plane by plane: each stays in the cache, and its mask is mostly that of the one before.
-    for source, target in zip(spectra.reshape(planes), out.reshape(planes), strict=True):
+    for source, target in zip(_planes(spectra), _planes(out), strict=True):
         target[...] = source
         gaps = np.isnan(target)
         if plan is None or not np.array_equal(gaps, mask):
@@ -230,6 +229,40 @@ def weighted(spectra: np.ndarray, weights: np.ndarray) -> np.ndarray:
         np.multiply(spectra[..., j:], weights[half + j][..., : n - j], out=part)
         out[..., : n - j] += part
     return out
+
+
+def smooth(spectra: np.ndarray, kernel: np.ndarray, squared: bool = False) -> np.ndarray:
+    """Smooth each stretch of finite elements by itself, see `smoothing_weights`.
+
+    Parameters
+    ----------
+    spectra : ndarray of float, (..., n)
+    kernel : ndarray, (2 k + 1,)
+    squared : bool
+        Use the squares of the weights: `spectra` are variances of independent elements.
+
+    Returns
+    -------
+    ndarray, (..., n), of the dtype of `spectra`
+        NaN where `spectra` are.
+    """
+    spectra = np.asarray(spectra)
+    out = np.empty(spectra.shape, spectra.dtype)
+    if not out.size:
+        return out
+    valid = weights = None
+    for source, target in zip(_planes(spectra), _planes(out), strict=True):
+        finite = np.isfinite(source)
+        if weights is None or not np.array_equal(finite, valid):
+            valid, weights = finite, smoothing_weights(finite, kernel)
+            weights = weights**2 if squared else weights
+        target[...] = weighted(np.where(finite, source, 0), weights)
+    return out
+
+
+def _planes(a: np.ndarray) -> np.ndarray:
+    """A view of shape (plane, row, n) of an array (..., n)."""
+    return a.reshape((1, -1, a.shape[-1]) if a.ndim < 3 else (-1, *a.shape[-2:]))
 
 
 def integration_weights(

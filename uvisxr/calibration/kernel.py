@@ -49,9 +49,15 @@ class Recovery:
     kernel: tuple[float, ...] | None
     wl: np.ndarray
 
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the arrays that a call returns first."""
+        names = ("radiance", "radiance_upper", "radiance_lower")
+        return names if self.total else (*names, "radiance_systematic")
+
     def __call__(
         self, counts: np.ndarray, weight: np.ndarray, exposure: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    ) -> tuple[np.ndarray, ...]:
         """Radiances of some exposures.
 
         Parameters
@@ -65,12 +71,13 @@ class Recovery:
 
         Returns
         -------
-        radiance, upper, lower : ndarray of float32, (pic, pixel, wl)
-            kR/angstrom, with its upper and lower half-widths.
+        *outputs : ndarray of float32, (pic, pixel, wl)
+            kR/angstrom: the radiance, its upper and lower half-widths and, unless these hold it,
+            its systematic error, as `outputs` names them.
         missing : ndarray of bool, (pic, pixel)
             Spectra with missing counts.
         """
-        outputs = tuple(np.empty(counts.shape, np.float32) for _ in range(3))
+        outputs = tuple(np.empty(counts.shape, np.float32) for _ in self.outputs)
         missing = np.zeros(counts.shape[:2], bool)
         if not counts.size:
             return *outputs, missing
@@ -107,8 +114,11 @@ class Recovery:
 
     def _planes(
         self, raw: np.ndarray, weight: np.ndarray, exposure: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Radiance and the variances above and below it, before filling and smoothing."""
+    ) -> tuple[np.ndarray, ...]:
+        """Radiance, the variances above and below it, and the systematic error beside them.
+
+        They are neither filled nor smoothed yet.
+        """
         factor, relative = inverse(weight, self.sensitivity, self.sensitivity_error)
         time = exposure[:, None, None]
         radiance = raw / time
@@ -123,13 +133,15 @@ class Recovery:
         )
         upper *= per_count
         lower *= per_count
-        if self.total:
-            relative *= radiance
-            relative *= relative
-            if self.background_error:
-                relative += factor * (self.background_error * self.n) ** 2
-            upper += relative
-            lower += relative
+        common = relative
+        common *= radiance
+        common *= common
+        if self.background_error:
+            common += factor * (self.background_error * self.n) ** 2
+        if not self.total:
+            return radiance, upper, lower, np.sqrt(common, out=common)
+        upper += common
+        lower += common
         return radiance, upper, lower
 
 
@@ -150,16 +162,19 @@ class _Smoothing:
 def _store(
     planes: tuple[np.ndarray, ...], smoothing: _Smoothing | None, outputs: tuple[np.ndarray, ...]
 ) -> None:
-    """Write one exposure's radiance and half-widths, from the radiance and its variances."""
-    value, *variances = planes
+    """Write one exposure's radiance, half-widths and systematic error."""
     if smoothing is not None:
         for plane in planes:
             plane[smoothing.invalid] = 0
-        value = weighted(value, smoothing.weights)
-        variances = [weighted(variance, smoothing.squares) for variance in variances]
+        # Independent errors add in quadrature, the common one as it is.
+        weights = (smoothing.weights, smoothing.squares, smoothing.squares, smoothing.weights)
+        planes = tuple(weighted(p, w) for p, w in zip(planes, weights, strict=False))
+    value, upper, lower, *common = planes
     outputs[0][...] = value
-    for variance, out in zip(variances, outputs[1:], strict=True):
-        np.sqrt(variance, out=out, casting="same_kind")
+    np.sqrt(upper, out=outputs[1], casting="same_kind")
+    np.sqrt(lower, out=outputs[2], casting="same_kind")
+    if common:
+        outputs[3][...] = common[0]
 
 
 def valid_elements(sensitivity: np.ndarray) -> np.ndarray:

@@ -98,8 +98,9 @@ def calibrate(
     quantization : bool
         Add the rounding error of the SQRT_9 compression, where the product has it.
     errors : {"total", "statistical"}
-        All terms in the bounds, or the counts' only. Background and calibration errors are common
-        to all spectra and do not average down.
+        All terms in the bounds, or the counts' only, with the others beside them in
+        `radiance_systematic`: errors of background and calibration are common to all spectra and
+        do not average down. Along wl they go through smoothing like the radiance itself.
     files : path, optional
         Folder of the calibration files, or the label of a `_CAL_n` matrix of the archive. Without
         it: the folder UVISXR_CALIBRATION, else the cache of `uvisxr calibration fetch`.
@@ -113,7 +114,8 @@ def calibrate(
     Dataset
         With `radiance` (pic, pixel, wl), kR/angstrom, float32; coordinates `radiance_upper` and
         `radiance_lower`, 1-sigma half-widths of the same shape; `calibration_error` (pixel, wl),
-        relative; `evil` (pixel, wl), 1 where an element holds evil pixels; `sensitivity`,
+        relative; `evil` (pixel, wl), 1 where an element holds evil pixels; with
+        errors="statistical" `radiance_systematic`, the shape of the radiance; `sensitivity`,
         `sensitivity_error` (term, pixel, wl) and `sensitivity_weight` (pic, term). `quality` has
         the flag "partial" on spectra with missing counts. Lazy where `counts` are dask arrays.
 
@@ -272,69 +274,31 @@ def compute(ds: xr.Dataset) -> xr.Dataset:
         kernel=spectral.KERNEL if arguments["smooth"] and ds.attrs["channel"] == "FUV" else None,
         wl=np.atleast_1d(ds["wl"].values).astype(float),
     )
-    radiance, upper, lower, lost = xr.apply_ufunc(
+    *planes, lost = xr.apply_ufunc(
         recovery,
         counts,
         weight,
         _framed(ds, "exposure", ("pic",)),
         input_core_dims=[["pixel", "wl"], ["term"], []],
-        output_core_dims=[["pixel", "wl"]] * 3 + [["pixel"]],
+        output_core_dims=[["pixel", "wl"]] * len(recovery.outputs) + [["pixel"]],
         dask="parallelized",
-        output_dtypes=[np.float32] * 3 + [bool],
+        output_dtypes=[np.float32] * len(recovery.outputs) + [bool],
     )
-    dims = ds["counts"].dims
     _, relative = inverse(weight.values.mean(0, keepdims=True), *terms)
+    if recovery.fill:
+        relative = spectral.fill(relative, recovery.wl, recovery.fill)
     relative = xr.Variable(("pixel", "wl"), relative[0].astype(np.float32))
-    out = ds.assign(radiance=_squeezed(radiance, dims)).assign_coords(
-        radiance_upper=_squeezed(upper, dims),
-        radiance_lower=_squeezed(lower, dims),
+    dims = ds["counts"].dims
+    found = {
+        name: _squeezed(plane, dims) for name, plane in zip(recovery.outputs, planes, strict=True)
+    }
+    out = ds.drop_vars([name for name in ("radiance_systematic",) if name in ds.variables])
+    out = out.assign(radiance=found.pop("radiance")).assign_coords(
+        **found,
         calibration_error=_squeezed(relative, dims),
         quality=_partial(ds, _squeezed(lost, dims)),
     )
     return conventions.apply(out)
-
-
-def systematic(ds: xr.Dataset) -> xr.DataArray:
-    """Error of the radiance that is common to all spectra: calibration and background.
-
-    Parameters
-    ----------
-    ds : Dataset
-        Calibrated.
-
-    Returns
-    -------
-    DataArray, the shape of `radiance`
-        sqrt((L dS/S)^2 + (dB n / S)^2), 1 sigma, kR/angstrom. Fully correlated between spectra,
-        and nearly so along wl.
-
-    Raises
-    ------
-    MissingStepError
-        The dataset is not calibrated.
-    """
-    missing = [n for n in ("radiance", "calibration_error", "sensitivity") if n not in ds]
-    if missing:
-        raise MissingStepError(
-            f"the dataset has no {', '.join(missing)}: call ds.uvis.calibrate() first"
-        )
-    calibration = (ds["radiance"].variable * ds["calibration_error"].variable) ** 2
-    error = float(ds["background_error"]) if "background_error" in ds.coords else 0.0
-    variance = calibration
-    if error:
-        dims = ds["counts"].dims
-        weight = _framed(ds, "sensitivity_weight", ("pic", "term"))
-        s = sum(
-            weight.isel(term=k) * xr.Variable(("pixel", "wl"), term)
-            for k, term in enumerate(_term_array(ds, "sensitivity"))
-        )
-        n = xr.Variable(("pixel", "wl"), Bins.of(ds).detector_pixels.astype(float))
-        common = error * n / s.where(s > 0)
-        variance = calibration + _squeezed(common.transpose(*_FRAME), dims) ** 2
-    result = (variance**0.5).astype(np.float32).transpose(*ds["radiance"].dims)
-    out = ds["radiance"].copy(data=result.data).rename("radiance_systematic")
-    out.attrs = conventions.VARIABLES["radiance_systematic"].attributes(frozenset())
-    return out
 
 
 def _terms(

@@ -176,7 +176,11 @@ def _require(folder: cal.Folder, channel: str, clock: np.ndarray, options: Optio
         if missing:
             without.append("flat_field=False")
     if options.trend == "spica" and _spica_file(folder, channel) is None:
-        missing.append(f"the Spica ratios of {channel} (spica_variability4_data.sav has FUV only)")
+        missing.append(
+            "spica_variability4_data.sav"
+            if channel == "FUV"
+            else "an IDL save file with the EUV trend arr_euv (there is no public one)"
+        )
         without.append("trend=False")
         if folder.evolution(channel) is not None:
             without[-1] += ' (or trend="evolution")'
@@ -184,14 +188,9 @@ def _require(folder: cal.Folder, channel: str, clock: np.ndarray, options: Optio
         missing.append(f"{channel}_CALIBRATION_TIME_EVOLUTION_PARAMETERS.DAT")
         without.append("trend=False")
     if missing:
-        note = (
-            " There is no public trend of EUV."
-            if channel == "EUV" and "trend=" in str(without)
-            else ""
-        )
         raise CalibrationError(
             f"calibration files are missing from {folder.path} ({folder.origin}): "
-            f"{', '.join(missing)}.{note} Get them with `{cal.FETCH}`, name their folder with "
+            f"{', '.join(missing)}. Get them with `{cal.FETCH}`, name their folder with "
             f"files= or UVISXR_CALIBRATION, or do without: {', '.join(without)}"
         )
 

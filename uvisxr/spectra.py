@@ -1,0 +1,337 @@
+"""Spectra along wl: count rates, gaps, smoothing, integrals, with their errors.
+
+The functions work on every radiance of a dataset, whatever its leading dimensions, before and after
+binning, and know by its name how an error goes through them:
+
+- bounds (`_upper`, `_lower`), `_std` and `_stderr` of independent elements add in quadrature;
+- `radiance_systematic`, common to all elements, adds as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from . import conventions, history, spectral
+from .calibration.radiance import EDITED
+from .errors import ArgumentError, MissingStepError
+from .poisson import MISSING, as_counts, variance_tables
+
+METHODS = ("simpson", "trapezoid", "bins")
+
+_NAME = re.compile(r"radiance(_weighted)?(?P<error>_upper|_lower|_std|_stderr|_systematic)?")
+
+#: What a function does to values, to independent errors and to common ones.
+_Action = tuple[Callable, Callable, Callable]
+
+
+def rate(ds: xr.Dataset, interval: str = "garwood", quantization: bool = True) -> xr.Dataset:
+    """Count rates with their Poisson errors.
+
+    Parameters
+    ----------
+    ds : Dataset
+        With `counts` and `exposure`.
+    interval : {"garwood", "score"}
+        Confidence interval of the counts, see `uvisxr.poisson`.
+    quantization : bool
+        Add the rounding error of the SQRT_9 compression, where the product has it.
+
+    Returns
+    -------
+    Dataset
+        With `rate`, count/s, the shape of `counts`, float32, and coordinates `rate_upper` and
+        `rate_lower`, its 1-sigma half-widths. NaN where counts are missing. No background is
+        taken off. Lazy where `counts` are dask arrays.
+
+    Raises
+    ------
+    MissingStepError
+        No `counts` or `exposure`.
+    ArgumentError
+        Unknown interval.
+    """
+    if "counts" not in ds or "exposure" not in ds.variables:
+        raise MissingStepError("the dataset has no counts or exposure: see uvisxr.open_product")
+    rounded = bool(quantization) and ds.attrs.get("compression") == "SQRT_9"
+    tables = variance_tables(interval, rounded)
+
+    def rates(counts: np.ndarray, exposure: np.ndarray) -> tuple[np.ndarray, ...]:
+        counts = as_counts(counts)
+        lost = counts == MISSING
+        values = (counts, *(np.sqrt(table)[counts] for table in tables))
+        return tuple(np.where(lost, np.nan, v / exposure).astype(np.float32) for v in values)
+
+    value, upper, lower = xr.apply_ufunc(
+        rates,
+        ds["counts"].variable,
+        ds["exposure"].variable,
+        output_core_dims=[[]] * 3,
+        dask="parallelized",
+        output_dtypes=[np.float32] * 3,
+    )
+    dims = ds["counts"].dims
+    out = ds.assign(rate=value.transpose(*dims)).assign_coords(
+        rate_upper=upper.transpose(*dims), rate_lower=lower.transpose(*dims)
+    )
+    arguments = {"interval": interval, "quantization": quantization}
+    return history.record(conventions.apply(out), "rate", arguments)
+
+
+def fill_nan(ds: xr.Dataset | xr.DataArray, method: str = "linear") -> xr.Dataset | xr.DataArray:
+    """Interpolate the gaps of spectra along wl.
+
+    Parameters
+    ----------
+    ds : Dataset or DataArray
+        All radiances of a dataset, or one array with dimension wl.
+    method : {"linear", "pchip"}
+
+    Returns
+    -------
+    Dataset or DataArray
+        NaN before the first and after the last finite element of a spectrum stay. Errors are
+        filled by interpolating their squares. Elements whose counts were missing are filled too.
+
+    Raises
+    ------
+    ArgumentError
+        Unknown method.
+    MissingStepError
+        No radiance.
+    """
+    if method not in spectral.FILL_METHODS:
+        raise ArgumentError(
+            f"method={method!r}: expected one of {', '.join(spectral.FILL_METHODS)}"
+        )
+
+    def value(spectra: np.ndarray, wl: np.ndarray) -> np.ndarray:
+        return spectral.fill(spectra, wl, method)
+
+    def error(spectra: np.ndarray, wl: np.ndarray) -> np.ndarray:
+        return np.sqrt(spectral.fill(spectra**2, wl, method))
+
+    return _changed(ds, (value, error, value), "fill_nan", {"method": method})
+
+
+def smooth(
+    ds: xr.Dataset | xr.DataArray, kernel: Sequence[float] = spectral.KERNEL
+) -> xr.Dataset | xr.DataArray:
+    """Smooth spectra along wl, each by itself.
+
+    Parameters
+    ----------
+    ds : Dataset or DataArray
+        All radiances of a dataset, or one array with dimension wl. `calibrate` has smoothed FUV
+        radiances already unless told otherwise.
+    kernel : sequence of float
+        An odd number of weights; scaled to a sum of 1.
+
+    Returns
+    -------
+    Dataset or DataArray
+        No weight reaches over a NaN or the end of a spectrum: those that remain are scaled to a
+        sum of 1, so that a constant stays one. Independent errors go with the squared weights.
+
+    Raises
+    ------
+    ArgumentError
+        The kernel has an even number of weights, or they are not finite or sum to nothing.
+    MissingStepError
+        No radiance.
+    """
+    weights = np.asarray(kernel, float)
+    if weights.ndim != 1 or weights.size % 2 == 0:
+        raise ArgumentError(f"kernel={kernel!r}: expected an odd number of weights")
+    if not (np.isfinite(weights).all() and weights.min() >= 0 and weights.sum() > 0):
+        raise ArgumentError(f"kernel={kernel!r}: expected weights that are not negative")
+    if weights[weights.size // 2] == 0:
+        raise ArgumentError(f"kernel={kernel!r}: the weight in the middle is 0")
+    weights = weights / weights.sum()
+
+    def value(spectra: np.ndarray, wl: np.ndarray) -> np.ndarray:
+        return spectral.smooth(spectra, weights)
+
+    def error(spectra: np.ndarray, wl: np.ndarray) -> np.ndarray:
+        return np.sqrt(spectral.smooth(spectra**2, weights, squared=True))
+
+    return _changed(ds, (value, error, value), "smooth", {"kernel": weights.tolist()})
+
+
+def integrate(
+    ds: xr.Dataset | xr.DataArray,
+    wl_range: tuple[float, float] | None = None,
+    method: str = "simpson",
+) -> xr.Dataset | xr.DataArray:
+    """Integrate radiances over wavelength.
+
+    Parameters
+    ----------
+    ds : Dataset or DataArray
+        Calibrated or binned, or one array with dimension wl whose errors are its coordinates.
+    wl_range : (float, float), optional
+        Angstrom; all of the dataset's without it.
+    method : {"simpson", "trapezoid", "bins"}
+        "bins": the radiance of each bin times its overlap with the range, the right one for wide
+        bins and for ranges of a few. The others take the wavelengths that lie in the range.
+
+    Returns
+    -------
+    DataArray or Dataset
+        kR. `brightness` with coordinates `brightness_upper`, `brightness_lower`, and
+        `brightness_systematic` where the radiance has a systematic error beside its bounds. A
+        dataset of bins gives a dataset, with `brightness_std`, `brightness_weighted`, ... for its
+        `radiance_std`, `radiance_weighted`, ...
+
+        Independent errors add in quadrature, the systematic one as it is. NaN before the first
+        and after the last finite element, where the channel has no sensitivity, count as no
+        light; any other NaN in the range makes the integral NaN.
+
+    Raises
+    ------
+    ArgumentError
+        The range is out of order, reaches out of the dataset's wavelengths, or holds fewer
+        elements than the method needs; unknown method.
+    MissingStepError
+        No radiance.
+    """
+    if method not in METHODS:
+        raise ArgumentError(f"method={method!r}: expected one of {', '.join(METHODS)}")
+    source, names = _radiances(ds)
+    weights = _weights(source, wl_range, method)
+    squares = weights**2
+
+    def value(spectra: np.ndarray) -> np.ndarray:
+        return spectral.trimmed(spectra) @ weights
+
+    def error(spectra: np.ndarray) -> np.ndarray:
+        return np.sqrt(spectral.trimmed(spectra) ** 2 @ squares)
+
+    def common(spectra: np.ndarray) -> np.ndarray:
+        return spectral.trimmed(spectra) @ np.abs(weights)
+
+    found = {}
+    for name in names:
+        variable = _whole(source[name].variable)
+        found[name.replace("radiance", "brightness", 1)] = xr.apply_ufunc(
+            _pick((value, error, common), name),
+            variable,
+            input_core_dims=[["wl"]],
+            dask="parallelized",
+            output_dtypes=[float],
+        ).astype(variable.dtype)
+    rest = source.drop_dims("wl") if "wl" in source.dims else source.drop_vars(["wl", *names])
+    is_coord = {n.replace("radiance", "brightness", 1): n in source.coords for n in names}
+    out = rest.assign({n: v for n, v in found.items() if not is_coord[n]})
+    out = out.assign_coords({n: v for n, v in found.items() if is_coord[n]})
+    out = conventions.apply(out)
+    arguments = {"wl_range": wl_range, "method": method}
+    values = [name for name in found if not is_coord[name]]
+    if isinstance(ds, xr.Dataset) and len(values) > 1:
+        return history.record(out, "integrate", arguments)
+    result = out[values[0]]
+    used = wl_range or _limits(source)
+    return result.assign_attrs(wl_range=[float(w) for w in used], method=method)
+
+
+def _weights(ds: xr.Dataset, wl_range: tuple[float, float] | None, method: str) -> np.ndarray:
+    low_end, high_end = _limits(ds)
+    try:
+        low, high = (low_end, high_end) if wl_range is None else map(float, wl_range)
+    except (TypeError, ValueError):
+        raise ArgumentError(f"wl_range={wl_range!r}: expected two wavelengths") from None
+    if not low < high:
+        raise ArgumentError(f"wl_range={wl_range!r}: expected two ascending wavelengths")
+    if low < low_end or high > high_end:
+        raise ArgumentError(
+            f"wl_range={wl_range!r} reaches out of the dataset's wavelengths, {low_end:.2f} to "
+            f"{high_end:.2f} angstrom"
+        )
+    wl = np.atleast_1d(ds["wl"].values).astype(float)
+    weights = spectral.integration_weights(wl, _edges(ds), (low, high), method)
+    if not weights.any():
+        raise ArgumentError(
+            f"wl_range={wl_range!r} holds {np.sum((wl >= low) & (wl <= high))} wavelengths, too "
+            f'few for method={method!r}: use method="bins" or a wider range'
+        )
+    return weights
+
+
+def _limits(ds: xr.Dataset) -> tuple[float, float]:
+    edges = _edges(ds)
+    return float(edges.min()), float(edges.max())
+
+
+def _edges(ds: xr.Dataset) -> np.ndarray:
+    """Edges of the wavelength bins, (wl, 2); half way between wavelengths if none are known."""
+    if "wl_bounds" in ds.variables:
+        return np.atleast_2d(ds["wl_bounds"].values)
+    wl = np.atleast_1d(ds["wl"].values).astype(float)
+    if wl.size < 2:
+        raise MissingStepError("the dataset has no wl_bounds, which give the width of its element")
+    middle = (wl[1:] + wl[:-1]) / 2
+    ends = [2 * wl[0] - middle[0], *middle, 2 * wl[-1] - middle[-1]]
+    return np.stack([ends[:-1], ends[1:]], axis=-1)
+
+
+def _radiances(ds: xr.Dataset | xr.DataArray) -> tuple[xr.Dataset, list[str]]:
+    """A dataset, and the names of its radiances and their errors along wl."""
+    if isinstance(ds, xr.DataArray):
+        name = ds.name if _NAME.fullmatch(str(ds.name)) else "radiance"
+        # An error may be a coordinate of itself.
+        ds = ds.drop_vars(name, errors="ignore").to_dataset(name=name)
+    names = [
+        name
+        for name, variable in ds.variables.items()
+        if _NAME.fullmatch(str(name)) and "wl" in variable.dims
+    ]
+    if not any(name in ds.data_vars for name in names):
+        raise MissingStepError(
+            "there is no radiance with dimension wl: call ds.uvis.calibrate() first"
+        )
+    return ds, names
+
+
+def _pick(action: _Action, name: str) -> Callable:
+    """What to do to the variable called `name`."""
+    value, error, common = action
+    suffix = _NAME.fullmatch(name)["error"]
+    if suffix is None:
+        return value
+    return common if suffix == "_systematic" else error
+
+
+def _whole(variable: xr.Variable) -> xr.Variable:
+    """With all of wl in one chunk."""
+    return variable if variable.chunks is None else variable.chunk({"wl": -1})
+
+
+def _changed(
+    ds: xr.Dataset | xr.DataArray, action: _Action, step: str, arguments: dict[str, Any]
+) -> xr.Dataset | xr.DataArray:
+    """The dataset or array with its spectra replaced."""
+    source, names = _radiances(ds)
+    wl = source["wl"].values.astype(float)
+    out = source
+    for name in names:
+        variable = _whole(source[name].variable)
+        changed = xr.apply_ufunc(
+            partial(_pick(action, name), wl=wl),
+            variable,
+            input_core_dims=[["wl"]],
+            output_core_dims=[["wl"]],
+            dask="parallelized",
+            output_dtypes=[variable.dtype],
+        ).transpose(*variable.dims)
+        assign = out.assign_coords if name in out.coords else out.assign
+        out = assign({name: changed})
+    out = conventions.apply(out)
+    if isinstance(ds, xr.DataArray):
+        return next(iter(out.data_vars.values())).rename(ds.name)
+    call = ", ".join(f"{name}={value}" for name, value in arguments.items())
+    return history.record(out.assign_attrs({EDITED: f"{step}({call})"}), step, arguments)
