@@ -1,0 +1,186 @@
+"""Background from the lengths of the runs of zeros between counts.
+
+A spectrum of L elements in which each is empty with probability q, independently, holds on average
+
+    h(x) = q^x (2 p + (L - x - 1) p^2),  x < L;    h(L) = q^L;    p = 1 - q
+
+runs of exactly x zeros [FB]_: two that touch an end, and L - x - 1 between two counts. With Poisson
+counts of mean mu per element q is exp(-mu), whatever number of counts falls on one element; the
+multinomial form for N hits, q = (1 - 1/L)^N, has the same mean over a Poisson distributed N.
+
+Only runs of at least one zero enter the fit: neighbouring counts, which is what a bright line makes
+of itself, then weigh nothing but the two ends they give to the runs beside them. That costs
+precision against the plain mean (a factor 1.1 at 0.1, 2.4 at 0.7 counts per element) and buys
+insensitivity to lines inside the range.
+
+References
+----------
+.. [FB] Feller 1968, An Introduction to Probability Theory and Its Applications I, chapter XIII.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import least_squares
+
+
+def runs(hits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Lengths of the stretches between counts, those of no zero at all included.
+
+    Parameters
+    ----------
+    hits : ndarray of bool, (spectrum, element)
+        Whether an element holds a count.
+
+    Returns
+    -------
+    length : ndarray of int, (stretch,)
+        Zeros between successive counts, and between them and either end of the spectrum: one more
+        than there are counts in each spectrum.
+    spectrum : ndarray of int, (stretch,)
+        The spectrum each belongs to, ascending.
+    """
+    n, size = hits.shape
+    # One column of counts ahead of each spectrum separates it from the one before.
+    walled = np.ones((n, size + 1), bool)
+    walled[:, 1:] = hits
+    position = np.flatnonzero(walled)
+    length = np.diff(position, append=walled.size) - 1
+    return length, position // (size + 1)
+
+
+def histogram(hits: np.ndarray) -> np.ndarray:
+    """Number of runs of x zeros in all spectra together, (element + 1,), x = 0 .. L.
+
+    Entry 0 counts the neighbouring counts and the counts at the ends.
+    """
+    return np.bincount(runs(hits)[0], minlength=hits.shape[1] + 1)
+
+
+def longest(hits: np.ndarray) -> np.ndarray:
+    """Longest run of zeros in each spectrum, (spectrum,)."""
+    length, spectrum = runs(hits)
+    first = np.searchsorted(spectrum, np.arange(hits.shape[0]))
+    return np.maximum.reduceat(length, first)
+
+
+def expectation(mu: float | np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Expected histogram of one spectrum and its derivative by mu.
+
+    Parameters
+    ----------
+    mu : float or ndarray, (...)
+        Mean counts per element.
+    size : int
+        Elements in a spectrum.
+
+    Returns
+    -------
+    h, dh : ndarray, (..., size + 1)
+        Runs of x zeros, x = 0 .. size.
+    """
+    mu = np.asarray(mu, float)[..., None]
+    x = np.arange(size + 1)
+    q, p, empty = np.exp(-mu), -np.expm1(-mu), np.exp(-mu * x)
+    h = empty * (2 * p + (size - x - 1) * p**2)
+    dh = -x * h + empty * q * (2 + 2 * (size - x - 1) * p)
+    h[..., -1:], dh[..., -1:] = empty[..., -1:], -size * empty[..., -1:]
+    return h, dh
+
+
+def longest_expected(mu: np.ndarray, size: int, probability: float = 1e-4) -> np.ndarray:
+    """Longest run of zeros that Poisson counts of mean `mu` leave with a given probability.
+
+    Parameters
+    ----------
+    mu : ndarray, (...)
+        Mean counts per element.
+    size : int
+        Elements in a spectrum.
+    probability : float
+        Expected number of longer runs in a spectrum, which bounds the probability of one.
+
+    Returns
+    -------
+    ndarray of int, (...)
+        At most `size`: then no run is too long.
+    """
+    each, inverse = np.unique(np.asarray(mu, float), return_inverse=True)
+    x, each = np.arange(1, size + 1), each[:, None]
+    # Runs of at least x zeros start at the spectrum's first element or after a count.
+    longer = np.exp(-each * x) * (1 - (size - x) * np.expm1(-each))
+    return (longer > probability).sum(-1)[inverse].reshape(np.shape(mu))
+
+
+def fit(hits: np.ndarray, scale: np.ndarray) -> tuple[float, float]:
+    """Rate at which independent counts leave the observed runs of zeros.
+
+    Least squares of the histogram against its expectation, over all spectra of one scale, and over
+    the scales. The error is that of the least-squares root by the delta method, from the variance
+    over the spectra of each one's part in the normal equation: it holds the covariance of the
+    histogram's entries, which are far from independent. It is never less than what independent
+    counts must scatter, so that few spectra that happen to agree do not give too small an error.
+
+    Parameters
+    ----------
+    hits : ndarray of bool, (spectrum, element)
+    scale : ndarray, (spectrum,)
+        Expected counts per element at unit rate: detector pixels x time.
+
+    Returns
+    -------
+    rate, error : float
+        With no count at all the rate is 0 and the error that of one count in all spectra.
+    """
+    n, size = hits.shape
+    filled = hits.mean()
+    exposure = scale.mean() * size * n
+    if filled == 0:
+        return 0.0, 1 / exposure
+    scales, group = np.unique(scale, return_inverse=True)
+    spectra = np.bincount(group)
+    length, spectrum = runs(hits)
+    cell = group[spectrum] * (size + 1) + length
+    observed = np.bincount(cell, minlength=scales.size * (size + 1)).reshape(-1, size + 1)
+    if not observed[:, 1:].any():
+        return np.inf, np.inf
+
+    def model(log_rate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        rate = np.exp(log_rate[0])
+        h, dh = expectation(rate * scales, size)
+        return spectra[:, None] * h, spectra[:, None] * dh * scales[:, None]
+
+    start = -np.log1p(-min(filled, 1 - 0.5 / hits.size)) / scale.mean()
+    solution = least_squares(
+        lambda u: (model(u)[0] - observed)[:, 1:].ravel() / n,
+        [np.log(start)],
+        jac=lambda u: (model(u)[1] * np.exp(u[0]))[:, 1:].reshape(-1, 1) / n,
+        x_scale="jac",
+    )
+    rate = float(np.exp(solution.x[0]))
+
+    h, weight = model(solution.x)
+    weight[:, 0] = 0
+    slope = (weight**2).sum()
+    mean = (weight * h).sum(1) / spectra
+    part = np.bincount(spectrum, weights=weight[group[spectrum], length], minlength=n)
+    seen = ((part - mean[group]) ** 2).sum() * (n / max(n - 1, 1))
+    least = (spectra * _variance(weight, rate * scales)).sum()
+    return rate, float(np.sqrt(max(seen, least)) / slope)
+
+
+def _variance(weight: np.ndarray, mu: np.ndarray) -> np.ndarray:
+    """Variance of the sum of weight[x] over the runs of one spectrum of independent elements.
+
+    The stretches are a renewal process of geometric lengths: the variance of a sum over a fixed
+    number of elements is that of weight(x) - c (x + 1), with c the mean weight per element, times
+    the number of stretches (Feller, chapter XIII). Shape (scale,) from weight (scale, L + 1).
+    """
+    size = weight.shape[-1] - 1
+    x = np.arange(size + 1)
+    p = -np.expm1(-mu)[:, None]
+    probability = p * np.exp(-mu[:, None] * x)
+    probability /= probability.sum(1, keepdims=True)
+    per_element = (probability * weight).sum(1) / (probability * (x + 1)).sum(1)
+    deviation = weight - per_element[:, None] * (x + 1)
+    return size * p[:, 0] * (probability * deviation**2).sum(1)
