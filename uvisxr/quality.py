@@ -1,11 +1,38 @@
-"""Quality flags of spectra: a CF flag variable `quality (pic, pixel)` of bit masks."""
+"""Quality flags of spectra: a CF flag variable `quality (pic, pixel)` of bit masks.
+
+========= ===== ====================================================================
+flag      bit   a spectrum that
+========= ===== ====================================================================
+lost      1     holds no count, or no value, where some had to be (`losses.flags`)
+partial   2     lacks a part: missing values, no Lyman-alpha, an impossible run of zeros
+star      4     a star crossed
+dark_line 8     comes from detector rows without usable signal
+user      16    the user set aside
+========= ===== ====================================================================
+
+Background, bins and pictures leave flagged spectra out unless told otherwise. A spectrum is named
+by the pair (pic, pixel) of its coordinates, so that a subset of a dataset keeps its names.
+"""
 
 from __future__ import annotations
 
-import numpy as np
+import os
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
+import numpy as np
+import xarray as xr
+
+from . import conventions, history
 from .conventions import QUALITY_FLAGS
+from .errors import ArgumentError, ExportError, MissingStepError
 from .instrument.detector import Bins
+
+DIMS = ("pic", "pixel")
+
+#: What a set of spectra may be given as.
+Pixels = Iterable[Sequence[int]] | np.ndarray | xr.DataArray
 
 
 def initial(bins: Bins, n_pic: int) -> np.ndarray:
@@ -23,3 +50,286 @@ def initial(bins: Bins, n_pic: int) -> np.ndarray:
     """
     flags = np.where(bins.dark, QUALITY_FLAGS["dark_line"], 0).astype(np.uint8)
     return np.tile(flags, (n_pic, 1))
+
+
+def mask_of(flags: str | Iterable[str]) -> int:
+    """Bit mask of one flag's name, or of several.
+
+    Raises
+    ------
+    ArgumentError
+        A name is not a flag.
+    """
+    mask = 0
+    for name in [flags] if isinstance(flags, str) else flags:
+        if name not in QUALITY_FLAGS:
+            raise ArgumentError(f"no quality flag {name!r}: choose of {', '.join(QUALITY_FLAGS)}")
+        mask |= QUALITY_FLAGS[name]
+    return mask
+
+
+def flags_of(ds: xr.Dataset) -> xr.DataArray:
+    """The flags, (pic, pixel) uint8; all zero where the dataset has none.
+
+    Raises
+    ------
+    MissingStepError
+        The dataset has no dimension `pic` or `pixel`.
+    """
+    missing = [dim for dim in DIMS if dim not in ds.dims]
+    if missing:
+        raise MissingStepError(
+            f"the dataset has no dimension {' nor '.join(missing)}: start from "
+            "uvisxr.open_product, and select with isel(pic=[0]) instead of isel(pic=0)"
+        )
+    if "quality" in ds.variables:
+        return ds["quality"].transpose(*DIMS).astype(np.uint8)
+    coords = {dim: ds[dim] for dim in DIMS if dim in ds.coords}
+    return xr.DataArray(np.zeros([ds.sizes[d] for d in DIMS], np.uint8), coords, DIMS)
+
+
+def good(ds: xr.Dataset, exclude: str | Iterable[str] = tuple(QUALITY_FLAGS)) -> xr.DataArray:
+    """Spectra that none of some flags sets aside.
+
+    Parameters
+    ----------
+    ds : Dataset
+    exclude : str or iterable of str
+        Flags whose spectra are left out: all by default, `()` for none.
+
+    Returns
+    -------
+    DataArray of bool, (pic, pixel)
+
+    Raises
+    ------
+    ArgumentError
+        A name is not a flag.
+    """
+    return (flags_of(ds) & np.uint8(mask_of(exclude))) == 0
+
+
+def select(ds: xr.Dataset, pixels: Pixels) -> np.ndarray:
+    """Spectra as indices.
+
+    Parameters
+    ----------
+    ds : Dataset
+    pixels : DataArray of bool, or pairs of int
+        A mask over pic, pixel or both; or (pic, pixel) pairs, values of those coordinates.
+
+    Returns
+    -------
+    ndarray of int, (spectrum, 2)
+        Positions along pic and pixel.
+
+    Raises
+    ------
+    ArgumentError
+        The mask does not fit the dataset, or a pair is malformed or not in it.
+    """
+    flags = flags_of(ds)
+    if isinstance(pixels, xr.DataArray):
+        return _positions_of_mask(flags, pixels)
+    try:
+        pairs = np.asarray(list(pixels))
+    except (TypeError, ValueError):
+        pairs = np.empty(0, object)
+    if pairs.size == 0 and pairs.dtype != object:
+        return np.empty((0, 2), int)
+    if pairs.ndim != 2 or pairs.shape[1] != 2 or pairs.dtype.kind not in "iu":
+        raise ArgumentError(
+            "pixels must be (pic, pixel) pairs of whole numbers, such as [(0, 12), (0, 13)], "
+            "or a boolean DataArray over pic and pixel"
+        )
+    where = []
+    for dim, labels in zip(DIMS, pairs.T, strict=True):
+        index = flags.indexes.get(dim)
+        position = (
+            np.where((labels >= 0) & (labels < flags.sizes[dim]), labels, -1)
+            if index is None
+            else _lookup(index, labels, dim)
+        )
+        if (position < 0).any():
+            bad = tuple(int(v) for v in pairs[np.argmax(position < 0)])
+            raise ArgumentError(
+                f"no spectrum (pic, pixel) = {bad} in the dataset: {dim} runs from "
+                f"{int(flags[dim].min())} to {int(flags[dim].max())}"
+            )
+        where.append(position)
+    return np.stack(where, axis=1)
+
+
+def _lookup(index, labels: np.ndarray, dim: str) -> np.ndarray:
+    if not index.is_unique:
+        raise ArgumentError(
+            f"the coordinate {dim} repeats values, so pairs do not name one spectrum: "
+            f"give a boolean DataArray, or number {dim} anew with assign_coords"
+        )
+    return index.get_indexer(labels)
+
+
+def _positions_of_mask(flags: xr.DataArray, mask: xr.DataArray) -> np.ndarray:
+    if mask.dtype != bool or not set(mask.dims) <= set(DIMS):
+        raise ArgumentError(
+            f"pixels is a {mask.dtype} array over {mask.dims}: a boolean one over pic and pixel "
+            "is needed, such as ds.alt > 1000"
+        )
+    try:
+        _, mask = xr.align(flags, mask, join="exact")
+    except ValueError:
+        raise ArgumentError(
+            "the mask's pic or pixel are not those of the dataset: compute it from this dataset"
+        ) from None
+    return np.argwhere(mask.broadcast_like(flags).transpose(*DIMS).values)
+
+
+def _changed(ds: xr.Dataset, pixels: Pixels, flag: str, on: bool) -> xr.Dataset:
+    where = select(ds, pixels)
+    flags = flags_of(ds)
+    values, bit = flags.values.copy(), np.uint8(mask_of(flag))
+    at = tuple(where.T)
+    values[at] = values[at] | bit if on else values[at] & ~bit
+    return ds.assign_coords(quality=(DIMS, values))
+
+
+def _finished(ds: xr.Dataset, step: str, **arguments) -> xr.Dataset:
+    return history.record(conventions.apply(ds), step, arguments)
+
+
+def flag(ds: xr.Dataset, pixels: Pixels, flag: str = "user") -> xr.Dataset:
+    """Set a quality flag on some spectra.
+
+    Parameters
+    ----------
+    ds : Dataset
+    pixels : DataArray of bool, or pairs of int
+        A mask over pic and pixel, or (pic, pixel) pairs.
+    flag : {"user", "star", "lost", "partial", "dark_line"}
+
+    Returns
+    -------
+    Dataset
+        With its `quality` changed.
+
+    Raises
+    ------
+    ArgumentError
+        The pixels are not in the dataset, or the flag is unknown.
+    """
+    return _finished(_changed(ds, pixels, flag, True), "flag", pixels=pixels, flag=flag)
+
+
+def unflag(ds: xr.Dataset, pixels: Pixels, flag: str = "user") -> xr.Dataset:
+    """Clear a quality flag on some spectra; see `flag`."""
+    return _finished(_changed(ds, pixels, flag, False), "unflag", pixels=pixels, flag=flag)
+
+
+class StarFlags:
+    """Star flags in text files of one header line and two whole numbers a line.
+
+    The reference package writes the pixel first under a header that says "exposure | pixel":
+    its files need `columns="pixel exposure"`.
+    """
+
+    def __init__(self, ds: xr.Dataset):
+        self._ds = ds
+
+    def load(self, path: str | Path, columns: str = "exposure pixel") -> xr.Dataset:
+        """Flag the spectra a text file lists as crossed by a star.
+
+        Parameters
+        ----------
+        path : path
+        columns : {"exposure pixel", "pixel exposure"}
+            Meaning of the first and the second number of a line.
+
+        Returns
+        -------
+        Dataset
+            With the flag `star` added; flags set before stay.
+
+        Raises
+        ------
+        ArgumentError
+            The file is missing, a line is not two whole numbers or not in the dataset, or
+            `columns` is unknown.
+        """
+        order = _order(columns)
+        path = Path(path)
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ArgumentError(f"cannot read the star file {path}: {error}") from None
+        ds = self._ds
+        rows = [(i, line.split()) for i, line in enumerate(lines[1:], start=2) if line.strip()]
+        pairs = []
+        for number, words in rows:
+            try:
+                first, second = (int(word) for word in words)
+                pair = (first, second)[order[0]], (first, second)[order[1]]
+                select(ds, [pair])
+            except ArgumentError as error:
+                raise ArgumentError(
+                    f"{path}, line {number}: {error} (read as {columns!r}: is the order of the "
+                    "columns right?)"
+                ) from None
+            except ValueError:
+                raise ArgumentError(
+                    f"{path}, line {number}: {' '.join(words)!r} is not two whole numbers"
+                ) from None
+            pairs.append(pair)
+        ds = _changed(ds, pairs, "star", True)
+        return history.record(
+            conventions.apply(ds), "stars.load", {"path": path, "columns": columns}, [path]
+        )
+
+    def save(self, path: str | Path, columns: str = "exposure pixel") -> Path:
+        """Write the spectra flagged as crossed by a star.
+
+        Parameters
+        ----------
+        path : path
+            Written to a temporary name first, then renamed.
+        columns : {"exposure pixel", "pixel exposure"}
+            Meaning of the first and the second number of a line; the header says it too.
+
+        Returns
+        -------
+        Path
+
+        Raises
+        ------
+        ArgumentError
+            `columns` is unknown.
+        ExportError
+            The file cannot be written.
+        """
+        order = _order(columns)
+        flags = flags_of(self._ds)
+        where = np.argwhere((flags.values & np.uint8(mask_of("star"))) != 0)
+        pairs = [
+            flags.indexes[dim].to_numpy()[at] if dim in flags.indexes else at
+            for dim, at in zip(DIMS, where.T, strict=True)
+        ]
+        rows = np.stack([pairs[order[0]], pairs[order[1]]], axis=1)
+        text = f"# {columns.replace(' ', ' | ')}\n"
+        text += "".join(f"  {first:<9} {second}\n" for first, second in rows.astype(int))
+        path = Path(path)
+        try:
+            handle, name = tempfile.mkstemp(prefix=path.name, dir=path.parent)
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                stream.write(text)
+            Path(name).chmod(0o644)
+            Path(name).replace(path)
+        except OSError as error:
+            raise ExportError(f"cannot write the star file {path}: {error}") from None
+        return path
+
+
+def _order(columns: str) -> tuple[int, int]:
+    """Where (exposure, pixel) stand in the columns; the permutation is its own inverse."""
+    orders = {"exposure pixel": (0, 1), "pixel exposure": (1, 0)}
+    if columns not in orders:
+        raise ArgumentError(f"columns={columns!r}: choose 'exposure pixel' or 'pixel exposure'")
+    return orders[columns]

@@ -1,0 +1,138 @@
+"""Spectra that the telemetry lost, whole or in part.
+
+A gap in the telemetry is filled with zeros, so that a loss shows as counts that had to be there
+and are not. Each test therefore asks how probable the zeros are: short exposures of a faint sky
+hold honest empty spectra, which must stay in the mean.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from . import gaps
+from .conventions import QUALITY_FLAGS
+from .instrument.detector import Bins
+from .poisson import MISSING
+from .quality import DIMS, flags_of
+
+#: Detector columns around Lyman-alpha on the FUV detector: interplanetary hydrogen lights them
+#: in every direction.
+LYMAN_ALPHA = (122, 137)
+
+#: Probability below which zeros count as a loss.
+FALSE_POSITIVES = 1e-4
+
+
+def _features(counts: np.ndarray, lyman: np.ndarray) -> np.ndarray:
+    """(total, Lyman-alpha count, longest run of zeros, missing values) of spectra (..., wl)."""
+    missing = ~(counts < MISSING)
+    counts = np.where(missing, 0, counts)
+    hits = ((counts > 0) | missing).reshape(-1, counts.shape[-1])
+    return np.stack(
+        [
+            counts.sum(-1, dtype=np.int64),
+            counts[..., lyman].sum(-1, dtype=np.int64),
+            gaps.longest(hits).reshape(counts.shape[:-1]),
+            missing.sum(-1),
+        ],
+        axis=-1,
+    )
+
+
+def features(ds: xr.Dataset) -> np.ndarray:
+    """What the tests need of the counts, int64 (pic, pixel, 4): one pass, block by block."""
+    bins = Bins.of(ds)
+    first, last = LYMAN_ALPHA
+    touching = (bins.band <= last) & (bins.band + bins.n_band > first)
+    counts = ds["counts"].transpose(*DIMS, "wl")
+    if counts.chunks is not None:
+        counts = counts.chunk(wl=-1)
+    result = xr.apply_ufunc(
+        _features,
+        counts.drop_vars(list(counts.coords)),
+        kwargs={"lyman": touching},
+        input_core_dims=[["wl"]],
+        output_core_dims=[["feature"]],
+        dask="parallelized",
+        dask_gufunc_kwargs={"output_sizes": {"feature": 4}},
+        output_dtypes=[np.int64],
+    )
+    return result.transpose(*DIMS, "feature").values
+
+
+def _expected(counts: np.ndarray, exposure: np.ndarray) -> np.ndarray:
+    """Counts to expect in each spectrum: its pixel's median rate over the spectra with counts.
+
+    A pixel without any count takes the median of all; with no count anywhere it is infinite, for
+    an instrument that counts at all counts something.
+    """
+    rate = np.where(counts > 0, counts / exposure[:, None], np.nan)
+    lit = np.isfinite(rate).any(0)
+    usual = np.full(rate.shape[1], np.nanmedian(rate) if lit.any() else np.inf)
+    usual[lit] = np.nanmedian(rate[:, lit], axis=0)
+    return exposure[:, None] * usual
+
+
+def flags(ds: xr.Dataset, level: float = 0.0, measured: np.ndarray | None = None) -> xr.DataArray:
+    """The flags, with those of lost and partial spectra added.
+
+    - `lost`: every element is zero or missing, where counts were to be expected.
+    - `partial`: something was received, but values are missing; or (FUV, lit rows, windows that
+      hold detector columns 122..137) there is no Lyman-alpha count where counts were to be
+      expected; or a run of zeros is longer than the background alone would leave in one spectrum
+      of 10,000.
+
+    Counts are to be expected where the pixel's median rate over the spectra that hold any, or the
+    background, leaves zero a probability below 1e-4.
+
+    Parameters
+    ----------
+    ds : Dataset
+        With `counts`.
+    level : float
+        Background, count/s per detector pixel; 0 where it is unknown, which drops the last test.
+    measured : ndarray, optional
+        The result of `features(ds)`, if at hand.
+
+    Returns
+    -------
+    DataArray of uint8, (pic, pixel)
+    """
+    before = flags_of(ds)
+    bins = Bins.of(ds)
+    total, lyman, run, missing = np.moveaxis(features(ds) if measured is None else measured, -1, 0)
+    exposure = np.broadcast_to(ds["exposure"].values, ds.sizes["pic"]).astype(float)
+    received = ds.sizes["wl"] - missing
+    element = level * exposure[:, None] * bins.n_line * np.median(bins.n_band)
+    enough = -np.log(FALSE_POSITIVES)
+
+    nothing = total == 0
+    due = np.maximum(_expected(total, exposure), element * received) > enough
+    lost = nothing & (due | (received == 0))
+
+    partial = ~nothing & (missing > 0)
+    if level > 0:
+        partial |= ~nothing & (run > gaps.longest_expected(element, ds.sizes["wl"]))
+    if ds.attrs["channel"] == "FUV" and _holds_lyman_alpha(bins):
+        lit = ~bins.dark
+        due = np.zeros(lyman.shape, bool)
+        if lit.any():
+            due[:, lit] = _expected(lyman[:, lit], exposure) > enough
+        partial |= ~nothing & (lyman == 0) & due
+
+    added = np.where(lost, QUALITY_FLAGS["lost"], 0) | np.where(
+        partial, QUALITY_FLAGS["partial"], 0
+    )
+    return before.copy(data=before.values | added.astype(np.uint8))
+
+
+def _holds_lyman_alpha(bins: Bins) -> bool:
+    """Whether the elements cover all columns of Lyman-alpha."""
+    first, last = LYMAN_ALPHA
+    columns = [
+        column
+        for band, n in zip(bins.band, bins.n_band, strict=True)
+        for column in range(max(band, first), min(band + n, last + 1))
+    ]
+    return len(set(columns)) == last - first + 1
