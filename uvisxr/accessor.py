@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import xarray as xr
 
-from . import export, spectra
+from . import background, binning, export, quality, spectra
 from .calibration import radiance
 from .forward import method
 
@@ -20,11 +20,20 @@ class UvisAccessor:
     def __init__(self, ds: xr.Dataset):
         self._ds = ds
 
+    background = method(background.background)
+    flag = method(quality.flag)
+    unflag = method(quality.unflag)
     calibrate = method(radiance.calibrate)
     calibration_factor = method(radiance.calibration_factor)
     rate = method(spectra.rate)
     fill_nan = method(spectra.fill_nan)
     smooth = method(spectra.smooth)
     integrate = method(spectra.integrate)
+    bin = method(binning.bin_pixels)
     to_netcdf = method(export.to_netcdf)
     to_json = method(export.to_json)
+
+    @property
+    def stars(self) -> quality.StarFlags:
+        """Star flags in text files: `.stars.load(path)`, `.stars.save(path)`."""
+        return quality.StarFlags(self._ds)

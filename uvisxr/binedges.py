@@ -1,0 +1,100 @@
+"""Which bin a value lies in: intervals on a line, and on a circle where a field comes round."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .errors import ArgumentError
+
+#: Fields that come round, and their period, by the name without the prefix `tangent_`.
+PERIODS = {"lon": 360.0, "ra": 360.0, "ring_longitude": 360.0, "lt": 24.0}
+
+
+def period(field: str) -> float | None:
+    """Period of a line-of-sight field, None where it has none."""
+    return PERIODS.get(field.removeprefix("tangent_"))
+
+
+class Edges:
+    """Successive half-open intervals [a, b) of one field.
+
+    On a line the last one holds its upper end too. On a circle edges go upwards and may pass the
+    period once: [350, 10, 30] are two intervals of 20 degrees; a full circle closes on itself.
+
+    Parameters
+    ----------
+    field : str
+        Name, for messages and for whether it comes round.
+    edges : sequence of float, (n + 1,)
+        Infinite ends are allowed on a line.
+
+    Raises
+    ------
+    ArgumentError
+        Fewer than two edges, a NaN, edges out of order, or more than once round the circle.
+    """
+
+    def __init__(self, field: str, edges: Sequence[float]):
+        self.field, self.period = field, period(field)
+        try:
+            self.values = np.asarray(edges, float)
+        except (TypeError, ValueError):
+            self.values = np.empty(0)
+        if self.values.ndim != 1 or self.values.size < 2 or np.isnan(self.values).any():
+            raise ArgumentError(f"edges of {field!r} are {edges!r}: give two or more numbers")
+        if self.period is None:
+            if not (np.diff(self.values) > 0).all():
+                raise ArgumentError(
+                    f"edges of {field!r} are out of order: {self.values.tolist()} must ascend"
+                )
+            return
+        step = np.diff(self.values)
+        if not np.isfinite(self.values).all() or (step == 0).any():
+            raise ArgumentError(
+                f"edges of {field!r}, which comes round, must be finite and differ: "
+                f"{self.values.tolist()}"
+            )
+        step = np.where(np.abs(step) == self.period, self.period, step % self.period)
+        self._upto = np.concatenate([[0.0], np.cumsum(step)])
+        if self._upto[-1] > self.period * (1 + 1e-12):
+            raise ArgumentError(
+                f"edges of {field!r} are out of order: {self.values.tolist()} go round more than "
+                f"once in steps upwards (period {self.period:g})"
+            )
+        if np.isclose(self._upto[-1], self.period, rtol=1e-12):
+            self._upto[-1] = self.period
+
+    def __len__(self) -> int:
+        return self.values.size - 1
+
+    @property
+    def bounds(self) -> np.ndarray:
+        """Lower and upper edge of each interval, as given, (n, 2)."""
+        return np.stack([self.values[:-1], self.values[1:]], axis=-1)
+
+    @property
+    def centres(self) -> np.ndarray:
+        """Middle of each interval, (n,); its finite end where the other is infinite."""
+        low, high = self.bounds.T
+        if self.period is not None:
+            return (low + np.diff(self._upto) / 2) % self.period
+        middle = np.where(np.isfinite(low), low, high)
+        both = np.isfinite(low) & np.isfinite(high)
+        middle[both] = (low[both] + high[both]) / 2
+        return np.where(np.isfinite(middle), middle, 0.0)
+
+    def index(self, values: np.ndarray) -> np.ndarray:
+        """Interval of each value, int of the same shape; -1 outside all of them and for NaN."""
+        values = np.asarray(values, float)
+        if self.period is None:
+            index = np.searchsorted(self.values, values, side="right") - 1
+            index[values == self.values[-1]] = len(self) - 1
+        else:
+            # The remainder of a tiny negative number can round up to the period itself.
+            offset = (values - self.values[0]) % self.period
+            offset[offset >= self.period] = 0.0
+            index = np.searchsorted(self._upto, offset, side="right") - 1
+        index[np.isnan(values) | (index >= len(self))] = -1
+        return index

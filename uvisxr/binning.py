@@ -1,0 +1,348 @@
+"""Mean spectra of bins: spectra of like geometry, or groups named by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import xarray as xr
+
+from . import binstats, conventions, history
+from .binedges import Edges, period
+from .binstats import Members
+from .calibration import radiance
+from .conventions import LOS_FIELDS, QUALITY_FLAGS
+from .errors import ArgumentError, MissingStepError
+from .poisson import MISSING
+from .quality import DIMS, Pixels, good, select
+
+#: Bins of the reference package: planetocentric latitude, altitude, local time.
+DEFAULT_EDGES = {
+    "lat": tuple(range(-90, 91, 20)),
+    "alt": (0, 50, *range(150, 1551, 100), np.inf),
+    "lt": (0, 12, 24),
+}
+
+#: All fields of the line of sight, those of the tangent point included.
+FIELDS = (*LOS_FIELDS, *(f"tangent_{name}" for name in LOS_FIELDS))
+
+
+def bin_pixels(
+    ds: xr.Dataset,
+    by: Mapping[str, Sequence[float]] | None = None,
+    pixels: Iterable[Pixels] | None = None,
+    mode: str = "center",
+    exclude: str | Iterable[str] = tuple(QUALITY_FLAGS),
+) -> xr.Dataset:
+    """Average the spectra that lie in the same bin.
+
+    Parameters
+    ----------
+    ds : Dataset
+        With `radiance`, `counts` or both.
+    by : mapping of str to edges, optional
+        Line-of-sight fields and the ascending edges of their bins [a, b); the last bin holds its
+        upper edge too. Longitudes, right ascension (degrees) and local time (hours) come round:
+        {"lon": [350, 10, 30]} are two bins. By default latitude -90, -70, ..., 90, altitude
+        0, 50, 150, ..., 1550, inf km and local time 0, 12, 24.
+    pixels : iterable of groups, optional
+        Instead of `by`: each group a list of (pic, pixel) pairs or a boolean DataArray. One list
+        of pairs is one group. A spectrum may be in several.
+    mode : {"center", "all"}
+        Whether the centre of a pixel decides, or all its corners must lie in the same bin.
+    exclude : str or iterable of str
+        Quality flags whose spectra are left out: all by default, `()` for none.
+
+    Returns
+    -------
+    Dataset
+        Dims: one `<field>_bin` for each field, or `group`; and `wl`. The bin coordinates hold
+        the middles, `<field>_bin_bounds` the edges.
+
+        ======================================= ===============================================
+        radiance                                mean of the finite values, kR/angstrom
+        radiance_upper, _lower                  its bounds, those of the members in quadrature
+        radiance_std                            standard deviation of the members (ddof 1)
+        radiance_stderr                         standard error of the mean from the scatter:
+                                                std / (c4(n) sqrt(n))
+        radiance_weighted, _upper, _lower       mean with weights 1/sigma^2, sigma half the sum
+                                                of the bounds, and its bounds
+        radiance_systematic                     mean of the members' common errors, which do not
+                                                average down
+        radiance_n                              finite values in each mean
+        counts, exposure                        sums over the members, count and s
+        n                                       members of each bin
+        member_pic, member_pixel, member_bin    which spectrum went where; member_bin counts
+                                                through the bins in C order, so that
+                                                np.unravel_index(member_bin, n.shape) gives the
+                                                position along each dim
+        the line-of-sight fields                means over the members, on the circle where the
+                                                field comes round
+        ======================================= ===============================================
+
+        Empty bins have n = 0 and NaN; a bin of one spectrum has NaN in std and stderr. Bounds
+        calibrated with errors="total" hold the common errors too and average them down, as the
+        reference package does; with errors="statistical" they do not, and radiance_systematic
+        stands beside them. Lazy arrays stay lazy.
+
+    Raises
+    ------
+    ArgumentError
+        Edges out of order, an unknown field, mode or flag, a spectrum that is not in the dataset,
+        or no spectrum in any bin.
+    MissingStepError
+        A field of the geometry is needed that the dataset does not hold, or it has neither
+        radiance nor counts.
+    """
+    arguments = {"by": by, "pixels": pixels, "mode": mode, "exclude": exclude}
+    if by is not None and pixels is not None:
+        raise ArgumentError("give either by= (bins of geometry) or pixels= (groups), not both")
+    if mode not in ("center", "all"):
+        raise ArgumentError(f"mode={mode!r}: choose 'center' or 'all'")
+    if not {"radiance", "counts"} & set(ds.variables):
+        raise MissingStepError("neither radiance nor counts to bin: call ds.uvis.calibrate()")
+    keep = good(ds, exclude).values
+    if pixels is None:
+        coords, shape, spectrum, place = _by_geometry(ds, by or DEFAULT_EDGES, mode, keep)
+    else:
+        groups = _groups(pixels)
+        arguments["pixels"] = groups
+        coords, shape, spectrum, place = _by_hand(ds, groups, keep)
+    if not spectrum.size:
+        raise ArgumentError(
+            f"no spectrum in any bin: of {keep.size}, {keep.sum()} are not flagged"
+            + (f"; {_ranges(ds, by or DEFAULT_EDGES, keep)}" if pixels is None else "")
+        )
+
+    dims = tuple(coords)
+    members = Members.of(spectrum, place, int(np.prod(shape)))
+    variables = _spectra(ds, members, dims, shape)
+    variables |= _means(ds, members, dims, shape)
+    variables["n"] = (dims, members.count.reshape(shape).astype(np.int32))
+    variables |= _members(ds, members)
+    result = xr.Dataset(variables, attrs=ds.attrs)
+    result = result.assign_coords(_coordinates(ds, coords))
+    result = result.set_coords([name for name in FIELDS if name in result])
+    result = result.set_coords([n for n in _BOUNDS if n in result])
+    return history.record(conventions.apply(result), "bin", arguments)
+
+
+_BOUNDS = tuple(
+    f"radiance{name}"
+    for name in ("_upper", "_lower", "_weighted_upper", "_weighted_lower", "_systematic")
+)
+
+
+def _by_geometry(
+    ds: xr.Dataset, by: Mapping[str, Sequence[float]], mode: str, keep: np.ndarray
+) -> tuple[dict[str, Edges], tuple[int, ...], np.ndarray, np.ndarray]:
+    """Coordinates and shape of the bins; spectrum and bin of each member."""
+    if not isinstance(by, Mapping) or not by:
+        raise ArgumentError(f"by={by!r}: give fields and edges, such as {{'alt': [0, 500, 1000]}}")
+    edges = {}
+    for name, values in by.items():
+        if name not in FIELDS:
+            raise ArgumentError(f"no line-of-sight field {name!r}: choose of {', '.join(FIELDS)}")
+        edges[name] = Edges(name, values)
+    shape = tuple(len(e) for e in edges.values())
+    inside, place = keep.copy(), np.zeros(keep.shape, int)
+    for name, edge in edges.items():
+        index = _index(ds, name, edge, mode)
+        inside &= index >= 0
+        place = place * len(edge) + index
+    spectrum = np.flatnonzero(inside)
+    coords = {f"{name}_bin": edge for name, edge in edges.items()}
+    return coords, shape, spectrum, place.ravel()[spectrum]
+
+
+def _index(ds: xr.Dataset, name: str, edges: Edges, mode: str) -> np.ndarray:
+    """Bin of each pixel along one field, int (pic, pixel), -1 for none."""
+    if mode == "center":
+        return edges.index(_mean(_field(ds, name), edges.period))
+    index = edges.index(_field(ds, f"{name}_corners"))
+    return np.where((index == index[..., :1]).all(-1), index[..., 0], -1)
+
+
+def _field(ds: xr.Dataset, name: str) -> np.ndarray:
+    """A field as (pic, pixel, ...): corners and samples within an exposure in one last axis."""
+    if name not in ds.variables:
+        raise MissingStepError(
+            f"the dataset has no {name}: call ds.uvis.geometry() first"
+            + (", or take mode='center'" if name.endswith("_corners") else "")
+        )
+    variable = ds[name].variable
+    extra = [dim for dim in variable.dims if dim not in DIMS]
+    sizes = {dim: ds.sizes[dim] for dim in DIMS}
+    values = variable.set_dims(sizes | {dim: ds.sizes[dim] for dim in extra})
+    return values.transpose(*DIMS, *extra).values.reshape(*sizes.values(), -1)
+
+
+def _mean(values: np.ndarray, turn: float | None) -> np.ndarray:
+    """Mean over the last axis, on the circle of circumference `turn` if there is one."""
+    if values.shape[-1] == 1:
+        return values[..., 0]
+    if turn is None:
+        return values.mean(-1)
+    angle = values * (2 * np.pi / turn)
+    return _angle(np.sin(angle).mean(-1), np.cos(angle).mean(-1), turn)
+
+
+def _angle(sine: np.ndarray, cosine: np.ndarray, turn: float) -> np.ndarray:
+    """Position on a circle, 0 <= position < turn."""
+    position = np.arctan2(sine, cosine) * (turn / (2 * np.pi)) % turn
+    return np.where(position >= turn, 0.0, position)
+
+
+def _groups(pixels: Iterable[Pixels]) -> list[Pixels]:
+    """The groups, one list of pairs being one group."""
+    if isinstance(pixels, xr.DataArray):
+        return [pixels]
+    try:
+        groups = list(pixels)
+    except TypeError:
+        groups = []
+    if not groups:
+        raise ArgumentError("pixels names no group: give lists of (pic, pixel) pairs")
+    single = all(np.ndim(g) == 1 and len(g) == 2 and np.ndim(g[0]) == 0 for g in groups)
+    return [groups] if single else groups
+
+
+def _by_hand(
+    ds: xr.Dataset, groups: list[Pixels], keep: np.ndarray
+) -> tuple[dict[str, None], tuple[int], np.ndarray, np.ndarray]:
+    """As `_by_geometry`, for groups of spectra."""
+    spectra = []
+    for number, group in enumerate(groups):
+        try:
+            where = select(ds, group)
+        except ArgumentError as error:
+            raise ArgumentError(f"group {number}: {error}") from None
+        flat = np.unique(np.ravel_multi_index(where.T, keep.shape))
+        spectra.append(flat[keep.ravel()[flat]])
+    place = np.repeat(np.arange(len(groups)), [s.size for s in spectra])
+    return {"group": None}, (len(groups),), np.concatenate(spectra), place
+
+
+def _ranges(ds: xr.Dataset, by: Mapping[str, Sequence[float]], keep: np.ndarray) -> str:
+    texts = []
+    for name in by:
+        values = _field(ds, name)[keep]
+        values = values[np.isfinite(values)]
+        text = f"{values.min():g} to {values.max():g}" if values.size else "NaN throughout"
+        texts.append(f"{name} {text}")
+    return ", ".join(texts)
+
+
+def _spectra(
+    ds: xr.Dataset, members: Members, dims: tuple[str, ...], shape: tuple[int, ...]
+) -> dict[str, tuple]:
+    """Statistics of the radiance and sums of the counts."""
+
+    def shaped(array) -> tuple:
+        return (*dims, "wl"), array.reshape(*shape, array.shape[-1])
+
+    def total(function, n_terms: int, dtype: type, *arrays: xr.DataArray):
+        values = [a.transpose(*DIMS, "wl").data for a in arrays]
+        return binstats.blockwise(function, members, values, n_terms, dtype)
+
+    result = {}
+    if "radiance" in ds:
+        names = ["radiance"]
+        if {"radiance_upper", "radiance_lower"} <= set(ds.variables):
+            names += ["radiance_upper", "radiance_lower"]
+        statistics = binstats.PLAIN if len(names) == 1 else binstats.WITH_BOUNDS
+        terms = total(binstats.sums, binstats.TERMS[len(names)], float, *(ds[n] for n in names))
+        values = _finished(terms, 1 + len(statistics))
+        result["radiance_n"] = shaped(values[0].astype(np.int32))
+        for name, value in zip(statistics, values[1:], strict=True):
+            result[f"radiance{name}"] = shaped(value)
+        common = _systematic(ds)
+        if common is not None:
+            terms = total(binstats.mean_sums, 2, float, common)
+            n = np.where(terms[:, 0] > 0, terms[:, 0], np.nan)
+            result["radiance_systematic"] = shaped(terms[:, 1] / n)
+    if "counts" in ds:
+        result["counts"] = shaped(total(_count_sums, 1, np.int64, ds["counts"])[:, 0])
+    return result
+
+
+def _systematic(ds: xr.Dataset) -> xr.DataArray | None:
+    """Common errors of the radiances, None where the dataset does not tell them."""
+    if "radiance_systematic" in ds.variables:
+        return ds["radiance_systematic"]
+    if "sensitivity" in ds.variables and "calibration_error" in ds.variables:
+        return radiance.systematic(ds)
+    return None
+
+
+def _finished(total, n: int):
+    if isinstance(total, np.ndarray):
+        return binstats.finish(total)
+    n_bins = total.shape[0]
+    total = total.rechunk({0: -1, 1: -1})
+    done = total.map_blocks(
+        lambda block: np.moveaxis(binstats.finish(block), 0, 1),
+        chunks=((n_bins,), (n,), total.chunks[2]),
+        dtype=float,
+        meta=np.empty((0, 0, 0)),
+    )
+    return [done[:, k] for k in range(n)]
+
+
+def _count_sums(members: Members, counts: np.ndarray) -> np.ndarray:
+    """Counts of the members of each bin, missing values left out, (bin, 1, wl)."""
+    counts = np.where(counts < MISSING, counts, 0).astype(np.int64)
+    return (members.matrix(counts.shape[0], np.int64) @ counts)[:, None]
+
+
+def _means(
+    ds: xr.Dataset, members: Members, dims: tuple[str, ...], shape: tuple[int, ...]
+) -> dict[str, tuple]:
+    """Means of the line-of-sight fields over the members, and the sum of the exposures."""
+    result = {}
+    matrix = members.matrix(ds.sizes["pic"] * ds.sizes["pixel"])
+    for name in FIELDS:
+        if name not in ds.variables:
+            continue
+        turn = period(name)
+        values = _mean(_field(ds, name), turn).ravel()
+        finite = np.isfinite(values)
+        values = np.where(finite, values, 0.0)
+        n = matrix @ finite.astype(float)
+        n = np.where(n > 0, n, np.nan)
+        if turn is None:
+            mean = (matrix @ values) / n
+        else:
+            angle = values * (2 * np.pi / turn)
+            sine, cosine = (matrix @ (finite * f(angle)) / n for f in (np.sin, np.cos))
+            mean = _angle(sine, cosine, turn)
+        result[name] = (dims, mean.reshape(shape))
+    if "exposure" in ds.variables:
+        seconds = _field(ds, "exposure").ravel()
+        result["exposure"] = (dims, (matrix @ seconds).reshape(shape))
+    return result
+
+
+def _members(ds: xr.Dataset, members: Members) -> dict[str, tuple]:
+    """Names of the members' spectra and the bin of each, in the order of the bins."""
+    where = np.unravel_index(members.spectrum, [ds.sizes[dim] for dim in DIMS])
+    result = {}
+    for dim, at in zip(DIMS, where, strict=True):
+        names = ds[dim].values[at] if dim in ds.coords else at
+        result[f"member_{dim}"] = ("member", names.astype(np.int32))
+    result["member_bin"] = ("member", members.place.astype(np.int32))
+    return result
+
+
+def _coordinates(ds: xr.Dataset, coords: Mapping[str, Edges | None]) -> dict[str, object]:
+    """Coordinates of the bins, those of the wavelengths, and the scalar ones."""
+    result: dict[str, object] = {
+        name: ds.coords[name].variable
+        for name in ("wl", "wl_bounds", "band", "background", "background_error")
+        if name in ds.coords and set(ds.coords[name].dims) <= {"wl", "bnds"}
+    }
+    for dim, edges in coords.items():
+        if edges is not None:
+            result[dim] = (dim, edges.centres)
+            result[f"{dim}_bounds"] = ((dim, "bnds"), edges.bounds)
+    return result
