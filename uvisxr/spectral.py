@@ -171,68 +171,79 @@ def fill(spectra: np.ndarray, x: np.ndarray, method: str = "linear") -> np.ndarr
     return out
 
 
-def smoothing_weights(valid: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Weights that smooth each stretch of valid elements by itself.
+@dataclass(frozen=True, eq=False)
+class SmoothingPlan:
+    """How each stretch of valid elements of a mask (rows, n) is smoothed by itself.
 
-    Parameters
+    Nearly all elements have the whole kernel around them; the others, near a gap or an end, are
+    `special`: the weights of what lies beyond are left out and the others scaled up, so that a
+    constant stays one.
+
+    Attributes
     ----------
-    valid : ndarray of bool, (..., n)
+    invalid : ndarray of bool, (rows, n)
     kernel : ndarray, (2 k + 1,)
-
-    Returns
-    -------
-    ndarray of float64, (2 k + 1, ..., n)
-        Weight of element i + j - k in the smoothed element i. Near a gap or an end the weights of
-        what lies beyond it are left out and the others scaled up, so that a constant stays one;
-        all are NaN where the element itself is not valid.
+    special : ndarray of int
+        Indices into the flattened mask.
+    neighbours : ndarray of int, (2 k + 1, special)
+        Indices of the elements around each; any where the weight is 0.
+    weights : ndarray, (2 k + 1, special)
     """
-    kernel = np.asarray(kernel, float)
-    half, n = kernel.size // 2, valid.shape[-1]
-    weights = np.zeros((kernel.size, *valid.shape))
-    weights[half] = np.where(valid, kernel[half], 0)
-    for sign in (-1, 1):
-        reach = valid.copy()
-        for j in range(1, half + 1):
-            beyond = np.zeros_like(valid)
-            if j < n:
+
+    invalid: np.ndarray
+    kernel: np.ndarray
+    special: np.ndarray
+    neighbours: np.ndarray
+    weights: np.ndarray
+
+    @classmethod
+    def of(cls, valid: np.ndarray, kernel: np.ndarray) -> SmoothingPlan:
+        """Plan the smoothing of the elements that are True in `valid` (..., n)."""
+        kernel = np.asarray(kernel, float)
+        half, n = kernel.size // 2, valid.shape[-1]
+        reached = np.zeros((kernel.size, *valid.shape), bool)
+        reached[half] = valid
+        for sign in (-1, 1):
+            for j in range(1, min(half, n - 1) + 1):
                 here = slice(j, None) if sign < 0 else slice(None, n - j)
                 there = slice(None, n - j) if sign < 0 else slice(j, None)
-                beyond[..., here] = valid[..., there]
-            reach &= beyond
-            weights[half + sign * j] = np.where(reach, kernel[half + sign * j], 0)
-    total = weights.sum(0)
-    weights /= np.where(valid, total, 1)
-    weights[half][~valid] = np.nan
-    return weights
+                nearer = reached[half + sign * (j - 1)][..., here]
+                reached[half + sign * j][..., here] = nearer & valid[..., there]
+        special = np.flatnonzero(valid & ~reached.all(0))
+        weights = kernel[:, None] * reached.reshape(kernel.size, -1)[:, special]
+        offsets = np.arange(-half, half + 1)[:, None]
+        neighbours = np.clip(special + offsets, 0, valid.size - 1)
+        return cls(~valid, kernel, special, neighbours, weights / weights.sum(0))
 
+    def apply(self, spectra: np.ndarray, squared: bool = False) -> np.ndarray:
+        """Smooth `spectra`, of the mask's shape; with `squared`, variances.
 
-def weighted(spectra: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Sum of neighbours by `smoothing_weights`, or by their squares for variances.
+        Parameters
+        ----------
+        spectra : ndarray
+            Contiguous; its invalid elements are set to 0.
+        squared : bool
+            Weight by the squares.
 
-    Parameters
-    ----------
-    spectra : ndarray, (..., n)
-        Finite everywhere: put 0 where an element is not valid.
-    weights : ndarray, (2 k + 1, ..., n)
-
-    Returns
-    -------
-    ndarray of float64, (..., n)
-    """
-    half, n = weights.shape[0] // 2, spectra.shape[-1]
-    out = spectra * weights[half]
-    scratch = np.empty_like(out)
-    for j in range(1, min(half, n - 1) + 1):
-        part = scratch[..., : n - j]
-        np.multiply(spectra[..., : n - j], weights[half - j][..., j:], out=part)
-        out[..., j:] += part
-        np.multiply(spectra[..., j:], weights[half + j][..., : n - j], out=part)
-        out[..., : n - j] += part
-    return out
+        Returns
+        -------
+        ndarray of float64
+            NaN where not valid.
+        """
+        spectra[self.invalid] = 0
+        flat = spectra.reshape(-1)
+        power = 2 if squared else 1
+        half = self.kernel.size // 2
+        # Over the rows' ends too: the special elements are set right afterwards.
+        out = np.convolve(flat, self.kernel[::-1] ** power)[half : half + flat.size]
+        out[self.special] = (flat[self.neighbours] * self.weights**power).sum(0)
+        out = out.reshape(spectra.shape)
+        out[self.invalid] = np.nan
+        return out
 
 
 def smooth(spectra: np.ndarray, kernel: np.ndarray, squared: bool = False) -> np.ndarray:
-    """Smooth each stretch of finite elements by itself, see `smoothing_weights`.
+    """Smooth each stretch of finite elements by itself, see `SmoothingPlan`.
 
     Parameters
     ----------
@@ -250,13 +261,12 @@ def smooth(spectra: np.ndarray, kernel: np.ndarray, squared: bool = False) -> np
     out = np.empty(spectra.shape, spectra.dtype)
     if not out.size:
         return out
-    valid = weights = None
+    valid = plan = None
     for source, target in zip(_planes(spectra), _planes(out), strict=True):
         finite = np.isfinite(source)
-        if weights is None or not np.array_equal(finite, valid):
-            valid, weights = finite, smoothing_weights(finite, kernel)
-            weights = weights**2 if squared else weights
-        target[...] = weighted(np.where(finite, source, 0), weights)
+        if plan is None or not np.array_equal(finite, valid):
+            valid, plan = finite, SmoothingPlan.of(finite, kernel)
+        target[...] = plan.apply(source.astype(float), squared)
     return out
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..poisson import MISSING, as_counts, variance_tables
-from ..spectral import FillPlan, smoothing_weights, weighted
+from ..spectral import FillPlan, SmoothingPlan
 
 #: Elements worked on at once: a few arrays of them fit in a processor's cache.
 _BLOCK = 2**16
@@ -109,8 +109,8 @@ class Recovery:
                     _store(here, smoothing, out)
         return *outputs, missing
 
-    def _smoothing(self, valid: np.ndarray) -> _Smoothing | None:
-        return _Smoothing.of(valid, self.kernel) if self.kernel else None
+    def _smoothing(self, valid: np.ndarray) -> SmoothingPlan | None:
+        return SmoothingPlan.of(valid, self.kernel) if self.kernel else None
 
     def _planes(
         self, raw: np.ndarray, weight: np.ndarray, exposure: np.ndarray
@@ -145,30 +145,14 @@ class Recovery:
         return radiance, upper, lower
 
 
-@dataclass(frozen=True, eq=False)
-class _Smoothing:
-    """Smoothing weights of the valid elements (pixel, wl), and their squares."""
-
-    invalid: np.ndarray
-    weights: np.ndarray
-    squares: np.ndarray
-
-    @classmethod
-    def of(cls, valid: np.ndarray, kernel: tuple[float, ...]) -> _Smoothing:
-        weights = smoothing_weights(valid, kernel)
-        return cls(~valid, weights, weights**2)
-
-
 def _store(
-    planes: tuple[np.ndarray, ...], smoothing: _Smoothing | None, outputs: tuple[np.ndarray, ...]
+    planes: tuple[np.ndarray, ...], smoothing: SmoothingPlan | None, outputs: tuple[np.ndarray, ...]
 ) -> None:
     """Write one exposure's radiance, half-widths and systematic error."""
     if smoothing is not None:
-        for plane in planes:
-            plane[smoothing.invalid] = 0
         # Independent errors add in quadrature, the common one as it is.
-        weights = (smoothing.weights, smoothing.squares, smoothing.squares, smoothing.weights)
-        planes = tuple(weighted(p, w) for p, w in zip(planes, weights, strict=False))
+        squared = (False, True, True, False)
+        planes = tuple(smoothing.apply(p, q) for p, q in zip(planes, squared, strict=False))
     value, upper, lower, *common = planes
     outputs[0][...] = value
     np.sqrt(upper, out=outputs[1], casting="same_kind")
