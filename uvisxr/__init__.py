@@ -5,5 +5,13 @@ __version__ = "0.1.0"
 from . import accessor as _accessor  # noqa: F401  registers .uvis
 from .errors import UvisError, UvisWarning
 from .export import load_json
+from .observation import open_observation, open_product
 
-__all__ = ["UvisError", "UvisWarning", "__version__", "load_json"]
+__all__ = [
+    "UvisError",
+    "UvisWarning",
+    "__version__",
+    "load_json",
+    "open_observation",
+    "open_product",
+]

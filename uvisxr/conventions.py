@@ -136,6 +136,9 @@ VARIABLES: dict[str, Variable] = {
     "sensitivity_weight": Variable("1", "weight of each sensitivity term at each exposure"),
     "calibration_factor": Variable("kR angstrom-1 s count-1", "radiance per count rate"),
     "calibration_factor_error": Variable("kR angstrom-1 s count-1", "error of the factor"),
+    "calibration_matrix": Variable(
+        "kR angstrom-1 count-1", "radiance per count, calibration matrix of the archive"
+    ),
     "sc_lon": Variable(_DEG, "sub-spacecraft longitude"),
     "sc_lat": Variable(_DEG, "sub-spacecraft planetocentric latitude"),
     "sc_alt": Variable(_KM, "altitude of the spacecraft above the target's ellipsoid"),

@@ -1,0 +1,299 @@
+"""From products to one dataset: exposures in time order, with their times, places and names."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from xarray.core import indexing
+
+from . import conventions, history, quality, sources
+from .errors import ArgumentError, LabelError, ProductError, UvisWarning
+from .instrument.channel import channel as find_channel
+from .instrument.detector import Window
+from .pds3.label import Label, read_label
+from .pds3.product import choose_windows, qube_file
+from .pds3.qube import QubeArray
+from .timescales import add_seconds, clock_from_et, utc_to_et
+
+START_TIMES = ("end_of_first", "start")
+
+#: A clock count in the label further than this from START_TIME is taken as wrong, s. The clock
+#: is known from the time to 31 s.
+_CLOCK_TOLERANCE = 120.0
+
+#: Bytes of counts in one dask block by default: a few exposures, so that the float64 arrays of a
+#: calibration stay small.
+_BLOCK_BYTES = 16 * 2**20
+
+
+def open_product(
+    path: str | Path,
+    window: int | None = None,
+    chunks: Any = None,
+    start_time: str = "end_of_first",
+) -> xr.Dataset | xr.DataTree:
+    """Open one PDS3 product; no data are read before they are used.
+
+    Parameters
+    ----------
+    path : path
+        Its label, its data file, or their common base path.
+    window : int, optional
+        Which window of the detector, where the product has several.
+    chunks : int, dict or "auto", optional
+        Give dask arrays, as in `xarray.open_dataset`.
+    start_time : {"end_of_first", "start"}
+        What the label's START_TIME means: the end of the first exposure (users guide, chapter 2),
+        or its start, as other tools take it.
+
+    Returns
+    -------
+    Dataset or DataTree
+        `counts` (pic, pixel, wl), uint16, with coordinates; 65535 marks values that were not
+        transmitted. A tree with a node a window if there are several and none is chosen. A
+        calibration matrix of the archive gives `calibration_matrix` instead.
+
+    Raises
+    ------
+    LabelError, ProductError
+        The label or the data file is missing, damaged, or not of a UVIS spectral product.
+    ArgumentError
+        An argument has a wrong value, or `path` names several products.
+    """
+    labels = _labels([path])
+    if len(labels) > 1:
+        raise ArgumentError(f"{path} holds {len(labels)} products: use uvisxr.open_observation")
+    arguments = {"path": Path(path), "window": window, "start_time": start_time}
+    opened = _open(labels, window, start_time, {}, "open_product", arguments)
+    return _chunked(opened, chunks)
+
+
+def open_observation(
+    paths: str | Path | Iterable[str | Path] | None = None,
+    batch: str | Path | None = None,
+    target: str | None = None,
+    prime_instrument: str | None = None,
+    id: int | str = 0,
+    name: str | None = None,
+    sort: bool = True,
+    window: int | None = None,
+    chunks: Any = None,
+    start_time: str = "end_of_first",
+) -> xr.Dataset | xr.DataTree:
+    """Open several products as one observation, concatenated along `pic`.
+
+    Parameters
+    ----------
+    paths : path or iterable of paths, optional
+        Labels, data files, base paths, folders; each product is taken once.
+    batch : path, optional
+        A text file with one path a line, relative to it; # starts a comment.
+    target : str, optional
+        Target body, instead of the labels' TARGET_NAME.
+    prime_instrument : str, optional
+        Instrument that steered the observation; becomes part of the name.
+    id : int or str
+        Number of the observation on its day; becomes part of the name unless 0.
+    name : str, optional
+        Instead of CHANNELyear_doy[_PRIME][_ID].
+    sort : bool
+        Sort exposures by time; else they come in the order of the products.
+    window, chunks, start_time
+        As in `open_product`.
+
+    Returns
+    -------
+    Dataset or DataTree
+        As `open_product`.
+
+    Raises
+    ------
+    LabelError, ProductError
+        A label or a data file is missing or damaged, or two products differ in channel, slit,
+        window or binning.
+    ArgumentError
+        An argument has a wrong value, or there is no product.
+    """
+    given = [paths] if isinstance(paths, str | Path) else list(paths or ())
+    if batch is not None:
+        given.append(batch)
+    labels = _labels(given)
+    named = {"target": target, "prime_instrument": prime_instrument, "id": id, "name": name}
+    arguments = {
+        "paths": [label.path for label in labels],
+        **{key: value for key, value in named.items() if value},
+        "sort": sort,
+        "window": window,
+        "start_time": start_time,
+    }
+    opened = _open(labels, window, start_time, named, "open_observation", arguments, sort)
+    return _chunked(opened, chunks)
+
+
+def _labels(paths: list[str | Path]) -> list[Label]:
+    labels = [read_label(product.label) for product in sources.expand(paths)]
+    if not labels:
+        raise ArgumentError("no product to open: give labels, data files, folders or a batch file")
+    return labels
+
+
+def _open(
+    labels: list[Label],
+    window: int | None,
+    start_time: str,
+    named: dict[str, Any],
+    step: str,
+    arguments: dict[str, Any],
+    sort: bool = True,
+) -> xr.Dataset | xr.DataTree:
+    if start_time not in START_TIMES:
+        raise ArgumentError(f"start_time={start_time!r}: expected one of {', '.join(START_TIMES)}")
+    for label in labels[1:]:
+        _check_alike(labels[0], label)
+
+    def one(k: int) -> xr.Dataset:
+        ds = _dataset(labels, k, start_time, named, sort)
+        return history.record(conventions.apply(ds), step, arguments, [x.path for x in labels])
+
+    windows = choose_windows(labels[0], window)
+    if len(windows) == 1:
+        return one(windows[0])
+    return xr.DataTree.from_dict({f"window{k}": one(k) for k in windows})
+
+
+def _check_alike(first: Label, other: Label) -> None:
+    """Raise unless exposures of both can stand in one array."""
+    for what in ("channel", "slit", "windows", "dtype"):
+        a, b = getattr(first, what), getattr(other, what)
+        if a != b:
+            raise ProductError(
+                f"{first.path} and {other.path} differ in {what} ({a}, {b}) and cannot be one "
+                "observation: open them one by one"
+            )
+
+
+def _dataset(
+    labels: list[Label], k: int, start_time: str, named: dict[str, Any], sort: bool
+) -> xr.Dataset:
+    """The exposures of one window."""
+    times = [_times(label, start_time) for label in labels]
+    columns = {name: np.concatenate([t[name] for t in times]) for name in times[0]}
+    count = [label.shape[0] for label in labels]
+    source = np.stack(
+        [np.repeat(np.arange(len(labels)), count), np.concatenate([np.arange(n) for n in count])],
+        axis=-1,
+    )
+    if sort:
+        order = np.argsort(columns["et"], kind="stable")
+        columns = {name: values[order] for name, values in columns.items()}
+        source = source[order]
+    array = QubeArray(tuple(qube_file(label, k) for label in labels), source)
+
+    first = labels[source[0, 0]]
+    area, channel = first.windows[k], find_channel(first.channel)
+    bins = area.bins
+    wl, wl_bounds = bins.wavelengths(channel)
+    n_pic, n_pixel, _ = array.shape
+    coords = {
+        "wl": wl,
+        "wl_bounds": (("wl", "bnds"), wl_bounds),
+        "band": ("wl", bins.band),
+        "pic": np.arange(n_pic),
+        "pixel": np.arange(n_pixel),
+        "line": ("pixel", bins.line),
+        **{name: ("pic", values) for name, values in columns.items()},
+        "quality": (("pic", "pixel"), quality.initial(bins, n_pic)),
+    }
+    name = "calibration_matrix" if first.is_matrix else "counts"
+    values = xr.Variable(("pic", "pixel", "wl"), _lazy(array), encoding=_encoding(array))
+    return xr.Dataset({name: values}, coords, _attributes(labels, first, area, start_time, named))
+
+
+def _lazy(array: QubeArray) -> Any:
+    # As xarray.open_dataset wraps arrays: lazy, kept once read, never written back.
+    lazy = indexing.LazilyIndexedArray(array)
+    return indexing.MemoryCachedArray(indexing.CopyOnWriteArray(lazy))
+
+
+def _encoding(array: QubeArray) -> dict[str, Any]:
+    exposure = int(np.prod(array.shape[1:])) * array.dtype.itemsize
+    pic = max(1, min(array.shape[0], _BLOCK_BYTES // exposure))
+    shape = dict(zip(("pic", "pixel", "wl"), (pic, *array.shape[1:]), strict=True))
+    return {"preferred_chunks": shape}
+
+
+def _times(label: Label, start_time: str) -> dict[str, np.ndarray]:
+    """Times of the exposures of one product, by variable, each (pic,)."""
+    if np.isnat(label.start):
+        raise LabelError(
+            f"{label.path} does not know its START_TIME: get the label anew from the archive"
+        )
+    n, t = label.shape[0], label.integration
+    # START_TIME is the end of the first exposure: see the users guide, chapter 2.
+    first = -t if start_time == "end_of_first" else 0.0
+    elapsed = first + t * np.arange(n)
+    et = utc_to_et(label.start)
+    clock = clock_from_et(et)
+    if abs(label.clock - clock) < _CLOCK_TOLERANCE:
+        clock = label.clock
+    return {
+        "time": add_seconds(label.start, elapsed + t / 2),
+        "time_start": add_seconds(label.start, elapsed),
+        "time_stop": add_seconds(label.start, elapsed + t),
+        "et": et + elapsed + t / 2,
+        "exposure": np.full(n, t),
+        "sclk": clock + elapsed,
+        "product": np.full(n, label.product_id),
+    }
+
+
+def _attributes(
+    labels: list[Label], first: Label, area: Window, start_time: str, named: dict[str, Any]
+) -> dict[str, Any]:
+    date = first.start.astype("datetime64[D]")
+    year = int(str(date)[:4])
+    doy = int((date - np.datetime64(f"{year}-01-01")).astype(int)) + 1
+    prime = str(named.get("prime_instrument") or "")
+    parts = [f"{first.channel}{year}_{doy:03d}", prime.upper(), str(named.get("id") or "")]
+    attrs: dict[str, Any] = {
+        "name": named.get("name") or "_".join(part for part in parts if part),
+        "channel": first.channel,
+        "slit": first.slit,
+        "target": named.get("target") or _target(labels, first),
+        "prime_instrument": prime,
+        **{name: getattr(area, name) for name in area.__dataclass_fields__},
+        "year": year,
+        "doy": doy,
+        "start_time": start_time,
+        "compression": first.compression,
+    }
+    if first.slit:
+        slit = find_channel(first.channel).slits[first.slit]
+        attrs |= {"slit_width": slit.width, "slit_dlambda": slit.dlambda}
+    # What holds at one START_TIME only, as the geometry does, is not true of several products.
+    return attrs | {
+        key.lower(): value
+        for key, value in first.keywords.items()
+        if all(label.keywords.get(key) == value for label in labels)
+    }
+
+
+def _target(labels: list[Label], first: Label) -> str:
+    targets = sorted({label.target for label in labels})
+    if len(targets) > 1:
+        warnings.warn(
+            f"products have several targets ({', '.join(targets)}): {first.target} is taken; "
+            "choose with target=",
+            UvisWarning,
+            stacklevel=2,
+        )
+    return first.target
+
+
+def _chunked(opened: xr.Dataset | xr.DataTree, chunks: Any) -> xr.Dataset | xr.DataTree:
+    return opened if chunks is None else opened.chunk(chunks)

@@ -1,0 +1,1 @@
+"""PDS3 products of UVIS: labels, data files, and how they belong together."""

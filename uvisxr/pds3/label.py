@@ -1,0 +1,395 @@
+"""The label of a UVIS product: PDS3 text in, a typed and checked `Label` out.
+
+Keywords and their meaning: Cassini/UVIS users guide, chapter 2; PDS Standards Reference 3.8 for
+the syntax, which `pvl` reads.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pvl
+
+from ..errors import LabelError, ProductError, UvisWarning
+from ..instrument.channel import N_BANDS, N_LINES, slit_name
+from ..instrument.detector import Window
+
+#: Longest text that is searched for the signs of a UVIS label.
+_SNIFF_BYTES = 4096
+
+#: Largest label that is read: those of UVIS have at most a few tens of kilobytes.
+_MAX_BYTES = 2**20
+
+_TYPES = MappingProxyType(
+    {
+        ("MSB_UNSIGNED_INTEGER", 2): ">u2",
+        ("IEEE_REAL", 4): ">f4",
+    }
+)
+
+#: Keywords of a window and how older labels and the users guide spell them.
+_CORNERS = MappingProxyType(
+    {
+        "ul_line": ("UL_CORNER_LINE", "UL_CORNER_SPATIAL"),
+        "ul_band": ("UL_CORNER_BAND", "UL_CORNER_SPECTRAL"),
+        "lr_line": ("LR_CORNER_LINE", "LR_CORNER_SPATIAL", "LR_SPATIAL"),
+        "lr_band": ("LR_CORNER_BAND", "LR_CORNER_SPECTRAL", "LR_SPECTRAL"),
+        "line_bin": ("LINE_BIN", "SPATIAL_BIN"),
+        "band_bin": ("BAND_BIN", "SPECTRAL_BIN"),
+    }
+)
+
+#: Keywords kept as text or numbers in the attributes of a dataset.
+_KEPT = (
+    "DATA_SET_ID",
+    "OBSERVATION_ID",
+    "MISSION_PHASE_NAME",
+    "PRODUCT_CREATION_TIME",
+    "HI_VOLTAGE_POWER_SUPPLY_STATE",
+    "OCCULTATION_PORT_STATE",
+    "TEST_PULSE_STATE",
+    "ODC_ID",
+    "RIGHT_ASCENSION",
+    "DECLINATION",
+    "SUB_SOLAR_LATITUDE",
+    "SUB_SOLAR_LONGITUDE",
+    "SUB_SPACECRAFT_LATITUDE",
+    "SUB_SPACECRAFT_LONGITUDE",
+    "PHASE_ANGLE",
+    "EMISSION_ANGLE",
+    "INCIDENCE_ANGLE",
+    "CENTRAL_BODY_DISTANCE",
+    "SC_PLANET_POSITION_VECTOR",
+    "SC_PLANET_VELOCITY_VECTOR",
+    "SC_SUN_POSITION_VECTOR",
+    "SC_SUN_VELOCITY_VECTOR",
+    "SC_TARGET_POSITION_VECTOR",
+    "SC_TARGET_VELOCITY_VECTOR",
+    "PLANET_CENTER_POSITION_VECTOR",
+    "PLANET_CENTER_VELOCITY_VECTOR",
+)
+
+
+@dataclass(frozen=True)
+class Label:
+    """What a UVIS label says.
+
+    Attributes
+    ----------
+    path : Path
+    product_id, channel, target, slit, compression : str
+        `slit` and `compression` are empty where the label does not know them.
+    start, stop : datetime64[ns]
+        START_TIME (the end of the first exposure) and STOP_TIME, UTC; NaT if unknown.
+    clock : float
+        SPACECRAFT_CLOCK_START_COUNT, s; NaN if unknown or invalid.
+    integration : float
+        Duration of one exposure, s.
+    shape : tuple of int
+        Samples, lines and bands of the data file, the last fastest.
+    dtype : str
+        numpy type of one value in the data file.
+    windows : tuple of Window
+    data_path : Path
+        The data file: see `data_file`.
+    keywords : mapping
+        Further keywords; those that are "UNK" or "N/A" are left out.
+    """
+
+    path: Path
+    product_id: str
+    channel: str
+    target: str
+    slit: str
+    compression: str
+    start: np.datetime64
+    stop: np.datetime64
+    clock: float
+    integration: float
+    shape: tuple[int, int, int]
+    dtype: str
+    windows: tuple[Window, ...]
+    data_path: Path
+    keywords: MappingProxyType[str, Any]
+
+    @property
+    def size(self) -> int:
+        """Bytes of the data file."""
+        return int(np.prod(self.shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
+
+    @property
+    def is_matrix(self) -> bool:
+        """Whether this is a calibration matrix of the archive instead of counts."""
+        return np.dtype(self.dtype).kind == "f"
+
+
+def looks_like_uvis(path: str | Path) -> bool:
+    """Whether a file begins like the label of a UVIS product; False if it cannot be read."""
+    try:
+        with Path(path).open("rb") as stream:
+            head = stream.read(_SNIFF_BYTES)
+    except OSError:
+        return False
+    return b"PDS_VERSION_ID" in head and re.search(rb'INSTRUMENT_ID\s*=\s*"?UVIS', head) is not None
+
+
+def read_label(path: str | Path) -> Label:
+    """Read the label of a UVIS spectral product.
+
+    Parameters
+    ----------
+    path : path
+        A detached PDS3 label.
+
+    Returns
+    -------
+    Label
+
+    Raises
+    ------
+    LabelError
+        The file is missing, no PDS3 label, or not of a UVIS spectral product.
+    ProductError
+        A window lies outside the detector, or the sizes in the label do not agree.
+    """
+    path = Path(path)
+    module = _parse(path)
+    _require_uvis(module, path)
+    qube = _qube(module, path)
+    try:
+        return _typed(module, qube, path)
+    except ProductError as error:
+        raise ProductError(f"{path}: {error}") from error
+    except (LabelError, ValueError, TypeError) as error:
+        raise LabelError(f"{path}: {error}; get the label anew from the archive") from error
+
+
+def _parse(path: Path) -> pvl.PVLModule:
+    try:
+        size = path.stat().st_size
+        text = path.read_bytes() if size <= _MAX_BYTES else b""
+    except OSError as error:
+        raise LabelError(
+            f"cannot read the label {path}: {error.strerror or error}; it must lie beside the "
+            "data file, with the same name and the ending .LBL"
+        ) from error
+    if b"PDS_VERSION_ID" not in text[:_SNIFF_BYTES]:
+        raise LabelError(
+            f"{path} is not a PDS3 label (no PDS_VERSION_ID in it): give the .LBL file of a UVIS "
+            "product"
+        )
+    try:
+        return pvl.loads(text.decode("latin-1"))
+    except Exception as error:  # pvl raises whatever its grammar stumbles over
+        reason = " ".join(str(error).split())[:160]
+        raise LabelError(
+            f"{path} is not a readable PDS3 label ({reason}): get it anew from the archive"
+        ) from error
+
+
+def _require_uvis(module: pvl.PVLModule, path: Path) -> None:
+    instrument = str(module.get("INSTRUMENT_ID", "no instrument"))
+    if instrument.strip() != "UVIS":
+        raise LabelError(
+            f"{path} is a label of {module.get('INSTRUMENT_HOST_NAME', 'an unknown host')}, "
+            f"{instrument}: uvisxr reads Cassini/UVIS products"
+        )
+
+
+def _qube(module: pvl.PVLModule, path: Path) -> Any:
+    qube = module.get("QUBE")
+    if qube is None:
+        kinds = ", ".join(k for k, v in module.items() if isinstance(v, dict)) or "none"
+        raise LabelError(
+            f"{path} describes no spectral QUBE (objects: {kinds}): HSP and HDAC time series are "
+            "not read by uvisxr; give an FUV or EUV product"
+        )
+    return qube
+
+
+def _typed(module: pvl.PVLModule, qube: Any, path: Path) -> Label:
+    product_id = str(_need(module, "PRODUCT_ID"))
+    return Label(
+        path=path,
+        product_id=product_id,
+        channel=_channel(product_id),
+        target=str(_known(module.get("TARGET_NAME")) or ""),
+        slit=_slit(module),
+        compression=str(_known(module.get("COMPRESSION_TYPE")) or ""),
+        start=_time(_known(module.get("START_TIME"))),
+        stop=_time(_known(module.get("STOP_TIME"))),
+        clock=_clock(_known(module.get("SPACECRAFT_CLOCK_START_COUNT"))),
+        integration=_integration(module),
+        shape=_shape(qube),
+        dtype=_dtype(qube),
+        windows=_windows(qube),
+        data_path=data_file(path, _pointer(module)),
+        keywords=MappingProxyType(
+            {key: value for key in _KEPT if (value := _plain(_known(module.get(key)))) is not None}
+        ),
+    )
+
+
+def _known(value: Any) -> Any:
+    """None for the archive's ways of saying that it does not know."""
+    if isinstance(value, str) and value.strip().upper() in ("", "UNK", "N/A", "NULL"):
+        return None
+    return value
+
+
+def _need(block: Any, key: str) -> Any:
+    value = _known(block.get(key))
+    if value is None:
+        raise LabelError(f"{key} is missing")
+    return value
+
+
+def _plain(value: Any) -> Any:
+    """Numbers and text without units; dates as text; lists of numbers as they are."""
+    if isinstance(value, pvl.collections.Quantity):
+        return _plain(value.value)
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def _channel(product_id: str) -> str:
+    channel = product_id[:3].upper()
+    if channel not in ("FUV", "EUV"):
+        raise LabelError(
+            f"PRODUCT_ID {product_id!r} is of neither FUV nor EUV, the channels that uvisxr reads"
+        )
+    return channel
+
+
+def _slit(module: pvl.PVLModule) -> str:
+    state = _known(module.get("SLIT_STATE"))
+    return slit_name(state) if state is not None else ""
+
+
+def _time(value: Any) -> np.datetime64:
+    if value is None:
+        return np.datetime64("NaT", "ns")
+    if isinstance(value, datetime):
+        return np.datetime64(value.replace(tzinfo=None), "ns")
+    text = str(value).strip().rstrip("Z.")
+    match = re.fullmatch(r"(\d{4})-(\d{3})T(.*)", text)
+    if match:
+        year, day, clock = match.groups()
+        date = np.datetime64(f"{year}-01-01") + np.timedelta64(int(day) - 1, "D")
+        text = f"{date}T{clock}"
+    return np.datetime64(text, "ns")
+
+
+def _clock(value: Any) -> float:
+    """Seconds of a count "1/SSSSSSSSSS.TTT", TTT in 1/256 s; NaN where it is not one."""
+    match = re.fullmatch(r"\s*1/(\d+)(?:[.:](\d+))?\s*", str(value or ""))
+    if not match or int(match[2] or 0) > 255:
+        return float("nan")
+    return int(match[1]) + int(match[2] or 0) / 256
+
+
+def _integration(module: pvl.PVLModule) -> float:
+    value = _plain(_need(module, "INTEGRATION_DURATION"))
+    if not (isinstance(value, int | float) and value > 0):
+        raise LabelError(f"INTEGRATION_DURATION = {value!r} is no positive duration")
+    return float(value)
+
+
+def _shape(qube: Any) -> tuple[int, int, int]:
+    axes = [str(axis) for axis in _need(qube, "AXIS_NAME")]
+    if axes != ["BAND", "LINE", "SAMPLE"]:
+        raise LabelError(f"AXIS_NAME = {axes}: expected (BAND, LINE, SAMPLE)")
+    items = [int(n) for n in _need(qube, "CORE_ITEMS")]
+    if len(items) != 3 or min(items) < 1:
+        raise LabelError(f"CORE_ITEMS = {items}: expected three positive numbers")
+    if items[0] > N_BANDS or items[1] > N_LINES:
+        raise ProductError(
+            f"CORE_ITEMS = {items} exceed the detector's {N_BANDS} bands x {N_LINES} lines: the "
+            "label is damaged; get it anew from the archive"
+        )
+    if any(int(n) for n in _known(qube.get("SUFFIX_ITEMS")) or ()):
+        raise LabelError("SUFFIX_ITEMS are not zero: no UVIS cube has suffixes")
+    return items[2], items[1], items[0]
+
+
+def _dtype(qube: Any) -> str:
+    kind, size = str(_need(qube, "CORE_ITEM_TYPE")), int(_need(qube, "CORE_ITEM_BYTES"))
+    try:
+        return _TYPES[kind, size]
+    except KeyError:
+        known = ", ".join(f"{k} of {n} bytes" for k, n in _TYPES)
+        raise LabelError(
+            f"CORE_ITEM_TYPE {kind} of {size} bytes is unknown: expected {known}"
+        ) from None
+
+
+def _windows(qube: Any) -> tuple[Window, ...]:
+    columns = {}
+    for name, spellings in _CORNERS.items():
+        found = (_known(qube.get(key)) for key in spellings)
+        value = next((v for v in found if v is not None), None)
+        if value is None:
+            if not name.endswith("_bin"):
+                raise LabelError(f"{spellings[0]} is missing")
+            value = 1
+        columns[name] = [int(v) for v in (value if isinstance(value, list) else [value])]
+    count = max(len(column) for column in columns.values())
+    for name, column in columns.items():
+        if len(column) == 1:
+            columns[name] = column * count
+        elif len(column) != count:
+            raise LabelError(f"{_CORNERS[name][0]} has {len(column)} values for {count} windows")
+    return tuple(
+        Window(**{name: column[k] for name, column in columns.items()}) for k in range(count)
+    )
+
+
+def _pointer(module: pvl.PVLModule) -> str:
+    value = module.get("^QUBE", "")
+    return str(value[0] if isinstance(value, list | tuple) else value)
+
+
+def data_file(label: Path, pointer: str = "") -> Path:
+    """The data file of a label: the one with its name, else the one that ^QUBE names.
+
+    Products are often renamed (to `..._PRIME`, say) without a change of their labels. Where the
+    name beside the label differs from ^QUBE, a UvisWarning says so.
+
+    Parameters
+    ----------
+    label : Path
+    pointer : str
+        Value of ^QUBE.
+
+    Returns
+    -------
+    Path
+        Of a file that exists, or where it should be.
+    """
+    own = beside(label, ".DAT")
+    if own is None:
+        named = label.with_name(pointer) if pointer else label
+        return named if pointer and named.is_file() else label.with_suffix(".DAT")
+    if pointer and Path(pointer).stem.upper() != own.stem.upper():
+        warnings.warn(
+            f"{label} names the data file {pointer}; {own.name} beside it is read",
+            UvisWarning,
+            stacklevel=2,
+        )
+    return own
+
+
+def beside(path: Path, ending: str) -> Path | None:
+    """The file with the name of `path` and an ending in either case, if there is one."""
+    names = (path.with_suffix(e) for e in (ending, ending.lower()))
+    return next((name for name in names if name.is_file()), None)

@@ -1,0 +1,102 @@
+"""One product: its label, its data file, and the array of values in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import ArgumentError, ProductError
+from ..instrument.channel import N_BANDS, N_LINES
+from .label import Label, beside, read_label
+from .qube import QubeFile
+
+_ENDINGS = (".LBL", ".DAT")
+
+
+def label_path(path: str | Path) -> Path:
+    """The label of a product named by its label, its data file, or their common base path.
+
+    Parameters
+    ----------
+    path : path
+        Endings in either case.
+
+    Returns
+    -------
+    Path
+        Of a label that exists, or where it should be.
+    """
+    path = Path(path).expanduser()
+    if path.suffix.upper() not in _ENDINGS:
+        path = path.with_name(f"{path.name}.LBL")
+    return beside(path, ".LBL") or path.with_suffix(".LBL")
+
+
+def choose_windows(label: Label, window: int | None) -> tuple[int, ...]:
+    """Numbers of the windows wanted: one, or all.
+
+    Raises
+    ------
+    ArgumentError
+        The product has no window of that number.
+    """
+    count = len(label.windows)
+    if window is None:
+        return tuple(range(count))
+    if not 0 <= window < count:
+        raise ArgumentError(f"window={window}: {label.path} has windows 0..{count - 1}")
+    return (window,)
+
+
+def qube_file(label: Label, window: int = 0) -> QubeFile:
+    """The part of a product's data file that a window fills, checked against the file's size.
+
+    Raises
+    ------
+    ProductError
+        The data file is missing or of another size, or the window does not fit in its frames.
+    """
+    area = label.windows[window]
+    _, lines, bands = label.shape
+    # A cube smaller than the detector, of one line say, holds the window alone.
+    corner = (
+        area.ul_line if lines == N_LINES else 0,
+        area.ul_band if bands == N_BANDS else 0,
+    )
+    if corner[0] + area.shape[0] > lines or corner[1] + area.shape[1] > bands:
+        raise ProductError(
+            f"{label.path}: window {window} of {area.shape[0]} x {area.shape[1]} bins does not "
+            f"fit in frames of {lines} lines x {bands} bands: the label is damaged"
+        )
+    file = QubeFile(label.data_path, label.shape, corner, area.shape, label.dtype)
+    file.check_size()
+    return file
+
+
+def read_matrix(path: str | Path) -> tuple[Label, np.ndarray]:
+    """Read a calibration matrix of the archive, a product `*_CAL_n`.
+
+    Parameters
+    ----------
+    path : path
+        Label, data file or base path.
+
+    Returns
+    -------
+    label : Label
+    matrix : ndarray of float32, (pixel, wl)
+        Of the first window; NaN outside the detector's valid columns, -1 at evil pixels, 0 where
+        there is no sensitivity.
+
+    Raises
+    ------
+    LabelError, ProductError
+        The product is unreadable, or holds counts instead of a matrix.
+    """
+    label = read_label(label_path(path))
+    if not label.is_matrix:
+        raise ProductError(
+            f"{label.path} holds counts, not a calibration matrix: give a product named _CAL_n"
+        )
+    return label, qube_file(label).read(np.array([0]))[0]
