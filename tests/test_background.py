@@ -1,0 +1,290 @@
+"""The background of simulated spectra, set by hand, and its effect on radiances."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+from handmade import located, observation, sky
+
+from uvisxr.background import mean
+from uvisxr.conventions import QUALITY_FLAGS
+from uvisxr.errors import ArgumentError, MissingStepError, UvisWarning
+from uvisxr.instrument.detector import Window
+
+
+@pytest.fixture(scope="module")
+def ds() -> xr.Dataset:
+    """60 lit rows and 30 exposures of 240 s at 4e-4 count/s per detector pixel."""
+    return sky(np.random.default_rng(12))
+
+
+def everywhere(ds: xr.Dataset) -> xr.DataArray:
+    return xr.ones_like(ds.quality, dtype=bool)
+
+
+@pytest.mark.parametrize("method", ["gaps", "mean"])
+def test_measures_the_simulated_rate(ds, method):
+    found = ds.uvis.background(method=method, pixels=everywhere(ds))
+    assert abs(found.background - 4e-4) < 3 * found.background_error
+    assert 0 < found.background_error < 0.01 * 4e-4
+    assert found.attrs["background_method"] == method
+    assert found.attrs["background_spectra"] == 1800
+    assert found.attrs["background_expected"] == 4e-4
+    assert found.background.attrs["units"] == "count s-1"
+    assert f"method='{method}'" in found.attrs["history"].splitlines()[-1]
+    assert "background" not in ds.coords
+    assert (ds.quality == found.quality).all()
+
+
+@pytest.mark.parametrize("chunks", [{"pic": 7}, {"pic": 30, "pixel": 13, "wl": 100}])
+def test_lazy_counts_give_the_same_and_stay_lazy(ds, chunks):
+    eager = ds.uvis.background(pixels=everywhere(ds))
+    lazy = ds.chunk(chunks).uvis.background(pixels=everywhere(ds))
+    xr.testing.assert_identical(lazy.compute(), eager)
+    assert lazy.counts.chunks is not None
+
+
+def test_mean_estimator_is_unbiased_and_its_error_covers():
+    rng = np.random.default_rng(2)
+    for rate, size, n in ((1e-4, 450, 40), (3e-3, 450, 40), (4e-4, 1024, 400)):
+        scale = np.full(n, 240.0)
+        # The sum of a spectrum's counts is all the estimator uses.
+        draws = rng.poisson(rate * 240 * size, (300, n, 1))
+        found = np.array([mean(counts, scale) for counts in draws]) / size
+        assert abs(found[:, 0].mean() / rate - 1) < 0.02
+        assert 0.60 <= np.mean(np.abs(found[:, 0] - rate) <= found[:, 1]) <= 0.76
+
+
+def test_mean_of_no_count_has_the_error_of_one():
+    assert mean(np.zeros((4, 10), np.uint16), np.full(4, 5.0)) == (0.0, 1 / 200)
+
+
+@pytest.mark.parametrize("method", ["gaps", "mean"])
+@pytest.mark.parametrize(
+    "window",
+    [
+        Window(2, 0, 61, 1023, band_bin=2),
+        Window(0, 0, 63, 1023, line_bin=4, band_bin=8),
+        Window(2, 0, 61, 1023, line_bin=7, band_bin=5),  # the last row and column are partial
+        Window(10, 400, 40, 900),
+    ],
+)
+def test_rate_is_per_detector_pixel_whatever_the_bins(method, window):
+    ds = sky(np.random.default_rng(3), window=window)
+    found = ds.uvis.background(method=method, pixels=everywhere(ds))
+    assert abs(found.background - 4e-4) < 3 * found.background_error
+    assert found.background_error < 0.02 * 4e-4
+
+
+@pytest.mark.parametrize("method", ["gaps", "mean"])
+def test_exposures_may_differ(method):
+    ds = sky(np.random.default_rng(4), exposure=np.repeat([60.0, 240.0, 600.0], 10))
+    found = ds.uvis.background(method=method, pixels=everywhere(ds))
+    assert abs(found.background - 4e-4) < 3 * found.background_error
+
+
+def test_euv_has_a_range_of_its_own():
+    ds = sky(np.random.default_rng(5), name="EUV")
+    found = ds.uvis.background(pixels=everywhere(ds))
+    assert abs(found.background - 4e-4) < 3 * found.background_error
+
+
+def test_bright_lines_outside_the_range_do_not_move_it(ds):
+    counts = ds.counts.values.copy()
+    counts[:, :, (ds.wl < 1390).values] += 7
+    counts[:, :, (ds.wl > 1855).values] += 3
+    bright = ds.assign(counts=(ds.counts.dims, counts))
+    for method in ("gaps", "mean"):
+        plain = ds.uvis.background(method=method, pixels=everywhere(ds))
+        found = bright.uvis.background(method=method, pixels=everywhere(ds))
+        assert found.background == plain.background
+        assert found.background_error == plain.background_error
+
+
+def test_alt_min_takes_spectra_all_of_whose_corners_are_above(ds):
+    rng = np.random.default_rng(6)
+    alt = rng.uniform(0, 2000, (30, 60))
+    alt[0, 0], alt[0, 1] = 1500.0, np.nan
+    counts = ds.counts.values.copy()
+    counts[alt < 1500.0015] += 1  # the atmosphere shines
+    bright = located(ds.assign(counts=(ds.counts.dims, counts)), alt=alt)
+    found = bright.uvis.background(alt_min=1500)
+    assert abs(found.background - 4e-4) < 3 * found.background_error
+    dark = (ds.quality & QUALITY_FLAGS["dark_line"]) != 0
+    corners = (bright.alt_corners > 1500).all("corner") & ~dark
+    assert not corners[0, 0]
+    assert found.attrs["background_spectra"] == corners.sum()
+    both = bright.uvis.background(alt_min=1500, pixels=ds.pic < 10)
+    assert both.attrs["background_spectra"] < found.attrs["background_spectra"]
+
+
+def test_flagged_spectra_are_left_out(ds):
+    counts = ds.counts.values.copy()
+    counts[3, 20:25] += 30
+    bright = ds.assign(counts=(ds.counts.dims, counts))
+    stars = [(3, k) for k in range(20, 25)]
+    found = bright.uvis.flag(stars, "star").uvis.background(method="mean", pixels=everywhere(ds))
+    assert found.attrs["background_spectra"] == 1795
+    assert abs(found.background - 4e-4) < 3 * found.background_error
+
+
+def test_lost_and_partial_spectra_are_flagged_and_left_out(ds):
+    counts = ds.counts.values.copy()
+    counts[5, 10:40] = 0
+    counts[6, :, 400:] = 0
+    counts[7, 0, 700] = 65535
+    gappy = ds.assign(counts=(ds.counts.dims, counts))
+    for method in ("gaps", "mean"):
+        found = gappy.uvis.background(method=method, pixels=everywhere(ds))
+        assert abs(found.background - 4e-4) < 3 * found.background_error
+        np.testing.assert_array_equal(
+            np.flatnonzero((found.quality.values & 1)[5]), np.arange(10, 40)
+        )
+        assert (found.quality.values[6] & 2 != 0).all()
+        assert found.quality.values[7, 0] & 2
+        assert found.attrs["background_spectra"] == 1800 - 30 - 60 - 1
+
+
+def test_level_by_hand(ds):
+    found = ds.uvis.background(level=5e-4, error=2e-5)
+    assert found.background == 5e-4
+    assert found.background_error == 2e-5
+    assert found.attrs["background_method"] == "by hand"
+    assert ds.uvis.background(level=0.0).background_error == 0
+
+
+def test_the_guides_figure_is_used_only_when_asked_and_warns(ds):
+    with pytest.warns(UvisWarning, match="not measured"):
+        found = ds.uvis.background(method="rtg", error=1e-4)
+    assert (found.background, found.background_error) == (4e-4, 1e-4)
+    assert found.attrs["background_method"] == "rtg"
+
+
+def test_high_level_warns():
+    ds = sky(np.random.default_rng(7), rate=2e-3, n_pic=4)
+    with pytest.warns(UvisWarning, match="more than 0.001"):
+        ds.uvis.background(pixels=everywhere(ds))
+
+
+def test_survives_netcdf_and_a_subset(ds, tmp_path):
+    found = ds.uvis.background(pixels=everywhere(ds))
+    found.uvis.to_netcdf(tmp_path / "a.nc")
+    with xr.open_dataset(tmp_path / "a.nc", engine="netcdf4") as back:
+        assert back.background == found.background
+        again = back.load().isel(pic=slice(3, 9)).uvis.background(pixels=[(4, 5), (5, 5)])
+    assert again.attrs["background_spectra"] == 2
+
+
+# --- with a calibration
+
+
+@pytest.mark.parametrize("errors", ["total", "statistical"])
+def test_commutes_with_calibrate(errors):
+    ds = sky(np.random.default_rng(8), n_pic=4)
+    et = np.arange(4) * 240.0 + 1e8
+    ds = ds.assign_coords(et=("pic", et)).assign_attrs(slit="LOW_RESOLUTION")
+    options = {"flat_field": False, "trend": False, "errors": errors}
+    before = ds.uvis.background(pixels=everywhere(ds)).uvis.calibrate(**options)
+    after = ds.uvis.calibrate(**options).uvis.background(pixels=everywhere(ds))
+    for name in ("radiance", "radiance_upper", "radiance_lower", "quality", "background"):
+        np.testing.assert_array_equal(before[name], after[name])
+
+
+def test_lowers_the_radiance_by_its_own():
+    ds = sky(np.random.default_rng(8), n_pic=4, window=Window(2, 0, 61, 1023, band_bin=2))
+    ds = ds.assign_coords(et=("pic", np.arange(4) * 240.0 + 1e8))
+    ds = ds.assign_attrs(slit="LOW_RESOLUTION")
+    plain = ds.uvis.calibrate(flat_field=False, trend=False, smooth=False)
+    found = plain.uvis.background(level=5e-4)
+    per_rate = plain.radiance / (ds.counts / ds.exposure)
+    lowered = ((plain.radiance - found.radiance) / per_rate).where(ds.counts > 0)
+    np.testing.assert_allclose(lowered.mean(), 2 * 5e-4, rtol=1e-3)
+    np.testing.assert_allclose(lowered.max(), 2 * 5e-4, rtol=1e-2)
+
+
+# --- bad input
+
+
+@pytest.mark.parametrize("level", [-1e-4, np.nan, np.inf])
+def test_level_that_is_no_rate(ds, level):
+    with pytest.raises(ArgumentError, match="level="):
+        ds.uvis.background(level=level)
+
+
+@pytest.mark.parametrize("error", [-1e-4, np.nan])
+def test_error_that_is_no_rate(ds, error):
+    with pytest.raises(ArgumentError, match="error="):
+        ds.uvis.background(level=1e-4, error=error)
+
+
+def test_error_without_level(ds):
+    with pytest.raises(ArgumentError, match="without level="):
+        ds.uvis.background(error=1e-5, pixels=everywhere(ds))
+
+
+def test_unknown_method(ds):
+    with pytest.raises(ArgumentError, match="gaps, mean, rtg"):
+        ds.uvis.background(method="median", pixels=everywhere(ds))
+
+
+@pytest.mark.parametrize(
+    "wl_range", [(900, 1200), (1400, 2000), (1850, 1400), (1400, 1400), (1400,), 1400, (np.nan, 1)]
+)
+def test_range_outside_the_channel(ds, wl_range):
+    with pytest.raises(ArgumentError, match="wl_range"):
+        ds.uvis.background(wl_range=wl_range, pixels=everywhere(ds))
+
+
+def test_range_outside_the_window():
+    ds = sky(np.random.default_rng(9), n_pic=2, window=Window(2, 0, 61, 200))
+    with pytest.raises(ArgumentError, match="this window holds 1115"):
+        ds.uvis.background(pixels=everywhere(ds))
+
+
+def test_neither_altitude_nor_pixels(ds):
+    with pytest.raises(ArgumentError, match=r"alt_min=.*pixels="):
+        ds.uvis.background()
+
+
+def test_altitude_without_geometry(ds):
+    with pytest.raises(MissingStepError, match="geometry"):
+        ds.uvis.background(alt_min=1000)
+
+
+def test_nothing_above_the_altitude(ds):
+    with pytest.raises(ArgumentError, match="none lies above alt_min=1000"):
+        located(ds, alt=np.zeros((30, 60))).uvis.background(alt_min=1000)
+
+
+def test_altitude_that_is_none(ds):
+    with pytest.raises(ArgumentError, match="alt_min=nan"):
+        located(ds, alt=np.zeros((30, 60))).uvis.background(alt_min=np.nan)
+
+
+def test_no_pixels(ds):
+    with pytest.raises(ArgumentError, match="no spectrum"):
+        ds.uvis.background(pixels=[])
+
+
+def test_all_pixels_flagged(ds):
+    flagged = ds.uvis.flag([(0, 0)])
+    with pytest.raises(ArgumentError, match="flagged"):
+        flagged.uvis.background(pixels=[(0, 0)])
+
+
+def test_pixel_out_of_range(ds):
+    with pytest.raises(ArgumentError, match="no spectrum"):
+        ds.uvis.background(pixels=[(0, 60)])
+
+
+def test_counts_without_any_gap():
+    counts = np.full((2, 60, 1024), 5, np.uint16)
+    ds = observation(counts, Window(2, 0, 61, 1023))
+    with pytest.raises(ArgumentError, match="too many counts"):
+        ds.uvis.background(pixels=everywhere(ds))
+
+
+def test_no_counts(ds):
+    with pytest.raises(MissingStepError, match="no counts"):
+        ds.drop_vars("counts").uvis.background(level=1e-4)

@@ -1,0 +1,264 @@
+"""Quality flags: setting, clearing, files of stars, and finding lost spectra."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+from handmade import observation, sky
+
+from uvisxr import losses, quality
+from uvisxr.conventions import QUALITY_FLAGS
+from uvisxr.errors import ArgumentError, ExportError, MissingStepError
+from uvisxr.instrument.detector import Window
+
+LOST, PARTIAL = QUALITY_FLAGS["lost"], QUALITY_FLAGS["partial"]
+
+
+@pytest.fixture
+def ds() -> xr.Dataset:
+    return sky(np.random.default_rng(2), n_pic=6, window=Window(0, 0, 63, 1023))
+
+
+def test_dark_lines_are_flagged_from_the_start(ds):
+    flagged = ds.quality.values == QUALITY_FLAGS["dark_line"]
+    assert set(np.flatnonzero(flagged[0])) == {0, 1, 61, 62, 63}
+    assert (flagged == flagged[0]).all()
+
+
+def test_flag_by_pairs_and_unflag(ds):
+    one = ds.uvis.flag([(0, 5), (3, 7)], "star")
+    assert (ds.quality & 4 == 0).all()
+    assert np.argwhere((one.quality & 4).values).tolist() == [[0, 5], [3, 7]]
+    assert one.quality.attrs["flag_meanings"] == "lost partial star dark_line user"
+    assert "flag(pixels=" in one.attrs["history"]
+    back = one.uvis.unflag([(0, 5)], "star")
+    assert np.argwhere((back.quality & 4).values).tolist() == [[3, 7]]
+    xr.testing.assert_equal(back.uvis.unflag([(3, 7)], "star").quality, ds.quality)
+
+
+def test_flag_by_mask_over_either_dimension(ds):
+    rows = ds.pixel > 60
+    found = ds.uvis.flag(rows)
+    assert ((found.quality & 16) != 0).sum() == 3 * 6
+    both = (ds.pixel == 10) & (ds.pic == 2)
+    assert np.argwhere((ds.uvis.flag(both).quality & 16).values).tolist() == [[2, 10]]
+
+
+def test_pairs_are_names_not_positions(ds):
+    subset = ds.isel(pic=slice(2, None), pixel=slice(10, None))
+    found = subset.uvis.flag([(3, 20)], "star")
+    assert np.argwhere((found.quality & 4).values).tolist() == [[1, 10]]
+
+
+def test_flags_add_up_and_an_empty_list_flags_nothing(ds):
+    found = ds.uvis.flag([(0, 0)], "star").uvis.flag([(0, 0)])
+    assert found.quality.values[0, 0] == 4 | 8 | 16
+    xr.testing.assert_equal(ds.uvis.flag([]).quality, ds.quality)
+
+
+def test_flags_survive_netcdf(ds, tmp_path):
+    found = ds.uvis.flag([(1, 2), (4, 5)], "star")
+    found.uvis.to_netcdf(tmp_path / "a.nc")
+    with xr.open_dataset(tmp_path / "a.nc", engine="netcdf4") as back:
+        assert back.quality.dtype == np.uint8
+        xr.testing.assert_equal(back.quality.load(), found.quality)
+        again = back.load().uvis.flag([(0, 3)], "star")
+    assert again.quality.values[0, 3] == 4
+    np.testing.assert_array_equal(again.quality.attrs["flag_masks"], [1, 2, 4, 8, 16])
+
+
+def test_good_leaves_out_what_it_is_told(ds):
+    ds = ds.uvis.flag([(0, 5)], "star").uvis.flag([(0, 6)])
+    assert quality.good(ds).sum() == 6 * 59 - 2
+    assert quality.good(ds, "star").sum() == 6 * 64 - 1
+    assert quality.good(ds, ("star", "user")).sum() == 6 * 64 - 2
+    assert quality.good(ds, ()).all()
+    assert quality.good(ds.drop_vars("quality")).all()
+
+
+def test_good_stays_lazy(ds):
+    assert quality.good(ds.chunk(pic=2)).chunks is not None
+
+
+@pytest.mark.parametrize("pixels", [[(0, 64)], [(6, 0)], [(-1, 0)]])
+def test_pixel_out_of_range(ds, pixels):
+    with pytest.raises(ArgumentError, match="no spectrum"):
+        ds.uvis.flag(pixels)
+
+
+@pytest.mark.parametrize("pixels", [3, [3, 4], [(0.5, 1.0)], [(1, 2, 3)], [(0, 1), (2,)], "ab"])
+def test_malformed_pixels(ds, pixels):
+    with pytest.raises(ArgumentError, match="pairs"):
+        ds.uvis.flag(pixels)
+
+
+def test_mask_that_is_not_boolean(ds):
+    with pytest.raises(ArgumentError, match="boolean"):
+        ds.uvis.flag(ds.quality)
+
+
+def test_mask_of_another_dataset(ds):
+    with pytest.raises(ArgumentError, match="compute it from this dataset"):
+        ds.uvis.flag((ds.quality == 0).isel(pic=slice(2)))
+
+
+def test_unknown_flag(ds):
+    with pytest.raises(ArgumentError, match="no quality flag 'stars'"):
+        ds.uvis.flag([(0, 0)], "stars")
+
+
+def test_repeated_labels_need_a_mask(ds):
+    twice = xr.concat([ds, ds], "pic")
+    with pytest.raises(ArgumentError, match="repeats"):
+        twice.uvis.flag([(0, 0)])
+
+
+def test_dimension_that_was_dropped(ds):
+    with pytest.raises(MissingStepError, match=r"isel\(pic=\[0\]\)"):
+        ds.isel(pic=0).uvis.flag([(0, 0)])
+
+
+@pytest.mark.parametrize("columns", ["exposure pixel", "pixel exposure"])
+def test_star_file_round_trip(ds, tmp_path, columns):
+    pairs = [(0, 40), (2, 41), (5, 3)]
+    flagged = ds.uvis.flag(pairs, "star")
+    path = flagged.uvis.stars.save(tmp_path / "stars.txt", columns)
+    lines = path.read_text().splitlines()
+    first, second = columns.split()
+    assert lines[0] == f"# {first} | {second}"
+    row = (2, 41) if first == "exposure" else (41, 2)
+    assert tuple(map(int, lines[2].split())) == row
+    back = ds.uvis.stars.load(path, columns=columns)
+    xr.testing.assert_equal(back.quality, flagged.quality)
+    assert "stars.txt sha256:" in back.attrs["history"]
+    assert [p.name for p in tmp_path.iterdir()] == ["stars.txt"]
+
+
+def test_star_file_as_the_reference_package_writes_it(ds, tmp_path):
+    path = tmp_path / "stars.txt"
+    path.write_text("# exposure | pixel\n  40         2 \n  41         5 \n\n")
+    found = ds.uvis.stars.load(path, columns="pixel exposure")
+    assert np.argwhere((found.quality & 4).values).tolist() == [[2, 40], [5, 41]]
+
+
+def test_star_file_of_a_subset_keeps_names(ds, tmp_path):
+    subset = ds.uvis.flag([(4, 20)], "star").isel(pic=slice(3, None), pixel=slice(7, None))
+    path = subset.uvis.stars.save(tmp_path / "stars.txt")
+    assert path.read_text().splitlines()[1].split() == ["4", "20"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("#\n1 2\n3 x\n", "line 3: '3 x' is not two whole numbers"),
+        ("#\n1 2 3\n", "line 2: '1 2 3' is not two"),
+        ("#\n40 2\n", "line 2: no spectrum .* order of the columns"),
+    ],
+)
+def test_bad_line_of_a_star_file(ds, tmp_path, text, message):
+    (tmp_path / "stars.txt").write_text(text)
+    with pytest.raises(ArgumentError, match=message):
+        ds.uvis.stars.load(tmp_path / "stars.txt")
+
+
+def test_missing_star_file(ds, tmp_path):
+    with pytest.raises(ArgumentError, match=r"none\.txt"):
+        ds.uvis.stars.load(tmp_path / "none.txt")
+
+
+def test_star_file_that_cannot_be_written(ds, tmp_path):
+    with pytest.raises(ExportError, match="cannot write"):
+        ds.uvis.stars.save(tmp_path / "no" / "stars.txt")
+
+
+def test_unknown_columns(ds, tmp_path):
+    with pytest.raises(ArgumentError, match="columns='xy'"):
+        ds.uvis.stars.save(tmp_path / "stars.txt", columns="xy")
+
+
+# --- lost and partial spectra
+
+
+def spoiled(ds: xr.Dataset) -> xr.Dataset:
+    counts = ds.counts.values.copy()
+    counts[1, 10] = 0  # lost
+    counts[2, 11, :400] = 0  # no Lyman-alpha
+    counts[3, 12, 500:] = 0  # a run of zeros
+    counts[4, 13, 700] = 65535  # a missing value
+    counts[5, 14] = 65535  # nothing but missing values
+    return ds.assign(counts=(ds.counts.dims, counts))
+
+
+@pytest.mark.parametrize("chunks", [None, {"pic": 2}, {"pic": 4, "pixel": 20, "wl": 100}])
+def test_lost_and_partial_spectra_are_told_apart(ds, chunks):
+    spoilt = spoiled(ds)
+    spoilt = spoilt if chunks is None else spoilt.chunk(chunks)
+    found = losses.flags(spoilt, level=4e-4)
+    lost, partial = (np.argwhere((found & bit).values).tolist() for bit in (LOST, PARTIAL))
+    assert lost == [[1, 10], [5, 14]]
+    assert partial == [[2, 11], [3, 12], [4, 13]]
+    assert ((found & 8) == (ds.quality & 8)).all()
+
+
+def test_without_a_level_runs_of_zeros_are_not_judged(ds):
+    found = losses.flags(spoiled(ds))
+    assert np.argwhere((found & PARTIAL).values).tolist() == [[2, 11], [4, 13]]
+
+
+def test_false_positives_are_rare():
+    ds = sky(np.random.default_rng(2), n_pic=100, rate=3e-4)
+    found = losses.flags(ds, level=3e-4)
+    # The run of zeros alone may take 1e-4 of 6,000.
+    assert (found & (LOST | PARTIAL) != 0).sum() <= 3
+
+
+def test_short_exposures_hold_honest_empty_spectra():
+    window = Window(0, 0, 63, 1023, band_bin=32)
+    ds = sky(np.random.default_rng(3), n_pic=100, window=window, exposure=4.0)
+    empty = (ds.counts.sum("wl") == 0).sum()
+    assert empty > 100
+    found = losses.flags(ds, level=4e-4)
+    assert (found & (LOST | PARTIAL) == 0).all()
+
+
+def test_lost_spectra_outnumbering_the_others():
+    ds = sky(np.random.default_rng(4), n_pic=10)
+    counts = ds.counts.values.copy()
+    counts[2:] = 0
+    found = losses.flags(ds.assign(counts=(ds.counts.dims, counts)))
+    np.testing.assert_array_equal((found & LOST != 0).values.all(1), np.arange(10) >= 2)
+    assert (found & LOST == 0)[:2].all()
+
+
+def test_nothing_but_zeros_is_lost():
+    counts = np.zeros((3, 60, 1024), np.uint16)
+    found = losses.flags(observation(counts, Window(2, 0, 61, 1023)))
+    assert (found & LOST != 0).all()
+
+
+def test_lyman_alpha_is_expected_of_lit_rows_of_the_fuv_only():
+    rng = np.random.default_rng(5)
+    window = Window(0, 0, 63, 1023)
+    for ds in (
+        sky(rng, n_pic=4, window=window, lyman_alpha=0.0),
+        sky(rng, n_pic=4, window=window, name="EUV"),
+        sky(rng, n_pic=4, window=Window(2, 300, 61, 1023)),
+    ):
+        assert (losses.flags(ds, level=4e-4) & (LOST | PARTIAL) == 0).all()
+    lit = sky(rng, n_pic=4, window=window)
+    counts = lit.counts.values.copy()
+    counts[:, [0, 1, 62, 63], 122:138] = 0
+    counts[1, 30, 122:138] = 0
+    found = losses.flags(lit.assign(counts=(lit.counts.dims, counts)), level=4e-4)
+    assert np.argwhere((found & PARTIAL).values).tolist() == [[1, 30]]
+
+
+def test_lyman_alpha_in_wide_bins():
+    ds = sky(np.random.default_rng(6), n_pic=4, window=Window(2, 0, 61, 1023, band_bin=32))
+    ds = ds.assign(counts=ds.counts.where(False, ds.counts + 20).astype(np.uint16))
+    counts = ds.counts.values.copy()
+    counts[2, 20, [3, 4]] = 0  # columns 96..159
+    counts[3, 21, 3] = 0  # Lyman-alpha may lie in the other bin
+    found = losses.flags(ds.assign(counts=(ds.counts.dims, counts)))
+    assert np.argwhere((found & PARTIAL).values).tolist() == [[2, 20]]
