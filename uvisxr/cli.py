@@ -7,20 +7,25 @@ from __future__ import annotations
 
 import sys
 import warnings
+from pathlib import Path
 
 import click
+import xarray as xr
 
-from . import __version__
-from .errors import UvisError
+from . import __version__, export, observation, sources
+from .calibration.recipe import RECIPES
+from .cli_batch import batch
+from .errors import ArgumentError, UvisError, UvisWarning
+from .pds3.label import Label, read_label
 
 
 class _Group(click.Group):
-    """A group whose commands turn a UvisError into one line and exit code 1."""
+    """A group whose commands turn an error of data or files into one line and exit code 1."""
 
     def invoke(self, ctx: click.Context):
         try:
             return super().invoke(ctx)
-        except UvisError as error:
+        except (UvisError, OSError) as error:
             click.echo(f"uvisxr: {' '.join(str(error).split())}", err=True)
             sys.exit(1)
 
@@ -31,6 +36,102 @@ def _show_warning(message, category, filename, lineno, file=None, line=None) -> 
 
 @click.group(cls=_Group)
 @click.version_option(__version__)
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """Cassini/UVIS products to calibrated, located, binned spectra."""
+    ctx.with_resource(warnings.catch_warnings())
+    warnings.simplefilter("always", UvisWarning)
     warnings.showwarning = _show_warning
+
+
+@main.command()
+@click.argument("product", nargs=-1, required=True, type=click.Path(path_type=Path))
+def info(product: tuple[Path, ...]) -> None:
+    """Say what PRODUCT... are: one line a product."""
+    head = ("product", "channel", "slit", "target", "start", "stop", "exposures", "shape", "bins")
+    rows = [_row(read_label(found.label)) for found in sources.expand(product)]
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    for row in (head, *rows):
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())
+
+
+def _row(label: Label) -> tuple[str, ...]:
+    return (
+        label.path.stem,
+        label.channel,
+        label.slit or "-",
+        label.target or "-",
+        str(label.start)[:23],
+        str(label.stop)[:23],
+        f"{label.shape[0]} x {label.integration:g} s",
+        " ".join(f"{lines}x{bands}" for lines, bands in (w.shape for w in label.windows)),
+        " ".join(f"{w.line_bin}x{w.band_bin}" for w in label.windows),
+    )
+
+
+#: Elements (exposure x pixel x wavelength) worked on at once: bounds the memory of `process`.
+_BLOCK_ELEMENTS = 2**20
+
+
+@main.command()
+@click.argument("product", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--json", "json_path", type=click.Path(dir_okay=False, path_type=Path), help="Write a summary."
+)
+@click.option("--window", type=int, help="Which detector window, where a product has several.")
+@click.option("--kernels", type=click.Path(exists=True, path_type=Path), help="Add the geometry.")
+@click.option("--background", type=float, help="Background, count/s per detector pixel.")
+@click.option(
+    "--calibration",
+    type=click.Path(exists=True, path_type=Path),
+    help="Folder of the calibration files, or the label of a _CAL_n matrix.",
+)
+@click.option("--recipe", type=click.Choice(list(RECIPES)), default="upyp", show_default=True)
+@click.option(
+    "--evil-pixels",
+    type=click.Choice(["mask", "interpolate"]),
+    default="mask",
+    show_default=True,
+    help="Mask bins with evil pixels, or interpolate over the pixels before binning.",
+)
+@click.option("--flat-field/--no-flat-field", default=True, show_default=True)
+@click.option("--trend/--no-trend", default=True, show_default=True)
+@click.option("--smooth/--no-smooth", default=True, show_default=True)
+@click.option("--errors", type=click.Choice(["total", "statistical"]), default="total")
+def process(
+    product: tuple[Path, ...],
+    output: Path,
+    json_path: Path | None,
+    window: int | None,
+    kernels: Path | None,
+    background: float | None,
+    calibration: Path | None,
+    **options,
+) -> None:
+    """Calibrate PRODUCT... (together, in time order) and write one NetCDF file."""
+
+    def reduce(ds: xr.Dataset) -> xr.Dataset:
+        if not ds.sizes:
+            return ds
+        ds = ds.chunk(pic=max(1, _BLOCK_ELEMENTS // (ds.sizes["pixel"] * ds.sizes["wl"])))
+        if kernels is not None:
+            ds = ds.uvis.geometry(kernels=kernels)
+        if background is not None:
+            ds = ds.uvis.background(level=background)
+        return ds.uvis.calibrate(files=calibration, **options)
+
+    opened = observation.open_observation(product, window=window)
+    if isinstance(opened, xr.DataTree):
+        if json_path is not None:
+            raise ArgumentError("a summary is of one window: choose one with --window")
+        click.echo(export.to_netcdf(opened.map_over_datasets(reduce), output))
+        return
+    ds = reduce(opened)
+    click.echo(export.to_netcdf(ds, output))
+    if json_path is not None:
+        click.echo(export.to_json(ds, json_path))
+
+
+main.add_command(batch)

@@ -23,12 +23,8 @@ from .timescales import add_seconds, clock_from_et, utc_to_et
 START_TIMES = ("end_of_first", "start")
 
 #: A clock count in the label further than this from START_TIME is taken as wrong, s. The clock
-#: is known from the time to 31 s.
+#: is known from the time to 32 s.
 _CLOCK_TOLERANCE = 120.0
-
-#: Bytes of counts in one dask block by default: a few exposures, so that the float64 arrays of a
-#: calibration stay small.
-_BLOCK_BYTES = 16 * 2**20
 
 
 def open_product(
@@ -210,7 +206,7 @@ def _dataset(
         "quality": (("pic", "pixel"), quality.initial(bins, n_pic)),
     }
     name = "calibration_matrix" if first.is_matrix else "counts"
-    values = xr.Variable(("pic", "pixel", "wl"), _lazy(array), encoding=_encoding(array))
+    values = xr.Variable(("pic", "pixel", "wl"), _lazy(array))
     return xr.Dataset({name: values}, coords, _attributes(labels, first, area, start_time, named))
 
 
@@ -218,13 +214,6 @@ def _lazy(array: QubeArray) -> Any:
     # As xarray.open_dataset wraps arrays: lazy, kept once read, never written back.
     lazy = indexing.LazilyIndexedArray(array)
     return indexing.MemoryCachedArray(indexing.CopyOnWriteArray(lazy))
-
-
-def _encoding(array: QubeArray) -> dict[str, Any]:
-    exposure = int(np.prod(array.shape[1:])) * array.dtype.itemsize
-    pic = max(1, min(array.shape[0], _BLOCK_BYTES // exposure))
-    shape = dict(zip(("pic", "pixel", "wl"), (pic, *array.shape[1:]), strict=True))
-    return {"preferred_chunks": shape}
 
 
 def _times(label: Label, start_time: str) -> dict[str, np.ndarray]:

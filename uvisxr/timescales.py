@@ -83,9 +83,9 @@ def add_seconds(utc: np.datetime64, seconds: np.ndarray | float) -> np.ndarray:
 
 
 def clock_from_et(et: np.ndarray | float) -> np.ndarray:
-    """Cassini's clock, s, within 31 s from 1998 to 2017.
+    """Cassini's clock, s, within 32 s from 1998 to 2017.
 
     A straight line through the clock kernel cas00172.tsc, for products whose label has no valid
     count. Calibration epochs are days apart.
     """
-    return 1.00000664 * np.asarray(et, float) + 631195617.0
+    return 1.00000664 * np.asarray(et, float) + 1325419636.0

@@ -10,7 +10,7 @@ FOLDER = Path(__file__).parent
 
 
 def main(names: list[str]) -> None:
-    sys.path.insert(0, str(FOLDER))
+    sys.path[:0] = [str(FOLDER), str(FOLDER.parent)]
     for path in sorted(FOLDER.glob("bench_*.py")):
         name = path.stem.removeprefix("bench_")
         if not names or name in names:

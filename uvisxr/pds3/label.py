@@ -285,6 +285,8 @@ def _time(value: Any) -> np.datetime64:
     match = re.fullmatch(r"(\d{4})-(\d{3})T(.*)", text)
     if match:
         year, day, clock = match.groups()
+        if not 1 <= int(day) <= 366:
+            raise ValueError(f"{text} has no such day of the year")
         date = np.datetime64(f"{year}-01-01") + np.timedelta64(int(day) - 1, "D")
         text = f"{date}T{clock}"
     return np.datetime64(text, "ns")

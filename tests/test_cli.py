@@ -1,0 +1,132 @@
+"""The commands `info` and `process`, as a shell sees them."""
+
+from __future__ import annotations
+
+import pytest
+import xarray as xr
+from click.testing import CliRunner
+from products import write_product
+
+import uvisxr
+from uvisxr.cli import main
+
+NAME = "FUV2005_230_15_15"
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, [str(a) for a in arguments])
+
+
+@pytest.fixture
+def product(tmp_path):
+    return write_product(tmp_path, NAME, samples=3, band_bin=4)
+
+
+def one_line(result):
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    lines = result.stderr.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("uvisxr: ")
+    return lines[0]
+
+
+def test_info(product, tmp_path):
+    other = write_product(tmp_path, "EUV2005_230_15_15", slit="OCCULTATION", target="S RINGS")
+    result = run("info", product, other)
+    assert result.exit_code == 0
+    head, *rows = result.stdout.splitlines()
+    assert head.split() == [
+        "product",
+        "channel",
+        "slit",
+        "target",
+        "start",
+        "stop",
+        "exposures",
+        "shape",
+        "bins",
+    ]
+    assert rows[0].split() == [
+        *(NAME, "FUV", "LOW_RESOLUTION", "SATURN", "2005-08-18T15:15:04.141", "NaT"),
+        *("3", "x", "30", "s", "60x256", "1x4"),
+    ]
+    assert "S RINGS" in rows[1]
+    # Columns are aligned.
+    assert len({row.index("2005-08") for row in rows}) == 1
+
+
+def test_process(product, tmp_path):
+    out, summary = tmp_path / "out.nc", tmp_path / "out.json"
+    result = run(
+        *("process", product, "-o", out, "--json", summary, "--no-flat-field", "--no-trend"),
+        *("--recipe", "pds", "--background", "4e-4", "--errors", "statistical"),
+    )
+    assert result.exit_code == 0, result.stderr
+    expected = (
+        uvisxr.open_product(product)
+        .uvis.background(level=4e-4)
+        .uvis.calibrate(recipe="pds", flat_field=False, trend=False, errors="statistical")
+    )
+    with xr.open_dataset(out) as ds:
+        xr.testing.assert_allclose(ds.radiance, expected.radiance)
+        assert "background" in ds.attrs["history"]
+    assert uvisxr.load_json(summary)["frames"] == 3
+
+
+def test_process_writes_a_group_for_each_window(product, tmp_path):
+    text = product.read_text().replace("LINE_BIN                      = 1", "LINE_BIN = (1, 2)")
+    product.write_text(text)
+    options = ("--no-flat-field", "--no-trend")
+    result = run("process", product, "-o", tmp_path / "out.nc", *options)
+    assert result.exit_code == 0, result.stderr
+    with xr.open_datatree(tmp_path / "out.nc") as tree:
+        assert [node.radiance.shape[1] for node in tree.children.values()] == [60, 30]
+    result = run("process", product, "-o", tmp_path / "b.nc", *options, "--json", tmp_path / "b.js")
+    assert "--window" in one_line(result)
+    result = run("process", product, "-o", tmp_path / "b.nc", *options, "--window", 1)
+    assert result.exit_code == 0
+    with xr.open_dataset(tmp_path / "b.nc") as ds:
+        assert ds.radiance.shape[1] == 30
+
+
+def test_damaged_product_is_one_line(product, tmp_path):
+    product.with_suffix(".DAT").write_bytes(b"short")
+    line = one_line(run("process", product, "-o", tmp_path / "out.nc", "--no-flat-field"))
+    assert f"{NAME}.DAT is truncated" in line
+    assert not (tmp_path / "out.nc").exists()
+
+
+def test_missing_calibration_is_one_line(product, tmp_path):
+    line = one_line(run("process", product, "-o", tmp_path / "out.nc"))
+    assert "FLATFIELD_FUV_POSTBURN.txt" in line
+    assert "uvisxr calibration fetch" in line
+    assert "flat_field=False" in line
+    assert not (tmp_path / "out.nc").exists()
+
+
+@pytest.mark.parametrize("content", [b"garbage", b""])
+def test_garbage_is_one_line(tmp_path, content):
+    (tmp_path / f"{NAME}.LBL").write_bytes(content)
+    assert "not a PDS3 label" in one_line(run("info", tmp_path / f"{NAME}.LBL"))
+
+
+def test_unwritable_output_is_one_line(product, tmp_path):
+    options = ("--no-flat-field", "--no-trend")
+    line = one_line(run("process", product, "-o", tmp_path / "no" / "out.nc", *options))
+    assert "folder exists" in line
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["process"], ["info"], ["process", "x"], ["process", "x", "-o", "y", "--recipe", "z"]],
+)
+def test_wrong_usage(arguments):
+    assert run(*arguments).exit_code == 2
+
+
+def test_warnings_are_lines_too(product):
+    product.write_text(product.read_text().replace(f'"{NAME}.DAT"', '"OTHER.DAT"'))
+    result = run("info", product)
+    assert result.exit_code == 0
+    assert result.stderr.splitlines()[0].startswith("uvisxr: warning: ")

@@ -1,0 +1,221 @@
+"""Labels: the archive's own, and those that must be refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from products import LABEL, write_product
+
+from uvisxr.errors import LabelError, ProductError, UvisWarning
+from uvisxr.instrument.detector import Window
+from uvisxr.pds3.label import looks_like_uvis, read_label
+
+NAME = "FUV2005_230_15_15"
+
+
+@pytest.fixture
+def label(tmp_path):
+    """Write a label with some text replaced; returns its path."""
+
+    def write(*replacements: tuple[str, str], name: str = NAME, end: str = "\n"):
+        path = write_product(tmp_path, name)
+        text = path.read_text()
+        for old, new in replacements:
+            assert old in text
+            text = text.replace(old, new)
+        path.write_bytes(text.replace("\n", end).encode("latin-1"))
+        return path
+
+    return write
+
+
+def test_values(label):
+    read = read_label(label())
+    assert (read.product_id, read.channel, read.target) == (NAME, "FUV", "SATURN")
+    assert (read.slit, read.compression) == ("LOW_RESOLUTION", "SQRT_9")
+    assert read.integration == 30.0
+    assert read.windows == (Window(2, 0, 61, 1023, 1, 1),)
+    assert read.shape == (1, 64, 1024)
+    assert read.dtype == ">u2"
+    assert read.size == read.data_path.stat().st_size
+    assert np.isnat(read.stop)
+    assert not read.is_matrix
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_line_ends(label, end):
+    assert read_label(label(end=end)).product_id == NAME
+
+
+def test_comments_units_exponents_and_lists(label):
+    vectors = (
+        "SC_PLANET_POSITION_VECTOR =   \n(252761.00<KM>, 70666.624<KM>, 337126.15<KM>) /* SATURN */"
+        "\nSC_SUN_POSITION_VECTOR    =   \n(-3.4811046e+08<KM>, \n -1.3558136e+09<KM>, 1.0<KM>)\n"
+        "ODC_ID                          = "
+    )
+    keywords = read_label(label(("ODC_ID                          = 1114", vectors + '"1,143"')))
+    assert keywords.keywords["SC_PLANET_POSITION_VECTOR"] == [252761.0, 70666.624, 337126.15]
+    assert keywords.keywords["SC_SUN_POSITION_VECTOR"][0] == -3.4811046e8
+    assert keywords.keywords["ODC_ID"] == "1,143"
+
+
+def test_trailing_blank_after_a_list(label):
+    assert read_label(label(("(1024, 64, 1)", "(1024, 64, 1) "))).shape == (1, 64, 1024)
+
+
+def test_unknown_values_are_left_out(label):
+    read = read_label(label(("MISSION_PHASE_NAME              = TOUR", 'ODC_ID = "N/A"')))
+    assert "MISSION_PHASE_NAME" not in read.keywords
+
+
+@pytest.mark.parametrize("state", ["OCCULTATION", "OCCLTATION"])
+def test_occultation_slit(label, state):
+    read = read_label(label(("= LOW_RESOLUTION", f"= {state}")))
+    assert read.slit == "OCCULTATION"
+
+
+@pytest.mark.parametrize(
+    ("text", "clock"),
+    [
+        ("1/1503070990.64", 1503070990.25),
+        ("1/1633050431.160", 1633050431.625),
+        ("1/1633050431", 1633050431.0),
+        ("1/1503070990.300", np.nan),
+        ("UNK", np.nan),
+    ],
+)
+def test_clock_counts_are_in_256ths(label, text, clock):
+    np.testing.assert_equal(read_label(label(("1/1503070990.64", text))).clock, clock)
+
+
+@pytest.mark.parametrize(
+    "text", ["2005-230T15:15:00.000", "2005-08-18T15:15:00.000Z", "2005-230T15:15:00."]
+)
+def test_forms_of_times(label, text):
+    found = read_label(label(("2005-230T15:15:04.141", text))).start
+    assert found == np.datetime64("2005-08-18T15:15:00")
+
+
+def test_several_windows(label):
+    read = read_label(
+        label(
+            ("UL_CORNER_LINE                = 2", "UL_CORNER_LINE = (10, 24, 50)"),
+            ("LR_CORNER_LINE                = 61", "LR_CORNER_LINE = (14, 39, 54)"),
+            ("LINE_BIN                      = 1", "LINE_BIN = (5, 1, 5)"),
+            ("BAND_BIN                      = 1", "BAND_BIN = (1, 2, 1)"),
+        )
+    )
+    assert read.windows == (
+        Window(10, 0, 14, 1023, 5, 1),
+        Window(24, 0, 39, 1023, 1, 2),
+        Window(50, 0, 54, 1023, 5, 1),
+    )
+
+
+def test_window_keywords_of_the_users_guide(label):
+    read = read_label(
+        label(
+            ("UL_CORNER_LINE  ", "UL_CORNER_SPATIAL"),
+            ("UL_CORNER_BAND  ", "UL_CORNER_SPECTRAL"),
+            ("LR_CORNER_LINE  ", "LR_SPATIAL"),
+            ("LR_CORNER_BAND  ", "LR_SPECTRAL"),
+            ("BAND_BIN  ", "SPECTRAL_BIN"),
+            ("LINE_BIN  ", "SPATIAL_BIN"),
+        )
+    )
+    assert read.windows == (Window(2, 0, 61, 1023, 1, 1),)
+
+
+def test_renamed_product_is_paired_by_its_name(label):
+    path = label((f'^QUBE                           = "{NAME}', '^QUBE = "OTHER'))
+    with pytest.warns(UvisWarning, match=r"names the data file OTHER\.DAT"):
+        read = read_label(path)
+    assert read.data_path == path.with_suffix(".DAT")
+
+
+def test_renamed_label_finds_the_file_it_names(label):
+    path = label()
+    renamed = path.rename(path.with_name("MINE.LBL"))
+    assert read_label(renamed).data_path == path.with_suffix(".DAT")
+
+
+def test_iapetus_trusts_the_keyword(data):
+    assert read_label(data / "labels" / "FUV2007_253_17_19.LBL").slit == "HIGH_RESOLUTION"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('INSTRUMENT_ID                   = "UVIS"', 'INSTRUMENT_ID = "VIMS"', "VIMS.*UVIS"),
+        (f'"{NAME}"', '"HDAC2005_230_15_15"', "neither FUV nor EUV"),
+        ("SLIT_STATE                      = LOW_RESOLUTION", "SLIT_STATE = WIDE", "SLIT_STATE"),
+        ("30.000 <SECOND>", '"UNK"', "INTEGRATION_DURATION"),
+        ("30.000 <SECOND>", "-1 <SECOND>", "INTEGRATION_DURATION.*positive"),
+        ("(BAND, LINE, SAMPLE)", "(SAMPLE, LINE, BAND)", "AXIS_NAME"),
+        ("= MSB_UNSIGNED_INTEGER", "= LSB_INTEGER", r"LSB_INTEGER of 2 bytes.*IEEE_REAL"),
+        ("CORE_ITEMS                    = (1024, 64, 1)", "CORE_ITEMS = (1024, 64)", "CORE_ITEMS"),
+        ("UL_CORNER_LINE                = 2", "X = 1", "UL_CORNER_LINE"),
+        ("UL_CORNER_LINE                = 2", "UL_CORNER_LINE = TOP", "archive"),
+        ("(0,0,0)", "(0,0,1)", "SUFFIX_ITEMS"),
+        ("2005-230T15:15:04.141", "2005-900T15:15:00.000", "archive"),
+    ],
+)
+def test_labels_that_are_refused(label, old, new, message):
+    path = label((old, new))
+    with pytest.raises(LabelError, match=f"{path.name}.*{message}"):
+        read_label(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("LR_CORNER_LINE                = 61", "LR_CORNER_LINE = 64", "LR_CORNER_LINE"),
+        ("UL_CORNER_LINE                = 2", "UL_CORNER_LINE = 62", "UL_CORNER_LINE"),
+        ("BAND_BIN                      = 1", "BAND_BIN = 0", "BAND_BIN = 0"),
+        ("(1024, 64, 1)", "(2048, 64, 1)", "CORE_ITEMS"),
+    ],
+)
+def test_windows_that_are_refused(label, old, new, message):
+    path = label((old, new))
+    with pytest.raises(ProductError, match=f"{path.name}.*{message}"):
+        read_label(path)
+
+
+def test_missing_label(tmp_path):
+    with pytest.raises(LabelError, match=r"nothing\.LBL.*ending \.LBL"):
+        read_label(tmp_path / "nothing.LBL")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", bytes(range(256)) * 40, b"PDS_VERSION_ID = PDS3\n= = (((", b"hello"]
+)
+def test_garbage(tmp_path, content):
+    path = tmp_path / "garbage.LBL"
+    path.write_bytes(content)
+    with pytest.raises(LabelError, match=r"garbage\.LBL"):
+        read_label(path)
+
+
+def test_time_series(tmp_path, data):
+    """A photometer's label has columns and no cube."""
+    rows = (data / "labels" / "guide_ch2_time_series.txt").read_text().replace("...", "")
+    path = tmp_path / "HSP2005_230_15_15.LBL"
+    head = LABEL.split("DATA_SET_ID")[0].format(
+        samples=1, name=path.stem, start="2005-230T15:15:00"
+    )
+    path.write_text(
+        head
+        + 'INSTRUMENT_ID = "UVIS"\nOBJECT = TIME_SERIES\n'
+        + rows
+        + "\nEND_OBJECT = COLUMN\nEND_OBJECT = TIME_SERIES\nEND\n"
+    )
+    with pytest.raises(LabelError, match=r"HSP2005.*no spectral QUBE.*TIME_SERIES"):
+        read_label(path)
+
+
+def test_recognised_by_its_text(label, tmp_path, data):
+    assert looks_like_uvis(label())
+    assert looks_like_uvis(data / "products" / "FUV2016_278_09_22.LBL")
+    other = label(('INSTRUMENT_ID                   = "UVIS"', 'INSTRUMENT_ID = "ISSNA"'))
+    assert not looks_like_uvis(other)
+    assert not looks_like_uvis(tmp_path / "nothing.LBL")

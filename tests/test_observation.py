@@ -1,0 +1,396 @@
+"""Products to datasets: lazily, in time order, and never wrong."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+
+import dask
+import numpy as np
+import pytest
+import xarray as xr
+from products import write_product
+
+import uvisxr
+from uvisxr.errors import ArgumentError, LabelError, ProductError, UvisWarning
+from uvisxr.pds3 import qube
+
+NAME = "FUV2005_230_15_15"
+
+
+@pytest.fixture
+def counts():
+    return np.random.default_rng(1).poisson(3, (5, 60, 512)).astype(np.uint16)
+
+
+@pytest.fixture
+def product(tmp_path, counts):
+    return write_product(tmp_path, NAME, counts, band_bin=2)
+
+
+def test_counts_of_the_window(product, counts):
+    ds = uvisxr.open_product(product)
+    assert ds.counts.dims == ("pic", "pixel", "wl")
+    assert ds.counts.dtype == np.uint16
+    np.testing.assert_array_equal(ds.counts, counts)
+    assert ds.line.values.tolist() == list(range(2, 62))
+    assert ds.band.values.tolist() == list(range(0, 1024, 2))
+
+
+@pytest.mark.parametrize("chunks", [None, {}, {"pic": 2}, "auto"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        {},
+        {"pic": 3},
+        {"pic": [4, 0, 0], "wl": slice(None, None, 7)},
+        {"pixel": -1, "wl": [5, 2]},
+        {"pic": slice(None, None, -2), "pixel": [1, 3, 2], "wl": [9, 8, 7]},
+        {"pic": 1, "pixel": 2, "wl": 3},
+        {"pic": []},
+    ],
+    ids=str,
+)
+def test_indexing(product, counts, chunks, key):
+    got = uvisxr.open_product(product, chunks=chunks).counts.isel(key)
+    expected = xr.DataArray(counts, dims=("pic", "pixel", "wl")).isel(key)
+    np.testing.assert_array_equal(got, expected)
+
+
+def test_chunks_give_dask(product):
+    assert uvisxr.open_product(product, chunks={"pic": 2}).counts.chunks[0] == (2, 2, 1)
+    assert uvisxr.open_product(product).counts.chunks is None
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """Exposures read, one entry a call."""
+    seen = []
+    read = qube.QubeFile.read
+
+    def counted(self, exposures):
+        seen.append(exposures.tolist())
+        return read(self, exposures)
+
+    monkeypatch.setattr(qube.QubeFile, "read", counted)
+    return seen
+
+
+def test_nothing_is_read_before_it_is_used(product, reads):
+    ds = uvisxr.open_observation(product)
+    repr(ds)
+    ds.isel(pic=slice(2)).sel(wl=slice(1200, 1300))
+    assert not reads
+    ds.counts[3].load()
+    assert reads == [[3]]
+
+
+def test_values_are_kept_once_read(product, reads):
+    ds = uvisxr.open_product(product)
+    ds.counts.sum()
+    ds.counts.max()
+    assert len(reads) == 1
+
+
+def test_array_is_picklable(product, counts):
+    ds = pickle.loads(pickle.dumps(uvisxr.open_product(product)))
+    np.testing.assert_array_equal(ds.counts, counts)
+
+
+def test_threads(product, counts):
+    ds = uvisxr.open_product(product)
+    results = {}
+
+    def work(k):
+        results[k] = [ds.counts[i].values for i in (k % 5, 0, 4)]
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for k, (first, *_) in results.items():
+        np.testing.assert_array_equal(first, counts[k % 5])
+    with dask.config.set(scheduler="threads"):
+        lazy = uvisxr.open_product(product, chunks={"pic": 1})
+        np.testing.assert_array_equal(lazy.counts, counts)
+
+
+def test_start_time_is_the_end_of_the_first_exposure(product):
+    ds = uvisxr.open_product(product)
+    assert ds.time_stop[0] == np.datetime64("2005-08-18T15:15:04.141")
+    assert ds.time_start[0] == np.datetime64("2005-08-18T15:14:34.141")
+    assert ds.time[0] == np.datetime64("2005-08-18T15:14:49.141")
+    assert ds.attrs["start_time"] == "end_of_first"
+    np.testing.assert_array_equal(ds.time_start[1:], ds.time_stop[:-1])
+    other = uvisxr.open_product(product, start_time="start")
+    assert other.time_start[0] == ds.time_stop[0]
+    assert other.attrs["start_time"] == "start"
+
+
+def test_clock(product):
+    ds = uvisxr.open_product(product)
+    np.testing.assert_array_equal(ds.sclk, 1503070990.25 + 30.0 * np.arange(-1, 4))
+
+
+@pytest.mark.parametrize("count", ["UNK", "1/1503070990.300", "1/1000000000.64"])
+def test_invalid_clock_is_taken_from_the_time(product, count):
+    product.write_text(product.read_text().replace("1/1503070990.64", count))
+    ds = uvisxr.open_product(product)
+    np.testing.assert_allclose(ds.sclk, 1503070990.25 + 30.0 * np.arange(-1, 4), rtol=0, atol=32)
+
+
+def test_attributes(product):
+    ds = uvisxr.open_product(product)
+    assert {k: ds.attrs[k] for k in ("name", "channel", "slit", "target", "year", "doy")} == {
+        "name": "FUV2005_230",
+        "channel": "FUV",
+        "slit": "LOW_RESOLUTION",
+        "target": "SATURN",
+        "year": 2005,
+        "doy": 230,
+    }
+    assert (ds.attrs["slit_width"], ds.attrs["slit_dlambda"]) == (150.0, 4.8)
+    assert ds.attrs["history"].count("\n") == 0
+    assert "open_product(path='FUV2005_230_15_15.LBL'" in ds.attrs["history"]
+    assert all(value is not None and not isinstance(value, bool) for value in ds.attrs.values())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ({}, "FUV2005_230"),
+        ({"prime_instrument": "cirs"}, "FUV2005_230_CIRS"),
+        ({"id": 2}, "FUV2005_230_2"),
+        ({"prime_instrument": "UVIS", "id": 1}, "FUV2005_230_UVIS_1"),
+        ({"name": "mine"}, "mine"),
+    ],
+)
+def test_names(product, arguments, name):
+    assert uvisxr.open_observation(product, **arguments).attrs["name"] == name
+
+
+def test_quality_flags_the_dark_lines(product):
+    quality = uvisxr.open_product(product).quality
+    assert quality.dtype == np.uint8
+    assert np.flatnonzero(quality[0]).tolist() == [59]
+
+
+def test_partial_last_bin(tmp_path):
+    ds = uvisxr.open_product(write_product(tmp_path, NAME, line_bin=7, lines=(0, 62)))
+    assert ds.sizes["pixel"] == 9
+    ds = uvisxr.open_product(write_product(tmp_path, NAME, band_bin=100))
+    assert ds.sizes["wl"] == 11
+    assert float(ds.wl_bounds[-1, 1]) < 1914
+
+
+def test_cube_of_one_line(tmp_path):
+    path = write_product(tmp_path, NAME, lines=(10, 40), line_bin=31, samples=3)
+    spectra = np.arange(3 * 1024, dtype=">u2").reshape(3, 1, 1024)
+    path.with_suffix(".DAT").write_bytes(spectra.tobytes())
+    path.write_text(path.read_text().replace("(1024, 64, 3)", "(1024, 1, 3)"))
+    np.testing.assert_array_equal(uvisxr.open_product(path).counts, spectra)
+
+
+# --- several windows --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def windows(tmp_path):
+    path = write_product(tmp_path, NAME, np.zeros((2, 60, 1024)))
+    text = path.read_text()
+    for key, values in (
+        ("UL_CORNER_LINE", (10, 24, 50)),
+        ("LR_CORNER_LINE", (14, 39, 54)),
+        ("LINE_BIN", (5, 1, 5)),
+        ("BAND_BIN", (1, 2, 1)),
+    ):
+        line = next(x for x in text.splitlines() if x.strip().startswith(key))
+        text = text.replace(line, f"{key} = {values}")
+    path.write_text(text)
+    frame = np.full((2, 64, 1024), 65535, ">u2")
+    frame[:, 10, :], frame[:, 24:40, :512], frame[:, 50, :] = 1, 2, 3
+    path.with_suffix(".DAT").write_bytes(frame.tobytes())
+    return path
+
+
+def test_several_windows_are_a_tree(windows):
+    tree = uvisxr.open_product(windows)
+    assert isinstance(tree, xr.DataTree)
+    shapes = [node.counts.shape for node in tree.children.values()]
+    assert shapes == [(2, 1, 1024), (2, 16, 512), (2, 1, 1024)]
+    for k, node in enumerate(tree.children.values()):
+        assert (node.counts == k + 1).all()
+    one = uvisxr.open_product(windows, window=1)
+    xr.testing.assert_equal(one, tree["window1"].to_dataset())
+
+
+def test_unknown_window(windows):
+    with pytest.raises(ArgumentError, match=r"window=3.*0\.\.2"):
+        uvisxr.open_product(windows, window=3)
+
+
+# --- several products -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def three(tmp_path):
+    """Three products, an exposure longer in the second, named in the reverse of time."""
+    names = ["FUV2005_230_17_15", "FUV2005_230_16_15", "FUV2005_230_15_15"]
+    return [
+        write_product(tmp_path, name, samples=n, exposure=t)
+        for name, n, t in zip(names, (2, 3, 1), (30.0, 60.0, 30.0), strict=True)
+    ]
+
+
+def test_exposures_are_sorted_by_time(three):
+    ds = uvisxr.open_observation(three)
+    assert ds.sizes["pic"] == 6
+    assert (np.diff(ds.et) > 0).all()
+    assert ds.exposure.values.tolist() == [30, 60, 60, 60, 30, 30]
+    parts = [uvisxr.open_product(path).counts.values for path in reversed(three)]
+    np.testing.assert_array_equal(ds.counts, np.concatenate(parts))
+    assert ds["product"].values.tolist()[0] == "FUV2005_230_15_15"
+    assert ds.pic.values.tolist() == list(range(6))
+    unsorted = uvisxr.open_observation(three, sort=False)
+    assert unsorted["product"].values.tolist()[0] == "FUV2005_230_17_15"
+
+
+def test_lazy_equals_eager(three):
+    eager, lazy = uvisxr.open_observation(three), uvisxr.open_observation(three, chunks={})
+    xr.testing.assert_identical(eager.compute(), lazy.compute())
+
+
+@pytest.mark.parametrize("kind", ["labels", "data", "bases", "pairs", "folder", "batch", "mixed"])
+def test_inputs(three, kind):
+    folder = three[0].parent
+    data = [path.with_suffix(".DAT") for path in three]
+    batch = folder / "batch.txt"
+    batch.write_text("# these\n\n" + "\n".join(p.stem + "  # one" for p in three))
+    arguments = {
+        "labels": {"paths": three},
+        "data": {"paths": data},
+        "bases": {"paths": [str(path.with_suffix("")) for path in three]},
+        "pairs": {"paths": iter([*three, *data])},
+        "folder": {"paths": folder},
+        "batch": {"batch": batch},
+        "mixed": {"paths": [three[0], folder], "batch": batch},
+    }[kind]
+    assert uvisxr.open_observation(**arguments).sizes["pic"] == 6
+
+
+def test_lower_case_endings(product, counts):
+    for path in (product, product.with_suffix(".DAT")):
+        path.rename(path.with_suffix(path.suffix.lower()))
+    for ending in ("", ".LBL", ".lbl", ".DAT", ".dat"):
+        ds = uvisxr.open_product(product.with_suffix(ending))
+        np.testing.assert_array_equal(ds.counts, counts)
+
+
+def test_keywords_that_differ_are_left_out(three):
+    text = three[0].read_text()
+    three[0].write_text(text.replace("ODC_ID                          = 1114", "ODC_ID = 7"))
+    ds = uvisxr.open_observation(three)
+    assert "odc_id" not in ds.attrs
+    assert ds.attrs["data_set_id"] == "CO-S-UVIS-2-CUBE-V1.2"
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "what"),
+    [
+        ("EUV2005_230_16_15", {}, "channel"),
+        ("FUV2005_230_16_15", {"slit": "HIGH_RESOLUTION"}, "slit"),
+        ("FUV2005_230_16_15", {"band_bin": 2}, "windows"),
+        ("FUV2005_230_16_15", {"lines": (2, 60)}, "windows"),
+    ],
+)
+def test_products_that_do_not_fit(tmp_path, name, change, what):
+    paths = [write_product(tmp_path, NAME), write_product(tmp_path, name, **change)]
+    with pytest.raises(ProductError, match=f"{NAME}.*{name}.*differ in {what}"):
+        uvisxr.open_observation(paths)
+
+
+def test_several_targets(tmp_path):
+    paths = [
+        write_product(tmp_path, NAME),
+        write_product(tmp_path, NAME[:-1] + "6", target="DIONE"),
+    ]
+    with pytest.warns(UvisWarning, match="DIONE, SATURN"):
+        assert uvisxr.open_observation(paths).attrs["target"] == "SATURN"
+    assert uvisxr.open_observation(paths, target="TITAN").attrs["target"] == "TITAN"
+
+
+# --- bad input --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("change", "state"), [(-2, "truncated"), (2, "too long"), (-1, "trunc")])
+def test_data_of_another_size(product, change, state):
+    data = product.with_suffix(".DAT")
+    content = data.read_bytes()
+    data.write_bytes(content[:change] if change < 0 else content + b"\0" * change)
+    with pytest.raises(ProductError, match=rf"{NAME}\.DAT is {state}.*label says 655360.*fetch"):
+        uvisxr.open_product(product)
+
+
+def test_data_too_long_by_an_exposure(product):
+    data = product.with_suffix(".DAT")
+    data.write_bytes(data.read_bytes() + b"\0" * 131072)
+    with pytest.raises(ProductError, match="too long"):
+        uvisxr.open_product(product)
+
+
+def test_missing_data(product):
+    product.with_suffix(".DAT").unlink()
+    with pytest.raises(ProductError, match=rf"{NAME}\.DAT.*beside its label"):
+        uvisxr.open_product(product)
+
+
+def test_missing_label(product):
+    product.unlink()
+    with pytest.raises(LabelError, match=rf"{NAME}\.LBL.*same name"):
+        uvisxr.open_product(product.with_suffix(".DAT"))
+
+
+def test_missing_product(tmp_path):
+    with pytest.raises(ArgumentError, match=r"no product in .*nowhere"):
+        uvisxr.open_product(tmp_path / "nowhere")
+
+
+def test_empty_folder(tmp_path):
+    with pytest.raises(ArgumentError, match="no product"):
+        uvisxr.open_observation(tmp_path)
+
+
+def test_empty_batch_file(tmp_path):
+    (tmp_path / "batch.txt").write_text("# nothing\n")
+    with pytest.raises(ArgumentError, match="no product"):
+        uvisxr.open_observation(batch=tmp_path / "batch.txt")
+
+
+@pytest.mark.parametrize("paths", [None, []])
+def test_no_paths(paths):
+    with pytest.raises(ArgumentError, match="no product to open"):
+        uvisxr.open_observation(paths)
+
+
+def test_folder_is_no_product(three):
+    with pytest.raises(ArgumentError, match=r"3 products.*open_observation"):
+        uvisxr.open_product(three[0].parent)
+
+
+def test_unknown_start(product):
+    product.write_text(product.read_text().replace("2005-230T15:15:04.141", "UNK"))
+    with pytest.raises(LabelError, match="START_TIME"):
+        uvisxr.open_product(product)
+
+
+def test_unknown_meaning_of_the_start(product):
+    with pytest.raises(ArgumentError, match="end_of_first"):
+        uvisxr.open_product(product, start_time="middle")
+
+
+def test_data_that_shrank_after_opening(product):
+    ds = uvisxr.open_product(product)
+    product.with_suffix(".DAT").write_bytes(b"")
+    with pytest.raises(ProductError, match="changed since it was opened"):
+        ds.counts.load()

@@ -1,0 +1,130 @@
+"""The archive's products and labels."""
+
+from __future__ import annotations
+
+import bz2
+import hashlib
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import uvisxr
+from uvisxr.errors import UvisWarning
+from uvisxr.pds3.product import read_matrix
+
+
+@pytest.fixture(scope="session")
+def aurora(data, tmp_path_factory):
+    """FUV2016_278_09_22, unpacked."""
+    folder = tmp_path_factory.mktemp("aurora")
+    label = data / "products" / "FUV2016_278_09_22.LBL"
+    (folder / label.name).write_bytes(label.read_bytes())
+    content = bz2.decompress(label.with_suffix(".DAT.bz2").read_bytes())
+    assert hashlib.md5(content).hexdigest() == "fe12799f636604f6fea233ee69378dac"
+    (folder / label.name).with_suffix(".DAT").write_bytes(content)
+    return folder / label.name
+
+
+def test_rings(data):
+    ds = uvisxr.open_product(data / "products" / "FUV2005_230_15_15")
+    assert ds.counts.shape == (25, 64, 512)
+    assert int(ds.counts.sum()) == 7_671_819
+    assert int(ds.counts.max()) == 200
+    # Lyman-alpha, and the dark rows at both ends of the slit.
+    assert int(np.argmax(ds.counts.sum(("pic", "pixel")).values)) == 65
+    assert float(ds.wl[65]) == pytest.approx(1215.67, abs=2)
+    lines = ds.counts.sum(("pic", "wl"))
+    assert (lines[[0, 1, 62, 63]] < 0.1 * lines[2:62].mean()).all()
+    assert ds.attrs["target"] == "S RINGS"
+    assert ds.time_start[0] == np.datetime64("2005-08-18T15:05:04.141")
+    assert np.all(ds.exposure == 600)
+
+
+def test_aurora(aurora):
+    ds = uvisxr.open_product(aurora)
+    assert ds.counts.shape == (1151, 64, 32)
+    assert int(ds.counts.sum()) == 770_117
+    assert int(ds.counts.max()) == 71
+
+
+def test_one_exposure_is_read_alone(aurora):
+    """Bytes read from the file, as the operating system counts them."""
+    code = (
+        "import sys, uvisxr\n"
+        "read = lambda: int(open('/proc/self/io').read().split()[1])\n"
+        "ds = uvisxr.open_product(sys.argv[1])\n"
+        "before = read(); ds.counts[700].values; one = read() - before\n"
+        "print(one)"
+    )
+    if not os.path.exists("/proc/self/io"):  # noqa: PTH110
+        pytest.skip("this system does not count the bytes of a process")
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(aurora)], capture_output=True, text=True, check=True
+    )
+    assert 131_072 <= int(done.stdout) < 140_000
+
+
+def test_opening_takes_no_more_memory_for_a_larger_file(data, tmp_path):
+    """Resident memory after opening a product of 1 exposure and of 12,000 (1.6 GB)."""
+    code = (
+        "import sys, resource, uvisxr\n"
+        "uvisxr.open_product(sys.argv[1])\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "uvisxr.open_product(sys.argv[2])\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
+    )
+    text = (data / "labels" / "FUV2006_015_19_03_PRIME.LBL").read_bytes()
+    paths = []
+    for name, samples in (("small", 1), ("large", 12_000)):
+        path = tmp_path / f"FUV2006_015_{name}.LBL"
+        path.write_bytes(
+            text.replace(b"(1024, 64, 1)", f"(1024, 64, {samples})".encode()).replace(
+                b"FUV2006_015_19_03.DAT", f"{path.stem}.DAT".encode()
+            )
+        )
+        with path.with_suffix(".DAT").open("wb") as stream:
+            stream.truncate(samples * 131_072)
+        paths.append(str(path))
+    done = subprocess.run(
+        [sys.executable, "-c", code, *paths], capture_output=True, text=True, check=True
+    )
+    # kB; the coordinates of 12,000 exposures take some 3 MB.
+    assert int(done.stdout) < 10_000
+
+
+def test_titan(data, tmp_path):
+    names = ["14_47", "15_51", "16_55", "17_59", "19_03", "19_11"]
+    paths = []
+    for name, samples in zip(names, (15, 15, 15, 15, 1, 8), strict=True):
+        label = data / "labels" / f"FUV2006_015_{name}_PRIME.LBL"
+        path = tmp_path / label.name
+        path.write_bytes(label.read_bytes())
+        with path.with_suffix(".DAT").open("wb") as stream:
+            stream.truncate(samples * 131_072)
+        paths.append(path)
+    with pytest.warns(UvisWarning, match=r"names the data file FUV2006_015_.._..\.DAT"):
+        ds = uvisxr.open_observation(paths[::-1], prime_instrument="UVIS")
+    assert ds.counts.shape == (69, 60, 1024)
+    assert ds.time_start.values.min() == np.datetime64("2006-01-15T14:43:41.235")
+    assert ds.time_stop.values.max() == np.datetime64("2006-01-15T19:39:59.258")
+    assert ds.attrs["name"] == "FUV2006_015_UVIS"
+
+
+def test_matrix(data):
+    label, matrix = read_matrix(data / "products" / "FUV2005_230_15_15_CAL_3.LBL")
+    assert label.is_matrix
+    assert matrix.shape == (64, 512)
+    assert matrix.dtype == np.float32
+    assert int((matrix == -1).sum()) == 9_313
+    assert int((matrix == 0).sum()) == 2_610
+    assert not np.isnan(matrix).any()
+    ds = uvisxr.open_product(label.path)
+    np.testing.assert_array_equal(ds.calibration_matrix[0], matrix)
+
+
+def test_counts_are_no_matrix(data):
+    with pytest.raises(uvisxr.UvisError, match="counts, not a calibration matrix"):
+        read_matrix(data / "products" / "FUV2005_230_15_15.LBL")

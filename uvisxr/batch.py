@@ -1,0 +1,425 @@
+"""Process many products on dask.distributed: each by itself, resumable, nothing lost.
+
+The driver (this module) walks the sources, hands out what is missing or outdated, keeps a bounded
+number of products in flight and appends one line a product to the manifest; the work is in
+`uvisxr.work`. Outputs appear whole under their final name or not at all, so that a killed worker
+or driver leaves nothing half-done: running the same command again does what is left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import hashlib
+import itertools
+import os
+import shutil
+import sys
+import uuid
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import __version__, pipeline, sources, work
+from .errors import ArgumentError, ExportError, MissingDependencyError, UvisError, UvisWarning
+from .manifest import Manifest
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+#: Products in flight for each worker thread: one runs, the others wait at hand.
+_AHEAD = 3
+
+#: Failures that a summary lists by name; all are in the manifest.
+_SHOWN = 20
+
+_PARTIAL = ".partial-"
+
+
+@dataclass
+class Summary:
+    """What a batch did.
+
+    Attributes
+    ----------
+    done, failed, current : int
+        Products processed, products that failed, and products whose output needed nothing.
+    failures : list of str
+        The first few failures, one line each.
+    manifest : Path
+    """
+
+    manifest: Path
+    done: int = 0
+    failed: int = 0
+    current: int = 0
+    failures: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether no product failed."""
+        return not self.failed
+
+    def __str__(self) -> str:
+        return f"{self.done} done, {self.failed} failed, {self.current} up to date"
+
+
+def process(
+    products: str | Path | Iterable[str | Path],
+    pipeline: str | Path | Iterable[Any],
+    out_dir: str | Path,
+    client: Client | str | None = None,
+    workers: int | None = None,
+    retries: int = 2,
+    overwrite: bool = False,
+    wanted: sources.Filter | None = None,
+    progress: bool | None = None,
+) -> Summary:
+    """Run a pipeline on every product of some sources; write one NetCDF file each.
+
+    An output is left alone if it is whole and was made from the same label and data file (size
+    and modification time), the same pipeline (with the files its arguments name) and the same
+    package version. Products that failed are tried again.
+
+    Parameters
+    ----------
+    products : path or iterable of paths
+        Products, folders, batch files, globs, index tables: see `uvisxr.sources.expand`.
+    pipeline : path or iterable
+        Steps: see `uvisxr.pipeline`. Checked before anything starts.
+    out_dir : path
+        Folder of the outputs and of `manifest.jsonl`; made if missing. With workers on other
+        machines it must be on a file system they share.
+    client : distributed.Client or str, optional
+        A dask client or the address of a scheduler. By default processes on this machine.
+        (In a script, start those under ``if __name__ == "__main__":``.)
+    workers : int, optional
+        Processes on this machine; by default one a core.
+    retries : int
+        How often a product is tried again after a lost worker or an unforeseen error. Errors
+        that say what is wrong with a product are final.
+    overwrite : bool
+        Process everything anew.
+    wanted : Filter, optional
+        Which products to take; by default all.
+    progress : bool, optional
+        Show a progress bar; by default where the standard error is a terminal.
+
+    Returns
+    -------
+    Summary
+
+    Raises
+    ------
+    PipelineError
+        The pipeline is malformed.
+    ArgumentError
+        A source has no product, or an argument makes no sense.
+    ExportError
+        The output folder cannot be written, is in use by another batch, or the disk is full.
+    MissingDependencyError
+        dask.distributed is not installed.
+    UvisError
+        The scheduler cannot be reached or has workers with another version of uvisxr.
+    """
+    steps = _checked(pipeline, client, workers, retries)
+    folder = _folder(out_dir)
+    with Manifest(folder) as manifest, _partial_folder(folder) as partial:
+        summary = Summary(manifest.path)
+        jobs = _jobs(sources.expand(products, wanted), steps, manifest, partial, overwrite, summary)
+        first = next(jobs, None)
+        if first is None:
+            return summary
+        with _cluster(client, workers, retries) as cluster, _bar(progress) as bar:
+            if cluster.dashboard_link and (client is not None or not bar.disable):
+                print(f"dashboard: {cluster.dashboard_link}", file=sys.stderr)
+            results = _stream(
+                cluster, work.run, itertools.chain([first], jobs), steps.resolved(), retries
+            )
+            for record in results:
+                _note(record, manifest, summary)
+                bar.update()
+                bar.set_postfix(failed=summary.failed, refresh=False)
+    return summary
+
+
+def plan(
+    products: str | Path | Iterable[str | Path],
+    pipeline: str | Path | Iterable[Any],
+    out_dir: str | Path,
+    overwrite: bool = False,
+    wanted: sources.Filter | None = None,
+) -> Iterator[tuple[str, str]]:
+    """What `process` would do: pairs (label, output) of the products that need processing.
+
+    Nothing is written but the output folder with its empty manifest. Parameters and errors as in
+    `process`.
+    """
+    steps = _checked(pipeline, None, None, 0)
+    with Manifest(_folder(out_dir)) as manifest:
+        summary = Summary(manifest.path)
+        found = sources.expand(products, wanted)
+        for job in _jobs(found, steps, manifest, Path(), overwrite, summary):
+            yield job.label, job.output
+
+
+def _checked(steps, client, workers: int | None, retries: int) -> pipeline.Pipeline:
+    if workers is not None and client is not None:
+        raise ArgumentError("workers are of a cluster started here: leave out workers or client")
+    if workers is not None and workers < 1:
+        raise ArgumentError(f"workers={workers}: at least one process is needed")
+    if retries < 0:
+        raise ArgumentError(f"retries={retries} is negative")
+    return pipeline.load(steps)
+
+
+def _folder(out_dir: str | Path) -> Path:
+    folder = Path(out_dir).expanduser().absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ExportError(
+            f"cannot make the folder {folder}: {error.strerror}; choose another --out"
+        ) from error
+    return folder
+
+
+@contextlib.contextmanager
+def _partial_folder(folder: Path) -> Iterator[Path]:
+    """A folder for files not yet whole; those of killed batches go.
+
+    The manifest's lock says that no other batch is alive. A worker that outlived its driver finds
+    its folder gone and can finish nothing.
+    """
+    for stale in folder.glob(f"{_PARTIAL}*"):
+        shutil.rmtree(stale, ignore_errors=True)
+    partial = folder / f"{_PARTIAL}{uuid.uuid4().hex}"
+    try:
+        partial.mkdir()
+    except OSError as error:
+        raise ExportError(f"cannot write to {folder}: {error.strerror}") from error
+    try:
+        yield partial
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _jobs(
+    products: Iterable[sources.Product],
+    steps: pipeline.Pipeline,
+    manifest: Manifest,
+    partial: Path,
+    overwrite: bool,
+    summary: Summary,
+) -> Iterator[work.Job]:
+    """The products that need processing; counts the others."""
+    recipe = hashlib.sha256(f"{__version__} {steps.digest()}".encode()).hexdigest()
+    claims = dict(manifest.claims())
+    for product in products:
+        output = _output_name(product, claims)
+        fingerprint = _fingerprint(product, recipe)
+        if not overwrite and manifest.is_current(output, fingerprint):
+            summary.current += 1
+            continue
+        yield work.Job(
+            str(product.label), output, str(manifest.path.parent), str(partial), fingerprint
+        )
+
+
+def _output_name(product: sources.Product, claims: dict[str, str]) -> str:
+    """A name for the output that stays the same in later runs.
+
+    The first of several products of one name gets it, others get a mark of their folder as well.
+    """
+    label = str(product.label)
+    mark = hashlib.sha256(str(product.label.parent).encode()).hexdigest()[:8]
+    plain, marked = f"{product.name}.nc", f"{product.name}-{mark}.nc"
+    if claims.get(marked) == label:
+        return marked
+    owner = claims.get(plain, label)
+    # A label that is gone has been moved: its output may be made from the new place.
+    name = plain if owner == label or not Path(owner).exists() else marked
+    claims[name] = label
+    return name
+
+
+def _fingerprint(product: sources.Product, recipe: str) -> str:
+    parts = [recipe]
+    for path in (product.label, product.data):
+        try:
+            stat = path.stat() if path else None
+        except OSError:
+            stat = None
+        parts.append(f"{stat.st_size} {stat.st_mtime_ns}" if stat else "missing")
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _note(record: dict[str, Any], manifest: Manifest, summary: Summary) -> None:
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    full = record.pop("disk_full", False)
+    if full:
+        folder = manifest.path.parent
+        raise ExportError(
+            f"no space left in {folder} while writing {record['output']}: make room and run the "
+            f"same command again; {summary.done} products are done and will not be done twice"
+        )
+    manifest.append(record | {"time": now})
+    if record["status"] == "done":
+        summary.done += 1
+        return
+    summary.failed += 1
+    if len(summary.failures) < _SHOWN:
+        summary.failures.append(f"{record['product']}: {record['step']}: {record['error']}")
+
+
+@contextlib.contextmanager
+def _cluster(client: Client | str | None, workers: int | None, retries: int) -> Iterator[Client]:
+    """The client to work with; what is started here ends here."""
+    try:
+        import dask
+        from distributed import Client, LocalCluster
+    except ImportError as error:
+        raise MissingDependencyError(
+            "a batch needs dask.distributed: pip install 'uvisxr[parallel]'"
+        ) from error
+    if client is None:
+        count = workers or _cores()
+        # The scheduler gives a product up when that many workers died on it.
+        with (
+            dask.config.set({"distributed.scheduler.allowed-failures": retries}),
+            LocalCluster(
+                n_workers=count,
+                threads_per_worker=1,
+                processes=True,
+                host="127.0.0.1",
+                dashboard_address="127.0.0.1:0",
+            ) as cluster,
+            Client(cluster, set_as_default=False) as started,
+        ):
+            yield started
+    elif isinstance(client, str):
+        try:
+            connected = Client(client, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise UvisError(
+                f"no scheduler answers at {client} ({error}); start one with 'dask scheduler' and "
+                "workers with 'dask worker ADDRESS --nthreads 1'"
+            ) from error
+        with connected:
+            if not connected.nthreads():
+                warnings.warn(
+                    f"the scheduler at {client} has no workers yet: waiting for some",
+                    UvisWarning,
+                    stacklevel=2,
+                )
+            _same_version(connected)
+            yield connected
+    else:
+        _same_version(client)
+        yield client
+
+
+def _cores() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
+
+
+def _version() -> str:
+    return __version__
+
+
+def _same_version(client: Client) -> None:
+    try:
+        versions = client.run(_version)
+    except Exception as error:
+        raise UvisError(
+            f"the workers of {client.scheduler.address} cannot import uvisxr ({error}); install "
+            f"uvisxr {__version__} there"
+        ) from error
+    for worker, version in sorted(versions.items()):
+        if version != __version__:
+            raise UvisError(
+                f"worker {worker} has uvisxr {version}, this is {__version__}; install the same"
+            )
+
+
+def _bar(progress: bool | None):
+    from tqdm import tqdm
+
+    return tqdm(unit="product", disable=None if progress is None else not progress)
+
+
+def _stream(
+    client: Client,
+    function: Callable[[work.Job, pipeline.Pipeline], dict[str, Any]],
+    jobs: Iterator[work.Job],
+    steps: pipeline.Pipeline,
+    retries: int,
+) -> Iterator[dict[str, Any]]:
+    """Records of the jobs as they end, with a bounded number of jobs at the scheduler.
+
+    A worker that dies takes the jobs that waited on it under suspicion too. Jobs that the
+    scheduler gives up for that reason are tried once more at the end, each alone.
+    """
+    from distributed import KilledWorker, as_completed
+
+    running: dict[str, work.Job] = {}
+    suspects: list[work.Job] = []
+    cleared: set[str] = set()
+
+    def submit(source: Iterator[work.Job], count: int) -> list[Future]:
+        futures = []
+        for job in itertools.islice(source, count):
+            key = f"uvisxr-{job.output}-{uuid.uuid4().hex}"
+            futures.append(
+                client.submit(function, job, steps, key=key, pure=False, retries=retries)
+            )
+            running[key] = job
+        return futures
+
+    def room() -> int:
+        threads = max(1, sum(client.nthreads().values()))
+        return max(0, threads * _AHEAD - len(running))
+
+    completed = as_completed(submit(jobs, room()), loop=client.loop)
+    try:
+        for future in completed:
+            job = running.pop(future.key)
+            error = future.exception()
+            if isinstance(error, KilledWorker) and job.output not in cleared:
+                suspects.append(job)
+            else:
+                yield future.result() if error is None else _failure(job, error)
+            # The scheduler forgets the result, and with it the driver.
+            future.release()
+            completed.update(submit(jobs, room()))
+            if not running and suspects:
+                cleared.add(suspects[-1].output)
+                completed.update(submit(iter([suspects.pop()]), 1))
+    finally:
+        futures = list(completed.futures)
+        if futures:
+            client.cancel(futures, force=True)
+
+
+def _failure(job: work.Job, error: BaseException) -> dict[str, Any]:
+    if isinstance(error, work.Unexpected):
+        step, kind, message = error.args
+    else:
+        # The scheduler's own: the workers died on it, or the task was cancelled.
+        step, kind, message = "worker", type(error).__name__, str(error)
+    return {
+        "product": Path(job.label).stem,
+        "label": job.label,
+        "output": job.output,
+        "fingerprint": job.fingerprint,
+        "version": __version__,
+        "status": "failed",
+        "step": step,
+        "kind": kind,
+        "error": " ".join(message.split()),
+    }

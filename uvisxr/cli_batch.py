@@ -1,0 +1,101 @@
+"""`uvisxr batch`: a pipeline on many products."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from . import batch as run
+from .errors import ArgumentError, PipelineError
+from .sources import Filter
+
+
+@click.command()
+@click.argument("source", nargs=-1, required=True)
+@click.option(
+    "--pipeline",
+    "-p",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="YAML list of steps.",
+)
+@click.option(
+    "--out",
+    "-o",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for the outputs and the manifest.",
+)
+@click.option("--scheduler", help="Address of a dask scheduler, tcp://HOST:8786.")
+@click.option(
+    "--workers", type=click.IntRange(min=1), help="Processes on this machine [default: its cores]."
+)
+@click.option(
+    "--retries",
+    type=click.IntRange(min=0),
+    default=2,
+    show_default=True,
+    help="Further tries after a lost worker or an unforeseen error.",
+)
+@click.option("--overwrite", is_flag=True, help="Process everything anew.")
+@click.option(
+    "--dry-run", is_flag=True, help="List the products that would be processed; do nothing."
+)
+@click.option(
+    "--channel", type=click.Choice(["EUV", "FUV"], case_sensitive=False), help="Only this channel."
+)
+@click.option("--target", help="Only this target, as in the label.")
+@click.option("--slit", help="Only this slit: HIGH_RESOLUTION, LOW_RESOLUTION, OCCULTATION.")
+@click.option("--after", help="Only products that start at or after: 2005-230 or 2005-08-18T15:15.")
+@click.option("--before", help="Only products that start before.")
+def batch(
+    source: tuple[str, ...],
+    pipeline: Path,
+    out: Path,
+    scheduler: str | None,
+    workers: int | None,
+    retries: int,
+    overwrite: bool,
+    dry_run: bool,
+    channel: str | None,
+    target: str | None,
+    slit: str | None,
+    after: str | None,
+    before: str | None,
+) -> None:
+    """Process many products; run again, do only what is missing or outdated.
+
+    SOURCE: products, folders, batch files (one source a line), globs, or the INDEX.LBL of a
+    volume. One NetCDF file a product, and manifest.jsonl, go to the folder --out. Exit code 1 if
+    any product failed.
+    """
+    if scheduler and workers:
+        raise click.UsageError("--workers are of a cluster started here: not with --scheduler")
+    try:
+        wanted = Filter(channel, target, slit, after, before)
+        if dry_run:
+            for label, output in run.plan(source, pipeline, out, overwrite, wanted):
+                click.echo(f"{label} -> {out / output}")
+            return
+        summary = run.process(
+            source,
+            pipeline,
+            out,
+            client=scheduler,
+            workers=workers,
+            retries=retries,
+            overwrite=overwrite,
+            wanted=wanted,
+        )
+    except (ArgumentError, PipelineError) as error:
+        # Nothing has started: what was typed, or the pipeline, is wrong.
+        raise click.UsageError(" ".join(str(error).split())) from error
+    for line in summary.failures:
+        click.echo(f"uvisxr: {line}", err=True)
+    if summary.failed > len(summary.failures):
+        click.echo(f"uvisxr: ... all {summary.failed} failures: {summary.manifest}", err=True)
+    click.echo(f"{summary}; {summary.manifest}")
+    if not summary.ok:
+        sys.exit(1)

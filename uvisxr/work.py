@@ -1,0 +1,210 @@
+"""What a batch does with one product: open it, run the steps, write the output.
+
+Runs in a worker process. Whatever happens becomes a record; nothing but a whole output ever
+appears under its final name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import shutil
+import threading
+import time
+import uuid
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dask
+import netCDF4
+import numpy as np
+import xarray as xr
+
+from . import __version__
+from .errors import ExportError, UvisError
+from .pipeline import Pipeline
+
+#: Elements of `counts` above which a product is processed in dask blocks of about this size:
+#: a block with its radiance, two bounds and intermediate float64 values stays below 200 MB.
+_BLOCK = 4 * 2**20
+
+#: A disk with less room than this is full: HDF5 hides the operating system's error.
+_FULL = 2**16
+
+#: SPICE and HDF5 serve one thread at a time; so does the scheduler setting below.
+_ONE_AT_A_TIME = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Job:
+    """One product to process.
+
+    Attributes
+    ----------
+    label : str
+        Absolute path of the label.
+    output : str
+        Name of the output in `folder`.
+    folder, partial : str
+        The output folder, and the folder in it for files not yet whole.
+    fingerprint : str
+        Marks inputs, pipeline and package version.
+    """
+
+    label: str
+    output: str
+    folder: str
+    partial: str
+    fingerprint: str
+
+
+class Unexpected(Exception):
+    """A failure that may be gone at the next try: (step, message)."""
+
+
+def run(job: Job, pipeline: Pipeline) -> dict[str, Any]:
+    """Process one product.
+
+    Returns
+    -------
+    dict
+        The manifest's record, but for the time: `status` "done", or "failed" with `step`,
+        `error` and `kind`.
+
+    Raises
+    ------
+    Unexpected
+        Something failed that is no fault of the product; worth another try.
+    """
+    step = "open"
+    seconds: dict[str, float] = {}
+    started = time.perf_counter()
+
+    def entering(name: str) -> None:
+        nonlocal step, started
+        seconds[step] = round(seconds.get(step, 0.0) + time.perf_counter() - started, 3)
+        step, started = name, time.perf_counter()
+
+    record: dict[str, Any] = {
+        "product": Path(job.label).stem,
+        "label": job.label,
+        "output": job.output,
+        "fingerprint": job.fingerprint,
+        "version": __version__,
+    }
+    with _ONE_AT_A_TIME, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            # Inside a worker dask would hand the blocks of one product to the whole cluster.
+            with dask.config.set(scheduler="synchronous"):
+                ds = process(job.label, pipeline, entering)
+                entering("write")
+                record |= _write(ds, job)
+                entering("")
+        except (UvisError, OSError, MemoryError) as error:
+            if _disk_full(error, job.folder):
+                return record | _failure(step, error) | {"disk_full": True}
+            if isinstance(error, UvisError) and not isinstance(error, ExportError):
+                return record | _failure(step, error)
+            raise Unexpected(step, type(error).__name__, str(error)) from error
+        except Exception as error:
+            raise Unexpected(step, type(error).__name__, str(error)) from error
+    messages = sorted({str(w.message) for w in caught if issubclass(w.category, UserWarning)})
+    return record | {"status": "done", "seconds": seconds, "warnings": messages}
+
+
+def _failure(step: str, error: Exception) -> dict[str, Any]:
+    return {
+        "status": "failed",
+        "step": step,
+        "kind": type(error).__name__,
+        "error": " ".join(str(error).split()),
+    }
+
+
+def process(
+    label: str | Path, pipeline: Pipeline, entering=lambda name: None
+) -> xr.Dataset | xr.DataTree:
+    """Open one product and run the steps on it, window by window if it has several.
+
+    Nothing is computed that a step does not compute by itself; large products are opened in dask
+    blocks.
+    """
+    from .observation import open_product
+
+    opened = open_product(label, **pipeline.open)
+
+    def apply(ds: xr.Dataset) -> xr.Dataset:
+        return pipeline.apply(_blocks(ds), entering) if ds.variables else ds
+
+    if isinstance(opened, xr.DataTree):
+        return opened.map_over_datasets(apply)
+    return apply(opened)
+
+
+def _blocks(ds: xr.Dataset) -> xr.Dataset:
+    counts = ds.get("counts")
+    if counts is None or counts.chunks is not None or counts.size <= _BLOCK:
+        return ds
+    return ds.chunk(pic=max(1, _BLOCK * ds.sizes["pic"] // counts.size))
+
+
+def _write(ds: xr.Dataset | xr.DataTree, job: Job) -> dict[str, Any]:
+    from .export import to_netcdf
+
+    temporary = Path(job.partial) / f"{uuid.uuid4().hex}.nc"
+    try:
+        to_netcdf(ds, temporary)
+        with temporary.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        figures = _figures(temporary)
+        size = temporary.stat().st_size
+        temporary.replace(Path(job.folder) / job.output)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return {"sha256": digest, "bytes": size, "figures": figures}
+
+
+def _figures(path: Path) -> dict[str, Any]:
+    """A few numbers that show at a glance what the output holds, read back from it."""
+    figures: dict[str, Any] = {}
+    with netCDF4.Dataset(path) as root:
+        root.set_auto_mask(False)
+        for prefix, group in (("", root), *((f"{name}/", g) for name, g in root.groups.items())):
+            figures |= {f"{prefix}{name}": len(dim) for name, dim in group.dimensions.items()}
+            if "counts" in group.variables:
+                blocks = _blocks_of(group["counts"])
+                figures[f"{prefix}counts_total"] = int(
+                    sum(np.nansum(b, dtype=float) for b in blocks)
+                )
+            if "radiance" in group.variables:
+                total, valid, size = 0.0, 0, 0
+                for block in _blocks_of(group["radiance"]):
+                    finite = np.isfinite(block)
+                    total += float(block.sum(dtype=float, where=finite))
+                    valid, size = valid + int(finite.sum()), size + block.size
+                figures[f"{prefix}radiance_valid"] = round(valid / max(1, size), 6)
+                figures[f"{prefix}radiance_mean"] = total / valid if valid else None
+    return figures
+
+
+def _blocks_of(variable: netCDF4.Variable) -> Iterator[np.ndarray]:
+    count = variable.shape[0] if variable.ndim else 1
+    step = max(1, _BLOCK * count // max(1, variable.size))
+    for start in range(0, count, step):
+        yield variable[start : start + step]
+
+
+def _disk_full(error: Exception, folder: str) -> bool:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    with contextlib.suppress(OSError):
+        return isinstance(error, ExportError | OSError) and shutil.disk_usage(folder).free < _FULL
+    return False
