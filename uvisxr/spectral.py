@@ -72,6 +72,8 @@ class FillPlan:
 
     def apply(self, spectra: np.ndarray) -> None:
         """Fill `spectra`, contiguous and of the mask's shape, in place."""
+        if not spectra.flags.c_contiguous:
+            raise ValueError("only a contiguous array can be filled in place")
         plane = spectra.reshape(-1)
         plane[self.gap] = self._linear(plane) if self.method == "linear" else self._pchip(plane)
 

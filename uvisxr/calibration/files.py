@@ -212,10 +212,13 @@ def read_spica(path: Path, channel: str) -> SpicaTrend | None:
     CalibrationError
         The file is missing or no such save file.
     """
+    with path.open("rb") as stream:
+        if stream.read(2) != b"SR":
+            raise _malformed(path, "not an IDL save file")
     try:
         saved = readsav(path)
     except Exception as error:  # readsav raises whatever its parser stumbles over
-        raise _malformed(path, f"not an IDL save file ({error})") from error
+        raise _malformed(path, f"a broken IDL save file ({error})") from error
     records = saved.get(f"arr_{channel.lower()}")
     if records is None and channel == "FUV":
         records = saved.get("arr")

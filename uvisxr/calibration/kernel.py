@@ -90,7 +90,8 @@ class Recovery:
         step = max(1, _BLOCK // counts[0].size)
         for start in range(0, counts.shape[0], step):
             block = slice(start, start + step)
-            raw = as_counts(counts[block])
+            # Selections may be laid out in another order, which arithmetic would keep.
+            raw = np.ascontiguousarray(as_counts(counts[block]))
             lost = raw == MISSING
             missing[block] = lost.any(-1)
             planes = self._planes(raw, weight[block], exposure[block])

@@ -7,6 +7,7 @@ FUV2005_230_15_15_CAL_3).
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +17,17 @@ from .. import spectral
 from ..errors import ArgumentError, CalibrationError
 from ..instrument.channel import N_BANDS, N_LINES, Channel, slit_name
 from ..instrument.detector import Bins
+from ..pds3.label import Label
+from ..pds3.product import read_matrix
 from . import files as cal
 from .sensitivity import Options, Terms, interpolate_lab
 
-_SUFFIXES = (".lbl", ".dat")
+_PRODUCT = re.compile(r".*\.(lbl|dat)|.*_CAL_\d+", re.IGNORECASE)
 
 
 def is_product(path: str | Path) -> bool:
     """Whether a path names a product rather than a folder of calibration files."""
-    return not Path(path).is_dir() and Path(path).suffix.lower() in _SUFFIXES
+    return not Path(path).is_dir() and _PRODUCT.fullmatch(Path(path).name) is not None
 
 
 def terms(
@@ -82,19 +85,17 @@ def terms(
     )
 
 
-def _read(path: str | Path) -> tuple:
+def _read(path: str | Path) -> tuple[Label, np.ndarray, tuple[Path, ...]]:
     """Label and values (pixel, wl) of a matrix, and the files read."""
-    from ..pds3.product import read_matrix
-
     label, values = read_matrix(path)
     return label, np.asarray(values, float), (label.path, label.data_path)
 
 
-def _check(label, ds: xr.Dataset, path: str | Path) -> None:
+def _check(label: Label, ds: xr.Dataset, path: str | Path) -> None:
     """Raise unless matrix and dataset are of one channel and slit."""
     for what, theirs, ours in (
         ("channel", label.channel, ds.attrs["channel"]),
-        ("slit", slit_name(label.slit), ds.attrs["slit"]),
+        ("slit", label.slit, slit_name(ds.attrs["slit"])),
     ):
         if theirs != ours:
             raise CalibrationError(
@@ -103,7 +104,7 @@ def _check(label, ds: xr.Dataset, path: str | Path) -> None:
             )
 
 
-def _elements(values: np.ndarray, label, bins: Bins, path: str | Path) -> np.ndarray:
+def _elements(values: np.ndarray, label: Label, bins: Bins, path: str | Path) -> np.ndarray:
     """Values of the matrix at the dataset's bins."""
     theirs = label.windows[0].bins
     index = []

@@ -320,6 +320,9 @@ def _terms(
     _check("trend", trend, (True, False, "spica", "evolution"))
     if "counts" not in ds or "et" not in ds.coords:
         raise MissingStepError("the dataset has no counts or no et: start from uvisxr.open_product")
+    if 0 in ds["counts"].shape:
+        sizes = ", ".join(f"{d}: {n}" for d, n in ds["counts"].sizes.items())
+        raise ArgumentError(f"no exposure, pixel or wavelength is left to calibrate ({sizes})")
     channel, slit = find_channel(ds.attrs["channel"]), slit_name(ds.attrs["slit"])
     bins, et = Bins.of(ds), np.atleast_1d(ds["et"].values)
     options = Options(

@@ -1,0 +1,81 @@
+"""Opened datasets and calibration folders for the tests of the calibration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from uvisxr import conventions, quality
+from uvisxr.calibration.sensitivity import BURN, sclk
+from uvisxr.instrument.channel import channel
+from uvisxr.instrument.detector import Window
+
+#: A time between the modifiers of `folder`: 2006.
+ET = 190_000_000.0
+
+#: Spacecraft clock of the modifiers of `folder`.
+EPOCHS = (int(sclk(ET)) - 30_000_000, int(sclk(ET)) + 20_000_000)
+
+FULL = Window(0, 0, 63, 1023)
+
+
+def opened(
+    counts: np.ndarray,
+    window: Window = FULL,
+    name: str = "FUV",
+    slit: str = "LOW_RESOLUTION",
+    et: float | np.ndarray = ET,
+    exposure: float | np.ndarray = 240.0,
+    compression: str = "NONE",
+) -> xr.Dataset:
+    """A product as opened, of counts (pic, pixel, wl)."""
+    bins, n = window.bins, counts.shape[0]
+    wl, edges = bins.wavelengths(channel(name))
+    seconds = np.broadcast_to(np.asarray(exposure, float), n).copy()
+    coords = {
+        "wl": wl,
+        "wl_bounds": (("wl", "bnds"), edges),
+        "band": ("wl", bins.band),
+        "pic": np.arange(n),
+        "pixel": np.arange(bins.line.size),
+        "line": ("pixel", bins.line),
+        "et": ("pic", np.asarray(et) + np.cumsum(seconds) if np.ndim(et) == 0 else et),
+        "exposure": ("pic", seconds),
+        "quality": (("pic", "pixel"), quality.initial(bins, n)),
+    }
+    fields = ("ul_line", "ul_band", "lr_line", "lr_band", "line_bin", "band_bin")
+    attrs = {field: getattr(window, field) for field in fields}
+    attrs |= {"channel": name, "slit": slit, "compression": compression}
+    data = {"counts": (("pic", "pixel", "wl"), counts.astype(np.uint16))}
+    return conventions.apply(xr.Dataset(data, coords, attrs))
+
+
+def poisson(n_pic: int = 3, window: Window = FULL, mean: float = 3.0, **options) -> xr.Dataset:
+    """A product of Poisson counts, the same at every call."""
+    rng = np.random.default_rng(7)
+    return opened(rng.poisson(mean, (n_pic, *window.shape)), window, **options)
+
+
+def write_flat(path: Path, flat: np.ndarray) -> None:
+    """A flat field in the team's format: a title and six numbers a line."""
+    words = [f"{value:14.6g}" for value in flat.ravel()]
+    lines = ["".join(words[i : i + 6]) for i in range(0, len(words), 6)]
+    path.write_text("\n".join([path.stem, *lines]) + "\n")
+
+
+def folder(path: Path, name: str = "FUV", evil: float = 0.1) -> Path:
+    """A folder with flat fields, two modifiers and an exponential evolution, from a fixed seed."""
+    rng = np.random.default_rng(11)
+    flat = np.round(rng.uniform(0.7, 1.4, (64, 1024)), 4)
+    flat[rng.random(flat.shape) < evil] = np.nan
+    write_flat(path / f"FLATFIELD_{name}_POSTBURN.txt", flat)
+    write_flat(path / f"FLATFIELD_{name}_PREBURN.txt", np.round(flat * 1.25, 4))
+    for epoch in EPOCHS:
+        frame = rng.uniform(0.9, 1.1, (64, 1024)).astype("<f4")
+        frame.tofile(path / f"{name}2006_001_UVIS_ff_modifier_{epoch}.dat")
+    a = np.stack([np.full(1024, -0.5), np.full(1024, -2e-8), np.full(1024, 1.5)]).astype(">f4")
+    raw = np.array(BURN, ">f8").tobytes() + a.tobytes()
+    (path / f"{name}_CALIBRATION_TIME_EVOLUTION_PARAMETERS.DAT").write_bytes(raw)
+    return path

@@ -1,0 +1,160 @@
+import os
+
+import calfiles
+import numpy as np
+import pytest
+
+from uvisxr.calibration import files
+from uvisxr.errors import CalibrationError
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return calfiles.folder(tmp_path)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lab_table_is_two_blocks(tmp_path, end):
+    path = tmp_path / "FUV_1999_Lab_Cal.dat"
+    rows = ["a title", " 1100. 1. .1  1300. 3. .3", " 1200. 2. .2  1400. 4. .4", ""]
+    path.write_bytes(end.join(rows).encode())
+    lab = files.read_lab(path)
+    np.testing.assert_array_equal(lab.wl, [1100, 1200, 1300, 1400])
+    np.testing.assert_array_equal(lab.sensitivity, [1, 2, 3, 4])
+    np.testing.assert_array_equal(lab.error, [0.1, 0.2, 0.3, 0.4])
+
+
+def test_lab_table_out_of_order(tmp_path):
+    path = tmp_path / "FUV_1999_Lab_Cal.dat"
+    path.write_text("a title\n 1300. 1. .1  1100. 3. .3\n")
+    with pytest.raises(CalibrationError, match=r"FUV_1999_Lab_Cal\.dat.*ascending"):
+        files.read_lab(path)
+
+
+def test_lab_table_of_words(tmp_path):
+    path = tmp_path / "EUV_1999_Lab_Cal.dat"
+    path.write_text("a title\n<html>not found</html>\n")
+    with pytest.raises(CalibrationError, match=r"not a table.*uvisxr calibration fetch"):
+        files.read_lab(path)
+
+
+def test_empty_file(tmp_path):
+    path = tmp_path / "EUV_1999_Lab_Cal.dat"
+    path.write_text("")
+    with pytest.raises(CalibrationError, match="rows of 6"):
+        files.read_lab(path)
+
+
+@pytest.mark.parametrize("channel", ["FUV", "EUV"])
+def test_lab_table_of_the_package(channel):
+    lab = files.package_lab(channel)
+    assert lab.wl.size == {"FUV": 26, "EUV": 14}[channel]
+    assert (lab.error <= lab.sensitivity).all()
+
+
+def test_flat_is_read_row_by_row(tmp_path):
+    flat = np.arange(64 * 1024.0).reshape(64, 1024)
+    flat[3, 5] = np.nan
+    calfiles.write_flat(tmp_path / "f.txt", flat)
+    np.testing.assert_allclose(files.read_flat(tmp_path / "f.txt"), flat, rtol=1e-5)
+
+
+def test_short_flat(tmp_path):
+    calfiles.write_flat(tmp_path / "f.txt", np.ones((63, 1024)))
+    with pytest.raises(CalibrationError, match=r"f\.txt: 64512 numbers instead of 64 x 1024"):
+        files.read_flat(tmp_path / "f.txt")
+
+
+def test_modifier_is_little_endian(tmp_path):
+    frame = np.arange(64 * 1024, dtype="<f4").reshape(64, 1024)
+    frame.tofile(tmp_path / "m.dat")
+    np.testing.assert_array_equal(files.read_modifier(tmp_path / "m.dat"), frame)
+
+
+def test_truncated_modifier(tmp_path):
+    (tmp_path / "m.dat").write_bytes(b"\0" * 1000)
+    with pytest.raises(CalibrationError, match=r"m\.dat: 1000 bytes instead of 262144"):
+        files.read_modifier(tmp_path / "m.dat")
+
+
+def test_evolution_parameters(folder):
+    path = folder / "FUV_CALIBRATION_TIME_EVOLUTION_PARAMETERS.DAT"
+    evolution = files.read_evolution(path)
+    assert evolution.t0 == 1402021717.0
+    np.testing.assert_array_equal(evolution.at(evolution.t0 - 1), 1)
+    later = evolution.at(evolution.t0 + 3e7)
+    np.testing.assert_allclose(later, 1.5 - 0.5 * np.exp(-0.6), rtol=1e-6)
+
+
+def test_truncated_evolution(tmp_path):
+    (tmp_path / "e.dat").write_bytes(b"\0" * 12)
+    with pytest.raises(CalibrationError, match="12 bytes instead of 12296"):
+        files.read_evolution(tmp_path / "e.dat")
+
+
+def test_save_file_of_other_bytes(tmp_path):
+    (tmp_path / "x.sav").write_bytes(b"no save file")
+    with pytest.raises(CalibrationError, match=r"x\.sav: not an IDL save file"):
+        files.read_spica(tmp_path / "x.sav", "FUV")
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(CalibrationError, match=r"cannot read .*nowhere\.txt.*fetch"):
+        files.read_flat(tmp_path / "nowhere.txt")
+
+
+def test_changed_file_is_read_again(tmp_path):
+    path = tmp_path / "m.dat"
+    np.ones((64, 1024), "<f4").tofile(path)
+    first = files.read_modifier(path)
+    assert files.read_modifier(path) is first
+    np.full((64, 1024), 2, "<f4").tofile(path)
+    os.utime(path, ns=(1, 1))
+    assert files.read_modifier(path)[0, 0] == 2
+
+
+def test_arrays_are_read_only(folder):
+    with pytest.raises(ValueError, match="read-only"):
+        files.read_flat(folder / "FLATFIELD_FUV_POSTBURN.txt")[0, 0] = 1
+
+
+def test_folder_of_the_argument_wins(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("UVISXR_CALIBRATION", str(tmp_path / "elsewhere"))
+    assert files.Folder.choose(folder).path == folder
+
+
+def test_folder_of_the_environment(folder, monkeypatch):
+    monkeypatch.setenv("UVISXR_CALIBRATION", str(folder))
+    assert files.Folder.choose().path == folder
+
+
+def test_folder_of_the_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("UVISXR_CACHE", str(tmp_path))
+    assert files.Folder.choose().path == tmp_path / "calibration"
+
+
+def test_no_such_folder(tmp_path):
+    with pytest.raises(CalibrationError, match=r"nowhere.*files=.*uvisxr calibration fetch"):
+        files.Folder.choose(tmp_path / "nowhere")
+
+
+def test_environment_names_no_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("UVISXR_CALIBRATION", str(tmp_path / "nowhere"))
+    with pytest.raises(CalibrationError, match=r"nowhere.*UVISXR_CALIBRATION"):
+        files.Folder.choose()
+
+
+def test_names_are_found_in_any_case(tmp_path):
+    (tmp_path / "flatfield_fuv_preburn.TXT").touch()
+    found = files.Folder.choose(tmp_path).flat("FUV", "PRE")
+    assert found == tmp_path / "flatfield_fuv_preburn.TXT"
+
+
+def test_modifiers_are_sorted_by_epoch(tmp_path):
+    (tmp_path / "below").mkdir()
+    for name in ("FUVb_ff_modifier_300.dat", "FUVa_ff_modifier_400.dat", "EUV_ff_modifier_1.dat"):
+        (tmp_path / name).touch()
+    (tmp_path / "below" / "FUVc_ff_modifier_200.dat").touch()
+    epochs, paths = files.Folder.choose(tmp_path).modifiers("FUV")
+    np.testing.assert_array_equal(epochs, [200, 300, 400])
+    assert [path.name[3] for path in paths] == ["c", "b", "a"]

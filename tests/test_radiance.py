@@ -1,0 +1,423 @@
+import json
+import pickle
+
+import calfiles
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import chi2, norm
+
+import uvisxr
+from uvisxr.calibration.radiance import compute
+from uvisxr.conventions import QUALITY_FLAGS
+from uvisxr.errors import (
+    ArgumentError,
+    CalibrationError,
+    LabelError,
+    MissingStepError,
+    UvisError,
+)
+from uvisxr.instrument.detector import Window
+
+SMALL = Window(0, 300, 63, 399)
+RAW = {"flat_field": False, "trend": False, "smooth": False, "nan_interp": None}
+ERRORS = ("radiance_upper", "radiance_lower")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return calfiles.folder(tmp_path_factory.mktemp("cal"))
+
+
+@pytest.fixture
+def ds():
+    return calfiles.poisson(4, SMALL)
+
+
+@pytest.fixture
+def with_files(folder):
+    return {"files": folder, "trend": "evolution"}
+
+
+def matrix(ds, **options):
+    """Calibration factor and its error of a dataset, float64."""
+    m = ds.uvis.calibration_factor(**options)
+    return m.calibration_factor.values.astype(float), m.calibration_factor_error.values.astype(
+        float
+    )
+
+
+def test_radiance_is_rate_times_factor(ds, with_files):
+    cal = ds.uvis.calibrate(smooth=False, nan_interp=None, **with_files)
+    m, _ = matrix(ds, **with_files)
+    np.testing.assert_allclose(cal.radiance, ds.counts.values / 240 * m, rtol=1e-6)
+
+
+def test_total_errors_by_hand(ds):
+    background, error = 2e-4, 3e-5
+    ds = ds.assign_coords(background=background, background_error=error)
+    cal = ds.uvis.calibrate(**RAW)
+    m, dm = matrix(ds, flat_field=False, trend=False)
+    c, alpha = ds.counts.values.astype(float), norm.sf(1)
+    upper = chi2.ppf(1 - alpha, 2 * c + 2) / 2 - c
+    lower = np.where(c > 0, c - chi2.ppf(alpha, np.maximum(2 * c, 1)) / 2, 0)
+    rate = c / 240 - background
+    np.testing.assert_allclose(cal.radiance, rate * m, rtol=1e-5, atol=1e-9)
+    for name, half in zip(ERRORS, (upper, lower), strict=True):
+        expected = np.sqrt((half / 240 * m) ** 2 + (error * m) ** 2 + (rate * dm) ** 2)
+        np.testing.assert_allclose(cal[name], expected, rtol=1e-5)
+
+
+def test_statistical_errors_and_the_systematic_one(ds):
+    ds = ds.assign_coords(background=2e-4, background_error=3e-5)
+    total = ds.uvis.calibrate(**RAW)
+    cal = ds.uvis.calibrate(errors="statistical", **RAW)
+    xr.testing.assert_equal(
+        cal.radiance.reset_coords(drop=True), total.radiance.reset_coords(drop=True)
+    )
+    for name in ERRORS:
+        both = np.hypot(cal[name], cal.radiance_systematic)
+        np.testing.assert_allclose(both, total[name], rtol=1e-5)
+    assert "radiance_systematic" not in total.variables
+
+
+def test_calibration_error_is_relative(ds):
+    cal = ds.uvis.calibrate(**RAW)
+    m, dm = matrix(ds, flat_field=False, trend=False)
+    np.testing.assert_allclose(cal.calibration_error, (dm / m)[0], rtol=1e-5)
+
+
+def test_zero_counts():
+    ds = calfiles.opened(np.zeros((1, *SMALL.shape)), SMALL)
+    cal = ds.uvis.calibrate(errors="statistical", **RAW)
+    m, _ = matrix(ds, flat_field=False, trend=False)
+    assert (cal.radiance[:, 2:62] == 0).all()
+    np.testing.assert_allclose(cal.radiance_upper, 1.8410 * m / 240, rtol=1e-4)
+    assert (cal.radiance_lower[:, 2:62] == 0).all()
+
+
+def test_score_interval():
+    ds = calfiles.opened(np.zeros((1, *SMALL.shape)), SMALL)
+    cal = ds.uvis.calibrate(errors="statistical", interval="score", **RAW)
+    m, _ = matrix(ds, flat_field=False, trend=False)
+    np.testing.assert_allclose(cal.radiance_upper, m / 240, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("compression", "wanted"), [("SQRT_9", True), ("NONE", False)])
+def test_quantization_only_where_the_product_has_it(compression, wanted):
+    ds = calfiles.opened(np.full((1, *SMALL.shape), 288), SMALL, compression=compression)
+    options = {"errors": "statistical", **RAW}
+    with_term, without = (
+        ds.uvis.calibrate(quantization=q, **options).radiance_upper for q in (True, False)
+    )
+    m, _ = matrix(ds, flat_field=False, trend=False)
+    # k = 24: neighbours 264 and 312.
+    variance = 24**2 / 12 * (m / 240) ** 2 if wanted else 0 * m
+    np.testing.assert_allclose(with_term**2 - without**2, variance, rtol=1e-4, atol=1e-12)
+
+
+def test_background_counts_every_detector_pixel():
+    window = Window(4, 300, 11, 331, line_bin=2, band_bin=4)
+    ds = calfiles.opened(np.full((1, *window.shape), 10), window)
+    plain = ds.uvis.calibrate(**RAW)
+    less = ds.assign_coords(background=1e-3, background_error=0.0).uvis.calibrate(**RAW)
+    np.testing.assert_allclose(
+        (plain.radiance - less.radiance) / plain.radiance, 1e-3 * 8 * 240 / 10, rtol=1e-5
+    )
+
+
+def test_background_before_or_after(ds, with_files):
+    level = {"background": 3e-4, "background_error": 2e-5}
+    before = ds.assign_coords(level).uvis.calibrate(**with_files)
+    after = compute(ds.uvis.calibrate(**with_files).assign_coords(level))
+    for name in ("radiance", *ERRORS):
+        np.testing.assert_array_equal(before[name], after[name])
+
+
+def test_unlit_rows_are_nan_and_row_61_is_not(ds, with_files):
+    finite = np.isfinite(ds.uvis.calibrate(**with_files).radiance).any(("pic", "wl"))
+    np.testing.assert_array_equal(np.flatnonzero(finite), np.arange(2, 62))
+
+
+def test_evil_elements_are_filled_between_their_neighbours(ds, with_files):
+    bare = ds.uvis.calibrate(smooth=False, nan_interp=None, **with_files)
+    cal = ds.uvis.calibrate(smooth=False, **with_files)
+    evil = ds.uvis.calibration_factor(**with_files).evil.values == 1
+    np.testing.assert_array_equal(cal.evil == 1, evil)
+    assert np.isnan(bare.radiance.values[:, evil]).all()
+    wl = ds.wl.values
+    for power, name in ((1, "radiance"), (2, "radiance_upper")):
+        row, filled = (d[name].values[2, 30].astype(float) ** power for d in (bare, cal))
+        good = np.isfinite(row)
+        inner = slice(np.flatnonzero(good)[0], np.flatnonzero(good)[-1] + 1)
+        expected = np.interp(wl[inner], wl[good], row[good])
+        np.testing.assert_allclose(filled[inner], expected, rtol=1e-5)
+
+
+def test_ends_are_never_filled(folder):
+    ds = calfiles.poisson(1)
+    cal = ds.uvis.calibrate(files=folder, trend=False)
+    assert np.isnan(cal.radiance.sel(wl=slice(None, 1140))).all()
+
+
+def test_missing_counts_are_not_filled(ds, with_files):
+    lost = ds.counts.values.copy()
+    lost[1, 20, 40:43] = 65535
+    holey = ds.copy(data={"counts": lost}).uvis.calibrate(**with_files)
+    cal = ds.uvis.calibrate(**with_files)
+    assert np.isnan(holey.radiance[1, 20, 40:43]).all()
+    assert np.isnan(holey.radiance_upper[1, 20, 40:43]).all()
+    partial = (holey.quality & QUALITY_FLAGS["partial"]) > 0
+    assert partial[1, 20]
+    assert partial.sum() == 1
+    # Nothing else changes but what smoothing takes from the lost elements.
+    same = np.ones(lost.shape, bool)
+    same[1, 20, 34:49] = False
+    np.testing.assert_array_equal(holey.radiance.values[same], cal.radiance.values[same])
+    near = holey.radiance.values[1, 20, [38, 39, 43, 44]]
+    assert np.isfinite(near).all()
+
+
+def test_an_evil_element_beside_missing_counts_is_not_filled(ds, with_files):
+    evil = ds.uvis.calibration_factor(**with_files).evil.values == 1
+    inner = (evil & ~np.roll(evil, 1, axis=-1))[5:60, 10:80]
+    row, column = np.argwhere(inner)[0] + np.array([5, 10])
+    lost = ds.counts.values.copy()
+    lost[0, row, column - 1] = 65535
+    cal = ds.copy(data={"counts": lost}).uvis.calibrate(**with_files)
+    assert np.isnan(cal.radiance[0, row, column])
+    assert np.isfinite(cal.radiance[1, row, column])
+
+
+def test_existing_flags_are_kept(ds):
+    flags = ds.quality.copy()
+    flags[2, 30] |= QUALITY_FLAGS["star"]
+    cal = ds.assign_coords(quality=flags).uvis.calibrate(**RAW)
+    np.testing.assert_array_equal(cal.quality, flags)
+
+
+def test_smoothing_is_the_kernel(ds):
+    options = {**RAW, "smooth": False}
+    rough = ds.uvis.calibrate(**options)
+    smooth = ds.uvis.calibrate(**(options | {"smooth": True}))
+    kernel = np.array([1, 4, 6, 4, 1]) / 16
+    row = rough.radiance.values[1, 30].astype(float)
+    np.testing.assert_allclose(
+        smooth.radiance.values[1, 30, 2:-2], np.convolve(row, kernel, "valid"), rtol=1e-5
+    )
+    row = rough.radiance_upper.values[1, 30].astype(float) ** 2
+    np.testing.assert_allclose(
+        smooth.radiance_upper.values[1, 30, 2:-2] ** 2,
+        np.convolve(row, kernel**2, "valid"),
+        rtol=1e-5,
+    )
+
+
+def test_smoothing_of_the_systematic_error_is_linear(ds):
+    options = {**RAW, "errors": "statistical"}
+    rough = ds.uvis.calibrate(**options).radiance_systematic.values[1, 30].astype(float)
+    smooth = ds.uvis.calibrate(**(options | {"smooth": True})).radiance_systematic.values[1, 30]
+    kernel = np.array([1, 4, 6, 4, 1]) / 16
+    np.testing.assert_allclose(smooth[2:-2], np.convolve(rough, kernel, "valid"), rtol=1e-5)
+
+
+def test_euv_is_not_smoothed():
+    ds = calfiles.poisson(1, SMALL, name="EUV")
+    a, b = (
+        ds.uvis.calibrate(flat_field=False, trend=False, smooth=s).radiance for s in (True, False)
+    )
+    np.testing.assert_array_equal(a, b)
+
+
+def test_exposures_of_different_length():
+    counts = np.full((2, *SMALL.shape), 12)
+    ds = calfiles.opened(counts, SMALL, exposure=np.array([120.0, 240.0]))
+    cal = ds.uvis.calibrate(**RAW)
+    np.testing.assert_allclose(cal.radiance[0], 2 * cal.radiance[1], rtol=1e-6)
+
+
+def test_each_exposure_at_its_own_time(folder):
+    ets = np.linspace(1.2e8, 2.4e8, 5)
+    counts = np.random.default_rng(1).poisson(3, (5, *SMALL.shape))
+    ds = calfiles.opened(counts, SMALL, et=ets)
+    options = {"files": folder, "trend": "evolution", "evil_pixels": "interpolate"}
+    cal = ds.uvis.calibrate(**options)
+    assert len(np.unique(cal.sensitivity_weight, axis=0)) == 5
+    whole = cal.radiance
+    for k in range(5):
+        alone = ds.isel(pic=[k]).uvis.calibrate(**options).radiance
+        np.testing.assert_allclose(alone[0], whole[k], rtol=1e-6)
+
+
+SELECTIONS = [
+    {"pic": 2},
+    {"pixel": 30},
+    {"pic": [0, 3], "pixel": slice(10, 40)},
+    {"pic": 1, "pixel": 12},
+    {"pixel": [40, 5, 6]},
+]
+
+
+@pytest.mark.parametrize("selection", SELECTIONS)
+def test_selections_calibrate_like_the_whole(ds, with_files, selection):
+    whole = ds.uvis.calibrate(**with_files).isel(selection)
+    part = ds.isel(selection).uvis.calibrate(**with_files)
+    again = compute(whole)
+    assert part.radiance.dims == whole.radiance.dims == again.radiance.dims
+    for name in ("radiance", *ERRORS):
+        np.testing.assert_allclose(part[name], whole[name], rtol=1e-5)
+        np.testing.assert_allclose(again[name], whole[name], rtol=1e-6)
+
+
+def test_one_wavelength(ds):
+    part = ds.isel(wl=50).uvis.calibrate(**RAW)
+    np.testing.assert_allclose(part.radiance, ds.uvis.calibrate(**RAW).radiance[..., 50])
+
+
+@pytest.mark.parametrize("chunks", [{"pic": 3}, {"pic": 1, "pixel": 10, "wl": 17}])
+def test_dask_is_lazy_and_the_same(ds, with_files, chunks):
+    ds.counts.values[1, 20, 40] = 65535
+    lazy = ds.chunk(chunks).uvis.calibrate(errors="statistical", **with_files)
+    eager = ds.uvis.calibrate(errors="statistical", **with_files)
+    for name in ("radiance", *ERRORS, "radiance_systematic", "quality"):
+        assert lazy[name].chunks is not None
+    xr.testing.assert_identical(lazy.compute(), eager)
+
+
+def test_dask_of_the_factor(ds, with_files):
+    lazy = ds.chunk(pic=2).uvis.calibration_factor(**with_files)
+    assert lazy.calibration_factor.chunks[0] == (2, 2)
+    xr.testing.assert_identical(lazy.compute(), ds.uvis.calibration_factor(**with_files))
+
+
+def test_block_size_does_not_matter(ds, monkeypatch):
+    one = ds.uvis.calibrate(**RAW).radiance.values
+    monkeypatch.setattr("uvisxr.calibration.kernel._BLOCK", 1)
+    np.testing.assert_array_equal(ds.uvis.calibrate(**RAW).radiance.values, one)
+
+
+def test_no_exposures(ds):
+    with pytest.raises(ArgumentError, match="no exposure"):
+        ds.isel(pic=[]).uvis.calibrate(**RAW)
+
+
+@settings(derandomize=True, deadline=None, max_examples=20)
+@given(st.integers(1, 60000), st.integers(2, 50))
+def test_radiance_is_linear_in_the_counts(count, factor):
+    counts = np.full((1, *SMALL.shape), count)
+    one = calfiles.opened(counts, SMALL, exposure=10.0).uvis.calibrate(**RAW).radiance
+    many = calfiles.opened(counts, SMALL, exposure=10.0 / factor).uvis.calibrate(**RAW).radiance
+    np.testing.assert_allclose(many, factor * one, rtol=1e-5)
+
+
+def test_input_is_left_as_it_is(ds, with_files):
+    before = ds.copy(deep=True)
+    ds.uvis.calibrate(**with_files)
+    xr.testing.assert_identical(ds, before)
+
+
+def test_calibrating_twice_starts_anew(ds, with_files):
+    once = ds.uvis.calibrate(**RAW)
+    twice = ds.uvis.calibrate(errors="statistical", **with_files).uvis.calibrate(**RAW)
+    xr.testing.assert_identical(once.drop_attrs(), twice.drop_attrs())
+
+
+def test_types_units_and_names(ds, with_files):
+    cal = ds.uvis.calibrate(errors="statistical", **with_files)
+    for name in ("radiance", *ERRORS, "radiance_systematic"):
+        assert cal[name].dtype == np.float32
+        assert cal[name].attrs["units"] == "kR angstrom-1"
+    assert set(ERRORS) <= set(cal.radiance.coords)
+    assert cal.evil.dtype == np.uint8
+    assert cal.attrs["recipe"] == "upyp"
+    assert json.loads(cal.attrs["calibrate_arguments"])["errors"] == "statistical"
+    assert not any(isinstance(v, bool | dict) or v is None for v in cal.attrs.values())
+    assert cal.radiance.attrs["ancillary_variables"].split()[:2] == list(ERRORS)
+
+
+def test_history_names_files_and_their_sums(ds, with_files):
+    history = ds.uvis.calibrate(**with_files).attrs["history"]
+    assert "calibrate(recipe='upyp'" in history
+    assert "FLATFIELD_FUV_POSTBURN.txt sha256:" in history
+    assert "PREBURN" not in history
+
+
+def test_it_pickles(ds, with_files):
+    lazy = ds.chunk(pic=2).uvis.calibrate(**with_files)
+    xr.testing.assert_identical(pickle.loads(pickle.dumps(lazy)).compute(), lazy.compute())
+
+
+def test_netcdf_between_the_steps(ds, with_files, tmp_path):
+    level = {"background": 3e-4, "background_error": 2e-5}
+    ds.counts.values[1, 20, 40] = 65535
+    ds.uvis.calibrate(**with_files).uvis.to_netcdf(tmp_path / "a.nc")
+    with xr.open_dataset(tmp_path / "a.nc") as back:
+        late = compute(back.load().assign_coords(level))
+    direct = ds.assign_coords(level).uvis.calibrate(**with_files)
+    for name in ("radiance", *ERRORS, "quality"):
+        np.testing.assert_array_equal(late[name], direct[name])
+
+
+def test_no_files_needed_without_flat_field_and_trend(ds, monkeypatch, tmp_path):
+    monkeypatch.setenv("UVISXR_CALIBRATION", str(tmp_path / "nowhere"))
+    assert np.isfinite(ds.uvis.calibrate(**RAW).radiance[:, 2:62]).all()
+
+
+def test_no_files(ds):
+    with pytest.raises(CalibrationError, match=r"FLATFIELD.*calibration fetch.*flat_field=False"):
+        ds.uvis.calibrate()
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("recipe", "best"),
+        ("wl_interp", "cubic"),
+        ("nan_interp", "nearest"),
+        ("evil_pixels", "drop"),
+        ("flat_field", "yes"),
+        ("trend", "linear"),
+        ("interval", "gauss"),
+        ("errors", "none"),
+    ],
+)
+def test_wrong_arguments(ds, argument, value):
+    with pytest.raises(ArgumentError, match=f"{argument}='{value}': expected one of"):
+        ds.uvis.calibrate(**(RAW | {argument: value}))
+
+
+def test_counts_that_are_none(ds):
+    with pytest.raises(ArgumentError, match="whole numbers"):
+        ds.assign(counts=ds.counts / 2 + 0.25).uvis.calibrate(**RAW)
+
+
+def test_no_counts(ds):
+    with pytest.raises(MissingStepError, match="open_product"):
+        ds.drop_vars("counts").uvis.calibrate(**RAW)
+
+
+def test_no_calibration_to_compute(ds):
+    with pytest.raises(MissingStepError, match="calibrate"):
+        compute(ds)
+
+
+def test_unknown_slit(ds):
+    with pytest.raises(LabelError, match="SLIT_STATE"):
+        ds.assign_attrs(slit="CLOSED").uvis.calibrate(**RAW)
+
+
+def test_edited_radiances_are_not_computed_anew(ds):
+    cal = ds.uvis.calibrate(**RAW).uvis.smooth()
+    with pytest.raises(UvisError, match=r"smooth\(.*before smooth"):
+        compute(cal)
+    assert "radiance_edited" not in cal.uvis.calibrate(**RAW).attrs
+
+
+def test_factor_and_radiance_agree_on_recipes(ds):
+    a, b = (
+        ds.uvis.calibration_factor(recipe=r, flat_field=False, trend=False).calibration_factor
+        for r in ("upyp", uvisxr.calibration.recipe.RECIPES["upyp"])
+    )
+    np.testing.assert_array_equal(a, b)

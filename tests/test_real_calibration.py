@@ -1,0 +1,206 @@
+"""Calibrations of real products against the archive's own matrix."""
+
+import bz2
+
+import calfiles
+import numpy as np
+import pytest
+import xarray as xr
+
+import uvisxr
+from uvisxr.calibration import files
+from uvisxr.calibration.sensitivity import sclk
+from uvisxr.errors import ArgumentError, CalibrationError
+from uvisxr.poisson import quantization_spacing
+
+
+@pytest.fixture(scope="module")
+def rings(data):
+    return uvisxr.open_product(data / "products" / "FUV2005_230_15_15.LBL").load()
+
+
+@pytest.fixture(scope="module")
+def archive(data):
+    """The archive's matrix, counts to kR/angstrom, and the product's label."""
+    path = data / "products" / "FUV2005_230_15_15_CAL_3"
+    raw = np.fromfile(path.with_suffix(".DAT"), ">f4").reshape(64, 1024)
+    return raw[:, :512].astype(float), path.with_suffix(".LBL")
+
+
+@pytest.fixture(scope="module")
+def aurora(data, tmp_path_factory):
+    """The first exposures of FUV2016_278_09_22, unpacked."""
+    folder = tmp_path_factory.mktemp("aurora")
+    name = "FUV2016_278_09_22"
+    (folder / f"{name}.LBL").write_bytes((data / "products" / f"{name}.LBL").read_bytes())
+    packed = (data / "products" / f"{name}.DAT.bz2").read_bytes()
+    (folder / f"{name}.DAT").write_bytes(bz2.decompress(packed))
+    return uvisxr.open_product(folder / f"{name}.LBL").isel(pic=slice(0, 40)).load()
+
+
+def test_recipe_pds_reproduces_the_archive(rings, archive, data):
+    factor = rings.uvis.calibration_factor(
+        recipe="pds", trend="evolution", files=data / "calibration"
+    )
+    ours = factor.calibration_factor.values.mean(0)
+    theirs = archive[0] * 600
+    valid = archive[0] > 0
+    ratio = (ours / theirs)[valid & np.isfinite(ours)]
+    assert np.median(ratio) == pytest.approx(1, abs=0.005)
+    low, high = np.percentile(ratio, [25, 75])
+    assert low > 0.97
+    assert high < 1.03
+    different = valid != np.isfinite(ours)
+    assert different.mean() < 0.005
+
+
+def test_evil_pixels_are_those_of_the_archive(rings, archive, data):
+    evil = rings.uvis.calibration_factor(files=data / "calibration").evil
+    lit = evil.values[2:62] == 1
+    marked = archive[0][2:62] == -1
+    unseen = archive[0][2:62] == 0
+    np.testing.assert_array_equal(lit[~unseen], marked[~unseen])
+
+
+@pytest.mark.parametrize("row", [2, 5, 30, 60])
+def test_evil_pixels_miss_light_in_every_row(rings, data, row):
+    """Also in row 2, whose flat field is taken as 1."""
+    evil = rings.uvis.calibration_factor(files=data / "calibration").evil.values[row, 100:450] == 1
+    total = rings.counts.values[:, row, 100:450].sum(0).astype(float)
+    around = np.array([np.median(total[max(0, i - 4) : i + 5]) for i in range(total.size)])
+    ratio = total / np.maximum(around, 1)
+    assert np.median(ratio[evil]) < 0.85
+    assert np.median(ratio[~evil]) > 0.98
+
+
+def test_matrix_is_applied_as_it_is(rings, archive):
+    matrix, label = archive
+    ds = rings.uvis.calibrate(files=label, smooth=False, nan_interp=None)
+    expected = rings.counts.values * np.where(matrix > 0, matrix, np.nan)
+    np.testing.assert_allclose(ds.radiance.values, expected, rtol=2e-7)
+    np.testing.assert_array_equal(ds.evil == 1, matrix == -1)
+
+
+def test_matrix_of_a_part_of_the_product(rings, archive):
+    part = {"pic": 3, "pixel": slice(10, 20), "wl": slice(100, 300)}
+    whole = rings.uvis.calibrate(files=archive[1], smooth=False)
+    ours = rings.isel(part).uvis.calibrate(files=archive[1], smooth=False)
+    inner = slice(20, -20)
+    np.testing.assert_array_equal(ours.radiance[..., inner], whole.radiance.isel(part)[..., inner])
+
+
+def test_matrix_scales_with_the_exposure(rings, archive):
+    short = rings.assign_coords(exposure=rings.exposure / 2)
+    a, b = (d.uvis.calibrate(files=archive[1]).radiance for d in (rings, short))
+    np.testing.assert_allclose(b, 2 * a, rtol=1e-6)
+
+
+def test_matrix_has_the_laboratory_error(rings, archive, data):
+    ours = rings.uvis.calibrate(files=archive[1]).calibration_error
+    recipe = rings.uvis.calibrate(recipe="pds", files=data / "calibration").calibration_error
+    both = np.isfinite(ours) & np.isfinite(recipe)
+    assert both.mean() > 0.85
+    np.testing.assert_allclose(ours.values[both], recipe.values[both], rtol=0.02)
+
+
+def test_matrix_of_other_bins(aurora, archive):
+    with pytest.raises(CalibrationError, match=r"CAL_3.*band bins are not those"):
+        aurora.uvis.calibrate(files=archive[1])
+
+
+def test_matrix_of_another_slit(rings, archive):
+    other = rings.assign_attrs(slit="HIGH_RESOLUTION")
+    with pytest.raises(CalibrationError, match="slit LOW_RESOLUTION, the dataset of HIGH"):
+        other.uvis.calibrate(files=archive[1])
+
+
+def test_matrix_without_flat_field(rings, archive):
+    with pytest.raises(ArgumentError, match="holds flat field and trend already"):
+        rings.uvis.calibrate(files=archive[1], flat_field=False)
+
+
+def test_aurora_needs_interpolation(aurora, data):
+    masked = aurora.uvis.calibrate(files=data / "calibration")
+    assert np.isfinite(masked.radiance[:, 2:61]).mean() < 0.2
+    assert np.isfinite(masked.sensitivity[:, 2:61]).mean() < 0.02
+    ds = aurora.uvis.calibrate(files=data / "calibration", evil_pixels="interpolate")
+    # The first bin ends at 1139.5 angstrom, where the laboratory sensitivity is still 0.
+    assert np.isfinite(ds.radiance[:, 2:61, 1:]).all()
+    assert np.isnan(ds.radiance[:, 2:61, 0]).all()
+    for name in ("radiance_upper", "radiance_lower"):
+        assert (ds[name][:, 2:61, 1:] >= 0).all()
+    assert np.isnan(ds.radiance[:, [0, 1, 62, 63]]).all()
+
+
+def test_upyp_is_nine_percent_below_pds(rings, data):
+    upyp, pds = (
+        rings.isel(pic=[0]).uvis.calibrate(recipe=r, files=data / "calibration").radiance
+        for r in ("upyp", "pds")
+    )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        assert np.nanmedian(upyp / pds) == pytest.approx(0.91, abs=0.005)
+
+
+def test_counts_above_128_are_on_the_lattice(rings):
+    bright = rings.counts.values[rings.counts.values > 128]
+    assert bright.size == 61
+    assert (quantization_spacing()[bright] > 0).all()
+
+
+def test_spica_epochs_are_sorted(data):
+    spica = files.read_spica(data / "calibration" / "spica_variability4_data.sav", "FUV")
+    assert spica.ratio.shape == (63, 1024)
+    assert (np.diff(spica.sclk) > 0).all()
+    assert files.read_spica(data / "calibration" / "spica_variability4_data.sav", "EUV") is None
+
+
+def test_spica_trend_is_linear_between_epochs(rings, data):
+    spica = files.read_spica(data / "calibration" / "spica_variability4_data.sav", "FUV")
+    only_trend = {"flat_field": False, "files": data / "calibration", "wl_interp": "linear"}
+    ours, plain = (
+        rings.uvis.calibration_factor(trend=trend, **only_trend).calibration_factor[7, 30]
+        for trend in (True, False)
+    )
+    # Two columns a bin: where the ratio hardly changes their sum follows its mean.
+    clock = float(sclk(rings.et[7]))
+    ratio = np.array([np.interp(clock, spica.sclk, r) for r in spica.ratio.T])
+    middle = slice(150, 350)
+    np.testing.assert_allclose(
+        (plain / ours)[middle], ratio.reshape(512, 2).mean(1)[middle], rtol=2e-3
+    )
+
+
+def test_laboratory_tables_of_the_package_are_the_teams(data):
+    for channel in ("FUV", "EUV"):
+        real = files.read_lab(data / "calibration" / f"{channel}_1999_Lab_Cal.dat")
+        ours = files.package_lab(channel)
+        for name in ("wl", "sensitivity", "error"):
+            np.testing.assert_array_equal(getattr(real, name), getattr(ours, name))
+
+
+def test_real_flat_field_and_modifiers(data):
+    folder = files.Folder.choose(data / "calibration")
+    assert np.isnan(files.read_flat(folder.flat("FUV", "POST"))).mean() == pytest.approx(
+        0.145, abs=5e-4
+    )
+    for channel in ("FUV", "EUV"):
+        epochs, paths = folder.modifiers(channel)
+        assert epochs.size == 31
+        assert files.read_modifier(paths[0]).shape == (64, 1024)
+
+
+def test_real_euv_files(data):
+    counts = np.random.default_rng(0).poisson(2.0, (2, 64, 1024)).astype(np.uint16)
+    ds = calfiles.opened(counts, name="EUV").uvis.calibrate(files=data / "calibration", trend=False)
+    assert np.isfinite(ds.radiance[:, 2:62]).mean() > 0.95
+    assert "EUV2005_295" in ds.attrs["history"]
+
+
+def test_round_trip_through_netcdf(rings, data, tmp_path):
+    ds = rings.isel(pic=slice(0, 3)).uvis.calibrate(files=data / "calibration")
+    ds.uvis.to_netcdf(tmp_path / "a.nc")
+    with xr.open_dataset(tmp_path / "a.nc") as back:
+        xr.testing.assert_equal(back.radiance, ds.radiance)
+        again = uvisxr.calibration.radiance.compute(back.load())
+    for name in ("radiance", "radiance_upper", "radiance_lower"):
+        np.testing.assert_array_equal(again[name], ds[name])
