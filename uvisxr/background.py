@@ -127,7 +127,7 @@ def background(
     if method in ("by hand", "rtg"):
         level = EXPECTED if method == "rtg" else float(level)
         error, used = float(error or 0.0), 0
-        quality = losses.flags(ds, level, measured)
+        quality = losses.flags(ds, sure(level, error), measured)
     else:
         candidates = _candidates(ds, alt_min, pixels)
         level, error, quality, used = _measure(ds, method, candidates, wl_range, measured)
@@ -221,8 +221,9 @@ def _measure(
 ) -> tuple[float, float, xr.DataArray, int]:
     """Level, error, flags and number of spectra used.
 
-    Lost spectra pull the level down, and finding the partial ones needs the level: a second round
-    with the flags of the first settles both.
+    Lost spectra pull the level down, and finding the partial ones needs the level: a first round
+    without those gives it. There is no third round: a level that holds some signal would flag the
+    faintest spectra, rise, and flag more.
     """
     bins = Bins.of(ds)
     columns = _columns(ds, bins, wl_range)
@@ -234,20 +235,26 @@ def _measure(
     exposure = np.broadcast_to(ds["exposure"].values, ds.sizes["pic"])
     scale = np.outer(exposure, per_spectrum)[candidates]
 
-    quality, seen = losses.flags(ds, 0.0, features), None
-    for _ in range(3):
+    level = error = 0.0
+    for _ in range(2):
+        quality = losses.flags(ds, sure(level, error), features)
         usable = (quality.values[candidates] & barred) == 0
         if not usable.any():
             raise ArgumentError(
                 f"all {candidates.sum()} spectra to measure the background in are flagged (lost, "
                 "partial, star or user): choose others by alt_min or pixels, or set level="
             )
-        if seen is not None and (usable == seen).all():
-            break
-        seen = usable
         level, error = _estimate(method, counts[usable], scale[usable])
-        quality = losses.flags(ds, max(level - 2 * error, 0.0), features)
-    return level, error, quality, int(seen.sum())
+    return level, error, quality, int(usable.sum())
+
+
+def sure(level: float, error: float) -> float:
+    """Level by which runs of zeros are judged: what the background has at least.
+
+    Two errors below the measured one. Above `UNUSUAL` the level is not the background's, and the
+    judgement is left out: it would take faint spectra for lost ones.
+    """
+    return max(level - 2 * error, 0.0) if level <= UNUSUAL else 0.0
 
 
 def _estimate(method: str, counts: np.ndarray, scale: np.ndarray) -> tuple[float, float]:

@@ -103,7 +103,8 @@ def bin_pixels(
         raise MissingStepError("neither radiance nor counts to bin: call ds.uvis.calibrate()")
     keep = good(ds, exclude).values
     if pixels is None:
-        coords, shape, spectrum, place = _by_geometry(ds, by or DEFAULT_EDGES, mode, keep)
+        by = DEFAULT_EDGES if by is None else by
+        coords, shape, spectrum, place = _by_geometry(ds, by, mode, keep)
     else:
         groups = _groups(pixels)
         arguments["pixels"] = groups
@@ -111,7 +112,7 @@ def bin_pixels(
     if not spectrum.size:
         raise ArgumentError(
             f"no spectrum in any bin: of {keep.size}, {keep.sum()} are not flagged"
-            + (f"; {_ranges(ds, by or DEFAULT_EDGES, keep)}" if pixels is None else "")
+            + (f"; {_ranges(ds, by, keep)}" if pixels is None else "")
         )
 
     dims = tuple(coords)
@@ -258,7 +259,7 @@ def _spectra(
             result[f"radiance{name}"] = shaped(value)
         common = _systematic(ds)
         if common is not None:
-            terms = total(binstats.mean_sums, 2, float, common)
+            terms = total(binstats.mean_sums, 2, float, common, ds["radiance"])
             n = np.where(terms[:, 0] > 0, terms[:, 0], np.nan)
             result["radiance_systematic"] = shaped(terms[:, 1] / n)
     if "counts" in ds:

@@ -166,9 +166,19 @@ def c4(n: np.ndarray) -> np.ndarray:
     return np.sqrt(2 / (n - 1)) * np.exp(gammaln(n / 2) - gammaln((n - 1) / 2))
 
 
-def mean_sums(members: Members, x: np.ndarray) -> np.ndarray:
-    """Number and sum of the finite values of each bin, (bin, 2, wl), of spectra (spectrum, wl)."""
-    finite = np.isfinite(x)
+def mean_sums(members: Members, x: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Number and sum of x where both it and another quantity are finite.
+
+    Parameters
+    ----------
+    members : Members
+    x, other : ndarray, (spectrum, wl)
+
+    Returns
+    -------
+    ndarray of float, (bin, 2, wl)
+    """
+    finite = np.isfinite(x) & np.isfinite(other)
     matrix = members.matrix(x.shape[0])
     result = np.empty((members.n_bins, 2, x.shape[1]))
     if finite.all():

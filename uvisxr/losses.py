@@ -80,8 +80,8 @@ def flags(ds: xr.Dataset, level: float = 0.0, measured: np.ndarray | None = None
     - `lost`: every element is zero or missing, where counts were to be expected.
     - `partial`: something was received, but values are missing; or (FUV, lit rows, windows that
       hold detector columns 122..137) there is no Lyman-alpha count where counts were to be
-      expected; or a run of zeros is longer than the background alone would leave in one spectrum
-      of 10,000.
+      expected; or (lit rows) a run of zeros is longer than the background alone would leave in one
+      spectrum of 10,000.
 
     Counts are to be expected where the pixel's median rate over the spectra that hold any, or the
     background, leaves zero a probability below 1e-4.
@@ -108,14 +108,15 @@ def flags(ds: xr.Dataset, level: float = 0.0, measured: np.ndarray | None = None
     enough = -np.log(FALSE_POSITIVES)
 
     nothing = total == 0
-    due = np.maximum(_expected(total, exposure), element * received) > enough
+    # Rows that the slit does not light count far less than the background of the others.
+    lit = ~bins.dark
+    due = np.maximum(_expected(total, exposure), np.where(lit, element * received, 0.0)) > enough
     lost = nothing & (due | (received == 0))
 
     partial = ~nothing & (missing > 0)
     if level > 0:
-        partial |= ~nothing & (run > gaps.longest_expected(element, ds.sizes["wl"]))
+        partial |= ~nothing & lit & (run > gaps.longest_expected(element, ds.sizes["wl"]))
     if ds.attrs["channel"] == "FUV" and _holds_lyman_alpha(bins):
-        lit = ~bins.dark
         due = np.zeros(lyman.shape, bool)
         if lit.any():
             due[:, lit] = _expected(lyman[:, lit], exposure) > enough

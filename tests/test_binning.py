@@ -1,0 +1,503 @@
+"""Bins against double loops, conservation laws, and the errors of their edges."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+from handmade import located, observation, sky
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import circmean
+
+from uvisxr.binedges import Edges
+from uvisxr.binning import DEFAULT_EDGES, bin_pixels
+from uvisxr.binstats import c4
+from uvisxr.errors import ArgumentError, MissingStepError
+from uvisxr.instrument.detector import Window
+
+WINDOW = Window(2, 500, 11, 524, band_bin=2)  # 10 rows, 13 elements
+
+
+def scene(seed: int = 0, n_pic: int = 20, holes: float = 0.0) -> xr.Dataset:
+    """Random radiances, bounds, geometry and counts; a share of the radiances is NaN."""
+    rng = np.random.default_rng(seed)
+    ds = sky(rng, n_pic=n_pic, rate=2e-3, window=WINDOW)
+    shape = ds.counts.shape
+    ds = located(
+        ds,
+        lat=rng.uniform(-90, 90, shape[:2]),
+        alt=rng.uniform(-100, 2000, shape[:2]),
+        lt=rng.uniform(0, 24, shape[:2]),
+        lon=rng.uniform(0, 360, shape[:2]),
+        sza=rng.uniform(0, 180, shape[:2]),
+    )
+    radiance = rng.normal(5, 2, shape).astype(np.float32)
+    radiance[rng.random(shape) < holes] = np.nan
+    dims = ("pic", "pixel", "wl")
+    return ds.assign(radiance=(dims, radiance)).assign_coords(
+        radiance_upper=(dims, rng.uniform(0.5, 2, shape).astype(np.float32)),
+        radiance_lower=(dims, rng.uniform(0.3, 1, shape).astype(np.float32)),
+        radiance_systematic=(dims, rng.uniform(0.1, 0.2, shape).astype(np.float32)),
+    )
+
+
+def members_by_hand(ds: xr.Dataset, by: dict[str, list[float]]) -> dict[tuple, list[tuple]]:
+    """(pic, pixel) positions in each bin, edges ascending."""
+    bins: dict[tuple, list[tuple]] = {}
+    for i in range(ds.sizes["pic"]):
+        for j in range(ds.sizes["pixel"]):
+            if ds.quality.values[i, j]:
+                continue
+            index = []
+            for name, edges in by.items():
+                value = ds[name].values[i, j]
+                index += [k for k in range(len(edges) - 1) if edges[k] <= value < edges[k + 1]]
+            if len(index) == len(by):
+                bins.setdefault(tuple(index), []).append((i, j))
+    return bins
+
+
+@pytest.mark.parametrize("holes", [0.0, 0.2])
+@pytest.mark.parametrize("chunks", [None, {"pic": 7}, {"pic": 6, "pixel": 4, "wl": 5}])
+def test_statistics_equal_a_double_loop(holes, chunks):
+    ds = scene(1, holes=holes).uvis.flag([(3, 4), (5, 6)])
+    by = {"lat": [-90, -30, 0, 90], "alt": [0, 400, 1200, np.inf]}
+    found = (ds if chunks is None else ds.chunk(chunks)).uvis.bin(by=by)
+    if chunks is not None:
+        assert found.radiance.chunks is not None
+        assert found.counts.chunks is not None
+        assert found.radiance_systematic.chunks is not None
+    found = found.compute()
+    bins = members_by_hand(ds, by)
+    assert found.n.shape == (3, 3)
+    arrays = {name: ds[name].values.astype(float) for name in ds.variables if "radiance" in name}
+    for index in np.ndindex(3, 3):
+        members = bins.get(index, [])
+        assert found.n.values[index] == len(members)
+        for k in range(ds.sizes["wl"]):
+            values = {
+                name: [a[i, j, k] for i, j in members if np.isfinite(arrays["radiance"][i, j, k])]
+                for name, a in arrays.items()
+            }
+            x, n = values["radiance"], len(values["radiance"])
+            if n < 2:
+                assert found.radiance_n.values[index][k] == n
+                assert np.isnan(found.radiance_std.values[index][k])
+                continue
+            mean = sum(x) / n
+            std = np.sqrt(sum((v - mean) ** 2 for v in x) / (n - 1))
+            up, low = values["radiance_upper"], values["radiance_lower"]
+            w = [4 / (u + v) ** 2 for u, v in zip(up, low, strict=True)]
+            expected = {
+                "radiance_n": n,
+                "radiance": mean,
+                "radiance_std": std,
+                "radiance_upper": np.sqrt(sum(u**2 for u in up)) / n,
+                "radiance_lower": np.sqrt(sum(v**2 for v in low)) / n,
+                "radiance_weighted": sum(a * b for a, b in zip(w, x, strict=True)) / sum(w),
+                "radiance_weighted_upper": np.sqrt(
+                    sum((a * b) ** 2 for a, b in zip(w, up, strict=True))
+                )
+                / sum(w),
+                "radiance_weighted_lower": np.sqrt(
+                    sum((a * b) ** 2 for a, b in zip(w, low, strict=True))
+                )
+                / sum(w),
+                "radiance_systematic": np.mean(values["radiance_systematic"]),
+                "counts": sum(int(ds.counts.values[i, j, k]) for i, j in members),
+            }
+            for name, value in expected.items():
+                np.testing.assert_allclose(found[name].values[index][k], value, rtol=1e-6)
+
+
+def test_standard_error_of_normal_values_is_unbiased():
+    # E[std] = c4 sigma: dividing by c4 gives the true standard error on average, even of three.
+    rng = np.random.default_rng(2)
+    ds = observation(np.zeros((3 * 4000, 1, 1), np.uint16), Window(20, 500, 20, 500))
+    ds = ds.assign(radiance=(("pic", "pixel", "wl"), rng.normal(0, 2, (12000, 1, 1))))
+    found = ds.uvis.bin(pixels=[[(3 * k + i, 0) for i in range(3)] for k in range(4000)])
+    np.testing.assert_allclose(found.radiance_stderr.mean(), 2 / np.sqrt(3), rtol=0.02)
+    assert found.radiance_std.mean() < 1.8
+
+
+def test_c4_equals_its_closed_forms_and_does_not_overflow():
+    np.testing.assert_allclose(
+        c4(np.array([2, 3, 5])),
+        [np.sqrt(2 / np.pi), np.sqrt(np.pi) / 2, 3 * np.sqrt(2 * np.pi) / 8],
+    )
+    assert np.isnan(c4(np.array([0, 1]))).all()
+    np.testing.assert_allclose(c4(np.array(1e6)), 1 - 1 / 4e6, rtol=1e-9)
+
+
+@settings(derandomize=True, deadline=None, max_examples=15)
+@given(st.integers(0, 1000), st.floats(0, 0.5))
+def test_binning_conserves_radiance_and_counts(seed, holes):
+    ds = scene(seed, n_pic=4, holes=holes)
+    found = ds.uvis.bin(by={"lat": [-90, 0, 90], "lt": [0, 6, 12, 24]})
+    used = ds.isel(pixel=ds.quality.values[0] == 0)
+    total = (found.radiance * found.radiance_n).sum(["lat_bin", "lt_bin"])
+    np.testing.assert_allclose(total, used.radiance.sum(["pic", "pixel"]), rtol=1e-5)
+    np.testing.assert_array_equal(
+        found.counts.sum(["lat_bin", "lt_bin"]), used.counts.sum(["pic", "pixel"])
+    )
+    assert found.n.sum() == used.quality.size
+    np.testing.assert_allclose(found.exposure.sum(), 240 * used.quality.size)
+
+
+@settings(derandomize=True, deadline=None, max_examples=10)
+@given(st.integers(0, 1000))
+def test_a_permutation_of_spectra_changes_nothing(seed):
+    ds = scene(seed, n_pic=5)
+    rng = np.random.default_rng(seed)
+    other = ds.isel(pic=rng.permutation(5), pixel=rng.permutation(10))
+    xr.testing.assert_allclose(
+        other.uvis.bin().drop_dims("member"), ds.uvis.bin().drop_dims("member")
+    )
+
+
+def test_members_tell_which_spectrum_went_where():
+    ds = scene(3).isel(pic=slice(5, None), pixel=slice(2, None))
+    by = {"lat": [-90, -30, 0, 90], "alt": [0, 400, 1200, np.inf]}
+    found = ds.uvis.bin(by=by)
+    position = np.unravel_index(found.member_bin, found.n.shape)
+    counted = np.zeros(found.n.shape, int)
+    np.add.at(counted, position, 1)
+    np.testing.assert_array_equal(counted, found.n)
+    bins = members_by_hand(ds, by)
+    pairs = zip(found.member_pic.values, found.member_pixel.values, strict=True)
+    for k, (pic, pixel) in enumerate(pairs):
+        assert (pic - 5, pixel - 2) in bins[tuple(p[k] for p in position)]
+    one = found.isel(member=found.member_bin.values == 0)
+    mean = np.mean(
+        [
+            ds.radiance.sel(pic=i, pixel=j).values
+            for i, j in zip(one.member_pic.values, one.member_pixel.values, strict=True)
+        ],
+        axis=0,
+    )
+    np.testing.assert_allclose(found.radiance[0, 0], mean, rtol=1e-6)
+
+
+def test_defaults_are_those_of_the_reference_package():
+    found = scene(4).uvis.bin()
+    assert found.radiance.dims == ("lat_bin", "alt_bin", "lt_bin", "wl")
+    assert found.lat_bin_bounds.values.tolist() == [[a, a + 20] for a in range(-90, 90, 20)]
+    edges = [0, 50, *range(150, 1551, 100), np.inf]
+    np.testing.assert_array_equal(found.alt_bin_bounds[:, 0], edges[:-1])
+    np.testing.assert_array_equal(found.alt_bin_bounds[:, 1], edges[1:])
+    assert found.lt_bin_bounds.values.tolist() == [[0, 12], [12, 24]]
+    assert found.n.shape == (9, 17, 2)
+    assert found.alt_bin.values[[0, 1, -1]].tolist() == [25, 100, 1550]
+    assert set(DEFAULT_EDGES) == {"lat", "alt", "lt"}
+
+
+def test_empty_bins_have_no_spectrum_and_nan():
+    found = scene(5, n_pic=1).uvis.bin()
+    empty = found.n == 0
+    assert empty.any()
+    for name in ("radiance", "radiance_std", "radiance_weighted", "radiance_upper", "lat", "lon"):
+        assert found[name].where(empty).isnull().all()
+    assert (found.counts.where(empty, 0) == 0).all()
+    assert found.radiance.where(~empty, 0).notnull().all()
+
+
+def test_a_bin_of_one_spectrum_has_no_scatter():
+    ds = scene(6)
+    found = ds.uvis.bin(pixels=[[(2, 3)]])
+    np.testing.assert_array_equal(found.radiance[0], ds.radiance[2, 3].astype(float))
+    np.testing.assert_allclose(found.radiance_weighted[0], ds.radiance[2, 3], rtol=1e-6)
+    np.testing.assert_allclose(found.radiance_weighted_upper[0], ds.radiance_upper[2, 3], rtol=1e-6)
+    assert found.radiance_std.isnull().all()
+    assert found.radiance_stderr.isnull().all()
+
+
+def test_longitudes_and_local_times_come_round():
+    ds = scene(7)
+    found = ds.uvis.bin(by={"lon": [350, 10, 30], "lt": [18, 6, 18]})
+    assert found.n.shape == (2, 2)
+    lon, lt = ds.lon.values, ds.lt.values
+    good = ds.quality.values == 0
+    night = (lt >= 18) | (lt < 6)
+    assert found.n.values[0, 0] == (good & ((lon >= 350) | (lon < 10)) & night).sum()
+    assert found.n.values[1, 1] == (good & (lon >= 10) & (lon < 30) & ~night).sum()
+    assert found.lon_bin.values.tolist() == [0, 20]
+    assert found.lon_bin_bounds.values.tolist() == [[350, 10], [10, 30]]
+    assert found.lt_bin.values.tolist() == [0, 12]
+    mean = found.lon.values[0]
+    assert ((mean > 350) | (mean < 10)).all()
+
+
+def test_mean_geometry():
+    ds = scene(8)
+    found = ds.uvis.bin(by={"lon": [350, 10, 30]})
+    inside = ((ds.lon >= 350) | (ds.lon < 10)) & (ds.quality == 0)
+    lon = circmean(ds.lon.values[inside.values], high=360)
+    np.testing.assert_allclose(found.lon[0], lon, rtol=1e-10)
+    np.testing.assert_allclose(found.lat[0], ds.lat.where(inside).mean())
+    np.testing.assert_allclose(found.sza[0], ds.sza.where(inside).mean())
+    np.testing.assert_allclose(found.lt[0], circmean(ds.lt.values[inside.values], high=24))
+    assert found.lat.attrs["units"] == "degree"
+    assert found.lon_bin.attrs == {
+        "long_name": "middle of the bin: longitude",
+        "units": "degree",
+        "bounds": "lon_bin_bounds",
+    }
+
+
+def test_all_corners_must_lie_in_the_same_bin():
+    ds = scene(9)
+    lat = ds.lat.values.copy()
+    lat[4, 4], lat[4, 5] = 0.0005, 0.5
+    ds = located(ds, lat=lat)
+    by = {"lat": [-90, 0, 90]}
+    centre, every = ds.uvis.bin(by=by), ds.uvis.bin(by=by, mode="all")
+    pairs = {tuple(p) for p in zip(every.member_pic.values, every.member_pixel.values, strict=True)}
+    assert (4, 4) not in pairs
+    assert (4, 5) in pairs
+    assert every.n.sum() < centre.n.sum()
+
+
+def test_pixel_across_the_prime_meridian_lies_in_the_bin_that_holds_it():
+    ds = located(scene(10), lon=np.full((20, 10), 359.9999))
+    found = ds.uvis.bin(by={"lon": [350, 10, 30]}, mode="all")
+    assert found.n.values.tolist() == [200, 0]
+
+
+def test_samples_within_an_exposure():
+    ds = scene(11)
+    lat = np.stack([ds.lat.values - 1, ds.lat.values + 1], axis=-1)
+    lat[0, 0] = [-2, 5]
+    lon = np.full(lat.shape, [359.0, 5.0])
+    ds = ds.drop_vars(["lat", "lon", "lat_corners", "lon_corners"]).assign_coords(
+        lat=(("pic", "pixel", "sample"), lat), lon=(("pic", "pixel", "sample"), lon)
+    )
+    found = ds.uvis.bin(by={"lat": [-90, 0, 90]})
+    assert found.n.sum() == 200
+    pairs = list(zip(found.member_pic.values, found.member_pixel.values, strict=True))
+    assert found.member_bin.values[pairs.index((0, 0))] == 1
+    np.testing.assert_allclose(found.lon, 2.0)
+
+
+def test_groups_by_hand_may_overlap_and_be_empty():
+    ds = scene(12).uvis.flag([(9, 9), (1, 1)])
+    found = ds.uvis.bin(pixels=[[(0, 0), (1, 1), (2, 2)], [(2, 2), (3, 3)], [(9, 8), (1, 1)], []])
+    assert found.radiance.dims == ("group", "wl")
+    assert found.n.values.tolist() == [2, 2, 1, 0]
+    expected = (ds.radiance[0, 0] + ds.radiance[2, 2]).values / 2
+    np.testing.assert_allclose(found.radiance[0], expected, rtol=1e-6)
+    assert found.radiance[3].isnull().all()
+    kept = ds.uvis.bin(pixels=[[(0, 0), (1, 1), (2, 2)]], exclude=())
+    assert kept.n.values.tolist() == [3]
+
+
+def test_groups_by_hand_give_the_same_lazily():
+    groups = [[(0, 0), (15, 1), (2, 2)], [(2, 2), (19, 3)]]
+    ds = scene(13, holes=0.1)
+    lazy = ds.chunk(pic=6).uvis.bin(pixels=groups)
+    assert lazy.radiance.chunks is not None
+    xr.testing.assert_allclose(lazy.compute(), ds.uvis.bin(pixels=groups))
+
+
+def test_one_list_of_pairs_is_one_group():
+    ds = scene(14)
+    one = ds.uvis.bin(pixels=[(0, 0), (1, 1)])
+    xr.testing.assert_equal(one, ds.uvis.bin(pixels=[[(0, 0), (1, 1)]]))
+    assert one.n.values.tolist() == [2]
+
+
+def test_masks_are_groups_too():
+    ds = scene(15)
+    found = ds.uvis.bin(pixels=[ds.alt > 1000, ds.pixel < 3])
+    assert found.n.values.tolist() == [((ds.alt > 1000) & (ds.quality == 0)).sum(), 60]
+    assert ds.uvis.bin(pixels=ds.alt > 1000).n.values.tolist() == found.n.values[:1].tolist()
+
+
+def test_counts_alone_are_summed_and_missing_ones_left_out():
+    ds = scene(16)
+    counts = ds.counts.values.copy()
+    counts[0, 0, 0] = 65535
+    bare = ds.drop_vars(["radiance", "radiance_upper", "radiance_lower", "radiance_systematic"])
+    bare = bare.assign(counts=(ds.counts.dims, counts))
+    found = bare.uvis.bin(pixels=[(0, 0), (0, 1)])
+    assert "radiance" not in found
+    assert found.counts.values[0, 0] == counts[0, 1, 0]
+    assert found.counts.values[0, 1] == counts[0, :2, 1].sum()
+
+
+def test_radiance_without_bounds_has_no_weighted_mean():
+    ds = scene(17).drop_vars(["radiance_upper", "radiance_lower", "radiance_systematic"])
+    found = ds.uvis.bin(by={"alt": [0, 1000, 2000]})
+    assert "radiance_stderr" in found
+    assert "radiance_weighted" not in found
+
+
+def test_errors_of_zero_or_nan_weigh_nothing():
+    ds = scene(18)
+    upper, lower = ds.radiance_upper.values.copy(), ds.radiance_lower.values.copy()
+    upper[0, 0], lower[0, 0] = 0, 0
+    upper[1, 1] = np.nan
+    dims = ds.radiance.dims
+    ds = ds.assign_coords(radiance_upper=(dims, upper), radiance_lower=(dims, lower))
+    found = ds.uvis.bin(pixels=[[(0, 0), (1, 1), (2, 2)], [(0, 0)]])
+    np.testing.assert_allclose(found.radiance_weighted[0], ds.radiance[2, 2], rtol=1e-6)
+    np.testing.assert_allclose(found.radiance_weighted_upper[0], upper[2, 2], rtol=1e-6)
+    np.testing.assert_allclose(found.radiance_weighted_lower[0], lower[2, 2], rtol=1e-6)
+    assert found.radiance_weighted[1].isnull().all()
+    assert found.radiance[1].notnull().all()
+
+
+def test_total_errors_average_down_and_common_ones_do_not():
+    ds = sky(np.random.default_rng(19), n_pic=60, window=WINDOW)
+    ds = ds.assign_coords(et=("pic", np.arange(60) * 240.0 + 1e8))
+    ds = ds.assign_attrs(slit="LOW_RESOLUTION").uvis.background(level=4e-4, error=1e-4)
+    ds = ds.uvis.calibrate(flat_field=False, trend=False, errors="statistical")
+    group = [[(i, 3) for i in range(k)] for k in (4, 60)]
+    found = ds.uvis.bin(pixels=group)
+    ratio = (found.radiance_upper[0] / found.radiance_upper[1]).median()
+    np.testing.assert_allclose(ratio, np.sqrt(15), rtol=0.1)
+    ratio = (found.radiance_systematic[0] / found.radiance_systematic[1]).median()
+    np.testing.assert_allclose(ratio, 1, rtol=0.15)
+    assert found.background == 4e-4
+
+
+def test_integrates_and_survives_netcdf(tmp_path):
+    found = scene(20).uvis.bin(by={"alt": [0, 1000, 2000]})
+    whole = found.uvis.integrate(method="trapezoid")
+    for name in ("", "_weighted"):
+        expected = np.trapezoid(found[f"radiance{name}"], found.wl, axis=1)
+        np.testing.assert_allclose(whole[f"brightness{name}"], expected, rtol=1e-6)
+    found.uvis.to_netcdf(tmp_path / "a.nc")
+    with xr.open_dataset(tmp_path / "a.nc", engine="netcdf4") as back:
+        xr.testing.assert_equal(back.load(), found)
+
+
+def test_leaves_its_input_alone_and_says_what_it_did():
+    ds = scene(21)
+    before = ds.copy(deep=True)
+    found = ds.uvis.bin(by={"alt": [0, 1000]})
+    xr.testing.assert_identical(ds, before)
+    assert "bin(by={'alt': [0, 1000]}, pixels=None, mode='center'" in found.attrs["history"]
+    assert found.radiance.attrs["units"] == "kR angstrom-1"
+    assert found.n.attrs["units"] == "1"
+
+
+# --- edges
+
+
+@settings(derandomize=True, deadline=None, max_examples=200)
+@given(
+    st.floats(-720, 720),
+    st.lists(st.floats(0.5, 120), min_size=1, max_size=5),
+    st.floats(-720, 720),
+)
+def test_wrapped_bins_equal_trying_each_turn(start, widths, value):
+    if sum(widths) > 360:
+        return
+    upto = np.concatenate([[0], np.cumsum(widths)])
+    edges = (start + upto) % 360
+    offset = (value - start) % 360
+    if np.abs(offset - upto).min() < 1e-6 or abs(offset - 360) < 1e-6:
+        return
+    expected = next((k for k in range(len(widths)) if upto[k] <= offset < upto[k + 1]), -1)
+    assert Edges("lon", edges).index(np.array([value]))[0] == expected
+
+
+def test_every_value_lies_in_a_closed_circle():
+    lon = np.array([0.0, 359.99999999999997, 360.0, -1e-300, 720.0, 180.0])
+    for edges in ([0, 360], [0, 120, 240, 360], [-180, 0, 180], [77.7, 197.7, 317.7, 77.7]):
+        assert (Edges("tangent_lon", edges).index(lon) >= 0).all()
+
+
+def test_intervals_hold_their_lower_edge_and_the_last_its_upper():
+    index = Edges("lat", [-90, 0, 90]).index(np.array([-90.0, 0.0, 90.0, 90.1, -91, np.nan]))
+    assert index.tolist() == [0, 1, 1, -1, -1, -1]
+    assert Edges("alt", [0, np.inf]).index(np.array([1e300, -1.0])).tolist() == [0, -1]
+
+
+@pytest.mark.parametrize(
+    ("field", "edges"),
+    [
+        ("alt", [0, 100, 50]),
+        ("alt", [0, 0]),
+        ("lat", [90, -90]),
+        ("lon", [30, 10, 350]),
+        ("lon", [0, 180, 360, 90]),
+        ("lon", [10, 10]),
+        ("lt", [0, np.inf]),
+        ("lt", [0, 13, 12, 25]),
+    ],
+)
+def test_edges_out_of_order(field, edges):
+    with pytest.raises(ArgumentError, match=f"edges of '{field}'"):
+        Edges(field, edges)
+
+
+@pytest.mark.parametrize("edges", [[], [1], [0, np.nan], "ab", 5, [[0, 1], [1, 2]], None])
+def test_edges_that_are_no_numbers(edges):
+    with pytest.raises(ArgumentError, match="two or more numbers"):
+        Edges("alt", edges)
+
+
+# --- bad input
+
+
+def test_unknown_field():
+    with pytest.raises(ArgumentError, match="no line-of-sight field 'altitude'"):
+        scene().uvis.bin(by={"altitude": [0, 1]})
+
+
+@pytest.mark.parametrize("by", [{}, [0, 1], "alt"])
+def test_by_that_is_no_mapping(by):
+    with pytest.raises(ArgumentError, match="by="):
+        scene().uvis.bin(by=by)
+
+
+def test_missing_geometry():
+    with pytest.raises(MissingStepError, match="geometry"):
+        scene().drop_vars("alt").uvis.bin()
+
+
+def test_missing_corners():
+    with pytest.raises(MissingStepError, match=r"alt_corners.*mode='center'"):
+        scene().drop_vars("alt_corners").uvis.bin(by={"alt": [0, 1]}, mode="all")
+
+
+def test_unknown_mode():
+    with pytest.raises(ArgumentError, match="mode='corners'"):
+        scene().uvis.bin(mode="corners")
+
+
+def test_unknown_flag():
+    with pytest.raises(ArgumentError, match="no quality flag"):
+        scene().uvis.bin(exclude="bad")
+
+
+def test_both_ways_at_once():
+    with pytest.raises(ArgumentError, match="not both"):
+        scene().uvis.bin(by={"alt": [0, 1]}, pixels=[(0, 0)])
+
+
+def test_nothing_in_any_bin():
+    with pytest.raises(ArgumentError, match=r"no spectrum in any bin.*alt -"):
+        scene().uvis.bin(by={"alt": [5000, 6000]})
+
+
+def test_nothing_but_flagged_spectra():
+    with pytest.raises(ArgumentError, match="no spectrum in any bin"):
+        scene().uvis.flag([(0, 9)]).uvis.bin(pixels=[(0, 9)])
+
+
+def test_no_group():
+    with pytest.raises(ArgumentError, match="no group"):
+        scene().uvis.bin(pixels=[])
+
+
+def test_pixel_out_of_range_names_the_group():
+    with pytest.raises(ArgumentError, match=r"group 1: no spectrum .* \(0, 10\)"):
+        scene().uvis.bin(pixels=[[(0, 0)], [(0, 10)]])
+
+
+def test_neither_radiance_nor_counts():
+    with pytest.raises(MissingStepError, match="calibrate"):
+        bin_pixels(scene().drop_vars(["radiance", "counts"]))
