@@ -33,6 +33,10 @@ class FetchError(UvisError):
     """A download failed, was cut short, or does not match its checksum."""
 
 
+class NotFoundError(FetchError):
+    """The server has no such file."""
+
+
 class ExportError(UvisError):
     """A file could not be written or read back."""
 

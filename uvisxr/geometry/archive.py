@@ -1,0 +1,235 @@
+"""The archive's kernels, as `kernels.yaml` lists them: which exist and what their names cover."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+_DAYS = re.compile(r"(\d{2})(\d{3})_(\d{2})(\d{3})")
+_DELIVERY = re.compile(r"^(\d{6})([A-Z]*)_")
+
+#: The days of a file without limits.
+_ALWAYS = np.datetime64("NaT", "D")
+
+#: Classes of CK files, the best first, and the mark of each after YYDDD_YYDDD in a name.
+POINTING_CLASSES = ("reconstructed", "navigated", "predicted", "gapfill")
+_CK_LETTERS = {"r": "reconstructed", "c": "navigated", "p": "predicted"}
+
+#: Saturn's small inner satellites (610..618, 632..635, 649, 653) and those in the trajectory files.
+_INNER = frozenset({*range(610, 619), *range(632, 636), 649, 653})
+_MAIN = frozenset({*range(601, 613), 615, 616, 617})
+
+
+@dataclass(frozen=True)
+class ArchiveFile:
+    """One public kernel file.
+
+    Attributes
+    ----------
+    kind : str
+        Its set in `kernels.yaml`, "pointing" or "ephemeris".
+    location : str
+        Name of a base URL.
+    path : str
+        Below that URL.
+    group : str
+        Class within the kind.
+    start, stop : datetime64[D]
+        First day covered and the day after the last; NaT for files without limits.
+    """
+
+    kind: str
+    location: str
+    path: str
+    group: str = ""
+    start: np.datetime64 = _ALWAYS
+    stop: np.datetime64 = _ALWAYS
+
+    @property
+    def name(self) -> str:
+        return self.path.rsplit("/", 1)[-1]
+
+    def overlaps(self, start: np.datetime64, stop: np.datetime64) -> bool:
+        """Whether the days in the name touch a span of UTC."""
+        return bool(self.start <= stop and self.stop > start)
+
+
+@dataclass(frozen=True)
+class KernelSet:
+    """A kind of which one file is needed: the patterns that choose it, and what to fetch."""
+
+    kind: str
+    choose: tuple[str, ...]
+    fetch: ArchiveFile
+
+    def pick(self, paths: Iterable[Path]) -> Path | None:
+        """The best of some files, or None if none is of this kind."""
+        paths = list(paths)
+        for pattern in self.choose:
+            matches = [path for path in paths if fnmatch.fnmatch(path.name.lower(), pattern)]
+            if matches:
+                return max(matches, key=lambda path: (_natural(path.name), str(path)))
+        return None
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Sort key in which v10 comes after v9."""
+    return [(int(part or 0), text) for text, part in re.findall(r"(\D*)(\d*)", name.lower())]
+
+
+@cache
+def _document() -> dict:
+    packed = resources.files("uvisxr") / "data" / "kernels.yaml"
+    # A checkout keeps the file at its top, where people look for it; a wheel inside the package.
+    source = packed if packed.is_file() else Path(__file__).parents[2] / "kernels.yaml"
+    return yaml.safe_load(source.read_text(encoding="utf-8"))
+
+
+def locations() -> dict[str, str]:
+    """Base URL of each location."""
+    return dict(_document()["locations"])
+
+
+@cache
+def kernel_sets() -> tuple[KernelSet, ...]:
+    """The kinds of kernels of which one file each is needed."""
+    return tuple(
+        KernelSet(
+            kind,
+            tuple(entry["choose"]),
+            ArchiveFile(kind, entry["fetch"]["location"], entry["fetch"]["path"]),
+        )
+        for kind, entry in _document()["sets"].items()
+    )
+
+
+@cache
+def archive_files() -> tuple[ArchiveFile, ...]:
+    """Every pointing and ephemeris file of the archive, classes from the best to the worst."""
+    found = []
+    for kind, folder, ending in (("pointing", "ck", "bc"), ("ephemeris", "spk", "bsp")):
+        for group, names in _document()[kind].items():
+            for name in names.split():
+                start, stop = days(name)
+                path = f"{folder}/{name}.{ending}"
+                found.append(ArchiveFile(kind, "kernels", path, group, start, stop))
+    return tuple(found)
+
+
+def days(name: str) -> tuple[np.datetime64, np.datetime64]:
+    """First day and day after the last that YYDDD_YYDDD in a file name states; NaT without.
+
+    Two-digit years from 57 on are of the twentieth century, as in SPICE.
+    """
+    match = _DAYS.search(name)
+    if match is None:
+        return _ALWAYS, _ALWAYS
+    year1, day1, year2, day2 = (int(part) for part in match.groups())
+    return _day(year1, day1), _day(year2, day2) + 1
+
+
+def _day(year: int, day: int) -> np.datetime64:
+    century = 1900 if year >= 57 else 2000
+    return np.datetime64(f"{century + year:04d}-01-01", "D") + (day - 1)
+
+
+def needed(
+    start: np.datetime64, stop: np.datetime64, codes: Iterable[int] = ()
+) -> tuple[ArchiveFile, ...]:
+    """Archive files that a geometry over a span of UTC needs, in order of rising priority.
+
+    Parameters
+    ----------
+    start, stop : datetime64
+    codes : iterable of int
+        NAIF codes of the bodies looked at, for satellites outside the trajectory files.
+
+    Returns
+    -------
+    tuple of ArchiveFile
+        One of each set; the trajectories; the reconstructed pointing, or where no name claims a
+        part of the span, the best class that does. Empty kinds are left out.
+    """
+    sets = [entry.fetch for entry in kernel_sets()]
+    files = [file for file in archive_files() if file.overlaps(start, stop)]
+    pointing: list[ArchiveFile] = []
+    for group in POINTING_CLASSES:
+        # Navigated pointing lies only around images, whatever the days in the name say.
+        if group != "navigated" and not _claims(pointing, start, stop):
+            of_group = [file for file in files if file.group == group]
+            pointing = [*of_group, *pointing]
+    groups = _ephemeris_groups(frozenset(codes))
+    ephemeris = [file for group in groups for file in files if file.group == group]
+    return (*sets, *ephemeris, *pointing)
+
+
+def _claims(files: list[ArchiveFile], start: np.datetime64, stop: np.datetime64) -> bool:
+    """Whether the names of files leave no day of a span out."""
+    span = np.arange(start.astype("datetime64[D]"), stop.astype("datetime64[D]") + 1)
+    claimed = np.zeros(span.shape, bool)
+    for file in files:
+        claimed |= (span >= file.start) & (span < file.stop)
+    return bool(claimed.all())
+
+
+def _ephemeris_groups(codes: frozenset[int]) -> list[str]:
+    satellites = {code for code in codes if 600 < code < 699 or 65000 < code < 66000}
+    groups = []
+    if satellites & _MAIN:
+        groups.append("satellites before the tour")
+    if satellites & _INNER:
+        groups.append("inner satellites")
+    if satellites - _INNER - _MAIN:
+        groups.append("irregular satellites")
+    return [*groups, "trajectory"]
+
+
+def priority(path: Path) -> tuple:
+    """Sort key of a binary kernel by its name: a later one is to be preferred.
+
+    CK: class, then version letter. SPK: the generic planetary ephemerides (de*) first, satellites
+    and planets, predicted and unknown trajectories, reconstructed trajectories; then delivery.
+    Navigated pointing and unknown names stand between predicted and reconstructed ones.
+    """
+    name = path.name
+    if path.suffix.lower() == ".bc":
+        return (*_ck_rank(name), str(path))
+    return (*_spk_rank(name), str(path))
+
+
+def _ck_rank(name: str) -> tuple:
+    match = re.match(r"\d{5}_\d{5}([a-z])([a-z])", name)
+    if match is None:
+        return (2, "", name)
+    group = "gapfill" if "gapfill" in name else _CK_LETTERS.get(match[1], "predicted")
+    rank = {"gapfill": 0, "predicted": 1, "navigated": 2, "reconstructed": 3}[group]
+    return (rank, match[2], name)
+
+
+def _spk_rank(name: str) -> tuple:
+    if re.match(r"de\d+", name.lower()):
+        return (0, "", name)
+    delivery = _DELIVERY.match(name)
+    if "PLTEPH" in name or "_PE" in name:
+        return (1, _delivered(delivery), name)
+    if re.match(r"sat\d+", name.lower()) or re.search(r"_(SE|RE|IRRE)_", name):
+        return (2, _delivered(delivery), name)
+    if delivery and "R" in delivery[2]:
+        return (4, _delivered(delivery), name)
+    return (3, _delivered(delivery), name)
+
+
+def _delivered(match: re.Match | None) -> str:
+    """Date of delivery with its century, and version, as text that sorts."""
+    if match is None:
+        return ""
+    date, version = match.groups()
+    return ("19" if date[:2] >= "57" else "20") + date + version

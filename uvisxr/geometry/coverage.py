@@ -1,0 +1,187 @@
+"""What binary kernels cover: bodies and times of SPK files, pointing of CK files.
+
+File contents are read once and remembered by path, time of change and size. Instants are TDB
+seconds past J2000 throughout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import spiceypy
+from spiceypy.utils.exceptions import SpiceyError
+
+from ..errors import KernelError
+from .spice import LOCK, check_file, spice_reason
+
+#: NAIF codes: Cassini, its clock, and the solar-system barycentre all positions refer to.
+SPACECRAFT, BARYCENTRE = -82, 0
+
+#: Integers and doubles of an SPK segment descriptor (*SPK* required reading).
+_ND, _NI = 2, 6
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One SPK segment: where `body` is relative to `center` from `start` to `stop`."""
+
+    body: int
+    center: int
+    start: float
+    stop: float
+
+    def covers(self, ets: np.ndarray) -> np.ndarray:
+        """Whether the segment holds each instant, bool of the shape of `ets`."""
+        return (ets >= self.start) & (ets <= self.stop)
+
+
+def _stamp(path: Path) -> tuple[str, int, int]:
+    stat = path.stat()
+    return str(path.resolve()), stat.st_mtime_ns, stat.st_size
+
+
+def spk_segments(path: str | Path) -> tuple[Segment, ...]:
+    """Segments of an SPK file, the one of lowest priority first.
+
+    Raises
+    ------
+    KernelError
+        The file is missing, cut short or corrupt.
+    """
+    path = Path(path)
+    check_file(path)
+    return _spk_segments(*_stamp(path))
+
+
+@lru_cache(maxsize=4096)
+def _spk_segments(path: str, _mtime: int, _size: int) -> tuple[Segment, ...]:
+    found = []
+    with LOCK:
+        try:
+            handle = spiceypy.dafopr(path)
+            try:
+                spiceypy.dafbfs(handle)
+                while spiceypy.daffna():
+                    times, codes = spiceypy.dafus(spiceypy.dafgs(_ND + (_NI + 1) // 2), _ND, _NI)
+                    found.append(
+                        Segment(int(codes[0]), int(codes[1]), float(times[0]), float(times[1]))
+                    )
+            finally:
+                spiceypy.dafcls(handle)
+        except SpiceyError as error:
+            raise KernelError(f"cannot read the SPK {path}: {spice_reason(error)}") from error
+    return tuple(found)
+
+
+def ck_intervals(path: str | Path, frame_id: int) -> np.ndarray:
+    """Times a CK file holds the pointing of a frame, between which SPICE interpolates.
+
+    The leap seconds and the spacecraft clock kernel must be loaded.
+
+    Parameters
+    ----------
+    path : path
+    frame_id : int
+        Cassini's spacecraft bus is -82000.
+
+    Returns
+    -------
+    ndarray, (n, 2)
+        Starts and stops, TDB s past J2000, in order; no rows if the frame is not in the file.
+
+    Raises
+    ------
+    KernelError
+        The file is missing or corrupt, or the clock kernels are not loaded.
+    """
+    path = Path(path)
+    check_file(path)
+    with LOCK:
+        ticks = _ck_ticks(*_stamp(path), frame_id)
+        # As SPICE does: the clock that counts for a spacecraft's structures is its own.
+        clock = int(frame_id / 1000)
+        try:
+            ets = [spiceypy.sct2e(clock, tick) for tick in ticks]
+        except SpiceyError as error:
+            raise KernelError(
+                f"cannot tell when {path} covers without the clock and leap-seconds kernels: "
+                f"add them to kernels= (`uvisxr kernels fetch` gets them). {spice_reason(error)}"
+            ) from error
+    return np.array(ets, float).reshape(-1, 2)
+
+
+@lru_cache(maxsize=4096)
+def _ck_ticks(path: str, _mtime: int, _size: int, frame_id: int) -> tuple[float, ...]:
+    try:
+        if frame_id not in spiceypy.ckobj(path):
+            return ()
+        cell = spiceypy.ckcov(path, frame_id, False, "INTERVAL", 0.0, "SCLK")
+        return tuple(cell[index] for index in range(spiceypy.card(cell)))
+    except SpiceyError as error:
+        raise KernelError(f"cannot read the CK {path}: {spice_reason(error)}") from error
+
+
+def inside(intervals: np.ndarray, ets: np.ndarray) -> np.ndarray:
+    """Whether each instant lies in one of the intervals (ends included).
+
+    Parameters
+    ----------
+    intervals : ndarray, (n, 2)
+        May overlap and be in any order.
+    ets : ndarray
+
+    Returns
+    -------
+    ndarray of bool
+        Of the shape of `ets`.
+    """
+    ets = np.asarray(ets, float)
+    if not len(intervals):
+        return np.zeros(ets.shape, bool)
+    starts = np.sort(intervals[:, 0])
+    stops = np.sort(intervals[:, 1])
+    # Inside if more intervals have begun by then than have ended before.
+    begun = np.searchsorted(starts, ets, side="right")
+    return begun > np.searchsorted(stops, ets, side="left")
+
+
+def pointing(paths: Iterable[Path], ets: np.ndarray, frame_id: int) -> np.ndarray:
+    """Whether CK files hold the pointing of a frame at each instant, bool.
+
+    The leap seconds and the spacecraft clock kernel must be loaded.
+    """
+    found = [ck_intervals(path, frame_id) for path in paths]
+    return inside(np.concatenate([np.empty((0, 2)), *found]), ets)
+
+
+def connected(segments: Sequence[Segment], body: int, ets: np.ndarray) -> np.ndarray:
+    """Whether a body can be placed relative to the solar-system barycentre at each instant.
+
+    Parameters
+    ----------
+    segments : sequence of Segment
+        In order of loading: of those that cover an instant the last one governs.
+    body : int
+        NAIF code.
+    ets : ndarray, (n,)
+
+    Returns
+    -------
+    ndarray of bool, (n,)
+    """
+    if body == BARYCENTRE:
+        return np.ones(ets.shape, bool)
+    result = np.zeros(ets.shape, bool)
+    open_ = np.ones(ets.shape, bool)
+    for segment in reversed(segments):
+        if segment.body != body or not open_.any():
+            continue
+        here = open_ & segment.covers(ets)
+        if here.any():
+            result[here] = connected(segments, segment.center, ets[here])
+            open_ &= ~here
+    return result

@@ -1,0 +1,195 @@
+"""The SPICE session: furnish kernels under a lock, take them back, leave the user's alone.
+
+SPICE keeps one kernel pool and one list of files for the whole process and is not thread-safe.
+Every SPICE call of uvisxr happens inside `loaded`, which holds `LOCK`::
+
+    with loaded(paths):
+        ...spiceypy calls...
+
+References
+----------
+NAIF required reading *KERNEL* (loading and unloading: the file loaded last wins; unloading a text
+kernel clears the pool and reads the remaining text kernels again) and *DAF* (file record).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import spiceypy
+from spiceypy.utils.exceptions import NotFoundError, SpiceyError
+
+from ..errors import KernelError
+
+#: Held around every SPICE call; re-entrant, so that sessions may nest in one thread.
+LOCK = threading.RLock()
+
+#: Most variables SPICE's kernel pool can hold (MAXVAR of *KERNEL* required reading).
+_MAX_VARIABLES = 26003
+
+#: Longest string a pool variable can hold, with the terminating null.
+_STRING = 81
+
+
+@contextmanager
+def loaded(paths: Iterable[str | Path]) -> Iterator[list[Path]]:
+    """Furnish kernels for the length of a `with` block, and take back exactly those.
+
+    Each file is furnished once, in the given order (the last has the highest priority, and all
+    come above what is furnished already). On leaving, also by an exception, each is unloaded; a
+    file the user furnished before stays, at its place, and so do the pool variables the user set.
+
+    Parameters
+    ----------
+    paths : iterable of path
+        Kernels of any kind, also meta-kernels. May be empty: then only the lock is taken.
+
+    Yields
+    ------
+    list of Path
+        The files furnished.
+
+    Raises
+    ------
+    KernelError
+        A file is missing, truncated or not a kernel, or SPICE refuses it; names the file. What
+        was furnished before it is unloaded.
+    """
+    wanted = list(dict.fromkeys(Path(path) for path in paths))
+    if not wanted:
+        with LOCK:
+            yield wanted
+        return
+    with LOCK, pool_kept():
+        done: list[Path] = []
+        try:
+            for path in wanted:
+                check_file(path)
+                _furnish(path)
+                done.append(path)
+            yield wanted
+        finally:
+            # Last in, first out: each text kernel unloaded has SPICE read the remaining ones again.
+            for path in reversed(done):
+                spiceypy.unload(str(path))
+
+
+@contextmanager
+def pool_kept() -> Iterator[None]:
+    """Give the kernel pool, after a `with` block, the variables and values it had before.
+
+    Unloading a text kernel empties the pool and reads the remaining files: variables set by
+    `pdpool`, `pcpool` or `ldpool` would be lost, and those changed reset.
+    """
+    before = _pool()
+    try:
+        yield
+    finally:
+        _restore(before)
+
+
+def user_kernels() -> list[Path]:
+    """The files furnished at this moment, meta-kernels left out, in order of loading."""
+    with LOCK:
+        found = []
+        for index in range(spiceypy.ktotal("ALL")):
+            name, kind, _, _ = spiceypy.kdata(index, "ALL")
+            if kind != "META":
+                found.append(Path(name))
+        return found
+
+
+def check_file(path: str | Path) -> str:
+    """Type of a kernel file: SPK, CK, LSK, SCLK, FK, IK, PCK, MK or TEXT.
+
+    SPICE itself accepts any file as an empty text kernel and finds a truncated binary one only
+    when it reads there; both are refused here.
+
+    Raises
+    ------
+    KernelError
+        The file is missing, empty, cut short or no kernel.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            head = file.read(1024)
+            size = file.seek(0, 2)
+    except OSError as error:
+        raise KernelError(f"cannot read the kernel {path}: {error.strerror or error}") from error
+    if head.startswith((b"DAF/", b"DAS/")):
+        _check_binary(path, head, size)
+        return head[4:8].decode("ascii", "replace").strip()
+    if head.startswith(b"KPL/"):
+        return head[4:8].split()[0].decode("ascii", "replace")
+    if b"\\begindata" in path.read_bytes():
+        return "TEXT"
+    raise KernelError(
+        f"{path} is not a SPICE kernel (it begins with {head[:16]!r}): replace it, for example "
+        "with `uvisxr kernels fetch`"
+    )
+
+
+def _check_binary(path: Path, head: bytes, size: int) -> None:
+    """Compare the size of a DAF file with the first free address its file record states."""
+    if not head.startswith(b"DAF/"):
+        return
+    order = "little" if head[88:96].startswith(b"LTL") else "big"
+    stated = (int.from_bytes(head[84:88], order, signed=True) - 1) * 8
+    if len(head) < 1024 or stated < 1024 or size < stated:
+        raise KernelError(
+            f"the kernel {path} is cut short or corrupt: it holds {size} bytes, its file record "
+            f"promises {max(stated, 1024)}; fetch it again"
+        )
+
+
+def _furnish(path: Path) -> None:
+    try:
+        spiceypy.furnsh(str(path))
+    except SpiceyError as error:
+        raise KernelError(f"SPICE cannot load {path}: {spice_reason(error)}") from error
+
+
+def spice_reason(error: SpiceyError) -> str:
+    """The short and long message of a SPICE error in one line."""
+    parts = (getattr(error, "short", ""), getattr(error, "long", ""))
+    return " ".join(" ".join(part for part in parts if part).split()) or str(error)
+
+
+def _pool() -> dict[str, np.ndarray | list[str]]:
+    """Every variable of the kernel pool with its values."""
+    try:
+        names = spiceypy.gnpool("*", 0, _MAX_VARIABLES)
+    except NotFoundError:
+        return {}
+    return {name: _values(name) for name in names}
+
+
+def _values(name: str) -> np.ndarray | list[str]:
+    size, kind = spiceypy.dtpool(name)
+    if kind == "N":
+        return np.array(spiceypy.gdpool(name, 0, size))
+    return list(spiceypy.gcpool(name, 0, size, _STRING))
+
+
+def _restore(before: dict[str, np.ndarray | list[str]]) -> None:
+    now = _pool()
+    for name, values in before.items():
+        if name in now and _same(now[name], values):
+            continue
+        if isinstance(values, list):
+            spiceypy.pcpool(name, values)
+        else:
+            spiceypy.pdpool(name, values)
+    for name in now.keys() - before.keys():
+        spiceypy.dvpool(name)
+
+
+def _same(left: np.ndarray | list[str], right: np.ndarray | list[str]) -> bool:
+    if isinstance(left, list) or isinstance(right, list):
+        return isinstance(left, list) and isinstance(right, list) and left == right
+    return np.array_equal(left, right)
