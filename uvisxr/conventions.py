@@ -66,7 +66,11 @@ LOS_FIELDS: dict[str, tuple[str, str]] = {
     "ra": (_DEG, "right ascension of the line of sight, J2000"),
     "dec": (_DEG, "declination of the line of sight, J2000"),
     "ring_radius": (_KM, "radius where the line of sight crosses the equatorial plane"),
-    "ring_longitude": (_DEG, "longitude where the line of sight crosses the equatorial plane"),
+    "ring_longitude": (
+        _DEG,
+        "longitude where the line of sight crosses the equatorial plane, prograde from the plane's "
+        "ascending node on the equator of J2000",
+    ),
     "ring_emission": (_DEG, "emission angle against the normal of the equatorial plane"),
     "ring_incidence": (_DEG, "solar incidence angle against the normal of the equatorial plane"),
     "ring_in_front": ("1", "whether the plane is crossed before the body: 1 yes, 0 no"),
@@ -146,6 +150,8 @@ VARIABLES: dict[str, Variable] = {
     "sub_solar_lat": Variable(_DEG, "sub-solar planetocentric latitude"),
     "heliocentric_distance": Variable("au", "distance of the target from the Sun"),
     "target_distance": Variable(_KM, "distance of the target's centre from the spacecraft"),
+    "geometry_et": Variable("s", "barycentric dynamical time past J2000 of the geometry"),
+    "corner": Variable(None, "corner of the pixel"),
 }
 
 for _name, (_units, _text) in LOS_FIELDS.items():

@@ -1,0 +1,337 @@
+"""Rays and points about a triaxial ellipsoid: pure numpy, any leading shape.
+
+Vectors have shape (..., 3) in the body-fixed frame, km; `radii` are the three semi-axes, km, in any
+order of size. Angles are in degrees. Memory may lie in any order: the work is done a component at
+a time, so that arrays whose component axis was moved from the front are fastest.
+
+All points at the altitude's minimum and all nearest points come from one equation. The point of
+an ellipse or ellipsoid nearest to p is q_i = a_i² p_i / (a_i² + t) with sum (q_i / a_i)² = 1
+(Eberly 2013, Distance from a Point to an Ellipse, an Ellipsoid, or a Hyperellipsoid). With y the
+vector q_i / a_i, the function 1/|y|(t) is concave and increasing, so that Newton's iteration on
+1/|y| = 1 rises to the root from any lower bound without ever passing it (Moré & Sorensen 1983,
+Computing a trust region step, SIAM J. Sci. Stat. Comput. 4, 553-572).
+
+The altitude is the signed distance to the ellipsoid, negative inside. It is convex, so that it has
+one minimum along a line. There the normal is at right angles to the line: the nearest surface
+point lies on the silhouette, and its distance is that of a point from an ellipse in the plane at
+right angles to the line. The exception are lines through the medial disk, the inner part of the
+plane of the two longer axes whose points have two nearest surface points, above and below: the
+altitude may have its least value, a kink, there.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+#: Newton steps at most; from the bounds used, 4 to 12 suffice for all but pathological points.
+_MAX_STEPS = 60
+
+#: |y| may miss 1 by this much: 1e-9 km at Saturn, and second order in the altitude.
+_TOLERANCE = 2e-14
+
+
+class Nearest(NamedTuple):
+    """The surface point nearest to a point.
+
+    Attributes
+    ----------
+    normal : ndarray, (..., 3)
+        Outward unit normal of the surface there.
+    altitude : ndarray, (...)
+        Signed distance of the point from the surface, km, negative inside.
+    """
+
+    normal: np.ndarray
+    altitude: np.ndarray
+
+
+class Tangent(NamedTuple):
+    """The tangent point of a ray.
+
+    Attributes
+    ----------
+    distance : ndarray, (...)
+        From the ray's origin, km; 0 where the ray leads away from the body.
+    altitude : ndarray, (...)
+        Of the tangent point above the surface, km, negative inside.
+    normal : ndarray, (..., 3)
+        Outward unit normal of the surface point below the tangent point.
+    """
+
+    distance: np.ndarray
+    altitude: np.ndarray
+    normal: np.ndarray
+
+
+def _components(vector: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return vector[..., 0], vector[..., 1], vector[..., 2]
+
+
+def _vector(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+    return np.moveaxis(np.stack(np.broadcast_arrays(x, y, z)), 0, -1)
+
+
+def dot(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Scalar product of vectors (..., 3)."""
+    (ux, uy, uz), (vx, vy, vz) = _components(u), _components(v)
+    return ux * vx + uy * vy + uz * vz
+
+
+def unit(vector: np.ndarray) -> np.ndarray:
+    """Vectors (..., 3) scaled to length 1."""
+    return vector / np.sqrt(dot(vector, vector))[..., None]
+
+
+def intercept(origin: np.ndarray, direction: np.ndarray, radii: np.ndarray) -> np.ndarray:
+    """Distance along rays to the first point of the surface ahead.
+
+    Parameters
+    ----------
+    origin, direction : ndarray, (..., 3)
+        Start of the rays, km, and unit directions.
+    radii : array_like, (3,)
+
+    Returns
+    -------
+    ndarray, (...)
+        km; NaN where a ray misses the body or leads away from it.
+    """
+    radii = np.asarray(radii, float)
+    o, d = origin / radii, direction / radii
+    dd = dot(d, d)
+    along = -dot(o, d) / dd
+    # The foot of the perpendicular from the centre keeps all digits from afar, unlike the
+    # discriminant of the quadratic equation.
+    foot = o + along[..., None] * d
+    room = 1.0 - dot(foot, foot)
+    half = np.sqrt(np.where(room >= 0, room, np.nan) / dd)
+    near, far = along - half, along + half
+    return np.where(near >= 0, near, np.where(far >= 0, far, np.nan))
+
+
+def _on_unit_sphere(p: list[np.ndarray], a: list[np.ndarray]) -> list[np.ndarray]:
+    """Where p's nearest point lies on the unit sphere: y_i = a_i p_i / (a_i² + t), |y| = 1.
+
+    Two or three components; the last semi-axis is the shortest.
+    """
+    least = a[-1] * a[-1]
+    e = [ai * ai - least for ai in a[:-1]] + [np.zeros_like(least)]
+    w = [ai * np.abs(pi) for ai, pi in zip(a, p, strict=True)]
+    # The root tau = t + least lies above each of these bounds, and above 0.
+    tau = np.sqrt(sum(wi * wi for wi in w)) - e[0]
+    for wi, ei in zip(w, e, strict=True):
+        tau = np.maximum(tau, wi - ei)
+    floor = 1e-15 * least
+    tau = np.maximum(tau, floor)
+    for _ in range(_MAX_STEPS):
+        y = [wi / (ei + tau) for wi, ei in zip(w, e, strict=True)]
+        squares = [yi * yi for yi in y]
+        norm2 = sum(squares)
+        norm = np.sqrt(norm2)
+        excess = norm - 1.0
+        # A negative excess is rounding, or a root below the floor: nothing is left to gain.
+        if not np.any(excess > _TOLERANCE):
+            break
+        slope = sum(si / (ei + tau) for si, ei in zip(squares, e, strict=True))
+        tau = np.maximum(tau + excess * norm2 / np.maximum(slope, 1e-300), floor)
+    # On the medial axis the root is tau = 0 and the last component what is left of 1.
+    rest = 1.0 - sum(squares[:-1])
+    y[-1] = np.where(excess < -1e-9, np.sqrt(np.maximum(rest, 0.0)), y[-1])
+    scale = 1.0 / np.sqrt(sum(yi * yi for yi in y))
+    return [np.copysign(yi * scale, pi) for yi, pi in zip(y, p, strict=True)]
+
+
+def nearest(point: np.ndarray, radii: np.ndarray) -> Nearest:
+    """Nearest surface point: its normal, and the altitude of `point` above it.
+
+    Parameters
+    ----------
+    point : ndarray, (..., 3)
+        km, outside or inside the body.
+    radii : array_like, (3,)
+
+    Returns
+    -------
+    Nearest
+        The surface point itself is ``point - altitude * normal``.
+    """
+    radii = np.asarray(radii, float)
+    order = np.argsort(-radii, kind="stable")
+    p = [np.asarray(point, float)[..., i] for i in order]
+    a = [radii[i] for i in order]
+    y = _on_unit_sphere(p, a)
+    n = [yi / ai for yi, ai in zip(y, a, strict=True)]
+    length = np.sqrt(sum(ni * ni for ni in n))
+    n = [ni / length for ni in n]
+    terms = zip(p, a, y, n, strict=True)
+    altitude = sum((pi - ai * yi) * ni for pi, ai, yi, ni in terms)
+    back = np.argsort(order)
+    return Nearest(_vector(*(n[i] for i in back)), altitude)
+
+
+def surface_point(normal: np.ndarray, radii: np.ndarray) -> np.ndarray:
+    """Surface point, km, whose outward unit normal is `normal` (..., 3)."""
+    square = np.asarray(radii, float) ** 2
+    scaled = normal * square
+    return scaled / np.sqrt(dot(scaled, normal))[..., None]
+
+
+def surface_normal(point: np.ndarray, radii: np.ndarray) -> np.ndarray:
+    """Outward unit normal at points (..., 3) of the surface."""
+    return unit(point / np.asarray(radii, float) ** 2)
+
+
+def scaled_distance(origin: np.ndarray, direction: np.ndarray, radii: np.ndarray) -> np.ndarray:
+    """Distance along rays to the point nearest the centre where the body is scaled to a sphere.
+
+    Not cut off at the ray's origin: negative where the ray leads away.
+    """
+    square = np.asarray(radii, float) ** 2
+    scaled = direction / square
+    return -dot(origin, scaled) / dot(direction, scaled)
+
+
+def tangent(
+    origin: np.ndarray, direction: np.ndarray, radii: np.ndarray, kind: str = "minimum"
+) -> Tangent:
+    """Tangent points of rays.
+
+    Parameters
+    ----------
+    origin, direction : ndarray, (..., 3)
+        Start of the rays, km, and unit directions.
+    radii : array_like, (3,)
+    kind : {"minimum", "scaled"}
+        "minimum": the point of least altitude. "scaled": the point nearest the centre in the space
+        where the ellipsoid is a sphere.
+
+    Returns
+    -------
+    Tangent
+        Of a ray that leads away from the body the origin itself, which is its lowest point.
+    """
+    radii = np.asarray(radii, float)
+    if kind == "scaled":
+        distance = np.maximum(scaled_distance(origin, direction, radii), 0.0)
+        return Tangent(distance, *_swap(nearest(origin + distance[..., None] * direction, radii)))
+    distance, altitude, normal = _least(origin, direction, radii)
+    inner = altitude < 0
+    if inner.any():
+        _kink(np.nonzero(inner), origin, direction, radii, distance, altitude, normal)
+    away = distance < 0
+    if away.any():
+        start = nearest(np.broadcast_to(origin, direction.shape)[away], radii)
+        distance[away], altitude[away], normal[away] = 0.0, start.altitude, start.normal
+    return Tangent(distance, altitude, normal)
+
+
+def _swap(found: Nearest) -> tuple[np.ndarray, np.ndarray]:
+    return found.altitude, found.normal
+
+
+def _least(
+    origin: np.ndarray, direction: np.ndarray, radii: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Distance, altitude and normal where the normal is at right angles to the line."""
+    (ox, oy, oz), (dx, dy, dz) = _components(origin), _components(direction)
+    a2, b2, c2 = radii**2
+    # An orthonormal basis (f, g) of the plane at right angles to the line, without a singular
+    # direction: Duff et al. 2017, Building an orthonormal basis, revisited, JCGT 6(1).
+    sign = np.copysign(1.0, dz)
+    h = -1.0 / (sign + dz)
+    k = dx * dy * h
+    fx, fy, fz = 1.0 + sign * dx * dx * h, sign * k, -sign * dx
+    gx, gy, gz = k, sign + dy * dy * h, -dy
+    # The silhouette in that plane has the matrix (f, g)' diag(a², b², c²) (f, g).
+    ff = a2 * fx * fx + b2 * fy * fy + c2 * fz * fz
+    gg = a2 * gx * gx + b2 * gy * gy + c2 * gz * gz
+    fg = a2 * fx * gx + b2 * fy * gy + c2 * fz * gz
+    mean, half = 0.5 * (ff + gg), 0.5 * (ff - gg)
+    spread = np.sqrt(half * half + fg * fg)
+    turn = 0.5 * np.arctan2(fg, half)
+    cos, sin = np.cos(turn), np.sin(turn)
+    ux, uy, uz = cos * fx + sin * gx, cos * fy + sin * gy, cos * fz + sin * gz
+    vx, vy, vz = cos * gx - sin * fx, cos * gy - sin * fy, cos * gz - sin * fz
+    major, minor = np.sqrt(mean + spread), np.sqrt(mean - spread)
+    u, v = ox * ux + oy * uy + oz * uz, ox * vx + oy * vy + oz * vz
+    yu, yv = _on_unit_sphere([u, v], [major, minor])
+    nu, nv = yu / major, yv / minor
+    length = np.sqrt(nu * nu + nv * nv)
+    nu, nv = nu / length, nv / length
+    altitude = (u - major * yu) * nu + (v - minor * yv) * nv
+    nx, ny, nz = nu * ux + nv * vx, nu * uy + nv * vy, nu * uz + nv * vz
+    # The surface point with that normal, and its distance along the line.
+    reach = 1.0 / np.sqrt(a2 * nx * nx + b2 * ny * ny + c2 * nz * nz)
+    sx, sy, sz = a2 * nx * reach, b2 * ny * reach, c2 * nz * reach
+    distance = (sx - ox) * dx + (sy - oy) * dy + (sz - oz) * dz
+    return distance, altitude, _vector(nx, ny, nz)
+
+
+def _kink(
+    inner: tuple[np.ndarray, ...],
+    origin: np.ndarray,
+    direction: np.ndarray,
+    radii: np.ndarray,
+    distance: np.ndarray,
+    altitude: np.ndarray,
+    normal: np.ndarray,
+) -> None:
+    """Put the rays `inner` whose least altitude lies on the medial disk in their place."""
+    i, j, k = np.argsort(-radii, kind="stable")
+    d = direction[inner]
+    o = np.broadcast_to(origin, direction.shape)[inner]
+    crossing = d[:, k] != 0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        s = np.where(crossing, -o[:, k] / d[:, k], np.nan)
+        p, q = o[:, i] + s * d[:, i], o[:, j] + s * d[:, j]
+        # The two nearest points, t = -c² in the equation of the module's text.
+        a, b, c = radii[[i, j, k]]
+        yp, yq = p * a / (a * a - c * c), q * b / (b * b - c * c)
+        rest = 1.0 - yp * yp - yq * yq
+        yr = np.sqrt(np.where(rest > 0, rest, np.nan))
+        n = np.stack([yp / a, yq / b, yr / c], axis=-1)
+        n /= np.linalg.norm(n, axis=-1, keepdims=True)
+        flat = n[:, 0] * d[:, i] + n[:, 1] * d[:, j]
+        least = np.abs(flat) <= n[:, 2] * np.abs(d[:, k])
+    chosen = np.nonzero(least)[0]
+    if not chosen.size:
+        return
+    n, yp, yq, yr = n[chosen], yp[chosen], yq[chosen], yr[chosen]
+    at = tuple(index[chosen] for index in inner)
+    distance[at] = s[chosen]
+    deep = (p[chosen] - a * yp) * n[:, 0] + (q[chosen] - b * yq) * n[:, 1] - c * yr * n[:, 2]
+    altitude[at] = deep
+    side = np.empty_like(n)
+    side[:, i], side[:, j] = n[:, 0], n[:, 1]
+    # Of the two surface points the one that faces the origin.
+    side[:, k] = -np.copysign(n[:, 2], d[chosen, k])
+    normal[at] = side
+
+
+def angle(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Angle between unit vectors (..., 3), degrees, accurate at 0 and 180 too (Kahan)."""
+    difference, total = u - v, u + v
+    return np.rad2deg(
+        2.0 * np.arctan2(np.sqrt(dot(difference, difference)), np.sqrt(dot(total, total)))
+    )
+
+
+def longitude(vector: np.ndarray) -> np.ndarray:
+    """East longitude of vectors (..., 3), degrees, 0 up to but not including 360."""
+    east = np.rad2deg(np.arctan2(vector[..., 1], vector[..., 0]))
+    return wrap(east)
+
+
+def wrap(degrees: np.ndarray) -> np.ndarray:
+    """Degrees brought into 0 <= x < 360."""
+    turned = np.mod(degrees, 360.0)
+    # The remainder of a tiny negative number rounds up to 360 itself.
+    return np.where(turned == 360.0, 0.0, turned)
+
+
+def latitude(vector: np.ndarray) -> np.ndarray:
+    """Latitude of vectors (..., 3), degrees: of points planetocentric, of normals graphic."""
+    x, y, z = _components(vector)
+    return np.rad2deg(np.arctan2(z, np.sqrt(x * x + y * y)))

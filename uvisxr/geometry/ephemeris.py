@@ -1,0 +1,241 @@
+"""States and orientations at many instants: the SPICE calls of one geometry, in batches.
+
+Everything here is called with the kernels loaded and SPICE's lock held. The batches run in
+`spiceypy.cyice`. Its `ckgp_v` and `ckgpav_v` are not used: in spiceypy 8.3 they write four-byte
+flags into a one-byte array and corrupt the heap. Pointing coverage comes from `coverage` instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import spiceypy
+from spiceypy import cyice
+
+from ..errors import ArgumentError, CoverageError, KernelError
+from . import coverage
+from .kernels import span_text
+from .spice import spice_reason
+
+SPACECRAFT, SPACECRAFT_FRAME = "CASSINI", -82000
+
+#: Speed of light, km/s.
+CLIGHT = 299792.458
+
+#: Targets of labels that name the rings, and the planet whose equator the rings lie in.
+_RINGS = {"S RINGS": "SATURN", "J RINGS": "JUPITER", "U RINGS": "URANUS", "N RINGS": "NEPTUNE"}
+
+#: Planets with rings.
+_RINGED = (599, 699, 799, 899)
+
+
+def named(target: str) -> tuple[str, int]:
+    """Name and NAIF code of a label's target; the rings of a planet stand for the planet.
+
+    Raises
+    ------
+    ArgumentError
+        SPICE does not know the name.
+    """
+    name = " ".join(str(target).upper().split())
+    name = _RINGS.get(name, name)
+    try:
+        return name, spiceypy.bods2c(name)
+    except (spiceypy.NotFoundError, spiceypy.SpiceyError):
+        raise ArgumentError(
+            f"target {target!r} is no body that SPICE knows: pass target=, for example "
+            'target="SATURN" or target="TITAN"'
+        ) from None
+
+
+@dataclass(frozen=True)
+class Body:
+    """A target with a shape.
+
+    Attributes
+    ----------
+    name : str
+    code : int
+        NAIF code.
+    radii : ndarray, (3,)
+        Semi-axes, km.
+    frame : str
+        Body-fixed frame.
+    """
+
+    name: str
+    code: int
+    radii: np.ndarray
+    frame: str
+
+    @classmethod
+    def of(cls, target: str) -> Body:
+        """A target by name, its shape and frame from the kernel pool.
+
+        Raises
+        ------
+        ArgumentError
+            SPICE does not know the name.
+        KernelError
+            The loaded constants hold no radii, or no body-fixed frame, of it.
+        """
+        name, code = named(target)
+        if not spiceypy.bodfnd(code, "RADII"):
+            raise KernelError(
+                f"the loaded kernels hold no radii of {name}: pass another target=, or kernels= "
+                "with a constants kernel that holds them (pck00010.tpc, cpck*.tpc)"
+            )
+        _, radii = spiceypy.bodvcd(code, "RADII", 3)
+        try:
+            _, frame = spiceypy.cidfrm(code)
+        except spiceypy.NotFoundError:
+            raise KernelError(
+                f"SPICE knows no body-fixed frame of {name}: pass another target=, or kernels= "
+                "with a frames kernel that defines it"
+            ) from None
+        return cls(name, code, np.asarray(radii, float), frame)
+
+    @property
+    def ringed(self) -> bool:
+        """Whether ring fields are made: the giant planets."""
+        return self.code in _RINGED
+
+
+@dataclass(frozen=True)
+class Ephemeris:
+    """Where spacecraft, target and Sun are; one row an instant, vectors in J2000.
+
+    Attributes
+    ----------
+    et : ndarray, (n,)
+        TDB s past J2000 at the spacecraft.
+    light_time : ndarray, (n,)
+        From the target's centre to the spacecraft, s.
+    position : ndarray, (n, 3)
+        Target's centre seen from the spacecraft, corrected for light time, km.
+    target_velocity, spacecraft_velocity : ndarray, (n, 3)
+        Against the solar system's barycentre, km/s; the target's at `et - light_time`.
+    rotation, rotation_rate : ndarray, (n, 3, 3)
+        J2000 to the body-fixed frame at `et - light_time`, and its derivative, 1/s.
+    sun : ndarray, (n, 3)
+        Sun seen from the target's centre at `et - light_time`, corrected for light time, km.
+    """
+
+    et: np.ndarray
+    light_time: np.ndarray
+    position: np.ndarray
+    target_velocity: np.ndarray
+    spacecraft_velocity: np.ndarray
+    rotation: np.ndarray
+    rotation_rate: np.ndarray
+    sun: np.ndarray
+
+    @classmethod
+    def of(cls, body: Body, et: np.ndarray) -> Ephemeris:
+        """Read the ephemeris of a target at the instants `et` (n,).
+
+        Raises
+        ------
+        CoverageError
+            The loaded kernels do not cover spacecraft, target and Sun at every instant.
+        KernelError
+            SPICE fails for another reason.
+        """
+        et = np.ascontiguousarray(et, float)
+        try:
+            state, light_time = cyice.spkezr_v(body.name, et, "J2000", "CN", SPACECRAFT)
+            emission = et - light_time
+            moving, _ = cyice.spkezr_v(body.name, emission, "J2000", "NONE", "SSB")
+            craft, _ = cyice.spkezr_v(SPACECRAFT, et, "J2000", "NONE", "SSB")
+            turn = cyice.sxform_v("J2000", body.frame, emission)
+            sun, _ = cyice.spkezr_v("SUN", emission, "J2000", "LT", body.name)
+        except spiceypy.SpiceyError as error:
+            raise _explained(error, body, et) from error
+        return cls(
+            et=et,
+            light_time=light_time,
+            position=state[:, :3],
+            target_velocity=moving[:, 3:],
+            spacecraft_velocity=craft[:, 3:],
+            rotation=turn[:, :3, :3],
+            rotation_rate=turn[:, 3:, :3],
+            sun=sun[:, :3],
+        )
+
+    @cached_property
+    def spin(self) -> np.ndarray:
+        """Angular velocity of the target in its own frame, rad/s, (n, 3).
+
+        Of dR/dt R' = -[w]x, the antisymmetric matrix of the spin.
+        """
+        w = -self.rotation_rate @ np.swapaxes(self.rotation, -1, -2)
+        return np.stack([w[:, 2, 1], w[:, 0, 2], w[:, 1, 0]], axis=-1)
+
+    def to_body(self, vector: np.ndarray) -> np.ndarray:
+        """Vectors (n, 3) from J2000 to the body-fixed frame at `et - light_time`."""
+        return np.einsum("nij,nj->ni", self.rotation, vector)
+
+
+def _explained(error: Exception, body: Body, et: np.ndarray) -> KernelError:
+    """What a failed batch means, and for which instant."""
+    span = span_text(et)
+    if "SPKINSUFFDATA" in str(error) or "SPICE(NOLOADEDFILES)" in str(error):
+        return CoverageError(
+            f"the loaded SPK kernels do not tell where {SPACECRAFT}, {body.name} and the Sun are "
+            f"throughout {span}: pass kernels= that cover it; `uvisxr kernels check` says which "
+            f"files do. SPICE: {spice_reason(error)}"
+        )
+    return KernelError(
+        f"SPICE failed for {body.name} at {span}: check kernels=. SPICE: {spice_reason(error)}"
+    )
+
+
+def pointing(frame: str, et: np.ndarray) -> np.ndarray:
+    """Rotations from an instrument frame to J2000, NaN where there is no pointing.
+
+    Parameters
+    ----------
+    frame : str
+        A frame fixed to the spacecraft.
+    et : ndarray, (n,)
+
+    Returns
+    -------
+    ndarray, (n, 3, 3)
+
+    Raises
+    ------
+    KernelError
+        The loaded kernels do not define the frame, or SPICE fails.
+    """
+    if not spiceypy.namfrm(frame):
+        raise KernelError(
+            f"the loaded kernels do not define the frame {frame}: add the Cassini frames kernel, "
+            "cas_v43.tf"
+        )
+    rotation = np.full((et.size, 3, 3), np.nan)
+    files = [spiceypy.kdata(index, "CK")[0] for index in range(spiceypy.ktotal("CK"))]
+    found = coverage.pointing(files, et, SPACECRAFT_FRAME)
+    if not found.any():
+        return rotation
+    try:
+        rotation[found] = cyice.pxform_v(frame, "J2000", np.ascontiguousarray(et[found]))
+    except spiceypy.SpiceyError as error:
+        if "NOFRAMECONNECT" not in str(error):
+            raise KernelError(
+                f"SPICE cannot turn {frame}: check the frames, clock and pointing kernels. "
+                f"SPICE: {spice_reason(error)}"
+            ) from error
+        # Rounding at the very ends of an interval: ask one instant at a time.
+        for i in np.nonzero(found)[0]:
+            rotation[i] = _one(frame, float(et[i]))
+    return rotation
+
+
+def _one(frame: str, et: float) -> np.ndarray:
+    try:
+        return np.asarray(spiceypy.pxform(frame, "J2000", et))
+    except spiceypy.SpiceyError:
+        return np.full((3, 3), np.nan)

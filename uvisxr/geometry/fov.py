@@ -1,0 +1,120 @@
+"""Where each pixel looks in the frame of its channel, from the instrument kernel.
+
+The slit is imaged on 64 detector rows along the instrument's Y axis; its width lies along X and
+its boresight along Z (CASSINI_UVIS instrument kernel, cas_uvis_v07.ti). The kernel's angles are
+half-angles: FOV_REF_ANGLE, 0.032 rad, along Y, thus 1 mrad a row, and FOV_CROSS_ANGLE along X.
+
+The kernel does not say at which end row 0 lies. Rows are counted along +Y, as the PDS Rings Node's
+oops package does (a flat field of view whose line index grows with Y): row 0 is at -Y. Since
+the frames kernel's change of 14 October 2004, +Y is the spacecraft's -Z.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import spiceypy
+
+from ..errors import KernelError
+from ..instrument.channel import channel as channel_of
+from ..instrument.channel import slit_name
+from ..instrument.detector import N_LINES, Bins
+
+#: Corners of a pixel, in the order of the `corner` dimension.
+CORNERS = ("lower_left", "lower_right", "upper_right", "upper_left")
+
+#: Edges of the pixel that each corner lies on, as signs along X and Y.
+_SIGNS = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
+
+#: NAIF codes of the fields of view (instrument kernel, section NAIF ID Code to Name Mapping).
+_CODES = {
+    ("FUV", "HIGH_RESOLUTION"): -82840,
+    ("FUV", "LOW_RESOLUTION"): -82841,
+    ("FUV", "OCCULTATION"): -82842,
+    ("EUV", "HIGH_RESOLUTION"): -82843,
+    ("EUV", "LOW_RESOLUTION"): -82844,
+    ("EUV", "OCCULTATION"): -82845,
+}
+
+
+@dataclass(frozen=True)
+class FieldOfView:
+    """The field of view of one slit.
+
+    Attributes
+    ----------
+    frame : str
+        Name of the channel's frame.
+    half_width, half_length : float
+        Half the angle across the slit (X) and along it (Y), rad.
+    """
+
+    frame: str
+    half_width: float
+    half_length: float
+
+    @classmethod
+    def of(cls, channel: str, slit: str) -> FieldOfView:
+        """Read a field of view from the kernel pool; the caller holds SPICE's lock.
+
+        Parameters
+        ----------
+        channel : {"FUV", "EUV"}
+        slit : str
+            HIGH_RESOLUTION, LOW_RESOLUTION or OCCULTATION.
+
+        Raises
+        ------
+        LabelError
+            Unknown channel or slit.
+        KernelError
+            No instrument kernel is loaded, or it lacks the field of view.
+        """
+        code = _CODES[channel_of(channel).name, slit_name(slit)]
+        try:
+            frame = spiceypy.gcpool(f"INS{code}_FOV_FRAME", 0, 1)[0]
+            units = spiceypy.gcpool(f"INS{code}_FOV_ANGLE_UNITS", 0, 1)[0]
+            angles = [
+                spiceypy.convrt(
+                    float(spiceypy.gdpool(f"INS{code}_FOV_{name}_ANGLE", 0, 1)[0]), units, "RADIANS"
+                )
+                for name in ("CROSS", "REF")
+            ]
+        except (spiceypy.NotFoundError, spiceypy.SpiceyError) as error:
+            raise KernelError(
+                f"the loaded kernels do not describe the {channel} {slit} field of view "
+                f"(INS{code}_FOV_...): add the UVIS instrument kernel, cas_uvis_v07.ti"
+            ) from error
+        return cls(frame, *angles)
+
+    def pixel_vectors(self, bins: Bins) -> np.ndarray:
+        """Unit vectors of the pixels in the channel's frame.
+
+        A pixel of several rows reaches from the edge of its first row to that of its last.
+
+        Parameters
+        ----------
+        bins : Bins
+
+        Returns
+        -------
+        ndarray, (pixel, 5, 3)
+            The centre, then the corners in the order of `CORNERS`.
+        """
+        pitch = 2 * self.half_length / N_LINES
+        low = bins.line * pitch - self.half_length
+        high = low + bins.n_line * pitch
+        edge_y = np.stack([low, high], axis=-1)
+        along = np.concatenate(
+            [(low + high)[:, None] / 2, edge_y[:, (_SIGNS[:, 1] + 1) // 2]], axis=-1
+        )
+        across = np.concatenate([[0.0], _SIGNS[:, 0] * self.half_width])
+        return np.stack(
+            [
+                np.sin(across) * np.cos(along),
+                np.sin(along),
+                np.cos(across) * np.cos(along),
+            ],
+            axis=-1,
+        )

@@ -1,0 +1,294 @@
+"""Where every pixel looks, at every exposure: the fields of the line of sight.
+
+Definitions
+-----------
+Point
+    Where the line of sight meets the ellipsoid, the first intercept; where it misses, the tangent
+    point, the point of least altitude on it. Fields with the prefix `tangent_` are those of the
+    tangent point everywhere.
+`alt`
+    Altitude of the tangent point above the ellipsoid, negative on the disk.
+`lon`, `lat`, `lat_graphic`
+    Longitude west- or east-positive, 0 <= lon < 360; planetocentric and planetographic latitude.
+    The corners of a pixel across the prime meridian lie on both sides of 360, unaltered.
+`sza`, `ems`, `phase`
+    Incidence, emission and phase angle against the normal of the ellipsoid below the point.
+`lt`
+    Local solar time, 0 <= lt < 24 h, as SPICE's `et2lst`.
+`ra`, `dec`
+    The apparent direction, J2000: the pixel's vector turned by the spacecraft's attitude, with no
+    correction for aberration.
+`on_disk`
+    1 where the line of sight meets the ellipsoid. 0 elsewhere, also without pointing.
+`*_corners`
+    The same at the pixel's corners: lower left, lower right, upper right, upper left.
+`ring_*`
+    Where the line of sight crosses the equator's plane; see `rings`. Giant planets only.
+`sc_*`, `sub_solar_*`
+    Sub-spacecraft and sub-solar (near) points, planetocentric, altitude of the spacecraft.
+`target_distance`, `heliocentric_distance`
+    Of the target's centre from the spacecraft (corrected for light time) and from the Sun.
+`geometry_et`
+    The instants all this holds for.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from .. import conventions, history
+from ..conventions import LOS_FIELDS
+from ..errors import ArgumentError, UvisWarning
+from ..instrument.detector import Bins
+from . import ellipsoid
+from . import kernels as kernel_files
+from .ephemeris import Body, Ephemeris, named, pointing
+from .fov import CORNERS, FieldOfView
+from .instants import instants
+from .rays import Rays, Scene, intercepts, surface_fields, tangents
+from .rings import ring_fields
+from .subpoints import sub_solar, sub_spacecraft
+
+#: The astronomical unit, km (IAU 2012 resolution B2).
+AU = 149597870.7
+
+#: Rays worked on at a time, so that the arrays stay in the processor's cache.
+_BLOCK = 16384
+
+_TANGENT = ("lon", "lat", "lat_graphic", "alt", "sza", "phase", "ems", "lt")
+
+_EPHEMERIS = (
+    "sc_lon",
+    "sc_lat",
+    "sc_alt",
+    "sub_solar_lon",
+    "sub_solar_lat",
+    "heliocentric_distance",
+    "target_distance",
+)
+
+
+def geometry(
+    ds: xr.Dataset,
+    kernels: str | Path | Iterable[str | Path] | None = None,
+    target: str | None = None,
+    times: Any = None,
+    samples: int | None = None,
+    lon_direction: str = "west",
+    tangent: str = "minimum",
+) -> xr.Dataset:
+    """Attach to every exposure and pixel where it looks.
+
+    Light time, aberration and rotation are those of each ray, as SPICE's `sincpt` and `ilumin`
+    have them with "CN+S": light time to the point on the ray, aberration of the ray itself, the
+    body's rotation when the light left that point. The numbers agree with theirs to a metre.
+
+    Kernels are loaded once, and only they are unloaded; SPICE is used by one thread at a time.
+
+    Parameters
+    ----------
+    ds : Dataset
+        As `uvisxr.open_product` opens it, or any later step or subset.
+    kernels : path or iterable of paths, optional
+        Kernel files, directories or meta-kernels. Default: the environment variable
+        UVISXR_KERNELS, then the fetched cache.
+    target : str, optional
+        Any body SPICE knows with radii in the loaded constants. Default: the dataset's target; the
+        rings of a planet stand for the planet.
+    times : datetime64, str (UTC), or float (TDB s past J2000); scalar or array, optional
+        Instants instead of the middle of the exposures: one for all exposures, one for each, or an
+        array (pic, sample).
+    samples : int, optional
+        Number of instants within each exposure, in the middle of equal parts; the fields have the
+        dimension `sample` after `pic`.
+    lon_direction : {"west", "east"}
+        Sense in which longitudes are counted.
+    tangent : {"minimum", "scaled"}
+        Tangent point: that of least altitude, or the point nearest the centre in the space where
+        the ellipsoid is a sphere.
+
+    Returns
+    -------
+    Dataset
+        With the fields of this module's text as coordinates: (pic, pixel), their corners
+        (pic, pixel, corner), of the target (pic). Attributes `kernels` (file names in loading
+        order), `geometry_target`, `lon_direction`, `tangent`.
+
+    Raises
+    ------
+    ArgumentError
+        An argument has a wrong value, or the target is no body.
+    KernelError
+        Kernels are missing, unreadable, or lack the target's radii or the instrument's frame.
+    CoverageError
+        The kernels do not cover the positions of spacecraft, target and Sun.
+
+    Warns
+    -----
+    UvisWarning
+        Exposures without pointing: the fields of their lines of sight are NaN.
+    """
+    _check("lon_direction", lon_direction, ("west", "east"))
+    _check("tangent", tangent, ("minimum", "scaled"))
+    wanted = target if target is not None else ds.attrs.get("target")
+    if not wanted:
+        raise ArgumentError('the dataset names no target: pass target=, for example "SATURN"')
+    et = instants(ds, times, samples)
+    bins = Bins.of(ds)
+
+    with kernel_files.LOCK:
+        name, _ = named(wanted)
+    files = kernel_files.select(kernels, ets=et.ravel(), bodies=("CASSINI", name, "SUN"))
+    with kernel_files.loaded(files):
+        body = Body.of(name)
+        view = FieldOfView.of(ds.attrs["channel"], ds.attrs["slit"])
+        ephemeris = Ephemeris.of(body, et.ravel())
+        attitude = pointing(view.frame, et.ravel())
+        _warn_of_gaps(et, attitude)
+
+    vectors = view.pixel_vectors(bins)
+    scene = Scene.of(body, ephemeris)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        # Angles to the Sun from the Sun itself are 0/0.
+        fields = _sightlines(scene, ephemeris, attitude, vectors, tangent)
+        rows = _target_fields(scene, ephemeris)
+    if lon_direction == "west":
+        for table, names in ((fields, ("lon", "tangent_lon")), (rows, ("sc_lon", "sub_solar_lon"))):
+            for key in names:
+                table[key] = ellipsoid.wrap(-table[key])
+
+    result = _attach(ds, et, fields, rows)
+    result = result.assign_attrs(
+        kernels=", ".join(Path(f).name for f in files),
+        geometry_target=body.name,
+        lon_direction=lon_direction,
+        tangent=tangent,
+    )
+    arguments = {
+        "kernels": kernels,
+        "target": target,
+        "times": times,
+        "samples": samples,
+        "lon_direction": lon_direction,
+        "tangent": tangent,
+    }
+    return history.record(conventions.apply(result), "geometry", arguments, files)
+
+
+def _check(name: str, value: Any, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ArgumentError(f"{name} = {value!r}: expected one of {', '.join(map(repr, allowed))}")
+
+
+def _warn_of_gaps(et: np.ndarray, attitude: np.ndarray) -> None:
+    """Name the runs of exposures without pointing, in one warning."""
+    lost = np.isnan(attitude[:, 0, 0]).reshape(et.shape[0], -1).any(axis=1)
+    if not lost.any():
+        return
+    shape = (et.shape[0], -1)
+    first, last = et.reshape(shape).min(axis=1), et.reshape(shape).max(axis=1)
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], lost, [False]]).astype(int)))
+    text = kernel_files.utc_text
+    runs = [f"{text(first[i])} to {text(last[j - 1])}" for i, j in edges.reshape(-1, 2)]
+    shown = ", ".join(runs[:3]) + (f" and {len(runs) - 3} more gaps" if len(runs) > 3 else "")
+    gap = kernel_files.describe_gap(et.ravel()[np.isnan(attitude[:, 0, 0])])
+    warnings.warn(
+        f"the fields of the lines of sight of {lost.sum()} of {lost.size} exposures are NaN, from "
+        f"{shown}: {gap}",
+        UvisWarning,
+        stacklevel=3,
+    )
+
+
+def _blocks(rows: np.ndarray, rays: int) -> Iterator[np.ndarray]:
+    step = max(1, _BLOCK // rays)
+    for start in range(0, rows.size, step):
+        yield rows[start : start + step]
+
+
+def _sightlines(
+    scene: Scene, ephemeris: Ephemeris, attitude: np.ndarray, vectors: np.ndarray, tangent: str
+) -> dict[str, np.ndarray]:
+    """Fields of the lines of sight, (instant, pixel, 5): centre and corners; NaN without pointing.
+
+    `lon` east-positive.
+    """
+    shape = (len(attitude), *vectors.shape[:2])
+    flat = vectors.reshape(-1, 3)
+    fields: dict[str, np.ndarray] = {}
+    pointed = np.flatnonzero(np.isfinite(attitude[:, 0, 0]))
+    # One empty block where nothing is pointed makes the fields all the same.
+    for rows in _blocks(pointed, len(flat)) if pointed.size else [pointed]:
+        sky = flat @ np.swapaxes(attitude[rows], -1, -2)
+        seen = sky @ np.swapaxes(ephemeris.rotation[rows], -1, -2)
+        found = _look(Rays.of(scene.part(rows), seen), tangent)
+        found["ra"], found["dec"] = ellipsoid.longitude(sky), ellipsoid.latitude(sky)
+        for name, values in found.items():
+            if name not in fields:
+                blank = 0 if values.dtype == np.int8 else np.nan
+                fields[name] = np.full(shape, blank, values.dtype)
+            fields[name][rows] = values.reshape(rows.size, *shape[1:])
+    return fields
+
+
+def _look(rays: Rays, tangent: str) -> dict[str, np.ndarray]:
+    """Fields of rays (n, m), `lon` east-positive."""
+    points, altitude = tangents(rays, tangent)
+    surface = intercepts(rays)
+    hit = np.isfinite(surface.distance)
+    below = surface_fields(rays.scene, points)
+    below["alt"] = altitude
+    above = surface_fields(rays.scene, surface)
+    fields = {name: np.where(hit, values, below[name]) for name, values in above.items()}
+    fields["alt"] = altitude
+    fields["on_disk"] = hit.astype(np.int8)
+    fields |= {f"tangent_{name}": below[name] for name in _TANGENT}
+    if rays.scene.body.ringed:
+        fields |= ring_fields(rays, surface)
+    return fields
+
+
+def _target_fields(scene: Scene, ephemeris: Ephemeris) -> dict[str, np.ndarray]:
+    """Fields of the target, (instant,); longitudes east-positive."""
+    below, altitude = sub_spacecraft(scene)
+    noon = sub_solar(scene)
+    return {
+        "sc_lon": ellipsoid.longitude(below)[:, 0],
+        "sc_lat": ellipsoid.latitude(below)[:, 0],
+        "sc_alt": altitude[:, 0],
+        "sub_solar_lon": ellipsoid.longitude(noon)[:, 0],
+        "sub_solar_lat": ellipsoid.latitude(noon)[:, 0],
+        "heliocentric_distance": np.linalg.norm(ephemeris.sun, axis=-1) / AU,
+        "target_distance": np.linalg.norm(ephemeris.position, axis=-1),
+    }
+
+
+def _names() -> list[str]:
+    """Every name a call may have left in a dataset."""
+    fields = [*LOS_FIELDS, *(f"tangent_{name}" for name in _TANGENT)]
+    corners = [f"{name}_corners" for name in fields]
+    return [*fields, *corners, *_EPHEMERIS, "geometry_et", "corner"]
+
+
+def _attach(
+    ds: xr.Dataset, et: np.ndarray, fields: dict[str, np.ndarray], rows: dict[str, np.ndarray]
+) -> xr.Dataset:
+    dims = ("pic", "sample")[: et.ndim]
+    coords: dict[str, tuple] = {"geometry_et": (dims, et), "corner": ("corner", list(CORNERS))}
+    for name, values in rows.items():
+        coords[name] = (dims, values.reshape(et.shape))
+    for name, values in fields.items():
+        values = values.reshape(*et.shape, *values.shape[1:])
+        coords[name] = ((*dims, "pixel"), np.ascontiguousarray(values[..., 0]))
+        corners = np.ascontiguousarray(values[..., 1:])
+        coords[f"{name}_corners"] = ((*dims, "pixel", "corner"), corners)
+    found = xr.Dataset(coords=coords)
+    # A single exposure or pixel, chosen by an integer, has no such dimension.
+    found = found.isel({dim: 0 for dim in ("pic", "pixel") if dim not in ds.dims})
+    return ds.drop_vars(_names(), errors="ignore").assign_coords(found.coords)

@@ -1,0 +1,298 @@
+"""What rays meet: light time, aberration and rotation of each ray, as `sincpt` and `ilumin` do.
+
+Pure numpy. A pixel's direction is an apparent one. The ray that is followed is that direction with
+the aberration by the spacecraft's motion undone; with the classical aberration of SPICE's `stelab`
+(sin of the shift = v/c times sin of the angle) the true direction of an apparent unit vector a is
+that of a - v/c, exactly. The light left the point of the ray at `et` minus the light time to that
+point, not to the body's centre: position and rotation of the body are carried from the
+centre's epoch to the point's by its velocity and spin, which is exact to 1e-6 km for the fractions
+of a second between the two.
+
+Sunlight, as `ilumin` has it: the Sun seen from the point at that epoch, corrected for its light
+time and for the aberration by the point's motion, rotation included. Emission and phase angles are
+measured against the apparent direction of the ray.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import cached_property
+
+import numpy as np
+
+from . import ellipsoid
+from .ephemeris import CLIGHT, Body, Ephemeris
+
+#: Passes over intercepts and tangent points, each with the light time of the one before. An error
+#: of the light time shrinks by v/c, 1e-4, from one to the next; the first estimate misses by the
+#: body's radius at most.
+_PASSES = 3
+
+
+def _cross(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    (ux, uy, uz), (vx, vy, vz) = np.moveaxis(u, -1, 0), np.moveaxis(v, -1, 0)
+    return np.moveaxis(np.stack([uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx]), 0, -1)
+
+
+class Motion:
+    """Vectors in the body-fixed frame, as that frame turns: a polynomial of second order in time.
+
+    Parameters
+    ----------
+    vector : ndarray, (n, m, 3)
+        At the light-time epoch of the body's centre.
+    spin : ndarray, (n, 1, 3)
+        The body's angular velocity, rad/s.
+    velocity : ndarray, (n, m, 3), optional
+        Change of the vector in space, per second.
+    """
+
+    def __init__(self, vector: np.ndarray, spin: np.ndarray, velocity: np.ndarray | None = None):
+        first = _cross(vector, spin)
+        second = 0.5 * _cross(first, spin)
+        if velocity is not None:
+            first, second = first + velocity, second + _cross(velocity, spin)
+        # Components in front: numpy's inner loops then run over the rays.
+        terms = (vector, first, second)
+        self._terms = tuple(np.ascontiguousarray(np.moveaxis(term, -1, 0)) for term in terms)
+
+    def at(self, later: np.ndarray) -> np.ndarray:
+        """The vectors (n, m, 3), `later` (n, m) s after that epoch."""
+        constant, first, second = self._terms
+        value = second * later
+        value += first
+        value *= later
+        value += constant
+        return np.moveaxis(value, 0, -1)
+
+
+def apparent(true: np.ndarray, velocity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Apparent unit directions of true ones, for an observer that moves at `velocity`, km/s.
+
+    Returns
+    -------
+    direction : ndarray, (..., 3)
+    scale : ndarray, (...)
+        `direction` is ``scale * true + velocity / c``.
+    """
+    beta = velocity / CLIGHT
+    along = ellipsoid.dot(true, beta)
+    scale = np.sqrt(along * along + 1.0 - ellipsoid.dot(beta, beta)) - along
+    return scale[..., None] * true + beta, scale
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One target at n instants, in its body-fixed frame at the light-time epoch of its centre.
+
+    Vectors have shape (n, 1, 3), to be broadcast over the rays of each instant; km, km/s, rad/s.
+
+    Attributes
+    ----------
+    body : Body
+    light_time : ndarray, (n, 1)
+        To the centre, s.
+    spacecraft, sun : ndarray
+        Positions seen from the centre, corrected for light time.
+    velocity, spacecraft_velocity : ndarray
+        Barycentric velocities of target and spacecraft.
+    spin : ndarray
+    node : ndarray, (n, 1)
+        East longitude of the equator's ascending node on the equator of J2000, degrees.
+    """
+
+    body: Body
+    light_time: np.ndarray
+    spacecraft: np.ndarray
+    sun: np.ndarray
+    velocity: np.ndarray
+    spacecraft_velocity: np.ndarray
+    spin: np.ndarray
+    node: np.ndarray
+
+    @classmethod
+    def of(cls, body: Body, ephemeris: Ephemeris) -> Scene:
+        """The scene of an ephemeris."""
+
+        def rows(vector: np.ndarray) -> np.ndarray:
+            return ephemeris.to_body(vector)[:, None, :]
+
+        north = ephemeris.rotation[:, 2, :]
+        node = np.stack([-north[:, 1], north[:, 0], np.zeros(len(north))], axis=-1)
+        return cls(
+            body=body,
+            light_time=ephemeris.light_time[:, None],
+            spacecraft=rows(-ephemeris.position),
+            sun=rows(ephemeris.sun),
+            velocity=rows(ephemeris.target_velocity),
+            spacecraft_velocity=rows(ephemeris.spacecraft_velocity),
+            spin=ephemeris.spin[:, None, :],
+            node=ellipsoid.longitude(rows(node)),
+        )
+
+    def part(self, rows: slice) -> Scene:
+        """The scene of some of the instants."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Scene(**{k: v if k == "body" else v[rows] for k, v in values.items()})
+
+    @cached_property
+    def origin(self) -> Motion:
+        """Position of the spacecraft at `et`, seen from the centre as the body moves on."""
+        return Motion(self.spacecraft, self.spin, -self.velocity)
+
+    @cached_property
+    def sunward(self) -> Motion:
+        """Position of the Sun."""
+        return Motion(self.sun, self.spin)
+
+    def spun(self, later: np.ndarray) -> np.ndarray:
+        """Degrees the body turns east in `later` s."""
+        return np.rad2deg(self.spin[..., 2] * later)
+
+    def sunlight(self, point: np.ndarray, later: np.ndarray, surface: bool = True) -> np.ndarray:
+        """Apparent unit direction of the Sun from points, that move with the surface or not."""
+        true = ellipsoid.unit(self.sunward.at(later) - point)
+        motion = self.velocity + _cross(self.spin, point) if surface else self.velocity
+        return apparent(true, motion)[0]
+
+
+@dataclass(frozen=True)
+class Rays:
+    """Rays of n instants, m each, in the scene's frame.
+
+    Attributes
+    ----------
+    scene : Scene
+    direction : ndarray, (n, m, 3)
+        Unit vectors of the true directions.
+    scale : ndarray, (n, m)
+        The apparent direction is ``scale * direction + spacecraft_velocity / c``.
+    """
+
+    scene: Scene
+    direction: np.ndarray
+    scale: np.ndarray
+
+    @classmethod
+    def of(cls, scene: Scene, apparent_direction: np.ndarray) -> Rays:
+        """Rays of apparent unit directions (n, m, 3), given in the scene's frame."""
+        true = apparent_direction - scene.spacecraft_velocity / CLIGHT
+        scale = np.sqrt(ellipsoid.dot(true, true))
+        return cls(scene, true / scale[..., None], scale)
+
+    def at(self, later: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Origins and directions in the body-fixed frame of `later` (n, m)."""
+        return self.scene.origin.at(later), self._turning.at(later)
+
+    @cached_property
+    def _turning(self) -> Motion:
+        return Motion(self.direction, self.scene.spin)
+
+    def later(self, distance: np.ndarray) -> np.ndarray:
+        """Seconds from the centre's epoch to that of points at `distance`, km."""
+        return self.scene.light_time - distance / CLIGHT
+
+    def backward(self, direction: np.ndarray) -> np.ndarray:
+        """Apparent directions towards the spacecraft of rays turned to `direction`."""
+        motion = self.scene.spacecraft_velocity / CLIGHT
+        return -(self.scale[..., None] * direction + motion)
+
+
+@dataclass(frozen=True)
+class Points:
+    """Points that rays reach, in the body-fixed frame of the light's departure.
+
+    Attributes
+    ----------
+    distance, later : ndarray, (n, m)
+        From the spacecraft, km; time of departure after the centre's epoch, s.
+    position, normal, backward : ndarray, (n, m, 3)
+        km; outward normal of the surface below; apparent direction to the spacecraft.
+    """
+
+    distance: np.ndarray
+    later: np.ndarray
+    position: np.ndarray
+    normal: np.ndarray
+    backward: np.ndarray
+
+
+def tangents(rays: Rays, kind: str) -> tuple[Points, np.ndarray]:
+    """Tangent points of rays, and their altitudes (n, m), km.
+
+    `kind` as in `ellipsoid.tangent`.
+    """
+    radii = rays.scene.body.radii
+    later = np.zeros(rays.scale.shape)
+    for _ in range(2):
+        # The scaled tangent point lies near enough to start from, and costs little.
+        distance = ellipsoid.scaled_distance(*rays.at(later), radii)
+        later = rays.later(np.maximum(distance, 0.0))
+    for _ in range(2):
+        origin, direction = rays.at(later)
+        found = ellipsoid.tangent(origin, direction, radii, kind)
+        used, later = later, rays.later(found.distance)
+    position = origin + found.distance[..., None] * direction
+    points = Points(found.distance, used, position, found.normal, rays.backward(direction))
+    return points, found.altitude
+
+
+def intercepts(rays: Rays) -> Points:
+    """First points of the surface on rays, NaN where a ray misses the body."""
+    radii = rays.scene.body.radii
+    later = np.zeros(rays.scale.shape)
+    for _ in range(_PASSES):
+        origin, direction = rays.at(later)
+        distance = ellipsoid.intercept(origin, direction, radii)
+        # A ray that misses by a hair at the centre's epoch may still meet the body at its own.
+        reach = ellipsoid.scaled_distance(origin, direction, radii)
+        used = later
+        later = rays.later(np.where(np.isnan(distance), np.maximum(reach, 0.0), distance))
+    position = origin + distance[..., None] * direction
+    normal = ellipsoid.surface_normal(position, radii)
+    return Points(distance, used, position, normal, rays.backward(direction))
+
+
+def crossings(rays: Rays) -> Points:
+    """Points where rays cross the equatorial plane ahead, NaN where they do not."""
+    later = np.zeros(rays.scale.shape)
+    for _ in range(_PASSES):
+        origin, direction = rays.at(later)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            distance = -origin[..., 2] / direction[..., 2]
+        distance = np.where((distance > 0) & np.isfinite(distance), distance, np.nan)
+        used, later = later, rays.later(distance)
+    position = origin + distance[..., None] * direction
+    north = np.broadcast_to([0.0, 0.0, 1.0], position.shape)
+    return Points(distance, used, position, north, rays.backward(direction))
+
+
+def surface_fields(scene: Scene, points: Points) -> dict[str, np.ndarray]:
+    """Coordinates and angles at points: each (n, m), degrees, `lt` in hours; `lon` east."""
+    sun = scene.sunlight(points.position, points.later)
+    lon = ellipsoid.longitude(points.position)
+    return {
+        "lon": lon,
+        "lat": ellipsoid.latitude(points.position),
+        "lat_graphic": ellipsoid.latitude(points.normal),
+        "sza": ellipsoid.angle(points.normal, sun),
+        "phase": ellipsoid.angle(sun, points.backward),
+        "ems": ellipsoid.angle(points.normal, points.backward),
+        "lt": local_time(scene, lon, points.later),
+    }
+
+
+def local_time(scene: Scene, lon: np.ndarray, later: np.ndarray) -> np.ndarray:
+    """Local solar time of east longitudes, hours, as `et2lst` has it.
+
+    The Sun is seen from the body's centre. A body that turns to the west has its longitudes counted
+    back, so that the Sun always rises before noon.
+    """
+    noon = _solar_longitude(scene) - scene.spun(later)
+    sense = np.where(scene.spin[..., 2] < 0, -1.0, 1.0)
+    return ellipsoid.wrap(180.0 + sense * (lon - noon)) / 15.0
+
+
+def _solar_longitude(scene: Scene) -> np.ndarray:
+    seen, _ = apparent(ellipsoid.unit(scene.sun), scene.velocity)
+    return ellipsoid.longitude(seen)

@@ -1,0 +1,46 @@
+"""Where rays cross the equatorial plane of a planet, in which its rings lie.
+
+Longitudes run prograde from the ascending node of the plane on the equator of J2000, the PDS Rings
+Node's convention: they stay with inertial space, not with the turning planet. Angles are against
+the plane's northern normal, as the labels of ring products have them: above 90 degrees the
+southern side is seen, or lit.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import ellipsoid
+from .rays import Points, Rays, crossings
+
+
+def ring_fields(rays: Rays, surface: Points) -> dict[str, np.ndarray]:
+    """Fields of the plane's crossing.
+
+    Parameters
+    ----------
+    rays : Rays, (n, m)
+    surface : Points
+        Intercepts with the planet, NaN where there is none.
+
+    Returns
+    -------
+    dict of ndarray, (n, m)
+        `ring_radius` km; `ring_longitude`, `ring_emission`, `ring_incidence` degrees; NaN where
+        the plane is not crossed ahead. `ring_in_front` int8: 1 where it is crossed and the
+        planet is not met before.
+    """
+    scene, points = rays.scene, crossings(rays)
+    x, y = points.position[..., 0], points.position[..., 1]
+    radius = np.sqrt(x * x + y * y)
+    # The node stays in space while the planet turns east under it.
+    node = scene.node - scene.spun(points.later)
+    sun = scene.sunlight(points.position, points.later, surface=False)
+    in_front = np.isfinite(radius) & ~(surface.distance < points.distance)
+    return {
+        "ring_radius": radius,
+        "ring_longitude": ellipsoid.wrap(ellipsoid.longitude(points.position) - node),
+        "ring_emission": ellipsoid.angle(points.normal, points.backward),
+        "ring_incidence": ellipsoid.angle(points.normal, sun),
+        "ring_in_front": in_front.astype(np.int8),
+    }
