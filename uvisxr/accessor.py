@@ -11,6 +11,7 @@ import xarray as xr
 from . import background, binning, export, quality, spectra
 from .calibration import radiance
 from .forward import method
+from .geometry import los
 
 
 @xr.register_dataset_accessor("uvis")
@@ -20,6 +21,7 @@ class UvisAccessor:
     def __init__(self, ds: xr.Dataset):
         self._ds = ds
 
+    geometry = method(los.geometry)
     background = method(background.background)
     flag = method(quality.flag)
     unflag = method(quality.unflag)
