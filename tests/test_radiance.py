@@ -283,6 +283,8 @@ def test_dask_is_lazy_and_the_same(ds, with_files, chunks):
     eager = ds.uvis.calibrate(errors="statistical", **with_files)
     for name in ("radiance", *ERRORS, "radiance_systematic", "quality"):
         assert lazy[name].chunks is not None
+    assert lazy.chunks["wl"] == (100,)
+    assert isinstance(lazy.sensitivity.data, np.ndarray)
     xr.testing.assert_identical(lazy.compute(), eager)
 
 

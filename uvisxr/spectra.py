@@ -20,6 +20,7 @@ import xarray as xr
 from . import conventions, history, spectral
 from .calibration.radiance import EDITED
 from .errors import ArgumentError, MissingStepError
+from .lazy import unsplit
 from .poisson import MISSING, as_counts, variance_tables
 
 METHODS = ("simpson", "trapezoid", "bins")
@@ -217,7 +218,7 @@ def integrate(
 
     found = {}
     for name in names:
-        variable = _whole(source[name].variable)
+        variable = source[name].variable
         found[name.replace("radiance", "brightness", 1)] = xr.apply_ufunc(
             _pick((value, error, common), name),
             variable,
@@ -285,6 +286,7 @@ def _radiances(ds: xr.Dataset | xr.DataArray) -> tuple[xr.Dataset, list[str]]:
         name = ds.name if _NAME.fullmatch(str(ds.name)) else "radiance"
         # An error may be a coordinate of itself.
         ds = ds.drop_vars(name, errors="ignore").to_dataset(name=name)
+    ds = unsplit(ds, "wl")
     names = [
         name
         for name, variable in ds.variables.items()
@@ -306,11 +308,6 @@ def _pick(action: _Action, name: str) -> Callable:
     return common if suffix == "_systematic" else error
 
 
-def _whole(variable: xr.Variable) -> xr.Variable:
-    """With all of wl in one chunk."""
-    return variable if variable.chunks is None else variable.chunk({"wl": -1})
-
-
 def _changed(
     ds: xr.Dataset | xr.DataArray, action: _Action, step: str, arguments: dict[str, Any]
 ) -> xr.Dataset | xr.DataArray:
@@ -319,7 +316,7 @@ def _changed(
     wl = source["wl"].values.astype(float)
     out = source
     for name in names:
-        variable = _whole(source[name].variable)
+        variable = source[name].variable
         changed = xr.apply_ufunc(
             partial(_pick(action, name), wl=wl),
             variable,

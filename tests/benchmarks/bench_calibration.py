@@ -13,7 +13,7 @@ from timing import best, compare
 
 import uvisxr  # noqa: F401  registers .uvis
 from uvisxr import poisson, spectral
-from uvisxr.calibration.files import Folder, package_lab, read_flat, read_modifier, read_spica
+from uvisxr.calibration.files import Folder, package_lab, read_flat, read_modifier
 from uvisxr.calibration.sensitivity import sclk
 from uvisxr.instrument.channel import FUV
 from uvisxr.instrument.detector import Window

@@ -16,6 +16,7 @@ from ..errors import ArgumentError, MissingStepError, UvisError
 from ..instrument.channel import channel as find_channel
 from ..instrument.channel import slit_name
 from ..instrument.detector import Bins
+from ..lazy import unsplit
 from ..poisson import INTERVALS
 from . import matrix
 from .kernel import Recovery, inverse
@@ -257,9 +258,7 @@ def compute(ds: xr.Dataset) -> xr.Dataset:
             "call ds.uvis.calibrate() first"
         )
     arguments = json.loads(ds.attrs["calibrate_arguments"])
-    counts = _framed(ds, "counts")
-    if counts.chunks is not None:
-        counts = counts.chunk({"pixel": -1, "wl": -1})
+    ds = unsplit(ds, "pixel", "wl")
     terms = [_term_array(ds, name) for name in ("sensitivity", "sensitivity_error")]
     weight = _framed(ds, "sensitivity_weight", ("pic", "term"))
     recovery = Recovery(
@@ -276,7 +275,7 @@ def compute(ds: xr.Dataset) -> xr.Dataset:
     )
     *planes, lost = xr.apply_ufunc(
         recovery,
-        counts,
+        _framed(ds, "counts"),
         weight,
         _framed(ds, "exposure", ("pic",)),
         input_core_dims=[["pixel", "wl"], ["term"], []],

@@ -1,0 +1,311 @@
+import calfiles
+import numpy as np
+import pytest
+import xarray as xr
+from scipy.integrate import simpson
+
+from uvisxr import poisson, spectra
+from uvisxr.errors import ArgumentError, MissingStepError
+from uvisxr.instrument.detector import Window
+
+WINDOW = Window(0, 300, 63, 399)
+KERNEL = np.array([1, 4, 6, 4, 1]) / 16
+RANGE = (1360.0, 1410.0)
+
+
+@pytest.fixture(scope="module")
+def cal():
+    """Calibrated, unsmoothed, with the systematic error apart."""
+    return calfiles.poisson(4, WINDOW).uvis.calibrate(
+        flat_field=False, trend=False, smooth=False, errors="statistical"
+    )
+
+
+@pytest.fixture
+def holey(cal):
+    """With gaps inside and at the end of some spectra."""
+    ds = cal.copy(deep=True)
+    for name in ("radiance", "radiance_upper", "radiance_lower", "radiance_systematic"):
+        ds[name][1, 20, 30:33] = np.nan
+        ds[name][2, 25, :5] = np.nan
+    return ds
+
+
+@pytest.fixture(scope="module")
+def bins(cal):
+    """A dataset shaped like binned ones: other leading dimensions, more statistics."""
+    stack = cal.drop_vars(["quality", "evil", "calibration_error"])
+    data = {
+        name: (("lat_bin", "alt_bin", "wl"), stack[source].values[:2, 20:23])
+        for name, source in {
+            "radiance": "radiance",
+            "radiance_upper": "radiance_upper",
+            "radiance_lower": "radiance_lower",
+            "radiance_std": "radiance_upper",
+            "radiance_stderr": "radiance_lower",
+            "radiance_weighted": "radiance",
+            "radiance_weighted_upper": "radiance_upper",
+            "radiance_weighted_lower": "radiance_lower",
+            "radiance_systematic": "radiance_systematic",
+        }.items()
+    }
+    data["n"] = (("lat_bin", "alt_bin"), np.ones((2, 3), int))
+    coords = {"wl": cal.wl, "wl_bounds": cal.wl_bounds, "lat_bin": [0.0, 10.0]}
+    return xr.Dataset(data, coords, {"history": "before"})
+
+
+def weights(ds, method):
+    """Weights of an integral over RANGE, by unit spectra through the rules of numpy and scipy."""
+    wl = ds.wl.values
+    if method == "bins":
+        low, high = ds.wl_bounds.values.T
+        return np.clip(np.minimum(high, RANGE[1]) - np.maximum(low, RANGE[0]), 0, None)
+    inside = (wl >= RANGE[0]) & (wl <= RANGE[1])
+    rule = simpson if method == "simpson" else np.trapezoid
+    out = np.zeros(wl.size)
+    out[inside] = [rule(unit, x=wl[inside]) for unit in np.eye(inside.sum())]
+    return out
+
+
+@pytest.mark.parametrize("method", spectra.METHODS)
+def test_integral_and_its_errors(cal, method):
+    w = weights(cal, method)
+    result = cal.uvis.integrate(RANGE, method)
+    assert result.name == "brightness"
+    assert result.attrs["units"] == "kR"
+    assert result.dims == ("pic", "pixel")
+    np.testing.assert_allclose(result, cal.radiance.values @ w, rtol=1e-5)
+    for side in ("upper", "lower"):
+        expected = np.sqrt(cal[f"radiance_{side}"].values.astype(float) ** 2 @ w**2)
+        np.testing.assert_allclose(result[f"brightness_{side}"], expected, rtol=1e-5)
+    np.testing.assert_allclose(
+        result.brightness_systematic, cal.radiance_systematic.values @ np.abs(w), rtol=1e-5
+    )
+
+
+def test_bins_integrate_a_constant_exactly(cal):
+    flat = cal.assign(radiance=cal.radiance * 0 + 2)
+    result = flat.uvis.integrate((1370.1, 1390.2), "bins")
+    np.testing.assert_allclose(result[:, 2:62], 2 * 20.1, rtol=1e-6)
+
+
+def test_bins_may_be_part_of_one_element(cal):
+    middle = float(cal.wl[50])
+    result = cal.uvis.integrate((middle - 0.1, middle + 0.1), "bins")
+    np.testing.assert_allclose(result, cal.radiance[..., 50] * 0.2, rtol=1e-4)
+
+
+def test_whole_channel_by_default(cal):
+    width = np.diff(cal.wl_bounds.values, axis=-1)[:, 0]
+    np.testing.assert_allclose(
+        cal.uvis.integrate(method="bins"), cal.radiance.values @ width, rtol=1e-5
+    )
+
+
+def test_parts_sum_to_the_whole(cal):
+    low, cut, high = 1360.0, 1384.321, 1410.0
+    a, b, whole = (cal.uvis.integrate(r, "bins") for r in ((low, cut), (cut, high), (low, high)))
+    np.testing.assert_allclose(a + b, whole, rtol=1e-5)
+
+
+def test_gaps_make_the_integral_nan_and_ends_do_not(holey):
+    result = holey.uvis.integrate(method="bins")
+    assert np.isnan(result[1, 20])
+    width = np.diff(holey.wl_bounds.values, axis=-1)[:, 0]
+    expected = (holey.radiance.values[2, 25, 5:] * width[5:]).sum()
+    np.testing.assert_allclose(result[2, 25], expected, rtol=1e-5)
+    assert np.isnan(result[:, [0, 1, 62, 63]]).all()
+
+
+def test_integral_of_an_array_takes_its_error_coordinates(cal):
+    a = spectra.integrate(cal.radiance, RANGE)
+    b = cal.uvis.integrate(RANGE)
+    assert isinstance(a, xr.DataArray)
+    np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(a.brightness_upper, b.brightness_upper)
+
+
+def test_integral_of_an_error_is_in_quadrature(cal):
+    result = spectra.integrate(cal.radiance_upper, RANGE)
+    np.testing.assert_array_equal(result, cal.uvis.integrate(RANGE).brightness_upper)
+
+
+def test_integral_of_an_array_of_another_name(cal):
+    np.testing.assert_array_equal(
+        spectra.integrate(cal.radiance.rename("flux"), RANGE), cal.uvis.integrate(RANGE)
+    )
+
+
+def test_integral_of_bins(bins):
+    result = bins.uvis.integrate(RANGE)
+    assert isinstance(result, xr.Dataset)
+    assert set(result.data_vars) == {
+        "n",
+        *(name.replace("radiance", "brightness") for name in bins.data_vars if name != "n"),
+    }
+    w = weights(bins, "simpson")
+    for name in ("std", "stderr", "weighted_upper"):
+        expected = np.sqrt(bins[f"radiance_{name}"].values.astype(float) ** 2 @ w**2)
+        np.testing.assert_allclose(result[f"brightness_{name}"], expected, rtol=1e-5)
+    np.testing.assert_array_equal(result.brightness_weighted, result.brightness)
+    assert "wl" not in result.dims
+    assert result.brightness_std.attrs["units"] == "kR"
+    assert result.attrs["history"].splitlines()[-1].startswith("uvisxr")
+
+
+@pytest.mark.parametrize(
+    "wl_range", [(1410, 1360), (1000, 1400), (1380, 2000), (1380, np.nan), (1380,), "all"]
+)
+def test_wrong_ranges(cal, wl_range):
+    with pytest.raises(ArgumentError, match="wl_range="):
+        cal.uvis.integrate(wl_range)
+
+
+def test_range_outside_names_the_limits(cal):
+    with pytest.raises(ArgumentError, match=r"reaches out .* 1348\.\d+ to 142\d\.\d+ angstrom"):
+        cal.uvis.integrate((1200, 1400))
+
+
+@pytest.mark.parametrize(("method", "width"), [("simpson", 1.0), ("trapezoid", 0.9)])
+def test_too_few_elements(cal, method, width):
+    middle = float(cal.wl[50])
+    with pytest.raises(ArgumentError, match='method="bins"'):
+        cal.uvis.integrate((middle - width / 2, middle + width / 2), method)
+
+
+def test_unknown_method(cal):
+    with pytest.raises(ArgumentError, match=r"'romberg'.*simpson, trapezoid, bins"):
+        cal.uvis.integrate(RANGE, "romberg")
+
+
+def test_nothing_to_integrate():
+    with pytest.raises(MissingStepError, match="calibrate"):
+        calfiles.poisson(1, WINDOW).uvis.integrate()
+
+
+def test_smooth_by_the_kernel(cal):
+    result = cal.uvis.smooth()
+    row = cal.radiance.values[1, 30].astype(float)
+    np.testing.assert_allclose(
+        result.radiance.values[1, 30, 2:-2], np.convolve(row, KERNEL, "valid"), rtol=1e-5
+    )
+    row = cal.radiance_upper.values[1, 30].astype(float) ** 2
+    np.testing.assert_allclose(
+        result.radiance_upper.values[1, 30, 2:-2] ** 2,
+        np.convolve(row, KERNEL**2, "valid"),
+        rtol=1e-5,
+    )
+
+
+def test_smoothing_in_two_ways_is_the_same():
+    ds = calfiles.poisson(3, WINDOW)
+    options = {"flat_field": False, "trend": False, "errors": "statistical"}
+    inside = ds.uvis.calibrate(**options)
+    after = ds.uvis.calibrate(smooth=False, **options).uvis.smooth()
+    for name in ("radiance", "radiance_upper", "radiance_lower", "radiance_systematic"):
+        np.testing.assert_allclose(after[name], inside[name], rtol=1e-5)
+
+
+def test_smooth_does_not_cross_gaps(holey):
+    result = holey.uvis.smooth([1, 2, 1])
+    row = holey.radiance.values[1, 20].astype(float)
+    np.testing.assert_allclose(
+        result.radiance[1, 20, [29, 33]],
+        [(row[28] + 2 * row[29]) / 3, (2 * row[33] + row[34]) / 3],
+        rtol=1e-5,
+    )
+    np.testing.assert_array_equal(np.isnan(result.radiance), np.isnan(holey.radiance))
+
+
+def test_smooth_of_an_array(cal):
+    result = spectra.smooth(cal.radiance)
+    assert result.name == "radiance"
+    np.testing.assert_array_equal(result, cal.uvis.smooth().radiance)
+    assert result.attrs["units"] == "kR angstrom-1"
+
+
+@pytest.mark.parametrize("kernel", [[1, 1], [], [1, np.nan, 1], [-1, 3, -1], [1, 0, 1], [0.0]])
+def test_wrong_kernels(cal, kernel):
+    with pytest.raises(ArgumentError, match="kernel="):
+        cal.uvis.smooth(kernel)
+
+
+@pytest.mark.parametrize("method", ["linear", "pchip"])
+def test_fill_nan(holey, method):
+    result = holey.uvis.fill_nan(method)
+    assert np.isfinite(result.radiance[1, 20, 30:33]).all()
+    assert (result.radiance_upper[1, 20, 30:33] > 0).all()
+    assert np.isnan(result.radiance[2, 25, :5]).all()
+
+
+def test_fill_nan_is_np_interp(holey):
+    wl, row = holey.wl.values, holey.radiance.values[1, 20].astype(float)
+    good = np.isfinite(row)
+    np.testing.assert_allclose(
+        holey.uvis.fill_nan().radiance[1, 20], np.interp(wl, wl[good], row[good]), rtol=1e-5
+    )
+
+
+def test_unknown_fill(holey):
+    with pytest.raises(ArgumentError, match=r"'cubic'.*linear, pchip"):
+        holey.uvis.fill_nan("cubic")
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda ds: ds.uvis.smooth(),
+        lambda ds: ds.uvis.fill_nan("pchip"),
+        lambda ds: ds.uvis.integrate(RANGE),
+        lambda ds: ds.uvis.rate(),
+    ],
+)
+def test_dask_is_lazy_and_the_same(holey, step):
+    lazy = step(holey.chunk(pic=2, pixel=16, wl=30))
+    assert lazy.chunks
+    xr.testing.assert_allclose(lazy.compute(), step(holey), rtol=1e-6)
+
+
+@pytest.mark.parametrize("leading", [{"pic": 1, "pixel": 20}, {"pixel": 20}, {}])
+def test_any_leading_dimensions(holey, leading):
+    part = holey.isel(leading)
+    for step in (spectra.smooth, spectra.fill_nan):
+        np.testing.assert_array_equal(step(part).radiance, step(holey).radiance.isel(leading))
+    np.testing.assert_allclose(
+        part.uvis.integrate(RANGE), holey.uvis.integrate(RANGE).isel(leading), rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize("step", [spectra.smooth, spectra.fill_nan, spectra.rate])
+def test_input_is_left_as_it_is(holey, step):
+    before = holey.copy(deep=True)
+    step(holey)
+    xr.testing.assert_identical(holey, before)
+
+
+def test_steps_are_recorded(cal):
+    history = cal.uvis.smooth().uvis.fill_nan().uvis.rate().attrs["history"].splitlines()
+    assert [line.split(": ")[1].split("(")[0] for line in history[-3:]] == [
+        "smooth",
+        "fill_nan",
+        "rate",
+    ]
+
+
+def test_rate_and_its_errors():
+    counts = np.full((2, *WINDOW.shape), 9)
+    counts[0, 3, 4] = 65535
+    ds = calfiles.opened(counts, WINDOW, exposure=np.array([3.0, 6.0])).uvis.rate()
+    np.testing.assert_allclose(ds.rate[:, 10, 10], [3, 1.5])
+    upper, lower = poisson.half_widths(np.array([9]))
+    np.testing.assert_allclose(ds.rate_upper[:, 10, 10], upper / [3, 6], rtol=1e-6)
+    np.testing.assert_allclose(ds.rate_lower[:, 10, 10], lower / [3, 6], rtol=1e-6)
+    for name in ("rate", "rate_upper", "rate_lower"):
+        assert np.isnan(ds[name][0, 3, 4])
+        assert ds[name].attrs["units"] == "count s-1"
+        assert ds[name].dtype == np.float32
+
+
+def test_rate_without_exposure(cal):
+    with pytest.raises(MissingStepError, match="exposure"):
+        cal.drop_vars("exposure").uvis.rate()
