@@ -136,14 +136,14 @@ def background(
             f"the background is the users guide's expectation, {EXPECTED} count/s per detector "
             'pixel, not measured in these data: method="gaps" measures it',
             UvisWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
     elif level > UNUSUAL:
         warnings.warn(
             f"the background of {level:.3g} count/s per detector pixel is more than {UNUSUAL}: do "
             "the spectra hold signal? Choose others by alt_min or pixels, or another wl_range",
             UvisWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
     ds = ds.assign_coords(background=level, background_error=error, quality=quality)
     ds = ds.assign_attrs(
