@@ -150,6 +150,16 @@ VARIABLES: dict[str, Variable] = {
     "sub_solar_lat": Variable(_DEG, "sub-solar planetocentric latitude"),
     "heliocentric_distance": Variable("au", "distance of the target from the Sun"),
     "target_distance": Variable(_KM, "distance of the target's centre from the spacecraft"),
+    "target_ra": Variable(_DEG, "right ascension of the target's centre, apparent, J2000"),
+    "target_dec": Variable(_DEG, "declination of the target's centre, apparent, J2000"),
+    "pole_ra": Variable(_DEG, "right ascension of the target's north pole, J2000"),
+    "pole_dec": Variable(_DEG, "declination of the target's north pole, J2000"),
+    "prime_meridian": Variable(
+        _DEG, "angle from the ascending node of the target's equator to its prime meridian"
+    ),
+    "sc_velocity": Variable(
+        "km s-1", "velocity of the spacecraft against the solar system's barycentre, J2000"
+    ),
     "geometry_et": Variable("s", "barycentric dynamical time past J2000 of the geometry"),
     "corner": Variable(None, "corner of the pixel"),
 }

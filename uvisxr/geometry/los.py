@@ -28,6 +28,14 @@ Point
     Sub-spacecraft and sub-solar (near) points, planetocentric, altitude of the spacecraft.
 `target_distance`, `heliocentric_distance`
     Of the target's centre from the spacecraft (corrected for light time) and from the Sun.
+`target_ra`, `target_dec`
+    The apparent direction of the target's centre, J2000.
+`pole_ra`, `pole_dec`, `prime_meridian`
+    The target's orientation when light left its centre, as the IAU states it: right ascension and
+    declination of the pole, angle from the equator's ascending node on that of J2000 to the prime
+    meridian. With the attribute `target_radii`, pictures need no kernels.
+`sc_velocity`
+    Of the spacecraft against the solar system's barycentre, J2000: what aberration comes from.
 `geometry_et`
     The instants all this holds for.
 """
@@ -51,7 +59,7 @@ from . import kernels as kernel_files
 from .ephemeris import Body, Ephemeris, named, pointing
 from .fov import CORNERS, FieldOfView
 from .instants import instants
-from .rays import Rays, Scene, intercepts, surface_fields, tangents
+from .rays import Rays, Scene, apparent, intercepts, surface_fields, tangents
 from .rings import ring_fields
 from .subpoints import sub_solar, sub_spacecraft
 
@@ -71,6 +79,12 @@ _EPHEMERIS = (
     "sub_solar_lat",
     "heliocentric_distance",
     "target_distance",
+    "target_ra",
+    "target_dec",
+    "pole_ra",
+    "pole_dec",
+    "prime_meridian",
+    "sc_velocity",
 )
 
 
@@ -118,7 +132,8 @@ def geometry(
     Dataset
         With the fields of this module's text as coordinates: (pic, pixel), their corners
         (pic, pixel, corner), of the target (pic). Attributes `kernels` (file names in loading
-        order), `geometry_target`, `lon_direction`, `tangent`.
+        order), `geometry_target`, `target_radii` (km),
+        `lon_direction`, `tangent`.
 
     Raises
     ------
@@ -167,6 +182,7 @@ def geometry(
     result = result.assign_attrs(
         kernels=", ".join(Path(f).name for f in files),
         geometry_target=body.name,
+        target_radii=body.radii.tolist(),
         lon_direction=lon_direction,
         tangent=tangent,
     )
@@ -255,9 +271,11 @@ def _look(rays: Rays, tangent: str) -> dict[str, np.ndarray]:
 
 
 def _target_fields(scene: Scene, ephemeris: Ephemeris) -> dict[str, np.ndarray]:
-    """Fields of the target, (instant,); longitudes east-positive."""
+    """Fields of the target, (instant,) or (instant, axis); longitudes east-positive."""
     below, altitude = sub_spacecraft(scene)
     noon = sub_solar(scene)
+    centre, _ = apparent(ellipsoid.unit(ephemeris.position), ephemeris.spacecraft_velocity)
+    north = ephemeris.rotation[:, 2]
     return {
         "sc_lon": ellipsoid.longitude(below)[:, 0],
         "sc_lat": ellipsoid.latitude(below)[:, 0],
@@ -266,6 +284,12 @@ def _target_fields(scene: Scene, ephemeris: Ephemeris) -> dict[str, np.ndarray]:
         "sub_solar_lat": ellipsoid.latitude(noon)[:, 0],
         "heliocentric_distance": np.linalg.norm(ephemeris.sun, axis=-1) / AU,
         "target_distance": np.linalg.norm(ephemeris.position, axis=-1),
+        "target_ra": ellipsoid.longitude(centre),
+        "target_dec": ellipsoid.latitude(centre),
+        "pole_ra": ellipsoid.longitude(north),
+        "pole_dec": ellipsoid.latitude(north),
+        "prime_meridian": ellipsoid.wrap(-scene.node[:, 0]),
+        "sc_velocity": ephemeris.spacecraft_velocity,
     }
 
 
@@ -282,7 +306,8 @@ def _attach(
     dims = ("pic", "sample")[: et.ndim]
     coords: dict[str, tuple] = {"geometry_et": (dims, et), "corner": ("corner", list(CORNERS))}
     for name, values in rows.items():
-        coords[name] = (dims, values.reshape(et.shape))
+        axis = ("axis",) * (values.ndim - 1)
+        coords[name] = ((*dims, *axis), values.reshape(*et.shape, *values.shape[1:]))
     for name, values in fields.items():
         values = values.reshape(*et.shape, *values.shape[1:])
         coords[name] = ((*dims, "pixel"), np.ascontiguousarray(values[..., 0]))
