@@ -32,7 +32,7 @@ _URLS = MappingProxyType(
         "products": "https://pds-rings.seti.org/holdings/volumes/COUVIS_0xxx/",
         "calibration": (
             "https://pds-atmospheres.nmsu.edu/data_and_services/atmospheres_data/Cassini/"
-            "CASSINIUVIS/UVIS-16/"
+            "CASSINIUVIS/UVIS-16/UVIS_cal_and_ff_modifiers/"
         ),
         "stars": "https://cdsarc.cds.unistra.fr/ftp/II/59B/",
     }
@@ -208,6 +208,10 @@ class _Downloader:
                 try:
                     return transfer.run()
                 except requests.RequestException as error:
+                    if isinstance(error, ValueError):
+                        raise FetchError(
+                            f"{url!r} is no address to download from: {error}"
+                        ) from error
                     failed = 1 if transfer.done > before else failed + 1
                     if failed >= self._tries:
                         raise FetchError(_reason(url, error, transfer.done, failed)) from error
@@ -301,7 +305,8 @@ class _Transfer:
 def _reason(url: str, error: Exception, done: int, failed: int) -> str:
     import requests
 
-    if isinstance(error, requests.Timeout):
+    # A silence in the midst of the body comes as a ConnectionError around urllib3's own.
+    if isinstance(error, requests.Timeout) or "timed out" in str(error).lower():
         what = "the server does not answer in time"
     elif getattr(error, "response", None) is not None:
         what = f"the server answers {error.response.status_code} {error.response.reason}"

@@ -1,0 +1,134 @@
+"""An HTTP server on loopback that serves bytes, and misbehaves on demand."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Promise the whole file, send so many bytes of it, close the connection."""
+
+    after: int
+
+
+@dataclass(frozen=True)
+class Stall:
+    """Promise the whole file, send so many bytes of it, then nothing until the server ends."""
+
+    after: int
+
+
+@dataclass(frozen=True)
+class Status:
+    """Answer with an HTTP status and no file."""
+
+    code: int
+
+
+Fault = Cut | Stall | Status
+
+
+@dataclass
+class Server:
+    """What a test sees of the server.
+
+    `files` maps paths to contents; `faults` maps paths to what goes wrong, one fault a request, in
+    order (a file without faults left is served whole). `requests` lists (path, Range header).
+    """
+
+    url: str
+    files: Mapping[str, bytes]
+    faults: dict[str, list[Fault]]
+    ranges: bool = True
+    requests: list[tuple[str, str | None]] = field(default_factory=list)
+    closing: threading.Event = field(default_factory=threading.Event)
+
+    def asked(self, path: str) -> list[str | None]:
+        """Range headers of the requests for one path."""
+        return [header for name, header in self.requests if name == path]
+
+
+def folder(path: Path) -> dict[str, bytes]:
+    """Contents of every file below a folder by relative path, to serve."""
+    files = (file for file in path.rglob("*") if file.is_file())
+    return {file.relative_to(path).as_posix(): file.read_bytes() for file in files}
+
+
+@contextmanager
+def serve(
+    files: Mapping[str, bytes],
+    faults: Mapping[str, list[Fault]] | None = None,
+    ranges: bool = True,
+) -> Iterator[Server]:
+    """Serve files at `server.url` (ends with a slash) for the length of a `with` block."""
+    left = {path: list(items) for path, items in (faults or {}).items()}
+    state = Server("", files, left, ranges)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *_) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            _answer(self, state)
+
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    state.url = f"http://127.0.0.1:{httpd.server_port}/"
+    thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield state
+    finally:
+        state.closing.set()
+        httpd.shutdown()
+        httpd.server_close()
+        thread.join()
+
+
+def _answer(handler: BaseHTTPRequestHandler, state: Server) -> None:
+    path = unquote(handler.path).lstrip("/")
+    state.requests.append((path, handler.headers.get("Range")))
+    handler.close_connection = True
+    waiting = state.faults.get(path, [])
+    fault = waiting.pop(0) if waiting else None
+    content = state.files.get(path)
+    if content is None or isinstance(fault, Status):
+        handler.send_response(fault.code if isinstance(fault, Status) else 404)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+        return
+    tag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
+    body = _head(handler, state, content, tag)
+    if isinstance(fault, Cut | Stall):
+        handler.wfile.write(body[: fault.after])
+        handler.wfile.flush()
+        if isinstance(fault, Stall):
+            state.closing.wait(30)
+        return
+    handler.wfile.write(body)
+
+
+def _head(handler: BaseHTTPRequestHandler, state: Server, content: bytes, tag: str) -> bytes:
+    """Send status and headers; the bytes that are to follow."""
+    wanted = handler.headers.get("Range")
+    start = 0
+    if wanted and state.ranges and handler.headers.get("If-Range", tag) == tag:
+        start = int(wanted.removeprefix("bytes=").split("-")[0])
+        handler.send_response(206)
+        handler.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+    else:
+        handler.send_response(200)
+    if state.ranges:
+        handler.send_header("ETag", tag)
+    handler.send_header("Content-Length", str(len(content) - start))
+    handler.end_headers()
+    return content[start:]

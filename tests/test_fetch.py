@@ -1,0 +1,236 @@
+"""Downloads from a server on loopback, well- and ill-behaved."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from loopback import Cut, Stall, Status, serve
+
+from uvisxr import errors, fetch
+
+CONTENT = np.random.default_rng(5).bytes(300_000)
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+FAST = {"wait": 0.01, "timeout": 5.0}
+
+
+def _alone(path: Path) -> bool:
+    """Whether a file is the only one in its folder: no temporary name is left."""
+    return list(path.parent.iterdir()) == [path]
+
+
+def test_a_file_arrives_whole(tmp_path: Path):
+    path = tmp_path / "new" / "file.bin"
+    with serve({"a/file.bin": CONTENT}) as server:
+        result = fetch.download(
+            f"{server.url}a/file.bin", path, sha256=SHA256, size=len(CONTENT), **FAST
+        )
+    assert result == path
+    assert path.read_bytes() == CONTENT
+    assert _alone(path)
+
+
+def test_a_file_that_is_there_is_not_fetched_again(tmp_path: Path):
+    path = tmp_path / "file.bin"
+    path.write_bytes(CONTENT)
+    with serve({"file.bin": b"other"}) as server:
+        fetch.download(f"{server.url}file.bin", path, sha256=SHA256, size=len(CONTENT))
+        fetch.download(f"{server.url}file.bin", path)
+        assert server.requests == []
+
+
+@pytest.mark.parametrize("expected", [{"size": len(CONTENT)}, {"sha256": SHA256}])
+def test_a_file_that_is_there_but_wrong_is_fetched_again(tmp_path: Path, expected: dict):
+    path = tmp_path / "file.bin"
+    path.write_bytes(b"old")
+    with serve({"file.bin": CONTENT}) as server:
+        fetch.download(f"{server.url}file.bin", path, **expected, **FAST)
+    assert path.read_bytes() == CONTENT
+    assert _alone(path)
+
+
+def test_a_cut_connection_is_taken_up_where_it_stopped(tmp_path: Path):
+    path = tmp_path / "file.bin"
+    faults = {"file.bin": [Cut(100_000), Cut(70_000)]}
+    with serve({"file.bin": CONTENT}, faults) as server:
+        fetch.download(f"{server.url}file.bin", path, sha256=SHA256, **FAST)
+        first, *later = server.asked("file.bin")
+    assert path.read_bytes() == CONTENT
+    assert first is None
+    starts = [int(header.removeprefix("bytes=").rstrip("-")) for header in later]
+    assert 0 < starts[0] < starts[1] < len(CONTENT)
+
+
+def test_without_ranges_a_cut_connection_starts_again(tmp_path: Path):
+    path = tmp_path / "file.bin"
+    with serve({"file.bin": CONTENT}, {"file.bin": [Cut(100_000)]}, ranges=False) as server:
+        fetch.download(f"{server.url}file.bin", path, **FAST)
+        assert server.asked("file.bin") == [None, None]
+    assert path.read_bytes() == CONTENT
+
+
+def test_a_file_that_changes_between_requests_is_not_mixed(tmp_path: Path):
+    path = tmp_path / "file.bin"
+    files = {"file.bin": CONTENT}
+    other = CONTENT[::-1]
+
+    class Changing(dict):
+        def get(self, key, default=None):
+            found = super().get(key, default)
+            self[key] = other
+            return found
+
+    with serve(Changing(files), {"file.bin": [Cut(100_000)]}) as server:
+        fetch.download(f"{server.url}file.bin", path, **FAST)
+    assert path.read_bytes() == other
+
+
+def test_a_connection_that_is_always_cut_is_an_error(tmp_path: Path):
+    path = tmp_path / "file.bin"
+    with (
+        serve({"file.bin": CONTENT}, {"file.bin": [Cut(0)] * 9}) as server,
+        pytest.raises(errors.FetchError, match=r"file\.bin.*3 times in a row"),
+    ):
+        fetch.download(f"{server.url}file.bin", path, tries=3, **FAST)
+    assert list(tmp_path.iterdir()) == []
+    assert len(server.requests) == 3
+
+
+def test_a_stalled_connection_is_taken_up_again(tmp_path: Path):
+    path = tmp_path / "file.bin"
+    with serve({"file.bin": CONTENT}, {"file.bin": [Stall(100_000)]}) as server:
+        fetch.download(f"{server.url}file.bin", path, timeout=0.3, wait=0.01)
+    assert path.read_bytes() == CONTENT
+
+
+def test_a_server_that_always_stalls_is_an_error(tmp_path: Path):
+    path = tmp_path / "file.bin"
+    with (
+        serve({"file.bin": CONTENT}, {"file.bin": [Stall(0)] * 9}) as server,
+        pytest.raises(errors.FetchError, match=r"file\.bin: the server does not answer in time, 2 times"),
+    ):
+        fetch.download(f"{server.url}file.bin", path, timeout=0.2, tries=2, wait=0.01)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_file_is_named_at_once(tmp_path: Path):
+    with serve({}) as server:
+        with pytest.raises(errors.NotFoundError, match=r"none\.bin.*404.*UVISXR_URL"):
+            fetch.download(f"{server.url}none.bin", tmp_path / "none.bin", **FAST)
+        assert len(server.requests) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_refusal_is_an_error(tmp_path: Path):
+    with (
+        serve({"f": CONTENT}, {"f": [Status(403)]}) as server,
+        pytest.raises(errors.FetchError, match="403"),
+    ):
+        fetch.download(f"{server.url}f", tmp_path / "f", **FAST)
+
+
+def test_a_passing_failure_of_the_server_is_overcome(tmp_path: Path):
+    path = tmp_path / "f"
+    with serve({"f": CONTENT}, {"f": [Status(500), Status(503)]}) as server:
+        fetch.download(f"{server.url}f", path, **FAST)
+    assert path.read_bytes() == CONTENT
+
+
+def test_a_lasting_failure_of_the_server_is_an_error(tmp_path: Path):
+    with (
+        serve({"f": CONTENT}, {"f": [Status(500)] * 9}) as server,
+        pytest.raises(errors.FetchError, match="answers 500"),
+    ):
+        fetch.download(f"{server.url}f", tmp_path / "f", tries=2, **FAST)
+
+
+def test_another_size_is_an_error_before_the_transfer(tmp_path: Path):
+    with (
+        serve({"f": CONTENT}) as server,
+        pytest.raises(errors.FetchError, match="300000 bytes, 299999 were expected"),
+    ):
+        fetch.download(f"{server.url}f", tmp_path / "f", size=299_999, **FAST)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_digest_is_an_error(tmp_path: Path):
+    old = tmp_path / "f"
+    old.write_bytes(b"old")
+    with (
+        serve({"f": CONTENT}) as server,
+        pytest.raises(errors.FetchError, match="another sha256"),
+    ):
+        fetch.download(f"{server.url}f", old, sha256="0" * 64, **FAST)
+    assert old.read_bytes() == b"old"
+    assert _alone(old)
+
+
+def test_nobody_at_the_address_is_an_error(tmp_path: Path):
+    with serve({}) as server:
+        url = server.url
+    with pytest.raises(errors.FetchError, match="no connection"):
+        fetch.download(f"{url}f", tmp_path / "f", tries=2, **FAST)
+
+
+def test_an_address_that_is_none_is_an_error(tmp_path: Path):
+    with pytest.raises(errors.FetchError, match="is no address"):
+        fetch.download("htp://nowhere/f", tmp_path / "f", tries=2, **FAST)
+
+
+def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path):
+    (tmp_path / "file").write_text("in the way")
+    with (
+        serve({"f": CONTENT}) as server,
+        pytest.raises(errors.FetchError, match="cannot write"),
+    ):
+        fetch.download(f"{server.url}f", tmp_path / "file" / "f", **FAST)
+
+
+def test_nothing_is_printed_off_a_terminal(tmp_path: Path, capfd: pytest.CaptureFixture):
+    with serve({"f": CONTENT}) as server:
+        fetch.download(f"{server.url}f", tmp_path / "f", **FAST)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_progress_bar_counts_bytes_on_a_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    with serve({"f": CONTENT}) as server:
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+        fetch.download(f"{server.url}f", tmp_path / "f", **FAST)
+    printed = capsys.readouterr()
+    assert "100%" in printed.err and "300k/300k" in printed.err
+    assert printed.out == ""
+
+
+def test_without_pooch_the_error_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(sys.modules, "pooch", None)
+    with pytest.raises(errors.MissingDependencyError, match=r'pip install "uvisxr\[fetch\]"'):
+        fetch.download("http://127.0.0.1/f", tmp_path / "f")
+
+
+@pytest.mark.parametrize("kind", ["kernels", "generic_kernels", "products", "calibration", "stars"])
+def test_addresses_are_public_until_a_mirror_is_named(kind: str, monkeypatch: pytest.MonkeyPatch):
+    public = fetch.base_url(kind)
+    assert public.startswith("https://") and public.endswith("/")
+    monkeypatch.setenv(f"UVISXR_URL_{kind.upper()}", "http://mirror/x")
+    assert fetch.base_url(kind) == "http://mirror/x/"
+
+
+def test_an_unknown_kind_is_an_error():
+    with pytest.raises(errors.ArgumentError, match="music"):
+        fetch.base_url("music")
+
+
+def test_the_cache_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("UVISXR_CACHE", str(tmp_path))
+    assert fetch.cache_dir("kernels") == tmp_path / "kernels"
+    assert fetch.cache_dir() == tmp_path
+    monkeypatch.delenv("UVISXR_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert fetch.cache_dir("stars") == tmp_path / "xdg" / "uvisxr" / "stars"
