@@ -92,6 +92,50 @@ def test_truncated_evolution(tmp_path):
         files.read_evolution(tmp_path / "e.dat")
 
 
+def records(*epochs):
+    """Structures like those readsav makes of an IDL save file, of the given epochs."""
+    desc = [np.rec.array([(epoch,)], dtype=[("sctime_sec_start", ">i4")]) for epoch in epochs]
+    ratio = [np.full(1024, epoch / 100, ">f4") for epoch in epochs]
+    rows = np.empty(len(epochs), [("ratio", object), ("desc", object)])
+    for k in range(len(epochs)):
+        rows[k] = ratio[k], desc[k]
+    return rows
+
+
+@pytest.fixture
+def save_file(tmp_path, monkeypatch):
+    """A save file whose content a test gives."""
+
+    def write(**content):
+        (tmp_path / "trend.sav").write_bytes(b"SR")
+        monkeypatch.setattr(files, "readsav", lambda path: content)
+        return tmp_path / "trend.sav"
+
+    return write
+
+
+def test_epochs_of_a_save_file_are_sorted(save_file):
+    spica = files.read_spica(save_file(arr=records(300, 100, 200)), "FUV")
+    np.testing.assert_array_equal(spica.sclk, [100, 200, 300])
+    np.testing.assert_array_equal(spica.ratio[:, 7], [1, 2, 3])
+
+
+def test_save_file_of_both_channels(save_file):
+    path = save_file(arr_fuv=records(100), arr_euv=records(200, 300))
+    assert files.read_spica(path, "FUV").sclk.size == 1
+    assert files.read_spica(path, "EUV").sclk.size == 2
+
+
+def test_save_file_of_fuv_only(save_file):
+    assert files.read_spica(save_file(arr=records(100)), "EUV") is None
+
+
+def test_save_file_of_other_structures(save_file):
+    path = save_file(arr=np.zeros(3, [("spectrum", float)]))
+    with pytest.raises(CalibrationError, match=r"trend\.sav: no ratios with their epochs"):
+        files.read_spica(path, "FUV")
+
+
 def test_save_file_of_other_bytes(tmp_path):
     (tmp_path / "x.sav").write_bytes(b"no save file")
     with pytest.raises(CalibrationError, match=r"x\.sav: not an IDL save file"):

@@ -170,6 +170,18 @@ def test_few_matrices_for_many_exposures(folder):
     np.testing.assert_allclose(t.weight.sum(1), 1, rtol=1e-12)
 
 
+def test_spica_ratios(tmp_path, monkeypatch):
+    """1 before the first epoch, linear between epochs, the last ratio after the last."""
+    (tmp_path / "a.sav").touch()
+    start = sclk(calfiles.ET)
+    trend = files.SpicaTrend(start + np.array([0.0, 1e6]), np.array([[1.2] * 1024, [0.8] * 1024]))
+    monkeypatch.setattr(files, "read_spica", lambda path, channel: trend)
+    ets = et_of(start + np.array([-100.0, 0.25e6, 1e6, 5e6]))
+    ours = sensitivity(ets, replace(PLAIN, trend="spica"), tmp_path)[:, 30]
+    expected = np.array([1, 1.1, 0.8, 0.8])[:, None] * sensitivity()[0, 30]
+    np.testing.assert_allclose(ours, expected, rtol=1e-9)
+
+
 @pytest.mark.parametrize("days", [0.3, 500.7])
 def test_evolution_between_its_nodes(folder, days):
     clock = BURN + 86400 * days

@@ -212,7 +212,7 @@ def calibration_factor(
         calibration_factor=_squeezed(factor, dims), calibration_factor_error=_squeezed(error, dims)
     ).assign_coords(evil=coords["evil"])
     arguments = {
-        "recipe": recipe,
+        "recipe": recipe if isinstance(recipe, str) else recipe.name,
         "wl_interp": wl_interp,
         "evil_pixels": evil_pixels,
         "flat_field": flat_field,
