@@ -15,6 +15,7 @@ import xarray as xr
 from . import __version__, export, observation, sources
 from .calibration.recipe import RECIPES
 from .cli_batch import batch
+from .cli_kernels import kernels
 from .errors import ArgumentError, UvisError, UvisWarning
 from .pds3.label import Label, read_label
 
@@ -135,3 +136,4 @@ def process(
 
 
 main.add_command(batch)
+main.add_command(kernels)

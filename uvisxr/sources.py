@@ -131,9 +131,10 @@ def expand(
     wanted = wanted or Filter()
     if isinstance(sources, str | os.PathLike):
         sources = [sources]
+    paths = _checked(sources, Path.cwd())
     seen: set[int] = set()
-    for source in sources:
-        for product, known in _expand(str(source), Path.cwd(), wanted):
+    for path in paths:
+        for product, known in _found(path, wanted):
             mark = hash(str(product.label))
             if mark in seen:
                 continue
@@ -142,21 +143,19 @@ def expand(
                 yield product
 
 
-def _expand(source: str, folder: Path, wanted: Filter) -> Iterator[tuple[Product, bool]]:
-    """Products of one source; True beside those that a filter has passed already."""
-    path = folder / Path(source).expanduser()
-    found = _found(path, wanted)
-    first = next(found, None)
-    if first is not None:
-        yield first
-        yield from found
-    elif wanted.empty or not _is_index(path):
-        raise ArgumentError(
-            f"no product in {path}; give labels, folders, globs, a batch file or an INDEX.LBL"
-        )
+def _checked(sources: Iterable[str | Path], folder: Path) -> list[Path]:
+    """Paths of sources that hold a product each: a missing one must show before the work starts."""
+    paths = [folder / Path(source).expanduser() for source in sources]
+    for path in paths:
+        if next(_found(path, Filter()), None) is None:
+            raise ArgumentError(
+                f"no product in {path}; give labels, folders, globs, a batch file or an INDEX.LBL"
+            )
+    return paths
 
 
 def _found(path: Path, wanted: Filter) -> Iterator[tuple[Product, bool]]:
+    """Products of one source; True beside those that a filter has passed already."""
     if path.is_dir():
         yield from ((product, False) for product in _folder(path))
     elif _is_index(path):
@@ -206,10 +205,9 @@ def _batch_file(path: Path, wanted: Filter) -> Iterator[tuple[Product, bool]]:
         raise ArgumentError(
             f"{path} is not text; a batch file has one product a line, and data files end in .DAT"
         ) from error
-    for line in lines:
-        entry = line.partition("#")[0].strip()
-        if entry:
-            yield from _expand(entry, path.resolve().parent, wanted)
+    entries = (line.partition("#")[0].strip() for line in lines)
+    for entry in _checked(filter(None, entries), path.resolve().parent):
+        yield from _found(entry, wanted)
 
 
 def _is_index(path: Path) -> bool:

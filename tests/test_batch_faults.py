@@ -1,0 +1,379 @@
+"""Batches under fire: killed workers, killed drivers, full disks, schedulers elsewhere."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from products import product_id, write_product
+
+from uvisxr import batch, export, manifest, pipeline, work
+from uvisxr.errors import ExportError
+
+pytest.importorskip("distributed")
+
+STEPS = [("calibrate", {"flat_field": False, "trend": False})]
+COMMAND = [sys.executable, "-c", "from uvisxr.cli import main; main()"]
+COUNT = 20
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("archive")
+    for number in range(COUNT):
+        write_product(root, product_id(number, ("FUV", "EUV")[number % 2]), samples=2, band_bin=4)
+    (root / "pipeline.yaml").write_text("- calibrate: {flat_field: false, trend: false}\n")
+    return root
+
+
+@pytest.fixture(scope="module")
+def expected(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Digests of the outputs of an undisturbed run, without any cluster."""
+    out = tmp_path_factory.mktemp("expected")
+    steps = pipeline.load(STEPS).resolved()
+    for label in sorted(archive.glob("*.LBL")):
+        work.run(work.Job(str(label), f"{label.stem}.nc", str(out), str(out), ""), steps)
+    return digests(out)
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("*.nc")
+    }
+
+
+def left_over(folder: Path) -> list[str]:
+    """Whatever is neither an output nor the manifest."""
+    return [p.name for p in folder.iterdir() if p.suffix != ".nc" and p.name != manifest.NAME]
+
+
+def arguments(archive: Path, out: Path, *more: str) -> list[str]:
+    return [
+        *COMMAND,
+        "batch",
+        str(archive),
+        "-p",
+        f"{archive}/pipeline.yaml",
+        "-o",
+        str(out),
+        *more,
+    ]
+
+
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            pytest.fail(f"{what} did not happen in {seconds} s")
+        time.sleep(0.02)
+
+
+def count_done(out: Path) -> int:
+    return len(list(manifest.read(out))) if (out / manifest.NAME).is_file() else 0
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator:
+    """Two workers that may die once on a product."""
+    import dask
+    from distributed import Client, LocalCluster
+
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 1}),
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0"
+        ) as cluster,
+        Client(cluster, set_as_default=False) as started,
+    ):
+        yield started
+
+
+def test_a_killed_worker_loses_nothing(
+    archive: Path, expected: dict[str, str], client, tmp_path: Path
+):
+    killed: list[int] = []
+
+    def kill() -> None:
+        wait_for(lambda: count_done(tmp_path) >= 2 + 3 * len(killed), "some products")
+        busy = sorted(worker for worker, keys in client.processing().items() if keys)
+        pid = client.run(os.getpid, workers=busy[:1])[busy[0]]
+        os.kill(pid, signal.SIGKILL)
+        killed.append(pid)
+
+    killer = threading.Thread(target=lambda: (kill(), kill()))
+    killer.start()
+    summary = batch.process(archive, STEPS, tmp_path, client=client)
+    killer.join()
+    assert len(killed) == 2
+    assert (summary.done, summary.failed) == (COUNT, 0)
+    assert digests(tmp_path) == expected
+    assert not left_over(tmp_path)
+    assert len(list(manifest.read(tmp_path))) == COUNT
+
+
+def test_a_killed_driver_is_taken_up_again(archive: Path, expected: dict[str, str], tmp_path: Path):
+    out = tmp_path / "out"
+    driver = subprocess.Popen(
+        arguments(archive, out, "--workers", "2"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        wait_for(lambda: count_done(out) >= 5, "five products")
+    finally:
+        driver.kill()
+        driver.wait()
+    # Its workers notice; what they were writing is never renamed into place.
+    done = digests(out)
+    assert len(done) < COUNT
+    assert done.items() <= expected.items()
+    summary = batch.process(archive, STEPS, out, workers=1)
+    assert summary.ok
+    assert summary.current >= 5
+    assert summary.done + summary.current == COUNT
+    assert digests(out) == expected
+    assert not left_over(out)
+    assert set(manifest.latest(out)) == set(expected)
+
+
+@pytest.fixture
+def scheduler(tmp_path: Path) -> Iterator[str]:
+    """A scheduler and two workers, started by hand; gives the address."""
+    info = tmp_path / "scheduler.json"
+    dask = [sys.executable, "-m", "dask"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": tmp_path}
+    place = ["--host", "127.0.0.1", "--no-dashboard"]
+    processes = [
+        subprocess.Popen(
+            [*dask, "scheduler", "--port", "0", "--scheduler-file", str(info), *place], **quiet
+        )
+    ]
+    try:
+        wait_for(info.is_file, "the scheduler's start")
+        address = json.loads(info.read_text())["address"]
+        processes += [
+            subprocess.Popen([*dask, "worker", address, "--nthreads", "1", *place], **quiet)
+            for _ in range(2)
+        ]
+        yield address
+    finally:
+        for process in reversed(processes):
+            process.terminate()
+        for process in processes:
+            process.wait()
+
+
+def test_a_scheduler_by_address(
+    archive: Path, expected: dict[str, str], scheduler: str, tmp_path: Path
+):
+    out = tmp_path / "out"
+    command = arguments(archive, out, "--scheduler", scheduler)
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert f"{COUNT} done, 0 failed" in run.stdout
+    assert "dashboard: " in run.stderr
+    assert digests(out) == expected
+    assert not left_over(out)
+
+
+def test_stale_temporary_files_go(archive: Path, tmp_path: Path):
+    stale = tmp_path / f"{batch._PARTIAL}0123"
+    stale.mkdir()
+    (stale / "half.nc").write_bytes(b"half")
+    list(batch.plan(archive, STEPS, tmp_path))
+    assert stale.is_dir()
+    with batch._partial_folder(tmp_path) as partial:
+        assert not stale.exists()
+        assert partial.is_dir()
+    assert not left_over(tmp_path)
+
+
+class InProcess:
+    """Stands in for a dask client: runs each job here, at once."""
+
+    dashboard_link = ""
+
+    def __init__(self, function: Callable = work.run):
+        self.function = function
+
+    def stream(self, client, function, jobs, steps, retries) -> Iterator[dict]:
+        for job in jobs:
+            yield self.function(job, steps)
+
+
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    from contextlib import nullcontext
+
+    here = InProcess()
+    monkeypatch.setattr(batch, "_cluster", lambda *given: nullcontext(here))
+    monkeypatch.setattr(batch, "_stream", here.stream)
+
+
+def test_full_disk_as_the_system_reports_it(
+    archive: Path, in_process, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    real, written = export.to_netcdf, []
+
+    def fill(ds, path, **options):
+        if len(written) == 3:
+            path.write_bytes(b"the first bytes")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        written.append(path)
+        return real(ds, path, **options)
+
+    monkeypatch.setattr(export, "to_netcdf", fill)
+    with pytest.raises(ExportError, match=r"no space left in .* 3 products are done"):
+        batch.process(archive, STEPS, tmp_path)
+    assert len(digests(tmp_path)) == 3
+    assert not left_over(tmp_path)
+    monkeypatch.setattr(export, "to_netcdf", real)
+    summary = batch.process(archive, STEPS, tmp_path)
+    assert (summary.done, summary.current) == (COUNT - 3, 3)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1.5 MB; needs the right to mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = shutil.which("mount")
+    command = [mount, "-t", "tmpfs", "-o", "size=1500k", "tmpfs", str(folder)]
+    if mount is None or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("no right to mount a small file system here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_full_disk_for_real(archive: Path, expected: dict[str, str], small_disk: Path):
+    command = arguments(archive, small_disk / "out", "--workers", "1")
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    out = small_disk / "out"
+    assert run.returncode == 1
+    assert "no space left" in run.stderr.lower()
+    assert "Traceback" not in run.stderr
+    done = digests(out)
+    assert 0 < len(done) < COUNT
+    assert done.items() <= expected.items()
+    assert not left_over(out)
+
+
+def test_a_limit_on_file_sizes_stands_in_for_a_quota(archive: Path, tmp_path: Path):
+    code = (
+        "import resource, signal, sys\n"
+        "from uvisxr import batch, pipeline, work\n"
+        "label, out = sys.argv[1:]\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))\n"
+        "steps = pipeline.load([('calibrate', {'flat_field': False, 'trend': False})]).resolved()\n"
+        "try:\n"
+        "    print(work.run(work.Job(label, 'a.nc', out, out, ''), steps))\n"
+        "except work.Unexpected as error:\n"
+        "    print(error.args)\n"
+    )
+    label = next(archive.glob("FUV*.LBL"))
+    run = subprocess.run(
+        [sys.executable, "-c", code, str(label), str(tmp_path)], capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    assert "write" in run.stdout
+    assert "ExportError" in run.stdout
+    assert "cannot write" in run.stdout
+    assert not list(tmp_path.iterdir())
+
+
+class TestStream:
+    """The driver's loop, with work that fails in every way a worker can."""
+
+    def stream(self, client, function: Callable, count: int, retries: int = 1) -> list[dict]:
+        jobs = (work.Job(f"/x/{n}.LBL", f"{n}.nc", "", "", "") for n in range(count))
+        return list(batch._stream(client, function, jobs, None, retries))
+
+    def test_a_product_that_kills_its_workers_fails_alone(self, client):
+        def function(job, steps):
+            if job.output == "3.nc":
+                os.kill(os.getpid(), signal.SIGKILL)
+            time.sleep(0.02)
+            return {"status": "done", "output": job.output}
+
+        records = {r["output"]: r for r in self.stream(client, function, 30)}
+        assert len(records) == 30
+        failed = [r for r in records.values() if r["status"] == "failed"]
+        assert [r["output"] for r in failed] == ["3.nc"]
+        assert (failed[0]["step"], failed[0]["kind"]) == ("worker", "KilledWorker")
+
+    def test_unforeseen_errors_are_tried_again(self, client, tmp_path: Path):
+        def function(job, steps, folder=str(tmp_path)):
+            mark = Path(folder) / job.output
+            tries = int(mark.read_text()) + 1 if mark.exists() else 1
+            mark.write_text(str(tries))
+            if job.output == "0.nc" or (job.output == "1.nc" and tries == 1):
+                raise work.Unexpected("calibrate", "KeyError", "what")
+            return {"status": "done", "output": job.output}
+
+        records = {r["output"]: r for r in self.stream(client, function, 3)}
+        assert [records[f"{n}.nc"]["status"] for n in range(3)] == ["failed", "done", "done"]
+        assert records["0.nc"]["step"] == "calibrate"
+        assert records["0.nc"]["kind"] == "KeyError"
+        assert records["0.nc"]["error"] == "what"
+        assert [(tmp_path / f"{n}.nc").read_text() for n in range(3)] == ["2", "2", "1"]
+
+    def test_few_jobs_are_at_the_scheduler(self, client):
+        taken = 0
+
+        def jobs() -> Iterator[work.Job]:
+            nonlocal taken
+            for n in range(60):
+                taken += 1
+                yield work.Job(f"/x/{n}.LBL", f"{n}.nc", "", "", "")
+
+        def function(job, steps):
+            return {"status": "done", "output": job.output}
+
+        finished = 0
+        for _ in batch._stream(client, function, jobs(), None, 0):
+            finished += 1
+            assert taken - finished <= 2 * batch._AHEAD
+        assert finished == 60
+
+
+def test_every_step_that_fails_is_named(tmp_path: Path):
+    label = write_product(tmp_path / "in", product_id(0), band_bin=32)
+    cases = {
+        "background": [("background", {"level": -1.0})],
+        "calibrate": [("calibrate", {"files": str(tmp_path / "none")})],
+        "integrate": ["integrate"],
+    }
+    for step, steps in cases.items():
+        job = work.Job(str(label), "a.nc", str(tmp_path), str(tmp_path), "")
+        record = work.run(job, pipeline.load(steps).resolved())
+        assert (record["status"], record["step"]) == ("failed", step)
+        assert not (tmp_path / "a.nc").exists()
+
+
+def test_an_unforeseen_error_keeps_its_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from uvisxr.accessor import UvisAccessor
+
+    def broken(self):
+        raise KeyError("colour")
+
+    monkeypatch.setattr(UvisAccessor, "rate", broken)
+    label = write_product(tmp_path / "in", product_id(0), band_bin=32)
+    job = work.Job(str(label), "a.nc", str(tmp_path), str(tmp_path), "")
+    with pytest.raises(work.Unexpected) as caught:
+        work.run(job, pipeline.load(["rate"]))
+    assert caught.value.args == ("rate", "KeyError", "'colour'")
