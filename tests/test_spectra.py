@@ -153,6 +153,16 @@ def test_integral_of_bins(bins):
     assert result.attrs["history"].splitlines()[-1].startswith("uvisxr")
 
 
+@pytest.mark.parametrize(("smooth", "expected"), [(False, 1.0), (True, 0.523)])
+def test_bounds_of_integrals_against_their_scatter(smooth, expected):
+    """In quadrature they cover unsmoothed spectra, and half the scatter of smoothed ones."""
+    ds = calfiles.poisson(60, WINDOW, mean=2000.0)
+    cal = ds.uvis.calibrate(flat_field=False, trend=False, smooth=smooth, errors="statistical")
+    result = cal.isel(pixel=slice(2, 62)).uvis.integrate(RANGE, "bins")
+    half = (result.brightness_upper + result.brightness_lower) / 2
+    assert float(half.mean() / result.std()) == pytest.approx(expected, rel=0.05)
+
+
 @pytest.mark.parametrize(
     "wl_range", [(1410, 1360), (1000, 1400), (1380, 2000), (1380, np.nan), (1380,), "all"]
 )
