@@ -8,15 +8,16 @@ import numpy as np
 import xarray as xr
 
 from uvisxr import conventions, quality
-from uvisxr.calibration.sensitivity import BURN, sclk
+from uvisxr.calibration.sensitivity import BURN
 from uvisxr.instrument.channel import channel
 from uvisxr.instrument.detector import Window
+from uvisxr.timescales import clock_from_et
 
 #: A time between the modifiers of `folder`: 2006.
 ET = 190_000_000.0
 
 #: Spacecraft clock of the modifiers of `folder`.
-EPOCHS = (int(sclk(ET)) - 30_000_000, int(sclk(ET)) + 20_000_000)
+EPOCHS = (int(clock_from_et(ET)) - 30_000_000, int(clock_from_et(ET)) + 20_000_000)
 
 FULL = Window(0, 0, 63, 1023)
 

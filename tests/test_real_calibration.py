@@ -9,9 +9,9 @@ import xarray as xr
 
 import uvisxr
 from uvisxr.calibration import files
-from uvisxr.calibration.sensitivity import sclk
 from uvisxr.errors import ArgumentError, CalibrationError
 from uvisxr.poisson import quantization_spacing
+from uvisxr.timescales import clock_from_et
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +162,7 @@ def test_spica_trend_is_linear_between_epochs(rings, data):
         for trend in (True, False)
     )
     # Two columns a bin: where the ratio hardly changes their sum follows its mean.
-    clock = float(sclk(rings.et[7]))
+    clock = float(clock_from_et(rings.et[7]))
     ratio = np.array([np.interp(clock, spica.sclk, r) for r in spica.ratio.T])
     middle = slice(150, 350)
     np.testing.assert_allclose(

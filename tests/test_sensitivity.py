@@ -7,10 +7,11 @@ from scipy.interpolate import PchipInterpolator
 
 from uvisxr.calibration import files
 from uvisxr.calibration.recipe import RECIPES
-from uvisxr.calibration.sensitivity import BURN, Options, sclk, terms
+from uvisxr.calibration.sensitivity import BURN, Options, terms
 from uvisxr.errors import CalibrationError
 from uvisxr.instrument.channel import EUV, FUV
 from uvisxr.instrument.detector import Window
+from uvisxr.timescales import clock_from_et
 
 ET = np.array([calfiles.ET])
 FULL = calfiles.FULL.bins
@@ -173,7 +174,7 @@ def test_few_matrices_for_many_exposures(folder):
 def test_spica_ratios(tmp_path, monkeypatch):
     """1 before the first epoch, linear between epochs, the last ratio after the last."""
     (tmp_path / "a.sav").touch()
-    start = sclk(calfiles.ET)
+    start = clock_from_et(calfiles.ET)
     trend = files.SpicaTrend(start + np.array([0.0, 1e6]), np.array([[1.2] * 1024, [0.8] * 1024]))
     monkeypatch.setattr(files, "read_spica", lambda path, channel: trend)
     ets = et_of(start + np.array([-100.0, 0.25e6, 1e6, 5e6]))
@@ -283,5 +284,5 @@ def test_there_is_no_public_trend_of_euv(tmp_path):
 def test_euv_flat_field_is_taken_as_it_is(tmp_path):
     calfiles.folder(tmp_path, "EUV")
     s = sensitivity(options=WITH_FLAT, path=tmp_path, channel=EUV)[0]
-    expected = frame_by_hand(tmp_path, sclk(ET[0]), "EUV") * sensitivity(channel=EUV)[0]
+    expected = frame_by_hand(tmp_path, clock_from_et(ET[0]), "EUV") * sensitivity(channel=EUV)[0]
     np.testing.assert_allclose(s[2:62], expected[2:62], rtol=1e-9)

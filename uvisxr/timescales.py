@@ -83,9 +83,18 @@ def add_seconds(utc: np.datetime64, seconds: np.ndarray | float) -> np.ndarray:
 
 
 def clock_from_et(et: np.ndarray | float) -> np.ndarray:
-    """Cassini's clock, s, within 32 s from 1998 to 2017.
+    """Cassini's spacecraft clock, s, within 32 s from 1998 to 2017.
 
-    A straight line through the clock kernel cas00172.tsc, for products whose label has no valid
-    count. Calibration epochs are days apart.
+    A straight line through the clock kernel cas00172.tsc: enough for calibration epochs, which
+    lie days to years apart, and for products whose label has no valid count.
+
+    Parameters
+    ----------
+    et : array_like
+        Barycentric dynamical time, s past J2000; any shape.
+
+    Returns
+    -------
+    ndarray of float64
     """
-    return 1.00000664 * np.asarray(et, float) + 1325419636.0
+    return 1325419639.0 + 1.000006636 * np.asarray(et, float)

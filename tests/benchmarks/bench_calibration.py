@@ -14,9 +14,9 @@ from timing import best, compare
 import uvisxr  # noqa: F401  registers .uvis
 from uvisxr import poisson, spectral
 from uvisxr.calibration.files import Folder, package_lab, read_flat, read_modifier
-from uvisxr.calibration.sensitivity import sclk
 from uvisxr.instrument.channel import FUV
 from uvisxr.instrument.detector import Window
+from uvisxr.timescales import clock_from_et
 
 _WL = FUV.wavelength(np.arange(1024))
 _KERNEL = np.array([1, 4, 6, 4, 1]) / 16
@@ -56,7 +56,7 @@ def calibration_folder(folder: Path) -> Path:
     flat[rng.random(flat.shape) < 0.145] = np.nan
     rows = "\n".join(" ".join(f"{v:.6g}" for v in row) for row in flat)
     (folder / "FLATFIELD_FUV_POSTBURN.txt").write_text(f"FLATFIELD_FUV_POSTBURN\n{rows}\n")
-    start = float(sclk(_ET0))
+    start = float(clock_from_et(_ET0))
     for k, offset in enumerate((-3e7, 2e7)):
         name = f"FUV_{k}_ff_modifier_{int(start + offset)}.dat"
         rng.uniform(0.9, 1.1, (64, 1024)).astype("<f4").tofile(folder / name)
@@ -73,7 +73,7 @@ def plain_calibrate(ds: xr.Dataset, folder: Path) -> list[np.ndarray]:
     rows, counts = slice(2, 62), ds.counts.values
     scale = 0.7794 / 60 / 0.91
     outputs = [np.full(counts.shape, np.nan, np.float32) for _ in range(3)]
-    for i, t in enumerate(sclk(ds.et.values)):
+    for i, t in enumerate(clock_from_et(ds.et.values)):
         base = PchipInterpolator(lab.wl, lab.sensitivity)(_WL).clip(0) * scale
         base_error = PchipInterpolator(lab.wl, lab.error)(_WL).clip(0) * scale
         x = (t - epochs[0]) / (epochs[1] - epochs[0])

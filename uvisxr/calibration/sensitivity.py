@@ -22,6 +22,7 @@ from .. import spectral
 from ..errors import CalibrationError
 from ..instrument.channel import N_BANDS, N_LINES, Channel
 from ..instrument.detector import FIRST_LIT, LAST_LIT, Bins
+from ..timescales import clock_from_et
 from . import files as cal
 from .recipe import Recipe
 
@@ -86,15 +87,6 @@ class _Nodes:
     files: tuple[Path, ...] = ()
 
 
-def sclk(et: np.ndarray) -> np.ndarray:
-    """Spacecraft clock, s, from barycentric dynamical time, s past J2000.
-
-    A straight line through the clock kernel cas00172.tsc, within 31 s of it from 1999 to 2017.
-    Calibration epochs lie days to years apart; labels' own clock counts are sometimes invalid.
-    """
-    return 1325419639.0 + 1.000006636 * np.asarray(et, float)
-
-
 def terms(
     bins: Bins,
     channel: Channel,
@@ -126,7 +118,7 @@ def terms(
     CalibrationError
         Files are missing or malformed.
     """
-    clock = sclk(et)
+    clock = clock_from_et(et)
     needs_files = options.flat_field or options.trend is not None
     folder = cal.Folder.choose(path) if needs_files or path is not None else None
     if needs_files:
