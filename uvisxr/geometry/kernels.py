@@ -39,15 +39,13 @@ from .coverage import (
 from .meta import expand
 from .spice import LOCK, check_file, loaded, user_kernels
 
-__all__ = ["LOCK", "describe_gap", "loaded", "select", "tree", "utc_text"]
+__all__ = ["LOCK", "describe_gap", "loaded", "select"]
 
 #: Bodies are wanted this long before, s, if to be had: light takes 85 min from the Sun to Saturn.
-_LIGHT_TIME = 7200.0
+LIGHT_TIME = 7200.0
 
 #: UTC of J2000, TDB.
 _J2000 = np.datetime64("2000-01-01T11:58:55.816073", "ns")
-
-_BINARY = (".bc", ".bsp")
 
 Kernels = str | Path | Iterable[str | Path] | None
 
@@ -177,14 +175,16 @@ def _choose(
     """The files of some folders that serve instants and bodies; `named` ones are loaded anyway."""
     files = [path for path in tree(folders) if path not in named]
     texts = text_kernels(files, named, folders)
-    binary = sorted((path for path in files if path.suffix.lower() in _BINARY), key=priority)
-    spk = [path for path in binary if path.suffix.lower() == ".bsp"]
-    chosen = choose_spk(spk, ets, codes)
+    chosen = choose_spk(in_order(files, ".bsp"), ets, codes)
     if frame_id is not None:
-        cks = [path for path in binary if path.suffix.lower() == ".bc"]
         clocks = [path for path in (*texts, *named) if path.suffix.lower() in (".tls", ".tsc")]
-        chosen += choose_ck(cks, ets, frame_id, clocks)
+        chosen += choose_ck(in_order(files, ".bc"), ets, frame_id, clocks)
     return [*texts, *chosen]
+
+
+def in_order(files: Iterable[Path], ending: str) -> list[Path]:
+    """Those of some files with an ending, in order of rising priority."""
+    return sorted((path for path in files if path.suffix.lower() == ending), key=priority)
 
 
 def text_kernels(files: list[Path], named: list[Path], folders: list[Path]) -> list[Path]:
@@ -226,7 +226,7 @@ def choose_spk(files: Sequence[Path], ets: np.ndarray, codes: Iterable[int]) -> 
     list of Path
         In the same order. Bodies other than the spacecraft are wanted a light time earlier too.
     """
-    times = np.concatenate([ets, ets - _LIGHT_TIME])
+    times = np.concatenate([ets, ets - LIGHT_TIME])
     now = np.arange(times.size) < ets.size
     every = np.ones(times.shape, bool)
     missing = {code: now if code == SPACECRAFT else every for code in codes}
@@ -325,7 +325,7 @@ def describe_gap(ets: np.ndarray | Sequence[float]) -> str:
 
 
 def _archive_for(ets: np.ndarray, kind: str, codes: Iterable[int]) -> list:
-    files = needed(_utc(ets.min()), _utc(ets.max()), codes)
+    files = needed(utc(ets.min()), utc(ets.max()), codes)
     return [file for file in files if file.kind == kind]
 
 
@@ -354,11 +354,12 @@ def span_text(ets: np.ndarray) -> str:
 
 def utc_text(et: float) -> str:
     """UTC of an instant to the millisecond."""
-    text = np.datetime_as_string(_utc(et) + np.timedelta64(500, "us"), unit="ms")
+    text = np.datetime_as_string(utc(et) + np.timedelta64(500, "us"), unit="ms")
     return f"{text} UTC"
 
 
-def _utc(et: float) -> np.datetime64:
+def utc(et: float) -> np.datetime64:
+    """UTC of an instant, within a microsecond."""
     guess = add_seconds(_J2000, et)
     # TDB runs up to 2 ms before or behind atomic time.
     return add_seconds(guess, et - utc_to_et(guess))

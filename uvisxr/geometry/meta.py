@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,9 +14,12 @@ from .spice import LOCK, pool_kept, spice_reason
 
 _VARIABLES = ("KERNELS_TO_LOAD", "PATH_SYMBOLS", "PATH_VALUES")
 
-#: Longest string of a text kernel; longer ones go on in the next after a "+".
-_VALUE = 80
-_LINE = 76
+#: Length of line kept to; SPICE allows strings of 80 characters in lines of 132. A longer string
+#: goes on in the next one after a "+".
+_LINE = 80
+
+#: Longest file name SPICE takes (FILSIZ of *KERNEL* required reading).
+_LONGEST = 255
 
 
 def expand(path: str | Path) -> list[Path]:
@@ -101,26 +103,25 @@ def metakernel(paths: Iterable[str | Path], out: str | Path) -> Path:
             raise KernelError(f"cannot list {file} in {out}: it does not exist")
         if not str(file).isascii() or not str(file).isprintable():
             raise KernelError(f"cannot list {file} in {out}: SPICE reads printable ASCII only")
+        if len(str(file)) > _LONGEST:
+            raise KernelError(
+                f"cannot list {file} in {out}: SPICE takes names of {_LONGEST} characters at most"
+            )
     root = Path(os.path.commonpath([file.parent for file in files]))
     lines = ["KPL/MK", "", "Kernels for Cassini/UVIS, written by uvisxr.", "", "\\begindata", ""]
-    lines += ["PATH_SYMBOLS = ( 'K' )"]
-    # SPICE replaces a symbol only by a single string, so a root too long for one is spelt out.
-    short = len(str(root)) <= _VALUE
+    # A symbol's value is one string, so a folder too long for one is spelt out in each name.
+    short = len(str(root)) <= _LINE - 4 and "'" not in str(root)
     if short:
-        lines += ["PATH_VALUES = (", f"  {_quoted(str(root))}", ")"]
-    else:
-        lines.pop()
+        lines += ["PATH_SYMBOLS = ( 'K' )", "PATH_VALUES = (", f"  '{root}'", ")"]
     lines += ["KERNELS_TO_LOAD = ("]
     for file in files:
         lines += _pieces(f"$K/{file.relative_to(root).as_posix()}" if short else str(file))
     lines += [")", "", "\\begintext", ""]
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", dir=out.parent, prefix=f".{out.name}.", delete=False, encoding="ascii"
-        ) as stream:
-            stream.write("\n".join(lines))
-        Path(stream.name).replace(out)
+        part = out.with_name(f".{out.name}.part-{os.getpid()}")
+        part.write_text("\n".join(lines), encoding="ascii")
+        part.replace(out)
     except OSError as error:
         raise KernelError(f"cannot write {out}: {error.strerror or error}") from error
     return out
@@ -128,10 +129,7 @@ def metakernel(paths: Iterable[str | Path], out: str | Path) -> Path:
 
 def _pieces(text: str) -> list[str]:
     """A string as lines of at most 80 characters, each but the last ending in "+"."""
-    room = _LINE - 5
-    parts = [text[at : at + room] for at in range(0, len(text), room)]
-    return [f"  {_quoted(part + '+')}" for part in parts[:-1]] + [f"  {_quoted(parts[-1])}"]
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    # Indent, quotes and the "+"; quotes within are doubled, and may all fall into one line.
+    room = _LINE - 5 - text.count("'")
+    parts = [text[at : at + room].replace("'", "''") for at in range(0, len(text), room)]
+    return [f"  '{part}+'" for part in parts[:-1]] + [f"  '{parts[-1]}'"]

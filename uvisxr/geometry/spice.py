@@ -28,8 +28,8 @@ from ..errors import KernelError
 #: Held around every SPICE call; re-entrant, so that sessions may nest in one thread.
 LOCK = threading.RLock()
 
-#: Most variables SPICE's kernel pool can hold (MAXVAR of *KERNEL* required reading).
-_MAX_VARIABLES = 26003
+#: Names of pool variables asked for at once.
+_PAGE = 500
 
 #: Longest string a pool variable can hold, with the terminating null.
 _STRING = 81
@@ -65,6 +65,7 @@ def loaded(paths: Iterable[str | Path]) -> Iterator[list[Path]]:
             yield wanted
         return
     with LOCK, pool_kept():
+        alone = not spiceypy.ktotal("ALL")
         done: list[Path] = []
         try:
             for path in wanted:
@@ -73,9 +74,13 @@ def loaded(paths: Iterable[str | Path]) -> Iterator[list[Path]]:
                 done.append(path)
             yield wanted
         finally:
-            # Last in, first out: each text kernel unloaded has SPICE read the remaining ones again.
-            for path in reversed(done):
-                spiceypy.unload(str(path))
+            if alone:
+                # Each text kernel unloaded has SPICE read the remaining ones again; where all the
+                # files are ours, clearing them is the same and as fast as it can be.
+                spiceypy.kclear()
+            else:
+                for path in reversed(done):
+                    spiceypy.unload(str(path))
 
 
 @contextmanager
@@ -162,10 +167,12 @@ def spice_reason(error: SpiceyError) -> str:
 
 def _pool() -> dict[str, np.ndarray | list[str]]:
     """Every variable of the kernel pool with its values."""
+    names: list[str] = []
     try:
-        names = spiceypy.gnpool("*", 0, _MAX_VARIABLES)
+        while len(names) % _PAGE == 0:
+            names += spiceypy.gnpool("*", len(names), _PAGE)
     except NotFoundError:
-        return {}
+        pass
     return {name: _values(name) for name in names}
 
 

@@ -1,0 +1,105 @@
+"""`uvisxr kernels`: which SPICE kernels products need; get them; list them for other programs."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from pathlib import Path
+
+import click
+
+from . import sources
+from .errors import KernelError, UvisWarning
+from .fetch import cache_dir
+from .geometry import kernels as files
+from .geometry import requirements
+from .geometry.meta import metakernel as write
+from .pds3.label import read_label
+
+_PRODUCT = click.argument("product", nargs=-1, required=True, type=click.Path(path_type=Path))
+_KERNELS = click.option(
+    "--kernels",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="File, folder or meta-kernel; may be repeated [default: UVISXR_KERNELS, or the cache].",
+)
+
+
+@click.group()
+def kernels() -> None:
+    """SPICE kernels: what products need, and getting it."""
+
+
+def _requests(product: tuple[Path, ...]) -> list[requirements.Request]:
+    return [requirements.Request.of(read_label(found.label)) for found in sources.expand(product)]
+
+
+@kernels.command()
+@_PRODUCT
+@_KERNELS
+def check(product: tuple[Path, ...], kernels: tuple[Path, ...]) -> None:
+    """Say which kernels PRODUCT... need, which are present, which are missing.
+
+    Exit code 1 if any is missing. The data files need not be there.
+    """
+    needs = requirements.check(_requests(product), _present(kernels))
+    for need in needs:
+        state = f"present  {need.path}" if need.path else "missing"
+        click.echo(f"{need.kind:<16} {need.name:<34} {state}".rstrip())
+    missing = sum(need.path is None for need in needs)
+    if missing:
+        click.echo(f"uvisxr: {missing} kernels missing: `uvisxr kernels fetch` gets them", err=True)
+        sys.exit(1)
+
+
+def _present(kernels: tuple[Path, ...]) -> list[Path]:
+    if not kernels and not os.environ.get("UVISXR_KERNELS"):
+        return files.tree([cache_dir("kernels")])
+    named, folders = files.sources(kernels or None)
+    return [*files.tree(folders), *named]
+
+
+@kernels.command()
+@_PRODUCT
+@click.option(
+    "--to",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder that is to hold them all [default: the cache].",
+)
+@click.option("--dry-run", is_flag=True, help="Print the addresses; download nothing.")
+def fetch(product: tuple[Path, ...], to: Path | None, dry_run: bool) -> None:
+    """Download the kernels that PRODUCT... need and the folder does not hold."""
+    folder = to or cache_dir("kernels")
+    needs = requirements.check(_requests(product), files.tree([folder]))
+    missing = [need for need in needs if need.path is None]
+    nowhere = [need.name for need in missing if need.source is None]
+    if dry_run:
+        for need in missing:
+            if need.source is not None:
+                click.echo(requirements.url(need.source))
+    else:
+        for path in requirements.get(missing, folder):
+            click.echo(path)
+    if nowhere:
+        raise KernelError(f"the archive has no kernels for the {', '.join(nowhere)}")
+    variable = os.environ.get("UVISXR_KERNELS")
+    if variable and to is None and not dry_run:
+        warnings.warn(
+            f"UVISXR_KERNELS names {variable}, which is used in place of the cache: unset it, or "
+            f"pass kernels={str(folder)!r}",
+            UvisWarning,
+            stacklevel=2,
+        )
+
+
+@kernels.command()
+@_PRODUCT
+@_KERNELS
+@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
+def metakernel(product: tuple[Path, ...], kernels: tuple[Path, ...], output: Path) -> None:
+    """Write a meta-kernel that loads what PRODUCT... need, for any SPICE program."""
+    paths, gap = requirements.selected(_requests(product), kernels or None)
+    click.echo(write(paths, output))
+    if gap:
+        warnings.warn(gap, UvisWarning, stacklevel=2)

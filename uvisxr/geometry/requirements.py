@@ -1,0 +1,235 @@
+"""What kernels products need, which of them are there, and getting the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .. import fetch
+from ..errors import FetchError, KernelError, LabelError
+from ..pds3.label import Label
+from ..timescales import utc_to_et
+from .archive import ArchiveFile, kernel_sets, needed
+from .coverage import SPACECRAFT, Segment, connected, pointing, spk_segments
+from .ephemeris import SPACECRAFT_FRAME, named
+from .kernels import LIGHT_TIME, choose_ck, choose_spk, describe_gap, in_order, loaded, select, utc
+from .spice import LOCK, check_file
+
+_SUN = 10
+
+
+@dataclass(frozen=True)
+class Request:
+    """What one product asks of the kernels: positions of bodies, and pointing, at instants.
+
+    Attributes
+    ----------
+    product : str
+    ets : ndarray, (n,)
+        Middle of each exposure, TDB s past J2000.
+    codes : tuple of int
+        NAIF codes of Cassini, the target and the Sun.
+    """
+
+    product: str
+    ets: np.ndarray
+    codes: tuple[int, ...]
+
+    @classmethod
+    def of(cls, label: Label) -> Request:
+        """The request of a product; its data file is not needed.
+
+        Raises
+        ------
+        LabelError
+            The label does not know its START_TIME.
+        ArgumentError
+            SPICE does not know the target.
+        """
+        if np.isnat(label.start):
+            raise LabelError(
+                f"{label.path} does not know its START_TIME: get the label anew from the archive"
+            )
+        # START_TIME is the end of the first exposure: see the users guide, chapter 2.
+        ets = utc_to_et(label.start) + label.integration * (np.arange(label.shape[0]) - 0.5)
+        with LOCK:
+            _, target = named(label.target)
+        return cls(label.path.stem, ets, (SPACECRAFT, target, _SUN))
+
+    def archive_files(self) -> tuple[ArchiveFile, ...]:
+        """Files of the archive that serve the request, by their names."""
+        return needed(utc(self.ets.min()), utc(self.ets.max()), self.codes)
+
+
+@dataclass(frozen=True)
+class Need:
+    """One kernel that is needed.
+
+    Attributes
+    ----------
+    kind : str
+    name : str
+        File name, there or in the archive.
+    path : Path or None
+        Where it is; None if it is missing.
+    source : ArchiveFile or None
+        What to fetch if it is missing; None if the archive has nothing.
+    """
+
+    kind: str
+    name: str
+    path: Path | None = None
+    source: ArchiveFile | None = None
+
+
+def check(requests: Iterable[Request], files: Iterable[Path]) -> list[Need]:
+    """What products need, and which of some kernel files serve it.
+
+    Parameters
+    ----------
+    requests : iterable of Request
+    files : iterable of Path
+        Kernel files that are there.
+
+    Returns
+    -------
+    list of Need
+        Each kernel once. Where the files cover all instants, those of them that do; where not,
+        also the archive's files for the time, present or missing.
+
+    Raises
+    ------
+    KernelError
+        A file that is there is corrupt.
+    """
+    requests = list(requests)
+    files = list(files)
+    found = {}
+    texts = []
+    for entry in kernel_sets():
+        if entry.kind == "planets":
+            continue
+        path = entry.pick(files)
+        name = path.name if path else entry.fetch.name
+        found[name] = Need(entry.kind, name, path, entry.fetch)
+        texts.append(path)
+    spk = in_order(files, ".bsp")
+    cks = in_order(files, ".bc")
+    clocks = texts[:2]
+    for request in requests:
+        for need in (*_ephemeris(request, spk), *_pointing(request, cks, clocks)):
+            found.setdefault(need.name, need)
+    return list(found.values())
+
+
+def _ephemeris(request: Request, spk: Sequence[Path]) -> list[Need]:
+    chosen = choose_spk(spk, request.ets, request.codes)
+    here = [Need("ephemeris", path.name, path) for path in chosen]
+    if _placed(request, [segment for path in chosen for segment in spk_segments(path)]):
+        return here
+    return here + _of_archive(request, ("planets", "ephemeris"), spk)
+
+
+def _placed(request: Request, segments: list[Segment]) -> bool:
+    """Whether every body is placed at every instant, and where light left it."""
+    times = np.concatenate([request.ets, request.ets - LIGHT_TIME])
+    return all(
+        connected(segments, code, request.ets if code == SPACECRAFT else times).all()
+        for code in request.codes
+    )
+
+
+def _pointing(request: Request, cks: Sequence[Path], clocks: list[Path | None]) -> list[Need]:
+    if None in clocks:
+        return _of_archive(request, ("pointing",), cks)
+    chosen = choose_ck(cks, request.ets, SPACECRAFT_FRAME, clocks)
+    here = [Need("pointing", path.name, path) for path in chosen]
+    with loaded(clocks):
+        if pointing(chosen, request.ets, SPACECRAFT_FRAME).all():
+            return here
+    return here + _of_archive(request, ("pointing",), cks)
+
+
+def _of_archive(request: Request, kinds: tuple[str, ...], files: Sequence[Path]) -> list[Need]:
+    there = {path.name: path for path in files}
+    wanted = [file for file in request.archive_files() if file.kind in kinds]
+    for kind in kinds:
+        if not any(file.kind == kind for file in wanted):
+            name = f"{kind} of {request.product}"
+            return [Need(kind, name)]
+    return [Need(file.kind, file.name, there.get(file.name), file) for file in wanted]
+
+
+def get(needs: Iterable[Need], folder: Path, progress: bool = True) -> list[Path]:
+    """Download the missing ones of some kernels.
+
+    Parameters
+    ----------
+    needs : iterable of Need
+    folder : Path
+        Files go to its subfolders lsk, ck, spk..., as in the archive.
+    progress : bool
+
+    Returns
+    -------
+    list of Path
+
+    Raises
+    ------
+    FetchError
+        A file cannot be had, or is no kernel.
+    """
+    got = []
+    for need in needs:
+        if need.path is not None or need.source is None:
+            continue
+        path = folder / need.source.path
+        address = url(need.source)
+        fetch.download(address, path, progress=progress)
+        try:
+            check_file(path)
+        except KernelError as error:
+            path.unlink()
+            raise FetchError(f"{address} is no kernel; it was removed ({error})") from error
+        got.append(path)
+    return got
+
+
+def url(file: ArchiveFile) -> str:
+    """Address of a file of the archive."""
+    return fetch.base_url(file.location) + file.path
+
+
+def selected(requests: Iterable[Request], kernels=None) -> tuple[list[Path], str]:
+    """Kernels for several products at once, and words for the exposures without pointing.
+
+    Parameters
+    ----------
+    requests : iterable of Request
+    kernels : path or iterable of path, optional
+        As for `select`.
+
+    Returns
+    -------
+    paths : list of Path
+    gap : str
+        Empty if every exposure has its pointing.
+
+    Raises
+    ------
+    KernelError, CoverageError
+        As `select`, for any of the products.
+    """
+    requests = list(requests)
+    for request in requests:
+        select(kernels, request.ets, request.codes)
+    ets = np.concatenate([request.ets for request in requests])
+    codes = dict.fromkeys(code for request in requests for code in request.codes)
+    paths = select(kernels, ets, codes)
+    with loaded(paths):
+        cks = [path for path in paths if check_file(path) == "CK"]
+        lost = ets[~pointing(cks, ets, SPACECRAFT_FRAME)]
+    return paths, describe_gap(lost) if lost.size else ""
