@@ -32,7 +32,7 @@ _URLS = MappingProxyType(
         "products": "https://pds-rings.seti.org/holdings/volumes/COUVIS_0xxx/",
         "calibration": (
             "https://pds-atmospheres.nmsu.edu/data_and_services/atmospheres_data/Cassini/"
-            "CASSINIUVIS/UVIS-16/UVIS_cal_and_ff_modifiers/"
+            "CASSINIUVIS/UVIS-16/Cube%20Generator%20Software/UVIS_cal_and_ff_modifiers/"
         ),
         "stars": "https://cdsarc.cds.unistra.fr/ftp/II/59B/",
     }
