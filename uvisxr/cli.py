@@ -15,6 +15,7 @@ import xarray as xr
 from . import __version__, export, observation, sources
 from .calibration.recipe import RECIPES
 from .cli_batch import batch
+from .cli_fetch import calibration, fetch
 from .cli_kernels import kernels
 from .errors import ArgumentError, UvisError, UvisWarning
 from .pds3.label import Label, read_label
@@ -136,4 +137,6 @@ def process(
 
 
 main.add_command(batch)
+main.add_command(fetch)
+main.add_command(calibration)
 main.add_command(kernels)

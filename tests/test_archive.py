@@ -1,0 +1,277 @@
+"""A small archive on loopback: volumes found by their indices, products whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from loopback import Cut, Server, Stall, Status, folder, serve
+from products import write_product
+from volume import index_row, write_index
+
+import uvisxr
+from uvisxr import archive, fetch
+from uvisxr.archive import Archive
+from uvisxr.calibration import download, files
+from uvisxr.cli import main
+from uvisxr.errors import ArgumentError, FetchError, NotFoundError, UvisWarning
+
+#: Products of a few volumes. The day 2005-182 is shared by the volumes 11 and 12.
+PRODUCTS = {
+    10: ["FUV2005_001_10_00", "EUV2005_001_10_00", "HSP2005_002_01_01", "FUV2005_090_23_59"],
+    11: ["FUV2005_091_00_10", "FUV2005_182_01_00"],
+    12: ["FUV2005_182_13_00", "FUV2005_230_15_15", "EUV2005_230_15_15"],
+    27: ["FUV2009_173_15_16", "HDAC2009_173_15_16_31"],
+    60: ["FUV2017_258_07_15"],
+}
+MATRICES = {"FUV2005_230_15_15": 3, "FUV2009_173_15_16": 5}
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The files of the archive by their path below COUVIS_0xxx."""
+    root = tmp_path_factory.mktemp("COUVIS_0xxx")
+    for number, names in PRODUCTS.items():
+        volume = root / f"COUVIS_{number:04}"
+        for name in names:
+            if name[:3] in ("EUV", "FUV"):
+                write_product(volume / "DATA" / f"D{name[3:11]}", name, band_bin=32)
+            if name in MATRICES:
+                version = MATRICES[name]
+                place = volume / "CALIB" / f"VERSION_{version}" / f"D{name[3:11]}"
+                write_product(place, f"{name}_CAL_{version}", band_bin=32)
+        # As in the archive, rows are not in time order.
+        write_index(volume, [index_row(volume.name, name) for name in reversed(names)])
+    return folder(root)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch, "download", partial(fetch.download, wait=0.01, timeout=0.3))
+
+
+@contextmanager
+def served(tree, tmp_path: Path, faults=None) -> Iterator[tuple[Archive, Server]]:
+    with serve(tree, faults) as server:
+        yield Archive(server.url, tmp_path / "cache"), server
+
+
+def volumes_asked(server: Server) -> list[str]:
+    return [path[:11] for path, _ in server.requests if path.endswith("INDEX.LBL")]
+
+
+def test_product_with_its_matrix(tree, quick, tmp_path: Path):
+    with served(tree, tmp_path) as (remote, server):
+        found = remote.product("FUV2009_173_15_16")
+    place = "COUVIS_0027/DATA/D2009_173/FUV2009_173_15_16"
+    assert found["label"] == tmp_path / "cache" / f"{place}.LBL"
+    assert found["label"].read_bytes() == tree[f"{place}.LBL"]
+    assert found["data"].read_bytes() == tree[f"{place}.DAT"]
+    assert found["matrix"].name == "FUV2009_173_15_16_CAL_5.LBL"
+    matrix = f"COUVIS_0027/CALIB/VERSION_5/D2009_173/{found['matrix'].stem}.DAT"
+    assert found["matrix"].with_suffix(".DAT").read_bytes() == tree[matrix]
+    assert volumes_asked(server) == ["COUVIS_0027"]
+    assert uvisxr.open_product(found["label"]).sizes == {"pic": 1, "pixel": 60, "wl": 32, "bnds": 2}
+
+
+def test_what_is_there_is_not_asked_for(tree, quick, tmp_path: Path):
+    with served(tree, tmp_path) as (remote, server):
+        first = remote.product("FUV2005_230_15_15")
+        count = len(server.requests)
+        again = Archive(server.url, tmp_path / "cache").product("fuv2005_230_15_15")
+        assert len(server.requests) == count
+    assert again == first
+    assert first["matrix"].name == "FUV2005_230_15_15_CAL_3.LBL"
+
+
+@pytest.mark.parametrize("name", [n for names in PRODUCTS.values() for n in names])
+def test_every_product_is_located(tree, quick, tmp_path: Path, name: str):
+    (volume,) = (number for number, names in PRODUCTS.items() if name in names)
+    with served(tree, tmp_path) as (remote, server):
+        path = remote.locate(name)
+    assert str(path) == f"COUVIS_{volume:04}/DATA/D{path.parent.name[1:]}/{name}.LBL"
+    assert len(volumes_asked(server)) <= 2
+
+
+@pytest.mark.parametrize(
+    ("day", "volume"),
+    # First and last days of volumes as the archive has them, and days before and after it.
+    [("2005_001", 10), ("2005_365", 13), ("2009_173", 27), ("2017_258", 60), ("1999_007", 1)],
+)
+def test_the_first_guess(day: str, volume: int):
+    assert abs(archive._likely_volume(day) - volume) <= 1
+
+
+def test_a_product_that_no_volume_holds(tree, quick, tmp_path: Path):
+    message = r"no volume .* holds HSP2005_002_01_02; .* there are HSP2005_002_01_01"
+    with served(tree, tmp_path) as (remote, server):
+        with pytest.raises(FetchError, match=message):
+            remote.locate("HSP2005_002_01_02")
+        # The day lies within this volume: there is no need to look into the others.
+        assert volumes_asked(server) == ["COUVIS_0010"]
+
+
+def test_no_product_identifier(tmp_path: Path):
+    for name in ("FUV2005", "../FUV2005_230_15_15", "FUV2005_230_15_15.LBL", ""):
+        with pytest.raises(ArgumentError, match="is no UVIS product identifier"):
+            Archive("http://127.0.0.1:1/", tmp_path).locate(name)
+
+
+def test_side_by_side_in_a_folder(tree, quick, tmp_path: Path):
+    with served(tree, tmp_path) as (remote, _):
+        remote.product("FUV2005_230_15_15", tmp_path / "here")
+    names = ("FUV2005_230_15_15", "FUV2005_230_15_15_CAL_3")
+    expected = {f"{name}{ending}" for name in names for ending in (".LBL", ".DAT")}
+    assert {path.name for path in (tmp_path / "here").iterdir()} == expected
+
+
+def test_without_a_matrix(tree, quick, tmp_path: Path):
+    with served(tree, tmp_path) as (remote, server):
+        with pytest.warns(UvisWarning, match="COUVIS_0012 has no calibration matrix"):
+            assert "matrix" not in remote.product("EUV2005_230_15_15")
+        server.requests.clear()
+        assert "matrix" not in remote.product("FUV2005_230_15_15", matrix=False)
+        assert not any("CALIB" in path for path, _ in server.requests)
+
+
+PLACE = "COUVIS_0012/DATA/D2005_230/FUV2005_230_15_15"
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        {f"{PLACE}.DAT": [Cut(100_000), Cut(10)]},
+        {f"{PLACE}.DAT": [Stall(1000)]},
+        {f"{PLACE}.LBL": [Status(503)], "COUVIS_0012/INDEX/INDEX.TAB": [Cut(7)]},
+    ],
+)
+def test_a_server_that_falters(tree, quick, tmp_path: Path, faults):
+    with served(tree, tmp_path, faults) as (remote, _):
+        found = remote.product("FUV2005_230_15_15")
+    assert found["data"].read_bytes() == tree[f"{PLACE}.DAT"]
+
+
+@pytest.mark.parametrize(
+    ("faults", "error"),
+    [
+        ({f"{PLACE}.DAT": [Cut(0)] * 9}, FetchError),
+        ({f"{PLACE}.DAT": [Status(403)]}, FetchError),
+        ({f"{PLACE}.DAT": [Status(404)]}, NotFoundError),
+        ({"COUVIS_0012/INDEX/INDEX.LBL": [Status(500)] * 9}, FetchError),
+        # A matrix that cannot be had for the moment is not taken as one that does not exist.
+        (
+            {f"COUVIS_0012/CALIB/VERSION_4/D2005_230/{PLACE[-17:]}_CAL_4.LBL": [Status(500)] * 9},
+            FetchError,
+        ),
+    ],
+)
+def test_a_server_that_fails(tree, quick, tmp_path: Path, faults, error: type):
+    with served(tree, tmp_path, faults) as (remote, _), pytest.raises(error, match="http://127"):
+        remote.product("FUV2005_230_15_15")
+    left = [path.name for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+    assert not [name for name in left if ".part" in name]
+
+
+def test_data_of_a_size_that_the_label_does_not_say(tree, quick, tmp_path: Path):
+    spoilt = tree | {f"{PLACE}.DAT": tree[f"{PLACE}.DAT"][:-1]}
+    with (
+        served(spoilt, tmp_path) as (remote, _),
+        pytest.raises(FetchError, match=r"131071 bytes, 131072 were expected"),
+    ):
+        remote.product("FUV2005_230_15_15")
+    assert not list((tmp_path / "cache").rglob("*.DAT"))
+
+
+def test_a_damaged_index_is_fetched_again(tree, quick, tmp_path: Path):
+    spoilt = tree | {"COUVIS_0012/INDEX/INDEX.TAB": b"short"}
+    with (
+        served(spoilt, tmp_path) as (remote, _),
+        pytest.raises(FetchError, match=r"INDEX\.TAB.*cut short"),
+    ):
+        remote.locate("FUV2005_230_15_15")
+    with served(tree, tmp_path) as (remote, _):
+        assert remote.locate("FUV2005_230_15_15").stem == "FUV2005_230_15_15"
+
+
+class TestCommand:
+    def test_fetch(self, tree, quick, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setenv("UVISXR_CACHE", str(tmp_path / "cache"))
+        with serve(tree) as server:
+            # With and without the slash at the end.
+            monkeypatch.setenv("UVISXR_URL_PRODUCTS", server.url.rstrip("/"))
+            arguments = ["fetch", "FUV2005_230_15_15", "EUV2005_001_10_00", "--no-matrix"]
+            result = CliRunner().invoke(main, arguments)
+        assert result.exit_code == 0, result.output
+        labels = [Path(line) for line in result.stdout.splitlines()]
+        assert [label.stem for label in labels] == arguments[1:3]
+        assert all(tmp_path in label.parents and label.is_file() for label in labels)
+
+    def test_exit_codes(self, tree, quick, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        with serve(tree) as server:
+            monkeypatch.setenv("UVISXR_URL_PRODUCTS", server.url)
+            missing = CliRunner().invoke(main, ["fetch", "FUV2009_173_00_00"])
+            typed = CliRunner().invoke(main, ["fetch", "FUV2009"])
+        assert (missing.exit_code, typed.exit_code) == (1, 2)
+        assert missing.stderr.startswith("uvisxr: no volume below")
+        assert "is no UVIS product identifier" in typed.stderr
+
+
+class TestCalibration:
+    """`uvisxr calibration fetch`, of small but well-formed files."""
+
+    @pytest.fixture
+    def content(self, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+        modifier = np.ones((64, 1024), "<f4").tobytes()
+        flat = ("\n".join(["title", *[" ".join(["1.0"] * 1024)] * 64])).encode()
+        monkeypatch.setattr(files, "read_spica", lambda path, channel: None)
+        required, _ = download.names()
+        return {
+            name: modifier if "modifier" in name else flat if name.startswith("FLAT") else b"sav"
+            for name in required
+        }
+
+    def test_names_are_those_of_the_real_folder(self, data: Path):
+        required, optional = download.names()
+        there = {path.name for path in (data / "calibration").iterdir()}
+        assert there == {*required, *optional}
+
+    def test_fetch(self, content, quick, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(download, "_read", lambda path: None)
+        with serve(content) as server:
+            monkeypatch.setenv("UVISXR_URL_CALIBRATION", server.url)
+            result = CliRunner().invoke(main, ["calibration", "fetch"])
+            assert result.exit_code == 0, result.output
+            assert f"{len(content)} files in {files.cache_folder()}" in result.stdout
+            server.requests.clear()
+            with pytest.warns(UvisWarning, match="has no .*(1999_Lab_Cal|TIME_EVOL)"):
+                download.fetch_files()
+            assert {path for path, _ in server.requests} == set(download.names()[1])
+
+    def test_real_files_are_taken(self, data: Path, quick, tmp_path: Path, monkeypatch):
+        with serve(folder(data / "calibration")) as server:
+            monkeypatch.setenv("UVISXR_URL_CALIBRATION", server.url)
+            paths = download.fetch_files(tmp_path)
+        assert len(paths) == 70
+        assert len(files.Folder(tmp_path, "").modifiers("FUV")[1]) == 31
+
+    def test_a_page_in_place_of_a_file(self, content, quick, tmp_path: Path, monkeypatch):
+        name = "FLATFIELD_EUV_POSTBURN.txt"
+        with serve(content | {name: b"<html>moved</html>"}) as server:
+            monkeypatch.setenv("UVISXR_URL_CALIBRATION", server.url)
+            with pytest.raises(FetchError, match=rf"{name} is not what it should be"):
+                download.fetch_files(tmp_path)
+        assert not (tmp_path / name).exists()
+
+    def test_a_needed_file_is_missing(self, content, quick, tmp_path: Path, monkeypatch):
+        content.pop("spica_variability4_data.sav")
+        monkeypatch.setattr(download, "_read", lambda path: None)
+        with serve(content) as server:
+            monkeypatch.setenv("UVISXR_URL_CALIBRATION", server.url)
+            result = CliRunner().invoke(main, ["calibration", "fetch", "--to", str(tmp_path)])
+        assert result.exit_code == 1
+        assert "spica_variability4_data.sav: the server answers 404" in result.stderr

@@ -1,0 +1,211 @@
+"""The PDS archive of UVIS: where a product lies, and how to get it.
+
+Layout, below the folder of the volume set COUVIS_0xxx:
+
+- COUVIS_nnnn/DATA/Dyyyy_ddd/NAME.LBL and .DAT: the products;
+- COUVIS_nnnn/CALIB/VERSION_k/Dyyyy_ddd/NAME_CAL_k.LBL and .DAT: their calibration matrices;
+- COUVIS_nnnn/INDEX/INDEX.LBL and .TAB: what the volume holds.
+
+The volumes 1 to 60 follow the mission in time; which one holds a product only its index says.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from . import fetch, pdsindex
+from .errors import ArgumentError, FetchError, LabelError, NotFoundError, UvisWarning
+
+#: Volumes of the set COUVIS_0xxx.
+VOLUMES = range(1, 61)
+
+#: Highest version of the calibration matrices; a volume has one or several of 1..5.
+MATRIX_VERSION = 5
+
+_PRODUCT_ID = re.compile(r"(EUV|FUV|HSP|HDAC)(?P<day>\d{4}_\d{3})_\d\d_\d\d(_\d\d)?")
+
+
+@dataclass
+class Archive:
+    """The archive at a base URL, with a cache of what was asked for.
+
+    Attributes
+    ----------
+    url : str
+        URL of the folder COUVIS_0xxx, ending in a slash.
+    cache : Path
+        Folder that mirrors the archive.
+    """
+
+    url: str
+    cache: Path
+    _tables: dict[int, dict[str, PurePosixPath]] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def default(cls) -> Archive:
+        """The archive of the environment variable UVISXR_URL_PRODUCTS, or the PDS Ring node's."""
+        return cls(fetch.base_url("products"), fetch.cache_dir() / "products")
+
+    def locate(self, product: str) -> PurePosixPath:
+        """Path of a product's label below COUVIS_0xxx.
+
+        Index tables are downloaded, from the likely volume outwards, until one holds the product
+        or the day.
+
+        Raises
+        ------
+        ArgumentError
+            The text is no product identifier.
+        FetchError
+            No volume holds the product, or an index cannot be had.
+        """
+        name = product.strip().upper()
+        match = _PRODUCT_ID.fullmatch(name)
+        if match is None:
+            raise ArgumentError(
+                f"{product!r} is no UVIS product identifier; they look like FUV2005_230_15_15"
+            )
+        day = match["day"]
+        guess = _likely_volume(day)
+        left, near = list(VOLUMES), set()
+        while left:
+            number = min(left, key=lambda volume: abs(volume - guess))
+            table = self._table(number)
+            if name in table:
+                return table[name]
+            near.update(key for key in table if day in key)
+            left = [v for v in left if v != number and _may_hold(v, number, table, day)]
+        close = difflib.get_close_matches(name, sorted(near), n=3)
+        hint = f"; of that day there are {', '.join(close)}" if close else ""
+        raise FetchError(
+            f"no volume below {self.url} holds {name}{hint}; check the identifier, or name another "
+            "mirror in UVISXR_URL_PRODUCTS"
+        )
+
+    def _table(self, number: int) -> dict[str, PurePosixPath]:
+        """Labels of one volume's products; empty where the archive has no such volume."""
+        if number not in self._tables:
+            index = PurePosixPath(f"COUVIS_{number:04}", "INDEX", "INDEX.LBL")
+            self._tables[number] = self._read(index) if self._get(index, required=False) else {}
+        return self._tables[number]
+
+    def _read(self, index: PurePosixPath) -> dict[str, PurePosixPath]:
+        label, table = self.cache / index, self._get(index.with_suffix(".TAB"))
+        try:
+            return {
+                row.product: row.path
+                for row in pdsindex.read(label)
+                if _PRODUCT_ID.fullmatch(row.product)
+            }
+        except LabelError as error:
+            # Else the damaged file would be taken from the cache again.
+            label.unlink()
+            table.unlink()
+            raise FetchError(f"{self.url}{index}: {error}; it was removed") from error
+
+    def _get(
+        self, path: PurePosixPath, folder: Path | None = None, required: bool = True
+    ) -> Path | None:
+        """One file of the archive, or of the cache; None if it may be absent and is."""
+        target = folder / path.name if folder else self.cache / path
+        try:
+            return fetch.download(f"{self.url}{path}", target)
+        except NotFoundError:
+            if required:
+                raise
+            return None
+
+    def product(
+        self, product: str, folder: Path | None = None, matrix: bool = True
+    ) -> dict[str, Path]:
+        """Download a product: label, data and calibration matrix.
+
+        Parameters
+        ----------
+        product : str
+            Identifier, such as FUV2005_230_15_15.
+        folder : Path, optional
+            Where the files go, side by side; by default the cache, laid out as the archive.
+        matrix : bool
+            Take the calibration matrix too, in its highest version.
+
+        Returns
+        -------
+        dict of Path
+            "label" and "data", and "matrix" (its label) if there is one.
+
+        Raises
+        ------
+        ArgumentError, FetchError
+        """
+        path = self.locate(product)
+        label = self._get(path, folder)
+        found = {"label": label, "data": self._data(path, label, folder)}
+        if matrix and path.stem[:3] in ("EUV", "FUV"):
+            label = self._matrix(path, folder)
+            if label is None:
+                warnings.warn(
+                    f"{path.parts[0]} has no calibration matrix of {path.stem}",
+                    UvisWarning,
+                    stacklevel=2,
+                )
+            else:
+                found["matrix"] = label
+        return found
+
+    def _matrix(self, path: PurePosixPath, folder: Path | None) -> Path | None:
+        places = [
+            PurePosixPath(
+                path.parts[0],
+                "CALIB",
+                f"VERSION_{version}",
+                path.parent.name,
+                f"{path.stem}_CAL_{version}.LBL",
+            )
+            for version in range(MATRIX_VERSION, 0, -1)
+        ]
+        # One that is there spares the questions for higher versions, which rarely exist.
+        there = [p for p in places if (folder / p.name if folder else self.cache / p).is_file()]
+        for place in there or places:
+            label = self._get(place, folder, required=False)
+            if label is not None:
+                self._data(place, label, folder)
+                return label
+        return None
+
+    def _data(self, path: PurePosixPath, label: Path, folder: Path | None) -> Path:
+        """The data file of a label, of the size that the label says."""
+        target = path.with_suffix(".DAT")
+        place = folder / target.name if folder else self.cache / target
+        return fetch.download(f"{self.url}{target}", place, size=_data_size(label))
+
+
+def _may_hold(volume: int, seen: int, table: dict[str, PurePosixPath], day: str) -> bool:
+    """Whether a volume may hold a day, when another one, that was looked into, does not.
+
+    A day may be shared by two volumes that follow each other.
+    """
+    days = [_PRODUCT_ID.fullmatch(name)["day"] for name in table]
+    if not days:
+        return True
+    return day <= min(days) if volume < seen else day >= max(days)
+
+
+def _likely_volume(day: str) -> int:
+    """One volume a quarter from 2005 on, the tenth being the first; fewer before."""
+    year, number = map(int, day.split("_"))
+    return min(max(10 + 4 * (year - 2005) + (number - 1) * 4 // 366, VOLUMES[0]), VOLUMES[-1])
+
+
+def _data_size(label: Path) -> int | None:
+    """Bytes of the data file that a detached label describes."""
+    text = label.read_bytes().decode("latin-1")
+    numbers = [
+        re.search(rf"^\s*{key}\s*=\s*(\d+)", text, re.MULTILINE)
+        for key in ("RECORD_BYTES", "FILE_RECORDS")
+    ]
+    return int(numbers[0][1]) * int(numbers[1][1]) if all(numbers) else None

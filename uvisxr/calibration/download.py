@@ -1,0 +1,78 @@
+"""Download the calibration files of the UVIS team."""
+
+from __future__ import annotations
+
+import warnings
+from importlib.resources import files as package_files
+from pathlib import Path
+
+import yaml
+
+from .. import fetch
+from ..errors import CalibrationError, FetchError, NotFoundError, UvisWarning
+from . import files
+
+
+def names() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of the files that calibration needs, and of those it can do without."""
+    text = (package_files("uvisxr") / "data" / "calibration.yaml").read_text()
+    content = yaml.safe_load(text)
+    modifiers = (
+        f"{channel}{name}" for channel in ("EUV", "FUV") for name in content["both_channels"]
+    )
+    return (*content["required"], *modifiers), tuple(content["optional"])
+
+
+def fetch_files(folder: str | Path | None = None) -> list[Path]:
+    """Download the calibration files that are not yet there, and check that each can be read.
+
+    Parameters
+    ----------
+    folder : path, optional
+        By default the cache, where `calibrate` looks for them.
+
+    Returns
+    -------
+    list of Path
+
+    Raises
+    ------
+    FetchError
+        A file cannot be had, or what came is not what it should be.
+    """
+    target = Path(folder) if folder else files.cache_folder()
+    base = fetch.base_url("calibration")
+    required, optional = names()
+    got = []
+    for name in (*required, *optional):
+        path = target / name
+        try:
+            fetch.download(f"{base}{name}", path)
+        except NotFoundError:
+            if name in required:
+                raise
+            warnings.warn(f"{base} has no {name}", UvisWarning, stacklevel=2)
+            continue
+        try:
+            _read(path)
+        except CalibrationError as error:
+            path.unlink()
+            raise FetchError(
+                f"{base}{name} is not what it should be ({error}); it was removed"
+            ) from error
+        got.append(path)
+    return got
+
+
+def _read(path: Path) -> None:
+    name = path.name.upper()
+    if name.startswith("FLATFIELD"):
+        files.read_flat(path)
+    elif "FF_MODIFIER" in name:
+        files.read_modifier(path)
+    elif name.endswith(".SAV"):
+        files.read_spica(path, "FUV")
+    elif "LAB_CAL" in name:
+        files.read_lab(path)
+    else:
+        files.read_evolution(path)
