@@ -10,7 +10,6 @@ import xarray as xr
 from . import binstats, conventions, history
 from .binedges import Edges, period
 from .binstats import Members
-from .calibration import radiance
 from .conventions import LOS_FIELDS, QUALITY_FLAGS
 from .errors import ArgumentError, MissingStepError
 from .poisson import MISSING
@@ -257,23 +256,15 @@ def _spectra(
         result["radiance_n"] = shaped(values[0].astype(np.int32))
         for name, value in zip(statistics, values[1:], strict=True):
             result[f"radiance{name}"] = shaped(value)
-        common = _systematic(ds)
-        if common is not None:
-            terms = total(binstats.mean_sums, 2, float, common, ds["radiance"])
+        if "radiance_systematic" in ds.variables:
+            # Bounds of errors="total" hold this part already.
+            common, radiance = ds["radiance_systematic"], ds["radiance"]
+            terms = total(binstats.mean_sums, 2, float, common, radiance)
             n = np.where(terms[:, 0] > 0, terms[:, 0], np.nan)
             result["radiance_systematic"] = shaped(terms[:, 1] / n)
     if "counts" in ds:
         result["counts"] = shaped(total(_count_sums, 1, np.int64, ds["counts"])[:, 0])
     return result
-
-
-def _systematic(ds: xr.Dataset) -> xr.DataArray | None:
-    """Common errors of the radiances, None where the dataset does not tell them."""
-    if "radiance_systematic" in ds.variables:
-        return ds["radiance_systematic"]
-    if "sensitivity" in ds.variables and "calibration_error" in ds.variables:
-        return radiance.systematic(ds)
-    return None
 
 
 def _finished(total, n: int):
