@@ -157,6 +157,8 @@ VARIABLES: dict[str, Variable] = {
     "prime_meridian": Variable(
         _DEG, "angle from the ascending node of the target's equator to its prime meridian"
     ),
+    "star_count": Variable("1", "catalogue stars in the pixel that the target does not hide"),
+    "star_magnitude": Variable("1", "magnitude of the brightest catalogue star in the pixel"),
     "sc_velocity": Variable(
         "km s-1", "velocity of the spacecraft against the solar system's barycentre, J2000"
     ),
@@ -206,6 +208,6 @@ def apply(ds: xr.Dataset) -> xr.Dataset:
     ds = ds.copy(deep=False)
     present = frozenset(map(str, ds.variables))
     for name in present & VARIABLES.keys():
-        ds[name].attrs = VARIABLES[name].attributes(present)
+        ds.variables[name].attrs = VARIABLES[name].attributes(present)
     ds.attrs["Conventions"] = CONVENTIONS
     return ds

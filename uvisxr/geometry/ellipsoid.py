@@ -213,6 +213,9 @@ def tangent(
         Of a ray that leads away from the body the origin itself, which is its lowest point.
     """
     radii = np.asarray(radii, float)
+    if np.ndim(direction) == 1:
+        found = tangent(np.atleast_2d(origin), direction[None], radii, kind)
+        return Tangent(*(values[0] for values in found))
     if kind == "scaled":
         distance = np.maximum(scaled_distance(origin, direction, radii), 0.0)
         return Tangent(distance, *_swap(nearest(origin + distance[..., None] * direction, radii)))

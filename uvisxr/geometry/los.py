@@ -315,5 +315,7 @@ def _attach(
         coords[f"{name}_corners"] = ((*dims, "pixel", "corner"), corners)
     found = xr.Dataset(coords=coords)
     # A single exposure or pixel, chosen by an integer, has no such dimension.
-    found = found.isel({dim: 0 for dim in ("pic", "pixel") if dim not in ds.dims})
+    single = [dim for dim in ("pic", "pixel") if dim not in ds.dims]
+    if single:
+        found = found.isel(dict.fromkeys(single, 0))
     return ds.drop_vars(_names(), errors="ignore").assign_coords(found.coords)

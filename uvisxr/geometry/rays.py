@@ -23,9 +23,8 @@ import numpy as np
 from . import ellipsoid
 from .ephemeris import CLIGHT, Body, Ephemeris
 
-#: Passes over intercepts and tangent points, each with the light time of the one before. An error
-#: of the light time shrinks by v/c, 1e-4, from one to the next; the first estimate misses by the
-#: body's radius at most.
+#: Passes over intercepts and crossings, each with the light time of the one before. An error of the
+#: light time shrinks by v/c, 1e-4, from one to the next.
 _PASSES = 3
 
 
@@ -228,13 +227,16 @@ def tangents(rays: Rays, kind: str) -> tuple[Points, np.ndarray]:
         # The scaled tangent point lies near enough to start from, and costs little.
         distance = ellipsoid.scaled_distance(*rays.at(later), radii)
         later = rays.later(np.maximum(distance, 0.0))
-    for _ in range(2):
-        origin, direction = rays.at(later)
-        found = ellipsoid.tangent(origin, direction, radii, kind)
-        used, later = later, rays.later(found.distance)
+    origin, direction = rays.at(later)
+    found = ellipsoid.tangent(origin, direction, radii, kind)
+    # What is left to correct are metres: the normal and the distance stay.
+    later = rays.later(found.distance)
+    start = origin + found.distance[..., None] * direction
+    origin, direction = rays.at(later)
     position = origin + found.distance[..., None] * direction
-    points = Points(found.distance, used, position, found.normal, rays.backward(direction))
-    return points, found.altitude
+    altitude = found.altitude + ellipsoid.dot(found.normal, position - start)
+    points = Points(found.distance, later, position, found.normal, rays.backward(direction))
+    return points, altitude
 
 
 def intercepts(rays: Rays) -> Points:
