@@ -26,7 +26,7 @@ def test_histogram_equals_counting_by_hand(seed, n, size, p):
     for row in hits:
         for length in runs_by_hand(row):
             expected[length] += 1
-    found = gaps.histogram(hits)
+    found = gaps.Runs(hits).histogram()[0]
     np.testing.assert_array_equal(found[1:], expected[1:])
     # One stretch more than counts in each spectrum, and together they cover every zero.
     assert found.sum() == hits.sum() + n
@@ -34,11 +34,28 @@ def test_histogram_equals_counting_by_hand(seed, n, size, p):
 
 
 @settings(derandomize=True, deadline=None, max_examples=30)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.floats(0, 1))
+def test_histograms_of_groups_and_sums_over_spectra(seed, size, p):
+    rng = np.random.default_rng(seed)
+    hits, group = rng.random((9, size)) < p, np.arange(9) % 2
+    found = gaps.Runs(hits)
+    for k in range(2):
+        alone = gaps.Runs(hits[group == k]).histogram()
+        np.testing.assert_array_equal(found.histogram(group, 2)[k], alone[0])
+    weight = rng.random((2, size + 1))
+    weight[:, 0] = 0
+    expected = [
+        sum(weight[k, x] for x in runs_by_hand(row)) for k, row in zip(group, hits, strict=True)
+    ]
+    np.testing.assert_allclose(found.sums(weight, group), expected, rtol=1e-12, atol=1e-12)
+
+
+@settings(derandomize=True, deadline=None, max_examples=30)
 @given(st.integers(0, 2**32 - 1), st.floats(0, 1))
 def test_longest_run_of_each_spectrum(seed, p):
     hits = np.random.default_rng(seed).random((7, 30)) < p
     expected = [max(runs_by_hand(row), default=0) for row in hits]
-    np.testing.assert_array_equal(gaps.longest(hits), expected)
+    np.testing.assert_array_equal(gaps.Runs(hits).longest(), expected)
 
 
 @pytest.mark.parametrize("mu", [0.02, 0.3, 2.0])
@@ -47,7 +64,9 @@ def test_expectation_equals_the_mean_over_all_spectra(mu):
     hits = (np.arange(2**size)[:, None] >> np.arange(size)) & 1 == 1
     p = 1 - np.exp(-mu)
     probability = np.prod(np.where(hits, p, 1 - p), axis=1)
-    exact = sum(w * gaps.histogram(row[None]) for w, row in zip(probability, hits, strict=True))
+    exact = sum(
+        w * gaps.Runs(row[None]).histogram()[0] for w, row in zip(probability, hits, strict=True)
+    )
     h, dh = gaps.expectation(mu, size)
     np.testing.assert_allclose(h, exact, rtol=1e-12)
     step = 1e-6

@@ -24,44 +24,82 @@ import numpy as np
 from scipy.optimize import least_squares
 
 
-def runs(hits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Lengths of the stretches between counts, those of no zero at all included.
+#: The eight elements of each byte, (256, 8); zeros before its first count and after its last;
+#: stretches of x zeros between two of its counts, (256, 7).
+_BITS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)
+_AHEAD = np.where(_BITS.any(1), _BITS.argmax(1), 8)
+_BEHIND = _AHEAD[np.packbits(_BITS[:, ::-1], axis=1)[:, 0]]
+_INSIDE = np.array([np.bincount(np.diff(np.flatnonzero(b)) - 1, minlength=7) for b in _BITS])
+
+
+class Runs:
+    """The stretches of zeros between counts, those of no zero at all included.
+
+    Elements are packed eight to a byte: stretches between two counts of one byte are known by its
+    value, and only those from one byte to another are measured.
 
     Parameters
     ----------
     hits : ndarray of bool, (spectrum, element)
         Whether an element holds a count.
-
-    Returns
-    -------
-    length : ndarray of int, (stretch,)
-        Zeros between successive counts, and between them and either end of the spectrum: one more
-        than there are counts in each spectrum.
-    spectrum : ndarray of int, (stretch,)
-        The spectrum each belongs to, ascending.
     """
-    n, size = hits.shape
-    # One column of counts ahead of each spectrum separates it from the one before.
-    walled = np.ones((n, size + 1), bool)
-    walled[:, 1:] = hits
-    position = np.flatnonzero(walled)
-    length = np.diff(position, append=walled.size) - 1
-    return length, position // (size + 1)
 
+    def __init__(self, hits: np.ndarray):
+        n, self.size = hits.shape
+        # A count ahead of each spectrum separates it from the one before; those behind it fill
+        # the last byte.
+        walled = np.ones((n, 8 * (self.size // 8 + 1)), bool)
+        walled[:, 1 : self.size + 1] = hits
+        self._fillers = walled.shape[1] - self.size - 1
+        self._bytes = np.packbits(walled, axis=1)
+        position = np.flatnonzero(self._bytes != 0)
+        value = self._bytes.ravel()[position]
+        zeros = 8 * (np.diff(position, append=self._bytes.size) - 1) + np.take(_BEHIND, value)
+        zeros[:-1] += np.take(_AHEAD, value[1:])
+        self._length, self._position = zeros, position
 
-def histogram(hits: np.ndarray) -> np.ndarray:
-    """Number of runs of x zeros in all spectra together, (element + 1,), x = 0 .. L.
+    @property
+    def _spectrum(self) -> np.ndarray:
+        """The spectrum of each stretch that is not inside a byte."""
+        return self._position // self._bytes.shape[1]
 
-    Entry 0 counts the neighbouring counts and the counts at the ends.
-    """
-    return np.bincount(runs(hits)[0], minlength=hits.shape[1] + 1)
+    def histogram(self, group: np.ndarray | None = None, n_groups: int = 1) -> np.ndarray:
+        """Number of stretches of x zeros in the spectra of each group, (group, element + 1).
 
+        Entry 0 counts the neighbouring counts and the counts at the ends: together there is one
+        stretch more than there are counts in each spectrum.
+        """
+        zeros, kind = self._length, self._bytes
+        number = np.array([len(kind)])
+        if group is not None:
+            zeros = zeros + (group * (self.size + 1))[self._spectrum]
+            kind = kind + (group * 256)[:, None]
+            number = np.bincount(group, minlength=n_groups)
+        result = np.bincount(zeros, minlength=n_groups * (self.size + 1)).reshape(n_groups, -1)
+        inside = np.bincount(kind.ravel(), minlength=n_groups * 256).reshape(n_groups, -1) @ _INSIDE
+        known = min(self.size + 1, 7)
+        result[:, :known] += inside[:, :known]
+        result[:, 0] -= self._fillers * number
+        return result
 
-def longest(hits: np.ndarray) -> np.ndarray:
-    """Longest run of zeros in each spectrum, (spectrum,)."""
-    length, spectrum = runs(hits)
-    first = np.searchsorted(spectrum, np.arange(hits.shape[0]))
-    return np.maximum.reduceat(length, first)
+    def sums(self, weight: np.ndarray, group: np.ndarray) -> np.ndarray:
+        """Sum of weight[group, x] over the stretches of each spectrum, (spectrum,).
+
+        `weight` is (group, element + 1), and zero for x = 0.
+        """
+        spectrum = self._spectrum
+        across = weight[group[spectrum], self._length]
+        known = min(self.size + 1, 7)
+        inside = weight[:, :known] @ _INSIDE[:, :known].T
+        return np.bincount(spectrum, across) + inside[group[:, None], self._bytes].sum(1)
+
+    def longest(self) -> np.ndarray:
+        """Longest stretch of zeros of each spectrum, (spectrum,)."""
+        first = np.searchsorted(self._spectrum, np.arange(len(self._bytes)))
+        inside = (_INSIDE > 0) * np.arange(7)
+        return np.maximum(
+            np.maximum.reduceat(self._length, first), inside.max(1)[self._bytes].max(1)
+        )
 
 
 def expectation(mu: float | np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -139,9 +177,8 @@ def fit(hits: np.ndarray, scale: np.ndarray) -> tuple[float, float]:
         return 0.0, 1 / exposure
     scales, group = np.unique(scale, return_inverse=True)
     spectra = np.bincount(group)
-    length, spectrum = runs(hits)
-    cell = group[spectrum] * (size + 1) + length
-    observed = np.bincount(cell, minlength=scales.size * (size + 1)).reshape(-1, size + 1)
+    runs = Runs(hits)
+    observed = runs.histogram(group, scales.size)
     if not observed[:, 1:].any():
         return np.inf, np.inf
 
@@ -163,7 +200,7 @@ def fit(hits: np.ndarray, scale: np.ndarray) -> tuple[float, float]:
     weight[:, 0] = 0
     slope = (weight**2).sum()
     mean = (weight * h).sum(1) / spectra
-    part = np.bincount(spectrum, weights=weight[group[spectrum], length], minlength=n)
+    part = runs.sums(weight, group)
     seen = ((part - mean[group]) ** 2).sum() * (n / max(n - 1, 1))
     least = (spectra * _variance(weight, rate * scales)).sum()
     return rate, float(np.sqrt(max(seen, least)) / slope)

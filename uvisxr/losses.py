@@ -33,7 +33,7 @@ def _features(counts: np.ndarray, lyman: np.ndarray) -> np.ndarray:
         [
             counts.sum(-1, dtype=np.int64),
             counts[..., lyman].sum(-1, dtype=np.int64),
-            gaps.longest(hits).reshape(counts.shape[:-1]),
+            gaps.Runs(hits).longest().reshape(counts.shape[:-1]),
             missing.sum(-1),
         ],
         axis=-1,

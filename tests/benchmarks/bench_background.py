@@ -1,0 +1,78 @@
+"""The gap histogram of 5,400 spectra, and how well the estimator does on simulated spectra."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+import numpy as np
+from timing import compare
+
+from uvisxr import gaps
+
+SECONDS = 240.0
+
+
+def by_element(hits: np.ndarray) -> np.ndarray:
+    """A loop over spectra and their runs, in Python."""
+    result = np.zeros(hits.shape[1] + 1, int)
+    for row in hits:
+        for hit, group in groupby(row):
+            if not hit:
+                result[sum(1 for _ in group)] += 1
+    return result
+
+
+def by_spectrum(hits: np.ndarray) -> np.ndarray:
+    """A loop over spectra, as the reference package does: transitions of each, a histogram each."""
+    result = np.zeros(hits.shape[1] + 1)
+    for row in hits:
+        empty = np.array(row, int) == 0
+        step = np.diff(empty.astype(int))
+        first, last = np.where(step == 1)[0] + 1, np.where(step == -1)[0] + 1
+        first = np.r_[0, first] if empty[0] else first
+        last = np.r_[last, empty.size] if empty[-1] else last
+        result += np.bincount(last - first, minlength=result.size)
+    return result.astype(int)
+
+
+def coverage() -> None:
+    """Bias and coverage of one standard error, 300 sets of spectra of 240 s each."""
+    print("   rate    elements spectra    bias   covered   scatter of the estimate")
+    rng = np.random.default_rng(1)
+    for rate in (1e-4, 4e-4, 1e-3, 3e-3):
+        p = -np.expm1(-rate * SECONDS)
+        for size, n in ((450, 40), (1024, 40), (450, 400), (1024, 400), (450, 4000), (1024, 4000)):
+            scale = np.full(n, SECONDS)
+            found = []
+            for _ in range(300):
+                # The gaps between hits of independent elements are geometric: as good as drawing
+                # each element, and quicker.
+                total = n * size
+                expected = int(total * p + 8 * np.sqrt(total * p) + 20)
+                position = np.cumsum(rng.geometric(p, expected)) - 1
+                hits = np.zeros(total, bool)
+                hits[position[position < total]] = True
+                found.append(gaps.fit(hits.reshape(n, size), scale))
+            level, error = np.array(found).T
+            covered = np.mean(np.abs(level - rate) <= error)
+            print(
+                f"{rate:8.0e} {size:8d} {n:8d} {100 * (level.mean() / rate - 1):+8.2f} % "
+                f"{100 * covered:6.1f} % {100 * level.std() / rate:8.2f} %"
+            )
+
+
+def main() -> None:
+    rng = np.random.default_rng(0)
+    hits = rng.random((5400, 1024)) < -np.expm1(-4e-4 * SECONDS)
+    expected = by_element(hits)
+    np.testing.assert_array_equal(by_spectrum(hits), expected)
+    np.testing.assert_array_equal(gaps.Runs(hits).histogram()[0, 1:], expected[1:])
+    for name, plain in (("elements", by_element), ("spectra", by_spectrum)):
+        compare(
+            f"gap histogram of 5,400 x 1,024, loop over {name}",
+            lambda plain=plain: plain(hits),
+            lambda: gaps.Runs(hits).histogram(),
+            repeat=9,
+            plain_repeat=3,
+        )
+    coverage()
