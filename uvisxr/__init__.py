@@ -5,6 +5,7 @@ __version__ = "0.1.0"
 from . import accessor as _accessor  # noqa: F401  registers .uvis
 from .errors import UvisError, UvisWarning
 from .export import load_json
+from .joining import open_processed
 from .observation import open_observation, open_product
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "__version__",
     "load_json",
     "open_observation",
+    "open_processed",
     "open_product",
 ]

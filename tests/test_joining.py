@@ -1,0 +1,142 @@
+"""The outputs of a batch as one lazy dataset or tree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from products import product_id, write_product
+
+import uvisxr
+from uvisxr import manifest, pipeline, work
+from uvisxr.errors import ExportError
+
+STEPS = [
+    ("background", {"level": 4e-4}),
+    ("calibrate", {"flat_field": False, "trend": False}),
+]
+
+
+def process(tmp_path: Path, name: str, steps: list[Any] = STEPS, **product: Any) -> Path:
+    """One output in tmp_path/out, made as a batch makes it."""
+    label = write_product(tmp_path / "in", name, **{"band_bin": 32} | product)
+    out = tmp_path / "out"
+    out.mkdir(exist_ok=True)
+    job = work.Job(str(label), f"{name}.nc", str(out), str(out), "f")
+    record = work.run(job, pipeline.load(steps))
+    with manifest.Manifest(out) as book:
+        book.append(record)
+    return out / job.output
+
+
+def test_products_that_fit_are_one_dataset_in_time_order(tmp_path: Path):
+    numbers, samples = (20, 0, 10), (1, 2, 3)
+    for number, count in zip(numbers, samples, strict=True):
+        process(tmp_path, product_id(number), samples=count)
+    joined = uvisxr.open_processed(tmp_path / "out")
+    assert joined.sizes["pic"] == 6
+    assert (np.diff(joined.time) > np.timedelta64(0)).all()
+    np.testing.assert_array_equal(joined.pic, np.arange(6))
+    names = [product_id(n) for n in (0, 0, 10, 10, 10, 20)]
+    np.testing.assert_array_equal(joined["product"], names)
+    parts = [xr.open_dataset(tmp_path / "out" / f"{product_id(n)}.nc") for n in (0, 10, 20)]
+    for name in ("counts", "radiance", "radiance_upper", "quality", "exposure"):
+        expected = np.concatenate([part[name].values for part in parts])
+        np.testing.assert_array_equal(joined[name], expected, err_msg=name)
+    np.testing.assert_array_equal(joined.wl, parts[0].wl)
+    for part in parts:
+        part.close()
+
+
+def test_nothing_is_computed_on_opening(tmp_path: Path):
+    for number in (0, 10):
+        process(tmp_path, product_id(number))
+    joined = uvisxr.open_processed(tmp_path / "out")
+    for name in ("counts", "radiance", "radiance_upper", "calibration_error"):
+        assert joined[name].chunks is not None
+    assert joined.attrs["channel"] == "FUV"
+    assert joined.radiance.attrs["units"] == "kR angstrom-1"
+
+
+def test_what_belongs_to_a_product_is_spread_over_its_exposures(tmp_path: Path):
+    for number, level in ((0, 1e-4), (10, 2e-4)):
+        steps = [("background", {"level": level}), *STEPS[1:]]
+        path = process(tmp_path, product_id(number), steps, samples=2)
+        with xr.open_dataset(path) as ds:
+            # As if one pipeline had measured different backgrounds.
+            changed = ds.load().assign_attrs(pipeline="same")
+        changed.to_netcdf(path)
+    joined = uvisxr.open_processed(tmp_path / "out")
+    np.testing.assert_array_equal(joined.background, [1e-4, 1e-4, 2e-4, 2e-4])
+    assert joined.background.dims == ("pic",)
+    assert joined.calibration_error.dims == ("pic", "pixel", "wl")
+    assert joined.wl_bounds.dims == ("wl", "bnds")
+    assert "sensitivity" not in joined
+
+
+def test_channels_are_nodes(tmp_path: Path):
+    for number in (0, 1):
+        process(tmp_path, product_id(number, "FUV"))
+        process(tmp_path, product_id(number, "EUV"))
+    tree = uvisxr.open_processed(tmp_path / "out")
+    assert isinstance(tree, xr.DataTree)
+    assert list(tree.children) == ["EUV", "FUV"]
+    assert tree["FUV"].sizes["pic"] == tree["EUV"].sizes["pic"] == 2
+    assert tree["EUV"].ds.wl.max() < 1200 < tree["FUV"].ds.wl.max()
+
+
+def test_what_does_not_fit_has_its_own_node(tmp_path: Path):
+    for number in (0, 1):
+        process(tmp_path, product_id(number))
+    process(tmp_path, product_id(2), band_bin=16)
+    process(tmp_path, product_id(3), slit="HIGH_RESOLUTION")
+    process(tmp_path, product_id(4), lines=(10, 20))
+    tree = uvisxr.open_processed(tmp_path / "out")
+    assert set(tree["FUV"].children) == {
+        "LOW_RESOLUTION_60x32",
+        product_id(2),
+        product_id(3),
+        product_id(4),
+    }
+    assert tree["FUV/LOW_RESOLUTION_60x32"].sizes["pic"] == 2
+    assert tree[f"FUV/{product_id(2)}"].sizes["wl"] == 64
+
+
+def test_other_pipelines_do_not_mix(tmp_path: Path):
+    process(tmp_path, product_id(0))
+    process(tmp_path, product_id(1), [STEPS[0], ("calibrate", {**STEPS[1][1], "smooth": False})])
+    tree = uvisxr.open_processed(tmp_path / "out")
+    assert set(tree["FUV"].children) == {product_id(0), product_id(1)}
+
+
+def test_results_without_exposures_are_nodes(tmp_path: Path):
+    steps = [*STEPS, ("bin", {"pixels": [[0, 0], [0, 1]]})]
+    for number in (0, 1):
+        process(tmp_path, product_id(number), steps)
+    tree = uvisxr.open_processed(tmp_path / "out")
+    assert set(tree["FUV"].children) == {product_id(0), product_id(1)}
+
+
+def test_failures_and_foreign_files_are_left_out(tmp_path: Path):
+    for number in (0, 1):
+        process(tmp_path, product_id(number))
+    out = tmp_path / "out"
+    failed = manifest.latest(out)[f"{product_id(1)}.nc"] | {"status": "failed"}
+    with manifest.Manifest(out) as book:
+        book.append(failed)
+    (out / "notes.nc").write_bytes(b"not mine")
+    assert uvisxr.open_processed(out).sizes["pic"] == 1
+    # Without a manifest every file counts.
+    (out / manifest.NAME).unlink()
+    with pytest.raises(ExportError, match=r"cannot read .*notes\.nc"):
+        uvisxr.open_processed(out)
+    (out / "notes.nc").unlink()
+    assert uvisxr.open_processed(out).sizes["pic"] == 2
+
+
+def test_empty_folder(tmp_path: Path):
+    with pytest.raises(ExportError, match=f"no output in {tmp_path}"):
+        uvisxr.open_processed(tmp_path)

@@ -1,0 +1,161 @@
+"""The outputs of a batch as one lazy dataset, or a tree of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from . import conventions, manifest
+from .errors import ExportError
+
+#: What only serves to compute the radiance of one product anew; its terms differ from product to
+#: product. It stays in the files.
+_OF_ONE_PRODUCT = ("sensitivity", "sensitivity_error", "sensitivity_weight")
+
+_SAME = (
+    "channel",
+    "slit",
+    "ul_line",
+    "ul_band",
+    "lr_line",
+    "lr_band",
+    "line_bin",
+    "band_bin",
+    "pipeline",
+)
+
+
+def open_processed(
+    out_dir: str | Path, chunks: dict | str | None = None
+) -> xr.Dataset | xr.DataTree:
+    """Open all good outputs of a batch for analysis; nothing but coordinates is read.
+
+    Products of one channel, slit, window, binning and pipeline are joined along `pic` in the order
+    of time; what belonged to a whole product (the background, the calibration's error) gets the
+    dimension `pic`. If all fit, the result is one Dataset. Else it is a DataTree with a node for
+    each channel and, below it, one for each set of products that fit together, named after the
+    slit and shape, or after the product where there is one only.
+
+    Parameters
+    ----------
+    out_dir : path
+        Folder that `uvisxr.batch.process` wrote. With a manifest only the outputs that are good
+        in it are taken, without one all NetCDF files.
+    chunks : dict or "auto", optional
+        Dask chunks; by default those of the files.
+
+    Returns
+    -------
+    Dataset or DataTree
+
+    Raises
+    ------
+    ExportError
+        The folder holds no output, or one cannot be read.
+    """
+    folder = Path(out_dir)
+    parts: dict[tuple, list[tuple[str, xr.Dataset]]] = {}
+    for path in _outputs(folder):
+        for name, ds in _open(path, {} if chunks is None else chunks):
+            parts.setdefault(_signature(name, ds), []).append((name, ds))
+    if not parts:
+        raise ExportError(f"no output in {folder}; 'uvisxr batch ... --out {folder}' writes some")
+    joined = [_join(members) for members in parts.values()]
+    if len(joined) == 1:
+        return joined[0][1]
+    return _tree(joined)
+
+
+def _outputs(folder: Path) -> list[Path]:
+    if (folder / manifest.NAME).is_file():
+        records = manifest.latest(folder)
+        names = (name for name, record in records.items() if record.get("status") == "done")
+        return sorted(folder / name for name in names if (folder / name).is_file())
+    return sorted(folder.glob("*.nc"))
+
+
+def _open(path: Path, chunks: dict | str) -> Iterator[tuple[str, xr.Dataset]]:
+    try:
+        tree = xr.open_datatree(path, engine="netcdf4", chunks=chunks)
+    except (OSError, ValueError) as error:
+        raise ExportError(
+            f"cannot read {path}: {error}; remove it and run the batch again"
+        ) from error
+    for node in tree.subtree:
+        if node.data_vars:
+            ds = node.to_dataset().drop_vars(_OF_ONE_PRODUCT, errors="ignore")
+            yield "_".join((path.stem, *filter(None, node.path.split("/")))), ds
+
+
+def _signature(name: str, ds: xr.Dataset) -> tuple:
+    """Equal for datasets that can be joined along `pic`."""
+    if "pic" not in ds.dims:
+        return (name,)
+    variables = sorted((str(key), v.dims, v.dtype.str) for key, v in ds.variables.items())
+    sizes = sorted((str(dim), size) for dim, size in ds.sizes.items() if dim != "pic")
+    grids = [ds[dim].values.tobytes() for dim, _ in sizes if dim in ds.indexes]
+    # Text has a dtype as long as its longest value.
+    kinds = tuple((key, dims, "U" if kind[1] == "U" else kind) for key, dims, kind in variables)
+    attrs = tuple(str(ds.attrs.get(key)) for key in _SAME)
+    return (attrs, kinds, tuple(sizes), *grids)
+
+
+def _join(members: Iterable[tuple[str, xr.Dataset]]) -> tuple[str, xr.Dataset]:
+    members = sorted(members, key=lambda member: _start(member[1]))
+    if len(members) == 1:
+        return members[0]
+    parts = [_along_pic(ds) for _, ds in members]
+    joined = xr.concat(
+        parts,
+        dim="pic",
+        data_vars="minimal",
+        coords="minimal",
+        compat="override",
+        join="override",
+        combine_attrs="drop_conflicts",
+    )
+    joined = joined.assign_coords(pic=np.arange(joined.sizes["pic"]))
+    slit = joined.attrs.get("slit", "joined")
+    shape = "x".join(str(size) for dim, size in joined.sizes.items() if dim in ("pixel", "wl"))
+    return f"{slit}_{shape}", conventions.apply(joined)
+
+
+def _start(ds: xr.Dataset) -> np.datetime64:
+    return ds["time"].values.min() if "time" in ds and ds["time"].size else np.datetime64("NaT")
+
+
+#: Variables that are the same for all products of one window and binning.
+_GRID = frozenset({"wl", "wl_bounds", "pixel", "line", "band"})
+
+
+def _along_pic(ds: xr.Dataset) -> xr.Dataset:
+    count = ds.sizes["pic"]
+    spread = {
+        name: variable.set_dims({"pic": count, **variable.sizes})
+        for name, variable in ds.variables.items()
+        if "pic" not in variable.dims and name not in _GRID and name not in ds.dims
+    }
+    return ds.assign_coords({k: v for k, v in spread.items() if k in ds.coords}).assign(
+        {k: v for k, v in spread.items() if k not in ds.coords}
+    )
+
+
+def _tree(joined: list[tuple[str, xr.Dataset]]) -> xr.DataTree:
+    channels: dict[str, list[tuple[str, xr.Dataset]]] = {}
+    for name, ds in joined:
+        channels.setdefault(str(ds.attrs.get("channel", "other")), []).append((name, ds))
+    nodes: dict[str, xr.Dataset] = {}
+    for channel, members in sorted(channels.items()):
+        if len(members) == 1:
+            nodes[f"/{channel}"] = members[0][1]
+            continue
+        for name, ds in sorted(members, key=lambda member: (_start(member[1]), member[0])):
+            path, number = f"/{channel}/{name}", 1
+            while path in nodes:
+                number += 1
+                path = f"/{channel}/{name}_{number}"
+            nodes[path] = ds
+    return xr.DataTree.from_dict(nodes)
