@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bz2
+import hashlib
 import os
 from pathlib import Path
 
@@ -26,6 +28,18 @@ def data() -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return folder
+
+
+@pytest.fixture(scope="session")
+def aurora_label(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Label of FUV2016_278_09_22, with its data file of 151 MB unpacked beside it."""
+    packed = data / "products" / "FUV2016_278_09_22.DAT.bz2"
+    content = bz2.decompress(packed.read_bytes())
+    assert hashlib.md5(content).hexdigest() == "fe12799f636604f6fea233ee69378dac"
+    label = tmp_path_factory.mktemp("aurora") / "FUV2016_278_09_22.LBL"
+    label.write_bytes((packed.parent / label.name).read_bytes())
+    label.with_suffix(".DAT").write_bytes(content)
+    return label
 
 
 @pytest.fixture(autouse=True)

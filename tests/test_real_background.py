@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import bz2
-
 import numpy as np
 import pytest
 import xarray as xr
@@ -20,13 +18,8 @@ def rings(data) -> xr.Dataset:
 
 
 @pytest.fixture(scope="module")
-def aurora(data, tmp_path_factory) -> xr.Dataset:
-    folder = tmp_path_factory.mktemp("aurora")
-    name = "FUV2016_278_09_22"
-    packed = (data / "products" / f"{name}.DAT.bz2").read_bytes()
-    (folder / f"{name}.DAT").write_bytes(bz2.decompress(packed))
-    (folder / f"{name}.LBL").write_bytes((data / "products" / f"{name}.LBL").read_bytes())
-    return uvisxr.open_product(folder / f"{name}.LBL")
+def aurora(aurora_label) -> xr.Dataset:
+    return uvisxr.open_product(aurora_label)
 
 
 def test_darkest_rows_of_the_rings_are_of_the_order_of_the_guides_figure(rings):

@@ -1,7 +1,5 @@
 """Calibrations of real products against the archive's own matrix."""
 
-import bz2
-
 import calfiles
 import numpy as np
 import pytest
@@ -28,14 +26,9 @@ def archive(data):
 
 
 @pytest.fixture(scope="module")
-def aurora(data, tmp_path_factory):
-    """The first exposures of FUV2016_278_09_22, unpacked."""
-    folder = tmp_path_factory.mktemp("aurora")
-    name = "FUV2016_278_09_22"
-    (folder / f"{name}.LBL").write_bytes((data / "products" / f"{name}.LBL").read_bytes())
-    packed = (data / "products" / f"{name}.DAT.bz2").read_bytes()
-    (folder / f"{name}.DAT").write_bytes(bz2.decompress(packed))
-    return uvisxr.open_product(folder / f"{name}.LBL").isel(pic=slice(0, 40)).load()
+def aurora(aurora_label) -> xr.Dataset:
+    """The first exposures of FUV2016_278_09_22."""
+    return uvisxr.open_product(aurora_label).isel(pic=slice(0, 40)).load()
 
 
 def test_recipe_pds_reproduces_the_archive(rings, archive, data):

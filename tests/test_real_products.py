@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import bz2
-import hashlib
 import os
 import subprocess
 import sys
@@ -14,18 +12,6 @@ import pytest
 import uvisxr
 from uvisxr.errors import UvisWarning
 from uvisxr.pds3.product import read_matrix
-
-
-@pytest.fixture(scope="session")
-def aurora(data, tmp_path_factory):
-    """FUV2016_278_09_22, unpacked."""
-    folder = tmp_path_factory.mktemp("aurora")
-    label = data / "products" / "FUV2016_278_09_22.LBL"
-    (folder / label.name).write_bytes(label.read_bytes())
-    content = bz2.decompress(label.with_suffix(".DAT.bz2").read_bytes())
-    assert hashlib.md5(content).hexdigest() == "fe12799f636604f6fea233ee69378dac"
-    (folder / label.name).with_suffix(".DAT").write_bytes(content)
-    return folder / label.name
 
 
 def test_rings(data):
@@ -43,14 +29,14 @@ def test_rings(data):
     assert np.all(ds.exposure == 600)
 
 
-def test_aurora(aurora):
-    ds = uvisxr.open_product(aurora)
+def test_aurora(aurora_label):
+    ds = uvisxr.open_product(aurora_label)
     assert ds.counts.shape == (1151, 64, 32)
     assert int(ds.counts.sum()) == 770_117
     assert int(ds.counts.max()) == 71
 
 
-def test_one_exposure_is_read_alone(aurora):
+def test_one_exposure_is_read_alone(aurora_label):
     """Bytes read from the file, as the operating system counts them."""
     code = (
         "import sys, uvisxr\n"
@@ -62,7 +48,7 @@ def test_one_exposure_is_read_alone(aurora):
     if not os.path.exists("/proc/self/io"):  # noqa: PTH110
         pytest.skip("this system does not count the bytes of a process")
     done = subprocess.run(
-        [sys.executable, "-c", code, str(aurora)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, str(aurora_label)], capture_output=True, text=True, check=True
     )
     assert 131_072 <= int(done.stdout) < 140_000
 
