@@ -1,0 +1,229 @@
+"""The choice among real kernels: every usable set, from the folder as a whole."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import spiceypy
+from synthetic import dataset
+
+from uvisxr import errors
+from uvisxr.geometry import archive, kernels, meta
+from uvisxr.geometry.coverage import ck_intervals, connected, pointing, spk_segments
+
+TEXTS = ["naif0012.tls", "cas00172.tsc", "cas_v43.tf", "cas_uvis_v07.ti", "pck00010.tpc"]
+
+PHOEBE = [
+    "981005_PLTEPH-DE405S.bsp",
+    "sat128.bsp",
+    "020514_SE_SAT105.bsp",
+    "030201AP_SK_SM546_T45.bsp",
+    "04135_04171pc_psiv2.bc",
+]
+
+#: Name: times UTC, bodies, and the files to be chosen beside the text kernels.
+SETS = {
+    "Titan": (
+        ["2005-360T08:43:30", "2005-360T08:57:00", "2005-360T09:59:30", "2005-360T10:13:00"],
+        ["CASSINI", "TITAN", 6, "SUN"],
+        [
+            "de421.bsp",
+            "v1514284191_1_vis_isis_0.bsp",
+            "v1514284191_1_vis_isis_1.bsp",
+            "05357_05362ra_0_sliced_-82000.bc",
+            "05357_05362ra_1_sliced_-82000.bc",
+        ],
+    ),
+    "Enceladus": (
+        ["2011-346T03:42:00", "2011-346T05:00:00", "2011-346T06:23:00"],
+        ["CASSINI", "ENCELADUS", 6, "SUN"],
+        ["de421.bsp", "N1702360370_1.bsp", "11344_11349ra_sliced-82000.bc"],
+    ),
+    "Phoebe": (
+        ["2004-163T08:00:00", "2004-163T19:33:00", "2004-164T11:59:00"],
+        ["CASSINI", "PHOEBE", "SATURN", 601, 610, 618, "SUN"],
+        PHOEBE,
+    ),
+    "2016": (
+        ["2016-275T09:29:44", "2016-278T09:22:00", "2016-280T00:00:00"],
+        ["CASSINI", "SATURN", "TITAN", "SUN"],
+        ["170228R_SCPSE_16262_16282.bsp", "16275_16305ca_ISS.bc"],
+    ),
+    "2005": (
+        ["2005-230T15:15:00", "2005-230T18:14:40.2", "2005-230T19:15:00"],
+        ["CASSINI", "SATURN", "TITAN", "SUN"],
+        ["050922R_SCPSE_05225_05245.bsp", "05213_05243ca_ISS.bc"],
+    ),
+}
+
+
+@pytest.fixture(autouse=True)
+def _clean_spice():
+    spiceypy.kclear()
+    yield
+    spiceypy.kclear()
+
+
+@pytest.fixture
+def root(data: Path) -> Path:
+    return data / "kernels"
+
+
+def _ets(root: Path, times: list[str]) -> np.ndarray:
+    with kernels.loaded([root / "lsk" / "naif0012.tls"]):
+        return np.array([spiceypy.utc2et(time) for time in times])
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_every_usable_set_is_chosen_from_the_whole_folder(root: Path, name: str):
+    times, bodies, expected = SETS[name]
+    ets = _ets(root, times)
+    paths = kernels.select(root, ets, bodies)
+    chosen = [path.name for path in paths]
+    assert chosen[:5] == TEXTS
+    # The planets stand in for the Sun a light time before the first instant of a sliced file.
+    assert [file for file in chosen[5:] if file != "de421.bsp" or file in expected] == expected
+    with kernels.loaded(paths):
+        for body in bodies[1:]:
+            for et in ets:
+                state, _ = spiceypy.spkezr(str(body), et, "J2000", "LT+S", "CASSINI")
+                assert np.isfinite(state).all()
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_coverage_is_what_spice_finds(root: Path, name: str):
+    times, bodies, _ = SETS[name]
+    first, last = _ets(root, [times[0], times[-1]])
+    ets = np.linspace(first - 3 * 86400, last + 3 * 86400, 301)
+    paths = kernels.select(root, np.array([first, last]), bodies)
+    spk = [path for path in paths if path.suffix == ".bsp"]
+    segments = [segment for path in spk for segment in spk_segments(path)]
+    with kernels.loaded(paths):
+        for body in bodies:
+            code = kernels.code(body)
+            ours = connected(segments, code, ets)
+            assert ours.tolist() == [_placed(code, et) for et in ets]
+        cks = [path for path in paths if path.suffix == ".bc"]
+        near = np.concatenate([np.linspace(first - 60, first + 60, 99), ets])
+        assert pointing(cks, near, -82000).tolist() == [_pointed(et) for et in near]
+
+
+def _placed(code: int, et: float) -> bool:
+    try:
+        spiceypy.spkgeo(code, et, "J2000", 0)
+    except spiceypy.SpiceyError:
+        return False
+    return True
+
+
+def _pointed(et: float) -> bool:
+    try:
+        spiceypy.pxform("J2000", "CASSINI_SC_COORD", et)
+    except spiceypy.SpiceyError:
+        return False
+    return True
+
+
+def test_reconstructed_planets_and_satellites_win(root: Path):
+    ets = _ets(root, ["2005-230T15:15:00"])
+    paths = kernels.select(root, ets, ["CASSINI", "SATURN", "SUN"])
+    with kernels.loaded(paths):
+        chosen = spiceypy.spkgeo(6, ets[0], "J2000", 0)[0]
+    with kernels.loaded([root / "spk" / "050922R_SCPSE_05225_05245.bsp"]):
+        assert np.array_equal(chosen, spiceypy.spkgeo(6, ets[0], "J2000", 0)[0])
+
+
+def test_a_real_set_leaves_the_users_session_as_it_was(root: Path):
+    ets = _ets(root, ["2011-346T05:00:00"])
+    mine = [root / "pck" / "pck00011.tpc", root / "fk" / "cas_v43.tf", root / "spk" / "de421.bsp"]
+    for path in mine:
+        spiceypy.furnsh(str(path))
+    spiceypy.pdpool("BODY602_RADII", [1.0, 1.0, 1.0])
+    before = {name: _values(name) for name in spiceypy.gnpool("*", 0, 9000)}
+    with kernels.loaded(kernels.select(root, ets, ["CASSINI", "ENCELADUS", "SUN"])):
+        assert spiceypy.bodvrd("ENCELADUS", "RADII", 3)[1][0] == pytest.approx(256.6)
+    assert {name: _values(name) for name in spiceypy.gnpool("*", 0, 9000)} == before
+    assert spiceypy.ktotal("ALL") == len(mine)
+    assert spiceypy.bodvrd("ENCELADUS", "RADII", 3)[1][0] == 1.0
+    assert np.isfinite(spiceypy.spkgeo(6, ets[0], "J2000", 0)[0]).all()
+
+
+def _values(name: str) -> tuple:
+    size, kind = spiceypy.dtpool(name)
+    found = spiceypy.gdpool(name, 0, size) if kind == "N" else spiceypy.gcpool(name, 0, size, 90)
+    return tuple(found)
+
+
+def test_a_meta_kernel_of_a_real_set_gives_the_same_positions(root: Path, tmp_path: Path):
+    ets = _ets(root, SETS["Phoebe"][0])
+    paths = kernels.select(root, ets, SETS["Phoebe"][1])
+    out = meta.metakernel(paths, tmp_path / "phoebe.tm")
+    assert kernels.select(out, ets, SETS["Phoebe"][1]) == paths
+    with kernels.loaded(paths):
+        expected = spiceypy.spkezr("PHOEBE", ets[1], "J2000", "LT+S", "CASSINI")[0]
+    spiceypy.furnsh(str(out))
+    assert np.array_equal(
+        spiceypy.spkezr("PHOEBE", ets[1], "J2000", "LT+S", "CASSINI")[0], expected
+    )
+
+
+def test_the_table_holds_every_pointing_and_ephemeris_file_of_the_archive(root: Path):
+    listed = (root / "cosp_1000_names.txt").read_text().split()
+    wanted = {name for name in listed if name.startswith(("ck/", "spk/"))}
+    table = [file.path for file in archive.archive_files()]
+    assert len(table) == len(set(table)) == 1296 + 175
+    assert set(table) == wanted
+    archived = {entry.fetch.path for entry in archive.kernel_sets() if entry.kind != "planets"}
+    assert archived <= set(listed)
+
+
+def test_the_trajectories_of_the_archive_leave_no_gap(root: Path):
+    found = [file for file in archive.archive_files() if file.group == "trajectory"]
+    found.sort(key=lambda file: file.start)
+    assert all(later.start <= earlier.stop for earlier, later in pairwise(found))
+
+
+@pytest.mark.parametrize("name", ["05213_05243ca_ISS.bc", "16275_16305ca_ISS.bc"])
+def test_names_cover_what_the_files_hold(root: Path, name: str):
+    clocks = [root / "lsk" / "naif0012.tls", root / "sclk" / "cas00172.tsc"]
+    start, stop = archive.days(name)
+    with kernels.loaded(clocks):
+        held = ck_intervals(root / "ck" / name, -82000)
+    assert start <= kernels.utc(held.min()) and kernels.utc(held.max()) < stop
+
+
+# What geometry says of kernels that do not serve
+
+
+def test_frames_without_uvis_are_an_error(root: Path, tmp_path: Path):
+    frames = tmp_path / "cas_v99.tf"
+    frames.write_text("KPL/FK\n\\begindata\nTEXT_KERNEL_ID += 'NONE'\n\\begintext\n")
+    ds = dataset(ets=_ets(root, ["2011-346T05:00:00"]), target="ENCELADUS")
+    with pytest.raises(errors.KernelError, match="CASSINI_UVIS_FUV"):
+        ds.uvis.geometry(kernels=[root, frames])
+
+
+def test_a_target_without_radii_is_an_error(root: Path, tmp_path: Path):
+    constants = tmp_path / "pck00010.tpc"
+    constants.write_text("KPL/PCK\n\\begindata\nBODY699_GM = ( 37931207.8 )\n\\begintext\n")
+    ds = dataset(ets=_ets(root, ["2011-346T05:00:00"]), target="ENCELADUS")
+    with pytest.raises(errors.KernelError, match="radii of ENCELADUS"):
+        ds.uvis.geometry(kernels=[root, constants])
+
+
+def test_a_time_outside_the_coverage_is_an_error(root: Path):
+    ds = dataset(ets=_ets(root, ["2012-346T05:00:00"]), target="ENCELADUS")
+    with pytest.raises(errors.CoverageError, match=r"CASSINI.*2012-12-11.*12328_13038\.bsp"):
+        ds.uvis.geometry(kernels=root)
+
+
+def test_a_corrupt_real_kernel_is_an_error(root: Path, tmp_path: Path):
+    ds = dataset(ets=_ets(root, ["2011-346T05:00:00"]), target="ENCELADUS")
+    content = (root / "ck" / "11344_11349ra_sliced-82000.bc").read_bytes()
+    broken = tmp_path / "11344_11349ra_sliced-82000.bc"
+    broken.write_bytes(content[: len(content) // 2])
+    with pytest.raises(errors.KernelError, match=r"11344_11349ra.*cut short"):
+        ds.uvis.geometry(kernels=[root, broken])
