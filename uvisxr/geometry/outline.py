@@ -1,0 +1,228 @@
+"""Curves on an ellipsoid as an observer sees them: limb, terminator, night side, graticule.
+
+Points and positions have shape (..., 3) in the body-fixed frame, km. Scaled by the semi-axes, x_i
+to x_i / a_i, the ellipsoid is the unit sphere, planes stay planes and tangents tangents. The points
+whose tangent plane holds a point w (scaled) fulfil u.w = 1: a circle. That circle is the limb seen
+from w, and the terminator of a point source at w. A point u of the surface is seen from w, or lit
+by it, where u.w > 1 (NAIF required reading *ELLIPSES*, in other words).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .ellipsoid import dot, unit
+
+
+@dataclass(frozen=True)
+class Circle:
+    """A circle on the unit sphere of the scaled space.
+
+    Attributes
+    ----------
+    source : ndarray, (3,)
+        The scaled point whose tangents it is made of; |source| > 1.
+    centre, first, second : ndarray, (3,)
+        Points are ``centre + cos(angle) * first + sin(angle) * second``.
+    """
+
+    source: np.ndarray
+    centre: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+
+    @classmethod
+    def seen_from(cls, position: np.ndarray, radii: np.ndarray) -> Circle:
+        """The circle for a position (3,) outside the body, km."""
+        source = np.asarray(position, float) / radii
+        square = float(source @ source)
+        axis = source / np.sqrt(square)
+        helper = np.eye(3)[np.argmin(np.abs(axis))]
+        first = unit(np.cross(axis, helper))
+        radius = np.sqrt(max(1.0 - 1.0 / square, 0.0))
+        return cls(source, source / square, radius * first, radius * np.cross(axis, first))
+
+    def at(self, angle: np.ndarray) -> np.ndarray:
+        """Scaled points at angles, rad: (..., 3)."""
+        angle = np.asarray(angle)[..., None]
+        return self.centre + np.cos(angle) * self.first + np.sin(angle) * self.second
+
+    def angle(self, point: np.ndarray) -> np.ndarray:
+        """Angles of scaled points of the circle, rad."""
+        return np.arctan2(point @ self.second, point @ self.first)
+
+
+def _turn(n: int) -> np.ndarray:
+    return np.linspace(0.0, 2 * np.pi, n)
+
+
+def limb(observer: np.ndarray, radii: np.ndarray, n: int = 361) -> np.ndarray:
+    """Points of the limb, and of the terminator where `observer` is the Sun.
+
+    Parameters
+    ----------
+    observer : array_like, (3,)
+        Outside the body, km.
+    radii : array_like, (3,)
+        Semi-axes, km.
+    n : int
+        Points on the closed curve; the last is the first again.
+
+    Returns
+    -------
+    ndarray, (n, 3)
+        km.
+    """
+    radii = np.asarray(radii, float)
+    return radii * Circle.seen_from(observer, radii).at(_turn(n))
+
+
+def faces(point: np.ndarray, source: np.ndarray, radii: np.ndarray) -> np.ndarray:
+    """Whether surface points (..., 3) are seen from, or lit by, a source (..., 3) outside; bool."""
+    radii = np.asarray(radii, float)
+    return dot(np.asarray(point) / radii, np.asarray(source) / radii) > 1.0
+
+
+def hides(
+    observer: np.ndarray, direction: np.ndarray, radii: np.ndarray, distance: float | None = None
+) -> np.ndarray:
+    """Whether the body hides what lies in some directions.
+
+    Parameters
+    ----------
+    observer : ndarray, (..., 3)
+        km, body-fixed.
+    direction : ndarray, (..., 3)
+        Of any length.
+    radii : array_like, (3,)
+    distance : float, optional
+        How far away that is, in lengths of `direction`; infinitely far by default.
+
+    Returns
+    -------
+    ndarray of bool, (...)
+    """
+    radii = np.asarray(radii, float)
+    o, d = observer / radii, direction / radii
+    dd = dot(d, d)
+    along = -dot(o, d) / dd
+    foot = o + along[..., None] * d
+    room = 1.0 - dot(foot, foot)
+    met = (along > 0) & (room > 0)
+    if distance is None:
+        return met
+    return met & (along - np.sqrt(np.maximum(room, 0.0) / dd) < distance)
+
+
+def visible(curve: np.ndarray, observer: np.ndarray, radii: np.ndarray) -> np.ndarray:
+    """The curve (n, 3) with NaN where the body hides it from the observer."""
+    seen = faces(curve, observer, radii)
+    return np.where(seen[..., None], curve, np.nan)
+
+
+def _crossings(first: Circle, second: Circle) -> np.ndarray | None:
+    """The two scaled points common to two circles, (2, 3), or None."""
+    axis = np.cross(first.source, second.source)
+    square = float(axis @ axis)
+    if square == 0.0:
+        return None
+    # The point of the line u.w1 = u.w2 = 1 nearest to the centre.
+    foot = (np.cross(second.source, axis) + np.cross(axis, first.source)) / square
+    room = 1.0 - float(foot @ foot)
+    if room <= 0.0:
+        return None
+    step = np.sqrt(room / square) * axis
+    return np.stack([foot + step, foot - step])
+
+
+def _arc(circle: Circle, ends: np.ndarray, source: np.ndarray, facing: bool, n: int) -> np.ndarray:
+    """The arc between two points of a circle that faces a scaled source, or that does not."""
+    start, stop = circle.angle(ends)
+    stop = start + np.mod(stop - start, 2 * np.pi)
+    middle = circle.at(0.5 * (start + stop))
+    if bool(middle @ source > 1.0) != facing:
+        stop -= 2 * np.pi
+    return circle.at(np.linspace(start, stop, n))
+
+
+def terminator(
+    observer: np.ndarray, sun: np.ndarray, radii: np.ndarray, n: int = 181
+) -> np.ndarray:
+    """The part of the terminator that the observer sees.
+
+    Parameters
+    ----------
+    observer, sun : array_like, (3,)
+        Positions outside the body, km. The Sun is a point.
+    radii : array_like, (3,)
+    n : int
+
+    Returns
+    -------
+    ndarray, (n, 3)
+        km; (0, 3) where none of it is seen.
+    """
+    radii = np.asarray(radii, float)
+    seen, lit = Circle.seen_from(observer, radii), Circle.seen_from(sun, radii)
+    ends = _crossings(lit, seen)
+    if ends is None:
+        return np.empty((0, 3))
+    return radii * _arc(lit, ends, seen.source, True, n)
+
+
+def night(observer: np.ndarray, sun: np.ndarray, radii: np.ndarray, n: int = 181) -> np.ndarray:
+    """Outline of the night side that the observer sees.
+
+    Parameters
+    ----------
+    observer, sun : array_like, (3,)
+    radii : array_like, (3,)
+    n : int
+        Points on the terminator, and on the limb.
+
+    Returns
+    -------
+    ndarray, (2 n, 3) or (n, 3) or (0, 3)
+        km; the arc of the terminator, then that of the limb. The whole limb where all that is
+        seen is dark, nothing where all of it is lit.
+    """
+    radii = np.asarray(radii, float)
+    seen, lit = Circle.seen_from(observer, radii), Circle.seen_from(sun, radii)
+    ends = _crossings(lit, seen)
+    if ends is None:
+        dark = not faces(limb(observer, radii, 2)[0], sun, radii)
+        return limb(observer, radii, n) if dark else np.empty((0, 3))
+    edge = _arc(lit, ends, seen.source, True, n)
+    rim = _arc(seen, ends[::-1], lit.source, False, n)
+    return radii * np.concatenate([edge, rim])
+
+
+def surface(lon: np.ndarray, lat: np.ndarray, radii: np.ndarray) -> np.ndarray:
+    """Surface points at east longitudes and planetocentric latitudes, degrees: (..., 3), km."""
+    lon, lat = np.deg2rad(lon), np.deg2rad(lat)
+    direction = np.stack(
+        np.broadcast_arrays(np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)), -1
+    )
+    scaled = direction / np.asarray(radii, float)
+    return direction / np.sqrt(dot(scaled, scaled))[..., None]
+
+
+def graticule(radii: np.ndarray, step: float = 30.0, n: int = 121) -> list[np.ndarray]:
+    """Meridians, then parallels, every `step` degrees.
+
+    Returns
+    -------
+    list of ndarray, (n, 3)
+        km; meridians east from 0, parallels from the south, poles left out.
+    """
+    line = np.linspace(0.0, 1.0, n)
+    meridians = [
+        surface(lon, 180.0 * line - 90.0, radii) for lon in np.arange(0.0, 360.0 - 1e-9, step)
+    ]
+    north = np.arange(step, 90.0 - 1e-9, step)
+    parallels = [
+        surface(360.0 * line, np.full(n, lat), radii) for lat in [*-north[::-1], 0.0, *north]
+    ]
+    return meridians + parallels

@@ -1,0 +1,294 @@
+"""What the spacecraft sees at each exposure, for pictures and star tests.
+
+The target's place, orientation and shape are read from the dataset that `geometry` made, without
+SPICE, so that a dataset read back from a file is enough. Other bodies take kernels. Directions are
+apparent, J2000; light time is that of each body's centre, which moves no point of a body that turns
+in hours by more than 1e-4 of its radius.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import spiceypy
+import xarray as xr
+
+from ..errors import ArgumentError, CoverageError, KernelError, MissingStepError
+from ..instrument.detector import N_LINES, Bins
+from . import ellipsoid, kernels, outline
+from .ellipsoid import dot, unit
+from .ephemeris import CLIGHT, Body, Ephemeris
+from .los import AU
+from .rays import apparent
+
+#: Cassini and the barycentres of the systems are no bodies to draw, nor are the Sun's 10 and
+#: NAIF's codes above 999.
+_PLANETS_AND_MOONS = range(199, 1000)
+
+
+@dataclass(frozen=True)
+class Views:
+    """One body as the spacecraft sees it at n instants.
+
+    Attributes
+    ----------
+    name : str
+    radii : ndarray, (3,)
+        Semi-axes, km.
+    rotation : ndarray, (n, 3, 3)
+        J2000 to the body-fixed frame.
+    observer, sun : ndarray, (n, 3)
+        Positions of spacecraft and Sun in the body-fixed frame, km.
+    velocity : ndarray, (n, 3)
+        Of the spacecraft against the solar system's barycentre, J2000, km/s.
+    """
+
+    name: str
+    radii: np.ndarray
+    rotation: np.ndarray
+    observer: np.ndarray
+    sun: np.ndarray
+    velocity: np.ndarray
+
+    def at(self, index: int | slice | np.ndarray) -> Views:
+        """Some of the instants; of a whole number, one without the leading axis."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Views(**{k: v if k in ("name", "radii") else v[index] for k, v in values.items()})
+
+    @property
+    def distance(self) -> np.ndarray:
+        """Of the body's centre, km, (n,)."""
+        return np.linalg.norm(self.observer, axis=-1)
+
+    @property
+    def centre(self) -> np.ndarray:
+        """Apparent direction of the body's centre, J2000, (n, 3)."""
+        return self.sky(np.zeros(3))
+
+    @property
+    def pole(self) -> np.ndarray:
+        """The body's north, J2000, (n, 3)."""
+        return self.rotation[..., 2, :]
+
+    def sky(self, point: np.ndarray) -> np.ndarray:
+        """Apparent directions, J2000, of points (..., 3) in the body-fixed frame, km.
+
+        Of one instant any number of points (..., 3), of n instants one point or n.
+        """
+        true = np.einsum("...ji,...j->...i", self.rotation, unit(point - self.observer))
+        return apparent(true, self.velocity)[0]
+
+    def hides(self, direction: np.ndarray) -> np.ndarray:
+        """Whether the body hides what lies in apparent directions, J2000, infinitely far away.
+
+        Of n instants n directions (n, 3), of one instant any number (..., 3). Bool.
+        """
+        true = direction - self.velocity / CLIGHT
+        turned = np.einsum("...ij,...j->...i", self.rotation, true)
+        return outline.hides(self.observer, turned, self.radii)
+
+
+def vectors(ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
+    """Unit vectors (..., 3) of right ascensions and declinations, degrees."""
+    ra, dec = np.deg2rad(ra), np.deg2rad(dec)
+    return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=-1)
+
+
+def target(ds: xr.Dataset) -> Views:
+    """The target as a dataset with geometry holds it.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Of geometries with several samples an exposure, the middle one is taken.
+
+    Raises
+    ------
+    MissingStepError
+        The dataset has no geometry, or lost a part of it.
+    """
+    ds = middle_sample(ds)
+    try:
+        radii = np.asarray(ds.attrs["target_radii"], float)
+        name = str(ds.attrs["geometry_target"])
+        sign = -1.0 if ds.attrs["lon_direction"] == "west" else 1.0
+        angles = ("target_ra", "target_dec", "pole_ra", "pole_dec", "prime_meridian")
+        ra, dec, pole_ra, pole_dec, meridian = (np.atleast_1d(ds[n].values) for n in angles)
+        velocity = ds["sc_velocity"].values.reshape(-1, 3)
+        noon_lon, noon_lat, far, distance = (
+            np.atleast_1d(ds[n].values)
+            for n in ("sub_solar_lon", "sub_solar_lat", "heliocentric_distance", "target_distance")
+        )
+    except KeyError as missing:
+        raise MissingStepError(
+            f"the dataset has no {missing} of its target: call ds.uvis.geometry() and keep its "
+            "coordinates and attributes"
+        ) from None
+    rotation = orientation(pole_ra, pole_dec, meridian)
+    true = unit(vectors(ra, dec) - velocity / CLIGHT)
+    observer = -distance[:, None] * np.einsum("nij,nj->ni", rotation, true)
+    below = outline.surface(sign * noon_lon, noon_lat, radii)
+    sun = below + far[:, None] * AU * ellipsoid.surface_normal(below, radii)
+    return Views(name, radii, rotation, observer, sun, velocity)
+
+
+def orientation(ra: np.ndarray, dec: np.ndarray, meridian: np.ndarray) -> np.ndarray:
+    """Rotations from J2000 to a body-fixed frame, (n, 3, 3), from the IAU's angles, degrees."""
+    north = vectors(ra, dec)
+    alpha, w = np.deg2rad(ra), np.deg2rad(meridian)
+    node = np.stack([-np.sin(alpha), np.cos(alpha), np.zeros_like(alpha)], axis=-1)
+    along = np.cross(north, node)
+    cos, sin = np.cos(w)[:, None], np.sin(w)[:, None]
+    return np.stack([cos * node + sin * along, cos * along - sin * node, north], axis=-2)
+
+
+def middle_sample(ds: xr.Dataset) -> xr.Dataset:
+    """The dataset with the middle one of several instants an exposure."""
+    return ds.isel(sample=ds.sizes["sample"] // 2) if "sample" in ds.dims else ds
+
+
+def others(
+    ds: xr.Dataset,
+    kernel_source: str | Path | Iterable[str | Path] | None = None,
+    bodies: Iterable[str] | None = None,
+) -> list[Views]:
+    """Other bodies at a dataset's instants, from kernels.
+
+    Parameters
+    ----------
+    ds : Dataset
+        With geometry.
+    kernel_source : path or iterable of paths, optional
+        As `kernels` of `uvisxr.geometry.los.geometry`.
+    bodies : iterable of str, optional
+        Default: every planet and moon whose place and shape the kernels hold that serve the
+        dataset's target.
+
+    Raises
+    ------
+    ArgumentError
+        A name is no body.
+    KernelError
+        No kernels, or no shape of a body named.
+    CoverageError
+        A body named is not covered.
+    """
+    ds = middle_sample(ds)
+    if "geometry_et" not in ds.coords:
+        raise MissingStepError("the dataset has no geometry: call ds.uvis.geometry()")
+    et = np.atleast_1d(ds["geometry_et"].values)
+    own = ds.attrs["geometry_target"]
+    named = None if bodies is None else [bodies] if isinstance(bodies, str) else list(bodies)
+    files = kernels.select(
+        kernel_source, ets=et, bodies=("CASSINI", own, "SUN", *(named or ())), frame_id=None
+    )
+    with kernels.loaded(files):
+        if named is not None:
+            return [_views(Body.of(name), et) for name in named]
+        found = []
+        for code in sorted(_loaded_codes() - {spiceypy.bods2c(own)}):
+            try:
+                found.append(_views(Body.of(spiceypy.bodc2n(code)), et))
+            except (ArgumentError, CoverageError, KernelError, spiceypy.NotFoundError):
+                # Held by the kernels at other times only, or without shape or orientation.
+                continue
+        return found
+
+
+def _loaded_codes() -> set[int]:
+    codes: set[int] = set()
+    for index in range(spiceypy.ktotal("SPK")):
+        file, *_ = spiceypy.kdata(index, "SPK")
+        codes |= set(spiceypy.spkobj(file))
+    return codes & set(_PLANETS_AND_MOONS)
+
+
+def _views(body: Body, et: np.ndarray) -> Views:
+    found = Ephemeris.of(body, et)
+    return Views(
+        name=body.name,
+        radii=body.radii,
+        rotation=found.rotation,
+        observer=found.to_body(-found.position),
+        sun=found.to_body(found.sun),
+        velocity=found.spacecraft_velocity,
+    )
+
+
+def corners(ds: xr.Dataset) -> np.ndarray:
+    """Apparent directions of the pixels' corners, J2000, (pic, pixel, 4, 3).
+
+    Raises
+    ------
+    MissingStepError
+        The dataset has no geometry.
+    """
+    ds = middle_sample(ds)
+    try:
+        ra, dec = (
+            ds[name].transpose("pic", "pixel", "corner").values
+            for name in ("ra_corners", "dec_corners")
+        )
+    except (KeyError, ValueError):
+        raise MissingStepError(
+            "the dataset has no ra_corners and dec_corners over pic, pixel and corner: call "
+            "ds.uvis.geometry(), and select with isel(pic=[0]) instead of isel(pic=0)"
+        ) from None
+    return vectors(ra, dec)
+
+
+def slit(ds: xr.Dataset) -> np.ndarray:
+    """Corners of all 64 detector rows, (pic, 64, 4, 3), from those of the rows in the dataset.
+
+    Either edge of the slit is a great circle on which a row takes up the same angle everywhere.
+    """
+    used, bins = corners(ds), Bins.of(ds)
+    first, last = int(np.argmin(bins.line)), int(np.argmax(bins.line))
+    low = bins.line[first]
+    rows = bins.line[last] + bins.n_line[last] - low
+    edges = []
+    for lower, upper in ((0, 3), (1, 2)):
+        start, stop = used[:, first, lower], used[:, last, upper]
+        axis = np.cross(start, stop)
+        length = np.linalg.norm(axis, axis=-1)
+        angle = np.arctan2(length, dot(start, stop)) / rows
+        with np.errstate(invalid="ignore"):
+            across = np.cross(axis / length[:, None], start)
+        turn = (angle[:, None] * (np.arange(N_LINES + 1) - low))[..., None]
+        edges.append(np.cos(turn) * start[:, None] + np.sin(turn) * across[:, None])
+    left, right = edges
+    return np.stack([left[:, :-1], right[:, :-1], right[:, 1:], left[:, 1:]], axis=2)
+
+
+def tangent_plane(views: Views) -> np.ndarray:
+    """Axes of the picture's plane, J2000, (n, 3, 3): right, up (the body's north), away."""
+    away = views.centre
+    up = unit(views.pole - dot(views.pole, away)[..., None] * away)
+    return np.stack([np.cross(away, up), up, away], axis=-2)
+
+
+def on_plane(views: Views, direction: np.ndarray) -> np.ndarray:
+    """Where directions pierce the plane through the body's centre that faces the spacecraft.
+
+    Parameters
+    ----------
+    views : Views
+        n instants.
+    direction : ndarray, (n, ..., 3)
+        Apparent, J2000.
+
+    Returns
+    -------
+    ndarray, (n, ..., 2)
+        km to the right and towards the body's north; NaN for what lies behind, or more than 85
+        degrees aside.
+    """
+    shape = direction.shape
+    flat = direction.reshape(shape[0], -1, 3)
+    right, up, away = np.moveaxis(flat @ np.swapaxes(tangent_plane(views), -1, -2), -1, 0)
+    depth = np.where(away > np.cos(np.deg2rad(85.0)), away, np.nan)
+    scale = views.distance[:, None] / depth
+    return np.stack([right * scale, up * scale], axis=-1).reshape(*shape[:-1], 2)
