@@ -1,0 +1,321 @@
+"""Star catalogues and the prediction of stars in pixels, against scalar tests on the sphere."""
+
+from __future__ import annotations
+
+import gzip
+import math
+
+import numpy as np
+import pytest
+import xarray as xr
+from flyby import flyby
+from loopback import serve
+
+from uvisxr import UvisError
+from uvisxr.errors import ArgumentError, MissingStepError
+from uvisxr.geometry import ellipsoid, scene, stars
+from uvisxr.geometry.starcatalogue import catalogue, directions, fetch_catalogue, julian_year
+from uvisxr.instrument.detector import Window
+
+
+def _catalogue(place: np.ndarray, magnitude: np.ndarray | float = 5.0, **more) -> xr.Dataset:
+    zero = np.zeros(len(place))
+    columns = {
+        "ra": ellipsoid.longitude(place),
+        "dec": ellipsoid.latitude(place),
+        "pmra": zero,
+        "pmdec": zero,
+        "epoch": zero + 2000.0,
+        "magnitude": zero + magnitude,
+    } | more
+    return xr.Dataset({key: ("star", value) for key, value in columns.items()})
+
+
+def _winding(star, corners) -> bool:
+    """Scalar test: the corners' bearings from the star turn once around it."""
+    total = 0.0
+    sx, sy, sz = star
+    ra, dec = math.atan2(sy, sx), math.asin(max(-1.0, min(1.0, sz)))
+    east = (-math.sin(ra), math.cos(ra), 0.0)
+    north = (-math.sin(dec) * math.cos(ra), -math.sin(dec) * math.sin(ra), math.cos(dec))
+    bearings = [
+        math.atan2(
+            sum(a * b for a, b in zip(corner, east, strict=True)),
+            sum(a * b for a, b in zip(corner, north, strict=True)),
+        )
+        for corner in corners
+    ]
+    for i, bearing in enumerate(bearings):
+        step = bearings[(i + 1) % len(bearings)] - bearing
+        total += (step + math.pi) % (2 * math.pi) - math.pi
+    return abs(total) > math.pi
+
+
+def test_star_test_equals_a_scalar_winding_number():
+    rng = np.random.default_rng(11)
+    n = 10_000
+    centre = ellipsoid.unit(rng.normal(size=(n, 3)))
+    axes = np.linalg.svd(centre[:, None, :])[2]
+    half = rng.uniform(1e-3, 0.4, (n, 2))
+    signs = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
+    corners = centre[:, None] + np.einsum("nc,nck->nck", half[:, [0, 0, 0]], 0 * axes[:, :3])[:, :1]
+    corners = ellipsoid.unit(
+        corners
+        + signs[:, :1] * half[:, None, :1] * axes[:, None, 1]
+        + signs[:, 1:] * half[:, None, 1:] * axes[:, None, 2]
+    )
+    corners[::2] = corners[::2, ::-1]
+    spread = rng.uniform(-1.6, 1.6, (n, 2)) * half
+    star = ellipsoid.unit(centre + spread[:, :1] * axes[:, 1] + spread[:, 1:] * axes[:, 2])
+    found = stars.inside(star, corners)
+    oracle = [_winding(s, c) for s, c in zip(star.tolist(), corners.tolist(), strict=True)]
+    np.testing.assert_array_equal(found, oracle)
+    assert 0.3 < found.mean() < 0.5
+    assert not stars.inside(-star, corners).any()
+
+
+def test_polygons_without_area_or_place_hold_nothing():
+    square = scene.vectors(np.array([0, 1, 1, 0]), np.array([0, 0, 1, 1]))
+    inner = scene.vectors(0.5, 0.5)
+    assert stars.inside(inner, square)
+    assert not stars.inside(inner, square * np.nan)
+    assert not stars.inside(square[0], np.repeat(square[:1], 4, axis=0))
+
+
+def _scalar(ds: xr.Dataset, place: np.ndarray) -> np.ndarray:
+    """Stars of each pixel that the body does not hide, one by one."""
+    corners, view = scene.corners(ds).tolist(), scene.target(ds)
+    count = np.zeros((ds.sizes["pic"], ds.sizes["pixel"]), int)
+    for i in range(ds.sizes["pic"]):
+        one = view.at(i)
+        for star in place:
+            if one.hides(star):
+                continue
+            for j in range(ds.sizes["pixel"]):
+                if np.dot(star, corners[i][j][0]) > 0.99 and _winding(star, corners[i][j]):
+                    count[i, j] += 1
+    return count
+
+
+def test_prediction_equals_the_scalar_one():
+    ds = flyby(n_pic=6, step=5e-3, window=Window(10, 0, 61, 1023, band_bin=512))
+    rng = np.random.default_rng(12)
+    centre = scene.vectors(ds.ra.values.mean(), ds.dec.values.mean())
+    place = ellipsoid.unit(centre + rng.uniform(-0.03, 0.03, (700, 3)))
+    magnitude = rng.uniform(0, 9, 700)
+    found = stars.predict_stars(ds, _catalogue(place, magnitude))
+    oracle = _scalar(ds, place)
+    np.testing.assert_array_equal(found.star_count, oracle)
+    assert oracle.sum() > 20
+    np.testing.assert_array_equal(np.isfinite(found.star_magnitude), oracle > 0)
+    i, j = np.argwhere(oracle == 1)[0]
+    inside = [k for k, s in enumerate(place) if _winding(s, scene.corners(ds)[i, j])]
+    near = [k for k in inside if place[k] @ scene.corners(ds)[i, j, 0] > 0.99]
+    assert found.star_magnitude.values[i, j] == pytest.approx(magnitude[near].min())
+
+
+def test_brightest_of_several():
+    ds = flyby(n_pic=1, distance=5e6)
+    ra, dec = ds.ra.values[0, 5], ds.dec.values[0, 5]
+    place = scene.vectors(ra + np.array([0, 1e-4, -1e-4]), np.full(3, dec))
+    found = stars.predict_stars(ds, _catalogue(place, np.array([4.0, 2.5, 7.0])))
+    assert found.star_count.values[0, 5] == 3
+    assert found.star_magnitude.values[0, 5] == 2.5
+    assert found.star_count.sum() == 3
+    fewer = stars.predict_stars(ds, _catalogue(place, np.array([4.0, 2.5, 7.0])), faintest=5.0)
+    assert fewer.star_count.values[0, 5] == 2
+
+
+def test_a_star_behind_the_target_is_not_predicted():
+    ds = flyby(n_pic=5, step=1e-2)
+    disk = np.argwhere((ds.on_disk.values == 1) & (ds.on_disk_corners.values == 1).all(axis=-1))
+    sky = np.argwhere((ds.on_disk.values == 0) & (ds.alt_corners.values > 0).all(axis=-1))
+    for where, expected in ((disk, 0), (sky, 1)):
+        assert len(where)
+        for i, j in where[:: max(1, len(where) // 20)]:
+            place = scene.vectors(ds.ra.values[i, j], ds.dec.values[i, j])[None]
+            found = stars.predict_stars(ds.isel(pic=[i]), _catalogue(place))
+            assert found.star_count.values[0, j] == expected
+
+
+def test_no_stars_in_exposures_without_pointing():
+    ds = flyby(n_pic=3, distance=5e6)
+    place = scene.vectors(ds.ra.values[:, 7], ds.dec.values[:, 7])
+    for name in ("ra", "dec", "ra_corners", "dec_corners"):
+        values = ds[name].values.copy()
+        values[1] = np.nan
+        ds = ds.assign_coords({name: (ds[name].dims, values)})
+    found = stars.predict_stars(ds, _catalogue(place))
+    np.testing.assert_array_equal(found.star_count.sum("pixel"), [1, 0, 1])
+
+
+def test_aberration_moves_stars_forward():
+    ds = flyby(n_pic=1, distance=5e6)
+    true = scene.vectors(ds.ra.values[0, 50], ds.dec.values[0, 50])
+    along = ellipsoid.unit(scene.corners(ds)[0, 50, 3] - scene.corners(ds)[0, 50, 0])
+    # 600 km/s along the slit shift by 2 mrad, thus by two rows.
+    fast = ds.assign_coords(sc_velocity=(("pic", "axis"), 600.0 * along[None]))
+    assert stars.predict_stars(ds, _catalogue(true[None])).star_count.values[0, 50] == 1
+    found = stars.predict_stars(fast, _catalogue(true[None])).star_count.values[0]
+    assert np.flatnonzero(found).tolist() == [52]
+
+
+def test_proper_motion_leads_to_the_epoch():
+    ds = flyby(n_pic=1, distance=5e6)
+    place = scene.vectors(ds.ra.values[:1, 9], ds.dec.values[:1, 9])
+    year = float(julian_year(ds.et.values[0]))
+    # 40 arcsec a year lead 10 years earlier to another pixel.
+    moving = _catalogue(place, pmdec=np.array([4e4]), epoch=np.array([year]))
+    early = moving.assign(epoch=("star", [year + 10.0]))
+    assert stars.predict_stars(ds, moving).star_count.values[0, 9] == 1
+    assert stars.predict_stars(ds, early).star_count.values[0, 9] == 0
+
+
+def test_directions_follow_the_motion_on_the_sphere():
+    fast = _catalogue(
+        scene.vectors(np.array([10.0, 200.0]), np.array([60.0, -30.0])),
+        pmra=np.array([1000.0, 0.0]),
+        pmdec=np.array([0.0, -2000.0]),
+    )
+    moved = directions(fast, 2100.0)
+    start = directions(fast, 2000.0)
+    angle = np.rad2deg(np.arccos(np.einsum("ni,ni->n", moved, start))) * 3600
+    np.testing.assert_allclose(angle, [100.0, 200.0], rtol=1e-4)
+    assert ellipsoid.longitude(moved)[0] - 10.0 == pytest.approx(100 / 3600 / 0.5, rel=1e-3)
+    assert ellipsoid.latitude(moved)[1] + 30.0 == pytest.approx(-200 / 3600, rel=1e-3)
+    unknown = fast.assign(pmra=("star", [np.nan, np.nan]), pmdec=("star", [np.nan, np.nan]))
+    np.testing.assert_allclose(directions(unknown, 2100.0), start)
+
+
+def test_embedded_catalogue_holds_spica_and_sirius_where_they_are():
+    found = catalogue()
+    assert found.sizes["star"] == 60
+    assert (np.diff(found.magnitude) >= 0).all()
+    place = directions(found, 2000.0)
+    # J2000 places of the FK5: Spica 13 25 11.58 -11 09 40.8, Sirius 6 45 08.92 -16 42 58.0.
+    for name, ra, dec in (
+        ("HD 116658", 201.29825, -11.16133),
+        ("HD 48915", 101.28717, -16.71611),
+    ):
+        k = int(np.flatnonzero(found.name == name)[0])
+        apart = np.rad2deg(np.arccos(place[k] @ scene.vectors(ra, dec))) * 3600
+        assert apart < 2.0
+    assert found.name[1] == "HD 116658"
+
+
+def test_julian_year():
+    assert julian_year(0.0) == 2000.0
+    assert julian_year(365.25 * 86400.0 * 5) == 2005.0
+
+
+def test_csv_with_its_defaults(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("# mine\nra, dec, magnitude\n10, -20, 4.5\n\n# more\n20, 30, 1.0\n")
+    found = catalogue(path)
+    np.testing.assert_array_equal(found.ra, [20, 10])
+    np.testing.assert_array_equal(found.epoch, [2000, 2000])
+    np.testing.assert_array_equal(found.pmra, [0, 0])
+    assert found.attrs["source"] == "mine.csv"
+    assert catalogue(path, faintest=2.0).sizes["star"] == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "ra, dec, magnitude missing"),
+        ("ra,dec\n1,2\n", "magnitude missing"),
+        ("ra,dec,magnitude\n", "stars missing"),
+        ("ra,dec,magnitude\n1,2\n", "line 2: 2 columns instead of 3"),
+        ("ra,dec,magnitude\n# no\n1,2,bright\n", "line 3: magnitude = 'bright'"),
+        ("ra,dec,magnitude\n1,,3\n", "line 2: dec = ''"),
+        ("ra,dec,magnitude\n1,95,3\n", "dec from -90 to 90"),
+    ],
+)
+def test_bad_csv_says_where(tmp_path, text, said):
+    path = tmp_path / "bad.csv"
+    path.write_text(text)
+    with pytest.raises(ArgumentError) as caught:
+        catalogue(path)
+    assert said in str(caught.value)
+    assert "bad.csv" in str(caught.value)
+
+
+def _td1_line(td1: int, hd: int, ra: float, dec: float, flux: int, error: int, power: int) -> str:
+    line = f"{td1:5d} {hd:6d}".ljust(40) + f"{ra:8.5f} {dec:9.6f}"
+    return line.ljust(91) + f"{flux:6d}{error:5d}{power:4d}"
+
+
+def test_td1_table(tmp_path):
+    # Spica at B1950 is at 13h 22m 33.3s, -10 deg 54' 04" (J2000 13 25 11.6, -11 09 41).
+    ra = math.radians(15 * (13 + 22 / 60 + 33.3 / 3600))
+    dec = -math.radians(10 + 54 / 60 + 4 / 3600)
+    lines = [
+        _td1_line(1, 0, 1.0, 0.5, 100, 3, -12),
+        _td1_line(16831, 116658, ra, dec, 3122, 10, -11),
+        _td1_line(3, 77, 1.0, 0.5, -2, 3, -12),
+    ]
+    path = tmp_path / "catalog.dat.gz"
+    path.write_bytes(gzip.compress("\n".join(lines).encode()))
+    found = catalogue(path)
+    assert found.name.values.tolist() == ["HD 116658", "TD1 1"]
+    # The table's five digits of a radian are 2 arcseconds.
+    assert found.ra.values[0] == pytest.approx(201.2987, abs=1e-3)
+    assert found.dec.values[0] == pytest.approx(-11.1609, abs=1e-3)
+    assert found.epoch.values.tolist() == [1950.0, 1950.0]
+    # m = -2.5 log10(F) - 5 log10(1565) - 2.406, as the embedded stars' magnitudes were made.
+    expected = -2.5 * math.log10(3.122e-8) - 5 * math.log10(1565) - 2.406
+    assert found.magnitude.values[0] == pytest.approx(expected, abs=2e-3)
+
+
+def test_td1_table_that_is_none(tmp_path):
+    path = tmp_path / "catalog.dat"
+    path.write_text("this is not a catalogue of stars at all, but a line of prose\n" * 3)
+    with pytest.raises(ArgumentError, match=r"line 1: not a line of CDS II/59B"):
+        catalogue(path)
+    path.write_text("\n")
+    with pytest.raises(ArgumentError, match="holds no star"):
+        catalogue(path)
+
+
+def test_missing_and_broken_files(tmp_path):
+    with pytest.raises(ArgumentError, match="uvisxr fetch stars"):
+        catalogue(tmp_path / "none.dat")
+    broken = tmp_path / "catalog.dat.gz"
+    broken.write_bytes(gzip.compress(b"x" * 1000)[:20])
+    with pytest.raises(ArgumentError, match="cannot read"):
+        catalogue(broken)
+
+
+def test_prediction_needs_geometry_and_a_catalogue():
+    ds = flyby(n_pic=1)
+    with pytest.raises(MissingStepError, match="geometry"):
+        stars.predict_stars(ds.drop_vars("ra_corners"))
+    with pytest.raises(ArgumentError, match="catalogue"):
+        stars.predict_stars(ds, xr.Dataset({"ra": ("star", [1.0])}))
+
+
+def test_prediction_is_recorded_and_leaves_its_input_alone():
+    ds = flyby(n_pic=1)
+    before = ds.copy(deep=True)
+    found = stars.predict_stars(ds)
+    xr.testing.assert_identical(ds, before)
+    assert "predict_stars(stars='the embedded catalogue'" in found.attrs["history"]
+    assert found.star_count.attrs["units"] == "1"
+
+
+def test_fetching_the_table(tmp_path, monkeypatch):
+    table = gzip.compress(_td1_line(7, 9, 1.0, 0.5, 100, 3, -12).encode())
+    with serve({"II/59B/catalog.dat.gz": table}) as server:
+        monkeypatch.setenv("UVISXR_URL_STARS", server.url + "II/59B")
+        path = fetch_catalogue(tmp_path / "a")
+        assert fetch_catalogue(tmp_path / "a") == path
+        assert len(server.requests) == 1
+    assert catalogue(path).name.values.tolist() == ["HD 9"]
+
+
+def test_fetching_where_there_is_no_table(tmp_path, monkeypatch):
+    with serve({}) as server:
+        monkeypatch.setenv("UVISXR_URL_STARS", server.url)
+        with pytest.raises(UvisError, match="catalog.dat.gz"):
+            fetch_catalogue(tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,153 @@
+"""Which pixels catalogue stars fall into.
+
+A star is in a pixel if its apparent direction, at the middle of the exposure, lies in the spherical
+polygon of the pixel's corners and the target does not hide it. Its place carries proper motion and
+the aberration by the spacecraft's motion; the parallax, 1 arcsecond at Saturn for the nearest
+star, is left out.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from .. import conventions, history
+from ..errors import ArgumentError
+from . import scene, starcatalogue
+from .ellipsoid import dot, unit
+from .rays import apparent
+from .starcatalogue import catalogue
+
+__all__ = ["catalogue", "inside", "predict_stars"]
+
+#: Pairs of star and exposure tested at a time: bounds the memory.
+_BLOCK = 2**14
+
+#: Slack around the circle that holds an exposure's pixels, rad: more than the aberration at
+#: 60 km/s and the proper motion of any star within an observation.
+_SLACK = 3e-4
+
+
+def inside(star: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """Whether directions lie in convex spherical polygons smaller than a hemisphere.
+
+    Parameters
+    ----------
+    star : ndarray, (..., 3)
+    corners : ndarray, (..., k, 3)
+        Unit vectors in order, in either sense. Leading axes broadcast with those of `star`.
+
+    Returns
+    -------
+    ndarray of bool
+        False for polygons with a corner that is not finite, or without area.
+    """
+    planes = np.cross(corners, np.roll(corners, -1, axis=-2))
+    side = np.einsum("...i,...ki->...k", star, planes)
+    # The poles of the planes point inwards or outwards according to the sense of the corners.
+    middle = corners.sum(axis=-2)
+    sense = np.einsum("...i,...ki->...k", middle, planes).sum(axis=-1)
+    within = (side * np.sign(sense)[..., None] >= 0).all(axis=-1)
+    return within & (sense != 0) & (dot(star, middle) > 0)
+
+
+def predict_stars(
+    ds: xr.Dataset, stars: xr.Dataset | None = None, faintest: float | None = None
+) -> xr.Dataset:
+    """Predict which pixels stars of a catalogue fall into.
+
+    Parameters
+    ----------
+    ds : Dataset
+        With geometry.
+    stars : Dataset, optional
+        Of `uvisxr.geometry.stars.catalogue`. Default: the 60 brightest in the ultraviolet.
+    faintest : float, optional
+        Leave out stars of greater magnitude.
+
+    Returns
+    -------
+    Dataset
+        With the coordinates `star_count (pic, pixel)`, stars not hidden by the target, and
+        `star_magnitude (pic, pixel)`, that of the brightest, NaN without any.
+
+    Raises
+    ------
+    MissingStepError
+        The dataset has no geometry.
+    ArgumentError
+        `stars` is no catalogue.
+    """
+    stars = catalogue() if stars is None else stars
+    _check(stars)
+    if faintest is not None:
+        stars = stars.isel(star=np.flatnonzero(stars["magnitude"].values <= faintest))
+    corners, view = scene.corners(ds), scene.target(ds)
+    pic, star, direction = candidates(ds, stars, corners, view)
+    count = np.zeros(corners.shape[:2], np.int32)
+    brightest = np.full(corners.shape[:2], np.inf)
+    magnitude = stars["magnitude"].values
+    centre, near = _circles(corners)
+    for start in range(0, pic.size, _BLOCK):
+        part = slice(start, start + _BLOCK)
+        at, where = pic[part], direction[part]
+        close = np.einsum("ni,nki->nk", where, centre[at]) >= near[at]
+        pair, pixel = np.nonzero(close & ~view.at(at).hides(where)[:, None])
+        hit = inside(where[pair], corners[at[pair], pixel])
+        pair, pixel = pair[hit], pixel[hit]
+        np.add.at(count, (at[pair], pixel), 1)
+        np.minimum.at(brightest, (at[pair], pixel), magnitude[star[part][pair]])
+    dims = ("pic", "pixel")
+    result = ds.assign_coords(
+        star_count=(dims, count),
+        star_magnitude=(dims, np.where(np.isfinite(brightest), brightest, np.nan)),
+    )
+    arguments = {"stars": str(stars.attrs.get("source", "a dataset")), "faintest": faintest}
+    return history.record(conventions.apply(result), "predict_stars", arguments)
+
+
+def candidates(
+    ds: xr.Dataset, stars: xr.Dataset, corners: np.ndarray, view: scene.Views
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs of exposure and star in the circle around the exposure's pixels.
+
+    Returns
+    -------
+    pic, star : ndarray of int, (n,)
+    direction : ndarray, (n, 3)
+        The star's apparent direction at that exposure.
+    """
+    et = np.atleast_1d(scene.middle_sample(ds)["geometry_et"].values)
+    centre, least = _circles(corners.reshape(len(corners), -1, 3))
+    near = np.cos(np.minimum(np.arccos(np.clip(least, -1, 1)) + _SLACK, np.pi))
+    middle = starcatalogue.directions(stars, starcatalogue.julian_year(et.mean()))
+    pic, star = _near(centre, middle, near)
+    moved = starcatalogue.directions(stars.isel(star=star), starcatalogue.julian_year(et[pic]))
+    return pic, star, apparent(moved, view.velocity[pic])[0]
+
+
+def _circles(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Middle (..., 3) of points (..., k, 3), and the cosine (...) of the farthest one's angle."""
+    middle = unit(points.sum(axis=-2))
+    # Rounding must not leave out the corners themselves.
+    return middle, np.einsum("...ki,...i->...k", points, middle).min(axis=-1) - 1e-14
+
+
+def _near(
+    centre: np.ndarray, star: np.ndarray, cosine: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    found = []
+    rows = max(1, 2**22 // max(len(star), 1))
+    for start in range(0, len(centre), rows):
+        part = slice(start, start + rows)
+        pic, which = np.nonzero(centre[part] @ star.T >= cosine[part, None])
+        found.append((pic + start, which))
+    return tuple(np.concatenate(v) for v in zip(*found, strict=True))
+
+
+def _check(stars: xr.Dataset) -> None:
+    needed = {"ra", "dec", "pmra", "pmdec", "epoch", "magnitude"}
+    if not isinstance(stars, xr.Dataset) or not needed <= set(stars.variables):
+        raise ArgumentError(
+            "stars is no catalogue: read one with uvisxr.geometry.stars.catalogue(path)"
+        )
