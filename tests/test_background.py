@@ -298,3 +298,8 @@ def test_counts_without_any_gap():
 def test_no_counts(ds):
     with pytest.raises(MissingStepError, match="no counts"):
         ds.drop_vars("counts").uvis.background(level=1e-4)
+
+
+def test_dimension_that_was_dropped(ds):
+    with pytest.raises(MissingStepError, match=r"isel\(pic=\[0\]\)"):
+        ds.isel(pic=0).uvis.background(level=1e-4)

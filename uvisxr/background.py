@@ -123,6 +123,7 @@ def background(
             "error"
         )
 
+    flags_of(ds)  # its dimensions are checked first
     measured = losses.features(ds)
     if method in ("by hand", "rtg"):
         level = EXPECTED if method == "rtg" else float(level)

@@ -82,7 +82,10 @@ def bin_pixels(
         Empty bins have n = 0 and NaN; a bin of one spectrum has NaN in std and stderr. Bounds
         calibrated with errors="total" hold the common errors too and average them down, as the
         reference package does; with errors="statistical" they do not, and radiance_systematic
-        stands beside them. Lazy arrays stay lazy.
+        stands beside them. The bounds of the weighted mean are those of its members with the
+        weights it has, sqrt(sum (w u)^2) / sum w; the reference package's 1/sqrt(sum 1/u^2) is the
+        same where bounds are symmetric, and zero where one member's bound is. Lazy arrays stay
+        lazy.
 
     Raises
     ------

@@ -23,7 +23,6 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import least_squares
 
-
 #: The eight elements of each byte, (256, 8); zeros before its first count and after its last;
 #: stretches of x zeros between two of its counts, (256, 7).
 _BITS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)
