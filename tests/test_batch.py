@@ -8,13 +8,14 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import dask
 import numpy as np
 import pytest
 import xarray as xr
 from click.testing import CliRunner
 from products import product_id, write_product
 
-from uvisxr import batch, manifest, sources
+from uvisxr import batch, export, manifest, pipeline, sources, work
 from uvisxr.cli import main
 from uvisxr.errors import ArgumentError, ExportError, PipelineError, UvisError
 
@@ -282,6 +283,31 @@ def test_warnings_are_in_the_manifest(client, tmp_path: Path):
     assert any("OTHER.DAT" in text for text in record["warnings"])
 
 
+def test_large_products_are_processed_in_blocks_and_only_when_written(
+    few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    label = write_product(tmp_path, product_id(0), samples=6, band_bin=16)
+    steps = pipeline.load(["rate", *PIPELINE, ("smooth", {})])
+    whole = work.process(label, steps)
+    assert whole.radiance.chunks is None
+    monkeypatch.setattr(work, "_BLOCK", 2 * 60 * 64)
+    computed = []
+
+    def counting(graph, keys, **options):
+        computed.append(keys)
+        return dask.get(graph, keys)
+
+    with dask.config.set(scheduler=counting):
+        lazy = work.process(label, steps)
+        assert not computed
+        assert lazy.radiance.chunks[0] == lazy.radiance_upper.chunks[0] == (2, 2, 2)
+        export.to_netcdf(lazy, tmp_path / "lazy.nc")
+        assert computed
+    with xr.open_dataset(tmp_path / "lazy.nc") as written:
+        xr.testing.assert_equal(written.radiance, whole.radiance)
+        xr.testing.assert_equal(written.radiance_upper, whole.radiance_upper)
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
@@ -308,8 +334,6 @@ def test_an_output_folder_that_is_a_file(few: Path, tmp_path: Path):
 
 
 def test_no_scheduler(few: Path, tmp_path: Path):
-    import dask
-
     with (
         dask.config.set({"distributed.comm.timeouts.connect": "200ms"}),
         pytest.raises(UvisError, match=r"no scheduler answers at tcp://127\.0\.0\.1:1"),
