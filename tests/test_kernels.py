@@ -350,6 +350,14 @@ def test_changed_files_are_read_again(folder: Path):
         kernels.select(folder, [ET + DAY], ("CASSINI",))
 
 
+def test_archive_files_of_other_days_are_not_opened(folder: Path):
+    for name in ("spk/051011R_SCPSE_05245_05257.bsp", "ck/05242_05247ra.bc"):
+        (folder / name).write_bytes(b"half a download")
+    assert kernels.select(folder, [ET, ET + DAY], ("CASSINI",))
+    with pytest.raises(errors.KernelError, match=r"(05245_05257|05242_05247).* not a SPICE kernel"):
+        kernels.select(folder, [ET + 14 * DAY], ("SUN",))
+
+
 def test_as_many_loads_for_one_exposure_as_for_many(folder: Path, monkeypatch: pytest.MonkeyPatch):
     calls = []
     furnsh = spiceypy.furnsh

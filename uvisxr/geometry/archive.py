@@ -124,6 +124,22 @@ def archive_files() -> tuple[ArchiveFile, ...]:
     return tuple(found)
 
 
+@cache
+def _by_name() -> dict[str, ArchiveFile]:
+    return {file.name: file for file in archive_files()}
+
+
+def may_cover(name: str, start: np.datetime64, stop: np.datetime64) -> bool:
+    """Whether a file, by its name, may cover part of a span of UTC.
+
+    False only for names of the archive whose days lie apart from the span: such files need not be
+    opened. A day is allowed for the difference of the time scales and for late hand-overs.
+    """
+    file = _by_name().get(name)
+    day = np.timedelta64(1, "D")
+    return file is None or file.overlaps(start - day, stop + day)
+
+
 def days(name: str) -> tuple[np.datetime64, np.datetime64]:
     """First day and day after the last that YYDDD_YYDDD in a file name states; NaT without.
 

@@ -27,7 +27,7 @@ from spiceypy.utils.exceptions import NotFoundError
 from ..errors import CoverageError, KernelError
 from ..fetch import cache_dir
 from ..timescales import add_seconds, utc_to_et
-from .archive import archive_files, kernel_sets, needed, priority
+from .archive import archive_files, kernel_sets, may_cover, needed, priority
 from .coverage import (
     BARYCENTRE,
     SPACECRAFT,
@@ -175,16 +175,20 @@ def _choose(
     """The files of some folders that serve instants and bodies; `named` ones are loaded anyway."""
     files = [path for path in tree(folders) if path not in named]
     texts = text_kernels(files, named, folders)
-    chosen = choose_spk(in_order(files, ".bsp"), ets, codes)
+    chosen = choose_spk(in_order(files, ".bsp", ets), ets, codes)
     if frame_id is not None:
         clocks = [path for path in (*texts, *named) if path.suffix.lower() in (".tls", ".tsc")]
-        chosen += choose_ck(in_order(files, ".bc"), ets, frame_id, clocks)
+        chosen += choose_ck(in_order(files, ".bc", ets), ets, frame_id, clocks)
     return [*texts, *chosen]
 
 
-def in_order(files: Iterable[Path], ending: str) -> list[Path]:
-    """Those of some files with an ending, in order of rising priority."""
-    return sorted((path for path in files if path.suffix.lower() == ending), key=priority)
+def in_order(files: Iterable[Path], ending: str, ets: np.ndarray) -> list[Path]:
+    """Those of some files with an ending that may serve instants, in order of rising priority."""
+    if not ets.size:
+        return []
+    start, stop = utc(ets.min() - LIGHT_TIME), utc(ets.max())
+    found = [path for path in files if path.suffix.lower() == ending]
+    return sorted((path for path in found if may_cover(path.name, start, stop)), key=priority)
 
 
 def text_kernels(files: list[Path], named: list[Path], folders: list[Path]) -> list[Path]:

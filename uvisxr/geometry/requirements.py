@@ -116,21 +116,20 @@ def check(requests: Iterable[Request], files: Iterable[Path]) -> list[Need]:
         name = path.name if path else entry.fetch.name
         found[name] = Need(entry.kind, name, path, entry.fetch)
         texts.append(path)
-    spk = in_order(files, ".bsp")
-    cks = in_order(files, ".bc")
     clocks = texts[:2]
     for request in requests:
-        for need in (*_ephemeris(request, spk), *_pointing(request, cks, clocks)):
+        for need in (*_ephemeris(request, files), *_pointing(request, files, clocks)):
             found.setdefault(need.name, need)
     return list(found.values())
 
 
-def _ephemeris(request: Request, spk: Sequence[Path]) -> list[Need]:
+def _ephemeris(request: Request, files: Sequence[Path]) -> list[Need]:
+    spk = in_order(files, ".bsp", request.ets)
     chosen = choose_spk(spk, request.ets, request.codes)
     here = [Need("ephemeris", path.name, path) for path in chosen]
     if _placed(request, [segment for path in chosen for segment in spk_segments(path)]):
         return here
-    return here + _of_archive(request, ("planets", "ephemeris"), spk)
+    return here + _of_archive(request, ("planets", "ephemeris"), files)
 
 
 def _placed(request: Request, segments: list[Segment]) -> bool:
@@ -142,15 +141,16 @@ def _placed(request: Request, segments: list[Segment]) -> bool:
     )
 
 
-def _pointing(request: Request, cks: Sequence[Path], clocks: list[Path | None]) -> list[Need]:
+def _pointing(request: Request, files: Sequence[Path], clocks: list[Path | None]) -> list[Need]:
     if None in clocks:
-        return _of_archive(request, ("pointing",), cks)
+        return _of_archive(request, ("pointing",), files)
+    cks = in_order(files, ".bc", request.ets)
     chosen = choose_ck(cks, request.ets, SPACECRAFT_FRAME, clocks)
     here = [Need("pointing", path.name, path) for path in chosen]
     with loaded(clocks):
         if pointing(chosen, request.ets, SPACECRAFT_FRAME).all():
             return here
-    return here + _of_archive(request, ("pointing",), cks)
+    return here + _of_archive(request, ("pointing",), files)
 
 
 def _of_archive(request: Request, kinds: tuple[str, ...], files: Sequence[Path]) -> list[Need]:
