@@ -99,6 +99,16 @@ def test_a_connection_that_is_always_cut_is_an_error(tmp_path: Path):
     assert len(server.requests) == 3
 
 
+def test_starting_again_to_no_better_end_is_an_error(tmp_path: Path):
+    faults = {"f": [Cut(100_000), Cut(90_000)] * 9}
+    with (
+        serve({"f": CONTENT}, faults, ranges=False) as server,
+        pytest.raises(errors.FetchError, match="3 times in a row"),
+    ):
+        fetch.download(f"{server.url}f", tmp_path / "f", tries=3, **FAST)
+    assert len(server.requests) == 3
+
+
 def test_a_stalled_connection_is_taken_up_again(tmp_path: Path):
     path = tmp_path / "file.bin"
     with serve({"file.bin": CONTENT}, {"file.bin": [Stall(100_000)]}) as server:
@@ -110,7 +120,9 @@ def test_a_server_that_always_stalls_is_an_error(tmp_path: Path):
     path = tmp_path / "file.bin"
     with (
         serve({"file.bin": CONTENT}, {"file.bin": [Stall(0)] * 9}) as server,
-        pytest.raises(errors.FetchError, match=r"file\.bin: the server does not answer in time, 2 times"),
+        pytest.raises(
+            errors.FetchError, match=r"file\.bin: the server does not answer in time, 2 times"
+        ),
     ):
         fetch.download(f"{server.url}file.bin", path, timeout=0.2, tries=2, wait=0.01)
     assert list(tmp_path.iterdir()) == []

@@ -613,6 +613,13 @@ def test_a_meta_kernel_below_a_long_folder(folder: Path, tmp_path: Path):
     assert spiceypy.expool("A")
 
 
+def test_a_meta_kernel_without_an_identity_is_read(folder: Path, tmp_path: Path):
+    written = meta.metakernel(kernels.select(folder, [ET], ("CASSINI",)), tmp_path / "x.tm")
+    old = tmp_path / "furnish.txt"
+    old.write_text(written.read_text().removeprefix("KPL/MK\n"))
+    assert kernels.select(old, [ET], ("CASSINI",)) == kernels.select(written, [ET], ("CASSINI",))
+
+
 def test_relative_names_count_from_here_or_from_the_meta_kernel(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -202,9 +202,8 @@ class _Downloader:
             ) as bar,
         ):
             transfer = _Transfer(session, url, stream, bar, self._timeout, self._size)
-            failed = 0
+            failed, farthest = 0, 0
             while True:
-                before = transfer.done
                 try:
                     return transfer.run()
                 except requests.RequestException as error:
@@ -212,7 +211,8 @@ class _Downloader:
                         raise FetchError(
                             f"{url!r} is no address to download from: {error}"
                         ) from error
-                    failed = 1 if transfer.done > before else failed + 1
+                    failed = 1 if transfer.done > farthest else failed + 1
+                    farthest = max(farthest, transfer.done)
                     if failed >= self._tries:
                         raise FetchError(_reason(url, error, transfer.done, failed)) from error
                 time.sleep(self._wait * 2 ** (failed - 1))

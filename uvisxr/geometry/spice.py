@@ -14,6 +14,7 @@ kernel clears the pool and reads the remaining text kernels again) and *DAF* (fi
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -129,10 +130,11 @@ def check_file(path: str | Path) -> str:
     if head.startswith((b"DAF/", b"DAS/")):
         _check_binary(path, head, size)
         return head[4:8].decode("ascii", "replace").strip()
-    if head.startswith(b"KPL/"):
-        return head[4:8].split()[0].decode("ascii", "replace")
-    if b"\\begindata" in path.read_bytes():
-        return "TEXT"
+    if match := re.match(rb"KPL/(\w+)", head):
+        return match[1].decode("ascii")
+    content = path.read_bytes()
+    if b"\\begindata" in content:
+        return "MK" if re.search(rb"^\s*KERNELS_TO_LOAD\s*\+?=", content, re.MULTILINE) else "TEXT"
     raise KernelError(
         f"{path} is not a SPICE kernel (it begins with {head[:16]!r}): replace it, for example "
         "with `uvisxr kernels fetch`"
