@@ -26,7 +26,7 @@ from scipy.optimize import least_squares
 #: The eight elements of each byte, (256, 8); zeros before its first count and after its last;
 #: stretches of x zeros between two of its counts, (256, 7).
 _BITS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)
-_AHEAD = np.where(_BITS.any(1), _BITS.argmax(1), 8)
+_AHEAD = np.where(_BITS.any(1), _BITS.argmax(1), 8).astype(np.int32)
 _BEHIND = _AHEAD[np.packbits(_BITS[:, ::-1], axis=1)[:, 0]]
 _INSIDE = np.array([np.bincount(np.diff(np.flatnonzero(b)) - 1, minlength=7) for b in _BITS])
 
@@ -45,17 +45,22 @@ class Runs:
 
     def __init__(self, hits: np.ndarray):
         n, self.size = hits.shape
-        # A count ahead of each spectrum separates it from the one before; those behind it fill
-        # the last byte.
-        walled = np.ones((n, 8 * (self.size // 8 + 1)), bool)
-        walled[:, 1 : self.size + 1] = hits
-        self._fillers = walled.shape[1] - self.size - 1
-        self._bytes = np.packbits(walled, axis=1)
-        position = np.flatnonzero(self._bytes != 0)
+        packed = np.packbits(hits, axis=1)
+        fill = -self.size % 8
+        # Eight counts ahead of each spectrum separate it from the one before, and counts fill up
+        # its last byte: so many stretches of no zero too many.
+        self._bytes = np.full((n, 1 + packed.shape[1]), 255, np.uint8)
+        self._bytes[:, 1:] = packed
+        self._bytes[:, -1] |= (1 << fill) - 1
+        self._fillers = 7 + fill
+        position = np.flatnonzero(self._bytes != 0).astype(np.int32)
         value = self._bytes.ravel()[position]
-        zeros = 8 * (np.diff(position, append=self._bytes.size) - 1) + np.take(_BEHIND, value)
+        zeros = np.diff(position, append=np.int32(self._bytes.size))
+        zeros -= 1
+        zeros *= 8
+        zeros += np.take(_BEHIND, value)
         zeros[:-1] += np.take(_AHEAD, value[1:])
-        self._length, self._position = zeros, position
+        self._length, self._position, self._value = zeros, position, value
 
     @property
     def _spectrum(self) -> np.ndarray:
@@ -68,14 +73,14 @@ class Runs:
         Entry 0 counts the neighbouring counts and the counts at the ends: together there is one
         stretch more than there are counts in each spectrum.
         """
-        zeros, kind = self._length, self._bytes
-        number = np.array([len(kind)])
+        zeros, kind = self._length, self._value
+        number = np.array([len(self._bytes)])
         if group is not None:
-            zeros = zeros + (group * (self.size + 1))[self._spectrum]
-            kind = kind + (group * 256)[:, None]
+            of = group[self._spectrum]
+            zeros, kind = zeros + of * (self.size + 1), kind + of * 256
             number = np.bincount(group, minlength=n_groups)
         result = np.bincount(zeros, minlength=n_groups * (self.size + 1)).reshape(n_groups, -1)
-        inside = np.bincount(kind.ravel(), minlength=n_groups * 256).reshape(n_groups, -1) @ _INSIDE
+        inside = np.bincount(kind, minlength=n_groups * 256).reshape(n_groups, -1) @ _INSIDE
         known = min(self.size + 1, 7)
         result[:, :known] += inside[:, :known]
         result[:, 0] -= self._fillers * number
