@@ -12,7 +12,6 @@ from .binedges import Edges, period
 from .binstats import Members
 from .conventions import LOS_FIELDS, QUALITY_FLAGS
 from .errors import ArgumentError, MissingStepError
-from .poisson import MISSING
 from .quality import DIMS, Pixels, good, select
 
 #: Bins of the reference package: planetocentric latitude, altitude, local time.
@@ -266,7 +265,7 @@ def _spectra(
             n = np.where(terms[:, 0] > 0, terms[:, 0], np.nan)
             result["radiance_systematic"] = shaped(terms[:, 1] / n)
     if "counts" in ds:
-        result["counts"] = shaped(total(_count_sums, 1, np.int64, ds["counts"])[:, 0])
+        result["counts"] = shaped(total(binstats.count_sums, 1, np.int64, ds["counts"])[:, 0])
     return result
 
 
@@ -282,12 +281,6 @@ def _finished(total, n: int):
         meta=np.empty((0, 0, 0)),
     )
     return [done[:, k] for k in range(n)]
-
-
-def _count_sums(members: Members, counts: np.ndarray) -> np.ndarray:
-    """Counts of the members of each bin, missing values left out, (bin, 1, wl)."""
-    counts = np.where(counts < MISSING, counts, 0).astype(np.int64)
-    return (members.matrix(counts.shape[0], np.int64) @ counts)[:, None]
 
 
 def _means(

@@ -15,6 +15,8 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.special import gammaln
 
+from .poisson import MISSING
+
 #: Statistics of spectra without and with bounds, as suffixes, in the order of `finish`.
 PLAIN = ("", "_std", "_stderr")
 WITH_BOUNDS = (*PLAIN, "_upper", "_lower", "_weighted", "_weighted_upper", "_weighted_lower")
@@ -52,10 +54,10 @@ class Members:
         """Members of each bin, (bin,)."""
         return np.bincount(self.place, minlength=self.n_bins)
 
-    def matrix(self, n_spectra: int, dtype: type = float) -> csr_array:
+    def matrix(self, n_spectra: int) -> csr_array:
         """Matrix (bin, spectrum) of ones where a spectrum is a member."""
         start = np.concatenate([[0], np.cumsum(self.count)])
-        ones = np.ones(self.spectrum.size, dtype)
+        ones = np.ones(self.spectrum.size)
         return csr_array((ones, self.spectrum, start), shape=(self.n_bins, n_spectra))
 
     def within(self, first: int, stop: int) -> Members:
@@ -64,7 +66,7 @@ class Members:
         return Members(self.spectrum[here] - first, self.place[here], self.n_bins)
 
 
-def _fill(terms: np.ndarray, x: np.ndarray, bounds: list[np.ndarray]) -> None:
+def _fill(terms: np.ndarray, x: np.ndarray, *bounds: np.ndarray) -> None:
     """Write the elementwise terms of spectra x (member, wl) into terms (member, term, wl)."""
     finite = np.isfinite(x)
     if not finite.all():
@@ -95,6 +97,35 @@ def _fill(terms: np.ndarray, x: np.ndarray, bounds: list[np.ndarray]) -> None:
             terms[:, k][~usable] = 0
 
 
+def _fill_mean(terms: np.ndarray, x: np.ndarray, other: np.ndarray) -> None:
+    finite = np.isfinite(x) & np.isfinite(other)
+    terms[:, 0], terms[:, 1] = finite, x if finite.all() else np.where(finite, x, 0)
+
+
+def _fill_counts(terms: np.ndarray, counts: np.ndarray) -> None:
+    terms[:, 0] = np.where(counts < MISSING, counts, 0)
+
+
+def _add(
+    fill: Callable[..., None], n_terms: int, members: Members, arrays: tuple[np.ndarray, ...]
+) -> np.ndarray:
+    """Sums over the members of each bin of the terms that `fill` writes, (bin, term, wl)."""
+    n_wl = arrays[0].shape[1]
+    result = np.zeros((members.n_bins, n_terms * n_wl))
+    size = max(1, _BLOCK // (n_terms * n_wl))
+    buffer = np.empty((size, n_terms, n_wl))
+    for first in range(0, members.spectrum.size, size):
+        spectrum = members.spectrum[first : first + size]
+        place = members.place[first : first + size]
+        terms = buffer[: spectrum.size]
+        fill(terms, *(array[spectrum] for array in arrays))
+        start = np.flatnonzero(np.diff(place, prepend=-1))
+        ones = np.ones(spectrum.size)
+        here = csr_array((ones, np.arange(spectrum.size), np.append(start, spectrum.size)))
+        result[place[start]] += here @ terms.reshape(spectrum.size, -1)
+    return result.reshape(members.n_bins, n_terms, n_wl)
+
+
 def sums(members: Members, *arrays: np.ndarray) -> np.ndarray:
     """Sums over the members of each bin.
 
@@ -107,22 +138,40 @@ def sums(members: Members, *arrays: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of float, (bin, term, wl)
+        What `finish` takes.
     """
-    n_terms, n_wl = TERMS[len(arrays)], arrays[0].shape[1]
-    result = np.zeros((members.n_bins, n_terms * n_wl))
-    size = max(1, _BLOCK // (n_terms * n_wl))
-    buffer = np.empty((size, n_terms, n_wl))
-    for first in range(0, members.spectrum.size, size):
-        spectrum = members.spectrum[first : first + size]
-        place = members.place[first : first + size]
-        terms = buffer[: spectrum.size]
-        x, *bounds = (array[spectrum] for array in arrays)
-        _fill(terms, x, bounds)
-        start = np.flatnonzero(np.diff(place, prepend=-1))
-        ones = np.ones(spectrum.size)
-        here = csr_array((ones, np.arange(spectrum.size), np.append(start, spectrum.size)))
-        result[place[start]] += here @ terms.reshape(spectrum.size, -1)
-    return result.reshape(members.n_bins, n_terms, n_wl)
+    return _add(_fill, TERMS[len(arrays)], members, arrays)
+
+
+def mean_sums(members: Members, x: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Number and sum of x where both it and another quantity are finite.
+
+    Parameters
+    ----------
+    members : Members
+    x, other : ndarray, (spectrum, wl)
+
+    Returns
+    -------
+    ndarray of float, (bin, 2, wl)
+    """
+    return _add(_fill_mean, 2, members, (x, other))
+
+
+def count_sums(members: Members, counts: np.ndarray) -> np.ndarray:
+    """Counts of the members of each bin, missing values left out.
+
+    Parameters
+    ----------
+    members : Members
+    counts : ndarray, (spectrum, wl)
+
+    Returns
+    -------
+    ndarray of int64, (bin, 1, wl)
+    """
+    # Sums of whole numbers in double precision are exact up to 2^53.
+    return _add(_fill_counts, 1, members, (counts,)).astype(np.int64)
 
 
 def finish(total: np.ndarray) -> np.ndarray:
@@ -164,30 +213,6 @@ def c4(n: np.ndarray) -> np.ndarray:
     """
     n = np.where(np.asarray(n) > 1, n, np.nan)
     return np.sqrt(2 / (n - 1)) * np.exp(gammaln(n / 2) - gammaln((n - 1) / 2))
-
-
-def mean_sums(members: Members, x: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Number and sum of x where both it and another quantity are finite.
-
-    Parameters
-    ----------
-    members : Members
-    x, other : ndarray, (spectrum, wl)
-
-    Returns
-    -------
-    ndarray of float, (bin, 2, wl)
-    """
-    finite = np.isfinite(x) & np.isfinite(other)
-    matrix = members.matrix(x.shape[0])
-    result = np.empty((members.n_bins, 2, x.shape[1]))
-    if finite.all():
-        result[:, 0] = members.count[:, None]
-    else:
-        result[:, 0] = matrix @ finite.astype(float)
-        x = np.where(finite, x, 0)
-    result[:, 1] = matrix @ x.astype(float)
-    return result
 
 
 def blockwise(
