@@ -1,0 +1,20 @@
+"""Simulated observations: products, kernels and calibration files, and the truth behind them.
+
+::
+
+    from uvisxr import simulate
+
+    made = simulate.observation("somewhere", target="TITAN", exposures=60, seed=1)
+    ds = made.open().uvis.geometry(kernels=made.kernels)
+    ds = ds.uvis.background(alt_min=2500).uvis.calibrate(files=made.calibration)
+    ds.radiance - made.truth.radiance
+
+The pieces: `flight` (who moves where), `kernels` and `textkernels` (SPICE), `calibration_files`
+and `idlsave`, `vibronic` and `spectrum` (what light), `scene` (where it shines), `counts` (what the
+detector makes of it), `labels` and `observation` (the products).
+"""
+
+from ..instrument.detector import Window
+from .observation import Simulation, observation
+
+__all__ = ["Simulation", "Window", "observation"]

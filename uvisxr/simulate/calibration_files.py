@@ -1,0 +1,111 @@
+"""Calibration files of an invented detector, in the formats of the team's.
+
+The laboratory tables are the true ones; flat fields, evil pixels, modifiers and the loss of
+sensitivity with time are drawn from a seed, with sizes as in the true files.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from ..calibration.files import Lab, package_lab
+from ..calibration.sensitivity import BURN
+from ..instrument.channel import N_BANDS, N_LINES
+from ..instrument.detector import FIRST_LIT, LAST_LIT
+from . import idlsave
+
+#: Part of the lit pixels that are evil, as in the true flat field of the FUV.
+EVIL = 0.145
+
+#: Spacecraft clock of the modifiers: 2003 to 2013, every two and a half years.
+_MODIFIERS = (1_430_000_000, 1_510_000_000, 1_590_000_000, 1_670_000_000, 1_750_000_000)
+
+#: Spacecraft clock of the spectra of Spica, out of order as in the true file.
+_SPICA = (1_300_000_000, 1_700_000_000, 1_500_000_000, 1_600_000_000, 1_400_000_000)
+
+_TREND = np.dtype([("ratio", "f4", (N_BANDS,)), ("desc", [("sctime_sec_start", "i4")])])
+
+
+def write(folder: Path, channel: str, seed: int = 0) -> list[Path]:
+    """Write the calibration files of one channel.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if need be.
+    channel : {"FUV", "EUV"}
+    seed : int
+
+    Returns
+    -------
+    list of Path
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng([seed, 1])
+    flat = flat_field(rng)
+    written = [
+        _lab_table(folder / f"{channel}_1999_Lab_Cal.dat", package_lab(channel)),
+        _flat_table(folder / f"FLATFIELD_{channel}_PREBURN.txt", flat * rng.normal(1, 0.02)),
+        _flat_table(folder / f"FLATFIELD_{channel}_POSTBURN.txt", flat),
+    ]
+    for epoch in _MODIFIERS:
+        frame = 1 + 0.03 * _smooth_noise(rng, (3, 10))
+        path = folder / f"{channel}_SIMULATED_ff_modifier_{epoch}.dat"
+        path.write_bytes(frame.astype("<f4").tobytes())
+        written.append(path)
+    trend = {f"arr_{channel.lower()}": spica_ratios()}
+    written.append(idlsave.write(folder / f"simulated_spica_{channel.lower()}.sav", trend))
+    return written
+
+
+def flat_field(rng: np.random.Generator) -> np.ndarray:
+    """A flat field (64, 1024), NaN at evil pixels."""
+    pixels = rng.normal(1, 0.08, (N_LINES, N_BANDS))
+    flat = np.clip(pixels * (1 + 0.1 * _smooth_noise(rng, (8, 40))), 0.4, 2.0)
+    flat[rng.random(flat.shape) < EVIL] = np.nan
+    unlit = np.ones(N_LINES, bool)
+    unlit[FIRST_LIT : LAST_LIT + 1] = False
+    flat[unlit] = np.nan
+    return flat
+
+
+def _smooth_noise(rng: np.random.Generator, width: tuple[float, float]) -> np.ndarray:
+    """A smooth frame (64, 1024) of mean 0 and standard deviation 1."""
+    frame = gaussian_filter(rng.normal(size=(N_LINES, N_BANDS)), width)
+    return (frame - frame.mean()) / frame.std()
+
+
+def spica_ratios() -> np.ndarray:
+    """Ratios that fall by 2 % a year after the burn, more so around Lyman-alpha's columns."""
+    column = np.arange(N_BANDS)
+    loss = 0.02 * (1 + np.exp(-(((column - 130) / 60.0) ** 2)))
+    rows = np.zeros(len(_SPICA), _TREND)
+    rows["desc"]["sctime_sec_start"] = _SPICA
+    years = np.maximum(np.array(_SPICA) - BURN, 0) / 3.15576e7
+    rows["ratio"] = np.exp(-loss * years[:, None])
+    return rows
+
+
+def _lab_table(path: Path, lab: Lab) -> Path:
+    half = lab.wl.size // 2
+    columns = (lab.wl, lab.sensitivity, lab.error)
+    table = np.hstack([np.stack([c[part] for c in columns], -1) for part in _halves(half)])
+    path.write_text(f"Low resolution slit, {path.stem}\n{_numbers(table)}\n")
+    return path
+
+
+def _halves(half: int) -> tuple[slice, slice]:
+    return slice(None, half), slice(half, None)
+
+
+def _flat_table(path: Path, flat: np.ndarray) -> Path:
+    path.write_text(f"{path.stem}, simulated\n{_numbers(flat.reshape(-1, 8))}\n")
+    return path
+
+
+def _numbers(table: np.ndarray) -> str:
+    words = np.char.rjust(np.char.mod("%.6g", table), 13)
+    return "\n".join("".join(row) for row in words).replace("nan", "NaN")

@@ -1,0 +1,136 @@
+"""From what shines to what the telemetry brings: counts of every bin.
+
+expected = t (sum over the bin's detector pixels of S L + B n)
+
+then Poisson noise, the rounding of the compression, and the gaps of the telemetry.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..calibration import recipe
+from ..calibration.sensitivity import Options, Terms, terms
+from ..instrument.channel import N_BANDS, N_LINES, Channel
+from ..instrument.detector import FIRST_LIT, LAST_LIT, Bins, Window
+from .scene import Source
+
+#: The whole detector, pixel by pixel.
+FRAME = Window(0, 0, N_LINES - 1, N_BANDS - 1)
+
+#: Counts up to here pass the compression as they are.
+_EXACT = 128
+
+_LIT = np.zeros(N_LINES)
+_LIT[FIRST_LIT : LAST_LIT + 1] = 1.0
+
+
+def sensitivity(
+    channel: Channel, slit: str, et: np.ndarray, folder: Path, trend: str | None
+) -> Terms:
+    """Sensitivity of every detector pixel, by recipe "upyp"; evil pixels as their neighbours."""
+    found = recipe.find("upyp")
+    options = Options(found, found.wl_interp, "linear", "interpolate", True, trend)
+    return terms(FRAME.bins, channel, slit, et, options, folder)
+
+
+def misbehave(found: Terms, rng: np.random.Generator) -> np.ndarray:
+    """Factors of the sensitivity (64, 1024): evil pixels count half to one and a half times."""
+    return np.where(found.evil > 0, rng.uniform(0.5, 1.5, found.evil.shape), 1.0)
+
+
+@dataclass(frozen=True)
+class Detector:
+    """What the bins of a window see.
+
+    Attributes
+    ----------
+    bins : Bins
+    channel : Channel
+    slit : str
+    """
+
+    bins: Bins
+    channel: Channel
+    slit: str
+
+    def _columns(self, frame: np.ndarray) -> np.ndarray:
+        """Sums over the columns of each bin, (..., 64, wl)."""
+        rows = np.arange(N_LINES)
+        whole = Bins(rows, np.ones_like(rows), self.bins.band, self.bins.n_band)
+        return whole.sum(frame)
+
+    def _rows(self, rows: np.ndarray) -> np.ndarray:
+        """Sums over the rows of each pixel, (..., pixel, wl)."""
+        wl = np.arange(self.bins.band.size)
+        return Bins(self.bins.line, self.bins.n_line, wl, np.ones_like(wl)).sum(rows)
+
+    def templates(self, sources: list[Source]) -> np.ndarray:
+        """Spectra of the sources at each column, (source, 1024), kR/angstrom per unit."""
+        return np.stack([s.lines.on_detector(self.channel, self.slit) for s in sources])
+
+    def radiance(self, sources: list[Source]) -> np.ndarray:
+        """Mean radiance over each bin's lit pixels, (pic, pixel, wl), kR/angstrom."""
+        mean = np.add.reduceat(self.templates(sources), self.bins.band, axis=-1) / self.bins.n_band
+        lit = self._rows(np.broadcast_to(_LIT[:, None], (N_LINES, self.bins.band.size)))
+        seen = sum(
+            (s.amplitude * _LIT)[..., None] * spectrum
+            for s, spectrum in zip(sources, mean, strict=True)
+        )
+        with np.errstate(invalid="ignore"):
+            return self._rows(seen) / np.where(lit > 0, lit, np.nan)
+
+    def rate(self, sources: list[Source], found: Terms, factor: np.ndarray) -> np.ndarray:
+        """Count rates of each bin, without background, (pic, pixel, wl), count/s."""
+        frames = np.nan_to_num(found.sensitivity) * factor
+        result = 0.0
+        for source, spectrum in zip(sources, self.templates(sources), strict=True):
+            for k, frame in enumerate(self._columns(frames * spectrum)):
+                amplitude = source.amplitude * found.weight[:, k, None]
+                result = result + amplitude[..., None] * frame
+        return self._rows(result)
+
+
+def quantize(counts: np.ndarray) -> np.ndarray:
+    """The SQRT_9 compression: above 128 the nearest of floor(k^2 / 2), k whole.
+
+    The spacing is that of the archive's products (128, 144, 162, 180, 200, ...).
+    """
+    k = np.sqrt(2.0 * counts)
+    below, above = (np.floor(side(k) ** 2 / 2) for side in (np.floor, np.ceil))
+    nearest = np.where(counts - below <= above - counts, below, above)
+    return np.where(counts > _EXACT, nearest, counts).astype(np.int64)
+
+
+def lose(
+    counts: np.ndarray, usable: np.ndarray, lost: int, partial: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Fill spectra, or the rest of some, with zeros, as gaps in the telemetry do.
+
+    Parameters
+    ----------
+    counts : ndarray, (pic, pixel, wl)
+    usable : ndarray of bool, (pixel,)
+        Pixels whose spectra may be lost.
+    lost, partial : int
+        Numbers of spectra.
+    rng : Generator
+
+    Returns
+    -------
+    counts : ndarray
+    lost, partial : ndarray of bool, (pic, pixel)
+    """
+    places = np.argwhere(np.broadcast_to(usable, counts.shape[:2]))
+    chosen = places[rng.choice(len(places), lost + partial, replace=False)]
+    marks = np.zeros((2, *counts.shape[:2]), bool)
+    result = counts.copy()
+    for number, (pic, pixel) in enumerate(chosen):
+        cut = number >= lost
+        marks[int(cut), pic, pixel] = True
+        first = rng.integers(counts.shape[2] // 4, counts.shape[2] // 2) if cut else 0
+        result[pic, pixel, first:] = 0
+    return result, marks[0], marks[1]

@@ -1,0 +1,127 @@
+"""SPICE kernels of the invented flight: text kernels, trajectory (SPK) and pointing (CK)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import spiceypy
+from spiceypy.utils.exceptions import SpiceyError
+
+from ..errors import ExportError
+from ..geometry.spice import LOCK, loaded, spice_reason
+from ..instrument.channel import channel as find_channel
+from . import flight
+from .flight import Scan
+from .textkernels import TEXTS
+
+#: NAIF codes: Cassini, its bus frame, barycentres, Sun, Saturn, Titan.
+_CASSINI, _BUS = -82, -82000
+_SSB, _SATURN_BARYCENTRE, _SUN, _SATURN, _TITAN = 0, 6, 10, 699, 606
+
+#: Light needs up to 85 min from the Sun to Saturn: bodies are written so long before, s.
+_BEFORE, _AFTER = 3 * 3600.0, 3600.0
+
+#: The pointing goes on this long before and after the exposures, s.
+_POINTED = 60.0
+
+#: Steps of trajectories and pointing, s.
+_BODY_STEP, _CRAFT_STEP, _POINTING_STEP = 1800.0, 60.0, 10.0
+
+#: SPK type 13, Hermite polynomials, of this degree.
+_DEGREE = 7
+
+
+def write(folder: Path, scan: Scan, channel: str) -> list[Path]:
+    """Write every kernel that a geometry of the scan needs.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if need be; kernels of an earlier simulation in it are replaced.
+    scan : Scan
+    channel : {"FUV", "EUV"}
+        The channel whose slit follows the scan; the other lies 0.1 degrees off.
+
+    Returns
+    -------
+    list of Path
+        In order of loading.
+
+    Raises
+    ------
+    ExportError
+        SPICE cannot write a file.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    texts = []
+    for name, text in TEXTS.items():
+        path = folder / name
+        path.write_text(text)
+        texts.append(path)
+    spk, ck = folder / "simulated_trajectory.bsp", folder / "simulated_pointing.bc"
+    for path in (spk, ck):
+        path.unlink(missing_ok=True)
+    try:
+        with loaded(texts):
+            _write_spk(spk, scan)
+            _write_ck(ck, scan, find_channel(channel).spice_frame)
+    except SpiceyError as error:
+        raise ExportError(f"cannot write kernels in {folder}: {spice_reason(error)}") from error
+    return [*texts, spk, ck]
+
+
+def _grid(first: float, last: float, step: float) -> np.ndarray:
+    return np.linspace(first, last, int(np.ceil((last - first) / step)) + 1)
+
+
+def _write_spk(path: Path, scan: Scan) -> None:
+    span = scan.start - _BEFORE, scan.stop + _AFTER
+    slow, fast = _grid(*span, _BODY_STEP), _grid(*span, _CRAFT_STEP)
+    rest = np.zeros((slow.size, 6))
+    centre = _TITAN if scan.flight.target == "TITAN" else _SATURN
+    segments = (
+        (_SUN, _SSB, slow, rest),
+        (_SATURN_BARYCENTRE, _SUN, slow, flight.states(flight.saturn, slow)),
+        (_SATURN, _SATURN_BARYCENTRE, slow, rest),
+        (_TITAN, _SATURN_BARYCENTRE, slow, flight.states(flight.titan, slow)),
+        (_CASSINI, centre, fast, flight.states(scan.flight.position, fast)),
+    )
+    with LOCK:
+        handle = spiceypy.spkopn(str(path), "Simulated by uvisxr", 0)
+        try:
+            for body, center, et, states in segments:
+                name = f"{body} from {center}, simulated"
+                spiceypy.spkw13(
+                    handle, body, center, "J2000", *span, name, _DEGREE, et.size, states, et
+                )
+        finally:
+            spiceypy.spkcls(handle)
+
+
+def _write_ck(path: Path, scan: Scan, frame: str) -> None:
+    et = _grid(scan.start - _POINTED, scan.stop + _POINTED, _POINTING_STEP)
+    with LOCK:
+        # From J2000 to the bus by way of the instrument's frame, which is fixed to it.
+        bus = spiceypy.pxform(frame, "CASSINI_SC_COORD", 0.0) @ scan.axes(et)
+        quaternions = np.array([spiceypy.m2q(matrix) for matrix in bus])
+        ticks = np.array([spiceypy.sce2c(_CASSINI, t) for t in et])
+        handle = spiceypy.ckopn(str(path), "Simulated by uvisxr", 0)
+        try:
+            spiceypy.ckw03(
+                handle,
+                ticks[0],
+                ticks[-1],
+                _BUS,
+                "J2000",
+                False,
+                "Scan of the slit, simulated",
+                ticks.size,
+                ticks,
+                quaternions,
+                np.zeros((ticks.size, 3)),
+                1,
+                [ticks[0]],
+            )
+        finally:
+            spiceypy.ckcls(handle)

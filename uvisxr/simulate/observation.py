@@ -1,0 +1,434 @@
+"""Simulate an observation and write it as the real thing is."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from .. import conventions, history
+from ..calibration.files import Folder, read_spica
+from ..errors import ArgumentError, ExportError
+from ..export import to_netcdf
+from ..geometry import kernels as kernel_files
+from ..geometry.los import geometry
+from ..instrument.channel import Channel, slit_name
+from ..instrument.channel import channel as find_channel
+from ..instrument.detector import DARK_LINES, N_LINES, Window
+from ..observation import open_observation
+from ..timescales import add_seconds, utc_to_et
+from . import calibration_files, counts, kernels, labels, scene
+from .flight import Scan, flyby
+
+#: Rows and columns that observations of Titan usually read.
+_WINDOW = Window(2, 0, 61, 1023)
+
+#: Value of a data file's elements outside the windows (CORE_NULL = -1).
+_NULL = 65535
+
+_COMPRESSIONS = ("NONE", "SQRT_9")
+
+#: Streams of random numbers, one for each purpose, so that one does not shift the others.
+_STARS, _EVIL, _NOISE, _LOSSES = range(10, 14)
+
+
+@dataclass(frozen=True, eq=False)
+class Simulation:
+    """What a simulation has written, and the truth.
+
+    Attributes
+    ----------
+    labels : tuple of Path
+        The products' labels, in the order of time.
+    kernels : tuple of Path or the argument `kernels`
+        For `ds.uvis.geometry(kernels=...)`.
+    calibration : Path
+        Folder of the calibration files, for `ds.uvis.calibrate(files=...)`.
+    truth : Dataset or DataTree
+        `radiance` (pic, pixel, wl), kR/angstrom: what a perfect calibration gives, without stars;
+        `expected_counts`, the mean of the counts before noise and losses; `background`; where
+        `star`, `lost`, `partial` (pic, pixel) are 1. A tree, a node a window, if there are
+        several. Attributes: `limb_peak` (km), `stars` (JSON) and the arguments.
+    """
+
+    labels: tuple[Path, ...]
+    kernels: object
+    calibration: Path
+    truth: xr.Dataset | xr.DataTree
+
+    def open(self, **options) -> xr.Dataset | xr.DataTree:
+        """Open the products; options as of `uvisxr.open_observation`."""
+        return open_observation(self.labels, **options)
+
+
+def observation(
+    directory: str | Path,
+    *,
+    channel: str = "FUV",
+    slit: str = "LOW_RESOLUTION",
+    target: str = "TITAN",
+    start: str | np.datetime64 = "2008-03-10T10:00:00",
+    exposures: int = 60,
+    exposure: float = 240.0,
+    products: int = 1,
+    window: Window | Sequence[Window] = _WINDOW,
+    compression: str = "SQRT_9",
+    background: float = 4e-4,
+    stars: int = 3,
+    lost: int = 12,
+    partial: int = 6,
+    kernels: str | Path | Iterable[str | Path] | None = None,
+    calibration: str | Path | None = None,
+    seed: int = 0,
+) -> Simulation:
+    """Simulate an observation of Titan, Saturn or, on real kernels, any body.
+
+    The counts are Poisson numbers around t (sum of S L + B n): radiances L of airglow, aurora,
+    sunlight, sky and stars through the slit's image, sensitivity S of the date, background B. The
+    same arguments give the same files, byte for byte.
+
+    Parameters
+    ----------
+    directory : path
+        Gets the folders `products`, `kernels` and `calibration` and the file `truth.nc`.
+    channel : {"FUV", "EUV"}
+    slit : {"HIGH_RESOLUTION", "LOW_RESOLUTION", "OCCULTATION"}
+    target : str
+        TITAN: airglow over the limb. SATURN: aurora around the north pole. With `kernels`, any
+        body of theirs; those other than these two have a sunlit disk only.
+    start : datetime64 or str
+        UTC at which the first exposure begins.
+    exposures : int
+    exposure : float
+        Integration time, s.
+    products : int
+        Products that the exposures are shared among, each at least one minute after the other.
+    window : Window or sequence of Window
+        Rows and columns read, and their binning.
+    compression : {"SQRT_9", "NONE"}
+    background : float
+        count/s per detector pixel.
+    stars, lost, partial : int
+        Stars in the field of view; spectra lost, and lost in part, by the telemetry.
+    kernels : path or iterable of paths, optional
+        Real kernels, as of `ds.uvis.geometry`. By default those of an invented flight are written.
+    calibration : path, optional
+        Folder of real calibration files. By default those of an invented detector are written.
+    seed : int
+        Of detector, stars, losses and noise.
+
+    Returns
+    -------
+    Simulation
+
+    Raises
+    ------
+    ArgumentError
+        An argument has a wrong value.
+    KernelError, CalibrationError
+        Real kernels or calibration files are missing or do not cover the time.
+    ExportError
+        A file cannot be written.
+    """
+    setup = _Setup(
+        channel=find_channel(channel),
+        slit=slit_name(slit),
+        target=" ".join(str(target).upper().split()),
+        start=_utc(start),
+        exposures=_whole("exposures", exposures, 1),
+        exposure=_positive("exposure", exposure),
+        products=_whole("products", products, 1),
+        windows=_windows(window),
+        compression=compression,
+        background=_positive("background", background, zero=True),
+        stars=_whole("stars", stars, 0),
+        lost=_whole("lost", lost, 0),
+        partial=_whole("partial", partial, 0),
+        seed=_whole("seed", seed, 0),
+    )
+    setup.check(kernels is not None)
+    root = Path(directory)
+    try:
+        return _simulate(root, setup, kernels, calibration)
+    except OSError as error:
+        raise ExportError(f"cannot write the simulation to {root}: {error}") from error
+
+
+@dataclass(frozen=True)
+class _Setup:
+    """The checked arguments of `observation`."""
+
+    channel: Channel
+    slit: str
+    target: str
+    start: np.datetime64
+    exposures: int
+    exposure: float
+    products: int
+    windows: tuple[Window, ...]
+    compression: str
+    background: float
+    stars: int
+    lost: int
+    partial: int
+    seed: int
+
+    def check(self, real: bool) -> None:
+        if self.compression not in _COMPRESSIONS:
+            raise ArgumentError(
+                f"compression={self.compression!r}: expected one of {', '.join(_COMPRESSIONS)}"
+            )
+        if not real and self.target not in ("TITAN", "SATURN"):
+            raise ArgumentError(
+                f"target={self.target!r}: flights past TITAN and SATURN are simulated; others need "
+                "kernels= that cover the time"
+            )
+        if self.products > self.exposures:
+            raise ArgumentError(
+                f"products={self.products} of {self.exposures} exposures: each needs one"
+            )
+        if self.products > 1 and self.exposures // self.products * self.exposure < 60:
+            raise ArgumentError(
+                f"products={self.products}: products of less than a minute would have one name; "
+                "give fewer products or longer exposures"
+            )
+        for w in self.windows:
+            free = int((~w.bins.dark).sum()) * self.exposures
+            if self.lost + self.partial > free:
+                raise ArgumentError(
+                    f"lost={self.lost} and partial={self.partial}: a window has {free} spectra"
+                )
+
+    @property
+    def begin(self) -> float:
+        """Begin of the first exposure, TDB s past J2000."""
+        return float(utc_to_et(self.start))
+
+    @property
+    def et(self) -> np.ndarray:
+        """Middle of the exposures, (pic,)."""
+        return self.begin + (np.arange(self.exposures) + 0.5) * self.exposure
+
+    def rng(self, purpose: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed, purpose])
+
+    def parts(self) -> list[np.ndarray]:
+        """Exposures of each product."""
+        return np.array_split(np.arange(self.exposures), self.products)
+
+    def arguments(self) -> dict:
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        del values["windows"]
+        return values | {"channel": self.channel.name, "start": str(self.start)[:23]}
+
+
+def _simulate(root: Path, setup: _Setup, kernels_given, calibration) -> Simulation:
+    root.mkdir(parents=True, exist_ok=True)
+    if kernels_given is None:
+        last = setup.begin + setup.exposures * setup.exposure
+        scan = Scan(flyby(setup.target, (setup.begin + last) / 2), setup.begin, last)
+        found: object = tuple(kernels.write(root / "kernels", scan, setup.channel.name))
+    else:
+        given = kernels_given
+        found = given if isinstance(given, str | Path) else tuple(given)
+    if calibration is None:
+        folder = root / "calibration"
+        calibration_files.write(folder, setup.channel.name, setup.seed)
+    else:
+        folder = Path(calibration)
+
+    rows = geometry(_frame(setup), kernels=found)
+    shining = scene.sources(rows)
+    stars = scene.choose_stars(rows, setup.stars, setup.rng(_STARS))
+    light = scene.starlight(rows, stars)
+    trend = _trend(folder, setup.channel.name)
+    sensitivity = counts.sensitivity(setup.channel, setup.slit, setup.et, folder, trend)
+    factor = counts.misbehave(sensitivity, setup.rng(_EVIL))
+
+    recorded, truths = [], []
+    for number, window in enumerate(setup.windows):
+        detector = counts.Detector(window.bins, setup.channel, setup.slit)
+        rate = detector.rate([*shining, light], sensitivity, factor)
+        expected = setup.exposure * (rate + setup.background * window.bins.detector_pixels)
+        values = np.random.Generator.poisson(_stream(setup, _NOISE, number), expected)
+        if setup.compression == "SQRT_9":
+            values = counts.quantize(values)
+        values, lost, partial = counts.lose(
+            values,
+            ~window.bins.dark,
+            setup.lost,
+            setup.partial,
+            _stream(setup, _LOSSES, number),
+        )
+        recorded.append(np.minimum(values, _NULL - 1))
+        truths.append(
+            {
+                "radiance": detector.radiance(shining).astype(np.float32),
+                "expected_counts": expected.astype(np.float32),
+                "star": _crossed(light.amplitude, window),
+                "lost": lost,
+                "partial": partial,
+            }
+        )
+    written = _write_products(root / "products", setup, recorded, found)
+    attrs = {"stars": json.dumps([vars(star) for star in stars]), "trend": trend or "none"}
+    if setup.target == "TITAN":
+        attrs["limb_peak"] = scene.TITAN.limb_peak
+    truth = _truth(setup, written, truths, attrs)
+    to_netcdf(truth, root / "truth.nc")
+    return Simulation(tuple(written), found, folder, truth)
+
+
+def _stream(setup: _Setup, purpose: int, window: int) -> np.random.Generator:
+    return np.random.default_rng([setup.seed, purpose, window])
+
+
+def _frame(setup: _Setup) -> xr.Dataset:
+    """The exposures with every detector row a pixel, for the geometry."""
+    window = Window(0, 0, N_LINES - 1, 0)
+    coords = {
+        "line": ("pixel", window.bins.line),
+        "band": ("wl", window.bins.band),
+        "et": ("pic", setup.et),
+        "exposure": ("pic", np.full(setup.exposures, setup.exposure)),
+    }
+    attrs = {name: getattr(window, name) for name in window.__dataclass_fields__}
+    attrs |= {"channel": setup.channel.name, "slit": setup.slit, "target": setup.target}
+    return xr.Dataset(coords=coords, attrs=attrs)
+
+
+def _trend(folder: Path, channel: str) -> str | None:
+    """The trend that a folder's files allow: there is no public one of EUV."""
+    files = Folder.choose(folder).save_files()
+    return "spica" if any(read_spica(path, channel) is not None for path in files) else None
+
+
+def _crossed(amplitude: np.ndarray, window: Window) -> np.ndarray:
+    """Pixels (pic, pixel) with starlight in a row of theirs."""
+    lit = np.isin(np.arange(N_LINES), DARK_LINES, invert=True)
+    bins = window.bins
+    hit = np.add.accumulate((amplitude > 0) & lit, axis=-1, dtype=int)
+    hit = np.concatenate([np.zeros_like(hit[:, :1]), hit], axis=-1)
+    return hit[:, bins.line + bins.n_line] > hit[:, bins.line]
+
+
+def _write_products(
+    folder: Path, setup: _Setup, recorded: list[np.ndarray], kernels_used
+) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    products = list(_products(setup))
+    ets = np.array([product.et for product in products])
+    files = kernel_files.select(kernels_used, ets=ets, bodies=("CASSINI", setup.target, "SUN"))
+    written = []
+    for product, part in zip(products, setup.parts(), strict=True):
+        with kernel_files.loaded(files):
+            text = labels.text(product)
+        path = folder / f"{product.name}.LBL"
+        _replace(path.with_suffix(".DAT"), _frames(setup, recorded, part))
+        _replace(path, [text.encode("ascii")])
+        written.append(path)
+    return written
+
+
+def _products(setup: _Setup) -> Iterator[labels.Product]:
+    for part in setup.parts():
+        begin = add_seconds(setup.start, part[0] * setup.exposure)
+        # START_TIME is the end of the first exposure: see the users guide, chapter 2.
+        start = np.asarray(add_seconds(begin, setup.exposure), "datetime64[ms]")[()]
+        day = labels.day_of_year(start)
+        yield labels.Product(
+            name=f"{setup.channel.name}{day[:4]}_{day[5:8]}_{day[9:11]}_{day[12:14]}",
+            target=setup.target,
+            slit=setup.slit,
+            compression=setup.compression,
+            channel=setup.channel,
+            start=start,
+            et=float(utc_to_et(start)),
+            samples=part.size,
+            exposure=setup.exposure,
+            windows=setup.windows,
+            seed=setup.seed,
+        )
+
+
+def _frames(setup: _Setup, recorded: list[np.ndarray], part: np.ndarray) -> Iterator[bytes]:
+    """A data file by exposures; bins are packed at the upper-left corner of their window."""
+    frame = np.full((N_LINES, 1024), _NULL, ">u2")
+    for pic in part:
+        for window, values in zip(setup.windows, recorded, strict=True):
+            n_line, n_band = window.shape
+            rows = slice(window.ul_line, window.ul_line + n_line)
+            frame[rows, window.ul_band : window.ul_band + n_band] = values[pic]
+        yield frame.tobytes()
+
+
+def _replace(path: Path, chunks: Iterable[bytes]) -> None:
+    """Write a file under another name, then give it its own."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as stream:
+        temporary = Path(stream.name)
+        try:
+            stream.writelines(chunks)
+        except BaseException:
+            temporary.unlink()
+            raise
+    temporary.chmod(0o644)
+    temporary.replace(path)
+
+
+def _truth(
+    setup: _Setup, written: list[Path], truths: list[dict], attrs: dict
+) -> xr.Dataset | xr.DataTree:
+    nodes = []
+    for number, values in enumerate(truths):
+        opened = open_observation(written, window=number).drop_vars("counts")
+        data = {
+            name: (("pic", "pixel", "wl")[: array.ndim], array)
+            for name, array in values.items()
+            if array.dtype != bool
+        }
+        flags = {
+            name: (("pic", "pixel"), array.astype(np.uint8))
+            for name, array in values.items()
+            if array.dtype == bool
+        }
+        ds = opened.assign(data).assign_coords(flags | {"background": setup.background})
+        ds = conventions.apply(ds.assign_attrs(attrs))
+        nodes.append(history.record(ds, "simulate.observation", setup.arguments()))
+    if len(nodes) == 1:
+        return nodes[0]
+    return xr.DataTree.from_dict({f"window{k}": node for k, node in enumerate(nodes)})
+
+
+def _utc(start: str | np.datetime64) -> np.datetime64:
+    try:
+        value = np.datetime64(start, "ms")
+    except (ValueError, TypeError) as error:
+        raise ArgumentError(f"start={start!r} is no UTC time: {error}") from None
+    if not np.datetime64("1999-01-01") <= value < np.datetime64("2017-09-15"):
+        raise ArgumentError(f"start={start!r}: UVIS observed from 1999 to 2017-09-15")
+    return value
+
+
+def _whole(name: str, value: int, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ArgumentError(f"{name}={value!r}: expected a whole number, {least} or more")
+    return int(value)
+
+
+def _positive(name: str, value: float, zero: bool = False) -> float:
+    ok = np.isscalar(value) and np.isfinite(value) and (value > 0 or (zero and value == 0))
+    if not ok:
+        raise ArgumentError(f"{name}={value!r}: expected a positive number")
+    return float(value)
+
+
+def _windows(window: Window | Sequence[Window]) -> tuple[Window, ...]:
+    windows = (window,) if isinstance(window, Window) else tuple(window)
+    if not windows or not all(isinstance(w, Window) for w in windows):
+        raise ArgumentError("window: expected a Window, or several in a sequence")
+    return windows

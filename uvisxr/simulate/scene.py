@@ -1,0 +1,204 @@
+"""What shines where: amplitudes of the spectra along every line of sight.
+
+Titan: airglow of a spherical Chapman layer, its emission integrated along the line of sight, in
+proportion to the cosine of the solar zenith angle; sunlight reflected by the disk. Saturn: an oval
+of aurora around the pole, brighter at dawn, and the sunlit disk. Other bodies: the sunlit disk.
+Behind all of them the sky, and everywhere in front of it the glow of interplanetary hydrogen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import xarray as xr
+
+from . import spectrum
+from .spectrum import Lines
+
+#: Points of Gauss's rule across each pixel, in units of its half width.
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(3)
+
+#: Airglow left at night, as part of that under the Sun.
+_NIGHT = 0.05
+
+#: Reflectance (I/F) at 1500 and 1900 angstrom, round numbers.
+_ALBEDO = {"TITAN": (0.01, 0.04), "SATURN": (0.01, 0.1)}
+_BRIGHT = (0.05, 0.2)
+
+#: Saturn's ovals: planetocentric latitude and width (degrees), brightness of the H2 bands (kR).
+_OVAL, _OVAL_WIDTH, _OVAL_BRIGHTNESS = 74.0, 1.5, 20.0
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A spherical layer whose emission follows Chapman's profile.
+
+    Attributes
+    ----------
+    radius : float
+        Of the body, km.
+    altitude, scale : float
+        Of the greatest emission, and the scale height, km.
+    """
+
+    radius: float
+    altitude: float = 1000.0
+    scale: float = 90.0
+
+    def emission(self, altitude: np.ndarray) -> np.ndarray:
+        """Volume emission, 1 at its greatest (Chapman 1931, Proc. Phys. Soc. 43, 26)."""
+        u = (altitude - self.altitude) / self.scale
+        return np.exp(1 - u - np.exp(-np.maximum(u, -30)))
+
+    def profile(self) -> tuple[np.ndarray, np.ndarray]:
+        """Tangent altitudes (negative on the disk), km, and brightness, 1 at the brightest."""
+        return _limb(self)
+
+    @property
+    def limb_peak(self) -> float:
+        """Tangent altitude of the greatest brightness, km."""
+        altitude, brightness = self.profile()
+        return float(altitude[np.argmax(brightness)])
+
+
+@lru_cache
+def _limb(layer: Layer) -> tuple[np.ndarray, np.ndarray]:
+    top = layer.altitude + 20 * layer.scale
+    disk = np.linspace(-layer.radius, -1.0, 120)
+    altitude = np.concatenate([disk, np.arange(0.0, top + 1, 5.0)])
+    reach = layer.radius + top
+    brightness = []
+    for b in layer.radius + altitude:
+        # From the tangent point or the surface to the top, twice above the limb.
+        first = np.sqrt(max(layer.radius**2 - b**2, 0.0))
+        s = np.linspace(first, np.sqrt(max(reach**2 - b**2, 0.0)), 2000)
+        column = np.trapezoid(layer.emission(np.sqrt(b**2 + s**2) - layer.radius), s)
+        brightness.append(column * (2 if b >= layer.radius else 1))
+    values = np.array(brightness)
+    return altitude, values / values.max()
+
+
+#: Titan's airglow; radius: the mean of its axes.
+TITAN = Layer(2574.8)
+
+#: A wider layer of hydrogen, for Lyman-alpha.
+TITAN_HYDROGEN = Layer(2574.8, 900.0, 300.0)
+
+#: Lyman-alpha at the brightest of Titan's limb, and of Saturn's sunlit disk, kR.
+_TITAN_HYDROGEN, _SATURN_HYDROGEN = 0.6, 1.0
+
+
+@dataclass(frozen=True)
+class Source:
+    """One spectrum and how bright it is along each line of sight, (pic, row)."""
+
+    name: str
+    lines: Lines
+    amplitude: np.ndarray
+
+
+def sources(geometry: xr.Dataset) -> list[Source]:
+    """Everything that shines in a scene but stars.
+
+    Parameters
+    ----------
+    geometry : Dataset
+        With the fields of `uvisxr.geometry.los.geometry`, west longitudes, of single rows.
+
+    Returns
+    -------
+    list of Source
+        Amplitudes are means over the pixels; exposures without pointing see the sky alone.
+    """
+    target = geometry.attrs["geometry_target"]
+    field = {name: over_pixel(geometry, name) for name in ("alt", "sza", "on_disk", "lat")}
+    disk = field["on_disk"] > 0.5
+    day = np.maximum(np.cos(np.deg2rad(field["sza"])), 0)
+    shape = geometry["alt"].shape
+    distance = np.reshape(geometry["heliocentric_distance"].values, (-1, 1))
+    sunlit = _mean(np.where(disk, day, 0)) / distance**2
+
+    found = [
+        Source("sky", spectrum.SKY, np.ones(shape)),
+        Source("sunlight", spectrum.sunlight(_ALBEDO.get(target, _BRIGHT)), sunlit),
+    ]
+    if target == "TITAN":
+        lit = np.maximum(day, _NIGHT)
+        for name, layer, lines in (
+            ("airglow", TITAN, spectrum.nitrogen_airglow()),
+            ("hydrogen", TITAN_HYDROGEN, spectrum.LYMAN_ALPHA * _TITAN_HYDROGEN),
+        ):
+            brightness = np.interp(field["alt"], *layer.profile(), right=0.0) * lit
+            found.append(Source(name, lines, _mean(brightness)))
+    if target == "SATURN":
+        lt = np.deg2rad(15 * geometry["lt"].values)[..., None]
+        oval = np.exp(-0.5 * ((np.abs(field["lat"]) - _OVAL) / _OVAL_WIDTH) ** 2)
+        dawn = 1 + 0.5 * np.cos(lt - np.pi / 2)
+        aurora = _mean(np.where(disk, oval * dawn, 0)) * _OVAL_BRIGHTNESS
+        glow = _mean(np.where(disk, day, 0)) * _SATURN_HYDROGEN
+        found.append(Source("aurora", spectrum.aurora(), aurora))
+        found.append(Source("hydrogen", spectrum.LYMAN_ALPHA, glow))
+    return found
+
+
+def over_pixel(geometry: xr.Dataset, name: str) -> np.ndarray:
+    """A field at 3 x 3 points of each pixel, bilinear between its corners, (pic, row, 9)."""
+    corners = geometry[f"{name}_corners"].transpose("pic", "pixel", "corner").values
+    x, y = (grid.ravel()[:, None] for grid in np.meshgrid(_NODES, _NODES))
+    weight = np.hstack([(1 - x) * (1 - y), (1 + x) * (1 - y), (1 + x) * (1 + y), (1 - x) * (1 + y)])
+    return corners.astype(float) @ weight.T / 4
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    """Mean over the points of each pixel; 0 where the field of view is unknown."""
+    weight = np.outer(_WEIGHTS, _WEIGHTS).ravel() / 4
+    return np.nan_to_num(values @ weight)
+
+
+@dataclass(frozen=True)
+class Star:
+    """A star: direction J2000, degrees, and kR/angstrom at 1500 A in the pixel it fills."""
+
+    ra: float
+    dec: float
+    brightness: float
+
+
+def choose_stars(geometry: xr.Dataset, count: int, rng: np.random.Generator) -> list[Star]:
+    """Stars that some lit pixel off the disk sees."""
+    free = (geometry["on_disk_corners"].values == 0).all(axis=-1)
+    free &= np.isfinite(geometry["ra"].values)
+    free &= (geometry["line"].values > 2) & (geometry["line"].values < 61)
+    places = np.argwhere(free)
+    if not len(places):
+        return []
+    chosen = places[rng.choice(len(places), min(count, len(places)), replace=False)]
+    ra, dec = (geometry[name].values[tuple(chosen.T)] for name in ("ra", "dec"))
+    brightness = 10 ** rng.uniform(-1.5, 0, len(chosen))
+    return [Star(*map(float, row)) for row in zip(ra, dec, brightness, strict=True)]
+
+
+def starlight(geometry: xr.Dataset, stars: list[Star]) -> Source:
+    """The light of stars in the pixels whose field of view they are in at mid exposure."""
+    centre, corners = directions(geometry, ""), directions(geometry, "_corners")
+    amplitude = np.zeros(centre.shape[:2])
+    for star in stars:
+        ra, dec = np.deg2rad([star.ra, star.dec])
+        towards = np.array([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)])
+        inside = (centre @ towards) > 0.9
+        # lower left, lower right, upper right, upper left: across the slit, then along it.
+        for corner in (1, 3):
+            edge = corners[..., corner, :] - corners[..., 0, :]
+            length2 = np.sum(edge**2, axis=-1)
+            offset = np.sum((towards - centre) * edge, axis=-1)
+            inside &= np.abs(offset) <= length2 / 2
+        amplitude += np.where(inside, star.brightness, 0)
+    return Source("stars", spectrum.starlight(), amplitude)
+
+
+def directions(geometry: xr.Dataset, suffix: str) -> np.ndarray:
+    """Unit vectors (..., 3) of the lines of sight, J2000."""
+    ra, dec = (np.deg2rad(geometry[f"{name}{suffix}"].values) for name in ("ra", "dec"))
+    return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=-1)
