@@ -11,7 +11,7 @@ import xarray as xr
 
 import uvisxr
 from uvisxr import conventions, export
-from uvisxr.errors import ExportError
+from uvisxr.errors import ExportError, MissingStepError
 
 
 @pytest.fixture
@@ -181,6 +181,12 @@ def test_json_before_geometry_and_background(observation, tmp_path):
     content = uvisxr.load_json(export.to_json(bare, tmp_path / "a.json"))
     assert content["geometry"] is None
     assert content["background"] is None
+
+
+def test_summary_of_bins_is_refused(observation, tmp_path):
+    binned = observation.drop_vars(["time_start", "product"])
+    with pytest.raises(MissingStepError, match=r"before ds\.uvis\.bin"):
+        export.to_json(binned, tmp_path / "a.json")
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", "not json"])

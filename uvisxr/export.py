@@ -19,7 +19,7 @@ import xarray as xr
 
 from . import __version__
 from .conventions import LOS_FIELDS
-from .errors import ExportError
+from .errors import ExportError, MissingStepError
 
 #: Bytes of one compressed chunk, before compression: large enough to compress well, small
 #: enough that reading one exposure does not unpack many others.
@@ -202,9 +202,16 @@ def to_json(ds: xr.Dataset, path: str | Path) -> Path:
 
     Raises
     ------
+    MissingStepError
+        The dataset holds no exposures, as after `bin`.
     ExportError
         The file cannot be written.
     """
+    if "time_start" not in ds or "product" not in ds:
+        raise MissingStepError(
+            "a summary describes the exposures of an observation, and the dataset holds none: "
+            "write it before ds.uvis.bin, or write the bins with ds.uvis.to_netcdf"
+        )
     with whole_file(path) as temporary:
         temporary.write_text(json.dumps(summary(ds), indent=1, allow_nan=False) + "\n")
     return Path(path)
