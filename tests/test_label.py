@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pvl
 import pytest
 from products import LABEL, write_product
 
 from uvisxr.errors import LabelError, ProductError, UvisWarning
 from uvisxr.instrument.detector import Window
+from uvisxr.pds3 import odl
 from uvisxr.pds3.label import looks_like_uvis, read_label
 
 NAME = "FUV2005_230_15_15"
@@ -56,7 +58,7 @@ def test_comments_units_exponents_and_lists(label):
     keywords = read_label(label(("ODC_ID                          = 1114", vectors + '"1,143"')))
     assert keywords.keywords["SC_PLANET_POSITION_VECTOR"] == [252761.0, 70666.624, 337126.15]
     assert keywords.keywords["SC_SUN_POSITION_VECTOR"][0] == -3.4811046e8
-    assert keywords.keywords["ODC_ID"] == "1,143"
+    assert keywords.keywords["ODC_ID"] == 1143
 
 
 def test_trailing_blank_after_a_list(label):
@@ -66,6 +68,35 @@ def test_trailing_blank_after_a_list(label):
 def test_unknown_values_are_left_out(label):
     read = read_label(label(("MISSION_PHASE_NAME              = TOUR", 'ODC_ID = "N/A"')))
     assert "MISSION_PHASE_NAME" not in read.keywords
+
+
+def test_unknown_members_of_a_list_make_it_unknown(label):
+    vector = "SC_PLANET_POSITION_VECTOR = (UNK, 1.0<KM>, 2.0<KM>)\nODC_ID    "
+    assert "SC_PLANET_POSITION_VECTOR" not in read_label(label(("ODC_ID    ", vector))).keywords
+
+
+def test_several_targets_in_a_set(label):
+    assert read_label(label(('"SATURN"', '{"TITAN", "SATURN"}'))).target == "SATURN, TITAN"
+
+
+def test_truth_is_text(label):
+    """NetCDF attributes hold no booleans."""
+    read = read_label(label(("= TOUR", "= TRUE")))
+    assert read.keywords["MISSION_PHASE_NAME"] == "True"
+
+
+@pytest.mark.parametrize("name", ["FUV2005_230_15_15", "FUV2005_230_15_15_CAL_3"])
+def test_what_is_skipped_changes_no_other_value(data, name):
+    """The whole label by pvl alone, against the part that is parsed."""
+    text = (data / "products" / f"{name}.LBL").read_text("latin-1")
+    whole, part = pvl.loads(text), odl.loads(text)
+    left_out = {"QUBE", "DESCRIPTION", "BAND_BIN_CENTER", "START_TIME", "STOP_TIME"}
+    left_out |= {"PRODUCT_CREATION_TIME"}
+    for a, b in ((whole, part), (whole["QUBE"], part["QUBE"])):
+        assert {k: v for k, v in a.items() if k not in left_out} == {
+            k: v for k, v in b.items() if k not in left_out
+        }
+    assert odl.time(part["START_TIME"]) == np.datetime64(whole["START_TIME"].replace(tzinfo=None))
 
 
 @pytest.mark.parametrize("state", ["OCCULTATION", "OCCLTATION"])
@@ -89,7 +120,8 @@ def test_clock_counts_are_in_256ths(label, text, clock):
 
 
 @pytest.mark.parametrize(
-    "text", ["2005-230T15:15:00.000", "2005-08-18T15:15:00.000Z", "2005-230T15:15:00."]
+    "text",
+    ["2005-230T15:15:00.000", "2005-08-18T15:15:00.000Z", "2005-230T15:15:00.", "2005-230T15:15"],
 )
 def test_forms_of_times(label, text):
     found = read_label(label(("2005-230T15:15:04.141", text))).start
@@ -158,6 +190,9 @@ def test_iapetus_trusts_the_keyword(data):
         ("UL_CORNER_LINE                = 2", "UL_CORNER_LINE = TOP", "archive"),
         ("(0,0,0)", "(0,0,1)", "SUFFIX_ITEMS"),
         ("2005-230T15:15:04.141", "2005-900T15:15:00.000", "archive"),
+        ("2005-230T15:15:04.141", "2005-366T15:15:00.000", "2005-366.*archive"),
+        ("2005-230T15:15:04.141", "2005-02-30T15:15:00", "archive"),
+        ("2005-230T15:15:04.141", "SOON", "'SOON' is no time"),
     ],
 )
 def test_labels_that_are_refused(label, old, new, message):

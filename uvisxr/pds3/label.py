@@ -1,7 +1,6 @@
 """The label of a UVIS product: PDS3 text in, a typed and checked `Label` out.
 
-Keywords and their meaning: Cassini/UVIS users guide, chapter 2; PDS Standards Reference 3.8 for
-the syntax, which `pvl` reads.
+Keywords and their meaning: Cassini/UVIS users guide, chapter 2.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 import re
 import warnings
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -20,6 +18,7 @@ import pvl
 from ..errors import LabelError, ProductError, UvisWarning
 from ..instrument.channel import N_BANDS, N_LINES, slit_name
 from ..instrument.detector import Window
+from . import odl
 
 #: Longest text that is searched for the signs of a UVIS label.
 _SNIFF_BYTES = 4096
@@ -186,11 +185,10 @@ def _parse(path: Path) -> pvl.PVLModule:
             "product"
         )
     try:
-        return pvl.loads(text.decode("latin-1"))
-    except Exception as error:  # pvl raises whatever its grammar stumbles over
-        reason = " ".join(str(error).split())[:160]
+        return odl.loads(text.decode("latin-1"))
+    except ValueError as error:
         raise LabelError(
-            f"{path} is not a readable PDS3 label ({reason}): get it anew from the archive"
+            f"{path} is not a readable PDS3 label ({error}): get it anew from the archive"
         ) from error
 
 
@@ -220,46 +218,28 @@ def _typed(module: pvl.PVLModule, qube: Any, path: Path) -> Label:
         path=path,
         product_id=product_id,
         channel=_channel(product_id),
-        target=str(_known(module.get("TARGET_NAME")) or ""),
+        target=str(odl.plain(module.get("TARGET_NAME")) or ""),
         slit=_slit(module),
-        compression=str(_known(module.get("COMPRESSION_TYPE")) or ""),
-        start=_time(_known(module.get("START_TIME"))),
-        stop=_time(_known(module.get("STOP_TIME"))),
-        clock=_clock(_known(module.get("SPACECRAFT_CLOCK_START_COUNT"))),
+        compression=str(odl.known(module.get("COMPRESSION_TYPE")) or ""),
+        start=_time(odl.known(module.get("START_TIME"))),
+        stop=_time(odl.known(module.get("STOP_TIME"))),
+        clock=_clock(odl.known(module.get("SPACECRAFT_CLOCK_START_COUNT"))),
         integration=_integration(module),
         shape=_shape(qube),
         dtype=_dtype(qube),
         windows=_windows(qube),
         data_path=data_file(path, _pointer(module)),
         keywords=MappingProxyType(
-            {key: value for key in _KEPT if (value := _plain(_known(module.get(key)))) is not None}
+            {key: value for key in _KEPT if (value := odl.plain(module.get(key))) is not None}
         ),
     )
 
 
-def _known(value: Any) -> Any:
-    """None for the archive's ways of saying that it does not know."""
-    if isinstance(value, str) and value.strip().upper() in ("", "UNK", "N/A", "NULL"):
-        return None
-    return value
-
-
 def _need(block: Any, key: str) -> Any:
-    value = _known(block.get(key))
+    value = odl.known(block.get(key))
     if value is None:
         raise LabelError(f"{key} is missing")
     return value
-
-
-def _plain(value: Any) -> Any:
-    """Numbers and text without units; dates as text; lists of numbers as they are."""
-    if isinstance(value, pvl.collections.Quantity):
-        return _plain(value.value)
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
 def _channel(product_id: str) -> str:
@@ -272,24 +252,12 @@ def _channel(product_id: str) -> str:
 
 
 def _slit(module: pvl.PVLModule) -> str:
-    state = _known(module.get("SLIT_STATE"))
+    state = odl.known(module.get("SLIT_STATE"))
     return slit_name(state) if state is not None else ""
 
 
 def _time(value: Any) -> np.datetime64:
-    if value is None:
-        return np.datetime64("NaT", "ns")
-    if isinstance(value, datetime):
-        return np.datetime64(value.replace(tzinfo=None), "ns")
-    text = str(value).strip().rstrip("Z.")
-    match = re.fullmatch(r"(\d{4})-(\d{3})T(.*)", text)
-    if match:
-        year, day, clock = match.groups()
-        if not 1 <= int(day) <= 366:
-            raise ValueError(f"{text} has no such day of the year")
-        date = np.datetime64(f"{year}-01-01") + np.timedelta64(int(day) - 1, "D")
-        text = f"{date}T{clock}"
-    return np.datetime64(text, "ns")
+    return np.datetime64("NaT", "ns") if value is None else odl.time(str(value))
 
 
 def _clock(value: Any) -> float:
@@ -301,7 +269,7 @@ def _clock(value: Any) -> float:
 
 
 def _integration(module: pvl.PVLModule) -> float:
-    value = _plain(_need(module, "INTEGRATION_DURATION"))
+    value = odl.plain(_need(module, "INTEGRATION_DURATION"))
     if not (isinstance(value, int | float) and value > 0):
         raise LabelError(f"INTEGRATION_DURATION = {value!r} is no positive duration")
     return float(value)
@@ -319,7 +287,7 @@ def _shape(qube: Any) -> tuple[int, int, int]:
             f"CORE_ITEMS = {items} exceed the detector's {N_BANDS} bands x {N_LINES} lines: the "
             "label is damaged; get it anew from the archive"
         )
-    if any(int(n) for n in _known(qube.get("SUFFIX_ITEMS")) or ()):
+    if any(int(n) for n in odl.known(qube.get("SUFFIX_ITEMS")) or ()):
         raise LabelError("SUFFIX_ITEMS are not zero: no UVIS cube has suffixes")
     return items[2], items[1], items[0]
 
@@ -338,7 +306,7 @@ def _dtype(qube: Any) -> str:
 def _windows(qube: Any) -> tuple[Window, ...]:
     columns = {}
     for name, spellings in _CORNERS.items():
-        found = (_known(qube.get(key)) for key in spellings)
+        found = (odl.known(qube.get(key)) for key in spellings)
         value = next((v for v in found if v is not None), None)
         if value is None:
             if not name.endswith("_bin"):
