@@ -289,6 +289,21 @@ class TestPointing:
         assert np.isfinite(found["alt"].isel(sample=0)).all()
         assert np.isnan(found["alt"].isel(sample=1)).all()
 
+    def test_the_ends_of_the_pointing_count_as_inside(self, data):
+        files = synthetic.kernels(data, "2005")
+        ck = str(data / "kernels" / "ck" / "05213_05243ca_ISS.bc")
+        with spice.loaded(files):
+            window = spiceypy.ckcov(ck, -82000, False, "INTERVAL", 0.0, "TDB")
+            bounds = np.array([window[i] for i in range(spiceypy.card(window))]).reshape(-1, 2)
+        bounds = bounds[(bounds[:, 0] <= POINTED) & (bounds[:, 1] >= POINTED)][0]
+        start, stop = bounds
+        times = [start + 1e-4, stop - 1e-4, start - 1e-2, stop + 1e-2, start, stop]
+        ds = synthetic.dataset(ets=[0.0] * 6, target="SATURN")
+        with pytest.warns(UvisWarning, match="of 6 exposures"):
+            found = ds.uvis.geometry(files, times=times)
+        lost = np.isnan(found["ra"]).all(dim="pixel")
+        np.testing.assert_array_equal(lost[:4], [False, False, True, True])
+
 
 class TestErrors:
     def test_unknown_target(self, ds, files):
@@ -355,6 +370,12 @@ class TestErrors:
         with pytest.raises(MissingStepError, match="line"):
             ds.drop_vars("line").uvis.geometry(files)
 
+    @pytest.mark.parametrize("name", ["channel", "slit"])
+    def test_lost_attribute(self, ds, files, name):
+        del ds.attrs[name]
+        with pytest.raises(MissingStepError, match=name):
+            ds.uvis.geometry(files)
+
     def test_spice_is_clean_after_an_error(self, ds, files, done):
         with pytest.raises(CoverageError):
             ds.uvis.geometry(files, times="2010-001T00:00")
@@ -363,6 +384,10 @@ class TestErrors:
 
 
 class TestKernels:
+    def test_an_iterator_of_kernels_is_recorded_as_the_files(self, ds, files, done):
+        found = ds.uvis.geometry(iter(files))
+        assert found.attrs["history"] == done.attrs["history"]
+
     @pytest.mark.parametrize("n", [1, 40])
     def test_kernels_are_loaded_once_a_call(self, files, monkeypatch, n):
         calls = []

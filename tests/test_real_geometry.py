@@ -240,6 +240,22 @@ def test_sub_points_and_distances(scene):
             assert float(scene.ds["heliocentric_distance"][pic]) == pytest.approx(au, abs=1e-7)
 
 
+def test_orientation_and_direction_of_the_target(scene):
+    with loaded(scene.files):
+        code = spiceypy.bods2c(scene.body)
+        for pic, et in enumerate(scene.ds["et"].values):
+            row = scene.ds.isel(pic=pic)
+            _, light = spiceypy.spkpos(scene.body, et, "J2000", "CN", "CASSINI")
+            ra, dec, meridian, _ = np.rad2deg(spiceypy.bodeul(code, et - light))
+            assert apart(float(row["pole_ra"]), ra) < 1e-9
+            assert float(row["pole_dec"]) == pytest.approx(dec, abs=1e-9)
+            assert apart(float(row["prime_meridian"]), meridian) < 1e-9
+            position, _ = spiceypy.spkpos(scene.body, et, "J2000", "CN+S", "CASSINI")
+            _, ra, dec = spiceypy.recrad(position)
+            assert apart(float(row["target_ra"]), np.rad2deg(ra)) < 1e-9
+            assert float(row["target_dec"]) == pytest.approx(np.rad2deg(dec), abs=1e-9)
+
+
 @pytest.mark.parametrize(
     ("name", "kernels"), [("FUV2005_230_15_15", "2005"), ("FUV2016_278_09_22", "2016")]
 )

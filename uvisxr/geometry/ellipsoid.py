@@ -323,14 +323,17 @@ def angle(u: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 def longitude(vector: np.ndarray) -> np.ndarray:
     """East longitude of vectors (..., 3), degrees, 0 up to but not including 360."""
-    east = np.rad2deg(np.arctan2(vector[..., 1], vector[..., 0]))
-    return wrap(east)
+    return _positive(np.rad2deg(np.arctan2(vector[..., 1], vector[..., 0])))
 
 
 def wrap(degrees: np.ndarray) -> np.ndarray:
     """Degrees brought into 0 <= x < 360."""
-    turned = np.mod(degrees, 360.0)
-    # The remainder of a tiny negative number rounds up to 360 itself.
+    return _positive(np.fmod(degrees, 360.0))
+
+
+def _positive(degrees: np.ndarray) -> np.ndarray:
+    turned = np.where(degrees < 0, degrees + 360.0, degrees)
+    # A tiny negative number and 360 add up to 360 itself.
     return np.where(turned == 360.0, 0.0, turned)
 
 

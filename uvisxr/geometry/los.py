@@ -52,7 +52,7 @@ import xarray as xr
 
 from .. import conventions, history
 from ..conventions import LOS_FIELDS
-from ..errors import ArgumentError, UvisWarning
+from ..errors import ArgumentError, MissingStepError, UvisWarning
 from ..instrument.detector import Bins
 from . import ellipsoid
 from . import kernels as kernel_files
@@ -154,15 +154,18 @@ def geometry(
     wanted = target if target is not None else ds.attrs.get("target")
     if not wanted:
         raise ArgumentError('the dataset names no target: pass target=, for example "SATURN"')
+    channel, slit = (_attribute(ds, name) for name in ("channel", "slit"))
     et = instants(ds, times, samples)
     bins = Bins.of(ds)
+    if kernels is not None and not isinstance(kernels, str | Path):
+        kernels = list(kernels)
 
     with kernel_files.LOCK:
         name, _ = named(wanted)
     files = kernel_files.select(kernels, ets=et.ravel(), bodies=("CASSINI", name, "SUN"))
     with kernel_files.loaded(files):
         body = Body.of(name)
-        view = FieldOfView.of(ds.attrs["channel"], ds.attrs["slit"])
+        view = FieldOfView.of(channel, slit)
         ephemeris = Ephemeris.of(body, et.ravel())
         attitude = pointing(view.frame, et.ravel())
         _warn_of_gaps(et, attitude)
@@ -189,7 +192,7 @@ def geometry(
     arguments = {
         "kernels": kernels,
         "target": target,
-        "times": times,
+        "times": str(times) if isinstance(times, np.datetime64) else times,
         "samples": samples,
         "lon_direction": lon_direction,
         "tangent": tangent,
@@ -200,6 +203,16 @@ def geometry(
 def _check(name: str, value: Any, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise ArgumentError(f"{name} = {value!r}: expected one of {', '.join(map(repr, allowed))}")
+
+
+def _attribute(ds: xr.Dataset, name: str) -> str:
+    try:
+        return ds.attrs[name]
+    except KeyError:
+        raise MissingStepError(
+            f"the dataset has lost its attribute {name!r}, which says where its pixels look: start "
+            "from uvisxr.open_product and keep attributes"
+        ) from None
 
 
 def _warn_of_gaps(et: np.ndarray, attitude: np.ndarray) -> None:
@@ -304,18 +317,17 @@ def _attach(
     ds: xr.Dataset, et: np.ndarray, fields: dict[str, np.ndarray], rows: dict[str, np.ndarray]
 ) -> xr.Dataset:
     dims = ("pic", "sample")[: et.ndim]
-    coords: dict[str, tuple] = {"geometry_et": (dims, et), "corner": ("corner", list(CORNERS))}
+    coords = {"geometry_et": xr.Variable(dims, et), "corner": xr.Variable("corner", list(CORNERS))}
     for name, values in rows.items():
         axis = ("axis",) * (values.ndim - 1)
-        coords[name] = ((*dims, *axis), values.reshape(*et.shape, *values.shape[1:]))
+        coords[name] = xr.Variable((*dims, *axis), values.reshape(*et.shape, *values.shape[1:]))
     for name, values in fields.items():
         values = values.reshape(*et.shape, *values.shape[1:])
-        coords[name] = ((*dims, "pixel"), np.ascontiguousarray(values[..., 0]))
-        corners = np.ascontiguousarray(values[..., 1:])
-        coords[f"{name}_corners"] = ((*dims, "pixel", "corner"), corners)
-    found = xr.Dataset(coords=coords)
+        centre, corners = values[..., 0].copy(), values[..., 1:].copy()
+        coords[name] = xr.Variable((*dims, "pixel"), centre)
+        coords[f"{name}_corners"] = xr.Variable((*dims, "pixel", "corner"), corners)
     # A single exposure or pixel, chosen by an integer, has no such dimension.
-    single = [dim for dim in ("pic", "pixel") if dim not in ds.dims]
+    single = {dim: 0 for dim in ("pic", "pixel") if dim not in ds.dims}
     if single:
-        found = found.isel(dict.fromkeys(single, 0))
-    return ds.drop_vars(_names(), errors="ignore").assign_coords(found.coords)
+        coords = {name: var.isel(single, missing_dims="ignore") for name, var in coords.items()}
+    return ds.drop_vars(_names(), errors="ignore").assign_coords(coords)
