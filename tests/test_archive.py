@@ -246,7 +246,7 @@ class TestCalibration:
             monkeypatch.setenv("UVISXR_URL_CALIBRATION", server.url)
             result = CliRunner().invoke(main, ["calibration", "fetch"])
             assert result.exit_code == 0, result.output
-            assert f"{len(content)} files in {files.cache_folder()}" in result.stdout
+            assert f"{len(content)} files in {fetch.cache_dir('calibration')}" in result.stdout
             server.requests.clear()
             with pytest.warns(UvisWarning, match="has no .*(1999_Lab_Cal|TIME_EVOL)"):
                 download.fetch_files()

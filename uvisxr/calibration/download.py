@@ -40,7 +40,7 @@ def fetch_files(folder: str | Path | None = None) -> list[Path]:
     FetchError
         A file cannot be had, or what came is not what it should be.
     """
-    target = Path(folder) if folder else files.cache_folder()
+    target = Path(folder) if folder else fetch.cache_dir("calibration")
     base = fetch.base_url("calibration")
     required, optional = names()
     got = []

@@ -20,6 +20,7 @@ import numpy as np
 from scipy.io import readsav
 
 from ..errors import CalibrationError
+from ..fetch import cache_dir
 from ..instrument.channel import N_BANDS, N_LINES
 
 #: Command that downloads the files.
@@ -254,14 +255,6 @@ def read_evolution(path: Path) -> Evolution:
     return Evolution(t0, _frozen(a))
 
 
-def cache_folder() -> Path:
-    """Where `uvisxr calibration fetch` puts the files: `calibration` in the cache."""
-    root = os.environ.get("UVISXR_CACHE")
-    if not root:
-        root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "uvisxr"
-    return Path(root) / "calibration"
-
-
 @dataclass(frozen=True)
 class Folder:
     """A folder of calibration files; names are matched in any case.
@@ -291,7 +284,7 @@ class Folder:
             folder = Path(os.environ["UVISXR_CALIBRATION"]).expanduser()
             chosen = cls(folder, "the environment variable UVISXR_CALIBRATION")
         else:
-            return cls(cache_folder(), "the cache")
+            return cls(cache_dir("calibration"), "the cache")
         if not chosen.path.is_dir():
             raise CalibrationError(
                 f"{chosen.path}, given by {chosen.origin}, is no folder: name the folder of the "
