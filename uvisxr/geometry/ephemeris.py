@@ -7,7 +7,7 @@ flags into a one-byte array and corrupt the heap. Pointing coverage comes from `
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 import numpy as np
@@ -134,16 +134,40 @@ class Ephemeris:
 
     @classmethod
     def of(cls, body: Body, et: np.ndarray) -> Ephemeris:
-        """Read the ephemeris of a target at the instants `et` (n,).
+        """Read the ephemeris of a target at the instants `et` (n,); NaN at those not covered.
 
         Raises
         ------
         CoverageError
-            The loaded kernels do not cover spacecraft, target and Sun at every instant.
+            The loaded kernels do not cover spacecraft, target and Sun at any instant.
         KernelError
             SPICE fails for another reason.
         """
         et = np.ascontiguousarray(et, float)
+        try:
+            return cls._read(body, et)
+        except CoverageError:
+            held = np.array([cls._holds(body, instant) for instant in et])
+            if not held.any():
+                raise
+        part = cls._read(body, et[held])
+        values = {}
+        for field in fields(cls):
+            known = getattr(part, field.name)
+            values[field.name] = np.full((et.size, *known.shape[1:]), np.nan)
+            values[field.name][held] = known
+        return cls(**(values | {"et": et}))
+
+    @classmethod
+    def _holds(cls, body: Body, et: float) -> bool:
+        try:
+            cls._read(body, np.array([et]))
+        except CoverageError:
+            return False
+        return True
+
+    @classmethod
+    def _read(cls, body: Body, et: np.ndarray) -> Ephemeris:
         try:
             state, light_time = cyice.spkezr_v(body.name, et, "J2000", "CN", SPACECRAFT)
             emission = et - light_time
@@ -184,7 +208,7 @@ def _explained(error: Exception, body: Body, et: np.ndarray) -> KernelError:
     if "SPKINSUFFDATA" in str(error) or "SPICE(NOLOADEDFILES)" in str(error):
         return CoverageError(
             f"the loaded SPK kernels do not tell where {SPACECRAFT}, {body.name} and the Sun are "
-            f"throughout {span}: pass kernels= that cover it; `uvisxr kernels check` says which "
+            f"at {span}: pass kernels= that cover it; `uvisxr kernels check` says which "
             f"files do. SPICE: {spice_reason(error)}"
         )
     return KernelError(

@@ -142,12 +142,13 @@ def geometry(
     KernelError
         Kernels are missing, unreadable, or lack the target's radii or the instrument's frame.
     CoverageError
-        The kernels do not cover the positions of spacecraft, target and Sun.
+        The kernels cover the positions of spacecraft, target and Sun at no instant.
 
     Warns
     -----
     UvisWarning
-        Exposures without pointing: the fields of their lines of sight are NaN.
+        Exposures without pointing: the fields of their lines of sight are NaN. Exposures without
+        positions: all fields but `ra` and `dec` are.
     """
     _check("lon_direction", lon_direction, ("west", "east"))
     _check("tangent", tangent, ("minimum", "scaled"))
@@ -168,7 +169,7 @@ def geometry(
         view = FieldOfView.of(channel, slit)
         ephemeris = Ephemeris.of(body, et.ravel())
         attitude = pointing(view.frame, et.ravel())
-        _warn_of_gaps(et, attitude)
+        _warn_of_gaps(et, ephemeris, attitude)
 
     vectors = view.pixel_vectors(bins)
     scene = Scene.of(body, ephemeris)
@@ -215,24 +216,30 @@ def _attribute(ds: xr.Dataset, name: str) -> str:
         ) from None
 
 
-def _warn_of_gaps(et: np.ndarray, attitude: np.ndarray) -> None:
-    """Name the runs of exposures without pointing, in one warning."""
-    lost = np.isnan(attitude[:, 0, 0]).reshape(et.shape[0], -1).any(axis=1)
-    if not lost.any():
-        return
-    shape = (et.shape[0], -1)
-    first, last = et.reshape(shape).min(axis=1), et.reshape(shape).max(axis=1)
+def _warn_of_gaps(et: np.ndarray, ephemeris: Ephemeris, attitude: np.ndarray) -> None:
+    """Name the runs of exposures without position or pointing, in one warning."""
+    parts = []
+    unplaced, unpointed = np.isnan(ephemeris.light_time), np.isnan(attitude[:, 0, 0])
+    if unplaced.any():
+        parts.append(
+            f"all fields but ra and dec of {_runs(et, unplaced)}: the SPK kernels do not hold the "
+            "positions then, `uvisxr kernels check` says which files do"
+        )
+    if unpointed.any():
+        gap = kernel_files.describe_gap(et.ravel()[unpointed])
+        parts.append(f"the fields of the lines of sight of {_runs(et, unpointed)}: {gap}")
+    if parts:
+        warnings.warn("NaN are " + "; ".join(parts), UvisWarning, stacklevel=3)
+
+
+def _runs(et: np.ndarray, lost: np.ndarray) -> str:
+    """Words for the exposures that have lost an instant."""
+    rows = et.reshape(et.shape[0], -1)
+    lost = lost.reshape(rows.shape).any(axis=1)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], lost, [False]]).astype(int)))
-    text = kernel_files.utc_text
-    runs = [f"{text(first[i])} to {text(last[j - 1])}" for i, j in edges.reshape(-1, 2)]
-    shown = ", ".join(runs[:3]) + (f" and {len(runs) - 3} more gaps" if len(runs) > 3 else "")
-    gap = kernel_files.describe_gap(et.ravel()[np.isnan(attitude[:, 0, 0])])
-    warnings.warn(
-        f"the fields of the lines of sight of {lost.sum()} of {lost.size} exposures are NaN, from "
-        f"{shown}: {gap}",
-        UvisWarning,
-        stacklevel=3,
-    )
+    runs = [kernel_files.span_text(rows[i:j]) for i, j in edges.reshape(-1, 2)]
+    more = f" and {len(runs) - 3} more gaps" if len(runs) > 3 else ""
+    return f"{lost.sum()} of {lost.size} exposures ({', '.join(runs[:3])}{more})"
 
 
 def _blocks(rows: np.ndarray, rays: int) -> Iterator[np.ndarray]:
