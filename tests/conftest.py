@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from uvisxr import simulate
+from uvisxr.simulate import Simulation
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -49,3 +52,9 @@ def _no_user_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
         if name.startswith("UVISXR_") and "TEST_DATA" not in name:
             monkeypatch.delenv(name)
     monkeypatch.setenv("UVISXR_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture(scope="session")
+def titan(tmp_path_factory: pytest.TempPathFactory) -> Simulation:
+    """A simulated observation of Titan's limb, FUV, 60 exposures in 4 products."""
+    return simulate.observation(tmp_path_factory.mktemp("titan"), products=4, seed=1)

@@ -13,28 +13,24 @@ import xarray as xr
 
 from .. import conventions, history
 from ..calibration.files import Folder, read_spica
-from ..errors import ArgumentError, ExportError
+from ..errors import ExportError
 from ..export import to_netcdf
 from ..geometry import kernels as kernel_files
 from ..geometry.los import geometry
-from ..instrument.channel import Channel, slit_name
 from ..instrument.channel import channel as find_channel
+from ..instrument.channel import slit_name
 from ..instrument.detector import DARK_LINES, N_LINES, Window
 from ..observation import open_observation
 from ..timescales import add_seconds, utc_to_et
 from . import calibration_files, counts, kernels, labels, scene
 from .flight import Scan, flyby
+from .setup import EVIL, LOSSES, NOISE, STARS, Setup, positive, utc, whole, windows
 
 #: Rows and columns that observations of Titan usually read.
 _WINDOW = Window(2, 0, 61, 1023)
 
 #: Value of a data file's elements outside the windows (CORE_NULL = -1).
 _NULL = 65535
-
-_COMPRESSIONS = ("NONE", "SQRT_9")
-
-#: Streams of random numbers, one for each purpose, so that one does not shift the others.
-_STARS, _EVIL, _NOISE, _LOSSES = range(10, 14)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,21 +131,21 @@ def observation(
     ExportError
         A file cannot be written.
     """
-    setup = _Setup(
+    setup = Setup(
         channel=find_channel(channel),
         slit=slit_name(slit),
         target=" ".join(str(target).upper().split()),
-        start=_utc(start),
-        exposures=_whole("exposures", exposures, 1),
-        exposure=_positive("exposure", exposure),
-        products=_whole("products", products, 1),
-        windows=_windows(window),
+        start=utc(start),
+        exposures=whole("exposures", exposures, 1),
+        exposure=positive("exposure", exposure),
+        products=whole("products", products, 1),
+        windows=windows(window),
         compression=compression,
-        background=_positive("background", background, zero=True),
-        stars=_whole("stars", stars, 0),
-        lost=_whole("lost", lost, 0),
-        partial=_whole("partial", partial, 0),
-        seed=_whole("seed", seed, 0),
+        background=positive("background", background, zero=True),
+        stars=whole("stars", stars, 0),
+        lost=whole("lost", lost, 0),
+        partial=whole("partial", partial, 0),
+        seed=whole("seed", seed, 0),
     )
     setup.check(kernels is not None)
     root = Path(directory)
@@ -159,75 +155,7 @@ def observation(
         raise ExportError(f"cannot write the simulation to {root}: {error}") from error
 
 
-@dataclass(frozen=True)
-class _Setup:
-    """The checked arguments of `observation`."""
-
-    channel: Channel
-    slit: str
-    target: str
-    start: np.datetime64
-    exposures: int
-    exposure: float
-    products: int
-    windows: tuple[Window, ...]
-    compression: str
-    background: float
-    stars: int
-    lost: int
-    partial: int
-    seed: int
-
-    def check(self, real: bool) -> None:
-        if self.compression not in _COMPRESSIONS:
-            raise ArgumentError(
-                f"compression={self.compression!r}: expected one of {', '.join(_COMPRESSIONS)}"
-            )
-        if not real and self.target not in ("TITAN", "SATURN"):
-            raise ArgumentError(
-                f"target={self.target!r}: flights past TITAN and SATURN are simulated; others need "
-                "kernels= that cover the time"
-            )
-        if self.products > self.exposures:
-            raise ArgumentError(
-                f"products={self.products} of {self.exposures} exposures: each needs one"
-            )
-        if self.products > 1 and self.exposures // self.products * self.exposure < 60:
-            raise ArgumentError(
-                f"products={self.products}: products of less than a minute would have one name; "
-                "give fewer products or longer exposures"
-            )
-        for w in self.windows:
-            free = int((~w.bins.dark).sum()) * self.exposures
-            if self.lost + self.partial > free:
-                raise ArgumentError(
-                    f"lost={self.lost} and partial={self.partial}: a window has {free} spectra"
-                )
-
-    @property
-    def begin(self) -> float:
-        """Begin of the first exposure, TDB s past J2000."""
-        return float(utc_to_et(self.start))
-
-    @property
-    def et(self) -> np.ndarray:
-        """Middle of the exposures, (pic,)."""
-        return self.begin + (np.arange(self.exposures) + 0.5) * self.exposure
-
-    def rng(self, purpose: int) -> np.random.Generator:
-        return np.random.default_rng([self.seed, purpose])
-
-    def parts(self) -> list[np.ndarray]:
-        """Exposures of each product."""
-        return np.array_split(np.arange(self.exposures), self.products)
-
-    def arguments(self) -> dict:
-        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        del values["windows"]
-        return values | {"channel": self.channel.name, "start": str(self.start)[:23]}
-
-
-def _simulate(root: Path, setup: _Setup, kernels_given, calibration) -> Simulation:
+def _simulate(root: Path, setup: Setup, kernels_given, calibration) -> Simulation:
     root.mkdir(parents=True, exist_ok=True)
     if kernels_given is None:
         last = setup.begin + setup.exposures * setup.exposure
@@ -244,18 +172,18 @@ def _simulate(root: Path, setup: _Setup, kernels_given, calibration) -> Simulati
 
     rows = geometry(_frame(setup), kernels=found)
     shining = scene.sources(rows)
-    stars = scene.choose_stars(rows, setup.stars, setup.rng(_STARS))
+    stars = scene.choose_stars(rows, setup.stars, setup.rng(STARS))
     light = scene.starlight(rows, stars)
     trend = _trend(folder, setup.channel.name)
     sensitivity = counts.sensitivity(setup.channel, setup.slit, setup.et, folder, trend)
-    factor = counts.misbehave(sensitivity, setup.rng(_EVIL))
+    factor = counts.misbehave(sensitivity, setup.rng(EVIL))
 
     recorded, truths = [], []
     for number, window in enumerate(setup.windows):
         detector = counts.Detector(window.bins, setup.channel, setup.slit)
         rate = detector.rate([*shining, light], sensitivity, factor)
         expected = setup.exposure * (rate + setup.background * window.bins.detector_pixels)
-        values = np.random.Generator.poisson(_stream(setup, _NOISE, number), expected)
+        values = np.random.Generator.poisson(setup.rng(NOISE, number), expected)
         if setup.compression == "SQRT_9":
             values = counts.quantize(values)
         values, lost, partial = counts.lose(
@@ -263,7 +191,7 @@ def _simulate(root: Path, setup: _Setup, kernels_given, calibration) -> Simulati
             ~window.bins.dark,
             setup.lost,
             setup.partial,
-            _stream(setup, _LOSSES, number),
+            setup.rng(LOSSES, number),
         )
         recorded.append(np.minimum(values, _NULL - 1))
         truths.append(
@@ -284,11 +212,7 @@ def _simulate(root: Path, setup: _Setup, kernels_given, calibration) -> Simulati
     return Simulation(tuple(written), found, folder, truth)
 
 
-def _stream(setup: _Setup, purpose: int, window: int) -> np.random.Generator:
-    return np.random.default_rng([setup.seed, purpose, window])
-
-
-def _frame(setup: _Setup) -> xr.Dataset:
+def _frame(setup: Setup) -> xr.Dataset:
     """The exposures with every detector row a pixel, for the geometry."""
     window = Window(0, 0, N_LINES - 1, 0)
     coords = {
@@ -318,7 +242,7 @@ def _crossed(amplitude: np.ndarray, window: Window) -> np.ndarray:
 
 
 def _write_products(
-    folder: Path, setup: _Setup, recorded: list[np.ndarray], kernels_used
+    folder: Path, setup: Setup, recorded: list[np.ndarray], kernels_used
 ) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     products = list(_products(setup))
@@ -335,7 +259,7 @@ def _write_products(
     return written
 
 
-def _products(setup: _Setup) -> Iterator[labels.Product]:
+def _products(setup: Setup) -> Iterator[labels.Product]:
     for part in setup.parts():
         begin = add_seconds(setup.start, part[0] * setup.exposure)
         # START_TIME is the end of the first exposure: see the users guide, chapter 2.
@@ -356,7 +280,7 @@ def _products(setup: _Setup) -> Iterator[labels.Product]:
         )
 
 
-def _frames(setup: _Setup, recorded: list[np.ndarray], part: np.ndarray) -> Iterator[bytes]:
+def _frames(setup: Setup, recorded: list[np.ndarray], part: np.ndarray) -> Iterator[bytes]:
     """A data file by exposures; bins are packed at the upper-left corner of their window."""
     frame = np.full((N_LINES, 1024), _NULL, ">u2")
     for pic in part:
@@ -381,7 +305,7 @@ def _replace(path: Path, chunks: Iterable[bytes]) -> None:
 
 
 def _truth(
-    setup: _Setup, written: list[Path], truths: list[dict], attrs: dict
+    setup: Setup, written: list[Path], truths: list[dict], attrs: dict
 ) -> xr.Dataset | xr.DataTree:
     nodes = []
     for number, values in enumerate(truths):
@@ -402,33 +326,3 @@ def _truth(
     if len(nodes) == 1:
         return nodes[0]
     return xr.DataTree.from_dict({f"window{k}": node for k, node in enumerate(nodes)})
-
-
-def _utc(start: str | np.datetime64) -> np.datetime64:
-    try:
-        value = np.datetime64(start, "ms")
-    except (ValueError, TypeError) as error:
-        raise ArgumentError(f"start={start!r} is no UTC time: {error}") from None
-    if not np.datetime64("1999-01-01") <= value < np.datetime64("2017-09-15"):
-        raise ArgumentError(f"start={start!r}: UVIS observed from 1999 to 2017-09-15")
-    return value
-
-
-def _whole(name: str, value: int, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ArgumentError(f"{name}={value!r}: expected a whole number, {least} or more")
-    return int(value)
-
-
-def _positive(name: str, value: float, zero: bool = False) -> float:
-    ok = np.isscalar(value) and np.isfinite(value) and (value > 0 or (zero and value == 0))
-    if not ok:
-        raise ArgumentError(f"{name}={value!r}: expected a positive number")
-    return float(value)
-
-
-def _windows(window: Window | Sequence[Window]) -> tuple[Window, ...]:
-    windows = (window,) if isinstance(window, Window) else tuple(window)
-    if not windows or not all(isinstance(w, Window) for w in windows):
-        raise ArgumentError("window: expected a Window, or several in a sequence")
-    return windows

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from scipy.linalg import eigh
 
 #: hbar^2 / (2 u angstrom^2) in cm-1 (CODATA 2018).
 _KINETIC = 16.857629
@@ -96,7 +97,7 @@ def bands(system: System, longest: float = 1950.0) -> tuple[np.ndarray, np.ndarr
     return wl[shown][order], strength[shown][order]
 
 
-def _overlaps(system: System, points: int = 300) -> np.ndarray:
+def _overlaps(system: System, points: int = 250) -> np.ndarray:
     """Franck-Condon factors (upper level, lower level)."""
     states = (system.upper, system.lower)
     first, last = min(s.bond for s in states) - 0.5, max(s.bond for s in states) + 1.2
@@ -120,5 +121,5 @@ def _levels(state: State, r: np.ndarray, mass: float, count: int) -> np.ndarray:
     with np.errstate(divide="ignore"):
         kinetic = np.where(apart == 0, np.pi**2 / 3, 2 / apart.astype(float) ** 2)
     kinetic *= (-1.0) ** apart * _KINETIC / (mass * (r[1] - r[0]) ** 2)
-    _, functions = np.linalg.eigh(kinetic + np.diag(potential))
-    return functions[:, :count]
+    _, functions = eigh(kinetic + np.diag(potential), subset_by_index=[0, count - 1])
+    return functions

@@ -1,0 +1,131 @@
+"""The arguments of a simulation, checked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import ArgumentError
+from ..instrument.channel import Channel
+from ..instrument.detector import Window
+from ..timescales import utc_to_et
+
+#: Purposes of random numbers.
+STARS, EVIL, NOISE, LOSSES = range(10, 14)
+
+_COMPRESSIONS = ("NONE", "SQRT_9")
+
+_DAY_OF_YEAR = re.compile(r"(?P<year>\d{4})-(?P<day>[0-3]\d\d)(T(?P<clock>.*))?")
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The arguments of `uvisxr.simulate.observation`, checked one by one."""
+
+    channel: Channel
+    slit: str
+    target: str
+    start: np.datetime64
+    exposures: int
+    exposure: float
+    products: int
+    windows: tuple[Window, ...]
+    compression: str
+    background: float
+    stars: int
+    lost: int
+    partial: int
+    seed: int
+
+    def check(self, real: bool) -> None:
+        """Raise ArgumentError unless they fit together; `real`: on kernels that are given."""
+        if self.compression not in _COMPRESSIONS:
+            raise ArgumentError(
+                f"compression={self.compression!r}: expected one of {', '.join(_COMPRESSIONS)}"
+            )
+        if not real and self.target not in ("TITAN", "SATURN"):
+            raise ArgumentError(
+                f"target={self.target!r}: flights past TITAN and SATURN are simulated; others need "
+                "kernels= that cover the time"
+            )
+        if self.products > self.exposures:
+            raise ArgumentError(
+                f"products={self.products} of {self.exposures} exposures: each needs one"
+            )
+        if self.products > 1 and self.exposures // self.products * self.exposure < 60:
+            raise ArgumentError(
+                f"products={self.products}: products of less than a minute would have one name; "
+                "give fewer products or longer exposures"
+            )
+        for w in self.windows:
+            free = int((~w.bins.dark).sum()) * self.exposures
+            if self.lost + self.partial > free:
+                raise ArgumentError(
+                    f"lost={self.lost} and partial={self.partial}: a window has {free} spectra"
+                )
+
+    @property
+    def begin(self) -> float:
+        """Begin of the first exposure, TDB s past J2000."""
+        return float(utc_to_et(self.start))
+
+    @property
+    def et(self) -> np.ndarray:
+        """Middle of the exposures, (pic,)."""
+        return self.begin + (np.arange(self.exposures) + 0.5) * self.exposure
+
+    def rng(self, *purpose: int) -> np.random.Generator:
+        """Random numbers for one purpose, so that one does not shift the others."""
+        return np.random.default_rng([self.seed, *purpose])
+
+    def parts(self) -> list[np.ndarray]:
+        """Exposures of each product."""
+        return np.array_split(np.arange(self.exposures), self.products)
+
+    def arguments(self) -> dict:
+        """Name and value of all but the windows, which the attributes hold."""
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        del values["windows"]
+        return values | {"channel": self.channel.name, "start": str(self.start)[:23]}
+
+
+def utc(start: str | np.datetime64) -> np.datetime64:
+    """A time of day and date, or day of year, as labels have it."""
+    text = str(start).strip().removesuffix("Z")
+    try:
+        match = _DAY_OF_YEAR.fullmatch(text)
+        if match:
+            days = np.timedelta64(int(match["day"]) - 1, "D")
+            text = f"{np.datetime64(match['year'], 'D') + days}T{match['clock'] or '00:00'}"
+        value = np.datetime64(text, "ms")
+    except ValueError as error:
+        raise ArgumentError(f"start={start!r} is no UTC time: {error}") from None
+    if not np.datetime64("1999-01-01") <= value < np.datetime64("2017-09-15"):
+        raise ArgumentError(f"start={start!r}: UVIS observed from 1999 to 2017-09-15 (UTC)")
+    return value
+
+
+def whole(name: str, value: int, least: int) -> int:
+    """A whole number that is not too small."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ArgumentError(f"{name}={value!r}: expected a whole number, {least} or more")
+    return int(value)
+
+
+def positive(name: str, value: float, zero: bool = False) -> float:
+    """A positive number, or zero where that is allowed."""
+    ok = np.isscalar(value) and np.isfinite(value) and (value > 0 or (zero and value == 0))
+    if not ok:
+        raise ArgumentError(f"{name}={value!r}: expected a positive number")
+    return float(value)
+
+
+def windows(window: Window | Sequence[Window]) -> tuple[Window, ...]:
+    """One window or several."""
+    several = (window,) if isinstance(window, Window) else tuple(window)
+    if not several or not all(isinstance(w, Window) for w in several):
+        raise ArgumentError("window: expected a Window, or several in a sequence")
+    return several
