@@ -58,45 +58,54 @@ def qube_file(label: Label, window: int = 0) -> QubeFile:
         The data file is missing or of another size, or the window does not fit in its frames.
     """
     area = label.windows[window]
-    _, lines, bands = label.shape
-    # A cube smaller than the detector, of one line say, holds the window alone.
-    corner = (
-        area.ul_line if lines == N_LINES else 0,
-        area.ul_band if bands == N_BANDS else 0,
-    )
-    if corner[0] + area.shape[0] > lines or corner[1] + area.shape[1] > bands:
-        raise ProductError(
-            f"{label.path}: window {window} of {area.shape[0]} x {area.shape[1]} bins does not "
-            f"fit in frames of {lines} lines x {bands} bands: the label is damaged"
-        )
-    file = QubeFile(label.data_path, label.shape, corner, area.shape, label.dtype)
+    corner = []
+    for name, size, here, whole in zip(
+        ("line", "band"), area.shape, label.shape[1:], (N_LINES, N_BANDS), strict=True
+    ):
+        if here == whole:
+            corner.append(getattr(area, f"ul_{name}"))
+        elif here == size and len(label.windows) == 1:
+            # A cube smaller than the detector, of one line say, holds the window alone.
+            corner.append(0)
+        else:
+            raise ProductError(
+                f"{label.path}: {here} {name}s hold neither the detector's {whole} nor one window "
+                f"of {size} (there are {len(label.windows)} windows): the label is damaged; get it "
+                "anew from the archive"
+            )
+    file = QubeFile(label.data_path, label.shape, tuple(corner), area.shape, label.dtype)
     file.check_size()
     return file
 
 
-def read_matrix(path: str | Path) -> tuple[Label, np.ndarray]:
+def read_matrix(path: str | Path, window: int = 0) -> tuple[Label, np.ndarray]:
     """Read a calibration matrix of the archive, a product `*_CAL_n`.
 
     Parameters
     ----------
     path : path
         Label, data file or base path.
+    window : int
+        Which window of the detector.
 
     Returns
     -------
     label : Label
     matrix : ndarray of float32, (pixel, wl)
-        Of the first window; NaN outside the detector's valid columns, -1 at evil pixels, 0 where
-        there is no sensitivity.
+        NaN outside the detector's valid columns, -1 at evil pixels, 0 where there is no
+        sensitivity.
 
     Raises
     ------
     LabelError, ProductError
         The product is unreadable, or holds counts instead of a matrix.
+    ArgumentError
+        The product has no window of that number.
     """
     label = read_label(label_path(path))
     if not label.is_matrix:
         raise ProductError(
             f"{label.path} holds counts, not a calibration matrix: give a product named _CAL_n"
         )
-    return label, qube_file(label).read(np.array([0]))[0]
+    (number,) = choose_windows(label, window)
+    return label, qube_file(label, number).read(np.array([0]))[0]

@@ -1,8 +1,8 @@
 """A lazy array over the data files of one or several products.
 
-Counts are read when they are indexed, and only the exposures asked for. In a file the first index
-(BAND) runs fastest and all values lie in a frame of the detector; the window's bins are packed at
-its upper-left corner (users guide, chapter 2).
+Counts are read when they are indexed, and only the exposures asked for; of few rows, only those
+rows. In a file the first index (BAND) runs fastest and all values lie in a frame of the detector;
+the window's bins are packed at its upper-left corner (users guide, chapter 2).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from xarray.core import indexing
 from ..errors import ProductError
 
 #: Bytes read at once, unless one exposure is longer.
-_READ_BYTES = 8 * 2**20
+_READ_BYTES = 2**20
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class QubeFile:
         except OSError as error:
             raise ProductError(
                 f"cannot read the data file {self.path}: {error.strerror or error}; it must lie "
-                "beside its label"
+                f"beside its label: `uvisxr fetch {self.path.stem}` gets both"
             ) from error
         if size != expected:
             state = "truncated" if size < expected else "too long"
@@ -67,8 +67,20 @@ class QubeFile:
                 f"`uvisxr fetch {self.path.stem}`"
             )
 
-    def read(self, exposures: np.ndarray) -> np.ndarray:
-        """Values of some exposures in the machine's byte order, (exposure, row, column).
+    def read(
+        self, exposures: np.ndarray, rows: slice = slice(None), columns: slice = slice(None)
+    ) -> np.ndarray:
+        """Values of some exposures in the machine's byte order.
+
+        Parameters
+        ----------
+        exposures : ndarray of int
+        rows, columns : slice
+            Part of the window, of step 1.
+
+        Returns
+        -------
+        ndarray, (exposure, row, column)
 
         Raises
         ------
@@ -76,19 +88,32 @@ class QubeFile:
             The file has become shorter since it was opened.
         """
         dtype = np.dtype(self.dtype)
-        values = int(np.prod(self.frame[1:]))
-        rows = slice(self.corner[0], self.corner[0] + self.shape[0])
-        columns = slice(self.corner[1], self.corner[1] + self.shape[1])
-        result = np.empty((exposures.size, *self.shape), dtype.newbyteorder("="))
-        at_once = max(1, _READ_BYTES // (values * dtype.itemsize))
+        (row, end_row, _), (column, end_column, _) = (
+            part.indices(size) for part, size in zip((rows, columns), self.shape, strict=True)
+        )
+        shape = (exposures.size, end_row - row, end_column - column)
+        result = np.empty(shape, dtype.newbyteorder("="))
+        if not result.size:
+            return result
+        _, lines, bands = self.frame
+        # Up to half of an exposure's rows are read alone, else successive exposures in one go.
+        row += self.corner[0]
+        first, count = (row, shape[1]) if 2 * shape[1] <= lines else (0, lines)
+        at_once = 1 if count < lines else max(1, _READ_BYTES // (lines * bands * dtype.itemsize))
+        buffer = np.empty((min(at_once, exposures.size), count, bands), dtype)
+        wanted = (
+            slice(row - first, row - first + shape[1]),
+            slice(column + self.corner[1], end_column + self.corner[1]),
+        )
         try:
             with self.path.open("rb", buffering=0) as stream:
-                for first, count in _runs(exposures, at_once):
-                    stream.seek(int(exposures[first]) * values * dtype.itemsize)
-                    block = np.fromfile(stream, dtype, count * values)
-                    frames = block.reshape(count, *self.frame[1:])
-                    result[first : first + count] = frames[:, rows, columns]
-        except (OSError, ValueError) as error:
+                for position, length in _runs(exposures, at_once):
+                    stream.seek((int(exposures[position]) * lines + first) * bands * dtype.itemsize)
+                    block = buffer[:length]
+                    if stream.readinto(block.view(np.uint8)) != block.nbytes:
+                        raise OSError("it ends too early")
+                    result[position : position + length] = block[:, *wanted]
+        except OSError as error:
             raise ProductError(
                 f"cannot read {self.path}: {error}; was it changed since it was opened?"
             ) from error
@@ -127,28 +152,38 @@ class QubeArray(BackendArray):
         self.shape = (len(source), *self.files[0].shape)
         self.dtype = np.dtype(self.files[0].dtype).newbyteorder("=")
 
-    def __dask_tokenize__(self) -> tuple:
-        states = [file.path.stat() for file in self.files]
-        marks = [(state.st_size, state.st_mtime_ns) for state in states]
-        return type(self).__name__, self.files, marks, self.source
-
     def __getitem__(self, key: indexing.ExplicitIndexer) -> np.ndarray:
         return indexing.explicit_indexing_adapter(
             key, self.shape, indexing.IndexingSupport.OUTER, self._read
         )
 
     def _read(self, key: tuple) -> np.ndarray:
-        pic, *rest = key
+        pic, pixel, wl = key
         wanted = np.arange(self.shape[0])[pic]
+        rows, pixel = _box(pixel, self.shape[1])
+        columns, wl = _box(wl, self.shape[2])
         source = self.source[np.atleast_1d(wanted)]
-        result = np.empty((len(source), *self.shape[1:]), self.dtype)
-        for number in np.unique(source[:, 0]):
-            here = source[:, 0] == number
-            result[here] = self.files[number].read(source[here, 1])
-        if np.ndim(wanted) == 0:
-            result = result[0]
+        numbers = np.unique(source[:, 0])
+        if numbers.size == 1:
+            result = self.files[numbers[0]].read(source[:, 1], rows, columns)
+        else:
+            shape = (len(source), rows.stop - rows.start, columns.stop - columns.start)
+            result = np.empty(shape, self.dtype)
+            for number in numbers:
+                here = source[:, 0] == number
+                result[here] = self.files[number].read(source[here, 1], rows, columns)
         # One axis at a time: numpy would pair two index arrays, here they are independent.
-        first = result.ndim - len(rest)
-        for axis in reversed(range(len(rest))):
-            result = result[(slice(None),) * (first + axis) + (rest[axis],)]
-        return result
+        result = result[:, :, wl][:, pixel]
+        return result[0] if np.ndim(wanted) == 0 else result
+
+
+def _box(key: int | slice | np.ndarray, size: int) -> tuple[slice, int | slice | np.ndarray]:
+    """The smallest slice of an axis that holds what `key` asks for, and the key within it."""
+    wanted = np.arange(size)[key]
+    if wanted.size == 0:
+        return slice(0, 0), wanted
+    first = int(wanted.min())
+    box = slice(first, int(wanted.max()) + 1)
+    if isinstance(key, slice) and key.step in (None, 1):
+        return box, slice(None)
+    return box, wanted - first
