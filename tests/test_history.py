@@ -27,6 +27,12 @@ def test_one_line_a_step(tmp_path):
     assert "history" not in ds.attrs
 
 
+def test_files_that_were_not_read_have_a_size(tmp_path):
+    (tmp_path / "big.DAT").write_bytes(bytes(10))
+    line = record(xr.Dataset(), "open", {}, unread=[tmp_path / "big.DAT"]).attrs["history"]
+    assert line.endswith("open() using big.DAT 10 bytes")
+
+
 def test_long_lists_are_cut():
     line = record(xr.Dataset(), "flag", {"pixels": list(range(100))}).attrs["history"]
     assert line.endswith("11, ...])")

@@ -47,7 +47,11 @@ def _text(value: Any) -> str:
 
 
 def record(
-    ds: xr.Dataset, step: str, arguments: Mapping[str, Any], files: Iterable[str | Path] = ()
+    ds: xr.Dataset,
+    step: str,
+    arguments: Mapping[str, Any],
+    files: Iterable[str | Path] = (),
+    unread: Iterable[str | Path] = (),
 ) -> xr.Dataset:
     """Append the line of one step to `history`.
 
@@ -61,6 +65,8 @@ def record(
         Its arguments by name. Arrays are described by their shape, paths by their name.
     files : iterable of paths
         Files whose bytes the step used.
+    unread : iterable of paths
+        Files that were opened for later use: named with their size, as a sha256 needs every byte.
 
     Returns
     -------
@@ -70,7 +76,9 @@ def record(
     call = ", ".join(f"{name}={_text(value)}" for name, value in arguments.items())
     line = f"uvisxr {__version__}: {step}({call})"
     used = sorted({Path(f).resolve() for f in files})
-    if used:
-        line += " using " + ", ".join(f"{f.name} sha256:{sha256(f)}" for f in used)
+    named = [f"{f.name} sha256:{sha256(f)}" for f in used]
+    named += [f"{f.name} {f.stat().st_size} bytes" for f in sorted({Path(f) for f in unread})]
+    if named:
+        line += " using " + ", ".join(named)
     before = ds.attrs.get("history", "")
     return ds.assign_attrs(history=f"{before}\n{line}" if before else line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -42,7 +43,8 @@ def open_product(
     window : int, optional
         Which window of the detector, where the product has several.
     chunks : int, dict or "auto", optional
-        Give dask arrays, as in `xarray.open_dataset`.
+        Give dask arrays, as in `xarray.open_dataset`. Exposures are read one by one, so that
+        {"pic": n} suits any n.
     start_time : {"end_of_first", "start"}
         What the label's START_TIME means: the end of the first exposure (users guide, chapter 2),
         or its start, as other tools take it.
@@ -65,8 +67,7 @@ def open_product(
     if len(labels) > 1:
         raise ArgumentError(f"{path} holds {len(labels)} products: use uvisxr.open_observation")
     arguments = {"path": Path(path), "window": window, "start_time": start_time}
-    opened = _open(labels, window, start_time, {}, "open_product", arguments)
-    return _chunked(opened, chunks)
+    return _open(labels, window, chunks, start_time, {}, "open_product", arguments)
 
 
 def open_observation(
@@ -115,10 +116,10 @@ def open_observation(
     ArgumentError
         An argument has a wrong value, or there is no product.
     """
-    given = [paths] if isinstance(paths, str | Path) else list(paths or ())
+    given = [paths] if isinstance(paths, str | os.PathLike) else list(paths or ())
     if batch is not None:
         given.append(batch)
-    labels = _labels(given)
+    labels = _distinct(_labels(given))
     named = {"target": target, "prime_instrument": prime_instrument, "id": id, "name": name}
     arguments = {
         "paths": [label.path for label in labels],
@@ -127,8 +128,7 @@ def open_observation(
         "window": window,
         "start_time": start_time,
     }
-    opened = _open(labels, window, start_time, named, "open_observation", arguments, sort)
-    return _chunked(opened, chunks)
+    return _open(labels, window, chunks, start_time, named, "open_observation", arguments, sort)
 
 
 def _labels(paths: list[str | Path]) -> list[Label]:
@@ -138,9 +138,25 @@ def _labels(paths: list[str | Path]) -> list[Label]:
     return labels
 
 
+def _distinct(labels: list[Label]) -> list[Label]:
+    """Without the products that are copies of others under another name or in another folder."""
+    found: dict[tuple, Label] = {}
+    for label in labels:
+        first = found.setdefault((label.product_id, str(label.start), label.shape), label)
+        if first is not label:
+            warnings.warn(
+                f"{label.path} holds the same exposures as {first.path} "
+                f"({label.product_id}): it is left out",
+                UvisWarning,
+                stacklevel=3,
+            )
+    return list(found.values())
+
+
 def _open(
     labels: list[Label],
     window: int | None,
+    chunks: Any,
     start_time: str,
     named: dict[str, Any],
     step: str,
@@ -153,8 +169,10 @@ def _open(
         _check_alike(labels[0], label)
 
     def one(k: int) -> xr.Dataset:
-        ds = _dataset(labels, k, start_time, named, sort)
-        return history.record(conventions.apply(ds), step, arguments, [x.path for x in labels])
+        ds = conventions.apply(_dataset(labels, k, start_time, named, sort))
+        files, unread = [x.path for x in labels], [x.data_path for x in labels]
+        ds = history.record(ds, step, arguments, files, unread)
+        return ds if chunks is None else ds.chunk(chunks)
 
     windows = choose_windows(labels[0], window)
     if len(windows) == 1:
@@ -177,8 +195,9 @@ def _dataset(
     labels: list[Label], k: int, start_time: str, named: dict[str, Any], sort: bool
 ) -> xr.Dataset:
     """The exposures of one window."""
-    times = [_times(label, start_time) for label in labels]
-    columns = {name: np.concatenate([t[name] for t in times]) for name in times[0]}
+    files = tuple(qube_file(label, k) for label in labels)
+    parts = [times(label, start_time) for label in labels]
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     count = [label.shape[0] for label in labels]
     source = np.stack(
         [np.repeat(np.arange(len(labels)), count), np.concatenate([np.arange(n) for n in count])],
@@ -188,7 +207,7 @@ def _dataset(
         order = np.argsort(columns["et"], kind="stable")
         columns = {name: values[order] for name, values in columns.items()}
         source = source[order]
-    array = QubeArray(tuple(qube_file(label, k) for label in labels), source)
+    array = QubeArray(files, source)
 
     first = labels[source[0, 0]]
     area, channel = first.windows[k], find_channel(first.channel)
@@ -216,8 +235,25 @@ def _lazy(array: QubeArray) -> Any:
     return indexing.MemoryCachedArray(indexing.CopyOnWriteArray(lazy))
 
 
-def _times(label: Label, start_time: str) -> dict[str, np.ndarray]:
-    """Times of the exposures of one product, by variable, each (pic,)."""
+def times(label: Label, start_time: str = "end_of_first") -> dict[str, np.ndarray]:
+    """Times of the exposures of one product.
+
+    Parameters
+    ----------
+    label : Label
+    start_time : {"end_of_first", "start"}
+        As in `open_product`.
+
+    Returns
+    -------
+    dict of str to ndarray, (pic,)
+        `time`, `time_start`, `time_stop`, `et`, `exposure`, `sclk` and `product` as in a dataset.
+
+    Raises
+    ------
+    LabelError
+        The label does not know its START_TIME.
+    """
     if np.isnat(label.start):
         raise LabelError(
             f"{label.path} does not know its START_TIME: get the label anew from the archive"
@@ -282,7 +318,3 @@ def _target(labels: list[Label], first: Label) -> str:
             stacklevel=2,
         )
     return first.target
-
-
-def _chunked(opened: xr.Dataset | xr.DataTree, chunks: Any) -> xr.Dataset | xr.DataTree:
-    return opened if chunks is None else opened.chunk(chunks)
