@@ -1,4 +1,4 @@
-"""The commands `info` and `process`, as a shell sees them."""
+"""The command `process`, as a shell sees it."""
 
 from __future__ import annotations
 
@@ -29,31 +29,6 @@ def one_line(result):
     assert len(lines) == 1
     assert lines[0].startswith("uvisxr: ")
     return lines[0]
-
-
-def test_info(product, tmp_path):
-    other = write_product(tmp_path, "EUV2005_230_15_15", slit="OCCULTATION", target="S RINGS")
-    result = run("info", product, other)
-    assert result.exit_code == 0
-    head, *rows = result.stdout.splitlines()
-    assert head.split() == [
-        "product",
-        "channel",
-        "slit",
-        "target",
-        "start",
-        "stop",
-        "exposures",
-        "shape",
-        "bins",
-    ]
-    assert rows[0].split() == [
-        *(NAME, "FUV", "LOW_RESOLUTION", "SATURN", "2005-08-18T15:15:04.141", "NaT"),
-        *("3", "x", "30", "s", "60x256", "1x4"),
-    ]
-    assert "S RINGS" in rows[1]
-    # Columns are aligned.
-    assert len({row.index("2005-08") for row in rows}) == 1
 
 
 def test_process(product, tmp_path):
@@ -105,12 +80,6 @@ def test_missing_calibration_is_one_line(product, tmp_path):
     assert not (tmp_path / "out.nc").exists()
 
 
-@pytest.mark.parametrize("content", [b"garbage", b""])
-def test_garbage_is_one_line(tmp_path, content):
-    (tmp_path / f"{NAME}.LBL").write_bytes(content)
-    assert "not a PDS3 label" in one_line(run("info", tmp_path / f"{NAME}.LBL"))
-
-
 def test_unwritable_output_is_one_line(product, tmp_path):
     options = ("--no-flat-field", "--no-trend")
     line = one_line(run("process", product, "-o", tmp_path / "no" / "out.nc", *options))
@@ -119,14 +88,7 @@ def test_unwritable_output_is_one_line(product, tmp_path):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["process"], ["info"], ["process", "x"], ["process", "x", "-o", "y", "--recipe", "z"]],
+    [["process"], ["process", "x"], ["process", "x", "-o", "y", "--recipe", "z"]],
 )
 def test_wrong_usage(arguments):
     assert run(*arguments).exit_code == 2
-
-
-def test_warnings_are_lines_too(product):
-    product.write_text(product.read_text().replace(f'"{NAME}.DAT"', '"OTHER.DAT"'))
-    result = run("info", product)
-    assert result.exit_code == 0
-    assert result.stderr.splitlines()[0].startswith("uvisxr: warning: ")

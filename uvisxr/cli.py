@@ -19,6 +19,7 @@ from .cli_fetch import calibration, fetch
 from .cli_kernels import kernels
 from .errors import ArgumentError, UvisError, UvisWarning
 from .pds3.label import Label, read_label
+from .pds3.product import qube_file
 
 
 class _Group(click.Group):
@@ -28,8 +29,12 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except (UvisError, OSError) as error:
-            click.echo(f"uvisxr: {' '.join(str(error).split())}", err=True)
+            _complain(error)
             sys.exit(1)
+
+
+def _complain(error: Exception) -> None:
+    click.echo(f"uvisxr: {' '.join(str(error).split())}", err=True)
 
 
 def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
@@ -49,23 +54,40 @@ def main(ctx: click.Context) -> None:
 @main.command()
 @click.argument("product", nargs=-1, required=True, type=click.Path(path_type=Path))
 def info(product: tuple[Path, ...]) -> None:
-    """Say what PRODUCT... are: one line a product."""
+    """Say what PRODUCT... are: one line a product.
+
+    Start and stop are those of the first and the last exposure, by the label. A label or a data
+    file that is missing or damaged is named on stderr; the exit code is then 1.
+    """
     head = ("product", "channel", "slit", "target", "start", "stop", "exposures", "shape", "bins")
-    rows = [_row(read_label(found.label)) for found in sources.expand(product)]
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    for row in (head, *rows):
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())
+    rows, failures = [], 0
+    for found in sources.expand(product):
+        try:
+            label = read_label(found.label)
+            rows.append(_row(label))
+            for window in range(len(label.windows)):
+                qube_file(label, window)
+        except UvisError as error:
+            _complain(error)
+            failures += 1
+    if rows:
+        widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+        for row in (head, *rows):
+            cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            click.echo("  ".join(cells).rstrip())
+    if failures:
+        sys.exit(1)
 
 
 def _row(label: Label) -> tuple[str, ...]:
+    times = observation.times(label)
     return (
         label.path.stem,
         label.channel,
         label.slit or "-",
         label.target or "-",
-        str(label.start)[:23],
-        str(label.stop)[:23],
+        str(times["time_start"][0])[:23],
+        str(times["time_stop"][-1])[:23],
         f"{label.shape[0]} x {label.integration:g} s",
         " ".join(f"{lines}x{bands}" for lines, bands in (w.shape for w in label.windows)),
         " ".join(f"{w.line_bin}x{w.band_bin}" for w in label.windows),

@@ -1,0 +1,104 @@
+"""The command `info`, as a shell sees it."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+from products import write_product
+
+from uvisxr.cli import main
+
+NAME = "FUV2005_230_15_15"
+HEAD = ["product", "channel", "slit", "target", "start", "stop", "exposures", "shape", "bins"]
+
+
+def run(*paths):
+    return CliRunner().invoke(main, ["info", *map(str, paths)])
+
+
+@pytest.fixture
+def product(tmp_path):
+    return write_product(tmp_path, NAME, samples=3, band_bin=4)
+
+
+def one_line(result):
+    assert result.exit_code == 1
+    lines = result.stderr.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("uvisxr: ")
+    return lines[0]
+
+
+def test_table(product, tmp_path):
+    other = write_product(tmp_path, "EUV2005_230_16_15", slit="OCCULTATION", target="S RINGS")
+    result = run(product, other)
+    assert (result.exit_code, result.stderr) == (0, "")
+    head, *rows = result.stdout.splitlines()
+    assert head.split() == HEAD
+    # The first exposure ends at START_TIME.
+    assert rows[0].split() == [
+        *(NAME, "FUV", "LOW_RESOLUTION", "SATURN"),
+        *("2005-08-18T15:14:34.141", "2005-08-18T15:16:04.141"),
+        *("3", "x", "30", "s", "60x256", "1x4"),
+    ]
+    assert "S RINGS" in rows[1]
+    assert {row.index("2005-08") for row in rows} == {head.index("start")}
+
+
+def test_real_products(data):
+    result = run(data / "products" / "FUV2005_230_15_15")
+    assert result.exit_code == 0
+    row = result.stdout.splitlines()[1]
+    assert row.split() == [
+        *(NAME, "FUV", "LOW_RESOLUTION", "S", "RINGS"),
+        *("2005-08-18T15:05:04.141", "2005-08-18T19:15:04.141"),
+        *("25", "x", "600", "s", "64x512", "1x2"),
+    ]
+
+
+def test_label_alone_is_told_and_the_missing_data_named(data):
+    result = run(data / "labels" / "FUV2007_253_17_19.LBL")
+    assert "HIGH_RESOLUTION  IAPETUS" in result.stdout
+    assert "FUV2007_253_17_19.DAT" in one_line(result)
+
+
+def test_windows(product):
+    text = product.read_text().replace("LINE_BIN                      = 1", "LINE_BIN = (1, 2)")
+    product.write_text(text)
+    assert run(product).stdout.splitlines()[1].endswith("60x256 30x256  1x4 2x4")
+
+
+def test_damaged_products_do_not_hide_the_good(product, tmp_path):
+    bad = write_product(tmp_path, "FUV2005_230_16_15")
+    bad.write_bytes(b"garbage")
+    result = run(tmp_path)
+    assert NAME in result.stdout
+    assert "FUV2005_230_16_15.LBL is not a PDS3 label" in one_line(result)
+
+
+def test_data_of_another_size_is_one_line(product):
+    product.with_suffix(".DAT").write_bytes(b"short")
+    assert f"{NAME}.DAT is truncated" in one_line(run(product))
+
+
+@pytest.mark.parametrize("content", [b"garbage", b""])
+def test_garbage_is_one_line(tmp_path, content):
+    (tmp_path / f"{NAME}.LBL").write_bytes(content)
+    result = run(tmp_path / f"{NAME}.LBL")
+    assert "not a PDS3 label" in one_line(result)
+    assert result.stdout == ""
+
+
+def test_nothing_there_is_one_line(tmp_path):
+    assert "no product in" in one_line(run(tmp_path / "nowhere"))
+
+
+def test_wrong_usage():
+    assert run().exit_code == 2
+
+
+def test_warnings_are_lines_too(product):
+    product.write_text(product.read_text().replace(f'"{NAME}.DAT"', '"OTHER.DAT"'))
+    result = run(product)
+    assert result.exit_code == 0
+    assert result.stderr.splitlines()[0].startswith("uvisxr: warning: ")
