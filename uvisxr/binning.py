@@ -243,44 +243,24 @@ def _spectra(
     def shaped(array) -> tuple:
         return (*dims, "wl"), array.reshape(*shape, array.shape[-1])
 
-    def total(function, n_terms: int, dtype: type, *arrays: xr.DataArray):
-        values = [a.transpose(*DIMS, "wl").data for a in arrays]
-        return binstats.blockwise(function, members, values, n_terms, dtype)
+    def data(name: str):
+        return ds.variables[name].transpose(*DIMS, "wl").data
 
     result = {}
     if "radiance" in ds:
         names = ["radiance"]
         if {"radiance_upper", "radiance_lower"} <= set(ds.variables):
             names += ["radiance_upper", "radiance_lower"]
-        statistics = binstats.PLAIN if len(names) == 1 else binstats.WITH_BOUNDS
-        terms = total(binstats.sums, binstats.TERMS[len(names)], float, *(ds[n] for n in names))
-        values = _finished(terms, 1 + len(statistics))
-        result["radiance_n"] = shaped(values[0].astype(np.int32))
-        for name, value in zip(statistics, values[1:], strict=True):
-            result[f"radiance{name}"] = shaped(value)
+        # Bounds of errors="total" hold this part already.
         if "radiance_systematic" in ds.variables:
-            # Bounds of errors="total" hold this part already.
-            common, radiance = ds["radiance_systematic"], ds["radiance"]
-            terms = total(binstats.mean_sums, 2, float, common, radiance)
-            n = np.where(terms[:, 0] > 0, terms[:, 0], np.nan)
-            result["radiance_systematic"] = shaped(terms[:, 1] / n)
+            names.append("radiance_systematic")
+        n, *values = binstats.statistics(members, [data(name) for name in names])
+        result["radiance_n"] = shaped(n.astype(np.int32))
+        for name, value in zip(binstats.STATISTICS[len(names)], values, strict=True):
+            result[f"radiance{name}"] = shaped(value)
     if "counts" in ds:
-        result["counts"] = shaped(total(binstats.count_sums, 1, np.int64, ds["counts"])[:, 0])
+        result["counts"] = shaped(binstats.count_sums(members, data("counts")))
     return result
-
-
-def _finished(total, n: int):
-    if isinstance(total, np.ndarray):
-        return binstats.finish(total)
-    n_bins = total.shape[0]
-    total = total.rechunk({0: -1, 1: -1})
-    done = total.map_blocks(
-        lambda block: np.moveaxis(binstats.finish(block), 0, 1),
-        chunks=((n_bins,), (n,), total.chunks[2]),
-        dtype=float,
-        meta=np.empty((0, 0, 0)),
-    )
-    return [done[:, k] for k in range(n)]
 
 
 def _means(

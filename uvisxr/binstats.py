@@ -1,14 +1,18 @@
 """Statistics of spectra in bins, as sums that add up over blocks of spectra.
 
-Every statistic here is a function of sums of elementwise terms over the members of a bin. Members
-are taken in the order of their bins, some dozens at a time, so that the terms stay in the
-processor's cache until one product with a sparse matrix has summed them; and sums over blocks of
-exposures add up, one block after the other or by dask.
+Every statistic here is a function of sums of elementwise terms over the members of a bin. Bins of
+equally many members are stacked as (bin, member, wl), few enough at a time that they stay in the
+processor's cache, so that one array operation serves them all. Terms keep the precision of the
+spectra: they are summed over a short run of members, about the mean of that run, and runs, as
+blocks of exposures, are added in double precision, one after the other or by dask.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,15 +21,30 @@ from scipy.special import gammaln
 
 from .poisson import MISSING
 
-#: Statistics of spectra without and with bounds, as suffixes, in the order of `finish`.
-PLAIN = ("", "_std", "_stderr")
-WITH_BOUNDS = (*PLAIN, "_upper", "_lower", "_weighted", "_weighted_upper", "_weighted_lower")
+_PLAIN = ("", "_std", "_stderr")
+_BOUNDS = ("_upper", "_lower", "_weighted", "_weighted_upper", "_weighted_lower")
+_COMMON = ("_systematic",)
 
-#: Terms that `sums` adds up, by number of arrays.
-TERMS = {1: 3, 3: 9}
+#: Statistics as suffixes, in the order of `finish`, by number of arrays: the quantity itself, then
+#: its upper and lower bounds if known, then its common error if known.
+STATISTICS = {
+    1: _PLAIN,
+    2: (*_PLAIN, *_COMMON),
+    3: (*_PLAIN, *_BOUNDS),
+    4: (*_PLAIN, *_BOUNDS, *_COMMON),
+}
 
-#: Values of a block of terms: 4 MB of them.
-_BLOCK = 2**19
+#: Terms that `_add_terms` sums, by number of arrays.
+_TERMS = {1: 3, 2: 5, 3: 9, 4: 11}
+
+#: Members of a run: so few that sums in single precision are good to some 1e-7.
+_RUN = 64
+
+#: Values of one array stacked at a time: 0.5 MB in single precision.
+_BLOCK = 2**17
+
+#: Values of one array from which threads are worth their start.
+_THREADED = 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,113 +84,106 @@ class Members:
         here = (self.spectrum >= first) & (self.spectrum < stop)
         return Members(self.spectrum[here] - first, self.place[here], self.n_bins)
 
+    def blocks(self, n_wl: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Bins of equally many members, (bin,), and their spectra, (bin, member).
 
-def _fill(terms: np.ndarray, x: np.ndarray, *bounds: np.ndarray) -> None:
-    """Write the elementwise terms of spectra x (member, wl) into terms (member, term, wl)."""
-    finite = np.isfinite(x)
-    if not finite.all():
-        x = np.where(finite, x, 0)
-        bounds = [np.where(finite, b, 0) for b in bounds]
-    terms[:, 0], terms[:, 1] = finite, x
-    x = terms[:, 1]
-    np.multiply(x, x, out=terms[:, 2])
-    if not bounds:
-        return
-    upper, lower = terms[:, 3], terms[:, 4]
-    upper[...], lower[...] = bounds
-    weight, weighted = terms[:, 5], terms[:, 6]
-    np.add(upper, lower, out=weight)
-    np.multiply(weight, weight, out=weight)
-    # Errors of zero, which would weigh infinitely much, and unknown ones weigh nothing.
-    usable = weight > 0
-    if usable.all():
-        np.divide(4.0, weight, out=weight)
-    else:
-        weight[...] = np.divide(4.0, weight, out=np.zeros_like(weight), where=usable)
-    np.multiply(weight, x, out=weighted)
-    for k, bound in ((7, upper), (8, lower)):
-        np.multiply(weight, bound, out=terms[:, k])
-        np.multiply(terms[:, k], terms[:, k], out=terms[:, k])
-        np.multiply(bound, bound, out=bound)
-        if not usable.all():
-            terms[:, k][~usable] = 0
+        N members have at most sqrt(2 N) different counts, so these are few however many the bins.
+        """
+        count = self.count
+        start = np.cumsum(count) - count
+        for n in np.unique(count):
+            bins = np.flatnonzero(count == n)
+            size = max(1, _BLOCK // (max(1, min(n, _RUN)) * n_wl))
+            for first in range(0, bins.size, size):
+                some = bins[first : first + size]
+                yield some, self.spectrum[start[some, None] + np.arange(n)]
 
 
-def _fill_mean(terms: np.ndarray, x: np.ndarray, other: np.ndarray) -> None:
-    finite = np.isfinite(x) & np.isfinite(other)
-    terms[:, 0], terms[:, 1] = finite, x if finite.all() else np.where(finite, x, 0)
+@np.errstate(divide="ignore", invalid="ignore", over="ignore")
+def _add_terms(total: np.ndarray, x: np.ndarray, *others: np.ndarray) -> None:
+    """Add the terms of some members of each bin to total (term, bin, wl).
+
+    x (bin, member, wl) is the quantity, the others its bounds, its common error or both.
+    """
+    dtype = np.result_type(np.float32, *(a.dtype for a in (x, *others)))
+    x, *others = (a.astype(dtype, copy=False) for a in (x, *others))
+    n, mean = x.shape[1], x.mean(axis=1)
+    finite = None
+    # Any value that is not finite shows in the mean.
+    if not np.isfinite(mean).all():
+        finite = np.isfinite(x)
+        n = finite.sum(axis=1)
+        x, *others = (np.where(finite, a, 0) for a in (x, *others))
+        mean = x.sum(axis=1) / np.maximum(n, 1).astype(dtype)
+    # About the mean of the run few digits suffice, even where it is far larger than the scatter.
+    x -= mean[:, None]
+    if finite is not None:
+        x[~finite] = 0
+    mean, rest = mean.astype(float), x.sum(axis=1)
+    s = n * mean + rest
+    total[0] += n
+    total[1] += s
+    total[2] += _squares(x) + mean * (s + rest)
+    if len(others) > 1:
+        _add_bounds(total[3:9], x, mean, *others[:2])
+    if len(others) % 2:
+        common = others[-1]
+        s = common.sum(axis=1)
+        if finite is not None or not np.isfinite(s).all():
+            known = np.isfinite(common) if finite is None else finite & np.isfinite(common)
+            n = known.sum(axis=1)
+            s = np.where(known, common, 0).sum(axis=1)
+        total[-2] += n
+        total[-1] += s
 
 
-def _fill_counts(terms: np.ndarray, counts: np.ndarray) -> None:
-    terms[:, 0] = np.where(counts < MISSING, counts, 0)
+def _add_bounds(
+    total: np.ndarray, x: np.ndarray, mean: np.ndarray, upper: np.ndarray, lower: np.ndarray
+) -> None:
+    """Add squares of the bounds, weights and the weighted terms; x is relative to the mean."""
+    total[0] += _squares(upper)
+    total[1] += _squares(lower)
+    width = upper + lower
+    weight = np.square(width)
+    np.divide(4, weight, out=weight)
+    sum_of_weights = weight.sum(axis=1)
+    unusable = None
+    if not np.isfinite(sum_of_weights).all():
+        # Errors of zero, which would weigh infinitely much, and unknown ones weigh nothing.
+        unusable = ~(np.square(width) > 0)
+        weight[unusable] = 0
+        sum_of_weights = weight.sum(axis=1)
+    total[2] += sum_of_weights
+    total[3] += np.einsum("bmw,bmw->bw", weight, x) + mean * sum_of_weights
+    for k, bound in ((4, upper), (5, lower)):
+        np.multiply(weight, bound, out=width)
+        if unusable is not None:
+            width[unusable] = 0
+        total[k] += _squares(width)
 
 
-def _add(
-    fill: Callable[..., None], n_terms: int, members: Members, arrays: tuple[np.ndarray, ...]
+def _squares(x: np.ndarray) -> np.ndarray:
+    """Sums of squares over the members, (bin, member, wl) -> (bin, wl)."""
+    return np.einsum("bmw,bmw->bw", x, x)
+
+
+def _add_counts(total: np.ndarray, counts: np.ndarray) -> None:
+    valid = counts < MISSING
+    if not valid.all():
+        counts = np.where(valid, counts, 0)
+    # Sums of a run of 16-bit integers are exact in single precision.
+    total[0] += counts.astype(np.float32 if counts.dtype.itemsize <= 2 else float).sum(axis=1)
+
+
+def _sums(
+    add: Callable[..., None], n_terms: int, spectra: np.ndarray, arrays: list[np.ndarray]
 ) -> np.ndarray:
-    """Sums over the members of each bin of the terms that `fill` writes, (bin, term, wl)."""
-    n_wl = arrays[0].shape[1]
-    result = np.zeros((members.n_bins, n_terms * n_wl))
-    size = max(1, _BLOCK // (n_terms * n_wl))
-    buffer = np.empty((size, n_terms, n_wl))
-    for first in range(0, members.spectrum.size, size):
-        spectrum = members.spectrum[first : first + size]
-        place = members.place[first : first + size]
-        terms = buffer[: spectrum.size]
-        fill(terms, *(array[spectrum] for array in arrays))
-        start = np.flatnonzero(np.diff(place, prepend=-1))
-        ones = np.ones(spectrum.size)
-        here = csr_array((ones, np.arange(spectrum.size), np.append(start, spectrum.size)))
-        result[place[start]] += here @ terms.reshape(spectrum.size, -1)
-    return result.reshape(members.n_bins, n_terms, n_wl)
-
-
-def sums(members: Members, *arrays: np.ndarray) -> np.ndarray:
-    """Sums over the members of each bin.
-
-    Parameters
-    ----------
-    members : Members
-    *arrays : ndarray, (spectrum, wl)
-        The quantity, and either nothing or its upper and lower bounds.
-
-    Returns
-    -------
-    ndarray of float, (bin, term, wl)
-        What `finish` takes.
-    """
-    return _add(_fill, TERMS[len(arrays)], members, arrays)
-
-
-def mean_sums(members: Members, x: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Number and sum of x where both it and another quantity are finite.
-
-    Parameters
-    ----------
-    members : Members
-    x, other : ndarray, (spectrum, wl)
-
-    Returns
-    -------
-    ndarray of float, (bin, 2, wl)
-    """
-    return _add(_fill_mean, 2, members, (x, other))
-
-
-def count_sums(members: Members, counts: np.ndarray) -> np.ndarray:
-    """Counts of the members of each bin, missing values left out.
-
-    Parameters
-    ----------
-    members : Members
-    counts : ndarray, (spectrum, wl)
-
-    Returns
-    -------
-    ndarray of int64, (bin, 1, wl)
-    """
-    # Sums of whole numbers in double precision are exact up to 2^53.
-    return _add(_fill_counts, 1, members, (counts,)).astype(np.int64)
+    """Sums of terms over the members (bin, member) of arrays (spectrum, wl): (term, bin, wl)."""
+    total = np.zeros((n_terms, spectra.shape[0], arrays[0].shape[1]))
+    for first in range(0, spectra.shape[1], _RUN):
+        run = spectra[:, first : first + _RUN]
+        add(total, *(array[run] for array in arrays))
+    return total
 
 
 def finish(total: np.ndarray) -> np.ndarray:
@@ -179,30 +191,45 @@ def finish(total: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    total : ndarray, (bin, term, wl)
-        As `sums` gives them, added over all blocks.
+    total : ndarray, (term, bin, wl)
+        Sums of `_add_terms`, added over all blocks.
 
     Returns
     -------
     ndarray, (1 + statistic, bin, wl)
-        Number of finite values, then those named in `PLAIN` or `WITH_BOUNDS`. The standard error
-        is the standard deviation (ddof 1) over c4(n) sqrt(n), and NaN like it for one value.
+        Number of finite values, then those of `STATISTICS`. The standard error is the standard
+        deviation (ddof 1) over c4(n) sqrt(n), and NaN like it for one value.
     """
-    n, s, s2, *rest = np.moveaxis(total, 1, 0)
-    result = np.empty((1 + len(WITH_BOUNDS if rest else PLAIN), *n.shape))
+    n_arrays = next(k for k, n_terms in _TERMS.items() if n_terms == len(total))
+    result = np.empty((1 + len(STATISTICS[n_arrays]), *total.shape[1:]))
+    result[0] = total[0]
+    n = _column(total[0])
     some = np.where(n > 0, n, np.nan)
-    factor = c4(np.arange(n.max(initial=0) + 1))[n.astype(int)]
-    result[0], result[1] = n, s / some
+    mean = np.divide(total[1], some, out=result[1])
+    variance = np.multiply(total[1], mean, out=result[2])
+    np.subtract(total[2], variance, out=variance)
     # Rounding may take the difference of equal values below zero.
-    variance = np.maximum(s2 - s * result[1], 0.0) / np.where(n > 1, n - 1, np.nan)
-    result[2] = np.sqrt(variance)
-    result[3] = result[2] / (factor * np.sqrt(some))
-    if rest:
-        u2, l2, w, wx, w2u2, w2l2 = rest
-        result[4], result[5] = np.sqrt(u2) / some, np.sqrt(l2) / some
+    np.maximum(variance, 0.0, out=variance)
+    variance /= np.where(n > 1, n - 1, np.nan)
+    std = np.sqrt(variance, out=variance)
+    factor = c4(np.arange(n.max(initial=0) + 1))[n.astype(int)]
+    np.divide(std, factor * np.sqrt(some), out=result[3])
+    if n_arrays > 2:
+        u2, l2, w, wx, w2u2, w2l2 = total[3:9]
         w = np.where(w > 0, w, np.nan)
-        result[6], result[7], result[8] = wx / w, np.sqrt(w2u2) / w, np.sqrt(w2l2) / w
+        np.divide(wx, w, out=result[6])
+        for k, squares, norm in ((4, u2, some), (5, l2, some), (7, w2u2, w), (8, w2l2, w)):
+            np.sqrt(squares, out=result[k])
+            result[k] /= norm
+    if n_arrays % 2 == 0:
+        n = _column(total[-2])
+        np.divide(total[-1], np.where(n > 0, n, np.nan), out=result[-1])
     return result
+
+
+def _column(n: np.ndarray) -> np.ndarray:
+    """Numbers of values (bin, wl) as (bin, 1) where nothing is missing: all alike along wl."""
+    return n[:, :1] if (n == n[:, :1]).all() else n
 
 
 def c4(n: np.ndarray) -> np.ndarray:
@@ -215,50 +242,114 @@ def c4(n: np.ndarray) -> np.ndarray:
     return np.sqrt(2 / (n - 1)) * np.exp(gammaln(n / 2) - gammaln((n - 1) / 2))
 
 
-def blockwise(
-    function: Callable[..., np.ndarray], members: Members, arrays: list, n_terms: int, dtype: type
-):
-    """Add function(members, *blocks) over blocks of exposures: lazily if the arrays are dask's.
+def statistics(members: Members, arrays: list):
+    """Statistics of the members of each bin.
 
     Parameters
     ----------
-    function : callable
-        Takes some members and the arrays of their spectra (spectrum, wl); returns
-        (bin, n_terms, wl).
     members : Members
         Of the spectra (pic, pixel), numbered in C order.
     arrays : list of arrays, (pic, pixel, wl)
-        NumPy or dask.
-    n_terms : int
-    dtype : type
-        Of the result.
+        NumPy or dask: the quantity; then, if known, its upper and lower bounds; then, if known,
+        its common error.
 
     Returns
     -------
-    array, (bin, n_terms, wl)
-        Lazy where one of `arrays` is.
+    array of float, (1 + statistic, bin, wl)
+        As `finish` gives it; lazy where one of `arrays` is.
     """
-    n_pixel = arrays[0].shape[1]
-    lazy = [a for a in arrays if not isinstance(a, np.ndarray)]
-    if not lazy:
-        return function(members, *(a.reshape(-1, a.shape[2]) for a in arrays))
+    n_terms, n_values = _TERMS[len(arrays)], 1 + len(STATISTICS[len(arrays)])
+    if all(isinstance(a, np.ndarray) for a in arrays):
+        return _eager(_add_terms, n_terms, members, arrays, finish, n_values)
+    total = _lazy(_add_terms, n_terms, members, arrays)
+    total = total.rechunk({0: -1, 1: -1})
+    chunks = ((n_values,), *total.chunks[1:])
+    return total.map_blocks(finish, chunks=chunks, dtype=float, meta=np.empty((0, 0, 0)))
 
+
+def count_sums(members: Members, counts):
+    """Counts of the members of each bin, missing values left out.
+
+    Parameters
+    ----------
+    members : Members
+        Of the spectra (pic, pixel), numbered in C order.
+    counts : array, (pic, pixel, wl)
+        NumPy or dask.
+
+    Returns
+    -------
+    array of int64, (bin, wl)
+        Lazy where `counts` is.
+    """
+    # Sums of whole numbers in double precision are exact up to 2^53.
+    if isinstance(counts, np.ndarray):
+        return _eager(_add_counts, 1, members, [counts], lambda sums: sums, 1, np.int64)[0]
+    return _lazy(_add_counts, 1, members, [counts])[0].astype(np.int64)
+
+
+def _eager(
+    add: Callable[..., None],
+    n_terms: int,
+    members: Members,
+    arrays: list[np.ndarray],
+    finish: Callable[[np.ndarray], np.ndarray],
+    n_values: int,
+    dtype: type = float,
+) -> np.ndarray:
+    """finish(sums of terms), (value, bin, wl), block by block while it is in the cache."""
+    n_wl = arrays[0].shape[2]
+    arrays = [a.reshape(-1, n_wl) for a in arrays]
+    result = np.empty((n_values, members.n_bins, n_wl), dtype)
+
+    def work(block: tuple[np.ndarray, np.ndarray]) -> None:
+        bins, spectra = block
+        result[:, bins] = finish(_sums(add, n_terms, spectra, arrays))
+
+    n_threads = _threads(members.spectrum.size * n_wl)
+    if n_threads == 1:
+        for block in members.blocks(n_wl):
+            work(block)
+    else:
+        with ThreadPoolExecutor(n_threads) as pool:
+            list(pool.map(work, members.blocks(n_wl)))
+    return result
+
+
+def _threads(n_values: int) -> int:
+    """Threads for a number of values: one each core, but one in all where others work beside us.
+
+    Each bin is the work of one thread, so that results do not depend on their number.
+    """
+    if n_values < _THREADED or threading.current_thread() is not threading.main_thread():
+        return 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _lazy(add: Callable[..., None], n_terms: int, members: Members, arrays: list):
+    """Sums of terms over blocks of exposures, (term, bin, wl), by dask."""
     import dask.array as da
 
-    chunks = (lazy[0].chunks[0], (n_pixel,), lazy[0].chunks[2])
+    n_pixel = arrays[0].shape[1]
+    first = next(a for a in arrays if not isinstance(a, np.ndarray))
+    chunks = (first.chunks[0], (n_pixel,), first.chunks[2])
     arrays = [da.asarray(a).rechunk(chunks) for a in arrays]
 
     def block(*blocks: np.ndarray, block_info=None) -> np.ndarray:
         start, stop = block_info[0]["array-location"][0]
         here = members.within(start * n_pixel, stop * n_pixel)
-        result = function(here, *(b.reshape(-1, b.shape[2]) for b in blocks))
-        return result.reshape(1, members.n_bins * n_terms, -1)
+        n_wl = blocks[0].shape[2]
+        flat = [b.reshape(-1, n_wl) for b in blocks]
+        result = np.zeros((n_terms, members.n_bins, n_wl))
+        for bins, spectra in here.blocks(n_wl):
+            result[:, bins] = _sums(add, n_terms, spectra, flat)
+        return result.reshape(1, -1, n_wl)
 
     partial = da.map_blocks(
         block,
         *arrays,
         chunks=((1,) * len(chunks[0]), (members.n_bins * n_terms,), chunks[2]),
-        dtype=dtype,
-        meta=np.empty((0, 0, 0), dtype),
+        dtype=float,
+        meta=np.empty((0, 0, 0)),
     )
-    return partial.sum(axis=0).reshape(members.n_bins, n_terms, arrays[0].shape[2])
+    return partial.sum(axis=0).reshape(n_terms, members.n_bins, arrays[0].shape[2])
