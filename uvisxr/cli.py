@@ -17,6 +17,7 @@ from .calibration.recipe import RECIPES
 from .cli_batch import batch
 from .cli_fetch import calibration, fetch
 from .cli_kernels import kernels
+from .demo import command as demo
 from .errors import ArgumentError, UvisError, UvisWarning
 from .pds3.label import Label, read_label
 from .pds3.product import qube_file
@@ -162,3 +163,4 @@ main.add_command(batch)
 main.add_command(fetch)
 main.add_command(calibration)
 main.add_command(kernels)
+main.add_command(demo)

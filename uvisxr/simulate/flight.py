@@ -210,7 +210,7 @@ class Scan:
         """Axes of the instrument's frame, (n, 3, 3): rows are X, Y (along the slit) and Z.
 
         TITAN: the slit stands across the sunlit limb, 20 rows on the disk and 44 in the sky, and
-        moves along the limb over 1.2 radii. SATURN: the slit stands along the projected pole,
+        moves along the limb over two radii. SATURN: the slit stands along the projected pole,
         centred on it, and moves over 0.9 radii.
         """
         flight = self.flight
@@ -225,7 +225,7 @@ class Scan:
         x = np.cross(y, z)
         phase = np.clip((et - self.start) / (self.stop - self.start), 0, 1) - 0.5
         if target == "TITAN":
-            along, across = radius + 0.012, 1.2 * radius * phase
+            along, across = radius + 0.012, 2.0 * radius * phase
         else:
             north = pole(target) * RADII[target][2] - position
             along, across = np.arcsin(np.sum(unit(north) * y, axis=-1)), 0.9 * radius * phase
