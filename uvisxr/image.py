@@ -1,0 +1,173 @@
+"""The image of a body from many exposures: footprints averaged on a grid of kilometres.
+
+The plane of the image goes through the body's centre and faces the spacecraft, with the body's
+north up. Each exposure has its own plane, so that a scan falls together whatever the distance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import xarray as xr
+from scipy.interpolate import LinearNDInterpolator
+from scipy.spatial import cKDTree
+
+from . import quality, spectra
+from .conventions import QUALITY_FLAGS
+from .errors import ArgumentError
+from .geometry import raster, scene
+
+#: Most cells of an image along one side.
+_MOST = 10_000
+
+
+def footprints(ds: xr.Dataset) -> np.ndarray:
+    """Corners of every pixel on the plane of the image, km, (pic, pixel, 4, 2).
+
+    To the right and towards the body's north; NaN without pointing, and for what lies more than 85
+    degrees from the body.
+
+    Raises
+    ------
+    MissingStepError
+        The dataset has no geometry.
+    """
+    return scene.on_plane(scene.target(ds), scene.corners(ds))
+
+
+def image(
+    ds: xr.Dataset,
+    wl_range: tuple[float, float] | None = None,
+    nx: int = 200,
+    ny: int | None = None,
+    xlim: tuple[float, float] | None = None,
+    ylim: tuple[float, float] | None = None,
+    interpolate: bool = False,
+    method: str = "simpson",
+    exclude: str | Iterable[str] = tuple(QUALITY_FLAGS),
+) -> xr.DataArray:
+    """Brightness on a grid of kilometres in the plane through the body's centre.
+
+    The value of a cell is the mean of the footprints over it, weighted by the area each covers.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Calibrated, with geometry.
+    wl_range : (float, float), optional
+        Angstrom; all of the dataset's without it.
+    nx, ny : int
+        Cells to the right and up. Without `ny` the cells are squares.
+    xlim, ylim : (float, float), optional
+        Edges of the grid, km. Default: what the footprints cover.
+    interpolate : bool
+        Between the middles of the footprints, linearly, up to a footprint's diagonal from them.
+    method : {"simpson", "trapezoid", "bins"}
+        Of the integral over wavelength; see `uvisxr.spectra.integrate`.
+    exclude : str or iterable of str
+        Quality flags whose spectra are left out: all by default, `()` for none.
+
+    Returns
+    -------
+    DataArray
+        `brightness (y, x)`, kR, NaN where nothing lies; coordinates `x`, `y`, km, the middles of
+        the cells, and `footprints (y, x)`, how many lie over each cell.
+
+    Raises
+    ------
+    MissingStepError
+        No geometry, or no radiance.
+    ArgumentError
+        A wrong number of cells or limit, or no footprint that is not flagged.
+    """
+    polygons = footprints(ds)
+    light = spectra.integrate(ds, wl_range, method)
+    flat = scene.middle_sample(light).transpose("pic", "pixel").values.astype(float)
+    usable = quality.good(ds, exclude).values & np.isfinite(polygons).all(axis=(2, 3))
+    usable &= np.isfinite(flat)
+    if not usable.any():
+        raise ArgumentError(
+            f"no footprint to draw: of {usable.size} spectra all are flagged, without pointing, "
+            "far from the body or without value; see exclude= and ds.quality"
+        )
+    corners, values = polygons[usable], flat[usable]
+    x_edges, y_edges = _grid(corners, nx, ny, xlim, ylim)
+    cell = np.array([np.diff(x_edges)[0], np.diff(y_edges)[0]])
+    cells = (corners - [x_edges[0], y_edges[0]]) / cell
+    mean, covered = raster.average(cells, values, (y_edges.size - 1, x_edges.size - 1))
+    x, y = 0.5 * (x_edges[:-1] + x_edges[1:]), 0.5 * (y_edges[:-1] + y_edges[1:])
+    if interpolate:
+        mean = _interpolated(corners, values, x, y, mean)
+    attrs = light.attrs | {"target": str(ds.attrs["geometry_target"])}
+    return xr.DataArray(
+        mean,
+        dims=("y", "x"),
+        coords={
+            "x": ("x", x, {"units": "km", "long_name": "distance to the right of the centre"}),
+            "y": ("y", y, {"units": "km", "long_name": "distance towards the body's north"}),
+            "footprints": (
+                ("y", "x"),
+                covered,
+                {"units": "1", "long_name": "footprints over the cell"},
+            ),
+        },
+        name="brightness",
+        attrs={k: v for k, v in attrs.items() if k != "ancillary_variables"},
+    )
+
+
+def _grid(
+    corners: np.ndarray,
+    nx: int,
+    ny: int | None,
+    xlim: tuple[float, float] | None,
+    ylim: tuple[float, float] | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    low, high = corners.min(axis=(0, 1)), corners.max(axis=(0, 1))
+    x0, x1 = _limits("xlim", xlim, low[0], high[0])
+    y0, y1 = _limits("ylim", ylim, low[1], high[1])
+    _count("nx", nx)
+    if ny is None:
+        side = (x1 - x0) / nx
+        ny = max(1, int(np.ceil((y1 - y0) / side - 1e-9)))
+        y1 = y0 + ny * side
+    _count("ny", ny)
+    return np.linspace(x0, x1, nx + 1), np.linspace(y0, y1, ny + 1)
+
+
+def _limits(
+    name: str, limits: tuple[float, float] | None, low: float, high: float
+) -> tuple[float, float]:
+    if limits is None:
+        return float(low), float(high)
+    try:
+        first, last = (float(v) for v in limits)
+    except (TypeError, ValueError):
+        raise ArgumentError(f"{name}={limits!r}: give two numbers, km") from None
+    if not first < last or not np.isfinite([first, last]).all():
+        raise ArgumentError(f"{name}={limits!r}: give the lesser of two numbers first, km")
+    return first, last
+
+
+def _count(name: str, value: int) -> None:
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or not 1 <= value <= _MOST:
+        raise ArgumentError(f"{name}={value!r}: give a number of cells from 1 to {_MOST}")
+
+
+def _interpolated(
+    corners: np.ndarray, values: np.ndarray, x: np.ndarray, y: np.ndarray, raw: np.ndarray
+) -> np.ndarray:
+    """Values between the footprints' middles; the raw ones beyond the outermost of them."""
+    middle = corners.mean(axis=1)
+    if len(middle) < 4:
+        return raw
+    grid = np.stack(np.meshgrid(x, y), axis=-1)
+    # Scaled to the same extent, so that the triangles join neighbours of a narrow slit too.
+    scale = np.ptp(middle, axis=0)
+    scale = np.where(scale > 0, scale, 1.0)
+    found = LinearNDInterpolator(middle / scale, values)(grid / scale)
+    reach = float(np.median(np.linalg.norm(corners[:, 2] - corners[:, 0], axis=-1)))
+    near = cKDTree(middle).query(grid, distance_upper_bound=reach)[0] <= reach
+    return np.where(near & np.isfinite(found), found, raw)
