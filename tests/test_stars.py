@@ -92,7 +92,7 @@ def _scalar(ds: xr.Dataset, place: np.ndarray) -> np.ndarray:
             if one.hides(star):
                 continue
             for j in range(ds.sizes["pixel"]):
-                if np.dot(star, corners[i][j][0]) > 0.99 and _winding(star, corners[i][j]):
+                if np.dot(star, corners[i][j][0]) > 0.99999 and _winding(star, corners[i][j]):
                     count[i, j] += 1
     return count
 
@@ -316,6 +316,6 @@ def test_fetching_the_table(tmp_path, monkeypatch):
 def test_fetching_where_there_is_no_table(tmp_path, monkeypatch):
     with serve({}) as server:
         monkeypatch.setenv("UVISXR_URL_STARS", server.url)
-        with pytest.raises(UvisError, match="catalog.dat.gz"):
+        with pytest.raises(UvisError, match=r"catalog\.dat\.gz"):
             fetch_catalogue(tmp_path)
     assert not list(tmp_path.iterdir())

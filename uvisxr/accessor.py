@@ -6,12 +6,18 @@ It stores the dataset and nothing else. State kept here would be lost on `assign
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import xarray as xr
 
-from . import background, binning, export, quality, spectra
+from . import background, binning, export, image, quality, spectra
 from .calibration import radiance
+from .errors import MissingDependencyError
 from .forward import method
-from .geometry import los
+from .geometry import los, stars
+
+if TYPE_CHECKING:
+    from .plot import PlotAccessor
 
 
 @xr.register_dataset_accessor("uvis")
@@ -31,6 +37,8 @@ class UvisAccessor:
     fill_nan = method(spectra.fill_nan)
     smooth = method(spectra.smooth)
     integrate = method(spectra.integrate)
+    image = method(image.image)
+    predict_stars = method(stars.predict_stars)
     bin = method(binning.bin_pixels)
     to_netcdf = method(export.to_netcdf)
     to_json = method(export.to_json)
@@ -39,3 +47,16 @@ class UvisAccessor:
     def stars(self) -> quality.StarFlags:
         """Star flags in text files: `.stars.load(path)`, `.stars.save(path)`."""
         return quality.StarFlags(self._ds)
+
+    @property
+    def plot(self) -> PlotAccessor:
+        """Pictures; needs matplotlib."""
+        try:
+            from .plot import PlotAccessor
+        except ImportError as error:
+            if (error.name or "").partition(".")[0] != "matplotlib":
+                raise
+            raise MissingDependencyError(
+                'pictures need matplotlib: pip install "uvisxr[plot]"'
+            ) from error
+        return PlotAccessor(self._ds)

@@ -165,7 +165,7 @@ def others(
         As `kernels` of `uvisxr.geometry.los.geometry`.
     bodies : iterable of str, optional
         Default: every planet and moon whose place and shape the kernels hold that serve the
-        dataset's target.
+        dataset's target. `()` for none takes no kernels.
 
     Raises
     ------
@@ -182,6 +182,8 @@ def others(
     et = np.atleast_1d(ds["geometry_et"].values)
     own = ds.attrs["geometry_target"]
     named = None if bodies is None else [bodies] if isinstance(bodies, str) else list(bodies)
+    if named == []:
+        return []
     files = kernels.select(
         kernel_source, ets=et, bodies=("CASSINI", own, "SUN", *(named or ())), frame_id=None
     )

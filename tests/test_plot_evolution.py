@@ -1,0 +1,149 @@
+"""Brightness from exposure to exposure: panels, points, stars, pages."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from flyby import flyby
+from matplotlib.figure import Figure
+
+from uvisxr import quality
+from uvisxr.errors import ArgumentError, ExportError, MissingStepError
+from uvisxr.plot.evolution import evolution
+
+
+@pytest.fixture(autouse=True)
+def _closed():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def ds():
+    found = flyby(n_pic=12, step=5e-3)
+    count = np.zeros((12, 60), int)
+    count[4, 20], count[9, 21] = 1, 2
+    magnitude = np.where(count > 0, 3.25, np.nan)
+    dims = ("pic", "pixel")
+    return found.assign_coords(star_count=(dims, count), star_magnitude=(dims, magnitude))
+
+
+def _panels(figure: Figure) -> dict[str, plt.Axes]:
+    return {a.texts[0].get_text(): a for a in figure.axes if a.get_visible()}
+
+
+def _points(ax) -> np.ndarray:
+    return ax.containers[0].lines[0].get_xydata()
+
+
+def test_a_panel_for_each_pixel_with_its_brightness(ds):
+    figure = evolution(ds, pixels=[3, 20, 41])
+    panels = _panels(figure)
+    assert list(panels) == ["pixel 3", "pixel 20", "pixel 41"]
+    light = ds.uvis.integrate((1600, 1900))
+    for name, ax in panels.items():
+        pixel = int(name.split()[1])
+        np.testing.assert_allclose(_points(ax)[:, 0], ds["pic"])
+        np.testing.assert_allclose(_points(ax)[:, 1], light.values[:, pixel])
+
+
+def test_error_bars_are_the_bounds(ds):
+    ax = _panels(evolution(ds, pixels=[20]))["pixel 20"]
+    light = ds.uvis.integrate((1600, 1900)).isel(pixel=20)
+    (bars,) = ax.containers[0].lines[2]
+    ends = np.array([segment[:, 1] for segment in bars.get_segments()])
+    np.testing.assert_allclose(ends[:, 0], light - light.brightness_lower)
+    np.testing.assert_allclose(ends[:, 1], light + light.brightness_upper)
+
+
+def test_predicted_stars_are_marked_with_their_magnitude(ds):
+    panels = _panels(evolution(ds, pixels=[20, 21, 22]))
+    for pixel, pic in ((20, 4), (21, 9)):
+        ax = panels[f"pixel {pixel}"]
+        (mark,) = [line for line in ax.lines if line.get_gid() == "stars"]
+        assert mark.get_xdata().tolist() == [pic]
+        assert [t.get_text() for t in ax.texts][1:] == ["3.2"]
+    assert not [line for line in panels["pixel 22"].lines if line.get_gid() == "stars"]
+
+
+def test_spectra_flagged_as_star_are_hollow_and_dark_lines_left_out(ds):
+    flagged = quality.flag(ds, [(2, 20), (3, 20)], "star")
+    figure = evolution(flagged)
+    panels = _panels(figure)
+    (mark,) = [line for line in panels["pixel 20"].lines if line.get_gid() == "flagged"]
+    assert mark.get_xdata().tolist() == [2, 3]
+    # Row 61, the last of the window, is a dark line.
+    assert len(panels) == 59
+    assert "pixel 59" not in panels
+
+
+def test_user_flags_leave_gaps(ds):
+    ax = _panels(evolution(quality.flag(ds, [(5, 8)]), pixels=[8]))["pixel 8"]
+    assert np.flatnonzero(np.isnan(_points(ax)[:, 1])).tolist() == [5]
+
+
+def test_labels(ds):
+    figure = evolution(ds, pixels=[20])
+    assert figure.get_supxlabel() == "Exposure (pic)"
+    assert figure.get_supylabel() == "Brightness (kR)"
+    assert "1600–1900 Å" in figure.get_suptitle()
+
+
+def test_counts_without_calibration(ds):
+    raw = ds.drop_vars(["radiance", "radiance_upper", "radiance_lower"])
+    raw = raw.assign(counts=raw["counts"] + 3)
+    figure = evolution(raw, pixels=[20], wl_range=(1600, 1900))
+    assert figure.get_supylabel() == "Count rate (count/s)"
+    inside = ((raw.wl >= 1600) & (raw.wl <= 1900)).sum()
+    np.testing.assert_allclose(_points(_panels(figure)["pixel 20"])[:, 1], 3 * inside / 30.0)
+    with pytest.raises(ArgumentError, match="wl_range"):
+        evolution(raw, wl_range=(100, 200))
+    with pytest.raises(MissingStepError):
+        evolution(raw.drop_vars("counts"))
+
+
+def test_pages(ds, tmp_path):
+    before = plt.get_fignums()
+    path = evolution(ds, tmp_path / "a.pdf", pixels=range(20), columns=3, rows=2)
+    assert path.read_bytes().count(b"/Type /Page ") == 4
+    assert plt.get_fignums() == before
+    again = evolution(ds, tmp_path / "b.pdf", pixels=range(20), columns=3, rows=2)
+    assert path.read_bytes() == again.read_bytes()
+
+
+def test_pages_that_cannot_be_written(ds, tmp_path):
+    with pytest.raises(ExportError, match="cannot write"):
+        evolution(ds, tmp_path / "none" / "a.pdf", pixels=[1])
+
+
+def test_stars_are_predicted_where_there_is_geometry(ds):
+    fresh = ds.drop_vars(["star_count", "star_magnitude"])
+    evolution(fresh, pixels=[1])
+    no_geometry = fresh.drop_vars(["ra_corners", "dec_corners"])
+    evolution(no_geometry, pixels=[1])
+    from uvisxr.geometry.stars import catalogue
+
+    with pytest.raises(MissingStepError, match="geometry"):
+        evolution(no_geometry, pixels=[1], stars=catalogue())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"pixels": [99]}, "no pixel 99"),
+        ({"pixels": []}, "empty"),
+        ({"columns": 0}, "columns=0"),
+        ({"rows": -1}, "rows=-1"),
+        ({"wl_range": (100, 200)}, "range"),
+        ({"exclude": "cloud"}, "cloud"),
+    ],
+)
+def test_bad_arguments(ds, arguments, said):
+    with pytest.raises(ArgumentError, match=said):
+        evolution(ds, **arguments)
+
+
+def test_everything_flagged(ds):
+    with pytest.raises(ArgumentError, match="every spectrum is flagged"):
+        evolution(quality.flag(ds, ds["alt"] > -1e9), exclude="user")

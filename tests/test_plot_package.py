@@ -1,0 +1,73 @@
+"""The accessor of the pictures: lazy, documented, and clear about what it lacks."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+from flyby import flyby
+
+import uvisxr.plot
+from uvisxr.errors import ArgumentError, MissingDependencyError
+from uvisxr.plot.style import style
+
+
+def _run(code: str) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+def test_importing_the_package_does_not_import_matplotlib():
+    done = _run("import sys, uvisxr; assert 'matplotlib' not in sys.modules")
+    assert done.returncode == 0, done.stderr
+
+
+def test_without_matplotlib_the_error_says_what_to_install():
+    done = _run(
+        "import sys; sys.modules['matplotlib'] = None\n"
+        "import xarray as xr, uvisxr\n"
+        "try:\n"
+        "    xr.Dataset().uvis.plot\n"
+        "except uvisxr.errors.MissingDependencyError as error:\n"
+        "    print(error)\n"
+    )
+    assert 'pip install "uvisxr[plot]"' in done.stdout, done.stderr
+
+
+def test_other_import_errors_pass_through(monkeypatch):
+    monkeypatch.setitem(sys.modules, "uvisxr.plot", None)
+    with pytest.raises(ImportError) as caught:
+        _ = flyby(n_pic=1).uvis.plot
+    assert not isinstance(caught.value, MissingDependencyError)
+
+
+@pytest.mark.parametrize("name", [n for n in uvisxr.plot.__all__ if n[0].islower()])
+def test_every_picture_is_a_documented_method(name):
+    function = getattr(uvisxr.plot, name)
+    bound = getattr(uvisxr.plot.PlotAccessor, name)
+    assert bound.__doc__ == function.__doc__
+    assert "Returns" in function.__doc__
+    ours, theirs = inspect.signature(bound), inspect.signature(function)
+    assert list(ours.parameters)[1:] == list(theirs.parameters)[1:]
+
+
+def test_style_overrides_single_properties_and_leaves_the_rest():
+    plain, changed = style(), style({"limb": {"color": "red"}})
+    assert changed["limb"] == plain["limb"] | {"color": "red"}
+    assert changed["disk"] == plain["disk"]
+    assert style()["limb"] == plain["limb"]
+
+
+def test_style_follows_rcparams():
+    import matplotlib as mpl
+
+    with mpl.rc_context({"axes.edgecolor": "#123456"}):
+        assert style()["limb"]["color"] == "#123456"
+
+
+def test_style_refuses_what_it_does_not_know():
+    with pytest.raises(ArgumentError, match="'limbo'"):
+        style({"limbo": {}})
+    with pytest.raises(ArgumentError, match="properties of matplotlib"):
+        style({"limb": "red"})

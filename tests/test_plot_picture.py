@@ -1,0 +1,156 @@
+"""The drawn image of a body: what is on the axes and where."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import spiceypy
+from flyby import flyby
+from matplotlib.colors import to_rgba
+
+from uvisxr import UvisError, image
+from uvisxr.geometry import scene
+from uvisxr.plot.picture import picture
+
+
+@pytest.fixture(autouse=True)
+def _closed():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def ds():
+    return flyby(n_pic=9, step=4e-3)
+
+
+def _artists(ax, prefix: str) -> list:
+    found = ax.findobj(lambda artist: str(artist.get_gid() or "").startswith(prefix))
+    return list(dict.fromkeys(found))
+
+
+def test_image_is_that_of_the_data_array(ds):
+    ax = picture(ds, nx=60, ny=50)
+    (mesh,) = _artists(ax, "image")
+    expected = image.image(ds, nx=60, ny=50)
+    np.testing.assert_array_equal(mesh.get_array().filled(np.nan), expected.values)
+    half = 0.5 * np.diff(expected.x)[0]
+    left, right, bottom, _ = mesh.get_extent()
+    assert left == pytest.approx(float(expected.x[0]) - half)
+    assert right == pytest.approx(float(expected.x[-1]) + half)
+    assert bottom < float(expected.y[0])
+
+
+def test_limb_is_the_projected_edlimb(ds):
+    ax = picture(ds, nx=20)
+    (line,) = _artists(ax, "limb")
+    view = scene.target(ds).at(slice(4, 5))
+    one = view.at(0)
+    oracle = spiceypy.edlimb(*one.radii, one.observer[:])
+    turn = np.linspace(0, 2 * np.pi, 50)[:, None]
+    points = oracle.center + np.cos(turn) * oracle.semi_major + np.sin(turn) * oracle.semi_minor
+    place = scene.on_plane(view, one.sky(points)[None])[0]
+    drawn = line.get_xydata()
+    # Every point of the oracle lies on a chord of the curve, within its sagitta of 0.4 km.
+    nearest = np.array([np.hypot(*(drawn - p).T).min() for p in place])
+    assert nearest.max() < 2 * np.pi * 2700 / 360
+    assert np.hypot(*drawn.T).mean() == pytest.approx(np.hypot(*place.T).mean(), rel=1e-3)
+
+
+def test_labels_have_units_and_the_colour_bar_the_range(ds):
+    ax = picture(ds, wl_range=(1300, 1800), nx=20)
+    assert "(km)" in ax.get_xlabel()
+    assert "(km)" in ax.get_ylabel()
+    (bar,) = [a for a in ax.figure.axes if a is not ax and a.get_label() == "<colorbar>"]
+    assert bar.get_ylabel() == "Brightness 1300–1800 Å (kR)"
+    assert "Titan" in ax.get_title()
+    assert ds.attrs["name"] in ax.get_title()
+
+
+def test_altitude_circles_are_round_and_labelled(ds):
+    ax = picture(ds, nx=20, altitudes=(500, 1000))
+    circles = {a.get_gid(): a for a in _artists(ax, "altitude:")}
+    assert set(circles) == {"altitude:500", "altitude:1000"}
+    (limb,) = _artists(ax, "limb")
+    radius = [np.hypot(*a.get_xydata().T).mean() for a in (limb, *circles.values())]
+    assert np.diff(radius) == pytest.approx([500, 500], abs=3)
+    texts = {text.get_text() for text in ax.texts}
+    assert {"500 km", "1000 km"} <= texts
+
+
+def test_without_altitudes_and_compass(ds):
+    ax = picture(ds, nx=20, altitudes=(), compass=False)
+    assert not _artists(ax, "altitude:")
+    assert not _artists(ax, "compass")
+
+
+def test_altitudes_above_the_spacecraft_are_not_drawn(ds):
+    ax = picture(ds, nx=20, altitudes=(1000, 500_000))
+    assert [a.get_gid() for a in _artists(ax, "altitude:")] == ["altitude:1000"]
+
+
+def test_the_pole_that_is_seen_is_marked(ds):
+    ax = picture(ds, nx=20)
+    (mark,) = _artists(ax, "pole:")
+    view = scene.target(ds).at(slice(4, 5))
+    sign = 1.0 if view.observer[0, 2] > 0 else -1.0
+    assert mark.get_gid() == ("pole:N" if sign > 0 else "pole:S")
+    pole = view.at(0).sky(np.array([[0.0, 0.0, sign * view.radii[2]]]))
+    np.testing.assert_allclose(mark.get_xydata(), scene.on_plane(view, pole[None])[0], atol=1e-6)
+
+
+def test_compass_points_north_east_and_to_the_sun(ds):
+    ax = picture(ds, nx=20)
+    (compass,) = _artists(ax, "compass")
+    view = scene.target(ds).at(4)
+    away = view.centre
+    names = {t.get_text(): np.array(t.get_position()) for t in compass.texts if t.get_text()}
+    assert set(names) == {"N", "E", "Sun"}
+    # On the sky east is left of north, a quarter of a turn.
+    turn = names["N"][0] * names["E"][1] - names["N"][1] * names["E"][0]
+    assert turn == pytest.approx(1.32**2, rel=1e-6)
+    # A step of a degree to the celestial north moves along the arrow.
+    ra, dec = np.deg2rad([ds.target_ra.values[4], ds.target_dec.values[4] + 0.1])
+    step = np.array([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)]) - away
+    right, up, _ = scene.tangent_plane(scene.target(ds))[4]
+    flat = np.array([step @ right, step @ up])
+    np.testing.assert_allclose(flat / np.hypot(*flat), names["N"] / 1.32, atol=1e-3)
+
+
+def test_given_axes_are_used_and_no_figure_is_made(ds):
+    fig, ax = plt.subplots()
+    before = plt.get_fignums()
+    assert picture(ds, nx=20, ax=ax) is ax
+    assert plt.get_fignums() == before
+    assert fig.axes[0] is ax
+
+
+def test_colour_limits_and_style(ds):
+    style = {"image": {"cmap": "gray"}, "outline": {"color": "red"}}
+    ax = picture(ds, nx=20, vmin=0.5, vmax=2.0, style=style)
+    (mesh,), (limb,) = _artists(ax, "image"), _artists(ax, "limb")
+    assert mesh.get_clim() == (0.5, 2.0)
+    assert mesh.get_cmap().name == "gray"
+    assert to_rgba(limb.get_color()) == to_rgba("red")
+
+
+def test_whole_body_is_shown_around_a_scan_of_a_part():
+    ax = picture(flyby(n_pic=3, step=1e-3), nx=20)
+    (limb,) = _artists(ax, "limb")
+    (x0, x1), (y0, y1) = ax.get_xlim(), ax.get_ylim()
+    place = limb.get_xydata()
+    assert place[:, 0].min() > x0
+    assert place[:, 0].max() < x1
+    assert place[:, 1].min() > y0
+    assert place[:, 1].max() < y1
+
+
+def test_close_to_a_body_only_the_scan_is_shown():
+    ax = picture(flyby(n_pic=3, step=1e-3, distance=6_000.0), nx=20)
+    assert np.ptp(ax.get_xlim()) < 1000
+
+
+def test_bad_altitude(ds):
+    with pytest.raises(UvisError, match="altitudes"):
+        picture(ds, nx=20, altitudes=(-5,))

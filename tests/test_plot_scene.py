@@ -1,0 +1,410 @@
+"""The scene on the sky: maps, bodies, slit, stars, grids, and films of it."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import xarray as xr
+from flyby import flyby
+from PIL import Image
+
+from uvisxr import UvisError
+from uvisxr.errors import ArgumentError, ExportError, MissingDependencyError, MissingStepError
+from uvisxr.geometry import ellipsoid, outline, scene
+from uvisxr.instrument.detector import Window
+from uvisxr.plot import animation, sky
+from uvisxr.plot.scene import geometry
+
+
+@pytest.fixture(autouse=True)
+def _closed():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def ds():
+    return flyby(n_pic=5, step=6e-3)
+
+
+def _artists(ax, prefix: str) -> list:
+    found = ax.findobj(lambda artist: str(artist.get_gid() or "").startswith(prefix))
+    return list(dict.fromkeys(found))
+
+
+def _vertices(collection) -> list[np.ndarray]:
+    return [path.vertices for path in collection.get_paths()]
+
+
+def test_map_keeps_angles_from_the_centre():
+    rng = np.random.default_rng(3)
+    centre = scene.vectors(200.0, 40.0)
+    around = sky.Around(centre)
+    looks = ellipsoid.unit(rng.normal(size=(200, 3)))
+    place = around(looks)
+    angle = np.rad2deg(np.arccos(np.clip(looks @ centre, -1, 1)))
+    np.testing.assert_allclose(np.hypot(*place.T), angle, atol=1e-9)
+    np.testing.assert_allclose(around.direction(place), looks, atol=1e-12)
+    np.testing.assert_allclose(around(centre), [0, 0], atol=1e-12)
+    np.testing.assert_allclose(around(scene.vectors(200.0, 41.0)), [0, 1], atol=1e-9)
+    east = around(scene.vectors(200.1, 40.0))
+    assert east[0] == pytest.approx(0.1 * np.cos(np.deg2rad(40)), rel=1e-4)
+
+
+def test_map_around_a_pole():
+    around = sky.Around(np.array([0.0, 0.0, 1.0]))
+    place = around(scene.vectors(np.array([0.0, 90.0, 180.0, 270.0]), np.full(4, 80.0)))
+    np.testing.assert_allclose(np.hypot(*place.T), 10.0)
+
+
+def test_whole_sky_breaks_curves_at_its_edge():
+    place = np.array([[350.0, 0.0], [359.0, 1.0], [2.0, 2.0], [5.0, 3.0]])
+    assert sky.leaps(place)
+    parted = sky.broken(place)
+    assert np.isnan(parted[2]).all()
+    assert len(parted) == 5
+    assert not sky.leaps(place[:2])
+
+
+@pytest.mark.parametrize("centre", [(10.0, 5.0), (359.5, -60.0), (120.0, 89.0)])
+def test_grid_lines_have_the_value_they_say(centre):
+    around = sky.Around(scene.vectors(*centre))
+    lines = sky.grid(around, (-4.0, 4.0), (-4.0, 4.0))
+    assert 4 <= len(lines) <= 60
+    for text, line in lines:
+        value = float(text[2:-1])
+        look = around.direction(line)
+        if text[0] == "δ":
+            np.testing.assert_allclose(ellipsoid.latitude(look), value, atol=1e-9)
+        else:
+            apart = ellipsoid.longitude(look) - value
+            off_pole = np.abs(ellipsoid.latitude(look)) < 89.999
+            np.testing.assert_allclose(np.sin(np.deg2rad(apart))[off_pole], 0, atol=1e-6)
+
+
+def test_limb_night_and_terminator_lie_where_they_should(ds):
+    ax = geometry(ds, 2, bodies=())
+    view = scene.target(ds).at(2)
+    around = sky.Around(view.centre)
+    (limb,) = _artists(ax, "limb:TITAN")
+    expected = around(view.sky(outline.limb(view.observer, view.radii)))
+    np.testing.assert_allclose(limb.get_xydata(), expected, atol=1e-12)
+    (disk,) = _artists(ax, "disk:TITAN")
+    np.testing.assert_allclose(disk.get_xy()[: len(expected)], expected, atol=1e-12)
+    (night,) = _artists(ax, "night:TITAN")
+    (edge,) = _artists(ax, "terminator:TITAN")
+    # Just inside the limb, where it is nearest to the Sun and farthest from it.
+    height = outline.limb(view.observer, view.radii) @ ellipsoid.unit(view.sun)
+    assert not night.get_path().contains_point(0.98 * expected[np.argmax(height)])
+    assert night.get_path().contains_point(0.98 * expected[np.argmin(height)])
+    assert len(edge.get_xydata()) > 10
+    assert len(_vertices(_artists(ax, "graticule:TITAN")[0])) >= 5
+
+
+def test_slit_and_pixels_are_the_corners_on_the_map(ds):
+    part = flyby(n_pic=5, step=6e-3, window=Window(20, 0, 29, 1023, band_bin=512))
+    ax = geometry(part, 1, mode="fov", bodies=())
+    (slit,), (pixels,) = _artists(ax, "slit"), _artists(ax, "pixels")
+    rows, used = _vertices(slit), _vertices(pixels)
+    assert len(rows) == 64
+    assert len(used) == 10
+    for k in range(10):
+        np.testing.assert_allclose(used[k][:4], rows[20 + k][:4], atol=1e-9)
+    (x1, x0), (y0, y1) = ax.get_xlim(), ax.get_ylim()
+    corners = np.concatenate(used)
+    assert ((corners > [x0, y0]) & (corners < [x1, y1])).all()
+
+
+def test_east_is_left():
+    ax = geometry(flyby(n_pic=1), bodies=())
+    assert ax.get_xlim()[0] > ax.get_xlim()[1]
+    ax = geometry(flyby(n_pic=1), mode="manual", xlim=(-3, 3), ylim=(-2, 2), bodies=())
+    assert ax.get_xlim() == (3, -3)
+    assert ax.get_ylim() == (-2, 2)
+
+
+def test_center_moves_the_map(ds):
+    ax = geometry(
+        ds, 0, mode="manual", center=(121.5, -16.0), xlim=(-3, 3), ylim=(-3, 3), bodies=()
+    )
+    (mark,) = _artists(ax, "sub_spacecraft")
+    x, y = mark.get_xydata()[0]
+    assert x == pytest.approx(-0.5 * np.cos(np.deg2rad(17)), abs=0.02)
+    assert y == pytest.approx(-1.0, abs=0.02)
+
+
+def test_sub_spacecraft_point_is_where_the_dataset_has_it(ds):
+    ax = geometry(ds, 3, bodies=())
+    (mark,) = _artists(ax, "sub_spacecraft")
+    view = scene.target(ds).at(3)
+    point = outline.surface(-float(ds.sc_lon[3]), float(ds.sc_lat[3]), view.radii)
+    expected = sky.Around(view.centre)(view.sky(point))
+    np.testing.assert_allclose(mark.get_xydata()[0], expected, atol=1e-9)
+
+
+def test_flagged_pixels_are_hatched(ds):
+    flagged = ds.uvis.flag([(2, 5), (2, 6)], "star")
+    ax = geometry(flagged, 2, bodies=())
+    dark = int((ds["quality"].values[2] > 0).sum())
+    assert len(_vertices(_artists(ax, "flagged")[0])) == 2 + dark
+    assert len(_vertices(_artists(ax, "pixels")[0])) == ds.sizes["pixel"] - 2 - dark
+
+
+def test_a_field_colours_the_pixels_and_its_values_are_written(ds):
+    ax = geometry(ds, 2, mode="fov", annotate="alt", bodies=())
+    (field,) = _artists(ax, "field")
+    np.testing.assert_allclose(field.get_array(), ds["alt"].values[2])
+    (bar,) = [a for a in ax.figure.axes if a.get_label() == "<colorbar>"]
+    assert bar.get_ylabel().startswith("Altitude of the tangent point")
+    assert bar.get_ylabel().endswith("(km)")
+    texts = [a for a in ax.texts if a.get_gid() == "value"]
+    assert 1 <= len(texts) <= 12
+    values = {f"{v:.4g}" for v in ds["alt"].values[2]}
+    assert {t.get_text() for t in texts} <= values
+
+
+def test_stars_are_drawn_where_nothing_hides_them(ds):
+    free, hidden = ds["alt"].values[2].argmax(), ds["alt"].values[2].argmin()
+    place = scene.vectors(ds.ra.values[2, [free, hidden]], ds.dec.values[2, [free, hidden]])
+    zero = np.zeros(2)
+    columns = {
+        "ra": ellipsoid.longitude(place),
+        "dec": ellipsoid.latitude(place),
+        "pmra": zero,
+        "pmdec": zero,
+        "epoch": zero + 2000,
+        "magnitude": zero + 3,
+    }
+    catalogue = xr.Dataset({k: ("star", v) for k, v in columns.items()})
+    ax = geometry(ds, 2, stars=catalogue, bodies=())
+    (drawn,) = _artists(ax, "stars")
+    view = scene.target(ds).at(2)
+    expected = sky.Around(view.centre)(place[:1])
+    np.testing.assert_allclose(drawn.get_offsets(), expected, atol=1e-9)
+
+
+def test_whole_sky_shows_stars_slit_and_labels(ds):
+    ax = geometry(ds, 0, mode="allsky", bodies=())
+    assert ax.get_xlim() == (360, 0)
+    assert ax.get_ylim() == (-90, 90)
+    assert ax.get_xlabel() == "Right ascension (°)"
+    (stars,) = _artists(ax, "stars")
+    assert len(stars.get_offsets()) == 60
+    (sun,) = _artists(ax, "sun")
+    view = scene.target(ds).at(0)
+    expected = view.sky(view.sun)
+    np.testing.assert_allclose(scene.vectors(*sun.get_xydata()[0]), expected, atol=1e-9)
+
+
+def test_whole_sky_around_the_meridian():
+    ax = geometry(flyby(n_pic=1, target_ra=0.0, distance=20_000.0), mode="allsky", bodies=())
+    (limb,) = _artists(ax, "limb:TITAN")
+    assert np.isnan(limb.get_xydata()).any()
+    assert not _artists(ax, "disk:TITAN")
+    for row in _vertices(_artists(ax, "slit")[0]):
+        assert np.ptp(row[:, 0]) < 10
+
+
+def test_a_distant_body_is_a_mark():
+    ax = geometry(
+        flyby(n_pic=1, distance=3e7), mode="manual", xlim=(-5, 5), ylim=(-5, 5), bodies=()
+    )
+    assert _artists(ax, "body:TITAN")
+    assert not _artists(ax, "limb:TITAN")
+    assert "Titan" in [t.get_text() for t in ax.texts]
+
+
+def test_exposure_without_pointing_still_shows_the_body():
+    ds = flyby(n_pic=2).copy(deep=True)
+    for name in ("ra_corners", "dec_corners"):
+        ds[name].values[1] = np.nan
+    for mode in ("target", "fov", "allsky"):
+        ax = geometry(ds, 1, mode=mode, bodies=())
+        assert not _artists(ax, "slit")
+        assert "no pointing" in [t.get_text() for t in ax.texts]
+
+
+def test_exposures_go_by_their_number(ds):
+    part = ds.isel(pic=[3, 4])
+    ax, same = geometry(part, 4, bodies=()), geometry(ds, 4, bodies=())
+    assert ax.get_title() == same.get_title()
+    assert "pic 4" in ax.get_title()
+    assert "pic 3" in geometry(part, bodies=()).get_title()
+
+
+def test_given_axes_are_used(ds):
+    _, ax = plt.subplots()
+    before = plt.get_fignums()
+    assert geometry(ds, 0, ax=ax, bodies=()) is ax
+    assert plt.get_fignums() == before
+    assert ax.get_xlabel().endswith("(°)")
+    assert ax.get_ylabel().endswith("(°)")
+
+
+def test_style_reaches_the_artists(ds):
+    ax = geometry(ds, 0, style={"limb": {"linewidth": 7.0}}, bodies=())
+    assert _artists(ax, "limb:TITAN")[0].get_linewidth() == 7.0
+
+
+def test_without_kernels_the_target_is_drawn_alone(ds):
+    ax = geometry(ds, 0)
+    assert {a.get_gid() for a in _artists(ax, "limb:")} == {"limb:TITAN"}
+
+
+def test_kernels_asked_for_must_be_there(ds, tmp_path):
+    with pytest.raises(UvisError, match="nowhere"):
+        geometry(ds, 0, kernels=tmp_path / "nowhere")
+    with pytest.raises(UvisError):
+        geometry(ds, 0, bodies=["RHEA"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"mode": "side"}, "mode='side'"),
+        ({"mode": "manual"}, "needs xlim= and ylim="),
+        ({"mode": "manual", "xlim": (0, 1)}, "needs xlim= and ylim="),
+        ({"mode": "allsky", "center": (0, 0)}, "no center="),
+        ({"center": (1, 2, 3)}, "center="),
+        ({"xlim": (0, np.nan)}, "xlim="),
+        ({"annotate": "colour"}, "annotate='colour'"),
+        ({"pic": 99}, "no exposure pic=99"),
+    ],
+)
+def test_bad_arguments(ds, arguments, said):
+    with pytest.raises(ArgumentError, match=said):
+        geometry(ds, bodies=(), **arguments)
+
+
+def test_a_field_that_the_dataset_lacks(ds):
+    with pytest.raises(MissingStepError, match="ring_radius"):
+        geometry(ds, 0, annotate="ring_radius", bodies=())
+
+
+def test_no_geometry(ds):
+    with pytest.raises(MissingStepError, match="geometry"):
+        geometry(ds.drop_vars("target_ra"), 0, bodies=())
+
+
+# Films -----------------------------------------------------------------------------------------
+
+
+def _pixels(path) -> np.ndarray:
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB")).astype(int)
+
+
+_SMALL = {"figsize": (2.0, 2.0), "dpi": 40, "bodies": ()}
+
+
+def test_pictures_one_a_frame(ds, tmp_path):
+    folder = animation.animate(ds, tmp_path / "frames", **_SMALL)
+    assert sorted(p.name for p in folder.iterdir()) == [f"{k:04d}.png" for k in range(5)]
+    assert {_pixels(p).shape for p in folder.iterdir()} == {(80, 80, 3)}
+
+
+def test_gif_holds_every_frame_for_its_time(ds, tmp_path):
+    path = animation.animate(ds, tmp_path / "a.gif", fps=5.0, **_SMALL)
+    with Image.open(path) as film:
+        assert film.n_frames == 5
+        assert film.info["duration"] == 200
+        assert film.info["loop"] == 0
+        assert film.size == (80, 80)
+        frames = []
+        for k in range(5):
+            film.seek(k)
+            frames.append(np.asarray(film.convert("RGB")).astype(int))
+    still = animation.animate(ds, tmp_path / "still", **_SMALL)
+    for k, frame in enumerate(frames):
+        exact = _pixels(still / f"{k:04d}.png")
+        assert np.abs(frame - exact).mean() < 3
+    assert np.abs(frames[0] - frames[4]).mean() > 0.5
+
+
+def test_format_goes_before_the_ending(ds, tmp_path):
+    path = animation.animate(ds.isel(pic=[0]), tmp_path / "film.bin", format="gif", **_SMALL)
+    assert path.read_bytes()[:6] == b"GIF89a"
+
+
+def test_mp4_needs_ffmpeg(ds, tmp_path, monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    with pytest.raises(MissingDependencyError, match=r"ffmpeg.*gif"):
+        animation.animate(ds, tmp_path / "a.mp4", **_SMALL)
+    assert not list(tmp_path.iterdir())
+
+
+def _fake_ffmpeg(folder, body: str) -> None:
+    tool = folder / "ffmpeg"
+    tool.write_text(f"#!/usr/bin/env python3\n{body}\n")
+    tool.chmod(0o755)
+
+
+def test_mp4_gets_every_frame(ds, tmp_path, monkeypatch):
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    code = "import sys; data = sys.stdin.buffer.read(); open(sys.argv[-1], 'wb').write(data)"
+    _fake_ffmpeg(tools, code)
+    monkeypatch.setenv("PATH", str(tools), prepend=":")
+    path = animation.animate(ds, tmp_path / "a.mp4", **_SMALL)
+    assert path.stat().st_size == 5 * 80 * 80 * 3
+
+
+def test_mp4_that_fails_leaves_no_file(ds, tmp_path, monkeypatch):
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    _fake_ffmpeg(tools, "import sys; sys.stderr.write('no codec'); sys.exit(3)")
+    monkeypatch.setenv("PATH", str(tools), prepend=":")
+    with pytest.raises(ExportError, match="no codec"):
+        animation.animate(ds, tmp_path / "a.mp4", **_SMALL)
+    assert [p.name for p in tmp_path.iterdir()] == ["bin"]
+
+
+def test_a_film_cut_short_leaves_no_file(ds, tmp_path, monkeypatch):
+    real, calls = animation.scene.draw, []
+
+    def draw(*args):
+        calls.append(1)
+        if len(calls) == 3:
+            raise RuntimeError("stop")
+        real(*args)
+
+    monkeypatch.setattr(animation.scene, "draw", draw)
+    with pytest.raises(RuntimeError, match="stop"):
+        animation.animate(ds, tmp_path / "a.gif", **_SMALL)
+    assert not list(tmp_path.iterdir())
+
+
+def test_frames_have_the_same_limits(ds, tmp_path, monkeypatch):
+    seen = []
+    real = animation.scene.draw
+
+    def draw(ax, *args):
+        real(ax, *args)
+        seen.append((ax.get_xlim(), ax.get_ylim()))
+
+    monkeypatch.setattr(animation.scene, "draw", draw)
+    animation.animate(ds, tmp_path / "f", **_SMALL)
+    assert len(set(seen)) == 1
+
+
+def test_films_make_no_pyplot_figures_and_are_silent(ds, tmp_path, capsys):
+    before = plt.get_fignums()
+    animation.animate(ds.isel(pic=[0, 1]), tmp_path / "a.gif", **_SMALL)
+    assert plt.get_fignums() == before
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [({"format": "avi"}, "format='avi'"), ({"fps": 0}, "fps=0"), ({"mode": "x"}, "mode='x'")],
+)
+def test_bad_film(ds, tmp_path, arguments, said):
+    with pytest.raises(ArgumentError, match=said):
+        animation.animate(ds, tmp_path / "a.gif", **_SMALL, **arguments)
+
+
+def test_a_film_that_cannot_be_written(ds, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ExportError, match="cannot write"):
+        animation.animate(ds, tmp_path / "file" / "a.gif", **_SMALL)

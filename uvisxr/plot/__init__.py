@@ -1,0 +1,45 @@
+"""Pictures: `ds.uvis.plot.<name>(...)`, functions that take and return matplotlib's objects.
+
+They label axes with units, follow the user's `rcParams`, never call `plt.show`, and make a figure
+only where no axes are given. `style=` overrides how single parts look; see `style.style`.
+"""
+
+from __future__ import annotations
+
+import xarray as xr
+
+from ..forward import method
+from .animation import animate
+from .bins import bins
+from .checker import StarChecker, check_stars
+from .evolution import evolution
+from .picture import picture
+from .scene import geometry
+from .spectrum import spectrum
+
+__all__ = [
+    "PlotAccessor",
+    "StarChecker",
+    "animate",
+    "bins",
+    "check_stars",
+    "evolution",
+    "geometry",
+    "picture",
+    "spectrum",
+]
+
+
+class PlotAccessor:
+    """Pictures of a dataset."""
+
+    def __init__(self, ds: xr.Dataset):
+        self._ds = ds
+
+    geometry = method(geometry)
+    animate = method(animate)
+    picture = method(picture)
+    evolution = method(evolution)
+    check_stars = method(check_stars)
+    bins = method(bins)
+    spectrum = method(spectrum)

@@ -1,0 +1,197 @@
+"""The scene at every exposure, one frame after the other, in constant memory."""
+
+from __future__ import annotations
+
+import shutil
+import struct
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from tqdm import tqdm
+
+from ..errors import ArgumentError, ExportError, MissingDependencyError
+from . import scene
+from .style import style as styled
+
+FORMATS = ("png", "gif", "mp4")
+
+
+def animate(
+    ds: xr.Dataset,
+    path: str | Path,
+    format: str | None = None,
+    fps: float = 10.0,
+    mode: str = "target",
+    center: tuple[float, float] | None = None,
+    xlim: scene.Limits | None = None,
+    ylim: scene.Limits | None = None,
+    annotate: str | None = None,
+    kernels: str | Path | Iterable[str | Path] | None = None,
+    bodies: Iterable[str] | None = None,
+    stars: xr.Dataset | None = None,
+    figsize: tuple[float, float] = (6.4, 6.0),
+    dpi: float = 100.0,
+    progress: bool = True,
+    style: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Path:
+    """Draw the scene at every exposure to a film, or to one picture a frame.
+
+    Frames are written as they are made. All have the same limits, those of the widest.
+
+    Parameters
+    ----------
+    ds : Dataset
+        With geometry.
+    path : path
+        File to write, .gif or .mp4; for pictures the folder they go to, as `0000.png`, ...
+    format : {"png", "gif", "mp4"}, optional
+        Default: what the ending of `path` says, else "png".
+    fps : float
+        Frames a second.
+    mode, center, xlim, ylim, annotate, kernels, bodies, stars, style
+        As in `geometry`.
+    figsize, dpi
+        Size of a frame, inches, and dots an inch.
+    progress : bool
+        Show a progress bar on stderr, if that is a terminal.
+
+    Returns
+    -------
+    Path
+        `path`. A film appears under that name when it is complete, a picture when it is whole.
+
+    Raises
+    ------
+    ArgumentError
+        An unknown format, a `fps` that is not positive, or as in `geometry`.
+    MissingDependencyError
+        mp4 needs the program ffmpeg.
+    ExportError
+        The file cannot be written.
+    MissingStepError, KernelError, CoverageError
+        As in `geometry`.
+    """
+    path = Path(path)
+    ending = path.suffix[1:].lower()
+    kind = format or (ending if ending in FORMATS else "png")
+    if kind not in FORMATS:
+        raise ArgumentError(f"format={format!r}: expected one of {', '.join(FORMATS)}")
+    if not 0 < fps < np.inf:
+        raise ArgumentError(f"fps={fps!r}: give a positive number of frames a second")
+    if kind == "mp4" and shutil.which("ffmpeg") is None:
+        raise MissingDependencyError(
+            'mp4 needs the program ffmpeg, which is not installed: install it, or use format="gif"'
+        )
+    scene.check(mode, center, xlim, ylim, annotate)
+    look = styled(style)
+    stage = scene.Stage.of(ds, kernels, bodies, stars)
+    limits = _limits(stage, mode, center) if mode != "allsky" else ((360.0, 0.0), (-90.0, 90.0))
+    xlim, ylim = xlim or limits[0], ylim or limits[1]
+    bar = tqdm(
+        range(len(stage.used)), desc=path.name, unit="frame", disable=None if progress else True
+    )
+    figure = Figure(figsize=figsize, dpi=dpi, layout="constrained")
+    canvas = FigureCanvasAgg(figure)
+
+    def frames() -> Iterator[np.ndarray]:
+        for index in bar:
+            figure.clear()
+            ax = figure.add_subplot()
+            scene.draw(ax, stage, index, mode, center, xlim, ylim, annotate, look)
+            canvas.draw()
+            yield np.asarray(canvas.buffer_rgba())[..., :3]
+
+    write = {"png": _write_png, "gif": _write_gif, "mp4": _write_mp4}[kind]
+    try:
+        write(path, frames(), fps)
+    except OSError as error:
+        raise ExportError(f"cannot write {path}: {error.strerror or error}") from error
+    return path
+
+
+def _limits(
+    stage: scene.Stage, mode: str, center: tuple[float, float] | None
+) -> tuple[scene.Limits, scene.Limits]:
+    """The limits that hold those of every exposure."""
+    found = [scene.limits(stage, i, mode, center)[1:] for i in range(len(stage.used))]
+    x, y = (np.array(side) for side in zip(*found, strict=True))
+    return (x.max(), x.min()), (y.min(), y.max())
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """A temporary name beside `path` that becomes `path` if all goes well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(
+        dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix, delete=False
+    ) as file:
+        part = Path(file.name)
+    try:
+        yield part
+        part.chmod(0o644)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _write_png(path: Path, frames: Iterator[np.ndarray], fps: float) -> None:
+    from PIL import Image
+
+    path.mkdir(parents=True, exist_ok=True)
+    for number, frame in enumerate(frames):
+        with _whole(path / f"{number:04d}.png") as part:
+            Image.fromarray(frame).save(part, format="PNG")
+
+
+def _write_gif(path: Path, frames: Iterator[np.ndarray], fps: float) -> None:
+    """Write a looping GIF frame by frame; Pillow's own writer keeps all of them in memory.
+
+    GIF89a: header and logical screen without a colour table, the NETSCAPE2.0 block that makes it
+    loop, frames with their own colour tables, trailer.
+    """
+    from PIL import GifImagePlugin, Image
+
+    with _whole(path) as part, part.open("wb") as file:
+        for number, frame in enumerate(frames):
+            if number == 0:
+                height, width = frame.shape[:2]
+                file.write(b"GIF89a" + struct.pack("<HHBBB", width, height, 0x70, 0, 0))
+                file.write(b"!\xff\x0bNETSCAPE2.0\x03\x01" + struct.pack("<HB", 0, 0))
+            picture = Image.fromarray(frame).quantize(256)
+            for block in GifImagePlugin.getdata(
+                picture, duration=1000.0 / fps, include_color_table=True
+            ):
+                file.write(block)
+        file.write(b";")
+
+
+def _write_mp4(path: Path, frames: Iterator[np.ndarray], fps: float) -> None:
+    import subprocess
+
+    with _whole(path.with_suffix(".mp4")) as part:
+        first = next(frames)
+        height, width = first.shape[:2]
+        command = [
+            *("ffmpeg", "-y", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "rgb24"),
+            *("-s", f"{width}x{height}", "-r", f"{fps}", "-i", "-", "-an"),
+            # H.264 in the sampling that all players know takes even sizes only.
+            *("-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-pix_fmt", "yuv420p", str(part)),
+        ]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as encoder:
+            try:
+                encoder.stdin.write(first.tobytes())
+                for frame in frames:
+                    encoder.stdin.write(frame.tobytes())
+                encoder.stdin.close()
+            except BrokenPipeError:
+                pass
+            message = encoder.stderr.read().decode(errors="replace").strip()
+        if encoder.returncode:
+            raise ExportError(f"ffmpeg could not write {path}: {message}")

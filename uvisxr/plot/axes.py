@@ -1,0 +1,115 @@
+"""Small things that all pictures share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+
+from .. import spectra
+from ..errors import ArgumentError, MissingStepError
+from ..geometry import stars
+
+#: Units as pictures write them.
+_UNITS = {
+    "degree": "°",
+    "kR angstrom-1": "kR/Å",
+    "count s-1": "count/s",
+    "angstrom": "Å",
+    "hour": "h",
+    "1": "",
+}
+
+
+def new_axes(ax: Axes | None, **figure: Any) -> Axes:
+    """The axes given, or those of a new figure."""
+    return plt.subplots(layout="constrained", **figure)[1] if ax is None else ax
+
+
+def unit(units: str) -> str:
+    """A unit as pictures write it."""
+    return _UNITS.get(units, units)
+
+
+def label(array: xr.DataArray, name: str | None = None) -> str:
+    """What an axis or colour bar of an array says: its long name and unit."""
+    text = name or array.attrs.get("long_name") or str(array.name)
+    # What follows a comma explains, and is too long for an axis.
+    text = text.partition(",")[0]
+    text = text[:1].upper() + text[1:]
+    units = unit(array.attrs.get("units", ""))
+    return f"{text} ({units})" if units else text
+
+
+def position(ds: xr.Dataset, pic: int) -> int:
+    """Where the exposure numbered `pic` is along the dataset.
+
+    Raises
+    ------
+    ArgumentError
+        There is none.
+    """
+    numbers = np.atleast_1d(ds["pic"].values)
+    found = np.flatnonzero(numbers == pic)
+    if not found.size:
+        raise ArgumentError(
+            f"no exposure pic={pic!r}: the dataset holds {numbers.min()} to {numbers.max()}"
+        )
+    return int(found[0])
+
+
+def title(ds: xr.Dataset, index: int | None = None) -> str:
+    """Name of the observation, and the exposure's time."""
+    name = str(ds.attrs.get("name", ""))
+    if index is None or "time" not in ds.coords:
+        return name
+    time = np.datetime_as_string(np.atleast_1d(ds["time"].values)[index], unit="s")
+    return f"{name}  pic {int(np.atleast_1d(ds['pic'].values)[index])}  {time}"
+
+
+def signal(ds: xr.Dataset, wl_range: tuple[float, float] | None) -> xr.DataArray:
+    """What is seen in a range of wavelengths: kR where calibrated, else count/s.
+
+    Returns
+    -------
+    DataArray
+        (pic, pixel), with its errors as coordinates `upper` and `lower` where calibrated.
+    """
+    if "radiance" in ds.variables:
+        light = spectra.integrate(ds, wl_range)
+        errors = {
+            side: (("pic", "pixel"), light[f"brightness_{side}"].transpose("pic", "pixel").values)
+            for side in ("upper", "lower")
+            if f"brightness_{side}" in light.coords
+        }
+        light = light.transpose("pic", "pixel")
+        return light.assign_coords(errors).assign_attrs(long_name="brightness", units="kR")
+    if "counts" not in ds.variables:
+        raise MissingStepError("neither radiance nor counts: start from uvisxr.open_product")
+    counts = ds["counts"]
+    if wl_range is not None:
+        low, high = wl_range
+        inside = (ds["wl"] >= low) & (ds["wl"] <= high)
+        if not bool(inside.any()):
+            raise ArgumentError(
+                f"no wavelength in wl_range={wl_range!r}: the dataset holds "
+                f"{float(ds['wl'].min()):.0f} to {float(ds['wl'].max()):.0f} angstrom"
+            )
+        counts = counts.isel(wl=np.flatnonzero(inside.values))
+    rate = counts.sum("wl") / ds["exposure"]
+    return rate.transpose("pic", "pixel").assign_attrs(long_name="count rate", units="count s-1")
+
+
+def with_stars(ds: xr.Dataset, catalogue: xr.Dataset | None) -> xr.Dataset:
+    """The dataset with predicted stars where it has geometry; as it is where it has none."""
+    if catalogue is None and "star_count" in ds.variables:
+        return ds
+    try:
+        return stars.predict_stars(ds, catalogue)
+    except MissingStepError:
+        if catalogue is not None:
+            raise
+        return ds

@@ -1,0 +1,141 @@
+"""Bodies on a map of the sky: disk, night side, graticule, rings, limb, in order of distance."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.patches import Polygon
+
+from ..geometry import outline
+from ..geometry.ellipsoid import nearest
+from ..geometry.scene import Views
+from . import sky as maps
+from .style import Style
+
+#: Borders of Saturn's rings: inner edges of C, B and A, outer edge of A, km (NASA Space Science
+#: Data Coordinated Archive, Saturnian Rings Fact Sheet).
+_SATURN_RINGS = (74_658.0, 91_975.0, 122_340.0, 136_780.0)
+
+#: Bodies with a smaller part of the picture's side as radius are drawn as a mark.
+_DOT = 0.004
+
+#: Names are not written nearer than this to each other, as part of the picture's side.
+_ROOM = 0.06
+
+
+def draw_bodies(ax: Axes, sky: maps.Sky, views: list[Views], look: Style) -> None:
+    """Draw bodies seen at one instant, the farthest first; the first of `views` is the target.
+
+    Artists carry the name of part and body as `gid`, such as "limb:TITAN".
+    """
+    order = sorted(views, key=lambda v: -float(v.distance))
+    for level, view in enumerate(order):
+        zorder = 1.0 + level / (len(views) + 1)
+        if _draw(ax, sky, view, look, zorder) and view is views[0]:
+            draw_sub_spacecraft(ax, sky, view, look)
+    names: list[np.ndarray] = []
+    _draw_sun(ax, sky, views[0], look, names)
+    # The target's name, then those of the nearest bodies, where there is room.
+    for view in [views[0], *(v for v in reversed(order) if v is not views[0])]:
+        _name(ax, sky, view, look, names)
+
+
+def _draw(ax: Axes, sky: maps.Sky, view: Views, look: Style, zorder: float) -> bool:
+    """Draw one body; whether it is large enough to be more than a mark."""
+    limb = sky(view.sky(outline.limb(view.observer, view.radii)))
+    if not _is_in(ax, limb):
+        return False
+    side = max(abs(np.diff(ax.get_xlim())[0]), abs(np.diff(ax.get_ylim())[0]))
+    wraps = isinstance(sky, maps.Whole) and maps.leaps(limb)
+    middle = sky(view.centre)
+    if np.ptp(limb, axis=0).max() < 2 * _DOT * side:
+        ax.plot(*middle[:, None], gid=f"body:{view.name}", zorder=zorder, **look["body"])
+        return False
+    if view.name == "SATURN":
+        _draw_rings(ax, sky, view, look, zorder)
+    if not wraps:
+        disk = Polygon(limb, gid=f"disk:{view.name}", zorder=zorder, **look["disk"])
+        ax.add_patch(disk)
+        _draw_night(ax, sky, view, look, zorder)
+    curve = maps.broken(limb) if wraps else limb
+    ax.plot(*curve.T, gid=f"limb:{view.name}", zorder=zorder, **look["limb"])
+    return True
+
+
+def _draw_night(ax: Axes, sky: maps.Sky, view: Views, look: Style, zorder: float) -> None:
+    lines = [
+        sky(view.sky(outline.visible(line, view.observer, view.radii)))
+        for line in outline.graticule(view.radii)
+    ]
+    ax.add_collection(
+        LineCollection(lines, gid=f"graticule:{view.name}", zorder=zorder, **look["graticule"]),
+        autolim=False,
+    )
+    dark = outline.night(view.observer, view.sun, view.radii)
+    if len(dark):
+        patch = Polygon(sky(view.sky(dark)), gid=f"night:{view.name}", zorder=zorder)
+        patch.set(**look["night"])
+        ax.add_patch(patch)
+    edge = outline.terminator(view.observer, view.sun, view.radii)
+    if len(edge):
+        place = sky(view.sky(edge))
+        ax.plot(*place.T, gid=f"terminator:{view.name}", zorder=zorder, **look["terminator"])
+
+
+def _draw_rings(ax: Axes, sky: maps.Sky, view: Views, look: Style, zorder: float) -> None:
+    angle = np.linspace(0.0, 2 * np.pi, 361)
+    circle = np.stack([np.cos(angle), np.sin(angle), 0 * angle], axis=-1)
+    lines = []
+    for radius in _SATURN_RINGS:
+        points = radius * circle
+        hidden = outline.hides(view.observer, points - view.observer, view.radii, distance=1.0)
+        lines.append(sky(view.sky(np.where(hidden[:, None], np.nan, points))))
+    rings = LineCollection(lines, gid=f"rings:{view.name}", zorder=zorder + 1e-3, **look["rings"])
+    ax.add_collection(rings, autolim=False)
+
+
+def draw_sub_spacecraft(ax: Axes, sky: maps.Sky, view: Views, look: Style) -> None:
+    """Mark the point below the spacecraft."""
+    normal, altitude = nearest(view.observer, view.radii)
+    place = sky(view.sky(view.observer - altitude * normal))
+    ax.plot(*place[:, None], gid="sub_spacecraft", zorder=3.0, **look["sub_spacecraft"])
+
+
+def _is_in(ax: Axes, place: np.ndarray) -> bool:
+    (x0, x1), (y0, y1) = sorted(ax.get_xlim()), sorted(ax.get_ylim())
+    low, high = place.min(axis=0), place.max(axis=0)
+    return bool(low[0] < x1 and high[0] > x0 and low[1] < y1 and high[1] > y0)
+
+
+def _draw_sun(ax: Axes, sky: maps.Sky, view: Views, look: Style, taken: list[np.ndarray]) -> None:
+    place = sky(view.sky(view.sun))
+    if _is_in(ax, place[None]):
+        ax.plot(*place[:, None], gid="sun", zorder=0.9, **look["sun"])
+        _write(ax, "Sun", place, look, taken)
+
+
+def _name(ax: Axes, sky: maps.Sky, view: Views, look: Style, taken: list[np.ndarray]) -> None:
+    """Write a body's name above it, or in it where that is out of the picture."""
+    limb = sky(view.sky(outline.limb(view.observer, view.radii)))
+    for place in (limb[np.argmax(limb[:, 1])], sky(view.centre)):
+        if _is_in(ax, place[None]):
+            _write(ax, view.name.title(), place, look, taken)
+            return
+
+
+def _write(ax: Axes, text: str, place: np.ndarray, look: Style, taken: list[np.ndarray]) -> None:
+    """Write a name where no other is near; `taken` holds the places of the others."""
+    there = ax.transAxes.inverted().transform(ax.transData.transform(place))
+    if any(np.abs(there - other).max() < _ROOM for other in taken):
+        return
+    taken.append(there)
+    ax.annotate(
+        text,
+        place,
+        xytext=(0, 3),
+        textcoords="offset points",
+        annotation_clip=True,
+        zorder=4.0,
+        **look["body_name"],
+    )

@@ -1,0 +1,221 @@
+"""Brightness against exposure for each pixel."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_pdf import PdfPages
+from matplotlib.figure import Figure
+
+from .. import quality
+from ..errors import ArgumentError, ExportError
+from . import axes as common
+from .style import Style
+from .style import style as styled
+
+
+def evolution(
+    ds: xr.Dataset,
+    path: str | Path | None = None,
+    wl_range: tuple[float, float] | None = (1600, 1900),
+    pixels: Sequence[int] | None = None,
+    columns: int = 4,
+    rows: int = 5,
+    stars: xr.Dataset | None = None,
+    exclude: str | Iterable[str] = ("lost", "dark_line", "user"),
+    share_y: bool = True,
+    style: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Figure | Path:
+    """Draw what each pixel sees from exposure to exposure, to find stars and trends.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Calibrated; or not, then the count rate is drawn.
+    path : path, optional
+        PDF to write, of as many pages as it takes. Without it one figure is made.
+    wl_range : (float, float), optional
+        Angstrom; None for all of the dataset's.
+    pixels : sequence of int, optional
+        Numbers of the pixels. Default: all that have a spectrum that is not left out.
+    columns, rows : int
+        Panels across; panels down a page of the PDF.
+    stars : Dataset, optional
+        Catalogue whose stars are predicted and marked with their magnitudes. Default: the
+        prediction that the dataset holds, else the 60 brightest if it has geometry.
+    exclude : str or iterable of str
+        Quality flags whose spectra are left out. Spectra flagged as star are drawn hollow.
+    share_y : bool
+        Same limits in all panels.
+    style : mapping, optional
+        See `uvisxr.plot.style.style`.
+
+    Returns
+    -------
+    Figure or Path
+        The figure; `path` where it is given.
+
+    Raises
+    ------
+    ArgumentError
+        A pixel is not in the dataset, none is left, a wrong number of panels, or the range.
+    MissingStepError
+        Neither radiance nor counts.
+    ExportError
+        The file cannot be written.
+    """
+    for name, value in (("columns", columns), ("rows", rows)):
+        if not isinstance(value, int | np.integer) or value < 1:
+            raise ArgumentError(f"{name}={value!r}: give the number of panels, 1 or more")
+    look = styled(style)
+    ds = common.with_stars(ds, stars)
+    light = common.signal(ds, wl_range).compute()
+    good = quality.good(ds, exclude)
+    chosen = _pixels(ds, pixels, good)
+    limits = _limits(light.values[:, chosen], good.values[:, chosen]) if share_y else None
+
+    def page(part: Sequence[int], down: int) -> Figure:
+        return _page(ds, light, good.values, part, columns, down, limits, look)
+
+    if path is None:
+        return page(chosen, int(np.ceil(len(chosen) / columns)))
+    path = Path(path)
+    size = rows * columns
+    try:
+        _write(path, (page(chosen[i : i + size], rows) for i in range(0, len(chosen), size)))
+    except OSError as error:
+        raise ExportError(f"cannot write {path}: {error.strerror or error}") from error
+    return path
+
+
+def _write(path: Path, pages: Iterable[Figure]) -> None:
+    with tempfile.NamedTemporaryFile(
+        dir=path.parent, prefix=f".{path.name}.", delete=False
+    ) as file:
+        part = Path(file.name)
+    try:
+        # No date in it: the same data give the same file.
+        with PdfPages(part, metadata={"CreationDate": None}) as pdf:
+            for figure in pages:
+                pdf.savefig(figure)
+                plt.close(figure)
+        part.chmod(0o644)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _pixels(ds: xr.Dataset, pixels: Sequence[int] | None, good: xr.DataArray) -> list[int]:
+    """Positions along the dataset's pixels."""
+    numbers = np.atleast_1d(ds["pixel"].values)
+    if pixels is None:
+        chosen = np.flatnonzero(good.values.any(axis=0)).tolist()
+        if not chosen:
+            raise ArgumentError("every spectrum is flagged: see exclude= and ds.quality")
+        return chosen
+    chosen = []
+    for pixel in [pixels] if np.isscalar(pixels) else pixels:
+        found = np.flatnonzero(numbers == pixel)
+        if not found.size:
+            raise ArgumentError(
+                f"no pixel {pixel!r}: the dataset holds {numbers.min()} to {numbers.max()}"
+            )
+        chosen.append(int(found[0]))
+    if not chosen:
+        raise ArgumentError("pixels is empty: name at least one, or leave it out for all")
+    return chosen
+
+
+def _limits(values: np.ndarray, good: np.ndarray) -> tuple[float, float] | None:
+    seen = values[good & np.isfinite(values)]
+    if not seen.size:
+        return None
+    low, high = float(seen.min()), float(seen.max())
+    # Room for the magnitudes above the highest point.
+    room = (high - low) or abs(high) or 1.0
+    return min(low, 0.0) - 0.03 * room, high + 0.18 * room
+
+
+def _page(
+    ds: xr.Dataset,
+    light: xr.DataArray,
+    good: np.ndarray,
+    chosen: Sequence[int],
+    columns: int,
+    rows: int,
+    limits: tuple[float, float] | None,
+    look: Style,
+) -> Figure:
+    columns = min(columns, len(chosen))
+    figure, panels = plt.subplots(
+        rows,
+        columns,
+        figsize=(2.8 * columns + 0.6, 1.5 * rows + 0.8),
+        sharex=True,
+        sharey=limits is not None,
+        squeeze=False,
+        layout="constrained",
+    )
+    for place, ax in enumerate(panels.flat):
+        if place >= len(chosen):
+            ax.set_visible(False)
+            continue
+        _panel(ax, ds, light, good, chosen[place], look)
+        below = place + columns >= len(chosen)
+        ax.tick_params(labelbottom=below)
+        if limits is not None:
+            ax.set_ylim(limits)
+    low, high = light.attrs.get("wl_range") or (float(ds["wl"].min()), float(ds["wl"].max()))
+    figure.supxlabel("Exposure (pic)", fontsize="medium")
+    figure.supylabel(common.label(light), fontsize="medium")
+    figure.suptitle(f"{common.title(ds)}  {low:.0f}–{high:.0f} Å".strip(), fontsize="medium")
+    return figure
+
+
+def _panel(
+    ax: Axes, ds: xr.Dataset, light: xr.DataArray, good: np.ndarray, pixel: int, look: Style
+) -> None:
+    pic = np.atleast_1d(ds["pic"].values)
+    keep = good[:, pixel]
+    values = np.where(keep, light.values[:, pixel], np.nan)
+    flagged = quality.good(ds, "star").values[:, pixel]
+    bars = None
+    if "upper" in light.coords:
+        bars = np.stack([light["lower"].values[:, pixel], light["upper"].values[:, pixel]])
+        bars = np.where(keep & np.isfinite(values), bars, np.nan)
+    number = int(np.atleast_1d(ds["pixel"].values)[pixel])
+    drawn = ax.errorbar(pic, values, yerr=bars, label=f"pixel {number}", **look["points"])
+    if (~flagged & keep).any():
+        hollow = {"marker": "o", "markersize": 5, "mfc": "none", "linestyle": "none"}
+        ax.plot(
+            pic[~flagged & keep],
+            values[~flagged & keep],
+            color=drawn.lines[0].get_color(),
+            gid="flagged",
+            **hollow,
+        )
+    ax.text(0.02, 0.96, f"pixel {number}", transform=ax.transAxes, va="top", fontsize="small")
+    ax.margins(x=0.02)
+    if "star_count" not in ds.variables:
+        return
+    crossed = (ds["star_count"].transpose("pic", "pixel").values[:, pixel] > 0) & keep
+    crossed &= np.isfinite(values)
+    if not crossed.any():
+        return
+    ax.plot(pic[crossed], values[crossed], gid="stars", zorder=3, **look["star_mark"])
+    magnitude = ds["star_magnitude"].transpose("pic", "pixel").values[:, pixel]
+    for x in np.flatnonzero(crossed):
+        ax.annotate(
+            f"{magnitude[x]:.1f}",
+            (pic[x], values[x]),
+            xytext=(0, 4),
+            textcoords="offset points",
+            **look["star_value"],
+        )

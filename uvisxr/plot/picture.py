@@ -1,0 +1,241 @@
+"""The ultraviolet image of a body."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib import patheffects
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from .. import image as gridded
+from ..conventions import QUALITY_FLAGS
+from ..errors import ArgumentError
+from ..geometry import outline, scene
+from . import axes as common
+from .style import Style
+from .style import style as styled
+
+#: The whole body is shown where its diameter is at most so many times the extent of the image.
+_WHOLE = 3.0
+
+
+def picture(
+    ds: xr.Dataset,
+    wl_range: tuple[float, float] | None = None,
+    nx: int = 200,
+    ny: int | None = None,
+    interpolate: bool = False,
+    altitudes: Sequence[float] | None = None,
+    exclude: str | Iterable[str] = tuple(QUALITY_FLAGS),
+    method: str = "simpson",
+    compass: bool = True,
+    vmin: float | None = None,
+    vmax: float | None = None,
+    ax: Axes | None = None,
+    style: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Axes:
+    """Draw the image of the body in a range of wavelengths.
+
+    Footprints lie on the plane through the body's centre that faces the spacecraft; overlapping
+    ones are averaged. The body's outline, terminator and pole are those of the exposure in the
+    middle.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Calibrated, with geometry.
+    wl_range, nx, ny, interpolate, exclude, method
+        As in `uvisxr.image.image`, which gives the same image as a DataArray.
+    altitudes : sequence of float, optional
+        Circles to draw above the limb, km. Default: a few round ones; `()` for none.
+    compass : bool
+        Show celestial north and east, and where the Sun is.
+    vmin, vmax : float, optional
+        Limits of the colours, kR.
+    ax : Axes, optional
+        Default: those of a new figure.
+    style : mapping, optional
+        See `uvisxr.plot.style.style`.
+
+    Returns
+    -------
+    Axes
+        km to the right and towards the body's north; the colour bar is in kR.
+
+    Raises
+    ------
+    MissingStepError
+        No geometry, or no radiance.
+    ArgumentError
+        As `uvisxr.image.image`; an altitude that is not positive.
+    """
+    look = styled(style)
+    found = gridded.image(
+        ds, wl_range, nx, ny, interpolate=interpolate, method=method, exclude=exclude
+    )
+    views = scene.target(ds)
+    middle = views.at(slice(len(views.observer) // 2, len(views.observer) // 2 + 1))
+    ax = common.new_axes(ax, figsize=(6.4, 5.6))
+    mesh = _draw_image(ax, found, look, vmin, vmax)
+    wl_low, wl_high = found.attrs["wl_range"]
+    bar = ax.figure.colorbar(mesh, ax=ax, shrink=0.85)
+    bar.set_label(f"Brightness {wl_low:.0f}–{wl_high:.0f} Å (kR)")
+
+    _draw_body(ax, middle, look)
+    _limits(ax, found, middle)
+    circles = _altitudes(ds, altitudes, exclude)
+    _draw_altitudes(ax, middle, circles, look)
+    if compass:
+        _draw_compass(ax, middle, look)
+    ax.set_xlabel("Distance to the right of the centre (km)")
+    ax.set_ylabel("Distance towards the north of the body (km)")
+    ax.set_title(f"{views.name.title()}  {common.title(ds)}", fontsize="medium")
+    return ax
+
+
+def _draw_image(ax: Axes, found: xr.DataArray, look: Style, vmin: float | None, vmax: float | None):
+    x, y = found["x"].values, found["y"].values
+    half_x, half_y = 0.5 * _step(x), 0.5 * _step(y)
+    mesh = ax.imshow(
+        np.ma.masked_invalid(found.values),
+        origin="lower",
+        extent=(x[0] - half_x, x[-1] + half_x, y[0] - half_y, y[-1] + half_y),
+        interpolation="nearest",
+        vmin=vmin,
+        vmax=vmax,
+        **look["image"],
+    )
+    mesh.set_gid("image")
+    ax.set_aspect("equal")
+    return mesh
+
+
+def _step(values: np.ndarray) -> float:
+    return float(values[1] - values[0]) if values.size > 1 else 1.0
+
+
+def _flat(views: scene.Views, points: np.ndarray) -> np.ndarray:
+    """Body-fixed points (n, 3) on the plane of one view, km, (n, 2)."""
+    return scene.on_plane(views, views.at(0).sky(points)[None])[0]
+
+
+def _draw_body(ax: Axes, view: scene.Views, look: Style) -> None:
+    one = view.at(0)
+    halo = [patheffects.withStroke(**look["outline_halo"])]
+    limb = _flat(view, outline.limb(one.observer, one.radii))
+    ax.plot(*limb.T, gid="limb", path_effects=halo, **look["outline"])
+    night = outline.terminator(one.observer, one.sun, one.radii)
+    if len(night):
+        line = {**look["outline"], "linestyle": "--", "linewidth": 0.9}
+        ax.plot(*_flat(view, night).T, gid="terminator", **line)
+    for name, sign in (("N", 1.0), ("S", -1.0)):
+        pole = np.array([0.0, 0.0, sign * one.radii[2]])
+        if outline.faces(pole, one.observer, one.radii):
+            x, y = _flat(view, pole[None])[0]
+            marker = {**look["pole"], "marker": "^" if name == "N" else "v"}
+            ax.plot([x], [y], gid=f"pole:{name}", **marker)
+            ax.annotate(
+                name,
+                (x, y),
+                xytext=(0, -4 if name == "N" else 4),
+                textcoords="offset points",
+                ha="center",
+                va="top" if name == "N" else "bottom",
+                color=look["pole"]["color"],
+                fontsize="small",
+                path_effects=halo,
+            )
+
+
+def _limits(ax: Axes, found: xr.DataArray, view: scene.Views) -> None:
+    x, y = found["x"].values, found["y"].values
+    low, high = np.array([x.min(), y.min()]), np.array([x.max(), y.max()])
+    one = view.at(0)
+    limb = _flat(view, outline.limb(one.observer, one.radii))
+    if np.ptp(limb, axis=0).max() <= _WHOLE * (high - low).max():
+        low, high = np.minimum(low, limb.min(axis=0)), np.maximum(high, limb.max(axis=0))
+    margin = 0.04 * (high - low).max()
+    ax.set_xlim(low[0] - margin, high[0] + margin)
+    ax.set_ylim(low[1] - margin, high[1] + margin)
+
+
+def _altitudes(
+    ds: xr.Dataset, altitudes: Sequence[float] | None, exclude: str | Iterable[str]
+) -> list[float]:
+    if altitudes is not None:
+        wanted = [float(a) for a in altitudes]
+        if not all(np.isfinite(a) and a > 0 for a in wanted):
+            raise ArgumentError(f"altitudes={altitudes!r}: give heights above the surface, km")
+        return wanted
+    highest = float(np.nanmax(scene.middle_sample(ds)["alt"].values))
+    if not highest > 0:
+        return []
+    return [float(a) for a in MaxNLocator(4).tick_values(0.0, highest) if 0 < a <= highest]
+
+
+def _draw_altitudes(ax: Axes, view: scene.Views, altitudes: list[float], look: Style) -> None:
+    one = view.at(0)
+    halo = [patheffects.withStroke(**look["outline_halo"])]
+    for k, altitude in enumerate(altitudes):
+        radii = one.radii + altitude
+        if np.sum((one.observer / radii) ** 2) <= 1:
+            # The spacecraft itself is lower.
+            continue
+        circle = _flat(view, outline.limb(one.observer, radii))
+        ax.plot(*circle.T, gid=f"altitude:{altitude:g}", path_effects=halo, **look["altitude"])
+        place = _inside(ax, circle, k)
+        if place is not None:
+            text = {"path_effects": halo, "clip_on": True, **look["altitude_value"]}
+            ax.text(*place, f"{altitude:g} km", **text)
+
+
+def _inside(ax: Axes, curve: np.ndarray, turn: int) -> np.ndarray | None:
+    """A point of a curve well inside the axes; others for other turns, so that texts part."""
+    (x0, x1), (y0, y1) = ax.get_xlim(), ax.get_ylim()
+    part = (curve - [x0, y0]) / [x1 - x0, y1 - y0]
+    seen = np.flatnonzero(((part > 0.09) & (part < 0.91)).all(axis=1))
+    if not seen.size:
+        return None
+    bearing = np.deg2rad(125.0 + 18.0 * turn)
+    aim = np.array([np.cos(bearing), np.sin(bearing)])
+    return curve[seen[np.argmax((curve[seen] - curve.mean(axis=0)) @ aim)]]
+
+
+def _draw_compass(ax: Axes, view: scene.Views, look: Style) -> None:
+    """Arrows in the corner: celestial north and east, and the Sun's direction."""
+    right, up, away = scene.tangent_plane(view)[0]
+    one = view.at(0)
+    north = np.array([0.0, 0.0, 1.0])
+    east = np.cross(north, away)
+    sun = one.rotation.T @ one.sun
+    inset = ax.inset_axes([0.0, 0.0, 0.2, 0.2], zorder=5)
+    inset.set(xlim=(-1.7, 1.7), ylim=(-1.7, 1.7), aspect="equal")
+    inset.set_axis_off()
+    inset.set_gid("compass")
+    halo = [patheffects.withStroke(linewidth=2, foreground=ax.get_facecolor())]
+    color, size = look["compass"]["color"], look["compass"]["fontsize"]
+    for name, vector in (("N", north), ("E", east), ("Sun", sun)):
+        flat = np.array([vector @ right, vector @ up])
+        length = np.hypot(*flat)
+        if not length > 0:
+            continue
+        flat = flat / length
+        inset.annotate(
+            "",
+            xy=flat,
+            xytext=(0, 0),
+            arrowprops={"arrowstyle": "-|>", "color": "C1" if name == "Sun" else color, "lw": 1.0},
+        )
+        inset.text(
+            *(1.32 * flat),
+            name,
+            ha="center",
+            va="center",
+            fontsize=size,
+            color="C1" if name == "Sun" else color,
+            path_effects=halo,
+        )

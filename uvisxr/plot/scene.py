@@ -1,0 +1,345 @@
+"""The scene at one exposure: bodies, slit and stars on the sky."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PolyCollection
+
+from .. import quality
+from ..conventions import LOS_FIELDS
+from ..errors import ArgumentError, KernelError, MissingStepError
+from ..geometry import outline, scene, starcatalogue
+from ..geometry.ellipsoid import unit
+from ..geometry.rays import apparent
+from . import axes as common
+from . import sky as maps
+from .bodies import draw_bodies
+from .style import Style
+from .style import style as styled
+
+MODES = ("target", "fov", "allsky", "manual")
+
+#: Values written beside the slit at most; their distance from each other and from it, points.
+_VALUES, _VALUE_PITCH, _VALUE_OFFSET = 12, 12.0, 7.0
+
+Limits = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """All exposures of a dataset, computed at once.
+
+    Attributes
+    ----------
+    ds : Dataset
+    target : Views
+    others : list of Views
+    used, slit : ndarray, (pic, pixel, 4, 3) and (pic, 64, 4, 3)
+        Apparent directions of the corners of the dataset's pixels, and of all detector rows.
+    stars : Dataset
+    """
+
+    ds: xr.Dataset
+    target: scene.Views
+    others: list[scene.Views]
+    used: np.ndarray
+    slit: np.ndarray
+    stars: xr.Dataset
+
+    @classmethod
+    def of(
+        cls,
+        ds: xr.Dataset,
+        kernels: str | Path | Iterable[str | Path] | None,
+        bodies: Iterable[str] | None,
+        stars: xr.Dataset | None,
+    ) -> Stage:
+        """Compute; with neither kernels nor bodies asked for, do without those not to be had."""
+        ds = scene.middle_sample(ds)
+        ds = ds.expand_dims("pic") if "pic" not in ds.dims else ds
+        try:
+            others = scene.others(ds, kernels, bodies)
+        except KernelError:
+            if kernels is not None or bodies is not None:
+                raise
+            others = []
+        catalogue = starcatalogue.catalogue() if stars is None else stars
+        return cls(ds, scene.target(ds), others, scene.corners(ds), scene.slit(ds), catalogue)
+
+    def star_directions(self, index: int) -> np.ndarray:
+        """Apparent directions of the stars at one exposure, (star, 3)."""
+        year = starcatalogue.julian_year(self.ds["geometry_et"].values[index])
+        true = starcatalogue.directions(self.stars, year)
+        return apparent(true, self.target.velocity[index])[0]
+
+
+def geometry(
+    ds: xr.Dataset,
+    pic: int | None = None,
+    mode: str = "target",
+    center: tuple[float, float] | None = None,
+    xlim: Limits | None = None,
+    ylim: Limits | None = None,
+    annotate: str | None = None,
+    kernels: str | Path | Iterable[str | Path] | None = None,
+    bodies: Iterable[str] | None = None,
+    stars: xr.Dataset | None = None,
+    ax: Axes | None = None,
+    style: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Axes:
+    """Draw the sky at one exposure: bodies, the slit and its pixels, stars.
+
+    Parameters
+    ----------
+    ds : Dataset
+        With geometry.
+    pic : int, optional
+        Number of the exposure. Default: the first.
+    mode : {"target", "fov", "allsky", "manual"}
+        The target's disk and the slit; the slit alone; the whole sky; or the part of the sky that
+        `xlim` and `ylim` say.
+    center : (float, float), optional
+        Right ascension and declination in the middle, degrees. Default: the target, or the slit.
+    xlim, ylim : (float, float), optional
+        Degrees from the centre to the east and to the north; right ascension and declination of
+        the whole sky.
+    annotate : str, optional
+        A line-of-sight field, such as "alt", whose value in each pixel is shown.
+    kernels : path or iterable of paths, optional
+        For other bodies than the target; as in `ds.uvis.geometry`. Without it those are drawn if
+        kernels are found.
+    bodies : iterable of str, optional
+        Other bodies to draw; `()` for none. Default: all that the kernels hold.
+    stars : Dataset, optional
+        Of `uvisxr.geometry.stars.catalogue`. Default: the 60 brightest in the ultraviolet.
+    ax : Axes, optional
+        Default: those of a new figure.
+    style : mapping, optional
+        See `uvisxr.plot.style.style`.
+
+    Returns
+    -------
+    Axes
+        Degrees, east to the left.
+
+    Raises
+    ------
+    MissingStepError
+        The dataset has no geometry, or not the field.
+    ArgumentError
+        An unknown exposure, mode, field or body, or limits that do not fit the mode.
+    KernelError, CoverageError
+        Kernels or bodies were asked for and cannot be had.
+    """
+    check(mode, center, xlim, ylim, annotate)
+    look = styled(style)
+    stage = Stage.of(ds, kernels, bodies, stars)
+    numbers = np.atleast_1d(ds["pic"].values)
+    index = common.position(stage.ds, int(numbers[0]) if pic is None else pic)
+    ax = common.new_axes(ax, figsize=(6.4, 6.0) if mode != "allsky" else (8.0, 4.6))
+    draw(ax, stage, index, mode, center, xlim, ylim, annotate, look)
+    return ax
+
+
+def check(
+    mode: str,
+    center: tuple[float, float] | None,
+    xlim: Limits | None,
+    ylim: Limits | None,
+    annotate: str | None,
+) -> None:
+    """Refuse arguments that do not fit together."""
+    if mode not in MODES:
+        raise ArgumentError(f"mode={mode!r}: expected one of {', '.join(MODES)}")
+    if mode == "manual" and (xlim is None or ylim is None):
+        raise ArgumentError('mode="manual" needs xlim= and ylim=, degrees from the centre')
+    if mode == "allsky" and center is not None:
+        raise ArgumentError('mode="allsky" has no center=: leave it out, or use mode="manual"')
+    for name, pair in (("center", center), ("xlim", xlim), ("ylim", ylim)):
+        if pair is not None and (np.shape(pair) != (2,) or not np.isfinite(pair).all()):
+            raise ArgumentError(f"{name}={pair!r}: give two numbers, degrees")
+    if annotate is not None and annotate.removeprefix("tangent_") not in LOS_FIELDS:
+        raise ArgumentError(
+            f"annotate={annotate!r} is no line-of-sight field: expected {', '.join(LOS_FIELDS)}"
+        )
+
+
+def limits(
+    stage: Stage, index: int, mode: str, center: tuple[float, float] | None
+) -> tuple[maps.Sky, Limits, Limits]:
+    """Map and limits that a mode has at one exposure."""
+    if mode == "allsky":
+        return maps.Whole(), (360.0, 0.0), (-90.0, 90.0)
+    view = stage.target.at(index)
+    corners = stage.used[index].reshape(-1, 3)
+    pointed = bool(np.isfinite(corners).all())
+    if center is not None:
+        middle = scene.vectors(*np.asarray(center, float))
+    elif mode == "fov" and pointed:
+        middle = unit(corners.sum(axis=0))
+    else:
+        middle = view.centre
+    sky = maps.Around(middle)
+    shown = [sky(corners)] if pointed else []
+    if mode != "fov" or not pointed:
+        shown.append(sky(view.sky(outline.limb(view.observer, view.radii))))
+    points = np.concatenate(shown)
+    low, high = points.min(axis=0), points.max(axis=0)
+    half = 0.56 * (high - low).max()
+    x, y = 0.5 * (low + high)
+    return sky, (x + half, x - half), (y - half, y + half)
+
+
+def draw(
+    ax: Axes,
+    stage: Stage,
+    index: int,
+    mode: str,
+    center: tuple[float, float] | None,
+    xlim: Limits | None,
+    ylim: Limits | None,
+    annotate: str | None,
+    look: Style,
+) -> None:
+    """Draw one exposure of a stage."""
+    sky, x, y = limits(stage, index, mode, center)
+    ax.set_xlim(*(x if xlim is None else sorted(xlim, reverse=True)))
+    ax.set_ylim(*(y if ylim is None else sorted(ylim)))
+    ax.set_aspect("equal")
+    _draw_grid(ax, sky, look)
+    bodies = [stage.target.at(index), *(other.at(index) for other in stage.others)]
+    draw_bodies(ax, sky, bodies, look)
+    _draw_stars(ax, sky, stage, index, bodies, look)
+    _draw_slit(ax, sky, stage, index, annotate, look)
+    ax.set_xlabel(sky.xlabel)
+    ax.set_ylabel(sky.ylabel)
+    ax.set_title(common.title(stage.ds, index), fontsize="medium")
+
+
+def _draw_grid(ax: Axes, sky: maps.Sky, look: Style) -> None:
+    if isinstance(sky, maps.Whole):
+        ax.set_xticks(np.arange(0, 361, 60))
+        ax.set_yticks(np.arange(-90, 91, 30))
+        ax.grid(color=look["sky_grid"]["colors"], linestyle=":", linewidth=0.5)
+        ax.set_axisbelow(True)
+        return
+    (x1, x0), (y0, y1) = ax.get_xlim(), ax.get_ylim()
+    lines = maps.grid(sky, (x0, x1), (y0, y1))
+    collection = LineCollection([line for _, line in lines], gid="sky_grid", zorder=0.5)
+    collection.set(**look["sky_grid"])
+    ax.add_collection(collection, autolim=False)
+    pad = 0.012 * (y1 - y0)
+    for text, line in lines:
+        upright = text.startswith("α")
+        inside = (line[:, 0] > x0) & (line[:, 0] < x1) & (line[:, 1] > y0) & (line[:, 1] < y1)
+        if not inside.any():
+            continue
+        points = line[inside]
+        # At the lower end of a line of right ascension, the left end of one of declination.
+        x, y = points[np.argmin(points[:, 1]) if upright else np.argmax(points[:, 0])]
+        ax.text(
+            x - (0 if upright else pad),
+            y + pad,
+            text,
+            rotation=90 if upright else 0,
+            ha="right" if upright else "left",
+            va="bottom",
+            zorder=0.6,
+            **look["sky_grid_value"],
+        )
+
+
+def _draw_stars(
+    ax: Axes, sky: maps.Sky, stage: Stage, index: int, bodies: list[scene.Views], look: Style
+) -> None:
+    where = stage.star_directions(index)
+    hidden = np.any([body.hides(where) for body in bodies], axis=0)
+    place = sky(where)
+    (x0, x1), (y0, y1) = sorted(ax.get_xlim()), sorted(ax.get_ylim())
+    seen = ~hidden & (place > [x0, y0]).all(axis=1) & (place < [x1, y1]).all(axis=1)
+    if not seen.any():
+        return
+    magnitude = stage.stars["magnitude"].values
+    size = np.clip(60.0 * 10 ** (-0.2 * magnitude[seen]), 4.0, 120.0)
+    ax.scatter(*place[seen].T, s=size, gid="stars", zorder=2.6, **look["stars"])
+
+
+def _draw_slit(
+    ax: Axes, sky: maps.Sky, stage: Stage, index: int, annotate: str | None, look: Style
+) -> None:
+    used = stage.used[index]
+    if not np.isfinite(used).all():
+        ax.text(0.5, 0.97, "no pointing", transform=ax.transAxes, ha="center", va="top")
+        return
+    whole = isinstance(sky, maps.Whole)
+    rows = sky(stage.slit[index])
+    polygons = sky(used)
+    if whole and maps.leaps(rows[:, 0]):
+        # Halves of the map: a pixel goes where its first corner is.
+        for part in (rows, polygons):
+            part[..., 0] = part[:, :1, 0] + (part[..., 0] - part[:, :1, 0] + 180) % 360 - 180
+    slit = PolyCollection(rows, gid="slit", zorder=2.7)
+    slit.set(**look["slit"])
+    ax.add_collection(slit, autolim=False)
+    good = quality.good(stage.ds.isel(pic=[index])).values[0]
+    if annotate is not None:
+        _draw_field(ax, stage, index, polygons, annotate, look)
+    else:
+        pixels = PolyCollection(polygons[good], gid="pixels", zorder=2.8)
+        pixels.set(**look["pixels"])
+        ax.add_collection(pixels, autolim=False)
+    if not good.all():
+        flagged = PolyCollection(polygons[~good], gid="flagged", zorder=2.85)
+        flagged.set(**look["flagged"])
+        ax.add_collection(flagged, autolim=False)
+
+
+def _draw_field(
+    ax: Axes, stage: Stage, index: int, polygons: np.ndarray, annotate: str, look: Style
+) -> None:
+    if annotate not in stage.ds.variables:
+        raise MissingStepError(
+            f"the dataset has no field {annotate!r}: call ds.uvis.geometry(), for ring fields with "
+            "a planet as target"
+        )
+    field = stage.ds[annotate].isel(pic=index)
+    values = field.values.astype(float)
+    properties = {k: v for k, v in look["field"].items() if k != "cmap"}
+    pixels = PolyCollection(polygons, array=values, cmap=look["field"]["cmap"], zorder=2.8)
+    pixels.set(gid="field", **properties)
+    ax.add_collection(pixels, autolim=False)
+    bar = ax.figure.colorbar(pixels, ax=ax, shrink=0.8)
+    bar.set_label(common.label(field))
+    _write_values(ax, polygons.mean(axis=1), values, look)
+
+
+def _write_values(ax: Axes, middle: np.ndarray, values: np.ndarray, look: Style) -> None:
+    """Some of the values beside their pixels, written away from the slit."""
+    pixels = ax.transData.transform(middle)
+    along = pixels[-1] - pixels[0]
+    length = float(np.hypot(*along))
+    across = np.array([along[1], -along[0]]) / length if length > 0 else np.array([1.0, 0.0])
+    across = across if across[0] >= 0 else -across
+    points = 72.0 / ax.figure.dpi
+    most = int(np.clip(length * points / _VALUE_PITCH, 1, _VALUES))
+    for k in np.unique(np.linspace(0, len(values) - 1, most).round().astype(int)):
+        if np.isfinite(values[k]):
+            ax.annotate(
+                f"{values[k]:.4g}",
+                middle[k],
+                xytext=_VALUE_OFFSET * across,
+                textcoords="offset points",
+                rotation=np.rad2deg(np.arctan2(across[1], across[0])),
+                rotation_mode="anchor",
+                annotation_clip=True,
+                gid="value",
+                zorder=4.0,
+                **look["field_value"],
+            )

@@ -1,0 +1,207 @@
+"""Spectra with their error bands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+
+from .. import quality
+from ..errors import ArgumentError, MissingStepError
+from . import axes as common
+from .style import Style
+from .style import style as styled
+
+#: Emission lines seen in the Saturn system, angstrom, in vacuum (NIST Atomic Spectra Database).
+LINES = {
+    "He I 584": 584.334,
+    "H I Ly γ": 972.537,
+    "H I Ly β": 1025.722,
+    "N II 1085": 1085.0,
+    "N I 1134": 1134.6,
+    "N I 1200": 1200.0,
+    "H I Ly α": 1215.670,
+    "N I 1243": 1243.3,
+    "O I 1304": 1304.0,
+    "O I 1356": 1355.6,
+    "N I 1493": 1492.8,
+    "C I 1561": 1561.0,
+    "C I 1657": 1657.0,
+    "N I 1743": 1743.6,
+}
+
+#: Spectra drawn at most, unless chosen one by one.
+_MOST = 12
+
+_NAMES = ("radiance", "radiance_weighted", "rate", "counts")
+
+
+def spectrum(
+    ds: xr.Dataset,
+    select: Iterable[Any] | None = None,
+    variable: str | None = None,
+    lines: bool | Mapping[str, float] = False,
+    band: bool = True,
+    ax: Axes | None = None,
+    style: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Axes:
+    """Draw spectra with their error bands.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Of any step: with radiance, rate or counts, of pixels or bins.
+    select : iterable, optional
+        Spectra to draw: (pic, pixel) pairs, or for bins mappings of dimension to position, such as
+        ``{"lat_bin": 0, "alt_bin": 2}``. Default: all, if they are 12 or fewer.
+    variable : {"radiance", "radiance_weighted", "rate", "counts"}, optional
+        Default: the first of them that the dataset holds.
+    lines : bool or mapping of str to float
+        Mark emission lines: the known ones of the Saturn system, or those named, angstrom.
+    band : bool
+        Draw the 1-sigma bands.
+    ax : Axes, optional
+        Default: those of a new figure.
+    style : mapping, optional
+        See `uvisxr.plot.style.style`.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    MissingStepError
+        The dataset holds no spectrum.
+    ArgumentError
+        A spectrum is not in the dataset, or none is chosen of many.
+    """
+    look = styled(style)
+    name = _variable(ds, variable)
+    values = ds[name]
+    places = _places(ds, values, select)
+    ax = common.new_axes(ax, figsize=(7.0, 4.0))
+    wl = ds["wl"].values
+    for place in places:
+        _draw(ax, ds, name, wl, place, band, look)
+    ax.set_xlabel("Wavelength (Å)")
+    ax.set_ylabel(common.label(values))
+    ax.set_title(common.title(ds), fontsize="medium")
+    ax.margins(x=0.01)
+    if lines is not False:
+        _mark(ax, LINES if lines is True else lines, float(wl.min()), float(wl.max()), look)
+    if places[0]:
+        ax.legend(fontsize="small")
+    return ax
+
+
+def _variable(ds: xr.Dataset, variable: str | None) -> str:
+    held = [name for name in _NAMES if name in ds.variables and "wl" in ds[name].dims]
+    if variable is None:
+        if not held:
+            raise MissingStepError(
+                "the dataset holds no spectrum: neither radiance, rate nor counts along wl"
+            )
+        return held[0]
+    if variable not in held:
+        raise ArgumentError(
+            f"variable={variable!r}: the dataset holds {', '.join(held) or 'no spectrum'}"
+        )
+    return variable
+
+
+def _places(
+    ds: xr.Dataset, values: xr.DataArray, select: Iterable[Any] | None
+) -> list[dict[str, int]]:
+    """Positions along the dimensions but wl of the spectra to draw."""
+    dims = [str(d) for d in values.dims if d != "wl"]
+    sizes = [values.sizes[d] for d in dims]
+    if select is None:
+        if np.prod(sizes, dtype=int) > _MOST:
+            raise ArgumentError(
+                f"{np.prod(sizes, dtype=int)} spectra are too many for one picture: choose some "
+                "with select="
+            )
+        return [dict(zip(dims, place, strict=True)) for place in np.ndindex(*sizes)]
+    chosen = [select] if isinstance(select, Mapping) or _is_pair(select) else list(select)
+    if not chosen:
+        raise ArgumentError("select is empty: name at least one spectrum")
+    if all(isinstance(place, Mapping) for place in chosen):
+        return [_position(place, dims, values) for place in chosen]
+    if set(dims) != set(quality.DIMS):
+        raise ArgumentError(
+            f"the spectra are over {', '.join(dims)}: select by mappings such as "
+            f"{ {d: 0 for d in dims} }"
+        )
+    return [{"pic": int(i), "pixel": int(j)} for i, j in quality.select(ds, chosen)]
+
+
+def _is_pair(select: Any) -> bool:
+    return (
+        isinstance(select, Sequence)
+        and len(select) == 2
+        and all(isinstance(v, int | np.integer) for v in select)
+    )
+
+
+def _position(place: Mapping[str, int], dims: list[str], values: xr.DataArray) -> dict[str, int]:
+    if set(place) != set(dims):
+        raise ArgumentError(f"{dict(place)!r} must give a position along {', '.join(dims)}")
+    for dim, index in place.items():
+        if not 0 <= index < values.sizes[dim]:
+            raise ArgumentError(
+                f"no {dim} {index}: positions run from 0 to {values.sizes[dim] - 1}"
+            )
+    return {str(dim): int(index) for dim, index in place.items()}
+
+
+def _draw(
+    ax: Axes,
+    ds: xr.Dataset,
+    name: str,
+    wl: np.ndarray,
+    place: dict[str, int],
+    band: bool,
+    look: Style,
+) -> None:
+    values = ds[name].isel(place).values.astype(float)
+    (line,) = ax.plot(wl, values, drawstyle="steps-mid", label=_label(ds, place), **look["line"])
+    sides = [f"{name}_lower", f"{name}_upper"]
+    if band and all(side in ds.variables for side in sides):
+        low, high = (ds[side].isel(place).values.astype(float) for side in sides)
+        ax.fill_between(
+            wl, values - low, values + high, step="mid", color=line.get_color(), **look["band"]
+        )
+
+
+def _label(ds: xr.Dataset, place: dict[str, int]) -> str:
+    parts = []
+    for dim, index in place.items():
+        bounds = ds.get(f"{dim}_bounds")
+        if bounds is not None:
+            low, high = bounds.isel({dim: index}).values
+            units = common.unit(ds[dim].attrs.get("units", ""))
+            space = "" if units == "°" else " "
+            parts.append(f"{dim.removesuffix('_bin')} {low:g}–{high:g}{space}{units}".rstrip())
+        elif dim in ds.coords:
+            parts.append(f"{dim} {ds[dim].values[index]}")
+        else:
+            parts.append(f"{dim} {index}")
+    return ", ".join(parts)
+
+
+def _mark(ax: Axes, lines: Mapping[str, float], low: float, high: float, look: Style) -> None:
+    for name, wavelength in lines.items():
+        if low <= wavelength <= high:
+            ax.axvline(wavelength, gid="emission", zorder=0.5, **look["emission"])
+            ax.text(
+                wavelength,
+                0.98,
+                f"{name} ",
+                transform=ax.get_xaxis_transform(),
+                clip_on=True,
+                **look["emission_name"],
+            )

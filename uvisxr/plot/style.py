@@ -1,0 +1,98 @@
+"""How the parts of pictures look: one table, in the user's matplotlib style, to override."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import matplotlib as mpl
+
+from ..errors import ArgumentError
+
+Style = dict[str, dict[str, Any]]
+
+
+def style(overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Style:
+    """Properties of matplotlib artists by part of the picture.
+
+    Parameters
+    ----------
+    overrides : mapping of str to mapping, optional
+        Parts and the properties to change, such as ``{"limb": {"color": "red"}}``.
+
+    Returns
+    -------
+    dict of dict
+        Colours follow `rcParams`, as they are when this is called.
+
+    Raises
+    ------
+    ArgumentError
+        A part is not in the table, or its properties are no mapping.
+    """
+    ink, paper = mpl.rcParams["axes.edgecolor"], mpl.rcParams["axes.facecolor"]
+    small = {"fontsize": "x-small", "color": mpl.rcParams["text.color"]}
+    halo = {"facecolor": paper, "edgecolor": "none", "alpha": 0.7, "pad": 0.6}
+    table: Style = {
+        "disk": {"facecolor": "#f3e3b3", "edgecolor": "none"},
+        "night": {"facecolor": "#4a4a63", "edgecolor": "none", "alpha": 0.75},
+        "limb": {"color": ink, "linewidth": 1.2},
+        "terminator": {"color": "#4a4a63", "linewidth": 0.9, "linestyle": "--"},
+        "graticule": {"colors": "0.45", "linewidths": 0.4},
+        "rings": {"colors": "#a58b5a", "linewidths": 0.7},
+        "body": {"color": ink, "marker": "o", "markersize": 3, "linestyle": "none"},
+        "body_name": small | {"ha": "center", "va": "bottom", "bbox": halo},
+        "sub_spacecraft": {"color": "C3", "marker": "+", "markersize": 8, "linestyle": "none"},
+        "sun": {"color": "C1", "marker": "o", "markersize": 7, "linestyle": "none"},
+        "slit": {"facecolor": "none", "edgecolor": "0.55", "linewidth": 0.3},
+        "pixels": {"facecolor": "C0", "edgecolor": ink, "linewidth": 0.3, "alpha": 0.55},
+        "flagged": {"facecolor": "none", "edgecolor": "0.35", "linewidth": 0.3, "hatch": "////"},
+        "field": {"edgecolor": ink, "linewidth": 0.2, "cmap": "viridis"},
+        "field_value": small | {"ha": "left", "va": "center"},
+        "stars": {"color": "C1", "marker": "*", "edgecolors": ink, "linewidths": 0.3},
+        "sky_grid": {"colors": "0.7", "linewidths": 0.5, "linestyles": ":"},
+        "sky_grid_value": small | {"color": "0.45", "clip_on": True},
+        "image": {"cmap": "inferno"},
+        "outline": {"color": "white", "linewidth": 1.2},
+        "outline_halo": {"linewidth": 2.2, "foreground": "black"},
+        "altitude": {"color": "white", "linewidth": 0.7, "linestyle": ":"},
+        "altitude_value": {"fontsize": "x-small", "color": "white", "ha": "center"},
+        "pole": {"color": "white", "marker": "^", "markersize": 6, "linestyle": "none"},
+        "compass": {"color": mpl.rcParams["text.color"], "fontsize": "small"},
+        "points": {"marker": ".", "markersize": 4, "linewidth": 0.8, "elinewidth": 0.6},
+        "star_mark": {"color": "C3", "marker": "*", "markersize": 7, "linestyle": "none"},
+        "star_value": small | {"color": "C3", "ha": "center", "va": "bottom"},
+        "map": {"cmap": "viridis"},
+        "map_value": {"fontsize": "x-small", "ha": "center", "va": "center"},
+        "line": {"linewidth": 1.0},
+        "band": {"alpha": 0.3, "linewidth": 0},
+        "emission": {"color": "0.5", "linewidth": 0.6, "linestyle": ":"},
+        "emission_name": small | {"rotation": 90, "ha": "right", "va": "top"},
+        "flag_mark": {
+            "markerfacecolor": "C3",
+            "markeredgecolor": "white",
+            "markeredgewidth": 0.6,
+            "marker": "X",
+            "markersize": 7,
+            "linestyle": "none",
+        },
+        "predicted": {
+            "markeredgecolor": "C1",
+            "markerfacecolor": "none",
+            "marker": "o",
+            "markersize": 7,
+            "linestyle": "none",
+        },
+        "disk_edge": {"colors": "white", "linewidths": 0.9},
+        "cursor": {"facecolor": "none", "edgecolor": "C3", "linewidth": 1.2},
+    }
+    for part, properties in (overrides or {}).items():
+        if part not in table:
+            raise ArgumentError(f"style has no part {part!r}: expected one of {', '.join(table)}")
+        if not isinstance(properties, Mapping):
+            raise ArgumentError(
+                f"style[{part!r}] = {properties!r}: give properties of matplotlib by name, "
+                'such as {"color": "red"}'
+            )
+        table[part] |= properties
+    return table
