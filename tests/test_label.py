@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import pickle
+import warnings
+
 import numpy as np
 import pvl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from products import LABEL, write_product
 
-from uvisxr.errors import LabelError, ProductError, UvisWarning
+from uvisxr.errors import LabelError, ProductError, UvisError, UvisWarning
 from uvisxr.instrument.detector import Window
 from uvisxr.pds3 import odl
 from uvisxr.pds3.label import looks_like_uvis, read_label
@@ -188,6 +194,16 @@ def test_iapetus_trusts_the_keyword(data):
         ("CORE_ITEMS                    = (1024, 64, 1)", "CORE_ITEMS = (1024, 64)", "CORE_ITEMS"),
         ("UL_CORNER_LINE                = 2", "X = 1", "UL_CORNER_LINE"),
         ("UL_CORNER_LINE                = 2", "UL_CORNER_LINE = TOP", "archive"),
+        ("UL_CORNER_LINE                = 2", "UL_CORNER_LINE = 2.5", "2.5 is no whole number"),
+        (
+            "UL_CORNER_LINE                = 2\n  UL_CORNER_BAND                = 0",
+            "UL_CORNER_LINE = (2, 9)\n UL_CORNER_BAND = (0, 0, 0)",
+            "2 values for 3 windows",
+        ),
+        ("30.000 <SECOND>", "30000 <MILLISECOND>", "INTEGRATION_DURATION is in MILLISECOND"),
+        ("30.000 <SECOND>", "1e300 <SECOND>", "INTEGRATION_DURATION"),
+        ("CORE_MULTIPLIER               = 1.0", "CORE_MULTIPLIER = 2.0", "CORE_MULTIPLIER"),
+        ("CORE_BASE                     = 0.0", "CORE_BASE = 10", "CORE_BASE = 10"),
         ("(0,0,0)", "(0,0,1)", "SUFFIX_ITEMS"),
         ("2005-230T15:15:04.141", "2005-900T15:15:00.000", "archive"),
         ("2005-230T15:15:04.141", "2005-366T15:15:00.000", "2005-366.*archive"),
@@ -207,6 +223,7 @@ def test_labels_that_are_refused(label, old, new, message):
         ("LR_CORNER_LINE                = 61", "LR_CORNER_LINE = 64", "LR_CORNER_LINE"),
         ("UL_CORNER_LINE                = 2", "UL_CORNER_LINE = 62", "UL_CORNER_LINE"),
         ("BAND_BIN                      = 1", "BAND_BIN = 0", "BAND_BIN = 0"),
+        ("LINE_BIN                      = 1", f"LINE_BIN = {10**20}", "LINE_BIN.*detector's 64"),
         ("(1024, 64, 1)", "(2048, 64, 1)", "CORE_ITEMS"),
     ],
 )
@@ -246,6 +263,36 @@ def test_time_series(tmp_path, data):
     )
     with pytest.raises(LabelError, match=r"HSP2005.*no spectral QUBE.*TIME_SERIES"):
         read_label(path)
+
+
+@given(st.data())
+@settings(max_examples=60, derandomize=True, deadline=None)
+def test_damaged_labels_never_give_another_error(tmp_path_factory, drawn):
+    """A label with a line lost, cut, or with another value is read or refused in so many words."""
+    rows = LABEL.format(
+        samples=1, name=NAME, start="2005-230T15:15:00", target="X", exposure=1.0,
+        slit="LOW_RESOLUTION", lines=(2, 61), band_bin=1, line_bin=1,
+    ).splitlines()  # fmt: skip
+    at = drawn.draw(st.integers(1, len(rows) - 1))
+    values = ['"UNK"', "(1, 2)", "{A, B}", "-5", "1e300", "9" * 30, "TRUE", "(UNK, 1)", '"', "("]
+    key = rows[at].partition("=")[0]
+    values = [f"{key} = {value}" for value in values]
+    changed = drawn.draw(st.sampled_from(["", rows[at][:-2], *values]) | st.text(max_size=20))
+    path = tmp_path_factory.getbasetemp() / f"{NAME}.LBL"
+    path.write_text("\n".join([*rows[:at], changed, *rows[at + 1 :]]), "latin-1", "replace")
+    with contextlib.suppress(UvisError), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UvisWarning)
+        _, lines, bands = read_label(path).shape
+        assert lines <= 64
+        assert bands <= 1024
+
+
+def test_label_is_picklable(label):
+    read = read_label(
+        label(('STOP_TIME                       = "UNK"', "STOP_TIME = 2005-230T16:00"))
+    )
+    assert read.stop == np.datetime64("2005-08-18T16:00")
+    assert pickle.loads(pickle.dumps(read)) == read
 
 
 def test_recognised_by_its_text(label, tmp_path, data):

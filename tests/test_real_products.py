@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import uvisxr
 from uvisxr.errors import UvisWarning
+from uvisxr.observation import times
+from uvisxr.pds3.label import read_label
 from uvisxr.pds3.product import read_matrix
+from uvisxr.timescales import clock_from_et, utc_to_et
 
 
 def test_rings(data):
@@ -51,6 +56,36 @@ def test_one_exposure_is_read_alone(aurora_label):
         [sys.executable, "-c", code, str(aurora_label)], capture_output=True, text=True, check=True
     )
     assert 131_072 <= int(done.stdout) < 140_000
+
+
+def test_one_pixel_of_all_exposures(aurora_label):
+    ds = uvisxr.open_product(aurora_label)
+    frames = np.fromfile(aurora_label.with_suffix(".DAT"), ">u2").reshape(1151, 64, 1024)
+    np.testing.assert_array_equal(ds.counts.isel(pixel=30), frames[:, 30, :32])
+    np.testing.assert_array_equal(ds.counts[::-100, 40:42, 3], frames[::-100, 40:42, 3])
+
+
+def test_eager_lazy_and_dask_are_the_same(data):
+    path = data / "products" / "FUV2005_230_15_15"
+    eager = uvisxr.open_product(path).load()
+    xr.testing.assert_identical(eager, uvisxr.open_product(path))
+    xr.testing.assert_identical(eager, uvisxr.open_product(path, chunks={"pic": 4}).compute())
+    with xr.open_dataset(path, engine="uvis", chunks={"pic": 4, "wl": 100}) as ds:
+        np.testing.assert_array_equal(ds.counts, eager.counts)
+
+
+def test_iapetus(data, tmp_path):
+    path = tmp_path / "FUV2007_253_17_19.LBL"
+    path.write_bytes((data / "labels" / path.name).read_bytes())
+    with path.with_suffix(".DAT").open("wb") as stream:
+        stream.truncate(52 * 131_072)
+    ds = uvisxr.open_product(path)
+    assert ds.counts.shape == (52, 64, 1024)
+    assert ds.attrs["slit"] == "HIGH_RESOLUTION"
+    assert ds.attrs["slit_width"] == 75
+    assert ds.attrs["slit_dlambda"] == 2.75
+    assert ds.attrs["target"] == "IAPETUS"
+    assert np.all(ds.exposure == 30)
 
 
 def test_opening_takes_no_more_memory_for_a_larger_file(data, tmp_path):
@@ -109,6 +144,28 @@ def test_matrix(data):
     assert not np.isnan(matrix).any()
     ds = uvisxr.open_product(label.path)
     np.testing.assert_array_equal(ds.calibration_matrix[0], matrix)
+
+
+@pytest.mark.parametrize("name", ["FUV2005_230_15_15", "FUV2016_278_09_22"])
+def test_vectors_of_the_label(data, name):
+    """pvl reads the same numbers as a plain search of the text."""
+    path = data / "products" / f"{name}.LBL"
+    text, found = path.read_text("latin-1"), read_label(path).keywords
+    for key in ("SC_PLANET_POSITION_VECTOR", "SC_SUN_VELOCITY_VECTOR", "PHASE_ANGLE"):
+        rest = text.split(key, 1)[1].split("=", 1)[1].lstrip()
+        rest = rest[: rest.index(")")] if rest.startswith("(") else rest.split("\n", 1)[0]
+        expected = [float(x) for x in re.findall(r"-?\d+\.?\d*(?:e[-+]\d+)?(?=\s*<)", rest)]
+        assert np.ravel(found[key]).tolist() == expected
+
+
+def test_clock_of_the_label_is_near_the_time(data):
+    paths = [*(data / "labels").glob("*.LBL"), *(data / "products").glob("FUV????_???_??_??.LBL")]
+    assert len(paths) == 9
+    for path in paths:
+        label = read_label(path)
+        assert abs(label.clock - clock_from_et(utc_to_et(label.start))) < 32
+        # A valid count is taken as it is.
+        assert times(label)["sclk"][0] == label.clock - label.integration
 
 
 def test_counts_are_no_matrix(data):

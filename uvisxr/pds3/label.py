@@ -23,6 +23,9 @@ from . import odl
 #: Longest text that is searched for the signs of a UVIS label.
 _SNIFF_BYTES = 4096
 
+#: Longest exposure that is believed, s; those of UVIS take up to some minutes.
+_LONGEST = 1e6
+
 #: Largest label that is read: those of UVIS have at most a few tens of kilobytes.
 _MAX_BYTES = 2**20
 
@@ -117,6 +120,13 @@ class Label:
     windows: tuple[Window, ...]
     data_path: Path
     keywords: MappingProxyType[str, Any]
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A mappingproxy cannot be pickled.
+        return self.__dict__ | {"keywords": dict(self.keywords)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, keywords=MappingProxyType(state["keywords"]))
 
     @property
     def size(self) -> int:
@@ -269,17 +279,26 @@ def _clock(value: Any) -> float:
 
 
 def _integration(module: pvl.PVLModule) -> float:
-    value = odl.plain(_need(module, "INTEGRATION_DURATION"))
-    if not (isinstance(value, int | float) and value > 0):
+    given = _need(module, "INTEGRATION_DURATION")
+    value, units = odl.plain(given), str(getattr(given, "units", "SECOND"))
+    if not (isinstance(value, int | float) and 0 < value <= _LONGEST):
         raise LabelError(f"INTEGRATION_DURATION = {value!r} is no positive duration")
+    if units.upper() not in ("S", "SECOND", "SECONDS"):
+        raise LabelError(f"INTEGRATION_DURATION is in {units}: expected SECOND")
     return float(value)
+
+
+def _whole(value: Any) -> int:
+    if int(value) != value:
+        raise ValueError(f"{value!r} is no whole number")
+    return int(value)
 
 
 def _shape(qube: Any) -> tuple[int, int, int]:
     axes = [str(axis) for axis in _need(qube, "AXIS_NAME")]
     if axes != ["BAND", "LINE", "SAMPLE"]:
         raise LabelError(f"AXIS_NAME = {axes}: expected (BAND, LINE, SAMPLE)")
-    items = [int(n) for n in _need(qube, "CORE_ITEMS")]
+    items = [_whole(n) for n in _need(qube, "CORE_ITEMS")]
     if len(items) != 3 or min(items) < 1:
         raise LabelError(f"CORE_ITEMS = {items}: expected three positive numbers")
     if items[0] > N_BANDS or items[1] > N_LINES:
@@ -289,6 +308,10 @@ def _shape(qube: Any) -> tuple[int, int, int]:
         )
     if any(int(n) for n in odl.known(qube.get("SUFFIX_ITEMS")) or ()):
         raise LabelError("SUFFIX_ITEMS are not zero: no UVIS cube has suffixes")
+    for key, expected in (("CORE_BASE", 0), ("CORE_MULTIPLIER", 1)):
+        value = odl.known(qube.get(key))
+        if value is not None and value != expected:
+            raise LabelError(f"{key} = {value}: UVIS values are not scaled, expected {expected}")
     return items[2], items[1], items[0]
 
 
@@ -312,7 +335,13 @@ def _windows(qube: Any) -> tuple[Window, ...]:
             if not name.endswith("_bin"):
                 raise LabelError(f"{spellings[0]} is missing")
             value = 1
-        columns[name] = [int(v) for v in (value if isinstance(value, list) else [value])]
+        columns[name] = [_whole(v) for v in (value if isinstance(value, list) else [value])]
+        largest = N_LINES if "line" in name else N_BANDS
+        if max(columns[name]) > largest:
+            raise ProductError(
+                f"{spellings[0]} = {max(columns[name])} exceeds the detector's {largest}: the "
+                "label is damaged; get it anew from the archive"
+            )
     count = max(len(column) for column in columns.values())
     for name, column in columns.items():
         if len(column) == 1:
