@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -9,7 +11,7 @@ from products import write_product
 
 import uvisxr
 from uvisxr.backend import UvisBackend
-from uvisxr.errors import ProductError
+from uvisxr.errors import LabelError, ProductError
 
 NAME = "FUV2005_230_15_15"
 
@@ -27,6 +29,11 @@ def test_same_dataset(product, ending):
 
 def test_engine_is_guessed(product):
     assert xr.open_dataset(product).sizes["pic"] == 3
+
+
+def test_picklable(product):
+    with xr.open_dataset(product, engine="uvis") as ds:
+        xr.testing.assert_identical(pickle.loads(pickle.dumps(ds)), ds)
 
 
 def test_chunks(product):
@@ -60,6 +67,37 @@ def test_windows(product):
     assert xr.open_dataset(product, engine="uvis", window=1).sizes["pixel"] == 30
     tree = xr.open_datatree(product, engine="uvis")
     assert [node.sizes["pixel"] for node in tree.children.values()] == [60, 30]
+
+
+def test_tree_in_chunks(product):
+    product.write_text(
+        product.read_text().replace("LINE_BIN                      = 1", "LINE_BIN = (1, 2)")
+    )
+    tree = xr.open_datatree(product, engine="uvis", chunks={"pic": 2})
+    assert [node.counts.chunks[0] for node in tree.children.values()] == [(2, 1), (2, 1)]
+    assert list(xr.open_groups(product, engine="uvis")) == ["/", "/window0", "/window1"]
+    expected = uvisxr.open_product(product)
+    for name, node in tree.children.items():
+        np.testing.assert_array_equal(node.counts, expected[name].counts)
+
+
+def test_many_files_as_xarray_opens_them(product, tmp_path):
+    other = write_product(tmp_path, "FUV2005_230_16_15", samples=2)
+    how = {"combine": "nested", "concat_dim": "pic", "data_vars": "minimal", "coords": "minimal"}
+    with xr.open_mfdataset(
+        [product, other], engine="uvis", compat="override", combine_attrs="drop_conflicts", **how
+    ) as ds:
+        expected = uvisxr.open_observation([product, other])
+        assert ds.counts.chunks[0] == (3, 2)
+        np.testing.assert_array_equal(ds.counts, expected.counts)
+        np.testing.assert_array_equal(ds.et, expected.et)
+
+
+def test_photometer_label_says_so(product):
+    """It is of UVIS too, so that the engine is chosen: the error names the kind of product."""
+    product.write_text(product.read_text().replace("= QUBE", "= TIME_SERIES"))
+    with pytest.raises(LabelError, match=r"no spectral QUBE.*TIME_SERIES"):
+        xr.open_dataset(product)
 
 
 def test_tree_of_one_window(product):

@@ -86,8 +86,8 @@ def test_choice_of_windows(product):
     label = read_label(change(product, LINE_BIN="(1, 2)"))
     assert choose_windows(label, None) == (0, 1)
     assert choose_windows(label, 1) == (1,)
-    for window in (-1, 2):
-        with pytest.raises(ArgumentError, match=rf"window={window}.*0\.\.1"):
+    for window in (-1, 2, "1", 0.5):
+        with pytest.raises(ArgumentError, match=rf"window={window!r}.*0\.\.1"):
             choose_windows(label, window)
 
 

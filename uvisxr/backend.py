@@ -36,7 +36,10 @@ class UvisBackend(BackendEntrypoint):
                 f"{filename_or_obj} has {len(opened.children)} windows: choose one with window=k, "
                 "or take all with xarray.open_datatree"
             )
-        return opened.drop_vars(_names(drop_variables), errors="ignore")
+        ds = opened.drop_vars(_names(drop_variables), errors="ignore")
+        # xarray.open_mfdataset calls what closes each dataset.
+        ds.set_close(_close)
+        return ds
 
     def open_groups_as_dict(
         self,
@@ -63,6 +66,10 @@ class UvisBackend(BackendEntrypoint):
         if not isinstance(filename_or_obj, str | os.PathLike):
             return False
         return looks_like_uvis(label_path(filename_or_obj))
+
+
+def _close() -> None:
+    """No file is left open."""
 
 
 def _names(drop_variables: str | Iterable[str] | None) -> list[str]:

@@ -44,8 +44,8 @@ def choose_windows(label: Label, window: int | None) -> tuple[int, ...]:
     count = len(label.windows)
     if window is None:
         return tuple(range(count))
-    if not 0 <= window < count:
-        raise ArgumentError(f"window={window}: {label.path} has windows 0..{count - 1}")
+    if not isinstance(window, int | np.integer) or not 0 <= window < count:
+        raise ArgumentError(f"window={window!r}: {label.path} has windows 0..{count - 1}")
     return (window,)
 
 
