@@ -6,10 +6,12 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import pvl
 from products import write_product
 from timing import compare
 
 import uvisxr
+from uvisxr.pds3.label import read_label
 
 SAMPLES = 1151
 
@@ -26,9 +28,20 @@ def main() -> None:
         ds = uvisxr.open_product(label)
         np.testing.assert_array_equal(ds.counts[700], whole()[700])
         compare(
-            "one exposure of 1151 (150 MB)",
+            "one exposure of 1151 (150 MB), with the opening",
             plain=lambda: whole()[700],
             ours=lambda: uvisxr.open_product(label).counts[700].values,
+        )
+        compare(
+            "one exposure of 1151 (150 MB), once opened",
+            plain=lambda: whole()[700],
+            ours=lambda: ds.counts[700].values,
+        )
+        np.testing.assert_array_equal(ds.counts[:, 30], whole()[:, 30])
+        compare(
+            "one pixel of 1151 exposures (150 MB)",
+            plain=lambda: whole()[:, 30],
+            ours=lambda: uvisxr.open_product(label).counts[:, 30].values,
         )
         compare(
             "all counts of 1151 exposures (150 MB)",
@@ -36,6 +49,22 @@ def main() -> None:
             ours=lambda: uvisxr.open_product(label).counts.sum().item(),
             plain_repeat=3,
         )
+        _labels(label)
+
+
+def _labels(label: Path) -> None:
+    """A label with prose, as the archive has it, against pvl alone."""
+    prose = "  A region of the detector in which data was taken is defined by its corners.\n" * 25
+    text = label.read_text().replace("END_OBJECT", f'DESCRIPTION = "{prose}"\nEND_OBJECT', 1)
+    label.write_text(text)
+    window = read_label(label).windows[0]
+    assert pvl.loads(text)["QUBE"]["BAND_BIN"] == window.band_bin
+    compare(
+        f"label of {len(text)} bytes",
+        plain=lambda: pvl.loads(text),
+        ours=lambda: read_label(label),
+        plain_repeat=3,
+    )
 
 
 def _product(folder: Path) -> Path:
