@@ -111,6 +111,21 @@ def test_statistics_equal_a_double_loop(holes, chunks):
                 np.testing.assert_allclose(found[name].values[index][k], value, rtol=1e-6)
 
 
+@pytest.mark.parametrize("first", [0.0, 1000.0])
+def test_scatter_far_below_the_mean_keeps_its_digits(first):
+    # Runs of members are summed in single precision, which alone holds 7 digits of 1e4.
+    rng = np.random.default_rng(22)
+    x = (1e4 + rng.normal(0, 1, (150, 1, 5))).astype(np.float32)
+    x[0] += first
+    ds = observation(np.zeros(x.shape, np.uint16), Window(20, 500, 20, 504))
+    ds = ds.assign(radiance=(("pic", "pixel", "wl"), x))
+    group = [[(i, 0) for i in range(150)]]
+    for found in (ds.uvis.bin(pixels=group), ds.chunk(pic=40).uvis.bin(pixels=group)):
+        exact = x[:, 0].astype(float)
+        np.testing.assert_allclose(found.radiance[0], exact.mean(axis=0), rtol=1e-9)
+        np.testing.assert_allclose(found.radiance_std[0], exact.std(axis=0, ddof=1), rtol=1e-6)
+
+
 def test_standard_error_of_normal_values_is_unbiased():
     # E[std] = c4 sigma: dividing by c4 gives the true standard error on average, even of three.
     rng = np.random.default_rng(2)

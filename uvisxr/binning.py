@@ -122,10 +122,11 @@ def bin_pixels(
     variables |= _means(ds, members, dims, shape)
     variables["n"] = (dims, members.count.reshape(shape).astype(np.int32))
     variables |= _members(ds, members)
-    result = xr.Dataset(variables, attrs=ds.attrs)
-    result = result.assign_coords(_coordinates(ds, coords))
-    result = result.set_coords([name for name in FIELDS if name in result])
-    result = result.set_coords([n for n in _BOUNDS if n in result])
+    coordinates = _coordinates(ds, coords)
+    for name in (*FIELDS, *_BOUNDS):
+        if name in variables:
+            coordinates[name] = variables.pop(name)
+    result = xr.Dataset(variables, coordinates, ds.attrs)
     return history.record(conventions.apply(result), "bin", arguments)
 
 

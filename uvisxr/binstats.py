@@ -9,10 +9,7 @@ blocks of exposures, are added in double precision, one after the other or by da
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,9 +39,6 @@ _RUN = 64
 
 #: Values of one array stacked at a time: 0.5 MB in single precision.
 _BLOCK = 2**17
-
-#: Values of one array from which threads are worth their start.
-_THREADED = 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,17 +204,22 @@ def finish(total: np.ndarray) -> np.ndarray:
     np.subtract(total[2], variance, out=variance)
     # Rounding may take the difference of equal values below zero.
     np.maximum(variance, 0.0, out=variance)
-    variance /= np.where(n > 1, n - 1, np.nan)
+    variance *= 1 / np.where(n > 1, n - 1, np.nan)
     std = np.sqrt(variance, out=variance)
     factor = c4(np.arange(n.max(initial=0) + 1))[n.astype(int)]
-    np.divide(std, factor * np.sqrt(some), out=result[3])
+    np.multiply(std, 1 / (factor * np.sqrt(some)), out=result[3])
     if n_arrays > 2:
         u2, l2, w, wx, w2u2, w2l2 = total[3:9]
-        w = np.where(w > 0, w, np.nan)
-        np.divide(wx, w, out=result[6])
-        for k, squares, norm in ((4, u2, some), (5, l2, some), (7, w2u2, w), (8, w2l2, w)):
+        by_n, by_weight = 1 / some, 1 / np.where(w > 0, w, np.nan)
+        np.multiply(wx, by_weight, out=result[6])
+        for k, squares, norm in (
+            (4, u2, by_n),
+            (5, l2, by_n),
+            (7, w2u2, by_weight),
+            (8, w2l2, by_weight),
+        ):
             np.sqrt(squares, out=result[k])
-            result[k] /= norm
+            result[k] *= norm
     if n_arrays % 2 == 0:
         n = _column(total[-2])
         np.divide(total[-1], np.where(n > 0, n, np.nan), out=result[-1])
@@ -302,28 +301,9 @@ def _eager(
     arrays = [a.reshape(-1, n_wl) for a in arrays]
     result = np.empty((n_values, members.n_bins, n_wl), dtype)
 
-    def work(block: tuple[np.ndarray, np.ndarray]) -> None:
-        bins, spectra = block
+    for bins, spectra in members.blocks(n_wl):
         result[:, bins] = finish(_sums(add, n_terms, spectra, arrays))
-
-    n_threads = _threads(members.spectrum.size * n_wl)
-    if n_threads == 1:
-        for block in members.blocks(n_wl):
-            work(block)
-    else:
-        with ThreadPoolExecutor(n_threads) as pool:
-            list(pool.map(work, members.blocks(n_wl)))
     return result
-
-
-def _threads(n_values: int) -> int:
-    """Threads for a number of values: one each core, but one in all where others work beside us.
-
-    Each bin is the work of one thread, so that results do not depend on their number.
-    """
-    if n_values < _THREADED or threading.current_thread() is not threading.main_thread():
-        return 1
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _lazy(add: Callable[..., None], n_terms: int, members: Members, arrays: list):
