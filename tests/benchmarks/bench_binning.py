@@ -14,6 +14,7 @@ from uvisxr.binning import DEFAULT_EDGES, bin_pixels
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import handmade
 
+PERIODS = {"lon": 360, "lt": 24}
 FIELDS = ("lon", "lat", "alt", "sza", "phase", "ems", "lt")
 
 
@@ -47,7 +48,15 @@ def interval(value: float, edges: list[float]) -> int | None:
     return None
 
 
-def reference(arrays: dict[str, np.ndarray], los: np.ndarray) -> dict[str, np.ndarray]:
+def circular_mean(values: list[float], period: float) -> float:
+    angle = np.asarray(values) * (2 * np.pi / period)
+    mean = np.arctan2(np.sin(angle).mean(), np.cos(angle).mean())
+    return mean * (period / (2 * np.pi)) % period
+
+
+def reference(
+    arrays: dict[str, np.ndarray], los: np.ndarray, exposure: np.ndarray
+) -> dict[str, np.ndarray]:
     """Lists of index pairs filled pixel by pixel, then one stack of spectra a bin."""
     shape = tuple(len(edges) - 1 for edges in DEFAULT_EDGES.values())
     pairs = np.empty(shape, object)
@@ -67,20 +76,24 @@ def reference(arrays: dict[str, np.ndarray], los: np.ndarray) -> dict[str, np.nd
     keys = ("", "_std", "_stderr", "_upper", "_lower", "_systematic")
     keys += ("_weighted", "_weighted_upper", "_weighted_lower")
     result = {f"radiance{key}": np.full((*shape, n_wl), np.nan) for key in keys}
-    result |= {name: np.full(shape, np.nan) for name in FIELDS if name not in ("lon", "lt")}
+    result |= {name: np.full(shape, np.nan) for name in FIELDS}
+    result |= {"n": np.zeros(shape, int), "exposure": np.zeros(shape)}
     result["counts"] = np.zeros((*shape, n_wl), int)
-    circular = {name: np.full(shape, np.nan) for name in ("lon", "lt")}
     for k in np.ndindex(shape):
         members = pairs[k]
         if not members:
             continue
         for name in FIELDS:
             values = [los[i, j, 0][name] for i, j in members]
-            (circular if name in circular else result)[name][k] = np.mean(values)
+            if name in PERIODS:
+                result[name][k] = circular_mean(values, PERIODS[name])
+            else:
+                result[name][k] = np.mean(values)
+        result["exposure"][k] = sum(exposure[i] for i, _ in members)
         x, upper, lower, common, counts = (
             np.array([arrays[name][i, j, :] for i, j in members]) for name in arrays
         )
-        n = len(members)
+        n = result["n"][k] = len(members)
         result["radiance"][k] = x.mean(axis=0)
         if n > 1:
             std = x.std(axis=0, ddof=1)
@@ -97,6 +110,8 @@ def reference(arrays: dict[str, np.ndarray], los: np.ndarray) -> dict[str, np.nd
             result[f"radiance_weighted_{name}"][k] = spread
         result["radiance_systematic"][k] = common.mean(axis=0)
         result["counts"][k] = counts.sum(axis=0)
+    members = np.array([pair for k in np.ndindex(shape) for pair in pairs[k]])
+    result["member_pic"], result["member_pixel"] = members.T
     return result
 
 
@@ -105,13 +120,13 @@ def main() -> None:
     names = ("radiance", "radiance_upper", "radiance_lower", "radiance_systematic")
     arrays = {name: ds[name].values.astype(float) for name in names}
     arrays["counts"] = ds["counts"].values
-    los = structured(ds)
+    los, exposure = structured(ds), ds["exposure"].values
     ours = bin_pixels(ds)
-    for name, values in reference(arrays, los).items():
+    for name, values in reference(arrays, los, exposure).items():
         np.testing.assert_allclose(ours[name].values, values, rtol=1e-6, atol=1e-7, err_msg=name)
     compare(
         "5,400 x 1,024 into 9 x 17 x 2 bins, all statistics",
-        lambda: reference(arrays, los),
+        lambda: reference(arrays, los, exposure),
         lambda: bin_pixels(ds),
         repeat=5,
         plain_repeat=5,
