@@ -3,6 +3,7 @@
 __version__ = "0.1.0"
 
 from . import accessor as _accessor  # noqa: F401  registers .uvis
+from . import simulate
 from .errors import UvisError, UvisWarning
 from .export import load_json
 from .joining import open_processed
@@ -16,4 +17,5 @@ __all__ = [
     "open_observation",
     "open_processed",
     "open_product",
+    "simulate",
 ]

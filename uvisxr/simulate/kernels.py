@@ -51,23 +51,24 @@ def write(folder: Path, scan: Scan, channel: str) -> list[Path]:
     Raises
     ------
     ExportError
-        SPICE cannot write a file.
+        A file cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    texts = []
-    for name, text in TEXTS.items():
-        path = folder / name
-        path.write_text(text)
-        texts.append(path)
     spk, ck = folder / "simulated_trajectory.bsp", folder / "simulated_pointing.bc"
-    for path in (spk, ck):
-        path.unlink(missing_ok=True)
     try:
+        folder.mkdir(parents=True, exist_ok=True)
+        texts = [folder / name for name in TEXTS]
+        for path in texts:
+            path.write_text(TEXTS[path.name])
+        # SPICE does not write over a file.
+        for path in (spk, ck):
+            path.unlink(missing_ok=True)
         with loaded(texts):
             _write_spk(spk, scan)
             _write_ck(ck, scan, find_channel(channel).spice_frame)
     except SpiceyError as error:
         raise ExportError(f"cannot write kernels in {folder}: {spice_reason(error)}") from error
+    except OSError as error:
+        raise ExportError(f"cannot write kernels in {folder}: {error}") from error
     return [*texts, spk, ck]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ import xarray as xr
 from .. import conventions, history
 from ..calibration.files import Folder, read_spica
 from ..errors import ExportError
-from ..export import to_netcdf
+from ..export import to_netcdf, whole_file
 from ..geometry import kernels as kernel_files
 from ..geometry.los import geometry
 from ..instrument.channel import channel as find_channel
@@ -253,8 +252,13 @@ def _write_products(
         with kernel_files.loaded(files):
             text = labels.text(product)
         path = folder / f"{product.name}.LBL"
-        _replace(path.with_suffix(".DAT"), _frames(setup, recorded, part))
-        _replace(path, [text.encode("ascii")])
+        with (
+            whole_file(path.with_suffix(".DAT")) as temporary,
+            temporary.open("wb") as stream,
+        ):
+            stream.writelines(_frames(setup, recorded, part))
+        with whole_file(path) as temporary:
+            temporary.write_bytes(text.encode("ascii"))
         written.append(path)
     return written
 
@@ -289,19 +293,6 @@ def _frames(setup: Setup, recorded: list[np.ndarray], part: np.ndarray) -> Itera
             rows = slice(window.ul_line, window.ul_line + n_line)
             frame[rows, window.ul_band : window.ul_band + n_band] = values[pic]
         yield frame.tobytes()
-
-
-def _replace(path: Path, chunks: Iterable[bytes]) -> None:
-    """Write a file under another name, then give it its own."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as stream:
-        temporary = Path(stream.name)
-        try:
-            stream.writelines(chunks)
-        except BaseException:
-            temporary.unlink()
-            raise
-    temporary.chmod(0o644)
-    temporary.replace(path)
 
 
 def _truth(
