@@ -40,7 +40,8 @@ def test_what_is_appended_is_known_now_and_later(tmp_path: Path):
         assert book.is_current("a.nc", "f")
         assert not book.is_current("a.nc", "g")
         assert not book.is_current("b.nc", "f")
-        assert dict(book.claims()) == {"a.nc": "/data/a.nc.LBL"}
+        assert book.owner("a.nc") == "/data/a.nc.LBL"
+        assert book.owner("b.nc") is None
 
 
 def test_an_output_that_is_gone_or_of_another_size_is_not_current(tmp_path: Path):
@@ -124,7 +125,7 @@ def test_a_line_written_in_part_is_an_error(tmp_path: Path, monkeypatch: pytest.
         with pytest.raises(ExportError, match="No space left"):
             book.append(done("a.nc"))
     with Manifest(tmp_path) as book:
-        assert not list(book.claims())
+        assert book.owner("a.nc") is None
 
 
 def test_folder_is_missing(tmp_path: Path):

@@ -127,8 +127,9 @@ def process(
     steps = _checked(pipeline, client, workers, retries)
     folder = _folder(out_dir)
     with Manifest(folder) as manifest, _partial_folder(folder) as partial:
-        summary = Summary(manifest.path)
-        jobs = _jobs(sources.expand(products, wanted), steps, manifest, partial, overwrite, summary)
+        summary, claims = Summary(manifest.path), {}
+        found = sources.expand(products, wanted)
+        jobs = _jobs(found, steps, manifest, partial, overwrite, summary, claims)
         first = next(jobs, None)
         if first is None:
             return summary
@@ -140,6 +141,8 @@ def process(
             )
             for record in results:
                 _note(record, manifest, summary)
+                # Known to the manifest from here on.
+                claims.pop(record["output"], None)
                 bar.update()
                 bar.set_postfix(failed=summary.failed, refresh=False)
     return summary
@@ -161,7 +164,7 @@ def plan(
     with Manifest(_folder(out_dir)) as manifest:
         summary = Summary(manifest.path)
         found = sources.expand(products, wanted)
-        for job in _jobs(found, steps, manifest, Path(), overwrite, summary):
+        for job in _jobs(found, steps, manifest, Path(), overwrite, summary, {}):
             yield job.label, job.output
 
 
@@ -213,12 +216,15 @@ def _jobs(
     partial: Path,
     overwrite: bool,
     summary: Summary,
+    claims: dict[str, str],
 ) -> Iterator[work.Job]:
-    """The products that need processing; counts the others."""
+    """The products that need processing; counts the others.
+
+    `claims` holds the labels of outputs that are handed out and not yet in the manifest.
+    """
     recipe = hashlib.sha256(f"{__version__} {steps.digest()}".encode()).hexdigest()
-    claims = dict(manifest.claims())
     for product in products:
-        output = _output_name(product, claims)
+        output = _output_name(product, manifest, claims)
         fingerprint = _fingerprint(product, recipe)
         if not overwrite and manifest.is_current(output, fingerprint):
             summary.current += 1
@@ -228,7 +234,7 @@ def _jobs(
         )
 
 
-def _output_name(product: sources.Product, claims: dict[str, str]) -> str:
+def _output_name(product: sources.Product, manifest: Manifest, claims: dict[str, str]) -> str:
     """A name for the output that stays the same in later runs.
 
     The first of several products of one name gets it, others get a mark of their folder as well.
@@ -236,12 +242,13 @@ def _output_name(product: sources.Product, claims: dict[str, str]) -> str:
     label = str(product.label)
     mark = hashlib.sha256(str(product.label.parent).encode()).hexdigest()[:8]
     plain, marked = f"{product.name}.nc", f"{product.name}-{mark}.nc"
-    if claims.get(marked) == label:
+    if manifest.owner(marked) == label:
         return marked
-    owner = claims.get(plain, label)
+    owner = claims.get(plain) or manifest.owner(plain) or label
     # A label that is gone has been moved: its output may be made from the new place.
     name = plain if owner == label or not Path(owner).exists() else marked
-    claims[name] = label
+    if manifest.owner(name) != label:
+        claims[name] = label
     return name
 
 
@@ -286,9 +293,14 @@ def _cluster(client: Client | str | None, workers: int | None, retries: int) -> 
         ) from error
     if client is None:
         count = workers or _cores()
-        # The scheduler gives a product up when that many workers died on it.
+        settings = {
+            # The scheduler gives a product up when more workers than that died on it.
+            "distributed.scheduler.allowed-failures": retries,
+            # It runs in this process and would keep the last 1000 messages of each connection.
+            "distributed.admin.low-level-log-length": 20,
+        }
         with (
-            dask.config.set({"distributed.scheduler.allowed-failures": retries}),
+            dask.config.set(settings),
             LocalCluster(
                 n_workers=count,
                 threads_per_worker=1,
@@ -367,14 +379,16 @@ def _stream(
     """
     from distributed import KilledWorker, as_completed
 
-    running: dict[str, work.Job] = {}
+    # To the scheduler the tasks are parts of one thing: it keeps accounts of each separate one.
+    name, numbers = f"uvisxr-{uuid.uuid4().hex}", itertools.count()
+    running: dict[tuple[str, int], work.Job] = {}
     suspects: list[work.Job] = []
     cleared: set[str] = set()
 
     def submit(source: Iterator[work.Job], count: int) -> list[Future]:
         futures = []
         for job in itertools.islice(source, count):
-            key = f"uvisxr-{job.output}-{uuid.uuid4().hex}"
+            key = (name, next(numbers))
             futures.append(
                 client.submit(function, job, steps, key=key, pure=False, retries=retries)
             )
@@ -389,7 +403,7 @@ def _stream(
     try:
         for future in completed:
             job = running.pop(future.key)
-            error = future.exception()
+            error = None if future.status == "finished" else future.exception()
             if isinstance(error, KilledWorker) and job.output not in cleared:
                 suspects.append(job)
             else:

@@ -8,6 +8,7 @@ next one is written.
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -49,8 +50,8 @@ class Manifest:
         except ExportError:
             self._stream.close()
             raise
-        #: output -> (label, fingerprint of a good output or "" after a failure, bytes)
-        self._last: dict[str, tuple[str, str, int]] = {}
+        #: output -> (label, fingerprint of a good output or nothing after a failure, bytes)
+        self._last: dict[str, tuple[str, bytes, int]] = {}
         for record in read(self.path):
             self._remember(record)
         self._end_torn_line()
@@ -73,7 +74,7 @@ class Manifest:
         good = record.get("status") == "done"
         self._last[record["output"]] = (
             record.get("label", ""),
-            record.get("fingerprint", "") if good else "",
+            _mark(record.get("fingerprint", "")) if good else b"",
             record.get("bytes", -1) if good else -1,
         )
 
@@ -96,14 +97,14 @@ class Manifest:
             ) from error
         self._remember(record)
 
-    def claims(self) -> Iterator[tuple[str, str]]:
-        """Pairs of an output's name and the label it was made from."""
-        return ((output, label) for output, (label, _, _) in self._last.items())
+    def owner(self, output: str) -> str | None:
+        """The label that an output was last made from; None if there is no record of it."""
+        return self._last[output][0] if output in self._last else None
 
     def is_current(self, output: str, fingerprint: str) -> bool:
         """Whether the output was made from the same inputs and is still there, whole."""
-        _, known, size = self._last.get(output, ("", "", -1))
-        if known != fingerprint:
+        _, known, size = self._last.get(output, ("", b"", -1))
+        if known != _mark(fingerprint):
             return False
         try:
             return (self.path.parent / output).stat().st_size == size
@@ -141,6 +142,11 @@ def latest(path: str | Path) -> dict[str, dict[str, Any]]:
         The manifest or the folder that holds it.
     """
     return {record["output"]: record for record in read(path)}
+
+
+def _mark(fingerprint: str) -> bytes:
+    """A third of a fingerprint's size in memory: there is one for each output."""
+    return hashlib.blake2b(fingerprint.encode(), digest_size=16).digest()
 
 
 def _lock(descriptor: int, path: Path) -> None:

@@ -1,0 +1,145 @@
+"""Batches: throughput of two processes, overhead of a product, memory of the driver.
+
+`python tests/benchmarks/bench_batch.py [PRODUCTS]`, by default 100 products of 60x60x1024.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from products import product_id, write_product
+
+import uvisxr
+from uvisxr import batch, manifest, work
+
+PRODUCTS, EXPOSURES = 100, 60
+STEPS = [("calibrate", {"flat_field": False, "trend": False})]
+
+
+def write_archive(folder: Path, count: int) -> list[Path]:
+    """Labels of `count` products that share one data file."""
+    rng = np.random.default_rng(6)
+    first = write_product(folder, product_id(0), rng.poisson(1.0, (EXPOSURES, 60, 1024)))
+    labels = [first]
+    for number in range(1, count):
+        label = first.with_name(f"{product_id(number)}.LBL")
+        label.write_text(first.read_text().replace(first.stem, label.stem))
+        label.with_suffix(".DAT").hardlink_to(first.with_suffix(".DAT"))
+        labels.append(label)
+    return labels
+
+
+def plain(labels: list[Path], out: Path) -> None:
+    """What a user would write."""
+    out.mkdir()
+    for label in labels:
+        ds = uvisxr.open_product(label).uvis.calibrate(**STEPS[0][1])
+        ds.uvis.to_netcdf(out / f"{label.stem}.nc")
+
+
+def timed(function: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def on_workers(labels: list[Path], out: Path, count: int) -> float:
+    """Time of a batch on processes that are up and have imported what they need."""
+    from distributed import Client, LocalCluster
+
+    with (
+        LocalCluster(
+            n_workers=count, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0"
+        ) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        batch.process(labels[:count], STEPS, out.with_name("warm"), client=client)
+        shutil.rmtree(out.with_name("warm"))
+        seconds = timed(lambda: batch.process(labels, STEPS, out, client=client))
+        assert len(manifest.latest(out)) == len(labels)
+        return seconds
+
+
+def throughput(count: int) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        labels = write_archive(root / "in", count)
+        times = {}
+        plain(labels[:1], root / "warm")
+        times["plain loop"] = timed(lambda: plain(labels, root / "plain"))
+        shutil.rmtree(root / "plain")
+        for workers in (1, 2):
+            times[f"batch, {workers} processes"] = on_workers(labels, root / "out", workers)
+            if workers == 1:
+                size = sum(path.stat().st_size for path in (root / "out").glob("*.nc"))
+            shutil.rmtree(root / "out")
+    for what, seconds in times.items():
+        print(f"{what:<24} {seconds:8.1f} s  {count / seconds:6.2f} products/s")
+    one, two = times["batch, 1 processes"], times["batch, 2 processes"]
+    loop = times["plain loop"]
+    print(f"2 processes / 1 process: {one / two:.2f}x")
+    print(f"overhead of a product: {(one - loop) / count * 1e3:.0f} ms, {one / loop - 1:.1%}")
+    print(f"output: {size / count / 1e6:.1f} MB a product")
+
+
+def nothing(job: work.Job, steps: object) -> dict[str, object]:
+    """A record as `work.run` gives it, without the work."""
+    return {
+        "product": Path(job.label).stem,
+        "label": job.label,
+        "output": job.output,
+        "fingerprint": job.fingerprint,
+        "version": uvisxr.__version__,
+        "sha256": "0" * 64,
+        "bytes": 0,
+        "figures": {"pic": 60, "pixel": 60, "wl": 1024, "counts_total": 1},
+        "status": "done",
+        "seconds": {"open": 0.0, "calibrate": 0.0, "write": 0.0},
+        "warnings": [],
+    }
+
+
+def driver_memory(count: int, root: Path) -> None:
+    """Process `count` products without the work; print the driver's largest resident size."""
+    folder = root / "in"
+    folder.mkdir()
+    for number in range(count):
+        (
+            folder / f"FUV{2005 + number // 1440}_230_{number // 60 % 24:02}_{number % 60:02}.LBL"
+        ).touch()
+    work.run = nothing
+    seconds = timed(lambda: batch.process(folder, STEPS, root / "out", workers=1))
+    # Not getrusage: a child starts with the size of the process that forked it.
+    status = Path("/proc/self/status").read_text()
+    peak = int(status.split("VmHWM:")[1].split()[0]) / 1024
+    print(f"driver, {count:>5} products: {peak:6.1f} MB, {seconds / count * 1e3:5.2f} ms a product")
+
+
+def main(count: int = PRODUCTS) -> None:
+    throughput(count)
+    for products in (100, 1000, 5000):
+        with tempfile.TemporaryDirectory() as name:
+            # Each in its own process: the largest resident size never falls.
+            folders = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+            code = (
+                f"import sys; sys.path[:0] = {folders}\n"
+                "from pathlib import Path\n"
+                "from bench_batch import driver_memory\n"
+                "if __name__ == '__main__':\n"
+                f"    driver_memory({products}, Path({name!r}))\n"
+            )
+            script = Path(name) / "run.py"
+            script.write_text(code)
+            subprocess.run([sys.executable, str(script)], check=True)
+
+
+if __name__ == "__main__":
+    sys.path[:0] = [str(Path(__file__).parents[1])]
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else PRODUCTS)
