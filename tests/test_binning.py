@@ -126,6 +126,26 @@ def test_scatter_far_below_the_mean_keeps_its_digits(first):
         np.testing.assert_allclose(found.radiance_std[0], exact.std(axis=0, ddof=1), rtol=1e-6)
 
 
+def test_equal_members_keep_their_digits():
+    # The same rounding of the same value, over and over, does not average out.
+    n, value = 60, np.linspace(0.1, 9, 500).astype(np.float32)
+    arrays = {"": 0.9, "_upper": 0.37, "_lower": 0.31, "_systematic": 0.13}
+    arrays = {k: np.tile(np.float32(v) * value, (n, 1, 1)) for k, v in arrays.items()}
+    ds = observation(np.zeros((n, 1, 500), np.uint16), Window(20, 500, 20, 999))
+    ds = ds.assign({f"radiance{k}": (("pic", "pixel", "wl"), v) for k, v in arrays.items()})
+    found = ds.uvis.bin(pixels=[[(i, 0) for i in range(n)]])
+    one = {k: v[0, 0].astype(float) for k, v in arrays.items()}
+    expected = {
+        "": one[""],
+        "_weighted": one[""],
+        "_upper": one["_upper"] / np.sqrt(n),
+        "_weighted_lower": one["_lower"] / np.sqrt(n),
+        "_systematic": one["_systematic"],
+    }
+    for name, values in expected.items():
+        np.testing.assert_allclose(found[f"radiance{name}"][0], values, rtol=1e-6, err_msg=name)
+
+
 def test_standard_error_of_normal_values_is_unbiased():
     # E[std] = c4 sigma: dividing by c4 gives the true standard error on average, even of three.
     rng = np.random.default_rng(2)
