@@ -116,7 +116,7 @@ def test_spectra_of_bins(binned):
     ax = spectrum(binned, [{"lat_bin": 1, "alt_bin": 0}, {"lat_bin": 1, "alt_bin": 2}])
     np.testing.assert_allclose(ax.lines[0].get_ydata(), binned["radiance"].values[1, 0])
     texts = [t.get_text() for t in ax.get_legend().get_texts()]
-    assert texts == ["lat -30–30°, alt -3000–0 km", "lat -30–30°, alt 500–inf km"]
+    assert texts == ["lat -30 to 30°, alt -3000 to 0 km", "lat -30 to 30°, alt 500 to inf km"]
     assert len(spectrum(binned).lines) == 9
     assert "weighted" in spectrum(binned, variable="radiance_weighted").get_ylabel()
 

@@ -62,8 +62,8 @@ def test_labels_have_units_and_the_colour_bar_the_range(ds):
     ax = picture(ds, wl_range=(1300, 1800), nx=20)
     assert "(km)" in ax.get_xlabel()
     assert "(km)" in ax.get_ylabel()
-    (bar,) = [a for a in ax.figure.axes if a is not ax and a.get_label() == "<colorbar>"]
-    assert bar.get_ylabel() == "Brightness 1300–1800 Å (kR)"
+    (mesh,) = _artists(ax, "image")
+    assert mesh.colorbar.ax.get_ylabel() == "Brightness 1300–1800 Å (kR)"
     assert "Titan" in ax.get_title()
     assert ds.attrs["name"] in ax.get_title()
 
@@ -100,22 +100,51 @@ def test_the_pole_that_is_seen_is_marked(ds):
     np.testing.assert_allclose(mark.get_xydata(), scene.on_plane(view, pole[None])[0], atol=1e-6)
 
 
+def _arrows(ax) -> dict[str, np.ndarray]:
+    """Bearings of the compass's names from its middle."""
+    (compass,) = [a for a in _artists(ax, "compass") if a.get_gid() == "compass"]
+    middle = 0.5 * np.array([compass.get_child().width, compass.get_child().height])
+    found = {}
+    for text in compass.findobj(lambda a: str(a.get_gid() or "").startswith("compass:")):
+        offset = np.array(text.get_position()) - middle
+        found[text.get_text()] = offset / np.hypot(*offset)
+    return found
+
+
 def test_compass_points_north_east_and_to_the_sun(ds):
-    ax = picture(ds, nx=20)
-    (compass,) = _artists(ax, "compass")
-    view = scene.target(ds).at(4)
-    away = view.centre
-    names = {t.get_text(): np.array(t.get_position()) for t in compass.texts if t.get_text()}
+    names = _arrows(picture(ds, nx=20))
+    away = scene.target(ds).at(4).centre
     assert set(names) == {"N", "E", "Sun"}
     # On the sky east is left of north, a quarter of a turn.
     turn = names["N"][0] * names["E"][1] - names["N"][1] * names["E"][0]
-    assert turn == pytest.approx(1.32**2, rel=1e-6)
+    assert turn == pytest.approx(1.0, rel=1e-6)
+    # The lit side of the disk is towards the Sun.
+    found = image.image(ds, nx=60)
+    x, y = np.meshgrid(found.x, found.y)
+    disk = (np.hypot(x, y) < 2300) & np.isfinite(found.values)
+    bright = (found.values - found.values[disk].mean())[disk]
+    slope = np.array([(bright * x[disk]).sum(), (bright * y[disk]).sum()])
+    assert slope / np.hypot(*slope) @ names["Sun"] > 0.9
     # A step of a degree to the celestial north moves along the arrow.
     ra, dec = np.deg2rad([ds.target_ra.values[4], ds.target_dec.values[4] + 0.1])
     step = np.array([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)]) - away
     right, up, _ = scene.tangent_plane(scene.target(ds))[4]
     flat = np.array([step @ right, step @ up])
-    np.testing.assert_allclose(flat / np.hypot(*flat), names["N"] / 1.32, atol=1e-3)
+    np.testing.assert_allclose(flat / np.hypot(*flat), names["N"], atol=1e-3)
+
+
+def test_compass_goes_to_the_emptiest_corner(ds):
+    ax = picture(ds, nx=60)
+    (compass,) = [a for a in _artists(ax, "compass") if a.get_gid() == "compass"]
+    codes = {"upper right": 1, "upper left": 2, "lower left": 3, "lower right": 4}
+    found = image.image(ds, nx=60)
+    held = {}
+    (x0, x1), (y0, y1) = ax.get_xlim(), ax.get_ylim()
+    for name, code in codes.items():
+        x = found.x < x0 + 0.2 * (x1 - x0) if "left" in name else found.x > x1 - 0.2 * (x1 - x0)
+        y = found.y < y0 + 0.2 * (y1 - y0) if "lower" in name else found.y > y1 - 0.2 * (y1 - y0)
+        held[code] = int(np.isfinite(found).where(x & y, False).sum())
+    assert held[compass.loc] == min(held.values())
 
 
 def test_given_axes_are_used_and_no_figure_is_made(ds):

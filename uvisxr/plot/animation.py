@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import struct
+import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -173,16 +174,15 @@ def _write_gif(path: Path, frames: Iterator[np.ndarray], fps: float) -> None:
 
 
 def _write_mp4(path: Path, frames: Iterator[np.ndarray], fps: float) -> None:
-    import subprocess
-
-    with _whole(path.with_suffix(".mp4")) as part:
+    with _whole(path) as part:
         first = next(frames)
         height, width = first.shape[:2]
         command = [
             *("ffmpeg", "-y", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "rgb24"),
             *("-s", f"{width}x{height}", "-r", f"{fps}", "-i", "-", "-an"),
             # H.264 in the sampling that all players know takes even sizes only.
-            *("-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-pix_fmt", "yuv420p", str(part)),
+            *("-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-pix_fmt", "yuv420p"),
+            *("-f", "mp4", str(part)),
         ]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as encoder:
             try:

@@ -9,6 +9,9 @@ import numpy as np
 import xarray as xr
 from matplotlib import patheffects
 from matplotlib.axes import Axes
+from matplotlib.offsetbox import AnchoredOffsetbox, DrawingArea
+from matplotlib.patches import FancyArrowPatch
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
 from .. import image as gridded
@@ -21,6 +24,12 @@ from .style import style as styled
 
 #: The whole body is shown where its diameter is at most so many times the extent of the image.
 _WHOLE = 3.0
+
+#: Half the side of the compass, points.
+_COMPASS = 36.0
+
+#: Part of the axes' sides that counts as a corner.
+_CORNER = 0.2
 
 
 def picture(
@@ -82,7 +91,8 @@ def picture(
     ax = common.new_axes(ax, figsize=(6.4, 5.6))
     mesh = _draw_image(ax, found, look, vmin, vmax)
     wl_low, wl_high = found.attrs["wl_range"]
-    bar = ax.figure.colorbar(mesh, ax=ax, shrink=0.85)
+    # As high as the image, whatever its shape.
+    bar = ax.figure.colorbar(mesh, cax=ax.inset_axes([1.03, 0.0, 0.04, 1.0]))
     bar.set_label(f"Brightness {wl_low:.0f}–{wl_high:.0f} Å (kR)")
 
     _draw_body(ax, middle, look)
@@ -90,10 +100,12 @@ def picture(
     circles = _altitudes(ds, altitudes, exclude)
     _draw_altitudes(ax, middle, circles, look)
     if compass:
-        _draw_compass(ax, middle, look)
+        _draw_compass(ax, middle, _emptiest_corner(ax, found), look)
     ax.set_xlabel("Distance to the right of the centre (km)")
     ax.set_ylabel("Distance towards the north of the body (km)")
-    ax.set_title(f"{views.name.title()}  {common.title(ds)}", fontsize="medium")
+    name = common.title(ds)
+    whose = "" if name.lower().startswith(views.name.lower()) else views.name.title()
+    ax.set_title(f"{whose}  {name}".strip(), fontsize="medium")
     return ax
 
 
@@ -130,7 +142,7 @@ def _draw_body(ax: Axes, view: scene.Views, look: Style) -> None:
     ax.plot(*limb.T, gid="limb", path_effects=halo, **look["outline"])
     night = outline.terminator(one.observer, one.sun, one.radii)
     if len(night):
-        line = {**look["outline"], "linestyle": "--", "linewidth": 0.9}
+        line = {**look["outline"], "linestyle": "--", "linewidth": 0.9, "path_effects": halo}
         ax.plot(*_flat(view, night).T, gid="terminator", **line)
     for name, sign in (("N", 1.0), ("S", -1.0)):
         pole = np.array([0.0, 0.0, sign * one.radii[2]])
@@ -205,37 +217,48 @@ def _inside(ax: Axes, curve: np.ndarray, turn: int) -> np.ndarray | None:
     return curve[seen[np.argmax((curve[seen] - curve.mean(axis=0)) @ aim)]]
 
 
-def _draw_compass(ax: Axes, view: scene.Views, look: Style) -> None:
-    """Arrows in the corner: celestial north and east, and the Sun's direction."""
+def _emptiest_corner(ax: Axes, found: xr.DataArray) -> str:
+    """The corner of the axes that holds the least of the image, as matplotlib names it."""
+    x, y = np.meshgrid(found["x"].values, found["y"].values)
+    (x0, x1), (y0, y1) = ax.get_xlim(), ax.get_ylim()
+    across, up = (x - x0) / (x1 - x0), (y - y0) / (y1 - y0)
+    seen = np.isfinite(found.values)
+    corners = ("lower left", "lower right", "upper right", "upper left")
+    held = [
+        np.sum(
+            seen
+            & ((across < _CORNER) if "left" in name else (across > 1 - _CORNER))
+            & ((up < _CORNER) if "lower" in name else (up > 1 - _CORNER))
+        )
+        for name in corners
+    ]
+    return corners[int(np.argmin(held))]
+
+
+def _draw_compass(ax: Axes, view: scene.Views, corner: str, look: Style) -> None:
+    """Arrows in a corner: celestial north and east, and, longer, the Sun's direction."""
     right, up, away = scene.tangent_plane(view)[0]
     one = view.at(0)
     north = np.array([0.0, 0.0, 1.0])
-    east = np.cross(north, away)
     sun = one.rotation.T @ one.sun
-    inset = ax.inset_axes([0.0, 0.0, 0.2, 0.2], zorder=5)
-    inset.set(xlim=(-1.7, 1.7), ylim=(-1.7, 1.7), aspect="equal")
-    inset.set_axis_off()
-    inset.set_gid("compass")
-    halo = [patheffects.withStroke(linewidth=2, foreground=ax.get_facecolor())]
-    color, size = look["compass"]["color"], look["compass"]["fontsize"]
-    for name, vector in (("N", north), ("E", east), ("Sun", sun)):
+    halo = [patheffects.withStroke(**look["outline_halo"])]
+    box = DrawingArea(2 * _COMPASS, 2 * _COMPASS)
+    for name, vector in (("N", north), ("E", np.cross(north, away)), ("Sun", sun)):
         flat = np.array([vector @ right, vector @ up])
         length = np.hypot(*flat)
         if not length > 0:
             continue
         flat = flat / length
-        inset.annotate(
-            "",
-            xy=flat,
-            xytext=(0, 0),
-            arrowprops={"arrowstyle": "-|>", "color": "C1" if name == "Sun" else color, "lw": 1.0},
-        )
-        inset.text(
-            *(1.32 * flat),
-            name,
-            ha="center",
-            va="center",
-            fontsize=size,
-            color="C1" if name == "Sun" else color,
-            path_effects=halo,
-        )
+        color = look["sun"]["color"] if name == "Sun" else look["compass"]["color"]
+        reach, write = (0.68, 0.86) if name == "Sun" else (0.34, 0.5)
+        middle = np.full(2, _COMPASS)
+        ends = middle, middle + reach * _COMPASS * flat
+        line = {"arrowstyle": "-|>", "mutation_scale": 8, "shrinkA": 0, "shrinkB": 0}
+        arrow = FancyArrowPatch(*ends, color=color, path_effects=halo, **line)
+        box.add_artist(arrow)
+        text = {**look["compass"], "color": color, "ha": "center", "va": "center"}
+        place = middle + write * _COMPASS * flat
+        box.add_artist(Text(*place, name, path_effects=halo, gid=f"compass:{name}", **text))
+    anchored = AnchoredOffsetbox(corner, child=box, frameon=False, pad=0.2, borderpad=0.1)
+    anchored.set(gid="compass", zorder=5)
+    ax.add_artist(anchored)

@@ -85,8 +85,8 @@ def spectrum(
     places = _places(ds, values, select)
     ax = common.new_axes(ax, figsize=(7.0, 4.0))
     wl = ds["wl"].values
-    for place in places:
-        _draw(ax, ds, name, wl, place, band, look)
+    drawn = [_draw(ax, ds, name, wl, place, band, look) for place in places]
+    _limits(ax, np.concatenate(drawn))
     ax.set_xlabel("Wavelength (Å)")
     ax.set_ylabel(common.label(values))
     ax.set_title(common.title(ds), fontsize="medium")
@@ -94,7 +94,8 @@ def spectrum(
     if lines is not False:
         _mark(ax, LINES if lines is True else lines, float(wl.min()), float(wl.max()), look)
     if places[0]:
-        ax.legend(fontsize="small")
+        # Below the names of the lines.
+        ax.legend(fontsize="small", bbox_to_anchor=(0, 0, 1, 1 if lines is False else 0.8))
     return ax
 
 
@@ -166,7 +167,8 @@ def _draw(
     place: dict[str, int],
     band: bool,
     look: Style,
-) -> None:
+) -> np.ndarray:
+    """Draw one spectrum; its values."""
     values = ds[name].isel(place).values.astype(float)
     (line,) = ax.plot(wl, values, drawstyle="steps-mid", label=_label(ds, place), **look["line"])
     sides = [f"{name}_lower", f"{name}_upper"]
@@ -175,6 +177,16 @@ def _draw(
         ax.fill_between(
             wl, values - low, values + high, step="mid", color=line.get_color(), **look["band"]
         )
+    return values
+
+
+def _limits(ax: Axes, values: np.ndarray) -> None:
+    """Limits that hold the spectra: bands at the ends of a channel are far wider."""
+    finite = values[np.isfinite(values)]
+    if finite.size:
+        low, high = float(finite.min()), float(finite.max())
+        room = 0.12 * (high - low) or 0.1 * abs(high) or 1.0
+        ax.set_ylim(low - room, high + room)
 
 
 def _label(ds: xr.Dataset, place: dict[str, int]) -> str:
@@ -185,7 +197,7 @@ def _label(ds: xr.Dataset, place: dict[str, int]) -> str:
             low, high = bounds.isel({dim: index}).values
             units = common.unit(ds[dim].attrs.get("units", ""))
             space = "" if units == "°" else " "
-            parts.append(f"{dim.removesuffix('_bin')} {low:g}–{high:g}{space}{units}".rstrip())
+            parts.append(f"{dim.removesuffix('_bin')} {low:g} to {high:g}{space}{units}".rstrip())
         elif dim in ds.coords:
             parts.append(f"{dim} {ds[dim].values[index]}")
         else:

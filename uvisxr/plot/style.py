@@ -58,7 +58,7 @@ def style(overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Style:
         "altitude": {"color": "white", "linewidth": 0.7, "linestyle": ":"},
         "altitude_value": {"fontsize": "x-small", "color": "white", "ha": "center"},
         "pole": {"color": "white", "marker": "^", "markersize": 6, "linestyle": "none"},
-        "compass": {"color": mpl.rcParams["text.color"], "fontsize": "small"},
+        "compass": {"color": "white", "fontsize": "small"},
         "points": {"marker": ".", "markersize": 4, "linewidth": 0.8, "elinewidth": 0.6},
         "star_mark": {"color": "C3", "marker": "*", "markersize": 7, "linestyle": "none"},
         "star_value": small | {"color": "C3", "ha": "center", "va": "bottom"},
