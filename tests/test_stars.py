@@ -8,10 +8,12 @@ import math
 import numpy as np
 import pytest
 import xarray as xr
+from click.testing import CliRunner
 from flyby import flyby
 from loopback import serve
 
 from uvisxr import UvisError
+from uvisxr.cli import main
 from uvisxr.errors import ArgumentError, MissingStepError
 from uvisxr.geometry import ellipsoid, scene, stars
 from uvisxr.geometry.starcatalogue import catalogue, directions, fetch_catalogue, julian_year
@@ -311,6 +313,15 @@ def test_fetching_the_table(tmp_path, monkeypatch):
         assert fetch_catalogue(tmp_path / "a") == path
         assert len(server.requests) == 1
     assert catalogue(path).name.values.tolist() == ["HD 9"]
+
+
+def test_fetching_from_the_command_line(tmp_path, monkeypatch):
+    table = gzip.compress(_td1_line(7, 9, 1.0, 0.5, 100, 3, -12).encode())
+    with serve({"catalog.dat.gz": table}) as server:
+        monkeypatch.setenv("UVISXR_URL_STARS", server.url)
+        done = CliRunner().invoke(main, ["fetch", "stars", "--to", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    assert catalogue(done.stdout.strip()).sizes["star"] == 1
 
 
 def test_fetching_where_there_is_no_table(tmp_path, monkeypatch):

@@ -9,6 +9,7 @@ import click
 from .archive import Archive
 from .calibration import download
 from .errors import ArgumentError
+from .geometry.starcatalogue import fetch_catalogue
 
 
 @click.command()
@@ -24,9 +25,15 @@ def fetch(product_id: tuple[str, ...], to: Path | None, matrix: bool) -> None:
 
     PRODUCT_ID: FUV2005_230_15_15, say. Prints the path of each label. What is there is not fetched
     again. UVISXR_URL_PRODUCTS names a mirror of the folder COUVIS_0xxx.
+
+    The word "stars" instead of a product gets the ultraviolet star catalogue CDS II/59B;
+    UVISXR_URL_STARS names a mirror of its folder.
     """
     archive = Archive.default()
     for name in product_id:
+        if name == "stars":
+            click.echo(fetch_catalogue(to))
+            continue
         try:
             click.echo(archive.product(name, to, matrix)["label"])
         except ArgumentError as error:
