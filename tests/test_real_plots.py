@@ -1,0 +1,224 @@
+"""Scenes, stars and images on real kernels, against SPICE itself."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import spiceypy
+import xarray as xr
+from synthetic import ENCELADUS_ET, PHOEBE_ET, TITAN_ET, dataset, kernels
+
+from uvisxr import image
+from uvisxr.geometry import ellipsoid, outline, raster, scene, stars
+from uvisxr.geometry.kernels import loaded
+from uvisxr.geometry.starcatalogue import directions, julian_year
+from uvisxr.instrument.detector import Window
+from uvisxr.plot.picture import picture
+from uvisxr.plot.scene import geometry
+from uvisxr.plot.sky import Around
+
+_SCENES = {"titan": TITAN_ET, "enceladus": ENCELADUS_ET, "phoebe": PHOEBE_ET}
+
+
+@pytest.fixture(autouse=True)
+def _closed():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module", params=list(_SCENES))
+def located(request, data) -> tuple[xr.Dataset, list]:
+    """Three exposures, ten minutes apart at most, and the kernels they are made with."""
+    name = request.param
+    files = kernels(data, name)
+    window = Window(0, 0, 63, 1023, band_bin=256)
+    ets = _SCENES[name] + np.array([-120.0, 0.0, 120.0])
+    ds = dataset(ets=ets, target=name.upper(), window=window)
+    return ds.uvis.geometry(kernels=files), files
+
+
+def _with_radiance(ds: xr.Dataset, level: float) -> xr.Dataset:
+    value = xr.full_like(ds["counts"], level, dtype=float)
+    bounds = {f"radiance_{side}": 0.1 * value for side in ("upper", "lower")}
+    return ds.assign(radiance=value).assign_coords(bounds)
+
+
+def test_target_of_the_dataset_is_where_spice_has_it(located):
+    ds, files = located
+    view = scene.target(ds)
+    name = ds.attrs["geometry_target"]
+    with loaded(files):
+        for i, et in enumerate(ds["et"].values):
+            state, light = spiceypy.spkpos(name, et, "J2000", "CN", "CASSINI")
+            turn = spiceypy.pxform("J2000", f"IAU_{name}", et - light)
+            np.testing.assert_allclose(view.rotation[i], turn, atol=1e-12)
+            np.testing.assert_allclose(view.observer[i], -turn @ state, rtol=1e-9, atol=1e-6)
+            seen, _ = spiceypy.spkpos(name, et, "J2000", "CN+S", "CASSINI")
+            # stelab is of first order in v/c.
+            np.testing.assert_allclose(view.centre[i], ellipsoid.unit(seen), atol=2e-8)
+            sun, _ = spiceypy.spkpos("SUN", et - light, f"IAU_{name}", "LT", name)
+            # The near point of the Sun holds the aberration by the body's motion, 1e-4 rad.
+            np.testing.assert_allclose(
+                view.sun[i] / np.linalg.norm(sun), ellipsoid.unit(sun), atol=2e-4
+            )
+
+
+def test_limb_is_that_of_edlimb(located):
+    ds, _ = located
+    view = scene.target(ds)
+    for i in range(ds.sizes["pic"]):
+        points = outline.limb(view.observer[i], view.radii)
+        oracle = spiceypy.edlimb(*view.radii, view.observer[i])
+        axes = np.stack([oracle.semi_major, oracle.semi_minor])
+        offset = points - oracle.center
+        place = np.linalg.lstsq(axes.T, offset.T, rcond=None)[0].T
+        np.testing.assert_allclose(np.hypot(*place.T), 1.0, atol=1e-6)
+        np.testing.assert_allclose(place @ axes, offset, atol=1e-6)
+
+
+def test_drawn_limb_parts_the_pixels_on_and_off_the_disk(located):
+    ds, _ = located
+    for i in (0, 2):
+        ax = geometry(ds, i, bodies=())
+        found = ax.findobj(lambda a: str(a.get_gid()).startswith("disk:"))
+        if not found:
+            continue
+        view = scene.target(ds).at(i)
+        place = Around(view.centre)(scene.vectors(ds["ra"].values[i], ds["dec"].values[i]))
+        inside = found[0].get_path().contains_points(place)
+        # Within the sagitta of the limb's chords a pixel may fall to either side.
+        near = np.abs(ds["alt"].values[i]) < 1e-3 * view.radii[0]
+        np.testing.assert_array_equal(inside[~near], ds["on_disk"].values[i][~near] == 1)
+
+
+def test_slit_of_a_part_is_that_of_the_whole(located, data):
+    ds, _ = located
+    part = ds.isel(pixel=slice(20, 27))
+    np.testing.assert_allclose(scene.slit(part), scene.corners(ds), atol=1e-12)
+
+
+def test_other_bodies_come_from_the_kernels(located):
+    ds, files = located
+    found = {view.name: view for view in scene.others(ds, files)}
+    assert ds.attrs["geometry_target"] not in found
+    assert {"EARTH", "VENUS"} <= set(found)
+    if ds.attrs["geometry_target"] == "PHOEBE":
+        assert {"SATURN", "TITAN", "RHEA"} <= set(found)
+        with loaded(files):
+            et = ds["et"].values[1]
+            seen, _ = spiceypy.spkpos("SATURN", et, "J2000", "CN+S", "CASSINI")
+        np.testing.assert_allclose(found["SATURN"].centre[1], ellipsoid.unit(seen), atol=2e-8)
+        assert found["SATURN"].distance[1] == pytest.approx(np.linalg.norm(seen), rel=1e-8)
+        only = scene.others(ds, files, ["DIONE"])
+        assert [view.name for view in only] == ["DIONE"]
+
+
+def test_every_mode_is_drawn(located):
+    ds, files = located
+    for mode in ("target", "fov", "allsky"):
+        ax = geometry(ds, 1, mode=mode, kernels=files, annotate="alt" if mode == "fov" else None)
+        gids = {str(a.get_gid()) for a in ax.findobj() if a.get_gid()}
+        name = ds.attrs["geometry_target"]
+        assert "slit" in gids
+        if mode == "target":
+            assert {f"limb:{name}", f"graticule:{name}", "sub_spacecraft"} <= gids
+        ax.figure.canvas.draw()
+
+
+def test_saturn_has_rings_and_the_nearer_body_lies_above(data):
+    files = kernels(data, "phoebe")
+    ds = dataset(ets=[PHOEBE_ET], target="SATURN").uvis.geometry(kernels=files)
+    ax = geometry(ds, 0, mode="manual", xlim=(-30, 30), ylim=(-30, 30), kernels=files)
+    (rings,) = ax.findobj(lambda a: a.get_gid() == "rings:SATURN")
+    drawn = np.concatenate([path.vertices for path in rings.get_paths()])
+    view = scene.target(ds).at(0)
+    width = np.rad2deg(136_780.0 / view.distance)
+    assert np.nanmax(np.hypot(*drawn.T)) == pytest.approx(width, rel=0.02)
+    others = {v.name: v.at(0) for v in scene.others(ds, files)}
+    order = {
+        str(a.get_gid()).split(":")[1]: a.get_zorder()
+        for a in ax.findobj(lambda a: str(a.get_gid()).split(":")[0] in ("limb", "body"))
+    }
+    distance = {name: float(v.distance) for name, v in others.items()} | {
+        "SATURN": float(view.distance)
+    }
+    names = sorted(order, key=lambda n: order[n])
+    assert len(names) > 3
+    assert [distance[n] for n in names] == sorted((distance[n] for n in names), reverse=True)
+
+
+def test_a_star_behind_the_body_is_not_predicted(located):
+    ds, _ = located
+    view = scene.target(ds)
+    i = 1
+    assert (ds["on_disk"].values[i] == 1).any()
+    column = ds["alt"].values[i]
+    hidden, free = int(column.argmin()), int(column.argmax())
+    seen = scene.vectors(ds["ra"].values[i, [hidden, free]], ds["dec"].values[i, [hidden, free]])
+    # True places of stars that appear in the middle of these pixels.
+    true = ellipsoid.unit(seen - view.velocity[i] / 299792.458)
+    zero = np.zeros(2)
+    columns = {
+        "ra": ellipsoid.longitude(true),
+        "dec": ellipsoid.latitude(true),
+        "pmra": zero,
+        "pmdec": zero,
+        "epoch": zero + 2000.0,
+        "magnitude": zero + 3.0,
+    }
+    catalogue = xr.Dataset({k: ("star", v) for k, v in columns.items()})
+    found = stars.predict_stars(ds, catalogue)
+    assert found["star_count"].values[i, hidden] == 0
+    assert found["star_count"].values[i, free] == 1
+
+
+def test_stars_appear_where_stelab_has_them(located):
+    ds, _ = located
+    catalogue = stars.catalogue()
+    corners, view = scene.corners(ds), scene.target(ds)
+    wide = np.repeat(corners[:, :1], corners.shape[1], axis=1)
+    # A circle of the whole sky takes in every star.
+    wide[:, 0], wide[:, 1] = -corners[:, 0], corners[:, 0]
+    pic, star, place = stars.candidates(ds, catalogue, wide, view)
+    assert set(star) == set(range(60))
+    for p, s, apparent in list(zip(pic, star, place, strict=True))[::17]:
+        year = float(julian_year(ds["et"].values[p]))
+        true = directions(catalogue.isel(star=[s]), year)[0]
+        oracle = spiceypy.stelab(1e15 * true, view.velocity[p])
+        np.testing.assert_allclose(apparent, ellipsoid.unit(oracle), atol=2e-8)
+
+
+def test_footprints_have_the_solid_angle_of_the_pixels(located):
+    ds, _ = located
+    polygons = image.footprints(ds)
+    area = np.abs(raster.signed_areas(polygons.reshape(-1, 4, 2))).reshape(polygons.shape[:2])
+    # The low-resolution slit of the FUV channel: 1.5 by 1 mrad a row [Esposito et al. 2004].
+    view = scene.target(ds)
+    aside = np.einsum("npi,ni->np", scene.vectors(ds["ra"].values, ds["dec"].values), view.centre)
+    # On a plane a solid angle grows with the cube of the secant.
+    expected = 1.5e-6 * view.distance[:, None] ** 2 / aside**3
+    np.testing.assert_allclose(area, expected, rtol=0.02)
+
+
+def test_uniform_light_gives_a_uniform_picture(located):
+    ds, _ = located
+    found = image.image(_with_radiance(ds, 0.01), nx=80, ny=80, method="trapezoid")
+    seen = found.values[np.isfinite(found.values)]
+    assert seen.size > 100
+    assert np.ptp(seen) < 1e-9 * seen.mean()
+    cell = float(np.diff(found.x)[0] * np.diff(found.y)[0])
+    good = ds["quality"].values == 0
+    area = np.abs(raster.signed_areas(image.footprints(ds)[good])).sum()
+    assert float(found.footprints.sum()) * cell == pytest.approx(area, rel=0.01)
+
+
+def test_picture_shows_the_body_at_its_size(located):
+    ds, _ = located
+    ax = picture(_with_radiance(ds, 0.01), nx=60)
+    (limb,) = ax.findobj(lambda a: a.get_gid() == "limb")
+    view = scene.target(ds).at(1)
+    mean = np.hypot(*limb.get_xydata().T).mean()
+    # The limb is nearer than the centre and seems larger.
+    expected = view.radii.mean() / np.sqrt(1 - (view.radii.mean() / float(view.distance)) ** 2)
+    assert mean == pytest.approx(expected, rel=0.15 if ds.attrs["target"] == "PHOEBE" else 0.02)
