@@ -1,10 +1,11 @@
 """Batches: throughput of two processes, overhead of a product, memory of the driver.
 
-`python tests/benchmarks/bench_batch.py [PRODUCTS]`, by default 100 products of 60x60x1024.
+UVISXR_BENCH_PRODUCTS says how many products of 60x60x1024 to process, by default 100.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -122,8 +123,8 @@ def driver_memory(count: int, root: Path) -> None:
     print(f"driver, {count:>5} products: {peak:6.1f} MB, {seconds / count * 1e3:5.2f} ms a product")
 
 
-def main(count: int = PRODUCTS) -> None:
-    throughput(count)
+def main() -> None:
+    throughput(int(os.environ.get("UVISXR_BENCH_PRODUCTS", PRODUCTS)))
     for products in (100, 1000, 5000):
         with tempfile.TemporaryDirectory() as name:
             # Each in its own process: the largest resident size never falls.
@@ -138,8 +139,3 @@ def main(count: int = PRODUCTS) -> None:
             script = Path(name) / "run.py"
             script.write_text(code)
             subprocess.run([sys.executable, str(script)], check=True)
-
-
-if __name__ == "__main__":
-    sys.path[:0] = [str(Path(__file__).parents[1])]
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else PRODUCTS)
