@@ -46,12 +46,17 @@ def aurora_label(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _no_user_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory):
-    """Tests see neither the user's environment variables nor the user's cache."""
+def _no_user_settings(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+):
+    """Tests see neither the user's environment variables nor any cache but their own."""
     for name in list(os.environ):
         if name.startswith("UVISXR_") and "TEST_DATA" not in name:
             monkeypatch.delenv(name)
-    monkeypatch.setenv("UVISXR_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+    cache = tmp_path_factory.getbasetemp() / "caches" / str(abs(hash(request.node.nodeid)))
+    monkeypatch.setenv("UVISXR_CACHE", str(cache))
 
 
 @pytest.fixture(scope="session")
