@@ -101,13 +101,12 @@ def test_the_pole_that_is_seen_is_marked(ds):
 
 
 def _arrows(ax) -> dict[str, np.ndarray]:
-    """Bearings of the compass's names from its middle."""
+    """Directions of the compass's arrows."""
     (compass,) = [a for a in _artists(ax, "compass") if a.get_gid() == "compass"]
-    middle = 0.5 * np.array([compass.get_child().width, compass.get_child().height])
     found = {}
-    for text in compass.findobj(lambda a: str(a.get_gid() or "").startswith("compass:")):
-        offset = np.array(text.get_position()) - middle
-        found[text.get_text()] = offset / np.hypot(*offset)
+    for arrow, text in zip(*[iter(compass.get_child().get_children())] * 2, strict=True):
+        (x0, y0), (x1, y1) = arrow._posA_posB
+        found[text.get_text()] = np.array([x1 - x0, y1 - y0]) / np.hypot(x1 - x0, y1 - y0)
     return found
 
 

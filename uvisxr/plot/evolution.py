@@ -79,7 +79,7 @@ def evolution(
     light = common.signal(ds, wl_range).compute()
     good = quality.good(ds, exclude)
     chosen = _pixels(ds, pixels, good)
-    limits = _limits(light.values[:, chosen], good.values[:, chosen]) if share_y else None
+    limits = _limits(light.isel(pixel=chosen), good.values[:, chosen]) if share_y else None
 
     def page(part: Sequence[int], down: int) -> Figure:
         return _page(ds, light, good.values, part, columns, down, limits, look)
@@ -133,11 +133,15 @@ def _pixels(ds: xr.Dataset, pixels: Sequence[int] | None, good: xr.DataArray) ->
     return chosen
 
 
-def _limits(values: np.ndarray, good: np.ndarray) -> tuple[float, float] | None:
-    seen = values[good & np.isfinite(values)]
-    if not seen.size:
+def _limits(light: xr.DataArray, good: np.ndarray) -> tuple[float, float] | None:
+    good = good & np.isfinite(light.values)
+    if not good.any():
         return None
-    low, high = float(seen.min()), float(seen.max())
+    values = light.values[good]
+    low, high = float(values.min()), float(values.max())
+    if "upper" in light.coords:
+        # Most of the error bars; those of the noisiest pixels may be cut off.
+        high = max(high, float(np.nanpercentile(values + light["upper"].values[good], 95)))
     # Room for the magnitudes above the highest point.
     room = (high - low) or abs(high) or 1.0
     return min(low, 0.0) - 0.03 * room, high + 0.18 * room
@@ -201,7 +205,9 @@ def _panel(
             gid="flagged",
             **hollow,
         )
-    ax.text(0.02, 0.96, f"pixel {number}", transform=ax.transAxes, va="top", fontsize="small")
+    paper = {"facecolor": ax.get_facecolor(), "edgecolor": "none", "alpha": 0.8, "pad": 0.8}
+    where = {"transform": ax.transAxes, "va": "top", "fontsize": "small", "bbox": paper}
+    ax.text(0.02, 0.95, f"pixel {number}", zorder=4, **where)
     ax.margins(x=0.02)
     if "star_count" not in ds.variables:
         return

@@ -25,8 +25,8 @@ from .style import style as styled
 #: The whole body is shown where its diameter is at most so many times the extent of the image.
 _WHOLE = 3.0
 
-#: Half the side of the compass, points.
-_COMPASS = 36.0
+#: Room around the names of the compass's arrows, points.
+_MARGIN = (11.0, 6.0)
 
 #: Part of the axes' sides that counts as a corner.
 _CORNER = 0.2
@@ -236,29 +236,33 @@ def _emptiest_corner(ax: Axes, found: xr.DataArray) -> str:
 
 
 def _draw_compass(ax: Axes, view: scene.Views, corner: str, look: Style) -> None:
-    """Arrows in a corner: celestial north and east, and, longer, the Sun's direction."""
+    """Arrows in a corner: celestial north and east, and around them the Sun's direction."""
     right, up, away = scene.tangent_plane(view)[0]
     one = view.at(0)
     north = np.array([0.0, 0.0, 1.0])
     sun = one.rotation.T @ one.sun
     halo = [patheffects.withStroke(**look["outline_halo"])]
-    box = DrawingArea(2 * _COMPASS, 2 * _COMPASS)
+    bearings = {}
     for name, vector in (("N", north), ("E", np.cross(north, away)), ("Sun", sun)):
         flat = np.array([vector @ right, vector @ up])
-        length = np.hypot(*flat)
-        if not length > 0:
-            continue
-        flat = flat / length
+        if np.hypot(*flat) > 0:
+            bearings[name] = flat / np.hypot(*flat)
+    # The Sun's arrow begins beyond the names of the others, which it may coincide with.
+    parts = {
+        name: np.array([23.0, 33.0, 42.0] if name == "Sun" else [0.0, 12.0, 17.5])[:, None] * flat
+        for name, flat in bearings.items()
+    }
+    # No larger than what it holds, so that it keeps to the corner.
+    ends = np.array([part[2] for part in parts.values()] + [np.zeros(2)])
+    low, high = ends.min(axis=0) - _MARGIN, ends.max(axis=0) + _MARGIN
+    box = DrawingArea(*(high - low))
+    for name, part in parts.items():
+        start, stop, write = part - low
         color = look["sun"]["color"] if name == "Sun" else look["compass"]["color"]
-        reach, write = (0.68, 0.86) if name == "Sun" else (0.34, 0.5)
-        middle = np.full(2, _COMPASS)
-        ends = middle, middle + reach * _COMPASS * flat
         line = {"arrowstyle": "-|>", "mutation_scale": 8, "shrinkA": 0, "shrinkB": 0}
-        arrow = FancyArrowPatch(*ends, color=color, path_effects=halo, **line)
-        box.add_artist(arrow)
+        box.add_artist(FancyArrowPatch(start, stop, color=color, path_effects=halo, **line))
         text = {**look["compass"], "color": color, "ha": "center", "va": "center"}
-        place = middle + write * _COMPASS * flat
-        box.add_artist(Text(*place, name, path_effects=halo, gid=f"compass:{name}", **text))
-    anchored = AnchoredOffsetbox(corner, child=box, frameon=False, pad=0.2, borderpad=0.1)
+        box.add_artist(Text(*write, name, path_effects=halo, gid=f"compass:{name}", **text))
+    anchored = AnchoredOffsetbox(corner, child=box, frameon=False, pad=0.1, borderpad=0.1)
     anchored.set(gid="compass", zorder=5)
     ax.add_artist(anchored)
