@@ -121,6 +121,12 @@ def test_interpolation_of_three_footprints_is_the_raw_image():
     np.testing.assert_array_equal(raw.values, smooth.values)
 
 
+def test_interpolation_loses_no_cell_of_a_single_slit():
+    ds = flyby(n_pic=1)
+    raw, smooth = image.image(ds, nx=40), image.image(ds, nx=40, interpolate=True)
+    assert np.isfinite(smooth.values[np.isfinite(raw.values)]).all()
+
+
 def test_exposures_without_pointing_are_left_out():
     ds = flyby(n_pic=3)
     lost = ds.copy(deep=True)

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.path import Path
+from matplotlib.tri import LinearTriInterpolator, Triangulation
 
-from uvisxr.geometry.raster import average, coverage, signed_areas
+from uvisxr.geometry.raster import average, coverage, linear, signed_areas
 
 _ONE = np.ones((1, 1))
 
@@ -101,3 +102,31 @@ def test_means_lie_between_the_values(seed: int, n: int):
     mean, covered = average(_quads(rng, n, -3, 23, 9), values, (20, 20))
     seen = mean[covered > 1e-3]
     assert ((seen >= values.min() - 1e-9) & (seen <= values.max() + 1e-9)).all()
+
+
+def test_linear_functions_on_triangles_are_those_of_matplotlib():
+    rng = np.random.default_rng(4)
+    points = rng.uniform(-3, 33, (60, 2))
+    values = rng.normal(size=60)
+    mesh = Triangulation(*points.T)
+    x, y = np.meshgrid(np.arange(30) + 0.5, np.arange(20) + 0.5)
+    expected = LinearTriInterpolator(mesh, values)(x, y).filled(np.nan)
+    found = linear(points[mesh.triangles], values[mesh.triangles], (20, 30))
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(expected))
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+def test_triangles_without_area_and_outside_leave_no_trace():
+    flat = np.array([[[1, 1], [2, 2], [3, 3]], [[50, 50], [60, 50], [50, 60]]], float)
+    assert np.isnan(linear(flat, np.ones((2, 3)), (5, 5))).all()
+    assert np.isnan(linear(np.empty((0, 3, 2)), np.empty((0, 3)), (5, 5))).all()
+
+
+def test_many_cells_are_worked_on_in_parts(monkeypatch):
+    half = np.array([[[0, 0], [40, 0], [40, 40]], [[0, 0], [40, 40], [0, 40]]], float)
+    values = half[..., 0] + 2 * half[..., 1]
+    whole = linear(half, values, (40, 40))
+    x, y = np.meshgrid(np.arange(40) + 0.5, np.arange(40) + 0.5)
+    np.testing.assert_allclose(whole, x + 2 * y)
+    monkeypatch.setattr("uvisxr.geometry.raster._CELLS", 100)
+    np.testing.assert_array_equal(linear(half, values, (40, 40)), whole)

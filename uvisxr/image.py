@@ -10,8 +10,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import xarray as xr
-from scipy.interpolate import LinearNDInterpolator
-from scipy.spatial import cKDTree
+from scipy.spatial import Delaunay, QhullError, cKDTree
 
 from . import quality, spectra
 from .conventions import QUALITY_FLAGS
@@ -98,7 +97,7 @@ def image(
     mean, covered = raster.average(cells, values, (y_edges.size - 1, x_edges.size - 1))
     x, y = 0.5 * (x_edges[:-1] + x_edges[1:]), 0.5 * (y_edges[:-1] + y_edges[1:])
     if interpolate:
-        mean = _interpolated(corners, values, x, y, mean)
+        mean = _interpolated(corners, cells.mean(axis=1), values, x, y, mean)
     attrs = light.attrs | {"target": str(ds.attrs["geometry_target"])}
     return xr.DataArray(
         mean,
@@ -157,17 +156,25 @@ def _count(name: str, value: int) -> None:
 
 
 def _interpolated(
-    corners: np.ndarray, values: np.ndarray, x: np.ndarray, y: np.ndarray, raw: np.ndarray
+    corners: np.ndarray,
+    middle: np.ndarray,
+    values: np.ndarray,
+    x: np.ndarray,
+    y: np.ndarray,
+    raw: np.ndarray,
 ) -> np.ndarray:
-    """Values between the footprints' middles; the raw ones beyond the outermost of them."""
-    middle = corners.mean(axis=1)
-    if len(middle) < 4:
-        return raw
-    grid = np.stack(np.meshgrid(x, y), axis=-1)
+    """Values between the footprints' middles (in cells); raw ones beyond the outermost of them."""
     # Scaled to the same extent, so that the triangles join neighbours of a narrow slit too.
-    scale = np.ptp(middle, axis=0)
-    scale = np.where(scale > 0, scale, 1.0)
-    found = LinearNDInterpolator(middle / scale, values)(grid / scale)
+    extent = np.ptp(middle, axis=0)
+    if len(middle) < 4 or not (extent > 0).all():
+        return raw
+    try:
+        corner = Delaunay(middle / extent).simplices
+    except QhullError:
+        # All on one line.
+        return raw
+    found = raster.linear(middle[corner], values[corner], raw.shape)
     reach = float(np.median(np.linalg.norm(corners[:, 2] - corners[:, 0], axis=-1)))
-    near = cKDTree(middle).query(grid, distance_upper_bound=reach)[0] <= reach
+    grid = np.stack(np.meshgrid(x, y), axis=-1)
+    near = cKDTree(corners.mean(axis=1)).query(grid, distance_upper_bound=reach)[0] <= reach
     return np.where(near & np.isfinite(found), found, raw)

@@ -14,6 +14,12 @@ import numpy as np
 #: Edges worked on at a time: bounds the memory.
 _BLOCK = 2**16
 
+#: Pairs of triangle and cell worked on at a time, about.
+_CELLS = 2**20
+
+#: Slack of the test whether a cell's middle is in a triangle: neighbours leave no seam.
+_EDGE = 1e-9
+
 #: Cells covered by less than this part of their area are rounding noise of the running sum.
 LEAST = 1e-6
 
@@ -142,3 +148,47 @@ def average(
     mean = np.full(shape, np.nan)
     mean[there] = base + total[there] / covered[there]
     return mean, np.where(there, covered, 0.0)
+
+
+def linear(triangles: np.ndarray, values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Linear functions on triangles that do not overlap, at the middles of cells.
+
+    Parameters
+    ----------
+    triangles : ndarray, (n, 3, 2)
+        Corners (x, y) in cells, see `coverage`.
+    values : ndarray, (n, 3)
+        At the corners.
+    shape : (int, int)
+
+    Returns
+    -------
+    ndarray, (rows, columns)
+        NaN where no triangle lies.
+    """
+    found = np.full(shape, np.nan)
+    a, b, c = np.moveaxis(triangles, 1, 0)
+    twice = _cross(b - a, c - a)
+    # A cell's middle is half a cell from its corner.
+    first = np.ceil(triangles.min(axis=1) - 0.5).astype(int)
+    last = np.floor(triangles.max(axis=1) - 0.5).astype(int) + 1
+    limits = np.array(shape[::-1])
+    first, last = np.clip(first, 0, limits), np.clip(last, 0, limits)
+    last = np.where((twice == 0)[:, None], first, np.maximum(first, last))
+    cells = np.cumsum((last - first).prod(axis=1))
+    for part in np.split(np.arange(len(cells)), np.flatnonzero(np.diff(cells // _CELLS)) + 1):
+        piece, row = _ranges(first[part, 1], last[part, 1])
+        line, column = _ranges(first[part, 0][piece], last[part, 0][piece])
+        which, row = part[piece[line]], row[line]
+        point = np.stack([column, row], axis=-1) + 0.5
+        u = _cross(b[which] - point, c[which] - point) / twice[which]
+        v = _cross(c[which] - point, a[which] - point) / twice[which]
+        inside = (u >= -_EDGE) & (v >= -_EDGE) & (u + v <= 1 + _EDGE)
+        u, v, which = u[inside], v[inside], which[inside]
+        weights = np.stack([u, v, 1 - u - v], axis=-1)
+        found[row[inside], column[inside]] = (weights * values[which]).sum(axis=-1)
+    return found
+
+
+def _cross(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    return u[..., 0] * v[..., 1] - u[..., 1] * v[..., 0]
