@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import xarray as xr
 from products import product_id, write_product
 
 from uvisxr import batch, export, manifest, pipeline, work
@@ -170,7 +171,7 @@ def scheduler(tmp_path: Path) -> Iterator[str]:
         yield address
     finally:
         for process in reversed(processes):
-            process.terminate()
+            process.kill()
         for process in processes:
             process.wait()
 
@@ -377,3 +378,28 @@ def test_an_unforeseen_error_keeps_its_step(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(work.Unexpected) as caught:
         work.run(job, pipeline.load(["rate"]))
     assert caught.value.args == ("rate", "KeyError", "'colour'")
+
+
+def test_windows_of_one_product_are_groups_of_one_output(tmp_path: Path):
+    label = write_product(tmp_path / "in", product_id(0), samples=2, band_bin=32)
+    text = label.read_text()
+    for key, one, two in (
+        ("UL_CORNER_LINE", "2", "(2, 40)"),
+        ("LR_CORNER_LINE", "61", "(20, 61)"),
+        ("UL_CORNER_BAND", "0", "(0, 0)"),
+        ("LR_CORNER_BAND", "1023", "(1023, 1023)"),
+        ("BAND_BIN", "32", "(32, 32)"),
+        ("LINE_BIN", "1", "(1, 1)"),
+    ):
+        text = text.replace(f"{key:<29} = {one}\n", f"{key:<29} = {two}\n")
+    label.write_text(text)
+    job = work.Job(str(label), "a.nc", str(tmp_path), str(tmp_path), "")
+    record = work.run(job, pipeline.load(STEPS))
+    assert record["status"] == "done", record
+    with xr.open_datatree(tmp_path / "a.nc") as tree:
+        assert len(tree.children) == 2
+        for name, node in tree.children.items():
+            assert "pipeline" in node.attrs
+            assert record["figures"][f"{name}/pixel"] == node.sizes["pixel"]
+            total = int(node["counts"].sum(dtype=int))
+            assert record["figures"][f"{name}/counts_total"] == total > 0

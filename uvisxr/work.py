@@ -163,7 +163,7 @@ def _write(ds: xr.Dataset | xr.DataTree, job: Job) -> dict[str, Any]:
         to_netcdf(ds, temporary)
         with temporary.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        figures = _figures(temporary)
+        figures = _figures(ds, temporary)
         size = temporary.stat().st_size
         temporary.replace(Path(job.folder) / job.output)
     finally:
@@ -171,30 +171,38 @@ def _write(ds: xr.Dataset | xr.DataTree, job: Job) -> dict[str, Any]:
     return {"sha256": digest, "bytes": size, "figures": figures}
 
 
-def _figures(path: Path) -> dict[str, Any]:
-    """A few numbers that show at a glance what the output holds, read back from it."""
+def _figures(ds: xr.Dataset | xr.DataTree, path: Path) -> dict[str, Any]:
+    """A few numbers that show at a glance what the output holds.
+
+    Blocks that dask computed for the file are gone: those are read back.
+    """
+    nodes = ds.subtree_with_keys if isinstance(ds, xr.DataTree) else [(".", ds)]
     figures: dict[str, Any] = {}
     with netCDF4.Dataset(path) as root:
         root.set_auto_mask(False)
-        for prefix, group in (("", root), *((f"{name}/", g) for name, g in root.groups.items())):
-            figures |= {f"{prefix}{name}": len(dim) for name, dim in group.dimensions.items()}
-            if "counts" in group.variables:
-                blocks = _blocks_of(group["counts"])
-                figures[f"{prefix}counts_total"] = int(
-                    sum(np.nansum(b, dtype=float) for b in blocks)
-                )
-            if "radiance" in group.variables:
-                total, valid, size = 0.0, 0, 0
-                for block in _blocks_of(group["radiance"]):
-                    finite = np.isfinite(block)
-                    total += float(block.sum(dtype=float, where=finite))
-                    valid, size = valid + int(finite.sum()), size + block.size
-                figures[f"{prefix}radiance_valid"] = round(valid / max(1, size), 6)
+        for key, node in nodes:
+            prefix, group = ("", root) if key == "." else (f"{key}/", root[key])
+            figures |= {f"{prefix}{dim}": size for dim, size in node.sizes.items()}
+
+            def blocks(name: str, node=node, group=group) -> Iterator[np.ndarray]:
+                variable = node.variables[name]
+                return iter([variable.values]) if variable.chunks is None else _each(group[name])
+
+            if "counts" in node.variables:
+                total = sum(np.nansum(block, dtype=float) for block in blocks("counts"))
+                figures[f"{prefix}counts_total"] = int(total)
+            if "radiance" in node.variables:
+                total, valid = 0.0, 0
+                for block in blocks("radiance"):
+                    total += float(np.nansum(block, dtype=float))
+                    valid += block.size - int(np.isnan(block).sum())
+                size = max(1, node.variables["radiance"].size)
+                figures[f"{prefix}radiance_valid"] = round(valid / size, 6)
                 figures[f"{prefix}radiance_mean"] = total / valid if valid else None
     return figures
 
 
-def _blocks_of(variable: netCDF4.Variable) -> Iterator[np.ndarray]:
+def _each(variable: netCDF4.Variable) -> Iterator[np.ndarray]:
     count = variable.shape[0] if variable.ndim else 1
     step = max(1, _BLOCK * count // max(1, variable.size))
     for start in range(0, count, step):

@@ -53,14 +53,7 @@ def timed(function: Callable[[], object]) -> float:
 
 def on_workers(labels: list[Path], out: Path, count: int) -> float:
     """Time of a batch on processes that are up and have imported what they need."""
-    from distributed import Client, LocalCluster
-
-    with (
-        LocalCluster(
-            n_workers=count, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0"
-        ) as cluster,
-        Client(cluster, set_as_default=False) as client,
-    ):
+    with batch._cluster(None, count, retries=2) as client:
         batch.process(labels[:count], STEPS, out.with_name("warm"), client=client)
         shutil.rmtree(out.with_name("warm"))
         seconds = timed(lambda: batch.process(labels, STEPS, out, client=client))
