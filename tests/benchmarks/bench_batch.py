@@ -13,12 +13,16 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from products import product_id, write_product
 
 import uvisxr
 from uvisxr import batch, manifest, work
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 PRODUCTS, EXPOSURES = 100, 60
 STEPS = [("calibrate", {"flat_field": False, "trend": False})]
@@ -43,6 +47,7 @@ def plain(labels: list[Path], out: Path) -> None:
     for label in labels:
         ds = uvisxr.open_product(label).uvis.calibrate(**STEPS[0][1])
         ds.uvis.to_netcdf(out / f"{label.stem}.nc")
+    shutil.rmtree(out)
 
 
 def timed(function: Callable[[], object]) -> float:
@@ -51,36 +56,34 @@ def timed(function: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def on_workers(labels: list[Path], out: Path, count: int) -> float:
-    """Time of a batch on processes that are up and have imported what they need."""
-    with batch._cluster(None, count, retries=2) as client:
-        batch.process(labels[:count], STEPS, out.with_name("warm"), client=client)
-        shutil.rmtree(out.with_name("warm"))
-        seconds = timed(lambda: batch.process(labels, STEPS, out, client=client))
-        assert len(manifest.latest(out)) == len(labels)
-        return seconds
+def on_workers(labels: list[Path], out: Path, client: Client) -> float:
+    """Time of a batch, without the start of its processes."""
+    seconds = timed(lambda: batch.process(labels, STEPS, out, client=client))
+    assert all(r["status"] == "done" for r in manifest.latest(out).values())
+    shutil.rmtree(out)
+    return seconds
 
 
 def throughput(count: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         labels = write_archive(root / "in", count)
-        times = {}
         plain(labels[:1], root / "warm")
-        times["plain loop"] = timed(lambda: plain(labels, root / "plain"))
-        shutil.rmtree(root / "plain")
-        for workers in (1, 2):
-            times[f"batch, {workers} processes"] = on_workers(labels, root / "out", workers)
-            if workers == 1:
-                size = sum(path.stat().st_size for path in (root / "out").glob("*.nc"))
-            shutil.rmtree(root / "out")
-    for what, seconds in times.items():
-        print(f"{what:<24} {seconds:8.1f} s  {count / seconds:6.2f} products/s")
-    one, two = times["batch, 1 processes"], times["batch, 2 processes"]
-    loop = times["plain loop"]
+        loop = one = 0.0
+        with batch._cluster(None, 1, retries=2) as client:
+            on_workers(labels[:1], root / "warm", client)
+            # In turns, so that other work on the machine disturbs both alike.
+            for first in range(0, count, 10):
+                part = labels[first : first + 10]
+                loop += timed(lambda part=part: plain(part, root / "plain"))
+                one += on_workers(part, root / "out", client)
+        with batch._cluster(None, 2, retries=2) as client:
+            on_workers(labels[:2], root / "warm", client)
+            two = on_workers(labels, root / "out", client)
+    for what, seconds in (("plain loop", loop), ("1 process", one), ("2 processes", two)):
+        print(f"{what:<12} {seconds:8.1f} s  {count / seconds:6.2f} products/s")
     print(f"2 processes / 1 process: {one / two:.2f}x")
     print(f"overhead of a product: {(one - loop) / count * 1e3:.0f} ms, {one / loop - 1:.1%}")
-    print(f"output: {size / count / 1e6:.1f} MB a product")
 
 
 def nothing(job: work.Job, steps: object) -> dict[str, object]:
