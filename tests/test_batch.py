@@ -15,7 +15,7 @@ import xarray as xr
 from click.testing import CliRunner
 from products import product_id, write_product
 
-from uvisxr import batch, export, manifest, pipeline, sources, work
+from uvisxr import batch, cluster, export, manifest, pipeline, sources, work
 from uvisxr.cli import main
 from uvisxr.errors import ArgumentError, ExportError, PipelineError, UvisError
 
@@ -221,7 +221,7 @@ def test_another_pipeline_or_version_or_overwrite_does_all(
 
 
 def test_workers_of_another_version(few: Path, client, tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(batch, "__version__", "9.9.9")
+    monkeypatch.setattr(cluster, "__version__", "9.9.9")
     with pytest.raises(UvisError, match=r"worker .* has uvisxr .*, this is 9\.9\.9"):
         batch.process(few, PIPELINE, tmp_path, client=client)
 
@@ -262,7 +262,7 @@ def test_filters(few: Path, client, tmp_path: Path):
 
 def test_nothing_is_started_for_nothing(few: Path, client, tmp_path: Path, monkeypatch):
     batch.process(few, PIPELINE, tmp_path, client=client)
-    monkeypatch.setattr(batch, "_cluster", None)
+    monkeypatch.setattr(batch, "connect", None)
     assert batch.process(few, PIPELINE, tmp_path).current == 3
 
 
@@ -321,7 +321,7 @@ def test_large_products_are_processed_in_blocks_and_only_when_written(
 def test_wrong_arguments_start_nothing(
     few: Path, tmp_path: Path, monkeypatch, arguments: dict, error: type, message: str
 ):
-    monkeypatch.setattr(batch, "_cluster", None)
+    monkeypatch.setattr(batch, "connect", None)
     given = {"products": few, "pipeline": PIPELINE, "out_dir": tmp_path / "out"} | arguments
     with pytest.raises(error, match=message):
         batch.process(**given)

@@ -219,7 +219,7 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     from contextlib import nullcontext
 
     here = InProcess()
-    monkeypatch.setattr(batch, "_cluster", lambda *given: nullcontext(here))
+    monkeypatch.setattr(batch, "connect", lambda *given: nullcontext(here))
     monkeypatch.setattr(batch, "_stream", here.stream)
 
 

@@ -12,18 +12,17 @@ import contextlib
 import datetime
 import hashlib
 import itertools
-import os
 import shutil
 import sys
 import uuid
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import __version__, pipeline, sources, work
-from .errors import ArgumentError, ExportError, MissingDependencyError, UvisError, UvisWarning
+from .cluster import connect
+from .errors import ArgumentError, ExportError
 from .manifest import Manifest
 
 if TYPE_CHECKING:
@@ -133,7 +132,7 @@ def process(
         first = next(jobs, None)
         if first is None:
             return summary
-        with _cluster(client, workers, retries) as cluster, _bar(progress) as bar:
+        with connect(client, workers, retries) as cluster, _bar(progress) as bar:
             if cluster.dashboard_link and (client is not None or not bar.disable):
                 print(f"dashboard: {cluster.dashboard_link}", file=sys.stderr)
             results = _stream(
@@ -279,87 +278,6 @@ def _note(record: dict[str, Any], manifest: Manifest, summary: Summary) -> None:
     summary.failed += 1
     if len(summary.failures) < _SHOWN:
         summary.failures.append(f"{record['product']}: {record['step']}: {record['error']}")
-
-
-@contextlib.contextmanager
-def _cluster(client: Client | str | None, workers: int | None, retries: int) -> Iterator[Client]:
-    """The client to work with; what is started here ends here."""
-    try:
-        import dask
-        from distributed import Client, LocalCluster
-    except ImportError as error:
-        raise MissingDependencyError(
-            "a batch needs dask.distributed: pip install 'uvisxr[parallel]'"
-        ) from error
-    if client is None:
-        count = workers or _cores()
-        settings = {
-            # The scheduler gives a product up when more workers than that died on it.
-            "distributed.scheduler.allowed-failures": retries,
-            # It runs in this process and would keep the last 1000 messages of each connection.
-            "distributed.admin.low-level-log-length": 20,
-            # dask lets workers give memory back at once; arrays of this size come and go all the
-            # time, and zeroing their pages anew doubles the time of a calibration.
-            "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
-        }
-        with (
-            dask.config.set(settings),
-            LocalCluster(
-                n_workers=count,
-                threads_per_worker=1,
-                processes=True,
-                host="127.0.0.1",
-                dashboard_address="127.0.0.1:0",
-            ) as cluster,
-            Client(cluster, set_as_default=False) as started,
-        ):
-            yield started
-    elif isinstance(client, str):
-        try:
-            connected = Client(client, set_as_default=False)
-        except (OSError, ValueError) as error:
-            raise UvisError(
-                f"no scheduler answers at {client} ({error}); start one with 'dask scheduler' and "
-                "workers with 'dask worker ADDRESS --nthreads 1'"
-            ) from error
-        with connected:
-            if not connected.nthreads():
-                warnings.warn(
-                    f"the scheduler at {client} has no workers yet: waiting for some",
-                    UvisWarning,
-                    stacklevel=2,
-                )
-            _same_version(connected)
-            yield connected
-    else:
-        _same_version(client)
-        yield client
-
-
-def _cores() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:
-        return os.cpu_count() or 1
-
-
-def _version() -> str:
-    return __version__
-
-
-def _same_version(client: Client) -> None:
-    try:
-        versions = client.run(_version)
-    except Exception as error:
-        raise UvisError(
-            f"the workers of {client.scheduler.address} cannot import uvisxr ({error}); install "
-            f"uvisxr {__version__} there"
-        ) from error
-    for worker, version in sorted(versions.items()):
-        if version != __version__:
-            raise UvisError(
-                f"worker {worker} has uvisxr {version}, this is {__version__}; install the same"
-            )
 
 
 def _bar(progress: bool | None):

@@ -20,6 +20,7 @@ from products import product_id, write_product
 
 import uvisxr
 from uvisxr import batch, manifest, work
+from uvisxr.cluster import connect
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -70,14 +71,14 @@ def throughput(count: int) -> None:
         labels = write_archive(root / "in", count)
         plain(labels[:1], root / "warm")
         loop = one = 0.0
-        with batch._cluster(None, 1, retries=2) as client:
+        with connect(None, 1, retries=2) as client:
             on_workers(labels[:1], root / "warm", client)
             # In turns, so that other work on the machine disturbs both alike.
             for first in range(0, count, 10):
                 part = labels[first : first + 10]
                 loop += timed(lambda part=part: plain(part, root / "plain"))
                 one += on_workers(part, root / "out", client)
-        with batch._cluster(None, 2, retries=2) as client:
+        with connect(None, 2, retries=2) as client:
             on_workers(labels[:2], root / "warm", client)
             two = on_workers(labels, root / "out", client)
     for what, seconds in (("plain loop", loop), ("1 process", one), ("2 processes", two)):
