@@ -15,9 +15,12 @@ import xarray as xr
 from click.testing import CliRunner
 from products import product_id, write_product
 
-from uvisxr import batch, cluster, export, manifest, pipeline, sources, work
+from uvisxr import export
+from uvisxr.batch import cluster, manifest, pipeline, work
+from uvisxr.batch import run as batch
 from uvisxr.cli import main
 from uvisxr.errors import ArgumentError, ExportError, PipelineError, UvisError
+from uvisxr.pds3 import sources
 
 pytest.importorskip("distributed")
 

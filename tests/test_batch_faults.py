@@ -19,7 +19,9 @@ import pytest
 import xarray as xr
 from products import product_id, write_product
 
-from uvisxr import batch, export, manifest, pipeline, work
+from uvisxr import export
+from uvisxr.batch import manifest, pipeline, work
+from uvisxr.batch import run as batch
 from uvisxr.errors import ExportError
 
 pytest.importorskip("distributed")
@@ -276,7 +278,7 @@ def test_full_disk_for_real(archive: Path, expected: dict[str, str], small_disk:
 def test_a_limit_on_file_sizes_stands_in_for_a_quota(archive: Path, tmp_path: Path):
     code = (
         "import resource, signal, sys\n"
-        "from uvisxr import batch, pipeline, work\n"
+        "from uvisxr.batch import pipeline, work\nfrom uvisxr.batch import run as batch\n"
         "label, out = sys.argv[1:]\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))\n"

@@ -11,7 +11,7 @@ import xarray as xr
 from products import product_id, write_product
 
 import uvisxr
-from uvisxr import manifest, pipeline, work
+from uvisxr.batch import manifest, pipeline, work
 from uvisxr.errors import ExportError
 
 STEPS = [

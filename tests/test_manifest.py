@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from uvisxr import manifest
+from uvisxr.batch import manifest
+from uvisxr.batch.manifest import Manifest
 from uvisxr.errors import ExportError
-from uvisxr.manifest import Manifest
 
 
 def done(output: str, fingerprint: str = "f", size: int = 3) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def test_two_batches_in_one_folder(tmp_path: Path):
 
 def test_a_killed_batch_gives_the_folder_back(tmp_path: Path):
     code = (
-        "import os, sys; from uvisxr.manifest import Manifest; "
+        "import os, sys; from uvisxr.batch.manifest import Manifest; "
         "book = Manifest(sys.argv[1]); os.kill(os.getpid(), 9)"
     )
     killed = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)

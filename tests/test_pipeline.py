@@ -14,8 +14,8 @@ import pytest
 import xarray as xr
 import yaml
 
-from uvisxr import pipeline
 from uvisxr.accessor import UvisAccessor
+from uvisxr.batch import pipeline
 from uvisxr.errors import PipelineError
 from uvisxr.forward import method
 

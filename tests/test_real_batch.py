@@ -12,8 +12,9 @@ import xarray as xr
 from synthetic import kernels
 
 import uvisxr
-from uvisxr import batch, manifest, pipeline, work
-from uvisxr.sources import Filter
+from uvisxr import batch
+from uvisxr.batch import manifest, pipeline, work
+from uvisxr.pds3.sources import Filter
 
 pytest.importorskip("distributed")
 

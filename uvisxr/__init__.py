@@ -4,9 +4,9 @@ __version__ = "0.1.0"
 
 from . import accessor as _accessor  # noqa: F401  registers .uvis
 from . import simulate
+from .batch.joining import open_processed
 from .errors import UvisError, UvisWarning
 from .export import load_json
-from .joining import open_processed
 from .observation import open_observation, open_product
 
 __all__ = [

@@ -17,8 +17,9 @@ import warnings
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from . import fetch, pdsindex
+from . import fetch
 from .errors import ArgumentError, FetchError, LabelError, NotFoundError, UvisWarning
+from .pds3.index import read as read_index
 
 #: Volumes of the set COUVIS_0xxx.
 VOLUMES = range(1, 61)
@@ -98,7 +99,7 @@ class Archive:
         try:
             return {
                 row.product: row.path
-                for row in pdsindex.read(label)
+                for row in read_index(label)
                 if _PRODUCT_ID.fullmatch(row.product)
             }
         except LabelError as error:

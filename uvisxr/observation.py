@@ -12,10 +12,11 @@ import numpy as np
 import xarray as xr
 from xarray.core import indexing
 
-from . import conventions, history, quality, sources
+from . import conventions, history, quality
 from .errors import ArgumentError, LabelError, ProductError, UvisWarning
 from .instrument.channel import channel as find_channel
 from .instrument.detector import Window
+from .pds3 import sources
 from .pds3.label import Label, read_label
 from .pds3.product import choose_windows, qube_file
 from .pds3.qube import QubeArray

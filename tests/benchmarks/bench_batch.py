@@ -19,8 +19,9 @@ import numpy as np
 from products import product_id, write_product
 
 import uvisxr
-from uvisxr import batch, manifest, work
-from uvisxr.cluster import connect
+from uvisxr import batch
+from uvisxr.batch import manifest, work
+from uvisxr.batch.cluster import connect
 
 if TYPE_CHECKING:
     from distributed import Client

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from . import batch as run
-from .errors import ArgumentError, PipelineError
-from .sources import Filter
+from ..batch import run
+from ..errors import ArgumentError, PipelineError
+from ..pds3.sources import Filter
 
 
 @click.command()

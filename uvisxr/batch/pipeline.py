@@ -37,7 +37,7 @@ import numpy as np
 import xarray as xr
 import yaml
 
-from .errors import PipelineError
+from ..errors import PipelineError
 
 #: Methods that write files or hold state outside the dataset: not steps of a reduction.
 _NOT_STEPS = frozenset({"to_netcdf", "to_json"})
@@ -274,14 +274,14 @@ def _arguments(
 
 def _opener() -> Callable:
     # Late: the observation module is not needed to check the other steps.
-    from .observation import open_product
+    from ..observation import open_product
 
     return open_product
 
 
 def _methods() -> dict[str, Callable]:
     """The accessor's steps by name."""
-    from .accessor import UvisAccessor
+    from ..accessor import UvisAccessor
 
     return {
         name: value

@@ -24,8 +24,8 @@ import netCDF4
 import numpy as np
 import xarray as xr
 
-from . import __version__
-from .errors import ExportError, UvisError
+from .. import __version__
+from ..errors import ExportError, UvisError
 from .pipeline import Pipeline
 
 #: Elements of `counts` above which a product is processed in dask blocks of about this size:
@@ -134,7 +134,7 @@ def process(
     Nothing is computed that a step does not compute by itself; large products are opened in dask
     blocks.
     """
-    from .observation import open_product
+    from ..observation import open_product
 
     opened = open_product(label, **pipeline.open)
 
@@ -156,7 +156,7 @@ def _blocks(ds: xr.Dataset) -> xr.Dataset:
 
 
 def _write(ds: xr.Dataset | xr.DataTree, job: Job) -> dict[str, Any]:
-    from .export import to_netcdf
+    from ..export import to_netcdf
 
     temporary = Path(job.partial) / f"{uuid.uuid4().hex}.nc"
     try:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from volume import index_row, write_index
 
-from uvisxr import pdsindex
 from uvisxr.errors import LabelError
+from uvisxr.pds3 import index
 
 ROWS = [
     index_row("COUVIS_0060", "FUV2017_258_07_15", START_TIME="2017-258T07:15:04.442"),
@@ -20,7 +20,7 @@ ROWS = [
 
 def test_rows_of_a_volume(tmp_path: Path):
     label = write_index(tmp_path / "COUVIS_0060", ROWS)
-    first, second, third = pdsindex.read(label)
+    first, second, third = index.read(label)
     assert (first.product, first.volume, first.channel) == (
         "FUV2017_258_07_15",
         "COUVIS_0060",
@@ -36,14 +36,14 @@ def test_rows_of_a_volume(tmp_path: Path):
 @pytest.mark.parametrize("name", ["INDEX.TAB", "index.lbl"])
 def test_either_file_names_the_index(tmp_path: Path, name: str):
     write_index(tmp_path / "COUVIS_0060", ROWS, ending="\n")
-    assert len(list(pdsindex.read(tmp_path / "COUVIS_0060" / "INDEX" / name))) == 3
+    assert len(list(index.read(tmp_path / "COUVIS_0060" / "INDEX" / name))) == 3
 
 
 def test_path_without_its_volume(tmp_path: Path):
     label = write_index(
         tmp_path / "COUVIS_0007", [{"FILE_NAME": "DATA/D2004_001/EUV2004_001_00_01.lbl"}]
     )
-    (row,) = pdsindex.read(label)
+    (row,) = index.read(label)
     assert row.volume == "COUVIS_0007"
     assert str(row.path) == "COUVIS_0007/DATA/D2004_001/EUV2004_001_00_01.LBL"
 
@@ -56,19 +56,19 @@ def test_table_after_a_header(tmp_path: Path, pointer: str):
     header = b"h" * (10 if "BYTES" in pointer else size)
     table.write_bytes(header + table.read_bytes())
     label.write_text(label.read_text().replace('"INDEX.TAB"', pointer))
-    assert next(pdsindex.read(label)).product == "FUV2017_258_07_15"
+    assert next(index.read(label)).product == "FUV2017_258_07_15"
 
 
 def test_day_of_year_and_calendar_days_are_the_same():
-    assert pdsindex.time("2004-366T01:02:03.5") == pdsindex.time("2004-12-31T01:02:03.500")
-    assert np.isnat(pdsindex.time(""))
-    assert pdsindex.time("2005-230") == np.datetime64("2005-08-18")
+    assert index.time("2004-366T01:02:03.5") == index.time("2004-12-31T01:02:03.500")
+    assert np.isnat(index.time(""))
+    assert index.time("2005-230") == np.datetime64("2005-08-18")
 
 
 @pytest.mark.parametrize("text", ["2005-366", "2005-000", "yesterday", "2005-13-01"])
 def test_no_time(text: str):
     with pytest.raises(ValueError):
-        pdsindex.time(text)
+        index.time(text)
 
 
 def test_table_cut_short(tmp_path: Path):
@@ -76,28 +76,28 @@ def test_table_cut_short(tmp_path: Path):
     table = label.with_suffix(".TAB")
     table.write_bytes(table.read_bytes()[:-5])
     with pytest.raises(LabelError, match=r"INDEX.TAB.*cut short"):
-        list(pdsindex.read(label))
+        list(index.read(label))
 
 
 def test_table_missing(tmp_path: Path):
     label = write_index(tmp_path / "COUVIS_0060", ROWS)
     label.with_suffix(".TAB").unlink()
     with pytest.raises(LabelError, match=r"no INDEX\.TAB"):
-        list(pdsindex.read(label))
+        list(index.read(label))
 
 
 def test_label_of_something_else(tmp_path: Path):
     label = write_index(tmp_path / "COUVIS_0060", ROWS)
     label.write_text("PDS_VERSION_ID = PDS3\nEND\n")
     with pytest.raises(LabelError, match="does not describe an index table"):
-        list(pdsindex.read(label))
+        list(index.read(label))
 
 
 def test_label_without_the_column_of_names(tmp_path: Path):
     label = write_index(tmp_path / "COUVIS_0060", ROWS)
     label.write_text(label.read_text().replace("FILE_NAME", "SOMETHING"))
     with pytest.raises(LabelError, match="none of the columns FILE_NAME"):
-        list(pdsindex.read(label))
+        list(index.read(label))
 
 
 def test_a_time_that_is_none_names_the_table(tmp_path: Path):
@@ -106,4 +106,4 @@ def test_a_time_that_is_none_names_the_table(tmp_path: Path):
         [index_row("COUVIS_0060", "FUV2017_258_07_15", START_TIME="2017-999")],
     )
     with pytest.raises(LabelError, match=r"INDEX\.TAB.*2017-999"):
-        list(pdsindex.read(label))
+        list(index.read(label))

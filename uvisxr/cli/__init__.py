@@ -12,15 +12,16 @@ from pathlib import Path
 import click
 import xarray as xr
 
-from . import __version__, export, observation, sources
-from .calibration.recipe import RECIPES
-from .cli_batch import batch
-from .cli_fetch import calibration, fetch
-from .cli_kernels import kernels
-from .demo import command as demo
-from .errors import ArgumentError, UvisError, UvisWarning
-from .pds3.label import Label, read_label
-from .pds3.product import qube_file
+from .. import __version__, export, observation
+from ..calibration.recipe import RECIPES
+from ..demo import command as demo
+from ..errors import ArgumentError, UvisError, UvisWarning
+from ..pds3 import sources
+from ..pds3.label import Label, read_label
+from ..pds3.product import qube_file
+from .batch import batch
+from .fetch import calibration, fetch
+from .kernels import kernels
 
 
 class _Group(click.Group):

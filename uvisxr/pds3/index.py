@@ -16,7 +16,7 @@ import numpy as np
 import pvl
 import pvl.exceptions
 
-from .errors import LabelError
+from ..errors import LabelError
 
 #: Columns that name a product's label, best first.
 _PATHS = ("FILE_NAME", "FILE_SPECIFICATION_NAME")

@@ -8,8 +8,8 @@ import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from . import __version__
-from .errors import MissingDependencyError, UvisError, UvisWarning
+from .. import __version__
+from ..errors import MissingDependencyError, UvisError, UvisWarning
 
 if TYPE_CHECKING:
     from distributed import Client

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from . import conventions, manifest
-from .errors import ExportError
+from .. import conventions
+from ..errors import ExportError
+from . import manifest
 
 #: What only serves to compute the radiance of one product anew; its terms differ from product to
 #: product. It stays in the files.

@@ -2,8 +2,8 @@
 
 The driver (this module) walks the sources, hands out what is missing or outdated, keeps a bounded
 number of products in flight and appends one line a product to the manifest; the work is in
-`uvisxr.work`. Outputs appear whole under their final name or not at all, so that a killed worker
-or driver leaves nothing half-done: running the same command again does what is left.
+`uvisxr.batch.work`. Outputs appear whole under their final name or not at all, so that a killed
+worker or driver leaves nothing half-done: running the same command again does what is left.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import __version__, pipeline, sources, work
+from .. import __version__
+from ..errors import ArgumentError, ExportError
+from ..pds3 import sources
+from . import pipeline, work
 from .cluster import connect
-from .errors import ArgumentError, ExportError
 from .manifest import Manifest
 
 if TYPE_CHECKING:
@@ -85,9 +87,9 @@ def process(
     Parameters
     ----------
     products : path or iterable of paths
-        Products, folders, batch files, globs, index tables: see `uvisxr.sources.expand`.
+        Products, folders, batch files, globs, index tables: see `uvisxr.pds3.sources.expand`.
     pipeline : path or iterable
-        Steps: see `uvisxr.pipeline`. Checked before anything starts.
+        Steps: see `uvisxr.batch.pipeline`. Checked before anything starts.
     out_dir : path
         Folder of the outputs and of `manifest.jsonl`; made if missing. With workers on other
         machines it must be on a file system they share.

@@ -15,8 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from . import pdsindex
-from .errors import ArgumentError
+from ..errors import ArgumentError
+from . import index
+from .label import beside
+from .product import label_path
 
 #: Names of spectral products, as the archive gives them; calibration matrices are no products.
 _PRODUCT = re.compile(r"(EUV|FUV)\d{4}_\d{3}_.*", re.IGNORECASE)
@@ -75,7 +77,7 @@ class Filter:
         for name in ("after", "before"):
             text = getattr(self, name)
             try:
-                pdsindex.time(text or "")
+                index.time(text or "")
             except ValueError as error:
                 raise ArgumentError(
                     f"{name}={text!r} is no time; write 2005-230T15:15:00 or 2005-08-18"
@@ -97,8 +99,8 @@ class Filter:
         if not same(self.slit, slit):
             return False
         # Comparisons with NaT are False: an unknown start lies in no range.
-        return (not self.after or bool(start >= pdsindex.time(self.after))) and (
-            not self.before or bool(start < pdsindex.time(self.before))
+        return (not self.after or bool(start >= index.time(self.after))) and (
+            not self.before or bool(start < index.time(self.before))
         )
 
 
@@ -220,7 +222,7 @@ def _is_index(path: Path) -> bool:
 
 def _index(path: Path, wanted: Filter) -> Iterator[Product]:
     root = path.resolve().parent.parent
-    for row in pdsindex.read(path):
+    for row in index.read(path):
         if row.channel in _CHANNELS and wanted.takes(row.channel, row.target, row.slit, row.start):
             # The table lies in VOLUME/INDEX, or beside the volumes (a cumulative one).
             places = (root / Path(*row.path.parts[1:]), root / row.path, path.parent / row.path)
@@ -229,15 +231,9 @@ def _index(path: Path, wanted: Filter) -> Iterator[Product]:
 
 
 def _product(path: Path) -> Product:
-    """The label and data file that belong to a path, whatever the case of their endings."""
-    path = path.absolute()
-    stem = path.with_suffix("") if path.suffix.upper() in (".LBL", ".DAT") else path
-
-    def beside(ending: str) -> Path | None:
-        names = (stem.with_name(stem.name + e) for e in (ending, ending.lower()))
-        return next((name for name in names if name.is_file()), None)
-
-    return Product(beside(".LBL") or stem.with_name(f"{stem.name}.LBL"), beside(".DAT"))
+    """The label and data file that belong to a path."""
+    label = label_path(path.absolute())
+    return Product(label, beside(label, ".DAT"))
 
 
 def _label_wanted(product: Product, wanted: Filter) -> bool:
@@ -246,7 +242,7 @@ def _label_wanted(product: Product, wanted: Filter) -> bool:
         return True
     channel = values.get("PRODUCT_ID", product.name)[:3].upper()
     try:
-        start = pdsindex.time(values.get("START_TIME", ""))
+        start = index.time(values.get("START_TIME", ""))
     except ValueError:
         start = np.datetime64("NaT")
     return wanted.takes(

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import click
 
-from . import sources
-from .errors import KernelError, UvisWarning
-from .fetch import cache_dir
-from .geometry import kernels as files
-from .geometry import requirements
-from .geometry.meta import metakernel as write
-from .pds3.label import read_label
+from ..errors import KernelError, UvisWarning
+from ..fetch import cache_dir
+from ..geometry import kernels as files
+from ..geometry import requirements
+from ..geometry.meta import metakernel as write
+from ..pds3 import sources
+from ..pds3.label import read_label
 
 _PRODUCT = click.argument("product", nargs=-1, required=True, type=click.Path(path_type=Path))
 _KERNELS = click.option(
