@@ -290,7 +290,7 @@ def test_large_products_are_processed_in_blocks_and_only_when_written(
     few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     label = write_product(tmp_path, product_id(0), samples=6, band_bin=16)
-    steps = pipeline.load(["rate", *PIPELINE, ("smooth", {})])
+    steps = pipeline.load(["rate", ("background", {"level": 4e-4}), *PIPELINE, ("smooth", {})])
     whole = work.process(label, steps)
     assert whole.radiance.chunks is None
     monkeypatch.setattr(work, "_BLOCK", 2 * 60 * 64)
@@ -309,6 +309,7 @@ def test_large_products_are_processed_in_blocks_and_only_when_written(
     with xr.open_dataset(tmp_path / "lazy.nc") as written:
         xr.testing.assert_equal(written.radiance, whole.radiance)
         xr.testing.assert_equal(written.radiance_upper, whole.radiance_upper)
+        xr.testing.assert_equal(written.quality, whole.quality)
 
 
 @pytest.mark.parametrize(

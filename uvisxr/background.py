@@ -131,6 +131,7 @@ def background(
         quality = losses.flags(ds, sure(level, error), measured)
     else:
         candidates = _candidates(ds, alt_min, pixels)
+        measured = measured.compute()
         level, error, quality, used = _measure(ds, method, candidates, wl_range, measured)
     if method == "rtg":
         warnings.warn(
@@ -218,7 +219,7 @@ def _measure(
     method: str,
     candidates: np.ndarray,
     wl_range: tuple[float, float] | None,
-    features: np.ndarray,
+    features: xr.DataArray,
 ) -> tuple[float, float, xr.DataArray, int]:
     """Level, error, flags and number of spectra used.
 

@@ -40,8 +40,11 @@ def _features(counts: np.ndarray, lyman: np.ndarray) -> np.ndarray:
     )
 
 
-def features(ds: xr.Dataset) -> np.ndarray:
-    """What the tests need of the counts, int64 (pic, pixel, 4): one pass, block by block."""
+def features(ds: xr.Dataset) -> xr.DataArray:
+    """What the tests need of the counts, int64 (pic, pixel, feature): one pass, block by block.
+
+    Lazy where the counts are.
+    """
     bins = Bins.of(ds)
     first, last = LYMAN_ALPHA
     touching = (bins.band <= last) & (bins.band + bins.n_band > first)
@@ -58,7 +61,7 @@ def features(ds: xr.Dataset) -> np.ndarray:
         dask_gufunc_kwargs={"output_sizes": {"feature": 4}},
         output_dtypes=[np.int64],
     )
-    return result.transpose(*DIMS, "feature").values
+    return result.transpose(*DIMS, "feature")
 
 
 def _expected(counts: np.ndarray, exposure: np.ndarray) -> np.ndarray:
@@ -74,7 +77,7 @@ def _expected(counts: np.ndarray, exposure: np.ndarray) -> np.ndarray:
     return exposure[:, None] * usual
 
 
-def flags(ds: xr.Dataset, level: float = 0.0, measured: np.ndarray | None = None) -> xr.DataArray:
+def flags(ds: xr.Dataset, level: float = 0.0, measured: xr.DataArray | None = None) -> xr.DataArray:
     """The flags, with those of lost and partial spectra added.
 
     - `lost`: every element is zero or missing, where counts were to be expected.
@@ -92,18 +95,43 @@ def flags(ds: xr.Dataset, level: float = 0.0, measured: np.ndarray | None = None
         With `counts`.
     level : float
         Background, count/s per detector pixel; 0 where it is unknown, which drops the last test.
-    measured : ndarray, optional
+    measured : DataArray, optional
         The result of `features(ds)`, if at hand.
 
     Returns
     -------
     DataArray of uint8, (pic, pixel)
+        Lazy where `measured` is.
     """
     before = flags_of(ds)
-    bins = Bins.of(ds)
-    total, lyman, run, missing = np.moveaxis(features(ds) if measured is None else measured, -1, 0)
-    exposure = np.broadcast_to(ds["exposure"].values, ds.sizes["pic"]).astype(float)
-    received = ds.sizes["wl"] - missing
+    measured = features(ds) if measured is None else measured
+    if measured.chunks is not None:
+        # A pixel's usual rate is that over all exposures.
+        measured = measured.chunk(-1)
+    found = xr.apply_ufunc(
+        _judge,
+        measured,
+        kwargs={
+            "bins": Bins.of(ds),
+            "exposure": np.broadcast_to(ds["exposure"].values, ds.sizes["pic"]).astype(float),
+            "level": level,
+            "channel": ds.attrs["channel"],
+        },
+        input_core_dims=[[*DIMS, "feature"]],
+        output_core_dims=[DIMS],
+        dask="parallelized",
+        output_dtypes=[np.uint8],
+    )
+    return before.copy(data=before.data | found.data)
+
+
+def _judge(
+    measured: np.ndarray, bins: Bins, exposure: np.ndarray, level: float, channel: str
+) -> np.ndarray:
+    """Flags of lost and partial spectra, uint8 (pic, pixel), from their features."""
+    total, lyman, run, missing = np.moveaxis(measured, -1, 0)
+    n_wl = bins.band.size
+    received = n_wl - missing
     element = level * exposure[:, None] * bins.n_line * np.median(bins.n_band)
     enough = -np.log(FALSE_POSITIVES)
 
@@ -115,8 +143,8 @@ def flags(ds: xr.Dataset, level: float = 0.0, measured: np.ndarray | None = None
 
     partial = ~nothing & (missing > 0)
     if level > 0:
-        partial |= ~nothing & lit & (run > gaps.longest_expected(element, ds.sizes["wl"]))
-    if ds.attrs["channel"] == "FUV" and _holds_lyman_alpha(bins):
+        partial |= ~nothing & lit & (run > gaps.longest_expected(element, n_wl))
+    if channel == "FUV" and _holds_lyman_alpha(bins):
         due = np.zeros(lyman.shape, bool)
         if lit.any():
             due[:, lit] = _expected(lyman[:, lit], exposure) > enough
@@ -125,7 +153,7 @@ def flags(ds: xr.Dataset, level: float = 0.0, measured: np.ndarray | None = None
     added = np.where(lost, QUALITY_FLAGS["lost"], 0) | np.where(
         partial, QUALITY_FLAGS["partial"], 0
     )
-    return before.copy(data=before.values | added.astype(np.uint8))
+    return added.astype(np.uint8)
 
 
 def _holds_lyman_alpha(bins: Bins) -> bool:

@@ -173,7 +173,8 @@ def _open(
         ds = conventions.apply(_dataset(labels, k, start_time, named, sort))
         files, unread = [x.path for x in labels], [x.data_path for x in labels]
         ds = history.record(ds, step, arguments, files, unread)
-        return ds if chunks is None else ds.chunk(chunks)
+        # The small coordinates stay in memory: steps look into them.
+        return ds if chunks is None else ds.assign(ds.reset_coords(drop=True).chunk(chunks))
 
     windows = choose_windows(labels[0], window)
     if len(windows) == 1:

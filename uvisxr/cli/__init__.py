@@ -139,9 +139,10 @@ def process(
     """Calibrate PRODUCT... (together, in time order) and write one NetCDF file."""
 
     def reduce(ds: xr.Dataset) -> xr.Dataset:
-        if not ds.sizes:
+        if "counts" not in ds:
             return ds
-        ds = ds.chunk(pic=max(1, _BLOCK_ELEMENTS // (ds.sizes["pixel"] * ds.sizes["wl"])))
+        exposures = max(1, _BLOCK_ELEMENTS // (ds.sizes["pixel"] * ds.sizes["wl"]))
+        ds = ds.assign(counts=ds.counts.chunk(pic=exposures))
         if kernels is not None:
             ds = ds.uvis.geometry(kernels=kernels)
         if background is not None:
