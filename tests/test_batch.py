@@ -276,6 +276,11 @@ def test_plan_lists_and_does_nothing(few: Path, tmp_path: Path):
     assert not digests(tmp_path / "out")
 
 
+def test_a_quiet_batch_prints_nothing(few: Path, client, tmp_path: Path, capsys):
+    batch.process(few, PIPELINE, tmp_path / "out", client=client, progress=False)
+    assert capsys.readouterr() == ("", "")
+
+
 def test_warnings_are_in_the_manifest(client, tmp_path: Path):
     label = write_product(tmp_path, product_id(0), band_bin=32)
     text = label.read_text()

@@ -433,6 +433,8 @@ class TestKernels:
         finally:
             spiceypy.kclear()
         xr.testing.assert_equal(found, done)
+        assert found.attrs["kernels"].split(", ") == [file.name for file in files]
+        assert files[0].name in found.attrs["history"]
 
     def test_a_folder_named_by_the_environment(self, ds, files, done, tmp_path, monkeypatch):
         for file in files:

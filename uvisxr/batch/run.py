@@ -106,7 +106,8 @@ def process(
     wanted : Filter, optional
         Which products to take; by default all.
     progress : bool, optional
-        Show a progress bar; by default where the standard error is a terminal.
+        Show a progress bar; by default where the standard error is a terminal. False also hides
+        the link to dask's dashboard.
 
     Returns
     -------
@@ -135,7 +136,8 @@ def process(
         if first is None:
             return summary
         with connect(client, workers, retries) as cluster, _bar(progress) as bar:
-            if cluster.dashboard_link and (client is not None or not bar.disable):
+            told = not bar.disable or (client is not None and progress is not False)
+            if told and cluster.dashboard_link:
                 print(f"dashboard: {cluster.dashboard_link}", file=sys.stderr)
             results = _stream(
                 cluster, work.run, itertools.chain([first], jobs), steps.resolved(), retries

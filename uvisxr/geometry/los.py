@@ -61,6 +61,7 @@ from .fov import CORNERS, FieldOfView
 from .instants import instants
 from .rays import Rays, Scene, apparent, intercepts, surface_fields, tangents
 from .rings import ring_fields
+from .spice import user_kernels
 from .subpoints import sub_solar, sub_spacecraft
 
 #: The astronomical unit, km (IAU 2012 resolution B2).
@@ -165,6 +166,8 @@ def geometry(
         name, _ = named(wanted)
     files = kernel_files.select(kernels, ets=et.ravel(), bodies=("CASSINI", name, "SUN"))
     with kernel_files.loaded(files):
+        # Without kernels of ours those that the user furnished serve.
+        used = files or [file for file in user_kernels() if file.is_file()]
         body = Body.of(name)
         view = FieldOfView.of(channel, slit)
         ephemeris = Ephemeris.of(body, et.ravel())
@@ -184,7 +187,7 @@ def geometry(
 
     result = _attach(ds, et, fields, rows)
     result = result.assign_attrs(
-        kernels=", ".join(Path(f).name for f in files),
+        kernels=", ".join(Path(f).name for f in used),
         geometry_target=body.name,
         target_radii=body.radii.tolist(),
         lon_direction=lon_direction,
@@ -198,7 +201,7 @@ def geometry(
         "lon_direction": lon_direction,
         "tangent": tangent,
     }
-    return history.record(conventions.apply(result), "geometry", arguments, files)
+    return history.record(conventions.apply(result), "geometry", arguments, used)
 
 
 def _check(name: str, value: Any, allowed: tuple[str, ...]) -> None:
