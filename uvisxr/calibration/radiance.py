@@ -122,6 +122,8 @@ def calibrate(
 
         Detector rows outside 2..61 are not illuminated: NaN. Row 61 has a radiance, but its flat
         field is taken as 1: it carries the flag "dark_line".
+        Where the laboratory found next to no sensitivity, in the FUV below some 1150 angstrom,
+        radiances and their errors are enormous: leave those wavelengths out.
 
     Raises
     ------
