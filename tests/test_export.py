@@ -143,6 +143,12 @@ def test_missing_folder_is_named(observation, tmp_path):
         export.to_json(observation, tmp_path / "nowhere" / "a.json")
 
 
+def test_folder_that_is_a_file_is_named(observation, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ExportError, match="check that the folder exists"):
+        export.to_json(observation, tmp_path / "file" / "a.json")
+
+
 def test_netcdf_library_failure_is_an_export_error(observation, tmp_path, monkeypatch):
     def full(*args, **kwargs):
         raise RuntimeError("NetCDF: HDF error")

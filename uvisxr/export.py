@@ -56,7 +56,9 @@ def whole_file(path: str | Path) -> Iterator[Path]:
             "writable and has space left"
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        # Where the folder is no folder there is nothing to remove, and the error above stands.
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            temporary.unlink()
 
 
 def to_netcdf(ds: xr.Dataset | xr.DataTree, path: str | Path, complevel: int = 1) -> Path:

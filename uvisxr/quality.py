@@ -16,8 +16,6 @@ by the pair (pic, pixel) of its coordinates, so that a subset of a dataset keeps
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -26,7 +24,8 @@ import xarray as xr
 
 from . import conventions, history
 from .conventions import QUALITY_FLAGS
-from .errors import ArgumentError, ExportError, MissingStepError
+from .errors import ArgumentError, MissingStepError
+from .export import whole_file
 from .instrument.detector import Bins
 
 DIMS = ("pic", "pixel")
@@ -316,14 +315,8 @@ class StarFlags:
         text = f"# {columns.replace(' ', ' | ')}\n"
         text += "".join(f"  {first:<9} {second}\n" for first, second in rows.astype(int))
         path = Path(path)
-        try:
-            handle, name = tempfile.mkstemp(prefix=path.name, dir=path.parent)
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                stream.write(text)
-            Path(name).chmod(0o644)
-            Path(name).replace(path)
-        except OSError as error:
-            raise ExportError(f"cannot write the star file {path}: {error}") from None
+        with whole_file(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
         return path
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import spiceypy
 from spiceypy.utils.exceptions import NotFoundError, SpiceyError
 
-from ..errors import KernelError
+from ..errors import ExportError, KernelError
+from ..export import whole_file
 from .spice import LOCK, pool_kept, spice_reason
 
 _VARIABLES = ("KERNELS_TO_LOAD", "PATH_SYMBOLS", "PATH_VALUES")
@@ -118,12 +119,11 @@ def metakernel(paths: Iterable[str | Path], out: str | Path) -> Path:
         lines += _pieces(f"$K/{file.relative_to(root).as_posix()}" if short else str(file))
     lines += [")", "", "\\begintext", ""]
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        part = out.with_name(f".{out.name}.part-{os.getpid()}")
-        part.write_text("\n".join(lines), encoding="ascii")
-        part.replace(out)
-    except OSError as error:
-        raise KernelError(f"cannot write {out}: {error.strerror or error}") from error
+        with whole_file(out) as temporary:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_text("\n".join(lines), encoding="ascii")
+    except ExportError as error:
+        raise KernelError(str(error)) from error
     return out
 
 
