@@ -17,6 +17,7 @@ import pvl
 import pvl.exceptions
 
 from ..errors import LabelError
+from . import odl
 
 #: Columns that name a product's label, best first.
 _PATHS = ("FILE_NAME", "FILE_SPECIFICATION_NAME")
@@ -148,10 +149,7 @@ def time(text: str) -> np.datetime64:
     match = re.fullmatch(r"(\d{4})-(\d{3})(T.*)?", text)
     if match:
         year, day, clock = match.groups()
-        date = np.datetime64(year, "D") + (int(day) - 1)
-        if date.astype("datetime64[Y]") != np.datetime64(year, "Y"):
-            raise ValueError(f"{text}: the year has no day {day}")
-        text = f"{date}{clock or ''}"
+        text = f"{odl.day_of_year(year, day)}{clock or ''}"
     return np.datetime64(text or "NaT", "ms")
 
 

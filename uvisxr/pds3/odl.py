@@ -83,10 +83,19 @@ def time(text: str) -> np.datetime64:
     if not match:
         raise ValueError(f"{text!r} is no time")
     year, day, clock = match.groups()
-    if "-" in day:
-        date = np.datetime64(f"{year}-{day}", "D")
-    else:
-        date = np.datetime64(year, "D") + (int(day) - 1)
-        if date.astype("datetime64[Y]") != np.datetime64(year, "Y"):
-            raise ValueError(f"{text}: the year has no day {day}")
+    date = np.datetime64(f"{year}-{day}", "D") if "-" in day else day_of_year(year, day)
     return np.datetime64(f"{date}T{clock.rstrip('.')}" if clock else date, "ns")
+
+
+def day_of_year(year: str, day: str) -> np.datetime64:
+    """Date of the day of a year, 001 the first.
+
+    Raises
+    ------
+    ValueError
+        The year has no such day.
+    """
+    date = np.datetime64(year, "D") + (int(day) - 1)
+    if date.astype("datetime64[Y]") != np.datetime64(year, "Y"):
+        raise ValueError(f"{year}-{day}: the year has no day {day}")
+    return date
