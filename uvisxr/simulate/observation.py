@@ -20,6 +20,7 @@ from ..instrument.channel import channel as find_channel
 from ..instrument.channel import slit_name
 from ..instrument.detector import DARK_LINES, N_LINES, Window
 from ..observation import open_observation
+from ..poisson import MISSING
 from ..timescales import add_seconds, utc_to_et
 from . import calibration_files, counts, kernels, labels, scene
 from .flight import Scan, flyby
@@ -27,9 +28,6 @@ from .setup import EVIL, LOSSES, NOISE, STARS, Setup, positive, utc, whole, wind
 
 #: Rows and columns that observations of Titan usually read.
 _WINDOW = Window(2, 0, 61, 1023)
-
-#: Value of a data file's elements outside the windows (CORE_NULL = -1).
-_NULL = 65535
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,7 +190,7 @@ def _simulate(root: Path, setup: Setup, kernels_given, calibration) -> Simulatio
             setup.partial,
             setup.rng(LOSSES, number),
         )
-        recorded.append(np.minimum(values, _NULL - 1))
+        recorded.append(np.minimum(values, MISSING - 1))
         truths.append(
             {
                 "radiance": detector.radiance(shining).astype(np.float32),
@@ -286,7 +284,7 @@ def _products(setup: Setup) -> Iterator[labels.Product]:
 
 def _frames(setup: Setup, recorded: list[np.ndarray], part: np.ndarray) -> Iterator[bytes]:
     """A data file by exposures; bins are packed at the upper-left corner of their window."""
-    frame = np.full((N_LINES, 1024), _NULL, ">u2")
+    frame = np.full((N_LINES, 1024), MISSING, ">u2")
     for pic in part:
         for window, values in zip(setup.windows, recorded, strict=True):
             n_line, n_band = window.shape
