@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from uvisxr import conventions, quality
+from uvisxr import quality
 from uvisxr.calibration.sensitivity import BURN
+from uvisxr.dataset import conventions
 from uvisxr.instrument.channel import channel
 from uvisxr.instrument.detector import Window
 from uvisxr.timescales import clock_from_et

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from handmade import observation
 
-from uvisxr import conventions
+from uvisxr.dataset import conventions
 from uvisxr.geometry import ellipsoid, scene
 from uvisxr.instrument.detector import Window
 

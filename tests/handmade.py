@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from uvisxr import conventions, quality
+from uvisxr import quality
+from uvisxr.dataset import conventions
 from uvisxr.instrument.channel import channel
 from uvisxr.instrument.detector import Window
 

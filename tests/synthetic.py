@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from uvisxr import conventions, quality
+from uvisxr import quality
+from uvisxr.dataset import conventions
 from uvisxr.instrument.channel import channel as channel_of
 from uvisxr.instrument.detector import Window
 

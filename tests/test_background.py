@@ -8,7 +8,7 @@ import xarray as xr
 from handmade import located, observation, sky
 
 from uvisxr.background import mean
-from uvisxr.conventions import QUALITY_FLAGS
+from uvisxr.dataset.conventions import QUALITY_FLAGS
 from uvisxr.errors import ArgumentError, MissingStepError, UvisWarning
 from uvisxr.instrument.detector import Window
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from uvisxr import conventions
+from uvisxr.dataset import conventions
 
 
 def test_attributes_are_set_anew():

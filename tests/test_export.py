@@ -10,7 +10,8 @@ import pytest
 import xarray as xr
 
 import uvisxr
-from uvisxr import conventions, export
+from uvisxr import export
+from uvisxr.dataset import conventions
 from uvisxr.errors import ExportError, MissingStepError
 
 

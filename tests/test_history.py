@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 import uvisxr
-from uvisxr.history import record, sha256
+from uvisxr.dataset.history import record, sha256
 
 
 def test_one_line_a_step(tmp_path):

@@ -12,7 +12,7 @@ import spiceypy
 import synthetic
 import xarray as xr
 
-from uvisxr.conventions import LOS_FIELDS
+from uvisxr.dataset.conventions import LOS_FIELDS
 from uvisxr.errors import (
     ArgumentError,
     CoverageError,

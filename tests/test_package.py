@@ -11,7 +11,7 @@ import xarray as xr
 
 import uvisxr
 from uvisxr import errors
-from uvisxr.forward import method
+from uvisxr.dataset.forward import method
 
 
 def test_import_is_light():

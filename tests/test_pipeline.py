@@ -16,8 +16,8 @@ import yaml
 
 from uvisxr.accessor import UvisAccessor
 from uvisxr.batch import pipeline
+from uvisxr.dataset.forward import method
 from uvisxr.errors import PipelineError
-from uvisxr.forward import method
 
 
 def scale(

@@ -8,7 +8,7 @@ import xarray as xr
 from handmade import observation, sky
 
 from uvisxr import losses, quality
-from uvisxr.conventions import QUALITY_FLAGS
+from uvisxr.dataset.conventions import QUALITY_FLAGS
 from uvisxr.errors import ArgumentError, ExportError, MissingStepError
 from uvisxr.instrument.detector import Window
 

@@ -11,7 +11,7 @@ from scipy.stats import chi2, norm
 
 import uvisxr
 from uvisxr.calibration.radiance import compute
-from uvisxr.conventions import QUALITY_FLAGS
+from uvisxr.dataset.conventions import QUALITY_FLAGS
 from uvisxr.errors import (
     ArgumentError,
     CalibrationError,

@@ -13,7 +13,7 @@ from scipy.io import readsav
 
 import uvisxr
 from uvisxr import simulate
-from uvisxr.conventions import QUALITY_FLAGS
+from uvisxr.dataset.conventions import QUALITY_FLAGS
 from uvisxr.errors import ArgumentError, CalibrationError, ExportError
 from uvisxr.simulate import Simulation, Window, counts, scene
 

@@ -1,9 +1,8 @@
 """Cassini/UVIS data as labelled, calibrated, georeferenced xarray datasets."""
 
-__version__ = "0.1.0"
-
 from . import accessor as _accessor  # noqa: F401  registers .uvis
 from . import simulate
+from ._version import __version__
 from .batch.joining import open_processed
 from .errors import UvisError, UvisWarning
 from .export import load_json

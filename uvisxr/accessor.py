@@ -12,8 +12,8 @@ import xarray as xr
 
 from . import background, binning, export, image, quality, spectra
 from .calibration import radiance
+from .dataset.forward import method
 from .errors import MissingDependencyError
-from .forward import method
 from .geometry import los, stars
 
 if TYPE_CHECKING:

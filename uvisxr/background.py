@@ -12,8 +12,9 @@ import warnings
 import numpy as np
 import xarray as xr
 
-from . import conventions, gaps, history, losses
+from . import gaps, losses
 from .calibration import radiance
+from .dataset import conventions, history
 from .errors import ArgumentError, MissingStepError, UvisWarning
 from .instrument.channel import N_BANDS, channel
 from .instrument.detector import Bins

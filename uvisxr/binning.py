@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import xarray as xr
 
-from . import binstats, conventions, history
+from . import binstats
 from .binedges import Edges, period
 from .binstats import Members
-from .conventions import LOS_FIELDS, QUALITY_FLAGS
+from .dataset import conventions, history
+from .dataset.conventions import LOS_FIELDS, QUALITY_FLAGS
 from .errors import ArgumentError, MissingStepError
 from .quality import DIMS, Pixels, good, select
 

@@ -17,8 +17,8 @@ import netCDF4
 import numpy as np
 import xarray as xr
 
-from . import __version__
-from .conventions import LOS_FIELDS
+from ._version import __version__
+from .dataset.conventions import LOS_FIELDS
 from .errors import ExportError, MissingStepError
 
 #: Bytes of one compressed chunk, before compression: large enough to compress well, small

@@ -13,7 +13,7 @@ import xarray as xr
 from scipy.spatial import Delaunay, QhullError, cKDTree
 
 from . import quality, spectra
-from .conventions import QUALITY_FLAGS
+from .dataset.conventions import QUALITY_FLAGS
 from .errors import ArgumentError
 from .geometry import raster, scene
 

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from . import gaps
-from .conventions import QUALITY_FLAGS
+from .dataset.conventions import QUALITY_FLAGS
 from .instrument.detector import Bins
 from .poisson import MISSING
 from .quality import DIMS, flags_of

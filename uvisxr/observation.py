@@ -12,7 +12,8 @@ import numpy as np
 import xarray as xr
 from xarray.core import indexing
 
-from . import conventions, history, quality
+from . import quality
+from .dataset import conventions, history
 from .errors import ArgumentError, LabelError, ProductError, UvisWarning
 from .instrument.channel import channel as find_channel
 from .instrument.detector import Window

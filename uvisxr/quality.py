@@ -22,8 +22,8 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from . import conventions, history
-from .conventions import QUALITY_FLAGS
+from .dataset import conventions, history
+from .dataset.conventions import QUALITY_FLAGS
 from .errors import ArgumentError, MissingStepError
 from .export import whole_file
 from .instrument.detector import Bins

@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from . import conventions, history, spectral
+from . import spectral
 from .calibration.radiance import EDITED
+from .dataset import conventions, history
+from .dataset.lazy import unsplit
 from .errors import ArgumentError, MissingStepError
-from .lazy import unsplit
 from .poisson import MISSING, as_counts, variance_tables
 
 METHODS = ("simpson", "trapezoid", "bins")

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from .. import __version__
+from .._version import __version__
 from ..errors import MissingDependencyError, UvisError, UvisWarning
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from .. import conventions
+from ..dataset import conventions
 from ..errors import ExportError
 from . import manifest
 

@@ -24,7 +24,7 @@ import netCDF4
 import numpy as np
 import xarray as xr
 
-from .. import __version__
+from .._version import __version__
 from ..errors import ExportError, UvisError
 from .pipeline import Pipeline
 

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from .. import conventions, history, spectral
-from ..conventions import QUALITY_FLAGS
+from .. import spectral
+from ..dataset import conventions, history
+from ..dataset.conventions import QUALITY_FLAGS
+from ..dataset.lazy import unsplit
 from ..errors import ArgumentError, MissingStepError, UvisError
 from ..instrument.channel import channel as find_channel
 from ..instrument.channel import slit_name
 from ..instrument.detector import Bins
-from ..lazy import unsplit
 from ..poisson import INTERVALS
 from . import matrix
 from .kernel import Recovery, inverse

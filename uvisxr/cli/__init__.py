@@ -12,7 +12,8 @@ from pathlib import Path
 import click
 import xarray as xr
 
-from .. import __version__, export, observation
+from .. import export, observation
+from .._version import __version__
 from ..calibration.recipe import RECIPES
 from ..demo import command as demo
 from ..errors import ArgumentError, UvisError, UvisWarning

@@ -50,8 +50,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from .. import conventions, history
-from ..conventions import LOS_FIELDS
+from ..dataset import conventions, history
+from ..dataset.conventions import LOS_FIELDS
 from ..errors import ArgumentError, MissingStepError, UvisWarning
 from ..instrument.detector import Bins
 from . import ellipsoid

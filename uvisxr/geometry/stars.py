@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from .. import conventions, history
+from ..dataset import conventions, history
 from ..errors import ArgumentError
 from . import scene, starcatalogue
 from .ellipsoid import dot, unit

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import xarray as xr
 
-from ..forward import method
+from ..dataset.forward import method
 from .animation import animate
 from .bins import bins
 from .checker import StarChecker, check_stars

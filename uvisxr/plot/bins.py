@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from ..conventions import VARIABLES
+from ..dataset.conventions import VARIABLES
 from ..errors import ArgumentError, MissingStepError
 from . import axes as common
 from .style import style as styled

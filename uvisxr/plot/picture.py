@@ -15,7 +15,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
 from .. import image as gridded
-from ..conventions import QUALITY_FLAGS
+from ..dataset.conventions import QUALITY_FLAGS
 from ..errors import ArgumentError
 from ..geometry import outline, scene
 from . import axes as common

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 
 from .. import quality
-from ..conventions import LOS_FIELDS
+from ..dataset.conventions import LOS_FIELDS
 from ..errors import ArgumentError, KernelError, MissingStepError
 from ..geometry import outline, scene, starcatalogue
 from ..geometry.ellipsoid import unit

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from .. import conventions, history
 from ..calibration.files import Folder, read_spica
+from ..dataset import conventions, history
 from ..errors import ExportError
 from ..export import to_netcdf, whole_file
 from ..geometry import kernels as kernel_files

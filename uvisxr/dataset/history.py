@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from . import __version__
+from .._version import __version__
 
 
 @lru_cache(maxsize=4096)
