@@ -9,7 +9,8 @@ from flyby import HALF, RADII, flyby
 
 from uvisxr import UvisError, image, quality
 from uvisxr.errors import ArgumentError, MissingStepError
-from uvisxr.geometry import outline, raster, scene
+from uvisxr.geometry import outline, scene
+from uvisxr.numerics import raster
 
 
 def test_a_uniform_radiance_gives_a_uniform_picture():

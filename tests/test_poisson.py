@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from scipy.stats import chi2, norm
 from scipy.stats import poisson as poisson_law
 
-from uvisxr import poisson
 from uvisxr.errors import ArgumentError
+from uvisxr.numerics import poisson
 
 COUNTS = np.arange(65536)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from matplotlib.path import Path
 from matplotlib.tri import LinearTriInterpolator, Triangulation
 
-from uvisxr.geometry.raster import average, coverage, linear, signed_areas
+from uvisxr.numerics.raster import average, coverage, linear, signed_areas
 
 _ONE = np.ones((1, 1))
 
@@ -128,5 +128,5 @@ def test_many_cells_are_worked_on_in_parts(monkeypatch):
     whole = linear(half, values, (40, 40))
     x, y = np.meshgrid(np.arange(40) + 0.5, np.arange(40) + 0.5)
     np.testing.assert_allclose(whole, x + 2 * y)
-    monkeypatch.setattr("uvisxr.geometry.raster._CELLS", 100)
+    monkeypatch.setattr("uvisxr.numerics.raster._CELLS", 100)
     np.testing.assert_array_equal(linear(half, values, (40, 40)), whole)

@@ -8,7 +8,7 @@ import xarray as xr
 import uvisxr
 from uvisxr.calibration import files
 from uvisxr.errors import ArgumentError, CalibrationError
-from uvisxr.poisson import quantization_spacing
+from uvisxr.numerics.poisson import quantization_spacing
 from uvisxr.timescales import clock_from_et
 
 

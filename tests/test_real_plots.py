@@ -10,10 +10,11 @@ import xarray as xr
 from synthetic import ENCELADUS_ET, PHOEBE_ET, TITAN_ET, dataset, kernels
 
 from uvisxr import image
-from uvisxr.geometry import ellipsoid, outline, raster, scene, stars
+from uvisxr.geometry import ellipsoid, outline, scene, stars
 from uvisxr.geometry.kernels import loaded
 from uvisxr.geometry.starcatalogue import directions, julian_year
 from uvisxr.instrument.detector import Window
+from uvisxr.numerics import raster
 from uvisxr.plot.picture import picture
 from uvisxr.plot.scene import geometry
 from uvisxr.plot.sky import Around

@@ -4,9 +4,10 @@ import pytest
 import xarray as xr
 from scipy.integrate import simpson
 
-from uvisxr import poisson, spectra
+from uvisxr import spectra
 from uvisxr.errors import ArgumentError, MissingStepError
 from uvisxr.instrument.detector import Window
+from uvisxr.numerics import poisson
 
 WINDOW = Window(0, 300, 63, 399)
 KERNEL = np.array([1, 4, 6, 4, 1]) / 16

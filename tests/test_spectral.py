@@ -6,7 +6,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.integrate import simpson
 from scipy.interpolate import PchipInterpolator
 
-from uvisxr import spectral
+from uvisxr.numerics import along_wl
 
 N = 30
 X = np.cumsum(np.random.default_rng(0).uniform(0.5, 1.5, N))
@@ -35,7 +35,7 @@ def filled_by_rows(a: np.ndarray, interpolate) -> np.ndarray:
 @given(MASKS)
 def test_linear_fill_is_np_interp(mask):
     a = spectra(mask)
-    np.testing.assert_allclose(spectral.fill(a, X), filled_by_rows(a, np.interp), atol=1e-12)
+    np.testing.assert_allclose(along_wl.fill(a, X), filled_by_rows(a, np.interp), atol=1e-12)
 
 
 @LAW
@@ -43,44 +43,44 @@ def test_linear_fill_is_np_interp(mask):
 def test_pchip_fill_is_scipy(mask):
     a = spectra(mask)
     expected = filled_by_rows(a, lambda at, x, y: PchipInterpolator(x, y)(at))
-    np.testing.assert_allclose(spectral.fill(a, X, "pchip"), expected, atol=1e-12)
+    np.testing.assert_allclose(along_wl.fill(a, X, "pchip"), expected, atol=1e-12)
 
 
-@pytest.mark.parametrize("method", spectral.FILL_METHODS)
+@pytest.mark.parametrize("method", along_wl.FILL_METHODS)
 def test_fill_of_many_planes_is_that_of_each(method):
     rng = np.random.default_rng(3)
     mask = rng.random((4, 3, N)) < 0.4
     mask[1] = mask[0]
     a = spectra(mask)
-    whole = spectral.fill(a, X, method)
+    whole = along_wl.fill(a, X, method)
     for plane, expected in zip(whole, a, strict=True):
-        np.testing.assert_array_equal(plane, spectral.fill(expected, X, method))
+        np.testing.assert_array_equal(plane, along_wl.fill(expected, X, method))
 
 
 def test_fill_leaves_its_input():
     a = spectra(np.arange(N)[None] % 3 == 0)
     before = a.copy()
-    spectral.fill(a, X)
+    along_wl.fill(a, X)
     np.testing.assert_array_equal(a, before)
 
 
 def test_fill_of_another_memory_order():
     a = spectra(np.random.default_rng(9).random((4, 3, N)) < 0.3)
-    np.testing.assert_array_equal(spectral.fill(np.asfortranarray(a), X), spectral.fill(a, X))
+    np.testing.assert_array_equal(along_wl.fill(np.asfortranarray(a), X), along_wl.fill(a, X))
 
 
 def test_fill_in_place_needs_contiguous_memory():
-    plan = spectral.FillPlan.of(np.zeros((3, N), bool), X)
+    plan = along_wl.FillPlan.of(np.zeros((3, N), bool), X)
     with pytest.raises(ValueError, match="contiguous"):
         plan.apply(np.zeros((N, 3)).T)
 
 
 def test_fill_of_nothing_but_nan():
-    assert np.isnan(spectral.fill(np.full((2, N), np.nan), X)).all()
+    assert np.isnan(along_wl.fill(np.full((2, N), np.nan), X)).all()
 
 
 def test_fill_keeps_float32():
-    assert spectral.fill(spectra(X[None] > 9).astype(np.float32), X).dtype == np.float32
+    assert along_wl.fill(spectra(X[None] > 9).astype(np.float32), X).dtype == np.float32
 
 
 def smoothed_by_elements(a: np.ndarray, kernel: np.ndarray, squared: bool) -> np.ndarray:
@@ -108,7 +108,7 @@ def test_smooth_never_crosses_a_gap(mask, squared):
     a = spectra(mask)
     kernel = np.array([0.1, 0.3, 0.35, 0.2, 0.05])
     np.testing.assert_allclose(
-        spectral.smooth(a, kernel, squared), smoothed_by_elements(a, kernel, squared), atol=1e-12
+        along_wl.smooth(a, kernel, squared), smoothed_by_elements(a, kernel, squared), atol=1e-12
     )
 
 
@@ -116,27 +116,27 @@ def test_smooth_never_crosses_a_gap(mask, squared):
 @given(MASKS)
 def test_smooth_keeps_a_constant(mask):
     a = np.where(mask, np.nan, 2.5)
-    np.testing.assert_allclose(spectral.smooth(a, np.array(spectral.KERNEL)), a, rtol=1e-12)
+    np.testing.assert_allclose(along_wl.smooth(a, np.array(along_wl.KERNEL)), a, rtol=1e-12)
 
 
 def test_smooth_of_one_element():
-    np.testing.assert_allclose(spectral.smooth(np.array([[3.0]]), np.array(spectral.KERNEL)), 3)
+    np.testing.assert_allclose(along_wl.smooth(np.array([[3.0]]), np.array(along_wl.KERNEL)), 3)
 
 
 def test_smooth_spreads_a_line_by_the_kernel():
     a = np.zeros((1, 11))
     a[0, 5] = 16
     np.testing.assert_allclose(
-        spectral.smooth(a, np.array(spectral.KERNEL))[0, 3:8], [1, 4, 6, 4, 1]
+        along_wl.smooth(a, np.array(along_wl.KERNEL))[0, 3:8], [1, 4, 6, 4, 1]
     )
 
 
 def test_smoothed_variance_of_independent_elements():
     rng = np.random.default_rng(5)
-    kernel = np.array(spectral.KERNEL)
+    kernel = np.array(along_wl.KERNEL)
     sigma = np.linspace(1, 3, 12)
-    sample = spectral.smooth(rng.normal(size=(200_000, 12)) * sigma, kernel)
-    expected = np.sqrt(spectral.smooth((sigma**2)[None], kernel, squared=True)[0])
+    sample = along_wl.smooth(rng.normal(size=(200_000, 12)) * sigma, kernel)
+    expected = np.sqrt(along_wl.smooth((sigma**2)[None], kernel, squared=True)[0])
     np.testing.assert_allclose(sample.std(0), expected, rtol=0.01)
 
 
@@ -146,19 +146,19 @@ EDGES = np.stack([X - 0.5, X + 0.5], axis=-1)
 @pytest.mark.parametrize("n", [3, 4, 9, 10])
 def test_simpson_weights_are_scipy(n):
     y = np.random.default_rng(2).normal(size=N)
-    weights = spectral.integration_weights(X, EDGES, (X[2], X[2 + n - 1]), "simpson")
+    weights = along_wl.integration_weights(X, EDGES, (X[2], X[2 + n - 1]), "simpson")
     assert y @ weights == pytest.approx(simpson(y[2 : 2 + n], x=X[2 : 2 + n]))
 
 
 def test_trapezoid_weights_are_numpy():
     y = np.random.default_rng(2).normal(size=N)
-    weights = spectral.integration_weights(X, EDGES, (X[3] - 0.1, X[9] + 0.1), "trapezoid")
+    weights = along_wl.integration_weights(X, EDGES, (X[3] - 0.1, X[9] + 0.1), "trapezoid")
     assert y @ weights == pytest.approx(np.trapezoid(y[3:10], X[3:10]))
 
 
 def test_bins_weights_are_overlaps():
     edges = np.array([[0.0, 2.0], [2.0, 5.0], [5.0, 6.0]])
-    weights = spectral.integration_weights(edges.mean(1), edges, (1.5, 5.25), "bins")
+    weights = along_wl.integration_weights(edges.mean(1), edges, (1.5, 5.25), "bins")
     np.testing.assert_allclose(weights, [0.5, 3, 0.25])
 
 
@@ -166,4 +166,4 @@ def test_trimmed_zeroes_ends_and_keeps_gaps():
     nan = np.nan
     a = np.array([[nan, 1, nan, 2, nan], [nan] * 5, [1.0, 2, 3, 4, 5]])
     expected = np.array([[0, 1, nan, 2, 0], [nan] * 5, [1, 2, 3, 4, 5]])
-    np.testing.assert_array_equal(spectral.trimmed(a), expected)
+    np.testing.assert_array_equal(along_wl.trimmed(a), expected)

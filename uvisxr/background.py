@@ -12,12 +12,13 @@ import warnings
 import numpy as np
 import xarray as xr
 
-from . import gaps, losses
+from . import losses
 from .calibration import radiance
 from .dataset import conventions, history
 from .errors import ArgumentError, MissingStepError, UvisWarning
 from .instrument.channel import N_BANDS, channel
 from .instrument.detector import Bins
+from .numerics import zero_runs
 from .quality import DIMS, Pixels, flags_of, good, select
 
 #: Rate to expect of the power source, count/s per detector pixel (users guide, chapter 4).
@@ -56,7 +57,7 @@ def background(
         Standard error of a background by hand, 0 by default. A measured background has its own.
     method : {"gaps", "mean", "rtg"}
         "gaps": from the lengths of the runs of zeros between counts, little disturbed by narrow
-        lines in the range (`uvisxr.gaps`). "mean": counts over detector pixels and time, with
+        lines in the range (`uvisxr.numerics.zero_runs`). "mean": counts over detector pixels and time, with
         the square root of their number as error. "rtg": the users guide's expectation of
         4e-4 count/s, by your choice and with a warning, for it is no measurement; its error is
         `error`.
@@ -264,7 +265,7 @@ def _estimate(method: str, counts: np.ndarray, scale: np.ndarray) -> tuple[float
     """Rate and error from spectra (spectrum, element) of detector pixels x time (spectrum,)."""
     if method == "mean":
         return mean(counts, scale)
-    level, error = gaps.fit(counts > 0, scale)
+    level, error = zero_runs.fit(counts > 0, scale)
     if not np.isfinite(level):
         raise ArgumentError(
             'no run of zeros in any spectrum: too many counts for method="gaps". Choose darker '

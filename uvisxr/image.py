@@ -15,7 +15,8 @@ from scipy.spatial import Delaunay, QhullError, cKDTree
 from . import quality, spectra
 from .dataset.conventions import QUALITY_FLAGS
 from .errors import ArgumentError
-from .geometry import raster, scene
+from .geometry import scene
+from .numerics import raster
 
 #: Most cells of an image along one side.
 _MOST = 10_000

@@ -10,10 +10,10 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from . import gaps
 from .dataset.conventions import QUALITY_FLAGS
 from .instrument.detector import Bins
-from .poisson import MISSING
+from .numerics import zero_runs
+from .numerics.poisson import MISSING
 from .quality import DIMS, flags_of
 
 #: Detector columns around Lyman-alpha on the FUV detector: interplanetary hydrogen lights them
@@ -33,7 +33,7 @@ def _features(counts: np.ndarray, lyman: np.ndarray) -> np.ndarray:
         [
             counts.sum(-1, dtype=np.int64),
             counts[..., lyman].sum(-1, dtype=np.int64),
-            gaps.Runs(hits).longest().reshape(counts.shape[:-1]),
+            zero_runs.Runs(hits).longest().reshape(counts.shape[:-1]),
             missing.sum(-1),
         ],
         axis=-1,
@@ -143,7 +143,7 @@ def _judge(
 
     partial = ~nothing & (missing > 0)
     if level > 0:
-        partial |= ~nothing & lit & (run > gaps.longest_expected(element, n_wl))
+        partial |= ~nothing & lit & (run > zero_runs.longest_expected(element, n_wl))
     if channel == "FUV" and _holds_lyman_alpha(bins):
         due = np.zeros(lyman.shape, bool)
         if lit.any():

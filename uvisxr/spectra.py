@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from . import spectral
 from .calibration.radiance import EDITED
 from .dataset import conventions, history
 from .dataset.lazy import unsplit
 from .errors import ArgumentError, MissingStepError
-from .poisson import MISSING, as_counts, variance_tables
+from .numerics import along_wl
+from .numerics.poisson import MISSING, as_counts, variance_tables
 
 METHODS = ("simpson", "trapezoid", "bins")
 
@@ -40,7 +40,7 @@ def rate(ds: xr.Dataset, interval: str = "garwood", quantization: bool = True) -
     ds : Dataset
         With `counts` and `exposure`.
     interval : {"garwood", "score"}
-        Confidence interval of the counts, see `uvisxr.poisson`.
+        Confidence interval of the counts, see `uvisxr.numerics.poisson`.
     quantization : bool
         Add the rounding error of the SQRT_9 compression, where the product has it.
 
@@ -107,22 +107,22 @@ def fill_nan(ds: xr.Dataset | xr.DataArray, method: str = "linear") -> xr.Datase
     MissingStepError
         No radiance.
     """
-    if method not in spectral.FILL_METHODS:
+    if method not in along_wl.FILL_METHODS:
         raise ArgumentError(
-            f"method={method!r}: expected one of {', '.join(spectral.FILL_METHODS)}"
+            f"method={method!r}: expected one of {', '.join(along_wl.FILL_METHODS)}"
         )
 
     def value(spectra: np.ndarray, wl: np.ndarray) -> np.ndarray:
-        return spectral.fill(spectra, wl, method)
+        return along_wl.fill(spectra, wl, method)
 
     def error(spectra: np.ndarray, wl: np.ndarray) -> np.ndarray:
-        return np.sqrt(spectral.fill(spectra**2, wl, method))
+        return np.sqrt(along_wl.fill(spectra**2, wl, method))
 
     return _changed(ds, (value, error, value), "fill_nan", {"method": method})
 
 
 def smooth(
-    ds: xr.Dataset | xr.DataArray, kernel: Sequence[float] = spectral.KERNEL
+    ds: xr.Dataset | xr.DataArray, kernel: Sequence[float] = along_wl.KERNEL
 ) -> xr.Dataset | xr.DataArray:
     """Smooth spectra along wl, each by itself.
 
@@ -157,10 +157,10 @@ def smooth(
     weights = weights / weights.sum()
 
     def value(spectra: np.ndarray, wl: np.ndarray) -> np.ndarray:
-        return spectral.smooth(spectra, weights)
+        return along_wl.smooth(spectra, weights)
 
     def error(spectra: np.ndarray, wl: np.ndarray) -> np.ndarray:
-        return np.sqrt(spectral.smooth(spectra**2, weights, squared=True))
+        return np.sqrt(along_wl.smooth(spectra**2, weights, squared=True))
 
     return _changed(ds, (value, error, value), "smooth", {"kernel": weights.tolist()})
 
@@ -213,13 +213,13 @@ def integrate(
     squares = weights**2
 
     def value(spectra: np.ndarray) -> np.ndarray:
-        return spectral.trimmed(spectra) @ weights
+        return along_wl.trimmed(spectra) @ weights
 
     def error(spectra: np.ndarray) -> np.ndarray:
-        return np.sqrt(spectral.trimmed(spectra) ** 2 @ squares)
+        return np.sqrt(along_wl.trimmed(spectra) ** 2 @ squares)
 
     def common(spectra: np.ndarray) -> np.ndarray:
-        return spectral.trimmed(spectra) @ np.abs(weights)
+        return along_wl.trimmed(spectra) @ np.abs(weights)
 
     found = {}
     for name in names:
@@ -259,7 +259,7 @@ def _weights(ds: xr.Dataset, wl_range: tuple[float, float] | None, method: str) 
             f"{high_end:.2f} angstrom"
         )
     wl = np.atleast_1d(ds["wl"].values).astype(float)
-    weights = spectral.integration_weights(wl, _edges(ds), (low, high), method)
+    weights = along_wl.integration_weights(wl, _edges(ds), (low, high), method)
     if not weights.any():
         raise ArgumentError(
             f"wl_range={wl_range!r} holds {np.sum((wl >= low) & (wl <= high))} wavelengths, too "

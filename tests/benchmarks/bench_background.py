@@ -7,7 +7,7 @@ from itertools import groupby
 import numpy as np
 from timing import compare
 
-from uvisxr import gaps
+from uvisxr.numerics import zero_runs
 
 SECONDS = 240.0
 
@@ -54,7 +54,7 @@ def coverage() -> None:
                 position = np.cumsum(rng.geometric(p, expected)) - 1
                 hits = np.zeros(total, bool)
                 hits[position[position < total]] = True
-                found.append(gaps.fit(hits.reshape(n, size), scale))
+                found.append(zero_runs.fit(hits.reshape(n, size), scale))
             level, error = np.array(found).T
             covered = np.mean(np.abs(level - rate) <= error)
             print(
@@ -68,12 +68,12 @@ def main() -> None:
     hits = rng.random((5400, 1024)) < -np.expm1(-4e-4 * SECONDS)
     expected = by_element(hits)
     np.testing.assert_array_equal(by_spectrum(hits), expected)
-    np.testing.assert_array_equal(gaps.Runs(hits).histogram()[0, 1:], expected[1:])
+    np.testing.assert_array_equal(zero_runs.Runs(hits).histogram()[0, 1:], expected[1:])
     for name, plain in (("elements", by_element), ("spectra", by_spectrum)):
         compare(
             f"gap histogram of 5,400 x 1,024, loop over {name}",
             lambda plain=plain: plain(hits),
-            lambda: gaps.Runs(hits).histogram(),
+            lambda: zero_runs.Runs(hits).histogram(),
             repeat=9,
             plain_repeat=3,
         )

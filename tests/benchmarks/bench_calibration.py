@@ -12,10 +12,10 @@ from scipy.stats import chi2
 from timing import best, compare
 
 import uvisxr  # noqa: F401  registers .uvis
-from uvisxr import poisson, spectral
 from uvisxr.calibration.files import Folder, package_lab, read_flat, read_modifier
 from uvisxr.instrument.channel import FUV
 from uvisxr.instrument.detector import Window
+from uvisxr.numerics import along_wl, poisson
 from uvisxr.timescales import clock_from_et
 
 _WL = FUV.wavelength(np.arange(1024))
@@ -163,7 +163,7 @@ def filling() -> None:
         return out
 
     def ours() -> np.ndarray:
-        return spectral.fill(spectra, _WL)
+        return along_wl.fill(spectra, _WL)
 
     np.testing.assert_allclose(plain(), ours(), rtol=1e-6, atol=1e-7)
     compare("NaN fill 90x60x1024, 14.5 % evil", plain, ours, 7, 3)

@@ -16,7 +16,7 @@ from flyby import flyby
 from timing import best, compare
 
 from uvisxr import image
-from uvisxr.geometry import raster
+from uvisxr.numerics import raster
 from uvisxr.plot import animation
 
 _N = 200

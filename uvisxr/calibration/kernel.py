@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..poisson import MISSING, as_counts, variance_tables
-from ..spectral import FillPlan, SmoothingPlan
+from ..numerics.along_wl import FillPlan, SmoothingPlan
+from ..numerics.poisson import MISSING, as_counts, variance_tables
 
 #: Elements worked on at once: a few arrays of them fit in a processor's cache.
 _BLOCK = 2**16

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from .. import spectral
 from ..errors import ArgumentError, CalibrationError
 from ..instrument.channel import N_BANDS, N_LINES, Channel, slit_name
 from ..instrument.detector import Bins
+from ..numerics import along_wl
 from ..pds3.label import Label
 from ..pds3.product import read_matrix
 from . import files as cal
@@ -75,7 +75,7 @@ def terms(
     relative = _relative_error(bins, channel)
     if options.evil_pixels == "interpolate":
         wl, _ = bins.wavelengths(channel)
-        sensitivity = spectral.fill(sensitivity, wl, options.fill)
+        sensitivity = along_wl.fill(sensitivity, wl, options.fill)
     return Terms(
         sensitivity=sensitivity[None],
         error=(sensitivity * relative)[None],

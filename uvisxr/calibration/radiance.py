@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from .. import spectral
 from ..dataset import conventions, history
 from ..dataset.conventions import QUALITY_FLAGS
 from ..dataset.lazy import unsplit
@@ -18,7 +17,8 @@ from ..errors import ArgumentError, MissingStepError, UvisError
 from ..instrument.channel import channel as find_channel
 from ..instrument.channel import slit_name
 from ..instrument.detector import Bins
-from ..poisson import INTERVALS
+from ..numerics import along_wl
+from ..numerics.poisson import INTERVALS
 from . import matrix
 from .kernel import Recovery, inverse
 from .recipe import Recipe
@@ -96,7 +96,7 @@ def calibrate(
         as if elements were independent; next to filled elements, which are not, the error of the
         smoothed radiance is up to 16 % too small. EUV spectra are never smoothed here.
     interval : {"garwood", "score"}
-        Confidence interval of the counts, see `uvisxr.poisson`.
+        Confidence interval of the counts, see `uvisxr.numerics.poisson`.
     quantization : bool
         Add the rounding error of the SQRT_9 compression, where the product has it.
     errors : {"total", "statistical"}
@@ -273,7 +273,7 @@ def compute(ds: xr.Dataset) -> xr.Dataset:
         quantization=arguments["quantization"] and ds.attrs.get("compression") == "SQRT_9",
         total=arguments["errors"] == "total",
         fill=arguments["nan_interp"],
-        kernel=spectral.KERNEL if arguments["smooth"] and ds.attrs["channel"] == "FUV" else None,
+        kernel=along_wl.KERNEL if arguments["smooth"] and ds.attrs["channel"] == "FUV" else None,
         wl=np.atleast_1d(ds["wl"].values).astype(float),
     )
     *planes, lost = xr.apply_ufunc(
@@ -288,7 +288,7 @@ def compute(ds: xr.Dataset) -> xr.Dataset:
     )
     _, relative = inverse(weight.values.mean(0, keepdims=True), *terms)
     if recovery.fill:
-        relative = spectral.fill(relative, recovery.wl, recovery.fill)
+        relative = along_wl.fill(relative, recovery.wl, recovery.fill)
     relative = xr.Variable(("pixel", "wl"), relative[0].astype(np.float32))
     dims = ds["counts"].dims
     found = {
@@ -316,7 +316,7 @@ def _terms(
     """Check the arguments and make the sensitivity of the dataset's bins and exposures."""
     chosen = find_recipe(recipe)
     _check("wl_interp", wl_interp, (None, "pchip", "linear"))
-    _check("nan_interp", nan_interp, (None, *spectral.FILL_METHODS))
+    _check("nan_interp", nan_interp, (None, *along_wl.FILL_METHODS))
     _check("evil_pixels", evil_pixels, ("mask", "interpolate"))
     _check("flat_field", flat_field, (True, False))
     _check("trend", trend, (True, False, "spica", "evolution"))

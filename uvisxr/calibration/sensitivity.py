@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-from .. import spectral
 from ..errors import CalibrationError
 from ..instrument.channel import N_BANDS, N_LINES, Channel
 from ..instrument.detector import FIRST_LIT, LAST_LIT, Bins
+from ..numerics import along_wl
 from ..timescales import clock_from_et
 from . import files as cal
 from .recipe import Recipe
@@ -308,7 +308,7 @@ def _binned(
     """Sum of a sensitivity frame over the bins."""
     frame = np.where(evil, np.nan, frame)
     if options.evil_pixels == "interpolate":
-        frame = _to_the_ends(spectral.fill(frame, wl, options.fill))
+        frame = _to_the_ends(along_wl.fill(frame, wl, options.fill))
     return bins.sum(np.where(_LIT, frame, 0.0))
 
 

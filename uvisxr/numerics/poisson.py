@@ -20,7 +20,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.special import chdtri, gammaincinv, ndtr
 
-from .errors import ArgumentError
+from ..errors import ArgumentError
 
 #: Raw value of an element that was not transmitted (CORE_NULL = -1 read as unsigned).
 MISSING = 65535
