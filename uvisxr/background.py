@@ -57,10 +57,10 @@ def background(
         Standard error of a background by hand, 0 by default. A measured background has its own.
     method : {"gaps", "mean", "rtg"}
         "gaps": from the lengths of the runs of zeros between counts, little disturbed by narrow
-        lines in the range (`uvisxr.numerics.zero_runs`). "mean": counts over detector pixels and time, with
-        the square root of their number as error. "rtg": the users guide's expectation of
-        4e-4 count/s, by your choice and with a warning, for it is no measurement; its error is
-        `error`.
+        lines in the range (`uvisxr.numerics.zero_runs`). "mean": counts over detector pixels and
+        time, with the square root of their number as error. "rtg": the users guide's expectation
+        of 4e-4 count/s, by your choice and with a warning, for it is no measurement; its error
+        is `error`.
     alt_min : float, optional
         Take the spectra all of whose corners lie higher than this above the target, km. Needs
         the geometry. Together with `pixels`, those of both.

@@ -1,1 +1,1 @@
-"""Numbers without xarray, files or SPICE: counting statistics, spectra along wl, runs of zeros, grids."""
+"""Numbers without xarray, files or SPICE: counting statistics, spectra, runs of zeros, grids."""
