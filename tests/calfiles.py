@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from uvisxr import quality
 from uvisxr.calibration.sensitivity import BURN
 from uvisxr.dataset import conventions
 from uvisxr.instrument.channel import channel
 from uvisxr.instrument.detector import Window
+from uvisxr.quality.flags import initial
 from uvisxr.timescales import clock_from_et
 
 #: A time between the modifiers of `folder`: 2006.
@@ -45,7 +45,7 @@ def opened(
         "line": ("pixel", bins.line),
         "et": ("pic", np.asarray(et) + np.cumsum(seconds) if np.ndim(et) == 0 else et),
         "exposure": ("pic", seconds),
-        "quality": (("pic", "pixel"), quality.initial(bins, n)),
+        "quality": (("pic", "pixel"), initial(bins, n)),
     }
     fields = ("ul_line", "ul_band", "lr_line", "lr_band", "line_bin", "band_bin")
     attrs = {field: getattr(window, field) for field in fields}

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from uvisxr import quality
 from uvisxr.dataset import conventions
 from uvisxr.instrument.channel import channel
 from uvisxr.instrument.detector import Window
+from uvisxr.quality.flags import initial
 
 #: Corners of a pixel as the geometry orders them, in units of its half extent along two axes.
 CORNERS = ((-1, -1), (1, -1), (1, 1), (-1, 1))
@@ -29,7 +29,7 @@ def observation(
         "pixel": np.arange(bins.line.size),
         "line": ("pixel", bins.line),
         "exposure": ("pic", np.broadcast_to(np.asarray(exposure, float), n_pic).copy()),
-        "quality": (("pic", "pixel"), quality.initial(bins, n_pic)),
+        "quality": (("pic", "pixel"), initial(bins, n_pic)),
     }
     fields = ("ul_line", "ul_band", "lr_line", "lr_band", "line_bin", "band_bin")
     attrs = {field: getattr(window, field) for field in fields} | {"channel": name}

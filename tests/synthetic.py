@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from uvisxr import quality
 from uvisxr.dataset import conventions
 from uvisxr.instrument.channel import channel as channel_of
 from uvisxr.instrument.detector import Window
+from uvisxr.quality.flags import initial
 
 _J2000 = np.datetime64("2000-01-01T12:00:00", "ns")
 
@@ -86,7 +86,7 @@ def dataset(
         "time_stop": ("pic", mid + half),
         "et": ("pic", ets),
         "exposure": ("pic", np.full(n_pic, exposure)),
-        "quality": (("pic", "pixel"), quality.initial(bins, n_pic)),
+        "quality": (("pic", "pixel"), initial(bins, n_pic)),
     }
     corners = ("ul_line", "ul_band", "lr_line", "lr_band", "line_bin", "band_bin")
     attrs = {name: getattr(window, name) for name in corners} | {

@@ -7,10 +7,11 @@ import pytest
 import xarray as xr
 from flyby import HALF, RADII, flyby
 
-from uvisxr import UvisError, image, quality
+from uvisxr import UvisError, image
 from uvisxr.errors import ArgumentError, MissingStepError
 from uvisxr.geometry import outline, scene
 from uvisxr.numerics import raster
+from uvisxr.quality.flags import flags as quality_flags
 
 
 def test_a_uniform_radiance_gives_a_uniform_picture():
@@ -80,10 +81,10 @@ def test_light_lies_where_the_body_is():
 
 def test_flagged_spectra_are_left_out():
     ds = flyby(n_pic=2)
-    dark = quality.flag(ds, [(0, 10), (1, 40)], "star")
+    dark = quality_flags.flag(ds, [(0, 10), (1, 40)], "star")
     limits = {"xlim": (-5e3, 5e3), "ylim": (-5e3, 5e3)}
     n = [float(image.image(d, **limits).footprints.sum()) for d in (ds, dark)]
-    good = quality.good(ds).values.sum()
+    good = quality_flags.good(ds).values.sum()
     assert n[1] / n[0] == pytest.approx((good - 2) / good, rel=0.01)
     every = image.image(dark, exclude=(), **limits)
     assert float(every.footprints.sum()) > n[0]
@@ -174,7 +175,7 @@ def test_bad_arguments(arguments, said):
 
 def test_nothing_to_draw():
     ds = flyby(n_pic=1)
-    flagged = quality.flag(ds, xr.ones_like(ds["alt"], dtype=bool), "user")
+    flagged = quality_flags.flag(ds, xr.ones_like(ds["alt"], dtype=bool), "user")
     with pytest.raises(ArgumentError, match="no footprint"):
         image.image(flagged)
 

@@ -11,9 +11,9 @@ from matplotlib.backend_bases import KeyEvent, LocationEvent, MouseEvent
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from uvisxr import quality
 from uvisxr.errors import ArgumentError, MissingStepError
 from uvisxr.plot.checker import COLORMAPS, check_stars
+from uvisxr.quality.flags import flag, good
 
 
 @pytest.fixture(autouse=True)
@@ -86,7 +86,7 @@ def test_a_click_sets_the_flag_and_another_clears_it(checker, ds):
     assert "3     17" in _listed(checker)
     _click(checker, 3, 17)
     assert checker.selected == [(5, 40)]
-    flags = ~quality.good(checker.dataset, "star").values
+    flags = ~good(checker.dataset, "star").values
     assert np.argwhere(flags).tolist() == [[5, 40]]
 
 
@@ -102,15 +102,15 @@ def test_the_result_is_a_new_dataset(checker, ds):
 
 
 def test_flags_set_before_can_be_cleared(ds):
-    flagged = quality.flag(ds, [(1, 1), (6, 6)], "star")
+    flagged = flag(ds, [(1, 1), (6, 6)], "star")
     checker = check_stars(flagged)
     checker.figure.canvas.draw()
     assert checker.selected == [(1, 1), (6, 6)]
     _click(checker, 6, 6)
-    assert np.argwhere(~quality.good(checker.dataset, "star").values).tolist() == [[1, 1]]
+    assert np.argwhere(~good(checker.dataset, "star").values).tolist() == [[1, 1]]
     # Other flags stay.
-    dark = quality.good(ds, "dark_line").values
-    np.testing.assert_array_equal(quality.good(checker.dataset, "dark_line").values, dark)
+    dark = good(ds, "dark_line").values
+    np.testing.assert_array_equal(good(checker.dataset, "dark_line").values, dark)
 
 
 def test_flags_go_to_a_file_and_back(checker, ds, tmp_path):
@@ -268,7 +268,7 @@ def test_without_geometry_and_calibration(ds):
 
 
 def test_long_lists_are_cut(ds):
-    many = quality.flag(ds, [(i, j) for i in range(6) for j in range(10)], "star")
+    many = flag(ds, [(i, j) for i in range(6) for j in range(10)], "star")
     text = _listed(check_stars(many))
     assert "Star flags: 60" in text
     assert "... 36 more" in text

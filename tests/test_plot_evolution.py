@@ -8,9 +8,9 @@ import pytest
 from flyby import flyby
 from matplotlib.figure import Figure
 
-from uvisxr import quality
 from uvisxr.errors import ArgumentError, ExportError, MissingStepError
 from uvisxr.plot.evolution import evolution
+from uvisxr.quality.flags import flag
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +68,7 @@ def test_predicted_stars_are_marked_with_their_magnitude(ds):
 
 
 def test_spectra_flagged_as_star_are_hollow_and_dark_lines_left_out(ds):
-    flagged = quality.flag(ds, [(2, 20), (3, 20)], "star")
+    flagged = flag(ds, [(2, 20), (3, 20)], "star")
     figure = evolution(flagged)
     panels = _panels(figure)
     (mark,) = [line for line in panels["pixel 20"].lines if line.get_gid() == "flagged"]
@@ -79,7 +79,7 @@ def test_spectra_flagged_as_star_are_hollow_and_dark_lines_left_out(ds):
 
 
 def test_user_flags_leave_gaps(ds):
-    ax = _panels(evolution(quality.flag(ds, [(5, 8)]), pixels=[8]))["pixel 8"]
+    ax = _panels(evolution(flag(ds, [(5, 8)]), pixels=[8]))["pixel 8"]
     assert np.flatnonzero(np.isnan(_points(ax)[:, 1])).tolist() == [5]
 
 
@@ -146,4 +146,4 @@ def test_bad_arguments(ds, arguments, said):
 
 def test_everything_flagged(ds):
     with pytest.raises(ArgumentError, match="every spectrum is flagged"):
-        evolution(quality.flag(ds, ds["alt"] > -1e9), exclude="user")
+        evolution(flag(ds, ds["alt"] > -1e9), exclude="user")

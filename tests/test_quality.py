@@ -7,10 +7,10 @@ import pytest
 import xarray as xr
 from handmade import observation, sky
 
-from uvisxr import losses, quality
 from uvisxr.dataset.conventions import QUALITY_FLAGS
 from uvisxr.errors import ArgumentError, ExportError, MissingStepError
 from uvisxr.instrument.detector import Window
+from uvisxr.quality.flags import good, losses
 
 LOST, PARTIAL = QUALITY_FLAGS["lost"], QUALITY_FLAGS["partial"]
 
@@ -70,15 +70,15 @@ def test_flags_survive_netcdf(ds, tmp_path):
 
 def test_good_leaves_out_what_it_is_told(ds):
     ds = ds.uvis.flag([(0, 5)], "star").uvis.flag([(0, 6)])
-    assert quality.good(ds).sum() == 6 * 59 - 2
-    assert quality.good(ds, "star").sum() == 6 * 64 - 1
-    assert quality.good(ds, ("star", "user")).sum() == 6 * 64 - 2
-    assert quality.good(ds, ()).all()
-    assert quality.good(ds.drop_vars("quality")).all()
+    assert good(ds).sum() == 6 * 59 - 2
+    assert good(ds, "star").sum() == 6 * 64 - 1
+    assert good(ds, ("star", "user")).sum() == 6 * 64 - 2
+    assert good(ds, ()).all()
+    assert good(ds.drop_vars("quality")).all()
 
 
 def test_good_stays_lazy(ds):
-    assert quality.good(ds.chunk(pic=2)).chunks is not None
+    assert good(ds.chunk(pic=2)).chunks is not None
 
 
 @pytest.mark.parametrize("pixels", [[(0, 64)], [(6, 0)], [(-1, 0)]])

@@ -7,9 +7,9 @@ import pytest
 import xarray as xr
 
 import uvisxr
-from uvisxr import losses
 from uvisxr.errors import UvisWarning
 from uvisxr.instrument.detector import Bins
+from uvisxr.quality.flags import losses
 
 
 @pytest.fixture(scope="module")

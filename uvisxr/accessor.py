@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 import xarray as xr
 
-from . import background, binning, export, image, quality, spectra
+from . import background, binning, export, image, spectra
 from .calibration import radiance
 from .dataset.forward import method
 from .errors import MissingDependencyError
 from .geometry import los, stars
+from .quality import flags as quality_flags
+from .stars.flag_files import StarFlags
 
 if TYPE_CHECKING:
     from .plot import PlotAccessor
@@ -29,8 +31,8 @@ class UvisAccessor:
 
     geometry = method(los.geometry)
     background = method(background.background)
-    flag = method(quality.flag)
-    unflag = method(quality.unflag)
+    flag = method(quality_flags.flag)
+    unflag = method(quality_flags.unflag)
     calibrate = method(radiance.calibrate)
     calibration_factor = method(radiance.calibration_factor)
     rate = method(spectra.rate)
@@ -44,9 +46,9 @@ class UvisAccessor:
     to_json = method(export.to_json)
 
     @property
-    def stars(self) -> quality.StarFlags:
+    def stars(self) -> StarFlags:
         """Star flags in text files: `.stars.load(path)`, `.stars.save(path)`."""
-        return quality.StarFlags(self._ds)
+        return StarFlags(self._ds)
 
     @property
     def plot(self) -> PlotAccessor:

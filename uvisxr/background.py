@@ -12,14 +12,14 @@ import warnings
 import numpy as np
 import xarray as xr
 
-from . import losses
 from .calibration import radiance
 from .dataset import conventions, history
 from .errors import ArgumentError, MissingStepError, UvisWarning
 from .instrument.channel import N_BANDS, channel
 from .instrument.detector import Bins
 from .numerics import zero_runs
-from .quality import DIMS, Pixels, flags_of, good, select
+from .quality import losses
+from .quality.flags import DIMS, Pixels, flags_of, good, select
 
 #: Rate to expect of the power source, count/s per detector pixel (users guide, chapter 4).
 EXPECTED = 4e-4

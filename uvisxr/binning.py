@@ -13,7 +13,7 @@ from .binstats import Members
 from .dataset import conventions, history
 from .dataset.conventions import LOS_FIELDS, QUALITY_FLAGS
 from .errors import ArgumentError, MissingStepError
-from .quality import DIMS, Pixels, good, select
+from .quality.flags import DIMS, Pixels, good, select
 
 #: Bins of the reference package: planetocentric latitude, altitude, local time.
 DEFAULT_EDGES = {

@@ -12,11 +12,12 @@ import numpy as np
 import xarray as xr
 from scipy.spatial import Delaunay, QhullError, cKDTree
 
-from . import quality, spectra
+from . import spectra
 from .dataset.conventions import QUALITY_FLAGS
 from .errors import ArgumentError
 from .geometry import scene
 from .numerics import raster
+from .quality.flags import good
 
 #: Most cells of an image along one side.
 _MOST = 10_000
@@ -84,7 +85,7 @@ def image(
     polygons = footprints(ds)
     light = spectra.integrate(ds, wl_range, method)
     flat = scene.middle_sample(light).transpose("pic", "pixel").values.astype(float)
-    usable = quality.good(ds, exclude).values & np.isfinite(polygons).all(axis=(2, 3))
+    usable = good(ds, exclude).values & np.isfinite(polygons).all(axis=(2, 3))
     usable &= np.isfinite(flat)
     if not usable.any():
         raise ArgumentError(

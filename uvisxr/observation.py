@@ -12,7 +12,6 @@ import numpy as np
 import xarray as xr
 from xarray.core import indexing
 
-from . import quality
 from .dataset import conventions, history
 from .errors import ArgumentError, LabelError, ProductError, UvisWarning
 from .instrument.channel import channel as find_channel
@@ -21,6 +20,7 @@ from .pds3 import sources
 from .pds3.label import Label, read_label
 from .pds3.product import choose_windows, qube_file
 from .pds3.qube import QubeArray
+from .quality.flags import initial
 from .timescales import add_seconds, clock_from_et, utc_to_et
 
 START_TIMES = ("end_of_first", "start")
@@ -225,7 +225,7 @@ def _dataset(
         "pixel": np.arange(n_pixel),
         "line": ("pixel", bins.line),
         **{name: ("pic", values) for name, values in columns.items()},
-        "quality": (("pic", "pixel"), quality.initial(bins, n_pic)),
+        "quality": (("pic", "pixel"), initial(bins, n_pic)),
     }
     name = "calibration_matrix" if first.is_matrix else "counts"
     values = xr.Variable(("pic", "pixel", "wl"), _lazy(array))

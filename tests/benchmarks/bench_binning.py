@@ -10,7 +10,7 @@ from scipy.special import gammaln
 from timing import compare
 
 from uvisxr.binning import DEFAULT_EDGES, bin_pixels
-from uvisxr.quality import good
+from uvisxr.quality.flags import good
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import handmade

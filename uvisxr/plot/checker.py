@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.widgets import Button, RangeSlider
 
-from .. import quality
 from ..errors import ArgumentError
 from ..geometry import scene
+from ..quality.flags import flag, good, unflag
 from . import axes as common
 from .style import style as styled
 
@@ -62,7 +62,7 @@ class StarChecker:
         self._values = self._signal.values.T.astype(float)
         self._pic = np.atleast_1d(ds["pic"].values)
         self._pixel = np.atleast_1d(ds["pixel"].values)
-        self._flagged = ~quality.good(ds, "star").values.T
+        self._flagged = ~good(ds, "star").values.T
         self._colormaps = list(colormaps)
         self._background = None
         self._pressed: tuple[float, float] | None = None
@@ -93,10 +93,10 @@ class StarChecker:
     @property
     def dataset(self) -> xr.Dataset:
         """A new dataset with the star flags as they are now."""
-        before = ~quality.good(self._ds, "star").values
+        before = ~good(self._ds, "star").values
         now = self._flagged.T
         ds = self._ds
-        for step, changed in ((quality.flag, now & ~before), (quality.unflag, before & ~now)):
+        for step, changed in ((flag, now & ~before), (unflag, before & ~now)):
             pairs = [(int(self._pic[i]), int(self._pixel[j])) for i, j in np.argwhere(changed)]
             if pairs:
                 ds = step(ds, pairs, "star")

@@ -14,8 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 
-from .. import quality
 from ..errors import ArgumentError, ExportError
+from ..quality import flags as quality_flags
 from . import axes as common
 from .style import Style
 from .style import style as styled
@@ -77,7 +77,7 @@ def evolution(
     look = styled(style)
     ds = common.with_stars(ds, stars)
     light = common.signal(ds, wl_range).compute()
-    good = quality.good(ds, exclude)
+    good = quality_flags.good(ds, exclude)
     chosen = _pixels(ds, pixels, good)
     limits = _limits(light.isel(pixel=chosen), good.values[:, chosen]) if share_y else None
 
@@ -189,7 +189,7 @@ def _panel(
     pic = np.atleast_1d(ds["pic"].values)
     keep = good[:, pixel]
     values = np.where(keep, light.values[:, pixel], np.nan)
-    flagged = quality.good(ds, "star").values[:, pixel]
+    flagged = quality_flags.good(ds, "star").values[:, pixel]
     bars = None
     if "upper" in light.coords:
         bars = np.stack([light["lower"].values[:, pixel], light["upper"].values[:, pixel]])

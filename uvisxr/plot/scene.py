@@ -12,12 +12,12 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 
-from .. import quality
 from ..dataset.conventions import LOS_FIELDS
 from ..errors import ArgumentError, KernelError, MissingStepError
 from ..geometry import outline, scene, starcatalogue
 from ..geometry.ellipsoid import unit
 from ..geometry.rays import apparent
+from ..quality import flags as quality_flags
 from . import axes as common
 from . import sky as maps
 from .bodies import draw_bodies
@@ -288,7 +288,7 @@ def _draw_slit(
     slit = PolyCollection(rows, gid="slit", zorder=2.7)
     slit.set(**look["slit"])
     ax.add_collection(slit, autolim=False)
-    good = quality.good(stage.ds.isel(pic=[index])).values[0]
+    good = quality_flags.good(stage.ds.isel(pic=[index])).values[0]
     if annotate is not None:
         _draw_field(ax, stage, index, polygons, annotate, look)
     else:

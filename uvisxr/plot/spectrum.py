@@ -9,8 +9,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from .. import quality
 from ..errors import ArgumentError, MissingStepError
+from ..quality import flags as quality_flags
 from . import axes as common
 from .style import Style
 from .style import style as styled
@@ -132,12 +132,12 @@ def _places(
         raise ArgumentError("select is empty: name at least one spectrum")
     if all(isinstance(place, Mapping) for place in chosen):
         return [_position(place, dims, values) for place in chosen]
-    if set(dims) != set(quality.DIMS):
+    if set(dims) != set(quality_flags.DIMS):
         raise ArgumentError(
             f"the spectra are over {', '.join(dims)}: select by mappings such as "
             f"{ {d: 0 for d in dims} }"
         )
-    return [{"pic": int(i), "pixel": int(j)} for i, j in quality.select(ds, chosen)]
+    return [{"pic": int(i), "pixel": int(j)} for i, j in quality_flags.select(ds, chosen)]
 
 
 def _is_pair(select: Any) -> bool:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from .dataset.conventions import QUALITY_FLAGS
-from .instrument.detector import Bins
-from .numerics import zero_runs
-from .numerics.poisson import MISSING
-from .quality import DIMS, flags_of
+from ..dataset.conventions import QUALITY_FLAGS
+from ..instrument.detector import Bins
+from ..numerics import zero_runs
+from ..numerics.poisson import MISSING
+from .flags import DIMS, flags_of
 
 #: Detector columns around Lyman-alpha on the FUV detector: interplanetary hydrogen lights them
 #: in every direction.

@@ -1,0 +1,1 @@
+"""Quality of spectra: the flags, and finding what the telemetry lost."""

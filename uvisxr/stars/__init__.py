@@ -1,0 +1,1 @@
+"""Stars in the field of view: catalogues, where they fall, and files of what they crossed."""
