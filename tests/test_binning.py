@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import circmean
 
-from uvisxr.binedges import Edges
-from uvisxr.binning import DEFAULT_EDGES, bin_pixels
-from uvisxr.binstats import c4
+from uvisxr.bins.binning import DEFAULT_EDGES, bin_pixels
+from uvisxr.bins.edges import Edges
+from uvisxr.bins.statistics import c4
 from uvisxr.errors import ArgumentError, MissingStepError
 from uvisxr.instrument.detector import Window
 

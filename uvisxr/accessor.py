@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import xarray as xr
 
-from . import background, binning, export, image, spectra
+from . import background, export, image, spectra
+from .bins import binning
 from .calibration import radiance
 from .dataset.forward import method
 from .errors import MissingDependencyError

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import gammaln
 from timing import compare
 
-from uvisxr.binning import DEFAULT_EDGES, bin_pixels
+from uvisxr.bins.binning import DEFAULT_EDGES, bin_pixels
 from uvisxr.quality.flags import good
 
 sys.path.insert(0, str(Path(__file__).parents[1]))

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import xarray as xr
 
-from . import binstats
-from .binedges import Edges, period
-from .binstats import Members
-from .dataset import conventions, history
-from .dataset.conventions import LOS_FIELDS, QUALITY_FLAGS
-from .errors import ArgumentError, MissingStepError
-from .quality.flags import DIMS, Pixels, good, select
+from ..dataset import conventions, history
+from ..dataset.conventions import LOS_FIELDS, QUALITY_FLAGS
+from ..errors import ArgumentError, MissingStepError
+from ..quality.flags import DIMS, Pixels, good, select
+from . import statistics
+from .edges import Edges, period
+from .statistics import Members
 
 #: Bins of the reference package: planetocentric latitude, altitude, local time.
 DEFAULT_EDGES = {
@@ -256,12 +256,12 @@ def _spectra(
         # Bounds of errors="total" hold this part already.
         if "radiance_systematic" in ds.variables:
             names.append("radiance_systematic")
-        n, *values = binstats.statistics(members, [data(name) for name in names])
+        n, *values = statistics.statistics(members, [data(name) for name in names])
         result["radiance_n"] = shaped(n.astype(np.int32))
-        for name, value in zip(binstats.STATISTICS[len(names)], values, strict=True):
+        for name, value in zip(statistics.STATISTICS[len(names)], values, strict=True):
             result[f"radiance{name}"] = shaped(value)
     if "counts" in ds:
-        result["counts"] = shaped(binstats.count_sums(members, data("counts")))
+        result["counts"] = shaped(statistics.count_sums(members, data("counts")))
     return result
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.special import gammaln
 
-from .numerics.poisson import MISSING
+from ..numerics.poisson import MISSING
 
 _PLAIN = ("", "_std", "_stderr")
 _BOUNDS = ("_upper", "_lower", "_weighted", "_weighted_upper", "_weighted_lower")

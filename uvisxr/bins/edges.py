@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .errors import ArgumentError
+from ..errors import ArgumentError
 
 #: Fields that come round, and their period, by the name without the prefix `tangent_`.
 PERIODS = {"lon": 360.0, "ra": 360.0, "ring_longitude": 360.0, "lt": 24.0}
