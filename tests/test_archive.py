@@ -15,11 +15,12 @@ from products import write_product
 from volume import index_row, write_index
 
 import uvisxr
-from uvisxr import archive, fetch
-from uvisxr.archive import Archive
+from uvisxr import fetch
 from uvisxr.calibration import download, files
 from uvisxr.cli import main
 from uvisxr.errors import ArgumentError, FetchError, NotFoundError, UvisWarning
+from uvisxr.pds3 import archive
+from uvisxr.pds3.archive import Archive
 
 #: Products of a few volumes. The day 2005-182 is shared by the volumes 11 and 12.
 PRODUCTS = {

@@ -10,8 +10,8 @@ import xarray as xr
 from products import write_product
 
 import uvisxr
-from uvisxr.backend import UvisBackend
 from uvisxr.errors import LabelError, ProductError
+from uvisxr.reader.backend import UvisBackend
 
 NAME = "FUV2005_230_15_15"
 

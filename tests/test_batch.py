@@ -20,7 +20,7 @@ from uvisxr.batch import cluster, manifest, pipeline, work
 from uvisxr.batch import run as batch
 from uvisxr.cli import main
 from uvisxr.errors import ArgumentError, ExportError, PipelineError, UvisError
-from uvisxr.pds3 import sources
+from uvisxr.reader import sources
 
 pytest.importorskip("distributed")
 

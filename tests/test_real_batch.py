@@ -14,7 +14,7 @@ from synthetic import kernels
 import uvisxr
 from uvisxr import batch
 from uvisxr.batch import manifest, pipeline, work
-from uvisxr.pds3.sources import Filter
+from uvisxr.reader.sources import Filter
 
 pytest.importorskip("distributed")
 

@@ -13,9 +13,9 @@ import xarray as xr
 
 import uvisxr
 from uvisxr.errors import UvisWarning
-from uvisxr.observation import times
 from uvisxr.pds3.label import read_label
 from uvisxr.pds3.product import read_matrix
+from uvisxr.reader.observation import times
 from uvisxr.timescales import clock_from_et, utc_to_et
 
 

@@ -9,7 +9,7 @@ import pytest
 from volume import index_row, write_index
 
 from uvisxr.errors import ArgumentError
-from uvisxr.pds3.sources import Filter, Product, expand
+from uvisxr.reader.sources import Filter, Product, expand
 
 TARGETS = {
     "FUV2005_230_15_15": "S RINGS",

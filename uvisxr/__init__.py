@@ -6,7 +6,7 @@ from ._version import __version__
 from .batch.joining import open_processed
 from .errors import UvisError, UvisWarning
 from .export import load_json
-from .observation import open_observation, open_product
+from .reader.observation import open_observation, open_product
 
 __all__ = [
     "UvisError",

@@ -274,7 +274,7 @@ def _arguments(
 
 def _opener() -> Callable:
     # Late: the observation module is not needed to check the other steps.
-    from ..observation import open_product
+    from ..reader.observation import open_product
 
     return open_product
 

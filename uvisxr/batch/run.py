@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._version import __version__
 from ..errors import ArgumentError, ExportError
-from ..pds3 import sources
+from ..reader import sources
 from . import pipeline, work
 from .cluster import connect
 from .manifest import Manifest
@@ -87,7 +87,7 @@ def process(
     Parameters
     ----------
     products : path or iterable of paths
-        Products, folders, batch files, globs, index tables: see `uvisxr.pds3.sources.expand`.
+        Products, folders, batch files, globs, index tables: see `uvisxr.reader.sources.expand`.
     pipeline : path or iterable
         Steps: see `uvisxr.batch.pipeline`. Checked before anything starts.
     out_dir : path

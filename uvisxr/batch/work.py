@@ -134,7 +134,7 @@ def process(
     Nothing is computed that a step does not compute by itself; large products are opened in dask
     blocks.
     """
-    from ..observation import open_product
+    from ..reader.observation import open_product
 
     opened = open_product(label, **pipeline.open)
 

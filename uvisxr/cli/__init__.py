@@ -12,14 +12,14 @@ from pathlib import Path
 import click
 import xarray as xr
 
-from .. import export, observation
+from .. import export
 from .._version import __version__
 from ..calibration.recipe import RECIPES
 from ..demo import command as demo
 from ..errors import ArgumentError, UvisError, UvisWarning
-from ..pds3 import sources
 from ..pds3.label import Label, read_label
 from ..pds3.product import qube_file
+from ..reader import observation, sources
 from .batch import batch
 from .fetch import calibration, fetch
 from .kernels import kernels

@@ -9,7 +9,7 @@ import click
 
 from ..batch import run
 from ..errors import ArgumentError, PipelineError
-from ..pds3.sources import Filter
+from ..reader.sources import Filter
 
 
 @click.command()

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from ..archive import Archive
 from ..calibration import download
 from ..errors import ArgumentError
 from ..geometry.starcatalogue import fetch_catalogue
+from ..pds3.archive import Archive
 
 
 @click.command()

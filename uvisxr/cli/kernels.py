@@ -14,8 +14,8 @@ from ..fetch import cache_dir
 from ..geometry import kernels as files
 from ..geometry import requirements
 from ..geometry.meta import metakernel as write
-from ..pds3 import sources
 from ..pds3.label import read_label
+from ..reader import sources
 
 _PRODUCT = click.argument("product", nargs=-1, required=True, type=click.Path(path_type=Path))
 _KERNELS = click.option(

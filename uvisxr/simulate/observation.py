@@ -20,7 +20,7 @@ from ..instrument.channel import channel as find_channel
 from ..instrument.channel import slit_name
 from ..instrument.detector import DARK_LINES, N_LINES, Window
 from ..numerics.poisson import MISSING
-from ..observation import open_observation
+from ..reader.observation import open_observation
 from ..timescales import add_seconds, utc_to_et
 from . import calibration_files, counts, kernels, labels, scene
 from .flight import Scan, flyby

@@ -12,16 +12,16 @@ import numpy as np
 import xarray as xr
 from xarray.core import indexing
 
-from .dataset import conventions, history
-from .errors import ArgumentError, LabelError, ProductError, UvisWarning
-from .instrument.channel import channel as find_channel
-from .instrument.detector import Window
-from .pds3 import sources
-from .pds3.label import Label, read_label
-from .pds3.product import choose_windows, qube_file
-from .pds3.qube import QubeArray
-from .quality.flags import initial
-from .timescales import add_seconds, clock_from_et, utc_to_et
+from ..dataset import conventions, history
+from ..errors import ArgumentError, LabelError, ProductError, UvisWarning
+from ..instrument.channel import channel as find_channel
+from ..instrument.detector import Window
+from ..pds3.label import Label, read_label
+from ..pds3.product import choose_windows, qube_file
+from ..pds3.qube import QubeArray
+from ..quality.flags import initial
+from ..timescales import add_seconds, clock_from_et, utc_to_et
+from . import sources
 
 START_TIMES = ("end_of_first", "start")
 

@@ -17,9 +17,9 @@ import warnings
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from . import fetch
-from .errors import ArgumentError, FetchError, LabelError, NotFoundError, UvisWarning
-from .pds3.index import read as read_index
+from .. import fetch
+from ..errors import ArgumentError, FetchError, LabelError, NotFoundError, UvisWarning
+from .index import read as read_index
 
 #: Volumes of the set COUVIS_0xxx.
 VOLUMES = range(1, 61)

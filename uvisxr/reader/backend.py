@@ -8,10 +8,10 @@ from collections.abc import Iterable
 import xarray as xr
 from xarray.backends import BackendEntrypoint
 
-from .errors import ProductError
+from ..errors import ProductError
+from ..pds3.label import looks_like_uvis
+from ..pds3.product import label_path
 from .observation import open_product
-from .pds3.label import looks_like_uvis
-from .pds3.product import label_path
 
 
 class UvisBackend(BackendEntrypoint):

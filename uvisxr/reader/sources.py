@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ArgumentError
-from . import index
-from .label import beside
-from .product import label_path
+from ..pds3 import index
+from ..pds3.label import beside
+from ..pds3.product import label_path
 
 #: Names of spectral products, as the archive gives them; calibration matrices are no products.
 _PRODUCT = re.compile(r"(EUV|FUV)\d{4}_\d{3}_.*", re.IGNORECASE)
