@@ -13,7 +13,7 @@ from loopback import Cut, Server, folder, serve
 from products import write_product
 
 from uvisxr.cli import main
-from uvisxr.geometry import kernels
+from uvisxr.kernels import choose
 
 NAME = "FUV2005_230_15_15"
 ET = 177650170.0
@@ -104,7 +104,7 @@ def test_fetch_gets_what_check_asks_for(product: Path, cache: Path, server: Serv
     assert checked.exit_code == 0
     assert set(states(checked).values()) == {"present"}
     assert str(cache / NEEDED[0]) in checked.stdout
-    paths = kernels.select(None, [ET], ("CASSINI", "SATURN", "SUN"))
+    paths = choose.select(None, [ET], ("CASSINI", "SATURN", "SUN"))
     assert sorted(paths) == sorted(cache / path for path in NEEDED)
 
 
@@ -135,7 +135,7 @@ def test_pointing_for_some_exposures_shows_what_gives_the_rest(product: Path, tm
     tiny.texts(to)
     tiny.spk(to / "a.bsp", (6, 0, -1e9, 1e9), (10, 0, -1e9, 1e9))
     tiny.spk(to / "b.bsp", (-82, 6, -1e9, 1e9), (699, 6, -1e9, 1e9))
-    start = kernels.utc_to_et("2005-08-18T15:14:34.141")
+    start = choose.utc_to_et("2005-08-18T15:14:34.141")
     tiny.ck(to / "05213_05243ca_ISS.bc", (float(start), float(start) + 40))
     result = run("check", product, "--kernels", to)
     assert result.exit_code == 1

@@ -11,6 +11,7 @@ import pytest
 from loopback import Cut, Stall, Status, serve
 
 from uvisxr import errors, fetch
+from uvisxr.kernels.listing import locations
 
 CONTENT = np.random.default_rng(5).bytes(300_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -228,15 +229,16 @@ def test_without_pooch_the_error_says_what_to_install(
 
 @pytest.mark.parametrize("kind", ["kernels", "generic_kernels", "products", "calibration", "stars"])
 def test_addresses_are_public_until_a_mirror_is_named(kind: str, monkeypatch: pytest.MonkeyPatch):
-    public = fetch.base_url(kind)
-    assert public.startswith("https://") and public.endswith("/")
+    public = "https://public.example/folder"
+    assert fetch.base_url(kind, public) == f"{public}/"
     monkeypatch.setenv(f"UVISXR_URL_{kind.upper()}", "http://mirror/x")
-    assert fetch.base_url(kind) == "http://mirror/x/"
+    assert fetch.base_url(kind, public) == "http://mirror/x/"
 
 
-def test_an_unknown_kind_is_an_error():
-    with pytest.raises(errors.ArgumentError, match="music"):
-        fetch.base_url("music")
+def test_every_location_of_a_kernel_has_a_public_address():
+    found = locations()
+    assert {"kernels", "generic_kernels"} <= set(found)
+    assert all(url.startswith("https://") for url in found.values())
 
 
 def test_the_cache_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

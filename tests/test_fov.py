@@ -9,8 +9,8 @@ import synthetic
 
 from uvisxr.errors import KernelError, LabelError
 from uvisxr.geometry.fov import CORNERS, FieldOfView
-from uvisxr.geometry.spice import loaded
 from uvisxr.instrument.detector import Bins, Window
+from uvisxr.kernels.session import loaded
 
 FULL = Window(0, 0, 63, 1023).bins
 

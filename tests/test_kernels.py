@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uvisxr import errors
-from uvisxr.geometry import archive, kernels, meta, spice
-from uvisxr.geometry.coverage import ck_intervals, inside
+from uvisxr.kernels import choose, listing, meta, session
+from uvisxr.kernels.coverage import ck_intervals, inside
 
 #: 2005-08-18T15:15, a day that YYDDD writes 05230.
 ET = 177650164.0
@@ -65,17 +65,17 @@ def _x(body: str) -> float:
 def test_a_session_loads_in_order_and_takes_back(tmp_path: Path):
     low = tiny.spk(tmp_path / "low.bsp", (606, 0, *FOREVER), x=1.0)
     high = tiny.spk(tmp_path / "high.bsp", (606, 0, *FOREVER), x=2.0)
-    with kernels.loaded([low, str(high)]) as files:
+    with session.loaded([low, str(high)]) as files:
         assert files == [low, high]
         assert _loaded() == [str(low), str(high)]
         assert _x("TITAN") == 2.0
-    with kernels.loaded([high, low]):
+    with session.loaded([high, low]):
         assert _x("TITAN") == 1.0
     assert _loaded() == []
 
 
 def test_an_exception_inside_unloads(folder: Path):
-    with pytest.raises(ZeroDivisionError), kernels.loaded(tiny.texts(folder / "text")):
+    with pytest.raises(ZeroDivisionError), session.loaded(tiny.texts(folder / "text")):
         raise ZeroDivisionError
     assert _loaded() == []
     assert not spiceypy.expool("BODY606_RADII")
@@ -83,7 +83,7 @@ def test_an_exception_inside_unloads(folder: Path):
 
 def test_a_file_given_twice_is_loaded_once(folder: Path):
     file = folder / "spk" / "de421.bsp"
-    with kernels.loaded([file, file]):
+    with session.loaded([file, file]):
         assert _loaded() == [str(file)]
 
 
@@ -92,7 +92,7 @@ def test_a_bad_file_unloads_those_before_it(folder: Path, tmp_path: Path):
     bad.write_bytes(b"no kernel")
     with (
         pytest.raises(errors.KernelError, match=r"bad\.bsp is not a SPICE kernel"),
-        kernels.loaded([folder / "spk" / "de421.bsp", bad]),
+        session.loaded([folder / "spk" / "de421.bsp", bad]),
     ):
         pass
     assert _loaded() == []
@@ -103,11 +103,11 @@ def test_the_users_files_keep_their_place(tmp_path: Path):
     second = tiny.spk(tmp_path / "second.bsp", (606, 0, *FOREVER), x=2.0)
     spiceypy.furnsh(str(first))
     spiceypy.furnsh(str(second))
-    with kernels.loaded([first]):
+    with session.loaded([first]):
         assert _x("TITAN") == 1.0
     assert _loaded() == [str(first), str(second)]
     assert _x("TITAN") == 2.0
-    with kernels.loaded([second]):
+    with session.loaded([second]):
         pass
     assert _x("TITAN") == 2.0
 
@@ -118,7 +118,7 @@ def test_the_users_pool_variables_survive(folder: Path):
     spiceypy.pdpool("BODY606_RADII", [1.0, 2.0, 3.0])
     spiceypy.pdpool("MY_NUMBERS", np.arange(700.0))
     spiceypy.pcpool("MY_TEXT", ["a", "b c", "x" * 80])
-    with kernels.loaded(texts):
+    with session.loaded(texts):
         assert spiceypy.bodvrd("TITAN", "RADII", 3)[1][0] == 2575.0
         spiceypy.pdpool("MY_NUMBERS", [0.0])
     assert list(spiceypy.bodvrd("TITAN", "RADII", 3)[1]) == [1.0, 2.0, 3.0]
@@ -131,7 +131,7 @@ def test_the_users_pool_variables_survive(folder: Path):
 def test_many_pool_variables_survive(folder: Path):
     for number in range(1203):
         spiceypy.pdpool(f"V{number}", [float(number)])
-    with kernels.loaded(tiny.texts(folder / "text")):
+    with session.loaded(tiny.texts(folder / "text")):
         pass
     values = [spiceypy.gdpool(f"V{number}", 0, 1)[0] for number in range(1203)]
     assert values == list(range(1203))
@@ -139,9 +139,9 @@ def test_many_pool_variables_survive(folder: Path):
 
 def test_the_users_error_settings_stay(folder: Path):
     before = spiceypy.erract("GET", 20), spiceypy.errdev("GET", 20, "")
-    with kernels.loaded(tiny.texts(folder / "text")):
+    with session.loaded(tiny.texts(folder / "text")):
         pass
-    with pytest.raises(errors.KernelError), kernels.loaded([folder / "none"]):
+    with pytest.raises(errors.KernelError), session.loaded([folder / "none"]):
         pass
     assert (spiceypy.erract("GET", 20), spiceypy.errdev("GET", 20, "")) == before
 
@@ -152,13 +152,13 @@ def test_one_thread_at_a_time(folder: Path):
 
     def other() -> None:
         inside_.wait()
-        with kernels.loaded([folder / "spk" / "de421.bsp"]):
+        with session.loaded([folder / "spk" / "de421.bsp"]):
             seen.append(done.is_set())
             seen.append(len(_loaded()))
 
     thread = threading.Thread(target=other)
     thread.start()
-    with kernels.loaded(tiny.texts(folder / "text")):
+    with session.loaded(tiny.texts(folder / "text")):
         inside_.set()
         thread.join(0.2)
         done.set()
@@ -168,8 +168,8 @@ def test_one_thread_at_a_time(folder: Path):
 
 def test_sessions_nest_in_a_thread(folder: Path):
     texts = tiny.texts(folder / "text")
-    with kernels.loaded(texts):
-        with kernels.loaded(texts[:2]):
+    with session.loaded(texts):
+        with session.loaded(texts[:2]):
             pass
         assert spiceypy.expool("DELTET/K")
         assert len(_loaded()) == 5
@@ -181,7 +181,7 @@ def test_sessions_nest_in_a_thread(folder: Path):
 def test_a_missing_file_is_named(tmp_path: Path):
     with (
         pytest.raises(errors.KernelError, match=r"none\.tls: No such file"),
-        kernels.loaded([tmp_path / "none.tls"]),
+        session.loaded([tmp_path / "none.tls"]),
     ):
         pass
 
@@ -194,7 +194,7 @@ def test_other_files_are_refused(tmp_path: Path, content: bytes):
     path = tmp_path / "x.bc"
     path.write_bytes(content)
     with pytest.raises(errors.KernelError, match=r"x\.bc is not a SPICE kernel"):
-        spice.check_file(path)
+        session.check_file(path)
 
 
 @pytest.mark.parametrize("size", [500, 2048])
@@ -204,14 +204,14 @@ def test_a_truncated_file_is_refused(folder: Path, size: int):
     assert len(content) > 2048
     path.write_bytes(content[:size])
     with pytest.raises(errors.KernelError, match=r"de421\.bsp is cut short or corrupt"):
-        kernels.select(folder, [ET], ("SUN",))
+        choose.select(folder, [ET], ("SUN",))
 
 
 def test_what_spice_refuses_is_an_error(tmp_path: Path):
     path = tiny.text(tmp_path / "x.tpc", "PCK", BODY606_RADII="( 1.0 'a' )")
     with (
         pytest.raises(errors.KernelError, match=r"SPICE cannot load .*x\.tpc"),
-        kernels.loaded([path]),
+        session.loaded([path]),
     ):
         pass
     assert _loaded() == []
@@ -223,13 +223,13 @@ def test_a_file_with_broken_records_is_an_error(folder: Path):
     content[8:16] = b"\xff" * 8
     path.write_bytes(content)
     with pytest.raises(errors.KernelError, match=r"050922R_SCPSE_05225_05245\.bsp"):
-        kernels.select(folder, [ET], ("CASSINI",))
+        choose.select(folder, [ET], ("CASSINI",))
 
 
 def test_text_without_an_identity_is_a_kernel(tmp_path: Path):
     path = tmp_path / "old.tpc"
     path.write_text("Some words\n\\begindata\nA = 1\n\\begintext\n")
-    with kernels.loaded([path]):
+    with session.loaded([path]):
         assert spiceypy.expool("A")
 
 
@@ -237,7 +237,7 @@ def test_text_without_an_identity_is_a_kernel(tmp_path: Path):
 
 
 def test_a_folder_is_searched_and_sorted(folder: Path):
-    paths = kernels.select(folder, [ET, ET + DAY], ("CASSINI", "TITAN", "SUN"))
+    paths = choose.select(folder, [ET, ET + DAY], ("CASSINI", "TITAN", "SUN"))
     assert _names(paths) == [
         "naif0012.tls",
         "cas00172.tsc",
@@ -249,25 +249,25 @@ def test_a_folder_is_searched_and_sorted(folder: Path):
         "05212_05242py_as_flown.bc",
         "05225_05235ra.bc",
     ]
-    with kernels.loaded(paths):
+    with session.loaded(paths):
         spiceypy.spkezr("TITAN", ET, "J2000", "LT+S", "CASSINI")
     assert _loaded() == []
 
 
 def test_predicted_pointing_is_left_out_where_reconstructed_suffices(folder: Path):
-    names = _names(kernels.select(folder, [ET, ET + 1999.0], ("CASSINI",)))
+    names = _names(choose.select(folder, [ET, ET + 1999.0], ("CASSINI",)))
     assert names[-1] == "05225_05235ra.bc"
     assert "05212_05242py_as_flown.bc" not in names
 
 
 def test_pointing_can_be_left_out(folder: Path):
-    paths = kernels.select(folder, [ET], ("CASSINI",), frame_id=None)
+    paths = choose.select(folder, [ET], ("CASSINI",), frame_id=None)
     assert not [path for path in paths if path.suffix == ".bc"]
 
 
 def test_times_without_pointing_are_no_error(folder: Path):
     (folder / "ck" / "05212_05242py_as_flown.bc").unlink()
-    paths = kernels.select(folder, [ET + DAY], ("CASSINI",))
+    paths = choose.select(folder, [ET + DAY], ("CASSINI",))
     assert not [path for path in paths if path.suffix == ".bc"]
 
 
@@ -275,7 +275,7 @@ def test_the_later_delivery_wins(folder: Path):
     span = (ET - DAY, ET + DAY)
     tiny.spk(folder / "new" / "060101R_SCPSE_05229_05231.bsp", (-82, 6, *span), x=5.0)
     tiny.spk(folder / "new" / "991231AP_SCPSE_05229_05231.bsp", (-82, 6, *span), x=7.0)
-    names = _names(kernels.select(folder, [ET], ("CASSINI", "TITAN")))
+    names = _names(choose.select(folder, [ET], ("CASSINI", "TITAN")))
     assert names.index("060101R_SCPSE_05229_05231.bsp") == (
         names.index("050922R_SCPSE_05225_05245.bsp") + 1
     )
@@ -283,42 +283,42 @@ def test_the_later_delivery_wins(folder: Path):
 
 
 def test_centres_are_placed_too(folder: Path):
-    names = _names(kernels.select(folder, [ET], ("CASSINI",)))
+    names = _names(choose.select(folder, [ET], ("CASSINI",)))
     assert "de421.bsp" in names
     (folder / "spk" / "de421.bsp").unlink()
     with pytest.raises(errors.CoverageError, match="CASSINI"):
-        kernels.select(folder, [ET], ("CASSINI",))
+        choose.select(folder, [ET], ("CASSINI",))
 
 
 def test_bodies_are_wanted_a_light_time_earlier(folder: Path):
     short = tiny.spk(folder / "spk" / "N1.bsp", (10, 0, ET - 60, ET + 60), x=3.0)
-    paths = kernels.select(folder, [ET], ("SUN",))
+    paths = choose.select(folder, [ET], ("SUN",))
     assert _names(paths)[5:7] == ["de421.bsp", "N1.bsp"]
     short.unlink()
     tiny.spk(short, (10, 0, ET - DAY, ET + 60))
-    assert "de421.bsp" not in _names(kernels.select(folder, [ET], ("SUN",)))
+    assert "de421.bsp" not in _names(choose.select(folder, [ET], ("SUN",)))
 
 
 def test_the_highest_version_of_the_best_pattern_is_chosen(folder: Path):
     for name in ("cas_v9.tf", "cas_v41.tf", "cas_v100.tf", "cas_v41_usgs.tf"):
         tiny.text(folder / "more" / name, "FK", A="1")
     tiny.text(folder / "more" / "pck00011.tpc", "PCK", A="1")
-    names = _names(kernels.select(folder, [ET], ("CASSINI",)))
+    names = _names(choose.select(folder, [ET], ("CASSINI",)))
     assert names[2] == "cas_v100.tf"
     assert names[4] == "pck00010.tpc"
     (folder / "text" / "pck00010.tpc").unlink()
-    assert _names(kernels.select(folder, [ET], ("CASSINI",)))[4] == "pck00011.tpc"
+    assert _names(choose.select(folder, [ET], ("CASSINI",)))[4] == "pck00011.tpc"
 
 
 def test_a_missing_kind_is_named(folder: Path):
     (folder / "text" / "cas_uvis_v07.ti").unlink()
     with pytest.raises(errors.KernelError, match=r"no UVIS instrument kernel.*fetch.*cas_uvis"):
-        kernels.select(folder, [ET], ("CASSINI",))
+        choose.select(folder, [ET], ("CASSINI",))
 
 
 def test_a_time_outside_the_coverage_is_named_with_what_covers_it(folder: Path):
     with pytest.raises(errors.CoverageError) as caught:
-        kernels.select(folder, [ET + 20 * DAY, ET + 21 * DAY], ("CASSINI", "TITAN"))
+        choose.select(folder, [ET + 20 * DAY, ET + 21 * DAY], ("CASSINI", "TITAN"))
     message = str(caught.value)
     assert "CASSINI (NAIF -82)" in message
     assert "2005-09-07T15:1" in message and "2005-09-08T15:1" in message
@@ -329,33 +329,33 @@ def test_a_time_outside_the_coverage_is_named_with_what_covers_it(folder: Path):
 
 def test_a_time_no_archive_file_covers_is_said_so(folder: Path):
     with pytest.raises(errors.CoverageError, match="files cover 2001-03-07 to 2017-09-16"):
-        kernels.select(folder, [8e8], ("CASSINI",))
+        choose.select(folder, [8e8], ("CASSINI",))
 
 
 def test_partial_coverage_is_no_error(folder: Path):
-    assert kernels.select(folder, [ET, ET + 20 * DAY], ("CASSINI",))
+    assert choose.select(folder, [ET, ET + 20 * DAY], ("CASSINI",))
 
 
 def test_an_unknown_body_is_an_error(folder: Path):
     with pytest.raises(errors.KernelError, match="VULCAN"):
-        kernels.select(folder, [ET], ("VULCAN",))
+        choose.select(folder, [ET], ("VULCAN",))
 
 
 def test_changed_files_are_read_again(folder: Path):
     path = folder / "spk" / "de421.bsp"
-    kernels.select(folder, [ET], ("CASSINI",))
+    choose.select(folder, [ET], ("CASSINI",))
     path.unlink()
     tiny.spk(path, (6, 0, ET - 9, ET + 9), (10, 0, *FOREVER), (5, 0, *FOREVER))
     with pytest.raises(errors.CoverageError):
-        kernels.select(folder, [ET + DAY], ("CASSINI",))
+        choose.select(folder, [ET + DAY], ("CASSINI",))
 
 
 def test_archive_files_of_other_days_are_not_opened(folder: Path):
     for name in ("spk/051011R_SCPSE_05245_05257.bsp", "ck/05242_05247ra.bc"):
         (folder / name).write_bytes(b"half a download")
-    assert kernels.select(folder, [ET, ET + DAY], ("CASSINI",))
+    assert choose.select(folder, [ET, ET + DAY], ("CASSINI",))
     with pytest.raises(errors.KernelError, match=r"(05245_05257|05242_05247).* not a SPICE kernel"):
-        kernels.select(folder, [ET + 14 * DAY], ("SUN",))
+        choose.select(folder, [ET + 14 * DAY], ("SUN",))
 
 
 def test_as_many_loads_for_one_exposure_as_for_many(folder: Path, monkeypatch: pytest.MonkeyPatch):
@@ -365,7 +365,7 @@ def test_as_many_loads_for_one_exposure_as_for_many(folder: Path, monkeypatch: p
     counts = []
     for count in (1, 500):
         calls.clear()
-        with kernels.loaded(kernels.select(folder, ET + np.arange(count), ("CASSINI",))) as files:
+        with session.loaded(choose.select(folder, ET + np.arange(count), ("CASSINI",))) as files:
             # Clock and leap seconds once more, to tell what the pointing covers.
             assert len(calls) == len(files) + 2
         counts.append(len(calls))
@@ -382,21 +382,21 @@ def test_files_are_loaded_as_they_are_in_their_order(folder: Path):
         folder / "spk" / "050922R_SCPSE_05225_05245.bsp",
         folder / "spk" / "de421.bsp",
     ]
-    assert kernels.select(files, [ET], ("CASSINI",)) == files
-    assert kernels.select((str(file) for file in files), [ET], ("CASSINI",)) == files
+    assert choose.select(files, [ET], ("CASSINI",)) == files
+    assert choose.select((str(file) for file in files), [ET], ("CASSINI",)) == files
 
 
 def test_files_come_above_what_a_folder_gives(folder: Path, tmp_path: Path):
     mine = tiny.text(tmp_path / "cas_v1.tf", "FK", A="1")
-    paths = kernels.select([mine, folder], [ET], ("CASSINI",))
+    paths = choose.select([mine, folder], [ET], ("CASSINI",))
     assert paths[-1] == mine
     assert "cas_v43.tf" not in _names(paths)
 
 
 def test_a_meta_kernel_stands_for_its_files(folder: Path, tmp_path: Path):
-    files = kernels.select(folder, [ET], ("CASSINI",))
+    files = choose.select(folder, [ET], ("CASSINI",))
     written = meta.metakernel(files[::-1], tmp_path / "x.tm")
-    assert kernels.select(written, [ET], ("CASSINI",)) == files[::-1]
+    assert choose.select(written, [ET], ("CASSINI",)) == files[::-1]
 
 
 def test_the_environment_names_kernels(
@@ -404,56 +404,56 @@ def test_the_environment_names_kernels(
 ):
     mine = tiny.text(tmp_path / "mine.tf", "FK", A="1")
     monkeypatch.setenv("UVISXR_KERNELS", f"{folder}{os.pathsep}{mine}")
-    paths = kernels.select(None, [ET], ("CASSINI",))
+    paths = choose.select(None, [ET], ("CASSINI",))
     assert paths[-1] == mine
     assert "de421.bsp" in _names(paths)
 
 
 def test_the_cache_comes_next(folder: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("UVISXR_CACHE", str(folder.parent))
-    assert "de421.bsp" in _names(kernels.select(None, [ET], ("CASSINI",)))
+    assert "de421.bsp" in _names(choose.select(None, [ET], ("CASSINI",)))
 
 
 def test_the_argument_comes_before_the_environment(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("UVISXR_KERNELS", str(tmp_path / "none"))
-    assert kernels.select(folder, [ET], ("CASSINI",))
+    assert choose.select(folder, [ET], ("CASSINI",))
     with pytest.raises(errors.KernelError, match=r"UVISXR_KERNELS names .*none"):
-        kernels.select(None, [ET], ("CASSINI",))
+        choose.select(None, [ET], ("CASSINI",))
 
 
 def test_what_the_user_loaded_is_used_where_there_is_nothing_else(folder: Path):
-    files = kernels.select(folder, [ET], ("CASSINI",))
+    files = choose.select(folder, [ET], ("CASSINI",))
     for file in files:
         spiceypy.furnsh(str(file))
-    assert kernels.select(None, [ET], ("CASSINI",)) == []
-    with kernels.loaded([]):
+    assert choose.select(None, [ET], ("CASSINI",)) == []
+    with session.loaded([]):
         assert spiceypy.spkgeo(-82, ET, "J2000", 0)[0][0] == 2e6
     assert _loaded() == [str(file) for file in files]
     with pytest.raises(errors.CoverageError):
-        kernels.select(None, [8e8], ("CASSINI",))
+        choose.select(None, [8e8], ("CASSINI",))
 
 
 def test_the_users_kernels_serve_beside_those_named(folder: Path):
     spiceypy.furnsh(str(folder / "spk" / "de421.bsp"))
     file = folder / "spk" / "050922R_SCPSE_05225_05245.bsp"
-    assert kernels.select(file, [ET], ("CASSINI",)) == [file]
+    assert choose.select(file, [ET], ("CASSINI",)) == [file]
 
 
 def test_no_kernels_anywhere_is_an_error():
     with pytest.raises(errors.KernelError, match=r"kernels=.*UVISXR_KERNELS.*uvisxr kernels fetch"):
-        kernels.select(None, [ET])
+        choose.select(None, [ET])
 
 
 def test_an_empty_list_is_an_error():
     with pytest.raises(errors.KernelError, match="kernels= is empty"):
-        kernels.select([], [ET])
+        choose.select([], [ET])
 
 
 def test_a_name_that_does_not_exist_is_an_error(tmp_path: Path):
     with pytest.raises(errors.KernelError, match=r"nowhere\.bsp, which does not exist"):
-        kernels.select([tmp_path / "nowhere.bsp"], [ET])
+        choose.select([tmp_path / "nowhere.bsp"], [ET])
 
 
 # Coverage
@@ -461,7 +461,7 @@ def test_a_name_that_does_not_exist_is_an_error(tmp_path: Path):
 
 def test_pointing_intervals_are_those_written(folder: Path):
     path = tiny.ck(folder / "ck" / "05230_05231rb.bc", (ET, ET + 5), (ET + 10, ET + 20))
-    with kernels.loaded(tiny.texts(folder / "text")[:2]):
+    with session.loaded(tiny.texts(folder / "text")[:2]):
         found = ck_intervals(path, -82000)
         assert np.allclose(found, [[ET, ET + 5], [ET + 10, ET + 20]], atol=1e-6)
         assert ck_intervals(path, -82001).shape == (0, 2)
@@ -497,15 +497,15 @@ def test_inside_is_what_the_intervals_say(intervals: list, ets: list):
     ],
 )
 def test_names_say_which_days_they_cover(name: str, first: str, after: str):
-    assert archive.days(name) == (np.datetime64(first), np.datetime64(after))
+    assert listing.days(name) == (np.datetime64(first), np.datetime64(after))
 
 
 def test_names_without_days_say_nothing():
-    assert all(np.isnat(day) for day in archive.days("de421.bsp"))
+    assert all(np.isnat(day) for day in listing.days("de421.bsp"))
 
 
 def _needed(start: str, stop: str, codes=()) -> list[str]:
-    files = archive.needed(np.datetime64(start), np.datetime64(stop), codes)
+    files = listing.needed(np.datetime64(start), np.datetime64(stop), codes)
     return [file.path for file in files]
 
 
@@ -525,7 +525,7 @@ def test_an_observation_needs_one_of_each_set_and_its_days():
 def test_predicted_pointing_is_needed_where_no_reconstructed_name_claims_a_day():
     days = np.arange("2004-01-01", "2017-09-15", dtype="datetime64[D]")
     free = np.ones(days.shape, bool)
-    for file in archive.archive_files():
+    for file in listing.archive_files():
         if file.group == "reconstructed":
             free &= (days < file.start) | (days >= file.stop)
     assert 0 < free.sum() < days.size
@@ -535,7 +535,7 @@ def test_predicted_pointing_is_needed_where_no_reconstructed_name_claims_a_day()
 
 
 def _groups(paths: list[str]) -> set[str]:
-    return {file.group for file in archive.archive_files() if file.path in paths}
+    return {file.group for file in listing.archive_files() if file.path in paths}
 
 
 def test_small_satellites_need_their_own_ephemeris():
@@ -558,7 +558,7 @@ def test_better_classes_have_higher_priority():
         "04129_04136ra.bc",
         "04129_04136rb.bc",
     ]
-    assert sorted(map(Path, reversed(names)), key=archive.priority) == list(map(Path, names))
+    assert sorted(map(Path, reversed(names)), key=listing.priority) == list(map(Path, names))
 
 
 def test_trajectories_stand_above_satellites_and_planets():
@@ -572,11 +572,11 @@ def test_trajectories_stand_above_satellites_and_planets():
         "050105RB_SCPSE_04247_04336.bsp",
         "180627RU_SCPSE_04247_04336.bsp",
     ]
-    assert sorted(map(Path, reversed(names)), key=archive.priority) == list(map(Path, names))
+    assert sorted(map(Path, reversed(names)), key=listing.priority) == list(map(Path, names))
 
 
 def test_a_gap_is_worded_with_what_fills_it():
-    text = kernels.describe_gap([ET, ET + 60.0])
+    text = choose.describe_gap([ET, ET + 60.0])
     assert "no pointing at 2 times" in text
     assert "2005-08-18T15:1" in text
     assert "05227_05232ra.bc" in text and "uvisxr kernels fetch" in text
@@ -584,8 +584,8 @@ def test_a_gap_is_worded_with_what_fills_it():
 
 @pytest.mark.parametrize("et", [-2e8, 0.0, ET, 2.8e8, 5.4e8])
 def test_instants_are_named_in_utc(et: float, data: Path):
-    with kernels.loaded([data / "kernels" / "lsk" / "naif0012.tls"]):
-        assert kernels.utc_text(et) == spiceypy.et2utc(et, "ISOC", 3) + " UTC"
+    with session.loaded([data / "kernels" / "lsk" / "naif0012.tls"]):
+        assert choose.utc_text(et) == spiceypy.et2utc(et, "ISOC", 3) + " UTC"
 
 
 # Meta-kernels
@@ -614,48 +614,48 @@ def test_a_meta_kernel_below_a_long_folder(folder: Path, tmp_path: Path):
 
 
 def test_a_meta_kernel_without_an_identity_is_read(folder: Path, tmp_path: Path):
-    written = meta.metakernel(kernels.select(folder, [ET], ("CASSINI",)), tmp_path / "x.tm")
+    written = meta.metakernel(choose.select(folder, [ET], ("CASSINI",)), tmp_path / "x.tm")
     old = tmp_path / "furnish.txt"
     old.write_text(written.read_text().removeprefix("KPL/MK\n"))
-    assert kernels.select(old, [ET], ("CASSINI",)) == kernels.select(written, [ET], ("CASSINI",))
+    assert choose.select(old, [ET], ("CASSINI",)) == choose.select(written, [ET], ("CASSINI",))
 
 
 def test_relative_names_count_from_here_or_from_the_meta_kernel(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     tiny.text(tmp_path / "a" / "x.tf", "FK", A="1")
-    listing = tiny.text(tmp_path / "a" / "m.tm", "MK", KERNELS_TO_LOAD="( 'x.tf' )")
-    assert meta.expand(listing) == [tmp_path / "a" / "x.tf"]
+    listed = tiny.text(tmp_path / "a" / "m.tm", "MK", KERNELS_TO_LOAD="( 'x.tf' )")
+    assert meta.expand(listed) == [tmp_path / "a" / "x.tf"]
     tiny.text(tmp_path / "x.tf", "FK", A="2")
     monkeypatch.chdir(tmp_path)
-    assert meta.expand(listing) == [Path("x.tf")]
+    assert meta.expand(listed) == [Path("x.tf")]
 
 
 def test_reading_a_meta_kernel_leaves_the_pool_alone(tmp_path: Path):
     spiceypy.pcpool("PATH_VALUES", ["mine"])
     tiny.text(tmp_path / "x.tf", "FK", A="1")
-    listing = tiny.text(
+    listed = tiny.text(
         tmp_path / "m.tm",
         "MK",
         PATH_VALUES=f"( '{tmp_path}' )",
         PATH_SYMBOLS="( 'P' )",
         KERNELS_TO_LOAD="( '$P/x.tf' )",
     )
-    assert meta.expand(listing) == [tmp_path / "x.tf"]
+    assert meta.expand(listed) == [tmp_path / "x.tf"]
     assert list(spiceypy.gcpool("PATH_VALUES", 0, 5, 90)) == ["mine"]
     assert not spiceypy.expool("KERNELS_TO_LOAD")
 
 
 def test_a_meta_kernel_with_a_missing_file_is_an_error(tmp_path: Path):
-    listing = tiny.text(tmp_path / "m.tm", "MK", KERNELS_TO_LOAD="( './none.tf' )")
+    listed = tiny.text(tmp_path / "m.tm", "MK", KERNELS_TO_LOAD="( './none.tf' )")
     with pytest.raises(errors.KernelError, match=r"m\.tm lists \./none\.tf, which does not exist"):
-        kernels.select(listing, [ET])
+        choose.select(listed, [ET])
 
 
 def test_a_meta_kernel_without_files_is_an_error(tmp_path: Path):
-    listing = tiny.text(tmp_path / "m.tm", "MK", A="1")
+    listed = tiny.text(tmp_path / "m.tm", "MK", A="1")
     with pytest.raises(errors.KernelError, match="lists no files"):
-        kernels.select(listing, [ET])
+        choose.select(listed, [ET])
 
 
 def test_a_meta_kernel_of_nothing_is_an_error(tmp_path: Path):
@@ -673,7 +673,7 @@ def test_a_name_too_long_for_spice_is_an_error(tmp_path: Path):
     file = tiny.text(tmp_path / ("d" * 200) / ("e" * 60 + ".tf"), "FK", A="1")
     with pytest.raises(errors.KernelError, match="255 characters"):
         meta.metakernel([file], tmp_path / "x.tm")
-    with pytest.raises(errors.KernelError, match="SPICE cannot load"), kernels.loaded([file]):
+    with pytest.raises(errors.KernelError, match="SPICE cannot load"), session.loaded([file]):
         pass
 
 

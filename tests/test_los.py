@@ -21,10 +21,11 @@ from uvisxr.errors import (
     UvisError,
     UvisWarning,
 )
-from uvisxr.geometry import ellipsoid, spice
-from uvisxr.geometry.ephemeris import Body
+from uvisxr.geometry import ellipsoid
 from uvisxr.geometry.los import geometry
 from uvisxr.geometry.rays import Rays, Scene, intercepts, surface_fields, tangents
+from uvisxr.kernels import session
+from uvisxr.kernels.bodies import Body
 
 ETS = synthetic.TITAN_ET + np.array([-200.0, 0.0, 200.0])
 
@@ -292,7 +293,7 @@ class TestPointing:
     def test_the_ends_of_the_pointing_count_as_inside(self, data):
         files = synthetic.kernels(data, "2005")
         ck = str(data / "kernels" / "ck" / "05213_05243ca_ISS.bc")
-        with spice.loaded(files):
+        with session.loaded(files):
             window = spiceypy.ckcov(ck, -82000, False, "INTERVAL", 0.0, "TDB")
             bounds = np.array([window[i] for i in range(spiceypy.card(window))]).reshape(-1, 2)
         bounds = bounds[(bounds[:, 0] <= POINTED) & (bounds[:, 1] >= POINTED)][0]
@@ -461,8 +462,8 @@ class TestKernels:
             xr.testing.assert_identical(found, done)
         for found in results[1:]:
             xr.testing.assert_identical(found, alone)
-        assert spiceypy.ktotal("ALL") == 0 and spice.LOCK.acquire(blocking=False)
-        spice.LOCK.release()
+        assert spiceypy.ktotal("ALL") == 0 and session.LOCK.acquire(blocking=False)
+        session.LOCK.release()
 
     def test_lazy_counts_stay_lazy(self, ds, files):
         lazy = ds.chunk(pic=1).uvis.geometry(files)

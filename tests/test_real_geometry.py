@@ -19,10 +19,11 @@ import xarray as xr
 
 import uvisxr
 from uvisxr.errors import UvisWarning
-from uvisxr.geometry.ephemeris import Body, Ephemeris
+from uvisxr.geometry.ephemeris import Ephemeris
 from uvisxr.geometry.fov import FieldOfView
-from uvisxr.geometry.spice import loaded
 from uvisxr.instrument.detector import Bins
+from uvisxr.kernels.bodies import Body
+from uvisxr.kernels.session import loaded
 
 SCENES = {
     "Titan": ("titan", "TITAN", synthetic.TITAN_ET + np.linspace(-300, 300, 9), "FUV"),

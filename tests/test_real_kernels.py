@@ -11,8 +11,8 @@ import spiceypy
 from synthetic import dataset
 
 from uvisxr import errors
-from uvisxr.geometry import archive, kernels, meta
-from uvisxr.geometry.coverage import ck_intervals, connected, pointing, spk_segments
+from uvisxr.kernels import choose, listing, meta
+from uvisxr.kernels.coverage import ck_intervals, connected, pointing, spk_segments
 
 TEXTS = ["naif0012.tls", "cas00172.tsc", "cas_v43.tf", "cas_uvis_v07.ti", "pck00010.tpc"]
 
@@ -73,7 +73,7 @@ def root(data: Path) -> Path:
 
 
 def _ets(root: Path, times: list[str]) -> np.ndarray:
-    with kernels.loaded([root / "lsk" / "naif0012.tls"]):
+    with choose.loaded([root / "lsk" / "naif0012.tls"]):
         return np.array([spiceypy.utc2et(time) for time in times])
 
 
@@ -81,12 +81,12 @@ def _ets(root: Path, times: list[str]) -> np.ndarray:
 def test_every_usable_set_is_chosen_from_the_whole_folder(root: Path, name: str):
     times, bodies, expected = SETS[name]
     ets = _ets(root, times)
-    paths = kernels.select(root, ets, bodies)
+    paths = choose.select(root, ets, bodies)
     chosen = [path.name for path in paths]
     assert chosen[:5] == TEXTS
     # The planets stand in for the Sun a light time before the first instant of a sliced file.
     assert [file for file in chosen[5:] if file != "de421.bsp" or file in expected] == expected
-    with kernels.loaded(paths):
+    with choose.loaded(paths):
         for body in bodies[1:]:
             for et in ets:
                 state, _ = spiceypy.spkezr(str(body), et, "J2000", "LT+S", "CASSINI")
@@ -98,12 +98,12 @@ def test_coverage_is_what_spice_finds(root: Path, name: str):
     times, bodies, _ = SETS[name]
     first, last = _ets(root, [times[0], times[-1]])
     ets = np.linspace(first - 3 * 86400, last + 3 * 86400, 301)
-    paths = kernels.select(root, np.array([first, last]), bodies)
+    paths = choose.select(root, np.array([first, last]), bodies)
     spk = [path for path in paths if path.suffix == ".bsp"]
     segments = [segment for path in spk for segment in spk_segments(path)]
-    with kernels.loaded(paths):
+    with choose.loaded(paths):
         for body in bodies:
-            code = kernels.code(body)
+            code = choose.code(body)
             ours = connected(segments, code, ets)
             assert ours.tolist() == [_placed(code, et) for et in ets]
         cks = [path for path in paths if path.suffix == ".bc"]
@@ -129,10 +129,10 @@ def _pointed(et: float) -> bool:
 
 def test_reconstructed_planets_and_satellites_win(root: Path):
     ets = _ets(root, ["2005-230T15:15:00"])
-    paths = kernels.select(root, ets, ["CASSINI", "SATURN", "SUN"])
-    with kernels.loaded(paths):
+    paths = choose.select(root, ets, ["CASSINI", "SATURN", "SUN"])
+    with choose.loaded(paths):
         chosen = spiceypy.spkgeo(6, ets[0], "J2000", 0)[0]
-    with kernels.loaded([root / "spk" / "050922R_SCPSE_05225_05245.bsp"]):
+    with choose.loaded([root / "spk" / "050922R_SCPSE_05225_05245.bsp"]):
         assert np.array_equal(chosen, spiceypy.spkgeo(6, ets[0], "J2000", 0)[0])
 
 
@@ -143,7 +143,7 @@ def test_a_real_set_leaves_the_users_session_as_it_was(root: Path):
         spiceypy.furnsh(str(path))
     spiceypy.pdpool("BODY602_RADII", [1.0, 1.0, 1.0])
     before = {name: _values(name) for name in spiceypy.gnpool("*", 0, 9000)}
-    with kernels.loaded(kernels.select(root, ets, ["CASSINI", "ENCELADUS", "SUN"])):
+    with choose.loaded(choose.select(root, ets, ["CASSINI", "ENCELADUS", "SUN"])):
         assert spiceypy.bodvrd("ENCELADUS", "RADII", 3)[1][0] == pytest.approx(256.6)
     assert {name: _values(name) for name in spiceypy.gnpool("*", 0, 9000)} == before
     assert spiceypy.ktotal("ALL") == len(mine)
@@ -159,10 +159,10 @@ def _values(name: str) -> tuple:
 
 def test_a_meta_kernel_of_a_real_set_gives_the_same_positions(root: Path, tmp_path: Path):
     ets = _ets(root, SETS["Phoebe"][0])
-    paths = kernels.select(root, ets, SETS["Phoebe"][1])
+    paths = choose.select(root, ets, SETS["Phoebe"][1])
     out = meta.metakernel(paths, tmp_path / "phoebe.tm")
-    assert kernels.select(out, ets, SETS["Phoebe"][1]) == paths
-    with kernels.loaded(paths):
+    assert choose.select(out, ets, SETS["Phoebe"][1]) == paths
+    with choose.loaded(paths):
         expected = spiceypy.spkezr("PHOEBE", ets[1], "J2000", "LT+S", "CASSINI")[0]
     spiceypy.furnsh(str(out))
     assert np.array_equal(
@@ -173,15 +173,15 @@ def test_a_meta_kernel_of_a_real_set_gives_the_same_positions(root: Path, tmp_pa
 def test_the_table_holds_every_pointing_and_ephemeris_file_of_the_archive(root: Path):
     listed = (root / "cosp_1000_names.txt").read_text().split()
     wanted = {name for name in listed if name.startswith(("ck/", "spk/"))}
-    table = [file.path for file in archive.archive_files()]
+    table = [file.path for file in listing.archive_files()]
     assert len(table) == len(set(table)) == 1296 + 175
     assert set(table) == wanted
-    archived = {entry.fetch.path for entry in archive.kernel_sets() if entry.kind != "planets"}
+    archived = {entry.fetch.path for entry in listing.kernel_sets() if entry.kind != "planets"}
     assert archived <= set(listed)
 
 
 def test_the_trajectories_of_the_archive_leave_no_gap(root: Path):
-    found = [file for file in archive.archive_files() if file.group == "trajectory"]
+    found = [file for file in listing.archive_files() if file.group == "trajectory"]
     found.sort(key=lambda file: file.start)
     assert all(later.start <= earlier.stop for earlier, later in pairwise(found))
 
@@ -189,10 +189,10 @@ def test_the_trajectories_of_the_archive_leave_no_gap(root: Path):
 @pytest.mark.parametrize("name", ["05213_05243ca_ISS.bc", "16275_16305ca_ISS.bc"])
 def test_names_cover_what_the_files_hold(root: Path, name: str):
     clocks = [root / "lsk" / "naif0012.tls", root / "sclk" / "cas00172.tsc"]
-    start, stop = archive.days(name)
-    with kernels.loaded(clocks):
+    start, stop = listing.days(name)
+    with choose.loaded(clocks):
         held = ck_intervals(root / "ck" / name, -82000)
-    assert start <= kernels.utc(held.min()) and kernels.utc(held.max()) < stop
+    assert start <= choose.utc(held.min()) and choose.utc(held.max()) < stop
 
 
 # What geometry says of kernels that do not serve

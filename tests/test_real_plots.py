@@ -11,9 +11,9 @@ from synthetic import ENCELADUS_ET, PHOEBE_ET, TITAN_ET, dataset, kernels
 
 from uvisxr import image
 from uvisxr.geometry import ellipsoid, outline, scene, stars
-from uvisxr.geometry.kernels import loaded
 from uvisxr.geometry.starcatalogue import directions, julian_year
 from uvisxr.instrument.detector import Window
+from uvisxr.kernels.session import loaded
 from uvisxr.numerics import raster
 from uvisxr.plot.picture import picture
 from uvisxr.plot.scene import geometry

@@ -8,10 +8,12 @@ import spiceypy
 import synthetic
 
 from uvisxr.geometry import ellipsoid
-from uvisxr.geometry.ephemeris import CLIGHT, Body, Ephemeris
+from uvisxr.geometry.ephemeris import Ephemeris
 from uvisxr.geometry.rays import Rays, Scene, intercepts
 from uvisxr.geometry.rings import ring_fields
-from uvisxr.geometry.spice import loaded
+from uvisxr.kernels.bodies import Body
+from uvisxr.kernels.session import loaded
+from uvisxr.numerics.constants import SPEED_OF_LIGHT
 
 ET = 177660944.384
 
@@ -19,7 +21,7 @@ ET = 177660944.384
 def scene_at(spacecraft, sun=(1e9, 0, 1e8)) -> Scene:
     """Saturn at rest, without spin, seen from a place in its own frame."""
     still = np.zeros((1, 1, 3))
-    far = np.linalg.norm(spacecraft) / CLIGHT
+    far = np.linalg.norm(spacecraft) / SPEED_OF_LIGHT
     return Scene(
         body=Body("SATURN", 699, np.array([60268.0, 60268.0, 54364.0]), "IAU_SATURN"),
         light_time=np.array([[far]]),

@@ -8,8 +8,8 @@ import spiceypy
 
 from uvisxr import simulate
 from uvisxr.errors import ExportError
-from uvisxr.geometry.spice import LOCK, loaded
 from uvisxr.instrument.detector import Window
+from uvisxr.kernels.session import LOCK, loaded
 from uvisxr.simulate import Simulation, flight, kernels
 from uvisxr.simulate.flight import Scan
 

@@ -11,9 +11,9 @@ from scipy.io import readsav
 
 from uvisxr import simulate
 from uvisxr.calibration import files
-from uvisxr.geometry.spice import loaded
 from uvisxr.instrument.channel import channel
 from uvisxr.instrument.detector import Window
+from uvisxr.kernels.session import loaded
 from uvisxr.pds3.label import read_label
 from uvisxr.simulate import Simulation, calibration_files, idlsave, labels
 

@@ -4,9 +4,10 @@ A file is written under a temporary name, checked, and renamed: it is there whol
 A connection that is cut or stalls is taken up again where it stopped, or, where the server cannot
 do that, from the start.
 
-Where the files come from is configuration: `base_url` gives the public address of each kind unless
-`UVISXR_URL_KERNELS`, `UVISXR_URL_GENERIC_KERNELS`, `UVISXR_URL_PRODUCTS`, `UVISXR_URL_CALIBRATION`
-or `UVISXR_URL_STARS` names a mirror. `UVISXR_CACHE` names the folder of the cache.
+Where the files come from is configuration: the modules that know a kind of file give its public
+address to `base_url`, which takes it unless `UVISXR_URL_KERNELS`, `UVISXR_URL_GENERIC_KERNELS`,
+`UVISXR_URL_PRODUCTS`, `UVISXR_URL_CALIBRATION` or `UVISXR_URL_STARS` names a mirror. `UVISXR_CACHE`
+names the folder of the cache.
 """
 
 from __future__ import annotations
@@ -18,27 +19,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import MappingProxyType
 
 from tqdm import tqdm
 
-from .errors import ArgumentError, FetchError, MissingDependencyError, NotFoundError
-from .geometry.archive import locations
-
-#: Public addresses; those of the kernels are in kernels.yaml. Products: PDS Ring-Moon Systems
-#: Node; calibration: PDS Atmospheres Node, Cube Generator Software; stars: CDS catalogue II/59B.
-_URLS = MappingProxyType(
-    {
-        "products": "https://pds-rings.seti.org/holdings/volumes/COUVIS_0xxx/",
-        "calibration": (
-            "https://pds-atmospheres.nmsu.edu/data_and_services/atmospheres_data/Cassini/"
-            "CASSINIUVIS/UVIS-16/Cube%20Generator%20Software/UVIS_cal_and_ff_modifiers/"
-        ),
-        "stars": "https://cdsarc.cds.unistra.fr/ftp/II/59B/",
-    }
-)
-
-_KINDS = ("kernels", "generic_kernels", *_URLS)
+from .errors import FetchError, MissingDependencyError, NotFoundError
 
 _CHUNK = 1 << 16
 
@@ -46,22 +30,17 @@ _CHUNK = 1 << 16
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
-def base_url(kind: str) -> str:
+def base_url(kind: str, public: str) -> str:
     """Address that the paths of a kind of file are appended to; ends with a slash.
 
     Parameters
     ----------
     kind : {"kernels", "generic_kernels", "products", "calibration", "stars"}
-
-    Raises
-    ------
-    ArgumentError
-        The kind is none of these.
+        `UVISXR_URL_<KIND>` names a mirror.
+    public : str
+        The public address, which holds without a mirror.
     """
-    if kind not in _KINDS:
-        raise ArgumentError(f"unknown kind of file {kind!r}: expected {', '.join(_KINDS)}")
-    url = os.environ.get(f"UVISXR_URL_{kind.upper()}") or _URLS.get(kind) or locations()[kind]
-    return url.rstrip("/") + "/"
+    return (os.environ.get(f"UVISXR_URL_{kind.upper()}") or public).rstrip("/") + "/"
 
 
 def cache_dir(kind: str = "") -> Path:

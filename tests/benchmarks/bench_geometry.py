@@ -16,8 +16,8 @@ from conftest import real_data
 
 from uvisxr.geometry.fov import FieldOfView
 from uvisxr.geometry.los import geometry
-from uvisxr.geometry.spice import loaded
 from uvisxr.instrument.detector import Bins
+from uvisxr.kernels.session import loaded
 
 TARGET, FRAME = "TITAN", "IAU_TITAN"
 

@@ -12,6 +12,12 @@ from .. import fetch
 from ..errors import CalibrationError, FetchError, NotFoundError, UvisWarning
 from . import files
 
+#: The Cube Generator Software at the PDS Atmospheres Node.
+_PUBLIC = (
+    "https://pds-atmospheres.nmsu.edu/data_and_services/atmospheres_data/Cassini/"
+    "CASSINIUVIS/UVIS-16/Cube%20Generator%20Software/UVIS_cal_and_ff_modifiers/"
+)
+
 
 def names() -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Names of the files that calibration needs, and of those it can do without."""
@@ -41,7 +47,7 @@ def fetch_files(folder: str | Path | None = None) -> list[Path]:
         A file cannot be had, or what came is not what it should be.
     """
     target = Path(folder) if folder else fetch.cache_dir("calibration")
-    base = fetch.base_url("calibration")
+    base = fetch.base_url("calibration", _PUBLIC)
     required, optional = names()
     got = []
     for name in (*required, *optional):

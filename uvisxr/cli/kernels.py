@@ -11,9 +11,9 @@ import click
 
 from ..errors import KernelError, UvisWarning
 from ..fetch import cache_dir
-from ..geometry import kernels as files
-from ..geometry import requirements
-from ..geometry.meta import metakernel as write
+from ..kernels import choose as files
+from ..kernels import requirements
+from ..kernels.meta import metakernel as write
 from ..pds3.label import read_label
 from ..reader import sources
 

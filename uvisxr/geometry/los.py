@@ -54,18 +54,17 @@ from ..dataset import conventions, history
 from ..dataset.conventions import LOS_FIELDS
 from ..errors import ArgumentError, MissingStepError, UvisWarning
 from ..instrument.detector import Bins
+from ..kernels import choose as kernel_files
+from ..kernels.bodies import Body, named
+from ..kernels.session import LOCK, loaded, user_kernels
+from ..numerics.constants import ASTRONOMICAL_UNIT
 from . import ellipsoid
-from . import kernels as kernel_files
-from .ephemeris import Body, Ephemeris, named, pointing
+from .ephemeris import Ephemeris, pointing
 from .fov import CORNERS, FieldOfView
 from .instants import instants
 from .rays import Rays, Scene, apparent, intercepts, surface_fields, tangents
 from .rings import ring_fields
-from .spice import user_kernels
 from .subpoints import sub_solar, sub_spacecraft
-
-#: The astronomical unit, km (IAU 2012 resolution B2).
-AU = 149597870.7
 
 #: Rays worked on at a time, so that the arrays stay in the processor's cache.
 _BLOCK = 16384
@@ -162,10 +161,10 @@ def geometry(
     if kernels is not None and not isinstance(kernels, str | Path):
         kernels = list(kernels)
 
-    with kernel_files.LOCK:
+    with LOCK:
         name, _ = named(wanted)
     files = kernel_files.select(kernels, ets=et.ravel(), bodies=("CASSINI", name, "SUN"))
-    with kernel_files.loaded(files):
+    with loaded(files):
         # Without kernels of ours those that the user furnished serve.
         used = files or [file for file in user_kernels() if file.is_file()]
         body = Body.of(name)
@@ -305,7 +304,7 @@ def _target_fields(scene: Scene, ephemeris: Ephemeris) -> dict[str, np.ndarray]:
         "sc_alt": altitude[:, 0],
         "sub_solar_lon": ellipsoid.longitude(noon)[:, 0],
         "sub_solar_lat": ellipsoid.latitude(noon)[:, 0],
-        "heliocentric_distance": np.linalg.norm(ephemeris.sun, axis=-1) / AU,
+        "heliocentric_distance": np.linalg.norm(ephemeris.sun, axis=-1) / ASTRONOMICAL_UNIT,
         "target_distance": np.linalg.norm(ephemeris.position, axis=-1),
         "target_ra": ellipsoid.longitude(centre),
         "target_dec": ellipsoid.latitude(centre),

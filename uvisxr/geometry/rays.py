@@ -20,8 +20,10 @@ from functools import cached_property
 
 import numpy as np
 
+from ..kernels.bodies import Body
+from ..numerics.constants import SPEED_OF_LIGHT
 from . import ellipsoid
-from .ephemeris import CLIGHT, Body, Ephemeris
+from .ephemeris import Ephemeris
 
 #: Passes over intercepts and crossings, each with the light time of the one before. An error of the
 #: light time shrinks by v/c, 1e-4, from one to the next.
@@ -74,7 +76,7 @@ def apparent(true: np.ndarray, velocity: np.ndarray) -> tuple[np.ndarray, np.nda
     scale : ndarray, (...)
         `direction` is ``scale * true + velocity / c``.
     """
-    beta = velocity / CLIGHT
+    beta = velocity / SPEED_OF_LIGHT
     along = ellipsoid.dot(true, beta)
     scale = np.sqrt(along * along + 1.0 - ellipsoid.dot(beta, beta)) - along
     return scale[..., None] * true + beta, scale
@@ -175,7 +177,7 @@ class Rays:
     @classmethod
     def of(cls, scene: Scene, apparent_direction: np.ndarray) -> Rays:
         """Rays of apparent unit directions (n, m, 3), given in the scene's frame."""
-        true = apparent_direction - scene.spacecraft_velocity / CLIGHT
+        true = apparent_direction - scene.spacecraft_velocity / SPEED_OF_LIGHT
         scale = np.sqrt(ellipsoid.dot(true, true))
         return cls(scene, true / scale[..., None], scale)
 
@@ -189,11 +191,11 @@ class Rays:
 
     def later(self, distance: np.ndarray) -> np.ndarray:
         """Seconds from the centre's epoch to that of points at `distance`, km."""
-        return self.scene.light_time - distance / CLIGHT
+        return self.scene.light_time - distance / SPEED_OF_LIGHT
 
     def backward(self, direction: np.ndarray) -> np.ndarray:
         """Apparent directions towards the spacecraft of rays turned to `direction`."""
-        motion = self.scene.spacecraft_velocity / CLIGHT
+        motion = self.scene.spacecraft_velocity / SPEED_OF_LIGHT
         return -(self.scale[..., None] * direction + motion)
 
 

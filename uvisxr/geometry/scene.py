@@ -18,10 +18,13 @@ import xarray as xr
 
 from ..errors import ArgumentError, CoverageError, KernelError, MissingStepError
 from ..instrument.detector import N_LINES, Bins
-from . import ellipsoid, kernels, outline
+from ..kernels import choose
+from ..kernels.bodies import Body
+from ..kernels.session import loaded
+from ..numerics.constants import ASTRONOMICAL_UNIT, SPEED_OF_LIGHT
+from . import ellipsoid, outline
 from .ellipsoid import dot, unit
-from .ephemeris import CLIGHT, Body, Ephemeris
-from .los import AU
+from .ephemeris import Ephemeris
 from .rays import apparent
 
 #: Cassini and the barycentres of the systems are no bodies to draw, nor are the Sun's 10 and
@@ -86,7 +89,7 @@ class Views:
 
         Of n instants n directions (n, 3), of one instant any number (..., 3). Bool.
         """
-        true = direction - self.velocity / CLIGHT
+        true = direction - self.velocity / SPEED_OF_LIGHT
         turned = np.einsum("...ij,...j->...i", self.rotation, true)
         return outline.hides(self.observer, turned, self.radii)
 
@@ -128,10 +131,10 @@ def target(ds: xr.Dataset) -> Views:
             "coordinates and attributes"
         ) from None
     rotation = orientation(pole_ra, pole_dec, meridian)
-    true = unit(vectors(ra, dec) - velocity / CLIGHT)
+    true = unit(vectors(ra, dec) - velocity / SPEED_OF_LIGHT)
     observer = -distance[:, None] * np.einsum("nij,nj->ni", rotation, true)
     below = outline.surface(sign * noon_lon, noon_lat, radii)
-    sun = below + far[:, None] * AU * ellipsoid.surface_normal(below, radii)
+    sun = below + far[:, None] * ASTRONOMICAL_UNIT * ellipsoid.surface_normal(below, radii)
     return Views(name, radii, rotation, observer, sun, velocity)
 
 
@@ -184,10 +187,10 @@ def others(
     named = None if bodies is None else [bodies] if isinstance(bodies, str) else list(bodies)
     if named == []:
         return []
-    files = kernels.select(
+    files = choose.select(
         kernel_source, ets=et, bodies=("CASSINI", own, "SUN", *(named or ())), frame_id=None
     )
-    with kernels.loaded(files):
+    with loaded(files):
         if named is not None:
             return [_views(Body.of(name), et) for name in named]
         found = []

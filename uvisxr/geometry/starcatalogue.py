@@ -18,8 +18,9 @@ import xarray as xr
 
 from .. import fetch
 from ..errors import ArgumentError
+from ..kernels.session import LOCK
+from ..numerics.constants import SPEED_OF_LIGHT
 from . import ellipsoid
-from .spice import LOCK
 
 #: Columns of II/59B, from 0: number in the survey, Henry Draper number, right ascension and
 #: declination in radians, flux at 1565 angstrom, its error, and their common power of ten.
@@ -40,9 +41,10 @@ _TD1_EPOCH = 1950.0
 
 #: AB magnitude of 1 erg / (s cm2 angstrom) at 1 angstrom (Oke & Gunn 1983, ApJ 266, 713):
 #: -48.60 - 2.5 log10(1 / c), c in angstrom/s.
-_AB_ZERO = -48.60 + 2.5 * np.log10(2.99792458e18)
+_AB_ZERO = -48.60 + 2.5 * np.log10(SPEED_OF_LIGHT * 1e13)
 
-#: Where `fetch_catalogue` finds II/59B, below the base address of the catalogues.
+#: Where `fetch_catalogue` finds II/59B: the catalogue's folder at the CDS, and the file in it.
+_PUBLIC = "https://cdsarc.cds.unistra.fr/ftp/II/59B/"
 _FILE = "catalog.dat.gz"
 
 _NUMBERS = {"ra": None, "dec": None, "magnitude": None, "pmra": 0.0, "pmdec": 0.0, "epoch": 2000.0}
@@ -115,7 +117,7 @@ def fetch_catalogue(folder: str | Path | None = None) -> Path:
         The file cannot be had.
     """
     target = Path(folder) if folder else fetch.cache_dir("stars")
-    return fetch.download(fetch.base_url("stars") + _FILE, target / _FILE)
+    return fetch.download(fetch.base_url("stars", _PUBLIC) + _FILE, target / _FILE)
 
 
 def directions(stars: xr.Dataset, year: float | np.ndarray) -> np.ndarray:

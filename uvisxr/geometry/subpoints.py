@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..numerics.constants import SPEED_OF_LIGHT
 from . import ellipsoid
-from .ephemeris import CLIGHT
 from .rays import Scene, apparent
 
 #: Passes over light time and aberration; each shrinks the error by v/c.
@@ -25,7 +25,7 @@ def sub_spacecraft(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
         normal, altitude = ellipsoid.nearest(place, scene.body.radii)
         seen, _ = apparent(-normal, scene.spacecraft_velocity)
         shift = altitude[..., None] * (seen + normal)
-        later = scene.light_time - altitude / CLIGHT
+        later = scene.light_time - altitude / SPEED_OF_LIGHT
     return place - altitude[..., None] * normal, altitude
 
 
@@ -42,5 +42,5 @@ def sub_solar(scene: Scene) -> np.ndarray:
         seen, _ = apparent(sun / far, scene.velocity)
         point = ellipsoid.surface_point(ellipsoid.nearest(far * seen, radii).normal, radii)
         path = scene.origin.at(later) - point
-        later = scene.light_time - np.sqrt(ellipsoid.dot(path, path)) / CLIGHT
+        later = scene.light_time - np.sqrt(ellipsoid.dot(path, path)) / SPEED_OF_LIGHT
     return point

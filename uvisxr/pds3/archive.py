@@ -21,6 +21,9 @@ from .. import fetch
 from ..errors import ArgumentError, FetchError, LabelError, NotFoundError, UvisWarning
 from .index import read as read_index
 
+#: The volume set at the PDS Ring-Moon Systems Node.
+_PUBLIC = "https://pds-rings.seti.org/holdings/volumes/COUVIS_0xxx/"
+
 #: Volumes of the set COUVIS_0xxx.
 VOLUMES = range(1, 61)
 
@@ -49,7 +52,7 @@ class Archive:
     @classmethod
     def default(cls) -> Archive:
         """The archive of the environment variable UVISXR_URL_PRODUCTS, or the PDS Ring node's."""
-        return cls(fetch.base_url("products"), fetch.cache_dir() / "products")
+        return cls(fetch.base_url("products", _PUBLIC), fetch.cache_dir() / "products")
 
     def locate(self, product: str) -> PurePosixPath:
         """Path of a product's label below COUVIS_0xxx.

@@ -20,8 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import brentq
 
-#: The astronomical unit, km (IAU 2012 resolution B2).
-AU = 149597870.7
+from ..numerics.constants import ASTRONOMICAL_UNIT
 
 #: Masses of the Sun, Saturn and Titan times the gravitational constant, km3/s2 [S, J].
 GM = {"SUN": 1.32712440018e11, "SATURN": 3.7931208e7, "TITAN": 8978.14}
@@ -63,8 +62,8 @@ def saturn(et: np.ndarray) -> np.ndarray:
     eccentric = anomaly
     for _ in range(8):
         eccentric = anomaly + e * np.sin(eccentric)
-    x = a * AU * (np.cos(eccentric) - e)
-    y = a * AU * np.sqrt(1 - e**2) * np.sin(eccentric)
+    x = a * ASTRONOMICAL_UNIT * (np.cos(eccentric) - e)
+    y = a * ASTRONOMICAL_UNIT * np.sqrt(1 - e**2) * np.sin(eccentric)
     w, i, node = np.deg2rad(perihelion - node), np.deg2rad(i), np.deg2rad(node)
     u, v = x * np.cos(w) - y * np.sin(w), x * np.sin(w) + y * np.cos(w)
     ecliptic = (

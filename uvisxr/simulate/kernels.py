@@ -9,8 +9,8 @@ import spiceypy
 from spiceypy.utils.exceptions import SpiceyError
 
 from ..errors import ExportError
-from ..geometry.spice import LOCK, loaded, spice_reason
 from ..instrument.channel import channel as find_channel
+from ..kernels.session import LOCK, loaded, spice_reason
 from . import flight
 from .flight import Scan
 from .textkernels import TEXTS

@@ -14,11 +14,12 @@ from ..calibration.files import Folder, read_spica
 from ..dataset import conventions, history
 from ..errors import ExportError
 from ..export import to_netcdf, whole_file
-from ..geometry import kernels as kernel_files
 from ..geometry.los import geometry
 from ..instrument.channel import channel as find_channel
 from ..instrument.channel import slit_name
 from ..instrument.detector import DARK_LINES, N_LINES, Window
+from ..kernels import choose as kernel_files
+from ..kernels.session import loaded
 from ..numerics.poisson import MISSING
 from ..reader.observation import open_observation
 from ..timescales import add_seconds, utc_to_et
@@ -247,7 +248,7 @@ def _write_products(
     files = kernel_files.select(kernels_used, ets=ets, bodies=("CASSINI", setup.target, "SUN"))
     written = []
     for product, part in zip(products, setup.parts(), strict=True):
-        with kernel_files.loaded(files):
+        with loaded(files):
             text = labels.text(product)
         path = folder / f"{product.name}.LBL"
         with (

@@ -22,6 +22,7 @@ from functools import cache
 import numpy as np
 
 from ..instrument.channel import N_BANDS, Channel
+from ..numerics.constants import SPEED_OF_LIGHT
 from . import vibronic
 
 #: Spacing of the comb that stands for a continuum, angstrom.
@@ -123,7 +124,7 @@ def aurora() -> Lines:
 def _photons(wl: np.ndarray, temperature: float) -> np.ndarray:
     """Photon radiance of a black body, photons/s/cm2/sr/angstrom."""
     cm = wl * 1e-8
-    light, planck_over_boltzmann = 2.99792458e10, 1.438776877  # cm/s, cm K
+    light, planck_over_boltzmann = 1e5 * SPEED_OF_LIGHT, 1.438776877  # cm/s, cm K
     return 2 * light / cm**4 / np.expm1(planck_over_boltzmann / (cm * temperature)) * 1e-8
 
 

@@ -152,7 +152,7 @@ BODY10_RADII = ( 696000.0  696000.0  696000.0 )
 """
 
 
-#: File name -> text. The names are such that `uvisxr.geometry.kernels` knows the kinds by them.
+#: File name -> text. The names are such that `uvisxr.kernels.choose` knows the kinds by them.
 TEXTS = {
     "naif_simulated.tls": _leap_seconds(),
     "cas_simulated.tsc": _clock(),

@@ -21,25 +21,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
-import spiceypy
-from spiceypy.utils.exceptions import NotFoundError
 
 from ..errors import CoverageError, KernelError
 from ..fetch import cache_dir
 from ..timescales import add_seconds, utc_to_et
-from .archive import archive_files, kernel_sets, may_cover, needed, priority
-from .coverage import (
-    BARYCENTRE,
-    SPACECRAFT,
-    Segment,
-    connected,
-    pointing,
-    spk_segments,
-)
+from .bodies import BARYCENTRE, SPACECRAFT_CODE, code
+from .coverage import Segment, connected, pointing, spk_segments
+from .listing import archive_files, kernel_sets, may_cover, needed, priority
 from .meta import expand
-from .spice import LOCK, check_file, loaded, user_kernels
-
-__all__ = ["LOCK", "describe_gap", "loaded", "select"]
+from .session import LOCK, check_file, loaded, user_kernels
 
 #: Bodies are wanted this long before, s, if to be had: light takes 85 min from the Sun to Saturn.
 LIGHT_TIME = 7200.0
@@ -151,20 +141,6 @@ def tree(folders: Iterable[Path]) -> list[Path]:
     ]
 
 
-def code(body: str | int) -> int:
-    """NAIF code of a body.
-
-    Raises
-    ------
-    KernelError
-        SPICE knows no body of that name.
-    """
-    try:
-        return spiceypy.bods2c(str(body))
-    except NotFoundError:
-        raise KernelError(f"SPICE knows no body {body!r}") from None
-
-
 def _choose(
     folders: list[Path],
     named: list[Path],
@@ -233,7 +209,7 @@ def choose_spk(files: Sequence[Path], ets: np.ndarray, codes: Iterable[int]) -> 
     times = np.concatenate([ets, ets - LIGHT_TIME])
     now = np.arange(times.size) < ets.size
     every = np.ones(times.shape, bool)
-    missing = {code: now if code == SPACECRAFT else every for code in codes}
+    missing = {code: now if code == SPACECRAFT_CODE else every for code in codes}
     segments = {path: spk_segments(path) for path in files}
     placed: dict[int, np.ndarray] = {}
     chosen: set[Path] = set()

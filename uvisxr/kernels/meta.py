@@ -11,7 +11,7 @@ from spiceypy.utils.exceptions import NotFoundError, SpiceyError
 
 from ..errors import ExportError, KernelError
 from ..export import whole_file
-from .spice import LOCK, pool_kept, spice_reason
+from .session import LOCK, pool_kept, spice_reason
 
 _VARIABLES = ("KERNELS_TO_LOAD", "PATH_SYMBOLS", "PATH_VALUES")
 

@@ -12,13 +12,11 @@ from .. import fetch
 from ..errors import FetchError, KernelError, LabelError
 from ..pds3.label import Label
 from ..timescales import utc_to_et
-from .archive import ArchiveFile, kernel_sets, needed
-from .coverage import SPACECRAFT, Segment, connected, pointing, spk_segments
-from .ephemeris import SPACECRAFT_FRAME, named
-from .kernels import LIGHT_TIME, choose_ck, choose_spk, describe_gap, in_order, loaded, select, utc
-from .spice import LOCK, check_file
-
-_SUN = 10
+from .bodies import SPACECRAFT_CODE, SPACECRAFT_FRAME, SUN, named
+from .choose import LIGHT_TIME, choose_ck, choose_spk, describe_gap, in_order, select, utc
+from .coverage import Segment, connected, pointing, spk_segments
+from .listing import ArchiveFile, kernel_sets, locations, needed
+from .session import LOCK, check_file, loaded
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ class Request:
         ets = utc_to_et(label.start) + label.integration * (np.arange(label.shape[0]) - 0.5)
         with LOCK:
             _, target = named(label.target)
-        return cls(label.path.stem, ets, (SPACECRAFT, target, _SUN))
+        return cls(label.path.stem, ets, (SPACECRAFT_CODE, target, SUN))
 
     def archive_files(self) -> tuple[ArchiveFile, ...]:
         """Files of the archive that serve the request, by their names."""
@@ -136,7 +134,7 @@ def _placed(request: Request, segments: list[Segment]) -> bool:
     """Whether every body is placed at every instant, and where light left it."""
     times = np.concatenate([request.ets, request.ets - LIGHT_TIME])
     return all(
-        connected(segments, code, request.ets if code == SPACECRAFT else times).all()
+        connected(segments, code, request.ets if code == SPACECRAFT_CODE else times).all()
         for code in request.codes
     )
 
@@ -200,7 +198,7 @@ def get(needs: Iterable[Need], folder: Path, progress: bool = True) -> list[Path
 
 def url(file: ArchiveFile) -> str:
     """Address of a file of the archive."""
-    return fetch.base_url(file.location) + file.path
+    return fetch.base_url(file.location, locations()[file.location]) + file.path
 
 
 def selected(requests: Iterable[Request], kernels=None) -> tuple[list[Path], str]:

@@ -16,10 +16,8 @@ import spiceypy
 from spiceypy.utils.exceptions import SpiceyError
 
 from ..errors import KernelError
-from .spice import LOCK, check_file, spice_reason
-
-#: NAIF codes: Cassini, its clock, and the solar-system barycentre all positions refer to.
-SPACECRAFT, BARYCENTRE = -82, 0
+from .bodies import BARYCENTRE
+from .session import LOCK, check_file, spice_reason
 
 #: Integers and doubles of an SPK segment descriptor (*SPK* required reading).
 _ND, _NI = 2, 6

@@ -1,0 +1,1 @@
+"""SPICE kernels: what the archive has, what is there, which to load, and loading them."""
