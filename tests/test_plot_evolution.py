@@ -122,10 +122,10 @@ def test_stars_are_predicted_where_there_is_geometry(ds):
     evolution(fresh, pixels=[1])
     no_geometry = fresh.drop_vars(["ra_corners", "dec_corners"])
     evolution(no_geometry, pixels=[1])
-    from uvisxr.geometry.stars import catalogue
+    from uvisxr.stars import catalogue
 
     with pytest.raises(MissingStepError, match="geometry"):
-        evolution(no_geometry, pixels=[1], stars=catalogue())
+        evolution(no_geometry, pixels=[1], stars=catalogue.read())
 
 
 @pytest.mark.parametrize(

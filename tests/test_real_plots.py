@@ -10,14 +10,15 @@ import xarray as xr
 from synthetic import ENCELADUS_ET, PHOEBE_ET, TITAN_ET, dataset, kernels
 
 from uvisxr import image
-from uvisxr.geometry import ellipsoid, outline, scene, stars
-from uvisxr.geometry.starcatalogue import directions, julian_year
+from uvisxr.geometry import ellipsoid, outline, scene
 from uvisxr.instrument.detector import Window
 from uvisxr.kernels.session import loaded
 from uvisxr.numerics import raster
 from uvisxr.plot.picture import picture
 from uvisxr.plot.scene import geometry
 from uvisxr.plot.sky import Around
+from uvisxr.stars import predict
+from uvisxr.stars.catalogue import directions, julian_year, read
 
 _SCENES = {"titan": TITAN_ET, "enceladus": ENCELADUS_ET, "phoebe": PHOEBE_ET}
 
@@ -169,19 +170,19 @@ def test_a_star_behind_the_body_is_not_predicted(located):
         "magnitude": zero + 3.0,
     }
     catalogue = xr.Dataset({k: ("star", v) for k, v in columns.items()})
-    found = stars.predict_stars(ds, catalogue)
+    found = predict.predict_stars(ds, catalogue)
     assert found["star_count"].values[i, hidden] == 0
     assert found["star_count"].values[i, free] == 1
 
 
 def test_stars_appear_where_stelab_has_them(located):
     ds, _ = located
-    catalogue = stars.catalogue()
+    catalogue = read()
     corners, view = scene.corners(ds), scene.target(ds)
     wide = np.repeat(corners[:, :1], corners.shape[1], axis=1)
     # A circle of the whole sky takes in every star.
     wide[:, 0], wide[:, 1] = -corners[:, 0], corners[:, 0]
-    pic, star, place = stars.candidates(ds, catalogue, wide, view)
+    pic, star, place = predict.candidates(ds, catalogue, wide, view)
     assert set(star) == set(range(60))
     for p, s, apparent in list(zip(pic, star, place, strict=True))[::17]:
         year = float(julian_year(ds["et"].values[p]))

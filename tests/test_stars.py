@@ -15,9 +15,10 @@ from loopback import serve
 from uvisxr import UvisError
 from uvisxr.cli import main
 from uvisxr.errors import ArgumentError, MissingStepError
-from uvisxr.geometry import ellipsoid, scene, stars
-from uvisxr.geometry.starcatalogue import catalogue, directions, fetch_catalogue, julian_year
+from uvisxr.geometry import ellipsoid, scene
 from uvisxr.instrument.detector import Window
+from uvisxr.stars import predict
+from uvisxr.stars.catalogue import directions, fetch_catalogue, julian_year, read
 
 
 def _catalogue(place: np.ndarray, magnitude: np.ndarray | float = 5.0, **more) -> xr.Dataset:
@@ -69,19 +70,19 @@ def test_star_test_equals_a_scalar_winding_number():
     corners[::2] = corners[::2, ::-1]
     spread = rng.uniform(-1.6, 1.6, (n, 2)) * half
     star = ellipsoid.unit(centre + spread[:, :1] * axes[:, 1] + spread[:, 1:] * axes[:, 2])
-    found = stars.inside(star, corners)
+    found = predict.inside(star, corners)
     oracle = [_winding(s, c) for s, c in zip(star.tolist(), corners.tolist(), strict=True)]
     np.testing.assert_array_equal(found, oracle)
     assert 0.3 < found.mean() < 0.5
-    assert not stars.inside(-star, corners).any()
+    assert not predict.inside(-star, corners).any()
 
 
 def test_polygons_without_area_or_place_hold_nothing():
     square = scene.vectors(np.array([0, 1, 1, 0]), np.array([0, 0, 1, 1]))
     inner = scene.vectors(0.5, 0.5)
-    assert stars.inside(inner, square)
-    assert not stars.inside(inner, square * np.nan)
-    assert not stars.inside(square[0], np.repeat(square[:1], 4, axis=0))
+    assert predict.inside(inner, square)
+    assert not predict.inside(inner, square * np.nan)
+    assert not predict.inside(square[0], np.repeat(square[:1], 4, axis=0))
 
 
 def _scalar(ds: xr.Dataset, place: np.ndarray) -> np.ndarray:
@@ -105,7 +106,7 @@ def test_prediction_equals_the_scalar_one():
     centre = scene.vectors(ds.ra.values.mean(), ds.dec.values.mean())
     place = ellipsoid.unit(centre + rng.uniform(-0.03, 0.03, (700, 3)))
     magnitude = rng.uniform(0, 9, 700)
-    found = stars.predict_stars(ds, _catalogue(place, magnitude))
+    found = predict.predict_stars(ds, _catalogue(place, magnitude))
     oracle = _scalar(ds, place)
     np.testing.assert_array_equal(found.star_count, oracle)
     assert oracle.sum() > 20
@@ -120,11 +121,11 @@ def test_brightest_of_several():
     ds = flyby(n_pic=1, distance=5e6)
     ra, dec = ds.ra.values[0, 5], ds.dec.values[0, 5]
     place = scene.vectors(ra + np.array([0, 1e-4, -1e-4]), np.full(3, dec))
-    found = stars.predict_stars(ds, _catalogue(place, np.array([4.0, 2.5, 7.0])))
+    found = predict.predict_stars(ds, _catalogue(place, np.array([4.0, 2.5, 7.0])))
     assert found.star_count.values[0, 5] == 3
     assert found.star_magnitude.values[0, 5] == 2.5
     assert found.star_count.sum() == 3
-    fewer = stars.predict_stars(ds, _catalogue(place, np.array([4.0, 2.5, 7.0])), faintest=5.0)
+    fewer = predict.predict_stars(ds, _catalogue(place, np.array([4.0, 2.5, 7.0])), faintest=5.0)
     assert fewer.star_count.values[0, 5] == 2
 
 
@@ -136,7 +137,7 @@ def test_a_star_behind_the_target_is_not_predicted():
         assert len(where)
         for i, j in where[:: max(1, len(where) // 20)]:
             place = scene.vectors(ds.ra.values[i, j], ds.dec.values[i, j])[None]
-            found = stars.predict_stars(ds.isel(pic=[i]), _catalogue(place))
+            found = predict.predict_stars(ds.isel(pic=[i]), _catalogue(place))
             assert found.star_count.values[0, j] == expected
 
 
@@ -147,7 +148,7 @@ def test_no_stars_in_exposures_without_pointing():
         values = ds[name].values.copy()
         values[1] = np.nan
         ds = ds.assign_coords({name: (ds[name].dims, values)})
-    found = stars.predict_stars(ds, _catalogue(place))
+    found = predict.predict_stars(ds, _catalogue(place))
     np.testing.assert_array_equal(found.star_count.sum("pixel"), [1, 0, 1])
 
 
@@ -157,8 +158,8 @@ def test_aberration_moves_stars_forward():
     along = ellipsoid.unit(scene.corners(ds)[0, 50, 3] - scene.corners(ds)[0, 50, 0])
     # 600 km/s along the slit shift by 2 mrad, thus by two rows.
     fast = ds.assign_coords(sc_velocity=(("pic", "axis"), 600.0 * along[None]))
-    assert stars.predict_stars(ds, _catalogue(true[None])).star_count.values[0, 50] == 1
-    found = stars.predict_stars(fast, _catalogue(true[None])).star_count.values[0]
+    assert predict.predict_stars(ds, _catalogue(true[None])).star_count.values[0, 50] == 1
+    found = predict.predict_stars(fast, _catalogue(true[None])).star_count.values[0]
     assert np.flatnonzero(found).tolist() == [52]
 
 
@@ -169,8 +170,8 @@ def test_proper_motion_leads_to_the_epoch():
     # 40 arcsec a year lead 10 years earlier to another pixel.
     moving = _catalogue(place, pmdec=np.array([4e4]), epoch=np.array([year]))
     early = moving.assign(epoch=("star", [year + 10.0]))
-    assert stars.predict_stars(ds, moving).star_count.values[0, 9] == 1
-    assert stars.predict_stars(ds, early).star_count.values[0, 9] == 0
+    assert predict.predict_stars(ds, moving).star_count.values[0, 9] == 1
+    assert predict.predict_stars(ds, early).star_count.values[0, 9] == 0
 
 
 def test_directions_follow_the_motion_on_the_sphere():
@@ -190,7 +191,7 @@ def test_directions_follow_the_motion_on_the_sphere():
 
 
 def test_embedded_catalogue_holds_spica_and_sirius_where_they_are():
-    found = catalogue()
+    found = read()
     assert found.sizes["star"] == 60
     assert (np.diff(found.magnitude) >= 0).all()
     place = directions(found, 2000.0)
@@ -213,12 +214,12 @@ def test_julian_year():
 def test_csv_with_its_defaults(tmp_path):
     path = tmp_path / "mine.csv"
     path.write_text("# mine\nra, dec, magnitude\n10, -20, 4.5\n\n# more\n20, 30, 1.0\n")
-    found = catalogue(path)
+    found = read(path)
     np.testing.assert_array_equal(found.ra, [20, 10])
     np.testing.assert_array_equal(found.epoch, [2000, 2000])
     np.testing.assert_array_equal(found.pmra, [0, 0])
     assert found.attrs["source"] == "mine.csv"
-    assert catalogue(path, faintest=2.0).sizes["star"] == 1
+    assert read(path, faintest=2.0).sizes["star"] == 1
 
 
 @pytest.mark.parametrize(
@@ -237,7 +238,7 @@ def test_bad_csv_says_where(tmp_path, text, said):
     path = tmp_path / "bad.csv"
     path.write_text(text)
     with pytest.raises(ArgumentError) as caught:
-        catalogue(path)
+        read(path)
     assert said in str(caught.value)
     assert "bad.csv" in str(caught.value)
 
@@ -258,7 +259,7 @@ def test_td1_table(tmp_path):
     ]
     path = tmp_path / "catalog.dat.gz"
     path.write_bytes(gzip.compress("\n".join(lines).encode()))
-    found = catalogue(path)
+    found = read(path)
     assert found.name.values.tolist() == ["HD 116658", "TD1 1"]
     # The table's five digits of a radian are 2 arcseconds.
     assert found.ra.values[0] == pytest.approx(201.2987, abs=1e-3)
@@ -273,33 +274,33 @@ def test_td1_table_that_is_none(tmp_path):
     path = tmp_path / "catalog.dat"
     path.write_text("this is not a catalogue of stars at all, but a line of prose\n" * 3)
     with pytest.raises(ArgumentError, match=r"line 1: not a line of CDS II/59B"):
-        catalogue(path)
+        read(path)
     path.write_text("\n")
     with pytest.raises(ArgumentError, match="holds no star"):
-        catalogue(path)
+        read(path)
 
 
 def test_missing_and_broken_files(tmp_path):
     with pytest.raises(ArgumentError, match="uvisxr fetch stars"):
-        catalogue(tmp_path / "none.dat")
+        read(tmp_path / "none.dat")
     broken = tmp_path / "catalog.dat.gz"
     broken.write_bytes(gzip.compress(b"x" * 1000)[:20])
     with pytest.raises(ArgumentError, match="cannot read"):
-        catalogue(broken)
+        read(broken)
 
 
 def test_prediction_needs_geometry_and_a_catalogue():
     ds = flyby(n_pic=1)
     with pytest.raises(MissingStepError, match="geometry"):
-        stars.predict_stars(ds.drop_vars("ra_corners"))
+        predict.predict_stars(ds.drop_vars("ra_corners"))
     with pytest.raises(ArgumentError, match="catalogue"):
-        stars.predict_stars(ds, xr.Dataset({"ra": ("star", [1.0])}))
+        predict.predict_stars(ds, xr.Dataset({"ra": ("star", [1.0])}))
 
 
 def test_prediction_is_recorded_and_leaves_its_input_alone():
     ds = flyby(n_pic=1)
     before = ds.copy(deep=True)
-    found = stars.predict_stars(ds)
+    found = predict.predict_stars(ds)
     xr.testing.assert_identical(ds, before)
     assert "predict_stars(stars='the embedded catalogue'" in found.attrs["history"]
     assert found.star_count.attrs["units"] == "1"
@@ -312,7 +313,7 @@ def test_fetching_the_table(tmp_path, monkeypatch):
         path = fetch_catalogue(tmp_path / "a")
         assert fetch_catalogue(tmp_path / "a") == path
         assert len(server.requests) == 1
-    assert catalogue(path).name.values.tolist() == ["HD 9"]
+    assert read(path).name.values.tolist() == ["HD 9"]
 
 
 def test_fetching_from_the_command_line(tmp_path, monkeypatch):
@@ -321,7 +322,7 @@ def test_fetching_from_the_command_line(tmp_path, monkeypatch):
         monkeypatch.setenv("UVISXR_URL_STARS", server.url)
         done = CliRunner().invoke(main, ["fetch", "stars", "--to", str(tmp_path)])
     assert done.exit_code == 0, done.output
-    assert catalogue(done.stdout.strip()).sizes["star"] == 1
+    assert read(done.stdout.strip()).sizes["star"] == 1
 
 
 def test_fetching_where_there_is_no_table(tmp_path, monkeypatch):

@@ -15,8 +15,9 @@ from .bins import binning
 from .calibration import radiance
 from .dataset.forward import method
 from .errors import MissingDependencyError
-from .geometry import los, stars
+from .geometry import los
 from .quality import flags as quality_flags
+from .stars import predict
 from .stars.flag_files import StarFlags
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class UvisAccessor:
     smooth = method(spectra.smooth)
     integrate = method(spectra.integrate)
     image = method(image.image)
-    predict_stars = method(stars.predict_stars)
+    predict_stars = method(predict.predict_stars)
     bin = method(binning.bin_pixels)
     to_netcdf = method(export.to_netcdf)
     to_json = method(export.to_json)

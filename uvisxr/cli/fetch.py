@@ -8,8 +8,8 @@ import click
 
 from ..calibration import download
 from ..errors import ArgumentError
-from ..geometry.starcatalogue import fetch_catalogue
 from ..pds3.archive import Archive
+from ..stars.catalogue import fetch_catalogue
 
 
 @click.command()

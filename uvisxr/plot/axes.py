@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from .. import spectra
 from ..errors import ArgumentError, MissingStepError
-from ..geometry import stars
+from ..stars import predict
 
 #: Units as pictures write them.
 _UNITS = {
@@ -108,7 +108,7 @@ def with_stars(ds: xr.Dataset, catalogue: xr.Dataset | None) -> xr.Dataset:
     if catalogue is None and "star_count" in ds.variables:
         return ds
     try:
-        return stars.predict_stars(ds, catalogue)
+        return predict.predict_stars(ds, catalogue)
     except MissingStepError:
         if catalogue is not None:
             raise

@@ -86,8 +86,8 @@ def picture(
     found = gridded.image(
         ds, wl_range, nx, ny, interpolate=interpolate, method=method, exclude=exclude
     )
-    views = scene.target(ds)
-    middle = views.at(slice(len(views.observer) // 2, len(views.observer) // 2 + 1))
+    body = scene.target(ds)
+    middle = body.at(slice(len(body.observer) // 2, len(body.observer) // 2 + 1))
     ax = common.new_axes(ax, figsize=(6.4, 5.6))
     mesh = _draw_image(ax, found, look, vmin, vmax)
     wl_low, wl_high = found.attrs["wl_range"]
@@ -104,7 +104,7 @@ def picture(
     ax.set_xlabel("Distance to the right of the centre (km)")
     ax.set_ylabel("Distance towards the north of the body (km)")
     name = common.title(ds)
-    whose = "" if name.lower().startswith(views.name.lower()) else views.name.title()
+    whose = "" if name.lower().startswith(body.name.lower()) else body.name.title()
     ax.set_title(f"{whose}  {name}".strip(), fontsize="medium")
     return ax
 
@@ -130,9 +130,9 @@ def _step(values: np.ndarray) -> float:
     return float(values[1] - values[0]) if values.size > 1 else 1.0
 
 
-def _flat(views: scene.Views, points: np.ndarray) -> np.ndarray:
+def _flat(body: scene.Views, points: np.ndarray) -> np.ndarray:
     """Body-fixed points (n, 3) on the plane of one view, km, (n, 2)."""
-    return scene.on_plane(views, views.at(0).sky(points)[None])[0]
+    return scene.on_plane(body, body.at(0).sky(points)[None])[0]
 
 
 def _draw_body(ax: Axes, view: scene.Views, look: Style) -> None:

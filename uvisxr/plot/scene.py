@@ -14,10 +14,11 @@ from matplotlib.collections import LineCollection, PolyCollection
 
 from ..dataset.conventions import LOS_FIELDS
 from ..errors import ArgumentError, KernelError, MissingStepError
-from ..geometry import outline, scene, starcatalogue
+from ..geometry import outline, scene
 from ..geometry.ellipsoid import unit
 from ..geometry.rays import apparent
 from ..quality import flags as quality_flags
+from ..stars import catalogue
 from . import axes as common
 from . import sky as maps
 from .bodies import draw_bodies
@@ -70,13 +71,13 @@ class Stage:
             if kernels is not None or bodies is not None:
                 raise
             others = []
-        catalogue = starcatalogue.catalogue() if stars is None else stars
-        return cls(ds, scene.target(ds), others, scene.corners(ds), scene.slit(ds), catalogue)
+        known = catalogue.read() if stars is None else stars
+        return cls(ds, scene.target(ds), others, scene.corners(ds), scene.slit(ds), known)
 
     def star_directions(self, index: int) -> np.ndarray:
         """Apparent directions of the stars at one exposure, (star, 3)."""
-        year = starcatalogue.julian_year(self.ds["geometry_et"].values[index])
-        true = starcatalogue.directions(self.stars, year)
+        year = catalogue.julian_year(self.ds["geometry_et"].values[index])
+        true = catalogue.directions(self.stars, year)
         return apparent(true, self.target.velocity[index])[0]
 
 
@@ -118,7 +119,7 @@ def geometry(
     bodies : iterable of str, optional
         Other bodies to draw; `()` for none. Default: all that the kernels hold.
     stars : Dataset, optional
-        Of `uvisxr.geometry.stars.catalogue`. Default: the 60 brightest in the ultraviolet.
+        Of `uvisxr.stars.predict.catalogue`. Default: the 60 brightest in the ultraviolet.
     ax : Axes, optional
         Default: those of a new figure.
     style : mapping, optional

@@ -13,12 +13,12 @@ import xarray as xr
 
 from ..dataset import conventions, history
 from ..errors import ArgumentError
-from . import scene, starcatalogue
-from .ellipsoid import dot, unit
-from .rays import apparent
-from .starcatalogue import catalogue
+from ..geometry import scene
+from ..geometry.ellipsoid import dot, unit
+from ..geometry.rays import apparent
+from . import catalogue
 
-__all__ = ["catalogue", "inside", "predict_stars"]
+__all__ = ["inside", "predict_stars"]
 
 #: Pairs of star and exposure tested at a time: bounds the memory.
 _BLOCK = 2**14
@@ -61,7 +61,7 @@ def predict_stars(
     ds : Dataset
         With geometry.
     stars : Dataset, optional
-        Of `uvisxr.geometry.stars.catalogue`. Default: the 60 brightest in the ultraviolet.
+        Of `uvisxr.stars.catalogue.read`. Default: the 60 brightest in the ultraviolet.
     faintest : float, optional
         Leave out stars of greater magnitude.
 
@@ -78,7 +78,7 @@ def predict_stars(
     ArgumentError
         `stars` is no catalogue.
     """
-    stars = catalogue() if stars is None else stars
+    stars = catalogue.read() if stars is None else stars
     _check(stars)
     if faintest is not None:
         stars = stars.isel(star=np.flatnonzero(stars["magnitude"].values <= faintest))
@@ -120,9 +120,9 @@ def candidates(
     et = np.atleast_1d(scene.middle_sample(ds)["geometry_et"].values)
     centre, least = _circles(corners.reshape(len(corners), -1, 3))
     near = np.cos(np.minimum(np.arccos(np.clip(least, -1, 1)) + _SLACK, np.pi))
-    middle = starcatalogue.directions(stars, starcatalogue.julian_year(et.mean()))
+    middle = catalogue.directions(stars, catalogue.julian_year(et.mean()))
     pic, star = _near(centre, middle, near)
-    moved = starcatalogue.directions(stars.isel(star=star), starcatalogue.julian_year(et[pic]))
+    moved = catalogue.directions(stars.isel(star=star), catalogue.julian_year(et[pic]))
     return pic, star, apparent(moved, view.velocity[pic])[0]
 
 
@@ -149,5 +149,5 @@ def _check(stars: xr.Dataset) -> None:
     needed = {"ra", "dec", "pmra", "pmdec", "epoch", "magnitude"}
     if not isinstance(stars, xr.Dataset) or not needed <= set(stars.variables):
         raise ArgumentError(
-            "stars is no catalogue: read one with uvisxr.geometry.stars.catalogue(path)"
+            "stars is no catalogue: read one with uvisxr.stars.catalogue.read(path)"
         )

@@ -18,9 +18,9 @@ import xarray as xr
 
 from .. import fetch
 from ..errors import ArgumentError
+from ..geometry import ellipsoid
 from ..kernels.session import LOCK
 from ..numerics.constants import SPEED_OF_LIGHT
-from . import ellipsoid
 
 #: Columns of II/59B, from 0: number in the survey, Henry Draper number, right ascension and
 #: declination in radians, flux at 1565 angstrom, its error, and their common power of ten.
@@ -62,7 +62,7 @@ _ATTRS = {
 }
 
 
-def catalogue(path: str | Path | None = None, faintest: float | None = None) -> xr.Dataset:
+def read(path: str | Path | None = None, faintest: float | None = None) -> xr.Dataset:
     """Read a star catalogue.
 
     Parameters
@@ -104,7 +104,7 @@ def catalogue(path: str | Path | None = None, faintest: float | None = None) -> 
 
 
 def fetch_catalogue(folder: str | Path | None = None) -> Path:
-    """Download the table of CDS II/59B, 31,215 stars, for `catalogue`.
+    """Download the table of CDS II/59B, 31,215 stars, for `read`.
 
     Parameters
     ----------
