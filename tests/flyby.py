@@ -7,7 +7,7 @@ import xarray as xr
 from handmade import observation
 
 from uvisxr.dataset import conventions
-from uvisxr.geometry import ellipsoid, scene
+from uvisxr.geometry import ellipsoid, views
 from uvisxr.instrument.detector import Window
 
 RADII = np.array([2575.0, 2570.0, 2560.0])
@@ -43,7 +43,7 @@ def flyby(
     axes = _axes(target_ra, target_dec)
     pole_ra, pole_dec = target_ra + 70.0, 60.0
     meridian = 40.0 + 0.01 * np.arange(n_pic)
-    turn = scene.orientation(np.full(n_pic, pole_ra), np.full(n_pic, pole_dec), meridian)
+    turn = views.orientation(np.full(n_pic, pole_ra), np.full(n_pic, pole_dec), meridian)
     range_km = distance * (1 + 0.002 * np.arange(n_pic))
     observer = -range_km[:, None] * (turn @ axes[2])
     sun_sky = ellipsoid.unit(-axes[2] + 0.9 * axes[0] + 0.3 * axes[1])
@@ -115,7 +115,7 @@ def _west(vector: np.ndarray) -> np.ndarray:
 
 def _axes(ra: float, dec: float) -> np.ndarray:
     """Rows: across the slit, along it, and towards (ra, dec)."""
-    away = scene.vectors(ra, dec)
+    away = views.vectors(ra, dec)
     along = ellipsoid.unit(np.cross(away, [0.3, 0.1, 1.0]))
     return np.stack([np.cross(along, away), along, away])
 

@@ -9,7 +9,7 @@ from flyby import HALF, RADII, flyby
 
 from uvisxr import UvisError, image
 from uvisxr.errors import ArgumentError, MissingStepError
-from uvisxr.geometry import outline, scene
+from uvisxr.geometry import outline, views
 from uvisxr.numerics import raster
 from uvisxr.quality.flags import flags as quality_flags
 
@@ -65,15 +65,15 @@ def test_light_lies_where_the_body_is():
     ds = flyby(n_pic=24, distance=120_000.0)
     found = image.image(ds, nx=160)
     x, y = np.meshgrid(found.x, found.y)
-    view = scene.target(ds).at(slice(12, 13))
-    limb = scene.on_plane(view, view.at(0).sky(outline.limb(view.observer[0], RADII))[None])[0]
+    view = views.target(ds).at(slice(12, 13))
+    limb = views.on_plane(view, view.at(0).sky(outline.limb(view.observer[0], RADII))[None])[0]
     radius = np.hypot(*limb.T).mean()
     disk = np.hypot(x, y) < 0.9 * radius
     far = np.hypot(x, y) > 1.6 * radius
     assert np.nanmedian(found.values[disk]) > 5 * np.nanmedian(found.values[far])
     # The Sun is to the right and above, in the dataset's own axes.
     sun = view.rotation[0].T @ view.sun[0]
-    right, up, _ = scene.tangent_plane(view)[0]
+    right, up, _ = views.tangent_plane(view)[0]
     lit = found.values[disk]
     toward = (x * (sun @ right) + y * (sun @ up))[disk]
     assert np.corrcoef(lit[np.isfinite(lit)], toward[np.isfinite(lit)])[0, 1] > 0.5

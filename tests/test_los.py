@@ -23,7 +23,7 @@ from uvisxr.errors import (
 )
 from uvisxr.geometry import ellipsoid
 from uvisxr.geometry.los import geometry
-from uvisxr.geometry.rays import Rays, Scene, intercepts, surface_fields, tangents
+from uvisxr.geometry.rays import Rays, TargetState, intercepts, surface_fields, tangents
 from uvisxr.kernels import session
 from uvisxr.kernels.bodies import Body
 
@@ -485,7 +485,7 @@ class TestRays:
         rows = {name: np.array([[value]], float) for name, value in rows.items()}
         far = np.linalg.norm(spacecraft) / 299792.458
         body = Body("SATURN", 699, np.array([60268.0, 60268.0, 54364.0]), "IAU_SATURN")
-        return Scene(body=body, light_time=np.array([[far]]), node=np.zeros((1, 1)), **rows)
+        return TargetState(body=body, light_time=np.array([[far]]), node=np.zeros((1, 1)), **rows)
 
     def test_pole_and_sub_solar_point_are_finite(self):
         for place, lat, sza in (((0, 0, 1e6), 90, 90), ((1e6, 0, 0), 0, 0)):

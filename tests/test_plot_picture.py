@@ -10,7 +10,7 @@ from flyby import flyby
 from matplotlib.colors import to_rgba
 
 from uvisxr import UvisError, image
-from uvisxr.geometry import scene
+from uvisxr.geometry import views
 from uvisxr.plot.picture import picture
 
 
@@ -45,12 +45,12 @@ def test_image_is_that_of_the_data_array(ds):
 def test_limb_is_the_projected_edlimb(ds):
     ax = picture(ds, nx=20)
     (line,) = _artists(ax, "limb")
-    view = scene.target(ds).at(slice(4, 5))
+    view = views.target(ds).at(slice(4, 5))
     one = view.at(0)
     oracle = spiceypy.edlimb(*one.radii, one.observer[:])
     turn = np.linspace(0, 2 * np.pi, 50)[:, None]
     points = oracle.center + np.cos(turn) * oracle.semi_major + np.sin(turn) * oracle.semi_minor
-    place = scene.on_plane(view, one.sky(points)[None])[0]
+    place = views.on_plane(view, one.sky(points)[None])[0]
     drawn = line.get_xydata()
     # Every point of the oracle lies on a chord of the curve, within its sagitta of 0.4 km.
     nearest = np.array([np.hypot(*(drawn - p).T).min() for p in place])
@@ -93,11 +93,11 @@ def test_altitudes_above_the_spacecraft_are_not_drawn(ds):
 def test_the_pole_that_is_seen_is_marked(ds):
     ax = picture(ds, nx=20)
     (mark,) = _artists(ax, "pole:")
-    view = scene.target(ds).at(slice(4, 5))
+    view = views.target(ds).at(slice(4, 5))
     sign = 1.0 if view.observer[0, 2] > 0 else -1.0
     assert mark.get_gid() == ("pole:N" if sign > 0 else "pole:S")
     pole = view.at(0).sky(np.array([[0.0, 0.0, sign * view.radii[2]]]))
-    np.testing.assert_allclose(mark.get_xydata(), scene.on_plane(view, pole[None])[0], atol=1e-6)
+    np.testing.assert_allclose(mark.get_xydata(), views.on_plane(view, pole[None])[0], atol=1e-6)
 
 
 def _arrows(ax) -> dict[str, np.ndarray]:
@@ -112,7 +112,7 @@ def _arrows(ax) -> dict[str, np.ndarray]:
 
 def test_compass_points_north_east_and_to_the_sun(ds):
     names = _arrows(picture(ds, nx=20))
-    away = scene.target(ds).at(4).centre
+    away = views.target(ds).at(4).centre
     assert set(names) == {"N", "E", "Sun"}
     # On the sky east is left of north, a quarter of a turn.
     turn = names["N"][0] * names["E"][1] - names["N"][1] * names["E"][0]
@@ -127,7 +127,7 @@ def test_compass_points_north_east_and_to_the_sun(ds):
     # A step of a degree to the celestial north moves along the arrow.
     ra, dec = np.deg2rad([ds.target_ra.values[4], ds.target_dec.values[4] + 0.1])
     step = np.array([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)]) - away
-    right, up, _ = scene.tangent_plane(scene.target(ds))[4]
+    right, up, _ = views.tangent_plane(views.target(ds))[4]
     flat = np.array([step @ right, step @ up])
     np.testing.assert_allclose(flat / np.hypot(*flat), names["N"], atol=1e-3)
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from uvisxr import UvisError
 from uvisxr.errors import ArgumentError, ExportError, MissingDependencyError, MissingStepError
-from uvisxr.geometry import ellipsoid, outline, scene
+from uvisxr.geometry import ellipsoid, outline, views
 from uvisxr.instrument.detector import Window
 from uvisxr.plot import animation, sky
 from uvisxr.plot.scene import geometry
@@ -39,7 +39,7 @@ def _vertices(collection) -> list[np.ndarray]:
 
 def test_map_keeps_angles_from_the_centre():
     rng = np.random.default_rng(3)
-    centre = scene.vectors(200.0, 40.0)
+    centre = views.vectors(200.0, 40.0)
     around = sky.Around(centre)
     looks = ellipsoid.unit(rng.normal(size=(200, 3)))
     place = around(looks)
@@ -47,14 +47,14 @@ def test_map_keeps_angles_from_the_centre():
     np.testing.assert_allclose(np.hypot(*place.T), angle, atol=1e-9)
     np.testing.assert_allclose(around.direction(place), looks, atol=1e-12)
     np.testing.assert_allclose(around(centre), [0, 0], atol=1e-12)
-    np.testing.assert_allclose(around(scene.vectors(200.0, 41.0)), [0, 1], atol=1e-9)
-    east = around(scene.vectors(200.1, 40.0))
+    np.testing.assert_allclose(around(views.vectors(200.0, 41.0)), [0, 1], atol=1e-9)
+    east = around(views.vectors(200.1, 40.0))
     assert east[0] == pytest.approx(0.1 * np.cos(np.deg2rad(40)), rel=1e-4)
 
 
 def test_map_around_a_pole():
     around = sky.Around(np.array([0.0, 0.0, 1.0]))
-    place = around(scene.vectors(np.array([0.0, 90.0, 180.0, 270.0]), np.full(4, 80.0)))
+    place = around(views.vectors(np.array([0.0, 90.0, 180.0, 270.0]), np.full(4, 80.0)))
     np.testing.assert_allclose(np.hypot(*place.T), 10.0)
 
 
@@ -69,7 +69,7 @@ def test_whole_sky_breaks_curves_at_its_edge():
 
 @pytest.mark.parametrize("centre", [(10.0, 5.0), (359.5, -60.0), (120.0, 89.0)])
 def test_grid_lines_have_the_value_they_say(centre):
-    around = sky.Around(scene.vectors(*centre))
+    around = sky.Around(views.vectors(*centre))
     lines = sky.grid(around, (-4.0, 4.0), (-4.0, 4.0))
     assert 4 <= len(lines) <= 60
     for text, line in lines:
@@ -85,7 +85,7 @@ def test_grid_lines_have_the_value_they_say(centre):
 
 def test_limb_night_and_terminator_lie_where_they_should(ds):
     ax = geometry(ds, 2, bodies=())
-    view = scene.target(ds).at(2)
+    view = views.target(ds).at(2)
     around = sky.Around(view.centre)
     (limb,) = _artists(ax, "limb:TITAN")
     expected = around(view.sky(outline.limb(view.observer, view.radii)))
@@ -137,7 +137,7 @@ def test_center_moves_the_map(ds):
 def test_sub_spacecraft_point_is_where_the_dataset_has_it(ds):
     ax = geometry(ds, 3, bodies=())
     (mark,) = _artists(ax, "sub_spacecraft")
-    view = scene.target(ds).at(3)
+    view = views.target(ds).at(3)
     point = outline.surface(-float(ds.sc_lon[3]), float(ds.sc_lat[3]), view.radii)
     expected = sky.Around(view.centre)(view.sky(point))
     np.testing.assert_allclose(mark.get_xydata()[0], expected, atol=1e-9)
@@ -166,7 +166,7 @@ def test_a_field_colours_the_pixels_and_its_values_are_written(ds):
 
 def test_stars_are_drawn_where_nothing_hides_them(ds):
     free, hidden = ds["alt"].values[2].argmax(), ds["alt"].values[2].argmin()
-    place = scene.vectors(ds.ra.values[2, [free, hidden]], ds.dec.values[2, [free, hidden]])
+    place = views.vectors(ds.ra.values[2, [free, hidden]], ds.dec.values[2, [free, hidden]])
     zero = np.zeros(2)
     columns = {
         "ra": ellipsoid.longitude(place),
@@ -179,7 +179,7 @@ def test_stars_are_drawn_where_nothing_hides_them(ds):
     catalogue = xr.Dataset({k: ("star", v) for k, v in columns.items()})
     ax = geometry(ds, 2, stars=catalogue, bodies=())
     (drawn,) = _artists(ax, "stars")
-    view = scene.target(ds).at(2)
+    view = views.target(ds).at(2)
     expected = sky.Around(view.centre)(place[:1])
     np.testing.assert_allclose(drawn.get_offsets(), expected, atol=1e-9)
 
@@ -192,9 +192,9 @@ def test_whole_sky_shows_stars_slit_and_labels(ds):
     (stars,) = _artists(ax, "stars")
     assert len(stars.get_offsets()) == 60
     (sun,) = _artists(ax, "sun")
-    view = scene.target(ds).at(0)
+    view = views.target(ds).at(0)
     expected = view.sky(view.sun)
-    np.testing.assert_allclose(scene.vectors(*sun.get_xydata()[0]), expected, atol=1e-9)
+    np.testing.assert_allclose(views.vectors(*sun.get_xydata()[0]), expected, atol=1e-9)
 
 
 def test_whole_sky_around_the_meridian():

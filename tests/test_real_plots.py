@@ -10,7 +10,7 @@ import xarray as xr
 from synthetic import ENCELADUS_ET, PHOEBE_ET, TITAN_ET, dataset, kernels
 
 from uvisxr import image
-from uvisxr.geometry import ellipsoid, outline, scene
+from uvisxr.geometry import ellipsoid, outline, views
 from uvisxr.instrument.detector import Window
 from uvisxr.kernels.session import loaded
 from uvisxr.numerics import raster
@@ -48,7 +48,7 @@ def _with_radiance(ds: xr.Dataset, level: float) -> xr.Dataset:
 
 def test_target_of_the_dataset_is_where_spice_has_it(located):
     ds, files = located
-    view = scene.target(ds)
+    view = views.target(ds)
     name = ds.attrs["geometry_target"]
     with loaded(files):
         for i, et in enumerate(ds["et"].values):
@@ -68,7 +68,7 @@ def test_target_of_the_dataset_is_where_spice_has_it(located):
 
 def test_limb_is_that_of_edlimb(located):
     ds, _ = located
-    view = scene.target(ds)
+    view = views.target(ds)
     for i in range(ds.sizes["pic"]):
         points = outline.limb(view.observer[i], view.radii)
         oracle = spiceypy.edlimb(*view.radii, view.observer[i])
@@ -86,8 +86,8 @@ def test_drawn_limb_parts_the_pixels_on_and_off_the_disk(located):
         found = ax.findobj(lambda a: str(a.get_gid()).startswith("disk:"))
         if not found:
             continue
-        view = scene.target(ds).at(i)
-        place = Around(view.centre)(scene.vectors(ds["ra"].values[i], ds["dec"].values[i]))
+        view = views.target(ds).at(i)
+        place = Around(view.centre)(views.vectors(ds["ra"].values[i], ds["dec"].values[i]))
         inside = found[0].get_path().contains_points(place)
         # Within the sagitta of the limb's chords a pixel may fall to either side.
         near = np.abs(ds["alt"].values[i]) < 1e-3 * view.radii[0]
@@ -97,12 +97,12 @@ def test_drawn_limb_parts_the_pixels_on_and_off_the_disk(located):
 def test_slit_of_a_part_is_that_of_the_whole(located, data):
     ds, _ = located
     part = ds.isel(pixel=slice(20, 27))
-    np.testing.assert_allclose(scene.slit(part), scene.corners(ds), atol=1e-12)
+    np.testing.assert_allclose(views.slit(part), views.corners(ds), atol=1e-12)
 
 
 def test_other_bodies_come_from_the_kernels(located):
     ds, files = located
-    found = {view.name: view for view in scene.others(ds, files)}
+    found = {view.name: view for view in views.others(ds, files)}
     assert ds.attrs["geometry_target"] not in found
     assert {"EARTH", "VENUS"} <= set(found)
     if ds.attrs["geometry_target"] == "PHOEBE":
@@ -112,7 +112,7 @@ def test_other_bodies_come_from_the_kernels(located):
             seen, _ = spiceypy.spkpos("SATURN", et, "J2000", "CN+S", "CASSINI")
         np.testing.assert_allclose(found["SATURN"].centre[1], ellipsoid.unit(seen), atol=2e-8)
         assert found["SATURN"].distance[1] == pytest.approx(np.linalg.norm(seen), rel=1e-8)
-        only = scene.others(ds, files, ["DIONE"])
+        only = views.others(ds, files, ["DIONE"])
         assert [view.name for view in only] == ["DIONE"]
 
 
@@ -134,10 +134,10 @@ def test_saturn_has_rings_and_the_nearer_body_lies_above(data):
     ax = geometry(ds, 0, mode="manual", xlim=(-30, 30), ylim=(-30, 30), kernels=files)
     (rings,) = ax.findobj(lambda a: a.get_gid() == "rings:SATURN")
     drawn = np.concatenate([path.vertices for path in rings.get_paths()])
-    view = scene.target(ds).at(0)
+    view = views.target(ds).at(0)
     width = np.rad2deg(136_780.0 / view.distance)
     assert np.nanmax(np.hypot(*drawn.T)) == pytest.approx(width, rel=0.02)
-    others = {v.name: v.at(0) for v in scene.others(ds, files)}
+    others = {v.name: v.at(0) for v in views.others(ds, files)}
     order = {
         str(a.get_gid()).split(":")[1]: a.get_zorder()
         for a in ax.findobj(lambda a: str(a.get_gid()).split(":")[0] in ("limb", "body"))
@@ -152,12 +152,12 @@ def test_saturn_has_rings_and_the_nearer_body_lies_above(data):
 
 def test_a_star_behind_the_body_is_not_predicted(located):
     ds, _ = located
-    view = scene.target(ds)
+    view = views.target(ds)
     i = 1
     assert (ds["on_disk"].values[i] == 1).any()
     column = ds["alt"].values[i]
     hidden, free = int(column.argmin()), int(column.argmax())
-    seen = scene.vectors(ds["ra"].values[i, [hidden, free]], ds["dec"].values[i, [hidden, free]])
+    seen = views.vectors(ds["ra"].values[i, [hidden, free]], ds["dec"].values[i, [hidden, free]])
     # True places of stars that appear in the middle of these pixels.
     true = ellipsoid.unit(seen - view.velocity[i] / 299792.458)
     zero = np.zeros(2)
@@ -178,7 +178,7 @@ def test_a_star_behind_the_body_is_not_predicted(located):
 def test_stars_appear_where_stelab_has_them(located):
     ds, _ = located
     catalogue = read()
-    corners, view = scene.corners(ds), scene.target(ds)
+    corners, view = views.corners(ds), views.target(ds)
     wide = np.repeat(corners[:, :1], corners.shape[1], axis=1)
     # A circle of the whole sky takes in every star.
     wide[:, 0], wide[:, 1] = -corners[:, 0], corners[:, 0]
@@ -196,8 +196,8 @@ def test_footprints_have_the_solid_angle_of_the_pixels(located):
     polygons = image.footprints(ds)
     area = np.abs(raster.signed_areas(polygons.reshape(-1, 4, 2))).reshape(polygons.shape[:2])
     # The low-resolution slit of the FUV channel: 1.5 by 1 mrad a row [Esposito et al. 2004].
-    view = scene.target(ds)
-    aside = np.einsum("npi,ni->np", scene.vectors(ds["ra"].values, ds["dec"].values), view.centre)
+    view = views.target(ds)
+    aside = np.einsum("npi,ni->np", views.vectors(ds["ra"].values, ds["dec"].values), view.centre)
     # On a plane a solid angle grows with the cube of the secant.
     expected = 1.5e-6 * view.distance[:, None] ** 2 / aside**3
     np.testing.assert_allclose(area, expected, rtol=0.02)
@@ -219,7 +219,7 @@ def test_picture_shows_the_body_at_its_size(located):
     ds, _ = located
     ax = picture(_with_radiance(ds, 0.01), nx=60)
     (limb,) = ax.findobj(lambda a: a.get_gid() == "limb")
-    view = scene.target(ds).at(1)
+    view = views.target(ds).at(1)
     mean = np.hypot(*limb.get_xydata().T).mean()
     # The limb is nearer than the centre and seems larger.
     expected = view.radii.mean() / np.sqrt(1 - (view.radii.mean() / float(view.distance)) ** 2)

@@ -9,7 +9,7 @@ import synthetic
 
 from uvisxr.geometry import ellipsoid
 from uvisxr.geometry.ephemeris import Ephemeris
-from uvisxr.geometry.rays import Rays, Scene, intercepts
+from uvisxr.geometry.rays import Rays, TargetState, intercepts
 from uvisxr.geometry.rings import ring_fields
 from uvisxr.kernels.bodies import Body
 from uvisxr.kernels.session import loaded
@@ -18,11 +18,11 @@ from uvisxr.numerics.constants import SPEED_OF_LIGHT
 ET = 177660944.384
 
 
-def scene_at(spacecraft, sun=(1e9, 0, 1e8)) -> Scene:
+def scene_at(spacecraft, sun=(1e9, 0, 1e8)) -> TargetState:
     """Saturn at rest, without spin, seen from a place in its own frame."""
     still = np.zeros((1, 1, 3))
     far = np.linalg.norm(spacecraft) / SPEED_OF_LIGHT
-    return Scene(
+    return TargetState(
         body=Body("SATURN", 699, np.array([60268.0, 60268.0, 54364.0]), "IAU_SATURN"),
         light_time=np.array([[far]]),
         spacecraft=np.array([[spacecraft]], float),
@@ -34,8 +34,8 @@ def scene_at(spacecraft, sun=(1e9, 0, 1e8)) -> Scene:
     )
 
 
-def fields(scene: Scene, direction) -> dict[str, np.ndarray]:
-    rays = Rays.of(scene, ellipsoid.unit(np.array([direction], float)))
+def fields(state: TargetState, direction) -> dict[str, np.ndarray]:
+    rays = Rays.of(state, ellipsoid.unit(np.array([direction], float)))
     return ring_fields(rays, intercepts(rays))
 
 
@@ -56,10 +56,10 @@ def test_emission_from_the_south_is_above_ninety():
 
 
 def test_rings_before_and_behind_the_planet():
-    scene = scene_at((4e5, 0, 1e5))
+    state = scene_at((4e5, 0, 1e5))
     # Aimed at ring points this side of the planet, behind it, and beside it.
     aim = np.array([[8e4, 0, 0], [-7e4, 0, 0], [-8e4, 1.2e5, 0]])
-    found = fields(scene, aim - [4e5, 0, 1e5])
+    found = fields(state, aim - [4e5, 0, 1e5])
     np.testing.assert_allclose(found["ring_radius"], [[8e4, 7e4, np.hypot(8e4, 1.2e5)]], rtol=1e-9)
     np.testing.assert_array_equal(found["ring_in_front"], [[1, 0, 1]])
 
@@ -85,7 +85,7 @@ def test_against_scalar_spice(data):
         ephemeris = Ephemeris.of(body, np.array([ET]))
         centre = ellipsoid.unit(ephemeris.position[0])
         sky = ellipsoid.unit(centre + rng.normal(size=(300, 3)) * 0.06)
-        rays = Rays.of(Scene.of(body, ephemeris), (sky @ ephemeris.rotation[0].T)[None])
+        rays = Rays.of(TargetState.of(body, ephemeris), (sky @ ephemeris.rotation[0].T)[None])
         surface = intercepts(rays)
         with np.errstate(invalid="ignore"):
             found = {name: values[0] for name, values in ring_fields(rays, surface).items()}

@@ -15,7 +15,7 @@ import uvisxr
 from uvisxr import simulate
 from uvisxr.dataset.conventions import QUALITY_FLAGS
 from uvisxr.errors import ArgumentError, CalibrationError, ExportError
-from uvisxr.simulate import Simulation, Window, counts, scene
+from uvisxr.simulate import Simulation, Window, counts, emission
 
 SMALL = {"exposures": 3, "lost": 1, "partial": 1, "stars": 1}
 
@@ -333,19 +333,19 @@ def test_the_package_opens_what_was_written(titan):
 def test_layer_against_quadrature():
     from scipy.integrate import quad
 
-    layer = scene.Layer(2574.8)
+    layer = emission.Layer(2574.8)
     altitude, brightness = layer.profile()
 
     def column(tangent: float) -> float:
         b = layer.radius + tangent
         first = np.sqrt(max(layer.radius**2 - b**2, 0))
 
-        def emission(s: float) -> float:
+        def glow(s: float) -> float:
             z = np.hypot(b, s) - layer.radius
             return float(layer.emission(np.array(z)))
 
         both = 1 if tangent < 0 else 2
-        return both * quad(emission, first, 9000, limit=200, points=(2000, 4000))[0]
+        return both * quad(glow, first, 9000, limit=200, points=(2000, 4000))[0]
 
     peak = column(layer.limb_peak)
     for tangent in (-2000.0, 200.0, 1000.0, 1500.0):

@@ -15,7 +15,7 @@ from loopback import serve
 from uvisxr import UvisError
 from uvisxr.cli import main
 from uvisxr.errors import ArgumentError, MissingStepError
-from uvisxr.geometry import ellipsoid, scene
+from uvisxr.geometry import ellipsoid, views
 from uvisxr.instrument.detector import Window
 from uvisxr.stars import predict
 from uvisxr.stars.catalogue import directions, fetch_catalogue, julian_year, read
@@ -78,8 +78,8 @@ def test_star_test_equals_a_scalar_winding_number():
 
 
 def test_polygons_without_area_or_place_hold_nothing():
-    square = scene.vectors(np.array([0, 1, 1, 0]), np.array([0, 0, 1, 1]))
-    inner = scene.vectors(0.5, 0.5)
+    square = views.vectors(np.array([0, 1, 1, 0]), np.array([0, 0, 1, 1]))
+    inner = views.vectors(0.5, 0.5)
     assert predict.inside(inner, square)
     assert not predict.inside(inner, square * np.nan)
     assert not predict.inside(square[0], np.repeat(square[:1], 4, axis=0))
@@ -87,7 +87,7 @@ def test_polygons_without_area_or_place_hold_nothing():
 
 def _scalar(ds: xr.Dataset, place: np.ndarray) -> np.ndarray:
     """Stars of each pixel that the body does not hide, one by one."""
-    corners, view = scene.corners(ds).tolist(), scene.target(ds)
+    corners, view = views.corners(ds).tolist(), views.target(ds)
     count = np.zeros((ds.sizes["pic"], ds.sizes["pixel"]), int)
     for i in range(ds.sizes["pic"]):
         one = view.at(i)
@@ -103,7 +103,7 @@ def _scalar(ds: xr.Dataset, place: np.ndarray) -> np.ndarray:
 def test_prediction_equals_the_scalar_one():
     ds = flyby(n_pic=6, step=5e-3, window=Window(10, 0, 61, 1023, band_bin=512))
     rng = np.random.default_rng(12)
-    centre = scene.vectors(ds.ra.values.mean(), ds.dec.values.mean())
+    centre = views.vectors(ds.ra.values.mean(), ds.dec.values.mean())
     place = ellipsoid.unit(centre + rng.uniform(-0.03, 0.03, (700, 3)))
     magnitude = rng.uniform(0, 9, 700)
     found = predict.predict_stars(ds, _catalogue(place, magnitude))
@@ -112,15 +112,15 @@ def test_prediction_equals_the_scalar_one():
     assert oracle.sum() > 20
     np.testing.assert_array_equal(np.isfinite(found.star_magnitude), oracle > 0)
     i, j = np.argwhere(oracle == 1)[0]
-    inside = [k for k, s in enumerate(place) if _winding(s, scene.corners(ds)[i, j])]
-    near = [k for k in inside if place[k] @ scene.corners(ds)[i, j, 0] > 0.99]
+    inside = [k for k, s in enumerate(place) if _winding(s, views.corners(ds)[i, j])]
+    near = [k for k in inside if place[k] @ views.corners(ds)[i, j, 0] > 0.99]
     assert found.star_magnitude.values[i, j] == pytest.approx(magnitude[near].min())
 
 
 def test_brightest_of_several():
     ds = flyby(n_pic=1, distance=5e6)
     ra, dec = ds.ra.values[0, 5], ds.dec.values[0, 5]
-    place = scene.vectors(ra + np.array([0, 1e-4, -1e-4]), np.full(3, dec))
+    place = views.vectors(ra + np.array([0, 1e-4, -1e-4]), np.full(3, dec))
     found = predict.predict_stars(ds, _catalogue(place, np.array([4.0, 2.5, 7.0])))
     assert found.star_count.values[0, 5] == 3
     assert found.star_magnitude.values[0, 5] == 2.5
@@ -136,14 +136,14 @@ def test_a_star_behind_the_target_is_not_predicted():
     for where, expected in ((disk, 0), (sky, 1)):
         assert len(where)
         for i, j in where[:: max(1, len(where) // 20)]:
-            place = scene.vectors(ds.ra.values[i, j], ds.dec.values[i, j])[None]
+            place = views.vectors(ds.ra.values[i, j], ds.dec.values[i, j])[None]
             found = predict.predict_stars(ds.isel(pic=[i]), _catalogue(place))
             assert found.star_count.values[0, j] == expected
 
 
 def test_no_stars_in_exposures_without_pointing():
     ds = flyby(n_pic=3, distance=5e6)
-    place = scene.vectors(ds.ra.values[:, 7], ds.dec.values[:, 7])
+    place = views.vectors(ds.ra.values[:, 7], ds.dec.values[:, 7])
     for name in ("ra", "dec", "ra_corners", "dec_corners"):
         values = ds[name].values.copy()
         values[1] = np.nan
@@ -154,8 +154,8 @@ def test_no_stars_in_exposures_without_pointing():
 
 def test_aberration_moves_stars_forward():
     ds = flyby(n_pic=1, distance=5e6)
-    true = scene.vectors(ds.ra.values[0, 50], ds.dec.values[0, 50])
-    along = ellipsoid.unit(scene.corners(ds)[0, 50, 3] - scene.corners(ds)[0, 50, 0])
+    true = views.vectors(ds.ra.values[0, 50], ds.dec.values[0, 50])
+    along = ellipsoid.unit(views.corners(ds)[0, 50, 3] - views.corners(ds)[0, 50, 0])
     # 600 km/s along the slit shift by 2 mrad, thus by two rows.
     fast = ds.assign_coords(sc_velocity=(("pic", "axis"), 600.0 * along[None]))
     assert predict.predict_stars(ds, _catalogue(true[None])).star_count.values[0, 50] == 1
@@ -165,7 +165,7 @@ def test_aberration_moves_stars_forward():
 
 def test_proper_motion_leads_to_the_epoch():
     ds = flyby(n_pic=1, distance=5e6)
-    place = scene.vectors(ds.ra.values[:1, 9], ds.dec.values[:1, 9])
+    place = views.vectors(ds.ra.values[:1, 9], ds.dec.values[:1, 9])
     year = float(julian_year(ds.et.values[0]))
     # 40 arcsec a year lead 10 years earlier to another pixel.
     moving = _catalogue(place, pmdec=np.array([4e4]), epoch=np.array([year]))
@@ -176,7 +176,7 @@ def test_proper_motion_leads_to_the_epoch():
 
 def test_directions_follow_the_motion_on_the_sphere():
     fast = _catalogue(
-        scene.vectors(np.array([10.0, 200.0]), np.array([60.0, -30.0])),
+        views.vectors(np.array([10.0, 200.0]), np.array([60.0, -30.0])),
         pmra=np.array([1000.0, 0.0]),
         pmdec=np.array([0.0, -2000.0]),
     )
@@ -201,7 +201,7 @@ def test_embedded_catalogue_holds_spica_and_sirius_where_they_are():
         ("HD 48915", 101.28717, -16.71611),
     ):
         k = int(np.flatnonzero(found.name == name)[0])
-        apart = np.rad2deg(np.arccos(place[k] @ scene.vectors(ra, dec))) * 3600
+        apart = np.rad2deg(np.arccos(place[k] @ views.vectors(ra, dec))) * 3600
         assert apart < 2.0
     assert found.name[1] == "HD 116658"
 

@@ -15,7 +15,7 @@ from scipy.spatial import Delaunay, QhullError, cKDTree
 from . import spectra
 from .dataset.conventions import QUALITY_FLAGS
 from .errors import ArgumentError
-from .geometry import scene
+from .geometry import views
 from .numerics import raster
 from .quality.flags import good
 
@@ -34,7 +34,7 @@ def footprints(ds: xr.Dataset) -> np.ndarray:
     MissingStepError
         The dataset has no geometry.
     """
-    return scene.on_plane(scene.target(ds), scene.corners(ds))
+    return views.on_plane(views.target(ds), views.corners(ds))
 
 
 def image(
@@ -84,7 +84,7 @@ def image(
     """
     polygons = footprints(ds)
     light = spectra.integrate(ds, wl_range, method)
-    flat = scene.middle_sample(light).transpose("pic", "pixel").values.astype(float)
+    flat = views.middle_sample(light).transpose("pic", "pixel").values.astype(float)
     usable = good(ds, exclude).values & np.isfinite(polygons).all(axis=(2, 3))
     usable &= np.isfinite(flat)
     if not usable.any():

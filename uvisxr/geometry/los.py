@@ -62,7 +62,7 @@ from . import ellipsoid
 from .ephemeris import Ephemeris, pointing
 from .fov import CORNERS, FieldOfView
 from .instants import instants
-from .rays import Rays, Scene, apparent, intercepts, surface_fields, tangents
+from .rays import Rays, TargetState, apparent, intercepts, surface_fields, tangents
 from .rings import ring_fields
 from .subpoints import sub_solar, sub_spacecraft
 
@@ -174,11 +174,11 @@ def geometry(
         _warn_of_gaps(et, ephemeris, attitude)
 
     vectors = view.pixel_vectors(bins)
-    scene = Scene.of(body, ephemeris)
+    state = TargetState.of(body, ephemeris)
     with np.errstate(invalid="ignore", divide="ignore"):
         # Angles to the Sun from the Sun itself are 0/0.
-        fields = _sightlines(scene, ephemeris, attitude, vectors, tangent)
-        rows = _target_fields(scene, ephemeris)
+        fields = _sightlines(state, ephemeris, attitude, vectors, tangent)
+        rows = _target_fields(state, ephemeris)
     if lon_direction == "west":
         for table, names in ((fields, ("lon", "tangent_lon")), (rows, ("sc_lon", "sub_solar_lon"))):
             for key in names:
@@ -251,7 +251,11 @@ def _blocks(rows: np.ndarray, rays: int) -> Iterator[np.ndarray]:
 
 
 def _sightlines(
-    scene: Scene, ephemeris: Ephemeris, attitude: np.ndarray, vectors: np.ndarray, tangent: str
+    state: TargetState,
+    ephemeris: Ephemeris,
+    attitude: np.ndarray,
+    vectors: np.ndarray,
+    tangent: str,
 ) -> dict[str, np.ndarray]:
     """Fields of the lines of sight, (instant, pixel, 5): centre and corners; NaN without pointing.
 
@@ -265,7 +269,7 @@ def _sightlines(
     for rows in _blocks(pointed, len(flat)) if pointed.size else [pointed]:
         sky = flat @ np.swapaxes(attitude[rows], -1, -2)
         seen = sky @ np.swapaxes(ephemeris.rotation[rows], -1, -2)
-        found = _look(Rays.of(scene.part(rows), seen), tangent)
+        found = _look(Rays.of(state.part(rows), seen), tangent)
         found["ra"], found["dec"] = ellipsoid.longitude(sky), ellipsoid.latitude(sky)
         for name, values in found.items():
             if name not in fields:
@@ -280,22 +284,22 @@ def _look(rays: Rays, tangent: str) -> dict[str, np.ndarray]:
     points, altitude = tangents(rays, tangent)
     surface = intercepts(rays)
     hit = np.isfinite(surface.distance)
-    below = surface_fields(rays.scene, points)
+    below = surface_fields(rays.state, points)
     below["alt"] = altitude
-    above = surface_fields(rays.scene, surface)
+    above = surface_fields(rays.state, surface)
     fields = {name: np.where(hit, values, below[name]) for name, values in above.items()}
     fields["alt"] = altitude
     fields["on_disk"] = hit.astype(np.int8)
     fields |= {f"tangent_{name}": below[name] for name in _TANGENT}
-    if rays.scene.body.ringed:
+    if rays.state.body.ringed:
         fields |= ring_fields(rays, surface)
     return fields
 
 
-def _target_fields(scene: Scene, ephemeris: Ephemeris) -> dict[str, np.ndarray]:
+def _target_fields(state: TargetState, ephemeris: Ephemeris) -> dict[str, np.ndarray]:
     """Fields of the target, (instant,) or (instant, axis); longitudes east-positive."""
-    below, altitude = sub_spacecraft(scene)
-    noon = sub_solar(scene)
+    below, altitude = sub_spacecraft(state)
+    noon = sub_solar(state)
     centre, _ = apparent(ellipsoid.unit(ephemeris.position), ephemeris.spacecraft_velocity)
     north = ephemeris.rotation[:, 2]
     return {
@@ -310,7 +314,7 @@ def _target_fields(scene: Scene, ephemeris: Ephemeris) -> dict[str, np.ndarray]:
         "target_dec": ellipsoid.latitude(centre),
         "pole_ra": ellipsoid.longitude(north),
         "pole_dec": ellipsoid.latitude(north),
-        "prime_meridian": ellipsoid.wrap(-scene.node[:, 0]),
+        "prime_meridian": ellipsoid.wrap(-state.node[:, 0]),
         "sc_velocity": ephemeris.spacecraft_velocity,
     }
 

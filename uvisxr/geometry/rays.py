@@ -83,7 +83,7 @@ def apparent(true: np.ndarray, velocity: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 @dataclass(frozen=True)
-class Scene:
+class TargetState:
     """One target at n instants, in its body-fixed frame at the light-time epoch of its centre.
 
     Vectors have shape (n, 1, 3), to be broadcast over the rays of each instant; km, km/s, rad/s.
@@ -112,8 +112,8 @@ class Scene:
     node: np.ndarray
 
     @classmethod
-    def of(cls, body: Body, ephemeris: Ephemeris) -> Scene:
-        """The scene of an ephemeris."""
+    def of(cls, body: Body, ephemeris: Ephemeris) -> TargetState:
+        """The state that an ephemeris gives."""
 
         def rows(vector: np.ndarray) -> np.ndarray:
             return ephemeris.to_body(vector)[:, None, :]
@@ -131,10 +131,10 @@ class Scene:
             node=ellipsoid.longitude(rows(node)),
         )
 
-    def part(self, rows: slice) -> Scene:
-        """The scene of some of the instants."""
+    def part(self, rows: slice) -> TargetState:
+        """The same at some of the instants."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Scene(**{k: v if k == "body" else v[rows] for k, v in values.items()})
+        return TargetState(**{k: v if k == "body" else v[rows] for k, v in values.items()})
 
     @cached_property
     def origin(self) -> Motion:
@@ -159,43 +159,43 @@ class Scene:
 
 @dataclass(frozen=True)
 class Rays:
-    """Rays of n instants, m each, in the scene's frame.
+    """Rays of n instants, m each, in the body-fixed frame.
 
     Attributes
     ----------
-    scene : Scene
+    state : TargetState
     direction : ndarray, (n, m, 3)
         Unit vectors of the true directions.
     scale : ndarray, (n, m)
         The apparent direction is ``scale * direction + spacecraft_velocity / c``.
     """
 
-    scene: Scene
+    state: TargetState
     direction: np.ndarray
     scale: np.ndarray
 
     @classmethod
-    def of(cls, scene: Scene, apparent_direction: np.ndarray) -> Rays:
-        """Rays of apparent unit directions (n, m, 3), given in the scene's frame."""
-        true = apparent_direction - scene.spacecraft_velocity / SPEED_OF_LIGHT
+    def of(cls, state: TargetState, apparent_direction: np.ndarray) -> Rays:
+        """Rays of apparent unit directions (n, m, 3), given in the body-fixed frame."""
+        true = apparent_direction - state.spacecraft_velocity / SPEED_OF_LIGHT
         scale = np.sqrt(ellipsoid.dot(true, true))
-        return cls(scene, true / scale[..., None], scale)
+        return cls(state, true / scale[..., None], scale)
 
     def at(self, later: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Origins and directions in the body-fixed frame of `later` (n, m)."""
-        return self.scene.origin.at(later), self._turning.at(later)
+        return self.state.origin.at(later), self._turning.at(later)
 
     @cached_property
     def _turning(self) -> Motion:
-        return Motion(self.direction, self.scene.spin)
+        return Motion(self.direction, self.state.spin)
 
     def later(self, distance: np.ndarray) -> np.ndarray:
         """Seconds from the centre's epoch to that of points at `distance`, km."""
-        return self.scene.light_time - distance / SPEED_OF_LIGHT
+        return self.state.light_time - distance / SPEED_OF_LIGHT
 
     def backward(self, direction: np.ndarray) -> np.ndarray:
         """Apparent directions towards the spacecraft of rays turned to `direction`."""
-        motion = self.scene.spacecraft_velocity / SPEED_OF_LIGHT
+        motion = self.state.spacecraft_velocity / SPEED_OF_LIGHT
         return -(self.scale[..., None] * direction + motion)
 
 
@@ -223,7 +223,7 @@ def tangents(rays: Rays, kind: str) -> tuple[Points, np.ndarray]:
 
     `kind` as in `ellipsoid.tangent`.
     """
-    radii = rays.scene.body.radii
+    radii = rays.state.body.radii
     later = np.zeros(rays.scale.shape)
     for _ in range(2):
         # The scaled tangent point lies near enough to start from, and costs little.
@@ -243,7 +243,7 @@ def tangents(rays: Rays, kind: str) -> tuple[Points, np.ndarray]:
 
 def intercepts(rays: Rays) -> Points:
     """First points of the surface on rays, NaN where a ray misses the body."""
-    radii = rays.scene.body.radii
+    radii = rays.state.body.radii
     later = np.zeros(rays.scale.shape)
     for _ in range(_PASSES):
         origin, direction = rays.at(later)
@@ -271,9 +271,9 @@ def crossings(rays: Rays) -> Points:
     return Points(distance, used, position, north, rays.backward(direction))
 
 
-def surface_fields(scene: Scene, points: Points) -> dict[str, np.ndarray]:
+def surface_fields(state: TargetState, points: Points) -> dict[str, np.ndarray]:
     """Coordinates and angles at points: each (n, m), degrees, `lt` in hours; `lon` east."""
-    sun = scene.sunlight(points.position, points.later)
+    sun = state.sunlight(points.position, points.later)
     lon = ellipsoid.longitude(points.position)
     return {
         "lon": lon,
@@ -282,21 +282,21 @@ def surface_fields(scene: Scene, points: Points) -> dict[str, np.ndarray]:
         "sza": ellipsoid.angle(points.normal, sun),
         "phase": ellipsoid.angle(sun, points.backward),
         "ems": ellipsoid.angle(points.normal, points.backward),
-        "lt": local_time(scene, lon, points.later),
+        "lt": local_time(state, lon, points.later),
     }
 
 
-def local_time(scene: Scene, lon: np.ndarray, later: np.ndarray) -> np.ndarray:
+def local_time(state: TargetState, lon: np.ndarray, later: np.ndarray) -> np.ndarray:
     """Local solar time of east longitudes, hours, as `et2lst` has it.
 
     The Sun is seen from the body's centre. A body that turns to the west has its longitudes counted
     back, so that the Sun always rises before noon.
     """
-    noon = _solar_longitude(scene) - scene.spun(later)
-    sense = np.where(scene.spin[..., 2] < 0, -1.0, 1.0)
+    noon = _solar_longitude(state) - state.spun(later)
+    sense = np.where(state.spin[..., 2] < 0, -1.0, 1.0)
     return ellipsoid.wrap(180.0 + sense * (lon - noon)) / 15.0
 
 
-def _solar_longitude(scene: Scene) -> np.ndarray:
-    seen, _ = apparent(ellipsoid.unit(scene.sun), scene.velocity)
+def _solar_longitude(state: TargetState) -> np.ndarray:
+    seen, _ = apparent(ellipsoid.unit(state.sun), state.velocity)
     return ellipsoid.longitude(seen)

@@ -30,12 +30,12 @@ def ring_fields(rays: Rays, surface: Points) -> dict[str, np.ndarray]:
         the plane is not crossed ahead. `ring_in_front` int8: 1 where it is crossed and the
         planet is not met before.
     """
-    scene, points = rays.scene, crossings(rays)
+    state, points = rays.state, crossings(rays)
     x, y = points.position[..., 0], points.position[..., 1]
     radius = np.sqrt(x * x + y * y)
     # The node stays in space while the planet turns east under it.
-    node = scene.node - scene.spun(points.later)
-    sun = scene.sunlight(points.position, points.later, surface=False)
+    node = state.node - state.spun(points.later)
+    sun = state.sunlight(points.position, points.later, surface=False)
     in_front = np.isfinite(radius) & ~(surface.distance < points.distance)
     return {
         "ring_radius": radius,

@@ -9,7 +9,7 @@ from matplotlib.patches import Polygon
 
 from ..geometry import outline
 from ..geometry.ellipsoid import nearest
-from ..geometry.scene import Views
+from ..geometry.views import Views
 from . import sky as maps
 from .style import Style
 

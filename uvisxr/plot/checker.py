@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.widgets import Button, RangeSlider
 
 from ..errors import ArgumentError
-from ..geometry import scene
+from ..geometry import views
 from ..quality.flags import flag, good, unflag
 from . import axes as common
 from .style import style as styled
@@ -56,9 +56,9 @@ class StarChecker:
             raise ArgumentError("colormaps is empty: name at least one of matplotlib's")
         self._look = styled(style)
         self._ds = ds
-        self._known = scene.middle_sample(common.with_stars(ds, stars))
+        self._known = views.middle_sample(common.with_stars(ds, stars))
         signal = common.signal(ds, wl_range).compute()
-        self._signal = scene.middle_sample(signal)
+        self._signal = views.middle_sample(signal)
         self._values = self._signal.values.T.astype(float)
         self._pic = np.atleast_1d(ds["pic"].values)
         self._pixel = np.atleast_1d(ds["pixel"].values)

@@ -17,7 +17,7 @@ from matplotlib.ticker import MaxNLocator
 from .. import image as gridded
 from ..dataset.conventions import QUALITY_FLAGS
 from ..errors import ArgumentError
-from ..geometry import outline, scene
+from ..geometry import outline, views
 from . import axes as common
 from .style import Style
 from .style import style as styled
@@ -86,7 +86,7 @@ def picture(
     found = gridded.image(
         ds, wl_range, nx, ny, interpolate=interpolate, method=method, exclude=exclude
     )
-    body = scene.target(ds)
+    body = views.target(ds)
     middle = body.at(slice(len(body.observer) // 2, len(body.observer) // 2 + 1))
     ax = common.new_axes(ax, figsize=(6.4, 5.6))
     mesh = _draw_image(ax, found, look, vmin, vmax)
@@ -130,12 +130,12 @@ def _step(values: np.ndarray) -> float:
     return float(values[1] - values[0]) if values.size > 1 else 1.0
 
 
-def _flat(body: scene.Views, points: np.ndarray) -> np.ndarray:
+def _flat(body: views.Views, points: np.ndarray) -> np.ndarray:
     """Body-fixed points (n, 3) on the plane of one view, km, (n, 2)."""
-    return scene.on_plane(body, body.at(0).sky(points)[None])[0]
+    return views.on_plane(body, body.at(0).sky(points)[None])[0]
 
 
-def _draw_body(ax: Axes, view: scene.Views, look: Style) -> None:
+def _draw_body(ax: Axes, view: views.Views, look: Style) -> None:
     one = view.at(0)
     halo = [patheffects.withStroke(**look["outline_halo"])]
     limb = _flat(view, outline.limb(one.observer, one.radii))
@@ -163,7 +163,7 @@ def _draw_body(ax: Axes, view: scene.Views, look: Style) -> None:
             )
 
 
-def _limits(ax: Axes, found: xr.DataArray, view: scene.Views) -> None:
+def _limits(ax: Axes, found: xr.DataArray, view: views.Views) -> None:
     x, y = found["x"].values, found["y"].values
     low, high = np.array([x.min(), y.min()]), np.array([x.max(), y.max()])
     one = view.at(0)
@@ -183,13 +183,13 @@ def _altitudes(
         if not all(np.isfinite(a) and a > 0 for a in wanted):
             raise ArgumentError(f"altitudes={altitudes!r}: give heights above the surface, km")
         return wanted
-    highest = float(np.nanmax(scene.middle_sample(ds)["alt"].values))
+    highest = float(np.nanmax(views.middle_sample(ds)["alt"].values))
     if not highest > 0:
         return []
     return [float(a) for a in MaxNLocator(4).tick_values(0.0, highest) if 0 < a <= highest]
 
 
-def _draw_altitudes(ax: Axes, view: scene.Views, altitudes: list[float], look: Style) -> None:
+def _draw_altitudes(ax: Axes, view: views.Views, altitudes: list[float], look: Style) -> None:
     one = view.at(0)
     halo = [patheffects.withStroke(**look["outline_halo"])]
     for k, altitude in enumerate(altitudes):
@@ -235,9 +235,9 @@ def _emptiest_corner(ax: Axes, found: xr.DataArray) -> str:
     return corners[int(np.argmin(held))]
 
 
-def _draw_compass(ax: Axes, view: scene.Views, corner: str, look: Style) -> None:
+def _draw_compass(ax: Axes, view: views.Views, corner: str, look: Style) -> None:
     """Arrows in a corner: celestial north and east, and around them the Sun's direction."""
-    right, up, away = scene.tangent_plane(view)[0]
+    right, up, away = views.tangent_plane(view)[0]
     one = view.at(0)
     north = np.array([0.0, 0.0, 1.0])
     sun = one.rotation.T @ one.sun

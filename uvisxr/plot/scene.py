@@ -14,7 +14,7 @@ from matplotlib.collections import LineCollection, PolyCollection
 
 from ..dataset.conventions import LOS_FIELDS
 from ..errors import ArgumentError, KernelError, MissingStepError
-from ..geometry import outline, scene
+from ..geometry import outline, views
 from ..geometry.ellipsoid import unit
 from ..geometry.rays import apparent
 from ..quality import flags as quality_flags
@@ -48,8 +48,8 @@ class Stage:
     """
 
     ds: xr.Dataset
-    target: scene.Views
-    others: list[scene.Views]
+    target: views.Views
+    others: list[views.Views]
     used: np.ndarray
     slit: np.ndarray
     stars: xr.Dataset
@@ -63,16 +63,16 @@ class Stage:
         stars: xr.Dataset | None,
     ) -> Stage:
         """Compute; with neither kernels nor bodies asked for, do without those not to be had."""
-        ds = scene.middle_sample(ds)
+        ds = views.middle_sample(ds)
         ds = ds.expand_dims("pic") if "pic" not in ds.dims else ds
         try:
-            others = scene.others(ds, kernels, bodies)
+            others = views.others(ds, kernels, bodies)
         except KernelError:
             if kernels is not None or bodies is not None:
                 raise
             others = []
         known = catalogue.read() if stars is None else stars
-        return cls(ds, scene.target(ds), others, scene.corners(ds), scene.slit(ds), known)
+        return cls(ds, views.target(ds), others, views.corners(ds), views.slit(ds), known)
 
     def star_directions(self, index: int) -> np.ndarray:
         """Apparent directions of the stars at one exposure, (star, 3)."""
@@ -182,7 +182,7 @@ def limits(
     corners = stage.used[index].reshape(-1, 3)
     pointed = bool(np.isfinite(corners).all())
     if center is not None:
-        middle = scene.vectors(*np.asarray(center, float))
+        middle = views.vectors(*np.asarray(center, float))
     elif mode == "fov" and pointed:
         middle = unit(corners.sum(axis=0))
     else:
@@ -258,7 +258,7 @@ def _draw_grid(ax: Axes, sky: maps.Sky, look: Style) -> None:
 
 
 def _draw_stars(
-    ax: Axes, sky: maps.Sky, stage: Stage, index: int, bodies: list[scene.Views], look: Style
+    ax: Axes, sky: maps.Sky, stage: Stage, index: int, bodies: list[views.Views], look: Style
 ) -> None:
     where = stage.star_directions(index)
     hidden = np.any([body.hides(where) for body in bodies], axis=0)

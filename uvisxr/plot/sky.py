@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..geometry import scene
+from ..geometry import views
 from ..geometry.ellipsoid import latitude, longitude, unit
 
 #: Steps that grids of right ascension and declination may have, degrees.
@@ -104,11 +104,11 @@ def grid(
     lines = []
     along = np.linspace(dec_low, dec_high, 121)
     for value in _round(ra_low, ra_high):
-        curve = sky(scene.vectors(np.full_like(along, value), along))
+        curve = sky(views.vectors(np.full_like(along, value), along))
         lines.append((f"α {_text(value % 360.0)}", curve))
     around = np.linspace(ra_low, ra_high, 361)
     for value in _round(dec_low, dec_high):
-        curve = sky(scene.vectors(around, np.full_like(around, value)))
+        curve = sky(views.vectors(around, np.full_like(around, value)))
         lines.append((f"δ {_text(value)}", curve))
     return lines
 

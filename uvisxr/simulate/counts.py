@@ -16,7 +16,7 @@ from ..calibration import recipe
 from ..calibration.sensitivity import Options, Terms, terms
 from ..instrument.channel import N_BANDS, N_LINES, Channel
 from ..instrument.detector import FIRST_LIT, LAST_LIT, Bins, Window
-from .scene import Source
+from .emission import Source
 
 #: The whole detector, pixel by pixel.
 FRAME = Window(0, 0, N_LINES - 1, N_BANDS - 1)

@@ -23,7 +23,7 @@ from ..kernels.session import loaded
 from ..numerics.poisson import MISSING
 from ..reader.observation import open_observation
 from ..timescales import add_seconds, utc_to_et
-from . import calibration_files, counts, kernels, labels, scene
+from . import calibration_files, counts, emission, kernels, labels
 from .flight import Scan, flyby
 from .setup import EVIL, LOSSES, NOISE, STARS, Setup, positive, utc, whole, windows
 
@@ -169,9 +169,9 @@ def _simulate(root: Path, setup: Setup, kernels_given, calibration) -> Simulatio
         folder = Path(calibration)
 
     rows = geometry(_frame(setup), kernels=found)
-    shining = scene.sources(rows)
-    stars = scene.choose_stars(rows, setup.stars, setup.rng(STARS))
-    light = scene.starlight(rows, stars)
+    shining = emission.sources(rows)
+    stars = emission.choose_stars(rows, setup.stars, setup.rng(STARS))
+    light = emission.starlight(rows, stars)
     trend = _trend(folder, setup.channel.name)
     sensitivity = counts.sensitivity(setup.channel, setup.slit, setup.et, folder, trend)
     factor = counts.misbehave(sensitivity, setup.rng(EVIL))
@@ -204,7 +204,7 @@ def _simulate(root: Path, setup: Setup, kernels_given, calibration) -> Simulatio
     written = _write_products(root / "products", setup, recorded, found)
     attrs = {"stars": json.dumps([vars(star) for star in stars]), "trend": trend or "none"}
     if setup.target == "TITAN":
-        attrs["limb_peak"] = scene.TITAN.limb_peak
+        attrs["limb_peak"] = emission.TITAN.limb_peak
     truth = _truth(setup, written, truths, attrs)
     to_netcdf(truth, root / "truth.nc")
     return Simulation(tuple(written), found, folder, truth)

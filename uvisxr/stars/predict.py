@@ -13,7 +13,7 @@ import xarray as xr
 
 from ..dataset import conventions, history
 from ..errors import ArgumentError
-from ..geometry import scene
+from ..geometry import views
 from ..geometry.ellipsoid import dot, unit
 from ..geometry.rays import apparent
 from . import catalogue
@@ -82,7 +82,7 @@ def predict_stars(
     _check(stars)
     if faintest is not None:
         stars = stars.isel(star=np.flatnonzero(stars["magnitude"].values <= faintest))
-    corners, view = scene.corners(ds), scene.target(ds)
+    corners, view = views.corners(ds), views.target(ds)
     pic, star, direction = candidates(ds, stars, corners, view)
     count = np.zeros(corners.shape[:2], np.int32)
     brightest = np.full(corners.shape[:2], np.inf)
@@ -107,7 +107,7 @@ def predict_stars(
 
 
 def candidates(
-    ds: xr.Dataset, stars: xr.Dataset, corners: np.ndarray, view: scene.Views
+    ds: xr.Dataset, stars: xr.Dataset, corners: np.ndarray, view: views.Views
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Pairs of exposure and star in the circle around the exposure's pixels.
 
@@ -117,7 +117,7 @@ def candidates(
     direction : ndarray, (n, 3)
         The star's apparent direction at that exposure.
     """
-    et = np.atleast_1d(scene.middle_sample(ds)["geometry_et"].values)
+    et = np.atleast_1d(views.middle_sample(ds)["geometry_et"].values)
     centre, least = _circles(corners.reshape(len(corners), -1, 3))
     near = np.cos(np.minimum(np.arccos(np.clip(least, -1, 1)) + _SLACK, np.pi))
     middle = catalogue.directions(stars, catalogue.julian_year(et.mean()))

@@ -11,7 +11,7 @@ from matplotlib.path import Path
 
 from uvisxr import UvisError
 from uvisxr.errors import MissingStepError
-from uvisxr.geometry import ellipsoid, outline, scene
+from uvisxr.geometry import ellipsoid, outline, views
 from uvisxr.instrument.detector import Window
 
 _BODIES = [
@@ -147,7 +147,7 @@ def test_graticule_lies_on_the_surface_at_its_coordinates():
 
 def test_orientation_is_the_rotation_of_the_iau_angles():
     ra, dec, w = np.array([40.6, 300.0]), np.array([83.5, -20.0]), np.array([38.9, 211.0])
-    for i, found in enumerate(scene.orientation(ra, dec, w)):
+    for i, found in enumerate(views.orientation(ra, dec, w)):
         a, d, m = np.deg2rad([ra[i], dec[i], w[i]])
         oracle = spiceypy.eul2m(m, np.pi / 2 - d, np.pi / 2 + a, 3, 1, 3)
         np.testing.assert_allclose(found, oracle, atol=1e-14)
@@ -155,9 +155,9 @@ def test_orientation_is_the_rotation_of_the_iau_angles():
 
 def test_target_is_rebuilt_from_the_dataset():
     ds = flyby(n_pic=3)
-    view = scene.target(ds)
+    view = views.target(ds)
     np.testing.assert_allclose(view.distance, ds.target_distance, rtol=1e-13)
-    np.testing.assert_allclose(view.centre, scene.vectors(ds.target_ra, ds.target_dec), atol=1e-14)
+    np.testing.assert_allclose(view.centre, views.vectors(ds.target_ra, ds.target_dec), atol=1e-14)
     np.testing.assert_allclose(
         ellipsoid.nearest(view.observer, RADII).altitude, ds.sc_alt, rtol=1e-12
     )
@@ -176,21 +176,21 @@ def test_target_survives_a_file(tmp_path):
     ds = flyby(n_pic=2)
     ds.to_netcdf(tmp_path / "a.nc")
     with xr.open_dataset(tmp_path / "a.nc") as back:
-        there, here = scene.target(back), scene.target(ds)
+        there, here = views.target(back), views.target(ds)
         np.testing.assert_allclose(there.observer, here.observer)
-        np.testing.assert_allclose(scene.corners(back), scene.corners(ds))
+        np.testing.assert_allclose(views.corners(back), views.corners(ds))
 
 
 def test_target_takes_the_middle_sample():
     parts = [flyby(n_pic=2, distance=d) for d in (5e4, 6e4, 7e4)]
     ds = xr.concat(parts, "sample", data_vars="all", coords="different", compat="equals")
-    assert scene.target(ds).distance == pytest.approx(parts[1].target_distance.values)
+    assert views.target(ds).distance == pytest.approx(parts[1].target_distance.values)
 
 
 @pytest.mark.parametrize("lost", ["target_ra", "sc_velocity", "heliocentric_distance"])
 def test_target_names_what_is_missing(lost):
     with pytest.raises(MissingStepError, match=lost) as caught:
-        scene.target(flyby(n_pic=2).drop_vars(lost))
+        views.target(flyby(n_pic=2).drop_vars(lost))
     assert "geometry()" in str(caught.value)
 
 
@@ -198,60 +198,60 @@ def test_target_without_its_attributes():
     ds = flyby(n_pic=2)
     ds.attrs.pop("target_radii")
     with pytest.raises(MissingStepError, match="target_radii"):
-        scene.target(ds)
+        views.target(ds)
 
 
 def test_corners_need_geometry():
     with pytest.raises(MissingStepError, match="ra_corners"):
-        scene.corners(flyby(n_pic=2).drop_vars("ra_corners"))
+        views.corners(flyby(n_pic=2).drop_vars("ra_corners"))
     with pytest.raises(MissingStepError, match="isel"):
-        scene.corners(flyby(n_pic=2).isel(pic=0))
+        views.corners(flyby(n_pic=2).isel(pic=0))
 
 
 def test_slit_continues_the_rows_of_the_dataset():
     whole = flyby(n_pic=2, window=Window(0, 0, 63, 1023, band_bin=512))
     part = flyby(n_pic=2, window=Window(20, 0, 23, 1023, band_bin=512))
-    np.testing.assert_allclose(scene.slit(part), scene.corners(whole), atol=1e-13)
+    np.testing.assert_allclose(views.slit(part), views.corners(whole), atol=1e-13)
     one = flyby(n_pic=2, window=Window(20, 0, 20, 1023, band_bin=512))
-    np.testing.assert_allclose(scene.slit(one), scene.corners(whole), atol=1e-12)
+    np.testing.assert_allclose(views.slit(one), views.corners(whole), atol=1e-12)
     binned = flyby(n_pic=2, window=Window(20, 0, 27, 1023, line_bin=4, band_bin=512))
-    np.testing.assert_allclose(scene.slit(binned), scene.corners(whole), atol=1e-13)
+    np.testing.assert_allclose(views.slit(binned), views.corners(whole), atol=1e-13)
 
 
 def test_plane_has_the_north_up_and_the_scale_of_the_distance():
     ds = flyby(n_pic=3)
-    view = scene.target(ds)
-    axes = scene.tangent_plane(view)
+    view = views.target(ds)
+    axes = views.tangent_plane(view)
     np.testing.assert_allclose(
         axes @ np.swapaxes(axes, -1, -2), np.eye(3)[None] + 0 * axes, atol=1e-13
     )
     assert np.linalg.det(axes[0]) == pytest.approx(-1.0)
-    centre = scene.on_plane(view, view.centre[:, None])
+    centre = views.on_plane(view, view.centre[:, None])
     np.testing.assert_allclose(centre, 0.0, atol=1e-8)
     north = view.at(0).sky(np.array([0.0, 0.0, RADII[2]]))
-    x, y = scene.on_plane(view.at(slice(0, 1)), north[None, None])[0, 0]
+    x, y = views.on_plane(view.at(slice(0, 1)), north[None, None])[0, 0]
     assert abs(x) < 1e-6
     assert y > 0
     # A pixel of 1.5 by 1 mrad.
-    size = np.linalg.norm(np.diff(scene.on_plane(view, scene.corners(ds)), axis=2), axis=-1)
+    size = np.linalg.norm(np.diff(views.on_plane(view, views.corners(ds)), axis=2), axis=-1)
     expected = 2 * np.array([HALF[0], HALF[1], HALF[0]]) * view.distance[:, None, None]
     np.testing.assert_allclose(size[1], expected[1].repeat(size.shape[1], 0), rtol=2e-3)
 
 
 def test_plane_has_no_place_for_what_lies_behind():
-    view = scene.target(flyby(n_pic=1))
-    assert np.isnan(scene.on_plane(view, -view.centre[:, None])).all()
+    view = views.target(flyby(n_pic=1))
+    assert np.isnan(views.on_plane(view, -view.centre[:, None])).all()
 
 
 def test_east_longitudes_lie_to_the_right_with_north_up():
-    view = scene.target(flyby(n_pic=1)).at(0)
+    view = views.target(flyby(n_pic=1)).at(0)
     # Seen from outside with the north up, eastern longitudes lie to the right.
     below = ellipsoid.longitude(view.observer)
     east = view.sky(outline.surface(below + 20.0, 0.0, RADII))
-    whole = scene.target(flyby(n_pic=1))
-    assert scene.on_plane(whole, east[None, None])[0, 0, 0] > 0
+    whole = views.target(flyby(n_pic=1))
+    assert views.on_plane(whole, east[None, None])[0, 0, 0] > 0
 
 
 def test_others_without_geometry():
     with pytest.raises(UvisError, match="geometry"):
-        scene.others(flyby(n_pic=1).drop_vars("geometry_et"))
+        views.others(flyby(n_pic=1).drop_vars("geometry_et"))
