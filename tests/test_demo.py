@@ -12,10 +12,10 @@ import pytest
 import xarray as xr
 from click.testing import CliRunner
 
-from uvisxr import demo as module
 from uvisxr import load_json
+from uvisxr.cli import demo as module
 from uvisxr.cli import main
-from uvisxr.demo import Demonstration, Figure
+from uvisxr.cli.demo import Demonstration, Figure
 
 
 @pytest.fixture(scope="module")

@@ -296,7 +296,7 @@ def test_dask_of_the_factor(ds, with_files):
 
 def test_block_size_does_not_matter(ds, monkeypatch):
     one = ds.uvis.calibrate(**RAW).radiance.values
-    monkeypatch.setattr("uvisxr.calibration.kernel._BLOCK", 1)
+    monkeypatch.setattr("uvisxr.calibration.convert._BLOCK", 1)
     np.testing.assert_array_equal(ds.uvis.calibrate(**RAW).radiance.values, one)
 
 

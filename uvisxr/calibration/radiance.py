@@ -20,7 +20,7 @@ from ..instrument.detector import Bins
 from ..numerics import along_wl
 from ..numerics.poisson import INTERVALS
 from . import matrix
-from .kernel import Recovery, inverse
+from .convert import Recovery, inverse
 from .recipe import Recipe
 from .recipe import find as find_recipe
 from .sensitivity import Options, Terms

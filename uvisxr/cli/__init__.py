@@ -15,12 +15,12 @@ import xarray as xr
 from .. import export
 from .._version import __version__
 from ..calibration.recipe import RECIPES
-from ..demo import command as demo
 from ..errors import ArgumentError, UvisError, UvisWarning
 from ..pds3.label import Label, read_label
 from ..pds3.product import qube_file
 from ..reader import observation, sources
 from .batch import batch
+from .demo import command as demo_command
 from .fetch import calibration, fetch
 from .kernels import kernels
 
@@ -166,4 +166,4 @@ main.add_command(batch)
 main.add_command(fetch)
 main.add_command(calibration)
 main.add_command(kernels)
-main.add_command(demo)
+main.add_command(demo_command)

@@ -10,8 +10,8 @@
     ds.radiance - made.truth.radiance
 
 The pieces: `flight` (who moves where), `kernels` and `textkernels` (SPICE), `calibration_files`
-and `idlsave`, `vibronic` and `spectrum` (what light), `emission` (where it shines), `counts` (what the
-detector makes of it), `labels` and `observation` (the products).
+and `idlsave`, `vibronic` and `spectrum` (what light), `emission` (where it shines), `counts` (what
+the detector makes of it), `labels` and `observation` (the products).
 """
 
 from ..instrument.detector import Window

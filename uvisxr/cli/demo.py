@@ -11,9 +11,9 @@ import click
 import numpy as np
 import xarray as xr
 
-from . import simulate
-from .errors import ExportError, MissingDependencyError
-from .simulate import Simulation
+from .. import simulate
+from ..errors import ExportError, MissingDependencyError
+from ..simulate import Simulation
 
 #: Edges of the altitude bins, km; above the last the sky is empty.
 _EDGES = np.arange(-1600.0, 2601.0, 50.0)
