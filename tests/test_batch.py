@@ -296,7 +296,7 @@ def test_large_products_are_processed_in_blocks_and_only_when_written(
 ):
     label = write_product(tmp_path, product_id(0), samples=6, band_bin=16)
     steps = pipeline.load(["rate", ("background", {"level": 4e-4}), *PIPELINE, ("smooth", {})])
-    whole = work.process(label, steps)
+    whole = work.reduce(label, steps)
     assert whole.radiance.chunks is None
     monkeypatch.setattr(work, "_BLOCK", 2 * 60 * 64)
     computed = []
@@ -306,7 +306,7 @@ def test_large_products_are_processed_in_blocks_and_only_when_written(
         return dask.get(graph, keys)
 
     with dask.config.set(scheduler=counting):
-        lazy = work.process(label, steps)
+        lazy = work.reduce(label, steps)
         assert not computed
         assert lazy.radiance.chunks[0] == lazy.radiance_upper.chunks[0] == (2, 2, 2)
         export.to_netcdf(lazy, tmp_path / "lazy.nc")

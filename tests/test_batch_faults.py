@@ -46,7 +46,7 @@ def expected(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     out = tmp_path_factory.mktemp("expected")
     steps = pipeline.load(STEPS).resolved()
     for label in sorted(archive.glob("*.LBL")):
-        work.run(work.Job(str(label), f"{label.stem}.nc", str(out), str(out), ""), steps)
+        work.attempt(work.Job(str(label), f"{label.stem}.nc", str(out), str(out), ""), steps)
     return digests(out)
 
 
@@ -208,7 +208,7 @@ class InProcess:
 
     dashboard_link = ""
 
-    def __init__(self, function: Callable = work.run):
+    def __init__(self, function: Callable = work.attempt):
         self.function = function
 
     def stream(self, client, function, jobs, steps, retries) -> Iterator[dict]:
@@ -284,7 +284,7 @@ def test_a_limit_on_file_sizes_stands_in_for_a_quota(archive: Path, tmp_path: Pa
         "resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))\n"
         "steps = pipeline.load([('calibrate', {'flat_field': False, 'trend': False})]).resolved()\n"
         "try:\n"
-        "    print(work.run(work.Job(label, 'a.nc', out, out, ''), steps))\n"
+        "    print(work.attempt(work.Job(label, 'a.nc', out, out, ''), steps))\n"
         "except work.Unexpected as error:\n"
         "    print(error.args)\n"
     )
@@ -363,7 +363,7 @@ def test_every_step_that_fails_is_named(tmp_path: Path):
     }
     for step, steps in cases.items():
         job = work.Job(str(label), "a.nc", str(tmp_path), str(tmp_path), "")
-        record = work.run(job, pipeline.load(steps).resolved())
+        record = work.attempt(job, pipeline.load(steps).resolved())
         assert (record["status"], record["step"]) == ("failed", step)
         assert not (tmp_path / "a.nc").exists()
 
@@ -378,7 +378,7 @@ def test_an_unforeseen_error_keeps_its_step(tmp_path: Path, monkeypatch: pytest.
     label = write_product(tmp_path / "in", product_id(0), band_bin=32)
     job = work.Job(str(label), "a.nc", str(tmp_path), str(tmp_path), "")
     with pytest.raises(work.Unexpected) as caught:
-        work.run(job, pipeline.load(["rate"]))
+        work.attempt(job, pipeline.load(["rate"]))
     assert caught.value.args == ("rate", "KeyError", "'colour'")
 
 
@@ -396,7 +396,7 @@ def test_windows_of_one_product_are_groups_of_one_output(tmp_path: Path):
         text = text.replace(f"{key:<29} = {one}\n", f"{key:<29} = {two}\n")
     label.write_text(text)
     job = work.Job(str(label), "a.nc", str(tmp_path), str(tmp_path), "")
-    record = work.run(job, pipeline.load(STEPS))
+    record = work.attempt(job, pipeline.load(STEPS))
     assert record["status"] == "done", record
     with xr.open_datatree(tmp_path / "a.nc") as tree:
         assert len(tree.children) == 2

@@ -26,7 +26,7 @@ def process(tmp_path: Path, name: str, steps: list[Any] = STEPS, **product: Any)
     out = tmp_path / "out"
     out.mkdir(exist_ok=True)
     job = work.Job(str(label), f"{name}.nc", str(out), str(out), "f")
-    record = work.run(job, pipeline.load(steps))
+    record = work.attempt(job, pipeline.load(steps))
     with manifest.Manifest(out) as book:
         book.append(record)
     return out / job.output

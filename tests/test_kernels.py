@@ -576,7 +576,7 @@ def test_trajectories_stand_above_satellites_and_planets():
 
 
 def test_a_gap_is_worded_with_what_fills_it():
-    text = choose.describe_gap([ET, ET + 60.0])
+    text = choose.describe_unpointed([ET, ET + 60.0])
     assert "no pointing at 2 times" in text
     assert "2005-08-18T15:1" in text
     assert "05227_05232ra.bc" in text and "uvisxr kernels fetch" in text

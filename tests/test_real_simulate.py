@@ -111,7 +111,7 @@ def test_geometry_keywords_of_real_products(data, file, kernels):
     real = pvl.load(data / file)
     start = np.datetime64(real["START_TIME"].replace(tzinfo=None), "ms")
     with loaded(real_kernels(data, kernels)):
-        product = labels.Product(
+        product = labels.Facts(
             name=real["PRODUCT_ID"],
             target="SATURN",
             slit=real["SLIT_STATE"],

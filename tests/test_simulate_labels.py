@@ -112,7 +112,7 @@ def test_several_windows_are_lists(tmp_path):
 
 
 def test_what_the_kernels_do_not_say_is_unknown(titan):
-    product = labels.Product(
+    product = labels.Facts(
         name="FUV2008_070_10_04",
         target="ENCELADUS",
         slit="LOW_RESOLUTION",

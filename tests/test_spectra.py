@@ -237,7 +237,7 @@ def test_smooth_of_an_array(cal):
 
 @pytest.mark.parametrize("kernel", [[1, 1], [], [1, np.nan, 1], [-1, 3, -1], [1, 0, 1], [0.0]])
 def test_wrong_kernels(cal, kernel):
-    with pytest.raises(ArgumentError, match="kernel="):
+    with pytest.raises(ArgumentError, match="weights="):
         cal.uvis.smooth(kernel)
 
 

@@ -1,4 +1,4 @@
-"""Spectra along wl: count rates, gaps, smoothing, integrals, with their errors.
+"""Spectra along wl: count rates, filling, smoothing, integrals, with their errors.
 
 The functions work on every radiance of a dataset, whatever its leading dimensions, before and after
 binning, and know by its name how an error goes through them:
@@ -86,7 +86,7 @@ def rate(ds: xr.Dataset, interval: str = "garwood", quantization: bool = True) -
 
 
 def fill_nan(ds: xr.Dataset | xr.DataArray, method: str = "linear") -> xr.Dataset | xr.DataArray:
-    """Interpolate the gaps of spectra along wl.
+    """Fill the holes of spectra along wl.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def fill_nan(ds: xr.Dataset | xr.DataArray, method: str = "linear") -> xr.Datase
 
 
 def smooth(
-    ds: xr.Dataset | xr.DataArray, kernel: Sequence[float] = along_wl.KERNEL
+    ds: xr.Dataset | xr.DataArray, weights: Sequence[float] = along_wl.SMOOTHING
 ) -> xr.Dataset | xr.DataArray:
     """Smooth spectra along wl, each by itself.
 
@@ -131,7 +131,7 @@ def smooth(
     ds : Dataset or DataArray
         All radiances of a dataset, or one array with dimension wl. `calibrate` has smoothed FUV
         radiances already unless told otherwise.
-    kernel : sequence of float
+    weights : sequence of float
         An odd number of weights; scaled to a sum of 1.
 
     Returns
@@ -143,17 +143,18 @@ def smooth(
     Raises
     ------
     ArgumentError
-        The kernel has an even number of weights, or they are not finite or sum to nothing.
+        There is an even number of weights, or they are not finite or sum to nothing.
     MissingStepError
         No radiance.
     """
-    weights = np.asarray(kernel, float)
+    given = weights
+    weights = np.asarray(weights, float)
     if weights.ndim != 1 or weights.size % 2 == 0:
-        raise ArgumentError(f"kernel={kernel!r}: expected an odd number of weights")
+        raise ArgumentError(f"weights={given!r}: expected an odd number of weights")
     if not (np.isfinite(weights).all() and weights.min() >= 0 and weights.sum() > 0):
-        raise ArgumentError(f"kernel={kernel!r}: expected weights that are not negative")
+        raise ArgumentError(f"weights={given!r}: expected weights that are not negative")
     if weights[weights.size // 2] == 0:
-        raise ArgumentError(f"kernel={kernel!r}: the weight in the middle is 0")
+        raise ArgumentError(f"weights={given!r}: the weight in the middle is 0")
     weights = weights / weights.sum()
 
     def value(spectra: np.ndarray, wl: np.ndarray) -> np.ndarray:
@@ -162,7 +163,7 @@ def smooth(
     def error(spectra: np.ndarray, wl: np.ndarray) -> np.ndarray:
         return np.sqrt(along_wl.smooth(spectra**2, weights, squared=True))
 
-    return _changed(ds, (value, error, value), "smooth", {"kernel": weights.tolist()})
+    return _changed(ds, (value, error, value), "smooth", {"weights": weights.tolist()})
 
 
 def integrate(
@@ -191,7 +192,7 @@ def integrate(
         `radiance_std`, `radiance_weighted`, ...
 
         Bounds add in quadrature, as if elements were independent, the systematic error as it is.
-        Smoothed elements are not independent: bounds of a range wider than the kernel are then
+        Smoothed elements are not independent: bounds of a range wider than the smoothing are then
         0.52 (root of the sum of its squared weights) of the scatter. Calibrate with smooth=False
         where the errors of integrals matter; it hardly changes the integrals.
 

@@ -89,7 +89,7 @@ def throughput(count: int) -> None:
 
 
 def nothing(job: work.Job, steps: object) -> dict[str, object]:
-    """A record as `work.run` gives it, without the work."""
+    """A record as `work.attempt` gives it, without the work."""
     return {
         "product": Path(job.label).stem,
         "label": job.label,
@@ -113,7 +113,7 @@ def driver_memory(count: int, root: Path) -> None:
         (
             folder / f"FUV{2005 + number // 1440}_230_{number // 60 % 24:02}_{number % 60:02}.LBL"
         ).touch()
-    work.run = nothing
+    work.attempt = nothing
     seconds = timed(lambda: batch.process(folder, STEPS, root / "out", workers=1))
     # Not getrusage: a child starts with the size of the process that forked it.
     status = Path("/proc/self/status").read_text()

@@ -140,7 +140,7 @@ def process(
             if told and cluster.dashboard_link:
                 print(f"dashboard: {cluster.dashboard_link}", file=sys.stderr)
             results = _stream(
-                cluster, work.run, itertools.chain([first], jobs), steps.resolved(), retries
+                cluster, work.attempt, itertools.chain([first], jobs), steps.resolved(), retries
             )
             for record in results:
                 _note(record, manifest, summary)

@@ -66,7 +66,7 @@ class Unexpected(Exception):
     """A failure that may be gone at the next try: (step, message)."""
 
 
-def run(job: Job, pipeline: Pipeline) -> dict[str, Any]:
+def attempt(job: Job, pipeline: Pipeline) -> dict[str, Any]:
     """Process one product.
 
     Returns
@@ -101,7 +101,7 @@ def run(job: Job, pipeline: Pipeline) -> dict[str, Any]:
         try:
             # Inside a worker dask would hand the blocks of one product to the whole cluster.
             with dask.config.set(scheduler="synchronous"):
-                ds = process(job.label, pipeline, entering)
+                ds = reduce(job.label, pipeline, entering)
                 entering("write")
                 record |= _write(ds, job)
                 entering("")
@@ -126,7 +126,7 @@ def _failure(step: str, error: Exception) -> dict[str, Any]:
     }
 
 
-def process(
+def reduce(
     label: str | Path, pipeline: Pipeline, entering=lambda name: None
 ) -> xr.Dataset | xr.DataTree:
     """Open one product and run the steps on it, window by window if it has several.

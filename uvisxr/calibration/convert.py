@@ -32,8 +32,8 @@ class Recovery:
         Whether the errors hold the background's and the calibration's.
     fill : {"linear", "pchip"} or None
         How elements without a sensitivity are filled along wl.
-    kernel : tuple of float or None
-        Smoothing along wl.
+    smoothing : tuple of float or None
+        Weights of the smoothing along wl.
     wl : ndarray, (wl,)
     """
 
@@ -46,7 +46,7 @@ class Recovery:
     quantization: bool
     total: bool
     fill: str | None
-    kernel: tuple[float, ...] | None
+    smoothing: tuple[float, ...] | None
     wl: np.ndarray
 
     @property
@@ -85,8 +85,8 @@ class Recovery:
         plan = FillPlan.of(~valid, self.wl, self.fill) if self.fill else None
         filled = valid.copy()
         if plan:
-            filled.reshape(-1)[plan.gap] = True
-        smoothing = self._smoothing(filled)
+            filled.reshape(-1)[plan.hole] = True
+        smoothing = self._smoothing_plan(filled)
         step = max(1, _BLOCK // counts[0].size)
         for start in range(0, counts.shape[0], step):
             block = slice(start, start + step)
@@ -105,13 +105,13 @@ class Recovery:
                     if plan:
                         plan.apply(plane)
                 if has_lost:
-                    _store(here, self._smoothing(np.isfinite(here[0])), out)
+                    _store(here, self._smoothing_plan(np.isfinite(here[0])), out)
                 else:
                     _store(here, smoothing, out)
         return *outputs, missing
 
-    def _smoothing(self, valid: np.ndarray) -> SmoothingPlan | None:
-        return SmoothingPlan.of(valid, self.kernel) if self.kernel else None
+    def _smoothing_plan(self, valid: np.ndarray) -> SmoothingPlan | None:
+        return SmoothingPlan.of(valid, self.smoothing) if self.smoothing else None
 
     def _planes(
         self, raw: np.ndarray, weight: np.ndarray, exposure: np.ndarray

@@ -273,7 +273,9 @@ def compute(ds: xr.Dataset) -> xr.Dataset:
         quantization=arguments["quantization"] and ds.attrs.get("compression") == "SQRT_9",
         total=arguments["errors"] == "total",
         fill=arguments["nan_interp"],
-        kernel=along_wl.KERNEL if arguments["smooth"] and ds.attrs["channel"] == "FUV" else None,
+        smoothing=along_wl.SMOOTHING
+        if arguments["smooth"] and ds.attrs["channel"] == "FUV"
+        else None,
         wl=np.atleast_1d(ds["wl"].values).astype(float),
     )
     *planes, lost = xr.apply_ufunc(

@@ -10,7 +10,6 @@ observation (`Terms`). An exposure has its own weights and shares the matrices.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -20,10 +19,10 @@ from scipy.interpolate import PchipInterpolator
 
 from ..errors import CalibrationError
 from ..instrument.channel import N_BANDS, N_LINES, Channel
-from ..instrument.detector import FIRST_LIT, LAST_LIT, Bins
-from ..numerics import along_wl
+from ..instrument.detector import LAST_LIT, Bins
 from ..timescales import clock_from_et
 from . import files as cal
+from .evil import LIT, binned, evil_pixels
 from .recipe import Recipe
 
 #: Spacecraft clock of the burn by a star, 2002-06-06, that divides the flat fields.
@@ -38,9 +37,6 @@ _BAD_FLAT_ROWS = (2, 61)
 #: Steps of the exponential evolution, which is taken linear in between, s: less than 1e-6 off
 #: from the year 2000 on, 1e-4 in the months before.
 _EVOLUTION_STEP = 86400.0
-
-_LIT = np.zeros((N_LINES, N_BANDS), bool)
-_LIT[FIRST_LIT : LAST_LIT + 1] = True
 
 
 @dataclass(frozen=True)
@@ -130,7 +126,7 @@ def terms(
     else:
         flat = modifier = _Nodes([np.ones((N_LINES, N_BANDS))], np.ones((clock.size, 1)))
 
-    evil = _evil(flat.values, modifier.values)
+    evil = evil_pixels(flat.values, modifier.values)
     parts = (trend, flat, modifier)
     chosen, weights = [], []
     for index in product(*(range(len(part.values)) for part in parts)):
@@ -139,12 +135,13 @@ def terms(
             chosen.append(tuple(p.values[i] for p, i in zip(parts, index, strict=True)))
             weights.append(weight)
     wl = channel.wavelength(np.arange(N_BANDS))
-    n_lit = bins.sum(_LIT.astype(float))
+    n_lit = bins.sum(LIT.astype(float))
+    fill = options.fill if options.evil_pixels == "interpolate" else None
     sensitivity, errors = [], []
     for ratio, flat_frame, modifier_frame in chosen:
         frame = ratio / flat_frame * modifier_frame
         for one, out in ((base, sensitivity), (error, errors)):
-            out.append(_binned(one * frame, evil, bins, wl, options))
+            out.append(binned(one * frame, evil, bins, wl, fill))
     return Terms(
         sensitivity=_unlit_nan(np.stack(sensitivity), n_lit),
         error=_unlit_nan(np.stack(errors), n_lit) / np.sqrt(np.maximum(n_lit, 1)),
@@ -289,39 +286,6 @@ def _modifier(folder: cal.Folder, channel: str, clock: np.ndarray) -> _Nodes:
         frame[LAST_LIT] = 1.0
         frames.append(frame)
     return _Nodes(frames, weight, tuple(paths[i] for i in used if i >= 0))
-
-
-def _evil(flats: Iterable[np.ndarray], modifiers: Iterable[np.ndarray]) -> np.ndarray:
-    """Lit detector pixels whose flat field or modifier is not a positive finite number.
-
-    One set for all terms, so that the same elements are missing in every exposure.
-    """
-    evil = np.zeros((N_LINES, N_BANDS), bool)
-    for frame in (*flats, *modifiers):
-        evil |= ~(np.isfinite(frame) & (frame > 0))
-    return evil & _LIT
-
-
-def _binned(
-    frame: np.ndarray, evil: np.ndarray, bins: Bins, wl: np.ndarray, options: Options
-) -> np.ndarray:
-    """Sum of a sensitivity frame over the bins."""
-    frame = np.where(evil, np.nan, frame)
-    if options.evil_pixels == "interpolate":
-        frame = _to_the_ends(along_wl.fill(frame, wl, options.fill))
-    return bins.sum(np.where(_LIT, frame, 0.0))
-
-
-def _to_the_ends(frame: np.ndarray) -> np.ndarray:
-    """Carry the first and last finite value of each row on to the detector's edges.
-
-    A missing pixel at the edge would else take a whole bin of many columns with it.
-    """
-    finite = np.isfinite(frame)
-    columns = np.arange(frame.shape[-1])
-    first = np.argmax(finite, axis=-1)[:, None]
-    last = frame.shape[-1] - 1 - np.argmax(finite[:, ::-1], axis=-1)[:, None]
-    return np.take_along_axis(frame, np.clip(columns, first, last), axis=-1)
 
 
 def _unlit_nan(binned: np.ndarray, n_lit: np.ndarray) -> np.ndarray:

@@ -99,7 +99,7 @@ def fetch(product: tuple[Path, ...], to: Path | None, dry_run: bool) -> None:
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
 def metakernel(product: tuple[Path, ...], kernels: tuple[Path, ...], output: Path) -> None:
     """Write a meta-kernel that loads what PRODUCT... need, for any SPICE program."""
-    paths, gap = requirements.selected(_requests(product), kernels or None)
+    paths, unpointed = requirements.for_products(_requests(product), kernels or None)
     click.echo(write(paths, output))
-    if gap:
-        warnings.warn(gap, UvisWarning, stacklevel=2)
+    if unpointed:
+        warnings.warn(unpointed, UvisWarning, stacklevel=2)

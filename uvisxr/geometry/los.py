@@ -171,7 +171,7 @@ def geometry(
         view = FieldOfView.of(channel, slit)
         ephemeris = Ephemeris.of(body, et.ravel())
         attitude = pointing(view.frame, et.ravel())
-        _warn_of_gaps(et, ephemeris, attitude)
+        _warn_of_unknown(et, ephemeris, attitude)
 
     vectors = view.pixel_vectors(bins)
     state = TargetState.of(body, ephemeris)
@@ -218,7 +218,7 @@ def _attribute(ds: xr.Dataset, name: str) -> str:
         ) from None
 
 
-def _warn_of_gaps(et: np.ndarray, ephemeris: Ephemeris, attitude: np.ndarray) -> None:
+def _warn_of_unknown(et: np.ndarray, ephemeris: Ephemeris, attitude: np.ndarray) -> None:
     """Name the runs of exposures without position or pointing, in one warning."""
     parts = []
     unplaced, unpointed = np.isnan(ephemeris.light_time), np.isnan(attitude[:, 0, 0])
@@ -228,8 +228,8 @@ def _warn_of_gaps(et: np.ndarray, ephemeris: Ephemeris, attitude: np.ndarray) ->
             "positions then, `uvisxr kernels check` says which files do"
         )
     if unpointed.any():
-        gap = kernel_files.describe_gap(et.ravel()[unpointed])
-        parts.append(f"the fields of the lines of sight of {_runs(et, unpointed)}: {gap}")
+        words = kernel_files.describe_unpointed(et.ravel()[unpointed])
+        parts.append(f"the fields of the lines of sight of {_runs(et, unpointed)}: {words}")
     if parts:
         warnings.warn("NaN are " + "; ".join(parts), UvisWarning, stacklevel=3)
 
@@ -240,7 +240,7 @@ def _runs(et: np.ndarray, lost: np.ndarray) -> str:
     lost = lost.reshape(rows.shape).any(axis=1)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], lost, [False]]).astype(int)))
     runs = [kernel_files.span_text(rows[i:j]) for i, j in edges.reshape(-1, 2)]
-    more = f" and {len(runs) - 3} more gaps" if len(runs) > 3 else ""
+    more = f" and {len(runs) - 3} more stretches" if len(runs) > 3 else ""
     return f"{lost.sum()} of {lost.size} exposures ({', '.join(runs[:3])}{more})"
 
 

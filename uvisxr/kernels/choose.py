@@ -58,7 +58,7 @@ def select(
         SPICE names or codes of all bodies whose position is asked for, with Cassini and the Sun.
     frame_id : int, optional
         Frame whose pointing is wanted; None for none. Instants without pointing are no error
-        here: `describe_gap` words the warning.
+        here: `describe_unpointed` words the warning.
 
     Returns
     -------
@@ -285,7 +285,7 @@ def _check_ephemeris(paths: list[Path], ets: np.ndarray, codes: dict[int, str]) 
             )
 
 
-def describe_gap(ets: np.ndarray | Sequence[float]) -> str:
+def describe_unpointed(ets: np.ndarray | Sequence[float]) -> str:
     """Words for instants without pointing: their span, and the archive's files that cover it.
 
     Parameters

@@ -13,7 +13,7 @@ from ..errors import FetchError, KernelError, LabelError
 from ..pds3.label import Label
 from ..timescales import utc_to_et
 from .bodies import SPACECRAFT_CODE, SPACECRAFT_FRAME, SUN, named
-from .choose import LIGHT_TIME, choose_ck, choose_spk, describe_gap, in_order, select, utc
+from .choose import LIGHT_TIME, choose_ck, choose_spk, describe_unpointed, in_order, select, utc
 from .coverage import Segment, connected, pointing, spk_segments
 from .listing import ArchiveFile, kernel_sets, locations, needed
 from .session import LOCK, check_file, loaded
@@ -201,7 +201,7 @@ def url(file: ArchiveFile) -> str:
     return fetch.base_url(file.location, locations()[file.location]) + file.path
 
 
-def selected(requests: Iterable[Request], kernels=None) -> tuple[list[Path], str]:
+def for_products(requests: Iterable[Request], kernels=None) -> tuple[list[Path], str]:
     """Kernels for several products at once, and words for the exposures without pointing.
 
     Parameters
@@ -213,7 +213,7 @@ def selected(requests: Iterable[Request], kernels=None) -> tuple[list[Path], str
     Returns
     -------
     paths : list of Path
-    gap : str
+    unpointed : str
         Empty if every exposure has its pointing.
 
     Raises
@@ -230,4 +230,4 @@ def selected(requests: Iterable[Request], kernels=None) -> tuple[list[Path], str
     with loaded(paths):
         cks = [path for path in paths if check_file(path) == "CK"]
         lost = ets[~pointing(cks, ets, SPACECRAFT_FRAME)]
-    return paths, describe_gap(lost) if lost.size else ""
+    return paths, describe_unpointed(lost) if lost.size else ""

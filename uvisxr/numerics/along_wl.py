@@ -1,6 +1,6 @@
-"""Numerical cores on spectra: fill gaps, smooth, integrate, along the last axis of plain arrays.
+"""Numerical cores on spectra: fill holes, smooth, integrate, along the last axis of plain arrays.
 
-Gaps of UVIS spectra are mostly the same in every exposure (the evil detector pixels), so that
+Holes in UVIS spectra are mostly the same in every exposure (the evil detector pixels), so that
 filling and smoothing are planned once for a mask and then applied to any number of exposures.
 """
 
@@ -14,19 +14,19 @@ from scipy.integrate import simpson
 FILL_METHODS = ("linear", "pchip")
 
 #: Weights of the default smoothing, (1 4 6 4 1)/16.
-KERNEL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
+SMOOTHING = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 
 
 @dataclass(frozen=True, eq=False)
 class FillPlan:
-    """How the gaps of a mask (rows, n) are interpolated from the elements around them.
+    """How the holes of a mask (rows, n) are interpolated from the elements around them.
 
     All indices are into the flattened mask, one for each element to fill.
 
     Attributes
     ----------
-    gap, left, right : ndarray of int
-        Element, and the last valid one before and the first after its gap.
+    hole, left, right : ndarray of int
+        Element, and the last valid one before and the first after its hole.
     weight : ndarray
         Position between them in `x`, 0 at `left`, 1 at `right`.
     before, after : ndarray of int
@@ -37,7 +37,7 @@ class FillPlan:
     method : {"linear", "pchip"}
     """
 
-    gap: np.ndarray
+    hole: np.ndarray
     left: np.ndarray
     right: np.ndarray
     weight: np.ndarray
@@ -48,7 +48,7 @@ class FillPlan:
 
     @classmethod
     def of(cls, mask: np.ndarray, x: np.ndarray, method: str = "linear") -> FillPlan:
-        """Plan the filling of `mask` (..., n), True in gaps, at abscissae `x` (n,)."""
+        """Plan the filling of `mask` (..., n), True in holes, at abscissae `x` (n,)."""
         n = mask.shape[-1]
         flat = np.flatnonzero(mask)
         column = flat % n
@@ -56,26 +56,26 @@ class FillPlan:
         new[1:] = (np.diff(flat) != 1) | (column[1:] == 0)
         start = flat[new]
         stop = flat[np.roll(new, -1)] if flat.size else flat
-        # A gap that touches the end of its spectrum has nothing to interpolate from.
+        # A hole that touches the end of its spectrum has nothing to interpolate from.
         inner = (start % n != 0) & (stop % n != n - 1)
         left, right = start - 1, stop + 1
         before, after = _far_neighbours(start, stop, n) if method == "pchip" else (flat[:0],) * 2
         lengths = np.where(inner, stop - start + 1, 0)
-        gap = flat[np.repeat(inner, stop - start + 1)]
+        hole = flat[np.repeat(inner, stop - start + 1)]
         left, right = np.repeat(left, lengths), np.repeat(right, lengths)
         if method == "pchip":
             before, after = np.repeat(before, lengths), np.repeat(after, lengths)
         # x is tiled rather than indexed by column: pchip then needs one flat index only.
         x = np.broadcast_to(x, mask.shape).reshape(-1)
-        weight = (x[gap] - x[left]) / (x[right] - x[left])
-        return cls(gap, left, right, weight, before, after, x, method)
+        weight = (x[hole] - x[left]) / (x[right] - x[left])
+        return cls(hole, left, right, weight, before, after, x, method)
 
     def apply(self, spectra: np.ndarray) -> None:
         """Fill `spectra`, contiguous and of the mask's shape, in place."""
         if not spectra.flags.c_contiguous:
             raise ValueError("only a contiguous array can be filled in place")
         plane = spectra.reshape(-1)
-        plane[self.gap] = self._linear(plane) if self.method == "linear" else self._pchip(plane)
+        plane[self.hole] = self._linear(plane) if self.method == "linear" else self._pchip(plane)
 
     def _linear(self, plane: np.ndarray) -> np.ndarray:
         # mode="clip" spares numpy the check of indices that the plan has made itself.
@@ -112,12 +112,12 @@ class FillPlan:
 
 
 def _far_neighbours(start: np.ndarray, stop: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Valid elements next to the ends of gaps start..stop, on the side away from the gap."""
+    """Valid elements next to the ends of holes start..stop, on the side away from the hole."""
     left, right = start - 1, stop + 1
     before, after = left - 1, right + 1
     before[left % n == 0] = -1
     after[right % n == n - 1] = -1
-    # Where two gaps share the one element between them, the neighbour lies across the other gap.
+    # Where two holes share the one element between them, the neighbour lies across the other hole.
     shared = right[:-1]
     touch = np.flatnonzero((shared == left[1:]) & (shared % n != 0))
     before[touch + 1] = np.where(start[touch] % n != 0, left[touch], -1)
@@ -166,9 +166,9 @@ def fill(spectra: np.ndarray, x: np.ndarray, method: str = "linear") -> np.ndarr
     # Plane by plane: each stays in the cache, and its mask is mostly that of the one before.
     for source, target in zip(_planes(spectra), _planes(out), strict=True):
         target[...] = source
-        gaps = np.isnan(target)
-        if plan is None or not np.array_equal(gaps, mask):
-            mask, plan = gaps, FillPlan.of(gaps, x, method)
+        holes = np.isnan(target)
+        if plan is None or not np.array_equal(holes, mask):
+            mask, plan = holes, FillPlan.of(holes, x, method)
         plan.apply(target)
     return out
 
@@ -177,33 +177,33 @@ def fill(spectra: np.ndarray, x: np.ndarray, method: str = "linear") -> np.ndarr
 class SmoothingPlan:
     """How each stretch of valid elements of a mask (rows, n) is smoothed by itself.
 
-    Nearly all elements have the whole kernel around them; the others, near a gap or an end, are
+    Nearly all elements have all the weights around them; the others, near a hole or an end, are
     `special`: the weights of what lies beyond are left out and the others scaled up, so that a
     constant stays one.
 
     Attributes
     ----------
     invalid : ndarray of bool, (rows, n)
-    kernel : ndarray, (2 k + 1,)
+    weights : ndarray, (2 k + 1,)
     special : ndarray of int
         Indices into the flattened mask.
     neighbours : ndarray of int, (2 k + 1, special)
         Indices of the elements around each; any where the weight is 0.
-    weights : ndarray, (2 k + 1, special)
+    special_weights : ndarray, (2 k + 1, special)
     """
 
     invalid: np.ndarray
-    kernel: np.ndarray
+    weights: np.ndarray
     special: np.ndarray
     neighbours: np.ndarray
-    weights: np.ndarray
+    special_weights: np.ndarray
 
     @classmethod
-    def of(cls, valid: np.ndarray, kernel: np.ndarray) -> SmoothingPlan:
+    def of(cls, valid: np.ndarray, weights: np.ndarray) -> SmoothingPlan:
         """Plan the smoothing of the elements that are True in `valid` (..., n)."""
-        kernel = np.asarray(kernel, float)
-        half, n = kernel.size // 2, valid.shape[-1]
-        reached = np.zeros((kernel.size, *valid.shape), bool)
+        weights = np.asarray(weights, float)
+        half, n = weights.size // 2, valid.shape[-1]
+        reached = np.zeros((weights.size, *valid.shape), bool)
         reached[half] = valid
         for sign in (-1, 1):
             for j in range(1, min(half, n - 1) + 1):
@@ -212,10 +212,10 @@ class SmoothingPlan:
                 nearer = reached[half + sign * (j - 1)][..., here]
                 reached[half + sign * j][..., here] = nearer & valid[..., there]
         special = np.flatnonzero(valid & ~reached.all(0))
-        weights = kernel[:, None] * reached.reshape(kernel.size, -1)[:, special]
+        special_weights = weights[:, None] * reached.reshape(weights.size, -1)[:, special]
         offsets = np.arange(-half, half + 1)[:, None]
         neighbours = np.clip(special + offsets, 0, valid.size - 1)
-        return cls(~valid, kernel, special, neighbours, weights / weights.sum(0))
+        return cls(~valid, weights, special, neighbours, special_weights / special_weights.sum(0))
 
     def apply(self, spectra: np.ndarray, squared: bool = False) -> np.ndarray:
         """Smooth `spectra`, of the mask's shape; with `squared`, variances.
@@ -235,22 +235,22 @@ class SmoothingPlan:
         spectra[self.invalid] = 0
         flat = spectra.reshape(-1)
         power = 2 if squared else 1
-        half = self.kernel.size // 2
+        half = self.weights.size // 2
         # Over the rows' ends too: the special elements are set right afterwards.
-        out = np.convolve(flat, self.kernel[::-1] ** power)[half : half + flat.size]
-        out[self.special] = (flat[self.neighbours] * self.weights**power).sum(0)
+        out = np.convolve(flat, self.weights[::-1] ** power)[half : half + flat.size]
+        out[self.special] = (flat[self.neighbours] * self.special_weights**power).sum(0)
         out = out.reshape(spectra.shape)
         out[self.invalid] = np.nan
         return out
 
 
-def smooth(spectra: np.ndarray, kernel: np.ndarray, squared: bool = False) -> np.ndarray:
+def smooth(spectra: np.ndarray, weights: np.ndarray, squared: bool = False) -> np.ndarray:
     """Smooth each stretch of finite elements by itself, see `SmoothingPlan`.
 
     Parameters
     ----------
     spectra : ndarray of float, (..., n)
-    kernel : ndarray, (2 k + 1,)
+    weights : ndarray, (2 k + 1,)
     squared : bool
         Use the squares of the weights: `spectra` are variances of independent elements.
 
@@ -267,7 +267,7 @@ def smooth(spectra: np.ndarray, kernel: np.ndarray, squared: bool = False) -> np
     for source, target in zip(_planes(spectra), _planes(out), strict=True):
         finite = np.isfinite(source)
         if plan is None or not np.array_equal(finite, valid):
-            valid, plan = finite, SmoothingPlan.of(finite, kernel)
+            valid, plan = finite, SmoothingPlan.of(finite, weights)
         target[...] = plan.apply(source.astype(float), squared)
     return out
 
@@ -315,7 +315,7 @@ def integration_weights(
 def trimmed(spectra: np.ndarray) -> np.ndarray:
     """Zero in place of the NaN before the first and after the last finite element.
 
-    Spectra without any finite element keep their NaN, as do gaps inside.
+    Spectra without any finite element keep their NaN, as do holes inside.
     """
     bad = np.isnan(spectra)
     if not bad.any():

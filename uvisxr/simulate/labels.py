@@ -82,7 +82,7 @@ END
 
 
 @dataclass(frozen=True)
-class Product:
+class Facts:
     """What a label says of a product, but for its geometry.
 
     Attributes
@@ -114,24 +114,24 @@ class Product:
     seed: int
 
 
-def text(product: Product) -> str:
+def text(facts: Facts) -> str:
     """The label of a product; kernels are loaded, and the caller holds SPICE's lock."""
-    values = {name: getattr(product, name) for name in product.__dataclass_fields__}
-    length = np.timedelta64(round(product.exposure * product.samples * 1e3), "ms")
-    start = day_of_year(product.start)
+    values = {name: getattr(facts, name) for name in facts.__dataclass_fields__}
+    length = np.timedelta64(round(facts.exposure * facts.samples * 1e3), "ms")
+    start = day_of_year(facts.start)
     head = _HEAD.format(
         **values | {"start": start},
-        stop=day_of_year(product.start + length),
+        stop=day_of_year(facts.start + length),
         day=start[:8],
-        clock=_clock(product.et),
+        clock=_clock(facts.et),
     )
     qube = _QUBE.format(
-        name=product.name,
-        samples=product.samples,
-        description=_description(product),
-        corners=_corners(product.windows),
+        name=facts.name,
+        samples=facts.samples,
+        description=_description(facts),
+        corners=_corners(facts.windows),
     )
-    return (head + _geometry(product) + qube).replace("\n", "\r\n")
+    return (head + _geometry(facts) + qube).replace("\n", "\r\n")
 
 
 def day_of_year(time: np.datetime64) -> str:
@@ -142,13 +142,13 @@ def day_of_year(time: np.datetime64) -> str:
     return f"{year}-{(date - year.astype('datetime64[D]')).astype(int) + 1:03d}T{clock}"
 
 
-def _description(product: Product) -> str:
+def _description(facts: Facts) -> str:
     text = (
         "This simulated UVIS Qube is a 3 dimensional matrix of 2 byte integers: a time series of "
         "two dimensional (spectral x spatial) matrices of counts taken by the detector during the "
         "time that INTEGRATION_DURATION states. A sequence of 1024 2-byte numbers forms a line "
         "(the BAND dimension), 64 lines form a BANDxLINE matrix, and "
-        f"{product.samples} of these form the Qube. Its purpose is to test programs."
+        f"{facts.samples} of these form the Qube. Its purpose is to test programs."
     )
     return textwrap.fill(text, 70, subsequent_indent="    ")
 
@@ -178,8 +178,8 @@ def _clock(et: float) -> str:
     return f'"{partition}/{seconds.strip()}.{int(fine)}"'
 
 
-def _geometry(product: Product) -> str:
-    scalars, vectors = _pointing(product), _vectors(product)
+def _geometry(facts: Facts) -> str:
+    scalars, vectors = _pointing(facts), _vectors(facts)
     units = {"CENTRAL_BODY_DISTANCE": "KM"}
     rows = [
         f"{key:<26}= {_number(value, units.get(key, 'DEGREE'))}" for key, value in scalars.items()
@@ -208,8 +208,8 @@ def _try(call, *arguments):
         return None
 
 
-def _vectors(product: Product) -> dict[str, np.ndarray | None]:
-    et, target = product.et, product.target
+def _vectors(facts: Facts) -> dict[str, np.ndarray | None]:
+    et, target = facts.et, facts.target
 
     def state(body: str, correction: str, observer: str) -> np.ndarray | None:
         found = _try(spiceypy.spkezr, body, et, "J2000", correction, observer)
@@ -233,13 +233,13 @@ def _vectors(product: Product) -> dict[str, np.ndarray | None]:
     return rows
 
 
-def _pointing(product: Product) -> dict[str, float | None]:
-    et, target, frame = product.et, product.target, f"IAU_{product.target}"
+def _pointing(facts: Facts) -> dict[str, float | None]:
+    et, target, frame = facts.et, facts.target, f"IAU_{facts.target}"
     sun = _try(spiceypy.subslr, "NEAR POINT/ELLIPSOID", target, et, frame, "LT", "CASSINI")
     below = _try(spiceypy.subpnt, "NEAR POINT/ELLIPSOID", target, et, frame, "LT", "CASSINI")
     sun_lat, sun_lon = _latitude(sun), _west(sun)
     lat, lon = _latitude(below), _west(below)
-    ra, dec, phase, emission, incidence = _boresight(product)
+    ra, dec, phase, emission, incidence = _boresight(facts)
     return {
         "RIGHT_ASCENSION": ra,
         "DECLINATION": dec,
@@ -266,22 +266,22 @@ def _west(found: tuple | None) -> float | None:
     return float(-np.degrees(np.arctan2(found[0][1], found[0][0])) % 360)
 
 
-def _boresight(product: Product) -> tuple[float | None, ...]:
+def _boresight(facts: Facts) -> tuple[float | None, ...]:
     """Right ascension, declination; phase, emission, incidence where the boresight looks."""
-    et, view = product.et, product.channel.spice_frame
+    et, view = facts.et, facts.channel.spice_frame
     rotation = _try(spiceypy.pxform, view, "J2000", et)
     if rotation is None:
         return (None,) * 5
     _, ra, dec = spiceypy.recrad(np.ascontiguousarray(rotation[:, 2]))
-    angles = _angles(product) or (None,) * 3
+    angles = _angles(facts) or (None,) * 3
     return (float(np.degrees(ra)), float(np.degrees(dec)), *angles)
 
 
-def _angles(product: Product) -> tuple[float, float, float] | None:
+def _angles(facts: Facts) -> tuple[float, float, float] | None:
     """Phase, emission and incidence at the surface or, off the disk, at the tangent point."""
-    target, frame = product.target, f"IAU_{product.target}"
-    where = (target, product.et, frame)
-    ray = ("CASSINI", product.channel.spice_frame, [0.0, 0.0, 1.0])
+    target, frame = facts.target, f"IAU_{facts.target}"
+    where = (target, facts.et, frame)
+    ray = ("CASSINI", facts.channel.spice_frame, [0.0, 0.0, 1.0])
     found = _try(spiceypy.sincpt, "ELLIPSOID", *where, "CN+S", *ray)
     if found is not None:
         point, epoch, seen = found

@@ -262,13 +262,13 @@ def _write_products(
     return written
 
 
-def _products(setup: Setup) -> Iterator[labels.Product]:
+def _products(setup: Setup) -> Iterator[labels.Facts]:
     for part in setup.parts():
         begin = add_seconds(setup.start, part[0] * setup.exposure)
         # START_TIME is the end of the first exposure: see the users guide, chapter 2.
         start = np.asarray(add_seconds(begin, setup.exposure), "datetime64[ms]")[()]
         day = labels.day_of_year(start)
-        yield labels.Product(
+        yield labels.Facts(
             name=f"{setup.channel.name}{day[:4]}_{day[5:8]}_{day[9:11]}_{day[12:14]}",
             target=setup.target,
             slit=setup.slit,

@@ -116,24 +116,24 @@ def test_smooth_never_crosses_a_gap(mask, squared):
 @given(MASKS)
 def test_smooth_keeps_a_constant(mask):
     a = np.where(mask, np.nan, 2.5)
-    np.testing.assert_allclose(along_wl.smooth(a, np.array(along_wl.KERNEL)), a, rtol=1e-12)
+    np.testing.assert_allclose(along_wl.smooth(a, np.array(along_wl.SMOOTHING)), a, rtol=1e-12)
 
 
 def test_smooth_of_one_element():
-    np.testing.assert_allclose(along_wl.smooth(np.array([[3.0]]), np.array(along_wl.KERNEL)), 3)
+    np.testing.assert_allclose(along_wl.smooth(np.array([[3.0]]), np.array(along_wl.SMOOTHING)), 3)
 
 
 def test_smooth_spreads_a_line_by_the_kernel():
     a = np.zeros((1, 11))
     a[0, 5] = 16
     np.testing.assert_allclose(
-        along_wl.smooth(a, np.array(along_wl.KERNEL))[0, 3:8], [1, 4, 6, 4, 1]
+        along_wl.smooth(a, np.array(along_wl.SMOOTHING))[0, 3:8], [1, 4, 6, 4, 1]
     )
 
 
 def test_smoothed_variance_of_independent_elements():
     rng = np.random.default_rng(5)
-    kernel = np.array(along_wl.KERNEL)
+    kernel = np.array(along_wl.SMOOTHING)
     sigma = np.linspace(1, 3, 12)
     sample = along_wl.smooth(rng.normal(size=(200_000, 12)) * sigma, kernel)
     expected = np.sqrt(along_wl.smooth((sigma**2)[None], kernel, squared=True)[0])

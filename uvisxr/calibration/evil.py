@@ -1,0 +1,67 @@
+"""Evil pixels: detector pixels without a flat field, and what a bin is worth that holds some.
+
+"Evil" is the team's word for pixels whose response differs so much from their neighbours' that the
+flat field leaves them out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from ..instrument.channel import N_BANDS, N_LINES
+from ..instrument.detector import FIRST_LIT, LAST_LIT, Bins
+from ..numerics import along_wl
+
+#: Detector pixels that the slit illuminates, (64, 1024).
+LIT = np.zeros((N_LINES, N_BANDS), bool)
+LIT[FIRST_LIT : LAST_LIT + 1] = True
+
+
+def evil_pixels(flats: Iterable[np.ndarray], modifiers: Iterable[np.ndarray]) -> np.ndarray:
+    """Lit detector pixels whose flat field or modifier is not a positive finite number.
+
+    One set for all terms, so that the same elements are missing in every exposure.
+    """
+    evil = np.zeros((N_LINES, N_BANDS), bool)
+    for frame in (*flats, *modifiers):
+        evil |= ~(np.isfinite(frame) & (frame > 0))
+    return evil & LIT
+
+
+def binned(
+    frame: np.ndarray, evil: np.ndarray, bins: Bins, wl: np.ndarray, fill: str | None
+) -> np.ndarray:
+    """Sum of a sensitivity frame over the bins.
+
+    Parameters
+    ----------
+    frame : ndarray, (64, 1024)
+    evil : ndarray of bool, (64, 1024)
+    bins : Bins
+    wl : ndarray, (1024,)
+        Wavelength of the detector columns, angstrom.
+    fill : {"linear", "pchip"} or None
+        How evil pixels are filled from the columns beside them; None leaves bins with any NaN.
+
+    Returns
+    -------
+    ndarray, (pixel, wl)
+    """
+    frame = np.where(evil, np.nan, frame)
+    if fill:
+        frame = _to_the_ends(along_wl.fill(frame, wl, fill))
+    return bins.sum(np.where(LIT, frame, 0.0))
+
+
+def _to_the_ends(frame: np.ndarray) -> np.ndarray:
+    """Carry the first and last finite value of each row on to the detector's edges.
+
+    A missing pixel at the edge would else take a whole bin of many columns with it.
+    """
+    finite = np.isfinite(frame)
+    columns = np.arange(frame.shape[-1])
+    first = np.argmax(finite, axis=-1)[:, None]
+    last = frame.shape[-1] - 1 - np.argmax(finite[:, ::-1], axis=-1)[:, None]
+    return np.take_along_axis(frame, np.clip(columns, first, last), axis=-1)
