@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from loopback import Cut, Server, Stall, Status, folder, serve
-from products import write_product
-from volume import index_row, write_index
+from helpers.loopback import Cut, Server, Stall, Status, folder, serve
+from helpers.products import write_product
+from helpers.volume import index_row, write_index
 
 import uvisxr
 from uvisxr import fetch

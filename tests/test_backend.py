@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 import xarray as xr
-from products import write_product
+from helpers.products import write_product
 
 import uvisxr
 from uvisxr.errors import LabelError, ProductError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from handmade import located, observation, sky
+from helpers.handmade import located, observation, sky
 
 from uvisxr.background import mean
 from uvisxr.dataset.conventions import QUALITY_FLAGS

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from click.testing import CliRunner
-from products import product_id, write_product
+from helpers.products import product_id, write_product
 
 from uvisxr import export
 from uvisxr.batch import cluster, manifest, pipeline, work

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 import xarray as xr
-from products import product_id, write_product
+from helpers.products import product_id, write_product
 
 from uvisxr import export
 from uvisxr.batch import manifest, pipeline, work

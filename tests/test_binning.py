@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from handmade import located, observation, sky
+from helpers.handmade import located, observation, sky
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import circmean

@@ -1,8 +1,8 @@
 import os
 
-import calfiles
 import numpy as np
 import pytest
+from helpers import calfiles
 
 from uvisxr.calibration import files
 from uvisxr.errors import CalibrationError

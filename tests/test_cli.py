@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import xarray as xr
 from click.testing import CliRunner
-from products import write_product
+from helpers.products import write_product
 
 import uvisxr
 from uvisxr.cli import main

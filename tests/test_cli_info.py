@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from click.testing import CliRunner
-from products import write_product
+from helpers.products import write_product
 
 from uvisxr.cli import main
 

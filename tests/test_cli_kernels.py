@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import spiceypy
-import tinykernels as tiny
 from click.testing import CliRunner, Result
-from loopback import Cut, Server, folder, serve
-from products import write_product
+from helpers import tinykernels as tiny
+from helpers.loopback import Cut, Server, folder, serve
+from helpers.products import write_product
 
 from uvisxr.cli import main
 from uvisxr.kernels import choose

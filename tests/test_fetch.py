@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from loopback import Cut, Stall, Status, serve
+from helpers.loopback import Cut, Stall, Status, serve
 
 from uvisxr import errors, fetch
 from uvisxr.kernels.listing import locations

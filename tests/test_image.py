@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from flyby import HALF, RADII, flyby
+from helpers.flyby import HALF, RADII, flyby
 
 from uvisxr import UvisError, image
 from uvisxr.errors import ArgumentError, MissingStepError
 from uvisxr.geometry import outline, views
 from uvisxr.numerics import raster
-from uvisxr.quality.flags import flags as quality_flags
+from uvisxr.quality import flags as quality_flags
 
 
 def test_a_uniform_radiance_gives_a_uniform_picture():

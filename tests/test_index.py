@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from volume import index_row, write_index
+from helpers.volume import index_row, write_index
 
 from uvisxr.errors import LabelError
 from uvisxr.pds3 import index

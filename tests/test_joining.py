@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from products import product_id, write_product
+from helpers.products import product_id, write_product
 
 import uvisxr
 from uvisxr.batch import manifest, pipeline, work

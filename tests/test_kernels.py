@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import spiceypy
-import tinykernels as tiny
+from helpers import tinykernels as tiny
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

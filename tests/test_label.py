@@ -9,9 +9,9 @@ import warnings
 import numpy as np
 import pvl
 import pytest
+from helpers.products import LABEL, write_product
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from products import LABEL, write_product
 
 from uvisxr.errors import LabelError, ProductError, UvisError, UvisWarning
 from uvisxr.instrument.detector import Window

@@ -9,8 +9,8 @@ import dask
 import numpy as np
 import pytest
 import spiceypy
-import synthetic
 import xarray as xr
+from helpers import synthetic
 
 from uvisxr.dataset.conventions import LOS_FIELDS
 from uvisxr.errors import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from products import write_product
+from helpers.products import write_product
 
 import uvisxr
 from uvisxr.errors import ArgumentError, LabelError, ProductError, UvisWarning

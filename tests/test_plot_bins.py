@@ -5,7 +5,7 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from flyby import flyby
+from helpers.flyby import flyby
 
 from uvisxr.errors import ArgumentError, MissingStepError
 from uvisxr.plot.bins import bins

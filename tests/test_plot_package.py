@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from flyby import flyby
+from helpers.flyby import flyby
 
 import uvisxr.plot
 from uvisxr.errors import ArgumentError, MissingDependencyError

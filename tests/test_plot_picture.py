@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import spiceypy
-from flyby import flyby
+from helpers.flyby import flyby
 from matplotlib.colors import to_rgba
 
 from uvisxr import UvisError, image

@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
-from products import write_product
+from helpers.products import write_product
 
 import uvisxr
 from uvisxr.errors import ArgumentError, LabelError, ProductError, UvisWarning

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from handmade import observation, sky
+from helpers.handmade import observation, sky
 
 from uvisxr.dataset.conventions import QUALITY_FLAGS
 from uvisxr.errors import ArgumentError, ExportError, MissingStepError
 from uvisxr.instrument.detector import Window
-from uvisxr.quality.flags import good, losses
+from uvisxr.quality import losses
+from uvisxr.quality.flags import good
 
 LOST, PARTIAL = QUALITY_FLAGS["lost"], QUALITY_FLAGS["partial"]
 

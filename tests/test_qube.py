@@ -10,9 +10,9 @@ import dask
 import numpy as np
 import pytest
 import xarray as xr
+from helpers.products import write_product
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from products import write_product
 from xarray.core import indexing
 
 import uvisxr

@@ -1,10 +1,10 @@
 import json
 import pickle
 
-import calfiles
 import numpy as np
 import pytest
 import xarray as xr
+from helpers import calfiles
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2, norm

@@ -9,7 +9,7 @@ import xarray as xr
 import uvisxr
 from uvisxr.errors import UvisWarning
 from uvisxr.instrument.detector import Bins
-from uvisxr.quality.flags import losses
+from uvisxr.quality import losses
 
 
 @pytest.fixture(scope="module")

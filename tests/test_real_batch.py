@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from synthetic import kernels
+from helpers.synthetic import kernels
 
 import uvisxr
 from uvisxr import batch

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from synthetic import TITAN_ET, dataset, kernels
+from helpers.synthetic import TITAN_ET, dataset, kernels
 
 from uvisxr.geometry.los import geometry
 from uvisxr.instrument.detector import Window

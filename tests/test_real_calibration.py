@@ -1,9 +1,9 @@
 """Calibrations of real products against the archive's own matrix."""
 
-import calfiles
 import numpy as np
 import pytest
 import xarray as xr
+from helpers import calfiles
 
 import uvisxr
 from uvisxr.calibration import files

@@ -14,8 +14,8 @@ import numpy as np
 import pvl
 import pytest
 import spiceypy
-import synthetic
 import xarray as xr
+from helpers import synthetic
 
 import uvisxr
 from uvisxr.errors import UvisWarning

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import spiceypy
-from synthetic import dataset
+from helpers.synthetic import dataset
 
 from uvisxr import errors
 from uvisxr.kernels import choose, listing, meta

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import spiceypy
 import xarray as xr
-from synthetic import ENCELADUS_ET, PHOEBE_ET, TITAN_ET, dataset, kernels
+from helpers.synthetic import ENCELADUS_ET, PHOEBE_ET, TITAN_ET, dataset, kernels
 
 from uvisxr import image
 from uvisxr.geometry import ellipsoid, outline, views

@@ -8,7 +8,7 @@ import numpy as np
 import pvl
 import pytest
 import spiceypy
-from synthetic import kernels as real_kernels
+from helpers.synthetic import kernels as real_kernels
 
 from uvisxr import simulate
 from uvisxr.errors import ArgumentError, CoverageError

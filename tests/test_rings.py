@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import spiceypy
-import synthetic
+from helpers import synthetic
 
 from uvisxr.geometry import ellipsoid
 from uvisxr.geometry.ephemeris import Ephemeris

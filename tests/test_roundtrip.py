@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from helpers.products import write_product
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from products import write_product
 
 import uvisxr
 

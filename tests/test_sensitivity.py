@@ -1,8 +1,8 @@
 from dataclasses import replace
 
-import calfiles
 import numpy as np
 import pytest
+from helpers import calfiles
 from scipy.interpolate import PchipInterpolator
 
 from uvisxr.calibration import files

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from volume import index_row, write_index
+from helpers.volume import index_row, write_index
 
 from uvisxr.errors import ArgumentError
 from uvisxr.reader.sources import Filter, Product, expand

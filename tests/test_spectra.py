@@ -1,7 +1,7 @@
-import calfiles
 import numpy as np
 import pytest
 import xarray as xr
+from helpers import calfiles
 from scipy.integrate import simpson
 
 from uvisxr import spectra

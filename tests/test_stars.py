@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import xarray as xr
 from click.testing import CliRunner
-from flyby import flyby
-from loopback import serve
+from helpers.flyby import flyby
+from helpers.loopback import serve
 
 from uvisxr import UvisError
 from uvisxr.cli import main

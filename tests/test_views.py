@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import spiceypy
 import xarray as xr
-from flyby import HALF, RADII, flyby
+from helpers.flyby import HALF, RADII, flyby
 from matplotlib.path import Path
 
 from uvisxr import UvisError

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from products import product_id, write_product
+from helpers.products import product_id, write_product
 
 import uvisxr
 from uvisxr import batch

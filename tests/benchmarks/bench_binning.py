@@ -13,7 +13,7 @@ from uvisxr.bins.binning import DEFAULT_EDGES, bin_pixels
 from uvisxr.quality.flags import good
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-import handmade
+from helpers import handmade
 
 PERIODS = {"lon": 360, "lt": 24}
 FIELDS = ("lon", "lat", "alt", "sza", "phase", "ems", "lt")

@@ -11,8 +11,8 @@ from timing import best, compare
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import synthetic
 from conftest import real_data
+from helpers import synthetic
 
 from uvisxr.geometry.fov import FieldOfView
 from uvisxr.geometry.los import geometry

@@ -18,8 +18,8 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import numpy as np
-from calfiles import folder
-from products import write_product
+from helpers.calfiles import folder
+from helpers.products import write_product
 path, shape = Path(sys.argv[2]), tuple(map(int, sys.argv[3:]))
 (path / "cal").mkdir()
 folder(path / "cal")

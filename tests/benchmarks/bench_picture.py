@@ -12,7 +12,7 @@ from matplotlib.path import Path
 
 sys.path.insert(0, str(File(__file__).parents[1]))
 
-from flyby import flyby
+from helpers.flyby import flyby
 from timing import best, compare
 
 from uvisxr import image

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pvl
-from products import write_product
+from helpers.products import write_product
 from timing import compare
 
 import uvisxr

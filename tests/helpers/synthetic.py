@@ -10,7 +10,8 @@ import xarray as xr
 from uvisxr.dataset import conventions
 from uvisxr.instrument.channel import channel as channel_of
 from uvisxr.instrument.detector import Window
-from uvisxr.quality.flags import initial
+
+from .handmade import observation
 
 _J2000 = np.datetime64("2000-01-01T12:00:00", "ns")
 
@@ -67,37 +68,21 @@ def dataset(
     in UTC hold from 1999 to 2012 to the leap seconds of 2006 and 2009.
     """
     window = window or Window(2, 0, 61, 1023, band_bin=64)
-    bins, optics = window.bins, channel_of(channel)
     ets = np.atleast_1d(np.asarray(ets, float))
-    n_pic = ets.size
-    wl, edges = bins.wavelengths(optics)
     leap = 64.184 + (ets > 189345664.0) + (ets > 284040065.0)
     mid = _J2000 + ((ets - leap) * 1e9).round().astype("timedelta64[ns]")
     half = np.timedelta64(round(exposure * 5e8), "ns")
-    coords = {
-        "wl": wl,
-        "wl_bounds": (("wl", "bnds"), edges),
-        "band": ("wl", bins.band),
-        "pic": np.arange(n_pic),
-        "pixel": np.arange(bins.line.size),
-        "line": ("pixel", bins.line),
-        "time": ("pic", mid),
-        "time_start": ("pic", mid - half),
-        "time_stop": ("pic", mid + half),
-        "et": ("pic", ets),
-        "exposure": ("pic", np.full(n_pic, exposure)),
-        "quality": (("pic", "pixel"), initial(bins, n_pic)),
-    }
-    corners = ("ul_line", "ul_band", "lr_line", "lr_band", "line_bin", "band_bin")
-    attrs = {name: getattr(window, name) for name in corners} | {
-        "channel": channel,
-        "slit": slit,
-        "slit_width": optics.slits[slit].width,
-        "target": target,
-        "name": f"{channel}_synthetic",
-        "history": "",
-    }
-    counts = np.zeros((n_pic, bins.line.size, bins.band.size), np.uint16)
-    return conventions.apply(
-        xr.Dataset({"counts": (("pic", "pixel", "wl"), counts)}, coords, attrs)
+    ds = observation(np.zeros((ets.size, *window.shape), np.uint16), window, channel, exposure)
+    ds = ds.assign_coords(
+        time=("pic", mid),
+        time_start=("pic", mid - half),
+        time_stop=("pic", mid + half),
+        et=("pic", ets),
+    ).assign_attrs(
+        slit=slit,
+        slit_width=channel_of(channel).slits[slit].width,
+        target=target,
+        name=f"{channel}_synthetic",
+        history="",
     )
+    return conventions.apply(ds)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
-from handmade import observation
 
+from helpers.handmade import observation
 from uvisxr.dataset import conventions
 from uvisxr.geometry import ellipsoid, views
 from uvisxr.instrument.detector import Window

@@ -1,0 +1,1 @@
+"""What tests share: datasets and files made by hand, kernels, servers on loopback."""
