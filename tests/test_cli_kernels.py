@@ -14,6 +14,7 @@ from helpers.products import write_product
 
 from uvisxr.cli import main
 from uvisxr.kernels import choose
+from uvisxr.timescales import parse_et
 
 NAME = "FUV2005_230_15_15"
 ET = 177650170.0
@@ -135,8 +136,8 @@ def test_pointing_for_some_exposures_shows_what_gives_the_rest(product: Path, tm
     tiny.texts(to)
     tiny.spk(to / "a.bsp", (6, 0, -1e9, 1e9), (10, 0, -1e9, 1e9))
     tiny.spk(to / "b.bsp", (-82, 6, -1e9, 1e9), (699, 6, -1e9, 1e9))
-    start = choose.utc_to_et("2005-08-18T15:14:34.141")
-    tiny.ck(to / "05213_05243ca_ISS.bc", (float(start), float(start) + 40))
+    start = parse_et("2005-08-18T15:14:34.141")
+    tiny.ck(to / "05213_05243ca_ISS.bc", (start, start + 40))
     result = run("check", product, "--kernels", to)
     assert result.exit_code == 1
     assert states(result)["05213_05243ca_ISS.bc"] == "present"

@@ -1,12 +1,33 @@
-"""Times without kernels, against SPICE's own routines."""
+"""Times without kernels, against SPICE's own routines and the calendar of the standard library."""
 
 from __future__ import annotations
+
+import datetime
 
 import numpy as np
 import pytest
 import spiceypy
+from hypothesis import given
+from hypothesis import strategies as st
 
-from uvisxr.timescales import add_seconds, clock_from_et, utc_to_et
+from uvisxr.errors import ArgumentError
+from uvisxr.timescales import (
+    Instant,
+    add_seconds,
+    clock_from_et,
+    date_of,
+    day_of_year,
+    format_doy,
+    parse_et,
+    parse_instant,
+    parse_utc,
+    utc_to_et,
+)
+
+#: Instants around the last leap second, to the nanosecond.
+NEAR_A_LEAP = st.builds(
+    Instant.plus, st.just(Instant.of(np.datetime64("2016-12-31T23:59:58"))), st.floats(0, 5)
+)
 
 
 @pytest.fixture
@@ -58,3 +79,181 @@ def test_clock_is_near_that_of_spice(spice):
     counts = [spice.sce2s(-82, t).removeprefix("1/").split(".") for t in et]
     expected = [int(seconds) + int(ticks) / 256 for seconds, ticks in counts]
     np.testing.assert_allclose(clock_from_et(et), expected, rtol=0, atol=32)
+
+
+# Reading and writing
+
+
+@pytest.mark.parametrize(
+    ("text", "utc"),
+    [
+        ("2005-230", "2005-08-18"),
+        ("2005-08-18", "2005-08-18"),
+        ("2005-230Z", "2005-08-18"),
+        ("2005-230T15", "2005-08-18T15"),
+        ("2005-230T15:04", "2005-08-18T15:04"),
+        ("2005-08-18 15:04:59", "2005-08-18T15:04:59"),
+        ("2005-230T15:04:59.Z", "2005-08-18T15:04:59"),
+        (" 2005-230T15:04:59.5\r\n", "2005-08-18T15:04:59.5"),
+        ("2004-366T23:59:59.123456789Z", "2004-12-31T23:59:59.123456789"),
+        ("2000-02-29", "2000-02-29"),
+        ("2000-366", "2000-12-31"),
+        ("1677-09-21T00:12:43.145224193", "1677-09-21T00:12:43.145224193"),
+        ("2262-04-11T23:46:39.854775807", "2262-04-11T23:46:39.854775807"),
+        # More digits than nanoseconds are rounded.
+        ("2005-230T15:04:59.0000000014", "2005-08-18T15:04:59.000000001"),
+        ("2005-365T23:59:58.9999999995", "2005-12-31T23:59:59"),
+    ],
+)
+def test_forms(text, utc):
+    found = parse_utc(text)
+    assert found.dtype == "datetime64[ns]"
+    assert found == np.datetime64(utc)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        *((text, "no time: expected UTC as 2005-08-18T18") for text in ("now", "today", "TRUE")),
+        *((text, "no time: expected UTC as") for text in ("", "NaT", "1_0", "20050818", "5e8")),
+        *((text, "no time: expected") for text in ("2005-230T", "2005-8-18", "2005-230T1:00:00")),
+        *((text, "no time: expected") for text in ("2005-230T15.5", "2005-230T15:04:59+02:00")),
+        *(
+            (text, "no time: expected")
+            for text in ("+2005-230", "-2005-230", "2005-230T15:04:59,5")
+        ),
+        *((text, "no time: expected") for text in ("٢٠٠٥-٢٣٠", "2005-230  15:04", "2005/230")),
+        ("2005", "it names no day"),
+        ("2005-08", "it names no day"),
+        ("2005-366", "2005 has no day 366"),
+        ("1900-366", "1900 has no day 366"),
+        ("2005-399", "2005 has no day 399"),
+        ("2005-000", "2005 has no day 000"),
+        ("2005-02-29", "2005-02 has no day 29"),
+        ("2005-04-00", "2005-04 has no day 0"),
+        ("2005-13-01", "no month 13"),
+        ("2005-00-01", "no month 0"),
+        ("2005-230T24:00:00", "no hour 24"),
+        ("2005-230T23:60:00", "no minute 60"),
+        ("2005-230T23:59:61", "no second 61"),
+        ("0000-001", "1677-09-21 to 2262-04-11"),
+        ("9999-365", "1677-09-21 to 2262-04-11"),
+        ("2305-001", "1677-09-21 to 2262-04-11"),
+        ("1677-09-21T00:12:43.145224192", "1677-09-21 to 2262-04-11"),
+        ("2262-04-11T23:46:39.854775808", "1677-09-21 to 2262-04-11"),
+    ],
+)
+def test_no_times(text, reason):
+    with pytest.raises(ArgumentError, match=r"is no time.*expected UTC as") as caught:
+        parse_instant(text)
+    assert reason in str(caught.value)
+    assert repr(text) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2015-12-31T23:59:60",
+        "2016-12-30T23:59:60",
+        "2016-12-31T22:59:60",
+        "2016-12-31T23:58:60",
+        "2017-12-31T23:59:60",
+        # The table begins here: the first step was no leap second.
+        "1971-12-31T23:59:60",
+    ],
+)
+def test_no_leap_seconds(text):
+    with pytest.raises(ArgumentError, match="there was no leap second"):
+        parse_instant(text)
+
+
+@pytest.mark.parametrize(
+    "day", ["1972-06-30", "1998-12-31", "2005-365", "2008-366", "2012-06-30", "2016-366"]
+)
+@pytest.mark.parametrize("fraction", ["", ".000000001", ".5", ".999"])
+def test_leap_seconds_as_spice_reads_them(spice, day, fraction):
+    text = f"{day}T23:59:60{fraction}"
+    assert parse_et(text) == pytest.approx(spice.utc2et(text), abs=1e-6)
+    # datetime64 has no name for it: that of the second after it, as when seconds are added.
+    before = parse_utc(f"{day}T23:59:59")
+    elapsed = 1 + float(fraction or 0)
+    assert parse_utc(text) == add_seconds(before, elapsed) == before + round(elapsed * 1e9)
+
+
+def test_a_leap_second_is_over_when_the_next_begins():
+    assert parse_instant("2016-366T23:59:60.9999999999") == parse_instant("2017-001")
+    assert parse_utc("2016-366T23:59:60.9999999999") == np.datetime64("2017-01-01")
+    assert parse_instant("2016-366T23:59:59.9999999999") == parse_instant("2016-366T23:59:60")
+    order = ["2016-366T23:59:59.9", "2016-366T23:59:60.0", "2016-366T23:59:60.5", "2017-001"]
+    assert sorted(map(parse_instant, reversed(order))) == list(map(parse_instant, order))
+
+
+@given(
+    st.datetimes(datetime.datetime(1678, 1, 1), datetime.datetime(2262, 4, 11)),
+    st.sampled_from(["%Y-%m-%dT%H:%M:%S.%f", "%Y-%jT%H:%M:%S.%fZ", "%Y-%j %H:%M:%S.%f"]),
+)
+def test_times_are_those_of_the_standard_library(time, form):
+    assert parse_utc(time.strftime(form)) == np.datetime64(time, "ns")
+    assert day_of_year(np.datetime64(time)) == (time.year, time.timetuple().tm_yday)
+    assert format_doy(np.datetime64(time)) == time.strftime("%Y-%jT%H:%M:%S.%f")[:-3]
+    assert date_of(*day_of_year(np.datetime64(time))) == np.datetime64(time.date())
+
+
+@given(st.integers(1678, 2261), st.integers(-3, 400))
+def test_days_of_the_year_are_those_of_the_calendar(year, day):
+    first = datetime.date(year, 1, 1)
+    text = f"{year}-{day:03d}"
+    if 1 <= day <= (datetime.date(year + 1, 1, 1) - first).days:
+        expected = np.datetime64(first + datetime.timedelta(day - 1))
+        assert date_of(year, day) == parse_utc(text) == expected
+    else:
+        with pytest.raises(ArgumentError, match="no day"):
+            date_of(year, day)
+        with pytest.raises(ArgumentError):
+            parse_utc(text)
+
+
+@given(NEAR_A_LEAP)
+def test_what_is_written_is_read_again(instant):
+    cut = Instant(instant.tai // 10**6 * 10**6)
+    assert parse_instant(format_doy(instant)) == cut
+    second = format_doy(instant)[15:17]
+    assert (second == "60") == (Instant.of(instant.utc) != instant)
+
+
+@given(NEAR_A_LEAP, st.floats(-10, 10))
+def test_instants_add_as_utc_does(instant, seconds):
+    assert instant.plus(seconds).utc == add_seconds(instant, seconds)
+    assert instant.plus(seconds).et - instant.et == pytest.approx(seconds, abs=3e-7)
+
+
+def test_a_leap_second_is_of_the_day_that_it_ends():
+    leap = parse_instant("2016-366T23:59:60.9991")
+    assert day_of_year(leap) == (2016, 366)
+    assert format_doy(leap) == "2016-366T23:59:60.999"
+    assert format_doy(leap.utc) == "2017-001T00:00:00.999"
+
+
+@pytest.mark.parametrize(
+    "utc", [np.datetime64("2305-01-01"), np.datetime64("1600", "Y"), "2005-01-01", "now", 5e8]
+)
+def test_what_is_no_datetime64_or_does_not_fit_is_refused(utc):
+    for function in (utc_to_et, Instant.of):
+        with pytest.raises(ArgumentError):
+            function(utc)
+
+
+def test_units_of_datetime64_do_not_matter():
+    for unit in ("D", "s", "ns"):
+        et = utc_to_et(np.array(["2005-08-18", "NaT"], f"datetime64[{unit}]"))
+        assert et[0] == parse_et("2005-230")
+        assert np.isnan(et[1])
+    assert np.isnan(utc_to_et(np.datetime64("NaT")))
+    with pytest.raises(ArgumentError, match="NaT"):
+        add_seconds(np.datetime64("NaT"), 1.0)
+
+
+@pytest.mark.parametrize("seconds", [1e12, -1e12, 9e9, np.nan, np.inf, [0.0, 1e30]])
+def test_seconds_that_lead_out_of_the_calendar(seconds):
+    with pytest.raises(ArgumentError, match="1677-09-21 to 2262-04-11"):
+        add_seconds(np.datetime64("2005-01-01"), seconds)

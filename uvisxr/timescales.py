@@ -1,18 +1,27 @@
-"""UTC, barycentric dynamical time and the spacecraft clock, without kernels.
+"""Times: reading and writing UTC, barycentric dynamical time, the spacecraft clock; no kernels.
 
 Opening a product must not need SPICE, so the leap seconds are here. TDB follows the formula of
-SPICE's leap-seconds kernel to its last digit, and agrees with `spiceypy.utc2et`.
+SPICE's leap-seconds kernel to its last digit, and agrees with `spiceypy.utc2et`. Every time that
+comes as text, from a label, an index or a user, is read by `parse_instant` or what stands on it.
 
 Sources
 -------
 Leap seconds: IERS Bulletin C, as in NAIF's naif0012.tls. TDB - TT = K sin(E), E = M + EB sin(M),
 M = M0 + M1 t: the DELTET constants of the same kernel. Clock: a straight line through NAIF's
-cas00172.tsc.
+cas00172.tsc. Forms of times: PDS Standards Reference 3.8, chapter 7 (Date/Time Format).
 """
 
 from __future__ import annotations
 
+import calendar
+import re
+from bisect import bisect_right
+from dataclasses import dataclass
+from datetime import date
+
 import numpy as np
+
+from .errors import ArgumentError
 
 #: Dates of the leap seconds since TAI - UTC = 10 s on 1972-01-01 (IERS Bulletin C).
 _LEAPS = np.array(
@@ -25,20 +34,213 @@ _LEAPS = np.array(
     ],
     "datetime64[ns]",
 )
-_TAI_MINUS_UTC = np.arange(10, 10 + _LEAPS.size)
 
-_J2000 = np.datetime64("2000-01-01T12:00:00", "ns")
+_SECOND = 1_000_000_000
+_DAY = 86_400 * _SECOND
+
+# The table in ns, by UTC and by TAI, for arrays and, as lists, for single times.
+_TAI_MINUS_UTC = np.arange(10, 10 + _LEAPS.size) * _SECOND
+_LEAPS_UTC = _LEAPS.astype(np.int64)
+_LEAPS_TAI = _LEAPS_UTC + _TAI_MINUS_UTC
+_OFFSETS: list[int] = _TAI_MINUS_UTC.tolist()
+_STARTS_UTC: list[int] = _LEAPS_UTC.tolist()
+_STARTS_TAI: list[int] = _LEAPS_TAI.tolist()
+
+#: What both UTC and TAI in datetime64[ns] hold, ns since 1970; the least integer is NaT.
+_FIRST, _LAST = 1 - 2**63, 2**63 - 1 - _OFFSETS[-1]
+_HOLDS = "outside 1677-09-21 to 2262-04-11, the times that datetime64[ns] holds"
+
+#: s from 1970-01-01T00:00 to 2000-01-01T12:00.
+_J2000 = 946_728_000
 _TT_MINUS_TAI = 32.184
 _K, _EB, _M0, _M1 = 1.657e-3, 1.671e-2, 6.239996, 1.99096871e-7
 
+_EPOCH = date(1970, 1, 1).toordinal()
 
-def _tdb_minus_tt(tt: np.ndarray) -> np.ndarray:
-    m = _M0 + _M1 * tt
-    return _K * np.sin(m + _EB * np.sin(m))
+_FORM = re.compile(
+    r"(\d{4})-(?:(\d{3})|(\d\d)-(\d\d))"
+    r"(?:[T ](\d\d)(?::(\d\d)(?::(\d\d)(?:\.(\d*))?)?)?)?Z?",
+    re.ASCII,
+)
+_NO_DAY = re.compile(r"\d{4}(-\d\d)?Z?", re.ASCII)
 
 
-def _leap_seconds(utc: np.ndarray) -> np.ndarray:
-    return _TAI_MINUS_UTC[np.maximum(np.searchsorted(_LEAPS, utc, side="right") - 1, 0)]
+@dataclass(frozen=True, order=True)
+class Instant:
+    """A moment of UTC to the nanosecond; also one in a leap second, which datetime64 cannot name.
+
+    Attributes
+    ----------
+    tai : int
+        ns since 1970-01-01T00:00:00 TAI, where every second is as long as every other.
+    """
+
+    tai: int
+
+    @classmethod
+    def of(cls, utc: np.datetime64) -> Instant:
+        """The instant of a UTC.
+
+        Raises
+        ------
+        ArgumentError
+            It is NaT, or lies outside what datetime64[ns] holds.
+        """
+        ns = _nanoseconds(utc)
+        if np.isnat(ns):
+            raise ArgumentError("NaT is no instant")
+        return cls(int(_utc_to_tai(ns)))
+
+    @property
+    def utc(self) -> np.datetime64:
+        """UTC, datetime64[ns]; a leap second has the name of the second after it."""
+        return np.datetime64(self.tai - _OFFSETS[_row(self.tai)], "ns")
+
+    @property
+    def et(self) -> float:
+        """TDB seconds past J2000."""
+        return float(_tai_to_et(np.int64(self.tai)))
+
+    def plus(self, seconds: float) -> Instant:
+        """The instant a number of elapsed seconds later, rounded to whole nanoseconds.
+
+        Raises
+        ------
+        ArgumentError
+            It lies outside what datetime64[ns] holds.
+        """
+        return Instant(int(_later(self.tai, seconds)))
+
+
+def parse_instant(text: str) -> Instant:
+    """Read a UTC.
+
+    Parameters
+    ----------
+    text : str
+        YYYY-DDD or YYYY-MM-DD; then, after a T or a blank, hh, hh:mm or hh:mm:ss with any fraction;
+        then Z or nothing. Fractions are rounded to whole nanoseconds. The second 23:59:60 exists
+        where there was a leap second. Blanks around it do not matter.
+
+    Returns
+    -------
+    Instant
+
+    Raises
+    ------
+    ArgumentError
+        The text has another form, is not in the calendar or on the clock, or lies outside what
+        datetime64[ns] holds.
+    """
+    try:
+        return Instant(_read(text.strip()))
+    except ValueError as error:
+        reason = f"{error}; " if str(error) else ""
+        raise ArgumentError(
+            f"{text[:40]!r} is no time: {reason}expected UTC as 2005-08-18T18:14:40.2 or "
+            "2005-230T18:14:40.2"
+        ) from None
+
+
+def parse_utc(text: str) -> np.datetime64:
+    """Read a UTC, as `parse_instant`, to datetime64[ns].
+
+    datetime64 cannot name a leap second: it gets the name of the second after it, as of
+    `add_seconds`. Where that second matters, take `parse_et` or `parse_instant`.
+    """
+    return parse_instant(text).utc
+
+
+def parse_et(text: str) -> float:
+    """Read a UTC, as `parse_instant`, to TDB seconds past J2000; right in a leap second too."""
+    return parse_instant(text).et
+
+
+def _read(text: str) -> int:
+    """TAI of a text, ns since 1970; ValueError with what is wrong, or "" if it is all of it."""
+    match = _FORM.fullmatch(text)
+    if not match:
+        raise ValueError("it names no day" if _NO_DAY.fullmatch(text) else "")
+    year, doy, month, day, hour, minute, second = (int(n or 0) for n in match.groups()[:7])
+    if not 1677 <= year <= 2262:
+        raise ValueError(f"it lies {_HOLDS}")
+    days = _days(year, doy) if match[2] else _calendar_days(year, month, day)
+    for name, value, last in (("hour", hour, 23), ("minute", minute, 59), ("second", second, 60)):
+        if value > last:
+            raise ValueError(f"there is no {name} {value}")
+    midnight = days * _DAY
+    if second == 60 and not ((hour, minute) == (23, 59) and midnight + _DAY in _STARTS_UTC[1:]):
+        raise ValueError("there was no leap second")
+    digits = match[8] or ""
+    fraction = int(digits[:9].ljust(9, "0")) + (digits[9:10] >= "5")
+    utc = midnight + ((hour * 60 + minute) * 60 + second) * _SECOND + fraction
+    if not _FIRST <= utc <= _LAST:
+        raise ValueError(f"it lies {_HOLDS}")
+    # The offset of the day: a leap second still has the one before it.
+    return utc + _OFFSETS[max(bisect_right(_STARTS_UTC, midnight) - 1, 0)]
+
+
+def _calendar_days(year: int, month: int, day: int) -> int:
+    if not 1 <= month <= 12:
+        raise ValueError(f"there is no month {month}")
+    try:
+        return date(year, month, day).toordinal() - _EPOCH
+    except ValueError:
+        raise ValueError(f"{year}-{month:02d} has no day {day}") from None
+
+
+def _days(year: int, day: int) -> int:
+    if not 1 <= day <= 365 + calendar.isleap(year):
+        raise ArgumentError(f"{year} has no day {day:03d}")
+    return date(year, 1, 1).toordinal() - _EPOCH + day - 1
+
+
+def date_of(year: int, day: int) -> np.datetime64:
+    """Date, datetime64[D], of the day of a year, 1 the first.
+
+    Raises
+    ------
+    ArgumentError
+        The year has no such day.
+    """
+    return np.datetime64(_days(year, day), "D")
+
+
+def day_of_year(when: Instant | np.datetime64) -> tuple[int, int]:
+    """Year and day of the year, 1 the first, of an instant or a UTC.
+
+    A leap second belongs to the day that it ends.
+    """
+    days, _, _ = _named(when)
+    day = date.fromordinal(days + _EPOCH)
+    return day.year, day.timetuple().tm_yday
+
+
+def format_doy(when: Instant | np.datetime64) -> str:
+    """YYYY-DDDThh:mm:ss.mmm, as labels have it, of an instant or a UTC; cut to milliseconds.
+
+    A leap second is 23:59:60; `parse_instant` reads it all.
+    """
+    _, ns, leap = _named(when)
+    year, day = day_of_year(when)
+    ms = ns // 1_000_000
+    second = ms // 1000
+    clock = f"{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60 + leap:02d}.{ms % 1000:03d}"
+    return f"{year:04d}-{day:03d}T{clock}"
+
+
+def _named(when: Instant | np.datetime64) -> tuple[int, int, bool]:
+    """Days since 1970, ns of the day, and whether it is the leap second after that."""
+    tai = (when if isinstance(when, Instant) else Instant.of(when)).tai
+    row = _row(tai)
+    utc = tai - _OFFSETS[row]
+    leap = utc >= (*_STARTS_UTC, 2**63)[row + 1]
+    return *divmod(utc - leap * _SECOND, _DAY), leap
+
+
+def _row(tai: int) -> int:
+    """Row of the table of leap seconds; a leap second has the one before it."""
+    return max(bisect_right(_STARTS_TAI, tai) - 1, 0)
 
 
 def utc_to_et(utc: np.ndarray | np.datetime64) -> np.ndarray:
@@ -47,24 +249,28 @@ def utc_to_et(utc: np.ndarray | np.datetime64) -> np.ndarray:
     Parameters
     ----------
     utc : array_like of datetime64
-        Any shape, from 1972 on.
+        Any shape, from 1972 on; `parse_et` reads text.
 
     Returns
     -------
     ndarray of float64
+        NaN for NaT.
+
+    Raises
+    ------
+    ArgumentError
+        A value is no datetime64, or lies outside what datetime64[ns] holds.
     """
-    utc = np.asarray(utc, "datetime64[ns]")
-    elapsed = (utc - _J2000).astype(np.int64) * 1e-9
-    tt = elapsed + _leap_seconds(utc) + _TT_MINUS_TAI
-    return tt + _tdb_minus_tt(tt)
+    ns = _nanoseconds(utc)
+    return np.where(np.isnat(ns), np.nan, _tai_to_et(_utc_to_tai(ns)))
 
 
-def add_seconds(utc: np.datetime64, seconds: np.ndarray | float) -> np.ndarray:
+def add_seconds(start: Instant | np.datetime64, seconds: np.ndarray | float) -> np.ndarray:
     """UTC a number of elapsed seconds after another; leap seconds in between are counted.
 
     Parameters
     ----------
-    utc : datetime64
+    start : Instant or datetime64
     seconds : array_like
         Rounded to whole nanoseconds.
 
@@ -72,14 +278,51 @@ def add_seconds(utc: np.datetime64, seconds: np.ndarray | float) -> np.ndarray:
     -------
     ndarray of datetime64[ns]
         A leap second, which datetime64 cannot name, gets the name of the second after it.
+
+    Raises
+    ------
+    ArgumentError
+        `start` or a result lies outside what datetime64[ns] holds.
     """
-    utc = np.asarray(utc, "datetime64[ns]")
-    ns = np.rint(np.asarray(seconds, float) * 1e9).astype(np.int64)
-    # On the scale of TAI every second is as long as every other.
-    tai = utc + _leap_seconds(utc) * np.timedelta64(1, "s") + ns.astype("timedelta64[ns]")
-    starts = _LEAPS + _TAI_MINUS_UTC * np.timedelta64(1, "s")
-    leaps = _TAI_MINUS_UTC[np.maximum(np.searchsorted(starts, tai, side="right") - 1, 0)]
-    return tai - leaps * np.timedelta64(1, "s")
+    tai = _later((start if isinstance(start, Instant) else Instant.of(start)).tai, seconds)
+    row = np.maximum(np.searchsorted(_LEAPS_TAI, tai, side="right") - 1, 0)
+    return (tai - _TAI_MINUS_UTC[row]).astype("datetime64[ns]")
+
+
+def _nanoseconds(utc: np.ndarray | np.datetime64) -> np.ndarray:
+    """UTC as datetime64[ns], which wraps silently in numpy."""
+    given = np.asarray(utc)
+    if given.dtype.kind != "M":
+        raise ArgumentError(f"{str(utc)[:40]!r} is no datetime64")
+    ns = given.astype("datetime64[ns]")
+    held = np.isnat(given) | ((ns.astype(given.dtype) == given) & (ns.astype(np.int64) <= _LAST))
+    if not held.all():
+        raise ArgumentError(f"{given[~held].flat[0]} lies {_HOLDS}")
+    return ns
+
+
+def _utc_to_tai(utc: np.ndarray) -> np.ndarray:
+    ns: np.ndarray = utc.astype(np.int64)
+    return ns + _TAI_MINUS_UTC[np.maximum(np.searchsorted(_LEAPS_UTC, ns, side="right") - 1, 0)]
+
+
+def _tai_to_et(tai: np.ndarray | np.int64) -> np.ndarray:
+    seconds, ns = np.divmod(tai, _SECOND)
+    tt = (seconds - _J2000) + (ns * 1e-9 + _TT_MINUS_TAI)
+    m = _M0 + _M1 * tt
+    et: np.ndarray = tt + _K * np.sin(m + _EB * np.sin(m))
+    return et
+
+
+def _later(tai: int, seconds: np.ndarray | float) -> np.ndarray:
+    """TAI a number of elapsed seconds after another, ns since 1970."""
+    ns = np.rint(np.asarray(seconds, float) * 1e9)
+    # Floats this large are good to some microseconds.
+    held = np.abs(ns + tai) < _LAST - _SECOND
+    if not np.all(held):
+        wrong = np.asarray(seconds, float)[~held].flat[0]
+        raise ArgumentError(f"a time {wrong:g} s after {Instant(tai).utc} lies {_HOLDS}")
+    return tai + ns.astype(np.int64)
 
 
 def clock_from_et(et: np.ndarray | float) -> np.ndarray:
