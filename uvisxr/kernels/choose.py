@@ -24,7 +24,7 @@ import numpy as np
 
 from ..errors import CoverageError, KernelError
 from ..fetch import cache_dir
-from ..timescales import add_seconds, utc_to_et
+from ..timescales import parse_instant
 from .bodies import BARYCENTRE, SPACECRAFT_CODE, code
 from .coverage import Segment, connected, pointing, spk_segments
 from .listing import archive_files, kernel_sets, may_cover, needed, priority
@@ -34,8 +34,8 @@ from .session import LOCK, check_file, loaded, user_kernels
 #: Bodies are wanted this long before, s, if to be had: light takes 85 min from the Sun to Saturn.
 LIGHT_TIME = 7200.0
 
-#: UTC of J2000, TDB.
-_J2000 = np.datetime64("2000-01-01T11:58:55.816073", "ns")
+#: J2000, TDB, to the microsecond.
+_J2000 = parse_instant("2000-01-01T11:58:55.816073")
 
 Kernels = str | Path | Iterable[str | Path] | None
 
@@ -340,6 +340,6 @@ def utc_text(et: float) -> str:
 
 def utc(et: float) -> np.datetime64:
     """UTC of an instant, within a microsecond."""
-    guess = add_seconds(_J2000, et)
+    guess = _J2000.plus(et)
     # TDB runs up to 2 ms before or behind atomic time.
-    return add_seconds(guess, et - utc_to_et(guess))
+    return guess.plus(et - guess.et).utc

@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
+
+from ..timescales import date_of
 
 _DAYS = re.compile(r"(\d{2})(\d{3})_(\d{2})(\d{3})")
 _DELIVERY = re.compile(r"^(\d{6})([A-Z]*)_")
@@ -86,11 +89,12 @@ def _natural(name: str) -> list[tuple[int, str]]:
 
 
 @cache
-def _document() -> dict:
+def _document() -> dict[str, Any]:
     packed = resources.files("uvisxr") / "data" / "kernels.yaml"
     # A checkout keeps the file at its top, where people look for it; a wheel inside the package.
     source = packed if packed.is_file() else Path(__file__).parents[2] / "kernels.yaml"
-    return yaml.safe_load(source.read_text(encoding="utf-8"))
+    document: dict[str, Any] = yaml.safe_load(source.read_text(encoding="utf-8"))
+    return document
 
 
 def locations() -> dict[str, str]:
@@ -149,12 +153,11 @@ def days(name: str) -> tuple[np.datetime64, np.datetime64]:
     if match is None:
         return _ALWAYS, _ALWAYS
     year1, day1, year2, day2 = (int(part) for part in match.groups())
-    return _day(year1, day1), _day(year2, day2) + 1
+    return date_of(_four_digits(year1), day1), date_of(_four_digits(year2), day2) + 1
 
 
-def _day(year: int, day: int) -> np.datetime64:
-    century = 1900 if year >= 57 else 2000
-    return np.datetime64(f"{century + year:04d}-01-01", "D") + (day - 1)
+def _four_digits(year: int) -> int:
+    return year + (1900 if year >= 57 else 2000)
 
 
 def needed(
@@ -208,7 +211,7 @@ def _ephemeris_groups(codes: frozenset[int]) -> list[str]:
     return [*groups, "trajectory"]
 
 
-def priority(path: Path) -> tuple:
+def priority(path: Path) -> tuple[Any, ...]:
     """Sort key of a binary kernel by its name: a later one is to be preferred.
 
     CK: class, then version letter. SPK: the generic planetary ephemerides (de*) first, satellites
@@ -221,7 +224,7 @@ def priority(path: Path) -> tuple:
     return (*_spk_rank(name), str(path))
 
 
-def _ck_rank(name: str) -> tuple:
+def _ck_rank(name: str) -> tuple[Any, ...]:
     match = re.match(r"\d{5}_\d{5}([a-z])([a-z])", name)
     if match is None:
         return (2, "", name)
@@ -230,7 +233,7 @@ def _ck_rank(name: str) -> tuple:
     return (rank, match[2], name)
 
 
-def _spk_rank(name: str) -> tuple:
+def _spk_rank(name: str) -> tuple[Any, ...]:
     if re.match(r"de\d+", name.lower()):
         return (0, "", name)
     delivery = _DELIVERY.match(name)
@@ -243,9 +246,9 @@ def _spk_rank(name: str) -> tuple:
     return (3, _delivered(delivery), name)
 
 
-def _delivered(match: re.Match | None) -> str:
+def _delivered(match: re.Match[str] | None) -> str:
     """Date of delivery with its century, and version, as text that sorts."""
     if match is None:
         return ""
     date, version = match.groups()
-    return ("19" if date[:2] >= "57" else "20") + date + version
+    return f"{_four_digits(int(date[:2]))}{date[2:]}{version}"
