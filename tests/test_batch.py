@@ -399,6 +399,11 @@ class TestCommand:
             (["--workers", "0"], "--workers"),
             (["--channel", "HSP"], "--channel"),
             (["--after", "soon"], "is no time"),
+            (["--after", "20050818"], "after: '20050818' is no time: expected UTC as 2005-08-18"),
+            (["--after", "now"], "after: 'now' is no time"),
+            (["--before", ""], "before: '' is no time"),
+            (["--before", "2005-08"], "before: '2005-08' is no time: it names no day"),
+            (["--after", "2006-001", "--before", "2005-230"], "exchange the two"),
             (["--colour"], "--colour"),
         ],
     )

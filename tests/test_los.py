@@ -243,9 +243,21 @@ class TestInstants:
         with pytest.raises(ArgumentError, match="3 exposures"):
             ds.uvis.geometry(files, times=times)
 
-    @pytest.mark.parametrize("times", ["yesterday", "2005-400T00:00", "2005-000T00:00", [None] * 3])
+    @pytest.mark.parametrize(
+        "times",
+        [
+            *("yesterday", "now", "2005", "2005-366", "2005-400T00:00", "2005-000T00:00"),
+            *([None] * 3, [True] * 3, True, np.timedelta64(5, "s"), "2305-001"),
+        ],
+        ids=str,
+    )
     def test_own_times_that_are_none(self, ds, files, times):
         with pytest.raises(ArgumentError, match="UTC"):
+            ds.uvis.geometry(files, times=times)
+
+    @pytest.mark.parametrize("times", [np.datetime64("2305-01-01"), 1e12, -1e12])
+    def test_own_times_beyond_the_calendar(self, ds, files, times):
+        with pytest.raises(ArgumentError, match="1677-09-21 to 2262-04-11"):
             ds.uvis.geometry(files, times=times)
 
     @pytest.mark.parametrize("times", [np.nan, np.datetime64("NaT"), [ETS[0], np.inf, 0.0]])

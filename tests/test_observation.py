@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -191,6 +193,26 @@ def test_copies_of_a_product_fall_out(three, tmp_path):
         ds = uvisxr.open_observation([*three, copy])
     assert any(f"{copy} holds the same exposures as {three[1]}" in str(w.message) for w in caught)
     assert ds.sizes["pic"] == 6
+
+
+@pytest.mark.parametrize("start_time", ["end_of_first", "start"])
+def test_start_in_a_leap_second(tmp_path, start_time):
+    """datetime64 cannot name it; elapsed times are counted from it all the same."""
+    path = write_product(tmp_path, "FUV2016_366_23_59", samples=2, exposure=30.0)
+    text = path.read_text()
+    path.write_text(re.sub(r"2016-366T\S+", "2016-366T23:59:60.500", text))
+    ds = uvisxr.open_product(path, start_time=start_time)
+    # 23:59:60.5 is 0.5 s before 2017-01-01, which is 536500869.183930 TDB.
+    first = 536500868.683930 - (30.0 if start_time == "end_of_first" else 0.0)
+    np.testing.assert_allclose(ds.et, first + np.array([15.0, 45.0]), rtol=0, atol=1e-6)
+    begin, end = {
+        "end_of_first": ("2016-12-31T23:59:30.500", "2017-01-01T00:00:29.500"),
+        "start": ("2017-01-01T00:00:00.500", "2017-01-01T00:00:59.500"),
+    }[start_time]
+    assert ds.time_start[0] == np.datetime64(begin)
+    assert ds.time_stop[1] == np.datetime64(end)
+    assert (ds.attrs["year"], ds.attrs["doy"]) == (2016, 366)
+    assert ds.attrs["name"] == "FUV2016_366"
 
 
 def test_lazy_equals_eager(three):

@@ -19,6 +19,7 @@ from uvisxr.numerics.constants import ASTRONOMICAL_UNIT
 from uvisxr.simulate import flight, labels
 from uvisxr.simulate.flight import Scan
 from uvisxr.simulate.textkernels import TEXTS
+from uvisxr.timescales import Instant
 
 
 @pytest.fixture(scope="module")
@@ -117,8 +118,7 @@ def test_geometry_keywords_of_real_products(data, file, kernels):
             slit=real["SLIT_STATE"],
             compression=real["COMPRESSION_TYPE"],
             channel=channel("FUV"),
-            start=start,
-            et=spiceypy.utc2et(str(start)),
+            start=Instant.of(start),
             samples=real["QUBE"]["CORE_ITEMS"][2],
             exposure=real["INTEGRATION_DURATION"].value,
             windows=(Window(0, 0, 63, 1023),),

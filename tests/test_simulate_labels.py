@@ -6,7 +6,6 @@ import re
 
 import numpy as np
 import pvl
-import pytest
 from scipy.io import readsav
 
 from uvisxr import simulate
@@ -16,6 +15,7 @@ from uvisxr.instrument.detector import Window
 from uvisxr.kernels.session import loaded
 from uvisxr.pds3.label import read_label
 from uvisxr.simulate import Simulation, calibration_files, idlsave, labels
+from uvisxr.timescales import parse_instant
 
 _KEYWORD = re.compile(r"^ *([A-Z^][A-Z_0-9]*) *= ", re.MULTILINE)
 
@@ -99,7 +99,7 @@ def test_vectors_close(titan):
 
 def test_start_time_is_the_end_of_the_first_exposure(titan):
     label = read_label(titan.labels[0])
-    assert label.start == np.datetime64("2008-03-10T10:04:00")
+    assert label.known_start().utc == np.datetime64("2008-03-10T10:04:00")
     assert titan.open().time_start[0] == np.datetime64("2008-03-10T10:00:00")
 
 
@@ -118,8 +118,7 @@ def test_what_the_kernels_do_not_say_is_unknown(titan):
         slit="LOW_RESOLUTION",
         compression="NONE",
         channel=channel("FUV"),
-        start=np.datetime64("2008-03-10T10:04:00.000"),
-        et=float(titan.truth.et[0]),
+        start=parse_instant("2008-03-10T10:04:00.000"),
         samples=1,
         exposure=240.0,
         windows=(Window(2, 0, 61, 1023),),
@@ -133,16 +132,25 @@ def test_what_the_kernels_do_not_say_is_unknown(titan):
     assert keywords(text) == keywords(titan.labels[0].read_bytes().decode())
 
 
-@pytest.mark.parametrize(
-    ("time", "text"),
-    [
-        ("2008-03-10T10:04:00.250", "2008-070T10:04:00.250"),
-        ("2008-12-31T23:59:59.999", "2008-366T23:59:59.999"),
-        ("2009-01-01T00:00:00.000", "2009-001T00:00:00.000"),
-    ],
-)
-def test_day_of_year(time, text):
-    assert labels.day_of_year(np.datetime64(time)) == text
+def test_start_in_a_leap_second(tmp_path):
+    """The label names it, and the exposures begin where they were asked for."""
+    made = simulate.observation(
+        tmp_path,
+        start="2008-12-31T23:59:58.500",
+        exposures=2,
+        exposure=2.0,
+        stars=0,
+        lost=0,
+        partial=0,
+        window=Window(30, 0, 31, 1023, band_bin=32),
+    )
+    text = made.labels[0].read_text()
+    assert "START_TIME                      = 2008-366T23:59:60.500" in text
+    assert "STOP_TIME                       = 2009-001T00:00:03.500" in text
+    assert made.labels[0].stem == "FUV2008_366_23_59"
+    ds = made.open()
+    assert ds.time_start[0] == np.datetime64("2008-12-31T23:59:58.500")
+    np.testing.assert_allclose(ds.et, made.truth.et, rtol=0, atol=1e-6)
 
 
 def test_calibration_files_are_read(tmp_path):

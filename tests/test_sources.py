@@ -138,7 +138,7 @@ def test_index_names_products_that_are_not_here(volume: Path):
         (Filter(after="2006-001"), EVERY[1:]),
         (Filter(before="2005-08-18T15:15:04.141"), []),
         (Filter(before="2005-08-18T15:15:04.142"), [EVERY[0]]),
-        (Filter(after="2005-230T15:15:04.141", before="2006"), [EVERY[0]]),
+        (Filter(after="2005-230T15:15:04.141", before="2006-001"), [EVERY[0]]),
     ],
 )
 def test_filters(volume: Path, source: str, wanted: Filter, expected: list[str]):
@@ -159,6 +159,13 @@ def test_a_label_that_does_not_say_is_not_taken(tmp_path: Path):
     write(tmp_path, "FUV2005_230_15_15", label="TARGET_NAME = UNK\nSTART_TIME = UNK\n")
     assert not names(expand(tmp_path, Filter(target="TITAN")))
     assert not names(expand(tmp_path, Filter(after="2000-001")))
+
+
+def test_a_label_whose_start_is_no_time_is_taken_so_that_it_shows(tmp_path: Path):
+    label = "PRODUCT_ID = FUV2005_366_15_15\nTARGET_NAME = TITAN\nSTART_TIME = 2005-366T15:15\n"
+    write(tmp_path, "FUV2005_230_15_15", label=label)
+    assert names(expand(tmp_path, Filter(after="2010-001"))) == ["FUV2005_230_15_15"]
+    assert not names(expand(tmp_path, Filter(after="2010-001", target="SATURN")))
 
 
 def test_data_without_label_and_label_without_data(tmp_path: Path):
@@ -195,7 +202,14 @@ def test_binary_batch_file(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"channel": "HSP"}, {"after": "soon"}, {"before": "2005-400"}]
+    "arguments",
+    [
+        {"channel": "HSP"},
+        *({"after": text} for text in ("soon", "now", "20050818", "TRUE", "1_0", "9999-365", "")),
+        *({"before": text} for text in ("2005-400", "2006", "2006-01", "2305-001", 2006)),
+        {"after": "2005-231", "before": "2005-230"},
+    ],
+    ids=str,
 )
 def test_filter_with_a_wrong_value(arguments: dict[str, str]):
     with pytest.raises(ArgumentError, match=next(iter(arguments))):

@@ -16,12 +16,18 @@ COLUMNS = {
 }
 
 
-def write_index(volume: Path, rows: list[dict[str, str]], ending: str = "\r\n") -> Path:
+def write_index(
+    volume: Path,
+    rows: list[dict[str, str]],
+    ending: str = "\r\n",
+    widths: dict[str, int] | None = None,
+) -> Path:
     """INDEX/INDEX.LBL and .TAB of a volume; returns the label's path."""
+    wide = COLUMNS | (widths or {})
     folder = volume / "INDEX"
     folder.mkdir(parents=True, exist_ok=True)
     start, columns = 1, []
-    for name, width in COLUMNS.items():
+    for name, width in wide.items():
         columns.append(
             f"  OBJECT = COLUMN\n    NAME = {name}\n    DATA_TYPE = CHARACTER\n"
             f"    START_BYTE = {start + 1}\n    BYTES = {width}\n  END_OBJECT = COLUMN\n"
@@ -32,11 +38,11 @@ def write_index(volume: Path, rows: list[dict[str, str]], ending: str = "\r\n") 
         f"PDS_VERSION_ID = PDS3\nRECORD_TYPE = FIXED_LENGTH\nRECORD_BYTES = {size}\n"
         f'FILE_RECORDS = {len(rows)}\n^INDEX_TABLE = "INDEX.TAB"\n'
         f'VOLUME_ID = "{volume.name}"\nOBJECT = INDEX_TABLE\n  INTERCHANGE_FORMAT = ASCII\n'
-        f"  ROWS = {len(rows)}\n  ROW_BYTES = {size}\n  COLUMNS = {len(COLUMNS)}\n"
+        f"  ROWS = {len(rows)}\n  ROW_BYTES = {size}\n  COLUMNS = {len(wide)}\n"
         f"{''.join(columns)}END_OBJECT = INDEX_TABLE\nEND\n"
     )
     lines = [
-        ",".join(f'"{row.get(name, "NULL").ljust(width)}"' for name, width in COLUMNS.items())
+        ",".join(f'"{row.get(name, "NULL").ljust(width)}"' for name, width in wide.items())
         for row in rows
     ]
     path = folder / "INDEX.LBL"

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from ..errors import ArgumentError, MissingStepError
-from ..timescales import utc_to_et
-
-_DAY_OF_YEAR = re.compile(r"(\d{4})-(\d{3})(?:T(.*))?")
+from ..timescales import parse_et, utc_to_et
 
 
 def instants(ds: xr.Dataset, times: Any, samples: int | None) -> np.ndarray:
@@ -71,27 +68,13 @@ def _own(times: Any, n_pic: int) -> np.ndarray:
 
 
 def _to_et(values: np.ndarray) -> np.ndarray:
-    if np.issubdtype(values.dtype, np.datetime64):
-        return np.where(np.isnat(values), np.nan, utc_to_et(values))
-    if np.issubdtype(values.dtype, np.number) and not np.iscomplexobj(values):
+    kind = values.dtype.kind
+    if kind in "iuf":
         return values.astype(float)
-    flat = [_utc(value) for value in values.ravel()]
-    return utc_to_et(np.array(flat, "datetime64[ns]").reshape(values.shape))
-
-
-def _utc(value: Any) -> np.datetime64:
-    text = str(value).strip().removesuffix("Z")
-    match = _DAY_OF_YEAR.fullmatch(text)
     try:
-        if not match:
-            return np.datetime64(text, "ns")
-        year, day, clock = match.groups()
-        if not 1 <= int(day) <= 366:
-            raise ValueError(f"day {day} of a year")
-        start = np.datetime64(f"{year}-01-01T{clock or '00:00'}", "ns")
-        return start + np.timedelta64(int(day) - 1, "D")
-    except ValueError as error:
-        raise ArgumentError(
-            f"times= holds {value!r}, which is no UTC time ({error}): write 2005-08-18T18:14:40.2 "
-            "or 2005-230T18:14:40.2"
-        ) from None
+        if kind == "M":
+            return utc_to_et(values)
+        et = [parse_et(str(value)) for value in values.ravel()]
+    except ArgumentError as error:
+        raise ArgumentError(f"times: {error}; numbers are TDB seconds past J2000") from None
+    return np.array(et, float).reshape(values.shape)

@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from .. import fetch
-from ..errors import FetchError, KernelError, LabelError
+from ..errors import FetchError, KernelError
 from ..pds3.label import Label
-from ..timescales import utc_to_et
 from .bodies import SPACECRAFT_CODE, SPACECRAFT_FRAME, SUN, named
 from .choose import LIGHT_TIME, choose_ck, choose_spk, describe_unpointed, in_order, select, utc
 from .coverage import Segment, connected, pointing, spk_segments
@@ -47,12 +46,8 @@ class Request:
         ArgumentError
             SPICE does not know the target.
         """
-        if np.isnat(label.start):
-            raise LabelError(
-                f"{label.path} does not know its START_TIME: get the label anew from the archive"
-            )
         # START_TIME is the end of the first exposure: see the users guide, chapter 2.
-        ets = utc_to_et(label.start) + label.integration * (np.arange(label.shape[0]) - 0.5)
+        ets = label.known_start().et + label.integration * (np.arange(label.shape[0]) - 0.5)
         with LOCK:
             _, target = named(label.target)
         return cls(label.path.stem, ets, (SPACECRAFT_CODE, target, SUN))

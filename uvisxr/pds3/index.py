@@ -11,13 +11,14 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 import pvl
 import pvl.exceptions
 
 from ..errors import LabelError
-from . import odl
+from ..timescales import parse_utc
 
 #: Columns that name a product's label, best first.
 _PATHS = ("FILE_NAME", "FILE_SPECIFICATION_NAME")
@@ -44,7 +45,7 @@ class Row:
     @property
     def channel(self) -> str:
         """EUV, FUV, HSP or HDAC."""
-        return re.match(r"[A-Z]*", self.product).group()
+        return re.split(r"[^A-Z]", self.product, maxsplit=1)[0]
 
 
 @dataclass(frozen=True)
@@ -133,27 +134,11 @@ def _row(file: str, volume: str, target: str, slit: str, start: str) -> Row:
         path.with_suffix(".LBL"),
         target,
         slit,
-        time(start),
+        parse_utc(start) if start else np.datetime64("NaT", "ns"),
     )
 
 
-def time(text: str) -> np.datetime64:
-    """A time as 2005-230T15:15:04.141 or 2005-08-18T15:15:04, or a part of one; "" is NaT.
-
-    Raises
-    ------
-    ValueError
-        The text is no time.
-    """
-    text = text.strip().rstrip("Z")
-    match = re.fullmatch(r"(\d{4})-(\d{3})(T.*)?", text)
-    if match:
-        year, day, clock = match.groups()
-        text = f"{odl.day_of_year(year, day)}{clock or ''}"
-    return np.datetime64(text or "NaT", "ms")
-
-
-def _offset(pointer: object, row_bytes: int) -> int:
+def _offset(pointer: Any, row_bytes: int) -> int:
     """Bytes in front of the table; ("INDEX.TAB", 3) counts records, 3 <BYTES> bytes."""
     if isinstance(pointer, str):
         return 0
@@ -164,7 +149,7 @@ def _offset(pointer: object, row_bytes: int) -> int:
 
 
 def _pair(path: Path) -> tuple[Path, Path]:
-    found = {}
+    found: dict[str, Path] = {}
     if path.parent.is_dir():
         for file in sorted(path.parent.iterdir()):
             if file.stem.upper() == path.stem.upper():

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 import pvl
 
-from ..errors import LabelError, ProductError, UvisWarning
+from ..errors import ArgumentError, LabelError, ProductError, UvisWarning
 from ..instrument.channel import N_BANDS, N_LINES, slit_name
 from ..instrument.detector import Window
+from ..timescales import Instant, parse_instant
 from . import odl
 
 #: Longest text that is searched for the signs of a UVIS label.
@@ -88,8 +89,8 @@ class Label:
     path : Path
     product_id, channel, target, slit, compression : str
         `slit` and `compression` are empty where the label does not know them.
-    start, stop : datetime64[ns]
-        START_TIME (the end of the first exposure) and STOP_TIME, UTC; NaT if unknown.
+    start : Instant or None
+        START_TIME (the end of the first exposure); None if unknown.
     clock : float
         SPACECRAFT_CLOCK_START_COUNT, s; NaN if unknown or invalid.
     integration : float
@@ -111,8 +112,7 @@ class Label:
     target: str
     slit: str
     compression: str
-    start: np.datetime64
-    stop: np.datetime64
+    start: Instant | None
     clock: float
     integration: float
     shape: tuple[int, int, int]
@@ -137,6 +137,14 @@ class Label:
     def is_matrix(self) -> bool:
         """Whether this is a calibration matrix of the archive instead of counts."""
         return np.dtype(self.dtype).kind == "f"
+
+    def known_start(self) -> Instant:
+        """START_TIME; LabelError if the label does not know it."""
+        if self.start is None:
+            raise LabelError(
+                f"{self.path} does not know its START_TIME: get the label anew from the archive"
+            )
+        return self.start
 
 
 def looks_like_uvis(path: str | Path) -> bool:
@@ -231,8 +239,7 @@ def _typed(module: pvl.PVLModule, qube: Any, path: Path) -> Label:
         target=str(odl.plain(module.get("TARGET_NAME")) or ""),
         slit=_slit(module),
         compression=str(odl.known(module.get("COMPRESSION_TYPE")) or ""),
-        start=_time(odl.known(module.get("START_TIME"))),
-        stop=_time(odl.known(module.get("STOP_TIME"))),
+        start=_start(odl.known(module.get("START_TIME"))),
         clock=_clock(odl.known(module.get("SPACECRAFT_CLOCK_START_COUNT"))),
         integration=_integration(module),
         shape=_shape(qube),
@@ -266,8 +273,11 @@ def _slit(module: pvl.PVLModule) -> str:
     return slit_name(state) if state is not None else ""
 
 
-def _time(value: Any) -> np.datetime64:
-    return np.datetime64("NaT", "ns") if value is None else odl.time(str(value))
+def _start(value: Any) -> Instant | None:
+    try:
+        return None if value is None else parse_instant(str(value))
+    except ArgumentError as error:
+        raise LabelError(f"START_TIME: {error}") from error
 
 
 def _clock(value: Any) -> float:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import numpy as np
 import pvl
 from pvl.decoder import OmniDecoder
 from pvl.grammar import OmniGrammar
@@ -69,33 +68,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, bool) or not (value is None or isinstance(value, int | float | str)):
         return str(value)
     return value
-
-
-def time(text: str) -> np.datetime64:
-    """UTC of a label's time, 2005-230T15:15:04.141 or 2005-08-18T15:15:04.141.
-
-    Raises
-    ------
-    ValueError
-        The text is no time.
-    """
-    match = re.fullmatch(r"(\d{4})-(\d{3}|\d\d-\d\d)(?:T([\d:]+(?:\.\d*)?))?Z?", text.strip())
-    if not match:
-        raise ValueError(f"{text!r} is no time")
-    year, day, clock = match.groups()
-    date = np.datetime64(f"{year}-{day}", "D") if "-" in day else day_of_year(year, day)
-    return np.datetime64(f"{date}T{clock.rstrip('.')}" if clock else date, "ns")
-
-
-def day_of_year(year: str, day: str) -> np.datetime64:
-    """Date of the day of a year, 001 the first.
-
-    Raises
-    ------
-    ValueError
-        The year has no such day.
-    """
-    date = np.datetime64(year, "D") + (int(day) - 1)
-    if date.astype("datetime64[Y]") != np.datetime64(year, "Y"):
-        raise ValueError(f"{year}-{day}: the year has no day {day}")
-    return date

@@ -20,7 +20,7 @@ from ..pds3.label import Label, read_label
 from ..pds3.product import choose_windows, qube_file
 from ..pds3.qube import QubeArray
 from ..quality.flags import initial
-from ..timescales import add_seconds, clock_from_et, utc_to_et
+from ..timescales import add_seconds, clock_from_et, day_of_year
 from . import sources
 
 START_TIMES = ("end_of_first", "start")
@@ -144,7 +144,7 @@ def _distinct(labels: list[Label]) -> list[Label]:
     """Without the products that are copies of others under another name or in another folder."""
     found: dict[tuple, Label] = {}
     for label in labels:
-        first = found.setdefault((label.product_id, str(label.start), label.shape), label)
+        first = found.setdefault((label.product_id, label.start, label.shape), label)
         if first is not label:
             warnings.warn(
                 f"{label.path} holds the same exposures as {first.path} "
@@ -255,24 +255,25 @@ def times(label: Label, start_time: str = "end_of_first") -> dict[str, np.ndarra
     Raises
     ------
     LabelError
-        The label does not know its START_TIME.
+        The label does not know its START_TIME, or the exposures would take centuries.
     """
-    if np.isnat(label.start):
-        raise LabelError(
-            f"{label.path} does not know its START_TIME: get the label anew from the archive"
-        )
+    start = label.known_start()
     n, t = label.shape[0], label.integration
     # START_TIME is the end of the first exposure: see the users guide, chapter 2.
     first = -t if start_time == "end_of_first" else 0.0
     elapsed = first + t * np.arange(n)
-    et = utc_to_et(label.start)
-    clock = clock_from_et(et)
+    et = start.et
+    clock = float(clock_from_et(et))
     if abs(label.clock - clock) < _CLOCK_TOLERANCE:
         clock = label.clock
+    try:
+        middle, begin, end = (add_seconds(start, elapsed + part * t) for part in (0.5, 0.0, 1.0))
+    except ArgumentError as error:
+        raise LabelError(f"{label.path}: {n} exposures of {t:g} s: {error}") from error
     return {
-        "time": add_seconds(label.start, elapsed + t / 2),
-        "time_start": add_seconds(label.start, elapsed),
-        "time_stop": add_seconds(label.start, elapsed + t),
+        "time": middle,
+        "time_start": begin,
+        "time_stop": end,
         "et": et + elapsed + t / 2,
         "exposure": np.full(n, t),
         "sclk": clock + elapsed,
@@ -283,9 +284,7 @@ def times(label: Label, start_time: str = "end_of_first") -> dict[str, np.ndarra
 def _attributes(
     labels: list[Label], first: Label, area: Window, start_time: str, named: dict[str, Any]
 ) -> dict[str, Any]:
-    date = first.start.astype("datetime64[D]")
-    year = int(str(date)[:4])
-    doy = int((date - np.datetime64(f"{year}-01-01")).astype(int)) + 1
+    year, doy = day_of_year(first.known_start())
     prime = str(named.get("prime_instrument") or "")
     parts = [f"{first.channel}{year}_{doy:03d}", prime.upper(), str(named.get("id") or "")]
     attrs: dict[str, Any] = {

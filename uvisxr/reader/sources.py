@@ -10,15 +10,16 @@ import glob
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import ArgumentError
-from ..pds3 import index
+from ..pds3 import index, odl
 from ..pds3.label import beside
 from ..pds3.product import label_path
+from ..timescales import Instant, parse_instant, parse_utc
 
 #: Names of spectral products, as the archive gives them; calibration matrices are no products.
 _PRODUCT = re.compile(r"(EUV|FUV)\d{4}_\d{3}_.*", re.IGNORECASE)
@@ -63,6 +64,11 @@ class Filter:
         As the label has them, in any case ("s rings", "low_resolution").
     after, before : str, optional
         START_TIME at or after, and before: 2005-230T15:15 or 2005-08-18.
+
+    Raises
+    ------
+    ArgumentError
+        A channel is unknown, a time is none, or `after` is later than `before`.
     """
 
     channel: str | None = None
@@ -70,18 +76,28 @@ class Filter:
     slit: str | None = None
     after: str | None = None
     before: str | None = None
+    _after: np.datetime64 | None = field(init=False, repr=False, compare=False)
+    _before: np.datetime64 | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.channel is not None and self.channel.upper() not in _CHANNELS:
             raise ArgumentError(f"channel {self.channel!r} is none of {', '.join(_CHANNELS)}")
-        for name in ("after", "before"):
-            text = getattr(self, name)
-            try:
-                index.time(text or "")
-            except ValueError as error:
-                raise ArgumentError(
-                    f"{name}={text!r} is no time; write 2005-230T15:15:00 or 2005-08-18"
-                ) from error
+        after, before = self._limit("after"), self._limit("before")
+        if after and before and after > before:
+            raise ArgumentError(
+                f"after {self.after} and before {self.before} leave no time between them: "
+                "exchange the two"
+            )
+        # Read once, not once a product; the class is frozen.
+        object.__setattr__(self, "_after", after and after.utc)
+        object.__setattr__(self, "_before", before and before.utc)
+
+    def _limit(self, name: str) -> Instant | None:
+        text = getattr(self, name)
+        try:
+            return None if text is None else parse_instant(str(text))
+        except ArgumentError as error:
+            raise ArgumentError(f"{name}: {error}") from None
 
     @property
     def empty(self) -> bool:
@@ -99,8 +115,8 @@ class Filter:
         if not same(self.slit, slit):
             return False
         # Comparisons with NaT are False: an unknown start lies in no range.
-        return (not self.after or bool(start >= index.time(self.after))) and (
-            not self.before or bool(start < index.time(self.before))
+        return (self._after is None or bool(start >= self._after)) and (
+            self._before is None or bool(start < self._before)
         )
 
 
@@ -186,8 +202,9 @@ def _folder(path: Path) -> Iterator[Product]:
                 stems.setdefault(file.stem.upper(), {}).setdefault(file.suffix.upper(), file)
         for found in stems.values():
             label, data = found.get(".LBL"), found.get(".DAT")
-            if _is_product(label or data):
-                label = label or data.with_suffix(".LBL")
+            file = label or found[".DAT"]
+            if _is_product(file):
+                label = label or file.with_suffix(".LBL")
                 yield Product(label.absolute(), data and data.absolute())
 
 
@@ -241,10 +258,13 @@ def _label_wanted(product: Product, wanted: Filter) -> bool:
     if not values:
         return True
     channel = values.get("PRODUCT_ID", product.name)[:3].upper()
+    text = odl.known(values.get("START_TIME"))
+    start: np.datetime64 = np.datetime64("NaT", "ns")
     try:
-        start = index.time(values.get("START_TIME", ""))
-    except ValueError:
-        start = np.datetime64("NaT")
+        start = parse_utc(text) if text else start
+    except ArgumentError:
+        # Opening it says what is wrong.
+        wanted = replace(wanted, after=None, before=None)
     return wanted.takes(
         channel,
         values.get("TARGET_NAME", ""),

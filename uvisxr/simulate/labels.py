@@ -19,6 +19,7 @@ from spiceypy.utils.exceptions import NotFoundError, SpiceyError
 
 from ..instrument.channel import Channel
 from ..instrument.detector import Window
+from ..timescales import Instant, format_doy
 
 UNKNOWN = '"UNK"'
 
@@ -89,10 +90,8 @@ class Facts:
     ----------
     name, target, slit, compression : str
     channel : Channel
-    start : datetime64
-        START_TIME, the end of the first exposure, UTC.
-    et : float
-        The same, TDB s past J2000.
+    start : Instant
+        START_TIME, the end of the first exposure.
     samples : int
         Number of exposures.
     exposure : float
@@ -106,8 +105,7 @@ class Facts:
     slit: str
     compression: str
     channel: Channel
-    start: np.datetime64
-    et: float
+    start: Instant
     samples: int
     exposure: float
     windows: Sequence[Window]
@@ -117,13 +115,12 @@ class Facts:
 def text(facts: Facts) -> str:
     """The label of a product; kernels are loaded, and the caller holds SPICE's lock."""
     values = {name: getattr(facts, name) for name in facts.__dataclass_fields__}
-    length = np.timedelta64(round(facts.exposure * facts.samples * 1e3), "ms")
-    start = day_of_year(facts.start)
+    start = format_doy(facts.start)
     head = _HEAD.format(
         **values | {"start": start},
-        stop=day_of_year(facts.start + length),
+        stop=format_doy(facts.start.plus(round(facts.exposure * facts.samples, 3))),
         day=start[:8],
-        clock=_clock(facts.et),
+        clock=_clock(facts.start.et),
     )
     qube = _QUBE.format(
         name=facts.name,
@@ -132,14 +129,6 @@ def text(facts: Facts) -> str:
         corners=_corners(facts.windows),
     )
     return (head + _geometry(facts) + qube).replace("\n", "\r\n")
-
-
-def day_of_year(time: np.datetime64) -> str:
-    """YYYY-DDDThh:mm:ss.mmm."""
-    date = time.astype("datetime64[D]")
-    year = time.astype("datetime64[Y]")
-    clock = np.datetime_as_string(time, unit="ms").split("T")[1]
-    return f"{year}-{(date - year.astype('datetime64[D]')).astype(int) + 1:03d}T{clock}"
 
 
 def _description(facts: Facts) -> str:
@@ -209,7 +198,7 @@ def _try(call, *arguments):
 
 
 def _vectors(facts: Facts) -> dict[str, np.ndarray | None]:
-    et, target = facts.et, facts.target
+    et, target = facts.start.et, facts.target
 
     def state(body: str, correction: str, observer: str) -> np.ndarray | None:
         found = _try(spiceypy.spkezr, body, et, "J2000", correction, observer)
@@ -234,7 +223,7 @@ def _vectors(facts: Facts) -> dict[str, np.ndarray | None]:
 
 
 def _pointing(facts: Facts) -> dict[str, float | None]:
-    et, target, frame = facts.et, facts.target, f"IAU_{facts.target}"
+    et, target, frame = facts.start.et, facts.target, f"IAU_{facts.target}"
     sun = _try(spiceypy.subslr, "NEAR POINT/ELLIPSOID", target, et, frame, "LT", "CASSINI")
     below = _try(spiceypy.subpnt, "NEAR POINT/ELLIPSOID", target, et, frame, "LT", "CASSINI")
     sun_lat, sun_lon = _latitude(sun), _west(sun)
@@ -268,7 +257,7 @@ def _west(found: tuple | None) -> float | None:
 
 def _boresight(facts: Facts) -> tuple[float | None, ...]:
     """Right ascension, declination; phase, emission, incidence where the boresight looks."""
-    et, view = facts.et, facts.channel.spice_frame
+    et, view = facts.start.et, facts.channel.spice_frame
     rotation = _try(spiceypy.pxform, view, "J2000", et)
     if rotation is None:
         return (None,) * 5
@@ -280,7 +269,7 @@ def _boresight(facts: Facts) -> tuple[float | None, ...]:
 def _angles(facts: Facts) -> tuple[float, float, float] | None:
     """Phase, emission and incidence at the surface or, off the disk, at the tangent point."""
     target, frame = facts.target, f"IAU_{facts.target}"
-    where = (target, facts.et, frame)
+    where = (target, facts.start.et, frame)
     ray = ("CASSINI", facts.channel.spice_frame, [0.0, 0.0, 1.0])
     found = _try(spiceypy.sincpt, "ELLIPSOID", *where, "CN+S", *ray)
     if found is not None:

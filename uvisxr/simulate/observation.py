@@ -22,10 +22,21 @@ from ..kernels import choose as kernel_files
 from ..kernels.session import loaded
 from ..numerics.poisson import MISSING
 from ..reader.observation import open_observation
-from ..timescales import add_seconds, utc_to_et
+from ..timescales import format_doy
 from . import calibration_files, counts, emission, kernels, labels
 from .flight import Scan, flyby
-from .setup import EVIL, LOSSES, NOISE, STARS, Setup, positive, utc, whole, windows
+from .setup import (
+    EVIL,
+    LOSSES,
+    NOISE,
+    STARS,
+    Setup,
+    instant,
+    positive,
+    to_millisecond,
+    whole,
+    windows,
+)
 
 #: Rows and columns that observations of Titan usually read.
 _WINDOW = Window(2, 0, 61, 1023)
@@ -133,7 +144,7 @@ def observation(
         channel=find_channel(channel),
         slit=slit_name(slit),
         target=" ".join(str(target).upper().split()),
-        start=utc(start),
+        start=instant(start),
         exposures=whole("exposures", exposures, 1),
         exposure=positive("exposure", exposure),
         products=whole("products", products, 1),
@@ -244,7 +255,7 @@ def _write_products(
 ) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     products = list(_products(setup))
-    ets = np.array([product.et for product in products])
+    ets = np.array([product.start.et for product in products])
     files = kernel_files.select(kernels_used, ets=ets, bodies=("CASSINI", setup.target, "SUN"))
     written = []
     for product, part in zip(products, setup.parts(), strict=True):
@@ -264,10 +275,10 @@ def _write_products(
 
 def _products(setup: Setup) -> Iterator[labels.Facts]:
     for part in setup.parts():
-        begin = add_seconds(setup.start, part[0] * setup.exposure)
+        begin = setup.start.plus(part[0] * setup.exposure)
         # START_TIME is the end of the first exposure: see the users guide, chapter 2.
-        start = np.asarray(add_seconds(begin, setup.exposure), "datetime64[ms]")[()]
-        day = labels.day_of_year(start)
+        start = to_millisecond(begin.plus(setup.exposure))
+        day = format_doy(start)
         yield labels.Facts(
             name=f"{setup.channel.name}{day[:4]}_{day[5:8]}_{day[9:11]}_{day[12:14]}",
             target=setup.target,
@@ -275,7 +286,6 @@ def _products(setup: Setup) -> Iterator[labels.Facts]:
             compression=setup.compression,
             channel=setup.channel,
             start=start,
-            et=float(utc_to_et(start)),
             samples=part.size,
             exposure=setup.exposure,
             windows=setup.windows,

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..errors import ArgumentError
 from ..instrument.channel import Channel
 from ..instrument.detector import Window
-from ..timescales import utc_to_et
+from ..timescales import Instant, format_doy, parse_instant
 
 #: Purposes of random numbers.
 STARS, EVIL, NOISE, LOSSES = range(10, 14)
 
 _COMPRESSIONS = ("NONE", "SQRT_9")
-
-_DAY_OF_YEAR = re.compile(r"(?P<year>\d{4})-(?P<day>[0-3]\d\d)(T(?P<clock>.*))?")
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,7 @@ class Setup:
     channel: Channel
     slit: str
     target: str
-    start: np.datetime64
+    start: Instant
     exposures: int
     exposure: float
     products: int
@@ -70,7 +68,7 @@ class Setup:
     @property
     def begin(self) -> float:
         """Begin of the first exposure, TDB s past J2000."""
-        return float(utc_to_et(self.start))
+        return self.start.et
 
     @property
     def et(self) -> np.ndarray:
@@ -85,27 +83,27 @@ class Setup:
         """Exposures of each product."""
         return np.array_split(np.arange(self.exposures), self.products)
 
-    def arguments(self) -> dict:
+    def arguments(self) -> dict[str, Any]:
         """Name and value of all but the windows, which the attributes hold."""
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}
         del values["windows"]
-        return values | {"channel": self.channel.name, "start": str(self.start)[:23]}
+        return values | {"channel": self.channel.name, "start": format_doy(self.start)}
 
 
-def utc(start: str | np.datetime64) -> np.datetime64:
-    """A time of day and date, or day of year, as labels have it."""
-    text = str(start).strip().removesuffix("Z")
+def instant(start: str | np.datetime64) -> Instant:
+    """A UTC of the mission, cut to the milliseconds that labels have."""
     try:
-        match = _DAY_OF_YEAR.fullmatch(text)
-        if match:
-            days = np.timedelta64(int(match["day"]) - 1, "D")
-            text = f"{np.datetime64(match['year'], 'D') + days}T{match['clock'] or '00:00'}"
-        value = np.datetime64(text, "ms")
-    except ValueError as error:
-        raise ArgumentError(f"start={start!r} is no UTC time: {error}") from None
-    if not np.datetime64("1999-01-01") <= value < np.datetime64("2017-09-15"):
+        found = to_millisecond(parse_instant(str(start)))
+    except ArgumentError as error:
+        raise ArgumentError(f"start: {error}") from None
+    if not np.datetime64("1999-01-01") <= found.utc < np.datetime64("2017-09-15"):
         raise ArgumentError(f"start={start!r}: UVIS observed from 1999 to 2017-09-15 (UTC)")
-    return value
+    return found
+
+
+def to_millisecond(time: Instant) -> Instant:
+    """The begin of an instant's millisecond."""
+    return Instant(time.tai // 1_000_000 * 1_000_000)
 
 
 def whole(name: str, value: int, least: int) -> int:
