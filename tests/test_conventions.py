@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
-import xarray as xr
+import re
+from pathlib import Path
 
+import numpy as np
+import pytest
+import xarray as xr
+from helpers.products import write_product
+
+import uvisxr
+from uvisxr import simulate
 from uvisxr.dataset import conventions
+from uvisxr.dataset.fields import EPHEMERIS, FIELDS, SIGHTLINE, sightline
+from uvisxr.errors import ArgumentError, MissingStepError
+from uvisxr.instrument.detector import Window
 
 
 def test_attributes_are_set_anew():
@@ -42,3 +52,124 @@ def test_every_bounds_and_ancillary_variable_is_in_the_table():
 def test_quality_bits_are_distinct():
     masks = list(conventions.QUALITY_FLAGS.values())
     assert sum(masks) == np.bitwise_or.reduce(masks) < 256
+
+
+# The table against what the steps produce -------------------------------------------------------
+
+
+def reduced(folder: Path, target: str) -> tuple[xr.Dataset, xr.Dataset]:
+    """A small simulated observation with a geometry of two samples, opened and calibrated."""
+    window = Window(20, 0, 29, 1023, band_bin=32)
+    scene = simulate.observation(
+        folder, target=target, exposures=4, window=window, stars=0, lost=0, partial=0
+    )
+    opened = scene.open().uvis.geometry(scene.kernels, samples=2)
+    done = opened.uvis.background(4e-4).uvis.predict_stars()
+    return opened, done.uvis.calibrate(
+        files=scene.calibration, evil_pixels="interpolate", errors="statistical"
+    )
+
+
+def edges(ds: xr.Dataset, name: str) -> list[float]:
+    """One bin that holds every value of a field."""
+    period = FIELDS[name].period
+    low, high = float(ds[name].min()), float(ds[name].max())
+    return [0.0, period] if period else [low - 1.0, high + 1.0]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory) -> dict[str, xr.Dataset]:
+    """What the steps give, on Titan and Saturn; of a bin along every field of the line of sight."""
+    folder = tmp_path_factory.mktemp("conventions")
+    found = {}
+    for target in ("TITAN", "SATURN"):
+        opened, done = reduced(folder / target, target)
+        found |= {f"{target} opened": opened, f"{target} calibrated": done}
+    done = found["SATURN calibrated"]
+    for name in SIGHTLINE:
+        found[f"bin {name}"] = done.uvis.bin(by={name: edges(done, name)})
+    files = {"files": folder / "SATURN" / "calibration", "evil_pixels": "interpolate"}
+    found |= {
+        "rate": done.uvis.rate(),
+        "calibration_factor": done.uvis.calibration_factor(**files),
+        "brightness": done.uvis.integrate().to_dataset(),
+        "brightness of bins": found["bin alt"].uvis.integrate(),
+        "groups": done.uvis.bin(pixels=[[(0, 3)], [(1, 4)]]),
+    }
+    matrix = write_product(folder, "FUV2005_230_15_15_CAL_3", band_bin=32)
+    label = matrix.read_text().replace("MSB_UNSIGNED_INTEGER", "IEEE_REAL")
+    matrix.write_text(re.sub(r"(CORE_ITEM_BYTES += )2", r"\g<1>4", label))
+    np.zeros((64, 1024), ">f4").tofile(matrix.with_suffix(".DAT"))
+    found["matrix"] = uvisxr.open_product(matrix)
+    return found
+
+
+def test_every_entry_is_produced_by_some_step(results):
+    produced = set().union(*(ds.variables for ds in results.values()))
+    assert conventions.VARIABLES.keys() - produced == set()
+
+
+def test_every_variable_of_a_step_is_in_the_table(results):
+    for name, ds in results.items():
+        assert set(ds.variables) - conventions.VARIABLES.keys() == set(), name
+
+
+def test_the_geometry_gives_the_fields_of_the_registry(results):
+    los = {*SIGHTLINE, *(f"{name}_corners" for name in SIGHTLINE)}
+    for target in ("TITAN", "SATURN"):
+        ds = results[f"{target} opened"]
+        of_planets = {name for name in los if FIELDS[name.removesuffix("_corners")].planets}
+        expected = {*los, *EPHEMERIS} - (of_planets if target == "TITAN" else set())
+        over_samples = {name for name, v in ds.variables.items() if "sample" in v.dims}
+        assert over_samples - {"geometry_et"} == expected
+        for name in expected:
+            is_sightline = FIELDS[name.removesuffix("_corners")].kind == "sightline"
+            assert is_sightline == ("pixel" in ds[name].dims)
+
+
+@pytest.mark.parametrize("name", SIGHTLINE)
+def test_every_field_of_the_line_of_sight_can_be_binned(results, name):
+    binned, done = results[f"bin {name}"], results["SATURN calibrated"]
+    finite = np.isfinite(done[name].mean("sample")) & (done.quality == 0)
+    assert binned.n.dims == (f"{name}_bin",)
+    assert binned.n.item() == finite.sum() > 0
+    assert binned[name].attrs["units"] == binned[f"{name}_bin"].attrs["units"]
+
+
+def test_fields_that_come_round():
+    round_ = {name: field.period for name, field in SIGHTLINE.items() if field.period}
+    degrees = dict.fromkeys(("lon", "tangent_lon", "ra", "ring_longitude"), 360.0)
+    assert round_ == degrees | {"lt": 24.0, "tangent_lt": 24.0}
+
+
+def test_longitudes_that_follow_lon_direction():
+    directed = {name for name, field in FIELDS.items() if field.directed}
+    assert directed == {"lon", "tangent_lon", "sc_lon", "sub_solar_lon"}
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("tangent_ra", "ra"),
+        ("tangent_ring_radius", "ring_radius"),
+        ("altitude", "alt"),
+        ("latitude", "lat or lat_graphic"),
+        ("emission", "ems"),
+        ("lon_", "lon"),
+    ],
+)
+def test_a_name_that_is_no_field_is_told_those_near(results, name, near):
+    said = rf"by: no line-of-sight field '{name}'; did you mean .*\b{near}\b"
+    with pytest.raises(ArgumentError, match=said):
+        results["SATURN calibrated"].uvis.bin(by={name: [0, 1]})
+    assert name not in conventions.VARIABLES
+
+
+def test_a_name_like_no_field_is_told_all():
+    with pytest.raises(ArgumentError, match=f"choose of {', '.join(SIGHTLINE)}"):
+        sightline("colour", "annotate")
+
+
+def test_a_field_of_planets_says_so_where_it_is_missing(results):
+    with pytest.raises(MissingStepError, match=r"no ring_radius: call .* with a giant planet"):
+        results["TITAN calibrated"].uvis.bin(by={"ring_radius": [0, 1e6]})

@@ -18,22 +18,12 @@ import numpy as np
 import xarray as xr
 
 from ._version import __version__
-from .dataset.conventions import LOS_FIELDS
+from .dataset.fields import FIELDS
 from .errors import ExportError, MissingStepError
 
 #: Bytes of one compressed chunk, before compression: large enough to compress well, small
 #: enough that reading one exposure does not unpack many others.
 _CHUNK_BYTES = 4 * 2**20
-
-_EPHEMERIS = (
-    "sc_lon",
-    "sc_lat",
-    "sc_alt",
-    "sub_solar_lon",
-    "sub_solar_lat",
-    "heliocentric_distance",
-    "target_distance",
-)
 
 
 @contextlib.contextmanager
@@ -252,7 +242,6 @@ def summary(ds: xr.Dataset) -> dict[str, Any]:
             "units": ds["background"].attrs["units"],
         }
     if "lon" in ds:
-        names = [*LOS_FIELDS, *(f"tangent_{name}" for name in LOS_FIELDS), *_EPHEMERIS]
         content["geometry"] = {
             "target": attrs.get("geometry_target", attrs.get("target")),
             "kernels": _plain(attrs.get("kernels")),
@@ -262,8 +251,8 @@ def summary(ds: xr.Dataset) -> dict[str, Any]:
                     "units": ds[name].attrs.get("units"),
                     "values": _plain(ds[name].values),
                 }
-                for name in names
-                if name in ds
+                for name, field in FIELDS.items()
+                if field.summary and name in ds
             },
         }
     return content

@@ -8,11 +8,12 @@ import numpy as np
 import xarray as xr
 
 from ..dataset import conventions, history
-from ..dataset.conventions import LOS_FIELDS, QUALITY_FLAGS
+from ..dataset.conventions import QUALITY_FLAGS
+from ..dataset.fields import SIGHTLINE, sightline
 from ..errors import ArgumentError, MissingStepError
 from ..quality.flags import DIMS, Pixels, good, select
 from . import statistics
-from .edges import Edges, period
+from .edges import Edges
 from .statistics import Members
 
 #: Bins of the reference package: planetocentric latitude, altitude, local time.
@@ -21,9 +22,6 @@ DEFAULT_EDGES = {
     "alt": (0, 50, *range(150, 1551, 100), np.inf),
     "lt": (0, 12, 24),
 }
-
-#: All fields of the line of sight, those of the tangent point included.
-FIELDS = (*LOS_FIELDS, *(f"tangent_{name}" for name in LOS_FIELDS))
 
 
 def bin_pixels(
@@ -124,7 +122,7 @@ def bin_pixels(
     variables["n"] = (dims, members.count.reshape(shape).astype(np.int32))
     variables |= _members(ds, members)
     coordinates = _coordinates(ds, coords)
-    for name in (*FIELDS, *_BOUNDS):
+    for name in (*SIGHTLINE, *_BOUNDS):
         if name in variables:
             coordinates[name] = variables.pop(name)
     result = xr.Dataset(variables, coordinates, ds.attrs)
@@ -143,11 +141,7 @@ def _by_geometry(
     """Coordinates and shape of the bins; spectrum and bin of each member."""
     if not isinstance(by, Mapping) or not by:
         raise ArgumentError(f"by={by!r}: give fields and edges, such as {{'alt': [0, 500, 1000]}}")
-    edges = {}
-    for name, values in by.items():
-        if name not in FIELDS:
-            raise ArgumentError(f"no line-of-sight field {name!r}: choose of {', '.join(FIELDS)}")
-        edges[name] = Edges(name, values)
+    edges = {name: Edges(sightline(name, "by").name, values) for name, values in by.items()}
     shape = tuple(len(e) for e in edges.values())
     inside, place = keep.copy(), np.zeros(keep.shape, int)
     for name, edge in edges.items():
@@ -171,7 +165,7 @@ def _field(ds: xr.Dataset, name: str) -> np.ndarray:
     """A field as (pic, pixel, ...): corners and samples within an exposure in one last axis."""
     if name not in ds.variables:
         raise MissingStepError(
-            f"the dataset has no {name}: call ds.uvis.geometry() first"
+            f"the dataset has no {name}: {SIGHTLINE[name.removesuffix('_corners')].remedy}"
             + (", or take mode='center'" if name.endswith("_corners") else "")
         )
     variable = ds[name].variable
@@ -271,10 +265,10 @@ def _means(
     """Means of the line-of-sight fields over the members, and the sum of the exposures."""
     result = {}
     matrix = members.matrix(ds.sizes["pic"] * ds.sizes["pixel"])
-    for name in FIELDS:
+    for name, field in SIGHTLINE.items():
         if name not in ds.variables:
             continue
-        turn = period(name)
+        turn = field.period
         values = _mean(_field(ds, name), turn).ravel()
         finite = np.isfinite(values)
         values = np.where(finite, values, 0.0)

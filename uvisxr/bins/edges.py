@@ -6,15 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..dataset.fields import SIGHTLINE
 from ..errors import ArgumentError
-
-#: Fields that come round, and their period, by the name without the prefix `tangent_`.
-PERIODS = {"lon": 360.0, "ra": 360.0, "ring_longitude": 360.0, "lt": 24.0}
-
-
-def period(field: str) -> float | None:
-    """Period of a line-of-sight field, None where it has none."""
-    return PERIODS.get(field.removeprefix("tangent_"))
 
 
 class Edges:
@@ -26,7 +19,7 @@ class Edges:
     Parameters
     ----------
     field : str
-        Name, for messages and for whether it comes round.
+        Name of a line-of-sight field, which tells whether it comes round.
     edges : sequence of float, (n + 1,)
         Infinite ends are allowed on a line.
 
@@ -37,7 +30,7 @@ class Edges:
     """
 
     def __init__(self, field: str, edges: Sequence[float]):
-        self.field, self.period = field, period(field)
+        self.field, self.period = field, SIGHTLINE[field].period
         try:
             self.values = np.asarray(edges, float)
         except (TypeError, ValueError):

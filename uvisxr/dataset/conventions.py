@@ -2,6 +2,7 @@
 
 Attributes follow CF-1.11. xarray keeps attributes through arithmetic, so that a rate made from
 counts would still say "count": `apply` sets them anew from the table, whatever came before.
+Its part of the geometry is made from `fields`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+
+from .fields import EPHEMERIS, SIGHTLINE
 
 CONVENTIONS = "CF-1.11"
 
@@ -45,36 +48,11 @@ class Variable:
         return attrs | self.extra
 
 
-_DEG, _KM, _ANGSTROM, _RADIANCE = "degree", "km", "angstrom", "kR angstrom-1"
+_ANGSTROM, _RADIANCE = "angstrom", "kR angstrom-1"
 _COUNT_RATE = "count s-1"
 
 #: Names and bits of the quality flags, in the order of the bits.
 QUALITY_FLAGS = {"lost": 1, "partial": 2, "star": 4, "dark_line": 8, "user": 16}
-
-#: Fields of the line of sight: name -> (units, long name). Corners, tangent point and the means
-#: over bins are derived from them.
-LOS_FIELDS: dict[str, tuple[str, str]] = {
-    "lon": (_DEG, "longitude"),
-    "lat": (_DEG, "planetocentric latitude"),
-    "lat_graphic": (_DEG, "planetographic latitude"),
-    "alt": (_KM, "altitude of the tangent point above the ellipsoid, negative on the disk"),
-    "sza": (_DEG, "solar zenith (incidence) angle"),
-    "phase": (_DEG, "phase angle"),
-    "ems": (_DEG, "emission angle"),
-    "lt": ("hour", "local solar time"),
-    "on_disk": ("1", "whether the line of sight meets the body: 1 yes, 0 no"),
-    "ra": (_DEG, "right ascension of the line of sight, J2000"),
-    "dec": (_DEG, "declination of the line of sight, J2000"),
-    "ring_radius": (_KM, "radius where the line of sight crosses the equatorial plane"),
-    "ring_longitude": (
-        _DEG,
-        "longitude where the line of sight crosses the equatorial plane, prograde from the plane's "
-        "ascending node on the equator of J2000",
-    ),
-    "ring_emission": (_DEG, "emission angle against the normal of the equatorial plane"),
-    "ring_incidence": (_DEG, "solar incidence angle against the normal of the equatorial plane"),
-    "ring_in_front": ("1", "whether the plane is crossed before the body: 1 yes, 0 no"),
-}
 
 VARIABLES: dict[str, Variable] = {
     "counts": Variable("count", "photon counts", ancillary=("quality",)),
@@ -130,7 +108,6 @@ VARIABLES: dict[str, Variable] = {
     "member_pic": Variable("1", "exposure index of a spectrum in a bin"),
     "member_pixel": Variable("1", "pixel index of a spectrum in a bin"),
     "member_bin": Variable("1", "index of its bin, counted through the bins in C order"),
-    "group": Variable("1", "group of spectra"),
     "calibration_error": Variable("1", "relative systematic error of the calibration"),
     "evil": Variable("1", "whether the element holds evil detector pixels: 1 yes, 0 no"),
     "sensitivity": Variable("count s-1 kR-1 angstrom", "sensitivity, terms of its time dependence"),
@@ -143,44 +120,23 @@ VARIABLES: dict[str, Variable] = {
     "calibration_matrix": Variable(
         "kR angstrom-1 count-1", "radiance per count, calibration matrix of the archive"
     ),
-    "sc_lon": Variable(_DEG, "sub-spacecraft longitude"),
-    "sc_lat": Variable(_DEG, "sub-spacecraft planetocentric latitude"),
-    "sc_alt": Variable(_KM, "altitude of the spacecraft above the target's ellipsoid"),
-    "sub_solar_lon": Variable(_DEG, "sub-solar longitude"),
-    "sub_solar_lat": Variable(_DEG, "sub-solar planetocentric latitude"),
-    "heliocentric_distance": Variable("au", "distance of the target from the Sun"),
-    "target_distance": Variable(_KM, "distance of the target's centre from the spacecraft"),
-    "target_ra": Variable(_DEG, "right ascension of the target's centre, apparent, J2000"),
-    "target_dec": Variable(_DEG, "declination of the target's centre, apparent, J2000"),
-    "pole_ra": Variable(_DEG, "right ascension of the target's north pole, J2000"),
-    "pole_dec": Variable(_DEG, "declination of the target's north pole, J2000"),
-    "prime_meridian": Variable(
-        _DEG, "angle from the ascending node of the target's equator to its prime meridian"
-    ),
     "star_count": Variable("1", "catalogue stars in the pixel that the target does not hide"),
     "star_magnitude": Variable("1", "magnitude of the brightest catalogue star in the pixel"),
-    "sc_velocity": Variable(
-        "km s-1", "velocity of the spacecraft against the solar system's barycentre, J2000"
-    ),
     "geometry_et": Variable("s", "barycentric dynamical time past J2000 of the geometry"),
     "corner": Variable(None, "corner of the pixel"),
 }
 
-for _name, (_units, _text) in LOS_FIELDS.items():
+for _name, _field in EPHEMERIS.items():
+    VARIABLES[_name] = Variable(_field.units, _field.long_name)
+
+for _name, _field in SIGHTLINE.items():
+    _units, _text = _field.units, _field.long_name
     VARIABLES[_name] = Variable(_units, _text, bounds=f"{_name}_corners")
-    VARIABLES[f"{_name}_corners"] = Variable(_units, f"{_text}, at the corners of the pixel")
-    VARIABLES[f"tangent_{_name}"] = Variable(
-        _units, f"{_text}, at the tangent point", bounds=f"tangent_{_name}_corners"
+    VARIABLES[f"{_name}_corners"] = Variable(_units, _field.corners_text)
+    VARIABLES[f"{_name}_bin"] = Variable(
+        _units, f"middle of the bin: {_text}", bounds=f"{_name}_bin_bounds"
     )
-    VARIABLES[f"tangent_{_name}_corners"] = Variable(
-        _units, f"{_text}, at the tangent points of the corners of the pixel"
-    )
-    for _field in (_name, f"tangent_{_name}"):
-        _long = VARIABLES[_field].long_name
-        VARIABLES[f"{_field}_bin"] = Variable(
-            _units, f"middle of the bin: {_long}", bounds=f"{_field}_bin_bounds"
-        )
-        VARIABLES[f"{_field}_bin_bounds"] = Variable(_units, f"edges of the bins: {_long}")
+    VARIABLES[f"{_name}_bin_bounds"] = Variable(_units, f"edges of the bins: {_text}")
 
 # Integrals of radiances have the radiances' names and texts with other units.
 for _name in [name for name in VARIABLES if name.startswith("radiance") and name != "radiance_n"]:

@@ -51,7 +51,7 @@ import numpy as np
 import xarray as xr
 
 from ..dataset import conventions, history
-from ..dataset.conventions import LOS_FIELDS
+from ..dataset.fields import EPHEMERIS, FIELDS, SIGHTLINE, TANGENT
 from ..errors import ArgumentError, MissingStepError, UvisWarning
 from ..instrument.detector import Bins
 from ..kernels import choose as kernel_files
@@ -68,24 +68,6 @@ from .subpoints import sub_solar, sub_spacecraft
 
 #: Rays worked on at a time, so that the arrays stay in the processor's cache.
 _BLOCK = 16384
-
-_TANGENT = ("lon", "lat", "lat_graphic", "alt", "sza", "phase", "ems", "lt")
-
-_EPHEMERIS = (
-    "sc_lon",
-    "sc_lat",
-    "sc_alt",
-    "sub_solar_lon",
-    "sub_solar_lat",
-    "heliocentric_distance",
-    "target_distance",
-    "target_ra",
-    "target_dec",
-    "pole_ra",
-    "pole_dec",
-    "prime_meridian",
-    "sc_velocity",
-)
 
 
 def geometry(
@@ -180,9 +162,10 @@ def geometry(
         fields = _sightlines(state, ephemeris, attitude, vectors, tangent)
         rows = _target_fields(state, ephemeris)
     if lon_direction == "west":
-        for table, names in ((fields, ("lon", "tangent_lon")), (rows, ("sc_lon", "sub_solar_lon"))):
-            for key in names:
-                table[key] = ellipsoid.wrap(-table[key])
+        for table in (fields, rows):
+            for name in table:
+                if FIELDS[name].directed:
+                    table[name] = ellipsoid.wrap(-table[name])
 
     result = _attach(ds, et, fields, rows)
     result = result.assign_attrs(
@@ -290,7 +273,7 @@ def _look(rays: Rays, tangent: str) -> dict[str, np.ndarray]:
     fields = {name: np.where(hit, values, below[name]) for name, values in above.items()}
     fields["alt"] = altitude
     fields["on_disk"] = hit.astype(np.int8)
-    fields |= {f"tangent_{name}": below[name] for name in _TANGENT}
+    fields |= {f"{TANGENT}{name}": below[name] for name, f in SIGHTLINE.items() if f.twin}
     if rays.state.body.ringed:
         fields |= ring_fields(rays, surface)
     return fields
@@ -321,9 +304,8 @@ def _target_fields(state: TargetState, ephemeris: Ephemeris) -> dict[str, np.nda
 
 def _names() -> list[str]:
     """Every name a call may have left in a dataset."""
-    fields = [*LOS_FIELDS, *(f"tangent_{name}" for name in _TANGENT)]
-    corners = [f"{name}_corners" for name in fields]
-    return [*fields, *corners, *_EPHEMERIS, "geometry_et", "corner"]
+    corners = [f"{name}_corners" for name in SIGHTLINE]
+    return [*SIGHTLINE, *corners, *EPHEMERIS, "geometry_et", "corner"]
 
 
 def _attach(

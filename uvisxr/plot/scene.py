@@ -12,7 +12,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 
-from ..dataset.conventions import LOS_FIELDS
+from ..dataset.fields import sightline
 from ..errors import ArgumentError, KernelError, MissingStepError
 from ..geometry import outline, views
 from ..geometry.ellipsoid import unit
@@ -166,10 +166,8 @@ def check(
     for name, pair in (("center", center), ("xlim", xlim), ("ylim", ylim)):
         if pair is not None and (np.shape(pair) != (2,) or not np.isfinite(pair).all()):
             raise ArgumentError(f"{name}={pair!r}: give two numbers, degrees")
-    if annotate is not None and annotate.removeprefix("tangent_") not in LOS_FIELDS:
-        raise ArgumentError(
-            f"annotate={annotate!r} is no line-of-sight field: expected {', '.join(LOS_FIELDS)}"
-        )
+    if annotate is not None:
+        sightline(annotate, "annotate")
 
 
 def limits(
@@ -306,10 +304,8 @@ def _draw_field(
     ax: Axes, stage: Stage, index: int, polygons: np.ndarray, annotate: str, look: Style
 ) -> None:
     if annotate not in stage.ds.variables:
-        raise MissingStepError(
-            f"the dataset has no field {annotate!r}: call ds.uvis.geometry(), for ring fields with "
-            "a planet as target"
-        )
+        remedy = sightline(annotate, "annotate").remedy
+        raise MissingStepError(f"the dataset has no field {annotate!r}: {remedy}")
     field = stage.ds[annotate].isel(pic=index)
     values = field.values.astype(float)
     properties = {k: v for k, v in look["field"].items() if k != "cmap"}

@@ -1,0 +1,229 @@
+"""The fields of the geometry: one entry each, from which every list of them is made.
+
+A new field is an entry here, and a formula in `geometry` that gives its values under that name.
+From the entry follow its corners, its twin at the tangent point, its bins and their means, its
+attributes, its place in the summary, its sense under `lon_direction`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Literal
+
+from ..errors import ArgumentError
+
+#: What stands before the name of a field that is taken at the tangent point everywhere.
+TANGENT = "tangent_"
+
+_AT_TANGENT = ", at the tangent point"
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of the geometry.
+
+    Attributes
+    ----------
+    name, units, long_name : str
+        As in the dataset.
+    kind : {"sightline", "ephemeris"}
+        Of every pixel and its corners; or of the exposure.
+    twin : bool
+        Whether it exists at the tangent point too, with the prefix `tangent_`.
+    period : float, optional
+        360 degrees or 24 hours, where the field comes round.
+    planets : bool
+        Whether giant planets alone have it.
+    directed : bool
+        Whether it is a longitude that counts west or east, as `lon_direction` says.
+    summary : bool
+        Whether the summary JSON holds it.
+    """
+
+    name: str
+    units: str
+    long_name: str
+    kind: Literal["sightline", "ephemeris"] = "sightline"
+    twin: bool = False
+    period: float | None = None
+    planets: bool = False
+    directed: bool = False
+    summary: bool = True
+
+    @property
+    def corners_text(self) -> str:
+        """Long name of the field at the corners of the pixels."""
+        points = "tangent points of the corners" if self.name.startswith(TANGENT) else "corners"
+        return f"{self.long_name.removesuffix(_AT_TANGENT)}, at the {points} of the pixel"
+
+    @property
+    def remedy(self) -> str:
+        """What brings the field into a dataset that lacks it."""
+        return "call ds.uvis.geometry() first" + (
+            ", with a giant planet as target" if self.planets else ""
+        )
+
+
+_DEG, _KM = "degree", "km"
+
+_ENTRIES = (
+    Field("lon", _DEG, "longitude", twin=True, period=360.0, directed=True),
+    Field("lat", _DEG, "planetocentric latitude", twin=True),
+    Field("lat_graphic", _DEG, "planetographic latitude", twin=True),
+    Field(
+        "alt",
+        _KM,
+        "altitude of the tangent point above the ellipsoid, negative on the disk",
+        twin=True,
+    ),
+    Field("sza", _DEG, "solar zenith (incidence) angle", twin=True),
+    Field("phase", _DEG, "phase angle", twin=True),
+    Field("ems", _DEG, "emission angle", twin=True),
+    Field("lt", "hour", "local solar time", twin=True, period=24.0),
+    Field("on_disk", "1", "whether the line of sight meets the body: 1 yes, 0 no"),
+    Field("ra", _DEG, "right ascension of the line of sight, J2000", period=360.0),
+    Field("dec", _DEG, "declination of the line of sight, J2000"),
+    Field(
+        "ring_radius",
+        _KM,
+        "radius where the line of sight crosses the equatorial plane",
+        planets=True,
+    ),
+    Field(
+        "ring_longitude",
+        _DEG,
+        "longitude where the line of sight crosses the equatorial plane, prograde from the plane's "
+        "ascending node on the equator of J2000",
+        period=360.0,
+        planets=True,
+    ),
+    Field(
+        "ring_emission",
+        _DEG,
+        "emission angle against the normal of the equatorial plane",
+        planets=True,
+    ),
+    Field(
+        "ring_incidence",
+        _DEG,
+        "solar incidence angle against the normal of the equatorial plane",
+        planets=True,
+    ),
+    Field(
+        "ring_in_front",
+        "1",
+        "whether the plane is crossed before the body: 1 yes, 0 no",
+        planets=True,
+    ),
+    Field("sc_lon", _DEG, "sub-spacecraft longitude", "ephemeris", period=360.0, directed=True),
+    Field("sc_lat", _DEG, "sub-spacecraft planetocentric latitude", "ephemeris"),
+    Field("sc_alt", _KM, "altitude of the spacecraft above the target's ellipsoid", "ephemeris"),
+    Field("sub_solar_lon", _DEG, "sub-solar longitude", "ephemeris", period=360.0, directed=True),
+    Field("sub_solar_lat", _DEG, "sub-solar planetocentric latitude", "ephemeris"),
+    Field("heliocentric_distance", "au", "distance of the target from the Sun", "ephemeris"),
+    Field(
+        "target_distance",
+        _KM,
+        "distance of the target's centre from the spacecraft",
+        "ephemeris",
+    ),
+    # The others serve to draw the scene without kernels.
+    Field(
+        "target_ra",
+        _DEG,
+        "right ascension of the target's centre, apparent, J2000",
+        "ephemeris",
+        period=360.0,
+        summary=False,
+    ),
+    Field(
+        "target_dec",
+        _DEG,
+        "declination of the target's centre, apparent, J2000",
+        "ephemeris",
+        summary=False,
+    ),
+    Field(
+        "pole_ra",
+        _DEG,
+        "right ascension of the target's north pole, J2000",
+        "ephemeris",
+        period=360.0,
+        summary=False,
+    ),
+    Field(
+        "pole_dec",
+        _DEG,
+        "declination of the target's north pole, J2000",
+        "ephemeris",
+        summary=False,
+    ),
+    Field(
+        "prime_meridian",
+        _DEG,
+        "angle from the ascending node of the target's equator to its prime meridian",
+        "ephemeris",
+        period=360.0,
+        summary=False,
+    ),
+    Field(
+        "sc_velocity",
+        "km s-1",
+        "velocity of the spacecraft against the solar system's barycentre, J2000",
+        "ephemeris",
+        summary=False,
+    ),
+)
+
+
+def _twin(field: Field) -> Field:
+    return replace(
+        field,
+        name=f"{TANGENT}{field.name}",
+        long_name=field.long_name + _AT_TANGENT,
+        twin=False,
+    )
+
+
+_TWINS = tuple(_twin(field) for field in _ENTRIES if field.twin)
+
+
+def _named(*fields: Field) -> Mapping[str, Field]:
+    return MappingProxyType({field.name: field for field in fields})
+
+
+#: Fields of the line of sight by name, the twins last: all that spectra can be binned by.
+SIGHTLINE = _named(*(field for field in _ENTRIES if field.kind == "sightline"), *_TWINS)
+
+#: Fields of the exposure by name.
+EPHEMERIS = _named(*(field for field in _ENTRIES if field.kind == "ephemeris"))
+
+#: Every field by name.
+FIELDS = _named(*SIGHTLINE.values(), *EPHEMERIS.values())
+
+
+def sightline(name: str, argument: str) -> Field:
+    """The field of the line of sight that an argument names.
+
+    Raises
+    ------
+    ArgumentError
+        There is none of that name; the message says which are near.
+    """
+    if name in SIGHTLINE:
+        return SIGHTLINE[name]
+    near = _near(str(name))
+    hint = f"did you mean {' or '.join(near)}?" if near else f"choose of {', '.join(SIGHTLINE)}"
+    raise ArgumentError(f"{argument}: no line-of-sight field {name!r}; {hint}")
+
+
+def _near(name: str) -> list[str]:
+    """Up to four names that resemble one, or whose text has it as a word."""
+    bare = name.removeprefix(TANGENT)
+    words = [n for n in SIGHTLINE if bare in re.findall(r"\w+", SIGHTLINE[n].long_name)]
+    found = [bare] if bare in SIGHTLINE else []
+    return list(dict.fromkeys([*found, *words, *difflib.get_close_matches(name, SIGHTLINE)]))[:4]
