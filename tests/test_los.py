@@ -279,7 +279,7 @@ class TestPointing:
         times = [UNPOINTED, POINTED, UNPOINTED + 60, UNPOINTED + 120, POINTED]
         with pytest.warns(UvisWarning, match="3 of 5 exposures") as caught:
             found = ds.uvis.geometry(synthetic.kernels(data, "2005"), times=times)
-        assert len(caught) == 1
+        assert len(caught) == 1 and caught[0].filename == __file__
         message = str(caught[0].message)
         assert "2005-08-18T17:58:55.817 UTC" in message
         assert "17:59:55.817 UTC to 2005-08-18T18:00:55.817 UTC" in message

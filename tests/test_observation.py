@@ -191,7 +191,9 @@ def test_copies_of_a_product_fall_out(three, tmp_path):
     copy.with_suffix(".DAT").write_bytes(three[1].with_suffix(".DAT").read_bytes())
     with pytest.warns(UvisWarning) as caught:
         ds = uvisxr.open_observation([*three, copy])
-    assert any(f"{copy} holds the same exposures as {three[1]}" in str(w.message) for w in caught)
+    (copies,) = (w for w in caught if "holds the same exposures" in str(w.message))
+    assert f"{copy} holds the same exposures as {three[1]}" in str(copies.message)
+    assert copies.filename == __file__
     assert ds.sizes["pic"] == 6
 
 

@@ -34,6 +34,7 @@ QUIET = {"FUV": (1400.0, 1850.0), "EUV": (620.0, 820.0)}
 METHODS = ("gaps", "mean", "rtg")
 
 
+@history.step("background")
 def background(
     ds: xr.Dataset,
     level: float | None = None,
@@ -97,14 +98,6 @@ def background(
     The error of "gaps" comes from the scatter of the spectra (`gaps.fit`) and covers the truth in
     68 % of cases; that of independent Bernoulli elements, sqrt(q (1 - q) / (L S)), is too small.
     """
-    arguments = {
-        "level": level,
-        "error": error,
-        "method": method,
-        "alt_min": alt_min,
-        "wl_range": wl_range,
-        "pixels": pixels,
-    }
     if "counts" not in ds:
         raise MissingStepError(
             "the dataset has no counts to measure a background in: keep `counts` of "
@@ -140,14 +133,14 @@ def background(
             f"the background is the users guide's expectation, {EXPECTED} count/s per detector "
             'pixel, not measured in these data: method="gaps" measures it',
             UvisWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
     elif level > UNUSUAL:
         warnings.warn(
             f"the background of {level:.3g} count/s per detector pixel is more than {UNUSUAL}: do "
             "the spectra hold signal? Choose others by alt_min or pixels, or another wl_range",
             UvisWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
     ds = ds.assign_coords(background=level, background_error=error, quality=quality)
     ds = ds.assign_attrs(
@@ -155,7 +148,7 @@ def background(
     )
     if "radiance" in ds:
         ds = radiance.compute(ds)
-    return history.record(conventions.apply(ds), "background", arguments)
+    return conventions.apply(ds)
 
 
 def _candidates(ds: xr.Dataset, alt_min: float | None, pixels: Pixels | None) -> np.ndarray:

@@ -32,6 +32,7 @@ _NAME = re.compile(r"radiance(_weighted)?(?P<error>_upper|_lower|_std|_stderr|_s
 _Action = tuple[Callable, Callable, Callable]
 
 
+@history.step("rate")
 def rate(ds: xr.Dataset, interval: str = "garwood", quantization: bool = True) -> xr.Dataset:
     """Count rates with their Poisson errors.
 
@@ -81,10 +82,10 @@ def rate(ds: xr.Dataset, interval: str = "garwood", quantization: bool = True) -
     out = ds.assign(rate=value.transpose(*dims)).assign_coords(
         rate_upper=upper.transpose(*dims), rate_lower=lower.transpose(*dims)
     )
-    arguments = {"interval": interval, "quantization": quantization}
-    return history.record(conventions.apply(out), "rate", arguments)
+    return conventions.apply(out)
 
 
+@history.step("fill_nan")
 def fill_nan(ds: xr.Dataset | xr.DataArray, method: str = "linear") -> xr.Dataset | xr.DataArray:
     """Fill the holes of spectra along wl.
 
@@ -121,6 +122,7 @@ def fill_nan(ds: xr.Dataset | xr.DataArray, method: str = "linear") -> xr.Datase
     return _changed(ds, (value, error, value), "fill_nan", {"method": method})
 
 
+@history.step("smooth")
 def smooth(
     ds: xr.Dataset | xr.DataArray, weights: Sequence[float] = along_wl.SMOOTHING
 ) -> xr.Dataset | xr.DataArray:
@@ -166,6 +168,7 @@ def smooth(
     return _changed(ds, (value, error, value), "smooth", {"weights": weights.tolist()})
 
 
+@history.step("integrate")
 def integrate(
     ds: xr.Dataset | xr.DataArray,
     wl_range: tuple[float, float] | None = None,
@@ -237,10 +240,9 @@ def integrate(
     out = rest.assign({n: v for n, v in found.items() if not is_coord[n]})
     out = out.assign_coords({n: v for n, v in found.items() if is_coord[n]})
     out = conventions.apply(out)
-    arguments = {"wl_range": wl_range, "method": method}
     values = [name for name in found if not is_coord[name]]
     if isinstance(ds, xr.Dataset) and len(values) > 1:
-        return history.record(out, "integrate", arguments)
+        return out
     result = out[values[0]]
     used = wl_range or _limits(source)
     return result.assign_attrs(wl_range=[float(w) for w in used], method=method)
@@ -315,7 +317,7 @@ def _pick(action: _Action, name: str) -> Callable:
 
 
 def _changed(
-    ds: xr.Dataset | xr.DataArray, action: _Action, step: str, arguments: dict[str, Any]
+    ds: xr.Dataset | xr.DataArray, action: _Action, step: str, took: dict[str, Any]
 ) -> xr.Dataset | xr.DataArray:
     """The dataset or array with its spectra replaced."""
     source, names = _radiances(ds)
@@ -336,5 +338,5 @@ def _changed(
     out = conventions.apply(out)
     if isinstance(ds, xr.DataArray):
         return next(iter(out.data_vars.values())).rename(ds.name)
-    call = ", ".join(f"{name}={value}" for name, value in arguments.items())
-    return history.record(out.assign_attrs({EDITED: f"{step}({call})"}), step, arguments)
+    call = ", ".join(f"{name}={value}" for name, value in took.items())
+    return history.used(out.assign_attrs({EDITED: f"{step}({call})"}), took=took)

@@ -24,6 +24,7 @@ DEFAULT_EDGES = {
 }
 
 
+@history.step("bin")
 def bin_pixels(
     ds: xr.Dataset,
     by: Mapping[str, Sequence[float]] | None = None,
@@ -94,7 +95,6 @@ def bin_pixels(
         A field of the geometry is needed that the dataset does not hold, or it has neither
         radiance nor counts.
     """
-    arguments = {"by": by, "pixels": pixels, "mode": mode, "exclude": exclude}
     if by is not None and pixels is not None:
         raise ArgumentError("give either by= (bins of geometry) or pixels= (groups), not both")
     if mode not in ("center", "all"):
@@ -102,12 +102,12 @@ def bin_pixels(
     if not {"radiance", "counts"} & set(ds.variables):
         raise MissingStepError("neither radiance nor counts to bin: call ds.uvis.calibrate()")
     keep = good(ds, exclude).values
+    took = {}
     if pixels is None:
         by = DEFAULT_EDGES if by is None else by
         coords, shape, spectrum, place = _by_geometry(ds, by, mode, keep)
     else:
-        groups = _groups(pixels)
-        arguments["pixels"] = groups
+        took["pixels"] = groups = _groups(pixels)
         coords, shape, spectrum, place = _by_hand(ds, groups, keep)
     if not spectrum.size:
         raise ArgumentError(
@@ -126,7 +126,7 @@ def bin_pixels(
         if name in variables:
             coordinates[name] = variables.pop(name)
     result = xr.Dataset(variables, coordinates, ds.attrs)
-    return history.record(conventions.apply(result), "bin", arguments)
+    return history.used(conventions.apply(result), took=took)
 
 
 _BOUNDS = tuple(

@@ -44,6 +44,7 @@ _FROM_CALIBRATION = (
 )
 
 
+@history.step("calibrate")
 def calibrate(
     ds: xr.Dataset,
     recipe: str | Recipe = "upyp",
@@ -136,27 +137,23 @@ def calibrate(
     _check("interval", interval, INTERVALS)
     _check("errors", errors, ("total", "statistical"))
     found = _terms(ds, recipe, wl_interp, nan_interp, evil_pixels, flat_field, trend, files)
-    arguments = {
-        "recipe": recipe if isinstance(recipe, str) else recipe.name,
-        "wl_interp": wl_interp,
+    # What `compute` needs to do the rest again.
+    kept = {
         "nan_interp": nan_interp,
-        "evil_pixels": evil_pixels,
-        "flat_field": flat_field,
-        "trend": trend,
         "smooth": bool(smooth),
         "interval": interval,
         "quantization": bool(quantization),
         "errors": errors,
-        "files": None if files is None else Path(files).name,
     }
     out = ds.drop_vars([name for name in _FROM_CALIBRATION if name in ds.variables])
     out = out.assign_coords(_term_coords(ds, found))
     out.attrs.pop(EDITED, None)
-    out.attrs["recipe"] = arguments["recipe"]
-    out.attrs["calibrate_arguments"] = json.dumps(arguments, sort_keys=True)
-    return history.record(compute(out), "calibrate", arguments, found.files)
+    out.attrs["recipe"] = find_recipe(recipe).name
+    out.attrs["calibrate_arguments"] = json.dumps(kept, sort_keys=True)
+    return history.used(compute(out), found.files)
 
 
+@history.step("calibration_factor")
 def calibration_factor(
     ds: xr.Dataset,
     recipe: str | Recipe = "upyp",
@@ -214,14 +211,7 @@ def calibration_factor(
     out = out.assign(
         calibration_factor=_squeezed(factor, dims), calibration_factor_error=_squeezed(error, dims)
     ).assign_coords(evil=coords["evil"])
-    arguments = {
-        "recipe": recipe if isinstance(recipe, str) else recipe.name,
-        "wl_interp": wl_interp,
-        "evil_pixels": evil_pixels,
-        "flat_field": flat_field,
-        "trend": trend,
-    }
-    return history.record(conventions.apply(out), "calibration_factor", arguments, found.files)
+    return history.used(conventions.apply(out), found.files)
 
 
 def compute(ds: xr.Dataset) -> xr.Dataset:

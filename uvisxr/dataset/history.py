@@ -1,21 +1,39 @@
 """Provenance: one line in the `history` attribute for every step.
 
-A line holds the step, its arguments, the package version, and the name and sha256 of every file it
-read. It carries no clock time, so that the same inputs give the same file, byte for byte.
+A line holds the step, all its arguments, the package version, and the name and sha256 of every
+file it used. It carries no clock time and no folder, so that the same inputs give the same file,
+byte for byte, on every machine.
+
+A step is a function under the decorator `step`, which binds each call to the function's signature.
+What the call does not show the function leaves with its result: see `used`.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from functools import lru_cache
+import inspect
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import lru_cache, wraps
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar, cast
 
 import numpy as np
 import xarray as xr
 
 from .._version import __version__
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+#: Where `used` leaves what it is told until the decorator takes it up: encodings are not written.
+_KEY = "uvisxr_used"
+
+#: Items of a sequence that a line shows.
+_SHOWN = 12
 
 
 @lru_cache(maxsize=4096)
@@ -31,54 +49,163 @@ def sha256(path: str | Path) -> str:
     return _sha256(str(path), stat.st_mtime_ns, stat.st_size)
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, xr.DataArray | np.ndarray):
-        return f"<array {'x'.join(map(str, value.shape))}>"
-    if isinstance(value, Path):
-        return repr(value.name)
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{k!r}: {_text(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        shown = ", ".join(_text(v) for v in value[:12])
-        return f"[{shown}{', ...' if len(value) > 12 else ''}]"
-    if isinstance(value, np.generic):
-        return repr(value.item())
-    return repr(value)
+@dataclass(frozen=True)
+class _Used:
+    files: tuple[str | Path, ...] = ()
+    unread: tuple[str | Path, ...] = ()
+    took: Mapping[str, Any] = field(default_factory=dict)
 
 
-def record(
+def used(
     ds: xr.Dataset,
-    step: str,
-    arguments: Mapping[str, Any],
     files: Iterable[str | Path] = (),
     unread: Iterable[str | Path] = (),
+    took: Mapping[str, Any] | None = None,
 ) -> xr.Dataset:
-    """Append the line of one step to `history`.
+    """The result of a step with what its line is to hold beside the call.
 
     Parameters
     ----------
     ds : Dataset
-        The step's result; it is not changed.
-    step : str
-        Name of the step as the user calls it.
-    arguments : mapping
-        Its arguments by name. Arrays are described by their shape, paths by their name.
+        What the step returns, or a node of the tree that it returns.
     files : iterable of paths
         Files whose bytes the step used.
     unread : iterable of paths
         Files that were opened for later use: named with their size, as a sha256 needs every byte.
+    took : mapping, optional
+        Arguments whose value says more as the step took it than as it was given.
+
+    Returns
+    -------
+    Dataset
+        A shallow copy, to be returned to the decorator `step`.
+    """
+    ds = ds.copy(deep=False)
+    ds.encoding[_KEY] = _Used(tuple(files), tuple(unread), dict(took or {}))
+    return ds
+
+
+def step(name: str, unsaid: Collection[str] = ()) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
+    """Decorate a function so that the datasets it returns have its call in their history.
+
+    The line is the last of the history of the dataset that came in, the function's first argument:
+    steps that the function calls leave no lines of their own. A result that is no Dataset or
+    DataTree stays as it is. Iterators among the arguments are made lists, once, for function and
+    line alike.
+
+    Parameters
+    ----------
+    name : str
+        Name of the step as the user calls it.
+    unsaid : collection of str
+        Arguments that change no value of the result, such as the size of its chunks.
+    """
+
+    def decorated(function: Callable[_P, _R]) -> Callable[_P, _R]:
+        signature = inspect.signature(function)
+        first = next(iter(signature.parameters))
+        is_path = {k: "Path" in str(p.annotation) for k, p in signature.parameters.items()}
+        call: Callable[..., _R] = function
+
+        @wraps(function)
+        def recorded(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+            try:
+                bound = signature.bind(*args, **kwargs)
+            except TypeError:
+                # Python's own message names the function.
+                return function(*args, **kwargs)
+            bound.apply_defaults()
+            bound.arguments = {k: _lasting(value) for k, value in bound.arguments.items()}
+            result = call(*bound.args, **bound.kwargs)
+            before, arguments = "", dict(bound.arguments)
+            if isinstance(arguments[first], xr.Dataset | xr.DataArray):
+                before = str(arguments.pop(first).attrs.get("history", ""))
+            texts = {k: _text(v, is_path[k]) for k, v in arguments.items() if k not in unsaid}
+
+            def add(ds: xr.Dataset) -> xr.Dataset:
+                return _recorded(ds, name, texts, before)
+
+            if isinstance(result, xr.Dataset):
+                return cast(_R, add(result))
+            if isinstance(result, xr.DataTree):
+                nodes = result.map_over_datasets(lambda ds: add(ds) if ds.variables else ds)
+                return cast(_R, nodes)
+            return result
+
+        return recorded
+
+    return decorated
+
+
+def record(ds: xr.Dataset, step: str, arguments: Mapping[str, Any]) -> xr.Dataset:
+    """Append a line to the history of a dataset that no step made.
+
+    Parameters
+    ----------
+    ds : Dataset
+        It is not changed.
+    step : str
+        Name of what made it.
+    arguments : mapping
+        By name.
 
     Returns
     -------
     Dataset
         A shallow copy whose `history` attribute has one more line.
     """
-    call = ", ".join(f"{name}={_text(value)}" for name, value in arguments.items())
-    line = f"uvisxr {__version__}: {step}({call})"
-    used = sorted({Path(f).resolve() for f in files})
-    named = [f"{f.name} sha256:{sha256(f)}" for f in used]
-    named += [f"{f.name} {f.stat().st_size} bytes" for f in sorted({Path(f) for f in unread})]
+    texts = {name: _text(value) for name, value in arguments.items()}
+    return _recorded(ds, step, texts, str(ds.attrs.get("history", "")))
+
+
+def _recorded(ds: xr.Dataset, name: str, texts: Mapping[str, str], before: str) -> xr.Dataset:
+    """The dataset with a line after the lines `before`, and without what `used` left."""
+    ds = ds.copy(deep=False)
+    extra = ds.encoding.pop(_KEY, _Used())
+    texts = {**texts, **{k: _text(value) for k, value in extra.took.items()}}
+    line = f"uvisxr {__version__}: {name}({', '.join(f'{k}={text}' for k, text in texts.items())})"
+    named = sorted({f"{Path(f).name} sha256:{sha256(f)}" for f in extra.files})
+    named += sorted({f"{Path(f).name} {Path(f).stat().st_size} bytes" for f in extra.unread})
     if named:
         line += " using " + ", ".join(named)
-    before = ds.attrs.get("history", "")
     return ds.assign_attrs(history=f"{before}\n{line}" if before else line)
+
+
+def _lasting(value: Any) -> Any:
+    """The value with a list for every iterator, which could be run through only once."""
+    if isinstance(value, Iterator):
+        return [_lasting(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _lasting(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        items = [_lasting(item) for item in value]
+        return value if all(a is b for a, b in zip(items, value, strict=True)) else items
+    return value
+
+
+def _text(value: Any, is_path: bool = False) -> str:
+    """What a line says of an argument; of a text that `is_path`, the last part."""
+    if isinstance(value, os.PathLike) or (is_path and isinstance(value, str)):
+        return repr(Path(value).name or str(value))
+    if isinstance(value, xr.Dataset | xr.DataTree):
+        return repr(str(value.attrs["source"])) if "source" in value.attrs else "<dataset>"
+    if isinstance(value, np.datetime64 | np.timedelta64):
+        return repr(str(value))
+    if isinstance(value, date):
+        return repr(value.isoformat())
+    if isinstance(value, np.generic):
+        return repr(value.item())
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        if value.shape == ():
+            return _text(np.asarray(value)[()])
+        return f"<array {'x'.join(map(str, value.shape))}>"
+    if isinstance(value, Mapping):
+        items = (f"{key!r}: {_text(item, is_path)}" for key, item in value.items())
+        return "{" + ", ".join(items) + "}"
+    if isinstance(value, Collection) and not isinstance(value, str | bytes | range):
+        # The order of a set differs from run to run.
+        ordered = sorted(value, key=str) if isinstance(value, set | frozenset) else value
+        texts = [_text(item, is_path) for item in islice(ordered, _SHOWN)]
+        return f"[{', '.join(texts)}{', ...' if len(value) > _SHOWN else ''}]"
+    # A recipe, for one, is known by its name.
+    return repr(getattr(value, "name", value))

@@ -70,6 +70,7 @@ from .subpoints import sub_solar, sub_spacecraft
 _BLOCK = 16384
 
 
+@history.step("geometry")
 def geometry(
     ds: xr.Dataset,
     kernels: str | Path | Iterable[str | Path] | None = None,
@@ -140,8 +141,6 @@ def geometry(
     channel, slit = (_attribute(ds, name) for name in ("channel", "slit"))
     et = instants(ds, times, samples)
     bins = Bins.of(ds)
-    if kernels is not None and not isinstance(kernels, str | Path):
-        kernels = list(kernels)
 
     with LOCK:
         name, _ = named(wanted)
@@ -175,15 +174,7 @@ def geometry(
         lon_direction=lon_direction,
         tangent=tangent,
     )
-    arguments = {
-        "kernels": kernels,
-        "target": target,
-        "times": str(times) if isinstance(times, np.datetime64) else times,
-        "samples": samples,
-        "lon_direction": lon_direction,
-        "tangent": tangent,
-    }
-    return history.record(conventions.apply(result), "geometry", arguments, used)
+    return history.used(conventions.apply(result), used)
 
 
 def _check(name: str, value: Any, allowed: tuple[str, ...]) -> None:
@@ -214,7 +205,7 @@ def _warn_of_unknown(et: np.ndarray, ephemeris: Ephemeris, attitude: np.ndarray)
         words = kernel_files.describe_unpointed(et.ravel()[unpointed])
         parts.append(f"the fields of the lines of sight of {_runs(et, unpointed)}: {words}")
     if parts:
-        warnings.warn("NaN are " + "; ".join(parts), UvisWarning, stacklevel=3)
+        warnings.warn("NaN are " + "; ".join(parts), UvisWarning, stacklevel=5)
 
 
 def _runs(et: np.ndarray, lost: np.ndarray) -> str:

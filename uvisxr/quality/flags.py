@@ -191,10 +191,7 @@ def changed(ds: xr.Dataset, pixels: Pixels, flag: str, on: bool) -> xr.Dataset:
     return ds.assign_coords(quality=(DIMS, values))
 
 
-def _finished(ds: xr.Dataset, step: str, **arguments) -> xr.Dataset:
-    return history.record(conventions.apply(ds), step, arguments)
-
-
+@history.step("flag")
 def flag(ds: xr.Dataset, pixels: Pixels, flag: str = "user") -> xr.Dataset:
     """Set a quality flag on some spectra.
 
@@ -215,9 +212,10 @@ def flag(ds: xr.Dataset, pixels: Pixels, flag: str = "user") -> xr.Dataset:
     ArgumentError
         The pixels are not in the dataset, or the flag is unknown.
     """
-    return _finished(changed(ds, pixels, flag, True), "flag", pixels=pixels, flag=flag)
+    return conventions.apply(changed(ds, pixels, flag, True))
 
 
+@history.step("unflag")
 def unflag(ds: xr.Dataset, pixels: Pixels, flag: str = "user") -> xr.Dataset:
     """Clear a quality flag on some spectra; see `flag`."""
-    return _finished(changed(ds, pixels, flag, False), "unflag", pixels=pixels, flag=flag)
+    return conventions.apply(changed(ds, pixels, flag, False))

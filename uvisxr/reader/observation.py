@@ -30,6 +30,7 @@ START_TIMES = ("end_of_first", "start")
 _CLOCK_TOLERANCE = 120.0
 
 
+@history.step("open_product", unsaid=["chunks"])
 def open_product(
     path: str | Path,
     window: int | None = None,
@@ -68,10 +69,10 @@ def open_product(
     labels = _labels([path])
     if len(labels) > 1:
         raise ArgumentError(f"{path} holds {len(labels)} products: use uvisxr.open_observation")
-    arguments = {"path": Path(path), "window": window, "start_time": start_time}
-    return _open(labels, window, chunks, start_time, {}, "open_product", arguments)
+    return _open(labels, window, chunks, start_time, {})
 
 
+@history.step("open_observation", unsaid=["chunks"])
 def open_observation(
     paths: str | Path | Iterable[str | Path] | None = None,
     batch: str | Path | None = None,
@@ -123,14 +124,8 @@ def open_observation(
         given.append(batch)
     labels = _distinct(_labels(given))
     named = {"target": target, "prime_instrument": prime_instrument, "id": id, "name": name}
-    arguments = {
-        "paths": [label.path for label in labels],
-        **{key: value for key, value in named.items() if value},
-        "sort": sort,
-        "window": window,
-        "start_time": start_time,
-    }
-    return _open(labels, window, chunks, start_time, named, "open_observation", arguments, sort)
+    took = {"paths": [label.path for label in labels]}
+    return _open(labels, window, chunks, start_time, named, sort, took)
 
 
 def _labels(paths: list[str | Path]) -> list[Label]:
@@ -150,7 +145,7 @@ def _distinct(labels: list[Label]) -> list[Label]:
                 f"{label.path} holds the same exposures as {first.path} "
                 f"({label.product_id}): it is left out",
                 UvisWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
     return list(found.values())
 
@@ -161,9 +156,8 @@ def _open(
     chunks: Any,
     start_time: str,
     named: dict[str, Any],
-    step: str,
-    arguments: dict[str, Any],
     sort: bool = True,
+    took: dict[str, Any] | None = None,
 ) -> xr.Dataset | xr.DataTree:
     if start_time not in START_TIMES:
         raise ArgumentError(f"start_time={start_time!r}: expected one of {', '.join(START_TIMES)}")
@@ -172,10 +166,11 @@ def _open(
 
     def one(k: int) -> xr.Dataset:
         ds = conventions.apply(_dataset(labels, k, start_time, named, sort))
+        if chunks is not None:
+            # The small coordinates stay in memory: steps look into them.
+            ds = ds.assign(ds.reset_coords(drop=True).chunk(chunks))
         files, unread = [x.path for x in labels], [x.data_path for x in labels]
-        ds = history.record(ds, step, arguments, files, unread)
-        # The small coordinates stay in memory: steps look into them.
-        return ds if chunks is None else ds.assign(ds.reset_coords(drop=True).chunk(chunks))
+        return history.used(ds, files, unread, took)
 
     windows = choose_windows(labels[0], window)
     if len(windows) == 1:

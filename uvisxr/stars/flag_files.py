@@ -8,9 +8,104 @@ import numpy as np
 import xarray as xr
 
 from ..dataset import conventions, history
+from ..dataset.forward import method
 from ..errors import ArgumentError
 from ..export import whole_file
 from ..quality.flags import DIMS, changed, flags_of, mask_of, select
+
+
+@history.step("stars.load")
+def load(ds: xr.Dataset, path: str | Path, columns: str = "exposure pixel") -> xr.Dataset:
+    """Flag the spectra a text file lists as crossed by a star.
+
+    Parameters
+    ----------
+    ds : Dataset
+    path : path
+    columns : {"exposure pixel", "pixel exposure"}
+        Meaning of the first and the second number of a line.
+
+    Returns
+    -------
+    Dataset
+        With the flag `star` added; flags set before stay.
+
+    Raises
+    ------
+    ArgumentError
+        The file is missing, a line is not two whole numbers or not in the dataset, or
+        `columns` is unknown.
+    """
+    order = _order(columns)
+    path = Path(path)
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ArgumentError(f"cannot read the star file {path}: {error}") from None
+    rows = [(i, line.split()) for i, line in enumerate(lines[1:], start=2) if line.strip()]
+    pairs = []
+    for number, words in rows:
+        try:
+            first, second = (int(word) for word in words)
+            pair = (first, second)[order[0]], (first, second)[order[1]]
+            select(ds, [pair])
+        except ArgumentError as error:
+            raise ArgumentError(
+                f"{path}, line {number}: {error} (read as {columns!r}: is the order of the "
+                "columns right?)"
+            ) from None
+        except ValueError:
+            raise ArgumentError(
+                f"{path}, line {number}: {' '.join(words)!r} is not two whole numbers"
+            ) from None
+        pairs.append(pair)
+    return history.used(conventions.apply(changed(ds, pairs, "star", True)), [path])
+
+
+def save(ds: xr.Dataset, path: str | Path, columns: str = "exposure pixel") -> Path:
+    """Write the spectra flagged as crossed by a star.
+
+    Parameters
+    ----------
+    ds : Dataset
+    path : path
+        Written to a temporary name first, then renamed.
+    columns : {"exposure pixel", "pixel exposure"}
+        Meaning of the first and the second number of a line; the header says it too.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    ArgumentError
+        `columns` is unknown.
+    ExportError
+        The file cannot be written.
+    """
+    order = _order(columns)
+    flags = flags_of(ds)
+    where = np.argwhere((flags.values & np.uint8(mask_of("star"))) != 0)
+    pairs = [
+        flags.indexes[dim].to_numpy()[at] if dim in flags.indexes else at
+        for dim, at in zip(DIMS, where.T, strict=True)
+    ]
+    rows = np.stack([pairs[order[0]], pairs[order[1]]], axis=1)
+    text = f"# {columns.replace(' ', ' | ')}\n"
+    text += "".join(f"  {first:<9} {second}\n" for first, second in rows.astype(int))
+    path = Path(path)
+    with whole_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return path
+
+
+def _order(columns: str) -> tuple[int, int]:
+    """Where (exposure, pixel) stand in the columns; the permutation is its own inverse."""
+    orders = {"exposure pixel": (0, 1), "pixel exposure": (1, 0)}
+    if columns not in orders:
+        raise ArgumentError(f"columns={columns!r}: choose 'exposure pixel' or 'pixel exposure'")
+    return orders[columns]
 
 
 class StarFlags:
@@ -23,95 +118,5 @@ class StarFlags:
     def __init__(self, ds: xr.Dataset):
         self._ds = ds
 
-    def load(self, path: str | Path, columns: str = "exposure pixel") -> xr.Dataset:
-        """Flag the spectra a text file lists as crossed by a star.
-
-        Parameters
-        ----------
-        path : path
-        columns : {"exposure pixel", "pixel exposure"}
-            Meaning of the first and the second number of a line.
-
-        Returns
-        -------
-        Dataset
-            With the flag `star` added; flags set before stay.
-
-        Raises
-        ------
-        ArgumentError
-            The file is missing, a line is not two whole numbers or not in the dataset, or
-            `columns` is unknown.
-        """
-        order = _order(columns)
-        path = Path(path)
-        try:
-            lines = path.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ArgumentError(f"cannot read the star file {path}: {error}") from None
-        ds = self._ds
-        rows = [(i, line.split()) for i, line in enumerate(lines[1:], start=2) if line.strip()]
-        pairs = []
-        for number, words in rows:
-            try:
-                first, second = (int(word) for word in words)
-                pair = (first, second)[order[0]], (first, second)[order[1]]
-                select(ds, [pair])
-            except ArgumentError as error:
-                raise ArgumentError(
-                    f"{path}, line {number}: {error} (read as {columns!r}: is the order of the "
-                    "columns right?)"
-                ) from None
-            except ValueError:
-                raise ArgumentError(
-                    f"{path}, line {number}: {' '.join(words)!r} is not two whole numbers"
-                ) from None
-            pairs.append(pair)
-        ds = changed(ds, pairs, "star", True)
-        return history.record(
-            conventions.apply(ds), "stars.load", {"path": path, "columns": columns}, [path]
-        )
-
-    def save(self, path: str | Path, columns: str = "exposure pixel") -> Path:
-        """Write the spectra flagged as crossed by a star.
-
-        Parameters
-        ----------
-        path : path
-            Written to a temporary name first, then renamed.
-        columns : {"exposure pixel", "pixel exposure"}
-            Meaning of the first and the second number of a line; the header says it too.
-
-        Returns
-        -------
-        Path
-
-        Raises
-        ------
-        ArgumentError
-            `columns` is unknown.
-        ExportError
-            The file cannot be written.
-        """
-        order = _order(columns)
-        flags = flags_of(self._ds)
-        where = np.argwhere((flags.values & np.uint8(mask_of("star"))) != 0)
-        pairs = [
-            flags.indexes[dim].to_numpy()[at] if dim in flags.indexes else at
-            for dim, at in zip(DIMS, where.T, strict=True)
-        ]
-        rows = np.stack([pairs[order[0]], pairs[order[1]]], axis=1)
-        text = f"# {columns.replace(' ', ' | ')}\n"
-        text += "".join(f"  {first:<9} {second}\n" for first, second in rows.astype(int))
-        path = Path(path)
-        with whole_file(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-        return path
-
-
-def _order(columns: str) -> tuple[int, int]:
-    """Where (exposure, pixel) stand in the columns; the permutation is its own inverse."""
-    orders = {"exposure pixel": (0, 1), "pixel exposure": (1, 0)}
-    if columns not in orders:
-        raise ArgumentError(f"columns={columns!r}: choose 'exposure pixel' or 'pixel exposure'")
-    return orders[columns]
+    load = method(load)
+    save = method(save)

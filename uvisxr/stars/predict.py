@@ -51,6 +51,7 @@ def inside(star: np.ndarray, corners: np.ndarray) -> np.ndarray:
     return within & (sense != 0) & (dot(star, middle) > 0)
 
 
+@history.step("predict_stars")
 def predict_stars(
     ds: xr.Dataset, stars: xr.Dataset | None = None, faintest: float | None = None
 ) -> xr.Dataset:
@@ -102,8 +103,7 @@ def predict_stars(
         star_count=(dims, count),
         star_magnitude=(dims, np.where(np.isfinite(brightest), brightest, np.nan)),
     )
-    arguments = {"stars": str(stars.attrs.get("source", "a dataset")), "faintest": faintest}
-    return history.record(conventions.apply(result), "predict_stars", arguments)
+    return history.used(conventions.apply(result), took={"stars": stars})
 
 
 def candidates(
