@@ -16,6 +16,7 @@ import yaml
 
 from uvisxr.accessor import UvisAccessor
 from uvisxr.batch import pipeline
+from uvisxr.dataset import history
 from uvisxr.dataset.forward import method
 from uvisxr.errors import PipelineError
 
@@ -37,13 +38,18 @@ def total(ds: xr.Dataset) -> xr.DataArray:
     return ds.counts.sum("wl")
 
 
+@history.step("noted")
+def noted(ds: xr.Dataset) -> xr.Dataset:
+    return ds
+
+
 def nothing(ds: xr.Dataset) -> int:
     return 0
 
 
 @pytest.fixture(autouse=True)
 def _steps(monkeypatch: pytest.MonkeyPatch):
-    for function in (scale, total, nothing):
+    for function in (scale, total, noted, nothing):
         monkeypatch.setattr(UvisAccessor, function.__name__, method(function), raising=False)
 
 
@@ -92,8 +98,15 @@ def test_apply_runs_the_steps_in_order(ds: xr.Dataset):
     result = steps.apply(ds, entered.append)
     assert entered == ["scale", "scale", "total"]
     np.testing.assert_array_equal(result["counts"], ds.counts.sum("wl"))
-    assert result.attrs["history"] == "opened"
     assert "scaled" not in ds
+
+
+def test_an_array_has_the_history_of_what_it_comes_from(ds: xr.Dataset):
+    result = pipeline.load(["noted", "total"]).apply(ds)
+    assert [line.split(": ")[-1] for line in result.attrs["history"].splitlines()] == [
+        "opened",
+        "noted()",
+    ]
 
 
 def test_no_steps_is_the_product_as_it_was_opened(ds: xr.Dataset):

@@ -129,6 +129,7 @@ class Pipeline:
             one whose result is no Dataset.
         """
         result: xr.Dataset | xr.DataArray = ds
+        last = ds
         for step in self.steps:
             entering(step.name)
             if not isinstance(result, xr.Dataset):
@@ -136,6 +137,7 @@ class Pipeline:
                     f"step '{step.name}' follows one that gave a {type(result).__name__}; steps "
                     "that give a single array can only come last"
                 )
+            last = result
             result = getattr(result.uvis, step.name)(**step.arguments)
         if isinstance(result, xr.DataArray):
             result = result.to_dataset(name=result.name or self.steps[-1].name)
@@ -144,7 +146,8 @@ class Pipeline:
                 f"step '{self.steps[-1].name}' gave a {type(result).__name__}, not a dataset: it "
                 "cannot be part of a pipeline"
             )
-        attrs = {"history": ds.attrs["history"]} if "history" in ds.attrs else {}
+        # A single array has no history: that of the dataset it comes from serves.
+        attrs = {"history": last.attrs["history"]} if "history" in last.attrs else {}
         return result.assign_attrs({**attrs, **result.attrs, "pipeline": self.text})
 
 
