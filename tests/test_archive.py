@@ -16,7 +16,7 @@ from helpers.volume import index_row, write_index
 
 import uvisxr
 from uvisxr import fetch
-from uvisxr.calibration import download, files
+from uvisxr.calibration import download, files, formats
 from uvisxr.cli import main
 from uvisxr.errors import ArgumentError, FetchError, NotFoundError, UvisWarning
 from uvisxr.pds3 import archive
@@ -229,7 +229,7 @@ class TestCalibration:
     def content(self, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
         modifier = np.ones((64, 1024), "<f4").tobytes()
         flat = ("\n".join(["title", *[" ".join(["1.0"] * 1024)] * 64])).encode()
-        monkeypatch.setattr(files, "read_spica", lambda path, channel: None)
+        monkeypatch.setattr(formats, "read_spica", lambda path, channel: None)
         required, _ = download.names()
         return {
             name: modifier if "modifier" in name else flat if name.startswith("FLAT") else b"sav"

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from helpers import calfiles
 
-from uvisxr.calibration import files
+from uvisxr.calibration import files, formats
+from uvisxr.calibration.files import BURN, load
 from uvisxr.errors import CalibrationError
+from uvisxr.instrument.channel import EUV, FUV
 
 
 @pytest.fixture
@@ -18,7 +20,7 @@ def test_lab_table_is_two_blocks(tmp_path, end):
     path = tmp_path / "FUV_1999_Lab_Cal.dat"
     rows = ["a title", " 1100. 1. .1  1300. 3. .3", " 1200. 2. .2  1400. 4. .4", ""]
     path.write_bytes(end.join(rows).encode())
-    lab = files.read_lab(path)
+    lab = formats.read_lab(path)
     np.testing.assert_array_equal(lab.wl, [1100, 1200, 1300, 1400])
     np.testing.assert_array_equal(lab.sensitivity, [1, 2, 3, 4])
     np.testing.assert_array_equal(lab.error, [0.1, 0.2, 0.3, 0.4])
@@ -28,26 +30,26 @@ def test_lab_table_out_of_order(tmp_path):
     path = tmp_path / "FUV_1999_Lab_Cal.dat"
     path.write_text("a title\n 1300. 1. .1  1100. 3. .3\n")
     with pytest.raises(CalibrationError, match=r"FUV_1999_Lab_Cal\.dat.*ascending"):
-        files.read_lab(path)
+        formats.read_lab(path)
 
 
 def test_lab_table_of_words(tmp_path):
     path = tmp_path / "EUV_1999_Lab_Cal.dat"
     path.write_text("a title\n<html>not found</html>\n")
     with pytest.raises(CalibrationError, match=r"not a table.*uvisxr calibration fetch"):
-        files.read_lab(path)
+        formats.read_lab(path)
 
 
 def test_empty_file(tmp_path):
     path = tmp_path / "EUV_1999_Lab_Cal.dat"
     path.write_text("")
     with pytest.raises(CalibrationError, match="rows of 6"):
-        files.read_lab(path)
+        formats.read_lab(path)
 
 
 @pytest.mark.parametrize("channel", ["FUV", "EUV"])
 def test_lab_table_of_the_package(channel):
-    lab = files.package_lab(channel)
+    lab = formats.package_lab(channel)
     assert lab.wl.size == {"FUV": 26, "EUV": 14}[channel]
     assert (lab.error <= lab.sensitivity).all()
 
@@ -56,30 +58,30 @@ def test_flat_is_read_row_by_row(tmp_path):
     flat = np.arange(64 * 1024.0).reshape(64, 1024)
     flat[3, 5] = np.nan
     calfiles.write_flat(tmp_path / "f.txt", flat)
-    np.testing.assert_allclose(files.read_flat(tmp_path / "f.txt"), flat, rtol=1e-5)
+    np.testing.assert_allclose(formats.read_flat(tmp_path / "f.txt"), flat, rtol=1e-5)
 
 
 def test_short_flat(tmp_path):
     calfiles.write_flat(tmp_path / "f.txt", np.ones((63, 1024)))
     with pytest.raises(CalibrationError, match=r"f\.txt: 64512 numbers instead of 64 x 1024"):
-        files.read_flat(tmp_path / "f.txt")
+        formats.read_flat(tmp_path / "f.txt")
 
 
 def test_modifier_is_little_endian(tmp_path):
     frame = np.arange(64 * 1024, dtype="<f4").reshape(64, 1024)
     frame.tofile(tmp_path / "m.dat")
-    np.testing.assert_array_equal(files.read_modifier(tmp_path / "m.dat"), frame)
+    np.testing.assert_array_equal(formats.read_modifier(tmp_path / "m.dat"), frame)
 
 
 def test_truncated_modifier(tmp_path):
     (tmp_path / "m.dat").write_bytes(b"\0" * 1000)
     with pytest.raises(CalibrationError, match=r"m\.dat: 1000 bytes instead of 262144"):
-        files.read_modifier(tmp_path / "m.dat")
+        formats.read_modifier(tmp_path / "m.dat")
 
 
 def test_evolution_parameters(folder):
     path = folder / "FUV_CALIBRATION_TIME_EVOLUTION_PARAMETERS.DAT"
-    evolution = files.read_evolution(path)
+    evolution = formats.read_evolution(path)
     assert evolution.t0 == 1402021717.0
     np.testing.assert_array_equal(evolution.at(evolution.t0 - 1), 1)
     later = evolution.at(evolution.t0 + 3e7)
@@ -89,7 +91,7 @@ def test_evolution_parameters(folder):
 def test_truncated_evolution(tmp_path):
     (tmp_path / "e.dat").write_bytes(b"\0" * 12)
     with pytest.raises(CalibrationError, match="12 bytes instead of 12296"):
-        files.read_evolution(tmp_path / "e.dat")
+        formats.read_evolution(tmp_path / "e.dat")
 
 
 def records(*epochs):
@@ -108,58 +110,58 @@ def save_file(tmp_path, monkeypatch):
 
     def write(**content):
         (tmp_path / "trend.sav").write_bytes(b"SR")
-        monkeypatch.setattr(files, "readsav", lambda path: content)
+        monkeypatch.setattr(formats, "readsav", lambda path: content)
         return tmp_path / "trend.sav"
 
     return write
 
 
 def test_epochs_of_a_save_file_are_sorted(save_file):
-    spica = files.read_spica(save_file(arr=records(300, 100, 200)), "FUV")
+    spica = formats.read_spica(save_file(arr=records(300, 100, 200)), "FUV")
     np.testing.assert_array_equal(spica.sclk, [100, 200, 300])
     np.testing.assert_array_equal(spica.ratio[:, 7], [1, 2, 3])
 
 
 def test_save_file_of_both_channels(save_file):
     path = save_file(arr_fuv=records(100), arr_euv=records(200, 300))
-    assert files.read_spica(path, "FUV").sclk.size == 1
-    assert files.read_spica(path, "EUV").sclk.size == 2
+    assert formats.read_spica(path, "FUV").sclk.size == 1
+    assert formats.read_spica(path, "EUV").sclk.size == 2
 
 
 def test_save_file_of_fuv_only(save_file):
-    assert files.read_spica(save_file(arr=records(100)), "EUV") is None
+    assert formats.read_spica(save_file(arr=records(100)), "EUV") is None
 
 
 def test_save_file_of_other_structures(save_file):
     path = save_file(arr=np.zeros(3, [("spectrum", float)]))
     with pytest.raises(CalibrationError, match=r"trend\.sav: no ratios with their epochs"):
-        files.read_spica(path, "FUV")
+        formats.read_spica(path, "FUV")
 
 
 def test_save_file_of_other_bytes(tmp_path):
     (tmp_path / "x.sav").write_bytes(b"no save file")
     with pytest.raises(CalibrationError, match=r"x\.sav: not an IDL save file"):
-        files.read_spica(tmp_path / "x.sav", "FUV")
+        formats.read_spica(tmp_path / "x.sav", "FUV")
 
 
 def test_missing_file(tmp_path):
     with pytest.raises(CalibrationError, match=r"cannot read .*nowhere\.txt.*fetch"):
-        files.read_flat(tmp_path / "nowhere.txt")
+        formats.read_flat(tmp_path / "nowhere.txt")
 
 
 def test_changed_file_is_read_again(tmp_path):
     path = tmp_path / "m.dat"
     np.ones((64, 1024), "<f4").tofile(path)
-    first = files.read_modifier(path)
-    assert files.read_modifier(path) is first
+    first = formats.read_modifier(path)
+    assert formats.read_modifier(path) is first
     np.full((64, 1024), 2, "<f4").tofile(path)
     os.utime(path, ns=(1, 1))
-    assert files.read_modifier(path)[0, 0] == 2
+    assert formats.read_modifier(path)[0, 0] == 2
 
 
 def test_arrays_are_read_only(folder):
     with pytest.raises(ValueError, match="read-only"):
-        files.read_flat(folder / "FLATFIELD_FUV_POSTBURN.txt")[0, 0] = 1
+        formats.read_flat(folder / "FLATFIELD_FUV_POSTBURN.txt")[0, 0] = 1
 
 
 def test_folder_of_the_argument_wins(folder, tmp_path, monkeypatch):
@@ -202,3 +204,106 @@ def test_modifiers_are_sorted_by_epoch(tmp_path):
     epochs, paths = files.Folder.choose(tmp_path).modifiers("FUV")
     np.testing.assert_array_equal(epochs, [200, 300, 400])
     assert [path.name[3] for path in paths] == ["c", "b", "a"]
+
+
+# --- sets
+
+CLOCK = np.array([sum(calfiles.EPOCHS) / 2])
+
+
+def names(found: files.CalibrationSet) -> list[str]:
+    """What files were read, by the words that tell them apart."""
+    return [path.stem.removeprefix("FUV2006_001_UVIS_ff_") for path in found.files]
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        ([-1e6], []),
+        ([0], [0]),
+        ([1], [0, 1]),
+        ([1e9], [1]),
+        ([-1e6, 0], [0]),
+        ([-1e6, 1e9], [1]),
+        ([0, 5, 1e9], [0, 1]),
+    ],
+)
+def test_only_modifiers_that_enter_are_read(folder, times, expected):
+    clock = calfiles.EPOCHS[0] + np.array(times, float)
+    found = load(FUV, clock, True, None, folder)
+    epochs = [calfiles.EPOCHS[k] for k in expected]
+    np.testing.assert_array_equal(found.modifiers.sclk, epochs)
+    assert names(found) == ["FLATFIELD_FUV_POSTBURN", *(f"modifier_{epoch}" for epoch in epochs)]
+    for epoch, frame in zip(epochs, found.modifiers.frames, strict=True):
+        raw = np.fromfile(next(folder.glob(f"*_{epoch}.dat")), "<f4")
+        np.testing.assert_array_equal(frame.ravel(), raw)
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [([-1], ["PRE"]), ([0], ["POST"]), ([-1, 1], ["PRE", "POST"])],
+)
+def test_only_flat_fields_that_hold_are_read(folder, times, expected):
+    found = load(FUV, BURN + np.array(times, float), True, None, folder)
+    assert names(found) == [f"FLATFIELD_FUV_{burn}BURN" for burn in expected]
+    limits = {"PRE": (-np.inf, BURN), "POST": (BURN, np.inf)}
+    assert [(f.start, f.stop) for f in found.flat_fields] == [limits[burn] for burn in expected]
+
+
+def test_without_flat_field_and_trend_nothing_is_looked_for(monkeypatch):
+    monkeypatch.setenv("UVISXR_CALIBRATION", "/nowhere")
+    found = load(EUV, CLOCK, False, None)
+    assert found.lab is formats.package_lab("EUV")
+    assert found.files == found.flat_fields == ()
+    assert found.trend is None
+    assert found.modifiers is None
+
+
+def test_laboratory_table_of_the_folder_wins(tmp_path):
+    path = tmp_path / "FUV_1999_Lab_Cal.dat"
+    path.write_text("t\n1100. 60. 6. 1950. 60. 6.\n")
+    found = load(FUV, CLOCK, False, None, tmp_path)
+    np.testing.assert_array_equal(found.lab.wl, [1100, 1950])
+    assert found.files == (path,)
+
+
+def test_a_set_names_all_its_files(folder):
+    (folder / "FUV_1999_Lab_Cal.dat").write_text("t\n1100. 60. 6. 1950. 60. 6.\n")
+    assert names(load(FUV, CLOCK, True, "evolution", folder)) == [
+        "FUV_1999_Lab_Cal",
+        "FUV_CALIBRATION_TIME_EVOLUTION_PARAMETERS",
+        "FLATFIELD_FUV_POSTBURN",
+        *(f"modifier_{epoch}" for epoch in calfiles.EPOCHS),
+    ]
+
+
+def test_missing_files_are_listed(tmp_path):
+    with pytest.raises(CalibrationError) as error:
+        load(FUV, CLOCK, True, "spica", tmp_path)
+    assert str(error.value) == (
+        f"calibration files are missing from {tmp_path} (the argument files=): "
+        "FLATFIELD_FUV_POSTBURN.txt, FUV*_ff_modifier_<clock>.dat, spica_variability4_data.sav. "
+        "Get them with `uvisxr calibration fetch`, name their folder with files= or "
+        "UVISXR_CALIBRATION, or do without: flat_field=False, trend=False"
+    )
+
+
+def test_missing_files_of_an_observation_across_the_burn(tmp_path):
+    with pytest.raises(CalibrationError, match=r"FUV_PREBURN\.txt, FLATFIELD_FUV_POSTBURN\.txt"):
+        load(FUV, BURN + np.array([-1.0, 1.0]), True, None, tmp_path)
+
+
+def test_missing_evolution(tmp_path):
+    with pytest.raises(CalibrationError, match=r"FUV_CALIBRATION_TIME_E.*without: trend=False$"):
+        load(FUV, CLOCK, False, "evolution", tmp_path)
+
+
+def test_missing_trend_names_the_other_kind(folder):
+    with pytest.raises(CalibrationError, match=r'trend=False \(or trend="evolution"\)'):
+        load(FUV, CLOCK, False, "spica", folder)
+
+
+def test_there_is_no_public_trend_of_euv(tmp_path):
+    calfiles.folder(tmp_path, "EUV")
+    with pytest.raises(CalibrationError, match=r"no public one.*trend=False"):
+        load(EUV, CLOCK, True, "spica", tmp_path)

@@ -6,7 +6,7 @@ import xarray as xr
 from helpers import calfiles
 
 import uvisxr
-from uvisxr.calibration import files
+from uvisxr.calibration import files, formats
 from uvisxr.errors import ArgumentError, CalibrationError
 from uvisxr.numerics.poisson import quantization_spacing
 from uvisxr.timescales import clock_from_et
@@ -141,14 +141,14 @@ def test_counts_above_128_are_on_the_lattice(rings):
 
 
 def test_spica_epochs_are_sorted(data):
-    spica = files.read_spica(data / "calibration" / "spica_variability4_data.sav", "FUV")
+    spica = formats.read_spica(data / "calibration" / "spica_variability4_data.sav", "FUV")
     assert spica.ratio.shape == (63, 1024)
     assert (np.diff(spica.sclk) > 0).all()
-    assert files.read_spica(data / "calibration" / "spica_variability4_data.sav", "EUV") is None
+    assert formats.read_spica(data / "calibration" / "spica_variability4_data.sav", "EUV") is None
 
 
 def test_spica_trend_is_linear_between_epochs(rings, data):
-    spica = files.read_spica(data / "calibration" / "spica_variability4_data.sav", "FUV")
+    spica = formats.read_spica(data / "calibration" / "spica_variability4_data.sav", "FUV")
     only_trend = {"flat_field": False, "files": data / "calibration", "wl_interp": "linear"}
     ours, plain = (
         rings.uvis.calibration_factor(trend=trend, **only_trend).calibration_factor[7, 30]
@@ -165,21 +165,21 @@ def test_spica_trend_is_linear_between_epochs(rings, data):
 
 def test_laboratory_tables_of_the_package_are_the_teams(data):
     for channel in ("FUV", "EUV"):
-        real = files.read_lab(data / "calibration" / f"{channel}_1999_Lab_Cal.dat")
-        ours = files.package_lab(channel)
+        real = formats.read_lab(data / "calibration" / f"{channel}_1999_Lab_Cal.dat")
+        ours = formats.package_lab(channel)
         for name in ("wl", "sensitivity", "error"):
             np.testing.assert_array_equal(getattr(real, name), getattr(ours, name))
 
 
 def test_real_flat_field_and_modifiers(data):
     folder = files.Folder.choose(data / "calibration")
-    assert np.isnan(files.read_flat(folder.flat("FUV", "POST"))).mean() == pytest.approx(
+    assert np.isnan(formats.read_flat(folder.flat("FUV", "POST"))).mean() == pytest.approx(
         0.145, abs=5e-4
     )
     for channel in ("FUV", "EUV"):
         epochs, paths = folder.modifiers(channel)
         assert epochs.size == 31
-        assert files.read_modifier(paths[0]).shape == (64, 1024)
+        assert formats.read_modifier(paths[0]).shape == (64, 1024)
 
 
 def test_real_euv_files(data):

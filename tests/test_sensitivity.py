@@ -5,16 +5,17 @@ import pytest
 from helpers import calfiles
 from scipy.interpolate import PchipInterpolator
 
-from uvisxr.calibration import files
+from uvisxr.calibration import formats
+from uvisxr.calibration.files import BURN, CalibrationSet, FlatField, Modifiers, load
 from uvisxr.calibration.recipe import RECIPES
-from uvisxr.calibration.sensitivity import BURN, Options, terms
-from uvisxr.errors import CalibrationError
+from uvisxr.calibration.sensitivity import Options, Terms, terms
 from uvisxr.instrument.channel import EUV, FUV
 from uvisxr.instrument.detector import Window
 from uvisxr.timescales import clock_from_et
 
 ET = np.array([calfiles.ET])
 FULL = calfiles.FULL.bins
+SLIT = "LOW_RESOLUTION"
 PLAIN = Options(RECIPES["pds"], "linear", "linear", "mask", False, None)
 WITH_FLAT = replace(PLAIN, flat_field=True)
 
@@ -28,10 +29,25 @@ def et_of(clock):
     return (np.asarray(clock, float) - 1325419639.0) / 1.000006636
 
 
-def sensitivity(et=ET, options=PLAIN, path=None, bins=FULL, channel=FUV, slit="LOW_RESOLUTION"):
+def loaded(et=ET, options=PLAIN, path=None, bins=FULL, channel=FUV, slit=SLIT) -> Terms:
+    """Terms of the sensitivity, of the files of a folder."""
+    clock = clock_from_et(np.atleast_1d(et))
+    return terms(load(channel, clock, options.flat_field, options.trend, path), bins, slit, options)
+
+
+def each(t: Terms) -> np.ndarray:
     """Sensitivity of every exposure, (pic, pixel, wl)."""
-    t = terms(bins, channel, slit, np.atleast_1d(et), options, path)
     return np.tensordot(t.weight, t.sensitivity, axes=1)
+
+
+def sensitivity(*args, **options) -> np.ndarray:
+    return each(loaded(*args, **options))
+
+
+def by_hand(clock, **content) -> np.ndarray:
+    """Sensitivity of every exposure, of a set that no file is read for."""
+    lab = formats.package_lab("FUV")
+    return each(terms(CalibrationSet(FUV, np.asarray(clock), lab, **content), FULL, SLIT, PLAIN))
 
 
 def frame_by_hand(folder, clock, channel="FUV"):
@@ -53,7 +69,7 @@ def frame_by_hand(folder, clock, channel="FUV"):
 
 
 def test_linear_laboratory_sensitivity():
-    lab = files.package_lab("FUV")
+    lab = formats.package_lab("FUV")
     wl = FUV.wavelength(np.arange(1024))
     inside = (wl >= lab.wl[0]) & (wl <= lab.wl[-1])
     expected = np.interp(wl, lab.wl, lab.sensitivity) / 60 * 0.78
@@ -61,7 +77,7 @@ def test_linear_laboratory_sensitivity():
 
 
 def test_beyond_the_table_the_last_piece_goes_on():
-    lab = files.package_lab("FUV")
+    lab = formats.package_lab("FUV")
     slope = np.diff(lab.sensitivity[-2:]) / np.diff(lab.wl[-2:])
     end = FUV.wavelength(1023)
     expected = (lab.sensitivity[-1] + slope * (end - lab.wl[-1])) / 60 * 0.78
@@ -69,7 +85,7 @@ def test_beyond_the_table_the_last_piece_goes_on():
 
 
 def test_recipe_upyp():
-    lab = files.package_lab("FUV")
+    lab = formats.package_lab("FUV")
     wl = FUV.wavelength(np.arange(1024))
     expected = PchipInterpolator(lab.wl, lab.sensitivity)(wl) / 60 * 0.7794 / 0.91
     options = replace(PLAIN, recipe=RECIPES["upyp"], wl_interp="pchip")
@@ -123,8 +139,8 @@ def test_row_61_is_its_laboratory_value(folder):
 
 
 def test_rows_with_a_wrong_flat_field_keep_their_evil_pixels(folder):
-    flat = files.read_flat(folder / "FLATFIELD_FUV_POSTBURN.txt")
-    evil = terms(FULL, FUV, "LOW_RESOLUTION", ET, WITH_FLAT, folder).evil
+    flat = formats.read_flat(folder / "FLATFIELD_FUV_POSTBURN.txt")
+    evil = loaded(options=WITH_FLAT, path=folder).evil
     np.testing.assert_array_equal(evil[[2, 61]], np.isnan(flat[[2, 61]]))
 
 
@@ -146,7 +162,7 @@ def test_an_observation_across_the_burn(folder):
 def test_ones_before_the_first_modifier(folder, offset):
     clock = calfiles.EPOCHS[0] + offset - 60
     modified = sensitivity(et_of(clock), WITH_FLAT, folder)[0, 40]
-    flat = files.read_flat(folder / "FLATFIELD_FUV_POSTBURN.txt")[40] * 1.05
+    flat = formats.read_flat(folder / "FLATFIELD_FUV_POSTBURN.txt")[40] * 1.05
     np.testing.assert_allclose(modified * flat, np.where(flat > 0, sensitivity()[0, 40], np.nan))
 
 
@@ -166,21 +182,48 @@ def test_terms_are_the_same_for_a_part(folder):
 
 def test_few_matrices_for_many_exposures(folder):
     ets = et_of(calfiles.EPOCHS[0] + 1000.0 * np.arange(500))
-    t = terms(FULL, FUV, "LOW_RESOLUTION", ets, WITH_FLAT, folder)
+    t = loaded(et=ets, options=WITH_FLAT, path=folder)
     assert t.sensitivity.shape == (2, 64, 1024)
     np.testing.assert_allclose(t.weight.sum(1), 1, rtol=1e-12)
 
 
-def test_spica_ratios(tmp_path, monkeypatch):
+def test_spica_ratios():
     """1 before the first epoch, linear between epochs, the last ratio after the last."""
-    (tmp_path / "a.sav").touch()
-    start = clock_from_et(calfiles.ET)
-    trend = files.SpicaTrend(start + np.array([0.0, 1e6]), np.array([[1.2] * 1024, [0.8] * 1024]))
-    monkeypatch.setattr(files, "read_spica", lambda path, channel: trend)
-    ets = et_of(start + np.array([-100.0, 0.25e6, 1e6, 5e6]))
-    ours = sensitivity(ets, replace(PLAIN, trend="spica"), tmp_path)[:, 30]
+    trend = formats.SpicaTrend(np.array([2e9, 2.001e9]), np.array([[1.2] * 1024, [0.8] * 1024]))
+    ours = by_hand(2e9 + np.array([-100.0, 0.25e6, 1e6, 5e6]), trend=trend)[:, 30]
     expected = np.array([1, 1.1, 0.8, 0.8])[:, None] * sensitivity()[0, 30]
     np.testing.assert_allclose(ours, expected, rtol=1e-9)
+
+
+def test_no_response_to_spica_is_no_sensitivity():
+    ratio = np.ones((1, 1024))
+    ratio[0, :3] = 0.0, -0.5, np.nan
+    ours = by_hand([3e9], trend=formats.SpicaTrend(np.array([2e9]), ratio))[0, 30]
+    np.testing.assert_array_equal(ours[:3], 0)
+    np.testing.assert_array_equal(ours[3:], sensitivity()[0, 30, 3:])
+
+
+def test_each_flat_field_has_its_time():
+    frames = [np.full((64, 1024), value) for value in (2.0, 4.0)]
+    flats = FlatField(frames[0], -np.inf, 1e9), FlatField(frames[1], 1e9, np.inf)
+    ours = by_hand([1e9 - 1, 1e9, 1e9 + 1], flat_fields=flats)[:, 30]
+    expected = sensitivity()[0, 30] / 1.05 / np.array([2, 4, 4])[:, None]
+    np.testing.assert_allclose(ours, expected, rtol=1e-12)
+
+
+def test_modifiers_of_no_epoch_are_ones():
+    before = Modifiers(np.empty(0), ())
+    np.testing.assert_array_equal(by_hand([1e9, 2e9], modifiers=before), by_hand([1e9, 2e9]))
+
+
+def test_modifiers_between_far_epochs():
+    """Exposures at one epoch, and between two much later ones."""
+    values = np.array([1.0, 2.0, 4.0])
+    frames = tuple(np.full((64, 1024), value) for value in values)
+    times = [0.9e9, 1e9, 2.25e9, 9e9]
+    ours = by_hand(times, modifiers=Modifiers(np.array([1e9, 2e9, 3e9]), frames))[:, 30]
+    expected = sensitivity()[0, 30] * np.array([1, 1, 2.5, 4])[:, None]
+    np.testing.assert_allclose(ours, expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("days", [0.3, 500.7])
@@ -199,8 +242,8 @@ def test_no_evolution_before_its_start(folder):
 
 def test_bins_sum_sensitivity_and_average_its_error():
     bins = Window(4, 100, 11, 105, line_bin=4, band_bin=3).bins
-    t = terms(bins, FUV, "LOW_RESOLUTION", ET, PLAIN)
-    fine = terms(FULL, FUV, "LOW_RESOLUTION", ET, PLAIN)
+    t = loaded(bins=bins)
+    fine = loaded()
     block = np.s_[0, 4:8, 100:103]
     np.testing.assert_allclose(t.sensitivity[0, 0, 0], fine.sensitivity[block].sum())
     np.testing.assert_allclose(t.error[0, 0, 0], fine.error[block].sum() / np.sqrt(12))
@@ -208,15 +251,15 @@ def test_bins_sum_sensitivity_and_average_its_error():
 
 def test_bins_partly_unlit():
     bins = Window(0, 500, 63, 500, line_bin=4).bins
-    t = terms(bins, FUV, "LOW_RESOLUTION", ET, PLAIN)
+    t = loaded(bins=bins)
     one = sensitivity()[0, 30, 500]
     np.testing.assert_allclose(t.sensitivity[0, [0, 1, 15], 0], [2 * one, 4 * one, 2 * one])
 
 
 def test_evil_pixels_mask_their_bin(folder):
     bins = Window(0, 0, 63, 1023, band_bin=4).bins
-    t = terms(bins, FUV, "LOW_RESOLUTION", ET, WITH_FLAT, folder)
-    flat = files.read_flat(folder / "FLATFIELD_FUV_POSTBURN.txt")
+    t = loaded(options=WITH_FLAT, path=folder, bins=bins)
+    flat = formats.read_flat(folder / "FLATFIELD_FUV_POSTBURN.txt")
     expected = np.isnan(flat).reshape(64, 256, 4).any(-1)
     expected[[0, 1, 62, 63]] = False
     np.testing.assert_array_equal(t.evil, expected)
@@ -242,43 +285,15 @@ def test_modifier_that_is_not_positive_is_evil(tmp_path):
     frame = np.fromfile(path, "<f4").reshape(64, 1024)
     frame[10, 300], frame[11, 301], frame[12, 302] = 0, -20, np.inf
     frame.tofile(path)
-    t = terms(FULL, FUV, "LOW_RESOLUTION", ET, WITH_FLAT, tmp_path)
+    t = loaded(options=WITH_FLAT, path=tmp_path)
     np.testing.assert_array_equal(np.argwhere(t.evil), [[10, 300], [11, 301], [12, 302]])
 
 
 def test_laboratory_table_of_the_folder_wins(tmp_path):
     (tmp_path / "FUV_1999_Lab_Cal.dat").write_text("t\n1100. 60. 6. 1950. 60. 6.\n")
-    t = terms(FULL, FUV, "LOW_RESOLUTION", ET, PLAIN, tmp_path)
+    t = loaded(path=tmp_path)
     np.testing.assert_allclose(t.sensitivity[0, 2:62], 0.78)
     np.testing.assert_allclose(t.error[0, 2:62], 0.078)
-    assert [path.name for path in t.files] == ["FUV_1999_Lab_Cal.dat"]
-
-
-def test_missing_files_are_listed(tmp_path):
-    options = replace(WITH_FLAT, trend="spica")
-    with pytest.raises(CalibrationError) as error:
-        terms(FULL, FUV, "LOW_RESOLUTION", ET, options, tmp_path)
-    for text in (
-        "FLATFIELD_FUV_POSTBURN.txt",
-        "FUV*_ff_modifier_<clock>.dat",
-        "spica_variability4_data.sav",
-        "uvisxr calibration fetch",
-        "flat_field=False",
-        "trend=False",
-    ):
-        assert text in str(error.value)
-    assert "PREBURN" not in str(error.value)
-
-
-def test_missing_trend_names_the_other_kind(folder):
-    with pytest.raises(CalibrationError, match=r'trend=False \(or trend="evolution"\)'):
-        terms(FULL, FUV, "LOW_RESOLUTION", ET, replace(PLAIN, trend="spica"), folder)
-
-
-def test_there_is_no_public_trend_of_euv(tmp_path):
-    calfiles.folder(tmp_path, "EUV")
-    with pytest.raises(CalibrationError, match=r"no public one.*trend=False"):
-        terms(FULL, EUV, "LOW_RESOLUTION", ET, replace(WITH_FLAT, trend="spica"), tmp_path)
 
 
 def test_euv_flat_field_is_taken_as_it_is(tmp_path):

@@ -12,7 +12,8 @@ from scipy.stats import chi2
 from timing import best, compare
 
 import uvisxr  # noqa: F401  registers .uvis
-from uvisxr.calibration.files import Folder, package_lab, read_flat, read_modifier
+from uvisxr.calibration.files import Folder
+from uvisxr.calibration.formats import package_lab, read_flat, read_modifier
 from uvisxr.instrument.channel import FUV
 from uvisxr.instrument.detector import Window
 from uvisxr.numerics import along_wl, poisson

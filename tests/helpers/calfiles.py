@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from uvisxr.calibration.sensitivity import BURN
+from uvisxr.calibration.files import BURN
 from uvisxr.dataset import conventions
 from uvisxr.instrument.channel import channel
 from uvisxr.instrument.detector import Window

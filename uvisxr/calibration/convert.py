@@ -111,7 +111,7 @@ class Recovery:
         return *outputs, missing
 
     def _smoothing_plan(self, valid: np.ndarray) -> SmoothingPlan | None:
-        return SmoothingPlan.of(valid, self.smoothing) if self.smoothing else None
+        return SmoothingPlan.of(valid, np.array(self.smoothing)) if self.smoothing else None
 
     def _planes(
         self, raw: np.ndarray, weight: np.ndarray, exposure: np.ndarray
@@ -182,10 +182,10 @@ def inverse(
     factor, relative : ndarray of float64, (pic, pixel, wl)
         NaN where there is no sensitivity.
     """
-    s = np.tensordot(weight, sensitivity, axes=1)
-    relative = np.tensordot(weight, error, axes=1)
+    s: np.ndarray = np.tensordot(weight, sensitivity, axes=1)
+    relative: np.ndarray = np.tensordot(weight, error, axes=1)
     # A NaN compares as False and is set again.
     s[~(s > 0)] = np.nan
-    factor = np.reciprocal(s, out=s)
+    factor: np.ndarray = np.reciprocal(s, out=s)
     relative *= factor
     return factor, relative

@@ -10,7 +10,7 @@ import yaml
 
 from .. import fetch
 from ..errors import CalibrationError, FetchError, NotFoundError, UvisWarning
-from . import files
+from . import formats
 
 #: The Cube Generator Software at the PDS Atmospheres Node.
 _PUBLIC = (
@@ -73,12 +73,12 @@ def fetch_files(folder: str | Path | None = None) -> list[Path]:
 def _read(path: Path) -> None:
     name = path.name.upper()
     if name.startswith("FLATFIELD"):
-        files.read_flat(path)
+        formats.read_flat(path)
     elif "FF_MODIFIER" in name:
-        files.read_modifier(path)
+        formats.read_modifier(path)
     elif name.endswith(".SAV"):
-        files.read_spica(path, "FUV")
+        formats.read_spica(path, "FUV")
     elif "LAB_CAL" in name:
-        files.read_lab(path)
+        formats.read_lab(path)
     else:
-        files.read_evolution(path)
+        formats.read_evolution(path)

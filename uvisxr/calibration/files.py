@@ -1,258 +1,153 @@
-"""Read the calibration files of the UVIS team.
+"""Find the calibration files of an observation and load them into one set.
 
-They are the files of the folder `UVIS_cal_and_ff_modifiers` of the Cube Generator Software, and
-the `CALIB` folders of the PDS volumes. Parsed files are kept until their size or modification
-time changes; the arrays are read-only.
+They are the files of the folder `UVIS_cal_and_ff_modifiers` of the Cube Generator Software, and of
+the `CALIB` folders of the PDS volumes.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache, wraps
-from importlib.resources import files as package_files
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from scipy.io import readsav
 
 from ..errors import CalibrationError
 from ..fetch import cache_dir
-from ..instrument.channel import N_BANDS, N_LINES
+from ..instrument.channel import Channel
+from . import formats
+from .formats import FETCH, Evolution, Lab, SpicaTrend
 
-#: Command that downloads the files.
-FETCH = "uvisxr calibration fetch"
+#: Spacecraft clock of the burn by a star, 2002-06-06, that divides the flat fields.
+BURN = 1402021717.0
+
+#: Spacecraft clock from which on and before which the two flat fields of a channel hold.
+_FLATS = {"PRE": (-np.inf, BURN), "POST": (BURN, np.inf)}
 
 _MODIFIER = re.compile(r"(?P<channel>EUV|FUV).*ff_modifier_(?P<sclk>\d+)\.dat", re.IGNORECASE)
 
 
 @dataclass(frozen=True, eq=False)
-class Lab:
-    """Sensitivity of the whole low-resolution slit to an extended monochromatic source.
+class FlatField:
+    """A flat field and the time it holds for.
 
     Attributes
     ----------
-    wl : ndarray
-        Angstrom, ascending.
-    sensitivity, error : ndarray
-        (count/s)/kR, of all illuminated rows together.
+    frame : ndarray, (64, 1024)
+        As in the file, NaN at evil pixels.
+    start, stop : float
+        Spacecraft clock, s; `stop` itself is not within.
     """
 
-    wl: np.ndarray
-    sensitivity: np.ndarray
-    error: np.ndarray
+    frame: np.ndarray
+    start: float
+    stop: float
 
 
 @dataclass(frozen=True, eq=False)
-class SpicaTrend:
-    """Response to the star Spica relative to the first observation of it.
+class Modifiers:
+    """Changes of the flat field: none before the first epoch, the last one's after it.
 
     Attributes
     ----------
     sclk : ndarray, (epoch,)
         Spacecraft clock, s, ascending.
-    ratio : ndarray, (epoch, 1024)
+    frames : tuple of ndarray, (64, 1024)
+        As in the files, one an epoch.
     """
 
     sclk: np.ndarray
-    ratio: np.ndarray
+    frames: tuple[np.ndarray, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class Evolution:
-    """Relative sensitivity a0 exp(a1 (t - t0)) + a2 of each detector column.
+class CalibrationSet:
+    """All that the sensitivity of one channel needs at given times.
 
     Attributes
     ----------
-    t0 : float
-        Spacecraft clock, s.
-    a : ndarray, (3, 1024)
+    channel : Channel
+    clock : ndarray, (pic,)
+        Spacecraft clock of the exposures, s. The set need not serve others: of the flat fields and
+        modifiers it holds only those that enter at these.
+    lab : Lab
+    trend : SpicaTrend or Evolution, optional
+    flat_fields : tuple of FlatField
+        Empty without flat field.
+    modifiers : Modifiers, optional
+    files : tuple of Path
+        The files read; the package's own laboratory table is none of them.
     """
 
-    t0: float
-    a: np.ndarray
-
-    def at(self, sclk: float) -> np.ndarray:
-        """Relative sensitivity at a spacecraft clock time, (1024,); ones before t0."""
-        elapsed = max(sclk - self.t0, 0.0)
-        if elapsed == 0:
-            return np.ones(N_BANDS)
-        return self.a[0] * np.exp(self.a[1] * elapsed) + self.a[2]
+    channel: Channel
+    clock: np.ndarray
+    lab: Lab
+    trend: SpicaTrend | Evolution | None = None
+    flat_fields: tuple[FlatField, ...] = ()
+    modifiers: Modifiers | None = None
+    files: tuple[Path, ...] = ()
 
 
-def _remembered(reader: Callable[..., Any]) -> Callable[..., Any]:
-    """Keep what `reader(path, ...)` returns until the file changes."""
+def load(
+    channel: Channel,
+    clock: np.ndarray,
+    flat_field: bool,
+    trend: str | None,
+    path: str | Path | None = None,
+) -> CalibrationSet:
+    """Load what the sensitivity needs over an observation.
 
-    @lru_cache(maxsize=128)
-    def cached(path: Path, mtime_ns: int, size: int, *args: Any) -> Any:
-        return reader(path, *args)
-
-    @wraps(reader)
-    def read(path: str | Path, *args: Any) -> Any:
-        path = Path(path).resolve()
-        try:
-            stat = path.stat()
-        except OSError as error:
-            raise CalibrationError(
-                f"cannot read {path}: {error.strerror or error}; get it with `{FETCH}`"
-            ) from error
-        return cached(path, stat.st_mtime_ns, stat.st_size, *args)
-
-    return read
-
-
-def _frozen(array: np.ndarray) -> np.ndarray:
-    array.setflags(write=False)
-    return array
-
-
-def _malformed(path: Path, why: str) -> CalibrationError:
-    return CalibrationError(f"{path}: {why}; replace the file, for instance with `{FETCH}`")
-
-
-def _lab(path: Path, points: np.ndarray) -> Lab:
-    if not (np.isfinite(points).all() and (np.diff(points[:, 0]) > 0).all()):
-        raise _malformed(path, "laboratory wavelengths are not ascending finite numbers")
-    return Lab(*(_frozen(np.ascontiguousarray(column)) for column in points.T))
-
-
-@_remembered
-def read_lab(path: Path) -> Lab:
-    """Read a `*_1999_Lab_Cal.dat`: a title, then two blocks of (wl, sensitivity, error).
-
-    Raises
-    ------
-    CalibrationError
-        The file is missing or not of six columns.
-    """
-    rows = _numbers(path, 6)
-    return _lab(path, np.concatenate([rows[:, :3], rows[:, 3:]]))
-
-
-def _numbers(path: Path, columns: int) -> np.ndarray:
-    """Numbers after the title line of a text file, in rows."""
-    # The files come with any of the three line ends.
-    _, *lines = path.read_bytes().decode("latin-1").splitlines() or [""]
-    try:
-        values = np.array(" ".join(lines).split(), float)
-    except ValueError as error:
-        raise _malformed(path, f"not a table of numbers after its title line ({error})") from None
-    if not values.size or values.size % columns:
-        raise _malformed(path, f"{values.size} numbers do not make rows of {columns}")
-    return values.reshape(-1, columns)
-
-
-@lru_cache
-def package_lab(channel: str) -> Lab:
-    """The laboratory table that comes with the package, of channel FUV or EUV."""
-    path = Path(str(package_files("uvisxr"))) / "data" / f"lab_{channel.lower()}.csv"
-    return _lab(path, np.loadtxt(path, delimiter=",", skiprows=4))
-
-
-@_remembered
-def read_flat(path: Path) -> np.ndarray:
-    """Read a FLATFIELD_*.txt: a title and 64 x 1024 numbers, NaN at evil pixels.
-
-    Returns
-    -------
-    ndarray, (64, 1024)
-        As in the file; the sensitivity is divided by it.
-
-    Raises
-    ------
-    CalibrationError
-        The file is missing or does not hold a detector frame.
-    """
-    values = _numbers(path, 1)
-    if values.size != N_LINES * N_BANDS:
-        raise _malformed(path, f"{values.size} numbers instead of {N_LINES} x {N_BANDS}")
-    return _frozen(values.reshape(N_LINES, N_BANDS))
-
-
-@_remembered
-def read_modifier(path: Path) -> np.ndarray:
-    """Read a `*ff_modifier_<sclk>.dat`: little-endian 4-byte floats, one detector frame.
-
-    Returns
-    -------
-    ndarray, (64, 1024)
-        The sensitivity is multiplied by it.
-
-    Raises
-    ------
-    CalibrationError
-        The file is missing or has another size.
-    """
-    raw = path.read_bytes()
-    if len(raw) != N_LINES * N_BANDS * 4:
-        raise _malformed(path, f"{len(raw)} bytes instead of {N_LINES * N_BANDS * 4}")
-    return _frozen(np.frombuffer(raw, "<f4").reshape(N_LINES, N_BANDS).astype(float))
-
-
-@_remembered
-def read_spica(path: Path, channel: str) -> SpicaTrend | None:
-    """Read the ratios of one channel from an IDL save file, sorted by time.
+    Without flat field, trend and folder that is the package's laboratory table, and no file is
+    looked for.
 
     Parameters
     ----------
-    path : path
-        A save file with structures `arr_fuv` and `arr_euv`, or `arr` (FUV only), whose fields
-        `ratio` and `desc.sctime_sec_start` are used.
-    channel : {"FUV", "EUV"}
+    channel : Channel
+    clock : ndarray, (pic,)
+        Spacecraft clock of the exposures, s.
+    flat_field : bool
+        With flat fields and their modifiers.
+    trend : {"spica", "evolution"} or None
+    path : path, optional
+        Folder of the files, see `Folder.choose`.
 
     Returns
     -------
-    SpicaTrend or None
-        None where the file holds nothing for the channel.
+    CalibrationSet
 
     Raises
     ------
     CalibrationError
-        The file is missing or no such save file.
+        There is no such folder, or files are missing from it or malformed.
     """
-    with path.open("rb") as stream:
-        if stream.read(2) != b"SR":
-            raise _malformed(path, "not an IDL save file")
-    try:
-        saved = readsav(path)
-    except Exception as error:  # readsav raises whatever its parser stumbles over
-        raise _malformed(path, f"a broken IDL save file ({error})") from error
-    records = saved.get(f"arr_{channel.lower()}")
-    if records is None and channel == "FUV":
-        records = saved.get("arr")
-    if records is None:
-        return None
-    try:
-        ratio = np.array([np.asarray(r["ratio"], float) for r in records])
-        sclk = np.array([float(np.ravel(r["desc"]["sctime_sec_start"])[0]) for r in records])
-    except (KeyError, ValueError, IndexError, TypeError) as error:
-        raise _malformed(path, f"no ratios with their epochs in it ({error})") from error
-    if ratio.shape[1:] != (N_BANDS,) or not np.isfinite(sclk).all():
-        raise _malformed(path, f"ratios of shape {ratio.shape} instead of (epochs, {N_BANDS})")
-    order = np.argsort(sclk, kind="stable")
-    return SpicaTrend(_frozen(sclk[order]), _frozen(ratio[order]))
+    name = channel.name
+    if not flat_field and trend is None and path is None:
+        return CalibrationSet(channel, clock, formats.package_lab(name))
+    folder = Folder.choose(path)
+    found = _find(folder, name, clock, flat_field, trend)
+    lab = folder.lab(name)
+    entering = _entering(found.epochs, clock)
+    modified = [found.modifiers[i] for i in entering]
+    files = (lab, found.trend, *found.flat_fields.values(), *modified)
+    return CalibrationSet(
+        channel=channel,
+        clock=clock,
+        lab=formats.package_lab(name) if lab is None else formats.read_lab(lab),
+        trend=None if found.trend is None else _read_trend(found.trend, name, trend),
+        flat_fields=tuple(
+            FlatField(formats.read_flat(file), *_FLATS[burn])
+            for burn, file in found.flat_fields.items()
+        ),
+        modifiers=Modifiers(found.epochs[entering], tuple(map(formats.read_modifier, modified)))
+        if flat_field
+        else None,
+        files=tuple(file for file in files if file is not None),
+    )
 
 
-@_remembered
-def read_evolution(path: Path) -> Evolution:
-    """Read a `*_CALIBRATION_TIME_EVOLUTION_PARAMETERS.DAT`: >f8 t0, then >f4 (3, 1024).
-
-    Raises
-    ------
-    CalibrationError
-        The file is missing or has another size.
-    """
-    raw = path.read_bytes()
-    if len(raw) != 8 + 3 * N_BANDS * 4:
-        raise _malformed(path, f"{len(raw)} bytes instead of {8 + 3 * N_BANDS * 4}")
-    t0 = float(np.frombuffer(raw[:8], ">f8")[0])
-    a = np.frombuffer(raw[8:], ">f4").reshape(3, N_BANDS).astype(float)
-    if not (np.isfinite(t0) and np.isfinite(a).all()):
-        raise _malformed(path, "parameters are not finite")
-    return Evolution(t0, _frozen(a))
+def _read_trend(path: Path, channel: str, kind: str | None) -> SpicaTrend | Evolution | None:
+    return formats.read_spica(path, channel) if kind == "spica" else formats.read_evolution(path)
 
 
 @dataclass(frozen=True)
@@ -312,19 +207,84 @@ class Folder:
         """The channel's exponential time evolution."""
         return self.find(f"{channel}_CALIBRATION_TIME_EVOLUTION_PARAMETERS.DAT")
 
-    def save_files(self) -> list[Path]:
-        """IDL save files, the Spica ratios among them."""
-        return [self.path / n for n in self._names() if n.lower().endswith(".sav")]
+    def spica(self, channel: str) -> Path | None:
+        """The IDL save file that holds the channel's Spica ratios."""
+        saved = (self.path / n for n in self._names() if n.lower().endswith(".sav"))
+        return next((p for p in saved if formats.read_spica(p, channel) is not None), None)
 
     def modifiers(self, channel: str) -> tuple[np.ndarray, list[Path]]:
         """Epochs (spacecraft clock, s, ascending) and paths of the channel's modifiers.
 
         Modifiers in a folder below, as the team's archive unpacks, are found too.
         """
-        found = {}
+        found: dict[int, Path] = {}
         for path in sorted((*self.path.glob("*.*"), *self.path.glob("*/*.*"))):
             match = _MODIFIER.fullmatch(path.name)
             if match and match["channel"].upper() == channel:
                 found.setdefault(int(match["sclk"]), path)
         epochs = sorted(found)
         return np.array(epochs, float), [found[epoch] for epoch in epochs]
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """Paths of the files asked for: the flat fields by burn, the modifiers by epoch, the trend."""
+
+    flat_fields: dict[str, Path]
+    epochs: np.ndarray
+    modifiers: list[Path]
+    trend: Path | None
+
+
+def _find(
+    folder: Folder, channel: str, clock: np.ndarray, flat_field: bool, trend: str | None
+) -> _Found:
+    """Find the files; raise one error that lists every one that is missing."""
+    missing: list[str] = []
+    without: list[str] = []
+    flats: dict[str, Path] = {}
+    epochs, modifiers = folder.modifiers(channel) if flat_field else (np.empty(0), [])
+    if flat_field:
+        for burn, (start, stop) in _FLATS.items():
+            if not ((clock >= start) & (clock < stop)).any():
+                continue
+            flat = folder.flat(channel, burn)
+            if flat is None:
+                missing.append(f"FLATFIELD_{channel}_{burn}BURN.txt")
+            else:
+                flats[burn] = flat
+        if not modifiers:
+            missing.append(f"{channel}*_ff_modifier_<clock>.dat")
+        if missing:
+            without.append("flat_field=False")
+    path = None
+    if trend == "spica":
+        path = folder.spica(channel)
+        if path is None:
+            missing.append(
+                "spica_variability4_data.sav"
+                if channel == "FUV"
+                else "an IDL save file with the EUV trend arr_euv (there is no public one)"
+            )
+            other = folder.evolution(channel) is not None
+            without.append("trend=False" + (' (or trend="evolution")' if other else ""))
+    elif trend == "evolution":
+        path = folder.evolution(channel)
+        if path is None:
+            missing.append(f"{channel}_CALIBRATION_TIME_EVOLUTION_PARAMETERS.DAT")
+            without.append("trend=False")
+    if missing:
+        raise CalibrationError(
+            f"calibration files are missing from {folder.path} ({folder.origin}): "
+            f"{', '.join(missing)}. Get them with `{FETCH}`, name their folder with "
+            f"files= or UVISXR_CALIBRATION, or do without: {', '.join(without)}"
+        )
+    return _Found(flats, epochs, modifiers, path)
+
+
+def _entering(epochs: np.ndarray, clock: np.ndarray) -> np.ndarray:
+    """Positions of the epochs that linear interpolation between them takes at some times."""
+    before = np.searchsorted(epochs, clock, side="right") - 1
+    before, after_it = before[before >= 0], clock[before >= 0]
+    between = (before + 1 < epochs.size) & (after_it > epochs[before])
+    return np.union1d(before, before[between] + 1)

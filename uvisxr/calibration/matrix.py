@@ -19,7 +19,7 @@ from ..instrument.detector import Bins
 from ..numerics import along_wl
 from ..pds3.label import Label
 from ..pds3.product import read_matrix
-from . import files as cal
+from .formats import package_lab
 from .sensitivity import Options, Terms, interpolate_lab
 
 _PRODUCT = re.compile(r".*\.(lbl|dat)|.*_CAL_\d+", re.IGNORECASE)
@@ -32,7 +32,7 @@ def is_product(path: str | Path) -> bool:
 
 def terms(
     path: str | Path, ds: xr.Dataset, bins: Bins, channel: Channel, n_pic: int, options: Options
-) -> Terms:
+) -> tuple[Terms, tuple[Path, ...]]:
     """Sensitivity of a dataset's bins from a matrix.
 
     Parameters
@@ -51,8 +51,10 @@ def terms(
 
     Returns
     -------
-    Terms
+    terms : Terms
         One term, of weight 1.
+    files : tuple of Path
+        The files read.
 
     Raises
     ------
@@ -66,9 +68,9 @@ def terms(
             f"files={Path(path).name}: a matrix holds flat field and trend already; leave out "
             "flat_field=False and trend=False"
         )
-    label, frame, used = _read(path)
+    label, values = read_matrix(path)
     _check(label, ds, path)
-    factor = _elements(frame, label, bins, path) * label.integration
+    factor = _elements(np.asarray(values, float), label, bins, path) * label.integration
     evil = factor < 0
     with np.errstate(divide="ignore"):
         sensitivity = np.where(factor > 0, 1 / factor, np.where(factor == 0, 0.0, np.nan))
@@ -76,19 +78,13 @@ def terms(
     if options.evil_pixels == "interpolate":
         wl, _ = bins.wavelengths(channel)
         sensitivity = along_wl.fill(sensitivity, wl, options.fill)
-    return Terms(
+    found = Terms(
         sensitivity=sensitivity[None],
         error=(sensitivity * relative)[None],
         weight=np.ones((n_pic, 1)),
         evil=evil.astype(np.uint8),
-        files=used,
     )
-
-
-def _read(path: str | Path) -> tuple[Label, np.ndarray, tuple[Path, ...]]:
-    """Label and values (pixel, wl) of a matrix, and the files read."""
-    label, values = read_matrix(path)
-    return label, np.asarray(values, float), (label.path, label.data_path)
+    return found, (label.path, label.data_path)
 
 
 def _check(label: Label, ds: xr.Dataset, path: str | Path) -> None:
@@ -127,7 +123,7 @@ def _elements(values: np.ndarray, label: Label, bins: Bins, path: str | Path) ->
 
 def _relative_error(bins: Bins, channel: Channel) -> np.ndarray:
     """Relative error of the laboratory sensitivity over the spectral bins, (wl,)."""
-    lab = cal.package_lab(channel.name)
+    lab = package_lab(channel.name)
     wl = channel.wavelength(np.arange(N_BANDS))
     value, error = (
         np.maximum(interpolate_lab(lab.wl, y, wl, "linear"), 0)
@@ -136,4 +132,5 @@ def _relative_error(bins: Bins, channel: Channel) -> np.ndarray:
     frame = np.broadcast_to(np.stack([value, error])[:, None], (2, N_LINES, N_BANDS))
     value, error = bins.sum(frame)[:, 0]
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(value > 0, error / value, np.nan) / np.sqrt(bins.n_band)
+        relative: np.ndarray = np.where(value > 0, error / value, np.nan) / np.sqrt(bins.n_band)
+    return relative

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,10 @@ from ..instrument.channel import slit_name
 from ..instrument.detector import Bins
 from ..numerics import along_wl
 from ..numerics.poisson import INTERVALS
+from ..timescales import clock_from_et
 from . import matrix
 from .convert import Recovery, inverse
+from .files import load
 from .recipe import Recipe
 from .recipe import find as find_recipe
 from .sensitivity import Options, Terms
@@ -136,7 +138,8 @@ def calibrate(
     """
     _check("interval", interval, INTERVALS)
     _check("errors", errors, ("total", "statistical"))
-    found = _terms(ds, recipe, wl_interp, nan_interp, evil_pixels, flat_field, trend, files)
+    options = _options(recipe, wl_interp, nan_interp, evil_pixels, flat_field, trend)
+    found, used = _terms(ds, options, files)
     # What `compute` needs to do the rest again.
     kept = {
         "nan_interp": nan_interp,
@@ -148,9 +151,9 @@ def calibrate(
     out = ds.drop_vars([name for name in _FROM_CALIBRATION if name in ds.variables])
     out = out.assign_coords(_term_coords(ds, found))
     out.attrs.pop(EDITED, None)
-    out.attrs["recipe"] = find_recipe(recipe).name
+    out.attrs["recipe"] = options.recipe.name
     out.attrs["calibrate_arguments"] = json.dumps(kept, sort_keys=True)
-    return history.used(compute(out), found.files)
+    return history.used(compute(out), used)
 
 
 @history.step("calibration_factor")
@@ -185,7 +188,8 @@ def calibration_factor(
     ArgumentError, CalibrationError
         As `calibrate`.
     """
-    found = _terms(ds, recipe, wl_interp, nan_interp, evil_pixels, flat_field, trend, files)
+    options = _options(recipe, wl_interp, nan_interp, evil_pixels, flat_field, trend)
+    found, used = _terms(ds, options, files)
     out = ds.drop_vars([name for name in (*_FROM_CALIBRATION, *ds.data_vars) if name in ds])
     coords = _term_coords(ds, found)
     weight = xr.Variable(("pic", "term"), found.weight)
@@ -211,7 +215,7 @@ def calibration_factor(
     out = out.assign(
         calibration_factor=_squeezed(factor, dims), calibration_factor_error=_squeezed(error, dims)
     ).assign_coords(evil=coords["evil"])
-    return history.used(conventions.apply(out), found.files)
+    return history.used(conventions.apply(out), used)
 
 
 def compute(ds: xr.Dataset) -> xr.Dataset:
@@ -252,10 +256,11 @@ def compute(ds: xr.Dataset) -> xr.Dataset:
         )
     arguments = json.loads(ds.attrs["calibrate_arguments"])
     ds = unsplit(ds, "pixel", "wl")
-    terms = [_term_array(ds, name) for name in ("sensitivity", "sensitivity_error")]
+    sensitivity, error = (_term_array(ds, f"sensitivity{key}") for key in ("", "_error"))
     weight = _framed(ds, "sensitivity_weight", ("pic", "term"))
     recovery = Recovery(
-        *terms,
+        sensitivity=sensitivity,
+        sensitivity_error=error,
         n=Bins.of(ds).detector_pixels.astype(float),
         background=float(ds["background"]) if "background" in ds.coords else 0.0,
         background_error=float(ds["background_error"]) if "background_error" in ds.coords else 0.0,
@@ -278,40 +283,54 @@ def compute(ds: xr.Dataset) -> xr.Dataset:
         dask="parallelized",
         output_dtypes=[np.float32] * len(recovery.outputs) + [bool],
     )
-    _, relative = inverse(weight.values.mean(0, keepdims=True), *terms)
+    _, relative = inverse(weight.values.mean(0, keepdims=True), sensitivity, error)
     if recovery.fill:
         relative = along_wl.fill(relative, recovery.wl, recovery.fill)
-    relative = xr.Variable(("pixel", "wl"), relative[0].astype(np.float32))
+    shown = xr.Variable(("pixel", "wl"), relative[0].astype(np.float32))
     dims = ds["counts"].dims
     found = {
         name: _squeezed(plane, dims) for name, plane in zip(recovery.outputs, planes, strict=True)
     }
     out = ds.drop_vars([name for name in ("radiance_systematic",) if name in ds.variables])
     out = out.assign(radiance=found.pop("radiance")).assign_coords(
-        **found,
-        calibration_error=_squeezed(relative, dims),
-        quality=_partial(ds, _squeezed(lost, dims)),
+        found
+        | {
+            "calibration_error": _squeezed(shown, dims),
+            "quality": _partial(ds, _squeezed(lost, dims)),
+        }
     )
     return conventions.apply(out)
 
 
-def _terms(
-    ds: xr.Dataset,
+def _options(
     recipe: str | Recipe,
     wl_interp: str | None,
     nan_interp: str | None,
     evil_pixels: str,
     flat_field: bool,
     trend: bool | str,
-    files: str | Path | None,
-) -> Terms:
-    """Check the arguments and make the sensitivity of the dataset's bins and exposures."""
+) -> Options:
+    """The arguments that go into a sensitivity, checked."""
     chosen = find_recipe(recipe)
     _check("wl_interp", wl_interp, (None, "pchip", "linear"))
     _check("nan_interp", nan_interp, (None, *along_wl.FILL_METHODS))
     _check("evil_pixels", evil_pixels, ("mask", "interpolate"))
     _check("flat_field", flat_field, (True, False))
     _check("trend", trend, (True, False, "spica", "evolution"))
+    return Options(
+        recipe=chosen,
+        wl_interp=wl_interp or chosen.wl_interp,
+        fill=nan_interp or "linear",
+        evil_pixels=evil_pixels,
+        flat_field=bool(flat_field),
+        trend=trend if isinstance(trend, str) else "spica" if trend else None,
+    )
+
+
+def _terms(
+    ds: xr.Dataset, options: Options, files: str | Path | None
+) -> tuple[Terms, tuple[Path, ...]]:
+    """The sensitivity of the dataset's bins and exposures, and the files read for it."""
     if "counts" not in ds or "et" not in ds.coords:
         raise MissingStepError("the dataset has no counts or no et: start from uvisxr.open_product")
     if 0 in ds["counts"].shape:
@@ -319,17 +338,10 @@ def _terms(
         raise ArgumentError(f"no exposure, pixel or wavelength is left to calibrate ({sizes})")
     channel, slit = find_channel(ds.attrs["channel"]), slit_name(ds.attrs["slit"])
     bins, et = Bins.of(ds), np.atleast_1d(ds["et"].values)
-    options = Options(
-        recipe=chosen,
-        wl_interp=wl_interp or chosen.wl_interp,
-        fill=nan_interp or "linear",
-        evil_pixels=evil_pixels,
-        flat_field=bool(flat_field),
-        trend={True: "spica", False: None}.get(trend, trend),
-    )
     if files is not None and matrix.is_product(files):
         return matrix.terms(files, ds, bins, channel, et.size, options)
-    return sensitivity_terms(bins, channel, slit, et, options, files)
+    found = load(channel, clock_from_et(et), options.flat_field, options.trend, files)
+    return sensitivity_terms(found, bins, slit, options), found.files
 
 
 def _check(name: str, value: Any, allowed: Iterable[Any]) -> None:
@@ -360,7 +372,7 @@ def _term_array(ds: xr.Dataset, name: str) -> np.ndarray:
     return _framed(ds, name, ("term", "pixel", "wl")).values.astype(float)
 
 
-def _squeezed(variable: xr.Variable, dims: Iterable[str]) -> xr.Variable:
+def _squeezed(variable: xr.Variable, dims: Iterable[Hashable]) -> xr.Variable:
     """Without the dimensions that the dataset's counts do not have."""
     gone = [d for d in variable.dims if d not in dims]
     return variable.squeeze(gone)

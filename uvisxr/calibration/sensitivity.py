@@ -12,21 +12,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-from ..errors import CalibrationError
-from ..instrument.channel import N_BANDS, N_LINES, Channel
+from ..instrument.channel import N_BANDS, N_LINES
 from ..instrument.detector import LAST_LIT, Bins
-from ..timescales import clock_from_et
-from . import files as cal
 from .evil import LIT, binned, evil_pixels
+from .files import CalibrationSet, FlatField, Modifiers
+from .formats import Evolution, SpicaTrend
 from .recipe import Recipe
-
-#: Spacecraft clock of the burn by a star, 2002-06-06, that divides the flat fields.
-BURN = 1402021717.0
 
 #: FUV flat fields are scaled by this: their histogram is not symmetric (the team's programs).
 _FUV_FLAT_SCALE = 1.05
@@ -41,7 +36,10 @@ _EVOLUTION_STEP = 86400.0
 
 @dataclass(frozen=True)
 class Options:
-    """What goes into a sensitivity; see `uvisxr.calibration.radiance.calibrate`."""
+    """What goes into a sensitivity; see `uvisxr.calibration.radiance.calibrate`.
+
+    `flat_field` and `trend` say what is loaded, the others what is made of it.
+    """
 
     recipe: Recipe
     wl_interp: str
@@ -63,68 +61,44 @@ class Terms:
     weight : ndarray, (pic, term)
     evil : ndarray of uint8, (pixel, wl)
         1 where a bin holds an evil pixel.
-    files : tuple of Path
-        The files read.
     """
 
     sensitivity: np.ndarray
     error: np.ndarray
     weight: np.ndarray
     evil: np.ndarray
-    files: tuple[Path, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class _Nodes:
     """A quantity linear in time between nodes: its values there, and the weights (pic, node)."""
 
-    values: list
+    values: list[np.ndarray]
     weight: np.ndarray
-    files: tuple[Path, ...] = ()
 
 
-def terms(
-    bins: Bins,
-    channel: Channel,
-    slit: str,
-    et: np.ndarray,
-    options: Options,
-    path: str | Path | None = None,
-) -> Terms:
+def terms(calibration: CalibrationSet, bins: Bins, slit: str, options: Options) -> Terms:
     """Sensitivity of some bins over an observation.
 
     Parameters
     ----------
+    calibration : CalibrationSet
+        Of the channel and the exposures' times.
     bins : Bins
-    channel : Channel
     slit : str
         Its name in the channel.
-    et : ndarray, (pic,)
-        Barycentric dynamical time of each exposure, s past J2000.
     options : Options
-    path : path, optional
-        Folder of the calibration files, see `uvisxr.calibration.files.Folder.choose`.
+        What is loaded decides on flat field and trend.
 
     Returns
     -------
     Terms
-
-    Raises
-    ------
-    CalibrationError
-        Files are missing or malformed.
     """
-    clock = clock_from_et(et)
-    needs_files = options.flat_field or options.trend is not None
-    folder = cal.Folder.choose(path) if needs_files or path is not None else None
-    if needs_files:
-        _require(folder, channel.name, clock, options)
-    base, error, lab_files = _lab(folder, channel, slit, options)
-    trend = _trend(folder, channel.name, clock, options.trend)
-    if options.flat_field:
-        flat, modifier = _flat(folder, channel.name, clock), _modifier(folder, channel.name, clock)
-    else:
-        flat = modifier = _Nodes([np.ones((N_LINES, N_BANDS))], np.ones((clock.size, 1)))
+    channel, clock = calibration.channel, calibration.clock
+    base, error = _laboratory(calibration, slit, options)
+    trend = _trend(calibration.trend, clock)
+    flat = _flat(calibration.flat_fields, channel.name, clock)
+    modifier = _modifier(calibration.modifiers, clock)
 
     evil = evil_pixels(flat.values, modifier.values)
     parts = (trend, flat, modifier)
@@ -137,7 +111,8 @@ def terms(
     wl = channel.wavelength(np.arange(N_BANDS))
     n_lit = bins.sum(LIT.astype(float))
     fill = options.fill if options.evil_pixels == "interpolate" else None
-    sensitivity, errors = [], []
+    sensitivity: list[np.ndarray] = []
+    errors: list[np.ndarray] = []
     for ratio, flat_frame, modifier_frame in chosen:
         frame = ratio / flat_frame * modifier_frame
         for one, out in ((base, sensitivity), (error, errors)):
@@ -147,61 +122,14 @@ def terms(
         error=_unlit_nan(np.stack(errors), n_lit) / np.sqrt(np.maximum(n_lit, 1)),
         weight=np.stack(weights, axis=-1),
         evil=(bins.sum(evil.astype(float)) > 0).astype(np.uint8),
-        files=tuple(lab_files + sum((part.files for part in parts), ())),
     )
 
 
-def _require(folder: cal.Folder, channel: str, clock: np.ndarray, options: Options) -> None:
-    """Raise one error that lists every file the options need and the folder has not."""
-    missing, without = [], []
-    if options.flat_field:
-        missing += [
-            f"FLATFIELD_{channel}_{burn}BURN.txt"
-            for burn in _burns(clock)
-            if folder.flat(channel, burn) is None
-        ]
-        if not folder.modifiers(channel)[1]:
-            missing.append(f"{channel}*_ff_modifier_<clock>.dat")
-        if missing:
-            without.append("flat_field=False")
-    if options.trend == "spica" and _spica_file(folder, channel) is None:
-        missing.append(
-            "spica_variability4_data.sav"
-            if channel == "FUV"
-            else "an IDL save file with the EUV trend arr_euv (there is no public one)"
-        )
-        without.append("trend=False")
-        if folder.evolution(channel) is not None:
-            without[-1] += ' (or trend="evolution")'
-    if options.trend == "evolution" and folder.evolution(channel) is None:
-        missing.append(f"{channel}_CALIBRATION_TIME_EVOLUTION_PARAMETERS.DAT")
-        without.append("trend=False")
-    if missing:
-        raise CalibrationError(
-            f"calibration files are missing from {folder.path} ({folder.origin}): "
-            f"{', '.join(missing)}. Get them with `{cal.FETCH}`, name their folder with "
-            f"files= or UVISXR_CALIBRATION, or do without: {', '.join(without)}"
-        )
-
-
-def _burns(clock: np.ndarray) -> list[str]:
-    return [name for name, used in (("PRE", clock < BURN), ("POST", clock >= BURN)) if used.any()]
-
-
-def _spica_file(folder: cal.Folder, channel: str) -> Path | None:
-    """The save file that holds the channel's ratios."""
-    return next(
-        (path for path in folder.save_files() if cal.read_spica(path, channel) is not None), None
-    )
-
-
-def _lab(
-    folder: cal.Folder | None, channel: Channel, slit: str, options: Options
-) -> tuple[np.ndarray, np.ndarray, tuple[Path, ...]]:
-    """Sensitivity and its error at each column, before trend and flat field, and the file."""
-    path = folder.lab(channel.name) if folder else None
-    lab = cal.read_lab(path) if path else cal.package_lab(channel.name)
-    recipe = options.recipe
+def _laboratory(
+    calibration: CalibrationSet, slit: str, options: Options
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sensitivity and its error at each column, before trend and flat field."""
+    channel, lab, recipe = calibration.channel, calibration.lab, options.recipe
     scale = recipe.bandpass[channel.name] / recipe.lit_rows[channel.name]
     scale /= channel.slits[slit].ratio * recipe.efficiency[channel.name]
     wl = channel.wavelength(np.arange(N_BANDS))
@@ -209,15 +137,16 @@ def _lab(
         scale * np.maximum(interpolate_lab(lab.wl, y, wl, options.wl_interp), 0)
         for y in (lab.sensitivity, lab.error)
     )
-    return value, error, (path,) if path else ()
+    return value, error
 
 
 def interpolate_lab(x: np.ndarray, y: np.ndarray, at: np.ndarray, method: str) -> np.ndarray:
     """Interpolate the laboratory table; beyond its ends its last piece goes on."""
     if method == "pchip":
-        return PchipInterpolator(x, y, extrapolate=True)(at)
+        return np.asarray(PchipInterpolator(x, y, extrapolate=True)(at))
     i = np.clip(np.searchsorted(x, at) - 1, 0, x.size - 2)
-    return y[i] + (y[i + 1] - y[i]) / (x[i + 1] - x[i]) * (at - x[i])
+    between: np.ndarray = y[i] + (y[i + 1] - y[i]) / (x[i + 1] - x[i]) * (at - x[i])
+    return between
 
 
 def _bracket(epochs: np.ndarray, times: np.ndarray) -> tuple[list[int], np.ndarray]:
@@ -225,67 +154,69 @@ def _bracket(epochs: np.ndarray, times: np.ndarray) -> tuple[list[int], np.ndarr
 
     Index -1 stands for "before the first epoch"; after the last, the last holds.
     """
+    if not epochs.size:
+        return [-1], np.ones((times.size, 1))
     low = np.searchsorted(epochs, times, side="right") - 1
     high = np.minimum(low + 1, epochs.size - 1)
     inside = (low >= 0) & (high > low)
     width = np.where(inside, epochs[high] - epochs[np.maximum(low, 0)], 1)
     x = np.where(inside, (times - epochs[np.maximum(low, 0)]) / width, 0)
-    used = sorted({*low.tolist(), *high[x > 0].tolist()})
-    weight = np.zeros((times.size, len(used)))
-    rows = np.arange(times.size)
-    position = {epoch: k for k, epoch in enumerate(used)}
-    np.add.at(weight, (rows, [position[i] for i in low.tolist()]), 1 - x)
     later = x > 0
-    np.add.at(weight, (rows[later], [position[i] for i in high[later].tolist()]), x[later])
-    return used, weight
+    used = np.union1d(low, high[later])
+    weight = np.zeros((times.size, used.size))
+    rows = np.arange(times.size)
+    weight[rows, np.searchsorted(used, low)] = 1 - x
+    weight[rows[later], np.searchsorted(used, high[later])] = x[later]
+    return used.tolist(), weight
 
 
-def _trend(folder: cal.Folder | None, channel: str, clock: np.ndarray, kind: str | None) -> _Nodes:
-    if kind is None:
-        return _Nodes([np.ones(N_BANDS)], np.ones((clock.size, 1)))
-    if kind == "spica":
-        path = _spica_file(folder, channel)
-        spica = cal.read_spica(path, channel)
-        used, weight = _bracket(spica.sclk, clock)
+def _constant(value: np.ndarray, clock: np.ndarray) -> _Nodes:
+    return _Nodes([value], np.ones((clock.size, 1)))
+
+
+def _trend(trend: SpicaTrend | Evolution | None, clock: np.ndarray) -> _Nodes:
+    if trend is None:
+        return _constant(np.ones(N_BANDS), clock)
+    if isinstance(trend, SpicaTrend):
+        used, weight = _bracket(trend.sclk, clock)
         # Where the star gave no signal the ratio is 0 or worse: no sensitivity is known there.
-        ratios = [np.ones(N_BANDS) if i < 0 else np.maximum(spica.ratio[i], 0) for i in used]
-        return _Nodes([np.nan_to_num(r, posinf=0.0) for r in ratios], weight, (path,))
-    path = folder.evolution(channel)
-    evolution = cal.read_evolution(path)
+        ratios = [np.ones(N_BANDS) if i < 0 else np.maximum(trend.ratio[i], 0) for i in used]
+        return _Nodes([np.nan_to_num(r, posinf=0.0) for r in ratios], weight)
     # Nodes at fixed dates, so that a part of an observation gives the same numbers as the whole.
-    first = np.floor(max(clock.min() - evolution.t0, 0) / _EVOLUTION_STEP)
-    last = np.floor(max(clock.max() - evolution.t0, 0) / _EVOLUTION_STEP) + 1
-    epochs = evolution.t0 + np.arange(first, last + 1) * _EVOLUTION_STEP
-    used, weight = _bracket(epochs, np.maximum(clock, evolution.t0))
-    return _Nodes([np.maximum(evolution.at(epochs[i]), 0) for i in used], weight, (path,))
+    first = np.floor(max(clock.min() - trend.t0, 0) / _EVOLUTION_STEP)
+    last = np.floor(max(clock.max() - trend.t0, 0) / _EVOLUTION_STEP) + 1
+    epochs = trend.t0 + np.arange(first, last + 1) * _EVOLUTION_STEP
+    used, weight = _bracket(epochs, np.maximum(clock, trend.t0))
+    return _Nodes([np.maximum(trend.at(epochs[i]), 0) for i in used], weight)
 
 
-def _flat(folder: cal.Folder, channel: str, clock: np.ndarray) -> _Nodes:
-    frames, weights, paths = [], [], []
-    for burn in _burns(clock):
-        path = folder.flat(channel, burn)
-        flat = cal.read_flat(path).copy()
+def _flat(flat_fields: tuple[FlatField, ...], channel: str, clock: np.ndarray) -> _Nodes:
+    if not flat_fields:
+        return _constant(np.ones((N_LINES, N_BANDS)), clock)
+    frames, weights = [], []
+    for flat in flat_fields:
+        frame = flat.frame.copy()
         if channel == "FUV":
-            flat *= _FUV_FLAT_SCALE
+            frame *= _FUV_FLAT_SCALE
             # Evil pixels of these rows stay evil: they miss a quarter of the light of their
             # neighbours as those of other rows do, and the archive's matrices leave them out.
-            rows = flat[list(_BAD_FLAT_ROWS)]
-            flat[list(_BAD_FLAT_ROWS)] = np.where(np.isnan(rows), np.nan, 1.0)
-        frames.append(flat)
-        weights.append((clock < BURN) == (burn == "PRE"))
-        paths.append(path)
-    return _Nodes(frames, np.stack(weights, axis=-1).astype(float), tuple(paths))
+            rows = frame[list(_BAD_FLAT_ROWS)]
+            frame[list(_BAD_FLAT_ROWS)] = np.where(np.isnan(rows), np.nan, 1.0)
+        frames.append(frame)
+        weights.append((clock >= flat.start) & (clock < flat.stop))
+    return _Nodes(frames, np.stack(weights, axis=-1).astype(float))
 
 
-def _modifier(folder: cal.Folder, channel: str, clock: np.ndarray) -> _Nodes:
-    epochs, paths = folder.modifiers(channel)
-    used, weight = _bracket(epochs, clock)
+def _modifier(modifiers: Modifiers | None, clock: np.ndarray) -> _Nodes:
+    if modifiers is None:
+        return _constant(np.ones((N_LINES, N_BANDS)), clock)
+    used, weight = _bracket(modifiers.sclk, clock)
     frames = []
     for i in used:
-        frame = np.ones((N_LINES, N_BANDS)) if i < 0 else cal.read_modifier(paths[i]).copy()
+        frame = np.ones((N_LINES, N_BANDS)) if i < 0 else modifiers.frames[i].copy()
         frame[LAST_LIT] = 1.0
         frames.append(frame)
-    return _Nodes(frames, weight, tuple(paths[i] for i in used if i >= 0))
+    return _Nodes(frames, weight)
 
 
 def _unlit_nan(binned: np.ndarray, n_lit: np.ndarray) -> np.ndarray:

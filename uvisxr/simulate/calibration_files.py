@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from ..calibration.files import Lab, package_lab
-from ..calibration.sensitivity import BURN
+from ..calibration.files import BURN
+from ..calibration.formats import Lab, package_lab
 from ..instrument.channel import N_BANDS, N_LINES
 from ..instrument.detector import FIRST_LIT, LAST_LIT
 from . import idlsave

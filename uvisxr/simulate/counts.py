@@ -13,9 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from ..calibration import recipe
+from ..calibration.files import load
 from ..calibration.sensitivity import Options, Terms, terms
 from ..instrument.channel import N_BANDS, N_LINES, Channel
 from ..instrument.detector import FIRST_LIT, LAST_LIT, Bins, Window
+from ..timescales import clock_from_et
 from .emission import Source
 
 #: The whole detector, pixel by pixel.
@@ -34,7 +36,8 @@ def sensitivity(
     """Sensitivity of every detector pixel, by recipe "upyp"; evil pixels as their neighbours."""
     found = recipe.find("upyp")
     options = Options(found, found.wl_interp, "linear", "interpolate", True, trend)
-    return terms(FRAME.bins, channel, slit, et, options, folder)
+    files = load(channel, clock_from_et(et), options.flat_field, options.trend, folder)
+    return terms(files, FRAME.bins, slit, options)
 
 
 def misbehave(found: Terms, rng: np.random.Generator) -> np.ndarray:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from ..calibration.files import Folder, read_spica
+from ..calibration.files import Folder
 from ..dataset import conventions, history
 from ..errors import ExportError
 from ..export import to_netcdf, whole_file
@@ -237,8 +237,7 @@ def _frame(setup: Setup) -> xr.Dataset:
 
 def _trend(folder: Path, channel: str) -> str | None:
     """The trend that a folder's files allow: there is no public one of EUV."""
-    files = Folder.choose(folder).save_files()
-    return "spica" if any(read_spica(path, channel) is not None for path in files) else None
+    return "spica" if Folder.choose(folder).spica(channel) else None
 
 
 def _crossed(amplitude: np.ndarray, window: Window) -> np.ndarray:

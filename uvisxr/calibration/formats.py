@@ -1,0 +1,255 @@
+"""The formats of the UVIS team's calibration files: one reader each.
+
+Parsed files are kept until their size or modification time changes; the arrays are read-only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, wraps
+from importlib.resources import files as package_files
+from pathlib import Path
+from typing import TypeVar, TypeVarTuple
+
+import numpy as np
+from scipy.io import readsav
+
+from ..errors import CalibrationError
+from ..instrument.channel import N_BANDS, N_LINES
+
+#: Command that downloads the files.
+FETCH = "uvisxr calibration fetch"
+
+_Content = TypeVar("_Content")
+_Further = TypeVarTuple("_Further")
+
+
+@dataclass(frozen=True, eq=False)
+class Lab:
+    """Sensitivity of the whole low-resolution slit to an extended monochromatic source.
+
+    Attributes
+    ----------
+    wl : ndarray
+        Angstrom, ascending.
+    sensitivity, error : ndarray
+        (count/s)/kR, of all illuminated rows together.
+    """
+
+    wl: np.ndarray
+    sensitivity: np.ndarray
+    error: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class SpicaTrend:
+    """Response to the star Spica relative to the first observation of it.
+
+    Attributes
+    ----------
+    sclk : ndarray, (epoch,)
+        Spacecraft clock, s, ascending.
+    ratio : ndarray, (epoch, 1024)
+    """
+
+    sclk: np.ndarray
+    ratio: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Evolution:
+    """Relative sensitivity a0 exp(a1 (t - t0)) + a2 of each detector column.
+
+    Attributes
+    ----------
+    t0 : float
+        Spacecraft clock, s.
+    a : ndarray, (3, 1024)
+    """
+
+    t0: float
+    a: np.ndarray
+
+    def at(self, sclk: float) -> np.ndarray:
+        """Relative sensitivity at a spacecraft clock time, (1024,); ones before t0."""
+        elapsed = max(sclk - self.t0, 0.0)
+        if elapsed == 0:
+            return np.ones(N_BANDS)
+        a0, a1, a2 = self.a
+        relative: np.ndarray = a0 * np.exp(a1 * elapsed) + a2
+        return relative
+
+
+def _remembered(
+    reader: Callable[[Path, *_Further], _Content],
+) -> Callable[[str | Path, *_Further], _Content]:
+    """Keep what `reader(path, ...)` returns until the file changes."""
+
+    @lru_cache(maxsize=128)
+    def cached(path: Path, mtime_ns: int, size: int, *args: *_Further) -> _Content:
+        return reader(path, *args)
+
+    @wraps(reader)
+    def read(path: str | Path, *args: *_Further) -> _Content:
+        path = Path(path).resolve()
+        try:
+            stat = path.stat()
+        except OSError as error:
+            raise CalibrationError(
+                f"cannot read {path}: {error.strerror or error}; get it with `{FETCH}`"
+            ) from error
+        return cached(path, stat.st_mtime_ns, stat.st_size, *args)
+
+    return read
+
+
+def _frozen(array: np.ndarray) -> np.ndarray:
+    array.setflags(write=False)
+    return array
+
+
+def _malformed(path: Path, why: str) -> CalibrationError:
+    return CalibrationError(f"{path}: {why}; replace the file, for instance with `{FETCH}`")
+
+
+def _lab(path: Path, points: np.ndarray) -> Lab:
+    if not (np.isfinite(points).all() and (np.diff(points[:, 0]) > 0).all()):
+        raise _malformed(path, "laboratory wavelengths are not ascending finite numbers")
+    return Lab(*(_frozen(np.ascontiguousarray(column)) for column in points.T))
+
+
+@_remembered
+def read_lab(path: Path) -> Lab:
+    """Read a `*_1999_Lab_Cal.dat`: a title, then two blocks of (wl, sensitivity, error).
+
+    Raises
+    ------
+    CalibrationError
+        The file is missing or not of six columns.
+    """
+    rows = _numbers(path, 6)
+    return _lab(path, np.concatenate([rows[:, :3], rows[:, 3:]]))
+
+
+def _numbers(path: Path, columns: int) -> np.ndarray:
+    """Numbers after the title line of a text file, in rows."""
+    # The files come with any of the three line ends.
+    _, *lines = path.read_bytes().decode("latin-1").splitlines() or [""]
+    try:
+        values = np.array(" ".join(lines).split(), float)
+    except ValueError as error:
+        raise _malformed(path, f"not a table of numbers after its title line ({error})") from None
+    if not values.size or values.size % columns:
+        raise _malformed(path, f"{values.size} numbers do not make rows of {columns}")
+    return values.reshape(-1, columns)
+
+
+@lru_cache
+def package_lab(channel: str) -> Lab:
+    """The laboratory table that comes with the package, of channel FUV or EUV."""
+    path = Path(str(package_files("uvisxr"))) / "data" / f"lab_{channel.lower()}.csv"
+    return _lab(path, np.loadtxt(path, delimiter=",", skiprows=4))
+
+
+@_remembered
+def read_flat(path: Path) -> np.ndarray:
+    """Read a FLATFIELD_*.txt: a title and 64 x 1024 numbers, NaN at evil pixels.
+
+    Returns
+    -------
+    ndarray, (64, 1024)
+        As in the file; the sensitivity is divided by it.
+
+    Raises
+    ------
+    CalibrationError
+        The file is missing or does not hold a detector frame.
+    """
+    values = _numbers(path, 1)
+    if values.size != N_LINES * N_BANDS:
+        raise _malformed(path, f"{values.size} numbers instead of {N_LINES} x {N_BANDS}")
+    return _frozen(values.reshape(N_LINES, N_BANDS))
+
+
+@_remembered
+def read_modifier(path: Path) -> np.ndarray:
+    """Read a `*ff_modifier_<sclk>.dat`: little-endian 4-byte floats, one detector frame.
+
+    Returns
+    -------
+    ndarray, (64, 1024)
+        The sensitivity is multiplied by it.
+
+    Raises
+    ------
+    CalibrationError
+        The file is missing or has another size.
+    """
+    raw = path.read_bytes()
+    if len(raw) != N_LINES * N_BANDS * 4:
+        raise _malformed(path, f"{len(raw)} bytes instead of {N_LINES * N_BANDS * 4}")
+    return _frozen(np.frombuffer(raw, "<f4").reshape(N_LINES, N_BANDS).astype(float))
+
+
+@_remembered
+def read_spica(path: Path, channel: str) -> SpicaTrend | None:
+    """Read the ratios of one channel from an IDL save file, sorted by time.
+
+    Parameters
+    ----------
+    path : path
+        A save file with structures `arr_fuv` and `arr_euv`, or `arr` (FUV only), whose fields
+        `ratio` and `desc.sctime_sec_start` are used.
+    channel : {"FUV", "EUV"}
+
+    Returns
+    -------
+    SpicaTrend or None
+        None where the file holds nothing for the channel.
+
+    Raises
+    ------
+    CalibrationError
+        The file is missing or no such save file.
+    """
+    with path.open("rb") as stream:
+        if stream.read(2) != b"SR":
+            raise _malformed(path, "not an IDL save file")
+    try:
+        saved = readsav(path)
+    except Exception as error:  # readsav raises whatever its parser stumbles over
+        raise _malformed(path, f"a broken IDL save file ({error})") from error
+    records = saved.get(f"arr_{channel.lower()}")
+    if records is None and channel == "FUV":
+        records = saved.get("arr")
+    if records is None:
+        return None
+    try:
+        ratio = np.array([np.asarray(r["ratio"], float) for r in records])
+        sclk = np.array([float(np.ravel(r["desc"]["sctime_sec_start"])[0]) for r in records])
+    except (KeyError, ValueError, IndexError, TypeError) as error:
+        raise _malformed(path, f"no ratios with their epochs in it ({error})") from error
+    if ratio.shape[1:] != (N_BANDS,) or not np.isfinite(sclk).all():
+        raise _malformed(path, f"ratios of shape {ratio.shape} instead of (epochs, {N_BANDS})")
+    order = np.argsort(sclk, kind="stable")
+    return SpicaTrend(_frozen(sclk[order]), _frozen(ratio[order]))
+
+
+@_remembered
+def read_evolution(path: Path) -> Evolution:
+    """Read a `*_CALIBRATION_TIME_EVOLUTION_PARAMETERS.DAT`: >f8 t0, then >f4 (3, 1024).
+
+    Raises
+    ------
+    CalibrationError
+        The file is missing or has another size.
+    """
+    raw = path.read_bytes()
+    if len(raw) != 8 + 3 * N_BANDS * 4:
+        raise _malformed(path, f"{len(raw)} bytes instead of {8 + 3 * N_BANDS * 4}")
+    t0 = float(np.frombuffer(raw[:8], ">f8")[0])
+    a = np.frombuffer(raw[8:], ">f4").reshape(3, N_BANDS).astype(float)
+    if not (np.isfinite(t0) and np.isfinite(a).all()):
+        raise _malformed(path, "parameters are not finite")
+    return Evolution(t0, _frozen(a))
