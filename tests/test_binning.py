@@ -367,6 +367,30 @@ def test_radiance_without_bounds_has_no_weighted_mean():
     assert "radiance_weighted" not in found
 
 
+@pytest.mark.parametrize("chunks", [None, {"pic": 7}])
+@pytest.mark.parametrize(
+    ("known", "expected"),
+    [
+        ([], []),
+        (["upper"], []),
+        (["systematic"], ["systematic"]),
+        (
+            ["upper", "lower"],
+            ["upper", "lower", "weighted", "weighted_upper", "weighted_lower"],
+        ),
+    ],
+)
+def test_statistics_of_what_is_known(known, expected, chunks):
+    whole = scene(23, holes=0.1)
+    missing = [f"radiance_{k}" for k in ("upper", "lower", "systematic") if k not in known]
+    by = {"alt": [0, 1000, 2000]}
+    found = whole.drop_vars(missing).chunk(chunks or {}).uvis.bin(by=by)
+    names = {f"radiance{k}" for k in ("", "_n", "_std", "_stderr", *(f"_{e}" for e in expected))}
+    assert {name for name in found.variables if "radiance" in name} == names
+    for name in names:
+        np.testing.assert_allclose(found[name], whole.uvis.bin(by=by)[name], rtol=1e-6)
+
+
 def test_errors_of_zero_or_nan_weigh_nothing():
     ds = scene(18)
     upper, lower = ds.radiance_upper.values.copy(), ds.radiance_lower.values.copy()

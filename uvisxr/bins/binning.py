@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -15,6 +16,9 @@ from ..quality.flags import DIMS, Pixels, good, select
 from . import statistics
 from .edges import Edges
 from .statistics import Members
+
+if TYPE_CHECKING:
+    from .statistics import Array
 
 #: Bins of the reference package: planetocentric latitude, altitude, local time.
 DEFAULT_EDGES = {
@@ -233,27 +237,28 @@ def _ranges(ds: xr.Dataset, by: Mapping[str, Sequence[float]], keep: np.ndarray)
 
 def _spectra(
     ds: xr.Dataset, members: Members, dims: tuple[str, ...], shape: tuple[int, ...]
-) -> dict[str, tuple]:
+) -> dict[str, tuple[Any, ...]]:
     """Statistics of the radiance and sums of the counts."""
 
-    def shaped(array) -> tuple:
+    def shaped(array: Array) -> tuple[tuple[str, ...], Array]:
         return (*dims, "wl"), array.reshape(*shape, array.shape[-1])
 
-    def data(name: str):
-        return ds.variables[name].transpose(*DIMS, "wl").data
+    def data(name: str) -> Array:
+        array: Array = ds.variables[name].transpose(*DIMS, "wl").data
+        return array
 
-    result = {}
+    result: dict[str, tuple[Any, ...]] = {}
     if "radiance" in ds:
-        names = ["radiance"]
+        bounds = systematic = None
         if {"radiance_upper", "radiance_lower"} <= set(ds.variables):
-            names += ["radiance_upper", "radiance_lower"]
+            bounds = data("radiance_upper"), data("radiance_lower")
         # Bounds of errors="total" hold this part already.
         if "radiance_systematic" in ds.variables:
-            names.append("radiance_systematic")
-        n, *values = statistics.statistics(members, [data(name) for name in names])
-        result["radiance_n"] = shaped(n.astype(np.int32))
-        for name, value in zip(statistics.STATISTICS[len(names)], values, strict=True):
-            result[f"radiance{name}"] = shaped(value)
+            systematic = data("radiance_systematic")
+        found = statistics.statistics(members, data("radiance"), bounds, systematic)
+        result["radiance_n"] = shaped(found.pop("n").astype(np.int32))
+        result["radiance"] = shaped(found.pop("mean"))
+        result |= {f"radiance_{name}": shaped(value) for name, value in found.items()}
     if "counts" in ds:
         result["counts"] = shaped(statistics.count_sums(members, data("counts")))
     return result
@@ -261,7 +266,7 @@ def _spectra(
 
 def _means(
     ds: xr.Dataset, members: Members, dims: tuple[str, ...], shape: tuple[int, ...]
-) -> dict[str, tuple]:
+) -> dict[str, tuple[Any, ...]]:
     """Means of the line-of-sight fields over the members, and the sum of the exposures."""
     result = {}
     matrix = members.matrix(ds.sizes["pic"] * ds.sizes["pixel"])
@@ -287,7 +292,7 @@ def _means(
     return result
 
 
-def _members(ds: xr.Dataset, members: Members) -> dict[str, tuple]:
+def _members(ds: xr.Dataset, members: Members) -> dict[str, tuple[Any, ...]]:
     """Names of the members' spectra and the bin of each, in the order of the bins."""
     where = np.unravel_index(members.spectrum, [ds.sizes[dim] for dim in DIMS])
     result = {}

@@ -9,8 +9,9 @@ blocks of exposures, are added in double precision, one after the other or by da
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -18,21 +19,13 @@ from scipy.special import gammaln
 
 from ..numerics.poisson import MISSING
 
-_PLAIN = ("", "_std", "_stderr")
-_BOUNDS = ("_upper", "_lower", "_weighted", "_weighted_upper", "_weighted_lower")
-_COMMON = ("_systematic",)
+if TYPE_CHECKING:
+    from dask.array import Array as DaskArray
 
-#: Statistics as suffixes, in the order of `finish`, by number of arrays: the quantity itself, then
-#: its upper and lower bounds if known, then its common error if known.
-STATISTICS = {
-    1: _PLAIN,
-    2: (*_PLAIN, *_COMMON),
-    3: (*_PLAIN, *_BOUNDS),
-    4: (*_PLAIN, *_BOUNDS, *_COMMON),
-}
+    Array: TypeAlias = np.ndarray | DaskArray
 
-#: Terms that `_add_terms` sums, by number of arrays.
-_TERMS = {1: 3, 2: 5, 3: 9, 4: 11}
+#: Arrays by name; where they are sums or statistics, the rows of one contiguous array.
+Rows: TypeAlias = dict[str, np.ndarray]
 
 #: Members of a run: so few that sums in single precision are good to 5e-7 even where the same
 #: rounding repeats, as among spectra without a count.
@@ -94,48 +87,109 @@ class Members:
                 yield some, self.spectrum[start[some, None] + np.arange(n)]
 
 
-@np.errstate(divide="ignore", invalid="ignore", over="ignore")
-def _add_terms(total: np.ndarray, x: np.ndarray, *others: np.ndarray) -> None:
-    """Add the terms of some members of each bin to total (term, bin, wl).
+@dataclass(frozen=True)
+class Aggregation:
+    """How the members of a bin become statistics: chunk, combine, finalize.
 
-    x (bin, member, wl) is the quantity, the others its bounds, its common error or both.
+    Terms are summed over some of the members, the sums of all of these added, and statistics made
+    of what comes out. Sums add up, so that combining needs no function of its own.
+
+    Attributes
+    ----------
+    terms : tuple of str
+        What is summed over the members.
+    statistics : tuple of str
+        What becomes of the sums.
+    chunk : function of (sums, run)
+        Adds the terms of a run, arrays (bin, member, wl) by name, to the sums (bin, wl).
+    finalize : function of (sums, statistics)
+        Fills the statistics (bin, wl) from the sums over all members.
+    dtype : type
+        Of the statistics. Sums are float.
     """
-    dtype = np.result_type(np.float32, *(a.dtype for a in (x, *others)))
-    x, *others = (a.astype(dtype, copy=False) for a in (x, *others))
-    n, mean = x.shape[1], x.mean(axis=1)
+
+    terms: tuple[str, ...]
+    statistics: tuple[str, ...]
+    chunk: Callable[[Rows, Rows], None]
+    finalize: Callable[[Rows, Rows], None]
+    dtype: type = float
+
+    def sums(self, arrays: Rows, spectra: np.ndarray) -> np.ndarray:
+        """Sums over the members (bin, member) of arrays (spectrum, wl): (term, bin, wl)."""
+        n_wl = next(iter(arrays.values())).shape[1]
+        total = np.zeros((len(self.terms), spectra.shape[0], n_wl))
+        rows = dict(zip(self.terms, total, strict=True))
+        for first in range(0, spectra.shape[1], _RUN):
+            run = spectra[:, first : first + _RUN]
+            self.chunk(rows, {name: array[run] for name, array in arrays.items()})
+        return total
+
+    def finish(self, total: np.ndarray) -> np.ndarray:
+        """Statistics (statistic, bin, wl) from sums (term, bin, wl) over all members."""
+        result = np.empty((len(self.statistics), *total.shape[1:]), self.dtype)
+        self.finalize(
+            dict(zip(self.terms, total, strict=True)),
+            dict(zip(self.statistics, result, strict=True)),
+        )
+        return result
+
+
+def _of_quantity(bounds: bool, systematic: bool) -> Aggregation:
+    """The aggregation of a quantity; of its bounds and its common error if they are known."""
+    terms: tuple[str, ...] = ("n", "sum", "squares")
+    statistics: tuple[str, ...] = ("n", "mean", "std", "stderr")
+    if bounds:
+        terms += ("upper_squares", "lower_squares", "weight", "weighted")
+        terms += ("weighted_upper_squares", "weighted_lower_squares")
+        statistics += ("upper", "lower", "weighted", "weighted_upper", "weighted_lower")
+    if systematic:
+        terms += ("systematic_n", "systematic_sum")
+        statistics += ("systematic",)
+    return Aggregation(terms, statistics, _add_quantity, _finish_quantity)
+
+
+@np.errstate(divide="ignore", invalid="ignore", over="ignore")
+def _add_quantity(sums: Rows, run: Rows) -> None:
+    """Add the terms of a run: of its `value`, `upper`, `lower` and `systematic`."""
+    dtype = np.result_type(np.float32, *(a.dtype for a in run.values()))
+    run = {name: a.astype(dtype, copy=False) for name, a in run.items()}
+    x = run["value"]
+    n: int | np.ndarray = x.shape[1]
+    mean = x.mean(axis=1)
     finite = None
     # Any value that is not finite shows in the mean.
     if not np.isfinite(mean).all():
         finite = np.isfinite(x)
         n = finite.sum(axis=1)
-        x, *others = (np.where(finite, a, 0) for a in (x, *others))
+        run = {name: np.where(finite, a, 0) for name, a in run.items()}
+        x = run["value"]
         mean = x.sum(axis=1) / np.maximum(n, 1).astype(dtype)
-    if len(others) > 1:
-        _add_bounds(total[3:9], x, *others[:2])
+    if "upper" in run:
+        _add_bounds(sums, x, run["upper"], run["lower"])
     # About the mean of the run few digits suffice, even where it is far larger than the scatter.
     x -= mean[:, None]
     if finite is not None:
         x[~finite] = 0
     mean, rest = mean.astype(float), x.sum(axis=1)
     s = n * mean + rest
-    total[0] += n
-    total[1] += s
-    total[2] += _squares(x) + mean * (s + rest)
-    if len(others) % 2:
-        common = others[-1]
+    sums["n"] += n
+    sums["sum"] += s
+    sums["squares"] += _squares(x) + mean * (s + rest)
+    if "systematic" in run:
+        common = run["systematic"]
         s = common.sum(axis=1)
         if finite is not None or not np.isfinite(s).all():
             known = np.isfinite(common) if finite is None else finite & np.isfinite(common)
             n = known.sum(axis=1)
             s = np.where(known, common, 0).sum(axis=1)
-        total[-2] += n
-        total[-1] += s
+        sums["systematic_n"] += n
+        sums["systematic_sum"] += s
 
 
-def _add_bounds(total: np.ndarray, x: np.ndarray, upper: np.ndarray, lower: np.ndarray) -> None:
+def _add_bounds(sums: Rows, x: np.ndarray, upper: np.ndarray, lower: np.ndarray) -> None:
     """Add squares of the bounds, weights and the weighted terms."""
-    total[0] += _squares(upper)
-    total[1] += _squares(lower)
+    sums["upper_squares"] += _squares(upper)
+    sums["lower_squares"] += _squares(lower)
     width = upper + lower
     weight = np.square(width)
     np.divide(4, weight, out=weight)
@@ -146,83 +200,68 @@ def _add_bounds(total: np.ndarray, x: np.ndarray, upper: np.ndarray, lower: np.n
         unusable = ~(np.square(width) > 0)
         weight[unusable] = 0
         sum_of_weights = weight.sum(axis=1)
-    total[2] += sum_of_weights
-    total[3] += np.einsum("bmw,bmw->bw", weight, x)
-    for k, bound in ((4, upper), (5, lower)):
+    sums["weight"] += sum_of_weights
+    sums["weighted"] += np.einsum("bmw,bmw->bw", weight, x)
+    for name, bound in (("upper", upper), ("lower", lower)):
         np.multiply(weight, bound, out=width)
         if unusable is not None:
             width[unusable] = 0
-        total[k] += _squares(width)
+        sums[f"weighted_{name}_squares"] += _squares(width)
 
 
 def _squares(x: np.ndarray) -> np.ndarray:
     """Sums of squares over the members, (bin, member, wl) -> (bin, wl)."""
-    return np.einsum("bmw,bmw->bw", x, x)
+    return np.asarray(np.einsum("bmw,bmw->bw", x, x))
 
 
-def _add_counts(total: np.ndarray, counts: np.ndarray) -> None:
-    valid = counts < MISSING
-    if not valid.all():
-        counts = np.where(valid, counts, 0)
-    # Sums of a run of 16-bit integers are exact in single precision.
-    total[0] += counts.astype(np.float32 if counts.dtype.itemsize <= 2 else float).sum(axis=1)
+def _finish_quantity(sums: Rows, statistics: Rows) -> None:
+    """Number of finite values, mean and scatter, and what the bounds and common errors give.
 
-
-def _sums(
-    add: Callable[..., None], n_terms: int, spectra: np.ndarray, arrays: list[np.ndarray]
-) -> np.ndarray:
-    """Sums of terms over the members (bin, member) of arrays (spectrum, wl): (term, bin, wl)."""
-    total = np.zeros((n_terms, spectra.shape[0], arrays[0].shape[1]))
-    for first in range(0, spectra.shape[1], _RUN):
-        run = spectra[:, first : first + _RUN]
-        add(total, *(array[run] for array in arrays))
-    return total
-
-
-def finish(total: np.ndarray) -> np.ndarray:
-    """Statistics from sums.
-
-    Parameters
-    ----------
-    total : ndarray, (term, bin, wl)
-        Sums of `_add_terms`, added over all blocks.
-
-    Returns
-    -------
-    ndarray, (1 + statistic, bin, wl)
-        Number of finite values, then those of `STATISTICS`. The standard error is the standard
-        deviation (ddof 1) over c4(n) sqrt(n), and NaN like it for one value.
+    The standard error is the standard deviation (ddof 1) over c4(n) sqrt(n), and NaN like it for
+    one value.
     """
-    n_arrays = next(k for k, n_terms in _TERMS.items() if n_terms == len(total))
-    result = np.empty((1 + len(STATISTICS[n_arrays]), *total.shape[1:]))
-    result[0] = total[0]
-    n = _column(total[0])
+    statistics["n"][...] = sums["n"]
+    n = _column(sums["n"])
     some = np.where(n > 0, n, np.nan)
-    mean = np.divide(total[1], some, out=result[1])
-    variance = np.multiply(total[1], mean, out=result[2])
-    np.subtract(total[2], variance, out=variance)
+    mean = np.divide(sums["sum"], some, out=statistics["mean"])
+    variance = np.multiply(sums["sum"], mean, out=statistics["std"])
+    np.subtract(sums["squares"], variance, out=variance)
     # Rounding may take the difference of equal values below zero.
     np.maximum(variance, 0.0, out=variance)
     variance *= 1 / np.where(n > 1, n - 1, np.nan)
     std = np.sqrt(variance, out=variance)
     factor = c4(np.arange(n.max(initial=0) + 1))[n.astype(int)]
-    np.multiply(std, 1 / (factor * np.sqrt(some)), out=result[3])
-    if n_arrays > 2:
-        u2, l2, w, wx, w2u2, w2l2 = total[3:9]
-        by_n, by_weight = 1 / some, 1 / np.where(w > 0, w, np.nan)
-        np.multiply(wx, by_weight, out=result[6])
-        for k, squares, norm in (
-            (4, u2, by_n),
-            (5, l2, by_n),
-            (7, w2u2, by_weight),
-            (8, w2l2, by_weight),
-        ):
-            np.sqrt(squares, out=result[k])
-            result[k] *= norm
-    if n_arrays % 2 == 0:
-        n = _column(total[-2])
-        np.divide(total[-1], np.where(n > 0, n, np.nan), out=result[-1])
-    return result
+    np.multiply(std, 1 / (factor * np.sqrt(some)), out=statistics["stderr"])
+    if "weighted" in sums:
+        weight = sums["weight"]
+        by_n, by_weight = 1 / some, 1 / np.where(weight > 0, weight, np.nan)
+        np.multiply(sums["weighted"], by_weight, out=statistics["weighted"])
+        for name in ("upper", "lower"):
+            for key, norm in ((name, by_n), (f"weighted_{name}", by_weight)):
+                np.sqrt(sums[f"{key}_squares"], out=statistics[key])
+                statistics[key] *= norm
+    if "systematic_sum" in sums:
+        n = _column(sums["systematic_n"])
+        some = np.where(n > 0, n, np.nan)
+        np.divide(sums["systematic_sum"], some, out=statistics["systematic"])
+
+
+def _add_counts(sums: Rows, run: Rows) -> None:
+    counts = run["counts"]
+    valid = counts < MISSING
+    if not valid.all():
+        counts = np.where(valid, counts, 0)
+    # Sums of a run of 16-bit integers are exact in single precision.
+    dtype = np.float32 if counts.dtype.itemsize <= 2 else float
+    sums["counts"] += counts.astype(dtype).sum(axis=1)
+
+
+def _finish_counts(sums: Rows, statistics: Rows) -> None:
+    # Sums of whole numbers in double precision are exact up to 2^53.
+    statistics["counts"][...] = sums["counts"]
+
+
+_COUNTS = Aggregation(("counts",), ("counts",), _add_counts, _finish_counts, np.int64)
 
 
 def _column(n: np.ndarray) -> np.ndarray:
@@ -240,32 +279,41 @@ def c4(n: np.ndarray) -> np.ndarray:
     return np.sqrt(2 / (n - 1)) * np.exp(gammaln(n / 2) - gammaln((n - 1) / 2))
 
 
-def statistics(members: Members, arrays: list):
-    """Statistics of the members of each bin.
+def statistics(
+    members: Members,
+    value: Array,
+    bounds: tuple[Array, Array] | None = None,
+    systematic: Array | None = None,
+) -> dict[str, Array]:
+    """Statistics of a quantity over the members of each bin.
 
     Parameters
     ----------
     members : Members
         Of the spectra (pic, pixel), numbered in C order.
-    arrays : list of arrays, (pic, pixel, wl)
-        NumPy or dask: the quantity; then, if known, its upper and lower bounds; then, if known,
-        its common error.
+    value : array, (pic, pixel, wl)
+        NumPy or dask.
+    bounds : (array, array), optional
+        Upper and lower half-widths of its errors.
+    systematic : array, optional
+        Its common error.
 
     Returns
     -------
-    array of float, (1 + statistic, bin, wl)
-        As `finish` gives it; lazy where one of `arrays` is.
+    dict of str to array of float, (bin, wl)
+        `n`, the number of finite values, `mean`, `std` (ddof 1) and `stderr`; with bounds `upper`,
+        `lower`, `weighted`, `weighted_upper`, `weighted_lower`; with a common error `systematic`.
+        Lazy where one of the arrays is.
     """
-    n_terms, n_values = _TERMS[len(arrays)], 1 + len(STATISTICS[len(arrays)])
-    if all(isinstance(a, np.ndarray) for a in arrays):
-        return _eager(_add_terms, n_terms, members, arrays, finish, n_values)
-    total = _lazy(_add_terms, n_terms, members, arrays)
-    total = total.rechunk({0: -1, 1: -1})
-    chunks = ((n_values,), *total.chunks[1:])
-    return total.map_blocks(finish, chunks=chunks, dtype=float, meta=np.empty((0, 0, 0)))
+    arrays = {"value": value}
+    if bounds is not None:
+        arrays["upper"], arrays["lower"] = bounds
+    if systematic is not None:
+        arrays["systematic"] = systematic
+    return _aggregate(_of_quantity(bounds is not None, systematic is not None), members, arrays)
 
 
-def count_sums(members: Members, counts):
+def count_sums(members: Members, counts: Array) -> Array:
     """Counts of the members of each bin, missing values left out.
 
     Parameters
@@ -280,55 +328,68 @@ def count_sums(members: Members, counts):
     array of int64, (bin, wl)
         Lazy where `counts` is.
     """
-    # Sums of whole numbers in double precision are exact up to 2^53.
-    if isinstance(counts, np.ndarray):
-        return _eager(_add_counts, 1, members, [counts], lambda sums: sums, 1, np.int64)[0]
-    return _lazy(_add_counts, 1, members, [counts])[0].astype(np.int64)
+    return _aggregate(_COUNTS, members, {"counts": counts})["counts"]
 
 
-def _eager(
-    add: Callable[..., None],
-    n_terms: int,
-    members: Members,
-    arrays: list[np.ndarray],
-    finish: Callable[[np.ndarray], np.ndarray],
-    n_values: int,
-    dtype: type = float,
-) -> np.ndarray:
-    """finish(sums of terms), (value, bin, wl), block by block while it is in the cache."""
-    n_wl = arrays[0].shape[2]
-    arrays = [a.reshape(-1, n_wl) for a in arrays]
-    result = np.empty((n_values, members.n_bins, n_wl), dtype)
+def _aggregate(
+    aggregation: Aggregation, members: Members, arrays: Mapping[str, Array]
+) -> dict[str, Array]:
+    """Statistics (bin, wl) of arrays (pic, pixel, wl)."""
+    there = {name: a for name, a in arrays.items() if isinstance(a, np.ndarray)}
+    if len(there) == len(arrays):
+        result: Array = _eager(aggregation, members, there)
+    else:
+        result = _lazy(aggregation, members, arrays)
+    return dict(zip(aggregation.statistics, result, strict=True))
 
+
+def _eager(aggregation: Aggregation, members: Members, arrays: Rows) -> np.ndarray:
+    """Statistics, (statistic, bin, wl), block by block while its sums are in the cache."""
+    n_wl = next(iter(arrays.values())).shape[2]
+    flat = {name: a.reshape(-1, n_wl) for name, a in arrays.items()}
+    shape = (len(aggregation.statistics), members.n_bins, n_wl)
+    result: np.ndarray = np.empty(shape, aggregation.dtype)
     for bins, spectra in members.blocks(n_wl):
-        result[:, bins] = finish(_sums(add, n_terms, spectra, arrays))
+        result[:, bins] = aggregation.finish(aggregation.sums(flat, spectra))
     return result
 
 
-def _lazy(add: Callable[..., None], n_terms: int, members: Members, arrays: list):
-    """Sums of terms over blocks of exposures, (term, bin, wl), by dask."""
-    import dask.array as da
+def _lazy(aggregation: Aggregation, members: Members, arrays: Mapping[str, Array]) -> DaskArray:
+    """Statistics, (statistic, bin, wl), of sums over blocks of exposures, by dask."""
+    import dask.array
 
-    n_pixel = arrays[0].shape[1]
-    first = next(a for a in arrays if not isinstance(a, np.ndarray))
+    # Its functions are not annotated.
+    da: Any = dask.array
+    # What `block` refers to goes to the workers: names, not the arrays.
+    n_terms, names = len(aggregation.terms), tuple(arrays)
+    first = next(a for a in arrays.values() if not isinstance(a, np.ndarray))
+    n_pixel = first.shape[1]
     chunks = (first.chunks[0], (n_pixel,), first.chunks[2])
-    arrays = [da.asarray(a).rechunk(chunks) for a in arrays]
+    given = [da.asarray(a).rechunk(chunks) for a in arrays.values()]
 
-    def block(*blocks: np.ndarray, block_info=None) -> np.ndarray:
+    def block(*blocks: np.ndarray, block_info: Any = None) -> np.ndarray:
         start, stop = block_info[0]["array-location"][0]
         here = members.within(start * n_pixel, stop * n_pixel)
         n_wl = blocks[0].shape[2]
-        flat = [b.reshape(-1, n_wl) for b in blocks]
+        flat = {name: b.reshape(-1, n_wl) for name, b in zip(names, blocks, strict=True)}
         result = np.zeros((n_terms, members.n_bins, n_wl))
         for bins, spectra in here.blocks(n_wl):
-            result[:, bins] = _sums(add, n_terms, spectra, flat)
+            result[:, bins] = aggregation.sums(flat, spectra)
         return result.reshape(1, -1, n_wl)
 
     partial = da.map_blocks(
         block,
-        *arrays,
+        *given,
         chunks=((1,) * len(chunks[0]), (members.n_bins * n_terms,), chunks[2]),
         dtype=float,
         meta=np.empty((0, 0, 0)),
     )
-    return partial.sum(axis=0).reshape(n_terms, members.n_bins, arrays[0].shape[2])
+    total = partial.sum(axis=0).reshape(n_terms, members.n_bins, first.shape[2])
+    total = total.rechunk({0: -1, 1: -1})
+    result: DaskArray = total.map_blocks(
+        aggregation.finish,
+        chunks=((len(aggregation.statistics),), *total.chunks[1:]),
+        dtype=aggregation.dtype,
+        meta=np.empty((0, 0, 0), aggregation.dtype),
+    )
+    return result
