@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from uvisxr import simulate
+from uvisxr.pds3 import parser  # noqa: F401  imports pvl, before any test does, without its warnings
 from uvisxr.simulate import Simulation
 
 ROOT = Path(__file__).parents[1]

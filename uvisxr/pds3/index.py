@@ -14,8 +14,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-import pvl
-import pvl.exceptions
 
 from ..errors import LabelError
 from ..timescales import parse_utc
@@ -78,7 +76,7 @@ def read(path: str | Path) -> Iterator[Row]:
     """
     label_path, table_path = _pair(Path(path))
     try:
-        label = pvl.loads(label_path.read_bytes().decode("latin-1"))
+        label = odl.loads(label_path.read_bytes().decode("latin-1"))
         name, table = next(
             (key, value)
             for key, value in label.items()
@@ -92,7 +90,7 @@ def read(path: str | Path) -> Iterator[Row]:
         }
         size, count = int(table["ROW_BYTES"]), int(table["ROWS"])
         skip = _offset(label[f"^{name}"], size)
-    except (StopIteration, KeyError, ValueError, TypeError, pvl.exceptions.ParseError) as error:
+    except (StopIteration, KeyError, ValueError, TypeError) as error:
         raise LabelError(
             f"{label_path} does not describe an index table ({type(error).__name__}: {error}); "
             "give the INDEX.LBL of a COUVIS volume"

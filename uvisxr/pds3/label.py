@@ -10,16 +10,18 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pvl
 
 from ..errors import ArgumentError, LabelError, ProductError, UvisWarning
 from ..instrument.channel import N_BANDS, N_LINES, slit_name
 from ..instrument.detector import Window
 from ..timescales import Instant, parse_instant
 from . import odl
+
+if TYPE_CHECKING:
+    from pvl import PVLModule
 
 #: Longest text that is searched for the signs of a UVIS label.
 _SNIFF_BYTES = 4096
@@ -188,7 +190,7 @@ def read_label(path: str | Path) -> Label:
         raise LabelError(f"{path}: {error}; get the label anew from the archive") from error
 
 
-def _parse(path: Path) -> pvl.PVLModule:
+def _parse(path: Path) -> PVLModule:
     try:
         size = path.stat().st_size
         text = path.read_bytes() if size <= _MAX_BYTES else b""
@@ -210,7 +212,7 @@ def _parse(path: Path) -> pvl.PVLModule:
         ) from error
 
 
-def _require_uvis(module: pvl.PVLModule, path: Path) -> None:
+def _require_uvis(module: PVLModule, path: Path) -> None:
     instrument = str(module.get("INSTRUMENT_ID", "no instrument"))
     if instrument.strip() != "UVIS":
         raise LabelError(
@@ -219,7 +221,7 @@ def _require_uvis(module: pvl.PVLModule, path: Path) -> None:
         )
 
 
-def _qube(module: pvl.PVLModule, path: Path) -> Any:
+def _qube(module: PVLModule, path: Path) -> Any:
     qube = module.get("QUBE")
     if qube is None:
         kinds = ", ".join(k for k, v in module.items() if isinstance(v, dict)) or "none"
@@ -230,7 +232,7 @@ def _qube(module: pvl.PVLModule, path: Path) -> Any:
     return qube
 
 
-def _typed(module: pvl.PVLModule, qube: Any, path: Path) -> Label:
+def _typed(module: PVLModule, qube: Any, path: Path) -> Label:
     product_id = str(_need(module, "PRODUCT_ID"))
     return Label(
         path=path,
@@ -268,7 +270,7 @@ def _channel(product_id: str) -> str:
     return channel
 
 
-def _slit(module: pvl.PVLModule) -> str:
+def _slit(module: PVLModule) -> str:
     state = odl.known(module.get("SLIT_STATE"))
     return slit_name(state) if state is not None else ""
 
@@ -288,7 +290,7 @@ def _clock(value: Any) -> float:
     return int(match[1]) + int(match[2] or 0) / 256
 
 
-def _integration(module: pvl.PVLModule) -> float:
+def _integration(module: PVLModule) -> float:
     given = _need(module, "INTEGRATION_DURATION")
     value, units = odl.plain(given), str(getattr(given, "units", "SECOND"))
     if not (isinstance(value, int | float) and 0 < value <= _LONGEST):
@@ -363,7 +365,7 @@ def _windows(qube: Any) -> tuple[Window, ...]:
     )
 
 
-def _pointer(module: pvl.PVLModule) -> str:
+def _pointer(module: PVLModule) -> str:
     value = module.get("^QUBE", "")
     return str(value[0] if isinstance(value, list | tuple) else value)
 

@@ -6,11 +6,10 @@ Syntax: PDS Standards Reference 3.8, chapter 12 (Object Description Language), w
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pvl
-from pvl.decoder import OmniDecoder
-from pvl.grammar import OmniGrammar
+if TYPE_CHECKING:
+    from pvl import PVLModule
 
 #: Statements that nobody needs and that take `pvl` most of its time: prose and the long lists of
 #: wavelengths. A quoted text cannot hold a quote, nor a list of numbers a parenthesis.
@@ -22,14 +21,7 @@ _UNUSED = re.compile(
 _UNKNOWN = frozenset({"", "UNK", "N/A", "NULL"})
 
 
-class _Decoder(OmniDecoder):
-    """Leaves times as text: to try every value as a time takes `pvl` most of its time."""
-
-    def decode_datetime(self, value: str):
-        raise ValueError(value)
-
-
-def loads(text: str) -> pvl.PVLModule:
+def loads(text: str) -> PVLModule:
     """Parse a label without its prose; times come as text.
 
     Raises
@@ -37,10 +29,12 @@ def loads(text: str) -> pvl.PVLModule:
     ValueError
         The text is not in the language.
     """
-    grammar = OmniGrammar()
+    # pvl is imported with the first label, not with uvisxr.
+    from .parser import parse
+
     try:
-        return pvl.loads(_UNUSED.sub("", text), grammar=grammar, decoder=_Decoder(grammar))
-    except Exception as error:  # pvl raises whatever its grammar stumbles over
+        return parse(_UNUSED.sub("", text))
+    except Exception as error:  # pvl has no common root of its errors
         raise ValueError(" ".join(str(error).split())[:160]) from error
 
 
@@ -56,7 +50,7 @@ def known(value: Any) -> Any:
 def plain(value: Any) -> Any:
     """Numbers and text without units, lists of them, None if unknown; sets become text."""
     value = known(value)
-    if isinstance(value, pvl.collections.Quantity):
+    if hasattr(value, "units"):
         return plain(value.value)
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
