@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 
 import numpy as np
@@ -10,7 +11,7 @@ import xarray as xr
 from helpers.products import write_product
 
 import uvisxr
-from uvisxr.errors import LabelError, ProductError
+from uvisxr.errors import ArgumentError, LabelError, ProductError
 from uvisxr.reader.backend import UvisBackend
 
 NAME = "FUV2005_230_15_15"
@@ -57,6 +58,16 @@ def test_other_labels_are_left_alone(product, tmp_path):
     assert not backend.guess_can_open(other)
     assert not backend.guess_can_open(tmp_path / "nothing.nc")
     assert not backend.guess_can_open(object())
+
+
+@pytest.mark.parametrize("path", ["/", "", ".", "~nobody-here/a", "a\0b", "https://a.b/c.nc"])
+def test_odd_paths_are_left_to_others(path):
+    assert not UvisBackend().guess_can_open(path)
+
+
+def test_open_file_is_refused():
+    with pytest.raises(ArgumentError, match="by its path, not a BytesIO"):
+        xr.open_dataset(io.BytesIO(b""), engine="uvis")
 
 
 def test_windows(product):

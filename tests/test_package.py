@@ -2,26 +2,99 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
-import subprocess
+import pydoc
 import sys
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 import xarray as xr
+from helpers.interpreter import brought, python
+from helpers.products import write_product
 
 import uvisxr
 from uvisxr import errors
+from uvisxr.accessor import UvisAccessor
+from uvisxr.dataset import forward
 from uvisxr.dataset.forward import method
 
 
-def test_import_is_light():
-    """Heavy, optional libraries load only where they are used."""
-    code = (
-        "import sys, uvisxr; "
-        "print([m for m in ('matplotlib', 'distributed', 'pooch', 'requests') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+def test_import_brings_no_library():
+    assert brought("import uvisxr") == {"uvisxr"}
+    assert brought("import uvisxr", after="import xarray") == {"uvisxr"}
+
+
+def test_engine_brings_no_library_into_programs_that_open_other_files():
+    code = "xarray.backends.list_engines()['uvis'].guess_can_open('nothing.zarr')"
+    after = "import xarray, importlib.metadata, netCDF4, scipy.io"
+    assert brought(code, after) <= {"uvisxr"}
+    assert brought("import uvisxr.reader.backend", after) == {"uvisxr"}
+
+
+def test_import_and_opening_do_not_warn(tmp_path):
+    label = write_product(tmp_path, "FUV2005_230_15_15", samples=3)
+    code = "import sys, uvisxr; print(uvisxr.open_product(sys.argv[1]).sizes['pic'])"
+    assert python("-c", code, str(label)).split() == ["3"]
+
+
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "import uvisxr, xarray",
+        "import xarray, uvisxr",
+        # Finding is not importing.
+        "import uvisxr, importlib.util; importlib.util.find_spec('xarray'); import xarray",
+        # An import that fails the first time.
+        """
+import sys, uvisxr
+sys.modules["pandas"] = None
+try:
+    import xarray
+except ImportError:
+    del sys.modules["pandas"]
+import xarray
+""",
+        # A finder as Python 3.11 still has them.
+        """
+import sys, uvisxr
+sys.meta_path.insert(0, type("Finder", (), {"find_module": lambda self, name, path: None})())
+import xarray
+""",
+    ],
+)
+def test_accessor_is_there_whatever_is_imported_first(imports):
+    code = f"""
+{imports}
+import sys
+print("uvis" in vars(xarray.Dataset))
+print(xarray.__loader__ is xarray.__spec__.loader, type(xarray.__loader__).__module__)
+print(any(type(finder).__module__.startswith("uvisxr") for finder in sys.meta_path))
+"""
+    accessor, loader, waiting = python("-W", "ignore::ImportWarning", "-c", code).splitlines()
+    assert accessor == "True"
+    assert loader == "True _frozen_importlib_external"
+    assert waiting == "False"
+
+
+def test_accessor_of_the_class_is_its_documentation():
+    assert xr.Dataset.uvis is UvisAccessor
+    text = pydoc.plain(pydoc.render_doc(xr.Dataset.uvis))
+    assert "calibrate(self" in text
+    assert "Steps of a UVIS reduction" in text
+
+
+def test_accessor_that_cannot_be_imported_says_why(monkeypatch):
+    """A dataset would take an AttributeError for its own: it had no `uvis` then."""
+
+    def missing(function):
+        raise AttributeError("module 'numpy' has no attribute 'float'")
+
+    monkeypatch.delitem(sys.modules, "uvisxr.accessor")
+    monkeypatch.setattr(forward, "method", missing)
+    with pytest.raises(ImportError, match="'numpy' has no attribute 'float'"):
+        _ = xr.Dataset().uvis
 
 
 def test_every_error_is_a_uvis_error():
@@ -54,3 +127,25 @@ def test_accessor_keeps_only_the_dataset():
 @pytest.mark.parametrize("name", uvisxr.__all__)
 def test_public_names_exist(name):
     assert hasattr(uvisxr, name)
+    assert name in dir(uvisxr)
+
+
+def test_what_type_checkers_see_is_what_is_loaded():
+    tree = ast.parse(Path(uvisxr.__file__).read_text())
+    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    assert ast.unparse(block.test) == "TYPE_CHECKING"
+    seen = set()
+    for statement in block.body:
+        for alias in statement.names:
+            if statement.module is None:
+                expected = import_module(f"uvisxr.{alias.name}")
+            else:
+                expected = getattr(import_module(f"uvisxr.{statement.module}"), alias.name)
+            assert getattr(uvisxr, alias.name) is expected
+            seen.add(alias.name)
+    assert seen | {"UvisError", "UvisWarning", "__version__"} == set(uvisxr.__all__)
+
+
+def test_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="'uvisxr' has no attribute 'open_prodcut'"):
+        _ = uvisxr.open_prodcut

@@ -18,11 +18,6 @@ def _run(code: str) -> subprocess.CompletedProcess:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
 
-def test_importing_the_package_does_not_import_matplotlib():
-    done = _run("import sys, uvisxr; assert 'matplotlib' not in sys.modules")
-    assert done.returncode == 0, done.stderr
-
-
 def test_without_matplotlib_the_error_says_what_to_install():
     done = _run(
         "import sys; sys.modules['matplotlib'] = None\n"

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from .plot import PlotAccessor
 
 
-@xr.register_dataset_accessor("uvis")
 class UvisAccessor:
     """Steps of a UVIS reduction; each returns a new dataset."""
 

@@ -1,4 +1,8 @@
-"""`xarray.open_dataset(path, engine="uvis")`: forwards to `uvisxr.open_product`."""
+"""`xarray.open_dataset(path, engine="uvis")`: forwards to `uvisxr.open_product`.
+
+xarray imports this module, and asks the engine, for files of any kind in any program: what reads
+products is imported when there is one.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,7 @@ from collections.abc import Iterable
 import xarray as xr
 from xarray.backends import BackendEntrypoint
 
-from ..errors import ProductError
-from ..pds3.label import looks_like_uvis
-from ..pds3.product import label_path
-from .observation import open_product
+from ..errors import ArgumentError, ProductError
 
 
 class UvisBackend(BackendEntrypoint):
@@ -23,14 +24,16 @@ class UvisBackend(BackendEntrypoint):
 
     def open_dataset(
         self,
-        filename_or_obj: str | os.PathLike,
+        filename_or_obj: object,
         *,
         drop_variables: str | Iterable[str] | None = None,
         window: int | None = None,
         start_time: str = "end_of_first",
     ) -> xr.Dataset:
         """One product, or one window of it; see `uvisxr.open_product`."""
-        opened = open_product(filename_or_obj, window=window, start_time=start_time)
+        from .observation import open_product
+
+        opened = open_product(_path(filename_or_obj), window=window, start_time=start_time)
         if isinstance(opened, xr.DataTree):
             raise ProductError(
                 f"{filename_or_obj} has {len(opened.children)} windows: choose one with window=k, "
@@ -43,13 +46,15 @@ class UvisBackend(BackendEntrypoint):
 
     def open_groups_as_dict(
         self,
-        filename_or_obj: str | os.PathLike,
+        filename_or_obj: object,
         *,
         drop_variables: str | Iterable[str] | None = None,
         start_time: str = "end_of_first",
     ) -> dict[str, xr.Dataset]:
         """All windows of a product, by the path of their node."""
-        opened = open_product(filename_or_obj, start_time=start_time)
+        from .observation import open_product
+
+        opened = open_product(_path(filename_or_obj), start_time=start_time)
         if isinstance(opened, xr.Dataset):
             opened = xr.DataTree(opened)
         return {
@@ -57,19 +62,42 @@ class UvisBackend(BackendEntrypoint):
             for node in opened.subtree
         }
 
-    def open_datatree(self, filename_or_obj: str | os.PathLike, **kwargs) -> xr.DataTree:
+    def open_datatree(
+        self,
+        filename_or_obj: object,
+        *,
+        drop_variables: str | Iterable[str] | None = None,
+        start_time: str = "end_of_first",
+    ) -> xr.DataTree:
         """All windows of a product as a tree."""
-        return xr.DataTree.from_dict(self.open_groups_as_dict(filename_or_obj, **kwargs))
+        groups = self.open_groups_as_dict(
+            filename_or_obj, drop_variables=drop_variables, start_time=start_time
+        )
+        return xr.DataTree.from_dict(groups)
 
     def guess_can_open(self, filename_or_obj: object) -> bool:
         """Whether the label says UVIS: every PDS3 mission uses .LBL."""
-        if not isinstance(filename_or_obj, str | os.PathLike):
+        from ..pds3.label import looks_like_uvis
+        from ..pds3.product import label_path
+
+        try:
+            return looks_like_uvis(label_path(_path(filename_or_obj)))
+        except (OSError, ValueError, RuntimeError):
+            # No path, the root of a file system, a home of nobody, a folder closed to us.
             return False
-        return looks_like_uvis(label_path(filename_or_obj))
 
 
 def _close() -> None:
     """No file is left open."""
+
+
+def _path(filename_or_obj: object) -> str:
+    if not isinstance(filename_or_obj, str | os.PathLike):
+        raise ArgumentError(
+            f"the engine uvis opens a product by its path, not a {type(filename_or_obj).__name__}: "
+            "give the path of its label"
+        )
+    return os.fsdecode(filename_or_obj)
 
 
 def _names(drop_variables: str | Iterable[str] | None) -> list[str]:
