@@ -1,13 +1,16 @@
-"""The command `process`, as a shell sees it."""
+"""The command `uvisxr` as a whole, and its `process`, as a shell sees them."""
 
 from __future__ import annotations
 
+import click
 import pytest
 import xarray as xr
 from click.testing import CliRunner
+from helpers.interpreter import brought, python
 from helpers.products import write_product
 
 import uvisxr
+from uvisxr.calibration.recipe import RECIPES
 from uvisxr.cli import main
 
 NAME = "FUV2005_230_15_15"
@@ -15,6 +18,35 @@ NAME = "FUV2005_230_15_15"
 
 def run(*arguments):
     return CliRunner().invoke(main, [str(a) for a in arguments])
+
+
+def commands(group=main, names=()):
+    """Words of every command and group."""
+    for name, command in group.commands.items():
+        yield (*names, name)
+        if isinstance(command, click.Group):
+            yield from commands(command, (*names, name))
+
+
+def test_version_and_help_start_at_once():
+    """They import no library but click: neither xarray nor what a command works with."""
+    asked = [["--version"], ["--help"], *([*names, "--help"] for names in commands())]
+    assert len(asked) > 10
+    code = f"""
+from uvisxr.cli import main
+for arguments in {asked}:
+    main(arguments, standalone_mode=False)
+"""
+    # click has colours on Windows from colorama.
+    assert {"click", "uvisxr"} <= brought(code) <= {"click", "colorama", "uvisxr"}
+
+
+def test_module_is_the_command():
+    assert python("-m", "uvisxr", "--version") == f"uvisxr, version {uvisxr.__version__}\n"
+
+
+def test_recipes_are_listed():
+    assert f"[{'|'.join(RECIPES)}]" in run("process", "--help").stdout
 
 
 @pytest.fixture

@@ -13,9 +13,8 @@ import xarray as xr
 from click.testing import CliRunner
 
 from uvisxr import load_json
-from uvisxr.cli import demo as module
 from uvisxr.cli import main
-from uvisxr.cli.demo import Demonstration, Figure
+from uvisxr.cli.demonstration import Demonstration, Figure, demonstrate
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +92,7 @@ def test_without_matplotlib(tmp_path, monkeypatch):
         return imported(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", missing)
-    made = module.demo(tmp_path)
+    made = demonstrate(tmp_path)
     assert "uvisxr[plot]" in made.note
     assert not list(tmp_path.glob("*.png"))
     assert (tmp_path / "titan.nc").exists()

@@ -7,9 +7,7 @@ from pathlib import Path
 
 import click
 
-from ..batch import run
 from ..errors import ArgumentError, PipelineError
-from ..reader.sources import Filter
 
 
 @click.command()
@@ -71,6 +69,9 @@ def batch(
     volume. One NetCDF file a product, and manifest.jsonl, go to the folder --out. Exit code 1 if
     any product failed.
     """
+    from ..batch import run
+    from ..reader.sources import Filter
+
     if scheduler and workers:
         raise click.UsageError("--workers are of a cluster started here: not with --scheduler")
     try:

@@ -6,10 +6,7 @@ from pathlib import Path
 
 import click
 
-from ..calibration import download
 from ..errors import ArgumentError
-from ..pds3.archive import Archive
-from ..stars.catalogue import fetch_catalogue
 
 
 @click.command()
@@ -29,9 +26,13 @@ def fetch(product_id: tuple[str, ...], to: Path | None, matrix: bool) -> None:
     The word "stars" instead of a product gets the ultraviolet star catalogue CDS II/59B;
     UVISXR_URL_STARS names a mirror of its folder.
     """
+    from ..pds3.archive import Archive
+
     archive = Archive.default()
     for name in product_id:
         if name == "stars":
+            from ..stars.catalogue import fetch_catalogue
+
             click.echo(fetch_catalogue(to))
             continue
         try:
@@ -57,5 +58,7 @@ def fetch_calibration(to: Path | None) -> None:
     What is there is not fetched again. UVISXR_URL_CALIBRATION names a mirror of the folder
     UVIS_cal_and_ff_modifiers.
     """
+    from ..calibration import download
+
     paths = download.fetch_files(to)
     click.echo(f"{len(paths)} files in {paths[0].parent}")

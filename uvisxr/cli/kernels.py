@@ -6,16 +6,14 @@ import os
 import sys
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import KernelError, UvisWarning
-from ..fetch import cache_dir
-from ..kernels import choose as files
-from ..kernels import requirements
-from ..kernels.meta import metakernel as write
-from ..pds3.label import read_label
-from ..reader import sources
+
+if TYPE_CHECKING:
+    from ..kernels.requirements import Request
 
 _PRODUCT = click.argument("product", nargs=-1, required=True, type=click.Path(path_type=Path))
 _KERNELS = click.option(
@@ -31,8 +29,12 @@ def kernels() -> None:
     """SPICE kernels: what products need, and getting it."""
 
 
-def _requests(product: tuple[Path, ...]) -> list[requirements.Request]:
-    return [requirements.Request.of(read_label(found.label)) for found in sources.expand(product)]
+def _requests(product: tuple[Path, ...]) -> list[Request]:
+    from ..kernels.requirements import Request
+    from ..pds3.label import read_label
+    from ..reader import sources
+
+    return [Request.of(read_label(found.label)) for found in sources.expand(product)]
 
 
 @kernels.command()
@@ -43,6 +45,8 @@ def check(product: tuple[Path, ...], kernels: tuple[Path, ...]) -> None:
 
     Exit code 1 if any is missing. The data files need not be there.
     """
+    from ..kernels import requirements
+
     needs = requirements.check(_requests(product), _present(kernels))
     for need in needs:
         state = f"present  {need.path}" if need.path else "missing"
@@ -54,6 +58,9 @@ def check(product: tuple[Path, ...], kernels: tuple[Path, ...]) -> None:
 
 
 def _present(kernels: tuple[Path, ...]) -> list[Path]:
+    from ..fetch import cache_dir
+    from ..kernels import choose as files
+
     if not kernels and not os.environ.get("UVISXR_KERNELS"):
         return files.tree([cache_dir("kernels")])
     named, folders = files.sources(kernels or None)
@@ -70,6 +77,10 @@ def _present(kernels: tuple[Path, ...]) -> list[Path]:
 @click.option("--dry-run", is_flag=True, help="Print the addresses; download nothing.")
 def fetch(product: tuple[Path, ...], to: Path | None, dry_run: bool) -> None:
     """Download the kernels that PRODUCT... need and the folder does not hold."""
+    from ..fetch import cache_dir
+    from ..kernels import choose as files
+    from ..kernels import requirements
+
     folder = to or cache_dir("kernels")
     needs = requirements.check(_requests(product), files.tree([folder]))
     missing = [need for need in needs if need.path is None]
@@ -99,6 +110,9 @@ def fetch(product: tuple[Path, ...], to: Path | None, dry_run: bool) -> None:
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
 def metakernel(product: tuple[Path, ...], kernels: tuple[Path, ...], output: Path) -> None:
     """Write a meta-kernel that loads what PRODUCT... need, for any SPICE program."""
+    from ..kernels import requirements
+    from ..kernels.meta import metakernel as write
+
     paths, unpointed = requirements.for_products(_requests(product), kernels or None)
     click.echo(write(paths, output))
     if unpointed:

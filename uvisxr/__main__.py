@@ -1,0 +1,5 @@
+"""`python -m uvisxr`: the command `uvisxr`."""
+
+from .cli import main
+
+main()

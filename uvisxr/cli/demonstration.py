@@ -1,0 +1,271 @@
+"""The demonstration: a simulated flyby of Titan, reduced, and compared with the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from .. import simulate
+from ..errors import ExportError, MissingDependencyError
+from ..simulate import Simulation
+
+#: Edges of the altitude bins, km; above the last the sky is empty.
+_EDGES = np.arange(-1600.0, 2601.0, 50.0)
+
+#: Spectra higher than this above Titan serve to measure the background, km.
+_SKY = 2200.0
+
+#: Ranges of wavelengths compared, angstrom.
+_LYMAN_ALPHA, _NITROGEN, _SUNLIGHT = (1205.0, 1226.0), (1250.0, 1480.0), (1700.0, 1880.0)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the comparison.
+
+    Attributes
+    ----------
+    name, unit : str
+    recovered, error, true : float
+        `error` is NaN where none is stated.
+    """
+
+    name: str
+    unit: str
+    recovered: float
+    error: float
+    true: float
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """What the demonstration made.
+
+    Attributes
+    ----------
+    folder : Path
+    files : mapping of Path to str
+        What was written, and what it is.
+    figures : list of Figure
+    note : str
+        Why there are no pictures; empty if there are.
+    """
+
+    folder: Path
+    files: dict[Path, str]
+    figures: list[Figure]
+    note: str
+
+    def table(self) -> str:
+        """The comparison, ready to print."""
+        head = ("", "recovered", "error", "true", "unit")
+        rows = [
+            (
+                figure.name,
+                f"{figure.recovered:.4g}",
+                f"{figure.error:.1g}" if np.isfinite(figure.error) else "",
+                f"{figure.true:.4g}",
+                figure.unit,
+            )
+            for figure in self.figures
+        ]
+        widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+        lines = []
+        for first, *middle, unit in (head, *rows):
+            cells = [cell.rjust(width) for cell, width in zip(middle, widths[1:], strict=False)]
+            lines.append("  ".join([first.ljust(widths[0]), *cells, unit]).rstrip())
+        return "\n".join(lines)
+
+
+def demonstrate(
+    directory: str | Path, seed: int = 1, say: Callable[[str], Any] | None = None
+) -> Demonstration:
+    """Simulate a flyby of Titan, reduce it, draw it, and compare with the truth.
+
+    Parameters
+    ----------
+    directory : path
+        Made if need be; gets a few tens of megabytes.
+    seed : int
+        Of the simulation.
+    say : callable, optional
+        Told what is being done.
+
+    Returns
+    -------
+    Demonstration
+
+    Raises
+    ------
+    ExportError
+        A file cannot be written.
+    """
+    folder = Path(directory)
+    say = say or (lambda text: None)
+    say("simulating 60 exposures of Titan's limb, with kernels and calibration files")
+    made = simulate.observation(folder, products=4, seed=seed)
+    say("opening, locating, measuring the background, calibrating")
+    ds = reduce(made)
+    say("binning by altitude")
+    bins = ds.uvis.bin(by={"alt": _EDGES})
+    say("writing NetCDF and JSON")
+    files = {
+        made.labels[0].parent: "the products, as the archive has them",
+        folder / "kernels": "their SPICE kernels",
+        made.calibration: "their calibration files",
+        folder / "truth.nc": "the true radiances",
+        ds.uvis.to_netcdf(folder / "titan.nc"): "the calibrated, located spectra",
+        ds.uvis.to_json(folder / "titan.json"): "their summary",
+        bins.uvis.to_netcdf(folder / "limb.nc"): "mean spectra by altitude",
+    }
+    note = ""
+    try:
+        say("drawing")
+        files |= pictures(ds, bins, folder)
+    except MissingDependencyError as error:
+        note = f"no pictures: {error}"
+    return Demonstration(folder, files, figures(made, ds, bins), note)
+
+
+def reduce(made: Simulation) -> xr.Dataset:
+    """From products to calibrated, located spectra, with stars set aside."""
+    ds = made.open(name="titan").uvis.geometry(kernels=made.kernels)
+    # With real data one finds stars by eye: ds.uvis.plot.check_stars().
+    ds = ds.uvis.flag(made.truth.star == 1, "star").uvis.background(alt_min=_SKY)
+    calibrated: xr.Dataset = ds.uvis.calibrate(
+        files=made.calibration, errors="statistical", smooth=False
+    )
+    return calibrated
+
+
+def figures(made: Simulation, ds: xr.Dataset, bins: xr.Dataset) -> list[Figure]:
+    """Recovered against true figures."""
+    true = truth_bins(made, ds)
+    lost = (made.truth.lost == 1).values
+    found = (ds.quality.values & np.uint8(1)) > 0
+    rows = [
+        Figure(
+            "background",
+            "count/s/pixel",
+            float(ds.background),
+            float(ds.background_error),
+            float(made.truth.background),
+        ),
+        Figure("lost spectra", "", float(found.sum()), np.nan, float(lost.sum())),
+        Figure(
+            "peak of the limb",
+            "km",
+            peak(brightness(bins, _NITROGEN)),
+            np.nan,
+            float(made.truth.attrs["limb_peak"]),
+        ),
+    ]
+    sky, limb, disk = ({"alt_bin": part} for part in _PARTS)
+    for name, wl_range, part in (
+        ("Lyman-alpha, sky", _LYMAN_ALPHA, sky),
+        ("Lyman-alpha, limb", _LYMAN_ALPHA, limb),
+        ("N2 LBH and N I, limb", _NITROGEN, limb),
+        ("sunlight, disk", _SUNLIGHT, disk),
+    ):
+        seen, expected = (brightness(b, wl_range).sel(part) for b in (bins, true))
+        error = np.hypot(seen.brightness_upper, seen.brightness_lower) / np.sqrt(2)
+        count = seen.notnull().sum()
+        rows.append(
+            Figure(
+                name,
+                "kR",
+                float(seen.mean()),
+                float(np.sqrt((error**2).sum()) / count),
+                float(expected.mean()),
+            )
+        )
+    return rows
+
+
+#: Sky, limb and disk, km.
+_PARTS = (slice(2200, 2600), slice(700, 1200), slice(-1600, -100))
+
+
+def truth_bins(made: Simulation, ds: xr.Dataset) -> xr.Dataset:
+    """The true radiances, binned as the recovered ones."""
+    bounds = [name for name in ds.coords if str(name).startswith("radiance_")]
+    true = ds.drop_vars([*bounds, "counts"]).assign(radiance=made.truth.radiance)
+    bins: xr.Dataset = true.uvis.bin(by={"alt": _EDGES})
+    return bins
+
+
+def brightness(bins: xr.Dataset, wl_range: tuple[float, float]) -> xr.DataArray:
+    """Brightness of each bin, kR."""
+    integrated: xr.Dataset = bins.uvis.integrate(wl_range, method="bins")
+    return integrated["brightness"]
+
+
+def peak(profile: xr.DataArray) -> float:
+    """Altitude of the greatest brightness, km: the vertex of a parabola through the top."""
+    top = int(np.nanargmax(profile))
+    near = profile.isel(alt_bin=slice(max(top - 3, 0), top + 4)).dropna("alt_bin")
+    a, b, _ = np.polyfit(near.alt_bin, near, 2)
+    return float(-b / (2 * a))
+
+
+def pictures(ds: xr.Dataset, bins: xr.Dataset, folder: Path) -> dict[Path, str]:
+    """Draw what can be drawn without a screen.
+
+    Raises
+    ------
+    MissingDependencyError
+        There is no matplotlib.
+    """
+    plot = ds.uvis.plot
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure as Canvas
+
+    drawn = {}
+
+    def page(
+        name: str, what: str, draw: Callable[[Any], Any], size: tuple[float, float] = (6.4, 5.2)
+    ) -> None:
+        canvas = Canvas(figsize=size, layout="constrained")
+        FigureCanvasAgg(canvas)
+        draw(canvas.add_subplot())
+        path = folder / f"{name}.png"
+        try:
+            canvas.savefig(path, dpi=110)
+        except OSError as error:
+            raise ExportError(f"cannot write {path}: {error}") from error
+        drawn[path] = what
+
+    middle = int(ds.pic[ds.sizes["pic"] // 2])
+    page(
+        "scene",
+        "where the slit was in the middle",
+        lambda ax: plot.geometry(pic=middle, bodies=(), ax=ax),
+    )
+    page(
+        "picture",
+        "Titan in Lyman-alpha",
+        lambda ax: plot.picture(_LYMAN_ALPHA, method="bins", ax=ax),
+    )
+    # Lyman-alpha on one side, noise on the other would set the scale.
+    limb = bins.sel(alt_bin=slice(900, 950), wl=slice(1225, 1800))
+    page(
+        "spectrum",
+        "mean spectrum at 900 to 950 km",
+        lambda ax: limb.uvis.plot.spectrum(ax=ax),
+        size=(9.0, 4.5),
+    )
+    page("limb", "brightness of the nitrogen bands by altitude", lambda ax: _limb(ax, bins))
+    return drawn
+
+
+def _limb(ax: Any, bins: xr.Dataset) -> None:
+    profile = brightness(bins, _NITROGEN)
+    error = np.stack([profile.brightness_lower, profile.brightness_upper])
+    ax.errorbar(profile, profile.alt_bin, xerr=error, fmt=".")
+    ax.set_xlabel(f"brightness, {_NITROGEN[0]:g} to {_NITROGEN[1]:g} Å [kR]")
+    ax.set_ylabel("tangent altitude [km]")

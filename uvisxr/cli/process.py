@@ -1,0 +1,80 @@
+"""`uvisxr process`: from products to one calibrated file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..calibration.recipe import RECIPES
+from ..errors import ArgumentError
+
+#: Elements (exposure x pixel x wavelength) worked on at once: bounds the memory of `process`.
+_BLOCK_ELEMENTS = 2**20
+
+
+@click.command()
+@click.argument("product", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--json", "json_path", type=click.Path(dir_okay=False, path_type=Path), help="Write a summary."
+)
+@click.option("--window", type=int, help="Which detector window, where a product has several.")
+@click.option("--kernels", type=click.Path(exists=True, path_type=Path), help="Add the geometry.")
+@click.option("--background", type=float, help="Background, count/s per detector pixel.")
+@click.option(
+    "--calibration",
+    type=click.Path(exists=True, path_type=Path),
+    help="Folder of the calibration files, or the label of a _CAL_n matrix.",
+)
+@click.option("--recipe", type=click.Choice(list(RECIPES)), default="upyp", show_default=True)
+@click.option(
+    "--evil-pixels",
+    type=click.Choice(["mask", "interpolate"]),
+    default="mask",
+    show_default=True,
+    help="Mask bins with evil pixels, or interpolate over the pixels before binning.",
+)
+@click.option("--flat-field/--no-flat-field", default=True, show_default=True)
+@click.option("--trend/--no-trend", default=True, show_default=True)
+@click.option("--smooth/--no-smooth", default=True, show_default=True)
+@click.option("--errors", type=click.Choice(["total", "statistical"]), default="total")
+def process(
+    product: tuple[Path, ...],
+    output: Path,
+    json_path: Path | None,
+    window: int | None,
+    kernels: Path | None,
+    background: float | None,
+    calibration: Path | None,
+    **options: Any,
+) -> None:
+    """Calibrate products together, in time order, and write one NetCDF file."""
+    import xarray as xr
+
+    from .. import export
+    from ..reader import observation
+
+    def reduce(ds: xr.Dataset) -> xr.Dataset:
+        if "counts" not in ds:
+            return ds
+        exposures = max(1, _BLOCK_ELEMENTS // (ds.sizes["pixel"] * ds.sizes["wl"]))
+        ds = ds.assign(counts=ds.counts.chunk(pic=exposures))
+        if kernels is not None:
+            ds = ds.uvis.geometry(kernels=kernels)
+        if background is not None:
+            ds = ds.uvis.background(level=background)
+        calibrated: xr.Dataset = ds.uvis.calibrate(files=calibration, **options)
+        return calibrated
+
+    opened = observation.open_observation(product, window=window)
+    if isinstance(opened, xr.DataTree):
+        if json_path is not None:
+            raise ArgumentError("a summary is of one window: choose one with --window")
+        click.echo(export.to_netcdf(opened.map_over_datasets(reduce), output))
+        return
+    ds = reduce(opened)
+    click.echo(export.to_netcdf(ds, output))
+    if json_path is not None:
+        click.echo(export.to_json(ds, json_path))
