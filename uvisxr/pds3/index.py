@@ -17,6 +17,7 @@ import numpy as np
 
 from ..errors import LabelError
 from ..timescales import parse_utc
+from . import odl
 
 #: Columns that name a product's label, best first.
 _PATHS = ("FILE_NAME", "FILE_SPECIFICATION_NAME")
