@@ -102,6 +102,7 @@ def client() -> Iterator:
         yield started
 
 
+@pytest.mark.slow
 def test_a_killed_worker_loses_nothing(
     archive: Path, expected: dict[str, str], client, tmp_path: Path
 ):
@@ -125,6 +126,7 @@ def test_a_killed_worker_loses_nothing(
     assert len(list(manifest.read(tmp_path))) == COUNT
 
 
+@pytest.mark.slow
 def test_a_killed_driver_is_taken_up_again(archive: Path, expected: dict[str, str], tmp_path: Path):
     out = tmp_path / "out"
     driver = subprocess.Popen(
@@ -178,6 +180,7 @@ def scheduler(tmp_path: Path) -> Iterator[str]:
             process.wait()
 
 
+@pytest.mark.slow
 def test_a_scheduler_by_address(
     archive: Path, expected: dict[str, str], scheduler: str, tmp_path: Path
 ):
@@ -262,6 +265,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+@pytest.mark.slow
 def test_full_disk_for_real(archive: Path, expected: dict[str, str], small_disk: Path):
     command = arguments(archive, small_disk / "out", "--workers", "1")
     run = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -275,6 +279,7 @@ def test_full_disk_for_real(archive: Path, expected: dict[str, str], small_disk:
     assert not left_over(out)
 
 
+@pytest.mark.slow
 def test_a_limit_on_file_sizes_stands_in_for_a_quota(archive: Path, tmp_path: Path):
     code = (
         "import resource, signal, sys\n"
@@ -299,6 +304,7 @@ def test_a_limit_on_file_sizes_stands_in_for_a_quota(archive: Path, tmp_path: Pa
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 class TestStream:
     """The driver's loop, with work that fails in every way a worker can."""
 

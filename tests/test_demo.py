@@ -81,6 +81,7 @@ def test_json_is_the_summary(run):
     assert load_json(run[0] / "titan.json")["name"] == content["name"]
 
 
+@pytest.mark.slow
 def test_without_matplotlib(tmp_path, monkeypatch):
     for name in [n for n in sys.modules if n.startswith(("matplotlib", "uvisxr.plot"))]:
         monkeypatch.delitem(sys.modules, name)

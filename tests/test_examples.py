@@ -17,6 +17,7 @@ def test_there_are_notebooks():
     assert names >= {"titan_limb", "saturn_aurora", "batch_with_dask"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     pytest.importorskip("matplotlib")

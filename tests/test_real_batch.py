@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bz2
 import shutil
 from pathlib import Path
 
@@ -17,19 +16,18 @@ from uvisxr.batch import manifest, pipeline, work
 from uvisxr.reader.sources import Filter
 
 pytest.importorskip("distributed")
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def out(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def out(data: Path, aurora_label: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Outputs of eight products."""
     root = tmp_path_factory.mktemp("real")
     products = root / "products"
     products.mkdir()
-    names = ("FUV2005_230_15_15.LBL", "FUV2005_230_15_15.DAT", "FUV2016_278_09_22.LBL")
-    for name in names:
-        shutil.copy(data / "products" / name, products)
-    packed = data / "products" / "FUV2016_278_09_22.DAT.bz2"
-    (products / packed.stem).write_bytes(bz2.decompress(packed.read_bytes()))
+    for label in (data / "products" / "FUV2005_230_15_15.LBL", aurora_label):
+        for path in (label, label.with_suffix(".DAT")):
+            shutil.copy(path, products)
     rng = np.random.default_rng(4)
     for label in sorted((data / "labels").glob("FUV2006_015_*.LBL")):
         shutil.copy(label, products)
