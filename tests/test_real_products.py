@@ -70,7 +70,9 @@ def test_eager_lazy_and_dask_are_the_same(data):
     eager = uvisxr.open_product(path).load()
     xr.testing.assert_identical(eager, uvisxr.open_product(path))
     xr.testing.assert_identical(eager, uvisxr.open_product(path, chunks={"pic": 4}).compute())
-    with xr.open_dataset(path, engine="uvis", chunks={"pic": 4, "wl": 100}) as ds:
+    # With chunks, xarray before 2026.7 asks for the age of the very file that it is given.
+    label = path.with_suffix(".LBL")
+    with xr.open_dataset(label, engine="uvis", chunks={"pic": 4, "wl": 100}) as ds:
         np.testing.assert_array_equal(ds.counts, eager.counts)
 
 
