@@ -33,6 +33,7 @@ def test_version_and_help_start_at_once():
     asked = [["--version"], ["--help"], *([*names, "--help"] for names in commands())]
     assert len(asked) > 10
     code = f"""
+sys.argv = ["/bin/uvisxr"]
 from uvisxr.cli import main
 for arguments in {asked}:
     main(arguments, standalone_mode=False)

@@ -3,7 +3,9 @@
 Names are loaded when first used: importing uvisxr costs nothing but what xarray costs.
 """
 
+import sys
 from importlib import import_module
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from . import registration as _registration
@@ -51,4 +53,7 @@ def __dir__() -> list[str]:
     return __all__
 
 
-_registration.register()
+# The command says its version or help without xarray, which takes half a second to import; what it
+# runs then registers the accessor itself.
+if PurePath(*sys.argv[:1]).stem != "uvisxr":
+    _registration.register()

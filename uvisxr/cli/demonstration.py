@@ -12,6 +12,7 @@ import xarray as xr
 
 from .. import simulate
 from ..errors import ExportError, MissingDependencyError
+from ..registration import register
 from ..simulate import Simulation
 
 #: Edges of the altitude bins, km; above the last the sky is empty.
@@ -105,6 +106,7 @@ def demonstrate(
     ExportError
         A file cannot be written.
     """
+    register()
     folder = Path(directory)
     say = say or (lambda text: None)
     say("simulating 60 exposures of Titan's limb, with kernels and calibration files")

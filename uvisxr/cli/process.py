@@ -55,6 +55,9 @@ def process(
 
     from .. import export
     from ..reader import observation
+    from ..registration import register
+
+    register()
 
     def reduce(ds: xr.Dataset) -> xr.Dataset:
         if "counts" not in ds:
