@@ -21,11 +21,11 @@ from uvisxr.errors import (
     UvisError,
     UvisWarning,
 )
-from uvisxr.geometry import ellipsoid
 from uvisxr.geometry.los import geometry
 from uvisxr.geometry.rays import Rays, TargetState, intercepts, surface_fields, tangents
 from uvisxr.kernels import session
 from uvisxr.kernels.bodies import Body
+from uvisxr.numerics import sphere
 
 ETS = synthetic.TITAN_ET + np.array([-200.0, 0.0, 200.0])
 
@@ -501,7 +501,7 @@ class TestRays:
     def test_pole_and_sub_solar_point_are_finite(self):
         for place, lat, sza in (((0, 0, 1e6), 90, 90), ((1e6, 0, 0), 0, 0)):
             scene = self.scene(place, spin=0.0)
-            direction = -ellipsoid.unit(np.array([[place]], float))
+            direction = -sphere.unit(np.array([[place]], float))
             found = surface_fields(scene, intercepts(Rays.of(scene, direction)))
             assert found["lat"].item() == pytest.approx(lat, abs=1e-9)
             assert found["sza"].item() == pytest.approx(sza, abs=1e-2)
@@ -510,19 +510,19 @@ class TestRays:
     def test_local_noon_is_below_the_sun_and_time_runs_east(self):
         scene = self.scene((1e6, 0, 0), spin=1e-9)
         aim = np.array([[[0.0, 0, 0], [0, 30000, 0], [0, -30000, 0]]])
-        direction = ellipsoid.unit(aim - [1e6, 0, 0])
+        direction = sphere.unit(aim - [1e6, 0, 0])
         hours = surface_fields(scene, intercepts(Rays.of(scene, direction)))["lt"][0]
         assert hours[0] == pytest.approx(12, abs=1e-3) and hours[1] > 12 > hours[2]
 
     def test_local_time_runs_west_on_a_body_that_turns_back(self):
         scene = self.scene((1e6, 0, 0), spin=-1e-9)
-        direction = ellipsoid.unit(np.array([[[0.0, 30000, 0]]]) - [1e6, 0, 0])
+        direction = sphere.unit(np.array([[[0.0, 30000, 0]]]) - [1e6, 0, 0])
         hours = surface_fields(scene, intercepts(Rays.of(scene, direction)))["lt"]
         assert hours.item() < 12
 
     def test_longitude_across_the_meridian_is_wrapped_not_averaged(self):
         scene = self.scene((1e6, 0, 0), spin=0.0)
-        direction = ellipsoid.unit(np.array([[[0.0, -1, 0], [0, 1, 0]]]) - [1e6, 0, 0])
+        direction = sphere.unit(np.array([[[0.0, -1, 0], [0, 1, 0]]]) - [1e6, 0, 0])
         lon = surface_fields(scene, intercepts(Rays.of(scene, direction)))["lon"][0]
         assert lon[0] > 359.9 and lon[1] < 0.1
 

@@ -11,8 +11,9 @@ from PIL import Image
 
 from uvisxr import UvisError
 from uvisxr.errors import ArgumentError, ExportError, MissingDependencyError, MissingStepError
-from uvisxr.geometry import ellipsoid, outline, views
+from uvisxr.geometry import outline, views
 from uvisxr.instrument.detector import Window
+from uvisxr.numerics import sphere
 from uvisxr.plot import animation, sky
 from uvisxr.plot.scene import geometry
 
@@ -39,22 +40,22 @@ def _vertices(collection) -> list[np.ndarray]:
 
 def test_map_keeps_angles_from_the_centre():
     rng = np.random.default_rng(3)
-    centre = views.vectors(200.0, 40.0)
+    centre = sphere.vectors(200.0, 40.0)
     around = sky.Around(centre)
-    looks = ellipsoid.unit(rng.normal(size=(200, 3)))
+    looks = sphere.unit(rng.normal(size=(200, 3)))
     place = around(looks)
     angle = np.rad2deg(np.arccos(np.clip(looks @ centre, -1, 1)))
     np.testing.assert_allclose(np.hypot(*place.T), angle, atol=1e-9)
     np.testing.assert_allclose(around.direction(place), looks, atol=1e-12)
     np.testing.assert_allclose(around(centre), [0, 0], atol=1e-12)
-    np.testing.assert_allclose(around(views.vectors(200.0, 41.0)), [0, 1], atol=1e-9)
-    east = around(views.vectors(200.1, 40.0))
+    np.testing.assert_allclose(around(sphere.vectors(200.0, 41.0)), [0, 1], atol=1e-9)
+    east = around(sphere.vectors(200.1, 40.0))
     assert east[0] == pytest.approx(0.1 * np.cos(np.deg2rad(40)), rel=1e-4)
 
 
 def test_map_around_a_pole():
     around = sky.Around(np.array([0.0, 0.0, 1.0]))
-    place = around(views.vectors(np.array([0.0, 90.0, 180.0, 270.0]), np.full(4, 80.0)))
+    place = around(sphere.vectors(np.array([0.0, 90.0, 180.0, 270.0]), np.full(4, 80.0)))
     np.testing.assert_allclose(np.hypot(*place.T), 10.0)
 
 
@@ -69,17 +70,17 @@ def test_whole_sky_breaks_curves_at_its_edge():
 
 @pytest.mark.parametrize("centre", [(10.0, 5.0), (359.5, -60.0), (120.0, 89.0)])
 def test_grid_lines_have_the_value_they_say(centre):
-    around = sky.Around(views.vectors(*centre))
+    around = sky.Around(sphere.vectors(*centre))
     lines = sky.grid(around, (-4.0, 4.0), (-4.0, 4.0))
     assert 4 <= len(lines) <= 60
     for text, line in lines:
         value = float(text[2:-1])
         look = around.direction(line)
         if text[0] == "δ":
-            np.testing.assert_allclose(ellipsoid.latitude(look), value, atol=1e-9)
+            np.testing.assert_allclose(sphere.latitude(look), value, atol=1e-9)
         else:
-            apart = ellipsoid.longitude(look) - value
-            off_pole = np.abs(ellipsoid.latitude(look)) < 89.999
+            apart = sphere.longitude(look) - value
+            off_pole = np.abs(sphere.latitude(look)) < 89.999
             np.testing.assert_allclose(np.sin(np.deg2rad(apart))[off_pole], 0, atol=1e-6)
 
 
@@ -95,7 +96,7 @@ def test_limb_night_and_terminator_lie_where_they_should(ds):
     (night,) = _artists(ax, "night:TITAN")
     (edge,) = _artists(ax, "terminator:TITAN")
     # Just inside the limb, where it is nearest to the Sun and farthest from it.
-    height = outline.limb(view.observer, view.radii) @ ellipsoid.unit(view.sun)
+    height = outline.limb(view.observer, view.radii) @ sphere.unit(view.sun)
     assert not night.get_path().contains_point(0.98 * expected[np.argmax(height)])
     assert night.get_path().contains_point(0.98 * expected[np.argmin(height)])
     assert len(edge.get_xydata()) > 10
@@ -166,11 +167,11 @@ def test_a_field_colours_the_pixels_and_its_values_are_written(ds):
 
 def test_stars_are_drawn_where_nothing_hides_them(ds):
     free, hidden = ds["alt"].values[2].argmax(), ds["alt"].values[2].argmin()
-    place = views.vectors(ds.ra.values[2, [free, hidden]], ds.dec.values[2, [free, hidden]])
+    place = sphere.vectors(ds.ra.values[2, [free, hidden]], ds.dec.values[2, [free, hidden]])
     zero = np.zeros(2)
     columns = {
-        "ra": ellipsoid.longitude(place),
-        "dec": ellipsoid.latitude(place),
+        "ra": sphere.longitude(place),
+        "dec": sphere.latitude(place),
         "pmra": zero,
         "pmdec": zero,
         "epoch": zero + 2000,
@@ -194,7 +195,7 @@ def test_whole_sky_shows_stars_slit_and_labels(ds):
     (sun,) = _artists(ax, "sun")
     view = views.target(ds).at(0)
     expected = view.sky(view.sun)
-    np.testing.assert_allclose(views.vectors(*sun.get_xydata()[0]), expected, atol=1e-9)
+    np.testing.assert_allclose(sphere.vectors(*sun.get_xydata()[0]), expected, atol=1e-9)
 
 
 def test_whole_sky_around_the_meridian():

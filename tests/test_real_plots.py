@@ -10,10 +10,10 @@ import xarray as xr
 from helpers.synthetic import ENCELADUS_ET, PHOEBE_ET, TITAN_ET, dataset, kernels
 
 from uvisxr import image
-from uvisxr.geometry import ellipsoid, outline, views
+from uvisxr.geometry import outline, views
 from uvisxr.instrument.detector import Window
 from uvisxr.kernels.session import loaded
-from uvisxr.numerics import raster
+from uvisxr.numerics import raster, sphere
 from uvisxr.plot.picture import picture
 from uvisxr.plot.scene import geometry
 from uvisxr.plot.sky import Around
@@ -58,11 +58,11 @@ def test_target_of_the_dataset_is_where_spice_has_it(located):
             np.testing.assert_allclose(view.observer[i], -turn @ state, rtol=1e-9, atol=1e-6)
             seen, _ = spiceypy.spkpos(name, et, "J2000", "CN+S", "CASSINI")
             # stelab is of first order in v/c.
-            np.testing.assert_allclose(view.centre[i], ellipsoid.unit(seen), atol=2e-8)
+            np.testing.assert_allclose(view.centre[i], sphere.unit(seen), atol=2e-8)
             sun, _ = spiceypy.spkpos("SUN", et - light, f"IAU_{name}", "LT", name)
             # The near point of the Sun holds the aberration by the body's motion, 1e-4 rad.
             np.testing.assert_allclose(
-                view.sun[i] / np.linalg.norm(sun), ellipsoid.unit(sun), atol=2e-4
+                view.sun[i] / np.linalg.norm(sun), sphere.unit(sun), atol=2e-4
             )
 
 
@@ -87,7 +87,7 @@ def test_drawn_limb_parts_the_pixels_on_and_off_the_disk(located):
         if not found:
             continue
         view = views.target(ds).at(i)
-        place = Around(view.centre)(views.vectors(ds["ra"].values[i], ds["dec"].values[i]))
+        place = Around(view.centre)(sphere.vectors(ds["ra"].values[i], ds["dec"].values[i]))
         inside = found[0].get_path().contains_points(place)
         # Within the sagitta of the limb's chords a pixel may fall to either side.
         near = np.abs(ds["alt"].values[i]) < 1e-3 * view.radii[0]
@@ -110,7 +110,7 @@ def test_other_bodies_come_from_the_kernels(located):
         with loaded(files):
             et = ds["et"].values[1]
             seen, _ = spiceypy.spkpos("SATURN", et, "J2000", "CN+S", "CASSINI")
-        np.testing.assert_allclose(found["SATURN"].centre[1], ellipsoid.unit(seen), atol=2e-8)
+        np.testing.assert_allclose(found["SATURN"].centre[1], sphere.unit(seen), atol=2e-8)
         assert found["SATURN"].distance[1] == pytest.approx(np.linalg.norm(seen), rel=1e-8)
         only = views.others(ds, files, ["DIONE"])
         assert [view.name for view in only] == ["DIONE"]
@@ -157,13 +157,13 @@ def test_a_star_behind_the_body_is_not_predicted(located):
     assert (ds["on_disk"].values[i] == 1).any()
     column = ds["alt"].values[i]
     hidden, free = int(column.argmin()), int(column.argmax())
-    seen = views.vectors(ds["ra"].values[i, [hidden, free]], ds["dec"].values[i, [hidden, free]])
+    seen = sphere.vectors(ds["ra"].values[i, [hidden, free]], ds["dec"].values[i, [hidden, free]])
     # True places of stars that appear in the middle of these pixels.
-    true = ellipsoid.unit(seen - view.velocity[i] / 299792.458)
+    true = sphere.unit(seen - view.velocity[i] / 299792.458)
     zero = np.zeros(2)
     columns = {
-        "ra": ellipsoid.longitude(true),
-        "dec": ellipsoid.latitude(true),
+        "ra": sphere.longitude(true),
+        "dec": sphere.latitude(true),
         "pmra": zero,
         "pmdec": zero,
         "epoch": zero + 2000.0,
@@ -188,7 +188,7 @@ def test_stars_appear_where_stelab_has_them(located):
         year = float(julian_year(ds["et"].values[p]))
         true = directions(catalogue.isel(star=[s]), year)[0]
         oracle = spiceypy.stelab(1e15 * true, view.velocity[p])
-        np.testing.assert_allclose(apparent, ellipsoid.unit(oracle), atol=2e-8)
+        np.testing.assert_allclose(apparent, sphere.unit(oracle), atol=2e-8)
 
 
 def test_footprints_have_the_solid_angle_of_the_pixels(located):
@@ -197,7 +197,7 @@ def test_footprints_have_the_solid_angle_of_the_pixels(located):
     area = np.abs(raster.signed_areas(polygons.reshape(-1, 4, 2))).reshape(polygons.shape[:2])
     # The low-resolution slit of the FUV channel: 1.5 by 1 mrad a row [Esposito et al. 2004].
     view = views.target(ds)
-    aside = np.einsum("npi,ni->np", views.vectors(ds["ra"].values, ds["dec"].values), view.centre)
+    aside = np.einsum("npi,ni->np", sphere.vectors(ds["ra"].values, ds["dec"].values), view.centre)
     # On a plane a solid angle grows with the cube of the secant.
     expected = 1.5e-6 * view.distance[:, None] ** 2 / aside**3
     np.testing.assert_allclose(area, expected, rtol=0.02)

@@ -7,12 +7,12 @@ import pytest
 import spiceypy
 from helpers import synthetic
 
-from uvisxr.geometry import ellipsoid
 from uvisxr.geometry.ephemeris import Ephemeris
 from uvisxr.geometry.rays import Rays, TargetState, intercepts
 from uvisxr.geometry.rings import ring_fields
 from uvisxr.kernels.bodies import Body
 from uvisxr.kernels.session import loaded
+from uvisxr.numerics import sphere
 from uvisxr.numerics.constants import SPEED_OF_LIGHT
 
 ET = 177660944.384
@@ -35,7 +35,7 @@ def scene_at(spacecraft, sun=(1e9, 0, 1e8)) -> TargetState:
 
 
 def fields(state: TargetState, direction) -> dict[str, np.ndarray]:
-    rays = Rays.of(state, ellipsoid.unit(np.array([direction], float)))
+    rays = Rays.of(state, sphere.unit(np.array([direction], float)))
     return ring_fields(rays, intercepts(rays))
 
 
@@ -83,8 +83,8 @@ def test_against_scalar_spice(data):
     with loaded(files):
         body = Body.of("S RINGS")
         ephemeris = Ephemeris.of(body, np.array([ET]))
-        centre = ellipsoid.unit(ephemeris.position[0])
-        sky = ellipsoid.unit(centre + rng.normal(size=(300, 3)) * 0.06)
+        centre = sphere.unit(ephemeris.position[0])
+        sky = sphere.unit(centre + rng.normal(size=(300, 3)) * 0.06)
         rays = Rays.of(TargetState.of(body, ephemeris), (sky @ ephemeris.rotation[0].T)[None])
         surface = intercepts(rays)
         with np.errstate(invalid="ignore"):

@@ -15,8 +15,9 @@ from helpers.loopback import serve
 from uvisxr import UvisError
 from uvisxr.cli import main
 from uvisxr.errors import ArgumentError, MissingStepError
-from uvisxr.geometry import ellipsoid, views
+from uvisxr.geometry import views
 from uvisxr.instrument.detector import Window
+from uvisxr.numerics import sphere
 from uvisxr.stars import predict
 from uvisxr.stars.catalogue import directions, fetch_catalogue, julian_year, read
 
@@ -24,8 +25,8 @@ from uvisxr.stars.catalogue import directions, fetch_catalogue, julian_year, rea
 def _catalogue(place: np.ndarray, magnitude: np.ndarray | float = 5.0, **more) -> xr.Dataset:
     zero = np.zeros(len(place))
     columns = {
-        "ra": ellipsoid.longitude(place),
-        "dec": ellipsoid.latitude(place),
+        "ra": sphere.longitude(place),
+        "dec": sphere.latitude(place),
         "pmra": zero,
         "pmdec": zero,
         "epoch": zero + 2000.0,
@@ -57,19 +58,19 @@ def _winding(star, corners) -> bool:
 def test_star_test_equals_a_scalar_winding_number():
     rng = np.random.default_rng(11)
     n = 10_000
-    centre = ellipsoid.unit(rng.normal(size=(n, 3)))
+    centre = sphere.unit(rng.normal(size=(n, 3)))
     axes = np.linalg.svd(centre[:, None, :])[2]
     half = rng.uniform(1e-3, 0.4, (n, 2))
     signs = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
     corners = centre[:, None] + np.einsum("nc,nck->nck", half[:, [0, 0, 0]], 0 * axes[:, :3])[:, :1]
-    corners = ellipsoid.unit(
+    corners = sphere.unit(
         corners
         + signs[:, :1] * half[:, None, :1] * axes[:, None, 1]
         + signs[:, 1:] * half[:, None, 1:] * axes[:, None, 2]
     )
     corners[::2] = corners[::2, ::-1]
     spread = rng.uniform(-1.6, 1.6, (n, 2)) * half
-    star = ellipsoid.unit(centre + spread[:, :1] * axes[:, 1] + spread[:, 1:] * axes[:, 2])
+    star = sphere.unit(centre + spread[:, :1] * axes[:, 1] + spread[:, 1:] * axes[:, 2])
     found = predict.inside(star, corners)
     oracle = [_winding(s, c) for s, c in zip(star.tolist(), corners.tolist(), strict=True)]
     np.testing.assert_array_equal(found, oracle)
@@ -78,8 +79,8 @@ def test_star_test_equals_a_scalar_winding_number():
 
 
 def test_polygons_without_area_or_place_hold_nothing():
-    square = views.vectors(np.array([0, 1, 1, 0]), np.array([0, 0, 1, 1]))
-    inner = views.vectors(0.5, 0.5)
+    square = sphere.vectors(np.array([0, 1, 1, 0]), np.array([0, 0, 1, 1]))
+    inner = sphere.vectors(0.5, 0.5)
     assert predict.inside(inner, square)
     assert not predict.inside(inner, square * np.nan)
     assert not predict.inside(square[0], np.repeat(square[:1], 4, axis=0))
@@ -103,8 +104,8 @@ def _scalar(ds: xr.Dataset, place: np.ndarray) -> np.ndarray:
 def test_prediction_equals_the_scalar_one():
     ds = flyby(n_pic=6, step=5e-3, window=Window(10, 0, 61, 1023, band_bin=512))
     rng = np.random.default_rng(12)
-    centre = views.vectors(ds.ra.values.mean(), ds.dec.values.mean())
-    place = ellipsoid.unit(centre + rng.uniform(-0.03, 0.03, (700, 3)))
+    centre = sphere.vectors(ds.ra.values.mean(), ds.dec.values.mean())
+    place = sphere.unit(centre + rng.uniform(-0.03, 0.03, (700, 3)))
     magnitude = rng.uniform(0, 9, 700)
     found = predict.predict_stars(ds, _catalogue(place, magnitude))
     oracle = _scalar(ds, place)
@@ -120,7 +121,7 @@ def test_prediction_equals_the_scalar_one():
 def test_brightest_of_several():
     ds = flyby(n_pic=1, distance=5e6)
     ra, dec = ds.ra.values[0, 5], ds.dec.values[0, 5]
-    place = views.vectors(ra + np.array([0, 1e-4, -1e-4]), np.full(3, dec))
+    place = sphere.vectors(ra + np.array([0, 1e-4, -1e-4]), np.full(3, dec))
     found = predict.predict_stars(ds, _catalogue(place, np.array([4.0, 2.5, 7.0])))
     assert found.star_count.values[0, 5] == 3
     assert found.star_magnitude.values[0, 5] == 2.5
@@ -136,14 +137,14 @@ def test_a_star_behind_the_target_is_not_predicted():
     for where, expected in ((disk, 0), (sky, 1)):
         assert len(where)
         for i, j in where[:: max(1, len(where) // 20)]:
-            place = views.vectors(ds.ra.values[i, j], ds.dec.values[i, j])[None]
+            place = sphere.vectors(ds.ra.values[i, j], ds.dec.values[i, j])[None]
             found = predict.predict_stars(ds.isel(pic=[i]), _catalogue(place))
             assert found.star_count.values[0, j] == expected
 
 
 def test_no_stars_in_exposures_without_pointing():
     ds = flyby(n_pic=3, distance=5e6)
-    place = views.vectors(ds.ra.values[:, 7], ds.dec.values[:, 7])
+    place = sphere.vectors(ds.ra.values[:, 7], ds.dec.values[:, 7])
     for name in ("ra", "dec", "ra_corners", "dec_corners"):
         values = ds[name].values.copy()
         values[1] = np.nan
@@ -154,8 +155,8 @@ def test_no_stars_in_exposures_without_pointing():
 
 def test_aberration_moves_stars_forward():
     ds = flyby(n_pic=1, distance=5e6)
-    true = views.vectors(ds.ra.values[0, 50], ds.dec.values[0, 50])
-    along = ellipsoid.unit(views.corners(ds)[0, 50, 3] - views.corners(ds)[0, 50, 0])
+    true = sphere.vectors(ds.ra.values[0, 50], ds.dec.values[0, 50])
+    along = sphere.unit(views.corners(ds)[0, 50, 3] - views.corners(ds)[0, 50, 0])
     # 600 km/s along the slit shift by 2 mrad, thus by two rows.
     fast = ds.assign_coords(sc_velocity=(("pic", "axis"), 600.0 * along[None]))
     assert predict.predict_stars(ds, _catalogue(true[None])).star_count.values[0, 50] == 1
@@ -165,7 +166,7 @@ def test_aberration_moves_stars_forward():
 
 def test_proper_motion_leads_to_the_epoch():
     ds = flyby(n_pic=1, distance=5e6)
-    place = views.vectors(ds.ra.values[:1, 9], ds.dec.values[:1, 9])
+    place = sphere.vectors(ds.ra.values[:1, 9], ds.dec.values[:1, 9])
     year = float(julian_year(ds.et.values[0]))
     # 40 arcsec a year lead 10 years earlier to another pixel.
     moving = _catalogue(place, pmdec=np.array([4e4]), epoch=np.array([year]))
@@ -176,7 +177,7 @@ def test_proper_motion_leads_to_the_epoch():
 
 def test_directions_follow_the_motion_on_the_sphere():
     fast = _catalogue(
-        views.vectors(np.array([10.0, 200.0]), np.array([60.0, -30.0])),
+        sphere.vectors(np.array([10.0, 200.0]), np.array([60.0, -30.0])),
         pmra=np.array([1000.0, 0.0]),
         pmdec=np.array([0.0, -2000.0]),
     )
@@ -184,8 +185,8 @@ def test_directions_follow_the_motion_on_the_sphere():
     start = directions(fast, 2000.0)
     angle = np.rad2deg(np.arccos(np.einsum("ni,ni->n", moved, start))) * 3600
     np.testing.assert_allclose(angle, [100.0, 200.0], rtol=1e-4)
-    assert ellipsoid.longitude(moved)[0] - 10.0 == pytest.approx(100 / 3600 / 0.5, rel=1e-3)
-    assert ellipsoid.latitude(moved)[1] + 30.0 == pytest.approx(-200 / 3600, rel=1e-3)
+    assert sphere.longitude(moved)[0] - 10.0 == pytest.approx(100 / 3600 / 0.5, rel=1e-3)
+    assert sphere.latitude(moved)[1] + 30.0 == pytest.approx(-200 / 3600, rel=1e-3)
     unknown = fast.assign(pmra=("star", [np.nan, np.nan]), pmdec=("star", [np.nan, np.nan]))
     np.testing.assert_allclose(directions(unknown, 2100.0), start)
 
@@ -201,7 +202,7 @@ def test_embedded_catalogue_holds_spica_and_sirius_where_they_are():
         ("HD 48915", 101.28717, -16.71611),
     ):
         k = int(np.flatnonzero(found.name == name)[0])
-        apart = np.rad2deg(np.arccos(place[k] @ views.vectors(ra, dec))) * 3600
+        apart = np.rad2deg(np.arccos(place[k] @ sphere.vectors(ra, dec))) * 3600
         assert apart < 2.0
     assert found.name[1] == "HD 116658"
 

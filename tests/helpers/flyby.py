@@ -9,6 +9,7 @@ from helpers.handmade import observation
 from uvisxr.dataset import conventions
 from uvisxr.geometry import ellipsoid, views
 from uvisxr.instrument.detector import Window
+from uvisxr.numerics import sphere
 
 RADII = np.array([2575.0, 2570.0, 2560.0])
 
@@ -46,7 +47,7 @@ def flyby(
     turn = views.orientation(np.full(n_pic, pole_ra), np.full(n_pic, pole_dec), meridian)
     range_km = distance * (1 + 0.002 * np.arange(n_pic))
     observer = -range_km[:, None] * (turn @ axes[2])
-    sun_sky = ellipsoid.unit(-axes[2] + 0.9 * axes[0] + 0.3 * axes[1])
+    sun_sky = sphere.unit(-axes[2] + 0.9 * axes[0] + 0.3 * axes[1])
     sun = turn @ sun_sky
 
     across = step * (np.arange(n_pic) - (n_pic - 1) / 2)
@@ -58,16 +59,16 @@ def flyby(
     body = np.einsum("nij,npcj->npci", turn, looks)
     origin = np.broadcast_to(observer[:, None, None], body.shape)
     fields = _fields(origin, body, np.broadcast_to(sun[:, None, None], body.shape))
-    fields["ra"], fields["dec"] = ellipsoid.longitude(looks), ellipsoid.latitude(looks)
+    fields["ra"], fields["dec"] = sphere.longitude(looks), sphere.latitude(looks)
 
     below = ellipsoid.nearest(observer, RADII)
     noon = ellipsoid.surface_point(sun, RADII)
     coords = {
         "sc_lon": ("pic", _west(below.normal * below.altitude[:, None] - observer)),
-        "sc_lat": ("pic", ellipsoid.latitude(observer - below.altitude[:, None] * below.normal)),
+        "sc_lat": ("pic", sphere.latitude(observer - below.altitude[:, None] * below.normal)),
         "sc_alt": ("pic", below.altitude),
-        "sub_solar_lon": ("pic", ellipsoid.wrap(-ellipsoid.longitude(noon))),
-        "sub_solar_lat": ("pic", ellipsoid.latitude(noon)),
+        "sub_solar_lon": ("pic", sphere.wrap(-sphere.longitude(noon))),
+        "sub_solar_lat": ("pic", sphere.latitude(noon)),
         "heliocentric_distance": ("pic", np.full(n_pic, 9.1)),
         "target_distance": ("pic", range_km),
         "target_ra": ("pic", np.full(n_pic, target_ra)),
@@ -110,13 +111,13 @@ def _seconds(n: int) -> np.ndarray:
 
 
 def _west(vector: np.ndarray) -> np.ndarray:
-    return ellipsoid.wrap(-ellipsoid.longitude(-vector))
+    return sphere.wrap(-sphere.longitude(-vector))
 
 
 def _axes(ra: float, dec: float) -> np.ndarray:
     """Rows: across the slit, along it, and towards (ra, dec)."""
-    away = views.vectors(ra, dec)
-    along = ellipsoid.unit(np.cross(away, [0.3, 0.1, 1.0]))
+    away = sphere.vectors(ra, dec)
+    along = sphere.unit(np.cross(away, [0.3, 0.1, 1.0]))
     return np.stack([np.cross(along, away), along, away])
 
 
@@ -134,16 +135,16 @@ def _fields(origin: np.ndarray, look: np.ndarray, sun: np.ndarray) -> dict[str, 
     point = origin + np.where(hit, reach, low.distance)[..., None] * look
     with np.errstate(invalid="ignore"):
         normal = np.where(hit[..., None], ellipsoid.surface_normal(point, RADII), low.normal)
-    lon = ellipsoid.longitude(point)
+    lon = sphere.longitude(point)
     return {
-        "lon": ellipsoid.wrap(-lon),
-        "lat": ellipsoid.latitude(point),
-        "lat_graphic": ellipsoid.latitude(normal),
+        "lon": sphere.wrap(-lon),
+        "lat": sphere.latitude(point),
+        "lat_graphic": sphere.latitude(normal),
         "alt": low.altitude,
-        "sza": ellipsoid.angle(normal, sun),
-        "phase": ellipsoid.angle(sun, -look),
-        "ems": ellipsoid.angle(normal, -look),
-        "lt": ellipsoid.wrap(180.0 + lon - ellipsoid.longitude(sun)) / 15.0,
+        "sza": sphere.angle(normal, sun),
+        "phase": sphere.angle(sun, -look),
+        "ems": sphere.angle(normal, -look),
+        "lt": sphere.wrap(180.0 + lon - sphere.longitude(sun)) / 15.0,
         "on_disk": hit.astype(np.int8),
     }
 

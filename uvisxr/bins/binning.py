@@ -12,6 +12,7 @@ from ..dataset import conventions, history
 from ..dataset.conventions import QUALITY_FLAGS
 from ..dataset.fields import SIGHTLINE, sightline
 from ..errors import ArgumentError, MissingStepError
+from ..numerics.sphere import wrap
 from ..quality.flags import DIMS, Pixels, good, select
 from . import statistics
 from .edges import Edges
@@ -191,8 +192,7 @@ def _mean(values: np.ndarray, turn: float | None) -> np.ndarray:
 
 def _angle(sine: np.ndarray, cosine: np.ndarray, turn: float) -> np.ndarray:
     """Position on a circle, 0 <= position < turn."""
-    position = np.arctan2(sine, cosine) * (turn / (2 * np.pi)) % turn
-    return np.where(position >= turn, 0.0, position)
+    return wrap(np.arctan2(sine, cosine) * (turn / (2 * np.pi)), turn)
 
 
 def _groups(pixels: Iterable[Pixels]) -> list[Pixels]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..dataset.fields import SIGHTLINE
 from ..errors import ArgumentError
+from ..numerics.sphere import wrap
 
 
 class Edges:
@@ -85,9 +86,7 @@ class Edges:
             index = np.searchsorted(self.values, values, side="right") - 1
             index[values == self.values[-1]] = len(self) - 1
         else:
-            # The remainder of a tiny negative number can round up to the period itself.
-            offset = (values - self.values[0]) % self.period
-            offset[offset >= self.period] = 0.0
+            offset = wrap(values - self.values[0], self.period)
             index = np.searchsorted(self._upto, offset, side="right") - 1
         index[np.isnan(values) | (index >= len(self))] = -1
         return index

@@ -1,8 +1,8 @@
 """Rays and points about a triaxial ellipsoid: pure numpy, any leading shape.
 
 Vectors have shape (..., 3) in the body-fixed frame, km; `radii` are the three semi-axes, km, in any
-order of size. Angles are in degrees. Memory may lie in any order: the work is done a component at
-a time, so that arrays whose component axis was moved from the front are fastest.
+order of size. Memory may lie in any order: the work is done a component at a time, so that arrays
+whose component axis was moved from the front are fastest.
 
 All points at the altitude's minimum and all nearest points come from one equation. The point of
 an ellipse or ellipsoid nearest to p is q_i = a_i² p_i / (a_i² + t) with sum (q_i / a_i)² = 1
@@ -24,6 +24,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+
+from ..numerics.sphere import components, dot, stacked, unit
 
 #: Newton steps at most; from the bounds used, 4 to 12 suffice for all but pathological points.
 _MAX_STEPS = 60
@@ -63,25 +65,6 @@ class Tangent(NamedTuple):
     distance: np.ndarray
     altitude: np.ndarray
     normal: np.ndarray
-
-
-def _components(vector: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return vector[..., 0], vector[..., 1], vector[..., 2]
-
-
-def _vector(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-    return np.moveaxis(np.stack(np.broadcast_arrays(x, y, z)), 0, -1)
-
-
-def dot(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Scalar product of vectors (..., 3)."""
-    (ux, uy, uz), (vx, vy, vz) = _components(u), _components(v)
-    return ux * vx + uy * vy + uz * vz
-
-
-def unit(vector: np.ndarray) -> np.ndarray:
-    """Vectors (..., 3) scaled to length 1."""
-    return vector / np.sqrt(dot(vector, vector))[..., None]
 
 
 def intercept(origin: np.ndarray, direction: np.ndarray, radii: np.ndarray) -> np.ndarray:
@@ -168,7 +151,7 @@ def nearest(point: np.ndarray, radii: np.ndarray) -> Nearest:
     terms = zip(p, a, y, n, strict=True)
     altitude = sum((pi - ai * yi) * ni for pi, ai, yi, ni in terms)
     back = np.argsort(order)
-    return Nearest(_vector(*(n[i] for i in back)), altitude)
+    return Nearest(stacked(*(n[i] for i in back)), altitude)
 
 
 def surface_point(normal: np.ndarray, radii: np.ndarray) -> np.ndarray:
@@ -238,7 +221,7 @@ def _least(
     origin: np.ndarray, direction: np.ndarray, radii: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Distance, altitude and normal where the normal is at right angles to the line."""
-    (ox, oy, oz), (dx, dy, dz) = _components(origin), _components(direction)
+    (ox, oy, oz), (dx, dy, dz) = components(origin), components(direction)
     a2, b2, c2 = radii**2
     # An orthonormal basis (f, g) of the plane at right angles to the line, without a singular
     # direction: Duff et al. 2017, Building an orthonormal basis, revisited, JCGT 6(1).
@@ -269,7 +252,7 @@ def _least(
     reach = 1.0 / np.sqrt(a2 * nx * nx + b2 * ny * ny + c2 * nz * nz)
     sx, sy, sz = a2 * nx * reach, b2 * ny * reach, c2 * nz * reach
     distance = (sx - ox) * dx + (sy - oy) * dy + (sz - oz) * dz
-    return distance, altitude, _vector(nx, ny, nz)
+    return distance, altitude, stacked(nx, ny, nz)
 
 
 def _kink(
@@ -311,33 +294,3 @@ def _kink(
     # Of the two surface points the one that faces the origin.
     side[:, k] = -np.copysign(n[:, 2], d[chosen, k])
     normal[at] = side
-
-
-def angle(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Angle between unit vectors (..., 3), degrees, accurate at 0 and 180 too (Kahan)."""
-    difference, total = u - v, u + v
-    return np.rad2deg(
-        2.0 * np.arctan2(np.sqrt(dot(difference, difference)), np.sqrt(dot(total, total)))
-    )
-
-
-def longitude(vector: np.ndarray) -> np.ndarray:
-    """East longitude of vectors (..., 3), degrees, 0 up to but not including 360."""
-    return _positive(np.rad2deg(np.arctan2(vector[..., 1], vector[..., 0])))
-
-
-def wrap(degrees: np.ndarray) -> np.ndarray:
-    """Degrees brought into 0 <= x < 360."""
-    return _positive(np.fmod(degrees, 360.0))
-
-
-def _positive(degrees: np.ndarray) -> np.ndarray:
-    turned = np.where(degrees < 0, degrees + 360.0, degrees)
-    # A tiny negative number and 360 add up to 360 itself.
-    return np.where(turned == 360.0, 0.0, turned)
-
-
-def latitude(vector: np.ndarray) -> np.ndarray:
-    """Latitude of vectors (..., 3), degrees: of points planetocentric, of normals graphic."""
-    x, y, z = _components(vector)
-    return np.rad2deg(np.arctan2(z, np.sqrt(x * x + y * y)))

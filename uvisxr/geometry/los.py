@@ -57,8 +57,8 @@ from ..instrument.detector import Bins
 from ..kernels import choose as kernel_files
 from ..kernels.bodies import Body, named
 from ..kernels.session import LOCK, loaded, user_kernels
+from ..numerics import sphere
 from ..numerics.constants import ASTRONOMICAL_UNIT
-from . import ellipsoid
 from .ephemeris import Ephemeris, pointing
 from .fov import CORNERS, FieldOfView
 from .instants import instants
@@ -164,7 +164,7 @@ def geometry(
         for table in (fields, rows):
             for name in table:
                 if FIELDS[name].directed:
-                    table[name] = ellipsoid.wrap(-table[name])
+                    table[name] = sphere.wrap(-table[name])
 
     result = _attach(ds, et, fields, rows)
     result = result.assign_attrs(
@@ -244,7 +244,7 @@ def _sightlines(
         sky = flat @ np.swapaxes(attitude[rows], -1, -2)
         seen = sky @ np.swapaxes(ephemeris.rotation[rows], -1, -2)
         found = _look(Rays.of(state.part(rows), seen), tangent)
-        found["ra"], found["dec"] = ellipsoid.longitude(sky), ellipsoid.latitude(sky)
+        found["ra"], found["dec"] = sphere.longitude(sky), sphere.latitude(sky)
         for name, values in found.items():
             if name not in fields:
                 blank = 0 if values.dtype == np.int8 else np.nan
@@ -274,21 +274,21 @@ def _target_fields(state: TargetState, ephemeris: Ephemeris) -> dict[str, np.nda
     """Fields of the target, (instant,) or (instant, axis); longitudes east-positive."""
     below, altitude = sub_spacecraft(state)
     noon = sub_solar(state)
-    centre, _ = apparent(ellipsoid.unit(ephemeris.position), ephemeris.spacecraft_velocity)
+    centre, _ = apparent(sphere.unit(ephemeris.position), ephemeris.spacecraft_velocity)
     north = ephemeris.rotation[:, 2]
     return {
-        "sc_lon": ellipsoid.longitude(below)[:, 0],
-        "sc_lat": ellipsoid.latitude(below)[:, 0],
+        "sc_lon": sphere.longitude(below)[:, 0],
+        "sc_lat": sphere.latitude(below)[:, 0],
         "sc_alt": altitude[:, 0],
-        "sub_solar_lon": ellipsoid.longitude(noon)[:, 0],
-        "sub_solar_lat": ellipsoid.latitude(noon)[:, 0],
+        "sub_solar_lon": sphere.longitude(noon)[:, 0],
+        "sub_solar_lat": sphere.latitude(noon)[:, 0],
         "heliocentric_distance": np.linalg.norm(ephemeris.sun, axis=-1) / ASTRONOMICAL_UNIT,
         "target_distance": np.linalg.norm(ephemeris.position, axis=-1),
-        "target_ra": ellipsoid.longitude(centre),
-        "target_dec": ellipsoid.latitude(centre),
-        "pole_ra": ellipsoid.longitude(north),
-        "pole_dec": ellipsoid.latitude(north),
-        "prime_meridian": ellipsoid.wrap(-state.node[:, 0]),
+        "target_ra": sphere.longitude(centre),
+        "target_dec": sphere.latitude(centre),
+        "pole_ra": sphere.longitude(north),
+        "pole_dec": sphere.latitude(north),
+        "prime_meridian": sphere.wrap(-state.node[:, 0]),
         "sc_velocity": ephemeris.spacecraft_velocity,
     }
 

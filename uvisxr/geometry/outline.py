@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .ellipsoid import dot, unit
+from ..numerics.sphere import dot, unit, vectors
+from . import ellipsoid
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def faces(point: np.ndarray, source: np.ndarray, radii: np.ndarray) -> np.ndarra
 
 
 def hides(
-    observer: np.ndarray, direction: np.ndarray, radii: np.ndarray, distance: float | None = None
+    observer: np.ndarray, direction: np.ndarray, radii: np.ndarray, distance: float = np.inf
 ) -> np.ndarray:
     """Whether the body hides what lies in some directions.
 
@@ -97,23 +98,15 @@ def hides(
     direction : ndarray, (..., 3)
         Of any length.
     radii : array_like, (3,)
-    distance : float, optional
-        How far away that is, in lengths of `direction`; infinitely far by default.
+    distance : float
+        How far away that is, in lengths of `direction`.
 
     Returns
     -------
     ndarray of bool, (...)
     """
-    radii = np.asarray(radii, float)
-    o, d = observer / radii, direction / radii
-    dd = dot(d, d)
-    along = -dot(o, d) / dd
-    foot = o + along[..., None] * d
-    room = 1.0 - dot(foot, foot)
-    met = (along > 0) & (room > 0)
-    if distance is None:
-        return met
-    return met & (along - np.sqrt(np.maximum(room, 0.0) / dd) < distance)
+    # A NaN, where the body is not met, is not less than anything.
+    return ellipsoid.intercept(observer, direction, radii) < distance
 
 
 def visible(curve: np.ndarray, observer: np.ndarray, radii: np.ndarray) -> np.ndarray:
@@ -201,10 +194,7 @@ def night(observer: np.ndarray, sun: np.ndarray, radii: np.ndarray, n: int = 181
 
 def surface(lon: np.ndarray, lat: np.ndarray, radii: np.ndarray) -> np.ndarray:
     """Surface points at east longitudes and planetocentric latitudes, degrees: (..., 3), km."""
-    lon, lat = np.deg2rad(lon), np.deg2rad(lat)
-    direction = np.stack(
-        np.broadcast_arrays(np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)), -1
-    )
+    direction = vectors(lon, lat)
     scaled = direction / np.asarray(radii, float)
     return direction / np.sqrt(dot(scaled, scaled))[..., None]
 

@@ -21,6 +21,7 @@ from functools import cached_property
 import numpy as np
 
 from ..kernels.bodies import Body
+from ..numerics import sphere
 from ..numerics.constants import SPEED_OF_LIGHT
 from . import ellipsoid
 from .ephemeris import Ephemeris
@@ -77,8 +78,8 @@ def apparent(true: np.ndarray, velocity: np.ndarray) -> tuple[np.ndarray, np.nda
         `direction` is ``scale * true + velocity / c``.
     """
     beta = velocity / SPEED_OF_LIGHT
-    along = ellipsoid.dot(true, beta)
-    scale = np.sqrt(along * along + 1.0 - ellipsoid.dot(beta, beta)) - along
+    along = sphere.dot(true, beta)
+    scale = np.sqrt(along * along + 1.0 - sphere.dot(beta, beta)) - along
     return scale[..., None] * true + beta, scale
 
 
@@ -119,7 +120,7 @@ class TargetState:
             return ephemeris.to_body(vector)[:, None, :]
 
         north = ephemeris.rotation[:, 2, :]
-        node = np.stack([-north[:, 1], north[:, 0], np.zeros(len(north))], axis=-1)
+        node = sphere.east(sphere.longitude(north))
         return cls(
             body=body,
             light_time=ephemeris.light_time[:, None],
@@ -128,7 +129,7 @@ class TargetState:
             velocity=rows(ephemeris.target_velocity),
             spacecraft_velocity=rows(ephemeris.spacecraft_velocity),
             spin=ephemeris.spin[:, None, :],
-            node=ellipsoid.longitude(rows(node)),
+            node=sphere.longitude(rows(node)),
         )
 
     def part(self, rows: slice) -> TargetState:
@@ -152,7 +153,7 @@ class TargetState:
 
     def sunlight(self, point: np.ndarray, later: np.ndarray, surface: bool = True) -> np.ndarray:
         """Apparent unit direction of the Sun from points, that move with the surface or not."""
-        true = ellipsoid.unit(self.sunward.at(later) - point)
+        true = sphere.unit(self.sunward.at(later) - point)
         motion = self.velocity + _cross(self.spin, point) if surface else self.velocity
         return apparent(true, motion)[0]
 
@@ -178,7 +179,7 @@ class Rays:
     def of(cls, state: TargetState, apparent_direction: np.ndarray) -> Rays:
         """Rays of apparent unit directions (n, m, 3), given in the body-fixed frame."""
         true = apparent_direction - state.spacecraft_velocity / SPEED_OF_LIGHT
-        scale = np.sqrt(ellipsoid.dot(true, true))
+        scale = np.sqrt(sphere.dot(true, true))
         return cls(state, true / scale[..., None], scale)
 
     def at(self, later: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -236,7 +237,7 @@ def tangents(rays: Rays, kind: str) -> tuple[Points, np.ndarray]:
     start = origin + found.distance[..., None] * direction
     origin, direction = rays.at(later)
     position = origin + found.distance[..., None] * direction
-    altitude = found.altitude + ellipsoid.dot(found.normal, position - start)
+    altitude = found.altitude + sphere.dot(found.normal, position - start)
     points = Points(found.distance, later, position, found.normal, rays.backward(direction))
     return points, altitude
 
@@ -274,14 +275,14 @@ def crossings(rays: Rays) -> Points:
 def surface_fields(state: TargetState, points: Points) -> dict[str, np.ndarray]:
     """Coordinates and angles at points: each (n, m), degrees, `lt` in hours; `lon` east."""
     sun = state.sunlight(points.position, points.later)
-    lon = ellipsoid.longitude(points.position)
+    lon = sphere.longitude(points.position)
     return {
         "lon": lon,
-        "lat": ellipsoid.latitude(points.position),
-        "lat_graphic": ellipsoid.latitude(points.normal),
-        "sza": ellipsoid.angle(points.normal, sun),
-        "phase": ellipsoid.angle(sun, points.backward),
-        "ems": ellipsoid.angle(points.normal, points.backward),
+        "lat": sphere.latitude(points.position),
+        "lat_graphic": sphere.latitude(points.normal),
+        "sza": sphere.angle(points.normal, sun),
+        "phase": sphere.angle(sun, points.backward),
+        "ems": sphere.angle(points.normal, points.backward),
         "lt": local_time(state, lon, points.later),
     }
 
@@ -294,9 +295,9 @@ def local_time(state: TargetState, lon: np.ndarray, later: np.ndarray) -> np.nda
     """
     noon = _solar_longitude(state) - state.spun(later)
     sense = np.where(state.spin[..., 2] < 0, -1.0, 1.0)
-    return ellipsoid.wrap(180.0 + sense * (lon - noon)) / 15.0
+    return sphere.wrap(180.0 + sense * (lon - noon)) / 15.0
 
 
 def _solar_longitude(state: TargetState) -> np.ndarray:
-    seen, _ = apparent(ellipsoid.unit(state.sun), state.velocity)
-    return ellipsoid.longitude(seen)
+    seen, _ = apparent(sphere.unit(state.sun), state.velocity)
+    return sphere.longitude(seen)

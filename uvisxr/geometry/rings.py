@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import ellipsoid
+from ..numerics import sphere
 from .rays import Points, Rays, crossings
 
 
@@ -39,8 +39,8 @@ def ring_fields(rays: Rays, surface: Points) -> dict[str, np.ndarray]:
     in_front = np.isfinite(radius) & ~(surface.distance < points.distance)
     return {
         "ring_radius": radius,
-        "ring_longitude": ellipsoid.wrap(ellipsoid.longitude(points.position) - node),
-        "ring_emission": ellipsoid.angle(points.normal, points.backward),
-        "ring_incidence": ellipsoid.angle(points.normal, sun),
+        "ring_longitude": sphere.wrap(sphere.longitude(points.position) - node),
+        "ring_emission": sphere.angle(points.normal, points.backward),
+        "ring_incidence": sphere.angle(points.normal, sun),
         "ring_in_front": in_front.astype(np.int8),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..numerics import sphere
 from ..numerics.constants import SPEED_OF_LIGHT
 from . import ellipsoid
 from .rays import TargetState, apparent
@@ -38,9 +39,9 @@ def sub_solar(state: TargetState) -> np.ndarray:
     later = np.zeros(state.light_time.shape)
     for _ in range(_PASSES):
         sun = state.sunward.at(later)
-        far = np.sqrt(ellipsoid.dot(sun, sun))[..., None]
+        far = np.sqrt(sphere.dot(sun, sun))[..., None]
         seen, _ = apparent(sun / far, state.velocity)
         point = ellipsoid.surface_point(ellipsoid.nearest(far * seen, radii).normal, radii)
         path = state.origin.at(later) - point
-        later = state.light_time - np.sqrt(ellipsoid.dot(path, path)) / SPEED_OF_LIGHT
+        later = state.light_time - np.sqrt(sphere.dot(path, path)) / SPEED_OF_LIGHT
     return point

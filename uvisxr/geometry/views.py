@@ -22,8 +22,8 @@ from ..kernels import choose
 from ..kernels.bodies import Body
 from ..kernels.session import loaded
 from ..numerics.constants import ASTRONOMICAL_UNIT, SPEED_OF_LIGHT
+from ..numerics.sphere import dot, east, unit, vectors
 from . import ellipsoid, outline
-from .ellipsoid import dot, unit
 from .ephemeris import Ephemeris
 from .rays import apparent
 
@@ -94,12 +94,6 @@ class Views:
         return outline.hides(self.observer, turned, self.radii)
 
 
-def vectors(ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
-    """Unit vectors (..., 3) of right ascensions and declinations, degrees."""
-    ra, dec = np.deg2rad(ra), np.deg2rad(dec)
-    return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=-1)
-
-
 def target(ds: xr.Dataset) -> Views:
     """The target as a dataset with geometry holds it.
 
@@ -140,10 +134,9 @@ def target(ds: xr.Dataset) -> Views:
 
 def orientation(ra: np.ndarray, dec: np.ndarray, meridian: np.ndarray) -> np.ndarray:
     """Rotations from J2000 to a body-fixed frame, (n, 3, 3), from the IAU's angles, degrees."""
-    north = vectors(ra, dec)
-    alpha, w = np.deg2rad(ra), np.deg2rad(meridian)
-    node = np.stack([-np.sin(alpha), np.cos(alpha), np.zeros_like(alpha)], axis=-1)
+    north, node = vectors(ra, dec), east(ra)
     along = np.cross(north, node)
+    w = np.deg2rad(meridian)
     cos, sin = np.cos(w)[:, None], np.sin(w)[:, None]
     return np.stack([cos * node + sin * along, cos * along - sin * node, north], axis=-2)
 

@@ -15,8 +15,8 @@ from matplotlib.collections import LineCollection, PolyCollection
 from ..dataset.fields import sightline
 from ..errors import ArgumentError, KernelError, MissingStepError
 from ..geometry import outline, views
-from ..geometry.ellipsoid import unit
 from ..geometry.rays import apparent
+from ..numerics.sphere import signed, unit, vectors
 from ..quality import flags as quality_flags
 from ..stars import catalogue
 from . import axes as common
@@ -180,7 +180,7 @@ def limits(
     corners = stage.used[index].reshape(-1, 3)
     pointed = bool(np.isfinite(corners).all())
     if center is not None:
-        middle = views.vectors(*np.asarray(center, float))
+        middle = vectors(*np.asarray(center, float))
     elif mode == "fov" and pointed:
         middle = unit(corners.sum(axis=0))
     else:
@@ -283,7 +283,7 @@ def _draw_slit(
     if whole and maps.leaps(rows[:, 0]):
         # Halves of the map: a pixel goes where its first corner is.
         for part in (rows, polygons):
-            part[..., 0] = part[:, :1, 0] + (part[..., 0] - part[:, :1, 0] + 180) % 360 - 180
+            part[..., 0] = part[:, :1, 0] + signed(part[..., 0] - part[:, :1, 0])
     slit = PolyCollection(rows, gid="slit", zorder=2.7)
     slit.set(**look["slit"])
     ax.add_collection(slit, autolim=False)

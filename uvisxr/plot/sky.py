@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..geometry import views
-from ..geometry.ellipsoid import latitude, longitude, unit
+from ..numerics.sphere import east, latitude, longitude, signed, unit, vectors
 
 #: Steps that grids of right ascension and declination may have, degrees.
 _STEPS = np.array([0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30])
@@ -34,24 +33,23 @@ class Around:
 
     @property
     def _axes(self) -> np.ndarray:
-        ra = np.deg2rad(longitude(self.centre))
-        east = np.array([-np.sin(ra), np.cos(ra), 0.0])
-        return np.stack([east, np.cross(self.centre, east), self.centre])
+        right = east(longitude(self.centre))
+        return np.stack([right, np.cross(self.centre, right), self.centre])
 
     def __call__(self, direction: np.ndarray) -> np.ndarray:
         """Degrees to the east and to the north of directions (..., 3): (..., 2)."""
-        east, north, along = np.moveaxis(direction @ self._axes.T, -1, 0)
-        aside = np.hypot(east, north)
+        x, y, along = np.moveaxis(direction @ self._axes.T, -1, 0)
+        aside = np.hypot(x, y)
         angle = np.rad2deg(np.arctan2(aside, along))
         scale = np.where(aside > 0, angle / np.where(aside > 0, aside, 1.0), np.rad2deg(1.0))
-        return np.stack([east * scale, north * scale], axis=-1)
+        return np.stack([x * scale, y * scale], axis=-1)
 
     def direction(self, place: np.ndarray) -> np.ndarray:
         """Directions (..., 3) of places (..., 2) up to 180 degrees from the centre."""
         angle = np.deg2rad(np.hypot(place[..., 0], place[..., 1]))
         scale = np.deg2rad(np.sinc(angle / np.pi))
-        east, north = place[..., 0] * scale, place[..., 1] * scale
-        return np.stack([east, north, np.cos(angle)], axis=-1) @ self._axes
+        x, y = place[..., 0] * scale, place[..., 1] * scale
+        return np.stack([x, y, np.cos(angle)], axis=-1) @ self._axes
 
 
 @dataclass(frozen=True)
@@ -97,18 +95,18 @@ def grid(
     inner = np.hypot(x, y) < 179.0
     seen = sky.direction(np.stack([x, y], axis=-1)[inner])
     middle = float(longitude(sky.centre))
-    ra = middle + (longitude(seen) - middle + 180.0) % 360.0 - 180.0
+    ra = middle + signed(longitude(seen) - middle)
     dec = latitude(seen)
     ra_low, ra_high = float(ra.min()), float(ra.max())
     dec_low, dec_high = float(dec.min()), float(dec.max())
     lines = []
     along = np.linspace(dec_low, dec_high, 121)
     for value in _round(ra_low, ra_high):
-        curve = sky(views.vectors(np.full_like(along, value), along))
+        curve = sky(vectors(np.full_like(along, value), along))
         lines.append((f"α {_text(value % 360.0)}", curve))
     around = np.linspace(ra_low, ra_high, 361)
     for value in _round(dec_low, dec_high):
-        curve = sky(views.vectors(around, np.full_like(around, value)))
+        curve = sky(vectors(around, np.full_like(around, value)))
         lines.append((f"δ {_text(value)}", curve))
     return lines
 

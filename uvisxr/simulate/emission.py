@@ -14,6 +14,7 @@ from functools import lru_cache
 import numpy as np
 import xarray as xr
 
+from ..numerics.sphere import vectors
 from . import spectrum
 from .spectrum import Lines
 
@@ -185,8 +186,7 @@ def starlight(geometry: xr.Dataset, stars: list[Star]) -> Source:
     centre, corners = directions(geometry, ""), directions(geometry, "_corners")
     amplitude = np.zeros(centre.shape[:2])
     for star in stars:
-        ra, dec = np.deg2rad([star.ra, star.dec])
-        towards = np.array([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)])
+        towards = vectors(star.ra, star.dec)
         inside = (centre @ towards) > 0.9
         # lower left, lower right, upper right, upper left: across the slit, then along it.
         for corner in (1, 3):
@@ -200,5 +200,4 @@ def starlight(geometry: xr.Dataset, stars: list[Star]) -> Source:
 
 def directions(geometry: xr.Dataset, suffix: str) -> np.ndarray:
     """Unit vectors (..., 3) of the lines of sight, J2000."""
-    ra, dec = (np.deg2rad(geometry[f"{name}{suffix}"].values) for name in ("ra", "dec"))
-    return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=-1)
+    return vectors(*(geometry[f"{name}{suffix}"].values for name in ("ra", "dec")))

@@ -21,6 +21,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from ..numerics.constants import ASTRONOMICAL_UNIT
+from ..numerics.sphere import dot, east, longitude, signed, unit, vectors
 
 #: Masses of the Sun, Saturn and Titan times the gravitational constant, km3/s2 [S, J].
 GM = {"SUN": 1.32712440018e11, "SATURN": 3.7931208e7, "TITAN": 8978.14}
@@ -49,16 +50,11 @@ _OBLIQUITY = np.deg2rad(23.43928)
 _DAY = 86400.0
 
 
-def unit(vector: np.ndarray) -> np.ndarray:
-    """Unit vectors along the last axis."""
-    return vector / np.linalg.norm(vector, axis=-1, keepdims=True)
-
-
 def saturn(et: np.ndarray) -> np.ndarray:
     """Position of Saturn seen from the Sun, J2000, km, (n, 3); et is TDB s past J2000."""
     start, rate = np.array(_SATURN)
-    a, e, i, longitude, perihelion, node = start[:, None] + rate[:, None] * et / (36525 * _DAY)
-    anomaly = np.deg2rad((longitude - perihelion + 180) % 360 - 180)
+    a, e, i, mean, perihelion, node = start[:, None] + rate[:, None] * et / (36525 * _DAY)
+    anomaly = np.deg2rad(signed(mean - perihelion))
     eccentric = anomaly
     for _ in range(8):
         eccentric = anomaly + e * np.sin(eccentric)
@@ -78,14 +74,14 @@ def saturn(et: np.ndarray) -> np.ndarray:
 
 def pole(body: str) -> np.ndarray:
     """Direction of a body's north pole, J2000."""
-    ra, dec = np.deg2rad(ROTATION[body][:2])
-    return np.array([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)])
+    ra, dec, *_ = ROTATION[body]
+    return vectors(ra, dec)
 
 
 def titan(et: np.ndarray) -> np.ndarray:
     """Position of Titan seen from Saturn, J2000, km, (n, 3): opposite to its prime meridian."""
     north = pole("TITAN")
-    node = unit(np.array([-north[1], north[0], 0.0]))
+    node = east(longitude(north))
     angle = np.deg2rad(ROTATION["TITAN"][2] + ROTATION["TITAN"][3] * et / _DAY)[:, None]
     return -TITAN_ORBIT * (np.cos(angle) * node + np.sin(angle) * np.cross(north, node))
 
@@ -220,14 +216,14 @@ class Scan:
         z = -unit(position)
         sunward = unit(-saturn(et))
         up = sunward if target == "TITAN" else np.broadcast_to(pole(target), z.shape)
-        y = unit(up - np.sum(up * z, axis=-1, keepdims=True) * z)
+        y = unit(up - dot(up, z)[:, None] * z)
         x = np.cross(y, z)
         phase = np.clip((et - self.start) / (self.stop - self.start), 0, 1) - 0.5
         if target == "TITAN":
             along, across = radius + 0.012, 2.0 * radius * phase
         else:
             north = pole(target) * RADII[target][2] - position
-            along, across = np.arcsin(np.sum(unit(north) * y, axis=-1)), 0.9 * radius * phase
+            along, across = np.arcsin(dot(unit(north), y)), 0.9 * radius * phase
         bore = unit(z + np.tan(along)[:, None] * y + np.tan(across)[:, None] * x)
-        y = unit(y - np.sum(y * bore, axis=-1, keepdims=True) * bore)
+        y = unit(y - dot(y, bore)[:, None] * bore)
         return np.stack([np.cross(y, bore), y, bore], axis=-2)

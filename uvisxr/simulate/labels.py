@@ -19,6 +19,7 @@ from spiceypy.utils.exceptions import NotFoundError, SpiceyError
 
 from ..instrument.channel import Channel
 from ..instrument.detector import Window
+from ..numerics import sphere
 from ..timescales import Instant, format_doy
 
 UNKNOWN = '"UNK"'
@@ -246,13 +247,13 @@ def _pointing(facts: Facts) -> dict[str, float | None]:
 def _latitude(found: tuple | None) -> float | None:
     if found is None:
         return None
-    return float(np.degrees(np.arcsin(found[0][2] / np.linalg.norm(found[0]))))
+    return float(sphere.latitude(found[0]))
 
 
 def _west(found: tuple | None) -> float | None:
     if found is None:
         return None
-    return float(-np.degrees(np.arctan2(found[0][1], found[0][0])) % 360)
+    return float(sphere.wrap(-sphere.longitude(found[0])))
 
 
 def _boresight(facts: Facts) -> tuple[float | None, ...]:

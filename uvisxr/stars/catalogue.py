@@ -18,8 +18,8 @@ import xarray as xr
 
 from .. import fetch
 from ..errors import ArgumentError
-from ..geometry import ellipsoid
 from ..kernels.session import LOCK
+from ..numerics import sphere
 from ..numerics.constants import SPEED_OF_LIGHT
 
 #: Columns of II/59B, from 0: number in the survey, Henry Draper number, right ascension and
@@ -134,15 +134,14 @@ def directions(stars: xr.Dataset, year: float | np.ndarray) -> np.ndarray:
     ndarray, (star, 3)
         Without parallax and aberration.
     """
-    ra, dec = np.deg2rad(stars["ra"].values), np.deg2rad(stars["dec"].values)
-    place = np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=-1)
-    east = np.stack([-np.sin(ra), np.cos(ra), np.zeros_like(ra)], axis=-1)
+    ra, dec = stars["ra"].values, stars["dec"].values
+    place, east = sphere.vectors(ra, dec), sphere.east(ra)
     north = np.cross(place, east)
     # A motion that is not known counts as none.
     motion = [np.nan_to_num(stars[key].values) for key in ("pmra", "pmdec")]
     along, up = (np.deg2rad(m / 3.6e6)[:, None] for m in motion)
     years = (year - stars["epoch"].values)[:, None]
-    return ellipsoid.unit(place + years * (along * east + up * north))
+    return sphere.unit(place + years * (along * east + up * north))
 
 
 def julian_year(et: np.ndarray) -> np.ndarray:
@@ -227,15 +226,15 @@ def _read_td1(text: str, name: str) -> dict[str, np.ndarray]:
     # A flux below its error may be zero or negative: no star to reckon with.
     seen = flux > 0
     td1, hd, ra, dec, flux, power = (v[seen] for v in (td1, hd, ra, dec, flux, power))
-    old = np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=-1)
+    old = sphere.vectors(np.rad2deg(ra), np.rad2deg(dec))
     with LOCK:
         turn = spiceypy.pxform("FK4", "J2000", 0.0)
     place = old @ np.asarray(turn).T
     density = flux * 10.0**power
     zeros = np.zeros(len(flux))
     found = {
-        "ra": ellipsoid.longitude(place),
-        "dec": ellipsoid.latitude(place),
+        "ra": sphere.longitude(place),
+        "dec": sphere.latitude(place),
         "pmra": zeros,
         "pmdec": zeros,
         "epoch": np.full(len(flux), _TD1_EPOCH),

@@ -14,8 +14,8 @@ import xarray as xr
 from ..dataset import conventions, history
 from ..errors import ArgumentError
 from ..geometry import views
-from ..geometry.ellipsoid import dot, unit
 from ..geometry.rays import apparent
+from ..numerics.sphere import dot, unit
 from . import catalogue
 
 __all__ = ["inside", "predict_stars"]
