@@ -7,14 +7,12 @@ atmosphere, over a range of wavelengths without lines.
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import xarray as xr
 
 from .calibration import radiance
 from .dataset import conventions, history
-from .errors import ArgumentError, MissingStepError, UvisWarning
+from .errors import ArgumentError, MissingStepError, warn_user
 from .instrument.channel import N_BANDS, channel
 from .instrument.detector import Bins
 from .numerics import zero_runs
@@ -129,18 +127,14 @@ def background(
         measured = measured.compute()
         level, error, quality, used = _measure(ds, method, candidates, wl_range, measured)
     if method == "rtg":
-        warnings.warn(
+        warn_user(
             f"the background is the users guide's expectation, {EXPECTED} count/s per detector "
-            'pixel, not measured in these data: method="gaps" measures it',
-            UvisWarning,
-            stacklevel=4,
+            'pixel, not measured in these data: method="gaps" measures it'
         )
     elif level > UNUSUAL:
-        warnings.warn(
+        warn_user(
             f"the background of {level:.3g} count/s per detector pixel is more than {UNUSUAL}: do "
-            "the spectra hold signal? Choose others by alt_min or pixels, or another wl_range",
-            UvisWarning,
-            stacklevel=4,
+            "the spectra hold signal? Choose others by alt_min or pixels, or another wl_range"
         )
     ds = ds.assign_coords(background=level, background_error=error, quality=quality)
     ds = ds.assign_attrs(

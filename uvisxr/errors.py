@@ -1,8 +1,17 @@
 """The errors and warnings of uvisxr.
 
 Every failure a user can mend raises a subclass of `UvisError` whose message says what is wrong,
-where (the file, body, time or argument), and the command or argument that mends it.
+where (the file, body, time or argument), and the command or argument that mends it. Warnings name
+the line of the user's own code that they come from.
 """
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from pathlib import Path
+from types import FrameType
 
 
 class UvisError(Exception):
@@ -59,3 +68,40 @@ class MissingStepError(UvisError):
 
 class UvisWarning(UserWarning):
     """Something is usable, but a user should know of it."""
+
+
+_PACKAGE = f"{Path(__file__).parent}{os.sep}"
+
+#: Who may stand between a user's line and a warning of ours: xarray opens products through our
+#: engine, dask computes our blocks in threads, and the standard library enters our `with` blocks.
+_BETWEEN = frozenset(
+    {"xarray", "dask", "distributed", "contextlib", "functools", "concurrent", "threading"}
+)
+
+
+def warn_user(message: str, category: type[Warning] = UvisWarning) -> None:
+    """Warn at the line of the user's code that led here, however deep the caller stands.
+
+    Parameters
+    ----------
+    message : str
+    category : type of Warning
+    """
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and not _is_users(frame):
+        frame = frame.f_back
+    # Without any line of the user's, as in a thread of dask's, the caller's has to do.
+    frame = frame or sys._getframe(1)
+    warnings.warn_explicit(
+        message,
+        category,
+        frame.f_code.co_filename,
+        frame.f_lineno,
+        frame.f_globals.get("__name__"),
+        frame.f_globals.setdefault("__warningregistry__", {}),
+    )
+
+
+def _is_users(frame: FrameType) -> bool:
+    library = str(frame.f_globals.get("__name__")).partition(".")[0]
+    return library not in _BETWEEN and not frame.f_code.co_filename.startswith(_PACKAGE)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from .._version import __version__
-from ..errors import MissingDependencyError, UvisError, UvisWarning
+from ..errors import MissingDependencyError, UvisError, warn_user
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -76,11 +75,7 @@ def connect(client: Client | str | None, workers: int | None, retries: int) -> I
             ) from error
         with connected:
             if not connected.nthreads():
-                warnings.warn(
-                    f"the scheduler at {client} has no workers yet: waiting for some",
-                    UvisWarning,
-                    stacklevel=2,
-                )
+                warn_user(f"the scheduler at {client} has no workers yet: waiting for some")
             _same_version(connected)
             yield connected
     else:

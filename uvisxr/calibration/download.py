@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from importlib.resources import files as package_files
 from pathlib import Path
 
 import yaml
 
 from .. import fetch
-from ..errors import CalibrationError, FetchError, NotFoundError, UvisWarning
+from ..errors import CalibrationError, FetchError, NotFoundError, warn_user
 from . import formats
 
 #: The Cube Generator Software at the PDS Atmospheres Node.
@@ -57,7 +56,7 @@ def fetch_files(folder: str | Path | None = None) -> list[Path]:
         except NotFoundError:
             if name in required:
                 raise
-            warnings.warn(f"{base} has no {name}", UvisWarning, stacklevel=2)
+            warn_user(f"{base} has no {name}")
             continue
         try:
             _read(path)

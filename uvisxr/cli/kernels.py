@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import KernelError, UvisWarning
+from ..errors import KernelError, warn_user
 
 if TYPE_CHECKING:
     from ..kernels.requirements import Request
@@ -96,11 +95,9 @@ def fetch(product: tuple[Path, ...], to: Path | None, dry_run: bool) -> None:
         raise KernelError(f"the archive has no kernels for the {', '.join(nowhere)}")
     variable = os.environ.get("UVISXR_KERNELS")
     if variable and to is None and not dry_run:
-        warnings.warn(
+        warn_user(
             f"UVISXR_KERNELS names {variable}, which is used in place of the cache: unset it, or "
-            f"pass kernels={str(folder)!r}",
-            UvisWarning,
-            stacklevel=2,
+            f"pass kernels={str(folder)!r}"
         )
 
 
@@ -116,4 +113,4 @@ def metakernel(product: tuple[Path, ...], kernels: tuple[Path, ...], output: Pat
     paths, unpointed = requirements.for_products(_requests(product), kernels or None)
     click.echo(write(paths, output))
     if unpointed:
-        warnings.warn(unpointed, UvisWarning, stacklevel=2)
+        warn_user(unpointed)

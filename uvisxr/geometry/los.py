@@ -42,7 +42,6 @@ Point
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -52,7 +51,7 @@ import xarray as xr
 
 from ..dataset import conventions, history
 from ..dataset.fields import EPHEMERIS, FIELDS, SIGHTLINE, TANGENT
-from ..errors import ArgumentError, MissingStepError, UvisWarning
+from ..errors import ArgumentError, MissingStepError, warn_user
 from ..instrument.detector import Bins
 from ..kernels import choose as kernel_files
 from ..kernels.bodies import Body, named
@@ -205,7 +204,7 @@ def _warn_of_unknown(et: np.ndarray, ephemeris: Ephemeris, attitude: np.ndarray)
         words = kernel_files.describe_unpointed(et.ravel()[unpointed])
         parts.append(f"the fields of the lines of sight of {_runs(et, unpointed)}: {words}")
     if parts:
-        warnings.warn("NaN are " + "; ".join(parts), UvisWarning, stacklevel=5)
+        warn_user("NaN are " + "; ".join(parts))
 
 
 def _runs(et: np.ndarray, lost: np.ndarray) -> str:

@@ -13,12 +13,11 @@ from __future__ import annotations
 
 import difflib
 import re
-import warnings
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from .. import fetch
-from ..errors import ArgumentError, FetchError, LabelError, NotFoundError, UvisWarning
+from ..errors import ArgumentError, FetchError, LabelError, NotFoundError, warn_user
 from .index import read as read_index
 
 #: The volume set at the PDS Ring-Moon Systems Node.
@@ -152,11 +151,7 @@ class Archive:
         if matrix and path.stem[:3] in ("EUV", "FUV"):
             label = self._matrix(path, folder)
             if label is None:
-                warnings.warn(
-                    f"{path.parts[0]} has no calibration matrix of {path.stem}",
-                    UvisWarning,
-                    stacklevel=2,
-                )
+                warn_user(f"{path.parts[0]} has no calibration matrix of {path.stem}")
             else:
                 found["matrix"] = label
         return found

@@ -6,7 +6,6 @@ Keywords and their meaning: Cassini/UVIS users guide, chapter 2.
 from __future__ import annotations
 
 import re
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import ArgumentError, LabelError, ProductError, UvisWarning
+from ..errors import ArgumentError, LabelError, ProductError, warn_user
 from ..instrument.channel import N_BANDS, N_LINES, slit_name
 from ..instrument.detector import Window
 from ..timescales import Instant, parse_instant
@@ -392,11 +391,7 @@ def data_file(label: Path, pointer: str = "") -> Path:
         named = label.with_name(pointer) if pointer else label
         return named if pointer and named.is_file() else label.with_suffix(".DAT")
     if pointer and Path(pointer).stem.upper() != own.stem.upper():
-        warnings.warn(
-            f"{label} names the data file {pointer}; {own.name} beside it is read",
-            UvisWarning,
-            stacklevel=2,
-        )
+        warn_user(f"{label} names the data file {pointer}; {own.name} beside it is read")
     return own
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import xarray as xr
 from xarray.core import indexing
 
 from ..dataset import conventions, history
-from ..errors import ArgumentError, LabelError, ProductError, UvisWarning
+from ..errors import ArgumentError, LabelError, ProductError, warn_user
 from ..instrument.channel import channel as find_channel
 from ..instrument.detector import Window
 from ..pds3.label import Label, read_label
@@ -141,11 +140,9 @@ def _distinct(labels: list[Label]) -> list[Label]:
     for label in labels:
         first = found.setdefault((label.product_id, label.start, label.shape), label)
         if first is not label:
-            warnings.warn(
+            warn_user(
                 f"{label.path} holds the same exposures as {first.path} "
-                f"({label.product_id}): it is left out",
-                UvisWarning,
-                stacklevel=4,
+                f"({label.product_id}): it is left out"
             )
     return list(found.values())
 
@@ -308,10 +305,8 @@ def _attributes(
 def _target(labels: list[Label], first: Label) -> str:
     targets = sorted({label.target for label in labels})
     if len(targets) > 1:
-        warnings.warn(
+        warn_user(
             f"products have several targets ({', '.join(targets)}): {first.target} is taken; "
-            "choose with target=",
-            UvisWarning,
-            stacklevel=2,
+            "choose with target="
         )
     return first.target
