@@ -27,7 +27,7 @@ FORMATS = ("png", "gif", "mp4")
 def animate(
     ds: xr.Dataset,
     path: str | Path,
-    format: str | None = None,
+    format: str | None = None,  # noqa: A002 - what everyone calls it
     fps: float = 10.0,
     mode: str = "target",
     center: tuple[float, float] | None = None,

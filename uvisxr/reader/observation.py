@@ -77,7 +77,7 @@ def open_observation(
     batch: str | Path | None = None,
     target: str | None = None,
     prime_instrument: str | None = None,
-    id: int | str = 0,
+    id: int | str = 0,  # noqa: A002 - the word of the archive
     name: str | None = None,
     sort: bool = True,
     window: int | None = None,
