@@ -1,3 +1,5 @@
+from typing import get_args
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -46,7 +48,7 @@ def test_pchip_fill_is_scipy(mask):
     np.testing.assert_allclose(along_wl.fill(a, X, "pchip"), expected, atol=1e-12)
 
 
-@pytest.mark.parametrize("method", along_wl.FILL_METHODS)
+@pytest.mark.parametrize("method", get_args(along_wl.Interpolation))
 def test_fill_of_many_planes_is_that_of_each(method):
     rng = np.random.default_rng(3)
     mask = rng.random((4, 3, N)) < 0.4

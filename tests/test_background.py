@@ -234,7 +234,7 @@ def test_error_without_level(ds):
 
 
 def test_unknown_method(ds):
-    with pytest.raises(ArgumentError, match="gaps, mean, rtg"):
+    with pytest.raises(ArgumentError, match="'gaps', 'mean', 'rtg'"):
         ds.uvis.background(method="median", pixels=everywhere(ds))
 
 

@@ -330,7 +330,11 @@ def test_large_products_are_processed_in_blocks_and_only_when_written(
         ({"pipeline": ["calibrat"]}, PipelineError, "no step 'calibrat'"),
         ({"workers": 0}, ArgumentError, "workers=0"),
         ({"retries": -1}, ArgumentError, "retries=-1"),
-        ({"workers": 2, "client": "tcp://127.0.0.1:1"}, ArgumentError, "leave out"),
+        (
+            {"workers": 2, "client": "tcp://127.0.0.1:1"},
+            ArgumentError,
+            "either workers= or client=",
+        ),
         ({"products": "none.LBL"}, ArgumentError, "no product in .*none"),
     ],
 )

@@ -488,7 +488,7 @@ def test_intervals_hold_their_lower_edge_and_the_last_its_upper():
     ],
 )
 def test_edges_out_of_order(field, edges):
-    with pytest.raises(ArgumentError, match=f"edges of '{field}'"):
+    with pytest.raises(ArgumentError, match=rf"by\['{field}'\]=\[.*edges"):
         Edges(field, edges)
 
 
@@ -502,7 +502,7 @@ def test_edges_that_are_no_numbers(edges):
 
 
 def test_unknown_field():
-    with pytest.raises(ArgumentError, match="no line-of-sight field 'altitude'"):
+    with pytest.raises(ArgumentError, match=r"by='altitude': expected a field .* mean alt"):
         scene().uvis.bin(by={"altitude": [0, 1]})
 
 
@@ -528,7 +528,7 @@ def test_unknown_mode():
 
 
 def test_unknown_flag():
-    with pytest.raises(ArgumentError, match="no quality flag"):
+    with pytest.raises(ArgumentError, match="exclude='bad': expected one of 'lost'"):
         scene().uvis.bin(exclude="bad")
 
 
@@ -548,7 +548,7 @@ def test_nothing_but_flagged_spectra():
 
 
 def test_no_group():
-    with pytest.raises(ArgumentError, match="no group"):
+    with pytest.raises(ArgumentError, match=r"pixels=\[\]: expected groups"):
         scene().uvis.bin(pixels=[])
 
 

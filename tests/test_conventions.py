@@ -159,14 +159,14 @@ def test_longitudes_that_follow_lon_direction():
     ],
 )
 def test_a_name_that_is_no_field_is_told_those_near(results, name, near):
-    said = rf"by: no line-of-sight field '{name}'; did you mean .*\b{near}\b"
+    said = rf"by='{name}': expected a field .*; did you mean .*\b{near}\b"
     with pytest.raises(ArgumentError, match=said):
         results["SATURN calibrated"].uvis.bin(by={name: [0, 1]})
     assert name not in conventions.VARIABLES
 
 
 def test_a_name_like_no_field_is_told_all():
-    with pytest.raises(ArgumentError, match=f"choose of {', '.join(SIGHTLINE)}"):
+    with pytest.raises(ArgumentError, match=f"one of {', '.join(SIGHTLINE)}"):
         sightline("colour", "annotate")
 
 

@@ -163,7 +163,7 @@ def test_the_dataset_stays_as_it_is():
         ({"nx": 10**6}, "10000"),
         ({"xlim": (3, 1)}, "xlim"),
         ({"ylim": (0, np.nan)}, "ylim"),
-        ({"ylim": 5}, "two numbers"),
+        ({"ylim": 5}, "ylim=5: expected two ascending distances .* km"),
         ({"wl_range": (500, 600)}, "range"),
         ({"exclude": "cloud"}, "cloud"),
     ],

@@ -344,11 +344,11 @@ class TestErrors:
             ds.uvis.geometry(files)
 
     def test_wrong_direction(self, ds, files):
-        with pytest.raises(ArgumentError, match="'west', 'east'"):
+        with pytest.raises(ArgumentError, match="'west' or 'east'"):
             ds.uvis.geometry(files, lon_direction="north")
 
     def test_wrong_tangent(self, ds, files):
-        with pytest.raises(ArgumentError, match="'minimum', 'scaled'"):
+        with pytest.raises(ArgumentError, match="'minimum' or 'scaled'"):
             ds.uvis.geometry(files, tangent="lowest")
 
     def test_missing_kernel(self, ds, files):

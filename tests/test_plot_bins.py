@@ -79,7 +79,7 @@ def test_one_dimension_and_groups(ds):
 def test_table_refuses_what_it_cannot_draw(ds, binned):
     with pytest.raises(MissingStepError, match="bin"):
         bins(ds)
-    with pytest.raises(ArgumentError, match="the bins are of lat, alt"):
+    with pytest.raises(ArgumentError, match="x='lon': expected 'lat' or 'alt'"):
         bins(binned, x="lon")
     with pytest.raises(ArgumentError, match="two fields"):
         bins(binned, x="lat", y="lat")

@@ -269,7 +269,7 @@ def test_kernels_asked_for_must_be_there(ds, tmp_path):
         ({"mode": "allsky", "center": (0, 0)}, "no center="),
         ({"center": (1, 2, 3)}, "center="),
         ({"xlim": (0, np.nan)}, "xlim="),
-        ({"annotate": "tangent_ra"}, "annotate: no .* 'tangent_ra'; did you mean ra"),
+        ({"annotate": "tangent_ra"}, "annotate='tangent_ra': expected .*; did you mean ra"),
         ({"pic": 99}, "no exposure pic=99"),
     ],
 )

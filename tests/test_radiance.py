@@ -386,7 +386,7 @@ def test_no_files(ds):
     ],
 )
 def test_wrong_arguments(ds, argument, value):
-    with pytest.raises(ArgumentError, match=f"{argument}='{value}': expected one of"):
+    with pytest.raises(ArgumentError, match=f"{argument}='{value}': expected "):
         ds.uvis.calibrate(**(RAW | {argument: value}))
 
 

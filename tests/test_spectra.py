@@ -1,3 +1,5 @@
+from typing import get_args
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -7,7 +9,7 @@ from scipy.integrate import simpson
 from uvisxr import spectra
 from uvisxr.errors import ArgumentError, MissingStepError
 from uvisxr.instrument.detector import Window
-from uvisxr.numerics import poisson
+from uvisxr.numerics import along_wl, poisson
 
 WINDOW = Window(0, 300, 63, 399)
 KERNEL = np.array([1, 4, 6, 4, 1]) / 16
@@ -68,7 +70,7 @@ def weights(ds, method):
     return out
 
 
-@pytest.mark.parametrize("method", spectra.METHODS)
+@pytest.mark.parametrize("method", get_args(along_wl.Integration))
 def test_integral_and_its_errors(cal, method):
     w = weights(cal, method)
     result = cal.uvis.integrate(RANGE, method)
@@ -173,7 +175,9 @@ def test_wrong_ranges(cal, wl_range):
 
 
 def test_range_outside_names_the_limits(cal):
-    with pytest.raises(ArgumentError, match=r"reaches out .* 1348\.\d+ to 142\d\.\d+ angstrom"):
+    with pytest.raises(
+        ArgumentError, match=r"a part of the dataset's .* 1348\.\d+ to 142\d\.\d+ angstrom"
+    ):
         cal.uvis.integrate((1200, 1400))
 
 
@@ -185,7 +189,9 @@ def test_too_few_elements(cal, method, width):
 
 
 def test_unknown_method(cal):
-    with pytest.raises(ArgumentError, match=r"'romberg'.*simpson, trapezoid, bins"):
+    with pytest.raises(
+        ArgumentError, match="'romberg': expected one of 'simpson', 'trapezoid', 'bins'"
+    ):
         cal.uvis.integrate(RANGE, "romberg")
 
 
@@ -258,7 +264,7 @@ def test_fill_nan_is_np_interp(holey):
 
 
 def test_unknown_fill(holey):
-    with pytest.raises(ArgumentError, match=r"'cubic'.*linear, pchip"):
+    with pytest.raises(ArgumentError, match="'cubic': expected 'linear' or 'pchip'"):
         holey.uvis.fill_nan("cubic")
 
 

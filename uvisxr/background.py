@@ -7,9 +7,12 @@ atmosphere, over a range of wavelengths without lines.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import xarray as xr
 
+from . import checks
 from .calibration import radiance
 from .dataset import conventions, history
 from .errors import ArgumentError, MissingStepError, warn_user
@@ -29,7 +32,8 @@ UNUSUAL = 1e-3
 #: reflected sunlight; EUV: between O II 617 and O II 834.
 QUIET = {"FUV": (1400.0, 1850.0), "EUV": (620.0, 820.0)}
 
-METHODS = ("gaps", "mean", "rtg")
+#: How the background is found: see `background`.
+BackgroundMethod = Literal["gaps", "mean", "rtg"]
 
 
 @history.step("background")
@@ -37,7 +41,7 @@ def background(
     ds: xr.Dataset,
     level: float | None = None,
     error: float | None = None,
-    method: str = "gaps",
+    method: BackgroundMethod = "gaps",
     alt_min: float | None = None,
     wl_range: tuple[float, float] | None = None,
     pixels: Pixels | None = None,
@@ -96,21 +100,18 @@ def background(
     The error of "gaps" comes from the scatter of the spectra (`gaps.fit`) and covers the truth in
     68 % of cases; that of independent Bernoulli elements, sqrt(q (1 - q) / (L S)), is too small.
     """
+    checks.choice("method", method, BackgroundMethod)
+    for name, value in (("level", level), ("error", error)):
+        if value is not None:
+            checks.number(name, value, "a rate, count/s per detector pixel", least=0)
+    if alt_min is not None:
+        checks.number("alt_min", alt_min, "an altitude, km")
     if "counts" not in ds:
         raise MissingStepError(
             "the dataset has no counts to measure a background in: keep `counts` of "
             "uvisxr.open_product"
         )
-    if method not in METHODS:
-        raise ArgumentError(f"method={method!r}: choose of {', '.join(METHODS)}")
-    for name, value in (("level", level), ("error", error)):
-        if value is not None and not (np.isfinite(value) and value >= 0):
-            raise ArgumentError(
-                f"{name}={value}: give a rate of 0 or more, count/s per detector pixel"
-            )
-    if level is not None:
-        method = "by hand"
-    elif method != "rtg" and error is not None:
+    if level is None and method != "rtg" and error is not None:
         raise ArgumentError(
             f'error={error} without level=: a measured background (method="{method}") has its own '
             "error"
@@ -118,15 +119,16 @@ def background(
 
     flags_of(ds)  # its dimensions are checked first
     measured = losses.features(ds)
-    if method in ("by hand", "rtg"):
-        level = EXPECTED if method == "rtg" else float(level)
+    how = method if level is None else "by hand"
+    if how in ("by hand", "rtg"):
+        level = EXPECTED if level is None else float(level)
         error, used = float(error or 0.0), 0
         quality = losses.flags(ds, sure(level, error), measured)
     else:
         candidates = _candidates(ds, alt_min, pixels)
         measured = measured.compute()
         level, error, quality, used = _measure(ds, method, candidates, wl_range, measured)
-    if method == "rtg":
+    if how == "rtg":
         warn_user(
             f"the background is the users guide's expectation, {EXPECTED} count/s per detector "
             'pixel, not measured in these data: method="gaps" measures it'
@@ -138,7 +140,7 @@ def background(
         )
     ds = ds.assign_coords(background=level, background_error=error, quality=quality)
     ds = ds.assign_attrs(
-        background_method=method, background_spectra=used, background_expected=EXPECTED
+        background_method=how, background_spectra=used, background_expected=EXPECTED
     )
     if "radiance" in ds:
         ds = radiance.compute(ds)
@@ -160,8 +162,6 @@ def _candidates(ds: xr.Dataset, alt_min: float | None, pixels: Pixels | None) ->
     else:
         chosen &= good(ds, "dark_line").values
     if alt_min is not None:
-        if not np.isfinite(alt_min):
-            raise ArgumentError(f"alt_min={alt_min}: give an altitude in km")
         name = next((n for n in ("alt_corners", "alt") if n in ds.variables), None)
         if name is None:
             raise MissingStepError(
@@ -182,15 +182,12 @@ def _candidates(ds: xr.Dataset, alt_min: float | None, pixels: Pixels | None) ->
 def _columns(ds: xr.Dataset, bins: Bins, wl_range: tuple[float, float] | None) -> np.ndarray:
     """Elements inside the range, of the usual number of detector columns, bool (wl,)."""
     name = ds.attrs["channel"]
-    try:
-        low, high = map(float, QUIET[name] if wl_range is None else wl_range)
-    except (TypeError, ValueError):
-        raise ArgumentError(f"wl_range={wl_range!r}: give (first, last) wavelength") from None
+    wanted = QUIET[name] if wl_range is None else wl_range
+    low, high = checks.pair("wl_range", wanted, "wavelengths, angstrom")
     first, last = channel(name).wavelength(np.array([-0.5, N_BANDS - 0.5]))
     if not first <= low < high <= last:
-        raise ArgumentError(
-            f"wl_range=({low:g}, {high:g}) does not lie within the {name} channel's "
-            f"{first:.1f} to {last:.1f} angstrom, in ascending order"
+        raise checks.refused(
+            "wl_range", wanted, f"a part of the {name}'s {first:.1f} to {last:.1f} angstrom"
         )
     _, edges = bins.wavelengths(channel(name))
     inside = (edges.min(1) >= low) & (edges.max(1) <= high)
@@ -205,7 +202,7 @@ def _columns(ds: xr.Dataset, bins: Bins, wl_range: tuple[float, float] | None) -
 
 def _measure(
     ds: xr.Dataset,
-    method: str,
+    method: BackgroundMethod,
     candidates: np.ndarray,
     wl_range: tuple[float, float] | None,
     features: xr.DataArray,
@@ -248,7 +245,9 @@ def sure(level: float, error: float) -> float:
     return max(level - 2 * error, 0.0) if level <= UNUSUAL else 0.0
 
 
-def _estimate(method: str, counts: np.ndarray, scale: np.ndarray) -> tuple[float, float]:
+def _estimate(
+    method: BackgroundMethod, counts: np.ndarray, scale: np.ndarray
+) -> tuple[float, float]:
     """Rate and error from spectra (spectrum, element) of detector pixels x time (spectrum,)."""
     if method == "mean":
         return mean(counts, scale)

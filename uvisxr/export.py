@@ -17,6 +17,7 @@ import netCDF4
 import numpy as np
 import xarray as xr
 
+from . import checks
 from ._version import __version__
 from .dataset.fields import FIELDS
 from .errors import ExportError, MissingStepError
@@ -74,9 +75,12 @@ def to_netcdf(ds: xr.Dataset | xr.DataTree, path: str | Path, complevel: int = 1
 
     Raises
     ------
+    ArgumentError
+        `complevel` is not 0 to 9.
     ExportError
         The file cannot be written. No partial file is left.
     """
+    checks.whole("complevel", complevel, 0, 9)
     path = Path(path)
     # Encodings read from a file describe that file (its chunks, its time units), not this one.
     if isinstance(ds, xr.DataTree):

@@ -12,11 +12,12 @@ import numpy as np
 import xarray as xr
 from scipy.spatial import Delaunay, QhullError, cKDTree
 
-from . import spectra
-from .dataset.conventions import QUALITY_FLAGS
+from . import checks, spectra
+from .dataset.conventions import QUALITY_FLAGS, QualityFlag
 from .errors import ArgumentError
 from .geometry import views
 from .numerics import raster
+from .numerics.along_wl import Integration
 from .quality.flags import good
 
 #: Most cells of an image along one side.
@@ -45,8 +46,8 @@ def image(
     xlim: tuple[float, float] | None = None,
     ylim: tuple[float, float] | None = None,
     interpolate: bool = False,
-    method: str = "simpson",
-    exclude: str | Iterable[str] = tuple(QUALITY_FLAGS),
+    method: Integration = "simpson",
+    exclude: QualityFlag | Iterable[QualityFlag] = tuple(QUALITY_FLAGS),
 ) -> xr.DataArray:
     """Brightness on a grid of kilometres in the plane through the body's centre.
 
@@ -82,6 +83,7 @@ def image(
     ArgumentError
         A wrong number of cells or limit, or no footprint that is not flagged.
     """
+    _check(nx, ny, xlim, ylim, interpolate)
     polygons = footprints(ds)
     light = spectra.integrate(ds, wl_range, method)
     flat = views.middle_sample(light).transpose("pic", "pixel").values.astype(float)
@@ -118,6 +120,22 @@ def image(
     )
 
 
+def _check(
+    nx: int,
+    ny: int | None,
+    xlim: tuple[float, float] | None,
+    ylim: tuple[float, float] | None,
+    interpolate: bool,
+) -> None:
+    checks.choice("interpolate", interpolate, bool)
+    for name, count in (("nx", nx), ("ny", ny)):
+        if count is not None:
+            checks.whole(name, count, 1, _MOST, "a number of cells")
+    for name, limits in (("xlim", xlim), ("ylim", ylim)):
+        if limits is not None:
+            checks.pair(name, limits, "distances from the centre, km")
+
+
 def _grid(
     corners: np.ndarray,
     nx: int,
@@ -126,35 +144,14 @@ def _grid(
     ylim: tuple[float, float] | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     low, high = corners.min(axis=(0, 1)), corners.max(axis=(0, 1))
-    x0, x1 = _limits("xlim", xlim, low[0], high[0])
-    y0, y1 = _limits("ylim", ylim, low[1], high[1])
-    _count("nx", nx)
+    x0, x1 = (low[0], high[0]) if xlim is None else xlim
+    y0, y1 = (low[1], high[1]) if ylim is None else ylim
     if ny is None:
         side = (x1 - x0) / nx
         ny = max(1, int(np.ceil((y1 - y0) / side - 1e-9)))
         y1 = y0 + ny * side
-    _count("ny", ny)
+        checks.whole("ny", ny, 1, _MOST, "a number of cells")
     return np.linspace(x0, x1, nx + 1), np.linspace(y0, y1, ny + 1)
-
-
-def _limits(
-    name: str, limits: tuple[float, float] | None, low: float, high: float
-) -> tuple[float, float]:
-    if limits is None:
-        return float(low), float(high)
-    try:
-        first, last = (float(v) for v in limits)
-    except (TypeError, ValueError):
-        raise ArgumentError(f"{name}={limits!r}: give two numbers, km") from None
-    if not first < last or not np.isfinite([first, last]).all():
-        raise ArgumentError(f"{name}={limits!r}: give the lesser of two numbers first, km")
-    return first, last
-
-
-def _count(name: str, value: int) -> None:
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not whole or not 1 <= value <= _MOST:
-        raise ArgumentError(f"{name}={value!r}: give a number of cells from 1 to {_MOST}")
 
 
 def _interpolated(

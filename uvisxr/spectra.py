@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from . import checks
 from .calibration.radiance import EDITED
 from .dataset import conventions, history
 from .dataset.lazy import unsplit
 from .errors import ArgumentError, MissingStepError
 from .numerics import along_wl
-from .numerics.poisson import MISSING, as_counts, variance_tables
-
-METHODS = ("simpson", "trapezoid", "bins")
+from .numerics.along_wl import Integration, Interpolation
+from .numerics.poisson import MISSING, Interval, as_counts, variance_tables
 
 _NAME = re.compile(r"radiance(_weighted)?(?P<error>_upper|_lower|_std|_stderr|_systematic)?")
 
@@ -33,7 +33,7 @@ _Action = tuple[Callable, Callable, Callable]
 
 
 @history.step("rate")
-def rate(ds: xr.Dataset, interval: str = "garwood", quantization: bool = True) -> xr.Dataset:
+def rate(ds: xr.Dataset, interval: Interval = "garwood", quantization: bool = True) -> xr.Dataset:
     """Count rates with their Poisson errors.
 
     Parameters
@@ -59,9 +59,11 @@ def rate(ds: xr.Dataset, interval: str = "garwood", quantization: bool = True) -
     ArgumentError
         Unknown interval.
     """
+    checks.choice("interval", interval, Interval)
+    checks.choice("quantization", quantization, bool)
     if "counts" not in ds or "exposure" not in ds.variables:
         raise MissingStepError("the dataset has no counts or exposure: see uvisxr.open_product")
-    rounded = bool(quantization) and ds.attrs.get("compression") == "SQRT_9"
+    rounded = quantization and ds.attrs.get("compression") == "SQRT_9"
     tables = variance_tables(interval, rounded)
 
     def rates(counts: np.ndarray, exposure: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -86,7 +88,9 @@ def rate(ds: xr.Dataset, interval: str = "garwood", quantization: bool = True) -
 
 
 @history.step("fill_nan")
-def fill_nan(ds: xr.Dataset | xr.DataArray, method: str = "linear") -> xr.Dataset | xr.DataArray:
+def fill_nan(
+    ds: xr.Dataset | xr.DataArray, method: Interpolation = "linear"
+) -> xr.Dataset | xr.DataArray:
     """Fill the holes of spectra along wl.
 
     Parameters
@@ -108,10 +112,7 @@ def fill_nan(ds: xr.Dataset | xr.DataArray, method: str = "linear") -> xr.Datase
     MissingStepError
         No radiance.
     """
-    if method not in along_wl.FILL_METHODS:
-        raise ArgumentError(
-            f"method={method!r}: expected one of {', '.join(along_wl.FILL_METHODS)}"
-        )
+    checks.choice("method", method, Interpolation)
 
     def value(spectra: np.ndarray, wl: np.ndarray) -> np.ndarray:
         return along_wl.fill(spectra, wl, method)
@@ -149,30 +150,27 @@ def smooth(
     MissingStepError
         No radiance.
     """
-    given = weights
-    weights = np.asarray(weights, float)
-    if weights.ndim != 1 or weights.size % 2 == 0:
-        raise ArgumentError(f"weights={given!r}: expected an odd number of weights")
-    if not (np.isfinite(weights).all() and weights.min() >= 0 and weights.sum() > 0):
-        raise ArgumentError(f"weights={given!r}: expected weights that are not negative")
-    if weights[weights.size // 2] == 0:
-        raise ArgumentError(f"weights={given!r}: the weight in the middle is 0")
-    weights = weights / weights.sum()
+    given = np.array(checks.numbers("weights", weights, "an odd number of weights", least=0))
+    if given.size % 2 == 0:
+        raise checks.refused("weights", weights, "an odd number of weights")
+    if given[given.size // 2] == 0:
+        raise checks.refused("weights", weights, "a weight above 0 in the middle")
+    scaled = given / given.sum()
 
     def value(spectra: np.ndarray, wl: np.ndarray) -> np.ndarray:
-        return along_wl.smooth(spectra, weights)
+        return along_wl.smooth(spectra, scaled)
 
     def error(spectra: np.ndarray, wl: np.ndarray) -> np.ndarray:
-        return np.sqrt(along_wl.smooth(spectra**2, weights, squared=True))
+        return np.sqrt(along_wl.smooth(spectra**2, scaled, squared=True))
 
-    return _changed(ds, (value, error, value), "smooth", {"weights": weights.tolist()})
+    return _changed(ds, (value, error, value), "smooth", {"weights": scaled.tolist()})
 
 
 @history.step("integrate")
 def integrate(
     ds: xr.Dataset | xr.DataArray,
     wl_range: tuple[float, float] | None = None,
-    method: str = "simpson",
+    method: Integration = "simpson",
 ) -> xr.Dataset | xr.DataArray:
     """Integrate radiances over wavelength.
 
@@ -210,8 +208,7 @@ def integrate(
     MissingStepError
         No radiance.
     """
-    if method not in METHODS:
-        raise ArgumentError(f"method={method!r}: expected one of {', '.join(METHODS)}")
+    checks.choice("method", method, Integration)
     source, names = _radiances(ds)
     weights = _weights(source, wl_range, method)
     squares = weights**2
@@ -244,22 +241,21 @@ def integrate(
     if isinstance(ds, xr.Dataset) and len(values) > 1:
         return out
     result = out[values[0]]
-    used = wl_range or _limits(source)
+    used = _span(source) if wl_range is None else wl_range
     return result.assign_attrs(wl_range=[float(w) for w in used], method=method)
 
 
-def _weights(ds: xr.Dataset, wl_range: tuple[float, float] | None, method: str) -> np.ndarray:
-    low_end, high_end = _limits(ds)
-    try:
-        low, high = (low_end, high_end) if wl_range is None else map(float, wl_range)
-    except (TypeError, ValueError):
-        raise ArgumentError(f"wl_range={wl_range!r}: expected two wavelengths") from None
-    if not low < high:
-        raise ArgumentError(f"wl_range={wl_range!r}: expected two ascending wavelengths")
+def _weights(
+    ds: xr.Dataset, wl_range: tuple[float, float] | None, method: Integration
+) -> np.ndarray:
+    low_end, high_end = low, high = _span(ds)
+    if wl_range is not None:
+        low, high = checks.pair("wl_range", wl_range, "wavelengths, angstrom")
     if low < low_end or high > high_end:
-        raise ArgumentError(
-            f"wl_range={wl_range!r} reaches out of the dataset's wavelengths, {low_end:.2f} to "
-            f"{high_end:.2f} angstrom"
+        raise checks.refused(
+            "wl_range",
+            wl_range,
+            f"a part of the dataset's wavelengths, {low_end:.2f} to {high_end:.2f} angstrom",
         )
     wl = np.atleast_1d(ds["wl"].values).astype(float)
     weights = along_wl.integration_weights(wl, _edges(ds), (low, high), method)
@@ -271,7 +267,8 @@ def _weights(ds: xr.Dataset, wl_range: tuple[float, float] | None, method: str) 
     return weights
 
 
-def _limits(ds: xr.Dataset) -> tuple[float, float]:
+def _span(ds: xr.Dataset) -> tuple[float, float]:
+    """First and last edge of the wavelength bins."""
     edges = _edges(ds)
     return float(edges.min()), float(edges.max())
 

@@ -20,8 +20,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import checks
 from .._version import __version__
-from ..errors import ArgumentError, ExportError
+from ..errors import ExportError
 from ..reader import sources
 from . import pipeline, work
 from .cluster import connect
@@ -172,12 +173,11 @@ def plan(
 
 
 def _checked(steps, client, workers: int | None, retries: int) -> pipeline.Pipeline:
-    if workers is not None and client is not None:
-        raise ArgumentError("workers are of a cluster started here: leave out workers or client")
-    if workers is not None and workers < 1:
-        raise ArgumentError(f"workers={workers}: at least one process is needed")
-    if retries < 0:
-        raise ArgumentError(f"retries={retries} is negative")
+    # Workers are those of a cluster started here.
+    checks.only_one(workers=workers, client=client)
+    if workers is not None:
+        checks.whole("workers", workers, 1, what="a number of processes")
+    checks.whole("retries", retries, 0)
     return pipeline.load(steps)
 
 

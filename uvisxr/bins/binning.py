@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import xarray as xr
 
+from .. import checks
 from ..dataset import conventions, history
-from ..dataset.conventions import QUALITY_FLAGS
+from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
 from ..dataset.fields import SIGHTLINE, sightline
 from ..errors import ArgumentError, MissingStepError
 from ..numerics.sphere import wrap
@@ -20,6 +21,9 @@ from .statistics import Members
 
 if TYPE_CHECKING:
     from .statistics import Array
+
+#: Whether the centre of a pixel decides, or all its corners must lie in the same bin.
+BinMode = Literal["center", "all"]
 
 #: Bins of the reference package: planetocentric latitude, altitude, local time.
 DEFAULT_EDGES = {
@@ -34,8 +38,8 @@ def bin_pixels(
     ds: xr.Dataset,
     by: Mapping[str, Sequence[float]] | None = None,
     pixels: Iterable[Pixels] | None = None,
-    mode: str = "center",
-    exclude: str | Iterable[str] = tuple(QUALITY_FLAGS),
+    mode: BinMode = "center",
+    exclude: QualityFlag | Iterable[QualityFlag] = tuple(QUALITY_FLAGS),
 ) -> xr.Dataset:
     """Average the spectra that lie in the same bin.
 
@@ -100,10 +104,8 @@ def bin_pixels(
         A field of the geometry is needed that the dataset does not hold, or it has neither
         radiance nor counts.
     """
-    if by is not None and pixels is not None:
-        raise ArgumentError("give either by= (bins of geometry) or pixels= (groups), not both")
-    if mode not in ("center", "all"):
-        raise ArgumentError(f"mode={mode!r}: choose 'center' or 'all'")
+    checks.only_one(by=by, pixels=pixels)
+    checks.choice("mode", mode, BinMode)
     if not {"radiance", "counts"} & set(ds.variables):
         raise MissingStepError("neither radiance nor counts to bin: call ds.uvis.calibrate()")
     keep = good(ds, exclude).values
@@ -141,11 +143,11 @@ _BOUNDS = tuple(
 
 
 def _by_geometry(
-    ds: xr.Dataset, by: Mapping[str, Sequence[float]], mode: str, keep: np.ndarray
+    ds: xr.Dataset, by: Mapping[str, Sequence[float]], mode: BinMode, keep: np.ndarray
 ) -> tuple[dict[str, Edges], tuple[int, ...], np.ndarray, np.ndarray]:
     """Coordinates and shape of the bins; spectrum and bin of each member."""
     if not isinstance(by, Mapping) or not by:
-        raise ArgumentError(f"by={by!r}: give fields and edges, such as {{'alt': [0, 500, 1000]}}")
+        raise checks.refused("by", by, "fields and their edges, such as {'alt': [0, 500, 1000]}")
     edges = {name: Edges(sightline(name, "by").name, values) for name, values in by.items()}
     shape = tuple(len(e) for e in edges.values())
     inside, place = keep.copy(), np.zeros(keep.shape, int)
@@ -158,7 +160,7 @@ def _by_geometry(
     return coords, shape, spectrum, place.ravel()[spectrum]
 
 
-def _index(ds: xr.Dataset, name: str, edges: Edges, mode: str) -> np.ndarray:
+def _index(ds: xr.Dataset, name: str, edges: Edges, mode: BinMode) -> np.ndarray:
     """Bin of each pixel along one field, int (pic, pixel), -1 for none."""
     if mode == "center":
         return edges.index(_mean(_field(ds, name), edges.period))
@@ -204,7 +206,7 @@ def _groups(pixels: Iterable[Pixels]) -> list[Pixels]:
     except TypeError:
         groups = []
     if not groups:
-        raise ArgumentError("pixels names no group: give lists of (pic, pixel) pairs")
+        raise checks.refused("pixels", pixels, "groups of (pic, pixel) pairs, at least one")
     single = all(np.ndim(g) == 1 and len(g) == 2 and np.ndim(g[0]) == 0 for g in groups)
     return [groups] if single else groups
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .. import checks
 from ..dataset.fields import SIGHTLINE
-from ..errors import ArgumentError
 from ..numerics.sphere import wrap
 
 
@@ -32,30 +32,25 @@ class Edges:
 
     def __init__(self, field: str, edges: Sequence[float]):
         self.field, self.period = field, SIGHTLINE[field].period
+        name = f"by[{field!r}]"
         try:
             self.values = np.asarray(edges, float)
         except (TypeError, ValueError):
             self.values = np.empty(0)
         if self.values.ndim != 1 or self.values.size < 2 or np.isnan(self.values).any():
-            raise ArgumentError(f"edges of {field!r} are {edges!r}: give two or more numbers")
-        if self.period is None:
-            if not (np.diff(self.values) > 0).all():
-                raise ArgumentError(
-                    f"edges of {field!r} are out of order: {self.values.tolist()} must ascend"
-                )
-            return
+            raise checks.refused(name, edges, "two or more numbers, the edges of the bins")
         step = np.diff(self.values)
+        if self.period is None:
+            if not (step > 0).all():
+                raise checks.refused(name, edges, "ascending edges")
+            return
         if not np.isfinite(self.values).all() or (step == 0).any():
-            raise ArgumentError(
-                f"edges of {field!r}, which comes round, must be finite and differ: "
-                f"{self.values.tolist()}"
-            )
+            raise checks.refused(name, edges, f"finite edges that differ: {field} comes round")
         step = np.where(np.abs(step) == self.period, self.period, step % self.period)
         self._upto = np.concatenate([[0.0], np.cumsum(step)])
         if self._upto[-1] > self.period * (1 + 1e-12):
-            raise ArgumentError(
-                f"edges of {field!r} are out of order: {self.values.tolist()} go round more than "
-                f"once in steps upwards (period {self.period:g})"
+            raise checks.refused(
+                name, edges, f"ascending edges that go round once, {self.period:g}, at most"
             )
         if np.isclose(self._upto[-1], self.period, rtol=1e-12):
             self._upto[-1] = self.period

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..numerics.along_wl import FillPlan, SmoothingPlan
-from ..numerics.poisson import MISSING, as_counts, variance_tables
+from ..numerics.along_wl import FillPlan, Interpolation, SmoothingPlan
+from ..numerics.poisson import MISSING, Interval, as_counts, variance_tables
 
 #: Elements worked on at once: a few arrays of them fit in a processor's cache.
 _BLOCK = 2**16
@@ -42,10 +42,10 @@ class Recovery:
     n: np.ndarray
     background: float
     background_error: float
-    interval: str
+    interval: Interval
     quantization: bool
     total: bool
-    fill: str | None
+    fill: Interpolation | None
     smoothing: tuple[float, ...] | None
     wl: np.ndarray
 

@@ -31,7 +31,11 @@ def evil_pixels(flats: Iterable[np.ndarray], modifiers: Iterable[np.ndarray]) ->
 
 
 def binned(
-    frame: np.ndarray, evil: np.ndarray, bins: Bins, wl: np.ndarray, fill: str | None
+    frame: np.ndarray,
+    evil: np.ndarray,
+    bins: Bins,
+    wl: np.ndarray,
+    fill: along_wl.Interpolation | None,
 ) -> np.ndarray:
     """Sum of a sensitivity frame over the bins.
 

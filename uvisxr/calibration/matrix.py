@@ -69,7 +69,7 @@ def terms(
             "flat_field=False and trend=False"
         )
     label, values = read_matrix(path)
-    _check(label, ds, path)
+    _require_alike(label, ds, path)
     factor = _elements(np.asarray(values, float), label, bins, path) * label.integration
     evil = factor < 0
     with np.errstate(divide="ignore"):
@@ -87,7 +87,7 @@ def terms(
     return found, (label.path, label.data_path)
 
 
-def _check(label: Label, ds: xr.Dataset, path: str | Path) -> None:
+def _require_alike(label: Label, ds: xr.Dataset, path: str | Path) -> None:
     """Raise unless matrix and dataset are of one channel and slit."""
     for what, theirs, ours in (
         ("channel", label.channel, ds.attrs["channel"]),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from .. import checks
 from ..dataset import conventions, history
 from ..dataset.conventions import QUALITY_FLAGS
 from ..dataset.lazy import unsplit
@@ -18,9 +19,11 @@ from ..instrument.channel import channel as find_channel
 from ..instrument.channel import slit_name
 from ..instrument.detector import Bins
 from ..numerics import along_wl
-from ..numerics.poisson import INTERVALS
+from ..numerics.along_wl import Interpolation
+from ..numerics.poisson import Interval
 from ..timescales import clock_from_et
 from . import matrix
+from .choices import Errors, EvilPixels, RecipeName, Trend
 from .convert import Recovery, inverse
 from .files import load
 from .recipe import Recipe
@@ -49,16 +52,16 @@ _FROM_CALIBRATION = (
 @history.step("calibrate")
 def calibrate(
     ds: xr.Dataset,
-    recipe: str | Recipe = "upyp",
-    wl_interp: str | None = None,
-    nan_interp: str | None = "linear",
-    evil_pixels: str = "mask",
+    recipe: RecipeName | Recipe = "upyp",
+    wl_interp: Interpolation | None = None,
+    nan_interp: Interpolation | None = "linear",
+    evil_pixels: EvilPixels = "mask",
     flat_field: bool = True,
-    trend: bool | str = True,
+    trend: bool | Trend = True,
     smooth: bool = True,
-    interval: str = "garwood",
+    interval: Interval = "garwood",
     quantization: bool = True,
-    errors: str = "total",
+    errors: Errors = "total",
     files: str | Path | None = None,
 ) -> xr.Dataset:
     """Turn counts into spectral radiances with upper and lower errors.
@@ -136,8 +139,10 @@ def calibrate(
     CalibrationError
         Calibration files are missing or malformed, or a matrix does not fit the product.
     """
-    _check("interval", interval, INTERVALS)
-    _check("errors", errors, ("total", "statistical"))
+    checks.choice("smooth", smooth, bool)
+    checks.choice("interval", interval, Interval)
+    checks.choice("quantization", quantization, bool)
+    checks.choice("errors", errors, Errors)
     options = _options(recipe, wl_interp, nan_interp, evil_pixels, flat_field, trend)
     found, used = _terms(ds, options, files)
     # What `compute` needs to do the rest again.
@@ -159,12 +164,12 @@ def calibrate(
 @history.step("calibration_factor")
 def calibration_factor(
     ds: xr.Dataset,
-    recipe: str | Recipe = "upyp",
-    wl_interp: str | None = None,
-    nan_interp: str | None = "linear",
-    evil_pixels: str = "mask",
+    recipe: RecipeName | Recipe = "upyp",
+    wl_interp: Interpolation | None = None,
+    nan_interp: Interpolation | None = "linear",
+    evil_pixels: EvilPixels = "mask",
     flat_field: bool = True,
-    trend: bool | str = True,
+    trend: bool | Trend = True,
     files: str | Path | None = None,
 ) -> xr.Dataset:
     """The factor M = 1/S between count rate and radiance, and its error dS/S^2.
@@ -303,27 +308,27 @@ def compute(ds: xr.Dataset) -> xr.Dataset:
 
 
 def _options(
-    recipe: str | Recipe,
-    wl_interp: str | None,
-    nan_interp: str | None,
-    evil_pixels: str,
+    recipe: RecipeName | Recipe,
+    wl_interp: Interpolation | None,
+    nan_interp: Interpolation | None,
+    evil_pixels: EvilPixels,
     flat_field: bool,
-    trend: bool | str,
+    trend: bool | Trend,
 ) -> Options:
     """The arguments that go into a sensitivity, checked."""
     chosen = find_recipe(recipe)
-    _check("wl_interp", wl_interp, (None, "pchip", "linear"))
-    _check("nan_interp", nan_interp, (None, *along_wl.FILL_METHODS))
-    _check("evil_pixels", evil_pixels, ("mask", "interpolate"))
-    _check("flat_field", flat_field, (True, False))
-    _check("trend", trend, (True, False, "spica", "evolution"))
+    checks.choice("wl_interp", wl_interp, Interpolation | None)
+    checks.choice("nan_interp", nan_interp, Interpolation | None)
+    checks.choice("evil_pixels", evil_pixels, EvilPixels)
+    checks.choice("flat_field", flat_field, bool)
+    checks.choice("trend", trend, bool | Trend)
     return Options(
         recipe=chosen,
         wl_interp=wl_interp or chosen.wl_interp,
         fill=nan_interp or "linear",
         evil_pixels=evil_pixels,
         flat_field=bool(flat_field),
-        trend=trend if isinstance(trend, str) else "spica" if trend else None,
+        trend=("spica" if trend else None) if isinstance(trend, bool) else trend,
     )
 
 
@@ -342,13 +347,6 @@ def _terms(
         return matrix.terms(files, ds, bins, channel, et.size, options)
     found = load(channel, clock_from_et(et), options.flat_field, options.trend, files)
     return sensitivity_terms(found, bins, slit, options), found.files
-
-
-def _check(name: str, value: Any, allowed: Iterable[Any]) -> None:
-    # Booleans equal 0 and 1; a number is no answer to a question of kind.
-    if not any(value is a or (isinstance(a, str) and value == a) for a in allowed):
-        shown = ", ".join(repr(a) for a in allowed)
-        raise ArgumentError(f"{name}={value!r}: expected one of {shown}")
 
 
 def _term_coords(ds: xr.Dataset, found: Terms) -> dict[str, xr.Variable]:

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from ..errors import ArgumentError
+from .. import checks
+from ..numerics.along_wl import Interpolation
+from .choices import RecipeName
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,15 @@ class Recipe:
     """
 
     name: str
-    wl_interp: str
+    wl_interp: Interpolation
     bandpass: Mapping[str, float] = field(hash=False)
     efficiency: Mapping[str, float] = field(hash=False)
     lit_rows: Mapping[str, int] = field(
         default_factory=lambda: MappingProxyType({"FUV": 60, "EUV": 60}), hash=False
     )
+
+    def __post_init__(self) -> None:
+        checks.choice("wl_interp", self.wl_interp, Interpolation)
 
 
 def _per_channel(fuv: float, euv: float) -> Mapping[str, float]:
@@ -50,7 +55,7 @@ def _per_channel(fuv: float, euv: float) -> Mapping[str, float]:
 
 
 #: "upyp": Le Guennic et al. 2026, Cassini-UPyP. "pds": the UVIS team's IDL cube generator.
-RECIPES: Mapping[str, Recipe] = MappingProxyType(
+RECIPES: Mapping[RecipeName, Recipe] = MappingProxyType(
     {
         "upyp": Recipe("upyp", "pchip", _per_channel(0.7794, 0.6049), _per_channel(0.91, 1.0)),
         "pds": Recipe("pds", "linear", _per_channel(0.78, 0.605), _per_channel(1.0, 1.0)),
@@ -58,7 +63,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
 )
 
 
-def find(recipe: str | Recipe) -> Recipe:
+def find(recipe: RecipeName | Recipe) -> Recipe:
     """The recipe of that name, or the recipe itself.
 
     Raises
@@ -68,8 +73,5 @@ def find(recipe: str | Recipe) -> Recipe:
     """
     if isinstance(recipe, Recipe):
         return recipe
-    if recipe not in RECIPES:
-        raise ArgumentError(
-            f"recipe={recipe!r}: expected one of {', '.join(RECIPES)}, or a Recipe of your own"
-        )
+    checks.choice("recipe", recipe, RecipeName, other="a Recipe of your own")
     return RECIPES[recipe]

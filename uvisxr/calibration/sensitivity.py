@@ -18,6 +18,8 @@ from scipy.interpolate import PchipInterpolator
 
 from ..instrument.channel import N_BANDS, N_LINES
 from ..instrument.detector import LAST_LIT, Bins
+from ..numerics.along_wl import Interpolation
+from .choices import EvilPixels, Trend
 from .evil import LIT, binned, evil_pixels
 from .files import CalibrationSet, FlatField, Modifiers
 from .formats import Evolution, SpicaTrend
@@ -42,11 +44,11 @@ class Options:
     """
 
     recipe: Recipe
-    wl_interp: str
-    fill: str
-    evil_pixels: str
+    wl_interp: Interpolation
+    fill: Interpolation
+    evil_pixels: EvilPixels
     flat_field: bool
-    trend: str | None
+    trend: Trend | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +142,9 @@ def _laboratory(
     return value, error
 
 
-def interpolate_lab(x: np.ndarray, y: np.ndarray, at: np.ndarray, method: str) -> np.ndarray:
+def interpolate_lab(
+    x: np.ndarray, y: np.ndarray, at: np.ndarray, method: Interpolation
+) -> np.ndarray:
     """Interpolate the laboratory table; beyond its ends its last piece goes on."""
     if method == "pchip":
         return np.asarray(PchipInterpolator(x, y, extrapolate=True)(at))

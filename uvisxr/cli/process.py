@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from ..calibration.recipe import RECIPES
+from ..calibration.choices import Errors, EvilPixels, RecipeName
+from ..checks import choices
 from ..errors import ArgumentError
 
 #: Elements (exposure x pixel x wavelength) worked on at once: bounds the memory of `process`.
@@ -28,10 +29,10 @@ _BLOCK_ELEMENTS = 2**20
     type=click.Path(exists=True, path_type=Path),
     help="Folder of the calibration files, or the label of a _CAL_n matrix.",
 )
-@click.option("--recipe", type=click.Choice(list(RECIPES)), default="upyp", show_default=True)
+@click.option("--recipe", type=click.Choice(choices(RecipeName)), default="upyp", show_default=True)
 @click.option(
     "--evil-pixels",
-    type=click.Choice(["mask", "interpolate"]),
+    type=click.Choice(choices(EvilPixels)),
     default="mask",
     show_default=True,
     help="Mask bins with evil pixels, or interpolate over the pixels before binning.",
@@ -39,7 +40,7 @@ _BLOCK_ELEMENTS = 2**20
 @click.option("--flat-field/--no-flat-field", default=True, show_default=True)
 @click.option("--trend/--no-trend", default=True, show_default=True)
 @click.option("--smooth/--no-smooth", default=True, show_default=True)
-@click.option("--errors", type=click.Choice(["total", "statistical"]), default="total")
+@click.option("--errors", type=click.Choice(choices(Errors)), default="total")
 def process(
     product: tuple[Path, ...],
     output: Path,

@@ -8,7 +8,7 @@ Its part of the geometry is made from `fields`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import xarray as xr
@@ -51,8 +51,13 @@ class Variable:
 _ANGSTROM, _RADIANCE = "angstrom", "kR angstrom-1"
 _COUNT_RATE = "count s-1"
 
-#: Names and bits of the quality flags, in the order of the bits.
-QUALITY_FLAGS = {"lost": 1, "partial": 2, "star": 4, "dark_line": 8, "user": 16}
+#: Names of the quality flags, in the order of their bits.
+QualityFlag = Literal["lost", "partial", "star", "dark_line", "user"]
+
+#: Names and bits of the quality flags.
+QUALITY_FLAGS: dict[QualityFlag, int] = {
+    name: 1 << bit for bit, name in enumerate(get_args(QualityFlag))
+}
 
 VARIABLES: dict[str, Variable] = {
     "counts": Variable("count", "photon counts", ancillary=("quality",)),

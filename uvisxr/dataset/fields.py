@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
-from ..errors import ArgumentError
+from .. import checks
 
 #: What stands before the name of a field that is taken at the tangent point everywhere.
 TANGENT = "tangent_"
@@ -217,8 +217,8 @@ def sightline(name: str, argument: str) -> Field:
     if name in SIGHTLINE:
         return SIGHTLINE[name]
     near = _near(str(name))
-    hint = f"did you mean {' or '.join(near)}?" if near else f"choose of {', '.join(SIGHTLINE)}"
-    raise ArgumentError(f"{argument}: no line-of-sight field {name!r}; {hint}")
+    hint = f"; did you mean {' or '.join(near)}?" if near else f": one of {', '.join(SIGHTLINE)}"
+    raise checks.refused(argument, name, f"a field of the line of sight{hint}")
 
 
 def _near(name: str) -> list[str]:

@@ -21,11 +21,15 @@ altitude may have its least value, a kink, there.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from ..numerics.sphere import components, dot, stacked, unit
+
+#: Which point of a ray is its tangent point: that of least altitude, or the nearest to the centre
+#: in the space where the ellipsoid is a sphere.
+TangentKind = Literal["minimum", "scaled"]
 
 #: Newton steps at most; from the bounds used, 4 to 12 suffice for all but pathological points.
 _MAX_STEPS = 60
@@ -177,7 +181,7 @@ def scaled_distance(origin: np.ndarray, direction: np.ndarray, radii: np.ndarray
 
 
 def tangent(
-    origin: np.ndarray, direction: np.ndarray, radii: np.ndarray, kind: str = "minimum"
+    origin: np.ndarray, direction: np.ndarray, radii: np.ndarray, kind: TangentKind = "minimum"
 ) -> Tangent:
     """Tangent points of rays.
 

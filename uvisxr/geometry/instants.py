@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from .. import checks
 from ..errors import ArgumentError, MissingStepError
 from ..timescales import parse_et, utc_to_et
 
@@ -39,14 +40,12 @@ def instants(ds: xr.Dataset, times: Any, samples: int | None) -> np.ndarray:
         raise MissingStepError(
             f"the dataset has lost {missing}: start from uvisxr.open_product and keep coordinates"
         ) from None
-    if times is not None and samples is not None:
-        raise ArgumentError("give either times= or samples=, not both")
+    checks.only_one(times=times, samples=samples)
     if times is not None:
         return _own(times, middle.size)
     if samples is None:
         return middle.astype(float)
-    if isinstance(samples, bool) or not isinstance(samples, int | np.integer) or samples < 1:
-        raise ArgumentError(f"samples = {samples!r}: give the number of instants, 1 or more")
+    checks.whole("samples", samples, 1, what="a number of instants")
     # The middles of equal parts: their mean is that of the exposure to second order.
     offset = (np.arange(samples) + 0.5) / samples - 0.5
     return middle[:, None] + exposure[:, None] * offset

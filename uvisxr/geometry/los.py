@@ -44,11 +44,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
 
+from .. import checks
 from ..dataset import conventions, history
 from ..dataset.fields import EPHEMERIS, FIELDS, SIGHTLINE, TANGENT
 from ..errors import ArgumentError, MissingStepError, warn_user
@@ -58,12 +59,16 @@ from ..kernels.bodies import Body, named
 from ..kernels.session import LOCK, loaded, user_kernels
 from ..numerics import sphere
 from ..numerics.constants import ASTRONOMICAL_UNIT
+from .ellipsoid import TangentKind
 from .ephemeris import Ephemeris, pointing
 from .fov import CORNERS, FieldOfView
 from .instants import instants
 from .rays import Rays, TargetState, apparent, intercepts, surface_fields, tangents
 from .rings import ring_fields
 from .subpoints import sub_solar, sub_spacecraft
+
+#: Sense in which longitudes are counted.
+LonDirection = Literal["west", "east"]
 
 #: Rays worked on at a time, so that the arrays stay in the processor's cache.
 _BLOCK = 16384
@@ -76,8 +81,8 @@ def geometry(
     target: str | None = None,
     times: Any = None,
     samples: int | None = None,
-    lon_direction: str = "west",
-    tangent: str = "minimum",
+    lon_direction: LonDirection = "west",
+    tangent: TangentKind = "minimum",
 ) -> xr.Dataset:
     """Attach to every exposure and pixel where it looks.
 
@@ -132,8 +137,8 @@ def geometry(
         Exposures without pointing: the fields of their lines of sight are NaN. Exposures without
         positions: all fields but `ra` and `dec` are.
     """
-    _check("lon_direction", lon_direction, ("west", "east"))
-    _check("tangent", tangent, ("minimum", "scaled"))
+    checks.choice("lon_direction", lon_direction, LonDirection)
+    checks.choice("tangent", tangent, TangentKind)
     wanted = target if target is not None else ds.attrs.get("target")
     if not wanted:
         raise ArgumentError('the dataset names no target: pass target=, for example "SATURN"')
@@ -174,11 +179,6 @@ def geometry(
         tangent=tangent,
     )
     return history.used(conventions.apply(result), used)
-
-
-def _check(name: str, value: Any, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise ArgumentError(f"{name} = {value!r}: expected one of {', '.join(map(repr, allowed))}")
 
 
 def _attribute(ds: xr.Dataset, name: str) -> str:
@@ -228,7 +228,7 @@ def _sightlines(
     ephemeris: Ephemeris,
     attitude: np.ndarray,
     vectors: np.ndarray,
-    tangent: str,
+    tangent: TangentKind,
 ) -> dict[str, np.ndarray]:
     """Fields of the lines of sight, (instant, pixel, 5): centre and corners; NaN without pointing.
 
@@ -252,7 +252,7 @@ def _sightlines(
     return fields
 
 
-def _look(rays: Rays, tangent: str) -> dict[str, np.ndarray]:
+def _look(rays: Rays, tangent: TangentKind) -> dict[str, np.ndarray]:
     """Fields of rays (n, m), `lon` east-positive."""
     points, altitude = tangents(rays, tangent)
     surface = intercepts(rays)

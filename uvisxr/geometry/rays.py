@@ -219,7 +219,7 @@ class Points:
     backward: np.ndarray
 
 
-def tangents(rays: Rays, kind: str) -> tuple[Points, np.ndarray]:
+def tangents(rays: Rays, kind: ellipsoid.TangentKind) -> tuple[Points, np.ndarray]:
     """Tangent points of rays, and their altitudes (n, m), km.
 
     `kind` as in `ellipsoid.tangent`.

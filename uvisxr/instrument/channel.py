@@ -11,8 +11,10 @@ Sources
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -20,6 +22,10 @@ from ..errors import LabelError
 
 #: Columns (spectral) and rows (spatial) of both CODACON detectors [E04].
 N_BANDS, N_LINES = 1024, 64
+
+#: The channels, and the slits of both, as labels spell them.
+ChannelName = Literal["FUV", "EUV"]
+SlitName = Literal["HIGH_RESOLUTION", "LOW_RESOLUTION", "OCCULTATION"]
 
 #: Pitch of the detector columns, mm [E04].
 _PITCH = 0.025
@@ -34,7 +40,7 @@ class Slit:
 
     Attributes
     ----------
-    name : str
+    name : {"HIGH_RESOLUTION", "LOW_RESOLUTION", "OCCULTATION"}
         As the label's SLIT_STATE spells it.
     width : float
         Slit width, micrometre [E04].
@@ -45,7 +51,7 @@ class Slit:
         2, 1, and 0.1875 (FUV) or 0.25 (EUV), the inverse of the slit width relative to LOW [UG].
     """
 
-    name: str
+    name: SlitName
     width: float
     dlambda: float
     ratio: float
@@ -71,13 +77,13 @@ class Channel:
     slits : mapping of str to Slit
     """
 
-    name: str
+    name: ChannelName
     grooves: float
     incidence: float
     diffraction: float
     scale: float
     spice_frame: str
-    slits: MappingProxyType[str, Slit] = field(repr=False)
+    slits: Mapping[str, Slit] = field(repr=False)
 
     def wavelength(self, column: np.ndarray | float) -> np.ndarray:
         """Wavelength at detector columns by the grating equation, wl = D (sin a + sin b) [UG].
@@ -98,9 +104,10 @@ class Channel:
         return 1e7 / self.grooves * (np.sin(self.incidence) + np.sin(beta))
 
 
-def _slits(widths: tuple, images: tuple, ratios: tuple) -> MappingProxyType[str, Slit]:
-    names = ("HIGH_RESOLUTION", "LOW_RESOLUTION", "OCCULTATION")
-    rows = zip(names, widths, images, ratios, strict=True)
+def _slits(
+    widths: tuple[float, ...], images: tuple[float, ...], ratios: tuple[float, ...]
+) -> Mapping[str, Slit]:
+    rows = zip(get_args(SlitName), widths, images, ratios, strict=True)
     return MappingProxyType({row[0]: Slit(*row) for row in rows})
 
 
@@ -126,7 +133,7 @@ EUV = Channel(
     slits=_slits((100.0, 200.0, 800.0), (2.75, 4.8, 19.4), (2.0, 1.0, 0.25)),
 )
 
-CHANNELS = MappingProxyType({"FUV": FUV, "EUV": EUV})
+CHANNELS: Mapping[str, Channel] = MappingProxyType({"FUV": FUV, "EUV": EUV})
 
 
 def channel(name: str) -> Channel:

@@ -7,11 +7,16 @@ filling and smoothing are planned once for a mask and then applied to any number
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy.integrate import simpson
 
-FILL_METHODS = ("linear", "pchip")
+#: Ways between the points of a table, or across the holes of a spectrum.
+Interpolation = Literal["linear", "pchip"]
+
+#: Rules of integration; "bins" takes spectra for steps.
+Integration = Literal["simpson", "trapezoid", "bins"]
 
 #: Weights of the default smoothing, (1 4 6 4 1)/16.
 SMOOTHING = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
@@ -44,10 +49,10 @@ class FillPlan:
     before: np.ndarray
     after: np.ndarray
     x: np.ndarray
-    method: str
+    method: Interpolation
 
     @classmethod
-    def of(cls, mask: np.ndarray, x: np.ndarray, method: str = "linear") -> FillPlan:
+    def of(cls, mask: np.ndarray, x: np.ndarray, method: Interpolation = "linear") -> FillPlan:
         """Plan the filling of `mask` (..., n), True in holes, at abscissae `x` (n,)."""
         n = mask.shape[-1]
         flat = np.flatnonzero(mask)
@@ -143,7 +148,7 @@ def _pchip_end(h0: np.ndarray, h1: np.ndarray, m0: np.ndarray, m1: np.ndarray) -
     return np.where(steep, 3 * m0, slope)
 
 
-def fill(spectra: np.ndarray, x: np.ndarray, method: str = "linear") -> np.ndarray:
+def fill(spectra: np.ndarray, x: np.ndarray, method: Interpolation = "linear") -> np.ndarray:
     """Interpolate the NaN of each spectrum between the finite elements around them.
 
     Parameters
@@ -278,7 +283,7 @@ def _planes(a: np.ndarray) -> np.ndarray:
 
 
 def integration_weights(
-    x: np.ndarray, edges: np.ndarray, x_range: tuple[float, float], method: str
+    x: np.ndarray, edges: np.ndarray, x_range: tuple[float, float], method: Integration
 ) -> np.ndarray:
     """Weights whose sum with a spectrum is its integral.
 

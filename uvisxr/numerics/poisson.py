@@ -16,10 +16,12 @@ References
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 from scipy.special import chdtri, gammaincinv, ndtr
 
+from .. import checks
 from ..errors import ArgumentError
 
 #: Raw value of an element that was not transmitted (CORE_NULL = -1 read as unsigned).
@@ -28,7 +30,8 @@ MISSING = 65535
 #: Probability in each tail of a 1-sigma interval.
 TAIL = float(ndtr(-1.0))
 
-INTERVALS = ("garwood", "score")
+#: Confidence intervals of a Poisson mean.
+Interval = Literal["garwood", "score"]
 
 _N = 65536
 
@@ -77,7 +80,7 @@ def _frozen(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
 
 
 @lru_cache
-def tables(interval: str = "garwood") -> tuple[np.ndarray, np.ndarray]:
+def tables(interval: Interval = "garwood") -> tuple[np.ndarray, np.ndarray]:
     """Upper and lower half-widths of the counts 0..65535.
 
     Parameters
@@ -93,14 +96,15 @@ def tables(interval: str = "garwood") -> tuple[np.ndarray, np.ndarray]:
     ArgumentError
         The interval has another name.
     """
-    if interval not in INTERVALS:
-        raise ArgumentError(f"interval={interval!r}: expected one of {', '.join(INTERVALS)}")
+    checks.choice("interval", interval, Interval)
     counts = np.arange(_N, dtype=float)
     lower, upper = (garwood_bounds if interval == "garwood" else score_bounds)(counts)
     return _frozen(upper - counts, counts - lower)
 
 
-def half_widths(counts: np.ndarray, interval: str = "garwood") -> tuple[np.ndarray, np.ndarray]:
+def half_widths(
+    counts: np.ndarray, interval: Interval = "garwood"
+) -> tuple[np.ndarray, np.ndarray]:
     """Upper and lower 1-sigma half-widths of Poisson counts.
 
     Parameters
@@ -173,7 +177,7 @@ def quantization_spacing() -> np.ndarray:
 
 @lru_cache
 def variance_tables(
-    interval: str = "garwood", quantization: bool = False
+    interval: Interval = "garwood", quantization: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """Squared half-widths of the counts 0..65535, count**2.
 

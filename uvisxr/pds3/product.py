@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import ArgumentError, ProductError
+from .. import checks
+from ..errors import ProductError
 from ..instrument.channel import N_BANDS, N_LINES
 from .label import Label, beside, read_label
 from .qube import QubeFile
@@ -44,9 +45,7 @@ def choose_windows(label: Label, window: int | None) -> tuple[int, ...]:
     count = len(label.windows)
     if window is None:
         return tuple(range(count))
-    if not isinstance(window, int | np.integer) or not 0 <= window < count:
-        raise ArgumentError(f"window={window!r}: {label.path} has windows 0..{count - 1}")
-    return (window,)
+    return (checks.whole("window", window, 0, count - 1, f"a window of {label.path}"),)
 
 
 def qube_file(label: Label, window: int = 0) -> QubeFile:

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import xarray as xr
@@ -17,19 +17,21 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from ..errors import ArgumentError, ExportError, MissingDependencyError
+from .. import checks
+from ..errors import ExportError, MissingDependencyError
 from . import scene
 from .style import style as styled
 
-FORMATS = ("png", "gif", "mp4")
+#: Formats of a film, and of single pictures.
+Format = Literal["png", "gif", "mp4"]
 
 
 def animate(
     ds: xr.Dataset,
     path: str | Path,
-    format: str | None = None,  # noqa: A002 - what everyone calls it
+    format: Format | None = None,  # noqa: A002 - what everyone calls it
     fps: float = 10.0,
-    mode: str = "target",
+    mode: scene.SceneMode = "target",
     center: tuple[float, float] | None = None,
     xlim: scene.Limits | None = None,
     ylim: scene.Limits | None = None,
@@ -81,11 +83,9 @@ def animate(
     """
     path = Path(path)
     ending = path.suffix[1:].lower()
-    kind = format or (ending if ending in FORMATS else "png")
-    if kind not in FORMATS:
-        raise ArgumentError(f"format={format!r}: expected one of {', '.join(FORMATS)}")
-    if not 0 < fps < np.inf:
-        raise ArgumentError(f"fps={fps!r}: give a positive number of frames a second")
+    checks.choice("format", format, Format | None)
+    kind = format or (ending if ending in get_args(Format) else "png")
+    checks.number("fps", fps, "a number of frames a second", above=0)
     if kind == "mp4" and shutil.which("ffmpeg") is None:
         raise MissingDependencyError(
             'mp4 needs the program ffmpeg, which is not installed: install it, or use format="gif"'
@@ -93,7 +93,7 @@ def animate(
     scene.check(mode, center, xlim, ylim, annotate)
     look = styled(style)
     stage = scene.Stage.of(ds, kernels, bodies, stars)
-    limits = _limits(stage, mode, center) if mode != "allsky" else ((360.0, 0.0), (-90.0, 90.0))
+    limits = _widest(stage, mode, center) if mode != "allsky" else ((360.0, 0.0), (-90.0, 90.0))
     xlim, ylim = xlim or limits[0], ylim or limits[1]
     bar = tqdm(
         range(len(stage.used)), desc=path.name, unit="frame", disable=None if progress else True
@@ -117,8 +117,8 @@ def animate(
     return path
 
 
-def _limits(
-    stage: scene.Stage, mode: str, center: tuple[float, float] | None
+def _widest(
+    stage: scene.Stage, mode: scene.SceneMode, center: tuple[float, float] | None
 ) -> tuple[scene.Limits, scene.Limits]:
     """The limits that hold those of every exposure."""
     found = [scene.limits(stage, i, mode, center)[1:] for i in range(len(stage.used))]

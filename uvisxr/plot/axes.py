@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from .. import spectra
+from .. import checks, spectra
 from ..errors import ArgumentError, MissingStepError
 from ..stars import predict
 
@@ -91,7 +91,7 @@ def signal(ds: xr.Dataset, wl_range: tuple[float, float] | None) -> xr.DataArray
         raise MissingStepError("neither radiance nor counts: start from uvisxr.open_product")
     counts = ds["counts"]
     if wl_range is not None:
-        low, high = wl_range
+        low, high = checks.pair("wl_range", wl_range, "wavelengths, angstrom")
         inside = (ds["wl"] >= low) & (ds["wl"] <= high)
         if not bool(inside.any()):
             raise ArgumentError(

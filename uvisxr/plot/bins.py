@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
+from .. import checks
 from ..dataset.conventions import VARIABLES
 from ..errors import ArgumentError, MissingStepError
 from . import axes as common
@@ -85,8 +86,7 @@ def _dims(count: xr.DataArray, x: str | None, y: str | None) -> tuple[str, str |
             continue
         dim = field if field in count.dims else f"{field}_bin"
         if dim not in count.dims:
-            known = ", ".join(str(d).removesuffix("_bin") for d in count.dims)
-            raise ArgumentError(f"{name}={field!r}: the bins are of {known}")
+            checks.one_of(name, field, [str(d).removesuffix("_bin") for d in count.dims])
         wanted[name] = dim
     if len(set(wanted.values())) < len(wanted):
         raise ArgumentError(f"x and y are both {x!r}: choose two fields of the bins")

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.widgets import Button, RangeSlider
 
+from .. import checks
 from ..errors import ArgumentError
 from ..geometry import views
 from ..quality.flags import flag, good, unflag
@@ -53,7 +54,7 @@ class StarChecker:
         style: Mapping[str, Mapping[str, Any]] | None,
     ):
         if not colormaps:
-            raise ArgumentError("colormaps is empty: name at least one of matplotlib's")
+            raise checks.refused("colormaps", colormaps, "at least one of matplotlib's")
         self._look = styled(style)
         self._ds = ds
         self._known = views.middle_sample(common.with_stars(ds, stars))

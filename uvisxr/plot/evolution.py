@@ -14,6 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 
+from .. import checks
+from ..dataset.conventions import QualityFlag
 from ..errors import ArgumentError, ExportError
 from ..quality import flags as quality_flags
 from . import axes as common
@@ -29,7 +31,7 @@ def evolution(
     columns: int = 4,
     rows: int = 5,
     stars: xr.Dataset | None = None,
-    exclude: str | Iterable[str] = ("lost", "dark_line", "user"),
+    exclude: QualityFlag | Iterable[QualityFlag] = ("lost", "dark_line", "user"),
     share_y: bool = True,
     style: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Figure | Path:
@@ -72,14 +74,13 @@ def evolution(
         The file cannot be written.
     """
     for name, value in (("columns", columns), ("rows", rows)):
-        if not isinstance(value, int | np.integer) or value < 1:
-            raise ArgumentError(f"{name}={value!r}: give the number of panels, 1 or more")
+        checks.whole(name, value, 1, what="a number of panels")
     look = styled(style)
     ds = common.with_stars(ds, stars)
     light = common.signal(ds, wl_range).compute()
     good = quality_flags.good(ds, exclude)
     chosen = _pixels(ds, pixels, good)
-    limits = _limits(light.isel(pixel=chosen), good.values[:, chosen]) if share_y else None
+    limits = _y_limits(light.isel(pixel=chosen), good.values[:, chosen]) if share_y else None
 
     def page(part: Sequence[int], down: int) -> Figure:
         return _page(ds, light, good.values, part, columns, down, limits, look)
@@ -133,7 +134,7 @@ def _pixels(ds: xr.Dataset, pixels: Sequence[int] | None, good: xr.DataArray) ->
     return chosen
 
 
-def _limits(light: xr.DataArray, good: np.ndarray) -> tuple[float, float] | None:
+def _y_limits(light: xr.DataArray, good: np.ndarray) -> tuple[float, float] | None:
     good = good & np.isfinite(light.values)
     if not good.any():
         return None

@@ -14,10 +14,11 @@ from matplotlib.patches import FancyArrowPatch
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
+from .. import checks
 from .. import image as gridded
-from ..dataset.conventions import QUALITY_FLAGS
-from ..errors import ArgumentError
+from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
 from ..geometry import outline, views
+from ..numerics.along_wl import Integration
 from . import axes as common
 from .style import Style
 from .style import style as styled
@@ -39,8 +40,8 @@ def picture(
     ny: int | None = None,
     interpolate: bool = False,
     altitudes: Sequence[float] | None = None,
-    exclude: str | Iterable[str] = tuple(QUALITY_FLAGS),
-    method: str = "simpson",
+    exclude: QualityFlag | Iterable[QualityFlag] = tuple(QUALITY_FLAGS),
+    method: Integration = "simpson",
     compass: bool = True,
     vmin: float | None = None,
     vmax: float | None = None,
@@ -82,6 +83,8 @@ def picture(
     ArgumentError
         As `uvisxr.image.image`; an altitude that is not positive.
     """
+    if altitudes is not None:
+        checks.numbers("altitudes", altitudes, "heights above the surface, km", above=0)
     look = styled(style)
     found = gridded.image(
         ds, wl_range, nx, ny, interpolate=interpolate, method=method, exclude=exclude
@@ -96,8 +99,8 @@ def picture(
     bar.set_label(f"Brightness {wl_low:.0f}–{wl_high:.0f} Å (kR)")
 
     _draw_body(ax, middle, look)
-    _limits(ax, found, middle)
-    circles = _altitudes(ds, altitudes, exclude)
+    _set_limits(ax, found, middle)
+    circles = _altitudes(ds) if altitudes is None else [float(a) for a in altitudes]
     _draw_altitudes(ax, middle, circles, look)
     if compass:
         _draw_compass(ax, middle, _emptiest_corner(ax, found), look)
@@ -163,7 +166,7 @@ def _draw_body(ax: Axes, view: views.Views, look: Style) -> None:
             )
 
 
-def _limits(ax: Axes, found: xr.DataArray, view: views.Views) -> None:
+def _set_limits(ax: Axes, found: xr.DataArray, view: views.Views) -> None:
     x, y = found["x"].values, found["y"].values
     low, high = np.array([x.min(), y.min()]), np.array([x.max(), y.max()])
     one = view.at(0)
@@ -175,14 +178,8 @@ def _limits(ax: Axes, found: xr.DataArray, view: views.Views) -> None:
     ax.set_ylim(low[1] - margin, high[1] + margin)
 
 
-def _altitudes(
-    ds: xr.Dataset, altitudes: Sequence[float] | None, exclude: str | Iterable[str]
-) -> list[float]:
-    if altitudes is not None:
-        wanted = [float(a) for a in altitudes]
-        if not all(np.isfinite(a) and a > 0 for a in wanted):
-            raise ArgumentError(f"altitudes={altitudes!r}: give heights above the surface, km")
-        return wanted
+def _altitudes(ds: xr.Dataset) -> list[float]:
+    """A few round altitudes that the dataset reaches, km."""
     highest = float(np.nanmax(views.middle_sample(ds)["alt"].values))
     if not highest > 0:
         return []

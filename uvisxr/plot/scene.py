@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 
+from .. import checks
 from ..dataset.fields import sightline
 from ..errors import ArgumentError, KernelError, MissingStepError
 from ..geometry import outline, views
@@ -25,7 +26,8 @@ from .bodies import draw_bodies
 from .style import Style
 from .style import style as styled
 
-MODES = ("target", "fov", "allsky", "manual")
+#: What part of the sky a scene shows: see `geometry`.
+SceneMode = Literal["target", "fov", "allsky", "manual"]
 
 #: Values written beside the slit at most; their distance from each other and from it, points.
 _VALUES, _VALUE_PITCH, _VALUE_OFFSET = 12, 12.0, 7.0
@@ -84,7 +86,7 @@ class Stage:
 def geometry(
     ds: xr.Dataset,
     pic: int | None = None,
-    mode: str = "target",
+    mode: SceneMode = "target",
     center: tuple[float, float] | None = None,
     xlim: Limits | None = None,
     ylim: Limits | None = None,
@@ -150,28 +152,27 @@ def geometry(
 
 
 def check(
-    mode: str,
+    mode: SceneMode,
     center: tuple[float, float] | None,
     xlim: Limits | None,
     ylim: Limits | None,
     annotate: str | None,
 ) -> None:
     """Refuse arguments that do not fit together."""
-    if mode not in MODES:
-        raise ArgumentError(f"mode={mode!r}: expected one of {', '.join(MODES)}")
+    checks.choice("mode", mode, SceneMode)
     if mode == "manual" and (xlim is None or ylim is None):
         raise ArgumentError('mode="manual" needs xlim= and ylim=, degrees from the centre')
     if mode == "allsky" and center is not None:
         raise ArgumentError('mode="allsky" has no center=: leave it out, or use mode="manual"')
     for name, pair in (("center", center), ("xlim", xlim), ("ylim", ylim)):
-        if pair is not None and (np.shape(pair) != (2,) or not np.isfinite(pair).all()):
-            raise ArgumentError(f"{name}={pair!r}: give two numbers, degrees")
+        if pair is not None:
+            checks.pair(name, pair, "numbers, degrees", ascending=False)
     if annotate is not None:
         sightline(annotate, "annotate")
 
 
 def limits(
-    stage: Stage, index: int, mode: str, center: tuple[float, float] | None
+    stage: Stage, index: int, mode: SceneMode, center: tuple[float, float] | None
 ) -> tuple[maps.Sky, Limits, Limits]:
     """Map and limits that a mode has at one exposure."""
     if mode == "allsky":
@@ -200,7 +201,7 @@ def draw(
     ax: Axes,
     stage: Stage,
     index: int,
-    mode: str,
+    mode: SceneMode,
     center: tuple[float, float] | None,
     xlim: Limits | None,
     ylim: Limits | None,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
+from .. import checks
 from ..errors import ArgumentError, MissingStepError
 from ..quality import flags as quality_flags
 from . import axes as common
@@ -36,13 +37,14 @@ LINES = {
 #: Spectra drawn at most, unless chosen one by one.
 _MOST = 12
 
-_NAMES = ("radiance", "radiance_weighted", "rate", "counts")
+#: What a spectrum can be of, the first that is held by default.
+Spectral = Literal["radiance", "radiance_weighted", "rate", "counts"]
 
 
 def spectrum(
     ds: xr.Dataset,
     select: Iterable[Any] | None = None,
-    variable: str | None = None,
+    variable: Spectral | None = None,
     lines: bool | Mapping[str, float] = False,
     band: bool = True,
     ax: Axes | None = None,
@@ -86,7 +88,7 @@ def spectrum(
     ax = common.new_axes(ax, figsize=(7.0, 4.0))
     wl = ds["wl"].values
     drawn = [_draw(ax, ds, name, wl, place, band, look) for place in places]
-    _limits(ax, np.concatenate(drawn))
+    _set_limits(ax, np.concatenate(drawn))
     ax.set_xlabel("Wavelength (Å)")
     ax.set_ylabel(common.label(values))
     ax.set_title(common.title(ds), fontsize="medium")
@@ -99,8 +101,9 @@ def spectrum(
     return ax
 
 
-def _variable(ds: xr.Dataset, variable: str | None) -> str:
-    held = [name for name in _NAMES if name in ds.variables and "wl" in ds[name].dims]
+def _variable(ds: xr.Dataset, variable: Spectral | None) -> str:
+    checks.choice("variable", variable, Spectral | None)
+    held = [name for name in get_args(Spectral) if name in ds.variables and "wl" in ds[name].dims]
     if variable is None:
         if not held:
             raise MissingStepError(
@@ -180,7 +183,7 @@ def _draw(
     return values
 
 
-def _limits(ax: Axes, values: np.ndarray) -> None:
+def _set_limits(ax: Axes, values: np.ndarray) -> None:
     """Limits that hold the spectra: bands at the ends of a channel are far wider."""
     finite = values[np.isfinite(values)]
     if finite.size:

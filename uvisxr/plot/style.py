@@ -7,7 +7,7 @@ from typing import Any
 
 import matplotlib as mpl
 
-from ..errors import ArgumentError
+from .. import checks
 
 Style = dict[str, dict[str, Any]]
 
@@ -87,12 +87,12 @@ def style(overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Style:
         "cursor": {"facecolor": "none", "edgecolor": "C3", "linewidth": 1.2},
     }
     for part, properties in (overrides or {}).items():
-        if part not in table:
-            raise ArgumentError(f"style has no part {part!r}: expected one of {', '.join(table)}")
+        checks.one_of("style: part", part, table)
         if not isinstance(properties, Mapping):
-            raise ArgumentError(
-                f"style[{part!r}] = {properties!r}: give properties of matplotlib by name, "
-                'such as {"color": "red"}'
+            raise checks.refused(
+                f"style[{part!r}]",
+                properties,
+                'properties of matplotlib by name, such as {"color": "red"}',
             )
         table[part] |= properties
     return table

@@ -21,8 +21,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import xarray as xr
 
+from .. import checks
 from ..dataset import conventions, history
-from ..dataset.conventions import QUALITY_FLAGS
+from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
 from ..errors import ArgumentError, MissingStepError
 from ..instrument.detector import Bins
 
@@ -49,18 +50,19 @@ def initial(bins: Bins, n_pic: int) -> np.ndarray:
     return np.tile(flags, (n_pic, 1))
 
 
-def mask_of(flags: str | Iterable[str]) -> int:
-    """Bit mask of one flag's name, or of several.
+def _mask(flags: QualityFlag | Iterable[QualityFlag], argument: str) -> int:
+    """Bit mask of one flag's name, or of several, given as an argument of some name.
 
     Raises
     ------
     ArgumentError
         A name is not a flag.
     """
+    if not isinstance(flags, Iterable):
+        raise checks.refused(argument, flags, "a quality flag, or several in a sequence")
     mask = 0
     for name in [flags] if isinstance(flags, str) else flags:
-        if name not in QUALITY_FLAGS:
-            raise ArgumentError(f"no quality flag {name!r}: choose of {', '.join(QUALITY_FLAGS)}")
+        checks.choice(argument, name, QualityFlag)
         mask |= QUALITY_FLAGS[name]
     return mask
 
@@ -85,7 +87,9 @@ def flags_of(ds: xr.Dataset) -> xr.DataArray:
     return xr.DataArray(np.zeros([ds.sizes[d] for d in DIMS], np.uint8), coords, DIMS)
 
 
-def good(ds: xr.Dataset, exclude: str | Iterable[str] = tuple(QUALITY_FLAGS)) -> xr.DataArray:
+def good(
+    ds: xr.Dataset, exclude: QualityFlag | Iterable[QualityFlag] = tuple(QUALITY_FLAGS)
+) -> xr.DataArray:
     """Spectra that none of some flags sets aside.
 
     Parameters
@@ -103,7 +107,7 @@ def good(ds: xr.Dataset, exclude: str | Iterable[str] = tuple(QUALITY_FLAGS)) ->
     ArgumentError
         A name is not a flag.
     """
-    return (flags_of(ds) & np.uint8(mask_of(exclude))) == 0
+    return (flags_of(ds) & np.uint8(_mask(exclude, "exclude"))) == 0
 
 
 def select(ds: xr.Dataset, pixels: Pixels) -> np.ndarray:
@@ -135,9 +139,11 @@ def select(ds: xr.Dataset, pixels: Pixels) -> np.ndarray:
     if pairs.size == 0 and pairs.dtype != object:
         return np.empty((0, 2), int)
     if pairs.ndim != 2 or pairs.shape[1] != 2 or pairs.dtype.kind not in "iu":
-        raise ArgumentError(
-            "pixels must be (pic, pixel) pairs of whole numbers, such as [(0, 12), (0, 13)], "
-            "or a boolean DataArray over pic and pixel"
+        raise checks.refused(
+            "pixels",
+            pixels,
+            "(pic, pixel) pairs of whole numbers, such as [(0, 12), (0, 13)], or a boolean "
+            "DataArray over pic and pixel",
         )
     where = []
     for dim, labels in zip(DIMS, pairs.T, strict=True):
@@ -169,8 +175,8 @@ def _lookup(index, labels: np.ndarray, dim: str) -> np.ndarray:
 def _positions_of_mask(flags: xr.DataArray, mask: xr.DataArray) -> np.ndarray:
     if mask.dtype != bool or not set(mask.dims) <= set(DIMS):
         raise ArgumentError(
-            f"pixels is a {mask.dtype} array over {mask.dims}: a boolean one over pic and pixel "
-            "is needed, such as ds.alt > 1000"
+            f"pixels is a {mask.dtype} array over {mask.dims}: expected a boolean one over pic and "
+            "pixel, such as ds.alt > 1000"
         )
     try:
         _, mask = xr.align(flags, mask, join="exact")
@@ -181,18 +187,19 @@ def _positions_of_mask(flags: xr.DataArray, mask: xr.DataArray) -> np.ndarray:
     return np.argwhere(mask.broadcast_like(flags).transpose(*DIMS).values)
 
 
-def changed(ds: xr.Dataset, pixels: Pixels, flag: str, on: bool) -> xr.Dataset:
+def changed(ds: xr.Dataset, pixels: Pixels, flag: QualityFlag, on: bool) -> xr.Dataset:
     """The dataset with a flag set on some spectra, or cleared; attributes and history stay."""
+    checks.choice("flag", flag, QualityFlag)
     where = select(ds, pixels)
     flags = flags_of(ds)
-    values, bit = flags.values.copy(), np.uint8(mask_of(flag))
+    values, bit = flags.values.copy(), np.uint8(QUALITY_FLAGS[flag])
     at = tuple(where.T)
     values[at] = values[at] | bit if on else values[at] & ~bit
     return ds.assign_coords(quality=(DIMS, values))
 
 
 @history.step("flag")
-def flag(ds: xr.Dataset, pixels: Pixels, flag: str = "user") -> xr.Dataset:
+def flag(ds: xr.Dataset, pixels: Pixels, flag: QualityFlag = "user") -> xr.Dataset:
     """Set a quality flag on some spectra.
 
     Parameters
@@ -216,6 +223,6 @@ def flag(ds: xr.Dataset, pixels: Pixels, flag: str = "user") -> xr.Dataset:
 
 
 @history.step("unflag")
-def unflag(ds: xr.Dataset, pixels: Pixels, flag: str = "user") -> xr.Dataset:
+def unflag(ds: xr.Dataset, pixels: Pixels, flag: QualityFlag = "user") -> xr.Dataset:
     """Clear a quality flag on some spectra; see `flag`."""
     return conventions.apply(changed(ds, pixels, flag, False))

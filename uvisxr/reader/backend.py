@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import xarray as xr
 from xarray.backends import BackendEntrypoint
 
 from ..errors import ArgumentError, ProductError
+
+if TYPE_CHECKING:
+    from .observation import StartTime
 
 
 class UvisBackend(BackendEntrypoint):
@@ -28,7 +32,7 @@ class UvisBackend(BackendEntrypoint):
         *,
         drop_variables: str | Iterable[str] | None = None,
         window: int | None = None,
-        start_time: str = "end_of_first",
+        start_time: StartTime = "end_of_first",
     ) -> xr.Dataset:
         """One product, or one window of it; see `uvisxr.open_product`."""
         from .observation import open_product
@@ -49,7 +53,7 @@ class UvisBackend(BackendEntrypoint):
         filename_or_obj: object,
         *,
         drop_variables: str | Iterable[str] | None = None,
-        start_time: str = "end_of_first",
+        start_time: StartTime = "end_of_first",
     ) -> dict[str, xr.Dataset]:
         """All windows of a product, by the path of their node."""
         from .observation import open_product
@@ -67,7 +71,7 @@ class UvisBackend(BackendEntrypoint):
         filename_or_obj: object,
         *,
         drop_variables: str | Iterable[str] | None = None,
-        start_time: str = "end_of_first",
+        start_time: StartTime = "end_of_first",
     ) -> xr.DataTree:
         """All windows of a product as a tree."""
         groups = self.open_groups_as_dict(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
 from xarray.core import indexing
 
+from .. import checks
 from ..dataset import conventions, history
 from ..errors import ArgumentError, LabelError, ProductError, warn_user
 from ..instrument.channel import channel as find_channel
@@ -22,7 +23,8 @@ from ..quality.flags import initial
 from ..timescales import add_seconds, clock_from_et, day_of_year
 from . import sources
 
-START_TIMES = ("end_of_first", "start")
+#: What START_TIME means: the end of the first exposure, or its start.
+StartTime = Literal["end_of_first", "start"]
 
 #: A clock count in the label further than this from START_TIME is taken as wrong, s. The clock
 #: is known from the time to 32 s.
@@ -34,7 +36,7 @@ def open_product(
     path: str | Path,
     window: int | None = None,
     chunks: Any = None,
-    start_time: str = "end_of_first",
+    start_time: StartTime = "end_of_first",
 ) -> xr.Dataset | xr.DataTree:
     """Open one PDS3 product; no data are read before they are used.
 
@@ -82,7 +84,7 @@ def open_observation(
     sort: bool = True,
     window: int | None = None,
     chunks: Any = None,
-    start_time: str = "end_of_first",
+    start_time: StartTime = "end_of_first",
 ) -> xr.Dataset | xr.DataTree:
     """Open several products as one observation, concatenated along `pic`.
 
@@ -151,13 +153,13 @@ def _open(
     labels: list[Label],
     window: int | None,
     chunks: Any,
-    start_time: str,
+    start_time: StartTime,
     named: dict[str, Any],
     sort: bool = True,
     took: dict[str, Any] | None = None,
 ) -> xr.Dataset | xr.DataTree:
-    if start_time not in START_TIMES:
-        raise ArgumentError(f"start_time={start_time!r}: expected one of {', '.join(START_TIMES)}")
+    checks.choice("start_time", start_time, StartTime)
+    checks.choice("sort", sort, bool)
     for label in labels[1:]:
         _check_alike(labels[0], label)
 
@@ -187,7 +189,7 @@ def _check_alike(first: Label, other: Label) -> None:
 
 
 def _dataset(
-    labels: list[Label], k: int, start_time: str, named: dict[str, Any], sort: bool
+    labels: list[Label], k: int, start_time: StartTime, named: dict[str, Any], sort: bool
 ) -> xr.Dataset:
     """The exposures of one window."""
     files = tuple(qube_file(label, k) for label in labels)
@@ -230,7 +232,7 @@ def _lazy(array: QubeArray) -> Any:
     return indexing.MemoryCachedArray(indexing.CopyOnWriteArray(lazy))
 
 
-def times(label: Label, start_time: str = "end_of_first") -> dict[str, np.ndarray]:
+def times(label: Label, start_time: StartTime = "end_of_first") -> dict[str, np.ndarray]:
     """Times of the exposures of one product.
 
     Parameters
@@ -274,7 +276,7 @@ def times(label: Label, start_time: str = "end_of_first") -> dict[str, np.ndarra
 
 
 def _attributes(
-    labels: list[Label], first: Label, area: Window, start_time: str, named: dict[str, Any]
+    labels: list[Label], first: Label, area: Window, start_time: StartTime, named: dict[str, Any]
 ) -> dict[str, Any]:
     year, doy = day_of_year(first.known_start())
     prime = str(named.get("prime_instrument") or "")

@@ -13,7 +13,7 @@ from scipy.ndimage import gaussian_filter
 
 from ..calibration.files import BURN
 from ..calibration.formats import Lab, package_lab
-from ..instrument.channel import N_BANDS, N_LINES
+from ..instrument.channel import N_BANDS, N_LINES, ChannelName
 from ..instrument.detector import FIRST_LIT, LAST_LIT
 from . import idlsave
 
@@ -29,7 +29,7 @@ _SPICA = (1_300_000_000, 1_700_000_000, 1_500_000_000, 1_600_000_000, 1_400_000_
 _TREND = np.dtype([("ratio", "f4", (N_BANDS,)), ("desc", [("sctime_sec_start", "i4")])])
 
 
-def write(folder: Path, channel: str, seed: int = 0) -> list[Path]:
+def write(folder: Path, channel: ChannelName, seed: int = 0) -> list[Path]:
     """Write the calibration files of one channel.
 
     Parameters

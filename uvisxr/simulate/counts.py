@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ..calibration import recipe
+from ..calibration.choices import Trend
 from ..calibration.files import load
 from ..calibration.sensitivity import Options, Terms, terms
 from ..instrument.channel import N_BANDS, N_LINES, Channel
@@ -31,7 +32,7 @@ _LIT[FIRST_LIT : LAST_LIT + 1] = 1.0
 
 
 def sensitivity(
-    channel: Channel, slit: str, et: np.ndarray, folder: Path, trend: str | None
+    channel: Channel, slit: str, et: np.ndarray, folder: Path, trend: Trend | None
 ) -> Terms:
     """Sensitivity of every detector pixel, by recipe "upyp"; evil pixels as their neighbours."""
     found = recipe.find("upyp")

@@ -9,6 +9,7 @@ import spiceypy
 from spiceypy.utils.exceptions import SpiceyError
 
 from ..errors import ExportError
+from ..instrument.channel import ChannelName
 from ..instrument.channel import channel as find_channel
 from ..kernels.session import LOCK, loaded, spice_reason
 from . import flight
@@ -32,7 +33,7 @@ _BODY_STEP, _CRAFT_STEP, _POINTING_STEP = 1800.0, 60.0, 10.0
 _DEGREE = 7
 
 
-def write(folder: Path, scan: Scan, channel: str) -> list[Path]:
+def write(folder: Path, scan: Scan, channel: ChannelName) -> list[Path]:
     """Write every kernel that a geometry of the scan needs.
 
     Parameters

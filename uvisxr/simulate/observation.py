@@ -10,13 +10,15 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from .. import checks
+from ..calibration.choices import Trend
 from ..calibration.files import Folder
 from ..dataset import conventions, history
 from ..errors import ExportError
 from ..export import to_netcdf, whole_file
 from ..geometry.los import geometry
+from ..instrument.channel import ChannelName, SlitName
 from ..instrument.channel import channel as find_channel
-from ..instrument.channel import slit_name
 from ..instrument.detector import DARK_LINES, N_LINES, Window
 from ..kernels import choose as kernel_files
 from ..kernels.session import loaded
@@ -30,11 +32,10 @@ from .setup import (
     LOSSES,
     NOISE,
     STARS,
+    Compression,
     Setup,
     instant,
-    positive,
     to_millisecond,
-    whole,
     windows,
 )
 
@@ -74,15 +75,15 @@ class Simulation:
 def observation(
     directory: str | Path,
     *,
-    channel: str = "FUV",
-    slit: str = "LOW_RESOLUTION",
+    channel: ChannelName = "FUV",
+    slit: SlitName = "LOW_RESOLUTION",
     target: str = "TITAN",
     start: str | np.datetime64 = "2008-03-10T10:00:00",
     exposures: int = 60,
     exposure: float = 240.0,
     products: int = 1,
     window: Window | Sequence[Window] = _WINDOW,
-    compression: str = "SQRT_9",
+    compression: Compression = "SQRT_9",
     background: float = 4e-4,
     stars: int = 3,
     lost: int = 12,
@@ -140,21 +141,26 @@ def observation(
     ExportError
         A file cannot be written.
     """
+    checks.choice("channel", channel, ChannelName)
+    checks.choice("slit", slit, SlitName)
+    checks.choice("compression", compression, Compression)
     setup = Setup(
         channel=find_channel(channel),
-        slit=slit_name(slit),
+        slit=slit,
         target=" ".join(str(target).upper().split()),
         start=instant(start),
-        exposures=whole("exposures", exposures, 1),
-        exposure=positive("exposure", exposure),
-        products=whole("products", products, 1),
+        exposures=checks.whole("exposures", exposures, 1),
+        exposure=checks.number("exposure", exposure, "an integration time, s", above=0),
+        products=checks.whole("products", products, 1),
         windows=windows(window),
         compression=compression,
-        background=positive("background", background, zero=True),
-        stars=whole("stars", stars, 0),
-        lost=whole("lost", lost, 0),
-        partial=whole("partial", partial, 0),
-        seed=whole("seed", seed, 0),
+        background=checks.number(
+            "background", background, "a rate, count/s per detector pixel", least=0
+        ),
+        stars=checks.whole("stars", stars, 0),
+        lost=checks.whole("lost", lost, 0),
+        partial=checks.whole("partial", partial, 0),
+        seed=checks.whole("seed", seed, 0),
     )
     setup.check(kernels is not None)
     root = Path(directory)
@@ -235,7 +241,7 @@ def _frame(setup: Setup) -> xr.Dataset:
     return xr.Dataset(coords=coords, attrs=attrs)
 
 
-def _trend(folder: Path, channel: str) -> str | None:
+def _trend(folder: Path, channel: str) -> Trend | None:
     """The trend that a folder's files allow: there is no public one of EUV."""
     return "spica" if Folder.choose(folder).spica(channel) else None
 

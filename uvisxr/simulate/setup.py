@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+from .. import checks
 from ..errors import ArgumentError
-from ..instrument.channel import Channel
+from ..instrument.channel import Channel, SlitName
 from ..instrument.detector import Window
 from ..timescales import Instant, format_doy, parse_instant
 
 #: Purposes of random numbers.
 STARS, EVIL, NOISE, LOSSES = range(10, 14)
 
-_COMPRESSIONS = ("NONE", "SQRT_9")
+#: Compressions of the telemetry: none, or the square roots of counts.
+Compression = Literal["SQRT_9", "NONE"]
 
 
 @dataclass(frozen=True)
@@ -24,14 +26,14 @@ class Setup:
     """The arguments of `uvisxr.simulate.observation`, checked one by one."""
 
     channel: Channel
-    slit: str
+    slit: SlitName
     target: str
     start: Instant
     exposures: int
     exposure: float
     products: int
     windows: tuple[Window, ...]
-    compression: str
+    compression: Compression
     background: float
     stars: int
     lost: int
@@ -40,18 +42,13 @@ class Setup:
 
     def check(self, real: bool) -> None:
         """Raise ArgumentError unless they fit together; `real`: on kernels that are given."""
-        if self.compression not in _COMPRESSIONS:
-            raise ArgumentError(
-                f"compression={self.compression!r}: expected one of {', '.join(_COMPRESSIONS)}"
-            )
         if not real and self.target not in ("TITAN", "SATURN"):
-            raise ArgumentError(
-                f"target={self.target!r}: flights past TITAN and SATURN are simulated; others need "
-                "kernels= that cover the time"
+            raise checks.refused(
+                "target", self.target, "'TITAN' or 'SATURN', or kernels= of a flight past another"
             )
         if self.products > self.exposures:
-            raise ArgumentError(
-                f"products={self.products} of {self.exposures} exposures: each needs one"
+            raise checks.refused(
+                "products", self.products, f"one for each of the {self.exposures} exposures at most"
             )
         if self.products > 1 and self.exposures // self.products * self.exposure < 60:
             raise ArgumentError(
@@ -106,24 +103,9 @@ def to_millisecond(time: Instant) -> Instant:
     return Instant(time.tai // 1_000_000 * 1_000_000)
 
 
-def whole(name: str, value: int, least: int) -> int:
-    """A whole number that is not too small."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ArgumentError(f"{name}={value!r}: expected a whole number, {least} or more")
-    return int(value)
-
-
-def positive(name: str, value: float, zero: bool = False) -> float:
-    """A positive number, or zero where that is allowed."""
-    ok = np.isscalar(value) and np.isfinite(value) and (value > 0 or (zero and value == 0))
-    if not ok:
-        raise ArgumentError(f"{name}={value!r}: expected a positive number")
-    return float(value)
-
-
 def windows(window: Window | Sequence[Window]) -> tuple[Window, ...]:
     """One window or several."""
     several = (window,) if isinstance(window, Window) else tuple(window)
     if not several or not all(isinstance(w, Window) for w in several):
-        raise ArgumentError("window: expected a Window, or several in a sequence")
+        raise checks.refused("window", window, "a Window, or several in a sequence")
     return several

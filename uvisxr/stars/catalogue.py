@@ -16,7 +16,7 @@ import numpy as np
 import spiceypy
 import xarray as xr
 
-from .. import fetch
+from .. import checks, fetch
 from ..errors import ArgumentError
 from ..kernels.session import LOCK
 from ..numerics import sphere
@@ -87,8 +87,11 @@ def read(path: str | Path | None = None, faintest: float | None = None) -> xr.Da
     Raises
     ------
     ArgumentError
-        The file is missing, or is no catalogue; names the file and line.
+        The file is missing, or is no catalogue; names the file and line. Or `faintest` is no
+        number.
     """
+    if faintest is not None:
+        checks.number("faintest", faintest, "a magnitude")
     name = "the embedded catalogue" if path is None else str(path)
     text = _text(path)
     is_csv = path is None or ".csv" in "".join(Path(path).suffixes).lower()
@@ -188,7 +191,7 @@ def _read_csv(text: str, name: str) -> dict[str, np.ndarray]:
         found[key] = np.array(
             [_number(v, default, name, i, key) for v, i in zip(values, lines, strict=True)]
         )
-    _check(found, name)
+    _check_places(found, name)
     for key, text_default in _TEXTS.items():
         found[key] = np.array([v.strip() for v in table.get(key, [text_default] * len(body))])
     return found
@@ -203,7 +206,7 @@ def _number(text: str, default: float | None, name: str, line: int, key: str) ->
         raise ArgumentError(f"{name}, line {line}: {key} = {text!r} is not a number") from None
 
 
-def _check(found: dict[str, np.ndarray], name: str) -> None:
+def _check_places(found: dict[str, np.ndarray], name: str) -> None:
     if not (np.abs(found["dec"]) <= 90).all() or not np.isfinite(found["ra"]).all():
         raise ArgumentError(f"{name}: ra and dec must be degrees, dec from -90 to 90")
 
@@ -244,5 +247,5 @@ def _read_td1(text: str, name: str) -> dict[str, np.ndarray]:
             [f"HD {int(h)}" if h else f"TD1 {int(t)}" for h, t in zip(hd, td1, strict=True)]
         ),
     }
-    _check(found, name)
+    _check_places(found, name)
     return found

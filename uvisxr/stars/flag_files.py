@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import xarray as xr
 
+from .. import checks
 from ..dataset import conventions, history
+from ..dataset.conventions import QUALITY_FLAGS
 from ..dataset.forward import method
 from ..errors import ArgumentError
 from ..export import whole_file
-from ..quality.flags import DIMS, changed, flags_of, mask_of, select
+from ..quality.flags import DIMS, changed, flags_of, select
+
+#: Meaning of the first and the second number of a line.
+Columns = Literal["exposure pixel", "pixel exposure"]
 
 
 @history.step("stars.load")
-def load(ds: xr.Dataset, path: str | Path, columns: str = "exposure pixel") -> xr.Dataset:
+def load(ds: xr.Dataset, path: str | Path, columns: Columns = "exposure pixel") -> xr.Dataset:
     """Flag the spectra a text file lists as crossed by a star.
 
     Parameters
@@ -62,7 +68,7 @@ def load(ds: xr.Dataset, path: str | Path, columns: str = "exposure pixel") -> x
     return history.used(conventions.apply(changed(ds, pairs, "star", True)), [path])
 
 
-def save(ds: xr.Dataset, path: str | Path, columns: str = "exposure pixel") -> Path:
+def save(ds: xr.Dataset, path: str | Path, columns: Columns = "exposure pixel") -> Path:
     """Write the spectra flagged as crossed by a star.
 
     Parameters
@@ -86,7 +92,7 @@ def save(ds: xr.Dataset, path: str | Path, columns: str = "exposure pixel") -> P
     """
     order = _order(columns)
     flags = flags_of(ds)
-    where = np.argwhere((flags.values & np.uint8(mask_of("star"))) != 0)
+    where = np.argwhere((flags.values & np.uint8(QUALITY_FLAGS["star"])) != 0)
     pairs = [
         flags.indexes[dim].to_numpy()[at] if dim in flags.indexes else at
         for dim, at in zip(DIMS, where.T, strict=True)
@@ -100,12 +106,10 @@ def save(ds: xr.Dataset, path: str | Path, columns: str = "exposure pixel") -> P
     return path
 
 
-def _order(columns: str) -> tuple[int, int]:
+def _order(columns: Columns) -> tuple[int, int]:
     """Where (exposure, pixel) stand in the columns; the permutation is its own inverse."""
-    orders = {"exposure pixel": (0, 1), "pixel exposure": (1, 0)}
-    if columns not in orders:
-        raise ArgumentError(f"columns={columns!r}: choose 'exposure pixel' or 'pixel exposure'")
-    return orders[columns]
+    checks.choice("columns", columns, Columns)
+    return (0, 1) if columns == "exposure pixel" else (1, 0)
 
 
 class StarFlags:

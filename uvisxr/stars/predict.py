@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from .. import checks
 from ..dataset import conventions, history
-from ..errors import ArgumentError
 from ..geometry import views
 from ..geometry.rays import apparent
 from ..numerics.sphere import dot, unit
@@ -22,6 +22,9 @@ __all__ = ["inside", "predict_stars"]
 
 #: Pairs of star and exposure tested at a time: bounds the memory.
 _BLOCK = 2**14
+
+#: What a catalogue must hold.
+_NEEDED = {"ra", "dec", "pmra", "pmdec", "epoch", "magnitude"}
 
 #: Slack around the circle that holds an exposure's pixels, rad: more than the aberration at
 #: 60 km/s and the proper motion of any star within an observation.
@@ -80,8 +83,10 @@ def predict_stars(
         `stars` is no catalogue.
     """
     stars = catalogue.read() if stars is None else stars
-    _check(stars)
+    if not isinstance(stars, xr.Dataset) or not set(stars.variables) >= _NEEDED:
+        raise checks.refused("stars", stars, "a catalogue of uvisxr.stars.catalogue.read(path)")
     if faintest is not None:
+        checks.number("faintest", faintest, "a magnitude")
         stars = stars.isel(star=np.flatnonzero(stars["magnitude"].values <= faintest))
     corners, view = views.corners(ds), views.target(ds)
     pic, star, direction = candidates(ds, stars, corners, view)
@@ -143,11 +148,3 @@ def _near(
         pic, which = np.nonzero(centre[part] @ star.T >= cosine[part, None])
         found.append((pic + start, which))
     return tuple(np.concatenate(v) for v in zip(*found, strict=True))
-
-
-def _check(stars: xr.Dataset) -> None:
-    needed = {"ra", "dec", "pmra", "pmdec", "epoch", "magnitude"}
-    if not isinstance(stars, xr.Dataset) or not needed <= set(stars.variables):
-        raise ArgumentError(
-            "stars is no catalogue: read one with uvisxr.stars.catalogue.read(path)"
-        )

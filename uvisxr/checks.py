@@ -1,0 +1,215 @@
+"""Checks of arguments: what a value should have been, said in one form.
+
+Each raises `ArgumentError`, "name=value: expected ...", with the argument's name as the user types
+it. The values that an argument can be chosen from stand once, in a `Literal` that its annotation
+and `choice` share.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+
+from .errors import ArgumentError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+#: Characters of a value that a message shows; arrays and datasets go on for pages.
+_SHOWN = 80
+
+
+def refused(name: str, value: object, expected: str) -> ArgumentError:
+    """The error that says what an argument should have been.
+
+    Parameters
+    ----------
+    name : str
+        As the user types it.
+    value
+    expected : str
+        What follows "expected", with the unit.
+    """
+    return ArgumentError(f"{name}={_shown(value)}: expected {expected}")
+
+
+def choices(kind: Any) -> tuple[Any, ...]:
+    """The values of a `Literal`, or of a union of them with bool and None."""
+    if kind is bool:
+        return True, False
+    if kind is None or kind is type(None):
+        return (None,)
+    if get_origin(kind) is Literal:
+        return get_args(kind)
+    return tuple(value for part in get_args(kind) for value in choices(part))
+
+
+def is_one(value: object, allowed: Iterable[Any]) -> bool:
+    """Whether a value is one of those allowed; 0 and 1 are neither False nor True."""
+    return any(
+        isinstance(value, str) and value == one
+        if isinstance(one, str)
+        else type(value) is type(one) and value == one
+        for one in allowed
+    )
+
+
+def nearest(value: object, allowed: Iterable[Any]) -> str:
+    """A question that names the text most like the value; empty if none is alike."""
+    texts = [one for one in allowed if isinstance(one, str)]
+    near = difflib.get_close_matches(value, texts, n=1) if isinstance(value, str) else []
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def either(words: Sequence[str]) -> str:
+    """Words as they stand in a sentence: "a", "a or b", "one of a, b, c"."""
+    return " or ".join(words) if len(words) < 3 else f"one of {', '.join(words)}"
+
+
+def one_of(name: str, value: object, allowed: Iterable[Any], other: str = "") -> None:
+    """Refuse what is not among some values, such as the keys of a table.
+
+    Parameters
+    ----------
+    name : str
+    value
+    allowed : iterable
+    other : str
+        What else would do, said in words.
+    """
+    allowed = tuple(allowed)
+    if not is_one(value, allowed):
+        words = either([*map(repr, allowed), *([other] if other else [])])
+        raise refused(name, value, words + nearest(value, allowed))
+
+
+def choice(name: str, value: object, kind: Any, other: str = "") -> None:
+    """Refuse what is not among the values of a `Literal`, see `choices`."""
+    one_of(name, value, choices(kind), other)
+
+
+def only_one(**given: object) -> None:
+    """Refuse two arguments that exclude each other; None is not given."""
+    if all(value is not None for value in given.values()):
+        raise ArgumentError(f"give either {' or '.join(f'{name}=' for name in given)}, not both")
+
+
+def whole(
+    name: str, value: Any, least: int, most: int | None = None, what: str = "a whole number"
+) -> int:
+    """A whole number of a range.
+
+    Parameters
+    ----------
+    name : str
+    value
+    least, most : int
+        Both allowed; no bound above without `most`.
+    what : str
+        What the number is of.
+    """
+    is_whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not is_whole or value < least or (most is not None and value > most):
+        raise refused(name, value, f"{what}, {_bounds(least, None, most)}")
+    return int(value)
+
+
+def number(
+    name: str,
+    value: object,
+    what: str,
+    least: float | None = None,
+    above: float | None = None,
+    most: float | None = None,
+) -> float:
+    """A finite number of a range.
+
+    Parameters
+    ----------
+    name : str
+    value
+    what : str
+        What the number is, with its unit: "an altitude, km".
+    least, above, most : float, optional
+        Bounds, `least` and `most` allowed, `above` not.
+    """
+    found = _reals(value)
+    if found is None or found.ndim or not _fits(found, least, above, most):
+        raise refused(name, value, f"{what}, {_bounds(least, above, most)}")
+    return float(found)
+
+
+def numbers(
+    name: str,
+    value: object,
+    what: str,
+    least: float | None = None,
+    above: float | None = None,
+    most: float | None = None,
+) -> tuple[float, ...]:
+    """Finite numbers of a range, in a sequence; `what` and the bounds as of `number`."""
+    found = _reals(value)
+    if found is None or found.ndim != 1 or not _fits(found, least, above, most):
+        raise refused(name, value, f"{what}, {_bounds(least, above, most)}")
+    return tuple(found.tolist())
+
+
+def pair(name: str, value: object, what: str, ascending: bool = True) -> tuple[float, float]:
+    """Two finite numbers, by default the lesser first.
+
+    Parameters
+    ----------
+    name : str
+    value
+    what : str
+        What the numbers are, with their unit: "wavelengths, angstrom".
+    ascending : bool
+    """
+    found = _reals(value)
+    if (
+        found is None
+        or found.shape != (2,)
+        or not _fits(found, None, None, None)
+        or (ascending and found[0] >= found[1])
+    ):
+        raise refused(name, value, f"two {'ascending ' if ascending else ''}{what}")
+    return float(found[0]), float(found[1])
+
+
+def _reals(value: object) -> np.ndarray | None:
+    """A value as an array of float64; None if it does not consist of real numbers."""
+    # Late: the command line names choices, and starts without numpy.
+    import numpy as np
+
+    try:
+        found = np.asarray(value)
+    except (TypeError, ValueError):
+        return None
+    return found.astype(float) if found.dtype.kind in "iuf" else None
+
+
+def _fits(found: np.ndarray, least: float | None, above: float | None, most: float | None) -> bool:
+    return bool(
+        (abs(found) < float("inf")).all()
+        and (least is None or (found >= least).all())
+        and (above is None or (found > above).all())
+        and (most is None or (found <= most).all())
+    )
+
+
+def _bounds(least: float | None, above: float | None, most: float | None) -> str:
+    if least is not None and most is not None:
+        return f"{least:g} to {most:g}"
+    words = [] if least is None else [f"{least:g} or more"]
+    words += [] if above is None else [f"above {above:g}"]
+    words += [] if most is None else [f"at most {most:g}"]
+    return ", ".join(words) or "finite"
+
+
+def _shown(value: Any) -> str:
+    # A scalar of numpy's says its type too.
+    plain = value.item() if getattr(value, "shape", None) == () else value
+    text = " ".join(repr(plain).split())
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
