@@ -14,8 +14,10 @@ or in YAML, where an entry is a name or a name with a mapping of arguments:
         recipe: upyp
         trend: false
 
-The entry `open`, allowed only in front, holds arguments of `uvisxr.open_product`. The text that
-is recorded in every output is JSON, which is YAML too: it can be saved and run again.
+The entry `open`, allowed only in front, holds arguments of `uvisxr.open_product`. Arguments are
+compared with the annotations of the steps before anything runs: a choice that does not exist shows
+at once, not product by product. The text that is recorded in every output is one line of YAML, and
+of JSON where no number is infinite: it can be saved and run again.
 """
 
 from __future__ import annotations
@@ -24,9 +26,8 @@ import difflib
 import hashlib
 import inspect
 import json
-import os
+import math
 import re
-import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -38,6 +39,7 @@ import xarray as xr
 import yaml
 
 from ..errors import PipelineError
+from .hints import expected, fits, takes_path
 
 #: Methods that write files or hold state outside the dataset: not steps of a reduction.
 _NOT_STEPS = frozenset({"to_netcdf", "to_json"})
@@ -64,7 +66,7 @@ class Pipeline:
         Where relative paths in the arguments start: the folder of the YAML file, or the current
         one.
     text : str
-        The pipeline as it was given, as one line of JSON: what is recorded in every output.
+        The pipeline as it was given, as one line of YAML: what is recorded in every output.
     """
 
     open: dict[str, Any]
@@ -75,10 +77,10 @@ class Pipeline:
     def resolved(self) -> Pipeline:
         """The same with absolute paths, for workers that run in another folder."""
 
-        def absolute(function: Callable, arguments: dict[str, Any]) -> dict[str, Any]:
+        def absolute(function: Callable[..., Any], arguments: dict[str, Any]) -> dict[str, Any]:
             hints = _hints(function)
             return {
-                name: _absolute(value, self.folder) if _takes_path(hints.get(name)) else value
+                name: _absolute(value, self.folder) if takes_path(hints.get(name)) else value
                 for name, value in arguments.items()
             }
 
@@ -168,14 +170,14 @@ def load(pipeline: str | Path | Iterable[Any]) -> Pipeline:
     ------
     PipelineError
         The file is missing or not YAML, or an entry names an unknown step, an unknown argument,
-        lacks one that is needed, or gives one of a wrong type.
+        lacks one that is needed, or gives one a value that its annotation does not allow.
     """
     if isinstance(pipeline, Pipeline):
         return pipeline
     if isinstance(pipeline, str | Path):
         path = Path(pipeline)
-        return _check(_read(path), str(path), path.resolve().parent)
-    return _check(list(pipeline), "pipeline", Path.cwd())
+        return _checked(_read(path), str(path), path.resolve().parent)
+    return _checked(list(pipeline), "pipeline", Path.cwd())
 
 
 class _Loader(yaml.SafeLoader):
@@ -207,7 +209,7 @@ def _read(path: Path) -> list[Any]:
     return content
 
 
-def _check(entries: Sequence[Any], where: str, folder: Path) -> Pipeline:
+def _checked(entries: Sequence[Any], where: str, folder: Path) -> Pipeline:
     opening: dict[str, Any] = {}
     steps: list[Step] = []
     for number, entry in enumerate(entries, 1):
@@ -227,8 +229,17 @@ def _check(entries: Sequence[Any], where: str, folder: Path) -> Pipeline:
     recorded = [{step.name: step.arguments} for step in steps]
     if opening:
         recorded.insert(0, {"open": opening})
-    text = json.dumps(recorded, sort_keys=True, allow_nan=False)
-    return Pipeline(opening, tuple(steps), folder, text)
+    return Pipeline(opening, tuple(steps), folder, _text(recorded))
+
+
+#: Texts, which stay, and the infinities that json.dumps writes in its own way.
+_INFINITY = re.compile(r'"(?:[^"\\]|\\.)*"|(?P<sign>-?)Infinity')
+
+
+def _text(recorded: list[Any]) -> str:
+    """One line of JSON, but for infinities, which stand as in YAML."""
+    line = json.dumps(recorded, sort_keys=True)
+    return _INFINITY.sub(lambda m: m[0] if m["sign"] is None else f"{m['sign']}.inf", line)
 
 
 def _entry(entry: Any, place: str) -> tuple[str, dict[str, Any]]:
@@ -255,7 +266,7 @@ def _entry(entry: Any, place: str) -> tuple[str, dict[str, Any]]:
 
 
 def _arguments(
-    function: Callable, name: str, arguments: dict[str, Any], place: str
+    function: Callable[..., Any], name: str, arguments: dict[str, Any], place: str
 ) -> dict[str, Any]:
     signature = inspect.signature(function)
     try:
@@ -267,22 +278,21 @@ def _arguments(
     plain = {}
     for key, value in arguments.items():
         plain[key] = value = _plain(value, f"{place}: {name}: {key}")
-        if key in hints and not _fits(value, hints[key]):
-            expected = signature.parameters[key].annotation
+        if key in hints and not fits(value, hints[key]):
             raise PipelineError(
-                f"{place}: {name}: {key}={value!r} is not of the expected type ({expected})"
+                f"{place}: {name}: {key}={value!r}: expected {expected(value, hints[key])}"
             )
     return plain
 
 
-def _opener() -> Callable:
+def _opener() -> Callable[..., Any]:
     # Late: the observation module is not needed to check the other steps.
     from ..reader.observation import open_product
 
     return open_product
 
 
-def _methods() -> dict[str, Callable]:
+def _methods() -> dict[str, Callable[..., Any]]:
     """The accessor's steps by name."""
     from ..accessor import UvisAccessor
 
@@ -293,18 +303,14 @@ def _methods() -> dict[str, Callable]:
     }
 
 
-def _hints(function: Callable) -> dict[str, Any]:
-    try:
-        return typing.get_type_hints(inspect.unwrap(function))
-    except NameError:
-        # A name imported for type checkers only.
-        return {}
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    return typing.get_type_hints(inspect.unwrap(function))
 
 
 def _plain(value: Any, place: str) -> Any:
     """The value in JSON's own types, which workers, fingerprints and outputs share."""
     if isinstance(value, np.generic | np.ndarray):
-        value = value.tolist()
+        value = (value.astype(str) if value.dtype.kind == "M" else value).tolist()
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, Mapping):
@@ -313,48 +319,12 @@ def _plain(value: Any, place: str) -> Any:
         return [_plain(item, place) for item in value]
     if value is None or isinstance(value, str | bool | int):
         return value
-    if isinstance(value, float) and np.isfinite(value):
+    if isinstance(value, float) and not math.isnan(value):
         return value
     raise PipelineError(
         f"{place}: {value!r} cannot be recorded; use numbers, text, lists and mappings (dates in "
         "quotes)"
     )
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    """Whether a JSON value may be of the annotated type; unknown annotations take anything."""
-    origin, inner = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
-        return any(_fits(value, item) for item in inner)
-    if origin is typing.Literal:
-        return value in inner
-    if origin is typing.Annotated:
-        return _fits(value, inner[0])
-    if hint is None or hint is type(None):
-        return value is None
-    base = origin or hint
-    if not isinstance(base, type):
-        return True
-    if base is bool:
-        return isinstance(value, bool)
-    if base is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    if base is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if base is str or issubclass(base, os.PathLike):
-        return isinstance(value, str)
-    if issubclass(base, Mapping):
-        return isinstance(value, Mapping)
-    if base in (list, tuple, set, frozenset, np.ndarray) or issubclass(base, Iterable):
-        return isinstance(value, list)
-    # Anything else (an xarray object, a class of ours) has no form in YAML.
-    return base is object
-
-
-def _takes_path(hint: Any) -> bool:
-    inner = typing.get_args(hint)
-    is_path = isinstance(hint, type) and issubclass(hint, os.PathLike)
-    return is_path or any(_takes_path(item) for item in inner)
 
 
 def _absolute(value: Any, folder: Path) -> Any:
