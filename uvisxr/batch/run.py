@@ -18,7 +18,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .. import checks
 from .._version import __version__
@@ -30,6 +30,7 @@ from .manifest import Manifest
 
 if TYPE_CHECKING:
     from distributed import Client, Future
+    from tqdm import tqdm
 
 #: Products in flight for each worker thread: one runs, the others wait at hand.
 _AHEAD = 3
@@ -130,7 +131,8 @@ def process(
     steps = _checked(pipeline, client, workers, retries)
     folder = _folder(out_dir)
     with Manifest(folder) as manifest, _partial_folder(folder) as partial:
-        summary, claims = Summary(manifest.path), {}
+        summary = Summary(manifest.path)
+        claims: dict[str, str] = {}
         found = sources.expand(products, wanted)
         jobs = _jobs(found, steps, manifest, partial, overwrite, summary, claims)
         first = next(jobs, None)
@@ -172,7 +174,12 @@ def plan(
             yield job.label, job.output
 
 
-def _checked(steps, client, workers: int | None, retries: int) -> pipeline.Pipeline:
+def _checked(
+    steps: str | Path | Iterable[Any],
+    client: Client | str | None,
+    workers: int | None,
+    retries: int,
+) -> pipeline.Pipeline:
     # Workers are those of a cluster started here.
     checks.only_one(workers=workers, client=client)
     if workers is not None:
@@ -284,7 +291,7 @@ def _note(record: dict[str, Any], manifest: Manifest, summary: Summary) -> None:
         summary.failures.append(f"{record['product']}: {record['step']}: {record['error']}")
 
 
-def _bar(progress: bool | None):
+def _bar(progress: bool | None) -> tqdm[NoReturn]:
     from tqdm import tqdm
 
     return tqdm(unit="product", disable=None if progress is None else not progress)
@@ -310,7 +317,7 @@ def _stream(
     suspects: list[work.Job] = []
     cleared: set[str] = set()
 
-    def submit(source: Iterator[work.Job], count: int) -> list[Future]:
+    def submit(source: Iterator[work.Job], count: int) -> list[Future[dict[str, Any]]]:
         futures = []
         for job in itertools.islice(source, count):
             key = (name, next(numbers))
@@ -321,7 +328,7 @@ def _stream(
         return futures
 
     def room() -> int:
-        threads = max(1, sum(client.nthreads().values()))
+        threads: int = max(1, sum(client.nthreads().values()))
         return max(0, threads * _AHEAD - len(running))
 
     completed = as_completed(submit(jobs, room()), loop=client.loop)

@@ -15,6 +15,7 @@ Sources
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,10 +84,13 @@ def titan(et: np.ndarray) -> np.ndarray:
     north = pole("TITAN")
     node = east(longitude(north))
     angle = np.deg2rad(ROTATION["TITAN"][2] + ROTATION["TITAN"][3] * et / _DAY)[:, None]
-    return -TITAN_ORBIT * (np.cos(angle) * node + np.sin(angle) * np.cross(north, node))
+    place: np.ndarray = -TITAN_ORBIT * (
+        np.cos(angle) * node + np.sin(angle) * np.cross(north, node)
+    )
+    return place
 
 
-def states(position, et: np.ndarray) -> np.ndarray:
+def states(position: Callable[[np.ndarray], np.ndarray], et: np.ndarray) -> np.ndarray:
     """Positions and, by differences over 2 s, velocities of a function of time, (n, 6)."""
     return np.hstack([position(et), (position(et + 1.0) - position(et - 1.0)) / 2.0])
 
@@ -126,7 +130,8 @@ class Flight:
 
     def position(self, et: np.ndarray) -> np.ndarray:
         """Cassini seen from the target's centre, J2000, km, (n, 3)."""
-        return self._plane(et - self.periapsis_time) @ np.stack([self.p, self.q])
+        place: np.ndarray = self._plane(et - self.periapsis_time) @ np.stack([self.p, self.q])
+        return place
 
     @classmethod
     def through(
