@@ -126,6 +126,7 @@ class Recovery:
         if self.background:
             radiance -= self.background * self.n
         radiance *= factor
+        # Arrays are written over, the factor by its square, so that a block stays in the cache.
         factor *= factor
         per_count = factor / time**2
         upper, lower = (

@@ -137,6 +137,7 @@ def _pchip_slope(h0: np.ndarray, h1: np.ndarray, m0: np.ndarray, m1: np.ndarray)
     monotone = m0 * m1 > 0
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = (w0 + w1) / (w0 / m0 + w1 / m1)
+    # 0 at an extremum, and not a plain 0.0: NaN where a slope is unknown.
     return np.where(monotone, mean, m0 * m1 * 0.0)
 
 

@@ -153,6 +153,11 @@ def average(
 def linear(triangles: np.ndarray, values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Linear functions on triangles that do not overlap, at the middles of cells.
 
+    The work grows with triangles and cells alone. scipy's LinearNDInterpolator, which walks from
+    triangle to triangle, is 2 to 14 times faster on compact ones, but searches them all where its
+    walk fails, as it does among the slivers of a scan and beyond its outline: it takes 4 to 25
+    times as long for images of such scans, seconds each.
+
     Parameters
     ----------
     triangles : ndarray, (n, 3, 2)
