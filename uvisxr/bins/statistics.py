@@ -356,10 +356,8 @@ def _eager(aggregation: Aggregation, members: Members, arrays: Rows) -> np.ndarr
 
 def _lazy(aggregation: Aggregation, members: Members, arrays: Mapping[str, Array]) -> DaskArray:
     """Statistics, (statistic, bin, wl), of sums over blocks of exposures, by dask."""
-    import dask.array
+    import dask.array as da
 
-    # Its functions are not annotated.
-    da: Any = dask.array
     # What `block` refers to goes to the workers: names, not the arrays.
     n_terms, names = len(aggregation.terms), tuple(arrays)
     first = next(a for a in arrays.values() if not isinstance(a, np.ndarray))
