@@ -131,13 +131,11 @@ def process(
     steps = _checked(pipeline, client, workers, retries)
     folder = _folder(out_dir)
     with Manifest(folder) as manifest, _partial_folder(folder) as partial:
-        summary = Summary(manifest.path)
-        claims: dict[str, str] = {}
-        found = sources.expand(products, wanted)
-        jobs = _jobs(found, steps, manifest, partial, overwrite, summary, claims)
+        batch = _Batch(steps, manifest, partial, overwrite)
+        jobs = batch.jobs(sources.expand(products, wanted))
         first = next(jobs, None)
         if first is None:
-            return summary
+            return batch.summary
         with connect(client, workers, retries) as cluster, _bar(progress) as bar:
             told = not bar.disable or (client is not None and progress is not False)
             if told and cluster.dashboard_link:
@@ -146,12 +144,10 @@ def process(
                 cluster, work.attempt, itertools.chain([first], jobs), steps.resolved(), retries
             )
             for record in results:
-                _note(record, manifest, summary)
-                # Known to the manifest from here on.
-                claims.pop(record["output"], None)
+                batch.note(record)
                 bar.update()
-                bar.set_postfix(failed=summary.failed, refresh=False)
-    return summary
+                bar.set_postfix(failed=batch.summary.failed, refresh=False)
+    return batch.summary
 
 
 def plan(
@@ -168,9 +164,8 @@ def plan(
     """
     steps = _checked(pipeline, None, None, 0)
     with Manifest(_folder(out_dir)) as manifest:
-        summary = Summary(manifest.path)
-        found = sources.expand(products, wanted)
-        for job in _jobs(found, steps, manifest, Path(), overwrite, summary, {}):
+        batch = _Batch(steps, manifest, Path(), overwrite)
+        for job in batch.jobs(sources.expand(products, wanted)):
             yield job.label, job.output
 
 
@@ -219,47 +214,83 @@ def _partial_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _jobs(
-    products: Iterable[sources.Product],
-    steps: pipeline.Pipeline,
-    manifest: Manifest,
-    partial: Path,
-    overwrite: bool,
-    summary: Summary,
-    claims: dict[str, str],
-) -> Iterator[work.Job]:
-    """The products that need processing; counts the others.
+@dataclass
+class _Batch:
+    """What a batch hands out and what became of it.
 
-    `claims` holds the labels of outputs that are handed out and not yet in the manifest.
+    Attributes
+    ----------
+    steps : Pipeline
+    manifest : Manifest
+    partial : Path
+        Folder for files not yet whole.
+    overwrite : bool
+        Whether outputs that are up to date are made anew.
+    summary : Summary
+    claims : dict of str to str
+        Labels of the outputs that are handed out and not yet in the manifest.
     """
-    recipe = hashlib.sha256(f"{__version__} {steps.digest()}".encode()).hexdigest()
-    for product in products:
-        output = _output_name(product, manifest, claims)
-        fingerprint = _fingerprint(product, recipe)
-        if not overwrite and manifest.is_current(output, fingerprint):
-            summary.current += 1
-            continue
-        yield work.Job(
-            str(product.label), output, str(manifest.path.parent), str(partial), fingerprint
-        )
 
+    steps: pipeline.Pipeline
+    manifest: Manifest
+    partial: Path
+    overwrite: bool
+    summary: Summary = field(init=False)
+    claims: dict[str, str] = field(default_factory=dict)
 
-def _output_name(product: sources.Product, manifest: Manifest, claims: dict[str, str]) -> str:
-    """A name for the output that stays the same in later runs.
+    def __post_init__(self) -> None:
+        self.summary = Summary(self.manifest.path)
 
-    The first of several products of one name gets it, others get a mark of their folder as well.
-    """
-    label = str(product.label)
-    mark = hashlib.sha256(str(product.label.parent).encode()).hexdigest()[:8]
-    plain, marked = f"{product.name}.nc", f"{product.name}-{mark}.nc"
-    if manifest.owner(marked) == label:
-        return marked
-    owner = claims.get(plain) or manifest.owner(plain) or label
-    # A label that is gone has been moved: its output may be made from the new place.
-    name = plain if owner == label or not Path(owner).exists() else marked
-    if manifest.owner(name) != label:
-        claims[name] = label
-    return name
+    def jobs(self, products: Iterable[sources.Product]) -> Iterator[work.Job]:
+        """The products that need processing; counts the others."""
+        recipe = hashlib.sha256(f"{__version__} {self.steps.digest()}".encode()).hexdigest()
+        folder = str(self.manifest.path.parent)
+        for product in products:
+            output = self._output_name(product)
+            fingerprint = _fingerprint(product, recipe)
+            if not self.overwrite and self.manifest.is_current(output, fingerprint):
+                self.summary.current += 1
+                continue
+            yield work.Job(str(product.label), output, folder, str(self.partial), fingerprint)
+
+    def _output_name(self, product: sources.Product) -> str:
+        """A name for the output that stays the same in later runs.
+
+        The first of several products of one name gets it, others get a mark of their folder as
+        well.
+        """
+        label = str(product.label)
+        mark = hashlib.sha256(str(product.label.parent).encode()).hexdigest()[:8]
+        plain, marked = f"{product.name}.nc", f"{product.name}-{mark}.nc"
+        if self.manifest.owner(marked) == label:
+            return marked
+        owner = self.claims.get(plain) or self.manifest.owner(plain) or label
+        # A label that is gone has been moved: its output may be made from the new place.
+        name = plain if owner == label or not Path(owner).exists() else marked
+        if self.manifest.owner(name) != label:
+            self.claims[name] = label
+        return name
+
+    def note(self, record: dict[str, Any]) -> None:
+        """Write what became of a job to the manifest, and count it."""
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        full = record.pop("disk_full", False)
+        if full:
+            raise ExportError(
+                f"no space left in {self.manifest.path.parent} while writing {record['output']}: "
+                f"make room and run the same command again; {self.summary.done} products are done "
+                "and will not be done twice"
+            )
+        self.manifest.append(record | {"time": now})
+        # Known to the manifest from here on.
+        self.claims.pop(record["output"], None)
+        if record["status"] == "done":
+            self.summary.done += 1
+            return
+        self.summary.failed += 1
+        if len(self.summary.failures) < _SHOWN:
+            failure = f"{record['product']}: {record['step']}: {record['error']}"
+            self.summary.failures.append(failure)
 
 
 def _fingerprint(product: sources.Product, recipe: str) -> str:
@@ -271,24 +302,6 @@ def _fingerprint(product: sources.Product, recipe: str) -> str:
             stat = None
         parts.append(f"{stat.st_size} {stat.st_mtime_ns}" if stat else "missing")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def _note(record: dict[str, Any], manifest: Manifest, summary: Summary) -> None:
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    full = record.pop("disk_full", False)
-    if full:
-        folder = manifest.path.parent
-        raise ExportError(
-            f"no space left in {folder} while writing {record['output']}: make room and run the "
-            f"same command again; {summary.done} products are done and will not be done twice"
-        )
-    manifest.append(record | {"time": now})
-    if record["status"] == "done":
-        summary.done += 1
-        return
-    summary.failed += 1
-    if len(summary.failures) < _SHOWN:
-        summary.failures.append(f"{record['product']}: {record['step']}: {record['error']}")
 
 
 def _bar(progress: bool | None) -> tqdm[NoReturn]:
@@ -317,7 +330,7 @@ def _stream(
     suspects: list[work.Job] = []
     cleared: set[str] = set()
 
-    def submit(source: Iterator[work.Job], count: int) -> list[Future[dict[str, Any]]]:
+    def submit(source: Iterator[work.Job], count: int) -> list[Future[Any]]:
         futures = []
         for job in itertools.islice(source, count):
             key = (name, next(numbers))

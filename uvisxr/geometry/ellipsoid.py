@@ -206,25 +206,24 @@ def tangent(
     if kind == "scaled":
         distance = np.maximum(scaled_distance(origin, direction, radii), 0.0)
         return Tangent(distance, *_swap(nearest(origin + distance[..., None] * direction, radii)))
-    distance, altitude, normal = _least(origin, direction, radii)
-    inner = altitude < 0
+    found = _least(origin, direction, radii)
+    inner = found.altitude < 0
     if inner.any():
-        _kink(np.nonzero(inner), origin, direction, radii, distance, altitude, normal)
-    away = distance < 0
+        _kink(np.nonzero(inner), origin, direction, radii, found)
+    away = found.distance < 0
     if away.any():
         start = nearest(np.broadcast_to(origin, direction.shape)[away], radii)
-        distance[away], altitude[away], normal[away] = 0.0, start.altitude, start.normal
-    return Tangent(distance, altitude, normal)
+        found.distance[away], found.altitude[away] = 0.0, start.altitude
+        found.normal[away] = start.normal
+    return found
 
 
 def _swap(found: Nearest) -> tuple[np.ndarray, np.ndarray]:
     return found.altitude, found.normal
 
 
-def _least(
-    origin: np.ndarray, direction: np.ndarray, radii: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Distance, altitude and normal where the normal is at right angles to the line."""
+def _least(origin: np.ndarray, direction: np.ndarray, radii: np.ndarray) -> Tangent:
+    """The points where the normal is at right angles to the line."""
     (ox, oy, oz), (dx, dy, dz) = components(origin), components(direction)
     a2, b2, c2 = radii**2
     # An orthonormal basis (f, g) of the plane at right angles to the line, without a singular
@@ -256,7 +255,7 @@ def _least(
     reach = 1.0 / np.sqrt(a2 * nx * nx + b2 * ny * ny + c2 * nz * nz)
     sx, sy, sz = a2 * nx * reach, b2 * ny * reach, c2 * nz * reach
     distance = (sx - ox) * dx + (sy - oy) * dy + (sz - oz) * dz
-    return distance, altitude, stacked(nx, ny, nz)
+    return Tangent(distance, altitude, stacked(nx, ny, nz))
 
 
 def _kink(
@@ -264,9 +263,7 @@ def _kink(
     origin: np.ndarray,
     direction: np.ndarray,
     radii: np.ndarray,
-    distance: np.ndarray,
-    altitude: np.ndarray,
-    normal: np.ndarray,
+    found: Tangent,
 ) -> None:
     """Put the rays `inner` whose least altitude lies on the medial disk in their place."""
     i, j, k = np.argsort(-radii, kind="stable")
@@ -290,11 +287,11 @@ def _kink(
         return
     n, yp, yq, yr = n[chosen], yp[chosen], yq[chosen], yr[chosen]
     at = tuple(index[chosen] for index in inner)
-    distance[at] = s[chosen]
+    found.distance[at] = s[chosen]
     deep = (p[chosen] - a * yp) * n[:, 0] + (q[chosen] - b * yq) * n[:, 1] - c * yr * n[:, 2]
-    altitude[at] = deep
+    found.altitude[at] = deep
     side = np.empty_like(n)
     side[:, i], side[:, j] = n[:, 0], n[:, 1]
     # Of the two surface points the one that faces the origin.
     side[:, k] = -np.copysign(n[:, 2], d[chosen, k])
-    normal[at] = side
+    found.normal[at] = side

@@ -74,8 +74,7 @@ class Archive:
             )
         day = match["day"]
         guess = _likely_volume(day)
-        left = list(VOLUMES)
-        near: set[str] = set()
+        left, near = list(VOLUMES), set()
         while left:
             number = min(left, key=lambda volume: abs(volume - guess))
             table = self._table(number)
@@ -94,7 +93,7 @@ class Archive:
         """Labels of one volume's products; empty where the archive has no such volume."""
         if number not in self._tables:
             index = PurePosixPath(f"COUVIS_{number:04}", "INDEX", "INDEX.LBL")
-            self._tables[number] = self._read(index) if self._optional(index) else {}
+            self._tables[number] = self._read(index) if self._get(index, required=False) else {}
         return self._tables[number]
 
     def _read(self, index: PurePosixPath) -> dict[str, PurePosixPath]:
@@ -111,16 +110,16 @@ class Archive:
             table.unlink()
             raise FetchError(f"{self.url}{index}: {error}; it was removed") from error
 
-    def _get(self, path: PurePosixPath, folder: Path | None = None) -> Path:
-        """One file of the archive, or of the cache."""
+    def _get(
+        self, path: PurePosixPath, folder: Path | None = None, required: bool = True
+    ) -> Path | None:
+        """One file of the archive, or of the cache; None if it may be absent and is."""
         target = folder / path.name if folder else self.cache / path
-        return fetch.download(f"{self.url}{path}", target)
-
-    def _optional(self, path: PurePosixPath, folder: Path | None = None) -> Path | None:
-        """The same; None if the archive has no such file."""
         try:
-            return self._get(path, folder)
+            return fetch.download(f"{self.url}{path}", target)
         except NotFoundError:
+            if required:
+                raise
             return None
 
     def product(
@@ -150,11 +149,11 @@ class Archive:
         label = self._get(path, folder)
         found = {"label": label, "data": self._data(path, label, folder)}
         if matrix and path.stem[:3] in ("EUV", "FUV"):
-            matrix_label = self._matrix(path, folder)
-            if matrix_label is None:
+            label = self._matrix(path, folder)
+            if label is None:
                 warn_user(f"{path.parts[0]} has no calibration matrix of {path.stem}")
             else:
-                found["matrix"] = matrix_label
+                found["matrix"] = label
         return found
 
     def _matrix(self, path: PurePosixPath, folder: Path | None) -> Path | None:
@@ -171,7 +170,7 @@ class Archive:
         # One that is there spares the questions for higher versions, which rarely exist.
         there = [p for p in places if (folder / p.name if folder else self.cache / p).is_file()]
         for place in there or places:
-            label = self._optional(place, folder)
+            label = self._get(place, folder, required=False)
             if label is not None:
                 self._data(place, label, folder)
                 return label
@@ -189,7 +188,7 @@ def _may_hold(volume: int, seen: int, table: dict[str, PurePosixPath], day: str)
 
     A day may be shared by two volumes that follow each other.
     """
-    days = [match["day"] for name in table if (match := _PRODUCT_ID.fullmatch(name))]
+    days = [_PRODUCT_ID.fullmatch(name)["day"] for name in table]
     if not days:
         return True
     return day <= min(days) if volume < seen else day >= max(days)
@@ -208,5 +207,4 @@ def _data_size(label: Path) -> int | None:
         re.search(rf"^\s*{key}\s*=\s*(\d+)", text, re.MULTILINE)
         for key in ("RECORD_BYTES", "FILE_RECORDS")
     ]
-    found = [int(number[1]) for number in numbers if number]
-    return found[0] * found[1] if len(found) == 2 else None
+    return int(numbers[0][1]) * int(numbers[1][1]) if all(numbers) else None

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -90,11 +91,10 @@ def animate(
         raise MissingDependencyError(
             'mp4 needs the program ffmpeg, which is not installed: install it, or use format="gif"'
         )
-    scene.check(mode, center, xlim, ylim, annotate)
+    framing = scene.Framing(mode, center, xlim, ylim, annotate)
     look = styled(style)
     stage = scene.Stage.of(ds, kernels, bodies, stars)
-    limits = _widest(stage, mode, center) if mode != "allsky" else ((360.0, 0.0), (-90.0, 90.0))
-    xlim, ylim = xlim or limits[0], ylim or limits[1]
+    framing = _widest(stage, framing)
     bar = tqdm(
         range(len(stage.used)), desc=path.name, unit="frame", disable=None if progress else True
     )
@@ -105,7 +105,7 @@ def animate(
         for index in bar:
             figure.clear()
             ax = figure.add_subplot()
-            scene.draw(ax, stage, index, mode, center, xlim, ylim, annotate, look)
+            scene.draw(ax, stage, index, framing, look)
             canvas.draw()
             yield np.asarray(canvas.buffer_rgba())[..., :3]
 
@@ -117,13 +117,15 @@ def animate(
     return path
 
 
-def _widest(
-    stage: scene.Stage, mode: scene.SceneMode, center: tuple[float, float] | None
-) -> tuple[scene.Limits, scene.Limits]:
-    """The limits that hold those of every exposure."""
-    found = [scene.limits(stage, i, mode, center)[1:] for i in range(len(stage.used))]
+def _widest(stage: scene.Stage, framing: scene.Framing) -> scene.Framing:
+    """The framing with the limits that hold those of every exposure, where none are given."""
+    found = [scene.limits(stage, i, framing)[1:] for i in range(len(stage.used))]
     x, y = (np.array(side) for side in zip(*found, strict=True))
-    return (x.max(), x.min()), (y.min(), y.max())
+    return replace(
+        framing,
+        xlim=(x.max(), x.min()) if framing.xlim is None else framing.xlim,
+        ylim=(y.min(), y.max()) if framing.ylim is None else framing.ylim,
+    )
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -81,16 +82,13 @@ def evolution(
     good = quality_flags.good(ds, exclude)
     chosen = _pixels(ds, pixels, good)
     limits = _y_limits(light.isel(pixel=chosen), good.values[:, chosen]) if share_y else None
-
-    def page(part: Sequence[int], down: int) -> Figure:
-        return _page(ds, light, good.values, part, columns, down, limits, look)
-
+    pages = _Pages(ds, light, good.values, columns, limits, look)
     if path is None:
-        return page(chosen, int(np.ceil(len(chosen) / columns)))
+        return pages.of(chosen, int(np.ceil(len(chosen) / columns)))
     path = Path(path)
     size = rows * columns
     try:
-        _write(path, (page(chosen[i : i + size], rows) for i in range(0, len(chosen), size)))
+        _write(path, (pages.of(chosen[i : i + size], rows) for i in range(0, len(chosen), size)))
     except OSError as error:
         raise ExportError(f"cannot write {path}: {error.strerror or error}") from error
     return path
@@ -148,81 +146,104 @@ def _y_limits(light: xr.DataArray, good: np.ndarray) -> tuple[float, float] | No
     return min(low, 0.0) - 0.03 * room, high + 0.18 * room
 
 
-def _page(
-    ds: xr.Dataset,
-    light: xr.DataArray,
-    good: np.ndarray,
-    chosen: Sequence[int],
-    columns: int,
-    rows: int,
-    limits: tuple[float, float] | None,
-    look: Style,
-) -> Figure:
-    columns = min(columns, len(chosen))
-    figure, panels = plt.subplots(
-        rows,
-        columns,
-        figsize=(2.8 * columns + 0.6, 1.5 * rows + 0.8),
-        sharex=True,
-        sharey=limits is not None,
-        squeeze=False,
-        layout="constrained",
-    )
-    for place, ax in enumerate(panels.flat):
-        if place >= len(chosen):
-            ax.set_visible(False)
-            continue
-        _panel(ax, ds, light, good, chosen[place], look)
-        below = place + columns >= len(chosen)
-        ax.tick_params(labelbottom=below)
-        if limits is not None:
-            ax.set_ylim(limits)
-    low, high = light.attrs.get("wl_range") or (float(ds["wl"].min()), float(ds["wl"].max()))
-    figure.supxlabel("Exposure (pic)", fontsize="medium")
-    figure.supylabel(common.label(light), fontsize="medium")
-    figure.suptitle(f"{common.title(ds)}  {low:.0f}–{high:.0f} Å".strip(), fontsize="medium")
-    return figure
+@dataclass(frozen=True, eq=False)
+class _Pages:
+    """What all pages are drawn from.
 
+    Attributes
+    ----------
+    ds : Dataset
+    light : DataArray, (pic, pixel)
+    good : ndarray of bool, (pic, pixel)
+        Spectra that are not left out.
+    columns : int
+        Panels across.
+    limits : (float, float) or None
+        Of the ordinate in all panels; None: each has its own.
+    look : Style
+    """
 
-def _panel(
-    ax: Axes, ds: xr.Dataset, light: xr.DataArray, good: np.ndarray, pixel: int, look: Style
-) -> None:
-    pic = np.atleast_1d(ds["pic"].values)
-    keep = good[:, pixel]
-    values = np.where(keep, light.values[:, pixel], np.nan)
-    flagged = quality_flags.good(ds, "star").values[:, pixel]
-    bars = None
-    if "upper" in light.coords:
-        bars = np.stack([light["lower"].values[:, pixel], light["upper"].values[:, pixel]])
-        bars = np.where(keep & np.isfinite(values), bars, np.nan)
-    number = int(np.atleast_1d(ds["pixel"].values)[pixel])
-    drawn = ax.errorbar(pic, values, yerr=bars, label=f"pixel {number}", **look["points"])
-    if (~flagged & keep).any():
-        hollow = {"marker": "o", "markersize": 5, "mfc": "none", "linestyle": "none"}
-        ax.plot(
-            pic[~flagged & keep],
-            values[~flagged & keep],
-            color=drawn.lines[0].get_color(),
-            gid="flagged",
-            **hollow,
+    ds: xr.Dataset
+    light: xr.DataArray
+    good: np.ndarray
+    columns: int
+    limits: tuple[float, float] | None
+    look: Style
+
+    def of(self, pixels: Sequence[int], rows: int) -> Figure:
+        """A page of some pixels (positions), with so many panels down."""
+        columns = min(self.columns, len(pixels))
+        figure, panels = plt.subplots(
+            rows,
+            columns,
+            figsize=(2.8 * columns + 0.6, 1.5 * rows + 0.8),
+            sharex=True,
+            sharey=self.limits is not None,
+            squeeze=False,
+            layout="constrained",
         )
-    paper = {"facecolor": ax.get_facecolor(), "edgecolor": "none", "alpha": 0.8, "pad": 0.8}
-    where = {"transform": ax.transAxes, "va": "top", "fontsize": "small", "bbox": paper}
-    ax.text(0.02, 0.95, f"pixel {number}", zorder=4, **where)
-    ax.margins(x=0.02)
-    if "star_count" not in ds.variables:
-        return
-    crossed = (ds["star_count"].transpose("pic", "pixel").values[:, pixel] > 0) & keep
-    crossed &= np.isfinite(values)
-    if not crossed.any():
-        return
-    ax.plot(pic[crossed], values[crossed], gid="stars", zorder=3, **look["star_mark"])
-    magnitude = ds["star_magnitude"].transpose("pic", "pixel").values[:, pixel]
-    for x in np.flatnonzero(crossed):
-        ax.annotate(
-            f"{magnitude[x]:.1f}",
-            (pic[x], values[x]),
-            xytext=(0, 4),
-            textcoords="offset points",
-            **look["star_value"],
+        for place, ax in enumerate(panels.flat):
+            if place >= len(pixels):
+                ax.set_visible(False)
+                continue
+            self._draw(ax, pixels[place])
+            below = place + columns >= len(pixels)
+            ax.tick_params(labelbottom=below)
+            if self.limits is not None:
+                ax.set_ylim(self.limits)
+        wl = self.ds["wl"]
+        low, high = self.light.attrs.get("wl_range") or (float(wl.min()), float(wl.max()))
+        figure.supxlabel("Exposure (pic)", fontsize="medium")
+        figure.supylabel(common.label(self.light), fontsize="medium")
+        title = f"{common.title(self.ds)}  {low:.0f}–{high:.0f} Å".strip()
+        figure.suptitle(title, fontsize="medium")
+        return figure
+
+    def _draw(self, ax: Axes, pixel: int) -> None:
+        """Draw one pixel's panel."""
+        ds, light = self.ds, self.light
+        pic = np.atleast_1d(ds["pic"].values)
+        keep = self.good[:, pixel]
+        values = np.where(keep, light.values[:, pixel], np.nan)
+        flagged = quality_flags.good(ds, "star").values[:, pixel]
+        bars = None
+        if "upper" in light.coords:
+            bars = np.stack([light["lower"].values[:, pixel], light["upper"].values[:, pixel]])
+            bars = np.where(keep & np.isfinite(values), bars, np.nan)
+        number = int(np.atleast_1d(ds["pixel"].values)[pixel])
+        drawn = ax.errorbar(pic, values, yerr=bars, label=f"pixel {number}", **self.look["points"])
+        if (~flagged & keep).any():
+            hollow: dict[str, Any] = {"marker": "o", "mfc": "none", "linestyle": "none"}
+            ax.plot(
+                pic[~flagged & keep],
+                values[~flagged & keep],
+                color=drawn.lines[0].get_color(),
+                gid="flagged",
+                markersize=5,
+                **hollow,
+            )
+        paper = {"facecolor": ax.get_facecolor(), "edgecolor": "none", "alpha": 0.8, "pad": 0.8}
+        where: dict[str, Any] = {"transform": ax.transAxes, "va": "top", "fontsize": "small"}
+        ax.text(0.02, 0.95, f"pixel {number}", zorder=4, bbox=paper, **where)
+        ax.margins(x=0.02)
+        if "star_count" in ds.variables:
+            self._mark_stars(ax, pic, values, pixel)
+
+    def _mark_stars(self, ax: Axes, pic: np.ndarray, values: np.ndarray, pixel: int) -> None:
+        """Mark the exposures in which the pixel sees predicted stars, with their magnitudes."""
+        count, magnitude = (
+            self.ds[name].transpose("pic", "pixel").values[:, pixel]
+            for name in ("star_count", "star_magnitude")
         )
+        crossed = (count > 0) & np.isfinite(values)
+        if not crossed.any():
+            return
+        ax.plot(pic[crossed], values[crossed], gid="stars", zorder=3, **self.look["star_mark"])
+        for x in np.flatnonzero(crossed):
+            ax.annotate(
+                f"{magnitude[x]:.1f}",
+                (pic[x], values[x]),
+                xytext=(0, 4),
+                textcoords="offset points",
+                **self.look["star_value"],
+            )

@@ -36,6 +36,35 @@ Limits = tuple[float, float]
 
 
 @dataclass(frozen=True)
+class Framing:
+    """What of the sky a picture shows, and what it says of it: as in `geometry`.
+
+    Raises
+    ------
+    ArgumentError
+        The values do not fit together.
+    """
+
+    mode: SceneMode
+    center: tuple[float, float] | None
+    xlim: Limits | None
+    ylim: Limits | None
+    annotate: str | None
+
+    def __post_init__(self) -> None:
+        checks.choice("mode", self.mode, SceneMode)
+        if self.mode == "manual" and (self.xlim is None or self.ylim is None):
+            raise ArgumentError('mode="manual" needs xlim= and ylim=, degrees from the centre')
+        if self.mode == "allsky" and self.center is not None:
+            raise ArgumentError('mode="allsky" has no center=: leave it out, or use mode="manual"')
+        for name, pair in (("center", self.center), ("xlim", self.xlim), ("ylim", self.ylim)):
+            if pair is not None:
+                checks.pair(name, pair, "numbers, degrees", ascending=False)
+        if self.annotate is not None:
+            sightline(self.annotate, "annotate")
+
+
+@dataclass(frozen=True)
 class Stage:
     """All exposures of a dataset, computed at once.
 
@@ -141,40 +170,19 @@ def geometry(
     KernelError, CoverageError
         Kernels or bodies were asked for and cannot be had.
     """
-    check(mode, center, xlim, ylim, annotate)
+    framing = Framing(mode, center, xlim, ylim, annotate)
     look = styled(style)
     stage = Stage.of(ds, kernels, bodies, stars)
     numbers = np.atleast_1d(ds["pic"].values)
     index = common.position(stage.ds, int(numbers[0]) if pic is None else pic)
     ax = common.new_axes(ax, figsize=(6.4, 6.0) if mode != "allsky" else (8.0, 4.6))
-    draw(ax, stage, index, mode, center, xlim, ylim, annotate, look)
+    draw(ax, stage, index, framing, look)
     return ax
 
 
-def check(
-    mode: SceneMode,
-    center: tuple[float, float] | None,
-    xlim: Limits | None,
-    ylim: Limits | None,
-    annotate: str | None,
-) -> None:
-    """Refuse arguments that do not fit together."""
-    checks.choice("mode", mode, SceneMode)
-    if mode == "manual" and (xlim is None or ylim is None):
-        raise ArgumentError('mode="manual" needs xlim= and ylim=, degrees from the centre')
-    if mode == "allsky" and center is not None:
-        raise ArgumentError('mode="allsky" has no center=: leave it out, or use mode="manual"')
-    for name, pair in (("center", center), ("xlim", xlim), ("ylim", ylim)):
-        if pair is not None:
-            checks.pair(name, pair, "numbers, degrees", ascending=False)
-    if annotate is not None:
-        sightline(annotate, "annotate")
-
-
-def limits(
-    stage: Stage, index: int, mode: SceneMode, center: tuple[float, float] | None
-) -> tuple[maps.Sky, Limits, Limits]:
+def limits(stage: Stage, index: int, framing: Framing) -> tuple[maps.Sky, Limits, Limits]:
     """Map and limits that a mode has at one exposure."""
+    mode, center = framing.mode, framing.center
     if mode == "allsky":
         return maps.Whole(), (360.0, 0.0), (-90.0, 90.0)
     view = stage.target.at(index)
@@ -197,27 +205,17 @@ def limits(
     return sky, (x + half, x - half), (y - half, y + half)
 
 
-def draw(
-    ax: Axes,
-    stage: Stage,
-    index: int,
-    mode: SceneMode,
-    center: tuple[float, float] | None,
-    xlim: Limits | None,
-    ylim: Limits | None,
-    annotate: str | None,
-    look: Style,
-) -> None:
+def draw(ax: Axes, stage: Stage, index: int, framing: Framing, look: Style) -> None:
     """Draw one exposure of a stage."""
-    sky, x, y = limits(stage, index, mode, center)
-    ax.set_xlim(*(x if xlim is None else sorted(xlim, reverse=True)))
-    ax.set_ylim(*(y if ylim is None else sorted(ylim)))
+    sky, x, y = limits(stage, index, framing)
+    ax.set_xlim(*(x if framing.xlim is None else sorted(framing.xlim, reverse=True)))
+    ax.set_ylim(*(y if framing.ylim is None else sorted(framing.ylim)))
     ax.set_aspect("equal")
     _draw_grid(ax, sky, look)
     bodies = [stage.target.at(index), *(other.at(index) for other in stage.others)]
     draw_bodies(ax, sky, bodies, look)
     _draw_stars(ax, sky, stage, index, bodies, look)
-    _draw_slit(ax, sky, stage, index, annotate, look)
+    _draw_slit(ax, sky, stage, index, framing.annotate, look)
     ax.set_xlabel(sky.xlabel)
     ax.set_ylabel(sky.ylabel)
     ax.set_title(common.title(stage.ds, index), fontsize="medium")

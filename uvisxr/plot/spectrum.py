@@ -87,7 +87,7 @@ def spectrum(
     places = _places(ds, values, select)
     ax = common.new_axes(ax, figsize=(7.0, 4.0))
     wl = ds["wl"].values
-    drawn = [_draw(ax, ds, name, wl, place, band, look) for place in places]
+    drawn = [_draw(ax, ds, name, place, band, look) for place in places]
     _set_limits(ax, np.concatenate(drawn))
     ax.set_xlabel("Wavelength (Å)")
     ax.set_ylabel(common.label(values))
@@ -163,16 +163,11 @@ def _position(place: Mapping[str, int], dims: list[str], values: xr.DataArray) -
 
 
 def _draw(
-    ax: Axes,
-    ds: xr.Dataset,
-    name: str,
-    wl: np.ndarray,
-    place: dict[str, int],
-    band: bool,
-    look: Style,
+    ax: Axes, ds: xr.Dataset, name: str, place: dict[str, int], band: bool, look: Style
 ) -> np.ndarray:
     """Draw one spectrum; its values."""
-    values = ds[name].isel(place).values.astype(float)
+    wl = ds["wl"].values
+    values: np.ndarray = ds[name].isel(place).values.astype(float)
     (line,) = ax.plot(wl, values, drawstyle="steps-mid", label=_label(ds, place), **look["line"])
     sides = [f"{name}_lower", f"{name}_upper"]
     if band and all(side in ds.variables for side in sides):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,6 +30,20 @@ StartTime = Literal["end_of_first", "start"]
 #: A clock count in the label further than this from START_TIME is taken as wrong, s. The clock
 #: is known from the time to 32 s.
 _CLOCK_TOLERANCE = 120.0
+
+
+@dataclass(frozen=True)
+class _Choices:
+    """How products are opened: as of `open_observation`."""
+
+    window: int | None
+    chunks: Any
+    start_time: StartTime
+    sort: bool = True
+    target: str | None = None
+    prime_instrument: str | None = None
+    id: int | str = 0
+    name: str | None = None
 
 
 @history.step("open_product", unsaid=["chunks"])
@@ -70,7 +85,7 @@ def open_product(
     labels = _labels([path])
     if len(labels) > 1:
         raise ArgumentError(f"{path} holds {len(labels)} products: use uvisxr.open_observation")
-    return _open(labels, window, chunks, start_time, {})
+    return _open(labels, _Choices(window, chunks, start_time))
 
 
 @history.step("open_observation", unsaid=["chunks"])
@@ -124,9 +139,8 @@ def open_observation(
     if batch is not None:
         given.append(batch)
     labels = _distinct(_labels(given))
-    named = {"target": target, "prime_instrument": prime_instrument, "id": id, "name": name}
-    took = {"paths": [label.path for label in labels]}
-    return _open(labels, window, chunks, start_time, named, sort, took)
+    choices = _Choices(window, chunks, start_time, sort, target, prime_instrument, id, name)
+    return _open(labels, choices, took={"paths": [label.path for label in labels]})
 
 
 def _labels(paths: list[str | Path]) -> list[Label]:
@@ -138,7 +152,7 @@ def _labels(paths: list[str | Path]) -> list[Label]:
 
 def _distinct(labels: list[Label]) -> list[Label]:
     """Without the products that are copies of others under another name or in another folder."""
-    found: dict[tuple, Label] = {}
+    found: dict[tuple[Any, ...], Label] = {}
     for label in labels:
         first = found.setdefault((label.product_id, label.start, label.shape), label)
         if first is not label:
@@ -150,28 +164,22 @@ def _distinct(labels: list[Label]) -> list[Label]:
 
 
 def _open(
-    labels: list[Label],
-    window: int | None,
-    chunks: Any,
-    start_time: StartTime,
-    named: dict[str, Any],
-    sort: bool = True,
-    took: dict[str, Any] | None = None,
+    labels: list[Label], choices: _Choices, took: dict[str, Any] | None = None
 ) -> xr.Dataset | xr.DataTree:
-    checks.choice("start_time", start_time, StartTime)
-    checks.choice("sort", sort, bool)
+    checks.choice("start_time", choices.start_time, StartTime)
+    checks.choice("sort", choices.sort, bool)
     for label in labels[1:]:
         _check_alike(labels[0], label)
 
     def one(k: int) -> xr.Dataset:
-        ds = conventions.apply(_dataset(labels, k, start_time, named, sort))
-        if chunks is not None:
+        ds = conventions.apply(_dataset(labels, k, choices))
+        if choices.chunks is not None:
             # The small coordinates stay in memory: steps look into them.
-            ds = ds.assign(ds.reset_coords(drop=True).chunk(chunks))
+            ds = ds.assign(ds.reset_coords(drop=True).chunk(choices.chunks))
         files, unread = [x.path for x in labels], [x.data_path for x in labels]
         return history.used(ds, files, unread, took)
 
-    windows = choose_windows(labels[0], window)
+    windows = choose_windows(labels[0], choices.window)
     if len(windows) == 1:
         return one(windows[0])
     return xr.DataTree.from_dict({f"window{k}": one(k) for k in windows})
@@ -188,19 +196,17 @@ def _check_alike(first: Label, other: Label) -> None:
             )
 
 
-def _dataset(
-    labels: list[Label], k: int, start_time: StartTime, named: dict[str, Any], sort: bool
-) -> xr.Dataset:
+def _dataset(labels: list[Label], k: int, choices: _Choices) -> xr.Dataset:
     """The exposures of one window."""
     files = tuple(qube_file(label, k) for label in labels)
-    parts = [times(label, start_time) for label in labels]
+    parts = [times(label, choices.start_time) for label in labels]
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     count = [label.shape[0] for label in labels]
     source = np.stack(
         [np.repeat(np.arange(len(labels)), count), np.concatenate([np.arange(n) for n in count])],
         axis=-1,
     )
-    if sort:
+    if choices.sort:
         order = np.argsort(columns["et"], kind="stable")
         columns = {name: values[order] for name, values in columns.items()}
         source = source[order]
@@ -223,7 +229,7 @@ def _dataset(
     }
     name = "calibration_matrix" if first.is_matrix else "counts"
     values = xr.Variable(("pic", "pixel", "wl"), _lazy(array))
-    return xr.Dataset({name: values}, coords, _attributes(labels, first, area, start_time, named))
+    return xr.Dataset({name: values}, coords, _attributes(labels, first, area, choices))
 
 
 def _lazy(array: QubeArray) -> Any:
@@ -276,21 +282,21 @@ def times(label: Label, start_time: StartTime = "end_of_first") -> dict[str, np.
 
 
 def _attributes(
-    labels: list[Label], first: Label, area: Window, start_time: StartTime, named: dict[str, Any]
+    labels: list[Label], first: Label, area: Window, choices: _Choices
 ) -> dict[str, Any]:
     year, doy = day_of_year(first.known_start())
-    prime = str(named.get("prime_instrument") or "")
-    parts = [f"{first.channel}{year}_{doy:03d}", prime.upper(), str(named.get("id") or "")]
+    prime = str(choices.prime_instrument or "")
+    parts = [f"{first.channel}{year}_{doy:03d}", prime.upper(), str(choices.id or "")]
     attrs: dict[str, Any] = {
-        "name": named.get("name") or "_".join(part for part in parts if part),
+        "name": choices.name or "_".join(part for part in parts if part),
         "channel": first.channel,
         "slit": first.slit,
-        "target": named.get("target") or _target(labels, first),
+        "target": choices.target or _target(labels, first),
         "prime_instrument": prime,
         **{name: getattr(area, name) for name in area.__dataclass_fields__},
         "year": year,
         "doy": doy,
-        "start_time": start_time,
+        "start_time": choices.start_time,
         "compression": first.compression,
     }
     if first.slit:

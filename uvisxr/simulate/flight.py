@@ -84,15 +84,30 @@ def titan(et: np.ndarray) -> np.ndarray:
     north = pole("TITAN")
     node = east(longitude(north))
     angle = np.deg2rad(ROTATION["TITAN"][2] + ROTATION["TITAN"][3] * et / _DAY)[:, None]
-    place: np.ndarray = -TITAN_ORBIT * (
-        np.cos(angle) * node + np.sin(angle) * np.cross(north, node)
-    )
-    return place
+    position: np.ndarray = np.cos(angle) * node + np.sin(angle) * np.cross(north, node)
+    return -TITAN_ORBIT * position
 
 
 def states(position: Callable[[np.ndarray], np.ndarray], et: np.ndarray) -> np.ndarray:
     """Positions and, by differences over 2 s, velocities of a function of time, (n, 6)."""
     return np.hstack([position(et), (position(et + 1.0) - position(et - 1.0)) / 2.0])
+
+
+@dataclass(frozen=True)
+class Encounter:
+    """How a hyperbola passes its target, and how far on it is.
+
+    Attributes
+    ----------
+    distance, periapsis : float
+        From the target's centre, now and at the least, km.
+    excess : float
+        Speed at infinity, km/s.
+    """
+
+    distance: float
+    periapsis: float
+    excess: float
 
 
 @dataclass(frozen=True)
@@ -126,22 +141,20 @@ class Flight:
         h = np.arcsinh(mean / e)
         for _ in range(50):
             h = h - (e * np.sinh(h) - h - mean) / (e * np.cosh(h) - 1)
-        return a * np.stack([e - np.cosh(h), np.sqrt(e**2 - 1) * np.sinh(h)], axis=-1)
+        plane: np.ndarray = np.stack([e - np.cosh(h), np.sqrt(e**2 - 1) * np.sinh(h)], axis=-1)
+        return a * plane
 
     def position(self, et: np.ndarray) -> np.ndarray:
         """Cassini seen from the target's centre, J2000, km, (n, 3)."""
-        place: np.ndarray = self._plane(et - self.periapsis_time) @ np.stack([self.p, self.q])
-        return place
+        return self._plane(et - self.periapsis_time) @ np.stack([self.p, self.q])
 
     @classmethod
     def through(
         cls,
         target: str,
         et: float,
+        encounter: Encounter,
         direction: np.ndarray,
-        distance: float,
-        periapsis: float,
-        excess: float,
         towards: np.ndarray,
     ) -> Flight:
         """The flight that at a time is at a place, on its way out.
@@ -151,15 +164,14 @@ class Flight:
         target : {"TITAN", "SATURN"}
         et : float
             TDB s past J2000.
+        encounter : Encounter
+            At `et`.
         direction : ndarray, (3,)
             From the target's centre to Cassini at `et`, J2000.
-        distance, periapsis : float
-            At `et`, and the least, km.
-        excess : float
-            Speed at infinity, km/s.
         towards : ndarray, (3,)
             Where Cassini moves to, across `direction`.
         """
+        distance, periapsis, excess = encounter.distance, encounter.periapsis, encounter.excess
         speed = np.sqrt(excess**2 + 2 * GM[target] / periapsis)
         canonical = cls(target, 0.0, periapsis, speed, np.eye(3)[0], np.eye(3)[1])
 
@@ -173,22 +185,29 @@ class Flight:
         return cls(target, et - elapsed, periapsis, speed, x * u - y * w, y * u + x * w)
 
 
+#: The encounters of the simulation.
+_ENCOUNTERS = {
+    "TITAN": Encounter(distance=9e4, periapsis=3525.0, excess=5.6),
+    "SATURN": Encounter(distance=6e5, periapsis=2.5e5, excess=5.0),
+}
+
+
 def flyby(target: str, et: float) -> Flight:
     """The flight of the simulation, half way through the observation at `et`.
 
     TITAN: 90,000 km after a close approach at 950 km, phase angle 60 degrees, as most airglow
     observations. SATURN: 600,000 km away over 50 degrees north, phase angle near 60 degrees.
-
     """
     sunward = unit(-saturn(np.array([et]))[0])
     north = pole(target)
     across = unit(np.cross(north, sunward))
+    encounter = _ENCOUNTERS[target]
     if target == "TITAN":
         direction = np.cos(np.pi / 3) * sunward + np.sin(np.pi / 3) * across
-        return Flight.through(target, et, direction, 9e4, 3525.0, 5.6, sunward + 0.3 * north)
+        return Flight.through(target, et, encounter, direction, sunward + 0.3 * north)
     noon = unit(np.cross(across, north))
     direction = np.cos(np.deg2rad(50)) * unit(noon + across) + np.sin(np.deg2rad(50)) * north
-    return Flight.through(target, et, direction, 6e5, 2.5e5, 5.0, across)
+    return Flight.through(target, et, encounter, direction, across)
 
 
 @dataclass(frozen=True)

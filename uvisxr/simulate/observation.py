@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -18,9 +17,9 @@ from ..dataset import conventions, history
 from ..errors import ExportError
 from ..export import to_netcdf, whole_file
 from ..geometry.los import geometry
-from ..instrument.channel import N_LINES, ChannelName, SlitName
+from ..instrument.channel import ChannelName, SlitName
 from ..instrument.channel import channel as find_channel
-from ..instrument.detector import DARK_LINES, Window
+from ..instrument.detector import DARK_LINES, N_LINES, Window
 from ..kernels import choose as kernel_files
 from ..kernels.session import loaded
 from ..numerics.poisson import MISSING
@@ -64,11 +63,11 @@ class Simulation:
     """
 
     labels: tuple[Path, ...]
-    kernels: str | Path | tuple[str | Path, ...]
+    kernels: object
     calibration: Path
     truth: xr.Dataset | xr.DataTree
 
-    def open(self, **options: Any) -> xr.Dataset | xr.DataTree:
+    def open(self, **options) -> xr.Dataset | xr.DataTree:
         """Open the products; options as of `uvisxr.open_observation`."""
         return open_observation(self.labels, **options)
 
@@ -171,18 +170,12 @@ def observation(
         raise ExportError(f"cannot write the simulation to {root}: {error}") from error
 
 
-def _simulate(
-    root: Path,
-    setup: Setup,
-    kernels_given: str | Path | Iterable[str | Path] | None,
-    calibration: str | Path | None,
-) -> Simulation:
+def _simulate(root: Path, setup: Setup, kernels_given, calibration) -> Simulation:
     root.mkdir(parents=True, exist_ok=True)
     if kernels_given is None:
         last = setup.begin + setup.exposures * setup.exposure
         scan = Scan(flyby(setup.target, (setup.begin + last) / 2), setup.begin, last)
-        written_kernels = kernels.write(root / "kernels", scan, setup.channel.name)
-        found: str | Path | tuple[str | Path, ...] = tuple(written_kernels)
+        found: object = tuple(kernels.write(root / "kernels", scan, setup.channel.name))
     else:
         given = kernels_given
         found = given if isinstance(given, str | Path) else tuple(given)
@@ -226,10 +219,7 @@ def _simulate(
             }
         )
     written = _write_products(root / "products", setup, recorded, found)
-    attrs: dict[str, Any] = {
-        "stars": json.dumps([vars(star) for star in stars]),
-        "trend": trend or "none",
-    }
+    attrs = {"stars": json.dumps([vars(star) for star in stars]), "trend": trend or "none"}
     if setup.target == "TITAN":
         attrs["limb_peak"] = emission.TITAN.limb_peak
     truth = _truth(setup, written, truths, attrs)
@@ -266,10 +256,7 @@ def _crossed(amplitude: np.ndarray, window: Window) -> np.ndarray:
 
 
 def _write_products(
-    folder: Path,
-    setup: Setup,
-    recorded: list[np.ndarray],
-    kernels_used: str | Path | tuple[str | Path, ...],
+    folder: Path, setup: Setup, recorded: list[np.ndarray], kernels_used
 ) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     products = list(_products(setup))
@@ -323,10 +310,7 @@ def _frames(setup: Setup, recorded: list[np.ndarray], part: np.ndarray) -> Itera
 
 
 def _truth(
-    setup: Setup,
-    written: list[Path],
-    truths: list[dict[str, np.ndarray]],
-    attrs: dict[str, Any],
+    setup: Setup, written: list[Path], truths: list[dict], attrs: dict
 ) -> xr.Dataset | xr.DataTree:
     nodes = []
     for number, values in enumerate(truths):
