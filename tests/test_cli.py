@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import click
 import pytest
 import xarray as xr
@@ -40,6 +43,28 @@ for arguments in {asked}:
 """
     # click has colours on Windows from colorama.
     assert {"click", "uvisxr"} <= brought(code) <= {"click", "colorama", "uvisxr"}
+
+
+def script(*arguments):
+    """Output of the command as its script runs it: under its own name, which workers inherit."""
+    code = "import sys; sys.argv[0] = '/bin/uvisxr'; from uvisxr.cli import main; main()"
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_script_processes(product, tmp_path):
+    options = ("--background", 4e-4, "--no-flat-field", "--no-trend")
+    assert script("process", product, "-o", tmp_path / "out.nc", *options).strip().endswith(".nc")
+
+
+@pytest.mark.slow
+def test_script_processes_on_workers(product, tmp_path):
+    pipeline = tmp_path / "pipeline.yaml"
+    pipeline.write_text("- calibrate: {flat_field: false, trend: false}\n")
+    told = script("batch", product, "-p", pipeline, "-o", tmp_path / "out", "--workers", 1)
+    assert told.startswith("1 done, 0 failed")
 
 
 def test_module_is_the_command():

@@ -130,6 +130,9 @@ class Pipeline:
             A step gave something that is neither a Dataset nor a DataArray, or a step follows
             one whose result is no Dataset.
         """
+        # Not `.uvis`: the command `uvisxr` and its workers start without registering it.
+        from ..accessor import UvisAccessor
+
         result: xr.Dataset | xr.DataArray = ds
         last = ds
         for step in self.steps:
@@ -140,7 +143,7 @@ class Pipeline:
                     "that give a single array can only come last"
                 )
             last = result
-            result = getattr(result.uvis, step.name)(**step.arguments)
+            result = getattr(UvisAccessor(result), step.name)(**step.arguments)
         if isinstance(result, xr.DataArray):
             result = result.to_dataset(name=result.name or self.steps[-1].name)
         if not isinstance(result, xr.Dataset):
