@@ -469,10 +469,10 @@ class TestKernels:
             work = [pool.submit(graph)]
             work += [pool.submit(geometry, ring, saturn) for _ in range(4)]
             results = [task.result() for task in work]
-        for found in results[0]:
-            xr.testing.assert_identical(found, done)
-        for found in results[1:]:
-            xr.testing.assert_identical(found, alone)
+        # Not to the last bit: with numpy 2.0 that of an arcsine differs from call to call.
+        for found, expected in [(f, done) for f in results[0]] + [(f, alone) for f in results[1:]]:
+            xr.testing.assert_allclose(found, expected, rtol=1e-14)
+            assert found.attrs == expected.attrs
         assert spiceypy.ktotal("ALL") == 0 and session.LOCK.acquire(blocking=False)
         session.LOCK.release()
 
