@@ -99,8 +99,8 @@ def _same_version(client: Client) -> None:
         versions = client.run(_version)
     except Exception as error:
         raise UvisError(
-            f"the workers of {client.scheduler.address} cannot import uvisxr ({error}); install "
-            f"uvisxr {__version__} there"
+            f"the workers of {getattr(client.scheduler, 'address', client)} cannot import uvisxr "
+            f"({error}); install uvisxr {__version__} there"
         ) from error
     for worker, version in sorted(versions.items()):
         if version != __version__:

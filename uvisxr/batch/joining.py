@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -30,7 +31,7 @@ _SAME = (
 
 
 def open_processed(
-    out_dir: str | Path, chunks: dict | str | None = None
+    out_dir: str | Path, chunks: dict[str, int] | str | None = None
 ) -> xr.Dataset | xr.DataTree:
     """Open all good outputs of a batch for analysis; nothing but coordinates is read.
 
@@ -58,7 +59,7 @@ def open_processed(
         The folder holds no output, or one cannot be read.
     """
     folder = Path(out_dir)
-    parts: dict[tuple, list[tuple[str, xr.Dataset]]] = {}
+    parts: dict[tuple[Any, ...], list[tuple[str, xr.Dataset]]] = {}
     for path in _outputs(folder):
         for name, ds in _open(path, {} if chunks is None else chunks):
             parts.setdefault(_signature(name, ds), []).append((name, ds))
@@ -78,7 +79,7 @@ def _outputs(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.nc"))
 
 
-def _open(path: Path, chunks: dict | str) -> Iterator[tuple[str, xr.Dataset]]:
+def _open(path: Path, chunks: dict[str, int] | str) -> Iterator[tuple[str, xr.Dataset]]:
     try:
         tree = xr.open_datatree(path, engine="netcdf4", chunks=chunks)
     except (OSError, ValueError) as error:
@@ -91,7 +92,7 @@ def _open(path: Path, chunks: dict | str) -> Iterator[tuple[str, xr.Dataset]]:
             yield "_".join((path.stem, *filter(None, node.path.split("/")))), ds
 
 
-def _signature(name: str, ds: xr.Dataset) -> tuple:
+def _signature(name: str, ds: xr.Dataset) -> tuple[Any, ...]:
     """Equal for datasets that can be joined along `pic`."""
     if "pic" not in ds.dims:
         return (name,)

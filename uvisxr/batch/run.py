@@ -330,7 +330,7 @@ def _stream(
     suspects: list[work.Job] = []
     cleared: set[str] = set()
 
-    def submit(source: Iterator[work.Job], count: int) -> list[Future[Any]]:
+    def submit(source: Iterator[work.Job], count: int) -> list[Future[dict[str, Any]]]:
         futures = []
         for job in itertools.islice(source, count):
             key = (name, next(numbers))

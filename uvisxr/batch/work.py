@@ -14,7 +14,7 @@ import threading
 import time
 import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,7 +127,7 @@ def _failure(step: str, error: Exception) -> dict[str, Any]:
 
 
 def reduce(
-    label: str | Path, pipeline: Pipeline, entering=lambda name: None
+    label: str | Path, pipeline: Pipeline, entering: Callable[[str], None] = lambda name: None
 ) -> xr.Dataset | xr.DataTree:
     """Open one product and run the steps on it, window by window if it has several.
 
@@ -184,7 +184,11 @@ def _figures(ds: xr.Dataset | xr.DataTree, path: Path) -> dict[str, Any]:
             prefix, group = ("", root) if key == "." else (f"{key}/", root[key])
             figures |= {f"{prefix}{dim}": size for dim, size in node.sizes.items()}
 
-            def blocks(name: str, node=node, group=group) -> Iterator[np.ndarray]:
+            def blocks(
+                name: str,
+                node: xr.Dataset | xr.DataTree = node,
+                group: netCDF4.Dataset = group,
+            ) -> Iterator[np.ndarray]:
                 variable = node.variables[name]
                 return iter([variable.values]) if variable.chunks is None else _each(group[name])
 
@@ -202,7 +206,7 @@ def _figures(ds: xr.Dataset | xr.DataTree, path: Path) -> dict[str, Any]:
     return figures
 
 
-def _each(variable: netCDF4.Variable) -> Iterator[np.ndarray]:
+def _each(variable: netCDF4.Variable[Any]) -> Iterator[np.ndarray]:
     count = variable.shape[0] if variable.ndim else 1
     step = max(1, _BLOCK * count // max(1, variable.size))
     for start in range(0, count, step):

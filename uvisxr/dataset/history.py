@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache, wraps
 from itertools import islice
+from operator import is_
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -173,14 +174,15 @@ def _recorded(ds: xr.Dataset, name: str, texts: Mapping[str, str], before: str) 
 
 def _lasting(value: Any) -> Any:
     """The value with a list for every iterator, which could be run through only once."""
-    if isinstance(value, Iterator):
-        return [_lasting(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _lasting(item) for key, item in value.items()}
+    # Pairs of pixels may be many: what is most of them comes first.
+    if isinstance(value, int | float | str):
+        return value
     if isinstance(value, list | tuple):
         items = [_lasting(item) for item in value]
-        return value if all(a is b for a, b in zip(items, value, strict=True)) else items
-    return value
+        return value if all(map(is_, items, value)) else items
+    if isinstance(value, dict):
+        return {key: _lasting(item) for key, item in value.items()}
+    return [_lasting(item) for item in value] if isinstance(value, Iterator) else value
 
 
 def _text(value: Any, is_path: bool = False) -> str:

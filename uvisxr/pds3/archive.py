@@ -74,7 +74,8 @@ class Archive:
             )
         day = match["day"]
         guess = _likely_volume(day)
-        left, near = list(VOLUMES), set()
+        left = list(VOLUMES)
+        near: set[str] = set()
         while left:
             number = min(left, key=lambda volume: abs(volume - guess))
             table = self._table(number)
@@ -93,7 +94,7 @@ class Archive:
         """Labels of one volume's products; empty where the archive has no such volume."""
         if number not in self._tables:
             index = PurePosixPath(f"COUVIS_{number:04}", "INDEX", "INDEX.LBL")
-            self._tables[number] = self._read(index) if self._get(index, required=False) else {}
+            self._tables[number] = self._read(index) if self._optional(index) else {}
         return self._tables[number]
 
     def _read(self, index: PurePosixPath) -> dict[str, PurePosixPath]:
@@ -110,16 +111,16 @@ class Archive:
             table.unlink()
             raise FetchError(f"{self.url}{index}: {error}; it was removed") from error
 
-    def _get(
-        self, path: PurePosixPath, folder: Path | None = None, required: bool = True
-    ) -> Path | None:
-        """One file of the archive, or of the cache; None if it may be absent and is."""
+    def _get(self, path: PurePosixPath, folder: Path | None = None) -> Path:
+        """One file of the archive, or of the cache."""
         target = folder / path.name if folder else self.cache / path
+        return fetch.download(f"{self.url}{path}", target)
+
+    def _optional(self, path: PurePosixPath, folder: Path | None = None) -> Path | None:
+        """The same; None if the archive has no such file."""
         try:
-            return fetch.download(f"{self.url}{path}", target)
+            return self._get(path, folder)
         except NotFoundError:
-            if required:
-                raise
             return None
 
     def product(
@@ -149,11 +150,11 @@ class Archive:
         label = self._get(path, folder)
         found = {"label": label, "data": self._data(path, label, folder)}
         if matrix and path.stem[:3] in ("EUV", "FUV"):
-            label = self._matrix(path, folder)
-            if label is None:
+            matrix_label = self._matrix(path, folder)
+            if matrix_label is None:
                 warn_user(f"{path.parts[0]} has no calibration matrix of {path.stem}")
             else:
-                found["matrix"] = label
+                found["matrix"] = matrix_label
         return found
 
     def _matrix(self, path: PurePosixPath, folder: Path | None) -> Path | None:
@@ -170,7 +171,7 @@ class Archive:
         # One that is there spares the questions for higher versions, which rarely exist.
         there = [p for p in places if (folder / p.name if folder else self.cache / p).is_file()]
         for place in there or places:
-            label = self._get(place, folder, required=False)
+            label = self._optional(place, folder)
             if label is not None:
                 self._data(place, label, folder)
                 return label
@@ -188,7 +189,7 @@ def _may_hold(volume: int, seen: int, table: dict[str, PurePosixPath], day: str)
 
     A day may be shared by two volumes that follow each other.
     """
-    days = [_PRODUCT_ID.fullmatch(name)["day"] for name in table]
+    days = [match["day"] for name in table if (match := _PRODUCT_ID.fullmatch(name))]
     if not days:
         return True
     return day <= min(days) if volume < seen else day >= max(days)
@@ -207,4 +208,5 @@ def _data_size(label: Path) -> int | None:
         re.search(rf"^\s*{key}\s*=\s*(\d+)", text, re.MULTILINE)
         for key in ("RECORD_BYTES", "FILE_RECORDS")
     ]
-    return int(numbers[0][1]) * int(numbers[1][1]) if all(numbers) else None
+    found = [int(number[1]) for number in numbers if number]
+    return found[0] * found[1] if len(found) == 2 else None

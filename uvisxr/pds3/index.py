@@ -78,6 +78,7 @@ def read(path: str | Path) -> Iterator[Row]:
     label_path, table_path = _pair(Path(path))
     try:
         label = odl.loads(label_path.read_bytes().decode("latin-1"))
+        table: Any
         name, table = next(
             (key, value)
             for key, value in label.items()

@@ -7,8 +7,10 @@ the window's bins are packed at its upper-left corner (users guide, chapter 2).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from xarray.backends import BackendArray
@@ -110,7 +112,7 @@ class QubeFile:
                 for position, length in _runs(exposures, at_once):
                     stream.seek((int(exposures[position]) * lines + first) * bands * dtype.itemsize)
                     block = buffer[:length]
-                    if stream.readinto(block.view(np.uint8)) != block.nbytes:
+                    if stream.readinto(block.reshape(-1).view(np.uint8).data) != block.nbytes:
                         raise OSError("it ends too early")
                     result[position : position + length] = block[:, *wanted]
         except OSError as error:
@@ -120,7 +122,7 @@ class QubeFile:
         return result
 
 
-def _runs(exposures: np.ndarray, longest: int):
+def _runs(exposures: np.ndarray, longest: int) -> Iterator[tuple[int, int]]:
     """(position, length) of runs of successive exposures, none longer than `longest`."""
     first = 0
     for position in range(1, exposures.size + 1):
@@ -153,11 +155,12 @@ class QubeArray(BackendArray):
         self.dtype = np.dtype(self.files[0].dtype).newbyteorder("=")
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> np.ndarray:
-        return indexing.explicit_indexing_adapter(
+        values: np.ndarray = indexing.explicit_indexing_adapter(
             key, self.shape, indexing.IndexingSupport.OUTER, self._read
         )
+        return values
 
-    def _read(self, key: tuple) -> np.ndarray:
+    def _read(self, key: tuple[Any, ...]) -> np.ndarray:
         pic, pixel, wl = key
         wanted = np.arange(self.shape[0])[pic]
         rows, pixel = _box(pixel, self.shape[1])
@@ -173,8 +176,8 @@ class QubeArray(BackendArray):
                 here = source[:, 0] == number
                 result[here] = self.files[number].read(source[here, 1], rows, columns)
         # One axis at a time: numpy would pair two index arrays, here they are independent.
-        result = result[:, :, wl][:, pixel]
-        return result[0] if np.ndim(wanted) == 0 else result
+        chosen: np.ndarray = result[:, :, wl][:, pixel]
+        return np.asarray(chosen[0]) if np.ndim(wanted) == 0 else chosen
 
 
 def _box(key: int | slice | np.ndarray, size: int) -> tuple[slice, int | slice | np.ndarray]:

@@ -74,8 +74,10 @@ def flat_field(rng: np.random.Generator) -> np.ndarray:
 
 def _smooth_noise(rng: np.random.Generator, width: tuple[float, float]) -> np.ndarray:
     """A smooth frame (64, 1024) of mean 0 and standard deviation 1."""
-    frame = gaussian_filter(rng.normal(size=(N_LINES, N_BANDS)), width)
-    return (frame - frame.mean()) / frame.std()
+    frame: np.ndarray = gaussian_filter(rng.normal(size=(N_LINES, N_BANDS)), width)
+    frame -= frame.mean()
+    frame /= frame.std()
+    return frame
 
 
 def spica_ratios() -> np.ndarray:

@@ -90,7 +90,7 @@ class Detector:
     def rate(self, sources: list[Source], found: Terms, factor: np.ndarray) -> np.ndarray:
         """Count rates of each bin, without background, (pic, pixel, wl), count/s."""
         frames = np.nan_to_num(found.sensitivity) * factor
-        result = 0.0
+        result = np.zeros(())
         for source, spectrum in zip(sources, self.templates(sources), strict=True):
             for k, frame in enumerate(self._columns(frames * spectrum)):
                 amplitude = source.amplitude * found.weight[:, k, None]

@@ -84,8 +84,10 @@ def titan(et: np.ndarray) -> np.ndarray:
     north = pole("TITAN")
     node = east(longitude(north))
     angle = np.deg2rad(ROTATION["TITAN"][2] + ROTATION["TITAN"][3] * et / _DAY)[:, None]
-    position: np.ndarray = np.cos(angle) * node + np.sin(angle) * np.cross(north, node)
-    return -TITAN_ORBIT * position
+    place: np.ndarray = -TITAN_ORBIT * (
+        np.cos(angle) * node + np.sin(angle) * np.cross(north, node)
+    )
+    return place
 
 
 def states(position: Callable[[np.ndarray], np.ndarray], et: np.ndarray) -> np.ndarray:
@@ -146,7 +148,8 @@ class Flight:
 
     def position(self, et: np.ndarray) -> np.ndarray:
         """Cassini seen from the target's centre, J2000, km, (n, 3)."""
-        return self._plane(et - self.periapsis_time) @ np.stack([self.p, self.q])
+        place: np.ndarray = self._plane(et - self.periapsis_time) @ np.stack([self.p, self.q])
+        return place
 
     @classmethod
     def through(

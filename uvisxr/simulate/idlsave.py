@@ -11,6 +11,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -73,9 +74,10 @@ def _array(n_bytes: int, shape: tuple[int, ...]) -> bytes:
 def _structure(dtype: np.dtype) -> bytes:
     """Description of the fields; that of a structure within follows its parent's."""
     names = dtype.names or ()
+    members: Mapping[str, Any] = dtype.fields or {}
     fields, arrays, inner = b"", b"", b""
     for name in names:
-        kind, offset = dtype.fields[name][:2]
+        kind, offset = members[name][:2]
         if kind.names:
             fields += _longs(offset, _STRUCTURE, _STRUCTURES)
             arrays += _array(kind.itemsize, (1,))
@@ -91,8 +93,7 @@ def _structure(dtype: np.dtype) -> bytes:
 
 def _values(row: np.void, dtype: np.dtype) -> bytes:
     parts = []
-    for name in dtype.names or ():
-        kind = dtype.fields[name][0]
+    for name, (kind, *_) in (dtype.fields or {}).items():
         if kind.names:
             parts.append(_values(row[name], kind))
         else:

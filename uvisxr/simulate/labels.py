@@ -10,8 +10,9 @@ the target's surface. Angles belong to the point in the middle of the slit.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import spiceypy
@@ -190,7 +191,7 @@ def _number(value: float | None, unit: str, space: str = " ") -> str:
     return f"{value:#.8g}{space}<{unit}>"
 
 
-def _try(call, *arguments):
+def _try(call: Callable[..., Any], *arguments: Any) -> Any:
     """What a SPICE call returns; None where the kernels do not say it."""
     try:
         return call(*arguments)
@@ -244,13 +245,13 @@ def _pointing(facts: Facts) -> dict[str, float | None]:
     }
 
 
-def _latitude(found: tuple | None) -> float | None:
+def _latitude(found: tuple[Any, ...] | None) -> float | None:
     if found is None:
         return None
     return float(sphere.latitude(found[0]))
 
 
-def _west(found: tuple | None) -> float | None:
+def _west(found: tuple[Any, ...] | None) -> float | None:
     if found is None:
         return None
     return float(sphere.wrap(-sphere.longitude(found[0])))
@@ -288,5 +289,8 @@ def _angles(facts: Facts) -> tuple[float, float, float] | None:
     if sun is None or radii is None:
         return None
     normal, sunward = spiceypy.surfnm(*radii[1], below), sun[0] - point
-    pairs = ((sunward, -seen), (normal, -seen), (normal, sunward))
-    return tuple(float(np.degrees(spiceypy.vsep(a, b))) for a, b in pairs)
+
+    def apart(u: np.ndarray, v: np.ndarray) -> float:
+        return float(np.degrees(spiceypy.vsep(u, v)))
+
+    return apart(sunward, -seen), apart(normal, -seen), apart(normal, sunward)

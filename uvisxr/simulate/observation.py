@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -17,9 +18,9 @@ from ..dataset import conventions, history
 from ..errors import ExportError
 from ..export import to_netcdf, whole_file
 from ..geometry.los import geometry
-from ..instrument.channel import ChannelName, SlitName
+from ..instrument.channel import N_LINES, ChannelName, SlitName
 from ..instrument.channel import channel as find_channel
-from ..instrument.detector import DARK_LINES, N_LINES, Window
+from ..instrument.detector import DARK_LINES, Window
 from ..kernels import choose as kernel_files
 from ..kernels.session import loaded
 from ..numerics.poisson import MISSING
@@ -63,11 +64,11 @@ class Simulation:
     """
 
     labels: tuple[Path, ...]
-    kernels: object
+    kernels: str | Path | tuple[str | Path, ...]
     calibration: Path
     truth: xr.Dataset | xr.DataTree
 
-    def open(self, **options) -> xr.Dataset | xr.DataTree:
+    def open(self, **options: Any) -> xr.Dataset | xr.DataTree:
         """Open the products; options as of `uvisxr.open_observation`."""
         return open_observation(self.labels, **options)
 
@@ -170,12 +171,18 @@ def observation(
         raise ExportError(f"cannot write the simulation to {root}: {error}") from error
 
 
-def _simulate(root: Path, setup: Setup, kernels_given, calibration) -> Simulation:
+def _simulate(
+    root: Path,
+    setup: Setup,
+    kernels_given: str | Path | Iterable[str | Path] | None,
+    calibration: str | Path | None,
+) -> Simulation:
     root.mkdir(parents=True, exist_ok=True)
     if kernels_given is None:
         last = setup.begin + setup.exposures * setup.exposure
         scan = Scan(flyby(setup.target, (setup.begin + last) / 2), setup.begin, last)
-        found: object = tuple(kernels.write(root / "kernels", scan, setup.channel.name))
+        written_kernels = kernels.write(root / "kernels", scan, setup.channel.name)
+        found: str | Path | tuple[str | Path, ...] = tuple(written_kernels)
     else:
         given = kernels_given
         found = given if isinstance(given, str | Path) else tuple(given)
@@ -219,7 +226,10 @@ def _simulate(root: Path, setup: Setup, kernels_given, calibration) -> Simulatio
             }
         )
     written = _write_products(root / "products", setup, recorded, found)
-    attrs = {"stars": json.dumps([vars(star) for star in stars]), "trend": trend or "none"}
+    attrs: dict[str, Any] = {
+        "stars": json.dumps([vars(star) for star in stars]),
+        "trend": trend or "none",
+    }
     if setup.target == "TITAN":
         attrs["limb_peak"] = emission.TITAN.limb_peak
     truth = _truth(setup, written, truths, attrs)
@@ -256,7 +266,10 @@ def _crossed(amplitude: np.ndarray, window: Window) -> np.ndarray:
 
 
 def _write_products(
-    folder: Path, setup: Setup, recorded: list[np.ndarray], kernels_used
+    folder: Path,
+    setup: Setup,
+    recorded: list[np.ndarray],
+    kernels_used: str | Path | tuple[str | Path, ...],
 ) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     products = list(_products(setup))
@@ -310,7 +323,10 @@ def _frames(setup: Setup, recorded: list[np.ndarray], part: np.ndarray) -> Itera
 
 
 def _truth(
-    setup: Setup, written: list[Path], truths: list[dict], attrs: dict
+    setup: Setup,
+    written: list[Path],
+    truths: list[dict[str, np.ndarray]],
+    attrs: dict[str, Any],
 ) -> xr.Dataset | xr.DataTree:
     nodes = []
     for number, values in enumerate(truths):

@@ -69,7 +69,8 @@ class Lines:
         image = channel.slits[slit].dlambda
         # The part of each line's slot that lies shortward of each edge.
         passed = np.clip((edges - self.wl[:, None]) / image + 0.5, 0, 1)
-        return self.strength @ np.diff(passed, axis=1) / np.diff(edges)
+        light: np.ndarray = self.strength @ np.diff(passed, axis=1)
+        return light / np.diff(edges)
 
 
 def _lines(*pairs: tuple[float, float]) -> Lines:

@@ -107,7 +107,8 @@ def _overlaps(system: System, points: int = 250) -> np.ndarray:
         _levels(s, r, system.reduced_mass, n)
         for s, n in zip(states, (system.levels, min(lower_levels, 25)), strict=True)
     )
-    return (u.T @ v) ** 2
+    overlaps: np.ndarray = u.T @ v
+    return overlaps**2
 
 
 def _levels(state: State, r: np.ndarray, mass: float, count: int) -> np.ndarray:
@@ -121,5 +122,6 @@ def _levels(state: State, r: np.ndarray, mass: float, count: int) -> np.ndarray:
     with np.errstate(divide="ignore"):
         kinetic = np.where(apart == 0, np.pi**2 / 3, 2 / apart.astype(float) ** 2)
     kinetic *= (-1.0) ** apart * _KINETIC / (mass * (r[1] - r[0]) ** 2)
+    functions: np.ndarray
     _, functions = eigh(kinetic + np.diag(potential), subset_by_index=[0, count - 1])
     return functions
