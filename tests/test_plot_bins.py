@@ -153,7 +153,7 @@ def test_given_axes(ds):
 def test_spectra_refused(ds, binned):
     with pytest.raises(ArgumentError, match="360 spectra are too many"):
         spectrum(ds)
-    with pytest.raises(ArgumentError, match="empty"):
+    with pytest.raises(ArgumentError, match="at least one spectrum"):
         spectrum(ds, [])
     with pytest.raises(ArgumentError, match="no spectrum"):
         spectrum(ds, [(0, 99)])

@@ -132,7 +132,7 @@ def test_stars_are_predicted_where_there_is_geometry(ds):
     ("arguments", "said"),
     [
         ({"pixels": [99]}, "no pixel 99"),
-        ({"pixels": []}, "empty"),
+        ({"pixels": []}, "at least one"),
         ({"columns": 0}, "columns=0"),
         ({"rows": -1}, "rows=-1"),
         ({"wl_range": (100, 200)}, "range"),

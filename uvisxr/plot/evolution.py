@@ -128,7 +128,7 @@ def _pixels(ds: xr.Dataset, pixels: Sequence[int] | None, good: xr.DataArray) ->
             )
         chosen.append(int(found[0]))
     if not chosen:
-        raise ArgumentError("pixels is empty: name at least one, or leave it out for all")
+        raise checks.refused("pixels", pixels, "at least one, or none given for all")
     return chosen
 
 

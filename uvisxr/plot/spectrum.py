@@ -132,7 +132,7 @@ def _places(
         return [dict(zip(dims, place, strict=True)) for place in np.ndindex(*sizes)]
     chosen = [select] if isinstance(select, Mapping) or _is_pair(select) else list(select)
     if not chosen:
-        raise ArgumentError("select is empty: name at least one spectrum")
+        raise checks.refused("select", select, "at least one spectrum")
     if all(isinstance(place, Mapping) for place in chosen):
         return [_position(place, dims, values) for place in chosen]
     if set(dims) != set(quality_flags.DIMS):

@@ -12,10 +12,13 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
+from .. import checks
 from ..errors import ArgumentError
+from ..instrument.channel import ChannelName
 from ..pds3 import index, odl
 from ..pds3.label import beside
 from ..pds3.product import label_path
@@ -24,8 +27,6 @@ from ..timescales import Instant, parse_instant, parse_utc
 #: Names of spectral products, as the archive gives them; calibration matrices are no products.
 _PRODUCT = re.compile(r"(EUV|FUV)\d{4}_\d{3}_.*", re.IGNORECASE)
 _MATRIX = re.compile(r".*_CAL_\d+", re.IGNORECASE)
-
-_CHANNELS = ("EUV", "FUV")
 
 #: Label keywords that filters need. They stand in front of the data description.
 _KEYWORD = re.compile(
@@ -80,8 +81,8 @@ class Filter:
     _before: np.datetime64 | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if self.channel is not None and self.channel.upper() not in _CHANNELS:
-            raise ArgumentError(f"channel {self.channel!r} is none of {', '.join(_CHANNELS)}")
+        if self.channel is not None:
+            checks.choice("channel", str(self.channel).upper(), ChannelName)
         after, before = self._limit("after"), self._limit("before")
         if after and before and after > before:
             raise ArgumentError(
@@ -238,9 +239,9 @@ def _is_index(path: Path) -> bool:
 
 
 def _index(path: Path, wanted: Filter) -> Iterator[Product]:
-    root = path.resolve().parent.parent
+    root, channels = path.resolve().parent.parent, get_args(ChannelName)
     for row in index.read(path):
-        if row.channel in _CHANNELS and wanted.takes(row.channel, row.target, row.slit, row.start):
+        if row.channel in channels and wanted.takes(row.channel, row.target, row.slit, row.start):
             # The table lies in VOLUME/INDEX, or beside the volumes (a cumulative one).
             places = (root / Path(*row.path.parts[1:]), root / row.path, path.parent / row.path)
             found = (_product(place) for place in places)
