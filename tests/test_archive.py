@@ -119,7 +119,7 @@ def test_a_product_that_no_volume_holds(tree, quick, tmp_path: Path):
 
 def test_no_product_identifier(tmp_path: Path):
     for name in ("FUV2005", "../FUV2005_230_15_15", "FUV2005_230_15_15.LBL", ""):
-        with pytest.raises(ArgumentError, match="is no UVIS product identifier"):
+        with pytest.raises(ArgumentError, match="is not a UVIS product identifier"):
             Archive("http://127.0.0.1:1/", tmp_path).locate(name)
 
 
@@ -192,7 +192,7 @@ def test_a_damaged_index_is_fetched_again(tree, quick, tmp_path: Path):
     spoilt = tree | {"COUVIS_0012/INDEX/INDEX.TAB": b"short"}
     with (
         served(spoilt, tmp_path) as (remote, _),
-        pytest.raises(FetchError, match=r"INDEX\.TAB.*cut short"),
+        pytest.raises(FetchError, match=r"INDEX\.TAB.*truncated"),
     ):
         remote.locate("FUV2005_230_15_15")
     with served(tree, tmp_path) as (remote, _):
@@ -219,7 +219,7 @@ class TestCommand:
             typed = CliRunner().invoke(main, ["fetch", "FUV2009"])
         assert (missing.exit_code, typed.exit_code) == (1, 2)
         assert missing.stderr.startswith("uvisxr: no volume below")
-        assert "is no UVIS product identifier" in typed.stderr
+        assert "is not a UVIS product identifier" in typed.stderr
 
 
 class TestCalibration:

@@ -414,7 +414,7 @@ class TestCommand:
             (["--after", "now"], "after: 'now' is no time"),
             (["--before", ""], "before: '' is no time"),
             (["--before", "2005-08"], "before: '2005-08' is no time: it names no day"),
-            (["--after", "2006-001", "--before", "2005-230"], "exchange the two"),
+            (["--after", "2006-001", "--before", "2005-230"], "swap the two"),
             (["--colour"], "--colour"),
         ],
     )

@@ -175,7 +175,7 @@ def test_a_page_in_place_of_a_kernel_is_removed(product: Path, cache: Path, serv
     server.files["kernels/" + NEEDED[7]] = b"<html>Moved</html>"
     result = run("fetch", product)
     assert result.exit_code == 1
-    assert "is no kernel" in result.stderr
+    assert "is not a kernel" in result.stderr
     assert not (cache / NEEDED[7]).exists()
 
 
@@ -203,7 +203,7 @@ def test_a_corrupt_kernel_is_named(product: Path, cache: Path, server: Server):
     path.write_bytes(path.read_bytes()[:2000])
     result = run("check", product)
     assert result.exit_code == 1
-    assert "cut short" in result.stderr and path.name in result.stderr
+    assert "truncated" in result.stderr and path.name in result.stderr
 
 
 def test_a_meta_kernel_serves_other_programs(

@@ -74,7 +74,7 @@ def test_table_cut_short(tmp_path: Path):
     label = write_index(tmp_path / "COUVIS_0060", ROWS)
     table = label.with_suffix(".TAB")
     table.write_bytes(table.read_bytes()[:-5])
-    with pytest.raises(LabelError, match=r"INDEX.TAB.*cut short"):
+    with pytest.raises(LabelError, match=r"INDEX.TAB.*truncated"):
         list(index.read(label))
 
 

@@ -203,7 +203,7 @@ def test_a_truncated_file_is_refused(folder: Path, size: int):
     content = path.read_bytes()
     assert len(content) > 2048
     path.write_bytes(content[:size])
-    with pytest.raises(errors.KernelError, match=r"de421\.bsp is cut short or corrupt"):
+    with pytest.raises(errors.KernelError, match=r"de421\.bsp is truncated or corrupt"):
         choose.select(folder, [ET], ("SUN",))
 
 

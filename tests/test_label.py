@@ -218,7 +218,7 @@ def test_iapetus_trusts_the_keyword(data):
         ("CORE_ITEMS                    = (1024, 64, 1)", "CORE_ITEMS = (1024, 64)", "CORE_ITEMS"),
         ("UL_CORNER_LINE                = 2", "X = 1", "UL_CORNER_LINE"),
         ("UL_CORNER_LINE                = 2", "UL_CORNER_LINE = TOP", "archive"),
-        ("UL_CORNER_LINE                = 2", "UL_CORNER_LINE = 2.5", "2.5 is no whole number"),
+        ("UL_CORNER_LINE                = 2", "UL_CORNER_LINE = 2.5", "2.5 is not a whole number"),
         (
             "UL_CORNER_LINE                = 2\n  UL_CORNER_BAND                = 0",
             "UL_CORNER_LINE = (2, 9)\n UL_CORNER_BAND = (0, 0, 0)",
@@ -258,7 +258,7 @@ def test_windows_that_are_refused(label, old, new, message):
 
 
 def test_missing_label(tmp_path):
-    with pytest.raises(LabelError, match=r"nothing\.LBL.*ending \.LBL"):
+    with pytest.raises(LabelError, match=r"nothing\.LBL.*suffix \.LBL"):
         read_label(tmp_path / "nothing.LBL")
 
 
@@ -285,7 +285,9 @@ def test_time_series(tmp_path, data):
         + rows
         + "\nEND_OBJECT = COLUMN\nEND_OBJECT = TIME_SERIES\nEND\n"
     )
-    with pytest.raises(LabelError, match=r"HSP2005.*no spectral QUBE.*TIME_SERIES"):
+    with pytest.raises(
+        LabelError, match=r"HSP2005.*does not describe a spectral QUBE.*TIME_SERIES"
+    ):
         read_label(path)
 
 

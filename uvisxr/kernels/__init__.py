@@ -1,1 +1,1 @@
-"""SPICE kernels: what the archive has, what is there, which to load, and loading them."""
+"""SPICE kernels: what the archive offers, what is on disk, which to load, and loading them."""

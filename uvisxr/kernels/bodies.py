@@ -1,4 +1,4 @@
-"""The bodies of a geometry: their names as labels and SPICE have them, shapes and frames."""
+"""Bodies: their names in labels and in SPICE, their shapes and frames."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ..errors import ArgumentError, KernelError
 #: Cassini: its name, its NAIF code, and the frame of its bus.
 SPACECRAFT, SPACECRAFT_CODE, SPACECRAFT_FRAME = "CASSINI", -82, -82000
 
-#: NAIF codes of the solar-system barycentre, which all positions refer to, and of the Sun.
+#: NAIF codes of the solar-system barycentre, to which all positions refer, and of the Sun.
 BARYCENTRE, SUN = 0, 10
 
-#: Targets of labels that name the rings, and the planet whose equator the rings lie in.
+#: Label targets that name rings, and the planet in whose equatorial plane the rings lie.
 _RINGS = {"S RINGS": "SATURN", "J RINGS": "JUPITER", "U RINGS": "URANUS", "N RINGS": "NEPTUNE"}
 
 #: Planets with rings.
@@ -23,7 +23,7 @@ _RINGED = (599, 699, 799, 899)
 
 
 def named(target: str) -> tuple[str, int]:
-    """Name and NAIF code of a label's target; the rings of a planet stand for the planet.
+    """Name and NAIF code of a label's target; a planet's rings stand for the planet.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def named(target: str) -> tuple[str, int]:
         return name, spiceypy.bods2c(name)
     except (spiceypy.NotFoundError, spiceypy.SpiceyError):
         raise ArgumentError(
-            f"target {target!r} is no body that SPICE knows: pass target=, for example "
+            f"SPICE does not know a body {target!r}: pass another target=, for example "
             'target="SATURN" or target="TITAN"'
         ) from None
 
@@ -63,34 +63,34 @@ class Body:
 
     @classmethod
     def of(cls, target: str) -> Body:
-        """A target by name, its shape and frame from the kernel pool.
+        """Look up a target by name, with its shape and frame from the kernel pool.
 
         Raises
         ------
         ArgumentError
             SPICE does not know the name.
         KernelError
-            The loaded constants hold no radii, or no body-fixed frame, of it.
+            The loaded constants lack its radii or its body-fixed frame.
         """
         name, code = named(target)
         if not spiceypy.bodfnd(code, "RADII"):
             raise KernelError(
-                f"the loaded kernels hold no radii of {name}: pass another target=, or kernels= "
-                "with a constants kernel that holds them (pck00010.tpc, cpck*.tpc)"
+                f"the loaded kernels have no radii for {name}: pass another target=, or add to "
+                "kernels= a constants kernel that has them (pck00010.tpc, cpck*.tpc)"
             )
         _, radii = spiceypy.bodvcd(code, "RADII", 3)
         try:
             _, frame = spiceypy.cidfrm(code)
         except spiceypy.NotFoundError:
             raise KernelError(
-                f"SPICE knows no body-fixed frame of {name}: pass another target=, or kernels= "
-                "with a frames kernel that defines it"
+                f"SPICE has no body-fixed frame for {name}: pass another target=, or add to "
+                "kernels= a frames kernel that defines it"
             ) from None
         return cls(name, code, np.asarray(radii, float), frame)
 
     @property
     def ringed(self) -> bool:
-        """Whether ring fields are made: the giant planets."""
+        """Whether ring fields are computed: true for the giant planets."""
         return self.code in _RINGED
 
 
@@ -100,9 +100,9 @@ def code(body: str | int) -> int:
     Raises
     ------
     KernelError
-        SPICE knows no body of that name.
+        SPICE does not know the name.
     """
     try:
         return spiceypy.bods2c(str(body))
     except spiceypy.NotFoundError:
-        raise KernelError(f"SPICE knows no body {body!r}") from None
+        raise KernelError(f"SPICE does not know a body {body!r}") from None

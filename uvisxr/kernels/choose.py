@@ -1,17 +1,18 @@
-"""Which kernels a geometry uses: found, chosen by what they cover, and checked.
+"""Find the kernels that a geometry needs, choose them by coverage, and check them.
 
-`select` answers with the files to load, in order of rising priority; `loaded` holds them, and
-SPICE's lock, for the length of a `with` block::
+`select` returns the files to load, in order of increasing priority; `loaded` keeps them furnished,
+and holds SPICE's lock, for the duration of a `with` block::
 
     paths = select(kernels, ets=ets, bodies=("CASSINI", "TITAN", "SUN"))
     with loaded(paths):
         ...spiceypy calls...
 
-Kernels come from the first of these that is given: the argument `kernels` (a file, a folder that
-is searched as a tree, a meta-kernel, or several of them); the environment variable
-`UVISXR_KERNELS` (the same, separated as in PATH); the fetched cache; what the user furnished in
-SPICE before. Files and meta-kernels named are loaded as they are, in the order given. From a
-folder the files that the times and bodies need are chosen, reconstructed before predicted.
+Kernels come from the first of these that is available: the argument `kernels` (a file, a folder,
+which is searched recursively, a meta-kernel, or several of these); the environment variable
+`UVISXR_KERNELS` (the same, separated as in PATH); the download cache; whatever the user has already
+furnished in SPICE. Files and meta-kernels given by name are all loaded, in the order given. From a
+folder, only the files needed for the times and bodies are chosen, reconstructed in preference to
+predicted.
 """
 
 from __future__ import annotations
@@ -31,10 +32,11 @@ from .listing import archive_files, kernel_sets, may_cover, needed, priority
 from .meta import expand
 from .session import LOCK, check_file, loaded, user_kernels
 
-#: Bodies are wanted this long before, s, if to be had: light takes 85 min from the Sun to Saturn.
+#: Positions are wanted this much earlier too, s, if available: light takes 85 min from the Sun to
+#: Saturn.
 LIGHT_TIME = 7200.0
 
-#: J2000, TDB, to the microsecond.
+#: J2000 (TDB), to the microsecond.
 _J2000 = parse_instant("2000-01-01T11:58:55.816073")
 
 Kernels = str | Path | Iterable[str | Path] | None
@@ -46,33 +48,34 @@ def select(
     bodies: Iterable[str | int] = ("CASSINI", "SUN"),
     frame_id: int | None = -82000,
 ) -> list[Path]:
-    """Kernel files to load for a geometry, in order of rising priority.
+    """Choose the kernel files to load for a geometry, in order of increasing priority.
 
     Parameters
     ----------
     kernels : path or iterable of path, optional
-        Files, folders, meta-kernels; see the module's docstring for what holds without it.
+        Files, folders, meta-kernels; see the module docstring for the default.
     ets : array_like, (n,)
-        Instants, TDB s past J2000, that the kernels must serve.
+        Instants that the kernels must cover, TDB s past J2000.
     bodies : iterable of str or int
-        SPICE names or codes of all bodies whose position is asked for, with Cassini and the Sun.
+        SPICE names or codes of all bodies whose positions are needed, including Cassini and the
+        Sun.
     frame_id : int, optional
-        Frame whose pointing is wanted; None for none. Instants without pointing are no error
-        here: `describe_unpointed` words the warning.
+        Frame whose pointing is needed, if any. Instants without pointing are not an error here;
+        `describe_unpointed` gives the text of the warning.
 
     Returns
     -------
     list of Path
-        For `loaded`. Empty if the kernels the user furnished before are to be used.
+        To be passed to `loaded`. Empty if the kernels that the user has furnished are to be used.
 
     Raises
     ------
     KernelError
-        There are no kernels, a kind is missing in a folder, a file is missing, corrupt or no
-        kernel, or a body is unknown.
+        There are no kernels, a folder lacks one kind, a file is missing, corrupt or not a kernel,
+        or a body is unknown.
     CoverageError
-        Some body has no position at any of the instants; names it, the time, the files of the
-        archive that would cover it, and the command that gets them.
+        A body has no position at any of the instants. The message names the body, the time, the
+        archive's files that would cover it, and the command that downloads them.
     """
     ets = np.unique(np.asarray(ets, float).ravel())
     with LOCK:
@@ -85,12 +88,12 @@ def select(
 
 
 def sources(kernels: Kernels) -> tuple[list[Path], list[Path]]:
-    """Files named, with meta-kernels replaced by what they list, and folders to choose from.
+    """Files given by name, meta-kernels expanded into what they list, and folders to search.
 
     Raises
     ------
     KernelError
-        Nothing is named anywhere and nothing is furnished, or a name does not exist.
+        No kernels are given or furnished, or a path does not exist.
     """
     origin, entries = _entries(kernels)
     files: list[Path] = []
@@ -114,7 +117,7 @@ def _entries(kernels: Kernels) -> tuple[str, list[str | Path]]:
     if kernels is not None:
         entries = list(kernels)
         if not entries:
-            raise KernelError("kernels= is empty: name kernel files, a folder or a meta-kernel")
+            raise KernelError("kernels= is empty: give kernel files, a folder or a meta-kernel")
         return "kernels=", entries
     variable = os.environ.get("UVISXR_KERNELS")
     if variable:
@@ -131,7 +134,7 @@ def _entries(kernels: Kernels) -> tuple[str, list[str | Path]]:
 
 
 def tree(folders: Iterable[Path]) -> list[Path]:
-    """Every file below some folders, in order of name."""
+    """Every file below some folders, sorted by name."""
     return [
         path
         for folder in folders
@@ -148,7 +151,8 @@ def _choose(
     codes: list[int],
     frame_id: int | None,
 ) -> list[Path]:
-    """The files of some folders that serve instants and bodies; `named` ones are loaded anyway."""
+    """Choose from folders the files needed for instants and bodies; `named` ones are loaded
+    anyway."""
     files = [path for path in tree(folders) if path not in named]
     texts = text_kernels(files, named, folders)
     chosen = choose_spk(in_order(files, ".bsp", ets), ets, codes)
@@ -159,7 +163,8 @@ def _choose(
 
 
 def in_order(files: Iterable[Path], ending: str, ets: np.ndarray) -> list[Path]:
-    """Those of some files with an ending that may serve instants, in order of rising priority."""
+    """The files with a given suffix that may cover the instants, in order of increasing
+    priority."""
     if not ets.size:
         return []
     start, stop = utc(ets.min() - LIGHT_TIME), utc(ets.max())
@@ -168,12 +173,12 @@ def in_order(files: Iterable[Path], ending: str, ets: np.ndarray) -> list[Path]:
 
 
 def text_kernels(files: list[Path], named: list[Path], folders: list[Path]) -> list[Path]:
-    """One text kernel of each set of `kernels.yaml`.
+    """One text kernel from each set of `kernels.yaml`.
 
     Raises
     ------
     KernelError
-        A set has no file; names what to fetch.
+        A set has no file; the message says what to download.
     """
     chosen = []
     for entry in kernel_sets():
@@ -183,20 +188,20 @@ def text_kernels(files: list[Path], named: list[Path], folders: list[Path]) -> l
         if best is None:
             where = ", ".join(str(folder) for folder in folders)
             raise KernelError(
-                f"no {entry.kind} kernel ({' or '.join(entry.choose)}) in {where}: run "
-                f"`uvisxr kernels fetch PRODUCT`, which gets {entry.fetch.name}"
+                f"no {entry.kind} kernel ({' or '.join(entry.choose)}) in {where}: run `uvisxr "
+                f"kernels fetch PRODUCT`, which downloads {entry.fetch.name}"
             )
         chosen.append(best)
     return chosen
 
 
 def choose_spk(files: Sequence[Path], ets: np.ndarray, codes: Iterable[int]) -> list[Path]:
-    """SPK files that place bodies relative to the solar-system barycentre, and no more.
+    """Choose just those SPK files that place the bodies relative to the solar-system barycentre.
 
     Parameters
     ----------
     files : sequence of Path
-        In order of rising priority.
+        In order of increasing priority.
     ets : ndarray, (n,)
     codes : iterable of int
         NAIF codes.
@@ -204,7 +209,8 @@ def choose_spk(files: Sequence[Path], ets: np.ndarray, codes: Iterable[int]) -> 
     Returns
     -------
     list of Path
-        In the same order. Bodies other than the spacecraft are wanted a light time earlier too.
+        In the same order. Bodies other than the spacecraft must be placed one light time earlier
+        too.
     """
     times = np.concatenate([ets, ets - LIGHT_TIME])
     now = np.arange(times.size) < ets.size
@@ -213,8 +219,8 @@ def choose_spk(files: Sequence[Path], ets: np.ndarray, codes: Iterable[int]) -> 
     segments = {path: spk_segments(path) for path in files}
     placed: dict[int, np.ndarray] = {}
     chosen: set[Path] = set()
-    # A file that places a body may name a centre that must be placed in turn: go on until nothing
-    # more is found, each time from the best file down.
+    # A segment places a body relative to a centre that must be placed in turn, so repeat until
+    # nothing more is found, each time from the best file down.
     progress = True
     while progress:
         progress = False
@@ -239,12 +245,12 @@ def choose_spk(files: Sequence[Path], ets: np.ndarray, codes: Iterable[int]) -> 
 def choose_ck(
     files: Sequence[Path], ets: np.ndarray, frame_id: int, clocks: Iterable[Path]
 ) -> list[Path]:
-    """CK files that hold the pointing of a frame at instants, and no more.
+    """Choose just those CK files that give the pointing of a frame at the instants.
 
     Parameters
     ----------
     files : sequence of Path
-        In order of rising priority.
+        In order of increasing priority.
     ets : ndarray, (n,)
     frame_id : int
     clocks : iterable of Path
@@ -286,12 +292,12 @@ def _check_ephemeris(paths: list[Path], ets: np.ndarray, codes: dict[int, str]) 
 
 
 def describe_unpointed(ets: np.ndarray | Sequence[float]) -> str:
-    """Words for instants without pointing: their span, and the archive's files that cover it.
+    """Describe instants without pointing: their span, and the archive's files that cover it.
 
     Parameters
     ----------
     ets : array_like, (n,)
-        The instants without pointing, TDB s past J2000, at least one.
+        At least one instant without pointing, TDB s past J2000.
 
     Returns
     -------
@@ -313,7 +319,7 @@ def _mend(names: list[str]) -> str:
     if not names:
         covered = [file for file in archive_files() if file.group == "trajectory"]
         first, last = min(file.start for file in covered), max(file.stop for file in covered)
-        return f"the archive's files cover {first} to {last}: pass kernels= that cover it"
+        return f"the archive's files cover {first} to {last}: pass kernels= that cover the time"
     return (
         f"the archive's {_listed(names)} would cover it: run `uvisxr kernels fetch PRODUCT`, or "
         "pass kernels="
@@ -327,19 +333,19 @@ def _listed(names: Iterable[str], most: int = 6) -> str:
 
 
 def span_text(ets: np.ndarray) -> str:
-    """First and last of some instants in UTC."""
+    """The first and last of some instants, in UTC."""
     first, last = utc_text(ets.min()), utc_text(ets.max())
     return first if first == last else f"{first} to {last}"
 
 
 def utc_text(et: float) -> str:
-    """UTC of an instant to the millisecond."""
+    """UTC of an instant, to the millisecond."""
     text = np.datetime_as_string(utc(et) + np.timedelta64(500, "us"), unit="ms")
     return f"{text} UTC"
 
 
 def utc(et: float) -> np.datetime64:
-    """UTC of an instant, within a microsecond."""
+    """UTC of an instant, to within a microsecond."""
     guess = _J2000.plus(et)
-    # TDB runs up to 2 ms before or behind atomic time.
+    # TDB runs up to 2 ms ahead of or behind atomic time.
     return guess.plus(et - guess.et).utc

@@ -1,6 +1,6 @@
-"""What binary kernels cover: bodies and times of SPK files, pointing of CK files.
+"""Coverage of binary kernels: bodies and times in SPK files, pointing in CK files.
 
-File contents are read once and remembered by path, time of change and size. Instants are TDB
+Coverage is read once per file and cached by path, modification time and size. Instants are TDB
 seconds past J2000 throughout.
 """
 
@@ -25,7 +25,7 @@ _ND, _NI = 2, 6
 
 @dataclass(frozen=True)
 class Segment:
-    """One SPK segment: where `body` is relative to `center` from `start` to `stop`."""
+    """One SPK segment: the position of `body` relative to `center` from `start` to `stop`."""
 
     body: int
     center: int
@@ -33,7 +33,7 @@ class Segment:
     stop: float
 
     def covers(self, ets: np.ndarray) -> np.ndarray:
-        """Whether the segment holds each instant, bool of the shape of `ets`."""
+        """Whether the segment covers each instant, bool of the shape of `ets`."""
         return (ets >= self.start) & (ets <= self.stop)
 
 
@@ -43,12 +43,12 @@ def _stamp(path: Path) -> tuple[str, int, int]:
 
 
 def spk_segments(path: str | Path) -> tuple[Segment, ...]:
-    """Segments of an SPK file, the one of lowest priority first.
+    """Segments of an SPK file, lowest priority first.
 
     Raises
     ------
     KernelError
-        The file is missing, cut short or corrupt.
+        The file is missing, truncated or corrupt.
     """
     path = Path(path)
     check_file(path)
@@ -71,14 +71,14 @@ def _spk_segments(path: str, _mtime: int, _size: int) -> tuple[Segment, ...]:
             finally:
                 spiceypy.dafcls(handle)
         except SpiceyError as error:
-            raise KernelError(f"cannot read the SPK {path}: {spice_reason(error)}") from error
+            raise KernelError(f"cannot read the SPK file {path}: {spice_reason(error)}") from error
     return tuple(found)
 
 
 def ck_intervals(path: str | Path, frame_id: int) -> np.ndarray:
-    """Times a CK file holds the pointing of a frame, between which SPICE interpolates.
+    """Intervals over which SPICE can interpolate the pointing of a frame in a CK file.
 
-    The leap seconds and the spacecraft clock kernel must be loaded.
+    The leap-seconds and spacecraft-clock kernels must be loaded.
 
     Parameters
     ----------
@@ -100,14 +100,15 @@ def ck_intervals(path: str | Path, frame_id: int) -> np.ndarray:
     check_file(path)
     with LOCK:
         ticks = _ck_ticks(*_stamp(path), frame_id)
-        # As SPICE does: the clock that counts for a spacecraft's structures is its own.
+        # As in SPICE: frames on a spacecraft use that spacecraft's clock.
         clock = int(frame_id / 1000)
         try:
             ets = [spiceypy.sct2e(clock, tick) for tick in ticks]
         except SpiceyError as error:
             raise KernelError(
-                f"cannot tell when {path} covers without the clock and leap-seconds kernels: "
-                f"add them to kernels= (`uvisxr kernels fetch` gets them). {spice_reason(error)}"
+                f"cannot tell which times {path} covers without the clock and leap-seconds "
+                "kernels: add them to kernels= (`uvisxr kernels fetch` downloads them). "
+                f"{spice_reason(error)}"
             ) from error
     return np.array(ets, float).reshape(-1, 2)
 
@@ -120,7 +121,7 @@ def _ck_ticks(path: str, _mtime: int, _size: int, frame_id: int) -> tuple[float,
         cell = spiceypy.ckcov(path, frame_id, False, "INTERVAL", 0.0, "SCLK")
         return tuple(cell[index] for index in range(spiceypy.card(cell)))
     except SpiceyError as error:
-        raise KernelError(f"cannot read the CK {path}: {spice_reason(error)}") from error
+        raise KernelError(f"cannot read the CK file {path}: {spice_reason(error)}") from error
 
 
 def inside(intervals: np.ndarray, ets: np.ndarray) -> np.ndarray:
@@ -142,15 +143,15 @@ def inside(intervals: np.ndarray, ets: np.ndarray) -> np.ndarray:
         return np.zeros(ets.shape, bool)
     starts = np.sort(intervals[:, 0])
     stops = np.sort(intervals[:, 1])
-    # Inside if more intervals have begun by then than have ended before.
+    # An instant is inside if more intervals have begun by then than have ended before it.
     begun = np.searchsorted(starts, ets, side="right")
     return begun > np.searchsorted(stops, ets, side="left")
 
 
 def pointing(paths: Iterable[Path], ets: np.ndarray, frame_id: int) -> np.ndarray:
-    """Whether CK files hold the pointing of a frame at each instant, bool.
+    """Whether CK files give the pointing of a frame at each instant, bool.
 
-    The leap seconds and the spacecraft clock kernel must be loaded.
+    The leap-seconds and spacecraft-clock kernels must be loaded.
     """
     found = [ck_intervals(path, frame_id) for path in paths]
     return inside(np.concatenate([np.empty((0, 2)), *found]), ets)
@@ -162,7 +163,7 @@ def connected(segments: Sequence[Segment], body: int, ets: np.ndarray) -> np.nda
     Parameters
     ----------
     segments : sequence of Segment
-        In order of loading: of those that cover an instant the last one governs.
+        In loading order: of those that cover an instant, the last one governs.
     body : int
         NAIF code.
     ets : ndarray, (n,)

@@ -1,4 +1,5 @@
-"""The archive's kernels, as `kernels.yaml` lists them: which exist and what their names cover."""
+"""The archive's kernels as listed in `kernels.yaml`: which exist, and the days their names
+cover."""
 
 from __future__ import annotations
 
@@ -19,14 +20,15 @@ from ..timescales import date_of
 _DAYS = re.compile(r"(\d{2})(\d{3})_(\d{2})(\d{3})")
 _DELIVERY = re.compile(r"^(\d{6})([A-Z]*)_")
 
-#: The days of a file without limits.
+#: The days of a file with no time limits.
 _ALWAYS = np.datetime64("NaT", "D")
 
-#: Classes of CK files, the best first, and the mark of each after YYDDD_YYDDD in a name.
+#: Classes of CK files, best first, with the mark that follows YYDDD_YYDDD in their names.
 POINTING_CLASSES = ("reconstructed", "navigated", "predicted", "gapfill")
 _CK_LETTERS = {"r": "reconstructed", "c": "navigated", "p": "predicted"}
 
-#: Saturn's small inner satellites (610..618, 632..635, 649, 653) and those in the trajectory files.
+#: Saturn's small inner satellites (610..618, 632..635, 649, 653), and those in the trajectory
+#: files.
 _INNER = frozenset({*range(610, 619), *range(632, 636), 649, 653})
 _MAIN = frozenset({*range(601, 613), 615, 616, 617})
 
@@ -38,15 +40,15 @@ class ArchiveFile:
     Attributes
     ----------
     kind : str
-        Its set in `kernels.yaml`, "pointing" or "ephemeris".
+        The name of its set in `kernels.yaml`, or "pointing" or "ephemeris".
     location : str
-        Name of a base URL.
+        Name of the base URL.
     path : str
-        Below that URL.
+        Path below that URL.
     group : str
-        Class within the kind.
+        Its class within the kind.
     start, stop : datetime64[D]
-        First day covered and the day after the last; NaT for files without limits.
+        First day covered, and the day after the last; NaT for files with no time limits.
     """
 
     kind: str
@@ -61,20 +63,21 @@ class ArchiveFile:
         return self.path.rsplit("/", 1)[-1]
 
     def overlaps(self, start: np.datetime64, stop: np.datetime64) -> bool:
-        """Whether the days in the name touch a span of UTC."""
+        """Whether the days in the name overlap a span of UTC."""
         return bool(self.start <= stop and self.stop > start)
 
 
 @dataclass(frozen=True)
 class KernelSet:
-    """A kind of which one file is needed: the patterns that choose it, and what to fetch."""
+    """A kind of kernel of which one file is needed: the patterns that match it, and what to
+    download."""
 
     kind: str
     choose: tuple[str, ...]
     fetch: ArchiveFile
 
     def pick(self, paths: Iterable[Path]) -> Path | None:
-        """The best of some files, or None if none is of this kind."""
+        """The best of some files, or None if none of them is of this kind."""
         paths = list(paths)
         for pattern in self.choose:
             matches = [path for path in paths if fnmatch.fnmatch(path.name.lower(), pattern)]
@@ -84,14 +87,15 @@ class KernelSet:
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
-    """Sort key in which v10 comes after v9."""
+    """Sort key that puts v10 after v9."""
     return [(int(part or 0), text) for text, part in re.findall(r"(\D*)(\d*)", name.lower())]
 
 
 @cache
 def _document() -> dict[str, Any]:
     packed = resources.files("uvisxr") / "data" / "kernels.yaml"
-    # A checkout keeps the file at its top, where people look for it; a wheel inside the package.
+    # In a checkout the file is at the top level, where people look for it; in a wheel it is inside
+    # the package.
     source = packed if packed.is_file() else Path(__file__).parents[2] / "kernels.yaml"
     document: dict[str, Any] = yaml.safe_load(source.read_text(encoding="utf-8"))
     return document
@@ -104,7 +108,7 @@ def locations() -> dict[str, str]:
 
 @cache
 def kernel_sets() -> tuple[KernelSet, ...]:
-    """The kinds of kernels of which one file each is needed."""
+    """The kinds of kernel of which one file each is needed."""
     return tuple(
         KernelSet(
             kind,
@@ -117,7 +121,7 @@ def kernel_sets() -> tuple[KernelSet, ...]:
 
 @cache
 def archive_files() -> tuple[ArchiveFile, ...]:
-    """Every pointing and ephemeris file of the archive, classes from the best to the worst."""
+    """Every pointing and ephemeris file in the archive, by class from best to worst."""
     found = []
     for kind, folder, ending in (("pointing", "ck", "bc"), ("ephemeris", "spk", "bsp")):
         for group, names in _document()[kind].items():
@@ -134,10 +138,10 @@ def _by_name() -> dict[str, ArchiveFile]:
 
 
 def may_cover(name: str, start: np.datetime64, stop: np.datetime64) -> bool:
-    """Whether a file, by its name, may cover part of a span of UTC.
+    """Whether a file, judging by its name, may cover part of a span of UTC.
 
-    False only for names of the archive whose days lie apart from the span: such files need not be
-    opened. A day is allowed for the difference of the time scales and for late hand-overs.
+    False only for archive names whose days do not overlap the span: such files need not be opened.
+    One day of margin allows for the difference of time scales and for late hand-overs.
     """
     file = _by_name().get(name)
     day = np.timedelta64(1, "D")
@@ -145,9 +149,9 @@ def may_cover(name: str, start: np.datetime64, stop: np.datetime64) -> bool:
 
 
 def days(name: str) -> tuple[np.datetime64, np.datetime64]:
-    """First day and day after the last that YYDDD_YYDDD in a file name states; NaT without.
+    """First day, and day after the last, from YYDDD_YYDDD in a file name; NaT if there is none.
 
-    Two-digit years from 57 on are of the twentieth century, as in SPICE.
+    Two-digit years from 57 on belong to the twentieth century, as in SPICE.
     """
     match = _DAYS.search(name)
     if match is None:
@@ -163,25 +167,25 @@ def _four_digits(year: int) -> int:
 def needed(
     start: np.datetime64, stop: np.datetime64, codes: Iterable[int] = ()
 ) -> tuple[ArchiveFile, ...]:
-    """Archive files that a geometry over a span of UTC needs, in order of rising priority.
+    """Archive files that a geometry over a span of UTC needs, in order of increasing priority.
 
     Parameters
     ----------
     start, stop : datetime64
     codes : iterable of int
-        NAIF codes of the bodies looked at, for satellites outside the trajectory files.
+        NAIF codes of the bodies observed, to find satellites outside the trajectory files.
 
     Returns
     -------
     tuple of ArchiveFile
-        One of each set; the trajectories; the reconstructed pointing, or where no name claims a
-        part of the span, the best class that does. Empty kinds are left out.
+        One of each set; the trajectories; the reconstructed pointing or, for parts of the span that
+        no such file claims, the best class that does. Empty kinds are left out.
     """
     sets = [entry.fetch for entry in kernel_sets()]
     files = [file for file in archive_files() if file.overlaps(start, stop)]
     pointing: list[ArchiveFile] = []
     for group in POINTING_CLASSES:
-        # Navigated pointing lies only around images, whatever the days in the name say.
+        # Navigated pointing exists only around images, whatever days the name states.
         if group != "navigated" and not _claims(pointing, start, stop):
             of_group = [file for file in files if file.group == group]
             pointing = [*of_group, *pointing]
@@ -191,7 +195,7 @@ def needed(
 
 
 def _claims(files: list[ArchiveFile], start: np.datetime64, stop: np.datetime64) -> bool:
-    """Whether the names of files leave no day of a span out."""
+    """Whether the days in the file names cover the whole span."""
     span = np.arange(start.astype("datetime64[D]"), stop.astype("datetime64[D]") + 1)
     claimed = np.zeros(span.shape, bool)
     for file in files:
@@ -212,11 +216,11 @@ def _ephemeris_groups(codes: frozenset[int]) -> list[str]:
 
 
 def priority(path: Path) -> tuple[Any, ...]:
-    """Sort key of a binary kernel by its name: a later one is to be preferred.
+    """Sort key of a binary kernel, from its name: later ones are preferred.
 
-    CK: class, then version letter. SPK: the generic planetary ephemerides (de*) first, satellites
-    and planets, predicted and unknown trajectories, reconstructed trajectories; then delivery.
-    Navigated pointing and unknown names stand between predicted and reconstructed ones.
+    CK: by class, then version letter. SPK: generic planetary ephemerides (de*) first, then
+    satellites and planets, predicted and unknown trajectories, reconstructed trajectories; then by
+    delivery date. Navigated pointing and unknown names rank between predicted and reconstructed.
     """
     name = path.name
     if path.suffix.lower() == ".bc":
@@ -247,7 +251,7 @@ def _spk_rank(name: str) -> tuple[Any, ...]:
 
 
 def _delivered(match: re.Match[str] | None) -> str:
-    """Date of delivery with its century, and version, as text that sorts."""
+    """Delivery date with its century, and version, as sortable text."""
     if match is None:
         return ""
     date, version = match.groups()

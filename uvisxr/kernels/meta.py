@@ -1,4 +1,4 @@
-"""Meta-kernels: read the list of files in one, write one."""
+"""Read and write meta-kernels."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from .session import LOCK, pool_kept, spice_reason
 
 _VARIABLES = ("KERNELS_TO_LOAD", "PATH_SYMBOLS", "PATH_VALUES")
 
-#: Length of line kept to; SPICE allows strings of 80 characters in lines of 132. A longer string
-#: goes on in the next one after a "+".
+#: Line length used; SPICE allows strings of 80 characters in lines of 132. A longer string is
+#: continued in the next one with a "+".
 _LINE = 80
 
-#: Longest file name SPICE takes (FILSIZ of *KERNEL* required reading).
+#: Longest file name SPICE accepts (FILSIZ of *KERNEL* required reading).
 _LONGEST = 255
 
 
 def expand(path: str | Path) -> list[Path]:
-    """Files that a meta-kernel lists, in its order.
+    """Files that a meta-kernel lists, in order.
 
-    Relative names count from the current folder, as in SPICE; those not found there, from the
+    Relative names start at the current folder, as in SPICE; those not found there, at the
     meta-kernel's own.
 
     Raises
@@ -57,14 +57,14 @@ def expand(path: str | Path) -> list[Path]:
         if not file.exists():
             raise KernelError(
                 f"the meta-kernel {path} lists {name}, which does not exist: correct its "
-                "PATH_VALUES, or start where its relative paths begin"
+                "PATH_VALUES, or run from the folder where its relative paths start"
             )
         found.append(file)
     return found
 
 
 def _strings(name: str) -> list[str]:
-    """Strings of a pool variable, those continued with "+" joined."""
+    """Strings of a pool variable, with those continued by "+" joined."""
     found = []
     while True:
         try:
@@ -80,7 +80,7 @@ def metakernel(paths: Iterable[str | Path], out: str | Path) -> Path:
     Parameters
     ----------
     paths : iterable of path
-        Kernel files; the last has the highest priority.
+        Kernel files; the last one has the highest priority.
     out : path
         Written whole or not at all.
 
@@ -92,25 +92,29 @@ def metakernel(paths: Iterable[str | Path], out: str | Path) -> Path:
     Raises
     ------
     KernelError
-        There are no files, one does not exist or has a name that a text kernel cannot hold, or
+        There are no files, a file does not exist or has a name that a text kernel cannot hold, or
         `out` cannot be written.
     """
     files = [Path(path).absolute() for path in paths]
     out = Path(out)
     if not files:
-        raise KernelError(f"no kernels to list in {out}")
+        raise KernelError(f"no kernels to list in {out}: give at least one")
     for file in files:
         if not file.is_file():
             raise KernelError(f"cannot list {file} in {out}: it does not exist")
         if not str(file).isascii() or not str(file).isprintable():
-            raise KernelError(f"cannot list {file} in {out}: SPICE reads printable ASCII only")
+            raise KernelError(
+                f"cannot list {file} in {out}: SPICE reads only printable ASCII; rename or move it"
+            )
         if len(str(file)) > _LONGEST:
             raise KernelError(
-                f"cannot list {file} in {out}: SPICE takes names of {_LONGEST} characters at most"
+                f"cannot list {file} in {out}: SPICE accepts at most {_LONGEST} characters in a "
+                "name; move it to a shorter path"
             )
     root = Path(os.path.commonpath([file.parent for file in files]))
     lines = ["KPL/MK", "", "Kernels for Cassini/UVIS, written by uvisxr.", "", "\\begindata", ""]
-    # A symbol's value is one string, so a folder too long for one is spelt out in each name.
+    # A symbol's value must be a single string, so a folder too long for one is spelt out in each
+    # name.
     short = len(str(root)) <= _LINE - 4 and "'" not in str(root)
     if short:
         lines += ["PATH_SYMBOLS = ( 'K' )", "PATH_VALUES = (", f"  '{root}'", ")"]
@@ -128,8 +132,8 @@ def metakernel(paths: Iterable[str | Path], out: str | Path) -> Path:
 
 
 def _pieces(text: str) -> list[str]:
-    """A string as lines of at most 80 characters, each but the last ending in "+"."""
-    # Indent, quotes and the "+"; quotes within are doubled, and may all fall into one line.
+    """Split a string into lines of at most 80 characters, each but the last ending in "+"."""
+    # Room for the indent, quotes and "+"; quotes inside are doubled, and may all fall on one line.
     room = _LINE - 5 - text.count("'")
     parts = [text[at : at + room].replace("'", "''") for at in range(0, len(text), room)]
     return [f"  '{part}+'" for part in parts[:-1]] + [f"  '{parts[-1]}'"]

@@ -1,4 +1,4 @@
-"""What kernels products need, which of them are there, and getting the others."""
+"""Which kernels products need, which of them are present, and downloading the rest."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .session import LOCK, check_file, loaded
 
 @dataclass(frozen=True)
 class Request:
-    """What one product asks of the kernels: positions of bodies, and pointing, at instants.
+    """What one product needs from the kernels: positions of bodies, and pointing, at its instants.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class Request:
         Raises
         ------
         LabelError
-            The label does not know its START_TIME.
+            The label gives no START_TIME.
         ArgumentError
             SPICE does not know the target.
         """
@@ -53,7 +53,7 @@ class Request:
         return cls(label.path.stem, ets, (SPACECRAFT_CODE, target, SUN))
 
     def archive_files(self) -> tuple[ArchiveFile, ...]:
-        """Files of the archive that serve the request, by their names."""
+        """The archive's files that serve the request, judging by their names."""
         return needed(utc(self.ets.min()), utc(self.ets.max()), self.codes)
 
 
@@ -65,11 +65,11 @@ class Need:
     ----------
     kind : str
     name : str
-        File name, there or in the archive.
+        File name, on disk or in the archive.
     path : Path or None
         Where it is; None if it is missing.
     source : ArchiveFile or None
-        What to fetch if it is missing; None if the archive has nothing.
+        What to download if it is missing; None if the archive has nothing.
     """
 
     kind: str
@@ -79,24 +79,24 @@ class Need:
 
 
 def check(requests: Iterable[Request], files: Iterable[Path]) -> list[Need]:
-    """What products need, and which of some kernel files serve it.
+    """List what products need, and which of some kernel files provide it.
 
     Parameters
     ----------
     requests : iterable of Request
     files : iterable of Path
-        Kernel files that are there.
+        Kernel files that are present.
 
     Returns
     -------
     list of Need
-        Each kernel once. Where the files cover all instants, those of them that do; where not,
-        also the archive's files for the time, present or missing.
+        Each kernel once. If the files cover all instants, only those that do so; if not, also the
+        archive's files for that time, present or missing.
 
     Raises
     ------
     KernelError
-        A file that is there is corrupt.
+        A file is corrupt.
     """
     requests = list(requests)
     files = list(files)
@@ -126,7 +126,7 @@ def _ephemeris(request: Request, files: Sequence[Path]) -> list[Need]:
 
 
 def _placed(request: Request, segments: list[Segment]) -> bool:
-    """Whether every body is placed at every instant, and where light left it."""
+    """Whether every body is placed at every instant, and at the time when its light left."""
     times = np.concatenate([request.ets, request.ets - LIGHT_TIME])
     return all(
         connected(segments, code, request.ets if code == SPACECRAFT_CODE else times).all()
@@ -157,7 +157,7 @@ def _of_archive(request: Request, kinds: tuple[str, ...], files: Sequence[Path])
 
 
 def get(needs: Iterable[Need], folder: Path, progress: bool = True) -> list[Path]:
-    """Download the missing ones of some kernels.
+    """Download those kernels that are missing.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ def get(needs: Iterable[Need], folder: Path, progress: bool = True) -> list[Path
     Raises
     ------
     FetchError
-        A file cannot be had, or is no kernel.
+        A file cannot be downloaded, or is not a kernel.
     """
     got = []
     for need in needs:
@@ -186,18 +186,21 @@ def get(needs: Iterable[Need], folder: Path, progress: bool = True) -> list[Path
             check_file(path)
         except KernelError as error:
             path.unlink()
-            raise FetchError(f"{address} is no kernel; it was removed ({error})") from error
+            raise FetchError(
+                f"{address} is not a kernel and was removed ({error}): try again, or use another "
+                "mirror"
+            ) from error
         got.append(path)
     return got
 
 
 def url(file: ArchiveFile) -> str:
-    """Address of a file of the archive."""
+    """URL of one of the archive's files."""
     return fetch.base_url(file.location, locations()[file.location]) + file.path
 
 
 def for_products(requests: Iterable[Request], kernels=None) -> tuple[list[Path], str]:
-    """Kernels for several products at once, and words for the exposures without pointing.
+    """Kernels for several products at once, and a description of the exposures without pointing.
 
     Parameters
     ----------

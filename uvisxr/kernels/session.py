@@ -1,7 +1,7 @@
-"""The SPICE session: furnish kernels under a lock, take them back, leave the user's alone.
+"""The SPICE session: furnish kernels under a lock, unload them, leave the user's alone.
 
 SPICE keeps one kernel pool and one list of files for the whole process and is not thread-safe.
-Every SPICE call of uvisxr happens inside `loaded`, which holds `LOCK`::
+uvisxr calls SPICE only inside `loaded`, which holds `LOCK`::
 
     with loaded(paths):
         ...spiceypy calls...
@@ -26,10 +26,10 @@ from spiceypy.utils.exceptions import NotFoundError, SpiceyError
 
 from ..errors import KernelError
 
-#: Held around every SPICE call; re-entrant, so that sessions may nest in one thread.
+#: Held around every SPICE call; re-entrant, so that sessions can nest within a thread.
 LOCK = threading.RLock()
 
-#: Names of pool variables asked for at once.
+#: Names of pool variables requested at once.
 _PAGE = 500
 
 #: Longest string a pool variable can hold, with the terminating null.
@@ -38,16 +38,16 @@ _STRING = 81
 
 @contextmanager
 def loaded(paths: Iterable[str | Path]) -> Iterator[list[Path]]:
-    """Furnish kernels for the length of a `with` block, and take back exactly those.
+    """Furnish kernels for the duration of a `with` block, and unload exactly those.
 
-    Each file is furnished once, in the given order (the last has the highest priority, and all
-    come above what is furnished already). On leaving, also by an exception, each is unloaded; a
-    file the user furnished before stays, at its place, and so do the pool variables the user set.
+    Each file is furnished once, in the given order (the last has the highest priority, and all rank
+    above what is already furnished). On exit, even by an exception, each is unloaded; files that
+    the user had furnished keep their place, and pool variables that the user set keep their values.
 
     Parameters
     ----------
     paths : iterable of path
-        Kernels of any kind, also meta-kernels. May be empty: then only the lock is taken.
+        Kernels of any kind, including meta-kernels. If empty, only the lock is taken.
 
     Yields
     ------
@@ -57,8 +57,8 @@ def loaded(paths: Iterable[str | Path]) -> Iterator[list[Path]]:
     Raises
     ------
     KernelError
-        A file is missing, truncated or not a kernel, or SPICE refuses it; names the file. What
-        was furnished before it is unloaded.
+        A file is missing, truncated or not a kernel, or SPICE rejects it; the message names the
+        file. Files furnished before it are unloaded.
     """
     wanted = list(dict.fromkeys(Path(path) for path in paths))
     if not wanted:
@@ -76,8 +76,8 @@ def loaded(paths: Iterable[str | Path]) -> Iterator[list[Path]]:
             yield wanted
         finally:
             if alone:
-                # Each text kernel unloaded has SPICE read the remaining ones again; where all the
-                # files are ours, clearing them is the same and as fast as it can be.
+                # Every text kernel unloaded makes SPICE reread the remaining ones. If all the files
+                # are ours, clearing the pool has the same effect at once.
                 spiceypy.kclear()
             else:
                 for path in reversed(done):
@@ -86,10 +86,10 @@ def loaded(paths: Iterable[str | Path]) -> Iterator[list[Path]]:
 
 @contextmanager
 def pool_kept() -> Iterator[None]:
-    """Give the kernel pool, after a `with` block, the variables and values it had before.
+    """Restore the kernel pool's variables and values after a `with` block.
 
-    Unloading a text kernel empties the pool and reads the remaining files: variables set by
-    `pdpool`, `pcpool` or `ldpool` would be lost, and those changed reset.
+    Unloading a text kernel empties the pool and rereads the remaining files, so variables set with
+    `pdpool`, `pcpool` or `ldpool` would be lost, and changed ones reset.
     """
     before = _pool()
     try:
@@ -99,7 +99,7 @@ def pool_kept() -> Iterator[None]:
 
 
 def user_kernels() -> list[Path]:
-    """The files furnished at this moment, meta-kernels left out, in order of loading."""
+    """The files currently furnished, without meta-kernels, in loading order."""
     with LOCK:
         found = []
         for index in range(spiceypy.ktotal("ALL")):
@@ -112,13 +112,13 @@ def user_kernels() -> list[Path]:
 def check_file(path: str | Path) -> str:
     """Type of a kernel file: SPK, CK, LSK, SCLK, FK, IK, PCK, MK or TEXT.
 
-    SPICE itself accepts any file as an empty text kernel and finds a truncated binary one only
-    when it reads there; both are refused here.
+    SPICE itself accepts any file as an empty text kernel, and notices a truncated binary one only
+    when it reads past the end; both are rejected here.
 
     Raises
     ------
     KernelError
-        The file is missing, empty, cut short or no kernel.
+        The file is missing, empty, truncated or not a kernel.
     """
     path = Path(path)
     try:
@@ -142,15 +142,15 @@ def check_file(path: str | Path) -> str:
 
 
 def _check_binary(path: Path, head: bytes, size: int) -> None:
-    """Compare the size of a DAF file with the first free address its file record states."""
+    """Compare the size of a DAF file with the first free address in its file record."""
     if not head.startswith(b"DAF/"):
         return
     order = "little" if head[88:96].startswith(b"LTL") else "big"
     stated = (int.from_bytes(head[84:88], order, signed=True) - 1) * 8
     if len(head) < 1024 or stated < 1024 or size < stated:
         raise KernelError(
-            f"the kernel {path} is cut short or corrupt: it holds {size} bytes, its file record "
-            f"promises {max(stated, 1024)}; fetch it again"
+            f"the kernel {path} is truncated or corrupt: it has {size} bytes, but its file record "
+            f"says {max(stated, 1024)}; download it again"
         )
 
 
@@ -162,13 +162,13 @@ def _furnish(path: Path) -> None:
 
 
 def spice_reason(error: SpiceyError) -> str:
-    """The short and long message of a SPICE error in one line."""
+    """A SPICE error's short and long messages, on one line."""
     parts = (getattr(error, "short", ""), getattr(error, "long", ""))
     return " ".join(" ".join(part for part in parts if part).split()) or str(error)
 
 
 def _pool() -> dict[str, np.ndarray | list[str]]:
-    """Every variable of the kernel pool with its values."""
+    """Every kernel-pool variable with its values."""
     names: list[str] = []
     try:
         while len(names) % _PAGE == 0:

@@ -1,1 +1,1 @@
-"""PDS3 products of UVIS: labels, data files, and how they belong together."""
+"""UVIS PDS3 products: labels, data files, and how they belong together."""

@@ -1,4 +1,4 @@
-"""The PDS archive of UVIS: where a product lies, and how to get it.
+"""The PDS archive of UVIS: where a product is, and how to get it.
 
 Layout, below the folder of the volume set COUVIS_0xxx:
 
@@ -6,7 +6,7 @@ Layout, below the folder of the volume set COUVIS_0xxx:
 - COUVIS_nnnn/CALIB/VERSION_k/Dyyyy_ddd/NAME_CAL_k.LBL and .DAT: their calibration matrices;
 - COUVIS_nnnn/INDEX/INDEX.LBL and .TAB: what the volume holds.
 
-The volumes 1 to 60 follow the mission in time; which one holds a product only its index says.
+Volumes 1 to 60 follow the mission in time; only its index says which products a volume holds.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PUBLIC = "https://pds-rings.seti.org/holdings/volumes/COUVIS_0xxx/"
 #: Volumes of the set COUVIS_0xxx.
 VOLUMES = range(1, 61)
 
-#: Highest version of the calibration matrices; a volume has one or several of 1..5.
+#: Highest version of the calibration matrices; a volume has one or more of versions 1 to 5.
 MATRIX_VERSION = 5
 
 _PRODUCT_ID = re.compile(r"(EUV|FUV|HSP|HDAC)(?P<day>\d{4}_\d{3})_\d\d_\d\d(_\d\d)?")
@@ -34,7 +34,7 @@ _PRODUCT_ID = re.compile(r"(EUV|FUV|HSP|HDAC)(?P<day>\d{4}_\d{3})_\d\d_\d\d(_\d\
 
 @dataclass
 class Archive:
-    """The archive at a base URL, with a cache of what was asked for.
+    """The archive at a base URL, with a cache of what was downloaded.
 
     Attributes
     ----------
@@ -50,11 +50,12 @@ class Archive:
 
     @classmethod
     def default(cls) -> Archive:
-        """The archive of the environment variable UVISXR_URL_PRODUCTS, or the PDS Ring node's."""
+        """The archive at the environment variable UVISXR_URL_PRODUCTS, or that of the PDS Rings
+        Node."""
         return cls(fetch.base_url("products", _PUBLIC), fetch.cache_dir() / "products")
 
     def locate(self, product: str) -> PurePosixPath:
-        """Path of a product's label below COUVIS_0xxx.
+        """Find the path of a product's label below COUVIS_0xxx.
 
         Index tables are downloaded, from the likely volume outwards, until one holds the product
         or the day.
@@ -62,15 +63,15 @@ class Archive:
         Raises
         ------
         ArgumentError
-            The text is no product identifier.
+            The text is not a product identifier.
         FetchError
-            No volume holds the product, or an index cannot be had.
+            No volume holds the product, or an index cannot be downloaded.
         """
         name = product.strip().upper()
         match = _PRODUCT_ID.fullmatch(name)
         if match is None:
             raise ArgumentError(
-                f"{product!r} is no UVIS product identifier; they look like FUV2005_230_15_15"
+                f"{product!r} is not a UVIS product identifier: these look like FUV2005_230_15_15"
             )
         day = match["day"]
         guess = _likely_volume(day)
@@ -84,14 +85,13 @@ class Archive:
             near.update(key for key in table if day in key)
             left = [v for v in left if v != number and _may_hold(v, number, table, day)]
         close = difflib.get_close_matches(name, sorted(near), n=3)
-        hint = f"; of that day there are {', '.join(close)}" if close else ""
+        hint = f"; for that day there are {', '.join(close)}" if close else ""
         raise FetchError(
-            f"no volume below {self.url} holds {name}{hint}; check the identifier, or name another "
-            "mirror in UVISXR_URL_PRODUCTS"
+            f"no volume below {self.url} holds {name}{hint}; check the identifier, or set UVISXR_URL_PRODUCTS to another mirror"
         )
 
     def _table(self, number: int) -> dict[str, PurePosixPath]:
-        """Labels of one volume's products; empty where the archive has no such volume."""
+        """Labels of one volume's products; empty if the archive has no such volume."""
         if number not in self._tables:
             index = PurePosixPath(f"COUVIS_{number:04}", "INDEX", "INDEX.LBL")
             self._tables[number] = self._read(index) if self._optional(index) else {}
@@ -106,10 +106,12 @@ class Archive:
                 if _PRODUCT_ID.fullmatch(row.product)
             }
         except LabelError as error:
-            # Else the damaged file would be taken from the cache again.
+            # Otherwise the damaged file would be read from the cache again.
             label.unlink()
             table.unlink()
-            raise FetchError(f"{self.url}{index}: {error}; it was removed") from error
+            raise FetchError(
+                f"{self.url}{index}: {error}; the file was removed, try again"
+            ) from error
 
     def _get(self, path: PurePosixPath, folder: Path | None = None) -> Path:
         """One file of the archive, or of the cache."""
@@ -133,9 +135,9 @@ class Archive:
         product : str
             Identifier, such as FUV2005_230_15_15.
         folder : Path, optional
-            Where the files go, side by side; by default the cache, laid out as the archive.
+            Where the files go, side by side; by default the cache, laid out like the archive.
         matrix : bool
-            Take the calibration matrix too, in its highest version.
+            Download the calibration matrix too, in its highest version.
 
         Returns
         -------
@@ -152,7 +154,7 @@ class Archive:
         if matrix and path.stem[:3] in ("EUV", "FUV"):
             matrix_label = self._matrix(path, folder)
             if matrix_label is None:
-                warn_user(f"{path.parts[0]} has no calibration matrix of {path.stem}")
+                warn_user(f"{path.parts[0]} has no calibration matrix for {path.stem}")
             else:
                 found["matrix"] = matrix_label
         return found
@@ -168,7 +170,7 @@ class Archive:
             )
             for version in range(MATRIX_VERSION, 0, -1)
         ]
-        # One that is there spares the questions for higher versions, which rarely exist.
+        # One already on disk saves asking for higher versions, which rarely exist.
         there = [p for p in places if (folder / p.name if folder else self.cache / p).is_file()]
         for place in there or places:
             label = self._optional(place, folder)
@@ -178,16 +180,16 @@ class Archive:
         return None
 
     def _data(self, path: PurePosixPath, label: Path, folder: Path | None) -> Path:
-        """The data file of a label, of the size that the label says."""
+        """The data file of a label, checked against the size the label gives."""
         target = path.with_suffix(".DAT")
         place = folder / target.name if folder else self.cache / target
         return fetch.download(f"{self.url}{target}", place, size=_data_size(label))
 
 
 def _may_hold(volume: int, seen: int, table: dict[str, PurePosixPath], day: str) -> bool:
-    """Whether a volume may hold a day, when another one, that was looked into, does not.
+    """Whether a volume may hold a day that another volume, already searched, does not.
 
-    A day may be shared by two volumes that follow each other.
+    Two consecutive volumes may share a day.
     """
     days = [match["day"] for name in table if (match := _PRODUCT_ID.fullmatch(name))]
     if not days:
@@ -196,13 +198,13 @@ def _may_hold(volume: int, seen: int, table: dict[str, PurePosixPath], day: str)
 
 
 def _likely_volume(day: str) -> int:
-    """One volume a quarter from 2005 on, the tenth being the first; fewer before."""
+    """One volume per quarter from 2005 on, starting with the tenth; fewer before."""
     year, number = map(int, day.split("_"))
     return min(max(10 + 4 * (year - 2005) + (number - 1) * 4 // 366, VOLUMES[0]), VOLUMES[-1])
 
 
 def _data_size(label: Path) -> int | None:
-    """Bytes of the data file that a detached label describes."""
+    """Size in bytes of the data file that a detached label describes."""
     text = label.read_bytes().decode("latin-1")
     numbers = [
         re.search(rf"^\s*{key}\s*=\s*(\d+)", text, re.MULTILINE)

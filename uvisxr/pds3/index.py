@@ -1,8 +1,9 @@
 """PDS3 index tables: INDEX.LBL describes the fixed-width columns of INDEX.TAB.
 
-The tables of the COUVIS volumes hold one row a product, of all four channels, with the columns
+The tables of the COUVIS volumes hold one row per product, for all four channels, with the columns
 FILE_NAME ("/COUVIS_0060/DATA/D2017_258/FUV2017_258_07_15.LBL"), START_TIME, TARGET_NAME,
-SLIT_STATE and others; not in time order. Format: PDS Standards Reference 3.8, A.20 and A.29.
+SLIT_STATE and others. They are not in time order. Format: PDS Standards Reference 3.8, A.20 and
+A.29.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from ..errors import LabelError
 from ..timescales import parse_utc
 from . import odl
 
-#: Columns that name a product's label, best first.
+#: Columns that give the path of a product's label, best first.
 _PATHS = ("FILE_NAME", "FILE_SPECIFICATION_NAME")
 
-#: Values that say nothing.
+#: Values that mean "unknown".
 _UNKNOWN = frozenset({"", "N/A", "NULL", "UNK"})
 
 
@@ -30,8 +31,8 @@ _UNKNOWN = frozenset({"", "N/A", "NULL", "UNK"})
 class Row:
     """One product of an index table.
 
-    `path` is the label's place below the folder of all volumes; `start` is NaT and the texts are
-    "" where the table says nothing.
+    `path` is the label's path below the folder of all volumes; `start` is NaT and the texts are ""
+    where the table has no value.
     """
 
     product: str
@@ -63,7 +64,7 @@ def read(path: str | Path) -> Iterator[Row]:
     Parameters
     ----------
     path : path
-        The .LBL or the .TAB; the other one lies beside it.
+        The .LBL or the .TAB; the other must be beside it.
 
     Yields
     ------
@@ -72,8 +73,8 @@ def read(path: str | Path) -> Iterator[Row]:
     Raises
     ------
     LabelError
-        The label or the table is missing, or the label describes no table of products, or the
-        table does not fit it.
+        The label or the table is missing, the label does not describe a table of products, or the
+        table does not match it.
     """
     label_path, table_path = _pair(Path(path))
     try:
@@ -104,8 +105,8 @@ def read(path: str | Path) -> Iterator[Row]:
     volumes = columns.get("VOLUME_ID")
     if table_path.stat().st_size < skip + size * count:
         raise LabelError(
-            f"{table_path} holds {table_path.stat().st_size} bytes, {label_path.name} says "
-            f"{count} rows of {size}: the table is cut short, fetch it again"
+            f"{table_path} holds {table_path.stat().st_size} bytes, but {label_path.name} says "
+            f"{count} rows of {size}: the table is truncated; download it again"
         )
     with table_path.open("rb") as stream:
         stream.seek(skip)
@@ -120,7 +121,9 @@ def read(path: str | Path) -> Iterator[Row]:
                     where.of(line), (volumes.of(line) if volumes else "") or default_volume, *texts
                 )
             except ValueError as error:
-                raise LabelError(f"{table_path}, row {number}: {error}; fetch it again") from error
+                raise LabelError(
+                    f"{table_path}, row {number}: {error}; download it again"
+                ) from error
             yield row
 
 
@@ -139,7 +142,7 @@ def _row(file: str, volume: str, target: str, slit: str, start: str) -> Row:
 
 
 def _offset(pointer: Any, row_bytes: int) -> int:
-    """Bytes in front of the table; ("INDEX.TAB", 3) counts records, 3 <BYTES> bytes."""
+    """Bytes before the table; ("INDEX.TAB", 3) counts records, 3 <BYTES> bytes."""
     if isinstance(pointer, str):
         return 0
     start = pointer[1]
@@ -158,6 +161,6 @@ def _pair(path: Path) -> tuple[Path, Path]:
         return found[".LBL"], found[".TAB"]
     except KeyError as error:
         raise LabelError(
-            f"{path.parent} has no {path.stem}{error.args[0]}; an index is a .LBL and a .TAB of "
+            f"{path.parent} has no {path.stem}{error.args[0]}: an index needs a .LBL and a .TAB of "
             "the same name"
         ) from error

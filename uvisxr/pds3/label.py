@@ -22,13 +22,13 @@ from . import odl
 if TYPE_CHECKING:
     from pvl import PVLModule
 
-#: Longest text that is searched for the signs of a UVIS label.
+#: How much of a file is searched for the signs of a UVIS label.
 _SNIFF_BYTES = 4096
 
-#: Longest exposure that is believed, s; those of UVIS take up to some minutes.
+#: Longest credible exposure, s; those of UVIS last up to a few minutes.
 _LONGEST = 1e6
 
-#: Largest label that is read: those of UVIS have at most a few tens of kilobytes.
+#: Largest label that is read; those of UVIS have at most a few tens of kilobytes.
 _MAX_BYTES = 2**20
 
 _TYPES = MappingProxyType(
@@ -38,7 +38,7 @@ _TYPES = MappingProxyType(
     }
 )
 
-#: Keywords of a window and how older labels and the users guide spell them.
+#: Keywords of a window, with the spellings of older labels and of the users guide.
 _CORNERS = MappingProxyType(
     {
         "ul_line": ("UL_CORNER_LINE", "UL_CORNER_SPATIAL"),
@@ -50,7 +50,7 @@ _CORNERS = MappingProxyType(
     }
 )
 
-#: Keywords kept as text or numbers in the attributes of a dataset.
+#: Keywords kept as text or numbers in a dataset's attributes.
 _KEPT = (
     "DATA_SET_ID",
     "OBSERVATION_ID",
@@ -89,7 +89,7 @@ class Label:
     ----------
     path : Path
     product_id, channel, target, slit, compression : str
-        `slit` and `compression` are empty where the label does not know them.
+        `slit` and `compression` are empty if the label does not give them.
     start : Instant or None
         START_TIME (the end of the first exposure); None if unknown.
     clock : float
@@ -97,14 +97,14 @@ class Label:
     integration : float
         Duration of one exposure, s.
     shape : tuple of int
-        Samples, lines and bands of the data file, the last fastest.
+        Samples, lines and bands of the data file; the last varies fastest.
     dtype : str
         numpy type of one value in the data file.
     windows : tuple of Window
     data_path : Path
-        The data file: see `data_file`.
+        The data file; see `data_file`.
     keywords : mapping
-        Further keywords; those that are "UNK" or "N/A" are left out.
+        Further keywords, without those that are "UNK" or "N/A".
     """
 
     path: Path
@@ -131,25 +131,25 @@ class Label:
 
     @property
     def size(self) -> int:
-        """Bytes of the data file."""
+        """Size of the data file in bytes."""
         return int(np.prod(self.shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
 
     @property
     def is_matrix(self) -> bool:
-        """Whether this is a calibration matrix of the archive instead of counts."""
+        """Whether this is one of the archive's calibration matrices instead of counts."""
         return np.dtype(self.dtype).kind == "f"
 
     def known_start(self) -> Instant:
-        """START_TIME; LabelError if the label does not know it."""
+        """START_TIME; LabelError if the label does not give it."""
         if self.start is None:
             raise LabelError(
-                f"{self.path} does not know its START_TIME: get the label anew from the archive"
+                f"{self.path} gives no START_TIME: download the label again from the archive"
             )
         return self.start
 
 
 def looks_like_uvis(path: str | Path) -> bool:
-    """Whether a file begins like the label of a UVIS product; False if it cannot be read."""
+    """Whether a file begins like a UVIS product label; False if it cannot be read."""
     try:
         with Path(path).open("rb") as stream:
             head = stream.read(_SNIFF_BYTES)
@@ -173,9 +173,9 @@ def read_label(path: str | Path) -> Label:
     Raises
     ------
     LabelError
-        The file is missing, no PDS3 label, or not of a UVIS spectral product.
+        The file is missing, is not a PDS3 label, or does not describe a UVIS spectral product.
     ProductError
-        A window lies outside the detector, or the sizes in the label do not agree.
+        A window lies outside the detector, or sizes in the label contradict each other.
     """
     path = Path(path)
     module = _parse(path)
@@ -186,7 +186,7 @@ def read_label(path: str | Path) -> Label:
     except ProductError as error:
         raise ProductError(f"{path}: {error}") from error
     except (LabelError, ValueError, TypeError) as error:
-        raise LabelError(f"{path}: {error}; get the label anew from the archive") from error
+        raise LabelError(f"{path}: {error}; download the label again from the archive") from error
 
 
 def _parse(path: Path) -> PVLModule:
@@ -195,8 +195,8 @@ def _parse(path: Path) -> PVLModule:
         text = path.read_bytes() if size <= _MAX_BYTES else b""
     except OSError as error:
         raise LabelError(
-            f"cannot read the label {path}: {error.strerror or error}; it must lie beside the "
-            "data file, with the same name and the ending .LBL"
+            f"cannot read the label {path}: {error.strerror or error}; it must be beside the data "
+            "file, with the same name and the suffix .LBL"
         ) from error
     if b"PDS_VERSION_ID" not in text[:_SNIFF_BYTES]:
         raise LabelError(
@@ -207,7 +207,7 @@ def _parse(path: Path) -> PVLModule:
         return odl.loads(text.decode("latin-1"))
     except ValueError as error:
         raise LabelError(
-            f"{path} is not a readable PDS3 label ({error}): get it anew from the archive"
+            f"{path} is not a readable PDS3 label ({error}): download it again from the archive"
         ) from error
 
 
@@ -225,8 +225,8 @@ def _qube(module: PVLModule, path: Path) -> Any:
     if qube is None:
         kinds = ", ".join(k for k, v in module.items() if isinstance(v, dict)) or "none"
         raise LabelError(
-            f"{path} describes no spectral QUBE (objects: {kinds}): HSP and HDAC time series are "
-            "not read by uvisxr; give an FUV or EUV product"
+            f"{path} does not describe a spectral QUBE (objects: {kinds}): uvisxr does not read "
+            "HSP and HDAC time series; give an FUV or EUV product"
         )
     return qube
 
@@ -264,7 +264,8 @@ def _channel(product_id: str) -> str:
     channel = product_id[:3].upper()
     if channel not in ("FUV", "EUV"):
         raise LabelError(
-            f"PRODUCT_ID {product_id!r} is of neither FUV nor EUV, the channels that uvisxr reads"
+            f"PRODUCT_ID {product_id!r} belongs to neither FUV nor EUV, the channels that uvisxr "
+            "reads"
         )
     return channel
 
@@ -282,7 +283,7 @@ def _start(value: Any) -> Instant | None:
 
 
 def _clock(value: Any) -> float:
-    """Seconds of a count "1/SSSSSSSSSS.TTT", TTT in 1/256 s; NaN where it is not one."""
+    """Seconds in a clock count "1/SSSSSSSSSS.TTT", with TTT in 1/256 s; NaN for anything else."""
     match = re.fullmatch(r"\s*1/(\d+)(?:[.:](\d+))?\s*", str(value or ""))
     if not match or int(match[2] or 0) > 255:
         return float("nan")
@@ -293,7 +294,7 @@ def _integration(module: PVLModule) -> float:
     given = _need(module, "INTEGRATION_DURATION")
     value, units = odl.plain(given), str(getattr(given, "units", "SECOND"))
     if not (isinstance(value, int | float) and 0 < value <= _LONGEST):
-        raise LabelError(f"INTEGRATION_DURATION = {value!r} is no positive duration")
+        raise LabelError(f"INTEGRATION_DURATION = {value!r} is not a positive duration")
     if units.upper() not in ("S", "SECOND", "SECONDS"):
         raise LabelError(f"INTEGRATION_DURATION is in {units}: expected SECOND")
     return float(value)
@@ -301,7 +302,7 @@ def _integration(module: PVLModule) -> float:
 
 def _whole(value: Any) -> int:
     if int(value) != value:
-        raise ValueError(f"{value!r} is no whole number")
+        raise ValueError(f"{value!r} is not a whole number")
     return int(value)
 
 
@@ -315,10 +316,10 @@ def _shape(qube: Any) -> tuple[int, int, int]:
     if items[0] > N_BANDS or items[1] > N_LINES:
         raise ProductError(
             f"CORE_ITEMS = {items} exceed the detector's {N_BANDS} bands x {N_LINES} lines: the "
-            "label is damaged; get it anew from the archive"
+            "label is damaged; download it again from the archive"
         )
     if any(int(n) for n in odl.known(qube.get("SUFFIX_ITEMS")) or ()):
-        raise LabelError("SUFFIX_ITEMS are not zero: no UVIS cube has suffixes")
+        raise LabelError("SUFFIX_ITEMS is not zero, but UVIS cubes have no suffixes")
     for key, expected in (("CORE_BASE", 0), ("CORE_MULTIPLIER", 1)):
         value = odl.known(qube.get(key))
         if value is not None and value != expected:
@@ -351,7 +352,7 @@ def _windows(qube: Any) -> tuple[Window, ...]:
         if max(columns[name]) > largest:
             raise ProductError(
                 f"{spellings[0]} = {max(columns[name])} exceeds the detector's {largest}: the "
-                "label is damaged; get it anew from the archive"
+                "label is damaged; download it again from the archive"
             )
     count = max(len(column) for column in columns.values())
     for name, column in columns.items():
@@ -370,10 +371,10 @@ def _pointer(module: PVLModule) -> str:
 
 
 def data_file(label: Path, pointer: str = "") -> Path:
-    """The data file of a label: the one with its name, else the one that ^QUBE names.
+    """Find a label's data file: the one with the same name, else the one named by ^QUBE.
 
-    Products are often renamed (to `..._PRIME`, say) without a change of their labels. Where the
-    name beside the label differs from ^QUBE, a UvisWarning says so.
+    Products are often renamed (to `..._PRIME`, for example) without changing their labels. If the
+    file beside the label is not the one named by ^QUBE, a UvisWarning says so.
 
     Parameters
     ----------
@@ -384,18 +385,18 @@ def data_file(label: Path, pointer: str = "") -> Path:
     Returns
     -------
     Path
-        Of a file that exists, or where it should be.
+        The existing file, or where it should be.
     """
     own = beside(label, ".DAT")
     if own is None:
         named = label.with_name(pointer) if pointer else label
         return named if pointer and named.is_file() else label.with_suffix(".DAT")
     if pointer and Path(pointer).stem.upper() != own.stem.upper():
-        warn_user(f"{label} names the data file {pointer}; {own.name} beside it is read")
+        warn_user(f"{label} names the data file {pointer}; {own.name} beside it is read instead")
     return own
 
 
 def beside(path: Path, ending: str) -> Path | None:
-    """The file with the name of `path` and an ending in either case, if there is one."""
+    """The file named like `path` with a suffix in upper or lower case, if there is one."""
     names = (path.with_suffix(e) for e in (ending, ending.lower()))
     return next((name for name in names if name.is_file()), None)

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pvl import PVLModule
 
-#: Statements that nobody needs and that take `pvl` most of its time: prose and the long lists of
-#: wavelengths. A quoted text cannot hold a quote, nor a list of numbers a parenthesis.
+#: Statements that are not needed and that take `pvl` most of its time: prose and the long lists of
+#: wavelengths. Quoted text cannot contain a quote, nor a list of numbers a parenthesis.
 _UNUSED = re.compile(
     r'^[ \t]*(?:DESCRIPTION[ \t]*=\s*"[^"]*"|BAND_BIN_CENTER[ \t]*=\s*\([^()"]*\))', re.MULTILINE
 )
 
-#: The archive's ways of saying that it does not know.
+#: The archive's ways of saying "unknown".
 _UNKNOWN = frozenset({"", "UNK", "N/A", "NULL"})
 
 
@@ -27,19 +27,19 @@ def loads(text: str) -> PVLModule:
     Raises
     ------
     ValueError
-        The text is not in the language.
+        The text is not valid ODL.
     """
-    # pvl is imported with the first label, not with uvisxr.
+    # Import pvl with the first label, not with uvisxr.
     from .parser import parse
 
     try:
         return parse(_UNUSED.sub("", text))
-    except Exception as error:  # pvl has no common root of its errors
+    except Exception as error:  # pvl's errors have no common base class
         raise ValueError(" ".join(str(error).split())[:160]) from error
 
 
 def known(value: Any) -> Any:
-    """The value, or None where the archive says, wholly or in part, that it does not know it."""
+    """The value, or None where the archive marks all or part of it as unknown."""
     if isinstance(value, str):
         return None if value.strip().upper() in _UNKNOWN else value
     if isinstance(value, list | tuple) and any(known(item) is None for item in value):
@@ -48,7 +48,7 @@ def known(value: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Numbers and text without units, lists of them, None if unknown; sets become text."""
+    """Numbers and text without units, or lists of them; None if unknown. Sets become text."""
     value = known(value)
     if hasattr(value, "units"):
         return plain(value.value)
@@ -58,7 +58,7 @@ def plain(value: Any) -> Any:
         return ", ".join(sorted(str(plain(item)) for item in value))
     if isinstance(value, str) and re.fullmatch(r"\d{1,3}(,\d{3})+", value):
         return int(value.replace(",", ""))
-    # NetCDF has no booleans.
+    # NetCDF attributes cannot be boolean.
     if isinstance(value, bool) or not (value is None or isinstance(value, int | float | str)):
         return str(value)
     return value

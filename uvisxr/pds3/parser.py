@@ -1,7 +1,7 @@
-"""`pvl`, and the one place that imports it.
+"""The one place that imports `pvl`.
 
-As it is imported it warns of what concerns its developers alone: an optional library that it does
-without, and a class that it renamed. Those two are silenced, and nothing else.
+On import pvl issues warnings that concern only its developers: about an optional library that is
+absent, and a class that was renamed. Those two are silenced, and nothing else.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ with warnings.catch_warnings():
 
 
 class _Decoder(OmniDecoder):  # type: ignore[misc]  # pvl has no types
-    """Leaves times as text: to try every value as a time takes `pvl` most of its time."""
+    """Leaves times as text: trying every value as a time takes `pvl` most of its time."""
 
     def decode_datetime(self, value: str) -> NoReturn:
         raise ValueError(value)
 
 
 def parse(text: str) -> pvl.PVLModule:
-    """Parse a label; raises whatever the grammar stumbles over."""
+    """Parse a label; errors are those of `pvl`."""
     grammar = OmniGrammar()
     return pvl.loads(text, grammar=grammar, decoder=_Decoder(grammar))

@@ -1,4 +1,4 @@
-"""One product: its label, its data file, and the array of values in them."""
+"""One product: its label, its data file, and the array of values they hold."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _ENDINGS = (".LBL", ".DAT")
 
 
 def label_path(path: str | Path) -> Path:
-    """The label of a product named by its label, its data file, or their common base path.
+    """Find a product's label from its label, its data file, or their common base path.
 
     Parameters
     ----------
     path : path
-        Endings in either case.
+        Suffixes in upper or lower case.
 
     Returns
     -------
     Path
-        Of a label that exists, or where it should be.
+        The existing label, or where it should be.
     """
     path = Path(path).expanduser()
     if path.suffix.upper() not in _ENDINGS:
@@ -35,7 +35,7 @@ def label_path(path: str | Path) -> Path:
 
 
 def choose_windows(label: Label, window: int | None) -> tuple[int, ...]:
-    """Numbers of the windows wanted: one, or all.
+    """Numbers of the requested windows: one, or all.
 
     Raises
     ------
@@ -49,12 +49,12 @@ def choose_windows(label: Label, window: int | None) -> tuple[int, ...]:
 
 
 def qube_file(label: Label, window: int = 0) -> QubeFile:
-    """The part of a product's data file that a window fills, checked against the file's size.
+    """The part of a product's data file that a window fills, after checking the file's size.
 
     Raises
     ------
     ProductError
-        The data file is missing or of another size, or the window does not fit in its frames.
+        The data file is missing or has the wrong size, or the window does not fit in its frames.
     """
     area = label.windows[window]
     corner = []
@@ -64,13 +64,13 @@ def qube_file(label: Label, window: int = 0) -> QubeFile:
         if here == whole:
             corner.append(getattr(area, f"ul_{name}"))
         elif here == size and len(label.windows) == 1:
-            # A cube smaller than the detector, of one line say, holds the window alone.
+            # A cube smaller than the detector, for example of one line, holds only the window.
             corner.append(0)
         else:
             raise ProductError(
                 f"{label.path}: {here} {name}s hold neither the detector's {whole} nor one window "
-                f"of {size} (there are {len(label.windows)} windows): the label is damaged; get it "
-                "anew from the archive"
+                f"of {size} (there are {len(label.windows)} windows): the label is damaged; "
+                "download it again from the archive"
             )
     file = QubeFile(label.data_path, label.shape, tuple(corner), area.shape, label.dtype)
     file.check_size()
@@ -78,14 +78,14 @@ def qube_file(label: Label, window: int = 0) -> QubeFile:
 
 
 def read_matrix(path: str | Path, window: int = 0) -> tuple[Label, np.ndarray]:
-    """Read a calibration matrix of the archive, a product `*_CAL_n`.
+    """Read one of the archive's calibration matrices, a product `*_CAL_n`.
 
     Parameters
     ----------
     path : path
         Label, data file or base path.
     window : int
-        Which window of the detector.
+        Which detector window.
 
     Returns
     -------

@@ -1,8 +1,9 @@
-"""A lazy array over the data files of one or several products.
+"""A lazy array over the data files of one or more products.
 
-Counts are read when they are indexed, and only the exposures asked for; of few rows, only those
-rows. In a file the first index (BAND) runs fastest and all values lie in a frame of the detector;
-the window's bins are packed at its upper-left corner (users guide, chapter 2).
+Counts are read when indexed, and only for the requested exposures; if few rows are requested, only
+those rows. In a file the first index (BAND) varies fastest, and each exposure fills a frame the
+size of the detector with the window's bins packed in its upper-left corner (users guide, chapter
+2).
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from xarray.core import indexing
 
 from ..errors import ProductError
 
-#: Bytes read at once, unless one exposure is longer.
+#: Bytes read at once, unless a single exposure is larger.
 _READ_BYTES = 2**20
 
 
 @dataclass(frozen=True)
 class QubeFile:
-    """One data file and the part of its frames that holds values.
+    """One data file, and the part of its frames that holds values.
 
     Attributes
     ----------
@@ -36,7 +37,7 @@ class QubeFile:
     shape : tuple of int
         Rows and columns of values.
     dtype : str
-        Type in the file.
+        numpy type in the file.
     """
 
     path: Path
@@ -46,39 +47,37 @@ class QubeFile:
     dtype: str
 
     def check_size(self) -> None:
-        """Compare the file's size with the label's.
+        """Compare the file's size with the one the label gives.
 
         Raises
         ------
         ProductError
-            The file is missing, or longer or shorter than the label says.
+            The file is missing, or longer or shorter than the label says it is.
         """
         expected = int(np.prod(self.frame, dtype=np.int64)) * np.dtype(self.dtype).itemsize
         try:
             size = self.path.stat().st_size
         except OSError as error:
             raise ProductError(
-                f"cannot read the data file {self.path}: {error.strerror or error}; it must lie "
-                f"beside its label: `uvisxr fetch {self.path.stem}` gets both"
+                f"cannot read the data file {self.path}: {error.strerror or error}; it must be beside its label; `uvisxr fetch {self.path.stem}` downloads both"
             ) from error
         if size != expected:
             state = "truncated" if size < expected else "too long"
             raise ProductError(
                 f"{self.path} is {state}: {size} bytes, but its label says {expected} "
-                f"({' x '.join(map(str, self.frame))} values); get the product anew with "
-                f"`uvisxr fetch {self.path.stem}`"
+                f"({' x '.join(map(str, self.frame))} values); download the product again with `uvisxr fetch {self.path.stem}`"
             )
 
     def read(
         self, exposures: np.ndarray, rows: slice = slice(None), columns: slice = slice(None)
     ) -> np.ndarray:
-        """Values of some exposures in the machine's byte order.
+        """Read some exposures, in native byte order.
 
         Parameters
         ----------
         exposures : ndarray of int
         rows, columns : slice
-            Part of the window, of step 1.
+            Part of the window, with step 1.
 
         Returns
         -------
@@ -87,7 +86,7 @@ class QubeFile:
         Raises
         ------
         ProductError
-            The file has become shorter since it was opened.
+            The file has shrunk since it was opened.
         """
         dtype = np.dtype(self.dtype)
         (row, end_row, _), (column, end_column, _) = (
@@ -98,7 +97,8 @@ class QubeFile:
         if not result.size:
             return result
         _, lines, bands = self.frame
-        # Up to half of an exposure's rows are read alone, else successive exposures in one go.
+        # Up to half of an exposure's rows are read on their own; otherwise consecutive exposures
+        # are read together.
         row += self.corner[0]
         first, count = (row, shape[1]) if 2 * shape[1] <= lines else (0, lines)
         at_once = 1 if count < lines else max(1, _READ_BYTES // (lines * bands * dtype.itemsize))
@@ -113,17 +113,17 @@ class QubeFile:
                     stream.seek((int(exposures[position]) * lines + first) * bands * dtype.itemsize)
                     block = buffer[:length]
                     if stream.readinto(block.reshape(-1).view(np.uint8).data) != block.nbytes:
-                        raise OSError("it ends too early")
+                        raise OSError("the file ends too early")
                     result[position : position + length] = block[:, *wanted]
         except OSError as error:
             raise ProductError(
-                f"cannot read {self.path}: {error}; was it changed since it was opened?"
+                f"cannot read {self.path}: {error}; has it changed since it was opened?"
             ) from error
         return result
 
 
 def _runs(exposures: np.ndarray, longest: int) -> Iterator[tuple[int, int]]:
-    """(position, length) of runs of successive exposures, none longer than `longest`."""
+    """(position, length) of runs of consecutive exposures, none longer than `longest`."""
     first = 0
     for position in range(1, exposures.size + 1):
         if (
@@ -138,14 +138,14 @@ def _runs(exposures: np.ndarray, longest: int) -> Iterator[tuple[int, int]]:
 class QubeArray(BackendArray):
     """Exposures of several files in a given order, as one (pic, pixel, wl) array.
 
-    It holds no open file: it can be pickled, and read from several threads.
+    No file is held open, so the array can be pickled and read from several threads.
 
     Parameters
     ----------
     files : sequence of QubeFile
-        Of equal shape and type.
+        All of the same shape and type.
     source : ndarray of int, (pic, 2)
-        File and exposure in it of each exposure of the array.
+        For each exposure of the array, the file and the exposure in that file.
     """
 
     def __init__(self, files: tuple[QubeFile, ...], source: np.ndarray):
@@ -175,13 +175,13 @@ class QubeArray(BackendArray):
             for number in numbers:
                 here = source[:, 0] == number
                 result[here] = self.files[number].read(source[here, 1], rows, columns)
-        # One axis at a time: numpy would pair two index arrays, here they are independent.
+        # One axis at a time: numpy would pair two index arrays, but here they are independent.
         chosen: np.ndarray = result[:, :, wl][:, pixel]
         return np.asarray(chosen[0]) if np.ndim(wanted) == 0 else chosen
 
 
 def _box(key: int | slice | np.ndarray, size: int) -> tuple[slice, int | slice | np.ndarray]:
-    """The smallest slice of an axis that holds what `key` asks for, and the key within it."""
+    """The smallest slice of an axis that contains `key`, and the key relative to that slice."""
     wanted = np.arange(size)[key]
     if wanted.size == 0:
         return slice(0, 0), wanted

@@ -1,1 +1,1 @@
-"""From products on disk to one dataset of exposures in order of time."""
+"""From products on disk to one dataset of exposures in time order."""

@@ -1,7 +1,7 @@
 """`xarray.open_dataset(path, engine="uvis")`: forwards to `uvisxr.open_product`.
 
-xarray imports this module, and asks the engine, for files of any kind in any program: what reads
-products is imported when there is one.
+xarray imports this module and asks the engine about every file that any program opens, so the code
+that reads products is imported only when a product turns up.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ class UvisBackend(BackendEntrypoint):
         window: int | None = None,
         start_time: StartTime = "end_of_first",
     ) -> xr.Dataset:
-        """One product, or one window of it; see `uvisxr.open_product`."""
+        """Open one product, or one window of it; see `uvisxr.open_product`."""
         from .observation import open_product
 
         opened = open_product(_path(filename_or_obj), window=window, start_time=start_time)
         if isinstance(opened, xr.DataTree):
             raise ProductError(
                 f"{filename_or_obj} has {len(opened.children)} windows: choose one with window=k, "
-                "or take all with xarray.open_datatree"
+                "or open all with xarray.open_datatree"
             )
         ds = opened.drop_vars(_names(drop_variables), errors="ignore")
-        # xarray.open_mfdataset calls what closes each dataset.
+        # xarray.open_mfdataset calls the closer of every dataset.
         ds.set_close(_close)
         return ds
 
@@ -55,7 +55,7 @@ class UvisBackend(BackendEntrypoint):
         drop_variables: str | Iterable[str] | None = None,
         start_time: StartTime = "end_of_first",
     ) -> dict[str, xr.Dataset]:
-        """All windows of a product, by the path of their node."""
+        """Open all windows of a product, keyed by node path."""
         from .observation import open_product
 
         opened = open_product(_path(filename_or_obj), start_time=start_time)
@@ -73,7 +73,7 @@ class UvisBackend(BackendEntrypoint):
         drop_variables: str | Iterable[str] | None = None,
         start_time: StartTime = "end_of_first",
     ) -> xr.DataTree:
-        """All windows of a product as a tree."""
+        """Open all windows of a product as a tree."""
         groups = self.open_groups_as_dict(
             filename_or_obj, drop_variables=drop_variables, start_time=start_time
         )
@@ -87,18 +87,18 @@ class UvisBackend(BackendEntrypoint):
         try:
             return looks_like_uvis(label_path(_path(filename_or_obj)))
         except (OSError, ValueError, RuntimeError):
-            # No path, the root of a file system, a home of nobody, a folder closed to us.
+            # Not a path, the root of a file system, an unknown user's home, an unreadable folder.
             return False
 
 
 def _close() -> None:
-    """No file is left open."""
+    """Do nothing: no file is left open."""
 
 
 def _path(filename_or_obj: object) -> str:
     if not isinstance(filename_or_obj, str | os.PathLike):
         raise ArgumentError(
-            f"the engine uvis opens a product by its path, not a {type(filename_or_obj).__name__}: "
+            f"the uvis engine opens a product by its path, not a {type(filename_or_obj).__name__}: "
             "give the path of its label"
         )
     return os.fsdecode(filename_or_obj)

@@ -27,14 +27,14 @@ from . import sources
 #: What START_TIME means: the end of the first exposure, or its start.
 StartTime = Literal["end_of_first", "start"]
 
-#: A clock count in the label further than this from START_TIME is taken as wrong, s. The clock
-#: is known from the time to 32 s.
+#: A clock count in the label that is further than this from START_TIME is taken as wrong, s. The
+#: time predicts the clock to within 32 s.
 _CLOCK_TOLERANCE = 120.0
 
 
 @dataclass(frozen=True)
 class _Choices:
-    """How products are opened: as of `open_observation`."""
+    """How products are opened; see `open_observation`."""
 
     window: int | None
     chunks: Any
@@ -53,17 +53,17 @@ def open_product(
     chunks: Any = None,
     start_time: StartTime = "end_of_first",
 ) -> xr.Dataset | xr.DataTree:
-    """Open one PDS3 product; no data are read before they are used.
+    """Open one PDS3 product lazily: data are read only when used.
 
     Parameters
     ----------
     path : path
-        Its label, its data file, or their common base path.
+        The label, the data file, or their common base path.
     window : int, optional
-        Which window of the detector, where the product has several.
+        Which detector window to open, if the product has several.
     chunks : int, dict or "auto", optional
-        Give dask arrays, as in `xarray.open_dataset`. Exposures are read one by one, so that
-        {"pic": n} suits any n.
+        Return dask arrays, as in `xarray.open_dataset`. Exposures are read one at a time, so
+        {"pic": n} is efficient for any n.
     start_time : {"end_of_first", "start"}
         What the label's START_TIME means: the end of the first exposure (users guide, chapter 2),
         or its start, as other tools take it.
@@ -72,13 +72,14 @@ def open_product(
     -------
     Dataset or DataTree
         `counts` (pic, pixel, wl), uint16, with coordinates; 65535 marks values that were not
-        transmitted. A tree with a node a window if there are several and none is chosen. A
-        calibration matrix of the archive gives `calibration_matrix` instead.
+        transmitted. A tree with one node per window if there are several and none is chosen. One of
+        the archive's calibration matrices gives `calibration_matrix` instead.
 
     Raises
     ------
     LabelError, ProductError
-        The label or the data file is missing, damaged, or not of a UVIS spectral product.
+        The label or the data file is missing or damaged, or does not belong to a UVIS spectral
+        product.
     ArgumentError
         An argument has a wrong value, or `path` names several products.
     """
@@ -94,7 +95,7 @@ def open_observation(
     batch: str | Path | None = None,
     target: str | None = None,
     prime_instrument: str | None = None,
-    id: int | str = 0,  # noqa: A002 - the word of the archive
+    id: int | str = 0,  # noqa: A002 - the archive's own word
     name: str | None = None,
     sort: bool = True,
     window: int | None = None,
@@ -108,17 +109,17 @@ def open_observation(
     paths : path or iterable of paths, optional
         Labels, data files, base paths, folders; each product is taken once.
     batch : path, optional
-        A text file with one path a line, relative to it; # starts a comment.
+        A text file with one path per line, relative to that file; # starts a comment.
     target : str, optional
-        Target body, instead of the labels' TARGET_NAME.
+        Target body, in place of the labels' TARGET_NAME.
     prime_instrument : str, optional
-        Instrument that steered the observation; becomes part of the name.
+        Instrument that controlled the pointing; becomes part of the name.
     id : int or str
-        Number of the observation on its day; becomes part of the name unless 0.
+        Number of the observation within its day; becomes part of the name unless 0.
     name : str, optional
-        Instead of CHANNELyear_doy[_PRIME][_ID].
+        Name to use in place of CHANNELyear_doy[_PRIME][_ID].
     sort : bool
-        Sort exposures by time; else they come in the order of the products.
+        Sort exposures by time; otherwise they keep the order of the products.
     window, chunks, start_time
         As in `open_product`.
 
@@ -133,7 +134,7 @@ def open_observation(
         A label or a data file is missing or damaged, or two products differ in channel, slit,
         window or binning.
     ArgumentError
-        An argument has a wrong value, or there is no product.
+        An argument has a wrong value, or no product was found.
     """
     given = [paths] if isinstance(paths, str | os.PathLike) else list(paths or ())
     if batch is not None:
@@ -151,14 +152,14 @@ def _labels(paths: list[str | Path]) -> list[Label]:
 
 
 def _distinct(labels: list[Label]) -> list[Label]:
-    """Without the products that are copies of others under another name or in another folder."""
+    """Drop products that are copies of others under another name or in another folder."""
     found: dict[tuple[Any, ...], Label] = {}
     for label in labels:
         first = found.setdefault((label.product_id, label.start, label.shape), label)
         if first is not label:
             warn_user(
                 f"{label.path} holds the same exposures as {first.path} "
-                f"({label.product_id}): it is left out"
+                f"({label.product_id}) and is left out"
             )
     return list(found.values())
 
@@ -174,7 +175,7 @@ def _open(
     def one(k: int) -> xr.Dataset:
         ds = conventions.apply(_dataset(labels, k, choices))
         if choices.chunks is not None:
-            # The small coordinates stay in memory: steps look into them.
+            # The small coordinates stay in memory, as the steps need their values.
             ds = ds.assign(ds.reset_coords(drop=True).chunk(choices.chunks))
         files, unread = [x.path for x in labels], [x.data_path for x in labels]
         return history.used(ds, files, unread, took)
@@ -186,7 +187,7 @@ def _open(
 
 
 def _check_alike(first: Label, other: Label) -> None:
-    """Raise unless exposures of both can stand in one array."""
+    """Raise unless the exposures of both fit in one array."""
     for what in ("channel", "slit", "windows", "dtype"):
         a, b = getattr(first, what), getattr(other, what)
         if a != b:
@@ -233,7 +234,7 @@ def _dataset(labels: list[Label], k: int, choices: _Choices) -> xr.Dataset:
 
 
 def _lazy(array: QubeArray) -> Any:
-    # As xarray.open_dataset wraps arrays: lazy, kept once read, never written back.
+    # Wrapped as xarray.open_dataset does it: lazy, cached once read, never written back.
     lazy = indexing.LazilyIndexedArray(array)
     return indexing.MemoryCachedArray(indexing.CopyOnWriteArray(lazy))
 
@@ -255,7 +256,7 @@ def times(label: Label, start_time: StartTime = "end_of_first") -> dict[str, np.
     Raises
     ------
     LabelError
-        The label does not know its START_TIME, or the exposures would take centuries.
+        The label gives no START_TIME, or the exposures would take centuries.
     """
     start = label.known_start()
     n, t = label.shape[0], label.integration
@@ -302,7 +303,8 @@ def _attributes(
     if first.slit:
         slit = find_channel(first.channel).slits[first.slit]
         attrs |= {"slit_width": slit.width, "slit_dlambda": slit.dlambda}
-    # What holds at one START_TIME only, as the geometry does, is not true of several products.
+    # Keywords that hold at one START_TIME only, such as the geometry, do not apply to several
+    # products.
     return attrs | {
         key.lower(): value
         for key, value in first.keywords.items()
@@ -314,7 +316,7 @@ def _target(labels: list[Label], first: Label) -> str:
     targets = sorted({label.target for label in labels})
     if len(targets) > 1:
         warn_user(
-            f"products have several targets ({', '.join(targets)}): {first.target} is taken; "
-            "choose with target="
+            f"the products have different targets ({', '.join(targets)}): {first.target} is used; "
+            "choose another with target="
         )
     return first.target

@@ -1,7 +1,6 @@
-"""What to process: products, folders, batch files, globs and index tables, one product at a time.
+"""Sources of products: labels, folders, batch files, globs and index tables, one product at a time.
 
-Nothing is kept but a short mark of each product already seen, so that a whole archive can be
-walked.
+Only a short mark of each product already seen is kept, so that a whole archive can be walked.
 """
 
 from __future__ import annotations
@@ -24,11 +23,11 @@ from ..pds3.label import beside
 from ..pds3.product import label_path
 from ..timescales import Instant, parse_instant, parse_utc
 
-#: Names of spectral products, as the archive gives them; calibration matrices are no products.
+#: Names of spectral products in the archive; calibration matrices do not count as products.
 _PRODUCT = re.compile(r"(EUV|FUV)\d{4}_\d{3}_.*", re.IGNORECASE)
 _MATRIX = re.compile(r".*_CAL_\d+", re.IGNORECASE)
 
-#: Label keywords that filters need. They stand in front of the data description.
+#: Label keywords that filters need. They come before the data description.
 _KEYWORD = re.compile(
     r"^\s*(START_TIME|TARGET_NAME|SLIT_STATE|PRODUCT_ID)\s*=\s*\"?([^\"\r\n]*)", re.MULTILINE
 )
@@ -38,8 +37,8 @@ _KEYWORD = re.compile(
 class Product:
     """One product on disk.
 
-    `data` is None where no data file lies beside the label; `label` may be missing too: opening
-    it then says so.
+    `data` is None if there is no data file beside the label. The label itself may be missing;
+    opening the product then reports that.
     """
 
     label: Path
@@ -47,29 +46,30 @@ class Product:
 
     @property
     def name(self) -> str:
-        """The label's name without its ending."""
+        """The label's name without its suffix."""
         return self.label.stem
 
 
 @dataclass(frozen=True)
 class Filter:
-    """Which products to take.
+    """Which products to accept.
 
-    A product whose label cannot be read is taken, so that its failure is seen.
+    A product whose label cannot be read is accepted, so that its failure shows.
 
     Attributes
     ----------
     channel : str, optional
         EUV or FUV.
     target, slit : str, optional
-        As the label has them, in any case ("s rings", "low_resolution").
+        As written in the label, upper or lower case ("s rings", "low_resolution").
     after, before : str, optional
-        START_TIME at or after, and before: 2005-230T15:15 or 2005-08-18.
+        Accept START_TIME from `after` (inclusive) to `before` (exclusive): 2005-230T15:15 or
+        2005-08-18.
 
     Raises
     ------
     ArgumentError
-        A channel is unknown, a time is none, or `after` is later than `before`.
+        The channel is unknown, a time cannot be read, or `after` is later than `before`.
     """
 
     channel: str | None = None
@@ -86,10 +86,9 @@ class Filter:
         after, before = self._limit("after"), self._limit("before")
         if after and before and after > before:
             raise ArgumentError(
-                f"after {self.after} and before {self.before} leave no time between them: "
-                "exchange the two"
+                f"after {self.after} and before {self.before} leave no time between them: swap the two"
             )
-        # Read once, not once a product; the class is frozen.
+        # Parsed once, not once per product; the class is frozen.
         object.__setattr__(self, "_after", after and after.utc)
         object.__setattr__(self, "_before", before and before.utc)
 
@@ -102,7 +101,7 @@ class Filter:
 
     @property
     def empty(self) -> bool:
-        """Whether it takes everything."""
+        """Whether everything is accepted."""
         return self == Filter()
 
     def takes(self, channel: str, target: str, slit: str, start: np.datetime64) -> bool:
@@ -115,7 +114,7 @@ class Filter:
             return False
         if not same(self.slit, slit):
             return False
-        # Comparisons with NaT are False: an unknown start lies in no range.
+        # Comparisons with NaT are False, so an unknown start lies in no range.
         return (self._after is None or bool(start >= self._after)) and (
             self._before is None or bool(start < self._before)
         )
@@ -124,21 +123,21 @@ class Filter:
 def expand(
     sources: str | Path | Iterable[str | Path], wanted: Filter | None = None
 ) -> Iterator[Product]:
-    """The products of any mixture of sources, each once.
+    """Find the products in any mixture of sources, each once.
 
     Parameters
     ----------
     sources : path or iterable of paths
-        Labels, data files or their common base path; folders (with all below); batch files (one
-        source a line, relative to the file, # comments); globs ("data/D2005_*/FUV*.LBL"); index
-        tables (INDEX.LBL or INDEX.TAB of a volume).
+        Labels, data files or their common base path; folders (searched recursively); batch files
+        (one source per line, relative to the file, # for comments); globs
+        ("data/D2005_*/FUV*.LBL"); index tables (INDEX.LBL or INDEX.TAB of a volume).
     wanted : Filter, optional
-        By default everything is taken.
+        By default everything is accepted.
 
     Yields
     ------
     Product
-        In the order given; folders and globs in the order of names.
+        In the order given; within folders and globs, sorted by name.
 
     Raises
     ------
@@ -163,7 +162,7 @@ def expand(
 
 
 def _checked(sources: Iterable[str | Path], folder: Path) -> list[Path]:
-    """Paths of sources that hold a product each: a missing one must show before the work starts."""
+    """Check that every source holds a product, so that a missing one shows before work starts."""
     paths = [folder / Path(source).expanduser() for source in sources]
     for path in paths:
         if next(_found(path, Filter()), None) is None:
@@ -174,13 +173,13 @@ def _checked(sources: Iterable[str | Path], folder: Path) -> list[Path]:
 
 
 def _found(path: Path, wanted: Filter) -> Iterator[tuple[Product, bool]]:
-    """Products of one source; True beside those that a filter has passed already."""
+    """Products of one source, each with True if it has already passed the filter."""
     if path.is_dir():
         yield from ((product, False) for product in _folder(path))
     elif _is_index(path):
         yield from ((product, True) for product in _index(path, wanted))
     elif glob.has_magic(str(path)) and not path.exists():
-        # Path.glob takes no absolute pattern.
+        # Path.glob rejects absolute patterns.
         for match in sorted(glob.glob(str(path), recursive=True)):  # noqa: PTH207
             if not _MATRIX.fullmatch(Path(match).stem):
                 yield from _found(Path(match), wanted)
@@ -212,7 +211,7 @@ def _folder(path: Path) -> Iterator[Product]:
 def _is_product(file: Path) -> bool:
     if _PRODUCT.fullmatch(file.stem):
         return True
-    # A renamed product still says what it is.
+    # Even a renamed product still identifies itself.
     return file.suffix.upper() == ".LBL" and bool(
         _PRODUCT.fullmatch(_keywords(file).get("PRODUCT_ID", ""))
     )
@@ -223,7 +222,7 @@ def _batch_file(path: Path, wanted: Filter) -> Iterator[tuple[Product, bool]]:
         lines = path.read_text().splitlines()
     except UnicodeDecodeError as error:
         raise ArgumentError(
-            f"{path} is not text; a batch file has one product a line, and data files end in .DAT"
+            f"{path} is not text: a batch file has one product per line, and data files end in .DAT"
         ) from error
     entries = (line.partition("#")[0].strip() for line in lines)
     for entry in _checked(filter(None, entries), path.resolve().parent):
@@ -242,7 +241,7 @@ def _index(path: Path, wanted: Filter) -> Iterator[Product]:
     root, channels = path.resolve().parent.parent, get_args(ChannelName)
     for row in index.read(path):
         if row.channel in channels and wanted.takes(row.channel, row.target, row.slit, row.start):
-            # The table lies in VOLUME/INDEX, or beside the volumes (a cumulative one).
+            # The table is in VOLUME/INDEX or, if cumulative, beside the volumes.
             places = (root / Path(*row.path.parts[1:]), root / row.path, path.parent / row.path)
             found = (_product(place) for place in places)
             yield next((p for p in found if p.label.is_file() or p.data), _product(places[0]))
@@ -264,7 +263,7 @@ def _label_wanted(product: Product, wanted: Filter) -> bool:
     try:
         start = parse_utc(text) if text else start
     except ArgumentError:
-        # Opening it says what is wrong.
+        # Opening it will say what is wrong.
         wanted = replace(wanted, after=None, before=None)
     return wanted.takes(
         channel,
@@ -275,7 +274,8 @@ def _label_wanted(product: Product, wanted: Filter) -> bool:
 
 
 def _keywords(label: Path) -> dict[str, str]:
-    """The few keywords a filter needs, without parsing the label: there may be 50,000."""
+    """The few keywords a filter needs, without parsing the label, as there may be 50,000 of
+    them."""
     try:
         with label.open("rb") as stream:
             head = stream.read(8192).decode("latin-1")
