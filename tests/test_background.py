@@ -173,7 +173,7 @@ def test_the_guides_figure_is_used_only_when_asked_and_warns(ds):
 
 def test_high_level_warns():
     ds = sky(np.random.default_rng(7), rate=2e-3, n_pic=4)
-    with pytest.warns(UvisWarning, match="more than 0.001"):
+    with pytest.warns(UvisWarning, match="exceeds 0.001"):
         ds.uvis.background(pixels=everywhere(ds))
 
 
@@ -248,7 +248,7 @@ def test_range_outside_the_channel(ds, wl_range):
 
 def test_range_outside_the_window():
     ds = sky(np.random.default_rng(9), n_pic=2, window=Window(2, 0, 61, 200))
-    with pytest.raises(ArgumentError, match="this window holds 1115"):
+    with pytest.raises(ArgumentError, match="this window covers 1115"):
         ds.uvis.background(pixels=everywhere(ds))
 
 

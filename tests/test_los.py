@@ -317,7 +317,7 @@ class TestPointing:
         np.testing.assert_array_equal(lost[:4], [False, False, True, True])
 
     def test_exposures_without_positions(self, ds, files, done):
-        with pytest.warns(UvisWarning, match="ra and dec of 1 of 3 exposures") as caught:
+        with pytest.warns(UvisWarning, match="ra and dec for 1 of 3 exposures") as caught:
             found = ds.uvis.geometry(files, times=[ETS[0], ETS[1], ETS[2] + 1e6])
         assert len(caught) == 1
         for name in ("sc_lon", "sub_solar_lat", "target_distance", "alt", "lon", "sc_velocity"):

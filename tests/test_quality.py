@@ -100,7 +100,7 @@ def test_mask_that_is_not_boolean(ds):
 
 
 def test_mask_of_another_dataset(ds):
-    with pytest.raises(ArgumentError, match="compute it from this dataset"):
+    with pytest.raises(ArgumentError, match="compute the mask from this dataset"):
         ds.uvis.flag((ds.quality == 0).isel(pic=slice(2)))
 
 
@@ -111,7 +111,7 @@ def test_unknown_flag(ds):
 
 def test_repeated_labels_need_a_mask(ds):
     twice = xr.concat([ds, ds], "pic")
-    with pytest.raises(ArgumentError, match="repeats"):
+    with pytest.raises(ArgumentError, match="repeated values"):
         twice.uvis.flag([(0, 0)])
 
 

@@ -46,7 +46,7 @@ def test_rows_outside_the_slit_see_far_less(rings):
 
 def test_mean_is_the_sum_of_counts(rings):
     row = rings.counts.isel(pixel=61).sel(wl=slice(1400.8, 1849.2)).astype(int)
-    with pytest.warns(UvisWarning, match="more than 0.001"):
+    with pytest.warns(UvisWarning, match="exceeds 0.001"):
         found = rings.uvis.background(method="mean", pixels=rings.pixel == 61)
     rate = row.sum() / (row.size * Bins.of(rings).n_band[0] * 600)
     np.testing.assert_allclose(found.background, rate, rtol=0.01)
@@ -54,9 +54,9 @@ def test_mean_is_the_sum_of_counts(rings):
 
 def test_gaps_see_less_of_the_sunlight_than_the_mean(rings):
     sunlit = {"pixels": rings.pixel == 30, "wl_range": (1600, 1900)}
-    with pytest.warns(UvisWarning, match="more than 0.001"):
+    with pytest.warns(UvisWarning, match="exceeds 0.001"):
         gaps = rings.uvis.background(**sunlit)
-    with pytest.warns(UvisWarning, match="more than 0.001"):
+    with pytest.warns(UvisWarning, match="exceeds 0.001"):
         mean = rings.uvis.background(method="mean", **sunlit)
     assert gaps.background < mean.background / 3
 

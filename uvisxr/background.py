@@ -1,8 +1,8 @@
-"""Background: the counts the detector makes by itself, mostly from the spacecraft's power source.
+"""Background: the detector's own counts, mostly due to the spacecraft's power source.
 
-It is a rate per detector pixel, the same all over the detector, so that an element of n detector
-pixels holds n times it. It is measured where nothing else shines: in spectra above the
-atmosphere, over a range of wavelengths without lines.
+The background is a rate per detector pixel, uniform over the detector, so an element of n detector
+pixels has n times that rate. It is measured where nothing else contributes: in spectra above the
+atmosphere, over a wavelength range without lines.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from .numerics import zero_runs
 from .quality import losses
 from .quality.flags import DIMS, Pixels, flags_of, good, select
 
-#: Rate to expect of the power source, count/s per detector pixel (users guide, chapter 4).
+#: Rate expected from the power source, count/s per detector pixel (users guide, chapter 4).
 EXPECTED = 4e-4
 
-#: Rates above it are more than background, count/s per detector pixel.
+#: Rates above this cannot be background alone, count/s per detector pixel.
 UNUSUAL = 1e-3
 
 #: Wavelengths without strong lines, angstrom. FUV: between the N I, C I and O I lines and the
 #: reflected sunlight; EUV: between O II 617 and O II 834.
 QUIET = {"FUV": (1400.0, 1850.0), "EUV": (620.0, 820.0)}
 
-#: How the background is found: see `background`.
+#: How the background is determined; see `background`.
 BackgroundMethod = Literal["gaps", "mean", "rtg"]
 
 
@@ -46,47 +46,46 @@ def background(
     wl_range: tuple[float, float] | None = None,
     pixels: Pixels | None = None,
 ) -> xr.Dataset:
-    """Measure the background, or set it by hand; flag lost and partial spectra.
+    """Measure the background, or set it; flag lost and partial spectra.
 
     Parameters
     ----------
     ds : Dataset
-        With `counts`; with a radiance too, which is then computed anew: calibrating before or
-        after gives the same numbers.
+        With `counts`. If there is a radiance it is recomputed, so calibrating before or after gives
+        the same numbers.
     level : float, optional
-        The background by hand, count/s per detector pixel. Nothing is measured then, and
+        Set the background to this, count/s per detector pixel. Nothing is measured then, and
         `method`, `alt_min`, `wl_range` and `pixels` have no effect.
     error : float, optional
-        Standard error of a background by hand, 0 by default. A measured background has its own.
+        Standard error of a background that is set, 0 by default. A measured background has its own.
     method : {"gaps", "mean", "rtg"}
-        "gaps": from the lengths of the runs of zeros between counts, little disturbed by narrow
-        lines in the range (`uvisxr.numerics.zero_runs`). "mean": counts over detector pixels and
-        time, with the square root of their number as error. "rtg": the users guide's expectation
-        of 4e-4 count/s, by your choice and with a warning, for it is no measurement; its error
-        is `error`.
+        "gaps": from the lengths of the runs of zeros between counts, which narrow lines in the
+        range hardly disturb (`uvisxr.numerics.zero_runs`). "mean": counts over detector pixels and
+        time, with the square root of their number as the error. "rtg": the users guide's expected
+        4e-4 count/s, with the error `error`, and with a warning because it is not a measurement.
     alt_min : float, optional
-        Take the spectra all of whose corners lie higher than this above the target, km. Needs
-        the geometry. Together with `pixels`, those of both.
+        Use the spectra all of whose corners are higher than this above the target, km. Needs the
+        geometry. If `pixels` is given too, spectra must satisfy both.
     wl_range : (float, float), optional
-        Wavelengths to measure in, angstrom; elements that lie wholly inside are taken. By default
-        1400 to 1850 for the FUV, 620 to 820 for the EUV.
+        Wavelength range to measure in, angstrom; elements that lie wholly inside are used. By
+        default 1400 to 1850 for the FUV, 620 to 820 for the EUV.
     pixels : DataArray of bool, or pairs of int, optional
         Spectra to measure in: a mask over pic and pixel, or (pic, pixel) pairs. Rows without
-        signal (flag `dark_line`) are used when named here; spectra with another flag never are.
+        signal (flag `dark_line`) are used if listed here; spectra with any other flag never are.
 
     Returns
     -------
     Dataset
         With the scalar coordinates `background` and `background_error` (count/s per detector
         pixel), `quality` with the flags `lost` and `partial`, and the attributes
-        `background_method`, `background_spectra` (number used) and `background_expected`, the
-        users guide's figure, for comparison only.
+        `background_method`, `background_spectra` (number used) and `background_expected`, the users
+        guide's value, for comparison only.
 
     Raises
     ------
     ArgumentError
-        A negative or NaN level or error, an unknown method, a wavelength range outside the
-        channel or the window, no spectrum left, or neither `alt_min` nor `pixels` given.
+        Negative or NaN level or error, unknown method, wavelength range outside the channel or the
+        window, no spectrum left, or neither `alt_min` nor `pixels` given.
     MissingStepError
         `alt_min` without geometry, or no `counts`.
 
@@ -97,8 +96,8 @@ def background(
 
     Notes
     -----
-    The error of "gaps" comes from the scatter of the spectra (`gaps.fit`) and covers the truth in
-    68 % of cases; that of independent Bernoulli elements, sqrt(q (1 - q) / (L S)), is too small.
+    The error of "gaps" comes from the scatter of the spectra (`zero_runs.fit`) and covers the truth
+    in 68 % of cases; that of independent Bernoulli elements, sqrt(q (1 - q) / (L S)), is too small.
     """
     checks.choice("method", method, BackgroundMethod)
     for name, value in (("level", level), ("error", error)):
@@ -130,13 +129,13 @@ def background(
         level, error, quality, used = _measure(ds, method, candidates, wl_range, measured)
     if how == "rtg":
         warn_user(
-            f"the background is the users guide's expectation, {EXPECTED} count/s per detector "
-            'pixel, not measured in these data: method="gaps" measures it'
+            f"the background is the users guide's expected {EXPECTED} count/s per detector "
+            'pixel, not measured from these data: method="gaps" measures it'
         )
     elif level > UNUSUAL:
         warn_user(
-            f"the background of {level:.3g} count/s per detector pixel is more than {UNUSUAL}: do "
-            "the spectra hold signal? Choose others by alt_min or pixels, or another wl_range"
+            f"the background of {level:.3g} count/s per detector pixel exceeds {UNUSUAL}: do the "
+            "spectra contain signal? Choose others with alt_min or pixels, or another wl_range"
         )
     ds = ds.assign_coords(background=level, background_error=error, quality=quality)
     ds = ds.assign_attrs(
@@ -148,11 +147,11 @@ def background(
 
 
 def _candidates(ds: xr.Dataset, alt_min: float | None, pixels: Pixels | None) -> np.ndarray:
-    """Spectra the user says hold nothing but background, bool (pic, pixel)."""
+    """Spectra that the user says contain only background, bool (pic, pixel)."""
     if alt_min is None and pixels is None:
         raise ArgumentError(
-            "which spectra hold nothing but background? Give alt_min= (km, after "
-            "ds.uvis.geometry()) to take those above the atmosphere, or pixels= to name them"
+            "which spectra contain only background? Give alt_min= (km, after ds.uvis.geometry()) "
+            "to use those above the atmosphere, or pixels= to list them"
         )
     flags = flags_of(ds)
     chosen = np.ones(flags.shape, bool)
@@ -165,8 +164,8 @@ def _candidates(ds: xr.Dataset, alt_min: float | None, pixels: Pixels | None) ->
         name = next((n for n in ("alt_corners", "alt") if n in ds.variables), None)
         if name is None:
             raise MissingStepError(
-                f"alt_min={alt_min} needs altitudes: call ds.uvis.geometry() first, or name the "
-                "spectra by pixels="
+                f"alt_min={alt_min} needs altitudes: call ds.uvis.geometry() first, or list the "
+                "spectra with pixels="
             )
         lowest = ds[name].min([d for d in ds[name].dims if d not in DIMS], skipna=False)
         chosen &= (lowest > alt_min).transpose(*DIMS).values
@@ -174,13 +173,13 @@ def _candidates(ds: xr.Dataset, alt_min: float | None, pixels: Pixels | None) ->
         raise ArgumentError(
             "no spectrum to measure the background in"
             + (f": none lies above alt_min={alt_min} km" if alt_min is not None else "")
-            + ". Lower alt_min, name others by pixels=, or set level="
+            + ". Lower alt_min, list others with pixels=, or set level="
         )
     return chosen
 
 
 def _columns(ds: xr.Dataset, bins: Bins, wl_range: tuple[float, float] | None) -> np.ndarray:
-    """Elements inside the range, of the usual number of detector columns, bool (wl,)."""
+    """Elements inside the range that have the usual number of detector columns, bool (wl,)."""
     name = ds.attrs["channel"]
     wanted = QUIET[name] if wl_range is None else wl_range
     low, high = checks.pair("wl_range", wanted, "wavelengths, angstrom")
@@ -193,7 +192,7 @@ def _columns(ds: xr.Dataset, bins: Bins, wl_range: tuple[float, float] | None) -
     inside = (edges.min(1) >= low) & (edges.max(1) <= high)
     if not inside.any():
         raise ArgumentError(
-            f"no element lies within wl_range=({low:g}, {high:g}): this window holds "
+            f"no element lies within wl_range=({low:g}, {high:g}): this window covers "
             f"{edges.min():.1f} to {edges.max():.1f} angstrom in elements of "
             f"{np.ptp(edges, axis=1).max():.1f}"
         )
@@ -210,12 +209,12 @@ def _measure(
     """Level, error, flags and number of spectra used.
 
     Lost spectra pull the level down, and finding the partial ones needs the level: a first round
-    without those gives it. There is no third round: a level that holds some signal would flag the
-    faintest spectra, rise, and flag more.
+    without the lost ones provides it. There is no third round: a level with some signal in it would
+    flag the faintest spectra, rise, and flag more.
     """
     bins = Bins.of(ds)
     columns = _columns(ds, bins, wl_range)
-    # A dark line is named on purpose: it holds background and nothing else.
+    # Dark lines are only there if listed on purpose: they contain background and nothing else.
     barred = np.uint8(0xFF & ~conventions.QUALITY_FLAGS["dark_line"])
     chosen = ds["counts"].transpose(*DIMS, "wl").isel(wl=columns)
     counts = chosen.values[candidates]
@@ -230,17 +229,17 @@ def _measure(
         if not usable.any():
             raise ArgumentError(
                 f"all {candidates.sum()} spectra to measure the background in are flagged (lost, "
-                "partial, star or user): choose others by alt_min or pixels, or set level="
+                "partial, star or user): choose others with alt_min or pixels, or set level="
             )
         level, error = _estimate(method, counts[usable], scale[usable])
     return level, error, quality, int(usable.sum())
 
 
 def sure(level: float, error: float) -> float:
-    """Level by which runs of zeros are judged: what the background has at least.
+    """Level against which runs of zeros are judged: a lower bound on the background.
 
-    Two errors below the measured one. Above `UNUSUAL` the level is not the background's, and the
-    judgement is left out: it would take faint spectra for lost ones.
+    It is two errors below the measured level. Above `UNUSUAL` the level is not that of the
+    background, and the test is skipped, as it would take faint spectra for lost ones.
     """
     return max(level - 2 * error, 0.0) if level <= UNUSUAL else 0.0
 
@@ -248,31 +247,31 @@ def sure(level: float, error: float) -> float:
 def _estimate(
     method: BackgroundMethod, counts: np.ndarray, scale: np.ndarray
 ) -> tuple[float, float]:
-    """Rate and error from spectra (spectrum, element) of detector pixels x time (spectrum,)."""
+    """Rate and error from spectra (spectrum, element), with detector pixels x time (spectrum,)."""
     if method == "mean":
         return mean(counts, scale)
     level, error = zero_runs.fit(counts > 0, scale)
     if not np.isfinite(level):
         raise ArgumentError(
             'no run of zeros in any spectrum: too many counts for method="gaps". Choose darker '
-            'spectra by alt_min or pixels, or use method="mean"'
+            'spectra with alt_min or pixels, or use method="mean"'
         )
     return level, error
 
 
 def mean(counts: np.ndarray, scale: np.ndarray) -> tuple[float, float]:
-    """Counts over detector pixels and time, and the error of their number's square root.
+    """Counts over detector pixels and time, with the square root of the counts as the error.
 
     Parameters
     ----------
     counts : ndarray, (spectrum, element)
     scale : ndarray, (spectrum,)
-        Detector pixels in an element x time, s.
+        Detector pixels per element x time, s.
 
     Returns
     -------
     rate, error : float
-        The error is that of one count where there is none.
+        With no counts at all, the error is that of one count.
     """
     total = counts.sum(dtype=np.int64)
     exposure = scale.sum() * counts.shape[1]

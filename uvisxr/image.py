@@ -1,7 +1,7 @@
-"""The image of a body from many exposures: footprints averaged on a grid of kilometres.
+"""The image of a body from many exposures: footprints averaged on a grid in km.
 
 The plane of the image goes through the body's centre and faces the spacecraft, with the body's
-north up. Each exposure has its own plane, so that a scan falls together whatever the distance.
+north up. Each exposure has its own plane, so that a scan lines up even if the distance changes.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from .numerics import raster
 from .numerics.along_wl import Integration
 from .quality.flags import good
 
-#: Most cells of an image along one side.
+#: Maximum number of cells along one side of an image.
 _MOST = 10_000
 
 
 def footprints(ds: xr.Dataset) -> np.ndarray:
-    """Corners of every pixel on the plane of the image, km, (pic, pixel, 4, 2).
+    """Corners of every pixel in the image plane, km, (pic, pixel, 4, 2).
 
-    To the right and towards the body's north; NaN without pointing, and for what lies more than 85
-    degrees from the body.
+    Coordinates run to the right and towards the body's north; NaN without pointing, and more than
+    85 degrees from the body.
 
     Raises
     ------
@@ -49,39 +49,41 @@ def image(
     method: Integration = "simpson",
     exclude: QualityFlag | Iterable[QualityFlag] = tuple(QUALITY_FLAGS),
 ) -> xr.DataArray:
-    """Brightness on a grid of kilometres in the plane through the body's centre.
+    """Brightness on a grid in km, in the plane through the body's centre.
 
-    The value of a cell is the mean of the footprints over it, weighted by the area each covers.
+    The value of a cell is the mean of the footprints over it, weighted by the area that each
+    covers.
 
     Parameters
     ----------
     ds : Dataset
         Calibrated, with geometry.
     wl_range : (float, float), optional
-        Angstrom; all of the dataset's without it.
+        Angstrom. Default: all of the dataset's.
     nx, ny : int
-        Cells to the right and up. Without `ny` the cells are squares.
+        Cells across and up. Without `ny` the cells are square.
     xlim, ylim : (float, float), optional
         Edges of the grid, km. Default: what the footprints cover.
     interpolate : bool
-        Between the middles of the footprints, linearly, up to a footprint's diagonal from them.
+        Interpolate linearly between the footprint centres, up to one footprint diagonal away from
+        them.
     method : {"simpson", "trapezoid", "bins"}
-        Of the integral over wavelength; see `uvisxr.spectra.integrate`.
+        Of integration over wavelength; see `uvisxr.spectra.integrate`.
     exclude : str or iterable of str
         Quality flags whose spectra are left out: all by default, `()` for none.
 
     Returns
     -------
     DataArray
-        `brightness (y, x)`, kR, NaN where nothing lies; coordinates `x`, `y`, km, the middles of
-        the cells, and `footprints (y, x)`, how many lie over each cell.
+        `brightness (y, x)`, kR, NaN where there is no footprint; coordinates `x`, `y`, km, the cell
+        centres, and `footprints (y, x)`, how many footprints cover each cell.
 
     Raises
     ------
     MissingStepError
         No geometry, or no radiance.
     ArgumentError
-        A wrong number of cells or limit, or no footprint that is not flagged.
+        A wrong number of cells or wrong limits, or no unflagged footprint.
     """
     _check(nx, ny, xlim, ylim, interpolate)
     polygons = footprints(ds)
@@ -91,8 +93,8 @@ def image(
     usable &= np.isfinite(flat)
     if not usable.any():
         raise ArgumentError(
-            f"no footprint to draw: of {usable.size} spectra all are flagged, without pointing, "
-            "far from the body or without value; see exclude= and ds.quality"
+            f"no footprint to draw: all {usable.size} spectra are flagged, unpointed, far from the "
+            "body or without a value; see exclude= and ds.quality"
         )
     corners, values = polygons[usable], flat[usable]
     x_edges, y_edges = _grid(corners, nx, ny, xlim, ylim)
@@ -162,15 +164,16 @@ def _interpolated(
     y: np.ndarray,
     raw: np.ndarray,
 ) -> np.ndarray:
-    """Values between the footprints' middles (in cells); raw ones beyond the outermost of them."""
-    # Scaled to the same extent, so that the triangles join neighbours of a narrow slit too.
+    """Values interpolated between the footprint centres (in cells); raw values beyond the outermost
+    ones."""
+    # Scaled to equal extents, so that triangles join neighbours along a narrow slit too.
     extent = np.ptp(middle, axis=0)
     if len(middle) < 4 or not (extent > 0).all():
         return raw
     try:
         corner = Delaunay(middle / extent).simplices
     except QhullError:
-        # All on one line.
+        # The centres are collinear.
         return raw
     found = raster.linear(middle[corner], values[corner], raw.shape)
     reach = float(np.median(np.linalg.norm(corners[:, 2] - corners[:, 0], axis=-1)))

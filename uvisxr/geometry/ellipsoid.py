@@ -1,22 +1,22 @@
 """Rays and points about a triaxial ellipsoid: pure numpy, any leading shape.
 
 Vectors have shape (..., 3) in the body-fixed frame, km; `radii` are the three semi-axes, km, in any
-order of size. Memory may lie in any order: the work is done a component at a time, so that arrays
+order of size. Any memory layout will do, but as components are processed one at a time, arrays
 whose component axis was moved from the front are fastest.
 
-All points at the altitude's minimum and all nearest points come from one equation. The point of
-an ellipse or ellipsoid nearest to p is q_i = a_i² p_i / (a_i² + t) with sum (q_i / a_i)² = 1
-(Eberly 2013, Distance from a Point to an Ellipse, an Ellipsoid, or a Hyperellipsoid). With y the
-vector q_i / a_i, the function 1/|y|(t) is concave and increasing, so that Newton's iteration on
-1/|y| = 1 rises to the root from any lower bound without ever passing it (Moré & Sorensen 1983,
-Computing a trust region step, SIAM J. Sci. Stat. Comput. 4, 553-572).
+Minimum-altitude points and nearest points all come from one equation. The point of an ellipse or
+ellipsoid nearest to p is q_i = a_i² p_i / (a_i² + t) with sum (q_i / a_i)² = 1 (Eberly 2013,
+Distance from a Point to an Ellipse, an Ellipsoid, or a Hyperellipsoid). With y the vector q_i /
+a_i, the function 1/|y|(t) is concave and increasing, so Newton's iteration on 1/|y| = 1 rises to
+the root from any lower bound without overshooting (Moré & Sorensen 1983, Computing a trust region
+step, SIAM J. Sci. Stat. Comput. 4, 553-572).
 
-The altitude is the signed distance to the ellipsoid, negative inside. It is convex, so that it has
-one minimum along a line. There the normal is at right angles to the line: the nearest surface
-point lies on the silhouette, and its distance is that of a point from an ellipse in the plane at
-right angles to the line. The exception are lines through the medial disk, the inner part of the
-plane of the two longer axes whose points have two nearest surface points, above and below: the
-altitude may have its least value, a kink, there.
+The altitude is the signed distance to the ellipsoid, negative inside. It is convex, so it has one
+minimum along a line. There the normal is perpendicular to the line: the nearest surface point lies
+on the silhouette, and its distance is that of a point from an ellipse in the plane perpendicular to
+the line. The exceptions are lines through the medial disk, the inner part of the plane of the two
+longer axes whose points have two nearest surface points, above and below: the altitude may have its
+minimum there, at a kink.
 """
 
 from __future__ import annotations
@@ -27,14 +27,15 @@ import numpy as np
 
 from ..numerics.sphere import components, dot, stacked, unit
 
-#: Which point of a ray is its tangent point: that of least altitude, or the nearest to the centre
-#: in the space where the ellipsoid is a sphere.
+#: Which point of a ray counts as its tangent point: that of minimum altitude, or the nearest to the
+#: centre in the space in which the ellipsoid is a sphere.
 TangentKind = Literal["minimum", "scaled"]
 
-#: Newton steps at most; from the bounds used, 4 to 12 suffice for all but pathological points.
+#: Maximum number of Newton steps; from the bounds used, 4 to 12 suffice for all but pathological
+#: points.
 _MAX_STEPS = 60
 
-#: |y| may miss 1 by this much: 1e-9 km at Saturn, and second order in the altitude.
+#: Tolerance on |y| = 1: 1e-9 km at Saturn, and second order in the altitude.
 _TOLERANCE = 2e-14
 
 
@@ -72,7 +73,7 @@ class Tangent(NamedTuple):
 
 
 def intercept(origin: np.ndarray, direction: np.ndarray, radii: np.ndarray) -> np.ndarray:
-    """Distance along rays to the first point of the surface ahead.
+    """Distance along rays to the first surface point ahead.
 
     Parameters
     ----------
@@ -89,7 +90,7 @@ def intercept(origin: np.ndarray, direction: np.ndarray, radii: np.ndarray) -> n
     o, d = origin / radii, direction / radii
     dd = dot(d, d)
     along = -dot(o, d) / dd
-    # The foot of the perpendicular from the centre keeps all digits from afar, unlike the
+    # The foot of the perpendicular from the centre keeps full precision from afar, unlike the
     # discriminant of the quadratic equation.
     foot = o + along[..., None] * d
     room = 1.0 - dot(foot, foot)
@@ -99,7 +100,7 @@ def intercept(origin: np.ndarray, direction: np.ndarray, radii: np.ndarray) -> n
 
 
 def _on_unit_sphere(p: list[np.ndarray], a: list[np.ndarray]) -> list[np.ndarray]:
-    """Where p's nearest point lies on the unit sphere: y_i = a_i p_i / (a_i² + t), |y| = 1.
+    """Map p's nearest surface point to the unit sphere: y_i = a_i p_i / (a_i² + t), |y| = 1.
 
     Two or three components; the last semi-axis is the shortest.
     """
@@ -118,12 +119,12 @@ def _on_unit_sphere(p: list[np.ndarray], a: list[np.ndarray]) -> list[np.ndarray
         norm2 = sum(squares)
         norm = np.sqrt(norm2)
         excess = norm - 1.0
-        # A negative excess is rounding, or a root below the floor: nothing is left to gain.
+        # A negative excess is rounding, or a root below the floor: no further step can help.
         if not np.any(excess > _TOLERANCE):
             break
         slope = sum(si / (ei + tau) for si, ei in zip(squares, e, strict=True))
         tau = np.maximum(tau + excess * norm2 / np.maximum(slope, 1e-300), floor)
-    # On the medial axis the root is tau = 0 and the last component what is left of 1.
+    # On the medial axis the root is tau = 0, and the last component makes up |y| = 1.
     rest = 1.0 - sum(squares[:-1])
     y[-1] = np.where(excess < -1e-9, np.sqrt(np.maximum(rest, 0.0)), y[-1])
     scale = 1.0 / np.sqrt(sum(yi * yi for yi in y))
@@ -131,7 +132,7 @@ def _on_unit_sphere(p: list[np.ndarray], a: list[np.ndarray]) -> list[np.ndarray
 
 
 def nearest(point: np.ndarray, radii: np.ndarray) -> Nearest:
-    """Nearest surface point: its normal, and the altitude of `point` above it.
+    """Nearest surface point, as its normal and the altitude of `point` above it.
 
     Parameters
     ----------
@@ -159,21 +160,21 @@ def nearest(point: np.ndarray, radii: np.ndarray) -> Nearest:
 
 
 def surface_point(normal: np.ndarray, radii: np.ndarray) -> np.ndarray:
-    """Surface point, km, whose outward unit normal is `normal` (..., 3)."""
+    """Surface point, km, with outward unit normal `normal` (..., 3)."""
     square = np.asarray(radii, float) ** 2
     scaled = normal * square
     return scaled / np.sqrt(dot(scaled, normal))[..., None]
 
 
 def surface_normal(point: np.ndarray, radii: np.ndarray) -> np.ndarray:
-    """Outward unit normal at points (..., 3) of the surface."""
+    """Outward unit normal at surface points (..., 3)."""
     return unit(point / np.asarray(radii, float) ** 2)
 
 
 def scaled_distance(origin: np.ndarray, direction: np.ndarray, radii: np.ndarray) -> np.ndarray:
-    """Distance along rays to the point nearest the centre where the body is scaled to a sphere.
+    """Distance along rays to the point nearest the centre once the body is scaled to a sphere.
 
-    Not cut off at the ray's origin: negative where the ray leads away.
+    Not clipped at the ray's origin: negative where the ray leads away.
     """
     square = np.asarray(radii, float) ** 2
     scaled = direction / square
@@ -191,13 +192,13 @@ def tangent(
         Start of the rays, km, and unit directions.
     radii : array_like, (3,)
     kind : {"minimum", "scaled"}
-        "minimum": the point of least altitude. "scaled": the point nearest the centre in the space
-        where the ellipsoid is a sphere.
+        "minimum": the point of minimum altitude. "scaled": the point nearest the centre in the
+        space in which the ellipsoid is a sphere.
 
     Returns
     -------
     Tangent
-        Of a ray that leads away from the body the origin itself, which is its lowest point.
+        For a ray that leads away from the body, the origin itself, which is its lowest point.
     """
     radii = np.asarray(radii, float)
     if np.ndim(direction) == 1:
@@ -223,10 +224,10 @@ def _swap(found: Nearest) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _least(origin: np.ndarray, direction: np.ndarray, radii: np.ndarray) -> Tangent:
-    """The points where the normal is at right angles to the line."""
+    """The points where the normal is perpendicular to the line."""
     (ox, oy, oz), (dx, dy, dz) = components(origin), components(direction)
     a2, b2, c2 = radii**2
-    # An orthonormal basis (f, g) of the plane at right angles to the line, without a singular
+    # An orthonormal basis (f, g) of the plane perpendicular to the line, with no singular
     # direction: Duff et al. 2017, Building an orthonormal basis, revisited, JCGT 6(1).
     sign = np.copysign(1.0, dz)
     h = -1.0 / (sign + dz)
@@ -265,7 +266,7 @@ def _kink(
     radii: np.ndarray,
     found: Tangent,
 ) -> None:
-    """Put the rays `inner` whose least altitude lies on the medial disk in their place."""
+    """Correct those of the rays `inner` whose minimum altitude lies on the medial disk."""
     i, j, k = np.argsort(-radii, kind="stable")
     d = direction[inner]
     o = np.broadcast_to(origin, direction.shape)[inner]
@@ -273,7 +274,7 @@ def _kink(
     with np.errstate(divide="ignore", invalid="ignore"):
         s = np.where(crossing, -o[:, k] / d[:, k], np.nan)
         p, q = o[:, i] + s * d[:, i], o[:, j] + s * d[:, j]
-        # The two nearest points, t = -c² in the equation of the module's text.
+        # The two nearest points: t = -c² in the equation of the module docstring.
         a, b, c = radii[[i, j, k]]
         yp, yq = p * a / (a * a - c * c), q * b / (b * b - c * c)
         rest = 1.0 - yp * yp - yq * yq
@@ -292,6 +293,6 @@ def _kink(
     found.altitude[at] = deep
     side = np.empty_like(n)
     side[:, i], side[:, j] = n[:, 0], n[:, 1]
-    # Of the two surface points the one that faces the origin.
+    # Of the two surface points, the one that faces the origin.
     side[:, k] = -np.copysign(n[:, 2], d[chosen, k])
     found.normal[at] = side

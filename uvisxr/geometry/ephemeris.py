@@ -1,6 +1,6 @@
 """States and orientations at many instants: the SPICE calls of one geometry, in batches.
 
-Everything here is called with the kernels loaded and SPICE's lock held. The batches run in
+Callers have the kernels loaded and hold SPICE's lock. The batches run in
 `spiceypy.cyice`. Its `ckgp_v` and `ckgpav_v` are not used: in spiceypy 8.3 they write four-byte
 flags into a one-byte array and corrupt the heap. Pointing coverage comes from `coverage` instead.
 """
@@ -23,7 +23,7 @@ from ..kernels.session import spice_reason
 
 @dataclass(frozen=True)
 class Ephemeris:
-    """Where spacecraft, target and Sun are; one row an instant, vectors in J2000.
+    """Where spacecraft, target and Sun are; one row per instant, vectors in J2000.
 
     Attributes
     ----------
@@ -32,13 +32,13 @@ class Ephemeris:
     light_time : ndarray, (n,)
         From the target's centre to the spacecraft, s.
     position : ndarray, (n, 3)
-        Target's centre seen from the spacecraft, corrected for light time, km.
+        The target's centre seen from the spacecraft, corrected for light time, km.
     target_velocity, spacecraft_velocity : ndarray, (n, 3)
-        Against the solar system's barycentre, km/s; the target's at `et - light_time`.
+        Relative to the solar-system barycentre, km/s; the target's at `et - light_time`.
     rotation, rotation_rate : ndarray, (n, 3, 3)
-        J2000 to the body-fixed frame at `et - light_time`, and its derivative, 1/s.
+        From J2000 to the body-fixed frame at `et - light_time`, and its derivative, 1/s.
     sun : ndarray, (n, 3)
-        Sun seen from the target's centre at `et - light_time`, corrected for light time, km.
+        The Sun seen from the target's centre at `et - light_time`, corrected for light time, km.
     """
 
     et: np.ndarray
@@ -52,7 +52,7 @@ class Ephemeris:
 
     @classmethod
     def of(cls, body: Body, et: np.ndarray) -> Ephemeris:
-        """Read the ephemeris of a target at the instants `et` (n,); NaN at those not covered.
+        """Read a target's ephemeris at the instants `et` (n,); NaN at those not covered.
 
         Raises
         ------
@@ -110,7 +110,7 @@ class Ephemeris:
     def spin(self) -> np.ndarray:
         """Angular velocity of the target in its own frame, rad/s, (n, 3).
 
-        Of dR/dt R' = -[w]x, the antisymmetric matrix of the spin.
+        From dR/dt R' = -[w]x, the antisymmetric matrix of the spin.
         """
         w = -self.rotation_rate @ np.swapaxes(self.rotation, -1, -2)
         return np.stack([w[:, 2, 1], w[:, 0, 2], w[:, 1, 0]], axis=-1)
@@ -121,13 +121,13 @@ class Ephemeris:
 
 
 def _explained(error: Exception, body: Body, et: np.ndarray) -> KernelError:
-    """What a failed batch means, and for which instant."""
+    """Turn a failed batch into an error that names the cause and the instant."""
     span = span_text(et)
     if "SPKINSUFFDATA" in str(error) or "SPICE(NOLOADEDFILES)" in str(error):
         return CoverageError(
-            f"the loaded SPK kernels do not tell where {SPACECRAFT}, {body.name} and the Sun are "
-            f"at {span}: pass kernels= that cover it; `uvisxr kernels check` says which "
-            f"files do. SPICE: {spice_reason(error)}"
+            f"the loaded SPK kernels do not give the positions of {SPACECRAFT}, {body.name} and "
+            f"the Sun at {span}: pass kernels= that cover this time; `uvisxr kernels check` lists "
+            f"which files do. SPICE: {spice_reason(error)}"
         )
     return KernelError(
         f"SPICE failed for {body.name} at {span}: check kernels=. SPICE: {spice_reason(error)}"
@@ -170,7 +170,7 @@ def pointing(frame: str, et: np.ndarray) -> np.ndarray:
                 f"SPICE cannot turn {frame}: check the frames, clock and pointing kernels. "
                 f"SPICE: {spice_reason(error)}"
             ) from error
-        # Rounding at the very ends of an interval: ask one instant at a time.
+        # Rounding at the very ends of an interval: query one instant at a time.
         for i in np.nonzero(found)[0]:
             rotation[i] = _one(frame, float(et[i]))
     return rotation

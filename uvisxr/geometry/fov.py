@@ -1,12 +1,12 @@
 """Where each pixel looks in the frame of its channel, from the instrument kernel.
 
-The slit is imaged on 64 detector rows along the instrument's Y axis; its width lies along X and
-its boresight along Z (CASSINI_UVIS instrument kernel, cas_uvis_v07.ti). The kernel's angles are
-half-angles: FOV_REF_ANGLE, 0.032 rad, along Y, thus 1 mrad a row, and FOV_CROSS_ANGLE along X.
+The slit is imaged onto 64 detector rows along the instrument's Y axis, with its width along X and
+the boresight along Z (CASSINI_UVIS instrument kernel, cas_uvis_v07.ti). The kernel's angles are
+half-angles: FOV_REF_ANGLE, 0.032 rad, along Y, hence 1 mrad per row, and FOV_CROSS_ANGLE along X.
 
-The kernel does not say at which end row 0 lies. Rows are counted along +Y, as the PDS Rings Node's
-oops package does (a flat field of view whose line index grows with Y): row 0 is at -Y. Since
-the frames kernel's change of 14 October 2004, +Y is the spacecraft's -Z.
+The kernel does not say at which end row 0 lies. Rows are counted along +Y, as in the PDS Rings
+Node's oops package (a flat field of view whose line index grows with Y): row 0 is at -Y. Since the
+frames kernel's change of 14 October 2004, +Y is the spacecraft's -Z.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ..instrument.detector import N_LINES, Bins
 #: Corners of a pixel, in the order of the `corner` dimension.
 CORNERS = ("lower_left", "lower_right", "upper_right", "upper_left")
 
-#: Edges of the pixel that each corner lies on, as signs along X and Y.
+#: The pixel edges on which each corner lies, as signs along X and Y.
 _SIGNS = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
 
 #: NAIF codes of the fields of view (instrument kernel, section NAIF ID Code to Name Mapping).
@@ -91,7 +91,7 @@ class FieldOfView:
     def pixel_vectors(self, bins: Bins) -> np.ndarray:
         """Unit vectors of the pixels in the channel's frame.
 
-        A pixel of several rows reaches from the edge of its first row to that of its last.
+        A pixel of several rows extends from the edge of its first row to that of its last.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""The instants a geometry is made for: mid exposure, several in each, or the user's own."""
+"""The instants of a geometry: mid-exposure, several within each exposure, or the user's own."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def instants(ds: xr.Dataset, times: Any, samples: int | None) -> np.ndarray:
     Raises
     ------
     ArgumentError
-        Both arguments are given, or one has a wrong value or shape.
+        Both `times` and `samples` are given, or one has a wrong value or shape.
     MissingStepError
         The dataset has no `et` or `exposure`.
     """
@@ -38,7 +38,8 @@ def instants(ds: xr.Dataset, times: Any, samples: int | None) -> np.ndarray:
         middle, exposure = (np.atleast_1d(ds[name].values) for name in ("et", "exposure"))
     except KeyError as missing:
         raise MissingStepError(
-            f"the dataset has lost {missing}: start from uvisxr.open_product and keep coordinates"
+            f"the dataset has lost {missing}: start from uvisxr.open_product and keep its "
+            "coordinates"
         ) from None
     checks.only_one(times=times, samples=samples)
     if times is not None:
@@ -46,7 +47,7 @@ def instants(ds: xr.Dataset, times: Any, samples: int | None) -> np.ndarray:
     if samples is None:
         return middle.astype(float)
     checks.whole("samples", samples, 1, what="a number of instants")
-    # The middles of equal parts: their mean is that of the exposure to second order.
+    # Midpoints of equal parts, whose mean equals that of the exposure to second order.
     offset = (np.arange(samples) + 0.5) / samples - 0.5
     return middle[:, None] + exposure[:, None] * offset
 
@@ -55,13 +56,13 @@ def _own(times: Any, n_pic: int) -> np.ndarray:
     values = times.values if isinstance(times, xr.DataArray) else np.asarray(times)
     et = _to_et(values)
     if not np.isfinite(et).all():
-        raise ArgumentError("times= holds a value that is no time (NaN or NaT)")
+        raise ArgumentError("times= holds NaN or NaT: give valid times only")
     if et.ndim == 0 or et.shape == (1,):
         return np.full(n_pic, et.item())
     if et.ndim > 2 or et.shape[0] != n_pic:
         raise ArgumentError(
-            f"times= has shape {et.shape}, the dataset {n_pic} exposures: give one time for all, "
-            "one for each, or an array (pic, sample); ds.isel(pic=...) chooses exposures"
+            f"times= has shape {et.shape}, but the dataset has {n_pic} exposures: give one time "
+            "for all, one for each, or an array (pic, sample); ds.isel(pic=...) selects exposures"
         )
     return et
 

@@ -84,58 +84,57 @@ def geometry(
     lon_direction: LonDirection = "west",
     tangent: TangentKind = "minimum",
 ) -> xr.Dataset:
-    """Attach to every exposure and pixel where it looks.
+    """Compute where every pixel looks, at every exposure.
 
-    Light time, aberration and rotation are those of each ray, as SPICE's `sincpt` and `ilumin`
-    have them with "CN+S": light time to the point on the ray, aberration of the ray itself, the
-    body's rotation when the light left that point. The numbers agree with theirs to a metre.
+    Light time, aberration and rotation are applied ray by ray, as in SPICE's `sincpt` and `ilumin`
+    with "CN+S": light time to the point on the ray, aberration of the ray itself, the body's
+    rotation when the light left that point. Results agree with theirs to a metre.
 
-    Kernels are loaded once, and only they are unloaded; SPICE is used by one thread at a time.
+    Kernels are loaded once, and only those are unloaded; only one thread at a time uses SPICE.
 
     Parameters
     ----------
     ds : Dataset
-        As `uvisxr.open_product` opens it, or any later step or subset.
+        From `uvisxr.open_product`, or after any later step or selection.
     kernels : path or iterable of paths, optional
         Kernel files, directories or meta-kernels. Default: the environment variable
-        UVISXR_KERNELS, then the fetched cache.
+        UVISXR_KERNELS, then the download cache.
     target : str, optional
-        Any body SPICE knows with radii in the loaded constants. Default: the dataset's target; the
-        rings of a planet stand for the planet.
+        Any body known to SPICE that has radii in the loaded constants. Default: the dataset's
+        target; a planet's rings stand for the planet.
     times : datetime64, str (UTC), or float (TDB s past J2000); scalar or array, optional
-        Instants instead of the middle of the exposures: one for all exposures, one for each, or an
-        array (pic, sample).
+        Instants to use in place of mid-exposure: one for all exposures, one for each, or an array
+        (pic, sample).
     samples : int, optional
-        Number of instants within each exposure, in the middle of equal parts; the fields have the
-        dimension `sample` after `pic`.
+        Number of instants within each exposure, at the midpoints of equal parts; the fields then
+        have the dimension `sample` after `pic`.
     lon_direction : {"west", "east"}
-        Sense in which longitudes are counted.
+        Direction in which longitude increases.
     tangent : {"minimum", "scaled"}
-        Tangent point: that of least altitude, or the point nearest the centre in the space where
-        the ellipsoid is a sphere.
+        Tangent point: that of minimum altitude, or the point nearest the centre in the space in
+        which the ellipsoid is a sphere.
 
     Returns
     -------
     Dataset
-        With the fields of this module's text as coordinates: (pic, pixel), their corners
-        (pic, pixel, corner), of the target (pic). Attributes `kernels` (file names in loading
-        order), `geometry_target`, `target_radii` (km),
-        `lon_direction`, `tangent`.
+        With the fields described in the module docstring as coordinates: (pic, pixel), at corners
+        (pic, pixel, corner), and for the target (pic). Attributes `kernels` (file names in loading
+        order), `geometry_target`, `target_radii` (km), `lon_direction`, `tangent`.
 
     Raises
     ------
     ArgumentError
-        An argument has a wrong value, or the target is no body.
+        An argument has a wrong value, or SPICE does not know the target.
     KernelError
         Kernels are missing, unreadable, or lack the target's radii or the instrument's frame.
     CoverageError
-        The kernels cover the positions of spacecraft, target and Sun at no instant.
+        The kernels do not cover the positions of spacecraft, target and Sun at any instant.
 
     Warns
     -----
     UvisWarning
-        Exposures without pointing: the fields of their lines of sight are NaN. Exposures without
-        positions: all fields but `ra` and `dec` are.
+        Some exposures have no pointing, so their line-of-sight fields are NaN, or no positions, so
+        all fields except `ra` and `dec` are NaN.
     """
     checks.choice("lon_direction", lon_direction, LonDirection)
     checks.choice("tangent", tangent, TangentKind)
@@ -150,7 +149,7 @@ def geometry(
         name, _ = named(wanted)
     files = kernel_files.select(kernels, ets=et.ravel(), bodies=("CASSINI", name, "SUN"))
     with loaded(files):
-        # Without kernels of ours those that the user furnished serve.
+        # Without kernels of ours, those that the user has furnished are used.
         used = files or [file for file in user_kernels() if file.is_file()]
         body = Body.of(name)
         view = FieldOfView.of(channel, slit)
@@ -161,7 +160,7 @@ def geometry(
     vectors = view.pixel_vectors(bins)
     state = TargetState.of(body, ephemeris)
     with np.errstate(invalid="ignore", divide="ignore"):
-        # Angles to the Sun from the Sun itself are 0/0.
+        # If the target is the Sun, angles to the Sun are 0/0.
         fields = _sightlines(state, ephemeris, attitude, vectors, tangent)
         rows = _target_fields(state, ephemeris)
     if lon_direction == "west":
@@ -186,29 +185,29 @@ def _attribute(ds: xr.Dataset, name: str) -> str:
         return ds.attrs[name]
     except KeyError:
         raise MissingStepError(
-            f"the dataset has lost its attribute {name!r}, which says where its pixels look: start "
-            "from uvisxr.open_product and keep attributes"
+            f"the dataset has lost its attribute {name!r}, needed to find where its pixels look: "
+            "start from uvisxr.open_product and keep the attributes"
         ) from None
 
 
 def _warn_of_unknown(et: np.ndarray, ephemeris: Ephemeris, attitude: np.ndarray) -> None:
-    """Name the runs of exposures without position or pointing, in one warning."""
+    """Warn once of all runs of exposures without position or pointing."""
     parts = []
     unplaced, unpointed = np.isnan(ephemeris.light_time), np.isnan(attitude[:, 0, 0])
     if unplaced.any():
         parts.append(
-            f"all fields but ra and dec of {_runs(et, unplaced)}: the SPK kernels do not hold the "
-            "positions then, `uvisxr kernels check` says which files do"
+            f"all fields except ra and dec for {_runs(et, unplaced)}: the SPK kernels lack the "
+            "positions; `uvisxr kernels check` lists which files have them"
         )
     if unpointed.any():
         words = kernel_files.describe_unpointed(et.ravel()[unpointed])
-        parts.append(f"the fields of the lines of sight of {_runs(et, unpointed)}: {words}")
+        parts.append(f"the line-of-sight fields for {_runs(et, unpointed)}: {words}")
     if parts:
-        warn_user("NaN are " + "; ".join(parts))
+        warn_user("NaN in " + "; ".join(parts))
 
 
 def _runs(et: np.ndarray, lost: np.ndarray) -> str:
-    """Words for the exposures that have lost an instant."""
+    """Describe the exposures that have lost an instant."""
     rows = et.reshape(et.shape[0], -1)
     lost = lost.reshape(rows.shape).any(axis=1)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], lost, [False]]).astype(int)))
@@ -238,7 +237,7 @@ def _sightlines(
     flat = vectors.reshape(-1, 3)
     fields: dict[str, np.ndarray] = {}
     pointed = np.flatnonzero(np.isfinite(attitude[:, 0, 0]))
-    # One empty block where nothing is pointed makes the fields all the same.
+    # If nothing is pointed, one empty block still creates the fields.
     for rows in _blocks(pointed, len(flat)) if pointed.size else [pointed]:
         sky = flat @ np.swapaxes(attitude[rows], -1, -2)
         seen = sky @ np.swapaxes(ephemeris.rotation[rows], -1, -2)
@@ -293,7 +292,7 @@ def _target_fields(state: TargetState, ephemeris: Ephemeris) -> dict[str, np.nda
 
 
 def _names() -> list[str]:
-    """Every name a call may have left in a dataset."""
+    """Every name that an earlier call may have left in a dataset."""
     corners = [f"{name}_corners" for name in SIGHTLINE]
     return [*SIGHTLINE, *corners, *EPHEMERIS, "geometry_et", "corner"]
 
@@ -311,7 +310,7 @@ def _attach(
         centre, corners = values[..., 0].copy(), values[..., 1:].copy()
         coords[name] = xr.Variable((*dims, "pixel"), centre)
         coords[f"{name}_corners"] = xr.Variable((*dims, "pixel", "corner"), corners)
-    # A single exposure or pixel, chosen by an integer, has no such dimension.
+    # A single exposure or pixel, selected by an integer, has no such dimension.
     single = {dim: 0 for dim in ("pic", "pixel") if dim not in ds.dims}
     if single:
         coords = {name: var.isel(single, missing_dims="ignore") for name, var in coords.items()}

@@ -2,9 +2,9 @@
 
 Points and positions have shape (..., 3) in the body-fixed frame, km. Scaled by the semi-axes, x_i
 to x_i / a_i, the ellipsoid is the unit sphere, planes stay planes and tangents tangents. The points
-whose tangent plane holds a point w (scaled) fulfil u.w = 1: a circle. That circle is the limb seen
-from w, and the terminator of a point source at w. A point u of the surface is seen from w, or lit
-by it, where u.w > 1 (NAIF required reading *ELLIPSES*, in other words).
+u whose tangent plane contains a (scaled) point w satisfy u.w = 1: a circle. That circle is the limb
+seen from w, and the terminator of a point source at w. A surface point u is seen from w, or lit by
+it, if u.w > 1 (equivalent to NAIF required reading *ELLIPSES*).
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from . import ellipsoid
 
 @dataclass(frozen=True)
 class Circle:
-    """A circle on the unit sphere of the scaled space.
+    """A circle on the unit sphere in scaled space.
 
     Attributes
     ----------
     source : ndarray, (3,)
-        The scaled point whose tangents it is made of; |source| > 1.
+        The scaled point from which the tangents are drawn; |source| > 1.
     centre, first, second : ndarray, (3,)
-        Points are ``centre + cos(angle) * first + sin(angle) * second``.
+        Its points are ``centre + cos(angle) * first + sin(angle) * second``.
     """
 
     source: np.ndarray
@@ -60,7 +60,7 @@ def _turn(n: int) -> np.ndarray:
 
 
 def limb(observer: np.ndarray, radii: np.ndarray, n: int = 361) -> np.ndarray:
-    """Points of the limb, and of the terminator where `observer` is the Sun.
+    """Points of the limb; of the terminator if `observer` is the Sun.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def limb(observer: np.ndarray, radii: np.ndarray, n: int = 361) -> np.ndarray:
     radii : array_like, (3,)
         Semi-axes, km.
     n : int
-        Points on the closed curve; the last is the first again.
+        Points on the closed curve; the last repeats the first.
 
     Returns
     -------
@@ -81,7 +81,8 @@ def limb(observer: np.ndarray, radii: np.ndarray, n: int = 361) -> np.ndarray:
 
 
 def faces(point: np.ndarray, source: np.ndarray, radii: np.ndarray) -> np.ndarray:
-    """Whether surface points (..., 3) are seen from, or lit by, a source (..., 3) outside; bool."""
+    """Whether surface points (..., 3) are seen from, or lit by, an outside source (..., 3);
+    bool."""
     radii = np.asarray(radii, float)
     return dot(np.asarray(point) / radii, np.asarray(source) / radii) > 1.0
 
@@ -89,7 +90,7 @@ def faces(point: np.ndarray, source: np.ndarray, radii: np.ndarray) -> np.ndarra
 def hides(
     observer: np.ndarray, direction: np.ndarray, radii: np.ndarray, distance: float = np.inf
 ) -> np.ndarray:
-    """Whether the body hides what lies in some directions.
+    """Whether the body hides what lies in the given directions.
 
     Parameters
     ----------
@@ -99,29 +100,29 @@ def hides(
         Of any length.
     radii : array_like, (3,)
     distance : float
-        How far away that is, in lengths of `direction`.
+        Distance of what may be hidden, in units of the length of `direction`.
 
     Returns
     -------
     ndarray of bool, (...)
     """
-    # A NaN, where the body is not met, is not less than anything.
+    # Where the ray misses the body, NaN compares as False.
     return ellipsoid.intercept(observer, direction, radii) < distance
 
 
 def visible(curve: np.ndarray, observer: np.ndarray, radii: np.ndarray) -> np.ndarray:
-    """The curve (n, 3) with NaN where the body hides it from the observer."""
+    """The curve (n, 3), with NaN where the body hides it from the observer."""
     seen = faces(curve, observer, radii)
     return np.where(seen[..., None], curve, np.nan)
 
 
 def _crossings(first: Circle, second: Circle) -> np.ndarray | None:
-    """The two scaled points common to two circles, (2, 3), or None."""
+    """The two scaled points where two circles intersect, (2, 3), or None."""
     axis = np.cross(first.source, second.source)
     square = float(axis @ axis)
     if square == 0.0:
         return None
-    # The point of the line u.w1 = u.w2 = 1 nearest to the centre.
+    # The point of the line u.w1 = u.w2 = 1 that is nearest to the centre.
     foot = (np.cross(second.source, axis) + np.cross(axis, first.source)) / square
     room = 1.0 - float(foot @ foot)
     if room <= 0.0:
@@ -131,7 +132,7 @@ def _crossings(first: Circle, second: Circle) -> np.ndarray | None:
 
 
 def _arc(circle: Circle, ends: np.ndarray, source: np.ndarray, facing: bool, n: int) -> np.ndarray:
-    """The arc between two points of a circle that faces a scaled source, or that does not."""
+    """The arc between two points of a circle that faces, or does not face, a scaled source."""
     start, stop = circle.angle(ends)
     stop = start + np.mod(stop - start, 2 * np.pi)
     middle = circle.at(0.5 * (start + stop))
@@ -148,14 +149,14 @@ def terminator(
     Parameters
     ----------
     observer, sun : array_like, (3,)
-        Positions outside the body, km. The Sun is a point.
+        Positions outside the body, km. The Sun is taken as a point.
     radii : array_like, (3,)
     n : int
 
     Returns
     -------
     ndarray, (n, 3)
-        km; (0, 3) where none of it is seen.
+        km; (0, 3) if none of it is seen.
     """
     radii = np.asarray(radii, float)
     seen, lit = Circle.seen_from(observer, radii), Circle.seen_from(sun, radii)
@@ -166,20 +167,20 @@ def terminator(
 
 
 def night(observer: np.ndarray, sun: np.ndarray, radii: np.ndarray, n: int = 181) -> np.ndarray:
-    """Outline of the night side that the observer sees.
+    """Outline of the part of the night side that the observer sees.
 
     Parameters
     ----------
     observer, sun : array_like, (3,)
     radii : array_like, (3,)
     n : int
-        Points on the terminator, and on the limb.
+        Points on the terminator, and as many on the limb.
 
     Returns
     -------
     ndarray, (2 n, 3) or (n, 3) or (0, 3)
-        km; the arc of the terminator, then that of the limb. The whole limb where all that is
-        seen is dark, nothing where all of it is lit.
+        km; the arc of the terminator, then that of the limb. The whole limb if everything in view
+        is dark, nothing if it is all lit.
     """
     radii = np.asarray(radii, float)
     seen, lit = Circle.seen_from(observer, radii), Circle.seen_from(sun, radii)
@@ -205,7 +206,7 @@ def graticule(radii: np.ndarray, step: float = 30.0, n: int = 121) -> list[np.nd
     Returns
     -------
     list of ndarray, (n, 3)
-        km; meridians east from 0, parallels from the south, poles left out.
+        km; meridians eastward from 0, then parallels from the south, without the poles.
     """
     line = np.linspace(0.0, 1.0, n)
     meridians = [

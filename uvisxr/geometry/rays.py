@@ -1,16 +1,16 @@
-"""What rays meet: light time, aberration and rotation of each ray, as `sincpt` and `ilumin` do.
+"""What each ray meets, with its own light time, aberration and rotation, as in SPICE's `sincpt`.
 
-Pure numpy. A pixel's direction is an apparent one. The ray that is followed is that direction with
-the aberration by the spacecraft's motion undone; with the classical aberration of SPICE's `stelab`
-(sin of the shift = v/c times sin of the angle) the true direction of an apparent unit vector a is
-that of a - v/c, exactly. The light left the point of the ray at `et` minus the light time to that
-point, not to the body's centre: position and rotation of the body are carried from the
-centre's epoch to the point's by its velocity and spin, which is exact to 1e-6 km for the fractions
-of a second between the two.
+Pure numpy. A pixel's direction is apparent. The ray followed is that direction with the aberration
+due to the spacecraft's motion removed; for the classical aberration of SPICE's `stelab` (sin of the
+shift = v/c times sin of the angle) the true direction of an apparent unit vector a is exactly that
+of a - v/c. The light left the point of the ray at `et` minus the light time to that point, not to
+the body's centre: the body's position and rotation are propagated from the centre's epoch to the
+point's with its velocity and spin, accurate to 1e-6 km over the fraction of a second between the
+two.
 
-Sunlight, as `ilumin` has it: the Sun seen from the point at that epoch, corrected for its light
-time and for the aberration by the point's motion, rotation included. Emission and phase angles are
-measured against the apparent direction of the ray.
+Sunlight is as in `ilumin`: the Sun is seen from the point at that epoch, corrected for its light
+time and for the aberration due to the point's motion, rotation included. Emission and phase angles
+are measured from the apparent direction of the ray.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from ..numerics.constants import SPEED_OF_LIGHT
 from . import ellipsoid
 from .ephemeris import Ephemeris
 
-#: Passes over intercepts and crossings, each with the light time of the one before. An error of the
-#: light time shrinks by v/c, 1e-4, from one to the next.
+#: Passes over intercepts and crossings, each with the light time of the previous one. The error in
+#: light time shrinks by v/c, 1e-4, from one pass to the next.
 _PASSES = 3
 
 
@@ -37,7 +37,7 @@ def _cross(u: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 
 class Motion:
-    """Vectors in the body-fixed frame, as that frame turns: a polynomial of second order in time.
+    """Vectors in the body-fixed frame as it rotates: second-order polynomials in time.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class Motion:
     spin : ndarray, (n, 1, 3)
         The body's angular velocity, rad/s.
     velocity : ndarray, (n, m, 3), optional
-        Change of the vector in space, per second.
+        Rate of change of the vector in inertial space, per second.
     """
 
     def __init__(self, vector: np.ndarray, spin: np.ndarray, velocity: np.ndarray | None = None):
@@ -54,7 +54,7 @@ class Motion:
         second = 0.5 * _cross(first, spin)
         if velocity is not None:
             first, second = first + velocity, second + _cross(velocity, spin)
-        # Components in front: numpy's inner loops then run over the rays.
+        # Components first, so that numpy's inner loops run over the rays.
         terms = (vector, first, second)
         self._terms = tuple(np.ascontiguousarray(np.moveaxis(term, -1, 0)) for term in terms)
 
@@ -69,7 +69,7 @@ class Motion:
 
 
 def apparent(true: np.ndarray, velocity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Apparent unit directions of true ones, for an observer that moves at `velocity`, km/s.
+    """Apparent unit directions for true ones, as seen by an observer moving at `velocity`, km/s.
 
     Returns
     -------
@@ -87,7 +87,7 @@ def apparent(true: np.ndarray, velocity: np.ndarray) -> tuple[np.ndarray, np.nda
 class TargetState:
     """One target at n instants, in its body-fixed frame at the light-time epoch of its centre.
 
-    Vectors have shape (n, 1, 3), to be broadcast over the rays of each instant; km, km/s, rad/s.
+    Vectors have shape (n, 1, 3), to broadcast over the rays of each instant; km, km/s, rad/s.
 
     Attributes
     ----------
@@ -114,7 +114,7 @@ class TargetState:
 
     @classmethod
     def of(cls, body: Body, ephemeris: Ephemeris) -> TargetState:
-        """The state that an ephemeris gives."""
+        """The state from an ephemeris."""
 
         def rows(vector: np.ndarray) -> np.ndarray:
             return ephemeris.to_body(vector)[:, None, :]
@@ -133,13 +133,13 @@ class TargetState:
         )
 
     def part(self, rows: slice) -> TargetState:
-        """The same at some of the instants."""
+        """The state at some of the instants."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         return TargetState(**{k: v if k == "body" else v[rows] for k, v in values.items()})
 
     @cached_property
     def origin(self) -> Motion:
-        """Position of the spacecraft at `et`, seen from the centre as the body moves on."""
+        """Position of the spacecraft at `et`, relative to the centre as the body moves on."""
         return Motion(self.spacecraft, self.spin, -self.velocity)
 
     @cached_property
@@ -148,11 +148,11 @@ class TargetState:
         return Motion(self.sun, self.spin)
 
     def spun(self, later: np.ndarray) -> np.ndarray:
-        """Degrees the body turns east in `later` s."""
+        """Degrees that the body turns eastward in `later` s."""
         return np.rad2deg(self.spin[..., 2] * later)
 
     def sunlight(self, point: np.ndarray, later: np.ndarray, surface: bool = True) -> np.ndarray:
-        """Apparent unit direction of the Sun from points, that move with the surface or not."""
+        """Apparent unit direction of the Sun from points, which may move with the surface."""
         true = sphere.unit(self.sunward.at(later) - point)
         motion = self.velocity + _cross(self.spin, point) if surface else self.velocity
         return apparent(true, motion)[0]
@@ -160,7 +160,7 @@ class TargetState:
 
 @dataclass(frozen=True)
 class Rays:
-    """Rays of n instants, m each, in the body-fixed frame.
+    """Rays at n instants, m each, in the body-fixed frame.
 
     Attributes
     ----------
@@ -177,13 +177,13 @@ class Rays:
 
     @classmethod
     def of(cls, state: TargetState, apparent_direction: np.ndarray) -> Rays:
-        """Rays of apparent unit directions (n, m, 3), given in the body-fixed frame."""
+        """Rays along apparent unit directions (n, m, 3), given in the body-fixed frame."""
         true = apparent_direction - state.spacecraft_velocity / SPEED_OF_LIGHT
         scale = np.sqrt(sphere.dot(true, true))
         return cls(state, true / scale[..., None], scale)
 
     def at(self, later: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Origins and directions in the body-fixed frame of `later` (n, m)."""
+        """Origins and directions in the body-fixed frame at `later` (n, m)."""
         return self.state.origin.at(later), self._turning.at(later)
 
     @cached_property
@@ -195,21 +195,21 @@ class Rays:
         return self.state.light_time - distance / SPEED_OF_LIGHT
 
     def backward(self, direction: np.ndarray) -> np.ndarray:
-        """Apparent directions towards the spacecraft of rays turned to `direction`."""
+        """Apparent directions back towards the spacecraft, for rays turned to `direction`."""
         motion = self.state.spacecraft_velocity / SPEED_OF_LIGHT
         return -(self.scale[..., None] * direction + motion)
 
 
 @dataclass(frozen=True)
 class Points:
-    """Points that rays reach, in the body-fixed frame of the light's departure.
+    """Points on rays, in the body-fixed frame at the time light leaves them.
 
     Attributes
     ----------
     distance, later : ndarray, (n, m)
-        From the spacecraft, km; time of departure after the centre's epoch, s.
+        Distance from the spacecraft, km; time of departure after the centre's epoch, s.
     position, normal, backward : ndarray, (n, m, 3)
-        km; outward normal of the surface below; apparent direction to the spacecraft.
+        Position, km; outward normal of the surface below; apparent direction to the spacecraft.
     """
 
     distance: np.ndarray
@@ -227,12 +227,12 @@ def tangents(rays: Rays, kind: ellipsoid.TangentKind) -> tuple[Points, np.ndarra
     radii = rays.state.body.radii
     later = np.zeros(rays.scale.shape)
     for _ in range(2):
-        # The scaled tangent point lies near enough to start from, and costs little.
+        # The scaled tangent point is a close enough start, and cheap.
         distance = ellipsoid.scaled_distance(*rays.at(later), radii)
         later = rays.later(np.maximum(distance, 0.0))
     origin, direction = rays.at(later)
     found = ellipsoid.tangent(origin, direction, radii, kind)
-    # What is left to correct are metres: the normal and the distance stay.
+    # Only metres are left to correct, so the normal and the distance stay.
     later = rays.later(found.distance)
     start = origin + found.distance[..., None] * direction
     origin, direction = rays.at(later)
@@ -243,13 +243,13 @@ def tangents(rays: Rays, kind: ellipsoid.TangentKind) -> tuple[Points, np.ndarra
 
 
 def intercepts(rays: Rays) -> Points:
-    """First points of the surface on rays, NaN where a ray misses the body."""
+    """First surface points on rays, NaN where a ray misses the body."""
     radii = rays.state.body.radii
     later = np.zeros(rays.scale.shape)
     for _ in range(_PASSES):
         origin, direction = rays.at(later)
         distance = ellipsoid.intercept(origin, direction, radii)
-        # A ray that misses by a hair at the centre's epoch may still meet the body at its own.
+        # A ray that just misses at the centre's epoch may still meet the body at its own.
         reach = ellipsoid.scaled_distance(origin, direction, radii)
         used = later
         later = rays.later(np.where(np.isnan(distance), np.maximum(reach, 0.0), distance))
@@ -273,7 +273,7 @@ def crossings(rays: Rays) -> Points:
 
 
 def surface_fields(state: TargetState, points: Points) -> dict[str, np.ndarray]:
-    """Coordinates and angles at points: each (n, m), degrees, `lt` in hours; `lon` east."""
+    """Coordinates and angles at points: each (n, m), in degrees, `lt` in hours; `lon` is east."""
     sun = state.sunlight(points.position, points.later)
     lon = sphere.longitude(points.position)
     return {
@@ -288,10 +288,10 @@ def surface_fields(state: TargetState, points: Points) -> dict[str, np.ndarray]:
 
 
 def local_time(state: TargetState, lon: np.ndarray, later: np.ndarray) -> np.ndarray:
-    """Local solar time of east longitudes, hours, as `et2lst` has it.
+    """Local solar time at east longitudes, hours, as in `et2lst`.
 
-    The Sun is seen from the body's centre. A body that turns to the west has its longitudes counted
-    back, so that the Sun always rises before noon.
+    The Sun is seen from the body's centre. For a body that rotates westward, longitudes are
+    reversed, so that the Sun always rises before noon.
     """
     noon = _solar_longitude(state) - state.spun(later)
     sense = np.where(state.spin[..., 2] < 0, -1.0, 1.0)

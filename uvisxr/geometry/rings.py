@@ -1,9 +1,9 @@
-"""Where rays cross the equatorial plane of a planet, in which its rings lie.
+"""Where rays cross a planet's equatorial plane, in which its rings lie.
 
 Longitudes run prograde from the ascending node of the plane on the equator of J2000, the PDS Rings
-Node's convention: they stay with inertial space, not with the turning planet. Angles are against
-the plane's northern normal, as the labels of ring products have them: above 90 degrees the
-southern side is seen, or lit.
+Node's convention: they are fixed in inertial space, not on the rotating planet. Angles are measured
+from the plane's northern normal, as in the labels of ring products: above 90 degrees the southern
+side is seen, or lit.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .rays import Points, Rays, crossings
 
 
 def ring_fields(rays: Rays, surface: Points) -> dict[str, np.ndarray]:
-    """Fields of the plane's crossing.
+    """Fields where rays cross the plane.
 
     Parameters
     ----------
@@ -26,14 +26,14 @@ def ring_fields(rays: Rays, surface: Points) -> dict[str, np.ndarray]:
     Returns
     -------
     dict of ndarray, (n, m)
-        `ring_radius` km; `ring_longitude`, `ring_emission`, `ring_incidence` degrees; NaN where
-        the plane is not crossed ahead. `ring_in_front` int8: 1 where it is crossed and the
-        planet is not met before.
+        `ring_radius` km; `ring_longitude`, `ring_emission`, `ring_incidence` degrees; NaN where the
+        plane is not crossed ahead. `ring_in_front` int8: 1 where the ray crosses the plane before
+        meeting the planet, if at all.
     """
     state, points = rays.state, crossings(rays)
     x, y = points.position[..., 0], points.position[..., 1]
     radius = np.sqrt(x * x + y * y)
-    # The node stays in space while the planet turns east under it.
+    # The node is fixed in space while the planet turns eastward beneath it.
     node = state.node - state.spun(points.later)
     sun = state.sunlight(points.position, points.later, surface=False)
     in_front = np.isfinite(radius) & ~(surface.distance < points.distance)

@@ -1,4 +1,4 @@
-"""Sub-spacecraft and sub-solar points: the near points on the ellipsoid, as `subpnt` has them."""
+"""Sub-spacecraft and sub-solar points: the near points on the ellipsoid, as in `subpnt`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def sub_spacecraft(state: TargetState) -> tuple[np.ndarray, np.ndarray]:
     """Surface point nearest to the spacecraft (n, 1, 3) and the altitude above it (n, 1), km.
 
     Light time is that to the point, and the point is where it appears: aberration shifts the body
-    by what it shifts the direction to the point.
+    by as much as it shifts the direction to the point.
     """
     later = np.zeros(state.light_time.shape)
     shift = np.zeros(state.spacecraft.shape)
@@ -33,7 +33,7 @@ def sub_spacecraft(state: TargetState) -> tuple[np.ndarray, np.ndarray]:
 def sub_solar(state: TargetState) -> np.ndarray:
     """Surface point (n, 1, 3) nearest to the Sun as seen from the centre, km.
 
-    At the epoch at which light leaves the point for the spacecraft.
+    This holds at the epoch at which light leaves the point for the spacecraft.
     """
     radii = state.body.radii
     later = np.zeros(state.light_time.shape)

@@ -1,9 +1,9 @@
-"""What the spacecraft sees at each exposure, for pictures and star tests.
+"""What the spacecraft sees at each exposure, for pictures and star prediction.
 
-The target's place, orientation and shape are read from the dataset that `geometry` made, without
-SPICE, so that a dataset read back from a file is enough. Other bodies take kernels. Directions are
-apparent, J2000; light time is that of each body's centre, which moves no point of a body that turns
-in hours by more than 1e-4 of its radius.
+The target's position, orientation and shape are read from a dataset with geometry, without SPICE,
+so a dataset read back from a file is enough. Other bodies need kernels. Directions are apparent,
+J2000; light time is that of each body's centre, which displaces no point of a body that rotates in
+hours by more than 1e-4 of its radius.
 """
 
 from __future__ import annotations
@@ -27,8 +27,7 @@ from . import ellipsoid, outline
 from .ephemeris import Ephemeris
 from .rays import apparent
 
-#: Cassini and the barycentres of the systems are no bodies to draw, nor are the Sun's 10 and
-#: NAIF's codes above 999.
+#: Cassini and the barycentres are not drawn, nor are the Sun (10) and NAIF codes above 999.
 _PLANETS_AND_MOONS = range(199, 1000)
 
 
@@ -42,11 +41,10 @@ class Views:
     radii : ndarray, (3,)
         Semi-axes, km.
     rotation : ndarray, (n, 3, 3)
-        J2000 to the body-fixed frame.
-    observer, sun : ndarray, (n, 3)
-        Positions of spacecraft and Sun in the body-fixed frame, km.
+        From J2000 to the body-fixed frame. observer, sun : ndarray, (n, 3) Positions of spacecraft
+        and Sun in the body-fixed frame, km.
     velocity : ndarray, (n, 3)
-        Of the spacecraft against the solar system's barycentre, J2000, km/s.
+        Of the spacecraft relative to the solar-system barycentre, J2000, km/s.
     """
 
     name: str
@@ -57,13 +55,13 @@ class Views:
     velocity: np.ndarray
 
     def at(self, index: int | slice | np.ndarray) -> Views:
-        """Some of the instants; of a whole number, one without the leading axis."""
+        """Some of the instants; an integer gives a single one without the leading axis."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         return Views(**{k: v if k in ("name", "radii") else v[index] for k, v in values.items()})
 
     @property
     def distance(self) -> np.ndarray:
-        """Of the body's centre, km, (n,)."""
+        """Distance to the body's centre, km, (n,)."""
         return np.linalg.norm(self.observer, axis=-1)
 
     @property
@@ -73,13 +71,13 @@ class Views:
 
     @property
     def pole(self) -> np.ndarray:
-        """The body's north, J2000, (n, 3)."""
+        """Direction of the body's north pole, J2000, (n, 3)."""
         return self.rotation[..., 2, :]
 
     def sky(self, point: np.ndarray) -> np.ndarray:
         """Apparent directions, J2000, of points (..., 3) in the body-fixed frame, km.
 
-        Of one instant any number of points (..., 3), of n instants one point or n.
+        For one instant any number of points (..., 3); for n instants one point or n.
         """
         true = np.einsum("...ji,...j->...i", self.rotation, unit(point - self.observer))
         return apparent(true, self.velocity)[0]
@@ -87,7 +85,7 @@ class Views:
     def hides(self, direction: np.ndarray) -> np.ndarray:
         """Whether the body hides what lies in apparent directions, J2000, infinitely far away.
 
-        Of n instants n directions (n, 3), of one instant any number (..., 3). Bool.
+        For n instants n directions (n, 3); for one instant any number (..., 3). Bool.
         """
         true = direction - self.velocity / SPEED_OF_LIGHT
         turned = np.einsum("...ij,...j->...i", self.rotation, true)
@@ -95,17 +93,17 @@ class Views:
 
 
 def target(ds: xr.Dataset) -> Views:
-    """The target as a dataset with geometry holds it.
+    """The target, from a dataset with geometry.
 
     Parameters
     ----------
     ds : Dataset
-        Of geometries with several samples an exposure, the middle one is taken.
+        If there are several samples per exposure, the middle one is used.
 
     Raises
     ------
     MissingStepError
-        The dataset has no geometry, or lost a part of it.
+        The dataset has no geometry, or has lost part of it.
     """
     ds = middle_sample(ds)
     try:
@@ -121,7 +119,7 @@ def target(ds: xr.Dataset) -> Views:
         )
     except KeyError as missing:
         raise MissingStepError(
-            f"the dataset has no {missing} of its target: call ds.uvis.geometry() and keep its "
+            f"the dataset lacks {missing} of its target: call ds.uvis.geometry() and keep its "
             "coordinates and attributes"
         ) from None
     rotation = orientation(pole_ra, pole_dec, meridian)
@@ -133,7 +131,7 @@ def target(ds: xr.Dataset) -> Views:
 
 
 def orientation(ra: np.ndarray, dec: np.ndarray, meridian: np.ndarray) -> np.ndarray:
-    """Rotations from J2000 to a body-fixed frame, (n, 3, 3), from the IAU's angles, degrees."""
+    """Rotations from J2000 to a body-fixed frame, (n, 3, 3), from the IAU angles, degrees."""
     north, node = vectors(ra, dec), east(ra)
     along = np.cross(north, node)
     w = np.deg2rad(meridian)
@@ -142,7 +140,7 @@ def orientation(ra: np.ndarray, dec: np.ndarray, meridian: np.ndarray) -> np.nda
 
 
 def middle_sample(ds: xr.Dataset) -> xr.Dataset:
-    """The dataset with the middle one of several instants an exposure."""
+    """The dataset with the middle one of several instants per exposure."""
     return ds.isel(sample=ds.sizes["sample"] // 2) if "sample" in ds.dims else ds
 
 
@@ -160,17 +158,17 @@ def others(
     kernel_source : path or iterable of paths, optional
         As `kernels` of `uvisxr.geometry.los.geometry`.
     bodies : iterable of str, optional
-        Default: every planet and moon whose place and shape the kernels hold that serve the
-        dataset's target. `()` for none takes no kernels.
+        Default: every planet and moon whose position and shape are in the kernels chosen for the
+        dataset's target. `()`, for none, needs no kernels.
 
     Raises
     ------
     ArgumentError
-        A name is no body.
+        SPICE does not know a name.
     KernelError
-        No kernels, or no shape of a body named.
+        There are no kernels, or they lack the shape of a named body.
     CoverageError
-        A body named is not covered.
+        A named body is not covered.
     """
     ds = middle_sample(ds)
     if "geometry_et" not in ds.coords:
@@ -191,7 +189,7 @@ def others(
             try:
                 found.append(_views(Body.of(spiceypy.bodc2n(code)), et))
             except (ArgumentError, CoverageError, KernelError, spiceypy.NotFoundError):
-                # Held by the kernels at other times only, or without shape or orientation.
+                # In the kernels only at other times, or without shape or orientation.
                 continue
         return found
 
@@ -241,7 +239,7 @@ def corners(ds: xr.Dataset) -> np.ndarray:
 def slit(ds: xr.Dataset) -> np.ndarray:
     """Corners of all 64 detector rows, (pic, 64, 4, 3), from those of the rows in the dataset.
 
-    Either edge of the slit is a great circle on which a row takes up the same angle everywhere.
+    Each long edge of the slit is a great circle along which every row spans the same angle.
     """
     used, bins = corners(ds), Bins.of(ds)
     first, last = int(np.argmin(bins.line)), int(np.argmax(bins.line))
@@ -262,14 +260,14 @@ def slit(ds: xr.Dataset) -> np.ndarray:
 
 
 def tangent_plane(views: Views) -> np.ndarray:
-    """Axes of the picture's plane, J2000, (n, 3, 3): right, up (the body's north), away."""
+    """Axes of the image plane, J2000, (n, 3, 3): right, up (the body's north), away."""
     away = views.centre
     up = unit(views.pole - dot(views.pole, away)[..., None] * away)
     return np.stack([np.cross(away, up), up, away], axis=-2)
 
 
 def on_plane(views: Views, direction: np.ndarray) -> np.ndarray:
-    """Where directions pierce the plane through the body's centre that faces the spacecraft.
+    """Where directions meet the plane through the body's centre that faces the spacecraft.
 
     Parameters
     ----------
@@ -281,8 +279,8 @@ def on_plane(views: Views, direction: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray, (n, ..., 2)
-        km to the right and towards the body's north; NaN for what lies behind, or more than 85
-        degrees aside.
+        km to the right and towards the body's north; NaN for directions behind, or more than 85
+        degrees off axis.
     """
     shape = direction.shape
     flat = direction.reshape(shape[0], -1, 3)

@@ -87,7 +87,8 @@ class Archive:
         close = difflib.get_close_matches(name, sorted(near), n=3)
         hint = f"; for that day there are {', '.join(close)}" if close else ""
         raise FetchError(
-            f"no volume below {self.url} holds {name}{hint}; check the identifier, or set UVISXR_URL_PRODUCTS to another mirror"
+            f"no volume below {self.url} holds {name}{hint}; check the identifier, or set "
+            "UVISXR_URL_PRODUCTS to another mirror"
         )
 
     def _table(self, number: int) -> dict[str, PurePosixPath]:
@@ -114,7 +115,7 @@ class Archive:
             ) from error
 
     def _get(self, path: PurePosixPath, folder: Path | None = None) -> Path:
-        """One file of the archive, or of the cache."""
+        """One file of the archive, from the cache if it is there."""
         target = folder / path.name if folder else self.cache / path
         return fetch.download(f"{self.url}{path}", target)
 

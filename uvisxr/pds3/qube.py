@@ -59,13 +59,15 @@ class QubeFile:
             size = self.path.stat().st_size
         except OSError as error:
             raise ProductError(
-                f"cannot read the data file {self.path}: {error.strerror or error}; it must be beside its label; `uvisxr fetch {self.path.stem}` downloads both"
+                f"cannot read the data file {self.path}: {error.strerror or error}; it must be "
+                f"beside its label; `uvisxr fetch {self.path.stem}` downloads both"
             ) from error
         if size != expected:
             state = "truncated" if size < expected else "too long"
             raise ProductError(
                 f"{self.path} is {state}: {size} bytes, but its label says {expected} "
-                f"({' x '.join(map(str, self.frame))} values); download the product again with `uvisxr fetch {self.path.stem}`"
+                f"({' x '.join(map(str, self.frame))} values); download the product again with "
+                f"`uvisxr fetch {self.path.stem}`"
             )
 
     def read(

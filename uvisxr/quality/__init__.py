@@ -1,1 +1,1 @@
-"""Quality of spectra: the flags, and finding what the telemetry lost."""
+"""Quality of spectra: flags, and detection of telemetry losses."""

@@ -3,15 +3,15 @@
 ========= ===== ====================================================================
 flag      bit   a spectrum that
 ========= ===== ====================================================================
-lost      1     holds no count, or no value, where some had to be (`losses.flags`)
+lost      1     holds no count, or no value, where there must be some (`losses.flags`)
 partial   2     lacks a part: missing values, no Lyman-alpha, an impossible run of zeros
 star      4     a star crossed
 dark_line 8     comes from detector rows without usable signal
 user      16    the user set aside
 ========= ===== ====================================================================
 
-Background, bins and pictures leave flagged spectra out unless told otherwise. A spectrum is named
-by the pair (pic, pixel) of its coordinates, so that a subset of a dataset keeps its names.
+Background, bins and pictures leave out flagged spectra unless told otherwise. A spectrum is
+identified by its coordinates (pic, pixel), which do not change when a dataset is subset.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from ..instrument.detector import Bins
 
 DIMS = ("pic", "pixel")
 
-#: What a set of spectra may be given as.
+#: Ways to specify a set of spectra.
 Pixels = Iterable[Sequence[int]] | np.ndarray | xr.DataArray
 
 
 def initial(bins: Bins, n_pic: int) -> np.ndarray:
-    """Flags known before any count is read: the dark lines.
+    """Flags known before any counts are read: the dark lines.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def initial(bins: Bins, n_pic: int) -> np.ndarray:
 
 
 def _mask(flags: QualityFlag | Iterable[QualityFlag], argument: str) -> int:
-    """Bit mask of one flag's name, or of several, given as an argument of some name.
+    """Bit mask of one or more flag names, passed as the argument called `argument`.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def flags_of(ds: xr.Dataset) -> xr.DataArray:
     missing = [dim for dim in DIMS if dim not in ds.dims]
     if missing:
         raise MissingStepError(
-            f"the dataset has no dimension {' nor '.join(missing)}: start from "
+            f"the dataset has no dimension {' or '.join(missing)}: start from "
             "uvisxr.open_product, and select with isel(pic=[0]) instead of isel(pic=0)"
         )
     if "quality" in ds.variables:
@@ -90,7 +90,7 @@ def flags_of(ds: xr.Dataset) -> xr.DataArray:
 def good(
     ds: xr.Dataset, exclude: QualityFlag | Iterable[QualityFlag] = tuple(QUALITY_FLAGS)
 ) -> xr.DataArray:
-    """Spectra that none of some flags sets aside.
+    """Spectra that carry none of the given flags.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def select(ds: xr.Dataset, pixels: Pixels) -> np.ndarray:
     Raises
     ------
     ArgumentError
-        The mask does not fit the dataset, or a pair is malformed or not in it.
+        The mask does not match the dataset, or a pair is malformed or not in it.
     """
     flags = flags_of(ds)
     if isinstance(pixels, xr.DataArray):
@@ -166,8 +166,8 @@ def select(ds: xr.Dataset, pixels: Pixels) -> np.ndarray:
 def _lookup(index, labels: np.ndarray, dim: str) -> np.ndarray:
     if not index.is_unique:
         raise ArgumentError(
-            f"the coordinate {dim} repeats values, so pairs do not name one spectrum: "
-            f"give a boolean DataArray, or number {dim} anew with assign_coords"
+            f"the coordinate {dim} has repeated values, so a pair does not identify one spectrum: "
+            f"give a boolean DataArray, or renumber {dim} with assign_coords"
         )
     return index.get_indexer(labels)
 
@@ -182,13 +182,13 @@ def _positions_of_mask(flags: xr.DataArray, mask: xr.DataArray) -> np.ndarray:
         _, mask = xr.align(flags, mask, join="exact")
     except ValueError:
         raise ArgumentError(
-            "the mask's pic or pixel are not those of the dataset: compute it from this dataset"
+            "the mask's pic or pixel do not match the dataset's: compute the mask from this dataset"
         ) from None
     return np.argwhere(mask.broadcast_like(flags).transpose(*DIMS).values)
 
 
 def changed(ds: xr.Dataset, pixels: Pixels, flag: QualityFlag, on: bool) -> xr.Dataset:
-    """The dataset with a flag set on some spectra, or cleared; attributes and history stay."""
+    """The dataset with a flag set or cleared on some spectra; attributes and history are kept."""
     checks.choice("flag", flag, QualityFlag)
     where = select(ds, pixels)
     flags = flags_of(ds)
@@ -212,7 +212,7 @@ def flag(ds: xr.Dataset, pixels: Pixels, flag: QualityFlag = "user") -> xr.Datas
     Returns
     -------
     Dataset
-        With its `quality` changed.
+        With `quality` updated.
 
     Raises
     ------

@@ -1,8 +1,8 @@
-"""Spectra that the telemetry lost, whole or in part.
+"""Spectra lost in the telemetry, whole or in part.
 
-A gap in the telemetry is filled with zeros, so that a loss shows as counts that had to be there
-and are not. Each test therefore asks how probable the zeros are: short exposures of a faint sky
-hold honest empty spectra, which must stay in the mean.
+Gaps in the telemetry are filled with zeros, so a loss shows as missing counts where there must be
+some. Each test therefore asks how probable the zeros are: short exposures of a faint sky contain
+genuinely empty spectra, which must stay in the mean.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from ..numerics import zero_runs
 from ..numerics.poisson import MISSING
 from .flags import DIMS, flags_of
 
-#: Detector columns around Lyman-alpha on the FUV detector: interplanetary hydrogen lights them
-#: in every direction.
+#: Columns around Lyman-alpha on the FUV detector: interplanetary hydrogen illuminates them in every
+#: direction.
 LYMAN_ALPHA = (122, 137)
 
 #: Probability below which zeros count as a loss.
@@ -41,7 +41,7 @@ def _features(counts: np.ndarray, lyman: np.ndarray) -> np.ndarray:
 
 
 def features(ds: xr.Dataset) -> xr.DataArray:
-    """What the tests need of the counts, int64 (pic, pixel, feature): one pass, block by block.
+    """Reduce counts to what the tests need, int64 (pic, pixel, feature): one pass, block by block.
 
     Lazy where the counts are.
     """
@@ -65,10 +65,10 @@ def features(ds: xr.Dataset) -> xr.DataArray:
 
 
 def _expected(counts: np.ndarray, exposure: np.ndarray) -> np.ndarray:
-    """Counts to expect in each spectrum: its pixel's median rate over the spectra with counts.
+    """Expected counts in each spectrum, from its pixel's median rate over the spectra with counts.
 
-    A pixel without any count takes the median of all; with no count anywhere it is infinite, for
-    an instrument that counts at all counts something.
+    A pixel without any counts takes the median of all. With no counts anywhere the expectation is
+    infinite, as a working detector always counts something.
     """
     rate = np.where(counts > 0, counts / exposure[:, None], np.nan)
     lit = np.isfinite(rate).any(0)
@@ -80,23 +80,23 @@ def _expected(counts: np.ndarray, exposure: np.ndarray) -> np.ndarray:
 def flags(ds: xr.Dataset, level: float = 0.0, measured: xr.DataArray | None = None) -> xr.DataArray:
     """The flags, with those of lost and partial spectra added.
 
-    - `lost`: every element is zero or missing, where counts were to be expected.
+    - `lost`: every element is zero or missing, where counts were expected.
     - `partial`: something was received, but values are missing; or (FUV, lit rows, windows that
-      hold detector columns 122..137) there is no Lyman-alpha count where counts were to be
-      expected; or (lit rows) a run of zeros is longer than the background alone would leave in one
-      spectrum of 10,000.
+      hold detector columns 122..137) there is no Lyman-alpha count where counts were expected; or
+      (lit rows) a run of zeros is longer than the background alone would leave in one spectrum of
+      10,000.
 
-    Counts are to be expected where the pixel's median rate over the spectra that hold any, or the
-    background, leaves zero a probability below 1e-4.
+    Counts are expected where the probability of zero counts is below 1e-4, given the background or
+    the pixel's median rate over the spectra that have any.
 
     Parameters
     ----------
     ds : Dataset
         With `counts`.
     level : float
-        Background, count/s per detector pixel; 0 where it is unknown, which drops the last test.
+        Background, count/s per detector pixel; 0 if unknown, which skips the last test.
     measured : DataArray, optional
-        The result of `features(ds)`, if at hand.
+        The result of `features(ds)`, if already computed.
 
     Returns
     -------
@@ -106,7 +106,7 @@ def flags(ds: xr.Dataset, level: float = 0.0, measured: xr.DataArray | None = No
     before = flags_of(ds)
     measured = features(ds) if measured is None else measured
     if measured.chunks is not None:
-        # A pixel's usual rate is that over all exposures.
+        # A pixel's usual rate is taken over all exposures.
         measured = measured.chunk(-1)
     found = xr.apply_ufunc(
         _judge,
@@ -136,7 +136,7 @@ def _judge(
     enough = -np.log(FALSE_POSITIVES)
 
     nothing = total == 0
-    # Rows that the slit does not light count far less than the background of the others.
+    # Rows outside the slit's image count far less than the background of the others.
     lit = ~bins.dark
     due = np.maximum(_expected(total, exposure), np.where(lit, element * received, 0.0)) > enough
     lost = nothing & (due | (received == 0))

@@ -86,7 +86,8 @@ class Filter:
         after, before = self._limit("after"), self._limit("before")
         if after and before and after > before:
             raise ArgumentError(
-                f"after {self.after} and before {self.before} leave no time between them: swap the two"
+                f"after {self.after} and before {self.before} leave no time between them: swap the "
+                "two"
             )
         # Parsed once, not once per product; the class is frozen.
         object.__setattr__(self, "_after", after and after.utc)
