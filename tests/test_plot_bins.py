@@ -165,5 +165,5 @@ def test_spectra_refused(ds, binned):
         spectrum(binned, [{"lat_bin": 0, "alt_bin": 7}])
     with pytest.raises(ArgumentError, match="variable='rate'"):
         spectrum(ds, [(0, 0)], variable="rate")
-    with pytest.raises(MissingStepError, match="no spectrum"):
+    with pytest.raises(MissingStepError, match="no spectra"):
         spectrum(ds.drop_vars(["radiance", "counts"]))

@@ -1,7 +1,7 @@
-"""Pictures: `ds.uvis.plot.<name>(...)`, functions that take and return matplotlib's objects.
+"""Pictures: `ds.uvis.plot.<name>(...)`, functions that take and return matplotlib objects.
 
-They label axes with units, follow the user's `rcParams`, never call `plt.show`, and make a figure
-only where no axes are given. `style=` overrides how single parts look; see `style.style`.
+They label axes with units, follow the user's `rcParams`, never call `plt.show`, and create a figure
+only if no axes are given. `style=` overrides the look of individual parts; see `style.style`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The scene at every exposure, one frame after the other, in constant memory."""
+"""The scene at every exposure, frame by frame, in constant memory."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from ..errors import ExportError, MissingDependencyError
 from . import scene
 from .style import style as styled
 
-#: Formats of a film, and of single pictures.
+#: Formats: films, and single pictures.
 Format = Literal["png", "gif", "mp4"]
 
 
 def animate(
     ds: xr.Dataset,
     path: str | Path,
-    format: Format | None = None,  # noqa: A002 - what everyone calls it
+    format: Format | None = None,  # noqa: A002 - the usual name
     fps: float = 10.0,
     mode: scene.SceneMode = "target",
     center: tuple[float, float] | None = None,
@@ -45,31 +45,31 @@ def animate(
     progress: bool = True,
     style: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Path:
-    """Draw the scene at every exposure to a film, or to one picture a frame.
+    """Draw the scene at every exposure, as a film or as one picture per frame.
 
-    Frames are written as they are made. All have the same limits, those of the widest.
+    Frames are written as they are drawn. All share the same limits, those of the widest.
 
     Parameters
     ----------
     ds : Dataset
         With geometry.
     path : path
-        File to write, .gif or .mp4; for pictures the folder they go to, as `0000.png`, ...
+        File to write, .gif or .mp4; for single pictures the folder to fill with `0000.png`, ...
     format : {"png", "gif", "mp4"}, optional
-        Default: what the ending of `path` says, else "png".
+        Default: taken from the suffix of `path`, else "png".
     fps : float
-        Frames a second.
+        Frames per second.
     mode, center, xlim, ylim, annotate, kernels, bodies, stars, style
         As in `geometry`.
     figsize, dpi
-        Size of a frame, inches, and dots an inch.
+        Size of a frame, inches, and dots per inch.
     progress : bool
-        Show a progress bar on stderr, if that is a terminal.
+        Show a progress bar on stderr if it is a terminal.
 
     Returns
     -------
     Path
-        `path`. A film appears under that name when it is complete, a picture when it is whole.
+        `path`. Films and pictures appear under their names only when complete.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def animate(
     ending = path.suffix[1:].lower()
     checks.choice("format", format, Format | None)
     kind = format or (ending if ending in get_args(Format) else "png")
-    checks.number("fps", fps, "a number of frames a second", above=0)
+    checks.number("fps", fps, "a number of frames per second", above=0)
     if kind == "mp4" and shutil.which("ffmpeg") is None:
         raise MissingDependencyError(
             'mp4 needs the program ffmpeg, which is not installed: install it, or use format="gif"'
@@ -118,7 +118,7 @@ def animate(
 
 
 def _widest(stage: scene.Stage, framing: scene.Framing) -> scene.Framing:
-    """The framing with the limits that hold those of every exposure, where none are given."""
+    """The framing, with limits that enclose those of every exposure if none are given."""
     found = [scene.limits(stage, i, framing)[1:] for i in range(len(stage.used))]
     x, y = (np.array(side) for side in zip(*found, strict=True))
     return replace(
@@ -154,7 +154,7 @@ def _write_png(path: Path, frames: Iterator[np.ndarray], fps: float) -> None:
 
 
 def _write_gif(path: Path, frames: Iterator[np.ndarray], fps: float) -> None:
-    """Write a looping GIF frame by frame; Pillow's own writer keeps all of them in memory.
+    """Write a looping GIF frame by frame; Pillow's own writer keeps all frames in memory.
 
     GIF89a: header and logical screen without a colour table, the NETSCAPE2.0 block that makes it
     loop, frames with their own colour tables, trailer.
@@ -182,7 +182,7 @@ def _write_mp4(path: Path, frames: Iterator[np.ndarray], fps: float) -> None:
         command = [
             *("ffmpeg", "-y", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "rgb24"),
             *("-s", f"{width}x{height}", "-r", f"{fps}", "-i", "-", "-an"),
-            # H.264 in the sampling that all players know takes even sizes only.
+            # H.264 in the pixel format that all players support needs even sizes.
             *("-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-pix_fmt", "yuv420p"),
             *("-f", "mp4", str(part)),
         ]

@@ -1,4 +1,4 @@
-"""Small things that all pictures share."""
+"""Helpers that all pictures share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .. import checks, spectra
 from ..errors import ArgumentError, MissingStepError
 from ..stars import predict
 
-#: Units as pictures write them.
+#: Units as written in pictures.
 _UNITS = {
     "degree": "°",
     "kR angstrom-1": "kR/Å",
@@ -30,14 +30,14 @@ def new_axes(ax: Axes | None, **figure: Any) -> Axes:
 
 
 def unit(units: str) -> str:
-    """A unit as pictures write it."""
+    """A unit as written in pictures."""
     return _UNITS.get(units, units)
 
 
 def label(array: xr.DataArray, name: str | None = None) -> str:
-    """What an axis or colour bar of an array says: its long name and unit."""
+    """Text for an array's axis or colour bar: its long name and unit."""
     text = name or array.attrs.get("long_name") or str(array.name)
-    # What follows a comma explains, and is too long for an axis.
+    # Text after a comma is explanatory, and too long for an axis.
     text = text.partition(",")[0]
     text = text[:1].upper() + text[1:]
     units = unit(array.attrs.get("units", ""))
@@ -45,12 +45,12 @@ def label(array: xr.DataArray, name: str | None = None) -> str:
 
 
 def position(ds: xr.Dataset, pic: int) -> int:
-    """Where the exposure numbered `pic` is along the dataset.
+    """Position along the dataset of the exposure numbered `pic`.
 
     Raises
     ------
     ArgumentError
-        There is none.
+        There is no such exposure.
     """
     numbers = np.atleast_1d(ds["pic"].values)
     found = np.flatnonzero(numbers == pic)
@@ -62,7 +62,7 @@ def position(ds: xr.Dataset, pic: int) -> int:
 
 
 def title(ds: xr.Dataset, index: int | None = None) -> str:
-    """Name of the observation, and the exposure's time."""
+    """Name of the observation, and time of the exposure."""
     name = str(ds.attrs.get("name", ""))
     if index is None or "time" not in ds.coords:
         return name
@@ -71,12 +71,12 @@ def title(ds: xr.Dataset, index: int | None = None) -> str:
 
 
 def signal(ds: xr.Dataset, wl_range: tuple[float, float] | None) -> xr.DataArray:
-    """What is seen in a range of wavelengths: kR where calibrated, else count/s.
+    """Brightness in a wavelength range: kR if calibrated, else count/s.
 
     Returns
     -------
     DataArray
-        (pic, pixel), with its errors as coordinates `upper` and `lower` where calibrated.
+        (pic, pixel), with its errors as coordinates `upper` and `lower` if calibrated.
     """
     if "radiance" in ds.variables:
         light = spectra.integrate(ds, wl_range)
@@ -88,7 +88,9 @@ def signal(ds: xr.Dataset, wl_range: tuple[float, float] | None) -> xr.DataArray
         light = light.transpose("pic", "pixel")
         return light.assign_coords(errors).assign_attrs(long_name="brightness", units="kR")
     if "counts" not in ds.variables:
-        raise MissingStepError("neither radiance nor counts: start from uvisxr.open_product")
+        raise MissingStepError(
+            "the dataset has neither radiance nor counts: start from uvisxr.open_product"
+        )
     counts = ds["counts"]
     if wl_range is not None:
         low, high = checks.pair("wl_range", wl_range, "wavelengths, angstrom")
@@ -104,7 +106,7 @@ def signal(ds: xr.Dataset, wl_range: tuple[float, float] | None) -> xr.DataArray
 
 
 def with_stars(ds: xr.Dataset, catalogue: xr.Dataset | None) -> xr.Dataset:
-    """The dataset with predicted stars where it has geometry; as it is where it has none."""
+    """The dataset with predicted stars if it has geometry; unchanged otherwise."""
     if catalogue is None and "star_count" in ds.variables:
         return ds
     try:

@@ -24,15 +24,15 @@ def bins(
     ax: Axes | None = None,
     style: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Axes:
-    """Draw the number of spectra in each bin as a table of colours.
+    """Draw the number of spectra in each bin as a coloured table.
 
     Parameters
     ----------
     ds : Dataset
-        Of `ds.uvis.bin(...)`.
+        Result of `ds.uvis.bin(...)`.
     x, y : str, optional
-        Fields along the axes, such as "lat" and "alt". Default: the first two of the bins, across
-        and up. Over further ones the numbers are summed.
+        Fields along the axes, such as "lat" and "alt". Default: the first two of the bins. The
+        numbers are summed over any others.
     values : bool
         Write the numbers into the cells.
     ax : Axes, optional
@@ -43,14 +43,14 @@ def bins(
     Returns
     -------
     Axes
-        Bins side by side in equal cells, with their edges at the ticks.
+        Bins as equal cells side by side, with their edges at the ticks.
 
     Raises
     ------
     MissingStepError
         The dataset is not binned.
     ArgumentError
-        A field that the bins are not of, or the same for both axes.
+        A field that the dataset is not binned by, or the same one for both axes.
     """
     look = styled(style)
     if "n" not in ds.variables:
@@ -96,7 +96,7 @@ def _dims(count: xr.DataArray, x: str | None, y: str | None) -> tuple[str, str |
 
 
 def _ticks(axis, ds: xr.Dataset, dim: str) -> None:
-    """Edges at the ticks between the cells; numbers in the middle of groups."""
+    """Put bin edges at the ticks between cells, or group numbers at the cell centres."""
     bounds = ds.get(f"{dim}_bounds")
     size = ds.sizes[dim]
     name = dim.removesuffix("_bin")

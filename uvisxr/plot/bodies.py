@@ -1,4 +1,4 @@
-"""Bodies on a map of the sky: disk, night side, graticule, rings, limb, in order of distance."""
+"""Bodies on a sky map: disk, night side, graticule, rings, limb, in order of distance."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from ..geometry.views import Views
 from . import sky as maps
 from .style import Style
 
-#: Borders of Saturn's rings: inner edges of C, B and A, outer edge of A, km (NASA Space Science
+#: Edges of Saturn's rings: inner edges of C, B and A, outer edge of A, km (NASA Space Science
 #: Data Coordinated Archive, Saturnian Rings Fact Sheet).
 _SATURN_RINGS = (74_658.0, 91_975.0, 122_340.0, 136_780.0)
 
-#: Bodies with a smaller part of the picture's side as radius are drawn as a mark.
+#: Bodies whose radius is a smaller fraction of the picture's side are drawn as a mark.
 _DOT = 0.004
 
-#: Names are not written nearer than this to each other, as part of the picture's side.
+#: Minimum distance between names, as a fraction of the picture's side.
 _ROOM = 0.06
 
 
 def draw_bodies(ax: Axes, sky: maps.Sky, views: list[Views], look: Style) -> None:
-    """Draw bodies seen at one instant, the farthest first; the first of `views` is the target.
+    """Draw bodies at one instant, farthest first; the first of `views` is the target.
 
-    Artists carry the name of part and body as `gid`, such as "limb:TITAN".
+    The `gid` of each artist names its part and body, such as "limb:TITAN".
     """
     order = sorted(views, key=lambda v: -float(v.distance))
     for level, view in enumerate(order):
@@ -36,13 +36,13 @@ def draw_bodies(ax: Axes, sky: maps.Sky, views: list[Views], look: Style) -> Non
             draw_sub_spacecraft(ax, sky, view, look)
     names: list[np.ndarray] = []
     _draw_sun(ax, sky, views[0], look, names)
-    # The target's name, then those of the nearest bodies, where there is room.
+    # Name the target, then the nearest bodies if there is room.
     for view in [views[0], *(v for v in reversed(order) if v is not views[0])]:
         _name(ax, sky, view, look, names)
 
 
 def _draw(ax: Axes, sky: maps.Sky, view: Views, look: Style, zorder: float) -> bool:
-    """Draw one body; whether it is large enough to be more than a mark."""
+    """Draw one body; return whether it is large enough to be more than a mark."""
     limb = sky(view.sky(outline.limb(view.observer, view.radii)))
     if not _is_in(ax, limb):
         return False
@@ -96,7 +96,7 @@ def _draw_rings(ax: Axes, sky: maps.Sky, view: Views, look: Style, zorder: float
 
 
 def draw_sub_spacecraft(ax: Axes, sky: maps.Sky, view: Views, look: Style) -> None:
-    """Mark the point below the spacecraft."""
+    """Mark the sub-spacecraft point."""
     normal, altitude = nearest(view.observer, view.radii)
     place = sky(view.sky(view.observer - altitude * normal))
     ax.plot(*place[:, None], gid="sub_spacecraft", zorder=3.0, **look["sub_spacecraft"])
@@ -116,7 +116,7 @@ def _draw_sun(ax: Axes, sky: maps.Sky, view: Views, look: Style, taken: list[np.
 
 
 def _name(ax: Axes, sky: maps.Sky, view: Views, look: Style, taken: list[np.ndarray]) -> None:
-    """Write a body's name above it, or in it where that is out of the picture."""
+    """Write a body's name above it, or inside it if that would be outside the picture."""
     limb = sky(view.sky(outline.limb(view.observer, view.radii)))
     for place in (limb[np.argmax(limb[:, 1])], sky(view.centre)):
         if _is_in(ax, place[None]):
@@ -125,7 +125,7 @@ def _name(ax: Axes, sky: maps.Sky, view: Views, look: Style, taken: list[np.ndar
 
 
 def _write(ax: Axes, text: str, place: np.ndarray, look: Style, taken: list[np.ndarray]) -> None:
-    """Write a name where no other is near; `taken` holds the places of the others."""
+    """Write a name unless another is near; `taken` holds the positions of the others."""
     there = ax.transAxes.inverted().transform(ax.transData.transform(place))
     if any(np.abs(there - other).max() < _ROOM for other in taken):
         return

@@ -1,4 +1,4 @@
-"""Check and set star flags by eye, on a map of all spectra."""
+"""Check and set star flags by eye on a map of all spectra."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from .style import style as styled
 
 COLORMAPS = ("viridis", "inferno", "gray", "cividis")
 
-#: Spectra listed at most.
+#: Maximum number of spectra listed.
 _LISTED = 24
 
-#: A press moved less than this is a click, pixels of the screen.
+#: A press that moves less than this is a click, screen pixels.
 _CLICK = 4.0
 
 
 class StarChecker:
-    """A map of exposures and pixels whose star flags a click sets and clears.
+    """A map of exposures and pixels on which clicks set and clear star flags.
 
-    Made by `check_stars`. Keep it: the picture answers only as long as it lives.
+    Created by `check_stars`. Keep a reference: the picture responds only while the object exists.
 
     Attributes
     ----------
     figure : Figure
     ax : Axes
-        Of the map: exposures (pic) to the right, pixels up.
+        Axes of the map: exposures (pic) across, pixels up.
     colour_slider, exposure_slider : RangeSlider
-        Limits of the colours, and of the exposures shown.
+        Set the limits of the colours, and of the exposures shown.
     colormap_button : Button
-        Takes the next colormap.
+        Switches to the next colormap.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class StarChecker:
 
     @property
     def selected(self) -> list[tuple[int, int]]:
-        """The spectra flagged now: (pic, pixel) pairs in order."""
+        """The spectra flagged at present: sorted (pic, pixel) pairs."""
         pixel, pic = np.nonzero(self._flagged)
         return sorted(
             (int(self._pic[i]), int(self._pixel[j])) for i, j in zip(pic, pixel, strict=True)
@@ -93,7 +93,7 @@ class StarChecker:
 
     @property
     def dataset(self) -> xr.Dataset:
-        """A new dataset with the star flags as they are now."""
+        """A new dataset with the present star flags."""
         before = ~good(self._ds, "star").values
         now = self._flagged.T
         ds = self._ds
@@ -113,13 +113,13 @@ class StarChecker:
         self.figure.canvas.draw_idle()
 
     def next_colormap(self) -> None:
-        """Take the next colormap."""
+        """Switch to the next colormap."""
         self._colormaps = [*self._colormaps[1:], self._colormaps[0]]
         self._mesh.set_cmap(self._colormaps[0])
         self.figure.canvas.draw_idle()
 
     def close(self) -> None:
-        """Stop answering events and close the figure."""
+        """Stop responding to events and close the figure."""
         for connection in self._connections:
             self.figure.canvas.mpl_disconnect(connection)
         plt.close(self.figure)
@@ -150,7 +150,7 @@ class StarChecker:
         self._number_axes()
         self.ax.set(xlabel="Exposure (pic)", ylabel="Pixel")
         self.ax.set_title(f"{common.title(self._ds)}  click: star flag", fontsize="medium")
-        # Shown while the mouse moves; drawn apart, over a copy of the rest.
+        # Shown while the mouse moves; drawn separately, over a copy of the rest.
         self._cursor = Rectangle((-9, -9), 1, 1, animated=True, zorder=5, **self._look["cursor"])
         self.ax.add_patch(self._cursor)
         self._hover = self.figure.text(
@@ -161,7 +161,7 @@ class StarChecker:
         self._show_flags()
 
     def _mark_known(self) -> None:
-        """The disk's edge and the predicted stars, where the geometry is known."""
+        """Mark the disk's edge and the predicted stars if the geometry is known."""
         if "on_disk" in self._known.variables:
             disk = self._known["on_disk"].transpose("pixel", "pic").values == 1
             if disk.any() and not disk.all() and min(disk.shape) > 1:
@@ -173,7 +173,7 @@ class StarChecker:
             self.ax.plot(i, j, gid="predicted", **self._look["predicted"])
 
     def _number_axes(self) -> None:
-        """Ticks count positions; their labels are the dataset's numbers."""
+        """Label the ticks, which are positions, with the dataset's numbers."""
         for axis, numbers in ((self.ax.xaxis, self._pic), (self.ax.yaxis, self._pixel)):
             axis.get_major_locator().set_params(integer=True)
 
@@ -239,7 +239,7 @@ class StarChecker:
 
     def _on_release(self, event) -> None:
         pressed, self._pressed = self._pressed, None
-        # With the toolbar's pan or zoom at work, a press is theirs.
+        # While the toolbar's pan or zoom is active, presses belong to it.
         toolbar = getattr(self.figure.canvas, "toolbar", None)
         busy = bool(getattr(toolbar, "mode", ""))
         place = self._at(event)
@@ -284,7 +284,7 @@ class StarChecker:
             self._blit()
 
     def _blit(self) -> None:
-        """Draw the cursor and the text over the rest, without drawing the rest again."""
+        """Draw the cursor and the text over the rest, without redrawing the rest."""
         canvas = self.figure.canvas
         if self._background is None:
             canvas.draw_idle()
@@ -295,7 +295,7 @@ class StarChecker:
         canvas.blit(self.figure.bbox)
 
     def describe(self, i: int, j: int) -> str:
-        """What hovering says of the spectrum at positions (i, j) along pic and pixel."""
+        """Hover text for the spectrum at positions (i, j) along pic and pixel."""
         units = common.unit(self._signal.attrs.get("units", ""))
         parts = [f"pic {self._pic[i]}, pixel {self._pixel[j]}: {self._values[j, i]:.4g} {units}"]
         known = self._known.isel(pic=i, pixel=j)
@@ -326,23 +326,24 @@ def check_stars(
 ) -> StarChecker:
     """Open a map of all spectra on which clicks set and clear star flags.
 
-    In notebooks with ``%matplotlib widget`` (ipympl), in Qt and Tk windows. Hovering tells what a
-    spectrum is; the sliders set the limits of colours and exposures; the key "c" or the button
-    takes the next colormap. With geometry, the disk's edge and predicted stars are marked.
+    Works in notebooks with ``%matplotlib widget`` (ipympl) and in Qt and Tk windows. Hovering
+    identifies a spectrum; the sliders set the limits of colours and exposures; the key "c" or the
+    button switches to the next colormap. With geometry, the disk's edge and predicted stars are
+    marked.
 
     Parameters
     ----------
     ds : Dataset
-        Calibrated; or not, then the count rate is shown.
+        Calibrated; if not, the count rate is shown.
     wl_range : (float, float), optional
-        Angstrom; None for all of the dataset's.
+        Angstrom. Default: all of the dataset's.
     stars : Dataset, optional
-        Catalogue whose stars are predicted. Default: the prediction that the dataset holds, else
-        the 60 brightest if it has geometry.
+        Catalogue whose stars are predicted. Default: the prediction already in the dataset, else
+        the 60 brightest stars if it has geometry.
     colormaps : sequence of str
-        Names of matplotlib's, in the order of the button.
+        Names of matplotlib colormaps, in the order of the button.
     figure : Figure, optional
-        An empty one to fill. Default: a new one.
+        An empty figure to fill. Default: a new one.
     style : mapping, optional
         See `uvisxr.plot.style.style`.
 
@@ -354,8 +355,8 @@ def check_stars(
     Raises
     ------
     MissingStepError
-        Neither radiance nor counts.
+        The dataset has neither radiance nor counts.
     ArgumentError
-        The range is outside the dataset's, or no colormap is named.
+        The range lies outside the dataset's, or `colormaps` is empty.
     """
     return StarChecker(ds, wl_range, stars, colormaps, figure, style)

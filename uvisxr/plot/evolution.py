@@ -36,41 +36,42 @@ def evolution(
     share_y: bool = True,
     style: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Figure | Path:
-    """Draw what each pixel sees from exposure to exposure, to find stars and trends.
+    """Draw the brightness in each pixel from exposure to exposure, to find stars and trends.
 
     Parameters
     ----------
     ds : Dataset
-        Calibrated; or not, then the count rate is drawn.
+        Calibrated; if not, the count rate is drawn.
     path : path, optional
-        PDF to write, of as many pages as it takes. Without it one figure is made.
+        PDF to write, with as many pages as needed. By default one figure is drawn.
     wl_range : (float, float), optional
-        Angstrom; None for all of the dataset's.
+        Angstrom. Default: all of the dataset's.
     pixels : sequence of int, optional
-        Numbers of the pixels. Default: all that have a spectrum that is not left out.
+        Pixel numbers. Default: all with at least one spectrum that is not left out.
     columns, rows : int
-        Panels across; panels down a page of the PDF.
+        Panels across, and panels down each page of the PDF.
     stars : Dataset, optional
         Catalogue whose stars are predicted and marked with their magnitudes. Default: the
-        prediction that the dataset holds, else the 60 brightest if it has geometry.
+        prediction already in the dataset, else the 60 brightest stars if it has geometry.
     exclude : str or iterable of str
-        Quality flags whose spectra are left out. Spectra flagged as star are drawn hollow.
+        Quality flags whose spectra are left out. Spectra flagged `star` are drawn hollow.
     share_y : bool
-        Same limits in all panels.
+        Use the same limits in all panels.
     style : mapping, optional
         See `uvisxr.plot.style.style`.
 
     Returns
     -------
     Figure or Path
-        The figure; `path` where it is given.
+        The figure, or `path` if given.
 
     Raises
     ------
     ArgumentError
-        A pixel is not in the dataset, none is left, a wrong number of panels, or the range.
+        A pixel is not in the dataset, no pixel is left, or the number of panels or the range is
+        wrong.
     MissingStepError
-        Neither radiance nor counts.
+        The dataset has neither radiance nor counts.
     ExportError
         The file cannot be written.
     """
@@ -100,7 +101,7 @@ def _write(path: Path, pages: Iterable[Figure]) -> None:
     ) as file:
         part = Path(file.name)
     try:
-        # No date in it: the same data give the same file.
+        # No date, so that the same data give the same file.
         with PdfPages(part, metadata={"CreationDate": None}) as pdf:
             for figure in pages:
                 pdf.savefig(figure)
@@ -139,7 +140,7 @@ def _y_limits(light: xr.DataArray, good: np.ndarray) -> tuple[float, float] | No
     values = light.values[good]
     low, high = float(values.min()), float(values.max())
     if "upper" in light.coords:
-        # Most of the error bars; those of the noisiest pixels may be cut off.
+        # Fit most of the error bars; those of the noisiest pixels may be cut off.
         high = max(high, float(np.nanpercentile(values + light["upper"].values[good], 95)))
     # Room for the magnitudes above the highest point.
     room = (high - low) or abs(high) or 1.0
@@ -148,7 +149,7 @@ def _y_limits(light: xr.DataArray, good: np.ndarray) -> tuple[float, float] | No
 
 @dataclass(frozen=True, eq=False)
 class _Pages:
-    """What all pages are drawn from.
+    """What all pages have in common.
 
     Attributes
     ----------
@@ -159,7 +160,7 @@ class _Pages:
     columns : int
         Panels across.
     limits : (float, float) or None
-        Of the ordinate in all panels; None: each has its own.
+        Of the ordinate in all panels; if None, each has its own.
     look : Style
     """
 
@@ -171,7 +172,7 @@ class _Pages:
     look: Style
 
     def of(self, pixels: Sequence[int], rows: int) -> Figure:
-        """A page of some pixels (positions), with so many panels down."""
+        """A page of some pixels (positions), with `rows` panels down."""
         columns = min(self.columns, len(pixels))
         figure, panels = plt.subplots(
             rows,

@@ -23,13 +23,13 @@ from . import axes as common
 from .style import Style
 from .style import style as styled
 
-#: The whole body is shown where its diameter is at most so many times the extent of the image.
+#: The whole body is shown if its diameter is at most this many times the extent of the image.
 _WHOLE = 3.0
 
-#: Room around the names of the compass's arrows, points.
+#: Room around the labels of the compass arrows, points.
 _MARGIN = (11.0, 6.0)
 
-#: Part of the axes' sides that counts as a corner.
+#: Fraction of the axes' sides that counts as a corner.
 _CORNER = 0.2
 
 
@@ -48,11 +48,10 @@ def picture(
     ax: Axes | None = None,
     style: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Axes:
-    """Draw the image of the body in a range of wavelengths.
+    """Draw the image of the body in a wavelength range.
 
-    Footprints lie on the plane through the body's centre that faces the spacecraft; overlapping
-    ones are averaged. The body's outline, terminator and pole are those of the exposure in the
-    middle.
+    Footprints lie in the plane through the body's centre that faces the spacecraft; overlapping
+    ones are averaged. The body's outline, terminator and pole are those of the middle exposure.
 
     Parameters
     ----------
@@ -61,11 +60,12 @@ def picture(
     wl_range, nx, ny, interpolate, exclude, method
         As in `uvisxr.image.image`, which gives the same image as a DataArray.
     altitudes : sequence of float, optional
-        Circles to draw above the limb, km. Default: a few round ones; `()` for none.
+        Altitudes of circles to draw above the limb, km. Default: a few round numbers; `()` for
+        none.
     compass : bool
-        Show celestial north and east, and where the Sun is.
+        Show celestial north and east, and the direction of the Sun.
     vmin, vmax : float, optional
-        Limits of the colours, kR.
+        Limits of the colour scale, kR.
     ax : Axes, optional
         Default: those of a new figure.
     style : mapping, optional
@@ -79,9 +79,9 @@ def picture(
     Raises
     ------
     MissingStepError
-        No geometry, or no radiance.
+        The dataset has no geometry or no radiance.
     ArgumentError
-        As `uvisxr.image.image`; an altitude that is not positive.
+        As in `uvisxr.image.image`, or an altitude is not positive.
     """
     if altitudes is not None:
         checks.numbers("altitudes", altitudes, "heights above the surface, km", above=0)
@@ -94,7 +94,7 @@ def picture(
     ax = common.new_axes(ax, figsize=(6.4, 5.6))
     mesh = _draw_image(ax, found, look, vmin, vmax)
     wl_low, wl_high = found.attrs["wl_range"]
-    # As high as the image, whatever its shape.
+    # Make the colour bar as high as the image, whatever its shape.
     bar = ax.figure.colorbar(mesh, cax=ax.inset_axes([1.03, 0.0, 0.04, 1.0]))
     bar.set_label(f"Brightness {wl_low:.0f}–{wl_high:.0f} Å (kR)")
 
@@ -134,7 +134,7 @@ def _step(values: np.ndarray) -> float:
 
 
 def _flat(body: views.Views, points: np.ndarray) -> np.ndarray:
-    """Body-fixed points (n, 3) on the plane of one view, km, (n, 2)."""
+    """Body-fixed points (n, 3) in the image plane of one view, km, (n, 2)."""
     return views.on_plane(body, body.at(0).sky(points)[None])[0]
 
 
@@ -203,7 +203,8 @@ def _draw_altitudes(ax: Axes, view: views.Views, altitudes: list[float], look: S
 
 
 def _inside(ax: Axes, curve: np.ndarray, turn: int) -> np.ndarray | None:
-    """A point of a curve well inside the axes; others for other turns, so that texts part."""
+    """A point of a curve well inside the axes; it varies with `turn`, so that labels do not
+    collide."""
     (x0, x1), (y0, y1) = ax.get_xlim(), ax.get_ylim()
     part = (curve - [x0, y0]) / [x1 - x0, y1 - y0]
     seen = np.flatnonzero(((part > 0.09) & (part < 0.91)).all(axis=1))
@@ -215,7 +216,7 @@ def _inside(ax: Axes, curve: np.ndarray, turn: int) -> np.ndarray | None:
 
 
 def _emptiest_corner(ax: Axes, found: xr.DataArray) -> str:
-    """The corner of the axes that holds the least of the image, as matplotlib names it."""
+    """The corner of the axes with the least of the image in it, as matplotlib names it."""
     x, y = np.meshgrid(found["x"].values, found["y"].values)
     (x0, x1), (y0, y1) = ax.get_xlim(), ax.get_ylim()
     across, up = (x - x0) / (x1 - x0), (y - y0) / (y1 - y0)
@@ -233,7 +234,7 @@ def _emptiest_corner(ax: Axes, found: xr.DataArray) -> str:
 
 
 def _draw_compass(ax: Axes, view: views.Views, corner: str, look: Style) -> None:
-    """Arrows in a corner: celestial north and east, and around them the Sun's direction."""
+    """Draw arrows in a corner: celestial north and east, and around them the Sun's direction."""
     right, up, away = views.tangent_plane(view)[0]
     one = view.at(0)
     north = np.array([0.0, 0.0, 1.0])
@@ -244,12 +245,12 @@ def _draw_compass(ax: Axes, view: views.Views, corner: str, look: Style) -> None
         flat = np.array([vector @ right, vector @ up])
         if np.hypot(*flat) > 0:
             bearings[name] = flat / np.hypot(*flat)
-    # The Sun's arrow begins beyond the names of the others, which it may coincide with.
+    # The Sun's arrow starts beyond the labels of the others, with which it may coincide.
     parts = {
         name: np.array([23.0, 33.0, 42.0] if name == "Sun" else [0.0, 12.0, 17.5])[:, None] * flat
         for name, flat in bearings.items()
     }
-    # No larger than what it holds, so that it keeps to the corner.
+    # No larger than its contents, so that it stays in the corner.
     ends = np.array([part[2] for part in parts.values()] + [np.zeros(2)])
     low, high = ends.min(axis=0) - _MARGIN, ends.max(axis=0) + _MARGIN
     box = DrawingArea(*(high - low))

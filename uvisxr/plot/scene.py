@@ -26,10 +26,10 @@ from .bodies import draw_bodies
 from .style import Style
 from .style import style as styled
 
-#: What part of the sky a scene shows: see `geometry`.
+#: Which part of the sky a scene shows; see `geometry`.
 SceneMode = Literal["target", "fov", "allsky", "manual"]
 
-#: Values written beside the slit at most; their distance from each other and from it, points.
+#: Maximum number of values written beside the slit; their spacing, and distance from it, points.
 _VALUES, _VALUE_PITCH, _VALUE_OFFSET = 12, 12.0, 7.0
 
 Limits = tuple[float, float]
@@ -37,12 +37,12 @@ Limits = tuple[float, float]
 
 @dataclass(frozen=True)
 class Framing:
-    """What of the sky a picture shows, and what it says of it: as in `geometry`.
+    """Which part of the sky a picture shows, and its annotation; as in `geometry`.
 
     Raises
     ------
     ArgumentError
-        The values do not fit together.
+        The values are inconsistent.
     """
 
     mode: SceneMode
@@ -54,9 +54,9 @@ class Framing:
     def __post_init__(self) -> None:
         checks.choice("mode", self.mode, SceneMode)
         if self.mode == "manual" and (self.xlim is None or self.ylim is None):
-            raise ArgumentError('mode="manual" needs xlim= and ylim=, degrees from the centre')
+            raise ArgumentError('mode="manual" needs xlim= and ylim= in degrees from the centre')
         if self.mode == "allsky" and self.center is not None:
-            raise ArgumentError('mode="allsky" has no center=: leave it out, or use mode="manual"')
+            raise ArgumentError('mode="allsky" has no center=: omit it, or use mode="manual"')
         for name, pair in (("center", self.center), ("xlim", self.xlim), ("ylim", self.ylim)):
             if pair is not None:
                 checks.pair(name, pair, "numbers, degrees", ascending=False)
@@ -66,7 +66,7 @@ class Framing:
 
 @dataclass(frozen=True)
 class Stage:
-    """All exposures of a dataset, computed at once.
+    """What a scene shows at all exposures of a dataset, computed at once.
 
     Attributes
     ----------
@@ -93,7 +93,8 @@ class Stage:
         bodies: Iterable[str] | None,
         stars: xr.Dataset | None,
     ) -> Stage:
-        """Compute; with neither kernels nor bodies asked for, do without those not to be had."""
+        """Compute the stage; unless kernels or bodies are requested, do without unavailable
+        ones."""
         ds = views.middle_sample(ds)
         ds = ds.expand_dims("pic") if "pic" not in ds.dims else ds
         try:
@@ -135,22 +136,22 @@ def geometry(
     pic : int, optional
         Number of the exposure. Default: the first.
     mode : {"target", "fov", "allsky", "manual"}
-        The target's disk and the slit; the slit alone; the whole sky; or the part of the sky that
-        `xlim` and `ylim` say.
+        Show the target's disk and the slit; the slit alone; the whole sky; or the part of the sky
+        given by `xlim` and `ylim`.
     center : (float, float), optional
-        Right ascension and declination in the middle, degrees. Default: the target, or the slit.
+        Right ascension and declination of the centre, degrees. Default: the target, or the slit.
     xlim, ylim : (float, float), optional
-        Degrees from the centre to the east and to the north; right ascension and declination of
-        the whole sky.
+        Degrees from the centre to the east and to the north; for the whole sky, right ascension and
+        declination.
     annotate : str, optional
-        A line-of-sight field, such as "alt", whose value in each pixel is shown.
+        A line-of-sight field, such as "alt", whose value is shown in each pixel.
     kernels : path or iterable of paths, optional
-        For other bodies than the target; as in `ds.uvis.geometry`. Without it those are drawn if
+        For bodies other than the target; as in `ds.uvis.geometry`. Without it they are drawn if
         kernels are found.
     bodies : iterable of str, optional
-        Other bodies to draw; `()` for none. Default: all that the kernels hold.
+        Other bodies to draw; `()` for none. Default: all those in the kernels.
     stars : Dataset, optional
-        Of `uvisxr.stars.predict.catalogue`. Default: the 60 brightest in the ultraviolet.
+        From `uvisxr.stars.catalogue.read`. Default: the 60 brightest in the ultraviolet.
     ax : Axes, optional
         Default: those of a new figure.
     style : mapping, optional
@@ -164,11 +165,11 @@ def geometry(
     Raises
     ------
     MissingStepError
-        The dataset has no geometry, or not the field.
+        The dataset has no geometry, or lacks the field.
     ArgumentError
         An unknown exposure, mode, field or body, or limits that do not fit the mode.
     KernelError, CoverageError
-        Kernels or bodies were asked for and cannot be had.
+        Requested kernels or bodies are not available.
     """
     framing = Framing(mode, center, xlim, ylim, annotate)
     look = styled(style)
@@ -181,7 +182,7 @@ def geometry(
 
 
 def limits(stage: Stage, index: int, framing: Framing) -> tuple[maps.Sky, Limits, Limits]:
-    """Map and limits that a mode has at one exposure."""
+    """Map and limits of a mode at one exposure."""
     mode, center = framing.mode, framing.center
     if mode == "allsky":
         return maps.Whole(), (360.0, 0.0), (-90.0, 90.0)
@@ -240,7 +241,8 @@ def _draw_grid(ax: Axes, sky: maps.Sky, look: Style) -> None:
         if not inside.any():
             continue
         points = line[inside]
-        # At the lower end of a line of right ascension, the left end of one of declination.
+        # Labels go at the lower end of a line of right ascension, the left end of one of
+        # declination.
         x, y = points[np.argmin(points[:, 1]) if upright else np.argmax(points[:, 0])]
         ax.text(
             x - (0 if upright else pad),
@@ -280,7 +282,7 @@ def _draw_slit(
     rows = sky(stage.slit[index])
     polygons = sky(used)
     if whole and maps.leaps(rows[:, 0]):
-        # Halves of the map: a pixel goes where its first corner is.
+        # A pixel across the map's edge goes to the half where its first corner is.
         for part in (rows, polygons):
             part[..., 0] = part[:, :1, 0] + signed(part[..., 0] - part[:, :1, 0])
     slit = PolyCollection(rows, gid="slit", zorder=2.7)
@@ -317,7 +319,7 @@ def _draw_field(
 
 
 def _write_values(ax: Axes, middle: np.ndarray, values: np.ndarray, look: Style) -> None:
-    """Some of the values beside their pixels, written away from the slit."""
+    """Write some of the values beside their pixels, away from the slit."""
     pixels = ax.transData.transform(middle)
     along = pixels[-1] - pixels[0]
     length = float(np.hypot(*along))

@@ -1,4 +1,4 @@
-"""Maps of the sky: directions to a plane, around a centre or of the whole sky."""
+"""Sky maps: directions projected to a plane, around a centre or over the whole sky."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ import numpy as np
 
 from ..numerics.sphere import east, latitude, longitude, signed, unit, vectors
 
-#: Steps that grids of right ascension and declination may have, degrees.
+#: Possible steps of right ascension and declination grids, degrees.
 _STEPS = np.array([0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30])
 
-#: Lines of a grid along one side of a picture, about.
+#: Approximate number of grid lines along one side of a picture.
 _LINES = 5
 
 
 @dataclass(frozen=True)
 class Around:
-    """Zenithal equidistant map: angles from the centre and bearings are true (Calabretta &
-    Greisen 2002, A&A 395, 1077, projection ARC).
+    """Zenithal equidistant map: angles from the centre and bearings are true.
+
+    Projection ARC of Calabretta & Greisen 2002, A&A 395, 1077.
 
     Attributes
     ----------
@@ -54,7 +55,7 @@ class Around:
 
 @dataclass(frozen=True)
 class Whole:
-    """Right ascension and declination as they are."""
+    """Right ascension and declination, plotted directly."""
 
     xlabel = "Right ascension (°)"
     ylabel = "Declination (°)"
@@ -69,14 +70,14 @@ Sky = Around | Whole
 
 
 def broken(place: np.ndarray) -> np.ndarray:
-    """A curve (n, 2) with NaN where it leaps from one side of the map to the other."""
+    """A curve (n, 2), with NaN where it jumps from one side of the map to the other."""
     with np.errstate(invalid="ignore"):
         leap = np.abs(np.diff(place[:, 0])) > 180.0
     return np.insert(place, np.flatnonzero(leap) + 1, np.nan, axis=0)
 
 
 def leaps(place: np.ndarray) -> bool:
-    """Whether a curve (n, 2) leaps from one side of the map to the other."""
+    """Whether a curve (n, 2) jumps from one side of the map to the other."""
     with np.errstate(invalid="ignore"):
         return bool((np.abs(np.diff(place[:, 0])) > 180.0).any())
 
@@ -84,12 +85,12 @@ def leaps(place: np.ndarray) -> bool:
 def grid(
     sky: Around, xlim: tuple[float, float], ylim: tuple[float, float]
 ) -> list[tuple[str, np.ndarray]]:
-    """Lines of right ascension and declination in a part of the map.
+    """Lines of right ascension and declination in part of the map.
 
     Returns
     -------
     list of (str, ndarray (n, 2))
-        What to write at a line, and its points.
+        The label of each line, and its points.
     """
     x, y = np.meshgrid(np.linspace(*sorted(xlim), 61), np.linspace(*sorted(ylim), 61))
     inner = np.hypot(x, y) < 179.0

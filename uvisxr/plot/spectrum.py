@@ -34,10 +34,10 @@ LINES = {
     "N I 1743": 1743.6,
 }
 
-#: Spectra drawn at most, unless chosen one by one.
+#: Maximum number of spectra drawn, unless selected one by one.
 _MOST = 12
 
-#: What a spectrum can be of, the first that is held by default.
+#: What can be drawn; by default the first one in the dataset.
 Spectral = Literal["radiance", "radiance_weighted", "rate", "counts"]
 
 
@@ -55,14 +55,14 @@ def spectrum(
     Parameters
     ----------
     ds : Dataset
-        Of any step: with radiance, rate or counts, of pixels or bins.
+        From any step: with radiance, rate or counts, of pixels or bins.
     select : iterable, optional
-        Spectra to draw: (pic, pixel) pairs, or for bins mappings of dimension to position, such as
-        ``{"lat_bin": 0, "alt_bin": 2}``. Default: all, if they are 12 or fewer.
+        Spectra to draw: (pic, pixel) pairs or, for bins, mappings of dimension to position, such as
+        ``{"lat_bin": 0, "alt_bin": 2}``. Default: all, if there are no more than 12.
     variable : {"radiance", "radiance_weighted", "rate", "counts"}, optional
-        Default: the first of them that the dataset holds.
+        Default: the first of these in the dataset.
     lines : bool or mapping of str to float
-        Mark emission lines: the known ones of the Saturn system, or those named, angstrom.
+        Mark emission lines: those known from the Saturn system, or those given, angstrom.
     band : bool
         Draw the 1-sigma bands.
     ax : Axes, optional
@@ -77,9 +77,9 @@ def spectrum(
     Raises
     ------
     MissingStepError
-        The dataset holds no spectrum.
+        The dataset has no spectra.
     ArgumentError
-        A spectrum is not in the dataset, or none is chosen of many.
+        A spectrum is not in the dataset, or there are too many and none is selected.
     """
     look = styled(style)
     name = _variable(ds, variable)
@@ -107,12 +107,12 @@ def _variable(ds: xr.Dataset, variable: Spectral | None) -> str:
     if variable is None:
         if not held:
             raise MissingStepError(
-                "the dataset holds no spectrum: neither radiance, rate nor counts along wl"
+                "the dataset has no spectra: neither radiance, rate nor counts along wl"
             )
         return held[0]
     if variable not in held:
         raise ArgumentError(
-            f"variable={variable!r}: the dataset holds {', '.join(held) or 'no spectrum'}"
+            f"variable={variable!r}: the dataset has {', '.join(held) or 'no spectra'}"
         )
     return variable
 
@@ -120,13 +120,13 @@ def _variable(ds: xr.Dataset, variable: Spectral | None) -> str:
 def _places(
     ds: xr.Dataset, values: xr.DataArray, select: Iterable[Any] | None
 ) -> list[dict[str, int]]:
-    """Positions along the dimensions but wl of the spectra to draw."""
+    """Positions of the spectra to draw, along all dimensions except wl."""
     dims = [str(d) for d in values.dims if d != "wl"]
     sizes = [values.sizes[d] for d in dims]
     if select is None:
         if np.prod(sizes, dtype=int) > _MOST:
             raise ArgumentError(
-                f"{np.prod(sizes, dtype=int)} spectra are too many for one picture: choose some "
+                f"{np.prod(sizes, dtype=int)} spectra are too many for one picture: select some "
                 "with select="
             )
         return [dict(zip(dims, place, strict=True)) for place in np.ndindex(*sizes)]
@@ -137,7 +137,7 @@ def _places(
         return [_position(place, dims, values) for place in chosen]
     if set(dims) != set(quality_flags.DIMS):
         raise ArgumentError(
-            f"the spectra are over {', '.join(dims)}: select by mappings such as "
+            f"the spectra are over {', '.join(dims)}: select them by mappings such as "
             f"{ {d: 0 for d in dims} }"
         )
     return [{"pic": int(i), "pixel": int(j)} for i, j in quality_flags.select(ds, chosen)]
@@ -165,7 +165,7 @@ def _position(place: Mapping[str, int], dims: list[str], values: xr.DataArray) -
 def _draw(
     ax: Axes, ds: xr.Dataset, name: str, place: dict[str, int], band: bool, look: Style
 ) -> np.ndarray:
-    """Draw one spectrum; its values."""
+    """Draw one spectrum and return its values."""
     wl = ds["wl"].values
     values: np.ndarray = ds[name].isel(place).values.astype(float)
     (line,) = ax.plot(wl, values, drawstyle="steps-mid", label=_label(ds, place), **look["line"])
@@ -179,7 +179,7 @@ def _draw(
 
 
 def _set_limits(ax: Axes, values: np.ndarray) -> None:
-    """Limits that hold the spectra: bands at the ends of a channel are far wider."""
+    """Set limits from the spectra alone, as the bands at the ends of a channel are far wider."""
     finite = values[np.isfinite(values)]
     if finite.size:
         low, high = float(finite.min()), float(finite.max())

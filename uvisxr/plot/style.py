@@ -1,4 +1,4 @@
-"""How the parts of pictures look: one table, in the user's matplotlib style, to override."""
+"""The look of the parts of pictures: one table, based on the user's matplotlib style."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Style = dict[str, dict[str, Any]]
 
 
 def style(overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Style:
-    """Properties of matplotlib artists by part of the picture.
+    """Properties of matplotlib artists, by part of the picture.
 
     Parameters
     ----------
@@ -23,12 +23,12 @@ def style(overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Style:
     Returns
     -------
     dict of dict
-        Colours follow `rcParams`, as they are when this is called.
+        Colours follow `rcParams` at the time of the call.
 
     Raises
     ------
     ArgumentError
-        A part is not in the table, or its properties are no mapping.
+        A part is not in the table, or its properties are not a mapping.
     """
     ink, paper = mpl.rcParams["axes.edgecolor"], mpl.rcParams["axes.facecolor"]
     small = {"fontsize": "x-small", "color": mpl.rcParams["text.color"]}
