@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import circmean
 
-from uvisxr.bins.binning import DEFAULT_EDGES, bin_pixels
+from uvisxr.bins import binning
+from uvisxr.bins.binning import DEFAULT_EDGES
 from uvisxr.bins.edges import Edges
 from uvisxr.bins.statistics import c4
 from uvisxr.errors import ArgumentError, MissingStepError
@@ -559,4 +560,4 @@ def test_pixel_out_of_range_names_the_group():
 
 def test_neither_radiance_nor_counts():
     with pytest.raises(MissingStepError, match="calibrate"):
-        bin_pixels(scene().drop_vars(["radiance", "counts"]))
+        binning.bin(scene().drop_vars(["radiance", "counts"]))

@@ -42,7 +42,7 @@ class UvisAccessor:
     integrate = method(spectra.integrate)
     image = method(image.image)
     predict_stars = method(predict.predict_stars)
-    bin = method(binning.bin_pixels)
+    bin = method(binning.bin)
     to_netcdf = method(export.to_netcdf)
     to_json = method(export.to_json)
 

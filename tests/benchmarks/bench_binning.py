@@ -9,7 +9,8 @@ import numpy as np
 from scipy.special import gammaln
 from timing import compare
 
-from uvisxr.bins.binning import DEFAULT_EDGES, bin_pixels
+from uvisxr.bins import binning
+from uvisxr.bins.binning import DEFAULT_EDGES
 from uvisxr.quality.flags import good
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -111,7 +112,7 @@ def reference(
     statistic an array operation over the wavelengths. The bounds of the weighted mean are ours,
     with as many operations as those of the package.
 
-    With `exposure` also what `bin_pixels` gives and the package does not, in the same manner:
+    With `exposure` also what `ds.uvis.bin` gives and the package does not, in the same manner:
     circular means, bounds of the plain mean, systematic errors, sums and the table of members.
     """
     further = exposure is not None
@@ -167,7 +168,7 @@ def main() -> None:
     arrays["counts"] = ds["counts"].values
     los, exposure = structured(ds), ds["exposure"].values
     lost, star = (~good(ds, flags).values for flags in (("lost", "partial"), "star"))
-    ours = bin_pixels(ds)
+    ours = binning.bin(ds)
     own = reference(arrays, los, lost, star)
     for found in (own, reference(arrays, los, lost, star, exposure)):
         for name, values in found.items():
@@ -181,7 +182,7 @@ def main() -> None:
         compare(
             f"5,400 x 1,024 to 9 x 17 x 2 bins, {title}",
             lambda extra=extra: reference(arrays, los, lost, star, *extra),
-            lambda: bin_pixels(ds),
+            lambda: binning.bin(ds),
             repeat=5,
             plain_repeat=5,
         )

@@ -34,7 +34,7 @@ DEFAULT_EDGES = {
 
 
 @history.step("bin")
-def bin_pixels(
+def bin(
     ds: xr.Dataset,
     by: Mapping[str, Sequence[float]] | None = None,
     pixels: Iterable[Pixels] | None = None,
