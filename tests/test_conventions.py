@@ -16,6 +16,7 @@ from uvisxr.dataset import conventions
 from uvisxr.dataset.fields import EPHEMERIS, FIELDS, SIGHTLINE, sightline
 from uvisxr.errors import ArgumentError, MissingStepError
 from uvisxr.instrument.detector import Window
+from uvisxr.pds3.label import read_label
 
 
 def test_attributes_are_set_anew():
@@ -78,9 +79,14 @@ def edges(ds: xr.Dataset, name: str) -> list[float]:
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory) -> dict[str, xr.Dataset]:
+def folder(tmp_path_factory) -> Path:
+    """Where the products of `results` are."""
+    return tmp_path_factory.mktemp("conventions")
+
+
+@pytest.fixture(scope="module")
+def results(folder: Path) -> dict[str, xr.Dataset]:
     """What the steps give, on Titan and Saturn; of a bin along every field of the line of sight."""
-    folder = tmp_path_factory.mktemp("conventions")
     found = {}
     for target in ("TITAN", "SATURN"):
         opened, done = reduced(folder / target, target)
@@ -173,3 +179,71 @@ def test_a_name_like_no_field_is_told_all():
 def test_a_field_of_planets_says_so_where_it_is_missing(results):
     with pytest.raises(MissingStepError, match=r"no ring_radius: call .* with a giant planet"):
         results["TITAN calibrated"].uvis.bin(by={"ring_radius": [0, 1e6]})
+
+
+# The text of the package against the table ------------------------------------------------------
+
+TERM = re.compile(r"^( *)(`?[\w*]+`?(?:, `?[\w*]+`?)*)(?: : (.+))?\n\1    \S", re.M)
+
+
+def defined(section: str | None = None) -> dict[str, str | None]:
+    """Names that `help(uvisxr)` defines, all or those of one section, with their units."""
+    text = uvisxr.__doc__
+    if section is not None:
+        _, text = text.split(f"\n{section}\n{'-' * len(section)}\n")
+        text = re.split(r"\n\n.+\n---+\n", text)[0]
+    found: dict[str, str | None] = {}
+    for _, names, unit in TERM.findall(text):
+        for name in names.replace("`", "").split(", "):
+            assert name not in found, f"{name} is defined twice"
+            found[name] = unit or None
+    return found
+
+
+@pytest.mark.parametrize("name", conventions.VARIABLES)
+def test_the_text_of_the_package_defines_every_variable_and_its_unit(name):
+    terms, units = defined(), conventions.VARIABLES[name].units
+    if name.startswith("time"):
+        units = "UTC"
+    for ending in ("_bin", "_bin_bounds", "_corners"):
+        stem = name.removesuffix(ending)
+        if stem in FIELDS and stem != name:
+            # In the units of the field, which the text says.
+            assert f"*{ending}" in terms
+            name = stem
+    if name.startswith("tangent_"):
+        assert "tangent_*" in terms
+        name = name.removeprefix("tangent_")
+    if name.startswith("brightness"):
+        assert (terms["brightness*"], units) == ("kR", "kR")
+        name, units = name.replace("brightness", "radiance"), "kR angstrom-1"
+    assert terms[name] == units
+
+
+def test_the_text_of_the_package_defines_the_flags_by_their_bits():
+    bits = {name: int(unit) for name, unit in defined("Quality").items() if name != "quality"}
+    assert bits == conventions.QUALITY_FLAGS
+
+
+def test_the_text_of_the_package_defines_the_attributes(results, folder):
+    found = set().union(*(ds.attrs for ds in results.values()))
+    terms = defined("Attributes").keys() - {"radiance_edited", "pipeline"}
+    assert terms <= found
+    labels = [read_label(path) for path in folder.rglob("*.LBL")]
+    assert found - terms == {key.lower() for label in labels for key in label.keywords}
+
+
+def test_the_text_of_the_package_defines_nothing_else():
+    images = {"x": "km", "y": "km", "footprints": "1"}
+    assert defined("Images") == images
+    others = {*images, *defined("Attributes"), *conventions.QUALITY_FLAGS}
+    patterns = {"tangent_*", "*_corners", "*_bin", "*_bin_bounds", "brightness*"}
+    assert defined().keys() - others - patterns <= conventions.VARIABLES.keys()
+
+
+def test_the_text_of_the_package_gives_the_kilorayleigh():
+    """1 R is 1e10 photons m-2 s-1 from a column, over the whole sphere (Hunten et al. 1956)."""
+    (value,) = re.findall(
+        r"kilorayleigh \(kR\) is (\S+) / \(4 pi\) photon m-2 s-1 sr-1", uvisxr.__doc__
+    )
+    assert float(value) == 1e3 * 1e10

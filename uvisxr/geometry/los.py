@@ -1,43 +1,6 @@
 """Where every pixel looks, at every exposure: the fields of the line of sight.
 
-Definitions
------------
-Point
-    Where the line of sight meets the ellipsoid, the first intercept; where it misses, the tangent
-    point, the point of least altitude on it. Fields with the prefix `tangent_` are those of the
-    tangent point everywhere.
-`alt`
-    Altitude of the tangent point above the ellipsoid, negative on the disk.
-`lon`, `lat`, `lat_graphic`
-    Longitude west- or east-positive, 0 <= lon < 360; planetocentric and planetographic latitude.
-    The corners of a pixel across the prime meridian lie on both sides of 360, unaltered.
-`sza`, `ems`, `phase`
-    Incidence, emission and phase angle against the normal of the ellipsoid below the point.
-`lt`
-    Local solar time, 0 <= lt < 24 h, as SPICE's `et2lst`.
-`ra`, `dec`
-    The apparent direction, J2000: the pixel's vector turned by the spacecraft's attitude, with no
-    correction for aberration.
-`on_disk`
-    1 where the line of sight meets the ellipsoid. 0 elsewhere, also without pointing.
-`*_corners`
-    The same at the pixel's corners: lower left, lower right, upper right, upper left.
-`ring_*`
-    Where the line of sight crosses the equator's plane; see `rings`. Giant planets only.
-`sc_*`, `sub_solar_*`
-    Sub-spacecraft and sub-solar (near) points, planetocentric, altitude of the spacecraft.
-`target_distance`, `heliocentric_distance`
-    Of the target's centre from the spacecraft (corrected for light time) and from the Sun.
-`target_ra`, `target_dec`
-    The apparent direction of the target's centre, J2000.
-`pole_ra`, `pole_dec`, `prime_meridian`
-    The target's orientation when light left its centre, as the IAU states it: right ascension and
-    declination of the pole, angle from the equator's ascending node on that of J2000 to the prime
-    meridian. With the attribute `target_radii`, pictures need no kernels.
-`sc_velocity`
-    Of the spacecraft against the solar system's barycentre, J2000: what aberration comes from.
-`geometry_et`
-    The instants all this holds for.
+What each field means, its unit, sign and zero, stands in the text of the package: `help(uvisxr)`.
 """
 
 from __future__ import annotations
@@ -117,7 +80,7 @@ def geometry(
     Returns
     -------
     Dataset
-        With the fields described in the module docstring as coordinates: (pic, pixel), at corners
+        With the fields that `help(uvisxr)` defines as coordinates: (pic, pixel), at corners
         (pic, pixel, corner), and for the target (pic). Attributes `kernels` (file names in loading
         order), `geometry_target`, `target_radii` (km), `lon_direction`, `tangent`.
 
