@@ -8,18 +8,13 @@ import os
 from pathlib import Path
 
 import pytest
+from helpers.realdata import real_data
 
 from uvisxr import simulate
-from uvisxr.pds3 import parser  # noqa: F401  imports pvl, before any test does, without its warnings
 from uvisxr.simulate import Simulation
 
-ROOT = Path(__file__).parents[1]
-
-
-def real_data() -> Path | None:
-    """Folder of the real products, calibration files and kernels, or None."""
-    folder = Path(os.environ.get("UVISXR_TEST_DATA") or ROOT.parent / "shared" / "data")
-    return folder if (folder / "products").is_dir() else None
+#: Programs: examples in docstrings are looked for in modules.
+collect_ignore = ["benchmarks"]
 
 
 @pytest.fixture(scope="session")
@@ -44,20 +39,6 @@ def aurora_label(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     label.write_bytes((packed.parent / label.name).read_bytes())
     label.with_suffix(".DAT").write_bytes(content)
     return label
-
-
-@pytest.fixture(autouse=True)
-def _no_user_settings(
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path_factory: pytest.TempPathFactory,
-    request: pytest.FixtureRequest,
-):
-    """Tests see neither the user's environment variables nor any cache but their own."""
-    for name in list(os.environ):
-        if name.startswith("UVISXR_") and "TEST_DATA" not in name:
-            monkeypatch.delenv(name)
-    cache = tmp_path_factory.getbasetemp() / "caches" / str(abs(hash(request.node.nodeid)))
-    monkeypatch.setenv("UVISXR_CACHE", str(cache))
 
 
 @pytest.fixture(scope="session")

@@ -98,6 +98,18 @@ def background(
     -----
     The error of "gaps" comes from the scatter of the spectra (`zero_runs.fit`) and covers the truth
     in 68 % of cases; that of independent Bernoulli elements, sqrt(q (1 - q) / (L S)), is too small.
+
+    Examples
+    --------
+    With the simulated observation ``made`` of `help(uvisxr)`:
+
+    >>> ds = made.open().uvis.geometry(kernels=made.kernels)
+    >>> ds = ds.uvis.background(alt_min=2000)
+    >>> print(f"{ds.background:.0e} +- {ds.background_error:.0e} count/s per detector pixel")
+    4e-04 +- 4e-06 count/s per detector pixel
+    >>> ds = made.open().uvis.background(level=4e-4, error=1e-5)
+    >>> float(ds.background)
+    0.0004
     """
     checks.choice("method", method, BackgroundMethod)
     for name, value in (("level", level), ("error", error)):

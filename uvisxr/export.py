@@ -79,6 +79,16 @@ def to_netcdf(ds: xr.Dataset | xr.DataTree, path: str | Path, complevel: int = 1
         `complevel` is not 0 to 9.
     ExportError
         The file cannot be written. No partial file is left.
+
+    Examples
+    --------
+    With the simulated observation ``made`` of `help(uvisxr)`:
+
+    >>> import xarray as xr
+    >>> ds = made.open().uvis.rate()
+    >>> path = ds.uvis.to_netcdf("titan.nc")
+    >>> xr.load_dataset(path).identical(ds.load())
+    True
     """
     checks.whole("complevel", complevel, 0, 9)
     path = Path(path)
@@ -202,6 +212,16 @@ def to_json(ds: xr.Dataset, path: str | Path) -> Path:
         The dataset holds no exposures, as after `bin`.
     ExportError
         The file cannot be written.
+
+    Examples
+    --------
+    With the simulated observation ``made`` of `help(uvisxr)`:
+
+    >>> ds = made.open().uvis.geometry(kernels=made.kernels)
+    >>> path = ds.uvis.to_json("titan.json")
+    >>> summary = uvisxr.load_json(path)
+    >>> summary["target"], summary["frames"], summary["geometry"]["fields"]["alt"].dims
+    ('TITAN', 12, ('pic', 'pixel'))
     """
     if "time_start" not in ds or "product" not in ds:
         raise MissingStepError(
@@ -291,6 +311,14 @@ def load_json(path: str | Path) -> dict[str, Any]:
     ------
     ExportError
         The file is missing or is not such a summary.
+
+    Examples
+    --------
+    With the simulated observation ``made`` of `help(uvisxr)`:
+
+    >>> path = made.open().uvis.to_json("titan.json")
+    >>> uvisxr.load_json(path)["slit"]
+    'LOW_RESOLUTION'
     """
     try:
         content = json.loads(Path(path).read_text())

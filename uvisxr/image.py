@@ -84,6 +84,16 @@ def image(
         No geometry, or no radiance.
     ArgumentError
         A wrong number of cells or wrong limits, or no unflagged footprint.
+
+    Examples
+    --------
+    With the simulated observation ``made`` of `help(uvisxr)`:
+
+    >>> ds = made.open().uvis.geometry(kernels=made.kernels)
+    >>> ds = ds.uvis.calibrate(files=made.calibration)
+    >>> found = ds.uvis.image((1450, 1800), nx=40)
+    >>> found.dims, found.attrs["units"], found.x.attrs["units"]
+    (('y', 'x'), 'kR', 'km')
     """
     _check(nx, ny, xlim, ylim, interpolate)
     polygons = footprints(ds)

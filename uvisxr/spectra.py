@@ -58,6 +58,15 @@ def rate(ds: xr.Dataset, interval: Interval = "garwood", quantization: bool = Tr
         No `counts` or `exposure`.
     ArgumentError
         Unknown interval.
+
+    Examples
+    --------
+    With the simulated observation ``made`` of `help(uvisxr)`:
+
+    >>> ds = made.open().uvis.rate()
+    >>> line = ds.rate.sel(wl=1216, method="nearest")[0, 30]
+    >>> print(f"{line:.2f} +{line.rate_upper:.2f} -{line.rate_lower:.2f} count/s")
+    0.15 +0.03 -0.02 count/s
     """
     checks.choice("interval", interval, Interval)
     checks.choice("quantization", quantization, bool)
@@ -111,6 +120,14 @@ def fill_nan(
         Unknown method.
     MissingStepError
         No radiance.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> spectrum = {"radiance": ("wl", [1.0, np.nan, 3.0, np.nan])}
+    >>> ds = xr.Dataset(spectrum, {"wl": [1500.0, 1501.0, 1502.0, 1503.0]})
+    >>> ds.uvis.fill_nan().radiance.values
+    array([ 1.,  2.,  3., nan])
     """
     checks.choice("method", method, Interpolation)
 
@@ -149,6 +166,14 @@ def smooth(
         There is an even number of weights, or they are not finite or sum to nothing.
     MissingStepError
         No radiance.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> spectrum = {"radiance": ("wl", [0.0, 0.0, 4.0, 0.0, 0.0])}
+    >>> ds = xr.Dataset(spectrum, {"wl": [1500.0, 1501.0, 1502.0, 1503.0, 1504.0]})
+    >>> ds.uvis.smooth(weights=[1, 2, 1]).radiance.values
+    array([0., 1., 2., 1., 0.])
     """
     given = np.array(checks.numbers("weights", weights, "an odd number of weights", least=0))
     if given.size % 2 == 0:
@@ -207,6 +232,15 @@ def integrate(
         elements than the method needs; unknown method.
     MissingStepError
         No radiance.
+
+    Examples
+    --------
+    With the simulated observation ``made`` of `help(uvisxr)`:
+
+    >>> ds = made.open().uvis.calibrate(files=made.calibration)
+    >>> light = ds.uvis.integrate((1450, 1800))
+    >>> light.dims, light.attrs["units"]
+    (('pic', 'pixel'), 'kR')
     """
     checks.choice("method", method, Integration)
     source, names = _radiances(ds)

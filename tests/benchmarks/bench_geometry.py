@@ -11,8 +11,8 @@ from timing import best, compare
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from conftest import real_data
 from helpers import synthetic
+from helpers.realdata import real_data
 
 from uvisxr.geometry.fov import FieldOfView
 from uvisxr.geometry.los import geometry

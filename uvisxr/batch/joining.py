@@ -57,6 +57,15 @@ def open_processed(
     ------
     ExportError
         The folder holds no output, or one cannot be read.
+
+    Examples
+    --------
+    With the simulated observation ``made`` of `help(uvisxr)`:
+
+    >>> path = made.open().uvis.rate().uvis.to_netcdf("FUV2008_070_10_04.nc")
+    >>> ds = uvisxr.open_processed(".")
+    >>> ds.rate.dims
+    ('pic', 'pixel', 'wl')
     """
     folder = Path(out_dir)
     parts: dict[tuple[Any, ...], list[tuple[str, xr.Dataset]]] = {}

@@ -2,7 +2,7 @@
 
 A pipeline is a list of accessor methods with their arguments, in Python
 
->>> [("background", {"level": 4e-4}), "calibrate", ("smooth", {})]  # doctest: +SKIP
+>>> steps = [("background", {"level": 4e-4}), "calibrate", ("smooth", {})]
 
 or in YAML, where an entry is a name or a name with a mapping of arguments:
 

@@ -127,6 +127,16 @@ def process(
         dask.distributed is not installed.
     UvisError
         The scheduler cannot be reached or has workers with another version of uvisxr.
+
+    Examples
+    --------
+    With the simulated observation ``made`` of `help(uvisxr)`:
+
+    >>> steps = [("background", {"level": 4e-4}), "rate"]
+    >>> print(uvisxr.batch.process(made.labels, steps, "out", workers=1))
+    1 done, 0 failed, 0 up to date
+    >>> print(uvisxr.batch.process(made.labels, steps, "out", workers=1))
+    0 done, 0 failed, 1 up to date
     """
     steps = _checked(pipeline, client, workers, retries)
     folder = _folder(out_dir)
@@ -161,6 +171,14 @@ def plan(
 
     Nothing is written but the output folder with its empty manifest. Parameters and errors as in
     `process`.
+
+    Examples
+    --------
+    With the simulated observation ``made`` of `help(uvisxr)`:
+
+    >>> steps = [("background", {"level": 4e-4}), "rate"]
+    >>> [output for label, output in uvisxr.batch.plan(made.labels, steps, "out")]
+    ['FUV2008_070_10_04.nc']
     """
     steps = _checked(pipeline, None, None, 0)
     with Manifest(_folder(out_dir)) as manifest:

@@ -34,7 +34,7 @@ DEFAULT_EDGES = {
 
 
 @history.step("bin")
-def bin(
+def bin(  # noqa: A001 - what users type
     ds: xr.Dataset,
     by: Mapping[str, Sequence[float]] | None = None,
     pixels: Iterable[Pixels] | None = None,
@@ -103,6 +103,25 @@ def bin(
     MissingStepError
         A field of the geometry is needed that the dataset does not hold, or it has neither
         radiance nor counts.
+
+    Examples
+    --------
+    With the simulated observation ``made`` of `help(uvisxr)`:
+
+    >>> ds = made.open().uvis.geometry(kernels=made.kernels)
+    >>> ds = ds.uvis.background(alt_min=2000).uvis.calibrate(files=made.calibration)
+    >>> limb = ds.uvis.bin(by={"alt": [0, 500, 1000, 1500, 2000]})
+    >>> limb.alt_bin.values
+    array([ 250.,  750., 1250., 1750.])
+    >>> light = limb.uvis.integrate((1450, 1800)).brightness
+    >>> print(*(f"{kilorayleigh:.1f}" for kilorayleigh in light))
+    1.3 0.2 0.1 0.0
+
+    Two groups by hand, of two spectra and of three:
+
+    >>> groups = ds.uvis.bin(pixels=[[(5, 30), (5, 31)], [(6, 30), (6, 31), (6, 32)]])
+    >>> groups.n.values
+    array([2, 3], dtype=int32)
     """
     checks.only_one(by=by, pixels=pixels)
     checks.choice("mode", mode, BinMode)

@@ -138,6 +138,25 @@ def calibrate(
         An argument has a wrong value, or fits ill with the others.
     CalibrationError
         Calibration files are missing or malformed, or a matrix does not fit the product.
+
+    Examples
+    --------
+    With the simulated observation ``made`` of `help(uvisxr)`:
+
+    >>> ds = made.open().uvis.background(level=4e-4).uvis.calibrate(files=made.calibration)
+    >>> ds.radiance.dims, ds.radiance.attrs["units"]
+    (('pic', 'pixel', 'wl'), 'kR angstrom-1')
+
+    Where no star was, the simulation knows what it has to be:
+
+    >>> good = (ds.quality == 0) & (made.truth.star == 0) & (ds.wl > 1450) & (ds.wl < 1800)
+    >>> ratio = ds.radiance.where(good).sum() / made.truth.radiance.where(good).sum()
+    >>> print(f"{ratio:.1f}")
+    1.0
+
+    Without any calibration file:
+
+    >>> ds = made.open().uvis.calibrate(flat_field=False, trend=False)
     """
     checks.choice("smooth", smooth, bool)
     checks.choice("interval", interval, Interval)
@@ -192,6 +211,14 @@ def calibration_factor(
     ------
     ArgumentError, CalibrationError
         As `calibrate`.
+
+    Examples
+    --------
+    With the simulated observation ``made`` of `help(uvisxr)`:
+
+    >>> ds = made.open().uvis.calibration_factor(files=made.calibration)
+    >>> ds.calibration_factor.dims, ds.calibration_factor.attrs["units"]
+    (('pic', 'pixel', 'wl'), 'kR angstrom-1 s count-1')
     """
     options = _options(recipe, wl_interp, nan_interp, evil_pixels, flat_field, trend)
     found, used = _terms(ds, options, files)

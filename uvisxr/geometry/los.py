@@ -98,6 +98,17 @@ def geometry(
     UvisWarning
         Some exposures have no pointing, so their line-of-sight fields are NaN, or no positions, so
         all fields except `ra` and `dec` are NaN.
+
+    Examples
+    --------
+    With the simulated observation ``made`` of `help(uvisxr)`:
+
+    >>> ds = made.open().uvis.geometry(kernels=made.kernels)
+    >>> print(f"{ds.alt.min():.0f} to {ds.alt.max():.0f} km above {ds.attrs['geometry_target']}")
+    -1564 to 4443 km above TITAN
+    >>> ds = made.open().uvis.geometry(kernels=made.kernels, samples=3, lon_direction="east")
+    >>> ds.lon.dims, ds.lon_corners.dims
+    (('pic', 'sample', 'pixel'), ('pic', 'sample', 'pixel', 'corner'))
     """
     checks.choice("lon_direction", lon_direction, LonDirection)
     checks.choice("tangent", tangent, TangentKind)

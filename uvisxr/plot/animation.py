@@ -81,6 +81,15 @@ def animate(
         The file cannot be written.
     MissingStepError, KernelError, CoverageError
         As in `geometry`.
+
+    Examples
+    --------
+    With the simulated observation ``made`` of `help(uvisxr)`:
+
+    >>> ds = made.open().uvis.geometry(kernels=made.kernels)
+    >>> film = ds.isel(pic=[0, 6]).uvis.plot.animate("scan.gif", fps=2, bodies=(), progress=False)
+    >>> film.name
+    'scan.gif'
     """
     path = Path(path)
     ending = path.suffix[1:].lower()

@@ -51,6 +51,15 @@ def bins(
         The dataset is not binned.
     ArgumentError
         A field that the dataset is not binned by, or the same one for both axes.
+
+    Examples
+    --------
+    With the simulated observation ``made`` of `help(uvisxr)`:
+
+    >>> ds = made.open().uvis.geometry(kernels=made.kernels)
+    >>> bins = ds.uvis.bin(by={"alt": [0, 500, 1000], "lt": [0, 6, 12, 18, 24]})
+    >>> ax = bins.uvis.plot.bins()
+    >>> ax.figure.savefig("bins.png")
     """
     look = styled(style)
     if "n" not in ds.variables:

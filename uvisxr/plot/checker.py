@@ -358,5 +358,17 @@ def check_stars(
         The dataset has neither radiance nor counts.
     ArgumentError
         The range lies outside the dataset's, or `colormaps` is empty.
+
+    Examples
+    --------
+    With the simulated observation ``made`` of `help(uvisxr)`:
+
+    >>> ds = made.open()
+    >>> checker = ds.uvis.plot.check_stars()
+    >>> checker.toggle(3, 40)  # as a click does
+    >>> checker.selected
+    [(3, 40)]
+    >>> ds = checker.dataset
+    >>> checker.close()
     """
     return StarChecker(ds, wl_range, stars, colormaps, figure, style)

@@ -74,6 +74,14 @@ def evolution(
         The dataset has neither radiance nor counts.
     ExportError
         The file cannot be written.
+
+    Examples
+    --------
+    With the simulated observation ``made`` of `help(uvisxr)`:
+
+    >>> ds = made.open().uvis.calibrate(files=made.calibration)
+    >>> figure = ds.uvis.plot.evolution(wl_range=(1450, 1800), pixels=[20, 30, 40])
+    >>> figure.savefig("evolution.png")
     """
     for name, value in (("columns", columns), ("rows", rows)):
         checks.whole(name, value, 1, what="a number of panels")

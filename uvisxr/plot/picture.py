@@ -82,6 +82,15 @@ def picture(
         The dataset has no geometry or no radiance.
     ArgumentError
         As in `uvisxr.image.image`, or an altitude is not positive.
+
+    Examples
+    --------
+    With the simulated observation ``made`` of `help(uvisxr)`:
+
+    >>> ds = made.open().uvis.geometry(kernels=made.kernels)
+    >>> ds = ds.uvis.calibrate(files=made.calibration)
+    >>> ax = ds.uvis.plot.picture((1450, 1800), nx=60, altitudes=[1000])
+    >>> ax.figure.savefig("titan.png")
     """
     if altitudes is not None:
         checks.numbers("altitudes", altitudes, "heights above the surface, km", above=0)

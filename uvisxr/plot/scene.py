@@ -170,6 +170,14 @@ def geometry(
         An unknown exposure, mode, field or body, or limits that do not fit the mode.
     KernelError, CoverageError
         Requested kernels or bodies are not available.
+
+    Examples
+    --------
+    With the simulated observation ``made`` of `help(uvisxr)`:
+
+    >>> ds = made.open().uvis.geometry(kernels=made.kernels)
+    >>> ax = ds.uvis.plot.geometry(pic=6, annotate="alt", kernels=made.kernels)
+    >>> ax.figure.savefig("scene.png")
     """
     framing = Framing(mode, center, xlim, ylim, annotate)
     look = styled(style)

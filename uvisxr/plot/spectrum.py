@@ -80,6 +80,15 @@ def spectrum(
         The dataset has no spectra.
     ArgumentError
         A spectrum is not in the dataset, or there are too many and none is selected.
+
+    Examples
+    --------
+    With the simulated observation ``made`` of `help(uvisxr)`:
+
+    >>> ds = made.open().uvis.calibrate(files=made.calibration)
+    >>> ax = ds.uvis.plot.spectrum(select=[(5, 30), (6, 30)], lines=True)
+    >>> ax.get_ylabel()
+    'Spectral radiance (kR/Å)'
     """
     look = styled(style)
     name = _variable(ds, variable)

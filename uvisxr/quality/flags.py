@@ -218,11 +218,31 @@ def flag(ds: xr.Dataset, pixels: Pixels, flag: QualityFlag = "user") -> xr.Datas
     ------
     ArgumentError
         The pixels are not in the dataset, or the flag is unknown.
+
+    Examples
+    --------
+    With the simulated observation ``made`` of `help(uvisxr)`:
+
+    >>> ds = made.open().uvis.flag([(0, 12), (0, 13)])
+    >>> ds.quality[0, 10:15].values.tolist()
+    [0, 0, 16, 16, 0]
+    >>> ds = ds.uvis.flag(ds.pixel < 2, "star")
+    >>> int((ds.quality == 4).sum())
+    24
     """
     return conventions.apply(changed(ds, pixels, flag, True))
 
 
 @history.step("unflag")
 def unflag(ds: xr.Dataset, pixels: Pixels, flag: QualityFlag = "user") -> xr.Dataset:
-    """Clear a quality flag on some spectra; see `flag`."""
+    """Clear a quality flag on some spectra; see `flag`.
+
+    Examples
+    --------
+    With the simulated observation ``made`` of `help(uvisxr)`:
+
+    >>> ds = made.open().uvis.flag([(0, 12), (0, 13)]).uvis.unflag([(0, 12)])
+    >>> ds.quality[0, 10:15].values.tolist()
+    [0, 0, 0, 16, 0]
+    """
     return conventions.apply(changed(ds, pixels, flag, False))

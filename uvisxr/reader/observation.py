@@ -82,6 +82,19 @@ def open_product(
         product.
     ArgumentError
         An argument has a wrong value, or `path` names several products.
+
+    Examples
+    --------
+    With the simulated observation ``made`` of `help(uvisxr)`:
+
+    >>> ds = uvisxr.open_product(made.labels[0])
+    >>> dict(ds.counts.sizes)
+    {'pic': 12, 'pixel': 60, 'wl': 1024}
+    >>> str(ds.time_start.values[0])[:19]
+    '2008-03-10T10:00:00'
+    >>> later = uvisxr.open_product(made.labels[0], start_time="start")
+    >>> str(later.time_start.values[0])[:19]
+    '2008-03-10T10:04:00'
     """
     labels = _labels([path])
     if len(labels) > 1:
@@ -135,6 +148,15 @@ def open_observation(
         window or binning.
     ArgumentError
         An argument has a wrong value, or no product was found.
+
+    Examples
+    --------
+    With the simulated observation ``made`` of `help(uvisxr)`:
+
+    >>> folder = made.labels[0].parent
+    >>> ds = uvisxr.open_observation(folder, name="limb", chunks={"pic": 4})
+    >>> ds.attrs["name"], ds.counts.chunksizes["pic"]
+    ('limb', (4, 4, 4))
     """
     given = [paths] if isinstance(paths, str | os.PathLike) else list(paths or ())
     if batch is not None:

@@ -2,12 +2,11 @@
 
 ::
 
-    from uvisxr import simulate
+    made = uvisxr.simulate.observation("titan", exposures=12, seed=1)
 
-    made = simulate.observation("somewhere", target="TITAN", exposures=60, seed=1)
-    ds = made.open().uvis.geometry(kernels=made.kernels)
-    ds = ds.uvis.background(alt_min=2500).uvis.calibrate(files=made.calibration)
-    ds.radiance - made.truth.radiance
+>>> ds = made.open().uvis.geometry(kernels=made.kernels)
+>>> ds = ds.uvis.background(alt_min=2000).uvis.calibrate(files=made.calibration)
+>>> residual = ds.radiance - made.truth.radiance
 
 The pieces: `flight` (who moves where), `kernels` and `textkernels` (SPICE), `calibration_files`
 and `idlsave`, `vibronic` and `spectrum` (what light), `emission` (where it shines), `counts` (what

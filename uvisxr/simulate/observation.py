@@ -141,6 +141,15 @@ def observation(
         Real kernels or calibration files are missing or do not cover the time.
     ExportError
         A file cannot be written.
+
+    Examples
+    --------
+    >>> made = uvisxr.simulate.observation("titan", exposures=12, seed=1)
+    >>> [label.name for label in made.labels]
+    ['FUV2008_070_10_04.LBL']
+    >>> ds = made.open()
+    >>> ds.counts.sizes == made.truth.radiance.sizes
+    True
     """
     checks.choice("channel", channel, ChannelName)
     checks.choice("slit", slit, SlitName)

@@ -41,6 +41,18 @@ def load(ds: xr.Dataset, path: str | Path, columns: Columns = "exposure pixel") 
     ArgumentError
         The file is missing, a line is not two whole numbers or not in the dataset, or
         `columns` is unknown.
+
+    Examples
+    --------
+    With the simulated observation ``made`` of `help(uvisxr)`:
+
+    >>> with open("stars.txt", "w") as file:
+    ...     print("# exposure | pixel", file=file)
+    ...     print("  3          40", file=file)
+    ...     print("  4          40", file=file)
+    >>> ds = made.open().uvis.stars.load("stars.txt")
+    >>> ds.quality[2:6, 40].values.tolist()
+    [0, 4, 4, 0]
     """
     order = _order(columns)
     path = Path(path)
@@ -89,6 +101,15 @@ def save(ds: xr.Dataset, path: str | Path, columns: Columns = "exposure pixel") 
         `columns` is unknown.
     ExportError
         The file cannot be written.
+
+    Examples
+    --------
+    With the simulated observation ``made`` of `help(uvisxr)`:
+
+    >>> ds = made.open().uvis.flag([(3, 40), (4, 40)], "star")
+    >>> path = ds.uvis.stars.save("stars.txt")
+    >>> [line.split() for line in path.read_text().splitlines()[1:]]
+    [['3', '40'], ['4', '40']]
     """
     order = _order(columns)
     flags = flags_of(ds)

@@ -81,6 +81,19 @@ def predict_stars(
         The dataset has no geometry.
     ArgumentError
         `stars` is no catalogue.
+
+    Examples
+    --------
+    With the simulated observation ``made`` of `help(uvisxr)`:
+
+    >>> from uvisxr.stars import catalogue
+    >>> with open("mine.csv", "w") as file:
+    ...     print("name,ra,dec,magnitude", file=file)
+    ...     print("mine,222.5,9.9,4.5", file=file)
+    >>> ds = made.open().uvis.geometry(kernels=made.kernels)
+    >>> ds = ds.uvis.predict_stars(catalogue.read("mine.csv"))
+    >>> int(ds.star_count.sum())
+    1
     """
     stars = catalogue.read() if stars is None else stars
     if not isinstance(stars, xr.Dataset) or not set(stars.variables) >= _NEEDED:
