@@ -190,6 +190,13 @@ def test_json_before_geometry_and_background(observation, tmp_path):
     assert content["background"] is None
 
 
+def test_json_of_a_background_without_error(observation, tmp_path):
+    exact = observation.drop_vars("background_error", errors="ignore")
+    exact = exact.assign_coords(background=4e-4)
+    content = uvisxr.load_json(export.to_json(conventions.apply(exact), tmp_path / "a.json"))
+    assert content["background"] == {"level": 4e-4, "error": None, "units": "count s-1"}
+
+
 def test_summary_of_bins_is_refused(observation, tmp_path):
     binned = observation.drop_vars(["time_start", "product"])
     with pytest.raises(MissingStepError, match=r"before ds\.uvis\.bin"):

@@ -147,3 +147,10 @@ def test_bad_arguments(ds, arguments, said):
 def test_everything_flagged(ds):
     with pytest.raises(ArgumentError, match="every spectrum is flagged"):
         evolution(flag(ds, ds["alt"] > -1e9), exclude="user")
+
+
+def test_bins_have_no_exposures(ds):
+    for seen in (ds, ds.drop_vars("radiance")):
+        bins = seen.uvis.bin(pixels=[[(0, 20)]])
+        with pytest.raises(MissingStepError, match="no dimension pic or pixel"):
+            evolution(bins)

@@ -262,7 +262,7 @@ def summary(ds: xr.Dataset) -> dict[str, Any]:
     if "background" in ds:
         content["background"] = {
             "level": _plain(ds["background"].values),
-            "error": _plain(ds["background_error"].values),
+            "error": _plain(ds["background_error"].values) if "background_error" in ds else None,
             "units": ds["background"].attrs["units"],
         }
     if "lon" in ds:

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 
 from .. import checks, spectra
 from ..errors import ArgumentError, MissingStepError
+from ..quality.flags import flags_of
 from ..stars import predict
 
 #: Units as written in pictures.
@@ -77,7 +78,13 @@ def signal(ds: xr.Dataset, wl_range: tuple[float, float] | None) -> xr.DataArray
     -------
     DataArray
         (pic, pixel), with its errors as coordinates `upper` and `lower` if calibrated.
+
+    Raises
+    ------
+    MissingStepError
+        The dataset has neither radiance nor counts, or they are of bins.
     """
+    flags_of(ds)  # its dimensions are checked first
     if "radiance" in ds.variables:
         light = spectra.integrate(ds, wl_range)
         errors = {
