@@ -13,6 +13,7 @@ import xarray as xr
 from . import background, export, image, spectra
 from .bins import binning
 from .calibration import radiance
+from .dataset import overview
 from .dataset.forward import method
 from .errors import MissingDependencyError
 from .geometry import los
@@ -25,10 +26,38 @@ if TYPE_CHECKING:
 
 
 class UvisAccessor:
-    """Steps of a UVIS reduction; each returns a new dataset."""
+    """Steps of a UVIS reduction; each returns a new dataset.
+
+    `ds.uvis` by itself shows what the dataset is, what was done to it and what can be next. What
+    the variables mean, with their units and signs, is in `help(uvisxr)`.
+
+    Where, and what to leave out:
+        `geometry`: where each pixel looks, and from where.
+        `background`: the counts the detector makes by itself; lost and partial spectra.
+        `flag`, `unflag`: set and clear quality flags of spectra.
+        `predict_stars`: which pixels catalogue stars fall into.
+        `stars`: star flags in text files.
+    From counts to spectra:
+        `calibrate`: radiances with upper and lower errors.
+        `calibration_factor`: what count rates would be multiplied by.
+        `rate`: count rates with their errors.
+        `fill_nan`, `smooth`: holes filled, noise smoothed, along wavelength.
+    From spectra to results:
+        `bin`: mean spectra of like geometry, or of groups by hand.
+        `integrate`: brightness in a range of wavelengths.
+        `image`: brightness on the plane of the sky.
+        `plot`: pictures.
+        `to_netcdf`, `to_json`: files.
+    """
 
     def __init__(self, ds: xr.Dataset):
         self._ds = ds
+
+    def __repr__(self) -> str:
+        return overview.text(self._ds)
+
+    def _repr_html_(self) -> str:
+        return overview.html(self._ds)
 
     geometry = method(los.geometry)
     background = method(background.background)
@@ -48,12 +77,12 @@ class UvisAccessor:
 
     @property
     def stars(self) -> StarFlags:
-        """Star flags in text files: `.stars.load(path)`, `.stars.save(path)`."""
+        """Star flags in text files: `ds.uvis.stars.load(path)`, `ds.uvis.stars.save(path)`."""
         return StarFlags(self._ds)
 
     @property
     def plot(self) -> PlotAccessor:
-        """Pictures; needs matplotlib."""
+        """Pictures: `ds.uvis.plot.picture()` and others; needs matplotlib."""
         try:
             from .plot import PlotAccessor
         except ImportError as error:

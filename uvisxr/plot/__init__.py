@@ -31,7 +31,16 @@ __all__ = [
 
 
 class PlotAccessor:
-    """Pictures of a dataset."""
+    """Pictures of a dataset.
+
+    `geometry`: the sky at one exposure, with bodies, slit and stars.
+    `animate`: the same at every exposure, as a film.
+    `picture`: the image of the body in a range of wavelengths.
+    `evolution`: brightness against exposure for each pixel.
+    `check_stars`: a map of all spectra on which clicks set star flags.
+    `bins`: how many spectra each bin holds.
+    `spectrum`: spectra with their errors.
+    """
 
     def __init__(self, ds: xr.Dataset):
         self._ds = ds

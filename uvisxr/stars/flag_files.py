@@ -136,6 +136,8 @@ def _order(columns: Columns) -> tuple[int, int]:
 class StarFlags:
     """Star flags in text files of one header line and two whole numbers a line.
 
+    `load` adds the flags of a file to those of the dataset, `save` writes them.
+
     The reference package writes the pixel first under a header that says "exposure | pixel":
     its files need `columns="pixel exposure"`.
     """

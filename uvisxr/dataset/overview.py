@@ -1,0 +1,235 @@
+"""What a dataset is, what was done to it and what can be next, in a few lines.
+
+All of it is seen from names, attributes and small coordinates: no dask array is computed, and no
+spectrum is read.
+"""
+
+from __future__ import annotations
+
+from html import escape
+
+import numpy as np
+import xarray as xr
+
+from ..errors import MissingStepError
+from ..instrument.detector import FIRST_LIT, LAST_LIT, Bins
+from .conventions import QUALITY_FLAGS
+from .fields import FIELDS
+
+_SPECTRA = ("radiance", "radiance_weighted", "rate", "counts")
+
+
+def text(ds: xr.Dataset) -> str:
+    """The overview as lines of text."""
+    rows = overview(ds)
+    width = max(map(len, rows), default=0)
+    return "\n".join(["<uvisxr>", *(f"{name:<{width}}  {said}" for name, said in rows.items())])
+
+
+def html(ds: xr.Dataset) -> str:
+    """The overview as a table of HTML, in the colours of the page that shows it."""
+    cell = 'style="text-align: left; vertical-align: top"'
+    rows = "".join(
+        f'<tr><th scope="row" {cell}>{escape(name)}</th><td {cell}>{escape(said)}</td></tr>'
+        for name, said in overview(ds).items()
+    )
+    return f"<table>{rows}</table>"
+
+
+def overview(ds: xr.Dataset) -> dict[str, str]:
+    """What is known of a dataset: the heading and the words of each line.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Of any step, or any other.
+
+    Returns
+    -------
+    dict of str to str
+        `name`, `instrument`, `target`, `exposures`, `window`, `spectra`, `done`, `next`,
+        `pictures`; lines of which the dataset says nothing are left out.
+    """
+    did = done(ds)
+    lines = {
+        "name": str(ds.attrs.get("name", "")),
+        "instrument": _instrument(ds),
+        "target": _target(ds),
+        "exposures": _exposures(ds),
+        "window": _window(ds),
+        "spectra": _spectra(ds),
+        "done": ", ".join(f"{step} ({how})" if how else step for step, how in did.items()),
+        "next": ", ".join(next_steps(ds)),
+        "pictures": ", ".join(f"plot.{name}" for name in pictures(ds)),
+    }
+    return {name: said for name, said in lines.items() if said}
+
+
+def done(ds: xr.Dataset) -> dict[str, str]:
+    """Steps that a dataset has behind it, each with a word on how.
+
+    Told from variables and attributes, which a dataset keeps that has lost its history.
+    """
+    attrs, names = ds.attrs, set(map(str, ds.variables))
+    edited = str(attrs.get("radiance_edited", ""))
+    light = any(name.startswith(("radiance", "brightness")) for name in names)
+    steps = {
+        "open": {"counts", "calibration_matrix"} & names or "start_time" in attrs,
+        "geometry": "geometry_target" in attrs and FIELDS.keys() & names,
+        "background": "background" in names,
+        "predict_stars": "star_count" in names,
+        "calibrate": "recipe" in attrs and light,
+        edited.partition("(")[0]: edited and light,
+        "calibration_factor": "calibration_factor" in names,
+        "rate": "rate" in names,
+        "bin": {"n", "member_bin"} <= names,
+        "integrate": "brightness" in names,
+    }
+    how = {
+        "open": "calibration matrix" if "calibration_matrix" in names else "",
+        "geometry": str(attrs.get("geometry_target", "")),
+        "background": _background(ds),
+        "calibrate": str(attrs.get("recipe", "")),
+    }
+    return {step: how.get(step, "") for step, was in steps.items() if was}
+
+
+def next_steps(ds: xr.Dataset) -> list[str]:
+    """Methods of `ds.uvis` for which the dataset holds what they need, and which it has not had."""
+    names, pixels = set(map(str, ds.variables)), {"pic", "pixel"} <= set(ds.dims)
+    window = {"line", "band", "et", "exposure"} <= names
+    counts, seen = "counts" in ds and "wl" in ds["counts"].dims, _has_geometry(ds)
+    spectra = "radiance" in ds and "wl" in ds["radiance"].dims
+    can = {
+        "geometry": window and "channel" in ds.attrs,
+        "background": window and counts and pixels,
+        "predict_stars": seen and pixels,
+        "calibrate": window and counts,
+        "calibration_factor": window and counts,
+        "rate": counts and "exposure" in names,
+        "flag": pixels,
+        "fill_nan": spectra,
+        "smooth": spectra,
+        "integrate": spectra,
+        "image": spectra and seen and pixels,
+        "bin": (counts or spectra) and pixels,
+        "to_netcdf": True,
+        "to_json": {"time_start", "product"} <= names,
+    }
+    did = done(ds)
+    return [name for name, ready in can.items() if ready and name not in did]
+
+
+def pictures(ds: xr.Dataset) -> list[str]:
+    """Methods of `ds.uvis.plot` for which the dataset holds what they need."""
+    pixels = {"pic", "pixel"} <= set(ds.dims)
+    seen = pixels and _has_geometry(ds)
+    signal = pixels and any(name in ds and "wl" in ds[name].dims for name in ("radiance", "counts"))
+    can = {
+        "geometry": seen,
+        "animate": seen,
+        "picture": seen and "radiance" in ds,
+        "evolution": signal,
+        "check_stars": signal,
+        "bins": {"n", "member_bin"} <= set(ds.variables),
+        "spectrum": any(name in ds and "wl" in ds[name].dims for name in _SPECTRA),
+    }
+    return [name for name, ready in can.items() if ready]
+
+
+def _has_geometry(ds: xr.Dataset) -> bool:
+    """Whether the dataset says where its pixels look: not as means of bins."""
+    return "geometry" in done(ds) and "ra_corners" in ds.variables
+
+
+def _values(ds: xr.Dataset, name: str, kind: str = "iuf") -> np.ndarray | None:
+    """A small variable as an array; None if it is not there, of another kind, or not computed."""
+    variable = ds.variables.get(name)
+    if variable is None or variable.dtype.kind not in kind or variable.chunks is not None:
+        return None
+    return np.atleast_1d(variable.values)
+
+
+def _background(ds: xr.Dataset) -> str:
+    said = str(ds.attrs.get("background_method", ""))
+    level = _values(ds, "background")
+    if level is not None and level.size == 1:
+        said += f" {level.item():.3g} count/s per detector pixel"
+    return said.strip()
+
+
+def _instrument(ds: xr.Dataset) -> str:
+    parts = [str(ds.attrs.get("channel", ""))]
+    if ds.attrs.get("slit"):
+        parts.append(f"slit {ds.attrs['slit']}")
+    if ds.attrs.get("compression"):
+        parts.append(f"compression {ds.attrs['compression']}")
+    return ", ".join(part for part in parts if part)
+
+
+def _target(ds: xr.Dataset) -> str:
+    prime = ds.attrs.get("prime_instrument")
+    return f"{ds.attrs.get('target', '')}" + (f", led by {prime}" if prime else "")
+
+
+def _exposures(ds: xr.Dataset) -> str:
+    if "pic" not in ds.variables and "pic" not in ds.dims:
+        return ""
+    said = str(ds.sizes.get("pic", 1))
+    seconds = _values(ds, "exposure")
+    if seconds is not None and seconds.size:
+        low, high = seconds.min(), seconds.max()
+        said += f" of {low:g} s" if low == high else f" of {low:g} to {high:g} s"
+    start, stop = _values(ds, "time_start", "M"), _values(ds, "time_stop", "M")
+    if start is not None and stop is not None and start.size:
+        first, last = np.datetime_as_string([start.min(), stop.max()], unit="s")
+        said += f", {first} to {last} UTC"
+    return said
+
+
+def _window(ds: xr.Dataset) -> str:
+    parts = []
+    ends = [ds.attrs.get(f"{end}_{axis}") for axis in ("line", "band") for end in ("ul", "lr")]
+    if None not in ends:
+        parts.append("rows {}..{}, columns {}..{}".format(*ends))
+        parts.append(f"bins of {ds.attrs.get('line_bin')} x {ds.attrs.get('band_bin')}")
+    parts += [
+        f"{size} {'pixels' if dim == 'pixel' else dim}"
+        for dim, size in ds.sizes.items()
+        if dim in ("pixel", "group") or str(dim).endswith("_bin")
+    ]
+    wl = _values(ds, "wl")
+    if wl is not None and wl.size:
+        parts.append(f"{wl.size} wavelengths, {wl.min():.1f} to {wl.max():.1f} angstrom")
+    return ", ".join(parts)
+
+
+def _spectra(ds: xr.Dataset) -> str:
+    if "member_bin" in ds.variables:
+        return f"{ds.sizes['member']} in bins"
+    quality = ds.variables.get("quality")
+    if quality is None:
+        return ""
+    parts = [str(quality.size)]
+    lit = _lit(ds)
+    if lit is not None:
+        parts.append(f"{lit:.0%} lit")
+    flags = _values(ds, "quality", "iu")
+    if flags is None:
+        return ", ".join([*parts, "flags not computed yet"])
+    tallies = [f"{np.count_nonzero(flags & bit)} {name}" for name, bit in QUALITY_FLAGS.items()]
+    return ", ".join([*parts, f"{np.count_nonzero(flags == 0)} good", *tallies])
+
+
+def _lit(ds: xr.Dataset) -> float | None:
+    """Share of the detector rows in the dataset's pixels that the slit lights."""
+    if _values(ds, "line") is None or _values(ds, "band") is None:
+        return None
+    try:
+        bins = Bins.of(ds)
+    except MissingStepError:
+        return None
+    last = np.minimum(bins.line + bins.n_line - 1, LAST_LIT)
+    lit = np.maximum(last - np.maximum(bins.line, FIRST_LIT) + 1, 0)
+    rows = bins.n_line.sum()
+    return float(lit.sum() / rows) if rows else None
