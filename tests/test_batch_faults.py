@@ -228,10 +228,21 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch, "_stream", here.stream)
 
 
+def test_outputs_beside_the_sources_replace_none(in_process, tmp_path: Path):
+    for number in range(2):
+        write_product(tmp_path, product_id(number), band_bin=32)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    for overwrite in (False, True):
+        summary = batch.process(tmp_path, STEPS, tmp_path, overwrite=overwrite)
+        assert (summary.done, summary.failed) == (2, 0)
+    assert {path: path.read_bytes() for path in before} == before
+    assert {path.suffix for path in tmp_path.iterdir()} == {".LBL", ".DAT", ".nc", ".jsonl"}
+
+
 def test_full_disk_as_the_system_reports_it(
     archive: Path, in_process, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    real, written = export.to_netcdf, []
+    real, written = export.write, []
 
     def fill(ds, path, **options):
         if len(written) == 3:
@@ -240,12 +251,12 @@ def test_full_disk_as_the_system_reports_it(
         written.append(path)
         return real(ds, path, **options)
 
-    monkeypatch.setattr(export, "to_netcdf", fill)
+    monkeypatch.setattr(export, "write", fill)
     with pytest.raises(ExportError, match=r"no space left in .* 3 products are done"):
         batch.process(archive, STEPS, tmp_path)
     assert len(digests(tmp_path)) == 3
     assert not left_over(tmp_path)
-    monkeypatch.setattr(export, "to_netcdf", real)
+    monkeypatch.setattr(export, "write", real)
     summary = batch.process(archive, STEPS, tmp_path)
     assert (summary.done, summary.current) == (COUNT - 3, 3)
 

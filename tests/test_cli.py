@@ -15,6 +15,8 @@ from helpers.products import write_product
 import uvisxr
 from uvisxr.calibration.recipe import RECIPES
 from uvisxr.cli import main
+from uvisxr.errors import ExportError
+from uvisxr.simulate import calibration_files
 
 NAME = "FUV2005_230_15_15"
 
@@ -150,3 +152,50 @@ def test_unwritable_output_is_one_line(product, tmp_path):
 )
 def test_wrong_usage(arguments):
     assert run(*arguments).exit_code == 2
+
+
+OPTIONS = ("--no-flat-field", "--no-trend")
+
+
+@pytest.mark.parametrize("ending", [".DAT", ".LBL", ".dat"])
+@pytest.mark.parametrize("option", ["-o", "--json"])
+def test_an_output_never_replaces_a_product(product, tmp_path, ending, option):
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    target = product.with_suffix(ending)
+    outputs = ("-o", target) if option == "-o" else ("-o", tmp_path / "x.nc", "--json", target)
+    line = one_line(run("process", product, *outputs, *OPTIONS))
+    assert str(target) in line and "another ending" in line
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_an_output_never_replaces_a_list_of_products(product, tmp_path):
+    batch = tmp_path / "list.txt"
+    batch.write_text(f"{product}\n")
+    line = one_line(run("process", batch, "-o", batch, *OPTIONS))
+    assert "list.txt" in line and "another name" in line
+    ds = uvisxr.open_observation(batch=batch)
+    with pytest.raises(ExportError, match=r"list\.txt"):
+        ds.uvis.to_netcdf(batch)
+    assert batch.read_text() == f"{product}\n"
+
+
+def test_an_output_never_replaces_what_a_step_reads(product, tmp_path):
+    folder = tmp_path / "calibration"
+    calibration_files.write(folder, "FUV")
+    lab = folder / "FUV_1999_Lab_Cal.dat"
+    flat = folder / "FLATFIELD_FUV_POSTBURN.txt"
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    for outputs in (("-o", flat), ("-o", tmp_path / "x.nc", "--json", flat), ("-o", lab)):
+        line = one_line(run("process", product, *outputs, "--calibration", folder))
+        assert "cannot write" in line
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+    assert not (tmp_path / "x.nc").exists()
+
+
+def test_two_outputs_of_one_name(product, tmp_path):
+    out = tmp_path / "x.nc"
+    for other in (out, tmp_path / "below" / ".." / "x.nc"):
+        result = run("process", product, "-o", out, "--json", other, *OPTIONS)
+        assert result.exit_code == 2
+        assert "the same file" in result.stderr
+    assert not out.exists()

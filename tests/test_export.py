@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import netCDF4
 import numpy as np
 import pytest
 import xarray as xr
+from helpers.umask import permissions, umask
 
 import uvisxr
 from uvisxr import export
@@ -135,6 +137,76 @@ def test_failed_write_leaves_old_file_and_nothing_else(observation, tmp_path):
         export.to_netcdf(broken, path)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["a.nc"]
+
+
+@pytest.mark.parametrize("mask", [0o077, 0o022, 0o027])
+def test_permissions_are_those_of_a_new_file(observation, tmp_path, mask):
+    with umask(mask):
+        written = [export.to_netcdf(observation, tmp_path / "a.nc")]
+        written.append(export.to_json(observation, tmp_path / "a.json"))
+    assert {permissions(path) for path in written} == {0o666 & ~mask}
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_threads_that_write_at_once(observation, tmp_path, same):
+    failed = []
+
+    def work(number):
+        try:
+            for _ in range(3):
+                export.to_netcdf(observation, tmp_path / f"{0 if same else number}.nc")
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    paths = sorted(tmp_path.iterdir())
+    assert [path.name for path in paths] == [f"{k}.nc" for k in range(1 if same else 8)]
+    assert len({path.read_bytes() for path in paths}) == 1
+    with xr.open_dataset(paths[0]) as back:
+        xr.testing.assert_identical(back.load(), observation)
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+def test_the_file_that_was_read_is_not_replaced(observation, tmp_path, loaded):
+    path = export.to_netcdf(observation, tmp_path / "a.nc")
+    before = path.read_bytes()
+    (tmp_path / "link.nc").symlink_to(path)
+    with xr.open_dataset(path) as ds:
+        if loaded:
+            ds = ds.load()
+        for target in (path, tmp_path / "link.nc"):
+            with pytest.raises(ExportError, match=r"were read from it.*another name"):
+                ds.uvis.to_netcdf(target)
+            with pytest.raises(ExportError, match=r"were read from it.*another name"):
+                ds.uvis.to_json(target)
+        ds.uvis.to_netcdf(tmp_path / "b.nc")
+    assert path.read_bytes() == before
+
+
+def test_the_tree_that_was_read_is_not_replaced(observation, tmp_path):
+    tree = xr.DataTree.from_dict({"/window0": observation, "/window1": observation.isel(pixel=[0])})
+    path = export.to_netcdf(tree, tmp_path / "a.nc")
+    with xr.open_datatree(path) as back, pytest.raises(ExportError, match="were read from it"):
+        export.to_netcdf(back, path)
+    with (
+        xr.open_dataset(path, group="window1") as node,
+        pytest.raises(ExportError, match="were read from it"),
+    ):
+        export.to_netcdf(node, path)
+
+
+def test_names_of_products_are_refused(observation, tmp_path):
+    for name in ("a.DAT", "a.lbl"):
+        with pytest.raises(ExportError, match="another ending"):
+            export.to_netcdf(observation, tmp_path / name)
+        with pytest.raises(ExportError, match="another ending"):
+            export.to_json(observation, tmp_path / name)
+    assert not list(tmp_path.iterdir())
 
 
 def test_missing_folder_is_named(observation, tmp_path):

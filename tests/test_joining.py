@@ -140,3 +140,13 @@ def test_failures_and_foreign_files_are_left_out(tmp_path: Path):
 def test_empty_folder(tmp_path: Path):
     with pytest.raises(ExportError, match=f"no output in {tmp_path}"):
         uvisxr.open_processed(tmp_path)
+
+
+def test_no_output_of_the_batch_is_replaced(tmp_path: Path):
+    paths = [process(tmp_path, product_id(number)) for number in (0, 10)]
+    before = [path.read_bytes() for path in paths]
+    joined = uvisxr.open_processed(tmp_path / "out")
+    for path in paths:
+        with pytest.raises(ExportError, match="were read from it"):
+            joined.uvis.to_netcdf(path)
+    assert [path.read_bytes() for path in paths] == before

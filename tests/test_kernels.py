@@ -605,6 +605,18 @@ def test_a_meta_kernel_loads_in_spice_with_short_lines(folder: Path, tmp_path: P
     assert meta.expand(out) == files
 
 
+def test_a_meta_kernel_in_place_of_a_kernel(folder: Path, tmp_path: Path):
+    file = tiny.text(tmp_path / "a.tf", "FK", A="1")
+    before = file.read_bytes()
+    (tmp_path / "x.tm").symlink_to(file)
+    for out in (file, tmp_path / "x.tm"):
+        with pytest.raises(errors.ExportError, match=r"were read from it.*another name"):
+            meta.metakernel([file], out)
+    with pytest.raises(errors.ExportError, match="products of the archive"):
+        meta.metakernel([file], tmp_path / "x.lbl")
+    assert file.read_bytes() == before
+
+
 def test_a_meta_kernel_below_a_long_folder(folder: Path, tmp_path: Path):
     file = tiny.text(folder / ("d" * 70) / ("e" * 70) / "a.tf", "FK", A="1")
     out = meta.metakernel([file], tmp_path / "x.tm")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import xarray as xr
 from helpers.flyby import flyby
+from helpers.umask import permissions, umask
 from matplotlib.figure import Figure
 
 from uvisxr.errors import ArgumentError, ExportError, MissingStepError
@@ -110,6 +112,25 @@ def test_pages(ds, tmp_path):
     assert plt.get_fignums() == before
     again = evolution(ds, tmp_path / "b.pdf", pixels=range(20), columns=3, rows=2)
     assert path.read_bytes() == again.read_bytes()
+
+
+@pytest.mark.parametrize("mask", [0o077, 0o022, 0o027])
+def test_pages_have_the_permissions_of_a_new_file(ds, tmp_path, mask):
+    with umask(mask):
+        path = evolution(ds, tmp_path / "a.pdf", pixels=[1])
+    assert permissions(path) == 0o666 & ~mask
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_pages_in_place_of_an_input(ds, tmp_path):
+    source = tmp_path / "a.nc"
+    ds.uvis.to_netcdf(source)
+    with xr.open_dataset(source) as opened:
+        (tmp_path / "a.pdf").symlink_to(source)
+        with pytest.raises(ExportError, match="were read from it"):
+            evolution(opened, tmp_path / "a.pdf", pixels=[1])
+    with pytest.raises(ExportError, match="products of the archive"):
+        evolution(ds, tmp_path / "a.dat", pixels=[1])
 
 
 def test_pages_that_cannot_be_written(ds, tmp_path):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from helpers.flyby import flyby
+from helpers.umask import permissions, umask
 from PIL import Image
 
 from uvisxr import UvisError
@@ -321,6 +322,30 @@ def test_gif_holds_every_frame_for_its_time(ds, tmp_path):
         exact = _pixels(still / f"{k:04d}.png")
         assert np.abs(frame - exact).mean() < 3
     assert np.abs(frames[0] - frames[4]).mean() > 0.5
+
+
+@pytest.mark.parametrize("mask", [0o077, 0o022, 0o027])
+def test_films_have_the_permissions_of_a_new_file(ds, tmp_path, mask):
+    one = ds.isel(pic=[0])
+    with umask(mask):
+        film = animation.animate(one, tmp_path / "a.gif", **_SMALL)
+        frames = animation.animate(one, tmp_path / "frames", **_SMALL)
+    assert permissions(film) == permissions(frames / "0000.png") == 0o666 & ~mask
+
+
+def test_a_film_in_place_of_an_input(ds, tmp_path):
+    source = tmp_path / "a.gif"
+    ds.isel(pic=[0]).uvis.to_netcdf(source)
+    before = source.read_bytes()
+    (tmp_path / "frames").mkdir()
+    (tmp_path / "frames" / "0000.png").hardlink_to(source)
+    with xr.open_dataset(source, engine="netcdf4") as opened:
+        for path in (source, tmp_path / "frames"):
+            with pytest.raises(ExportError, match="were read from it"):
+                animation.animate(opened, path, **_SMALL)
+    assert source.read_bytes() == before
+    with pytest.raises(ExportError, match="products of the archive"):
+        animation.animate(ds, tmp_path / "film.DAT", format="gif", **_SMALL)
 
 
 def test_format_goes_before_the_ending(ds, tmp_path):

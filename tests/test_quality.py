@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from helpers.handmade import observation, sky
+from helpers.umask import permissions, umask
 
 from uvisxr.dataset.conventions import QUALITY_FLAGS
 from uvisxr.errors import ArgumentError, ExportError, MissingStepError
@@ -171,6 +172,27 @@ def test_missing_star_file(ds, tmp_path):
 def test_star_file_that_cannot_be_written(ds, tmp_path):
     with pytest.raises(ExportError, match="cannot write"):
         ds.uvis.stars.save(tmp_path / "no" / "stars.txt")
+
+
+def test_star_file_in_place_of_an_input(ds, tmp_path):
+    source = ds.uvis.to_netcdf(tmp_path / "a.nc")
+    with xr.open_dataset(source) as opened, pytest.raises(ExportError, match="were read from it"):
+        opened.uvis.stars.save(source)
+    # What history names with its sha256 stays as it was.
+    path = ds.uvis.stars.save(tmp_path / "stars.txt")
+    before = path.read_bytes()
+    with pytest.raises(ExportError, match="were read from it"):
+        ds.uvis.stars.load(path).uvis.flag([(0, 1)], "star").uvis.stars.save(path)
+    with pytest.raises(ExportError, match="products of the archive"):
+        ds.uvis.stars.save(tmp_path / "stars.dat")
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("mask", [0o077, 0o022, 0o027])
+def test_star_file_has_the_permissions_of_a_new_file(ds, tmp_path, mask):
+    with umask(mask):
+        path = ds.uvis.stars.save(tmp_path / "stars.txt")
+    assert permissions(path) == 0o666 & ~mask
 
 
 def test_unknown_columns(ds, tmp_path):

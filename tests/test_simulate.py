@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from helpers.umask import permissions, umask
 from scipy.interpolate import PchipInterpolator
 from scipy.io import readsav
 
@@ -211,6 +212,26 @@ def test_a_second_simulation_replaces_the_first(tmp_path):
     simulate.observation(tmp_path, **SMALL)
     again = simulate.observation(tmp_path, exposures=4, lost=0, partial=0)
     assert again.open().sizes["pic"] == 4
+
+
+def test_a_simulation_that_was_cut_short_is_begun_again(tmp_path, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(xr.Dataset, "to_netcdf", interrupt)
+        simulate.observation(tmp_path, **SMALL)
+    assert not list(tmp_path.rglob("*.part"))
+    assert simulate.observation(tmp_path, **SMALL).open().sizes["pic"] == 3
+
+
+@pytest.mark.parametrize("mask", [0o077, 0o022, 0o027])
+def test_permissions_are_those_of_new_files(tmp_path, mask):
+    with umask(mask):
+        simulate.observation(tmp_path, **SMALL)
+    modes = {path.name: permissions(path) for path in tmp_path.rglob("*") if path.is_file()}
+    assert len(modes) > 15
+    assert set(modes.values()) == {0o666 & ~mask}
 
 
 def test_euv_is_recovered(tmp_path):

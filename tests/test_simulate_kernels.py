@@ -150,5 +150,5 @@ def test_euv_slit_looks_at_the_limb(tmp_path):
 def test_unwritable_kernels(tmp_path):
     (tmp_path / "simulated_pointing.bc").mkdir()
     scan = Scan(flight.flyby("TITAN", NOON), NOON - 60, NOON + 60)
-    with pytest.raises(ExportError, match="cannot write kernels"):
+    with pytest.raises(ExportError, match=r"cannot write .*simulated_pointing\.bc: it is a folder"):
         kernels.write(tmp_path, scan, "FUV")

@@ -1,15 +1,13 @@
 """Write datasets: CF NetCDF-4 with compression and exact times, and the summary JSON.
 
-Files appear whole or not at all: they are written under a temporary name and then renamed.
+Files appear whole or not at all, and never in the place of a file that the dataset was read from.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
-import os
-from collections.abc import Iterator
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -19,37 +17,17 @@ import xarray as xr
 
 from . import checks
 from ._version import __version__
+from .dataset import inputs
 from .dataset.fields import FIELDS
 from .errors import ExportError, MissingStepError
+from .files import whole_file
+
+#: Held while the netCDF4 library writes: it serves one thread at a time. Re-entrant.
+LOCK = threading.RLock()
 
 #: Bytes of one compressed chunk, before compression: large enough to compress well, small
 #: enough that reading one exposure does not unpack many others.
 _CHUNK_BYTES = 4 * 2**20
-
-
-@contextlib.contextmanager
-def whole_file(path: str | Path) -> Iterator[Path]:
-    """A temporary name beside `path`, renamed to it at the end, removed if anything fails.
-
-    Raises
-    ------
-    ExportError
-        The file cannot be written, for instance on a full disk or in a missing folder.
-    """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield temporary
-        temporary.replace(path)
-    except OSError as error:
-        raise ExportError(
-            f"cannot write {path}: {error.strerror or error}; check that the folder exists, is "
-            "writable and has space left"
-        ) from error
-    finally:
-        # Where the folder is no folder there is nothing to remove, and the error above stands.
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            temporary.unlink()
 
 
 def to_netcdf(ds: xr.Dataset | xr.DataTree, path: str | Path, complevel: int = 1) -> Path:
@@ -58,13 +36,15 @@ def to_netcdf(ds: xr.Dataset | xr.DataTree, path: str | Path, complevel: int = 1
     Every variable keeps its type (radiance and its errors are float32), is packed by zlib with
     the shuffle filter, and times are stored as integers in the coarsest unit that is exact for
     them (milliseconds for UVIS exposures). Dask arrays are computed and written block by block.
+    Threads that write at once take turns.
 
     Parameters
     ----------
     ds : Dataset or DataTree
         Any stage of a reduction; a DataTree writes one group a node.
     path : path
-        File to write; an existing one is replaced.
+        File to write; an existing one is replaced, unless the dataset was read from it, be it in
+        memory or not.
     complevel : int
         zlib level, 0 (none) to 9. Level 1 packs UVIS spectra within a few per cent of level 9 at
         a fraction of the time.
@@ -78,7 +58,8 @@ def to_netcdf(ds: xr.Dataset | xr.DataTree, path: str | Path, complevel: int = 1
     ArgumentError
         `complevel` is not 0 to 9.
     ExportError
-        The file cannot be written. No partial file is left.
+        The file cannot be written, or is one that the dataset was read from or that a step used,
+        or ends in .LBL or .DAT as products do. No partial file is left.
 
     Examples
     --------
@@ -92,6 +73,19 @@ def to_netcdf(ds: xr.Dataset | xr.DataTree, path: str | Path, complevel: int = 1
     """
     checks.whole("complevel", complevel, 0, 9)
     path = Path(path)
+    with whole_file(path, inputs.of(ds)) as temporary:
+        write(ds, temporary, complevel)
+    return path
+
+
+def write(ds: xr.Dataset | xr.DataTree, path: Path, complevel: int = 1) -> None:
+    """Write a file as `to_netcdf` does, under a name that `whole_file` gave.
+
+    Raises
+    ------
+    OSError
+        The file cannot be written.
+    """
     # Encodings read from a file describe that file (its chunks, its time units), not this one.
     if isinstance(ds, xr.DataTree):
         ds = ds.map_over_datasets(lambda node: node.drop_encoding())
@@ -101,16 +95,15 @@ def to_netcdf(ds: xr.Dataset | xr.DataTree, path: str | Path, complevel: int = 1
     else:
         ds = ds.drop_encoding()
         encoding = _encoding(ds, complevel)
-    with whole_file(path) as temporary:
-        try:
-            ds.to_netcdf(temporary, engine="netcdf4", format="NETCDF4", encoding=encoding)
-            _write_bounds_units(ds, temporary)
-        except RuntimeError as error:
-            # What the NetCDF library reports of a full disk, among others.
-            if not str(error).startswith("NetCDF"):
-                raise
-            raise OSError(str(error)) from error
-    return path
+    try:
+        with LOCK:
+            ds.to_netcdf(path, engine="netcdf4", format="NETCDF4", encoding=encoding)
+            _write_bounds_units(ds, path)
+    except RuntimeError as error:
+        # What the NetCDF library reports of a full disk, among others.
+        if not str(error).startswith("NetCDF"):
+            raise
+        raise OSError(str(error)) from error
 
 
 def _write_bounds_units(ds: xr.Dataset | xr.DataTree, path: Path) -> None:
@@ -121,7 +114,7 @@ def _write_bounds_units(ds: xr.Dataset | xr.DataTree, path: Path) -> None:
         for name, node in groups.items():
             group = root if name == "/" else root[name]
             for variable in node.variables.values():
-                bounds = variable.attrs.get("bounds")
+                bounds = str(variable.attrs.get("bounds"))
                 if bounds in group.variables and "units" in node[bounds].attrs:
                     group[bounds].units = node[bounds].attrs["units"]
 
@@ -211,7 +204,7 @@ def to_json(ds: xr.Dataset, path: str | Path) -> Path:
     MissingStepError
         The dataset holds no exposures, as after `bin`.
     ExportError
-        The file cannot be written.
+        As `to_netcdf`.
 
     Examples
     --------
@@ -228,7 +221,7 @@ def to_json(ds: xr.Dataset, path: str | Path) -> Path:
             "a summary describes the exposures of an observation, and the dataset holds none: "
             "write it before ds.uvis.bin, or write the bins with ds.uvis.to_netcdf"
         )
-    with whole_file(path) as temporary:
+    with whole_file(path, inputs.of(ds)) as temporary:
         temporary.write_text(json.dumps(summary(ds), indent=1, allow_nan=False) + "\n")
     return Path(path)
 
@@ -321,7 +314,7 @@ def load_json(path: str | Path) -> dict[str, Any]:
     'LOW_RESOLUTION'
     """
     try:
-        content = json.loads(Path(path).read_text())
+        content: dict[str, Any] = json.loads(Path(path).read_text())
         geometry = content["geometry"]
         if geometry is not None:
             geometry["fields"] = {

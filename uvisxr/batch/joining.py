@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ..dataset import conventions
+from ..dataset import conventions, inputs
 from ..errors import ExportError
 from . import manifest
 
@@ -129,6 +129,8 @@ def _join(members: Iterable[tuple[str, xr.Dataset]]) -> tuple[str, xr.Dataset]:
         combine_attrs="drop_conflicts",
     )
     joined = joined.assign_coords(pic=np.arange(joined.sizes["pic"]))
+    # Joining keeps the encodings of the first.
+    joined = inputs.add(joined, [file for _, ds in members for file in inputs.of(ds)])
     slit = joined.attrs.get("slit", "joined")
     shape = "x".join(str(size) for dim, size in joined.sizes.items() if dim in ("pixel", "wl"))
     return f"{slit}_{shape}", conventions.apply(joined)

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import shutil
 import threading
 import time
-import uuid
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,8 +22,11 @@ import netCDF4
 import numpy as np
 import xarray as xr
 
+from .. import export
 from .._version import __version__
+from ..dataset import inputs
 from ..errors import ExportError, UvisError
+from ..files import sha256, whole_file
 from .pipeline import Pipeline
 
 #: Elements of `counts` above which a product is processed in dask blocks of about this size:
@@ -156,19 +157,14 @@ def _blocks(ds: xr.Dataset) -> xr.Dataset:
 
 
 def _write(ds: xr.Dataset | xr.DataTree, job: Job) -> dict[str, Any]:
-    from ..export import to_netcdf
-
-    temporary = Path(job.partial) / f"{uuid.uuid4().hex}.nc"
-    try:
-        to_netcdf(ds, temporary)
-        with temporary.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        figures = _figures(ds, temporary)
-        size = temporary.stat().st_size
-        temporary.replace(Path(job.folder) / job.output)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return {"sha256": digest, "bytes": size, "figures": figures}
+    output = Path(job.folder) / job.output
+    with whole_file(output, inputs.of(ds), folder=job.partial) as temporary:
+        export.write(ds, temporary)
+        return {
+            "sha256": sha256(temporary),
+            "bytes": temporary.stat().st_size,
+            "figures": _figures(ds, temporary),
+        }
 
 
 def _figures(ds: xr.Dataset | xr.DataTree, path: Path) -> dict[str, Any]:
@@ -178,7 +174,7 @@ def _figures(ds: xr.Dataset | xr.DataTree, path: Path) -> dict[str, Any]:
     """
     nodes = ds.subtree_with_keys if isinstance(ds, xr.DataTree) else [(".", ds)]
     figures: dict[str, Any] = {}
-    with netCDF4.Dataset(path) as root:
+    with export.LOCK, netCDF4.Dataset(path) as root:
         root.set_auto_mask(False)
         for key, node in nodes:
             prefix, group = ("", root) if key == "." else (f"{key}/", root[key])

@@ -11,7 +11,8 @@ import numpy as np
 import xarray as xr
 
 from .. import simulate
-from ..errors import ExportError, MissingDependencyError
+from ..errors import MissingDependencyError
+from ..files import whole_file
 from ..registration import register
 from ..simulate import Simulation
 
@@ -236,10 +237,8 @@ def pictures(ds: xr.Dataset, bins: xr.Dataset, folder: Path) -> dict[Path, str]:
         FigureCanvasAgg(canvas)
         draw(canvas.add_subplot())
         path = folder / f"{name}.png"
-        try:
-            canvas.savefig(path, dpi=110)
-        except OSError as error:
-            raise ExportError(f"cannot write {path}: {error}") from error
+        with whole_file(path) as temporary:
+            canvas.savefig(temporary, dpi=110, format="png")
         drawn[path] = what
 
     middle = int(ds.pic[ds.sizes["pic"] // 2])

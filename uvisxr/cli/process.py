@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from .. import files
 from ..calibration.choices import Errors, EvilPixels, RecipeName
 from ..checks import choices
 from ..errors import ArgumentError
@@ -55,10 +56,17 @@ def process(
     import xarray as xr
 
     from .. import export
+    from ..dataset import inputs
     from ..reader import observation
     from ..registration import register
 
     register()
+
+    targets = [path for path in (output, json_path) if path is not None]
+    if json_path is not None and files.same(output, json_path):
+        raise click.UsageError(f"--json and --output name the same file, {output}")
+    for target in targets:
+        files.check_target(target, product)
 
     def reduce(ds: xr.Dataset) -> xr.Dataset:
         if "counts" not in ds:
@@ -79,6 +87,9 @@ def process(
         click.echo(export.to_netcdf(opened.map_over_datasets(reduce), output))
         return
     ds = reduce(opened)
+    # Both before the first is written.
+    for target in targets:
+        files.check_target(target, inputs.of(ds))
     click.echo(export.to_netcdf(ds, output))
     if json_path is not None:
         click.echo(export.to_json(ds, json_path))

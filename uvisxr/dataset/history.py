@@ -10,13 +10,12 @@ What the call does not show the function leaves with its result: see `used`.
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from functools import lru_cache, wraps
+from functools import wraps
 from itertools import islice
 from operator import is_
 from pathlib import Path
@@ -26,6 +25,8 @@ import numpy as np
 import xarray as xr
 
 from .._version import __version__
+from ..files import sha256
+from . import inputs
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -35,19 +36,6 @@ _KEY = "uvisxr_used"
 
 #: Items of a sequence that a line shows.
 _SHOWN = 12
-
-
-@lru_cache(maxsize=4096)
-def _sha256(path: str, mtime_ns: int, size: int) -> str:
-    with Path(path).open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def sha256(path: str | Path) -> str:
-    """sha256 of a file, remembered until the file's size or modification time changes."""
-    path = Path(path).resolve()
-    stat = path.stat()
-    return _sha256(str(path), stat.st_mtime_ns, stat.st_size)
 
 
 @dataclass(frozen=True)
@@ -92,7 +80,8 @@ def step(name: str, unsaid: Collection[str] = ()) -> Callable[[Callable[_P, _R]]
     The line is the last of the history of the dataset that came in, the function's first argument:
     steps that the function calls leave no lines of their own. A result that is no Dataset or
     DataTree stays as it is. Iterators among the arguments are made lists, once, for function and
-    line alike.
+    line alike. The files that the step used, and those behind what came in, are then behind the
+    result: no output takes their place (`uvisxr.dataset.inputs`).
 
     Parameters
     ----------
@@ -118,13 +107,14 @@ def step(name: str, unsaid: Collection[str] = ()) -> Callable[[Callable[_P, _R]]
             bound.apply_defaults()
             bound.arguments = {k: _lasting(value) for k, value in bound.arguments.items()}
             result = call(*bound.args, **bound.kwargs)
-            before, arguments = "", dict(bound.arguments)
+            before, behind, arguments = "", list[str](), dict(bound.arguments)
             if isinstance(arguments[first], xr.Dataset | xr.DataArray):
-                before = str(arguments.pop(first).attrs.get("history", ""))
+                given = arguments.pop(first)
+                before, behind = str(given.attrs.get("history", "")), inputs.of(given)
             texts = {k: _text(v, is_path[k]) for k, v in arguments.items() if k not in unsaid}
 
             def add(ds: xr.Dataset) -> xr.Dataset:
-                return _recorded(ds, name, texts, before)
+                return _recorded(inputs.add(ds, behind), name, texts, before)
 
             if isinstance(result, xr.Dataset):
                 return cast(_R, add(result))
@@ -167,6 +157,7 @@ def _recorded(ds: xr.Dataset, name: str, texts: Mapping[str, str], before: str) 
     line = f"uvisxr {__version__}: {name}({', '.join(f'{k}={text}' for k, text in texts.items())})"
     named = sorted({f"{Path(f).name} sha256:{sha256(f)}" for f in extra.files})
     named += sorted({f"{Path(f).name} {Path(f).stat().st_size} bytes" for f in extra.unread})
+    ds = inputs.add(ds, [*extra.files, *extra.unread])
     if named:
         line += " using " + ", ".join(named)
     return ds.assign_attrs(history=f"{before}\n{line}" if before else line)

@@ -9,8 +9,8 @@ from pathlib import Path
 import spiceypy
 from spiceypy.utils.exceptions import NotFoundError, SpiceyError
 
-from ..errors import ExportError, KernelError
-from ..export import whole_file
+from ..errors import KernelError
+from ..files import whole_file
 from .session import LOCK, pool_kept, spice_reason
 
 _VARIABLES = ("KERNELS_TO_LOAD", "PATH_SYMBOLS", "PATH_VALUES")
@@ -65,7 +65,7 @@ def expand(path: str | Path) -> list[Path]:
 
 def _strings(name: str) -> list[str]:
     """Strings of a pool variable, with those continued by "+" joined."""
-    found = []
+    found: list[str] = []
     while True:
         try:
             value, _ = spiceypy.stpool(name, len(found), "+", 1024)
@@ -82,7 +82,7 @@ def metakernel(paths: Iterable[str | Path], out: str | Path) -> Path:
     paths : iterable of path
         Kernel files; the last one has the highest priority.
     out : path
-        Written whole or not at all.
+        Written whole or not at all; its folder is made.
 
     Returns
     -------
@@ -92,8 +92,9 @@ def metakernel(paths: Iterable[str | Path], out: str | Path) -> Path:
     Raises
     ------
     KernelError
-        There are no files, a file does not exist or has a name that a text kernel cannot hold, or
-        `out` cannot be written.
+        There are no files, or a file does not exist or has a name that a text kernel cannot hold.
+    ExportError
+        `out` cannot be written, or is one of the files.
     """
     files = [Path(path).absolute() for path in paths]
     out = Path(out)
@@ -122,12 +123,9 @@ def metakernel(paths: Iterable[str | Path], out: str | Path) -> Path:
     for file in files:
         lines += _pieces(f"$K/{file.relative_to(root).as_posix()}" if short else str(file))
     lines += [")", "", "\\begintext", ""]
-    try:
-        with whole_file(out) as temporary:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text("\n".join(lines), encoding="ascii")
-    except ExportError as error:
-        raise KernelError(str(error)) from error
+    with whole_file(out, files) as temporary:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text("\n".join(lines), encoding="ascii")
     return out
 
 

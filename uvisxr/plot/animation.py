@@ -5,12 +5,10 @@ from __future__ import annotations
 import shutil
 import struct
 import subprocess
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import IO, Any, Literal, cast, get_args
 
 import numpy as np
 import xarray as xr
@@ -19,7 +17,9 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from .. import checks
+from ..dataset import inputs
 from ..errors import ExportError, MissingDependencyError
+from ..files import whole_file
 from . import scene
 from .style import style as styled
 
@@ -78,7 +78,7 @@ def animate(
     MissingDependencyError
         mp4 needs the program ffmpeg.
     ExportError
-        The file cannot be written.
+        The file cannot be written, or is one that the dataset was read from.
     MissingStepError, KernelError, CoverageError
         As in `geometry`.
 
@@ -120,7 +120,7 @@ def animate(
 
     write = {"png": _write_png, "gif": _write_gif, "mp4": _write_mp4}[kind]
     try:
-        write(path, frames(), fps)
+        write(path, frames(), fps, inputs.of(ds))
     except OSError as error:
         raise ExportError(f"cannot write {path}: {error.strerror or error}") from error
     return path
@@ -137,32 +137,16 @@ def _widest(stage: scene.Stage, framing: scene.Framing) -> scene.Framing:
     )
 
 
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path` that becomes `path` if all goes well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(
-        dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix, delete=False
-    ) as file:
-        part = Path(file.name)
-    try:
-        yield part
-        part.chmod(0o644)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _write_png(path: Path, frames: Iterator[np.ndarray], fps: float) -> None:
+def _write_png(path: Path, frames: Iterator[np.ndarray], fps: float, keep: Sequence[str]) -> None:
     from PIL import Image
 
     path.mkdir(parents=True, exist_ok=True)
     for number, frame in enumerate(frames):
-        with _whole(path / f"{number:04d}.png") as part:
+        with whole_file(path / f"{number:04d}.png", keep) as part:
             Image.fromarray(frame).save(part, format="PNG")
 
 
-def _write_gif(path: Path, frames: Iterator[np.ndarray], fps: float) -> None:
+def _write_gif(path: Path, frames: Iterator[np.ndarray], fps: float, keep: Sequence[str]) -> None:
     """Write a looping GIF frame by frame; Pillow's own writer keeps all frames in memory.
 
     GIF89a: header and logical screen without a colour table, the NETSCAPE2.0 block that makes it
@@ -170,7 +154,8 @@ def _write_gif(path: Path, frames: Iterator[np.ndarray], fps: float) -> None:
     """
     from PIL import GifImagePlugin, Image
 
-    with _whole(path) as part, part.open("wb") as file:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path, keep) as part, part.open("wb") as file:
         for number, frame in enumerate(frames):
             if number == 0:
                 height, width = frame.shape[:2]
@@ -184,8 +169,9 @@ def _write_gif(path: Path, frames: Iterator[np.ndarray], fps: float) -> None:
         file.write(b";")
 
 
-def _write_mp4(path: Path, frames: Iterator[np.ndarray], fps: float) -> None:
-    with _whole(path) as part:
+def _write_mp4(path: Path, frames: Iterator[np.ndarray], fps: float, keep: Sequence[str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path, keep) as part:
         first = next(frames)
         height, width = first.shape[:2]
         command = [
@@ -196,13 +182,14 @@ def _write_mp4(path: Path, frames: Iterator[np.ndarray], fps: float) -> None:
             *("-f", "mp4", str(part)),
         ]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as encoder:
+            pictures, messages = (cast(IO[bytes], p) for p in (encoder.stdin, encoder.stderr))
             try:
-                encoder.stdin.write(first.tobytes())
+                pictures.write(first.tobytes())
                 for frame in frames:
-                    encoder.stdin.write(frame.tobytes())
-                encoder.stdin.close()
+                    pictures.write(frame.tobytes())
+                pictures.close()
             except BrokenPipeError:
                 pass
-            message = encoder.stderr.read().decode(errors="replace").strip()
+            message = messages.read().decode(errors="replace").strip()
         if encoder.returncode:
             raise ExportError(f"ffmpeg could not write {path}: {message}")

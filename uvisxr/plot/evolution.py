@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +15,10 @@ from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 
 from .. import checks
+from ..dataset import inputs
 from ..dataset.conventions import QualityFlag
-from ..errors import ArgumentError, ExportError
+from ..errors import ArgumentError
+from ..files import whole_file
 from ..quality import flags as quality_flags
 from . import axes as common
 from .style import Style
@@ -73,7 +74,7 @@ def evolution(
     MissingStepError
         The dataset has neither radiance nor counts.
     ExportError
-        The file cannot be written.
+        The file cannot be written, or is one that the dataset was read from.
 
     Examples
     --------
@@ -96,28 +97,16 @@ def evolution(
         return pages.of(chosen, int(np.ceil(len(chosen) / columns)))
     path = Path(path)
     size = rows * columns
-    try:
-        _write(path, (pages.of(chosen[i : i + size], rows) for i in range(0, len(chosen), size)))
-    except OSError as error:
-        raise ExportError(f"cannot write {path}: {error.strerror or error}") from error
+    with (
+        whole_file(path, inputs.of(ds)) as part,
+        # No date in it: the same data give the same file.
+        PdfPages(part, metadata={"CreationDate": None}) as pdf,
+    ):
+        for at in range(0, len(chosen), size):
+            figure = pages.of(chosen[at : at + size], rows)
+            pdf.savefig(figure)
+            plt.close(figure)
     return path
-
-
-def _write(path: Path, pages: Iterable[Figure]) -> None:
-    with tempfile.NamedTemporaryFile(
-        dir=path.parent, prefix=f".{path.name}.", delete=False
-    ) as file:
-        part = Path(file.name)
-    try:
-        # No date, so that the same data give the same file.
-        with PdfPages(part, metadata={"CreationDate": None}) as pdf:
-            for figure in pages:
-                pdf.savefig(figure)
-                plt.close(figure)
-        part.chmod(0o644)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _pixels(ds: xr.Dataset, pixels: Sequence[int] | None, good: xr.DataArray) -> list[int]:

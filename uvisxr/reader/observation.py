@@ -13,7 +13,7 @@ import xarray as xr
 from xarray.core import indexing
 
 from .. import checks
-from ..dataset import conventions, history
+from ..dataset import conventions, history, inputs
 from ..errors import ArgumentError, LabelError, ProductError, warn_user
 from ..instrument.channel import channel as find_channel
 from ..instrument.detector import Window
@@ -163,7 +163,12 @@ def open_observation(
         given.append(batch)
     labels = _distinct(_labels(given))
     choices = _Choices(window, chunks, start_time, sort, target, prime_instrument, id, name)
-    return _open(labels, choices, took={"paths": [label.path for label in labels]})
+    opened = _open(labels, choices, took={"paths": [label.path for label in labels]})
+    # Lists of products have been read too.
+    lists = [path for path in given if Path(path).is_file()]
+    if isinstance(opened, xr.DataTree):
+        return opened.map_over_datasets(lambda ds: inputs.add(ds, lists))
+    return inputs.add(opened, lists)
 
 
 def _labels(paths: list[str | Path]) -> list[Label]:

@@ -13,6 +13,7 @@ from scipy.ndimage import gaussian_filter
 
 from ..calibration.files import BURN
 from ..calibration.formats import Lab, package_lab
+from ..files import whole_file
 from ..instrument.channel import N_BANDS, N_LINES, ChannelName
 from ..instrument.detector import FIRST_LIT, LAST_LIT
 from . import idlsave
@@ -54,7 +55,8 @@ def write(folder: Path, channel: ChannelName, seed: int = 0) -> list[Path]:
     for epoch in _MODIFIERS:
         frame = 1 + 0.03 * _smooth_noise(rng, (3, 10))
         path = folder / f"{channel}_SIMULATED_ff_modifier_{epoch}.dat"
-        path.write_bytes(frame.astype("<f4").tobytes())
+        with whole_file(path, archive=True) as temporary:
+            temporary.write_bytes(frame.astype("<f4").tobytes())
         written.append(path)
     trend = {f"arr_{channel.lower()}": spica_ratios()}
     written.append(idlsave.write(folder / f"simulated_spica_{channel.lower()}.sav", trend))
@@ -95,8 +97,7 @@ def _lab_table(path: Path, lab: Lab) -> Path:
     half = lab.wl.size // 2
     columns = (lab.wl, lab.sensitivity, lab.error)
     table = np.hstack([np.stack([c[part] for c in columns], -1) for part in _halves(half)])
-    path.write_text(f"Low resolution slit, {path.stem}\n{_numbers(table)}\n")
-    return path
+    return _text(path, f"Low resolution slit, {path.stem}\n{_numbers(table)}\n")
 
 
 def _halves(half: int) -> tuple[slice, slice]:
@@ -104,7 +105,12 @@ def _halves(half: int) -> tuple[slice, slice]:
 
 
 def _flat_table(path: Path, flat: np.ndarray) -> Path:
-    path.write_text(f"{path.stem}, simulated\n{_numbers(flat.reshape(-1, 8))}\n")
+    return _text(path, f"{path.stem}, simulated\n{_numbers(flat.reshape(-1, 8))}\n")
+
+
+def _text(path: Path, text: str) -> Path:
+    with whole_file(path, archive=True) as temporary:
+        temporary.write_text(text)
     return path
 
 

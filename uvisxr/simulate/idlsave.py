@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from ..files import whole_file
+
 _VARIABLE, _END = 2, 6
 
 #: IDL's codes of the types written: 32-bit integer, 4- and 8-byte float.
@@ -39,6 +41,11 @@ def write(path: str | Path, variables: Mapping[str, np.ndarray]) -> Path:
     Returns
     -------
     Path
+
+    Raises
+    ------
+    ExportError
+        The file cannot be written.
     """
     data = b"SR\x00\x04"
     for name, rows in variables.items():
@@ -47,7 +54,8 @@ def write(path: str | Path, variables: Mapping[str, np.ndarray]) -> Path:
         body += b"".join(_values(row, rows.dtype) for row in rows)
         data += _record(_VARIABLE, body, len(data))
     path = Path(path)
-    path.write_bytes(data + _record(_END, b"", len(data)))
+    with whole_file(path) as temporary:
+        temporary.write_bytes(data + _record(_END, b"", len(data)))
     return path
 
 

@@ -9,6 +9,7 @@ import spiceypy
 from spiceypy.utils.exceptions import SpiceyError
 
 from ..errors import ExportError
+from ..files import whole_file
 from ..instrument.channel import ChannelName
 from ..instrument.channel import channel as find_channel
 from ..kernels.session import LOCK, loaded, spice_reason
@@ -59,13 +60,13 @@ def write(folder: Path, scan: Scan, channel: ChannelName) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         texts = [folder / name for name in TEXTS]
         for path in texts:
-            path.write_text(TEXTS[path.name])
-        # SPICE does not write over a file.
-        for path in (spk, ck):
-            path.unlink(missing_ok=True)
+            with whole_file(path) as temporary:
+                temporary.write_text(TEXTS[path.name])
         with loaded(texts):
-            _write_spk(spk, scan)
-            _write_ck(ck, scan, find_channel(channel).spice_frame)
+            with whole_file(spk) as temporary:
+                _write_spk(temporary, scan)
+            with whole_file(ck) as temporary:
+                _write_ck(temporary, scan, find_channel(channel).spice_frame)
     except SpiceyError as error:
         raise ExportError(f"cannot write kernels in {folder}: {spice_reason(error)}") from error
     except OSError as error:

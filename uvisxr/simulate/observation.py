@@ -16,7 +16,8 @@ from ..calibration.choices import Trend
 from ..calibration.files import Folder
 from ..dataset import conventions, history
 from ..errors import ExportError
-from ..export import to_netcdf, whole_file
+from ..export import to_netcdf
+from ..files import whole_file
 from ..geometry.los import geometry
 from ..instrument.channel import N_LINES, ChannelName, SlitName
 from ..instrument.channel import channel as find_channel
@@ -290,11 +291,11 @@ def _write_products(
             text = labels.text(product)
         path = folder / f"{product.name}.LBL"
         with (
-            whole_file(path.with_suffix(".DAT")) as temporary,
+            whole_file(path.with_suffix(".DAT"), archive=True) as temporary,
             temporary.open("wb") as stream,
         ):
             stream.writelines(_frames(setup, recorded, part))
-        with whole_file(path) as temporary:
+        with whole_file(path, archive=True) as temporary:
             temporary.write_bytes(text.encode("ascii"))
         written.append(path)
     return written

@@ -9,11 +9,11 @@ import numpy as np
 import xarray as xr
 
 from .. import checks
-from ..dataset import conventions, history
+from ..dataset import conventions, history, inputs
 from ..dataset.conventions import QUALITY_FLAGS
 from ..dataset.forward import method
 from ..errors import ArgumentError
-from ..export import whole_file
+from ..files import whole_file
 from ..quality.flags import DIMS, changed, flags_of, select
 
 #: Meaning of the first and the second number of a line.
@@ -87,7 +87,7 @@ def save(ds: xr.Dataset, path: str | Path, columns: Columns = "exposure pixel") 
     ----------
     ds : Dataset
     path : path
-        Written to a temporary name first, then renamed.
+        Not that of a file which was loaded: `history` names it.
     columns : {"exposure pixel", "pixel exposure"}
         Meaning of the first and the second number of a line; the header says it too.
 
@@ -100,7 +100,7 @@ def save(ds: xr.Dataset, path: str | Path, columns: Columns = "exposure pixel") 
     ArgumentError
         `columns` is unknown.
     ExportError
-        The file cannot be written.
+        The file cannot be written, or is one that the dataset was read from.
 
     Examples
     --------
@@ -122,7 +122,7 @@ def save(ds: xr.Dataset, path: str | Path, columns: Columns = "exposure pixel") 
     text = f"# {columns.replace(' ', ' | ')}\n"
     text += "".join(f"  {first:<9} {second}\n" for first, second in rows.astype(int))
     path = Path(path)
-    with whole_file(path) as temporary:
+    with whole_file(path, inputs.of(ds)) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return path
 

@@ -1,0 +1,255 @@
+"""Whole files: one name or none, no name shared, nothing of the user's replaced."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import threading
+from pathlib import Path
+
+import pytest
+from helpers.umask import permissions, umask
+
+from uvisxr import files
+from uvisxr.errors import ExportError
+
+OLD, NEW = b"old", b"new"
+
+
+def write(path: Path, content: bytes = NEW, *args, **options) -> None:
+    with files.whole_file(path, *args, **options) as temporary:
+        temporary.write_bytes(content)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_appears_when_it_is_whole(tmp_path: Path):
+    path = tmp_path / "x.nc"
+    with files.whole_file(path) as temporary:
+        temporary.write_bytes(NEW)
+        assert not path.exists()
+        assert temporary.parent == tmp_path
+        assert temporary.name.startswith(".") and temporary.suffix == ".part"
+    assert path.read_bytes() == NEW
+    assert names(tmp_path) == ["x.nc"]
+
+
+def test_threads_that_write_one_file(tmp_path: Path):
+    path, errors = tmp_path / "x.nc", []
+    contents = [bytes([k]) * 200_000 for k in range(8)]
+    start = threading.Barrier(len(contents))
+
+    def work(content: bytes) -> None:
+        try:
+            for _ in range(50):
+                start.wait()
+                with files.whole_file(path) as temporary, temporary.open("wb") as stream:
+                    for part in range(0, len(content), 50_000):
+                        stream.write(content[part : part + 50_000])
+                assert path.read_bytes() in contents
+        except BaseException as error:
+            errors.append(error)
+            start.abort()
+
+    threads = [threading.Thread(target=work, args=(content,)) for content in contents]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert path.read_bytes() in contents
+    assert names(tmp_path) == ["x.nc"]
+
+
+def test_the_last_to_end_wins(tmp_path: Path):
+    path = tmp_path / "x.nc"
+    with files.whole_file(path) as first:
+        first.write_bytes(b"first to begin")
+        write(path, b"first to end")
+        assert path.read_bytes() == b"first to end"
+    assert path.read_bytes() == b"first to begin"
+
+
+@pytest.mark.parametrize("mask", [0o077, 0o022, 0o027, 0o002])
+@pytest.mark.parametrize("there", [False, True])
+def test_permissions_are_those_of_a_new_file(tmp_path: Path, mask: int, there: bool):
+    path, plain = tmp_path / "x.nc", tmp_path / "plain"
+    if there:
+        path.write_bytes(OLD)
+        path.chmod(0o640)
+    with umask(mask):
+        write(path)
+        plain.write_bytes(NEW)
+    assert permissions(path) == permissions(plain) == 0o666 & ~mask
+
+
+@pytest.mark.parametrize("error", [ValueError, MemoryError, KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("there", [False, True])
+def test_a_failure_leaves_what_was_there(tmp_path: Path, error: type, there: bool):
+    path = tmp_path / "x.nc"
+    if there:
+        path.write_bytes(OLD)
+    with pytest.raises(error), files.whole_file(path) as temporary:
+        temporary.write_bytes(NEW)
+        raise error
+    assert names(tmp_path) == (["x.nc"] if there else [])
+    assert not there or path.read_bytes() == OLD
+
+
+def test_a_failure_before_the_first_byte(tmp_path: Path):
+    with pytest.raises(ValueError), files.whole_file(tmp_path / "x.nc"):
+        raise ValueError
+    assert names(tmp_path) == []
+
+
+def test_a_full_disk_says_what_to_do(tmp_path: Path):
+    with (
+        pytest.raises(
+            ExportError, match=r"cannot write .*x\.nc: No space left.*space left"
+        ) as said,
+        files.whole_file(tmp_path / "x.nc") as temporary,
+    ):
+        temporary.write_bytes(NEW)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert isinstance(said.value.__cause__, OSError)
+    assert names(tmp_path) == []
+
+
+def test_missing_folder_and_nothing_written(tmp_path: Path):
+    with pytest.raises(ExportError, match=r"nowhere.*check that the folder exists"):
+        write(tmp_path / "nowhere" / "x.nc")
+    with (
+        pytest.raises(ExportError, match=r"cannot write .*x\.nc"),
+        files.whole_file(tmp_path / "x.nc"),
+    ):
+        pass
+
+
+def test_a_file_that_cannot_be_read_meanwhile_is_named(tmp_path: Path):
+    with (
+        pytest.raises(ExportError, match=r"x\.nc: No such file or directory: .*gone\.bin"),
+        files.whole_file(tmp_path / "x.nc"),
+    ):
+        (tmp_path / "gone.bin").read_bytes()
+
+
+@pytest.mark.parametrize("letter", ["x", "ä", "木"])
+def test_names_as_long_as_they_may_be(tmp_path: Path, letter: str):
+    path = tmp_path / (letter * (252 // len(letter.encode())) + ".nc")
+    write(path)
+    assert names(tmp_path) == [path.name]
+
+
+def test_the_temporary_name_can_be_elsewhere(tmp_path: Path):
+    aside = tmp_path / "aside"
+    aside.mkdir()
+    with files.whole_file(tmp_path / "x.nc", folder=aside) as temporary:
+        assert temporary.parent == aside
+        temporary.write_bytes(NEW)
+    assert names(aside) == [] and (tmp_path / "x.nc").read_bytes() == NEW
+
+
+@pytest.mark.parametrize("ending", [".LBL", ".DAT", ".lbl", ".dat", ".Lbl", ".dAt"])
+@pytest.mark.parametrize("there", [False, True])
+def test_names_of_products_are_refused(tmp_path: Path, ending: str, there: bool):
+    path = tmp_path / f"FUV2005_230_15_15{ending}"
+    if there:
+        path.write_bytes(OLD)
+    with pytest.raises(ExportError, match=rf"{ending}: .*another ending"):
+        write(path)
+    assert names(tmp_path) == ([path.name] if there else [])
+    assert not there or path.read_bytes() == OLD
+
+
+def test_a_link_to_a_product_is_refused(tmp_path: Path):
+    (tmp_path / "x.DAT").write_bytes(OLD)
+    (tmp_path / "x.nc").symlink_to(tmp_path / "x.DAT")
+    with pytest.raises(ExportError, match="products of the archive"):
+        write(tmp_path / "x.nc")
+    assert (tmp_path / "x.DAT").read_bytes() == OLD
+
+
+def test_what_makes_products_may_write_them(tmp_path: Path):
+    write(tmp_path / "x.DAT", archive=True)
+    assert (tmp_path / "x.DAT").read_bytes() == NEW
+
+
+@pytest.mark.parametrize("link", ["none", "symbolic", "of the folder", "hard", "of the input"])
+def test_an_input_is_never_replaced(tmp_path: Path, link: str, monkeypatch: pytest.MonkeyPatch):
+    source = tmp_path / "in" / "a.nc"
+    source.parent.mkdir()
+    source.write_bytes(OLD)
+    target, known = source, source
+    if link == "symbolic":
+        target = tmp_path / "b.nc"
+        target.symlink_to(source)
+    elif link == "of the folder":
+        (tmp_path / "out").symlink_to(source.parent)
+        target = tmp_path / "out" / "a.nc"
+    elif link == "hard":
+        target = tmp_path / "b.nc"
+        target.hardlink_to(source)
+    elif link == "of the input":
+        known = tmp_path / "b.nc"
+        known.symlink_to(source)
+    inputs = ["https://server/a.nc", tmp_path / "gone.nc", known]
+    before = names(tmp_path)
+    with pytest.raises(ExportError, match=r"were read from it .*another name"):
+        write(target, NEW, inputs)
+    monkeypatch.chdir(target.parent)
+    with pytest.raises(ExportError, match="were read from it"):
+        write(Path(target.name), NEW, inputs)
+    assert source.read_bytes() == OLD
+    assert names(tmp_path) == before
+
+
+def test_other_files_are_replaced(tmp_path: Path):
+    (tmp_path / "a.nc").write_bytes(OLD)
+    (tmp_path / "b.nc").write_bytes(OLD)
+    write(tmp_path / "b.nc", NEW, [tmp_path / "a.nc"])
+    assert (tmp_path / "a.nc").read_bytes() == OLD
+    assert (tmp_path / "b.nc").read_bytes() == NEW
+
+
+def test_a_link_gives_way_to_the_file(tmp_path: Path):
+    (tmp_path / "elsewhere.nc").write_bytes(OLD)
+    (tmp_path / "x.nc").symlink_to("elsewhere.nc")
+    write(tmp_path / "x.nc")
+    assert (tmp_path / "elsewhere.nc").read_bytes() == OLD
+    assert (tmp_path / "x.nc").read_bytes() == NEW
+    assert not (tmp_path / "x.nc").is_symlink()
+
+
+def test_folders_and_devices_are_refused(tmp_path: Path):
+    with pytest.raises(ExportError, match="is a folder"):
+        write(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ExportError, match="no ordinary file"):
+        write(tmp_path / "pipe")
+    assert names(tmp_path) == ["pipe"]
+
+
+def test_one_file_by_several_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "x.nc"
+    monkeypatch.chdir(tmp_path)
+    assert files.same(path, "x.nc")
+    assert files.same(path, tmp_path / "below" / ".." / "x.nc")
+    assert not files.same(path, tmp_path / "y.nc")
+    path.write_bytes(OLD)
+    (tmp_path / "y.nc").hardlink_to(path)
+    assert files.same(path, tmp_path / "y.nc")
+    assert not files.same(path, tmp_path / "z.nc")
+
+
+def test_digest_is_that_of_the_file_now(tmp_path: Path):
+    path = tmp_path / "x"
+    path.write_bytes(OLD)
+    before = path.stat()
+    assert files.sha256(path) == hashlib.sha256(OLD).hexdigest()
+    # Of the same size and time, but another file.
+    write(path)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert files.sha256(path) == hashlib.sha256(NEW).hexdigest()

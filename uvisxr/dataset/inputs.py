@@ -1,0 +1,70 @@
+"""The files behind a dataset: what it was read from, and what its steps used.
+
+They are kept in encodings, under xarray's own key "source" (one path, of files that xarray read)
+and under "sources" (a tuple of paths). Encodings are no part of the data: nothing compares, prints
+or writes them, so that outputs do not depend on the folders of a machine. A dataset's own encoding
+is lost on the way through most operations; those of its variables stay as long as the variables
+do, and some of them, wavelengths or times, outlast every step.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+_ONE, _SEVERAL = "source", "sources"
+
+
+def of(ds: xr.Dataset | xr.DataArray | xr.DataTree) -> list[str]:
+    """The files behind a dataset, an array or a tree, each once, in the order of names.
+
+    Parameters
+    ----------
+    ds : Dataset, DataArray or DataTree
+
+    Returns
+    -------
+    list of str
+        Absolute paths; those of NetCDF files opened by xarray may be addresses.
+    """
+    # A set first: all variables of an observation share one long tuple.
+    groups = {_named(encoding) for encoding in _encodings(ds)}
+    return sorted(set().union(*groups))
+
+
+def _encodings(ds: xr.Dataset | xr.DataArray | xr.DataTree) -> Iterator[Mapping[Any, Any]]:
+    for node in ds.subtree if isinstance(ds, xr.DataTree) else [ds]:
+        yield node.encoding
+        variables = node.coords.variables if isinstance(node, xr.DataArray) else node.variables
+        yield from (variable.encoding for variable in variables.values())
+
+
+def _named(encoding: Mapping[Any, Any]) -> tuple[str, ...]:
+    several = tuple(encoding.get(_SEVERAL, ()))
+    return (*several, str(encoding[_ONE])) if encoding.get(_ONE) else several
+
+
+def add(ds: xr.Dataset, files: Iterable[str | os.PathLike[str]]) -> xr.Dataset:
+    """Add files to those behind a dataset.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Left as it is.
+    files : iterable of path
+
+    Returns
+    -------
+    Dataset
+        A shallow copy.
+    """
+    known = tuple(sorted({*of(ds), *(str(Path(file).absolute()) for file in files)}))
+    ds = ds.copy(deep=False)
+    ds.encoding[_SEVERAL] = known
+    for variable in ds.variables.values():
+        variable.encoding[_SEVERAL] = known
+    return ds

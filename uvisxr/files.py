@@ -1,0 +1,154 @@
+"""Files: written whole or not at all, and never over what the data were read from.
+
+Everything that uvisxr writes goes through `whole_file`, but the manifest of a batch, to which lines
+are appended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import stat
+import uuid
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from .errors import ExportError
+
+#: Endings of the archive's products, in upper case.
+_PRODUCTS = (".LBL", ".DAT")
+
+#: Letters of a name that its temporary name repeats: names may have 255 bytes.
+_SHOWN = 40
+
+_Paths = Iterable[str | os.PathLike[str]]
+
+
+@contextlib.contextmanager
+def whole_file(
+    path: str | os.PathLike[str],
+    inputs: _Paths = (),
+    *,
+    folder: str | os.PathLike[str] | None = None,
+    archive: bool = False,
+) -> Iterator[Path]:
+    """A temporary name that becomes `path` at the end, and is removed if anything fails.
+
+    No two writers share a temporary name: of several that write one file at once each writes a
+    whole one, and the last to end wins. Whoever opens the temporary name makes the file, so that
+    it has the permissions of any new file (0666 without the umask); one that replaces another has
+    them too, whatever those of the other were. Where `path` is a link, the file takes the link's
+    place, and what the link led to stays.
+
+    Parameters
+    ----------
+    path : path
+        File to write; an existing one is replaced.
+    inputs : iterable of path
+        Files that must stay; URLs are passed over.
+    folder : path, optional
+        Where the temporary name is, on the file system of `path`. By default beside `path`.
+    archive : bool
+        The file is itself a product or a calibration file, which may end in .LBL or .DAT.
+
+    Yields
+    ------
+    Path
+        Hidden, and ending in ".part": no search for products, kernels or NetCDF files finds it.
+        Tell libraries the format that they would else see from the ending.
+
+    Raises
+    ------
+    ExportError
+        As `check_target`, before anything is written; or the file cannot be written, for instance
+        on a full disk or in a missing folder.
+    """
+    path = Path(path)
+    check_target(path, inputs, archive=archive)
+    name = f".{path.name[:_SHOWN]}.{uuid.uuid4().hex}.part"
+    temporary = Path(folder or path.parent) / name
+    try:
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        if isinstance(error.filename, str) and Path(error.filename) not in (path, temporary):
+            reason = f"{reason}: {error.filename}"
+        raise ExportError(
+            f"cannot write {path}: {reason}; check that the folder exists, is writable and has "
+            "space left"
+        ) from error
+    finally:
+        # Whatever went wrong before says more than that the name cannot be removed.
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def check_target(
+    path: str | os.PathLike[str], inputs: _Paths = (), *, archive: bool = False
+) -> None:
+    """Check that writing a file replaces nothing that must stay.
+
+    Parameters
+    ----------
+    path, inputs, archive
+        As of `whole_file`.
+
+    Raises
+    ------
+    ExportError
+        The name is that of a product; or there is one of the inputs (under this or another name,
+        through links too), a folder, a device.
+    """
+    endings = {Path(path).suffix.upper(), Path(os.path.realpath(path)).suffix.upper()}
+    if not archive and endings.intersection(_PRODUCTS):
+        raise ExportError(
+            f"cannot write {path}: files that end in {' and '.join(_PRODUCTS)} are products of the "
+            "archive, and no output takes their place; choose a name with another ending"
+        )
+    there = _stat(path)
+    if there is None:
+        return
+    if not stat.S_ISREG(there.st_mode):
+        what = "a folder" if stat.S_ISDIR(there.st_mode) else "no ordinary file"
+        raise ExportError(f"cannot write {path}: it is {what}; choose another name")
+    for file in inputs:
+        known = _stat(file)
+        if known is not None and os.path.samestat(there, known):
+            raise ExportError(
+                f"cannot write {path}: the data were read from it ({file}), and no output takes "
+                "the place of an input; choose another name"
+            )
+
+
+def same(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> bool:
+    """Whether two paths lead to one file, be it there or not."""
+    here, there = _stat(first), _stat(second)
+    if here is not None and there is not None:
+        return os.path.samestat(here, there)
+    return os.path.realpath(first) == os.path.realpath(second)
+
+
+def _stat(path: str | os.PathLike[str]) -> os.stat_result | None:
+    try:
+        return os.stat(path)  # noqa: PTH116 - of an address, Path would make another text
+    except (OSError, ValueError):
+        return None
+
+
+def sha256(path: str | os.PathLike[str]) -> str:
+    """sha256 of a file, hexadecimal, remembered until the file changes.
+
+    It counts as changed when it is another file or has another size or time of modification.
+    """
+    path = Path(path).resolve()
+    now = path.stat()
+    return _sha256(str(path), now.st_ino, now.st_mtime_ns, now.st_size)
+
+
+@lru_cache(maxsize=4096)
+def _sha256(path: str, inode: int, mtime_ns: int, size: int) -> str:
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
