@@ -188,6 +188,26 @@ def test_data_of_a_size_that_the_label_does_not_say(tree, quick, tmp_path: Path)
     assert not list((tmp_path / "cache").rglob("*.DAT"))
 
 
+def test_data_in_a_folder_of_the_user_stay(tree, quick, tmp_path: Path):
+    mine = tmp_path / "here" / f"{PLACE[-17:]}.DAT"
+    mine.parent.mkdir()
+    mine.write_bytes(b"cut out by hand")
+    with (
+        served(tree, tmp_path) as (remote, _),
+        pytest.raises(FetchError, match=r"here.*\.DAT is there.*move it away"),
+    ):
+        remote.product("FUV2005_230_15_15", mine.parent)
+    assert mine.read_bytes() == b"cut out by hand"
+
+
+def test_damaged_data_in_the_cache_are_fetched_again(tree, quick, tmp_path: Path):
+    with served(tree, tmp_path) as (remote, _):
+        data = remote.product("FUV2005_230_15_15")["data"]
+        data.write_bytes(b"half")
+        remote.product("FUV2005_230_15_15")
+    assert data.read_bytes() == tree[f"{PLACE}.DAT"]
+
+
 def test_a_damaged_index_is_fetched_again(tree, quick, tmp_path: Path):
     spoilt = tree | {"COUVIS_0012/INDEX/INDEX.TAB": b"short"}
     with (
@@ -242,7 +262,7 @@ class TestCalibration:
         assert there == {*required, *optional}
 
     def test_fetch(self, content, quick, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr(download, "_read", lambda path: None)
+        monkeypatch.setattr(download, "_read", lambda path, name: None)
         with serve(content) as server:
             monkeypatch.setenv("UVISXR_URL_CALIBRATION", server.url)
             result = CliRunner().invoke(main, ["calibration", "fetch"])
@@ -266,11 +286,23 @@ class TestCalibration:
             monkeypatch.setenv("UVISXR_URL_CALIBRATION", server.url)
             with pytest.raises(FetchError, match=rf"{name} is not what it should be"):
                 download.fetch_files(tmp_path)
-        assert not (tmp_path / name).exists()
+        assert name not in str(list(tmp_path.iterdir()))
+
+    def test_files_of_the_user_stay(self, data: Path, quick, tmp_path: Path, monkeypatch):
+        notes = tmp_path / "FUV_1999_Lab_Cal.dat"
+        notes.write_bytes(b"my own notes, not a table\n")
+        with serve(folder(data / "calibration")) as server:
+            monkeypatch.setenv("UVISXR_URL_CALIBRATION", server.url)
+            result = CliRunner().invoke(main, ["calibration", "fetch", "--to", str(tmp_path)])
+            assert server.requests == []
+        assert result.exit_code == 1
+        assert str(notes) in result.stderr and "another folder" in result.stderr
+        assert notes.read_bytes() == b"my own notes, not a table\n"
+        assert list(tmp_path.iterdir()) == [notes]
 
     def test_a_needed_file_is_missing(self, content, quick, tmp_path: Path, monkeypatch):
         content.pop("spica_variability4_data.sav")
-        monkeypatch.setattr(download, "_read", lambda path: None)
+        monkeypatch.setattr(download, "_read", lambda path, name: None)
         with serve(content) as server:
             monkeypatch.setenv("UVISXR_URL_CALIBRATION", server.url)
             result = CliRunner().invoke(main, ["calibration", "fetch", "--to", str(tmp_path)])

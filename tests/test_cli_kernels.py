@@ -13,7 +13,9 @@ from helpers.loopback import Cut, Server, folder, serve
 from helpers.products import write_product
 
 from uvisxr.cli import main
-from uvisxr.kernels import choose
+from uvisxr.errors import FetchError
+from uvisxr.kernels import choose, requirements
+from uvisxr.kernels.listing import ArchiveFile
 from uvisxr.timescales import parse_et
 
 NAME = "FUV2005_230_15_15"
@@ -171,12 +173,25 @@ def test_a_file_the_archive_lacks_is_named(product: Path, cache: Path, server: S
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_a_page_in_place_of_a_kernel_is_removed(product: Path, cache: Path, server: Server):
+def test_a_page_in_place_of_a_kernel_is_not_kept(product: Path, cache: Path, server: Server):
     server.files["kernels/" + NEEDED[7]] = b"<html>Moved</html>"
     result = run("fetch", product)
     assert result.exit_code == 1
-    assert "is not a kernel" in result.stderr
-    assert not (cache / NEEDED[7]).exists()
+    assert "is not a kernel" in result.stderr and "UVISXR_URL" in result.stderr
+    assert not list((cache / NEEDED[7]).parent.iterdir())
+
+
+def test_what_is_there_and_no_kernel_is_kept(tmp_path: Path, server: Server):
+    there = tmp_path / NEEDED[0]
+    there.parent.mkdir()
+    there.write_bytes(b"my own notes")
+    source = ArchiveFile("leap seconds", "kernels", NEEDED[0])
+    with pytest.raises(
+        FetchError, match=r"naif0012\.tls is there, but is not a kernel.*another folder"
+    ):
+        requirements.get([requirements.Need("leap seconds", there.name, None, source)], tmp_path)
+    assert there.read_bytes() == b"my own notes"
+    assert not server.requests
 
 
 def test_a_time_before_the_archive_is_said_so(product: Path, cache: Path, server: Server):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 from helpers.loopback import Cut, Stall, Status, serve
+from helpers.umask import permissions, umask
 
 from uvisxr import errors, fetch
 from uvisxr.kernels.listing import locations
@@ -51,6 +53,79 @@ def test_a_file_that_is_there_but_wrong_is_fetched_again(tmp_path: Path, expecte
         fetch.download(f"{server.url}file.bin", path, **expected, **FAST)
     assert path.read_bytes() == CONTENT
     assert _alone(path)
+
+
+def test_threads_that_want_one_file_fetch_it_once(tmp_path: Path):
+    path, failed = tmp_path / "file.bin", []
+
+    def want() -> None:
+        try:
+            fetch.download(f"{server.url}file.bin", path, **FAST)
+            assert path.read_bytes() == CONTENT
+        except BaseException as error:
+            failed.append(error)
+
+    with serve({"file.bin": CONTENT}) as server:
+        threads = [threading.Thread(target=want) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(server.requests) == 1
+    assert failed == []
+    assert _alone(path)
+
+
+def test_threads_each_learn_that_a_file_cannot_be_had(tmp_path: Path):
+    failed = []
+
+    def want() -> None:
+        try:
+            fetch.download(f"{server.url}none.bin", tmp_path / "none.bin", **FAST)
+        except Exception as error:
+            failed.append(type(error))
+
+    with serve({}) as server:
+        threads = [threading.Thread(target=want) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert failed == [errors.NotFoundError] * 4
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("mask", [0o077, 0o022, 0o027])
+def test_permissions_are_those_of_a_new_file(tmp_path: Path, mask: int):
+    with serve({"f": CONTENT}) as server, umask(mask):
+        fetch.download(f"{server.url}f", tmp_path / "f", **FAST)
+    assert permissions(tmp_path / "f") == 0o666 & ~mask
+
+
+def test_what_does_not_pass_the_check_is_not_kept(tmp_path: Path):
+    path, seen = tmp_path / "f", []
+
+    def check(part: Path) -> None:
+        seen.append(part.read_bytes())
+        assert not path.exists()
+        raise errors.FetchError("no table")
+
+    with serve({"f": CONTENT}) as server, pytest.raises(errors.FetchError, match="no table"):
+        fetch.download(f"{server.url}f", path, check=check, **FAST)
+    assert seen == [CONTENT]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_not_to_be_replaced(tmp_path: Path):
+    path = tmp_path / "f"
+    path.write_bytes(b"mine")
+    with (
+        serve({"f": CONTENT}) as server,
+        pytest.raises(errors.FetchError, match=r"f is there.*its size is 4.*move it away"),
+    ):
+        fetch.download(f"{server.url}f", path, size=len(CONTENT), replace=False, **FAST)
+    assert path.read_bytes() == b"mine"
+    assert server.requests == []
 
 
 def test_a_cut_connection_is_taken_up_where_it_stopped(tmp_path: Path):
@@ -219,10 +294,10 @@ def test_the_progress_bar_counts_bytes_on_a_terminal(
     assert printed.out == ""
 
 
-def test_without_pooch_the_error_says_what_to_install(
+def test_without_requests_the_error_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setitem(sys.modules, "pooch", None)
+    monkeypatch.setitem(sys.modules, "requests", None)
     with pytest.raises(errors.MissingDependencyError, match=r'pip install "uvisxr\[fetch\]"'):
         fetch.download("http://127.0.0.1/f", tmp_path / "f")
 

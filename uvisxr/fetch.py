@@ -1,6 +1,7 @@
 """Downloads: kernels, products, calibration files and star catalogues, to a cache.
 
 A file is written under a temporary name, checked, and renamed: it is there whole or not at all.
+Threads that want the same file wait for the first of them; processes fetch it each for itself.
 A connection that is cut or stalls is taken up again where it stopped, or, where the server cannot
 do that, from the start.
 
@@ -12,22 +13,32 @@ names the folder of the cache.
 
 from __future__ import annotations
 
-import hashlib
-import logging
 import os
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+from weakref import WeakValueDictionary
 
 from tqdm import tqdm
 
-from .errors import FetchError, MissingDependencyError, NotFoundError
+from . import files
+from .errors import ExportError, FetchError, MissingDependencyError, NotFoundError
+
+if TYPE_CHECKING:
+    import requests
 
 _CHUNK = 1 << 16
 
 #: Answers of a server that a second request may cure: overloaded, or failing for the moment.
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+#: A lock for each file that is being fetched.
+_LOCKS: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
+_LOCKS_GUARD = threading.Lock()
 
 
 def base_url(kind: str, public: str) -> str:
@@ -60,6 +71,8 @@ def download(
     path: str | Path,
     sha256: str | None = None,
     size: int | None = None,
+    check: Callable[[Path], Any] | None = None,
+    replace: bool = True,
     progress: bool = True,
     timeout: float = 30.0,
     tries: int = 4,
@@ -76,6 +89,11 @@ def download(
         Hexadecimal digest that the file must have.
     size : int, optional
         Bytes that the file must have.
+    check : callable, optional
+        Called with the temporary name of what came; raises if that is not what it should be, and
+        then nothing is kept.
+    replace : bool
+        Whether to replace a file that is there with another size or digest; else it is an error.
     progress : bool
         Show a progress bar on stderr, if that is a terminal.
     timeout : float
@@ -96,38 +114,58 @@ def download(
         The server has no such file.
     FetchError
         The server is not reached, refuses, stalls, cuts the connection each time, or sends a file
-        of another size or digest; or the file cannot be written.
+        of another size or digest; or the file cannot be written, or not be replaced.
     MissingDependencyError
         The libraries of `pip install "uvisxr[fetch]"` are not installed.
     """
     path = Path(path).expanduser()
-    if _is_there(path, sha256, size):
-        return path
+    with _alone(path):
+        if _is_there(path, sha256, size):
+            return path
+        if not replace and path.exists():
+            raise FetchError(
+                f"{path} is there, but is not the file that {url} holds (its size is "
+                f"{path.stat().st_size}); move it away, or choose another folder"
+            )
+        _fetch(url, path, sha256, check, _Patience(size, progress, timeout, tries, wait))
+    return path
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keep the other threads of the process from fetching the same file."""
+    with _LOCKS_GUARD:
+        lock = _LOCKS.setdefault(os.path.realpath(path), threading.Lock())
+    with lock:
+        yield
+
+
+def _fetch(
+    url: str,
+    path: Path,
+    sha256: str | None,
+    check: Callable[[Path], Any] | None,
+    how: _Patience,
+) -> None:
     try:
-        import pooch
-        import requests  # noqa: F401 - the downloader needs it
+        import requests  # noqa: F401 - the transfer needs it
     except ImportError as error:
         raise MissingDependencyError(
             f'downloading {url} needs the {error.name} library: pip install "uvisxr[fetch]"'
         ) from error
-    part = f".{path.name}.part-{os.getpid()}"
-    downloader = _Downloader(size, progress, timeout, tries, wait)
-    known = f"sha256:{sha256.lower()}" if sha256 else None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _quiet(pooch.get_logger()):
-            got = Path(
-                pooch.retrieve(url, known, fname=part, path=path.parent, downloader=downloader)
-            )
-        got.replace(path)
-    except ValueError as error:
-        raise FetchError(
-            f"{url} has another sha256 than expected ({sha256}): the file on the server has "
-            "changed or was damaged on the way; try again, or check the address"
-        ) from error
-    except OSError as error:
-        raise FetchError(f"cannot write {path}: {error.strerror or error}") from error
-    return path
+        with files.whole_file(path, archive=True) as part:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _receive(url, part, how)
+            if sha256 and files.sha256(part) != sha256.lower():
+                raise FetchError(
+                    f"{url} has another sha256 than expected ({sha256}): the file on the server "
+                    "has changed or was damaged on the way; try again, or check the address"
+                )
+            if check is not None:
+                check(part)
+    except ExportError as error:
+        raise FetchError(str(error)) from error
 
 
 def _is_there(path: Path, sha256: str | None, size: int | None) -> bool:
@@ -135,72 +173,63 @@ def _is_there(path: Path, sha256: str | None, size: int | None) -> bool:
         return False
     if size is not None and path.stat().st_size != size:
         return False
-    if sha256 is None:
-        return True
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest() == sha256.lower()
+    return sha256 is None or files.sha256(path) == sha256.lower()
 
 
-@contextmanager
-def _quiet(logger: logging.Logger) -> Iterator[None]:
-    """Keep pooch from announcing each file on stderr, where the progress bar is."""
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
+@dataclass(frozen=True)
+class _Patience:
+    """What to expect of a server, and how much to bear with; as of `download`."""
+
+    size: int | None
+    progress: bool
+    timeout: float
+    tries: int
+    wait: float
 
 
-class _Downloader:
-    """What pooch calls to fill its temporary file: requests with `Range` after a cut."""
+def _receive(url: str, path: Path, how: _Patience) -> None:
+    """Write what a server sends to a new file, with further requests after cuts."""
+    import requests
 
-    def __init__(
-        self, size: int | None, progress: bool, timeout: float, tries: int, wait: float
-    ) -> None:
-        self._size = size
-        self._progress = progress
-        self._timeout = timeout
-        self._tries = tries
-        self._wait = wait
-
-    def __call__(self, url: str, output_file: str, pooch: object, check_only: bool = False) -> None:
-        import requests
-
-        name = url.rsplit("/", 1)[-1]
-        with (
-            requests.Session() as session,
-            Path(output_file).open("wb") as stream,
-            # None: silent when stderr is no terminal.
-            tqdm(
-                desc=name,
-                unit="B",
-                unit_scale=True,
-                total=self._size,
-                disable=None if self._progress else True,
-            ) as bar,
-        ):
-            transfer = _Transfer(session, url, stream, bar, self._timeout, self._size)
-            failed, farthest = 0, 0
-            while True:
-                try:
-                    return transfer.run()
-                except requests.RequestException as error:
-                    if isinstance(error, ValueError):
-                        raise FetchError(
-                            f"{url!r} is no address to download from: {error}"
-                        ) from error
-                    failed = 1 if transfer.done > farthest else failed + 1
-                    farthest = max(farthest, transfer.done)
-                    if failed >= self._tries:
-                        raise FetchError(_reason(url, error, transfer.done, failed)) from error
-                time.sleep(self._wait * 2 ** (failed - 1))
+    with (
+        requests.Session() as session,
+        path.open("wb") as stream,
+        # None: silent when stderr is no terminal.
+        tqdm(
+            desc=url.rsplit("/", 1)[-1],
+            unit="B",
+            unit_scale=True,
+            total=how.size,
+            disable=None if how.progress else True,
+        ) as bar,
+    ):
+        transfer = _Transfer(session, url, stream, bar, how.timeout, how.size)
+        failed, farthest = 0, 0
+        while True:
+            try:
+                return transfer.run()
+            except requests.RequestException as error:
+                if isinstance(error, ValueError):
+                    raise FetchError(f"{url!r} is no address to download from: {error}") from error
+                failed = 1 if transfer.done > farthest else failed + 1
+                farthest = max(farthest, transfer.done)
+                if failed >= how.tries:
+                    raise FetchError(_reason(url, error, transfer.done, failed)) from error
+            time.sleep(how.wait * 2 ** (failed - 1))
 
 
 class _Transfer:
     """The bytes of one file as they arrive over one or more requests."""
 
-    def __init__(self, session, url: str, stream, bar, timeout: float, size: int | None) -> None:
+    def __init__(
+        self,
+        session: requests.Session,
+        url: str,
+        stream: BinaryIO,
+        bar: tqdm[Any],
+        timeout: float,
+        size: int | None,
+    ) -> None:
         self._session = session
         self._url = url
         self._stream = stream
@@ -232,8 +261,8 @@ class _Transfer:
             self._check_status(answer)
             if not self._continues(answer):
                 self._restart()
-            length = answer.headers.get("Content-Length")
-            total = None if length is None else self.done + int(length)
+            length = answer.headers.get("Content-Length", "")
+            total = self.done + int(length) if length.isdecimal() else None
             self._check_total(total)
             self._bar.total = total
             etag = answer.headers.get("ETag", "")
@@ -248,7 +277,7 @@ class _Transfer:
                 raise requests.ConnectionError(f"cut after {self.done} of {total} bytes")
         self._check_total(self.done)
 
-    def _check_status(self, answer) -> None:
+    def _check_status(self, answer: requests.Response) -> None:
         code = answer.status_code
         if code in _PASSING or code == 416:
             if code == 416:
@@ -261,11 +290,9 @@ class _Transfer:
                 "name a mirror in the UVISXR_URL_* environment variable"
             )
 
-    def _continues(self, answer) -> bool:
-        start = f"bytes {self.done}-"
-        return answer.status_code == 206 and answer.headers.get("Content-Range", "").startswith(
-            start
-        )
+    def _continues(self, answer: requests.Response) -> bool:
+        stated = str(answer.headers.get("Content-Range", ""))
+        return answer.status_code == 206 and stated.startswith(f"bytes {self.done}-")
 
     def _restart(self) -> None:
         self._stream.seek(0)
@@ -281,13 +308,13 @@ class _Transfer:
             )
 
 
-def _reason(url: str, error: Exception, done: int, failed: int) -> str:
+def _reason(url: str, error: requests.RequestException, done: int, failed: int) -> str:
     import requests
 
     # A silence in the midst of the body comes as a ConnectionError around urllib3's own.
     if isinstance(error, requests.Timeout) or "timed out" in str(error).lower():
         what = "the server does not answer in time"
-    elif getattr(error, "response", None) is not None:
+    elif error.response is not None:
         what = f"the server answers {error.response.status_code} {error.response.reason}"
     elif done:
         what = f"the connection was cut after {done} bytes"

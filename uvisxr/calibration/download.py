@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib.resources import files as package_files
 from pathlib import Path
 
@@ -31,6 +32,8 @@ def names() -> tuple[tuple[str, ...], tuple[str, ...]]:
 def fetch_files(folder: str | Path | None = None) -> list[Path]:
     """Download the calibration files that are not yet there, and check that each can be read.
 
+    Nothing that is there is replaced or removed.
+
     Parameters
     ----------
     folder : path, optional
@@ -43,34 +46,48 @@ def fetch_files(folder: str | Path | None = None) -> list[Path]:
     Raises
     ------
     FetchError
-        A file cannot be had, or what came is not what it should be.
+        A file cannot be had, or what came or is there is not what it should be.
     """
     target = Path(folder) if folder else fetch.cache_dir("calibration")
     base = fetch.base_url("calibration", _PUBLIC)
     required, optional = names()
-    got = []
-    for name in (*required, *optional):
-        path = target / name
-        try:
-            fetch.download(f"{base}{name}", path)
-        except NotFoundError:
-            if name in required:
-                raise
-            warn_user(f"{base} has no {name}")
-            continue
-        try:
-            _read(path)
-        except CalibrationError as error:
-            path.unlink()
+    paths = [target / name for name in (*required, *optional)]
+    for path in paths:
+        if path.exists() and (fault := _fault(path, path.name)):
             raise FetchError(
-                f"{base}{name} is not what it should be ({error}); it was removed"
-            ) from error
+                f"{path} is there, but is not what it should be ({fault}): move it away, or choose "
+                "another folder"
+            )
+    got = []
+    for path in paths:
+        address = f"{base}{path.name}"
+        try:
+            fetch.download(address, path, check=partial(_check, path.name, address))
+        except NotFoundError:
+            if path.name in required:
+                raise
+            warn_user(f"{base} has no {path.name}")
+            continue
         got.append(path)
     return got
 
 
-def _read(path: Path) -> None:
-    name = path.name.upper()
+def _check(name: str, address: str, path: Path) -> None:
+    if fault := _fault(path, name):
+        raise FetchError(f"{address} is not what it should be ({fault}); nothing was kept of it")
+
+
+def _fault(path: Path, name: str) -> str:
+    """Why a file is not what its name says; empty if it is."""
+    try:
+        _read(path, name.upper())
+    except CalibrationError as error:
+        # Without a path that may be temporary, and without the advice to fetch the file.
+        return str(error).removeprefix(f"{path.resolve()}: ").partition(";")[0]
+    return ""
+
+
+def _read(path: Path, name: str) -> None:
     if name.startswith("FLATFIELD"):
         formats.read_flat(path)
     elif "FF_MODIFIER" in name:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -157,7 +158,7 @@ def _of_archive(request: Request, kinds: tuple[str, ...], files: Sequence[Path])
 
 
 def get(needs: Iterable[Need], folder: Path, progress: bool = True) -> list[Path]:
-    """Download those kernels that are missing.
+    """Download those kernels that are missing; nothing already there is replaced or removed.
 
     Parameters
     ----------
@@ -173,7 +174,7 @@ def get(needs: Iterable[Need], folder: Path, progress: bool = True) -> list[Path
     Raises
     ------
     FetchError
-        A file cannot be downloaded, or is not a kernel.
+        A file cannot be downloaded, or what arrived, or is there, is not a kernel.
     """
     got = []
     for need in needs:
@@ -181,17 +182,19 @@ def get(needs: Iterable[Need], folder: Path, progress: bool = True) -> list[Path
             continue
         path = folder / need.source.path
         address = url(need.source)
-        fetch.download(address, path, progress=progress)
-        try:
-            check_file(path)
-        except KernelError as error:
-            path.unlink()
-            raise FetchError(
-                f"{address} is not a kernel and was removed ({error}): try again, or use another "
-                "mirror"
-            ) from error
-        got.append(path)
+        if path.exists():
+            _check(f"{path} is there, but", "move it away, or choose another folder", path)
+        mend = "nothing of it was kept; check the address, or set UVISXR_URL_* to a mirror"
+        check = partial(_check, address, mend)
+        got.append(fetch.download(address, path, check=check, progress=progress))
     return got
+
+
+def _check(what: str, mend: str, path: Path) -> None:
+    try:
+        check_file(path)
+    except KernelError as error:
+        raise FetchError(f"{what} is not a kernel, or not a whole one: {mend}") from error
 
 
 def url(file: ArchiveFile) -> str:

@@ -184,7 +184,10 @@ class Archive:
         """The data file of a label, checked against the size the label gives."""
         target = path.with_suffix(".DAT")
         place = folder / target.name if folder else self.cache / target
-        return fetch.download(f"{self.url}{target}", place, size=_data_size(label))
+        # The cache mends itself; what is in a folder of the user's is the user's.
+        return fetch.download(
+            f"{self.url}{target}", place, size=_data_size(label), replace=folder is None
+        )
 
 
 def _may_hold(volume: int, seen: int, table: dict[str, PurePosixPath], day: str) -> bool:
