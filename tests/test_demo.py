@@ -13,7 +13,7 @@ import xarray as xr
 from click.testing import CliRunner
 
 from uvisxr import load_json
-from uvisxr.cli import main
+from uvisxr.cli import demonstration, main
 from uvisxr.cli.demonstration import Demonstration, Figure, demonstrate
 
 
@@ -107,6 +107,24 @@ def test_a_folder_that_is_a_file(tmp_path):
     result = CliRunner().invoke(main, ["demo", str(path / "below")])
     assert result.exit_code == 1
     assert len(result.stderr.splitlines()) == 2 and "cannot write" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["titan.nc", "titan.json", "limb.nc", "scene.png", "limb.png"])
+def test_files_of_the_user_stay(tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    result = CliRunner().invoke(main, ["demo", str(tmp_path)])
+    assert result.exit_code == 1
+    assert name in result.stderr and "another directory" in result.stderr
+    assert [path.name for path in tmp_path.rglob("*")] == [name]
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_all_that_is_written_is_looked_for_first(run):
+    folder = run[0]
+    written = {path.name for path in folder.iterdir() if path.is_file()} - {"truth.nc"}
+    assert written == set(demonstration._WRITTEN)
+    # What an earlier demonstration has written is no reason to stop.
+    demonstration._check(folder)
 
 
 def test_table_lines_up():

@@ -214,6 +214,32 @@ def test_a_second_simulation_replaces_the_first(tmp_path):
     assert again.open().sizes["pic"] == 4
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "products/FUV2008_070_10_04.LBL",
+        "products/FUV2008_070_10_04.DAT",
+        "calibration/FUV_1999_Lab_Cal.dat",
+        "calibration/FLATFIELD_FUV_PREBURN.txt",
+        "truth.nc",
+    ],
+)
+def test_files_that_no_simulation_has_written_stay(tmp_path, name):
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"PDS_VERSION_ID = PDS3, a real one")
+    with pytest.raises(ExportError, match=rf"{path.name} is there.*another directory"):
+        simulate.observation(tmp_path, **SMALL)
+    assert path.read_bytes() == b"PDS_VERSION_ID = PDS3, a real one"
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == [path]
+
+
+def test_another_dataset_is_no_truth(tmp_path, titan):
+    titan.open().isel(pic=[0]).uvis.to_netcdf(tmp_path / "truth.nc")
+    with pytest.raises(ExportError, match=r"truth\.nc is there"):
+        simulate.observation(tmp_path, **SMALL)
+
+
 def test_a_simulation_that_was_cut_short_is_begun_again(tmp_path, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt

@@ -11,10 +11,16 @@ import numpy as np
 import xarray as xr
 
 from .. import simulate
-from ..errors import MissingDependencyError
+from ..errors import ExportError, MissingDependencyError
 from ..files import whole_file
 from ..registration import register
-from ..simulate import Simulation
+from ..simulate import Simulation, places
+
+#: What the demonstration writes beside the simulation.
+_WRITTEN = (
+    *("titan.nc", "titan.json", "limb.nc"),
+    *("scene.png", "picture.png", "spectrum.png", "limb.png"),
+)
 
 #: Edges of the altitude bins, km; above the last the sky is empty.
 _EDGES = np.arange(-1600.0, 2601.0, 50.0)
@@ -105,10 +111,11 @@ def demonstrate(
     Raises
     ------
     ExportError
-        A file cannot be written.
+        A file cannot be written, or one of that name is there which is no demonstration's.
     """
     register()
     folder = Path(directory)
+    _check(folder)
     say = say or (lambda text: None)
     say("simulating 60 exposures of Titan's limb, with kernels and calibration files")
     made = simulate.observation(folder, products=4, seed=seed)
@@ -133,6 +140,16 @@ def demonstrate(
     except MissingDependencyError as error:
         note = f"no pictures: {error}"
     return Demonstration(folder, files, figures(made, ds, bins), note)
+
+
+def _check(folder: Path) -> None:
+    """Files of an earlier demonstration are replaced, others of their names are not."""
+    there = [name for name in _WRITTEN if (folder / name).exists()]
+    if there and not places.simulated(folder / "truth.nc"):
+        raise ExportError(
+            f"{folder / there[0]} is there, and no demonstration has written it: choose another "
+            "directory"
+        )
 
 
 def reduce(made: Simulation) -> xr.Dataset:

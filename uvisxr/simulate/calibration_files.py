@@ -30,6 +30,15 @@ _SPICA = (1_300_000_000, 1_700_000_000, 1_500_000_000, 1_600_000_000, 1_400_000_
 _TREND = np.dtype([("ratio", "f4", (N_BANDS,)), ("desc", [("sctime_sec_start", "i4")])])
 
 
+def named_as_real(folder: Path, channel: ChannelName) -> tuple[Path, Path, Path]:
+    """The files of `write` whose names real ones have too: laboratory table, flat fields."""
+    return (
+        folder / f"{channel}_1999_Lab_Cal.dat",
+        folder / f"FLATFIELD_{channel}_PREBURN.txt",
+        folder / f"FLATFIELD_{channel}_POSTBURN.txt",
+    )
+
+
 def write(folder: Path, channel: ChannelName, seed: int = 0) -> list[Path]:
     """Write the calibration files of one channel.
 
@@ -47,10 +56,11 @@ def write(folder: Path, channel: ChannelName, seed: int = 0) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng([seed, 1])
     flat = flat_field(rng)
+    lab, before, after = named_as_real(folder, channel)
     written = [
-        _lab_table(folder / f"{channel}_1999_Lab_Cal.dat", package_lab(channel)),
-        _flat_table(folder / f"FLATFIELD_{channel}_PREBURN.txt", flat * rng.normal(1, 0.02)),
-        _flat_table(folder / f"FLATFIELD_{channel}_POSTBURN.txt", flat),
+        _lab_table(lab, package_lab(channel)),
+        _flat_table(before, flat * rng.normal(1, 0.02)),
+        _flat_table(after, flat),
     ]
     for epoch in _MODIFIERS:
         frame = 1 + 0.03 * _smooth_noise(rng, (3, 10))
@@ -97,7 +107,7 @@ def _lab_table(path: Path, lab: Lab) -> Path:
     half = lab.wl.size // 2
     columns = (lab.wl, lab.sensitivity, lab.error)
     table = np.hstack([np.stack([c[part] for c in columns], -1) for part in _halves(half)])
-    return _text(path, f"Low resolution slit, {path.stem}\n{_numbers(table)}\n")
+    return _text(path, f"Low resolution slit, {path.stem}, for a simulation\n{_numbers(table)}\n")
 
 
 def _halves(half: int) -> tuple[slice, slice]:

@@ -27,7 +27,7 @@ from ..kernels.session import loaded
 from ..numerics.poisson import MISSING
 from ..reader.observation import open_observation
 from ..timescales import format_doy
-from . import calibration_files, counts, emission, kernels, labels
+from . import calibration_files, counts, emission, kernels, labels, places
 from .flight import Scan, flyby
 from .setup import (
     EVIL,
@@ -103,7 +103,8 @@ def observation(
     Parameters
     ----------
     directory : path
-        Gets the folders `products`, `kernels` and `calibration` and the file `truth.nc`.
+        Gets the folders `products`, `kernels` and `calibration` and the file `truth.nc`. Those
+        of an earlier simulation are replaced.
     channel : {"FUV", "EUV"}
     slit : {"HIGH_RESOLUTION", "LOW_RESOLUTION", "OCCULTATION"}
     target : str
@@ -141,7 +142,8 @@ def observation(
     KernelError, CalibrationError
         Real kernels or calibration files are missing or do not cover the time.
     ExportError
-        A file cannot be written.
+        A file cannot be written, or a file of that name exists that no simulation wrote; then
+        nothing is written.
 
     Examples
     --------
@@ -187,6 +189,7 @@ def _simulate(
     kernels_given: str | Path | Iterable[str | Path] | None,
     calibration: str | Path | None,
 ) -> Simulation:
+    places.check(_named_as_real(root, setup, calibration is None))
     root.mkdir(parents=True, exist_ok=True)
     if kernels_given is None:
         last = setup.begin + setup.exposures * setup.exposure
@@ -245,6 +248,16 @@ def _simulate(
     truth = _truth(setup, written, truths, attrs)
     to_netcdf(truth, root / "truth.nc")
     return Simulation(tuple(written), found, folder, truth)
+
+
+def _named_as_real(root: Path, setup: Setup, calibration: bool) -> Iterator[Path]:
+    """The files to write whose names say nothing of a simulation."""
+    yield root / "truth.nc"
+    for product in _products(setup):
+        for ending in (".LBL", ".DAT"):
+            yield root / "products" / f"{product.name}{ending}"
+    if calibration:
+        yield from calibration_files.named_as_real(root / "calibration", setup.channel.name)
 
 
 def _frame(setup: Setup) -> xr.Dataset:
@@ -353,7 +366,7 @@ def _truth(
         }
         ds = opened.assign(data).assign_coords(flags | {"background": setup.background})
         ds = conventions.apply(ds.assign_attrs(attrs))
-        nodes.append(history.record(ds, "simulate.observation", setup.arguments()))
+        nodes.append(history.record(ds, places.STEP, setup.arguments()))
     if len(nodes) == 1:
         return nodes[0]
     return xr.DataTree.from_dict({f"window{k}": node for k, node in enumerate(nodes)})
