@@ -1,13 +1,13 @@
 """Cassini/UVIS data as labelled, calibrated, georeferenced xarray datasets.
 
-A product becomes one `xarray.Dataset`, by `open_product` or `open_observation`. The steps of a
+`open_product` and `open_observation` turn products into one `xarray.Dataset`. The steps of a
 reduction are methods of its accessor `.uvis`, and each returns a new dataset: see
-``help(xarray.Dataset.uvis)``; ``ds.uvis`` itself says what was done and what can be next. Names are
-loaded when first used: importing uvisxr costs nothing but what xarray costs.
+``help(xarray.Dataset.uvis)``. ``ds.uvis`` itself shows which steps are done and which can come
+next. Names are loaded when first used: importing uvisxr costs nothing but what xarray costs.
 
-This text defines every variable that the steps leave in a dataset: its unit, where it counts from,
-which way is positive. The variables' own attributes say the same in short. All examples start from
-``made``, a simulated observation of Titan with its products, kernels and calibration files::
+This text defines every variable that the steps add to a dataset, with its unit, zero point and
+sign; the attributes of the variables give the short version. All examples start from ``made``, a
+simulated observation of Titan with its products, kernels and calibration files::
 
     made = uvisxr.simulate.observation("titan", exposures=12, seed=1)
 
@@ -22,30 +22,31 @@ which way is positive. The variables' own attributes say the same in short. All 
 Dimensions
 ----------
 pic : 1
-    Exposures, in the order of time unless they were opened with ``sort=False``; numbered from 0.
+    Exposures, numbered from 0; in order of time unless opened with ``sort=False``.
 pixel : 1
-    Pixels along the slit, numbered from 0 in the order of detector rows, which run along +Y of
-    the instrument's frame.
+    Pixels along the slit, numbered from 0 in the order of detector rows, which run along +Y of the
+    instrument frame.
 wl : angstrom
-    Elements of a spectrum: the mean wavelength of the detector columns in the element, by the
-    grating equation. No Doppler shift is taken out.
+    Spectral elements. The coordinate is the mean wavelength of the detector columns in the element,
+    from the grating equation; no Doppler shift is removed.
 corner
     Corners of a pixel, in the order lower_left, lower_right, upper_right, upper_left. Left and
-    right are -X and +X of the instrument's frame, across the slit; low and up are -Y and +Y,
+    right are -X and +X of the instrument frame, across the slit; lower and upper are -Y and +Y,
     along it.
 
 Further dimensions have no coordinate: `bnds` (lower and upper bound), `axis` (x, y, z of J2000),
-`term` (of the sensitivity), `sample` (instants within an exposure, after `pic`, if the geometry was
-asked for several), `member` (spectra in bins), `group` (bins made by hand).
+`term` (of the sensitivity), `sample` (instants within an exposure, after `pic`, if the geometry has
+several), `member` (spectra in bins), `group` (bins made by hand).
 
-A subset keeps its numbers: after ``ds.isel(pic=[5])``, `pic` is 5.
+A selection keeps its numbers: after ``ds.isel(pic=[5])``, `pic` is 5.
 
 Detector and window
 -------------------
-The detector has 64 rows and 1024 columns. A product holds a window of it, whose inclusive corners
-are the attributes `ul_line`, `ul_band`, `lr_line`, `lr_band`. On board `line_bin` rows and
-`band_bin` columns were summed into one element; the last ones of a window may hold fewer. The slit
-lights rows 2 to 61. A product of several windows is a `DataTree` with a node for each.
+The detector has 64 rows and 1024 columns, of which a product holds a window. Its inclusive corners
+are the attributes `ul_line`, `ul_band`, `lr_line`, `lr_band`. On board, `line_bin` rows and
+`band_bin` columns were summed into each element; the last ones in a window may contain fewer. The
+slit illuminates rows 2 to 61. A product with several windows becomes a `DataTree` with one node per
+window.
 
 line : 1
     First detector row of each pixel, 0 to 63.
@@ -56,57 +57,58 @@ wl_bounds : angstrom
 
 Times
 -----
-A label's START_TIME is the end of the first exposure (users guide, chapter 2), so that the first
-exposure begins one integration time before it. ``start_time="start"`` takes it for the beginning,
-as other tools do; the attribute `start_time` says which was chosen.
+A label's START_TIME is the end of the first exposure (users guide, chapter 2), so the first
+exposure begins one integration time earlier. With ``start_time="start"`` it is taken as the
+beginning, as other tools do; the attribute `start_time` records the choice.
 
 time, time_start, time_stop : UTC
     Middle, beginning and end of each exposure, at the spacecraft.
 et : s
-    Middle of each exposure, barycentric dynamical time (TDB) past J2000, as SPICE counts.
+    Middle of each exposure, in barycentric dynamical time (TDB) past J2000, as in SPICE.
 sclk : s
-    The spacecraft's clock at the beginning of each exposure.
+    Spacecraft clock at the beginning of each exposure.
 exposure : s
-    Integration time. In bins the sum over the members.
+    Integration time. In bins, the sum over the members.
 product : 1
-    Identifier of the product that holds the exposure.
+    Identifier of the product that contains the exposure.
 
 Counts and radiances
 --------------------
-One kilorayleigh (kR) is 1e13 / (4 pi) photon m-2 s-1 sr-1. Errors are half-widths of intervals of
-68.27 %: `x_upper` reaches up from `x`, `x_lower` down, both positive. What is missing is NaN.
+One kilorayleigh (kR) is 1e13 / (4 pi) photon m-2 s-1 sr-1. Errors are half-widths of 68.27 %
+intervals: `x_upper` extends upwards from `x`, `x_lower` downwards, both positive. Missing values
+are NaN.
 
 counts : count
-    Photon counts of each element, (pic, pixel, wl). 65535 marks those that were not transmitted. In
-    bins the sum over the members, without these.
+    Photon counts of each element, (pic, pixel, wl). 65535 marks elements that were not transmitted.
+    In bins, the sum over the members, without those.
 rate, rate_upper, rate_lower : count s-1
-    Counts over exposure, and their errors. No background is taken off.
+    Counts divided by exposure, and its errors. The background is not subtracted.
 radiance, radiance_upper, radiance_lower : kR angstrom-1
-    Spectral radiance of each element, (counts / exposure - background n) / sensitivity with n the
-    detector pixels in the element, and its errors: those of the counts, and with
-    ``errors="total"`` those of background and calibration too. It is negative where there are
-    fewer counts than the background's mean. In bins the mean of the members.
+    Spectral radiance of each element, (counts / exposure - n background) / sensitivity with n the
+    number of detector pixels in the element, and its errors: those of the counts, and with
+    ``errors="total"`` those of background and calibration as well. It is negative where there are
+    fewer counts than expected from the background. In bins, the mean of the members.
 radiance_systematic : kR angstrom-1
-    With ``errors="statistical"``: the 1-sigma error that background and calibration give to all
-    spectra together. It does not average down.
+    With ``errors="statistical"``: the 1-sigma error from background and calibration, which all
+    spectra have in common, so that it does not average down.
 calibration_error : 1
-    Relative error of the sensitivity, 1 sigma, (pixel, wl).
+    Relative 1-sigma error of the sensitivity, (pixel, wl).
 evil : 1
-    1 where an element holds evil detector pixels, which respond badly, else 0, (pixel, wl).
+    1 where an element contains evil detector pixels, which respond poorly; else 0. (pixel, wl).
 sensitivity, sensitivity_error : count s-1 kR-1 angstrom
-    Count rate over radiance, and its error, as terms of a sum, (term, pixel, wl).
+    Count rate per radiance, and its error, as the terms of a sum, (term, pixel, wl).
 sensitivity_weight : 1
-    What each term is multiplied by at the time of each exposure, (pic, term).
+    Weight of each term at the time of each exposure, (pic, term).
 calibration_factor, calibration_factor_error : kR angstrom-1 s count-1
-    One over the sensitivity at each exposure, and its error: from `ds.uvis.calibration_factor`.
+    Inverse of the sensitivity at each exposure, and its error: from `ds.uvis.calibration_factor`.
 calibration_matrix : kR angstrom-1 count-1
-    Instead of counts, in a calibration matrix of the archive: it holds 1 / exposure too.
+    In place of counts, in calibration matrices of the archive, which include 1 / exposure.
 background, background_error : count s-1
-    Counts the detector makes by itself, per second and detector pixel: an element of n detector
-    pixels has n times it. It is the same all over the detector.
+    The detector's own counts per second and detector pixel, uniform over the detector: an element
+    of n detector pixels has n times that.
 `brightness*` : kR
-    The integral of a radiance over wavelengths: of ``wl_range``, angstrom. `brightness_upper`,
-    `brightness_std` and so on are to it what `radiance_upper`, `radiance_std` are to the radiance.
+    Integral of a radiance over the wavelengths of ``wl_range``, angstrom. `brightness_upper`,
+    `brightness_std` and so on are its counterparts of `radiance_upper`, `radiance_std` and so on.
 
 Quality
 -------
@@ -115,172 +117,172 @@ quality : 1
     leave flagged spectra out unless told otherwise.
 
     lost : 1
-        It holds no count, or no value, where some had to be.
+        No counts, or no values, where there must have been some.
     partial : 2
-        It lacks a part: missing values, no Lyman-alpha, an impossible run of zeros.
+        Incomplete: missing values, no Lyman-alpha, or an impossibly long run of zeros.
     star : 4
         A star crossed the pixel.
     dark_line : 8
-        All its detector rows are without usable signal: 0, 1, 62 and 63 are not lit, and the flat
-        field of 61 is wrong.
+        None of its detector rows is usable: 0, 1, 62 and 63 are not illuminated, and row 61 has a
+        wrong flat field.
     user : 16
-        The user set it aside.
+        Set aside by the user.
 
 Line of sight
 -------------
-Of the middle of each pixel, (pic, pixel), at the middle of each exposure. The *point* is where the
-line of sight first meets the target's ellipsoid. Where it misses, the point is the tangent point:
-the one of least altitude on the line of sight, or, with ``tangent="scaled"``, the one nearest to
-the centre in the space where the ellipsoid is a sphere. Light time, aberration and the target's
-rotation are those of each ray, as in SPICE's `sincpt` and `ilumin` with "CN+S". Angles are against
-the normal of the ellipsoid at the point, or below it. All are NaN without pointing, but those that
+For the centre of each pixel, (pic, pixel), at mid-exposure. The *point* is where the line of sight
+first meets the target's ellipsoid. If it misses, the point is the tangent point: the point of
+minimum altitude on the line of sight or, with ``tangent="scaled"``, the one nearest the centre in
+the space in which the ellipsoid is a sphere. Light time, aberration and the target's rotation are
+applied ray by ray, as in SPICE's `sincpt` and `ilumin` with "CN+S". Angles are measured from the
+normal of the ellipsoid at the point, or below it. Without pointing all are NaN, except those that
 are 0 or 1.
 
 lon : degree
-    Longitude of the point, 0 <= lon < 360, west-positive; east-positive with
-    ``lon_direction="east"``. The attribute `lon_direction` says which.
+    Longitude of the point, 0 <= lon < 360, increasing westwards; eastwards with
+    ``lon_direction="east"``. The attribute `lon_direction` records which.
 lat : degree
-    Planetocentric latitude of the point: of its direction from the centre; north positive.
+    Planetocentric latitude of the point: that of its direction from the centre; north positive.
 lat_graphic : degree
-    Planetographic latitude of the point: of the normal of the ellipsoid.
+    Planetographic latitude of the point: that of the ellipsoid's normal; north positive.
 alt : km
-    Altitude of the tangent point above the ellipsoid, of lines of sight that meet the target too:
-    there it is negative.
+    Altitude of the tangent point above the ellipsoid, also where the line of sight meets the
+    target: there it is negative.
 sza : degree
-    Solar zenith angle (incidence) at the point: 0 under the Sun, above 90 on the night side.
+    Solar zenith (incidence) angle at the point: 0 below the Sun, above 90 on the night side.
 ems : degree
-    Emission angle: between the normal and the direction to the spacecraft. Some 90 at a tangent
+    Emission angle: between the normal and the direction to the spacecraft; about 90 at a tangent
     point.
 phase : degree
     Angle at the point between the directions to the Sun and to the spacecraft.
 lt : hour
-    Local solar time of the point, 0 <= lt < 24, noon at 12, as SPICE's `et2lst` has it.
+    Local solar time of the point, 0 <= lt < 24, noon at 12, as SPICE's `et2lst` gives it.
 on_disk : 1
     1 where the line of sight meets the ellipsoid; 0 elsewhere, and without pointing.
 ra, dec : degree
     Right ascension, 0 <= ra < 360, and declination of the apparent direction, J2000: the pixel's
-    vector turned by the spacecraft's attitude, with no correction for aberration. The places of
-    a catalogue have to be shifted by it: see `sc_velocity`.
+    vector rotated by the spacecraft's attitude, not corrected for aberration. To compare with a
+    star catalogue, shift its positions by the aberration due to `sc_velocity`.
 `tangent_*`
-    The same of the tangent point everywhere, on the disk too: `tangent_lon`, `tangent_alt`, ...
+    The same at the tangent point everywhere, on the disk as well: `tangent_lon`, `tangent_alt`, ...
 `*_corners`
-    The same of the corners of each pixel, (pic, pixel, corner). Those of a pixel across the prime
-    meridian lie on both sides of 360, unaltered.
+    The same at the corners of each pixel, (pic, pixel, corner). If a pixel straddles the prime
+    meridian, its corners lie on both sides of 360 and are left so.
 
 Rings
 -----
-Where the line of sight crosses the plane of the equator, of giant planets only, whether a ring is
-there or not; NaN where it is not crossed ahead of the spacecraft. Angles are against the northern
-normal of the plane: above 90 the southern side is seen, or lit.
+Where the line of sight crosses the equatorial plane; giant planets only, whether or not there is a
+ring. NaN if it does not cross the plane ahead of the spacecraft. Angles are measured from the
+northern normal of the plane: above 90 the southern side is seen, or lit.
 
 ring_radius : km
     Distance of the crossing from the planet's centre.
 ring_longitude : degree
-    Longitude of the crossing in inertial space, prograde from the ascending node of the plane on
-    the equator of J2000, 0 <= ring_longitude < 360.
+    Inertial longitude of the crossing, 0 <= ring_longitude < 360, prograde from the ascending node
+    of the plane on the J2000 equator.
 ring_emission, ring_incidence : degree
     Angles to the spacecraft and to the Sun.
 ring_in_front : 1
-    1 where the plane is crossed and the planet not met before; else 0.
+    1 where the plane is crossed and the planet is not met before; else 0.
 
 Target and spacecraft
 ---------------------
-One value an exposure, (pic). The target is the attribute `geometry_target`; its radii, km, are
+One value per exposure, (pic). The target is the attribute `geometry_target`, its radii in km are
 `target_radii`. With these, pictures need no kernels.
 
 sc_lon, sc_lat : degree
-    The point of the ellipsoid nearest to the spacecraft, as it appears from there; planetocentric,
-    in the sense of `lon` and `lat`.
+    Longitude, counted as `lon`, and planetocentric latitude of the point of the ellipsoid nearest
+    the spacecraft, as it appears from there.
 sc_alt : km
     Altitude of the spacecraft above that point.
 sub_solar_lon, sub_solar_lat : degree
-    The point of the ellipsoid nearest to the Sun, when the light left that the spacecraft sees.
+    The same of the point nearest the Sun, when the light left it that the spacecraft receives.
 target_distance : km
-    Of the target's centre from the spacecraft, corrected for light time.
+    Distance of the target's centre from the spacecraft, corrected for light time.
 heliocentric_distance : au
-    Of the target's centre from the Sun.
+    Distance of the target's centre from the Sun.
 target_ra, target_dec : degree
     Apparent direction of the target's centre, J2000.
 pole_ra, pole_dec : degree
     Direction of the target's north pole, J2000, when the light left its centre.
 prime_meridian : degree
-    Angle along the target's equator, from its ascending node on that of J2000 to the prime
-    meridian, at the same time: the W of the IAU's reports.
+    Angle along the target's equator from its ascending node on the J2000 equator to the prime
+    meridian, at the same time: W in the IAU reports.
 sc_velocity : km s-1
-    Of the spacecraft against the barycentre of the solar system, J2000, (pic, axis): aberration
-    comes from it.
+    Velocity of the spacecraft relative to the solar-system barycentre, J2000, (pic, axis), which
+    causes the aberration.
 geometry_et : s
-    The instants that all this holds for, as `et`.
+    Instants for which all this holds, counted as `et`.
 
 Stars
 -----
 star_count : 1
-    Catalogue stars in each pixel that the target does not hide, (pic, pixel).
+    Number of catalogue stars in each pixel that the target does not hide, (pic, pixel).
 star_magnitude : 1
-    Magnitude of the brightest of them, NaN without any.
+    Magnitude of the brightest of them, NaN if there are none.
 
 Images
 ------
-Of `ds.uvis.image`, on the plane through the target's centre that faces the spacecraft.
+From `ds.uvis.image`, in the plane through the target's centre that faces the spacecraft.
 
 x, y : km
-    Middles of the cells: to the right of the centre, and towards the target's north.
+    Centres of the cells: to the right of the target's centre, and towards its north.
 footprints : 1
-    How many lie over each cell, (y, x).
+    Number of footprints over each cell, (y, x).
 
 Bins
 ----
-Of `ds.uvis.bin`. The dimensions `pic` and `pixel` give way to those of the bins. Fields of the line
-of sight become their means over the members, on the circle where they come round.
+From `ds.uvis.bin`. The dimensions of the bins replace `pic` and `pixel`. Line-of-sight fields
+become their means over the members, on the circle for those that wrap.
 
 `*_bin` : of the field
     Middle of each bin along a field: `lat_bin`, `alt_bin`, ...
 `*_bin_bounds` : of the field
-    Its edges: lower <= field < upper. The last bin holds its upper edge too.
+    Its edges: lower <= field < upper; the last bin includes its upper edge.
 n : 1
-    Spectra in each bin.
+    Number of spectra in each bin.
 radiance_n : 1
-    Finite values in each mean, at each wavelength.
+    Number of finite values in each mean, at each wavelength.
 radiance_std : kR angstrom-1
     Standard deviation of the members, with n - 1.
 radiance_stderr : kR angstrom-1
-    Standard error of the mean from the scatter of the members.
+    Standard error of the mean, from the scatter of the members.
 radiance_weighted, radiance_weighted_upper, radiance_weighted_lower : kR angstrom-1
-    Mean with weights of one over the members' variances, and its errors.
+    Mean weighted by the inverse variances of the members, and its errors.
 member_pic, member_pixel : 1
     `pic` and `pixel` of each member, in the order of the bins.
 member_bin : 1
-    Index of its bin, counted through the bins in C order.
+    Index of its bin, counting through the bins in C order.
 
 Attributes
 ----------
 name
-    Of the observation: channel, year and day of the year, prime instrument, number.
+    Of the observation: channel, year and day of year, prime instrument, number.
 channel, slit, slit_width, slit_dlambda
-    FUV or EUV; HIGH_RESOLUTION, LOW_RESOLUTION or OCCULTATION; its width, micrometre, and that of
-    its image in the spectrum, angstrom.
+    FUV or EUV; HIGH_RESOLUTION, LOW_RESOLUTION or OCCULTATION; width of the slit, micrometre, and
+    of its image in the spectrum, angstrom.
 target, prime_instrument
-    The body, in capitals, and the instrument that steered the observation, if known.
+    The body, in capitals, and the instrument that controlled the pointing, if known.
 ul_line, ul_band, lr_line, lr_band, line_bin, band_bin
     The window; see above.
 year, doy, start_time, compression
-    Year and day of the year (1 is 1 January) of the first START_TIME; what that means; how counts
-    were packed on board: with SQRT_9 those above 128 are rounded.
+    Year and day of year (1 January is 1) of the first START_TIME; how that was taken; compression
+    on board: SQRT_9 rounds counts above 128.
 geometry_target, target_radii, lon_direction, tangent, kernels
-    Of the geometry: its target and radii, km, equatorial ones first; choices; names of the kernels.
+    Of the geometry: target and its radii, km; options; names of the kernels.
 background_method, background_spectra, background_expected
-    How the background was found, in how many spectra; what the users guide expects, count/s per
-    detector pixel.
+    How the background was determined, and from how many spectra; the users guide's value, count/s
+    per detector pixel.
 recipe, calibrate_arguments, radiance_edited
-    Of the calibration: its constants and arguments; what changed the radiances afterwards.
+    Of the calibration: its constants and arguments; what has changed the radiances since.
 history
-    A line for each step: all its arguments, the version, names and sha256 of the files used.
+    One line per step: all its arguments, the version, names and sha256 of the files used.
 pipeline
-    The steps of a batch that gave the dataset, as JSON.
+    The steps of a batch that produced the dataset, as JSON.
 Conventions
-    The CF version that names and units follow.
+    The version of the CF conventions that names and units follow.
 
-The label's other keywords are attributes in lower case, as far as all products share the value.
+The label's other keywords are attributes in lower case, if all products agree on the value.
 """
 
 import sys
