@@ -232,7 +232,7 @@ def test_another_pipeline_or_version_or_overwrite_does_all(
 
 def test_workers_of_another_version(few: Path, client, tmp_path: Path, monkeypatch):
     monkeypatch.setattr(cluster, "__version__", "9.9.9")
-    with pytest.raises(UvisError, match=r"worker .* has uvisxr .*, this is 9\.9\.9"):
+    with pytest.raises(UvisError, match=r"worker .* has uvisxr .*, but this is 9\.9\.9"):
         batch.process(few, PIPELINE, tmp_path, client=client)
 
 
@@ -349,7 +349,7 @@ def test_wrong_arguments_start_nothing(
 
 def test_an_output_folder_that_is_a_file(few: Path, tmp_path: Path):
     (tmp_path / "out").write_text("")
-    with pytest.raises(ExportError, match=r"cannot make the folder .*out"):
+    with pytest.raises(ExportError, match=r"cannot create the folder .*out"):
         batch.process(few, PIPELINE, tmp_path / "out")
 
 
@@ -406,7 +406,7 @@ class TestCommand:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            (["--scheduler", "tcp://x:1", "--workers", "2"], "not with --scheduler"),
+            (["--scheduler", "tcp://x:1", "--workers", "2"], "cannot be combined with --scheduler"),
             (["--workers", "0"], "--workers"),
             (["--channel", "HSP"], "--channel"),
             (["--after", "soon"], "is no time"),

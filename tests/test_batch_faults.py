@@ -252,7 +252,7 @@ def test_full_disk_as_the_system_reports_it(
         return real(ds, path, **options)
 
     monkeypatch.setattr(export, "write", fill)
-    with pytest.raises(ExportError, match=r"no space left in .* 3 products are done"):
+    with pytest.raises(ExportError, match=r"no space left in .* 3 finished products"):
         batch.process(archive, STEPS, tmp_path)
     assert len(digests(tmp_path)) == 3
     assert not left_over(tmp_path)

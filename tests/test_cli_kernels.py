@@ -209,7 +209,7 @@ def test_fetch_says_when_the_environment_names_other_kernels(
     monkeypatch.setenv("UVISXR_KERNELS", str(tmp_path / "mine"))
     result = run("fetch", product)
     assert result.exit_code == 0
-    assert "warning: UVISXR_KERNELS names" in result.stderr
+    assert "warning: UVISXR_KERNELS is set to" in result.stderr
 
 
 def test_a_corrupt_kernel_is_named(product: Path, cache: Path, server: Server):

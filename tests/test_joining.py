@@ -138,7 +138,7 @@ def test_failures_and_foreign_files_are_left_out(tmp_path: Path):
 
 
 def test_empty_folder(tmp_path: Path):
-    with pytest.raises(ExportError, match=f"no output in {tmp_path}"):
+    with pytest.raises(ExportError, match=f"no outputs in {tmp_path}"):
         uvisxr.open_processed(tmp_path)
 
 

@@ -107,7 +107,7 @@ def test_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     with Manifest(tmp_path) as book:
         stream = book._stream
         monkeypatch.setattr(book, "_stream", Full())
-        with pytest.raises(ExportError, match=r"manifest\.jsonl: No space left.*make room"):
+        with pytest.raises(ExportError, match=r"manifest\.jsonl: No space left.*free some space"):
             book.append(done("a.nc"))
 
 

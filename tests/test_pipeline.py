@@ -194,12 +194,12 @@ def test_dask_arrays_are_not_computed(ds: xr.Dataset):
 
 
 def test_a_step_after_one_that_gave_an_array(ds: xr.Dataset):
-    with pytest.raises(PipelineError, match="'scale' follows one that gave a DataArray"):
+    with pytest.raises(PipelineError, match="'scale' follows one that returned a DataArray"):
         pipeline.load(["total", ("scale", {"by": 1})]).apply(ds)
 
 
 def test_a_step_that_gives_no_dataset(ds: xr.Dataset):
-    with pytest.raises(PipelineError, match="'nothing' gave a int"):
+    with pytest.raises(PipelineError, match="'nothing' returned a int"):
         pipeline.load(["nothing"]).apply(ds)
 
 

@@ -1,4 +1,4 @@
-"""Many products at once: pipelines as data, run on dask.distributed, resumable."""
+"""Process many products: pipelines as data, run on dask.distributed, resumable."""
 
 from .joining import open_processed
 from .run import Summary, plan, process

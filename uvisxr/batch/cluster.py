@@ -1,4 +1,4 @@
-"""The dask cluster a batch runs on: processes started here, or one that is there already."""
+"""The dask cluster a batch runs on: local processes, or an existing one."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def connect(client: Client | str | None, workers: int | None, retries: int) -> Iterator[Client]:
-    """A client to work with, for the length of a `with` block.
+    """A client to work with, for the duration of a `with` block.
 
     Parameters
     ----------
     client : distributed.Client or str, optional
-        A client, which stays open, or the address of a scheduler. By default processes of one
-        thread each are started on this machine, and ended afterwards.
+        A client, which stays open, or the address of a scheduler. By default single-threaded
+        processes are started on this machine, and stopped afterwards.
     workers : int, optional
-        Number of those; by default one a core.
+        Number of those processes; by default one per core.
     retries : int
-        How many workers may die on a task before it is given up, of those.
+        How many of those workers may die on a task before it is given up.
 
     Raises
     ------
     MissingDependencyError
         dask.distributed is not installed.
     UvisError
-        The scheduler cannot be reached or has workers with another version of uvisxr.
+        The scheduler cannot be reached, or its workers have another version of uvisxr.
     """
     try:
         import dask
@@ -45,12 +45,13 @@ def connect(client: Client | str | None, workers: int | None, retries: int) -> I
     if client is None:
         count = workers or _cores()
         settings = {
-            # The scheduler gives a product up when more workers than that died on it.
+            # The scheduler gives up on a product once more workers than that have died on it.
             "distributed.scheduler.allowed-failures": retries,
-            # It runs in this process and would keep the last 1000 messages of each connection.
+            # The scheduler runs in this process and would keep the last 1000 messages of each
+            # connection.
             "distributed.admin.low-level-log-length": 20,
-            # dask lets workers give memory back at once; arrays of this size come and go all the
-            # time, and zeroing their pages anew doubles the time of a calibration.
+            # dask makes workers return memory at once; arrays of this size come and go all the
+            # time, and zeroing their pages afresh doubles the time of a calibration.
             "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
         }
         with (
@@ -75,7 +76,7 @@ def connect(client: Client | str | None, workers: int | None, retries: int) -> I
             ) from error
         with connected:
             if not connected.nthreads():
-                warn_user(f"the scheduler at {client} has no workers yet: waiting for some")
+                warn_user(f"the scheduler at {client} has no workers yet: waiting for them")
             _same_version(connected)
             yield connected
     else:
@@ -100,10 +101,11 @@ def _same_version(client: Client) -> None:
     except Exception as error:
         raise UvisError(
             f"the workers of {getattr(client.scheduler, 'address', client)} cannot import uvisxr "
-            f"({error}); install uvisxr {__version__} there"
+            f"({error}): install uvisxr {__version__} there"
         ) from error
     for worker, version in sorted(versions.items()):
         if version != __version__:
             raise UvisError(
-                f"worker {worker} has uvisxr {version}, this is {__version__}; install the same"
+                f"worker {worker} has uvisxr {version}, but this is {__version__}: install the "
+                "same version"
             )

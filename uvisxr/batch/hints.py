@@ -1,7 +1,7 @@
-"""Whether a value from YAML can be an argument: asked of the argument's annotation.
+"""Whether a value from YAML fits an argument, judging by the argument's annotation.
 
-Values are those of JSON, with infinities: a list stands for any sequence or array, text for a path.
-Objects, such as datasets, have no such form.
+Values are those of JSON, plus infinities: a list stands for any sequence or array, text for a path.
+Objects such as datasets cannot be written in this form.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..checks import either, is_one, nearest
 
 
 def fits(value: Any, hint: Any) -> bool:
-    """Whether a value may be of an annotated type."""
+    """Whether a value fits an annotated type."""
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         return any(fits(value, item) for item in inner)
@@ -49,19 +49,19 @@ def fits(value: Any, hint: Any) -> bool:
             and len(value) == (_length(hint) or len(value))
             and all(fits(item, inner[0]) for item in value)
         )
-    # Anything else, such as a dataset or a class of ours, has no form in YAML.
+    # Anything else, such as a dataset or one of our classes, cannot be written in YAML.
     return False
 
 
 def expected(value: Any, hint: Any) -> str:
-    """Words for what would fit, and for the choice that is nearest to a value that does not."""
+    """Describe what would fit, and the choice nearest to a value that does not."""
     words = either(_words(hint, False)) or "an object, which a pipeline cannot hold"
     choices, items = list(_choices(hint)), value if isinstance(value, list) else [value]
     return words + nearest(next((item for item in items if item not in choices), None), choices)
 
 
 def takes_path(hint: Any) -> bool:
-    """Whether a path is among the annotated types, or within one."""
+    """Whether the annotated types include a path, possibly nested."""
     return _is_path(hint) or any(takes_path(item) for item in typing.get_args(hint))
 
 
@@ -80,13 +80,13 @@ def _is_array(value: Any) -> bool:
 
 
 def _length(hint: Any) -> int | None:
-    """How many items, all of one kind, a tuple has to have; None for any number."""
+    """Required number of items of a tuple whose items are all of one kind; None for any number."""
     inner = typing.get_args(hint)
     return len(inner) if typing.get_origin(hint) is tuple and Ellipsis not in inner else None
 
 
 def _choices(hint: Any) -> Iterator[str]:
-    """All texts of the literals in an annotation."""
+    """All strings among the literals in an annotation."""
     if typing.get_origin(hint) is typing.Literal:
         yield from (one for one in typing.get_args(hint) if isinstance(one, str))
     else:
@@ -94,7 +94,7 @@ def _choices(hint: Any) -> Iterator[str]:
             yield from _choices(item)
 
 
-#: Words for plain types, in singular and plural.
+#: Words for plain types, singular and plural.
 _NAMES = {
     int: ("a whole number", "whole numbers"),
     float: ("a number", "numbers"),
@@ -104,10 +104,10 @@ _NAMES = {
 
 
 def _words(hint: Any, several: bool) -> list[str]:
-    """What an annotation takes, in the words of YAML, in singular or plural."""
+    """What an annotation accepts, in YAML terms, singular or plural."""
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
-        # Text that names a path is said to be one.
+        # Text that can be a path is described as a path.
         parts = [item for item in inner if item is not str or not any(map(_is_path, inner))]
         words = []
         for item in parts:

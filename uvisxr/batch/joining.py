@@ -1,4 +1,4 @@
-"""The outputs of a batch as one lazy dataset, or a tree of them."""
+"""The outputs of a batch as one lazy dataset, or a tree of datasets."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ..dataset import conventions, inputs
 from ..errors import ExportError
 from . import manifest
 
-#: What only serves to compute the radiance of one product anew; its terms differ from product to
-#: product. It stays in the files.
+#: Needed only to recompute the radiance of a single product; the terms differ between products, so
+#: they stay in the files.
 _OF_ONE_PRODUCT = ("sensitivity", "sensitivity_error", "sensitivity_weight")
 
 _SAME = (
@@ -33,19 +33,19 @@ _SAME = (
 def open_processed(
     out_dir: str | Path, chunks: dict[str, int] | str | None = None
 ) -> xr.Dataset | xr.DataTree:
-    """Open all good outputs of a batch for analysis; nothing but coordinates is read.
+    """Open all good outputs of a batch for analysis, reading only coordinates.
 
-    Products of one channel, slit, window, binning and pipeline are joined along `pic` in the order
-    of time; what belonged to a whole product (the background, the calibration's error) gets the
-    dimension `pic`. If all fit, the result is one Dataset. Else it is a DataTree with a node for
-    each channel and, below it, one for each set of products that fit together, named after the
-    slit and shape, or after the product where there is one only.
+    Products with the same channel, slit, window, binning and pipeline are joined along `pic` in
+    time order; values that held for a whole product (the background, the calibration error) gain
+    the dimension `pic`. If all products match, the result is one Dataset. Otherwise it is a
+    DataTree with one node per channel and, below it, one per set of matching products, named after
+    the slit and shape, or after the product if there is only one.
 
     Parameters
     ----------
     out_dir : path
-        Folder that `uvisxr.batch.process` wrote. With a manifest only the outputs that are good
-        in it are taken, without one all NetCDF files.
+        Folder that `uvisxr.batch.process` wrote. If it has a manifest, only the outputs marked good
+        there are opened, otherwise all NetCDF files.
     chunks : dict or "auto", optional
         Dask chunks; by default those of the files.
 
@@ -56,7 +56,7 @@ def open_processed(
     Raises
     ------
     ExportError
-        The folder holds no output, or one cannot be read.
+        The folder holds no outputs, or one cannot be read.
 
     Examples
     --------
@@ -73,7 +73,7 @@ def open_processed(
         for name, ds in _open(path, {} if chunks is None else chunks):
             parts.setdefault(_signature(name, ds), []).append((name, ds))
     if not parts:
-        raise ExportError(f"no output in {folder}; 'uvisxr batch ... --out {folder}' writes some")
+        raise ExportError(f"no outputs in {folder}: 'uvisxr batch ... --out {folder}' writes them")
     joined = [_join(members) for members in parts.values()]
     if len(joined) == 1:
         return joined[0][1]
@@ -108,7 +108,7 @@ def _signature(name: str, ds: xr.Dataset) -> tuple[Any, ...]:
     variables = sorted((str(key), v.dims, v.dtype.str) for key, v in ds.variables.items())
     sizes = sorted((str(dim), size) for dim, size in ds.sizes.items() if dim != "pic")
     grids = [ds[dim].values.tobytes() for dim, _ in sizes if dim in ds.indexes]
-    # Text has a dtype as long as its longest value.
+    # The dtype of text depends on its longest value.
     kinds = tuple((key, dims, "U" if kind[1] == "U" else kind) for key, dims, kind in variables)
     attrs = tuple(str(ds.attrs.get(key)) for key in _SAME)
     return (attrs, kinds, tuple(sizes), *grids)
@@ -140,7 +140,7 @@ def _start(ds: xr.Dataset) -> np.datetime64:
     return ds["time"].values.min() if "time" in ds and ds["time"].size else np.datetime64("NaT")
 
 
-#: Variables that are the same for all products of one window and binning.
+#: Variables that are the same for all products with one window and binning.
 _GRID = frozenset({"wl", "wl_bounds", "pixel", "line", "band"})
 
 

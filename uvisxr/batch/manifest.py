@@ -1,8 +1,8 @@
 """The manifest of a batch: one JSON line for each product done or failed.
 
-`manifest.jsonl` in the output folder is only appended to; the last line of an output counts. A
-line cut short, by a killed driver or a full disk, is passed over on reading and ended before the
-next one is written.
+`manifest.jsonl` in the output folder is only ever appended to; the last line for an output counts.
+A line cut short, by a killed driver or a full disk, is skipped on reading, and terminated before
+the next one is written.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NAME = "manifest.jsonl"
 class Manifest:
     """The manifest of one output folder, held by one batch at a time.
 
-    Memory holds a short text for each output, never a whole record.
+    Only a short text per output is kept in memory, never a whole record.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class Manifest:
     def __init__(self, folder: str | Path):
         self.path = Path(folder) / NAME
         try:
-            # Unbuffered: what a full disk refused must not be tried again on closing.
+            # Unbuffered, so that what a full disk refused is not retried on closing.
             self._stream = self.path.open("ab", buffering=0)
         except OSError as error:
             raise ExportError(
@@ -50,7 +50,7 @@ class Manifest:
         except ExportError:
             self._stream.close()
             raise
-        #: output -> (label, fingerprint of a good output or nothing after a failure, bytes)
+        #: output -> (label, fingerprint of a good output or nothing after a failure, size in bytes)
         self._last: dict[str, tuple[str, bytes, int]] = {}
         for record in read(self.path):
             self._remember(record)
@@ -60,7 +60,7 @@ class Manifest:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        # Closing gives the lock back.
+        # Closing releases the lock.
         self._stream.close()
 
     def _end_torn_line(self) -> None:
@@ -79,7 +79,7 @@ class Manifest:
         )
 
     def append(self, record: dict[str, Any]) -> None:
-        """Write one record; it is in the file when this returns.
+        """Write one record; it is on disk when this returns.
 
         Raises
         ------
@@ -92,17 +92,17 @@ class Manifest:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             raise ExportError(
-                f"cannot write {self.path}: {error.strerror}; make room and run the same command "
-                "again: what is done will not be done twice"
+                f"cannot write {self.path}: {error.strerror}; free some space and run the same "
+                "command again: finished products are not repeated"
             ) from error
         self._remember(record)
 
     def owner(self, output: str) -> str | None:
-        """The label that an output was last made from; None if there is no record of it."""
+        """The label that an output was last made from; None if there is no record."""
         return self._last[output][0] if output in self._last else None
 
     def is_current(self, output: str, fingerprint: str) -> bool:
-        """Whether the output was made from the same inputs and is still there, whole."""
+        """Whether the output was made from the same inputs and is still present and whole."""
         _, known, size = self._last.get(output, ("", b"", -1))
         if known != _mark(fingerprint):
             return False
@@ -113,7 +113,7 @@ class Manifest:
 
 
 def read(path: str | Path) -> Iterator[dict[str, Any]]:
-    """The records of a manifest, oldest first, without lines that were cut short.
+    """The records of a manifest, oldest first, without truncated lines.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def read(path: str | Path) -> Iterator[dict[str, Any]]:
 
 
 def latest(path: str | Path) -> dict[str, dict[str, Any]]:
-    """The last record of every output, by the output's name.
+    """The last record of every output, by output name.
 
     Parameters
     ----------
@@ -145,12 +145,12 @@ def latest(path: str | Path) -> dict[str, dict[str, Any]]:
 
 
 def _mark(fingerprint: str) -> bytes:
-    """A third of a fingerprint's size in memory: there is one for each output."""
+    """A shortened fingerprint, a third the size in memory, as there is one per output."""
     return hashlib.blake2b(fingerprint.encode(), digest_size=16).digest()
 
 
 def _lock(descriptor: int, path: Path) -> None:
-    """Take the folder for this process; the system gives it back, even after a kill."""
+    """Lock the folder for this process; the system releases the lock, even after a kill."""
     try:
         import fcntl
     except ImportError:
@@ -162,5 +162,5 @@ def _lock(descriptor: int, path: Path) -> None:
             f"another batch is writing to {path.parent}; wait for it, or choose another --out"
         ) from error
     except OSError:
-        # Some network file systems know no locks.
+        # Some network file systems do not support locks.
         return

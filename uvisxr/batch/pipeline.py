@@ -14,10 +14,10 @@ or in YAML, where an entry is a name or a name with a mapping of arguments:
         recipe: upyp
         trend: false
 
-The entry `open`, allowed only in front, holds arguments of `uvisxr.open_product`. Arguments are
-compared with the annotations of the steps before anything runs: a choice that does not exist shows
-at once, not product by product. The text that is recorded in every output is one line of YAML, and
-of JSON where no number is infinite: it can be saved and run again.
+The entry `open`, allowed only at the start, holds arguments of `uvisxr.open_product`. Arguments are
+checked against the annotations of the steps before anything runs, so a wrong choice shows at once
+instead of product by product. The text recorded in every output is one line of YAML (also valid
+JSON unless a number is infinite): it can be saved and run again.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ import yaml
 from ..errors import PipelineError
 from .hints import expected, fits, takes_path
 
-#: Methods that write files or hold state outside the dataset: not steps of a reduction.
+#: Methods that write files or keep state outside the dataset, and so are not reduction steps.
 _NOT_STEPS = frozenset({"to_netcdf", "to_json"})
 
 
 @dataclass(frozen=True)
 class Step:
-    """One accessor method and its arguments, in JSON's own types."""
+    """One accessor method and its arguments, as JSON types."""
 
     name: str
     arguments: dict[str, Any]
@@ -64,9 +64,9 @@ class Pipeline:
     steps : tuple of Step
     folder : Path
         Where relative paths in the arguments start: the folder of the YAML file, or the current
-        one.
+        folder.
     text : str
-        The pipeline as it was given, as one line of YAML: what is recorded in every output.
+        The pipeline as given, as one line of YAML; recorded in every output.
     """
 
     open: dict[str, Any]
@@ -75,7 +75,7 @@ class Pipeline:
     text: str
 
     def resolved(self) -> Pipeline:
-        """The same with absolute paths, for workers that run in another folder."""
+        """The same pipeline with absolute paths, for workers that run in another folder."""
 
         def absolute(function: Callable[..., Any], arguments: dict[str, Any]) -> dict[str, Any]:
             hints = _hints(function)
@@ -93,10 +93,10 @@ class Pipeline:
         )
 
     def digest(self) -> str:
-        """sha256 over the steps and the state of the files that their arguments name.
+        """sha256 of the steps and of the state of the files that their arguments name.
 
-        Files enter with size and modification time, folders with all their files, so that
-        exchanging a calibration file or a kernel named in the pipeline makes outputs outdated.
+        Files contribute their size and modification time, folders all their files, so that
+        replacing a calibration file or a kernel named in the pipeline makes outputs outdated.
         """
         parts = [self.text]
         resolved = self.resolved()
@@ -127,8 +127,8 @@ class Pipeline:
         Raises
         ------
         PipelineError
-            A step gave something that is neither a Dataset nor a DataArray, or a step follows
-            one whose result is no Dataset.
+            A step returned something that is neither a Dataset nor a DataArray, or a step follows
+            one that did not return a Dataset.
         """
         # Not `.uvis`: the command `uvisxr` and its workers start without registering it.
         from ..accessor import UvisAccessor
@@ -139,8 +139,8 @@ class Pipeline:
             entering(step.name)
             if not isinstance(result, xr.Dataset):
                 raise PipelineError(
-                    f"step '{step.name}' follows one that gave a {type(result).__name__}; steps "
-                    "that give a single array can only come last"
+                    f"step '{step.name}' follows one that returned a {type(result).__name__}: "
+                    "steps that return a single array can only come last"
                 )
             last = result
             result = getattr(UvisAccessor(result), step.name)(**step.arguments)
@@ -148,10 +148,10 @@ class Pipeline:
             result = result.to_dataset(name=result.name or self.steps[-1].name)
         if not isinstance(result, xr.Dataset):
             raise PipelineError(
-                f"step '{self.steps[-1].name}' gave a {type(result).__name__}, not a dataset: it "
-                "cannot be part of a pipeline"
+                f"step '{self.steps[-1].name}' returned a {type(result).__name__}, not a dataset: "
+                "it cannot be part of a pipeline"
             )
-        # A single array has no history: that of the dataset it comes from serves.
+        # A single array has no history, so that of the dataset it comes from is used.
         attrs = {"history": last.attrs["history"]} if "history" in last.attrs else {}
         return result.assign_attrs({**attrs, **result.attrs, "pipeline": self.text})
 
@@ -172,8 +172,8 @@ def load(pipeline: str | Path | Iterable[Any]) -> Pipeline:
     Raises
     ------
     PipelineError
-        The file is missing or not YAML, or an entry names an unknown step, an unknown argument,
-        lacks one that is needed, or gives one a value that its annotation does not allow.
+        The file is missing or not YAML, or an entry has an unknown step, an unknown argument, lacks
+        a required one, or gives one a value that its annotation does not allow.
     """
     if isinstance(pipeline, Pipeline):
         return pipeline
@@ -184,7 +184,7 @@ def load(pipeline: str | Path | Iterable[Any]) -> Pipeline:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.2 floats: PyYAML alone reads 4e-4 as text."""
+    """YAML 1.2 floats: plain PyYAML reads 4e-4 as text."""
 
 
 _Loader.add_implicit_resolver(
@@ -206,8 +206,8 @@ def _read(path: Path) -> list[Any]:
         raise PipelineError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, list):
         raise PipelineError(
-            f"{path} holds a {type(content).__name__}, not a list; write one '- step: "
-            "{argument: value}' a line"
+            f"{path} holds a {type(content).__name__}, not a list: write one '- step: "
+            "{argument: value}' per line"
         )
     return content
 
@@ -235,12 +235,12 @@ def _checked(entries: Sequence[Any], where: str, folder: Path) -> Pipeline:
     return Pipeline(opening, tuple(steps), folder, _text(recorded))
 
 
-#: Texts, which stay, and the infinities that json.dumps writes in its own way.
+#: Strings, which are kept, and the infinities as json.dumps spells them.
 _INFINITY = re.compile(r'"(?:[^"\\]|\\.)*"|(?P<sign>-?)Infinity')
 
 
 def _text(recorded: list[Any]) -> str:
-    """One line of JSON, but for infinities, which stand as in YAML."""
+    """One line of JSON, except that infinities are spelt as in YAML."""
     line = json.dumps(recorded, sort_keys=True)
     return _INFINITY.sub(lambda m: m[0] if m["sign"] is None else f"{m['sign']}.inf", line)
 
@@ -256,7 +256,7 @@ def _entry(entry: Any, place: str) -> tuple[str, dict[str, Any]]:
         name, arguments = entry
     else:
         raise PipelineError(
-            f"{place}: {entry!r} is not a step; give a name, a pair (name, arguments) or one "
+            f"{place}: {entry!r} is not a step: give a name, a pair (name, arguments) or one "
             "'name: {argument: value}'"
         )
     arguments = {} if arguments is None else arguments
@@ -289,7 +289,7 @@ def _arguments(
 
 
 def _opener() -> Callable[..., Any]:
-    # Late: the observation module is not needed to check the other steps.
+    # Imported late: the observation module is not needed to check the other steps.
     from ..reader.observation import open_product
 
     return open_product
@@ -311,7 +311,7 @@ def _hints(function: Callable[..., Any]) -> dict[str, Any]:
 
 
 def _plain(value: Any, place: str) -> Any:
-    """The value in JSON's own types, which workers, fingerprints and outputs share."""
+    """The value as JSON types, shared by workers, fingerprints and outputs."""
     if isinstance(value, np.generic | np.ndarray):
         value = (value.astype(str) if value.dtype.kind == "M" else value).tolist()
     if isinstance(value, Path):
@@ -325,7 +325,7 @@ def _plain(value: Any, place: str) -> Any:
     if isinstance(value, float) and not math.isnan(value):
         return value
     raise PipelineError(
-        f"{place}: {value!r} cannot be recorded; use numbers, text, lists and mappings (dates in "
+        f"{place}: {value!r} cannot be recorded: use numbers, text, lists and mappings (dates in "
         "quotes)"
     )
 

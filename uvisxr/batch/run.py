@@ -1,9 +1,9 @@
-"""Process many products on dask.distributed: each by itself, resumable, nothing lost.
+"""Process many products on dask.distributed: independently, resumably, without losses.
 
 The driver (this module) walks the sources, hands out what is missing or outdated, keeps a bounded
-number of products in flight and appends one line a product to the manifest; the work is in
-`uvisxr.batch.work`. Outputs appear whole under their final name or not at all, so that a killed
-worker or driver leaves nothing half-done: running the same command again does what is left.
+number of products in flight and appends one line per product to the manifest; the work itself is in
+`uvisxr.batch.work`. Outputs appear under their final name whole or not at all, so a killed worker
+or driver leaves nothing half-done: running the same command again does what is left.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from distributed import Client, Future
     from tqdm import tqdm
 
-#: Products in flight for each worker thread: one runs, the others wait at hand.
+#: Products in flight per worker thread: one runs, the others are queued.
 _AHEAD = 3
 
-#: Failures that a summary lists by name; all are in the manifest.
+#: Number of failures that a summary lists; all of them are in the manifest.
 _SHOWN = 20
 
 _PARTIAL = ".partial-"
@@ -48,7 +48,7 @@ class Summary:
     Attributes
     ----------
     done, failed, current : int
-        Products processed, products that failed, and products whose output needed nothing.
+        Products processed, products that failed, and products already up to date.
     failures : list of str
         The first few failures, one line each.
     manifest : Path
@@ -80,11 +80,11 @@ def process(
     wanted: sources.Filter | None = None,
     progress: bool | None = None,
 ) -> Summary:
-    """Run a pipeline on every product of some sources; write one NetCDF file each.
+    """Run a pipeline on every product of some sources and write one NetCDF file for each.
 
-    An output is left alone if it is whole and was made from the same label and data file (size
-    and modification time), the same pipeline (with the files its arguments name) and the same
-    package version. Products that failed are tried again.
+    An output is left alone if it is whole and was made from the same label and data file (judged by
+    size and modification time), the same pipeline (including the files its arguments name) and the
+    same package version. Failed products are tried again.
 
     Parameters
     ----------
@@ -93,23 +93,23 @@ def process(
     pipeline : path or iterable
         Steps: see `uvisxr.batch.pipeline`. Checked before anything starts.
     out_dir : path
-        Folder of the outputs and of `manifest.jsonl`; made if missing. With workers on other
-        machines it must be on a file system they share.
+        Folder for the outputs and `manifest.jsonl`; created if missing. With workers on other
+        machines it must be on a shared file system.
     client : distributed.Client or str, optional
-        A dask client or the address of a scheduler. By default processes on this machine.
-        (In a script, start those under ``if __name__ == "__main__":``.)
+        A dask client or the address of a scheduler. By default, processes are started on this
+        machine (in a script, call this under ``if __name__ == "__main__":``).
     workers : int, optional
-        Processes on this machine; by default one a core.
+        Number of processes on this machine; by default one per core.
     retries : int
-        How often a product is tried again after a lost worker or an unforeseen error. Errors
-        that say what is wrong with a product are final.
+        How often a product is tried again after a lost worker or an unforeseen error. Errors that
+        are the product's own fault are final.
     overwrite : bool
-        Process everything anew.
+        Process everything again.
     wanted : Filter, optional
-        Which products to take; by default all.
+        Which products to process; by default all.
     progress : bool, optional
-        Show a progress bar; by default where the standard error is a terminal. False also hides
-        the link to dask's dashboard.
+        Show a progress bar; by default if stderr is a terminal. False also hides the link to dask's
+        dashboard.
 
     Returns
     -------
@@ -120,13 +120,13 @@ def process(
     PipelineError
         The pipeline is malformed.
     ArgumentError
-        A source has no product, or an argument makes no sense.
+        A source holds no product, or an argument has a wrong value.
     ExportError
-        The output folder cannot be written, is in use by another batch, or the disk is full.
+        The output folder cannot be written or is in use by another batch, or the disk is full.
     MissingDependencyError
         dask.distributed is not installed.
     UvisError
-        The scheduler cannot be reached or has workers with another version of uvisxr.
+        The scheduler cannot be reached, or its workers have another version of uvisxr.
 
     Examples
     --------
@@ -167,10 +167,10 @@ def plan(
     overwrite: bool = False,
     wanted: sources.Filter | None = None,
 ) -> Iterator[tuple[str, str]]:
-    """What `process` would do: pairs (label, output) of the products that need processing.
+    """List what `process` would do: pairs (label, output) of the products that need processing.
 
-    Nothing is written but the output folder with its empty manifest. Parameters and errors as in
-    `process`.
+    Nothing is written except the output folder with its empty manifest. Parameters and errors are
+    those of `process`.
 
     Examples
     --------
@@ -193,7 +193,7 @@ def _checked(
     workers: int | None,
     retries: int,
 ) -> pipeline.Pipeline:
-    # Workers are those of a cluster started here.
+    # `workers` applies only to a cluster started here.
     checks.only_one(workers=workers, client=client)
     if workers is not None:
         checks.whole("workers", workers, 1, what="a number of processes")
@@ -207,17 +207,17 @@ def _folder(out_dir: str | Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ExportError(
-            f"cannot make the folder {folder}: {error.strerror}; choose another --out"
+            f"cannot create the folder {folder}: {error.strerror}; choose another --out"
         ) from error
     return folder
 
 
 @contextlib.contextmanager
 def _partial_folder(folder: Path) -> Iterator[Path]:
-    """A folder for files not yet whole; those of killed batches go.
+    """A folder for unfinished files; those left by killed batches are removed.
 
-    The manifest's lock says that no other batch is alive. A worker that outlived its driver finds
-    its folder gone and can finish nothing.
+    Holding the manifest's lock means that no other batch is alive. A worker that outlived its
+    driver finds its folder gone and cannot finish anything.
     """
     for stale in folder.glob(f"{_PARTIAL}*"):
         shutil.rmtree(stale, ignore_errors=True)
@@ -234,19 +234,19 @@ def _partial_folder(folder: Path) -> Iterator[Path]:
 
 @dataclass
 class _Batch:
-    """What a batch hands out and what became of it.
+    """What a batch hands out, and the outcome.
 
     Attributes
     ----------
     steps : Pipeline
     manifest : Manifest
     partial : Path
-        Folder for files not yet whole.
+        Folder for unfinished files.
     overwrite : bool
-        Whether outputs that are up to date are made anew.
+        Whether up-to-date outputs are made again.
     summary : Summary
     claims : dict of str to str
-        Labels of the outputs that are handed out and not yet in the manifest.
+        Labels of the outputs that are handed out but not yet in the manifest.
     """
 
     steps: pipeline.Pipeline
@@ -274,8 +274,8 @@ class _Batch:
     def _output_name(self, product: sources.Product) -> str:
         """A name for the output that stays the same in later runs.
 
-        The first of several products of one name gets it, others get a mark of their folder as
-        well.
+        The first of several products with the same name gets that name; the others also get a mark
+        for their folder.
         """
         label = str(product.label)
         mark = hashlib.sha256(str(product.label.parent).encode()).hexdigest()[:8]
@@ -283,24 +283,24 @@ class _Batch:
         if self.manifest.owner(marked) == label:
             return marked
         owner = self.claims.get(plain) or self.manifest.owner(plain) or label
-        # A label that is gone has been moved: its output may be made from the new place.
+        # A label that is gone has been moved, so its output may be made from the new location.
         name = plain if owner == label or not Path(owner).exists() else marked
         if self.manifest.owner(name) != label:
             self.claims[name] = label
         return name
 
     def note(self, record: dict[str, Any]) -> None:
-        """Write what became of a job to the manifest, and count it."""
+        """Record the outcome of a job in the manifest, and count it."""
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         full = record.pop("disk_full", False)
         if full:
             raise ExportError(
                 f"no space left in {self.manifest.path.parent} while writing {record['output']}: "
-                f"make room and run the same command again; {self.summary.done} products are done "
-                "and will not be done twice"
+                f"free some space and run the same command again; the {self.summary.done} finished "
+                "products are not repeated"
             )
         self.manifest.append(record | {"time": now})
-        # Known to the manifest from here on.
+        # From here on the manifest knows it.
         self.claims.pop(record["output"], None)
         if record["status"] == "done":
             self.summary.done += 1
@@ -335,14 +335,14 @@ def _stream(
     steps: pipeline.Pipeline,
     retries: int,
 ) -> Iterator[dict[str, Any]]:
-    """Records of the jobs as they end, with a bounded number of jobs at the scheduler.
+    """Records of the jobs as they finish, with a bounded number of jobs at the scheduler.
 
-    A worker that dies takes the jobs that waited on it under suspicion too. Jobs that the
-    scheduler gives up for that reason are tried once more at the end, each alone.
+    When a worker dies, the jobs queued on it come under suspicion too. Jobs that the scheduler
+    gives up for that reason are tried once more at the end, one at a time.
     """
     from distributed import KilledWorker, as_completed
 
-    # To the scheduler the tasks are parts of one thing: it keeps accounts of each separate one.
+    # One common key prefix for all tasks, as the scheduler keeps statistics for each prefix.
     name, numbers = f"uvisxr-{uuid.uuid4().hex}", itertools.count()
     running: dict[tuple[str, int], work.Job] = {}
     suspects: list[work.Job] = []
@@ -371,7 +371,7 @@ def _stream(
                 suspects.append(job)
             else:
                 yield future.result() if error is None else _failure(job, error)
-            # The scheduler forgets the result, and with it the driver.
+            # Dropping the future lets the scheduler forget the result.
             future.release()
             completed.update(submit(jobs, room()))
             if not running and suspects:
@@ -387,7 +387,7 @@ def _failure(job: work.Job, error: BaseException) -> dict[str, Any]:
     if isinstance(error, work.Unexpected):
         step, kind, message = error.args
     else:
-        # The scheduler's own: the workers died on it, or the task was cancelled.
+        # The scheduler's own error: workers died on the task, or it was cancelled.
         step, kind, message = "worker", type(error).__name__, str(error)
     return {
         "product": Path(job.label).stem,

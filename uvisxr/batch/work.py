@@ -1,7 +1,7 @@
-"""What a batch does with one product: open it, run the steps, write the output.
+"""The work on one product of a batch: open it, run the steps, write the output.
 
-Runs in a worker process. Whatever happens becomes a record; nothing but a whole output ever
-appears under its final name.
+This runs in a worker process. Whatever happens becomes a record; only a whole output ever appears
+under its final name.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from ..errors import ExportError, UvisError
 from ..files import sha256, whole_file
 from .pipeline import Pipeline
 
-#: Elements of `counts` above which a product is processed in dask blocks of about this size:
-#: a block with its radiance, two bounds and intermediate float64 values stays below 200 MB.
+#: Products with more elements of `counts` than this are processed in dask blocks of about this
+#: size: a block with its radiance, two bounds and intermediate float64 values stays below 200 MB.
 _BLOCK = 4 * 2**20
 
-#: A disk with less room than this is full: HDF5 hides the operating system's error.
+#: A disk with less space than this counts as full, because HDF5 hides the operating system's error.
 _FULL = 2**16
 
-#: SPICE and HDF5 serve one thread at a time; so does the scheduler setting below.
+#: SPICE, HDF5 and the dask setting below are not thread-safe.
 _ONE_AT_A_TIME = threading.Lock()
 
 
@@ -49,11 +49,11 @@ class Job:
     label : str
         Absolute path of the label.
     output : str
-        Name of the output in `folder`.
+        File name of the output in `folder`.
     folder, partial : str
-        The output folder, and the folder in it for files not yet whole.
+        The output folder, and the folder in it for unfinished files.
     fingerprint : str
-        Marks inputs, pipeline and package version.
+        Identifies inputs, pipeline and package version.
     """
 
     label: str
@@ -64,7 +64,7 @@ class Job:
 
 
 class Unexpected(Exception):
-    """A failure that may be gone at the next try: (step, message)."""
+    """A failure that a retry may cure: (step, message)."""
 
 
 def attempt(job: Job, pipeline: Pipeline) -> dict[str, Any]:
@@ -73,13 +73,13 @@ def attempt(job: Job, pipeline: Pipeline) -> dict[str, Any]:
     Returns
     -------
     dict
-        The manifest's record, but for the time: `status` "done", or "failed" with `step`,
-        `error` and `kind`.
+        The manifest record without the time: `status` "done", or "failed" with `step`, `error` and
+        `kind`.
 
     Raises
     ------
     Unexpected
-        Something failed that is no fault of the product; worth another try.
+        Something failed that is not the product's fault; worth another try.
     """
     step = "open"
     seconds: dict[str, float] = {}
@@ -100,7 +100,7 @@ def attempt(job: Job, pipeline: Pipeline) -> dict[str, Any]:
     with _ONE_AT_A_TIME, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            # Inside a worker dask would hand the blocks of one product to the whole cluster.
+            # Inside a worker, dask would spread the blocks of one product over the whole cluster.
             with dask.config.set(scheduler="synchronous"):
                 ds = reduce(job.label, pipeline, entering)
                 entering("write")
@@ -132,7 +132,7 @@ def reduce(
 ) -> xr.Dataset | xr.DataTree:
     """Open one product and run the steps on it, window by window if it has several.
 
-    Nothing is computed that a step does not compute by itself; large products are opened in dask
+    Nothing is computed beyond what the steps themselves compute; large products are opened in dask
     blocks.
     """
     from ..reader.observation import open_product
@@ -151,7 +151,8 @@ def _blocks(ds: xr.Dataset) -> xr.Dataset:
     counts = ds.get("counts")
     if counts is None or counts.chunks is not None or counts.size <= _BLOCK:
         return ds
-    # Dataset.chunk would take the small coordinates too, which the steps then have to compute.
+    # Dataset.chunk would also chunk the small coordinates, which the steps would then have to
+    # compute.
     exposures = max(1, _BLOCK * ds.sizes["pic"] // counts.size)
     return ds.assign(counts=counts.variable.chunk({"pic": exposures}))
 
@@ -170,7 +171,7 @@ def _write(ds: xr.Dataset | xr.DataTree, job: Job) -> dict[str, Any]:
 def _figures(ds: xr.Dataset | xr.DataTree, path: Path) -> dict[str, Any]:
     """A few numbers that show at a glance what the output holds.
 
-    Blocks that dask computed for the file are gone: those are read back.
+    Blocks that dask computed for the file are no longer in memory, so they are read back.
     """
     nodes = ds.subtree_with_keys if isinstance(ds, xr.DataTree) else [(".", ds)]
     figures: dict[str, Any] = {}

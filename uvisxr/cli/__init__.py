@@ -1,9 +1,9 @@
 """The `uvisxr` command.
 
-Exit codes: 0 all went well, 1 the data or files at fault (one line on stderr), 2 wrong usage.
+Exit codes: 0 success, 1 a fault in data or files (one line on stderr), 2 wrong usage.
 
-So that the command line starts at once, the modules of the commands import nothing at their heads
-but click and what is as light; each command imports what it works with.
+To keep start-up fast, the command modules import only click and other light modules at the top;
+each command imports what it needs when it runs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .process import process
 
 
 class _Group(click.Group):
-    """A group whose commands turn an error of data or files into one line and exit code 1."""
+    """A group whose commands turn an error in data or files into one line and exit code 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -40,7 +40,7 @@ class _Group(click.Group):
 @click.version_option(__version__, prog_name="uvisxr")
 @click.pass_context
 def main(ctx: click.Context) -> None:
-    """Cassini/UVIS products to calibrated, located, binned spectra."""
+    """Turn Cassini/UVIS products into calibrated, georeferenced, binned spectra."""
     ctx.with_resource(warnings.catch_warnings())
     warnings.simplefilter("always", UvisWarning)
     warnings.showwarning = show_warning

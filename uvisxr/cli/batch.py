@@ -1,4 +1,4 @@
-"""`uvisxr batch`: a pipeline on many products."""
+"""`uvisxr batch`: run a pipeline on many products."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..errors import ArgumentError, PipelineError
     "-p",
     required=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="YAML list of steps.",
+    help="YAML file with a list of steps.",
 )
 @click.option(
     "--out",
@@ -28,16 +28,18 @@ from ..errors import ArgumentError, PipelineError
 )
 @click.option("--scheduler", help="Address of a dask scheduler, tcp://HOST:8786.")
 @click.option(
-    "--workers", type=click.IntRange(min=1), help="Processes on this machine [default: its cores]."
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Processes on this machine [default: one per core].",
 )
 @click.option(
     "--retries",
     type=click.IntRange(min=0),
     default=2,
     show_default=True,
-    help="Further tries after a lost worker or an unforeseen error.",
+    help="Retries after a lost worker or an unexpected error.",
 )
-@click.option("--overwrite", is_flag=True, help="Process everything anew.")
+@click.option("--overwrite", is_flag=True, help="Process everything again.")
 @click.option(
     "--dry-run", is_flag=True, help="List the products that would be processed; do nothing."
 )
@@ -46,8 +48,10 @@ from ..errors import ArgumentError, PipelineError
 )
 @click.option("--target", help="Only this target, as in the label.")
 @click.option("--slit", help="Only this slit: HIGH_RESOLUTION, LOW_RESOLUTION, OCCULTATION.")
-@click.option("--after", help="Only products that start at or after: 2005-230 or 2005-08-18T15:15.")
-@click.option("--before", help="Only products that start before.")
+@click.option(
+    "--after", help="Only products that start at or after this time: 2005-230 or 2005-08-18T15:15."
+)
+@click.option("--before", help="Only products that start before this time.")
 def batch(
     source: tuple[str, ...],
     pipeline: Path,
@@ -63,17 +67,19 @@ def batch(
     after: str | None,
     before: str | None,
 ) -> None:
-    """Process many products; run again, do only what is missing or outdated.
+    """Process many products; a second run does only what is missing or outdated.
 
-    SOURCE: products, folders, batch files (one source a line), globs, or the INDEX.LBL of a
-    volume. One NetCDF file a product, and manifest.jsonl, go to the folder --out. Exit code 1 if
-    any product failed.
+    SOURCE: products, folders, batch files (one source per line), globs, or the INDEX.LBL of a
+    volume. One NetCDF file per product, and manifest.jsonl, go to the folder --out. The exit code
+    is 1 if any product failed.
     """
     from ..batch import run
     from ..reader.sources import Filter
 
     if scheduler and workers:
-        raise click.UsageError("--workers are of a cluster started here: not with --scheduler")
+        raise click.UsageError(
+            "--workers starts processes here and cannot be combined with --scheduler"
+        )
     try:
         wanted = Filter(channel, target, slit, after, before)
         if dry_run:
@@ -91,7 +97,7 @@ def batch(
             wanted=wanted,
         )
     except (ArgumentError, PipelineError) as error:
-        # Nothing has started: what was typed, or the pipeline, is wrong.
+        # Nothing has started: the command line or the pipeline is wrong.
         raise click.UsageError(" ".join(str(error).split())) from error
     for line in summary.failures:
         click.echo(f"uvisxr: {line}", err=True)

@@ -1,4 +1,4 @@
-"""`uvisxr demo`: the demonstration on the screen."""
+"""`uvisxr demo`: run the demonstration and print its results."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ import click
 def demo(directory: Path, seed: int) -> None:
     """Simulate a flyby of Titan, reduce it, and compare with the truth.
 
-    Everything goes to DIRECTORY [default: uvisxr-demo]. No network, kernels or data are needed.
+    Everything is written to DIRECTORY [default: uvisxr-demo]. No network, kernels or data are
+    needed.
     """
     from .demonstration import demonstrate
 

@@ -1,4 +1,4 @@
-"""The demonstration: a simulated flyby of Titan, reduced, and compared with the truth."""
+"""The demonstration: a simulated Titan flyby is reduced and compared with the truth."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _WRITTEN = (
     *("scene.png", "picture.png", "spectrum.png", "limb.png"),
 )
 
-#: Edges of the altitude bins, km; above the last the sky is empty.
+#: Edges of the altitude bins, km; above the last one the sky is empty.
 _EDGES = np.arange(-1600.0, 2601.0, 50.0)
 
-#: Spectra higher than this above Titan serve to measure the background, km.
+#: Spectra higher than this above Titan are used to measure the background, km.
 _SKY = 2200.0
 
-#: Ranges of wavelengths compared, angstrom.
+#: Wavelength ranges compared, angstrom.
 _LYMAN_ALPHA, _NITROGEN, _SUNLIGHT = (1205.0, 1226.0), (1250.0, 1480.0), (1700.0, 1880.0)
 
 
@@ -40,7 +40,7 @@ class Figure:
     ----------
     name, unit : str
     recovered, error, true : float
-        `error` is NaN where none is stated.
+        `error` is NaN if there is none.
     """
 
     name: str
@@ -52,16 +52,16 @@ class Figure:
 
 @dataclass(frozen=True)
 class Demonstration:
-    """What the demonstration made.
+    """What the demonstration produced.
 
     Attributes
     ----------
     folder : Path
     files : mapping of Path to str
-        What was written, and what it is.
+        The files written, and what they contain.
     figures : list of Figure
     note : str
-        Why there are no pictures; empty if there are.
+        Why there are no pictures; empty if there are some.
     """
 
     folder: Path
@@ -70,7 +70,7 @@ class Demonstration:
     note: str
 
     def table(self) -> str:
-        """The comparison, ready to print."""
+        """The comparison as text, ready to print."""
         head = ("", "recovered", "error", "true", "unit")
         rows = [
             (
@@ -98,11 +98,11 @@ def demonstrate(
     Parameters
     ----------
     directory : path
-        Made if need be; gets a few tens of megabytes.
+        Created if need be; receives a few tens of megabytes.
     seed : int
-        Of the simulation.
+        Seed of the simulation.
     say : callable, optional
-        Told what is being done.
+        Called with a message at each stage.
 
     Returns
     -------
@@ -125,11 +125,11 @@ def demonstrate(
     bins = ds.uvis.bin(by={"alt": _EDGES})
     say("writing NetCDF and JSON")
     files = {
-        made.labels[0].parent: "the products, as the archive has them",
+        made.labels[0].parent: "the products, as in the archive",
         folder / "kernels": "their SPICE kernels",
         made.calibration: "their calibration files",
         folder / "truth.nc": "the true radiances",
-        ds.uvis.to_netcdf(folder / "titan.nc"): "the calibrated, located spectra",
+        ds.uvis.to_netcdf(folder / "titan.nc"): "the calibrated, georeferenced spectra",
         ds.uvis.to_json(folder / "titan.json"): "their summary",
         bins.uvis.to_netcdf(folder / "limb.nc"): "mean spectra by altitude",
     }
@@ -153,9 +153,9 @@ def _check(folder: Path) -> None:
 
 
 def reduce(made: Simulation) -> xr.Dataset:
-    """From products to calibrated, located spectra, with stars set aside."""
+    """From products to calibrated, georeferenced spectra, with stars flagged."""
     ds = made.open(name="titan").uvis.geometry(kernels=made.kernels)
-    # With real data one finds stars by eye: ds.uvis.plot.check_stars().
+    # In real data, stars are found by eye: ds.uvis.plot.check_stars().
     ds = ds.uvis.flag(made.truth.star == 1, "star").uvis.background(alt_min=_SKY)
     calibrated: xr.Dataset = ds.uvis.calibrate(
         files=made.calibration, errors="statistical", smooth=False
@@ -164,7 +164,7 @@ def reduce(made: Simulation) -> xr.Dataset:
 
 
 def figures(made: Simulation, ds: xr.Dataset, bins: xr.Dataset) -> list[Figure]:
-    """Recovered against true figures."""
+    """Recovered and true figures."""
     true = truth_bins(made, ds)
     lost = (made.truth.lost == 1).values
     found = (ds.quality.values & np.uint8(1)) > 0
@@ -212,7 +212,7 @@ _PARTS = (slice(2200, 2600), slice(700, 1200), slice(-1600, -100))
 
 
 def truth_bins(made: Simulation, ds: xr.Dataset) -> xr.Dataset:
-    """The true radiances, binned as the recovered ones."""
+    """The true radiances, binned like the recovered ones."""
     bounds = [name for name in ds.coords if str(name).startswith("radiance_")]
     true = ds.drop_vars([*bounds, "counts"]).assign(radiance=made.truth.radiance)
     bins: xr.Dataset = true.uvis.bin(by={"alt": _EDGES})
@@ -226,7 +226,7 @@ def brightness(bins: xr.Dataset, wl_range: tuple[float, float]) -> xr.DataArray:
 
 
 def peak(profile: xr.DataArray) -> float:
-    """Altitude of the greatest brightness, km: the vertex of a parabola through the top."""
+    """Altitude of peak brightness, km: the vertex of a parabola through the maximum."""
     top = int(np.nanargmax(profile))
     near = profile.isel(alt_bin=slice(max(top - 3, 0), top + 4)).dropna("alt_bin")
     a, b, _ = np.polyfit(near.alt_bin, near, 2)
@@ -239,7 +239,7 @@ def pictures(ds: xr.Dataset, bins: xr.Dataset, folder: Path) -> dict[Path, str]:
     Raises
     ------
     MissingDependencyError
-        There is no matplotlib.
+        matplotlib is not installed.
     """
     plot = ds.uvis.plot
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -261,7 +261,7 @@ def pictures(ds: xr.Dataset, bins: xr.Dataset, folder: Path) -> dict[Path, str]:
     middle = int(ds.pic[ds.sizes["pic"] // 2])
     page(
         "scene",
-        "where the slit was in the middle",
+        "the scene at mid-observation",
         lambda ax: plot.geometry(pic=middle, bodies=(), ax=ax),
     )
     page(
@@ -269,7 +269,7 @@ def pictures(ds: xr.Dataset, bins: xr.Dataset, folder: Path) -> dict[Path, str]:
         "Titan in Lyman-alpha",
         lambda ax: plot.picture(_LYMAN_ALPHA, method="bins", ax=ax),
     )
-    # Lyman-alpha on one side, noise on the other would set the scale.
+    # Otherwise Lyman-alpha on one side and noise on the other would set the scale.
     limb = bins.sel(alt_bin=slice(900, 950), wl=slice(1225, 1800))
     page(
         "spectrum",

@@ -14,17 +14,17 @@ from ..errors import ArgumentError
 @click.option(
     "--to",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for the files, side by side [default: the cache, laid out as the archive].",
+    help="Folder for the files, side by side [default: the cache, laid out like the archive].",
 )
-@click.option("--matrix/--no-matrix", default=True, help="Get the calibration matrix too.")
+@click.option("--matrix/--no-matrix", default=True, help="Download the calibration matrix too.")
 def fetch(product_id: tuple[str, ...], to: Path | None, matrix: bool) -> None:
-    """Download products of the PDS archive: label, data, calibration matrix.
+    """Download products from the PDS archive: label, data, calibration matrix.
 
-    PRODUCT_ID: FUV2005_230_15_15, say. Prints the path of each label. What is there is not fetched
-    again. UVISXR_URL_PRODUCTS names a mirror of the folder COUVIS_0xxx.
+    PRODUCT_ID: FUV2005_230_15_15, for example. Prints the path of each label. Files already present
+    are not downloaded again. Set UVISXR_URL_PRODUCTS to use a mirror of the folder COUVIS_0xxx.
 
-    The word "stars" instead of a product gets the ultraviolet star catalogue CDS II/59B;
-    UVISXR_URL_STARS names a mirror of its folder.
+    "stars" in place of a product downloads the ultraviolet star catalogue CDS II/59B; set
+    UVISXR_URL_STARS to use a mirror of its folder.
     """
     from ..pds3.archive import Archive
 
@@ -43,7 +43,7 @@ def fetch(product_id: tuple[str, ...], to: Path | None, matrix: bool) -> None:
 
 @click.group()
 def calibration() -> None:
-    """The calibration files of the UVIS team."""
+    """Calibration files of the UVIS team."""
 
 
 @calibration.command("fetch")
@@ -55,8 +55,8 @@ def calibration() -> None:
 def fetch_calibration(to: Path | None) -> None:
     """Download flat fields, their modifiers, the FUV trend and the laboratory tables.
 
-    What is there is not fetched again. UVISXR_URL_CALIBRATION names a mirror of the folder
-    UVIS_cal_and_ff_modifiers.
+    Files already present are not downloaded again. Set UVISXR_URL_CALIBRATION to use a mirror of
+    the folder UVIS_cal_and_ff_modifiers.
     """
     from ..calibration import download
 

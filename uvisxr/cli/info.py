@@ -1,4 +1,4 @@
-"""`uvisxr info`: what products are."""
+"""`uvisxr info`: describe products."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("product", nargs=-1, required=True, type=click.Path(path_type=Path))
 def info(product: tuple[Path, ...]) -> None:
-    """Say what PRODUCT... are: one line a product.
+    """Describe each PRODUCT in one line.
 
-    Start and stop are those of the first and the last exposure, by the label. A label or a data
-    file that is missing or damaged is named on stderr; the exit code is then 1.
+    Start and stop are those of the first and the last exposure, according to the label. Missing or
+    damaged labels and data files are named on stderr, and the exit code is then 1.
     """
     from ..pds3.label import read_label
     from ..pds3.product import qube_file

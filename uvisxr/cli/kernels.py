@@ -1,4 +1,5 @@
-"""`uvisxr kernels`: which SPICE kernels products need; get them; list them for other programs."""
+"""`uvisxr kernels`: which SPICE kernels products need; download them; list them for other
+programs."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ _KERNELS = click.option(
 
 @click.group()
 def kernels() -> None:
-    """SPICE kernels: what products need, and getting it."""
+    """SPICE kernels: find out what products need, and download it."""
 
 
 def _requests(product: tuple[Path, ...]) -> list[Request]:
@@ -40,9 +41,9 @@ def _requests(product: tuple[Path, ...]) -> list[Request]:
 @_PRODUCT
 @_KERNELS
 def check(product: tuple[Path, ...], kernels: tuple[Path, ...]) -> None:
-    """Say which kernels PRODUCT... need, which are present, which are missing.
+    """List the kernels that PRODUCT... need, and whether they are present or missing.
 
-    Exit code 1 if any is missing. The data files need not be there.
+    The exit code is 1 if any is missing. The data files need not be present.
     """
     from ..kernels import requirements
 
@@ -52,7 +53,9 @@ def check(product: tuple[Path, ...], kernels: tuple[Path, ...]) -> None:
         click.echo(f"{need.kind:<16} {need.name:<34} {state}".rstrip())
     missing = sum(need.path is None for need in needs)
     if missing:
-        click.echo(f"uvisxr: {missing} kernels missing: `uvisxr kernels fetch` gets them", err=True)
+        click.echo(
+            f"uvisxr: {missing} kernels missing: `uvisxr kernels fetch` downloads them", err=True
+        )
         sys.exit(1)
 
 
@@ -71,11 +74,11 @@ def _present(kernels: tuple[Path, ...]) -> list[Path]:
 @click.option(
     "--to",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder that is to hold them all [default: the cache].",
+    help="Folder for all the kernels [default: the cache].",
 )
-@click.option("--dry-run", is_flag=True, help="Print the addresses; download nothing.")
+@click.option("--dry-run", is_flag=True, help="Print the URLs; download nothing.")
 def fetch(product: tuple[Path, ...], to: Path | None, dry_run: bool) -> None:
-    """Download the kernels that PRODUCT... need and the folder does not hold."""
+    """Download the kernels that PRODUCT... need and that are not yet in the folder."""
     from ..fetch import cache_dir
     from ..kernels import choose as files
     from ..kernels import requirements
@@ -96,7 +99,8 @@ def fetch(product: tuple[Path, ...], to: Path | None, dry_run: bool) -> None:
     variable = os.environ.get("UVISXR_KERNELS")
     if variable and to is None and not dry_run:
         warn_user(
-            f"UVISXR_KERNELS names {variable}, which is used in place of the cache: unset it, or "
+            f"UVISXR_KERNELS is set to {variable}, which is used in place of the cache: unset it, "
+            "or "
             f"pass kernels={str(folder)!r}"
         )
 

@@ -1,4 +1,4 @@
-"""What every command says on stderr: one line for an error, one for a warning."""
+"""Messages of all commands on stderr: one line per error or warning."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import click
 
 
 def complain(error: Exception) -> None:
-    """Say what went wrong, in one line."""
+    """Print an error on one line."""
     click.echo(f"uvisxr: {' '.join(str(error).split())}", err=True)
 
 
@@ -20,5 +20,5 @@ def show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """Say a warning in one line, in place of `warnings.showwarning`."""
+    """Print a warning on one line, in place of `warnings.showwarning`."""
     click.echo(f"uvisxr: warning: {message}", err=True)

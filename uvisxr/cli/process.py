@@ -12,7 +12,7 @@ from ..calibration.choices import Errors, EvilPixels, RecipeName
 from ..checks import choices
 from ..errors import ArgumentError
 
-#: Elements (exposure x pixel x wavelength) worked on at once: bounds the memory of `process`.
+#: Elements (exposure x pixel x wavelength) processed at once; bounds the memory of `process`.
 _BLOCK_ELEMENTS = 2**20
 
 
@@ -20,9 +20,12 @@ _BLOCK_ELEMENTS = 2**20
 @click.argument("product", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
-    "--json", "json_path", type=click.Path(dir_okay=False, path_type=Path), help="Write a summary."
+    "--json",
+    "json_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write a JSON summary too.",
 )
-@click.option("--window", type=int, help="Which detector window, where a product has several.")
+@click.option("--window", type=int, help="Which detector window, if a product has several.")
 @click.option("--kernels", type=click.Path(exists=True, path_type=Path), help="Add the geometry.")
 @click.option("--background", type=float, help="Background, count/s per detector pixel.")
 @click.option(
@@ -36,7 +39,7 @@ _BLOCK_ELEMENTS = 2**20
     type=click.Choice(choices(EvilPixels)),
     default="mask",
     show_default=True,
-    help="Mask bins with evil pixels, or interpolate over the pixels before binning.",
+    help="Mask bins with evil pixels, or interpolate over those pixels before binning.",
 )
 @click.option("--flat-field/--no-flat-field", default=True, show_default=True)
 @click.option("--trend/--no-trend", default=True, show_default=True)
@@ -83,7 +86,7 @@ def process(
     opened = observation.open_observation(product, window=window)
     if isinstance(opened, xr.DataTree):
         if json_path is not None:
-            raise ArgumentError("a summary is of one window: choose one with --window")
+            raise ArgumentError("a summary describes one window: choose one with --window")
         click.echo(export.to_netcdf(opened.map_over_datasets(reduce), output))
         return
     ds = reduce(opened)
