@@ -414,6 +414,20 @@ def test_frames_have_the_same_limits(ds, tmp_path, monkeypatch):
     assert len(set(seen)) == 1
 
 
+def test_limits_of_a_film_may_be_arrays(ds, tmp_path, monkeypatch):
+    seen = []
+    real = animation.scene.draw
+
+    def draw(ax, *args):
+        real(ax, *args)
+        seen.append((ax.get_xlim(), ax.get_ylim()))
+
+    monkeypatch.setattr(animation.scene, "draw", draw)
+    limits = {"xlim": np.array([2.0, -2.0]), "ylim": np.array([-1.0, 3.0])}
+    animation.animate(ds, tmp_path / "f", **_SMALL, **limits)
+    assert set(seen) == {((2.0, -2.0), (-1.0, 3.0))}
+
+
 def test_films_make_no_pyplot_figures_and_are_silent(ds, tmp_path, capsys):
     before = plt.get_fignums()
     animation.animate(ds.isel(pic=[0, 1]), tmp_path / "a.gif", **_SMALL)
