@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import pydoc
+import re
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -99,16 +100,26 @@ def test_what_type_checkers_see_is_what_is_loaded():
     tree = ast.parse(Path(uvisxr.__file__).read_text())
     block = next(node for node in tree.body if isinstance(node, ast.If))
     assert ast.unparse(block.test) == "TYPE_CHECKING"
-    seen = set()
+    imported, seen = {}, {"UvisError", "UvisWarning", "__version__"}
     for statement in block.body:
-        for alias in statement.names:
-            if statement.module is None:
-                expected = import_module(f"uvisxr.{alias.name}")
-            else:
-                expected = getattr(import_module(f"uvisxr.{statement.module}"), alias.name)
-            assert getattr(uvisxr, alias.name) is expected
-            seen.add(alias.name)
-    assert seen | {"UvisError", "UvisWarning", "__version__"} == set(uvisxr.__all__)
+        if isinstance(statement, ast.ImportFrom):
+            where = f"uvisxr.{statement.module or ''}".rstrip(".")
+            imported |= {alias.name: (where, alias.name) for alias in statement.names}
+        else:
+            # name = opener(module.name): the same function under another type.
+            assert isinstance(statement, ast.Assign)
+            name, opened = ast.unparse(statement.targets[0]), ast.unparse(statement.value)
+            room, function = re.fullmatch(r"opener\((\w+)\.(\w+)\)", opened).groups()
+            imported[name] = (".".join(imported[room]), function)
+    for name in imported.keys() & set(uvisxr.__all__):
+        module, attribute = imported[name]
+        assert getattr(uvisxr, name) is getattr(import_module(module), attribute)
+        seen.add(name)
+    assert seen == set(uvisxr.__all__)
+
+
+def test_types_are_there_at_run_time_too():
+    assert python("-c", "import uvisxr; print(uvisxr.typing.UvisDataset.__name__)") == "Dataset\n"
 
 
 def test_unknown_name_is_an_attribute_error():

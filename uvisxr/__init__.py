@@ -296,9 +296,14 @@ from .errors import UvisError, UvisWarning
 
 if TYPE_CHECKING:
     from . import batch, simulate
-    from .batch.joining import open_processed
+    from .batch import joining
     from .export import load_json
-    from .reader.observation import open_observation, open_product
+    from .reader import observation
+    from .typing import opener
+
+    open_observation = opener(observation.open_observation)
+    open_processed = opener(joining.open_processed)
+    open_product = opener(observation.open_product)
 else:
     #: Where each name that is not here yet comes from.
     _SOURCES = {
@@ -307,13 +312,13 @@ else:
         "open_processed": ".batch.joining",
         "open_product": ".reader.observation",
     }
-    _ROOMS = ("batch", "simulate")
+    _MODULES = ("batch", "simulate", "typing")
 
     # Out of sight of type checkers, for whom any name would then exist.
     def __getattr__(name):
         if name in _SOURCES:
             return getattr(import_module(_SOURCES[name], __name__), name)
-        if name in _ROOMS:
+        if name in _MODULES:
             return import_module(f".{name}", __name__)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

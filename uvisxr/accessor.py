@@ -6,7 +6,7 @@ It stores the dataset and nothing else. State kept here would be lost on `assign
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import xarray as xr
 
@@ -23,6 +23,12 @@ from .stars.flag_files import StarFlags
 
 if TYPE_CHECKING:
     from .plot import PlotAccessor
+
+    class UvisDataset(xr.Dataset):
+        """What every dataset is at run time, one with `.uvis`."""
+
+        @property
+        def uvis(self) -> UvisAccessor: ...
 
 
 class UvisAccessor:
@@ -50,8 +56,8 @@ class UvisAccessor:
         `to_netcdf`, `to_json`: files.
     """
 
-    def __init__(self, ds: xr.Dataset):
-        self._ds = ds
+    def __init__(self, ds: xr.Dataset) -> None:
+        self._ds = cast("UvisDataset", ds)
 
     def __repr__(self) -> str:
         return overview.text(self._ds)
@@ -76,7 +82,7 @@ class UvisAccessor:
     to_json = method(export.to_json)
 
     @property
-    def stars(self) -> StarFlags:
+    def stars(self) -> StarFlags[UvisDataset]:
         """Star flags in text files: `ds.uvis.stars.load(path)`, `ds.uvis.stars.save(path)`."""
         return StarFlags(self._ds)
 

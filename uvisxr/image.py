@@ -97,7 +97,7 @@ def image(
     """
     _check(nx, ny, xlim, ylim, interpolate)
     polygons = footprints(ds)
-    light = spectra.integrate(ds, wl_range, method)
+    light = spectra.brightness(ds, wl_range, method)
     flat = views.middle_sample(light).transpose("pic", "pixel").values.astype(float)
     usable = good(ds, exclude).values & np.isfinite(polygons).all(axis=(2, 3))
     usable &= np.isfinite(flat)

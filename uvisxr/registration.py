@@ -17,7 +17,8 @@ def register() -> None:
     """Give datasets their `.uvis`."""
     import xarray as xr
 
-    xr.Dataset.uvis = _Uvis()
+    # xarray's class does not have the attribute before, for type checkers never.
+    xr.Dataset.uvis = _Uvis()  # type: ignore[attr-defined]
 
 
 class _Uvis:

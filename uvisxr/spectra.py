@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import xarray as xr
@@ -29,7 +29,7 @@ from .numerics.poisson import MISSING, Interval, as_counts, variance_tables
 _NAME = re.compile(r"radiance(_weighted)?(?P<error>_upper|_lower|_std|_stderr|_systematic)?")
 
 #: What a function does to values, to independent errors and to common ones.
-_Action = tuple[Callable, Callable, Callable]
+_Action = tuple[Callable[..., np.ndarray], Callable[..., np.ndarray], Callable[..., np.ndarray]]
 
 
 @history.step("rate")
@@ -96,6 +96,14 @@ def rate(ds: xr.Dataset, interval: Interval = "garwood", quantization: bool = Tr
     return conventions.apply(out)
 
 
+@overload
+def fill_nan(ds: xr.Dataset, method: Interpolation = "linear") -> xr.Dataset: ...
+
+
+@overload
+def fill_nan(ds: xr.DataArray, method: Interpolation = "linear") -> xr.DataArray: ...
+
+
 @history.step("fill_nan")
 def fill_nan(
     ds: xr.Dataset | xr.DataArray, method: Interpolation = "linear"
@@ -135,14 +143,27 @@ def fill_nan(
         return along_wl.fill(spectra, wl, method)
 
     def error(spectra: np.ndarray, wl: np.ndarray) -> np.ndarray:
-        return np.sqrt(along_wl.fill(spectra**2, wl, method))
+        filled: np.ndarray = np.sqrt(along_wl.fill(spectra**2, wl, method))
+        return filled
 
     return _changed(ds, (value, error, value), "fill_nan", {"method": method})
 
 
+@overload
+def smooth(
+    ds: xr.Dataset, weights: Sequence[float] | np.ndarray = along_wl.SMOOTHING
+) -> xr.Dataset: ...
+
+
+@overload
+def smooth(
+    ds: xr.DataArray, weights: Sequence[float] | np.ndarray = along_wl.SMOOTHING
+) -> xr.DataArray: ...
+
+
 @history.step("smooth")
 def smooth(
-    ds: xr.Dataset | xr.DataArray, weights: Sequence[float] = along_wl.SMOOTHING
+    ds: xr.Dataset | xr.DataArray, weights: Sequence[float] | np.ndarray = along_wl.SMOOTHING
 ) -> xr.Dataset | xr.DataArray:
     """Smooth spectra along wl, each by itself.
 
@@ -186,9 +207,26 @@ def smooth(
         return along_wl.smooth(spectra, scaled)
 
     def error(spectra: np.ndarray, wl: np.ndarray) -> np.ndarray:
-        return np.sqrt(along_wl.smooth(spectra**2, scaled, squared=True))
+        smoothed: np.ndarray = np.sqrt(along_wl.smooth(spectra**2, scaled, squared=True))
+        return smoothed
 
     return _changed(ds, (value, error, value), "smooth", {"weights": scaled.tolist()})
+
+
+@overload
+def integrate(
+    ds: xr.Dataset,
+    wl_range: tuple[float, float] | None = None,
+    method: Integration = "simpson",
+) -> xr.Dataset | xr.DataArray: ...
+
+
+@overload
+def integrate(
+    ds: xr.DataArray,
+    wl_range: tuple[float, float] | None = None,
+    method: Integration = "simpson",
+) -> xr.DataArray: ...
 
 
 @history.step("integrate")
@@ -248,13 +286,16 @@ def integrate(
     squares = weights**2
 
     def value(spectra: np.ndarray) -> np.ndarray:
-        return along_wl.trimmed(spectra) @ weights
+        integral: np.ndarray = along_wl.trimmed(spectra) @ weights
+        return integral
 
     def error(spectra: np.ndarray) -> np.ndarray:
-        return np.sqrt(along_wl.trimmed(spectra) ** 2 @ squares)
+        integral: np.ndarray = np.sqrt(along_wl.trimmed(spectra) ** 2 @ squares)
+        return integral
 
     def common(spectra: np.ndarray) -> np.ndarray:
-        return along_wl.trimmed(spectra) @ np.abs(weights)
+        integral: np.ndarray = along_wl.trimmed(spectra) @ np.abs(weights)
+        return integral
 
     found = {}
     for name in names:
@@ -277,6 +318,14 @@ def integrate(
     result = out[values[0]]
     used = _span(source) if wl_range is None else wl_range
     return result.assign_attrs(wl_range=[float(w) for w in used], method=method)
+
+
+def brightness(
+    ds: xr.Dataset, wl_range: tuple[float, float] | None, method: Integration = "simpson"
+) -> xr.DataArray:
+    """The integral of the radiance alone; parameters as of `integrate`."""
+    light = integrate(ds, wl_range, method)
+    return light if isinstance(light, xr.DataArray) else light["brightness"]
 
 
 def _weights(
@@ -322,12 +371,12 @@ def _edges(ds: xr.Dataset) -> np.ndarray:
 def _radiances(ds: xr.Dataset | xr.DataArray) -> tuple[xr.Dataset, list[str]]:
     """A dataset, and the names of its radiances and their errors along wl."""
     if isinstance(ds, xr.DataArray):
-        name = ds.name if _NAME.fullmatch(str(ds.name)) else "radiance"
+        name = str(ds.name) if _NAME.fullmatch(str(ds.name)) else "radiance"
         # An error may be a coordinate of itself.
         ds = ds.drop_vars(name, errors="ignore").to_dataset(name=name)
     ds = unsplit(ds, "wl")
     names = [
-        name
+        str(name)
         for name, variable in ds.variables.items()
         if _NAME.fullmatch(str(name)) and "wl" in variable.dims
     ]
@@ -338,13 +387,13 @@ def _radiances(ds: xr.Dataset | xr.DataArray) -> tuple[xr.Dataset, list[str]]:
     return ds, names
 
 
-def _pick(action: _Action, name: str) -> Callable:
+def _pick(action: _Action, name: str) -> Callable[..., np.ndarray]:
     """What to do to the variable called `name`."""
     value, error, common = action
-    suffix = _NAME.fullmatch(name)["error"]
-    if suffix is None:
+    found = _NAME.fullmatch(name)
+    if found is None or found["error"] is None:
         return value
-    return common if suffix == "_systematic" else error
+    return common if found["error"] == "_systematic" else error
 
 
 def _changed(

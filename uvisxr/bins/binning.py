@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 BinMode = Literal["center", "all"]
 
 #: Bins of the reference package: planetocentric latitude, altitude, local time.
-DEFAULT_EDGES = {
+DEFAULT_EDGES: dict[str, tuple[float, ...]] = {
     "lat": tuple(range(-90, 91, 20)),
     "alt": (0, 50, *range(150, 1551, 100), np.inf),
     "lt": (0, 12, 24),
@@ -36,8 +36,8 @@ DEFAULT_EDGES = {
 @history.step("bin")
 def bin(  # noqa: A001 - what users type
     ds: xr.Dataset,
-    by: Mapping[str, Sequence[float]] | None = None,
-    pixels: Iterable[Pixels] | None = None,
+    by: Mapping[str, Sequence[float] | np.ndarray] | None = None,
+    pixels: Pixels | Iterable[Pixels] | None = None,
     mode: BinMode = "center",
     exclude: QualityFlag | Iterable[QualityFlag] = tuple(QUALITY_FLAGS),
 ) -> xr.Dataset:
@@ -128,17 +128,18 @@ def bin(  # noqa: A001 - what users type
     if not {"radiance", "counts"} & set(ds.variables):
         raise MissingStepError("neither radiance nor counts to bin: call ds.uvis.calibrate()")
     keep = good(ds, exclude).values
-    took = {}
+    took: dict[str, Any] = {}
+    fields: Mapping[str, Sequence[float] | np.ndarray] = {}
     if pixels is None:
-        by = DEFAULT_EDGES if by is None else by
-        coords, shape, spectrum, place = _by_geometry(ds, by, mode, keep)
+        fields = DEFAULT_EDGES if by is None else by
+        coords, shape, spectrum, place = _by_geometry(ds, fields, mode, keep)
     else:
         took["pixels"] = groups = _groups(pixels)
         coords, shape, spectrum, place = _by_hand(ds, groups, keep)
     if not spectrum.size:
         raise ArgumentError(
             f"no spectrum in any bin: of {keep.size}, {keep.sum()} are not flagged"
-            + (f"; {_ranges(ds, by, keep)}" if pixels is None else "")
+            + (f"; {_ranges(ds, fields, keep)}" if fields else "")
         )
 
     dims = tuple(coords)
@@ -162,8 +163,11 @@ _BOUNDS = tuple(
 
 
 def _by_geometry(
-    ds: xr.Dataset, by: Mapping[str, Sequence[float]], mode: BinMode, keep: np.ndarray
-) -> tuple[dict[str, Edges], tuple[int, ...], np.ndarray, np.ndarray]:
+    ds: xr.Dataset,
+    by: Mapping[str, Sequence[float] | np.ndarray],
+    mode: BinMode,
+    keep: np.ndarray,
+) -> tuple[Mapping[str, Edges | None], tuple[int, ...], np.ndarray, np.ndarray]:
     """Coordinates and shape of the bins; spectrum and bin of each member."""
     if not isinstance(by, Mapping) or not by:
         raise checks.refused("by", by, "fields and their edges, such as {'alt': [0, 500, 1000]}")
@@ -198,7 +202,8 @@ def _field(ds: xr.Dataset, name: str) -> np.ndarray:
     extra = [dim for dim in variable.dims if dim not in DIMS]
     sizes = {dim: ds.sizes[dim] for dim in DIMS}
     values = variable.set_dims(sizes | {dim: ds.sizes[dim] for dim in extra})
-    return values.transpose(*DIMS, *extra).values.reshape(*sizes.values(), -1)
+    found: np.ndarray = values.transpose(*DIMS, *extra).values
+    return found.reshape(*sizes.values(), -1)
 
 
 def _mean(values: np.ndarray, turn: float | None) -> np.ndarray:
@@ -206,7 +211,8 @@ def _mean(values: np.ndarray, turn: float | None) -> np.ndarray:
     if values.shape[-1] == 1:
         return values[..., 0]
     if turn is None:
-        return values.mean(-1)
+        mean: np.ndarray = values.mean(-1)
+        return mean
     angle = values * (2 * np.pi / turn)
     return _angle(np.sin(angle).mean(-1), np.cos(angle).mean(-1), turn)
 
@@ -216,12 +222,12 @@ def _angle(sine: np.ndarray, cosine: np.ndarray, turn: float) -> np.ndarray:
     return wrap(np.arctan2(sine, cosine) * (turn / (2 * np.pi)), turn)
 
 
-def _groups(pixels: Iterable[Pixels]) -> list[Pixels]:
+def _groups(pixels: Pixels | Iterable[Pixels]) -> list[Pixels]:
     """The groups, one list of pairs being one group."""
     if isinstance(pixels, xr.DataArray):
         return [pixels]
     try:
-        groups = list(pixels)
+        groups: list[Any] = list(pixels)
     except TypeError:
         groups = []
     if not groups:
@@ -232,7 +238,7 @@ def _groups(pixels: Iterable[Pixels]) -> list[Pixels]:
 
 def _by_hand(
     ds: xr.Dataset, groups: list[Pixels], keep: np.ndarray
-) -> tuple[dict[str, None], tuple[int], np.ndarray, np.ndarray]:
+) -> tuple[Mapping[str, Edges | None], tuple[int, ...], np.ndarray, np.ndarray]:
     """As `_by_geometry`, for groups of spectra."""
     spectra = []
     for number, group in enumerate(groups):
@@ -246,9 +252,9 @@ def _by_hand(
     return {"group": None}, (len(groups),), np.concatenate(spectra), place
 
 
-def _ranges(ds: xr.Dataset, by: Mapping[str, Sequence[float]], keep: np.ndarray) -> str:
+def _ranges(ds: xr.Dataset, fields: Iterable[str], keep: np.ndarray) -> str:
     texts = []
-    for name in by:
+    for name in fields:
         values = _field(ds, name)[keep]
         values = values[np.isfinite(values)]
         text = f"{values.min():g} to {values.max():g}" if values.size else "NaN throughout"

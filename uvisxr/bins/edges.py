@@ -30,7 +30,7 @@ class Edges:
         Fewer than two edges, a NaN, edges out of order, or more than once round the circle.
     """
 
-    def __init__(self, field: str, edges: Sequence[float]):
+    def __init__(self, field: str, edges: Sequence[float] | np.ndarray) -> None:
         self.field, self.period = field, SIGHTLINE[field].period
         name = f"by[{field!r}]"
         try:
@@ -68,7 +68,8 @@ class Edges:
         """Middle of each interval, (n,); its finite end where the other is infinite."""
         low, high = self.bounds.T
         if self.period is not None:
-            return (low + np.diff(self._upto) / 2) % self.period
+            round_middle: np.ndarray = (low + np.diff(self._upto) / 2) % self.period
+            return round_middle
         middle = np.where(np.isfinite(low), low, high)
         both = np.isfinite(low) & np.isfinite(high)
         middle[both] = (low[both] + high[both]) / 2

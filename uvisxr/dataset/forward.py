@@ -5,10 +5,43 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overload
+
+import xarray as xr
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+_R_co = TypeVar("_R_co", covariant=True)
+_D_co = TypeVar("_D_co", covariant=True, bound=xr.Dataset)
 
 
-def method(function: Callable[..., Any]) -> Callable[..., Any]:
+class Accessor(Protocol[_D_co]):
+    """What has such methods: it holds a dataset, and its steps give datasets of the same type."""
+
+    @property
+    def _ds(self) -> _D_co: ...
+
+
+class Method(Protocol[_P, _R_co]):
+    """What type checkers see of an accessor method: a parameter list, and what it returns.
+
+    They do not agree on whether a callable that a class holds takes the instance as its first
+    argument; a descriptor says so. At run time a method is a function.
+    """
+
+    @overload
+    def __get__(self, accessor: None, owner: type, /) -> Callable[Concatenate[Any, _P], _R_co]: ...
+
+    @overload
+    def __get__(
+        self: Method[_P, xr.Dataset], accessor: Accessor[_D_co], owner: type, /
+    ) -> Callable[_P, _D_co]: ...
+
+    @overload
+    def __get__(self, accessor: object, owner: type, /) -> Callable[_P, _R_co]: ...
+
+
+def method(function: Callable[Concatenate[xr.Dataset, _P], _R], /) -> Method[_P, _R]:
     """An accessor method that calls `function` with the dataset as its first argument.
 
     The method keeps the function's docstring and, but for the dataset, its signature, so that
@@ -16,10 +49,11 @@ def method(function: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     @wraps(function)
-    def forwarded(self, *args, **kwargs):
+    def forwarded(self: Accessor[xr.Dataset], /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
         return function(self._ds, *args, **kwargs)
 
     signature = inspect.signature(function)
     first, *rest = signature.parameters.values()
-    forwarded.__signature__ = signature.replace(parameters=[first.replace(name="self"), *rest])
-    return forwarded
+    shown = signature.replace(parameters=[first.replace(name="self"), *rest])
+    vars(forwarded)["__signature__"] = shown
+    return cast(Method[_P, _R], forwarded)

@@ -42,7 +42,7 @@ class PlotAccessor:
     `spectrum`: spectra with their errors.
     """
 
-    def __init__(self, ds: xr.Dataset):
+    def __init__(self, ds: xr.Dataset) -> None:
         self._ds = ds
 
     geometry = method(geometry)

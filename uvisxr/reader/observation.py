@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import numpy as np
 import xarray as xr
@@ -44,6 +44,21 @@ class _Choices:
     prime_instrument: str | None = None
     id: int | str = 0
     name: str | None = None
+
+
+@overload
+def open_product(
+    path: str | Path, window: int, chunks: Any = None, start_time: StartTime = "end_of_first"
+) -> xr.Dataset: ...
+
+
+@overload
+def open_product(
+    path: str | Path,
+    window: int | None = None,
+    chunks: Any = None,
+    start_time: StartTime = "end_of_first",
+) -> xr.Dataset | xr.DataTree: ...
 
 
 @history.step("open_product", unsaid=["chunks"])
@@ -100,6 +115,37 @@ def open_product(
     if len(labels) > 1:
         raise ArgumentError(f"{path} holds {len(labels)} products: use uvisxr.open_observation")
     return _open(labels, _Choices(window, chunks, start_time))
+
+
+@overload
+def open_observation(
+    paths: str | Path | Iterable[str | Path] | None = None,
+    batch: str | Path | None = None,
+    target: str | None = None,
+    prime_instrument: str | None = None,
+    id: int | str = 0,
+    name: str | None = None,
+    sort: bool = True,
+    *,
+    window: int,
+    chunks: Any = None,
+    start_time: StartTime = "end_of_first",
+) -> xr.Dataset: ...
+
+
+@overload
+def open_observation(
+    paths: str | Path | Iterable[str | Path] | None = None,
+    batch: str | Path | None = None,
+    target: str | None = None,
+    prime_instrument: str | None = None,
+    id: int | str = 0,
+    name: str | None = None,
+    sort: bool = True,
+    window: int | None = None,
+    chunks: Any = None,
+    start_time: StartTime = "end_of_first",
+) -> xr.Dataset | xr.DataTree: ...
 
 
 @history.step("open_observation", unsaid=["chunks"])
@@ -262,7 +308,7 @@ def _dataset(labels: list[Label], k: int, choices: _Choices) -> xr.Dataset:
 
 def _lazy(array: QubeArray) -> Any:
     # Wrapped as xarray.open_dataset does it: lazy, cached once read, never written back.
-    lazy = indexing.LazilyIndexedArray(array)
+    lazy: Any = indexing.LazilyIndexedArray(array)
     return indexing.MemoryCachedArray(indexing.CopyOnWriteArray(lazy))
 
 

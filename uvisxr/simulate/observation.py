@@ -27,6 +27,7 @@ from ..kernels.session import loaded
 from ..numerics.poisson import MISSING
 from ..reader.observation import open_observation
 from ..timescales import format_doy
+from ..typing import UvisDataset
 from . import calibration_files, counts, emission, kernels, labels, places
 from .flight import Scan, flyby
 from .setup import (
@@ -69,9 +70,10 @@ class Simulation:
     calibration: Path
     truth: xr.Dataset | xr.DataTree
 
-    def open(self, **options: Any) -> xr.Dataset | xr.DataTree:
+    def open(self, **options: Any) -> UvisDataset | xr.DataTree:
         """Open the products; options as of `uvisxr.open_observation`."""
-        return open_observation(self.labels, **options)
+        opened: UvisDataset | xr.DataTree = open_observation(self.labels, **options)
+        return opened
 
 
 def observation(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 import numpy as np
 import xarray as xr
@@ -15,6 +15,8 @@ from ..dataset.forward import method
 from ..errors import ArgumentError
 from ..files import whole_file
 from ..quality.flags import DIMS, changed, flags_of, select
+
+_D = TypeVar("_D", bound=xr.Dataset)
 
 #: Meaning of the first and the second number of a line.
 Columns = Literal["exposure pixel", "pixel exposure"]
@@ -133,7 +135,7 @@ def _order(columns: Columns) -> tuple[int, int]:
     return (0, 1) if columns == "exposure pixel" else (1, 0)
 
 
-class StarFlags:
+class StarFlags(Generic[_D]):
     """Star flags in text files of one header line and two whole numbers a line.
 
     `load` adds the flags of a file to those of the dataset, `save` writes them.
@@ -142,7 +144,7 @@ class StarFlags:
     its files need `columns="pixel exposure"`.
     """
 
-    def __init__(self, ds: xr.Dataset):
+    def __init__(self, ds: _D) -> None:
         self._ds = ds
 
     load = method(load)

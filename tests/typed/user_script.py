@@ -1,0 +1,92 @@
+"""What users write: type checkers take it, but for the lines that say what they find wrong.
+
+`tests/test_types.py` gives it to mypy. It is never run.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import assert_type
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+
+import uvisxr
+from uvisxr import simulate
+from uvisxr.accessor import UvisAccessor
+from uvisxr.quality.flags import good
+from uvisxr.spectra import fill_nan, smooth
+from uvisxr.typing import UvisDataset
+
+# --- an observation of one window, from counts to bins ----------------------------------------
+
+ds = uvisxr.open_observation("FUV2006_015/", window=0, chunks={"pic": 10})
+assert_type(ds, UvisDataset)
+ds = (
+    ds.uvis.geometry(kernels="kernels/")
+    .uvis.background(alt_min=1500)
+    .uvis.calibrate(files=Path("calibration"), trend="spica", smooth=False)
+)
+assert_type(ds, UvisDataset)
+
+ds = ds.uvis.flag([(0, 12), (0, 13)]).uvis.flag(ds.alt > 3000, "star")
+ds = ds.uvis.stars.load("stars.txt").uvis.predict_stars(faintest=6)
+ds = ds.isel(pic=slice(10, 20)).sel(wl=slice(1300, 1700)).uvis.fill_nan().uvis.smooth([1, 2, 1])
+assert_type(ds, UvisDataset)
+
+limb = ds.uvis.bin({"alt": range(600, 1500, 50), "lat": np.linspace(-90, 90, 7)}, exclude="star")
+groups = ds.uvis.bin(pixels=[[(0, 1), (0, 2)], ds.sza < 30])
+one_group = ds.uvis.bin(pixels=[(0, 1), (0, 2)])
+assert_type(one_group, UvisDataset)
+assert_type(limb.uvis.to_netcdf("limb.nc"), Path)
+print(limb.uvis.integrate((1300, 1700), method="bins"))
+
+assert_type(ds.uvis.plot.picture((1450, 1700), style={"limb": {"color": "red"}}), Axes)
+assert_type(ds.uvis.image(nx=50), xr.DataArray)
+profile = ds["radiance"].where(good(ds)).mean("pic")
+assert_type(smooth(profile), xr.DataArray)
+assert_type(fill_nan(ds), xr.Dataset)
+
+# --- windows and outputs that may be several --------------------------------------------------
+
+opened = uvisxr.open_product("FUV2005_230_15_15")
+assert_type(opened, UvisDataset | xr.DataTree)
+opened.uvis.rate().isel(pic=0).uvis.calibrate()
+many = uvisxr.open_processed("out/")
+if isinstance(many, xr.Dataset):
+    assert_type(many, UvisDataset)
+
+# --- functions of one's own, and datasets from elsewhere --------------------------------------
+
+
+def profiles(ds: UvisDataset, step: float) -> UvisDataset:
+    """Mean spectra by altitude."""
+    return ds.uvis.bin({"alt": np.arange(0, 1500, step)})
+
+
+profiles(ds, 100)
+read = xr.open_dataset("limb.nc")
+assert_type(UvisAccessor(read).rate().uvis.unflag([(0, 1)]), UvisDataset)
+made = simulate.observation("somewhere", exposures=10)
+made.open().uvis.geometry(kernels=made.kernels, samples=3).uvis.plot.geometry(pic=5)
+
+# --- what is wrong ----------------------------------------------------------------------------
+
+ds.uvis.calibrate(smoth=True)  # wrong: call-arg
+ds.uvis.calibrate(recipe="upyp2")  # wrong: arg-type
+ds.uvis.calibrate(trend="exponential")  # wrong: arg-type
+ds.uvis.bin({"alt": [0, 100]}, mode="centre")  # wrong: arg-type
+ds.uvis.flag([(0, 1)], "cosmic ray")  # wrong: arg-type
+ds.uvis.integrate("1300-1700")  # wrong: arg-type
+ds.uvis.smooth().uvis.fill_nan(methode="pchip")  # wrong: call-arg
+ds.uvis.stars.save("stars.txt").uvis.rate()  # wrong: attr-defined
+ds.uvis.plot.picture(wl_rang=(1450, 1700))  # wrong: call-arg
+ds.uvis.calibrat()  # wrong: attr-defined
+UvisAccessor(read).calibrate(smoth=True)  # wrong: call-arg
+uvisxr.open_product("FUV2005_230_15_15", window="a")  # wrong: call-overload
+uvisxr.open_product("FUV2005_230_15_15", star_time="start")  # wrong: call-overload
+uvisxr.open_observation("FUV2006_015/", start_time="end")  # wrong: call-overload
+uvisxr.open_prodcut("FUV2005_230_15_15")  # wrong: attr-defined
+opened.uvis.rate(quantisation=False)  # wrong: call-arg
+profiles(read, 100)  # wrong: arg-type
