@@ -208,7 +208,8 @@ def _columns(ds: xr.Dataset, bins: Bins, wl_range: tuple[float, float] | None) -
             f"{edges.min():.1f} to {edges.max():.1f} angstrom in elements of "
             f"{np.ptp(edges, axis=1).max():.1f}"
         )
-    return inside & (bins.n_band == bins.n_band[inside].max())
+    usual: np.ndarray = inside & (bins.n_band == bins.n_band[inside].max())
+    return usual
 
 
 def _measure(

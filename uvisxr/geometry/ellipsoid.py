@@ -163,7 +163,8 @@ def surface_point(normal: np.ndarray, radii: np.ndarray) -> np.ndarray:
     """Surface point, km, with outward unit normal `normal` (..., 3)."""
     square = np.asarray(radii, float) ** 2
     scaled = normal * square
-    return scaled / np.sqrt(dot(scaled, normal))[..., None]
+    point: np.ndarray = scaled / np.sqrt(dot(scaled, normal))[..., None]
+    return point
 
 
 def surface_normal(point: np.ndarray, radii: np.ndarray) -> np.ndarray:
@@ -178,7 +179,8 @@ def scaled_distance(origin: np.ndarray, direction: np.ndarray, radii: np.ndarray
     """
     square = np.asarray(radii, float) ** 2
     scaled = direction / square
-    return -dot(origin, scaled) / dot(direction, scaled)
+    distance: np.ndarray = -dot(origin, scaled) / dot(direction, scaled)
+    return distance
 
 
 def tangent(

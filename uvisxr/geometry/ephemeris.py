@@ -117,10 +117,11 @@ class Ephemeris:
 
     def to_body(self, vector: np.ndarray) -> np.ndarray:
         """Vectors (n, 3) from J2000 to the body-fixed frame at `et - light_time`."""
-        return np.einsum("nij,nj->ni", self.rotation, vector)
+        turned: np.ndarray = np.einsum("nij,nj->ni", self.rotation, vector)
+        return turned
 
 
-def _explained(error: Exception, body: Body, et: np.ndarray) -> KernelError:
+def _explained(error: spiceypy.SpiceyError, body: Body, et: np.ndarray) -> KernelError:
     """Turn a failed batch into an error that names the cause and the instant."""
     span = span_text(et)
     if "SPKINSUFFDATA" in str(error) or "SPICE(NOLOADEDFILES)" in str(error):

@@ -17,9 +17,9 @@ import numpy as np
 import spiceypy
 
 from ..errors import KernelError
+from ..instrument.channel import N_LINES, slit_name
 from ..instrument.channel import channel as channel_of
-from ..instrument.channel import slit_name
-from ..instrument.detector import N_LINES, Bins
+from ..instrument.detector import Bins
 
 #: Corners of a pixel, in the order of the `corner` dimension.
 CORNERS = ("lower_left", "lower_right", "upper_right", "upper_left")

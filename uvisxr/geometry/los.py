@@ -156,7 +156,7 @@ def geometry(
 
 def _attribute(ds: xr.Dataset, name: str) -> str:
     try:
-        return ds.attrs[name]
+        return str(ds.attrs[name])
     except KeyError:
         raise MissingStepError(
             f"the dataset has lost its attribute {name!r}, needed to find where its pixels look: "
@@ -183,7 +183,7 @@ def _warn_of_unknown(et: np.ndarray, ephemeris: Ephemeris, attitude: np.ndarray)
 def _runs(et: np.ndarray, lost: np.ndarray) -> str:
     """Describe the exposures that have lost an instant."""
     rows = et.reshape(et.shape[0], -1)
-    lost = lost.reshape(rows.shape).any(axis=1)
+    lost = np.any(lost.reshape(rows.shape), axis=1)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], lost, [False]]).astype(int)))
     runs = [kernel_files.span_text(rows[i:j]) for i, j in edges.reshape(-1, 2)]
     more = f" and {len(runs) - 3} more stretches" if len(runs) > 3 else ""

@@ -48,11 +48,13 @@ class Circle:
     def at(self, angle: np.ndarray) -> np.ndarray:
         """Scaled points at angles, rad: (..., 3)."""
         angle = np.asarray(angle)[..., None]
-        return self.centre + np.cos(angle) * self.first + np.sin(angle) * self.second
+        point: np.ndarray = self.centre + np.cos(angle) * self.first + np.sin(angle) * self.second
+        return point
 
     def angle(self, point: np.ndarray) -> np.ndarray:
         """Angles of scaled points of the circle, rad."""
-        return np.arctan2(point @ self.second, point @ self.first)
+        angle: np.ndarray = np.arctan2(point @ self.second, point @ self.first)
+        return angle
 
 
 def _turn(n: int) -> np.ndarray:
@@ -77,7 +79,8 @@ def limb(observer: np.ndarray, radii: np.ndarray, n: int = 361) -> np.ndarray:
         km.
     """
     radii = np.asarray(radii, float)
-    return radii * Circle.seen_from(observer, radii).at(_turn(n))
+    points: np.ndarray = radii * Circle.seen_from(observer, radii).at(_turn(n))
+    return points
 
 
 def faces(point: np.ndarray, source: np.ndarray, radii: np.ndarray) -> np.ndarray:
@@ -163,7 +166,8 @@ def terminator(
     ends = _crossings(lit, seen)
     if ends is None:
         return np.empty((0, 3))
-    return radii * _arc(lit, ends, seen.source, True, n)
+    points: np.ndarray = radii * _arc(lit, ends, seen.source, True, n)
+    return points
 
 
 def night(observer: np.ndarray, sun: np.ndarray, radii: np.ndarray, n: int = 181) -> np.ndarray:
@@ -190,14 +194,16 @@ def night(observer: np.ndarray, sun: np.ndarray, radii: np.ndarray, n: int = 181
         return limb(observer, radii, n) if dark else np.empty((0, 3))
     edge = _arc(lit, ends, seen.source, True, n)
     rim = _arc(seen, ends[::-1], lit.source, False, n)
-    return radii * np.concatenate([edge, rim])
+    points: np.ndarray = radii * np.concatenate([edge, rim])
+    return points
 
 
 def surface(lon: np.ndarray, lat: np.ndarray, radii: np.ndarray) -> np.ndarray:
     """Surface points at east longitudes and planetocentric latitudes, degrees: (..., 3), km."""
     direction = vectors(lon, lat)
     scaled = direction / np.asarray(radii, float)
-    return direction / np.sqrt(dot(scaled, scaled))[..., None]
+    point: np.ndarray = direction / np.sqrt(dot(scaled, scaled))[..., None]
+    return point
 
 
 def graticule(radii: np.ndarray, step: float = 30.0, n: int = 121) -> list[np.ndarray]:
@@ -210,7 +216,8 @@ def graticule(radii: np.ndarray, step: float = 30.0, n: int = 121) -> list[np.nd
     """
     line = np.linspace(0.0, 1.0, n)
     meridians = [
-        surface(lon, 180.0 * line - 90.0, radii) for lon in np.arange(0.0, 360.0 - 1e-9, step)
+        surface(np.full(n, lon), 180.0 * line - 90.0, radii)
+        for lon in np.arange(0.0, 360.0 - 1e-9, step)
     ]
     north = np.arange(step, 90.0 - 1e-9, step)
     parallels = [

@@ -132,7 +132,7 @@ class TargetState:
             node=sphere.longitude(rows(node)),
         )
 
-    def part(self, rows: slice) -> TargetState:
+    def part(self, rows: slice | np.ndarray) -> TargetState:
         """The state at some of the instants."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         return TargetState(**{k: v if k == "body" else v[rows] for k, v in values.items()})
@@ -149,7 +149,8 @@ class TargetState:
 
     def spun(self, later: np.ndarray) -> np.ndarray:
         """Degrees that the body turns eastward in `later` s."""
-        return np.rad2deg(self.spin[..., 2] * later)
+        turn: np.ndarray = np.rad2deg(self.spin[..., 2] * later)
+        return turn
 
     def sunlight(self, point: np.ndarray, later: np.ndarray, surface: bool = True) -> np.ndarray:
         """Apparent unit direction of the Sun from points, which may move with the surface."""
@@ -197,7 +198,8 @@ class Rays:
     def backward(self, direction: np.ndarray) -> np.ndarray:
         """Apparent directions back towards the spacecraft, for rays turned to `direction`."""
         motion = self.state.spacecraft_velocity / SPEED_OF_LIGHT
-        return -(self.scale[..., None] * direction + motion)
+        backward: np.ndarray = -(self.scale[..., None] * direction + motion)
+        return backward
 
 
 @dataclass(frozen=True)

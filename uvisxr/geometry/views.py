@@ -11,13 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import spiceypy
 import xarray as xr
 
 from ..errors import ArgumentError, CoverageError, KernelError, MissingStepError
-from ..instrument.detector import N_LINES, Bins
+from ..instrument.channel import N_LINES
+from ..instrument.detector import Bins
 from ..kernels import choose
 from ..kernels.bodies import Body
 from ..kernels.session import loaded
@@ -26,6 +28,8 @@ from ..numerics.sphere import dot, east, unit, vectors
 from . import ellipsoid, outline
 from .ephemeris import Ephemeris
 from .rays import apparent
+
+_D = TypeVar("_D", xr.Dataset, xr.DataArray)
 
 #: Cassini and the barycentres are not drawn, nor are the Sun (10) and NAIF codes above 999.
 _PLANETS_AND_MOONS = range(199, 1000)
@@ -62,7 +66,8 @@ class Views:
     @property
     def distance(self) -> np.ndarray:
         """Distance to the body's centre, km, (n,)."""
-        return np.linalg.norm(self.observer, axis=-1)
+        distance: np.ndarray = np.linalg.norm(self.observer, axis=-1)
+        return distance
 
     @property
     def centre(self) -> np.ndarray:
@@ -139,8 +144,8 @@ def orientation(ra: np.ndarray, dec: np.ndarray, meridian: np.ndarray) -> np.nda
     return np.stack([cos * node + sin * along, cos * along - sin * node, north], axis=-2)
 
 
-def middle_sample(ds: xr.Dataset) -> xr.Dataset:
-    """The dataset with the middle one of several instants per exposure."""
+def middle_sample(ds: _D) -> _D:
+    """The dataset or array with the middle one of several instants per exposure."""
     return ds.isel(sample=ds.sizes["sample"] // 2) if "sample" in ds.dims else ds
 
 

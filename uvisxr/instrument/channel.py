@@ -101,7 +101,8 @@ class Channel:
         """
         offset = (np.asarray(column, float) - (N_BANDS - 1) / 2) * _PITCH * self.scale
         beta = np.arctan(offset / _FOCAL_LENGTH) + self.diffraction
-        return 1e7 / self.grooves * (np.sin(self.incidence) + np.sin(beta))
+        found: np.ndarray = 1e7 / self.grooves * (np.sin(self.incidence) + np.sin(beta))
+        return found
 
 
 def _slits(

@@ -131,7 +131,8 @@ class Bins:
         """Pixels all of whose rows are unlit or unusable, bool, shape (pixel,)."""
         usable = np.ones(N_LINES, int)
         usable[list(DARK_LINES)] = 0
-        return _segment_sums(usable, self.line, self.n_line, axis=0) == 0
+        dark: np.ndarray = _segment_sums(usable, self.line, self.n_line, axis=0) == 0
+        return dark
 
     def wavelengths(self, channel: Channel) -> tuple[np.ndarray, np.ndarray]:
         """Mean wavelength (wl,) and edges (wl, 2) of the spectral bins, angstrom."""

@@ -103,6 +103,6 @@ def code(body: str | int) -> int:
         SPICE does not know the name.
     """
     try:
-        return spiceypy.bods2c(str(body))
+        return int(spiceypy.bods2c(str(body)))
     except spiceypy.NotFoundError:
         raise KernelError(f"SPICE does not know a body {body!r}") from None

@@ -28,7 +28,7 @@ from ..fetch import cache_dir
 from ..timescales import parse_instant
 from .bodies import BARYCENTRE, SPACECRAFT_CODE, code
 from .coverage import Segment, connected, pointing, spk_segments
-from .listing import archive_files, kernel_sets, may_cover, needed, priority
+from .listing import ArchiveFile, archive_files, kernel_sets, may_cover, needed, priority
 from .meta import expand
 from .session import LOCK, check_file, loaded, user_kernels
 
@@ -310,7 +310,7 @@ def describe_unpointed(ets: np.ndarray | Sequence[float]) -> str:
     return f"no pointing at {times}, {span_text(ets)}; {_mend(names)}"
 
 
-def _archive_for(ets: np.ndarray, kind: str, codes: Iterable[int]) -> list:
+def _archive_for(ets: np.ndarray, kind: str, codes: Iterable[int]) -> list[ArchiveFile]:
     files = needed(utc(ets.min()), utc(ets.max()), codes)
     return [file for file in files if file.kind == kind]
 

@@ -13,7 +13,16 @@ from .. import fetch
 from ..errors import FetchError, KernelError
 from ..pds3.label import Label
 from .bodies import SPACECRAFT_CODE, SPACECRAFT_FRAME, SUN, named
-from .choose import LIGHT_TIME, choose_ck, choose_spk, describe_unpointed, in_order, select, utc
+from .choose import (
+    LIGHT_TIME,
+    Kernels,
+    choose_ck,
+    choose_spk,
+    describe_unpointed,
+    in_order,
+    select,
+    utc,
+)
 from .coverage import Segment, connected, pointing, spk_segments
 from .listing import ArchiveFile, kernel_sets, locations, needed
 from .session import LOCK, check_file, loaded
@@ -101,7 +110,7 @@ def check(requests: Iterable[Request], files: Iterable[Path]) -> list[Need]:
     """
     requests = list(requests)
     files = list(files)
-    found = {}
+    found: dict[str, Need] = {}
     texts = []
     for entry in kernel_sets():
         if entry.kind == "planets":
@@ -136,12 +145,13 @@ def _placed(request: Request, segments: list[Segment]) -> bool:
 
 
 def _pointing(request: Request, files: Sequence[Path], clocks: list[Path | None]) -> list[Need]:
-    if None in clocks:
+    there = [path for path in clocks if path is not None]
+    if len(there) < len(clocks):
         return _of_archive(request, ("pointing",), files)
     cks = in_order(files, ".bc", request.ets)
-    chosen = choose_ck(cks, request.ets, SPACECRAFT_FRAME, clocks)
+    chosen = choose_ck(cks, request.ets, SPACECRAFT_FRAME, there)
     here = [Need("pointing", path.name, path) for path in chosen]
-    with loaded(clocks):
+    with loaded(there):
         if pointing(chosen, request.ets, SPACECRAFT_FRAME).all():
             return here
     return here + _of_archive(request, ("pointing",), files)
@@ -202,7 +212,7 @@ def url(file: ArchiveFile) -> str:
     return fetch.base_url(file.location, locations()[file.location]) + file.path
 
 
-def for_products(requests: Iterable[Request], kernels=None) -> tuple[list[Path], str]:
+def for_products(requests: Iterable[Request], kernels: Kernels = None) -> tuple[list[Path], str]:
     """Kernels for several products at once, and a description of the exposures without pointing.
 
     Parameters

@@ -19,6 +19,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import spiceypy
@@ -145,7 +146,7 @@ def _check_binary(path: Path, head: bytes, size: int) -> None:
     """Compare the size of a DAF file with the first free address in its file record."""
     if not head.startswith(b"DAF/"):
         return
-    order = "little" if head[88:96].startswith(b"LTL") else "big"
+    order: Literal["little", "big"] = "little" if head[88:96].startswith(b"LTL") else "big"
     stated = (int.from_bytes(head[84:88], order, signed=True) - 1) * 8
     if len(head) < 1024 or stated < 1024 or size < stated:
         raise KernelError(

@@ -73,10 +73,9 @@ def score_bounds(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return counts + 0.5 - half, counts + 0.5 + half
 
 
-def _frozen(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
-    for array in arrays:
-        array.setflags(write=False)
-    return arrays
+def _frozen(array: np.ndarray) -> np.ndarray:
+    array.setflags(write=False)
+    return array
 
 
 @lru_cache
@@ -99,7 +98,7 @@ def tables(interval: Interval = "garwood") -> tuple[np.ndarray, np.ndarray]:
     checks.choice("interval", interval, Interval)
     counts = np.arange(_N, dtype=float)
     lower, upper = (garwood_bounds if interval == "garwood" else score_bounds)(counts)
-    return _frozen(upper - counts, counts - lower)
+    return _frozen(upper - counts), _frozen(counts - lower)
 
 
 def half_widths(
@@ -172,7 +171,7 @@ def quantization_spacing() -> np.ndarray:
     lattice = k**2 // 2
     spacing = np.zeros(_N)
     spacing[lattice[1:-1]] = (lattice[2:] - lattice[:-2]) / 2
-    return _frozen(spacing)[0]
+    return _frozen(spacing)
 
 
 @lru_cache
@@ -193,4 +192,4 @@ def variance_tables(
     """
     rounding = quantization_spacing() ** 2 / 12 if quantization else 0.0
     upper, lower = tables(interval)
-    return _frozen(upper**2 + rounding, lower**2 + rounding)
+    return _frozen(upper**2 + rounding), _frozen(lower**2 + rounding)

@@ -28,7 +28,8 @@ def signed_areas(polygons: np.ndarray) -> np.ndarray:
     """Areas of polygons (n, k, 2), positive where the corners run from x to y."""
     x, y = polygons[..., 0], polygons[..., 1]
     following = np.roll(polygons, -1, axis=-2)
-    return 0.5 * np.sum(x * following[..., 1] - following[..., 0] * y, axis=-1)
+    twice: np.ndarray = np.sum(x * following[..., 1] - following[..., 0] * y, axis=-1)
+    return 0.5 * twice
 
 
 def coverage(polygons: np.ndarray, weights: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -196,4 +197,5 @@ def linear(triangles: np.ndarray, values: np.ndarray, shape: tuple[int, int]) ->
 
 
 def _cross(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    return u[..., 0] * v[..., 1] - u[..., 1] * v[..., 0]
+    product: np.ndarray = u[..., 0] * v[..., 1] - u[..., 1] * v[..., 0]
+    return product

@@ -65,7 +65,8 @@ class Runs:
     @property
     def _spectrum(self) -> np.ndarray:
         """The spectrum of each stretch that is not inside a byte."""
-        return self._position // self._bytes.shape[1]
+        spectrum: np.ndarray = self._position // self._bytes.shape[1]
+        return spectrum
 
     def histogram(self, group: np.ndarray | None = None, n_groups: int = 1) -> np.ndarray:
         """Number of stretches of x zeros in the spectra of each group, (group, element + 1).
@@ -94,16 +95,19 @@ class Runs:
         spectrum = self._spectrum
         across = weight[group[spectrum], self._length]
         known = min(self.size + 1, 7)
-        inside = weight[:, :known] @ _INSIDE[:, :known].T
-        return np.bincount(spectrum, across) + inside[group[:, None], self._bytes].sum(1)
+        inside: np.ndarray = weight[:, :known] @ _INSIDE[:, :known].T
+        sums: np.ndarray = np.bincount(spectrum, across) + inside[group[:, None], self._bytes].sum(
+            1
+        )
+        return sums
 
     def longest(self) -> np.ndarray:
         """Longest stretch of zeros of each spectrum, (spectrum,)."""
         first = np.searchsorted(self._spectrum, np.arange(len(self._bytes)))
         inside = (_INSIDE > 0) * np.arange(7)
-        return np.maximum(
-            np.maximum.reduceat(self._length, first), inside.max(1)[self._bytes].max(1)
-        )
+        across = np.maximum.reduceat(self._length, first)
+        longest: np.ndarray = np.maximum(across, inside.max(1)[self._bytes].max(1))
+        return longest
 
 
 def expectation(mu: float | np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -151,7 +155,8 @@ def longest_expected(mu: np.ndarray, size: int, probability: float = 1e-4) -> np
     x, each = np.arange(1, size + 1), each[:, None]
     # Runs of at least x zeros start at the spectrum's first element or after a count.
     longer = np.exp(-each * x) * (1 - (size - x) * np.expm1(-each))
-    return (longer > probability).sum(-1)[inverse].reshape(np.shape(mu))
+    longest: np.ndarray = (longer > probability).sum(-1)
+    return longest[inverse].reshape(np.shape(mu))
 
 
 def fit(hits: np.ndarray, scale: np.ndarray) -> tuple[float, float]:
@@ -191,13 +196,16 @@ def fit(hits: np.ndarray, scale: np.ndarray) -> tuple[float, float]:
         h, dh = expectation(rate * scales, size)
         return spectra[:, None] * h, spectra[:, None] * dh * scales[:, None]
 
+    def misfit(log_rate: np.ndarray) -> np.ndarray:
+        difference: np.ndarray = (model(log_rate)[0] - observed) / n
+        return difference[:, 1:].ravel()
+
+    def derivative(log_rate: np.ndarray) -> np.ndarray:
+        change: np.ndarray = model(log_rate)[1] * np.exp(log_rate[0]) / n
+        return change[:, 1:].reshape(-1, 1)
+
     start = -np.log1p(-min(filled, 1 - 0.5 / hits.size)) / scale.mean()
-    solution = least_squares(
-        lambda u: (model(u)[0] - observed)[:, 1:].ravel() / n,
-        [np.log(start)],
-        jac=lambda u: (model(u)[1] * np.exp(u[0]))[:, 1:].reshape(-1, 1) / n,
-        x_scale="jac",
-    )
+    solution = least_squares(misfit, [np.log(start)], jac=derivative, x_scale="jac")
     rate = float(np.exp(solution.x[0]))
 
     h, weight = model(solution.x)
@@ -224,4 +232,5 @@ def _variance(weight: np.ndarray, mu: np.ndarray) -> np.ndarray:
     probability /= probability.sum(1, keepdims=True)
     per_element = (probability * weight).sum(1) / (probability * (x + 1)).sum(1)
     deviation = weight - per_element[:, None] * (x + 1)
-    return size * p[:, 0] * (probability * deviation**2).sum(1)
+    variance: np.ndarray = size * p[:, 0] * (probability * deviation**2).sum(1)
+    return variance

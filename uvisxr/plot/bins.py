@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.collections import QuadMesh
 
 from .. import checks
 from ..dataset.conventions import VARIABLES
@@ -66,8 +68,8 @@ def bins(
         raise MissingStepError("the dataset holds no bins: call ds.uvis.bin(by={...}) first")
     count = ds["n"]
     across, up = _dims(count, x, y)
-    table = count.sum([d for d in count.dims if d not in (across, up)])
-    table = table.transpose(*([up] if up else []), across).values.reshape(-1, ds.sizes[across])
+    summed = count.sum([d for d in count.dims if d not in (across, up)])
+    table = summed.transpose(*([up] if up else []), across).values.reshape(-1, ds.sizes[across])
     ax = common.new_axes(ax, figsize=(1.8 + 0.62 * table.shape[1], 1.6 + 0.42 * table.shape[0]))
     mesh = ax.pcolormesh(np.ma.masked_equal(table, 0), edgecolors="face", **look["map"])
     mesh.set_gid("bins")
@@ -104,7 +106,7 @@ def _dims(count: xr.DataArray, x: str | None, y: str | None) -> tuple[str, str |
     return across, wanted.get("y") or (rest[0] if rest else None)
 
 
-def _ticks(axis, ds: xr.Dataset, dim: str) -> None:
+def _ticks(axis: Axis, ds: xr.Dataset, dim: str) -> None:
     """Put bin edges at the ticks between cells, or group numbers at the cell centres."""
     bounds = ds.get(f"{dim}_bounds")
     size = ds.sizes[dim]
@@ -129,9 +131,9 @@ def _number(value: float) -> str:
     return f"{value:g}" if np.isfinite(value) else ("∞" if value > 0 else "−∞")
 
 
-def _ink(mesh, value: float) -> str:
+def _ink(mesh: QuadMesh, value: float) -> str:
     """Black or white, whichever stands out from the cell's colour."""
     if not value:
         return "0.5"
-    red, green, blue, _ = mesh.cmap(mesh.norm(value))
+    red, green, blue, _ = mesh.to_rgba(np.array([value]))[0]
     return "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else "white"

@@ -132,7 +132,7 @@ def _write(ax: Axes, text: str, place: np.ndarray, look: Style, taken: list[np.n
     taken.append(there)
     ax.annotate(
         text,
-        place,
+        (place[0], place[1]),
         xytext=(0, 3),
         textcoords="offset points",
         annotation_clip=True,

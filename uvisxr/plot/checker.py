@@ -8,8 +8,10 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
+from matplotlib.backend_bases import Event, KeyEvent, LocationEvent, MouseEvent
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import AutoLocator
 from matplotlib.widgets import Button, RangeSlider
 
 from .. import checks
@@ -52,7 +54,7 @@ class StarChecker:
         colormaps: Sequence[str],
         figure: Figure | None,
         style: Mapping[str, Mapping[str, Any]] | None,
-    ):
+    ) -> None:
         if not colormaps:
             raise checks.refused("colormaps", colormaps, "at least one of matplotlib's")
         self._look = styled(style)
@@ -65,20 +67,17 @@ class StarChecker:
         self._pixel = np.atleast_1d(ds["pixel"].values)
         self._flagged = ~good(ds, "star").values.T
         self._colormaps = list(colormaps)
-        self._background = None
+        self._background: Any = None
         self._pressed: tuple[float, float] | None = None
         self._build(figure)
         canvas = self.figure.canvas
         self._connections = [
-            canvas.mpl_connect(name, action)
-            for name, action in (
-                ("draw_event", self._on_draw),
-                ("button_press_event", self._on_press),
-                ("button_release_event", self._on_release),
-                ("motion_notify_event", self._on_move),
-                ("axes_leave_event", self._on_leave),
-                ("key_press_event", self._on_key),
-            )
+            canvas.mpl_connect("draw_event", self._on_draw),
+            canvas.mpl_connect("button_press_event", self._on_press),
+            canvas.mpl_connect("button_release_event", self._on_release),
+            canvas.mpl_connect("motion_notify_event", self._on_move),
+            canvas.mpl_connect("axes_leave_event", self._on_leave),
+            canvas.mpl_connect("key_press_event", self._on_key),
         ]
 
     # What it gives ------------------------------------------------------------------------------
@@ -145,8 +144,16 @@ class StarChecker:
         self.figure.colorbar(self._mesh, cax=bar_ax).set_label(common.label(self._signal))
         self._mark_known()
         (self._flags,) = self.ax.plot([], [], gid="flags", **self._look["flag_mark"])
-        where = {"va": "top", "ha": "left", "transform": self._list_ax.transAxes}
-        self._list = self._list_ax.text(0, 1, "", gid="list", fontsize="small", **where)
+        self._list = self._list_ax.text(
+            0,
+            1,
+            "",
+            gid="list",
+            fontsize="small",
+            va="top",
+            ha="left",
+            transform=self._list_ax.transAxes,
+        )
         self._number_axes()
         self.ax.set(xlabel="Exposure (pic)", ylabel="Pixel")
         self.ax.set_title(f"{common.title(self._ds)}  click: star flag", fontsize="medium")
@@ -175,9 +182,11 @@ class StarChecker:
     def _number_axes(self) -> None:
         """Label the ticks, which are positions, with the dataset's numbers."""
         for axis, numbers in ((self.ax.xaxis, self._pic), (self.ax.yaxis, self._pixel)):
-            axis.get_major_locator().set_params(integer=True)
+            ticks = AutoLocator()
+            ticks.set_params(integer=True)
+            axis.set_major_locator(ticks)
 
-            def text(value: float, _, numbers=numbers) -> str:
+            def text(value: float, _: object, numbers: np.ndarray = numbers) -> str:
                 whole = round(value)
                 near = abs(value - whole) < 1e-6 and 0 <= whole < len(numbers)
                 return f"{numbers[whole]}" if near else ""
@@ -226,18 +235,18 @@ class StarChecker:
 
     # Events ---------------------------------------------------------------------------------------
 
-    def _at(self, event) -> tuple[int, int] | None:
+    def _at(self, event: LocationEvent) -> tuple[int, int] | None:
         """Position (pic, pixel) under the mouse."""
-        if event.inaxes is not self.ax or event.xdata is None:
+        if event.inaxes is not self.ax or event.xdata is None or event.ydata is None:
             return None
         i, j = round(event.xdata), round(event.ydata)
         n_pixel, n_pic = self._values.shape
         return (i, j) if 0 <= i < n_pic and 0 <= j < n_pixel else None
 
-    def _on_press(self, event) -> None:
+    def _on_press(self, event: MouseEvent) -> None:
         self._pressed = (event.x, event.y) if event.button == 1 else None
 
-    def _on_release(self, event) -> None:
+    def _on_release(self, event: MouseEvent) -> None:
         pressed, self._pressed = self._pressed, None
         # While the toolbar's pan or zoom is active, presses belong to it.
         toolbar = getattr(self.figure.canvas, "toolbar", None)
@@ -250,7 +259,7 @@ class StarChecker:
         i, j = place
         self.toggle(self._pic[i], self._pixel[j])
 
-    def _on_key(self, event) -> None:
+    def _on_key(self, event: KeyEvent) -> None:
         if event.key == "c":
             self.next_colormap()
 
@@ -263,12 +272,12 @@ class StarChecker:
         self.ax.set_xlim(first - 0.5, last + 0.5)
         self.figure.canvas.draw_idle()
 
-    def _on_draw(self, event) -> None:
+    def _on_draw(self, event: Event) -> None:
         canvas = self.figure.canvas
         if hasattr(canvas, "copy_from_bbox"):
             self._background = canvas.copy_from_bbox(self.figure.bbox)
 
-    def _on_move(self, event) -> None:
+    def _on_move(self, event: MouseEvent) -> None:
         place = self._at(event)
         text = "" if place is None else self.describe(*place)
         if text == self._hover.get_text():
@@ -277,7 +286,7 @@ class StarChecker:
         self._cursor.set_xy((-9, -9) if place is None else (place[0] - 0.5, place[1] - 0.5))
         self._blit()
 
-    def _on_leave(self, event) -> None:
+    def _on_leave(self, event: LocationEvent) -> None:
         if event.inaxes is self.ax and self._hover.get_text():
             self._hover.set_text("")
             self._cursor.set_xy((-9, -9))
@@ -286,7 +295,7 @@ class StarChecker:
     def _blit(self) -> None:
         """Draw the cursor and the text over the rest, without redrawing the rest."""
         canvas = self.figure.canvas
-        if self._background is None:
+        if self._background is None or not hasattr(canvas, "restore_region"):
             canvas.draw_idle()
             return
         canvas.restore_region(self._background)

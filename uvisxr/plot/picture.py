@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from matplotlib import patheffects
 from matplotlib.axes import Axes
+from matplotlib.image import AxesImage
 from matplotlib.offsetbox import AnchoredOffsetbox, DrawingArea
 from matplotlib.patches import FancyArrowPatch
 from matplotlib.text import Text
@@ -39,7 +40,7 @@ def picture(
     nx: int = 200,
     ny: int | None = None,
     interpolate: bool = False,
-    altitudes: Sequence[float] | None = None,
+    altitudes: Sequence[float] | np.ndarray | None = None,
     exclude: QualityFlag | Iterable[QualityFlag] = tuple(QUALITY_FLAGS),
     method: Integration = "simpson",
     compass: bool = True,
@@ -104,7 +105,7 @@ def picture(
     mesh = _draw_image(ax, found, look, vmin, vmax)
     wl_low, wl_high = found.attrs["wl_range"]
     # Make the colour bar as high as the image, whatever its shape.
-    bar = ax.figure.colorbar(mesh, cax=ax.inset_axes([1.03, 0.0, 0.04, 1.0]))
+    bar = ax.figure.colorbar(mesh, cax=ax.inset_axes((1.03, 0.0, 0.04, 1.0)))
     bar.set_label(f"Brightness {wl_low:.0f}–{wl_high:.0f} Å (kR)")
 
     _draw_body(ax, middle, look)
@@ -121,7 +122,9 @@ def picture(
     return ax
 
 
-def _draw_image(ax: Axes, found: xr.DataArray, look: Style, vmin: float | None, vmax: float | None):
+def _draw_image(
+    ax: Axes, found: xr.DataArray, look: Style, vmin: float | None, vmax: float | None
+) -> AxesImage:
     x, y = found["x"].values, found["y"].values
     half_x, half_y = 0.5 * _step(x), 0.5 * _step(y)
     mesh = ax.imshow(
@@ -144,7 +147,8 @@ def _step(values: np.ndarray) -> float:
 
 def _flat(body: views.Views, points: np.ndarray) -> np.ndarray:
     """Body-fixed points (n, 3) in the image plane of one view, km, (n, 2)."""
-    return views.on_plane(body, body.at(0).sky(points)[None])[0]
+    flat: np.ndarray = views.on_plane(body, body.at(0).sky(points)[None])[0]
+    return flat
 
 
 def _draw_body(ax: Axes, view: views.Views, look: Style) -> None:
@@ -208,7 +212,7 @@ def _draw_altitudes(ax: Axes, view: views.Views, altitudes: list[float], look: S
         place = _inside(ax, circle, k)
         if place is not None:
             text = {"path_effects": halo, "clip_on": True, **look["altitude_value"]}
-            ax.text(*place, f"{altitude:g} km", **text)
+            ax.text(place[0], place[1], f"{altitude:g} km", **text)
 
 
 def _inside(ax: Axes, curve: np.ndarray, turn: int) -> np.ndarray | None:
@@ -221,7 +225,8 @@ def _inside(ax: Axes, curve: np.ndarray, turn: int) -> np.ndarray | None:
         return None
     bearing = np.deg2rad(125.0 + 18.0 * turn)
     aim = np.array([np.cos(bearing), np.sin(bearing)])
-    return curve[seen[np.argmax((curve[seen] - curve.mean(axis=0)) @ aim)]]
+    farthest: np.ndarray = curve[seen[np.argmax((curve[seen] - curve.mean(axis=0)) @ aim)]]
+    return farthest
 
 
 def _emptiest_corner(ax: Axes, found: xr.DataArray) -> str:
@@ -264,12 +269,17 @@ def _draw_compass(ax: Axes, view: views.Views, corner: str, look: Style) -> None
     low, high = ends.min(axis=0) - _MARGIN, ends.max(axis=0) + _MARGIN
     box = DrawingArea(*(high - low))
     for name, part in parts.items():
-        start, stop, write = part - low
+        start, stop, (x, y) = part - low
         color = look["sun"]["color"] if name == "Sun" else look["compass"]["color"]
-        line = {"arrowstyle": "-|>", "mutation_scale": 8, "shrinkA": 0, "shrinkB": 0}
+        line: dict[str, Any] = {
+            "arrowstyle": "-|>",
+            "mutation_scale": 8,
+            "shrinkA": 0,
+            "shrinkB": 0,
+        }
         box.add_artist(FancyArrowPatch(start, stop, color=color, path_effects=halo, **line))
         text = {**look["compass"], "color": color, "ha": "center", "va": "center"}
-        box.add_artist(Text(*write, name, path_effects=halo, gid=f"compass:{name}", **text))
+        box.add_artist(Text(x, y, name, path_effects=halo, gid=f"compass:{name}", **text))
     anchored = AnchoredOffsetbox(corner, child=box, frameon=False, pad=0.1, borderpad=0.1)
     anchored.set(gid="compass", zorder=5)
     ax.add_artist(anchored)

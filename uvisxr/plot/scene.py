@@ -276,7 +276,8 @@ def _draw_stars(
         return
     magnitude = stage.stars["magnitude"].values
     size = np.clip(60.0 * 10 ** (-0.2 * magnitude[seen]), 4.0, 120.0)
-    ax.scatter(*place[seen].T, s=size, gid="stars", zorder=2.6, **look["stars"])
+    x, y = place[seen].T
+    ax.scatter(x, y, s=size, gid="stars", zorder=2.6, **look["stars"])
 
 
 def _draw_slit(
@@ -293,7 +294,7 @@ def _draw_slit(
         # A pixel across the map's edge goes to the half where its first corner is.
         for part in (rows, polygons):
             part[..., 0] = part[:, :1, 0] + signed(part[..., 0] - part[:, :1, 0])
-    slit = PolyCollection(rows, gid="slit", zorder=2.7)
+    slit = PolyCollection(list(rows), gid="slit", zorder=2.7)
     slit.set(**look["slit"])
     ax.add_collection(slit, autolim=False)
     good = quality_flags.good(stage.ds.isel(pic=[index])).values[0]
@@ -318,7 +319,7 @@ def _draw_field(
     field = stage.ds[annotate].isel(pic=index)
     values = field.values.astype(float)
     properties = {k: v for k, v in look["field"].items() if k != "cmap"}
-    pixels = PolyCollection(polygons, array=values, cmap=look["field"]["cmap"], zorder=2.8)
+    pixels = PolyCollection(list(polygons), array=values, cmap=look["field"]["cmap"], zorder=2.8)
     pixels.set(gid="field", **properties)
     ax.add_collection(pixels, autolim=False)
     bar = ax.figure.colorbar(pixels, ax=ax, shrink=0.8)
@@ -335,12 +336,13 @@ def _write_values(ax: Axes, middle: np.ndarray, values: np.ndarray, look: Style)
     across = across if across[0] >= 0 else -across
     points = 72.0 / ax.figure.dpi
     most = int(np.clip(length * points / _VALUE_PITCH, 1, _VALUES))
+    aside = (_VALUE_OFFSET * across[0], _VALUE_OFFSET * across[1])
     for k in np.unique(np.linspace(0, len(values) - 1, most).round().astype(int)):
         if np.isfinite(values[k]):
             ax.annotate(
                 f"{values[k]:.4g}",
                 middle[k],
-                xytext=_VALUE_OFFSET * across,
+                xytext=aside,
                 textcoords="offset points",
                 rotation=np.rad2deg(np.arctan2(across[1], across[0])),
                 rotation_mode="anchor",

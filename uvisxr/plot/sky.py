@@ -50,7 +50,8 @@ class Around:
         angle = np.deg2rad(np.hypot(place[..., 0], place[..., 1]))
         scale = np.deg2rad(np.sinc(angle / np.pi))
         x, y = place[..., 0] * scale, place[..., 1] * scale
-        return np.stack([x, y, np.cos(angle)], axis=-1) @ self._axes
+        found: np.ndarray = np.stack([x, y, np.cos(angle)], axis=-1) @ self._axes
+        return found
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def grid(
     list of (str, ndarray (n, 2))
         The label of each line, and its points.
     """
-    x, y = np.meshgrid(np.linspace(*sorted(xlim), 61), np.linspace(*sorted(ylim), 61))
+    x, y = np.meshgrid(np.linspace(min(xlim), max(xlim), 61), np.linspace(min(ylim), max(ylim), 61))
     inner = np.hypot(x, y) < 179.0
     seen = sky.direction(np.stack([x, y], axis=-1)[inner])
     middle = float(longitude(sky.centre))
@@ -113,7 +114,8 @@ def grid(
 
 
 def _round(low: float, high: float) -> np.ndarray:
-    step = _STEPS[min(np.searchsorted(_STEPS, (high - low) / _LINES), _STEPS.size - 1)]
+    enough = int(np.searchsorted(_STEPS, (high - low) / _LINES))
+    step = float(_STEPS[min(enough, _STEPS.size - 1)])
     return step * np.arange(np.ceil(low / step), np.floor(high / step) + 1)
 
 

@@ -118,7 +118,7 @@ def _variable(ds: xr.Dataset, variable: Spectral | None) -> str:
             raise MissingStepError(
                 "the dataset has no spectra: neither radiance, rate nor counts along wl"
             )
-        return held[0]
+        return str(held[0])
     if variable not in held:
         raise ArgumentError(
             f"variable={variable!r}: the dataset has {', '.join(held) or 'no spectra'}"
@@ -139,7 +139,8 @@ def _places(
                 "with select="
             )
         return [dict(zip(dims, place, strict=True)) for place in np.ndindex(*sizes)]
-    chosen = [select] if isinstance(select, Mapping) or _is_pair(select) else list(select)
+    is_one = isinstance(select, Mapping) or _is_pair(select)
+    chosen: list[Any] = [select] if is_one else list(select)
     if not chosen:
         raise checks.refused("select", select, "at least one spectrum")
     if all(isinstance(place, Mapping) for place in chosen):

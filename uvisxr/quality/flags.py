@@ -17,6 +17,7 @@ identified by its coordinates (pic, pixel), which do not change when a dataset i
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -26,6 +27,9 @@ from ..dataset import conventions, history
 from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
 from ..errors import ArgumentError, MissingStepError
 from ..instrument.detector import Bins
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DIMS = ("pic", "pixel")
 
@@ -163,13 +167,13 @@ def select(ds: xr.Dataset, pixels: Pixels) -> np.ndarray:
     return np.stack(where, axis=1)
 
 
-def _lookup(index, labels: np.ndarray, dim: str) -> np.ndarray:
+def _lookup(index: pd.Index[Any], labels: np.ndarray, dim: str) -> np.ndarray:
     if not index.is_unique:
         raise ArgumentError(
             f"the coordinate {dim} has repeated values, so a pair does not identify one spectrum: "
             f"give a boolean DataArray, or renumber {dim} with assign_coords"
         )
-    return index.get_indexer(labels)
+    return index.get_indexer(xr.IndexVariable(dim, labels).to_index())
 
 
 def _positions_of_mask(flags: xr.DataArray, mask: xr.DataArray) -> np.ndarray:

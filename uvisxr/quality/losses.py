@@ -51,7 +51,7 @@ def features(ds: xr.Dataset) -> xr.DataArray:
     counts = ds["counts"].transpose(*DIMS, "wl")
     if counts.chunks is not None:
         counts = counts.chunk(wl=-1)
-    result = xr.apply_ufunc(
+    result: xr.DataArray = xr.apply_ufunc(
         _features,
         counts.drop_vars(list(counts.coords)),
         kwargs={"lyman": touching},
@@ -74,7 +74,8 @@ def _expected(counts: np.ndarray, exposure: np.ndarray) -> np.ndarray:
     lit = np.isfinite(rate).any(0)
     usual = np.full(rate.shape[1], np.nanmedian(rate) if lit.any() else np.inf)
     usual[lit] = np.nanmedian(rate[:, lit], axis=0)
-    return exposure[:, None] * usual
+    expected: np.ndarray = exposure[:, None] * usual
+    return expected
 
 
 def flags(ds: xr.Dataset, level: float = 0.0, measured: xr.DataArray | None = None) -> xr.DataArray:

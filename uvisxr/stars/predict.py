@@ -51,7 +51,8 @@ def inside(star: np.ndarray, corners: np.ndarray) -> np.ndarray:
     middle = corners.sum(axis=-2)
     sense = np.einsum("...i,...ki->...k", middle, planes).sum(axis=-1)
     within = (side * np.sign(sense)[..., None] >= 0).all(axis=-1)
-    return within & (sense != 0) & (dot(star, middle) > 0)
+    inside: np.ndarray = within & (sense != 0) & (dot(star, middle) > 0)
+    return inside
 
 
 @history.step("predict_stars")
@@ -154,10 +155,11 @@ def _circles(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _near(
     centre: np.ndarray, star: np.ndarray, cosine: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    found = []
+    pics, stars = [], []
     rows = max(1, 2**22 // max(len(star), 1))
     for start in range(0, len(centre), rows):
         part = slice(start, start + rows)
         pic, which = np.nonzero(centre[part] @ star.T >= cosine[part, None])
-        found.append((pic + start, which))
-    return tuple(np.concatenate(v) for v in zip(*found, strict=True))
+        pics.append(pic + start)
+        stars.append(which)
+    return np.concatenate(pics), np.concatenate(stars)
