@@ -165,7 +165,7 @@ def _store(
 
 def valid_elements(sensitivity: np.ndarray) -> np.ndarray:
     """Elements (pixel, wl) that have a sensitivity in every term (term, pixel, wl)."""
-    return np.isfinite(sensitivity).all(0) & (sensitivity > 0).any(0)
+    return np.asarray(np.isfinite(sensitivity).all(0) & (sensitivity > 0).any(0))
 
 
 def inverse(

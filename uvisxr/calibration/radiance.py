@@ -389,8 +389,10 @@ def _term_coords(ds: xr.Dataset, found: Terms) -> dict[str, xr.Variable]:
 
 def _framed(ds: xr.Dataset, name: str, dims: tuple[str, ...] = _FRAME) -> xr.Variable:
     """A variable with these dimensions, those that a selection has dropped with size 1."""
-    variable = ds[name].variable
-    return variable.set_dims({d: ds.sizes.get(d, 1) for d in dims}).transpose(*dims)
+    variable: xr.Variable = ds[name].variable
+    whole = variable.set_dims({d: ds.sizes.get(d, 1) for d in dims})
+    framed: xr.Variable = whole.transpose(*dims)
+    return framed
 
 
 def _term_array(ds: xr.Dataset, name: str) -> np.ndarray:
@@ -399,17 +401,18 @@ def _term_array(ds: xr.Dataset, name: str) -> np.ndarray:
 
 def _squeezed(variable: xr.Variable, dims: Iterable[Hashable]) -> xr.Variable:
     """Without the dimensions that the dataset's counts do not have."""
-    gone = [d for d in variable.dims if d not in dims]
-    return variable.squeeze(gone)
+    squeezed: xr.Variable = variable.squeeze([d for d in variable.dims if d not in dims])
+    return squeezed
 
 
 def _chunks(ds: xr.Dataset) -> Any:
-    return dict(zip(ds["counts"].dims, ds["counts"].chunks, strict=True)).get("pic", -1)
+    return ds["counts"].chunksizes.get("pic", -1)
 
 
 def _partial(ds: xr.Dataset, lost: xr.Variable) -> xr.Variable:
     """The quality flags, with "partial" on spectra that miss counts."""
-    flags = xr.where(lost, np.uint8(QUALITY_FLAGS["partial"]), np.uint8(0))
+    flags: xr.Variable = xr.where(lost, np.uint8(QUALITY_FLAGS["partial"]), np.uint8(0))
     if "quality" in ds:
         flags = ds["quality"].variable | flags
-    return flags.astype(np.uint8)
+    typed: xr.Variable = flags.astype(np.uint8)
+    return typed

@@ -109,11 +109,12 @@ class FillPlan:
         # Cubic Hermite polynomial between the two ends.
         t = self.weight
         s = 1 - t
-        return (
+        cubic: np.ndarray = (
             plane[self.left] * s * s * (1 + 2 * t)
             + plane[self.right] * t * t * (1 + 2 * s)
             + h1 * t * s * (d_left * s - d_right * t)
         )
+        return cubic
 
 
 def _far_neighbours(start: np.ndarray, stop: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -138,7 +139,7 @@ def _pchip_slope(h0: np.ndarray, h1: np.ndarray, m0: np.ndarray, m1: np.ndarray)
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = (w0 + w1) / (w0 / m0 + w1 / m1)
     # 0 at an extremum, and not a plain 0.0: NaN where a slope is unknown.
-    return np.where(monotone, mean, m0 * m1 * 0.0)
+    return np.asarray(np.where(monotone, mean, m0 * m1 * 0.0))
 
 
 def _pchip_end(h0: np.ndarray, h1: np.ndarray, m0: np.ndarray, m1: np.ndarray) -> np.ndarray:
@@ -168,12 +169,13 @@ def fill(spectra: np.ndarray, x: np.ndarray, method: Interpolation = "linear") -
     out = np.empty(spectra.shape, spectra.dtype)
     if not out.size:
         return out
-    mask = plan = None
+    mask: np.ndarray | None = None
+    plan: FillPlan | None = None
     # Plane by plane: each stays in the cache, and its mask is mostly that of the one before.
     for source, target in zip(_planes(spectra), _planes(out), strict=True):
         target[...] = source
         holes = np.isnan(target)
-        if plan is None or not np.array_equal(holes, mask):
+        if plan is None or mask is None or not np.array_equal(holes, mask):
             mask, plan = holes, FillPlan.of(holes, x, method)
         plan.apply(target)
     return out
@@ -269,10 +271,11 @@ def smooth(spectra: np.ndarray, weights: np.ndarray, squared: bool = False) -> n
     out = np.empty(spectra.shape, spectra.dtype)
     if not out.size:
         return out
-    valid = plan = None
+    valid: np.ndarray | None = None
+    plan: SmoothingPlan | None = None
     for source, target in zip(_planes(spectra), _planes(out), strict=True):
         finite = np.isfinite(source)
-        if plan is None or not np.array_equal(finite, valid):
+        if plan is None or valid is None or not np.array_equal(finite, valid):
             valid, plan = finite, SmoothingPlan.of(finite, weights)
         target[...] = plan.apply(source.astype(float), squared)
     return out
@@ -306,7 +309,8 @@ def integration_weights(
     """
     low, high = x_range
     if method == "bins":
-        return np.clip(np.minimum(edges[:, 1], high) - np.maximum(edges[:, 0], low), 0, None)
+        overlap: np.ndarray = np.minimum(edges[:, 1], high) - np.maximum(edges[:, 0], low)
+        return np.asarray(np.maximum(overlap, 0.0))
     inside = np.flatnonzero((x >= low) & (x <= high))
     weights = np.zeros(x.size)
     if method == "simpson" and inside.size >= 3:
