@@ -238,7 +238,7 @@ def test_a_lasting_failure_of_the_server_is_an_error(tmp_path: Path):
 def test_another_size_is_an_error_before_the_transfer(tmp_path: Path):
     with (
         serve({"f": CONTENT}) as server,
-        pytest.raises(errors.FetchError, match="300000 bytes, 299999 were expected"),
+        pytest.raises(errors.FetchError, match="300000 bytes, but 299999 were expected"),
     ):
         fetch.download(f"{server.url}f", tmp_path / "f", size=299_999, **FAST)
     assert list(tmp_path.iterdir()) == []
@@ -264,7 +264,7 @@ def test_nobody_at_the_address_is_an_error(tmp_path: Path):
 
 
 def test_an_address_that_is_none_is_an_error(tmp_path: Path):
-    with pytest.raises(errors.FetchError, match="is no address"):
+    with pytest.raises(errors.FetchError, match="is not a URL"):
         fetch.download("htp://nowhere/f", tmp_path / "f", tries=2, **FAST)
 
 

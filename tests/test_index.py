@@ -107,5 +107,5 @@ def test_a_time_that_is_none_names_the_table(tmp_path: Path, text: str):
         tmp_path / "COUVIS_0060",
         [index_row("COUVIS_0060", "FUV2017_258_07_15", START_TIME=text)],
     )
-    with pytest.raises(LabelError, match=rf"INDEX\.TAB, row 1: '{text}' is no time"):
+    with pytest.raises(LabelError, match=rf"INDEX\.TAB, row 1: '{text}' is not a time"):
         list(index.read(label))

@@ -147,7 +147,7 @@ def test_forms_of_times(label, text):
 def test_a_start_that_is_no_time(label, text, reason):
     path = label(("2005-230T15:15:04.141", text))
     with pytest.raises(
-        LabelError, match=rf"{path.name}: START_TIME: '{text}' is no time.*{reason}"
+        LabelError, match=rf"{path.name}: START_TIME: '{text}' is not a time.*{reason}"
     ):
         read_label(path)
 
@@ -232,7 +232,7 @@ def test_iapetus_trusts_the_keyword(data):
         ("2005-230T15:15:04.141", "2005-900T15:15:00.000", "archive"),
         ("2005-230T15:15:04.141", "2005-366T15:15:00.000", "2005-366.*archive"),
         ("2005-230T15:15:04.141", "2005-02-30T15:15:00", "archive"),
-        ("2005-230T15:15:04.141", "SOON", "'SOON' is no time"),
+        ("2005-230T15:15:04.141", "SOON", "'SOON' is not a time"),
     ],
 )
 def test_labels_that_are_refused(label, old, new, message):

@@ -277,7 +277,7 @@ def test_td1_table_that_is_none(tmp_path):
     with pytest.raises(ArgumentError, match=r"line 1: not a line of CDS II/59B"):
         read(path)
     path.write_text("\n")
-    with pytest.raises(ArgumentError, match="holds no star"):
+    with pytest.raises(ArgumentError, match="holds no stars"):
         read(path)
 
 

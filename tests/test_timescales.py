@@ -114,15 +114,18 @@ def test_forms(text, utc):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        *((text, "no time: expected UTC as 2005-08-18T18") for text in ("now", "today", "TRUE")),
-        *((text, "no time: expected UTC as") for text in ("", "NaT", "1_0", "20050818", "5e8")),
-        *((text, "no time: expected") for text in ("2005-230T", "2005-8-18", "2005-230T1:00:00")),
-        *((text, "no time: expected") for text in ("2005-230T15.5", "2005-230T15:04:59+02:00")),
+        *((text, "not a time: expected UTC as 2005-08-18T18") for text in ("now", "today", "TRUE")),
+        *((text, "not a time: expected UTC as") for text in ("", "NaT", "1_0", "20050818", "5e8")),
+        *((text, "not a time: expected") for text in ("2005-230T", "2005-8-18")),
         *(
-            (text, "no time: expected")
+            (text, "not a time: expected")
+            for text in ("2005-230T1:00:00", "2005-230T15.5", "2005-230T15:04:59+02:00")
+        ),
+        *(
+            (text, "not a time: expected")
             for text in ("+2005-230", "-2005-230", "2005-230T15:04:59,5")
         ),
-        *((text, "no time: expected") for text in ("٢٠٠٥-٢٣٠", "2005-230  15:04", "2005/230")),
+        *((text, "not a time: expected") for text in ("٢٠٠٥-٢٣٠", "2005-230  15:04", "2005/230")),
         ("2005", "it names no day"),
         ("2005-08", "it names no day"),
         ("2005-366", "2005 has no day 366"),
@@ -144,7 +147,7 @@ def test_forms(text, utc):
     ],
 )
 def test_no_times(text, reason):
-    with pytest.raises(ArgumentError, match=r"is no time.*expected UTC as") as caught:
+    with pytest.raises(ArgumentError, match=r"is not a time.*expected UTC as") as caught:
         parse_instant(text)
     assert reason in str(caught.value)
     assert repr(text) in str(caught.value)

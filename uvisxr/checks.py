@@ -1,8 +1,8 @@
-"""Checks of arguments: what a value should have been, said in one form.
+"""Argument checks with messages of one form.
 
 Each raises `ArgumentError`, "name=value: expected ...", with the argument's name as the user types
-it. The values that an argument can be chosen from stand once, in a `Literal` that its annotation
-and `choice` share.
+it. The allowed values of an argument are listed once, in a `Literal` shared by its annotation and
+`choice`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .errors import ArgumentError
 if TYPE_CHECKING:
     import numpy as np
 
-#: Characters of a value that a message shows; arrays and datasets go on for pages.
+#: Characters of a value shown in a message; arrays and datasets would fill pages.
 _SHOWN = 80
 
 
@@ -47,7 +47,7 @@ def choices(kind: Any) -> tuple[Any, ...]:
 
 
 def is_one(value: object, allowed: Iterable[Any]) -> bool:
-    """Whether a value is one of those allowed; 0 and 1 are neither False nor True."""
+    """Whether a value is allowed; 0 and 1 do not count as False and True."""
     return any(
         isinstance(value, str) and value == one
         if isinstance(one, str)
@@ -57,19 +57,19 @@ def is_one(value: object, allowed: Iterable[Any]) -> bool:
 
 
 def nearest(value: object, allowed: Iterable[Any]) -> str:
-    """A question that names the text most like the value; empty if none is alike."""
+    """A question that suggests the most similar text; empty if there is none."""
     texts = [one for one in allowed if isinstance(one, str)]
     near = difflib.get_close_matches(value, texts, n=1) if isinstance(value, str) else []
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def either(words: Sequence[str]) -> str:
-    """Words as they stand in a sentence: "a", "a or b", "one of a, b, c"."""
+    """Join words as in a sentence: "a", "a or b", "one of a, b, c"."""
     return " or ".join(words) if len(words) < 3 else f"one of {', '.join(words)}"
 
 
 def one_of(name: str, value: object, allowed: Iterable[Any], other: str = "") -> None:
-    """Refuse what is not among some values, such as the keys of a table.
+    """Reject a value that is not among some allowed ones, such as the keys of a table.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def one_of(name: str, value: object, allowed: Iterable[Any], other: str = "") ->
     value
     allowed : iterable
     other : str
-        What else would do, said in words.
+        Description of what else is allowed.
     """
     allowed = tuple(allowed)
     if not is_one(value, allowed):
@@ -86,12 +86,12 @@ def one_of(name: str, value: object, allowed: Iterable[Any], other: str = "") ->
 
 
 def choice(name: str, value: object, kind: Any, other: str = "") -> None:
-    """Refuse what is not among the values of a `Literal`, see `choices`."""
+    """Reject a value that is not among those of a `Literal`; see `choices`."""
     one_of(name, value, choices(kind), other)
 
 
 def only_one(**given: object) -> None:
-    """Refuse two arguments that exclude each other; None is not given."""
+    """Reject arguments that exclude each other; None means not given."""
     if all(value is not None for value in given.values()):
         raise ArgumentError(f"give either {' or '.join(f'{name}=' for name in given)}, not both")
 
@@ -99,16 +99,16 @@ def only_one(**given: object) -> None:
 def whole(
     name: str, value: Any, least: int, most: int | None = None, what: str = "a whole number"
 ) -> int:
-    """A whole number of a range.
+    """Check that a value is a whole number within bounds.
 
     Parameters
     ----------
     name : str
     value
     least, most : int
-        Both allowed; no bound above without `most`.
+        Inclusive bounds; no upper bound without `most`.
     what : str
-        What the number is of.
+        What the number counts.
     """
     is_whole = isinstance(value, Integral) and not isinstance(value, bool)
     if not is_whole or value < least or (most is not None and value > most):
@@ -124,7 +124,7 @@ def number(
     above: float | None = None,
     most: float | None = None,
 ) -> float:
-    """A finite number of a range.
+    """Check that a value is a finite number within bounds.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def number(
     what : str
         What the number is, with its unit: "an altitude, km".
     least, above, most : float, optional
-        Bounds, `least` and `most` allowed, `above` not.
+        Bounds; `least` and `most` are inclusive, `above` is exclusive.
     """
     found = _reals(value)
     if found is None or found.ndim or not _fits(found, least, above, most):
@@ -149,7 +149,7 @@ def numbers(
     above: float | None = None,
     most: float | None = None,
 ) -> tuple[float, ...]:
-    """Finite numbers of a range, in a sequence; `what` and the bounds as of `number`."""
+    """Check a sequence of finite numbers; `what` and the bounds are as in `number`."""
     found = _reals(value)
     if found is None or found.ndim != 1 or not _fits(found, least, above, most):
         raise refused(name, value, f"{what}, {_bounds(least, above, most)}")
@@ -157,7 +157,7 @@ def numbers(
 
 
 def pair(name: str, value: object, what: str, ascending: bool = True) -> tuple[float, float]:
-    """Two finite numbers, by default the lesser first.
+    """Check that a value is a pair of finite numbers, by default in ascending order.
 
     Parameters
     ----------
@@ -180,7 +180,7 @@ def pair(name: str, value: object, what: str, ascending: bool = True) -> tuple[f
 
 def _reals(value: object) -> np.ndarray | None:
     """A value as an array of float64; None if it does not consist of real numbers."""
-    # Late: the command line names choices, and starts without numpy.
+    # Imported late: the command line uses the choices, and starts without numpy.
     import numpy as np
 
     try:
@@ -209,7 +209,7 @@ def _bounds(least: float | None, above: float | None, most: float | None) -> str
 
 
 def _shown(value: Any) -> str:
-    # A scalar of numpy's says its type too.
+    # The repr of a numpy scalar includes its type.
     plain = value.item() if getattr(value, "shape", None) == () else value
     text = " ".join(repr(plain).split())
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

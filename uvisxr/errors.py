@@ -1,8 +1,8 @@
 """The errors and warnings of uvisxr.
 
-Every failure a user can mend raises a subclass of `UvisError` whose message says what is wrong,
-where (the file, body, time or argument), and the command or argument that mends it. Warnings name
-the line of the user's own code that they come from.
+Every failure that a user can fix raises a subclass of `UvisError` whose message says what is wrong,
+where (the file, body, time or argument), and which command or argument fixes it. Warnings point to
+the line of the user's own code that caused them.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from types import FrameType
 
 
 class UvisError(Exception):
-    """Root of all errors raised on purpose by uvisxr."""
+    """Base class of all errors that uvisxr raises on purpose."""
 
 
 class LabelError(UvisError):
-    """A PDS3 label is missing, unreadable, or not of a UVIS spectral product."""
+    """A PDS3 label is missing, unreadable, or does not describe a UVIS spectral product."""
 
 
 class ProductError(UvisError):
@@ -35,11 +35,11 @@ class KernelError(UvisError):
 
 
 class CoverageError(KernelError):
-    """The loaded kernels say nothing about a body or frame at the time asked for."""
+    """The loaded kernels do not cover a body or frame at the requested time."""
 
 
 class FetchError(UvisError):
-    """A download failed, was cut short, or does not match its checksum."""
+    """A download failed, was cut off, or does not match its checksum."""
 
 
 class NotFoundError(FetchError):
@@ -59,7 +59,7 @@ class MissingDependencyError(UvisError, ImportError):
 
 
 class ArgumentError(UvisError, ValueError):
-    """An argument has a wrong value, or names what the dataset does not hold."""
+    """An argument has a wrong value, or names something that the dataset does not contain."""
 
 
 class MissingStepError(UvisError):
@@ -67,12 +67,12 @@ class MissingStepError(UvisError):
 
 
 class UvisWarning(UserWarning):
-    """Something is usable, but a user should know of it."""
+    """A result is usable, but there is something the user should know."""
 
 
 _PACKAGE = f"{Path(__file__).parent}{os.sep}"
 
-#: Who may stand between a user's line and a warning of ours: xarray opens products through our
+#: Libraries that may come between a user's line and our warning: xarray opens products through our
 #: engine, dask computes our blocks in threads, and the standard library enters our `with` blocks.
 _BETWEEN = frozenset(
     {"xarray", "dask", "distributed", "contextlib", "functools", "concurrent", "threading"}
@@ -80,7 +80,7 @@ _BETWEEN = frozenset(
 
 
 def warn_user(message: str, category: type[Warning] = UvisWarning) -> None:
-    """Warn at the line of the user's code that led here, however deep the caller stands.
+    """Warn at the line of the user's code that led here, however deep the call stack.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def warn_user(message: str, category: type[Warning] = UvisWarning) -> None:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and not _is_users(frame):
         frame = frame.f_back
-    # Without any line of the user's, as in a thread of dask's, the caller's has to do.
+    # If no frame is the user's, as in a dask thread, use the caller's.
     frame = frame or sys._getframe(1)
     warnings.warn_explicit(
         message,

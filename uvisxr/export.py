@@ -33,21 +33,21 @@ _CHUNK_BYTES = 4 * 2**20
 def to_netcdf(ds: xr.Dataset | xr.DataTree, path: str | Path, complevel: int = 1) -> Path:
     """Write a CF-1.11 NetCDF-4 file.
 
-    Every variable keeps its type (radiance and its errors are float32), is packed by zlib with
-    the shuffle filter, and times are stored as integers in the coarsest unit that is exact for
-    them (milliseconds for UVIS exposures). Dask arrays are computed and written block by block.
-    Threads that write at once take turns.
+    Every variable keeps its type (radiance and its errors are float32) and is compressed by zlib
+    with the shuffle filter; times are stored as integers in the coarsest exact unit (milliseconds
+    for UVIS exposures). Dask arrays are computed and written block by block. Threads that write at
+    once take turns.
 
     Parameters
     ----------
     ds : Dataset or DataTree
-        Any stage of a reduction; a DataTree writes one group a node.
+        Any stage of a reduction; a DataTree is written with one group per node.
     path : path
         File to write; an existing one is replaced, unless the dataset was read from it, be it in
         memory or not.
     complevel : int
-        zlib level, 0 (none) to 9. Level 1 packs UVIS spectra within a few per cent of level 9 at
-        a fraction of the time.
+        zlib level, 0 (none) to 9. Level 1 compresses UVIS spectra to within a few per cent of level
+        9, in a fraction of the time.
 
     Returns
     -------
@@ -86,7 +86,7 @@ def write(ds: xr.Dataset | xr.DataTree, path: Path, complevel: int = 1) -> None:
     OSError
         The file cannot be written.
     """
-    # Encodings read from a file describe that file (its chunks, its time units), not this one.
+    # Encodings read from a file describe that file (its chunks and time units), not this one.
     if isinstance(ds, xr.DataTree):
         ds = ds.map_over_datasets(lambda node: node.drop_encoding())
         encoding = {
@@ -100,15 +100,15 @@ def write(ds: xr.Dataset | xr.DataTree, path: Path, complevel: int = 1) -> None:
             ds.to_netcdf(path, engine="netcdf4", format="NETCDF4", encoding=encoding)
             _write_bounds_units(ds, path)
     except RuntimeError as error:
-        # What the NetCDF library reports of a full disk, among others.
+        # The NetCDF library reports a full disk, among other things, like this.
         if not str(error).startswith("NetCDF"):
             raise
         raise OSError(str(error)) from error
 
 
 def _write_bounds_units(ds: xr.Dataset | xr.DataTree, path: Path) -> None:
-    # xarray leaves out units that a boundary variable shares with its parent, as CF allows; then
-    # they would be gone after reading the file back.
+    # xarray omits units that a bounds variable shares with its parent, as CF allows; they would
+    # then be lost on reading the file back.
     groups = {node.path: node for node in ds.subtree} if isinstance(ds, xr.DataTree) else {"/": ds}
     with netCDF4.Dataset(path, "a") as root:
         for name, node in groups.items():
@@ -137,7 +137,7 @@ def _variable_encoding(
     if kind == "M":
         encoding |= _time_encoding(variable.values)
     elif kind == "f" and not missing_allowed:
-        # CF forbids missing values in coordinate and boundary variables.
+        # CF forbids missing values in coordinate and bounds variables.
         encoding["_FillValue"] = None
     if variable.ndim and kind in "fiuMm" and variable.size:
         encoding |= {
@@ -167,7 +167,7 @@ def _time_encoding(times: np.ndarray) -> dict[str, Any]:
 
 
 def _chunk_sizes(variable: xr.Variable) -> tuple[int, ...]:
-    """Whole spectra, as many exposures as fit in a chunk, in step with dask's blocks."""
+    """Chunk whole spectra, as many exposures as fit, aligned with dask's blocks."""
     shape = variable.shape
     if variable.ndim < 2:
         return shape
@@ -175,8 +175,8 @@ def _chunk_sizes(variable: xr.Variable) -> tuple[int, ...]:
     first = max(1, min(shape[0], _CHUNK_BYTES // inner))
     blocks = variable.chunks
     if blocks is not None and blocks[0][0] > first:
-        # The largest divisor of the block: a file chunk on the edge of two dask blocks would be
-        # packed twice.
+        # Use the largest divisor of the block: a file chunk across two dask blocks would be
+        # compressed twice.
         first = max(d for d in range(1, first + 1) if blocks[0][0] % d == 0)
     elif blocks is not None:
         first = blocks[0][0]
@@ -186,9 +186,9 @@ def _chunk_sizes(variable: xr.Variable) -> tuple[int, ...]:
 def to_json(ds: xr.Dataset, path: str | Path) -> Path:
     """Write the summary of an observation as JSON.
 
-    It holds the channel, year and day, prime instrument, slit, number of frames, spatial and
-    spectral bins, integration times, background and, where computed, the geometry of the
-    pixels' centres. `load_json` reads it back.
+    It contains the channel, year and day, prime instrument, slit, number of frames, spatial and
+    spectral bins, integration times, background and, if computed, the geometry of the pixel
+    centres. `load_json` reads it back.
 
     Parameters
     ----------
@@ -202,7 +202,7 @@ def to_json(ds: xr.Dataset, path: str | Path) -> Path:
     Raises
     ------
     MissingStepError
-        The dataset holds no exposures, as after `bin`.
+        The dataset has no exposures, for example after `bin`.
     ExportError
         As `to_netcdf`.
 
@@ -218,8 +218,8 @@ def to_json(ds: xr.Dataset, path: str | Path) -> Path:
     """
     if "time_start" not in ds or "product" not in ds:
         raise MissingStepError(
-            "a summary describes the exposures of an observation, and the dataset holds none: "
-            "write it before ds.uvis.bin, or write the bins with ds.uvis.to_netcdf"
+            "a summary describes the exposures of an observation, but the dataset has none: write "
+            "it before ds.uvis.bin, or write the bins with ds.uvis.to_netcdf"
         )
     with whole_file(path, inputs.of(ds)) as temporary:
         temporary.write_text(json.dumps(summary(ds), indent=1, allow_nan=False) + "\n")
@@ -227,7 +227,7 @@ def to_json(ds: xr.Dataset, path: str | Path) -> Path:
 
 
 def summary(ds: xr.Dataset) -> dict[str, Any]:
-    """The content of the summary JSON, with plain numbers, text, lists and None."""
+    """The content of the JSON summary, as plain numbers, text, lists and None."""
     attrs = ds.attrs
     content: dict[str, Any] = {
         "uvisxr": __version__,
@@ -276,7 +276,7 @@ def summary(ds: xr.Dataset) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """JSON's own types; numbers to nine significant digits, NaN and infinity as None."""
+    """Convert to JSON types; numbers to nine significant digits, NaN and infinity as None."""
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if isinstance(value, list | tuple):
@@ -298,12 +298,12 @@ def load_json(path: str | Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        As `to_json` describes; the geometry's fields become DataArrays (None becomes NaN).
+        As described in `to_json`; geometry fields become DataArrays (None becomes NaN).
 
     Raises
     ------
     ExportError
-        The file is missing or is not such a summary.
+        The file is missing or is not a summary.
 
     Examples
     --------

@@ -1,12 +1,12 @@
-"""Downloads: kernels, products, calibration files and star catalogues, to a cache.
+"""Download kernels, products, calibration files and star catalogues to a cache.
 
 A file is written under a temporary name, checked, and renamed: it is there whole or not at all.
 Threads that want the same file wait for the first of them; processes fetch it each for itself.
 A connection that is cut or stalls is taken up again where it stopped, or, where the server cannot
 do that, from the start.
 
-Where the files come from is configuration: the modules that know a kind of file give its public
-address to `base_url`, which takes it unless `UVISXR_URL_KERNELS`, `UVISXR_URL_GENERIC_KERNELS`,
+Where the files come from is configurable: the modules that handle a kind of file pass its public
+URL to `base_url`, which uses it unless `UVISXR_URL_KERNELS`, `UVISXR_URL_GENERIC_KERNELS`,
 `UVISXR_URL_PRODUCTS`, `UVISXR_URL_CALIBRATION` or `UVISXR_URL_STARS` names a mirror. `UVISXR_CACHE`
 names the folder of the cache.
 """
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 16
 
-#: Answers of a server that a second request may cure: overloaded, or failing for the moment.
+#: Server responses that a second request may cure: overload, or a temporary failure.
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 #: A lock for each file that is being fetched.
@@ -42,22 +42,22 @@ _LOCKS_GUARD = threading.Lock()
 
 
 def base_url(kind: str, public: str) -> str:
-    """Address that the paths of a kind of file are appended to; ends with a slash.
+    """URL to which the paths of a kind of file are appended; ends with a slash.
 
     Parameters
     ----------
     kind : {"kernels", "generic_kernels", "products", "calibration", "stars"}
         `UVISXR_URL_<KIND>` names a mirror.
     public : str
-        The public address, which holds without a mirror.
+        The public URL, used unless there is a mirror.
     """
     return (os.environ.get(f"UVISXR_URL_{kind.upper()}") or public).rstrip("/") + "/"
 
 
 def cache_dir(kind: str = "") -> Path:
-    """Folder that downloads of a kind go to, below `UVISXR_CACHE` or the user's cache.
+    """Folder for downloads of one kind, below `UVISXR_CACHE` or the user's cache.
 
-    Without a kind the root of the cache. The folder need not exist.
+    Without a kind, the root of the cache. The folder need not exist.
     """
     root = os.environ.get("UVISXR_CACHE")
     if root:
@@ -78,13 +78,13 @@ def download(
     tries: int = 4,
     wait: float = 1.0,
 ) -> Path:
-    """Download one file, unless it is there.
+    """Download one file unless it is already present.
 
     Parameters
     ----------
     url : str
     path : path
-        File to write; its folder is made.
+        File to write; its folder is created.
     sha256 : str, optional
         Hexadecimal digest that the file must have.
     size : int, optional
@@ -95,18 +95,18 @@ def download(
     replace : bool
         Whether to replace a file that is there with another size or digest; else it is an error.
     progress : bool
-        Show a progress bar on stderr, if that is a terminal.
+        Show a progress bar on stderr if it is a terminal.
     timeout : float
-        Longest silence of the server, s.
+        Longest time to wait for data from the server, s.
     tries : int
-        Requests in a row that may bring nothing before giving up.
+        Give up after this many fruitless requests in a row.
     wait : float
-        Pause before the second request, s; doubled before each further one.
+        Pause before the second request, s; doubled before each later one.
 
     Returns
     -------
     Path
-        `path`. A file that is there and has the size and digest asked for is not fetched again.
+        `path`. An existing file of the given size and digest is not downloaded again.
 
     Raises
     ------
@@ -160,7 +160,7 @@ def _fetch(
             if sha256 and files.sha256(part) != sha256.lower():
                 raise FetchError(
                     f"{url} has another sha256 than expected ({sha256}): the file on the server "
-                    "has changed or was damaged on the way; try again, or check the address"
+                    "has changed, or was damaged in transit; try again, or check the URL"
                 )
             if check is not None:
                 check(part)
@@ -210,7 +210,7 @@ def _receive(url: str, path: Path, how: _Patience) -> None:
                 return transfer.run()
             except requests.RequestException as error:
                 if isinstance(error, ValueError):
-                    raise FetchError(f"{url!r} is no address to download from: {error}") from error
+                    raise FetchError(f"{url!r} is not a URL to download from: {error}") from error
                 failed = 1 if transfer.done > farthest else failed + 1
                 farthest = max(farthest, transfer.done)
                 if failed >= how.tries:
@@ -219,7 +219,7 @@ def _receive(url: str, path: Path, how: _Patience) -> None:
 
 
 class _Transfer:
-    """The bytes of one file as they arrive over one or more requests."""
+    """The transfer of one file's bytes over one or more requests."""
 
     def __init__(
         self,
@@ -240,7 +240,7 @@ class _Transfer:
         self.done = 0
 
     def run(self) -> None:
-        """Request what is missing, and write it.
+        """Request the missing bytes, and write them.
 
         Raises
         ------
@@ -251,7 +251,7 @@ class _Transfer:
         """
         import requests
 
-        # A compressed transfer has other lengths and offsets than the file.
+        # Lengths and offsets of a compressed transfer differ from those of the file.
         headers = {"Accept-Encoding": "identity"}
         if self.done and self._version:
             headers |= {"Range": f"bytes={self.done}-", "If-Range": self._version}
@@ -266,7 +266,7 @@ class _Transfer:
             self._check_total(total)
             self._bar.total = total
             etag = answer.headers.get("ETag", "")
-            # A weak tag does not vouch for single bytes, and may not be used with If-Range.
+            # A weak ETag does not guarantee identical bytes, and must not be used with If-Range.
             strong = etag if etag and not etag.startswith("W/") else None
             self._version = strong or answer.headers.get("Last-Modified")
             for chunk in answer.iter_content(_CHUNK):
@@ -286,8 +286,8 @@ class _Transfer:
         if code >= 400:
             kind = NotFoundError if code in (404, 410) else FetchError
             raise kind(
-                f"{self._url}: the server answers {code} {answer.reason}; check the address, or "
-                "name a mirror in the UVISXR_URL_* environment variable"
+                f"{self._url}: the server answers {code} {answer.reason}; check the URL, or set "
+                "the UVISXR_URL_* environment variable to a mirror"
             )
 
     def _continues(self, answer: requests.Response) -> bool:
@@ -303,24 +303,24 @@ class _Transfer:
     def _check_total(self, total: int | None) -> None:
         if self._size is not None and total is not None and total != self._size:
             raise FetchError(
-                f"{self._url} holds {total} bytes, {self._size} were expected: the file on the "
-                "server has changed; check the address"
+                f"{self._url} holds {total} bytes, but {self._size} were expected: the file on the "
+                "server has changed; check the URL"
             )
 
 
 def _reason(url: str, error: requests.RequestException, done: int, failed: int) -> str:
     import requests
 
-    # A silence in the midst of the body comes as a ConnectionError around urllib3's own.
+    # A stall in mid-transfer arrives as a ConnectionError that wraps urllib3's own.
     if isinstance(error, requests.Timeout) or "timed out" in str(error).lower():
         what = "the server does not answer in time"
     elif error.response is not None:
         what = f"the server answers {error.response.status_code} {error.response.reason}"
     elif done:
-        what = f"the connection was cut after {done} bytes"
+        what = f"the connection broke after {done} bytes"
     else:
         what = f"no connection ({type(error).__name__})"
     return (
-        f"{url}: {what}, {failed} times in a row; try again later, or name a mirror in the "
-        "UVISXR_URL_* environment variable"
+        f"{url}: {what}, {failed} times in a row; try again later, or set the UVISXR_URL_* "
+        "environment variable to a mirror"
     )

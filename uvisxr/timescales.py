@@ -1,8 +1,8 @@
-"""Times: reading and writing UTC, barycentric dynamical time, the spacecraft clock; no kernels.
+"""Times without kernels: reading and writing UTC, barycentric dynamical time, the spacecraft clock.
 
 Opening a product must not need SPICE, so the leap seconds are here. TDB follows the formula of
-SPICE's leap-seconds kernel to its last digit, and agrees with `spiceypy.utc2et`. Every time that
-comes as text, from a label, an index or a user, is read by `parse_instant` or what stands on it.
+SPICE's leap-seconds kernel to the last digit, and agrees with `spiceypy.utc2et`. Every time given
+as text, in a label, an index or by a user, is read by `parse_instant` or a function built on it.
 
 Sources
 -------
@@ -46,7 +46,7 @@ _OFFSETS: list[int] = _TAI_MINUS_UTC.tolist()
 _STARTS_UTC: list[int] = _LEAPS_UTC.tolist()
 _STARTS_TAI: list[int] = _LEAPS_TAI.tolist()
 
-#: What both UTC and TAI in datetime64[ns] hold, ns since 1970; the least integer is NaT.
+#: Range in which both UTC and TAI fit datetime64[ns], ns since 1970; the lowest integer is NaT.
 _FIRST, _LAST = 1 - 2**63, 2**63 - 1 - _OFFSETS[-1]
 _HOLDS = "outside 1677-09-21 to 2262-04-11, the times that datetime64[ns] holds"
 
@@ -67,12 +67,12 @@ _NO_DAY = re.compile(r"\d{4}(-\d\d)?Z?", re.ASCII)
 
 @dataclass(frozen=True, order=True)
 class Instant:
-    """A moment of UTC to the nanosecond; also one in a leap second, which datetime64 cannot name.
+    """A moment of UTC to the nanosecond, including leap seconds, which datetime64 cannot represent.
 
     Attributes
     ----------
     tai : int
-        ns since 1970-01-01T00:00:00 TAI, where every second is as long as every other.
+        ns since 1970-01-01T00:00:00 TAI, in which all seconds are equally long.
     """
 
     tai: int
@@ -84,16 +84,16 @@ class Instant:
         Raises
         ------
         ArgumentError
-            It is NaT, or lies outside what datetime64[ns] holds.
+            It is NaT, or outside the range of datetime64[ns].
         """
         ns = _nanoseconds(utc)
         if np.isnat(ns):
-            raise ArgumentError("NaT is no instant")
+            raise ArgumentError("NaT is not an instant: give a valid time")
         return cls(int(_utc_to_tai(ns)))
 
     @property
     def utc(self) -> np.datetime64:
-        """UTC, datetime64[ns]; a leap second has the name of the second after it."""
+        """UTC, datetime64[ns]; a leap second is represented by the second after it."""
         return np.datetime64(self.tai - _OFFSETS[_row(self.tai)], "ns")
 
     @property
@@ -107,7 +107,7 @@ class Instant:
         Raises
         ------
         ArgumentError
-            It lies outside what datetime64[ns] holds.
+            It is outside the range of datetime64[ns].
         """
         return Instant(int(_later(self.tai, seconds)))
 
@@ -118,9 +118,9 @@ def parse_instant(text: str) -> Instant:
     Parameters
     ----------
     text : str
-        YYYY-DDD or YYYY-MM-DD; then, after a T or a blank, hh, hh:mm or hh:mm:ss with any fraction;
-        then Z or nothing. Fractions are rounded to whole nanoseconds. The second 23:59:60 exists
-        where there was a leap second. Blanks around it do not matter.
+        YYYY-DDD or YYYY-MM-DD; then, after a T or a space, hh, hh:mm or hh:mm:ss with any fraction;
+        then optionally Z. Fractions are rounded to whole nanoseconds. The second 23:59:60 is
+        accepted where there was a leap second. Surrounding spaces are ignored.
 
     Returns
     -------
@@ -129,15 +129,15 @@ def parse_instant(text: str) -> Instant:
     Raises
     ------
     ArgumentError
-        The text has another form, is not in the calendar or on the clock, or lies outside what
-        datetime64[ns] holds.
+        The text has another form, is not a valid date and time, or is outside the range of
+        datetime64[ns].
     """
     try:
         return Instant(_read(text.strip()))
     except ValueError as error:
         reason = f"{error}; " if str(error) else ""
         raise ArgumentError(
-            f"{text[:40]!r} is no time: {reason}expected UTC as 2005-08-18T18:14:40.2 or "
+            f"{text[:40]!r} is not a time: {reason}expected UTC as 2005-08-18T18:14:40.2 or "
             "2005-230T18:14:40.2"
         ) from None
 
@@ -145,19 +145,19 @@ def parse_instant(text: str) -> Instant:
 def parse_utc(text: str) -> np.datetime64:
     """Read a UTC, as `parse_instant`, to datetime64[ns].
 
-    datetime64 cannot name a leap second: it gets the name of the second after it, as of
-    `add_seconds`. Where that second matters, take `parse_et` or `parse_instant`.
+    datetime64 cannot represent a leap second, which becomes the second after it, as in
+    `add_seconds`. If that second matters, use `parse_et` or `parse_instant`.
     """
     return parse_instant(text).utc
 
 
 def parse_et(text: str) -> float:
-    """Read a UTC, as `parse_instant`, to TDB seconds past J2000; right in a leap second too."""
+    """Read a UTC, as `parse_instant`, to TDB seconds past J2000; correct in a leap second too."""
     return parse_instant(text).et
 
 
 def _read(text: str) -> int:
-    """TAI of a text, ns since 1970; ValueError with what is wrong, or "" if it is all of it."""
+    """TAI of a text, ns since 1970; ValueError with the fault, or "" if nothing in it is valid."""
     match = _FORM.fullmatch(text)
     if not match:
         raise ValueError("it names no day" if _NO_DAY.fullmatch(text) else "")
@@ -176,7 +176,7 @@ def _read(text: str) -> int:
     utc = midnight + ((hour * 60 + minute) * 60 + second) * _SECOND + fraction
     if not _FIRST <= utc <= _LAST:
         raise ValueError(f"it lies {_HOLDS}")
-    # The offset of the day: a leap second still has the one before it.
+    # The offset for the day: a leap second still uses the one before it.
     return utc + _OFFSETS[max(bisect_right(_STARTS_UTC, midnight) - 1, 0)]
 
 
@@ -217,9 +217,9 @@ def day_of_year(when: Instant | np.datetime64) -> tuple[int, int]:
 
 
 def format_doy(when: Instant | np.datetime64) -> str:
-    """YYYY-DDDThh:mm:ss.mmm, as labels have it, of an instant or a UTC; cut to milliseconds.
+    """Format an instant or UTC as in labels: YYYY-DDDThh:mm:ss.mmm, truncated to milliseconds.
 
-    A leap second is 23:59:60; `parse_instant` reads it all.
+    A leap second is written 23:59:60; `parse_instant` reads all of these.
     """
     _, ns, leap = _named(when)
     year, day = day_of_year(when)
@@ -239,7 +239,7 @@ def _named(when: Instant | np.datetime64) -> tuple[int, int, bool]:
 
 
 def _row(tai: int) -> int:
-    """Row of the table of leap seconds; a leap second has the one before it."""
+    """Row of the leap-second table; a leap second itself uses the row before."""
     return max(bisect_right(_STARTS_TAI, tai) - 1, 0)
 
 
@@ -259,14 +259,14 @@ def utc_to_et(utc: np.ndarray | np.datetime64) -> np.ndarray:
     Raises
     ------
     ArgumentError
-        A value is no datetime64, or lies outside what datetime64[ns] holds.
+        A value is not a datetime64, or is outside the range of datetime64[ns].
     """
     ns = _nanoseconds(utc)
     return np.where(np.isnat(ns), np.nan, _tai_to_et(_utc_to_tai(ns)))
 
 
 def add_seconds(start: Instant | np.datetime64, seconds: np.ndarray | float) -> np.ndarray:
-    """UTC a number of elapsed seconds after another; leap seconds in between are counted.
+    """UTC a number of elapsed seconds after `start`; leap seconds in between are counted.
 
     Parameters
     ----------
@@ -277,12 +277,12 @@ def add_seconds(start: Instant | np.datetime64, seconds: np.ndarray | float) -> 
     Returns
     -------
     ndarray of datetime64[ns]
-        A leap second, which datetime64 cannot name, gets the name of the second after it.
+        A leap second, which datetime64 cannot represent, becomes the second after it.
 
     Raises
     ------
     ArgumentError
-        `start` or a result lies outside what datetime64[ns] holds.
+        `start` or a result is outside the range of datetime64[ns].
     """
     tai = _later((start if isinstance(start, Instant) else Instant.of(start)).tai, seconds)
     row = np.maximum(np.searchsorted(_LEAPS_TAI, tai, side="right") - 1, 0)
@@ -293,7 +293,7 @@ def _nanoseconds(utc: np.ndarray | np.datetime64) -> np.ndarray:
     """UTC as datetime64[ns], which wraps silently in numpy."""
     given = np.asarray(utc)
     if given.dtype.kind != "M":
-        raise ArgumentError(f"{str(utc)[:40]!r} is no datetime64")
+        raise ArgumentError(f"{str(utc)[:40]!r} is not a datetime64")
     ns = given.astype("datetime64[ns]")
     held = np.isnat(given) | ((ns.astype(given.dtype) == given) & (ns.astype(np.int64) <= _LAST))
     if not held.all():
@@ -317,7 +317,7 @@ def _tai_to_et(tai: np.ndarray | np.int64) -> np.ndarray:
 def _later(tai: int, seconds: np.ndarray | float) -> np.ndarray:
     """TAI a number of elapsed seconds after another, ns since 1970."""
     ns = np.rint(np.asarray(seconds, float) * 1e9)
-    # Floats this large are good to some microseconds.
+    # Floats this large are accurate only to microseconds.
     held = np.abs(ns + tai) < _LAST - _SECOND
     if not np.all(held):
         wrong = np.asarray(seconds, float)[~held].flat[0]

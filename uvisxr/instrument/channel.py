@@ -23,7 +23,7 @@ from ..errors import LabelError
 #: Columns (spectral) and rows (spatial) of both CODACON detectors [E04].
 N_BANDS, N_LINES = 1024, 64
 
-#: The channels, and the slits of both, as labels spell them.
+#: The channels, and the slits of both, as spelt in labels.
 ChannelName = Literal["FUV", "EUV"]
 SlitName = Literal["HIGH_RESOLUTION", "LOW_RESOLUTION", "OCCULTATION"]
 
@@ -41,7 +41,7 @@ class Slit:
     Attributes
     ----------
     name : {"HIGH_RESOLUTION", "LOW_RESOLUTION", "OCCULTATION"}
-        As the label's SLIT_STATE spells it.
+        As spelt in the label's SLIT_STATE.
     width : float
         Slit width, micrometre [E04].
     dlambda : float
@@ -159,7 +159,7 @@ def slit_name(state: str) -> str:
     Raises
     ------
     LabelError
-        The value is none of the three slits.
+        The value is not one of the three slits.
     """
     name = str(state).strip().upper()
     name = "OCCULTATION" if name == "OCCLTATION" else name

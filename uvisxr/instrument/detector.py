@@ -1,7 +1,7 @@
 """Detector rows and columns, the window that was read out, and the bins made on board.
 
-The one place that knows how a window of the 1024 x 64 frame becomes bins: the reader, the
-calibration and the geometry all ask here. Rows are spatial (label keyword LINE), columns spectral
+The only module that knows how a window of the 1024 x 64 frame becomes bins; the reader, the
+calibration and the geometry all use it. Rows are spatial (label keyword LINE), columns spectral
 (BAND); corners are inclusive (users guide, chapter 2).
 """
 
@@ -81,7 +81,7 @@ class Window:
 
 @dataclass(frozen=True, eq=False)
 class Bins:
-    """Which detector rows and columns each pixel and wavelength of a dataset holds.
+    """The detector rows and columns in each pixel and wavelength of a dataset.
 
     Attributes
     ----------
@@ -111,7 +111,7 @@ class Bins:
             line_bin, band_bin, lr_line, lr_band = (int(ds.attrs[key]) for key in keys)
         except KeyError as missing:
             raise MissingStepError(
-                f"the dataset has lost {missing}, which says where on the detector its pixels are: "
+                f"the dataset has lost {missing}, needed to locate its pixels on the detector: "
                 "start from uvisxr.open_product and keep coordinates and attributes"
             ) from None
         return cls(
@@ -160,8 +160,8 @@ class Bins:
 def _segment_sums(a: np.ndarray, first: np.ndarray, count: np.ndarray, axis: int) -> np.ndarray:
     """Sums of a[first:first+count] along an axis, segments in any order."""
     a = np.moveaxis(np.asarray(a), axis, -1)
-    # reduceat sums between successive indices: every second one is a segment, and a zero at the
-    # end makes the index one past the last element legal.
+    # reduceat sums between successive indices, so every second sum is a segment; a zero appended at
+    # the end makes the index one past the last element legal.
     padded = np.concatenate([a, np.zeros((*a.shape[:-1], 1), a.dtype)], axis=-1)
     edges = np.stack([first, first + count], axis=-1).ravel()
     return np.moveaxis(np.add.reduceat(padded, edges, axis=-1)[..., ::2], -1, axis)

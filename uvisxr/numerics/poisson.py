@@ -3,8 +3,8 @@
 All bounds are 1-sigma half-widths: the distance from the count to the ends of the central interval
 of confidence erf(1/sqrt 2) = 0.682689..., so that each tail holds 0.158655.
 
-Counts are 16-bit integers, so each function is a table of 65,536 entries made once by scipy and
-then only looked up.
+Counts are 16-bit integers, so each function is a table of 65,536 entries, computed once with scipy
+and then looked up.
 
 References
 ----------
@@ -37,7 +37,7 @@ _N = 65536
 
 
 def garwood_bounds(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Ends of the Garwood interval [G36]_, which covers at least its nominal 68.27 %.
+    """Ends of the Garwood interval [G36]_, whose coverage is at least the nominal 68.27 %.
 
     lower = chi2.ppf(TAIL, 2 c) / 2 (0 for no count), upper = chi2.ppf(1 - TAIL, 2 c + 2) / 2.
 
@@ -58,7 +58,7 @@ def garwood_bounds(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def score_bounds(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Ends of the score (Wilson-like) interval, the roots m of (c - m)**2 = m [B14]_.
 
-    Shorter than Garwood's; it covers 68.27 % on average over the mean.
+    Shorter than Garwood's; its coverage is 68.27 % when averaged over the mean.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def half_widths(
     Raises
     ------
     ArgumentError
-        Unknown interval, or values that are no 16-bit counts.
+        Unknown interval, or values that are not 16-bit counts.
     """
     upper, lower = tables(interval)
     index = as_counts(counts)
@@ -127,7 +127,7 @@ def half_widths(
 
 
 def as_counts(values: np.ndarray) -> np.ndarray:
-    """The values as uint16 counts, a NaN as the missing value 65535.
+    """Convert values to uint16 counts, with NaN as the missing value 65535.
 
     NetCDF readers turn integers that have a fill value into floats; this turns them back.
 
@@ -156,16 +156,16 @@ def as_counts(values: np.ndarray) -> np.ndarray:
 
 @lru_cache
 def quantization_spacing() -> np.ndarray:
-    """Width of the range of counts that the SQRT_9 compression turns into each count.
+    """Width of the range of counts that SQRT_9 compression maps to each count.
 
     The instrument sends square roots; counts above 128 come back only as floor(k**2 / 2), k > 16.
-    All that falls nearer to one such value than to its neighbours comes back as it: the width is
-    half the distance between the two neighbours, about k.
+    Each count comes back as the nearest such value, so the width is half the distance between its
+    two neighbours, about k.
 
     Returns
     -------
     read-only ndarray of float64, (65536,)
-        0 for counts up to 128, which are sent as they are, and for counts off the lattice.
+        0 for counts up to 128, which are sent unchanged, and for counts off the lattice.
     """
     k = np.arange(16, 364)
     lattice = k**2 // 2

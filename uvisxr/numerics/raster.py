@@ -1,26 +1,27 @@
-"""Polygons to a grid by exact areas, all at once: pure numpy.
+"""Rasterise polygons by exact areas, all at once, in pure numpy.
 
 Each edge of a polygon bounds an area to its right, up to the end of each row it crosses; the
 signed sum over a polygon's edges is the area it covers of every cell. That sum is linear, so that
 all polygons, each with its weight, are put into one array: an edge leaves in the cell it crosses
 the part of its height that falls into the cell, and in the next one the rest; a running sum along
-the rows then gives the areas. Font renderers use it for single glyphs, as signed-area accumulation.
+the rows then gives the areas. Font renderers use this method, signed-area accumulation, for single
+glyphs.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-#: Edges worked on at a time: bounds the memory.
+#: Edges processed at a time; bounds the memory.
 _BLOCK = 2**16
 
-#: Pairs of triangle and cell worked on at a time, about.
+#: Approximate number of triangle-cell pairs processed at a time.
 _CELLS = 2**20
 
-#: Slack of the test whether a cell's middle is in a triangle: neighbours leave no seam.
+#: Tolerance of the test whether a cell centre is in a triangle, so that neighbours leave no seam.
 _EDGE = 1e-9
 
-#: Cells covered by less than this part of their area are rounding noise of the running sum.
+#: Cells with a smaller fraction covered are rounding noise of the running sum.
 LEAST = 1e-6
 
 
@@ -38,13 +39,12 @@ def coverage(polygons: np.ndarray, weights: np.ndarray, shape: tuple[int, int]) 
     Parameters
     ----------
     polygons : ndarray, (n, k, 2)
-        Corners (x, y) in cells: cell (i, j) is the square j <= x < j+1, i <= y < i+1. Without
-        crossing edges; corners in either sense. Those with a corner that is not finite are left
-        out.
+        Corners (x, y) in cells: cell (i, j) is the square j <= x < j+1, i <= y < i+1. Edges must
+        not cross; corners may run in either sense. Polygons with a non-finite corner are left out.
     weights : ndarray, (m, n)
         m sets of weights.
     shape : (int, int)
-        Rows and columns of the grid. What lies outside is cut off.
+        Rows and columns of the grid. Whatever lies outside is clipped.
 
     Returns
     -------
@@ -73,7 +73,7 @@ def coverage(polygons: np.ndarray, weights: np.ndarray, shape: tuple[int, int]) 
 def _deposits(
     edges: np.ndarray, shape: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Where edges (n, 4) leave how much: flat index, amount, and the edge it comes from."""
+    """What edges (n, 4) deposit: flat index, amount, and the edge it comes from."""
     rows, columns = shape
     x0, y0, x1, y1 = edges.T
     low, high = np.clip(np.minimum(y0, y1), 0, rows), np.clip(np.maximum(y0, y1), 0, rows)
@@ -122,7 +122,7 @@ def _ranges(start: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarray
 def average(
     polygons: np.ndarray, values: np.ndarray, shape: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean of the polygons over each cell, weighted by the area they cover of it.
+    """Mean of the polygons over each cell, weighted by the area of it that each covers.
 
     Parameters
     ----------
@@ -135,9 +135,9 @@ def average(
     Returns
     -------
     mean : ndarray, (rows, columns)
-        NaN where nothing lies.
+        NaN where there is no polygon.
     covered : ndarray, (rows, columns)
-        Polygons over each cell, the parts of it they cover added up.
+        Sum over polygons of the fraction of each cell that they cover.
     """
     values = np.asarray(values, float)
     used = np.isfinite(values)
@@ -152,12 +152,12 @@ def average(
 
 
 def linear(triangles: np.ndarray, values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Linear functions on triangles that do not overlap, at the middles of cells.
+    """Linear functions on non-overlapping triangles, evaluated at cell centres.
 
-    The work grows with triangles and cells alone. scipy's LinearNDInterpolator, which walks from
-    triangle to triangle, is 2 to 14 times faster on compact ones, but searches them all where its
-    walk fails, as it does among the slivers of a scan and beyond its outline: it takes 4 to 25
-    times as long for images of such scans, seconds each.
+    The cost grows only with the number of triangles and cells. scipy's LinearNDInterpolator, which
+    walks from triangle to triangle, is 2 to 14 times faster on compact ones, but searches all of
+    them whenever its walk fails, as it does among the slivers of a scan and outside its outline:
+    images of such scans take it 4 to 25 times as long, seconds each.
 
     Parameters
     ----------
@@ -170,12 +170,12 @@ def linear(triangles: np.ndarray, values: np.ndarray, shape: tuple[int, int]) ->
     Returns
     -------
     ndarray, (rows, columns)
-        NaN where no triangle lies.
+        NaN where there is no triangle.
     """
     found = np.full(shape, np.nan)
     a, b, c = np.moveaxis(triangles, 1, 0)
     twice = _cross(b - a, c - a)
-    # A cell's middle is half a cell from its corner.
+    # A cell's centre is half a cell from its corner.
     first = np.ceil(triangles.min(axis=1) - 0.5).astype(int)
     last = np.floor(triangles.max(axis=1) - 0.5).astype(int) + 1
     limits = np.array(shape[::-1])

@@ -1,7 +1,7 @@
 """Directions: unit vectors, their longitudes and latitudes, and the angles between them.
 
-Vectors have shape (..., 3); angles are in degrees, longitudes counted to the east. Right ascension
-and declination are longitude and latitude in J2000. The work is done a component at a time, so that
+Vectors have shape (..., 3); angles are in degrees, longitudes increase eastward. Right ascension
+and declination are longitude and latitude in J2000. Components are processed one at a time, so
 arrays whose component axis was moved from the front are fastest.
 """
 
@@ -16,7 +16,7 @@ def components(vector: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def stacked(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """Vectors (..., 3) of their components, which are broadcast."""
+    """Vectors (..., 3) from their components, which are broadcast."""
     return np.moveaxis(np.stack(np.broadcast_arrays(x, y, z)), 0, -1)
 
 
@@ -69,16 +69,16 @@ def angle(u: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 
 def wrap(values: np.ndarray, period: float = 360.0) -> np.ndarray:
-    """Positions on a circle brought into 0 <= x < period."""
+    """Wrap positions on a circle into 0 <= x < period."""
     return _positive(np.fmod(values, period), period)
 
 
 def _positive(values: np.ndarray, period: float) -> np.ndarray:
     turned = np.where(values < 0, values + period, values)
-    # A tiny negative number and the period add up to the period itself.
+    # A tiny negative number plus the period rounds to the period itself.
     return np.where(turned == period, 0.0, turned)
 
 
 def signed(degrees: np.ndarray) -> np.ndarray:
-    """Angles brought into -180 <= x < 180."""
+    """Wrap angles into -180 <= x < 180."""
     return wrap(degrees + 180.0) - 180.0

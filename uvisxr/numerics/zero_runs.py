@@ -4,14 +4,14 @@ A spectrum of L elements in which each is empty with probability q, independentl
 
     h(x) = q^x (2 p + (L - x - 1) p^2),  x < L;    h(L) = q^L;    p = 1 - q
 
-runs of exactly x zeros [FB]_: two that touch an end, and L - x - 1 between two counts. With Poisson
-counts of mean mu per element q is exp(-mu), whatever number of counts falls on one element; the
+runs of exactly x zeros [FB]_: two that touch an end, and L - x - 1 between two counts. For Poisson
+counts of mean mu per element q is exp(-mu), however many counts fall on one element; the
 multinomial form for N hits, q = (1 - 1/L)^N, has the same mean over a Poisson distributed N.
 
-Only runs of at least one zero enter the fit: neighbouring counts, which is what a bright line makes
-of itself, then weigh nothing but the two ends they give to the runs beside them. That costs
-precision against the plain mean (a factor 1.1 at 0.1, 2.4 at 0.7 counts per element) and buys
-insensitivity to lines inside the range.
+Only runs of at least one zero enter the fit: neighbouring counts, such as a bright line produces,
+then matter only through the runs that they end on either side. That costs precision compared with
+the plain mean (a factor 1.1 at 0.1, 2.4 at 0.7 counts per element) and buys insensitivity to lines
+inside the range.
 
 References
 ----------
@@ -32,10 +32,10 @@ _INSIDE = np.array([np.bincount(np.diff(np.flatnonzero(b)) - 1, minlength=7) for
 
 
 class Runs:
-    """The stretches of zeros between counts, those of no zero at all included.
+    """The stretches of zeros between counts, including stretches of length zero.
 
-    Elements are packed eight to a byte: stretches between two counts of one byte are known by its
-    value, and only those from one byte to another are measured.
+    Elements are packed eight to a byte: stretches between two counts in one byte follow from its
+    value, and only those that span bytes are measured.
 
     Parameters
     ----------
@@ -47,8 +47,8 @@ class Runs:
         n, self.size = hits.shape
         packed = np.packbits(hits, axis=1)
         fill = -self.size % 8
-        # Eight counts ahead of each spectrum separate it from the one before, and counts fill up
-        # its last byte: so many stretches of no zero too many.
+        # Eight counts ahead of each spectrum separate it from the previous one, and counts pad its
+        # last byte; the extra stretches of length zero are subtracted later.
         self._bytes = np.full((n, 1 + packed.shape[1]), 255, np.uint8)
         self._bytes[:, 1:] = packed
         self._bytes[:, -1] |= (1 << fill) - 1
@@ -64,15 +64,15 @@ class Runs:
 
     @property
     def _spectrum(self) -> np.ndarray:
-        """The spectrum of each stretch that is not inside a byte."""
+        """The spectrum of each stretch that spans bytes."""
         spectrum: np.ndarray = self._position // self._bytes.shape[1]
         return spectrum
 
     def histogram(self, group: np.ndarray | None = None, n_groups: int = 1) -> np.ndarray:
         """Number of stretches of x zeros in the spectra of each group, (group, element + 1).
 
-        Entry 0 counts the neighbouring counts and the counts at the ends: together there is one
-        stretch more than there are counts in each spectrum.
+        Entry 0 counts neighbouring counts and counts at the ends, so that each spectrum has one
+        stretch more than it has counts.
         """
         zeros, kind = self._length, self._value
         number = np.array([len(self._bytes)])
@@ -111,7 +111,7 @@ class Runs:
 
 
 def expectation(mu: float | np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Expected histogram of one spectrum and its derivative by mu.
+    """Expected histogram of one spectrum, and its derivative with respect to mu.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def expectation(mu: float | np.ndarray, size: int) -> tuple[np.ndarray, np.ndarr
 
 
 def longest_expected(mu: np.ndarray, size: int, probability: float = 1e-4) -> np.ndarray:
-    """Longest run of zeros that Poisson counts of mean `mu` leave with a given probability.
+    """Longest run of zeros to be expected from Poisson counts of mean `mu`.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ def longest_expected(mu: np.ndarray, size: int, probability: float = 1e-4) -> np
     Returns
     -------
     ndarray of int, (...)
-        At most `size`: then no run is too long.
+        At most `size`, in which case no run is too long.
     """
     each, inverse = np.unique(np.asarray(mu, float), return_inverse=True)
     x, each = np.arange(1, size + 1), each[:, None]
@@ -160,13 +160,13 @@ def longest_expected(mu: np.ndarray, size: int, probability: float = 1e-4) -> np
 
 
 def fit(hits: np.ndarray, scale: np.ndarray) -> tuple[float, float]:
-    """Rate at which independent counts leave the observed runs of zeros.
+    """Fit the count rate to the observed runs of zeros, for independent counts.
 
-    Least squares of the histogram against its expectation, over all spectra of one scale, and over
-    the scales. The error is that of the least-squares root by the delta method, from the variance
-    over the spectra of each one's part in the normal equation: it holds the covariance of the
-    histogram's entries, which are far from independent. It is never less than what independent
-    counts must scatter, so that few spectra that happen to agree do not give too small an error.
+    Least squares of the histogram against its expectation, summed over the spectra of each scale
+    and over the scales. The error is that of the least-squares root by the delta method, from the
+    variance among spectra of their contributions to the normal equation: it includes the covariance
+    of the histogram's entries, which are far from independent. It is never less than the scatter of
+    independent counts, so that a few spectra that happen to agree do not give too small an error.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ def fit(hits: np.ndarray, scale: np.ndarray) -> tuple[float, float]:
     Returns
     -------
     rate, error : float
-        With no count at all the rate is 0 and the error that of one count in all spectra.
+        With no counts at all, the rate is 0 and the error that of one count in all spectra.
     """
     n, size = hits.shape
     filled = hits.mean()

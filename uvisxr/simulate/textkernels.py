@@ -1,7 +1,7 @@
-"""Text kernels of the simulation: written anew, with the figures of NAIF's public kernels.
+"""Text kernels of the simulation, newly written with the figures of NAIF's public kernels.
 
-Each text names the kernel its figures come from. They hold what a geometry of UVIS needs and no
-more; work on real products needs the real ones (`uvisxr kernels fetch`).
+Each text names the kernel its figures come from. They contain only what the geometry of UVIS needs;
+work on real products needs the real ones (`uvisxr kernels fetch`).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ DELTET/DELTA_AT   = (
 
 
 def _clock() -> str:
-    # uvisxr.timescales.clock_from_et: clock = 1.00000664 et + 1325419636 s.
+    # clock = 1.00000664 et + 1325419636 s, 1 to 3 s from timescales.clock_from_et.
     zero = -1325419636.0 / 1.00000664
     return f"""KPL/SCLK
 
@@ -152,7 +152,7 @@ BODY10_RADII = ( 696000.0  696000.0  696000.0 )
 """
 
 
-#: File name -> text. The names are such that `uvisxr.kernels.choose` knows the kinds by them.
+#: File name -> text. The names let `uvisxr.kernels.choose` recognise the kinds.
 TEXTS = {
     "naif_simulated.tls": _leap_seconds(),
     "cas_simulated.tsc": _clock(),

@@ -1,1 +1,1 @@
-"""Stars in the field of view: catalogues, where they fall, and files of what they crossed."""
+"""Stars in the field of view: catalogues, predicted pixels, and files of star flags."""

@@ -1,8 +1,9 @@
-"""Star catalogues: a small dataset of places, proper motions and magnitudes.
+"""Star catalogues: small datasets of positions, proper motions and magnitudes.
 
-Embedded are the stars brightest at 1565 angstrom. Whole surveys come as CSV, or as the fixed-width
-table of the CDS catalogue II/59B: Thompson et al. 1978, Catalogue of Stellar Ultraviolet Fluxes,
-the sky survey of the TD-1 satellite in bands at 2740, 2365, 1965 and 1565 angstrom.
+The package contains the stars brightest at 1565 angstrom. Whole surveys are read from CSV, or from
+the fixed-width table of the CDS catalogue II/59B: Thompson et al. 1978, Catalogue of Stellar
+Ultraviolet Fluxes, the sky survey of the TD-1 satellite in bands at 2740, 2365, 1965 and 1565
+angstrom.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _TD1 = {
 }
 _TD1_BAND, _TD1_WAVELENGTH = "TD1 1565", 1565.0
 
-#: Equinox and epoch of the places in II/59B: B1950.
+#: Equinox and epoch of the positions in II/59B: B1950.
 _TD1_EPOCH = 1950.0
 
 #: AB magnitude of 1 erg / (s cm2 angstrom) at 1 angstrom (Oke & Gunn 1983, ApJ 266, 713):
@@ -69,12 +70,12 @@ def read(path: str | Path | None = None, faintest: float | None = None) -> xr.Da
     ----------
     path : path, optional
         A CSV file, or the table `catalog.dat` of CDS II/59B, also compressed with gzip. Default:
-        the 60 brightest stars of that survey, which are in the package.
+        the 60 brightest stars of that survey, which come with the package.
 
-        The first line of a CSV file that is no comment (#) names its columns: `ra` and `dec`,
+        The first line of a CSV file that is not a comment (#) names its columns: `ra` and `dec`,
         degrees, J2000; `magnitude`; and, if any, `name`, `band`, `pmra` and `pmdec`
-        (milliarcsecond a year, the former times cos dec; else 0) and `epoch` (Julian year; else
-        2000).
+        (milliarcsecond per year, the former times cos dec; default 0) and `epoch` (Julian year;
+        default 2000).
     faintest : float, optional
         Leave out fainter stars.
 
@@ -87,8 +88,8 @@ def read(path: str | Path | None = None, faintest: float | None = None) -> xr.Da
     Raises
     ------
     ArgumentError
-        The file is missing, or is no catalogue; names the file and line. Or `faintest` is no
-        number.
+        The file is missing or is not a catalogue (the message names file and line), or `faintest`
+        is not a number.
     """
     if faintest is not None:
         checks.number("faintest", faintest, "a magnitude")
@@ -112,12 +113,12 @@ def fetch_catalogue(folder: str | Path | None = None) -> Path:
     Parameters
     ----------
     folder : path, optional
-        By default that of star catalogues in the cache. `UVISXR_URL_STARS` names a mirror.
+        By default the cache's folder for star catalogues. `UVISXR_URL_STARS` names a mirror.
 
     Raises
     ------
     FetchError
-        The file cannot be had.
+        The file cannot be downloaded.
     """
     target = Path(folder) if folder else fetch.cache_dir("stars")
     return fetch.download(fetch.base_url("stars", _PUBLIC) + _FILE, target / _FILE)
@@ -135,12 +136,12 @@ def directions(stars: xr.Dataset, year: float | np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray, (star, 3)
-        Without parallax and aberration.
+        Not corrected for parallax or aberration.
     """
     ra, dec = stars["ra"].values, stars["dec"].values
     place, east = sphere.vectors(ra, dec), sphere.east(ra)
     north = np.cross(place, east)
-    # A motion that is not known counts as none.
+    # An unknown proper motion counts as zero.
     motion = [np.nan_to_num(stars[key].values) for key in ("pmra", "pmdec")]
     along, up = (np.deg2rad(m / 3.6e6)[:, None] for m in motion)
     years = (year - stars["epoch"].values)[:, None]
@@ -161,7 +162,7 @@ def _text(path: str | Path | None) -> str:
         return (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode("utf-8")
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise ArgumentError(
-            f"cannot read the star catalogue {path}: {error}; `uvisxr fetch stars` gets one"
+            f"cannot read the star catalogue {path}: {error}; `uvisxr fetch stars` downloads one"
         ) from None
 
 
@@ -176,7 +177,7 @@ def _read_csv(text: str, name: str) -> dict[str, np.ndarray]:
     missing = [key for key, default in _NUMBERS.items() if default is None and key not in head]
     if missing or len(rows) < 2:
         raise ArgumentError(
-            f"{name} is no star catalogue: its first line must name the columns ra, dec and "
+            f"{name} is not a star catalogue: its first line must name the columns ra, dec and "
             f"magnitude ({', '.join(missing) or 'stars'} missing)"
         )
     body = rows[1:]
@@ -224,9 +225,9 @@ def _read_td1(text: str, name: str) -> dict[str, np.ndarray]:
                 "in .csv"
             ) from None
     if not rows:
-        raise ArgumentError(f"{name} holds no star: `uvisxr fetch stars` gets a catalogue")
+        raise ArgumentError(f"{name} holds no stars: `uvisxr fetch stars` downloads a catalogue")
     td1, hd, ra, dec, flux, _, power = np.array(rows).T
-    # A flux below its error may be zero or negative: no star to reckon with.
+    # A flux below its error may be zero or negative; such stars are left out.
     seen = flux > 0
     td1, hd, ra, dec, flux, power = (v[seen] for v in (td1, hd, ra, dec, flux, power))
     old = sphere.vectors(np.rad2deg(ra), np.rad2deg(dec))

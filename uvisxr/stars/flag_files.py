@@ -18,7 +18,7 @@ from ..quality.flags import DIMS, changed, flags_of, select
 
 _D = TypeVar("_D", bound=xr.Dataset)
 
-#: Meaning of the first and the second number of a line.
+#: Meaning of the first and second number on a line.
 Columns = Literal["exposure pixel", "pixel exposure"]
 
 
@@ -31,18 +31,18 @@ def load(ds: xr.Dataset, path: str | Path, columns: Columns = "exposure pixel") 
     ds : Dataset
     path : path
     columns : {"exposure pixel", "pixel exposure"}
-        Meaning of the first and the second number of a line.
+        Meaning of the first and second number on a line.
 
     Returns
     -------
     Dataset
-        With the flag `star` added; flags set before stay.
+        With the flag `star` added; existing flags are kept.
 
     Raises
     ------
     ArgumentError
-        The file is missing, a line is not two whole numbers or not in the dataset, or
-        `columns` is unknown.
+        The file is missing, a line is not two whole numbers or names a spectrum not in the dataset,
+        or `columns` is unknown.
 
     Examples
     --------
@@ -91,7 +91,7 @@ def save(ds: xr.Dataset, path: str | Path, columns: Columns = "exposure pixel") 
     path : path
         Not that of a file which was loaded: `history` names it.
     columns : {"exposure pixel", "pixel exposure"}
-        Meaning of the first and the second number of a line; the header says it too.
+        Meaning of the first and second number on a line; also stated in the header.
 
     Returns
     -------
@@ -130,13 +130,13 @@ def save(ds: xr.Dataset, path: str | Path, columns: Columns = "exposure pixel") 
 
 
 def _order(columns: Columns) -> tuple[int, int]:
-    """Where (exposure, pixel) stand in the columns; the permutation is its own inverse."""
+    """Column positions of (exposure, pixel); the permutation is its own inverse."""
     checks.choice("columns", columns, Columns)
     return (0, 1) if columns == "exposure pixel" else (1, 0)
 
 
 class StarFlags(Generic[_D]):
-    """Star flags in text files of one header line and two whole numbers a line.
+    """Star flags in text files: one header line, then two whole numbers per line.
 
     `load` adds the flags of a file to those of the dataset, `save` writes them.
 

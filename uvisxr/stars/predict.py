@@ -1,9 +1,9 @@
 """Which pixels catalogue stars fall into.
 
 A star is in a pixel if its apparent direction, at the middle of the exposure, lies in the spherical
-polygon of the pixel's corners and the target does not hide it. Its place carries proper motion and
-the aberration by the spacecraft's motion; the parallax, 1 arcsecond at Saturn for the nearest
-star, is left out.
+polygon of the pixel's corners and the target does not hide it. Proper motion and the aberration due
+to the spacecraft's motion are included; parallax, at Saturn 7 arcseconds for the nearest star, is
+not.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from . import catalogue
 
 __all__ = ["inside", "predict_stars"]
 
-#: Pairs of star and exposure tested at a time: bounds the memory.
+#: Star-exposure pairs tested at a time; bounds the memory.
 _BLOCK = 2**14
 
-#: What a catalogue must hold.
+#: What a catalogue must contain.
 _NEEDED = {"ra", "dec", "pmra", "pmdec", "epoch", "magnitude"}
 
-#: Slack around the circle that holds an exposure's pixels, rad: more than the aberration at
-#: 60 km/s and the proper motion of any star within an observation.
+#: Margin around the circle that encloses an exposure's pixels, rad: more than the aberration at 60
+#: km/s plus the proper motion of any star during an observation.
 _SLACK = 3e-4
 
 
@@ -43,11 +43,11 @@ def inside(star: np.ndarray, corners: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of bool
-        False for polygons with a corner that is not finite, or without area.
+        False for polygons with a non-finite corner, or without area.
     """
     planes = np.cross(corners, np.roll(corners, -1, axis=-2))
     side = np.einsum("...i,...ki->...k", star, planes)
-    # The poles of the planes point inwards or outwards according to the sense of the corners.
+    # The normals of the planes point inwards or outwards, depending on the sense of the corners.
     middle = corners.sum(axis=-2)
     sense = np.einsum("...i,...ki->...k", middle, planes).sum(axis=-1)
     within = (side * np.sign(sense)[..., None] >= 0).all(axis=-1)
@@ -66,22 +66,23 @@ def predict_stars(
     ds : Dataset
         With geometry.
     stars : Dataset, optional
-        Of `uvisxr.stars.catalogue.read`. Default: the 60 brightest in the ultraviolet.
+        From `uvisxr.stars.catalogue.read`. Default: the 60 brightest in the ultraviolet.
     faintest : float, optional
-        Leave out stars of greater magnitude.
+        Leave out stars with greater magnitudes.
 
     Returns
     -------
     Dataset
-        With the coordinates `star_count (pic, pixel)`, stars not hidden by the target, and
-        `star_magnitude (pic, pixel)`, that of the brightest, NaN without any.
+        With the coordinates `star_count (pic, pixel)`, the number of stars not hidden by the
+        target, and `star_magnitude (pic, pixel)`, the magnitude of the brightest, NaN if there is
+        none.
 
     Raises
     ------
     MissingStepError
         The dataset has no geometry.
     ArgumentError
-        `stars` is no catalogue.
+        `stars` is not a catalogue.
 
     Examples
     --------
@@ -148,7 +149,7 @@ def candidates(
 def _circles(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Middle (..., 3) of points (..., k, 3), and the cosine (...) of the farthest one's angle."""
     middle = unit(points.sum(axis=-2))
-    # Rounding must not leave out the corners themselves.
+    # The corners themselves must not be lost to rounding.
     return middle, np.einsum("...ki,...i->...k", points, middle).min(axis=-1) - 1e-14
 
 
