@@ -14,7 +14,7 @@ from uvisxr import simulate
 from uvisxr.simulate import Simulation
 
 #: Programs: examples in docstrings are looked for in modules.
-collect_ignore = ["benchmarks"]
+collect_ignore = ["benchmarks", "typed"]
 
 
 @pytest.fixture(scope="session")
