@@ -108,7 +108,7 @@ def test_matrix_of_another_slit(rings, archive):
 
 
 def test_matrix_without_flat_field(rings, archive):
-    with pytest.raises(ArgumentError, match="holds flat field and trend already"):
+    with pytest.raises(ArgumentError, match="already includes flat field and trend"):
         rings.uvis.calibrate(files=archive[1], flat_field=False)
 
 

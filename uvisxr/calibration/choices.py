@@ -1,4 +1,4 @@
-"""What a calibration can be told: names alone, which the command line offers before it computes."""
+"""Choices for a calibration: names only, so that the command line can list them cheaply."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Literal
 #: Names of the recipes.
 RecipeName = Literal["upyp", "pds"]
 
-#: What an element is worth that holds evil pixels: nothing, or as much as one of good pixels.
+#: Treatment of elements with evil pixels: masked, or as if all their pixels were good.
 EvilPixels = Literal["mask", "interpolate"]
 
-#: How the sensitivity changes with time: by the spectra of Spica, or by an exponential function.
+#: Change of the sensitivity with time: from spectra of Spica, or an exponential function.
 Trend = Literal["spica", "evolution"]
 
-#: What the bounds of a radiance hold: every error, or that of the counts alone.
+#: Errors included in the bounds of a radiance: all, or only those of the counts.
 Errors = Literal["total", "statistical"]

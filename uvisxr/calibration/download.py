@@ -20,7 +20,7 @@ _PUBLIC = (
 
 
 def names() -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names of the files that calibration needs, and of those it can do without."""
+    """Names of the files that calibration needs, and of optional ones."""
     text = (package_files("uvisxr") / "data" / "calibration.yaml").read_text()
     content = yaml.safe_load(text)
     modifiers = (
@@ -30,9 +30,9 @@ def names() -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def fetch_files(folder: str | Path | None = None) -> list[Path]:
-    """Download the calibration files that are not yet there, and check that each can be read.
+    """Download the missing calibration files, and check that each can be read.
 
-    Nothing that is there is replaced or removed.
+    Existing files are neither replaced nor removed.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def fetch_files(folder: str | Path | None = None) -> list[Path]:
     Raises
     ------
     FetchError
-        A file cannot be had, or what came or is there is not what it should be.
+        A file cannot be downloaded, or a new or existing file is not what it should be.
     """
     target = Path(folder) if folder else fetch.cache_dir("calibration")
     base = fetch.base_url("calibration", _PUBLIC)
@@ -55,7 +55,7 @@ def fetch_files(folder: str | Path | None = None) -> list[Path]:
     for path in paths:
         if path.exists() and (fault := _fault(path, path.name)):
             raise FetchError(
-                f"{path} is there, but is not what it should be ({fault}): move it away, or choose "
+                f"{path} exists but is not what it should be ({fault}): move it away, or choose "
                 "another folder"
             )
     got = []
@@ -74,15 +74,18 @@ def fetch_files(folder: str | Path | None = None) -> list[Path]:
 
 def _check(name: str, address: str, path: Path) -> None:
     if fault := _fault(path, name):
-        raise FetchError(f"{address} is not what it should be ({fault}); nothing was kept of it")
+        raise FetchError(
+            f"{address} is not what it should be ({fault}) and was not kept; try again, or use "
+            "another mirror"
+        )
 
 
 def _fault(path: Path, name: str) -> str:
-    """Why a file is not what its name says; empty if it is."""
+    """Why a file is not what its name says; empty if it is fine."""
     try:
         _read(path, name.upper())
     except CalibrationError as error:
-        # Without a path that may be temporary, and without the advice to fetch the file.
+        # Omit the path, which may be temporary, and the advice to download the file.
         return str(error).removeprefix(f"{path.resolve()}: ").partition(";")[0]
     return ""
 

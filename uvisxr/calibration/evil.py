@@ -1,7 +1,7 @@
-"""Evil pixels: detector pixels without a flat field, and what a bin is worth that holds some.
+"""Evil pixels: detector pixels without a flat field, and the bins that contain them.
 
 "Evil" is the team's word for pixels whose response differs so much from their neighbours' that the
-flat field leaves them out.
+flat field omits them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LIT[FIRST_LIT : LAST_LIT + 1] = True
 def evil_pixels(flats: Iterable[np.ndarray], modifiers: Iterable[np.ndarray]) -> np.ndarray:
     """Lit detector pixels whose flat field or modifier is not a positive finite number.
 
-    One set for all terms, so that the same elements are missing in every exposure.
+    One set serves all terms, so that the same elements are missing in every exposure.
     """
     evil = np.zeros((N_LINES, N_BANDS), bool)
     for frame in (*flats, *modifiers):
@@ -47,7 +47,8 @@ def binned(
     wl : ndarray, (1024,)
         Wavelength of the detector columns, angstrom.
     fill : {"linear", "pchip"} or None
-        How evil pixels are filled from the columns beside them; None leaves bins with any NaN.
+        How evil pixels are filled from neighbouring columns; with None, bins that contain any are
+        NaN.
 
     Returns
     -------
@@ -60,9 +61,9 @@ def binned(
 
 
 def _to_the_ends(frame: np.ndarray) -> np.ndarray:
-    """Carry the first and last finite value of each row on to the detector's edges.
+    """Extend the first and last finite value of each row to the detector's edges.
 
-    A missing pixel at the edge would else take a whole bin of many columns with it.
+    Otherwise a missing pixel at the edge would invalidate a whole bin of many columns.
     """
     finite = np.isfinite(frame)
     columns = np.arange(frame.shape[-1])

@@ -19,10 +19,10 @@ from ..instrument.channel import Channel
 from . import formats
 from .formats import FETCH, Evolution, Lab, SpicaTrend
 
-#: Spacecraft clock of the burn by a star, 2002-06-06, that divides the flat fields.
+#: Spacecraft clock of the starburn of 2002-06-06, which separates the flat fields.
 BURN = 1402021717.0
 
-#: Spacecraft clock from which on and before which the two flat fields of a channel hold.
+#: Ranges of spacecraft clock in which the two flat fields of a channel are valid.
 _FLATS = {"PRE": (-np.inf, BURN), "POST": (BURN, np.inf)}
 
 _MODIFIER = re.compile(r"(?P<channel>EUV|FUV).*ff_modifier_(?P<sclk>\d+)\.dat", re.IGNORECASE)
@@ -30,14 +30,14 @@ _MODIFIER = re.compile(r"(?P<channel>EUV|FUV).*ff_modifier_(?P<sclk>\d+)\.dat", 
 
 @dataclass(frozen=True, eq=False)
 class FlatField:
-    """A flat field and the time it holds for.
+    """A flat field and the time range in which it is valid.
 
     Attributes
     ----------
     frame : ndarray, (64, 1024)
         As in the file, NaN at evil pixels.
     start, stop : float
-        Spacecraft clock, s; `stop` itself is not within.
+        Spacecraft clock, s; `stop` is exclusive.
     """
 
     frame: np.ndarray
@@ -47,14 +47,14 @@ class FlatField:
 
 @dataclass(frozen=True, eq=False)
 class Modifiers:
-    """Changes of the flat field: none before the first epoch, the last one's after it.
+    """Changes of the flat field: none before the first epoch; after the last, the last one applies.
 
     Attributes
     ----------
     sclk : ndarray, (epoch,)
         Spacecraft clock, s, ascending.
     frames : tuple of ndarray, (64, 1024)
-        As in the files, one an epoch.
+        As in the files, one per epoch.
     """
 
     sclk: np.ndarray
@@ -63,21 +63,21 @@ class Modifiers:
 
 @dataclass(frozen=True, eq=False)
 class CalibrationSet:
-    """All that the sensitivity of one channel needs at given times.
+    """Everything needed for the sensitivity of one channel at given times.
 
     Attributes
     ----------
     channel : Channel
     clock : ndarray, (pic,)
-        Spacecraft clock of the exposures, s. The set need not serve others: of the flat fields and
-        modifiers it holds only those that enter at these.
+        Spacecraft clock of the exposures, s. The set contains only the flat fields and modifiers
+        that apply at these times.
     lab : Lab
     trend : SpicaTrend or Evolution, optional
     flat_fields : tuple of FlatField
-        Empty without flat field.
+        Empty if no flat field is applied.
     modifiers : Modifiers, optional
     files : tuple of Path
-        The files read; the package's own laboratory table is none of them.
+        The files read, not counting the package's own laboratory table.
     """
 
     channel: Channel
@@ -98,8 +98,8 @@ def load(
 ) -> CalibrationSet:
     """Load what the sensitivity needs over an observation.
 
-    Without flat field, trend and folder that is the package's laboratory table, and no file is
-    looked for.
+    Without flat field, trend and folder, this is the package's laboratory table, and no files are
+    searched for.
 
     Parameters
     ----------
@@ -107,10 +107,10 @@ def load(
     clock : ndarray, (pic,)
         Spacecraft clock of the exposures, s.
     flat_field : bool
-        With flat fields and their modifiers.
+        Include flat fields and their modifiers.
     trend : {"spica", "evolution"} or None
     path : path, optional
-        Folder of the files, see `Folder.choose`.
+        Folder of the files; see `Folder.choose`.
 
     Returns
     -------
@@ -119,7 +119,7 @@ def load(
     Raises
     ------
     CalibrationError
-        There is no such folder, or files are missing from it or malformed.
+        The folder does not exist, or files in it are missing or malformed.
     """
     name = channel.name
     if not flat_field and trend is None and path is None:
@@ -152,13 +152,13 @@ def _read_trend(path: Path, channel: str, kind: str | None) -> SpicaTrend | Evol
 
 @dataclass(frozen=True)
 class Folder:
-    """A folder of calibration files; names are matched in any case.
+    """A folder of calibration files; names match in upper or lower case.
 
     Attributes
     ----------
     path : Path
     origin : str
-        What named the folder, for messages.
+        Where the folder was specified, for messages.
     """
 
     path: Path
@@ -166,12 +166,12 @@ class Folder:
 
     @classmethod
     def choose(cls, path: str | Path | None = None) -> Folder:
-        """The folder of the argument, else of UVISXR_CALIBRATION, else of the fetched cache.
+        """The folder given by the argument, else by UVISXR_CALIBRATION, else the download cache.
 
         Raises
         ------
         CalibrationError
-            The argument or the environment variable names no folder.
+            The argument or the environment variable does not name a folder.
         """
         if path is not None:
             chosen = cls(Path(path).expanduser(), "the argument files=")
@@ -182,8 +182,8 @@ class Folder:
             return cls(cache_dir("calibration"), "the cache")
         if not chosen.path.is_dir():
             raise CalibrationError(
-                f"{chosen.path}, given by {chosen.origin}, is no folder: name the folder of the "
-                f"calibration files, or get them with `{FETCH}`"
+                f"{chosen.path}, given by {chosen.origin}, is not a folder: give the folder of the "
+                f"calibration files, or download them with `{FETCH}`"
             )
         return chosen
 
@@ -200,7 +200,8 @@ class Folder:
         return self.find(f"{channel}_1999_Lab_Cal.dat")
 
     def flat(self, channel: str, burn: str) -> Path | None:
-        """The channel's flat field, `burn` "PRE" or "POST" the burn by a star."""
+        """The channel's flat field, with `burn` "PRE" or "POST" for before or after the
+        starburn."""
         return self.find(f"FLATFIELD_{channel}_{burn}BURN.txt")
 
     def evolution(self, channel: str) -> Path | None:
@@ -215,7 +216,7 @@ class Folder:
     def modifiers(self, channel: str) -> tuple[np.ndarray, list[Path]]:
         """Epochs (spacecraft clock, s, ascending) and paths of the channel's modifiers.
 
-        Modifiers in a folder below, as the team's archive unpacks, are found too.
+        Modifiers in a subfolder, as the team's archive unpacks, are found too.
         """
         found: dict[int, Path] = {}
         for path in sorted((*self.path.glob("*.*"), *self.path.glob("*/*.*"))):
@@ -228,7 +229,7 @@ class Folder:
 
 @dataclass(frozen=True, eq=False)
 class _Found:
-    """Paths of the files asked for: the flat fields by burn, the modifiers by epoch, the trend."""
+    """Paths of the requested files: the flat fields by burn, the modifiers by epoch, the trend."""
 
     flat_fields: dict[str, Path]
     epochs: np.ndarray
@@ -239,7 +240,7 @@ class _Found:
 def _find(
     folder: Folder, channel: str, clock: np.ndarray, flat_field: bool, trend: str | None
 ) -> _Found:
-    """Find the files; raise one error that lists every one that is missing."""
+    """Find the files; raise a single error that lists all missing ones."""
     missing: list[str] = []
     without: list[str] = []
     flats: dict[str, Path] = {}
@@ -283,7 +284,7 @@ def _find(
 
 
 def _entering(epochs: np.ndarray, clock: np.ndarray) -> np.ndarray:
-    """Positions of the epochs that linear interpolation between them takes at some times."""
+    """Positions of the epochs used by linear interpolation at the given times."""
     before = np.searchsorted(epochs, clock, side="right") - 1
     before, after_it = before[before >= 0], clock[before >= 0]
     between = (before + 1 < epochs.size) & (after_it > epochs[before])

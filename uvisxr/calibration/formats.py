@@ -1,6 +1,6 @@
 """The formats of the UVIS team's calibration files: one reader each.
 
-Parsed files are kept until their size or modification time changes; the arrays are read-only.
+Parsed files are cached until their size or modification time changes; the arrays are read-only.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Lab:
     wl : ndarray
         Angstrom, ascending.
     sensitivity, error : ndarray
-        (count/s)/kR, of all illuminated rows together.
+        (count/s)/kR, for all illuminated rows together.
     """
 
     wl: np.ndarray
@@ -44,7 +44,7 @@ class Lab:
 
 @dataclass(frozen=True, eq=False)
 class SpicaTrend:
-    """Response to the star Spica relative to the first observation of it.
+    """Response to the star Spica relative to its first observation.
 
     Attributes
     ----------
@@ -84,7 +84,7 @@ class Evolution:
 def _remembered(
     reader: Callable[[Path, *_Further], _Content],
 ) -> Callable[[str | Path, *_Further], _Content]:
-    """Keep what `reader(path, ...)` returns until the file changes."""
+    """Cache what `reader(path, ...)` returns until the file changes."""
 
     @lru_cache(maxsize=128)
     def cached(path: Path, mtime_ns: int, size: int, *args: *_Further) -> _Content:
@@ -97,7 +97,7 @@ def _remembered(
             stat = path.stat()
         except OSError as error:
             raise CalibrationError(
-                f"cannot read {path}: {error.strerror or error}; get it with `{FETCH}`"
+                f"cannot read {path}: {error.strerror or error}; download it with `{FETCH}`"
             ) from error
         return cached(path, stat.st_mtime_ns, stat.st_size, *args)
 
@@ -110,7 +110,7 @@ def _frozen(array: np.ndarray) -> np.ndarray:
 
 
 def _malformed(path: Path, why: str) -> CalibrationError:
-    return CalibrationError(f"{path}: {why}; replace the file, for instance with `{FETCH}`")
+    return CalibrationError(f"{path}: {why}; replace the file, for example with `{FETCH}`")
 
 
 def _lab(path: Path, points: np.ndarray) -> Lab:
@@ -126,7 +126,7 @@ def read_lab(path: Path) -> Lab:
     Raises
     ------
     CalibrationError
-        The file is missing or not of six columns.
+        The file is missing or does not have six columns.
     """
     rows = _numbers(path, 6)
     return _lab(path, np.concatenate([rows[:, :3], rows[:, 3:]]))
@@ -134,7 +134,7 @@ def read_lab(path: Path) -> Lab:
 
 def _numbers(path: Path, columns: int) -> np.ndarray:
     """Numbers after the title line of a text file, in rows."""
-    # The files come with any of the three line ends.
+    # The files occur with all three kinds of line ending.
     _, *lines = path.read_bytes().decode("latin-1").splitlines() or [""]
     try:
         values = np.array(" ".join(lines).split(), float)
@@ -147,7 +147,7 @@ def _numbers(path: Path, columns: int) -> np.ndarray:
 
 @lru_cache
 def package_lab(channel: str) -> Lab:
-    """The laboratory table that comes with the package, of channel FUV or EUV."""
+    """The laboratory table that comes with the package, for channel FUV or EUV."""
     path = Path(str(package_files("uvisxr"))) / "data" / f"lab_{channel.lower()}.csv"
     return _lab(path, np.loadtxt(path, delimiter=",", skiprows=4))
 
@@ -184,7 +184,7 @@ def read_modifier(path: Path) -> np.ndarray:
     Raises
     ------
     CalibrationError
-        The file is missing or has another size.
+        The file is missing or has the wrong size.
     """
     raw = path.read_bytes()
     if len(raw) != N_LINES * N_BANDS * 4:
@@ -206,19 +206,19 @@ def read_spica(path: Path, channel: str) -> SpicaTrend | None:
     Returns
     -------
     SpicaTrend or None
-        None where the file holds nothing for the channel.
+        None if the file has nothing for the channel.
 
     Raises
     ------
     CalibrationError
-        The file is missing or no such save file.
+        The file is missing or is not such a save file.
     """
     with path.open("rb") as stream:
         if stream.read(2) != b"SR":
             raise _malformed(path, "not an IDL save file")
     try:
         saved = readsav(path)
-    except Exception as error:  # readsav raises whatever its parser stumbles over
+    except Exception as error:  # readsav raises errors of any kind
         raise _malformed(path, f"a broken IDL save file ({error})") from error
     records = saved.get(f"arr_{channel.lower()}")
     if records is None and channel == "FUV":
@@ -243,7 +243,7 @@ def read_evolution(path: Path) -> Evolution:
     Raises
     ------
     CalibrationError
-        The file is missing or has another size.
+        The file is missing or has the wrong size.
     """
     raw = path.read_bytes()
     if len(raw) != 8 + 3 * N_BANDS * 4:

@@ -1,7 +1,7 @@
-"""Sensitivities from the calibration matrices of the archive, products `*_CAL_n`.
+"""Sensitivities from the archive's calibration matrices, products `*_CAL_n`.
 
-A matrix turns counts into kR/angstrom; it holds 1/integration time of its product already. -1
-marks evil pixels, 0 elements without sensitivity, NaN what lies outside the window (PDS label of
+A matrix converts counts to kR/angstrom; it already includes 1/integration time of its product. -1
+marks evil pixels, 0 elements without sensitivity, NaN everything outside the window (PDS label of
 FUV2005_230_15_15_CAL_3).
 """
 
@@ -40,7 +40,7 @@ def terms(
     path : path
         Label or data file of the matrix.
     ds : Dataset
-        Its attributes are compared with the matrix's label.
+        Its attributes must match the matrix's label.
     bins : Bins
         Its bins.
     channel : Channel
@@ -59,13 +59,13 @@ def terms(
     Raises
     ------
     CalibrationError
-        The matrix is unreadable, or of another channel, slit, window or binning.
+        The matrix is unreadable, or has another channel, slit, window or binning.
     ArgumentError
-        Flat field or trend are switched off, which a matrix does not allow.
+        Flat field or trend is switched off, which a matrix does not allow.
     """
     if not options.flat_field or options.trend is None:
         raise ArgumentError(
-            f"files={Path(path).name}: a matrix holds flat field and trend already; leave out "
+            f"files={Path(path).name}: a matrix already includes flat field and trend; omit "
             "flat_field=False and trend=False"
         )
     label, values = read_matrix(path)
@@ -88,7 +88,7 @@ def terms(
 
 
 def _require_alike(label: Label, ds: xr.Dataset, path: str | Path) -> None:
-    """Raise unless matrix and dataset are of one channel and slit."""
+    """Raise unless matrix and dataset have the same channel and slit."""
     for what, theirs, ours in (
         ("channel", label.channel, ds.attrs["channel"]),
         ("slit", label.slit, slit_name(ds.attrs["slit"])),

@@ -1,4 +1,4 @@
-"""Named sets of the constants on which calibrations of UVIS differ."""
+"""Named sets of the constants in which UVIS calibrations differ."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from .choices import RecipeName
 class Recipe:
     """The constants of a calibration.
 
-    The recipes "upyp" and "pds" differ by 9 %, nearly all of it the efficiency factor 0.91 that
-    "upyp" divides the FUV sensitivity by: its radiances are 0.91 times those of "pds". Recipe
-    "pds" with the exponential time evolution reproduces the calibration matrix of the archive's
-    FUV2005_230_15_15 to a median of 0.1 %, with quartiles at 1.7 %.
+    The recipes "upyp" and "pds" differ by 9 %, almost entirely because "upyp" divides the FUV
+    sensitivity by the efficiency factor 0.91, so that its radiances are 0.91 times those of "pds".
+    Recipe "pds" with the exponential time evolution reproduces the calibration matrix of the
+    archive's FUV2005_230_15_15 to a median of 0.1 %, with quartiles at 1.7 %.
 
-    A recipe of one's own: ``dataclasses.replace(RECIPES["pds"], name="mine", bandpass=...)``.
+    To define your own recipe: ``dataclasses.replace(RECIPES["pds"], name="mine", bandpass=...)``.
 
     Attributes
     ----------
     name : str
-        Goes to the attribute `recipe` of a calibrated dataset.
+        Recorded in the attribute `recipe` of a calibrated dataset.
     wl_interp : {"pchip", "linear"}
         How the laboratory sensitivity is interpolated to the detector columns.
     bandpass : mapping of channel to float
@@ -34,8 +34,8 @@ class Recipe:
         Factor by which the sensitivity is divided: 0.91 undoes the loss by evil pixels, which the
         laboratory measurement includes and the flat field takes out again.
     lit_rows : mapping of channel to int
-        Illuminated rows that the laboratory sensitivity is shared among. The users guide has 59
-        for EUV; both recipes keep to the 60 of the teams' programs.
+        Illuminated rows among which the laboratory sensitivity is shared. The users guide gives 59
+        for EUV; both recipes use the 60 of the teams' programs.
     """
 
     name: str
@@ -69,7 +69,7 @@ def find(recipe: RecipeName | Recipe) -> Recipe:
     Raises
     ------
     ArgumentError
-        No recipe has the name.
+        There is no recipe of that name.
     """
     if isinstance(recipe, Recipe):
         return recipe

@@ -3,9 +3,9 @@
 S = lab(wl)/rows x bandpass / slit_ratio x trend(wl, t) / efficiency / flat(line, wl, t)
     x modifier(line, wl, t)
 
-Between the epochs of the trend and of the modifiers both are linear in time; their product, summed
-over the bins, is therefore a weighted sum of a few matrices, one for each pair of epochs around the
-observation (`Terms`). An exposure has its own weights and shares the matrices.
+Trend and modifiers are linear in time between their epochs, so their product, summed over the bins,
+is a weighted sum of a few matrices, one for each pair of epochs around the observation (`Terms`).
+Exposures share the matrices and have their own weights.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from .files import CalibrationSet, FlatField, Modifiers
 from .formats import Evolution, SpicaTrend
 from .recipe import Recipe
 
-#: FUV flat fields are scaled by this: their histogram is not symmetric (the team's programs).
+#: FUV flat fields are scaled by this, because their histogram is asymmetric (the team's programs).
 _FUV_FLAT_SCALE = 1.05
 
-#: Rows whose flat field is wrong and taken as 1.
+#: Rows whose flat field is wrong and set to 1.
 _BAD_FLAT_ROWS = (2, 61)
 
-#: Steps of the exponential evolution, which is taken linear in between, s: less than 1e-6 off
-#: from the year 2000 on, 1e-4 in the months before.
+#: Steps of the exponential evolution, with linear interpolation in between, s: the error is below
+#: 1e-6 from the year 2000 on, 1e-4 in the months before.
 _EVOLUTION_STEP = 86400.0
 
 
@@ -40,7 +40,7 @@ _EVOLUTION_STEP = 86400.0
 class Options:
     """What goes into a sensitivity; see `uvisxr.calibration.radiance.calibrate`.
 
-    `flat_field` and `trend` say what is loaded, the others what is made of it.
+    `flat_field` and `trend` decide what is loaded, the others how it is used.
     """
 
     recipe: Recipe
@@ -53,16 +53,16 @@ class Options:
 
 @dataclass(frozen=True, eq=False)
 class Terms:
-    """Sensitivity of the bins: that of exposure i is sum_k weight[i, k] sensitivity[k].
+    """Sensitivity of the bins; for exposure i it is sum_k weight[i, k] sensitivity[k].
 
     Attributes
     ----------
     sensitivity, error : ndarray, (term, pixel, wl)
-        (count/s)/(kR/angstrom). NaN in bins without a lit row, and in those with an evil pixel
-        where these are masked.
+        (count/s)/(kR/angstrom). NaN in bins without a lit row, and in those with an evil pixel if
+        these are masked.
     weight : ndarray, (pic, term)
     evil : ndarray of uint8, (pixel, wl)
-        1 where a bin holds an evil pixel.
+        1 where a bin contains an evil pixel.
     """
 
     sensitivity: np.ndarray
@@ -85,12 +85,12 @@ def terms(calibration: CalibrationSet, bins: Bins, slit: str, options: Options) 
     Parameters
     ----------
     calibration : CalibrationSet
-        Of the channel and the exposures' times.
+        For the channel and the exposure times.
     bins : Bins
     slit : str
         Its name in the channel.
     options : Options
-        What is loaded decides on flat field and trend.
+        Flat field and trend depend on what is loaded.
 
     Returns
     -------
@@ -145,7 +145,7 @@ def _laboratory(
 def interpolate_lab(
     x: np.ndarray, y: np.ndarray, at: np.ndarray, method: Interpolation
 ) -> np.ndarray:
-    """Interpolate the laboratory table; beyond its ends its last piece goes on."""
+    """Interpolate the laboratory table; beyond its ends, extrapolate the last piece."""
     if method == "pchip":
         return np.asarray(PchipInterpolator(x, y, extrapolate=True)(at))
     i = np.clip(np.searchsorted(x, at) - 1, 0, x.size - 2)
@@ -156,7 +156,7 @@ def interpolate_lab(
 def _bracket(epochs: np.ndarray, times: np.ndarray) -> tuple[list[int], np.ndarray]:
     """Epochs used by linear interpolation, and the weight of each at each time.
 
-    Index -1 stands for "before the first epoch"; after the last, the last holds.
+    Index -1 stands for "before the first epoch"; after the last epoch, the last one applies.
     """
     if not epochs.size:
         return [-1], np.ones((times.size, 1))
@@ -183,10 +183,10 @@ def _trend(trend: SpicaTrend | Evolution | None, clock: np.ndarray) -> _Nodes:
         return _constant(np.ones(N_BANDS), clock)
     if isinstance(trend, SpicaTrend):
         used, weight = _bracket(trend.sclk, clock)
-        # Where the star gave no signal the ratio is 0 or worse: no sensitivity is known there.
+        # Where the star gave no signal the ratio is 0 or negative, and the sensitivity is unknown.
         ratios = [np.ones(N_BANDS) if i < 0 else np.maximum(trend.ratio[i], 0) for i in used]
         return _Nodes([np.nan_to_num(r, posinf=0.0) for r in ratios], weight)
-    # Nodes at fixed dates, so that a part of an observation gives the same numbers as the whole.
+    # Nodes at fixed dates, so that part of an observation gives the same numbers as the whole.
     first = np.floor(max(clock.min() - trend.t0, 0) / _EVOLUTION_STEP)
     last = np.floor(max(clock.max() - trend.t0, 0) / _EVOLUTION_STEP) + 1
     epochs = trend.t0 + np.arange(first, last + 1) * _EVOLUTION_STEP
@@ -202,8 +202,8 @@ def _flat(flat_fields: tuple[FlatField, ...], channel: str, clock: np.ndarray) -
         frame = flat.frame.copy()
         if channel == "FUV":
             frame *= _FUV_FLAT_SCALE
-            # Evil pixels of these rows stay evil: they miss a quarter of the light of their
-            # neighbours as those of other rows do, and the archive's matrices leave them out.
+            # Evil pixels in these rows stay evil: like those in other rows they detect a quarter
+            # less light than their neighbours, and the archive's matrices omit them.
             rows = frame[list(_BAD_FLAT_ROWS)]
             frame[list(_BAD_FLAT_ROWS)] = np.where(np.isnan(rows), np.nan, 1.0)
         frames.append(frame)

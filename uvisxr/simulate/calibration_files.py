@@ -1,7 +1,7 @@
-"""Calibration files of an invented detector, in the formats of the team's.
+"""Calibration files of an invented detector, in the team's formats.
 
-The laboratory tables are the true ones; flat fields, evil pixels, modifiers and the loss of
-sensitivity with time are drawn from a seed, with sizes as in the true files.
+The laboratory tables are the real ones; flat fields, evil pixels, modifiers and the loss of
+sensitivity with time are drawn from a seed, with amplitudes as in the real files.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from ..instrument.channel import N_BANDS, N_LINES, ChannelName
 from ..instrument.detector import FIRST_LIT, LAST_LIT
 from . import idlsave
 
-#: Part of the lit pixels that are evil, as in the true flat field of the FUV.
+#: Fraction of lit pixels that are evil, as in the real FUV flat field.
 EVIL = 0.145
 
 #: Spacecraft clock of the modifiers: 2003 to 2013, every two and a half years.
 _MODIFIERS = (1_430_000_000, 1_510_000_000, 1_590_000_000, 1_670_000_000, 1_750_000_000)
 
-#: Spacecraft clock of the spectra of Spica, out of order as in the true file.
+#: Spacecraft clock of the spectra of Spica, out of order as in the real file.
 _SPICA = (1_300_000_000, 1_700_000_000, 1_500_000_000, 1_600_000_000, 1_400_000_000)
 
 _TREND = np.dtype([("ratio", "f4", (N_BANDS,)), ("desc", [("sctime_sec_start", "i4")])])
@@ -45,7 +45,7 @@ def write(folder: Path, channel: ChannelName, seed: int = 0) -> list[Path]:
     Parameters
     ----------
     folder : Path
-        Made if need be.
+        Created if need be.
     channel : {"FUV", "EUV"}
     seed : int
 
@@ -93,7 +93,8 @@ def _smooth_noise(rng: np.random.Generator, width: tuple[float, float]) -> np.nd
 
 
 def spica_ratios() -> np.ndarray:
-    """Ratios that fall by 2 % a year after the burn, more so around Lyman-alpha's columns."""
+    """Ratios that fall by 2 % per year after the starburn, faster around the Lyman-alpha
+    columns."""
     column = np.arange(N_BANDS)
     loss = 0.02 * (1 + np.exp(-(((column - 130) / 60.0) ** 2)))
     rows = np.zeros(len(_SPICA), _TREND)

@@ -1,8 +1,8 @@
-"""From what shines to what the telemetry brings: counts of every bin.
+"""From light sources to telemetry: the counts of every bin.
 
 expected = t (sum over the bin's detector pixels of S L + B n)
 
-then Poisson noise, the rounding of the compression, and the gaps of the telemetry.
+then Poisson noise, rounding by the compression, and gaps in the telemetry.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .emission import Source
 #: The whole detector, pixel by pixel.
 FRAME = Window(0, 0, N_LINES - 1, N_BANDS - 1)
 
-#: Counts up to here pass the compression as they are.
+#: Counts up to here are not changed by the compression.
 _EXACT = 128
 
 _LIT = np.zeros(N_LINES)
@@ -34,7 +34,8 @@ _LIT[FIRST_LIT : LAST_LIT + 1] = 1.0
 def sensitivity(
     channel: Channel, slit: str, et: np.ndarray, folder: Path, trend: Trend | None
 ) -> Terms:
-    """Sensitivity of every detector pixel, by recipe "upyp"; evil pixels as their neighbours."""
+    """Sensitivity of every detector pixel, from recipe "upyp"; evil pixels are like their
+    neighbours."""
     found = recipe.find("upyp")
     options = Options(found, found.wl_interp, "linear", "interpolate", True, trend)
     files = load(channel, clock_from_et(et), options.flat_field, options.trend, folder)
@@ -42,13 +43,14 @@ def sensitivity(
 
 
 def misbehave(found: Terms, rng: np.random.Generator) -> np.ndarray:
-    """Factors of the sensitivity (64, 1024): evil pixels count half to one and a half times."""
+    """Factors of the sensitivity (64, 1024): evil pixels count half to one and a half times as
+    much."""
     return np.where(found.evil > 0, rng.uniform(0.5, 1.5, found.evil.shape), 1.0)
 
 
 @dataclass(frozen=True)
 class Detector:
-    """What the bins of a window see.
+    """Response of the bins of a window.
 
     Attributes
     ----------
@@ -99,7 +101,7 @@ class Detector:
 
 
 def quantize(counts: np.ndarray) -> np.ndarray:
-    """The SQRT_9 compression: above 128 the nearest of floor(k^2 / 2), k whole.
+    """The SQRT_9 compression: above 128, the nearest of floor(k^2 / 2) with integer k.
 
     The spacing is that of the archive's products (128, 144, 162, 180, 200, ...).
     """
@@ -112,7 +114,7 @@ def quantize(counts: np.ndarray) -> np.ndarray:
 def lose(
     counts: np.ndarray, usable: np.ndarray, lost: int, partial: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Fill spectra, or the rest of some, with zeros, as gaps in the telemetry do.
+    """Replace spectra, or the ends of some, by zeros, as gaps in the telemetry do.
 
     Parameters
     ----------
@@ -120,7 +122,7 @@ def lose(
     usable : ndarray of bool, (pixel,)
         Pixels whose spectra may be lost.
     lost, partial : int
-        Numbers of spectra.
+        Numbers of spectra lost, whole and in part.
     rng : Generator
 
     Returns

@@ -1,9 +1,9 @@
-"""What shines where: amplitudes of the spectra along every line of sight.
+"""Light sources: amplitudes of their spectra along every line of sight.
 
-Titan: airglow of a spherical Chapman layer, its emission integrated along the line of sight, in
-proportion to the cosine of the solar zenith angle; sunlight reflected by the disk. Saturn: an oval
-of aurora around the pole, brighter at dawn, and the sunlit disk. Other bodies: the sunlit disk.
-Behind all of them the sky, and everywhere in front of it the glow of interplanetary hydrogen.
+Titan: airglow of a spherical Chapman layer, with emission proportional to the cosine of the solar
+zenith angle and integrated along the line of sight; sunlight reflected by the disk. Saturn: an
+auroral oval around the pole, brighter at dawn, and the sunlit disk. Other bodies: the sunlit disk.
+In all directions, the glow of interplanetary hydrogen in the foreground.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from ..numerics.sphere import vectors
 from . import spectrum
 from .spectrum import Lines
 
-#: Points of Gauss's rule across each pixel, in units of its half width.
+#: Gauss quadrature points across each pixel, in units of its half-width.
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(3)
 
-#: Airglow left at night, as part of that under the Sun.
+#: Airglow on the night side, as a fraction of that at the sub-solar point.
 _NIGHT = 0.05
 
 #: Reflectance (I/F) at 1500 and 1900 angstrom, round numbers.
@@ -34,14 +34,14 @@ _OVAL, _OVAL_WIDTH, _OVAL_BRIGHTNESS = 74.0, 1.5, 20.0
 
 @dataclass(frozen=True)
 class Layer:
-    """A spherical layer whose emission follows Chapman's profile.
+    """A spherical layer whose emission follows a Chapman profile.
 
     Attributes
     ----------
     radius : float
         Of the body, km.
     altitude, scale : float
-        Of the greatest emission, and the scale height, km.
+        Altitude of peak emission, and scale height, km.
     """
 
     radius: float
@@ -49,7 +49,7 @@ class Layer:
     scale: float = 90.0
 
     def emission(self, altitude: np.ndarray) -> np.ndarray:
-        """Volume emission, 1 at its greatest (Chapman 1931, Proc. Phys. Soc. 43, 26)."""
+        """Volume emission, 1 at the peak (Chapman 1931, Proc. Phys. Soc. 43, 26)."""
         u = (altitude - self.altitude) / self.scale
         return np.exp(1 - u - np.exp(-np.maximum(u, -30)))
 
@@ -59,7 +59,7 @@ class Layer:
 
     @property
     def limb_peak(self) -> float:
-        """Tangent altitude of the greatest brightness, km."""
+        """Tangent altitude of peak brightness, km."""
         altitude, brightness = self.profile()
         return float(altitude[np.argmax(brightness)])
 
@@ -72,7 +72,7 @@ def _limb(layer: Layer) -> tuple[np.ndarray, np.ndarray]:
     reach = layer.radius + top
     brightness = []
     for b in layer.radius + altitude:
-        # From the tangent point or the surface to the top, twice above the limb.
+        # From the tangent point or the surface to the top; doubled above the limb.
         first = np.sqrt(max(layer.radius**2 - b**2, 0.0))
         s = np.linspace(first, np.sqrt(max(reach**2 - b**2, 0.0)), 2000)
         column = np.trapezoid(layer.emission(np.sqrt(b**2 + s**2) - layer.radius), s)
@@ -101,7 +101,7 @@ class Source:
 
 
 def sources(geometry: xr.Dataset) -> list[Source]:
-    """Everything that shines in a scene but stars.
+    """All light sources in a scene except stars.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def sources(geometry: xr.Dataset) -> list[Source]:
     Returns
     -------
     list of Source
-        Amplitudes are means over the pixels; exposures without pointing see the sky alone.
+        Amplitudes are means over the pixels; exposures without pointing see only the sky.
     """
     target = geometry.attrs["geometry_target"]
     field = {name: over_pixel(geometry, name) for name in ("alt", "sza", "on_disk", "lat")}
@@ -168,7 +168,7 @@ class Star:
 
 
 def choose_stars(geometry: xr.Dataset, count: int, rng: np.random.Generator) -> list[Star]:
-    """Stars that some lit pixel off the disk sees."""
+    """Stars seen by some lit pixel off the disk."""
     free = (geometry["on_disk_corners"].values == 0).all(axis=-1)
     free &= np.isfinite(geometry["ra"].values)
     free &= (geometry["line"].values > 2) & (geometry["line"].values < 61)
@@ -182,7 +182,7 @@ def choose_stars(geometry: xr.Dataset, count: int, rng: np.random.Generator) -> 
 
 
 def starlight(geometry: xr.Dataset, stars: list[Star]) -> Source:
-    """The light of stars in the pixels whose field of view they are in at mid exposure."""
+    """Starlight in the pixels whose field of view contains the star at mid-exposure."""
     centre, corners = directions(geometry, ""), directions(geometry, "_corners")
     amplitude = np.zeros(centre.shape[:2])
     for star in stars:

@@ -1,9 +1,9 @@
 """An invented flight past Titan or over Saturn: where everything is, and where UVIS looks.
 
-Saturn moves around the Sun on its mean orbit, Titan around Saturn on a circle on which it turns the
-same side to Saturn (as its true rotation elements have it), Cassini past its target on a hyperbola.
-The Sun rests at the solar system's barycentre, which is up to 0.01 au from it in truth. The flight
-never took place: its dates serve to have the Sun, the seasons and the calibration right.
+Saturn moves around the Sun on its mean orbit, Titan around Saturn on a circle with the same side
+always facing Saturn (as in its real rotation elements), and Cassini past its target on a hyperbola.
+The Sun is at rest at the solar-system barycentre, from which it is really up to 0.01 au away. The
+flight never took place: its dates only set the Sun, the seasons and the calibration.
 
 Sources
 -------
@@ -80,7 +80,7 @@ def pole(body: str) -> np.ndarray:
 
 
 def titan(et: np.ndarray) -> np.ndarray:
-    """Position of Titan seen from Saturn, J2000, km, (n, 3): opposite to its prime meridian."""
+    """Position of Titan seen from Saturn, J2000, km, (n, 3): opposite its prime meridian."""
     north = pole("TITAN")
     node = east(longitude(north))
     angle = np.deg2rad(ROTATION["TITAN"][2] + ROTATION["TITAN"][3] * et / _DAY)[:, None]
@@ -97,12 +97,12 @@ def states(position: Callable[[np.ndarray], np.ndarray], et: np.ndarray) -> np.n
 
 @dataclass(frozen=True)
 class Encounter:
-    """How a hyperbola passes its target, and how far on it is.
+    """The geometry of a hyperbolic flyby, and how far along it is.
 
     Attributes
     ----------
     distance, periapsis : float
-        From the target's centre, now and at the least, km.
+        From the target's centre, now and at closest approach, km.
     excess : float
         Speed at infinity, km/s.
     """
@@ -135,7 +135,7 @@ class Flight:
     q: np.ndarray
 
     def _plane(self, elapsed: np.ndarray) -> np.ndarray:
-        """Coordinates along p and q (n, 2) a time after periapsis."""
+        """Coordinates along p and q, (n, 2), at a time after periapsis."""
         gm = GM[self.target]
         e = self.periapsis * self.speed**2 / gm - 1
         a = self.periapsis / (e - 1)
@@ -160,7 +160,7 @@ class Flight:
         direction: np.ndarray,
         towards: np.ndarray,
     ) -> Flight:
-        """The flight that at a time is at a place, on its way out.
+        """The flight that is at a given place at a given time, outbound.
 
         Parameters
         ----------
@@ -172,7 +172,7 @@ class Flight:
         direction : ndarray, (3,)
             From the target's centre to Cassini at `et`, J2000.
         towards : ndarray, (3,)
-            Where Cassini moves to, across `direction`.
+            Direction in which Cassini moves, perpendicular to `direction`.
         """
         distance, periapsis, excess = encounter.distance, encounter.periapsis, encounter.excess
         speed = np.sqrt(excess**2 + 2 * GM[target] / periapsis)
@@ -188,7 +188,7 @@ class Flight:
         return cls(target, et - elapsed, periapsis, speed, x * u - y * w, y * u + x * w)
 
 
-#: The encounters of the simulation.
+#: The simulated encounters.
 _ENCOUNTERS = {
     "TITAN": Encounter(distance=9e4, periapsis=3525.0, excess=5.6),
     "SATURN": Encounter(distance=6e5, periapsis=2.5e5, excess=5.0),
@@ -196,7 +196,7 @@ _ENCOUNTERS = {
 
 
 def flyby(target: str, et: float) -> Flight:
-    """The flight of the simulation, half way through the observation at `et`.
+    """The simulated flight, half-way through the observation at `et`.
 
     TITAN: 90,000 km after a close approach at 950 km, phase angle 60 degrees, as most airglow
     observations. SATURN: 600,000 km away over 50 degrees north, phase angle near 60 degrees.
@@ -231,9 +231,9 @@ class Scan:
     def axes(self, et: np.ndarray) -> np.ndarray:
         """Axes of the instrument's frame, (n, 3, 3): rows are X, Y (along the slit) and Z.
 
-        TITAN: the slit stands across the sunlit limb, 20 rows on the disk and 44 in the sky, and
-        moves along the limb over two radii. SATURN: the slit stands along the projected pole,
-        centred on it, and moves over 0.9 radii.
+        TITAN: the slit lies across the sunlit limb, with 20 rows on the disk and 44 on the sky, and
+        moves along the limb over two radii. SATURN: the slit lies along the projected pole, centred
+        on it, and moves over 0.9 radii.
         """
         flight = self.flight
         target = flight.target

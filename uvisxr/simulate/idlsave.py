@@ -1,9 +1,9 @@
 """Write IDL save files of structure arrays, for files that only exist in that format.
 
 An uncompressed save file is a chain of big-endian records: one for each variable, then an end
-marker. A structure's record describes its fields, then holds their values row by row. The layout
-is the one that Craig Markwardt worked out (Unofficial Format Specification, IDL "SAVE" File, 2011)
-and that `scipy.io.readsav` reads.
+marker. A structure's record describes its fields, then holds their values row by row. The layout is
+that described by Craig Markwardt (Unofficial Format Specification, IDL "SAVE" File, 2011) and that
+`scipy.io.readsav` reads.
 """
 
 from __future__ import annotations
@@ -73,14 +73,14 @@ def _record(kind: int, body: bytes, position: int) -> bytes:
 
 
 def _array(n_bytes: int, shape: tuple[int, ...]) -> bytes:
-    # IDL's first dimension runs fastest.
+    # IDL's first dimension varies fastest.
     dims = [*reversed(shape), *[1] * (_MAX_DIMS - len(shape))]
     size = int(np.prod(shape))
     return _longs(8, n_bytes // size, n_bytes, size, len(shape), 0, 0, _MAX_DIMS, *dims)
 
 
 def _structure(dtype: np.dtype) -> bytes:
-    """Description of the fields; that of a structure within follows its parent's."""
+    """Description of the fields; that of a nested structure follows its parent's."""
     names = dtype.names or ()
     members: Mapping[str, Any] = dtype.fields or {}
     fields, arrays, inner = b"", b"", b""

@@ -21,10 +21,10 @@ from .textkernels import TEXTS
 _CASSINI, _BUS = -82, -82000
 _SSB, _SATURN_BARYCENTRE, _SUN, _SATURN, _TITAN = 0, 6, 10, 699, 606
 
-#: Light needs up to 85 min from the Sun to Saturn: bodies are written so long before, s.
+#: Light takes up to 85 min from the Sun to Saturn, so ephemerides start this much earlier, s.
 _BEFORE, _AFTER = 3 * 3600.0, 3600.0
 
-#: The pointing goes on this long before and after the exposures, s.
+#: The pointing extends this far before and after the exposures, s.
 _POINTED = 60.0
 
 #: Steps of trajectories and pointing, s.
@@ -40,15 +40,15 @@ def write(folder: Path, scan: Scan, channel: ChannelName) -> list[Path]:
     Parameters
     ----------
     folder : Path
-        Made if need be; kernels of an earlier simulation in it are replaced.
+        Created if need be; kernels of an earlier simulation in it are replaced.
     scan : Scan
     channel : {"FUV", "EUV"}
-        The channel whose slit follows the scan; the other lies 0.1 degrees off.
+        The channel whose slit follows the scan; the other channel's is 0.1 degrees off.
 
     Returns
     -------
     list of Path
-        In order of loading.
+        In loading order.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def _write_spk(path: Path, scan: Scan) -> None:
 def _write_ck(path: Path, scan: Scan, frame: str) -> None:
     et = _grid(scan.start - _POINTED, scan.stop + _POINTED, _POINTING_STEP)
     with LOCK:
-        # From J2000 to the bus by way of the instrument's frame, which is fixed to it.
+        # From J2000 to the bus through the instrument's frame, which is fixed to it.
         bus = spiceypy.pxform(frame, "CASSINI_SC_COORD", 0.0) @ scan.axes(et)
         quaternions = np.array([spiceypy.m2q(matrix) for matrix in bus])
         ticks = np.array([spiceypy.sce2c(_CASSINI, t) for t in et])

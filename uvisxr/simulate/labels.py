@@ -1,10 +1,10 @@
-"""Labels of simulated products: every keyword of a real one, with the geometry of the kernels.
+"""Labels of simulated products: every keyword of a real label, with geometry from the kernels.
 
 The meaning of the geometry keywords was found by comparing real labels with real kernels: all hold
-for START_TIME; vectors are J2000. SC_PLANET and SC_TARGET lead from the spacecraft to the body,
-corrected for light time; SC_SUN from the Sun to the spacecraft; PLANET_CENTER from the solar
-system's barycentre to Saturn, uncorrected. CENTRAL_BODY_DISTANCE counts from the nearest point of
-the target's surface. Angles belong to the point in the middle of the slit.
+for START_TIME; vectors are J2000. SC_PLANET and SC_TARGET point from the spacecraft to the body,
+corrected for light time; SC_SUN from the Sun to the spacecraft; PLANET_CENTER from the solar-system
+barycentre to Saturn, uncorrected. CENTRAL_BODY_DISTANCE is measured from the nearest point on the
+target's surface. Angles refer to the centre of the slit.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ END
 
 @dataclass(frozen=True)
 class Facts:
-    """What a label says of a product, but for its geometry.
+    """What a label says about a product, apart from its geometry.
 
     Attributes
     ----------
@@ -162,7 +162,7 @@ def _corners(windows: Sequence[Window]) -> str:
 
 
 def _clock(et: float) -> str:
-    """As labels have it: partition, seconds, 1/256 s without leading zeros."""
+    """Clock count as in labels: partition, seconds, 1/256 s without leading zeros."""
     text = spiceypy.sce2s(-82, et).strip()
     partition, count = text.split("/")
     seconds, fine = count.split(".")
@@ -192,7 +192,7 @@ def _number(value: float | None, unit: str, space: str = " ") -> str:
 
 
 def _try(call: Callable[..., Any], *arguments: Any) -> Any:
-    """What a SPICE call returns; None where the kernels do not say it."""
+    """The result of a SPICE call; None if the kernels lack the data."""
     try:
         return call(*arguments)
     except (SpiceyError, NotFoundError):
@@ -209,7 +209,7 @@ def _vectors(facts: Facts) -> dict[str, np.ndarray | None]:
     planet = state("SATURN", "LT", "CASSINI")
     center = state("SATURN", "NONE", "SSB")
     if planet is None:
-        # Some kernel sets hold the planet's barycentre only, which lies within 300 km of it.
+        # Some kernel sets have only the planet's barycentre, which is within 300 km of it.
         planet, center = state("6", "LT", "CASSINI"), state("6", "NONE", "SSB")
     pairs = {
         "SC_PLANET": planet,
@@ -282,7 +282,7 @@ def _angles(facts: Facts) -> tuple[float, float, float] | None:
         if found is None:
             return None
         point, _, _, below, epoch, seen = found
-        # The vector leads to the surface; the ray's leads to the tangent point.
+        # The vector points to the surface; the ray's points to the tangent point.
         seen = seen + point - below
     sun = _try(spiceypy.spkpos, "SUN", epoch, frame, "LT+S", target)
     radii = _try(spiceypy.bodvrd, target, "RADII", 3)

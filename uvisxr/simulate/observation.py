@@ -1,4 +1,4 @@
-"""Simulate an observation and write it as the real thing is."""
+"""Simulate an observation and write it in the archive's format."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from .setup import (
     windows,
 )
 
-#: Rows and columns that observations of Titan usually read.
+#: Rows and columns usually read out in observations of Titan.
 _WINDOW = Window(2, 0, 61, 1023)
 
 
@@ -53,16 +53,16 @@ class Simulation:
     Attributes
     ----------
     labels : tuple of Path
-        The products' labels, in the order of time.
+        The products' labels, in time order.
     kernels : tuple of Path or the argument `kernels`
         For `ds.uvis.geometry(kernels=...)`.
     calibration : Path
         Folder of the calibration files, for `ds.uvis.calibrate(files=...)`.
     truth : Dataset or DataTree
-        `radiance` (pic, pixel, wl), kR/angstrom: what a perfect calibration gives, without stars;
-        `expected_counts`, the mean of the counts before noise and losses; `background`; where
-        `star`, `lost`, `partial` (pic, pixel) are 1. A tree, a node a window, if there are
-        several. Attributes: `limb_peak` (km), `stars` (JSON) and the arguments.
+        `radiance` (pic, pixel, wl), kR/angstrom: the result of a perfect calibration, without
+        stars; `expected_counts`, the mean of the counts before noise and losses; `background`;
+        where `star`, `lost`, `partial` (pic, pixel) are 1. A tree with one node per window if there
+        are several. Attributes: `limb_peak` (km), `stars` (JSON) and the arguments.
     """
 
     labels: tuple[Path, ...]
@@ -71,7 +71,7 @@ class Simulation:
     truth: xr.Dataset | xr.DataTree
 
     def open(self, **options: Any) -> UvisDataset | xr.DataTree:
-        """Open the products; options as of `uvisxr.open_observation`."""
+        """Open the products; options as in `uvisxr.open_observation`."""
         opened: UvisDataset | xr.DataTree = open_observation(self.labels, **options)
         return opened
 
@@ -98,40 +98,41 @@ def observation(
 ) -> Simulation:
     """Simulate an observation of Titan, Saturn or, on real kernels, any body.
 
-    The counts are Poisson numbers around t (sum of S L + B n): radiances L of airglow, aurora,
-    sunlight, sky and stars through the slit's image, sensitivity S of the date, background B. The
-    same arguments give the same files, byte for byte.
+    The counts are Poisson random numbers with mean t (sum of S L + B n): radiances L of airglow,
+    aurora, sunlight, sky and stars seen through the slit, sensitivity S on that date, background B.
+    The same arguments give the same files, byte for byte.
 
     Parameters
     ----------
     directory : path
-        Gets the folders `products`, `kernels` and `calibration` and the file `truth.nc`. Those
+        Receives the folders `products`, `kernels` and `calibration` and the file `truth.nc`. Those
         of an earlier simulation are replaced.
     channel : {"FUV", "EUV"}
     slit : {"HIGH_RESOLUTION", "LOW_RESOLUTION", "OCCULTATION"}
     target : str
-        TITAN: airglow over the limb. SATURN: aurora around the north pole. With `kernels`, any
-        body of theirs; those other than these two have a sunlit disk only.
+        TITAN: airglow over the limb. SATURN: aurora around the north pole. With `kernels`, any body
+        they contain; all others have only a sunlit disk.
     start : datetime64 or str
         UTC at which the first exposure begins.
     exposures : int
     exposure : float
         Integration time, s.
     products : int
-        Products that the exposures are shared among, each at least one minute after the other.
+        Number of products to divide the exposures among, starting at least one minute apart.
     window : Window or sequence of Window
-        Rows and columns read, and their binning.
+        Rows and columns read out, and their binning.
     compression : {"SQRT_9", "NONE"}
     background : float
         count/s per detector pixel.
     stars, lost, partial : int
         Stars in the field of view; spectra lost, and lost in part, by the telemetry.
     kernels : path or iterable of paths, optional
-        Real kernels, as of `ds.uvis.geometry`. By default those of an invented flight are written.
+        Real kernels, as in `ds.uvis.geometry`. By default, kernels of an invented flight are
+        written.
     calibration : path, optional
-        Folder of real calibration files. By default those of an invented detector are written.
+        Folder of real calibration files. By default, files of an invented detector are written.
     seed : int
-        Of detector, stars, losses and noise.
+        Seed for detector, stars, losses and noise.
 
     Returns
     -------
@@ -263,7 +264,7 @@ def _named_as_real(root: Path, setup: Setup, calibration: bool) -> Iterator[Path
 
 
 def _frame(setup: Setup) -> xr.Dataset:
-    """The exposures with every detector row a pixel, for the geometry."""
+    """The exposures with one pixel per detector row, for the geometry."""
     window = Window(0, 0, N_LINES - 1, 0)
     coords = {
         "line": ("pixel", window.bins.line),
@@ -277,12 +278,12 @@ def _frame(setup: Setup) -> xr.Dataset:
 
 
 def _trend(folder: Path, channel: str) -> Trend | None:
-    """The trend that a folder's files allow: there is no public one of EUV."""
+    """The trend available in a folder; none is public for the EUV."""
     return "spica" if Folder.choose(folder).spica(channel) else None
 
 
 def _crossed(amplitude: np.ndarray, window: Window) -> np.ndarray:
-    """Pixels (pic, pixel) with starlight in a row of theirs."""
+    """Pixels (pic, pixel) with starlight in any of their rows."""
     lit = np.isin(np.arange(N_LINES), DARK_LINES, invert=True)
     bins = window.bins
     hit = np.add.accumulate((amplitude > 0) & lit, axis=-1, dtype=int)
@@ -337,7 +338,8 @@ def _products(setup: Setup) -> Iterator[labels.Facts]:
 
 
 def _frames(setup: Setup, recorded: list[np.ndarray], part: np.ndarray) -> Iterator[bytes]:
-    """A data file by exposures; bins are packed at the upper-left corner of their window."""
+    """A data file, exposure by exposure; bins are packed in the upper-left corner of their
+    window."""
     frame = np.full((N_LINES, 1024), MISSING, ">u2")
     for pic in part:
         for window, values in zip(setup.windows, recorded, strict=True):

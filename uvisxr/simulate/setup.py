@@ -14,10 +14,10 @@ from ..instrument.channel import Channel, SlitName
 from ..instrument.detector import Window
 from ..timescales import Instant, format_doy, parse_instant
 
-#: Purposes of random numbers.
+#: Purposes of the random numbers.
 STARS, EVIL, NOISE, LOSSES = range(10, 14)
 
-#: Compressions of the telemetry: none, or the square roots of counts.
+#: Telemetry compression: none, or square roots of counts.
 Compression = Literal["SQRT_9", "NONE"]
 
 
@@ -41,7 +41,7 @@ class Setup:
     seed: int
 
     def check(self, real: bool) -> None:
-        """Raise ArgumentError unless they fit together; `real`: on kernels that are given."""
+        """Raise ArgumentError unless they are consistent; `real` means that kernels are given."""
         if not real and self.target not in ("TITAN", "SATURN"):
             raise checks.refused(
                 "target", self.target, "'TITAN' or 'SATURN', or kernels= of a flight past another"
@@ -64,7 +64,7 @@ class Setup:
 
     @property
     def begin(self) -> float:
-        """Begin of the first exposure, TDB s past J2000."""
+        """Start of the first exposure, TDB s past J2000."""
         return self.start.et
 
     @property
@@ -73,7 +73,7 @@ class Setup:
         return self.begin + (np.arange(self.exposures) + 0.5) * self.exposure
 
     def rng(self, *purpose: int) -> np.random.Generator:
-        """Random numbers for one purpose, so that one does not shift the others."""
+        """Random numbers for one purpose, independent of those for the others."""
         return np.random.default_rng([self.seed, *purpose])
 
     def parts(self) -> list[np.ndarray]:
@@ -81,14 +81,14 @@ class Setup:
         return np.array_split(np.arange(self.exposures), self.products)
 
     def arguments(self) -> dict[str, Any]:
-        """Name and value of all but the windows, which the attributes hold."""
+        """Names and values of all arguments except the windows, for the attributes."""
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}
         del values["windows"]
         return values | {"channel": self.channel.name, "start": format_doy(self.start)}
 
 
 def instant(start: str | np.datetime64) -> Instant:
-    """A UTC of the mission, cut to the milliseconds that labels have."""
+    """A UTC during the mission, truncated to milliseconds as in labels."""
     try:
         found = to_millisecond(parse_instant(str(start)))
     except ArgumentError as error:
@@ -99,7 +99,7 @@ def instant(start: str | np.datetime64) -> Instant:
 
 
 def to_millisecond(time: Instant) -> Instant:
-    """The begin of an instant's millisecond."""
+    """An instant truncated to the millisecond."""
     return Instant(time.tai // 1_000_000 * 1_000_000)
 
 

@@ -1,15 +1,15 @@
 """Spectra of the simulation, seen through the slit: lines, bands and the light of Sun and stars.
 
-A spectrum is a list of lines, each with its photon number; light without lines is a comb of lines
-0.25 angstrom apart. A slot of light of the width of the slit's image (4.8 angstrom, low resolution)
-stands on the detector for each line.
+A spectrum is a list of lines, each with its photon number; a continuum is a comb of lines 0.25
+angstrom apart. On the detector, each line is a box as wide as the slit's image (4.8 angstrom at low
+resolution).
 
 Sources
 -------
 .. [K] Kramida et al., NIST Atomic Spectra Database (ver. 5.11): wavelengths in vacuum.
 .. [A] Ajello et al. 2008, Titan airglow spectra from the Cassini UVIS: FUV disk analysis, Geophys.
    Res. Lett. 35, L06102: which lines and bands Titan's airglow has, and that Lyman-alpha, a few
-   hundred rayleigh, and the LBH bands lead. Brightnesses here are round numbers of that order.
+   hundred rayleigh, and the LBH bands dominate. Brightnesses here are round numbers of that order.
 .. [V] Vernazza, Avrett & Loeser 1981, Structure of the solar chromosphere III, ApJS 45, 635: the
    Sun's brightness temperature near its minimum, 4700 K at 1700 to 1900 angstrom.
 """
@@ -33,10 +33,10 @@ _SUN_TEMPERATURE, _STAR_TEMPERATURE = 4700.0, 20000.0
 #: Radius of the Sun over the astronomical unit.
 _SUN_ANGLE = 695700.0 / 149597870.7
 
-#: The Lyman limit of hydrogen, below which the interstellar gas hides the stars, angstrom.
+#: The Lyman limit of hydrogen, below which interstellar gas absorbs starlight, angstrom.
 _LYMAN_LIMIT = 911.75
 
-#: Reflected sunlight is simulated from here on, angstrom: shortward it drowns in airglow.
+#: Reflected sunlight is simulated longward of this, angstrom; shortward it is lost in the airglow.
 SUNLIGHT_FROM = 1500.0
 
 
@@ -67,7 +67,7 @@ class Lines:
         """Mean spectral radiance over each detector column, (1024,), kR/angstrom per unit."""
         edges = channel.wavelength(np.arange(N_BANDS + 1) - 0.5)
         image = channel.slits[slit].dlambda
-        # The part of each line's slot that lies shortward of each edge.
+        # The fraction of each line's box that lies shortward of each edge.
         passed = np.clip((edges - self.wl[:, None]) / image + 0.5, 0, 1)
         light: np.ndarray = self.strength @ np.diff(passed, axis=1)
         return light / np.diff(edges)
@@ -131,7 +131,7 @@ def _photons(wl: np.ndarray, temperature: float) -> np.ndarray:
 
 @cache
 def sunlight(albedo: tuple[float, float]) -> Lines:
-    """Sunlight from a surface in full sun at 1 au, longward of 1500 angstrom, kR.
+    """Sunlight reflected by a surface at normal incidence at 1 au, longward of 1500 angstrom, kR.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """Band systems of diatomic molecules from their spectroscopic constants.
 
-Each electronic state is a Morse oscillator; the overlaps of vibrational levels are those of their
-wave functions on a grid. Bands are single lines at their origins: rotation, which spreads the
+Each electronic state is a Morse oscillator; the overlaps of vibrational levels are computed from
+their wave functions on a grid. Bands are single lines at their origins: rotation, which spreads the
 bands of N2 over 3 angstrom, is below the resolution of UVIS.
 
 Sources
@@ -69,19 +69,19 @@ WERNER = System(State(100089.9, 2443.77, 69.524, 1.03279), _H2, 0.50391, 6)
 def bands(system: System, longest: float = 1950.0) -> tuple[np.ndarray, np.ndarray]:
     """Wavelengths and relative photon numbers of a system excited from its lowest level.
 
-    Excitation in proportion to the overlap with the ground level, then decay in proportion to
-    overlap times the cube of the frequency.
+    Excitation is proportional to the overlap with the ground level, decay to overlap times the cube
+    of the frequency.
 
     Parameters
     ----------
     system : System
     longest : float
-        Angstrom; bands beyond are counted in the branching, but left out.
+        Angstrom; longer-wavelength bands count in the branching but are left out.
 
     Returns
     -------
     wl, strength : ndarray, (band,)
-        Angstrom in vacuum; the strengths of all bands, also of those left out, add up to 1.
+        Angstrom in vacuum; the strengths of all bands, including those left out, add up to 1.
     """
     overlap = _overlaps(system)
     upper, lower = (np.arange(n, dtype=float) for n in overlap.shape)
