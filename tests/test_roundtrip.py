@@ -42,7 +42,8 @@ def opened(tmp_path_factory) -> xr.Dataset:
 
 
 def round_trip(ds: xr.Dataset, folder: Path) -> xr.Dataset:
-    path = uvisxr.export.to_netcdf(ds, folder / "step.nc")
+    # A file of its own each time: none is written over the one that the dataset comes from.
+    path = uvisxr.export.to_netcdf(ds, folder / f"{len(list(folder.iterdir()))}.nc")
     with xr.open_dataset(path) as back:
         return back.load()
 
