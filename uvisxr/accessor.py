@@ -1,7 +1,7 @@
 """The `.uvis` accessor: a dataset's methods, each one call into the module that does the work.
 
-It stores the dataset and nothing else. State kept here would be lost on `assign` and stale after
-`isel`: all that a later step needs is in the dataset's variables and attributes.
+It stores only the dataset. State kept here would be lost on `assign` and stale after `isel`, so
+everything that a later step needs is in the dataset's variables and attributes.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class UvisAccessor:
         `rate`: count rates with their errors.
         `fill_nan`, `smooth`: holes filled, noise smoothed, along wavelength.
     From spectra to results:
-        `bin`: mean spectra of like geometry, or of groups by hand.
+        `bin`: mean spectra of similar geometry, or of groups of your own.
         `integrate`: brightness in a range of wavelengths.
         `image`: brightness on the plane of the sky.
         `plot`: pictures.

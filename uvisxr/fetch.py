@@ -194,7 +194,7 @@ def _receive(url: str, path: Path, how: _Patience) -> None:
     with (
         requests.Session() as session,
         path.open("wb") as stream,
-        # None: silent when stderr is no terminal.
+        # None: silent unless stderr is a terminal.
         tqdm(
             desc=url.rsplit("/", 1)[-1],
             unit="B",

@@ -1,6 +1,7 @@
-"""`ds.uvis` at no cost before it is used.
+"""Register `ds.uvis` at no cost until it is used.
 
-The accessor brings all of the package, so that a descriptor stands for it until it is asked for.
+Importing the accessor imports the whole package, so a descriptor takes its place until it is
+needed.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def register() -> None:
-    """Give datasets their `.uvis`."""
+    """Add `.uvis` to datasets."""
     import xarray as xr
 
     # xarray's class does not have the attribute before, for type checkers never.
@@ -22,10 +23,10 @@ def register() -> None:
 
 
 class _Uvis:
-    """`Dataset.uvis` is the accessor's class, as xarray has it; `ds.uvis` the dataset's accessor.
+    """`Dataset.uvis` is the accessor class, as usual in xarray; `ds.uvis` is an accessor.
 
-    xarray's own descriptor needs the class beforehand, and keeps each accessor with its dataset;
-    ours holds nothing that would be worth keeping.
+    xarray's own descriptor needs the class in advance and caches an accessor with each dataset;
+    ours has nothing worth caching.
     """
 
     def __get__(
@@ -34,6 +35,6 @@ class _Uvis:
         try:
             from .accessor import UvisAccessor
         except AttributeError as error:
-            # Of a library that does not fit another one: a dataset would take it for its own.
+            # Raised by incompatible libraries; a dataset would take an AttributeError for its own.
             raise ImportError(f"cannot import the accessor .uvis: {error}") from error
         return UvisAccessor if ds is None else UvisAccessor(ds)

@@ -111,7 +111,7 @@ def demonstrate(
     Raises
     ------
     ExportError
-        A file cannot be written, or one of that name is there which is no demonstration's.
+        A file cannot be written, or would replace one that is not from a demonstration.
     """
     register()
     folder = Path(directory)

@@ -1,8 +1,8 @@
-"""What every variable means: one table of units and names, applied at the end of each step.
+"""The meaning of every variable: one table of units and names, applied at the end of each step.
 
 Attributes follow CF-1.11. xarray keeps attributes through arithmetic, so that a rate made from
-counts would still say "count": `apply` sets them anew from the table, whatever came before.
-Its part of the geometry is made from `fields`.
+counts would still say "count": `apply` resets them from the table, whatever they were before.
+The entries for the geometry come from `fields`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Variable:
     """The fixed attributes of one variable.
 
     `units` is None for times, whose units xarray keeps in the encoding; `ancillary` and `bounds`
-    name variables that are mentioned only where the dataset holds them.
+    name variables that are mentioned only if the dataset has them.
     """
 
     units: str | None
@@ -51,7 +51,7 @@ class Variable:
 _ANGSTROM, _RADIANCE = "angstrom", "kR angstrom-1"
 _COUNT_RATE = "count s-1"
 
-#: Names of the quality flags, in the order of their bits.
+#: Names of the quality flags, in bit order.
 QualityFlag = Literal["lost", "partial", "star", "dark_line", "user"]
 
 #: Names and bits of the quality flags.
@@ -143,7 +143,7 @@ for _name, _field in SIGHTLINE.items():
     )
     VARIABLES[f"{_name}_bin_bounds"] = Variable(_units, f"edges of the bins: {_text}")
 
-# Integrals of radiances have the radiances' names and texts with other units.
+# Integrals of radiances have the names and texts of the radiances, with other units.
 for _name in [name for name in VARIABLES if name.startswith("radiance") and name != "radiance_n"]:
     _variable = VARIABLES[_name]
     VARIABLES[_name.replace("radiance", "brightness", 1)] = Variable(
@@ -154,7 +154,7 @@ for _name in [name for name in VARIABLES if name.startswith("radiance") and name
 
 
 def apply(ds: xr.Dataset) -> xr.Dataset:
-    """Set the attributes of every variable the table knows.
+    """Set the attributes of every variable in the table.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ def apply(ds: xr.Dataset) -> xr.Dataset:
     Returns
     -------
     Dataset
-        A shallow copy. Attributes of known variables are replaced, those of others kept.
+        A shallow copy. Attributes of variables in the table are replaced, those of others kept.
     """
     ds = ds.copy(deep=False)
     present = frozenset(map(str, ds.variables))

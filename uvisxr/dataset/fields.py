@@ -1,8 +1,8 @@
-"""The fields of the geometry: one entry each, from which every list of them is made.
+"""The fields of the geometry: one entry each, from which all lists of fields are derived.
 
-A new field is an entry here, and a formula in `geometry` that gives its values under that name.
-From the entry follow its corners, its twin at the tangent point, its bins and their means, its
-attributes, its place in the summary, its sense under `lon_direction`.
+A new field needs an entry here, and a formula in `geometry` that computes it under that name. Its
+corners, its twin at the tangent point, its bins and their means, its attributes, its place in the
+summary and its sense under `lon_direction` all follow from the entry.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Literal
 
 from .. import checks
 
-#: What stands before the name of a field that is taken at the tangent point everywhere.
+#: Prefix of fields that refer to the tangent point everywhere.
 TANGENT = "tangent_"
 
 _AT_TANGENT = ", at the tangent point"
@@ -31,17 +31,17 @@ class Field:
     name, units, long_name : str
         As in the dataset.
     kind : {"sightline", "ephemeris"}
-        Of every pixel and its corners; or of the exposure.
+        One value for every pixel and its corners, or one for the exposure.
     twin : bool
         Whether it exists at the tangent point too, with the prefix `tangent_`.
     period : float, optional
-        360 degrees or 24 hours, where the field comes round.
+        360 degrees or 24 hours, if the field is periodic.
     planets : bool
-        Whether giant planets alone have it.
+        Whether only giant planets have it.
     directed : bool
-        Whether it is a longitude that counts west or east, as `lon_direction` says.
+        Whether it is a longitude, west or east as set by `lon_direction`.
     summary : bool
-        Whether the summary JSON holds it.
+        Whether the JSON summary includes it.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Field:
 
     @property
     def remedy(self) -> str:
-        """What brings the field into a dataset that lacks it."""
+        """How to add the field to a dataset that lacks it."""
         return "call ds.uvis.geometry() first" + (
             ", with a giant planet as target" if self.planets else ""
         )
@@ -131,7 +131,7 @@ _ENTRIES = (
         "distance of the target's centre from the spacecraft",
         "ephemeris",
     ),
-    # The others serve to draw the scene without kernels.
+    # The rest are for drawing the scene without kernels.
     Field(
         "target_ra",
         _DEG,
@@ -196,7 +196,7 @@ def _named(*fields: Field) -> Mapping[str, Field]:
     return MappingProxyType({field.name: field for field in fields})
 
 
-#: Fields of the line of sight by name, the twins last: all that spectra can be binned by.
+#: Line-of-sight fields by name, twins last: everything that spectra can be binned by.
 SIGHTLINE = _named(*(field for field in _ENTRIES if field.kind == "sightline"), *_TWINS)
 
 #: Fields of the exposure by name.
@@ -207,12 +207,12 @@ FIELDS = _named(*SIGHTLINE.values(), *EPHEMERIS.values())
 
 
 def sightline(name: str, argument: str) -> Field:
-    """The field of the line of sight that an argument names.
+    """The line-of-sight field that an argument names.
 
     Raises
     ------
     ArgumentError
-        There is none of that name; the message says which are near.
+        There is no such field; the message suggests similar names.
     """
     if name in SIGHTLINE:
         return SIGHTLINE[name]
@@ -222,7 +222,7 @@ def sightline(name: str, argument: str) -> Field:
 
 
 def _near(name: str) -> list[str]:
-    """Up to four names that resemble one, or whose text has it as a word."""
+    """Up to four names that resemble `name`, or whose long name contains it as a word."""
     bare = name.removeprefix(TANGENT)
     words = [n for n in SIGHTLINE if bare in re.findall(r"\w+", SIGHTLINE[n].long_name)]
     found = [bare] if bare in SIGHTLINE else []

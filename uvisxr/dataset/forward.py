@@ -44,8 +44,8 @@ class Method(Protocol[_P, _R_co]):
 def method(function: Callable[Concatenate[xr.Dataset, _P], _R], /) -> Method[_P, _R]:
     """An accessor method that calls `function` with the dataset as its first argument.
 
-    The method keeps the function's docstring and, but for the dataset, its signature, so that
-    there is one text and one list of defaults for both ways of calling.
+    The method keeps the function's docstring and, apart from the dataset, its signature, so both
+    ways of calling share one text and one list of defaults.
     """
 
     @wraps(function)

@@ -1,11 +1,11 @@
-"""Provenance: one line in the `history` attribute for every step.
+"""Provenance: one line per step in the `history` attribute.
 
-A line holds the step, all its arguments, the package version, and the name and sha256 of every
-file it used. It carries no clock time and no folder, so that the same inputs give the same file,
-byte for byte, on every machine.
+A line gives the step, all its arguments, the package version, and the name and sha256 of every file
+used. It contains no time of day and no folders, so the same inputs give the same file, byte for
+byte, on every machine.
 
-A step is a function under the decorator `step`, which binds each call to the function's signature.
-What the call does not show the function leaves with its result: see `used`.
+A step is a function with the decorator `step`, which binds each call to the function's signature.
+Anything not visible in the call, the function attaches to its result with `used`.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from . import inputs
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
-#: Where `used` leaves what it is told until the decorator takes it up: encodings are not written.
+#: Where `used` leaves its information for the decorator; encodings are not written to files.
 _KEY = "uvisxr_used"
 
-#: Items of a sequence that a line shows.
+#: Number of items of a sequence shown in a line.
 _SHOWN = 12
 
 
@@ -51,18 +51,18 @@ def used(
     unread: Iterable[str | Path] = (),
     took: Mapping[str, Any] | None = None,
 ) -> xr.Dataset:
-    """The result of a step with what its line is to hold beside the call.
+    """Attach to a step's result what its history line should contain besides the call.
 
     Parameters
     ----------
     ds : Dataset
-        What the step returns, or a node of the tree that it returns.
+        The step's result, or a node of the resulting tree.
     files : iterable of paths
         Files whose bytes the step used.
     unread : iterable of paths
-        Files that were opened for later use: named with their size, as a sha256 needs every byte.
+        Files opened for later use: recorded with their size, as a sha256 would need every byte.
     took : mapping, optional
-        Arguments whose value says more as the step took it than as it was given.
+        Arguments whose value as used by the step is more informative than as given.
 
     Returns
     -------
@@ -75,20 +75,20 @@ def used(
 
 
 def step(name: str, unsaid: Collection[str] = ()) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
-    """Decorate a function so that the datasets it returns have its call in their history.
+    """Decorate a function so that its call is recorded in the history of the datasets it returns.
 
-    The line is the last of the history of the dataset that came in, the function's first argument:
-    steps that the function calls leave no lines of their own. A result that is no Dataset or
-    DataTree stays as it is. Iterators among the arguments are made lists, once, for function and
-    line alike. The files that the step used, and those behind what came in, are then behind the
+    The line is appended to the history of the input dataset, the function's first argument; steps
+    called inside the function add no lines of their own. A result that is not a Dataset or DataTree
+    is returned unchanged. Iterators among the arguments are turned into lists, once, for function
+    and line alike. The files that the step used, and those behind what came in, are then behind the
     result: no output takes their place (`uvisxr.dataset.inputs`).
 
     Parameters
     ----------
     name : str
-        Name of the step as the user calls it.
+        Name of the step, as called by the user.
     unsaid : collection of str
-        Arguments that change no value of the result, such as the size of its chunks.
+        Arguments that do not affect the values of the result, such as chunk sizes.
     """
 
     def decorated(function: Callable[_P, _R]) -> Callable[_P, _R]:
@@ -129,14 +129,14 @@ def step(name: str, unsaid: Collection[str] = ()) -> Callable[[Callable[_P, _R]]
 
 
 def record(ds: xr.Dataset, step: str, arguments: Mapping[str, Any]) -> xr.Dataset:
-    """Append a line to the history of a dataset that no step made.
+    """Append a line to the history of a dataset that did not come from a step.
 
     Parameters
     ----------
     ds : Dataset
-        It is not changed.
+        Left unchanged.
     step : str
-        Name of what made it.
+        Name of what created it.
     arguments : mapping
         By name.
 
@@ -150,7 +150,7 @@ def record(ds: xr.Dataset, step: str, arguments: Mapping[str, Any]) -> xr.Datase
 
 
 def _recorded(ds: xr.Dataset, name: str, texts: Mapping[str, str], before: str) -> xr.Dataset:
-    """The dataset with a line after the lines `before`, and without what `used` left."""
+    """The dataset with a line added after the lines `before`, without what `used` attached."""
     ds = ds.copy(deep=False)
     extra = ds.encoding.pop(_KEY, _Used())
     texts = {**texts, **{k: _text(value) for k, value in extra.took.items()}}
@@ -164,7 +164,7 @@ def _recorded(ds: xr.Dataset, name: str, texts: Mapping[str, str], before: str) 
 
 
 def _lasting(value: Any) -> Any:
-    """The value with a list for every iterator, which could be run through only once."""
+    """The value with iterators, which can be consumed only once, replaced by lists."""
     # Pairs of pixels may be many: what is most of them comes first.
     if isinstance(value, int | float | str):
         return value
@@ -177,7 +177,7 @@ def _lasting(value: Any) -> Any:
 
 
 def _text(value: Any, is_path: bool = False) -> str:
-    """What a line says of an argument; of a text that `is_path`, the last part."""
+    """Text for an argument in a line; for text that `is_path`, only its last part."""
     if isinstance(value, os.PathLike) or (is_path and isinstance(value, str)):
         return repr(Path(value).name or str(value))
     if isinstance(value, xr.Dataset | xr.DataTree):
@@ -196,9 +196,9 @@ def _text(value: Any, is_path: bool = False) -> str:
         items = (f"{key!r}: {_text(item, is_path)}" for key, item in value.items())
         return "{" + ", ".join(items) + "}"
     if isinstance(value, Collection) and not isinstance(value, str | bytes | range):
-        # The order of a set differs from run to run.
+        # The order of a set varies from run to run.
         ordered = sorted(value, key=str) if isinstance(value, set | frozenset) else value
         texts = [_text(item, is_path) for item in islice(ordered, _SHOWN)]
         return f"[{', '.join(texts)}{', ...' if len(value) > _SHOWN else ''}]"
-    # A recipe, for one, is known by its name.
+    # A recipe, for example, is identified by its name.
     return repr(getattr(value, "name", value))

@@ -1,10 +1,10 @@
 """The files behind a dataset: what it was read from, and what its steps used.
 
-They are kept in encodings, under xarray's own key "source" (one path, of files that xarray read)
-and under "sources" (a tuple of paths). Encodings are no part of the data: nothing compares, prints
-or writes them, so that outputs do not depend on the folders of a machine. A dataset's own encoding
-is lost on the way through most operations; those of its variables stay as long as the variables
-do, and some of them, wavelengths or times, outlast every step.
+They are kept in encodings, under xarray's own key "source" (one path, for files read by xarray) and
+under "sources" (a tuple of paths). Encodings are not part of the data: they are not compared,
+printed or written, so outputs do not depend on a machine's folders. Most operations drop a
+dataset's own encoding; those of its variables last as long as the variables, and some variables,
+such as wavelengths and times, survive every step.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _ONE, _SEVERAL = "source", "sources"
 
 
 def of(ds: xr.Dataset | xr.DataArray | xr.DataTree) -> list[str]:
-    """The files behind a dataset, an array or a tree, each once, in the order of names.
+    """The files behind a dataset, an array or a tree, each once, sorted by name.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def of(ds: xr.Dataset | xr.DataArray | xr.DataTree) -> list[str]:
     Returns
     -------
     list of str
-        Absolute paths; those of NetCDF files opened by xarray may be addresses.
+        Absolute paths; those of NetCDF files opened by xarray may be URLs.
     """
     # A set first: all variables of an observation share one long tuple.
     groups = {_named(encoding) for encoding in _encodings(ds)}
@@ -54,7 +54,7 @@ def add(ds: xr.Dataset, files: Iterable[str | os.PathLike[str]]) -> xr.Dataset:
     Parameters
     ----------
     ds : Dataset
-        Left as it is.
+        Left unchanged.
     files : iterable of path
 
     Returns

@@ -6,16 +6,16 @@ import xarray as xr
 
 
 def unsplit(ds: xr.Dataset, *dims: str) -> xr.Dataset:
-    """Put the dask arrays of a dataset in one chunk along some dimensions.
+    """Merge the chunks of a dataset's dask arrays along some dimensions.
 
-    All of them together: chunks that differ between variables make `Dataset.chunks` fail. Arrays
-    in memory stay there, which `Dataset.chunk` would not leave.
+    All arrays are rechunked, because chunks that differ between variables make `Dataset.chunks`
+    fail. Arrays in memory stay as they are, whereas `Dataset.chunk` would convert them.
 
     Parameters
     ----------
     ds : Dataset
     *dims : str
-        Dimensions; those that a variable does not have are passed over.
+        Dimensions; those that a variable lacks are ignored.
 
     Returns
     -------

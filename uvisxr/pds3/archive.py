@@ -184,7 +184,7 @@ class Archive:
         """The data file of a label, checked against the size the label gives."""
         target = path.with_suffix(".DAT")
         place = folder / target.name if folder else self.cache / target
-        # The cache mends itself; what is in a folder of the user's is the user's.
+        # The cache repairs itself; files in the user's own folder are left alone.
         return fetch.download(
             f"{self.url}{target}", place, size=_data_size(label), replace=folder is None
         )
