@@ -9,8 +9,10 @@ import threading
 from pathlib import Path
 
 import pytest
+import xarray as xr
 from helpers.umask import permissions, umask
 
+import uvisxr  # noqa: F401, the accessor
 from uvisxr import files
 from uvisxr.errors import ExportError
 
@@ -253,3 +255,21 @@ def test_digest_is_that_of_the_file_now(tmp_path: Path):
     write(path)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert files.sha256(path) == hashlib.sha256(NEW).hexdigest()
+
+
+def test_folders_of_paths_are_resolved_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Libraries shorten "link/.." before they open a name: the file would lie elsewhere."""
+    (tmp_path / "other" / "folder").mkdir(parents=True)
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "link").symlink_to(tmp_path / "other" / "folder")
+    monkeypatch.chdir(tmp_path / "here")
+    xr.Dataset({"a": 1}).uvis.to_netcdf("link/../b.nc")
+    assert names(tmp_path / "here") == ["link"]
+    with xr.open_dataset(tmp_path / "other" / "b.nc") as back:
+        assert back["a"] == 1
+
+
+def test_the_users_home_may_be_a_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert xr.Dataset({"a": 1}).uvis.to_netcdf("~/a.nc") == tmp_path / "a.nc"
+    assert names(tmp_path) == ["a.nc"]

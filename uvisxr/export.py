@@ -59,7 +59,8 @@ def to_netcdf(ds: xr.Dataset | xr.DataTree, path: str | Path, complevel: int = 1
         `complevel` is not 0 to 9.
     ExportError
         The file cannot be written, or is one that the dataset was read from or that a step used,
-        or ends in .LBL or .DAT as products do. No partial file is left.
+        or ends in .LBL or .DAT as products do. No partial file is left. (What a dataset was read
+        from is known from its encodings: not after `drop_encoding` or `map_blocks`.)
 
     Examples
     --------
@@ -72,7 +73,7 @@ def to_netcdf(ds: xr.Dataset | xr.DataTree, path: str | Path, complevel: int = 1
     True
     """
     checks.whole("complevel", complevel, 0, 9)
-    path = Path(path)
+    path = Path(path).expanduser()
     with whole_file(path, inputs.of(ds)) as temporary:
         write(ds, temporary, complevel)
     return path
@@ -110,7 +111,7 @@ def _write_bounds_units(ds: xr.Dataset | xr.DataTree, path: Path) -> None:
     # xarray omits units that a bounds variable shares with its parent, as CF allows; they would
     # then be lost on reading the file back.
     groups = {node.path: node for node in ds.subtree} if isinstance(ds, xr.DataTree) else {"/": ds}
-    with netCDF4.Dataset(path, "a") as root:
+    with netCDF4.Dataset(path, "r+") as root:
         for name, node in groups.items():
             group = root if name == "/" else root[name]
             for variable in node.variables.values():

@@ -45,7 +45,7 @@ def whole_file(
     Parameters
     ----------
     path : path
-        File to write; an existing one is replaced.
+        File to write; an existing one is replaced. "~" is the user's home.
     inputs : iterable of path
         Files that must stay; URLs are passed over.
     folder : path, optional
@@ -65,10 +65,13 @@ def whole_file(
         As `check_target`, before anything is written; or the file cannot be written, for instance
         on a full disk or in a missing folder.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     check_target(path, inputs, archive=archive)
+    # Libraries shorten "link/.." to "." before they open a name; the real folder has no such parts.
+    place = Path(os.path.realpath(path.parent))
+    path = place / path.name
     name = f".{path.name[:_SHOWN]}.{uuid.uuid4().hex}.part"
-    temporary = Path(folder or path.parent) / name
+    temporary = (Path(os.path.realpath(folder)) if folder else place) / name
     try:
         yield temporary
         temporary.replace(path)
@@ -102,7 +105,8 @@ def check_target(
         The name is that of a product; or there is one of the inputs (under this or another name,
         through links too), a folder, a device.
     """
-    endings = {Path(path).suffix.upper(), Path(os.path.realpath(path)).suffix.upper()}
+    path = Path(path).expanduser()
+    endings = {path.suffix.upper(), Path(os.path.realpath(path)).suffix.upper()}
     if not archive and endings.intersection(_PRODUCTS):
         raise ExportError(
             f"cannot write {path}: files that end in {' and '.join(_PRODUCTS)} are products of the "

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from .. import checks
 from ..dataset import inputs
 from ..errors import ExportError, MissingDependencyError
-from ..files import whole_file
+from ..files import check_target, whole_file
 from . import scene
 from .style import style as styled
 
@@ -140,6 +140,8 @@ def _widest(stage: scene.Stage, framing: scene.Framing) -> scene.Framing:
 def _write_png(path: Path, frames: Iterator[np.ndarray], fps: float, keep: Sequence[str]) -> None:
     from PIL import Image
 
+    if not path.is_dir():
+        check_target(path, keep)
     path.mkdir(parents=True, exist_ok=True)
     for number, frame in enumerate(frames):
         with whole_file(path / f"{number:04d}.png", keep) as part:
