@@ -264,6 +264,23 @@ class TestInstants:
         with pytest.raises(ArgumentError, match="NaN or NaT"):
             ds.uvis.geometry(files, times=times)
 
+    def test_own_times_are_those_of_the_exposures_they_name(self, ds, files, done):
+        ds = ds.assign_coords(pic=[4, 5, 6])
+        both = xr.DataArray(ETS[:, None] + [0.0, 5.0], {"pic": ds.pic}, ("pic", "sample"))
+        for times in (both, both.T, both.T.drop_vars("pic")):
+            found = ds.uvis.geometry(files, times=times)
+            np.testing.assert_array_equal(found["geometry_et"], both)
+        with pytest.raises(ArgumentError, match="another order"):
+            ds.uvis.geometry(files, times=both[::-1])
+        with pytest.raises(ArgumentError, match="dimensions"):
+            ds.uvis.geometry(files, times=both.rename(sample="time"))
+
+    def test_own_times_that_are_masked_or_none_at_all(self, ds, files):
+        with pytest.raises(ArgumentError, match="masked"):
+            ds.uvis.geometry(files, times=np.ma.masked_less(ETS, ETS[1]))
+        with pytest.raises(ArgumentError, match="empty"):
+            ds.uvis.geometry(files, times=[])
+
     def test_times_and_samples_exclude_each_other(self, ds, files):
         with pytest.raises(ArgumentError, match="not both"):
             ds.uvis.geometry(files, times=ETS, samples=2)

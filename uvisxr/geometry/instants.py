@@ -43,7 +43,7 @@ def instants(ds: xr.Dataset, times: Any, samples: int | None) -> np.ndarray:
         ) from None
     checks.only_one(times=times, samples=samples)
     if times is not None:
-        return _own(times, middle.size)
+        return _own(_by_name(times, ds), middle.size)
     if samples is None:
         return middle.astype(float)
     checks.whole("samples", samples, 1, what="a number of instants")
@@ -52,9 +52,27 @@ def instants(ds: xr.Dataset, times: Any, samples: int | None) -> np.ndarray:
     return middle[:, None] + exposure[:, None] * offset
 
 
+def _by_name(times: Any, ds: xr.Dataset) -> Any:
+    """Times in the order (pic, sample), checked to be those of the dataset's exposures."""
+    if not isinstance(times, xr.DataArray):
+        return times
+    if not set(times.dims) <= {"pic", "sample"}:
+        raise ArgumentError(f"times= has the dimensions {times.dims}: give (pic,) or (pic, sample)")
+    here, there = (array.indexes.get("pic") for array in (ds, times))
+    if here is not None and there is not None and not here.equals(there):
+        raise ArgumentError(
+            "times= has other exposures than the dataset, or another order: select them with "
+            "times.sel(pic=ds.pic)"
+        )
+    return times.transpose("pic", "sample", missing_dims="ignore").values
+
+
 def _own(times: Any, n_pic: int) -> np.ndarray:
-    values = times.values if isinstance(times, xr.DataArray) else np.asarray(times)
-    et = _to_et(values)
+    if np.ma.is_masked(times):
+        raise ArgumentError("times= holds masked values: give valid times only")
+    et = _to_et(np.asarray(times))
+    if not et.size:
+        raise ArgumentError("times= is empty: give one time for all exposures, or one for each")
     if not np.isfinite(et).all():
         raise ArgumentError("times= holds NaN or NaT: give valid times only")
     if et.ndim == 0 or et.shape == (1,):
