@@ -327,6 +327,14 @@ def test_times_not_decoded_are_not_told(stages):
     assert overview.overview(stages["undecoded"])["exposures"] == "2 of 240 s"
 
 
+@pytest.mark.parametrize("attrs", [{"line_bin": "x"}, {"ul_band": None}, {"target": ["a\nb"]}])
+def test_odd_attributes_are_told_in_one_line_or_not_at_all(stages, attrs):
+    usual = repr(stages["opened"].uvis).splitlines()
+    usual = repr(stages["opened"].uvis).splitlines()
+    text = repr(stages["opened"].assign_attrs(attrs).uvis)
+    assert "exposures" in text and len(text.splitlines()) in (len(usual), len(usual) - 1)
+
+
 def test_the_window_of_several_is_told(tmp_path):
     windows = (Window(2, 0, 30, 1023), Window(40, 100, 61, 1023, band_bin=2))
     made = uvisxr.simulate.observation(

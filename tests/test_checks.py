@@ -141,3 +141,11 @@ def test_long_values_are_cut():
     for value in (np.zeros((50, 50)), ds, "x" * 1000):
         text = str(checks.refused("stars", value, "a catalogue"))
         assert len(text) < 150 and "\n" not in text and text.endswith("...: expected a catalogue")
+
+
+def test_values_whose_repr_fails():
+    class Odd:
+        def __repr__(self) -> str:
+            raise ValueError
+
+    assert str(checks.refused("by", Odd(), "a number")).startswith("by=<Odd>: ")

@@ -23,7 +23,7 @@ import uvisxr
 from uvisxr.accessor import UvisAccessor
 from uvisxr.calibration.recipe import RECIPES
 from uvisxr.dataset.history import record, sha256, step, used
-from uvisxr.errors import UvisWarning
+from uvisxr.errors import ArgumentError, UvisWarning
 from uvisxr.stars import flag_files
 
 STARTED = xr.Dataset({"x": ("t", [1.0, 2.0])}, attrs={"history": "opened"})
@@ -78,6 +78,18 @@ class TestCall:
     def test_arrays_have_no_history(self):
         found = turn(STARTED.x, 2)
         assert isinstance(found, xr.DataArray) and "history" not in found.attrs
+
+    def test_arguments_without_an_end_are_refused(self):
+        endless: list[Any] = []
+        endless.append(endless)
+        with pytest.raises(ArgumentError, match="turn: an argument contains itself"):
+            turn(STARTED, endless)
+
+    def test_lines_are_short_and_the_same_in_every_run(self):
+        assert said({i: i for i in range(99)}) == said({i: i for i in range(98)})
+        assert said("x" * 1000) == "'" + "x" * 199 + "..."
+        assert said(object()) == "<object>"
+        assert "\n" not in said(STARTED)
 
     def test_a_step_within_a_step_leaves_no_line(self):
         @step("outer")

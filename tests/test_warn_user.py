@@ -127,3 +127,9 @@ def test_without_a_line_of_the_users():
         thread.start()
         thread.join()
     assert [w.filename for w in caught] == [threading.__file__]
+
+
+def test_code_without_a_module():
+    """Code run by `exec` may have no name: its warnings appear all the same."""
+    with pytest.warns(UvisWarning, match="here"):
+        exec("warn()", {"warn": functools.partial(warn_user, "here")})

@@ -210,6 +210,9 @@ def _bounds(least: float | None, above: float | None, most: float | None) -> str
 
 def _shown(value: Any) -> str:
     # The repr of a numpy scalar includes its type.
-    plain = value.item() if getattr(value, "shape", None) == () else value
-    text = " ".join(repr(plain).split())
+    try:
+        plain = value.item() if getattr(value, "shape", None) == () else value
+        text = " ".join(repr(plain).split())
+    except Exception:  # whatever an object's own repr stumbles over
+        text = f"<{type(value).__name__}>"
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

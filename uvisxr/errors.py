@@ -97,7 +97,8 @@ def warn_user(message: str, category: type[Warning] = UvisWarning) -> None:
         category,
         frame.f_code.co_filename,
         frame.f_lineno,
-        frame.f_globals.get("__name__"),
+        # Without a module the warning would vanish.
+        frame.f_globals.get("__name__") or "<unknown>",
         frame.f_globals.setdefault("__warningregistry__", {}),
     )
 

@@ -25,6 +25,7 @@ import numpy as np
 import xarray as xr
 
 from .._version import __version__
+from ..errors import ArgumentError
 from ..files import sha256
 from . import inputs
 
@@ -36,6 +37,9 @@ _KEY = "uvisxr_used"
 
 #: Number of items of a sequence shown in a line.
 _SHOWN = 12
+
+#: Letters of a text that a line shows.
+_LONGEST = 200
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,12 @@ def step(name: str, unsaid: Collection[str] = ()) -> Callable[[Callable[_P, _R]]
                 # Python's own message names the function.
                 return function(*args, **kwargs)
             bound.apply_defaults()
-            bound.arguments = {k: _lasting(value) for k, value in bound.arguments.items()}
+            try:
+                bound.arguments = {k: _lasting(value) for k, value in bound.arguments.items()}
+            except RecursionError:
+                raise ArgumentError(
+                    f"{name}: an argument contains itself, or is nested too deeply"
+                ) from None
             result = call(*bound.args, **bound.kwargs)
             before, behind, arguments = "", list[str](), dict(bound.arguments)
             if isinstance(arguments[first], xr.Dataset | xr.DataArray):
@@ -193,12 +202,16 @@ def _text(value: Any, is_path: bool = False) -> str:
             return _text(np.asarray(value)[()])
         return f"<array {'x'.join(map(str, value.shape))}>"
     if isinstance(value, Mapping):
-        items = (f"{key!r}: {_text(item, is_path)}" for key, item in value.items())
-        return "{" + ", ".join(items) + "}"
+        items = [f"{k!r}: {_text(v, is_path)}" for k, v in islice(value.items(), _SHOWN)]
+        return "{" + ", ".join(items) + (", ...}" if len(value) > _SHOWN else "}")
     if isinstance(value, Collection) and not isinstance(value, str | bytes | range):
         # The order of a set varies from run to run.
         ordered = sorted(value, key=str) if isinstance(value, set | frozenset) else value
         texts = [_text(item, is_path) for item in islice(ordered, _SHOWN)]
         return f"[{', '.join(texts)}{', ...' if len(value) > _SHOWN else ''}]"
     # A recipe, for example, is identified by its name.
-    return repr(getattr(value, "name", value))
+    text = " ".join(repr(getattr(value, "name", value)).split())
+    if " at 0x" in text:
+        # An address in memory differs from run to run.
+        return f"<{type(value).__name__}>"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

@@ -6,6 +6,7 @@ spectrum is read.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 
 import numpy as np
@@ -50,19 +51,27 @@ def overview(ds: xr.Dataset) -> dict[str, str]:
         `name`, `instrument`, `target`, `exposures`, `window`, `spectra`, `done`, `next`,
         `pictures`; lines of which the dataset says nothing are left out.
     """
-    did = done(ds)
-    lines = {
-        "name": str(ds.attrs.get("name", "")),
-        "instrument": _instrument(ds),
-        "target": _target(ds),
-        "exposures": _exposures(ds),
-        "window": _window(ds),
-        "spectra": _spectra(ds),
-        "done": ", ".join(f"{step} ({how})" if how else step for step, how in did.items()),
-        "next": ", ".join(next_steps(ds)),
-        "pictures": ", ".join(f"plot.{name}" for name in pictures(ds)),
+    lines: dict[str, Callable[[xr.Dataset], str]] = {
+        "name": lambda ds: str(ds.attrs.get("name", "")),
+        "instrument": _instrument,
+        "target": _target,
+        "exposures": _exposures,
+        "window": _window,
+        "spectra": _spectra,
+        "done": lambda ds: ", ".join(f"{k} ({how})" if how else k for k, how in done(ds).items()),
+        "next": lambda ds: ", ".join(next_steps(ds)),
+        "pictures": lambda ds: ", ".join(f"plot.{name}" for name in pictures(ds)),
     }
-    return {name: said for name, said in lines.items() if said}
+    said = {name: _line(line, ds) for name, line in lines.items()}
+    return {name: words for name, words in said.items() if words}
+
+
+def _line(line: Callable[[xr.Dataset], str], ds: xr.Dataset) -> str:
+    """Words in one line; none where the dataset holds something odd, for a repr never fails."""
+    try:
+        return " ".join(line(ds).split())
+    except (KeyError, ValueError, TypeError, IndexError, OSError):
+        return ""
 
 
 def done(ds: xr.Dataset) -> dict[str, str]:
