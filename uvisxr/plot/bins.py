@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,12 +11,16 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.collections import QuadMesh
+from matplotlib.ticker import MaxNLocator
 
 from .. import checks
 from ..dataset.conventions import VARIABLES
 from ..errors import ArgumentError, MissingStepError
 from . import axes as common
 from .style import style as styled
+
+#: Letters in a line of an axis label.
+_LABEL = 32
 
 
 def bins(
@@ -70,10 +75,10 @@ def bins(
     across, up = _dims(count, x, y)
     summed = count.sum([d for d in count.dims if d not in (across, up)])
     table = summed.transpose(*([up] if up else []), across).values.reshape(-1, ds.sizes[across])
-    ax = common.new_axes(ax, figsize=(1.8 + 0.62 * table.shape[1], 1.6 + 0.42 * table.shape[0]))
+    ax = common.new_axes(ax, figsize=_size(*table.shape))
     mesh = ax.pcolormesh(np.ma.masked_equal(table, 0), edgecolors="face", **look["map"])
     mesh.set_gid("bins")
-    bar = ax.figure.colorbar(mesh, ax=ax)
+    bar = ax.figure.colorbar(mesh, ax=ax, ticks=MaxNLocator(integer=True))
     bar.set_label("Spectra in the bin")
     _ticks(ax.xaxis, ds, across)
     if len(ax.get_xticks()) > 7:
@@ -106,6 +111,11 @@ def _dims(count: xr.DataArray, x: str | None, y: str | None) -> tuple[str, str |
     return across, wanted.get("y") or (rest[0] if rest else None)
 
 
+def _size(rows: int, columns: int) -> tuple[float, float]:
+    """Size of the figure, inches: cells that hold numbers, and axes that hold their labels."""
+    return 1.8 + max(0.62 * columns, 2.6), 1.6 + max(0.42 * rows, 0.9 if rows == 1 else 2.4)
+
+
 def _ticks(axis: Axis, ds: xr.Dataset, dim: str) -> None:
     """Put bin edges at the ticks between cells, or group numbers at the cell centres."""
     bounds = ds.get(f"{dim}_bounds")
@@ -114,7 +124,7 @@ def _ticks(axis: Axis, ds: xr.Dataset, dim: str) -> None:
     known = VARIABLES.get(name)
     units = common.unit(known.units) if known and known.units else ""
     text = (known.long_name.partition(",")[0] if known else name).capitalize()
-    axis.set_label_text(f"{text} ({units})" if units else text)
+    axis.set_label_text(textwrap.fill(f"{text} ({units})" if units else text, _LABEL))
     if bounds is None:
         axis.set_ticks(np.arange(size) + 0.5, [f"{v}" for v in ds[dim].values])
         return
