@@ -9,7 +9,7 @@ This text defines every variable that the steps add to a dataset, with its unit,
 sign; the attributes of the variables give the short version. All examples start from ``made``, a
 simulated observation of Titan with its products, kernels and calibration files::
 
-    made = uvisxr.simulate.observation("titan", exposures=12, seed=1)
+    made = uvisxr.simulate.observation(directory="titan", exposures=12, seed=1)
 
 >>> ds = made.open().uvis.geometry(kernels=made.kernels)
 >>> ds = ds.uvis.background(alt_min=2000).uvis.calibrate(files=made.calibration)
@@ -87,7 +87,8 @@ radiance, radiance_upper, radiance_lower : kR angstrom-1
     Spectral radiance of each element, (counts / exposure - n background) / sensitivity with n the
     number of detector pixels in the element, and its errors: those of the counts, and with
     ``errors="total"`` those of background and calibration as well. It is negative where there are
-    fewer counts than expected from the background. In bins, the mean of the members.
+    fewer counts than expected from the background. In bins, the mean of the members,
+    whose errors add in quadrature.
 radiance_systematic : kR angstrom-1
     With ``errors="statistical"``: the 1-sigma error from background and calibration, which all
     spectra have in common, so that it does not average down.
@@ -316,11 +317,13 @@ else:
 
     # Out of sight of type checkers, for whom any name would then exist.
     def __getattr__(name):
+        if name not in (*_SOURCES, *_MODULES):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        # A script of the command's name, which knows no accessor yet, may be anybody's.
+        _registration.register()
         if name in _SOURCES:
             return getattr(import_module(_SOURCES[name], __name__), name)
-        if name in _MODULES:
-            return import_module(f".{name}", __name__)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return import_module(f".{name}", __name__)
 
 
 __all__ = [
@@ -342,5 +345,5 @@ def __dir__() -> list[str]:
 
 # The command says its version or help without xarray, which takes half a second to import; what it
 # runs then registers the accessor itself.
-if PurePath(*sys.argv[:1]).stem != "uvisxr":
+if PurePath(*map(str, getattr(sys, "argv", [])[:1])).name not in ("uvisxr", "uvisxr.exe"):
     _registration.register()
