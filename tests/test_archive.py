@@ -182,7 +182,7 @@ def test_data_of_a_size_that_the_label_does_not_say(tree, quick, tmp_path: Path)
     spoilt = tree | {f"{PLACE}.DAT": tree[f"{PLACE}.DAT"][:-1]}
     with (
         served(spoilt, tmp_path) as (remote, _),
-        pytest.raises(FetchError, match=r"131071 bytes, 131072 were expected"),
+        pytest.raises(FetchError, match=r"131071 bytes, but 131072 were expected"),
     ):
         remote.product("FUV2005_230_15_15")
     assert not list((tmp_path / "cache").rglob("*.DAT"))

@@ -83,12 +83,23 @@ class UvisAccessor:
 
     @property
     def stars(self) -> StarFlags[UvisDataset]:
-        """Star flags in text files: `ds.uvis.stars.load(path)`, `ds.uvis.stars.save(path)`."""
+        """Star flags in text files: `ds.uvis.stars.load(path)`, `ds.uvis.stars.save(path)`.
+
+        >>> ds = made.open().uvis.flag([(3, 40)], "star")
+        >>> made.open().uvis.stars.load(ds.uvis.stars.save("stars.txt")).quality.equals(ds.quality)
+        True
+        """
         return StarFlags(self._ds)
 
     @property
     def plot(self) -> PlotAccessor:
-        """Pictures: `ds.uvis.plot.picture()` and others; needs matplotlib."""
+        """Pictures: `ds.uvis.plot.picture()` and others; needs matplotlib.
+
+        >>> ds = made.open()
+        >>> ax = ds.isel(pic=[0], pixel=[30]).uvis.plot.spectrum()
+        >>> ax.get_xlabel()
+        'Wavelength (Å)'
+        """
         try:
             from .plot import PlotAccessor
         except ImportError as error:

@@ -37,7 +37,7 @@ _CHUNK = 1 << 16
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 #: A lock for each file that is being fetched.
-_LOCKS: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
+_LOCKS: WeakValueDictionary[str, threading.RLock] = WeakValueDictionary()
 _LOCKS_GUARD = threading.Lock()
 
 
@@ -135,7 +135,7 @@ def download(
 def _alone(path: Path) -> Iterator[None]:
     """Keep the other threads of the process from fetching the same file."""
     with _LOCKS_GUARD:
-        lock = _LOCKS.setdefault(os.path.realpath(path), threading.Lock())
+        lock = _LOCKS.setdefault(os.path.realpath(path), threading.RLock())
     with lock:
         yield
 

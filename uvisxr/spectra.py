@@ -261,7 +261,7 @@ def integrate(
         where the errors of integrals matter; it hardly changes the integrals.
 
         NaN before the first and after the last finite element, where the channel has no
-        sensitivity, count as no light; any other NaN in the range makes the integral NaN.
+        sensitivity, add nothing; any other NaN in the range makes the integral NaN.
 
     Raises
     ------

@@ -49,7 +49,7 @@ def bin(  # noqa: A001 - what users type
         With `radiance`, `counts` or both.
     by : mapping of str to edges, optional
         Line-of-sight fields and the ascending edges of their bins [a, b); the last bin holds its
-        upper edge too. Longitudes, right ascension (degrees) and local time (hours) come round:
+        upper edge too. Longitudes, right ascension (degrees) and local time (hours) wrap:
         {"lon": [350, 10, 30]} are two bins. By default latitude -90, -70, ..., 90, altitude
         0, 50, 150, ..., 1550, inf km and local time 0, 12, 24.
     pixels : iterable of groups, optional
@@ -68,7 +68,7 @@ def bin(  # noqa: A001 - what users type
 
         ======================================= ===============================================
         radiance                                mean of the finite values, kR/angstrom
-        radiance_upper, _lower                  its bounds, those of the members in quadrature
+        radiance_upper, _lower                  its errors, those of the members in quadrature
         radiance_std                            standard deviation of the members (ddof 1)
         radiance_stderr                         standard error of the mean from the scatter:
                                                 std / (c4(n) sqrt(n))

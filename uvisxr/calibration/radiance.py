@@ -87,9 +87,9 @@ def calibrate(
         element with a sensitivity, are never filled. The variance is filled in the same way as the
         radiance.
     evil_pixels : {"mask", "interpolate"}
-        What an element is worth that holds evil detector pixels: nothing, or the sum of a
-        sensitivity that is interpolated over them first (linear, or by `nan_interp`). Products
-        with wide bins hold evil pixels in every one and need "interpolate".
+        What becomes of elements that hold evil detector pixels: NaN, or a radiance by a
+        sensitivity that is interpolated over those pixels first (linear, or by `nan_interp`).
+        Products with wide bins hold evil pixels in every one and need "interpolate".
     flat_field : bool
         Apply the flat field and its modifiers. False needs no files.
     trend : bool or {"spica", "evolution"}
@@ -135,7 +135,7 @@ def calibrate(
     Raises
     ------
     ArgumentError
-        An argument has a wrong value, or fits ill with the others.
+        An argument has a wrong value, or contradicts another.
     CalibrationError
         Calibration files are missing or malformed, or a matrix does not fit the product.
 
@@ -147,7 +147,7 @@ def calibrate(
     >>> ds.radiance.dims, ds.radiance.attrs["units"]
     (('pic', 'pixel', 'wl'), 'kR angstrom-1')
 
-    Where no star was, the simulation knows what it has to be:
+    Away from its stars, the simulation's true radiance is recovered:
 
     >>> good = (ds.quality == 0) & (made.truth.star == 0) & (ds.wl > 1450) & (ds.wl < 1800)
     >>> ratio = ds.radiance.where(good).sum() / made.truth.radiance.where(good).sum()

@@ -27,7 +27,11 @@ _BLOCK_ELEMENTS = 2**20
 )
 @click.option("--window", type=int, help="Which detector window, if a product has several.")
 @click.option("--kernels", type=click.Path(exists=True, path_type=Path), help="Add the geometry.")
-@click.option("--background", type=float, help="Background, count/s per detector pixel.")
+@click.option(
+    "--background",
+    type=float,
+    help="Background, count/s per detector pixel; none is subtracted without it.",
+)
 @click.option(
     "--calibration",
     type=click.Path(exists=True, path_type=Path),

@@ -124,8 +124,8 @@ def target(ds: xr.Dataset) -> Views:
         )
     except KeyError as missing:
         raise MissingStepError(
-            f"the dataset lacks {missing} of its target: call ds.uvis.geometry() and keep its "
-            "coordinates and attributes"
+            f"the dataset has no view of its target ({missing} is missing): call "
+            "ds.uvis.geometry() and keep its coordinates and attributes"
         ) from None
     rotation = orientation(pole_ra, pole_dec, meridian)
     true = unit(vectors(ra, dec) - velocity / SPEED_OF_LIGHT)

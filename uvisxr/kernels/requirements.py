@@ -119,6 +119,7 @@ def check(requests: Iterable[Request], files: Iterable[Path]) -> list[Need]:
         name = path.name if path else entry.fetch.name
         found[name] = Need(entry.kind, name, path, entry.fetch)
         texts.append(path)
+    # The sets begin with the leap seconds and the clock, without which no CK tells its times.
     clocks = texts[:2]
     for request in requests:
         for need in (*_ephemeris(request, files), *_pointing(request, files, clocks)):

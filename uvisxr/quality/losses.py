@@ -1,6 +1,6 @@
 """Spectra lost in the telemetry, whole or in part.
 
-Gaps in the telemetry are filled with zeros, so a loss shows as missing counts where there must be
+What the telemetry loses is filled with zeros, so a loss shows as missing counts where there must be
 some. Each test therefore asks how probable the zeros are: short exposures of a faint sky contain
 genuinely empty spectra, which must stay in the mean.
 """

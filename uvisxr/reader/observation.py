@@ -93,10 +93,10 @@ def open_product(
     Raises
     ------
     LabelError, ProductError
-        The label or the data file is missing or damaged, or does not belong to a UVIS spectral
-        product.
+        The label or the data file is damaged or not of a UVIS spectral product, or the data file is
+        missing.
     ArgumentError
-        An argument has a wrong value, or `path` names several products.
+        An argument has a wrong value, or `path` names no product or several.
 
     Examples
     --------

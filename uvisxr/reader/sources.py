@@ -167,8 +167,10 @@ def _checked(sources: Iterable[str | Path], folder: Path) -> list[Path]:
     paths = [folder / Path(source).expanduser() for source in sources]
     for path in paths:
         if next(_found(path, Filter()), None) is None:
+            is_there = path.exists() or glob.has_magic(str(path))
             raise ArgumentError(
-                f"no product in {path}; give labels, folders, globs, a batch file or an INDEX.LBL"
+                f"no product in {path}{'' if is_there else ', which does not exist'}; give labels, "
+                "folders, globs, a batch file or an INDEX.LBL"
             )
     return paths
 

@@ -2,7 +2,7 @@
 
 ::
 
-    made = uvisxr.simulate.observation("titan", exposures=12, seed=1)
+    made = uvisxr.simulate.observation(directory="titan", exposures=12, seed=1)
 
 >>> ds = made.open().uvis.geometry(kernels=made.kernels)
 >>> ds = ds.uvis.background(alt_min=2000).uvis.calibrate(files=made.calibration)

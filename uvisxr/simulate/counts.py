@@ -2,7 +2,7 @@
 
 expected = t (sum over the bin's detector pixels of S L + B n)
 
-then Poisson noise, rounding by the compression, and gaps in the telemetry.
+then Poisson noise, rounding by the compression, and losses in the telemetry.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def quantize(counts: np.ndarray) -> np.ndarray:
 def lose(
     counts: np.ndarray, usable: np.ndarray, lost: int, partial: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Replace spectra, or the ends of some, by zeros, as gaps in the telemetry do.
+    """Replace spectra, or the ends of some, by zeros, as losses in the telemetry do.
 
     Parameters
     ----------

@@ -101,7 +101,7 @@ class Source:
 
 
 def sources(geometry: xr.Dataset) -> list[Source]:
-    """All light sources in a scene except stars.
+    """All light sources but stars.
 
     Parameters
     ----------

@@ -150,7 +150,7 @@ def observation(
 
     Examples
     --------
-    >>> made = uvisxr.simulate.observation("titan", exposures=12, seed=1)
+    >>> made = uvisxr.simulate.observation(directory="titan", exposures=12, seed=1)
     >>> [label.name for label in made.labels]
     ['FUV2008_070_10_04.LBL']
     >>> ds = made.open()

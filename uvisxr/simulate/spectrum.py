@@ -22,7 +22,7 @@ from functools import cache
 import numpy as np
 
 from ..instrument.channel import N_BANDS, Channel
-from ..numerics.constants import SPEED_OF_LIGHT
+from ..numerics.constants import ASTRONOMICAL_UNIT, SPEED_OF_LIGHT
 from . import vibronic
 
 #: Spacing of the comb that stands for a continuum, angstrom.
@@ -31,7 +31,7 @@ _COMB = 0.25
 _SUN_TEMPERATURE, _STAR_TEMPERATURE = 4700.0, 20000.0
 
 #: Radius of the Sun over the astronomical unit.
-_SUN_ANGLE = 695700.0 / 149597870.7
+_SUN_ANGLE = 695700.0 / ASTRONOMICAL_UNIT
 
 #: The Lyman limit of hydrogen, below which interstellar gas absorbs starlight, angstrom.
 _LYMAN_LIMIT = 911.75
