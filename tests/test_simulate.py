@@ -441,3 +441,16 @@ def test_unwritable_folder(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ExportError, match="cannot write"):
         simulate.observation(tmp_path / "file" / "inside", **SMALL)
+
+
+@pytest.mark.parametrize("band_bin", [1, 3])
+def test_truth_of_a_window_that_ends_before_the_detector_does(tmp_path, band_bin):
+    """The radiances of its elements are those of the same elements of a longer window."""
+    cut, long = (
+        uvisxr.simulate.observation(
+            tmp_path / str(last), exposures=1, window=Window(2, 0, 61, last, 1, band_bin), stars=0
+        ).truth.radiance.values
+        for last in (299, 1022)
+    )
+    assert np.isfinite(cut).any() and cut.shape[-1] == 300 // band_bin
+    np.testing.assert_allclose(cut, long[..., : cut.shape[-1]], rtol=1e-12)

@@ -14,10 +14,11 @@ import numpy as np
 
 from ..calibration import recipe
 from ..calibration.choices import Trend
+from ..calibration.evil import LIT
 from ..calibration.files import load
 from ..calibration.sensitivity import Options, Terms, terms
 from ..instrument.channel import N_BANDS, N_LINES, Channel
-from ..instrument.detector import FIRST_LIT, LAST_LIT, Bins, Window
+from ..instrument.detector import Bins, Window
 from ..timescales import clock_from_et
 from .emission import Source
 
@@ -27,8 +28,8 @@ FRAME = Window(0, 0, N_LINES - 1, N_BANDS - 1)
 #: Counts up to here are not changed by the compression.
 _EXACT = 128
 
-_LIT = np.zeros(N_LINES)
-_LIT[FIRST_LIT : LAST_LIT + 1] = 1.0
+#: 1 for the detector rows that the slit lights, (64,).
+_LIT = LIT[:, 0].astype(float)
 
 
 def sensitivity(
@@ -64,8 +65,8 @@ class Detector:
     slit: str
 
     def _columns(self, frame: np.ndarray) -> np.ndarray:
-        """Sums over the columns of each bin, (..., 64, wl)."""
-        rows = np.arange(N_LINES)
+        """Sums over the columns of each bin, (..., row, 1024) -> (..., row, wl)."""
+        rows = np.arange(frame.shape[-2])
         whole = Bins(rows, np.ones_like(rows), self.bins.band, self.bins.n_band)
         return whole.sum(frame)
 
@@ -80,7 +81,7 @@ class Detector:
 
     def radiance(self, sources: list[Source]) -> np.ndarray:
         """Mean radiance over each bin's lit pixels, (pic, pixel, wl), kR/angstrom."""
-        mean = np.add.reduceat(self.templates(sources), self.bins.band, axis=-1) / self.bins.n_band
+        mean = self._columns(self.templates(sources)[:, None])[:, 0] / self.bins.n_band
         lit = self._rows(np.broadcast_to(_LIT[:, None], (N_LINES, self.bins.band.size)))
         seen = sum(
             (s.amplitude * _LIT)[..., None] * spectrum
