@@ -186,3 +186,9 @@ def test_missing_steps():
         image.image(ds.drop_vars("ra_corners"))
     with pytest.raises(MissingStepError, match="calibrate"):
         image.image(ds.drop_vars(["radiance", "radiance_upper", "radiance_lower"]))
+
+
+@pytest.mark.parametrize("nx", [None, 0, 2.5, "a"])
+def test_numbers_of_cells_are_checked(nx):
+    with pytest.raises(ArgumentError, match=r"nx=.*expected a number of cells"):
+        image.image(flyby(n_pic=2), nx=nx)

@@ -140,9 +140,9 @@ def _check(
     interpolate: bool,
 ) -> None:
     checks.choice("interpolate", interpolate, bool)
-    for name, count in (("nx", nx), ("ny", ny)):
-        if count is not None:
-            checks.whole(name, count, 1, _MOST, "a number of cells")
+    checks.whole("nx", nx, 1, _MOST, "a number of cells")
+    if ny is not None:
+        checks.whole("ny", ny, 1, _MOST, "a number of cells")
     for name, limits in (("xlim", xlim), ("ylim", ylim)):
         if limits is not None:
             checks.pair(name, limits, "distances from the centre, km")
