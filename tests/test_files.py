@@ -12,9 +12,10 @@ import pytest
 import xarray as xr
 from helpers.umask import permissions, umask
 
-import uvisxr  # noqa: F401, the accessor
+import uvisxr
 from uvisxr import files
 from uvisxr.errors import ExportError
+from uvisxr.kernels.meta import metakernel
 
 OLD, NEW = b"old", b"new"
 
@@ -273,3 +274,17 @@ def test_the_users_home_may_be_a_tilde(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("HOME", str(tmp_path))
     assert xr.Dataset({"a": 1}).uvis.to_netcdf("~/a.nc") == tmp_path / "a.nc"
     assert names(tmp_path) == ["a.nc"]
+
+
+def test_writers_return_the_file_they_wrote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made):
+    """Also where "~" names its folder, and then it is read back by the same name."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    ds = made.open().uvis.flag([(1, 2)], "star")
+    assert ds.uvis.to_json("~/a.json") == tmp_path / "a.json"
+    assert uvisxr.load_json("~/a.json")["frames"] == 12
+    assert ds.uvis.stars.save("~/a.txt") == tmp_path / "a.txt"
+    assert made.open().uvis.stars.load("~/a.txt").quality[1, 2] & 4
+    assert metakernel(made.kernels, "~/new/a.tm") == tmp_path / "new" / "a.tm"
+    assert ds.uvis.plot.evolution("~/a.pdf", pixels=[2]) == tmp_path / "a.pdf"
+    assert names(tmp_path) == ["a.json", "a.pdf", "a.txt", "new"]

@@ -20,7 +20,7 @@ from ._version import __version__
 from .dataset import inputs
 from .dataset.fields import FIELDS
 from .errors import ExportError, MissingStepError
-from .files import whole_file
+from .files import whole_file, write_text
 
 #: Held while the netCDF4 library writes: it serves one thread at a time. Re-entrant.
 LOCK = threading.RLock()
@@ -222,9 +222,9 @@ def to_json(ds: xr.Dataset, path: str | Path) -> Path:
             "a summary describes the exposures of an observation, but the dataset has none: write "
             "it before ds.uvis.bin, or write the bins with ds.uvis.to_netcdf"
         )
-    with whole_file(path, inputs.of(ds)) as temporary:
-        temporary.write_text(json.dumps(summary(ds), indent=1, allow_nan=False) + "\n")
-    return Path(path)
+    return write_text(
+        path, json.dumps(summary(ds), indent=1, allow_nan=False) + "\n", inputs.of(ds)
+    )
 
 
 def summary(ds: xr.Dataset) -> dict[str, Any]:
@@ -315,7 +315,7 @@ def load_json(path: str | Path) -> dict[str, Any]:
     'LOW_RESOLUTION'
     """
     try:
-        content: dict[str, Any] = json.loads(Path(path).read_text())
+        content: dict[str, Any] = json.loads(Path(path).expanduser().read_text())
         geometry = content["geometry"]
         if geometry is not None:
             geometry["fields"] = {

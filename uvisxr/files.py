@@ -89,6 +89,22 @@ def whole_file(
             temporary.unlink()
 
 
+def write_text(
+    path: str | os.PathLike[str], text: str, inputs: _Paths = (), *, archive: bool = False
+) -> Path:
+    """Write a text file, UTF-8; parameters and errors as of `whole_file`.
+
+    Returns
+    -------
+    Path
+        The file, "~" resolved.
+    """
+    path = Path(path).expanduser()
+    with whole_file(path, inputs, archive=archive) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return path
+
+
 def check_target(
     path: str | os.PathLike[str], inputs: _Paths = (), *, archive: bool = False
 ) -> None:

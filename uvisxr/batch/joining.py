@@ -67,7 +67,7 @@ def open_processed(
     >>> ds.rate.dims
     ('pic', 'pixel', 'wl')
     """
-    folder = Path(out_dir)
+    folder = Path(out_dir).expanduser()
     parts: dict[tuple[Any, ...], list[tuple[str, xr.Dataset]]] = {}
     for path in _outputs(folder):
         for name, ds in _open(path, {} if chunks is None else chunks):

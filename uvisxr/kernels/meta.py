@@ -97,7 +97,7 @@ def metakernel(paths: Iterable[str | Path], out: str | Path) -> Path:
         `out` cannot be written, or is one of the files.
     """
     files = [Path(path).absolute() for path in paths]
-    out = Path(out)
+    out = Path(out).expanduser()
     if not files:
         raise KernelError(f"no kernels to list in {out}: give at least one")
     for file in files:

@@ -91,7 +91,7 @@ def animate(
     >>> film.name
     'scan.gif'
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     ending = path.suffix[1:].lower()
     checks.choice("format", format, Format | None)
     kind = format or (ending if ending in get_args(Format) else "png")

@@ -209,12 +209,9 @@ def open_observation(
         given.append(batch)
     labels = _distinct(_labels(given))
     choices = _Choices(window, chunks, start_time, sort, target, prime_instrument, id, name)
-    opened = _open(labels, choices, took={"paths": [label.path for label in labels]})
     # Lists of products have been read too.
-    lists = [path for path in given if Path(path).is_file()]
-    if isinstance(opened, xr.DataTree):
-        return opened.map_over_datasets(lambda ds: inputs.add(ds, lists))
-    return inputs.add(opened, lists)
+    lists = [path for path in (Path(one).expanduser() for one in given) if path.is_file()]
+    return _open(labels, choices, {"paths": [label.path for label in labels]}, lists)
 
 
 def _labels(paths: list[str | Path]) -> list[Label]:
@@ -238,7 +235,10 @@ def _distinct(labels: list[Label]) -> list[Label]:
 
 
 def _open(
-    labels: list[Label], choices: _Choices, took: dict[str, Any] | None = None
+    labels: list[Label],
+    choices: _Choices,
+    took: dict[str, Any] | None = None,
+    lists: Iterable[Path] = (),
 ) -> xr.Dataset | xr.DataTree:
     checks.choice("start_time", choices.start_time, StartTime)
     checks.choice("sort", choices.sort, bool)
@@ -251,7 +251,7 @@ def _open(
             # The small coordinates stay in memory, as the steps need their values.
             ds = ds.assign(ds.reset_coords(drop=True).chunk(choices.chunks))
         files, unread = [x.path for x in labels], [x.data_path for x in labels]
-        return history.used(ds, files, unread, took)
+        return history.used(inputs.add(ds, lists), files, unread, took)
 
     windows = choose_windows(labels[0], choices.window)
     if len(windows) == 1:

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from ..calibration.evil import LIT
 from ..calibration.files import BURN
 from ..calibration.formats import Lab, package_lab
-from ..files import whole_file
+from ..files import whole_file, write_text
 from ..instrument.channel import N_BANDS, N_LINES, ChannelName
-from ..instrument.detector import FIRST_LIT, LAST_LIT
 from . import idlsave
 
 #: Fraction of lit pixels that are evil, as in the real FUV flat field.
@@ -78,9 +78,7 @@ def flat_field(rng: np.random.Generator) -> np.ndarray:
     pixels = rng.normal(1, 0.08, (N_LINES, N_BANDS))
     flat = np.clip(pixels * (1 + 0.1 * _smooth_noise(rng, (8, 40))), 0.4, 2.0)
     flat[rng.random(flat.shape) < EVIL] = np.nan
-    unlit = np.ones(N_LINES, bool)
-    unlit[FIRST_LIT : LAST_LIT + 1] = False
-    flat[unlit] = np.nan
+    flat[~LIT] = np.nan
     return flat
 
 
@@ -108,7 +106,8 @@ def _lab_table(path: Path, lab: Lab) -> Path:
     half = lab.wl.size // 2
     columns = (lab.wl, lab.sensitivity, lab.error)
     table = np.hstack([np.stack([c[part] for c in columns], -1) for part in _halves(half)])
-    return _text(path, f"Low resolution slit, {path.stem}, for a simulation\n{_numbers(table)}\n")
+    text = f"Low resolution slit, {path.stem}, for a simulation\n{_numbers(table)}\n"
+    return write_text(path, text, archive=True)
 
 
 def _halves(half: int) -> tuple[slice, slice]:
@@ -116,13 +115,8 @@ def _halves(half: int) -> tuple[slice, slice]:
 
 
 def _flat_table(path: Path, flat: np.ndarray) -> Path:
-    return _text(path, f"{path.stem}, simulated\n{_numbers(flat.reshape(-1, 8))}\n")
-
-
-def _text(path: Path, text: str) -> Path:
-    with whole_file(path, archive=True) as temporary:
-        temporary.write_text(text)
-    return path
+    text = f"{path.stem}, simulated\n{_numbers(flat.reshape(-1, 8))}\n"
+    return write_text(path, text, archive=True)
 
 
 def _numbers(table: np.ndarray) -> str:

@@ -9,17 +9,17 @@ import spiceypy
 from spiceypy.utils.exceptions import SpiceyError
 
 from ..errors import ExportError
-from ..files import whole_file
+from ..files import whole_file, write_text
 from ..instrument.channel import ChannelName
 from ..instrument.channel import channel as find_channel
+from ..kernels.bodies import BARYCENTRE, SPACECRAFT_CODE, SPACECRAFT_FRAME, SUN
 from ..kernels.session import LOCK, loaded, spice_reason
 from . import flight
 from .flight import Scan
 from .textkernels import TEXTS
 
-#: NAIF codes: Cassini, its bus frame, barycentres, Sun, Saturn, Titan.
-_CASSINI, _BUS = -82, -82000
-_SSB, _SATURN_BARYCENTRE, _SUN, _SATURN, _TITAN = 0, 6, 10, 699, 606
+#: NAIF codes: the barycentre of Saturn's system, Saturn, Titan.
+_SATURN_BARYCENTRE, _SATURN, _TITAN = 6, 699, 606
 
 #: Light takes up to 85 min from the Sun to Saturn, so ephemerides start this much earlier, s.
 _BEFORE, _AFTER = 3 * 3600.0, 3600.0
@@ -60,8 +60,7 @@ def write(folder: Path, scan: Scan, channel: ChannelName) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         texts = [folder / name for name in TEXTS]
         for path in texts:
-            with whole_file(path) as temporary:
-                temporary.write_text(TEXTS[path.name])
+            write_text(path, TEXTS[path.name])
         with loaded(texts):
             with whole_file(spk) as temporary:
                 _write_spk(temporary, scan)
@@ -84,11 +83,11 @@ def _write_spk(path: Path, scan: Scan) -> None:
     rest = np.zeros((slow.size, 6))
     centre = _TITAN if scan.flight.target == "TITAN" else _SATURN
     segments = (
-        (_SUN, _SSB, slow, rest),
-        (_SATURN_BARYCENTRE, _SUN, slow, flight.states(flight.saturn, slow)),
+        (SUN, BARYCENTRE, slow, rest),
+        (_SATURN_BARYCENTRE, SUN, slow, flight.states(flight.saturn, slow)),
         (_SATURN, _SATURN_BARYCENTRE, slow, rest),
         (_TITAN, _SATURN_BARYCENTRE, slow, flight.states(flight.titan, slow)),
-        (_CASSINI, centre, fast, flight.states(scan.flight.position, fast)),
+        (SPACECRAFT_CODE, centre, fast, flight.states(scan.flight.position, fast)),
     )
     with LOCK:
         handle = spiceypy.spkopn(str(path), "Simulated by uvisxr", 0)
@@ -108,14 +107,14 @@ def _write_ck(path: Path, scan: Scan, frame: str) -> None:
         # From J2000 to the bus through the instrument's frame, which is fixed to it.
         bus = spiceypy.pxform(frame, "CASSINI_SC_COORD", 0.0) @ scan.axes(et)
         quaternions = np.array([spiceypy.m2q(matrix) for matrix in bus])
-        ticks = np.array([spiceypy.sce2c(_CASSINI, t) for t in et])
+        ticks = np.array([spiceypy.sce2c(SPACECRAFT_CODE, t) for t in et])
         handle = spiceypy.ckopn(str(path), "Simulated by uvisxr", 0)
         try:
             spiceypy.ckw03(
                 handle,
                 ticks[0],
                 ticks[-1],
-                _BUS,
+                SPACECRAFT_FRAME,
                 "J2000",
                 False,
                 "Scan of the slit, simulated",

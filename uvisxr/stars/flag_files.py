@@ -13,7 +13,7 @@ from ..dataset import conventions, history, inputs
 from ..dataset.conventions import QUALITY_FLAGS
 from ..dataset.forward import method
 from ..errors import ArgumentError
-from ..files import whole_file
+from ..files import write_text
 from ..quality.flags import DIMS, changed, flags_of, select
 
 _D = TypeVar("_D", bound=xr.Dataset)
@@ -57,7 +57,7 @@ def load(ds: xr.Dataset, path: str | Path, columns: Columns = "exposure pixel") 
     [0, 4, 4, 0]
     """
     order = _order(columns)
-    path = Path(path)
+    path = Path(path).expanduser()
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -123,10 +123,7 @@ def save(ds: xr.Dataset, path: str | Path, columns: Columns = "exposure pixel") 
     rows = np.stack([pairs[order[0]], pairs[order[1]]], axis=1)
     text = f"# {columns.replace(' ', ' | ')}\n"
     text += "".join(f"  {first:<9} {second}\n" for first, second in rows.astype(int))
-    path = Path(path)
-    with whole_file(path, inputs.of(ds)) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    return path
+    return write_text(path, text, inputs.of(ds))
 
 
 def _order(columns: Columns) -> tuple[int, int]:
