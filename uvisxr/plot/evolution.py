@@ -92,10 +92,11 @@ def evolution(
     good = quality_flags.good(ds, exclude)
     chosen = _pixels(ds, pixels, good)
     limits = _y_limits(light.isel(pixel=chosen), good.values[:, chosen]) if share_y else None
-    pages = _Pages(ds, light, good.values, columns, limits, look)
+    starred = ~quality_flags.good(ds, "star").values
+    pages = _Pages(ds, light, good.values, starred, columns, limits, look)
     if path is None:
         return pages.of(chosen, int(np.ceil(len(chosen) / columns)))
-    path = Path(path)
+    path = Path(path).expanduser()
     size = rows * columns
     with (
         whole_file(path, inputs.of(ds)) as part,
@@ -154,6 +155,8 @@ class _Pages:
     light : DataArray, (pic, pixel)
     good : ndarray of bool, (pic, pixel)
         Spectra that are not left out.
+    starred : ndarray of bool, (pic, pixel)
+        Spectra flagged `star`.
     columns : int
         Panels across.
     limits : (float, float) or None
@@ -164,6 +167,7 @@ class _Pages:
     ds: xr.Dataset
     light: xr.DataArray
     good: np.ndarray
+    starred: np.ndarray
     columns: int
     limits: tuple[float, float] | None
     look: Style
@@ -203,26 +207,35 @@ class _Pages:
         pic = np.atleast_1d(ds["pic"].values)
         keep = self.good[:, pixel]
         values = np.where(keep, light.values[:, pixel], np.nan)
-        flagged = quality_flags.good(ds, "star").values[:, pixel]
+        flagged = keep & self.starred[:, pixel]
         bars = None
         if "upper" in light.coords:
             bars = np.stack([light["lower"].values[:, pixel], light["upper"].values[:, pixel]])
             bars = np.where(keep & np.isfinite(values), bars, np.nan)
         number = int(np.atleast_1d(ds["pixel"].values)[pixel])
         drawn = ax.errorbar(pic, values, yerr=bars, label=f"pixel {number}", **self.look["points"])
-        if (~flagged & keep).any():
-            hollow: dict[str, Any] = {"marker": "o", "mfc": "none", "linestyle": "none"}
+        if flagged.any():
             ax.plot(
-                pic[~flagged & keep],
-                values[~flagged & keep],
+                pic[flagged],
+                values[flagged],
                 color=drawn.lines[0].get_color(),
                 gid="flagged",
+                marker="o",
                 markersize=5,
-                **hollow,
+                mfc="none",
+                linestyle="none",
             )
         paper = {"facecolor": ax.get_facecolor(), "edgecolor": "none", "alpha": 0.8, "pad": 0.8}
-        where: dict[str, Any] = {"transform": ax.transAxes, "va": "top", "fontsize": "small"}
-        ax.text(0.02, 0.95, f"pixel {number}", zorder=4, bbox=paper, **where)
+        ax.text(
+            0.02,
+            0.95,
+            f"pixel {number}",
+            zorder=4,
+            bbox=paper,
+            transform=ax.transAxes,
+            va="top",
+            fontsize="small",
+        )
         ax.margins(x=0.02)
         if "star_count" in ds.variables:
             self._mark_stars(ax, pic, values, pixel)
