@@ -25,6 +25,10 @@ BURN = 1402021717.0
 #: Ranges of spacecraft clock in which the two flat fields of a channel are valid.
 _FLATS = {"PRE": (-np.inf, BURN), "POST": (BURN, np.inf)}
 
+#: Names of a channel's flat field, before or after the starburn, and of its time evolution.
+_FLAT = "FLATFIELD_{}_{}BURN.txt"
+_EVOLUTION = "{}_CALIBRATION_TIME_EVOLUTION_PARAMETERS.DAT"
+
 _MODIFIER = re.compile(r"(?P<channel>EUV|FUV).*ff_modifier_(?P<sclk>\d+)\.dat", re.IGNORECASE)
 
 
@@ -127,7 +131,8 @@ def load(
     folder = Folder.choose(path)
     found = _find(folder, name, clock, flat_field, trend)
     lab = folder.lab(name)
-    entering = _entering(found.epochs, clock)
+    # What lies before the first epoch needs no file.
+    entering = [i for i in bracket(found.epochs, clock)[0] if i >= 0]
     modified = [found.modifiers[i] for i in entering]
     files = (lab, found.trend, *found.flat_fields.values(), *modified)
     return CalibrationSet(
@@ -202,11 +207,11 @@ class Folder:
     def flat(self, channel: str, burn: str) -> Path | None:
         """The channel's flat field, with `burn` "PRE" or "POST" for before or after the
         starburn."""
-        return self.find(f"FLATFIELD_{channel}_{burn}BURN.txt")
+        return self.find(_FLAT.format(channel, burn))
 
     def evolution(self, channel: str) -> Path | None:
         """The channel's exponential time evolution."""
-        return self.find(f"{channel}_CALIBRATION_TIME_EVOLUTION_PARAMETERS.DAT")
+        return self.find(_EVOLUTION.format(channel))
 
     def spica(self, channel: str) -> Path | None:
         """The IDL save file that holds the channel's Spica ratios."""
@@ -251,7 +256,7 @@ def _find(
                 continue
             flat = folder.flat(channel, burn)
             if flat is None:
-                missing.append(f"FLATFIELD_{channel}_{burn}BURN.txt")
+                missing.append(_FLAT.format(channel, burn))
             else:
                 flats[burn] = flat
         if not modifiers:
@@ -272,7 +277,7 @@ def _find(
     elif trend == "evolution":
         path = folder.evolution(channel)
         if path is None:
-            missing.append(f"{channel}_CALIBRATION_TIME_EVOLUTION_PARAMETERS.DAT")
+            missing.append(_EVOLUTION.format(channel))
             without.append("trend=False")
     if missing:
         raise CalibrationError(
@@ -283,9 +288,22 @@ def _find(
     return _Found(flats, epochs, modifiers, path)
 
 
-def _entering(epochs: np.ndarray, clock: np.ndarray) -> np.ndarray:
-    """Positions of the epochs used by linear interpolation at the given times."""
-    before = np.searchsorted(epochs, clock, side="right") - 1
-    before, after_it = before[before >= 0], clock[before >= 0]
-    between = (before + 1 < epochs.size) & (after_it > epochs[before])
-    return np.union1d(before, before[between] + 1)
+def bracket(epochs: np.ndarray, times: np.ndarray) -> tuple[list[int], np.ndarray]:
+    """Epochs used by linear interpolation, and the weight of each at each time.
+
+    Index -1 stands for "before the first epoch"; after the last epoch, the last one applies.
+    """
+    if not epochs.size:
+        return [-1], np.ones((times.size, 1))
+    low = np.searchsorted(epochs, times, side="right") - 1
+    high = np.minimum(low + 1, epochs.size - 1)
+    inside = (low >= 0) & (high > low)
+    width = np.where(inside, epochs[high] - epochs[np.maximum(low, 0)], 1)
+    x = np.where(inside, (times - epochs[np.maximum(low, 0)]) / width, 0)
+    later = x > 0
+    used = np.union1d(low, high[later])
+    weight = np.zeros((times.size, used.size))
+    rows = np.arange(times.size)
+    weight[rows, np.searchsorted(used, low)] = 1 - x
+    weight[rows[later], np.searchsorted(used, high[later])] = x[later]
+    return used.tolist(), weight

@@ -21,7 +21,7 @@ from ..instrument.detector import LAST_LIT, Bins
 from ..numerics.along_wl import Interpolation
 from .choices import EvilPixels, Trend
 from .evil import LIT, binned, evil_pixels
-from .files import CalibrationSet, FlatField, Modifiers
+from .files import CalibrationSet, FlatField, Modifiers, bracket
 from .formats import Evolution, SpicaTrend
 from .recipe import Recipe
 
@@ -153,27 +153,6 @@ def interpolate_lab(
     return between
 
 
-def _bracket(epochs: np.ndarray, times: np.ndarray) -> tuple[list[int], np.ndarray]:
-    """Epochs used by linear interpolation, and the weight of each at each time.
-
-    Index -1 stands for "before the first epoch"; after the last epoch, the last one applies.
-    """
-    if not epochs.size:
-        return [-1], np.ones((times.size, 1))
-    low = np.searchsorted(epochs, times, side="right") - 1
-    high = np.minimum(low + 1, epochs.size - 1)
-    inside = (low >= 0) & (high > low)
-    width = np.where(inside, epochs[high] - epochs[np.maximum(low, 0)], 1)
-    x = np.where(inside, (times - epochs[np.maximum(low, 0)]) / width, 0)
-    later = x > 0
-    used = np.union1d(low, high[later])
-    weight = np.zeros((times.size, used.size))
-    rows = np.arange(times.size)
-    weight[rows, np.searchsorted(used, low)] = 1 - x
-    weight[rows[later], np.searchsorted(used, high[later])] = x[later]
-    return used.tolist(), weight
-
-
 def _constant(value: np.ndarray, clock: np.ndarray) -> _Nodes:
     return _Nodes([value], np.ones((clock.size, 1)))
 
@@ -182,7 +161,7 @@ def _trend(trend: SpicaTrend | Evolution | None, clock: np.ndarray) -> _Nodes:
     if trend is None:
         return _constant(np.ones(N_BANDS), clock)
     if isinstance(trend, SpicaTrend):
-        used, weight = _bracket(trend.sclk, clock)
+        used, weight = bracket(trend.sclk, clock)
         # Where the star gave no signal the ratio is 0 or negative, and the sensitivity is unknown.
         ratios = [np.ones(N_BANDS) if i < 0 else np.maximum(trend.ratio[i], 0) for i in used]
         return _Nodes([np.nan_to_num(r, posinf=0.0) for r in ratios], weight)
@@ -190,7 +169,7 @@ def _trend(trend: SpicaTrend | Evolution | None, clock: np.ndarray) -> _Nodes:
     first = np.floor(max(clock.min() - trend.t0, 0) / _EVOLUTION_STEP)
     last = np.floor(max(clock.max() - trend.t0, 0) / _EVOLUTION_STEP) + 1
     epochs = trend.t0 + np.arange(first, last + 1) * _EVOLUTION_STEP
-    used, weight = _bracket(epochs, np.maximum(clock, trend.t0))
+    used, weight = bracket(epochs, np.maximum(clock, trend.t0))
     return _Nodes([np.maximum(trend.at(epochs[i]), 0) for i in used], weight)
 
 
@@ -214,7 +193,7 @@ def _flat(flat_fields: tuple[FlatField, ...], channel: str, clock: np.ndarray) -
 def _modifier(modifiers: Modifiers | None, clock: np.ndarray) -> _Nodes:
     if modifiers is None:
         return _constant(np.ones((N_LINES, N_BANDS)), clock)
-    used, weight = _bracket(modifiers.sclk, clock)
+    used, weight = bracket(modifiers.sclk, clock)
     frames = []
     for i in used:
         frame = np.ones((N_LINES, N_BANDS)) if i < 0 else modifiers.frames[i].copy()
