@@ -389,14 +389,4 @@ def _failure(job: work.Job, error: BaseException) -> dict[str, Any]:
     else:
         # The scheduler's own error: workers died on the task, or it was cancelled.
         step, kind, message = "worker", type(error).__name__, str(error)
-    return {
-        "product": Path(job.label).stem,
-        "label": job.label,
-        "output": job.output,
-        "fingerprint": job.fingerprint,
-        "version": __version__,
-        "status": "failed",
-        "step": step,
-        "kind": kind,
-        "error": " ".join(message.split()),
-    }
+    return job.record() | work.failed(step, kind, message)

@@ -62,6 +62,16 @@ class Job:
     partial: str
     fingerprint: str
 
+    def record(self) -> dict[str, Any]:
+        """What the manifest holds of the job, whatever its outcome."""
+        return {
+            "product": Path(self.label).stem,
+            "label": self.label,
+            "output": self.output,
+            "fingerprint": self.fingerprint,
+            "version": __version__,
+        }
+
 
 class Unexpected(Exception):
     """A failure that a retry may cure: (step, message)."""
@@ -90,13 +100,7 @@ def attempt(job: Job, pipeline: Pipeline) -> dict[str, Any]:
         seconds[step] = round(seconds.get(step, 0.0) + time.perf_counter() - started, 3)
         step, started = name, time.perf_counter()
 
-    record: dict[str, Any] = {
-        "product": Path(job.label).stem,
-        "label": job.label,
-        "output": job.output,
-        "fingerprint": job.fingerprint,
-        "version": __version__,
-    }
+    record = job.record()
     with _ONE_AT_A_TIME, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -107,10 +111,11 @@ def attempt(job: Job, pipeline: Pipeline) -> dict[str, Any]:
                 record |= _write(ds, job)
                 entering("")
         except (UvisError, OSError, MemoryError) as error:
+            failure = failed(step, type(error).__name__, str(error))
             if _disk_full(error, job.folder):
-                return record | _failure(step, error) | {"disk_full": True}
+                return record | failure | {"disk_full": True}
             if isinstance(error, UvisError) and not isinstance(error, ExportError):
-                return record | _failure(step, error)
+                return record | failure
             raise Unexpected(step, type(error).__name__, str(error)) from error
         except Exception as error:
             raise Unexpected(step, type(error).__name__, str(error)) from error
@@ -118,13 +123,9 @@ def attempt(job: Job, pipeline: Pipeline) -> dict[str, Any]:
     return record | {"status": "done", "seconds": seconds, "warnings": messages}
 
 
-def _failure(step: str, error: Exception) -> dict[str, Any]:
-    return {
-        "status": "failed",
-        "step": step,
-        "kind": type(error).__name__,
-        "error": " ".join(str(error).split()),
-    }
+def failed(step: str, kind: str, message: str) -> dict[str, Any]:
+    """What the manifest holds of a failure besides `Job.record`."""
+    return {"status": "failed", "step": step, "kind": kind, "error": " ".join(message.split())}
 
 
 def reduce(
