@@ -168,7 +168,7 @@ def _of_archive(request: Request, kinds: tuple[str, ...], files: Sequence[Path])
     return [Need(file.kind, file.name, there.get(file.name), file) for file in wanted]
 
 
-def get(needs: Iterable[Need], folder: Path, progress: bool = True) -> list[Path]:
+def get(needs: Iterable[Need], folder: Path) -> list[Path]:
     """Download those kernels that are missing; nothing already there is replaced or removed.
 
     Parameters
@@ -176,7 +176,6 @@ def get(needs: Iterable[Need], folder: Path, progress: bool = True) -> list[Path
     needs : iterable of Need
     folder : Path
         Files go to its subfolders lsk, ck, spk..., as in the archive.
-    progress : bool
 
     Returns
     -------
@@ -197,7 +196,7 @@ def get(needs: Iterable[Need], folder: Path, progress: bool = True) -> list[Path
             _check(f"{path} is there, but", "move it away, or choose another folder", path)
         mend = "nothing of it was kept; check the address, or set UVISXR_URL_* to a mirror"
         check = partial(_check, address, mend)
-        got.append(fetch.download(address, path, check=check, progress=progress))
+        got.append(fetch.download(address, path, check=check))
     return got
 
 
@@ -235,7 +234,8 @@ def for_products(requests: Iterable[Request], kernels: Kernels = None) -> tuple[
     """
     requests = list(requests)
     for request in requests:
-        select(kernels, request.ets, request.codes)
+        # For its errors alone: the pointing is chosen below, for all of them.
+        select(kernels, request.ets, request.codes, frame_id=None)
     ets = np.concatenate([request.ets for request in requests])
     codes = dict.fromkeys(code for request in requests for code in request.codes)
     paths = select(kernels, ets, codes)
