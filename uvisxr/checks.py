@@ -147,12 +147,11 @@ def numbers(
     what: str,
     least: float | None = None,
     above: float | None = None,
-    most: float | None = None,
 ) -> tuple[float, ...]:
     """Check a sequence of finite numbers; `what` and the bounds are as in `number`."""
     found = _reals(value)
-    if found is None or found.ndim != 1 or not _fits(found, least, above, most):
-        raise refused(name, value, f"{what}, {_bounds(least, above, most)}")
+    if found is None or found.ndim != 1 or not _fits(found, least, above, None):
+        raise refused(name, value, f"{what}, {_bounds(least, above, None)}")
     return tuple(found.tolist())
 
 

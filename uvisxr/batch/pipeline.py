@@ -22,7 +22,6 @@ JSON unless a number is infinite): it can be saved and run again.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import inspect
 import json
@@ -38,6 +37,7 @@ import numpy as np
 import xarray as xr
 import yaml
 
+from ..checks import nearest
 from ..errors import PipelineError
 from .hints import expected, fits, takes_path
 
@@ -225,9 +225,8 @@ def _checked(entries: Sequence[Any], where: str, folder: Path) -> Pipeline:
             continue
         methods = _methods()
         if name not in methods:
-            near = difflib.get_close_matches(name, methods, n=1)
-            hint = f"did you mean '{near[0]}'?" if near else f"steps are {', '.join(methods)}"
-            raise PipelineError(f"{place}: no step '{name}'; {hint}")
+            hint = nearest(name, methods) or f"; steps are {', '.join(methods)}"
+            raise PipelineError(f"{place}: no step '{name}'{hint}")
         steps.append(Step(name, _arguments(methods[name], name, arguments, place)))
     recorded = [{step.name: step.arguments} for step in steps]
     if opening:

@@ -31,7 +31,7 @@ class Edges:
     """
 
     def __init__(self, field: str, edges: Sequence[float] | np.ndarray) -> None:
-        self.field, self.period = field, SIGHTLINE[field].period
+        self.period = SIGHTLINE[field].period
         name = f"by[{field!r}]"
         try:
             self.values = np.asarray(edges, float)

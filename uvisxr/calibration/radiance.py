@@ -167,12 +167,12 @@ def calibrate(
     # What `compute` needs to do the rest again.
     kept = {
         "nan_interp": nan_interp,
-        "smooth": bool(smooth),
+        "smooth": smooth,
         "interval": interval,
-        "quantization": bool(quantization),
+        "quantization": quantization,
         "errors": errors,
     }
-    out = ds.drop_vars([name for name in _FROM_CALIBRATION if name in ds.variables])
+    out = ds.drop_vars(_FROM_CALIBRATION, errors="ignore")
     out = out.assign_coords(_term_coords(ds, found))
     out.attrs.pop(EDITED, None)
     out.attrs["recipe"] = options.recipe.name
@@ -222,7 +222,7 @@ def calibration_factor(
     """
     options = _options(recipe, wl_interp, nan_interp, evil_pixels, flat_field, trend)
     found, used = _terms(ds, options, files)
-    out = ds.drop_vars([name for name in (*_FROM_CALIBRATION, *ds.data_vars) if name in ds])
+    out = ds.drop_vars([*_FROM_CALIBRATION, *ds.data_vars], errors="ignore")
     coords = _term_coords(ds, found)
     weight = xr.Variable(("pic", "term"), found.weight)
     if ds["counts"].chunks is not None:
@@ -323,7 +323,7 @@ def compute(ds: xr.Dataset) -> xr.Dataset:
     found = {
         name: _squeezed(plane, dims) for name, plane in zip(recovery.outputs, planes, strict=True)
     }
-    out = ds.drop_vars([name for name in ("radiance_systematic",) if name in ds.variables])
+    out = ds.drop_vars("radiance_systematic", errors="ignore")
     out = out.assign(radiance=found.pop("radiance")).assign_coords(
         found
         | {
@@ -354,7 +354,7 @@ def _options(
         wl_interp=wl_interp or chosen.wl_interp,
         fill=nan_interp or "linear",
         evil_pixels=evil_pixels,
-        flat_field=bool(flat_field),
+        flat_field=flat_field,
         trend=("spica" if trend else None) if isinstance(trend, bool) else trend,
     )
 

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from .. import simulate
+from .. import simulate, spectra
 from ..errors import ExportError, MissingDependencyError
 from ..files import whole_file
+from ..quality.flags import good
 from ..registration import register
 from ..simulate import Simulation, places
 
@@ -167,7 +168,7 @@ def figures(made: Simulation, ds: xr.Dataset, bins: xr.Dataset) -> list[Figure]:
     """Recovered and true figures."""
     true = truth_bins(made, ds)
     lost = (made.truth.lost == 1).values
-    found = (ds.quality.values & np.uint8(1)) > 0
+    found = ~good(ds, "lost").values
     rows = [
         Figure(
             "background",
@@ -180,7 +181,7 @@ def figures(made: Simulation, ds: xr.Dataset, bins: xr.Dataset) -> list[Figure]:
         Figure(
             "peak of the limb",
             "km",
-            peak(brightness(bins, _NITROGEN)),
+            peak(spectra.brightness(bins, _NITROGEN, "bins")),
             np.nan,
             float(made.truth.attrs["limb_peak"]),
         ),
@@ -192,7 +193,7 @@ def figures(made: Simulation, ds: xr.Dataset, bins: xr.Dataset) -> list[Figure]:
         ("N2 LBH and N I, limb", _NITROGEN, limb),
         ("sunlight, disk", _SUNLIGHT, disk),
     ):
-        seen, expected = (brightness(b, wl_range).sel(part) for b in (bins, true))
+        seen, expected = (spectra.brightness(b, wl_range, "bins").sel(part) for b in (bins, true))
         error = np.hypot(seen.brightness_upper, seen.brightness_lower) / np.sqrt(2)
         count = seen.notnull().sum()
         rows.append(
@@ -217,12 +218,6 @@ def truth_bins(made: Simulation, ds: xr.Dataset) -> xr.Dataset:
     true = ds.drop_vars([*bounds, "counts"]).assign(radiance=made.truth.radiance)
     bins: xr.Dataset = true.uvis.bin(by={"alt": _EDGES})
     return bins
-
-
-def brightness(bins: xr.Dataset, wl_range: tuple[float, float]) -> xr.DataArray:
-    """Brightness of each bin, kR."""
-    integrated: xr.Dataset = bins.uvis.integrate(wl_range, method="bins")
-    return integrated["brightness"]
 
 
 def peak(profile: xr.DataArray) -> float:
@@ -282,7 +277,7 @@ def pictures(ds: xr.Dataset, bins: xr.Dataset, folder: Path) -> dict[Path, str]:
 
 
 def _limb(ax: Any, bins: xr.Dataset) -> None:
-    profile = brightness(bins, _NITROGEN)
+    profile = spectra.brightness(bins, _NITROGEN, "bins")
     error = np.stack([profile.brightness_lower, profile.brightness_upper])
     ax.errorbar(profile, profile.alt_bin, xerr=error, fmt=".")
     ax.set_xlabel(f"brightness, {_NITROGEN[0]:g} to {_NITROGEN[1]:g} Å [kR]")

@@ -100,8 +100,7 @@ def fetch(product: tuple[Path, ...], to: Path | None, dry_run: bool) -> None:
     if variable and to is None and not dry_run:
         warn_user(
             f"UVISXR_KERNELS is set to {variable}, which is used in place of the cache: unset it, "
-            "or "
-            f"pass kernels={str(folder)!r}"
+            f"or pass kernels={str(folder)!r}"
         )
 
 

@@ -54,6 +54,8 @@ def method(function: Callable[Concatenate[xr.Dataset, _P], _R], /) -> Method[_P,
 
     signature = inspect.signature(function)
     first, *rest = signature.parameters.values()
-    shown = signature.replace(parameters=[first.replace(name="self"), *rest])
+    shown = signature.replace(
+        parameters=[first.replace(name="self", annotation=first.empty), *rest]
+    )
     vars(forwarded)["__signature__"] = shown
     return cast(Method[_P, _R], forwarded)

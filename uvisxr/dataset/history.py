@@ -123,7 +123,7 @@ def step(name: str, unsaid: Collection[str] = ()) -> Callable[[Callable[_P, _R]]
             texts = {k: _text(v, is_path[k]) for k, v in arguments.items() if k not in unsaid}
 
             def add(ds: xr.Dataset) -> xr.Dataset:
-                return _recorded(inputs.add(ds, behind), name, texts, before)
+                return _recorded(ds, name, texts, before, behind)
 
             if isinstance(result, xr.Dataset):
                 return cast(_R, add(result))
@@ -158,15 +158,24 @@ def record(ds: xr.Dataset, step: str, arguments: Mapping[str, Any]) -> xr.Datase
     return _recorded(ds, step, texts, str(ds.attrs.get("history", "")))
 
 
-def _recorded(ds: xr.Dataset, name: str, texts: Mapping[str, str], before: str) -> xr.Dataset:
-    """The dataset with a line added after the lines `before`, without what `used` attached."""
+def _recorded(
+    ds: xr.Dataset,
+    name: str,
+    texts: Mapping[str, str],
+    before: str,
+    behind: Iterable[str] = (),
+) -> xr.Dataset:
+    """The dataset with a line added after the lines `before`, without what `used` attached.
+
+    The files `behind` what it came from are then behind it too.
+    """
     ds = ds.copy(deep=False)
     extra = ds.encoding.pop(_KEY, _Used())
     texts = {**texts, **{k: _text(value) for k, value in extra.took.items()}}
     line = f"uvisxr {__version__}: {name}({', '.join(f'{k}={text}' for k, text in texts.items())})"
     named = sorted({f"{Path(f).name} sha256:{sha256(f)}" for f in extra.files})
     named += sorted({f"{Path(f).name} {Path(f).stat().st_size} bytes" for f in extra.unread})
-    ds = inputs.add(ds, [*extra.files, *extra.unread])
+    ds = inputs.add(ds, [*behind, *extra.files, *extra.unread])
     if named:
         line += " using " + ", ".join(named)
     return ds.assign_attrs(history=f"{before}\n{line}" if before else line)

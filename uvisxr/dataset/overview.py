@@ -107,8 +107,8 @@ def next_steps(ds: xr.Dataset) -> list[str]:
     """Methods of `ds.uvis` for which the dataset holds what they need, and which it has not had."""
     names, pixels = set(map(str, ds.variables)), {"pic", "pixel"} <= set(ds.dims)
     window = {"line", "band", "et", "exposure"} <= names
-    counts, seen = "counts" in ds and "wl" in ds["counts"].dims, _has_geometry(ds)
-    spectra = "radiance" in ds and "wl" in ds["radiance"].dims
+    counts, spectra = (_has_spectra(ds, name) for name in ("counts", "radiance"))
+    seen = _has_geometry(ds)
     can = {
         "geometry": window and "channel" in ds.attrs,
         "background": window and counts and pixels,
@@ -133,7 +133,7 @@ def pictures(ds: xr.Dataset) -> list[str]:
     """Methods of `ds.uvis.plot` for which the dataset holds what they need."""
     pixels = {"pic", "pixel"} <= set(ds.dims)
     seen = pixels and _has_geometry(ds)
-    signal = pixels and any(name in ds and "wl" in ds[name].dims for name in ("radiance", "counts"))
+    signal = pixels and _has_spectra(ds, "radiance", "counts")
     can = {
         "geometry": seen,
         "animate": seen,
@@ -141,9 +141,14 @@ def pictures(ds: xr.Dataset) -> list[str]:
         "evolution": signal,
         "check_stars": signal,
         "bins": {"n", "member_bin"} <= set(ds.variables),
-        "spectrum": any(name in ds and "wl" in ds[name].dims for name in _SPECTRA),
+        "spectrum": _has_spectra(ds, *_SPECTRA),
     }
     return [name for name, ready in can.items() if ready]
+
+
+def _has_spectra(ds: xr.Dataset, *names: str) -> bool:
+    """Whether one of the variables is there and has wavelengths."""
+    return any(name in ds and "wl" in ds[name].dims for name in names)
 
 
 def _has_geometry(ds: xr.Dataset) -> bool:

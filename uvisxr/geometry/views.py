@@ -45,8 +45,9 @@ class Views:
     radii : ndarray, (3,)
         Semi-axes, km.
     rotation : ndarray, (n, 3, 3)
-        From J2000 to the body-fixed frame. observer, sun : ndarray, (n, 3) Positions of spacecraft
-        and Sun in the body-fixed frame, km.
+        From J2000 to the body-fixed frame.
+    observer, sun : ndarray, (n, 3)
+        Positions of spacecraft and Sun in the body-fixed frame, km.
     velocity : ndarray, (n, 3)
         Of the spacecraft relative to the solar-system barycentre, J2000, km/s.
     """

@@ -34,7 +34,7 @@ def named(target: str) -> tuple[str, int]:
     name = _RINGS.get(name, name)
     try:
         return name, spiceypy.bods2c(name)
-    except (spiceypy.NotFoundError, spiceypy.SpiceyError):
+    except spiceypy.SpiceyError:
         raise ArgumentError(
             f"SPICE does not know a body {target!r}: pass another target=, for example "
             'target="SATURN" or target="TITAN"'

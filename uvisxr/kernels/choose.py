@@ -26,7 +26,7 @@ import numpy as np
 from ..errors import CoverageError, KernelError
 from ..fetch import cache_dir
 from ..timescales import parse_instant
-from .bodies import BARYCENTRE, SPACECRAFT_CODE, code
+from .bodies import BARYCENTRE, SPACECRAFT_CODE, SPACECRAFT_FRAME, code
 from .coverage import Segment, connected, pointing, spk_segments
 from .listing import ArchiveFile, archive_files, kernel_sets, may_cover, needed, priority
 from .meta import expand
@@ -35,6 +35,9 @@ from .session import LOCK, check_file, loaded, user_kernels
 #: Positions are wanted this much earlier too, s, if available: light takes 85 min from the Sun to
 #: Saturn.
 LIGHT_TIME = 7200.0
+
+#: Number of files that a message names.
+_LISTED = 6
 
 #: J2000 (TDB), to the microsecond.
 _J2000 = parse_instant("2000-01-01T11:58:55.816073")
@@ -46,7 +49,7 @@ def select(
     kernels: Kernels = None,
     ets: np.ndarray | Sequence[float] = (),
     bodies: Iterable[str | int] = ("CASSINI", "SUN"),
-    frame_id: int | None = -82000,
+    frame_id: int | None = SPACECRAFT_FRAME,
 ) -> list[Path]:
     """Choose the kernel files to load for a geometry, in order of increasing priority.
 
@@ -326,10 +329,10 @@ def _mend(names: list[str]) -> str:
     )
 
 
-def _listed(names: Iterable[str], most: int = 6) -> str:
+def _listed(names: Iterable[str]) -> str:
     names = list(names)
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return (", ".join(names[:most]) or "(none)") + more
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return (", ".join(names[:_LISTED]) or "(none)") + more
 
 
 def span_text(ets: np.ndarray) -> str:

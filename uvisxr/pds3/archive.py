@@ -116,8 +116,11 @@ class Archive:
 
     def _get(self, path: PurePosixPath, folder: Path | None = None) -> Path:
         """One file of the archive, from the cache if it is there."""
-        target = folder / path.name if folder else self.cache / path
-        return fetch.download(f"{self.url}{path}", target)
+        return fetch.download(f"{self.url}{path}", self._place(path, folder))
+
+    def _place(self, path: PurePosixPath, folder: Path | None) -> Path:
+        """Where a file goes: to a folder, or to the cache, which is laid out like the archive."""
+        return folder / path.name if folder else self.cache / path
 
     def _optional(self, path: PurePosixPath, folder: Path | None = None) -> Path | None:
         """The same; None if the archive has no such file."""
@@ -172,7 +175,7 @@ class Archive:
             for version in range(MATRIX_VERSION, 0, -1)
         ]
         # One already on disk saves asking for higher versions, which rarely exist.
-        there = [p for p in places if (folder / p.name if folder else self.cache / p).is_file()]
+        there = [p for p in places if self._place(p, folder).is_file()]
         for place in there or places:
             label = self._optional(place, folder)
             if label is not None:
@@ -183,10 +186,12 @@ class Archive:
     def _data(self, path: PurePosixPath, label: Path, folder: Path | None) -> Path:
         """The data file of a label, checked against the size the label gives."""
         target = path.with_suffix(".DAT")
-        place = folder / target.name if folder else self.cache / target
         # The cache repairs itself; files in the user's own folder are left alone.
         return fetch.download(
-            f"{self.url}{target}", place, size=_data_size(label), replace=folder is None
+            f"{self.url}{target}",
+            self._place(target, folder),
+            size=_data_size(label),
+            replace=folder is None,
         )
 
 

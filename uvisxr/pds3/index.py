@@ -23,9 +23,6 @@ from . import odl
 #: Columns that give the path of a product's label, best first.
 _PATHS = ("FILE_NAME", "FILE_SPECIFICATION_NAME")
 
-#: Values that mean "unknown".
-_UNKNOWN = frozenset({"", "N/A", "NULL", "UNK"})
-
 
 @dataclass(frozen=True)
 class Row:
@@ -55,7 +52,7 @@ class _Column:
 
     def of(self, line: bytes) -> str:
         text = line[self.first : self.last].decode("latin-1").strip().strip('"').strip()
-        return "" if text in _UNKNOWN else text
+        return "" if text in odl.UNKNOWN else text
 
 
 def read(path: str | Path) -> Iterator[Row]:

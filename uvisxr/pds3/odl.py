@@ -18,7 +18,7 @@ _UNUSED = re.compile(
 )
 
 #: The archive's ways of saying "unknown".
-_UNKNOWN = frozenset({"", "UNK", "N/A", "NULL"})
+UNKNOWN = frozenset({"", "UNK", "N/A", "NULL"})
 
 
 def loads(text: str) -> PVLModule:
@@ -41,7 +41,7 @@ def loads(text: str) -> PVLModule:
 def known(value: Any) -> Any:
     """The value, or None where the archive marks all or part of it as unknown."""
     if isinstance(value, str):
-        return None if value.strip().upper() in _UNKNOWN else value
+        return None if value.strip().upper() in UNKNOWN else value
     if isinstance(value, list | tuple) and any(known(item) is None for item in value):
         return None
     return value

@@ -35,14 +35,18 @@ def unit(units: str) -> str:
     return _UNITS.get(units, units)
 
 
-def label(array: xr.DataArray, name: str | None = None) -> str:
-    """Text for an array's axis or colour bar: its long name and unit."""
-    text = name or array.attrs.get("long_name") or str(array.name)
+def caption(name: str, units: str | None = None) -> str:
+    """Text for an axis or colour bar: a long name and its unit."""
     # Text after a comma is explanatory, and too long for an axis.
-    text = text.partition(",")[0]
+    text = name.partition(",")[0]
     text = text[:1].upper() + text[1:]
-    units = unit(array.attrs.get("units", ""))
-    return f"{text} ({units})" if units else text
+    written = unit(units or "")
+    return f"{text} ({written})" if written else text
+
+
+def label(array: xr.DataArray) -> str:
+    """The caption of an array: its long name, or else its name, and its unit."""
+    return caption(array.attrs.get("long_name") or str(array.name), array.attrs.get("units"))
 
 
 def position(ds: xr.Dataset, pic: int) -> int:

@@ -122,9 +122,8 @@ def _ticks(axis: Axis, ds: xr.Dataset, dim: str) -> None:
     size = ds.sizes[dim]
     name = dim.removesuffix("_bin")
     known = VARIABLES.get(name)
-    units = common.unit(known.units) if known and known.units else ""
-    text = (known.long_name.partition(",")[0] if known else name).capitalize()
-    axis.set_label_text(textwrap.fill(f"{text} ({units})" if units else text, _LABEL))
+    text = common.caption(known.long_name, known.units) if known else common.caption(name)
+    axis.set_label_text(textwrap.fill(text, _LABEL))
     if bounds is None:
         axis.set_ticks(np.arange(size) + 0.5, [f"{v}" for v in ds[dim].values])
         return

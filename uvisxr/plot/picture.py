@@ -93,8 +93,9 @@ def picture(
     >>> ax = ds.uvis.plot.picture((1450, 1800), nx=60, altitudes=[1000])
     >>> ax.figure.savefig("titan.png")
     """
+    circles = None
     if altitudes is not None:
-        checks.numbers("altitudes", altitudes, "heights above the surface, km", above=0)
+        circles = checks.numbers("altitudes", altitudes, "heights above the surface, km", above=0)
     look = styled(style)
     found = gridded.image(
         ds, wl_range, nx, ny, interpolate=interpolate, method=method, exclude=exclude
@@ -110,8 +111,7 @@ def picture(
 
     _draw_body(ax, middle, look)
     _set_limits(ax, found, middle)
-    circles = _altitudes(ds) if altitudes is None else [float(a) for a in altitudes]
-    _draw_altitudes(ax, middle, circles, look)
+    _draw_altitudes(ax, middle, _altitudes(ds) if circles is None else circles, look)
     if compass:
         _draw_compass(ax, middle, _emptiest_corner(ax, found), look)
     ax.set_xlabel("Distance to the right of the centre (km)")
@@ -199,7 +199,7 @@ def _altitudes(ds: xr.Dataset) -> list[float]:
     return [float(a) for a in MaxNLocator(4).tick_values(0.0, highest) if 0 < a <= highest]
 
 
-def _draw_altitudes(ax: Axes, view: views.Views, altitudes: list[float], look: Style) -> None:
+def _draw_altitudes(ax: Axes, view: views.Views, altitudes: Sequence[float], look: Style) -> None:
     one = view.at(0)
     halo = [patheffects.withStroke(**look["outline_halo"])]
     for k, altitude in enumerate(altitudes):
@@ -271,13 +271,18 @@ def _draw_compass(ax: Axes, view: views.Views, corner: str, look: Style) -> None
     for name, part in parts.items():
         start, stop, (x, y) = part - low
         color = look["sun"]["color"] if name == "Sun" else look["compass"]["color"]
-        line: dict[str, Any] = {
-            "arrowstyle": "-|>",
-            "mutation_scale": 8,
-            "shrinkA": 0,
-            "shrinkB": 0,
-        }
-        box.add_artist(FancyArrowPatch(start, stop, color=color, path_effects=halo, **line))
+        box.add_artist(
+            FancyArrowPatch(
+                start,
+                stop,
+                color=color,
+                path_effects=halo,
+                arrowstyle="-|>",
+                mutation_scale=8,
+                shrinkA=0,
+                shrinkB=0,
+            )
+        )
         text = {**look["compass"], "color": color, "ha": "center", "va": "center"}
         box.add_artist(Text(x, y, name, path_effects=halo, gid=f"compass:{name}", **text))
     anchored = AnchoredOffsetbox(corner, child=box, frameon=False, pad=0.1, borderpad=0.1)

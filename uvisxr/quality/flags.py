@@ -54,19 +54,19 @@ def initial(bins: Bins, n_pic: int) -> np.ndarray:
     return np.tile(flags, (n_pic, 1))
 
 
-def _mask(flags: QualityFlag | Iterable[QualityFlag], argument: str) -> int:
-    """Bit mask of one or more flag names, passed as the argument called `argument`.
+def _mask(exclude: QualityFlag | Iterable[QualityFlag]) -> int:
+    """Bit mask of one or more flag names.
 
     Raises
     ------
     ArgumentError
         A name is not a flag.
     """
-    if not isinstance(flags, Iterable):
-        raise checks.refused(argument, flags, "a quality flag, or several in a sequence")
+    if not isinstance(exclude, Iterable):
+        raise checks.refused("exclude", exclude, "a quality flag, or several in a sequence")
     mask = 0
-    for name in [flags] if isinstance(flags, str) else flags:
-        checks.choice(argument, name, QualityFlag)
+    for name in [exclude] if isinstance(exclude, str) else exclude:
+        checks.choice("exclude", name, QualityFlag)
         mask |= QUALITY_FLAGS[name]
     return mask
 
@@ -111,7 +111,7 @@ def good(
     ArgumentError
         A name is not a flag.
     """
-    return (flags_of(ds) & np.uint8(_mask(exclude, "exclude"))) == 0
+    return (flags_of(ds) & np.uint8(_mask(exclude))) == 0
 
 
 def select(ds: xr.Dataset, pixels: Pixels) -> np.ndarray:

@@ -144,7 +144,8 @@ def _judge(
 
     partial = ~nothing & (missing > 0)
     if level > 0:
-        partial |= ~nothing & lit & (run > zero_runs.longest_expected(element, n_wl))
+        longest = zero_runs.longest_expected(element, n_wl, FALSE_POSITIVES)
+        partial |= ~nothing & lit & (run > longest)
     if channel == "FUV" and _holds_lyman_alpha(bins):
         due = np.zeros(lyman.shape, bool)
         if lit.any():

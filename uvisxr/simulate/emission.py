@@ -14,6 +14,7 @@ from functools import lru_cache
 import numpy as np
 import xarray as xr
 
+from ..instrument.detector import FIRST_LIT, LAST_LIT
 from ..numerics.sphere import vectors
 from . import spectrum
 from .spectrum import Lines
@@ -171,7 +172,7 @@ def choose_stars(geometry: xr.Dataset, count: int, rng: np.random.Generator) -> 
     """Stars seen by some lit pixel off the disk."""
     free = (geometry["on_disk_corners"].values == 0).all(axis=-1)
     free &= np.isfinite(geometry["ra"].values)
-    free &= (geometry["line"].values > 2) & (geometry["line"].values < 61)
+    free &= (geometry["line"].values > FIRST_LIT) & (geometry["line"].values < LAST_LIT)
     places = np.argwhere(free)
     if not len(places):
         return []

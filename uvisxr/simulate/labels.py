@@ -20,6 +20,7 @@ from spiceypy.utils.exceptions import NotFoundError, SpiceyError
 
 from ..instrument.channel import Channel
 from ..instrument.detector import Window
+from ..kernels.bodies import SPACECRAFT_CODE
 from ..numerics import sphere
 from ..timescales import Instant, format_doy
 
@@ -163,7 +164,7 @@ def _corners(windows: Sequence[Window]) -> str:
 
 def _clock(et: float) -> str:
     """Clock count as in labels: partition, seconds, 1/256 s without leading zeros."""
-    text = spiceypy.sce2s(-82, et).strip()
+    text = spiceypy.sce2s(SPACECRAFT_CODE, et).strip()
     partition, count = text.split("/")
     seconds, fine = count.split(".")
     return f'"{partition}/{seconds.strip()}.{int(fine)}"'

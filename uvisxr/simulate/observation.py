@@ -19,7 +19,7 @@ from ..errors import ExportError
 from ..export import to_netcdf
 from ..files import whole_file
 from ..geometry.los import geometry
-from ..instrument.channel import N_LINES, ChannelName, SlitName
+from ..instrument.channel import N_BANDS, N_LINES, ChannelName, SlitName
 from ..instrument.channel import channel as find_channel
 from ..instrument.detector import DARK_LINES, Window
 from ..kernels import choose as kernel_files
@@ -200,8 +200,7 @@ def _simulate(
         written_kernels = kernels.write(root / "kernels", scan, setup.channel.name)
         found: str | Path | tuple[str | Path, ...] = tuple(written_kernels)
     else:
-        given = kernels_given
-        found = given if isinstance(given, str | Path) else tuple(given)
+        found = kernels_given if isinstance(kernels_given, str | Path) else tuple(kernels_given)
     if calibration is None:
         folder = root / "calibration"
         calibration_files.write(folder, setup.channel.name, setup.seed)
@@ -340,7 +339,7 @@ def _products(setup: Setup) -> Iterator[labels.Facts]:
 def _frames(setup: Setup, recorded: list[np.ndarray], part: np.ndarray) -> Iterator[bytes]:
     """A data file, exposure by exposure; bins are packed in the upper-left corner of their
     window."""
-    frame = np.full((N_LINES, 1024), MISSING, ">u2")
+    frame = np.full((N_LINES, N_BANDS), MISSING, ">u2")
     for pic in part:
         for window, values in zip(setup.windows, recorded, strict=True):
             n_line, n_band = window.shape

@@ -97,6 +97,8 @@ def read(path: str | Path | None = None, faintest: float | None = None) -> xr.Da
     text = _text(path)
     is_csv = path is None or ".csv" in "".join(Path(path).suffixes).lower()
     columns = _read_csv(text, name) if is_csv else _read_td1(text, name)
+    if not (np.abs(columns["dec"]) <= 90).all() or not np.isfinite(columns["ra"]).all():
+        raise ArgumentError(f"{name}: ra and dec must be degrees, dec from -90 to 90")
     keep = np.argsort(columns["magnitude"], kind="stable")
     if faintest is not None:
         keep = keep[columns["magnitude"][keep] <= faintest]
@@ -192,7 +194,6 @@ def _read_csv(text: str, name: str) -> dict[str, np.ndarray]:
         found[key] = np.array(
             [_number(v, default, name, i, key) for v, i in zip(values, lines, strict=True)]
         )
-    _check_places(found, name)
     for key, text_default in _TEXTS.items():
         found[key] = np.array([v.strip() for v in table.get(key, [text_default] * len(body))])
     return found
@@ -205,11 +206,6 @@ def _number(text: str, default: float | None, name: str, line: int, key: str) ->
         return float(text)
     except ValueError:
         raise ArgumentError(f"{name}, line {line}: {key} = {text!r} is not a number") from None
-
-
-def _check_places(found: dict[str, np.ndarray], name: str) -> None:
-    if not (np.abs(found["dec"]) <= 90).all() or not np.isfinite(found["ra"]).all():
-        raise ArgumentError(f"{name}: ra and dec must be degrees, dec from -90 to 90")
 
 
 def _read_td1(text: str, name: str) -> dict[str, np.ndarray]:
@@ -236,7 +232,7 @@ def _read_td1(text: str, name: str) -> dict[str, np.ndarray]:
     place = old @ np.asarray(turn).T
     density = flux * 10.0**power
     zeros = np.zeros(len(flux))
-    found = {
+    return {
         "ra": sphere.longitude(place),
         "dec": sphere.latitude(place),
         "pmra": zeros,
@@ -248,5 +244,3 @@ def _read_td1(text: str, name: str) -> dict[str, np.ndarray]:
             [f"HD {int(h)}" if h else f"TD1 {int(t)}" for h, t in zip(hd, td1, strict=True)]
         ),
     }
-    _check_places(found, name)
-    return found
