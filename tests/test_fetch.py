@@ -13,7 +13,10 @@ from helpers.loopback import Cut, Stall, Status, serve
 from helpers.umask import permissions, umask
 
 from uvisxr import errors, fetch
+from uvisxr.calibration import download
 from uvisxr.kernels.listing import locations
+from uvisxr.pds3 import archive
+from uvisxr.stars import catalogue
 
 CONTENT = np.random.default_rng(5).bytes(300_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -302,18 +305,25 @@ def test_without_requests_the_error_says_what_to_install(
         fetch.download("http://127.0.0.1/f", tmp_path / "f")
 
 
+PUBLIC = {
+    "products": archive._PUBLIC,
+    "calibration": download._PUBLIC,
+    "stars": catalogue._PUBLIC,
+    **locations(),
+}
+
+
 @pytest.mark.parametrize("kind", ["kernels", "generic_kernels", "products", "calibration", "stars"])
 def test_addresses_are_public_until_a_mirror_is_named(kind: str, monkeypatch: pytest.MonkeyPatch):
-    public = "https://public.example/folder"
-    assert fetch.base_url(kind, public) == f"{public}/"
+    public = PUBLIC[kind]
+    assert public.startswith("https://") and public.endswith("/")
+    assert fetch.base_url(kind, public) == fetch.base_url(kind, public.rstrip("/")) == public
     monkeypatch.setenv(f"UVISXR_URL_{kind.upper()}", "http://mirror/x")
     assert fetch.base_url(kind, public) == "http://mirror/x/"
 
 
 def test_every_location_of_a_kernel_has_a_public_address():
-    found = locations()
-    assert {"kernels", "generic_kernels"} <= set(found)
-    assert all(url.startswith("https://") for url in found.values())
+    assert all(url.startswith("https://") for url in locations().values())
 
 
 def test_the_cache_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
