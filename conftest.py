@@ -40,12 +40,16 @@ def _example(
     doctest_namespace: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[None]:
+) -> None:
     """An example in a docstring knows `uvisxr` and `made`, and writes into a folder of its own."""
     if not isinstance(request.node, pytest.DoctestItem):
-        yield
         return
     doctest_namespace |= {"uvisxr": uvisxr, "made": request.getfixturevalue("made")}
     monkeypatch.chdir(tmp_path_factory.mktemp("example"))
+
+
+@pytest.fixture(autouse=True)
+def _figures_closed() -> Iterator[None]:
+    """No test or example leaves a figure to the next."""
     yield
     plt.close("all")

@@ -8,7 +8,6 @@ import pydoc
 from html.parser import HTMLParser
 
 import dask
-import matplotlib.pyplot as plt
 import pytest
 import xarray as xr
 from helpers.products import write_product
@@ -45,12 +44,6 @@ FUNCTIONS = (
     uvisxr.batch.process,
     uvisxr.batch.plan,
 )
-
-
-@pytest.fixture(autouse=True)
-def _closed():
-    yield
-    plt.close("all")
 
 
 # Help -------------------------------------------------------------------------------------------
@@ -329,7 +322,6 @@ def test_times_not_decoded_are_not_told(stages):
 
 @pytest.mark.parametrize("attrs", [{"line_bin": "x"}, {"ul_band": None}, {"target": ["a\nb"]}])
 def test_odd_attributes_are_told_in_one_line_or_not_at_all(stages, attrs):
-    usual = repr(stages["opened"].uvis).splitlines()
     usual = repr(stages["opened"].uvis).splitlines()
     text = repr(stages["opened"].assign_attrs(attrs).uvis)
     assert "exposures" in text and len(text.splitlines()) in (len(usual), len(usual) - 1)

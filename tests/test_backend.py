@@ -8,7 +8,7 @@ import pickle
 import numpy as np
 import pytest
 import xarray as xr
-from helpers.products import write_product
+from helpers.products import two_windows, write_product
 
 import uvisxr
 from uvisxr.errors import ArgumentError, LabelError, ProductError
@@ -71,8 +71,7 @@ def test_open_file_is_refused():
 
 
 def test_windows(product):
-    text = product.read_text().replace("LINE_BIN                      = 1", "LINE_BIN = (1, 2)")
-    product.write_text(text)
+    two_windows(product)
     with pytest.raises(ProductError, match=r"2 windows.*window=k.*open_datatree"):
         xr.open_dataset(product, engine="uvis")
     assert xr.open_dataset(product, engine="uvis", window=1).sizes["pixel"] == 30
@@ -81,9 +80,7 @@ def test_windows(product):
 
 
 def test_tree_in_chunks(product):
-    product.write_text(
-        product.read_text().replace("LINE_BIN                      = 1", "LINE_BIN = (1, 2)")
-    )
+    two_windows(product)
     tree = xr.open_datatree(product, engine="uvis", chunks={"pic": 2})
     assert [node.counts.chunks[0] for node in tree.children.values()] == [(2, 1), (2, 1)]
     assert list(xr.open_groups(product, engine="uvis")) == ["/", "/window0", "/window1"]

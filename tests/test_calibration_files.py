@@ -10,9 +10,9 @@ from uvisxr.errors import CalibrationError
 from uvisxr.instrument.channel import EUV, FUV
 
 
-@pytest.fixture
-def folder(tmp_path):
-    return calfiles.folder(tmp_path)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return calfiles.folder(tmp_path_factory.mktemp("cal"))
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
@@ -267,7 +267,8 @@ def test_laboratory_table_of_the_folder_wins(tmp_path):
     assert found.files == (path,)
 
 
-def test_a_set_names_all_its_files(folder):
+def test_a_set_names_all_its_files(tmp_path):
+    folder = calfiles.folder(tmp_path)
     (folder / "FUV_1999_Lab_Cal.dat").write_text("t\n1100. 60. 6. 1950. 60. 6.\n")
     assert names(load(FUV, CLOCK, True, "evolution", folder)) == [
         "FUV_1999_Lab_Cal",

@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 from click.testing import CliRunner
 from helpers.interpreter import brought, python
-from helpers.products import write_product
+from helpers.products import two_windows, write_product
 
 import uvisxr
 from uvisxr.calibration.recipe import RECIPES
@@ -110,8 +110,7 @@ def test_process(product, tmp_path):
 
 
 def test_process_writes_a_group_for_each_window(product, tmp_path):
-    text = product.read_text().replace("LINE_BIN                      = 1", "LINE_BIN = (1, 2)")
-    product.write_text(text)
+    two_windows(product)
     options = ("--no-flat-field", "--no-trend")
     result = run("process", product, "-o", tmp_path / "out.nc", *options)
     assert result.exit_code == 0, result.stderr

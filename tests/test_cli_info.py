@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from click.testing import CliRunner
-from helpers.products import write_product
+from helpers.products import two_windows, write_product
 
 from uvisxr.cli import main
 
@@ -63,8 +63,7 @@ def test_label_alone_is_told_and_the_missing_data_named(data):
 
 
 def test_windows(product):
-    text = product.read_text().replace("LINE_BIN                      = 1", "LINE_BIN = (1, 2)")
-    product.write_text(text)
+    two_windows(product)
     assert run(product).stdout.splitlines()[1].endswith("60x256 30x256  1x4 2x4")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import xarray as xr
-from helpers.products import write_product
+from helpers.products import two_windows, write_product
 
 import uvisxr
 from uvisxr.dataset import inputs
@@ -74,8 +74,7 @@ def test_products_and_what_steps_use_are_known(titan):
 
 def test_every_window_knows_its_product(tmp_path):
     label = write_product(tmp_path, NAME)
-    text = label.read_text().replace("LINE_BIN                      = 1", "LINE_BIN = (1, 2)")
-    label.write_text(text)
+    two_windows(label)
     tree = uvisxr.open_product(label)
     assert isinstance(tree, xr.DataTree)
     assert inputs.of(tree) == sorted([str(label), str(label.with_suffix(".DAT"))])

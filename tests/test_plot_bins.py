@@ -12,12 +12,6 @@ from uvisxr.plot.bins import bins
 from uvisxr.plot.spectrum import LINES, spectrum
 
 
-@pytest.fixture(autouse=True)
-def _closed():
-    yield
-    plt.close("all")
-
-
 @pytest.fixture(scope="module")
 def ds():
     return flyby(n_pic=6, step=8e-3)

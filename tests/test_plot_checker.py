@@ -16,12 +16,6 @@ from uvisxr.plot.checker import COLORMAPS, check_stars
 from uvisxr.quality.flags import flag, good
 
 
-@pytest.fixture(autouse=True)
-def _closed():
-    yield
-    plt.close("all")
-
-
 @pytest.fixture(scope="module")
 def ds():
     found = flyby(n_pic=12, step=5e-3)

@@ -15,12 +15,6 @@ from uvisxr.plot.evolution import evolution
 from uvisxr.quality.flags import flag
 
 
-@pytest.fixture(autouse=True)
-def _closed():
-    yield
-    plt.close("all")
-
-
 @pytest.fixture(scope="module")
 def ds():
     found = flyby(n_pic=12, step=5e-3)

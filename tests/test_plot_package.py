@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import inspect
-import subprocess
 import sys
 
 import pytest
 from helpers.flyby import flyby
+from helpers.interpreter import python
 
 import uvisxr.plot
 from uvisxr.errors import ArgumentError, MissingDependencyError
 from uvisxr.plot.style import style
 
 
-def _run(code: str) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-
-
 def test_without_matplotlib_the_error_says_what_to_install():
-    done = _run(
+    said = python(
+        "-c",
         "import sys; sys.modules['matplotlib'] = None\n"
         "import xarray as xr, uvisxr\n"
         "try:\n"
         "    xr.Dataset().uvis.plot\n"
         "except uvisxr.errors.MissingDependencyError as error:\n"
-        "    print(error)\n"
+        "    print(error)\n",
     )
-    assert 'pip install "uvisxr[plot]"' in done.stdout, done.stderr
+    assert 'pip install "uvisxr[plot]"' in said
 
 
 def test_other_import_errors_pass_through(monkeypatch):

@@ -14,12 +14,6 @@ from uvisxr.geometry import views
 from uvisxr.plot.picture import picture
 
 
-@pytest.fixture(autouse=True)
-def _closed():
-    yield
-    plt.close("all")
-
-
 @pytest.fixture(scope="module")
 def ds():
     return flyby(n_pic=9, step=4e-3)

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
+from helpers import starlist
 from helpers.flyby import flyby
 from helpers.umask import permissions, umask
 from PIL import Image
@@ -17,12 +18,6 @@ from uvisxr.instrument.detector import Window
 from uvisxr.numerics import sphere
 from uvisxr.plot import animation, sky
 from uvisxr.plot.scene import geometry
-
-
-@pytest.fixture(autouse=True)
-def _closed():
-    yield
-    plt.close("all")
 
 
 @pytest.fixture(scope="module")
@@ -169,17 +164,7 @@ def test_a_field_colours_the_pixels_and_its_values_are_written(ds):
 def test_stars_are_drawn_where_nothing_hides_them(ds):
     free, hidden = ds["alt"].values[2].argmax(), ds["alt"].values[2].argmin()
     place = sphere.vectors(ds.ra.values[2, [free, hidden]], ds.dec.values[2, [free, hidden]])
-    zero = np.zeros(2)
-    columns = {
-        "ra": sphere.longitude(place),
-        "dec": sphere.latitude(place),
-        "pmra": zero,
-        "pmdec": zero,
-        "epoch": zero + 2000,
-        "magnitude": zero + 3,
-    }
-    catalogue = xr.Dataset({k: ("star", v) for k, v in columns.items()})
-    ax = geometry(ds, 2, stars=catalogue, bodies=())
+    ax = geometry(ds, 2, stars=starlist.catalogue(place, 3.0), bodies=())
     (drawn,) = _artists(ax, "stars")
     view = views.target(ds).at(2)
     expected = sky.Around(view.centre)(place[:1])
@@ -401,7 +386,9 @@ def test_a_film_cut_short_leaves_no_file(ds, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_frames_have_the_same_limits(ds, tmp_path, monkeypatch):
+@pytest.fixture
+def limits(monkeypatch):
+    """Limits of the axes of every frame drawn."""
     seen = []
     real = animation.scene.draw
 
@@ -410,22 +397,18 @@ def test_frames_have_the_same_limits(ds, tmp_path, monkeypatch):
         seen.append((ax.get_xlim(), ax.get_ylim()))
 
     monkeypatch.setattr(animation.scene, "draw", draw)
+    return seen
+
+
+def test_frames_have_the_same_limits(ds, tmp_path, limits):
     animation.animate(ds, tmp_path / "f", **_SMALL)
-    assert len(set(seen)) == 1
+    assert len(set(limits)) == 1
 
 
-def test_limits_of_a_film_may_be_arrays(ds, tmp_path, monkeypatch):
-    seen = []
-    real = animation.scene.draw
-
-    def draw(ax, *args):
-        real(ax, *args)
-        seen.append((ax.get_xlim(), ax.get_ylim()))
-
-    monkeypatch.setattr(animation.scene, "draw", draw)
-    limits = {"xlim": np.array([2.0, -2.0]), "ylim": np.array([-1.0, 3.0])}
-    animation.animate(ds, tmp_path / "f", **_SMALL, **limits)
-    assert set(seen) == {((2.0, -2.0), (-1.0, 3.0))}
+def test_limits_of_a_film_may_be_arrays(ds, tmp_path, limits):
+    given = {"xlim": np.array([2.0, -2.0]), "ylim": np.array([-1.0, 3.0])}
+    animation.animate(ds, tmp_path / "f", **_SMALL, **given)
+    assert set(limits) == {((2.0, -2.0), (-1.0, 3.0))}
 
 
 def test_films_make_no_pyplot_figures_and_are_silent(ds, tmp_path, capsys):

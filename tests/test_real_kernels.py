@@ -11,7 +11,8 @@ import spiceypy
 from helpers.synthetic import dataset
 
 from uvisxr import errors
-from uvisxr.kernels import choose, listing, meta
+from uvisxr.kernels import choose, listing, meta, session
+from uvisxr.kernels.bodies import code as body_code
 from uvisxr.kernels.coverage import ck_intervals, connected, pointing, spk_segments
 
 TEXTS = ["naif0012.tls", "cas00172.tsc", "cas_v43.tf", "cas_uvis_v07.ti", "pck00010.tpc"]
@@ -73,7 +74,7 @@ def root(data: Path) -> Path:
 
 
 def _ets(root: Path, times: list[str]) -> np.ndarray:
-    with choose.loaded([root / "lsk" / "naif0012.tls"]):
+    with session.loaded([root / "lsk" / "naif0012.tls"]):
         return np.array([spiceypy.utc2et(time) for time in times])
 
 
@@ -86,7 +87,7 @@ def test_every_usable_set_is_chosen_from_the_whole_folder(root: Path, name: str)
     assert chosen[:5] == TEXTS
     # The planets stand in for the Sun a light time before the first instant of a sliced file.
     assert [file for file in chosen[5:] if file != "de421.bsp" or file in expected] == expected
-    with choose.loaded(paths):
+    with session.loaded(paths):
         for body in bodies[1:]:
             for et in ets:
                 state, _ = spiceypy.spkezr(str(body), et, "J2000", "LT+S", "CASSINI")
@@ -101,9 +102,9 @@ def test_coverage_is_what_spice_finds(root: Path, name: str):
     paths = choose.select(root, np.array([first, last]), bodies)
     spk = [path for path in paths if path.suffix == ".bsp"]
     segments = [segment for path in spk for segment in spk_segments(path)]
-    with choose.loaded(paths):
+    with session.loaded(paths):
         for body in bodies:
-            code = choose.code(body)
+            code = body_code(body)
             ours = connected(segments, code, ets)
             assert ours.tolist() == [_placed(code, et) for et in ets]
         cks = [path for path in paths if path.suffix == ".bc"]
@@ -130,9 +131,9 @@ def _pointed(et: float) -> bool:
 def test_reconstructed_planets_and_satellites_win(root: Path):
     ets = _ets(root, ["2005-230T15:15:00"])
     paths = choose.select(root, ets, ["CASSINI", "SATURN", "SUN"])
-    with choose.loaded(paths):
+    with session.loaded(paths):
         chosen = spiceypy.spkgeo(6, ets[0], "J2000", 0)[0]
-    with choose.loaded([root / "spk" / "050922R_SCPSE_05225_05245.bsp"]):
+    with session.loaded([root / "spk" / "050922R_SCPSE_05225_05245.bsp"]):
         assert np.array_equal(chosen, spiceypy.spkgeo(6, ets[0], "J2000", 0)[0])
 
 
@@ -143,7 +144,7 @@ def test_a_real_set_leaves_the_users_session_as_it_was(root: Path):
         spiceypy.furnsh(str(path))
     spiceypy.pdpool("BODY602_RADII", [1.0, 1.0, 1.0])
     before = {name: _values(name) for name in spiceypy.gnpool("*", 0, 9000)}
-    with choose.loaded(choose.select(root, ets, ["CASSINI", "ENCELADUS", "SUN"])):
+    with session.loaded(choose.select(root, ets, ["CASSINI", "ENCELADUS", "SUN"])):
         assert spiceypy.bodvrd("ENCELADUS", "RADII", 3)[1][0] == pytest.approx(256.6)
     assert {name: _values(name) for name in spiceypy.gnpool("*", 0, 9000)} == before
     assert spiceypy.ktotal("ALL") == len(mine)
@@ -162,7 +163,7 @@ def test_a_meta_kernel_of_a_real_set_gives_the_same_positions(root: Path, tmp_pa
     paths = choose.select(root, ets, SETS["Phoebe"][1])
     out = meta.metakernel(paths, tmp_path / "phoebe.tm")
     assert choose.select(out, ets, SETS["Phoebe"][1]) == paths
-    with choose.loaded(paths):
+    with session.loaded(paths):
         expected = spiceypy.spkezr("PHOEBE", ets[1], "J2000", "LT+S", "CASSINI")[0]
     spiceypy.furnsh(str(out))
     assert np.array_equal(
@@ -190,7 +191,7 @@ def test_the_trajectories_of_the_archive_leave_no_gap(root: Path):
 def test_names_cover_what_the_files_hold(root: Path, name: str):
     clocks = [root / "lsk" / "naif0012.tls", root / "sclk" / "cas00172.tsc"]
     start, stop = listing.days(name)
-    with choose.loaded(clocks):
+    with session.loaded(clocks):
         held = ck_intervals(root / "ck" / name, -82000)
     assert start <= choose.utc(held.min()) and choose.utc(held.max()) < stop
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import spiceypy
 import xarray as xr
+from helpers import starlist
 from helpers.synthetic import ENCELADUS_ET, PHOEBE_ET, TITAN_ET, dataset, kernels
 
 from uvisxr import image
@@ -21,12 +21,6 @@ from uvisxr.stars import predict
 from uvisxr.stars.catalogue import directions, julian_year, read
 
 _SCENES = {"titan": TITAN_ET, "enceladus": ENCELADUS_ET, "phoebe": PHOEBE_ET}
-
-
-@pytest.fixture(autouse=True)
-def _closed():
-    yield
-    plt.close("all")
 
 
 @pytest.fixture(scope="module", params=list(_SCENES))
@@ -160,17 +154,7 @@ def test_a_star_behind_the_body_is_not_predicted(located):
     seen = sphere.vectors(ds["ra"].values[i, [hidden, free]], ds["dec"].values[i, [hidden, free]])
     # True places of stars that appear in the middle of these pixels.
     true = sphere.unit(seen - view.velocity[i] / 299792.458)
-    zero = np.zeros(2)
-    columns = {
-        "ra": sphere.longitude(true),
-        "dec": sphere.latitude(true),
-        "pmra": zero,
-        "pmdec": zero,
-        "epoch": zero + 2000.0,
-        "magnitude": zero + 3.0,
-    }
-    catalogue = xr.Dataset({k: ("star", v) for k, v in columns.items()})
-    found = predict.predict_stars(ds, catalogue)
+    found = predict.predict_stars(ds, starlist.catalogue(true, 3.0))
     assert found["star_count"].values[i, hidden] == 0
     assert found["star_count"].values[i, free] == 1
 

@@ -11,6 +11,7 @@ import xarray as xr
 from click.testing import CliRunner
 from helpers.flyby import flyby
 from helpers.loopback import serve
+from helpers.starlist import catalogue
 
 from uvisxr import UvisError
 from uvisxr.cli import main
@@ -20,19 +21,6 @@ from uvisxr.instrument.detector import Window
 from uvisxr.numerics import sphere
 from uvisxr.stars import predict
 from uvisxr.stars.catalogue import directions, fetch_catalogue, julian_year, read
-
-
-def _catalogue(place: np.ndarray, magnitude: np.ndarray | float = 5.0, **more) -> xr.Dataset:
-    zero = np.zeros(len(place))
-    columns = {
-        "ra": sphere.longitude(place),
-        "dec": sphere.latitude(place),
-        "pmra": zero,
-        "pmdec": zero,
-        "epoch": zero + 2000.0,
-        "magnitude": zero + magnitude,
-    } | more
-    return xr.Dataset({key: ("star", value) for key, value in columns.items()})
 
 
 def _winding(star, corners) -> bool:
@@ -107,7 +95,7 @@ def test_prediction_equals_the_scalar_one():
     centre = sphere.vectors(ds.ra.values.mean(), ds.dec.values.mean())
     place = sphere.unit(centre + rng.uniform(-0.03, 0.03, (700, 3)))
     magnitude = rng.uniform(0, 9, 700)
-    found = predict.predict_stars(ds, _catalogue(place, magnitude))
+    found = predict.predict_stars(ds, catalogue(place, magnitude))
     oracle = _scalar(ds, place)
     np.testing.assert_array_equal(found.star_count, oracle)
     assert oracle.sum() > 20
@@ -122,11 +110,11 @@ def test_brightest_of_several():
     ds = flyby(n_pic=1, distance=5e6)
     ra, dec = ds.ra.values[0, 5], ds.dec.values[0, 5]
     place = sphere.vectors(ra + np.array([0, 1e-4, -1e-4]), np.full(3, dec))
-    found = predict.predict_stars(ds, _catalogue(place, np.array([4.0, 2.5, 7.0])))
+    found = predict.predict_stars(ds, catalogue(place, np.array([4.0, 2.5, 7.0])))
     assert found.star_count.values[0, 5] == 3
     assert found.star_magnitude.values[0, 5] == 2.5
     assert found.star_count.sum() == 3
-    fewer = predict.predict_stars(ds, _catalogue(place, np.array([4.0, 2.5, 7.0])), faintest=5.0)
+    fewer = predict.predict_stars(ds, catalogue(place, np.array([4.0, 2.5, 7.0])), faintest=5.0)
     assert fewer.star_count.values[0, 5] == 2
 
 
@@ -138,7 +126,7 @@ def test_a_star_behind_the_target_is_not_predicted():
         assert len(where)
         for i, j in where[:: max(1, len(where) // 20)]:
             place = sphere.vectors(ds.ra.values[i, j], ds.dec.values[i, j])[None]
-            found = predict.predict_stars(ds.isel(pic=[i]), _catalogue(place))
+            found = predict.predict_stars(ds.isel(pic=[i]), catalogue(place))
             assert found.star_count.values[0, j] == expected
 
 
@@ -149,7 +137,7 @@ def test_no_stars_in_exposures_without_pointing():
         values = ds[name].values.copy()
         values[1] = np.nan
         ds = ds.assign_coords({name: (ds[name].dims, values)})
-    found = predict.predict_stars(ds, _catalogue(place))
+    found = predict.predict_stars(ds, catalogue(place))
     np.testing.assert_array_equal(found.star_count.sum("pixel"), [1, 0, 1])
 
 
@@ -159,8 +147,8 @@ def test_aberration_moves_stars_forward():
     along = sphere.unit(views.corners(ds)[0, 50, 3] - views.corners(ds)[0, 50, 0])
     # 600 km/s along the slit shift by 2 mrad, thus by two rows.
     fast = ds.assign_coords(sc_velocity=(("pic", "axis"), 600.0 * along[None]))
-    assert predict.predict_stars(ds, _catalogue(true[None])).star_count.values[0, 50] == 1
-    found = predict.predict_stars(fast, _catalogue(true[None])).star_count.values[0]
+    assert predict.predict_stars(ds, catalogue(true[None])).star_count.values[0, 50] == 1
+    found = predict.predict_stars(fast, catalogue(true[None])).star_count.values[0]
     assert np.flatnonzero(found).tolist() == [52]
 
 
@@ -169,14 +157,14 @@ def test_proper_motion_leads_to_the_epoch():
     place = sphere.vectors(ds.ra.values[:1, 9], ds.dec.values[:1, 9])
     year = float(julian_year(ds.et.values[0]))
     # 40 arcsec a year lead 10 years earlier to another pixel.
-    moving = _catalogue(place, pmdec=np.array([4e4]), epoch=np.array([year]))
+    moving = catalogue(place, pmdec=np.array([4e4]), epoch=np.array([year]))
     early = moving.assign(epoch=("star", [year + 10.0]))
     assert predict.predict_stars(ds, moving).star_count.values[0, 9] == 1
     assert predict.predict_stars(ds, early).star_count.values[0, 9] == 0
 
 
 def test_directions_follow_the_motion_on_the_sphere():
-    fast = _catalogue(
+    fast = catalogue(
         sphere.vectors(np.array([10.0, 200.0]), np.array([60.0, -30.0])),
         pmra=np.array([1000.0, 0.0]),
         pmdec=np.array([0.0, -2000.0]),
@@ -290,7 +278,7 @@ def test_missing_and_broken_files(tmp_path):
         read(broken)
 
 
-def test_prediction_needs_geometry_and_a_catalogue():
+def test_prediction_needs_geometry_and_acatalogue():
     ds = flyby(n_pic=1)
     with pytest.raises(MissingStepError, match="geometry"):
         predict.predict_stars(ds.drop_vars("ra_corners"))

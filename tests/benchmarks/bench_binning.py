@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
+from helpers import handmade
 from scipy.special import gammaln
 from timing import compare
 
 from uvisxr.bins import binning
 from uvisxr.bins.binning import DEFAULT_EDGES
 from uvisxr.quality.flags import good
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from helpers import handmade
 
 PERIODS = {"lon": 360, "lt": 24}
 FIELDS = ("lon", "lat", "alt", "sza", "phase", "ems", "lt")

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import spiceypy
-from timing import best, compare
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 from helpers import synthetic
 from helpers.realdata import real_data
+from timing import best, compare
 
 from uvisxr.geometry.fov import FieldOfView
 from uvisxr.geometry.los import geometry

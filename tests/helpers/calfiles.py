@@ -9,10 +9,10 @@ import xarray as xr
 
 from uvisxr.calibration.files import BURN
 from uvisxr.dataset import conventions
-from uvisxr.instrument.channel import channel
 from uvisxr.instrument.detector import Window
-from uvisxr.quality.flags import initial
 from uvisxr.timescales import clock_from_et
+
+from .handmade import observation
 
 #: A time between the modifiers of `folder`: 2006.
 ET = 190_000_000.0
@@ -33,25 +33,11 @@ def opened(
     compression: str = "NONE",
 ) -> xr.Dataset:
     """A product as opened, of counts (pic, pixel, wl)."""
-    bins, n = window.bins, counts.shape[0]
-    wl, edges = bins.wavelengths(channel(name))
-    seconds = np.broadcast_to(np.asarray(exposure, float), n).copy()
-    coords = {
-        "wl": wl,
-        "wl_bounds": (("wl", "bnds"), edges),
-        "band": ("wl", bins.band),
-        "pic": np.arange(n),
-        "pixel": np.arange(bins.line.size),
-        "line": ("pixel", bins.line),
-        "et": ("pic", np.asarray(et) + np.cumsum(seconds) if np.ndim(et) == 0 else et),
-        "exposure": ("pic", seconds),
-        "quality": (("pic", "pixel"), initial(bins, n)),
-    }
-    fields = ("ul_line", "ul_band", "lr_line", "lr_band", "line_bin", "band_bin")
-    attrs = {field: getattr(window, field) for field in fields}
-    attrs |= {"channel": name, "slit": slit, "compression": compression}
-    data = {"counts": (("pic", "pixel", "wl"), counts.astype(np.uint16))}
-    return conventions.apply(xr.Dataset(data, coords, attrs))
+    ds = observation(counts.astype(np.uint16), window, name, exposure)
+    if np.ndim(et) == 0:
+        et = et + np.cumsum(ds["exposure"].values)
+    ds = ds.assign_coords(et=("pic", et)).assign_attrs(slit=slit, compression=compression)
+    return conventions.apply(ds)
 
 
 def poisson(n_pic: int = 3, window: Window = FULL, mean: float = 3.0, **options) -> xr.Dataset:

@@ -99,3 +99,9 @@ def write_product(
     )
     label.with_suffix(".DAT").write_bytes(frame.tobytes())
     return label
+
+
+def two_windows(label: Path) -> None:
+    """Make the one window of a product two, the second in bins of two rows."""
+    text = label.read_text().replace("LINE_BIN                      = 1", "LINE_BIN = (1, 2)")
+    label.write_text(text)
