@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy.integrate import simpson
 from scipy.interpolate import PchipInterpolator
 
 from uvisxr.numerics import along_wl
@@ -145,17 +144,27 @@ def test_smoothed_variance_of_independent_elements():
 EDGES = np.stack([X - 0.5, X + 0.5], axis=-1)
 
 
-@pytest.mark.parametrize("n", [3, 4, 9, 10])
-def test_simpson_weights_are_scipy(n):
-    y = np.random.default_rng(2).normal(size=N)
-    weights = along_wl.integration_weights(X, EDGES, (X[2], X[2 + n - 1]), "simpson")
-    assert y @ weights == pytest.approx(simpson(y[2 : 2 + n], x=X[2 : 2 + n]))
+@pytest.mark.parametrize("method", ["trapezoid", "simpson"])
+@pytest.mark.parametrize("x_range", [(X[2] + 0.1, X[9] - 0.3), (X[4] - 0.2, X[4] + 0.1)])
+def test_weights_take_the_whole_of_the_range(method, x_range):
+    weights = along_wl.integration_weights(X, EDGES, x_range, method)
+    assert weights.sum() == pytest.approx(x_range[1] - x_range[0])
 
 
-def test_trapezoid_weights_are_numpy():
+@pytest.mark.parametrize("degree", [0, 1, 2])
+def test_simpson_weights_are_exact_for_parabolas(degree):
+    low, high = X[2] + 0.17, X[8] - 0.4
+    weights = along_wl.integration_weights(X, EDGES, (low, high), "simpson")
+    expected = (high ** (degree + 1) - low ** (degree + 1)) / (degree + 1)
+    assert X**degree @ weights == pytest.approx(expected, rel=1e-10)
+
+
+def test_trapezoid_weights_are_those_of_the_polygon():
     y = np.random.default_rng(2).normal(size=N)
-    weights = along_wl.integration_weights(X, EDGES, (X[3] - 0.1, X[9] + 0.1), "trapezoid")
-    assert y @ weights == pytest.approx(np.trapezoid(y[3:10], X[3:10]))
+    low, high = X[3] - 0.1, X[9] + 0.1
+    weights = along_wl.integration_weights(X, EDGES, (low, high), "trapezoid")
+    corners = np.concatenate([[low], X[3:10], [high]])
+    assert y @ weights == pytest.approx(np.trapezoid(np.interp(corners, X, y), corners))
 
 
 def test_bins_weights_are_overlaps():
@@ -164,8 +173,7 @@ def test_bins_weights_are_overlaps():
     np.testing.assert_allclose(weights, [0.5, 3, 0.25])
 
 
-def test_trimmed_zeroes_ends_and_keeps_gaps():
-    nan = np.nan
-    a = np.array([[nan, 1, nan, 2, nan], [nan] * 5, [1.0, 2, 3, 4, 5]])
-    expected = np.array([[0, 1, nan, 2, 0], [nan] * 5, [1, 2, 3, 4, 5]])
-    np.testing.assert_array_equal(along_wl.trimmed(a), expected)
+def test_between_values():
+    known = np.array([[0, 1, 0, 1, 0], [0] * 5, [1] * 5], bool)
+    expected = np.array([[0, 1, 1, 1, 0], [0] * 5, [1] * 5], bool)
+    np.testing.assert_array_equal(along_wl.between_values(known), expected)

@@ -98,7 +98,7 @@ def results(folder: Path) -> dict[str, xr.Dataset]:
     found |= {
         "rate": done.uvis.rate(),
         "calibration_factor": done.uvis.calibration_factor(**files),
-        "brightness": done.uvis.integrate().to_dataset(),
+        "brightness": done.uvis.integrate(),
         "brightness of bins": found["bin alt"].uvis.integrate(),
         "groups": done.uvis.bin(pixels=[[(0, 3)], [(1, 4)]]),
     }

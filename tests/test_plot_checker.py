@@ -148,7 +148,7 @@ def test_a_click_of_the_toolbars_zoom_is_not_ours(checker):
 def test_hover_tells_what_a_spectrum_is(checker, ds):
     _mouse(checker, "motion_notify_event", *_screen(checker, 5, 33))
     text = _hover(checker)
-    light = ds.uvis.integrate((1600, 1900)).values[5, 33]
+    light = ds.uvis.integrate((1600, 1900)).brightness.values[5, 33]
     assert text.startswith(f"pic 5, pixel 33: {light:.4g} kR")
     low, high = (f(ds["alt_corners"].values[5, 33]) for f in (np.min, np.max))
     assert f"alt {low:.0f} to {high:.0f} km" in text
@@ -229,7 +229,7 @@ def test_colormaps_cycle_by_button_and_key(checker):
 
 def test_map_shows_the_signal_the_disk_and_predicted_stars(checker, ds):
     (mesh,) = [m for m in checker.ax.images if m.get_gid() == "map"]
-    light = ds.uvis.integrate((1600, 1900)).values.T
+    light = ds.uvis.integrate((1600, 1900)).brightness.values.T
     np.testing.assert_allclose(mesh.get_array().filled(np.nan), light)
     (stars,) = [line for line in checker.ax.lines if line.get_gid() == "predicted"]
     assert stars.get_xydata().tolist() == [[4, 20]]

@@ -37,7 +37,7 @@ def test_a_panel_for_each_pixel_with_its_brightness(ds):
     figure = evolution(ds, pixels=[3, 20, 41])
     panels = _panels(figure)
     assert list(panels) == ["pixel 3", "pixel 20", "pixel 41"]
-    light = ds.uvis.integrate((1600, 1900))
+    light = ds.uvis.integrate((1600, 1900)).brightness
     for name, ax in panels.items():
         pixel = int(name.split()[1])
         np.testing.assert_allclose(_points(ax)[:, 0], ds["pic"])
@@ -46,7 +46,7 @@ def test_a_panel_for_each_pixel_with_its_brightness(ds):
 
 def test_error_bars_are_the_bounds(ds):
     ax = _panels(evolution(ds, pixels=[20]))["pixel 20"]
-    light = ds.uvis.integrate((1600, 1900)).isel(pixel=20)
+    light = ds.uvis.integrate((1600, 1900)).brightness.isel(pixel=20)
     (bars,) = ax.containers[0].lines[2]
     ends = np.array([segment[:, 1] for segment in bars.get_segments()])
     np.testing.assert_allclose(ends[:, 0], light - light.brightness_lower)

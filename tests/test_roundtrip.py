@@ -21,13 +21,9 @@ STEPS = {
 }
 
 
-def _as_dataset(result: xr.Dataset | xr.DataArray) -> xr.Dataset:
-    return result if isinstance(result, xr.Dataset) else result.to_dataset()
-
-
 LAST = {
     "smooth": lambda ds: ds.uvis.smooth(),
-    "integrate": lambda ds: _as_dataset(ds.uvis.integrate((1300, 1700))),
+    "integrate": lambda ds: ds.uvis.integrate((1300, 1700)),
     "bin": lambda ds: ds.uvis.bin(pixels=[[(0, 1), (1, 3), (2, 2)], [(0, 5)], []]),
     "binned integral": lambda ds: LAST["integrate"](LAST["bin"](ds)),
     "rate": lambda ds: ds.uvis.rate(),

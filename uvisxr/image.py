@@ -46,7 +46,7 @@ def image(
     xlim: tuple[float, float] | None = None,
     ylim: tuple[float, float] | None = None,
     interpolate: bool = False,
-    method: Integration = "simpson",
+    method: Integration = "bins",
     exclude: QualityFlag | Iterable[QualityFlag] = tuple(QUALITY_FLAGS),
 ) -> xr.DataArray:
     """Brightness on a grid in km, in the plane through the body's centre.
@@ -97,7 +97,7 @@ def image(
     """
     _check(nx, ny, xlim, ylim, interpolate)
     polygons = footprints(ds)
-    light = spectra.brightness(ds, wl_range, method)
+    light = spectra.integrate(ds, wl_range, method)["brightness"]
     flat = views.middle_sample(light).transpose("pic", "pixel").values.astype(float)
     usable = good(ds, exclude).values & np.isfinite(polygons).all(axis=(2, 3))
     usable &= np.isfinite(flat)

@@ -9,6 +9,7 @@ binning, and know by its name how an error goes through them:
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -18,13 +19,14 @@ import numpy as np
 import xarray as xr
 
 from . import checks
-from .calibration.radiance import EDITED
+from .calibration.stored import EDITED, Stored, is_stored, smooths, squeezed
 from .dataset import conventions, history
 from .dataset.lazy import unsplit
 from .errors import ArgumentError, MissingStepError
 from .numerics import along_wl
 from .numerics.along_wl import Integration, Interpolation
 from .numerics.poisson import MISSING, Interval, as_counts, variance_tables
+from .numerics.weighted_sums import bounds
 
 _NAME = re.compile(r"radiance(_weighted)?(?P<error>_upper|_lower|_std|_stderr|_systematic)?")
 
@@ -213,28 +215,13 @@ def smooth(
     return _changed(ds, (value, error, value), "smooth", {"weights": scaled.tolist()})
 
 
-@overload
-def integrate(
-    ds: xr.Dataset,
-    wl_range: tuple[float, float] | None = None,
-    method: Integration = "simpson",
-) -> xr.Dataset | xr.DataArray: ...
-
-
-@overload
-def integrate(
-    ds: xr.DataArray,
-    wl_range: tuple[float, float] | None = None,
-    method: Integration = "simpson",
-) -> xr.DataArray: ...
-
-
 @history.step("integrate")
 def integrate(
     ds: xr.Dataset | xr.DataArray,
     wl_range: tuple[float, float] | None = None,
-    method: Integration = "simpson",
-) -> xr.Dataset | xr.DataArray:
+    method: Integration = "bins",
+    skipna: bool = False,
+) -> xr.Dataset:
     """Integrate radiances over wavelength.
 
     Parameters
@@ -242,32 +229,37 @@ def integrate(
     ds : Dataset or DataArray
         Calibrated or binned, or one array with dimension wl whose errors are its coordinates.
     wl_range : (float, float), optional
-        Angstrom; all of the dataset's without it.
-    method : {"simpson", "trapezoid", "bins"}
-        "bins": the radiance of each bin times its overlap with the range, the right one for wide
-        bins and for ranges of a few. The others take the wavelengths that lie in the range.
+        Angstrom. Without it all wavelengths at which the spectrum can have a value: those before
+        the first and after the last element with a sensitivity are left out.
+    method : {"bins", "trapezoid", "simpson"}
+        What the spectrum is between its elements: the radiance of each bin over the bin, exact for
+        a spectrum of steps; straight lines; parabolas. All take the whole of the range, its ends
+        within a bin included.
+    skipna : bool
+        Where elements of the range are missing: False gives NaN; True takes the light at those
+        that are known and scales it by the share of the range they cover.
 
     Returns
     -------
-    DataArray or Dataset
-        kR. `brightness` with coordinates `brightness_upper`, `brightness_lower`, and
-        `brightness_systematic` where the radiance has a systematic error beside its bounds. A
-        dataset of bins gives a dataset, with `brightness_std`, `brightness_weighted`, ... for its
-        `radiance_std`, `radiance_weighted`, ...
+    Dataset
+        kR. `brightness` with the coordinates `brightness_upper`, `brightness_lower`,
+        `brightness_systematic` and, where the calibration's terms are there, `brightness_filled`
+        (pixel), the share of the range that was filled. All other variables and coordinates that
+        have no wavelength stay: it can be plotted and written. Bins have a `brightness_std`,
+        `brightness_weighted`, ... for each `radiance_std`, `radiance_weighted`, ...
 
-        Bounds add in quadrature, as if elements were independent, the systematic error as it is.
-        Smoothed elements are not independent: bounds of a range wider than the smoothing are then
-        0.52 (root of the sum of its squared weights) of the scatter. Calibrate with smooth=False
-        where the errors of integrals matter; it hardly changes the integrals.
-
-        NaN before the first and after the last finite element, where the channel has no
-        sensitivity, add nothing; any other NaN in the range makes the integral NaN.
+        Where the dataset still holds its counts and the calibration's terms, the bounds are those
+        of the counts with the weights they have in the integral, after filling and smoothing. Else,
+        for bins, single arrays, and what was smoothed or filled afterwards, the bounds of the
+        elements are added in quadrature, with the correlation that the calibration's smoothing
+        gives to neighbours; at few counts they are then too wide, and those of filled elements are
+        taken as independent. Systematic errors add as they are.
 
     Raises
     ------
     ArgumentError
-        The range is out of order, reaches out of the dataset's wavelengths, or holds fewer
-        elements than the method needs; unknown method.
+        The range is out of order, reaches out of the dataset's wavelengths, or the dataset holds
+        fewer elements than the method needs; unknown method.
     MissingStepError
         No radiance.
 
@@ -277,55 +269,144 @@ def integrate(
 
     >>> ds = made.open().uvis.calibrate(files=made.calibration)
     >>> light = ds.uvis.integrate((1450, 1800))
-    >>> light.dims, light.attrs["units"]
+    >>> light.brightness.dims, light.brightness.attrs["units"]
     (('pic', 'pixel'), 'kR')
     """
     checks.choice("method", method, Integration)
+    checks.choice("skipna", skipna, bool)
     source, names = _radiances(ds)
     weights = _weights(source, wl_range, method)
-    squares = weights**2
+    bare = wl_range is None
+    correlation = _correlation(source)
+
+    def shares(spectra: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return _known(spectra, weights, bare, skipna)
 
     def value(spectra: np.ndarray) -> np.ndarray:
-        integral: np.ndarray = along_wl.trimmed(spectra) @ weights
-        return integral
+        known, share = shares(spectra)
+        return np.asarray(np.where(known, spectra, 0.0) @ weights / share)
 
     def error(spectra: np.ndarray) -> np.ndarray:
-        integral: np.ndarray = np.sqrt(along_wl.trimmed(spectra) ** 2 @ squares)
-        return integral
+        known, share = shares(spectra)
+        weighted = np.where(known, spectra, 0.0) * np.abs(weights)
+        return np.asarray(np.sqrt(_correlated(weighted, correlation)) / share)
 
     def common(spectra: np.ndarray) -> np.ndarray:
-        integral: np.ndarray = along_wl.trimmed(spectra) @ np.abs(weights)
-        return integral
+        known, share = shares(spectra)
+        return np.asarray(np.where(known, spectra, 0.0) @ np.abs(weights) / share)
 
-    found = {}
+    found: dict[str, xr.Variable] = {}
     for name in names:
         variable = source[name].variable
-        found[name.replace("radiance", "brightness", 1)] = xr.apply_ufunc(
+        found[_brightness(name)] = xr.apply_ufunc(
             _pick((value, error, common), name),
             variable,
             input_core_dims=[["wl"]],
             dask="parallelized",
             output_dtypes=[float],
         ).astype(variable.dtype)
+    if isinstance(ds, xr.Dataset) and "radiance" in source.data_vars and is_stored(source):
+        share = xr.apply_ufunc(
+            lambda spectra: shares(spectra)[1],
+            source["radiance"].variable,
+            input_core_dims=[["wl"]],
+            dask="parallelized",
+            output_dtypes=[float],
+        )
+        found |= _exact(source, weights, found, share)
     rest = source.drop_dims("wl") if "wl" in source.dims else source.drop_vars(["wl", *names])
-    is_coord = {n.replace("radiance", "brightness", 1): n in source.coords for n in names}
-    out = rest.assign({n: v for n, v in found.items() if not is_coord[n]})
-    out = out.assign_coords({n: v for n, v in found.items() if is_coord[n]})
-    out = conventions.apply(out)
-    values = [name for name in found if not is_coord[name]]
-    if isinstance(ds, xr.Dataset) and len(values) > 1:
-        return out
-    result = out[values[0]]
+    values = {_brightness(name) for name in names if name in source.data_vars}
+    out = rest.assign({n: v for n, v in found.items() if n in values})
+    out = out.assign_coords({n: v for n, v in found.items() if n not in values})
     used = _span(source) if wl_range is None else wl_range
-    return result.assign_attrs(wl_range=[float(w) for w in used], method=method)
+    out = conventions.apply(out)
+    out["brightness"].attrs |= {"wl_range": [float(w) for w in used], "method": method}
+    return out
 
 
-def brightness(
-    ds: xr.Dataset, wl_range: tuple[float, float] | None, method: Integration = "simpson"
-) -> xr.DataArray:
-    """The integral of the radiance alone; parameters as of `integrate`."""
-    light = integrate(ds, wl_range, method)
-    return light if isinstance(light, xr.DataArray) else light["brightness"]
+def _brightness(name: str) -> str:
+    return name.replace("radiance", "brightness", 1)
+
+
+def _known(
+    spectra: np.ndarray, weights: np.ndarray, bare: bool, skipna: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Elements that count, and the share of the range by which their integral is divided.
+
+    NaN where elements are missing and may not be; 1 where nothing is.
+    """
+    known = np.isfinite(spectra)
+    wanted = weights != 0
+    if bare:
+        # What lies before the first and after the last value has no sensitivity.
+        wanted = wanted & along_wl.between_values(known)
+    total = np.where(wanted, weights, 0.0).sum(-1)
+    there = np.where(wanted & known, weights, 0.0).sum(-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = np.where(total != 0, there / total, np.nan)
+    complete = ~(wanted & ~known).any(-1)
+    scaled = np.where((share > 0) & skipna, share, np.nan)
+    return known, np.where(complete & (total != 0), 1.0, scaled)
+
+
+def _correlation(ds: xr.Dataset) -> np.ndarray:
+    """Correlation of elements 0, 1, 2, ... apart, of the smoothing that made them."""
+    kept = json.loads(ds.attrs.get("calibrate_arguments", "{}"))
+    if "channel" not in ds.attrs or not smooths(ds, kept.get("smooth", False)):
+        return np.ones(1)
+    both = np.correlate(along_wl.SMOOTHING, along_wl.SMOOTHING, "full")
+    return np.asarray(both[both.size // 2 :] / both.max())
+
+
+def _correlated(errors: np.ndarray, correlation: np.ndarray) -> np.ndarray:
+    """Variance (...) of a sum of elements with errors (..., wl)."""
+    total = (errors * errors).sum(-1)
+    for lag, share in enumerate(correlation[1:], 1):
+        total += 2 * share * (errors[..., lag:] * errors[..., :-lag]).sum(-1)
+    return np.asarray(total)
+
+
+def _exact(
+    ds: xr.Dataset, weights: np.ndarray, found: dict[str, xr.Variable], share: xr.Variable
+) -> dict[str, xr.Variable]:
+    """Bounds of brightnesses from the counts; `share` of their ranges is known."""
+    stored = Stored.of(ds)
+    variance, scale, dark = stored.map(
+        partial(stored.conversion.integrals, over=weights), [("pixel",)] * 3, [np.float32] * 3
+    )
+    value = found["brightness"]
+
+    def half_widths(
+        value: np.ndarray,
+        variance: np.ndarray,
+        scale: np.ndarray,
+        dark: np.ndarray,
+        share: np.ndarray,
+    ) -> tuple[np.ndarray, ...]:
+        share = share.astype(np.float32)
+        counted = np.maximum(value * share + dark, 0).astype(np.float32)
+        upper, lower = bounds(counted, variance, scale)
+        return upper / share, lower / share
+
+    upper, lower = xr.apply_ufunc(
+        half_widths,
+        value,
+        *(squeezed(v, value.dims) for v in (variance, scale, dark)),
+        share,
+        output_core_dims=[[], []],
+        dask="parallelized",
+        output_dtypes=[np.float32] * 2,
+    )
+    filled = np.where(stored.conversion.valid, 0.0, weights).sum(-1) / weights.sum()
+    share = squeezed(xr.Variable("pixel", filled.astype(np.float32)), value.dims)
+    if stored.conversion.total and "brightness_systematic" in found:
+        common = found["brightness_systematic"]
+        upper, lower = np.hypot(upper, common), np.hypot(lower, common)
+    return {
+        "brightness_upper": upper.transpose(*value.dims),
+        "brightness_lower": lower.transpose(*value.dims),
+        "brightness_filled": share,
+    }
 
 
 def _weights(
@@ -344,8 +425,7 @@ def _weights(
     weights = along_wl.integration_weights(wl, _edges(ds), (low, high), method)
     if not weights.any():
         raise ArgumentError(
-            f"wl_range={wl_range!r} holds {np.sum((wl >= low) & (wl <= high))} wavelengths, too "
-            f'few for method={method!r}: use method="bins" or a wider range'
+            f'{wl.size} wavelengths are too few for method={method!r}: use method="bins"'
         )
     return weights
 

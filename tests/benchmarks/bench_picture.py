@@ -27,7 +27,7 @@ def _footprints() -> tuple[np.ndarray, np.ndarray]:
     ds = flyby(n_pic=69, step=1.5e-3)
     polygons = image.footprints(ds).reshape(-1, 4, 2)
     low, high = polygons.min(axis=(0, 1)), polygons.max(axis=(0, 1))
-    values = ds.uvis.integrate().values.ravel()
+    values = ds.uvis.integrate().brightness.values.ravel()
     return (polygons - low) / (high - low) * _N, values
 
 

@@ -15,3 +15,6 @@ Trend = Literal["spica", "evolution"]
 
 #: Errors included in the bounds of a radiance: all, or only those of the counts.
 Errors = Literal["total", "statistical"]
+
+#: How holes are filled along wl: by straight lines, cubics, or in the shape of the mean spectrum.
+Filling = Literal["linear", "pchip", "shape"]

@@ -1,37 +1,160 @@
-"""Counts to radiances, on plain arrays, block by block of exposures."""
+"""Counts to radiances and their errors, on plain arrays, block by block of exposures.
+
+Statistical errors are those of weighted sums of counts (`uvisxr.numerics.weighted_sums`): an
+element alone, one that is filled from its neighbours, one that is smoothed. Systematic errors,
+those of the sensitivity, of the background and of what was filled, are common to all spectra.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 
 import numpy as np
 
 from ..numerics.along_wl import FillPlan, Interpolation, SmoothingPlan
-from ..numerics.poisson import MISSING, Interval, as_counts, variance_tables
+from ..numerics.composition import Composition
+from ..numerics.poisson import MISSING, Interval, as_counts, count_variance, variance_tables
+from ..numerics.weighted_sums import bounds
+from .choices import Filling
 
 #: Elements worked on at once: a few arrays of them fit in a processor's cache.
 _BLOCK = 2**16
 
+#: Decimals of the weights of the sensitivity terms in the scale of one more count, which nobody
+#: needs to a hundredth: exposures near in time share it then.
+_DECIMALS = 2
+
+
+#: Names of the arrays that `Conversion.radiances` returns first.
+OUTPUTS = ("radiance", "radiance_upper", "radiance_lower", "radiance_systematic")
+
 
 @dataclass(frozen=True, eq=False)
-class Recovery:
-    """All that turns the counts of any exposure into radiances.
+class Chain:
+    """What some rows of elements go through: filling, then smoothing.
+
+    Attributes
+    ----------
+    valid : ndarray of bool, (row, wl)
+        Elements with a value before.
+    fill : FillPlan or None
+    smoothing : SmoothingPlan or None
+    """
+
+    valid: np.ndarray
+    fill: FillPlan | None
+    smoothing: SmoothingPlan | None
+
+    @classmethod
+    def of(
+        cls, valid: np.ndarray, fill: FillPlan | None, weights: tuple[float, ...] | None
+    ) -> Chain:
+        """Fill what the plan fills, then smooth what has a value."""
+        known = valid.copy()
+        if fill is not None:
+            known.reshape(-1)[fill.hole] = True
+        smoothing = None if weights is None else SmoothingPlan.of(known, np.array(weights))
+        return cls(valid, fill, smoothing)
+
+    @cached_property
+    def composition(self) -> Composition:
+        """Both steps as weights."""
+        return Composition.of(self.valid, self.fill, self.smoothing)
+
+    def apply(self, plane: np.ndarray) -> np.ndarray:
+        """Fill a plane (row, wl) in place; it, or a smoothed copy."""
+        if self.fill is not None:
+            self.fill.apply(plane)
+        return plane if self.smoothing is None else self.smoothing.apply(plane)
+
+
+@dataclass(frozen=True, eq=False)
+class Shapes:
+    """Mean spectra of products, by which lines in filled elements are judged.
+
+    Attributes
+    ----------
+    product : ndarray of int, (pic,)
+        Product of each exposure.
+    mean, noise : ndarray, (product, wl)
+        Mean spectrum in any unit, and its standard error.
+    """
+
+    product: np.ndarray
+    mean: np.ndarray
+    noise: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class _Route:
+    """What the exposures of one product go through.
+
+    `gain` (pixel, wl) is the factor on what is filled, `guess` (pixel, wl) the relative systematic
+    error that filling leaves in the values.
+    """
+
+    chain: Chain
+    gain: np.ndarray | None
+    guess: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Scale:
+    """What the values of an exposure of one second have in common, float32 (pixel, wl).
+
+    Attributes
+    ----------
+    count : ndarray
+        Scale of one more count, see `weighted_sums`.
+    dark : ndarray
+        Radiance of one count a second and detector pixel.
+    relative : ndarray
+        Relative error of the sensitivity.
+    """
+
+    count: np.ndarray
+    dark: np.ndarray
+    relative: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class _Exposures:
+    """A few exposures, `place` among all: counts, calibration factors and what they go through."""
+
+    place: slice
+    counts: np.ndarray
+    lost: np.ndarray
+    factor: np.ndarray
+    time: np.ndarray
+    routes: list[_Route]
+    scales: list[Scale]
+
+
+@dataclass(frozen=True, eq=False)
+class Conversion:
+    """All that turns the counts of any exposure into radiances and errors.
 
     Attributes
     ----------
     sensitivity, sensitivity_error : ndarray, (term, pixel, wl)
         (count/s)/(kR/angstrom).
     n : ndarray, (pixel, wl)
-        Detector pixels in each element.
+        Detector pixels in each element that see the background.
     background, background_error : float
         count/s per detector pixel.
     interval : {"garwood", "score"}
+        Of single elements.
     quantization : bool
         Whether counts went through the SQRT_9 compression and its error is wanted.
     total : bool
-        Whether the errors hold the background's and the calibration's.
-    fill : {"linear", "pchip"} or None
-        How elements without a sensitivity are filled along wl.
+        Whether the bounds hold the systematic error too.
+    fill : {"linear", "pchip", "shape"} or None
+        How elements without a sensitivity are filled along wl; "shape": linearly, times how far the
+        mean spectrum rises above the straight line.
+    fill_limit : float or None
+        Widest hole that is filled, angstrom.
     smoothing : tuple of float or None
         Weights of the smoothing along wl.
     wl : ndarray, (wl,)
@@ -45,18 +168,103 @@ class Recovery:
     interval: Interval
     quantization: bool
     total: bool
-    fill: Interpolation | None
+    fill: Filling | None
+    fill_limit: float | None
     smoothing: tuple[float, ...] | None
     wl: np.ndarray
+    _scales: dict[tuple[float, ...], Scale] = field(default_factory=dict, repr=False)
 
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """Names of the arrays that a call returns first."""
-        names = ("radiance", "radiance_upper", "radiance_lower")
-        return names if self.total else (*names, "radiance_systematic")
+    @cached_property
+    def valid(self) -> np.ndarray:
+        """Elements with a sensitivity, bool (pixel, wl)."""
+        return valid_elements(self.sensitivity)
 
-    def __call__(
-        self, counts: np.ndarray, weight: np.ndarray, exposure: np.ndarray
+    @cached_property
+    def plan(self) -> FillPlan | None:
+        """How the others are filled."""
+        if self.fill is None:
+            return None
+        method: Interpolation = "pchip" if self.fill == "pchip" else "linear"
+        return FillPlan.of(~self.valid, self.wl, method, self.fill_limit)
+
+    @cached_property
+    def chain(self) -> Chain:
+        """What a plane without missing counts goes through."""
+        return Chain.of(self.valid, self.plan, self.smoothing)
+
+    def _routes(self, shapes: Shapes) -> list[_Route]:
+        """What the exposures of each product go through."""
+        routes = []
+        for mean, noise in zip(shapes.mean, shapes.noise, strict=True):
+            gain, error = self._excess(mean, noise)
+            chain, factor = self.chain, None
+            if self.fill == "shape":
+                factor = gain
+                chain = Chain.of(self.valid, _lifted(self.plan, gain), self.smoothing)
+                # How well a single spectrum keeps to the mean one's shape is not known: half the
+                # difference the shape makes.
+                error = 0.5 * error / gain
+            if chain.smoothing is not None:
+                error = chain.smoothing.apply(error)
+            routes.append(_Route(chain, factor, error.astype(np.float32)))
+        return routes
+
+    def _excess(self, mean: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """How far a mean spectrum rises above the straight lines that fill the holes.
+
+        Parameters
+        ----------
+        mean, noise : ndarray, (wl,)
+
+        Returns
+        -------
+        gain : ndarray, (pixel, wl)
+            Factor on a linearly filled value that gives it the shape of the mean spectrum; 1 where
+            that is lost in the noise.
+        error : ndarray, (pixel, wl)
+            Its distance from 1 beyond the noise.
+        """
+        gain, error = np.ones(self.valid.shape), np.zeros(self.valid.shape)
+        plan = self.plan
+        if plan is None or not plan.hole.size:
+            return gain, error
+        hole, left, right = (place % self.wl.size for place in (plan.hole, plan.left, plan.right))
+        near, far = 1 - plan.weight, plan.weight
+        with np.errstate(divide="ignore", invalid="ignore"):
+            line = mean[left] * near + mean[right] * far
+            found = mean[hole] / line
+            variance = (noise[left] * near) ** 2 + (noise[right] * far) ** 2
+            variance = (noise[hole] ** 2 + found**2 * variance) / line**2
+            clear = (found > 0) & (line > 0) & ((found - 1) ** 2 > variance)
+            beyond = np.sqrt(np.where(clear, (found - 1) ** 2 - variance, 0.0))
+        gain.reshape(-1)[plan.hole] = np.where(clear, found, 1.0)
+        error.reshape(-1)[plan.hole] = beyond
+        return gain, error
+
+    def _broken(self, route: _Route, rows: np.ndarray, lost: np.ndarray) -> Chain:
+        """The route of some rows, of which `lost` (row, wl) counts are missing."""
+        valid, plan = self.valid[rows], self.plan
+        if plan is not None:
+            plan = FillPlan.of(~valid, self.wl, plan.method, self.fill_limit).without(lost)
+            plan = _lifted(plan, None if route.gain is None else route.gain[rows])
+        return Chain.of(valid & ~lost, plan, self.smoothing)
+
+    def _scale(self, weight: np.ndarray) -> Scale:
+        """What exposures have in common at some weights (term,) of the sensitivity terms."""
+        key = tuple(np.round(weight, _DECIMALS).tolist())
+        if key not in self._scales:
+            factor, relative = inverse(np.array([key]), self.sensitivity, self.sensitivity_error)
+            through = self.chain.composition
+            s1, dark, relative = through.mean(
+                np.concatenate([factor, factor * self.n, relative])
+            ).astype(np.float32)
+            with np.errstate(invalid="ignore", divide="ignore"):
+                count = through.variance((factor**2).astype(np.float32))[0] / s1
+            self._scales[key] = Scale(count, dark, relative)
+        return self._scales[key]
+
+    def radiances(
+        self, counts: np.ndarray, weight: np.ndarray, exposure: np.ndarray, shapes: Shapes
     ) -> tuple[np.ndarray, ...]:
         """Radiances of some exposures.
 
@@ -68,99 +276,180 @@ class Recovery:
             Weights of the sensitivity terms.
         exposure : ndarray, (pic,)
             Integration time, s.
+        shapes : Shapes
 
         Returns
         -------
         *outputs : ndarray of float32, (pic, pixel, wl)
-            kR/angstrom: the radiance, its upper and lower half-widths and, unless these hold it,
-            its systematic error, as `outputs` names them.
+            kR/angstrom: the radiance, its upper and lower half-widths and its systematic error.
         missing : ndarray of bool, (pic, pixel)
             Spectra with missing counts.
         """
-        outputs = tuple(np.empty(counts.shape, np.float32) for _ in self.outputs)
+        outputs = tuple(np.empty(counts.shape, np.float32) for _ in OUTPUTS)
         missing = np.zeros(counts.shape[:2], bool)
-        if not counts.size:
-            return *outputs, missing
-        valid = valid_elements(self.sensitivity)
-        plan = FillPlan.of(~valid, self.wl, self.fill) if self.fill else None
-        filled = valid.copy()
-        if plan:
-            filled.reshape(-1)[plan.hole] = True
-        smoothing = self._smoothing_plan(filled)
-        step = max(1, _BLOCK // counts[0].size)
-        for start in range(0, counts.shape[0], step):
-            block = slice(start, start + step)
-            # Selections may be laid out in another order, which arithmetic would keep.
-            raw = np.ascontiguousarray(as_counts(counts[block]))
-            lost = raw == MISSING
-            missing[block] = lost.any(-1)
-            planes = self._planes(raw, weight[block], exposure[block])
-            for k in range(raw.shape[0]):
-                here = tuple(plane[k] for plane in planes)
-                out = tuple(output[start + k] for output in outputs)
-                has_lost = missing[start + k].any()
-                for plane in here:
-                    if has_lost:
-                        plane[lost[k]] = np.nan
-                    if plan:
-                        plan.apply(plane)
-                if has_lost:
-                    _store(here, self._smoothing_plan(np.isfinite(here[0])), out)
-                else:
-                    _store(here, smoothing, out)
+        for some in self._blocks(counts, weight, exposure, shapes):
+            missing[some.place] = some.lost.any(-1)
+            value = self._values(some)
+            systematic = self._systematic(some, value)
+            upper, lower = self._bounds(some, value)
+            if self.total:
+                upper, lower = np.hypot(upper, systematic), np.hypot(lower, systematic)
+            for output, found in zip(outputs, (value, upper, lower, systematic), strict=True):
+                output[some.place] = found
         return *outputs, missing
 
-    def _smoothing_plan(self, valid: np.ndarray) -> SmoothingPlan | None:
-        return SmoothingPlan.of(valid, np.array(self.smoothing)) if self.smoothing else None
-
-    def _planes(
-        self, raw: np.ndarray, weight: np.ndarray, exposure: np.ndarray
+    def integrals(
+        self,
+        counts: np.ndarray,
+        weight: np.ndarray,
+        exposure: np.ndarray,
+        shapes: Shapes,
+        over: np.ndarray,
     ) -> tuple[np.ndarray, ...]:
-        """Radiance, the variances above and below it, and the systematic error beside them.
+        """Sums behind integrals of radiances, see `weighted_sums`.
 
-        They are neither filled nor smoothed yet.
+        Parameters
+        ----------
+        counts, weight, exposure, shapes
+            As in `radiances`.
+        over : ndarray, (wl,)
+            Weights of the radiances in the integral, angstrom.
+
+        Returns
+        -------
+        variance, scale, dark : ndarray of float32, (pic, pixel)
+            kR^2; kR for one more count; kR that the background taken off stood for.
         """
-        factor, relative = inverse(weight, self.sensitivity, self.sensitivity_error)
-        time = exposure[:, None, None]
-        radiance = raw / time
+        out = tuple(np.empty(counts.shape[:2], np.float32) for _ in range(3))
+        if not counts.size:
+            return out
+        known = self.chain.composition.known
+        through = [
+            route.chain.composition.back(np.where(known, over, 0.0))
+            for route in self._routes(shapes)
+        ]
+        used = np.flatnonzero(np.any(through, axis=(0, 1)))
+        through = [weights[:, used] for weights in through]
+        sensitivity, n = self.sensitivity[..., used], self.n[:, used]
+        spread = count_variance(self.quantization)
+        step = max(1, _BLOCK // max(1, self.valid.shape[0] * used.size))
+        for start in range(0, counts.shape[0], step):
+            place = slice(start, start + step)
+            raw = as_counts(counts[place][..., used])
+            taken = np.stack([through[k] for k in shapes.product[place]])
+            factor = factors(weight[place], sensitivity)
+            scaled = np.where((taken != 0) & (raw < MISSING), taken * factor, 0.0)
+            scaled /= exposure[place][:, None, None]
+            squares = scaled * scaled
+            out[0][place] = np.einsum("tpw,tpw->tp", squares, spread.take(raw, mode="clip"))
+            with np.errstate(invalid="ignore", divide="ignore"):
+                out[1][place] = squares.sum(-1) / scaled.sum(-1)
+            light = np.einsum("tpw,pw->tp", scaled, n) * exposure[place][:, None]
+            out[2][place] = self.background * light
+        return out
+
+    def _blocks(
+        self, counts: np.ndarray, weight: np.ndarray, exposure: np.ndarray, shapes: Shapes
+    ) -> Iterator[_Exposures]:
+        """A few exposures at a time."""
+        if not counts.size:
+            return
+        routes = self._routes(shapes)
+        step = max(1, _BLOCK // counts[0].size)
+        for start in range(0, counts.shape[0], step):
+            place = slice(start, start + step)
+            # Selections may be laid out in another order, which arithmetic would keep.
+            raw = np.ascontiguousarray(as_counts(counts[place]))
+            yield _Exposures(
+                place=place,
+                counts=raw,
+                lost=raw == MISSING,
+                factor=factors(weight[place], self.sensitivity),
+                time=exposure[place],
+                routes=[routes[k] for k in shapes.product[place]],
+                scales=[self._scale(w) for w in weight[place]],
+            )
+
+    def _values(self, some: _Exposures) -> np.ndarray:
+        """Radiances, filled and smoothed."""
+        radiance = some.counts / some.time[:, None, None]
         if self.background:
             radiance -= self.background * self.n
-        radiance *= factor
-        # Arrays are written over, the factor by its square, so that a block stays in the cache.
-        factor *= factor
-        per_count = factor / time**2
-        upper, lower = (
-            table.take(raw, mode="clip")
-            for table in variance_tables(self.interval, self.quantization)
-        )
-        upper *= per_count
-        lower *= per_count
-        common = relative
-        common *= radiance
-        common *= common
-        if self.background_error:
-            common += factor * (self.background_error * self.n) ** 2
-        if not self.total:
-            return radiance, upper, lower, np.sqrt(common, out=common)
-        upper += common
-        lower += common
-        return radiance, upper, lower
+        radiance *= some.factor
+        return self._each(some, radiance, lambda chain, plane: chain.apply(plane))
+
+    def _systematic(self, some: _Exposures, value: np.ndarray) -> np.ndarray:
+        """Systematic errors of values, float32."""
+        out = np.empty(value.shape, np.float32)
+        for k, (scale, route) in enumerate(zip(some.scales, some.routes, strict=True)):
+            np.multiply(np.hypot(scale.relative, route.guess), value[k], out=out[k])
+            np.hypot(out[k], np.float32(self.background_error) * scale.dark, out=out[k])
+        return out
+
+    def _bounds(self, some: _Exposures, value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Statistical half-widths of the values."""
+        alone = self.smoothing is None
+        if alone:
+            per_count = some.factor / some.time[:, None, None]
+            single = tuple(
+                _roots(self.interval, self.quantization)[side].take(some.counts, mode="clip")
+                * per_count
+                for side in (0, 1)
+            )
+            for bound in single:
+                bound[some.lost] = np.nan
+            if self.plan is None or not self.plan.hole.size:
+                return single
+        variance = self._variances(some)
+        time = some.time.astype(np.float32)[:, None, None]
+        one = np.stack([scale.count for scale in some.scales]) / time
+        counted = value.astype(np.float32)
+        if self.background:
+            counted += np.float32(self.background) * np.stack([s.dark for s in some.scales])
+            np.maximum(counted, 0, out=counted)
+        if not alone:
+            return bounds(counted, variance, one)
+        hole = ~self.valid
+        filled = bounds(*(np.maximum(a[:, hole], 0) for a in (counted, variance, one)))
+        for bound, found in zip(single, filled, strict=True):
+            bound[:, hole] = found
+        return single
+
+    def _variances(self, some: _Exposures) -> np.ndarray:
+        """Variances of the values, float32."""
+        variance = (some.factor / some.time[:, None, None]).astype(np.float32)
+        variance *= variance
+        variance *= count_variance(self.quantization).take(some.counts, mode="clip")
+        return self._each(some, variance, lambda chain, plane: chain.composition.variance(plane))
+
+    def _each(
+        self, some: _Exposures, planes: np.ndarray, step: Callable[[Chain, np.ndarray], np.ndarray]
+    ) -> np.ndarray:
+        """A step on the plane of each exposure; rows that miss counts go by themselves."""
+        for k, route in enumerate(some.routes):
+            rows = some.lost[k].any(-1)
+            if not rows.any():
+                planes[k] = step(route.chain, planes[k])
+                continue
+            own, lost = planes[k][rows], some.lost[k][rows]
+            own[lost] = np.nan
+            planes[k] = step(route.chain, planes[k])
+            planes[k][rows] = step(self._broken(route, rows, lost), own)
+        return planes
 
 
-def _store(
-    planes: tuple[np.ndarray, ...], smoothing: SmoothingPlan | None, outputs: tuple[np.ndarray, ...]
-) -> None:
-    """Write one exposure's radiance, half-widths and systematic error."""
-    if smoothing is not None:
-        # Independent errors add in quadrature, the common one as it is.
-        squared = (False, True, True, False)
-        planes = tuple(smoothing.apply(p, q) for p, q in zip(planes, squared, strict=False))
-    value, upper, lower, *common = planes
-    outputs[0][...] = value
-    np.sqrt(upper, out=outputs[1], casting="same_kind")
-    np.sqrt(lower, out=outputs[2], casting="same_kind")
-    if common:
-        outputs[3][...] = common[0]
+@lru_cache
+def _roots(interval: Interval, quantization: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Upper and lower half-widths of single counts 0..65535."""
+    upper, lower = (np.sqrt(table) for table in variance_tables(interval, quantization))
+    return upper, lower
+
+
+def _lifted(plan: FillPlan | None, gain: np.ndarray | None) -> FillPlan | None:
+    """A plan whose filled values have a factor, (row, wl)."""
+    if plan is None or gain is None:
+        return plan
+    return replace(plan, gain=gain.reshape(-1)[plan.hole])
 
 
 def valid_elements(sensitivity: np.ndarray) -> np.ndarray:
@@ -183,10 +472,16 @@ def inverse(
     factor, relative : ndarray of float64, (pic, pixel, wl)
         NaN where there is no sensitivity.
     """
-    s: np.ndarray = np.tensordot(weight, sensitivity, axes=1)
+    factor = factors(weight, sensitivity)
     relative: np.ndarray = np.tensordot(weight, error, axes=1)
-    # A NaN compares as False and is set again.
-    s[~(s > 0)] = np.nan
-    factor: np.ndarray = np.reciprocal(s, out=s)
     relative *= factor
     return factor, relative
+
+
+def factors(weight: np.ndarray, sensitivity: np.ndarray) -> np.ndarray:
+    """Calibration factors 1/S alone, as `inverse` gives them."""
+    s: np.ndarray = np.tensordot(weight, sensitivity, axes=1)
+    # A NaN compares as False and is set again.
+    s[~(s > 0)] = np.nan
+    inverse: np.ndarray = np.reciprocal(s, out=s)
+    return inverse

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -13,28 +12,22 @@ import xarray as xr
 from .. import checks
 from ..dataset import conventions, history
 from ..dataset.conventions import QUALITY_FLAGS
-from ..dataset.lazy import unsplit
 from ..errors import ArgumentError, MissingStepError, UvisError
 from ..instrument.channel import channel as find_channel
 from ..instrument.channel import slit_name
 from ..instrument.detector import Bins
-from ..numerics import along_wl
 from ..numerics.along_wl import Interpolation
 from ..numerics.poisson import Interval
 from ..timescales import clock_from_et
 from . import matrix
-from .choices import Errors, EvilPixels, RecipeName, Trend
-from .convert import Recovery, inverse
+from .choices import Errors, EvilPixels, Filling, RecipeName, Trend
+from .convert import OUTPUTS, inverse
 from .files import load
 from .recipe import Recipe
 from .recipe import find as find_recipe
 from .sensitivity import Options, Terms
 from .sensitivity import terms as sensitivity_terms
-
-_FRAME = ("pic", "pixel", "wl")
-
-#: Attribute that marks radiances changed after the calibration.
-EDITED = "radiance_edited"
+from .stored import EDITED, Stored, framed, squeezed
 
 _FROM_CALIBRATION = (
     "sensitivity",
@@ -54,22 +47,24 @@ def calibrate(
     ds: xr.Dataset,
     recipe: RecipeName | Recipe = "upyp",
     wl_interp: Interpolation | None = None,
-    nan_interp: Interpolation | None = "linear",
+    nan_interp: Filling | None = "linear",
     evil_pixels: EvilPixels = "mask",
     flat_field: bool = True,
     trend: bool | Trend = True,
-    smooth: bool = True,
+    fill_limit: float | Literal["auto"] | None = "auto",
+    smooth: bool | Literal["auto"] = "auto",
     interval: Interval = "garwood",
     quantization: bool = True,
-    errors: Errors = "total",
+    errors: Errors = "statistical",
     files: str | Path | None = None,
 ) -> xr.Dataset:
     """Turn counts into spectral radiances with upper and lower errors.
 
     L = (counts/t - B n) / S, with S the sensitivity, B the background of `background` (0 without
-    it) and n the detector pixels in an element. The variance above (below) it is
-
-    (upper (lower) half-width of the counts)^2 / (t S)^2 + (dB n / S)^2 + (L dS / S)^2
+    it) and n the detector pixels in an element. The bounds are those of the counts: 68 % of them
+    hold the truth, at every number of counts, whether an element stands alone, was filled or
+    smoothed (`uvisxr.numerics.weighted_sums`). What is common to all spectra, dB n / S and L dS / S
+    and the error of what was filled, stands beside them.
 
     Parameters
     ----------
@@ -81,11 +76,13 @@ def calibrate(
         the team's IDL cube generator and, with trend="evolution", of the archive's matrices.
     wl_interp : {"pchip", "linear"}, optional
         Interpolation of the laboratory sensitivity; the recipe's if None.
-    nan_interp : {"linear", "pchip"} or None
+    nan_interp : {"linear", "pchip", "shape"} or None
         Fill elements with evil pixels along wl, between the elements around them; None leaves
-        them NaN. Elements whose counts are missing, and those before the first and after the last
-        element with a sensitivity, are never filled. The variance is filled in the same way as the
-        radiance.
+        them NaN. "shape" gives them what the mean spectrum of the product has above the straight
+        line there, which is right on emission lines too. The others are wrong on lines: by how
+        much, in the mean spectrum, is part of `radiance_systematic`. Elements whose counts are
+        missing, and those before the first and after the last element with a sensitivity, are
+        never filled.
     evil_pixels : {"mask", "interpolate"}
         What becomes of elements that hold evil detector pixels: NaN, or a radiance by a
         sensitivity that is interpolated over those pixels first (linear, or by `nan_interp`).
@@ -96,19 +93,21 @@ def calibrate(
         Change of the sensitivity with time: by the ratios of Spica spectra, linear between epochs
         (True means this, with every recipe), or by the exponential evolution that the archive's
         matrices hold; False: none. There is no public trend of EUV.
-    smooth : bool
-        Smooth FUV spectra along wl by (1 4 6 4 1)/16, within stretches of finite elements; at
-        their ends the weights that remain are scaled to 1. Variances go with the squared weights,
-        as if elements were independent; next to filled elements, which are not, the error of the
-        smoothed radiance is up to 16 % too small. EUV spectra are never smoothed here.
+    fill_limit : float, "auto" or None
+        Widest hole that is filled, angstrom. "auto" is twice the slit's image: nothing is known of
+        the light further inside. None fills any hole, as the reference package does.
+    smooth : bool or "auto"
+        Smooth spectra along wl by (1 4 6 4 1)/16, within stretches of finite elements; at their
+        ends the weights that remain are scaled to 1. "auto" smooths FUV spectra, where these
+        weights, 2.4 elements wide, are narrower than the slit's image; wider bins would mix lines
+        that the instrument tells apart.
     interval : {"garwood", "score"}
         Confidence interval of the counts, see `uvisxr.numerics.poisson`.
     quantization : bool
         Add the rounding error of the SQRT_9 compression, where the product has it.
-    errors : {"total", "statistical"}
-        All terms in the bounds, or the counts' only, with the others beside them in
-        `radiance_systematic`: errors of background and calibration are common to all spectra and
-        do not average down. Along wl they go through smoothing like the radiance itself.
+    errors : {"statistical", "total"}
+        What the bounds hold: the errors of the counts alone, or the systematic ones too, in
+        quadrature. The latter are common to all spectra and do not average down.
     files : path, optional
         Folder of the calibration files, or the label of a `_CAL_n` matrix of the archive. Without
         it: the folder UVISXR_CALIBRATION, else the cache of `uvisxr calibration fetch`.
@@ -122,9 +121,9 @@ def calibrate(
     Dataset
         With `radiance` (pic, pixel, wl), kR/angstrom, float32; coordinates `radiance_upper` and
         `radiance_lower`, 1-sigma half-widths of the same shape; `calibration_error` (pixel, wl),
-        relative; `evil` (pixel, wl), 1 where an element holds evil pixels; with
-        errors="statistical" `radiance_systematic`, the shape of the radiance; `sensitivity`,
-        `sensitivity_error` (term, pixel, wl) and `sensitivity_weight` (pic, term). `quality` has
+        relative; `evil` (pixel, wl), 1 where an element holds evil pixels;
+        `radiance_systematic`, the shape of the radiance; `sensitivity`, `sensitivity_error`
+        (term, pixel, wl) and `sensitivity_weight` (pic, term). `quality` has
         the flag "partial" on spectra with missing counts. Lazy where `counts` are dask arrays.
 
         Detector rows outside 2..61 are not illuminated: NaN. Row 61 has a radiance, but its flat
@@ -158,7 +157,9 @@ def calibrate(
 
     >>> ds = made.open().uvis.calibrate(flat_field=False, trend=False)
     """
-    checks.choice("smooth", smooth, bool)
+    checks.choice("smooth", smooth, bool | Literal["auto"])
+    if fill_limit != "auto" and fill_limit is not None:
+        checks.number("fill_limit", fill_limit, "a width in angstrom", least=0)
     checks.choice("interval", interval, Interval)
     checks.choice("quantization", quantization, bool)
     checks.choice("errors", errors, Errors)
@@ -168,6 +169,7 @@ def calibrate(
     kept = {
         "nan_interp": nan_interp,
         "smooth": smooth,
+        "fill_limit": fill_limit,
         "interval": interval,
         "quantization": quantization,
         "errors": errors,
@@ -185,7 +187,7 @@ def calibration_factor(
     ds: xr.Dataset,
     recipe: RecipeName | Recipe = "upyp",
     wl_interp: Interpolation | None = None,
-    nan_interp: Interpolation | None = "linear",
+    nan_interp: Filling | None = "linear",
     evil_pixels: EvilPixels = "mask",
     flat_field: bool = True,
     trend: bool | Trend = True,
@@ -245,7 +247,7 @@ def calibration_factor(
     )
     dims = ds["counts"].dims
     out = out.assign(
-        calibration_factor=_squeezed(factor, dims), calibration_factor_error=_squeezed(error, dims)
+        calibration_factor=squeezed(factor, dims), calibration_factor_error=squeezed(error, dims)
     ).assign_coords(evil=coords["evil"])
     return history.used(conventions.apply(out), used)
 
@@ -279,56 +281,25 @@ def compute(ds: xr.Dataset) -> xr.Dataset:
             "computed anew from the counts: call background before smooth or fill_nan, or "
             "calibrate again"
         )
-    required = ("counts", "sensitivity", "sensitivity_error", "sensitivity_weight")
-    missing = [name for name in required if name not in ds.variables]
-    if missing or "calibrate_arguments" not in ds.attrs:
-        raise MissingStepError(
-            f"the dataset has no {', '.join(missing) or 'attribute calibrate_arguments'}: "
-            "call ds.uvis.calibrate() first"
-        )
-    arguments = json.loads(ds.attrs["calibrate_arguments"])
-    ds = unsplit(ds, "pixel", "wl")
-    sensitivity, error = (_term_array(ds, f"sensitivity{key}") for key in ("", "_error"))
-    weight = _framed(ds, "sensitivity_weight", ("pic", "term"))
-    recovery = Recovery(
-        sensitivity=sensitivity,
-        sensitivity_error=error,
-        n=Bins.of(ds).detector_pixels.astype(float),
-        background=float(ds["background"]) if "background" in ds.coords else 0.0,
-        background_error=float(ds["background_error"]) if "background_error" in ds.coords else 0.0,
-        interval=arguments["interval"],
-        quantization=arguments["quantization"] and ds.attrs.get("compression") == "SQRT_9",
-        total=arguments["errors"] == "total",
-        fill=arguments["nan_interp"],
-        smoothing=along_wl.SMOOTHING
-        if arguments["smooth"] and ds.attrs["channel"] == "FUV"
-        else None,
-        wl=np.atleast_1d(ds["wl"].values).astype(float),
+    stored = Stored.of(ds)
+    ds, conversion = stored.ds, stored.conversion
+    *planes, lost = stored.map(
+        conversion.radiances,
+        [("pixel", "wl")] * len(OUTPUTS) + [("pixel",)],
+        [np.float32] * len(OUTPUTS) + [bool],
     )
-    *planes, lost = xr.apply_ufunc(
-        recovery,
-        _framed(ds, "counts"),
-        weight,
-        _framed(ds, "exposure", ("pic",)),
-        input_core_dims=[["pixel", "wl"], ["term"], []],
-        output_core_dims=[["pixel", "wl"]] * len(recovery.outputs) + [["pixel"]],
-        dask="parallelized",
-        output_dtypes=[np.float32] * len(recovery.outputs) + [bool],
-    )
-    _, relative = inverse(weight.values.mean(0, keepdims=True), sensitivity, error)
-    if recovery.fill:
-        relative = along_wl.fill(relative, recovery.wl, recovery.fill)
+    weight = framed(ds, "sensitivity_weight", ("pic", "term")).values.mean(0, keepdims=True)
+    _, relative = inverse(weight, conversion.sensitivity, conversion.sensitivity_error)
+    if conversion.plan is not None:
+        conversion.plan.apply(relative[0])
     shown = xr.Variable(("pixel", "wl"), relative[0].astype(np.float32))
     dims = ds["counts"].dims
-    found = {
-        name: _squeezed(plane, dims) for name, plane in zip(recovery.outputs, planes, strict=True)
-    }
-    out = ds.drop_vars("radiance_systematic", errors="ignore")
-    out = out.assign(radiance=found.pop("radiance")).assign_coords(
+    found = {name: squeezed(plane, dims) for name, plane in zip(OUTPUTS, planes, strict=True)}
+    out = ds.assign(radiance=found.pop("radiance")).assign_coords(
         found
         | {
-            "calibration_error": _squeezed(shown, dims),
-            "quality": _partial(ds, _squeezed(lost, dims)),
+            "calibration_error": squeezed(shown, dims),
+            "quality": _partial(ds, squeezed(lost, dims)),
         }
     )
     return conventions.apply(out)
@@ -337,7 +308,7 @@ def compute(ds: xr.Dataset) -> xr.Dataset:
 def _options(
     recipe: RecipeName | Recipe,
     wl_interp: Interpolation | None,
-    nan_interp: Interpolation | None,
+    nan_interp: Filling | None,
     evil_pixels: EvilPixels,
     flat_field: bool,
     trend: bool | Trend,
@@ -345,14 +316,14 @@ def _options(
     """The arguments that go into a sensitivity, checked."""
     chosen = find_recipe(recipe)
     checks.choice("wl_interp", wl_interp, Interpolation | None)
-    checks.choice("nan_interp", nan_interp, Interpolation | None)
+    checks.choice("nan_interp", nan_interp, Filling | None)
     checks.choice("evil_pixels", evil_pixels, EvilPixels)
     checks.choice("flat_field", flat_field, bool)
     checks.choice("trend", trend, bool | Trend)
     return Options(
         recipe=chosen,
         wl_interp=wl_interp or chosen.wl_interp,
-        fill=nan_interp or "linear",
+        fill="pchip" if nan_interp == "pchip" else "linear",
         evil_pixels=evil_pixels,
         flat_field=flat_field,
         trend=("spica" if trend else None) if isinstance(trend, bool) else trend,
@@ -384,25 +355,7 @@ def _term_coords(ds: xr.Dataset, found: Terms) -> dict[str, xr.Variable]:
         "sensitivity_weight": (("pic", "term"), found.weight),
         "evil": (("pixel", "wl"), found.evil),
     }
-    return {name: _squeezed(xr.Variable(*v), dims) for name, v in variables.items()}
-
-
-def _framed(ds: xr.Dataset, name: str, dims: tuple[str, ...] = _FRAME) -> xr.Variable:
-    """A variable with these dimensions, those that a selection has dropped with size 1."""
-    variable: xr.Variable = ds[name].variable
-    whole = variable.set_dims({d: ds.sizes.get(d, 1) for d in dims})
-    framed: xr.Variable = whole.transpose(*dims)
-    return framed
-
-
-def _term_array(ds: xr.Dataset, name: str) -> np.ndarray:
-    return _framed(ds, name, ("term", "pixel", "wl")).values.astype(float)
-
-
-def _squeezed(variable: xr.Variable, dims: Iterable[Hashable]) -> xr.Variable:
-    """Without the dimensions that the dataset's counts do not have."""
-    squeezed: xr.Variable = variable.squeeze([d for d in variable.dims if d not in dims])
-    return squeezed
+    return {name: squeezed(xr.Variable(*v), dims) for name, v in variables.items()}
 
 
 def _chunks(ds: xr.Dataset) -> Any:

@@ -181,7 +181,7 @@ def figures(made: Simulation, ds: xr.Dataset, bins: xr.Dataset) -> list[Figure]:
         Figure(
             "peak of the limb",
             "km",
-            peak(spectra.brightness(bins, _NITROGEN, "bins")),
+            peak(spectra.integrate(bins, _NITROGEN)["brightness"]),
             np.nan,
             float(made.truth.attrs["limb_peak"]),
         ),
@@ -193,7 +193,9 @@ def figures(made: Simulation, ds: xr.Dataset, bins: xr.Dataset) -> list[Figure]:
         ("N2 LBH and N I, limb", _NITROGEN, limb),
         ("sunlight, disk", _SUNLIGHT, disk),
     ):
-        seen, expected = (spectra.brightness(b, wl_range, "bins").sel(part) for b in (bins, true))
+        seen, expected = (
+            spectra.integrate(b, wl_range)["brightness"].sel(part) for b in (bins, true)
+        )
         error = np.hypot(seen.brightness_upper, seen.brightness_lower) / np.sqrt(2)
         count = seen.notnull().sum()
         rows.append(
@@ -262,7 +264,7 @@ def pictures(ds: xr.Dataset, bins: xr.Dataset, folder: Path) -> dict[Path, str]:
     page(
         "picture",
         "Titan in Lyman-alpha",
-        lambda ax: plot.picture(_LYMAN_ALPHA, method="bins", ax=ax),
+        lambda ax: plot.picture(_LYMAN_ALPHA, ax=ax),
     )
     # Otherwise Lyman-alpha on one side and noise on the other would set the scale.
     limb = bins.sel(alt_bin=slice(900, 950), wl=slice(1225, 1800))
@@ -277,7 +279,7 @@ def pictures(ds: xr.Dataset, bins: xr.Dataset, folder: Path) -> dict[Path, str]:
 
 
 def _limb(ax: Any, bins: xr.Dataset) -> None:
-    profile = spectra.brightness(bins, _NITROGEN, "bins")
+    profile = spectra.integrate(bins, _NITROGEN)["brightness"]
     error = np.stack([profile.brightness_lower, profile.brightness_upper])
     ax.errorbar(profile, profile.alt_bin, xerr=error, fmt=".")
     ax.set_xlabel(f"brightness, {_NITROGEN[0]:g} to {_NITROGEN[1]:g} Å [kR]")

@@ -109,6 +109,7 @@ VARIABLES: dict[str, Variable] = {
     "radiance_weighted_upper": Variable(_RADIANCE, "upper 1-sigma half-width of the weighted mean"),
     "radiance_weighted_lower": Variable(_RADIANCE, "lower 1-sigma half-width of the weighted mean"),
     "radiance_n": Variable("1", "finite values in each mean", "number_of_observations"),
+    "brightness_filled": Variable("1", "share of the integral's range that was filled"),
     "n": Variable("1", "spectra in the bin", "number_of_observations"),
     "member_pic": Variable("1", "exposure index of a spectrum in a bin"),
     "member_pixel": Variable("1", "pixel index of a spectrum in a bin"),

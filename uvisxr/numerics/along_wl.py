@@ -6,11 +6,10 @@ filling and smoothing are planned once for a mask and then applied to any number
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from scipy.integrate import simpson
 
 #: Ways between the points of a table, or across the holes of a spectrum.
 Interpolation = Literal["linear", "pchip"]
@@ -40,6 +39,9 @@ class FillPlan:
     x : ndarray, (rows * n,)
         Abscissa of every element.
     method : {"linear", "pchip"}
+    gain : ndarray, optional
+        Factor of each filled value: how far a known shape rises above the line between the two
+        ends. "linear" only.
     """
 
     hole: np.ndarray
@@ -50,10 +52,20 @@ class FillPlan:
     after: np.ndarray
     x: np.ndarray
     method: Interpolation
+    gain: np.ndarray | None = None
 
     @classmethod
-    def of(cls, mask: np.ndarray, x: np.ndarray, method: Interpolation = "linear") -> FillPlan:
-        """Plan the filling of `mask` (..., n), True in holes, at abscissae `x` (n,)."""
+    def of(
+        cls,
+        mask: np.ndarray,
+        x: np.ndarray,
+        method: Interpolation = "linear",
+        limit: float | None = None,
+    ) -> FillPlan:
+        """Plan the filling of `mask` (..., n), True in holes, at abscissae `x` (n,).
+
+        Holes wider than `limit`, in the unit of `x`, are left as they are.
+        """
         n = mask.shape[-1]
         flat = np.flatnonzero(mask)
         column = flat % n
@@ -63,6 +75,8 @@ class FillPlan:
         stop = flat[np.roll(new, -1)] if flat.size else flat
         # A hole that touches the end of its spectrum has nothing to interpolate from.
         inner = (start % n != 0) & (stop % n != n - 1)
+        if limit is not None:
+            inner &= _widths(start % n, stop % n, x) <= limit
         left, right = start - 1, stop + 1
         before, after = _far_neighbours(start, stop, n) if method == "pchip" else (flat[:0],) * 2
         lengths = np.where(inner, stop - start + 1, 0)
@@ -74,6 +88,18 @@ class FillPlan:
         x = np.broadcast_to(x, mask.shape).reshape(-1)
         weight = (x[hole] - x[left]) / (x[right] - x[left])
         return cls(hole, left, right, weight, before, after, x, method)
+
+    def without(self, lost: np.ndarray) -> FillPlan:
+        """The plan without the holes beside an element that is `lost` (..., n)."""
+        gone = lost.reshape(-1)
+        keep = ~(gone[self.hole] | gone[self.left] | gone[self.right])
+        chosen = {
+            name: getattr(self, name)[keep]
+            for name in ("hole", "left", "right", "weight", "before", "after")
+            if getattr(self, name).size == keep.size
+        }
+        gain = None if self.gain is None else self.gain[keep]
+        return replace(self, **chosen, gain=gain)
 
     def apply(self, spectra: np.ndarray) -> None:
         """Fill `spectra`, contiguous and of the mask's shape, in place."""
@@ -89,6 +115,8 @@ class FillPlan:
         step -= left
         step *= self.weight.astype(plane.dtype, copy=False)
         step += left
+        if self.gain is not None:
+            step *= self.gain.astype(plane.dtype, copy=False)
         return step
 
     def _pchip(self, plane: np.ndarray) -> np.ndarray:
@@ -115,6 +143,15 @@ class FillPlan:
             + h1 * t * s * (d_left * s - d_right * t)
         )
         return cubic
+
+
+def _widths(start: np.ndarray, stop: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Width of holes start..stop, up to half way to the elements around them."""
+    if x.size < 2:
+        return np.zeros(start.shape)
+    half = np.diff(x) / 2
+    edges = np.concatenate([[x[0] - half[0]], x[:-1] + half, [x[-1] + half[-1]]])
+    return np.asarray(edges[stop + 1] - edges[start])
 
 
 def _far_neighbours(start: np.ndarray, stop: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -286,52 +323,66 @@ def _planes(a: np.ndarray) -> np.ndarray:
     return a.reshape((1, -1, a.shape[-1]) if a.ndim < 3 else (-1, *a.shape[-2:]))
 
 
+#: Elements that an integration rule needs.
+_NEEDED: dict[Integration, int] = {"bins": 1, "trapezoid": 2, "simpson": 3}
+
+
 def integration_weights(
     x: np.ndarray, edges: np.ndarray, x_range: tuple[float, float], method: Integration
 ) -> np.ndarray:
-    """Weights whose sum with a spectrum is its integral.
+    """Weights whose sum with a spectrum is its integral over the whole of a range.
 
     Parameters
     ----------
     x : ndarray, (n,)
         Ascending abscissae.
     edges : ndarray, (n, 2)
-        Bin edges; only "bins" uses them.
+        Bin edges.
     x_range : (float, float)
-        "bins" counts each bin by its overlap with the range; the other rules take the elements
-        whose abscissa lies in it.
-    method : {"simpson", "trapezoid", "bins"}
+        Its ends may lie anywhere between the first and the last edge.
+    method : {"bins", "trapezoid", "simpson"}
+        What the spectrum is between its abscissae: each bin's value over the bin, straight lines,
+        or the mean of the parabolas through three neighbours on either side. Between the outermost
+        abscissae and edges it is constant.
 
     Returns
     -------
     ndarray, (n,)
-        All zero where the rule has fewer elements than it needs (3 for Simpson, 2 for trapezoid).
+        Their sum is the width of the range. All zero where the spectrum has fewer elements than
+        the rule needs: 3 for Simpson's, 2 for the trapezoid.
     """
     low, high = x_range
+    if x.size < _NEEDED[method]:
+        return np.zeros(x.size)
     if method == "bins":
         overlap: np.ndarray = np.minimum(edges[:, 1], high) - np.maximum(edges[:, 0], low)
         return np.asarray(np.maximum(overlap, 0.0))
-    inside = np.flatnonzero((x >= low) & (x <= high))
     weights = np.zeros(x.size)
-    if method == "simpson" and inside.size >= 3:
-        weights[inside] = simpson(np.eye(inside.size), x=x[inside], axis=-1)
-    elif method == "trapezoid" and inside.size >= 2:
-        step = np.diff(x[inside]) / 2
-        weights[inside[:-1]] += step
-        weights[inside[1:]] += step
+    weights[0] = max(min(x[0], high) - low, 0.0)
+    weights[-1] += max(high - max(x[-1], low), 0.0)
+    # The part of each interval between two abscissae that lies in the range.
+    first = np.clip(x[:-1], low, high)
+    last = np.clip(x[1:], low, high)
+    for i in np.flatnonzero(last > first):
+        if method == "trapezoid":
+            stencils = [np.array([i, i + 1])]
+        else:
+            stencils = [np.arange(k, k + 3) for k in (i - 1, i) if k >= 0 and k + 3 <= x.size]
+        for stencil in stencils:
+            part = _polynomial_weights(x[stencil] - x[i], first[i] - x[i], last[i] - x[i])
+            weights[stencil] += part / len(stencils)
     return weights
 
 
-def trimmed(spectra: np.ndarray) -> np.ndarray:
-    """Zero in place of the NaN before the first and after the last finite element.
+def _polynomial_weights(x: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Integrals from low to high of Lagrange's polynomials through the abscissae."""
+    powers = np.arange(x.size)
+    moments = (high ** (powers + 1) - low ** (powers + 1)) / (powers + 1)
+    return np.linalg.solve(np.vander(x, increasing=True).T, moments)
 
-    Spectra without any finite element keep their NaN, as do holes inside.
-    """
-    bad = np.isnan(spectra)
-    if not bad.any():
-        return spectra
-    good = ~bad
-    seen = np.logical_or.accumulate(good, axis=-1)
-    to_come = np.logical_or.accumulate(good[..., ::-1], axis=-1)[..., ::-1]
-    outside = (~seen | ~to_come) & good.any(-1, keepdims=True)
-    return np.where(outside, 0.0, spectra)
+
+def between_values(known: np.ndarray) -> np.ndarray:
+    """Elements from the first to the last known one of each spectrum, bool (..., n)."""
+    seen = np.logical_or.accumulate(known, axis=-1)
+    to_come = np.logical_or.accumulate(known[..., ::-1], axis=-1)[..., ::-1]
+    return np.asarray(seen & to_come)

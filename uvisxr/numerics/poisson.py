@@ -193,3 +193,21 @@ def variance_tables(
     rounding = quantization_spacing() ** 2 / 12 if quantization else 0.0
     upper, lower = tables(interval)
     return _frozen(upper**2 + rounding), _frozen(lower**2 + rounding)
+
+
+@lru_cache
+def count_variance(quantization: bool = False) -> np.ndarray:
+    """Variance of the counts 0..65535 as estimated from the count itself, count**2.
+
+    Parameters
+    ----------
+    quantization : bool
+        Add the variance spacing**2 / 12 of the SQRT_9 lattice.
+
+    Returns
+    -------
+    read-only ndarray of float32, (65536,)
+        For sums of counts: a single count has the bounds of `tables`.
+    """
+    rounding = quantization_spacing() ** 2 / 12 if quantization else 0.0
+    return _frozen((np.arange(_N) + rounding).astype(np.float32))

@@ -90,7 +90,7 @@ def signal(ds: xr.Dataset, wl_range: tuple[float, float] | None) -> xr.DataArray
     """
     flags_of(ds)  # its dimensions are checked first
     if "radiance" in ds.variables:
-        light = spectra.brightness(ds, wl_range)
+        light = spectra.integrate(ds, wl_range)["brightness"]
         errors = {
             side: (("pic", "pixel"), light[f"brightness_{side}"].transpose("pic", "pixel").values)
             for side in ("upper", "lower")

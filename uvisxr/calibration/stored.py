@@ -1,0 +1,244 @@
+"""What a calibrated dataset holds of its calibration, for the steps that go back to the counts.
+
+`calibrate` leaves the terms of the sensitivity and its arguments in the dataset. A new background,
+integrals and bins need them again: the weights of the counts in what they make are known only
+here. No file is read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ..dataset.lazy import unsplit
+from ..errors import MissingStepError
+from ..instrument.channel import channel, slit_name
+from ..instrument.detector import Bins
+from ..numerics import along_wl
+from ..numerics.poisson import MISSING
+from .convert import Conversion, Shapes
+
+#: Attribute that marks radiances changed after the calibration.
+EDITED = "radiance_edited"
+
+FRAME = ("pic", "pixel", "wl")
+
+_NEEDED = ("counts", "exposure", "sensitivity", "sensitivity_error", "sensitivity_weight")
+
+
+def is_stored(ds: xr.Dataset) -> bool:
+    """Whether a dataset's radiances are those of its counts and of the calibration it holds."""
+    held = all(name in ds.variables for name in _NEEDED)
+    return held and "calibrate_arguments" in ds.attrs and EDITED not in ds.attrs
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """A calibrated dataset's counts and how they become radiances.
+
+    Attributes
+    ----------
+    ds : Dataset
+        With its spectra in one chunk each.
+    arguments : dict
+        Of `calibrate`.
+    conversion : Conversion
+    """
+
+    ds: xr.Dataset
+    arguments: dict[str, Any]
+    conversion: Conversion
+
+    @classmethod
+    def of(cls, ds: xr.Dataset) -> Stored:
+        """What a dataset holds.
+
+        Raises
+        ------
+        MissingStepError
+            The dataset is not calibrated.
+        """
+        missing = [name for name in _NEEDED if name not in ds.variables]
+        if missing or "calibrate_arguments" not in ds.attrs:
+            raise MissingStepError(
+                f"the dataset has no {', '.join(missing) or 'attribute calibrate_arguments'}: "
+                "call ds.uvis.calibrate() first"
+            )
+        ds = unsplit(ds, "pixel", "wl")
+        arguments = json.loads(ds.attrs["calibrate_arguments"])
+        bins = Bins.of(ds)
+        conversion = Conversion(
+            sensitivity=framed(ds, "sensitivity", ("term", "pixel", "wl")).values.astype(float),
+            sensitivity_error=framed(
+                ds, "sensitivity_error", ("term", "pixel", "wl")
+            ).values.astype(float),
+            n=bins.detector_pixels.astype(float),
+            background=_scalar(ds, "background"),
+            background_error=_scalar(ds, "background_error"),
+            interval=arguments["interval"],
+            quantization=arguments["quantization"] and ds.attrs.get("compression") == "SQRT_9",
+            total=arguments["errors"] == "total",
+            fill=arguments["nan_interp"],
+            fill_limit=_fill_limit(ds, arguments["fill_limit"]),
+            smoothing=along_wl.SMOOTHING if smooths(ds, arguments["smooth"]) else None,
+            wl=np.atleast_1d(ds["wl"].values).astype(float),
+        )
+        return cls(ds, arguments, conversion)
+
+    def map(
+        self,
+        function: Callable[..., tuple[np.ndarray, ...]],
+        dims: Sequence[Sequence[str]],
+        dtypes: Sequence[type],
+    ) -> tuple[xr.Variable, ...]:
+        """Call `function(counts, weight, exposure, shapes)` block by block of exposures.
+
+        Parameters
+        ----------
+        function : callable
+            Gives arrays whose first dimension is `pic`.
+        dims : sequence of sequence of str
+            Further dimensions of each.
+        dtypes : sequence of type
+
+        Returns
+        -------
+        tuple of Variable
+            Lazy where the counts are.
+        """
+        ds = self.ds
+        counts = framed(ds, "counts")
+        product, mean, noise = self._shapes(counts)
+
+        found = xr.apply_ufunc(
+            partial(_called, function),
+            counts,
+            framed(ds, "sensitivity_weight", ("pic", "term")),
+            framed(ds, "exposure", ("pic",)),
+            product,
+            mean,
+            noise,
+            input_core_dims=[["pixel", "wl"], ["term"], [], [], *[["product_", "wl"]] * 2],
+            output_core_dims=[list(d) for d in dims],
+            dask="parallelized",
+            output_dtypes=list(dtypes),
+        )
+        return found if isinstance(found, tuple) else (found,)
+
+    def _shapes(self, counts: xr.Variable) -> tuple[xr.Variable, xr.Variable, xr.Variable]:
+        """Product of each exposure; mean spectra of the products and their errors."""
+        n_pic, n_wl = counts.sizes["pic"], counts.sizes["wl"]
+        plan = self.conversion.plan
+        if plan is None or not plan.hole.size:
+            flat = xr.Variable(("product_", "wl"), np.ones((1, n_wl)))
+            return xr.Variable("pic", np.zeros(n_pic, int)), flat, flat
+        names = (
+            framed(self.ds, "product", ("pic",)).values if "product" in self.ds else [""] * n_pic
+        )
+        _, product = np.unique(names, return_inverse=True)
+        weight = framed(self.ds, "sensitivity_weight", ("pic", "term")).values
+        exposure = framed(self.ds, "exposure", ("pic",)).values
+        rows = []
+        for number in range(product.max() + 1):
+            here = np.flatnonzero(product == number)
+            sensitivity = np.tensordot(weight[here].mean(0), self.conversion.sensitivity, axes=1)
+            part = counts.isel(pic=here)
+            rows.append(
+                xr.apply_ufunc(
+                    _mean_spectrum,
+                    part.chunk(pic=-1) if part.chunks is not None else part,
+                    kwargs={
+                        "exposure": exposure[here],
+                        "sensitivity": sensitivity,
+                        "background": self.conversion.background * self.conversion.n,
+                    },
+                    input_core_dims=[["pic", "pixel", "wl"]],
+                    output_core_dims=[["moment", "wl"]],
+                    dask="parallelized",
+                    dask_gufunc_kwargs={"output_sizes": {"moment": 2}},
+                    output_dtypes=[float],
+                )
+            )
+        both = xr.Variable.concat(rows, "product_")
+        mean, noise = both.isel(moment=0), both.isel(moment=1)
+        if mean.chunks is not None:
+            mean, noise = mean.chunk(product_=-1), noise.chunk(product_=-1)
+        return xr.Variable("pic", product), mean, noise
+
+
+def _called(
+    function: Callable[..., tuple[np.ndarray, ...]],
+    counts: np.ndarray,
+    weight: np.ndarray,
+    exposure: np.ndarray,
+    *shapes: np.ndarray,
+) -> tuple[np.ndarray, ...]:
+    return function(counts, weight, exposure, Shapes(*shapes))
+
+
+def _mean_spectrum(
+    counts: np.ndarray, exposure: np.ndarray, sensitivity: np.ndarray, background: np.ndarray
+) -> np.ndarray:
+    """Mean spectrum of a product and its standard error, (2, wl), in any unit.
+
+    Rows count by their brightness, so that what is missing in a bright row makes no line.
+    """
+    known = counts < MISSING
+    total = np.where(known, counts, 0).sum(0, dtype=float)
+    seconds = np.tensordot(exposure, known, axes=1)
+    valid = np.isfinite(sensitivity) & (sensitivity > 0) & (seconds > 0)
+    net = np.where(valid, total - background * seconds, 0.0)
+    light = np.where(valid, sensitivity * seconds, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        profile = np.clip(np.nan_to_num(net.sum(1) / light.sum(1)), 0.0, None)
+        used = profile > 0
+        scale = profile[used] @ light[used]
+        mean = net[used].sum(0) / scale
+        noise = np.sqrt(np.maximum(np.where(valid, total, 0.0)[used].sum(0), 1.0)) / scale
+    return np.stack([mean, noise])
+
+
+def smooths(ds: xr.Dataset, smooth: bool | str) -> bool:
+    """Whether radiances are smoothed: "auto" where the weights are narrower than the slit's image.
+
+    They are 2.4 elements wide, half way up; the image's width is that of an extended source.
+    """
+    if smooth != "auto":
+        return bool(smooth)
+    if ds.attrs["channel"] != "FUV":
+        return False
+    width = np.abs(np.diff(np.atleast_2d(ds["wl_bounds"].values), axis=-1)).max()
+    return bool(2.4 * width < _slit_image(ds))
+
+
+def _fill_limit(ds: xr.Dataset, limit: float | str | None) -> float | None:
+    return 2 * _slit_image(ds) if limit == "auto" else None if limit is None else float(limit)
+
+
+def _slit_image(ds: xr.Dataset) -> float:
+    """Width of the slit's image in the spectrum, angstrom."""
+    return channel(ds.attrs["channel"]).slits[slit_name(ds.attrs["slit"])].dlambda
+
+
+def _scalar(ds: xr.Dataset, name: str) -> float:
+    return float(ds[name]) if name in ds.coords else 0.0
+
+
+def framed(ds: xr.Dataset, name: str, dims: tuple[str, ...] = FRAME) -> xr.Variable:
+    """A variable with these dimensions, those that a selection has dropped with size 1."""
+    variable: xr.Variable = ds[name].variable
+    whole = variable.set_dims({d: ds.sizes.get(d, 1) for d in dims})
+    framed: xr.Variable = whole.transpose(*dims)
+    return framed
+
+
+def squeezed(variable: xr.Variable, dims: Iterable[Hashable]) -> xr.Variable:
+    """Without the dimensions that the dataset's counts do not have."""
+    squeezed: xr.Variable = variable.squeeze([d for d in variable.dims if d not in dims])
+    return squeezed
