@@ -8,7 +8,7 @@ import xarray as xr
 from helpers.handmade import located, observation, sky
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import circmean
+from scipy.stats import chi2, circmean, norm
 
 from uvisxr.bins import binning
 from uvisxr.bins.binning import DEFAULT_EDGES
@@ -16,6 +16,7 @@ from uvisxr.bins.edges import Edges
 from uvisxr.bins.statistics import c4
 from uvisxr.errors import ArgumentError, MissingStepError
 from uvisxr.instrument.detector import Window
+from uvisxr.numerics.poisson import garwood_bounds
 
 WINDOW = Window(2, 500, 11, 524, band_bin=2)  # 10 rows, 13 elements
 
@@ -36,11 +37,26 @@ def scene(seed: int = 0, n_pic: int = 20, holes: float = 0.0) -> xr.Dataset:
     radiance = rng.normal(5, 2, shape).astype(np.float32)
     radiance[rng.random(shape) < holes] = np.nan
     dims = ("pic", "pixel", "wl")
-    return ds.assign(radiance=(dims, radiance)).assign_coords(
-        radiance_upper=(dims, rng.uniform(0.5, 2, shape).astype(np.float32)),
-        radiance_lower=(dims, rng.uniform(0.3, 1, shape).astype(np.float32)),
+    hits, scale = rng.poisson(1.5, shape), rng.uniform(0.3, 0.6, shape)
+    lower, upper = garwood_bounds(hits)
+    return ds.assign(
+        radiance=(dims, radiance), hits=(dims, hits), scale=(dims, scale)
+    ).assign_coords(
+        radiance_upper=(dims, (scale * (upper - hits)).astype(np.float32)),
+        radiance_lower=(dims, (scale * (hits - lower)).astype(np.float32)),
         radiance_systematic=(dims, rng.uniform(0.1, 0.2, shape).astype(np.float32)),
+        exposure=("pic", rng.uniform(100, 300, n_pic)),
     )
+
+
+def half_widths(hits, scale, weights) -> tuple[float, float]:
+    """Of the sum of weighted counts, by the formulas of Dobson et al. with the usual scale."""
+    w = np.asarray(weights) * scale
+    y, v, s0 = w @ hits, w * w @ hits, (w * w).sum() / w.sum()
+    s = (v + s0**2) / (y + s0)
+    n, tail = y / s, norm.sf(1)
+    upper, lower = chi2.isf(tail, 2 * n + 2) / 2 - n, n - (chi2.ppf(tail, 2 * n) / 2 if n else 0)
+    return s * upper, s * lower
 
 
 def members_by_hand(ds: xr.Dataset, by: dict[str, list[float]]) -> dict[tuple, list[tuple]]:
@@ -72,7 +88,9 @@ def test_statistics_equal_a_double_loop(holes, chunks):
     found = found.compute()
     bins = members_by_hand(ds, by)
     assert found.n.shape == (3, 3)
-    arrays = {name: ds[name].values.astype(float) for name in ds.variables if "radiance" in name}
+    names = [name for name in ds.variables if "radiance" in name] + ["hits", "scale"]
+    arrays = {name: ds[name].values.astype(float) for name in names}
+    arrays["exposure"] = np.broadcast_to(ds.exposure.values[:, None, None], ds.radiance.shape)
     for index in np.ndindex(3, 3):
         members = bins.get(index, [])
         assert found.n.values[index] == len(members)
@@ -88,28 +106,26 @@ def test_statistics_equal_a_double_loop(holes, chunks):
                 continue
             mean = sum(x) / n
             std = np.sqrt(sum((v - mean) ** 2 for v in x) / (n - 1))
-            up, low = values["radiance_upper"], values["radiance_lower"]
-            w = [4 / (u + v) ** 2 for u, v in zip(up, low, strict=True)]
+            hits, scale = np.array(values["hits"]), np.array(values["scale"])
+            w = np.array(values["exposure"]) / sum(values["exposure"])
+            plain, weighted = half_widths(hits, scale, np.ones(n) / n), half_widths(hits, scale, w)
             expected = {
-                "radiance_n": n,
-                "radiance": mean,
-                "radiance_std": std,
-                "radiance_upper": np.sqrt(sum(u**2 for u in up)) / n,
-                "radiance_lower": np.sqrt(sum(v**2 for v in low)) / n,
-                "radiance_weighted": sum(a * b for a, b in zip(w, x, strict=True)) / sum(w),
-                "radiance_weighted_upper": np.sqrt(
-                    sum((a * b) ** 2 for a, b in zip(w, up, strict=True))
-                )
-                / sum(w),
-                "radiance_weighted_lower": np.sqrt(
-                    sum((a * b) ** 2 for a, b in zip(w, low, strict=True))
-                )
-                / sum(w),
-                "radiance_systematic": np.mean(values["radiance_systematic"]),
-                "counts": sum(int(ds.counts.values[i, j, k]) for i, j in members),
+                "radiance_n": (n, 0),
+                "radiance": (mean, 1e-6),
+                "radiance_std": (std, 1e-6),
+                "radiance_upper": (plain[0], 2e-3),
+                "radiance_lower": (plain[1], 2e-3),
+                "radiance_weighted": (sum(a * b for a, b in zip(w, x, strict=True)), 1e-6),
+                # Its scale is that of equal expected counts, which these are not.
+                "radiance_weighted_upper": (weighted[0], 0.15),
+                "radiance_weighted_lower": (weighted[1], 0.15),
+                "radiance_systematic": (np.mean(values["radiance_systematic"]), 1e-6),
+                "radiance_weighted_systematic": (w @ values["radiance_systematic"], 1e-6),
+                "counts": (sum(int(ds.counts.values[i, j, k]) for i, j in members), 0),
             }
-            for name, value in expected.items():
-                np.testing.assert_allclose(found[name].values[index][k], value, rtol=1e-6)
+            for name, (value, rtol) in expected.items():
+                result = found[name].values[index][k]
+                np.testing.assert_allclose(result, value, rtol=rtol, err_msg=name)
 
 
 @pytest.mark.parametrize("first", [0.0, 1000.0])
@@ -139,9 +155,8 @@ def test_equal_members_keep_their_digits():
     expected = {
         "": one[""],
         "_weighted": one[""],
-        "_upper": one["_upper"] / np.sqrt(n),
-        "_weighted_lower": one["_lower"] / np.sqrt(n),
         "_systematic": one["_systematic"],
+        "_weighted_systematic": one["_systematic"],
     }
     for name, values in expected.items():
         np.testing.assert_allclose(found[f"radiance{name}"][0], values, rtol=1e-6, err_msg=name)
@@ -178,7 +193,7 @@ def test_binning_conserves_radiance_and_counts(seed, holes):
         found.counts.sum(["lat_bin", "lt_bin"]), used.counts.sum(["pic", "pixel"])
     )
     assert found.n.sum() == used.quality.size
-    np.testing.assert_allclose(found.exposure.sum(), 240 * used.quality.size)
+    np.testing.assert_allclose(found.exposure.sum(), used.exposure.sum() * used.sizes["pixel"])
 
 
 @settings(derandomize=True, deadline=None, max_examples=10)
@@ -243,7 +258,8 @@ def test_a_bin_of_one_spectrum_has_no_scatter():
     found = ds.uvis.bin(pixels=[[(2, 3)]])
     np.testing.assert_array_equal(found.radiance[0], ds.radiance[2, 3].astype(float))
     np.testing.assert_allclose(found.radiance_weighted[0], ds.radiance[2, 3], rtol=1e-6)
-    np.testing.assert_allclose(found.radiance_weighted_upper[0], ds.radiance_upper[2, 3], rtol=1e-6)
+    np.testing.assert_allclose(found.radiance_weighted_upper[0], ds.radiance_upper[2, 3], rtol=2e-3)
+    np.testing.assert_allclose(found.radiance_lower[0], ds.radiance_lower[2, 3], rtol=2e-3)
     assert found.radiance_std.isnull().all()
     assert found.radiance_stderr.isnull().all()
 
@@ -376,6 +392,13 @@ def test_radiance_without_bounds_has_no_weighted_mean():
         (["upper"], []),
         (["systematic"], ["systematic"]),
         (
+            ["upper", "lower", "systematic"],
+            [
+                *("upper", "lower", "weighted", "weighted_upper", "weighted_lower"),
+                *("systematic", "weighted_systematic"),
+            ],
+        ),
+        (
             ["upper", "lower"],
             ["upper", "lower", "weighted", "weighted_upper", "weighted_lower"],
         ),
@@ -393,33 +416,50 @@ def test_statistics_of_what_is_known(known, expected, chunks):
         np.testing.assert_allclose(found[name], every[name], rtol=1e-6)
 
 
-def test_errors_of_zero_or_nan_weigh_nothing():
+def test_observed_errors_of_zero_or_nan_weigh_nothing():
     ds = scene(18)
     upper, lower = ds.radiance_upper.values.copy(), ds.radiance_lower.values.copy()
     upper[0, 0], lower[0, 0] = 0, 0
     upper[1, 1] = np.nan
     dims = ds.radiance.dims
     ds = ds.assign_coords(radiance_upper=(dims, upper), radiance_lower=(dims, lower))
-    found = ds.uvis.bin(pixels=[[(0, 0), (1, 1), (2, 2)], [(0, 0)]])
+    found = ds.uvis.bin(pixels=[[(0, 0), (1, 1), (2, 2)], [(0, 0)]], weights="observed")
     np.testing.assert_allclose(found.radiance_weighted[0], ds.radiance[2, 2], rtol=1e-6)
-    np.testing.assert_allclose(found.radiance_weighted_upper[0], upper[2, 2], rtol=1e-6)
-    np.testing.assert_allclose(found.radiance_weighted_lower[0], lower[2, 2], rtol=1e-6)
+    assert found.radiance_upper[0].isnull().all()
     assert found.radiance_weighted[1].isnull().all()
     assert found.radiance[1].notnull().all()
 
 
-def test_total_errors_average_down_and_common_ones_do_not():
-    ds = sky(np.random.default_rng(19), n_pic=60, window=WINDOW)
-    ds = ds.assign_coords(et=("pic", np.arange(60) * 240.0 + 1e8))
-    ds = ds.assign_attrs(slit="LOW_RESOLUTION").uvis.background(level=4e-4, error=1e-4)
-    ds = ds.uvis.calibrate(flat_field=False, trend=False, errors="statistical")
-    group = [[(i, 3) for i in range(k)] for k in (4, 60)]
-    found = ds.uvis.bin(pixels=group)
+def observed_sky() -> xr.Dataset:
+    """Some ten counts an element, a background of 25 %."""
+    ds = sky(np.random.default_rng(19), n_pic=250, rate=2e-2, window=WINDOW)
+    ds = ds.assign_coords(et=("pic", np.arange(250) * 240.0 + 1e8))
+    return ds.assign_attrs(slit="LOW_RESOLUTION").uvis.background(level=4e-4, error=1e-4)
+
+
+def test_statistical_errors_average_down_and_common_ones_do_not():
+    ds = observed_sky().uvis.calibrate(flat_field=False, trend=False)
+    found = ds.uvis.bin(pixels=[[(i, 3) for i in range(k)] for k in (10, 250)])
     ratio = (found.radiance_upper[0] / found.radiance_upper[1]).median()
-    np.testing.assert_allclose(ratio, np.sqrt(15), rtol=0.1)
-    ratio = (found.radiance_systematic[0] / found.radiance_systematic[1]).median()
-    np.testing.assert_allclose(ratio, 1, rtol=0.15)
+    np.testing.assert_allclose(ratio, 5, rtol=0.05)
+    for name in ("radiance_systematic", "radiance_weighted_systematic"):
+        np.testing.assert_allclose((found[name][0] / found[name][1]).median(), 1, rtol=0.15)
     assert found.background == 4e-4
+
+
+@pytest.mark.parametrize("mean", ["radiance", "radiance_weighted"])
+def test_total_errors_hold_the_common_part_of_the_mean(mean):
+    ds = observed_sky()
+    group = [[(i, 3) for i in range(250)]]
+    apart, both = (
+        ds.uvis.calibrate(flat_field=False, trend=False, errors=e).uvis.bin(pixels=group)
+        for e in ("statistical", "total")
+    )
+    for bound in ("upper", "lower"):
+        expected = np.hypot(apart[f"{mean}_{bound}"], apart[f"{mean}_systematic"])
+        np.testing.assert_allclose(both[f"{mean}_{bound}"], expected, rtol=1e-3)
+    # Nearly a tenth of the value, not the 0.01 that would come of averaging it down.
+    assert (both[f"{mean}_upper"] / both[mean] > 0.08).all()
 
 
 def test_integrates_and_survives_netcdf(tmp_path):

@@ -471,10 +471,19 @@ def test_unknown_slit(ds):
 
 
 def test_edited_radiances_are_not_computed_anew(ds):
-    cal = ds.uvis.calibrate(**RAW).uvis.smooth()
-    with pytest.raises(UvisError, match=r"smooth\(.*before smooth"):
+    cal = ds.uvis.calibrate(**RAW).uvis.fill_nan()
+    with pytest.raises(UvisError, match=r"fill_nan\(.*before smooth or fill_nan"):
         compute(cal)
     assert "radiance_edited" not in cal.uvis.calibrate(**RAW).attrs
+
+
+def test_background_before_or_after_smoothing(ds):
+    """Smoothing once is a part of the calibration, whenever it comes."""
+    cal = ds.uvis.calibrate(**RAW)
+    before = cal.uvis.background(level=4e-4, error=4e-5).uvis.smooth()
+    after = cal.uvis.smooth().uvis.background(level=4e-4, error=4e-5)
+    for name in ("radiance", "radiance_upper", "radiance_lower", "radiance_systematic"):
+        np.testing.assert_allclose(after[name], before[name], rtol=1e-4, atol=1e-6)
 
 
 def test_factor_and_radiance_agree_on_recipes(ds):

@@ -6,8 +6,8 @@ import xarray as xr
 from helpers import calfiles
 from scipy.stats import chi2, norm
 
-from uvisxr import spectra
-from uvisxr.errors import ArgumentError, MissingStepError
+from uvisxr import integrals, spectra
+from uvisxr.errors import ArgumentError, MissingStepError, UvisError
 from uvisxr.instrument.detector import Window
 from uvisxr.numerics import along_wl, poisson
 from uvisxr.numerics.poisson import MISSING
@@ -143,35 +143,39 @@ def test_counts_missing_at_the_end_of_a_spectrum_are_no_darkness(cal):
 
 
 def test_integral_of_an_array_takes_its_error_coordinates(cal):
-    a = spectra.integrate(cal.radiance, RANGE)
+    a = integrals.integrate(cal.radiance, RANGE)
     b = cal.uvis.integrate(RANGE)
     np.testing.assert_allclose(a.brightness, b.brightness, rtol=1e-6)
-    # Bounds added in quadrature are those of many counts.
-    many = slice(2, 62)
-    np.testing.assert_allclose(a.brightness_upper[:, many], b.brightness_upper[:, many], rtol=0.5)
+    # The bounds of single counts tell all of them.
+    for bound in ("upper", "lower"):
+        name = f"brightness_{bound}"
+        np.testing.assert_allclose(a[name], b[name], rtol=5e-3)
 
 
 def test_integral_of_an_array_of_another_name(cal):
     np.testing.assert_allclose(
-        spectra.integrate(cal.radiance.rename("flux"), RANGE).brightness,
+        integrals.integrate(cal.radiance.rename("flux"), RANGE).brightness,
         cal.uvis.integrate(RANGE).brightness,
         rtol=1e-6,
     )
 
 
-def test_integral_of_bins(bins):
+def test_integral_of_bins(bins, cal):
     result = bins.uvis.integrate(RANGE)
-    assert set(result.data_vars) == {
-        "n",
-        *(name.replace("radiance", "brightness") for name in bins.data_vars if name != "n"),
-    }
-    w = weights(bins)
-    for name in ("std", "stderr", "weighted_upper"):
-        expected = np.sqrt(bins[f"radiance_{name}"].values.astype(float) ** 2 @ w**2)
-        np.testing.assert_allclose(result[f"brightness_{name}"], expected, rtol=1e-5)
+    # How the brightness of the members scatters cannot be told from how their elements do.
+    kept = [name for name in bins.data_vars if "_std" not in name]
+    assert set(result.data_vars) == {name.replace("radiance", "brightness") for name in kept}
+    # The members are single spectra here: their bounds are those of the spectra's integrals.
+    alone = cal.uvis.integrate(RANGE)
+    for name in ("", "_weighted"):
+        for bound in ("upper", "lower"):
+            expected = alone[f"brightness_{bound}"].values[:2, 20:23]
+            found = result[f"brightness{name}_{bound}"]
+            np.testing.assert_allclose(found, expected, rtol=5e-3)
     np.testing.assert_array_equal(result.brightness_weighted, result.brightness)
     assert "wl" not in result.dims
-    assert result.brightness_std.attrs["units"] == "kR"
+    np.testing.assert_array_equal(result.wl_bounds, RANGE)
+    assert result.brightness_upper.attrs["units"] == "kR"
     assert result.attrs["history"].splitlines()[-1].startswith("uvisxr")
 
 
@@ -233,12 +237,6 @@ def test_smooth_by_the_kernel(cal):
     np.testing.assert_allclose(
         result.radiance.values[1, 30, 2:-2], np.convolve(row, KERNEL, "valid"), rtol=1e-5
     )
-    row = cal.radiance_upper.values[1, 30].astype(float) ** 2
-    np.testing.assert_allclose(
-        result.radiance_upper.values[1, 30, 2:-2] ** 2,
-        np.convolve(row, KERNEL**2, "valid"),
-        rtol=1e-5,
-    )
 
 
 def test_smoothing_in_two_ways_is_the_same():
@@ -248,6 +246,29 @@ def test_smoothing_in_two_ways_is_the_same():
     after = ds.uvis.calibrate(smooth=False, **options).uvis.smooth()
     np.testing.assert_allclose(after.radiance, inside.radiance, rtol=1e-5)
     np.testing.assert_allclose(after.radiance_systematic, inside.radiance_systematic, rtol=0.05)
+    for bound in ("upper", "lower"):
+        name = f"radiance_{bound}"
+        np.testing.assert_allclose(after[name], inside[name], rtol=5e-3)
+    a, b = (ds.uvis.integrate(RANGE).isel(pixel=slice(2, 62)) for ds in (after, inside))
+    np.testing.assert_allclose(a.brightness, b.brightness, rtol=1e-5)
+    np.testing.assert_allclose(a.brightness_upper, b.brightness_upper, rtol=0.15)
+
+
+def test_what_is_smoothed_is_not_smoothed_by_mistake(cal):
+    twice = "smoothed already.*smooth=False.*force=True"
+    smoothed = calfiles.poisson(1, WINDOW).uvis.calibrate(flat_field=False, trend=False)
+    for ds in (smoothed, cal.uvis.smooth(), cal.uvis.smooth().uvis.bin(pixels=[(0, 20), (1, 20)])):
+        with pytest.raises(UvisError, match=twice):
+            ds.uvis.smooth()
+    again = cal.uvis.smooth().uvis.smooth([1, 2, 1], force=True)
+    both = np.convolve(KERNEL, [0.25, 0.5, 0.25])
+    row = cal.radiance.values[1, 30].astype(float)
+    np.testing.assert_allclose(
+        again.radiance.values[1, 30, 3:-3], np.convolve(row, both, "valid"), rtol=1e-4
+    )
+    a = again.uvis.integrate(RANGE).brightness_upper[:, 20:60]
+    b = cal.uvis.integrate(RANGE).brightness_upper[:, 20:60]
+    np.testing.assert_allclose(a, b, rtol=0.1)
 
 
 def test_smooth_does_not_cross_gaps(holey):

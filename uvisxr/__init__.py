@@ -249,7 +249,13 @@ radiance_std : kR angstrom-1
 radiance_stderr : kR angstrom-1
     Standard error of the mean, from the scatter of the members.
 radiance_weighted, radiance_weighted_upper, radiance_weighted_lower : kR angstrom-1
-    Mean weighted by the inverse variances of the members, and its errors.
+    Mean weighted by the inverse of the variances that members of one brightness would have, and its
+    errors.
+radiance_weighted_systematic : kR angstrom-1
+    What is common to its members.
+radiance_correlation : 1
+    Sum of an element's covariances with all elements of its spectrum, over its variance: how much
+    smoothing and filling tie neighbours together.
 member_pic, member_pixel : 1
     `pic` and `pixel` of each member, in the order of the bins.
 member_bin : 1

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 import xarray as xr
 
-from . import background, export, image, spectra
+from . import background, export, image, integrals, spectra
 from .bins import binning
 from .calibration import radiance
 from .dataset import overview
@@ -74,7 +74,7 @@ class UvisAccessor:
     rate = method(spectra.rate)
     fill_nan = method(spectra.fill_nan)
     smooth = method(spectra.smooth)
-    integrate = method(spectra.integrate)
+    integrate = method(integrals.integrate)
     image = method(image.image)
     predict_stars = method(predict.predict_stars)
     bin = method(binning.bin)

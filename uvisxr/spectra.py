@@ -1,37 +1,52 @@
-"""Spectra along wl: count rates, filling, smoothing, integrals, with their errors.
+"""Spectra along wl: count rates, filling, smoothing, with their errors.
 
 The functions work on every radiance of a dataset, whatever its leading dimensions, before and after
 binning, and know by its name how an error goes through them:
 
-- bounds (`_upper`, `_lower`), `_std` and `_stderr` of independent elements add in quadrature;
-- `radiance_systematic`, common to all elements, adds as it is.
+- bounds (`_upper`, `_lower`) are those of weighted sums of counts (`numerics.weighted_sums`);
+- `_systematic`, common to all elements, goes like the radiance itself;
+- the scatter (`_std`, `_stderr`) of the changed spectra of a bin's members is not known any more.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, overload
+from typing import Any, Protocol, overload
 
 import numpy as np
 import xarray as xr
 
 from . import checks
-from .calibration.stored import EDITED, Stored, is_stored, smooths, squeezed
+from .calibration.stored import (
+    EDITED,
+    Stored,
+    holds_total,
+    is_stored,
+    mark_filled,
+    mark_smoothed,
+    single_interval,
+    smoothing_weights,
+)
 from .dataset import conventions, history
 from .dataset.lazy import unsplit
-from .errors import ArgumentError, MissingStepError
-from .numerics import along_wl
-from .numerics.along_wl import Integration, Interpolation
+from .errors import MissingStepError, UvisError
+from .numerics import along_wl, weighted_sums
+from .numerics.along_wl import Interpolation
 from .numerics.poisson import MISSING, Interval, as_counts, variance_tables
-from .numerics.weighted_sums import bounds
 
 _NAME = re.compile(r"radiance(_weighted)?(?P<error>_upper|_lower|_std|_stderr|_systematic)?")
 
-#: What a function does to values, to independent errors and to common ones.
-_Action = tuple[Callable[..., np.ndarray], Callable[..., np.ndarray], Callable[..., np.ndarray]]
+#: Means of spectra, and what else may be known of each.
+_MEANS, _ERRORS = ("radiance", "radiance_weighted"), ("upper", "lower", "systematic")
+
+
+class _Step(Protocol):
+    """A linear step along wl, on values or, with its weights squared, on variances."""
+
+    def __call__(self, spectra: np.ndarray, wl: np.ndarray, *, squared: bool) -> np.ndarray: ...
 
 
 @history.step("rate")
@@ -121,8 +136,10 @@ def fill_nan(
     Returns
     -------
     Dataset or DataArray
-        NaN before the first and after the last finite element of a spectrum stay. Errors are
-        filled by interpolating their squares. Elements whose counts were missing are filled too.
+        NaN before the first and after the last finite element of a spectrum stay. The bounds of
+        what is filled are those of the counts on either side (for "pchip" too with the weights of
+        a straight line). Elements whose counts were missing are filled too. `_std` and `_stderr`
+        of bins stay NaN: how the members scatter there is not known.
 
     Raises
     ------
@@ -141,47 +158,56 @@ def fill_nan(
     """
     checks.choice("method", method, Interpolation)
 
-    def value(spectra: np.ndarray, wl: np.ndarray) -> np.ndarray:
-        return along_wl.fill(spectra, wl, method)
+    def step(spectra: np.ndarray, wl: np.ndarray, *, squared: bool) -> np.ndarray:
+        return along_wl.fill(spectra, wl, method, squared=squared)
 
-    def error(spectra: np.ndarray, wl: np.ndarray) -> np.ndarray:
-        filled: np.ndarray = np.sqrt(along_wl.fill(spectra**2, wl, method))
-        return filled
-
-    return _changed(ds, (value, error, value), "fill_nan", {"method": method})
+    out = _changed(ds, step, "fill_nan", {"method": method}, filling=True)
+    return mark_filled(out, method) if isinstance(out, xr.Dataset) else out
 
 
 @overload
 def smooth(
-    ds: xr.Dataset, weights: Sequence[float] | np.ndarray = along_wl.SMOOTHING
+    ds: xr.Dataset,
+    weights: Sequence[float] | np.ndarray = along_wl.SMOOTHING,
+    force: bool = False,
 ) -> xr.Dataset: ...
 
 
 @overload
 def smooth(
-    ds: xr.DataArray, weights: Sequence[float] | np.ndarray = along_wl.SMOOTHING
+    ds: xr.DataArray,
+    weights: Sequence[float] | np.ndarray = along_wl.SMOOTHING,
+    force: bool = False,
 ) -> xr.DataArray: ...
 
 
 @history.step("smooth")
 def smooth(
-    ds: xr.Dataset | xr.DataArray, weights: Sequence[float] | np.ndarray = along_wl.SMOOTHING
+    ds: xr.Dataset | xr.DataArray,
+    weights: Sequence[float] | np.ndarray = along_wl.SMOOTHING,
+    force: bool = False,
 ) -> xr.Dataset | xr.DataArray:
     """Smooth spectra along wl, each by itself.
 
     Parameters
     ----------
     ds : Dataset or DataArray
-        All radiances of a dataset, or one array with dimension wl. `calibrate` has smoothed FUV
-        radiances already unless told otherwise.
+        All radiances of a dataset, or one array with dimension wl. `calibrate` smooths most FUV
+        radiances unless told otherwise.
     weights : sequence of float
         An odd number of weights; scaled to a sum of 1.
+    force : bool
+        Smooth what is smoothed already, by `calibrate` or before.
 
     Returns
     -------
     Dataset or DataArray
         No weight reaches over a NaN or the end of a spectrum: those that remain are scaled to a
-        sum of 1, so that a constant stays one. Independent errors go with the squared weights.
+        sum of 1, so that a constant stays one. Bounds are those of sums of counts with these
+        weights: exactly where the dataset holds its counts and the calibration's terms, as
+        `calibrate` does it; else of counts that its bounds tell, where what was filled is taken as
+        independent of its neighbours. `_std` and `_stderr` of bins are left out: the scatter of
+        smoothed members is not known.
 
     Raises
     ------
@@ -189,6 +215,8 @@ def smooth(
         There is an even number of weights, or they are not finite or sum to nothing.
     MissingStepError
         No radiance.
+    UvisError
+        The dataset is smoothed already, and `force` is False.
 
     Examples
     --------
@@ -198,258 +226,59 @@ def smooth(
     >>> ds.uvis.smooth(weights=[1, 2, 1]).radiance.values
     array([0., 1., 2., 1., 0.])
     """
+    checks.choice("force", force, bool)
     given = np.array(checks.numbers("weights", weights, "an odd number of weights", least=0))
     if given.size % 2 == 0:
         raise checks.refused("weights", weights, "an odd number of weights")
     if given[given.size // 2] == 0:
         raise checks.refused("weights", weights, "a weight above 0 in the middle")
+    if isinstance(ds, xr.Dataset) and smoothing_weights(ds).size > 1 and not force:
+        raise UvisError(
+            "the radiance is smoothed already: calibrate with smooth=False, or smooth it once more "
+            "with force=True"
+        )
     scaled = given / given.sum()
+    before = smoothing_weights(ds) if isinstance(ds, xr.Dataset) else np.ones(1)
+    # Elements that were smoothed together do not average out as independent ones do.
+    together = _power(np.convolve(before, scaled)) / (_power(before) * _power(scaled))
 
-    def value(spectra: np.ndarray, wl: np.ndarray) -> np.ndarray:
-        return along_wl.smooth(spectra, scaled)
+    def step(spectra: np.ndarray, wl: np.ndarray, *, squared: bool) -> np.ndarray:
+        smoothed = along_wl.smooth(spectra, scaled, squared=squared)
+        return smoothed * together if squared else smoothed
 
-    def error(spectra: np.ndarray, wl: np.ndarray) -> np.ndarray:
-        smoothed: np.ndarray = np.sqrt(along_wl.smooth(spectra**2, scaled, squared=True))
-        return smoothed
+    out = _changed(ds, step, "smooth", {"weights": scaled.tolist()}, filling=False)
+    if not isinstance(ds, xr.Dataset) or not isinstance(out, xr.Dataset):
+        return out
+    out = mark_smoothed(out, scaled)
+    if before.size > 1 or not is_stored(ds):
+        return out
+    return _from_counts(out)
 
-    return _changed(ds, (value, error, value), "smooth", {"weights": scaled.tolist()})
+
+def _power(weights: np.ndarray) -> float:
+    return float((weights**2).sum())
 
 
-@history.step("integrate")
-def integrate(
-    ds: xr.Dataset | xr.DataArray,
-    wl_range: tuple[float, float] | None = None,
-    method: Integration = "bins",
-    skipna: bool = False,
-) -> xr.Dataset:
-    """Integrate radiances over wavelength.
+def _from_counts(ds: xr.Dataset) -> xr.Dataset:
+    """A smoothed dataset as `calibrate` smooths it: with the bounds of its counts."""
+    ds = ds.copy(deep=False)
+    ds.attrs.pop(EDITED)
+    found = Stored.of(ds).radiances()
+    unknown = ds["radiance"].variable.isnull()
+    bounds = {name: found[name].where(~unknown) for name in ("radiance_upper", "radiance_lower")}
+    return conventions.apply(ds.assign_coords(bounds))
 
-    Parameters
-    ----------
-    ds : Dataset or DataArray
-        Calibrated or binned, or one array with dimension wl whose errors are its coordinates.
-    wl_range : (float, float), optional
-        Angstrom. Without it all wavelengths at which the spectrum can have a value: those before
-        the first and after the last element with a sensitivity are left out.
-    method : {"bins", "trapezoid", "simpson"}
-        What the spectrum is between its elements: the radiance of each bin over the bin, exact for
-        a spectrum of steps; straight lines; parabolas. All take the whole of the range, its ends
-        within a bin included.
-    skipna : bool
-        Where elements of the range are missing: False gives NaN; True takes the light at those
-        that are known and scales it by the share of the range they cover.
 
-    Returns
-    -------
-    Dataset
-        kR. `brightness` with the coordinates `brightness_upper`, `brightness_lower`,
-        `brightness_systematic` and, where the calibration's terms are there, `brightness_filled`
-        (pixel), the share of the range that was filled. All other variables and coordinates that
-        have no wavelength stay: it can be plotted and written. Bins have a `brightness_std`,
-        `brightness_weighted`, ... for each `radiance_std`, `radiance_weighted`, ...
+def radiances(ds: xr.Dataset | xr.DataArray) -> tuple[xr.Dataset, list[str]]:
+    """A dataset, and the names of its radiances and their errors along wl.
 
-        Where the dataset still holds its counts and the calibration's terms, the bounds are those
-        of the counts with the weights they have in the integral, after filling and smoothing. Else,
-        for bins, single arrays, and what was smoothed or filled afterwards, the bounds of the
-        elements are added in quadrature, with the correlation that the calibration's smoothing
-        gives to neighbours; at few counts they are then too wide, and those of filled elements are
-        taken as independent. Systematic errors add as they are.
+    An array becomes the radiance of a dataset, its coordinates the errors.
 
     Raises
     ------
-    ArgumentError
-        The range is out of order, reaches out of the dataset's wavelengths, or the dataset holds
-        fewer elements than the method needs; unknown method.
     MissingStepError
         No radiance.
-
-    Examples
-    --------
-    With the simulated observation ``made`` of `help(uvisxr)`:
-
-    >>> ds = made.open().uvis.calibrate(files=made.calibration)
-    >>> light = ds.uvis.integrate((1450, 1800))
-    >>> light.brightness.dims, light.brightness.attrs["units"]
-    (('pic', 'pixel'), 'kR')
     """
-    checks.choice("method", method, Integration)
-    checks.choice("skipna", skipna, bool)
-    source, names = _radiances(ds)
-    weights = _weights(source, wl_range, method)
-    bare = wl_range is None
-    correlation = _correlation(source)
-
-    def shares(spectra: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return _known(spectra, weights, bare, skipna)
-
-    def value(spectra: np.ndarray) -> np.ndarray:
-        known, share = shares(spectra)
-        return np.asarray(np.where(known, spectra, 0.0) @ weights / share)
-
-    def error(spectra: np.ndarray) -> np.ndarray:
-        known, share = shares(spectra)
-        weighted = np.where(known, spectra, 0.0) * np.abs(weights)
-        return np.asarray(np.sqrt(_correlated(weighted, correlation)) / share)
-
-    def common(spectra: np.ndarray) -> np.ndarray:
-        known, share = shares(spectra)
-        return np.asarray(np.where(known, spectra, 0.0) @ np.abs(weights) / share)
-
-    found: dict[str, xr.Variable] = {}
-    for name in names:
-        variable = source[name].variable
-        found[_brightness(name)] = xr.apply_ufunc(
-            _pick((value, error, common), name),
-            variable,
-            input_core_dims=[["wl"]],
-            dask="parallelized",
-            output_dtypes=[float],
-        ).astype(variable.dtype)
-    if isinstance(ds, xr.Dataset) and "radiance" in source.data_vars and is_stored(source):
-        share = xr.apply_ufunc(
-            lambda spectra: shares(spectra)[1],
-            source["radiance"].variable,
-            input_core_dims=[["wl"]],
-            dask="parallelized",
-            output_dtypes=[float],
-        )
-        found |= _exact(source, weights, found, share)
-    rest = source.drop_dims("wl") if "wl" in source.dims else source.drop_vars(["wl", *names])
-    values = {_brightness(name) for name in names if name in source.data_vars}
-    out = rest.assign({n: v for n, v in found.items() if n in values})
-    out = out.assign_coords({n: v for n, v in found.items() if n not in values})
-    used = _span(source) if wl_range is None else wl_range
-    out = conventions.apply(out)
-    out["brightness"].attrs |= {"wl_range": [float(w) for w in used], "method": method}
-    return out
-
-
-def _brightness(name: str) -> str:
-    return name.replace("radiance", "brightness", 1)
-
-
-def _known(
-    spectra: np.ndarray, weights: np.ndarray, bare: bool, skipna: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Elements that count, and the share of the range by which their integral is divided.
-
-    NaN where elements are missing and may not be; 1 where nothing is.
-    """
-    known = np.isfinite(spectra)
-    wanted = weights != 0
-    if bare:
-        # What lies before the first and after the last value has no sensitivity.
-        wanted = wanted & along_wl.between_values(known)
-    total = np.where(wanted, weights, 0.0).sum(-1)
-    there = np.where(wanted & known, weights, 0.0).sum(-1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        share = np.where(total != 0, there / total, np.nan)
-    complete = ~(wanted & ~known).any(-1)
-    scaled = np.where((share > 0) & skipna, share, np.nan)
-    return known, np.where(complete & (total != 0), 1.0, scaled)
-
-
-def _correlation(ds: xr.Dataset) -> np.ndarray:
-    """Correlation of elements 0, 1, 2, ... apart, of the smoothing that made them."""
-    kept = json.loads(ds.attrs.get("calibrate_arguments", "{}"))
-    if "channel" not in ds.attrs or not smooths(ds, kept.get("smooth", False)):
-        return np.ones(1)
-    both = np.correlate(along_wl.SMOOTHING, along_wl.SMOOTHING, "full")
-    return np.asarray(both[both.size // 2 :] / both.max())
-
-
-def _correlated(errors: np.ndarray, correlation: np.ndarray) -> np.ndarray:
-    """Variance (...) of a sum of elements with errors (..., wl)."""
-    total = (errors * errors).sum(-1)
-    for lag, share in enumerate(correlation[1:], 1):
-        total += 2 * share * (errors[..., lag:] * errors[..., :-lag]).sum(-1)
-    return np.asarray(total)
-
-
-def _exact(
-    ds: xr.Dataset, weights: np.ndarray, found: dict[str, xr.Variable], share: xr.Variable
-) -> dict[str, xr.Variable]:
-    """Bounds of brightnesses from the counts; `share` of their ranges is known."""
-    stored = Stored.of(ds)
-    variance, scale, dark = stored.map(
-        partial(stored.conversion.integrals, over=weights), [("pixel",)] * 3, [np.float32] * 3
-    )
-    value = found["brightness"]
-
-    def half_widths(
-        value: np.ndarray,
-        variance: np.ndarray,
-        scale: np.ndarray,
-        dark: np.ndarray,
-        share: np.ndarray,
-    ) -> tuple[np.ndarray, ...]:
-        share = share.astype(np.float32)
-        counted = np.maximum(value * share + dark, 0).astype(np.float32)
-        upper, lower = bounds(counted, variance, scale)
-        return upper / share, lower / share
-
-    upper, lower = xr.apply_ufunc(
-        half_widths,
-        value,
-        *(squeezed(v, value.dims) for v in (variance, scale, dark)),
-        share,
-        output_core_dims=[[], []],
-        dask="parallelized",
-        output_dtypes=[np.float32] * 2,
-    )
-    filled = np.where(stored.conversion.valid, 0.0, weights).sum(-1) / weights.sum()
-    share = squeezed(xr.Variable("pixel", filled.astype(np.float32)), value.dims)
-    if stored.conversion.total and "brightness_systematic" in found:
-        common = found["brightness_systematic"]
-        upper, lower = np.hypot(upper, common), np.hypot(lower, common)
-    return {
-        "brightness_upper": upper.transpose(*value.dims),
-        "brightness_lower": lower.transpose(*value.dims),
-        "brightness_filled": share,
-    }
-
-
-def _weights(
-    ds: xr.Dataset, wl_range: tuple[float, float] | None, method: Integration
-) -> np.ndarray:
-    low_end, high_end = low, high = _span(ds)
-    if wl_range is not None:
-        low, high = checks.pair("wl_range", wl_range, "wavelengths, angstrom")
-    if low < low_end or high > high_end:
-        raise checks.refused(
-            "wl_range",
-            wl_range,
-            f"a part of the dataset's wavelengths, {low_end:.2f} to {high_end:.2f} angstrom",
-        )
-    wl = np.atleast_1d(ds["wl"].values).astype(float)
-    weights = along_wl.integration_weights(wl, _edges(ds), (low, high), method)
-    if not weights.any():
-        raise ArgumentError(
-            f'{wl.size} wavelengths are too few for method={method!r}: use method="bins"'
-        )
-    return weights
-
-
-def _span(ds: xr.Dataset) -> tuple[float, float]:
-    """First and last edge of the wavelength bins."""
-    edges = _edges(ds)
-    return float(edges.min()), float(edges.max())
-
-
-def _edges(ds: xr.Dataset) -> np.ndarray:
-    """Edges of the wavelength bins, (wl, 2); half way between wavelengths if none are known."""
-    if "wl_bounds" in ds.variables:
-        return np.atleast_2d(ds["wl_bounds"].values)
-    wl = np.atleast_1d(ds["wl"].values).astype(float)
-    if wl.size < 2:
-        raise MissingStepError("the dataset has no wl_bounds, which give the width of its element")
-    middle = (wl[1:] + wl[:-1]) / 2
-    ends = [2 * wl[0] - middle[0], *middle, 2 * wl[-1] - middle[-1]]
-    return np.stack([ends[:-1], ends[1:]], axis=-1)
-
-
-def _radiances(ds: xr.Dataset | xr.DataArray) -> tuple[xr.Dataset, list[str]]:
-    """A dataset, and the names of its radiances and their errors along wl."""
     if isinstance(ds, xr.DataArray):
         name = str(ds.name) if _NAME.fullmatch(str(ds.name)) else "radiance"
         # An error may be a coordinate of itself.
@@ -467,36 +296,118 @@ def _radiances(ds: xr.Dataset | xr.DataArray) -> tuple[xr.Dataset, list[str]]:
     return ds, names
 
 
-def _pick(action: _Action, name: str) -> Callable[..., np.ndarray]:
-    """What to do to the variable called `name`."""
-    value, error, common = action
-    found = _NAME.fullmatch(name)
-    if found is None or found["error"] is None:
-        return value
-    return common if found["error"] == "_systematic" else error
+@dataclass(frozen=True)
+class Quantity:
+    """A radiance and the names of its errors, those that are there.
+
+    Attributes
+    ----------
+    value : str
+    errors : dict of {"upper", "lower", "systematic"} to str
+    """
+
+    value: str
+    errors: dict[str, str]
+
+    @property
+    def bounded(self) -> bool:
+        """Whether it has bounds."""
+        return {"upper", "lower"} <= self.errors.keys()
+
+
+def quantities(names: Sequence[str]) -> Iterator[Quantity]:
+    """The radiances among these names; one that is an error itself stands alone."""
+    left = set(names)
+    for mean in _MEANS:
+        if mean in left:
+            errors = {e: f"{mean}_{e}" for e in _ERRORS if f"{mean}_{e}" in left}
+            left -= {mean, *errors.values()}
+            yield Quantity(mean, errors)
+    for name in names:
+        if name in left and _NAME.fullmatch(name):
+            yield Quantity(name, {})
 
 
 def _changed(
-    ds: xr.Dataset | xr.DataArray, action: _Action, step: str, took: dict[str, Any]
+    ds: xr.Dataset | xr.DataArray, step: _Step, name: str, took: dict[str, Any], filling: bool
 ) -> xr.Dataset | xr.DataArray:
     """The dataset or array with its spectra replaced."""
-    source, names = _radiances(ds)
-    wl = source["wl"].values.astype(float)
-    out = source
-    for name in names:
-        variable = source[name].variable
-        changed = xr.apply_ufunc(
-            partial(_pick(action, name), wl=wl),
-            variable,
-            input_core_dims=[["wl"]],
-            output_core_dims=[["wl"]],
+    source, names = radiances(ds)
+    whole = isinstance(ds, xr.Dataset)
+    scatter = [n for n in names if n.endswith(("_std", "_stderr"))] if whole else []
+    out = source if filling else source.drop_vars(scatter)
+    for quantity in quantities([n for n in names if n not in scatter]):
+        variables = {"value": source[quantity.value].variable}
+        variables |= {key: source[error].variable for key, error in quantity.errors.items()}
+        found = xr.apply_ufunc(
+            partial(
+                _stepped,
+                keys=tuple(variables),
+                step=step,
+                filling=filling,
+                total=holds_total(source),
+                interval=single_interval(source),
+            ),
+            *variables.values(),
+            kwargs={"wl": source["wl"].values.astype(float)},
+            input_core_dims=[["wl"]] * len(variables),
+            output_core_dims=[["wl"]] * len(variables),
             dask="parallelized",
-            output_dtypes=[variable.dtype],
-        ).transpose(*variable.dims)
-        assign = out.assign_coords if name in out.coords else out.assign
-        out = assign({name: changed})
+            output_dtypes=[v.dtype for v in variables.values()],
+        )
+        arrays = found if isinstance(found, tuple) else (found,)
+        for key, changed in zip(variables, arrays, strict=True):
+            target = quantity.errors.get(key, quantity.value)
+            assign = out.assign_coords if target in out.coords else out.assign
+            out = assign({target: changed.transpose(*variables[key].dims)})
     out = conventions.apply(out)
     if isinstance(ds, xr.DataArray):
         return next(iter(out.data_vars.values())).rename(ds.name)
-    call = ", ".join(f"{name}={value}" for name, value in took.items())
-    return history.used(out.assign_attrs({EDITED: f"{step}({call})"}), took=took)
+    call = ", ".join(f"{key}={value}" for key, value in took.items())
+    return history.used(out.assign_attrs({EDITED: f"{name}({call})"}), took=took)
+
+
+def _stepped(
+    *spectra: np.ndarray,
+    keys: tuple[str, ...],
+    step: _Step,
+    filling: bool,
+    total: bool,
+    interval: Interval,
+    wl: np.ndarray,
+) -> tuple[np.ndarray, ...] | np.ndarray:
+    """Values and errors after a step, in the order of `keys`; the array itself if it is one."""
+    before = dict(zip(keys, spectra, strict=True))
+    after: dict[str, np.ndarray] = {}
+    for key in {"value", "systematic"} & before.keys():
+        after[key] = step(before[key], wl, squared=False)
+    if {"upper", "lower"} <= before.keys():
+        after["upper"], after["lower"] = _bounds(before, after, step, total, interval, wl)
+        if filling:
+            for key in ("upper", "lower"):
+                after[key] = np.where(np.isnan(before[key]), after[key], before[key])
+    found = tuple(after[key].astype(before[key].dtype, copy=False) for key in keys)
+    return found if len(found) > 1 else found[0]
+
+
+def _bounds(
+    before: dict[str, np.ndarray],
+    after: dict[str, np.ndarray],
+    step: _Step,
+    total: bool,
+    interval: Interval,
+    wl: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Half-widths after a step."""
+    total = total and "systematic" in before
+    upper, lower = before["upper"], before["lower"]
+    if total:
+        upper, lower = (weighted_sums.without(b, before["systematic"]) for b in (upper, lower))
+    y, s = weighted_sums.counted(upper, lower, interval)
+    variance, squares = (step(a, wl, squared=True) for a in (s * y, s * s))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        s0 = squares / step(s, wl, squared=False)
+    upper, lower = weighted_sums.bounds(step(y, wl, squared=False), variance, s0)
+    if total:
+        upper, lower = (np.hypot(b, after["systematic"]) for b in (upper, lower))
+    return upper, lower

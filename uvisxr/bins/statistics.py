@@ -11,13 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from scipy.sparse import csr_array
 from scipy.special import gammaln
 
-from ..numerics.poisson import MISSING
+from ..numerics import weighted_sums
+from ..numerics.poisson import MISSING, Interval
 
 if TYPE_CHECKING:
     from dask.array import Array as DaskArray
@@ -27,12 +29,16 @@ if TYPE_CHECKING:
 #: Arrays by name; where they are sums or statistics, the rows of one contiguous array.
 Rows: TypeAlias = dict[str, np.ndarray]
 
-#: Members of a run: so few that sums in single precision are good to 5e-7 even where the same
-#: rounding repeats, as among spectra without a count.
-_RUN = 16
+#: Weights of the weighted mean: from the variances that equal spectra would have, or from those
+#: that each spectrum's own counts suggest.
+Weights = Literal["expected", "observed"]
 
-#: Values of one array stacked at a time: 0.5 MB in single precision.
-_BLOCK = 2**17
+#: Members of a run: so few that sums in single precision are good to 1e-6 even where the same
+#: rounding repeats, as among spectra without a count.
+_RUN = 32
+
+#: Values of one array stacked at a time: 1 MB in single precision.
+_BLOCK = 2**18
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +127,7 @@ class Aggregation:
         rows = dict(zip(self.terms, total, strict=True))
         for first in range(0, spectra.shape[1], _RUN):
             run = spectra[:, first : first + _RUN]
-            self.chunk(rows, {name: array[run] for name, array in arrays.items()})
+            self.chunk(rows, {name: array.take(run, axis=0) for name, array in arrays.items()})
         return total
 
     def finish(self, total: np.ndarray) -> np.ndarray:
@@ -134,23 +140,37 @@ class Aggregation:
         return result
 
 
-def _of_quantity(bounds: bool, systematic: bool) -> Aggregation:
+#: Sums behind the bounds of a mean, see `uvisxr.numerics.weighted_sums`.
+_SUMS = ("counted", "variance", "scale")
+
+
+def _of_quantity(
+    bounds: bool, systematic: bool, total: bool, weights: Weights, interval: Interval
+) -> Aggregation:
     """The aggregation of a quantity; of its bounds and its common error if they are known."""
     terms: tuple[str, ...] = ("n", "sum", "squares")
     statistics: tuple[str, ...] = ("n", "mean", "std", "stderr")
     if bounds:
-        terms += ("upper_squares", "lower_squares", "weight", "weighted")
-        terms += ("weighted_upper_squares", "weighted_lower_squares")
+        terms += (*_SUMS, "scale_squares", "weight", "weighted")
+        terms += tuple(f"weighted_{name}" for name in _SUMS)
         statistics += ("upper", "lower", "weighted", "weighted_upper", "weighted_lower")
     if systematic:
         terms += ("systematic_n", "systematic_sum")
         statistics += ("systematic",)
-    return Aggregation(terms, statistics, _add_quantity, _finish_quantity)
+        if bounds:
+            terms += ("weighted_systematic_sum",)
+            statistics += ("weighted_systematic",)
+    return Aggregation(
+        terms,
+        statistics,
+        partial(_add_quantity, total=total, weights=weights, interval=interval),
+        partial(_finish_quantity, total=total),
+    )
 
 
 @np.errstate(divide="ignore", invalid="ignore", over="ignore")
-def _add_quantity(sums: Rows, run: Rows) -> None:
-    """Add the terms of a run: of its `value`, `upper`, `lower` and `systematic`."""
+def _add_quantity(sums: Rows, run: Rows, total: bool, weights: Weights, interval: Interval) -> None:
+    """Add the terms of a run: of its `value`, `upper`, `lower`, `weight` and `systematic`."""
     dtype = np.result_type(np.float32, *(a.dtype for a in run.values()))
     run = {name: a.astype(dtype, copy=False) for name, a in run.items()}
     x = run["value"]
@@ -165,7 +185,15 @@ def _add_quantity(sums: Rows, run: Rows) -> None:
         x = run["value"]
         mean = x.sum(axis=1) / np.maximum(n, 1).astype(dtype)
     if "upper" in run:
-        _add_bounds(sums, x, run["upper"], run["lower"])
+        upper, lower = run["upper"], run["lower"]
+        if total:
+            upper, lower = (
+                weighted_sums.without(bound, run["systematic"]) for bound in (upper, lower)
+            )
+        weight = _observed(upper, lower) if weights == "observed" else run["weight"]
+        _add_bounds(sums, x, *weighted_sums.counted(upper, lower, interval), weight)
+        if "systematic" in run:
+            sums["weighted_systematic_sum"] += _products(weight, run["systematic"])
     # About the mean of the run few digits suffice, even where it is far larger than the scatter.
     x -= mean[:, None]
     if finite is not None:
@@ -174,7 +202,7 @@ def _add_quantity(sums: Rows, run: Rows) -> None:
     s = n * mean + rest
     sums["n"] += n
     sums["sum"] += s
-    sums["squares"] += _squares(x) + mean * (s + rest)
+    sums["squares"] += _products(x, x) + mean * (s + rest)
     if "systematic" in run:
         common = run["systematic"]
         s = common.sum(axis=1)
@@ -186,35 +214,41 @@ def _add_quantity(sums: Rows, run: Rows) -> None:
         sums["systematic_sum"] += s
 
 
-def _add_bounds(sums: Rows, x: np.ndarray, upper: np.ndarray, lower: np.ndarray) -> None:
-    """Add squares of the bounds, weights and the weighted terms."""
-    sums["upper_squares"] += _squares(upper)
-    sums["lower_squares"] += _squares(lower)
-    width = upper + lower
-    weight = np.square(width)
+def _observed(upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
+    """Weights 1/sigma^2, sigma half the sum of the bounds."""
+    weight = np.square(upper + lower)
     np.divide(4, weight, out=weight)
-    sum_of_weights = weight.sum(axis=1)
-    unusable = None
-    if not np.isfinite(sum_of_weights).all():
-        # Errors of zero, which would weigh infinitely much, and unknown ones weigh nothing.
-        unusable = ~(np.square(width) > 0)
-        weight[unusable] = 0
-        sum_of_weights = weight.sum(axis=1)
-    sums["weight"] += sum_of_weights
-    sums["weighted"] += np.einsum("bmw,bmw->bw", weight, x)
-    for name, bound in (("upper", upper), ("lower", lower)):
-        np.multiply(weight, bound, out=width)
-        if unusable is not None:
-            width[unusable] = 0
-        sums[f"weighted_{name}_squares"] += _squares(width)
+    # Errors of zero, which would weigh infinitely much, and unknown ones weigh nothing.
+    weight[~np.isfinite(weight)] = 0
+    return np.asarray(weight)
 
 
-def _squares(x: np.ndarray) -> np.ndarray:
-    """Sums of squares over the members, (bin, member, wl) -> (bin, wl)."""
-    return np.asarray(np.einsum("bmw,bmw->bw", x, x))
+def _add_bounds(
+    sums: Rows, x: np.ndarray, counted: np.ndarray, scale: np.ndarray, weight: np.ndarray
+) -> None:
+    """Add what the bounds of the plain and of the weighted mean are made of."""
+    sums["weight"] += weight.sum(axis=1)
+    sums["weighted"] += _products(weight, x)
+    sums["scale_squares"] += _products(scale, scale)
+    for prefix in ("", "weighted_"):
+        sums[f"{prefix}counted"] += counted.sum(axis=1)
+        sums[f"{prefix}scale"] += scale.sum(axis=1)
+        sums[f"{prefix}variance"] += _products(counted, scale)
+        if not prefix:
+            counted *= weight
+            scale *= weight
+            if not weight.all():
+                # What has no weight may have no errors either.
+                counted, scale = (np.where(weight == 0, 0, a) for a in (counted, scale))
 
 
-def _finish_quantity(sums: Rows, statistics: Rows) -> None:
+def _products(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Sums of products over the members, (bin, member, wl) -> (bin, wl)."""
+    return np.asarray(np.einsum("bmw,bmw->bw", x, y))
+
+
+@np.errstate(divide="ignore", invalid="ignore")
+def _finish_quantity(sums: Rows, statistics: Rows, total: bool) -> None:
     """Number of finite values, mean and scatter, and what the bounds and common errors give.
 
     The standard error is the standard deviation (ddof 1) over c4(n) sqrt(n), and NaN like it for
@@ -232,18 +266,26 @@ def _finish_quantity(sums: Rows, statistics: Rows) -> None:
     std = np.sqrt(variance, out=variance)
     factor = c4(np.arange(n.max(initial=0) + 1))[n.astype(int)]
     np.multiply(std, 1 / (factor * np.sqrt(some)), out=statistics["stderr"])
-    if "weighted" in sums:
-        weight = sums["weight"]
-        by_n, by_weight = 1 / some, 1 / np.where(weight > 0, weight, np.nan)
-        np.multiply(sums["weighted"], by_weight, out=statistics["weighted"])
-        for name in ("upper", "lower"):
-            for key, norm in ((name, by_n), (f"weighted_{name}", by_weight)):
-                np.sqrt(sums[f"{key}_squares"], out=statistics[key])
-                statistics[key] *= norm
     if "systematic_sum" in sums:
         n = _column(sums["systematic_n"])
-        some = np.where(n > 0, n, np.nan)
-        np.divide(sums["systematic_sum"], some, out=statistics["systematic"])
+        known = np.where(n > 0, n, np.nan)
+        np.divide(sums["systematic_sum"], known, out=statistics["systematic"])
+    if "weight" not in sums:
+        return
+    weight = np.where(sums["weight"] > 0, sums["weight"], np.nan)
+    np.divide(sums["weighted"], weight, out=statistics["weighted"])
+    if "systematic_sum" in sums:
+        np.divide(sums["weighted_systematic_sum"], weight, out=statistics["weighted_systematic"])
+    # Expected weights make all members' scales one; what remains is their mean.
+    scales = sums["scale_squares"] / sums["scale"], sums["weighted_scale"] / some
+    for prefix, scale, norm in zip(("", "weighted_"), scales, (some, weight), strict=True):
+        given = (sums[f"{prefix}counted"], sums[f"{prefix}variance"], scale)
+        found = weighted_sums.bounds(*(a.astype(np.float32) for a in given))
+        for name, bound in zip(("upper", "lower"), found, strict=True):
+            bound = bound / norm
+            if total:
+                bound = np.hypot(bound, statistics[f"{prefix}systematic"])
+            statistics[f"{prefix}{name}"][...] = bound
 
 
 def _add_counts(sums: Rows, run: Rows) -> None:
@@ -281,9 +323,10 @@ def c4(n: np.ndarray) -> np.ndarray:
 
 def statistics(
     members: Members,
-    value: Array,
-    bounds: tuple[Array, Array] | None = None,
-    systematic: Array | None = None,
+    arrays: Mapping[str, Array],
+    total: bool = False,
+    weights: Weights = "expected",
+    interval: Interval = "garwood",
 ) -> dict[str, Array]:
     """Statistics of a quantity over the members of each bin.
 
@@ -291,26 +334,25 @@ def statistics(
     ----------
     members : Members
         Of the spectra (pic, pixel), numbered in C order.
-    value : array, (pic, pixel, wl)
-        NumPy or dask.
-    bounds : (array, array), optional
-        Upper and lower half-widths of its errors.
-    systematic : array, optional
-        Its common error.
+    arrays : mapping of str to array, (pic, pixel, wl)
+        NumPy or dask: `value`; if its errors are known `upper` and `lower`, their half-widths, with
+        `weight`, which may have one value for all wavelengths; `systematic`, its common error.
+    total : bool
+        Whether the half-widths hold the common error too.
+    weights : {"expected", "observed"}
+        Of the weighted mean: `weight`, or 1/sigma^2 of the half-widths.
+    interval : {"garwood", "score"}
+        Of the half-widths.
 
     Returns
     -------
     dict of str to array of float, (bin, wl)
         `n`, the number of finite values, `mean`, `std` (ddof 1) and `stderr`; with bounds `upper`,
-        `lower`, `weighted`, `weighted_upper`, `weighted_lower`; with a common error `systematic`.
-        Lazy where one of the arrays is.
+        `lower`, `weighted`, `weighted_upper`, `weighted_lower`; with a common error `systematic`
+        and, with both, `weighted_systematic`. Lazy where one of the arrays is.
     """
-    arrays = {"value": value}
-    if bounds is not None:
-        arrays["upper"], arrays["lower"] = bounds
-    if systematic is not None:
-        arrays["systematic"] = systematic
-    return _aggregate(_of_quantity(bounds is not None, systematic is not None), members, arrays)
+    aggregation = _of_quantity("upper" in arrays, "systematic" in arrays, total, weights, interval)
+    return _aggregate(aggregation, members, arrays)
 
 
 def count_sums(members: Members, counts: Array) -> Array:
@@ -346,7 +388,7 @@ def _aggregate(
 def _eager(aggregation: Aggregation, members: Members, arrays: Rows) -> np.ndarray:
     """Statistics, (statistic, bin, wl), block by block while its sums are in the cache."""
     n_wl = next(iter(arrays.values())).shape[2]
-    flat = {name: a.reshape(-1, n_wl) for name, a in arrays.items()}
+    flat = {name: a.reshape(-1, a.shape[2]) for name, a in arrays.items()}
     shape = (len(aggregation.statistics), members.n_bins, n_wl)
     result: np.ndarray = np.empty(shape, aggregation.dtype)
     for bins, spectra in members.blocks(n_wl):
@@ -360,10 +402,11 @@ def _lazy(aggregation: Aggregation, members: Members, arrays: Mapping[str, Array
 
     # What `block` refers to goes to the workers: names, not the arrays.
     n_terms, names = len(aggregation.terms), tuple(arrays)
-    first = next(a for a in arrays.values() if not isinstance(a, np.ndarray))
-    n_pixel = first.shape[1]
-    chunks = (first.chunks[0], (n_pixel,), first.chunks[2])
-    given = [da.asarray(a).rechunk(chunks) for a in arrays.values()]
+    shape = next(iter(arrays.values())).shape
+    lazy = next(a for a in arrays.values() if not isinstance(a, np.ndarray) and a.shape == shape)
+    n_pixel = shape[1]
+    chunks = (lazy.chunks[0], (n_pixel,), lazy.chunks[2])
+    given = [da.broadcast_to(da.asarray(a), shape).rechunk(chunks) for a in arrays.values()]
 
     def block(*blocks: np.ndarray, block_info: Any = None) -> np.ndarray:
         start, stop = block_info[0]["array-location"][0]
@@ -375,14 +418,14 @@ def _lazy(aggregation: Aggregation, members: Members, arrays: Mapping[str, Array
             result[:, bins] = aggregation.sums(flat, spectra)
         return result.reshape(1, -1, n_wl)
 
-    partial = da.map_blocks(
+    sums = da.map_blocks(
         block,
         *given,
         chunks=((1,) * len(chunks[0]), (members.n_bins * n_terms,), chunks[2]),
         dtype=float,
         meta=np.empty((0, 0, 0)),
     )
-    total = partial.sum(axis=0).reshape(n_terms, members.n_bins, first.shape[2])
+    total = sums.sum(axis=0).reshape(n_terms, members.n_bins, shape[2])
     total = total.rechunk({0: -1, 1: -1})
     result: DaskArray = total.map_blocks(
         aggregation.finish,

@@ -13,6 +13,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
+from ..numerics import along_wl
 from ..numerics.along_wl import FillPlan, Interpolation, SmoothingPlan
 from ..numerics.composition import Composition
 from ..numerics.poisson import MISSING, Interval, as_counts, count_variance, variance_tables
@@ -347,6 +348,39 @@ class Conversion:
             light = np.einsum("tpw,pw->tp", scaled, n) * exposure[place][:, None]
             out[2][place] = self.background * light
         return out
+
+    def per_count(self, weight: np.ndarray, exposure: np.ndarray) -> np.ndarray:
+        """Scale of one more count in each element.
+
+        Parameters
+        ----------
+        weight : ndarray, (pic, term)
+        exposure : ndarray, (pic,)
+
+        Returns
+        -------
+        ndarray of float32, (pic, pixel, wl)
+            kR/angstrom; interpolated along wl where the calibration leaves holes.
+        """
+        scales = [self._scale(w) for w in weight]
+        planes = {scale: along_wl.fill(scale.count, self.wl) for scale in dict.fromkeys(scales)}
+        out = np.empty((exposure.size, *self.valid.shape), np.float32)
+        for place, scale, seconds in zip(out, scales, exposure, strict=True):
+            np.divide(planes[scale], seconds, out=place)
+        return out
+
+    def covariances(self, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Sums of covariances along wl and variances, both (pixel, wl), at weights (term,).
+
+        Those of spectra of constant radiance, whose counts have variances that go as 1/S; 0 where
+        there is no radiance.
+        """
+        through = self.chain.composition
+        variance = factors(weight[None], self.sensitivity)[0]
+        all_of_it = through.back(through.known.astype(float))
+        found = through.mean(np.stack([variance * all_of_it])), through.variance(variance[None])
+        sums, squares = (np.nan_to_num(planes[0]) for planes in found)
+        return sums, squares
 
     def _blocks(
         self, counts: np.ndarray, weight: np.ndarray, exposure: np.ndarray, shapes: Shapes

@@ -16,18 +16,18 @@ from ..errors import ArgumentError, MissingStepError, UvisError
 from ..instrument.channel import channel as find_channel
 from ..instrument.channel import slit_name
 from ..instrument.detector import Bins
-from ..numerics.along_wl import Interpolation
+from ..numerics.along_wl import SMOOTHING, Interpolation
 from ..numerics.poisson import Interval
 from ..timescales import clock_from_et
 from . import matrix
 from .choices import Errors, EvilPixels, Filling, RecipeName, Trend
-from .convert import OUTPUTS, inverse
+from .convert import inverse
 from .files import load
 from .recipe import Recipe
 from .recipe import find as find_recipe
 from .sensitivity import Options, Terms
 from .sensitivity import terms as sensitivity_terms
-from .stored import EDITED, Stored, framed, squeezed
+from .stored import EDITED, SMOOTHED, Stored, framed, mark_smoothed, smooths, squeezed
 
 _FROM_CALIBRATION = (
     "sensitivity",
@@ -176,7 +176,10 @@ def calibrate(
     }
     out = ds.drop_vars(_FROM_CALIBRATION, errors="ignore")
     out = out.assign_coords(_term_coords(ds, found))
-    out.attrs.pop(EDITED, None)
+    for mark in (EDITED, SMOOTHED):
+        out.attrs.pop(mark, None)
+    if smooths(out, smooth):
+        out = mark_smoothed(out, SMOOTHING)
     out.attrs["recipe"] = options.recipe.name
     out.attrs["calibrate_arguments"] = json.dumps(kept, sort_keys=True)
     return history.used(compute(out), used)
@@ -283,24 +286,15 @@ def compute(ds: xr.Dataset) -> xr.Dataset:
         )
     stored = Stored.of(ds)
     ds, conversion = stored.ds, stored.conversion
-    *planes, lost = stored.map(
-        conversion.radiances,
-        [("pixel", "wl")] * len(OUTPUTS) + [("pixel",)],
-        [np.float32] * len(OUTPUTS) + [bool],
-    )
+    found = stored.radiances()
     weight = framed(ds, "sensitivity_weight", ("pic", "term")).values.mean(0, keepdims=True)
     _, relative = inverse(weight, conversion.sensitivity, conversion.sensitivity_error)
     if conversion.plan is not None:
         conversion.plan.apply(relative[0])
     shown = xr.Variable(("pixel", "wl"), relative[0].astype(np.float32))
-    dims = ds["counts"].dims
-    found = {name: squeezed(plane, dims) for name, plane in zip(OUTPUTS, planes, strict=True)}
+    quality = _partial(ds, found.pop("lost"))
     out = ds.assign(radiance=found.pop("radiance")).assign_coords(
-        found
-        | {
-            "calibration_error": squeezed(shown, dims),
-            "quality": _partial(ds, squeezed(lost, dims)),
-        }
+        found | {"calibration_error": squeezed(shown, ds["counts"].dims), "quality": quality}
     )
     return conventions.apply(out)
 

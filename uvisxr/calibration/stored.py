@@ -20,22 +20,65 @@ from ..dataset.lazy import unsplit
 from ..errors import MissingStepError
 from ..instrument.channel import channel, slit_name
 from ..instrument.detector import Bins
-from ..numerics import along_wl
-from ..numerics.poisson import MISSING
-from .convert import Conversion, Shapes
+from ..numerics.poisson import MISSING, Interval
+from .convert import OUTPUTS, Conversion, Shapes
 
 #: Attribute that marks radiances changed after the calibration.
 EDITED = "radiance_edited"
+
+#: Attribute with the weights along wl that smoothed the radiances.
+SMOOTHED = "smoothing_weights"
 
 FRAME = ("pic", "pixel", "wl")
 
 _NEEDED = ("counts", "exposure", "sensitivity", "sensitivity_error", "sensitivity_weight")
 
 
+def has_terms(ds: xr.Dataset) -> bool:
+    """Whether a dataset holds its counts and the terms of its calibration."""
+    held = all(name in ds.variables for name in _NEEDED)
+    return held and "calibrate_arguments" in ds.attrs
+
+
 def is_stored(ds: xr.Dataset) -> bool:
     """Whether a dataset's radiances are those of its counts and of the calibration it holds."""
-    held = all(name in ds.variables for name in _NEEDED)
-    return held and "calibrate_arguments" in ds.attrs and EDITED not in ds.attrs
+    return has_terms(ds) and EDITED not in ds.attrs
+
+
+def _arguments(ds: xr.Dataset) -> dict[str, Any]:
+    """Those of `calibrate`, as far as they concern its results."""
+    arguments: dict[str, Any] = json.loads(ds.attrs.get("calibrate_arguments", "{}"))
+    return arguments
+
+
+def holds_total(ds: xr.Dataset) -> bool:
+    """Whether the bounds of a dataset hold the systematic error too."""
+    return _arguments(ds).get("errors") == "total"
+
+
+def single_interval(ds: xr.Dataset) -> Interval:
+    """Confidence interval of a dataset's elements: only single counts have another than Garwood."""
+    interval: Interval = _arguments(ds).get("interval", "garwood")
+    return interval if is_stored(ds) and smoothing_weights(ds).size == 1 else "garwood"
+
+
+def smoothing_weights(ds: xr.Dataset) -> np.ndarray:
+    """Weights by which the radiances of a dataset were smoothed, a single 1 if they were not."""
+    return np.array(ds.attrs.get(SMOOTHED, "1").split(), float)
+
+
+def mark_smoothed(ds: xr.Dataset, weights: Sequence[float] | np.ndarray) -> xr.Dataset:
+    """A dataset that says that it was smoothed once more."""
+    both = np.convolve(smoothing_weights(ds), weights)
+    return ds.assign_attrs({SMOOTHED: " ".join(f"{w:.9g}" for w in both)})
+
+
+def mark_filled(ds: xr.Dataset, method: str) -> xr.Dataset:
+    """A dataset that says that its holes, however wide, were filled."""
+    if "calibrate_arguments" not in ds.attrs:
+        return ds
+    arguments = _arguments(ds) | {"nan_interp": method, "fill_limit": None}
+    return ds.assign_attrs(calibrate_arguments=json.dumps(arguments, sort_keys=True))
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +114,8 @@ class Stored:
                 "call ds.uvis.calibrate() first"
             )
         ds = unsplit(ds, "pixel", "wl")
-        arguments = json.loads(ds.attrs["calibrate_arguments"])
-        bins = Bins.of(ds)
+        arguments = _arguments(ds)
+        bins, smoothing = Bins.of(ds), smoothing_weights(ds)
         conversion = Conversion(
             sensitivity=framed(ds, "sensitivity", ("term", "pixel", "wl")).values.astype(float),
             sensitivity_error=framed(
@@ -86,7 +129,7 @@ class Stored:
             total=arguments["errors"] == "total",
             fill=arguments["nan_interp"],
             fill_limit=_fill_limit(ds, arguments["fill_limit"]),
-            smoothing=along_wl.SMOOTHING if smooths(ds, arguments["smooth"]) else None,
+            smoothing=tuple(smoothing) if smoothing.size > 1 else None,
             wl=np.atleast_1d(ds["wl"].values).astype(float),
         )
         return cls(ds, arguments, conversion)
@@ -130,6 +173,43 @@ class Stored:
             output_dtypes=list(dtypes),
         )
         return found if isinstance(found, tuple) else (found,)
+
+    def radiances(self) -> dict[str, xr.Variable]:
+        """Radiances and errors from the counts, and `lost` (pic, pixel) where some are missing."""
+        names = (*OUTPUTS, "lost")
+        dims = [("pixel", "wl")] * len(OUTPUTS) + [("pixel",)]
+        planes = self.map(self.conversion.radiances, dims, [np.float32] * len(OUTPUTS) + [bool])
+        there = self.ds["counts"].dims
+        return {name: squeezed(p, there) for name, p in zip(names, planes, strict=True)}
+
+    def per_count(self) -> xr.Variable:
+        """Radiance of one more count in each element, (pic, pixel, wl); lazy where counts are."""
+        weight = framed(self.ds, "sensitivity_weight", ("pic", "term"))
+        counts = framed(self.ds, "counts")
+        if counts.chunks is not None:
+            weight = weight.chunk({"pic": counts.chunksizes["pic"], "term": -1})
+        found: xr.Variable = xr.apply_ufunc(
+            self.conversion.per_count,
+            weight,
+            framed(self.ds, "exposure", ("pic",)),
+            input_core_dims=[["term"], []],
+            output_core_dims=[["pixel", "wl"]],
+            dask="parallelized",
+            output_dtypes=[np.float32],
+            dask_gufunc_kwargs={"output_sizes": {d: counts.sizes[d] for d in ("pixel", "wl")}},
+        )
+        return found
+
+    def covariances(self) -> tuple[np.ndarray, np.ndarray]:
+        """Sum of the covariances of each element with its spectrum, and its variance.
+
+        Returns
+        -------
+        sums, variances : ndarray, (pixel, wl)
+            At equal radiances of all elements, in the same unit; 0 where there is no radiance.
+        """
+        weight = framed(self.ds, "sensitivity_weight", ("pic", "term")).values
+        return self.conversion.covariances(weight.mean(0))
 
     def _shapes(self, counts: xr.Variable) -> tuple[xr.Variable, xr.Variable, xr.Variable]:
         """Product of each exposure; mean spectra of the products and their errors."""

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from .. import simulate, spectra
+from .. import simulate
 from ..errors import ExportError, MissingDependencyError
 from ..files import whole_file
+from ..integrals import integrate
 from ..quality.flags import good
 from ..registration import register
 from ..simulate import Simulation, places
@@ -181,7 +182,7 @@ def figures(made: Simulation, ds: xr.Dataset, bins: xr.Dataset) -> list[Figure]:
         Figure(
             "peak of the limb",
             "km",
-            peak(spectra.integrate(bins, _NITROGEN)["brightness"]),
+            peak(integrate(bins, _NITROGEN)["brightness"]),
             np.nan,
             float(made.truth.attrs["limb_peak"]),
         ),
@@ -193,9 +194,7 @@ def figures(made: Simulation, ds: xr.Dataset, bins: xr.Dataset) -> list[Figure]:
         ("N2 LBH and N I, limb", _NITROGEN, limb),
         ("sunlight, disk", _SUNLIGHT, disk),
     ):
-        seen, expected = (
-            spectra.integrate(b, wl_range)["brightness"].sel(part) for b in (bins, true)
-        )
+        seen, expected = (integrate(b, wl_range)["brightness"].sel(part) for b in (bins, true))
         error = np.hypot(seen.brightness_upper, seen.brightness_lower) / np.sqrt(2)
         count = seen.notnull().sum()
         rows.append(
@@ -279,7 +278,7 @@ def pictures(ds: xr.Dataset, bins: xr.Dataset, folder: Path) -> dict[Path, str]:
 
 
 def _limb(ax: Any, bins: xr.Dataset) -> None:
-    profile = spectra.integrate(bins, _NITROGEN)["brightness"]
+    profile = integrate(bins, _NITROGEN)["brightness"]
     error = np.stack([profile.brightness_lower, profile.brightness_upper])
     ax.errorbar(profile, profile.alt_bin, xerr=error, fmt=".")
     ax.set_xlabel(f"brightness, {_NITROGEN[0]:g} to {_NITROGEN[1]:g} Å [kR]")

@@ -103,12 +103,23 @@ VARIABLES: dict[str, Variable] = {
     "radiance_stderr": Variable(_RADIANCE, "standard error of the mean from the spectra's scatter"),
     "radiance_weighted": Variable(
         _RADIANCE,
-        "mean spectral radiance weighted by the inverse variances",
-        ancillary=("radiance_weighted_upper", "radiance_weighted_lower", "radiance_systematic"),
+        "weighted mean of the spectral radiance",
+        ancillary=(
+            *("radiance_weighted_upper", "radiance_weighted_lower"),
+            "radiance_weighted_systematic",
+        ),
+    ),
+    "radiance_weighted_systematic": Variable(
+        _RADIANCE, "1-sigma error common to all pixels, of the weighted mean"
     ),
     "radiance_weighted_upper": Variable(_RADIANCE, "upper 1-sigma half-width of the weighted mean"),
     "radiance_weighted_lower": Variable(_RADIANCE, "lower 1-sigma half-width of the weighted mean"),
     "radiance_n": Variable("1", "finite values in each mean", "number_of_observations"),
+    "radiance_correlation": Variable(
+        "1", "sum of the covariances of an element with all of its spectrum, over its variance"
+    ),
+    "brightness_n": Variable("1", "finite values in each mean", "number_of_observations"),
+    "brightness_per_count": Variable("kR", "brightness of one more count"),
     "brightness_filled": Variable("1", "share of the integral's range that was filled"),
     "n": Variable("1", "spectra in the bin", "number_of_observations"),
     "member_pic": Variable("1", "exposure index of a spectrum in a bin"),
@@ -145,8 +156,7 @@ for _name, _field in SIGHTLINE.items():
     VARIABLES[f"{_name}_bin_bounds"] = Variable(_units, f"edges of the bins: {_text}")
 
 # Integrals of radiances have the names and texts of the radiances, with other units.
-for _name in [name for name in VARIABLES if name.startswith("radiance") and name != "radiance_n"]:
-    _variable = VARIABLES[_name]
+for _name, _variable in [v for v in VARIABLES.items() if v[1].units == _RADIANCE]:
     VARIABLES[_name.replace("radiance", "brightness", 1)] = Variable(
         "kR",
         f"integral over wavelength: {_variable.long_name}",

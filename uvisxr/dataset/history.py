@@ -175,10 +175,11 @@ def _recorded(
     line = f"uvisxr {__version__}: {name}({', '.join(f'{k}={text}' for k, text in texts.items())})"
     named = sorted({f"{Path(f).name} sha256:{sha256(f)}" for f in extra.files})
     named += sorted({f"{Path(f).name} {Path(f).stat().st_size} bytes" for f in extra.unread})
-    ds = inputs.add(ds, [*behind, *extra.files, *extra.unread])
+    inputs.mark(ds, [*behind, *extra.files, *extra.unread])
     if named:
         line += " using " + ", ".join(named)
-    return ds.assign_attrs(history=f"{before}\n{line}" if before else line)
+    ds.attrs["history"] = f"{before}\n{line}" if before else line
+    return ds
 
 
 def _lasting(value: Any) -> Any:

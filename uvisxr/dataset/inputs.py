@@ -62,9 +62,14 @@ def add(ds: xr.Dataset, files: Iterable[str | os.PathLike[str]]) -> xr.Dataset:
     Dataset
         A shallow copy.
     """
-    known = tuple(sorted({*of(ds), *(str(Path(file).absolute()) for file in files)}))
     ds = ds.copy(deep=False)
+    mark(ds, files)
+    return ds
+
+
+def mark(ds: xr.Dataset, files: Iterable[str | os.PathLike[str]]) -> None:
+    """As `add`, on the dataset itself."""
+    known = tuple(sorted({*of(ds), *(str(Path(file).absolute()) for file in files)}))
     ds.encoding[_SEVERAL] = known
     for variable in ds.variables.values():
         variable.encoding[_SEVERAL] = known
-    return ds

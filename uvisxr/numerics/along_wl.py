@@ -101,12 +101,21 @@ class FillPlan:
         gain = None if self.gain is None else self.gain[keep]
         return replace(self, **chosen, gain=gain)
 
-    def apply(self, spectra: np.ndarray) -> None:
-        """Fill `spectra`, contiguous and of the mask's shape, in place."""
+    def apply(self, spectra: np.ndarray, squared: bool = False) -> None:
+        """Fill `spectra`, contiguous and of the mask's shape, in place.
+
+        With `squared` they are variances of independent elements, and the weights those of
+        "linear", squared.
+        """
         if not spectra.flags.c_contiguous:
             raise ValueError("only a contiguous array can be filled in place")
         plane = spectra.reshape(-1)
-        plane[self.hole] = self._linear(plane) if self.method == "linear" else self._pchip(plane)
+        if squared:
+            near, far = (1 - self.weight) ** 2, self.weight**2
+            plane[self.hole] = plane[self.left] * near + plane[self.right] * far
+        else:
+            linear = self.method == "linear"
+            plane[self.hole] = self._linear(plane) if linear else self._pchip(plane)
 
     def _linear(self, plane: np.ndarray) -> np.ndarray:
         # mode="clip" spares numpy the check of indices that the plan has made itself.
@@ -187,7 +196,9 @@ def _pchip_end(h0: np.ndarray, h1: np.ndarray, m0: np.ndarray, m1: np.ndarray) -
     return np.where(steep, 3 * m0, slope)
 
 
-def fill(spectra: np.ndarray, x: np.ndarray, method: Interpolation = "linear") -> np.ndarray:
+def fill(
+    spectra: np.ndarray, x: np.ndarray, method: Interpolation = "linear", squared: bool = False
+) -> np.ndarray:
     """Interpolate the NaN of each spectrum between the finite elements around them.
 
     Parameters
@@ -196,6 +207,8 @@ def fill(spectra: np.ndarray, x: np.ndarray, method: Interpolation = "linear") -
     x : ndarray, (n,)
         Abscissa, ascending.
     method : {"linear", "pchip"}
+    squared : bool
+        Use the squares of the weights: `spectra` are variances of independent elements.
 
     Returns
     -------
@@ -214,7 +227,7 @@ def fill(spectra: np.ndarray, x: np.ndarray, method: Interpolation = "linear") -
         holes = np.isnan(target)
         if plan is None or mask is None or not np.array_equal(holes, mask):
             mask, plan = holes, FillPlan.of(holes, x, method)
-        plan.apply(target)
+        plan.apply(target, squared)
     return out
 
 

@@ -16,8 +16,11 @@ The bounds are those of N = y / s counts of the scale s = (v + s0^2) / (y + s0):
     lower half-width = s (N - chi2.ppf(a / 2, 2 N) / 2),
     upper half-width = s (chi2.ppf(1 - a / 2, 2 N + 2) / 2 - N).
 
-For equal weights they are Garwood's. The gamma distribution of a weighted sum is that of [D91]_ and
-[FF97]_, who take the largest weight for s0 and cover too much where weights are uneven.
+Conversely, bounds tell N and s, hence y = N s and v = s y, so that steps which only find bounds go
+on from these (`counted`), with s in place of s0.
+
+For equal weights the bounds are Garwood's. The gamma distribution of a weighted sum is that of
+[D91]_ and [FF97]_, who take the largest weight for s0 and cover too much where weights are uneven.
 
 References
 ----------
@@ -35,23 +38,33 @@ from typing import Any
 import numpy as np
 from scipy.special import gammaincinv
 
-from .poisson import TAIL
+from .poisson import TAIL, Interval
 
 #: The table of half-widths goes up to this number of counts, in equal steps of its root.
-_MOST, _STEPS = 1e4, 4096
+_MOST, _STEPS = 1e4, 2**15
+
+#: Steps of the ratio of the half-widths, 0 to 1, in the table of their inverse.
+_RATIOS = 2**14
+
+
+def _frozen(*tables: np.ndarray, dtype: np.dtype[np.floating[Any]]) -> tuple[np.ndarray, ...]:
+    typed = tuple(table.astype(dtype) for table in tables)
+    for table in typed:
+        table.setflags(write=False)
+    return typed
 
 
 @lru_cache
-def _table(dtype: np.dtype[np.floating[Any]]) -> tuple[np.ndarray, np.ndarray]:
-    """Upper and lower half-widths of N counts, not whole, at equal steps of sqrt(N)."""
-    n = np.linspace(0.0, np.sqrt(_MOST), _STEPS + 1) ** 2
-    upper = gammaincinv(n + 1, 1 - TAIL) - n
-    lower = n - gammaincinv(np.maximum(n, 1e-300), TAIL)
-    lower[0] = 0.0
-    tables = upper.astype(dtype), lower.astype(dtype)
-    for table in tables:
-        table.setflags(write=False)
-    return tables
+def _table(dtype: np.dtype[np.floating[Any]]) -> tuple[np.ndarray, ...]:
+    """Upper and lower half-widths of N counts, in the middle of equal steps of sqrt(N)."""
+    n = ((np.arange(_STEPS) + 0.5) * (np.sqrt(_MOST) / _STEPS)) ** 2
+    # No count at all is the one number that is often met exactly.
+    n[0] = 0.0
+    return _frozen(*_exact(n), dtype=dtype)
+
+
+def _exact(n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return gammaincinv(n + 1, 1 - TAIL) - n, n - gammaincinv(np.maximum(n, 1e-300), TAIL) * (n > 0)
 
 
 def gamma_half_widths(n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -60,36 +73,25 @@ def gamma_half_widths(n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Parameters
     ----------
     n : ndarray of float32 or float64
-        NaN where unknown.
+        What is NaN gives any value.
 
     Returns
     -------
     upper, lower : ndarray of the shape and type of `n`
-        Garwood's for whole numbers, to 2e-4 of a count or 2e-6 of the root of n.
+        Garwood's for whole numbers, to 1e-3 of themselves.
     """
-    shape, n = n.shape, n.reshape(-1)
     place = np.sqrt(n)
     place *= _STEPS / np.sqrt(_MOST)
-    # NaN compare as False, and any index serves them.
-    inside = place < _STEPS
-    everywhere = inside.all()
-    below = (place if everywhere else np.where(inside, place, 0)).astype(np.int32)
-    place -= below
-    found = []
-    for table in _table(n.dtype):
-        first = table.take(below, mode="clip")
-        second = table.take(below + 1, mode="clip")
-        second -= first
-        second *= place
-        second += first
-        found.append(second)
-    if not everywhere:
+    with np.errstate(invalid="ignore"):
+        index = place.astype(np.intp)
+    upper, lower = (table.take(index, mode="clip") for table in _table(n.dtype))
+    beyond = place >= _STEPS
+    if beyond.any():
         # Wilson and Hilferty's cubes: 2e-6 of a standard deviation off at ten thousand counts.
-        beyond = ~inside
         m = n[beyond].astype(float)
-        found[0][beyond] = _wilson_hilferty(m + 1, 1.0) - m
-        found[1][beyond] = m - _wilson_hilferty(m, -1.0)
-    return found[0].reshape(shape), found[1].reshape(shape)
+        upper[beyond] = _wilson_hilferty(m + 1, 1.0) - m
+        lower[beyond] = m - _wilson_hilferty(m, -1.0)
+    return upper, lower
 
 
 def _wilson_hilferty(shape: np.ndarray, z: float) -> np.ndarray:
@@ -117,6 +119,57 @@ def bounds(y: np.ndarray, v: np.ndarray, s0: np.ndarray) -> tuple[np.ndarray, np
     with np.errstate(divide="ignore", invalid="ignore"):
         scale = np.asarray((v + s0 * s0) / (y + s0))
         upper, lower = gamma_half_widths(np.asarray(y / scale))
-    upper *= scale
-    lower *= scale
-    return upper, lower
+    # A scale that is not known makes them NaN.
+    return np.asarray(upper * scale), np.asarray(lower * scale)
+
+
+@lru_cache
+def _inverse(dtype: np.dtype[np.floating[Any]]) -> tuple[np.ndarray, ...]:
+    """N / u and 1 / u of N counts of upper half-width u, at equal steps of lower / upper."""
+    n = np.concatenate([np.linspace(0, 10, 20001), np.logspace(1, 9, 20001)[1:]])
+    few = n < _MOST
+    cubes = _wilson_hilferty(n + 1, 1.0) - n, n - _wilson_hilferty(np.maximum(n, 1), -1.0)
+    upper, lower = (np.where(few, a, b) for a, b in zip(_exact(n), cubes, strict=True))
+    ratio = np.arange(_RATIOS) / _RATIOS
+    found = (np.interp(ratio, lower / upper, a) for a in (n / upper, 1 / upper))
+    return _frozen(*found, dtype=dtype)
+
+
+def counted(
+    upper: np.ndarray, lower: np.ndarray, interval: Interval = "garwood"
+) -> tuple[np.ndarray, np.ndarray]:
+    """What was counted, and its scale, that give these bounds: the inverse of `bounds`.
+
+    Parameters
+    ----------
+    upper, lower : ndarray of float32 or float64
+        Half-widths in any unit.
+    interval : {"garwood", "score"}
+        That of the half-widths; "score" for single counts only.
+
+    Returns
+    -------
+    y, s : ndarray
+        N s and s, in that unit: N counts of the scale s have these bounds, and the variance s y.
+        The ratio of the bounds tells N, to 1e-4 of itself near N = 1 and 0.01 at N = 1e4; s y is
+        right to 1e-4 everywhere.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if interval == "score":
+            scale = np.asarray(upper - lower)
+            return np.asarray(upper * lower / scale), scale
+        place = np.asarray(lower / upper)
+        place *= _RATIOS
+        # NaN become any index and are NaN again as they meet `upper`.
+        index = place.astype(np.intp)
+    y, s = (table.take(index, mode="clip") for table in _inverse(upper.dtype))
+    y *= upper
+    s *= upper
+    return y, s
+
+
+def without(bound: np.ndarray, systematic: np.ndarray) -> np.ndarray:
+    """The statistical part of half-widths that hold a systematic one too, in quadrature."""
+    part = np.square(bound)
+    part -= np.square(systematic)
+    return np.asarray(np.sqrt(np.maximum(part, 0, out=part), out=part))

@@ -9,8 +9,9 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from .. import checks, spectra
+from .. import checks
 from ..errors import ArgumentError, MissingStepError
+from ..integrals import integrate
 from ..quality.flags import flags_of
 from ..stars import predict
 
@@ -90,7 +91,7 @@ def signal(ds: xr.Dataset, wl_range: tuple[float, float] | None) -> xr.DataArray
     """
     flags_of(ds)  # its dimensions are checked first
     if "radiance" in ds.variables:
-        light = spectra.integrate(ds, wl_range)["brightness"]
+        light = integrate(ds, wl_range)["brightness"]
         errors = {
             side: (("pic", "pixel"), light[f"brightness_{side}"].transpose("pic", "pixel").values)
             for side in ("upper", "lower")

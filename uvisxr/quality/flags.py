@@ -79,16 +79,24 @@ def flags_of(ds: xr.Dataset) -> xr.DataArray:
     MissingStepError
         The dataset has no dimension `pic` or `pixel`.
     """
+    flags = _flags(ds)
+    coords = {dim: ds[dim] for dim in DIMS if dim in ds.coords}
+    if "quality" in ds.variables:
+        return ds["quality"].transpose(*DIMS).copy(data=flags)
+    return xr.DataArray(flags, coords, DIMS)
+
+
+def _flags(ds: xr.Dataset) -> np.ndarray:
     missing = [dim for dim in DIMS if dim not in ds.dims]
     if missing:
         raise MissingStepError(
             f"the dataset has no dimension {' or '.join(missing)}: start from "
             "uvisxr.open_product, and select with isel(pic=[0]) instead of isel(pic=0)"
         )
-    if "quality" in ds.variables:
-        return ds["quality"].transpose(*DIMS).astype(np.uint8)
-    coords = {dim: ds[dim] for dim in DIMS if dim in ds.coords}
-    return xr.DataArray(np.zeros([ds.sizes[d] for d in DIMS], np.uint8), coords, DIMS)
+    if "quality" not in ds.variables:
+        return np.zeros([ds.sizes[d] for d in DIMS], np.uint8)
+    flags: np.ndarray = ds.variables["quality"].transpose(*DIMS).data.astype(np.uint8)
+    return flags
 
 
 def good(
@@ -112,6 +120,11 @@ def good(
         A name is not a flag.
     """
     return (flags_of(ds) & np.uint8(_mask(exclude))) == 0
+
+
+def kept(ds: xr.Dataset, exclude: QualityFlag | Iterable[QualityFlag]) -> np.ndarray:
+    """What `good` tells, bool (pic, pixel), without its coordinates."""
+    return np.asarray((_flags(ds) & np.uint8(_mask(exclude))) == 0)
 
 
 def select(ds: xr.Dataset, pixels: Pixels) -> np.ndarray:
