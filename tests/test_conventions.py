@@ -241,9 +241,8 @@ def test_the_text_of_the_package_defines_nothing_else():
     assert defined().keys() - others - patterns <= conventions.VARIABLES.keys()
 
 
-def test_the_text_of_the_package_gives_the_kilorayleigh():
+def test_the_package_and_the_attributes_give_the_kilorayleigh():
     """1 R is 1e10 photons m-2 s-1 from a column, over the whole sphere (Hunten et al. 1956)."""
-    (value,) = re.findall(
-        r"kilorayleigh \(kR\) is (\S+) / \(4 pi\) photon m-2 s-1 sr-1", uvisxr.__doc__
-    )
-    assert float(value) == 1e3 * 1e10
+    for text in (uvisxr.__doc__, conventions.KILORAYLEIGH):
+        (value,) = re.findall(r"\(k\w+\) is (\S+) / \(4 pi\) photon m-2 s-1 sr-1", text)
+        assert float(value) == 1e3 * 1e10

@@ -74,7 +74,8 @@ product : 1
 
 Counts and radiances
 --------------------
-One kilorayleigh (kR) is 1e13 / (4 pi) photon m-2 s-1 sr-1. Errors are half-widths of 68.27 %
+One kilorayleigh (kR) is 1e13 / (4 pi) photon m-2 s-1 sr-1. To UDUNITS, and so to other CF tools, R
+is the roentgen; `uvisxr.units.registry` gives pint a rayleigh. Errors are half-widths of 68.27 %
 intervals: `x_upper` extends upwards from `x`, `x_lower` downwards, both positive. Missing values
 are NaN.
 
@@ -302,7 +303,7 @@ from ._version import __version__
 from .errors import UvisError, UvisWarning
 
 if TYPE_CHECKING:
-    from . import batch, simulate
+    from . import batch, simulate, units
     from .batch import joining
     from .export import load_json
     from .reader import observation
@@ -319,7 +320,7 @@ else:
         "open_processed": ".batch.joining",
         "open_product": ".reader.observation",
     }
-    _MODULES = ("batch", "simulate", "typing")
+    _MODULES = ("batch", "simulate", "typing", "units")
 
     # Out of sight of type checkers, for whom any name would then exist.
     def __getattr__(name):
@@ -342,6 +343,7 @@ __all__ = [
     "open_processed",
     "open_product",
     "simulate",
+    "units",
 ]
 
 

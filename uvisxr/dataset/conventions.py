@@ -17,6 +17,9 @@ from .fields import EPHEMERIS, SIGHTLINE
 
 CONVENTIONS = "CF-1.11"
 
+#: What CF tools must be told of every unit with kR: to UDUNITS, R is the roentgen.
+KILORAYLEIGH = "1 kR (kilorayleigh) is 1e13 / (4 pi) photon m-2 s-1 sr-1; R is not the roentgen"
+
 
 @dataclass(frozen=True)
 class Variable:
@@ -40,6 +43,8 @@ class Variable:
             attrs["standard_name"] = self.standard_name
         if self.units is not None:
             attrs["units"] = self.units
+            if "kR" in self.units:
+                attrs["comment"] = KILORAYLEIGH
         ancillary = [name for name in self.ancillary if name in present]
         if ancillary:
             attrs["ancillary_variables"] = " ".join(ancillary)
@@ -145,6 +150,7 @@ VARIABLES: dict[str, Variable] = {
 
 for _name, _field in EPHEMERIS.items():
     VARIABLES[_name] = Variable(_field.units, _field.long_name)
+
 
 for _name, _field in SIGHTLINE.items():
     _units, _text = _field.units, _field.long_name
