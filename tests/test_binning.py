@@ -291,7 +291,7 @@ def test_mean_geometry():
     np.testing.assert_allclose(found.lt[0], circmean(ds.lt.values[inside.values], high=24))
     assert found.lat.attrs["units"] == "degree"
     assert found.lon_bin.attrs == {
-        "long_name": "middle of the bin: longitude",
+        "long_name": "longitude, in bins",
         "units": "degree",
         "bounds": "lon_bin_bounds",
     }

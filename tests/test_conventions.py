@@ -50,6 +50,16 @@ def test_every_bounds_and_ancillary_variable_is_in_the_table():
             assert name in conventions.VARIABLES
 
 
+@pytest.mark.parametrize(
+    ("name", "bounds"), [(n, v.bounds) for n, v in conventions.VARIABLES.items() if v.bounds]
+)
+def test_bounds_have_the_attributes_of_what_they_bound(name, bounds):
+    """They may have no others of those that they inherit: CF-1.11, section 7.1."""
+    every = frozenset(conventions.VARIABLES)
+    parent, own = (conventions.VARIABLES[n].attributes(every) for n in (name, bounds))
+    assert own == {key: parent[key] for key in ("long_name", "units")}
+
+
 def test_quality_bits_are_distinct():
     masks = list(conventions.QUALITY_FLAGS.values())
     assert sum(masks) == np.bitwise_or.reduce(masks) < 256
@@ -151,6 +161,28 @@ def test_fields_that_come_round():
 def test_longitudes_that_follow_lon_direction():
     directed = {name for name, field in FIELDS.items() if field.directed}
     assert directed == {"lon", "tangent_lon", "sc_lon", "sub_solar_lon"}
+
+
+@pytest.mark.parametrize(
+    ("result", "title"),
+    [
+        ("TITAN opened", "photon counts of TITAN"),
+        ("SATURN calibrated", "spectral radiance of SATURN"),
+        ("brightness", "brightness of SATURN"),
+        ("bin alt", "spectral radiance of SATURN, in bins"),
+        ("brightness of bins", "brightness of SATURN, in bins"),
+    ],
+)
+def test_titles_name_observation_content_and_target(results, result, title):
+    ds = results[result]
+    assert ds.attrs["title"] == f"Cassini/UVIS {ds.attrs['name']}: {title}"
+
+
+def test_title_of_what_has_no_name():
+    counts = xr.Dataset({"counts": ("pic", [1.0])})
+    assert conventions.apply(counts).attrs["title"] == "Cassini/UVIS: photon counts"
+    mine = xr.Dataset({"mine": ("pic", [1.0])}, attrs={"title": "my own"})
+    assert conventions.apply(mine).attrs["title"] == "my own"
 
 
 @pytest.mark.parametrize(

@@ -264,6 +264,8 @@ member_bin : 1
 
 Attributes
 ----------
+title
+    Name, content and target in words.
 name
     Of the observation: channel, year and day of year, prime instrument, number.
 channel, slit, slit_width, slit_dlambda
@@ -287,6 +289,8 @@ history
     One line per step: all its arguments, the version, names and sha256 of the files used.
 pipeline
     The steps of a batch that produced the dataset, as JSON.
+source, references
+    The instrument and channel, and the paper that describes it.
 Conventions
     The version of the CF conventions that names and units follow.
 

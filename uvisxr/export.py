@@ -99,7 +99,7 @@ def write(ds: xr.Dataset | xr.DataTree, path: Path, complevel: int = 1) -> None:
     try:
         with LOCK:
             ds.to_netcdf(path, engine="netcdf4", format="NETCDF4", encoding=encoding)
-            _write_bounds_units(ds, path)
+            _write_bounds_attributes(ds, path)
     except RuntimeError as error:
         # The NetCDF library reports a full disk, among other things, like this.
         if not str(error).startswith("NetCDF"):
@@ -107,17 +107,19 @@ def write(ds: xr.Dataset | xr.DataTree, path: Path, complevel: int = 1) -> None:
         raise OSError(str(error)) from error
 
 
-def _write_bounds_units(ds: xr.Dataset | xr.DataTree, path: Path) -> None:
-    # xarray omits units that a bounds variable shares with its parent, as CF allows; they would
-    # then be lost on reading the file back.
+def _write_bounds_attributes(ds: xr.Dataset | xr.DataTree, path: Path) -> None:
+    # xarray omits what a bounds variable shares with its parent, as CF allows; it would then be
+    # lost on reading the file back.
     groups = {node.path: node for node in ds.subtree} if isinstance(ds, xr.DataTree) else {"/": ds}
     with netCDF4.Dataset(path, "r+") as root:
         for name, node in groups.items():
             group = root if name == "/" else root[name]
             for variable in node.variables.values():
                 bounds = str(variable.attrs.get("bounds"))
-                if bounds in group.variables and "units" in node[bounds].attrs:
-                    group[bounds].units = node[bounds].attrs["units"]
+                if bounds in group.variables:
+                    attrs = node[bounds].attrs
+                    shared = {key: attrs[key] for key in ("long_name", "units") if key in attrs}
+                    group[bounds].setncatts(shared)
 
 
 def _encoding(ds: xr.Dataset, complevel: int) -> dict[str, dict[str, Any]]:

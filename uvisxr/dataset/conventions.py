@@ -7,7 +7,8 @@ The entries for the geometry come from `fields`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -64,21 +65,24 @@ QUALITY_FLAGS: dict[QualityFlag, int] = {
     name: 1 << bit for bit, name in enumerate(get_args(QualityFlag))
 }
 
+# Each of our days has 86400 s, as in datetime64: CF-1.11, section 4.4.
+_UTC = {"units_metadata": "leap_seconds: none"}
+
 VARIABLES: dict[str, Variable] = {
     "counts": Variable("count", "photon counts", ancillary=("quality",)),
     "rate": Variable(_COUNT_RATE, "count rate", ancillary=("rate_upper", "rate_lower", "quality")),
     "rate_upper": Variable(_COUNT_RATE, "upper 1-sigma half-width of the count rate"),
     "rate_lower": Variable(_COUNT_RATE, "lower 1-sigma half-width of the count rate"),
     "wl": Variable(_ANGSTROM, "wavelength", "radiation_wavelength", bounds="wl_bounds"),
-    "wl_bounds": Variable(_ANGSTROM, "edges of the wavelength bins"),
+    "wl_bounds": Variable(_ANGSTROM, "wavelength"),
     "band": Variable("1", "first detector column of the wavelength bin"),
     "pic": Variable("1", "exposure index"),
     "pixel": Variable("1", "pixel index along the slit"),
     "line": Variable("1", "first detector row of the pixel"),
     # xarray keeps the units of times in the encoding.
-    "time": Variable(None, "UTC at mid exposure", "time"),
-    "time_start": Variable(None, "UTC at the start of the exposure"),
-    "time_stop": Variable(None, "UTC at the end of the exposure"),
+    "time": Variable(None, "UTC at mid exposure", "time", extra=_UTC),
+    "time_start": Variable(None, "UTC at the start of the exposure", extra=_UTC),
+    "time_stop": Variable(None, "UTC at the end of the exposure", extra=_UTC),
     "et": Variable("s", "barycentric dynamical time past J2000 at mid exposure"),
     "exposure": Variable("s", "integration time"),
     "sclk": Variable("s", "spacecraft clock at the start of the exposure"),
@@ -151,15 +155,15 @@ VARIABLES: dict[str, Variable] = {
 for _name, _field in EPHEMERIS.items():
     VARIABLES[_name] = Variable(_field.units, _field.long_name)
 
-
+# CF-1.11 requires of corners and edges the long name of what they bound (section 7.1).
 for _name, _field in SIGHTLINE.items():
-    _units, _text = _field.units, _field.long_name
-    VARIABLES[_name] = Variable(_units, _text, bounds=f"{_name}_corners")
-    VARIABLES[f"{_name}_corners"] = Variable(_units, _field.corners_text)
-    VARIABLES[f"{_name}_bin"] = Variable(
-        _units, f"middle of the bin: {_text}", bounds=f"{_name}_bin_bounds"
-    )
-    VARIABLES[f"{_name}_bin_bounds"] = Variable(_units, f"edges of the bins: {_text}")
+    for _part, _ending, _text in (
+        (_name, "corners", _field.long_name),
+        (f"{_name}_bin", "bounds", f"{_field.long_name}, in bins"),
+    ):
+        _variable = Variable(_field.units, _text)
+        VARIABLES[_part] = replace(_variable, bounds=f"{_part}_{_ending}")
+        VARIABLES[f"{_part}_{_ending}"] = _variable
 
 # Integrals of radiances have the names and texts of the radiances, with other units.
 for _name, _variable in [v for v in VARIABLES.items() if v[1].units == _RADIANCE]:
@@ -169,9 +173,19 @@ for _name, _variable in [v for v in VARIABLES.items() if v[1].units == _RADIANCE
         ancillary=tuple(a.replace("radiance", "brightness", 1) for a in _variable.ancillary),
     )
 
+#: What a title says that a dataset contains: the first of these variables that it has.
+_CONTENTS = {
+    "brightness": "brightness",
+    "radiance": "spectral radiance",
+    "rate": "count rate",
+    "counts": "photon counts",
+    "calibration_factor": "calibration factor",
+    "calibration_matrix": "calibration matrix",
+}
+
 
 def apply(ds: xr.Dataset) -> xr.Dataset:
-    """Set the attributes of every variable in the table.
+    """Set the attributes of every variable in the table, and the dataset's title.
 
     Parameters
     ----------
@@ -187,5 +201,15 @@ def apply(ds: xr.Dataset) -> xr.Dataset:
     present = frozenset(map(str, ds.variables))
     for name in present & VARIABLES.keys():
         ds.variables[name].attrs = VARIABLES[name].attributes(present)
-    ds.attrs["Conventions"] = CONVENTIONS
+    ds.attrs |= _title(ds.attrs, present) | {"Conventions": CONVENTIONS}
     return ds
+
+
+def _title(attrs: Mapping[Any, Any], present: frozenset[str]) -> dict[str, str]:
+    """The attribute `title`: which observation this is, and what of it."""
+    content = next((text for name, text in _CONTENTS.items() if name in present), None)
+    if content is None:
+        return {}
+    observation = f"Cassini/UVIS {attrs.get('name') or ''}".strip()
+    target = f" of {attrs['target']}" if attrs.get("target") else ""
+    return {"title": f"{observation}: {content}{target}" + (", in bins" if "n" in present else "")}

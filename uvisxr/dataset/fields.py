@@ -55,12 +55,6 @@ class Field:
     summary: bool = True
 
     @property
-    def corners_text(self) -> str:
-        """Long name of the field at the corners of the pixels."""
-        points = "tangent points of the corners" if self.name.startswith(TANGENT) else "corners"
-        return f"{self.long_name.removesuffix(_AT_TANGENT)}, at the {points} of the pixel"
-
-    @property
     def remedy(self) -> str:
         """How to add the field to a dataset that lacks it."""
         return "call ds.uvis.geometry() first" + (

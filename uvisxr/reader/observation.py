@@ -31,6 +31,8 @@ StartTime = Literal["end_of_first", "start"]
 #: time predicts the clock to within 32 s.
 _CLOCK_TOLERANCE = 120.0
 
+_INSTRUMENT_PAPER = "Esposito et al. (2004), https://doi.org/10.1007/s11214-004-1455-8"
+
 
 @dataclass(frozen=True)
 class _Choices:
@@ -372,6 +374,8 @@ def _attributes(
         "doy": doy,
         "start_time": choices.start_time,
         "compression": first.compression,
+        "source": f"Cassini Ultraviolet Imaging Spectrograph (UVIS), {first.channel}",
+        "references": _INSTRUMENT_PAPER,
     }
     if first.slit:
         slit = find_channel(first.channel).slits[first.slit]
