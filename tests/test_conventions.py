@@ -56,8 +56,15 @@ def test_every_bounds_and_ancillary_variable_is_in_the_table():
 def test_bounds_have_the_attributes_of_what_they_bound(name, bounds):
     """They may have no others of those that they inherit: CF-1.11, section 7.1."""
     every = frozenset(conventions.VARIABLES)
-    parent, own = (conventions.VARIABLES[n].attributes(every) for n in (name, bounds))
+    parent, own = (
+        conventions.VARIABLES[n].attributes(every, lon_direction="east") for n in (name, bounds)
+    )
     assert own == {key: parent[key] for key in ("long_name", "units")}
+
+
+@pytest.mark.parametrize("name", ["ra", "dec", "ra_corners", "dec_corners", "ra_bin", "target_ra"])
+def test_directions_in_the_sky_are_called_apparent(name):
+    assert ", apparent, J2000" in conventions.VARIABLES[name].long_name
 
 
 def test_quality_bits_are_distinct():
@@ -161,6 +168,43 @@ def test_fields_that_come_round():
 def test_longitudes_that_follow_lon_direction():
     directed = {name for name, field in FIELDS.items() if field.directed}
     assert directed == {"lon", "tangent_lon", "sc_lon", "sub_solar_lon"}
+
+
+@pytest.mark.parametrize("direction", ["west", "east"])
+def test_longitudes_say_which_way_they_increase(results, folder, tmp_path, direction):
+    done = results["SATURN calibrated"].uvis.geometry(
+        folder / "SATURN" / "kernels", lon_direction=direction
+    )
+    edges = [0.0, 180.0, 360.0]
+    steps = {
+        "geometry": done,
+        "rate": done.uvis.rate(),
+        "brightness": done.uvis.integrate(),
+        "bins": done.uvis.bin(by={"lon": edges, "tangent_lon": edges, "ring_longitude": edges}),
+    }
+    counted = set()
+    for step, ds in steps.items():
+        with xr.open_dataset(ds.uvis.to_netcdf(tmp_path / f"{step}.nc")) as back:
+            for name in ds.variables:
+                said = f", {direction}-positive"
+                stem = re.sub("_(corners|bin|bin_bounds)$", "", name)
+                directed = stem in FIELDS and FIELDS[stem].directed
+                counted |= {name} if directed else set()
+                for text in (ds[name].attrs["long_name"], back[name].attrs["long_name"]):
+                    assert text.endswith(said) == directed
+                    assert ("-positive" in text) == directed
+    of_pixels = ("lon", "tangent_lon")
+    endings = ("", "_corners", "_bin", "_bin_bounds")
+    assert counted == {
+        *(f"{name}{ending}" for name in of_pixels for ending in endings),
+        "sc_lon",
+        "sub_solar_lon",
+    }
+
+
+def test_longitudes_of_unknown_sense_say_none():
+    ds = xr.Dataset({"lon": ("pic", [1.0])})
+    assert conventions.apply(ds).lon.attrs["long_name"] == "longitude"
 
 
 @pytest.mark.parametrize(

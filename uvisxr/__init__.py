@@ -142,7 +142,8 @@ are 0 or 1.
 
 lon : degree
     Longitude of the point, 0 <= lon < 360, increasing westwards; eastwards with
-    ``lon_direction="east"``. The attribute `lon_direction` records which.
+    ``lon_direction="east"``. The dataset's attribute `lon_direction` records which, and the
+    `long_name` of every longitude on the target says so.
 lat : degree
     Planetocentric latitude of the point: that of its direction from the centre; north positive.
 lat_graphic : degree

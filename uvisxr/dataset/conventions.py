@@ -1,7 +1,8 @@
 """The meaning of every variable: one table of units and names, applied at the end of each step.
 
 Attributes follow CF-1.11. xarray keeps attributes through arithmetic, so that a rate made from
-counts would still say "count": `apply` resets them from the table, whatever they were before.
+counts would still say "count": `apply` resets them from the table, whatever they were before. What
+depends on the dataset, such as the sense of a longitude, it takes from the dataset's attributes.
 The entries for the geometry come from `fields`.
 """
 
@@ -27,7 +28,8 @@ class Variable:
     """The fixed attributes of one variable.
 
     `units` is None for times, whose units xarray keeps in the encoding; `ancillary` and `bounds`
-    name variables that are mentioned only if the dataset has them.
+    name variables that are mentioned only if the dataset has them. A longitude is `directed`: its
+    long name says which way it increases, if that is known.
     """
 
     units: str | None
@@ -35,11 +37,15 @@ class Variable:
     standard_name: str | None = None
     ancillary: tuple[str, ...] = ()
     bounds: str | None = None
+    directed: bool = False
     extra: dict[str, Any] = field(default_factory=dict)
 
-    def attributes(self, present: frozenset[str]) -> dict[str, Any]:
+    def attributes(
+        self, present: frozenset[str], lon_direction: str | None = None
+    ) -> dict[str, Any]:
         """Attributes in a dataset that holds the variables `present`."""
-        attrs: dict[str, Any] = {"long_name": self.long_name}
+        sense = f", {lon_direction}-positive" if self.directed and lon_direction else ""
+        attrs: dict[str, Any] = {"long_name": self.long_name + sense}
         if self.standard_name:
             attrs["standard_name"] = self.standard_name
         if self.units is not None:
@@ -153,7 +159,7 @@ VARIABLES: dict[str, Variable] = {
 }
 
 for _name, _field in EPHEMERIS.items():
-    VARIABLES[_name] = Variable(_field.units, _field.long_name)
+    VARIABLES[_name] = Variable(_field.units, _field.long_name, directed=_field.directed)
 
 # CF-1.11 requires of corners and edges the long name of what they bound (section 7.1).
 for _name, _field in SIGHTLINE.items():
@@ -161,7 +167,7 @@ for _name, _field in SIGHTLINE.items():
         (_name, "corners", _field.long_name),
         (f"{_name}_bin", "bounds", f"{_field.long_name}, in bins"),
     ):
-        _variable = Variable(_field.units, _text)
+        _variable = Variable(_field.units, _text, directed=_field.directed)
         VARIABLES[_part] = replace(_variable, bounds=f"{_part}_{_ending}")
         VARIABLES[f"{_part}_{_ending}"] = _variable
 
@@ -200,7 +206,8 @@ def apply(ds: xr.Dataset) -> xr.Dataset:
     ds = ds.copy(deep=False)
     present = frozenset(map(str, ds.variables))
     for name in present & VARIABLES.keys():
-        ds.variables[name].attrs = VARIABLES[name].attributes(present)
+        attributes = VARIABLES[name].attributes(present, ds.attrs.get("lon_direction"))
+        ds.variables[name].attrs = attributes
     ds.attrs |= _title(ds.attrs, present) | {"Conventions": CONVENTIONS}
     return ds
 

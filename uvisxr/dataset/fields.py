@@ -39,7 +39,8 @@ class Field:
     planets : bool
         Whether only giant planets have it.
     directed : bool
-        Whether it is a longitude, west or east as set by `lon_direction`.
+        Whether it is a longitude that increases west or east, as set by `lon_direction`; its
+        attributes say which.
     summary : bool
         Whether the JSON summary includes it.
     """
@@ -79,8 +80,8 @@ _ENTRIES = (
     Field("ems", _DEG, "emission angle", twin=True),
     Field("lt", "hour", "local solar time", twin=True, period=24.0),
     Field("on_disk", "1", "whether the line of sight meets the body: 1 yes, 0 no"),
-    Field("ra", _DEG, "right ascension of the line of sight, J2000", period=360.0),
-    Field("dec", _DEG, "declination of the line of sight, J2000"),
+    Field("ra", _DEG, "right ascension of the line of sight, apparent, J2000", period=360.0),
+    Field("dec", _DEG, "declination of the line of sight, apparent, J2000"),
     Field(
         "ring_radius",
         _KM,
