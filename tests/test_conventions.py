@@ -117,6 +117,7 @@ def results(folder: Path) -> dict[str, xr.Dataset]:
         "calibration_factor": done.uvis.calibration_factor(**files),
         "brightness": done.uvis.integrate(),
         "brightness of bins": found["bin alt"].uvis.integrate(),
+        "bins of brightness": done.uvis.integrate().uvis.bin(pixels=[[(0, 3), (1, 4)]]),
         "groups": done.uvis.bin(pixels=[[(0, 3)], [(1, 4)]]),
     }
     matrix = write_product(folder, "FUV2005_230_15_15_CAL_3", band_bin=32)
@@ -290,7 +291,7 @@ def test_the_text_of_the_package_defines_every_variable_and_its_unit(name):
     if name.startswith("tangent_"):
         assert "tangent_*" in terms
         name = name.removeprefix("tangent_")
-    if name.startswith("brightness"):
+    if name.startswith("brightness") and name not in terms:
         assert (terms["brightness*"], units) == ("kR", "kR")
         name, units = name.replace("brightness", "radiance"), "kR angstrom-1"
     assert terms[name] == units

@@ -109,8 +109,13 @@ background, background_error : count s-1
     The detector's own counts per second and detector pixel, uniform over the detector: an element
     of n detector pixels has n times that.
 `brightness*` : kR
-    Integral of a radiance over the wavelengths of ``wl_range``, angstrom. `brightness_upper`,
-    `brightness_std` and so on are its counterparts of `radiance_upper`, `radiance_std` and so on.
+    Integral of a radiance over the wavelengths `wl_bounds`, from `ds.uvis.integrate`.
+    `brightness_upper`, `brightness_std` and so on are its counterparts of `radiance_upper`,
+    `radiance_std` and so on.
+brightness_per_count : kR
+    Brightness of one more count.
+brightness_filled : 1
+    Share of the range that was filled.
 
 Quality
 -------
@@ -244,7 +249,7 @@ become their means over the members, on the circle for those that wrap.
     Its edges: lower <= field < upper; the last bin includes its upper edge.
 n : 1
     Number of spectra in each bin.
-radiance_n : 1
+radiance_n, brightness_n : 1
     Number of finite values in each mean, at each wavelength.
 radiance_std : kR angstrom-1
     Standard deviation of the members, with n - 1.

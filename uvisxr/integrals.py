@@ -115,6 +115,9 @@ def integrate(
     return conventions.apply(out.assign_coords(wl=sum(span) / 2, wl_bounds=edges))
 
 
+#: Elements worked on at once: a few arrays of them fit in a processor's cache.
+_BLOCK = 2**16
+
 #: Share of the range that is known, 1 where the integral takes nothing for granted.
 _SHARE = "share"
 
@@ -146,12 +149,19 @@ class _Rule:
 
     def values(self, *spectra: np.ndarray) -> tuple[np.ndarray, ...]:
         """Integrals of the values and of their systematic errors, if given; the known share."""
-        known, share = self._known(spectra[0])
-        weights = (self.weights, *[np.abs(self.weights)] * (len(spectra) - 1))
-        integrals = (
-            np.where(known, a, 0.0) @ w / share for a, w in zip(spectra, weights, strict=True)
-        )
-        return *integrals, share
+        shape, n = spectra[0].shape[:-1], spectra[0].shape[-1]
+        rows = [a.reshape(-1, n) for a in spectra]
+        out = [np.empty(rows[0].shape[0]) for _ in range(len(rows) + 1)]
+        weights = [self.weights, *[np.abs(self.weights)] * (len(rows) - 1)]
+        # A few at a time, which stay in the cache.
+        step = max(1, _BLOCK // n)
+        for start in range(0, rows[0].shape[0], step):
+            some = slice(start, start + step)
+            known, share = self._known(rows[0][some])
+            out[-1][some] = share
+            for a, w, integral in zip(rows, weights, out, strict=False):
+                integral[some] = np.where(known, a[some], 0) @ w / share
+        return tuple(a.reshape(shape) for a in out)
 
     def bounds(
         self,
@@ -191,6 +201,8 @@ class _Rule:
         """
         weights = self.weights
         known = np.isfinite(spectra)
+        if known.all():
+            return known, np.full(spectra.shape[:-1], 1.0 if weights.sum() else np.nan)
         wanted = weights != 0
         if self.bare:
             # What lies before the first and after the last value has no sensitivity.

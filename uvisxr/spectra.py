@@ -264,9 +264,9 @@ def _from_counts(ds: xr.Dataset) -> xr.Dataset:
     ds = ds.copy(deep=False)
     ds.attrs.pop(EDITED)
     found = Stored.of(ds).radiances()
-    unknown = ds["radiance"].variable.isnull()
-    bounds = {name: found[name].where(~unknown) for name in ("radiance_upper", "radiance_lower")}
-    return conventions.apply(ds.assign_coords(bounds))
+    known = ds["radiance"].variable.notnull()
+    errors = [f"radiance_{e}" for e in _ERRORS if f"radiance_{e}" in ds.variables]
+    return conventions.apply(ds.assign_coords({e: found[e].where(known) for e in errors}))
 
 
 def radiances(ds: xr.Dataset | xr.DataArray) -> tuple[xr.Dataset, list[str]]:

@@ -295,12 +295,14 @@ def _values(
             return (*dims, "wl"), array.reshape(*shape, array.shape[-1])
         return dims, array.reshape(shape)
 
+    stored = Stored.of(ds) if has_terms(ds) else None
     for quantity in [q for q in QUANTITIES if q in ds.variables]:
         variable = ds.variables[quantity]
         arrays = _arrays(ds, quantity)
         if "upper" in arrays and weights == "expected":
             # Weights need no more digits than what they weigh.
-            arrays["weight"] = _weight(ds, quantity).astype(variable.dtype, copy=False)
+            weight = _weight(ds, quantity, stored)
+            arrays["weight"] = weight.astype(variable.dtype, copy=False)
         found = statistics.statistics(
             members,
             arrays,
@@ -311,8 +313,8 @@ def _values(
         result[f"{quantity}_n"] = shaped(found.pop("n").astype(np.int32), variable)
         result[quantity] = shaped(found.pop("mean"), variable)
         result |= {f"{quantity}_{name}": shaped(a, variable) for name, a in found.items()}
-    if "radiance" in result and has_terms(ds):
-        correlation = _correlation(ds, members).reshape(*shape, -1)
+    if "radiance" in result and stored is not None:
+        correlation = _correlation(stored, members).reshape(*shape, -1)
         result["radiance_correlation"] = ((*dims, "wl"), correlation)
     if "counts" in ds:
         counts = ds.variables["counts"]
@@ -337,7 +339,7 @@ def _data(variable: xr.Variable) -> Array:
     return array
 
 
-def _weight(ds: xr.Dataset, quantity: str) -> Array:
+def _weight(ds: xr.Dataset, quantity: str, stored: Stored | None) -> Array:
     """Inverse of the variance that a spectrum of the same brightness as all others would have.
 
     Where the scale of one more count is not known, the light goes as the exposure.
@@ -345,23 +347,21 @@ def _weight(ds: xr.Dataset, quantity: str) -> Array:
     sizes = {dim: ds.sizes[dim] for dim in DIMS}
     if quantity == "brightness" and "brightness_per_count" in ds.variables:
         return 1 / _data(ds.variables["brightness_per_count"].set_dims(sizes))
-    if quantity == "radiance" and has_terms(ds):
-        return 1 / _data(Stored.of(ds).per_count())
+    if quantity == "radiance" and stored is not None:
+        return 1 / _data(stored.per_count())
     if "exposure" in ds.variables:
         return _data(ds.variables["exposure"].set_dims(sizes))
     return np.ones((*sizes.values(), 1))
 
 
-def _correlation(ds: xr.Dataset, members: Members) -> np.ndarray:
+def _correlation(stored: Stored, members: Members) -> np.ndarray:
     """How much the errors of neighbours in mean spectra have in common, see the registry."""
-    sums, squares = Stored.of(ds).covariances()
-    pic, pixel = np.unravel_index(members.spectrum, [ds.sizes[dim] for dim in DIMS])
-    seconds = np.atleast_1d(ds.variables["exposure"].values)[pic]
-    share = csr_array(
-        (1 / seconds, (members.place, pixel)), shape=(members.n_bins, ds.sizes["pixel"])
-    )
+    sums, variances = stored.covariances()
+    seconds = np.atleast_1d(stored.ds.variables["exposure"].values)
+    pic, pixel = np.unravel_index(members.spectrum, (seconds.size, sums.shape[0]))
+    share = csr_array((1 / seconds[pic], (members.place, pixel)), (members.n_bins, sums.shape[0]))
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray((share @ sums) / (share @ squares), np.float32)
+        return np.asarray((share @ sums) / (share @ variances), np.float32)
 
 
 def _means(

@@ -193,6 +193,11 @@ class Conversion:
         """What a plane without missing counts goes through."""
         return Chain.of(self.valid, self.plan, self.smoothing)
 
+    @property
+    def _untouched(self) -> bool:
+        """Whether each radiance is that of its own count."""
+        return self.smoothing is None and (self.plan is None or not self.plan.hole.size)
+
     def _routes(self, shapes: Shapes) -> list[_Route]:
         """What the exposures of each product go through."""
         routes = []
@@ -255,12 +260,14 @@ class Conversion:
         key = tuple(np.round(weight, _DECIMALS).tolist())
         if key not in self._scales:
             factor, relative = inverse(np.array([key]), self.sensitivity, self.sensitivity_error)
-            through = self.chain.composition
-            s1, dark, relative = through.mean(
-                np.concatenate([factor, factor * self.n, relative])
-            ).astype(np.float32)
-            with np.errstate(invalid="ignore", divide="ignore"):
-                count = through.variance((factor**2).astype(np.float32))[0] / s1
+            planes = np.concatenate([factor, factor * self.n, relative])
+            if self._untouched:
+                count, dark, relative = planes.astype(np.float32)
+            else:
+                through = self.chain.composition
+                s1, dark, relative = through.mean(planes).astype(np.float32)
+                with np.errstate(invalid="ignore", divide="ignore"):
+                    count = through.variance((factor**2).astype(np.float32))[0] / s1
             self._scales[key] = Scale(count, dark, relative)
         return self._scales[key]
 
@@ -329,25 +336,45 @@ class Conversion:
             route.chain.composition.back(np.where(known, over, 0.0))
             for route in self._routes(shapes)
         ]
-        used = np.flatnonzero(np.any(through, axis=(0, 1)))
-        through = [weights[:, used] for weights in through]
-        sensitivity, n = self.sensitivity[..., used], self.n[:, used]
-        spread = count_variance(self.quantization)
-        step = max(1, _BLOCK // max(1, self.valid.shape[0] * used.size))
-        for start in range(0, counts.shape[0], step):
-            place = slice(start, start + step)
-            raw = as_counts(counts[place][..., used])
-            taken = np.stack([through[k] for k in shapes.product[place]])
-            factor = factors(weight[place], sensitivity)
-            scaled = np.where((taken != 0) & (raw < MISSING), taken * factor, 0.0)
-            scaled /= exposure[place][:, None, None]
-            squares = scaled * scaled
-            out[0][place] = np.einsum("tpw,tpw->tp", squares, spread.take(raw, mode="clip"))
-            with np.errstate(invalid="ignore", divide="ignore"):
-                out[1][place] = squares.sum(-1) / scaled.sum(-1)
-            light = np.einsum("tpw,pw->tp", scaled, n) * exposure[place][:, None]
-            out[2][place] = self.background * light
+        columns = np.flatnonzero(np.any(through, axis=(0, 1)))
+        used = slice(columns.min(initial=0), columns.max(initial=-1) + 1)
+        # Exposures near in time share the weights of their counts.
+        kinds = np.column_stack([shapes.product, np.round(weight, _DECIMALS)])
+        unique, kind = np.unique(kinds, axis=0, return_inverse=True)
+        for number, (product, *terms) in enumerate(unique):
+            taken = through[int(product)][:, used]
+            factor = factors(np.array([terms]), self.sensitivity[..., used])[0]
+            scaled = np.where(taken != 0, taken * factor, 0.0)
+            here = np.flatnonzero(kind == number)
+            step = max(1, _BLOCK // max(1, scaled.size))
+            for start in range(0, here.size, step):
+                some = here[start : start + step]
+                raw = as_counts(counts[some][..., used])
+                found = self._weighted(raw, scaled, self.n[:, used])
+                seconds = exposure[some][:, None]
+                for a, sums in zip(out, found, strict=True):
+                    a[some] = sums
+                out[0][some] /= seconds**2
+                out[1][some] /= seconds
         return out
+
+    def _weighted(
+        self, raw: np.ndarray, weights: np.ndarray, n: np.ndarray
+    ) -> tuple[np.ndarray, ...]:
+        """Variance, scale and background, (pic, pixel), of sums of counts with weights, in 1 s."""
+        over = "tpw,pw->tp"
+        squares = (weights**2).astype(np.float32)
+        variance = count_variance(self.quantization).take(raw, mode="clip")
+        lost = (raw == MISSING) & (weights != 0)
+        sums = [weights, squares, weights * n]
+        if lost.any():
+            variance[lost] = 0
+            first, second, light = (np.einsum(over, ~lost, a) for a in sums)
+        else:
+            first, second, light = (a.sum(-1) for a in sums)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            scale = second / first
+        return np.einsum(over, variance, squares), scale, self.background * light
 
     def per_count(self, weight: np.ndarray, exposure: np.ndarray) -> np.ndarray:
         """Scale of one more count in each element.
@@ -375,8 +402,10 @@ class Conversion:
         Those of spectra of constant radiance, whose counts have variances that go as 1/S; 0 where
         there is no radiance.
         """
-        through = self.chain.composition
         variance = factors(weight[None], self.sensitivity)[0]
+        if self._untouched:
+            return (np.nan_to_num(variance),) * 2
+        through = self.chain.composition
         all_of_it = through.back(through.known.astype(float))
         found = through.mean(np.stack([variance * all_of_it])), through.variance(variance[None])
         sums, squares = (np.nan_to_num(planes[0]) for planes in found)

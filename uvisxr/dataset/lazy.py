@@ -26,6 +26,8 @@ def unsplit(ds: xr.Dataset, *dims: str) -> xr.Dataset:
         split = {d: -1 for d in dims if len(variable.chunksizes.get(d, ())) > 1}
         if split:
             changed[name] = variable.chunk(split)
+    if not changed:
+        return ds
     data = {name: v for name, v in changed.items() if name in ds.data_vars}
     coords = {name: v for name, v in changed.items() if name in ds.coords}
     return ds.assign(data).assign_coords(coords)
