@@ -14,6 +14,7 @@ from uvisxr.bins import binning
 from uvisxr.bins.binning import DEFAULT_EDGES
 from uvisxr.bins.edges import Edges
 from uvisxr.bins.statistics import c4
+from uvisxr.dataset.fields import SIGHTLINE
 from uvisxr.errors import ArgumentError, MissingStepError
 from uvisxr.instrument.detector import Window
 from uvisxr.numerics.poisson import garwood_bounds
@@ -533,6 +534,31 @@ def test_intervals_hold_their_lower_edge_and_the_last_its_upper():
 def test_edges_out_of_order(field, edges):
     with pytest.raises(ArgumentError, match=rf"by\['{field}'\]=\[.*edges"):
         Edges(field, edges)
+
+
+PERIODIC = [name for name, field in SIGHTLINE.items() if field.period is not None]
+
+
+@pytest.mark.parametrize("field", PERIODIC)
+@pytest.mark.parametrize("turns", [(0, 1.1), (0, 0.5, 1.5), (-0.5, 0.75), (1.5, 0.25), (0, -2)])
+def test_edges_beyond_the_circle(field, turns):
+    """Taken round it, the end of [0, 400] would be that of [0, 40]."""
+    edges = [turn * SIGHTLINE[field].period for turn in turns]
+    with pytest.raises(ArgumentError, match="edges that go round once"):
+        Edges(field, edges)
+
+
+@pytest.mark.parametrize("field", PERIODIC)
+def test_edges_that_pass_the_period(field):
+    period = SIGHTLINE[field].period
+    values = np.array([0.0, 0.04, 0.5, 0.96]) * period
+    for turns, expected in (
+        ((-0.05, 0.05), [0, 0, -1, 0]),
+        ((0.95, 0.03, 0.06), [0, 1, -1, 0]),
+        ((0, 1), [0, 0, 0, 0]),
+        ((-0.5, 0, 0.5), [1, 1, 0, 0]),
+    ):
+        assert Edges(field, np.array(turns) * period).index(values).tolist() == expected
 
 
 @pytest.mark.parametrize("edges", [[], [1], [0, np.nan], "ab", 5, [[0, 1], [1, 2]], None])

@@ -15,7 +15,8 @@ class Edges:
     """Successive half-open intervals [a, b) of one field.
 
     On a line the last one holds its upper end too. On a circle edges go upwards and may pass the
-    period once: [350, 10, 30] are two intervals of 20 degrees; a full circle closes on itself.
+    period once: [350, 10, 30] are two intervals of 20 degrees; a full circle closes on itself. No
+    two edges lie further apart than once round: the end of [0, 400] would be that of [0, 40].
 
     Parameters
     ----------
@@ -27,7 +28,7 @@ class Edges:
     Raises
     ------
     ArgumentError
-        Fewer than two edges, a NaN, edges out of order, or more than once round the circle.
+        Fewer than two edges, a NaN, edges out of order or beyond the circle.
     """
 
     def __init__(self, field: str, edges: Sequence[float] | np.ndarray) -> None:
@@ -48,7 +49,7 @@ class Edges:
             raise checks.refused(name, edges, f"finite edges that differ: {field} comes round")
         step = np.where(np.abs(step) == self.period, self.period, step % self.period)
         self._upto = np.concatenate([[0.0], np.cumsum(step)])
-        if self._upto[-1] > self.period * (1 + 1e-12):
+        if max(self._upto[-1], np.ptp(self.values)) > self.period * (1 + 1e-12):
             raise checks.refused(
                 name, edges, f"ascending edges that go round once, {self.period:g}, at most"
             )
