@@ -285,3 +285,72 @@ def test_lyman_alpha_in_wide_bins():
     counts[3, 21, 3] = 0  # Lyman-alpha may lie in the other bin
     found = losses.flags(ds.assign(counts=(ds.counts.dims, counts)))
     assert np.argwhere((found & PARTIAL).values).tolist() == [[2, 20]]
+
+
+# --- values that are missing
+
+
+THIRDS = Window(0, 0, 63, 1023, band_bin=3)  # the last bin holds one column
+
+
+def gappy(n_pic: int, products: list[str], lost: list[tuple[int, int]]) -> xr.Dataset:
+    """Without the last bin in any exposure, and with one more value missing in some spectra."""
+    ds = sky(np.random.default_rng(8), n_pic=n_pic, window=THIRDS)
+    counts = ds.counts.values.copy()
+    counts[..., -1] = 65535
+    for pic, pixel in lost:
+        counts[pic, pixel, 100] = 65535
+    ds = ds.assign(counts=(ds.counts.dims, counts)).assign_attrs(slit="LOW_RESOLUTION")
+    et = 1.9e8 + 240.0 * np.arange(n_pic)
+    return ds.assign_coords(product=("pic", products), et=("pic", et))
+
+
+def partial(ds: xr.Dataset) -> list[list[int]]:
+    """Partial spectra, of which all steps that judge them must know the same."""
+    by_losses = (losses.flags(ds) & PARTIAL).compute()
+    calibrated = ds.uvis.calibrate(flat_field=False, trend=False)
+    np.testing.assert_array_equal(calibrated.quality & PARTIAL, by_losses)
+    assert np.isnan(calibrated.radiance[..., -1]).all()
+    return np.argwhere(by_losses.values).tolist()
+
+
+@pytest.mark.parametrize("chunks", [None, {"pic": 2}, {"pic": 3, "pixel": 20, "wl": 100}])
+@pytest.mark.parametrize("products", [["A"] * 5, ["B", "A", "B", "A", "A"]])
+def test_what_no_exposure_of_a_product_has_is_no_loss(chunks, products):
+    ds = gappy(5, products, [(1, 10), (2, 40)])
+    ds = ds if chunks is None else ds.assign(counts=ds.counts.chunk(chunks))
+    assert partial(ds) == [[1, 10], [2, 40]]
+
+
+def test_each_product_has_its_own_values():
+    ds = gappy(4, ["A", "A", "B", "B"], [(0, 20), (1, 20), (2, 20)])
+    assert partial(ds) == [[2, 20]]
+    ds.counts[2:, :, -1] = 1
+    ds.counts[3, 5, -1] = 65535
+    assert np.argwhere((losses.flags(ds) & PARTIAL).values).tolist() == [[2, 20], [3, 5]]
+
+
+def test_a_single_exposure_may_lack_its_last_bin():
+    ds = gappy(1, ["A"], [(0, 30)])
+    assert partial(ds) == [[0, 30]]
+    ds.counts[0, :, 50] = 65535
+    assert len(partial(ds)) == 64
+    whole = gappy(1, ["A"], [])
+    whole.counts[0, :40, -1] = 2
+    assert np.argwhere((losses.flags(whole) & PARTIAL).values)[:, 1].tolist() == [*range(40, 64)]
+
+
+@pytest.mark.parametrize("selection", [{"pic": 2}, {"pixel": 30}, {"pic": 1, "pixel": 30}])
+def test_selections_without_a_dimension_lack_nothing_either(selection):
+    ds = gappy(4, ["A"] * 4, [(1, 10)]).isel(selection)
+    quality = ds.uvis.calibrate(flat_field=False, trend=False).quality
+    assert quality.dims == ds.counts.dims[:-1]
+    assert (quality & PARTIAL == 0).sum() == quality.size
+
+
+def test_spectra_without_their_last_bin_can_be_binned():
+    ds = gappy(3, ["A"] * 3, []).uvis.calibrate(flat_field=False, trend=False)
+    found = ds.uvis.bin(pixels=[ds.pixel.isin([20, 21])])
+    assert found.n.values.tolist() == [6]
+    assert np.isfinite(found.radiance[0, 50:-1]).all()
+    assert np.isnan(found.radiance[0, -1])

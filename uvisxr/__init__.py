@@ -126,7 +126,8 @@ quality : 1
     lost : 1
         No counts, or no values, where there must have been some.
     partial : 2
-        Incomplete: missing values, no Lyman-alpha, or an impossibly long run of zeros.
+        Incomplete: values missing that its product has, no Lyman-alpha, or an impossibly long run
+        of zeros.
     star : 4
         A star crossed the pixel.
     dark_line : 8

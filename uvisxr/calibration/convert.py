@@ -28,7 +28,7 @@ _BLOCK = 2**16
 _DECIMALS = 2
 
 
-#: Names of the arrays that `Conversion.radiances` returns first.
+#: Names of the arrays that `Conversion.radiances` returns.
 OUTPUTS = ("radiance", "radiance_upper", "radiance_lower", "radiance_systematic")
 
 
@@ -290,13 +290,9 @@ class Conversion:
         -------
         *outputs : ndarray of float32, (pic, pixel, wl)
             kR/angstrom: the radiance, its upper and lower half-widths and its systematic error.
-        missing : ndarray of bool, (pic, pixel)
-            Spectra with missing counts.
         """
         outputs = tuple(np.empty(counts.shape, np.float32) for _ in OUTPUTS)
-        missing = np.zeros(counts.shape[:2], bool)
         for some in self._blocks(counts, weight, exposure, shapes):
-            missing[some.place] = some.lost.any(-1)
             value = self._values(some)
             systematic = self._systematic(some, value)
             upper, lower = self._bounds(some, value)
@@ -304,7 +300,7 @@ class Conversion:
                 upper, lower = np.hypot(upper, systematic), np.hypot(lower, systematic)
             for output, found in zip(outputs, (value, upper, lower, systematic), strict=True):
                 output[some.place] = found
-        return *outputs, missing
+        return outputs
 
     def integrals(
         self,

@@ -18,6 +18,7 @@ from ..instrument.channel import slit_name
 from ..instrument.detector import Bins
 from ..numerics.along_wl import SMOOTHING, Interpolation
 from ..numerics.poisson import Interval
+from ..quality.losses import missed
 from ..timescales import clock_from_et
 from . import matrix
 from .choices import Errors, EvilPixels, Filling, RecipeName, Trend
@@ -124,7 +125,8 @@ def calibrate(
         relative; `evil` (pixel, wl), 1 where an element holds evil pixels;
         `radiance_systematic`, the shape of the radiance; `sensitivity`, `sensitivity_error`
         (term, pixel, wl) and `sensitivity_weight` (pic, term). `quality` has
-        the flag "partial" on spectra with missing counts. Lazy where `counts` are dask arrays.
+        the flag "partial" on spectra that miss counts; those that no exposure of the product has
+        are NaN without a flag. Lazy where `counts` are dask arrays.
 
         Detector rows outside 2..61 are not illuminated: NaN. Row 61 has a radiance, but its flat
         field is taken as 1: it carries the flag "dark_line".
@@ -292,9 +294,10 @@ def compute(ds: xr.Dataset) -> xr.Dataset:
     if conversion.plan is not None:
         conversion.plan.apply(relative[0])
     shown = xr.Variable(("pixel", "wl"), relative[0].astype(np.float32))
-    quality = _partial(ds, found.pop("lost"))
+    dims = ds["counts"].dims
+    quality = _partial(ds, squeezed(missed(ds), dims))
     out = ds.assign(radiance=found.pop("radiance")).assign_coords(
-        found | {"calibration_error": squeezed(shown, ds["counts"].dims), "quality": quality}
+        found | {"calibration_error": squeezed(shown, dims), "quality": quality}
     )
     return conventions.apply(out)
 
@@ -356,9 +359,9 @@ def _chunks(ds: xr.Dataset) -> Any:
     return ds["counts"].chunksizes.get("pic", -1)
 
 
-def _partial(ds: xr.Dataset, lost: xr.Variable) -> xr.Variable:
+def _partial(ds: xr.Dataset, missed: xr.Variable) -> xr.Variable:
     """The quality flags, with "partial" on spectra that miss counts."""
-    flags: xr.Variable = xr.where(lost, np.uint8(QUALITY_FLAGS["partial"]), np.uint8(0))
+    flags: xr.Variable = xr.where(missed > 0, np.uint8(QUALITY_FLAGS["partial"]), np.uint8(0))
     if "quality" in ds:
         flags = ds["quality"].variable | flags
     typed: xr.Variable = flags.astype(np.uint8)

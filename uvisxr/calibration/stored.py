@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from ..dataset import products
 from ..dataset.lazy import unsplit
 from ..errors import MissingStepError
 from ..instrument.channel import channel, slit_name
@@ -175,12 +176,11 @@ class Stored:
         return found if isinstance(found, tuple) else (found,)
 
     def radiances(self) -> dict[str, xr.Variable]:
-        """Radiances and errors from the counts, and `lost` (pic, pixel) where some are missing."""
-        names = (*OUTPUTS, "lost")
-        dims = [("pixel", "wl")] * len(OUTPUTS) + [("pixel",)]
-        planes = self.map(self.conversion.radiances, dims, [np.float32] * len(OUTPUTS) + [bool])
+        """Radiances and their errors from the counts."""
+        dims, types = [("pixel", "wl")] * len(OUTPUTS), [np.float32] * len(OUTPUTS)
+        planes = self.map(self.conversion.radiances, dims, types)
         there = self.ds["counts"].dims
-        return {name: squeezed(p, there) for name, p in zip(names, planes, strict=True)}
+        return {name: squeezed(p, there) for name, p in zip(OUTPUTS, planes, strict=True)}
 
     def per_count(self) -> xr.Variable:
         """Radiance of one more count in each element, (pic, pixel, wl); lazy where counts are."""
@@ -218,10 +218,7 @@ class Stored:
         if plan is None or not plan.hole.size:
             flat = xr.Variable(("product_", "wl"), np.ones((1, n_wl)))
             return xr.Variable("pic", np.zeros(n_pic, int)), flat, flat
-        names = (
-            framed(self.ds, "product", ("pic",)).values if "product" in self.ds else [""] * n_pic
-        )
-        _, product = np.unique(names, return_inverse=True)
+        product = products.numbers(self.ds)
         weight = framed(self.ds, "sensitivity_weight", ("pic", "term")).values
         exposure = framed(self.ds, "exposure", ("pic",)).values
         rows = []

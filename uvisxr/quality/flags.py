@@ -4,7 +4,8 @@
 flag      bit   a spectrum that
 ========= ===== ====================================================================
 lost      1     holds no count, or no value, where there must be some (`losses.flags`)
-partial   2     lacks a part: missing values, no Lyman-alpha, an impossible run of zeros
+partial   2     lacks a part: values that its product has, Lyman-alpha, or an impossible run of
+                zeros
 star      4     a star crossed
 dark_line 8     comes from detector rows without usable signal
 user      16    the user set aside

@@ -3,6 +3,9 @@
 What the telemetry loses is filled with zeros, so a loss shows as missing counts where there must be
 some. Each test therefore asks how probable the zeros are: short exposures of a faint sky contain
 genuinely empty spectra, which must stay in the mean.
+
+Missing values are losses too, except for those that no exposure of a product has: some products
+lack the last bin of a window that the bins do not divide evenly.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from ..dataset import products
 from ..dataset.conventions import QUALITY_FLAGS
 from ..instrument.detector import Bins
 from ..numerics import zero_runs
@@ -22,6 +26,40 @@ LYMAN_ALPHA = (122, 137)
 
 #: Probability below which zeros count as a loss.
 FALSE_POSITIVES = 1e-4
+
+
+def missed(ds: xr.Dataset) -> xr.Variable:
+    """How many values each spectrum misses that its product has, int (pic, pixel).
+
+    A single exposure does not tell what its product lacks: there, it is a window's last wavelength
+    bin if no pixel has it.
+
+    Parameters
+    ----------
+    ds : Dataset
+        With `counts`; a dimension that a selection has dropped has size 1 in the result.
+
+    Returns
+    -------
+    Variable
+        Lazy where the counts are.
+    """
+    sizes = {dim: ds.sizes.get(dim, 1) for dim in (*DIMS, "wl")}
+    missing: xr.Variable = ~(ds["counts"].variable.set_dims(sizes).transpose(*sizes) < MISSING)
+    product, bins = products.numbers(ds), Bins.of(ds)
+    if not product.size:
+        none: xr.Variable = missing.sum("wl")
+        return none
+    last = xr.Variable("wl", bins.band + bins.n_band > ds.attrs["lr_band"])
+    exposures = [np.flatnonzero(product == k) for k in range(product.max() + 1)]
+    found = []
+    for here in exposures:
+        part = missing.isel(pic=here)
+        unsent = part.all("pic") if here.size > 1 else part.all(DIMS) & last
+        found.append((part & ~unsent).sum("wl"))
+    counted: xr.Variable = xr.Variable.concat(found, "pic")
+    in_order: xr.Variable = counted.isel(pic=np.argsort(np.concatenate(exposures)))
+    return in_order
 
 
 def _features(counts: np.ndarray, lyman: np.ndarray) -> np.ndarray:
@@ -41,9 +79,9 @@ def _features(counts: np.ndarray, lyman: np.ndarray) -> np.ndarray:
 
 
 def features(ds: xr.Dataset) -> xr.DataArray:
-    """Reduce counts to what the tests need, int64 (pic, pixel, feature): one pass, block by block.
+    """Reduce counts to what the tests need, int64 (pic, pixel, feature), block by block.
 
-    Lazy where the counts are.
+    Those of `_features`, and what `missed` says. Lazy where the counts are.
     """
     bins = Bins.of(ds)
     first, last = LYMAN_ALPHA
@@ -51,7 +89,7 @@ def features(ds: xr.Dataset) -> xr.DataArray:
     counts = ds["counts"].transpose(*DIMS, "wl")
     if counts.chunks is not None:
         counts = counts.chunk(wl=-1)
-    result: xr.DataArray = xr.apply_ufunc(
+    found: xr.DataArray = xr.apply_ufunc(
         _features,
         counts.drop_vars(list(counts.coords)),
         kwargs={"lyman": touching},
@@ -61,7 +99,8 @@ def features(ds: xr.Dataset) -> xr.DataArray:
         dask_gufunc_kwargs={"output_sizes": {"feature": 4}},
         output_dtypes=[np.int64],
     )
-    return result.transpose(*DIMS, "feature")
+    both = [found.variable, missed(ds).set_dims((*DIMS, "feature"))]
+    return xr.DataArray(xr.Variable.concat(both, "feature"))
 
 
 def _expected(counts: np.ndarray, exposure: np.ndarray) -> np.ndarray:
@@ -82,7 +121,8 @@ def flags(ds: xr.Dataset, level: float = 0.0, measured: xr.DataArray | None = No
     """The flags, with those of lost and partial spectra added.
 
     - `lost`: every element is zero or missing, where counts were expected.
-    - `partial`: something was received, but values are missing; or (FUV, lit rows, windows that
+    - `partial`: something was received, but values are missing that the product has (`missed`); or
+      (FUV, lit rows, windows that
       hold detector columns 122..137) there is no Lyman-alpha count where counts were expected; or
       (lit rows) a run of zeros is longer than the background alone would leave in one spectrum of
       10,000.
@@ -130,7 +170,7 @@ def _judge(
     measured: np.ndarray, bins: Bins, exposure: np.ndarray, level: float, channel: str
 ) -> np.ndarray:
     """Flags of lost and partial spectra, uint8 (pic, pixel), from their features."""
-    total, lyman, run, missing = np.moveaxis(measured, -1, 0)
+    total, lyman, run, missing, lacking = np.moveaxis(measured, -1, 0)
     n_wl = bins.band.size
     received = n_wl - missing
     element = level * exposure[:, None] * bins.n_line * np.median(bins.n_band)
@@ -142,7 +182,7 @@ def _judge(
     due = np.maximum(_expected(total, exposure), np.where(lit, element * received, 0.0)) > enough
     lost = nothing & (due | (received == 0))
 
-    partial = ~nothing & (missing > 0)
+    partial = ~nothing & (lacking > 0)
     if level > 0:
         longest = zero_runs.longest_expected(element, n_wl, FALSE_POSITIVES)
         partial |= ~nothing & lit & (run > longest)
