@@ -186,6 +186,63 @@ def test_survives_netcdf_and_a_subset(ds, tmp_path):
     assert again.attrs["background_spectra"] == 2
 
 
+# --- rows that the slit does not light
+
+
+def full_frame(**options) -> xr.Dataset:
+    return sky(np.random.default_rng(14), n_pic=4, window=Window(0, 0, 63, 1023, **options))
+
+
+@pytest.mark.parametrize("method", ["gaps", "mean"])
+def test_unlit_rows_are_left_out_where_lit_ones_are_listed(method):
+    ds = full_frame()
+    lit = ds.uvis.background(method=method, pixels=(ds.pixel >= 2) & (ds.pixel <= 61))
+    with pytest.warns(UvisWarning, match="16 of the 256 spectra .* are left out"):
+        found = ds.uvis.background(method=method, pixels=everywhere(ds))
+    assert found.background == lit.background
+    assert abs(found.background - 4e-4) < 3 * found.background_error
+
+
+def test_unlit_rows_alone_have_their_own_level_and_a_warning():
+    ds = full_frame()
+    counts = ds.counts.where(ds.pixel != 1, ds.band % 100 == 0).astype(np.uint16)
+    ds = ds.assign(counts=counts)
+    with pytest.warns(UvisWarning, match="all 4 spectra to measure it in are from such rows"):
+        found = ds.uvis.background(method="mean", pixels=ds.pixel == 1)
+    np.testing.assert_allclose(found.background, 0.01 / 240, rtol=0.05)
+
+
+@pytest.mark.parametrize("level", [{"level": 4e-4}, {"method": "rtg"}])
+@pytest.mark.filterwarnings("ignore:the background is the users guide")
+def test_nothing_but_unlit_rows(level):
+    ds = full_frame().isel(pixel=[0, 1])
+    with pytest.warns(UvisWarning, match="holds no others, and nothing is taken off"):
+        ds.uvis.background(**level)
+
+
+def test_the_lit_share_of_a_bin_has_the_background():
+    """Rows 0..3 of 4 are half lit; the guide's level would take off twice what they see."""
+    ds = full_frame(line_bin=4)
+    ds = ds.assign_coords(et=("pic", np.arange(4) * 240.0 + 1e8))
+    ds = ds.assign_attrs(slit="LOW_RESOLUTION").assign(counts=ds.counts * 0 + 10)
+    options = {"flat_field": False, "trend": False, "evil_pixels": "interpolate", "smooth": False}
+    plain = ds.uvis.calibrate(**options)
+    less = ds.uvis.background(level=4e-4).uvis.calibrate(**options)
+    taken = ((plain.radiance - less.radiance) / plain.radiance)[..., 100:]
+    for pixel, rows in ((0, 2), (1, 4), (15, 2)):
+        np.testing.assert_allclose(taken[:, pixel], 4e-4 * rows * 240 / 10, rtol=1e-4)
+    light = [d.uvis.integrate((1400, 1800)) for d in (plain, less)]
+    share = (light[0].brightness_upper / light[1].brightness_upper)[:, [0, 1]]
+    np.testing.assert_allclose(share, 1, rtol=1e-4)
+
+
+def test_empty_unlit_rows_are_not_lost():
+    ds = full_frame()
+    counts = ds.counts.where(ds.pixel != 0, 0).astype(np.uint16)
+    found = ds.assign(counts=counts).uvis.background(level=4e-4)
+    assert (found.quality.isel(pixel=0) == QUALITY_FLAGS["dark_line"]).all()
+
+
 # --- with a calibration
 
 

@@ -36,7 +36,7 @@ def test_every_detector_pixel_of_the_window_is_in_one_bin(window):
     bands = np.concatenate([np.arange(f, f + n) for f, n in np.c_[bins.band, bins.n_band]])
     np.testing.assert_array_equal(lines, np.arange(window.ul_line, window.lr_line + 1))
     np.testing.assert_array_equal(bands, np.arange(window.ul_band, window.lr_band + 1))
-    assert window.shape == bins.detector_pixels.shape
+    assert window.shape == bins.lit_pixels.shape
 
 
 @settings(derandomize=True, deadline=None, max_examples=30)
@@ -108,8 +108,16 @@ def test_bins_of_a_subset():
     ds = _dataset(window)
     whole = Bins.of(ds)
     part = Bins.of(ds.isel(pixel=[3, -1], wl=slice(100, None, 7)))
-    np.testing.assert_array_equal(whole.detector_pixels, window.bins.detector_pixels)
-    np.testing.assert_array_equal(part.detector_pixels, whole.detector_pixels[[3, -1]][:, 100::7])
+    np.testing.assert_array_equal(whole.lit_pixels, window.bins.lit_pixels)
+    np.testing.assert_array_equal(part.lit_pixels, whole.lit_pixels[[3, -1]][:, 100::7])
+
+
+@settings(derandomize=True, deadline=None, max_examples=30)
+@given(windows())
+def test_lit_pixels_are_those_of_rows_2_to_61(window):
+    lit = np.zeros((64, 1024))
+    lit[2:62] = 1
+    np.testing.assert_array_equal(window.bins.lit_pixels, window.bins.sum(lit))
 
 
 @pytest.mark.parametrize("lost", ["line", "band"])

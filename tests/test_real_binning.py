@@ -22,7 +22,7 @@ def titan(data) -> xr.Dataset:
     window = Window(2, 0, 61, 1023, band_bin=8)
     ds = dataset(ets=ets, exposure=30.0, window=window)
     ds = geometry(ds, kernels=kernels(data, "titan"))
-    mean = 30 * RATE * window.bins.detector_pixels * np.ones((ets.size, 1, 1))
+    mean = 30 * RATE * window.bins.lit_pixels * np.ones((ets.size, 1, 1))
     glow = np.exp(-ds.alt.clip(min=0) / 300).where(ds.alt < 1400, 0).values[..., None]
     mean = mean + 30 * 0.01 * glow
     mean[..., (ds.band.values >= 120) & (ds.band.values <= 136)] += 3

@@ -144,6 +144,14 @@ def test_stars_shine_where_the_truth_says(titan):
     assert np.median(light[star]) > 3 * np.median(light[~star])
 
 
+def test_unlit_rows_see_no_background(tmp_path):
+    made = simulate.observation(tmp_path, window=Window(0, 500, 63, 507, line_bin=4), **SMALL)
+    expected, light = made.truth.expected_counts, made.truth.radiance
+    # Rows 56..59 are lit, of 60..63 two. What is left is background where no light falls.
+    pixels = (expected / (240 * 4e-4)).where(light < 1e-9).isel(pixel=[14, 15]).min(("pic", "wl"))
+    np.testing.assert_allclose(pixels, [4, 2], rtol=1e-3)
+
+
 def test_expected_counts_by_hand(titan):
     """One exposure and pixel from the files themselves: t (S L + B)."""
     truth, pic, pixel = titan.truth.attrs, 17, 23

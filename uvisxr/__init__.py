@@ -86,7 +86,7 @@ rate, rate_upper, rate_lower : count s-1
     Counts divided by exposure, and its errors. The background is not subtracted.
 radiance, radiance_upper, radiance_lower : kR angstrom-1
     Spectral radiance of each element, (counts / exposure - n background) / sensitivity with n the
-    number of detector pixels in the element, and its errors: those of the counts, and with
+    number of lit detector pixels in the element, and its errors: those of the counts, and with
     ``errors="total"`` those of background and calibration as well. It is negative where there are
     fewer counts than expected from the background. In bins, the mean of the members,
     whose errors add in quadrature.
@@ -106,8 +106,8 @@ calibration_factor, calibration_factor_error : kR angstrom-1 s count-1
 calibration_matrix : kR angstrom-1 count-1
     In place of counts, in calibration matrices of the archive, which include 1 / exposure.
 background, background_error : count s-1
-    The detector's own counts per second and detector pixel, uniform over the detector: an element
-    of n detector pixels has n times that.
+    The detector's own counts per second and lit detector pixel, uniform over rows 2..61: an element
+    of n such pixels has n times that. Rows that the slit does not light see almost none.
 `brightness*` : kR
     Integral of a radiance over the wavelengths `wl_bounds`, from `ds.uvis.integrate`.
     `brightness_upper`, `brightness_std` and so on are its counterparts of `radiance_upper`,

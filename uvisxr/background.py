@@ -1,8 +1,9 @@
 """Background: the detector's own counts, mostly due to the spacecraft's power source.
 
-The background is a rate per detector pixel, uniform over the detector, so an element of n detector
-pixels has n times that rate. It is measured where nothing else contributes: in spectra above the
-atmosphere, over a wavelength range without lines.
+The background is a rate per detector pixel, uniform over the rows 2..61 that the slit lights, so an
+element of n lit detector pixels has n times that rate. The rows outside see a tenth of it or less
+(4e-6 to 4e-5 count/s), and none is taken off them. It is measured where nothing else contributes:
+in spectra above the atmosphere, over a wavelength range without lines.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ UNUSUAL = 1e-3
 #: Wavelengths without strong lines, angstrom. FUV: between the N I, C I and O I lines and the
 #: reflected sunlight; EUV: between O II 617 and O II 834.
 QUIET = {"FUV": (1400.0, 1850.0), "EUV": (620.0, 820.0)}
+
+_UNLIT = "detector rows outside 2..61, which the slit does not light, see almost no background"
 
 #: How the background is determined; see `background`.
 BackgroundMethod = Literal["gaps", "mean", "rtg"]
@@ -72,6 +75,7 @@ def background(
     pixels : DataArray of bool, or pairs of int, optional
         Spectra to measure in: a mask over pic and pixel, or (pic, pixel) pairs. Rows without
         signal (flag `dark_line`) are used if listed here; spectra with any other flag never are.
+        Of those the slit does not light, only if no others are listed.
 
     Returns
     -------
@@ -92,7 +96,8 @@ def background(
     Warns
     -----
     UvisWarning
-        The background exceeds 1e-3 count/s per detector pixel, or is not measured ("rtg").
+        The background exceeds 1e-3 count/s per detector pixel, is not measured ("rtg"), or is
+        measured in rows that the slit does not light, or set where there are no others.
 
     Notes
     -----
@@ -135,8 +140,10 @@ def background(
         level = EXPECTED if level is None else float(level)
         error, used = float(error or 0.0), 0
         quality = losses.flags(ds, sure(level, error), measured)
+        if not Bins.of(ds).lit_lines.any():
+            warn_user(f"{_UNLIT}: the dataset holds no others, and nothing is taken off them")
     else:
-        candidates = _candidates(ds, alt_min, pixels)
+        candidates = _lit(_candidates(ds, alt_min, pixels), Bins.of(ds))
         measured = measured.compute()
         level, error, quality, used = _measure(ds, method, candidates, wl_range, measured)
     if how == "rtg":
@@ -190,6 +197,27 @@ def _candidates(ds: xr.Dataset, alt_min: float | None, pixels: Pixels | None) ->
     return chosen
 
 
+def _lit(candidates: np.ndarray, bins: Bins) -> np.ndarray:
+    """Those of the candidates (pic, pixel) that the slit lights; all of them where it lights none.
+
+    Warns of the others.
+    """
+    lit = candidates & (bins.lit_lines > 0)
+    unlit = int(candidates.sum() - lit.sum())
+    if not unlit:
+        return candidates
+    if lit.any():
+        warn_user(
+            f"{_UNLIT}: {unlit} of the {candidates.sum()} spectra to measure it in are left out"
+        )
+        return lit
+    warn_user(
+        f"{_UNLIT}: all {unlit} spectra to measure it in are from such rows, and what is measured "
+        "is not the background of the others; choose spectra of these with pixels, or set level="
+    )
+    return candidates
+
+
 def _columns(ds: xr.Dataset, bins: Bins, wl_range: tuple[float, float] | None) -> np.ndarray:
     """Elements inside the range that have the usual number of detector columns, bool (wl,)."""
     name = ds.attrs["channel"]
@@ -231,7 +259,8 @@ def _measure(
     barred = np.uint8(0xFF & ~conventions.QUALITY_FLAGS["dark_line"])
     chosen = ds["counts"].transpose(*DIMS, "wl").isel(wl=columns)
     counts = chosen.values[candidates]
-    per_spectrum = bins.n_line * float(bins.n_band[columns][0])
+    rows = np.where(bins.lit_lines > 0, bins.lit_lines, bins.n_line)
+    per_spectrum = rows * float(bins.n_band[columns][0])
     exposure = np.broadcast_to(ds["exposure"].values, ds.sizes["pic"])
     scale = np.outer(exposure, per_spectrum)[candidates]
 

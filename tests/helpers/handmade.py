@@ -49,12 +49,12 @@ def sky(
 ) -> xr.Dataset:
     """Poisson counts of a background, and of Lyman-alpha in detector columns 122..137.
 
-    `rate` is in count/s per detector pixel, `lyman_alpha` in counts per element and 240 s.
+    `rate` is in count/s per lit detector pixel, `lyman_alpha` in counts per element and 240 s.
     """
     window = window or Window(2, 0, 61, 1023)
     bins = window.bins
     seconds = np.broadcast_to(np.asarray(exposure, float), n_pic)
-    mean = seconds[:, None, None] * rate * bins.detector_pixels
+    mean = seconds[:, None, None] * rate * bins.lit_pixels
     if name == "FUV":
         mean[..., (bins.band >= 122) & (bins.band <= 137)] += lyman_alpha * seconds[0] / 240
     return observation(rng.poisson(mean).astype(np.uint16), window, name, exposure)

@@ -122,7 +122,7 @@ def _elements(values: np.ndarray, label: Label, bins: Bins, path: str | Path) ->
 
 
 def _relative_error(bins: Bins, channel: Channel) -> np.ndarray:
-    """Relative error of the laboratory sensitivity over the spectral bins, (wl,)."""
+    """Relative error of the laboratory sensitivity summed over the bins, (pixel, wl)."""
     lab = package_lab(channel.name)
     wl = channel.wavelength(np.arange(N_BANDS))
     value, error = (
@@ -130,7 +130,8 @@ def _relative_error(bins: Bins, channel: Channel) -> np.ndarray:
         for y in (lab.sensitivity, lab.error)
     )
     frame = np.broadcast_to(np.stack([value, error])[:, None], (2, N_LINES, N_BANDS))
-    value, error = bins.sum(frame)[:, 0]
+    value, error = bins.sum(frame)
     with np.errstate(divide="ignore", invalid="ignore"):
-        relative: np.ndarray = np.where(value > 0, error / value, np.nan) / np.sqrt(bins.n_band)
-    return relative
+        relative = np.where(value > 0, error / value, np.nan)
+    # Where no row is lit, there is no sensitivity either.
+    return np.asarray(relative / np.sqrt(np.maximum(bins.lit_pixels, 1)))

@@ -62,8 +62,8 @@ def calibrate(
     """Turn counts into spectral radiances with upper and lower errors.
 
     L = (counts/t - B n) / S, with S the sensitivity, B the background of `background` (0 without
-    it) and n the detector pixels in an element. The bounds are those of the counts: 68 % of them
-    hold the truth, at every number of counts, whether an element stands alone, was filled or
+    it) and n the lit detector pixels in an element. The bounds are those of the counts: 68 % hold
+    the truth, at every number of counts, whether an element stands alone, was filled or
     smoothed (`uvisxr.numerics.weighted_sums`). What is common to all spectra, dB n / S and L dS / S
     and the error of what was filled, stands beside them.
 

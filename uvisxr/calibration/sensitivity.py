@@ -20,7 +20,7 @@ from ..instrument.channel import N_BANDS, N_LINES
 from ..instrument.detector import LAST_LIT, Bins
 from ..numerics.along_wl import Interpolation
 from .choices import EvilPixels, Trend
-from .evil import LIT, binned, evil_pixels
+from .evil import binned, evil_pixels
 from .files import CalibrationSet, FlatField, Modifiers, bracket
 from .formats import Evolution, SpicaTrend
 from .recipe import Recipe
@@ -111,7 +111,7 @@ def terms(calibration: CalibrationSet, bins: Bins, slit: str, options: Options) 
             chosen.append(tuple(p.values[i] for p, i in zip(parts, index, strict=True)))
             weights.append(weight)
     wl = channel.wavelength(np.arange(N_BANDS))
-    n_lit = bins.sum(LIT.astype(float))
+    n_lit = bins.lit_pixels
     fill = options.fill if options.evil_pixels == "interpolate" else None
     sensitivity: list[np.ndarray] = []
     errors: list[np.ndarray] = []

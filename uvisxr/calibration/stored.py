@@ -122,7 +122,7 @@ class Stored:
             sensitivity_error=framed(
                 ds, "sensitivity_error", ("term", "pixel", "wl")
             ).values.astype(float),
-            n=bins.detector_pixels.astype(float),
+            n=bins.lit_pixels.astype(float),
             background=_scalar(ds, "background"),
             background_error=_scalar(ds, "background_error"),
             interval=arguments["interval"],

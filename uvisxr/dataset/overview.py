@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 
 from ..errors import MissingStepError
-from ..instrument.detector import FIRST_LIT, LAST_LIT, Bins
+from ..instrument.detector import Bins
 from .conventions import QUALITY_FLAGS
 from .fields import FIELDS
 
@@ -243,7 +243,5 @@ def _lit(ds: xr.Dataset) -> float | None:
         bins = Bins.of(ds)
     except MissingStepError:
         return None
-    last = np.minimum(bins.line + bins.n_line - 1, LAST_LIT)
-    lit = np.maximum(last - np.maximum(bins.line, FIRST_LIT) + 1, 0)
     rows = bins.n_line.sum()
-    return float(lit.sum() / rows) if rows else None
+    return float(bins.lit_lines.sum() / rows) if rows else None

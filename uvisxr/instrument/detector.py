@@ -122,9 +122,16 @@ class Bins:
         )
 
     @property
-    def detector_pixels(self) -> np.ndarray:
-        """Detector pixels in each element, shape (pixel, wl)."""
-        return np.outer(self.n_line, self.n_band)
+    def lit_lines(self) -> np.ndarray:
+        """Rows in each pixel that the slit illuminates, shape (pixel,)."""
+        first = np.maximum(self.line, FIRST_LIT)
+        last = np.minimum(self.line + self.n_line - 1, LAST_LIT)
+        return np.asarray(np.maximum(last - first + 1, 0))
+
+    @property
+    def lit_pixels(self) -> np.ndarray:
+        """Detector pixels in each element that light and background reach, shape (pixel, wl)."""
+        return np.outer(self.lit_lines, self.n_band)
 
     @property
     def dark(self) -> np.ndarray:

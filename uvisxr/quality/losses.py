@@ -122,10 +122,9 @@ def flags(ds: xr.Dataset, level: float = 0.0, measured: xr.DataArray | None = No
 
     - `lost`: every element is zero or missing, where counts were expected.
     - `partial`: something was received, but values are missing that the product has (`missed`); or
-      (FUV, lit rows, windows that
-      hold detector columns 122..137) there is no Lyman-alpha count where counts were expected; or
-      (lit rows) a run of zeros is longer than the background alone would leave in one spectrum of
-      10,000.
+      (FUV, lit rows, windows that hold detector columns 122..137) there is no Lyman-alpha count
+      where counts were expected; or (lit rows) a run of zeros is longer than the background alone
+      would leave in one spectrum of 10,000.
 
     Counts are expected where the probability of zero counts is below 1e-4, given the background or
     the pixel's median rate over the spectra that have any.
@@ -135,7 +134,7 @@ def flags(ds: xr.Dataset, level: float = 0.0, measured: xr.DataArray | None = No
     ds : Dataset
         With `counts`.
     level : float
-        Background, count/s per detector pixel; 0 if unknown, which skips the last test.
+        Background, count/s per lit detector pixel; 0 if unknown, which skips the last test.
     measured : DataArray, optional
         The result of `features(ds)`, if already computed.
 
@@ -173,13 +172,16 @@ def _judge(
     total, lyman, run, missing, lacking = np.moveaxis(measured, -1, 0)
     n_wl = bins.band.size
     received = n_wl - missing
-    element = level * exposure[:, None] * bins.n_line * np.median(bins.n_band)
+    element = level * exposure[:, None] * bins.lit_lines * np.median(bins.n_band)
     enough = -np.log(FALSE_POSITIVES)
 
     nothing = total == 0
     # Rows outside the slit's image count far less than the background of the others.
     lit = ~bins.dark
-    due = np.maximum(_expected(total, exposure), np.where(lit, element * received, 0.0)) > enough
+    # Rows that no light reaches may be without a count in every exposure.
+    unlit = (bins.lit_lines == 0) & nothing.all(0)
+    expected = np.where(unlit, 0.0, _expected(total, exposure))
+    due = np.maximum(expected, np.where(lit, element * received, 0.0)) > enough
     lost = nothing & (due | (received == 0))
 
     partial = ~nothing & (lacking > 0)

@@ -1,6 +1,6 @@
 """From light sources to telemetry: the counts of every bin.
 
-expected = t (sum over the bin's detector pixels of S L + B n)
+expected = t (sum over the bin's detector pixels of S L, + B for each that is lit)
 
 then Poisson noise, rounding by the compression, and losses in the telemetry.
 """

@@ -219,7 +219,7 @@ def _simulate(
     for number, window in enumerate(setup.windows):
         detector = counts.Detector(window.bins, setup.channel, setup.slit)
         rate = detector.rate([*shining, light], sensitivity, factor)
-        expected = setup.exposure * (rate + setup.background * window.bins.detector_pixels)
+        expected = setup.exposure * (rate + setup.background * window.bins.lit_pixels)
         values = np.random.Generator.poisson(setup.rng(NOISE, number), expected)
         if setup.compression == "SQRT_9":
             values = counts.quantize(values)
