@@ -72,6 +72,8 @@ def test_matrix_is_applied_as_it_is(rings, archive):
     expected = rings.counts.values * np.where(matrix > 0, matrix, np.nan)
     np.testing.assert_allclose(ds.radiance.values, expected, rtol=2e-7)
     np.testing.assert_array_equal(ds.evil == 1, matrix == -1)
+    assert ds.attrs["recipe"] == "FUV2005_230_15_15_CAL_3"
+    assert "calibrate(recipe='FUV2005_230_15_15_CAL_3', " in ds.attrs["history"]
 
 
 def test_matrix_of_a_part_of_the_product(rings, archive):

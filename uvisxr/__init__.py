@@ -291,7 +291,8 @@ background_method, background_spectra, background_expected
     How the background was determined, and from how many spectra; the users guide's value, count/s
     per detector pixel.
 recipe, calibrate_arguments, radiance_edited
-    Of the calibration: its constants and arguments; what has changed the radiances since.
+    Of the calibration: the name of its recipe, or of the archive's matrix; its arguments; what has
+    changed the radiances since.
 history
     One line per step: all its arguments, the version, names and sha256 of the files used.
 pipeline

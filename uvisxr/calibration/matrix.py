@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from ..errors import ArgumentError, CalibrationError
+from ..errors import ArgumentError, CalibrationError, warn_user
 from ..instrument.channel import N_BANDS, N_LINES, Channel, slit_name
 from ..instrument.detector import Bins
 from ..numerics import along_wl
@@ -24,6 +24,8 @@ from .sensitivity import Options, Terms, interpolate_lab
 
 _PRODUCT = re.compile(r".*\.(lbl|dat)|.*_CAL_\d+", re.IGNORECASE)
 
+_ENDING = re.compile(r"_CAL_\d+$", re.IGNORECASE)
+
 
 def is_product(path: str | Path) -> bool:
     """Whether a path names a product rather than a folder of calibration files."""
@@ -32,7 +34,7 @@ def is_product(path: str | Path) -> bool:
 
 def terms(
     path: str | Path, ds: xr.Dataset, bins: Bins, channel: Channel, n_pic: int, options: Options
-) -> tuple[Terms, tuple[Path, ...]]:
+) -> tuple[Terms, Label]:
     """Sensitivity of a dataset's bins from a matrix.
 
     Parameters
@@ -53,8 +55,8 @@ def terms(
     -------
     terms : Terms
         One term, of weight 1.
-    files : tuple of Path
-        The files read.
+    label : Label
+        The matrix's own.
 
     Raises
     ------
@@ -62,6 +64,11 @@ def terms(
         The matrix is unreadable, or has another channel, slit, window or binning.
     ArgumentError
         Flat field or trend is switched off, which a matrix does not allow.
+
+    Warns
+    -----
+    UvisWarning
+        The matrix is of another observation.
     """
     if not options.flat_field or options.trend is None:
         raise ArgumentError(
@@ -71,6 +78,7 @@ def terms(
     label, values = read_matrix(path)
     _require_alike(label, ds, path)
     factor = _elements(np.asarray(values, float), label, bins, path) * label.integration
+    _warn_of_others(label, ds)
     evil = factor < 0
     with np.errstate(divide="ignore"):
         sensitivity = np.where(factor > 0, 1 / factor, np.where(factor == 0, 0.0, np.nan))
@@ -84,7 +92,7 @@ def terms(
         weight=np.ones((n_pic, 1)),
         evil=evil.astype(np.uint8),
     )
-    return found, (label.path, label.data_path)
+    return found, label
 
 
 def _require_alike(label: Label, ds: xr.Dataset, path: str | Path) -> None:
@@ -98,6 +106,21 @@ def _require_alike(label: Label, ds: xr.Dataset, path: str | Path) -> None:
                 f"{path} is of {what} {theirs}, the dataset of {ours}: take the _CAL_n product "
                 "of the same observation"
             )
+
+
+def _warn_of_others(label: Label, ds: xr.Dataset) -> None:
+    """Warn if the matrix was made for another product than some of the dataset's."""
+    if "product" not in ds.variables:
+        return
+    own = _ENDING.sub("", label.product_id)
+    held = np.unique(ds["product"].values).tolist()
+    others = [name for name in held if name.upper() != own.upper()]
+    if others:
+        names = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if others[3:] else "")
+        warn_user(
+            f"{label.product_id} is the calibration matrix of {own}, made for its date, and is "
+            f"applied to {names}: calibrate each product with the _CAL_n of its own name"
+        )
 
 
 def _elements(values: np.ndarray, label: Label, bins: Bins, path: str | Path) -> np.ndarray:

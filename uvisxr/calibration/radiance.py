@@ -114,8 +114,8 @@ def calibrate(
         it: the folder UVISXR_CALIBRATION, else the cache of `uvisxr calibration fetch`.
 
         A matrix replaces everything but errors and filling: `recipe`, `wl_interp`, `flat_field`
-        and `trend` do not enter. It comes without errors; the laboratory's relative error at each
-        wavelength stands for them.
+        and `trend` do not enter, and the attribute `recipe` and the history give its name. It comes
+        without errors; the laboratory's relative error at each wavelength stands for them.
 
     Returns
     -------
@@ -139,6 +139,11 @@ def calibrate(
         An argument has a wrong value, or contradicts another.
     CalibrationError
         Calibration files are missing or malformed, or a matrix does not fit the product.
+
+    Warns
+    -----
+    UvisWarning
+        A matrix is of another observation.
 
     Examples
     --------
@@ -166,7 +171,7 @@ def calibrate(
     checks.choice("quantization", quantization, bool)
     checks.choice("errors", errors, Errors)
     options = _options(recipe, wl_interp, nan_interp, evil_pixels, flat_field, trend)
-    found, used = _terms(ds, options, files)
+    found, name, used = _terms(ds, options, files)
     # What `compute` needs to do the rest again.
     kept = {
         "nan_interp": nan_interp,
@@ -182,9 +187,9 @@ def calibrate(
         out.attrs.pop(mark, None)
     if smooths(out, smooth):
         out = mark_smoothed(out, SMOOTHING)
-    out.attrs["recipe"] = options.recipe.name
+    out.attrs["recipe"] = name
     out.attrs["calibrate_arguments"] = json.dumps(kept, sort_keys=True)
-    return history.used(compute(out), used)
+    return history.used(compute(out), used, took={"recipe": name})
 
 
 @history.step("calibration_factor")
@@ -228,7 +233,7 @@ def calibration_factor(
     (('pic', 'pixel', 'wl'), 'kR angstrom-1 s count-1')
     """
     options = _options(recipe, wl_interp, nan_interp, evil_pixels, flat_field, trend)
-    found, used = _terms(ds, options, files)
+    found, name, used = _terms(ds, options, files)
     out = ds.drop_vars([*_FROM_CALIBRATION, *ds.data_vars], errors="ignore")
     coords = _term_coords(ds, found)
     weight = xr.Variable(("pic", "term"), found.weight)
@@ -254,7 +259,7 @@ def calibration_factor(
     out = out.assign(
         calibration_factor=squeezed(factor, dims), calibration_factor_error=squeezed(error, dims)
     ).assign_coords(evil=coords["evil"])
-    return history.used(conventions.apply(out), used)
+    return history.used(conventions.apply(out), used, took={"recipe": name})
 
 
 def compute(ds: xr.Dataset) -> xr.Dataset:
@@ -329,8 +334,8 @@ def _options(
 
 def _terms(
     ds: xr.Dataset, options: Options, files: str | Path | None
-) -> tuple[Terms, tuple[Path, ...]]:
-    """The sensitivity of the dataset's bins and exposures, and the files read for it."""
+) -> tuple[Terms, str, tuple[Path, ...]]:
+    """The sensitivity of the dataset's bins and exposures, its name, and the files read for it."""
     if "counts" not in ds or "et" not in ds.coords:
         raise MissingStepError("the dataset has no counts or no et: start from uvisxr.open_product")
     if 0 in ds["counts"].shape:
@@ -339,9 +344,10 @@ def _terms(
     channel, slit = find_channel(ds.attrs["channel"]), slit_name(ds.attrs["slit"])
     bins, et = Bins.of(ds), np.atleast_1d(ds["et"].values)
     if files is not None and matrix.is_product(files):
-        return matrix.terms(files, ds, bins, channel, et.size, options)
+        terms, label = matrix.terms(files, ds, bins, channel, et.size, options)
+        return terms, label.product_id, (label.path, label.data_path)
     found = load(channel, clock_from_et(et), options.flat_field, options.trend, files)
-    return sensitivity_terms(found, bins, slit, options), found.files
+    return sensitivity_terms(found, bins, slit, options), options.recipe.name, found.files
 
 
 def _term_coords(ds: xr.Dataset, found: Terms) -> dict[str, xr.Variable]:

@@ -1,0 +1,74 @@
+"""Calibration by matrices of the archive's form, written here."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from helpers.products import write_product
+
+import uvisxr
+from uvisxr.errors import UvisWarning
+
+NAME = "FUV2005_230_15_15"
+
+
+def write_matrix(folder: Path, name: str, **options: int) -> Path:
+    """A matrix `name` of ones, kR/angstrom for one count."""
+    label = write_product(folder, name, **options)
+    text = label.read_text().replace("MSB_UNSIGNED_INTEGER", "IEEE_REAL")
+    label.write_text(re.sub(r"(CORE_ITEM_BYTES += )2", r"\g<1>4", text))
+    np.ones((64, 1024), ">f4").tofile(label.with_suffix(".DAT"))
+    return label
+
+
+@pytest.fixture
+def ds(tmp_path) -> xr.Dataset:
+    return uvisxr.open_product(write_product(tmp_path / "data", NAME))
+
+
+def test_a_matrix_gives_its_name(ds, tmp_path):
+    matrix = write_matrix(tmp_path, f"{NAME}_CAL_3")
+    for done in (ds.uvis.calibrate(files=matrix), ds.uvis.calibration_factor(files=matrix)):
+        line = done.attrs["history"].splitlines()[-1]
+        assert f"(recipe='{NAME}_CAL_3', " in line
+        assert f"{NAME}_CAL_3.LBL sha256:" in line
+    assert ds.uvis.calibrate(files=matrix).attrs["recipe"] == f"{NAME}_CAL_3"
+
+
+def test_matrix_of_another_observation(ds, tmp_path):
+    matrix = write_matrix(tmp_path, "FUV2009_173_15_16_CAL_5")
+    said = (
+        r"FUV2009_173_15_16_CAL_5 is the calibration matrix of FUV2009_173_15_16.* "
+        rf"applied to {NAME}: calibrate each product with the _CAL_n"
+    )
+    with pytest.warns(UvisWarning, match=said) as caught:
+        done = ds.uvis.calibrate(files=matrix)
+    assert len(caught) == 1
+    assert done.attrs["recipe"] == "FUV2009_173_15_16_CAL_5"
+
+
+def test_one_matrix_for_several_products(tmp_path):
+    names = [NAME, "FUV2005_230_16_00", "FUV2005_230_17_00"]
+    both = uvisxr.open_observation([write_product(tmp_path / "data", name) for name in names])
+    matrix = write_matrix(tmp_path, f"{NAME}_CAL_3")
+    with pytest.warns(UvisWarning, match=rf"of {NAME}.* applied to {names[1]}, {names[2]}:"):
+        both.uvis.calibrate(files=matrix)
+    both.where(both.product == NAME, drop=True).uvis.calibrate(files=matrix)
+
+
+def test_error_of_a_bin_of_rows_and_columns(tmp_path):
+    """It falls with the root of the lit detector pixels: 4 of rows 0..3, 8 of the others."""
+    window = {"line_bin": 4, "band_bin": 2, "lines": (0, 63)}
+    binned = uvisxr.open_product(write_product(tmp_path / "data", NAME, **window))
+    fine = uvisxr.open_product(write_product(tmp_path / "fine", NAME, band_bin=2))
+    errors = [
+        d.uvis.calibrate(files=write_matrix(tmp_path / sub, f"{NAME}_CAL_3", **w)).calibration_error
+        for d, sub, w in ((binned, "a", window), (fine, "b", {"band_bin": 2}))
+    ]
+    for pixel, rows in ((0, 2), (5, 4), (15, 2)):
+        expected = errors[1].values[30] / np.sqrt(rows)
+        np.testing.assert_allclose(errors[0].values[pixel], expected, rtol=1e-6)
