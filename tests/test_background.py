@@ -262,7 +262,9 @@ def test_lowers_the_radiance_by_its_own():
     ds = sky(np.random.default_rng(8), n_pic=4, window=Window(2, 0, 61, 1023, band_bin=2))
     ds = ds.assign_coords(et=("pic", np.arange(4) * 240.0 + 1e8))
     ds = ds.assign_attrs(slit="LOW_RESOLUTION")
-    plain = ds.uvis.calibrate(flat_field=False, trend=False, smooth=False)
+    plain = ds.uvis.calibrate(
+        flat_field=False, trend=False, smooth=False, evil_pixels="interpolate"
+    )
     found = plain.uvis.background(level=5e-4)
     per_rate = plain.radiance / (ds.counts / ds.exposure)
     lowered = ((plain.radiance - found.radiance) / per_rate).where(ds.counts > 0)

@@ -25,7 +25,7 @@ from uvisxr.reader import sources
 
 pytest.importorskip("distributed")
 
-PIPELINE = [("calibrate", {"flat_field": False, "trend": False})]
+PIPELINE = [("calibrate", {"flat_field": False, "trend": False, "evil_pixels": "interpolate"})]
 #: Products that are spoilt: their number, in which way, and a word of the error that says so.
 SPOILT = {
     7: ("truncated data", "truncated"),
@@ -166,10 +166,10 @@ def test_an_output_is_what_the_steps_give_one_by_one(processed: Path, archive: P
 
     name = product_id(4)
     ds = uvisxr.open_product(archive / "D2005_230_0" / f"{name}.LBL")
-    expected = ds.uvis.calibrate(flat_field=False, trend=False)
+    expected = ds.uvis.calibrate(flat_field=False, trend=False, evil_pixels="interpolate")
     with xr.open_dataset(processed / f"{name}.nc") as ds:
         assert json.loads(ds.attrs["pipeline"]) == [
-            {"calibrate": {"flat_field": False, "trend": False}}
+            {"calibrate": {"flat_field": False, "trend": False, "evil_pixels": "interpolate"}}
         ]
         assert ds.attrs["history"] == expected.attrs["history"]
         np.testing.assert_array_equal(ds.radiance, expected.radiance)
@@ -179,7 +179,9 @@ def test_an_output_is_what_the_steps_give_one_by_one(processed: Path, archive: P
 def test_one_worker_from_the_command_line_gives_the_same_bytes(
     processed: Path, archive: Path, good: int, tmp_path: Path
 ):
-    (tmp_path / "pipeline.yaml").write_text("- calibrate: {flat_field: false, trend: false}\n")
+    (tmp_path / "pipeline.yaml").write_text(
+        "- calibrate: {flat_field: false, trend: false, evil_pixels: interpolate}\n"
+    )
     arguments = ["batch", str(archive), "-p", str(tmp_path / "pipeline.yaml"), "--workers", "1"]
     result = CliRunner().invoke(main, [*arguments, "-o", str(tmp_path / "out")])
     assert result.exit_code == 1, result.output
@@ -223,7 +225,12 @@ def test_another_pipeline_or_version_or_overwrite_does_all(
     few: Path, client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     assert batch.process(few, PIPELINE, tmp_path, client=client).done == 3
-    other = [("calibrate", {"flat_field": False, "trend": False, "smooth": False})]
+    other = [
+        (
+            "calibrate",
+            {"flat_field": False, "trend": False, "evil_pixels": "interpolate", "smooth": False},
+        )
+    ]
     assert batch.process(few, other, tmp_path, client=client).done == 3
     assert batch.process(few, other, tmp_path, client=client).done == 0
     assert batch.process(few, other, tmp_path, client=client, overwrite=True).done == 3
@@ -380,7 +387,9 @@ class TestCommand:
     @pytest.fixture
     def pipeline(self, tmp_path: Path) -> str:
         path = tmp_path / "pipeline.yaml"
-        path.write_text("- calibrate: {flat_field: false, trend: false}\n")
+        path.write_text(
+            "- calibrate: {flat_field: false, trend: false, evil_pixels: interpolate}\n"
+        )
         return str(path)
 
     def test_all_well(self, few: Path, client, pipeline: str, tmp_path: Path):

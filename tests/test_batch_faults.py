@@ -26,7 +26,7 @@ from uvisxr.errors import ExportError
 
 pytest.importorskip("distributed")
 
-STEPS = [("calibrate", {"flat_field": False, "trend": False})]
+STEPS = [("calibrate", {"flat_field": False, "trend": False, "evil_pixels": "interpolate"})]
 COMMAND = [sys.executable, "-c", "from uvisxr.cli import main; main()"]
 COUNT = 20
 
@@ -36,7 +36,9 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("archive")
     for number in range(COUNT):
         write_product(root, product_id(number, ("FUV", "EUV")[number % 2]), samples=2, band_bin=4)
-    (root / "pipeline.yaml").write_text("- calibrate: {flat_field: false, trend: false}\n")
+    (root / "pipeline.yaml").write_text(
+        "- calibrate: {flat_field: false, trend: false, evil_pixels: interpolate}\n"
+    )
     return root
 
 
@@ -298,7 +300,7 @@ def test_a_limit_on_file_sizes_stands_in_for_a_quota(archive: Path, tmp_path: Pa
         "label, out = sys.argv[1:]\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))\n"
-        "steps = pipeline.load([('calibrate', {'flat_field': False, 'trend': False})]).resolved()\n"
+        f"steps = pipeline.load({STEPS}).resolved()\n"
         "try:\n"
         "    print(work.attempt(work.Job(label, 'a.nc', out, out, ''), steps))\n"
         "except work.Unexpected as error:\n"

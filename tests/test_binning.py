@@ -431,6 +431,9 @@ def test_observed_errors_of_zero_or_nan_weigh_nothing():
     assert found.radiance[1].notnull().all()
 
 
+OPTIONS = {"flat_field": False, "trend": False, "evil_pixels": "interpolate"}
+
+
 def observed_sky() -> xr.Dataset:
     """Some ten counts an element, a background of 25 %."""
     ds = sky(np.random.default_rng(19), n_pic=250, rate=2e-2, window=WINDOW)
@@ -439,7 +442,7 @@ def observed_sky() -> xr.Dataset:
 
 
 def test_statistical_errors_average_down_and_common_ones_do_not():
-    ds = observed_sky().uvis.calibrate(flat_field=False, trend=False)
+    ds = observed_sky().uvis.calibrate(**OPTIONS)
     found = ds.uvis.bin(pixels=[[(i, 3) for i in range(k)] for k in (10, 250)])
     ratio = (found.radiance_upper[0] / found.radiance_upper[1]).median()
     np.testing.assert_allclose(ratio, 5, rtol=0.05)
@@ -453,7 +456,7 @@ def test_total_errors_hold_the_common_part_of_the_mean(mean):
     ds = observed_sky()
     group = [[(i, 3) for i in range(250)]]
     apart, both = (
-        ds.uvis.calibrate(flat_field=False, trend=False, errors=e).uvis.bin(pixels=group)
+        ds.uvis.calibrate(errors=e, **OPTIONS).uvis.bin(pixels=group)
         for e in ("statistical", "total")
     )
     for bound in ("upper", "lower"):

@@ -20,6 +20,8 @@ from uvisxr.simulate import calibration_files
 
 NAME = "FUV2005_230_15_15"
 
+OPTIONS = ("--no-flat-field", "--no-trend", "--evil-pixels", "interpolate")
+
 
 def run(*arguments):
     return CliRunner().invoke(main, [str(a) for a in arguments])
@@ -57,14 +59,16 @@ def script(*arguments):
 
 
 def test_script_processes(product, tmp_path):
-    options = ("--background", 4e-4, "--no-flat-field", "--no-trend")
+    options = ("--background", 4e-4, *OPTIONS)
     assert script("process", product, "-o", tmp_path / "out.nc", *options).strip().endswith(".nc")
 
 
 @pytest.mark.slow
 def test_script_processes_on_workers(product, tmp_path):
     pipeline = tmp_path / "pipeline.yaml"
-    pipeline.write_text("- calibrate: {flat_field: false, trend: false}\n")
+    pipeline.write_text(
+        "- calibrate: {flat_field: false, trend: false, evil_pixels: interpolate}\n"
+    )
     told = script("batch", product, "-p", pipeline, "-o", tmp_path / "out", "--workers", 1)
     assert told.startswith("1 done, 0 failed")
 
@@ -94,14 +98,20 @@ def one_line(result):
 def test_process(product, tmp_path):
     out, summary = tmp_path / "out.nc", tmp_path / "out.json"
     result = run(
-        *("process", product, "-o", out, "--json", summary, "--no-flat-field", "--no-trend"),
+        *("process", product, "-o", out, "--json", summary, *OPTIONS),
         *("--recipe", "pds", "--background", "4e-4", "--errors", "statistical"),
     )
     assert result.exit_code == 0, result.stderr
     expected = (
         uvisxr.open_product(product)
         .uvis.background(level=4e-4)
-        .uvis.calibrate(recipe="pds", flat_field=False, trend=False, errors="statistical")
+        .uvis.calibrate(
+            recipe="pds",
+            flat_field=False,
+            trend=False,
+            evil_pixels="interpolate",
+            errors="statistical",
+        )
     )
     with xr.open_dataset(out) as ds:
         xr.testing.assert_allclose(ds.radiance, expected.radiance)
@@ -111,14 +121,13 @@ def test_process(product, tmp_path):
 
 def test_process_writes_a_group_for_each_window(product, tmp_path):
     two_windows(product)
-    options = ("--no-flat-field", "--no-trend")
-    result = run("process", product, "-o", tmp_path / "out.nc", *options)
+    result = run("process", product, "-o", tmp_path / "out.nc", *OPTIONS)
     assert result.exit_code == 0, result.stderr
     with xr.open_datatree(tmp_path / "out.nc") as tree:
         assert [node.radiance.shape[1] for node in tree.children.values()] == [60, 30]
-    result = run("process", product, "-o", tmp_path / "b.nc", *options, "--json", tmp_path / "b.js")
+    result = run("process", product, "-o", tmp_path / "b.nc", *OPTIONS, "--json", tmp_path / "b.js")
     assert "--window" in one_line(result)
-    result = run("process", product, "-o", tmp_path / "b.nc", *options, "--window", 1)
+    result = run("process", product, "-o", tmp_path / "b.nc", *OPTIONS, "--window", 1)
     assert result.exit_code == 0
     with xr.open_dataset(tmp_path / "b.nc") as ds:
         assert ds.radiance.shape[1] == 30
@@ -140,8 +149,7 @@ def test_missing_calibration_is_one_line(product, tmp_path):
 
 
 def test_unwritable_output_is_one_line(product, tmp_path):
-    options = ("--no-flat-field", "--no-trend")
-    line = one_line(run("process", product, "-o", tmp_path / "no" / "out.nc", *options))
+    line = one_line(run("process", product, "-o", tmp_path / "no" / "out.nc", *OPTIONS))
     assert "folder exists" in line
 
 
@@ -151,9 +159,6 @@ def test_unwritable_output_is_one_line(product, tmp_path):
 )
 def test_wrong_usage(arguments):
     assert run(*arguments).exit_code == 2
-
-
-OPTIONS = ("--no-flat-field", "--no-trend")
 
 
 @pytest.mark.parametrize("ending", [".DAT", ".LBL", ".dat"])

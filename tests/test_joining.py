@@ -16,7 +16,7 @@ from uvisxr.errors import ExportError
 
 STEPS = [
     ("background", {"level": 4e-4}),
-    ("calibrate", {"flat_field": False, "trend": False}),
+    ("calibrate", {"flat_field": False, "trend": False, "evil_pixels": "interpolate"}),
 ]
 
 

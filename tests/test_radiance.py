@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import chi2, norm
 
 import uvisxr
+from uvisxr.calibration.files import BURN
 from uvisxr.calibration.radiance import compute
 from uvisxr.dataset.conventions import QUALITY_FLAGS
 from uvisxr.errors import (
@@ -22,7 +23,8 @@ from uvisxr.errors import (
 from uvisxr.instrument.detector import Window
 
 SMALL = Window(0, 300, 63, 399)
-RAW = {"flat_field": False, "trend": False, "smooth": False, "nan_interp": None}
+PLAIN = {"flat_field": False, "trend": False, "evil_pixels": "interpolate"}
+RAW = PLAIN | {"smooth": False, "nan_interp": None}
 ERRORS = ("radiance_upper", "radiance_lower")
 
 
@@ -59,7 +61,7 @@ def test_total_errors_by_hand(ds):
     background, error = 2e-4, 3e-5
     ds = ds.assign_coords(background=background, background_error=error)
     cal = ds.uvis.calibrate(errors="total", **RAW)
-    m, dm = matrix(ds, flat_field=False, trend=False)
+    m, dm = matrix(ds, **PLAIN)
     c, alpha = ds.counts.values.astype(float), norm.sf(1)
     upper = chi2.ppf(1 - alpha, 2 * c + 2) / 2 - c
     lower = np.where(c > 0, c - chi2.ppf(alpha, np.maximum(2 * c, 1)) / 2, 0)
@@ -85,14 +87,14 @@ def test_statistical_errors_and_the_systematic_one(ds):
 
 def test_calibration_error_is_relative(ds):
     cal = ds.uvis.calibrate(**RAW)
-    m, dm = matrix(ds, flat_field=False, trend=False)
+    m, dm = matrix(ds, **PLAIN)
     np.testing.assert_allclose(cal.calibration_error, (dm / m)[0], rtol=1e-5)
 
 
 def test_zero_counts():
     ds = calfiles.opened(np.zeros((1, *SMALL.shape)), SMALL)
     cal = ds.uvis.calibrate(errors="statistical", **RAW)
-    m, _ = matrix(ds, flat_field=False, trend=False)
+    m, _ = matrix(ds, **PLAIN)
     assert (cal.radiance[:, 2:62] == 0).all()
     np.testing.assert_allclose(cal.radiance_upper, 1.8410 * m / 240, rtol=1e-4)
     assert (cal.radiance_lower[:, 2:62] == 0).all()
@@ -101,7 +103,7 @@ def test_zero_counts():
 def test_score_interval():
     ds = calfiles.opened(np.zeros((1, *SMALL.shape)), SMALL)
     cal = ds.uvis.calibrate(errors="statistical", interval="score", **RAW)
-    m, _ = matrix(ds, flat_field=False, trend=False)
+    m, _ = matrix(ds, **PLAIN)
     np.testing.assert_allclose(cal.radiance_upper, m / 240, rtol=1e-6)
 
 
@@ -112,7 +114,7 @@ def test_quantization_only_where_the_product_has_it(compression, wanted):
     with_term, without = (
         ds.uvis.calibrate(quantization=q, **options).radiance_upper for q in (True, False)
     )
-    m, _ = matrix(ds, flat_field=False, trend=False)
+    m, _ = matrix(ds, **PLAIN)
     # k = 24: neighbours 264 and 312.
     variance = 24**2 / 12 * (m / 240) ** 2 if wanted else 0 * m
     np.testing.assert_allclose(with_term**2 - without**2, variance, rtol=1e-4, atol=1e-12)
@@ -230,7 +232,7 @@ def test_bounds_of_smoothed_counts_are_those_of_many():
     counts = np.random.default_rng(2).poisson(5000, (2, *SMALL.shape))
     ds = calfiles.opened(counts, SMALL)
     cal = ds.uvis.calibrate(**(RAW | {"smooth": True}))
-    m, _ = matrix(ds, flat_field=False, trend=False)
+    m, _ = matrix(ds, **PLAIN)
     variance = (counts * (m / 240) ** 2)[1, 30]
     kernel = np.array([1, 4, 6, 4, 1]) / 16
     for name in ERRORS:
@@ -265,7 +267,7 @@ def test_bounds_cover_the_truth(folder, mean, smooth):
 def test_systematic_error_follows_the_smoothed_radiance(ds):
     ds = ds.assign_coords(background=2e-4, background_error=3e-5)
     cal = ds.uvis.calibrate(**(RAW | {"smooth": True}))
-    m, dm = matrix(ds, flat_field=False, trend=False)
+    m, dm = matrix(ds, **PLAIN)
     kernel = np.array([1, 4, 6, 4, 1]) / 16
     relative, dark = (np.convolve(plane[1, 30], kernel, "valid") for plane in (dm / m, 3e-5 * m))
     light = cal.radiance.values[1, 30, 2:-2]
@@ -492,3 +494,58 @@ def test_factor_and_radiance_agree_on_recipes(ds):
         for r in ("upyp", uvisxr.calibration.recipe.RECIPES["upyp"])
     )
     np.testing.assert_array_equal(a, b)
+
+
+# --- evil pixels without a flat field
+
+
+@pytest.mark.parametrize(
+    ("name", "et", "evil"),
+    [("FUV", calfiles.ET, 9272), ("FUV", 0.6e8, 9273), ("EUV", calfiles.ET, 0)],
+)
+def test_evil_pixels_are_known_without_files(monkeypatch, tmp_path, name, et, evil):
+    """61,440 lit pixels, of which the flat fields before and after the starburn omit these."""
+    monkeypatch.setenv("UVISXR_CALIBRATION", str(tmp_path / "nowhere"))
+    ds = calfiles.poisson(1, name=name, et=et)
+    cal = ds.uvis.calibrate(flat_field=False, trend=False, nan_interp=None, smooth=False)
+    assert cal.evil.sum() == evil
+    assert cal.evil.isel(pixel=[0, 1, 62, 63]).sum() == 0
+    assert np.isnan(cal.radiance.values[:, cal.evil == 1]).all()
+    assert np.isfinite(cal.radiance.where(cal.evil == 0).isel(pixel=30, wl=slice(50, None))).any()
+
+
+def test_evil_pixels_across_the_starburn_are_those_of_both_sides():
+    et = (BURN - 1325419639.0) / 1.000006636 + np.array([-500.0, 500.0])
+    ds = calfiles.poisson(2, et=et)
+    both = ds.uvis.calibrate(flat_field=False, trend=False).evil
+    sides = [ds.isel(pic=[k]).uvis.calibrate(flat_field=False, trend=False).evil for k in (0, 1)]
+    np.testing.assert_array_equal(both, sides[0] | sides[1])
+    assert (sides[0] != sides[1]).sum() == 1
+
+
+def test_the_folders_flat_fields_say_what_is_evil(ds, folder, tmp_path):
+    with_flat = ds.uvis.calibrate(files=folder, trend=False)
+    for trend in (False, "evolution"):
+        without = ds.uvis.calibrate(files=folder, flat_field=False, trend=trend)
+        np.testing.assert_array_equal(without.evil, with_flat.evil)
+        assert "FLATFIELD_FUV_POSTBURN.txt sha256:" in without.attrs["history"]
+    public = ds.uvis.calibrate(flat_field=False, trend=False)
+    assert not public.evil.equals(with_flat.evil)
+    empty = ds.uvis.calibrate(files=tmp_path, flat_field=False, trend=False)
+    np.testing.assert_array_equal(empty.evil, public.evil)
+
+
+def test_radiance_without_flat_field_is_not_low():
+    """Evil pixels that see a quarter of the light, and good ones that see it all."""
+    bins = Window(0, 0, 63, 1023, band_bin=2).bins
+    evil = calfiles.poisson(1).uvis.calibrate(flat_field=False, trend=False).evil.values
+    response = np.where(evil == 1, 0.25, 1.0)
+    counts = np.round(1e4 * bins.sum(response))[None]
+    ds = calfiles.opened(counts, Window(0, 0, 63, 1023, band_bin=2), compression="NONE")
+    cal = ds.uvis.calibrate(flat_field=False, trend=False, smooth=False)
+    truth = ds.copy(data={"counts": np.full(counts.shape, 20000, np.uint16)}).uvis.calibrate(
+        flat_field=False, trend=False, smooth=False, evil_pixels="interpolate"
+    )
+    part = {"pixel": slice(2, 62), "wl": slice(150, 450)}
+    ratio = (cal.radiance / truth.radiance).isel(part)
+    np.testing.assert_allclose(ratio.mean(), 1, atol=0.01)

@@ -17,7 +17,9 @@ import uvisxr
 STEPS = {
     "flag": lambda ds: ds.uvis.flag([(0, 3), (1, 4)], "star"),
     "background": lambda ds: ds.uvis.background(level=4e-4, error=1e-5),
-    "calibrate": lambda ds: ds.uvis.calibrate(flat_field=False, trend=False),
+    "calibrate": lambda ds: ds.uvis.calibrate(
+        flat_field=False, trend=False, evil_pixels="interpolate"
+    ),
 }
 
 

@@ -30,9 +30,10 @@ def et_of(clock):
 
 
 def loaded(et=ET, options=PLAIN, path=None, bins=FULL, channel=FUV, slit=SLIT) -> Terms:
-    """Terms of the sensitivity, of the files of a folder."""
+    """Terms of the sensitivity, of the files of a folder; without flat fields no pixel is evil."""
     clock = clock_from_et(np.atleast_1d(et))
-    return terms(load(channel, clock, options.flat_field, options.trend, path), bins, slit, options)
+    found = load(channel, clock, options.flat_field, options.trend, path)
+    return terms(replace(found, evil=None), bins, slit, options)
 
 
 def each(t: Terms) -> np.ndarray:

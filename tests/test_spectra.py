@@ -21,7 +21,7 @@ RANGE = (1360.0, 1410.0)
 def cal():
     """Calibrated, unsmoothed, with the systematic error apart."""
     return calfiles.poisson(4, WINDOW).uvis.calibrate(
-        flat_field=False, trend=False, smooth=False, errors="statistical"
+        flat_field=False, trend=False, evil_pixels="interpolate", smooth=False, errors="statistical"
     )
 
 
@@ -92,7 +92,7 @@ def test_integral_and_its_errors(cal):
 @pytest.mark.parametrize("band_bin", [1, 2, 8, 32])
 def test_a_constant_is_integrated_exactly(method, band_bin):
     ds = calfiles.poisson(1, Window(2, 0, 61, 1023, band_bin=band_bin))
-    cal = ds.uvis.calibrate(flat_field=False, trend=False)
+    cal = ds.uvis.calibrate(flat_field=False, trend=False, evil_pixels="interpolate")
     flat = cal.assign(radiance=cal.radiance * 0 + 2)
     result = flat.uvis.integrate((1550, 1620), method).brightness
     np.testing.assert_allclose(result, 2 * 70, rtol=1e-6)
@@ -130,7 +130,7 @@ def test_counts_missing_at_the_end_of_a_spectrum_are_no_darkness(cal):
     counts = cal.counts.values.copy()
     counts[1, 30, 80:] = MISSING
     lost = cal.assign(counts=(cal.counts.dims, counts)).uvis.calibrate(
-        flat_field=False, trend=False, smooth=False
+        flat_field=False, trend=False, evil_pixels="interpolate", smooth=False
     )
     low, high = float(cal.wl_bounds[60, 0]), float(cal.wl_bounds[-1, 1])
     assert np.isnan(lost.uvis.integrate((low, high)).brightness[1, 30])
@@ -183,7 +183,7 @@ def test_integral_of_bins(bins, cal):
 @pytest.mark.parametrize("mean", [0.1, 1.0, 20.0])
 def test_bounds_of_integrals_cover_the_truth(smooth, mean):
     ds = calfiles.poisson(60, WINDOW, mean=mean)
-    options = {"flat_field": False, "trend": False, "smooth": smooth}
+    options = {"flat_field": False, "trend": False, "evil_pixels": "interpolate", "smooth": smooth}
     found = ds.uvis.calibrate(**options).isel(pixel=slice(2, 62)).uvis.integrate(RANGE)
     sure = calfiles.opened(np.full((1, *WINDOW.shape), 1000), WINDOW).uvis.calibrate(**options)
     truth = sure.isel(pixel=slice(2, 62)).uvis.integrate(RANGE).brightness.values * mean / 1000
@@ -241,7 +241,12 @@ def test_smooth_by_the_kernel(cal):
 
 def test_smoothing_in_two_ways_is_the_same():
     ds = calfiles.poisson(3, WINDOW)
-    options = {"flat_field": False, "trend": False, "errors": "statistical"}
+    options = {
+        "flat_field": False,
+        "trend": False,
+        "evil_pixels": "interpolate",
+        "errors": "statistical",
+    }
     inside = ds.uvis.calibrate(**options)
     after = ds.uvis.calibrate(smooth=False, **options).uvis.smooth()
     np.testing.assert_allclose(after.radiance, inside.radiance, rtol=1e-5)

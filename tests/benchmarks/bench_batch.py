@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 PRODUCTS, EXPOSURES = 100, 60
-STEPS = [("calibrate", {"flat_field": False, "trend": False})]
+STEPS = [("calibrate", {"flat_field": False, "trend": False, "evil_pixels": "interpolate"})]
 
 
 def write_archive(folder: Path, count: int) -> list[Path]:

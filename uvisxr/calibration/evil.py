@@ -19,14 +19,19 @@ LIT = np.zeros((N_LINES, N_BANDS), bool)
 LIT[FIRST_LIT : LAST_LIT + 1] = True
 
 
-def evil_pixels(flats: Iterable[np.ndarray], modifiers: Iterable[np.ndarray]) -> np.ndarray:
-    """Lit detector pixels whose flat field or modifier is not a positive finite number.
+def no_flat(frame: np.ndarray) -> np.ndarray:
+    """Where a flat field or modifier is not a positive finite number, bool, of its shape."""
+    return np.asarray(~(np.isfinite(frame) & (frame > 0)))
+
+
+def evil_pixels(frames: Iterable[np.ndarray], known: np.ndarray | None = None) -> np.ndarray:
+    """Lit detector pixels that are evil by a flat field or modifier, or `known` to be.
 
     One set serves all terms, so that the same elements are missing in every exposure.
     """
-    evil = np.zeros((N_LINES, N_BANDS), bool)
-    for frame in (*flats, *modifiers):
-        evil |= ~(np.isfinite(frame) & (frame > 0))
+    evil = np.zeros((N_LINES, N_BANDS), bool) if known is None else known.copy()
+    for frame in frames:
+        evil |= no_flat(frame)
     return evil & LIT
 
 

@@ -17,13 +17,14 @@ from ..errors import CalibrationError
 from ..fetch import cache_dir
 from ..instrument.channel import Channel
 from . import formats
-from .formats import FETCH, Evolution, Lab, SpicaTrend
+from .evil import no_flat
+from .formats import FETCH, Burn, Evolution, Lab, SpicaTrend
 
 #: Spacecraft clock of the starburn of 2002-06-06, which separates the flat fields.
 BURN = 1402021717.0
 
 #: Ranges of spacecraft clock in which the two flat fields of a channel are valid.
-_FLATS = {"PRE": (-np.inf, BURN), "POST": (BURN, np.inf)}
+_FLATS: dict[Burn, tuple[float, float]] = {"PRE": (-np.inf, BURN), "POST": (BURN, np.inf)}
 
 #: Names of a channel's flat field, before or after the starburn, and of its time evolution.
 _FLAT = "FLATFIELD_{}_{}BURN.txt"
@@ -79,9 +80,11 @@ class CalibrationSet:
     trend : SpicaTrend or Evolution, optional
     flat_fields : tuple of FlatField
         Empty if no flat field is applied.
+    evil : ndarray of bool, (64, 1024), optional
+        Evil pixels, where no flat field is applied that says which they are.
     modifiers : Modifiers, optional
     files : tuple of Path
-        The files read, not counting the package's own laboratory table.
+        The files read, not counting the package's own tables.
     """
 
     channel: Channel
@@ -89,6 +92,7 @@ class CalibrationSet:
     lab: Lab
     trend: SpicaTrend | Evolution | None = None
     flat_fields: tuple[FlatField, ...] = ()
+    evil: np.ndarray | None = None
     modifiers: Modifiers | None = None
     files: tuple[Path, ...] = ()
 
@@ -102,8 +106,8 @@ def load(
 ) -> CalibrationSet:
     """Load what the sensitivity needs over an observation.
 
-    Without flat field, trend and folder, this is the package's laboratory table, and no files are
-    searched for.
+    Without flat field, trend and folder, these are the package's own tables, of the laboratory's
+    sensitivity and of evil pixels, and no files are searched for.
 
     Parameters
     ----------
@@ -111,7 +115,8 @@ def load(
     clock : ndarray, (pic,)
         Spacecraft clock of the exposures, s.
     flat_field : bool
-        Include flat fields and their modifiers.
+        Include flat fields and their modifiers. Without them the folder's flat fields, if it has
+        any, still say which pixels are evil.
     trend : {"spica", "evolution"} or None
     path : path, optional
         Folder of the files; see `Folder.choose`.
@@ -127,14 +132,16 @@ def load(
     """
     name = channel.name
     if not flat_field and trend is None and path is None:
-        return CalibrationSet(channel, clock, formats.package_lab(name))
+        known, _ = _evil(None, name, clock)
+        return CalibrationSet(channel, clock, formats.package_lab(name), evil=known)
     folder = Folder.choose(path)
     found = _find(folder, name, clock, flat_field, trend)
+    evil, telling = (None, []) if flat_field else _evil(folder, name, clock)
     lab = folder.lab(name)
     # What lies before the first epoch needs no file.
     entering = [i for i in bracket(found.epochs, clock)[0] if i >= 0]
     modified = [found.modifiers[i] for i in entering]
-    files = (lab, found.trend, *found.flat_fields.values(), *modified)
+    files = (lab, found.trend, *found.flat_fields.values(), *telling, *modified)
     return CalibrationSet(
         channel=channel,
         clock=clock,
@@ -144,11 +151,37 @@ def load(
             FlatField(formats.read_flat(file), *_FLATS[burn])
             for burn, file in found.flat_fields.items()
         ),
+        evil=evil,
         modifiers=Modifiers(found.epochs[entering], tuple(map(formats.read_modifier, modified)))
         if flat_field
         else None,
         files=tuple(file for file in files if file is not None),
     )
+
+
+def _evil(folder: Folder | None, channel: str, clock: np.ndarray) -> tuple[np.ndarray, list[Path]]:
+    """Evil pixels by the flat fields that apply, the folder's or else the public ones.
+
+    Returns
+    -------
+    evil : ndarray of bool, (64, 1024)
+    files : list of Path
+        The flat fields read.
+    """
+    sets, files = [], []
+    for burn in _burns(clock):
+        flat = None if folder is None else folder.flat(channel, burn)
+        if flat is None:
+            sets.append(formats.package_evil(channel, burn))
+        else:
+            sets.append(no_flat(formats.read_flat(flat)))
+            files.append(flat)
+    return np.logical_or.reduce(sets), files
+
+
+def _burns(clock: np.ndarray) -> list[Burn]:
+    """Which flat fields apply at some times."""
+    return [b for b, (start, stop) in _FLATS.items() if ((clock >= start) & (clock < stop)).any()]
 
 
 def _read_trend(path: Path, channel: str, kind: str | None) -> SpicaTrend | Evolution | None:
@@ -204,9 +237,8 @@ class Folder:
         """The channel's laboratory table."""
         return self.find(f"{channel}_1999_Lab_Cal.dat")
 
-    def flat(self, channel: str, burn: str) -> Path | None:
-        """The channel's flat field, with `burn` "PRE" or "POST" for before or after the
-        starburn."""
+    def flat(self, channel: str, burn: Burn) -> Path | None:
+        """The channel's flat field before or after the starburn."""
         return self.find(_FLAT.format(channel, burn))
 
     def evolution(self, channel: str) -> Path | None:
@@ -236,7 +268,7 @@ class Folder:
 class _Found:
     """Paths of the requested files: the flat fields by burn, the modifiers by epoch, the trend."""
 
-    flat_fields: dict[str, Path]
+    flat_fields: dict[Burn, Path]
     epochs: np.ndarray
     modifiers: list[Path]
     trend: Path | None
@@ -248,12 +280,10 @@ def _find(
     """Find the files; raise a single error that lists all missing ones."""
     missing: list[str] = []
     without: list[str] = []
-    flats: dict[str, Path] = {}
+    flats: dict[Burn, Path] = {}
     epochs, modifiers = folder.modifiers(channel) if flat_field else (np.empty(0), [])
     if flat_field:
-        for burn, (start, stop) in _FLATS.items():
-            if not ((clock >= start) & (clock < stop)).any():
-                continue
+        for burn in _burns(clock):
             flat = folder.flat(channel, burn)
             if flat is None:
                 missing.append(_FLAT.format(channel, burn))

@@ -89,7 +89,10 @@ def calibrate(
         sensitivity that is interpolated over those pixels first (linear, or by `nan_interp`).
         Products with wide bins hold evil pixels in every one and need "interpolate".
     flat_field : bool
-        Apply the flat field and its modifiers. False needs no files.
+        Apply the flat field and its modifiers. False leaves these corrections out and needs no
+        files; evil pixels remain evil. They are those of the flat fields in the folder that
+        `files` names or the trend is read from, and without such flat fields those of the public
+        ones, which come with the package.
     trend : bool or {"spica", "evolution"}
         Change of the sensitivity with time: by the ratios of Spica spectra, linear between epochs
         (True means this, with every recipe), or by the exponential evolution that the archive's

@@ -102,7 +102,7 @@ def terms(calibration: CalibrationSet, bins: Bins, slit: str, options: Options) 
     flat = _flat(calibration.flat_fields, channel.name, clock)
     modifier = _modifier(calibration.modifiers, clock)
 
-    evil = evil_pixels(flat.values, modifier.values)
+    evil = evil_pixels((*flat.values, *modifier.values), calibration.evil)
     parts = (trend, flat, modifier)
     chosen, weights = [], []
     for index in product(*(range(len(part.values)) for part in parts)):
