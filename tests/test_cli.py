@@ -144,7 +144,8 @@ def test_missing_calibration_is_one_line(product, tmp_path):
     line = one_line(run("process", product, "-o", tmp_path / "out.nc"))
     assert "FLATFIELD_FUV_POSTBURN.txt" in line
     assert "uvisxr calibration fetch" in line
-    assert "flat_field=False" in line
+    # The words of the shell for the arguments of Python.
+    assert "do without: --no-flat-field" in line
     assert not (tmp_path / "out.nc").exists()
 
 
