@@ -119,6 +119,15 @@ def test_process(product, tmp_path):
     assert uvisxr.load_json(summary)["frames"] == 3
 
 
+def test_warnings_name_options_of_the_command(product, tmp_path):
+    wide = write_product(tmp_path, "FUV2005_230_16_00", band_bin=32)
+    result = run("process", wide, "-o", tmp_path / "out.nc", *OPTIONS[:2])
+    assert result.exit_code == 0
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("uvisxr: warning: only ")
+    assert line.endswith("hold evil detector pixels: give --evil-pixels interpolate")
+
+
 def test_process_writes_a_group_for_each_window(product, tmp_path):
     two_windows(product)
     result = run("process", product, "-o", tmp_path / "out.nc", *OPTIONS)

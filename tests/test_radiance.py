@@ -1,5 +1,7 @@
 import json
 import pickle
+import re
+import warnings
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from uvisxr.errors import (
     LabelError,
     MissingStepError,
     UvisError,
+    UvisWarning,
 )
 from uvisxr.instrument.detector import Window
 
@@ -287,9 +290,8 @@ def test_only_fuv_is_smoothed_by_itself():
 @pytest.mark.parametrize(("band_bin", "smoothed"), [(1, True), (2, True), (4, False), (16, False)])
 def test_weights_narrower_than_the_slits_image_smooth(band_bin, smoothed):
     ds = calfiles.poisson(1, Window(2, 0, 61, 1023, band_bin=band_bin))
-    options = {"flat_field": False, "trend": False}
-    found = ds.uvis.calibrate(**options).radiance.values
-    same = ds.uvis.calibrate(smooth=smoothed, **options).radiance.values
+    found = ds.uvis.calibrate(**PLAIN).radiance.values
+    same = ds.uvis.calibrate(smooth=smoothed, **PLAIN).radiance.values
     np.testing.assert_array_equal(found, same)
 
 
@@ -549,3 +551,65 @@ def test_radiance_without_flat_field_is_not_low():
     part = {"pixel": slice(2, 62), "wl": slice(150, 450)}
     ratio = (cal.radiance / truth.radiance).isel(part)
     np.testing.assert_allclose(ratio.mean(), 1, atol=0.01)
+
+
+# --- elements that evil pixels leave without a radiance
+
+
+def warning_of(ds, **options):
+    """What `calibrate` warns of, and the result."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        cal = ds.uvis.calibrate(**({"flat_field": False, "trend": False} | options))
+    assert all(w.category is UvisWarning and w.filename == __file__ for w in caught)
+    return [str(w.message) for w in caught], cal
+
+
+@pytest.mark.parametrize(
+    ("band_bin", "options", "advice"),
+    [
+        (1, {"nan_interp": None}, None),
+        (2, {}, None),
+        (4, {}, None),
+        (32, {}, 'evil_pixels="interpolate"'),
+        (8, {"fill_limit": None}, None),
+        (32, {"evil_pixels": "interpolate"}, None),
+        (32, {"evil_pixels": "interpolate", "nan_interp": None}, None),
+        (4, {"nan_interp": None}, 'evil_pixels="interpolate" or nan_interp="linear"'),
+        (32, {"nan_interp": None}, 'evil_pixels="interpolate"'),
+        (4, {"fill_limit": 1.0}, 'evil_pixels="interpolate" or fill_limit="auto"'),
+    ],
+)
+@pytest.mark.parametrize("chunks", [None, {"pic": 1}])
+def test_few_radiances_are_warned_of_once(band_bin, options, advice, chunks):
+    ds = calfiles.poisson(2, Window(0, 0, 63, 1023, band_bin=band_bin))
+    ds = ds if chunks is None else ds.chunk(chunks)
+    messages, cal = warning_of(ds, **options)
+    lit = cal.radiance.isel(pic=0, pixel=slice(2, 62)).sel(wl=slice(1160, None))
+    share = float(np.isfinite(lit).mean())
+    if advice is None:
+        assert messages == []
+        assert share > 0.5
+        return
+    (message,) = messages
+    assert message.endswith(f"hold evil detector pixels: give {advice}")
+    stated = float(re.match(r"only (\d+)% of the lit", message)[1]) / 100
+    assert stated == pytest.approx(share, abs=0.03)
+
+
+def test_nothing_is_computed_to_see_how_many_radiances_are_left():
+    ds = calfiles.poisson(2, Window(0, 0, 63, 1023, band_bin=32)).chunk(pic=1)
+
+    def untouchable(block):
+        raise AssertionError("computed")
+
+    counts = ds.counts.copy(data=ds.counts.data.map_blocks(untouchable, dtype="u2"))
+    messages, _ = warning_of(ds.assign(counts=counts))
+    assert len(messages) == 1
+
+
+def test_unlit_rows_and_the_euv_are_not_warned_of():
+    window = Window(0, 0, 1, 1023, band_bin=32)
+    calfiles.poisson(1, window).uvis.calibrate(flat_field=False, trend=False)
+    euv = calfiles.poisson(1, Window(0, 0, 63, 1023, band_bin=32), name="EUV")
+    euv.uvis.calibrate(flat_field=False, trend=False)

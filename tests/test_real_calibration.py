@@ -7,7 +7,7 @@ from helpers import calfiles
 
 import uvisxr
 from uvisxr.calibration import files, formats
-from uvisxr.errors import ArgumentError, CalibrationError
+from uvisxr.errors import ArgumentError, CalibrationError, UvisWarning
 from uvisxr.numerics.poisson import quantization_spacing
 from uvisxr.timescales import clock_from_et
 
@@ -115,7 +115,9 @@ def test_matrix_without_flat_field(rings, archive):
 
 
 def test_aurora_needs_interpolation(aurora, data):
-    masked = aurora.uvis.calibrate(files=data / "calibration")
+    said = r'only 2% of the lit elements .* evil detector pixels: give evil_pixels="interpolate"$'
+    with pytest.warns(UvisWarning, match=said):
+        masked = aurora.uvis.calibrate(files=data / "calibration")
     assert np.isfinite(masked.radiance[:, 2:61]).mean() < 0.2
     assert np.isfinite(masked.sensitivity[:, 2:61]).mean() < 0.02
     ds = aurora.uvis.calibrate(files=data / "calibration", evil_pixels="interpolate")

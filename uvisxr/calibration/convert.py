@@ -53,9 +53,7 @@ class Chain:
         cls, valid: np.ndarray, fill: FillPlan | None, weights: tuple[float, ...] | None
     ) -> Chain:
         """Fill what the plan fills, then smooth what has a value."""
-        known = valid.copy()
-        if fill is not None:
-            known.reshape(-1)[fill.hole] = True
+        known = filled_elements(valid, fill)
         smoothing = None if weights is None else SmoothingPlan.of(known, np.array(weights))
         return cls(valid, fill, smoothing)
 
@@ -514,6 +512,14 @@ def _lifted(plan: FillPlan | None, gain: np.ndarray | None) -> FillPlan | None:
 def valid_elements(sensitivity: np.ndarray) -> np.ndarray:
     """Elements (pixel, wl) that have a sensitivity in every term (term, pixel, wl)."""
     return np.asarray(np.isfinite(sensitivity).all(0) & (sensitivity > 0).any(0))
+
+
+def filled_elements(valid: np.ndarray, plan: FillPlan | None) -> np.ndarray:
+    """Elements (pixel, wl) that have a value once a plan has filled some of those not valid."""
+    known = valid.copy()
+    if plan is not None:
+        known.reshape(-1)[plan.hole] = True
+    return known
 
 
 def inverse(

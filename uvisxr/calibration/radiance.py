@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +13,7 @@ import xarray as xr
 from .. import checks
 from ..dataset import conventions, history
 from ..dataset.conventions import QUALITY_FLAGS
-from ..errors import ArgumentError, MissingStepError, UvisError
+from ..errors import ArgumentError, MissingStepError, UvisError, warn_user
 from ..instrument.channel import channel as find_channel
 from ..instrument.channel import slit_name
 from ..instrument.detector import Bins
@@ -22,13 +23,25 @@ from ..quality.losses import missed
 from ..timescales import clock_from_et
 from . import matrix
 from .choices import Errors, EvilPixels, Filling, RecipeName, Trend
-from .convert import inverse
+from .convert import Conversion, filled_elements, inverse
 from .files import load
 from .recipe import Recipe
 from .recipe import find as find_recipe
 from .sensitivity import Options, Terms
 from .sensitivity import terms as sensitivity_terms
-from .stored import EDITED, SMOOTHED, Stored, framed, mark_smoothed, smooths, squeezed
+from .stored import (
+    EDITED,
+    SMOOTHED,
+    Stored,
+    fill_limit_of,
+    framed,
+    mark_smoothed,
+    smooths,
+    squeezed,
+)
+
+#: Share of the lit elements with a radiance below which a user is warned.
+_FEW = 0.5
 
 _FROM_CALIBRATION = (
     "sensitivity",
@@ -146,7 +159,8 @@ def calibrate(
     Warns
     -----
     UvisWarning
-        A matrix is of another observation.
+        A matrix is of another observation; or evil pixels leave under half of the lit elements
+        with a radiance, as in products of wide bins.
 
     Examples
     --------
@@ -192,7 +206,9 @@ def calibrate(
         out = mark_smoothed(out, SMOOTHING)
     out.attrs["recipe"] = name
     out.attrs["calibrate_arguments"] = json.dumps(kept, sort_keys=True)
-    return history.used(compute(out), used, took={"recipe": name})
+    stored = Stored.of(out)
+    _warn_of_holes(stored, evil_pixels)
+    return history.used(_computed(stored), used, took={"recipe": name})
 
 
 @history.step("calibration_factor")
@@ -294,7 +310,11 @@ def compute(ds: xr.Dataset) -> xr.Dataset:
             "computed anew from the counts: call background before smooth or fill_nan, or "
             "calibrate again"
         )
-    stored = Stored.of(ds)
+    return _computed(Stored.of(ds))
+
+
+def _computed(stored: Stored) -> xr.Dataset:
+    """The dataset with its radiances."""
     ds, conversion = stored.ds, stored.conversion
     found = stored.radiances()
     weight = framed(ds, "sensitivity_weight", ("pic", "term")).values.mean(0, keepdims=True)
@@ -308,6 +328,38 @@ def compute(ds: xr.Dataset) -> xr.Dataset:
         found | {"calibration_error": squeezed(shown, dims), "quality": quality}
     )
     return conventions.apply(out)
+
+
+def _warn_of_holes(stored: Stored, evil_pixels: EvilPixels) -> None:
+    """Warn if evil pixels leave few of the lit elements with a radiance.
+
+    Elements without sensitivity for another reason do not count.
+    """
+    conversion = stored.conversion
+    if evil_pixels == "interpolate":
+        return
+    evil = framed(stored.ds, "evil", ("pixel", "wl")).values == 1
+    wanted = (conversion.n > 0) & (conversion.valid | evil)
+
+    def share(conversion: Conversion) -> float:
+        known = filled_elements(conversion.valid, conversion.plan)[wanted]
+        return float(known.mean()) if known.size else 1.0
+
+    found = share(conversion)
+    if found >= _FEW:
+        return
+    ways = ['evil_pixels="interpolate"']
+    if conversion.fill is None:
+        other, filled = 'nan_interp="linear"', replace(conversion, fill="linear")
+    else:
+        limit = fill_limit_of(stored.ds, "auto")
+        other, filled = 'fill_limit="auto"', replace(conversion, fill_limit=limit)
+    if share(filled) >= _FEW:
+        ways.append(other)
+    warn_user(
+        f"only {found:.0%} of the lit elements have a radiance, since the others hold evil "
+        f"detector pixels: give {' or '.join(ways)}"
+    )
 
 
 def _options(

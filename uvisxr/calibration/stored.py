@@ -129,7 +129,7 @@ class Stored:
             quantization=arguments["quantization"] and ds.attrs.get("compression") == "SQRT_9",
             total=arguments["errors"] == "total",
             fill=arguments["nan_interp"],
-            fill_limit=_fill_limit(ds, arguments["fill_limit"]),
+            fill_limit=fill_limit_of(ds, arguments["fill_limit"]),
             smoothing=tuple(smoothing) if smoothing.size > 1 else None,
             wl=np.atleast_1d(ds["wl"].values).astype(float),
         )
@@ -294,7 +294,8 @@ def smooths(ds: xr.Dataset, smooth: bool | str) -> bool:
     return bool(2.4 * width < _slit_image(ds))
 
 
-def _fill_limit(ds: xr.Dataset, limit: float | str | None) -> float | None:
+def fill_limit_of(ds: xr.Dataset, limit: float | str | None) -> float | None:
+    """Widest hole that is filled, angstrom: "auto" is twice the slit's image; None for any."""
     return 2 * _slit_image(ds) if limit == "auto" else None if limit is None else float(limit)
 
 
