@@ -8,6 +8,7 @@ from helpers import calfiles
 import uvisxr
 from uvisxr.calibration import files, formats
 from uvisxr.errors import ArgumentError, CalibrationError, UvisWarning
+from uvisxr.instrument.detector import Window
 from uvisxr.numerics.poisson import quantization_spacing
 from uvisxr.timescales import clock_from_et
 
@@ -228,3 +229,30 @@ def test_leaving_out_the_flat_field_leaves_no_evil_pixels_in(rings, data):
     mean = [d.radiance.isel(part).mean() for d in (kept, left_out)]
     # The flat field's own scale is within some per cent of 1.
     assert abs(mean[1] / mean[0] - 1) < 0.05
+
+
+def summed(ds: xr.Dataset, n: int) -> xr.Dataset:
+    """The product as if its elements had been summed on board, n to one."""
+    window = Window(0, 0, 63, 1023, band_bin=int(ds.band_bin) * n)
+    counts = ds.counts.values.astype(int).reshape(*ds.counts.shape[:2], -1, n).sum(-1)
+    return calfiles.opened(counts, window, et=ds.et.values, exposure=ds.exposure.values)
+
+
+def test_a_few_clean_elements_do_not_stand_for_all_others(rings, data):
+    """Below 1650 angstrom the rings were 17 times too bright where any hole was filled."""
+    folder = data / "calibration"
+    fine = rings.uvis.calibrate(files=folder, smooth=False).radiance.mean("pic")
+    with pytest.warns(UvisWarning, match='only 4% of the lit elements.*evil_pixels="interpolate"'):
+        coarse = summed(rings, 8).uvis.calibrate(files=folder)
+    light = coarse.radiance.mean("pic")
+    part = {"pixel": slice(2, 61), "wl": slice(4, None)}
+    found = light.isel(part).values
+    truth = fine.values.reshape(64, 64, 8)[2:61, 4:].mean(-1)
+    clean = coarse.evil.isel(part).values == 0
+    np.testing.assert_array_equal(np.isfinite(found), clean)
+    assert clean.sum() == 86
+    ratio = found[clean] / truth[clean]
+    assert 0.93 < ratio.min() < ratio.max() < 1.03
+    for dark in (coarse.wl[part["wl"]].values < 1650, coarse.wl[part["wl"]].values > 1650):
+        some = clean & dark
+        assert found[some].sum() / truth[some].sum() == pytest.approx(1, abs=0.02)
