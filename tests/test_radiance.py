@@ -9,9 +9,11 @@ import xarray as xr
 from helpers import calfiles
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.interpolate import PchipInterpolator
 from scipy.stats import chi2, norm
 
 import uvisxr
+from uvisxr.calibration import formats
 from uvisxr.calibration.files import BURN
 from uvisxr.calibration.radiance import compute
 from uvisxr.dataset.conventions import QUALITY_FLAGS
@@ -23,6 +25,7 @@ from uvisxr.errors import (
     UvisError,
     UvisWarning,
 )
+from uvisxr.instrument.channel import EUV
 from uvisxr.instrument.detector import Window
 
 SMALL = Window(0, 300, 63, 399)
@@ -92,6 +95,22 @@ def test_calibration_error_is_relative(ds):
     cal = ds.uvis.calibrate(**RAW)
     m, dm = matrix(ds, **PLAIN)
     np.testing.assert_allclose(cal.calibration_error, (dm / m)[0], rtol=1e-5)
+
+
+@pytest.mark.parametrize(("line_bin", "band_bin"), [(1, 1), (4, 1), (4, 8)])
+def test_calibration_error_falls_with_binning_on_board(line_bin, band_bin):
+    """The team's rule: the sum of the errors of detector pixels over the root of their number."""
+    ds = calfiles.poisson(1, Window(2, 0, 61, 1023, line_bin, band_bin), name="EUV")
+    error = ds.uvis.calibrate(**PLAIN).calibration_error[5].values
+    lab = formats.package_lab("EUV")
+    each = [
+        PchipInterpolator(lab.wl, y)(EUV.wavelength(np.arange(1024)))
+        for y in (lab.sensitivity, lab.error)
+    ]
+    total, of_errors = (y.reshape(-1, band_bin).sum(1) for y in each)
+    expected = of_errors / total / np.sqrt(line_bin * band_bin)
+    inside = slice(64 // band_bin, -64 // band_bin)
+    np.testing.assert_allclose(error[inside], expected[inside], rtol=1e-5)
 
 
 def test_zero_counts():

@@ -94,7 +94,8 @@ radiance_systematic : kR angstrom-1
     With ``errors="statistical"``: the 1-sigma error from background and calibration, which all
     spectra have in common, so that it does not average down.
 calibration_error : 1
-    Relative 1-sigma error of the sensitivity, (pixel, wl).
+    Relative 1-sigma error of the sensitivity, (pixel, wl). It falls with binning on board, as the
+    errors of detector pixels are added in quadrature: their sum over the root of their number.
 evil : 1
     1 where an element contains evil detector pixels, which respond poorly; else 0. (pixel, wl).
 sensitivity, sensitivity_error : count s-1 kR-1 angstrom

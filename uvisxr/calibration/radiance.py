@@ -144,6 +144,11 @@ def calibrate(
         the flag "partial" on spectra that miss counts; those that no exposure of the product has
         are NaN without a flag. Lazy where `counts` are dask arrays.
 
+        `calibration_error` falls with binning on board: by the rule of the team's IDL programs the
+        errors of detector pixels add in quadrature, so that an element of n lit pixels has the
+        sum of their errors over sqrt(n). What part of the laboratory's error all pixels share is
+        not known; that part does not fall.
+
         Detector rows outside 2..61 are not illuminated: NaN. Row 61 has a radiance, but its flat
         field is taken as 1: it carries the flag "dark_line".
         Where the laboratory found next to no sensitivity, in the FUV below some 1150 angstrom,
