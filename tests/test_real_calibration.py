@@ -256,3 +256,23 @@ def test_a_few_clean_elements_do_not_stand_for_all_others(rings, data):
     for dark in (coarse.wl[part["wl"]].values < 1650, coarse.wl[part["wl"]].values > 1650):
         some = clean & dark
         assert found[some].sum() / truth[some].sum() == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize("wl_range", [(1205, 1226), (1230, 1650), (1550, 1620), (1155, 1900)])
+def test_aurora_by_defaults_is_that_of_steps_without_smoothing(aurora, data, wl_range):
+    """Bins of 25 angstrom are not smoothed, and the ends of a range lie within them."""
+    options = {"recipe": "pds", "evil_pixels": "interpolate", "files": data / "calibration"}
+    rows = {"pixel": slice(2, 61)}
+    default = aurora.uvis.calibrate(**options).uvis.integrate(wl_range)
+    explicit = aurora.uvis.calibrate(smooth=False, **options).uvis.integrate(wl_range, "bins")
+    factor = aurora.uvis.calibration_factor(**options).calibration_factor
+    edges = aurora.wl_bounds.values
+    over = np.clip(
+        np.minimum(edges[:, 1], wl_range[1]) - np.maximum(edges[:, 0], wl_range[0]), 0, 99
+    )
+    light = aurora.counts.values / 8.0 * factor.values
+    expected = np.where(over > 0, light, 0)[:, 2:61] @ over
+    for found in (default, explicit):
+        light = found.brightness.isel(rows)
+        np.testing.assert_allclose(light, expected, rtol=0.01, atol=1e-6)
+        assert float(light.mean()) == pytest.approx(expected.mean(), rel=1e-4)
