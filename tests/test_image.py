@@ -100,7 +100,7 @@ def test_range_of_wavelengths():
     whole, half = image.image(ds), image.image(ds, wl_range=(1300, 1700))
     ratio = half.values / whole.values
     assert 0.4 < np.nanmedian(ratio) < 0.6
-    assert half.attrs["wl_range"] == [1300.0, 1700.0]
+    assert half.attrs["wl_range"] == (1300.0, 1700.0)
 
 
 def test_interpolation_fills_gaps_and_keeps_a_plane_flat():

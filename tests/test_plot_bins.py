@@ -112,7 +112,7 @@ def test_spectra_of_bins(binned):
     texts = [t.get_text() for t in ax.get_legend().get_texts()]
     assert texts == ["lat -30 to 30°, alt -3000 to 0 km", "lat -30 to 30°, alt 500 to inf km"]
     assert len(spectrum(binned).lines) == 9
-    assert "weighted" in spectrum(binned, variable="radiance_weighted").get_ylabel()
+    assert "Weighted" in spectrum(binned, variable="radiance_weighted").get_ylabel()
 
 
 def test_counts(ds):

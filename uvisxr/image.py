@@ -16,7 +16,7 @@ from . import checks
 from .dataset.conventions import QUALITY_FLAGS, QualityFlag
 from .errors import ArgumentError
 from .geometry import views
-from .integrals import integrate
+from .integrals import brightness
 from .numerics import raster
 from .numerics.along_wl import Integration
 from .quality.flags import good
@@ -68,7 +68,7 @@ def image(
     interpolate : bool
         Interpolate linearly between the footprint centres, up to one footprint diagonal away from
         them.
-    method : {"simpson", "trapezoid", "bins"}
+    method : {"bins", "trapezoid", "simpson"}
         Of integration over wavelength; see `uvisxr.integrals.integrate`.
     exclude : str or iterable of str
         Quality flags whose spectra are left out: all by default, `()` for none.
@@ -98,7 +98,7 @@ def image(
     """
     _check(nx, ny, xlim, ylim, interpolate)
     polygons = footprints(ds)
-    light = integrate(ds, wl_range, method)["brightness"]
+    light = brightness(ds, wl_range, method)
     flat = views.middle_sample(light).transpose("pic", "pixel").values.astype(float)
     usable = good(ds, exclude).values & np.isfinite(polygons).all(axis=(2, 3))
     usable &= np.isfinite(flat)

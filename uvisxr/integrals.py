@@ -115,6 +115,41 @@ def integrate(
     return conventions.apply(out.assign_coords(wl=sum(span) / 2, wl_bounds=edges))
 
 
+def brightness(
+    ds: xr.Dataset, wl_range: tuple[float, float] | None = None, method: Integration = "bins"
+) -> xr.DataArray:
+    """The brightness of a dataset: the integral of its spectra, or what `integrate` has left.
+
+    Parameters
+    ----------
+    ds : Dataset
+    wl_range, method
+        As in `integrate`.
+
+    Returns
+    -------
+    DataArray
+        kR, with its errors as coordinates and the attribute `wl_range`.
+
+    Raises
+    ------
+    ArgumentError
+        A range is given that is not that of the integral, or as `integrate`.
+    """
+    if "brightness" not in ds.data_vars or "radiance" in ds.data_vars:
+        ds = integrate(ds, wl_range, method)
+    found: xr.DataArray = ds["brightness"]
+    if "wl_bounds" not in ds.coords:
+        return found
+    low, high = (float(w) for w in ds["wl_bounds"].values)
+    if wl_range is not None and not np.allclose(wl_range, (low, high)):
+        raise ArgumentError(
+            f"wl_range={wl_range!r}: the spectra are integrated already, from {low:g} to {high:g} "
+            "angstrom"
+        )
+    return found.assign_attrs(wl_range=(low, high))
+
+
 #: Elements worked on at once: a few arrays of them fit in a processor's cache.
 _BLOCK = 2**16
 
@@ -160,7 +195,7 @@ class _Rule:
             known, share = self._known(rows[0][some])
             out[-1][some] = share
             for a, w, integral in zip(rows, weights, out, strict=False):
-                integral[some] = np.where(known, a[some], 0) @ w / share
+                integral[some] = np.einsum("sw,w->s", np.where(known, a[some], 0), w) / share
         return tuple(a.reshape(shape) for a in out)
 
     def bounds(
@@ -190,7 +225,7 @@ class _Rule:
             s0 = squares / (weights * s).sum(-1)
         found = weighted_sums.bounds((weights * y).sum(-1), variance, s0)
         if self.total and systematic:
-            common = np.where(known, systematic[0], 0.0) @ np.abs(self.weights)
+            common = (np.where(known, systematic[0], 0.0) * np.abs(self.weights)).sum(-1)
             found = np.hypot(found[0], common), np.hypot(found[1], common)
         return found[0] / share, found[1] / share
 

@@ -342,13 +342,13 @@ def _data(variable: xr.Variable) -> Array:
 def _weight(ds: xr.Dataset, quantity: str, stored: Stored | None) -> Array:
     """Inverse of the variance that a spectrum of the same brightness as all others would have.
 
-    Where the scale of one more count is not known, the light goes as the exposure.
+    Where the sensitivity is not known, it goes as the exposure.
     """
     sizes = {dim: ds.sizes[dim] for dim in DIMS}
     if quantity == "brightness" and "brightness_per_count" in ds.variables:
         return 1 / _data(ds.variables["brightness_per_count"].set_dims(sizes))
     if quantity == "radiance" and stored is not None:
-        return 1 / _data(stored.per_count())
+        return _data(stored.light())
     if "exposure" in ds.variables:
         return _data(ds.variables["exposure"].set_dims(sizes))
     return np.ones((*sizes.values(), 1))

@@ -370,8 +370,8 @@ class Conversion:
             scale = second / first
         return np.einsum(over, variance, squares), scale, self.background * light
 
-    def per_count(self, weight: np.ndarray, exposure: np.ndarray) -> np.ndarray:
-        """Scale of one more count in each element.
+    def light(self, weight: np.ndarray, exposure: np.ndarray) -> np.ndarray:
+        """Exposure times sensitivity: counts that a radiance of 1 kR/angstrom gives.
 
         Parameters
         ----------
@@ -381,13 +381,13 @@ class Conversion:
         Returns
         -------
         ndarray of float32, (pic, pixel, wl)
-            kR/angstrom; interpolated along wl where the calibration leaves holes.
+            Where there is no sensitivity, that of the elements around.
         """
-        scales = [self._scale(w) for w in weight]
-        planes = {scale: along_wl.fill(scale.count, self.wl) for scale in dict.fromkeys(scales)}
-        out = np.empty((exposure.size, *self.valid.shape), np.float32)
-        for place, scale, seconds in zip(out, scales, exposure, strict=True):
-            np.divide(planes[scale], seconds, out=place)
+        keys, which = np.unique(np.round(weight, _DECIMALS), axis=0, return_inverse=True)
+        planes = along_wl.fill(factors(keys, self.sensitivity), self.wl)
+        planes = np.reciprocal(planes, out=planes).astype(np.float32)
+        out: np.ndarray = planes[which]
+        out *= exposure.astype(np.float32)[:, None, None]
         return out
 
     def covariances(self, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -182,14 +182,14 @@ class Stored:
         there = self.ds["counts"].dims
         return {name: squeezed(p, there) for name, p in zip(OUTPUTS, planes, strict=True)}
 
-    def per_count(self) -> xr.Variable:
-        """Radiance of one more count in each element, (pic, pixel, wl); lazy where counts are."""
+    def light(self) -> xr.Variable:
+        """Exposure times sensitivity, (pic, pixel, wl); lazy where counts are."""
         weight = framed(self.ds, "sensitivity_weight", ("pic", "term"))
         counts = framed(self.ds, "counts")
         if counts.chunks is not None:
             weight = weight.chunk({"pic": counts.chunksizes["pic"], "term": -1})
         found: xr.Variable = xr.apply_ufunc(
-            self.conversion.per_count,
+            self.conversion.light,
             weight,
             framed(self.ds, "exposure", ("pic",)),
             input_core_dims=[["term"], []],

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from .. import checks
 from ..errors import ArgumentError, MissingStepError
-from ..integrals import integrate
+from ..integrals import brightness
 from ..quality.flags import flags_of
 from ..stars import predict
 
@@ -90,8 +90,8 @@ def signal(ds: xr.Dataset, wl_range: tuple[float, float] | None) -> xr.DataArray
         The dataset has neither radiance nor counts, or they are of bins.
     """
     flags_of(ds)  # its dimensions are checked first
-    if "radiance" in ds.variables:
-        light = integrate(ds, wl_range)["brightness"]
+    if {"radiance", "brightness"} & set(ds.variables):
+        light = brightness(ds, wl_range)
         errors = {
             side: (("pic", "pixel"), light[f"brightness_{side}"].transpose("pic", "pixel").values)
             for side in ("upper", "lower")

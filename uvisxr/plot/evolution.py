@@ -193,8 +193,8 @@ class _Pages:
             ax.tick_params(labelbottom=below)
             if self.limits is not None:
                 ax.set_ylim(self.limits)
-        wl = self.ds["wl"]
-        low, high = self.light.attrs.get("wl_range") or (float(wl.min()), float(wl.max()))
+        wl = self.ds["wl"].values
+        low, high = self.light.attrs.get("wl_range", (wl.min(), wl.max()))
         figure.supxlabel("Exposure (pic)", fontsize="medium")
         figure.supylabel(common.label(self.light), fontsize="medium")
         title = f"{common.title(self.ds)}  {low:.0f}–{high:.0f} Å".strip()

@@ -42,7 +42,7 @@ def picture(
     interpolate: bool = False,
     altitudes: Sequence[float] | np.ndarray | None = None,
     exclude: QualityFlag | Iterable[QualityFlag] = tuple(QUALITY_FLAGS),
-    method: Integration = "simpson",
+    method: Integration = "bins",
     compass: bool = True,
     vmin: float | None = None,
     vmax: float | None = None,
