@@ -321,7 +321,7 @@ class _Simulation:
         shape = _spectrum(ds, case.lines)
         light = shape / factor * time[:, None, None]
         level = case.counts / light.mean()
-        n = window.bins.detector_pixels
+        n = window.bins.lit_pixels
         counts = rng.poisson(light * level + case.background * n * time[:, None, None])
         ds = ds.assign(counts=ds.counts.copy(data=counts.astype(np.uint16)))
         if case.assumed:

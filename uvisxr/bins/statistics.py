@@ -120,14 +120,20 @@ class Aggregation:
     finalize: Callable[[Rows, Rows], None]
     dtype: type = float
 
-    def sums(self, arrays: Rows, spectra: np.ndarray) -> np.ndarray:
-        """Sums over the members (bin, member) of arrays (spectrum, wl): (term, bin, wl)."""
+    def sums(self, arrays: Rows, spectra: np.ndarray, columns: slice) -> np.ndarray:
+        """Sums over the members (bin, member) of arrays (spectrum, wl): (term, bin, wl).
+
+        0 outside the `columns`.
+        """
         n_wl = next(iter(arrays.values())).shape[1]
         total = np.zeros((len(self.terms), spectra.shape[0], n_wl))
-        rows = dict(zip(self.terms, total, strict=True))
+        rows = dict(zip(self.terms, total[..., columns], strict=True))
         for first in range(0, spectra.shape[1], _RUN):
             run = spectra[:, first : first + _RUN]
-            self.chunk(rows, {name: array.take(run, axis=0) for name, array in arrays.items()})
+            members = {name: array.take(run, axis=0) for name, array in arrays.items()}
+            self.chunk(
+                rows, {k: a[..., columns] if a.shape[2] > 1 else a for k, a in members.items()}
+            )
         return total
 
     def finish(self, total: np.ndarray) -> np.ndarray:
@@ -391,9 +397,16 @@ def _eager(aggregation: Aggregation, members: Members, arrays: Rows) -> np.ndarr
     flat = {name: a.reshape(-1, a.shape[2]) for name, a in arrays.items()}
     shape = (len(aggregation.statistics), members.n_bins, n_wl)
     result: np.ndarray = np.empty(shape, aggregation.dtype)
+    columns = _columns(flat)
     for bins, spectra in members.blocks(n_wl):
-        result[:, bins] = aggregation.finish(aggregation.sums(flat, spectra))
+        result[:, bins] = aggregation.finish(aggregation.sums(flat, spectra, columns))
     return result
+
+
+def _columns(arrays: Rows) -> slice:
+    """From the first to the last column in which the quantity has a finite value."""
+    finite = np.flatnonzero(np.isfinite(next(iter(arrays.values()))).any(axis=0))
+    return slice(finite[0], finite[-1] + 1) if finite.size else slice(0)
 
 
 def _lazy(aggregation: Aggregation, members: Members, arrays: Mapping[str, Array]) -> DaskArray:
@@ -412,10 +425,11 @@ def _lazy(aggregation: Aggregation, members: Members, arrays: Mapping[str, Array
         start, stop = block_info[0]["array-location"][0]
         here = members.within(start * n_pixel, stop * n_pixel)
         n_wl = blocks[0].shape[2]
-        flat = {name: b.reshape(-1, n_wl) for name, b in zip(names, blocks, strict=True)}
+        flat = {name: b.reshape(-1, b.shape[2]) for name, b in zip(names, blocks, strict=True)}
         result = np.zeros((n_terms, members.n_bins, n_wl))
+        columns = _columns(flat)
         for bins, spectra in here.blocks(n_wl):
-            result[:, bins] = aggregation.sums(flat, spectra)
+            result[:, bins] = aggregation.sums(flat, spectra, columns)
         return result.reshape(1, -1, n_wl)
 
     sums = da.map_blocks(
