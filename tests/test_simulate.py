@@ -14,6 +14,7 @@ from scipy.io import readsav
 
 import uvisxr
 from uvisxr import simulate
+from uvisxr.calibration.radiance import compute
 from uvisxr.dataset.conventions import QUALITY_FLAGS
 from uvisxr.errors import ArgumentError, CalibrationError, ExportError
 from uvisxr.simulate import Simulation, Window, counts, emission
@@ -142,6 +143,34 @@ def test_stars_shine_where_the_truth_says(titan):
     assert 3 <= star.sum() <= 20
     light = ds.counts.sel(wl=slice(1400, 1700)).sum("wl").values
     assert np.median(light[star]) > 3 * np.median(light[~star])
+
+
+@pytest.mark.parametrize(("filling", "worst"), [("linear", 0.2), ("shape", 0.06)])
+def test_lyman_alpha_is_within_its_errors_where_it_is_filled(titan, filling, worst):
+    """Nearly every pixel holds evil elements on the line; some rows its whole middle."""
+    truth = titan.truth
+    ds = titan.open().uvis.background(level=float(truth.background))
+    ds = ds.uvis.calibrate(files=titan.calibration, nan_interp=filling)
+    # The simulation's laboratory makes no error: that of the calibration would hide all others.
+    ds = compute(ds.assign_coords(sensitivity_error=0 * ds.sensitivity_error))
+    light = ds.uvis.integrate((1205, 1226))
+    edges = truth.wl_bounds.values
+    over = np.clip(np.minimum(edges[:, 1], 1226) - np.maximum(edges[:, 0], 1205), 0, None)
+    true = truth.radiance.values @ over
+    deviation = light.brightness.values - true
+    statistical = np.where(deviation > 0, light.brightness_lower, light.brightness_upper)
+    error = np.hypot(statistical, light.brightness_systematic.values)
+    good = ((truth.lost == 0) & (truth.partial == 0) & (truth.star == 0) & (ds.line < 61)).values
+    within = np.abs(deviation) < 2 * error
+    much = (light.brightness_filled > 0.15).values
+    assert much.sum() == 25
+    for some in (good, good & much):
+        assert within[some].mean() > 0.95
+    assert abs(deviation[good].mean() / true[good].mean()) < 0.005
+    rows = [deviation[good[:, k], k].sum() / true[good[:, k], k].sum() for k in range(59)]
+    assert np.abs(rows).max() < worst
+    # Errors of what lies between the lines stay there, though smoothing reaches over.
+    assert (light.brightness_systematic.values / true).mean(0)[:59].max() < 0.2
 
 
 def test_unlit_rows_see_no_background(tmp_path):

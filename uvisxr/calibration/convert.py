@@ -209,7 +209,7 @@ class Conversion:
                 # difference the shape makes.
                 error = 0.5 * error / gain
             if chain.smoothing is not None:
-                error = chain.smoothing.apply(error)
+                error = _smoothed(error, np.maximum(mean, noise), chain.fill, chain.smoothing)
             routes.append(_Route(chain, factor, error.astype(np.float32)))
         return routes
 
@@ -500,6 +500,21 @@ def _roots(interval: Interval, quantization: bool) -> tuple[np.ndarray, np.ndarr
     """Upper and lower half-widths of single counts 0..65535."""
     upper, lower = (np.sqrt(table) for table in variance_tables(interval, quantization))
     return upper, lower
+
+
+def _smoothed(
+    error: np.ndarray, light: np.ndarray, fill: FillPlan | None, smoothing: SmoothingPlan
+) -> np.ndarray:
+    """Relative errors (row, wl) of smoothed values.
+
+    Errors add by the light (wl,) of a mean spectrum: else an element filled in a gap between lines
+    would hand its large relative error on to the lines.
+    """
+    filled = np.tile(np.where(light > 0, light, 1.0), (error.shape[0], 1))
+    if fill is not None:
+        fill.apply(filled)
+    of_errors = smoothing.apply(error * filled)
+    return np.asarray(of_errors / smoothing.apply(filled))
 
 
 def _lifted(plan: FillPlan | None, gain: np.ndarray | None) -> FillPlan | None:
