@@ -91,7 +91,7 @@ def stages(made: Simulation, tmp_path_factory) -> dict[str, xr.Dataset]:
         "read back": xr.open_dataset(folder / "calibrated.nc"),
         "undecoded": xr.open_dataset(folder / "calibrated.nc", decode_times=False),
         "joined": uvisxr.open_processed(folder),
-        "smoothed": calibrated.uvis.smooth(),
+        "smoothed": calibrated.uvis.smooth(force=True),
         "predicted": seen.uvis.predict_stars(),
         "rate": opened.uvis.rate(),
         "factor": opened.uvis.calibration_factor(files=made.calibration),

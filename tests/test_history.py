@@ -271,7 +271,7 @@ CALLS: dict[str, tuple[str, dict[str, Any]]] = {
     "calibration_factor": ("", {}),
     "rate": ("", {}),
     "fill_nan": ("calibrate", {}),
-    "smooth": ("calibrate", {"weights": np.array([1, 2, 1])}),
+    "smooth": ("calibrate", {"weights": np.array([1, 2, 1]), "force": True}),
     "predict_stars": ("geometry", {}),
     "bin": ("calibrate", {"pixels": ([(0, i)] for i in range(5, 7))}),
     "integrate": ("bin", {"wl_range": (1300, 1700)}),
@@ -338,7 +338,7 @@ def test_no_line_names_a_folder(results, titan):
 def test_generators_name_what_they_gave(results):
     assert last(results["flag"]) == "flag(pixels=[[0, 5], [1, 6]], flag='user')"
     assert "bin(by=None, pixels=[[[0, 5]], [[0, 6]]], mode='center'" in last(results["bin"])
-    assert "smooth(weights=[0.25, 0.5, 0.25])" in last(results["smooth"])
+    assert "smooth(weights=[0.25, 0.5, 0.25], force=True)" in last(results["smooth"])
 
 
 def test_every_parameter_that_takes_paths_is_known_for_one():

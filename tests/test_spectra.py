@@ -120,10 +120,13 @@ def test_parts_sum_to_the_whole(cal):
 def test_what_is_missing_is_unknown(holey):
     result = holey.uvis.integrate().brightness
     assert np.isnan(result[1, 20])
+    assert np.isnan(result[2, 25])
+    assert np.isnan(result[:, [0, 1, 62, 63]]).all()
+    # Without the calibration's terms, a spectrum begins with its first value.
     width = np.diff(holey.wl_bounds.values, axis=-1)[:, 0]
     expected = (holey.radiance.values[2, 25, 5:] * width[5:]).sum()
-    np.testing.assert_allclose(result[2, 25], expected, rtol=1e-5)
-    assert np.isnan(result[:, [0, 1, 62, 63]]).all()
+    bare = integrals.integrate(holey.radiance).brightness
+    np.testing.assert_allclose(bare[2, 25], expected, rtol=1e-5)
 
 
 def test_counts_missing_at_the_end_of_a_spectrum_are_no_darkness(cal):
@@ -140,6 +143,13 @@ def test_counts_missing_at_the_end_of_a_spectrum_are_no_darkness(cal):
     np.testing.assert_allclose(part.brightness[1, 30], known.brightness[1, 30] / share, rtol=1e-5)
     whole = cal.uvis.integrate((low, high))
     assert part.brightness_upper[1, 30] > 1.1 * whole.brightness_upper[1, 30]
+    # Without a range too: the sensitivity tells where a spectrum ends, not its counts.
+    assert np.isnan(lost.uvis.integrate().brightness[1, 30])
+    assert lost.uvis.integrate().brightness[1, 31].notnull()
+    low, high = float(cal.wl_bounds[0, 0]), float(cal.wl_bounds[-1, 1])
+    part, known = lost.uvis.integrate(skipna=True), lost.uvis.integrate((low, cal.wl_bounds[79, 1]))
+    share = (float(cal.wl_bounds[79, 1]) - low) / (high - low)
+    np.testing.assert_allclose(part.brightness[1, 30], known.brightness[1, 30] / share, rtol=1e-5)
 
 
 def test_integral_of_an_array_takes_its_error_coordinates(cal):

@@ -95,18 +95,21 @@ def integrate(
     part = slice(used[0], used[-1] + 1)
     rule = _Rule(
         weights=weights[part],
-        bare=wl_range is None,
         skipna=skipna,
         correlation=_correlation(smoothing_weights(source)),
         total=holds_total(source),
         interval=single_interval(source),
     )
-    exact = is_stored(source) and "radiance" in source.data_vars and isinstance(ds, xr.Dataset)
+    stored = Stored.of(source) if has_terms(source) else None
+    exact = stored is not None and is_stored(source) and "radiance" in source.data_vars
     found: dict[str, xr.Variable] = {}
     for quantity in quantities([n for n in names if not n.endswith(("_std", "_stderr"))]):
-        found |= _integrated(source, quantity, part, rule, exact and quantity.value == "radiance")
-    if exact:
-        found |= _from_counts(source, weights, found, rule)
+        wanted = _wanted(source[quantity.value].variable, wl_range is None, stored)
+        counted = exact and quantity.value == "radiance"
+        correlated = None if counted else _covariances(source, stored)
+        found |= _integrated(source, quantity, part, rule, wanted, correlated)
+    if stored is not None and exact:
+        found |= _from_counts(stored, weights, wl_range is None, found, rule.total)
     rest = source.drop_dims("wl") if "wl" in source.dims else source.drop_vars(["wl", *names])
     values = {_brightness(name) for name in names if name in source.data_vars}
     out = rest.assign({n: v for n, v in found.items() if n in values})
@@ -164,8 +167,6 @@ class _Rule:
     Attributes
     ----------
     weights : ndarray, (wl,)
-    bare : bool
-        Whether the range is whatever has a value.
     skipna : bool
     correlation : ndarray
         Of the errors of elements 0, 1, 2, ... apart.
@@ -176,23 +177,25 @@ class _Rule:
     """
 
     weights: np.ndarray
-    bare: bool
     skipna: bool
     correlation: np.ndarray
     total: bool
     interval: Interval
 
-    def values(self, *spectra: np.ndarray) -> tuple[np.ndarray, ...]:
+    def values(
+        self, value: np.ndarray, wanted: np.ndarray, *systematic: np.ndarray
+    ) -> tuple[np.ndarray, ...]:
         """Integrals of the values and of their systematic errors, if given; the known share."""
-        shape, n = spectra[0].shape[:-1], spectra[0].shape[-1]
-        rows = [a.reshape(-1, n) for a in spectra]
+        shape, n = value.shape[:-1], value.shape[-1]
+        rows = [a.reshape(-1, n) for a in (value, *systematic)]
+        there = np.broadcast_to(wanted, value.shape).reshape(-1, n)
         out = [np.empty(rows[0].shape[0]) for _ in range(len(rows) + 1)]
         weights = [self.weights, *[np.abs(self.weights)] * (len(rows) - 1)]
         # A few at a time, which stay in the cache.
         step = max(1, _BLOCK // n)
         for start in range(0, rows[0].shape[0], step):
             some = slice(start, start + step)
-            known, share = self._known(rows[0][some])
+            known, share = self._known(rows[0][some], there[some])
             out[-1][some] = share
             for a, w, integral in zip(rows, weights, out, strict=False):
                 integral[some] = np.einsum("sw,w->s", np.where(known, a[some], 0), w) / share
@@ -201,6 +204,7 @@ class _Rule:
     def bounds(
         self,
         value: np.ndarray,
+        wanted: np.ndarray,
         upper: np.ndarray,
         lower: np.ndarray,
         correlated: np.ndarray,
@@ -210,7 +214,7 @@ class _Rule:
 
         `correlated` is the sum of an element's covariances with all others, over its variance.
         """
-        known, share = self._known(value)
+        known, share = self._known(value, np.broadcast_to(wanted, value.shape))
         if self.total and systematic:
             upper, lower = (weighted_sums.without(b, systematic[0]) for b in (upper, lower))
         y, s = weighted_sums.counted(upper, lower, self.interval)
@@ -229,19 +233,16 @@ class _Rule:
             found = np.hypot(found[0], common), np.hypot(found[1], common)
         return found[0] / share, found[1] / share
 
-    def _known(self, spectra: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _known(self, spectra: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Elements that count, and the share of the range by which their integral is divided.
 
-        NaN where elements are missing and may not be; 1 where nothing is.
+        NaN where elements are missing that are `wanted` and may not be; 1 where nothing is.
         """
         weights = self.weights
         known = np.isfinite(spectra)
         if known.all():
             return known, np.full(spectra.shape[:-1], 1.0 if weights.sum() else np.nan)
-        wanted = weights != 0
-        if self.bare:
-            # What lies before the first and after the last value has no sensitivity.
-            wanted = wanted & along_wl.between_values(known)
+        wanted = wanted & (weights != 0)
         total = np.where(wanted, weights, 0.0).sum(-1)
         there = np.where(wanted & known, weights, 0.0).sum(-1)
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -251,17 +252,46 @@ class _Rule:
         return known, np.where(complete & (total != 0), 1.0, scaled)
 
 
+def _wanted(value: xr.Variable, bare: bool, stored: Stored | None) -> xr.Variable:
+    """Elements that an integral wants: all of its range, or of those that can have a value.
+
+    What has no sensitivity cannot have one. Where that is not known, it is what lies before the
+    first and after the last value of each spectrum.
+    """
+    if not bare:
+        return xr.Variable("wl", np.ones(value.sizes["wl"], bool))
+    if stored is not None:
+        known = xr.Variable(("pixel", "wl"), stored.conversion.chain.composition.known)
+        return squeezed(known, (*stored.ds["counts"].dims, "wl"))
+    between: xr.Variable = xr.apply_ufunc(
+        lambda spectra: along_wl.between_values(np.isfinite(spectra)),
+        value,
+        input_core_dims=[["wl"]],
+        output_core_dims=[["wl"]],
+        dask="parallelized",
+        output_dtypes=[bool],
+    )
+    return between
+
+
 def _integrated(
-    ds: xr.Dataset, quantity: Quantity, part: slice, rule: _Rule, exact: bool
+    ds: xr.Dataset,
+    quantity: Quantity,
+    part: slice,
+    rule: _Rule,
+    wanted: xr.Variable,
+    correlated: xr.Variable | None,
 ) -> dict[str, xr.Variable]:
-    """Integrals of a quantity and its errors; of its bounds unless they come from the counts."""
+    """Integrals of a quantity and its errors; of its bounds if their correlation is given."""
     errors = quantity.errors
     names = [quantity.value, *(errors[e] for e in ("systematic",) if e in errors)]
     variables = [ds[name].variable.isel(wl=part) for name in names]
     *integrals, share = xr.apply_ufunc(
         rule.values,
-        *variables,
-        input_core_dims=[["wl"]] * len(variables),
+        variables[0],
+        wanted.isel(wl=part),
+        *variables[1:],
+        input_core_dims=[["wl"]] * (len(variables) + 1),
         output_core_dims=[[]] * (len(variables) + 1),
         dask="parallelized",
         output_dtypes=[float] * (len(variables) + 1),
@@ -270,13 +300,12 @@ def _integrated(
         _brightness(name): integral.astype(variable.dtype)
         for name, integral, variable in zip(names, integrals, variables, strict=True)
     }
-    if exact:
+    if correlated is None:
         return found | {_SHARE: share}
     if quantity.bounded:
         bounds = [ds[errors[e]].variable.isel(wl=part) for e in ("upper", "lower")]
-        sizes = {d: variables[0].sizes[d] for d in variables[0].dims}
-        correlated = _covariances(ds).isel(wl=part, missing_dims="ignore").set_dims(sizes)
-        given = [variables[0], *bounds, correlated, *variables[1:]]
+        tied = correlated.isel(wl=part)
+        given = [variables[0], wanted.isel(wl=part), *bounds, tied, *variables[1:]]
         upper, lower = xr.apply_ufunc(
             rule.bounds,
             *given,
@@ -290,17 +319,16 @@ def _integrated(
     return found
 
 
-def _covariances(ds: xr.Dataset) -> xr.Variable:
-    """Sums of the covariances of elements with their spectra over their variances, if known."""
+def _covariances(ds: xr.Dataset, stored: Stored | None) -> xr.Variable:
+    """Sums of the covariances of elements with their spectra over their variances, or NaN."""
     if "radiance_correlation" in ds.variables:
         return ds["radiance_correlation"].variable
-    if not has_terms(ds):
-        return xr.Variable((), np.nan)
-    stored = Stored.of(ds)
+    if stored is None:
+        return xr.Variable("wl", np.full(ds.sizes["wl"], np.nan))
     sums, variances = stored.covariances()
     with np.errstate(invalid="ignore"):
         found = xr.Variable(("pixel", "wl"), sums / variances)
-    return squeezed(found, stored.ds["counts"].dims)
+    return squeezed(found, (*stored.ds["counts"].dims, "wl"))
 
 
 def _brightness(name: str) -> str:
@@ -322,10 +350,9 @@ def _correlated(errors: np.ndarray, correlation: np.ndarray) -> np.ndarray:
 
 
 def _from_counts(
-    ds: xr.Dataset, weights: np.ndarray, found: dict[str, xr.Variable], rule: _Rule
+    stored: Stored, weights: np.ndarray, bare: bool, found: dict[str, xr.Variable], total: bool
 ) -> dict[str, xr.Variable]:
     """Bounds of brightnesses from the counts, and what else is known where they are."""
-    stored = Stored.of(ds)
     variance, scale, dark = stored.map(
         partial(stored.conversion.integrals, over=weights), [("pixel",)] * 3, [np.float32] * 3
     )
@@ -352,10 +379,14 @@ def _from_counts(
         dask="parallelized",
         output_dtypes=[np.float32] * 3,
     )
-    if rule.total and "brightness_systematic" in found:
+    if total and "brightness_systematic" in found:
         common = found["brightness_systematic"]
         upper, lower = np.hypot(upper, common), np.hypot(lower, common)
-    filled = np.where(stored.conversion.valid, 0.0, weights).sum(-1) / weights.sum()
+    taken = np.broadcast_to(weights, stored.conversion.valid.shape)
+    if bare:
+        taken = np.where(stored.conversion.chain.composition.known, taken, 0.0)
+    with np.errstate(invalid="ignore"):
+        filled = np.where(stored.conversion.valid, 0.0, taken).sum(-1) / taken.sum(-1)
     share = xr.Variable("pixel", filled.astype(np.float32))
     dims = value.dims
     return {

@@ -2,7 +2,7 @@
 
 A pipeline is a list of accessor methods with their arguments, in Python
 
->>> steps = [("background", {"level": 4e-4}), "calibrate", ("smooth", {})]
+>>> steps = [("background", {"level": 4e-4}), "calibrate", ("integrate", {})]
 
 or in YAML, where an entry is a name or a name with a mapping of arguments:
 

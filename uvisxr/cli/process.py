@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from .. import files
-from ..calibration.choices import Errors, EvilPixels, RecipeName
+from ..calibration.choices import Errors, EvilPixels, Filling, RecipeName
 from ..checks import choices
 from ..errors import ArgumentError
 
@@ -47,8 +47,25 @@ _BLOCK_ELEMENTS = 2**20
 )
 @click.option("--flat-field/--no-flat-field", default=True, show_default=True)
 @click.option("--trend/--no-trend", default=True, show_default=True)
-@click.option("--smooth/--no-smooth", default=True, show_default=True)
-@click.option("--errors", type=click.Choice(choices(Errors)), default="total")
+@click.option(
+    "--nan-interp",
+    type=click.Choice(choices(Filling)),
+    default="linear",
+    show_default=True,
+    help="How elements with evil pixels are filled; 'shape' is right on emission lines too.",
+)
+@click.option(
+    "--smooth/--no-smooth",
+    default=None,
+    show_default="where that is narrower than the slit's image",
+)
+@click.option(
+    "--errors",
+    type=click.Choice(choices(Errors)),
+    default="statistical",
+    show_default=True,
+    help="What the error bars hold: the counts' errors alone, or those of the calibration too.",
+)
 def process(
     product: tuple[Path, ...],
     output: Path,
@@ -57,6 +74,7 @@ def process(
     kernels: Path | None,
     background: float | None,
     calibration: Path | None,
+    smooth: bool | None,
     **options: Any,
 ) -> None:
     """Calibrate products together, in time order, and write one NetCDF file."""
@@ -84,7 +102,9 @@ def process(
             ds = ds.uvis.geometry(kernels=kernels)
         if background is not None:
             ds = ds.uvis.background(level=background)
-        calibrated: xr.Dataset = ds.uvis.calibrate(files=calibration, **options)
+        calibrated: xr.Dataset = ds.uvis.calibrate(
+            files=calibration, smooth="auto" if smooth is None else smooth, **options
+        )
         return calibrated
 
     opened = observation.open_observation(product, window=window)

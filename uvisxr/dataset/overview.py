@@ -82,12 +82,14 @@ def done(ds: xr.Dataset) -> dict[str, str]:
     attrs, names = ds.attrs, set(map(str, ds.variables))
     edited = str(attrs.get("radiance_edited", ""))
     light = any(name.startswith(("radiance", "brightness")) for name in names)
+    how_calibrated = str(attrs.get("calibrate_arguments", ""))
     steps = {
         "open": {"counts", "calibration_matrix"} & names or "start_time" in attrs,
         "geometry": "geometry_target" in attrs and FIELDS.keys() & names,
         "background": "background" in names,
         "predict_stars": "star_count" in names,
         "calibrate": "recipe" in attrs and light,
+        "smooth": "smoothing_weights" in attrs and '"smooth": false' in how_calibrated and light,
         edited.partition("(")[0]: edited and light,
         "calibration_factor": "calibration_factor" in names,
         "rate": "rate" in names,
@@ -108,7 +110,7 @@ def next_steps(ds: xr.Dataset) -> list[str]:
     names, pixels = set(map(str, ds.variables)), {"pic", "pixel"} <= set(ds.dims)
     window = {"line", "band", "et", "exposure"} <= names
     counts, spectra = (_has_spectra(ds, name) for name in ("counts", "radiance"))
-    seen = _has_geometry(ds)
+    seen, integrated = _has_geometry(ds), "brightness" in names
     can = {
         "geometry": window and "channel" in ds.attrs,
         "background": window and counts and pixels,
@@ -118,10 +120,10 @@ def next_steps(ds: xr.Dataset) -> list[str]:
         "rate": counts and "exposure" in names,
         "flag": pixels,
         "fill_nan": spectra,
-        "smooth": spectra,
+        "smooth": spectra and "smoothing_weights" not in ds.attrs,
         "integrate": spectra,
-        "image": spectra and seen and pixels,
-        "bin": (counts or spectra) and pixels,
+        "image": (spectra or integrated) and seen and pixels,
+        "bin": (counts or spectra or integrated) and pixels,
         "to_netcdf": True,
         "to_json": {"time_start", "product"} <= names,
     }
@@ -133,11 +135,12 @@ def pictures(ds: xr.Dataset) -> list[str]:
     """Methods of `ds.uvis.plot` for which the dataset holds what they need."""
     pixels = {"pic", "pixel"} <= set(ds.dims)
     seen = pixels and _has_geometry(ds)
-    signal = pixels and _has_spectra(ds, "radiance", "counts")
+    light = "radiance" in ds or "brightness" in ds
+    signal = pixels and (_has_spectra(ds, "radiance", "counts") or "brightness" in ds)
     can = {
         "geometry": seen,
         "animate": seen,
-        "picture": seen and "radiance" in ds,
+        "picture": seen and light,
         "evolution": signal,
         "check_stars": signal,
         "bins": {"n", "member_bin"} <= set(ds.variables),
