@@ -466,6 +466,72 @@ def test_total_errors_hold_the_common_part_of_the_mean(mean):
     assert (both[f"{mean}_upper"] / both[mean] > 0.08).all()
 
 
+def uneven_sky() -> xr.Dataset:
+    """Two counts an element or so, exposures of 60 to 600 s."""
+    window = Window(2, 500, 21, 579, band_bin=2)
+    rng = np.random.default_rng(4)
+    seconds = rng.choice([60.0, 240.0, 600.0], 40)
+    counts = rng.poisson(4e-3 * seconds[:, None, None] * np.ones((40, 20, 40)))
+    ds = observation(counts.astype(np.uint16), window)
+    return ds.assign_coords(
+        et=("pic", np.arange(40) * 600.0 + 1e8), exposure=("pic", seconds)
+    ).assign_attrs(slit="LOW_RESOLUTION")
+
+
+GROUPS = [[(i, j) for i in range(40) for j in range(k, k + 5)] for k in (0, 5, 10)]
+
+
+@pytest.mark.parametrize("chunks", [None, {"pic": 7}, {"pic": 9, "pixel": 6, "wl": 11}])
+def test_weighted_mean_is_the_sum_of_the_counts_over_that_of_the_light(chunks):
+    cal = uneven_sky().uvis.calibrate(smooth=False, **OPTIONS)
+    found = (cal if chunks is None else cal.chunk(chunks)).uvis.bin(pixels=GROUPS).compute()
+    light = cal.exposure.values[:, None, None] * cal.sensitivity.values[0]
+    for k, group in enumerate(GROUPS):
+        pic, pixel = np.array(group).T
+        counts = cal.counts.values.astype(float)[pic, pixel].sum(0)
+        gathered = light[pic, pixel].sum(0)
+        np.testing.assert_allclose(found.radiance_weighted[k], counts / gathered, rtol=1e-5)
+        # So its bounds are Garwood's of all counts.
+        lower, upper = garwood_bounds(counts)
+        for name, half in (("upper", upper - counts), ("lower", counts - lower)):
+            np.testing.assert_allclose(
+                found[f"radiance_weighted_{name}"][k], half / gathered, rtol=5e-3
+            )
+
+
+def test_integrals_can_be_binned_and_bins_integrated():
+    """The two ways give one mean; only the first knows how the members' brightness scatters."""
+    cal = uneven_sky().uvis.calibrate(smooth=False, **OPTIONS)
+    light = cal.uvis.integrate((1510, 1560))
+    first, second = light.uvis.bin(pixels=GROUPS), cal.uvis.bin(pixels=GROUPS)
+    second = second.uvis.integrate((1510, 1560))
+    np.testing.assert_allclose(first.brightness, second.brightness, rtol=1e-5)
+    for name in ("upper", "lower", "weighted_upper", "weighted_lower"):
+        np.testing.assert_allclose(
+            first[f"brightness_{name}"], second[f"brightness_{name}"], rtol=0.02
+        )
+    np.testing.assert_allclose(first.brightness_systematic, second.brightness_systematic, rtol=1e-4)
+    np.testing.assert_allclose(first.brightness_weighted, second.brightness_weighted, rtol=0.02)
+    assert "brightness_stderr" not in second
+    for k, group in enumerate(GROUPS):
+        pic, pixel = np.array(group).T
+        scatter = light.brightness.values[pic, pixel].astype(float).std(ddof=1)
+        np.testing.assert_allclose(first.brightness_std[k], scatter, rtol=1e-5)
+    assert first.brightness.dims == ("group",)
+    np.testing.assert_array_equal(first.wl_bounds, [1510, 1560])
+    np.testing.assert_array_equal(first.brightness_n, [200, 200, 200])
+
+
+def test_observed_weights_are_biased_low_and_expected_ones_are_not():
+    cal = uneven_sky().uvis.calibrate(smooth=False, **OPTIONS)
+    plain, observed = (cal.uvis.bin(pixels=GROUPS, weights=w) for w in ("expected", "observed"))
+    truth = float(plain.radiance.mean())
+    assert float(plain.radiance_weighted.mean()) == pytest.approx(truth, rel=0.03)
+    assert float(observed.radiance_weighted.mean()) < 0.7 * truth
+    with pytest.raises(ArgumentError, match="weights="):
+        cal.uvis.bin(pixels=GROUPS, weights="inverse")
+
+
 def test_integrates_and_survives_netcdf(tmp_path):
     found = scene(20).uvis.bin(by={"alt": [0, 1000, 2000]})
     whole = found.uvis.integrate()

@@ -19,13 +19,17 @@ from ..numerics.sphere import wrap
 from ..quality.flags import DIMS, Pixels, kept, select
 from . import statistics
 from .edges import Edges
-from .statistics import Members, Weights
+from .statistics import Light, Members
 
 if TYPE_CHECKING:
     from .statistics import Array
 
 #: Whether the centre of a pixel decides, or all its corners must lie in the same bin.
 BinMode = Literal["center", "all"]
+
+#: Weights of the weighted mean: from the variances that equal spectra would have, or from those
+#: that each spectrum's own counts suggest.
+Weights = Literal["expected", "observed"]
 
 #: What can be averaged.
 QUANTITIES = ("radiance", "brightness")
@@ -298,16 +302,11 @@ def _values(
     stored = Stored.of(ds) if has_terms(ds) else None
     for quantity in [q for q in QUANTITIES if q in ds.variables]:
         variable = ds.variables[quantity]
-        arrays = _arrays(ds, quantity)
-        if "upper" in arrays and weights == "expected":
-            # Weights need no more digits than what they weigh.
-            weight = _weight(ds, quantity, stored)
-            arrays["weight"] = weight.astype(variable.dtype, copy=False)
         found = statistics.statistics(
             members,
-            arrays,
+            _arrays(ds, quantity),
+            _light(ds, quantity, stored) if weights == "expected" else None,
             total=holds_total(ds),
-            weights=weights,
             interval=single_interval(ds) if quantity == "radiance" else "garwood",
         )
         result[f"{quantity}_n"] = shaped(found.pop("n").astype(np.int32), variable)
@@ -339,19 +338,22 @@ def _data(variable: xr.Variable) -> Array:
     return array
 
 
-def _weight(ds: xr.Dataset, quantity: str, stored: Stored | None) -> Array:
+def _light(ds: xr.Dataset, quantity: str, stored: Stored | None) -> Light:
     """Inverse of the variance that a spectrum of the same brightness as all others would have.
 
     Where the sensitivity is not known, it goes as the exposure.
     """
     sizes = {dim: ds.sizes[dim] for dim in DIMS}
+    seconds = np.ones(tuple(sizes.values()))
     if quantity == "brightness" and "brightness_per_count" in ds.variables:
-        return 1 / _data(ds.variables["brightness_per_count"].set_dims(sizes))
-    if quantity == "radiance" and stored is not None:
-        return _data(stored.light())
+        return Light.of(1 / ds.variables["brightness_per_count"].set_dims(sizes).values)
     if "exposure" in ds.variables:
-        return _data(ds.variables["exposure"].set_dims(sizes))
-    return np.ones((*sizes.values(), 1))
+        seconds = ds.variables["exposure"].set_dims(sizes).values
+    if quantity == "brightness" or stored is None:
+        return Light.of(seconds)
+    planes, plane = stored.light()
+    row = plane[:, None] * sizes["pixel"] + np.arange(sizes["pixel"])
+    return Light(planes.reshape(-1, planes.shape[-1]), row.ravel(), seconds.ravel())
 
 
 def _correlation(stored: Stored, members: Members) -> np.ndarray:

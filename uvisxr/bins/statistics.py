@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -28,10 +28,6 @@ if TYPE_CHECKING:
 
 #: Arrays by name; where they are sums or statistics, the rows of one contiguous array.
 Rows: TypeAlias = dict[str, np.ndarray]
-
-#: Weights of the weighted mean: from the variances that equal spectra would have, or from those
-#: that each spectrum's own counts suggest.
-Weights = Literal["expected", "observed"]
 
 #: Members of a run: so few that sums in single precision are good to 1e-6 even where the same
 #: rounding repeats, as among spectra without a count.
@@ -93,6 +89,39 @@ class Members:
                 yield some, self.spectrum[start[some, None] + np.arange(n)]
 
 
+@dataclass(frozen=True, eq=False)
+class Light:
+    """Weights of spectra that go as what they gathered: a sensitivity times a time.
+
+    Attributes
+    ----------
+    planes : ndarray of float32, (row, wl) or (row, 1)
+    row : ndarray of int, (spectrum,)
+        Row of each spectrum.
+    time : ndarray, (spectrum,)
+    """
+
+    planes: np.ndarray
+    row: np.ndarray
+    time: np.ndarray
+
+    @classmethod
+    def of(cls, weights: np.ndarray) -> Light:
+        """Weights of spectra that are the same at all wavelengths."""
+        return cls(np.ones((1, 1), np.float32), np.zeros(weights.size, int), weights.ravel())
+
+    def within(self, spectra: slice, columns: slice) -> Light:
+        """Those of some spectra, at some wavelengths."""
+        planes = self.planes if self.planes.shape[1] == 1 else self.planes[:, columns]
+        return Light(planes, self.row[spectra], self.time[spectra])
+
+    def weight(self, spectra: np.ndarray) -> np.ndarray:
+        """Weights (..., wl) of spectra (...)."""
+        weight: np.ndarray = self.planes.take(self.row[spectra], axis=0)
+        weight *= self.time[spectra][..., None]
+        return weight
+
+
 @dataclass(frozen=True)
 class Aggregation:
     """How the members of a bin become statistics: chunk, combine, finalize.
@@ -120,20 +149,17 @@ class Aggregation:
     finalize: Callable[[Rows, Rows], None]
     dtype: type = float
 
-    def sums(self, arrays: Rows, spectra: np.ndarray, columns: slice) -> np.ndarray:
-        """Sums over the members (bin, member) of arrays (spectrum, wl): (term, bin, wl).
-
-        0 outside the `columns`.
-        """
+    def sums(self, arrays: Rows, spectra: np.ndarray, light: Light | None) -> np.ndarray:
+        """Sums over the members (bin, member) of arrays (spectrum, wl): (term, bin, wl)."""
         n_wl = next(iter(arrays.values())).shape[1]
         total = np.zeros((len(self.terms), spectra.shape[0], n_wl))
-        rows = dict(zip(self.terms, total[..., columns], strict=True))
+        rows = dict(zip(self.terms, total, strict=True))
         for first in range(0, spectra.shape[1], _RUN):
             run = spectra[:, first : first + _RUN]
             members = {name: array.take(run, axis=0) for name, array in arrays.items()}
-            self.chunk(
-                rows, {k: a[..., columns] if a.shape[2] > 1 else a for k, a in members.items()}
-            )
+            if light is not None:
+                members["weight"] = light.weight(run)
+            self.chunk(rows, members)
         return total
 
     def finish(self, total: np.ndarray) -> np.ndarray:
@@ -150,9 +176,7 @@ class Aggregation:
 _SUMS = ("counted", "variance", "scale")
 
 
-def _of_quantity(
-    bounds: bool, systematic: bool, total: bool, weights: Weights, interval: Interval
-) -> Aggregation:
+def _of_quantity(bounds: bool, systematic: bool, total: bool, interval: Interval) -> Aggregation:
     """The aggregation of a quantity; of its bounds and its common error if they are known."""
     terms: tuple[str, ...] = ("n", "sum", "squares")
     statistics: tuple[str, ...] = ("n", "mean", "std", "stderr")
@@ -169,19 +193,24 @@ def _of_quantity(
     return Aggregation(
         terms,
         statistics,
-        partial(_add_quantity, total=total, weights=weights, interval=interval),
+        partial(_add_quantity, total=total, interval=interval),
         partial(_finish_quantity, total=total),
     )
 
 
 @np.errstate(divide="ignore", invalid="ignore", over="ignore")
-def _add_quantity(sums: Rows, run: Rows, total: bool, weights: Weights, interval: Interval) -> None:
+def _add_quantity(sums: Rows, run: Rows, total: bool, interval: Interval) -> None:
     """Add the terms of a run: of its `value`, `upper`, `lower`, `weight` and `systematic`."""
     dtype = np.result_type(np.float32, *(a.dtype for a in run.values()))
     run = {name: a.astype(dtype, copy=False) for name, a in run.items()}
+    mean = run["value"].mean(axis=1)
+    columns = _columns(run["value"], mean)
+    if columns != slice(0, mean.shape[1]):
+        sums = {name: a[:, columns] for name, a in sums.items()}
+        run = {name: a[..., columns] if a.shape[2] > 1 else a for name, a in run.items()}
+        mean = mean[:, columns]
     x = run["value"]
     n: int | np.ndarray = x.shape[1]
-    mean = x.mean(axis=1)
     finite = None
     # Any value that is not finite shows in the mean.
     if not np.isfinite(mean).all():
@@ -196,7 +225,7 @@ def _add_quantity(sums: Rows, run: Rows, total: bool, weights: Weights, interval
             upper, lower = (
                 weighted_sums.without(bound, run["systematic"]) for bound in (upper, lower)
             )
-        weight = _observed(upper, lower) if weights == "observed" else run["weight"]
+        weight = run["weight"] if "weight" in run else _observed(upper, lower)
         _add_bounds(sums, x, *weighted_sums.counted(upper, lower, interval), weight)
         if "systematic" in run:
             sums["weighted_systematic_sum"] += _products(weight, run["systematic"])
@@ -218,6 +247,17 @@ def _add_quantity(sums: Rows, run: Rows, total: bool, weights: Weights, interval
             s = np.where(known, common, 0).sum(axis=1)
         sums["systematic_n"] += n
         sums["systematic_sum"] += s
+
+
+def _columns(x: np.ndarray, mean: np.ndarray) -> slice:
+    """Wavelengths without those at both ends at which no member (bin, member, wl) has a value."""
+    known = np.flatnonzero(np.isfinite(mean).any(axis=0))
+    whole = slice(0, mean.shape[1])
+    if not known.size:
+        return whole
+    inner = slice(known[0], known[-1] + 1)
+    ends = x[..., : inner.start], x[..., inner.stop :]
+    return whole if any(np.isfinite(end).any() for end in ends) else inner
 
 
 def _observed(upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
@@ -330,8 +370,8 @@ def c4(n: np.ndarray) -> np.ndarray:
 def statistics(
     members: Members,
     arrays: Mapping[str, Array],
+    light: Light | None = None,
     total: bool = False,
-    weights: Weights = "expected",
     interval: Interval = "garwood",
 ) -> dict[str, Array]:
     """Statistics of a quantity over the members of each bin.
@@ -341,12 +381,12 @@ def statistics(
     members : Members
         Of the spectra (pic, pixel), numbered in C order.
     arrays : mapping of str to array, (pic, pixel, wl)
-        NumPy or dask: `value`; if its errors are known `upper` and `lower`, their half-widths, with
-        `weight`, which may have one value for all wavelengths; `systematic`, its common error.
+        NumPy or dask: `value`; if its errors are known `upper` and `lower`, their half-widths;
+        `systematic`, its common error.
+    light : Light, optional
+        Weights of the weighted mean; without it 1/sigma^2, sigma half the sum of the half-widths.
     total : bool
         Whether the half-widths hold the common error too.
-    weights : {"expected", "observed"}
-        Of the weighted mean: `weight`, or 1/sigma^2 of the half-widths.
     interval : {"garwood", "score"}
         Of the half-widths.
 
@@ -357,8 +397,8 @@ def statistics(
         `lower`, `weighted`, `weighted_upper`, `weighted_lower`; with a common error `systematic`
         and, with both, `weighted_systematic`. Lazy where one of the arrays is.
     """
-    aggregation = _of_quantity("upper" in arrays, "systematic" in arrays, total, weights, interval)
-    return _aggregate(aggregation, members, arrays)
+    aggregation = _of_quantity("upper" in arrays, "systematic" in arrays, total, interval)
+    return _aggregate(aggregation, members, arrays, light if "upper" in arrays else None)
 
 
 def count_sums(members: Members, counts: Array) -> Array:
@@ -380,56 +420,60 @@ def count_sums(members: Members, counts: Array) -> Array:
 
 
 def _aggregate(
-    aggregation: Aggregation, members: Members, arrays: Mapping[str, Array]
+    aggregation: Aggregation,
+    members: Members,
+    arrays: Mapping[str, Array],
+    light: Light | None = None,
 ) -> dict[str, Array]:
     """Statistics (bin, wl) of arrays (pic, pixel, wl)."""
     there = {name: a for name, a in arrays.items() if isinstance(a, np.ndarray)}
     if len(there) == len(arrays):
-        result: Array = _eager(aggregation, members, there)
+        result: Array = _eager(aggregation, members, there, light)
     else:
-        result = _lazy(aggregation, members, arrays)
+        result = _lazy(aggregation, members, arrays, light)
     return dict(zip(aggregation.statistics, result, strict=True))
 
 
-def _eager(aggregation: Aggregation, members: Members, arrays: Rows) -> np.ndarray:
+def _eager(
+    aggregation: Aggregation, members: Members, arrays: Rows, light: Light | None
+) -> np.ndarray:
     """Statistics, (statistic, bin, wl), block by block while its sums are in the cache."""
     n_wl = next(iter(arrays.values())).shape[2]
-    flat = {name: a.reshape(-1, a.shape[2]) for name, a in arrays.items()}
+    flat = {name: a.reshape(-1, n_wl) for name, a in arrays.items()}
     shape = (len(aggregation.statistics), members.n_bins, n_wl)
     result: np.ndarray = np.empty(shape, aggregation.dtype)
-    columns = _columns(flat)
     for bins, spectra in members.blocks(n_wl):
-        result[:, bins] = aggregation.finish(aggregation.sums(flat, spectra, columns))
+        result[:, bins] = aggregation.finish(aggregation.sums(flat, spectra, light))
     return result
 
 
-def _columns(arrays: Rows) -> slice:
-    """From the first to the last column in which the quantity has a finite value."""
-    finite = np.flatnonzero(np.isfinite(next(iter(arrays.values()))).any(axis=0))
-    return slice(finite[0], finite[-1] + 1) if finite.size else slice(0)
-
-
-def _lazy(aggregation: Aggregation, members: Members, arrays: Mapping[str, Array]) -> DaskArray:
+def _lazy(
+    aggregation: Aggregation,
+    members: Members,
+    arrays: Mapping[str, Array],
+    light: Light | None,
+) -> DaskArray:
     """Statistics, (statistic, bin, wl), of sums over blocks of exposures, by dask."""
     import dask.array as da
 
     # What `block` refers to goes to the workers: names, not the arrays.
     n_terms, names = len(aggregation.terms), tuple(arrays)
     shape = next(iter(arrays.values())).shape
-    lazy = next(a for a in arrays.values() if not isinstance(a, np.ndarray) and a.shape == shape)
+    lazy = next(a for a in arrays.values() if not isinstance(a, np.ndarray))
     n_pixel = shape[1]
     chunks = (lazy.chunks[0], (n_pixel,), lazy.chunks[2])
-    given = [da.broadcast_to(da.asarray(a), shape).rechunk(chunks) for a in arrays.values()]
+    given = [da.asarray(a).rechunk(chunks) for a in arrays.values()]
 
     def block(*blocks: np.ndarray, block_info: Any = None) -> np.ndarray:
-        start, stop = block_info[0]["array-location"][0]
-        here = members.within(start * n_pixel, stop * n_pixel)
+        (start, stop), _, columns = block_info[0]["array-location"]
+        some = slice(start * n_pixel, stop * n_pixel)
+        here = members.within(some.start, some.stop)
+        part = None if light is None else light.within(some, slice(*columns))
         n_wl = blocks[0].shape[2]
-        flat = {name: b.reshape(-1, b.shape[2]) for name, b in zip(names, blocks, strict=True)}
+        flat = {name: b.reshape(-1, n_wl) for name, b in zip(names, blocks, strict=True)}
         result = np.zeros((n_terms, members.n_bins, n_wl))
-        columns = _columns(flat)
         for bins, spectra in here.blocks(n_wl):
-            result[:, bins] = aggregation.sums(flat, spectra, columns)
+            result[:, bins] = aggregation.sums(flat, spectra, part)
         return result.reshape(1, -1, n_wl)
 
     sums = da.map_blocks(

@@ -370,25 +370,19 @@ class Conversion:
             scale = second / first
         return np.einsum(over, variance, squares), scale, self.background * light
 
-    def light(self, weight: np.ndarray, exposure: np.ndarray) -> np.ndarray:
-        """Exposure times sensitivity: counts that a radiance of 1 kR/angstrom gives.
-
-        Parameters
-        ----------
-        weight : ndarray, (pic, term)
-        exposure : ndarray, (pic,)
+    def light(self, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Sensitivities of exposures with weights (pic, term) of the terms.
 
         Returns
         -------
-        ndarray of float32, (pic, pixel, wl)
-            Where there is no sensitivity, that of the elements around.
+        planes : ndarray of float32, (plane, pixel, wl)
+            (count/s)/(kR/angstrom); where there is none, that of the elements around.
+        plane : ndarray of int, (pic,)
+            That of each exposure: those near in time share one.
         """
-        keys, which = np.unique(np.round(weight, _DECIMALS), axis=0, return_inverse=True)
+        keys, plane = np.unique(np.round(weight, _DECIMALS), axis=0, return_inverse=True)
         planes = along_wl.fill(factors(keys, self.sensitivity), self.wl)
-        planes = np.reciprocal(planes, out=planes).astype(np.float32)
-        out: np.ndarray = planes[which]
-        out *= exposure.astype(np.float32)[:, None, None]
-        return out
+        return np.reciprocal(planes, out=planes).astype(np.float32), plane
 
     def covariances(self, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Sums of covariances along wl and variances, both (pixel, wl), at weights (term,).
@@ -437,11 +431,12 @@ class Conversion:
 
     def _systematic(self, some: _Exposures, value: np.ndarray) -> np.ndarray:
         """Systematic errors of values, float32."""
-        out = np.empty(value.shape, np.float32)
+        out = np.square(value, dtype=np.float32)
         for k, (scale, route) in enumerate(zip(some.scales, some.routes, strict=True)):
-            np.multiply(np.hypot(scale.relative, route.guess), value[k], out=out[k])
-            np.hypot(out[k], np.float32(self.background_error) * scale.dark, out=out[k])
-        return out
+            # Squares by hand: hypot takes ten times as long.
+            out[k] *= scale.relative**2 + route.guess**2
+            out[k] += (np.float32(self.background_error) * scale.dark) ** 2
+        return np.asarray(np.sqrt(out, out=out))
 
     def _bounds(self, some: _Exposures, value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Statistical half-widths of the values."""
@@ -553,14 +548,14 @@ def inverse(
         NaN where there is no sensitivity.
     """
     factor = factors(weight, sensitivity)
-    relative: np.ndarray = np.tensordot(weight, error, axes=1)
+    relative: np.ndarray = np.einsum("et,tpw->epw", weight, error)
     relative *= factor
     return factor, relative
 
 
 def factors(weight: np.ndarray, sensitivity: np.ndarray) -> np.ndarray:
     """Calibration factors 1/S alone, as `inverse` gives them."""
-    s: np.ndarray = np.tensordot(weight, sensitivity, axes=1)
+    s: np.ndarray = np.einsum("et,tpw->epw", weight, sensitivity)
     # A NaN compares as False and is set again.
     s[~(s > 0)] = np.nan
     inverse: np.ndarray = np.reciprocal(s, out=s)

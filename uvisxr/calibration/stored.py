@@ -182,23 +182,9 @@ class Stored:
         there = self.ds["counts"].dims
         return {name: squeezed(p, there) for name, p in zip(OUTPUTS, planes, strict=True)}
 
-    def light(self) -> xr.Variable:
-        """Exposure times sensitivity, (pic, pixel, wl); lazy where counts are."""
-        weight = framed(self.ds, "sensitivity_weight", ("pic", "term"))
-        counts = framed(self.ds, "counts")
-        if counts.chunks is not None:
-            weight = weight.chunk({"pic": counts.chunksizes["pic"], "term": -1})
-        found: xr.Variable = xr.apply_ufunc(
-            self.conversion.light,
-            weight,
-            framed(self.ds, "exposure", ("pic",)),
-            input_core_dims=[["term"], []],
-            output_core_dims=[["pixel", "wl"]],
-            dask="parallelized",
-            output_dtypes=[np.float32],
-            dask_gufunc_kwargs={"output_sizes": {d: counts.sizes[d] for d in ("pixel", "wl")}},
-        )
-        return found
+    def light(self) -> tuple[np.ndarray, np.ndarray]:
+        """Sensitivities (plane, pixel, wl), and the plane of each exposure (pic,)."""
+        return self.conversion.light(framed(self.ds, "sensitivity_weight", ("pic", "term")).values)
 
     def covariances(self) -> tuple[np.ndarray, np.ndarray]:
         """Sum of the covariances of each element with its spectrum, and its variance.
@@ -224,7 +210,7 @@ class Stored:
         rows = []
         for number in range(product.max() + 1):
             here = np.flatnonzero(product == number)
-            sensitivity = np.tensordot(weight[here].mean(0), self.conversion.sensitivity, axes=1)
+            sensitivity = np.einsum("t,tpw->pw", weight[here].mean(0), self.conversion.sensitivity)
             part = counts.isel(pic=here)
             rows.append(
                 xr.apply_ufunc(
@@ -268,7 +254,7 @@ def _mean_spectrum(
     """
     known = counts < MISSING
     total = np.where(known, counts, 0).sum(0, dtype=float)
-    seconds = np.tensordot(exposure, known, axes=1)
+    seconds = np.einsum("t,tpw->pw", exposure, known)
     valid = np.isfinite(sensitivity) & (sensitivity > 0) & (seconds > 0)
     net = np.where(valid, total - background * seconds, 0.0)
     light = np.where(valid, sensitivity * seconds, 0.0)

@@ -102,7 +102,7 @@ VARIABLES: dict[str, Variable] = {
             "flag_meanings": " ".join(QUALITY_FLAGS),
         },
     ),
-    "background": Variable(_COUNT_RATE, "background per detector pixel"),
+    "background": Variable(_COUNT_RATE, "background per lit detector pixel"),
     "background_error": Variable(_COUNT_RATE, "standard error of the background"),
     "radiance": Variable(
         _RADIANCE,
@@ -140,7 +140,15 @@ VARIABLES: dict[str, Variable] = {
     "member_pic": Variable("1", "exposure index of a spectrum in a bin"),
     "member_pixel": Variable("1", "pixel index of a spectrum in a bin"),
     "member_bin": Variable("1", "index of its bin, counted through the bins in C order"),
-    "calibration_error": Variable("1", "relative systematic error of the calibration"),
+    "calibration_error": Variable(
+        "1",
+        "relative error of the calibration",
+        extra={
+            "comment": "errors of detector pixels added in quadrature over those of an element: it "
+            "falls with binning on board, as in the team's programs; the part that all pixels "
+            "share does not"
+        },
+    ),
     "evil": Variable("1", "whether the element holds evil detector pixels: 1 yes, 0 no"),
     "sensitivity": Variable("count s-1 kR-1 angstrom", "sensitivity, terms of its time dependence"),
     "sensitivity_error": Variable(
