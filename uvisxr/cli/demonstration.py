@@ -159,9 +159,7 @@ def reduce(made: Simulation) -> xr.Dataset:
     ds = made.open(name="titan").uvis.geometry(kernels=made.kernels)
     # In real data, stars are found by eye: ds.uvis.plot.check_stars().
     ds = ds.uvis.flag(made.truth.star == 1, "star").uvis.background(alt_min=_SKY)
-    calibrated: xr.Dataset = ds.uvis.calibrate(
-        files=made.calibration, errors="statistical", smooth=False
-    )
+    calibrated: xr.Dataset = ds.uvis.calibrate(files=made.calibration)
     return calibrated
 
 
