@@ -46,7 +46,8 @@ def test_table_agrees_with_the_truth(run):
     lines = [name for name in rows if "," in name]
     assert len(lines) == 4
     for name in lines:
-        recovered, error, true = rows[name]
+        recovered, error, systematic, true = rows[name]
+        assert 0 < error < systematic
         assert abs(recovered - true) < max(0.02 * true, 3 * error), name
 
 
@@ -128,7 +129,10 @@ def test_all_that_is_written_is_looked_for_first(run):
 
 
 def test_table_lines_up():
-    figures = [Figure("a", "km", 1.0, np.nan, 2.0), Figure("longer name", "", 3.14159, 0.01, 3.0)]
+    figures = [
+        Figure("a", "km", 1.0, np.nan, np.nan, 2.0),
+        Figure("longer name", "", 3.14159, 0.01, 0.2, 3.0),
+    ]
     text = Demonstration(Path(), {}, figures, "").table().splitlines()
     assert text[1].startswith("a            ") and text[1].endswith("2  km")
     assert "3.142" in text[2] and "0.01" in text[2]

@@ -41,14 +41,15 @@ class Figure:
     Attributes
     ----------
     name, unit : str
-    recovered, error, true : float
-        `error` is NaN if there is none.
+    recovered, error, systematic, true : float
+        The statistical error and the one common to all spectra; NaN if there is none.
     """
 
     name: str
     unit: str
     recovered: float
     error: float
+    systematic: float
     true: float
 
 
@@ -73,12 +74,12 @@ class Demonstration:
 
     def table(self) -> str:
         """The comparison as text, ready to print."""
-        head = ("", "recovered", "error", "true", "unit")
+        head = ("", "recovered", "statistical", "systematic", "true", "unit")
         rows = [
             (
                 figure.name,
                 f"{figure.recovered:.4g}",
-                f"{figure.error:.1g}" if np.isfinite(figure.error) else "",
+                *(f"{e:.1g}" if np.isfinite(e) else "" for e in (figure.error, figure.systematic)),
                 f"{figure.true:.4g}",
                 figure.unit,
             )
@@ -174,13 +175,15 @@ def figures(made: Simulation, ds: xr.Dataset, bins: xr.Dataset) -> list[Figure]:
             "count/s/pixel",
             float(ds.background),
             float(ds.background_error),
+            np.nan,
             float(made.truth.background),
         ),
-        Figure("lost spectra", "", float(found.sum()), np.nan, float(lost.sum())),
+        Figure("lost spectra", "", float(found.sum()), np.nan, np.nan, float(lost.sum())),
         Figure(
             "peak of the limb",
             "km",
             peak(integrate(bins, _NITROGEN)["brightness"]),
+            np.nan,
             np.nan,
             float(made.truth.attrs["limb_peak"]),
         ),
@@ -201,6 +204,7 @@ def figures(made: Simulation, ds: xr.Dataset, bins: xr.Dataset) -> list[Figure]:
                 "kR",
                 float(seen.mean()),
                 float(np.sqrt((error**2).sum()) / count),
+                float(seen.brightness_systematic.mean()),
                 float(expected.mean()),
             )
         )
