@@ -82,7 +82,7 @@ def reduced(folder: Path, target: str) -> tuple[xr.Dataset, xr.Dataset]:
         folder, target=target, exposures=4, window=window, stars=0, lost=0, partial=0
     )
     opened = scene.open().uvis.geometry(scene.kernels, samples=2)
-    done = opened.uvis.background(4e-4).uvis.predict_stars()
+    done = opened.uvis.background(4e-4, error=4e-5).uvis.predict_stars()
     return opened, done.uvis.calibrate(
         files=scene.calibration, evil_pixels="interpolate", errors="statistical"
     )
@@ -93,6 +93,10 @@ def edges(ds: xr.Dataset, name: str) -> list[float]:
     period = FIELDS[name].period
     low, high = float(ds[name].min()), float(ds[name].max())
     return [0.0, period] if period else [low - 1.0, high + 1.0]
+
+
+#: Wavelengths with a sensitivity worth the name.
+LIGHT = (1200.0, 1900.0)
 
 
 @pytest.fixture(scope="module")
@@ -115,9 +119,9 @@ def results(folder: Path) -> dict[str, xr.Dataset]:
     found |= {
         "rate": done.uvis.rate(),
         "calibration_factor": done.uvis.calibration_factor(**files),
-        "brightness": done.uvis.integrate(),
-        "brightness of bins": found["bin alt"].uvis.integrate(),
-        "bins of brightness": done.uvis.integrate().uvis.bin(pixels=[[(0, 3), (1, 4)]]),
+        "brightness": done.uvis.integrate(LIGHT, skipna=True),
+        "brightness of bins": found["bin alt"].uvis.integrate(LIGHT, skipna=True),
+        "bins of brightness": done.uvis.integrate(LIGHT).uvis.bin(pixels=[[(0, 3), (1, 4)]]),
         "groups": done.uvis.bin(pixels=[[(0, 3)], [(1, 4)]]),
     }
     matrix = write_product(folder, "FUV2005_230_15_15_CAL_3", band_bin=32)
@@ -180,7 +184,7 @@ def test_longitudes_say_which_way_they_increase(results, folder, tmp_path, direc
     steps = {
         "geometry": done,
         "rate": done.uvis.rate(),
-        "brightness": done.uvis.integrate(),
+        "brightness": done.uvis.integrate(LIGHT),
         "bins": done.uvis.bin(by={"lon": edges, "tangent_lon": edges, "ring_longitude": edges}),
     }
     counted = set()

@@ -7,7 +7,7 @@ from helpers import calfiles
 from scipy.stats import chi2, norm
 
 from uvisxr import integrals, spectra
-from uvisxr.errors import ArgumentError, MissingStepError, UvisError
+from uvisxr.errors import ArgumentError, MissingStepError, UvisError, UvisWarning
 from uvisxr.instrument.detector import Window
 from uvisxr.numerics import along_wl, poisson
 from uvisxr.numerics.poisson import MISSING
@@ -234,6 +234,103 @@ def test_unknown_method(cal):
         ArgumentError, match="'romberg': expected one of 'simpson', 'trapezoid', 'bins'"
     ):
         cal.uvis.integrate(RANGE, "romberg")
+
+
+def test_integrals_of_a_changed_radiance_have_its_own_bounds(cal):
+    """Bounds come from the counts only where the radiance does."""
+    names = [f"radiance{e}" for e in ("", "_upper", "_lower", "_systematic")]
+    twice = cal.assign({"radiance": 2 * cal.radiance})
+    twice = twice.assign_coords({n: 2 * cal[n] for n in names[1:]})
+    one, two = (ds.uvis.integrate(RANGE).isel(pixel=slice(2, 62)) for ds in (cal, twice))
+    for name in ("brightness", "brightness_upper", "brightness_lower", "brightness_systematic"):
+        np.testing.assert_allclose(two[name], 2 * one[name], rtol=5e-3)
+    # What is masked has no part in the bounds either.
+    masked = cal.assign(radiance=cal.radiance.where((cal.wl < 1380) | (cal.wl > 1390)))
+    part = masked.uvis.integrate(RANGE, skipna=True).isel(pixel=slice(2, 62))
+    share = part.brightness_share
+    np.testing.assert_allclose(share, 0.8, atol=0.03)
+    expected = one.brightness_upper / np.sqrt(share)
+    np.testing.assert_allclose(part.brightness_upper, expected, rtol=0.2)
+
+
+def test_holes_within_the_range_are_not_dark(cal):
+    """By the sensitivity a spectrum has a value there: without a range it is missing too."""
+    holes = cal.sensitivity.values.copy()
+    holes[:, 30, 40:43] = np.nan
+    ds = cal.assign_coords(sensitivity=(cal.sensitivity.dims, holes))
+    ds = ds.assign(radiance=ds.radiance.where(np.isfinite(ds.sensitivity[0])))
+    whole = ds.uvis.integrate()
+    assert np.isnan(whole.brightness[0, 30]) and whole.brightness[0, 31].notnull()
+    part = ds.uvis.integrate(skipna=True)
+    assert 0.9 < part.brightness_share[0, 30] < 1
+    assert part.brightness_share[0, 31] == 1
+
+
+def test_what_a_product_never_transmits_does_not_darken_its_integral():
+    counts = calfiles.poisson(3, WINDOW).counts.values.copy()
+    counts[..., -1] = MISSING
+    options = {"flat_field": False, "trend": False, "evil_pixels": "interpolate"}
+    cal = calfiles.opened(counts, WINDOW).uvis.calibrate(**options)
+    whole = cal.uvis.integrate().isel(pixel=slice(2, 62))
+    part = cal.uvis.integrate((cal.wl_bounds[0, 0], cal.wl_bounds[-2, 1])).isel(pixel=slice(2, 62))
+    np.testing.assert_allclose(whole.brightness, part.brightness, rtol=1e-6)
+    assert cal.uvis.integrate((cal.wl[5], cal.wl_bounds[-1, 1])).brightness.isnull().all()
+
+
+@pytest.mark.parametrize("method", get_args(along_wl.Integration))
+def test_descending_wavelengths_change_nothing(cal, method):
+    there = cal.uvis.integrate(RANGE, method)
+    back = cal.isel(wl=slice(None, None, -1)).uvis.integrate(RANGE, method)
+    np.testing.assert_allclose(back.brightness, there.brightness, rtol=1e-5)
+
+
+def test_gaps_between_the_wavelengths_are_named(cal):
+    gap = cal.isel(wl=np.r_[10:40, 60:90])
+    with pytest.raises(ArgumentError, match=r"lacks wavelengths between .* after 13"):
+        gap.uvis.integrate(RANGE)
+    with pytest.raises(ArgumentError, match="lacks wavelengths"):
+        gap.uvis.integrate()
+
+
+def test_elements_that_rule_an_integral_are_named():
+    cal = calfiles.poisson(1, Window(2, 0, 61, 1023)).uvis.calibrate(
+        flat_field=False, trend=False, evil_pixels="interpolate"
+    )
+    with pytest.warns(UvisWarning, match=r"one count at 11\d\d to .* leave these .* wl_range"):
+        cal.uvis.integrate()
+    cal.uvis.integrate((1200, 1900))
+
+
+def test_arrays_remember_their_smoothing(cal):
+    smoothed = cal.uvis.smooth()
+    a, b = integrals.integrate(smoothed.radiance, RANGE), smoothed.uvis.integrate(RANGE)
+    lit = {"pixel": slice(2, 62)}
+    np.testing.assert_allclose(a.brightness_upper.isel(lit), b.brightness_upper.isel(lit), rtol=0.1)
+    with pytest.raises(UvisError, match="smoothed already"):
+        spectra.smooth(smoothed.radiance)
+    twice = spectra.smooth(smoothed.radiance, force=True)
+    np.testing.assert_array_equal(twice, smoothed.uvis.smooth(force=True).radiance)
+
+
+def test_what_was_done_already_is_told(cal):
+    light = cal.uvis.integrate(RANGE)
+    for step in (light.uvis.integrate, light.uvis.smooth, light.uvis.fill_nan):
+        with pytest.raises(MissingStepError, match="integrated already"):
+            step()
+    with pytest.raises(MissingStepError, match="binned already"):
+        light.uvis.bin(pixels=[(0, 20)]).uvis.bin(pixels=[(0, 20)])
+    with pytest.raises(ArgumentError, match=r"weights=.*no more than reach over 100 wavelengths"):
+        cal.uvis.smooth(np.ones(201))
+
+
+def test_joined_observations_are_integrated_by_their_half_widths(cal):
+    other = cal.assign_coords(sensitivity=1.1 * cal.sensitivity)
+    joined = xr.concat([cal, other], "pic", coords="different", compat="equals")
+    found = joined.uvis.integrate(RANGE).brightness_upper.values.reshape(2, 4, -1)[0, :, 2:62]
+    expected = cal.uvis.integrate(RANGE).brightness_upper.values[:, 2:62]
+    np.testing.assert_allclose(found, expected, rtol=0.02)
+    with pytest.raises(UvisError, match="joined of several observations"):
+        joined.uvis.background(level=4e-4)
 
 
 def test_nothing_to_integrate():

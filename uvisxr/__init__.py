@@ -87,12 +87,13 @@ rate, rate_upper, rate_lower : count s-1
 radiance, radiance_upper, radiance_lower : kR angstrom-1
     Spectral radiance of each element, (counts / exposure - n background) / sensitivity with n the
     number of lit detector pixels in the element, and its errors: those of the counts, and with
-    ``errors="total"`` those of background and calibration as well. It is negative where there are
-    fewer counts than expected from the background. In bins, the mean of the members,
-    whose errors add in quadrature.
+    ``errors="total"`` the systematic ones as well. It is negative where there are fewer counts than
+    expected from the background. In bins, the mean of the members.
 radiance_systematic : kR angstrom-1
-    With ``errors="statistical"``: the 1-sigma error from background and calibration, which all
-    spectra have in common, so that it does not average down.
+    1-sigma error of the calibration, the background and what was filled on emission lines. It does
+    not average down.
+radiance_background_error : kR angstrom-1
+    The background's part of it, (pixel, wl).
 calibration_error : 1
     Relative 1-sigma error of the sensitivity, (pixel, wl). It falls with binning on board, as the
     errors of detector pixels are added in quadrature: their sum over the root of their number.
@@ -115,8 +116,10 @@ background, background_error : count s-1
     `radiance_std` and so on.
 brightness_per_count : kR
     Brightness of one more count.
-brightness_filled : 1
-    Share of the range that was filled.
+brightness_filled, brightness_share, brightness_weighted_share : 1
+    Shares of the range that were filled, and that are known where that is asked for.
+brightness_variance, brightness_weighted_variance : kR2
+    Of bins, as `radiance_variance`.
 
 Quality
 -------
@@ -260,8 +263,12 @@ radiance_stderr : kR angstrom-1
 radiance_weighted, radiance_weighted_upper, radiance_weighted_lower : kR angstrom-1
     Mean weighted by the inverse of the variances that members of one brightness would have, and its
     errors.
-radiance_weighted_systematic : kR angstrom-1
-    What is common to its members.
+radiance_weighted_systematic, radiance_weighted_background_error : kR angstrom-1
+    Its systematic error, and the background's part of it.
+radiance_variance, radiance_weighted_variance : kR2 angstrom-2
+    Statistical variances of the two means.
+radiance_per_count, radiance_weighted_per_count : kR angstrom-1
+    What one more count would add to the two means.
 radiance_correlation : 1
     Sum of an element's covariances with all elements of its spectrum, over its variance: how much
     smoothing and filling tie neighbours together.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,10 +20,11 @@ from .calibration.stored import (
     squeezed,
 )
 from .dataset import conventions, history
-from .errors import ArgumentError, MissingStepError
+from .errors import ArgumentError, MissingStepError, warn_user
 from .numerics import along_wl, weighted_sums
 from .numerics.along_wl import Integration
 from .numerics.poisson import Interval
+from .quality.losses import unsent
 from .spectra import Quantity, quantities, radiances
 
 
@@ -48,7 +50,8 @@ def integrate(
         within a bin included.
     skipna : bool
         Where elements of the range are missing: False gives NaN; True takes the light at those
-        that are known and scales it by the share of the range they cover.
+        that are known and scales it by the share of the range they cover, `brightness_share`:
+        right for a flat spectrum only.
 
     Returns
     -------
@@ -63,7 +66,8 @@ def integrate(
 
         Where the dataset still holds its counts and the calibration's terms, the bounds are those
         of the counts with the weights they have in the integral, after filling and smoothing;
-        `brightness_per_count` is the scale of one more count. Else, for bins, single arrays, and
+        `brightness_per_count` is the scale of one more count. Else, and where the radiance was
+        changed since, for bins, single arrays, and
         what was smoothed or filled afterwards, they are made of what the bounds of the elements
         tell of their counts, with the correlation that smoothing and, in bins, filling gave to
         neighbours. Systematic errors add as they are.
@@ -90,6 +94,9 @@ def integrate(
     source, names = radiances(ds)
     weights = _weights(source, wl_range, method)
     span = _span(source) if wl_range is None else (float(wl_range[0]), float(wl_range[1]))
+    stored = Stored.of(source) if has_terms(source) else None
+    if stored is not None:
+        _warn_of_rulers(stored, weights, wl_range is None)
     # Only the elements that enter are looked at.
     used = np.flatnonzero(weights)
     part = slice(used[0], used[-1] + 1)
@@ -100,20 +107,19 @@ def integrate(
         total=holds_total(source),
         interval=single_interval(source),
     )
-    stored = Stored.of(source) if has_terms(source) else None
     exact = stored is not None and is_stored(source) and "radiance" in source.data_vars
     found: dict[str, xr.Variable] = {}
     for quantity in quantities([n for n in names if not n.endswith(("_std", "_stderr"))]):
         wanted = _wanted(source[quantity.value].variable, wl_range is None, stored)
-        counted = exact and quantity.value == "radiance"
-        correlated = None if counted else _covariances(source, stored)
-        found |= _integrated(source, quantity, part, rule, wanted, correlated)
-    if stored is not None and exact:
-        found |= _from_counts(stored, weights, wl_range is None, found, rule.total)
+        counts = stored if exact and quantity.value == "radiance" else None
+        correlated = _covariances(source, stored)
+        found |= _integrated(source, quantity, part, rule, wanted, correlated, counts)
+    if stored is not None:
+        found["brightness_filled"] = _filled(stored, weights, wl_range is None)
     rest = source.drop_dims("wl") if "wl" in source.dims else source.drop_vars(["wl", *names])
     values = {_brightness(name) for name in names if name in source.data_vars}
     out = rest.assign({n: v for n, v in found.items() if n in values})
-    out = out.assign_coords({n: v for n, v in found.items() if n not in values and n != _SHARE})
+    out = out.assign_coords({n: v for n, v in found.items() if n not in values})
     edges = ("bnds", np.array(span))
     return conventions.apply(out.assign_coords(wl=sum(span) / 2, wl_bounds=edges))
 
@@ -156,8 +162,13 @@ def brightness(
 #: Elements worked on at once: a few arrays of them fit in a processor's cache.
 _BLOCK = 2**16
 
-#: Share of the range that is known, 1 where the integral takes nothing for granted.
-_SHARE = "share"
+#: Weight of an element, over the mean one, from which on it rules an integral. Simulated sums whose
+#: weights are more uneven have bounds that hold the truth in half of the trials, or in all.
+_RULES = 20.0
+
+#: Difference between an integral and that of the counts, relative, from which on it is another:
+#: well above what the rounding of time-dependent weights can make.
+_CHANGED = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,23 +194,40 @@ class _Rule:
     interval: Interval
 
     def values(
-        self, value: np.ndarray, wanted: np.ndarray, *systematic: np.ndarray
+        self, value: np.ndarray, wanted: np.ndarray, *common: np.ndarray
     ) -> tuple[np.ndarray, ...]:
-        """Integrals of the values and of their systematic errors, if given; the known share."""
+        """Integrals of values, and of their systematic errors if given; the known share.
+
+        `common` are systematic errors and, if known, the background's part.
+        """
         shape, n = value.shape[:-1], value.shape[-1]
-        rows = [a.reshape(-1, n) for a in (value, *systematic)]
-        there = np.broadcast_to(wanted, value.shape).reshape(-1, n)
-        out = [np.empty(rows[0].shape[0]) for _ in range(len(rows) + 1)]
-        weights = [self.weights, *[np.abs(self.weights)] * (len(rows) - 1)]
+        rows = [np.broadcast_to(a, value.shape).reshape(-1, n) for a in (value, wanted, *common)]
+        out = [np.empty(rows[0].shape[0]) for _ in range(3 if common else 2)]
         # A few at a time, which stay in the cache.
         step = max(1, _BLOCK // n)
         for start in range(0, rows[0].shape[0], step):
             some = slice(start, start + step)
-            known, share = self._known(rows[0][some], there[some])
+            part, there, *errors = (a[some] for a in rows)
+            known, share = self._known(part, there)
+            out[0][some] = _sum(part, known, self.weights) / share
+            if errors:
+                out[1][some] = self._common(part, known, *errors) / share
             out[-1][some] = share
-            for a, w, integral in zip(rows, weights, out, strict=False):
-                integral[some] = np.einsum("sw,w->s", np.where(known, a[some], 0), w) / share
         return tuple(a.reshape(shape) for a in out)
+
+    def _common(
+        self,
+        value: np.ndarray,
+        known: np.ndarray,
+        systematic: np.ndarray,
+        background: np.ndarray | float = 0.0,
+    ) -> np.ndarray:
+        """Systematic errors of integrals over the whole of the known elements."""
+        part = weighted_sums.calibration_part(systematic, background, value)
+        found: np.ndarray = np.abs(_sum(part, known, self.weights))
+        if isinstance(background, np.ndarray):
+            found = np.hypot(found, _sum(background, known, np.abs(self.weights)))
+        return found
 
     def bounds(
         self,
@@ -208,30 +236,68 @@ class _Rule:
         upper: np.ndarray,
         lower: np.ndarray,
         correlated: np.ndarray,
-        *systematic: np.ndarray,
+        variance: np.ndarray,
+        per_count: np.ndarray,
+        *common: np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Half-widths of integrals, from those of the elements.
 
-        `correlated` is the sum of an element's covariances with all others, over its variance.
+        `correlated` is the sum of an element's covariances with all others, over its variance;
+        `variance` and `per_count` are NaN where only half-widths tell them; `common` as in
+        `values`.
         """
         known, share = self._known(value, np.broadcast_to(wanted, value.shape))
-        if self.total and systematic:
-            upper, lower = (weighted_sums.without(b, systematic[0]) for b in (upper, lower))
+        if self.total and common:
+            upper, lower = (weighted_sums.without(b, common[0]) for b in (upper, lower))
         y, s = weighted_sums.counted(upper, lower, self.interval)
+        variance = np.where(np.isfinite(variance), variance, s * y)
+        s = np.where(np.isfinite(per_count), per_count, s)
         weights = np.where(known, np.abs(self.weights), 0.0)
         # What the smoothing does not explain comes from filling.
-        both = self.correlation[0] + 2 * self.correlation[1:].sum()
-        further = np.sqrt(np.nan_to_num(correlated / both, nan=1.0))
-        y, s = (np.where(known, a, 0.0) for a in (y, s))
-        variance = _correlated(weights * np.sqrt(s * y) * further, self.correlation)
+        smoothed = self.correlation[0] + 2 * self.correlation[1:].sum()
+        further = np.sqrt(np.nan_to_num(correlated / smoothed, nan=1.0))
+        y, s, variance = (np.where(known, a, 0.0) for a in (y, s, variance))
+        variance = _correlated(weights * np.sqrt(variance) * further, self.correlation)
         squares = _correlated(weights * s * further, self.correlation)
         with np.errstate(invalid="ignore", divide="ignore"):
             s0 = squares / (weights * s).sum(-1)
         found = weighted_sums.bounds((weights * y).sum(-1), variance, s0)
-        if self.total and systematic:
-            common = (np.where(known, systematic[0], 0.0) * np.abs(self.weights)).sum(-1)
-            found = np.hypot(found[0], common), np.hypot(found[1], common)
+        if self.total and common:
+            both = self._common(value, known, *common)
+            found = np.hypot(found[0], both), np.hypot(found[1], both)
         return found[0] / share, found[1] / share
+
+    def from_counts(
+        self,
+        integral: np.ndarray,
+        share: np.ndarray,
+        counted: np.ndarray,
+        variance: np.ndarray,
+        scale: np.ndarray,
+        dark: np.ndarray,
+        *spectra: np.ndarray,
+    ) -> tuple[np.ndarray, ...]:
+        """Half-widths of integrals from the sums behind them, and the integral of one more count.
+
+        `spectra` are the arguments of `bounds`, which serve where the integral is not that of the
+        counts: its radiance was changed since.
+        """
+        value, wanted = spectra[:2]
+        share = share.astype(np.float32)
+        with np.errstate(invalid="ignore"):
+            upper, lower = weighted_sums.bounds(counted, variance, scale)
+            changed = np.abs(integral * share + dark - counted) > _CHANGED * (counted + scale)
+        found = upper / share, lower / share
+        common = spectra[7:]
+        if self.total and common:
+            known, _ = self._known(value, np.broadcast_to(wanted, value.shape))
+            both = self._common(value, known, *common) / share
+            found = np.hypot(found[0], both), np.hypot(found[1], both)
+        if changed.any():
+            some = [np.broadcast_to(a, value.shape)[changed] for a in spectra]
+            for bound, own in zip(found, self.bounds(*some), strict=True):
+                bound[changed] = own
+        return *found, scale / share
 
     def _known(self, spectra: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Elements that count, and the share of the range by which their integral is divided.
@@ -252,17 +318,24 @@ class _Rule:
         return known, np.where(complete & (total != 0), 1.0, scaled)
 
 
+def _sum(values: np.ndarray, known: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Weighted sums over the known elements of each spectrum."""
+    return np.asarray(np.einsum("...w,w->...", np.where(known, values, 0), weights))
+
+
 def _wanted(value: xr.Variable, bare: bool, stored: Stored | None) -> xr.Variable:
     """Elements that an integral wants: all of its range, or of those that can have a value.
 
-    What has no sensitivity cannot have one. Where that is not known, it is what lies before the
-    first and after the last value of each spectrum.
+    What has no sensitivity cannot have one, nor what a product never transmits. Where that is not
+    known, it is what lies between the first and the last value of each spectrum.
     """
     if not bare:
         return xr.Variable("wl", np.ones(value.sizes["wl"], bool))
     if stored is not None:
-        known = xr.Variable(("pixel", "wl"), stored.conversion.chain.composition.known)
-        return squeezed(known, (*stored.ds["counts"].dims, "wl"))
+        known = xr.Variable(("pixel", "wl"), _sensitive(stored))
+        never, product = unsent(stored.ds)
+        sent = ~never.isel(product_=0 if product.max(initial=0) == 0 else ("pic", product))
+        return squeezed(known & sent, (*stored.ds["counts"].dims, "wl"))
     between: xr.Variable = xr.apply_ufunc(
         lambda spectra: along_wl.between_values(np.isfinite(spectra)),
         value,
@@ -280,43 +353,111 @@ def _integrated(
     part: slice,
     rule: _Rule,
     wanted: xr.Variable,
-    correlated: xr.Variable | None,
+    correlated: xr.Variable,
+    stored: Stored | None,
 ) -> dict[str, xr.Variable]:
-    """Integrals of a quantity and its errors; of its bounds if their correlation is given."""
+    """Integrals of a quantity and its errors, from the counts if they are `stored`."""
     errors = quantity.errors
-    names = [quantity.value, *(errors[e] for e in ("systematic",) if e in errors)]
-    variables = [ds[name].variable.isel(wl=part) for name in names]
+    value = ds[quantity.value].variable.isel(wl=part)
+    there = wanted.isel(wl=part)
+    common = []
+    if "systematic" in errors:
+        names = [errors[e] for e in ("systematic", "background_error") if e in errors]
+        common = [ds[name].variable.isel(wl=part) for name in names]
     *integrals, share = xr.apply_ufunc(
         rule.values,
-        variables[0],
-        wanted.isel(wl=part),
-        *variables[1:],
-        input_core_dims=[["wl"]] * (len(variables) + 1),
-        output_core_dims=[[]] * (len(variables) + 1),
+        value,
+        there,
+        *common,
+        input_core_dims=[["wl"]] * (len(common) + 2),
+        output_core_dims=[[]] * (3 if common else 2),
         dask="parallelized",
-        output_dtypes=[float] * (len(variables) + 1),
+        output_dtypes=[float] * (3 if common else 2),
     )
+    names = [quantity.value, *([errors["systematic"]] if common else [])]
     found = {
-        _brightness(name): integral.astype(variable.dtype)
-        for name, integral, variable in zip(names, integrals, variables, strict=True)
+        _brightness(name): integral.astype(value.dtype)
+        for name, integral in zip(names, integrals, strict=True)
     }
-    if correlated is None:
-        return found | {_SHARE: share}
-    if quantity.bounded:
-        bounds = [ds[errors[e]].variable.isel(wl=part) for e in ("upper", "lower")]
-        tied = correlated.isel(wl=part)
-        given = [variables[0], wanted.isel(wl=part), *bounds, tied, *variables[1:]]
-        upper, lower = xr.apply_ufunc(
-            rule.bounds,
-            *given,
-            input_core_dims=[["wl"]] * len(given),
-            output_core_dims=[[], []],
+    if "background_error" in errors:
+        found[_brightness(errors["background_error"])] = xr.apply_ufunc(
+            lambda spectra: _sum(spectra, np.isfinite(spectra), np.abs(rule.weights)),
+            ds[errors["background_error"]].variable.isel(wl=part),
+            input_core_dims=[["wl"]],
             dask="parallelized",
-            output_dtypes=[float] * 2,
+            output_dtypes=[float],
+        ).astype(value.dtype)
+    if rule.skipna:
+        found[f"{_brightness(quantity.value)}_share"] = share.astype(np.float32)
+    if not quantity.bounded:
+        return found
+    half_widths = [ds[errors[e]].variable.isel(wl=part) for e in ("upper", "lower")]
+    unknown = xr.Variable("wl", np.full(value.sizes["wl"], np.nan))
+    counts = [
+        ds[errors[e]].variable.isel(wl=part) if e in errors else unknown
+        for e in ("variance", "per_count")
+    ]
+    spectra = [value, there, *half_widths, correlated.isel(wl=part), *counts, *common]
+    names = [_brightness(errors[e]) for e in ("upper", "lower")]
+    given: list[xr.Variable] = []
+    if stored is not None:
+        names.append("brightness_per_count")
+        over = np.zeros(ds.sizes["wl"])
+        over[part] = rule.weights
+        sums = stored.map(
+            partial(stored.conversion.integrals, over=over), [("pixel",)] * 4, [np.float32] * 4
         )
-        for name, half_width in (("upper", upper), ("lower", lower)):
-            found[_brightness(errors[name])] = half_width.astype(bounds[0].dtype)
-    return found
+        dims = [d for d in value.dims if d != "wl"]
+        given = [found[_brightness(quantity.value)], share, *(squeezed(v, dims) for v in sums)]
+    bounds = xr.apply_ufunc(
+        rule.bounds if stored is None else rule.from_counts,
+        *given,
+        *spectra,
+        input_core_dims=[[]] * len(given) + [["wl"]] * len(spectra),
+        output_core_dims=[[]] * len(names),
+        dask="parallelized",
+        output_dtypes=[float] * len(names),
+    )
+    dims = found[_brightness(quantity.value)].dims
+    return found | {
+        name: bound.transpose(*dims).astype(half_widths[0].dtype)
+        for name, bound in zip(names, bounds, strict=True)
+    }
+
+
+def _warn_of_rulers(stored: Stored, weights: np.ndarray, bare: bool) -> None:
+    """Say where one count is worth so much more than others that no bounds are good."""
+    planes, _ = stored.light()
+    with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        worth = np.abs(weights) * np.nanmedian(1 / planes[0], axis=0)
+        mean = np.nanmean(np.where(worth > 0, worth, np.nan))
+    ruling = np.flatnonzero(worth > _RULES * mean)
+    if ruling.size:
+        wl = np.atleast_1d(stored.ds["wl"].values)
+        warn_user(
+            f"one count at {wl[ruling].min():.0f} to {wl[ruling].max():.0f} angstrom, where the "
+            f"sensitivity is next to nothing, is worth up to {np.nanmax(worth) / mean:.0f} times "
+            "the mean of the range: no error bars of such an integral are good; leave these "
+            "wavelengths out with wl_range"
+        )
+
+
+def _sensitive(stored: Stored) -> np.ndarray:
+    """Elements from the first to the last with a sensitivity, bool (pixel, wl)."""
+    return along_wl.between_values(stored.conversion.valid)
+
+
+def _filled(stored: Stored, weights: np.ndarray, bare: bool) -> xr.Variable:
+    """Share of the range that was filled, (pixel,)."""
+    valid, known = stored.conversion.valid, stored.conversion.chain.composition.known
+    taken = np.broadcast_to(weights, valid.shape)
+    if bare:
+        taken = np.where(_sensitive(stored), taken, 0.0)
+    with np.errstate(invalid="ignore"):
+        filled = np.where(known & ~valid, taken, 0.0).sum(-1) / taken.sum(-1)
+    filled[~known.any(-1)] = np.nan
+    return squeezed(xr.Variable("pixel", filled.astype(np.float32)), stored.ds["counts"].dims)
 
 
 def _covariances(ds: xr.Dataset, stored: Stored | None) -> xr.Variable:
@@ -349,54 +490,6 @@ def _correlated(errors: np.ndarray, correlation: np.ndarray) -> np.ndarray:
     return np.asarray(total)
 
 
-def _from_counts(
-    stored: Stored, weights: np.ndarray, bare: bool, found: dict[str, xr.Variable], total: bool
-) -> dict[str, xr.Variable]:
-    """Bounds of brightnesses from the counts, and what else is known where they are."""
-    variance, scale, dark = stored.map(
-        partial(stored.conversion.integrals, over=weights), [("pixel",)] * 3, [np.float32] * 3
-    )
-    value = found["brightness"]
-
-    def half_widths(
-        value: np.ndarray,
-        variance: np.ndarray,
-        scale: np.ndarray,
-        dark: np.ndarray,
-        share: np.ndarray,
-    ) -> tuple[np.ndarray, ...]:
-        share = share.astype(np.float32)
-        counted = np.maximum(value * share + dark, 0).astype(np.float32)
-        upper, lower = weighted_sums.bounds(counted, variance, scale)
-        return upper / share, lower / share, scale / share
-
-    upper, lower, per_count = xr.apply_ufunc(
-        half_widths,
-        value,
-        *(squeezed(v, value.dims) for v in (variance, scale, dark)),
-        found[_SHARE],
-        output_core_dims=[[]] * 3,
-        dask="parallelized",
-        output_dtypes=[np.float32] * 3,
-    )
-    if total and "brightness_systematic" in found:
-        common = found["brightness_systematic"]
-        upper, lower = np.hypot(upper, common), np.hypot(lower, common)
-    taken = np.broadcast_to(weights, stored.conversion.valid.shape)
-    if bare:
-        taken = np.where(stored.conversion.chain.composition.known, taken, 0.0)
-    with np.errstate(invalid="ignore"):
-        filled = np.where(stored.conversion.valid, 0.0, taken).sum(-1) / taken.sum(-1)
-    share = xr.Variable("pixel", filled.astype(np.float32))
-    dims = value.dims
-    return {
-        "brightness_upper": upper.transpose(*dims),
-        "brightness_lower": lower.transpose(*dims),
-        "brightness_per_count": per_count.transpose(*dims),
-        "brightness_filled": squeezed(share, dims),
-    }
-
-
 def _weights(
     ds: xr.Dataset, wl_range: tuple[float, float] | None, method: Integration
 ) -> np.ndarray:
@@ -411,6 +504,12 @@ def _weights(
         )
     wl = np.atleast_1d(ds["wl"].values).astype(float)
     weights = along_wl.integration_weights(wl, _edges(ds), (low, high), method)
+    width, step = high - low, np.diff(wl)
+    if method == "bins" and abs(weights.sum() - width) > 1e-6 * width:
+        raise ArgumentError(
+            f"the dataset lacks wavelengths between {low:.2f} and {high:.2f} angstrom, after "
+            f"{wl[np.abs(step).argmax()]:.2f}: integrate the parts by themselves"
+        )
     if not weights.any():
         raise ArgumentError(
             f'{wl.size} wavelengths are too few for method={method!r}: use method="bins"'

@@ -4,7 +4,8 @@ The functions work on every radiance of a dataset, whatever its leading dimensio
 binning, and know by its name how an error goes through them:
 
 - bounds (`_upper`, `_lower`) are those of weighted sums of counts (`numerics.weighted_sums`);
-- `_systematic`, common to all elements, goes like the radiance itself;
+- `_systematic` has a part that goes like the radiance itself, with its sign, and the background's
+  (`_background_error`), which has one sign everywhere;
 - the scatter (`_std`, `_stderr`) of the changed spectra of a bin's members is not known any more.
 """
 
@@ -31,16 +32,24 @@ from .calibration.stored import (
     smoothing_weights,
 )
 from .dataset import conventions, history
+from .dataset.conventions import SMOOTHED
 from .dataset.lazy import unsplit
 from .errors import MissingStepError, UvisError
 from .numerics import along_wl, weighted_sums
 from .numerics.along_wl import Interpolation
 from .numerics.poisson import MISSING, Interval, as_counts, variance_tables
 
-_NAME = re.compile(r"radiance(_weighted)?(?P<error>_upper|_lower|_std|_stderr|_systematic)?")
+_NAME = re.compile(
+    r"radiance(_weighted)?"
+    r"(_upper|_lower|_std|_stderr|_variance|_per_count|_systematic|_background_error)?"
+)
 
 #: Means of spectra, and what else may be known of each.
-_MEANS, _ERRORS = ("radiance", "radiance_weighted"), ("upper", "lower", "systematic")
+_MEANS = ("radiance", "radiance_weighted")
+_ERRORS = ("upper", "lower", "variance", "per_count", "systematic", "background_error")
+
+#: What is not known any more of the means of bins whose spectra were changed.
+_OF_MEMBERS = ("_std", "_stderr", "_variance", "_per_count")
 
 
 class _Step(Protocol):
@@ -161,8 +170,9 @@ def fill_nan(
     def step(spectra: np.ndarray, wl: np.ndarray, *, squared: bool) -> np.ndarray:
         return along_wl.fill(spectra, wl, method, squared=squared)
 
-    out = _changed(ds, step, "fill_nan", {"method": method}, filling=True)
-    return mark_filled(out, method) if isinstance(out, xr.Dataset) else out
+    source, _ = radiances(ds)
+    out = _changed(source, step, "fill_nan", {"method": method}, filling=True)
+    return _as_array(out, ds) if isinstance(ds, xr.DataArray) else mark_filled(out, method)
 
 
 @overload
@@ -232,13 +242,18 @@ def smooth(
         raise checks.refused("weights", weights, "an odd number of weights")
     if given[given.size // 2] == 0:
         raise checks.refused("weights", weights, "a weight above 0 in the middle")
-    if isinstance(ds, xr.Dataset) and smoothing_weights(ds).size > 1 and not force:
+    source, _ = radiances(ds)
+    if given.size > 2 * source.sizes["wl"] - 1:
+        raise checks.refused(
+            "weights", weights, f"no more than reach over {source.sizes['wl']} wavelengths"
+        )
+    before = smoothing_weights(source)
+    if before.size > 1 and not force:
         raise UvisError(
             "the radiance is smoothed already: calibrate with smooth=False, or smooth it once more "
             "with force=True"
         )
     scaled = given / given.sum()
-    before = smoothing_weights(ds) if isinstance(ds, xr.Dataset) else np.ones(1)
     # Elements that were smoothed together do not average out as independent ones do.
     together = _power(np.convolve(before, scaled)) / (_power(before) * _power(scaled))
 
@@ -246,13 +261,17 @@ def smooth(
         smoothed = along_wl.smooth(spectra, scaled, squared=squared)
         return smoothed * together if squared else smoothed
 
-    out = _changed(ds, step, "smooth", {"weights": scaled.tolist()}, filling=False)
-    if not isinstance(ds, xr.Dataset) or not isinstance(out, xr.Dataset):
-        return out
-    out = mark_smoothed(out, scaled)
-    if before.size > 1 or not is_stored(ds):
-        return out
-    return _from_counts(out)
+    out = mark_smoothed(
+        _changed(source, step, "smooth", {"weights": scaled.tolist()}, filling=False), scaled
+    )
+    if isinstance(ds, xr.DataArray):
+        return _as_array(out, ds)
+    if "radiance_correlation" in out.variables:
+        # What one element shares with all others of its spectrum, of which it is now a part.
+        wider = _power(before) / _power(np.convolve(before, scaled))
+        out["radiance_correlation"] = out["radiance_correlation"] * wider
+        out = conventions.apply(out)
+    return _from_counts(out) if before.size == 1 and is_stored(ds) else out
 
 
 def _power(weights: np.ndarray) -> float:
@@ -265,8 +284,9 @@ def _from_counts(ds: xr.Dataset) -> xr.Dataset:
     ds.attrs.pop(EDITED)
     found = Stored.of(ds).radiances()
     known = ds["radiance"].variable.notnull()
-    errors = [f"radiance_{e}" for e in _ERRORS if f"radiance_{e}" in ds.variables]
-    return conventions.apply(ds.assign_coords({e: found[e].where(known) for e in errors}))
+    errors = [f"radiance_{e}" for e in ("upper", "lower", "systematic")]
+    there = {e: found[e].where(known) for e in errors if e in ds.variables}
+    return conventions.apply(ds.assign_coords(there))
 
 
 def radiances(ds: xr.Dataset | xr.DataArray) -> tuple[xr.Dataset, list[str]]:
@@ -281,8 +301,9 @@ def radiances(ds: xr.Dataset | xr.DataArray) -> tuple[xr.Dataset, list[str]]:
     """
     if isinstance(ds, xr.DataArray):
         name = str(ds.name) if _NAME.fullmatch(str(ds.name)) else "radiance"
+        smoothed = {SMOOTHED: ds.attrs[SMOOTHED]} if SMOOTHED in ds.attrs else {}
         # An error may be a coordinate of itself.
-        ds = ds.drop_vars(name, errors="ignore").to_dataset(name=name)
+        ds = ds.drop_vars(name, errors="ignore").to_dataset(name=name).assign_attrs(smoothed)
     ds = unsplit(ds, "wl")
     names = [
         str(name)
@@ -290,6 +311,8 @@ def radiances(ds: xr.Dataset | xr.DataArray) -> tuple[xr.Dataset, list[str]]:
         if _NAME.fullmatch(str(name)) and "wl" in variable.dims
     ]
     if not any(name in ds.data_vars for name in names):
+        if "brightness" in ds.variables:
+            raise MissingStepError("the spectra are integrated already: do this step before")
         raise MissingStepError(
             "there is no radiance with dimension wl: call ds.uvis.calibrate() first"
         )
@@ -303,7 +326,7 @@ class Quantity:
     Attributes
     ----------
     value : str
-    errors : dict of {"upper", "lower", "systematic"} to str
+    errors : dict of str to str
     """
 
     value: str
@@ -328,17 +351,27 @@ def quantities(names: Sequence[str]) -> Iterator[Quantity]:
             yield Quantity(name, {})
 
 
+def _as_array(ds: xr.Dataset, like: xr.DataArray) -> xr.DataArray:
+    """The radiance of a dataset, with the name of an array."""
+    return next(iter(ds.data_vars.values())).rename(like.name)
+
+
 def _changed(
-    ds: xr.Dataset | xr.DataArray, step: _Step, name: str, took: dict[str, Any], filling: bool
-) -> xr.Dataset | xr.DataArray:
-    """The dataset or array with its spectra replaced."""
-    source, names = radiances(ds)
-    whole = isinstance(ds, xr.Dataset)
-    scatter = [n for n in names if n.endswith(("_std", "_stderr"))] if whole else []
+    source: xr.Dataset, step: _Step, name: str, took: dict[str, Any], filling: bool
+) -> xr.Dataset:
+    """The dataset with its spectra replaced."""
+    source, names = radiances(source)
+    wl = source["wl"].values.astype(float)
+    scatter = [n for n in names if n.endswith(_OF_MEMBERS)]
+    if len(scatter) == len(names):
+        scatter = []
     out = source if filling else source.drop_vars(scatter)
     for quantity in quantities([n for n in names if n not in scatter]):
         variables = {"value": source[quantity.value].variable}
-        variables |= {key: source[error].variable for key, error in quantity.errors.items()}
+        errors = {key: source[error].variable for key, error in quantity.errors.items()}
+        variables |= {e: errors[e] for e in ("upper", "lower", "systematic") if e in errors}
+        # Of all exposures in common, it has fewer dimensions.
+        background = errors.get("background_error")
         found = xr.apply_ufunc(
             partial(
                 _stepped,
@@ -349,20 +382,31 @@ def _changed(
                 interval=single_interval(source),
             ),
             *variables.values(),
-            kwargs={"wl": source["wl"].values.astype(float)},
-            input_core_dims=[["wl"]] * len(variables),
+            *([] if background is None else [background]),
+            kwargs={"wl": wl},
+            input_core_dims=[["wl"]] * (len(variables) + (background is not None)),
             output_core_dims=[["wl"]] * len(variables),
             dask="parallelized",
             output_dtypes=[v.dtype for v in variables.values()],
         )
         arrays = found if isinstance(found, tuple) else (found,)
-        for key, changed in zip(variables, arrays, strict=True):
+        changed = dict(zip(variables, arrays, strict=True))
+        if background is not None:
+            changed["background_error"] = xr.apply_ufunc(
+                partial(step, squared=False),
+                background,
+                kwargs={"wl": wl},
+                input_core_dims=[["wl"]],
+                output_core_dims=[["wl"]],
+                dask="parallelized",
+                output_dtypes=[background.dtype],
+            )
+            variables["background_error"] = background
+        for key, variable in changed.items():
             target = quantity.errors.get(key, quantity.value)
             assign = out.assign_coords if target in out.coords else out.assign
-            out = assign({target: changed.transpose(*variables[key].dims)})
+            out = assign({target: variable.transpose(*variables[key].dims)})
     out = conventions.apply(out)
-    if isinstance(ds, xr.DataArray):
-        return next(iter(out.data_vars.values())).rename(ds.name)
     call = ", ".join(f"{key}={value}" for key, value in took.items())
     return history.used(out.assign_attrs({EDITED: f"{name}({call})"}), took=took)
 
@@ -377,10 +421,16 @@ def _stepped(
     wl: np.ndarray,
 ) -> tuple[np.ndarray, ...] | np.ndarray:
     """Values and errors after a step, in the order of `keys`; the array itself if it is one."""
-    before = dict(zip(keys, spectra, strict=True))
-    after: dict[str, np.ndarray] = {}
-    for key in {"value", "systematic"} & before.keys():
-        after[key] = step(before[key], wl, squared=False)
+    before = dict(zip(keys, spectra, strict=False))
+    after = {"value": step(before["value"], wl, squared=False)}
+    if "systematic" in before:
+        background = spectra[-1] if len(spectra) > len(keys) else np.zeros(1)
+        part = weighted_sums.calibration_part(before["systematic"], background, before["value"])
+        after["systematic"] = np.abs(step(part, wl, squared=False))
+        if background.any():
+            whole = np.broadcast_to(background, part.shape)
+            common = step(np.ascontiguousarray(whole), wl, squared=False)
+            after["systematic"] = np.hypot(after["systematic"], common)
     if {"upper", "lower"} <= before.keys():
         after["upper"], after["lower"] = _bounds(before, after, step, total, interval, wl)
         if filling:

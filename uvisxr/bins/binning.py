@@ -19,7 +19,7 @@ from ..numerics.sphere import wrap
 from ..quality.flags import DIMS, Pixels, kept, select
 from . import statistics
 from .edges import Edges
-from .statistics import Light, Members
+from .statistics import Members, Shared
 
 if TYPE_CHECKING:
     from .statistics import Array
@@ -90,8 +90,11 @@ def bin(  # noqa: A001 - what users type
         radiance_stderr                         standard error of the mean from the scatter:
                                                 std / (c4(n) sqrt(n))
         radiance_weighted, _upper, _lower       weighted mean, see `weights`, and its errors
-        radiance_systematic,                    means of the members' common errors, which do not
+        radiance_systematic,                    common errors of the two means, which do not
         radiance_weighted_systematic            average down
+        radiance_background_error, ...          the part of these that is the background's
+        radiance_variance, radiance_per_count,  the statistical variance, and what one more count
+        ...                                     would add, of either mean: `integrate` needs them
         radiance_n                              finite values in each mean
         radiance_correlation                    how much neighbours along wl have in common, which
                                                 `integrate` needs
@@ -179,7 +182,9 @@ _BOUNDS = tuple(
     for quantity in QUANTITIES
     for name in (
         *("_upper", "_lower", "_weighted_upper", "_weighted_lower"),
-        *("_systematic", "_weighted_systematic", "_correlation", "_filled"),
+        *("_variance", "_per_count", "_weighted_variance", "_weighted_per_count"),
+        *("_systematic", "_weighted_systematic", "_background_error", "_correlation"),
+        *("_weighted_background_error", "_filled"),
     )
 )
 
@@ -305,7 +310,7 @@ def _values(
         found = statistics.statistics(
             members,
             _arrays(ds, quantity),
-            _light(ds, quantity, stored) if weights == "expected" else None,
+            _shared(ds, quantity, stored, weights),
             total=holds_total(ds),
             interval=single_interval(ds) if quantity == "radiance" else "garwood",
         )
@@ -338,7 +343,27 @@ def _data(variable: xr.Variable) -> Array:
     return array
 
 
-def _light(ds: xr.Dataset, quantity: str, stored: Stored | None) -> Light:
+def _shared(
+    ds: xr.Dataset, quantity: str, stored: Stored | None, weights: Weights
+) -> dict[str, Shared]:
+    """Weights of a quantity's spectra, and the part of their errors that is the background's."""
+    shared = {}
+    upper, systematic = f"{quantity}_upper", f"{quantity}_systematic"
+    if weights == "expected" and upper in ds.variables:
+        shared["weight"] = _light(ds, quantity, stored)
+    background = f"{quantity}_background_error"
+    if background in ds.variables and systematic in ds.variables:
+        dims = ("pixel", "wl") if quantity == "radiance" else ("pixel",)
+        planes = ds.variables[background].set_dims({d: ds.sizes[d] for d in dims}).transpose(*dims)
+        n_pic, n_pixel = ds.sizes["pic"], ds.sizes["pixel"]
+        row = np.tile(np.arange(n_pixel), n_pic)
+        shared["background"] = Shared(
+            planes.values.reshape(n_pixel, -1).astype(np.float32), row, np.ones(row.size)
+        )
+    return shared
+
+
+def _light(ds: xr.Dataset, quantity: str, stored: Stored | None) -> Shared:
     """Inverse of the variance that a spectrum of the same brightness as all others would have.
 
     Where the sensitivity is not known, it goes as the exposure.
@@ -346,14 +371,14 @@ def _light(ds: xr.Dataset, quantity: str, stored: Stored | None) -> Light:
     sizes = {dim: ds.sizes[dim] for dim in DIMS}
     seconds = np.ones(tuple(sizes.values()))
     if quantity == "brightness" and "brightness_per_count" in ds.variables:
-        return Light.of(1 / ds.variables["brightness_per_count"].set_dims(sizes).values)
+        return Shared.along_wl(1 / ds.variables["brightness_per_count"].set_dims(sizes).values)
     if "exposure" in ds.variables:
         seconds = ds.variables["exposure"].set_dims(sizes).values
     if quantity == "brightness" or stored is None:
-        return Light.of(seconds)
+        return Shared.along_wl(seconds)
     planes, plane = stored.light()
     row = plane[:, None] * sizes["pixel"] + np.arange(sizes["pixel"])
-    return Light(planes.reshape(-1, planes.shape[-1]), row.ravel(), seconds.ravel())
+    return Shared(planes.reshape(-1, planes.shape[-1]), row.ravel(), seconds.ravel())
 
 
 def _correlation(stored: Stored, members: Members) -> np.ndarray:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -90,36 +91,36 @@ class Members:
 
 
 @dataclass(frozen=True, eq=False)
-class Light:
-    """Weights of spectra that go as what they gathered: a sensitivity times a time.
+class Shared:
+    """A quantity of spectra that many of them have in common, but for a factor.
 
     Attributes
     ----------
     planes : ndarray of float32, (row, wl) or (row, 1)
     row : ndarray of int, (spectrum,)
         Row of each spectrum.
-    time : ndarray, (spectrum,)
+    factor : ndarray, (spectrum,)
     """
 
     planes: np.ndarray
     row: np.ndarray
-    time: np.ndarray
+    factor: np.ndarray
 
     @classmethod
-    def of(cls, weights: np.ndarray) -> Light:
-        """Weights of spectra that are the same at all wavelengths."""
-        return cls(np.ones((1, 1), np.float32), np.zeros(weights.size, int), weights.ravel())
+    def along_wl(cls, values: np.ndarray) -> Shared:
+        """One value for all wavelengths of each spectrum (pic, pixel)."""
+        return cls(np.ones((1, 1), np.float32), np.zeros(values.size, int), values.ravel())
 
-    def within(self, spectra: slice, columns: slice) -> Light:
-        """Those of some spectra, at some wavelengths."""
+    def within(self, spectra: slice, columns: slice) -> Shared:
+        """That of some spectra, at some wavelengths."""
         planes = self.planes if self.planes.shape[1] == 1 else self.planes[:, columns]
-        return Light(planes, self.row[spectra], self.time[spectra])
+        return Shared(planes, self.row[spectra], self.factor[spectra])
 
-    def weight(self, spectra: np.ndarray) -> np.ndarray:
-        """Weights (..., wl) of spectra (...)."""
-        weight: np.ndarray = self.planes.take(self.row[spectra], axis=0)
-        weight *= self.time[spectra][..., None]
-        return weight
+    def of(self, spectra: np.ndarray) -> np.ndarray:
+        """Values (..., wl) of spectra (...)."""
+        values: np.ndarray = self.planes.take(self.row[spectra], axis=0)
+        values *= self.factor[spectra][..., None]
+        return values
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ class Aggregation:
     finalize: Callable[[Rows, Rows], None]
     dtype: type = float
 
-    def sums(self, arrays: Rows, spectra: np.ndarray, light: Light | None) -> np.ndarray:
+    def sums(self, arrays: Rows, spectra: np.ndarray, shared: Mapping[str, Shared]) -> np.ndarray:
         """Sums over the members (bin, member) of arrays (spectrum, wl): (term, bin, wl)."""
         n_wl = next(iter(arrays.values())).shape[1]
         total = np.zeros((len(self.terms), spectra.shape[0], n_wl))
@@ -157,8 +158,7 @@ class Aggregation:
         for first in range(0, spectra.shape[1], _RUN):
             run = spectra[:, first : first + _RUN]
             members = {name: array.take(run, axis=0) for name, array in arrays.items()}
-            if light is not None:
-                members["weight"] = light.weight(run)
+            members |= {name: values.of(run) for name, values in shared.items()}
             self.chunk(rows, members)
         return total
 
@@ -172,24 +172,30 @@ class Aggregation:
         return result
 
 
+#: What is known of a mean whose members have bounds.
+_OF_BOUNDS = ("upper", "lower", "variance", "per_count")
+
 #: Sums behind the bounds of a mean, see `uvisxr.numerics.weighted_sums`.
 _SUMS = ("counted", "variance", "scale")
 
 
-def _of_quantity(bounds: bool, systematic: bool, total: bool, interval: Interval) -> Aggregation:
-    """The aggregation of a quantity; of its bounds and its common error if they are known."""
+def _of_quantity(
+    bounds: bool, systematic: bool, background: bool, total: bool, interval: Interval
+) -> Aggregation:
+    """The aggregation of a quantity; of its bounds and its common errors if they are known."""
     terms: tuple[str, ...] = ("n", "sum", "squares")
     statistics: tuple[str, ...] = ("n", "mean", "std", "stderr")
+    means = ("", "weighted_") if bounds else ("",)
     if bounds:
         terms += (*_SUMS, "scale_squares", "weight", "weighted")
         terms += tuple(f"weighted_{name}" for name in _SUMS)
-        statistics += ("upper", "lower", "weighted", "weighted_upper", "weighted_lower")
+        statistics += ("weighted", *(f"{mean}{name}" for mean in means for name in _OF_BOUNDS))
+    common = (("calibration",) if systematic else ()) + (("background",) if background else ())
+    terms += tuple(f"{mean}{part}" for mean in means for part in common)
     if systematic:
-        terms += ("systematic_n", "systematic_sum")
-        statistics += ("systematic",)
-        if bounds:
-            terms += ("weighted_systematic_sum",)
-            statistics += ("weighted_systematic",)
+        statistics += tuple(f"{mean}systematic" for mean in means)
+    if background:
+        statistics += tuple(f"{mean}background_error" for mean in means)
     return Aggregation(
         terms,
         statistics,
@@ -200,7 +206,7 @@ def _of_quantity(bounds: bool, systematic: bool, total: bool, interval: Interval
 
 @np.errstate(divide="ignore", invalid="ignore", over="ignore")
 def _add_quantity(sums: Rows, run: Rows, total: bool, interval: Interval) -> None:
-    """Add the terms of a run: of its `value`, `upper`, `lower`, `weight` and `systematic`."""
+    """Add the terms of a run: of its `value` and what else is known of it."""
     dtype = np.result_type(np.float32, *(a.dtype for a in run.values()))
     run = {name: a.astype(dtype, copy=False) for name, a in run.items()}
     mean = run["value"].mean(axis=1)
@@ -227,8 +233,8 @@ def _add_quantity(sums: Rows, run: Rows, total: bool, interval: Interval) -> Non
             )
         weight = run["weight"] if "weight" in run else _observed(upper, lower)
         _add_bounds(sums, x, *weighted_sums.counted(upper, lower, interval), weight)
-        if "systematic" in run:
-            sums["weighted_systematic_sum"] += _products(weight, run["systematic"])
+    if "systematic" in run:
+        _add_common(sums, run, weight if "upper" in run else None)
     # About the mean of the run few digits suffice, even where it is far larger than the scatter.
     x -= mean[:, None]
     if finite is not None:
@@ -238,15 +244,20 @@ def _add_quantity(sums: Rows, run: Rows, total: bool, interval: Interval) -> Non
     sums["n"] += n
     sums["sum"] += s
     sums["squares"] += _products(x, x) + mean * (s + rest)
-    if "systematic" in run:
-        common = run["systematic"]
-        s = common.sum(axis=1)
-        if finite is not None or not np.isfinite(s).all():
-            known = np.isfinite(common) if finite is None else finite & np.isfinite(common)
-            n = known.sum(axis=1)
-            s = np.where(known, common, 0).sum(axis=1)
-        sums["systematic_n"] += n
-        sums["systematic_sum"] += s
+
+
+def _add_common(sums: Rows, run: Rows, weight: np.ndarray | None) -> None:
+    """Add the parts of the common error, for the plain and the weighted mean."""
+    background = run.get("background", np.zeros((), run["value"].dtype))
+    parts = {
+        "calibration": weighted_sums.calibration_part(run["systematic"], background, run["value"])
+    }
+    if "background" in run:
+        parts["background"] = run["background"]
+    for name, part in parts.items():
+        sums[name] += part.sum(axis=1)
+        if weight is not None:
+            sums[f"weighted_{name}"] += _products(weight, part)
 
 
 def _columns(x: np.ndarray, mean: np.ndarray) -> slice:
@@ -312,26 +323,36 @@ def _finish_quantity(sums: Rows, statistics: Rows, total: bool) -> None:
     std = np.sqrt(variance, out=variance)
     factor = c4(np.arange(n.max(initial=0) + 1))[n.astype(int)]
     np.multiply(std, 1 / (factor * np.sqrt(some)), out=statistics["stderr"])
-    if "systematic_sum" in sums:
-        n = _column(sums["systematic_n"])
-        known = np.where(n > 0, n, np.nan)
-        np.divide(sums["systematic_sum"], known, out=statistics["systematic"])
+    _finish_common(sums, statistics, "", some)
     if "weight" not in sums:
         return
     weight = np.where(sums["weight"] > 0, sums["weight"], np.nan)
     np.divide(sums["weighted"], weight, out=statistics["weighted"])
-    if "systematic_sum" in sums:
-        np.divide(sums["weighted_systematic_sum"], weight, out=statistics["weighted_systematic"])
+    _finish_common(sums, statistics, "weighted_", weight)
     # Expected weights make all members' scales one; what remains is their mean.
     scales = sums["scale_squares"] / sums["scale"], sums["weighted_scale"] / some
     for prefix, scale, norm in zip(("", "weighted_"), scales, (some, weight), strict=True):
-        given = (sums[f"{prefix}counted"], sums[f"{prefix}variance"], scale)
+        variance = sums[f"{prefix}variance"]
+        given = (sums[f"{prefix}counted"], variance, scale)
         found = weighted_sums.bounds(*(a.astype(np.float32) for a in given))
         for name, bound in zip(("upper", "lower"), found, strict=True):
             bound = bound / norm
             if total:
                 bound = np.hypot(bound, statistics[f"{prefix}systematic"])
             statistics[f"{prefix}{name}"][...] = bound
+        np.divide(variance, norm * norm, out=statistics[f"{prefix}variance"])
+        np.divide(scale, norm, out=statistics[f"{prefix}per_count"])
+
+
+def _finish_common(sums: Rows, statistics: Rows, mean: str, norm: np.ndarray) -> None:
+    """Common errors of a mean: parts of one sign each, which do not average down."""
+    background: np.ndarray | float = 0.0
+    if f"{mean}background" in sums:
+        background = sums[f"{mean}background"] / norm
+        statistics[f"{mean}background_error"][...] = background
+    if f"{mean}calibration" in sums:
+        calibration = sums[f"{mean}calibration"] / norm
+        statistics[f"{mean}systematic"][...] = np.hypot(calibration, background)
 
 
 def _add_counts(sums: Rows, run: Rows) -> None:
@@ -370,7 +391,7 @@ def c4(n: np.ndarray) -> np.ndarray:
 def statistics(
     members: Members,
     arrays: Mapping[str, Array],
-    light: Light | None = None,
+    shared: Mapping[str, Shared] = MappingProxyType({}),
     total: bool = False,
     interval: Interval = "garwood",
 ) -> dict[str, Array]:
@@ -383,8 +404,9 @@ def statistics(
     arrays : mapping of str to array, (pic, pixel, wl)
         NumPy or dask: `value`; if its errors are known `upper` and `lower`, their half-widths;
         `systematic`, its common error.
-    light : Light, optional
-        Weights of the weighted mean; without it 1/sigma^2, sigma half the sum of the half-widths.
+    shared : mapping of str to Shared
+        `weight`: those of the weighted mean; without it 1/sigma^2, sigma half the sum of the
+        half-widths. `background`: the part of the common error that does not go as the value.
     total : bool
         Whether the half-widths hold the common error too.
     interval : {"garwood", "score"}
@@ -394,11 +416,14 @@ def statistics(
     -------
     dict of str to array of float, (bin, wl)
         `n`, the number of finite values, `mean`, `std` (ddof 1) and `stderr`; with bounds `upper`,
-        `lower`, `weighted`, `weighted_upper`, `weighted_lower`; with a common error `systematic`
-        and, with both, `weighted_systematic`. Lazy where one of the arrays is.
+        `lower`, the statistical `variance` and the scale of one more count `per_count`; with a
+        common error `systematic`; with its background part `background_error`; `weighted`, with
+        bounds, and all these of it. Lazy where one of the arrays is.
     """
-    aggregation = _of_quantity("upper" in arrays, "systematic" in arrays, total, interval)
-    return _aggregate(aggregation, members, arrays, light if "upper" in arrays else None)
+    aggregation = _of_quantity(
+        "upper" in arrays, "systematic" in arrays, "background" in shared, total, interval
+    )
+    return _aggregate(aggregation, members, arrays, shared)
 
 
 def count_sums(members: Members, counts: Array) -> Array:
@@ -423,19 +448,19 @@ def _aggregate(
     aggregation: Aggregation,
     members: Members,
     arrays: Mapping[str, Array],
-    light: Light | None = None,
+    shared: Mapping[str, Shared] = MappingProxyType({}),
 ) -> dict[str, Array]:
     """Statistics (bin, wl) of arrays (pic, pixel, wl)."""
     there = {name: a for name, a in arrays.items() if isinstance(a, np.ndarray)}
     if len(there) == len(arrays):
-        result: Array = _eager(aggregation, members, there, light)
+        result: Array = _eager(aggregation, members, there, shared)
     else:
-        result = _lazy(aggregation, members, arrays, light)
+        result = _lazy(aggregation, members, arrays, shared)
     return dict(zip(aggregation.statistics, result, strict=True))
 
 
 def _eager(
-    aggregation: Aggregation, members: Members, arrays: Rows, light: Light | None
+    aggregation: Aggregation, members: Members, arrays: Rows, shared: Mapping[str, Shared]
 ) -> np.ndarray:
     """Statistics, (statistic, bin, wl), block by block while its sums are in the cache."""
     n_wl = next(iter(arrays.values())).shape[2]
@@ -443,7 +468,7 @@ def _eager(
     shape = (len(aggregation.statistics), members.n_bins, n_wl)
     result: np.ndarray = np.empty(shape, aggregation.dtype)
     for bins, spectra in members.blocks(n_wl):
-        result[:, bins] = aggregation.finish(aggregation.sums(flat, spectra, light))
+        result[:, bins] = aggregation.finish(aggregation.sums(flat, spectra, shared))
     return result
 
 
@@ -451,7 +476,7 @@ def _lazy(
     aggregation: Aggregation,
     members: Members,
     arrays: Mapping[str, Array],
-    light: Light | None,
+    shared: Mapping[str, Shared],
 ) -> DaskArray:
     """Statistics, (statistic, bin, wl), of sums over blocks of exposures, by dask."""
     import dask.array as da
@@ -468,7 +493,7 @@ def _lazy(
         (start, stop), _, columns = block_info[0]["array-location"]
         some = slice(start * n_pixel, stop * n_pixel)
         here = members.within(some.start, some.stop)
-        part = None if light is None else light.within(some, slice(*columns))
+        part = {name: a.within(some, slice(*columns)) for name, a in shared.items()}
         n_wl = blocks[0].shape[2]
         flat = {name: b.reshape(-1, n_wl) for name, b in zip(names, blocks, strict=True)}
         result = np.zeros((n_terms, members.n_bins, n_wl))

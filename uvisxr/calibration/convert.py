@@ -255,7 +255,7 @@ class Conversion:
 
     def _scale(self, weight: np.ndarray) -> Scale:
         """What exposures have in common at some weights (term,) of the sensitivity terms."""
-        key = tuple(np.round(weight, _DECIMALS).tolist())
+        key = tuple(_rounded(weight[None])[0].tolist())
         if key not in self._scales:
             factor, relative = inverse(np.array([key]), self.sensitivity, self.sensitivity_error)
             planes = np.concatenate([factor, factor * self.n, relative])
@@ -319,10 +319,11 @@ class Conversion:
 
         Returns
         -------
-        variance, scale, dark : ndarray of float32, (pic, pixel)
-            kR^2; kR for one more count; kR that the background taken off stood for.
+        counted, variance, scale, dark : ndarray of float32, (pic, pixel)
+            kR, the background included; kR^2; kR for one more count; kR that the background taken
+            off stood for.
         """
-        out = tuple(np.empty(counts.shape[:2], np.float32) for _ in range(3))
+        out = tuple(np.empty(counts.shape[:2], np.float32) for _ in range(4))
         if not counts.size:
             return out
         known = self.chain.composition.known
@@ -333,7 +334,7 @@ class Conversion:
         columns = np.flatnonzero(np.any(through, axis=(0, 1)))
         used = slice(columns.min(initial=0), columns.max(initial=-1) + 1)
         # Exposures near in time share the weights of their counts.
-        kinds = np.column_stack([shapes.product, np.round(weight, _DECIMALS)])
+        kinds = np.column_stack([shapes.product, _rounded(weight)])
         unique, kind = np.unique(kinds, axis=0, return_inverse=True)
         for number, (product, *terms) in enumerate(unique):
             taken = through[int(product)][:, used]
@@ -348,27 +349,29 @@ class Conversion:
                 seconds = exposure[some][:, None]
                 for a, sums in zip(out, found, strict=True):
                     a[some] = sums
-                out[0][some] /= seconds**2
-                out[1][some] /= seconds
+                for a, power in zip(out, (1, 2, 1, 0), strict=True):
+                    a[some] /= seconds**power
         return out
 
     def _weighted(
         self, raw: np.ndarray, weights: np.ndarray, n: np.ndarray
     ) -> tuple[np.ndarray, ...]:
-        """Variance, scale and background, (pic, pixel), of sums of counts with weights, in 1 s."""
+        """Sums of counts with weights, their variance, scale and background, for 1 s."""
         over = "tpw,pw->tp"
         squares = (weights**2).astype(np.float32)
         variance = count_variance(self.quantization).take(raw, mode="clip")
+        counts = raw.astype(np.float32)
         lost = (raw == MISSING) & (weights != 0)
         sums = [weights, squares, weights * n]
         if lost.any():
-            variance[lost] = 0
+            variance[lost] = counts[lost] = 0
             first, second, light = (np.einsum(over, ~lost, a) for a in sums)
         else:
             first, second, light = (a.sum(-1) for a in sums)
         with np.errstate(invalid="ignore", divide="ignore"):
             scale = second / first
-        return np.einsum(over, variance, squares), scale, self.background * light
+        counted = np.einsum(over, counts, weights.astype(np.float32))
+        return counted, np.einsum(over, variance, squares), scale, self.background * light
 
     def light(self, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Sensitivities of exposures with weights (pic, term) of the terms.
@@ -380,9 +383,13 @@ class Conversion:
         plane : ndarray of int, (pic,)
             That of each exposure: those near in time share one.
         """
-        keys, plane = np.unique(np.round(weight, _DECIMALS), axis=0, return_inverse=True)
+        keys, plane = np.unique(_rounded(weight), axis=0, return_inverse=True)
         planes = along_wl.fill(factors(keys, self.sensitivity), self.wl)
         return np.reciprocal(planes, out=planes).astype(np.float32), plane
+
+    def dark(self, weight: np.ndarray) -> np.ndarray:
+        """Errors of radiances from that of the background, float32 (pixel, wl), at one weight."""
+        return np.asarray(self._scale(weight).dark * np.float32(self.background_error))
 
     def covariances(self, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Sums of covariances along wl and variances, both (pixel, wl), at weights (term,).
@@ -490,6 +497,15 @@ class Conversion:
         return planes
 
 
+def _rounded(weight: np.ndarray) -> np.ndarray:
+    """Weights (pic, term) that exposures near in time share, of the same sum as before."""
+    rounded = np.round(weight, _DECIMALS)
+    total = rounded.sum(-1, keepdims=True)
+    lost = weight.sum(-1, keepdims=True) / np.where(total != 0, total, 1.0)
+    # Digits beyond these tell exposures apart that are not.
+    return np.asarray(np.round(rounded * lost, 12))
+
+
 @lru_cache
 def _roots(interval: Interval, quantization: bool) -> tuple[np.ndarray, np.ndarray]:
     """Upper and lower half-widths of single counts 0..65535."""
@@ -548,14 +564,14 @@ def inverse(
         NaN where there is no sensitivity.
     """
     factor = factors(weight, sensitivity)
-    relative: np.ndarray = np.einsum("et,tpw->epw", weight, error)
+    relative: np.ndarray = np.einsum("et,tpw->epw", weight, error, order="C")
     relative *= factor
     return factor, relative
 
 
 def factors(weight: np.ndarray, sensitivity: np.ndarray) -> np.ndarray:
     """Calibration factors 1/S alone, as `inverse` gives them."""
-    s: np.ndarray = np.einsum("et,tpw->epw", weight, sensitivity)
+    s: np.ndarray = np.einsum("et,tpw->epw", weight, sensitivity, order="C")
     # A NaN compares as False and is set again.
     s[~(s > 0)] = np.nan
     inverse: np.ndarray = np.reciprocal(s, out=s)

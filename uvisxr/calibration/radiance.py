@@ -12,7 +12,7 @@ import xarray as xr
 
 from .. import checks
 from ..dataset import conventions, history
-from ..dataset.conventions import QUALITY_FLAGS
+from ..dataset.conventions import QUALITY_FLAGS, SMOOTHED
 from ..errors import ArgumentError, MissingStepError, UvisError, warn_user
 from ..instrument.channel import channel as find_channel
 from ..instrument.channel import slit_name
@@ -31,7 +31,6 @@ from .sensitivity import Options, Terms
 from .sensitivity import terms as sensitivity_terms
 from .stored import (
     EDITED,
-    SMOOTHED,
     Stored,
     fill_limit_of,
     framed,
@@ -53,6 +52,7 @@ _FROM_CALIBRATION = (
     "radiance_upper",
     "radiance_lower",
     "radiance_systematic",
+    "radiance_background_error",
 )
 
 
@@ -92,9 +92,10 @@ def calibrate(
         Interpolation of the laboratory sensitivity; the recipe's if None.
     nan_interp : {"linear", "pchip", "shape"} or None
         Fill elements with evil pixels along wl, between the elements around them; None leaves
-        them NaN. "shape" gives them what the mean spectrum of the product has above the straight
-        line there, which is right on emission lines too. The others are wrong on lines: by how
-        much, in the mean spectrum, is part of `radiance_systematic`. Elements whose counts are
+        them NaN. "shape" gives them what the mean spectrum of the product, of the exposures and
+        pixels at hand, has above the straight line there, which is right on emission lines too. The
+        others are wrong on lines: by how much, in the mean spectrum, is part of
+        `radiance_systematic`. Elements whose counts are
         missing, and those before the first and after the last element with a sensitivity, are
         never filled.
     evil_pixels : {"mask", "interpolate"}
@@ -188,7 +189,7 @@ def calibrate(
     """
     checks.choice("smooth", smooth, bool | Literal["auto"])
     if fill_limit != "auto" and fill_limit is not None:
-        checks.number("fill_limit", fill_limit, "a width in angstrom", least=0)
+        fill_limit = checks.number("fill_limit", fill_limit, "a width in angstrom", least=0)
     checks.choice("interval", interval, Interval)
     checks.choice("quantization", quantization, bool)
     checks.choice("errors", errors, Errors)
@@ -328,6 +329,10 @@ def _computed(stored: Stored) -> xr.Dataset:
         conversion.plan.apply(relative[0])
     shown = xr.Variable(("pixel", "wl"), relative[0].astype(np.float32))
     dims = ds["counts"].dims
+    ds = ds.drop_vars("radiance_background_error", errors="ignore")
+    if conversion.background_error:
+        dark = xr.Variable(("pixel", "wl"), conversion.dark(weight[0]))
+        found["radiance_background_error"] = squeezed(dark, dims)
     quality = _partial(ds, squeezed(missed(ds), dims))
     out = ds.assign(radiance=found.pop("radiance")).assign_coords(
         found | {"calibration_error": squeezed(shown, dims), "quality": quality}

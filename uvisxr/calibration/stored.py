@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ..dataset import products
+from ..dataset import conventions, products
+from ..dataset.conventions import SMOOTHED
 from ..dataset.lazy import unsplit
-from ..errors import MissingStepError
+from ..errors import MissingStepError, UvisError
 from ..instrument.channel import channel, slit_name
 from ..instrument.detector import Bins
 from ..numerics.poisson import MISSING, Interval
@@ -27,9 +28,6 @@ from .convert import OUTPUTS, Conversion, Shapes
 #: Attribute that marks radiances changed after the calibration.
 EDITED = "radiance_edited"
 
-#: Attribute with the weights along wl that smoothed the radiances.
-SMOOTHED = "smoothing_weights"
-
 FRAME = ("pic", "pixel", "wl")
 
 _NEEDED = ("counts", "exposure", "sensitivity", "sensitivity_error", "sensitivity_weight")
@@ -37,8 +35,10 @@ _NEEDED = ("counts", "exposure", "sensitivity", "sensitivity_error", "sensitivit
 
 def has_terms(ds: xr.Dataset) -> bool:
     """Whether a dataset holds its counts and the terms of its calibration."""
-    held = all(name in ds.variables for name in _NEEDED)
-    return held and "calibrate_arguments" in ds.attrs
+    if not all(name in ds.variables for name in _NEEDED) or "calibrate_arguments" not in ds.attrs:
+        return False
+    # Joining datasets gives terms of their own to each exposure, which no step can tell apart.
+    return "pic" not in ds["sensitivity"].dims and set(ds["counts"].dims) <= set(FRAME)
 
 
 def is_stored(ds: xr.Dataset) -> bool:
@@ -63,15 +63,16 @@ def single_interval(ds: xr.Dataset) -> Interval:
     return interval if is_stored(ds) and smoothing_weights(ds).size == 1 else "garwood"
 
 
-def smoothing_weights(ds: xr.Dataset) -> np.ndarray:
-    """Weights by which the radiances of a dataset were smoothed, a single 1 if they were not."""
+def smoothing_weights(ds: xr.Dataset | xr.DataArray) -> np.ndarray:
+    """Weights by which radiances were smoothed, a single 1 if they were not."""
     return np.array(ds.attrs.get(SMOOTHED, "1").split(), float)
 
 
 def mark_smoothed(ds: xr.Dataset, weights: Sequence[float] | np.ndarray) -> xr.Dataset:
     """A dataset that says that it was smoothed once more."""
     both = np.convolve(smoothing_weights(ds), weights)
-    return ds.assign_attrs({SMOOTHED: " ".join(f"{w:.9g}" for w in both)})
+    text = " ".join(f"{w:.9g}" for w in both)
+    return conventions.apply(ds.assign_attrs({SMOOTHED: text}))
 
 
 def mark_filled(ds: xr.Dataset, method: str) -> xr.Dataset:
@@ -114,7 +115,12 @@ class Stored:
                 f"the dataset has no {', '.join(missing) or 'attribute calibrate_arguments'}: "
                 "call ds.uvis.calibrate() first"
             )
-        ds = unsplit(ds, "pixel", "wl")
+        if not has_terms(ds):
+            raise UvisError(
+                "the dataset was joined of several observations, or stacked, after calibration: "
+                "do this step before"
+            )
+        ds = unsplit(ds, "pixel", "wl", "term")
         arguments = _arguments(ds)
         bins, smoothing = Bins.of(ds), smoothing_weights(ds)
         conversion = Conversion(
@@ -276,8 +282,8 @@ def smooths(ds: xr.Dataset, smooth: bool | str) -> bool:
         return bool(smooth)
     if ds.attrs["channel"] != "FUV":
         return False
-    width = np.abs(np.diff(np.atleast_2d(ds["wl_bounds"].values), axis=-1)).max()
-    return bool(2.4 * width < _slit_image(ds))
+    _, edges = Bins.of(ds).wavelengths(channel(ds.attrs["channel"]))
+    return bool(2.4 * np.abs(np.diff(edges)).max() < _slit_image(ds))
 
 
 def fill_limit_of(ds: xr.Dataset, limit: float | str | None) -> float | None:
@@ -291,7 +297,11 @@ def _slit_image(ds: xr.Dataset) -> float:
 
 
 def _scalar(ds: xr.Dataset, name: str) -> float:
-    return float(ds[name]) if name in ds.coords else 0.0
+    if name not in ds.coords:
+        return 0.0
+    if ds[name].size != 1:
+        raise UvisError(f"{name} differs between exposures: calibrate observations one by one")
+    return float(ds[name])
 
 
 def framed(ds: xr.Dataset, name: str, dims: tuple[str, ...] = FRAME) -> xr.Variable:

@@ -112,7 +112,13 @@ VARIABLES: dict[str, Variable] = {
     "radiance_upper": Variable(_RADIANCE, "upper 1-sigma half-width of the spectral radiance"),
     "radiance_lower": Variable(_RADIANCE, "lower 1-sigma half-width of the spectral radiance"),
     "radiance_systematic": Variable(
-        _RADIANCE, "1-sigma error common to all pixels: calibration and background"
+        _RADIANCE, "systematic 1-sigma error: calibration, background and filling"
+    ),
+    "radiance_background_error": Variable(
+        _RADIANCE, "the background's part of the systematic 1-sigma error"
+    ),
+    "radiance_weighted_background_error": Variable(
+        _RADIANCE, "the background's part of the systematic 1-sigma error of the weighted mean"
     ),
     "radiance_std": Variable(_RADIANCE, "standard deviation of the spectra of a bin"),
     "radiance_stderr": Variable(_RADIANCE, "standard error of the mean from the spectra's scatter"),
@@ -125,16 +131,31 @@ VARIABLES: dict[str, Variable] = {
         ),
     ),
     "radiance_weighted_systematic": Variable(
-        _RADIANCE, "1-sigma error common to all pixels, of the weighted mean"
+        _RADIANCE, "systematic 1-sigma error of the weighted mean"
     ),
     "radiance_weighted_upper": Variable(_RADIANCE, "upper 1-sigma half-width of the weighted mean"),
     "radiance_weighted_lower": Variable(_RADIANCE, "lower 1-sigma half-width of the weighted mean"),
     "radiance_n": Variable("1", "finite values in each mean", "number_of_observations"),
+    "radiance_variance": Variable("kR2 angstrom-2", "statistical variance of the mean"),
+    "radiance_weighted_variance": Variable(
+        "kR2 angstrom-2", "statistical variance of the weighted mean"
+    ),
+    "radiance_per_count": Variable(_RADIANCE, "spectral radiance that one more count would add"),
+    "radiance_weighted_per_count": Variable(
+        _RADIANCE, "weighted mean of the spectral radiance that one more count would add"
+    ),
     "radiance_correlation": Variable(
         "1", "sum of the covariances of an element with all of its spectrum, over its variance"
     ),
     "brightness_n": Variable("1", "finite values in each mean", "number_of_observations"),
-    "brightness_per_count": Variable("kR", "brightness of one more count"),
+    "brightness_variance": Variable("kR2", "statistical variance of the mean brightness"),
+    "brightness_weighted_variance": Variable(
+        "kR2", "statistical variance of the weighted mean brightness"
+    ),
+    "brightness_share": Variable("1", "share of the integral's range that is known"),
+    "brightness_weighted_share": Variable(
+        "1", "share of the range that is known, of the weighted mean"
+    ),
     "brightness_filled": Variable("1", "share of the integral's range that was filled"),
     "n": Variable("1", "spectra in the bin", "number_of_observations"),
     "member_pic": Variable("1", "exposure index of a spectrum in a bin"),
@@ -183,7 +204,7 @@ for _name, _field in SIGHTLINE.items():
 for _name, _variable in [v for v in VARIABLES.items() if v[1].units == _RADIANCE]:
     VARIABLES[_name.replace("radiance", "brightness", 1)] = Variable(
         "kR",
-        f"integral over wavelength: {_variable.long_name}",
+        _variable.long_name.replace("spectral radiance", "brightness"),
         ancillary=tuple(a.replace("radiance", "brightness", 1) for a in _variable.ancillary),
     )
 
@@ -196,6 +217,11 @@ _CONTENTS = {
     "calibration_factor": "calibration factor",
     "calibration_matrix": "calibration matrix",
 }
+
+
+#: Attribute with the weights along wl that smoothed the radiances: of a dataset, and of its
+#: radiances, which arrays taken from it keep.
+SMOOTHED = "smoothing_weights"
 
 
 def apply(ds: xr.Dataset) -> xr.Dataset:
@@ -216,6 +242,9 @@ def apply(ds: xr.Dataset) -> xr.Dataset:
     for name in present & VARIABLES.keys():
         attributes = VARIABLES[name].attributes(present, ds.attrs.get("lon_direction"))
         ds.variables[name].attrs = attributes
+    for name in {"radiance", "radiance_weighted"} & present:
+        if SMOOTHED in ds.attrs:
+            ds.variables[name].attrs[SMOOTHED] = ds.attrs[SMOOTHED]
     ds.attrs |= _title(ds.attrs, present) | {"Conventions": CONVENTIONS}
     return ds
 

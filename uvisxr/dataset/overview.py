@@ -217,7 +217,10 @@ def _window(ds: xr.Dataset) -> str:
     ]
     wl = _values(ds, "wl")
     if wl is not None and wl.size:
-        parts.append(f"{wl.size} wavelengths, {wl.min():.1f} to {wl.max():.1f} angstrom")
+        edges = _values(ds, "wl_bounds") if "brightness" in ds.variables else None
+        span = wl if edges is None else edges
+        what = f"{wl.size} wavelengths," if edges is None else "integrated over"
+        parts.append(f"{what} {span.min():.1f} to {span.max():.1f} angstrom")
     return ", ".join(parts)
 
 

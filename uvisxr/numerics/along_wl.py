@@ -348,7 +348,7 @@ def integration_weights(
     Parameters
     ----------
     x : ndarray, (n,)
-        Ascending abscissae.
+        Ascending or descending abscissae.
     edges : ndarray, (n, 2)
         Bin edges.
     x_range : (float, float)
@@ -370,6 +370,8 @@ def integration_weights(
     if method == "bins":
         overlap: np.ndarray = np.minimum(edges[:, 1], high) - np.maximum(edges[:, 0], low)
         return np.asarray(np.maximum(overlap, 0.0))
+    if x[0] > x[-1]:
+        return integration_weights(x[::-1], edges[::-1], x_range, method)[::-1]
     weights = np.zeros(x.size)
     weights[0] = max(min(x[0], high) - low, 0.0)
     weights[-1] += max(high - max(x[-1], low), 0.0)

@@ -168,8 +168,19 @@ def counted(
     return y, s
 
 
-def without(bound: np.ndarray, systematic: np.ndarray) -> np.ndarray:
-    """The statistical part of half-widths that hold a systematic one too, in quadrature."""
+def without(bound: np.ndarray, other: np.ndarray | float) -> np.ndarray:
+    """What is left of errors without another one that they hold too, in quadrature."""
     part = np.square(bound)
-    part -= np.square(systematic)
+    part -= np.square(other)
     return np.asarray(np.sqrt(np.maximum(part, 0, out=part), out=part))
+
+
+def calibration_part(
+    systematic: np.ndarray, background: np.ndarray | float, value: np.ndarray
+) -> np.ndarray:
+    """The part of systematic errors that goes as the value, with its sign.
+
+    The error of a calibration is a factor that all values share: what noise takes below zero must
+    take as much off the error of a sum. The error of the background has one sign everywhere.
+    """
+    return np.asarray(np.copysign(without(systematic, background), value))

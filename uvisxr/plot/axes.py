@@ -15,6 +15,9 @@ from ..integrals import brightness
 from ..quality.flags import flags_of
 from ..stars import predict
 
+#: Wavelengths where stars outshine most bodies, angstrom.
+STARLIGHT = (1600, 1900)
+
 #: Units as written in pictures.
 _UNITS = {
     "degree": "°",
@@ -91,7 +94,8 @@ def signal(ds: xr.Dataset, wl_range: tuple[float, float] | None) -> xr.DataArray
     """
     flags_of(ds)  # its dimensions are checked first
     if {"radiance", "brightness"} & set(ds.variables):
-        light = brightness(ds, wl_range)
+        integrated = "radiance" not in ds.variables
+        light = brightness(ds, None if integrated and wl_range == STARLIGHT else wl_range)
         errors = {
             side: (("pic", "pixel"), light[f"brightness_{side}"].transpose("pic", "pixel").values)
             for side in ("upper", "lower")

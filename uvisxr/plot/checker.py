@@ -327,7 +327,7 @@ class StarChecker:
 
 def check_stars(
     ds: xr.Dataset,
-    wl_range: tuple[float, float] | None = (1600, 1900),
+    wl_range: tuple[float, float] | None = common.STARLIGHT,
     stars: xr.Dataset | None = None,
     colormaps: Sequence[str] = COLORMAPS,
     figure: Figure | None = None,
@@ -345,7 +345,7 @@ def check_stars(
     ds : Dataset
         Calibrated; if not, the count rate is shown.
     wl_range : (float, float), optional
-        Angstrom. Default: all of the dataset's.
+        Angstrom; None for all of the dataset's. What is integrated already is drawn as it is.
     stars : Dataset, optional
         Catalogue whose stars are predicted. Default: the prediction already in the dataset, else
         the 60 brightest stars if it has geometry.

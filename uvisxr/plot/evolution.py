@@ -28,7 +28,7 @@ from .style import style as styled
 def evolution(
     ds: xr.Dataset,
     path: str | Path | None = None,
-    wl_range: tuple[float, float] | None = (1600, 1900),
+    wl_range: tuple[float, float] | None = common.STARLIGHT,
     pixels: Sequence[int] | None = None,
     columns: int = 4,
     rows: int = 5,
@@ -46,7 +46,7 @@ def evolution(
     path : path, optional
         PDF to write, with as many pages as needed. By default one figure is drawn.
     wl_range : (float, float), optional
-        Angstrom. Default: all of the dataset's.
+        Angstrom; None for all of the dataset's. What is integrated already is drawn as it is.
     pixels : sequence of int, optional
         Pixel numbers. Default: all with at least one spectrum that is not left out.
     columns, rows : int

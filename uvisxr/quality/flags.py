@@ -89,6 +89,8 @@ def flags_of(ds: xr.Dataset) -> xr.DataArray:
 
 def _flags(ds: xr.Dataset) -> np.ndarray:
     missing = [dim for dim in DIMS if dim not in ds.dims]
+    if missing and "member_bin" in ds.variables:
+        raise MissingStepError("the spectra are binned already: do this step before")
     if missing:
         raise MissingStepError(
             f"the dataset has no dimension {' or '.join(missing)}: start from "

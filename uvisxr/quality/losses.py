@@ -28,8 +28,8 @@ LYMAN_ALPHA = (122, 137)
 FALSE_POSITIVES = 1e-4
 
 
-def missed(ds: xr.Dataset) -> xr.Variable:
-    """How many values each spectrum misses that its product has, int (pic, pixel).
+def unsent(ds: xr.Dataset) -> tuple[xr.Variable, np.ndarray]:
+    """What all exposures of a product lack: it was never to be transmitted.
 
     A single exposure does not tell what its product lacks: there, it is a window's last wavelength
     bin if no pixel has it.
@@ -41,25 +41,53 @@ def missed(ds: xr.Dataset) -> xr.Variable:
 
     Returns
     -------
+    unsent : Variable of bool, (product_, pixel, wl)
+        Lazy where the counts are.
+    product : ndarray of int, (pic,)
+        Product of each exposure.
+    """
+    missing, product, bins = _missing(ds), products.numbers(ds), Bins.of(ds)
+    last = xr.Variable("wl", bins.band + bins.n_band > ds.attrs["lr_band"])
+    found = []
+    for number in range(product.max(initial=-1) + 1):
+        part = missing.isel(pic=np.flatnonzero(product == number))
+        alone = part.sizes["pic"] == 1
+        found.append(part.all("pic") & (part.all(DIMS) & last) if alone else part.all("pic"))
+    return xr.Variable.concat(found, "product_"), product
+
+
+def missed(ds: xr.Dataset) -> xr.Variable:
+    """How many values each spectrum misses that its product has, int (pic, pixel).
+
+    Parameters
+    ----------
+    ds : Dataset
+        As in `unsent`.
+
+    Returns
+    -------
     Variable
         Lazy where the counts are.
     """
-    sizes = {dim: ds.sizes.get(dim, 1) for dim in (*DIMS, "wl")}
-    missing: xr.Variable = ~(ds["counts"].variable.set_dims(sizes).transpose(*sizes) < MISSING)
-    product, bins = products.numbers(ds), Bins.of(ds)
-    if not product.size:
+    missing = _missing(ds)
+    if not missing.sizes["pic"]:
         none: xr.Variable = missing.sum("wl")
         return none
-    last = xr.Variable("wl", bins.band + bins.n_band > ds.attrs["lr_band"])
-    exposures = [np.flatnonzero(product == k) for k in range(product.max() + 1)]
+    never, product = unsent(ds)
     found = []
-    for here in exposures:
+    exposures = [np.flatnonzero(product == number) for number in range(product.max() + 1)]
+    for number, here in enumerate(exposures):
         part = missing.isel(pic=here)
-        unsent = part.all("pic") if here.size > 1 else part.all(DIMS) & last
-        found.append((part & ~unsent).sum("wl"))
+        found.append((part & ~never.isel(product_=number)).sum("wl"))
     counted: xr.Variable = xr.Variable.concat(found, "pic")
     in_order: xr.Variable = counted.isel(pic=np.argsort(np.concatenate(exposures)))
     return in_order
+
+
+def _missing(ds: xr.Dataset) -> xr.Variable:
+    sizes = {dim: ds.sizes.get(dim, 1) for dim in (*DIMS, "wl")}
+    missing: xr.Variable = ~(ds["counts"].variable.set_dims(sizes).transpose(*sizes) < MISSING)
+    return missing
 
 
 def _features(counts: np.ndarray, lyman: np.ndarray) -> np.ndarray:
