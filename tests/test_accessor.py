@@ -99,6 +99,7 @@ def stages(made: Simulation, tmp_path_factory) -> dict[str, xr.Dataset]:
         "bins": bins,
         "bins of counts": seen.uvis.bin(by={"alt": [0, 500, 1000]}),
         "light of bins": bins.uvis.integrate(),
+        "light": calibrated.uvis.integrate((1300, 1700)),
         "groups": calibrated.uvis.bin(pixels=[[(5, 30), (6, 30)]]),
         "truth": made.truth.isel(pic=[5, 6]),
         "foreign": xr.Dataset({"a": ("x", [1.0])}),
@@ -108,7 +109,16 @@ def stages(made: Simulation, tmp_path_factory) -> dict[str, xr.Dataset]:
 
 STAGES = (
     *("opened", "geometry", "background", "calibrated", "read back", "joined", "smoothed"),
-    *("predicted", "rate", "factor", "one exposure", "bins", "bins of counts", "light of bins"),
+    *(
+        "predicted",
+        "rate",
+        "factor",
+        "one exposure",
+        "bins",
+        "bins of counts",
+        "light",
+        "light of bins",
+    ),
     *("groups", "truth", "foreign", "empty"),
 )
 

@@ -137,9 +137,10 @@ def pictures(ds: xr.Dataset) -> list[str]:
     seen = pixels and _has_geometry(ds)
     light = "radiance" in ds or "brightness" in ds
     signal = pixels and (_has_spectra(ds, "radiance", "counts") or "brightness" in ds)
+    placed = seen and {"line", "band"} <= set(ds.variables)
     can = {
-        "geometry": seen,
-        "animate": seen,
+        "geometry": placed,
+        "animate": placed,
         "picture": seen and light,
         "evolution": signal,
         "check_stars": signal,

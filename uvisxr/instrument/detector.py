@@ -105,15 +105,17 @@ class Bins:
         MissingStepError
             The coordinates `line` or `band`, or the window's attributes, were dropped.
         """
-        try:
-            line, band = np.atleast_1d(ds["line"].values), np.atleast_1d(ds["band"].values)
-            keys = ("line_bin", "band_bin", "lr_line", "lr_band")
-            line_bin, band_bin, lr_line, lr_band = (int(ds.attrs[key]) for key in keys)
-        except KeyError as missing:
+        keys = ("line_bin", "band_bin", "lr_line", "lr_band")
+        missing = [name for name in ("line", "band") if name not in ds.variables]
+        missing += [key for key in keys if key not in ds.attrs]
+        if missing:
             raise MissingStepError(
-                f"the dataset has lost {missing}, needed to locate its pixels on the detector: "
-                "start from uvisxr.open_product and keep coordinates and attributes"
-            ) from None
+                f"the dataset has lost {', '.join(missing)}, needed to locate its pixels on the "
+                "detector: start from uvisxr.open_product and keep coordinates and attributes, and "
+                "do this before integrating"
+            )
+        line, band = np.atleast_1d(ds["line"].values), np.atleast_1d(ds["band"].values)
+        line_bin, band_bin, lr_line, lr_band = (int(ds.attrs[key]) for key in keys)
         return cls(
             line=line,
             n_line=np.minimum(line_bin, lr_line + 1 - line),
