@@ -167,5 +167,5 @@ def test_everything_flagged(ds):
 def test_bins_have_no_exposures(ds):
     for seen in (ds, ds.drop_vars("radiance")):
         bins = seen.uvis.bin(pixels=[[(0, 20)]])
-        with pytest.raises(MissingStepError, match="no dimension pic or pixel"):
+        with pytest.raises(MissingStepError, match="binned already"):
             evolution(bins)

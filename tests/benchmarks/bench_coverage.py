@@ -28,7 +28,7 @@ N_PIC, N_PIC_DRAWN = 96, 12
 TOLERANCE = 2.0
 
 #: Classes of counts in the short table.
-CLASSES = {"below 1": (0, 1), "1 to 10": (1, 10), "10 to 100": (10, 100), "above": (100, 1e9)}
+CLASSES = {"below 1": (0, 1), "1 to 10": (1, 10), "10 to 100": (10, 100), "above 100": (100, 1e9)}
 
 
 def flat_cases() -> Iterator[Case]:
