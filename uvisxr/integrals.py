@@ -220,12 +220,12 @@ class _Rule:
         value: np.ndarray,
         known: np.ndarray,
         systematic: np.ndarray,
-        background: np.ndarray | float = 0.0,
+        background: np.ndarray | None = None,
     ) -> np.ndarray:
         """Systematic errors of integrals over the whole of the known elements."""
         part = weighted_sums.calibration_part(systematic, background, value)
         found: np.ndarray = np.abs(_sum(part, known, self.weights))
-        if isinstance(background, np.ndarray):
+        if background is not None:
             found = np.hypot(found, _sum(background, known, np.abs(self.weights)))
         return found
 

@@ -424,10 +424,10 @@ def _stepped(
     before = dict(zip(keys, spectra, strict=False))
     after = {"value": step(before["value"], wl, squared=False)}
     if "systematic" in before:
-        background = spectra[-1] if len(spectra) > len(keys) else np.zeros(1)
+        background = spectra[-1] if len(spectra) > len(keys) else None
         part = weighted_sums.calibration_part(before["systematic"], background, before["value"])
         after["systematic"] = np.abs(step(part, wl, squared=False))
-        if background.any():
+        if background is not None:
             whole = np.broadcast_to(background, part.shape)
             common = step(np.ascontiguousarray(whole), wl, squared=False)
             after["systematic"] = np.hypot(after["systematic"], common)

@@ -248,7 +248,7 @@ def _add_quantity(sums: Rows, run: Rows, total: bool, interval: Interval) -> Non
 
 def _add_common(sums: Rows, run: Rows, weight: np.ndarray | None) -> None:
     """Add the parts of the common error, for the plain and the weighted mean."""
-    background = run.get("background", np.zeros((), run["value"].dtype))
+    background = run.get("background")
     parts = {
         "calibration": weighted_sums.calibration_part(run["systematic"], background, run["value"])
     }

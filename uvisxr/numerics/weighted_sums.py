@@ -168,7 +168,7 @@ def counted(
     return y, s
 
 
-def without(bound: np.ndarray, other: np.ndarray | float) -> np.ndarray:
+def without(bound: np.ndarray, other: np.ndarray) -> np.ndarray:
     """What is left of errors without another one that they hold too, in quadrature."""
     part = np.square(bound)
     part -= np.square(other)
@@ -176,11 +176,12 @@ def without(bound: np.ndarray, other: np.ndarray | float) -> np.ndarray:
 
 
 def calibration_part(
-    systematic: np.ndarray, background: np.ndarray | float, value: np.ndarray
+    systematic: np.ndarray, background: np.ndarray | None, value: np.ndarray
 ) -> np.ndarray:
     """The part of systematic errors that goes as the value, with its sign.
 
     The error of a calibration is a factor that all values share: what noise takes below zero must
     take as much off the error of a sum. The error of the background has one sign everywhere.
     """
-    return np.asarray(np.copysign(without(systematic, background), value))
+    rest = systematic if background is None else without(systematic, background)
+    return np.asarray(np.copysign(rest, value))
