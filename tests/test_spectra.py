@@ -333,6 +333,11 @@ def test_joined_observations_are_integrated_by_their_half_widths(cal):
         joined.uvis.background(level=4e-4)
 
 
+def test_no_wavelength_left(cal):
+    with pytest.raises(ArgumentError, match="no wavelength is left"):
+        cal.isel(wl=[]).uvis.integrate()
+
+
 def test_nothing_to_integrate():
     with pytest.raises(MissingStepError, match="calibrate"):
         calfiles.poisson(1, WINDOW).uvis.integrate()

@@ -493,6 +493,8 @@ def _correlated(errors: np.ndarray, correlation: np.ndarray) -> np.ndarray:
 def _weights(
     ds: xr.Dataset, wl_range: tuple[float, float] | None, method: Integration
 ) -> np.ndarray:
+    if not ds.sizes["wl"]:
+        raise ArgumentError("no wavelength is left to integrate over")
     low_end, high_end = low, high = _span(ds)
     if wl_range is not None:
         low, high = checks.pair("wl_range", wl_range, "wavelengths, angstrom")
