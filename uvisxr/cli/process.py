@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -12,8 +13,22 @@ from ..calibration.choices import Errors, EvilPixels, Filling, RecipeName
 from ..checks import choices
 from ..errors import ArgumentError
 
+_F = TypeVar("_F", bound=Callable[..., Any])
+
 #: Elements (exposure x pixel x wavelength) processed at once; bounds the memory of `process`.
 _BLOCK_ELEMENTS = 2**20
+
+
+def _one_of(
+    option: str,
+    kind: Any,
+    default: str,
+    help: str | None = None,  # noqa: A002 - click's word
+) -> Callable[[_F], _F]:
+    """An option that takes one of the values of a literal type."""
+    return click.option(
+        option, type=click.Choice(choices(kind)), default=default, show_default=True, help=help
+    )
 
 
 @click.command()
@@ -37,34 +52,31 @@ _BLOCK_ELEMENTS = 2**20
     type=click.Path(exists=True, path_type=Path),
     help="Folder of the calibration files, or the label of a _CAL_n matrix.",
 )
-@click.option("--recipe", type=click.Choice(choices(RecipeName)), default="upyp", show_default=True)
-@click.option(
+@_one_of("--recipe", RecipeName, "upyp")
+@_one_of(
     "--evil-pixels",
-    type=click.Choice(choices(EvilPixels)),
-    default="mask",
-    show_default=True,
-    help="Mask bins with evil pixels, or interpolate over those pixels before binning.",
+    EvilPixels,
+    "mask",
+    "Mask bins with evil pixels, or interpolate over those pixels before binning.",
 )
 @click.option("--flat-field/--no-flat-field", default=True, show_default=True)
 @click.option("--trend/--no-trend", default=True, show_default=True)
-@click.option(
+@_one_of(
     "--nan-interp",
-    type=click.Choice(choices(Filling)),
-    default="linear",
-    show_default=True,
-    help="How elements with evil pixels are filled; 'shape' is right on emission lines too.",
+    Filling,
+    "linear",
+    "How elements with evil pixels are filled; 'shape' is right on emission lines too.",
 )
 @click.option(
     "--smooth/--no-smooth",
     default=None,
     show_default="where that is narrower than the slit's image",
 )
-@click.option(
+@_one_of(
     "--errors",
-    type=click.Choice(choices(Errors)),
-    default="statistical",
-    show_default=True,
-    help="What the error bars hold: the counts' errors alone, or those of the calibration too.",
+    Errors,
+    "statistical",
+    "What the error bars hold: the counts' errors alone, or those of the calibration too.",
 )
 def process(
     product: tuple[Path, ...],
