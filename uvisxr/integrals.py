@@ -96,7 +96,7 @@ def integrate(
     span = _span(source) if wl_range is None else (float(wl_range[0]), float(wl_range[1]))
     stored = Stored.of(source) if has_terms(source) else None
     if stored is not None:
-        _warn_of_rulers(stored, weights, wl_range is None)
+        _warn_of_rulers(stored, weights)
     # Only the elements that enter are looked at.
     used = np.flatnonzero(weights)
     part = slice(used[0], used[-1] + 1)
@@ -425,7 +425,7 @@ def _integrated(
     }
 
 
-def _warn_of_rulers(stored: Stored, weights: np.ndarray, bare: bool) -> None:
+def _warn_of_rulers(stored: Stored, weights: np.ndarray) -> None:
     """Say where one count is worth so much more than others that no bounds are good."""
     planes, _ = stored.light()
     with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
@@ -532,6 +532,5 @@ def _edges(ds: xr.Dataset) -> np.ndarray:
     wl = np.atleast_1d(ds["wl"].values).astype(float)
     if wl.size < 2:
         raise MissingStepError("the dataset has no wl_bounds, which give the width of its element")
-    middle = (wl[1:] + wl[:-1]) / 2
-    ends = [2 * wl[0] - middle[0], *middle, 2 * wl[-1] - middle[-1]]
-    return np.stack([ends[:-1], ends[1:]], axis=-1)
+    edges = along_wl.edges_half_way(wl)
+    return np.stack([edges[:-1], edges[1:]], axis=-1)

@@ -37,7 +37,7 @@ from .dataset.lazy import unsplit
 from .errors import MissingStepError, UvisError
 from .numerics import along_wl, weighted_sums
 from .numerics.along_wl import Interpolation
-from .numerics.poisson import MISSING, Interval, as_counts, variance_tables
+from .numerics.poisson import MISSING, Interval, as_counts, error_tables
 
 _NAME = re.compile(
     r"radiance(_weighted)?"
@@ -99,12 +99,12 @@ def rate(ds: xr.Dataset, interval: Interval = "garwood", quantization: bool = Tr
     if "counts" not in ds or "exposure" not in ds.variables:
         raise MissingStepError("the dataset has no counts or exposure: see uvisxr.open_product")
     rounded = quantization and ds.attrs.get("compression") == "SQRT_9"
-    tables = variance_tables(interval, rounded)
+    tables = error_tables(interval, rounded)
 
     def rates(counts: np.ndarray, exposure: np.ndarray) -> tuple[np.ndarray, ...]:
         counts = as_counts(counts)
         lost = counts == MISSING
-        values = (counts, *(np.sqrt(table)[counts] for table in tables))
+        values = (counts, *(table[counts] for table in tables))
         return tuple(np.where(lost, np.nan, v / exposure).astype(np.float32) for v in values)
 
     value, upper, lower = xr.apply_ufunc(
@@ -170,8 +170,9 @@ def fill_nan(
     def step(spectra: np.ndarray, wl: np.ndarray, *, squared: bool) -> np.ndarray:
         return along_wl.fill(spectra, wl, method, squared=squared)
 
-    source, _ = radiances(ds)
-    out = _changed(source, step, "fill_nan", {"method": method}, filling=True)
+    source, names = radiances(ds)
+    out = _changed(source, names, step, "fill_nan", {"method": method}, filling=True)
+    out = conventions.apply(out)
     return _as_array(out, ds) if isinstance(ds, xr.DataArray) else mark_filled(out, method)
 
 
@@ -242,7 +243,7 @@ def smooth(
         raise checks.refused("weights", weights, "an odd number of weights")
     if given[given.size // 2] == 0:
         raise checks.refused("weights", weights, "a weight above 0 in the middle")
-    source, _ = radiances(ds)
+    source, names = radiances(ds)
     if given.size > 2 * source.sizes["wl"] - 1:
         raise checks.refused(
             "weights", weights, f"no more than reach over {source.sizes['wl']} wavelengths"
@@ -255,22 +256,20 @@ def smooth(
         )
     scaled = given / given.sum()
     # Elements that were smoothed together do not average out as independent ones do.
-    together = _power(np.convolve(before, scaled)) / (_power(before) * _power(scaled))
+    both = _power(np.convolve(before, scaled))
+    together = both / (_power(before) * _power(scaled))
 
     def step(spectra: np.ndarray, wl: np.ndarray, *, squared: bool) -> np.ndarray:
         smoothed = along_wl.smooth(spectra, scaled, squared=squared)
         return smoothed * together if squared else smoothed
 
-    out = mark_smoothed(
-        _changed(source, step, "smooth", {"weights": scaled.tolist()}, filling=False), scaled
-    )
-    if isinstance(ds, xr.DataArray):
-        return _as_array(out, ds)
+    out = _changed(source, names, step, "smooth", {"weights": scaled.tolist()}, filling=False)
     if "radiance_correlation" in out.variables:
         # What one element shares with all others of its spectrum, of which it is now a part.
-        wider = _power(before) / _power(np.convolve(before, scaled))
-        out["radiance_correlation"] = out["radiance_correlation"] * wider
-        out = conventions.apply(out)
+        out["radiance_correlation"] = out["radiance_correlation"] * (_power(before) / both)
+    out = mark_smoothed(out, scaled)
+    if isinstance(ds, xr.DataArray):
+        return _as_array(out, ds)
     return _from_counts(out) if before.size == 1 and is_stored(ds) else out
 
 
@@ -357,10 +356,14 @@ def _as_array(ds: xr.Dataset, like: xr.DataArray) -> xr.DataArray:
 
 
 def _changed(
-    source: xr.Dataset, step: _Step, name: str, took: dict[str, Any], filling: bool
+    source: xr.Dataset,
+    names: list[str],
+    step: _Step,
+    name: str,
+    took: dict[str, Any],
+    filling: bool,
 ) -> xr.Dataset:
-    """The dataset with its spectra replaced."""
-    source, names = radiances(source)
+    """The dataset with its radiances of these names, and their errors, replaced."""
     wl = source["wl"].values.astype(float)
     scatter = [n for n in names if n.endswith(_OF_MEMBERS)]
     if len(scatter) == len(names):
@@ -406,7 +409,6 @@ def _changed(
             target = quantity.errors.get(key, quantity.value)
             assign = out.assign_coords if target in out.coords else out.assign
             out = assign({target: variable.transpose(*variables[key].dims)})
-    out = conventions.apply(out)
     call = ", ".join(f"{key}={value}" for key, value in took.items())
     return history.used(out.assign_attrs({EDITED: f"{name}({call})"}), took=took)
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 
 from ..numerics import along_wl
 from ..numerics.along_wl import FillPlan, Interpolation, SmoothingPlan
 from ..numerics.composition import Composition
-from ..numerics.poisson import MISSING, Interval, as_counts, count_variance, variance_tables
+from ..numerics.poisson import MISSING, Interval, as_counts, count_variance, error_tables
 from ..numerics.weighted_sums import bounds
 from .choices import Filling
 
@@ -132,6 +132,33 @@ class _Exposures:
 
 
 @dataclass(frozen=True, eq=False)
+class _Weights:
+    """Weights of counts in an integral, and what is the same for all exposures that share them.
+
+    Attributes
+    ----------
+    values, squares : ndarray of float32, (pixel, wl)
+    terms : tuple of ndarray, (pixel, wl)
+        The weights, their squares, and the weights of the background.
+    sums : tuple of ndarray, (pixel,)
+        Of the terms, where no count is missing.
+    """
+
+    values: np.ndarray
+    squares: np.ndarray
+    terms: tuple[np.ndarray, ...]
+    sums: tuple[np.ndarray, ...]
+
+    @classmethod
+    def of(cls, weights: np.ndarray, n: np.ndarray) -> _Weights:
+        """Of weights (pixel, wl) on elements that n (pixel, wl) detector pixels see dark."""
+        squares = (weights**2).astype(np.float32)
+        terms = (weights, squares, weights * n)
+        sums = tuple(a.sum(-1) for a in terms)
+        return cls(weights.astype(np.float32), squares, terms, sums)
+
+
+@dataclass(frozen=True, eq=False)
 class Conversion:
     """All that turns the counts of any exposure into radiances and errors.
 
@@ -192,9 +219,14 @@ class Conversion:
         return Chain.of(self.valid, self.plan, self.smoothing)
 
     @property
+    def fills(self) -> bool:
+        """Whether any element is filled."""
+        return self.plan is not None and self.plan.hole.size > 0
+
+    @property
     def _untouched(self) -> bool:
         """Whether each radiance is that of its own count."""
-        return self.smoothing is None and (self.plan is None or not self.plan.hole.size)
+        return self.smoothing is None and not self.fills
 
     def _routes(self, shapes: Shapes) -> list[_Route]:
         """What the exposures of each product go through."""
@@ -230,7 +262,7 @@ class Conversion:
         """
         gain, error = np.ones(self.valid.shape), np.zeros(self.valid.shape)
         plan = self.plan
-        if plan is None or not plan.hole.size:
+        if plan is None or not self.fills:
             return gain, error
         hole, left, right = (place % self.wl.size for place in (plan.hole, plan.left, plan.right))
         near, far = 1 - plan.weight, plan.weight
@@ -340,38 +372,33 @@ class Conversion:
             taken = through[int(product)][:, used]
             factor = factors(np.array([terms]), self.sensitivity[..., used])[0]
             scaled = np.where(taken != 0, taken * factor, 0.0)
+            weights = _Weights.of(scaled, self.n[:, used])
             here = np.flatnonzero(kind == number)
             step = max(1, _BLOCK // max(1, scaled.size))
             for start in range(0, here.size, step):
                 some = here[start : start + step]
                 raw = as_counts(counts[some][..., used])
-                found = self._weighted(raw, scaled, self.n[:, used])
+                found = self._weighted(raw, weights)
                 seconds = exposure[some][:, None]
-                for a, sums in zip(out, found, strict=True):
-                    a[some] = sums
-                for a, power in zip(out, (1, 2, 1, 0), strict=True):
-                    a[some] /= seconds**power
+                for a, sums, power in zip(out, found, (1, 2, 1, 0), strict=True):
+                    a[some] = sums / seconds**power
         return out
 
-    def _weighted(
-        self, raw: np.ndarray, weights: np.ndarray, n: np.ndarray
-    ) -> tuple[np.ndarray, ...]:
+    def _weighted(self, raw: np.ndarray, weights: _Weights) -> tuple[np.ndarray, ...]:
         """Sums of counts with weights, their variance, scale and background, for 1 s."""
         over = "tpw,pw->tp"
-        squares = (weights**2).astype(np.float32)
         variance = count_variance(self.quantization).take(raw, mode="clip")
         counts = raw.astype(np.float32)
-        lost = (raw == MISSING) & (weights != 0)
-        sums = [weights, squares, weights * n]
+        lost = (raw == MISSING) & (weights.values != 0)
+        sums = weights.sums
         if lost.any():
             variance[lost] = counts[lost] = 0
-            first, second, light = (np.einsum(over, ~lost, a) for a in sums)
-        else:
-            first, second, light = (a.sum(-1) for a in sums)
+            sums = tuple(np.einsum(over, ~lost, a) for a in weights.terms)
+        first, second, light = sums
         with np.errstate(invalid="ignore", divide="ignore"):
             scale = second / first
-        counted = np.einsum(over, counts, weights.astype(np.float32))
-        return counted, np.einsum(over, variance, squares), scale, self.background * light
+        counted = np.einsum(over, counts, weights.values)
+        return counted, np.einsum(over, variance, weights.squares), scale, self.background * light
 
     def light(self, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Sensitivities of exposures with weights (pic, term) of the terms.
@@ -451,13 +478,13 @@ class Conversion:
         if alone:
             per_count = some.factor / some.time[:, None, None]
             single = tuple(
-                _roots(self.interval, self.quantization)[side].take(some.counts, mode="clip")
+                error_tables(self.interval, self.quantization)[side].take(some.counts, mode="clip")
                 * per_count
                 for side in (0, 1)
             )
             for bound in single:
                 bound[some.lost] = np.nan
-            if self.plan is None or not self.plan.hole.size:
+            if not self.fills:
                 return single
         variance = self._variances(some)
         time = some.time.astype(np.float32)[:, None, None]
@@ -504,13 +531,6 @@ def _rounded(weight: np.ndarray) -> np.ndarray:
     lost = weight.sum(-1, keepdims=True) / np.where(total != 0, total, 1.0)
     # Digits beyond these tell exposures apart that are not.
     return np.asarray(np.round(rounded * lost, 12))
-
-
-@lru_cache
-def _roots(interval: Interval, quantization: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Upper and lower half-widths of single counts 0..65535."""
-    upper, lower = (np.sqrt(table) for table in variance_tables(interval, quantization))
-    return upper, lower
 
 
 def _smoothed(

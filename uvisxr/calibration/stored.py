@@ -91,13 +91,10 @@ class Stored:
     ----------
     ds : Dataset
         With its spectra in one chunk each.
-    arguments : dict
-        Of `calibrate`.
     conversion : Conversion
     """
 
     ds: xr.Dataset
-    arguments: dict[str, Any]
     conversion: Conversion
 
     @classmethod
@@ -133,13 +130,13 @@ class Stored:
             background_error=_scalar(ds, "background_error"),
             interval=arguments["interval"],
             quantization=arguments["quantization"] and ds.attrs.get("compression") == "SQRT_9",
-            total=arguments["errors"] == "total",
+            total=holds_total(ds),
             fill=arguments["nan_interp"],
             fill_limit=fill_limit_of(ds, arguments["fill_limit"]),
             smoothing=tuple(smoothing) if smoothing.size > 1 else None,
             wl=np.atleast_1d(ds["wl"].values).astype(float),
         )
-        return cls(ds, arguments, conversion)
+        return cls(ds, conversion)
 
     def map(
         self,
@@ -206,8 +203,7 @@ class Stored:
     def _shapes(self, counts: xr.Variable) -> tuple[xr.Variable, xr.Variable, xr.Variable]:
         """Product of each exposure; mean spectra of the products and their errors."""
         n_pic, n_wl = counts.sizes["pic"], counts.sizes["wl"]
-        plan = self.conversion.plan
-        if plan is None or not plan.hole.size:
+        if not self.conversion.fills:
             flat = xr.Variable(("product_", "wl"), np.ones((1, n_wl)))
             return xr.Variable("pic", np.zeros(n_pic, int)), flat, flat
         product = products.numbers(self.ds)

@@ -158,9 +158,14 @@ def _widths(start: np.ndarray, stop: np.ndarray, x: np.ndarray) -> np.ndarray:
     """Width of holes start..stop, up to half way to the elements around them."""
     if x.size < 2:
         return np.zeros(start.shape)
-    half = np.diff(x) / 2
-    edges = np.concatenate([[x[0] - half[0]], x[:-1] + half, [x[-1] + half[-1]]])
+    edges = edges_half_way(x)
     return np.asarray(edges[stop + 1] - edges[start])
+
+
+def edges_half_way(x: np.ndarray) -> np.ndarray:
+    """Edges (n + 1,) half way between abscissae (n,), at least two; as far beyond the outermost."""
+    half = np.diff(x) / 2
+    return np.concatenate([[x[0] - half[0]], x[:-1] + half, [x[-1] + half[-1]]])
 
 
 def _far_neighbours(start: np.ndarray, stop: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:

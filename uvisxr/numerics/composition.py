@@ -16,9 +16,6 @@ from scipy.sparse import csr_array
 
 from .along_wl import FillPlan, SmoothingPlan
 
-#: Planes multiplied at once: the matrix is read once for all of them.
-_TOGETHER = 8
-
 
 @dataclass(frozen=True, eq=False)
 class Composition:
@@ -110,13 +107,9 @@ class Composition:
 
     def _apply(self, matrix: csr_array, planes: np.ndarray) -> np.ndarray:
         flat = planes.reshape(-1, matrix.shape[1])
-        out = np.empty(flat.shape, np.result_type(flat.dtype, matrix.dtype))
-        for start in range(0, len(flat), _TOGETHER):
-            part = slice(start, start + _TOGETHER)
-            # What is not valid has no weight, but a NaN times 0 is a NaN.
-            columns = np.ascontiguousarray(np.nan_to_num(flat[part]).T)
-            out[part] = (matrix @ columns).T
-        return out.reshape(planes.shape)
+        # What is not valid has no weight, but a NaN times 0 is a NaN.
+        columns = np.ascontiguousarray(np.nan_to_num(flat).T)
+        return np.ascontiguousarray((matrix @ columns).T).reshape(planes.shape)
 
 
 def _matrix(

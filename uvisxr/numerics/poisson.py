@@ -196,6 +196,20 @@ def variance_tables(
 
 
 @lru_cache
+def error_tables(
+    interval: Interval = "garwood", quantization: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Half-widths of the counts 0..65535, the rounding on board included: see `variance_tables`.
+
+    Returns
+    -------
+    upper, lower : read-only ndarray of float64, (65536,)
+    """
+    upper, lower = (np.sqrt(table) for table in variance_tables(interval, quantization))
+    return _frozen(upper), _frozen(lower)
+
+
+@lru_cache
 def count_variance(quantization: bool = False) -> np.ndarray:
     """Variance of the counts 0..65535 as estimated from the count itself, count**2.
 

@@ -81,10 +81,9 @@ def flags_of(ds: xr.Dataset) -> xr.DataArray:
         The dataset has no dimension `pic` or `pixel`.
     """
     flags = _flags(ds)
-    coords = {dim: ds[dim] for dim in DIMS if dim in ds.coords}
     if "quality" in ds.variables:
         return ds["quality"].transpose(*DIMS).copy(data=flags)
-    return xr.DataArray(flags, coords, DIMS)
+    return xr.DataArray(flags, {dim: ds[dim] for dim in DIMS if dim in ds.coords}, DIMS)
 
 
 def _flags(ds: xr.Dataset) -> np.ndarray:
