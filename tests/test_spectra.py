@@ -253,6 +253,18 @@ def test_integrals_of_a_changed_radiance_have_its_own_bounds(cal):
     np.testing.assert_allclose(part.brightness_upper, expected, rtol=0.2)
 
 
+def test_integrals_of_changed_bins_have_their_own_bounds(cal):
+    bins = cal.uvis.bin(
+        pixels=[[(i, j) for i in range(4) for j in range(k, k + 5)] for k in (20, 25)]
+    )
+    names = [f"radiance{e}" for e in ("", "_upper", "_lower", "_systematic")]
+    twice = bins.assign({"radiance": 2 * bins.radiance})
+    twice = twice.assign_coords({n: 2 * bins[n] for n in names[1:]})
+    one, two = (ds.uvis.integrate(RANGE) for ds in (bins, twice))
+    for name in ("brightness", "brightness_upper", "brightness_lower", "brightness_systematic"):
+        np.testing.assert_allclose(two[name], 2 * one[name], rtol=0.02)
+
+
 def test_holes_within_the_range_are_not_dark(cal):
     """By the sensitivity a spectrum has a value there: without a range it is missing too."""
     holes = cal.sensitivity.values.copy()

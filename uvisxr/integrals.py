@@ -166,6 +166,10 @@ _BLOCK = 2**16
 #: weights are more uneven have bounds that hold the truth in half of the trials, or in all.
 _RULES = 20.0
 
+#: Difference, relative, from which on half-widths are others than a variance and scale make: well
+#: above the steps of their tables.
+_OTHER = 0.05
+
 #: Difference between an integral and that of the counts, relative, from which on it is another:
 #: well above what the rounding of time-dependent weights can make.
 _CHANGED = 0.01
@@ -250,8 +254,10 @@ class _Rule:
         if self.total and common:
             upper, lower = (weighted_sums.without(b, common[0]) for b in (upper, lower))
         y, s = weighted_sums.counted(upper, lower, self.interval)
-        variance = np.where(np.isfinite(variance), variance, s * y)
-        s = np.where(np.isfinite(per_count), per_count, s)
+        # Half-widths that are not theirs are of bins that were changed since.
+        scaled = s * (y + per_count)
+        theirs = np.abs(scaled - (variance + per_count**2)) <= _OTHER * scaled
+        variance, s = np.where(theirs, variance, s * y), np.where(theirs, per_count, s)
         weights = np.where(known, np.abs(self.weights), 0.0)
         # What the smoothing does not explain comes from filling.
         smoothed = self.correlation[0] + 2 * self.correlation[1:].sum()
