@@ -21,6 +21,13 @@ def test_wavelength_grows_along_the_detector(ch):
     assert np.all(np.diff(ch.wavelength(np.arange(1024))) > 0)
 
 
+@pytest.mark.parametrize(("ch", "printed"), [(FUV, 31.18), (EUV, 24.20)])
+def test_dispersion_of_the_users_guide(ch, printed):
+    """The guide's for the EUV is 0.2 % less than that of its own wavelengths."""
+    assert ch.dispersion == pytest.approx(printed, rel=3e-3)
+    assert ch.dispersion * 0.025 == pytest.approx(np.diff(ch.wavelength(np.arange(1024))).mean())
+
+
 def test_wavelengths_agree_with_the_archive(data):
     """The archive lists the centres of the unbinned columns to 0.01 angstrom."""
     text = (data / "products" / "FUV2005_230_15_15_CAL_3.LBL").read_text()

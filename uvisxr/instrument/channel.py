@@ -85,6 +85,12 @@ class Channel:
     spice_frame: str
     slits: Mapping[str, Slit] = field(repr=False)
 
+    @property
+    def dispersion(self) -> float:
+        """Mean over the detector, angstrom/mm; the users guide prints 31.18 and 24.20."""
+        first, last = self.wavelength(np.array([0, N_BANDS - 1]))
+        return float((last - first) / ((N_BANDS - 1) * _PITCH))
+
     def wavelength(self, column: np.ndarray | float) -> np.ndarray:
         """Wavelength at detector columns by the grating equation, wl = D (sin a + sin b) [UG].
 
