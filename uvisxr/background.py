@@ -104,6 +104,10 @@ def background(
     The error of "gaps" comes from the scatter of the spectra (`zero_runs.fit`) and covers the truth
     in 68 % of cases; that of independent Bernoulli elements, sqrt(q (1 - q) / (L S)), is too small.
 
+    The wings of Lyman-alpha (`uvisxr.instrument.line_shape`) are taken for background. In
+    simulations of the FUV, 0.5 kR, as from interplanetary hydrogen, add 1 % to 4e-4 count/s in the
+    low-resolution slit and 6 % in the occultation slit; from 1650 to 1850 angstrom, 0.2 and 1 %.
+
     Examples
     --------
     With the simulated observation ``made`` of `help(uvisxr)`:

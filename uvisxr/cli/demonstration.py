@@ -30,6 +30,9 @@ _EDGES = np.arange(-1600.0, 2601.0, 50.0)
 #: Spectra higher than this above Titan are used to measure the background, km.
 _SKY = 2200.0
 
+#: The background is measured where the sky has the least of Lyman-alpha's wing, angstrom.
+_DARK = (1650.0, 1850.0)
+
 #: Wavelength ranges compared, angstrom.
 _LYMAN_ALPHA, _NITROGEN, _SUNLIGHT = (1205.0, 1226.0), (1250.0, 1480.0), (1700.0, 1880.0)
 
@@ -159,7 +162,8 @@ def reduce(made: Simulation) -> xr.Dataset:
     """From products to calibrated, georeferenced spectra, with stars flagged."""
     ds = made.open(name="titan").uvis.geometry(kernels=made.kernels)
     # In real data, stars are found by eye: ds.uvis.plot.check_stars().
-    ds = ds.uvis.flag(made.truth.star == 1, "star").uvis.background(alt_min=_SKY)
+    ds = ds.uvis.flag(made.truth.star == 1, "star")
+    ds = ds.uvis.background(alt_min=_SKY, wl_range=_DARK)
     calibrated: xr.Dataset = ds.uvis.calibrate(files=made.calibration)
     return calibrated
 

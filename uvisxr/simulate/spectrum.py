@@ -1,8 +1,8 @@
 """Spectra of the simulation, seen through the slit: lines, bands and the light of Sun and stars.
 
-A spectrum is a list of lines, each with its photon number; a continuum is a comb of lines 0.25
-angstrom apart. On the detector, each line is a box as wide as the slit's image (4.8 angstrom at low
-resolution).
+A spectrum is a list of lines, each with its photon number; a continuum is a comb of lines 1
+angstrom apart. On the detector, each line has the shape of `uvisxr.instrument.line_shape`, with
+wings that reach everywhere, also those of lines whose image lies beside the detector.
 
 Sources
 -------
@@ -21,12 +21,14 @@ from functools import cache
 
 import numpy as np
 
+from ..instrument import line_shape
 from ..instrument.channel import N_BANDS, Channel
 from ..numerics.constants import ASTRONOMICAL_UNIT, SPEED_OF_LIGHT
 from . import vibronic
 
-#: Spacing of the comb that stands for a continuum, angstrom.
-_COMB = 0.25
+#: Spacing of the comb that stands for a continuum, angstrom. The optics' blur, 1.2 angstrom or more
+#: (standard deviation), leaves less than 1e-11 of it visible.
+_COMB = 1.0
 
 _SUN_TEMPERATURE, _STAR_TEMPERATURE = 4700.0, 20000.0
 
@@ -35,6 +37,9 @@ _SUN_ANGLE = 695700.0 / ASTRONOMICAL_UNIT
 
 #: The Lyman limit of hydrogen, below which interstellar gas absorbs starlight, angstrom.
 _LYMAN_LIMIT = 911.75
+
+#: Continua end here, well off the detector, angstrom.
+_LONGEST = 1960.0
 
 #: Reflected sunlight is simulated longward of this, angstrom; shortward it is lost in the airglow.
 SUNLIGHT_FROM = 1500.0
@@ -66,11 +71,8 @@ class Lines:
     def on_detector(self, channel: Channel, slit: str) -> np.ndarray:
         """Mean spectral radiance over each detector column, (1024,), kR/angstrom per unit."""
         edges = channel.wavelength(np.arange(N_BANDS + 1) - 0.5)
-        image = channel.slits[slit].dlambda
-        # The fraction of each line's box that lies shortward of each edge.
-        passed = np.clip((edges - self.wl[:, None]) / image + 0.5, 0, 1)
-        light: np.ndarray = self.strength @ np.diff(passed, axis=1)
-        return light / np.diff(edges)
+        light: np.ndarray = self.strength @ line_shape.mean(edges, self.wl, channel, slit)
+        return light
 
 
 def _lines(*pairs: tuple[float, float]) -> Lines:
@@ -122,6 +124,11 @@ def aurora() -> Lines:
     return bands + LYMAN_ALPHA * 0.3
 
 
+def _comb(first: float, last: float) -> np.ndarray:
+    """Wavelengths in the middle of equal steps, angstrom."""
+    return np.arange(first + _COMB / 2, last, _COMB)
+
+
 def _photons(wl: np.ndarray, temperature: float) -> np.ndarray:
     """Photon radiance of a black body, photons/s/cm2/sr/angstrom."""
     cm = wl * 1e-8
@@ -138,7 +145,7 @@ def sunlight(albedo: tuple[float, float]) -> Lines:
     albedo : (float, float)
         Reflectance (I/F) at 1500 and at 1900 angstrom, linear in between.
     """
-    wl = np.arange(SUNLIGHT_FROM, 1960.0, _COMB)
+    wl = _comb(SUNLIGHT_FROM, _LONGEST)
     reflected = np.interp(wl, (SUNLIGHT_FROM, 1900.0), albedo)
     # 1 kR is 1e9 photons/s/cm2 over 4 pi sr; I/F is radiance over solar flux / pi.
     radiance = _photons(wl, _SUN_TEMPERATURE) * _SUN_ANGLE**2 * reflected
@@ -148,6 +155,6 @@ def sunlight(albedo: tuple[float, float]) -> Lines:
 @cache
 def starlight() -> Lines:
     """A hot star, 1 kR/angstrom at 1500 angstrom."""
-    wl = np.arange(_LYMAN_LIMIT, 1960.0, _COMB)
+    wl = _comb(_LYMAN_LIMIT, _LONGEST)
     shape = _photons(wl, _STAR_TEMPERATURE)
     return Lines(wl, _COMB * shape / _photons(np.array(1500.0), _STAR_TEMPERATURE))
