@@ -7,16 +7,23 @@ import pytest
 import xarray as xr
 from helpers.handmade import located, observation, sky
 
-from uvisxr.background import mean
+from uvisxr.background import mean, rtg_level
 from uvisxr.dataset.conventions import QUALITY_FLAGS
 from uvisxr.errors import ArgumentError, MissingStepError, UvisWarning
 from uvisxr.instrument.detector import Window
+from uvisxr.timescales import parse_et
 
 
 @pytest.fixture(scope="module")
 def ds() -> xr.Dataset:
     """60 lit rows and 30 exposures of 240 s at 4e-4 count/s per detector pixel."""
     return sky(np.random.default_rng(12))
+
+
+def dated(ds: xr.Dataset, *dates: str) -> xr.Dataset:
+    """The dataset with exposures of one date, or a date for each."""
+    et = np.broadcast_to([parse_et(date) for date in dates], ds.sizes["pic"])
+    return ds.assign_coords(et=("pic", et.copy()))
 
 
 def everywhere(ds: xr.Dataset) -> xr.DataArray:
@@ -30,7 +37,6 @@ def test_measures_the_simulated_rate(ds, method):
     assert 0 < found.background_error < 0.01 * 4e-4
     assert found.attrs["background_method"] == method
     assert found.attrs["background_spectra"] == 1800
-    assert found.attrs["background_expected"] == 4e-4
     assert found.background.attrs["units"] == "count s-1"
     assert f"method='{method}'" in found.attrs["history"].splitlines()[-1]
     assert "background" not in ds.coords
@@ -164,13 +170,6 @@ def test_level_by_hand(ds):
     assert ds.uvis.background(level=0.0).background_error == 0
 
 
-def test_the_guides_figure_is_used_only_when_asked_and_warns(ds):
-    with pytest.warns(UvisWarning, match="not measured"):
-        found = ds.uvis.background(method="rtg", error=1e-4)
-    assert (found.background, found.background_error) == (4e-4, 1e-4)
-    assert found.attrs["background_method"] == "rtg"
-
-
 def test_high_level_warns():
     ds = sky(np.random.default_rng(7), rate=2e-3, n_pic=4)
     with pytest.warns(UvisWarning, match="exceeds 0.001"):
@@ -184,6 +183,130 @@ def test_survives_netcdf_and_a_subset(ds, tmp_path):
         assert back.background == found.background
         again = back.load().isel(pic=slice(3, 9)).uvis.background(pixels=[(4, 5), (5, 5)])
     assert again.attrs["background_spectra"] == 2
+
+
+# --- the level of the date
+
+#: Yearly medians of the FUV's LOW and HIGH slits in the users guide's figure 3.1, 1e-4 count/s.
+LOW = {
+    1999.67: 5.3,
+    2004.7: 4.5,
+    2005.5: 4.3,
+    2006.5: 4.3,
+    2007.4: 4.4,
+    2008.8: 4.2,
+    2009.5: 4.2,
+    2010.5: 4.0,
+    2011.5: 3.9,
+    2012.6: 3.7,
+    2013.5: 3.7,
+    2014.5: 3.6,
+    2015.4: 3.4,
+}
+HIGH = {
+    1999.65: 5.2,
+    2008.5: 3.9,
+    2009.5: 4.1,
+    2010.5: 3.8,
+    2011.5: 3.7,
+    2012.5: 3.5,
+    2013.5: 3.4,
+    2014.5: 3.3,
+    2015.5: 3.1,
+}
+
+
+def test_formula_is_near_the_yearly_medians():
+    for medians, most in ((LOW, 0.04), (HIGH, 0.13)):
+        years, values = np.array(list(medians.items())).T
+        np.testing.assert_allclose(rtg_level(years), values * 1e-4, rtol=most)
+    # One 1-sigma error for both slits: 10 % holds all but the last of HIGH.
+    years, values = np.array(list((LOW | HIGH).items())).T
+    assert (np.abs(rtg_level(years) / (values * 1e-4) - 1) <= 0.1).sum() == years.size - 1
+
+
+def test_formula_halves_in_28_years():
+    years = np.array([[1999.0, 2004.0], [2010.0, 2017.0]])
+    np.testing.assert_allclose(rtg_level(years + 28.06) / rtg_level(years), 0.5, rtol=1e-3)
+    assert rtg_level(2004).item() == 4.64e-4
+
+
+@pytest.mark.parametrize("name", ["FUV", "EUV"])
+def test_the_level_of_the_date_is_used_when_asked_and_warns(name):
+    ds = dated(sky(np.random.default_rng(15), n_pic=4, name=name), "2007-07-02T12:00:00")
+    message = (
+        "the background of 0.000426 .- 4.3e-05 count/s per detector pixel is not measured from "
+        r"these data: it is the level of 2007.5 \(users guide, figure 3.1: FUV, LOW_RESOLUTION"
+    )
+    with pytest.warns(UvisWarning, match=message):
+        found = ds.uvis.background(method="rtg")
+    np.testing.assert_allclose(found.background, 4.64e-4 * np.exp(-0.0247 * 3.5), rtol=1e-12)
+    np.testing.assert_allclose(found.background_error, 0.1 * found.background, rtol=1e-12)
+    assert found.attrs["background_method"] == "rtg"
+    assert found.attrs["background_expected"] == found.background
+    level, error = float(found.background), float(found.background_error)
+    assert (
+        found.attrs["history"]
+        .splitlines()[-1]
+        .endswith(
+            f"background(level={level}, error={error}, method='rtg', alt_min=None, wl_range=None, "
+            "pixels=None, year=2007.5, source='users guide, figure 3.1: FUV, LOW_RESOLUTION')"
+        )
+    )
+
+
+@pytest.mark.filterwarnings("ignore:.*is not measured from these data")
+class TestLevelOfTheDate:
+    @pytest.mark.parametrize("error", [0.0, 1e-4])
+    def test_error_may_be_given(self, ds, error):
+        found = dated(ds, "2007-07-02").uvis.background(method="rtg", error=error)
+        assert found.background_error == error
+
+    def test_exposures_of_several_years_share_that_of_their_mean(self, ds):
+        long = dated(ds, *["2004-01-01"] * 15, *["2014-01-01"] * 15)
+        found = long.uvis.background(method="rtg")
+        assert found.background.ndim == 0
+        np.testing.assert_allclose(found.background, 4.64e-4 * np.exp(-0.0247 * 5), rtol=1e-4)
+
+    def test_lazy_counts_stay_lazy(self, ds):
+        ds = dated(ds, "2007-07-02")
+        lazy = ds.chunk(pic=7).uvis.background(method="rtg")
+        assert lazy.counts.chunks is not None
+        xr.testing.assert_identical(lazy.compute(), ds.uvis.background(method="rtg"))
+
+    def test_its_error_is_that_of_a_level_by_hand(self, ds):
+        ds = dated(ds.isel(pic=slice(4)), "2007-07-02").assign_attrs(slit="LOW_RESOLUTION")
+        ds = ds.uvis.calibrate(flat_field=False, trend=False)
+        found = ds.uvis.background(method="rtg")
+        same = ds.uvis.background(float(found.background), float(found.background_error))
+        for name in ("radiance", "radiance_systematic", "radiance_background_error", "quality"):
+            np.testing.assert_array_equal(found[name], same[name])
+        assert (found.radiance_background_error > 0).any()
+
+
+@pytest.mark.parametrize("et", [None, [np.nan] * 4, [2e8, 2e8, np.nan, 2e8], [np.inf] * 4])
+def test_level_of_no_date(et):
+    ds = sky(np.random.default_rng(16), n_pic=4)
+    ds = ds if et is None else ds.assign_coords(et=("pic", et))
+    with pytest.raises(MissingStepError, match=r'"rtg" takes .* et, .* or set level='):
+        ds.uvis.background(method="rtg")
+    # What needs no date goes without.
+    assert "background_expected" not in ds.uvis.background(level=4e-4).attrs
+
+
+def test_level_of_no_exposure(ds):
+    with pytest.raises(MissingStepError, match="is missing, empty"):
+        dated(ds, "2007-07-02").isel(pic=slice(0)).uvis.background(method="rtg")
+
+
+def test_what_is_expected_is_the_level_of_the_date(ds):
+    old, new = (dated(ds, date) for date in ("1999-07-02T12:00:00", "2015-07-02T12:00:00"))
+    for step in ({"level": 5e-4}, {"pixels": everywhere(ds)}):
+        levels = [d.uvis.background(**step).attrs["background_expected"] for d in (old, new)]
+        np.testing.assert_allclose(levels, [5.185e-4, 3.493e-4], rtol=1e-3)
+    # Set anew with every background, or taken away.
+    again = new.uvis.background(level=5e-4).drop_vars("et").uvis.background(level=5e-4)
+    assert "background_expected" not in again.attrs
 
 
 # --- rows that the slit does not light
@@ -213,9 +336,9 @@ def test_unlit_rows_alone_have_their_own_level_and_a_warning():
 
 
 @pytest.mark.parametrize("level", [{"level": 4e-4}, {"method": "rtg"}])
-@pytest.mark.filterwarnings("ignore:the background is the users guide")
+@pytest.mark.filterwarnings("ignore:.*is not measured from these data")
 def test_nothing_but_unlit_rows(level):
-    ds = full_frame().isel(pixel=[0, 1])
+    ds = dated(full_frame().isel(pixel=[0, 1]), "2008-03-10")
     with pytest.warns(UvisWarning, match="holds no others, and nothing is taken off"):
         ds.uvis.background(**level)
 

@@ -77,6 +77,18 @@ def test_what_belongs_to_a_product_is_spread_over_its_exposures(tmp_path: Path):
     assert "sensitivity" not in joined
 
 
+def test_backgrounds_of_the_date(tmp_path: Path):
+    steps = [("background", {"method": "rtg"}), *STEPS[1:]]
+    for name in ("FUV2015_183_12_00", "FUV2005_183_12_00"):
+        process(tmp_path, name, steps, samples=2)
+    joined = uvisxr.open_processed(tmp_path / "out")
+    level = 4.64e-4 * np.exp(-0.0247 * np.array([1.5, 1.5, 11.5, 11.5]))
+    np.testing.assert_allclose(joined.background, level, rtol=1e-5)
+    np.testing.assert_allclose(joined.background_error, 0.1 * level, rtol=1e-5)
+    # They differ, so neither holds for all.
+    assert "background_expected" not in joined.attrs
+
+
 def test_channels_are_nodes(tmp_path: Path):
     for number in (0, 1):
         process(tmp_path, product_id(number, "FUV"))

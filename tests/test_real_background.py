@@ -39,6 +39,18 @@ def test_row_half_behind_the_slits_end_sees_the_guides_figure(rings):
     assert abs(found.background - 4e-4) < 1e-4
 
 
+def test_darkest_row_of_the_aurora_sees_the_level_of_its_date(aurora):
+    # Between the aurora's bands and the reflected sunlight, which leave some light.
+    dark = {"pixels": aurora.pixel == 35, "wl_range": (1660, 1770)}
+    found = aurora.uvis.background(method="mean", **dark)
+    with pytest.warns(UvisWarning, match=r"is the level of 2016\.8"):
+        taken = aurora.uvis.background(method="rtg")
+    np.testing.assert_allclose(taken.background, 3.386e-4, rtol=1e-3)
+    assert 1 < found.background / taken.background < 1.15
+    assert found.attrs["background_expected"] == taken.background
+    assert (taken.quality == aurora.quality).all()
+
+
 def test_rows_outside_the_slit_see_far_less(rings):
     with pytest.warns(UvisWarning, match="all 100 spectra to measure it in are from such rows"):
         found = rings.uvis.background(pixels=rings.pixel.isin([0, 1, 62, 63]))

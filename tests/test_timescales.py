@@ -17,6 +17,7 @@ from uvisxr.timescales import (
     clock_from_et,
     date_of,
     day_of_year,
+    decimal_year,
     format_doy,
     parse_et,
     parse_instant,
@@ -79,6 +80,43 @@ def test_clock_is_near_that_of_spice(spice):
     counts = [spice.sce2s(-82, t).removeprefix("1/").split(".") for t in et]
     expected = [int(seconds) + int(ticks) / 256 for seconds, ticks in counts]
     np.testing.assert_allclose(clock_from_et(et), expected, rtol=0, atol=32)
+
+
+@pytest.mark.parametrize(
+    ("utc", "year"),
+    [
+        ("2000-01-01", 2000.0),
+        ("2004-07-02", 2004.5),  # 366 days
+        ("2005-07-02T12:00", 2005.5),  # 365 days
+        ("1900-07-02T12:00", 1900.5),  # a century has no leap day
+        ("2004-02-29T12:00", 2004 + 59.5 / 366),
+        ("2005-03-01T06:00", 2005 + 59.25 / 365),
+        ("2004-12-31", 2004 + 365 / 366),
+        ("2005-12-31", 2005 + 364 / 365),
+        ("1678-01-01", 1678.0),
+        ("2262-01-02", 2262 + 1 / 365),
+    ],
+)
+def test_decimal_years(utc, year):
+    # TDB differs from TT by 2 ms.
+    assert decimal_year(parse_et(utc)) == pytest.approx(year, rel=0, abs=0.01 / 3e7)
+
+
+def test_decimal_years_of_leap_seconds():
+    texts = ["2016-366T23:59:59.5", "2016-366T23:59:60.5", "2017-001T00:00:00.5"]
+    years = decimal_year(np.array([parse_et(text) for text in texts]))
+    # The leap second is represented by the one after it.
+    np.testing.assert_allclose((years - 2017) * 365 * 86400, [-0.5, 0.5, 0.5], atol=0.01)
+
+
+def test_decimal_years_of_arrays():
+    found = decimal_year(np.array([[0.0, np.nan], [np.inf, 86_400.0]]))
+    # J2000 is 64.184 s before noon.
+    noon = np.array([[0.5, np.nan], [np.nan, 1.5]])
+    np.testing.assert_allclose((found - 2000) * 366, noon - 64.184 / 86_400, rtol=0, atol=1e-7)
+    assert decimal_year(0.0).shape == ()
+    with pytest.raises(ArgumentError, match="1677-09-21 to 2262-04-11"):
+        decimal_year(1e12)
 
 
 # Reading and writing

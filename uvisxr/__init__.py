@@ -296,8 +296,8 @@ year, doy, start_time, compression
 geometry_target, target_radii, lon_direction, tangent, kernels
     Of the geometry: target and its radii, km; options; names of the kernels.
 background_method, background_spectra, background_expected
-    How the background was determined, and from how many spectra; the users guide's value, count/s
-    per detector pixel.
+    How the background was determined, and from how many spectra; the level that the users guide
+    shows for the date of the exposures, count/s per detector pixel, where that is known.
 recipe, calibrate_arguments, radiance_edited
     Of the calibration: the name of its recipe, or of the archive's matrix; its arguments; what has
     changed the radiances since.

@@ -325,6 +325,41 @@ def _later(tai: int, seconds: np.ndarray | float) -> np.ndarray:
     return tai + ns.astype(np.int64)
 
 
+def decimal_year(et: np.ndarray | float) -> np.ndarray:
+    """Year of TDB instants by the UTC calendar, with the elapsed part of it: 2005.5 is mid 2005.
+
+    Parameters
+    ----------
+    et : array_like
+        Barycentric dynamical time, s past J2000; any shape. What TDB differs by from terrestrial
+        time, 2 ms, is neglected.
+
+    Returns
+    -------
+    ndarray of float64
+        NaN for what is not finite. Years are as long as they are, 365 or 366 days.
+
+    Raises
+    ------
+    ArgumentError
+        A value is outside the range of datetime64[ns].
+
+    Examples
+    --------
+    >>> year = decimal_year(parse_et("2004-07-02"))  # 183 of 366 days later than 2004-01-01
+    >>> print(f"{year:.6f}")
+    2004.500000
+    """
+    et = np.asarray(et, float)
+    known = np.isfinite(et)
+    # In microseconds: the first and last years of datetime64[ns] begin and end outside its range.
+    tai = np.where(known, et, 0.0) + (_J2000 - _TT_MINUS_TAI)
+    utc = add_seconds(Instant(0), tai).astype("datetime64[us]")
+    year = utc.astype("datetime64[Y]")
+    start, end = year.astype("datetime64[us]"), (year + 1).astype("datetime64[us]")
+    return np.where(known, 1970 + year.astype(int) + (utc - start) / (end - start), np.nan)
+
+
 def clock_from_et(et: np.ndarray | float) -> np.ndarray:
     """Cassini's spacecraft clock, s, within 32 s from 1998 to 2017.
 
