@@ -301,10 +301,10 @@ def test_warnings_are_in_the_manifest(client, tmp_path: Path):
     text = label.read_text()
     label.write_text(text.replace(f'"{product_id(0)}.DAT"', '"OTHER.DAT"'))
     out = tmp_path / "out"
-    masked = [("calibrate", {"flat_field": False, "trend": False})]
+    masked = [("calibrate", {"flat_field": False, "trend": False, "evil_pixels": "mask"})]
     assert batch.process(label, masked, out, client=client).done == 1
     (record,) = manifest.read(out)
-    for said in ("OTHER.DAT", 'give evil_pixels="interpolate"'):
+    for said in ("OTHER.DAT", 'give evil_pixels="response"'):
         assert any(said in text for text in record["warnings"])
 
 

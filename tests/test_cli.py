@@ -121,11 +121,22 @@ def test_process(product, tmp_path):
 
 def test_warnings_name_options_of_the_command(product, tmp_path):
     wide = write_product(tmp_path, "FUV2005_230_16_00", band_bin=32)
-    result = run("process", wide, "-o", tmp_path / "out.nc", *OPTIONS[:2])
+    result = run("process", wide, "-o", tmp_path / "out.nc", *OPTIONS[:3], "mask")
     assert result.exit_code == 0
     (line,) = result.stderr.splitlines()
     assert line.startswith("uvisxr: warning: only ")
-    assert line.endswith("hold evil detector pixels: give --evil-pixels interpolate")
+    assert line.endswith("hold evil detector pixels: give --evil-pixels response")
+
+
+def test_wide_bins_are_calibrated_by_default(tmp_path):
+    wide = write_product(tmp_path, "FUV2005_230_16_00", band_bin=32)
+    out = tmp_path / "out.nc"
+    result = run("process", wide, "-o", out, *OPTIONS[:2])
+    assert (result.exit_code, result.stderr) == (0, "")
+    expected = uvisxr.open_product(wide).uvis.calibrate(flat_field=False, trend=False)
+    with xr.open_dataset(out) as ds:
+        xr.testing.assert_allclose(ds.radiance, expected.radiance)
+        assert ds.radiance[:, 2:62, 2:].notnull().all()
 
 
 def test_process_writes_a_group_for_each_window(product, tmp_path):
@@ -213,3 +224,22 @@ def test_two_outputs_of_one_name(product, tmp_path):
         assert result.exit_code == 2
         assert "the same file" in result.stderr
     assert not out.exists()
+
+
+def test_process_with_a_table_of_the_response_of_evil_pixels(tmp_path):
+    wide = write_product(tmp_path, "FUV2005_230_16_00", band_bin=32)
+    table = tmp_path / "mine.csv"
+    table.write_text(
+        "# channel: FUV\nfirst_band,last_band,response,response_error,response_scatter\n"
+        "0,1023,0.9,0.01,0\n"
+    )
+    out = tmp_path / "out.nc"
+    result = run("process", wide, "-o", out, *OPTIONS[:2], "--evil-response", table)
+    assert result.exit_code == 0, result.stderr
+    expected = uvisxr.open_product(wide).uvis.calibrate(
+        flat_field=False, trend=False, evil_response=table
+    )
+    with xr.open_dataset(out) as ds:
+        xr.testing.assert_allclose(ds.radiance, expected.radiance)
+        assert "mine.csv sha256:" in ds.attrs["history"]
+    assert run("process", wide, "-o", out, "--evil-response", "missing.csv").exit_code == 2

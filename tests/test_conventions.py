@@ -12,6 +12,8 @@ from helpers.products import write_product
 
 import uvisxr
 from uvisxr import simulate
+from uvisxr.calibration.formats import package_data
+from uvisxr.calibration.response import load
 from uvisxr.dataset import conventions
 from uvisxr.dataset.fields import EPHEMERIS, FIELDS, SIGHTLINE, sightline
 from uvisxr.errors import ArgumentError, MissingStepError
@@ -123,6 +125,7 @@ def results(folder: Path) -> dict[str, xr.Dataset]:
         "brightness of bins": found["bin alt"].uvis.integrate(LIGHT, skipna=True),
         "bins of brightness": done.uvis.integrate(LIGHT).uvis.bin(pixels=[[(0, 3), (1, 4)]]),
         "groups": done.uvis.bin(pixels=[[(0, 3)], [(1, 4)]]),
+        "response": load(package_data("evil_response_fuv.csv")),
     }
     matrix = write_product(folder, "FUV2005_230_15_15_CAL_3", band_bin=32)
     label = matrix.read_text().replace("MSB_UNSIGNED_INTEGER", "IEEE_REAL")

@@ -11,17 +11,20 @@ import xarray as xr
 from helpers.products import write_product
 
 import uvisxr
-from uvisxr.errors import UvisWarning
+from uvisxr.calibration.formats import package_evil
+from uvisxr.calibration.response import table_of
+from uvisxr.errors import ArgumentError, UvisWarning
 
+CHANNEL = {"channel": "FUV"}
 NAME = "FUV2005_230_15_15"
 
 
-def write_matrix(folder: Path, name: str, **options: int) -> Path:
-    """A matrix `name` of ones, kR/angstrom for one count."""
+def write_matrix(folder: Path, name: str, values: np.ndarray | float = 1.0, **options: int) -> Path:
+    """A matrix `name`, by default of ones, kR/angstrom for one count."""
     label = write_product(folder, name, **options)
     text = label.read_text().replace("MSB_UNSIGNED_INTEGER", "IEEE_REAL")
     label.write_text(re.sub(r"(CORE_ITEM_BYTES += )2", r"\g<1>4", text))
-    np.ones((64, 1024), ">f4").tofile(label.with_suffix(".DAT"))
+    np.broadcast_to(values, (64, 1024)).astype(">f4").tofile(label.with_suffix(".DAT"))
     return label
 
 
@@ -72,3 +75,55 @@ def test_error_of_a_bin_of_rows_and_columns(tmp_path):
     for pixel, rows in ((0, 2), (5, 4), (15, 2)):
         expected = errors[1].values[30] / np.sqrt(rows)
         np.testing.assert_allclose(errors[0].values[pixel], expected, rtol=1e-6)
+
+
+def test_evil_elements_of_a_matrix_by_their_response(tmp_path):
+    """A matrix gives -1 there: they have what their neighbours have, for the share that counts."""
+    shape = {"band_bin": 4}
+    ds = uvisxr.open_product(write_product(tmp_path / "data", NAME, **shape))
+    pixels = package_evil("FUV", "POST")[2:62].reshape(60, 256, 4).sum(-1)
+    values = np.ones((64, 1024))
+    # The matrix's frame begins with row 2, as the window does.
+    values[2:62, :256][pixels > 0] = -1
+    matrix = write_matrix(tmp_path, f"{NAME}_CAL_3", values, **shape)
+    plain = {"files": matrix, "smooth": False}
+    found = ds.uvis.calibrate(**plain)
+    share = (4 - pixels + 0.25 * pixels) / 4
+    given, exact = (
+        ds.uvis.calibrate(
+            evil_response=table_of(
+                np.array([0]), np.array([1023]), np.array([[0.25], [error], [0.0]]), CHANNEL
+            ),
+            **plain,
+        )
+        for error in (0.1, 0.0)
+    )
+    # At the ends of a row there are no neighbours on both sides.
+    inner = slice(12, -12)
+    np.testing.assert_allclose(
+        given.radiance.values[0, :, inner], (ds.counts.values[0] / share)[:, inner], rtol=1e-6
+    )
+    assert "evil_pixels='response'" in found.attrs["history"]
+    masked = ds.uvis.calibrate(evil_pixels="mask", **plain)
+    good = pixels[:, inner] == 0
+    for name in ("radiance", "radiance_systematic"):
+        ours, theirs = (d[name].values[0, :, inner] for d in (found, masked))
+        np.testing.assert_array_equal(ours[good], theirs[good])
+    expected = np.hypot(exact.calibration_error.values, 0.1 * pixels / 4 / share)
+    np.testing.assert_allclose(
+        given.calibration_error.values[:, inner], expected[:, inner], rtol=1e-5
+    )
+
+
+def test_a_matrix_without_any_good_element_is_warned_of(tmp_path):
+    shape = {"band_bin": 32}
+    ds = uvisxr.open_product(write_product(tmp_path / "data", NAME, **shape))
+    matrix = write_matrix(tmp_path, f"{NAME}_CAL_3", -1.0, **shape)
+    with pytest.warns(UvisWarning, match="only 0% .* a folder of calibration files, in place"):
+        found = ds.uvis.calibrate(files=matrix)
+    assert np.isnan(found.radiance).all()
+
+
+def test_a_matrix_takes_no_factor_on_a_line(ds, tmp_path):
+    with pytest.raises(ArgumentError, match="taken as it is; omit lyman_alpha="):
+        ds.uvis.calibrate(files=write_matrix(tmp_path, f"{NAME}_CAL_3"), lyman_alpha=0.5)

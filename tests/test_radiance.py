@@ -16,6 +16,7 @@ import uvisxr
 from uvisxr.calibration import formats
 from uvisxr.calibration.files import BURN
 from uvisxr.calibration.radiance import compute
+from uvisxr.calibration.response import table_of
 from uvisxr.dataset.conventions import QUALITY_FLAGS
 from uvisxr.errors import (
     ArgumentError,
@@ -584,19 +585,25 @@ def warning_of(ds, **options):
     return [str(w.message) for w in caught], cal
 
 
+MASK = {"evil_pixels": "mask"}
+
+
 @pytest.mark.parametrize(
     ("band_bin", "options", "advice"),
     [
         (1, {"nan_interp": None}, None),
         (2, {}, None),
-        (4, {}, None),
-        (32, {}, 'evil_pixels="interpolate"'),
-        (8, {"fill_limit": None}, None),
+        (32, {}, None),
+        (32, {"nan_interp": None}, None),
+        (32, {"evil_pixels": "response"}, None),
         (32, {"evil_pixels": "interpolate"}, None),
         (32, {"evil_pixels": "interpolate", "nan_interp": None}, None),
-        (4, {"nan_interp": None}, 'evil_pixels="interpolate" or nan_interp="linear"'),
-        (32, {"nan_interp": None}, 'evil_pixels="interpolate"'),
-        (4, {"fill_limit": 1.0}, 'evil_pixels="interpolate" or fill_limit="auto"'),
+        (4, MASK, None),
+        (32, MASK, 'evil_pixels="response"'),
+        (8, MASK | {"fill_limit": None}, None),
+        (4, MASK | {"nan_interp": None}, 'evil_pixels="response" or nan_interp="linear"'),
+        (32, MASK | {"nan_interp": None}, 'evil_pixels="response"'),
+        (4, MASK | {"fill_limit": 1.0}, 'evil_pixels="response" or fill_limit="auto"'),
     ],
 )
 @pytest.mark.parametrize("chunks", [None, {"pic": 1}])
@@ -623,7 +630,7 @@ def test_nothing_is_computed_to_see_how_many_radiances_are_left():
         raise AssertionError("computed")
 
     counts = ds.counts.copy(data=ds.counts.data.map_blocks(untouchable, dtype="u2"))
-    messages, _ = warning_of(ds.assign(counts=counts))
+    messages, _ = warning_of(ds.assign(counts=counts), **MASK)
     assert len(messages) == 1
 
 
@@ -632,3 +639,143 @@ def test_unlit_rows_and_the_euv_are_not_warned_of():
     calfiles.poisson(1, window).uvis.calibrate(flat_field=False, trend=False)
     euv = calfiles.poisson(1, Window(0, 0, 63, 1023, band_bin=32), name="EUV")
     euv.uvis.calibrate(flat_field=False, trend=False)
+
+
+# --- the response of evil pixels
+
+
+def wide(band_bin: int = 8, **options) -> xr.Dataset:
+    return calfiles.poisson(2, Window(0, 0, 63, 1023, band_bin=band_bin, **options))
+
+
+@pytest.mark.parametrize(
+    ("line_bin", "band_bin", "chosen"),
+    [(1, 1, "mask"), (2, 2, "mask"), (1, 3, "response"), (4, 1, "response"), (1, 32, "response")],
+)
+def test_the_treatment_of_evil_pixels_goes_by_the_bins(with_files, line_bin, band_bin, chosen):
+    ds = wide(band_bin, line_bin=line_bin)
+    default, told = (ds.uvis.calibrate(**with_files, evil_pixels=e) for e in ("auto", chosen))
+    xr.testing.assert_identical(default.drop_attrs(), told.drop_attrs())
+    assert f"evil_pixels='{chosen}'" in default.attrs["history"].splitlines()[-1]
+    factors = [
+        ds.uvis.calibration_factor(**with_files, evil_pixels=e).drop_attrs()
+        for e in ("auto", chosen)
+    ]
+    xr.testing.assert_identical(*factors)
+
+
+def test_the_last_partial_bin_goes_with_the_others(with_files):
+    """Of a window of 1022 columns in bins of 4, the last bin holds two."""
+    ds = calfiles.poisson(1, Window(0, 0, 63, 1021, band_bin=4))
+    cal = ds.uvis.calibrate(**with_files)
+    assert np.isfinite(cal.radiance[:, 2:62, -1]).all()
+
+
+def table(value: float, error: float = 0.0) -> xr.Dataset:
+    """One response for all columns."""
+    values = np.array([[value], [error], [0.0]])
+    return table_of(np.array([0]), np.array([1023]), values, {"channel": "FUV"})
+
+
+def test_the_error_of_the_response_is_systematic(with_files):
+    """It is that of the sensitivity: the share of evil light, times the error of its response."""
+    ds = wide(16)
+    options = with_files | {"smooth": False, "errors": "statistical"}
+    sure, unsure = (ds.uvis.calibrate(evil_response=table(0.4, e), **options) for e in (0.0, 0.2))
+    for name in ("radiance", "radiance_upper", "radiance_lower"):
+        np.testing.assert_array_equal(sure[name], unsure[name])
+    light = sure.radiance.values
+    added = unsure.radiance_systematic.values**2 - sure.radiance_systematic.values**2
+    low, high = (
+        ds.uvis.calibrate(evil_response=table(r), **options).radiance.values for r in (0.6, 0.2)
+    )
+    known = (np.abs(light) > 0) & (sure.wl.values > 1200)
+    # Half the difference that 0.2 more and less make in the sensitivity, 1 / L at given counts.
+    half = (1 / low[known] - 1 / high[known]) / 2 * light[known] ** 2
+    np.testing.assert_allclose(np.sqrt(added[known]), np.abs(half), rtol=5e-3)
+
+
+def test_the_response_comes_from_a_file(with_files, tmp_path, monkeypatch):
+    ds, path = wide(), tmp_path / "mine.nc"
+    table(0.3).uvis.to_netcdf(path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    opened = xr.open_dataset(path)
+    given = ds.uvis.calibrate(evil_response=table(0.3), **with_files)
+    for one in (path, "~/mine.nc", opened):
+        read = ds.uvis.calibrate(evil_response=one, **with_files)
+        np.testing.assert_array_equal(read.radiance, given.radiance)
+        assert "mine.nc sha256:" in read.attrs["history"]
+        with pytest.raises(UvisError, match=r"mine\.nc"):
+            read.uvis.to_netcdf(path)
+    opened.close()
+    other = ds.uvis.calibrate(**with_files)
+    assert not np.array_equal(other.radiance, given.radiance, equal_nan=True)
+
+
+def test_tables_are_told_apart_in_the_history(with_files):
+    lines = {
+        wide().uvis.calibrate(evil_response=t, **with_files).attrs["history"]
+        for t in (table(0.3), table(0.4), table(0.3, 0.1), table(0.3))
+    }
+    assert len(lines) == 3
+
+
+def test_a_table_that_is_not_used_is_a_table_all_the_same(with_files, tmp_path):
+    narrow, path = calfiles.poisson(1), tmp_path / "mine.nc"
+    table(0.3).uvis.to_netcdf(path)
+    done = narrow.uvis.calibrate(evil_response=path, **with_files)
+    assert "mine.nc" not in done.attrs["history"]
+    for wrong in (xr.Dataset(), "missing.nc", tmp_path):
+        with pytest.raises(CalibrationError):
+            narrow.uvis.calibrate(evil_response=wrong, **with_files)
+
+
+def test_a_response_that_has_no_effect_is_refused(with_files):
+    for treatment in ("mask", "interpolate"):
+        with pytest.raises(ArgumentError, match=f'no effect with evil_pixels="{treatment}"'):
+            wide().uvis.calibrate(**with_files, evil_pixels=treatment, evil_response=table(0.3))
+    with pytest.raises(CalibrationError, match="of channel FUV, the dataset of EUV"):
+        calfiles.poisson(1, Window(0, 0, 63, 1023, band_bin=8), name="EUV").uvis.calibrate(
+            flat_field=False, trend=False, evil_response=table(0.3)
+        )
+    with pytest.raises(ArgumentError, match="evil_response"):
+        wide().uvis.calibrate(**with_files, evil_response=0.38)
+
+
+def test_a_background_after_the_response_is_as_before(with_files):
+    ds = wide()
+    before = ds.uvis.background(level=4e-4).uvis.calibrate(**with_files)
+    after = ds.uvis.calibrate(**with_files).uvis.background(level=4e-4)
+    for name in ("radiance", "radiance_systematic", "radiance_upper"):
+        np.testing.assert_allclose(after[name], before[name], rtol=1e-6)
+
+
+def test_lyman_alpha_is_scaled_by_asking(with_files):
+    ds = calfiles.poisson(2)
+    plain, lowered = (
+        ds.uvis.calibrate(**with_files, smooth=False, nan_interp=None, lyman_alpha=f)
+        for f in (1, 0.25)
+    )
+    edges = ds.wl_bounds.values
+    on_line = (edges[:, 0] <= 1215.67 + 4.8) & (edges[:, 1] >= 1215.67 - 4.8)
+    ratio = (lowered.radiance / plain.radiance).values[:, 2:62]
+    known = np.isfinite(ratio)
+    expected = np.broadcast_to(np.where(on_line, 4.0, 1.0), ratio.shape)
+    np.testing.assert_allclose(ratio[known], expected[known], rtol=1e-5)
+    assert "lyman_alpha=0.25" in lowered.attrs["history"]
+    for wrong in (0, -1, np.nan, "low"):
+        with pytest.raises(ArgumentError, match="lyman_alpha"):
+            ds.uvis.calibrate(**with_files, lyman_alpha=wrong)
+    with pytest.raises(ArgumentError, match="the line is in the FUV"):
+        calfiles.poisson(1, name="EUV").uvis.calibrate(
+            flat_field=False, trend=False, lyman_alpha=0.5
+        )
+
+
+@pytest.mark.parametrize("step", ["calibrate", "calibration_factor"])
+def test_bins_that_are_lost_are_asked_for(ds, step):
+    del ds.attrs["band_bin"]
+    with pytest.raises(MissingStepError, match="has lost band_bin"):
+        getattr(ds.uvis, step)(**PLAIN)
+    with pytest.raises(MissingStepError, match="has lost band_bin"):
+        getattr(ds.uvis, step)(flat_field=False, trend=False)

@@ -115,13 +115,17 @@ def test_matrix_without_flat_field(rings, archive):
         rings.uvis.calibrate(files=archive[1], flat_field=False)
 
 
-def test_aurora_needs_interpolation(aurora, data):
-    said = r'only 2% of the lit elements .* evil detector pixels: give evil_pixels="interpolate"$'
+def test_aurora_cannot_do_without_evil_pixels(aurora, data):
+    said = r'only 2% of the lit elements .* evil detector pixels: give evil_pixels="response"$'
     with pytest.warns(UvisWarning, match=said):
-        masked = aurora.uvis.calibrate(files=data / "calibration")
+        masked = aurora.uvis.calibrate(files=data / "calibration", evil_pixels="mask")
     assert np.isfinite(masked.radiance[:, 2:61]).mean() < 0.2
     assert np.isfinite(masked.sensitivity[:, 2:61]).mean() < 0.02
-    ds = aurora.uvis.calibrate(files=data / "calibration", evil_pixels="interpolate")
+
+
+@pytest.mark.parametrize("recipe", ["upyp", "pds"])
+def test_aurora_by_plain_defaults(aurora, data, recipe):
+    ds = aurora.uvis.calibrate(recipe=recipe, files=data / "calibration")
     # The first bin ends at 1139.5 angstrom, where the laboratory sensitivity is still 0.
     assert np.isfinite(ds.radiance[:, 2:61, 1:]).all()
     assert np.isnan(ds.radiance[:, 2:61, 0]).all()
@@ -242,8 +246,8 @@ def test_a_few_clean_elements_do_not_stand_for_all_others(rings, data):
     """Below 1650 angstrom the rings were 17 times too bright where any hole was filled."""
     folder = data / "calibration"
     fine = rings.uvis.calibrate(files=folder, smooth=False).radiance.mean("pic")
-    with pytest.warns(UvisWarning, match='only 4% of the lit elements.*evil_pixels="interpolate"'):
-        coarse = summed(rings, 8).uvis.calibrate(files=folder)
+    with pytest.warns(UvisWarning, match='only 4% of the lit elements.*evil_pixels="response"'):
+        coarse = summed(rings, 8).uvis.calibrate(files=folder, evil_pixels="mask")
     light = coarse.radiance.mean("pic")
     part = {"pixel": slice(2, 61), "wl": slice(4, None)}
     found = light.isel(part).values

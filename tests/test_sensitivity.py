@@ -8,6 +8,7 @@ from scipy.interpolate import PchipInterpolator
 from uvisxr.calibration import formats
 from uvisxr.calibration.files import BURN, CalibrationSet, FlatField, Modifiers, load
 from uvisxr.calibration.recipe import RECIPES
+from uvisxr.calibration.response import Response
 from uvisxr.calibration.sensitivity import Options, Terms, terms
 from uvisxr.instrument.channel import EUV, FUV
 from uvisxr.instrument.detector import Window
@@ -278,6 +279,75 @@ def test_evil_pixels_interpolated_before_binning(folder):
     ours = sensitivity(options=options, path=folder, bins=bins)[0]
     np.testing.assert_allclose(ours[30], expected, rtol=1e-9)
     assert np.isfinite(ours[2:62]).all()
+
+
+@pytest.mark.parametrize(
+    "window",
+    [
+        Window(0, 0, 63, 1023, band_bin=32),
+        Window(0, 0, 63, 1023, line_bin=4),
+        Window(7, 300, 52, 777, line_bin=3, band_bin=10),
+    ],
+    ids=["columns", "rows", "cut and partial"],
+)
+def test_evil_pixels_by_their_response(folder, window):
+    """Sum over the pixels of an element, one by one."""
+    rng = np.random.default_rng(3)
+    values = [rng.uniform(low, high, (64, 1024)) for low, high in ((0, 1), (0.01, 0.1), (0, 0.3))]
+    options = replace(WITH_FLAT, evil_pixels="response", response=Response(*values))
+    found = loaded(options=options, path=folder, bins=window.bins)
+    good = loaded(options=replace(WITH_FLAT, evil_pixels="interpolate"), path=folder)
+    bad = good.evil > 0
+    bins = window.bins
+    for i, j in ((0, 0), (3, 5), (8, 20), (-1, -1)):
+        i, j = i % bins.line.size, j % bins.band.size
+        total = laboratory = common = single = 0.0
+        for line in range(bins.line[i], bins.line[i] + bins.n_line[i]):
+            for band in range(bins.band[j], bins.band[j] + bins.n_band[j]):
+                if not 2 <= line <= 61:
+                    continue
+                r, e, s = (v[line, band] if bad[line, band] else 1.0 for v in values)
+                one = (good.weight[0] @ good.sensitivity[:, line, band]).item()
+                total += r * one
+                laboratory += r * (good.weight[0] @ good.error[:, line, band]).item()
+                if bad[line, band]:
+                    common += e * one
+                    single += (s * one) ** 2
+        n = max(bins.lit_pixels[i, j], 1)
+        error = np.sqrt(laboratory**2 / n + common**2 + single)
+        if total > 1.01 * np.sqrt(common**2 + single):
+            np.testing.assert_allclose(found.weight[0] @ found.sensitivity[:, i, j], total)
+            # Errors of the terms add up, each of both parts in quadrature: not quite the same.
+            np.testing.assert_allclose(found.weight[0] @ found.error[:, i, j], error, rtol=2e-3)
+        elif total < 0.99 * np.sqrt(common**2 + single) or not bins.lit_pixels[i, j]:
+            assert np.isnan(found.sensitivity[:, i, j]).any()
+
+
+def test_a_response_of_one_is_as_if_evil_pixels_were_good(folder):
+    bins = Window(0, 0, 63, 1023, band_bin=16).bins
+    one, nothing = np.ones((64, 1024)), np.zeros((64, 1024))
+    options = replace(WITH_FLAT, evil_pixels="response", response=Response(one, nothing, nothing))
+    found, expected = (
+        loaded(options=o, path=folder, bins=bins)
+        for o in (options, replace(WITH_FLAT, evil_pixels="interpolate"))
+    )
+    np.testing.assert_array_equal(found.sensitivity, expected.sensitivity)
+    np.testing.assert_allclose(found.error, expected.error, rtol=1e-12)
+
+
+def test_lyman_alpha_has_a_factor_of_its_own():
+    """In all elements that the slit's image reaches, 1215.67 +- 4.8 angstrom, however wide."""
+    for band_bin, count in ((1, 13), (2, 7), (32, 2)):
+        bins = Window(0, 0, 63, 1023, band_bin=band_bin).bins
+        plain, lowered = (
+            loaded(options=replace(PLAIN, lyman_alpha=f), bins=bins) for f in (1.0, 0.25)
+        )
+        edges = FUV.wavelength(np.arange(1025) - 0.5)[::band_bin]
+        on_line = (edges[:-1] <= 1215.67 + 4.8) & (edges[1:] >= 1215.67 - 4.8)
+        assert on_line.sum() == count
+        for name in ("sensitivity", "error"):
+            ours, theirs = getattr(lowered, name)[0, 30], getattr(plain, name)[0, 30]
+            np.testing.assert_allclose(ours, theirs * np.where(on_line, 0.25, 1.0))
 
 
 def test_modifier_that_is_not_positive_is_evil(tmp_path):

@@ -99,6 +99,12 @@ calibration_error : 1
     errors of detector pixels are added in quadrature: their sum over the root of their number.
 evil : 1
     1 where an element contains evil detector pixels, which respond poorly; else 0. (pixel, wl).
+response, response_error, response_scatter : 1
+    In a table of `uvisxr.calibration.evil_response`: response of evil detector pixels to that of
+    good ones, its standard error, common to all, and the scatter of single pixels around it. By
+    ranges of columns, (band,), or for each pixel, (line, band).
+last_band : 1
+    Last detector column of such a range, which begins at `band`.
 sensitivity, sensitivity_error : count s-1 kR-1 angstrom
     Count rate per radiance, and its error, as the terms of a sum, (term, pixel, wl).
 sensitivity_weight : 1
@@ -323,7 +329,7 @@ from ._version import __version__
 from .errors import UvisError, UvisWarning
 
 if TYPE_CHECKING:
-    from . import batch, simulate, units
+    from . import batch, calibration, simulate, units
     from .batch import joining
     from .export import load_json
     from .reader import observation
@@ -340,7 +346,7 @@ else:
         "open_processed": ".batch.joining",
         "open_product": ".reader.observation",
     }
-    _MODULES = ("batch", "simulate", "typing", "units")
+    _MODULES = ("batch", "calibration", "simulate", "typing", "units")
 
     # Out of sight of type checkers, for whom any name would then exist.
     def __getattr__(name):
@@ -358,6 +364,7 @@ __all__ = [
     "UvisWarning",
     "__version__",
     "batch",
+    "calibration",
     "load_json",
     "open_observation",
     "open_processed",

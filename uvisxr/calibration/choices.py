@@ -7,8 +7,9 @@ from typing import Literal
 #: Names of the recipes.
 RecipeName = Literal["upyp", "pds"]
 
-#: Treatment of elements with evil pixels: masked, or as if all their pixels were good.
-EvilPixels = Literal["mask", "interpolate"]
+#: Treatment of elements with evil pixels: masked; summed with the response that evil pixels have;
+#: the one or the other by the width of the bins; or as if all their pixels were good.
+EvilPixels = Literal["auto", "mask", "response", "interpolate"]
 
 #: Change of the sensitivity with time: from spectra of Spica, or an exponential function.
 Trend = Literal["spica", "evolution"]

@@ -1,4 +1,4 @@
-"""Evil pixels: detector pixels without a flat field, and the bins that contain them.
+"""Evil pixels: detector pixels without a flat field.
 
 "Evil" is the team's word for pixels whose response differs so much from their neighbours' that the
 flat field omits them.
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from ..instrument.channel import N_BANDS, N_LINES
-from ..instrument.detector import FIRST_LIT, LAST_LIT, Bins
+from ..instrument.detector import FIRST_LIT, LAST_LIT
 from ..numerics import along_wl
 
 #: Detector pixels that the slit illuminates, (64, 1024).
@@ -35,34 +35,29 @@ def evil_pixels(frames: Iterable[np.ndarray], known: np.ndarray | None = None) -
     return evil & LIT
 
 
-def binned(
-    frame: np.ndarray,
-    evil: np.ndarray,
-    bins: Bins,
-    wl: np.ndarray,
-    fill: along_wl.Interpolation | None,
+def of_good(
+    frame: np.ndarray, evil: np.ndarray, wl: np.ndarray, fill: along_wl.Interpolation | None
 ) -> np.ndarray:
-    """Sum of a sensitivity frame over the bins.
+    """A sensitivity frame as if its evil pixels were good.
 
     Parameters
     ----------
     frame : ndarray, (64, 1024)
     evil : ndarray of bool, (64, 1024)
-    bins : Bins
     wl : ndarray, (1024,)
         Wavelength of the detector columns, angstrom.
     fill : {"linear", "pchip"} or None
-        How evil pixels are filled from neighbouring columns; with None, bins that contain any are
-        NaN.
+        How evil pixels are filled from neighbouring columns; with None they are NaN.
 
     Returns
     -------
-    ndarray, (pixel, wl)
+    ndarray, (64, 1024)
+        0 where no light falls.
     """
     frame = np.where(evil, np.nan, frame)
     if fill:
         frame = _to_the_ends(along_wl.fill(frame, wl, fill))
-    return bins.sum(np.where(LIT, frame, 0.0))
+    return np.where(LIT, frame, 0.0)
 
 
 def _to_the_ends(frame: np.ndarray) -> np.ndarray:

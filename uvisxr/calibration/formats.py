@@ -151,7 +151,7 @@ def _numbers(path: Path, columns: int) -> np.ndarray:
 @lru_cache
 def package_lab(channel: str) -> Lab:
     """The laboratory table that comes with the package, for channel FUV or EUV."""
-    path = _package_data(f"lab_{channel.lower()}.csv")
+    path = package_data(f"lab_{channel.lower()}.csv")
     return _lab(path, np.loadtxt(path, delimiter=",", skiprows=4))
 
 
@@ -166,13 +166,14 @@ def package_evil(channel: str, burn: Burn) -> np.ndarray:
     """
     if channel != "FUV":
         return _frozen(np.zeros((N_LINES, N_BANDS), bool))
-    lines = _package_data("evil_fuv.csv").read_text("ascii").splitlines()[-N_LINES:]
+    lines = package_data("evil_fuv.csv").read_text("ascii").splitlines()[-N_LINES:]
     digits = "".join(line.split(",")[1 if burn == "PRE" else 2] for line in lines)
     bits = np.unpackbits(np.frombuffer(bytes.fromhex(digits), np.uint8))
     return _frozen(bits.reshape(N_LINES, N_BANDS).astype(bool))
 
 
-def _package_data(name: str) -> Path:
+def package_data(name: str) -> Path:
+    """A file that comes with the package."""
     return Path(str(package_files("uvisxr"))) / "data" / name
 
 

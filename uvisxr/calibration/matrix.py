@@ -19,7 +19,8 @@ from ..instrument.detector import Bins
 from ..numerics import along_wl
 from ..pds3.label import Label
 from ..pds3.product import read_matrix
-from .formats import package_lab
+from .evil import LIT
+from .formats import package_evil, package_lab
 from .sensitivity import Options, Terms, interpolate_lab
 
 _PRODUCT = re.compile(r".*\.(lbl|dat)|.*_CAL_\d+", re.IGNORECASE)
@@ -49,7 +50,7 @@ def terms(
     n_pic : int
         Number of exposures, all of which share the matrix.
     options : Options
-        `evil_pixels` and `fill` are used.
+        `evil_pixels`, `fill` and `response` are used.
 
     Returns
     -------
@@ -75,6 +76,10 @@ def terms(
             f"files={Path(path).name}: a matrix already includes flat field and trend; omit "
             "flat_field=False and trend=False"
         )
+    if options.lyman_alpha != 1:
+        raise ArgumentError(
+            f"files={Path(path).name}: a matrix is taken as it is; omit lyman_alpha="
+        )
     label, values = read_matrix(path)
     _require_alike(label, ds, path)
     factor = _elements(np.asarray(values, float), label, bins, path) * label.integration
@@ -83,12 +88,24 @@ def terms(
     with np.errstate(divide="ignore"):
         sensitivity = np.where(factor > 0, 1 / factor, np.where(factor == 0, 0.0, np.nan))
     relative = _relative_error(bins, channel)
-    if options.evil_pixels == "interpolate":
+    if options.evil_pixels != "mask":
         wl, _ = bins.wavelengths(channel)
         sensitivity = along_wl.fill(sensitivity, wl, options.fill)
+    error = sensitivity * relative
+    if options.response is not None:
+        # A matrix says where evil pixels are, not how many: those of the public flat fields.
+        pixels = package_evil(channel.name, "POST") & LIT
+        # Where it gives a value, there are none.
+        n_lit = np.maximum(bins.lit_pixels, 1)
+        share = bins.sum(np.where(pixels, options.response.value, 1.0) * LIT) / n_lit
+        share = np.where(evil, share, 1.0)
+        common = options.response.error_of(pixels.astype(float), bins) / n_lit
+        common = np.where(evil, sensitivity * common, 0.0)
+        sensitivity = sensitivity * share
+        error = np.hypot(sensitivity * relative, common)
     found = Terms(
         sensitivity=sensitivity[None],
-        error=(sensitivity * relative)[None],
+        error=error[None],
         weight=np.ones((n_pic, 1)),
         evil=evil.astype(np.uint8),
     )

@@ -38,6 +38,7 @@ from .stored import (
     smooths,
     squeezed,
 )
+from .treatment import EvilTreatment
 
 #: Share of the lit elements with a radiance below which a user is warned.
 _FEW = 0.5
@@ -62,7 +63,8 @@ def calibrate(
     recipe: RecipeName | Recipe = "upyp",
     wl_interp: Interpolation | None = None,
     nan_interp: Filling | None = "linear",
-    evil_pixels: EvilPixels = "mask",
+    evil_pixels: EvilPixels = "auto",
+    evil_response: xr.Dataset | str | Path | None = None,
     flat_field: bool = True,
     trend: bool | Trend = True,
     fill_limit: float | Literal["auto"] | None = "auto",
@@ -70,6 +72,7 @@ def calibrate(
     interval: Interval = "garwood",
     quantization: bool = True,
     errors: Errors = "statistical",
+    lyman_alpha: float = 1.0,
     files: str | Path | None = None,
 ) -> xr.Dataset:
     """Turn counts into spectral radiances with upper and lower errors.
@@ -85,9 +88,9 @@ def calibrate(
     ds : Dataset
         As opened; calibrating a calibrated one starts anew from its counts.
     recipe : {"upyp", "pds"} or Recipe
-        The constants, see `uvisxr.calibration.recipe.Recipe`. The two differ by 9 %: "upyp" takes
-        the FUV sensitivity 1/0.91 times higher, so its radiances are lower. "pds" gives those of
-        the team's IDL cube generator and, with trend="evolution", of the archive's matrices.
+        The constants, see `uvisxr.calibration.recipe.Recipe`. The two differ by 6 to 9 %: "upyp"
+        takes the FUV sensitivity 1/0.91 times higher, so its radiances are lower. "pds" gives those
+        of the team's IDL cube generator and, with trend="evolution", of the archive's matrices.
     wl_interp : {"pchip", "linear"}, optional
         Interpolation of the laboratory sensitivity; the recipe's if None.
     nan_interp : {"linear", "pchip", "shape"} or None
@@ -98,10 +101,23 @@ def calibrate(
         `radiance_systematic`. Elements whose counts are
         missing, and those before the first and after the last element with a sensitivity, are
         never filled.
-    evil_pixels : {"mask", "interpolate"}
-        What becomes of elements that hold evil detector pixels: NaN, or a radiance by a
-        sensitivity that is interpolated over those pixels first (linear, or by `nan_interp`).
-        Products with wide bins hold evil pixels in every one and need "interpolate".
+    evil_pixels : {"auto", "mask", "response", "interpolate"}
+        The treatment of elements with evil detector pixels. "mask": they are NaN. "response": the
+        sensitivity is the sum over good pixels plus, by their response, over evil ones, as if they
+        were good (interpolated along wl, linearly or by `nan_interp`); elements with more error
+        than sensitivity are NaN. "interpolate": the same, as if their response were 1. "auto":
+        "mask" where elements have at most two detector rows and two columns, else "response". So
+        the same light has the same radiance at any binning; "interpolate" gives 0.83 to 0.9 of it.
+
+        "mask" is what Cassini-UPyP, the archive's matrices (`_CAL_n`) and the team's IDL cube
+        generator do, whatever the bins, and the users guide for bins of one or two pixels.
+        "interpolate" is what uvisaurorae does. For wider bins the guide averages the interpolated
+        factor and multiplies it by 1.10, which is 2 to 3 % more than "response" for single rows;
+        "interpolate" is 10 to 17 % less ("Which calibration?", docs/calibration.md).
+    evil_response : Dataset or path, optional
+        Table of `uvisxr.calibration.evil_response` for "response", or its file. Without it, the one
+        that comes with the package, measured on the rings of Saturn. Its error is in
+        `calibration_error` and `radiance_systematic`.
     flat_field : bool
         Apply the flat field and its modifiers. False leaves these corrections out and needs no
         files; evil pixels remain evil. They are those of the flat fields in the folder that
@@ -126,29 +142,32 @@ def calibrate(
     errors : {"statistical", "total"}
         What the bounds hold: the errors of the counts alone, or the systematic ones too, in
         quadrature. The latter are common to all spectra and do not average down.
+    lyman_alpha : float
+        Factor on the FUV sensitivity at Lyman-alpha: in all elements any part of which is within
+        the width of the slit's image (4.8 angstrom in the low-resolution slit) of 1215.67 angstrom.
+        Ben-Jaffel et al. 2023 (arXiv:2311.14191), who compare instruments, say that it "should be
+        lowered by ~75%", which can be read as 0.25 or as 0.75: no value is offered here.
     files : path, optional
         Folder of the calibration files, or the label of a `_CAL_n` matrix of the archive. Without
         it: the folder UVISXR_CALIBRATION, else the cache of `uvisxr calibration fetch`.
 
-        A matrix replaces everything but errors and filling: `recipe`, `wl_interp`, `flat_field`
-        and `trend` do not enter, and the attribute `recipe` and the history give its name. It comes
-        without errors; the laboratory's relative error at each wavelength stands for them.
+        A matrix replaces everything but errors, filling and `evil_pixels`: `recipe`, `wl_interp`,
+        `flat_field` and `trend` do not enter, and the attribute `recipe` and the history give its
+        name. It comes without errors; the laboratory's relative error at each wavelength stands for
+        them.
 
     Returns
     -------
     Dataset
         With `radiance` (pic, pixel, wl), kR/angstrom, float32; coordinates `radiance_upper` and
-        `radiance_lower`, 1-sigma half-widths of the same shape; `calibration_error` (pixel, wl),
-        relative; `evil` (pixel, wl), 1 where an element holds evil pixels;
-        `radiance_systematic`, the shape of the radiance; `sensitivity`, `sensitivity_error`
+        `radiance_lower`, 1-sigma half-widths, and `radiance_systematic`, of the same shape;
+        `calibration_error` and `evil` (pixel, wl); `sensitivity`, `sensitivity_error`
         (term, pixel, wl) and `sensitivity_weight` (pic, term). `quality` has
         the flag "partial" on spectra that miss counts; those that no exposure of the product has
         are NaN without a flag. Lazy where `counts` are dask arrays.
 
-        `calibration_error` falls with binning on board: by the rule of the team's IDL programs the
-        errors of detector pixels add in quadrature, so that an element of n lit pixels has the
-        sum of their errors over sqrt(n). What part of the laboratory's error all pixels share is
-        not known; that part does not fall.
+        `calibration_error` falls with binning on board: by the rule of the team's IDL programs an
+        element of n lit pixels has the sum of their errors over sqrt(n).
 
         Detector rows outside 2..61 are not illuminated: NaN. Row 61 has a radiance, but its flat
         field is taken as 1: it carries the flag "dark_line".
@@ -165,8 +184,7 @@ def calibrate(
     Warns
     -----
     UvisWarning
-        A matrix is of another observation; or evil pixels leave under half of the lit elements
-        with a radiance, as in products of wide bins.
+        A matrix is of another observation; or under half of the lit elements have a radiance.
 
     Examples
     --------
@@ -182,10 +200,6 @@ def calibrate(
     >>> ratio = ds.radiance.where(good).sum() / made.truth.radiance.where(good).sum()
     >>> print(f"{ratio:.1f}")
     1.0
-
-    Without any calibration file:
-
-    >>> ds = made.open().uvis.calibrate(flat_field=False, trend=False)
     """
     checks.choice("smooth", smooth, bool | Literal["auto"])
     if fill_limit != "auto" and fill_limit is not None:
@@ -193,7 +207,8 @@ def calibrate(
     checks.choice("interval", interval, Interval)
     checks.choice("quantization", quantization, bool)
     checks.choice("errors", errors, Errors)
-    options = _options(recipe, wl_interp, nan_interp, evil_pixels, flat_field, trend)
+    evil = EvilTreatment(evil_pixels, evil_response)
+    options = _options(ds, recipe, wl_interp, nan_interp, evil, flat_field, trend, lyman_alpha)
     found, name, used = _terms(ds, options, files)
     # What `compute` needs to do the rest again.
     kept = {
@@ -213,8 +228,9 @@ def calibrate(
     out.attrs["recipe"] = name
     out.attrs["calibrate_arguments"] = json.dumps(kept, sort_keys=True)
     stored = Stored.of(out)
-    _warn_of_holes(stored, evil_pixels)
-    return history.used(_computed(stored), used, took={"recipe": name})
+    _warn_of_holes(stored, options.evil_pixels)
+    took, read = evil.said(options.evil_pixels)
+    return history.used(_computed(stored), (*used, *read), took=took | {"recipe": name})
 
 
 @history.step("calibration_factor")
@@ -223,9 +239,11 @@ def calibration_factor(
     recipe: RecipeName | Recipe = "upyp",
     wl_interp: Interpolation | None = None,
     nan_interp: Filling | None = "linear",
-    evil_pixels: EvilPixels = "mask",
+    evil_pixels: EvilPixels = "auto",
+    evil_response: xr.Dataset | str | Path | None = None,
     flat_field: bool = True,
     trend: bool | Trend = True,
+    lyman_alpha: float = 1.0,
     files: str | Path | None = None,
 ) -> xr.Dataset:
     """The factor M = 1/S between count rate and radiance, and its error dS/S^2.
@@ -234,8 +252,8 @@ def calibration_factor(
     ----------
     ds : Dataset
         As opened.
-    recipe, wl_interp, nan_interp, evil_pixels, flat_field, trend, files
-        As in `calibrate`; `nan_interp` only acts on evil_pixels="interpolate".
+    recipe, wl_interp, nan_interp, evil_pixels, evil_response, flat_field, trend, lyman_alpha, files
+        As in `calibrate`; `nan_interp` only acts on what evil pixels would have if they were good.
 
     Returns
     -------
@@ -257,7 +275,8 @@ def calibration_factor(
     >>> ds.calibration_factor.dims, ds.calibration_factor.attrs["units"]
     (('pic', 'pixel', 'wl'), 'kR angstrom-1 s count-1')
     """
-    options = _options(recipe, wl_interp, nan_interp, evil_pixels, flat_field, trend)
+    evil = EvilTreatment(evil_pixels, evil_response)
+    options = _options(ds, recipe, wl_interp, nan_interp, evil, flat_field, trend, lyman_alpha)
     found, name, used = _terms(ds, options, files)
     out = ds.drop_vars([*_FROM_CALIBRATION, *ds.data_vars], errors="ignore")
     coords = _term_coords(ds, found)
@@ -284,7 +303,8 @@ def calibration_factor(
     out = out.assign(
         calibration_factor=squeezed(factor, dims), calibration_factor_error=squeezed(error, dims)
     ).assign_coords(evil=coords["evil"])
-    return history.used(conventions.apply(out), used, took={"recipe": name})
+    took, read = evil.said(options.evil_pixels)
+    return history.used(conventions.apply(out), (*used, *read), took=took | {"recipe": name})
 
 
 def compute(ds: xr.Dataset) -> xr.Dataset:
@@ -340,7 +360,7 @@ def _computed(stored: Stored) -> xr.Dataset:
     return conventions.apply(out)
 
 
-def _warn_of_holes(stored: Stored, evil_pixels: EvilPixels) -> None:
+def _warn_of_holes(stored: Stored, evil_pixels: str) -> None:
     """Warn if evil pixels leave few of the lit elements with a radiance.
 
     Elements without sensitivity for another reason do not count.
@@ -358,7 +378,8 @@ def _warn_of_holes(stored: Stored, evil_pixels: EvilPixels) -> None:
     found = share(conversion)
     if found >= _FEW:
         return
-    ways = ['evil_pixels="interpolate"']
+    matrix = "a folder of calibration files, in place of the matrix, as files="
+    ways = ['evil_pixels="response"' if evil_pixels == "mask" else matrix]
     if conversion.fill is None:
         other, filled = 'nan_interp="linear"', replace(conversion, fill="linear")
     else:
@@ -373,27 +394,38 @@ def _warn_of_holes(stored: Stored, evil_pixels: EvilPixels) -> None:
 
 
 def _options(
+    ds: xr.Dataset,
     recipe: RecipeName | Recipe,
     wl_interp: Interpolation | None,
     nan_interp: Filling | None,
-    evil_pixels: EvilPixels,
+    evil: EvilTreatment,
     flat_field: bool,
     trend: bool | Trend,
+    lyman_alpha: float,
 ) -> Options:
     """The arguments that go into a sensitivity, checked."""
+    if "counts" not in ds or "et" not in ds.coords:
+        raise MissingStepError("the dataset has no counts or no et: start from uvisxr.open_product")
+    # Raises unless they are known: treatments depend on them.
+    Bins.of(ds)
     chosen = find_recipe(recipe)
     checks.choice("wl_interp", wl_interp, Interpolation | None)
     checks.choice("nan_interp", nan_interp, Filling | None)
-    checks.choice("evil_pixels", evil_pixels, EvilPixels)
     checks.choice("flat_field", flat_field, bool)
     checks.choice("trend", trend, bool | Trend)
+    checks.number("lyman_alpha", lyman_alpha, "a factor on the sensitivity", above=0)
+    if lyman_alpha != 1 and ds.attrs["channel"] != "FUV":
+        raise ArgumentError(f"lyman_alpha={lyman_alpha}: the line is in the FUV channel alone")
+    treatment, response = evil.chosen(ds)
     return Options(
         recipe=chosen,
         wl_interp=wl_interp or chosen.wl_interp,
         fill="pchip" if nan_interp == "pchip" else "linear",
-        evil_pixels=evil_pixels,
+        evil_pixels=treatment,
         flat_field=flat_field,
         trend=("spica" if trend else None) if isinstance(trend, bool) else trend,
+        response=response,
+        lyman_alpha=float(lyman_alpha),
     )
 
 
@@ -401,8 +433,6 @@ def _terms(
     ds: xr.Dataset, options: Options, files: str | Path | None
 ) -> tuple[Terms, str, tuple[Path, ...]]:
     """The sensitivity of the dataset's bins and exposures, its name, and the files read for it."""
-    if "counts" not in ds or "et" not in ds.coords:
-        raise MissingStepError("the dataset has no counts or no et: start from uvisxr.open_product")
     if 0 in ds["counts"].shape:
         sizes = ", ".join(f"{d}: {n}" for d, n in ds["counts"].sizes.items())
         raise ArgumentError(f"no exposure, pixel or wavelength is left to calibrate ({sizes})")

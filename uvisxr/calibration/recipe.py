@@ -15,7 +15,7 @@ from .choices import RecipeName
 class Recipe:
     """The constants of a calibration.
 
-    The recipes "upyp" and "pds" differ by 9 %, almost entirely because "upyp" divides the FUV
+    The recipes "upyp" and "pds" differ by 6 to 9 %, almost entirely because "upyp" divides the FUV
     sensitivity by the efficiency factor 0.91, so that its radiances are 0.91 times those of "pds".
     Recipe "pds" with the exponential time evolution reproduces the calibration matrix of the
     archive's FUV2005_230_15_15 to a median of 0.1 %, with quartiles at 1.7 %.

@@ -12,21 +12,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
+from typing import Literal
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-from ..instrument.channel import N_BANDS, N_LINES
+from ..instrument.channel import N_BANDS, N_LINES, Channel
 from ..instrument.detector import LAST_LIT, Bins
 from ..numerics.along_wl import Interpolation
-from .choices import EvilPixels, Trend
-from .evil import binned, evil_pixels
+from .choices import Trend
+from .evil import evil_pixels, of_good
 from .files import CalibrationSet, FlatField, Modifiers, bracket
 from .formats import Evolution, SpicaTrend
 from .recipe import Recipe
+from .response import Response
 
 #: FUV flat fields are scaled by this, because their histogram is asymmetric (the team's programs).
 _FUV_FLAT_SCALE = 1.05
+
+#: Wavelength of hydrogen's Lyman-alpha in vacuum, angstrom (NIST Atomic Spectra Database 5.11).
+LYMAN_ALPHA = 1215.67
 
 #: Rows whose flat field is wrong and set to 1.
 _BAD_FLAT_ROWS = (2, 61)
@@ -46,9 +51,11 @@ class Options:
     recipe: Recipe
     wl_interp: Interpolation
     fill: Interpolation
-    evil_pixels: EvilPixels
+    evil_pixels: Literal["mask", "response", "interpolate"]
     flat_field: bool
     trend: Trend | None
+    response: Response | None = None
+    lyman_alpha: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,19 +119,39 @@ def terms(calibration: CalibrationSet, bins: Bins, slit: str, options: Options) 
             weights.append(weight)
     wl = channel.wavelength(np.arange(N_BANDS))
     n_lit = bins.lit_pixels
-    fill = options.fill if options.evil_pixels == "interpolate" else None
+    fill = None if options.evil_pixels == "mask" else options.fill
+    response = options.response if options.evil_pixels == "response" else None
+    share = None if response is None else np.where(evil, response.value, 1.0)
     sensitivity: list[np.ndarray] = []
     errors: list[np.ndarray] = []
     for ratio, flat_frame, modifier_frame in chosen:
         frame = ratio / flat_frame * modifier_frame
-        for one, out in ((base, sensitivity), (error, errors)):
-            out.append(binned(one * frame, evil, bins, wl, fill))
+        good, error_of_good = (of_good(one * frame, evil, wl, fill) for one in (base, error))
+        if response is None or share is None:
+            sensitivity.append(bins.sum(good))
+            errors.append(bins.sum(error_of_good) / np.sqrt(np.maximum(n_lit, 1)))
+        else:
+            of_response = response.error_of(good * evil, bins)
+            total = bins.sum(good * share)
+            # What is less than its own error is nothing to divide by.
+            sensitivity.append(np.where(total < of_response, np.nan, total))
+            laboratory = bins.sum(error_of_good * share) / np.sqrt(np.maximum(n_lit, 1))
+            errors.append(np.hypot(laboratory, of_response))
+    on_line = _near(bins, channel, LYMAN_ALPHA, channel.slits[slit].dlambda)
+    factor = np.where(on_line, options.lyman_alpha, 1.0)
     return Terms(
-        sensitivity=_unlit_nan(np.stack(sensitivity), n_lit),
-        error=_unlit_nan(np.stack(errors), n_lit) / np.sqrt(np.maximum(n_lit, 1)),
+        sensitivity=_unlit_nan(np.stack(sensitivity), n_lit) * factor,
+        error=_unlit_nan(np.stack(errors), n_lit) * factor,
         weight=np.stack(weights, axis=-1),
         evil=(bins.sum(evil.astype(float)) > 0).astype(np.uint8),
     )
+
+
+def _near(bins: Bins, channel: Channel, wl: float, width: float) -> np.ndarray:
+    """Elements any part of which is within a width of a wavelength, bool (wl,)."""
+    _, edges = bins.wavelengths(channel)
+    low, high = np.sort(edges, axis=-1).T
+    return np.asarray((low <= wl + width) & (high >= wl - width))
 
 
 def _laboratory(

@@ -126,8 +126,8 @@ class Stored:
                 ds, "sensitivity_error", ("term", "pixel", "wl")
             ).values.astype(float),
             n=bins.lit_pixels.astype(float),
-            background=_scalar(ds, "background"),
-            background_error=_scalar(ds, "background_error"),
+            background=scalar(ds, "background"),
+            background_error=scalar(ds, "background_error"),
             interval=arguments["interval"],
             quantization=arguments["quantization"] and ds.attrs.get("compression") == "SQRT_9",
             total=holds_total(ds),
@@ -292,7 +292,14 @@ def _slit_image(ds: xr.Dataset) -> float:
     return channel(ds.attrs["channel"]).slits[slit_name(ds.attrs["slit"])].dlambda
 
 
-def _scalar(ds: xr.Dataset, name: str) -> float:
+def scalar(ds: xr.Dataset, name: str) -> float:
+    """A coordinate that all exposures share; 0 if there is none.
+
+    Raises
+    ------
+    UvisError
+        It differs between exposures.
+    """
     if name not in ds.coords:
         return 0.0
     if ds[name].size != 1:

@@ -57,8 +57,14 @@ def _one_of(
 @_one_of(
     "--evil-pixels",
     EvilPixels,
-    "mask",
-    "Mask bins with evil pixels, or interpolate over those pixels before binning.",
+    "auto",
+    "What becomes of bins that hold evil pixels: left out; summed by the response that these have; "
+    "as if they were good; or left out in bins of one or two rows and columns, summed in others.",
+)
+@click.option(
+    "--evil-response",
+    type=click.Path(exists=True, path_type=Path),
+    help="Table of the response of evil pixels in wide bins, of uvisxr.calibration.evil_response.",
 )
 @click.option("--flat-field/--no-flat-field", default=True, show_default=True)
 @click.option("--trend/--no-trend", default=True, show_default=True)

@@ -171,6 +171,10 @@ VARIABLES: dict[str, Variable] = {
         },
     ),
     "evil": Variable("1", "whether the element holds evil detector pixels: 1 yes, 0 no"),
+    "response": Variable("1", "response of evil detector pixels to that of good ones"),
+    "response_error": Variable("1", "standard error of the response, common to its pixels"),
+    "response_scatter": Variable("1", "standard deviation of single pixels around the response"),
+    "last_band": Variable("1", "last detector column of a range"),
     "sensitivity": Variable("count s-1 kR-1 angstrom", "sensitivity, terms of its time dependence"),
     "sensitivity_error": Variable(
         "count s-1 kR-1 angstrom", "error of the sensitivity, terms of its time dependence"
