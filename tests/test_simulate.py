@@ -188,7 +188,7 @@ def test_unlit_rows_see_no_background(tmp_path):
 
 
 def test_expected_counts_by_hand(titan):
-    """One exposure and pixel from the files themselves: t (S L + B)."""
+    """One exposure and pixel from the files themselves: t (r S L + B)."""
     truth, pic, pixel = titan.truth.attrs, 17, 23
     one = titan.truth.isel(pic=pic, pixel=pixel)
     row, clock = int(one.line), 1.00000664 * float(one.et) + 1325419636.0
@@ -218,10 +218,56 @@ def test_expected_counts_by_hand(titan):
     trend = (1 - share) * ratio[1_500_000_000] + share * ratio[1_600_000_000]
     sensitivity = response / 60 * 0.7794 / 0.91 * trend / flat
     sensitivity *= (1 - part) * old + part * new
-    expected = 240 * (sensitivity * one.radiance.values + 4e-4)
     good = np.isfinite(flat)
-    assert truth["slit"] == "LOW_RESOLUTION" and good.mean() > 0.8
-    np.testing.assert_allclose(one.expected_counts.values[good], expected[good], rtol=1e-4)
+    assert truth["slit"] == "LOW_RESOLUTION" and 0.8 < good.mean() < 0.9
+    # Evil pixels: a share of what their neighbours would count, but all of the background.
+    sensitivity = np.interp(wl, wl[good], sensitivity[good])
+    table = xr.load_dataset(folder / "simulated_evil_response_fuv.nc")
+    response = table.response.values[row]
+    np.testing.assert_array_equal(np.isfinite(response), ~good)
+    expected = 240 * (np.where(good, 1.0, response) * sensitivity * one.radiance.values + 4e-4)
+    np.testing.assert_allclose(one.expected_counts.values, expected, rtol=1e-4)
+
+
+def test_responses_of_evil_pixels(titan):
+    response = xr.load_dataset(titan.calibration / "simulated_evil_response_fuv.nc").response
+    assert response.min() >= 0 and response.max() <= 1
+    assert 0.13 < np.isfinite(response[2:62]).mean() < 0.16
+    assert np.isnan(response[[0, 1, 62, 63]]).all()
+    line = response.mean("line")
+    slope, start = np.polyfit(line.band, line, 1)
+    np.testing.assert_allclose([start, start + 1023 * slope], [0.25, 0.45], atol=0.015)
+    # Slightly less than 0.15: the lowest end at 0.
+    residual = response - (start + slope * response.band)
+    np.testing.assert_allclose(residual.std(), 0.147, atol=0.004)
+
+
+def test_a_detector_has_its_evil_pixels_whoever_looks_through_it(tmp_path):
+    """The responses are those of the folder; noise, and what is looked at, are of the seed."""
+    options = SMALL | {"stars": 0}
+    first = simulate.observation(tmp_path / "first", seed=1, **options)
+    second = simulate.observation(
+        tmp_path / "second", seed=2, calibration=first.calibration, **options
+    )
+    np.testing.assert_array_equal(first.truth.expected_counts, second.truth.expected_counts)
+    assert (first.open().counts.values != second.open().counts.values).any()
+    other = simulate.observation(tmp_path / "other", seed=2, **options)
+    assert (other.truth.expected_counts.values != second.truth.expected_counts.values).any()
+
+
+def test_responses_are_drawn_where_the_folder_tells_of_none(tmp_path):
+    made = simulate.observation(tmp_path / "made", **SMALL)
+    (made.calibration / "simulated_evil_response_fuv.nc").unlink()
+    expected = [
+        simulate.observation(
+            tmp_path / str(k), calibration=made.calibration, seed=seed, **(SMALL | {"stars": 0})
+        ).truth.expected_counts.values
+        for k, seed in enumerate((1, 1, 2))
+    ]
+    np.testing.assert_array_equal(expected[0], expected[1])
+    evil = made.open().uvis.calibrate(files=made.calibration).evil.values == 1
+    differ = (expected[0] != expected[2]).any(0)
+    assert differ[evil].mean() > 0.9 and not differ[~evil].any()
 
 
 def test_truth_lies_beside_the_products(titan):
@@ -334,7 +380,10 @@ def test_heavy_binning_with_evil_pixels(tmp_path):
     )
     ds = made.open().uvis.background(level=4e-4)
     ds = ds.uvis.calibrate(
-        files=made.calibration, evil_pixels="interpolate", smooth=False, errors="statistical"
+        files=made.calibration,
+        evil_response=made.calibration / "simulated_evil_response_fuv.nc",
+        smooth=False,
+        errors="statistical",
     )
     assert ds.radiance.shape == (10, 64, 32)
     good = (made.truth.lost == 0) & (ds.quality == 0)

@@ -92,7 +92,7 @@ def rate(ds: xr.Dataset, interval: Interval = "garwood", quantization: bool = Tr
     >>> ds = made.open().uvis.rate()
     >>> line = ds.rate.sel(wl=1216, method="nearest")[0, 30]
     >>> print(f"{line:.2f} +{line.rate_upper:.2f} -{line.rate_lower:.2f} count/s")
-    0.17 +0.03 -0.03 count/s
+    0.13 +0.03 -0.02 count/s
     """
     checks.choice("interval", interval, Interval)
     checks.choice("quantization", quantization, bool)

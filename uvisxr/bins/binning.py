@@ -135,7 +135,7 @@ def bin(  # noqa: A001 - what users type
     array([ 250.,  750., 1250., 1750.])
     >>> light = limb.uvis.integrate((1450, 1800)).brightness
     >>> print(*(f"{kilorayleigh:.1f}" for kilorayleigh in light))
-    1.3 0.2 0.1 0.0
+    1.4 0.2 0.1 0.0
 
     Two groups by hand, of two spectra and of three:
 

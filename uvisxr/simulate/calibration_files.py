@@ -1,7 +1,7 @@
 """Calibration files of an invented detector, in the team's formats.
 
-The laboratory tables are the real ones; flat fields, evil pixels, modifiers and the loss of
-sensitivity with time are drawn from a seed, with amplitudes as in the real files.
+The laboratory tables are the real ones; flat fields, evil pixels and their responses, modifiers and
+the loss of sensitivity with time are drawn from a seed, with amplitudes as in the real files.
 """
 
 from __future__ import annotations
@@ -14,12 +14,17 @@ from scipy.ndimage import gaussian_filter
 from ..calibration.evil import LIT
 from ..calibration.files import BURN
 from ..calibration.formats import Lab, package_lab
+from ..calibration.response import table_of_pixels
+from ..export import to_netcdf
 from ..files import whole_file, write_text
 from ..instrument.channel import N_BANDS, N_LINES, ChannelName
 from . import idlsave
 
 #: Fraction of lit pixels that are evil, as in the real FUV flat field.
 EVIL = 0.145
+
+#: Mean response of evil pixels at the first and the last column, and their scatter around it.
+_FIRST, _LAST, _SCATTER = 0.25, 0.45, 0.15
 
 #: Spacecraft clock of the modifiers: 2003 to 2013, every two and a half years.
 _MODIFIERS = (1_430_000_000, 1_510_000_000, 1_590_000_000, 1_670_000_000, 1_750_000_000)
@@ -52,6 +57,8 @@ def write(folder: Path, channel: ChannelName, seed: int = 0) -> list[Path]:
     Returns
     -------
     list of Path
+        Beside files like the team's, a table of the response of each evil pixel, without error, as
+        `calibrate(evil_response=...)` takes it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng([seed, 1])
@@ -70,6 +77,8 @@ def write(folder: Path, channel: ChannelName, seed: int = 0) -> list[Path]:
         written.append(path)
     trend = {f"arr_{channel.lower()}": spica_ratios()}
     written.append(idlsave.write(folder / f"simulated_spica_{channel.lower()}.sav", trend))
+    responses = np.where(np.isnan(flat) & LIT, responses_of_evil(rng), np.nan)
+    written.append(_response_table(folder / response_name(channel), responses, channel))
     return written
 
 
@@ -80,6 +89,26 @@ def flat_field(rng: np.random.Generator) -> np.ndarray:
     flat[rng.random(flat.shape) < EVIL] = np.nan
     flat[~LIT] = np.nan
     return flat
+
+
+def response_name(channel: ChannelName) -> str:
+    """Name of the table of the responses of evil pixels."""
+    return f"simulated_evil_response_{channel.lower()}.nc"
+
+
+def responses_of_evil(rng: np.random.Generator) -> np.ndarray:
+    """What every pixel (64, 1024) would count, if it were evil, of what a good one counts.
+
+    Each has its own number within 0..1; their mean rises along the columns.
+    """
+    mean = np.linspace(_FIRST, _LAST, N_BANDS)
+    return np.clip(rng.normal(mean, _SCATTER, (N_LINES, N_BANDS)), 0.0, 1.0)
+
+
+def _response_table(path: Path, responses: np.ndarray, channel: ChannelName) -> Path:
+    exact = np.where(np.isnan(responses), np.nan, 0.0)
+    attrs = {"channel": channel, "source": "simulation"}
+    return to_netcdf(table_of_pixels(np.stack([responses, exact, exact]), attrs), path)
 
 
 def _smooth_noise(rng: np.random.Generator, width: tuple[float, float]) -> np.ndarray:

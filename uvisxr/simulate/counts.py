@@ -1,8 +1,9 @@
 """From light sources to telemetry: the counts of every bin.
 
-expected = t (sum over the bin's detector pixels of S L, + B for each that is lit)
+expected = t (sum over the bin's detector pixels of r S L, + B for each that is lit)
 
-then Poisson noise, rounding by the compression, and losses in the telemetry.
+with r the response of evil pixels and 1 for the others, then Poisson noise, rounding by the
+compression, and losses in the telemetry.
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ import numpy as np
 from ..calibration import recipe
 from ..calibration.choices import Trend
 from ..calibration.evil import LIT
-from ..calibration.files import load
+from ..calibration.files import Folder, load
+from ..calibration.response import load as read_response
+from ..calibration.response import on_detector
 from ..calibration.sensitivity import Options, Terms, terms
-from ..instrument.channel import N_BANDS, N_LINES, Channel
+from ..instrument.channel import N_BANDS, N_LINES, Channel, ChannelName
 from ..instrument.detector import Bins, Window
 from ..timescales import clock_from_et
+from . import calibration_files
 from .emission import Source
 
 #: The whole detector, pixel by pixel.
@@ -43,10 +47,22 @@ def sensitivity(
     return terms(files, FRAME.bins, slit, options)
 
 
-def misbehave(found: Terms, rng: np.random.Generator) -> np.ndarray:
-    """Factors of the sensitivity (64, 1024): evil pixels count half to one and a half times as
-    much."""
-    return np.where(found.evil > 0, rng.uniform(0.5, 1.5, found.evil.shape), 1.0)
+def misbehave(
+    found: Terms, channel: ChannelName, folder: Path, rng: np.random.Generator
+) -> np.ndarray:
+    """Factors of the sensitivity (64, 1024): each evil pixel counts its own share of what its
+    neighbours would.
+
+    The shares are a property of the detector: those of the folder's table, where a simulation wrote
+    the folder. Real folders hold none; they are drawn then. The background of evil pixels is
+    like that of the others: in real data they seem to lose it too (docs/calibration.md).
+    """
+    table = Folder.choose(folder).find(calibration_files.response_name(channel))
+    if table is None:
+        shares = calibration_files.responses_of_evil(rng)
+    else:
+        shares = on_detector(read_response(table), channel).value
+    return np.where(found.evil > 0, shares, 1.0)
 
 
 @dataclass(frozen=True)

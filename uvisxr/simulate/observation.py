@@ -100,6 +100,10 @@ def observation(
 
     The counts are Poisson random numbers with mean t (sum of S L + B n): radiances L of airglow,
     aurora, sunlight, sky and stars seen through the slit, sensitivity S on that date, background B.
+    Evil detector pixels have a response of their own, 0 to 1, with a mean that rises from 0.25 at
+    the first column to 0.45 at the last and a scatter of 0.15: S is as much lower there. Their
+    background is like that of the others, though in real data they seem to lose it too
+    (docs/calibration.md).
     The same arguments give the same files, byte for byte.
 
     Parameters
@@ -130,9 +134,13 @@ def observation(
         Real kernels, as in `ds.uvis.geometry`. By default, kernels of an invented flight are
         written.
     calibration : path, optional
-        Folder of real calibration files. By default, files of an invented detector are written.
+        Folder of real calibration files, or that of another simulation, for the same detector. By
+        default, files of an invented detector are written, and beside them the table
+        `simulated_evil_response_<channel>.nc` of the responses of its evil pixels, which can be
+        given to `calibrate(evil_response=...)`.
     seed : int
-        Seed for detector, stars, losses and noise.
+        Seed for detector, stars, losses and noise; with real calibration files, for the responses
+        of their evil pixels.
 
     Returns
     -------
@@ -213,7 +221,7 @@ def _simulate(
     light = emission.starlight(rows, stars)
     trend = _trend(folder, setup.channel.name)
     sensitivity = counts.sensitivity(setup.channel, setup.slit, setup.et, folder, trend)
-    factor = counts.misbehave(sensitivity, setup.rng(EVIL))
+    factor = counts.misbehave(sensitivity, setup.channel.name, folder, setup.rng(EVIL))
 
     recorded, truths = [], []
     for number, window in enumerate(setup.windows):
