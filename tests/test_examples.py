@@ -1,12 +1,19 @@
-"""The notebooks in examples/ run from top to bottom, and are kept without outputs."""
+"""Notebooks and programs in examples/ run; notebooks are kept without outputs."""
 
 from __future__ import annotations
 
+import importlib.util
+import re
+import sys
 import warnings
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
+
+import uvisxr
+from uvisxr.simulate import Window
 
 FOLDER = Path(__file__).parents[1] / "examples"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -51,3 +58,101 @@ def test_notebook_is_clean(path: Path):
 def test_notebook_says_how_to_use_real_data(path: Path):
     texts = [c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "markdown"]
     assert sum("To work on" in text and "uvisxr fetch" in text for text in texts) == 1
+
+
+@pytest.fixture
+def which_calibration(monkeypatch: pytest.MonkeyPatch):
+    """The program, as a module."""
+    spec = importlib.util.spec_from_file_location(
+        "which_calibration", FOLDER / "which_calibration.py"
+    )
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, module)
+    spec.loader.exec_module(module)
+    return module
+
+
+def tables(text: str) -> list[dict[str, list[float]]]:
+    """Numbers of each Markdown table that has some, by the words of the row."""
+    number = re.compile(r"–|\d\.\d{3}")
+    found: list[dict[str, list[float]]] = []
+    for block in text.split("\n\n"):
+        rows = [
+            [c.strip() for c in line.strip("|").split(" | ")] for line in block.splitlines()[2:]
+        ]
+        if not block.startswith("| ") or not number.fullmatch(rows[0][-1]):
+            continue
+        found.append({})
+        for row in rows:
+            values = [c for c in row if number.fullmatch(c)]
+            words = " ".join(row[: len(row) - len(values)])
+            found[-1][words] = [np.nan if v == "–" else float(v) for v in values]
+    return found
+
+
+@pytest.mark.slow
+def test_which_calibration_runs_on_a_simulation(which_calibration, tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("UVISXR_TEST_DATA", raising=False)
+    which_calibration.main(["--figure", str(tmp_path / "a.png")])
+    same, others, recipes, tools = tables(capsys.readouterr().out)
+    assert (tmp_path / "a.png").stat().st_size > 20000
+    for background in ("none", "4.5e-4 count/s"):
+        assert same[f'{background} `"mask"`'][:3] == [1, 1, 1]
+        assert np.isnan(same[f'{background} `"mask"`'][3:]).all()
+        np.testing.assert_allclose(same[f'{background} `"auto"`, own table'], 1, atol=0.03)
+    assert len(others) == 2 * 5 * 4
+    np.testing.assert_allclose(recipes['`"upyp"`, `wl_interp="linear"`'], 0.91, atol=0.002)
+    assert tools["Cassini-UPyP"][:3] == [1, 1, 1]
+
+
+@pytest.mark.slow
+def test_page_has_the_tables_of_the_real_rings(which_calibration, data, capsys):
+    which_calibration.main([str(data)])
+    printed = tables(capsys.readouterr().out)
+    page = tables((FOLDER.parent / "docs" / "calibration.md").read_text("utf-8"))
+    for table in (printed[0], printed[2], printed[3]):
+        (same,) = [one for one in page if one.keys() == table.keys()]
+        np.testing.assert_allclose(list(same.values()), list(table.values()), atol=0.0015)
+
+
+def test_which_calibration_sums_as_the_instrument_does(which_calibration, tmp_path):
+    fine, coarse = (
+        uvisxr.simulate.observation(
+            tmp_path / str(band_bin),
+            exposures=2,
+            window=Window(0, 0, 63, 1023, band_bin=band_bin, line_bin=line_bin),
+            stars=0,
+            lost=0,
+            partial=0,
+        ).open()
+        for band_bin, line_bin in ((2, 1), (32, 4))
+    )
+    made = which_calibration.summed(fine.load(), 32, 4)
+    assert made.counts.shape == coarse.counts.shape
+    for pixel, wl in ((3, 0), (7, 31), (15, 12)):
+        part = fine.counts.values[:, 4 * pixel : 4 * pixel + 4, 16 * wl : 16 * wl + 16]
+        assert (made.counts.values[:, pixel, wl] == part.astype(int).sum((1, 2))).all()
+    for name in ("line", "band", "wl_bounds", "exposure"):
+        np.testing.assert_allclose(made[name], coarse[name])
+    for name in ("line_bin", "band_bin", "lr_line", "lr_band"):
+        assert made.attrs[name] == coarse.attrs[name]
+
+
+def test_which_calibration_follows_the_guide(which_calibration, made):
+    """Against loops over the rows and bins, at BAND_BIN 4."""
+    ds = made.open().isel(pic=slice(0, 2), pixel=slice(8, 12)).load()
+    factor = ds.uvis.calibration_factor(
+        recipe="pds", evil_pixels="mask", files=made.calibration
+    ).calibration_factor.values.astype(float)
+    wide = which_calibration.summed(ds.uvis.background(level=3e-4), 4, 1)
+    found = which_calibration.by_the_guide(wide, made.calibration).radiance
+    columns = np.arange(ds.sizes["wl"])
+    for pic, pixel, wl in ((0, 0, 120), (1, 2, 180), (1, 3, 60)):
+        row = factor[pic, pixel]
+        known = np.isfinite(row)
+        of_columns = np.interp(columns, columns[known], row[known])[4 * wl : 4 * wl + 4]
+        count = sum(int(c) for c in ds.counts.values[pic, pixel, 4 * wl : 4 * wl + 4])
+        rate = count / float(ds.exposure[pic]) - 4 * 3e-4
+        assert float(found[pic, pixel, wl]) == pytest.approx(
+            1.10 * rate * of_columns.mean() / 4, rel=1e-5
+        )
