@@ -352,7 +352,7 @@ class TestErrors:
             ds.uvis.geometry(files, target="Marvin")
 
     def test_target_without_radii(self, ds, files):
-        with pytest.raises(KernelError, match="no radii for CASSINI"):
+        with pytest.raises(KernelError, match=r"no radii .*for CASSINI"):
             ds.uvis.geometry(files, target="CASSINI")
 
     def test_no_target(self, ds, files):
@@ -388,7 +388,7 @@ class TestErrors:
             ds.uvis.geometry([file for file in files if file.suffix != ".ti"])
 
     def test_missing_constants(self, ds, files):
-        with pytest.raises(KernelError, match="no radii for TITAN"):
+        with pytest.raises(KernelError, match=r"no radii .*for TITAN"):
             ds.uvis.geometry([file for file in files if file.suffix != ".tpc"])
 
     def test_time_outside_coverage(self, ds, files):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import spiceypy
 from helpers.synthetic import dataset
 
 from uvisxr import errors
-from uvisxr.kernels import choose, listing, meta, session
+from uvisxr.kernels import bodies, choose, listing, meta, session
 from uvisxr.kernels.bodies import code as body_code
 from uvisxr.kernels.coverage import ck_intervals, connected, pointing, spk_segments
 
@@ -211,7 +212,7 @@ def test_a_target_without_radii_is_an_error(root: Path, tmp_path: Path):
     constants = tmp_path / "pck00010.tpc"
     constants.write_text("KPL/PCK\n\\begindata\nBODY699_GM = ( 37931207.8 )\n\\begintext\n")
     ds = dataset(ets=_ets(root, ["2011-346T05:00:00"]), target="ENCELADUS")
-    with pytest.raises(errors.KernelError, match="radii for ENCELADUS"):
+    with pytest.raises(errors.KernelError, match=r"radii .*for ENCELADUS"):
         ds.uvis.geometry(kernels=[root, constants])
 
 
@@ -228,3 +229,68 @@ def test_a_corrupt_real_kernel_is_an_error(root: Path, tmp_path: Path):
     broken.write_bytes(content[: len(content) // 2])
     with pytest.raises(errors.KernelError, match=r"11344_11349ra.*truncated"):
         ds.uvis.geometry(kernels=[root, broken])
+
+
+# What the archive's targets are
+
+#: NAIF codes of the archive's targets (*NAIF_IDS* required reading); None for what is no body.
+TARGETS = {
+    **dict.fromkeys(("SOLAR WIND", "STAR", "CALIB", "UNK", "N/A", "IPH")),
+    "SUN": 10,
+    "VENUS": 299,
+    "EARTH": 399,
+    "IO": 501,
+    "JUPITER": 599,
+    "SATURN": 699,
+    "S RINGS": 699,
+    "MIMAS": 601,
+    "ENCELADUS": 602,
+    "TETHYS": 603,
+    "DIONE": 604,
+    "RHEA": 605,
+    "TITAN": 606,
+    "HYPERION": 607,
+    "IAPETUS": 608,
+    "PHOEBE": 609,
+    "JANUS": 610,
+    "EPIMETHEUS": 611,
+    "HELENE": 612,
+    "TELESTO": 613,
+    "CALYPSO": 614,
+    "ATLAS:": 615,
+    "PROMETHEUS": 616,
+    "PANDORA": 617,
+    "PAN": 618,
+    "PAALIAQ": 620,
+    "TARVOS": 621,
+    "IJIRAQ": 622,
+    "KIVIUQ": 624,
+    "ALBIORIX": 626,
+    "SKATHI": 627,
+    "ERRIAPUS": 628,
+    "SIARNAQ": 629,
+    "ME": 632,
+    "PL": 633,
+    "PO": 634,
+    "DA": 635,
+    "BEBHIONN": 637,
+    "TARQEQ": 652,
+    "AG": 653,
+}
+
+#: Those without rotation in the constants; the irregular moons and Aegaeon have no radii either.
+HALF = dict.fromkeys((607, 632, 633, 634, 635), ("rotation",))
+_NEITHER = (620, 621, 622, 624, 626, 627, 628, 629, 637, 652, 653)
+HALF |= dict.fromkeys(_NEITHER, ("radii", "rotation"))
+
+
+def test_every_target_of_the_archive_is_known(root: Path, data: Path):
+    with (data / "archive" / "target_names.csv").open() as table:
+        rows = {row["target_name"]: int(row["rows"]) for row in csv.DictReader(table)}
+    assert rows.keys() == TARGETS.keys()
+    assert sum(rows[name] for name, code in TARGETS.items() if code is None) == 29_992
+    with session.loaded([root / "pck" / "pck00010.tpc"]):
+        found = {name: bodies.resolve(name) for name in rows}
+    assert {name: body and body.code for name, body in found.items()} == TARGETS
+    points = {body.code: body.lacks for body in found.values() if isinstance(body, bodies.Point)}
+    assert points == HALF

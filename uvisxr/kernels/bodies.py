@@ -15,11 +15,46 @@ SPACECRAFT, SPACECRAFT_CODE, SPACECRAFT_FRAME = "CASSINI", -82, -82000
 #: NAIF codes of the solar-system barycentre, to which all positions refer, and of the Sun.
 BARYCENTRE, SUN = 0, 10
 
-#: Label targets that name rings, and the planet in whose equatorial plane the rings lie.
-_RINGS = {"S RINGS": "SATURN", "J RINGS": "JUPITER", "U RINGS": "URANUS", "N RINGS": "NEPTUNE"}
+#: Initials of the giant planets, by which labels name their rings.
+_GIANTS = {"J": "JUPITER", "S": "SATURN", "U": "URANUS", "N": "NEPTUNE"}
+
+#: Names that labels, and the archive's search services, have for what SPICE knows by another:
+#: rings, for which the planet stands, and two-letter codes of Saturn's small moons.
+_ALIASES = {
+    **{f"{initial} RINGS": planet for initial, planet in _GIANTS.items()},
+    **{f"{planet} RINGS": planet for planet in _GIANTS.values()},
+    "AG": "AEGAEON",
+    "AN": "ANTHE",
+    "DA": "DAPHNIS",
+    "ME": "METHONE",
+    "PL": "PALLENE",
+    "PO": "POLYDEUCES",
+}
+
+#: Targets that are no body: a quarter of the archive's rows has one of these.
+_NO_BODY = frozenset(
+    {
+        *("", "N/A", "NONE", "NULL", "UNK", "UNKNOWN", "OTHER"),
+        *("CALIB", "CALIBRATION", "IPH", "INTERPLANETARY HYDROGEN", "SKY", "SOLAR WIND", "STAR"),
+    }
+)
+
+#: Class of the frames whose orientation text constants give (*FRAMES* required reading).
+_OF_CONSTANTS = 2
 
 #: Planets with rings.
 _RINGED = (599, 699, 799, 899)
+
+
+def is_body(target: str) -> bool:
+    """Whether a label's target is a body, not the sky, a star or nothing in particular.
+
+    Examples
+    --------
+    >>> is_body("Solar Wind"), is_body("S RINGS"), is_body("VULCAN")
+    (False, True, True)
+    """
+    return _plain(target) not in _NO_BODY
 
 
 def named(target: str) -> tuple[str, int]:
@@ -28,17 +63,48 @@ def named(target: str) -> tuple[str, int]:
     Raises
     ------
     ArgumentError
-        SPICE does not know the name.
+        SPICE does not know the name, or it is not that of a body.
+
+    Examples
+    --------
+    >>> named("Saturn_Rings"), named("ATLAS:"), named("PO")
+    (('SATURN', 699), ('ATLAS', 615), ('POLYDEUCES', 634))
     """
-    name = " ".join(str(target).upper().split())
-    name = _RINGS.get(name, name)
-    try:
-        return name, spiceypy.bods2c(name)
-    except spiceypy.SpiceyError:
-        raise ArgumentError(
-            f"SPICE does not know a body {target!r}: pass another target=, for example "
-            'target="SATURN" or target="TITAN"'
-        ) from None
+    plain = _plain(target)
+    mend = 'pass another target=, for example target="SATURN" or target="TITAN"'
+    if plain in _NO_BODY:
+        raise ArgumentError(f"{target!r} is not a body: {mend}")
+    # A user's kernels may define names with any characters, so the name as it is comes before the
+    # plain one.
+    for name in (_ALIASES.get(plain, " ".join(str(target).upper().split())), plain):
+        try:
+            return name, spiceypy.bods2c(name)
+        except spiceypy.SpiceyError:
+            continue
+    raise ArgumentError(f"SPICE does not know a body {target!r}: {mend}")
+
+
+def _plain(target: str) -> str:
+    """A name in capitals, with single blanks, and without the punctuation that ends some."""
+    return " ".join(str(target).upper().replace("_", " ").split()).rstrip(" .:;,")
+
+
+@dataclass(frozen=True)
+class Point:
+    """A body of which only the place is known: the kernels lack its radii or its rotation.
+
+    Attributes
+    ----------
+    name : str
+    code : int
+        NAIF code.
+    lacks : tuple of str
+        Which of them: "radii", "rotation".
+    """
+
+    name: str
+    code: int
+    lacks: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -68,30 +134,66 @@ class Body:
         Raises
         ------
         ArgumentError
-            SPICE does not know the name.
+            SPICE does not know the name, or it is not that of a body.
         KernelError
-            The loaded constants lack its radii or its body-fixed frame.
+            The loaded constants lack its radii or its rotation.
         """
-        name, code = named(target)
-        if not spiceypy.bodfnd(code, "RADII"):
-            raise KernelError(
-                f"the loaded kernels have no radii for {name}: pass another target=, or add to "
-                "kernels= a constants kernel that has them (pck00010.tpc, cpck*.tpc)"
+        found = resolve(target)
+        if isinstance(found, Body):
+            return found
+        if found is None:
+            raise ArgumentError(
+                f"{target!r} is not a body: pass another target=, for example "
+                'target="SATURN" or target="TITAN"'
             )
-        _, radii = spiceypy.bodvcd(code, "RADII", 3)
-        try:
-            _, frame = spiceypy.cidfrm(code)
-        except spiceypy.NotFoundError:
-            raise KernelError(
-                f"SPICE has no body-fixed frame for {name}: pass another target=, or add to "
-                "kernels= a frames kernel that defines it"
-            ) from None
-        return cls(name, code, np.asarray(radii, float), frame)
+        lacks = " and no ".join(found.lacks)
+        raise KernelError(
+            f"the loaded kernels have no {lacks} for {found.name}: pass another target=, or add to "
+            "kernels= a constants kernel that has them (pck00010.tpc, cpck*.tpc)"
+        )
 
     @property
     def ringed(self) -> bool:
         """Whether ring fields are computed: true for the giant planets."""
         return self.code in _RINGED
+
+
+def resolve(target: str) -> Body | Point | None:
+    """What a label's target is, by the kernels that are loaded.
+
+    Returns
+    -------
+    Body, Point or None
+        A body; one whose place alone is known, such as Hyperion, which rotates chaotically, or the
+        irregular moons; or None if the target is no body, such as "SOLAR WIND".
+
+    Raises
+    ------
+    ArgumentError
+        SPICE does not know the name.
+    """
+    if not is_body(target):
+        return None
+    name, code = named(target)
+    frame = _frame(code)
+    has_radii = bool(spiceypy.bodfnd(code, "RADII"))
+    if frame and has_radii:
+        _, radii = spiceypy.bodvcd(code, "RADII", 3)
+        return Body(name, code, np.asarray(radii, float), frame)
+    known = {"radii": has_radii, "rotation": bool(frame)}
+    return Point(name, code, tuple(word for word, has in known.items() if not has))
+
+
+def _frame(code: int) -> str | None:
+    """The body-fixed frame, unless the loaded constants do not say how it turns."""
+    try:
+        number, name = spiceypy.cidfrm(code)
+        _, kind, owner = spiceypy.frinfo(number)
+    except spiceypy.NotFoundError:
+        return None
+    if kind == _OF_CONSTANTS and not spiceypy.bodfnd(owner, "PM"):
+        return None
+    return str(name)
 
 
 def code(body: str | int) -> int:
