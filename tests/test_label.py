@@ -118,11 +118,14 @@ def test_occultation_slit(label, state):
         ("1/1503070990.64", 1503070990.25),
         ("1/1633050431.160", 1633050431.625),
         ("1/1633050431", 1633050431.0),
-        ("1/1503070990.300", np.nan),
+        ("1/1633050431.255", 1633050431.99609375),
+        ("1/1633050431.256", 1633050431.256),
+        ("1/1498017812.897", 1498017812.897),
         ("UNK", np.nan),
+        ("2/1503070990.64", np.nan),
     ],
 )
-def test_clock_counts_are_in_256ths(label, text, clock):
+def test_clock_counts_are_in_256ths_or_decimal(label, text, clock):
     np.testing.assert_equal(read_label(label(("1/1503070990.64", text))).clock, clock)
 
 

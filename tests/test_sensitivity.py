@@ -12,7 +12,7 @@ from uvisxr.calibration.response import Response
 from uvisxr.calibration.sensitivity import Options, Terms, terms
 from uvisxr.instrument.channel import EUV, FUV
 from uvisxr.instrument.detector import Window
-from uvisxr.timescales import clock_from_et
+from uvisxr.timescales import CLOCK_KNOTS, clock_from_et
 
 ET = np.array([calfiles.ET])
 FULL = calfiles.FULL.bins
@@ -27,7 +27,8 @@ def folder(tmp_path_factory):
 
 
 def et_of(clock):
-    return (np.asarray(clock, float) - 1325419639.0) / 1.000006636
+    knots, counts = CLOCK_KNOTS
+    return np.interp(clock, counts, knots)
 
 
 def loaded(et=ET, options=PLAIN, path=None, bins=FULL, channel=FUV, slit=SLIT) -> Terms:

@@ -7,7 +7,7 @@ as text, in a label, an index or by a user, is read by `parse_instant` or a func
 Sources
 -------
 Leap seconds: IERS Bulletin C, as in NAIF's naif0012.tls. TDB - TT = K sin(E), E = M + EB sin(M),
-M = M0 + M1 t: the DELTET constants of the same kernel. Clock: a straight line through NAIF's
+M = M0 + M1 t: the DELTET constants of the same kernel. Clock: every sixth knot or so of NAIF's
 cas00172.tsc. Forms of times: PDS Standards Reference 3.8, chapter 7 (Date/Time Format).
 """
 
@@ -54,6 +54,31 @@ _HOLDS = "outside 1677-09-21 to 2262-04-11, the times that datetime64[ns] holds"
 _J2000 = 946_728_000
 _TT_MINUS_TAI = 32.184
 _K, _EB, _M0, _M1 = 1.657e-3, 1.671e-2, 6.239996, 1.99096871e-7
+
+#: Cassini's clock, s, at some TDB s past J2000, (2, knot): those knots of the clock kernel between
+#: which a straight line is within 0.1 s of all others. They begin at launch.
+CLOCK_KNOTS = (
+    np.fromstring(
+        """
+    -69819471 1255599689.51  -66484661 1258934521.64  -39070447 1286348916.31
+    -21494806 1303924673.69  -9227788 1316191772.27  8050585 1333470259.83  19115221 1344534968.65
+    22970670 1348390444.93  42781400 1368201312.08  44279913 1369699835.85  46349524 1371769461.25
+    51397486 1376817459.09  53264161 1378684147.12  56437195 1381857203.65  60012402 1385432435.75
+    63574041 1388994099.38  76599724 1402019874.96  80558689 1405978867.45  86769013 1412189235.68
+    92104527 1417524787.33  96690191 1422110483.23  101907593 1427327922.79
+    109107281 1434527657.96  150387028 1475807674.15  162308916 1487729639.73
+    189345665 1514766561.64  216019388 1541440454.76  245135938 1570557189.24
+    273069229 1598490677.44  276051448 1601472917.32  284040066 1609461591.99
+    305557590 1630979268.96  307964805 1633386500.79  326202547 1651624372.64
+    340626588 1666048517.07  342005458 1667427397.00  377182017 1702604178.46
+    408613497 1734035857.85  456607320 1782029985.84  500111060 1825534002.83
+    547213469 1872636713.36  552570269 1877993547.72
+    """,
+        sep=" ",
+    )
+    .reshape(-1, 2)
+    .T
+)
 
 _EPOCH = date(1970, 1, 1).toordinal()
 
@@ -361,18 +386,28 @@ def decimal_year(et: np.ndarray | float) -> np.ndarray:
 
 
 def clock_from_et(et: np.ndarray | float) -> np.ndarray:
-    """Cassini's spacecraft clock, s, within 32 s from 1998 to 2017.
+    """Cassini's spacecraft clock, s, within 0.1 s of the clock kernel from launch to the end.
 
-    A straight line through the clock kernel cas00172.tsc: enough for calibration epochs, which
-    lie days to years apart, and for products whose label has no valid count.
+    For calibration epochs, and for products whose label has no valid count.
 
     Parameters
     ----------
     et : array_like
-        Barycentric dynamical time, s past J2000; any shape.
+        Barycentric dynamical time, s past J2000; any shape. Beyond the knots the first and the last
+        rate go on.
 
     Returns
     -------
     ndarray of float64
+
+    Examples
+    --------
+    >>> print(f"{clock_from_et(parse_et('2005-230T15:15:04.141')):.1f}")  # 1/1503070990.64
+    1503070990.2
     """
-    return 1325419639.0 + 1.000006636 * np.asarray(et, float)
+    et = np.asarray(et, float)
+    knots, counts = CLOCK_KNOTS
+    row = np.clip(np.searchsorted(knots, et, side="right") - 1, 0, knots.size - 2)
+    rate = np.diff(counts) / np.diff(knots)
+    clock: np.ndarray = counts[row] + rate[row] * (et - knots[row])
+    return clock

@@ -283,11 +283,17 @@ def _start(value: Any) -> Instant | None:
 
 
 def _clock(value: Any) -> float:
-    """Seconds in a clock count "1/SSSSSSSSSS.TTT", with TTT in 1/256 s; NaN for anything else."""
+    """Seconds in a clock count "1/SSSSSSSSSS.TTT"; NaN for anything else.
+
+    TTT counts 1/256 s, without leading zeros. What is greater than 255 is no such count but a
+    decimal fraction, as in labels that were made with another program.
+    """
     match = re.fullmatch(r"\s*1/(\d+)(?:[.:](\d+))?\s*", str(value or ""))
-    if not match or int(match[2] or 0) > 255:
+    if not match:
         return float("nan")
-    return int(match[1]) + int(match[2] or 0) / 256
+    fraction = match[2] or "0"
+    fine = int(fraction) / 256 if int(fraction) < 256 else float(f"0.{fraction}")
+    return int(match[1]) + fine
 
 
 def _integration(module: PVLModule) -> float:

@@ -27,8 +27,8 @@ from . import sources
 #: What START_TIME means: the end of the first exposure, or its start.
 StartTime = Literal["end_of_first", "start"]
 
-#: A clock count in the label that is further than this from START_TIME is taken as wrong, s. The
-#: time predicts the clock to within 32 s.
+#: A clock count in the label that is further than this from START_TIME is taken as wrong, s: the
+#: kernels of the day, by which labels were made, predicted the clock to some tens of seconds.
 _CLOCK_TOLERANCE = 120.0
 
 _INSTRUMENT_PAPER = "Esposito et al. (2004), https://doi.org/10.1007/s11214-004-1455-8"

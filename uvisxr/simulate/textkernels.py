@@ -6,6 +6,9 @@ work on real products needs the real ones (`uvisxr kernels fetch`).
 
 from __future__ import annotations
 
+import numpy as np
+
+from ..timescales import CLOCK_KNOTS
 from .flight import RADII, ROTATION
 
 #: Dates of the leap seconds; TAI - UTC is 10 s from the first on.
@@ -37,12 +40,16 @@ DELTET/DELTA_AT   = (
 
 
 def _clock() -> str:
-    # clock = 1.00000664 et + 1325419636 s, 1 to 3 s from timescales.clock_from_et.
-    zero = -1325419636.0 / 1.00000664
+    knots, counts = CLOCK_KNOTS
+    rates = np.diff(knots) / np.diff(counts)
+    # The first rate holds from a count of zero on, the last one to the end.
+    before = (0.0, knots[0] - counts[0] * rates[0], rates[0])
+    rows = [before, *zip(256 * counts, knots, [*rates, rates[-1]], strict=True)]
+    table = "\n".join(f"  {tick:.2f}  {et:.6f}  {rate:.12f}" for tick, et, rate in rows)
     return f"""KPL/SCLK
 
-Cassini's clock as one straight line through NAIF's cas00172.tsc, within 32 s of
-it from 1998 to 2017. Units of the fine count: 1/256 s.
+Cassini's clock by some knots of NAIF's cas00172.tsc, within 0.1 s of it from
+launch to the end. Units of the fine count: 1/256 s.
 
 \\begindata
 SCLK_KERNEL_ID          = ( @2024-01-01 )
@@ -54,7 +61,8 @@ SCLK01_OFFSETS_82       = ( 0 0 )
 SCLK01_OUTPUT_DELIM_82  = ( 1 )
 SCLK_PARTITION_START_82 = ( 0.0 )
 SCLK_PARTITION_END_82   = ( 1.0995116277760E+12 )
-SCLK01_COEFFICIENTS_82  = ( 0.0  {zero:.6f}  {1 / 1.00000664:.12f} )
+SCLK01_COEFFICIENTS_82  = (
+{table} )
 \\begintext
 """
 
