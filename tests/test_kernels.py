@@ -233,7 +233,68 @@ def test_text_without_an_identity_is_a_kernel(tmp_path: Path):
         assert spiceypy.expool("A")
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("identity", ["KPL/FK", "Some words", " KPL/FK", "\ufeffKPL/FK"])
+def test_text_kernels_end_their_lines_as_they_like(tmp_path: Path, end: str, identity: str):
+    path = tmp_path / "x.tf"
+    lines = [identity, "\\begindata", "A = 17", "\\begintext", ""]
+    path.write_bytes(end.join(lines).encode())
+    assert session.check_file(path) == ("TEXT" if "words" in identity else "FK")
+    assert session.assigns(path, "A") and not session.assigns(path, "B")
+    with session.loaded([path]):
+        assert spiceypy.gdpool("A", 0, 1)[0] == 17
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("identity", ["KPL/MK", "KPL/FK", "Some words"])
+def test_what_lists_kernels_is_a_meta_kernel(tmp_path: Path, end: str, identity: str):
+    listed = tiny.text(tmp_path / "a.tf", "FK", A="1")
+    path = tmp_path / "x.txt"
+    lines = [identity, "\\begindata", f"KERNELS_TO_LOAD = ( '{listed.name}' )", "\\begintext", ""]
+    path.write_bytes(end.join(lines).encode())
+    assert session.check_file(path) == "MK"
+    assert choose.sources(path) == ([listed], [])
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["byte order named", "not named"])
+def test_binary_kernels_of_the_1990s(folder: Path, named: bool):
+    for kind, path in (("SPK", folder / "spk" / "de421.bsp"), ("CK", folder / "ck")):
+        path = path if path.is_file() else path / "05225_05235ra.bc"
+        content = bytearray(path.read_bytes())
+        content[:8] = b"NAIF/DAF"
+        if not named:
+            content[88:96] = bytes(8)
+        path.write_bytes(content)
+        assert session.check_file(path) == kind
+        path.write_bytes(content[:2048])
+        with pytest.raises(errors.KernelError, match="truncated"):
+            session.check_file(path)
+        path.write_bytes(content)
+    assert "de421.bsp" in _names(choose.select(folder, [ET], ("CASSINI",)))
+
+
+def test_a_transfer_file_is_told_how_to_be_mended(tmp_path: Path):
+    path = tmp_path / "x.xsp"
+    path.write_text("DAFETF NAIF DAF ENCODED TRANSFER FILE\n'DAF/SPK '\n")
+    with pytest.raises(errors.KernelError, match="transfer format; convert it with NAIF's program"):
+        session.check_file(path)
+
+
 # The choice from a folder
+
+
+def test_links_to_folders_are_followed_but_not_in_circles(folder: Path, tmp_path: Path):
+    farm = tmp_path / "farm"
+    farm.mkdir()
+    (farm / "mine").symlink_to(folder)
+    (farm / "again").symlink_to(folder)
+    (folder / "round").symlink_to(farm)
+    (folder / "spk" / ".hidden.bsp.part").write_bytes(b"half a download")
+    names = _names(choose.tree([farm]))
+    assert names == sorted(names, key=names.index)
+    assert sorted(names) == sorted(set(names)) and len(names) == 9
+    chosen = choose.select(farm, [ET], ("CASSINI", "TITAN", "SUN"))
+    assert _names(chosen) == _names(choose.select(folder, [ET], ("CASSINI", "TITAN", "SUN")))
 
 
 def test_a_folder_is_searched_and_sorted(folder: Path):
@@ -623,6 +684,62 @@ def test_a_meta_kernel_below_a_long_folder(folder: Path, tmp_path: Path):
     assert max(map(len, out.read_text().splitlines())) <= 80
     spiceypy.furnsh(str(out))
     assert spiceypy.expool("A")
+
+
+def test_strings_of_more_than_80_characters_are_read_whole(tmp_path: Path):
+    deep = tmp_path / ("it's " + "d" * 60) / ("e" * 30)
+    files = [tiny.text(deep / f"{name}.tf", "FK", A="1") for name in "abc"]
+    long, joined = (str(file).replace("'", "''") for file in files[:2])
+    assert all(len(text) > 90 for text in (long, joined))
+    listed = tmp_path / "m.tm"
+    place = str(deep).replace("'", "''")
+    listed.write_text(
+        f"""KPL/MK
+\\begindata
+PATH_SYMBOLS = ( 'K' 'KK' )
+PATH_VALUES = ( '/nowhere' '{place}' )
+KERNELS_TO_LOAD = (
+  '{long}'
+  '{joined[:90]}+'
+  '{joined[90:]}'
+  '$KK/c.tf'
+)
+\\begintext
+"""
+    )
+    assert meta.expand(listed) == files
+
+
+def test_lists_of_a_meta_kernel_are_those_of_spice(tmp_path: Path):
+    for name in ("a.tf", "b.tf", "c d.tf", "e'f.tf", "g.tf"):
+        tiny.text(tmp_path / name, "FK", **{f"X_{name[0].upper()}": "1"})
+    listed = tmp_path / "m.tm"
+    listed.write_text(
+        f"""KPL/MK
+KERNELS_TO_LOAD = ( 'not/data.tf' )
+\\begindata
+PATH_SYMBOLS = 'K'
+PATH_VALUES = ( '{tmp_path}' )
+KERNELS_TO_LOAD = ( '$K/g.tf' )
+KERNELS_TO_LOAD=('$K/a.tf', '$K/b.tf'
+                  ,'$K/c d+'  '.tf' )
+\\begintext
+KERNELS_TO_LOAD = ( 'nor/this.tf' )
+  \\begindata
+  KERNELS_TO_LOAD += '$K/e''f.tf'
+"""
+    )
+    found = meta.expand(listed)
+    spiceypy.furnsh(str(listed))
+    assert [str(listed), *map(str, found)] == _loaded()
+    assert _names(found) == ["a.tf", "b.tf", "c d.tf", "e'f.tf"]
+
+
+@pytest.mark.parametrize("value", ["( a.tf )", "17", "( 'a.tf' b.tf )", "( 'a.tf"])
+def test_a_list_without_quotes_is_an_error(tmp_path: Path, value: str):
+    listed = tiny.text(tmp_path / "m.tm", "MK", KERNELS_TO_LOAD=value)
+    with pytest.raises(errors.KernelError, match="is no list of quoted strings"):
+        meta.expand(listed)
 
 
 def test_a_meta_kernel_without_an_identity_is_read(folder: Path, tmp_path: Path):

@@ -137,14 +137,23 @@ def _entries(kernels: Kernels) -> tuple[str, list[str | Path]]:
 
 
 def tree(folders: Iterable[Path]) -> list[Path]:
-    """Every file below some folders, sorted by name."""
-    return [
-        path
-        for folder in folders
-        if folder.is_dir()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    ]
+    """Every file below some folders, sorted by name, each once.
+
+    Links are followed, but not in circles. Hidden names are left out: downloads on their way have
+    such.
+    """
+    found: list[Path] = []
+    seen: set[str] = set()
+    for folder in folders:
+        for place, inner, names in os.walk(folder, followlinks=True):
+            real = os.path.realpath(place)
+            if real in seen:
+                inner.clear()
+                continue
+            seen.add(real)
+            inner[:] = sorted(name for name in inner if not name.startswith("."))
+            found += [Path(place, name) for name in names if not name.startswith(".")]
+    return sorted({os.path.realpath(path): path for path in found if path.is_file()}.values())
 
 
 def _choose(

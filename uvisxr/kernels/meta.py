@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
-import spiceypy
-from spiceypy.utils.exceptions import NotFoundError, SpiceyError
-
 from ..errors import KernelError
 from ..files import whole_file
-from .session import LOCK, pool_kept, spice_reason
 
 _VARIABLES = ("KERNELS_TO_LOAD", "PATH_SYMBOLS", "PATH_VALUES")
 
-#: Line length used; SPICE allows strings of 80 characters in lines of 132. A longer string is
-#: continued in the next one with a "+".
+#: Sections of data, and in them strings and assignments of strings (*KERNEL* required reading).
+_DATA = re.compile(r"^[ \t]*\\begindata[ \t]*\n(.*?)(?=^[ \t]*\\begintext|\Z)", re.DOTALL | re.M)
+_STRING = r"'(?:[^'\n]|'')*'"
+_ASSIGNMENT = re.compile(
+    rf"^[ \t]*({'|'.join(_VARIABLES)})\s*(\+?=)\s*(\((?:[^()']|{_STRING})*\)|.*)", re.MULTILINE
+)
+
+#: Line length used, and the longest string that SPICE keeps; a longer one is cut without a word,
+#: unless it is continued in the next string with a "+".
 _LINE = 80
 
 #: Longest file name SPICE accepts (FILSIZ of *KERNEL* required reading).
@@ -32,24 +36,19 @@ def expand(path: str | Path) -> list[Path]:
     Raises
     ------
     KernelError
-        SPICE cannot read the file, it lists nothing, or a file it lists does not exist.
+        The file cannot be read, it lists nothing, or a file it lists does not exist.
     """
     path = Path(path)
-    with LOCK, pool_kept():
-        try:
-            for name in _VARIABLES:
-                spiceypy.dvpool(name)
-            spiceypy.ldpool(str(path))
-            names, symbols, values = (_strings(name) for name in _VARIABLES)
-        except SpiceyError as error:
-            raise KernelError(
-                f"cannot read the meta-kernel {path}: {spice_reason(error)}"
-            ) from error
+    values = _values(path)
+    names = values["KERNELS_TO_LOAD"]
     if not names:
         raise KernelError(f"the meta-kernel {path} lists no files in KERNELS_TO_LOAD")
+    # The longest symbol first, so that $KERNELS is not taken for $K.
+    pairs = zip(values["PATH_SYMBOLS"], values["PATH_VALUES"], strict=False)
+    symbols = sorted(pairs, key=lambda pair: len(pair[0]), reverse=True)
     found = []
     for name in names:
-        for symbol, value in zip(symbols, values, strict=False):
+        for symbol, value in symbols:
             name = name.replace(f"${symbol}", value)
         file = Path(name)
         if not file.exists() and not file.is_absolute():
@@ -63,15 +62,39 @@ def expand(path: str | Path) -> list[Path]:
     return found
 
 
-def _strings(name: str) -> list[str]:
-    """Strings of a pool variable, with those continued by "+" joined."""
+def _values(path: Path) -> dict[str, list[str]]:
+    """The three variables of a meta-kernel, with strings continued by "+" joined.
+
+    SPICE's own reader cuts lines at 132 characters and strings at 80, the latter without a word.
+    """
+    try:
+        # Names may have bytes that are no text; Path takes them as they are.
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError as error:
+        raise KernelError(
+            f"cannot read the meta-kernel {path}: {error.strerror or error}"
+        ) from error
+    values: dict[str, list[str]] = {name: [] for name in _VARIABLES}
+    # Reading as text has made every line end a "\n".
+    for name, sign, given in _ASSIGNMENT.findall("\n".join(_DATA.findall(text))):
+        quoted = re.findall(_STRING, given)
+        if not quoted or re.sub(_STRING, "", given).strip("(), \t\n"):
+            raise KernelError(
+                f"cannot read the meta-kernel {path}: {name} is no list of quoted strings"
+            )
+        strings = [string[1:-1].replace("''", "'").rstrip() for string in quoted]
+        values[name] = [*(values[name] if sign == "+=" else ()), *strings]
+    return {name: _joined(strings) for name, strings in values.items()}
+
+
+def _joined(strings: list[str]) -> list[str]:
     found: list[str] = []
-    while True:
-        try:
-            value, _ = spiceypy.stpool(name, len(found), "+", 1024)
-        except NotFoundError:
-            return found
-        found.append(value)
+    continued = False
+    for text in strings:
+        whole = (found.pop() if continued else "") + text.removesuffix("+")
+        continued = text.endswith("+")
+        found.append(whole)
+    return found
 
 
 def metakernel(paths: Iterable[str | Path], out: str | Path) -> Path:

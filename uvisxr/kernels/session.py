@@ -30,6 +30,18 @@ from ..errors import KernelError
 #: Held around every SPICE call; re-entrant, so that sessions can nest within a thread.
 LOCK = threading.RLock()
 
+#: First words of binary kernels, those of the 1990s last (*KERNEL*, *DAF* required reading).
+_BINARY = (b"DAF/", b"DAS/", b"NAIF/DAF", b"NAIF/DAS")
+
+#: First word of a text kernel, after a byte-order mark or blanks as SPICE allows.
+_IDENTITY = re.compile(rb"(?:\xef\xbb\xbf)?\s*KPL/(\w+)")
+
+#: The list of a meta-kernel.
+_MENU = re.compile(rb"(?:^|[\r\n])[ \t]*KERNELS_TO_LOAD[ \t]*\+?=")
+
+#: More double numbers than a DAF summary can have.
+_MOST_DOUBLES = 125
+
 #: Names of pool variables requested at once.
 _PAGE = 500
 
@@ -113,8 +125,9 @@ def user_kernels() -> list[Path]:
 def check_file(path: str | Path) -> str:
     """Type of a kernel file: SPK, CK, LSK, SCLK, FK, IK, PCK, MK or TEXT.
 
-    SPICE itself accepts any file as an empty text kernel, and notices a truncated binary one only
-    when it reads past the end; both are rejected here.
+    SPICE decides what a kernel is, with two exceptions: it accepts any file as an empty text
+    kernel, and notices a truncated binary one only when it reads past the end. Both are rejected
+    here.
 
     Raises
     ------
@@ -128,25 +141,57 @@ def check_file(path: str | Path) -> str:
             size = file.seek(0, 2)
     except OSError as error:
         raise KernelError(f"cannot read the kernel {path}: {error.strerror or error}") from error
-    if head.startswith((b"DAF/", b"DAS/")):
+    if head.startswith(_BINARY):
         _check_binary(path, head, size)
-        return head[4:8].decode("ascii", "replace").strip()
-    if match := re.match(rb"KPL/(\w+)", head):
-        return match[1].decode("ascii")
+        # The word of old files does not say what they hold; SPICE looks at their segments.
+        return _old_kind(path) if head.startswith(b"NAIF/") else _word(head[4:8])
+    if match := _IDENTITY.match(head):
+        kind = _word(match[1])
+        return "MK" if kind != "MK" and _lists_kernels(path.read_bytes()) else kind
     content = path.read_bytes()
     if b"\\begindata" in content:
-        return "MK" if re.search(rb"^\s*KERNELS_TO_LOAD\s*\+?=", content, re.MULTILINE) else "TEXT"
-    raise KernelError(
-        f"{path} is not a SPICE kernel (it begins with {head[:16]!r}): replace it, for example "
-        "with `uvisxr kernels fetch`"
-    )
+        return "MK" if _lists_kernels(content) else "TEXT"
+    mend = "replace it, for example with `uvisxr kernels fetch`"
+    if head.startswith((b"DAFETF", b"DASETF")):
+        mend = "it is in transfer format; convert it with NAIF's program tobin"
+    raise KernelError(f"{path} is not a SPICE kernel (it begins with {head[:16]!r}): {mend}")
+
+
+def _word(text: bytes) -> str:
+    return text.decode("ascii", "replace").strip()
+
+
+def _lists_kernels(content: bytes) -> bool:
+    """Whether a text kernel is a meta-kernel, whatever it says it is and however its lines end."""
+    return b"KERNELS_TO_LOAD" in content and _MENU.search(content) is not None
+
+
+def assigns(path: str | Path, variable: str) -> bool:
+    """Whether a text kernel sets a pool variable."""
+    pattern = rb"(?:^|[\r\n])[ \t]*" + re.escape(variable).encode() + rb"[ \t]*\+?="
+    return re.search(pattern, Path(path).read_bytes()) is not None
+
+
+def _old_kind(path: Path) -> str:
+    with LOCK:
+        try:
+            return str(spiceypy.getfat(str(path))[1])
+        except SpiceyError as error:
+            raise KernelError(
+                f"SPICE cannot tell what kernel {path} is: {spice_reason(error)}"
+            ) from error
 
 
 def _check_binary(path: Path, head: bytes, size: int) -> None:
     """Compare the size of a DAF file with the first free address in its file record."""
-    if not head.startswith(b"DAF/"):
+    if b"DAF" not in head[:8]:
         return
-    order: Literal["little", "big"] = "little" if head[88:96].startswith(b"LTL") else "big"
+    # Old files do not name their byte order, but their summaries have few double numbers.
+    order: Literal["little", "big"] = "big"
+    if head[88:96].startswith(b"LTL") or (
+        not head[88:96].startswith(b"BIG") and int.from_bytes(head[8:12], "little") < _MOST_DOUBLES
+    ):
+        order = "little"
     stated = (int.from_bytes(head[84:88], order, signed=True) - 1) * 8
     if len(head) < 1024 or stated < 1024 or size < stated:
         raise KernelError(
