@@ -13,7 +13,7 @@ from helpers.loopback import Cut, Server, folder, serve
 from helpers.products import write_product
 
 from uvisxr.cli import main
-from uvisxr.errors import FetchError
+from uvisxr.errors import FetchError, KernelError
 from uvisxr.kernels import choose, requirements
 from uvisxr.kernels.listing import ArchiveFile
 from uvisxr.timescales import parse_et
@@ -21,6 +21,10 @@ from uvisxr.timescales import parse_et
 NAME = "FUV2005_230_15_15"
 ET = 177650170.0
 DAY = 86400.0
+
+#: The exposures of the product with half a minute to spare.
+START = parse_et("2005-08-18T15:15:04.141")
+NEAR = (START - 60.0, START + 90.0)
 
 NEEDED = [
     "lsk/naif0012.tls",
@@ -88,7 +92,14 @@ def states(result: Result) -> dict[str, str]:
     return {row[i - 1]: row[i] for row in rows for i in range(1, len(row)) if row[i] in STATES}
 
 
-STATES = ("present", "missing")
+STATES = ("present", "missing", "unused")
+
+
+def unused(result: Result) -> dict[str, str]:
+    """Lines of the kernels that are not used, by name."""
+    names = [name for name, state in states(result).items() if state == "unused"]
+    lines = [line for line in result.stdout.splitlines() if " unused " in line]
+    return dict(zip(names, lines, strict=True))
 
 
 def test_check_lists_what_is_missing(product: Path, cache: Path):
@@ -271,6 +282,174 @@ def test_an_unknown_target_is_an_error(product: Path, cache: Path):
     result = run("check", product)
     assert result.exit_code == 1
     assert "VULCAN" in result.stderr
+
+
+# What the geometry would miss, and nothing else
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    """A folder with all that the product needs, and no more than that."""
+    root = tmp_path / "here"
+    tiny.texts(root)
+    tiny.spk(root / "a.bsp", (-82, 6, *NEAR), (699, 6, *NEAR), (6, 0, *NEAR), (10, 0, *NEAR))
+    tiny.ck(root / "05227_05232ra.bc", NEAR)
+    return root
+
+
+def retarget(label: Path, target: str) -> Path:
+    label.write_text(label.read_text().replace('"SATURN"', f'"{target}"'))
+    return label
+
+
+def test_positions_of_an_hour_ago_are_not_needed_of_bodies_nearby(product: Path, here: Path):
+    result = run("check", product, "--kernels", here)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert len(result.stdout.splitlines()) == 7
+    assert set(states(result).values()) == {"present"}
+
+
+@pytest.mark.parametrize("target", ["SOLAR WIND", "STAR", "CALIB", "UNK", "N/A"])
+def test_products_without_a_body(product: Path, here: Path, target: str, tmp_path: Path):
+    retarget(product, target)
+    (here / "pck00010.tpc").unlink()
+    result = run("check", product, "--kernels", here)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "pck00010.tpc" not in states(result)
+    result = run("metakernel", product, "--kernels", here, "-o", tmp_path / "x.tm")
+    assert (result.exit_code, result.stderr) == (0, "")
+
+
+def test_a_product_without_a_body_is_served(product: Path, cache: Path, server: Server):
+    retarget(product, "SOLAR WIND")
+    result = run("fetch", product)
+    assert (result.exit_code, result.stderr) == (0, "")
+    names = {path.rsplit("/", 1)[-1] for path in NEEDED} - {"pck00010.tpc"}
+    assert {Path(line).name for line in result.stdout.split()} == names
+    assert run("check", product).exit_code == 0
+
+
+def test_another_target_than_the_labels(product: Path, here: Path, tmp_path: Path):
+    retarget(product, "SOLAR WIND")
+    for command in ("check", "metakernel"):
+        more = ("-o", tmp_path / "x.tm") if command == "metakernel" else ()
+        found = [
+            run(command, product, "--target", target, "--kernels", here, *more).exit_code
+            for target in ("S_RINGS", "PO", "VULCAN", "N/A")
+        ]
+        assert found == [0, 1, 1, 0]
+    addresses = run("fetch", product, "--target", "PO", "--to", here, "--dry-run").stdout.split()
+    assert "180927AP_RE_90165_18018.bsp" in [address.rsplit("/", 1)[-1] for address in addresses]
+
+
+def test_what_is_not_needed_and_broken_is_only_told(product: Path, here: Path, tmp_path: Path):
+    (here / "broken.bsp").write_bytes((here / "a.bsp").read_bytes()[:1500])
+    (here / "page.bc").write_text("<html>Moved</html>")
+    (here / "cas_v99.tf").write_bytes(b"")
+    (here / "notes.txt").write_text("not a kernel")
+    (here / "dangling.bsp").symlink_to(here / "gone.bsp")
+    result = run("check", product, "--kernels", here)
+    assert (result.exit_code, result.stderr) == (0, "")
+    told = unused(result)
+    assert told.keys() == {"broken.bsp", "page.bc", "cas_v99.tf"}
+    assert told["broken.bsp"].startswith("unreadable") and "truncated" in told["broken.bsp"]
+    paths = choose.select(here, [ET], ("CASSINI", "SATURN", "SUN"))
+    assert not {"broken.bsp", "page.bc", "cas_v99.tf"} & {path.name for path in paths}
+    # Where the pointing is incomplete, it may be in the file that is none.
+    with pytest.raises(KernelError, match=r"which may be in a file that cannot be read.*page\.bc"):
+        choose.select(here, [ET, ET + 5000.0], ("CASSINI",))
+
+
+def test_kernels_are_known_by_what_they_hold(product: Path, here: Path):
+    (here / "a.bsp").rename(here / "orbit.spk")
+    (here / "05227_05232ra.bc").rename(here / "attitude.kernel")
+    leaps = (here / "naif0012.tls").read_text()
+    (here / "naif0012.tls").unlink()
+    (here / "leaps.txt").write_bytes(leaps.replace("\n", "\r\n").encode())
+    result = run("check", product, "--kernels", here)
+    assert (result.exit_code, result.stderr) == (0, "")
+    found = states(result)
+    assert {"orbit.spk", "attitude.kernel", "leaps.txt"} <= found.keys()
+
+
+def test_check_says_which_file_prevails_and_why(product: Path, here: Path, tmp_path: Path):
+    tiny.ck(here / "05212_05242py_as_flown.bc", NEAR)
+    tiny.ck(here / "05227_05232rb.bc", (NEAR[0] - 500, NEAR[0] - 100))
+    tiny.spk(here / "de421.bsp", (6, 0, *NEAR), (10, 0, *NEAR))
+    tiny.text(here / "cas_v41.tf", "FK", FRAME_VERSION="41")
+    result = run("check", product, "--kernels", here)
+    assert result.exit_code == 0
+    told = unused(result)
+    assert told.keys() == {"05212_05242py_as_flown.bc", "de421.bsp", "cas_v41.tf"}
+    assert "a.bsp (predicted or unknown) prevails over this one (planets)" in told["de421.bsp"]
+    assert (
+        "05227_05232ra.bc (reconstructed) prevails over this one (predicted)"
+        in (told["05212_05242py_as_flown.bc"])
+    )
+    assert "cas_v43.tf is preferred" in told["cas_v41.tf"]
+
+
+def test_files_given_by_name_prevail_and_say_so(product: Path, here: Path, tmp_path: Path):
+    mine = [
+        tiny.ck(tmp_path / "mine.bc", NEAR),
+        tiny.text(tmp_path / "cas_v1.tf", "FK", FRAME_VERSION="1"),
+        tiny.text(tmp_path / "leaps.txt", "LSK"),
+    ]
+    mine[2].write_text(tiny.LSK)
+    given = [part for path in (*mine, here) for part in ("--kernels", path)]
+    result = run("check", product, *given)
+    assert (result.exit_code, result.stderr) == (0, "")
+    lines = {line.split("  ")[-1].split("/")[-1] for line in result.stdout.splitlines()}
+    for path in mine:
+        assert f"{path.name} (given by name, so above all that folders have)" in lines
+    told = unused(result)
+    assert told.keys() == {"05227_05232ra.bc", "cas_v43.tf", "naif0012.tls"}
+    assert "mine.bc, given by name, prevails" in told["05227_05232ra.bc"]
+    paths = choose.select([*mine, here], [ET], ("CASSINI", "SATURN", "SUN"))
+    assert paths[-3:] == mine
+    assert not {"05227_05232ra.bc", "cas_v43.tf", "naif0012.tls"} & {path.name for path in paths}
+
+
+# The archive's gaps, in one voice
+
+
+def test_of_the_cruise_the_archive_has_nothing(product: Path, cache: Path, server: Server):
+    early = product.with_name("EUV2001_001_05_59.LBL")
+    early.write_text(product.read_text().replace("2005-230T", "2001-001T"))
+    words = "no trajectory of Cassini for that, its files cover 2001-03-07 to 2017-09-15"
+    checked, fetched = run("check", early), run("fetch", early)
+    assert (checked.exit_code, fetched.exit_code) == (1, 1)
+    assert words in checked.stderr and words in fetched.stderr
+    assert "kernels fetch" not in checked.output
+    assert not server.requests
+    # The product beside it is served all the same.
+    both = run("fetch", early, product)
+    assert both.exit_code == 1
+    assert both.stdout.split() == [str(cache / path) for path in NEEDED]
+
+
+def test_between_2001_and_2003_the_archive_has_no_pointing(product: Path, cache: Path):
+    early = product.with_name("FUV2002_198_04_31.LBL")
+    early.write_text(product.read_text().replace("2005-230T", "2002-198T"))
+    words = "the archive has no pointing for that, its files cover 2003-08-24 to 2017-09-19"
+    checked = run("check", early)
+    assert checked.exit_code == 1
+    assert "7 kernels missing: `uvisxr kernels fetch` downloads them" in checked.stderr
+    assert words in checked.stderr
+    fetched = run("fetch", early, "--dry-run")
+    assert fetched.exit_code == 0
+    assert len(fetched.stdout.split()) == 7
+    assert words in fetched.stderr
+
+
+def test_what_no_file_of_the_archive_holds_is_said_so(product: Path, cache: Path, server: Server):
+    retarget(product, "JUPITER")
+    assert run("fetch", product).exit_code == 0
+    checked, fetched = run("check", product), run("fetch", product)
+    assert (checked.exit_code, fetched.exit_code) == (1, 1)
+    for result in (checked, fetched):
+        assert "none of the archive's files places JUPITER at 2005-08-18T" in result.stderr
+    assert "kernels fetch" not in checked.output
 
 
 @pytest.mark.parametrize("command", ["check", "fetch", "metakernel"])

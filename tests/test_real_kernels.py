@@ -12,7 +12,7 @@ import spiceypy
 from helpers.synthetic import dataset
 
 from uvisxr import errors
-from uvisxr.kernels import bodies, choose, listing, meta, session
+from uvisxr.kernels import bodies, choose, listing, meta, requirements, session
 from uvisxr.kernels.bodies import code as body_code
 from uvisxr.kernels.coverage import ck_intervals, connected, pointing, spk_segments
 
@@ -48,6 +48,12 @@ SETS = {
         ["2004-163T08:00:00", "2004-163T19:33:00", "2004-164T11:59:00"],
         ["CASSINI", "PHOEBE", "SATURN", 601, 610, 618, "SUN"],
         PHOEBE,
+    ),
+    # Its pointing has the identity of a binary kernel of the 1990s.
+    "2005-331": (
+        ["2005-331T05:41:10", "2005-331T12:00:00", "2005-331T22:14:50"],
+        ["CASSINI", "SATURN", *range(601, 610), "SUN"],
+        ["051122AP_SCPSE_05326_05333.bsp", "05331_05331ra.bc"],
     ),
     "2016": (
         ["2016-275T09:29:44", "2016-278T09:22:00", "2016-280T00:00:00"],
@@ -127,6 +133,21 @@ def _pointed(et: float) -> bool:
     except spiceypy.SpiceyError:
         return False
     return True
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_nothing_is_missing_where_the_geometry_is_complete(root: Path, name: str):
+    times, bodies, _ = SETS[name]
+    ets = _ets(root, times)
+    target = body_code(bodies[1])
+    request = requirements.Request(name, ets, (-82, 10, target))
+    report = requirements.check([request], [], [root])
+    with session.loaded(choose.select(root, ets, bodies)):
+        lost = [et for et in ets if not _pointed(et)]
+    missing = [need.kind for need in report.missing]
+    assert set(missing) == ({"pointing"} if lost else set())
+    assert not report.nowhere
+    assert not any(kind == "unreadable" for kind, _ in report.unused.values())
 
 
 def test_reconstructed_planets_and_satellites_win(root: Path):

@@ -22,6 +22,7 @@ _KERNELS = click.option(
     type=click.Path(exists=True, path_type=Path),
     help="File, folder or meta-kernel; may be repeated [default: UVISXR_KERNELS, or the cache].",
 )
+_TARGET = click.option("--target", help="Body to look at in place of the label's.")
 
 
 @click.group()
@@ -29,44 +30,54 @@ def kernels() -> None:
     """SPICE kernels: find out what products need, and download it."""
 
 
-def _requests(product: tuple[Path, ...]) -> list[Request]:
+def _requests(product: tuple[Path, ...], target: str | None) -> list[Request]:
     from ..kernels.requirements import Request
     from ..pds3.label import read_label
     from ..reader import sources
 
-    return [Request.of(read_label(found.label)) for found in sources.expand(product)]
+    return [Request.of(read_label(found.label), target) for found in sources.expand(product)]
 
 
 @kernels.command()
 @_PRODUCT
 @_KERNELS
-def check(product: tuple[Path, ...], kernels: tuple[Path, ...]) -> None:
+@_TARGET
+def check(product: tuple[Path, ...], kernels: tuple[Path, ...], target: str | None) -> None:
     """List the kernels that PRODUCT... need, and whether they are present or missing.
 
-    The exit code is 1 if any is missing. The data files need not be present.
+    Files that would serve too but are not used are listed with what prevails over them. The exit
+    code is 1 if the geometry would miss anything. The data files need not be present.
     """
     from ..kernels import requirements
 
-    needs = requirements.check(_requests(product), _present(kernels))
-    for need in needs:
+    report = requirements.check(_requests(product, target), *_given(kernels))
+    for need in report.needs.values():
+        note = f" ({need.note})" if need.note else ""
         state = f"present  {need.path}" if need.path else "missing"
-        click.echo(f"{need.kind:<16} {need.name:<34} {state}".rstrip())
-    missing = sum(need.path is None for need in needs)
-    if missing:
-        click.echo(
-            f"uvisxr: {missing} kernels missing: `uvisxr kernels fetch` downloads them", err=True
-        )
+        click.echo(f"{need.kind:<16} {need.name:<34} {state}{note}")
+    for path, (kind, why) in report.unused.items():
+        click.echo(f"{kind:<16} {path.name:<34} unused   {path} ({why})")
+    if report.missing:
+        for kind, why in report.unused.values():
+            if kind == "unreadable":
+                click.echo(f"uvisxr: {why}", err=True)
+        count = len(report.missing)
+        what = "1 kernel" if count == 1 else f"{count} kernels"
+        click.echo(f"uvisxr: {what} missing: `uvisxr kernels fetch` downloads them", err=True)
+    for need in report.nowhere:
+        click.echo(f"uvisxr: no {need.name}: {need.note}; pass --kernels that have it", err=True)
+    if report.missing or report.nowhere:
         sys.exit(1)
 
 
-def _present(kernels: tuple[Path, ...]) -> list[Path]:
+def _given(kernels: tuple[Path, ...]) -> tuple[list[Path], list[Path]]:
+    """Files given by name, and folders."""
     from ..fetch import cache_dir
     from ..kernels import choose as files
 
     if not kernels and not os.environ.get("UVISXR_KERNELS"):
-        return files.tree([cache_dir("kernels")])
-    named, folders = files.sources(kernels or None)
-    return [*files.tree(folders), *named]
+        return [], [cache_dir("kernels")]
+    return files.sources(kernels or None)
 
 
 @kernels.command()
@@ -76,26 +87,32 @@ def _present(kernels: tuple[Path, ...]) -> list[Path]:
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for all the kernels [default: the cache].",
 )
+@_TARGET
 @click.option("--dry-run", is_flag=True, help="Print the URLs; download nothing.")
-def fetch(product: tuple[Path, ...], to: Path | None, dry_run: bool) -> None:
-    """Download the kernels that PRODUCT... need and that are not yet in the folder."""
+def fetch(product: tuple[Path, ...], to: Path | None, target: str | None, dry_run: bool) -> None:
+    """Download the kernels that PRODUCT... need and that are not yet in the folder.
+
+    Where the archive has no pointing, the rest is downloaded; where it has no ephemeris, there is
+    no geometry, and the exit code is 1.
+    """
     from ..fetch import cache_dir
-    from ..kernels import choose as files
     from ..kernels import requirements
 
     folder = to or cache_dir("kernels")
-    needs = requirements.check(_requests(product), files.tree([folder]))
-    missing = [need for need in needs if need.path is None]
-    nowhere = [need.name for need in missing if need.source is None]
+    report = requirements.check(_requests(product, target), [], [folder])
     if dry_run:
-        for need in missing:
+        for need in report.missing:
             if need.source is not None:
                 click.echo(requirements.url(need.source))
     else:
-        for path in requirements.get(missing, folder):
+        for path in requirements.get(report.missing, folder):
             click.echo(path)
-    if nowhere:
-        raise KernelError(f"the archive has no kernels for the {', '.join(nowhere)}")
+    for need in report.nowhere:
+        if need.kind == "pointing":
+            warn_user(f"no {need.name}: {need.note}")
+    lost = [f"no {need.name}: {need.note}" for need in report.nowhere if need.kind != "pointing"]
+    if lost:
+        raise KernelError("; ".join(lost))
     variable = os.environ.get("UVISXR_KERNELS")
     if variable and to is None and not dry_run:
         warn_user(
@@ -107,13 +124,16 @@ def fetch(product: tuple[Path, ...], to: Path | None, dry_run: bool) -> None:
 @kernels.command()
 @_PRODUCT
 @_KERNELS
+@_TARGET
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
-def metakernel(product: tuple[Path, ...], kernels: tuple[Path, ...], output: Path) -> None:
+def metakernel(
+    product: tuple[Path, ...], kernels: tuple[Path, ...], target: str | None, output: Path
+) -> None:
     """Write a meta-kernel that loads what PRODUCT... need, for any SPICE program."""
     from ..kernels import requirements
     from ..kernels.meta import metakernel as write
 
-    paths, unpointed = requirements.for_products(_requests(product), kernels or None)
+    paths, unpointed = requirements.for_products(_requests(product, target), kernels or None)
     click.echo(write(paths, output))
     if unpointed:
         warn_user(unpointed)

@@ -10,31 +10,44 @@ and holds SPICE's lock, for the duration of a `with` block::
 Kernels come from the first of these that is available: the argument `kernels` (a file, a folder,
 which is searched recursively, a meta-kernel, or several of these); the environment variable
 `UVISXR_KERNELS` (the same, separated as in PATH); the download cache; whatever the user has already
-furnished in SPICE. Files and meta-kernels given by name are all loaded, in the order given. From a
-folder, only the files needed for the times and bodies are chosen, reconstructed in preference to
-predicted.
+furnished in SPICE. Files and meta-kernels given by name are all loaded, in the order given, after
+those of folders, so that they prevail. From a folder, only the files needed beside the named ones
+for the times and bodies are chosen, reconstructed in preference to predicted; what else is there,
+even if it cannot be read, does not matter.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import spiceypy
 
 from ..errors import CoverageError, KernelError
 from ..fetch import cache_dir
 from ..timescales import parse_instant
-from .bodies import BARYCENTRE, SPACECRAFT_CODE, SPACECRAFT_FRAME, code
-from .coverage import Segment, connected, pointing, spk_segments
-from .listing import ArchiveFile, archive_files, kernel_sets, may_cover, needed, priority
+from .bodies import BARYCENTRE, SPACECRAFT_CODE, SPACECRAFT_FRAME, SUN, code
+from .coverage import connected, pointing, spk_segments
+from .listing import ArchiveFile, KernelSet, extent, kernel_sets, may_cover, needed, priority
 from .meta import expand
-from .session import LOCK, check_file, loaded, user_kernels
+from .session import LOCK, assigns, check_file, loaded, user_kernels
 
 #: Positions are wanted this much earlier too, s, if available: light takes 85 min from the Sun to
 #: Saturn.
 LIGHT_TIME = 7200.0
+
+#: Usual endings of the binary kernels.
+_ENDINGS = {"SPK": ".bsp", "CK": ".bc"}
+
+#: Types of text kernels, as `check_file` calls them, other than meta-kernels.
+TEXTS = ("LSK", "SCLK", "FK", "IK", "PCK", "TEXT")
+
+#: Larger files are not searched for what a text kernel sets, bytes.
+_LONGEST_TEXT = 20_000_000
 
 #: Number of files that a message names.
 _LISTED = 6
@@ -74,8 +87,9 @@ def select(
     Raises
     ------
     KernelError
-        There are no kernels, a folder lacks one kind, a file is missing, corrupt or not a kernel,
-        or a body is unknown.
+        There are no kernels, a folder lacks one kind, a file given by name is missing, corrupt or
+        not a kernel, one of a folder that may hold what is missing cannot be read, or a body is
+        unknown.
     CoverageError
         A body has no position at any of the instants. The message names the body, the time, the
         archive's files that would cover it, and the command that downloads them.
@@ -83,11 +97,115 @@ def select(
     ets = np.unique(np.asarray(ets, float).ravel())
     with LOCK:
         codes = {code(body): str(body) for body in bodies}
-        paths, folders = sources(kernels)
+        named, folders = sources(kernels)
+        # Files given by name are loaded in any case, so there is nothing to choose among them.
+        frame = frame_id if folders else None
+        found = survey(named, tree(folders), ets, list(codes), frame)
         if folders:
-            paths = [*_choose(folders, paths, ets, list(codes), frame_id), *paths]
-        _check_ephemeris([*user_kernels(), *paths], ets, codes)
-    return paths
+            _check_texts(found, folders, codes)
+        _check_ephemeris(found, ets, codes)
+        if found.unpointed.size and (faults := found.faults_of("CK")):
+            raise KernelError(
+                f"no pointing at {span_text(found.unpointed)}, which may be in a file that cannot "
+                f"be read: {faults[0]}"
+            )
+    return found.paths
+
+
+@dataclass
+class Survey:
+    """What files given by name, and those of folders, offer for some instants and bodies.
+
+    Attributes
+    ----------
+    named : list of Path
+        They are loaded whatever they are, after all others, so that they prevail.
+    files : list of Path
+        The files of the folders, without the named ones.
+    texts : dict of str to Path or None
+        The folders' best text kernel of each kind that no named one gives; None if there is none.
+    chosen : list of Path
+        The folders' binary kernels to be loaded, in order of increasing priority.
+    candidates : dict of str to list of Path
+        The folders' files of each type, "SPK" and "CK", that may cover the instants, in the same
+        order.
+    faults : dict of Path to str
+        Files of the folders found unreadable, and why.
+    unpointed : ndarray
+        Instants without pointing, if that is asked for and there is a clock.
+    """
+
+    named: list[Path]
+    files: list[Path]
+    texts: dict[str, Path | None] = field(default_factory=dict)
+    chosen: list[Path] = field(default_factory=list)
+    candidates: dict[str, list[Path]] = field(default_factory=dict)
+    faults: dict[Path, str] = field(default_factory=dict)
+    unpointed: np.ndarray = field(default_factory=lambda: np.empty(0))
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files to load, in order of increasing priority."""
+        texts = [path for path in self.texts.values() if path is not None]
+        return [*texts, *self.chosen, *self.named]
+
+    @property
+    def clocks(self) -> list[Path]:
+        """The text kernels that may tell leap seconds and the clock."""
+        return [path for path in self.paths if check_file(path) in ("LSK", "SCLK", "TEXT")]
+
+    def loaded_of(self, kind: str) -> list[Path]:
+        """The files to load of one type."""
+        return [path for path in self.paths if check_file(path) == kind]
+
+    def faults_of(self, kind: str) -> list[str]:
+        """Why files cannot be read that, by their names, are of one type."""
+        return [why for path, why in self.faults.items() if path.suffix.lower() == _ENDINGS[kind]]
+
+
+def survey(
+    named: list[Path],
+    files: Iterable[Path],
+    ets: np.ndarray,
+    codes: Sequence[int],
+    frame_id: int | None,
+) -> Survey:
+    """Choose from the files of folders those that serve some instants and bodies beside named ones.
+
+    What is missing, and files that cannot be read, are not errors here.
+
+    Parameters
+    ----------
+    named : list of Path
+        Files given by name.
+    files : iterable of Path
+        Files of folders.
+    ets : ndarray, (n,)
+        Instants, TDB s past J2000.
+    codes : sequence of int
+        NAIF codes of all bodies.
+    frame_id : int or None
+        Frame whose pointing is needed, if any.
+
+    Raises
+    ------
+    KernelError
+        A named file cannot be read.
+    """
+    known = {os.path.realpath(path) for path in named}
+    files = [path for path in files if os.path.realpath(path) not in known]
+    found = Survey(named, files)
+    _choose_texts(found, files)
+    spk = [*_candidates(found, files, "SPK", ets), *found.loaded_of("SPK")]
+    chosen = choose_spk(spk, ets, codes, found.faults)
+    ck: list[Path] = []
+    if frame_id is not None:
+        with loaded(found.clocks):
+            if spiceypy.expool("DELTET/K") and spiceypy.expool("SCLK_DATA_TYPE_82"):
+                ck = [*_candidates(found, files, "CK", ets), *found.loaded_of("CK")]
+                ck, found.unpointed = choose_ck(ck, ets, frame_id, found.faults)
+    found.chosen = [path for path in (*chosen, *ck) if path not in named]
+    return found
 
 
 def sources(kernels: Kernels) -> tuple[list[Path], list[Path]]:
@@ -156,58 +274,93 @@ def tree(folders: Iterable[Path]) -> list[Path]:
     return sorted({os.path.realpath(path): path for path in found if path.is_file()}.values())
 
 
-def _choose(
-    folders: list[Path],
-    named: list[Path],
-    ets: np.ndarray,
-    codes: list[int],
-    frame_id: int | None,
-) -> list[Path]:
-    """Choose from folders the files needed for instants and bodies; `named` ones are loaded
-    anyway."""
-    files = [path for path in tree(folders) if path not in named]
-    texts = text_kernels(files, named, folders)
-    chosen = choose_spk(in_order(files, ".bsp", ets), ets, codes)
-    if frame_id is not None:
-        clocks = [path for path in (*texts, *named) if path.suffix.lower() in (".tls", ".tsc")]
-        chosen += choose_ck(in_order(files, ".bc", ets), ets, frame_id, clocks)
-    return [*texts, *chosen]
+def _candidates(found: Survey, files: Iterable[Path], kind: str, ets: np.ndarray) -> list[Path]:
+    """Files of one type that may cover the instants, in order of increasing priority.
 
-
-def in_order(files: Iterable[Path], ending: str, ets: np.ndarray) -> list[Path]:
-    """The files with a given suffix that may cover the instants, in order of increasing
-    priority."""
+    The type is that which SPICE sees in a file; the ending of a name serves for what is no kernel.
+    """
     if not ets.size:
         return []
     start, stop = utc(ets.min() - LIGHT_TIME), utc(ets.max())
-    found = [path for path in files if path.suffix.lower() == ending]
-    return sorted((path for path in found if may_cover(path.name, start, stop)), key=priority)
-
-
-def text_kernels(files: list[Path], named: list[Path], folders: list[Path]) -> list[Path]:
-    """One text kernel from each set of `kernels.yaml`.
-
-    Raises
-    ------
-    KernelError
-        A set has no file; the message says what to download.
-    """
-    chosen = []
-    for entry in kernel_sets():
-        if entry.kind == "planets" or entry.pick(named):
+    candidates = []
+    for path in files:
+        if not may_cover(path.name, start, stop):
             continue
-        best = entry.pick(files)
-        if best is None:
-            where = ", ".join(str(folder) for folder in folders)
-            raise KernelError(
-                f"no {entry.kind} kernel ({' or '.join(entry.choose)}) in {where}: run `uvisxr "
-                f"kernels fetch PRODUCT`, which downloads {entry.fetch.name}"
-            )
-        chosen.append(best)
-    return chosen
+        if path.suffix.lower() != _ENDINGS[kind] and not _is_binary(path):
+            continue
+        try:
+            if check_file(path) == kind:
+                candidates.append(path)
+        except KernelError as error:
+            found.faults[path] = str(error)
+    found.candidates[kind] = sorted(candidates, key=lambda path: priority(path, kind))
+    return found.candidates[kind]
 
 
-def choose_spk(files: Sequence[Path], ets: np.ndarray, codes: Iterable[int]) -> list[Path]:
+def _is_binary(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(8).startswith((b"DAF/", b"NAIF/DAF"))
+    except OSError:
+        return False
+
+
+def _choose_texts(found: Survey, files: list[Path]) -> None:
+    """Choose one text kernel of each set of `kernels.yaml` that no named file gives."""
+    for entry in kernel_sets():
+        if not entry.gives or serves(entry, found.named):
+            continue
+        found.texts[entry.kind] = None
+        for path in (*entry.ranked(files), *_that_give(entry, files)):
+            try:
+                check_file(path)
+            except KernelError as error:
+                found.faults[path] = str(error)
+                continue
+            found.texts[entry.kind] = path
+            break
+
+
+def serves(entry: KernelSet, named: Iterable[Path]) -> bool:
+    """Whether one of the files given by name is of a kind, by its name or by what it sets."""
+    named = list(named)
+    return bool(entry.ranked(named)) or any(
+        check_file(path) in TEXTS and assigns(path, entry.gives) for path in named
+    )
+
+
+def _that_give(entry: KernelSet, files: Iterable[Path]) -> Iterator[Path]:
+    """Text kernels of a kind whose names do not say so."""
+    for path in files:
+        with contextlib.suppress(KernelError):
+            text = path.stat().st_size < _LONGEST_TEXT and check_file(path) in TEXTS
+            if text and assigns(path, entry.gives):
+                yield path
+
+
+def shapeless(codes: Iterable[int]) -> bool:
+    """Whether no body but Cassini and the Sun is asked for, so that no shapes are needed."""
+    return not set(codes) - {SPACECRAFT_CODE, SUN, BARYCENTRE}
+
+
+def _check_texts(found: Survey, folders: list[Path], codes: Iterable[int]) -> None:
+    for entry in kernel_sets():
+        if found.texts.get(entry.kind, Path()) is not None:
+            continue
+        if entry.kind == "constants" and shapeless(codes):
+            continue
+        where = ", ".join(str(folder) for folder in folders)
+        faults = [why for path, why in found.faults.items() if entry.ranked([path])]
+        raise KernelError(
+            f"no {entry.kind} kernel ({' or '.join(entry.choose)}) in {where}: run `uvisxr "
+            f"kernels fetch PRODUCT`, which downloads {entry.fetch.name}"
+            + "".join(f"; {why}" for why in faults)
+        )
+
+
+def choose_spk(
+    files: Sequence[Path], ets: np.ndarray, codes: Iterable[int], faults: dict[Path, str]
+) -> list[Path]:
     """Choose just those SPK files that place the bodies relative to the solar-system barycentre.
 
     Parameters
@@ -217,6 +370,8 @@ def choose_spk(files: Sequence[Path], ets: np.ndarray, codes: Iterable[int]) -> 
     ets : ndarray, (n,)
     codes : iterable of int
         NAIF codes.
+    faults : dict of Path to str
+        Takes up the files that cannot be read, and why.
 
     Returns
     -------
@@ -228,7 +383,12 @@ def choose_spk(files: Sequence[Path], ets: np.ndarray, codes: Iterable[int]) -> 
     now = np.arange(times.size) < ets.size
     every = np.ones(times.shape, bool)
     missing = {code: now if code == SPACECRAFT_CODE else every for code in codes}
-    segments = {path: spk_segments(path) for path in files}
+    segments = {}
+    for path in files:
+        try:
+            segments[path] = spk_segments(path)
+        except KernelError as error:
+            faults[path] = str(error)
     placed: dict[int, np.ndarray] = {}
     chosen: set[Path] = set()
     # A segment places a body relative to a centre that must be placed in turn, so repeat until
@@ -236,7 +396,7 @@ def choose_spk(files: Sequence[Path], ets: np.ndarray, codes: Iterable[int]) -> 
     progress = True
     while progress:
         progress = False
-        for path in reversed(files):
+        for path in reversed(segments):
             for segment in segments[path]:
                 wanted = missing.get(segment.body)
                 if wanted is None:
@@ -255,9 +415,11 @@ def choose_spk(files: Sequence[Path], ets: np.ndarray, codes: Iterable[int]) -> 
 
 
 def choose_ck(
-    files: Sequence[Path], ets: np.ndarray, frame_id: int, clocks: Iterable[Path]
-) -> list[Path]:
+    files: Sequence[Path], ets: np.ndarray, frame_id: int, faults: dict[Path, str]
+) -> tuple[list[Path], np.ndarray]:
     """Choose just those CK files that give the pointing of a frame at the instants.
+
+    The leap-seconds and spacecraft-clock kernels must be loaded.
 
     Parameters
     ----------
@@ -265,41 +427,45 @@ def choose_ck(
         In order of increasing priority.
     ets : ndarray, (n,)
     frame_id : int
-    clocks : iterable of Path
-        Leap-seconds and clock kernels.
+    faults : dict of Path to str
+        Takes up the files that cannot be read, and why.
 
     Returns
     -------
-    list of Path
+    chosen : list of Path
         In the same order.
+    unpointed : ndarray
+        The instants without pointing.
     """
     left = np.ones(ets.shape, bool)
     chosen = []
-    with loaded(clocks):
-        for path in reversed(files):
-            if not left.any():
-                break
+    for path in reversed(files):
+        if not left.any():
+            break
+        try:
             gain = left & pointing([path], ets, frame_id)
-            if gain.any():
-                chosen.append(path)
-                left &= ~gain
-    return chosen[::-1]
+        except KernelError as error:
+            faults[path] = str(error)
+            continue
+        if gain.any():
+            chosen.append(path)
+            left &= ~gain
+    return chosen[::-1], ets[left]
 
 
-def _check_ephemeris(paths: list[Path], ets: np.ndarray, codes: dict[int, str]) -> None:
+def _check_ephemeris(found: Survey, ets: np.ndarray, codes: dict[int, str]) -> None:
     if not ets.size:
         return
-    segments: list[Segment] = []
-    for path in paths:
-        if check_file(path) == "SPK":
-            segments.extend(spk_segments(path))
+    paths = [path for path in user_kernels() if check_file(path) == "SPK"]
+    paths += found.loaded_of("SPK")
+    segments = [segment for path in paths for segment in spk_segments(path)]
     for number, name in codes.items():
         if not connected(segments, number, ets).any():
-            names = [file.name for file in _archive_for(ets, "ephemeris", codes)]
             raise CoverageError(
                 f"no position of {name} (NAIF {number}) at {span_text(ets)} in the SPK kernels "
-                f"{_listed(path.name for path in paths if path.suffix.lower() == '.bsp')}; "
-                f"{_mend(names)}"
+                f"{_listed(path.name for path in paths)}; "
+                + "".join(f"{why}; " for why in found.faults_of("SPK"))
+                + _mend("ephemeris", ets, [number])
             )
 
 
@@ -317,25 +483,38 @@ def describe_unpointed(ets: np.ndarray | Sequence[float]) -> str:
         Such as "no pointing at 3 times from ... to ...; the archive's 05223_05228ra.bc ...".
     """
     ets = np.asarray(ets, float).ravel()
-    names = [file.name for file in _archive_for(ets, "pointing", ())]
     times = "1 time" if ets.size == 1 else f"{ets.size} times"
-    return f"no pointing at {times}, {span_text(ets)}; {_mend(names)}"
+    return f"no pointing at {times}, {span_text(ets)}; {_mend('pointing', ets)}"
 
 
-def _archive_for(ets: np.ndarray, kind: str, codes: Iterable[int]) -> list[ArchiveFile]:
-    files = needed(utc(ets.min()), utc(ets.max()), codes)
-    return [file for file in files if file.kind == kind]
-
-
-def _mend(names: list[str]) -> str:
-    if not names:
-        covered = [file for file in archive_files() if file.group == "trajectory"]
-        first, last = min(file.start for file in covered), max(file.stop for file in covered)
-        return f"the archive's files cover {first} to {last}: pass kernels= that cover the time"
+def _mend(kind: str, ets: np.ndarray, codes: Iterable[int] = ()) -> str:
+    """Which of the archive's files would help, or that it has none."""
+    files = offered(kind, ets, codes)
+    if not files:
+        return f"{nothing_offered(kind)}: pass kernels= that cover the time"
     return (
-        f"the archive's {_listed(names)} would cover it: run `uvisxr kernels fetch PRODUCT`, or "
-        "pass kernels="
+        f"the archive's {_listed(file.name for file in files)} would cover it: run `uvisxr kernels "
+        "fetch PRODUCT`, or pass kernels="
     )
+
+
+def offered(kind: str, ets: np.ndarray, codes: Iterable[int] = ()) -> list[ArchiveFile]:
+    """The archive's files of pointing or ephemeris for some instants, judging by their names.
+
+    None of ephemeris without Cassini's trajectory, as satellites alone are of no use.
+    """
+    files = needed(utc(ets.min()), utc(ets.max()), codes)
+    found = [file for file in files if file.kind == kind]
+    if kind == "ephemeris" and not any(file.group == "trajectory" for file in found):
+        return []
+    return found
+
+
+def nothing_offered(kind: str) -> str:
+    """Say that the archive has no pointing or ephemeris, and which times it covers."""
+    first, after = extent(kind)
+    what = "pointing" if kind == "pointing" else "trajectory of Cassini"
+    return f"the archive has no {what} for that, its files cover {first} to {after - 1}"
 
 
 def _listed(names: Iterable[str]) -> str:

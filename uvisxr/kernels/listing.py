@@ -25,6 +25,9 @@ _ALWAYS = np.datetime64("NaT", "D")
 
 #: Classes of CK files, best first, with the mark that follows YYDDD_YYDDD in their names.
 POINTING_CLASSES = ("reconstructed", "navigated", "predicted", "gapfill")
+#: The ranks of binary kernels in words, worst first.
+_CK_CLASSES = ("gapfill", "predicted", "navigated or unknown", "reconstructed")
+_SPK_CLASSES = ("planets", "planets", "satellites", "predicted or unknown", "reconstructed")
 _CK_LETTERS = {"r": "reconstructed", "c": "navigated", "p": "predicted"}
 
 #: Saturn's small inner satellites (610..618, 632..635, 649, 653), and those in the trajectory
@@ -69,21 +72,33 @@ class ArchiveFile:
 
 @dataclass(frozen=True)
 class KernelSet:
-    """A kind of kernel of which one file is needed: the patterns that match it, and what to
-    download."""
+    """A kind of kernel of which one file is needed.
+
+    Attributes
+    ----------
+    kind : str
+    choose : tuple of str
+        Patterns of the names of such files, best first.
+    gives : str
+        A pool variable that every such file sets, whatever its name; empty for binary files.
+    fetch : ArchiveFile
+        What to download.
+    """
 
     kind: str
     choose: tuple[str, ...]
+    gives: str
     fetch: ArchiveFile
 
-    def pick(self, paths: Iterable[Path]) -> Path | None:
-        """The best of some files, or None if none of them is of this kind."""
-        paths = list(paths)
+    def ranked(self, paths: Iterable[Path]) -> list[Path]:
+        """Those of some files whose names are of this kind, the best first."""
+        left = list(paths)
+        found: list[Path] = []
         for pattern in self.choose:
-            matches = [path for path in paths if fnmatch.fnmatch(path.name.lower(), pattern)]
-            if matches:
-                return max(matches, key=lambda path: (_natural(path.name), str(path)))
-        return None
+            matches = [path for path in left if fnmatch.fnmatch(path.name.lower(), pattern)]
+            matches.sort(key=lambda path: (_natural(path.name), str(path)), reverse=True)
+            found += [path for path in matches if path not in found]
+        return found
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
@@ -113,6 +128,7 @@ def kernel_sets() -> tuple[KernelSet, ...]:
         KernelSet(
             kind,
             tuple(entry["choose"]),
+            entry.get("gives", ""),
             ArchiveFile(kind, entry["fetch"]["location"], entry["fetch"]["path"]),
         )
         for kind, entry in _document()["sets"].items()
@@ -215,17 +231,36 @@ def _ephemeris_groups(codes: frozenset[int]) -> list[str]:
     return [*groups, "trajectory"]
 
 
-def priority(path: Path) -> tuple[Any, ...]:
-    """Sort key of a binary kernel, from its name: later ones are preferred.
+def extent(kind: str) -> tuple[np.datetime64, np.datetime64]:
+    """First day, and day after the last, of the archive's reconstructed pointing, or of Cassini's
+    trajectory in its ephemeris."""
+    group = {"pointing": "reconstructed", "ephemeris": "trajectory"}[kind]
+    files = [file for file in archive_files() if file.group == group]
+    return min(file.start for file in files), max(file.stop for file in files)
+
+
+def priority(path: Path, kind: str = "") -> tuple[Any, ...]:
+    """Sort key of a binary kernel, "SPK" or "CK", from its name: later ones are preferred.
 
     CK: by class, then version letter. SPK: generic planetary ephemerides (de*) first, then
     satellites and planets, predicted and unknown trajectories, reconstructed trajectories; then by
     delivery date. Navigated pointing and unknown names rank between predicted and reconstructed.
     """
     name = path.name
-    if path.suffix.lower() == ".bc":
+    if (kind or _kind(path)) == "CK":
         return (*_ck_rank(name), str(path))
     return (*_spk_rank(name), str(path))
+
+
+def class_of(path: Path, kind: str = "") -> str:
+    """What a binary kernel, "SPK" or "CK", holds by its name, in words."""
+    if (kind or _kind(path)) == "CK":
+        return _CK_CLASSES[_ck_rank(path.name)[0]]
+    return _SPK_CLASSES[_spk_rank(path.name)[0]]
+
+
+def _kind(path: Path) -> str:
+    return "CK" if path.suffix.lower() == ".bc" else "SPK"
 
 
 def _ck_rank(name: str) -> tuple[Any, ...]:

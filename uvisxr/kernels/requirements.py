@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+import spiceypy
 
 from .. import fetch
 from ..errors import FetchError, KernelError
 from ..pds3.label import Label
-from .bodies import SPACECRAFT_CODE, SPACECRAFT_FRAME, SUN, named
+from .bodies import SPACECRAFT, SPACECRAFT_CODE, SPACECRAFT_FRAME, SUN, is_body, named
 from .choose import (
-    LIGHT_TIME,
     Kernels,
-    choose_ck,
-    choose_spk,
+    Survey,
     describe_unpointed,
-    in_order,
+    nothing_offered,
+    offered,
     select,
-    utc,
+    serves,
+    shapeless,
+    span_text,
+    survey,
+    tree,
 )
-from .coverage import Segment, connected, pointing, spk_segments
-from .listing import ArchiveFile, kernel_sets, locations, needed
+from .coverage import pointing, spk_segments
+from .listing import ArchiveFile, class_of, kernel_sets, locations
 from .session import LOCK, check_file, loaded
 
 
@@ -38,7 +42,7 @@ class Request:
     ets : ndarray, (n,)
         Middle of each exposure, TDB s past J2000.
     codes : tuple of int
-        NAIF codes of Cassini, the target and the Sun.
+        NAIF codes of Cassini, the Sun and the target, if that is a body.
     """
 
     product: str
@@ -46,8 +50,14 @@ class Request:
     codes: tuple[int, ...]
 
     @classmethod
-    def of(cls, label: Label) -> Request:
+    def of(cls, label: Label, target: str | None = None) -> Request:
         """The request of a product; its data file is not needed.
+
+        Parameters
+        ----------
+        label : Label
+        target : str, optional
+            In place of the label's.
 
         Raises
         ------
@@ -58,13 +68,15 @@ class Request:
         """
         # START_TIME is the end of the first exposure: see the users guide, chapter 2.
         ets = label.known_start().et + label.integration * (np.arange(label.shape[0]) - 0.5)
+        wanted = label.target if target is None else target
         with LOCK:
-            _, target = named(label.target)
-        return cls(label.path.stem, ets, (SPACECRAFT_CODE, target, SUN))
+            body = (named(wanted)[1],) if is_body(wanted) else ()
+        return cls(label.path.stem, ets, (SPACECRAFT_CODE, SUN, *body))
 
-    def archive_files(self) -> tuple[ArchiveFile, ...]:
-        """The archive's files that serve the request, judging by their names."""
-        return needed(utc(self.ets.min()), utc(self.ets.max()), self.codes)
+    @property
+    def target(self) -> int | None:
+        """NAIF code of the target, if that is a body."""
+        return self.codes[2] if len(self.codes) > 2 else None
 
 
 @dataclass(frozen=True)
@@ -80,92 +92,233 @@ class Need:
         Where it is; None if it is missing.
     source : ArchiveFile or None
         What to download if it is missing; None if the archive has nothing.
+    note : str
+        Why it is missing from the archive, or why it prevails over other files.
     """
 
     kind: str
     name: str
     path: Path | None = None
     source: ArchiveFile | None = None
+    note: str = ""
 
 
-def check(requests: Iterable[Request], files: Iterable[Path]) -> list[Need]:
+@dataclass
+class Report:
+    """What products need, and what there is.
+
+    Attributes
+    ----------
+    needs : dict of str to Need
+        By name, present and missing.
+    unused : dict of Path to tuple of str
+        Kind of files that would serve too, or that cannot be read, and why they are not used.
+    """
+
+    needs: dict[str, Need] = field(default_factory=dict)
+    unused: dict[Path, tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def missing(self) -> list[Need]:
+        """What is to be downloaded."""
+        return [n for n in self.needs.values() if n.path is None and n.source is not None]
+
+    @property
+    def nowhere(self) -> list[Need]:
+        """What is missing, and not in the archive."""
+        return [n for n in self.needs.values() if n.path is None and n.source is None]
+
+
+def check(requests: Iterable[Request], given: Iterable[Path], folders: Iterable[Path]) -> Report:
     """List what products need, and which of some kernel files provide it.
+
+    Only what the geometry would miss is missing: SPICE itself is asked, with the files that the
+    geometry would load.
 
     Parameters
     ----------
     requests : iterable of Request
-    files : iterable of Path
-        Kernel files that are present.
-
-    Returns
-    -------
-    list of Need
-        Each kernel once. If the files cover all instants, only those that do so; if not, also the
-        archive's files for that time, present or missing.
+    given : iterable of Path
+        Files given by name.
+    folders : iterable of Path
 
     Raises
     ------
     KernelError
-        A file is corrupt.
+        A file given by name cannot be read.
     """
-    requests = list(requests)
-    files = list(files)
-    found: dict[str, Need] = {}
-    texts = []
-    for entry in kernel_sets():
-        if entry.kind == "planets":
-            continue
-        path = entry.pick(files)
-        name = path.name if path else entry.fetch.name
-        found[name] = Need(entry.kind, name, path, entry.fetch)
-        texts.append(path)
-    # The sets begin with the leap seconds and the clock, without which no CK tells its times.
-    clocks = texts[:2]
+    given, files = list(given), tree(folders)
+    report = Report()
     for request in requests:
-        for need in (*_ephemeris(request, files), *_pointing(request, files, clocks)):
-            found.setdefault(need.name, need)
-    return list(found.values())
+        with LOCK:
+            found = survey(given, files, request.ets, request.codes, SPACECRAFT_FRAME)
+            for need in _needs(request, found):
+                report.needs.setdefault(need.name, need)
+            for path, why in _unused(request, found):
+                report.unused.setdefault(path, why)
+    return report
 
 
-def _ephemeris(request: Request, files: Sequence[Path]) -> list[Need]:
-    spk = in_order(files, ".bsp", request.ets)
-    chosen = choose_spk(spk, request.ets, request.codes)
-    here = [Need("ephemeris", path.name, path) for path in chosen]
-    if _placed(request, [segment for path in chosen for segment in spk_segments(path)]):
-        return here
-    return here + _of_archive(request, ("planets", "ephemeris"), files)
+def _needs(request: Request, found: Survey) -> list[Need]:
+    needs = [*_text_needs(request, found), *_binary_needs(found)]
+    ephemeris = _ephemeris_needs(request, found)
+    if any(need.source is None for need in ephemeris):
+        # There is no geometry then, whatever else might be downloaded.
+        return [need for need in (*needs, *ephemeris) if need.path or need.source is None]
+    return [*needs, *ephemeris, *_pointing_needs(request, found)]
 
 
-def _placed(request: Request, segments: list[Segment]) -> bool:
-    """Whether every body is placed at every instant, and at the time when its light left."""
-    times = np.concatenate([request.ets, request.ets - LIGHT_TIME])
-    return all(
-        connected(segments, code, request.ets if code == SPACECRAFT_CODE else times).all()
-        for code in request.codes
-    )
+def _ephemeris_needs(request: Request, found: Survey) -> list[Need]:
+    """What the archive has beside the files chosen, if these do not place all bodies."""
+    if _placed(request, found.loaded_of("SPK")):
+        return []
+    there = _readable(found, "SPK")
+    offer = offered("ephemeris", request.ets, request.codes)
+    why = nothing_offered("ephemeris")
+    if offer:
+        body = SPACECRAFT if request.target is None else spiceypy.bodc2s(request.target)
+        why = f"none of the archive's files places {body} at {span_text(request.ets)}"
+        sets = [entry for entry in kernel_sets() if entry.kind == "planets"]
+        offer = [*(set_.fetch for set_ in sets if not set_.ranked(there.values())), *offer]
+    return _of_archive(request, "ephemeris", offer, there, why)
 
 
-def _pointing(request: Request, files: Sequence[Path], clocks: list[Path | None]) -> list[Need]:
-    there = [path for path in clocks if path is not None]
-    if len(there) < len(clocks):
-        return _of_archive(request, ("pointing",), files)
-    cks = in_order(files, ".bc", request.ets)
-    chosen = choose_ck(cks, request.ets, SPACECRAFT_FRAME, there)
-    here = [Need("pointing", path.name, path) for path in chosen]
-    with loaded(there):
-        if pointing(chosen, request.ets, SPACECRAFT_FRAME).all():
-            return here
-    return here + _of_archive(request, ("pointing",), files)
+def _pointing_needs(request: Request, found: Survey) -> list[Need]:
+    """What the archive has beside the files chosen, if these do not point at all instants."""
+    if None in (found.texts.get(kind, Path()) for kind in ("leap seconds", "clock")):
+        # Nobody can tell what pointing there is.
+        there = {path.name: path for path in (*found.files, *found.named)}
+        offer = offered("pointing", request.ets)
+        needs = [Need(file.kind, file.name, there.get(file.name), file) for file in offer]
+        return needs or _of_archive(request, "pointing", (), {}, nothing_offered("pointing"))
+    if not found.unpointed.size:
+        return []
+    offer = offered("pointing", found.unpointed)
+    why = f"none of the archive's files has pointing at {span_text(found.unpointed)}"
+    if not offer:
+        why = nothing_offered("pointing")
+    return _of_archive(request, "pointing", offer, _readable(found, "CK"), why)
 
 
-def _of_archive(request: Request, kinds: tuple[str, ...], files: Sequence[Path]) -> list[Need]:
-    there = {path.name: path for path in files}
-    wanted = [file for file in request.archive_files() if file.kind in kinds]
-    for kind in kinds:
-        if not any(file.kind == kind for file in wanted):
-            name = f"{kind} of {request.product}"
-            return [Need(kind, name)]
-    return [Need(file.kind, file.name, there.get(file.name), file) for file in wanted]
+def _readable(found: Survey, kind: str) -> dict[str, Path]:
+    """Files of one type by name."""
+    paths = (*found.candidates.get(kind, ()), *found.named)
+    return {path.name: path for path in paths if path not in found.faults}
+
+
+def _of_archive(
+    request: Request,
+    kind: str,
+    offer: Iterable[ArchiveFile],
+    there: dict[str, Path],
+    why: str,
+) -> list[Need]:
+    """The archive's files that are not there, or why they do not help."""
+    absent = [file for file in offer if file.name not in there]
+    if not absent:
+        return [Need(kind, f"{kind} of {request.product}", note=why)]
+    return [Need(file.kind, file.name, None, file) for file in absent]
+
+
+def _placed(request: Request, paths: Sequence[Path]) -> bool:
+    """Whether SPICE gives every position that the geometry reads."""
+    target = "SUN" if request.target is None else str(request.target)
+    with loaded(paths):
+        try:
+            for et in request.ets:
+                spiceypy.spkssb(SPACECRAFT_CODE, et, "J2000")
+                _, light_time = spiceypy.spkpos(target, et, "J2000", "CN", SPACECRAFT)
+                spiceypy.spkpos(target, et - light_time, "J2000", "NONE", "SSB")
+                if request.target not in (None, SUN):
+                    spiceypy.spkpos("SUN", et - light_time, "J2000", "LT", target)
+        except spiceypy.SpiceyError:
+            return False
+    return True
+
+
+def _text_needs(request: Request, found: Survey) -> Iterator[Need]:
+    for entry in kernel_sets():
+        if entry.kind not in found.texts:
+            continue
+        path = found.texts[entry.kind]
+        if path is None and entry.kind == "constants" and shapeless(request.codes):
+            continue
+        yield Need(entry.kind, path.name if path else entry.fetch.name, path, entry.fetch)
+
+
+#: What the lists call the types of kernel.
+_KINDS = {"SPK": "ephemeris", "CK": "pointing"}
+
+
+def _binary_needs(found: Survey) -> Iterator[Need]:
+    for path in found.chosen:
+        yield Need(_KINDS[check_file(path)], path.name, path)
+    for path in found.named:
+        kind = check_file(path)
+        sets = [entry.kind for entry in kernel_sets() if entry.gives and serves(entry, [path])]
+        words = _KINDS.get(kind) or ", ".join(sets) or kind
+        yield Need(words, path.name, path, note="given by name, so above all that folders have")
+
+
+def _unused(request: Request, found: Survey) -> Iterator[tuple[Path, tuple[str, str]]]:
+    """Files of the folders that would serve too, with what prevails over them, and faulty ones."""
+    for entry in kernel_sets():
+        ranked = entry.ranked(found.files) if entry.gives else []
+        winner = found.texts.get(entry.kind)
+        if entry.kind in found.texts and winner is None:
+            continue
+        for path in ranked:
+            if path not in (winner, *found.faults):
+                why = f"{winner.name} is preferred" if winner else "a file given by name prevails"
+                yield path, (entry.kind, why)
+    for kind in ("SPK", "CK"):
+        used = [*(path for path in found.chosen if check_file(path) == kind)]
+        used += [path for path in found.named if check_file(path) == kind]
+        for path in found.candidates.get(kind, []):
+            if path in used or path in found.faults:
+                continue
+            rival = _rival(request, found, kind, path, used)
+            if rival is not None:
+                yield path, (_KINDS[kind], _reason(found, kind, path, rival))
+    for path, why in found.faults.items():
+        yield path, ("unreadable", why)
+
+
+def _rival(request: Request, found: Survey, kind: str, path: Path, used: list[Path]) -> Path | None:
+    """The best of the files used that gives what another gives at some of the instants."""
+    for rival in reversed(used):
+        if kind == "CK":
+            with loaded(found.clocks):
+                gives = [pointing([file], request.ets, SPACECRAFT_FRAME) for file in (path, rival)]
+        elif not (both := _bodies(path) & _bodies(rival) & set(request.codes)):
+            continue
+        else:
+            gives = [_held(file, both, request.ets) for file in (path, rival)]
+        if (gives[0] & gives[1]).any():
+            return rival
+    return None
+
+
+def _bodies(path: Path) -> set[int]:
+    return {segment.body for segment in spk_segments(path)}
+
+
+def _held(path: Path, codes: set[int], ets: np.ndarray) -> np.ndarray:
+    """Whether an SPK file has one of some bodies at each instant."""
+    held = np.zeros(ets.shape, bool)
+    for segment in spk_segments(path):
+        if segment.body in codes:
+            held |= segment.covers(ets)
+    return held
+
+
+def _reason(found: Survey, kind: str, path: Path, rival: Path) -> str:
+    if rival in found.named:
+        return f"{rival.name}, given by name, prevails"
+    classes = class_of(rival, kind), class_of(path, kind)
+    if classes[0] != classes[1]:
+        return f"{rival.name} ({classes[0]}) prevails over this one ({classes[1]})"
+    return f"{rival.name}, later of the same class ({classes[0]}), prevails"
 
 
 def get(needs: Iterable[Need], folder: Path) -> list[Path]:
@@ -193,14 +346,14 @@ def get(needs: Iterable[Need], folder: Path) -> list[Path]:
         path = folder / need.source.path
         address = url(need.source)
         if path.exists():
-            _check(f"{path} is there, but", "move it away, or choose another folder", path)
+            _check_kernel(f"{path} is there, but", "move it away, or choose another folder", path)
         mend = "nothing of it was kept; check the address, or set UVISXR_URL_* to a mirror"
-        check = partial(_check, address, mend)
+        check = partial(_check_kernel, address, mend)
         got.append(fetch.download(address, path, check=check))
     return got
 
 
-def _check(what: str, mend: str, path: Path) -> None:
+def _check_kernel(what: str, mend: str, path: Path) -> None:
     try:
         check_file(path)
     except KernelError as error:
