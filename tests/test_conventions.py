@@ -149,7 +149,7 @@ def test_the_geometry_gives_the_fields_of_the_registry(results):
     los = {*SIGHTLINE, *(f"{name}_corners" for name in SIGHTLINE)}
     for target in ("TITAN", "SATURN"):
         ds = results[f"{target} opened"]
-        of_planets = {name for name in los if FIELDS[name.removesuffix("_corners")].planets}
+        of_planets = {n for n in los if FIELDS[n.removesuffix("_corners")].needs == "planet"}
         expected = {*los, *EPHEMERIS} - (of_planets if target == "TITAN" else set())
         over_samples = {name for name, v in ds.variables.items() if "sample" in v.dims}
         assert over_samples - {"geometry_et"} == expected

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 import spiceypy
 import xarray as xr
-from helpers import synthetic
+from helpers import starlist, synthetic, tinykernels
 
-from uvisxr.dataset.fields import EPHEMERIS, SIGHTLINE
+import uvisxr
+from uvisxr.dataset import overview
+from uvisxr.dataset.fields import EPHEMERIS, FIELDS, SIGHTLINE
 from uvisxr.errors import (
     ArgumentError,
     CoverageError,
@@ -21,6 +23,7 @@ from uvisxr.errors import (
     UvisError,
     UvisWarning,
 )
+from uvisxr.geometry import views
 from uvisxr.geometry.los import geometry
 from uvisxr.geometry.rays import Rays, TargetState, intercepts, surface_fields, tangents
 from uvisxr.kernels import session
@@ -65,7 +68,8 @@ class TestResult:
         for name in ("lon", "lat", "lat_graphic", "alt", "sza", "phase", "ems", "lt"):
             assert f"tangent_{name}" in done.coords
         for name in EPHEMERIS:
-            assert done[name].dims == (("pic", "axis") if name == "sc_velocity" else ("pic",))
+            vector = name in ("sc_position", "sc_velocity")
+            assert done[name].dims == (("pic", "axis") if vector else ("pic",))
         assert not planet_only & set(done.coords)
         assert list(done["corner"].values) == [
             "lower_left",
@@ -346,13 +350,128 @@ class TestPointing:
         assert not found["on_disk"][2].any()
 
 
+def fields_that_need(*what: str) -> set[str]:
+    """Names of the fields, and corners, for which no more must be known."""
+    names = {name for name, field in FIELDS.items() if field.needs in what}
+    return names | {f"{name}_corners" for name in names & SIGHTLINE.keys()}
+
+
+ALL_FIELDS = fields_that_need("course", "centre", "body", "planet")
+
+
+class TestWithoutBody:
+    @pytest.mark.parametrize(
+        "target", ["SOLAR WIND", "solar  wind", "STAR", "CALIB", "UNK", "N/A", "SKY", "IPH", ""]
+    )
+    def test_what_needs_no_body_is_as_with_one(self, files, done, target):
+        found = synthetic.dataset(ets=ETS, target=target).uvis.geometry(files)
+        names = fields_that_need("course")
+        assert ALL_FIELDS & set(found.variables) == names
+        assert {"ra", "dec", "sc_position", "sc_velocity", "sc_heliocentric_distance"} < names
+        for name in names:
+            np.testing.assert_array_equal(found[name], done[name])
+            assert found[name].attrs == done[name].attrs
+        assert found.attrs["geometry_target"] == ""
+        assert not {"target_radii", "lon_direction", "tangent"} & set(found.attrs)
+
+    def test_an_argument_in_place_of_the_target(self, files, done):
+        sky = synthetic.dataset(ets=ETS, target="UNK")
+        xr.testing.assert_equal(sky.uvis.geometry(files, target="TITAN"), done)
+        again = done.uvis.geometry(files, target="SKY")
+        assert ALL_FIELDS & set(again.variables) == fields_that_need("course")
+        assert "target_radii" not in again.attrs
+
+    def test_a_target_that_nobody_knows(self, files):
+        ds = synthetic.dataset(ets=ETS, target="TITTAN")
+        with pytest.warns(UvisWarning, match="does not know the dataset's target, 'TITTAN'"):
+            found = ds.uvis.geometry(files)
+        assert ALL_FIELDS & set(found.variables) == fields_that_need("course")
+
+    def test_no_ephemeris_of_a_planet_is_needed(self, files):
+        """A cruise, with the spacecraft's positions alone."""
+        kept = [file for file in files if file.suffix != ".tpc"]
+        found = synthetic.dataset(ets=ETS, target="SOLAR WIND").uvis.geometry(kept)
+        assert np.isfinite(found["ra"]).all()
+
+    def test_gaps_and_samples(self, data):
+        ds = synthetic.dataset(ets=[0.0, 0.0], target="STAR")
+        times = np.array([[POINTED, UNPOINTED], [POINTED, POINTED]])
+        with pytest.warns(UvisWarning, match="1 of 2 exposures"):
+            found = ds.uvis.geometry(synthetic.kernels(data, "2005"), times=times)
+        assert found["ra"].dims == ("pic", "sample", "pixel")
+        lost = np.isnan(found["ra_corners"]).all(["pixel", "corner"])
+        np.testing.assert_array_equal(lost, [[False, True], [False, False]])
+        assert np.isfinite(found["sc_position"]).all()
+
+    def test_times_without_positions(self, files):
+        ds = synthetic.dataset(ets=ETS, target="STAR")
+        with pytest.warns(UvisWarning, match="ra and dec for 1 of 3 exposures"):
+            found = ds.uvis.geometry(files, times=[*ETS[:2], ETS[2] + 1e6])
+        assert np.isnan(found["sc_velocity"][2]).all()
+        with pytest.raises(CoverageError, match="no position of CASSINI"):
+            ds.uvis.geometry(files, times="2010-001T00:00")
+
+    def test_a_file_keeps_it(self, files, tmp_path):
+        found = synthetic.dataset(ets=ETS, target="STAR").uvis.geometry(files)
+        with xr.open_dataset(found.uvis.to_netcdf(tmp_path / "star.nc")) as back:
+            xr.testing.assert_equal(back.load(), found)
+            assert back.attrs["geometry_target"] == ""
+
+    def test_later_steps_say_what_is_missing(self, files, tmp_path):
+        found = synthetic.dataset(ets=ETS, target="STAR").uvis.geometry(files)
+        with pytest.raises(MissingStepError, match=r"no lat: .*a body of known shape"):
+            found.uvis.bin(by={"lat": [0, 90]})
+        with pytest.raises(MissingStepError, match=r"no shape of the target \(no body\)"):
+            views.target(found)
+        assert not {"image"} & set(overview.next_steps(found))
+        assert not {"geometry", "animate", "picture"} & set(overview.pictures(found))
+        found = found.assign_coords(product=("pic", ["FUV2005_360_08_50"] * 3))
+        summary = uvisxr.load_json(found.uvis.to_json(tmp_path / "star.json"))
+        assert summary["geometry"]["target"] is None
+        assert {"ra", "dec", "sc_heliocentric_distance"} == set(summary["geometry"]["fields"])
+
+    def test_stars_are_predicted(self, files, done):
+        """As with a body that is out of the way."""
+        star = synthetic.dataset(ets=ETS, target="STAR").uvis.geometry(files)
+        off = np.argwhere(done["on_disk"].values == 0)[::40]
+        place = sphere.vectors(*(done[n].values[tuple(off.T)] for n in ("ra", "dec")))
+        stars = starlist.catalogue(place)
+        found = star.uvis.predict_stars(stars)
+        assert found["star_count"].sum() >= len(off)
+        np.testing.assert_array_equal(
+            found["star_count"], done.uvis.predict_stars(stars)["star_count"]
+        )
+
+
+class TestHalfABody:
+    def test_a_body_without_rotation(self, data):
+        ds = synthetic.dataset(ets=[POINTED], target="HYPERION")
+        with pytest.warns(UvisWarning, match="no rotation of HYPERION") as caught:
+            found = ds.uvis.geometry(synthetic.kernels(data, "2005"))
+        assert len(caught) == 1 and caught[0].filename == __file__
+        names = fields_that_need("course", "centre")
+        assert ALL_FIELDS & set(found.variables) == names
+        assert {"ra", "target_distance", "target_phase", "heliocentric_distance"} < names
+        assert all(np.isfinite(found[name]).all() for name in names)
+        assert found.attrs["geometry_target"] == "HYPERION"
+        assert "target_radii" not in found.attrs
+
+    def test_a_rotation_from_another_constants_kernel_serves(self, data, tmp_path):
+        angles = {"POLE_RA": "( 0 0 0 )", "POLE_DEC": "( 90 0 0 )", "PM": "( 0 16.9 0 )"}
+        own = {f"BODY607_{name}": value for name, value in angles.items()}
+        file = tinykernels.text(tmp_path / "mine.tpc", "PCK", **own)
+        ds = synthetic.dataset(ets=[POINTED], target="HYPERION")
+        found = ds.uvis.geometry([*synthetic.kernels(data, "2005"), file])
+        assert np.isfinite(found["alt"]).all() and found.attrs["target_radii"][0] == 180.1
+
+
 class TestErrors:
     def test_unknown_target(self, ds, files):
         with pytest.raises(ArgumentError, match="Marvin"):
             ds.uvis.geometry(files, target="Marvin")
 
-    def test_target_without_radii(self, ds, files):
-        with pytest.raises(KernelError, match=r"no radii .*for CASSINI"):
+    def test_the_spacecraft_as_target(self, ds, files):
+        with pytest.raises(ArgumentError, match="the spacecraft itself"):
             ds.uvis.geometry(files, target="CASSINI")
 
     def test_no_target(self, ds, files):

@@ -15,7 +15,7 @@ import pvl
 import pytest
 import spiceypy
 import xarray as xr
-from helpers import synthetic
+from helpers import synthetic, tinykernels
 
 import uvisxr
 from uvisxr.errors import UvisWarning
@@ -33,6 +33,9 @@ SCENES = {
 }
 
 CORRECTION = "CN+S"
+
+#: km, as the IAU defined it in 2012; SPICE's `convrt` has an older value.
+ASTRONOMICAL_UNIT = 149597870.7
 
 
 @dataclass
@@ -216,7 +219,6 @@ def test_right_ascension_and_declination(scene):
 def test_sub_points_and_distances(scene):
     frame = f"IAU_{scene.body}"
     with loaded(scene.files):
-        radii = spiceypy.bodvrd(scene.body, "RADII", 3)[1]
         for pic, et in enumerate(scene.ds["et"].values):
             row = {name: float(scene.ds[name][pic]) for name in ("sc_lon", "sc_lat", "sc_alt")}
             point, _, path = spiceypy.subpnt(
@@ -226,12 +228,11 @@ def test_sub_points_and_distances(scene):
             assert apart(row["sc_lon"], np.rad2deg(lon)) < 1e-5
             assert row["sc_lat"] == pytest.approx(np.rad2deg(lat), abs=1e-5)
             assert row["sc_alt"] == pytest.approx(np.linalg.norm(path), abs=1e-3)
-            _, epoch, _ = spiceypy.subslr(
+            point, epoch, _ = spiceypy.subslr(
                 "NEAR POINT/ELLIPSOID", scene.body, et, frame, CORRECTION, "CASSINI"
             )
-            # subslr holds its Sun at an epoch 0.2 s off at Saturn: the near point directly.
-            sun, _ = spiceypy.spkpos("SUN", epoch, frame, "LT+S", scene.body)
-            _, lon, lat = spiceypy.reclat(spiceypy.nearpt(sun, *radii)[0])
+            sun, _ = spiceypy.spkpos("SUN", epoch, frame, "LT", scene.body)
+            _, lon, lat = spiceypy.reclat(point)
             assert apart(float(scene.ds["sub_solar_lon"][pic]), np.rad2deg(lon)) < 1e-5
             assert float(scene.ds["sub_solar_lat"][pic]) == pytest.approx(np.rad2deg(lat), abs=1e-5)
             position, _ = spiceypy.spkpos(scene.body, et, "J2000", "LT", "CASSINI")
@@ -239,6 +240,73 @@ def test_sub_points_and_distances(scene):
             assert distance == pytest.approx(np.linalg.norm(position), abs=1e-2)
             au = spiceypy.convrt(np.linalg.norm(sun), "KM", "AU")
             assert float(scene.ds["heliocentric_distance"][pic]) == pytest.approx(au, abs=1e-7)
+
+
+def test_angles_at_the_sub_spacecraft_point(scene):
+    frame = f"IAU_{scene.body}"
+    with loaded(scene.files):
+        code = spiceypy.bods2c(scene.body)
+        for pic, et in enumerate(scene.ds["et"].values):
+            row = scene.ds.isel(pic=pic)
+            common = (scene.body, et, frame, CORRECTION, "CASSINI")
+            point, epoch, _ = spiceypy.subpnt("NEAR POINT/ELLIPSOID", *common)
+            _, _, *angles = spiceypy.ilumin("ELLIPSOID", *common, point)
+            for name, angle in zip(("sc_phase", "sc_sza", "sc_ems"), angles, strict=True):
+                assert float(row[name]) == pytest.approx(np.rad2deg(angle), abs=2e-6)
+            _, lon, _ = spiceypy.reclat(point)
+            h, m, s, _, _ = spiceypy.et2lst(epoch, code, lon, "PLANETOCENTRIC")
+            # et2lst cuts the second's fraction off.
+            clock = h * 3600 + m * 60 + s + 0.5
+            assert apart(float(row["sc_lt"]) * 3600, clock, 86400.0) < 1.0
+            phase = spiceypy.phaseq(et, scene.body, "SUN", "CASSINI", CORRECTION)
+            assert float(row["target_phase"]) == pytest.approx(np.rad2deg(phase), abs=1e-7)
+
+
+def test_where_the_spacecraft_is(scene):
+    with loaded(scene.files):
+        for pic, et in enumerate(scene.ds["et"].values):
+            row = scene.ds.isel(pic=pic)
+            state = spiceypy.spkssb(-82, et, "J2000")
+            np.testing.assert_allclose(row["sc_position"], state[:3], rtol=1e-14)
+            np.testing.assert_allclose(row["sc_velocity"], state[3:], rtol=1e-14)
+            sun, _ = spiceypy.spkpos("SUN", et, "J2000", "LT", "CASSINI")
+            au = np.linalg.norm(sun) / ASTRONOMICAL_UNIT
+            assert float(row["sc_heliocentric_distance"]) == pytest.approx(au, rel=1e-12)
+
+
+#: A moon that no constants kernel knows, and where it is put.
+ALBIORIX = 626
+
+
+@pytest.mark.parametrize("target", ["HYPERION", "ALBIORIX"])
+def test_half_a_body(data, tmp_path, target):
+    """Distance, direction and phase of moons without rotation, or without radii too."""
+    et = 177660944.384
+    files = synthetic.kernels(data, "2005")
+    if target == "ALBIORIX":
+        files.append(tinykernels.spk(tmp_path / "a.bsp", (ALBIORIX, 6, et - 1e5, et + 1e5), x=1e7))
+    ds = synthetic.dataset(ets=[et], target=target)
+    lacking = "radii and no rotation" if target == "ALBIORIX" else "rotation"
+    with pytest.warns(UvisWarning, match=f"no {lacking} of {target}"):
+        found = ds.uvis.geometry(files).reset_coords().isel(pic=0)
+    with loaded(files):
+        position, light = spiceypy.spkpos(target, et, "J2000", "CN", "CASSINI")
+        seen, _ = spiceypy.spkpos(target, et, "J2000", "CN+S", "CASSINI")
+        sun, _ = spiceypy.spkpos("SUN", et - light, "J2000", "LT", target)
+        phase = spiceypy.phaseq(et, target, "SUN", "CASSINI", "CN+S")
+        turn = spiceypy.pxform(FieldOfView.of("FUV", "LOW_RESOLUTION").frame, "J2000", et)
+        au = np.linalg.norm(sun) / ASTRONOMICAL_UNIT
+    _, ra, dec = spiceypy.recrad(seen)
+    assert float(found["target_distance"]) == pytest.approx(np.linalg.norm(position), rel=1e-12)
+    assert float(found["target_phase"]) == pytest.approx(np.rad2deg(phase), abs=1e-7)
+    assert float(found["target_ra"]) == pytest.approx(np.rad2deg(ra), abs=1e-9)
+    assert float(found["target_dec"]) == pytest.approx(np.rad2deg(dec), abs=1e-9)
+    assert float(found["heliocentric_distance"]) == pytest.approx(au, rel=1e-12)
+    # Rows 2..61 are even in number: the boresight is where the middle two meet.
+    _, ra, dec = np.rad2deg(spiceypy.recrad(turn[:, 2].copy()))
+    middle = found[["ra", "dec"]].isel(pixel=[29, 30]).mean("pixel")
+    assert float(middle["ra"]) == pytest.approx(ra, abs=1e-4)
+    assert float(middle["dec"]) == pytest.approx(dec, abs=1e-4)
 
 
 def test_orientation_and_direction_of_the_target(scene):

@@ -166,7 +166,7 @@ def test_stars_appear_where_stelab_has_them(located):
     wide = np.repeat(corners[:, :1], corners.shape[1], axis=1)
     # A circle of the whole sky takes in every star.
     wide[:, 0], wide[:, 1] = -corners[:, 0], corners[:, 0]
-    pic, star, place = predict.candidates(ds, catalogue, wide, view)
+    pic, star, place = predict.candidates(ds, catalogue, wide)
     assert set(star) == set(range(60))
     for p, s, apparent in list(zip(pic, star, place, strict=True))[::17]:
         year = float(julian_year(ds["et"].values[p]))

@@ -47,6 +47,8 @@ def test_closed_form_from_above_the_pole():
     np.testing.assert_allclose(found["ring_emission"], 45, rtol=1e-12)
     tilt = np.rad2deg(np.arctan2(1e8, 1e9 - 3e5))
     assert found["ring_incidence"][0, 0] == pytest.approx(90 - tilt, abs=1e-9)
+    # At (3e5, 0, 0) the spacecraft is 45 degrees up, towards the planet; the Sun beyond the point.
+    assert found["ring_phase"][0, 0] == pytest.approx(135 - tilt, abs=1e-9)
     np.testing.assert_array_equal(found["ring_in_front"], 1)
 
 
@@ -66,8 +68,8 @@ def test_rings_before_and_behind_the_planet():
 
 def test_a_ray_that_never_crosses_the_plane():
     found = fields(scene_at((4e5, 0, 1e5)), [[-1, 0, 1e-3], [0, 1, 0]])
-    for name in ("ring_radius", "ring_longitude", "ring_emission", "ring_incidence"):
-        assert np.isnan(found[name]).all()
+    for name in ("radius", "longitude", "emission", "incidence", "phase"):
+        assert np.isnan(found[f"ring_{name}"]).all()
     np.testing.assert_array_equal(found["ring_in_front"], 0)
 
 
@@ -118,6 +120,8 @@ def test_against_scalar_spice(data):
             seen = spiceypy.stelab(sun[:3], saturn[3:])
             incidence = np.rad2deg(spiceypy.vsep(pole, seen))
             assert found["ring_incidence"][i] == pytest.approx(incidence, abs=1e-5)
+            phase = np.rad2deg(spiceypy.vsep(seen, -apparent))
+            assert found["ring_phase"][i] == pytest.approx(phase, abs=1e-5)
             try:
                 _, _, path = spiceypy.sincpt(
                     "ELLIPSOID", "SATURN", ET, "IAU_SATURN", "CN+S", "CASSINI", "J2000", apparent

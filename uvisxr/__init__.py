@@ -154,7 +154,8 @@ minimum altitude on the line of sight or, with ``tangent="scaled"``, the one nea
 the space in which the ellipsoid is a sphere. Light time, aberration and the target's rotation are
 applied ray by ray, as in SPICE's `sincpt` and `ilumin` with "CN+S". Angles are measured from the
 normal of the ellipsoid at the point, or below it. Without pointing all are NaN, except those that
-are 0 or 1.
+are 0 or 1. If the target is no body (SOLAR WIND, STAR, CALIB...), or has no known radii or rotation
+(Hyperion, irregular moons), only `ra` and `dec` exist.
 
 lon : degree
     Longitude of the point, 0 <= lon < 360, increasing westwards; eastwards with
@@ -201,25 +202,40 @@ ring_longitude : degree
     of the plane on the J2000 equator.
 ring_emission, ring_incidence : degree
     Angles to the spacecraft and to the Sun.
+ring_phase : degree
+    Angle at the crossing between the directions to the Sun and to the spacecraft.
 ring_in_front : 1
     1 where the plane is crossed and the planet is not met before; else 0.
 
 Target and spacecraft
 ---------------------
 One value per exposure, (pic). The target is the attribute `geometry_target`, its radii in km are
-`target_radii`. With these, pictures need no kernels.
+`target_radii`. With these, pictures need no kernels. If the target is no body, there are only
+`sc_position`, `sc_velocity` and `sc_heliocentric_distance`; if it has no known radii or rotation,
+the fields of its centre as well: `target_distance`, `target_phase`, `target_ra`, `target_dec` and
+`heliocentric_distance`.
 
 sc_lon, sc_lat : degree
     Longitude, counted as `lon`, and planetocentric latitude of the point of the ellipsoid nearest
     the spacecraft, as it appears from there.
 sc_alt : km
     Altitude of the spacecraft above that point.
+sc_sza, sc_phase, sc_ems : degree
+    At that point: solar zenith angle; phase and emission angles towards the spacecraft. As it is
+    seen along the normal, the emission angle is 0, and the phase angle is the zenith angle.
+sc_lt : hour
+    Local solar time of that point, as `lt`.
 sub_solar_lon, sub_solar_lat : degree
-    The same of the point nearest the Sun, when the light left it that the spacecraft receives.
+    Longitude and latitude, counted alike, of the point with the Sun in the zenith when the light
+    left it that the spacecraft receives; seen from the moving surface, as in SPICE's `subslr`.
 target_distance : km
     Distance of the target's centre from the spacecraft, corrected for light time.
+target_phase : degree
+    Angle at the target's centre between the directions to the Sun and to the spacecraft.
 heliocentric_distance : au
     Distance of the target's centre from the Sun.
+sc_heliocentric_distance : au
+    Distance of the spacecraft from the Sun, corrected for light time.
 target_ra, target_dec : degree
     Apparent direction of the target's centre, J2000.
 pole_ra, pole_dec : degree
@@ -227,6 +243,8 @@ pole_ra, pole_dec : degree
 prime_meridian : degree
     Angle along the target's equator from its ascending node on the J2000 equator to the prime
     meridian, at the same time: W in the IAU reports.
+sc_position : km
+    Position of the spacecraft relative to the solar-system barycentre, J2000, (pic, axis).
 sc_velocity : km s-1
     Velocity of the spacecraft relative to the solar-system barycentre, J2000, (pic, axis), which
     causes the aberration.
@@ -300,7 +318,8 @@ year, doy, start_time, compression
     Year and day of year (1 January is 1) of the first START_TIME; how that was taken; compression
     on board: SQRT_9 rounds counts above 128.
 geometry_target, target_radii, lon_direction, tangent, kernels
-    Of the geometry: target and its radii, km; options; names of the kernels.
+    Of the geometry: target, empty if it is no body; its radii, km, if known; options; names of the
+    kernels.
 background_method, background_spectra, background_expected
     How the background was determined, and from how many spectra; the level that the users guide
     shows for the date of the exposures, count/s per detector pixel, where that is known.

@@ -261,9 +261,9 @@ def summary(ds: xr.Dataset) -> dict[str, Any]:
             "error": _plain(ds["background_error"].values) if "background_error" in ds else None,
             "units": ds["background"].attrs["units"],
         }
-    if "lon" in ds:
+    if FIELDS.keys() & set(ds.variables):
         content["geometry"] = {
-            "target": attrs.get("geometry_target", attrs.get("target")),
+            "target": attrs.get("geometry_target", attrs.get("target")) or None,
             "kernels": _plain(attrs.get("kernels")),
             "fields": {
                 name: {

@@ -36,8 +36,9 @@ class Field:
         Whether it exists at the tangent point too, with the prefix `tangent_`.
     period : float, optional
         360 degrees or 24 hours, if the field is periodic.
-    planets : bool
-        Whether only giant planets have it.
+    needs : {"course", "centre", "body", "planet"}
+        What must be known: only where the spacecraft is and points; the target's centre as well;
+        its shape and orientation; or that it is a giant planet.
     directed : bool
         Whether it is a longitude that increases west or east, as set by `lon_direction`; its
         attributes say which.
@@ -51,17 +52,23 @@ class Field:
     kind: Literal["sightline", "ephemeris"] = "sightline"
     twin: bool = False
     period: float | None = None
-    planets: bool = False
+    needs: Literal["course", "centre", "body", "planet"] = "body"
     directed: bool = False
     summary: bool = True
 
     @property
     def remedy(self) -> str:
         """How to add the field to a dataset that lacks it."""
-        return "call ds.uvis.geometry() first" + (
-            ", with a giant planet as target" if self.planets else ""
-        )
+        return "call ds.uvis.geometry() first" + _TARGETS[self.needs]
 
+
+#: The targets that have fields, as `Field.remedy` says it.
+_TARGETS = {
+    "course": "",
+    "centre": ", with a body as target",
+    "body": ", with a body of known shape and rotation as target",
+    "planet": ", with a giant planet as target",
+}
 
 _DEG, _KM = "degree", "km"
 
@@ -80,13 +87,19 @@ _ENTRIES = (
     Field("ems", _DEG, "emission angle", twin=True),
     Field("lt", "hour", "local solar time", twin=True, period=24.0),
     Field("on_disk", "1", "whether the line of sight meets the body: 1 yes, 0 no"),
-    Field("ra", _DEG, "right ascension of the line of sight, apparent, J2000", period=360.0),
-    Field("dec", _DEG, "declination of the line of sight, apparent, J2000"),
+    Field(
+        "ra",
+        _DEG,
+        "right ascension of the line of sight, apparent, J2000",
+        period=360.0,
+        needs="course",
+    ),
+    Field("dec", _DEG, "declination of the line of sight, apparent, J2000", needs="course"),
     Field(
         "ring_radius",
         _KM,
         "radius where the line of sight crosses the equatorial plane",
-        planets=True,
+        needs="planet",
     ),
     Field(
         "ring_longitude",
@@ -94,38 +107,65 @@ _ENTRIES = (
         "longitude where the line of sight crosses the equatorial plane, prograde from the plane's "
         "ascending node on the equator of J2000",
         period=360.0,
-        planets=True,
+        needs="planet",
     ),
     Field(
         "ring_emission",
         _DEG,
         "emission angle against the normal of the equatorial plane",
-        planets=True,
+        needs="planet",
     ),
     Field(
         "ring_incidence",
         _DEG,
         "solar incidence angle against the normal of the equatorial plane",
-        planets=True,
+        needs="planet",
+    ),
+    Field(
+        "ring_phase",
+        _DEG,
+        "phase angle where the line of sight crosses the equatorial plane",
+        needs="planet",
     ),
     Field(
         "ring_in_front",
         "1",
         "whether the plane is crossed before the body: 1 yes, 0 no",
-        planets=True,
+        needs="planet",
     ),
     Field("sc_lon", _DEG, "sub-spacecraft longitude", "ephemeris", period=360.0, directed=True),
     Field("sc_lat", _DEG, "sub-spacecraft planetocentric latitude", "ephemeris"),
     Field("sc_alt", _KM, "altitude of the spacecraft above the target's ellipsoid", "ephemeris"),
+    Field("sc_sza", _DEG, "solar zenith angle at the sub-spacecraft point", "ephemeris"),
+    Field("sc_phase", _DEG, "phase angle at the sub-spacecraft point", "ephemeris"),
+    Field("sc_ems", _DEG, "emission angle at the sub-spacecraft point", "ephemeris"),
+    Field(
+        "sc_lt", "hour", "local solar time of the sub-spacecraft point", "ephemeris", period=24.0
+    ),
     Field("sub_solar_lon", _DEG, "sub-solar longitude", "ephemeris", period=360.0, directed=True),
     Field("sub_solar_lat", _DEG, "sub-solar planetocentric latitude", "ephemeris"),
-    Field("heliocentric_distance", "au", "distance of the target from the Sun", "ephemeris"),
+    Field(
+        "heliocentric_distance",
+        "au",
+        "distance of the target from the Sun",
+        "ephemeris",
+        needs="centre",
+    ),
+    Field(
+        "sc_heliocentric_distance",
+        "au",
+        "distance of the spacecraft from the Sun",
+        "ephemeris",
+        needs="course",
+    ),
     Field(
         "target_distance",
         _KM,
         "distance of the target's centre from the spacecraft",
         "ephemeris",
+        needs="centre",
     ),
+    Field("target_phase", _DEG, "phase angle at the target's centre", "ephemeris", needs="centre"),
     # The rest are for drawing the scene without kernels.
     Field(
         "target_ra",
@@ -133,6 +173,7 @@ _ENTRIES = (
         "right ascension of the target's centre, apparent, J2000",
         "ephemeris",
         period=360.0,
+        needs="centre",
         summary=False,
     ),
     Field(
@@ -140,6 +181,7 @@ _ENTRIES = (
         _DEG,
         "declination of the target's centre, apparent, J2000",
         "ephemeris",
+        needs="centre",
         summary=False,
     ),
     Field(
@@ -166,10 +208,19 @@ _ENTRIES = (
         summary=False,
     ),
     Field(
+        "sc_position",
+        _KM,
+        "position of the spacecraft from the solar system's barycentre, J2000",
+        "ephemeris",
+        needs="course",
+        summary=False,
+    ),
+    Field(
         "sc_velocity",
         "km s-1",
         "velocity of the spacecraft against the solar system's barycentre, J2000",
         "ephemeris",
+        needs="course",
         summary=False,
     ),
 )

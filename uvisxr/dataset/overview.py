@@ -122,7 +122,7 @@ def next_steps(ds: xr.Dataset) -> list[str]:
         "fill_nan": spectra,
         "smooth": spectra and "smoothing_weights" not in ds.attrs,
         "integrate": spectra,
-        "image": (spectra or integrated) and seen and pixels,
+        "image": (spectra or integrated) and seen and pixels and _has_body(ds),
         "bin": (counts or spectra or integrated) and pixels,
         "to_netcdf": True,
         "to_json": {"time_start", "product"} <= names,
@@ -134,7 +134,7 @@ def next_steps(ds: xr.Dataset) -> list[str]:
 def pictures(ds: xr.Dataset) -> list[str]:
     """Methods of `ds.uvis.plot` for which the dataset holds what they need."""
     pixels = {"pic", "pixel"} <= set(ds.dims)
-    seen = pixels and _has_geometry(ds)
+    seen = pixels and _has_geometry(ds) and _has_body(ds)
     light = "radiance" in ds or "brightness" in ds
     signal = pixels and (_has_spectra(ds, "radiance", "counts") or "brightness" in ds)
     placed = seen and {"line", "band"} <= set(ds.variables)
@@ -158,6 +158,11 @@ def _has_spectra(ds: xr.Dataset, *names: str) -> bool:
 def _has_geometry(ds: xr.Dataset) -> bool:
     """Whether the dataset says where its pixels look: not as means of bins."""
     return "geometry" in done(ds) and "ra_corners" in ds.variables
+
+
+def _has_body(ds: xr.Dataset) -> bool:
+    """Whether the geometry's target has a shape, to be drawn."""
+    return "target_radii" in ds.attrs
 
 
 def _values(ds: xr.Dataset, name: str, kind: str = "iuf") -> np.ndarray | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from functools import cached_property
+from typing import Any, Self
 
 import numpy as np
 import spiceypy
@@ -16,43 +17,39 @@ from spiceypy import cyice
 
 from ..errors import CoverageError, KernelError
 from ..kernels import coverage
-from ..kernels.bodies import SPACECRAFT, SPACECRAFT_FRAME, Body
+from ..kernels.bodies import SPACECRAFT, SPACECRAFT_FRAME, Body, Point
 from ..kernels.choose import span_text
 from ..kernels.session import spice_reason
 
 
 @dataclass(frozen=True)
-class Ephemeris:
-    """Where spacecraft, target and Sun are; one row per instant, vectors in J2000.
+class Course:
+    """Where the spacecraft is; one row per instant, vectors in J2000.
 
     Attributes
     ----------
     et : ndarray, (n,)
         TDB s past J2000 at the spacecraft.
-    light_time : ndarray, (n,)
-        From the target's centre to the spacecraft, s.
-    position : ndarray, (n, 3)
-        The target's centre seen from the spacecraft, corrected for light time, km.
-    target_velocity, spacecraft_velocity : ndarray, (n, 3)
-        Relative to the solar-system barycentre, km/s; the target's at `et - light_time`.
-    rotation, rotation_rate : ndarray, (n, 3, 3)
-        From J2000 to the body-fixed frame at `et - light_time`, and its derivative, 1/s.
-    sun : ndarray, (n, 3)
-        The Sun seen from the target's centre at `et - light_time`, corrected for light time, km.
+    spacecraft_position, spacecraft_velocity : ndarray, (n, 3)
+        Relative to the solar-system barycentre, km and km/s.
+    spacecraft_sun : ndarray, (n, 3)
+        The Sun seen from the spacecraft, corrected for light time, km.
     """
 
     et: np.ndarray
-    light_time: np.ndarray
-    position: np.ndarray
-    target_velocity: np.ndarray
+    spacecraft_position: np.ndarray
     spacecraft_velocity: np.ndarray
-    rotation: np.ndarray
-    rotation_rate: np.ndarray
-    sun: np.ndarray
+    spacecraft_sun: np.ndarray
 
     @classmethod
-    def of(cls, body: Body, et: np.ndarray) -> Ephemeris:
-        """Read a target's ephemeris at the instants `et` (n,); NaN at those not covered.
+    def of(cls, target: Body | Point | None, et: np.ndarray) -> Self:
+        """Read the ephemeris at the instants `et` (n,); NaN at those not covered.
+
+        Parameters
+        ----------
+        target : Body or Point, optional
+            Needed for a `Sighting`; for an `Ephemeris`, a `Body`.
+        et : ndarray, (n,)
 
         Raises
         ------
@@ -63,12 +60,12 @@ class Ephemeris:
         """
         et = np.ascontiguousarray(et, float)
         try:
-            return cls._read(body, et)
+            return cls._read(target, et)
         except CoverageError:
-            held = np.array([cls._holds(body, instant) for instant in et])
+            held = np.array([cls._holds(target, instant) for instant in et])
             if not held.any():
                 raise
-        part = cls._read(body, et[held])
+        part = cls._read(target, et[held])
         values = {}
         for field in fields(cls):
             known = getattr(part, field.name)
@@ -77,34 +74,91 @@ class Ephemeris:
         return cls(**(values | {"et": et}))
 
     @classmethod
-    def _holds(cls, body: Body, et: float) -> bool:
+    def _holds(cls, target: Body | Point | None, et: float) -> bool:
         try:
-            cls._read(body, np.array([et]))
+            cls._read(target, np.array([et]))
         except CoverageError:
             return False
         return True
 
     @classmethod
-    def _read(cls, body: Body, et: np.ndarray) -> Ephemeris:
+    def _read(cls, target: Body | Point | None, et: np.ndarray) -> Self:
         try:
-            state, light_time = cyice.spkezr_v(body.name, et, "J2000", "CN", SPACECRAFT)
-            emission = et - light_time
-            moving, _ = cyice.spkezr_v(body.name, emission, "J2000", "NONE", "SSB")
-            craft, _ = cyice.spkezr_v(SPACECRAFT, et, "J2000", "NONE", "SSB")
-            turn = cyice.sxform_v("J2000", body.frame, emission)
-            sun, _ = cyice.spkezr_v("SUN", emission, "J2000", "LT", body.name)
+            return cls(**cls._values(target, et))
         except spiceypy.SpiceyError as error:
-            raise _explained(error, body, et) from error
-        return cls(
-            et=et,
-            light_time=light_time,
-            position=state[:, :3],
-            target_velocity=moving[:, 3:],
-            spacecraft_velocity=craft[:, 3:],
-            rotation=turn[:, :3, :3],
-            rotation_rate=turn[:, 3:, :3],
-            sun=sun[:, :3],
-        )
+            raise _explained(error, target, et) from error
+
+    @classmethod
+    def _values(cls, target: Any, et: np.ndarray) -> dict[str, np.ndarray]:
+        craft, _ = cyice.spkezr_v(SPACECRAFT, et, "J2000", "NONE", "SSB")
+        sun, _ = cyice.spkezr_v("SUN", et, "J2000", "LT", SPACECRAFT)
+        return {
+            "et": et,
+            "spacecraft_position": craft[:, :3],
+            "spacecraft_velocity": craft[:, 3:],
+            "spacecraft_sun": sun[:, :3],
+        }
+
+    @property
+    def known(self) -> np.ndarray:
+        """Whether each instant is covered, (n,)."""
+        known: np.ndarray = np.isfinite(self.spacecraft_velocity[:, 0])
+        return known
+
+
+@dataclass(frozen=True)
+class Sighting(Course):
+    """Where a target's centre is too.
+
+    Attributes
+    ----------
+    light_time : ndarray, (n,)
+        From the target's centre to the spacecraft, s.
+    position : ndarray, (n, 3)
+        The target's centre seen from the spacecraft, corrected for light time, km.
+    target_velocity : ndarray, (n, 3)
+        Relative to the solar-system barycentre, km/s, at `et - light_time`.
+    sun : ndarray, (n, 3)
+        The Sun seen from the target's centre at `et - light_time`, corrected for light time, km.
+    """
+
+    light_time: np.ndarray
+    position: np.ndarray
+    target_velocity: np.ndarray
+    sun: np.ndarray
+
+    @classmethod
+    def _values(cls, target: Any, et: np.ndarray) -> dict[str, np.ndarray]:
+        state, light_time = cyice.spkezr_v(target.name, et, "J2000", "CN", SPACECRAFT)
+        emission = et - light_time
+        moving, _ = cyice.spkezr_v(target.name, emission, "J2000", "NONE", "SSB")
+        sun, _ = cyice.spkezr_v("SUN", emission, "J2000", "LT", target.name)
+        return super()._values(target, et) | {
+            "light_time": light_time,
+            "position": state[:, :3],
+            "target_velocity": moving[:, 3:],
+            "sun": sun[:, :3],
+        }
+
+
+@dataclass(frozen=True)
+class Ephemeris(Sighting):
+    """How a body is turned too.
+
+    Attributes
+    ----------
+    rotation, rotation_rate : ndarray, (n, 3, 3)
+        From J2000 to the body-fixed frame at `et - light_time`, and its derivative, 1/s.
+    """
+
+    rotation: np.ndarray
+    rotation_rate: np.ndarray
+
+    @classmethod
+    def _values(cls, target: Any, et: np.ndarray) -> dict[str, np.ndarray]:
+        values = super()._values(target, et)
+        turn = cyice.sxform_v("J2000", target.frame, et - values["light_time"])
+        return values | {"rotation": turn[:, :3, :3], "rotation_rate": turn[:, 3:, :3]}
 
     @cached_property
     def spin(self) -> np.ndarray:
@@ -121,17 +175,19 @@ class Ephemeris:
         return turned
 
 
-def _explained(error: spiceypy.SpiceyError, body: Body, et: np.ndarray) -> KernelError:
+def _explained(
+    error: spiceypy.SpiceyError, target: Body | Point | None, et: np.ndarray
+) -> KernelError:
     """Turn a failed batch into an error that names the cause and the instant."""
-    span = span_text(et)
+    span, bodies = span_text(et), SPACECRAFT + (f", {target.name}" if target else "")
     if "SPKINSUFFDATA" in str(error) or "SPICE(NOLOADEDFILES)" in str(error):
         return CoverageError(
-            f"the loaded SPK kernels do not give the positions of {SPACECRAFT}, {body.name} and "
-            f"the Sun at {span}: pass kernels= that cover this time; `uvisxr kernels check` lists "
-            f"which files do. SPICE: {spice_reason(error)}"
+            f"the loaded SPK kernels do not give the positions of {bodies} and the Sun at {span}: "
+            "pass kernels= that cover this time; `uvisxr kernels check` lists which files do. "
+            f"SPICE: {spice_reason(error)}"
         )
     return KernelError(
-        f"SPICE failed for {body.name} at {span}: check kernels=. SPICE: {spice_reason(error)}"
+        f"SPICE failed for {bodies} at {span}: check kernels=. SPICE: {spice_reason(error)}"
     )
 
 

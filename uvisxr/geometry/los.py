@@ -5,11 +5,13 @@ What each field means, its unit, sign and zero, stands in the text of the packag
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import spiceypy
 import xarray as xr
 
 from .. import checks
@@ -18,12 +20,12 @@ from ..dataset.fields import EPHEMERIS, FIELDS, SIGHTLINE, TANGENT
 from ..errors import ArgumentError, MissingStepError, warn_user
 from ..instrument.detector import Bins
 from ..kernels import choose as kernel_files
-from ..kernels.bodies import Body, named
+from ..kernels.bodies import SPACECRAFT_CODE, Body, Point, is_body, named, resolve
 from ..kernels.session import LOCK, loaded, user_kernels
 from ..numerics import sphere
 from ..numerics.constants import ASTRONOMICAL_UNIT
 from .ellipsoid import TangentKind
-from .ephemeris import Ephemeris, pointing
+from .ephemeris import Course, Ephemeris, Sighting, pointing
 from .fov import CORNERS, FieldOfView
 from .instants import instants
 from .rays import Rays, TargetState, apparent, intercepts, surface_fields, tangents
@@ -32,6 +34,9 @@ from .subpoints import sub_solar, sub_spacecraft
 
 #: Sense in which longitudes are counted.
 LonDirection = Literal["west", "east"]
+
+#: Attributes that a geometry sets, if it has the target that they describe.
+_ATTRIBUTES = ("kernels", "geometry_target", "target_radii", "lon_direction", "tangent")
 
 #: Rays worked on at a time, so that the arrays stay in the processor's cache.
 _BLOCK = 16384
@@ -53,6 +58,10 @@ def geometry(
     with "CN+S": light time to the point on the ray, aberration of the ray itself, the body's
     rotation when the light left that point. Results agree with theirs to a metre.
 
+    What can be known is given. If the target is no body (SOLAR WIND, STAR, CALIB, UNK...), these
+    are the directions of the pixels and where the spacecraft is; if it is a body without known
+    radii or rotation (Hyperion, irregular moons), its distance, direction and phase angle as well.
+
     Kernels are loaded once, and only those are unloaded; only one thread at a time uses SPICE.
 
     Parameters
@@ -63,8 +72,8 @@ def geometry(
         Kernel files, directories or meta-kernels. Default: the environment variable
         UVISXR_KERNELS, then the download cache.
     target : str, optional
-        Any body known to SPICE that has radii in the loaded constants. Default: the dataset's
-        target; a planet's rings stand for the planet.
+        Any body known to SPICE. Default: the dataset's target; a planet's rings stand for the
+        planet.
     times : datetime64, str (UTC), or float (TDB s past J2000); scalar or array, optional
         Instants to use in place of mid-exposure: one for all exposures, one for each, or an array
         (pic, sample).
@@ -82,14 +91,15 @@ def geometry(
     Dataset
         With the fields that `help(uvisxr)` defines as coordinates: (pic, pixel), at corners
         (pic, pixel, corner), and for the target (pic). Attributes `kernels` (file names in loading
-        order), `geometry_target`, `target_radii` (km), `lon_direction`, `tangent`.
+        order), `geometry_target` (empty if it is no body) and, with the fields on a body,
+        `target_radii` (km), `lon_direction`, `tangent`.
 
     Raises
     ------
     ArgumentError
         An argument has a wrong value, or SPICE does not know the target.
     KernelError
-        Kernels are missing, unreadable, or lack the target's radii or the instrument's frame.
+        Kernels are missing, unreadable, or lack the constants or the instrument's frame.
     CoverageError
         The kernels do not cover the positions of spacecraft, target and Sun at any instant.
 
@@ -97,7 +107,8 @@ def geometry(
     -----
     UvisWarning
         Some exposures have no pointing, so their line-of-sight fields are NaN, or no positions, so
-        all fields except `ra` and `dec` are NaN.
+        all fields except `ra` and `dec` are NaN. Or the target has no known radii or rotation, or
+        SPICE does not know the dataset's target, so that there are no fields of it.
 
     Examples
     --------
@@ -112,31 +123,25 @@ def geometry(
     """
     checks.choice("lon_direction", lon_direction, LonDirection)
     checks.choice("tangent", tangent, TangentKind)
-    wanted = target if target is not None else ds.attrs.get("target")
-    if not wanted:
-        raise ArgumentError('the dataset names no target: pass target=, for example "SATURN"')
+    name = _target_name(ds, target)
     channel, slit = (_attribute(ds, name) for name in ("channel", "slit"))
     et = instants(ds, times, samples)
     bins = Bins.of(ds)
 
-    with LOCK:
-        name, _ = named(wanted)
-    files = kernel_files.select(kernels, ets=et.ravel(), bodies=("CASSINI", name, "SUN"))
+    bodies = ("CASSINI", name, "SUN") if name else ("CASSINI", "SUN")
+    files = kernel_files.select(kernels, ets=et.ravel(), bodies=bodies)
     with loaded(files):
         # Without kernels of ours, those that the user has furnished are used.
         used = files or [file for file in user_kernels() if file.is_file()]
-        body = Body.of(name)
+        body = _resolved(name)
         view = FieldOfView.of(channel, slit)
-        ephemeris = Ephemeris.of(body, et.ravel())
+        ephemeris = _ephemeris(body, et.ravel())
         attitude = pointing(view.frame, et.ravel())
         _warn_of_unknown(et, ephemeris, attitude)
 
-    vectors = view.pixel_vectors(bins)
-    state = TargetState.of(body, ephemeris)
     with np.errstate(invalid="ignore", divide="ignore"):
         # If the target is the Sun, angles to the Sun are 0/0.
-        fields = _sightlines(state, ephemeris, attitude, vectors, tangent)
-        rows = _target_fields(state, ephemeris)
+        fields, rows = _fields(body, ephemeris, attitude, view.pixel_vectors(bins), tangent)
     if lon_direction == "west":
         for table in (fields, rows):
             for name in table:
@@ -144,14 +149,77 @@ def geometry(
                     table[name] = sphere.wrap(-table[name])
 
     result = _attach(ds, et, fields, rows)
-    result = result.assign_attrs(
-        kernels=", ".join(Path(f).name for f in used),
-        geometry_target=body.name,
-        target_radii=body.radii.tolist(),
-        lon_direction=lon_direction,
-        tangent=tangent,
-    )
+    attrs = {
+        "kernels": ", ".join(Path(f).name for f in used),
+        "geometry_target": body.name if body else "",
+    }
+    if isinstance(body, Body):
+        attrs |= {
+            "target_radii": body.radii.tolist(),
+            "lon_direction": lon_direction,
+            "tangent": tangent,
+        }
+    result.attrs = {k: v for k, v in result.attrs.items() if k not in _ATTRIBUTES} | attrs
     return history.used(conventions.apply(result), used)
+
+
+def _target_name(ds: xr.Dataset, target: str | None) -> str:
+    """SPICE's name of the target; empty if there is none.
+
+    Raises
+    ------
+    ArgumentError
+        There is no target to go by, or SPICE does not know that of the argument.
+    """
+    wanted = target if target is not None else ds.attrs.get("target")
+    if wanted is None:
+        raise ArgumentError('the dataset names no target: pass target=, for example "SATURN"')
+    if not is_body(wanted):
+        return ""
+    try:
+        with LOCK:
+            return named(wanted)[0]
+    except ArgumentError:
+        if target is not None:
+            raise
+        warn_user(
+            f"SPICE does not know the dataset's target, {wanted!r}: the geometry has no fields of "
+            'a body; pass target=, for example "SATURN"'
+        )
+        return ""
+
+
+def _resolved(name: str) -> Body | Point | None:
+    """What the loaded kernels know of a target; a warning says what they lack."""
+    target = resolve(name)
+    if isinstance(target, Point):
+        if target.code == SPACECRAFT_CODE:
+            raise ArgumentError(
+                f"the target {name} is the spacecraft itself: pass target=, what it looks at, for "
+                'example "SATURN"'
+            )
+        if not _has_constants():
+            # Not this body's radii alone.
+            return Body.of(name)
+        lacking = " and no ".join(target.lacks)
+        warn_user(
+            f"the loaded kernels have no {lacking} of {target.name}: the geometry has its "
+            "distance, direction and phase angle, but no fields on it; for these, add a constants "
+            "kernel that has it to kernels="
+        )
+    return target
+
+
+def _has_constants() -> bool:
+    try:
+        return bool(len(spiceypy.gnpool("BODY*_RADII", 0, 1)))
+    except spiceypy.NotFoundError:
+        return False
+
+
+def _ephemeris(target: Body | Point | None, et: np.ndarray) -> Course:
+    kind = Course if target is None else Ephemeris if isinstance(target, Body) else Sighting
+    return kind.of(target, et)
 
 
 def _attribute(ds: xr.Dataset, name: str) -> str:
@@ -164,10 +232,10 @@ def _attribute(ds: xr.Dataset, name: str) -> str:
         ) from None
 
 
-def _warn_of_unknown(et: np.ndarray, ephemeris: Ephemeris, attitude: np.ndarray) -> None:
+def _warn_of_unknown(et: np.ndarray, ephemeris: Course, attitude: np.ndarray) -> None:
     """Warn once of all runs of exposures without position or pointing."""
     parts = []
-    unplaced, unpointed = np.isnan(ephemeris.light_time), np.isnan(attitude[:, 0, 0])
+    unplaced, unpointed = ~ephemeris.known, np.isnan(attitude[:, 0, 0])
     if unplaced.any():
         parts.append(
             f"all fields except ra and dec for {_runs(et, unplaced)}: the SPK kernels lack the "
@@ -196,16 +264,33 @@ def _blocks(rows: np.ndarray, rays: int) -> Iterator[np.ndarray]:
         yield rows[start : start + step]
 
 
-def _sightlines(
-    state: TargetState,
-    ephemeris: Ephemeris,
+def _fields(
+    body: Body | Point | None,
+    ephemeris: Course,
     attitude: np.ndarray,
     vectors: np.ndarray,
     tangent: TangentKind,
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Fields of the lines of sight, and those of the instants; `lon` east-positive."""
+    rows = _course_fields(ephemeris)
+    if isinstance(ephemeris, Sighting):
+        rows |= _centre_fields(ephemeris)
+    if not (isinstance(body, Body) and isinstance(ephemeris, Ephemeris)):
+        return _sightlines(attitude, vectors), rows
+    state = TargetState.of(body, ephemeris)
+    look = partial(_look, state, ephemeris, tangent)
+    return _sightlines(attitude, vectors, look), rows | _body_fields(state, ephemeris)
+
+
+def _sightlines(
+    attitude: np.ndarray,
+    vectors: np.ndarray,
+    look: Callable[[np.ndarray, np.ndarray], dict[str, np.ndarray]] | None = None,
 ) -> dict[str, np.ndarray]:
     """Fields of the lines of sight, (instant, pixel, 5): centre and corners; NaN without pointing.
 
-    `lon` east-positive.
+    `look` gives those on a body, for some of the instants and their directions in the sky, (n, m,
+    3).
     """
     shape = (len(attitude), *vectors.shape[:2])
     flat = vectors.reshape(-1, 3)
@@ -214,8 +299,7 @@ def _sightlines(
     # If nothing is pointed, one empty block still creates the fields.
     for rows in _blocks(pointed, len(flat)) if pointed.size else [pointed]:
         sky = flat @ np.swapaxes(attitude[rows], -1, -2)
-        seen = sky @ np.swapaxes(ephemeris.rotation[rows], -1, -2)
-        found = _look(Rays.of(state.part(rows), seen), tangent)
+        found = look(rows, sky) if look else {}
         found["ra"], found["dec"] = sphere.longitude(sky), sphere.latitude(sky)
         for name, values in found.items():
             if name not in fields:
@@ -225,8 +309,16 @@ def _sightlines(
     return fields
 
 
-def _look(rays: Rays, tangent: TangentKind) -> dict[str, np.ndarray]:
-    """Fields of rays (n, m), `lon` east-positive."""
+def _look(
+    state: TargetState,
+    ephemeris: Ephemeris,
+    tangent: TangentKind,
+    rows: np.ndarray,
+    sky: np.ndarray,
+) -> dict[str, np.ndarray]:
+    """Fields on a body of apparent directions (n, m, 3), J2000; `lon` east-positive."""
+    turned = sky @ np.swapaxes(ephemeris.rotation[rows], -1, -2)
+    rays = Rays.of(state.part(rows), turned)
     points, altitude = tangents(rays, tangent)
     surface = intercepts(rays)
     hit = np.isfinite(surface.distance)
@@ -242,26 +334,42 @@ def _look(rays: Rays, tangent: TangentKind) -> dict[str, np.ndarray]:
     return fields
 
 
-def _target_fields(state: TargetState, ephemeris: Ephemeris) -> dict[str, np.ndarray]:
-    """Fields of the target, (instant,) or (instant, axis); longitudes east-positive."""
-    below, altitude = sub_spacecraft(state)
-    noon = sub_solar(state)
-    centre, _ = apparent(sphere.unit(ephemeris.position), ephemeris.spacecraft_velocity)
-    north = ephemeris.rotation[:, 2]
+def _course_fields(course: Course) -> dict[str, np.ndarray]:
+    """Fields of the spacecraft, (instant,) or (instant, axis)."""
+    distance = np.linalg.norm(course.spacecraft_sun, axis=-1)
     return {
-        "sc_lon": sphere.longitude(below)[:, 0],
-        "sc_lat": sphere.latitude(below)[:, 0],
-        "sc_alt": altitude[:, 0],
-        "sub_solar_lon": sphere.longitude(noon)[:, 0],
-        "sub_solar_lat": sphere.latitude(noon)[:, 0],
-        "heliocentric_distance": np.linalg.norm(ephemeris.sun, axis=-1) / ASTRONOMICAL_UNIT,
-        "target_distance": np.linalg.norm(ephemeris.position, axis=-1),
+        "sc_heliocentric_distance": distance / ASTRONOMICAL_UNIT,
+        "sc_position": course.spacecraft_position,
+        "sc_velocity": course.spacecraft_velocity,
+    }
+
+
+def _centre_fields(sighting: Sighting) -> dict[str, np.ndarray]:
+    """Fields of the target's centre, (instant,)."""
+    centre, _ = apparent(sphere.unit(sighting.position), sighting.spacecraft_velocity)
+    sun, _ = apparent(sphere.unit(sighting.sun), sighting.target_velocity)
+    return {
+        "heliocentric_distance": np.linalg.norm(sighting.sun, axis=-1) / ASTRONOMICAL_UNIT,
+        "target_distance": np.linalg.norm(sighting.position, axis=-1),
+        "target_phase": sphere.angle(sun, -centre),
         "target_ra": sphere.longitude(centre),
         "target_dec": sphere.latitude(centre),
+    }
+
+
+def _body_fields(state: TargetState, ephemeris: Ephemeris) -> dict[str, np.ndarray]:
+    """Fields of a body with shape and orientation, (instant,); longitudes east-positive."""
+    below, noon = sub_spacecraft(state), sub_solar(state)
+    at = surface_fields(state, below)
+    north = ephemeris.rotation[:, 2]
+    return {
+        **{f"sc_{name}": at[name][:, 0] for name in ("lon", "lat", "sza", "phase", "ems", "lt")},
+        "sc_alt": below.distance[:, 0],
+        "sub_solar_lon": sphere.longitude(noon)[:, 0],
+        "sub_solar_lat": sphere.latitude(noon)[:, 0],
         "pole_ra": sphere.longitude(north),
         "pole_dec": sphere.latitude(north),
         "prime_meridian": sphere.wrap(-state.node[:, 0]),
-        "sc_velocity": ephemeris.spacecraft_velocity,
     }
 
 

@@ -26,9 +26,9 @@ def ring_fields(rays: Rays, surface: Points) -> dict[str, np.ndarray]:
     Returns
     -------
     dict of ndarray, (n, m)
-        `ring_radius` km; `ring_longitude`, `ring_emission`, `ring_incidence` degrees; NaN where the
-        plane is not crossed ahead. `ring_in_front` int8: 1 where the ray crosses the plane before
-        meeting the planet, if at all.
+        `ring_radius` km; `ring_longitude`, `ring_emission`, `ring_incidence`, `ring_phase` degrees;
+        NaN where the plane is not crossed ahead. `ring_in_front` int8: 1 where the ray crosses the
+        plane before meeting the planet, if at all.
     """
     state, points = rays.state, crossings(rays)
     x, y = points.position[..., 0], points.position[..., 1]
@@ -42,5 +42,6 @@ def ring_fields(rays: Rays, surface: Points) -> dict[str, np.ndarray]:
         "ring_longitude": sphere.wrap(sphere.longitude(points.position) - node),
         "ring_emission": sphere.angle(points.normal, points.backward),
         "ring_incidence": sphere.angle(points.normal, sun),
+        "ring_phase": sphere.angle(sun, points.backward),
         "ring_in_front": in_front.astype(np.int8),
     }

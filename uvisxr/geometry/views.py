@@ -109,9 +109,15 @@ def target(ds: xr.Dataset) -> Views:
     Raises
     ------
     MissingStepError
-        The dataset has no geometry, or has lost part of it.
+        The dataset has no geometry, has lost part of it, or its target has no shape.
     """
     ds = middle_sample(ds)
+    if shapeless(ds):
+        raise MissingStepError(
+            f"the geometry knows no shape of the target "
+            f"({ds.attrs.get('geometry_target') or 'no body'}): call ds.uvis.geometry(target=...) "
+            "with a body of known radii and rotation"
+        )
     try:
         radii = np.asarray(ds.attrs["target_radii"], float)
         name = str(ds.attrs["geometry_target"])
@@ -134,6 +140,28 @@ def target(ds: xr.Dataset) -> Views:
     below = outline.surface(sign * noon_lon, noon_lat, radii)
     sun = below + far[:, None] * ASTRONOMICAL_UNIT * ellipsoid.surface_normal(below, radii)
     return Views(name, radii, rotation, observer, sun, velocity)
+
+
+def shapeless(ds: xr.Dataset) -> bool:
+    """Whether a geometry's target is no body, or one without known shape and orientation."""
+    has_shape = "target_radii" in ds.attrs or "prime_meridian" in ds.variables
+    return "geometry_et" in ds.variables and not has_shape
+
+
+def velocity(ds: xr.Dataset) -> np.ndarray:
+    """Velocity of the spacecraft relative to the solar-system barycentre, J2000, km/s, (n, 3).
+
+    Raises
+    ------
+    MissingStepError
+        The dataset has no geometry.
+    """
+    try:
+        return middle_sample(ds)["sc_velocity"].values.reshape(-1, 3)
+    except KeyError:
+        raise MissingStepError(
+            "the dataset has no sc_velocity: call ds.uvis.geometry() and keep its coordinates"
+        ) from None
 
 
 def orientation(ra: np.ndarray, dec: np.ndarray, meridian: np.ndarray) -> np.ndarray:

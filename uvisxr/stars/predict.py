@@ -74,8 +74,8 @@ def predict_stars(
     -------
     Dataset
         With the coordinates `star_count (pic, pixel)`, the number of stars not hidden by the
-        target, and `star_magnitude (pic, pixel)`, the magnitude of the brightest, NaN if there is
-        none.
+        target, if its shape is known, and `star_magnitude (pic, pixel)`, the magnitude of the
+        brightest, NaN if there is none.
 
     Raises
     ------
@@ -103,8 +103,9 @@ def predict_stars(
     if faintest is not None:
         checks.number("faintest", faintest, "a magnitude")
         stars = stars.isel(star=np.flatnonzero(stars["magnitude"].values <= faintest))
-    corners, view = views.corners(ds), views.target(ds)
-    pic, star, direction = candidates(ds, stars, corners, view)
+    corners = views.corners(ds)
+    view = None if views.shapeless(ds) else views.target(ds)
+    pic, star, direction = candidates(ds, stars, corners)
     count = np.zeros(corners.shape[:2], np.int32)
     brightest = np.full(corners.shape[:2], np.inf)
     magnitude = stars["magnitude"].values
@@ -113,7 +114,9 @@ def predict_stars(
         part = slice(start, start + _BLOCK)
         at, where = pic[part], direction[part]
         close = np.einsum("ni,nki->nk", where, centre[at]) >= near[at]
-        pair, pixel = np.nonzero(close & ~view.at(at).hides(where)[:, None])
+        if view is not None:
+            close &= ~view.at(at).hides(where)[:, None]
+        pair, pixel = np.nonzero(close)
         hit = inside(where[pair], corners[at[pair], pixel])
         pair, pixel = pair[hit], pixel[hit]
         np.add.at(count, (at[pair], pixel), 1)
@@ -127,7 +130,7 @@ def predict_stars(
 
 
 def candidates(
-    ds: xr.Dataset, stars: xr.Dataset, corners: np.ndarray, view: views.Views
+    ds: xr.Dataset, stars: xr.Dataset, corners: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Pairs of exposure and star in the circle around the exposure's pixels.
 
@@ -143,7 +146,7 @@ def candidates(
     middle = catalogue.directions(stars, catalogue.julian_year(et.mean()))
     pic, star = _near(centre, middle, near)
     moved = catalogue.directions(stars.isel(star=star), catalogue.julian_year(et[pic]))
-    return pic, star, apparent(moved, view.velocity[pic])[0]
+    return pic, star, apparent(moved, views.velocity(ds)[pic])[0]
 
 
 def _circles(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
