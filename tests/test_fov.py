@@ -7,7 +7,7 @@ import pytest
 import spiceypy
 from helpers import synthetic
 
-from uvisxr.errors import KernelError, LabelError
+from uvisxr.errors import ArgumentError, KernelError, LabelError
 from uvisxr.geometry.fov import CORNERS, FieldOfView
 from uvisxr.instrument.detector import Bins, Window
 from uvisxr.kernels.session import loaded
@@ -109,6 +109,22 @@ def test_the_archives_misspelling_is_accepted(data):
     with loaded(synthetic.kernels(data, "titan")):
         wrong = FieldOfView.of("EUV", "OCCLTATION")
         assert wrong == FieldOfView.of("EUV", "OCCULTATION")
+
+
+def test_the_port_for_the_sun(data):
+    """Its frame is the instrument kernel's, its pixels are the slit's."""
+    with loaded(synthetic.kernels(data, "titan")):
+        _, frame, boresight, _, _ = spiceypy.getfov(-82848, 4)
+        port = FieldOfView.of("EUV", "LOW_RESOLUTION", "solar_port")
+        turn = spiceypy.pxform(frame, "CASSINI_UVIS_EUV", 0.0)
+        with pytest.raises(ArgumentError, match="only the EUV"):
+            FieldOfView.of("FUV", "LOW_RESOLUTION", "solar_port")
+    assert port.frame == frame
+    off = np.rad2deg(spiceypy.vsep(turn @ boresight, np.array([0.0, 0.0, 1.0])))
+    assert off == pytest.approx(20.0746, abs=1e-4)
+    telescope = FieldOfView("", port.half_width, port.half_length)
+    np.testing.assert_array_equal(port.pixel_vectors(FULL), telescope.pixel_vectors(FULL))
+    assert 2 * port.half_width == pytest.approx(2e-3, rel=1e-5)
 
 
 def test_without_instrument_kernel(data):

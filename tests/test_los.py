@@ -465,6 +465,35 @@ class TestHalfABody:
         assert np.isfinite(found["alt"]).all() and found.attrs["target_radii"][0] == 180.1
 
 
+class TestOptics:
+    @pytest.fixture
+    def sun(self):
+        return synthetic.dataset("EUV", ets=ETS, target="SUN").assign_attrs(optics="solar_port")
+
+    def test_the_port_of_the_dataset_and_of_the_argument(self, sun, files):
+        port = sun.uvis.geometry(files)
+        telescope = sun.uvis.geometry(files, optics="telescope")
+        assert (port.attrs["optics"], telescope.attrs["optics"]) == ("solar_port", "telescope")
+        plain = sun.assign_attrs(optics="telescope")
+        xr.testing.assert_equal(plain.uvis.geometry(files, optics="solar_port"), port)
+        del plain.attrs["optics"]
+        xr.testing.assert_equal(plain.uvis.geometry(files), telescope)
+        one, other = (
+            sphere.vectors(ds["ra"].values, ds["dec"].values).mean(axis=1)
+            for ds in (port, telescope)
+        )
+        apart = np.rad2deg(np.arccos((sphere.unit(one) * sphere.unit(other)).sum(axis=-1)))
+        np.testing.assert_allclose(apart, 20.07, atol=0.01)
+
+    def test_the_fuv_has_none(self, ds, files):
+        with pytest.raises(ArgumentError, match="only the EUV has a solar port"):
+            ds.uvis.geometry(files, optics="solar_port")
+
+    def test_no_such_optics(self, ds, files):
+        with pytest.raises(ArgumentError, match="'telescope' or 'solar_port'"):
+            ds.uvis.geometry(files, optics="mirror")
+
+
 class TestErrors:
     def test_unknown_target(self, ds, files):
         with pytest.raises(ArgumentError, match="Marvin"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -275,6 +276,42 @@ def test_products_that_do_not_fit(tmp_path, name, change, what):
     paths = [write_product(tmp_path, NAME), write_product(tmp_path, name, **change)]
     with pytest.raises(ProductError, match=f"{NAME}.*{name}.*differ in {what}"):
         uvisxr.open_observation(paths)
+
+
+def with_port(label: Path, state: str) -> Path:
+    """The label with a state of the port for the Sun."""
+    text = label.read_text()
+    label.write_text(text.replace("ODC_ID", f"OCCULTATION_PORT_STATE = {state}\r\nODC_ID"))
+    return label
+
+
+@pytest.mark.parametrize(
+    ("channel", "state", "target", "optics"),
+    [
+        ("EUV", "OPEN", "SUN", "solar_port"),
+        ("EUV", '"Open"', "sun", "solar_port"),
+        # The port has been open since 2007, whatever was looked at.
+        ("EUV", "OPEN", "SATURN", "telescope"),
+        ("EUV", "CLOSED", "SUN", "telescope"),
+        ("EUV", '"N/A"', "SUN", "telescope"),
+        ("FUV", "OPEN", "SUN", "telescope"),
+    ],
+)
+def test_what_the_light_came_in_through(tmp_path, channel, state, target, optics):
+    label = write_product(tmp_path, f"{channel}2008_230_15_15", target=target)
+    assert uvisxr.open_product(with_port(label, state)).attrs["optics"] == optics
+
+
+def test_the_sun_in_place_of_an_unknown_target(tmp_path):
+    names = ("EUV2008_230_15_15", "EUV2008_230_16_15")
+    unknown, sun = (
+        with_port(write_product(tmp_path, name, target=target), "OPEN")
+        for name, target in zip(names, ("UNK", "SUN"), strict=True)
+    )
+    with pytest.raises(ProductError, match="differ in optics \\(telescope, solar_port\\)"):
+        uvisxr.open_observation([unknown, sun])
+    both = uvisxr.open_observation([unknown, sun], target="SUN")
+    assert both.attrs["optics"] == "solar_port"
 
 
 def test_several_targets(tmp_path):

@@ -309,6 +309,22 @@ def test_half_a_body(data, tmp_path, target):
     assert float(middle["dec"]) == pytest.approx(dec, abs=1e-4)
 
 
+def test_the_sun_through_its_port(data):
+    """A spacecraft turned so that the port looks at the Sun sees it in the middle of the slit."""
+    files = synthetic.kernels(data, "titan")
+    et = synthetic.TITAN_ET
+    ds = synthetic.dataset("EUV", ets=[et], target="SUN").assign_attrs(optics="solar_port")
+    found = ds.uvis.geometry(files).reset_coords().isel(pic=0)
+    with loaded(files):
+        axis = spiceypy.pxform("CASSINI_UVIS_SOLAR", "J2000", et)[:, 2].copy()
+        telescope = spiceypy.pxform("CASSINI_UVIS_EUV", "J2000", et)[:, 2].copy()
+    assert np.rad2deg(spiceypy.vsep(axis, telescope)) == pytest.approx(20.0746, abs=1e-4)
+    look = [spiceypy.radrec(1, *np.deg2rad([found.ra[i], found.dec[i]])) for i in (29, 30)]
+    assert np.rad2deg(spiceypy.vsep(sum(look), axis)) < 1e-6
+    # One milliradian from row to row.
+    assert spiceypy.vsep(*look) == pytest.approx(1e-3, rel=1e-6)
+
+
 def test_orientation_and_direction_of_the_target(scene):
     with loaded(scene.files):
         code = spiceypy.bods2c(scene.body)

@@ -310,6 +310,10 @@ name
 channel, slit, slit_width, slit_dlambda
     FUV or EUV; HIGH_RESOLUTION, LOW_RESOLUTION or OCCULTATION; width of the slit, micrometre, and
     of its image in the spectrum, angstrom.
+optics
+    What the light came in through: telescope, or solar_port, the EUV's own port for the Sun, 20.07
+    degrees off. As the label has it: target SUN and OCCULTATION_PORT_STATE open; or as
+    ``geometry(optics=...)`` had it.
 target, prime_instrument
     The body, in capitals, and the instrument that controlled the pointing, if known.
 ul_line, ul_band, lr_line, lr_band, line_bin, band_bin

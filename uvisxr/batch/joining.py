@@ -20,6 +20,7 @@ _OF_ONE_PRODUCT = ("sensitivity", "sensitivity_error", "sensitivity_weight")
 _SAME = (
     "channel",
     "slit",
+    "optics",
     "ul_line",
     "ul_band",
     "lr_line",

@@ -7,6 +7,12 @@ half-angles: FOV_REF_ANGLE, 0.032 rad, along Y, hence 1 mrad per row, and FOV_CR
 The kernel does not say at which end row 0 lies. Rows are counted along +Y, as in the PDS Rings
 Node's oops package (a flat field of view whose line index grows with Y): row 0 is at -Y. Since the
 frames kernel's change of 14 October 2004, +Y is the spacecraft's -Z.
+
+The EUV sees the Sun through a port of its own, CASSINI_UVIS_SOLAR (-82848), whose boresight is
+20.07 degrees from the telescope's. Rows are counted along +Y of its frame too, 1 mrad each: the
+other way round on the spacecraft, as a single mirror in front of the slit would turn them, but the
+kernels do not say. The port itself lets in 8 x 8 mrad around the boresight. This is the nominal
+alignment; CASSINI_UVIS_SOL_OFF (-82849) looks 0.165 degrees away, across the slit.
 """
 
 from __future__ import annotations
@@ -16,8 +22,8 @@ from dataclasses import dataclass
 import numpy as np
 import spiceypy
 
-from ..errors import KernelError
-from ..instrument.channel import N_LINES, slit_name
+from ..errors import ArgumentError, KernelError
+from ..instrument.channel import N_LINES, Optics, slit_name
 from ..instrument.channel import channel as channel_of
 from ..instrument.detector import Bins
 
@@ -26,6 +32,9 @@ CORNERS = ("lower_left", "lower_right", "upper_right", "upper_left")
 
 #: The pixel edges on which each corner lies, as signs along X and Y.
 _SIGNS = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
+
+#: NAIF code of the EUV's port for the Sun.
+_SOLAR_PORT = -82848
 
 #: NAIF codes of the fields of view (instrument kernel, section NAIF ID Code to Name Mapping).
 _CODES = {
@@ -45,7 +54,7 @@ class FieldOfView:
     Attributes
     ----------
     frame : str
-        Name of the channel's frame.
+        Name of the frame of the channel, or of its port for the Sun.
     half_width, half_length : float
         Half the angle across the slit (X) and along it (Y), rad.
     """
@@ -55,7 +64,7 @@ class FieldOfView:
     half_length: float
 
     @classmethod
-    def of(cls, channel: str, slit: str) -> FieldOfView:
+    def of(cls, channel: str, slit: str, optics: Optics = "telescope") -> FieldOfView:
         """Read a field of view from the kernel pool; the caller holds SPICE's lock.
 
         Parameters
@@ -63,17 +72,26 @@ class FieldOfView:
         channel : {"FUV", "EUV"}
         slit : str
             HIGH_RESOLUTION, LOW_RESOLUTION or OCCULTATION.
+        optics : {"telescope", "solar_port"}
+            What the light comes in through.
 
         Raises
         ------
+        ArgumentError
+            The channel has no port for the Sun.
         LabelError
             Unknown channel or slit.
         KernelError
             No instrument kernel is loaded, or it lacks the field of view.
         """
         code = _CODES[channel_of(channel).name, slit_name(slit)]
+        port = code if optics == "telescope" else _SOLAR_PORT
+        if port == _SOLAR_PORT and channel_of(channel).name != "EUV":
+            raise ArgumentError(
+                f"optics={optics!r}: only the EUV has a solar port, not the {channel}"
+            )
         try:
-            frame = spiceypy.gcpool(f"INS{code}_FOV_FRAME", 0, 1)[0]
+            frame = spiceypy.gcpool(f"INS{port}_FOV_FRAME", 0, 1)[0]
             units = spiceypy.gcpool(f"INS{code}_FOV_ANGLE_UNITS", 0, 1)[0]
             angles = [
                 spiceypy.convrt(
@@ -84,12 +102,13 @@ class FieldOfView:
         except (spiceypy.NotFoundError, spiceypy.SpiceyError) as error:
             raise KernelError(
                 f"the loaded kernels do not describe the {channel} {slit} field of view "
-                f"(INS{code}_FOV_...): add the UVIS instrument kernel, cas_uvis_v07.ti"
+                f"(INS{code}_FOV_..., INS{port}_FOV_FRAME): add the UVIS instrument kernel, "
+                "cas_uvis_v07.ti"
             ) from error
         return cls(frame, *angles)
 
     def pixel_vectors(self, bins: Bins) -> np.ndarray:
-        """Unit vectors of the pixels in the channel's frame.
+        """Unit vectors of the pixels in `frame`.
 
         A pixel of several rows extends from the edge of its first row to that of its last.
 

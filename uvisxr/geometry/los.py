@@ -18,6 +18,7 @@ from .. import checks
 from ..dataset import conventions, history
 from ..dataset.fields import EPHEMERIS, FIELDS, SIGHTLINE, TANGENT
 from ..errors import ArgumentError, MissingStepError, warn_user
+from ..instrument.channel import Optics
 from ..instrument.detector import Bins
 from ..kernels import choose as kernel_files
 from ..kernels.bodies import SPACECRAFT_CODE, Body, Point, is_body, named, resolve
@@ -36,7 +37,7 @@ from .subpoints import sub_solar, sub_spacecraft
 LonDirection = Literal["west", "east"]
 
 #: Attributes that a geometry sets, if it has the target that they describe.
-_ATTRIBUTES = ("kernels", "geometry_target", "target_radii", "lon_direction", "tangent")
+_ATTRIBUTES = ("kernels", "geometry_target", "target_radii", "lon_direction", "tangent", "optics")
 
 #: Rays worked on at a time, so that the arrays stay in the processor's cache.
 _BLOCK = 16384
@@ -51,6 +52,7 @@ def geometry(
     samples: int | None = None,
     lon_direction: LonDirection = "west",
     tangent: TangentKind = "minimum",
+    optics: Optics | None = None,
 ) -> xr.Dataset:
     """Compute where every pixel looks, at every exposure.
 
@@ -85,13 +87,15 @@ def geometry(
     tangent : {"minimum", "scaled"}
         Tangent point: that of minimum altitude, or the point nearest the centre in the space in
         which the ellipsoid is a sphere.
+    optics : {"telescope", "solar_port"}, optional
+        What the light came in through. Default: the dataset's attribute `optics`.
 
     Returns
     -------
     Dataset
         With the fields that `help(uvisxr)` defines as coordinates: (pic, pixel), at corners
         (pic, pixel, corner), and for the target (pic). Attributes `kernels` (file names in loading
-        order), `geometry_target` (empty if it is no body) and, with the fields on a body,
+        order), `optics`, `geometry_target` (empty if it is no body) and, with the fields on a body,
         `target_radii` (km), `lon_direction`, `tangent`.
 
     Raises
@@ -125,6 +129,9 @@ def geometry(
     checks.choice("tangent", tangent, TangentKind)
     name = _target_name(ds, target)
     channel, slit = (_attribute(ds, name) for name in ("channel", "slit"))
+    if optics is None:
+        optics = ds.attrs.get("optics", "telescope")
+    checks.choice("optics", optics, Optics)
     et = instants(ds, times, samples)
     bins = Bins.of(ds)
 
@@ -134,7 +141,7 @@ def geometry(
         # Without kernels of ours, those that the user has furnished are used.
         used = files or [file for file in user_kernels() if file.is_file()]
         body = _resolved(name)
-        view = FieldOfView.of(channel, slit)
+        view = FieldOfView.of(channel, slit, optics)
         ephemeris = _ephemeris(body, et.ravel())
         attitude = pointing(view.frame, et.ravel())
         _warn_of_unknown(et, ephemeris, attitude)
@@ -151,6 +158,7 @@ def geometry(
     result = _attach(ds, et, fields, rows)
     attrs = {
         "kernels": ", ".join(Path(f).name for f in used),
+        "optics": optics,
         "geometry_target": body.name if body else "",
     }
     if isinstance(body, Body):

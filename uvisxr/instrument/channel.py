@@ -27,6 +27,9 @@ N_BANDS, N_LINES = 1024, 64
 ChannelName = Literal["FUV", "EUV"]
 SlitName = Literal["HIGH_RESOLUTION", "LOW_RESOLUTION", "OCCULTATION"]
 
+#: What the light comes in through. The EUV has a port for the Sun, 20 degrees off the telescope.
+Optics = Literal["telescope", "solar_port"]
+
 #: Pitch of the detector columns, mm [E04].
 _PITCH = 0.025
 
@@ -172,3 +175,22 @@ def slit_name(state: str) -> str:
     if name not in FUV.slits:
         raise LabelError(f"unknown SLIT_STATE {state!r}: expected one of {', '.join(FUV.slits)}")
     return name
+
+
+def optics_of(channel_name: str, port_state: str, *targets: str) -> Optics:
+    """What an observation looks through: the Sun is seen through the solar port of the EUV.
+
+    The port has been open for good since 2007-124 (users guide, chapter 3), so that its state alone
+    does not tell.
+
+    Parameters
+    ----------
+    channel_name : {"FUV", "EUV"}
+    port_state : str
+        OCCULTATION_PORT_STATE of the label.
+    *targets : str
+        Targets of the observation, by any account.
+    """
+    sun = any(target.strip().upper() == "SUN" for target in targets)
+    through = channel_name == "EUV" and port_state.strip().upper() == "OPEN" and sun
+    return "solar_port" if through else "telescope"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ArgumentError, LabelError, ProductError, warn_user
-from ..instrument.channel import N_BANDS, N_LINES, slit_name
+from ..instrument.channel import N_BANDS, N_LINES, Optics, optics_of, slit_name
 from ..instrument.detector import Window
 from ..timescales import Instant, parse_instant
 from . import odl
@@ -133,6 +133,11 @@ class Label:
     def size(self) -> int:
         """Size of the data file in bytes."""
         return int(np.prod(self.shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
+
+    def optics(self, target: str = "") -> Optics:
+        """What the light came in through, judging by the label's target or a better one."""
+        port = str(self.keywords.get("OCCULTATION_PORT_STATE", ""))
+        return optics_of(self.channel, port, self.target, target)
 
     @property
     def is_matrix(self) -> bool:

@@ -245,7 +245,7 @@ def _open(
     checks.choice("start_time", choices.start_time, StartTime)
     checks.choice("sort", choices.sort, bool)
     for label in labels[1:]:
-        _check_alike(labels[0], label)
+        _check_alike(labels[0], label, choices.target or "")
 
     def one(k: int) -> xr.Dataset:
         ds = conventions.apply(_dataset(labels, k, choices))
@@ -261,10 +261,12 @@ def _open(
     return xr.DataTree.from_dict({f"window{k}": one(k) for k in windows})
 
 
-def _check_alike(first: Label, other: Label) -> None:
-    """Raise unless the exposures of both fit in one array."""
-    for what in ("channel", "slit", "windows", "dtype"):
-        a, b = getattr(first, what), getattr(other, what)
+def _check_alike(first: Label, other: Label, target: str) -> None:
+    """Raise unless the exposures of both, said to be of a target, fit in one array."""
+    for what in ("channel", "slit", "optics", "windows", "dtype"):
+        a, b = (getattr(label, what) for label in (first, other))
+        if what == "optics":
+            a, b = a(target), b(target)
         if a != b:
             raise ProductError(
                 f"{first.path} and {other.path} differ in {what} ({a}, {b}) and cannot be one "
@@ -367,6 +369,8 @@ def _attributes(
         "name": choices.name or "_".join(part for part in parts if part),
         "channel": first.channel,
         "slit": first.slit,
+        # A target given in place of UNK may be the Sun.
+        "optics": first.optics(choices.target or ""),
         "target": choices.target or _target(labels, first),
         "prime_instrument": prime,
         **{name: getattr(area, name) for name in area.__dataclass_fields__},
