@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from click.testing import CliRunner
+from helpers import tinykernels
 from helpers.interpreter import brought
 from helpers.products import product_id, write_product
 
@@ -306,6 +307,27 @@ def test_warnings_are_in_the_manifest(client, tmp_path: Path):
     (record,) = manifest.read(out)
     for said in ("OTHER.DAT", 'give evil_pixels="response"'):
         assert any(said in text for text in record["warnings"])
+
+
+def test_a_geometry_that_fails_leaves_the_rest(few: Path, client, tmp_path: Path):
+    """Kernels of another time: the counts become rates all the same, and the batch says so."""
+    folder = tmp_path / "kernels"
+    tinykernels.texts(folder)
+    tinykernels.spk(folder / "mine.bsp", (-82, 0, 0.0, 1e6), (10, 0, 0.0, 1e6), (699, 0, 0.0, 1e6))
+    geometry = {"kernels": str(folder)}
+    summary = batch.process(few, [("geometry", geometry), "rate"], tmp_path / "a", client=client)
+    assert (summary.done, summary.failed) == (0, 3)
+    steps = [("geometry", geometry | {"on_error": "keep"}), "rate"]
+    summary = batch.process(few, steps, tmp_path / "b", client=client)
+    assert (summary.done, summary.failed, summary.incomplete) == (3, 0, 3)
+    assert str(summary).endswith("; 3 of those done without a step that failed")
+    for record in manifest.read(tmp_path / "b"):
+        (said,) = record["left_out"]
+        assert "'geometry' is left out: no position of CASSINI" in said
+        assert said in record["warnings"]
+        with xr.open_dataset(tmp_path / "b" / record["output"]) as ds:
+            assert "rate" in ds and "ra" not in ds
+            assert "left_out(step='geometry', error='CoverageError')" in ds.attrs["history"]
 
 
 def test_large_products_are_processed_in_blocks_and_only_when_written(

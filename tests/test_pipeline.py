@@ -19,7 +19,7 @@ from uvisxr.accessor import UvisAccessor
 from uvisxr.batch import pipeline
 from uvisxr.dataset import history
 from uvisxr.dataset.forward import method
-from uvisxr.errors import PipelineError
+from uvisxr.errors import CoverageError, LeftOutWarning, PipelineError
 
 
 def scale(
@@ -52,9 +52,13 @@ def nothing(ds: xr.Dataset) -> int:
     return 0
 
 
+def hopeless(ds: xr.Dataset, how: Literal["known", "bug"] = "known") -> xr.Dataset:
+    raise CoverageError("no position of CASSINI") if how == "known" else ValueError("a bug")
+
+
 @pytest.fixture(autouse=True)
 def _steps(monkeypatch: pytest.MonkeyPatch):
-    for function in (scale, total, noted, nothing):
+    for function in (scale, total, noted, nothing, hopeless):
         monkeypatch.setattr(UvisAccessor, function.__name__, method(function), raising=False)
 
 
@@ -308,3 +312,54 @@ def test_the_digest_sees_the_files_that_arguments_name(tmp_path: Path):
     changed = pipeline.load(steps).digest()
     assert changed != before
     assert pipeline.load([("scale", {"by": 2, "files": str(folder)})]).digest() != changed
+
+
+class TestStepsThatFail:
+    def test_they_fail_the_product_unless_told_otherwise(self, ds):
+        for step in ("hopeless", ("hopeless", {"on_error": "fail"})):
+            with pytest.raises(CoverageError):
+                pipeline.load([("scale", {"by": 2}), step]).apply(ds)
+
+    @pytest.mark.parametrize(
+        "entries",
+        [
+            [("scale", {"by": 2}), ("hopeless", {"on_error": "keep"}), "noted"],
+            ["noted", {"hopeless": {"on_error": "keep"}}, {"scale": {"by": 2}}],
+            [("on_error", "keep"), ("scale", {"by": 2}), "hopeless", "noted"],
+            [{"open": {"window": 0}}, {"on_error": "keep"}, {"scale": {"by": 2}}, "hopeless"],
+        ],
+    )
+    def test_those_kept_leave_the_dataset_to_the_others(self, ds, entries):
+        steps = pipeline.load(entries)
+        entered = []
+        with pytest.warns(LeftOutWarning, match="'hopeless' is left out: no position of CASSINI"):
+            found = steps.apply(ds, entered.append)
+        np.testing.assert_array_equal(found.scaled, ds.counts * 2)
+        (said,) = (line for line in found.attrs["history"].splitlines() if "left_out" in line)
+        assert "left_out(step='hopeless', error='CoverageError')" in said
+        assert "hopeless" in entered
+        # What is recorded does the same again.
+        again = pipeline.load(yaml.safe_load(found.attrs["pipeline"]))
+        assert again == steps == pipeline.load([{"open": steps.open}, *steps.steps])
+
+    def test_a_bug_is_never_kept(self, ds):
+        with pytest.raises(ValueError, match="a bug"):
+            pipeline.load([("hopeless", {"how": "bug", "on_error": "keep"})]).apply(ds)
+
+    def test_in_yaml_and_for_workers(self, tmp_path):
+        path = tmp_path / "pipeline.yaml"
+        path.write_text("- on_error: keep\n- noted\n- hopeless: {on_error: fail}\n")
+        steps = pipeline.load(path).resolved().steps
+        assert [(s.name, s.on_error) for s in steps] == [("noted", "keep"), ("hopeless", "fail")]
+
+    @pytest.mark.parametrize(
+        ("entries", "said"),
+        [
+            ([("on_error", "ignore"), "noted"], "expected 'fail' or 'keep'"),
+            ([("noted", {"on_error": True})], "step 1: noted: on_error=True"),
+            (["noted", ("on_error", "keep")], "step 2: 'on_error' stands before the steps"),
+        ],
+    )
+    def test_wrong_values_show_at_once(self, entries, said):
+        with pytest.raises(PipelineError, match=said):
+            pipeline.load(entries)

@@ -70,6 +70,10 @@ class UvisWarning(UserWarning):
     """A result is usable, but there is something the user should know."""
 
 
+class LeftOutWarning(UvisWarning):
+    """A step of a pipeline failed and was left out, as its `on_error: keep` asks."""
+
+
 _PACKAGE = f"{Path(__file__).parent}{os.sep}"
 
 #: Libraries that may come between a user's line and our warning: xarray opens products through our

@@ -14,10 +14,16 @@ or in YAML, where an entry is a name or a name with a mapping of arguments:
         recipe: upyp
         trend: false
 
-The entry `open`, allowed only at the start, holds arguments of `uvisxr.open_product`. Arguments are
-checked against the annotations of the steps before anything runs, so a wrong choice shows at once
-instead of product by product. The text recorded in every output is one line of YAML (also valid
-JSON unless a number is infinite): it can be saved and run again.
+The entry `open`, allowed only at the start, holds arguments of `uvisxr.open_product`. A step that
+fails makes its product fail, unless it has the argument ``on_error: keep``: then the step is left
+out, with a warning and a line in the history, and the others go on without it. An entry
+``on_error: keep`` before the steps says so of all of them:
+
+>>> steps = [("geometry", {"on_error": "keep"}), "calibrate"]
+
+Arguments are checked against the annotations of the steps before anything runs, so a wrong choice
+shows at once instead of product by product. The text recorded in every output is one line of YAML
+(also valid JSON unless a number is infinite): it can be saved and run again.
 """
 
 from __future__ import annotations
@@ -31,18 +37,23 @@ import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import xarray as xr
 import yaml
 
 from ..checks import nearest
-from ..errors import PipelineError
+from ..dataset import history
+from ..errors import LeftOutWarning, PipelineError, UvisError, warn_user
 from .hints import expected, fits, takes_path
 
 #: Methods that write files or keep state outside the dataset, and so are not reduction steps.
 _NOT_STEPS = frozenset({"to_netcdf", "to_json"})
+
+
+#: What becomes of a product if a step fails: it fails too, or is kept as it was before the step.
+OnError = Literal["fail", "keep"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +62,12 @@ class Step:
 
     name: str
     arguments: dict[str, Any]
+    on_error: OnError = "fail"
+
+    def recorded(self) -> dict[str, Any]:
+        """The step as an entry of a pipeline."""
+        kept = {} if self.on_error == "fail" else {"on_error": self.on_error}
+        return {self.name: self.arguments | kept}
 
 
 @dataclass(frozen=True)
@@ -88,7 +105,7 @@ class Pipeline:
             self,
             open=absolute(_opener(), self.open),
             steps=tuple(
-                Step(s.name, absolute(_methods()[s.name], s.arguments)) for s in self.steps
+                replace(s, arguments=absolute(_methods()[s.name], s.arguments)) for s in self.steps
             ),
         )
 
@@ -129,6 +146,13 @@ class Pipeline:
         PipelineError
             A step returned something that is neither a Dataset nor a DataArray, or a step follows
             one that did not return a Dataset.
+        UvisError
+            A step failed, other than one to be left out then.
+
+        Warns
+        -----
+        LeftOutWarning
+            A step failed and was left out.
         """
         # Not `.uvis`: the command `uvisxr` and its workers start without registering it.
         from ..accessor import UvisAccessor
@@ -143,7 +167,15 @@ class Pipeline:
                     "steps that return a single array can only come last"
                 )
             last = result
-            result = getattr(UvisAccessor(result), step.name)(**step.arguments)
+            try:
+                result = getattr(UvisAccessor(last), step.name)(**step.arguments)
+            except UvisError as error:
+                if step.on_error == "fail":
+                    raise
+                warn_user(f"step '{step.name}' is left out: {error}", LeftOutWarning)
+                # The message may name folders, which no history does.
+                why = {"step": step.name, "error": type(error).__name__}
+                result = history.record(last, "left_out", why)
         if isinstance(result, xr.DataArray):
             result = result.to_dataset(name=result.name or self.steps[-1].name)
         if not isinstance(result, xr.Dataset):
@@ -215,9 +247,17 @@ def _read(path: Path) -> list[Any]:
 def _checked(entries: Sequence[Any], where: str, folder: Path) -> Pipeline:
     opening: dict[str, Any] = {}
     steps: list[Step] = []
+    on_error: OnError = "fail"
     for number, entry in enumerate(entries, 1):
         place = f"{where}, step {number}"
         name, arguments = _entry(entry, place)
+        if name == "on_error":
+            if steps:
+                raise PipelineError(
+                    f"{place}: 'on_error' stands before the steps, or is an argument of one"
+                )
+            on_error = _on_error(arguments[name], place)
+            continue
         if name == "open":
             if number > 1:
                 raise PipelineError(f"{place}: 'open' can only be the first entry")
@@ -227,8 +267,9 @@ def _checked(entries: Sequence[Any], where: str, folder: Path) -> Pipeline:
         if name not in methods:
             hint = nearest(name, methods) or f"; steps are {', '.join(methods)}"
             raise PipelineError(f"{place}: no step '{name}'{hint}")
-        steps.append(Step(name, _arguments(methods[name], name, arguments, place)))
-    recorded = [{step.name: step.arguments} for step in steps]
+        reaction = _on_error(arguments.pop("on_error", on_error), f"{place}: {name}")
+        steps.append(Step(name, _arguments(methods[name], name, arguments, place), reaction))
+    recorded = [step.recorded() for step in steps]
     if opening:
         recorded.insert(0, {"open": opening})
     return Pipeline(opening, tuple(steps), folder, _text(recorded))
@@ -248,7 +289,7 @@ def _entry(entry: Any, place: str) -> tuple[str, dict[str, Any]]:
     if isinstance(entry, str):
         return entry, {}
     if isinstance(entry, Step):
-        return entry.name, dict(entry.arguments)
+        entry = entry.recorded()
     if isinstance(entry, Mapping) and len(entry) == 1:
         ((name, arguments),) = entry.items()
     elif isinstance(entry, Sequence) and len(entry) == 2:
@@ -258,6 +299,8 @@ def _entry(entry: Any, place: str) -> tuple[str, dict[str, Any]]:
             f"{place}: {entry!r} is not a step: give a name, a pair (name, arguments) or one "
             "'name: {argument: value}'"
         )
+    if name == "on_error":
+        return name, {name: arguments}
     arguments = {} if arguments is None else arguments
     if not isinstance(name, str) or not isinstance(arguments, Mapping):
         raise PipelineError(
@@ -265,6 +308,13 @@ def _entry(entry: Any, place: str) -> tuple[str, dict[str, Any]]:
             f"{arguments!r}"
         )
     return name, dict(arguments)
+
+
+def _on_error(value: Any, place: str) -> OnError:
+    if value not in get_args(OnError):
+        raise PipelineError(f"{place}: on_error={value!r}: expected 'fail' or 'keep'")
+    reaction: OnError = value
+    return reaction
 
 
 def _arguments(

@@ -49,6 +49,8 @@ class Summary:
     ----------
     done, failed, current : int
         Products processed, products that failed, and products already up to date.
+    incomplete : int
+        Products among those processed of which a step failed and was left out.
     failures : list of str
         The first few failures, one line each.
     manifest : Path
@@ -58,6 +60,7 @@ class Summary:
     done: int = 0
     failed: int = 0
     current: int = 0
+    incomplete: int = 0
     failures: list[str] = field(default_factory=list)
 
     @property
@@ -66,7 +69,10 @@ class Summary:
         return not self.failed
 
     def __str__(self) -> str:
-        return f"{self.done} done, {self.failed} failed, {self.current} up to date"
+        text = f"{self.done} done, {self.failed} failed, {self.current} up to date"
+        if self.incomplete:
+            text += f"; {self.incomplete} of those done without a step that failed"
+        return text
 
 
 def process(
@@ -304,6 +310,7 @@ class _Batch:
         self.claims.pop(record["output"], None)
         if record["status"] == "done":
             self.summary.done += 1
+            self.summary.incomplete += "left_out" in record
             return
         self.summary.failed += 1
         if len(self.summary.failures) < _SHOWN:

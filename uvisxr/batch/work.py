@@ -25,7 +25,7 @@ import xarray as xr
 from .. import export
 from .._version import __version__
 from ..dataset import inputs
-from ..errors import ExportError, UvisError
+from ..errors import ExportError, LeftOutWarning, UvisError
 from ..files import sha256, whole_file
 from .pipeline import Pipeline
 
@@ -83,8 +83,8 @@ def attempt(job: Job, pipeline: Pipeline) -> dict[str, Any]:
     Returns
     -------
     dict
-        The manifest record without the time: `status` "done", or "failed" with `step`, `error` and
-        `kind`.
+        The manifest record without the time: `status` "done", with the messages of the steps
+        `left_out` if there are any, or "failed" with `step`, `error` and `kind`.
 
     Raises
     ------
@@ -120,6 +120,8 @@ def attempt(job: Job, pipeline: Pipeline) -> dict[str, Any]:
         except Exception as error:
             raise Unexpected(step, type(error).__name__, str(error)) from error
     messages = sorted({str(w.message) for w in caught if issubclass(w.category, UserWarning)})
+    left = sorted({str(w.message) for w in caught if issubclass(w.category, LeftOutWarning)})
+    record |= {"left_out": left} if left else {}
     return record | {"status": "done", "seconds": seconds, "warnings": messages}
 
 
