@@ -17,7 +17,7 @@ from ..errors import ArgumentError, LabelError, ProductError, warn_user
 from ..instrument.channel import N_BANDS, N_LINES, Optics, optics_of, slit_name
 from ..instrument.detector import Window
 from ..timescales import Instant, parse_instant
-from . import odl
+from . import odl, pairs
 
 if TYPE_CHECKING:
     from pvl import PVLModule
@@ -385,7 +385,7 @@ def data_file(label: Path, pointer: str = "") -> Path:
     """Find a label's data file: the one with the same name, else the one named by ^QUBE.
 
     Products are often renamed (to `..._PRIME`, for example) without changing their labels. If the
-    file beside the label is not the one named by ^QUBE, a UvisWarning says so.
+    file of the label's name is not the one named by ^QUBE, a UvisWarning says so.
 
     Parameters
     ----------
@@ -396,18 +396,14 @@ def data_file(label: Path, pointer: str = "") -> Path:
     Returns
     -------
     Path
-        The existing file, or where it should be.
+        The existing file, plain or packed, or where it should be.
     """
-    own = beside(label, ".DAT")
+    own = pairs.data_of(label)
     if own is None:
         named = label.with_name(pointer) if pointer else label
-        return named if pointer and named.is_file() else label.with_suffix(".DAT")
-    if pointer and Path(pointer).stem.upper() != own.stem.upper():
+        if pointer and named.is_file():
+            return named
+        return (pointer and pairs.data_of(named)) or label.with_suffix(".DAT")
+    if pointer and Path(pointer).stem.upper() != pairs.split(own)[0].upper():
         warn_user(f"{label} names the data file {pointer}; {own.name} beside it is read instead")
     return own
-
-
-def beside(path: Path, ending: str) -> Path | None:
-    """The file named like `path` with a suffix in upper or lower case, if there is one."""
-    names = (path.with_suffix(e) for e in (ending, ending.lower()))
-    return next((name for name in names if name.is_file()), None)

@@ -9,10 +9,9 @@ import numpy as np
 from .. import checks
 from ..errors import ProductError
 from ..instrument.channel import N_BANDS, N_LINES
-from .label import Label, beside, read_label
+from . import pairs
+from .label import Label, read_label
 from .qube import QubeFile
-
-_ENDINGS = (".LBL", ".DAT")
 
 
 def label_path(path: str | Path) -> Path:
@@ -21,17 +20,14 @@ def label_path(path: str | Path) -> Path:
     Parameters
     ----------
     path : path
-        Suffixes in upper or lower case.
+        Suffixes in upper or lower case; the data may be packed.
 
     Returns
     -------
     Path
         The existing label, or where it should be.
     """
-    path = Path(path).expanduser()
-    if path.suffix.upper() not in _ENDINGS:
-        path = path.with_name(f"{path.name}.LBL")
-    return beside(path, ".LBL") or path.with_suffix(".LBL")
+    return pairs.label_of(Path(path).expanduser())
 
 
 def choose_windows(label: Label, window: int | None) -> tuple[int, ...]:

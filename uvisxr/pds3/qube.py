@@ -18,6 +18,7 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from ..errors import ProductError
+from . import packed, pairs
 
 #: Bytes read at once, unless a single exposure is larger.
 _READ_BYTES = 2**20
@@ -46,28 +47,38 @@ class QubeFile:
     shape: tuple[int, int]
     dtype: str
 
+    @property
+    def size(self) -> int:
+        """Bytes of data that the label promises."""
+        return int(np.prod(self.frame, dtype=np.int64)) * np.dtype(self.dtype).itemsize
+
+    @property
+    def _name(self) -> str:
+        return pairs.split(self.path)[0]
+
     def check_size(self) -> None:
         """Compare the file's size with the one the label gives.
+
+        Of data packed with bzip2 or gzip only reading them tells.
 
         Raises
         ------
         ProductError
             The file is missing, or longer or shorter than the label says it is.
         """
-        expected = int(np.prod(self.frame, dtype=np.int64)) * np.dtype(self.dtype).itemsize
         try:
-            size = self.path.stat().st_size
+            size = packed.size(self.path)
         except OSError as error:
             raise ProductError(
                 f"cannot read the data file {self.path}: {error.strerror or error}; it must be "
-                f"beside its label; `uvisxr fetch {self.path.stem}` downloads both"
+                f"beside its label; `uvisxr fetch {self._name}` downloads both"
             ) from error
-        if size != expected:
-            state = "truncated" if size < expected else "too long"
+        if size is not None and size != self.size:
+            state = "truncated" if size < self.size else "too long"
             raise ProductError(
-                f"{self.path} is {state}: {size} bytes, but its label says {expected} "
+                f"{self.path} is {state}: {size} bytes, but its label says {self.size} "
                 f"({' x '.join(map(str, self.frame))} values); download the product again with "
-                f"`uvisxr fetch {self.path.stem}`"
+                f"`uvisxr fetch {self._name}`"
             )
 
     def read(
@@ -88,7 +99,7 @@ class QubeFile:
         Raises
         ------
         ProductError
-            The file has shrunk since it was opened.
+            The file has shrunk since it was opened, or cannot be unpacked.
         """
         dtype = np.dtype(self.dtype)
         (row, end_row, _), (column, end_column, _) = (
@@ -110,9 +121,11 @@ class QubeFile:
             slice(column + self.corner[1], end_column + self.corner[1]),
         )
         try:
-            with self.path.open("rb", buffering=0) as stream:
+            path, start = packed.plain(self.path, self.size)
+            with path.open("rb", buffering=0) as stream:
                 for position, length in _runs(exposures, at_once):
-                    stream.seek((int(exposures[position]) * lines + first) * bands * dtype.itemsize)
+                    value = (int(exposures[position]) * lines + first) * bands
+                    stream.seek(start + value * dtype.itemsize)
                     block = buffer[:length]
                     if stream.readinto(block.reshape(-1).view(np.uint8).data) != block.nbytes:
                         raise OSError("the file ends too early")

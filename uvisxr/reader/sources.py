@@ -19,7 +19,7 @@ from .. import checks
 from ..errors import ArgumentError
 from ..instrument.channel import ChannelName
 from ..pds3 import index, odl
-from ..pds3.label import beside
+from ..pds3.pairs import data_of, split
 from ..pds3.product import label_path
 from ..timescales import Instant, parse_instant, parse_utc
 
@@ -186,7 +186,7 @@ def _found(path: Path, wanted: Filter) -> Iterator[tuple[Product, bool]]:
         for match in sorted(glob.glob(str(path), recursive=True)):  # noqa: PTH207
             if not _MATRIX.fullmatch(Path(match).stem):
                 yield from _found(Path(match), wanted)
-    elif path.suffix.upper() not in (".LBL", ".DAT") and path.is_file():
+    elif path.is_file() and not split(path)[1]:
         yield from _batch_file(path, wanted)
     else:
         product = _product(path)
@@ -253,7 +253,7 @@ def _index(path: Path, wanted: Filter) -> Iterator[Product]:
 def _product(path: Path) -> Product:
     """The label and data file that belong to a path."""
     label = label_path(path.absolute())
-    return Product(label, beside(label, ".DAT"))
+    return Product(label, data_of(label))
 
 
 def _label_wanted(product: Product, wanted: Filter) -> bool:

@@ -1,0 +1,128 @@
+"""Packed data files: read in place or unpacked once, and never wrong."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.products import write_product
+
+import uvisxr
+from uvisxr.errors import ProductError
+from uvisxr.fetch import cache_dir
+from uvisxr.pds3 import packed
+
+NAME = "FUV2005_230_15_15"
+
+
+@pytest.fixture
+def counts() -> np.ndarray:
+    return np.random.default_rng(2).poisson(3, (5, 60, 32)).astype(np.uint16)
+
+
+@pytest.fixture
+def label(tmp_path: Path, counts: np.ndarray) -> Path:
+    return write_product(tmp_path / "data", NAME, counts, band_bin=32)
+
+
+def pack(label: Path, kind: str) -> Path:
+    """Replace the data file by a packed one."""
+    data = label.with_suffix(".DAT")
+    content = data.read_bytes()
+    data.unlink()
+    target = label.with_name(f"{NAME}.DAT.{kind.removeprefix('stored ')}")
+    if kind == "bz2":
+        target.write_bytes(bz2.compress(content))
+    elif kind == "gz":
+        target.write_bytes(gzip.compress(content))
+    else:
+        method = zipfile.ZIP_STORED if kind == "stored zip" else zipfile.ZIP_DEFLATED
+        with zipfile.ZipFile(target, "w", method) as archive:
+            archive.write(label, f"COUVIS_0012/{label.name}")
+            archive.writestr(f"COUVIS_0012/{NAME}.DAT", content)
+    return target
+
+
+def unpacked() -> list[Path]:
+    return [path for path in cache_dir("unpacked").rglob("*") if path.is_file()]
+
+
+KINDS = ["bz2", "gz", "zip", "stored zip"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_counts(label: Path, counts: np.ndarray, kind: str):
+    target = pack(label, kind)
+    for path in (label, target, label.with_suffix(""), label.parent):
+        ds = uvisxr.open_observation(path)
+        np.testing.assert_array_equal(ds.counts, counts)
+        np.testing.assert_array_equal(ds.counts[[3, 0], 5], counts[[3, 0], 5])
+    assert f"{target.name} {target.stat().st_size} bytes" in ds.attrs["history"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_is_unpacked_before_counts_are_used_and_then_once(label: Path, kind: str):
+    pack(label, kind)
+    ds = uvisxr.open_product(label, chunks={"pic": 1})
+    assert not unpacked()
+    total = int(ds.counts.sum())
+    first = [(path.name, path.stat().st_ino) for path in unpacked()]
+    assert [name for name, _ in first] == ([] if kind == "stored zip" else [f"{NAME}.DAT"])
+    assert int(uvisxr.open_product(label).counts.sum()) == total
+    assert [(path.name, path.stat().st_ino) for path in unpacked()] == first
+    # The cache may be emptied at any time.
+    shutil.rmtree(cache_dir("unpacked"), ignore_errors=True)
+    assert int(ds.counts.sum()) == total
+
+
+def test_a_stored_file_is_read_where_it_lies(label: Path):
+    content = label.with_suffix(".DAT").read_bytes()
+    target = pack(label, "stored zip")
+    path, start = packed.plain(target, len(content))
+    assert path == target
+    assert target.read_bytes()[start : start + len(content)] == content
+
+
+def test_a_file_that_was_packed_anew_is_unpacked_anew(label: Path, counts: np.ndarray):
+    pack(label, "gz")
+    assert uvisxr.open_product(label).counts.sum() == counts.sum()
+    write_product(label.parent, NAME, counts + 1, band_bin=32)
+    pack(label, "gz")
+    np.testing.assert_array_equal(uvisxr.open_product(label).counts, counts + 1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("change", [-2, 2])
+def test_another_size_than_the_label_says(label: Path, kind: str, change: int):
+    data = label.with_suffix(".DAT")
+    content = data.read_bytes()
+    data.write_bytes(content[:change] if change < 0 else content + b"\0" * change)
+    target = pack(label, kind)
+    message = rf"{target.name} (is (truncated|too long)|holds (less|more) than the 655360 bytes)"
+    with pytest.raises(ProductError, match=message):
+        uvisxr.open_product(label).counts.load()
+    assert not unpacked()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("damage", ["cut", "empty", "noise"])
+def test_damage(label: Path, kind: str, damage: str):
+    target = pack(label, kind)
+    content = target.read_bytes()
+    target.write_bytes({"cut": content[:-100], "empty": b"", "noise": b"\xa5" * 999}[damage])
+    with pytest.raises(ProductError, match=rf"{target.name}.*(damaged|bytes of its label)"):
+        uvisxr.open_product(label).counts.load()
+    assert not unpacked()
+
+
+def test_a_zip_archive_of_other_files(label: Path):
+    target = pack(label, "zip")
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.writestr("README", "nothing here")
+    with pytest.raises(ProductError, match=rf"{target.name} holds 0 data files"):
+        uvisxr.open_product(label)

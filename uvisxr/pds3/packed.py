@@ -1,0 +1,190 @@
+"""Data files that are packed: NAME.DAT.bz2, NAME.DAT.gz and NAME.DAT.zip.
+
+A zip archive can store a file as it is; its exposures are then read where they lie, one at a time.
+The other formats can only be read from the beginning on, so such a file is unpacked once, to the
+folder `unpacked` of the cache, when its counts are first used. That folder can be removed at any
+time.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import hashlib
+import threading
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, cast
+
+from ..errors import ProductError
+from ..files import whole_file
+from . import pairs
+
+_BLOCK = 1 << 20
+
+#: Length of a member's header in a zip archive, without name and extra field, whose lengths are in
+#: its last four bytes (PKWARE's APPNOTE, 4.3.7).
+_ZIP_HEADER = 30
+
+#: What unpacking a damaged file raises, by format and kind of damage.
+_DAMAGE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError)
+
+#: Threads that want the same file wait for the first of them.
+_ONE_AT_A_TIME = threading.Lock()
+
+
+def is_packed(path: Path) -> bool:
+    """Whether a data file is packed, by its name."""
+    return pairs.split(path)[1] in pairs.PACKINGS
+
+
+def size(path: Path) -> int | None:
+    """Bytes of data in a file; None if only unpacking can tell.
+
+    Raises
+    ------
+    OSError
+        The file is missing.
+    ProductError
+        It is no zip archive, or holds no data file.
+    """
+    kind = pairs.split(path)[1]
+    if kind in (".BZ2", ".GZ"):
+        path.stat()
+        return None
+    if kind != ".ZIP":
+        return path.stat().st_size
+    with _unzipped(path) as (_, member):
+        return member.file_size
+
+
+def plain(path: Path, expected: int) -> tuple[Path, int]:
+    """A file that holds the data as they are, and where in it they begin.
+
+    Parameters
+    ----------
+    path : Path
+        Of a data file that need not be packed.
+    expected : int
+        Bytes of data.
+
+    Returns
+    -------
+    file : Path
+        `path` itself, or the unpacked file in the cache.
+    start : int
+        Position of the first byte of data.
+
+    Raises
+    ------
+    ProductError
+        The file is damaged, or holds another number of bytes.
+    ExportError
+        The cache cannot be written.
+    """
+    if not is_packed(path):
+        return path, 0
+    if path.suffix.upper() == ".ZIP":
+        with _unzipped(path) as (_, member):
+            if member.compress_type == zipfile.ZIP_STORED and not member.flag_bits & 1:
+                return path, _start(path, member)
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise _damaged(path, error) from error
+    # Imported late: programs that open other files through xarray load none of its libraries.
+    from ..fetch import cache_dir
+
+    mark = f"{path.absolute()} {state.st_size} {state.st_mtime_ns}"
+    folder = cache_dir("unpacked") / hashlib.sha256(mark.encode()).hexdigest()[:16]
+    there = folder / f"{pairs.split(path)[0]}.DAT"
+    with _ONE_AT_A_TIME:
+        if not there.is_file() or there.stat().st_size != expected:
+            folder.mkdir(parents=True, exist_ok=True)
+            with whole_file(there, archive=True) as part:
+                _unpack(path, part, expected)
+    return there, 0
+
+
+def _start(path: Path, member: zipfile.ZipInfo) -> int:
+    with path.open("rb") as stream:
+        stream.seek(member.header_offset)
+        header = stream.read(_ZIP_HEADER)
+    name, extra = (int.from_bytes(header[k : k + 2], "little") for k in (26, 28))
+    return member.header_offset + _ZIP_HEADER + name + extra
+
+
+def _unpack(path: Path, target: Path, expected: int) -> None:
+    done = 0
+    with target.open("wb") as stream:
+        for block in _blocks(path):
+            done += len(block)
+            if done > expected:
+                break
+            stream.write(block)
+    if done != expected:
+        state = "less" if done < expected else "more"
+        raise ProductError(
+            f"{path} holds {state} than the {expected} bytes of its label: copy or download the "
+            "product again"
+        )
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    with _opened(path) as source:
+        while True:
+            try:
+                block = source.read(_BLOCK)
+            except _DAMAGE as error:
+                raise _damaged(path, error) from error
+            if not block:
+                return
+            yield block
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    kind = path.suffix.upper()
+    if kind == ".ZIP":
+        with _unzipped(path) as (archive, member):
+            try:
+                stream = archive.open(member)
+            except _DAMAGE as error:
+                raise _damaged(path, error) from error
+            with stream:
+                yield stream
+    elif kind == ".GZ":
+        with gzip.open(path) as unpacked:
+            yield cast(IO[bytes], unpacked)
+    else:
+        with bz2.open(path) as unpacked:
+            yield cast(IO[bytes], unpacked)
+
+
+@contextmanager
+def _unzipped(path: Path) -> Iterator[tuple[zipfile.ZipFile, zipfile.ZipInfo]]:
+    """A zip archive and the data file in it: that of the archive's name, or the only one."""
+    path.stat()
+    try:
+        archive = zipfile.ZipFile(path)
+    except _DAMAGE as error:
+        raise _damaged(path, error) from error
+    with archive:
+        data = [x for x in archive.infolist() if x.filename.upper().endswith(".DAT")]
+        own = f"{pairs.split(path)[0]}.DAT".upper()
+        named = [x for x in data if Path(x.filename).name.upper() == own]
+        if len(named or data) != 1:
+            raise ProductError(
+                f"{path} holds {len(data)} data files, none of them {own}: pack each product's "
+                "data file by itself"
+            )
+        yield archive, (named or data)[0]
+
+
+def _damaged(path: Path, error: BaseException) -> ProductError:
+    return ProductError(
+        f"cannot unpack {path}: {error}; it is damaged: copy or download the product again"
+    )

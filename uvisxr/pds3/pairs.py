@@ -1,0 +1,85 @@
+"""Files that belong together: a label and its data, plain or packed, in one folder or two trees.
+
+In the archive label and data lie side by side. Some copies keep them apart, in trees of the same
+form: LABEL/D2005_230/NAME.LBL and DATA/D2005_230/NAME.DAT.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+#: Endings of packed data files, after .DAT.
+PACKINGS = (".BZ2", ".GZ", ".ZIP")
+
+_LABEL_TREES = ("LABEL", "LABELS", "label", "labels")
+_DATA_TREES = ("DATA", "data")
+
+
+def split(path: Path) -> tuple[str, str]:
+    """The base name of a file, and what it is by its ending.
+
+    Parameters
+    ----------
+    path : Path
+        NAME.LBL, NAME.DAT or NAME.DAT.gz, upper or lower case, or anything else.
+
+    Returns
+    -------
+    name : str
+        The common name of label and data; of anything else, the whole name.
+    kind : {".LBL", ".DAT", ".BZ2", ".GZ", ".ZIP", ""}
+        A packing stands for packed data.
+    """
+    kind = path.suffix.upper()
+    if kind in (".LBL", ".DAT"):
+        return path.stem, kind
+    inner = Path(path.stem)
+    if kind in PACKINGS and inner.suffix.upper() == ".DAT":
+        return inner.stem, kind
+    return path.name, ""
+
+
+def beside(path: Path, ending: str) -> Path | None:
+    """The file named like `path` with a suffix in upper or lower case, if there is one."""
+    names = (path.with_suffix(e) for e in (ending, ending.lower()))
+    return next((name for name in names if name.is_file()), None)
+
+
+def data_of(path: Path) -> Path | None:
+    """The data file of a label, or of the data file that the label names.
+
+    A plain file goes before a packed one, the label's own folder before another tree.
+    """
+    name = split(path)[0]
+    for folder in _places(path.parent, _LABEL_TREES, _DATA_TREES):
+        for packing in ("", *PACKINGS):
+            for data in (".DAT", ".dat"):
+                for ending in dict.fromkeys((packing.lower(), packing)):
+                    file = folder / f"{name}{data}{ending}"
+                    if file.is_file():
+                        return file
+    return None
+
+
+def label_of(path: Path) -> Path:
+    """The label of a product, or where it should be.
+
+    Parameters
+    ----------
+    path : Path
+        The label, the data file, plain or packed, or their common base path.
+    """
+    base = path.with_name(f"{split(path)[0]}.LBL")
+    places = _places(base.parent, _DATA_TREES, _LABEL_TREES)
+    found = (beside(folder / base.name, ".LBL") for folder in places)
+    return next(filter(None, found), base)
+
+
+def _places(folder: Path, own: tuple[str, ...], other: tuple[str, ...]) -> Iterator[Path]:
+    """A folder, and its counterparts in trees that lie beside the one that holds it."""
+    yield folder
+    parts = folder.parts
+    for k in reversed(range(len(parts))):
+        if parts[k] in own:
+            yield from (Path(*parts[:k], name, *parts[k + 1 :]) for name in other)
