@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -24,10 +25,10 @@ from uvisxr.pds3.archive import Archive
 
 #: Products of a few volumes. The day 2005-182 is shared by the volumes 11 and 12.
 PRODUCTS = {
-    10: ["FUV2005_001_10_00", "EUV2005_001_10_00", "HSP2005_002_01_01", "FUV2005_090_23_59"],
+    10: ["FUV2005_001_10_00", "EUV2005_001_10_00", "HSP2005_045_01_01", "FUV2005_090_23_59"],
     11: ["FUV2005_091_00_10", "FUV2005_182_01_00"],
     12: ["FUV2005_182_13_00", "FUV2005_230_15_15", "EUV2005_230_15_15"],
-    27: ["FUV2009_173_15_16", "HDAC2009_173_15_16_31"],
+    27: ["FUV2009_173_15_16", "HDAC2009_173_15_16_31", "FUV2009_181_23_00"],
     60: ["FUV2017_258_07_15"],
 }
 MATRICES = {"FUV2005_230_15_15": 3, "FUV2009_173_15_16": 5}
@@ -109,12 +110,40 @@ def test_the_first_guess(day: str, volume: int):
 
 
 def test_a_product_that_no_volume_holds(tree, quick, tmp_path: Path):
-    message = r"no volume .* holds HSP2005_002_01_02; .* there are HSP2005_002_01_01"
+    message = r"no volume .* holds HSP2005_045_01_02; .* there are HSP2005_045_01_01"
     with served(tree, tmp_path) as (remote, server):
         with pytest.raises(FetchError, match=message):
-            remote.locate("HSP2005_002_01_02")
+            remote.locate("HSP2005_045_01_02")
         # The day lies within this volume: there is no need to look into the others.
         assert volumes_asked(server) == ["COUVIS_0010"]
+
+
+def test_the_later_of_two_volumes_counts(tmp_path: Path, quick, data: Path):
+    """Rows of products that lie in two volumes, as the archive has them."""
+    with (data / "archive" / "COUVIS_0xxx_duplicates.csv").open() as stream:
+        files = [row["FILE_NAME"].split("/") for row in csv.DictReader(stream)]
+    root = tmp_path / "COUVIS_0xxx"
+    volumes: dict[str, list[str]] = {}
+    for _, volume, _, _, file in files:
+        later = f"COUVIS_{int(volume[-4:]) + 1:04}"
+        for name in (volume, later):
+            volumes.setdefault(name, []).append(Path(file).stem)
+    # The latest volumes do not end with what they share.
+    for name in ("COUVIS_0006", "COUVIS_0010", "COUVIS_0013"):
+        volumes[name].append("FUV2017_001_00_00")
+    for name, products in volumes.items():
+        write_index(root / name, [index_row(name, product) for product in products])
+    with served(folder(root), tmp_path) as (remote, _):
+        for _, volume, _, _, file in files:
+            expected = int(volume[-4:]) + 1
+            assert remote.locate(Path(file).stem).parts[0] == f"COUVIS_{expected:04}", file
+
+
+def test_identifiers_of_others(tree, quick, tmp_path: Path):
+    with served(tree, tmp_path) as (remote, _):
+        found = remote.product("co-uvis-fuv2005_230_15_15", matrix=False)
+        assert remote.cached("FUV2005_230_15_15") == found["label"]
+        assert remote.cached("FUV2009_173_15_16") is None
 
 
 def test_no_product_identifier(tmp_path: Path):
@@ -232,6 +261,14 @@ class TestCommand:
         assert [label.stem for label in labels] == arguments[1:3]
         assert all(tmp_path in label.parents and label.is_file() for label in labels)
 
+    def test_a_product_named_twice_is_fetched_once(self, tree, quick, monkeypatch):
+        with serve(tree) as server:
+            monkeypatch.setenv("UVISXR_URL_PRODUCTS", server.url)
+            names = ["FUV2005_230_15_15", "co-uvis-fuv2005_230_15_15", "fuv2005_230_15_15"]
+            result = CliRunner().invoke(main, ["fetch", *names])
+        assert result.exit_code == 0, result.output
+        assert len(result.stdout.splitlines()) == 1
+
     def test_exit_codes(self, tree, quick, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         with serve(tree) as server:
             monkeypatch.setenv("UVISXR_URL_PRODUCTS", server.url)
@@ -240,6 +277,25 @@ class TestCommand:
         assert (missing.exit_code, typed.exit_code) == (1, 2)
         assert missing.stderr.startswith("uvisxr: no volume below")
         assert "is not a UVIS product identifier" in typed.stderr
+
+
+class TestOpening:
+    """Products by identifier."""
+
+    def test_fetch(self, tree, quick, monkeypatch: pytest.MonkeyPatch):
+        with serve(tree) as server:
+            monkeypatch.setenv("UVISXR_URL_PRODUCTS", server.url)
+            with pytest.raises(ArgumentError, match="uvisxr fetch FUV2009_173_15_16"):
+                uvisxr.open_product("FUV2009_173_15_16")
+            assert not server.requests
+            first = uvisxr.open_product("FUV2009_173_15_16", fetch=True)
+            assert not any("CALIB" in path for path, _ in server.requests)
+            server.requests.clear()
+            again = uvisxr.open_product("co-uvis-fuv2009_173_15_16")
+            many = uvisxr.open_observation("FUV2005_230_15_15", "FUV2009_173_15_16", fetch=True)
+            assert not any("2009" in path for path, _ in server.requests)
+        assert first.equals(again)
+        assert many["product"].values.tolist() == ["FUV2005_230_15_15", "FUV2009_173_15_16"]
 
 
 class TestCalibration:

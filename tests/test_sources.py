@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from helpers.volume import index_row, write_index
 
-from uvisxr.errors import ArgumentError
-from uvisxr.reader.sources import Filter, Product, expand
+from uvisxr.errors import ArgumentError, NoMatchError, UvisWarning
+from uvisxr.fetch import cache_dir
+from uvisxr.pds3.sources import Filter, Product, expand
 
 TARGETS = {
     "FUV2005_230_15_15": "S RINGS",
@@ -132,17 +133,40 @@ def test_index_names_products_that_are_not_here(volume: Path):
     [
         (Filter(channel="euv"), [EVERY[1]]),
         (Filter(target="s rings"), [EVERY[0]]),
-        (Filter(target="S_RINGS", channel="EUV"), []),
         (Filter(slit="low_resolution"), EVERY),
-        (Filter(slit="OCCULTATION"), []),
         (Filter(after="2006-001"), EVERY[1:]),
-        (Filter(before="2005-08-18T15:15:04.141"), []),
         (Filter(before="2005-08-18T15:15:04.142"), [EVERY[0]]),
         (Filter(after="2005-230T15:15:04.141", before="2006-001"), [EVERY[0]]),
     ],
 )
 def test_filters(volume: Path, source: str, wanted: Filter, expected: list[str]):
     assert sorted(names(expand(volume / source, wanted))) == sorted(expected)
+
+
+@pytest.mark.parametrize("source", [".", "INDEX/INDEX.LBL"])
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        (
+            Filter(target="TITON"),
+            r"of 3 found: target='TITON' \(there: S RINGS, TITAN; did you mean 'TITAN'\?\)",
+        ),
+        (
+            Filter(target="S_RINGS", channel="EUV"),
+            r"channel='EUV' \(there: EUV, FUV\) and target='S_RINGS' \(there: S RINGS, TITAN",
+        ),
+        (Filter(slit="OCCULTATION"), r"slit='OCCULTATION' \(there: LOW_RESOLUTION\)"),
+        (
+            Filter(before="2005-08-18T15:15:04.141"),
+            r"before=.* \(there: 2005-08-18T15:15:04 to 2006-01-15T14:47:41\)",
+        ),
+    ],
+)
+def test_filters_that_nothing_passes_say_what_there_is(
+    volume: Path, source: str, wanted: Filter, said: str
+):
+    with pytest.raises(NoMatchError, match=said):
+        list(expand(volume / source, wanted))
 
 
 def test_misspelt_slit_of_the_archive(tmp_path: Path):
@@ -157,15 +181,17 @@ def test_a_label_that_cannot_be_read_passes_filters(tmp_path: Path):
 
 def test_a_label_that_does_not_say_is_not_taken(tmp_path: Path):
     write(tmp_path, "FUV2005_230_15_15", label="TARGET_NAME = UNK\nSTART_TIME = UNK\n")
-    assert not names(expand(tmp_path, Filter(target="TITAN")))
-    assert not names(expand(tmp_path, Filter(after="2000-001")))
+    for wanted in (Filter(target="TITAN"), Filter(after="2000-001")):
+        with pytest.raises(NoMatchError):
+            list(expand(tmp_path, wanted))
 
 
 def test_a_label_whose_start_is_no_time_is_taken_so_that_it_shows(tmp_path: Path):
     label = "PRODUCT_ID = FUV2005_366_15_15\nTARGET_NAME = TITAN\nSTART_TIME = 2005-366T15:15\n"
     write(tmp_path, "FUV2005_230_15_15", label=label)
     assert names(expand(tmp_path, Filter(after="2010-001"))) == ["FUV2005_230_15_15"]
-    assert not names(expand(tmp_path, Filter(after="2010-001", target="SATURN")))
+    with pytest.raises(NoMatchError, match="there: TITAN"):
+        list(expand(tmp_path, Filter(after="2010-001", target="SATURN")))
 
 
 def test_data_without_label_and_label_without_data(tmp_path: Path):
@@ -214,3 +240,190 @@ def test_binary_batch_file(tmp_path: Path):
 def test_filter_with_a_wrong_value(arguments: dict[str, str]):
     with pytest.raises(ArgumentError, match=next(iter(arguments))):
         Filter(**arguments)
+
+
+# --- folders of other forms ---------------------------------------------------------------------
+
+
+def test_links_are_followed_and_loops_end(volume: Path, tmp_path: Path):
+    outside = tmp_path / "elsewhere" / "D2007_001"
+    write(outside, "FUV2006_015_14_47")
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    (shelf / "a").symlink_to(outside.parent)
+    (shelf / "up").symlink_to(tmp_path)
+    (outside / "again").symlink_to(outside)
+    found = list(expand(shelf))
+    # Each file comes once, under the first name that leads to it.
+    assert sorted(names(found)) == sorted([*EVERY, "FUV2006_015_14_47"])
+    assert found[0].label == shelf / "a" / "D2007_001" / "FUV2006_015_14_47.LBL"
+
+
+def test_a_folder_that_cannot_be_read_is_named(volume: Path, monkeypatch: pytest.MonkeyPatch):
+    scandir = os.scandir
+
+    def closed(path):
+        # As the system does it; to root nothing is closed.
+        if str(path).endswith("D2005_230"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    with pytest.warns(UvisWarning, match=r"cannot read the folder .*D2005_230: Permission"):
+        assert set(names(expand(volume))) == set(EVERY[1:])
+
+
+@pytest.mark.parametrize("trees", [("LABEL", "DATA"), ("LABELS", "DATA"), ("label", "data")])
+def test_label_and_data_in_parallel_trees(tmp_path: Path, trees: tuple[str, str]):
+    there, apart = (tmp_path / tree / "D2005_230" for tree in trees)
+    label = write(there, "FUV2005_230_15_15")
+    apart.mkdir(parents=True)
+    data = label.with_suffix(".DAT").rename(apart / "FUV2005_230_15_15.DAT")
+    for source in (tmp_path, label, data, data.with_suffix(""), apart, there.parent):
+        assert list(expand(source)) == [Product(label, data)]
+
+
+@pytest.mark.parametrize("ending", [".DAT.bz2", ".DAT.gz", ".dat.gz", ".DAT.zip", ".DAT.BZ2"])
+def test_packed_data(tmp_path: Path, ending: str):
+    label = write(tmp_path, "FUV2005_230_15_15", data=False)
+    packed = tmp_path / f"FUV2005_230_15_15{ending}"
+    packed.write_bytes(b"")
+    for source in (tmp_path, label, packed, label.with_suffix("")):
+        assert list(expand(source)) == [Product(label, packed)]
+    # Plain data go first.
+    label.with_suffix(".DAT").write_bytes(b"")
+    assert list(expand([tmp_path, packed])) == [Product(label, label.with_suffix(".DAT"))]
+
+
+def test_brackets_in_names(tmp_path: Path):
+    folder = tmp_path / "titan [old] * really?"
+    label = write(folder / "D2006_015", "FUV2006_015_14_47")
+    for source in (folder, label, label.with_suffix(""), folder / "D2006_*" / "FUV*.LBL"):
+        assert [product.label for product in expand(source)] == [label]
+
+
+def test_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    label = write(tmp_path / "data", "FUV2006_015_14_47")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    batch = tmp_path / "list.txt"
+    batch.write_text("~/data/FUV2006_015_14_47\n")
+    for source in ("~/data", "~/data/FUV*.LBL", "~/data/FUV2006_015_14_47", "~/list.txt"):
+        assert [product.label for product in expand(source)] == [label]
+
+
+def test_a_renamed_matrix_is_no_product(tmp_path: Path):
+    label = 'PRODUCT_ID = "FUV2005_230_15_15_CAL_3"\n'
+    write(tmp_path, "FUV2005_230_15_15").rename(tmp_path / "2005_230_15_15_fuv.lbl")
+    (tmp_path / "2005_230_15_15_cal_3_fuv.lbl").write_text(label)
+    (tmp_path / "FUV2005_230_15_15.DAT").rename(tmp_path / "2005_230_15_15_fuv.dat")
+    assert names(expand(tmp_path)) == ["2005_230_15_15_fuv"]
+
+
+# --- tables of the Ring-Moon Systems Node -------------------------------------------------------
+
+
+@pytest.fixture
+def holdings(volume: Path, tmp_path: Path) -> Path:
+    """holdings/volumes/COUVIS_0xxx/COUVIS_0013, its tables in holdings/metadata."""
+    place = tmp_path / "holdings" / "volumes" / "COUVIS_0xxx"
+    place.mkdir(parents=True)
+    tables = tmp_path / "holdings" / "metadata" / "COUVIS_0xxx" / volume.name
+    tables.mkdir(parents=True)
+    for ending in (".LBL", ".TAB"):
+        name = f"{volume.name}_index{ending.lower()}"
+        (volume / "INDEX" / f"INDEX{ending}").rename(tables / name)
+    volume.rename(place / volume.name)
+    supplemental(tables, volume.name)
+    return tables
+
+
+def supplemental(folder: Path, volume: str) -> None:
+    """A table with the first columns of the node's own label of it."""
+    widths = {"VOLUME_ID": 11, "FILE_SPECIFICATION_NAME": 40, "PRODUCT_ID": 21}
+    columns, rows, start = "", [], 2
+    for name, width in widths.items():
+        columns += (
+            f"  OBJECT = COLUMN\n    NAME = {name}\n    START_BYTE = {start}\n"
+            f"    BYTES = {width}\n  END_OBJECT = COLUMN\n"
+        )
+        start += width + 3
+    for name in TARGETS:
+        path = f"DATA/D{name[3:11]}/{name}.LBL"
+        cells = zip((volume, path, name), widths.values(), strict=True)
+        rows.append(",".join(f'"{cell:{width}}"' for cell, width in cells) + "\r\n")
+    name = f"{volume}_supplemental_index"
+    (folder / f"{name}.lbl").write_text(
+        f'PDS_VERSION_ID = PDS3\n^SUPPLEMENTAL_INDEX_TABLE = "{name}.tab"\n'
+        f'VOLUME_ID = "{volume}"\nOBJECT = SUPPLEMENTAL_INDEX_TABLE\n  ROWS = {len(rows)}\n'
+        f"  ROW_BYTES = {len(rows[0])}\n{columns}END_OBJECT = SUPPLEMENTAL_INDEX_TABLE\nEND\n"
+    )
+    (folder / f"{name}.tab").write_bytes("".join(rows).encode())
+
+
+@pytest.mark.parametrize("name", ["COUVIS_0013_index.tab", "COUVIS_0013_supplemental_index.lbl"])
+def test_tables_away_from_their_volumes(holdings: Path, name: str):
+    found = list(expand(holdings / name))
+    assert sorted(names(found)) == sorted(EVERY)
+    assert all(product.label.is_file() and product.data for product in found)
+    # Where the table does not give target and start, the label does.
+    assert sorted(names(expand(holdings / name, Filter(target="titan")))) == sorted(EVERY[1:])
+    assert names(expand(holdings / name, Filter(before="2006-001"))) == EVERY[:1]
+    with pytest.raises(NoMatchError, match="there: S RINGS, TITAN"):
+        list(expand(holdings / name, Filter(target="STAR")))
+
+
+def test_a_table_beside_a_flat_download(volume: Path, tmp_path: Path):
+    flat = tmp_path / "opus"
+    flat.mkdir()
+    for file in [*(volume / "DATA").rglob("*.*"), *(volume / "INDEX").iterdir()]:
+        file.rename(flat / file.name)
+    found = list(expand(flat / "INDEX.TAB"))
+    assert sorted(names(found)) == sorted(EVERY)
+    assert {product.label.parent for product in found} == {flat}
+
+
+# --- products by identifier ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def cached(volume: Path) -> Path:
+    """The volume, in the cache."""
+    place = cache_dir("products") / volume.name
+    place.parent.mkdir(parents=True)
+    volume.rename(place)
+    return place
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "FUV2005_230_15_15",
+        "fuv2005_230_15_15",
+        "co-uvis-fuv2005_230_15_15",
+        "COUVIS_0013/DATA/D2005_230/FUV2005_230_15_15.LBL",
+        "urn:nasa:pds:cassini_uvis_saturn:data_raw_fuv:2005_230_15_15_fuv::1.0",
+        "FUV2005_230_15_15_PRIME",
+        "FUV_2005_230_15_15",
+    ],
+)
+def test_identifiers_of_products_in_the_cache(cached: Path, text: str):
+    (product,) = expand(text)
+    assert product.label == cached / "DATA" / "D2005_230" / "FUV2005_230_15_15.LBL"
+    assert product.data == product.label.with_suffix(".DAT")
+
+
+def test_a_file_of_that_name_goes_first(cached: Path, tmp_path: Path, monkeypatch):
+    label = write(tmp_path / "here", "FUV2005_230_15_15")
+    monkeypatch.chdir(label.parent)
+    assert next(expand("FUV2005_230_15_15")).label == label
+
+
+def test_the_latest_volume_in_the_cache(cached: Path):
+    label = write(cached.with_name("COUVIS_0014") / "DATA/D2005_230", "FUV2005_230_15_15")
+    assert next(expand("FUV2005_230_15_15")).label == label
+
+
+@pytest.mark.parametrize("text", ["FUV2009_173_15_16", "co-uvis-fuv2009_173_15_16"])
+def test_what_is_not_in_the_cache(text: str):
+    with pytest.raises(ArgumentError, match=r"cache: `uvisxr fetch FUV2009_173_15_16`.*fetch=True"):
+        list(expand(text))

@@ -62,6 +62,10 @@ class ArgumentError(UvisError, ValueError):
     """An argument has a wrong value, or names something that the dataset does not contain."""
 
 
+class NoMatchError(ArgumentError):
+    """None of the products found passes a filter."""
+
+
 class MissingStepError(UvisError):
     """A step needs variables that an earlier step would have added."""
 

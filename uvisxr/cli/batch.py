@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ..errors import ArgumentError, PipelineError
+from ..errors import ArgumentError, NoMatchError, PipelineError
 
 
 @click.command()
@@ -69,9 +69,10 @@ def batch(
 ) -> None:
     """Process many products; a second run does only what is missing or outdated.
 
-    SOURCE: products, folders, batch files (one source per line), globs, or the INDEX.LBL of a
-    volume. One NetCDF file per product, and manifest.jsonl, go to the folder --out. The exit code
-    is 1 if any product failed.
+    SOURCE: products, folders, batch files (one source per line), globs, index tables (the INDEX.LBL
+    of a volume), or identifiers of products in the cache. The same exposures are taken once. One
+    NetCDF file per product, and manifest.jsonl, go to the folder --out. The exit code is 1 if any
+    product failed, or if no product passes the filters.
     """
     from ..batch import run
     from ..reader.sources import Filter
@@ -96,6 +97,8 @@ def batch(
             overwrite=overwrite,
             wanted=wanted,
         )
+    except NoMatchError:
+        raise
     except (ArgumentError, PipelineError) as error:
         # Nothing has started: the command line or the pipeline is wrong.
         raise click.UsageError(" ".join(str(error).split())) from error

@@ -20,8 +20,10 @@ from ..errors import ArgumentError
 def fetch(product_id: tuple[str, ...], to: Path | None, matrix: bool) -> None:
     """Download products from the PDS archive: label, data, calibration matrix.
 
-    PRODUCT_ID: FUV2005_230_15_15, for example. Prints the path of each label. Files already present
-    are not downloaded again. Set UVISXR_URL_PRODUCTS to use a mirror of the folder COUVIS_0xxx.
+    PRODUCT_ID: FUV2005_230_15_15, for example, also as OPUS writes it (co-uvis-fuv2005_230_15_15).
+    Prints the path of each label. Of a product in two volumes the later one is taken. Files already
+    present are not downloaded again. Set UVISXR_URL_PRODUCTS to use a mirror of the folder
+    COUVIS_0xxx.
 
     "stars" in place of a product downloads the ultraviolet star catalogue CDS II/59B; set
     UVISXR_URL_STARS to use a mirror of its folder.
@@ -29,7 +31,7 @@ def fetch(product_id: tuple[str, ...], to: Path | None, matrix: bool) -> None:
     from ..pds3.archive import Archive
 
     archive = Archive.default()
-    for name in product_id:
+    for name in dict.fromkeys(map(_canonical, product_id)):
         if name == "stars":
             from ..stars.catalogue import fetch_catalogue
 
@@ -39,6 +41,13 @@ def fetch(product_id: tuple[str, ...], to: Path | None, matrix: bool) -> None:
             click.echo(archive.product(name, to, matrix)["label"])
         except ArgumentError as error:
             raise click.UsageError(str(error)) from error
+
+
+def _canonical(text: str) -> str:
+    """One text for all forms of an identifier, so that a product named twice is fetched once."""
+    from ..pds3.identifier import product_id
+
+    return product_id(text) or text
 
 
 @click.group()

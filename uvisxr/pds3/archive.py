@@ -7,10 +7,12 @@ Layout, below the folder of the volume set COUVIS_0xxx:
 - COUVIS_nnnn/INDEX/INDEX.LBL and .TAB: what the volume holds.
 
 Volumes 1 to 60 follow the mission in time; only its index says which products a volume holds.
+Neighbours share up to three days, and some products: the later volume counts.
 """
 
 from __future__ import annotations
 
+import datetime
 import difflib
 import re
 from dataclasses import dataclass, field
@@ -18,6 +20,8 @@ from pathlib import Path, PurePosixPath
 
 from .. import fetch
 from ..errors import ArgumentError, FetchError, LabelError, NotFoundError, warn_user
+from . import pairs
+from .identifier import product_id
 from .index import read as read_index
 
 #: The volume set at the PDS Ring-Moon Systems Node.
@@ -28,6 +32,9 @@ VOLUMES = range(1, 61)
 
 #: Highest version of the calibration matrices; a volume has one or more of versions 1 to 5.
 MATRIX_VERSION = 5
+
+#: Days that consecutive volumes may share: 2005-272 to 274 are in COUVIS_0012 and _0013.
+_SHARED_DAYS = 3
 
 _PRODUCT_ID = re.compile(r"(EUV|FUV|HSP|HDAC)(?P<day>\d{4}_\d{3})_\d\d_\d\d(_\d\d)?")
 
@@ -58,7 +65,12 @@ class Archive:
         """Find the path of a product's label below COUVIS_0xxx.
 
         Index tables are downloaded, from the likely volume outwards, until one holds the product
-        or the day.
+        or the day. If two volumes hold it, the later one counts.
+
+        Parameters
+        ----------
+        product : str
+            Identifier, in any form that `uvisxr.pds3.identifier` knows.
 
         Raises
         ------
@@ -67,13 +79,8 @@ class Archive:
         FetchError
             No volume holds the product, or an index cannot be downloaded.
         """
-        name = product.strip().upper()
-        match = _PRODUCT_ID.fullmatch(name)
-        if match is None:
-            raise ArgumentError(
-                f"{product!r} is not a UVIS product identifier: these look like FUV2005_230_15_15"
-            )
-        day = match["day"]
+        name = identified(product)
+        day = _day(name)
         guess = _likely_volume(day)
         left = list(VOLUMES)
         near: set[str] = set()
@@ -81,7 +88,8 @@ class Archive:
             number = min(left, key=lambda volume: abs(volume - guess))
             table = self._table(number)
             if name in table:
-                return table[name]
+                later = number + 1 in VOLUMES and _may_hold(number + 1, number, table, day)
+                return (self._table(number + 1) if later else table).get(name, table[name])
             near.update(key for key in table if day in key)
             left = [v for v in left if v != number and _may_hold(v, number, table, day)]
         close = difflib.get_close_matches(name, sorted(near), n=3)
@@ -90,6 +98,15 @@ class Archive:
             f"no volume below {self.url} holds {name}{hint}; check the identifier, or set "
             "UVISXR_URL_PRODUCTS to another mirror"
         )
+
+    def cached(self, product: str) -> Path | None:
+        """Label of a product in the cache, if its data are there too; of the latest volume."""
+        return next(filter(pairs.data_of, self._cached(identified(product))), None)
+
+    def _cached(self, name: str) -> list[Path]:
+        """Labels of a product in the cache, that of the latest volume first."""
+        found = self.cache.glob(f"COUVIS_*/DATA/D{_day(name)}/{name}.LBL")
+        return sorted(found, reverse=True)
 
     def _table(self, number: int) -> dict[str, PurePosixPath]:
         """Labels of one volume's products; empty if the archive has no such volume."""
@@ -137,7 +154,7 @@ class Archive:
         Parameters
         ----------
         product : str
-            Identifier, such as FUV2005_230_15_15.
+            Identifier, as of `locate`.
         folder : Path, optional
             Where the files go, side by side; by default the cache, laid out like the archive.
         matrix : bool
@@ -152,7 +169,8 @@ class Archive:
         ------
         ArgumentError, FetchError
         """
-        path = self.locate(product)
+        cached = self._cached(identified(product))
+        path = PurePosixPath(cached[0].relative_to(self.cache)) if cached else self.locate(product)
         label = self._get(path, folder)
         found = {"label": label, "data": self._data(path, label, folder)}
         if matrix and path.stem[:3] in ("EUV", "FUV"):
@@ -195,15 +213,42 @@ class Archive:
         )
 
 
-def _may_hold(volume: int, seen: int, table: dict[str, PurePosixPath], day: str) -> bool:
-    """Whether a volume may hold a day that another volume, already searched, does not.
+def identified(product: str) -> str:
+    """The PRODUCT_ID of an identifier in any form.
 
-    Two consecutive volumes may share a day.
+    Raises
+    ------
+    ArgumentError
+        The text is not a product identifier.
     """
-    days = [match["day"] for name in table if (match := _PRODUCT_ID.fullmatch(name))]
+    name = product_id(product)
+    if name is None:
+        raise ArgumentError(
+            f"{product!r} is not a UVIS product identifier: these look like FUV2005_230_15_15"
+        )
+    return name
+
+
+def _day(name: str) -> str:
+    match = _PRODUCT_ID.fullmatch(name)
+    return match["day"] if match else ""
+
+
+def _may_hold(volume: int, seen: int, table: dict[str, PurePosixPath], day: str) -> bool:
+    """Whether a volume may hold a day, going by the table of one already searched."""
+    days = [_date(found) for name in table if (found := _day(name))]
     if not days:
         return True
-    return day <= min(days) if volume < seen else day >= max(days)
+    shared = datetime.timedelta(_SHARED_DAYS - 1)
+    if volume < seen:
+        return _date(day) <= min(days) + shared
+    return _date(day) >= max(days) - shared
+
+
+def _date(day: str) -> datetime.date:
+    """The date of a year and day of year; one that is none, such as day 366 of 2005, runs on."""
+    year, number = map(int, day.split("_"))
+    return datetime.date(year, 1, 1) + datetime.timedelta(number - 1)
 
 
 def _likely_volume(day: str) -> int:

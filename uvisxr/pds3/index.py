@@ -2,8 +2,10 @@
 
 The tables of the COUVIS volumes hold one row per product, for all four channels, with the columns
 FILE_NAME ("/COUVIS_0060/DATA/D2017_258/FUV2017_258_07_15.LBL"), START_TIME, TARGET_NAME,
-SLIT_STATE and others. They are not in time order. Format: PDS Standards Reference 3.8, A.20 and
-A.29.
+SLIT_STATE and others. They are not in time order. The Ring-Moon Systems Node has its own tables,
+COUVIS_0060_index and COUVIS_0060_supplemental_index; the supplemental one names the products by
+VOLUME_ID and FILE_SPECIFICATION_NAME, and has no start, target and slit. Format: PDS Standards
+Reference 3.8, A.20 and A.29.
 """
 
 from __future__ import annotations
@@ -29,15 +31,15 @@ class Row:
     """One product of an index table.
 
     `path` is the label's path below the folder of all volumes; `start` is NaT and the texts are ""
-    where the table has no value.
+    where the table has no value, and all are None where it has no such column.
     """
 
     product: str
     volume: str
     path: PurePosixPath
-    target: str
-    slit: str
-    start: np.datetime64
+    target: str | None
+    slit: str | None
+    start: np.datetime64 | None
 
     @property
     def channel(self) -> str:
@@ -110,7 +112,7 @@ def read(path: str | Path) -> Iterator[Row]:
         for number in range(1, count + 1):
             line = stream.read(size)
             texts = (
-                columns[key].of(line) if key in columns else ""
+                columns[key].of(line) if key in columns else None
                 for key in ("TARGET_NAME", "SLIT_STATE", "START_TIME")
             )
             try:
@@ -124,7 +126,7 @@ def read(path: str | Path) -> Iterator[Row]:
             yield row
 
 
-def _row(file: str, volume: str, target: str, slit: str, start: str) -> Row:
+def _row(file: str, volume: str, target: str | None, slit: str | None, start: str | None) -> Row:
     path = PurePosixPath(file.lstrip("/"))
     if not re.fullmatch(r"COUVIS_\d{4}", path.parts[0] if path.parts else "", re.IGNORECASE):
         path = PurePosixPath(volume) / path
@@ -134,7 +136,7 @@ def _row(file: str, volume: str, target: str, slit: str, start: str) -> Row:
         path.with_suffix(".LBL"),
         target,
         slit,
-        parse_utc(start) if start else np.datetime64("NaT", "ns"),
+        start if start is None else parse_utc(start) if start else np.datetime64("NaT", "ns"),
     )
 
 

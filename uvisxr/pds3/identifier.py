@@ -1,0 +1,44 @@
+"""Identifiers of products, in the forms in which people write them.
+
+FUV2009_173_15_16 is the PRODUCT_ID of the archive, which is also the name of the files. OPUS, the
+search of the Ring-Moon Systems Node, writes co-uvis-fuv2009_173_15_16 and
+COUVIS_0027/DATA/D2009_173/FUV2009_173_15_16.LBL; PDS4 has names such as 2009_173_15_16_fuv, and
+logical identifiers that end in them. The team adds what controlled the pointing,
+FUV2006_015_15_51_PRIME. HDAC's names may have seconds.
+"""
+
+from __future__ import annotations
+
+import re
+
+_CHANNEL = r"(?P<channel>EUV|FUV|HSP|HDAC)"
+_TIME = (
+    r"(?P<year>\d{4})[_-](?P<day>\d{3})[_-](?P<hour>\d\d)[_-](?P<minute>\d\d)"
+    r"(?:[_-](?P<second>\d\d))?"
+)
+
+_FORMS = tuple(
+    re.compile(form, re.IGNORECASE)
+    for form in (
+        rf"(?:CO-UVIS-)?{_CHANNEL}[_-]?{_TIME}(?:_(?:PRIME|CIRS|VIMS|ISS))?",
+        rf"/?COUVIS_\d{{4}}/DATA/D\d{{4}}_\d{{3}}/{_CHANNEL}{_TIME}\.(?:LBL|DAT)",
+        rf"(?:URN:NASA:PDS:[\w:]+:)?{_TIME}_{_CHANNEL}(?:::[\d.]+)?",
+    )
+)
+
+
+def product_id(text: str) -> str | None:
+    """The PRODUCT_ID that a text stands for; None if it is of no known form.
+
+    Examples
+    --------
+    >>> from uvisxr.pds3.identifier import product_id
+    >>> product_id("co-uvis-fuv2009_173_15_16")
+    'FUV2009_173_15_16'
+    """
+    found = (form.fullmatch(text.strip()) for form in _FORMS)
+    match = next(filter(None, found), None)
+    if match is None:
+        return None
+    times = match.group("year", "day", "hour", "minute", "second")
+    return match["channel"].upper() + "_".join(filter(None, times))

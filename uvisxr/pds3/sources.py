@@ -1,0 +1,486 @@
+"""Sources of products: labels, folders, batch files, globs, index tables, identifiers.
+
+Products come one at a time. Only a short mark of each one already seen is kept, so that a whole
+archive can be walked.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+
+from .. import checks
+from ..errors import ArgumentError, NoMatchError, warn_user
+from ..instrument.channel import ChannelName
+from ..timescales import Instant, parse_instant, parse_utc
+from . import index, odl, pairs
+from .archive import Archive
+from .identifier import product_id
+from .product import label_path
+
+#: Names of spectral products in the archive; calibration matrices do not count as products.
+_PRODUCT = re.compile(r"(EUV|FUV)\d{4}_\d{3}_.*", re.IGNORECASE)
+_MATRIX = re.compile(r".*_CAL_\d+", re.IGNORECASE)
+
+#: Label keywords that filters need. They come before the data description.
+_KEYWORD = re.compile(
+    r"^\s*(START_TIME|TARGET_NAME|SLIT_STATE|PRODUCT_ID)\s*=\s*\"?([^\"\r\n]*)", re.MULTILINE
+)
+
+#: How many values an error lists.
+_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Product:
+    """One product on disk.
+
+    `data`, which may be packed, is None if there is no data file for the label. The label itself
+    may be missing; opening the product then reports that.
+    """
+
+    label: Path
+    data: Path | None
+
+    @property
+    def name(self) -> str:
+        """The label's name without its suffix."""
+        return self.label.stem
+
+    @classmethod
+    def at(cls, path: Path) -> Product:
+        """The product of a label, a data file or their common base path."""
+        label = label_path(path.absolute())
+        return cls(label, pairs.data_of(label))
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which products to accept.
+
+    A product whose label cannot be read is accepted, so that its failure shows.
+
+    Attributes
+    ----------
+    channel : str, optional
+        EUV or FUV.
+    target, slit : str, optional
+        As written in the label, upper or lower case ("s rings", "low_resolution").
+    after, before : str, optional
+        Accept START_TIME from `after` (inclusive) to `before` (exclusive): 2005-230T15:15 or
+        2005-08-18.
+
+    Raises
+    ------
+    ArgumentError
+        The channel is unknown, a time cannot be read, or `after` is later than `before`.
+    """
+
+    channel: str | None = None
+    target: str | None = None
+    slit: str | None = None
+    after: str | None = None
+    before: str | None = None
+    _after: np.datetime64 | None = field(init=False, repr=False, compare=False)
+    _before: np.datetime64 | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.channel is not None:
+            checks.choice("channel", str(self.channel).upper(), ChannelName)
+        after, before = self._limit("after"), self._limit("before")
+        if after and before and after > before:
+            raise ArgumentError(
+                f"after {self.after} and before {self.before} leave no time between them: swap the "
+                "two"
+            )
+        # Parsed once, not once per product; the class is frozen.
+        object.__setattr__(self, "_after", after and after.utc)
+        object.__setattr__(self, "_before", before and before.utc)
+
+    def _limit(self, name: str) -> Instant | None:
+        text = getattr(self, name)
+        try:
+            return None if text is None else parse_instant(str(text))
+        except ArgumentError as error:
+            raise ArgumentError(f"{name}: {error}") from None
+
+    @property
+    def empty(self) -> bool:
+        """Whether everything is accepted."""
+        return self == Filter()
+
+    def takes(self, channel: str, target: str, slit: str, start: np.datetime64) -> bool:
+        """Whether a product of this channel, target, slit and start is wanted."""
+
+        def same(wanted: str | None, value: str) -> bool:
+            return not wanted or _canonical(wanted) == _canonical(value)
+
+        if not (same(self.channel, channel) and same(self.target, target)):
+            return False
+        if not same(self.slit, slit):
+            return False
+        # Comparisons with NaT are False, so an unknown start lies in no range.
+        return (self._after is None or bool(start >= self._after)) and (
+            self._before is None or bool(start < self._before)
+        )
+
+
+def expand(
+    sources: str | Path | Iterable[str | Path], wanted: Filter | None = None, fetch: bool = False
+) -> Iterator[Product]:
+    """Find the products in any mixture of sources, each file once.
+
+    Parameters
+    ----------
+    sources : path or iterable of paths
+        Labels, data files or their common base path; folders (searched with all folders below,
+        through links); batch files (one source per line, relative to the file, # for comments);
+        globs ("data/D2005_*/FUV*.LBL"); index tables (INDEX.LBL or INDEX.TAB of a volume, or those
+        of the Ring-Moon Systems Node); identifiers of products in the cache (see
+        `uvisxr.pds3.identifier`). A file of that name goes before a glob or an identifier.
+    wanted : Filter, optional
+        By default everything is accepted.
+    fetch : bool
+        Download products that are named by identifiers and are not in the cache.
+
+    Yields
+    ------
+    Product
+        In the order given; within folders and globs, sorted by name.
+
+    Raises
+    ------
+    ArgumentError
+        A source does not exist or holds no product.
+    NoMatchError
+        None of the products is wanted.
+    LabelError
+        An index table is malformed.
+    FetchError
+        A download failed.
+    """
+    if isinstance(sources, str | os.PathLike):
+        sources = [sources]
+    sieve = _Sieve(wanted or Filter())
+    seen: set[int] = set()
+    for source in _checked(sources, Path.cwd(), fetch):
+        for product in source.products(sieve):
+            mark = hash(str(product.label))
+            if mark not in seen:
+                seen.add(mark)
+                yield product
+    sieve.check()
+
+
+@dataclass
+class _Sieve:
+    """A filter, and what it met, so that one that nothing passes can say what there is."""
+
+    wanted: Filter
+    passed: int = 0
+    refused: int = 0
+    _there: dict[str, set[str]] = field(default_factory=dict)
+
+    def takes(self, channel: str, target: str, slit: str, start: np.datetime64) -> bool:
+        if self.wanted.takes(channel, target, slit, start):
+            self.passed += 1
+            return True
+        self.refused += 1
+        if not self.passed:
+            there = {"channel": channel, "target": target, "slit": slit, "start": str(start)[:19]}
+            for name, value in there.items():
+                self._there.setdefault(name, set()).add(value or "unknown")
+        return False
+
+    def takes_label(self, product: Product) -> bool:
+        values = {} if self.wanted.empty else _keywords(product.label)
+        if not values:
+            # All are wanted, or the label cannot be read.
+            self.passed += 1
+            return True
+        text = odl.known(values.get("START_TIME"))
+        sieve = self
+        start: np.datetime64 = np.datetime64("NaT", "ns")
+        try:
+            start = parse_utc(text) if text else start
+        except ArgumentError:
+            # Opening it will say what is wrong.
+            anytime = replace(self.wanted, after=None, before=None)
+            sieve = replace(self, wanted=anytime)
+        taken = sieve.takes(
+            values.get("PRODUCT_ID", product.name)[:3].upper(),
+            values.get("TARGET_NAME", ""),
+            values.get("SLIT_STATE", ""),
+            start,
+        )
+        self.passed, self.refused = sieve.passed, sieve.refused
+        return taken
+
+    def check(self) -> None:
+        """Raise if products were found, and none was wanted."""
+        if self.passed or not self.refused:
+            return
+        asked = {
+            name: value
+            for name in ("channel", "target", "slit", "after", "before")
+            if (value := getattr(self.wanted, name)) is not None
+        }
+        parts = [
+            f"{name}={value!r} (there: {self._range(name, str(value))})"
+            for name, value in asked.items()
+        ]
+        raise NoMatchError(
+            f"no product passes the filter, of {self.refused} found: {' and '.join(parts)}"
+        )
+
+    def _range(self, name: str, value: str) -> str:
+        if name in ("after", "before"):
+            starts = sorted(self._there["start"])
+            return f"{starts[0]} to {starts[-1]}"
+        there = sorted(self._there[name])
+        near = checks.nearest(_canonical(value), there) if name == "target" else ""
+        near = "" if _canonical(value) in map(_canonical, there) else near
+        return ", ".join(there[:_SHOWN]) + (", ..." if len(there) > _SHOWN else "") + near
+
+
+@dataclass(frozen=True)
+class _Source:
+    """One source: as it was given, and as a path.
+
+    Attributes
+    ----------
+    text : str
+    path : Path
+        Absolute.
+    fetch : bool
+        As of `expand`.
+    """
+
+    text: str
+    path: Path
+    fetch: bool
+
+    def products(self, sieve: _Sieve) -> Iterator[Product]:
+        """The wanted products."""
+        if _is_index(self.path):
+            yield from _index(self.path, sieve)
+        else:
+            for found in self._found():
+                if isinstance(found, _Source):
+                    yield from found.products(sieve)
+                elif sieve.takes_label(found):
+                    yield found
+
+    def _found(self) -> Iterable[Product | _Source]:
+        """Products, or further sources that hold them."""
+        path = self.path
+        if path.is_dir():
+            return _folder(path)
+        if path.is_file() and not pairs.split(path)[1]:
+            return _batch_file(path, self.fetch)
+        product = Product.at(path)
+        if product.label.is_file() or product.data:
+            return [product]
+        if glob.has_magic(str(path)):
+            matches = sorted(glob.glob(_pattern(path), recursive=True))  # noqa: PTH207
+            found = (Path(match) for match in matches)
+            return (
+                _Source(str(match), match, self.fetch)
+                for match in found
+                if not _MATRIX.fullmatch(pairs.split(match)[0])
+            )
+        return self._identified()
+
+    def _identified(self) -> list[Product]:
+        name = product_id(self.text)
+        if name is None:
+            return []
+        archive = Archive.default()
+        label = archive.cached(name)
+        if label is None and self.fetch:
+            label = archive.product(name, matrix=False)["label"]
+        return [] if label is None else [Product.at(label)]
+
+    def none(self) -> ArgumentError:
+        """What to say if it holds no product."""
+        name = product_id(self.text)
+        if name is not None:
+            return ArgumentError(
+                f"no product {name} in {self.path.parent} or in the cache: `uvisxr fetch {name}` "
+                "downloads it, and so does fetch=True on opening"
+            )
+        is_there = self.path.exists() or glob.has_magic(str(self.path))
+        return ArgumentError(
+            f"no product in {self.path}{'' if is_there else ', which does not exist'}; give "
+            "labels, folders, globs, a batch file, an INDEX.LBL or identifiers"
+        )
+
+
+def _checked(sources: Iterable[str | Path], folder: Path, fetch: bool) -> list[_Source]:
+    """Check that every source holds a product, so that a missing one shows before work starts."""
+    found = []
+    for given in sources:
+        try:
+            path = folder / Path(given).expanduser()
+        except TypeError:
+            raise ArgumentError(f"{given!r} is not the path of a product") from None
+        except RuntimeError as error:
+            raise ArgumentError(f"{given}: {error}") from error
+        source = _Source(str(given), path, fetch)
+        if next(source.products(_Sieve(Filter())), None) is None:
+            raise source.none()
+        found.append(source)
+    return found
+
+
+def _pattern(path: Path) -> str:
+    """A glob in which folders that are there stand for themselves, whatever is in their names."""
+    there = Path(path.anchor)
+    rest = list(path.parts[1:])
+    while rest and (there / rest[0]).exists():
+        there /= rest.pop(0)
+    return str(Path(glob.escape(str(there)), *rest))
+
+
+def _folder(path: Path) -> Iterator[Product]:
+    for place, names in _walk(path):
+        stems: dict[str, dict[str, Path]] = {}
+        for name in names:
+            base, kind = pairs.split(Path(name))
+            if kind and not _MATRIX.fullmatch(base):
+                kind = ".LBL" if kind == ".LBL" else ".DAT"
+                stems.setdefault(base.upper(), {}).setdefault(kind, place / name)
+        for found in stems.values():
+            file = found.get(".LBL") or found[".DAT"]
+            if _is_product(file):
+                yield Product.at(file)
+
+
+def _walk(path: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Folders with the names of their files, sorted; first those below, then those behind links.
+
+    Each folder comes once, so that links that lead back up end nowhere.
+    """
+
+    def told(error: OSError) -> None:
+        warn_user(
+            f"cannot read the folder {error.filename}: {error.strerror}; what it holds is left out"
+        )
+
+    seen: set[tuple[int, int]] = set()
+    roots = [path.absolute()]
+    for root in roots:
+        for place, folders, files in os.walk(root, onerror=told):
+            state = Path(place).stat()
+            mark = (state.st_dev, state.st_ino)
+            names = [name for name in sorted(folders) if not name.startswith(".")]
+            folders[:] = []
+            if mark in seen:
+                continue
+            seen.add(mark)
+            links = {name for name in names if (Path(place) / name).is_symlink()}
+            folders[:] = [name for name in names if name not in links]
+            roots.extend(Path(place) / name for name in names if name in links)
+            yield Path(place), sorted(files)
+
+
+def _is_product(file: Path) -> bool:
+    name, kind = pairs.split(file)
+    if _PRODUCT.fullmatch(name):
+        return True
+    # Even a renamed product still identifies itself, and so does a renamed matrix.
+    said = _keywords(file).get("PRODUCT_ID", "") if kind == ".LBL" else ""
+    return bool(_PRODUCT.fullmatch(said)) and not _MATRIX.fullmatch(said)
+
+
+def _batch_file(path: Path, fetch: bool) -> list[_Source]:
+    try:
+        lines = path.read_text().splitlines()
+    except UnicodeDecodeError as error:
+        raise ArgumentError(
+            f"{path} is not text: a batch file has one product per line, and data files end in .DAT"
+        ) from error
+    entries = (line.partition("#")[0].strip() for line in lines)
+    return _checked(filter(None, entries), path.resolve().parent, fetch)
+
+
+def _is_index(path: Path) -> bool:
+    return (
+        path.is_file()
+        and (path.suffix.upper() == ".TAB" or "INDEX" in path.stem.upper())
+        and path.suffix.upper() in (".TAB", ".LBL")
+    )
+
+
+def _index(path: Path, sieve: _Sieve) -> Iterator[Product]:
+    volumes = _Volumes(path.resolve().parent)
+    for row in index.read(path):
+        if row.channel not in get_args(ChannelName):
+            continue
+        if row.target is None or row.slit is None or row.start is None:
+            # The table does not say; the label does.
+            product = volumes.product(row)
+            if sieve.takes_label(product):
+                yield product
+        elif sieve.takes(row.channel, row.target, row.slit, row.start):
+            yield volumes.product(row)
+
+
+@dataclass
+class _Volumes:
+    """Where the volumes are whose products an index table lists.
+
+    The table is in INDEX below its volume or, if cumulative, beside the volumes; those of the
+    Ring-Moon Systems Node are in holdings/metadata/COUVIS_0xxx/VOLUME, and the volumes in
+    holdings/volumes/COUVIS_0xxx.
+    """
+
+    folder: Path
+    _known: dict[str, list[Path]] = field(default_factory=dict)
+
+    def product(self, row: index.Row) -> Product:
+        """The product of a row; where it should be if it is nowhere."""
+        below = Path(*row.path.parts[1:])
+        roots = self._roots(row.path.parts[0])
+        places = [*(root / below for root in roots), self.folder / below.name]
+        found = (Product.at(place) for place in places)
+        return next((p for p in found if p.label.is_file() or p.data), Product.at(places[0]))
+
+    def _roots(self, volume: str) -> list[Path]:
+        """Folders that may be the volume, the likeliest first."""
+        if volume not in self._known:
+            above = [self.folder, *self.folder.parents]
+            ways = ("", "COUVIS_0xxx", "volumes", "volumes/COUVIS_0xxx")
+            named = [folder / way / volume for folder in above for way in ways]
+            there = [place for place in named if (place / "DATA").is_dir()]
+            # A volume may have been renamed, or be what is left of one.
+            self._known[volume] = [*there, self.folder.parent, self.folder, self.folder / volume]
+        return self._known[volume]
+
+
+def stated_product(label: Path) -> str:
+    """PRODUCT_ID of a label, in capitals; empty if it gives none."""
+    return _keywords(label).get("PRODUCT_ID", "").upper()
+
+
+def _keywords(label: Path) -> dict[str, str]:
+    """The few keywords a filter needs, without parsing the label, as there may be 50,000 of
+    them."""
+    try:
+        with label.open("rb") as stream:
+            head = stream.read(8192).decode("latin-1")
+    except OSError:
+        return {}
+    return {key: value.strip() for key, value in reversed(_KEYWORD.findall(head))}
+
+
+def _canonical(text: str) -> str:
+    text = re.sub(r"[\s_]+", " ", text.strip().upper())
+    return text.replace("OCCLTATION", "OCCULTATION")
