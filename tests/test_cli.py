@@ -193,6 +193,17 @@ def test_an_output_never_replaces_a_product(product, tmp_path, ending, option):
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+def test_process_one_channel_of_a_day(tmp_path):
+    for name in ("FUV2005_230_15_15", "EUV2005_230_15_15"):
+        write_product(tmp_path / "D2005_230", name, band_bin=32)
+    arguments = ("process", tmp_path / "D2005_230", "-o", tmp_path / "day.nc", *OPTIONS)
+    assert "choose one with --channel" in one_line(run(*arguments))
+    result = run(*arguments, "--channel", "EUV")
+    assert result.exit_code == 0, result.output
+    with xr.open_dataset(tmp_path / "day.nc") as ds:
+        assert ds.attrs["channel"] == "EUV"
+
+
 def test_an_output_never_replaces_a_list_of_products(product, tmp_path):
     batch = tmp_path / "list.txt"
     batch.write_text(f"{product}\n")

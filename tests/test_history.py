@@ -361,8 +361,9 @@ def test_opening_is_recorded_with_its_arguments(titan):
     call = last(uvisxr.open_observation(str(first.parent), id=2, chunks={"pic": 1}))
     names = [path.name for path in titan.labels]
     assert call.startswith(
-        f"open_observation(paths={names}, batch=None, target=None, prime_instrument=None, id=2, "
-        f"name=None, sort=True, window=None, start_time='end_of_first') using {names[0]} sha256:"
+        f"open_observation(paths={names}, batch=None, channel=None, target=None, "
+        "prime_instrument=None, id=2, name=None, sort=True, window=None, "
+        f"start_time='end_of_first') using {names[0]} sha256:"
     )
     call = last(uvisxr.open_product(first.with_suffix("")))
     assert call.startswith(

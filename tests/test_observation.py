@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,13 @@ import xarray as xr
 from helpers.products import write_product
 
 import uvisxr
-from uvisxr.errors import ArgumentError, LabelError, ProductError, UvisWarning
+from uvisxr.errors import (
+    ArgumentError,
+    LabelError,
+    NoMatchError,
+    ProductError,
+    UvisWarning,
+)
 
 NAME = "FUV2005_230_15_15"
 
@@ -229,22 +237,96 @@ def test_lazy_equals_eager(three):
     xr.testing.assert_identical(eager.compute(), lazy.compute())
 
 
-@pytest.mark.parametrize("kind", ["labels", "data", "bases", "pairs", "folder", "batch", "mixed"])
+@pytest.mark.parametrize(
+    "kind", ["labels", "list", "data", "bases", "pairs", "nested", "folder", "batch", "mixed"]
+)
 def test_inputs(three, kind):
     folder = three[0].parent
     data = [path.with_suffix(".DAT") for path in three]
     batch = folder / "batch.txt"
     batch.write_text("# these\n\n" + "\n".join(p.stem + "  # one" for p in three))
     arguments = {
-        "labels": {"paths": three},
-        "data": {"paths": data},
-        "bases": {"paths": [str(path.with_suffix("")) for path in three]},
-        "pairs": {"paths": iter([*three, *data])},
-        "folder": {"paths": folder},
-        "batch": {"batch": batch},
-        "mixed": {"paths": [three[0], folder], "batch": batch},
+        "labels": three,
+        "list": [three],
+        "data": data,
+        "bases": [str(path.with_suffix("")) for path in three],
+        "pairs": [iter([*three, *data])],
+        "nested": [three[0], [three[1], (data[1], three[2])]],
+        "folder": [folder],
+        "batch": [],
+        "mixed": [three[0], folder],
     }[kind]
-    assert uvisxr.open_observation(**arguments).sizes["pic"] == 6
+    options = {"batch": batch} if kind in ("batch", "mixed") else {}
+    assert uvisxr.open_observation(*arguments, **options).sizes["pic"] == 6
+
+
+def test_all_but_paths_go_by_name(three):
+    """A path in the place of an option would leave out its exposures."""
+    assert uvisxr.open_observation(*map(str, three)).sizes["pic"] == 6
+    kinds = {
+        name: parameter.kind
+        for function in (uvisxr.open_observation, uvisxr.open_product)
+        for name, parameter in list(inspect.signature(function).parameters.items())[1:]
+    }
+    assert set(kinds.values()) == {inspect.Parameter.KEYWORD_ONLY}
+
+
+def test_a_day_of_both_channels(three):
+    folder = three[0].parent
+    write_product(folder, "EUV2005_230_16_15", samples=4)
+    (folder / "HSP2005_230_16_15.LBL").write_text('PRODUCT_ID = "HSP2005_230_16_15"')
+    for channel, count in (("FUV", 6), ("euv", 4)):
+        ds = uvisxr.open_observation(folder, channel=channel)
+        assert (ds.attrs["channel"], ds.sizes["pic"]) == (channel.upper(), count)
+    with pytest.raises(ProductError, match=r"differ in channel.*channel='[EF]UV'"):
+        uvisxr.open_observation(folder)
+    with pytest.raises(ArgumentError, match="channel='HSP'"):
+        uvisxr.open_observation(folder, channel="HSP")
+    with pytest.raises(NoMatchError, match=r"channel='EUV' \(there: FUV\)"):
+        uvisxr.open_observation(*three, channel="EUV")
+
+
+def test_volumes_that_share_a_product(tmp_path):
+    """The later volume counts, in whatever order they come; data that are not whole do not."""
+    name = "EUV2003_358_06_42"
+    labels = [
+        write_product(tmp_path / f"COUVIS_{number:04}" / "DATA" / "D2003_358", name, samples=2)
+        for number in (5, 6)
+    ]
+    for label, year in zip(labels, ("2004", "2012"), strict=True):
+        text = label.read_text()
+        label.write_text(text.replace("ODC_ID", f"PRODUCT_CREATION_TIME = {year}-001\nODC_ID"))
+    for given in (tmp_path, labels, labels[::-1]):
+        with pytest.warns(UvisWarning, match=f"{labels[0]} holds the same .* as {labels[1]}"):
+            ds = uvisxr.open_observation(given)
+        assert (ds.sizes["pic"], ds.attrs["product_creation_time"]) == (2, "2012-001")
+    labels[1].with_suffix(".DAT").unlink()
+    with pytest.warns(UvisWarning, match=f"{labels[1]} holds the same"):
+        assert uvisxr.open_observation(tmp_path).attrs["product_creation_time"] == "2004-001"
+
+
+def test_a_copy_of_another_name(tmp_path):
+    first = write_product(tmp_path, NAME, samples=2)
+    copy = first.with_stem("FUV2005_230_23_59")
+    for ending in (".LBL", ".DAT"):
+        shutil.copy(first.with_suffix(ending), copy.with_suffix(ending))
+    with pytest.warns(UvisWarning) as caught:
+        assert uvisxr.open_observation(tmp_path).sizes["pic"] == 2
+    assert any("holds the same exposures" in str(one.message) for one in caught)
+
+
+def test_other_exposures_of_one_name_are_no_copies(tmp_path):
+    paths = [write_product(tmp_path / str(n), NAME, samples=n, band_bin=32) for n in (1, 2)]
+    assert uvisxr.open_observation(paths).sizes["pic"] == 3
+
+
+def test_a_link_to_a_product_is_that_product(tmp_path):
+    """Neither taken twice nor worth a word."""
+    label = write_product(tmp_path / "data", NAME, samples=2)
+    (tmp_path / "favourites").mkdir()
+    for ending in (".LBL", ".DAT"):
+        (tmp_path / "favourites" / f"{NAME}{ending}").symlink_to(label.with_suffix(ending))
+    assert uvisxr.open_observation(tmp_path).sizes["pic"] == 2
 
 
 def test_lower_case_endings(product, counts):
@@ -378,10 +460,18 @@ def test_empty_batch_file(tmp_path):
         uvisxr.open_observation(batch=tmp_path / "batch.txt")
 
 
-@pytest.mark.parametrize("paths", [None, []])
+@pytest.mark.parametrize("paths", [[], [[]], [None]])
 def test_no_paths(paths):
     with pytest.raises(ArgumentError, match="no product to open"):
-        uvisxr.open_observation(paths)
+        uvisxr.open_observation(*paths)
+
+
+@pytest.mark.parametrize(
+    ("path", "said"), [(5, "paths=5: expected paths"), ("~nobody-here/a", "~nobody-here")]
+)
+def test_what_is_no_path(path, said):
+    with pytest.raises(ArgumentError, match=said):
+        uvisxr.open_observation(path)
 
 
 def test_folder_is_no_product(three):

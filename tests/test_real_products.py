@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import subprocess
@@ -13,6 +14,7 @@ import xarray as xr
 
 import uvisxr
 from uvisxr.errors import UvisWarning
+from uvisxr.fetch import cache_dir
 from uvisxr.pds3.label import read_label
 from uvisxr.pds3.product import read_matrix
 from uvisxr.reader.observation import times
@@ -39,6 +41,16 @@ def test_aurora(aurora_label):
     assert ds.counts.shape == (1151, 64, 32)
     assert int(ds.counts.sum()) == 770_117
     assert int(ds.counts.max()) == 71
+
+
+def test_aurora_packed_as_it_came(data):
+    ds = uvisxr.open_product(data / "products" / "FUV2016_278_09_22", chunks={"pic": 200})
+    assert int(ds.counts.sum()) == 770_117
+    assert int(ds.counts.max()) == 71
+    (unpacked,) = cache_dir("unpacked").rglob("*.DAT")
+    content = unpacked.read_bytes()
+    assert hashlib.md5(content).hexdigest() == "fe12799f636604f6fea233ee69378dac"
+    unpacked.unlink()
 
 
 def test_one_exposure_is_read_alone(aurora_label):

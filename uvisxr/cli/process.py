@@ -40,6 +40,9 @@ def _one_of(
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write a JSON summary too.",
 )
+@click.option(
+    "--channel", type=click.Choice(["EUV", "FUV"], case_sensitive=False), help="Only this channel."
+)
 @click.option("--window", type=int, help="Which detector window, if a product has several.")
 @click.option("--kernels", type=click.Path(exists=True, path_type=Path), help="Add the geometry.")
 @click.option(
@@ -89,6 +92,7 @@ def process(
     product: tuple[Path, ...],
     output: Path,
     json_path: Path | None,
+    channel: str | None,
     window: int | None,
     kernels: Path | None,
     background: float | None,
@@ -126,7 +130,7 @@ def process(
         )
         return calibrated
 
-    opened = observation.open_observation(product, window=window)
+    opened = observation.open_observation(*product, channel=channel, window=window)
     if isinstance(opened, xr.DataTree):
         if json_path is not None:
             raise ArgumentError("a summary describes one window: choose one with --window")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -50,32 +50,45 @@ class _Choices:
 
 @overload
 def open_product(
-    path: str | Path, window: int, chunks: Any = None, start_time: StartTime = "end_of_first"
+    path: str | Path,
+    *,
+    window: int,
+    chunks: Any = None,
+    start_time: StartTime = "end_of_first",
+    fetch: bool = False,
 ) -> xr.Dataset: ...
 
 
 @overload
 def open_product(
     path: str | Path,
+    *,
     window: int | None = None,
     chunks: Any = None,
     start_time: StartTime = "end_of_first",
+    fetch: bool = False,
 ) -> xr.Dataset | xr.DataTree: ...
 
 
-@history.step("open_product", unsaid=["chunks"])
+@history.step("open_product", unsaid=["chunks", "fetch"])
 def open_product(
     path: str | Path,
+    *,
     window: int | None = None,
     chunks: Any = None,
     start_time: StartTime = "end_of_first",
+    fetch: bool = False,
 ) -> xr.Dataset | xr.DataTree:
     """Open one PDS3 product lazily: data are read only when used.
 
     Parameters
     ----------
     path : path
-        The label, the data file, or their common base path.
+        The label, the data file, or their common base path; or the identifier of a product in the
+        cache, such as FUV2009_173_15_16, also as OPUS writes it (co-uvis-fuv2009_173_15_16). The
+        data file may be packed: NAME.DAT.bz2, .gz or .zip. From a zip archive that stores it as it
+        is, exposures are read one at a time; other files are unpacked to the cache when their
+        counts are first used.
     window : int, optional
         Which detector window to open, if the product has several.
     chunks : int, dict or "auto", optional
@@ -84,6 +97,8 @@ def open_product(
     start_time : {"end_of_first", "start"}
         What the label's START_TIME means: the end of the first exposure (users guide, chapter 2),
         or its start, as other tools take it.
+    fetch : bool
+        Download a product that is named by its identifier and is not in the cache.
 
     Returns
     -------
@@ -99,6 +114,8 @@ def open_product(
         missing.
     ArgumentError
         An argument has a wrong value, or `path` names no product or several.
+    FetchError
+        The download failed.
 
     Examples
     --------
@@ -113,7 +130,7 @@ def open_product(
     >>> str(later.time_start.values[0])[:19]
     '2008-03-10T10:04:00'
     """
-    labels = _labels([path])
+    labels = _labels([path], fetch=fetch)
     if len(labels) > 1:
         raise ArgumentError(f"{path} holds {len(labels)} products: use uvisxr.open_observation")
     return _open(labels, _Choices(window, chunks, start_time))
@@ -121,24 +138,26 @@ def open_product(
 
 @overload
 def open_observation(
-    paths: str | Path | Iterable[str | Path] | None = None,
+    *paths: str | Path | Iterable[str | Path],
     batch: str | Path | None = None,
+    channel: str | None = None,
     target: str | None = None,
     prime_instrument: str | None = None,
     id: int | str = 0,
     name: str | None = None,
     sort: bool = True,
-    *,
     window: int,
     chunks: Any = None,
     start_time: StartTime = "end_of_first",
+    fetch: bool = False,
 ) -> xr.Dataset: ...
 
 
 @overload
 def open_observation(
-    paths: str | Path | Iterable[str | Path] | None = None,
+    *paths: str | Path | Iterable[str | Path],
     batch: str | Path | None = None,
+    channel: str | None = None,
     target: str | None = None,
     prime_instrument: str | None = None,
     id: int | str = 0,
@@ -147,13 +166,15 @@ def open_observation(
     window: int | None = None,
     chunks: Any = None,
     start_time: StartTime = "end_of_first",
+    fetch: bool = False,
 ) -> xr.Dataset | xr.DataTree: ...
 
 
-@history.step("open_observation", unsaid=["chunks"])
+@history.step("open_observation", unsaid=["chunks", "fetch"])
 def open_observation(
-    paths: str | Path | Iterable[str | Path] | None = None,
+    *paths: str | Path | Iterable[str | Path],
     batch: str | Path | None = None,
+    channel: str | None = None,
     target: str | None = None,
     prime_instrument: str | None = None,
     id: int | str = 0,  # noqa: A002 - the archive's own word
@@ -162,15 +183,20 @@ def open_observation(
     window: int | None = None,
     chunks: Any = None,
     start_time: StartTime = "end_of_first",
+    fetch: bool = False,
 ) -> xr.Dataset | xr.DataTree:
     """Open several products as one observation, concatenated along `pic`.
 
     Parameters
     ----------
-    paths : path or iterable of paths, optional
-        Labels, data files, base paths, folders; each product is taken once.
+    *paths : path or iterable of paths
+        Labels, data files, plain or packed, base paths, folders with all below, globs, index
+        tables, identifiers as in `open_product`. The same exposures are taken once, with a warning
+        that names the copies: of those in two volumes of the archive, the later.
     batch : path, optional
         A text file with one path per line, relative to that file; # starts a comment.
+    channel : {"EUV", "FUV"}, optional
+        Take only the products of this channel, from a folder of both.
     target : str, optional
         Target body, in place of the labels' TARGET_NAME.
     prime_instrument : str, optional
@@ -181,7 +207,7 @@ def open_observation(
         Name to use in place of CHANNELyear_doy[_PRIME][_ID].
     sort : bool
         Sort exposures by time; otherwise they keep the order of the products.
-    window, chunks, start_time
+    window, chunks, start_time, fetch
         As in `open_product`.
 
     Returns
@@ -196,6 +222,8 @@ def open_observation(
         window or binning.
     ArgumentError
         An argument has a wrong value, or no product was found.
+    FetchError
+        A download failed.
 
     Examples
     --------
@@ -206,34 +234,41 @@ def open_observation(
     >>> ds.attrs["name"], ds.counts.chunksizes["pic"]
     ('limb', (4, 4, 4))
     """
-    given = [paths] if isinstance(paths, str | os.PathLike) else list(paths or ())
+    given = list(_flat(paths))
     if batch is not None:
         given.append(batch)
-    labels = _distinct(_labels(given))
+    labels = _distinct(_labels(given, channel, fetch))
     choices = _Choices(window, chunks, start_time, sort, target, prime_instrument, id, name)
     # Lists of products have been read too.
     lists = [path for path in (Path(one).expanduser() for one in given) if path.is_file()]
     return _open(labels, choices, {"paths": [label.path for label in labels]}, lists)
 
 
-def _labels(paths: list[str | Path]) -> list[Label]:
-    labels = [read_label(product.label) for product in sources.expand(paths)]
-    if not labels:
-        raise ArgumentError("no product to open: give labels, data files, folders or a batch file")
-    return labels
+def _flat(paths: Iterable[Any]) -> Iterator[str | Path]:
+    for path in paths:
+        if isinstance(path, str | os.PathLike):
+            yield Path(path) if isinstance(path, os.PathLike) else path
+        elif isinstance(path, Iterable):
+            yield from _flat(path)
+        elif path is not None:
+            raise checks.refused("paths", path, "paths of products")
+
+
+def _labels(
+    paths: Iterable[str | Path], channel: str | None = None, fetch: bool = False
+) -> list[Label]:
+    paths = list(paths)
+    if not paths:
+        raise ArgumentError("no product to open: give paths of products or folders, or batch=")
+    wanted = sources.Filter(channel=channel)
+    return [read_label(product.label) for product in sources.expand(paths, wanted, fetch)]
 
 
 def _distinct(labels: list[Label]) -> list[Label]:
-    """Drop products that are copies of others under another name or in another folder."""
-    found: dict[tuple[Any, ...], Label] = {}
-    for label in labels:
-        first = found.setdefault((label.product_id, label.start, label.shape), label)
-        if first is not label:
-            warn_user(
-                f"{label.path} holds the same exposures as {first.path} "
-                f"({label.product_id}) and is left out"
-            )
-    return list(found.values())
+    """Drop what is another product by its name only."""
+    left = sources.copies(labels)
+    sources.tell(left)
+    return [label for label in labels if label.path not in left]
 
 
 def _open(
@@ -268,9 +303,10 @@ def _check_alike(first: Label, other: Label, target: str) -> None:
         if what == "optics":
             a, b = a(target), b(target)
         if a != b:
+            mend = f"choose one with channel={a!r}" if what == "channel" else "open them one by one"
             raise ProductError(
                 f"{first.path} and {other.path} differ in {what} ({a}, {b}) and cannot be one "
-                "observation: open them one by one"
+                f"observation: {mend}"
             )
 
 

@@ -72,7 +72,7 @@ class Simulation:
 
     def open(self, **options: Any) -> UvisDataset | xr.DataTree:
         """Open the products; options as in `uvisxr.open_observation`."""
-        opened: UvisDataset | xr.DataTree = open_observation(self.labels, **options)
+        opened: UvisDataset | xr.DataTree = open_observation(*self.labels, **options)
         return opened
 
 
