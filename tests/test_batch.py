@@ -21,7 +21,14 @@ from uvisxr import export
 from uvisxr.batch import cluster, manifest, pipeline, work
 from uvisxr.batch import run as batch
 from uvisxr.cli import main
-from uvisxr.errors import ArgumentError, ExportError, PipelineError, UvisError
+from uvisxr.errors import (
+    ArgumentError,
+    ExportError,
+    NoMatchError,
+    PipelineError,
+    UvisError,
+    UvisWarning,
+)
 from uvisxr.reader import sources
 
 pytest.importorskip("distributed")
@@ -261,6 +268,33 @@ def test_products_of_one_name_keep_apart(client, tmp_path: Path):
     assert len(digests(out)) == 2
 
 
+def volumes(root: Path, *numbers: int) -> list[Path]:
+    """The same product in several volumes of the archive."""
+    places = (root / f"COUVIS_{number:04}" / "DATA" / "D2005_230" for number in numbers)
+    return [write_product(place, product_id(0), band_bin=32) for place in places]
+
+
+def test_exposures_in_two_volumes_are_processed_once(client, tmp_path: Path):
+    early, late = volumes(tmp_path / "in", 12, 13)
+    out = tmp_path / "out"
+    with pytest.warns(UvisWarning, match=f"{early} holds the same exposures as {late}"):
+        assert batch.process(tmp_path / "in", PIPELINE, out, client=client).done == 1
+    (record,) = manifest.latest(out).values()
+    assert (record["label"], record["output"]) == (str(late), f"{product_id(0)}.nc")
+    # A batch of the earlier volume alone finds its output made.
+    assert batch.process(early, PIPELINE, out, client=client).current == 1
+
+
+def test_the_later_volume_takes_the_place_of_the_earlier(client, tmp_path: Path):
+    early, late = volumes(tmp_path / "in", 12, 13)
+    out = tmp_path / "out"
+    for label in (early, late):
+        assert batch.process(label, PIPELINE, out, client=client).done == 1
+    (record,) = manifest.latest(out).values()
+    assert record["label"] == str(late)
+    assert list(digests(out)) == [f"{product_id(0)}.nc"]
+
+
 def test_a_product_that_was_moved_keeps_its_output(client, tmp_path: Path):
     name, out = product_id(0), tmp_path / "out"
     write_product(tmp_path / "a", name, band_bin=32)
@@ -277,6 +311,13 @@ def test_filters(few: Path, client, tmp_path: Path):
     summary = batch.process(found, PIPELINE, out, client=client, wanted=wanted)
     assert (summary.done, summary.current) == (1, 0)
     assert set(digests(out)) == {f"{product_id(7, 'EUV')}.nc"}
+
+
+def test_a_filter_that_nothing_passes(few: Path, tmp_path: Path):
+    wanted = sources.Filter(target="TITON")
+    for run in (batch.process, lambda *a, **k: list(batch.plan(*a, **k))):
+        with pytest.raises(NoMatchError, match=r"target='TITON' \(there: SATURN\)"):
+            run(few, PIPELINE, tmp_path, wanted=wanted)
 
 
 def test_nothing_is_started_for_nothing(few: Path, client, tmp_path: Path, monkeypatch):
@@ -426,6 +467,16 @@ class TestCommand:
         again = CliRunner().invoke(main, arguments)
         assert again.exit_code == 0
         assert "0 done, 0 failed, 3 up to date" in again.stdout
+
+    @pytest.mark.parametrize("options", [[], ["--dry-run"]])
+    def test_a_filter_that_nothing_passes(self, few: Path, pipeline, tmp_path, options):
+        arguments = ["batch", str(few), "-p", pipeline, "-o", str(tmp_path / "out"), *options]
+        result = CliRunner().invoke(main, [*arguments, "--target", "TITON", "--channel", "fuv"])
+        assert result.exit_code == 1
+        assert result.stdout == ""
+        (line,) = result.stderr.splitlines()
+        assert "no product passes the filter, of 3 found: --channel FUV (there: FUV)" in line
+        assert "--target TITON (there: SATURN)" in line
 
     def test_dry_run(self, few: Path, pipeline: str, tmp_path: Path):
         arguments = ["batch", str(few), "-p", pipeline, "-o", str(tmp_path / "out"), "--dry-run"]

@@ -12,7 +12,7 @@ from helpers.products import product_id, write_product
 
 import uvisxr
 from uvisxr.batch import manifest, pipeline, work
-from uvisxr.errors import ExportError
+from uvisxr.errors import ExportError, UvisWarning
 
 STEPS = [
     ("background", {"level": 4e-4}),
@@ -49,6 +49,38 @@ def test_products_that_fit_are_one_dataset_in_time_order(tmp_path: Path):
     np.testing.assert_array_equal(joined.wl, parts[0].wl)
     for part in parts:
         part.close()
+
+
+def test_the_same_exposures_are_joined_once(tmp_path: Path):
+    """Of the later volume; and none is taken for another for its name alone."""
+    out = tmp_path / "out"
+    for number in (0, 10):
+        process(tmp_path, product_id(number), samples=2)
+    for volume, name in (("COUVIS_0013", "again"), ("COUVIS_0012", "early")):
+        place = tmp_path / volume / "DATA" / "D2005_230"
+        label = write_product(place, product_id(0), samples=2, band_bin=32)
+        label.with_suffix(".DAT").write_bytes(bytes(label.with_suffix(".DAT").stat().st_size))
+        record = work.attempt(
+            work.Job(str(label), f"{name}.nc", str(out), str(out), name), pipeline.load(STEPS)
+        )
+        with manifest.Manifest(out) as book:
+            book.append(record)
+    with pytest.warns(UvisWarning, match=rf"left out of {product_id(0)}, early"):
+        joined = uvisxr.open_processed(out)
+    assert joined["product"].values.tolist() == [product_id(n) for n in (0, 0, 10, 10)]
+    # The one in the later volume was written with counts of 0.
+    np.testing.assert_array_equal(joined.counts.sum(("pixel", "wl"))[:2], 0)
+
+
+def test_exposures_that_files_share_in_part(tmp_path: Path):
+    paths = [process(tmp_path, product_id(number), samples=2) for number in (0, 10)]
+    (tmp_path / "out" / manifest.NAME).unlink()
+    with xr.open_dataset(paths[0]) as first:
+        first.load().isel(pic=[1]).to_netcdf(tmp_path / "out" / "part.nc")
+    with pytest.warns(UvisWarning, match="left out of "):
+        joined = uvisxr.open_processed(tmp_path / "out")
+    assert joined.sizes["pic"] == 4
+    assert (np.diff(joined.et) > 0).all()
 
 
 def test_nothing_is_computed_on_opening(tmp_path: Path):

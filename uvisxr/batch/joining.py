@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 
 from ..dataset import conventions, inputs
-from ..errors import ExportError
+from ..errors import ExportError, warn_user
+from ..reader.sources import volume
 from . import manifest
+
+#: How many names a warning lists.
+_SHOWN = 12
 
 #: Needed only to recompute the radiance of a single product; the terms differ between products, so
 #: they stay in the files.
@@ -40,7 +44,8 @@ def open_processed(
     time order; values that held for a whole product (the background, the calibration error) gain
     the dimension `pic`. If all products match, the result is one Dataset. Otherwise it is a
     DataTree with one node per channel and, below it, one per set of matching products, named after
-    the slit and shape, or after the product if there is only one.
+    the slit and shape, or after the product if there is only one. Exposures that several outputs
+    hold are taken once, with a warning: those of the later volume, or of the product made last.
 
     Parameters
     ----------
@@ -69,24 +74,76 @@ def open_processed(
     ('pic', 'pixel', 'wl')
     """
     folder = Path(out_dir).expanduser()
-    parts: dict[tuple[Any, ...], list[tuple[str, xr.Dataset]]] = {}
-    for path in _outputs(folder):
+    parts: dict[tuple[Any, ...], list[_Member]] = {}
+    for path, number in _outputs(folder):
         for name, ds in _open(path, {} if chunks is None else chunks):
-            parts.setdefault(_signature(name, ds), []).append((name, ds))
+            rank = (number, str(ds.attrs.get("product_creation_time", "")))
+            parts.setdefault(_signature(name, ds), []).append(_Member(name, ds, rank))
     if not parts:
         raise ExportError(f"no outputs in {folder}: 'uvisxr batch ... --out {folder}' writes them")
-    joined = [_join(members) for members in parts.values()]
+    joined = [_join(_once(members)) for members in parts.values()]
     if len(joined) == 1:
         return joined[0][1]
     return _tree(joined)
 
 
-def _outputs(folder: Path) -> list[Path]:
+class _Member(NamedTuple):
+    """A dataset to be joined.
+
+    Attributes
+    ----------
+    name : str
+        Of its file and node.
+    ds : Dataset
+    rank : tuple of int and str
+        Volume and time of making of its product; of the same exposures, the highest are taken.
+    """
+
+    name: str
+    ds: xr.Dataset
+    rank: tuple[int, str]
+
+
+def _outputs(folder: Path) -> list[tuple[Path, int]]:
+    """Paths of good outputs, and the volumes of the archive that they come from, 0 if unknown."""
     if (folder / manifest.NAME).is_file():
-        records = manifest.latest(folder)
-        names = (name for name, record in records.items() if record.get("status") == "done")
-        return sorted(folder / name for name in names if (folder / name).is_file())
-    return sorted(folder.glob("*.nc"))
+        return sorted(
+            (folder / name, volume(Path(record.get("label", ""))))
+            for name, record in manifest.latest(folder).items()
+            if record.get("status") == "done" and (folder / name).is_file()
+        )
+    return [(path, 0) for path in sorted(folder.glob("*.nc"))]
+
+
+def _once(members: list[_Member]) -> list[_Member]:
+    """Members without the exposures that a member of higher rank holds."""
+    seen: set[tuple[str, float]] = set()
+    kept: dict[int, _Member] = {}
+    less: list[str] = []
+    order = sorted(range(len(members)), key=lambda k: members[k].rank, reverse=True)
+    for k in order:
+        name, ds, rank = members[k]
+        keys = _exposures(ds)
+        new = np.array([key not in seen for key in keys], bool)
+        seen.update(keys)
+        if keys and not new.all():
+            less.append(name)
+            ds = ds.isel(pic=new)
+        if not keys or new.any():
+            kept[k] = _Member(name, ds, rank)
+    if less:
+        warn_user(
+            f"exposures that several outputs hold are taken once, and left out of "
+            f"{', '.join(sorted(less)[:_SHOWN])}{', ...' if len(less) > _SHOWN else ''}"
+        )
+    return [kept[k] for k in sorted(kept)]
+
+
+def _exposures(ds: xr.Dataset) -> list[tuple[str, float]]:
+    """Product and time of each exposure; none if they are not there."""
+    if any(name not in ds.variables or ds[name].dims != ("pic",) for name in ("product", "et")):
+        return []
+    return list(zip(map(str, ds["product"].values), ds["et"].values.tolist(), strict=True))
 
 
 def _open(path: Path, chunks: dict[str, int] | str) -> Iterator[tuple[str, xr.Dataset]]:
@@ -115,11 +172,11 @@ def _signature(name: str, ds: xr.Dataset) -> tuple[Any, ...]:
     return (attrs, kinds, tuple(sizes), *grids)
 
 
-def _join(members: Iterable[tuple[str, xr.Dataset]]) -> tuple[str, xr.Dataset]:
-    members = sorted(members, key=lambda member: _start(member[1]))
+def _join(members: list[_Member]) -> tuple[str, xr.Dataset]:
+    members = sorted(members, key=lambda member: _start(member.ds))
     if len(members) == 1:
-        return members[0]
-    parts = [_along_pic(ds) for _, ds in members]
+        return members[0].name, members[0].ds
+    parts = [_along_pic(member.ds) for member in members]
     joined = xr.concat(
         parts,
         dim="pic",
@@ -131,7 +188,7 @@ def _join(members: Iterable[tuple[str, xr.Dataset]]) -> tuple[str, xr.Dataset]:
     )
     joined = joined.assign_coords(pic=np.arange(joined.sizes["pic"]))
     # Joining keeps the encodings of the first.
-    joined = inputs.add(joined, [file for _, ds in members for file in inputs.of(ds)])
+    joined = inputs.add(joined, [file for member in members for file in inputs.of(member.ds)])
     slit = joined.attrs.get("slit", "joined")
     shape = "x".join(str(size) for dim, size in joined.sizes.items() if dim in ("pixel", "wl"))
     return f"{slit}_{shape}", conventions.apply(joined)

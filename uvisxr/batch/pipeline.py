@@ -210,7 +210,7 @@ def load(pipeline: str | Path | Iterable[Any]) -> Pipeline:
     if isinstance(pipeline, Pipeline):
         return pipeline
     if isinstance(pipeline, str | Path):
-        path = Path(pipeline)
+        path = Path(pipeline).expanduser()
         return _checked(_read(path), str(path), path.resolve().parent)
     return _checked(list(pipeline), "pipeline", Path.cwd())
 

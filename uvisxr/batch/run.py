@@ -95,7 +95,8 @@ def process(
     Parameters
     ----------
     products : path or iterable of paths
-        Products, folders, batch files, globs, index tables: see `uvisxr.reader.sources.expand`.
+        Products, folders, batch files, globs, index tables, identifiers: see
+        `uvisxr.reader.sources.expand`. The same exposures are taken once.
     pipeline : path or iterable
         Steps: see `uvisxr.batch.pipeline`. Checked before anything starts.
     out_dir : path
@@ -127,6 +128,8 @@ def process(
         The pipeline is malformed.
     ArgumentError
         A source holds no product, or an argument has a wrong value.
+    NoMatchError
+        None of the products is wanted.
     ExportError
         The output folder cannot be written or is in use by another batch, or the disk is full.
     MissingDependencyError
@@ -270,30 +273,36 @@ class _Batch:
         recipe = hashlib.sha256(f"{__version__} {self.steps.digest()}".encode()).hexdigest()
         folder = str(self.manifest.path.parent)
         for product in products:
-            output = self._output_name(product)
-            fingerprint = _fingerprint(product, recipe)
+            output, label = self._output(product)
+            made = product if label == product.label else sources.Product.at(label)
+            fingerprint = _fingerprint(made, recipe)
             if not self.overwrite and self.manifest.is_current(output, fingerprint):
                 self.summary.current += 1
                 continue
+            fingerprint = _fingerprint(product, recipe)
             yield work.Job(str(product.label), output, folder, str(self.partial), fingerprint)
 
-    def _output_name(self, product: sources.Product) -> str:
-        """A name for the output that stays the same in later runs.
+    def _output(self, product: sources.Product) -> tuple[str, Path]:
+        """A name for the output that stays the same in later runs, and the label that counts.
 
         The first of several products with the same name gets that name; the others also get a mark
-        for their folder.
+        for their folder. If an earlier run made the output from a copy of the product, there is
+        still one output, and one of the two labels counts.
         """
         label = str(product.label)
         mark = hashlib.sha256(str(product.label.parent).encode()).hexdigest()[:8]
         plain, marked = f"{product.name}.nc", f"{product.name}-{mark}.nc"
         if self.manifest.owner(marked) == label:
-            return marked
+            return marked, product.label
         owner = self.claims.get(plain) or self.manifest.owner(plain) or label
+        name, taken = plain, product.label
         # A label that is gone has been moved, so its output may be made from the new location.
-        name = plain if owner == label or not Path(owner).exists() else marked
+        if owner != label and Path(owner).exists():
+            counts = sources.same(Path(owner), product.label)
+            name, taken = (marked, taken) if counts is None else (plain, counts)
         if self.manifest.owner(name) != label:
             self.claims[name] = label
-        return name
+        return name, taken
 
     def note(self, record: dict[str, Any]) -> None:
         """Record the outcome of a job in the manifest, and count it."""
