@@ -48,6 +48,7 @@ def test_slits():
 
 def test_names_of_slits():
     assert slit_name("OCCLTATION") == slit_name(" occultation ") == "OCCULTATION"
+    assert slit_name("LOW RESOLUTION") == "LOW_RESOLUTION"
     with pytest.raises(LabelError, match=r"SLIT_STATE 'WIDE'.*LOW_RESOLUTION"):
         slit_name("WIDE")
 

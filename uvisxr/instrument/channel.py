@@ -163,14 +163,16 @@ def channel(name: str) -> Channel:
 
 
 def slit_name(state: str) -> str:
-    """Standard name of a SLIT_STATE value; the archive's misspelling OCCLTATION is accepted.
+    """Standard name of a SLIT_STATE value.
+
+    Accepted too: the archive's misspelling OCCLTATION, and a blank for the underscore.
 
     Raises
     ------
     LabelError
         The value is not one of the three slits.
     """
-    name = str(state).strip().upper()
+    name = "_".join(str(state).upper().split())
     name = "OCCULTATION" if name == "OCCLTATION" else name
     if name not in FUV.slits:
         raise LabelError(f"unknown SLIT_STATE {state!r}: expected one of {', '.join(FUV.slits)}")
