@@ -161,6 +161,37 @@ def test_a_stop_that_is_no_time_stops_nothing(label, text):
     assert read_label(path) == read_label(label())
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "NOTE = 5 apples",
+        "NOTE = (1, 2",
+        'NOTE = "never closed',
+        "NOTE = it's",
+        "apples",
+        "NOTE: none",
+        "X&Y = 3",
+        "NOTE = <KM>",
+        "/* never closed",
+        "SC_SUN_POSITION_VECTOR = (1.0<KM>, 2.0<KM>,",
+    ],
+)
+def test_a_line_that_is_no_statement_stops_nothing(label, line):
+    """Nor does it change a value of another keyword."""
+    whole = read_label(label())
+    found = read_label(label(("SLIT_STATE", f"{line}\nSLIT_STATE")))
+    kept = {k: v for k, v in found.keywords.items() if k != "SC_SUN_POSITION_VECTOR"}
+    assert kept == whole.keywords
+    parts = ("product_id", "target", "slit", "start", "clock", "integration", "shape", "windows")
+    assert [getattr(found, part) for part in parts] == [getattr(whole, part) for part in parts]
+
+
+def test_a_needed_value_that_is_none_is_named(label):
+    path = label(("30.000 <SECOND>", "30..0 <SECOND"))
+    with pytest.raises(LabelError, match=r"INTEGRATION_DURATION = '30\.\.0 <SECOND' is not"):
+        read_label(path)
+
+
 def test_several_windows(label):
     read = read_label(
         label(

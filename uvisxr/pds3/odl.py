@@ -6,6 +6,7 @@ Syntax: PDS Standards Reference 3.8, chapter 12 (Object Description Language), w
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,6 +18,10 @@ _UNUSED = re.compile(
     r'^[ \t]*(?:DESCRIPTION[ \t]*=\s*"[^"]*"|BAND_BIN_CENTER[ \t]*=\s*\([^()"]*\))', re.MULTILINE
 )
 
+#: Where a statement can begin, for labels that hold one that `pvl` does not read.
+_STATEMENT = re.compile(r"^[ \t]*(?=\^?[A-Za-z][\w:.]*[ \t]*=|END[ \t]*\r?$)", re.MULTILINE)
+_BLOCK = re.compile(r"(?:BEGIN_|END_)?(?:OBJECT|GROUP)\b|END[ \t]*\r?$", re.IGNORECASE)
+
 #: The archive's ways of saying "unknown".
 UNKNOWN = frozenset({"", "UNK", "N/A", "NULL"})
 
@@ -24,18 +29,48 @@ UNKNOWN = frozenset({"", "UNK", "N/A", "NULL"})
 def loads(text: str) -> PVLModule:
     """Parse a label without its prose; times come as text.
 
+    A statement that is not valid ODL stops nothing: its value comes as the text after the equals
+    sign, and what needs the value judges it.
+
     Raises
     ------
     ValueError
-        The text is not valid ODL.
+        The text as a whole is not ODL: its blocks do not close, for example.
     """
     # Import pvl with the first label, not with uvisxr.
     from .parser import parse
 
+    text = _UNUSED.sub("", text)
     try:
-        return parse(_UNUSED.sub("", text))
-    except Exception as error:  # pvl's errors have no common base class
+        return parse(text)
+    except Exception:
+        text = "".join(_readable(text))
+    try:
+        return parse(text)
+    except Exception as error:
         raise ValueError(" ".join(str(error).split())[:160]) from error
+
+
+def _readable(text: str) -> Iterator[str]:
+    """The statements of a label: without lines that belong to none, and the values that `pvl` does
+    not read as quoted text."""
+    starts = [match.start() for match in _STATEMENT.finditer(text)]
+    for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
+        statement = text[start:end].strip()
+        key, _, value = statement.partition("=")
+        quoted = " ".join(value.split()).replace('"', "'")
+        forms = (statement, statement.partition("\n")[0])
+        good = (form for form in forms if _BLOCK.match(form) or _is_statement(form))
+        yield next(good, f'{key} = "{quoted}"') + "\n"
+
+
+def _is_statement(text: str) -> bool:
+    from .parser import parse
+
+    try:
+        return len(parse(f"{text}\nNEXT = 1\nEND\n")) == 2
+    except Exception:
+        return False
 
 
 def known(value: Any) -> Any:
