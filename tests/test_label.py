@@ -13,7 +13,13 @@ from helpers.products import LABEL, write_product
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from uvisxr.errors import LabelError, ProductError, UvisError, UvisWarning
+from uvisxr.errors import (
+    LabelError,
+    ProductError,
+    UnreadObjectError,
+    UvisError,
+    UvisWarning,
+)
 from uvisxr.instrument.detector import Window
 from uvisxr.pds3 import odl
 from uvisxr.pds3.label import looks_like_uvis, read_label
@@ -319,9 +325,7 @@ def test_time_series(tmp_path, data):
         + rows
         + "\nEND_OBJECT = COLUMN\nEND_OBJECT = TIME_SERIES\nEND\n"
     )
-    with pytest.raises(
-        LabelError, match=r"HSP2005.*does not describe a spectral QUBE.*TIME_SERIES"
-    ):
+    with pytest.raises(UnreadObjectError, match=r"HSP2005.* object TIME_SERIES of the HSP"):
         read_label(path)
 
 

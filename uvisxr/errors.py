@@ -19,7 +19,11 @@ class UvisError(Exception):
 
 
 class LabelError(UvisError):
-    """A PDS3 label is missing, unreadable, or does not describe a UVIS spectral product."""
+    """A PDS label is missing, unreadable, or does not describe a UVIS spectral product."""
+
+
+class UnreadObjectError(LabelError):
+    """A label describes what uvisxr does not read, such as a photometer's time series."""
 
 
 class ProductError(UvisError):

@@ -105,3 +105,45 @@ def two_windows(label: Path) -> None:
     """Make the one window of a product two, the second in bins of two rows."""
     text = label.read_text().replace("LINE_BIN                      = 1", "LINE_BIN = (1, 2)")
     label.write_text(text)
+
+
+SPECTRUM = """^SPECTRUM                       = "{name}.DAT"
+OBJECT                          = SPECTRUM
+  INTERCHANGE_FORMAT            = BINARY
+  ROWS                          = {rows}
+  COLUMNS                       = 1
+  ROW_BYTES                     = 2
+  UL_CORNER_SPATIAL             = {lines[0]}
+  UL_CORNER_SPECTRAL            = 0
+  LR_CORNER_SPATIAL             = {lines[1]}
+  LR_CORNER_SPECTRAL            = 1023
+  BIN_SPATIAL                   = {line_bin}
+  BIN_SPECTRAL                  = {band_bin}
+  OBJECT                        = COLUMN
+    NAME                        = SPECTRUM
+    DATA_TYPE                   = MSB_UNSIGNED_INTEGER
+    START_BYTE                  = 1
+    BYTES                       = 2
+  END_OBJECT                    = COLUMN
+END_OBJECT                      = SPECTRUM
+END
+"""
+
+
+def write_spectrum(
+    folder: Path,
+    name: str,
+    values: np.ndarray,
+    lines: tuple[int, int] = (0, 63),
+    line_bin: object = 64,
+    band_bin: object = 1,
+) -> Path:
+    """Write a product that holds one SPECTRUM, `values` (row,); returns the label's path."""
+    label = write_product(folder, name, lines=lines)
+    head, _, _ = label.read_text().partition("^QUBE")
+    end = SPECTRUM.format(
+        name=name, rows=values.size, lines=lines, line_bin=line_bin, band_bin=band_bin
+    )
+    label.write_text(head + end)
+    label.with_suffix(".DAT").write_bytes(values.astype(">u2").tobytes())
+    return label

@@ -6,21 +6,19 @@ Keywords and their meaning: Cassini/UVIS users guide, chapter 2.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, LabelError, ProductError, warn_user
-from ..instrument.channel import N_BANDS, N_LINES, Optics, optics_of, slit_name
+from ..errors import ArgumentError, LabelError, ProductError, UnreadObjectError, warn_user
+from ..instrument.channel import Optics, optics_of, slit_name
 from ..instrument.detector import Window
 from ..timescales import Instant, parse_instant
-from . import odl, pairs
-
-if TYPE_CHECKING:
-    from pvl import PVLModule
+from . import objects, odl, pairs, unsaid
 
 #: How much of a file is searched for the signs of a UVIS label.
 _SNIFF_BYTES = 4096
@@ -30,25 +28,6 @@ _LONGEST = 1e6
 
 #: Largest label that is read; those of UVIS have at most a few tens of kilobytes.
 _MAX_BYTES = 2**20
-
-_TYPES = MappingProxyType(
-    {
-        ("MSB_UNSIGNED_INTEGER", 2): ">u2",
-        ("IEEE_REAL", 4): ">f4",
-    }
-)
-
-#: Keywords of a window, with the spellings of older labels and of the users guide.
-_CORNERS = MappingProxyType(
-    {
-        "ul_line": ("UL_CORNER_LINE", "UL_CORNER_SPATIAL"),
-        "ul_band": ("UL_CORNER_BAND", "UL_CORNER_SPECTRAL"),
-        "lr_line": ("LR_CORNER_LINE", "LR_CORNER_SPATIAL", "LR_SPATIAL"),
-        "lr_band": ("LR_CORNER_BAND", "LR_CORNER_SPECTRAL", "LR_SPECTRAL"),
-        "line_bin": ("LINE_BIN", "SPATIAL_BIN"),
-        "band_bin": ("BAND_BIN", "SPECTRAL_BIN"),
-    }
-)
 
 #: Keywords kept as text or numbers in a dataset's attributes.
 _KEPT = (
@@ -96,6 +75,8 @@ class Label:
         SPACECRAFT_CLOCK_START_COUNT, s; NaN if unknown or invalid.
     integration : float
         Duration of one exposure, s.
+    kind : {"QUBE", "SPECTRUM"}
+        The data object: a series of exposures, or one that is summed over the rows of its window.
     shape : tuple of int
         Samples, lines and bands of the data file; the last varies fastest.
     dtype : str
@@ -116,6 +97,7 @@ class Label:
     start: Instant | None
     clock: float
     integration: float
+    kind: str
     shape: tuple[int, int, int]
     dtype: str
     windows: tuple[Window, ...]
@@ -178,23 +160,25 @@ def read_label(path: str | Path) -> Label:
     Raises
     ------
     LabelError
-        The file is missing, is not a PDS3 label, or does not describe a UVIS spectral product.
+        The file is missing, is not a PDS label, or does not describe a UVIS spectral product: then,
+        if it describes something else, an UnreadObjectError says what.
     ProductError
         A window lies outside the detector, or sizes in the label contradict each other.
     """
     path = Path(path)
     module = _parse(path)
     _require_uvis(module, path)
-    qube = _qube(module, path)
     try:
-        return _typed(module, qube, path)
+        return _typed(module, path)
+    except UnreadObjectError as error:
+        raise UnreadObjectError(f"{path} {error}") from None
     except ProductError as error:
         raise ProductError(f"{path}: {error}") from error
     except (LabelError, ValueError, TypeError) as error:
         raise LabelError(f"{path}: {error}; download the label again from the archive") from error
 
 
-def _parse(path: Path) -> PVLModule:
+def _parse(path: Path) -> Mapping[str, Any]:
     try:
         size = path.stat().st_size
         text = path.read_bytes() if size <= _MAX_BYTES else b""
@@ -209,14 +193,15 @@ def _parse(path: Path) -> PVLModule:
             "product"
         )
     try:
-        return odl.loads(text.decode("latin-1"))
+        module: Mapping[str, Any] = odl.loads(text.decode("latin-1"))
     except ValueError as error:
         raise LabelError(
-            f"{path} is not a readable PDS3 label ({error}): download it again from the archive"
+            f"{path} is not a readable PDS label ({error}): download it again from the archive"
         ) from error
+    return module
 
 
-def _require_uvis(module: PVLModule, path: Path) -> None:
+def _require_uvis(module: Mapping[str, Any], path: Path) -> None:
     instrument = str(module.get("INSTRUMENT_ID", "no instrument"))
     if instrument.strip() != "UVIS":
         raise LabelError(
@@ -225,19 +210,10 @@ def _require_uvis(module: PVLModule, path: Path) -> None:
         )
 
 
-def _qube(module: PVLModule, path: Path) -> Any:
-    qube = module.get("QUBE")
-    if qube is None:
-        kinds = ", ".join(k for k, v in module.items() if isinstance(v, dict)) or "none"
-        raise LabelError(
-            f"{path} does not describe a spectral QUBE (objects: {kinds}): uvisxr does not read "
-            "HSP and HDAC time series; give an FUV or EUV product"
-        )
-    return qube
-
-
-def _typed(module: PVLModule, qube: Any, path: Path) -> Label:
-    product_id = str(_need(module, "PRODUCT_ID"))
+def _typed(module: Mapping[str, Any], path: Path) -> Label:
+    described = objects.read(module)
+    product_id = str(objects.need(module, "PRODUCT_ID"))
+    data_path = data_file(path, described.pointer)
     return Label(
         path=path,
         product_id=product_id,
@@ -248,21 +224,15 @@ def _typed(module: PVLModule, qube: Any, path: Path) -> Label:
         start=_start(odl.known(module.get("START_TIME"))),
         clock=_clock(odl.known(module.get("SPACECRAFT_CLOCK_START_COUNT"))),
         integration=_integration(module),
-        shape=_shape(qube),
-        dtype=_dtype(qube),
-        windows=_windows(qube),
-        data_path=data_file(path, _pointer(module)),
+        kind=described.kind,
+        shape=described.shape,
+        dtype=described.dtype,
+        windows=unsaid.windows(described, data_path),
+        data_path=data_path,
         keywords=MappingProxyType(
             {key: value for key in _KEPT if (value := odl.plain(module.get(key))) is not None}
         ),
     )
-
-
-def _need(block: Any, key: str) -> Any:
-    value = odl.known(block.get(key))
-    if value is None:
-        raise LabelError(f"{key} is missing")
-    return value
 
 
 def _channel(product_id: str) -> str:
@@ -275,7 +245,7 @@ def _channel(product_id: str) -> str:
     return channel
 
 
-def _slit(module: PVLModule) -> str:
+def _slit(module: Mapping[str, Any]) -> str:
     state = odl.known(module.get("SLIT_STATE"))
     return slit_name(state) if state is not None else ""
 
@@ -301,8 +271,8 @@ def _clock(value: Any) -> float:
     return int(match[1]) + fine
 
 
-def _integration(module: PVLModule) -> float:
-    given = _need(module, "INTEGRATION_DURATION")
+def _integration(module: Mapping[str, Any]) -> float:
+    given = objects.need(module, "INTEGRATION_DURATION")
     value, units = odl.plain(given), str(getattr(given, "units", "SECOND"))
     if not (isinstance(value, int | float) and 0 < value <= _LONGEST):
         raise LabelError(f"INTEGRATION_DURATION = {value!r} is not a positive duration")
@@ -311,87 +281,17 @@ def _integration(module: PVLModule) -> float:
     return float(value)
 
 
-def _whole(value: Any) -> int:
-    if int(value) != value:
-        raise ValueError(f"{value!r} is not a whole number")
-    return int(value)
-
-
-def _shape(qube: Any) -> tuple[int, int, int]:
-    axes = [str(axis) for axis in _need(qube, "AXIS_NAME")]
-    if axes != ["BAND", "LINE", "SAMPLE"]:
-        raise LabelError(f"AXIS_NAME = {axes}: expected (BAND, LINE, SAMPLE)")
-    items = [_whole(n) for n in _need(qube, "CORE_ITEMS")]
-    if len(items) != 3 or min(items) < 1:
-        raise LabelError(f"CORE_ITEMS = {items}: expected three positive numbers")
-    if items[0] > N_BANDS or items[1] > N_LINES:
-        raise ProductError(
-            f"CORE_ITEMS = {items} exceed the detector's {N_BANDS} bands x {N_LINES} lines: the "
-            "label is damaged; download it again from the archive"
-        )
-    if any(int(n) for n in odl.known(qube.get("SUFFIX_ITEMS")) or ()):
-        raise LabelError("SUFFIX_ITEMS is not zero, but UVIS cubes have no suffixes")
-    for key, expected in (("CORE_BASE", 0), ("CORE_MULTIPLIER", 1)):
-        value = odl.known(qube.get(key))
-        if value is not None and value != expected:
-            raise LabelError(f"{key} = {value}: UVIS values are not scaled, expected {expected}")
-    return items[2], items[1], items[0]
-
-
-def _dtype(qube: Any) -> str:
-    kind, size = str(_need(qube, "CORE_ITEM_TYPE")), int(_need(qube, "CORE_ITEM_BYTES"))
-    try:
-        return _TYPES[kind, size]
-    except KeyError:
-        known = ", ".join(f"{k} of {n} bytes" for k, n in _TYPES)
-        raise LabelError(
-            f"CORE_ITEM_TYPE {kind} of {size} bytes is unknown: expected {known}"
-        ) from None
-
-
-def _windows(qube: Any) -> tuple[Window, ...]:
-    columns = {}
-    for name, spellings in _CORNERS.items():
-        found = (odl.known(qube.get(key)) for key in spellings)
-        value = next((v for v in found if v is not None), None)
-        if value is None:
-            if not name.endswith("_bin"):
-                raise LabelError(f"{spellings[0]} is missing")
-            value = 1
-        columns[name] = [_whole(v) for v in (value if isinstance(value, list) else [value])]
-        largest = N_LINES if "line" in name else N_BANDS
-        if max(columns[name]) > largest:
-            raise ProductError(
-                f"{spellings[0]} = {max(columns[name])} exceeds the detector's {largest}: the "
-                "label is damaged; download it again from the archive"
-            )
-    count = max(len(column) for column in columns.values())
-    for name, column in columns.items():
-        if len(column) == 1:
-            columns[name] = column * count
-        elif len(column) != count:
-            raise LabelError(f"{_CORNERS[name][0]} has {len(column)} values for {count} windows")
-    return tuple(
-        Window(**{name: column[k] for name, column in columns.items()}) for k in range(count)
-    )
-
-
-def _pointer(module: PVLModule) -> str:
-    value = module.get("^QUBE", "")
-    return str(value[0] if isinstance(value, list | tuple) else value)
-
-
 def data_file(label: Path, pointer: str = "") -> Path:
-    """Find a label's data file: the one with the same name, else the one named by ^QUBE.
+    """Find a label's data file: the one with the same name, else the one that the label names.
 
     Products are often renamed (to `..._PRIME`, for example) without changing their labels. If the
-    file of the label's name is not the one named by ^QUBE, a UvisWarning says so.
+    file of the label's name is not the one that the label names, a UvisWarning says so.
 
     Parameters
     ----------
     label : Path
     pointer : str
-        Value of ^QUBE.
+        Value of ^QUBE or ^SPECTRUM.
 
     Returns
     -------

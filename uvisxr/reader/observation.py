@@ -14,11 +14,11 @@ from xarray.core import indexing
 
 from .. import checks
 from ..dataset import conventions, history, inputs
-from ..errors import ArgumentError, LabelError, ProductError, warn_user
+from ..errors import ArgumentError, LabelError, ProductError, UnreadObjectError, warn_user
 from ..instrument.channel import channel as find_channel
 from ..instrument.detector import Window
 from ..pds3.label import Label, read_label
-from ..pds3.product import choose_windows, qube_file
+from ..pds3.product import choose_windows, label_path, qube_file
 from ..pds3.qube import QubeArray
 from ..quality.flags import initial
 from ..timescales import add_seconds, clock_from_et, day_of_year
@@ -237,7 +237,7 @@ def open_observation(
     given = list(_flat(paths))
     if batch is not None:
         given.append(batch)
-    labels = _distinct(_labels(given, channel, fetch))
+    labels = _distinct(_labels(given, channel, target, fetch))
     choices = _Choices(window, chunks, start_time, sort, target, prime_instrument, id, name)
     # Lists of products have been read too.
     lists = [path for path in (Path(one).expanduser() for one in given) if path.is_file()]
@@ -255,13 +255,49 @@ def _flat(paths: Iterable[Any]) -> Iterator[str | Path]:
 
 
 def _labels(
-    paths: Iterable[str | Path], channel: str | None = None, fetch: bool = False
+    paths: Iterable[str | Path],
+    channel: str | None = None,
+    target: str | None = None,
+    fetch: bool = False,
 ) -> list[Label]:
+    """The labels of all products; what is not read and lay in a folder with others is left out."""
     paths = list(paths)
     if not paths:
         raise ArgumentError("no product to open: give paths of products or folders, or batch=")
     wanted = sources.Filter(channel=channel)
-    return [read_label(product.label) for product in sources.expand(paths, wanted, fetch)]
+    products = list(sources.expand(paths, wanted, fetch))
+    named = {label_path(Path(path).expanduser().absolute()) for path in paths}
+    labels, unread = [], []
+    for product in products:
+        try:
+            labels.append(read_label(product.label))
+        except UnreadObjectError as error:
+            if product.label in named:
+                raise
+            unread.append(error)
+    if unread and not labels:
+        raise unread[0]
+    for fault in unread:
+        warn_user(f"left out: {fault}")
+    return _without_spectra(labels, named, target or "")
+
+
+def _without_spectra(labels: list[Label], named: set[Path], target: str) -> list[Label]:
+    """The labels without those of a SPECTRUM that lay in a folder with cubes it does not fit."""
+    cube = next((label for label in labels if label.kind == "QUBE"), None)
+    if cube is None:
+        return labels
+    kept = []
+    for label in labels:
+        fits = label.kind == "QUBE" or _difference(cube, label, target) is None
+        if fits or label.path in named:
+            kept.append(label)
+        else:
+            warn_user(
+                f"left out: {label.path} holds a SPECTRUM, one exposure summed over its rows, and "
+                "does not fit the cubes beside it: open it on its own"
+            )
+    return kept
 
 
 def _distinct(labels: list[Label]) -> list[Label]:
@@ -298,16 +334,25 @@ def _open(
 
 def _check_alike(first: Label, other: Label, target: str) -> None:
     """Raise unless the exposures of both, said to be of a target, fit in one array."""
+    difference = _difference(first, other, target)
+    if difference is not None:
+        what, a, b = difference
+        mend = f"choose one with channel={a!r}" if what == "channel" else "open them one by one"
+        raise ProductError(
+            f"{first.path} and {other.path} differ in {what} ({a}, {b}) and cannot be one "
+            f"observation: {mend}"
+        )
+
+
+def _difference(first: Label, other: Label, target: str) -> tuple[str, Any, Any] | None:
+    """What keeps the exposures of both from fitting in one array, with the value of each."""
     for what in ("channel", "slit", "optics", "windows", "dtype"):
         a, b = (getattr(label, what) for label in (first, other))
         if what == "optics":
             a, b = a(target), b(target)
         if a != b:
-            mend = f"choose one with channel={a!r}" if what == "channel" else "open them one by one"
-            raise ProductError(
-                f"{first.path} and {other.path} differ in {what} ({a}, {b}) and cannot be one "
-                f"observation: {mend}"
-            )
+            return what, a, b
+    return None
 
 
 def _dataset(labels: list[Label], k: int, choices: _Choices) -> xr.Dataset:

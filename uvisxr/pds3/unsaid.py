@@ -1,0 +1,107 @@
+"""Bins that a label leaves unsaid, found from the size of what is stored."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import ProductError, warn_user
+from ..instrument.channel import N_BANDS, N_LINES
+from ..instrument.detector import Window
+from .objects import DataObject
+from .qube import QubeFile
+
+#: Exposures searched for the extent of a window; any that arrived shows it.
+_SEARCHED = 64
+
+
+def windows(described: DataObject, data: Path) -> tuple[Window, ...]:
+    """The windows of a product, with bins found from the data where the label does not give them.
+
+    Parameters
+    ----------
+    described : DataObject
+    data : Path
+        The data file, read only if a bin is unsaid.
+
+    Returns
+    -------
+    tuple of Window
+        A UvisWarning says which bin was found and how.
+
+    Raises
+    ------
+    ProductError
+        A window lies outside the detector; or a bin is unsaid, and the data do not say it either:
+        there are several windows, no data, or several bins that fit.
+
+    Notes
+    -----
+    A window of w detector pixels in bins of b is stored as n = ceil(w / b) values; where no bin
+    gives n, a last, partial bin was not transmitted, and n = floor(w / b). If several bins give n,
+    the only one among them that divides w or is a power of two is taken, as those are what was
+    commanded: 1024 columns stored as 32 are in bins of 32, not of 33, but 60 rows stored as 4 are
+    in 15 or in 16.
+    """
+    made = []
+    for given in described.windows:
+        known = {key: value for key, value in given.items() if value is not None}
+        for axis, name in ((0, "line"), (1, "band")):
+            key = f"{name}_bin"
+            if key not in known:
+                # Corners that make no window are refused here as everywhere.
+                area = Window(**known)
+                known[key] = _bin(described, data, area, axis)
+                warn_user(
+                    f"the label of {data} does not give {key.upper()}: {known[key]} is taken, "
+                    "after the number of values that the window holds"
+                )
+        made.append(Window(**known))
+    return tuple(made)
+
+
+def _bin(described: DataObject, data: Path, area: Window, axis: int) -> int:
+    """The bin along an axis, 0 lines or 1 bands."""
+    name, whole = (("line", N_LINES), ("band", N_BANDS))[axis]
+    width = getattr(area, f"lr_{name}") - getattr(area, f"ul_{name}") + 1
+    unknown = f"{name.upper()}_BIN is unknown"
+    mend = "write it into a copy of the label"
+    if len(described.windows) > 1:
+        raise ProductError(f"{unknown}, and there are several windows: {mend}")
+    stored = described.shape[1 + axis]
+    if stored == whole:
+        try:
+            stored = _extent(described, data, area, axis)
+        except ProductError as error:
+            raise ProductError(f"{unknown}, and the data do not say it: {error}") from error
+    bins = range(1, width + 1)
+    fits = [b for b in bins if math.ceil(width / b) == stored]
+    fits = fits or [b for b in bins if width // b == stored]
+    usual = [b for b in fits if width % b == 0 or b & (b - 1) == 0]
+    if len(fits) > 1:
+        fits = usual if len(usual) == 1 else fits
+    if len(fits) != 1:
+        which = f"bins of {fits[0]} to {fits[-1]}" if fits else "no bin"
+        raise ProductError(f"{unknown}: {stored} values for {width} {name}s fit {which}; {mend}")
+    return fits[0]
+
+
+def _extent(described: DataObject, data: Path, area: Window, axis: int) -> int:
+    """How many lines or bands of the window hold values in the first exposures of the file."""
+    file = QubeFile(data, described.shape, (0, 0), described.shape[1:], described.dtype)
+    file.check_size()
+    values = file.read(np.arange(min(_SEARCHED, described.shape[0])))
+    # A cube smaller than the detector along the other axis holds only the window.
+    spans = []
+    for size, name in zip(described.shape[1:], ("line", "band"), strict=True):
+        full = size == {"line": N_LINES, "band": N_BANDS}[name]
+        first, last = getattr(area, f"ul_{name}"), getattr(area, f"lr_{name}")
+        spans.append(slice(first, last + 1) if full else slice(None))
+    inside = values[:, *spans]
+    known = inside != np.iinfo(np.uint16).max if values.dtype.kind == "u" else np.isfinite(inside)
+    found = np.flatnonzero(known.any((0, 2 - axis)))
+    if not found.size:
+        raise ProductError(f"{data} holds no value in the window")
+    return int(found[-1]) + 1
