@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from helpers.volume import index_row, write_index
 
+import uvisxr
 from uvisxr.errors import ArgumentError, NoMatchError, UvisWarning
 from uvisxr.fetch import cache_dir
 from uvisxr.pds3.sources import Filter, Product, expand
@@ -207,6 +208,23 @@ def test_renamed_product_in_a_folder(tmp_path: Path):
     assert list(expand(tmp_path)) == [Product(tmp_path / "rings.LBL", tmp_path / "rings.DAT")]
 
 
+@pytest.mark.parametrize("stem", ["FUV2005_230_15_15", "2005_230_15_15_cal_3_fuv", "rings"])
+def test_matrix_is_known_by_its_label(tmp_path: Path, stem: str):
+    matrix = 'PRODUCT_ID = "FUV2005_230_15_15_CAL_3"\n  CORE_ITEM_TYPE = IEEE_REAL\n'
+    write(tmp_path, stem, label=matrix)
+    write(tmp_path, "FUV2006_015_14_47")
+    assert names(expand(tmp_path)) == ["FUV2006_015_14_47"]
+    assert names(expand(f"{tmp_path}/*.LBL")) == ["FUV2006_015_14_47"]
+    # It is a product of its own where it is asked for.
+    assert names(expand(tmp_path / stem)) == [stem]
+
+
+def test_counts_under_the_name_of_a_matrix(tmp_path: Path):
+    counts = 'PRODUCT_ID = "FUV2005_230_15_15"\n  CORE_ITEM_TYPE = MSB_UNSIGNED_INTEGER\n'
+    write(tmp_path, "FUV2005_230_15_15_CAL_3", label=counts)
+    assert names(expand(tmp_path)) == ["FUV2005_230_15_15_CAL_3"]
+
+
 def test_other_labels_in_a_folder_are_no_products(tmp_path: Path):
     (tmp_path / "FLATFIELD.LBL").write_text("PDS_VERSION_ID = PDS3\n")
     with pytest.raises(ArgumentError, match="no product"):
@@ -311,14 +329,6 @@ def test_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         assert [product.label for product in expand(source)] == [label]
 
 
-def test_a_renamed_matrix_is_no_product(tmp_path: Path):
-    label = 'PRODUCT_ID = "FUV2005_230_15_15_CAL_3"\n'
-    write(tmp_path, "FUV2005_230_15_15").rename(tmp_path / "2005_230_15_15_fuv.lbl")
-    (tmp_path / "2005_230_15_15_cal_3_fuv.lbl").write_text(label)
-    (tmp_path / "FUV2005_230_15_15.DAT").rename(tmp_path / "2005_230_15_15_fuv.dat")
-    assert names(expand(tmp_path)) == ["2005_230_15_15_fuv"]
-
-
 # --- tables of the Ring-Moon Systems Node -------------------------------------------------------
 
 
@@ -370,6 +380,16 @@ def test_tables_away_from_their_volumes(holdings: Path, name: str):
     assert names(expand(holdings / name, Filter(before="2006-001"))) == EVERY[:1]
     with pytest.raises(NoMatchError, match="there: S RINGS, TITAN"):
         list(expand(holdings / name, Filter(target="STAR")))
+
+
+@pytest.mark.parametrize("name", ["COUVIS_0013_index.tab", "COUVIS_0013_supplemental_index.lbl"])
+def test_tables_that_list_a_matrix(holdings: Path, name: str):
+    matrix = EVERY[1]
+    (label,) = holdings.parents[2].rglob(f"{matrix}.LBL")
+    label.write_text(f'PRODUCT_ID = "{matrix}"\n  CORE_ITEM_TYPE = IEEE_REAL\n')
+    assert sorted(names(expand(holdings / name))) == [EVERY[0], EVERY[2]]
+    with pytest.raises(ArgumentError, match="no product"):
+        uvisxr.open_observation(holdings / name, channel="EUV")
 
 
 def test_a_table_beside_a_flat_download(volume: Path, tmp_path: Path):

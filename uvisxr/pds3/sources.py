@@ -25,13 +25,16 @@ from .archive import Archive
 from .identifier import product_id
 from .product import label_path
 
-#: Names of spectral products in the archive; calibration matrices do not count as products.
+#: Names of spectral products and of calibration matrices, which do not count as products, in the
+#: archive. What a file is says its label; names tell where there is none.
 _PRODUCT = re.compile(r"(EUV|FUV)\d{4}_\d{3}_.*", re.IGNORECASE)
 _MATRIX = re.compile(r".*_CAL_\d+", re.IGNORECASE)
 
-#: Label keywords that filters need. They come before the data description.
+#: Label keywords that filters need, and the type of the values, which tells matrices from counts.
+#: They come before the longer part of the data description.
 _KEYWORD = re.compile(
-    r"^\s*(START_TIME|TARGET_NAME|SLIT_STATE|PRODUCT_ID)\s*=\s*\"?([^\"\r\n]*)", re.MULTILINE
+    r"^\s*(START_TIME|TARGET_NAME|SLIT_STATE|PRODUCT_ID|CORE_ITEM_TYPE)\s*=\s*\"?([^\"\r\n]*)",
+    re.MULTILINE,
 )
 
 #: How many values an error lists.
@@ -294,7 +297,7 @@ class _Source:
             return (
                 _Source(str(match), match, self.fetch)
                 for match in found
-                if not _MATRIX.fullmatch(pairs.split(match)[0])
+                if not (pairs.split(match)[1] and _is_matrix(Product.at(match)))
             )
         return self._identified()
 
@@ -354,13 +357,14 @@ def _folder(path: Path) -> Iterator[Product]:
         stems: dict[str, dict[str, Path]] = {}
         for name in names:
             base, kind = pairs.split(Path(name))
-            if kind and not _MATRIX.fullmatch(base):
+            if kind:
                 kind = ".LBL" if kind == ".LBL" else ".DAT"
                 stems.setdefault(base.upper(), {}).setdefault(kind, place / name)
         for found in stems.values():
             file = found.get(".LBL") or found[".DAT"]
-            if _is_product(file):
-                yield Product.at(file)
+            product = Product.at(file)
+            if _is_product(file) and not _is_matrix(product):
+                yield product
 
 
 def _walk(path: Path) -> Iterator[tuple[Path, list[str]]]:
@@ -395,9 +399,14 @@ def _is_product(file: Path) -> bool:
     name, kind = pairs.split(file)
     if _PRODUCT.fullmatch(name):
         return True
-    # Even a renamed product still identifies itself, and so does a renamed matrix.
-    said = _keywords(file).get("PRODUCT_ID", "") if kind == ".LBL" else ""
-    return bool(_PRODUCT.fullmatch(said)) and not _MATRIX.fullmatch(said)
+    # Even a renamed product still identifies itself.
+    return kind == ".LBL" and bool(_PRODUCT.fullmatch(_keywords(file).get("PRODUCT_ID", "")))
+
+
+def _is_matrix(product: Product) -> bool:
+    """Whether this is a calibration matrix, by its label, or by its name without one."""
+    kind = _keywords(product.label).get("CORE_ITEM_TYPE")
+    return kind == "IEEE_REAL" if kind else bool(_MATRIX.fullmatch(product.name))
 
 
 def _batch_file(path: Path, fetch: bool) -> list[_Source]:
@@ -427,10 +436,12 @@ def _index(path: Path, sieve: _Sieve) -> Iterator[Product]:
         if row.target is None or row.slit is None or row.start is None:
             # The table does not say; the label does.
             product = volumes.product(row)
-            if sieve.takes_label(product):
+            if not _is_matrix(product) and sieve.takes_label(product):
                 yield product
         elif sieve.takes(row.channel, row.target, row.slit, row.start):
-            yield volumes.product(row)
+            product = volumes.product(row)
+            if not _is_matrix(product):
+                yield product
 
 
 @dataclass

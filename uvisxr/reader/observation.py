@@ -279,6 +279,8 @@ def _labels(
         raise unread[0]
     for fault in unread:
         warn_user(f"left out: {fault}")
+    if not labels:
+        raise ArgumentError("no product to open: all that pass the filter are calibration matrices")
     return _without_spectra(labels, named, target or "")
 
 
