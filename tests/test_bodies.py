@@ -39,7 +39,12 @@ def test_names_of_labels_and_their_codes(text: str, name: str, code: int):
 
 
 @pytest.mark.parametrize(
-    "text", ["SOLAR WIND", "solar_wind", "STAR", "Calib", "UNK", "N/A", "SKY", "IPH", "", " "]
+    "text",
+    [
+        *("SOLAR WIND", "solar_wind", "STAR", "Calib", "UNK", "N/A", "SKY", "IPH", "", " "),
+        # As migrated labels have them (SETI, rms-data-projects, COUVIS/uvis_data_raw_labeler.py).
+        *("Solar Wind", "Star", "Calibration", "Unknown"),
+    ],
 )
 def test_what_is_no_body(text: str):
     assert not is_body(text)

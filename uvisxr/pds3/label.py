@@ -1,4 +1,4 @@
-"""The label of a UVIS product: PDS3 text in, a typed and checked `Label` out.
+"""The label of a UVIS product: PDS3 or PDS4 text in, a typed and checked `Label` out.
 
 Keywords and their meaning: Cassini/UVIS users guide, chapter 2.
 """
@@ -18,7 +18,7 @@ from ..errors import ArgumentError, LabelError, ProductError, UnreadObjectError,
 from ..instrument.channel import Optics, optics_of, slit_name
 from ..instrument.detector import Window
 from ..timescales import Instant, parse_instant
-from . import objects, odl, pairs, unsaid
+from . import objects, odl, pairs, pds4, unsaid
 
 #: How much of a file is searched for the signs of a UVIS label.
 _SNIFF_BYTES = 4096
@@ -142,6 +142,8 @@ def looks_like_uvis(path: str | Path) -> bool:
             head = stream.read(_SNIFF_BYTES)
     except OSError:
         return False
+    if pds4.recognised(head):
+        return pds4.BUNDLE.encode() in head
     return b"PDS_VERSION_ID" in head and re.search(rb'INSTRUMENT_ID\s*=\s*"?UVIS', head) is not None
 
 
@@ -151,7 +153,7 @@ def read_label(path: str | Path) -> Label:
     Parameters
     ----------
     path : path
-        A detached PDS3 label.
+        A detached PDS3 label, or the PDS4 label of a migrated product.
 
     Returns
     -------
@@ -187,18 +189,18 @@ def _parse(path: Path) -> Mapping[str, Any]:
             f"cannot read the label {path}: {error.strerror or error}; it must be beside the data "
             "file, with the same name and the suffix .LBL"
         ) from error
-    if b"PDS_VERSION_ID" not in text[:_SNIFF_BYTES]:
+    xml = pds4.recognised(text[:_SNIFF_BYTES])
+    if not xml and b"PDS_VERSION_ID" not in text[:_SNIFF_BYTES]:
         raise LabelError(
-            f"{path} is not a PDS3 label (no PDS_VERSION_ID in it): give the .LBL file of a UVIS "
-            "product"
+            f"{path} is not a PDS label (neither PDS_VERSION_ID nor Product_Observational in it): "
+            "give the .LBL or .xml file of a UVIS product"
         )
     try:
-        module: Mapping[str, Any] = odl.loads(text.decode("latin-1"))
+        return pds4.loads(text) if xml else odl.loads(text.decode("latin-1"))
     except ValueError as error:
         raise LabelError(
             f"{path} is not a readable PDS label ({error}): download it again from the archive"
         ) from error
-    return module
 
 
 def _require_uvis(module: Mapping[str, Any], path: Path) -> None:

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+#: Endings of labels, those of PDS3 first.
+LABELS = (".LBL", ".XML")
+
 #: Endings of packed data files, after .DAT.
 PACKINGS = (".BZ2", ".GZ", ".ZIP")
 
@@ -22,17 +25,17 @@ def split(path: Path) -> tuple[str, str]:
     Parameters
     ----------
     path : Path
-        NAME.LBL, NAME.DAT or NAME.DAT.gz, upper or lower case, or anything else.
+        NAME.LBL, NAME.xml, NAME.DAT or NAME.DAT.gz, upper or lower case, or anything else.
 
     Returns
     -------
     name : str
         The common name of label and data; of anything else, the whole name.
-    kind : {".LBL", ".DAT", ".BZ2", ".GZ", ".ZIP", ""}
+    kind : {".LBL", ".XML", ".DAT", ".BZ2", ".GZ", ".ZIP", ""}
         A packing stands for packed data.
     """
     kind = path.suffix.upper()
-    if kind in (".LBL", ".DAT"):
+    if kind in (*LABELS, ".DAT"):
         return path.stem, kind
     inner = Path(path.stem)
     if kind in PACKINGS and inner.suffix.upper() == ".DAT":
@@ -63,16 +66,19 @@ def data_of(path: Path) -> Path | None:
 
 
 def label_of(path: Path) -> Path:
-    """The label of a product, or where it should be.
+    """The label of a product, or where it should be; that of PDS3 if there are both.
 
     Parameters
     ----------
     path : Path
         The label, the data file, plain or packed, or their common base path.
     """
-    base = path.with_name(f"{split(path)[0]}.LBL")
+    name, kind = split(path)
+    if kind in LABELS and path.is_file():
+        return path
+    base = path.with_name(f"{name}.LBL")
     places = _places(base.parent, _DATA_TREES, _LABEL_TREES)
-    found = (beside(folder / base.name, ".LBL") for folder in places)
+    found = (beside(folder / base.name, ending) for folder in places for ending in LABELS)
     return next(filter(None, found), base)
 
 

@@ -25,7 +25,8 @@ def label_path(path: str | Path) -> Path:
     Returns
     -------
     Path
-        The existing label, or where it should be.
+        The existing label, or where it should be. Of a PDS3 and a PDS4 label of the same name, that
+        of PDS3, unless the other is given.
     """
     return pairs.label_of(Path(path).expanduser())
 

@@ -20,9 +20,10 @@ from .. import checks
 from ..errors import ArgumentError, NoMatchError, warn_user
 from ..instrument.channel import ChannelName
 from ..timescales import Instant, parse_instant, parse_utc
-from . import index, odl, pairs
+from . import index, odl, pairs, pds4
 from .archive import Archive
 from .identifier import product_id
+from .label import looks_like_uvis
 from .product import label_path
 
 #: Names of spectral products and of calibration matrices, which do not count as products, in the
@@ -358,10 +359,10 @@ def _folder(path: Path) -> Iterator[Product]:
         for name in names:
             base, kind = pairs.split(Path(name))
             if kind:
-                kind = ".LBL" if kind == ".LBL" else ".DAT"
+                kind = kind if kind in pairs.LABELS else ".DAT"
                 stems.setdefault(base.upper(), {}).setdefault(kind, place / name)
         for found in stems.values():
-            file = found.get(".LBL") or found[".DAT"]
+            file = next(found[kind] for kind in (*pairs.LABELS, ".DAT") if kind in found)
             product = Product.at(file)
             if _is_product(file) and not _is_matrix(product):
                 yield product
@@ -400,7 +401,7 @@ def _is_product(file: Path) -> bool:
     if _PRODUCT.fullmatch(name):
         return True
     # Even a renamed product still identifies itself.
-    return kind == ".LBL" and bool(_PRODUCT.fullmatch(_keywords(file).get("PRODUCT_ID", "")))
+    return kind in pairs.LABELS and bool(_PRODUCT.fullmatch(_keywords(file).get("PRODUCT_ID", "")))
 
 
 def _is_matrix(product: Product) -> bool:
@@ -485,11 +486,19 @@ def _keywords(label: Path) -> dict[str, str]:
     """The few keywords a filter needs, without parsing the label, as there may be 50,000 of
     them."""
     try:
+        if label.suffix.upper() == ".XML":
+            return _of_pds4(label) if looks_like_uvis(label) else {}
         with label.open("rb") as stream:
             head = stream.read(8192).decode("latin-1")
-    except OSError:
+    except (OSError, ValueError):
         return {}
     return {key: value.strip() for key, value in reversed(_KEYWORD.findall(head))}
+
+
+def _of_pds4(label: Path) -> dict[str, str]:
+    values = pds4.loads(label.read_bytes())
+    values |= values.get("QUBE", {})
+    return {key: value for key, value in values.items() if isinstance(value, str)}
 
 
 def _canonical(text: str) -> str:
