@@ -222,7 +222,7 @@ def _typed(module: Mapping[str, Any], path: Path) -> Label:
         channel=_channel(product_id),
         target=str(odl.plain(module.get("TARGET_NAME")) or ""),
         slit=_slit(module),
-        compression=str(odl.known(module.get("COMPRESSION_TYPE")) or ""),
+        compression="_".join(str(odl.known(module.get("COMPRESSION_TYPE")) or "").upper().split()),
         start=_start(odl.known(module.get("START_TIME"))),
         clock=_clock(odl.known(module.get("SPACECRAFT_CLOCK_START_COUNT"))),
         integration=_integration(module),

@@ -24,9 +24,6 @@ _OWN = {
     "test_pulse_state": "TEST_PULSE_STATE",
 }
 
-#: States that are written with a blank for the underscore.
-_WITH_UNDERSCORES = ("COMPRESSION_TYPE", "SLIT_STATE")
-
 #: How the identifiers of the UVIS bundles, of the cruise and of Saturn, begin.
 BUNDLE = "urn:nasa:pds:cassini_uvis"
 
@@ -78,8 +75,6 @@ def loads(text: bytes) -> dict[str, Any]:
         **_source(root),
         **{key: _number(_text(root, name)) for name, key in _OWN.items()},
     }
-    for key in _WITH_UNDERSCORES:
-        found[key] = "_".join(str(found[key] or "").split())
     area = root.find(".//File_Area_Observational")
     found |= {} if area is None else _data(area, root)
     return {key: value for key, value in found.items() if value not in (None, "")}

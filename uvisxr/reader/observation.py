@@ -22,7 +22,7 @@ from ..pds3.product import choose_windows, label_path, qube_file
 from ..pds3.qube import QubeArray
 from ..quality.flags import initial
 from ..timescales import add_seconds, clock_from_et, day_of_year
-from . import sources
+from . import sources, states
 
 #: What START_TIME means: the end of the first exposure, or its start.
 StartTime = Literal["end_of_first", "start"]
@@ -319,6 +319,7 @@ def _open(
     checks.choice("sort", choices.sort, bool)
     for label in labels[1:]:
         _check_alike(labels[0], label, choices.target or "")
+    states.warn(labels)
 
     def one(k: int) -> xr.Dataset:
         ds = conventions.apply(_dataset(labels, k, choices))

@@ -1,0 +1,48 @@
+"""States of the instrument in which counts are not what the steps after opening take them for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..errors import warn_user
+from ..pds3.label import Label
+
+#: Compressions whose rounding the errors know: none, and that of the square root to nine bits.
+KNOWN_COMPRESSIONS = ("SQRT_9", "NONE")
+
+
+def warn(labels: Iterable[Label]) -> None:
+    """Warn of test pulses, of a detector without high voltage, and of unknown compressions.
+
+    Parameters
+    ----------
+    labels : iterable of Label
+        Those of one call: each warning is given once, with the number of products. Calibration
+        matrices are passed over.
+    """
+    found: dict[str, list[Label]] = {}
+    for label in labels:
+        for text in () if label.is_matrix else _faults(label):
+            found.setdefault(text, []).append(label)
+    for text, members in found.items():
+        others = f" and {len(members) - 1} more" if len(members) > 1 else ""
+        warn_user(f"{members[0].path}{others}: {text}")
+
+
+def _faults(label: Label) -> Iterable[str]:
+    if str(label.keywords.get("TEST_PULSE_STATE", "")).upper() == "ON":
+        yield (
+            "TEST_PULSE_STATE is ON: the counts hold pulses of the electronics' test beside "
+            "photons, and are no measure of light"
+        )
+    if str(label.keywords.get("HI_VOLTAGE_POWER_SUPPLY_STATE", "")).upper() == "OFF":
+        yield (
+            "HI_VOLTAGE_POWER_SUPPLY_STATE is OFF: without high voltage the detector counts no "
+            "photons, and what it counts is no measure of light"
+        )
+    if label.compression not in KNOWN_COMPRESSIONS:
+        given = f"is {label.compression}" if label.compression else "is not given"
+        yield (
+            f"COMPRESSION_TYPE {given}, neither {' nor '.join(KNOWN_COMPRESSIONS)}: how it rounds "
+            "counts is not known, and their errors do not hold it"
+        )
