@@ -162,6 +162,27 @@ def test_a_level_that_holds_signal_does_not_flag_the_faint(ds):
     assert ((found.quality & 2) != 0).mean() < 0.1
 
 
+@pytest.mark.parametrize("method", ["gaps", "mean"])
+def test_what_is_null_in_all_exposures_is_no_count(ds, method):
+    """As measured in the dataset without those rows and columns."""
+    quiet = np.flatnonzero((ds.wl >= 1300) & (ds.wl <= 1500))[::20]
+    counts = ds.counts.values.copy()
+    counts[:, 20] = 65535
+    counts[:, :, quiet] = 65535
+    null = ds.assign(counts=(ds.counts.dims, counts))
+    found = null.uvis.background(pixels=everywhere(null), method=method)
+    kept = ds.isel(pixel=ds.pixel != 20, wl=~np.isin(np.arange(ds.sizes["wl"]), quiet))
+    expected = kept.uvis.background(pixels=everywhere(kept), method=method)
+    assert float(found.background) == pytest.approx(float(expected.background), rel=1e-9)
+    assert found.attrs["background_spectra"] == expected.attrs["background_spectra"]
+
+
+def test_nothing_but_null(ds):
+    null = ds.assign(counts=ds.counts.where(False, 65535).astype(np.uint16))
+    with pytest.raises(ArgumentError, match="has a value within wl_range"):
+        null.uvis.background(pixels=everywhere(null))
+
+
 def test_level_by_hand(ds):
     found = ds.uvis.background(level=5e-4, error=2e-5)
     assert found.background == 5e-4

@@ -21,6 +21,7 @@ from .errors import ArgumentError, MissingStepError, warn_user
 from .instrument.channel import N_BANDS, channel
 from .instrument.detector import Bins
 from .numerics import zero_runs
+from .numerics.poisson import MISSING
 from .quality import losses
 from .quality.flags import DIMS, Pixels, flags_of, good, select
 from .timescales import decimal_year
@@ -314,8 +315,27 @@ def _measure(
                 f"all {candidates.sum()} spectra to measure the background in are flagged (lost, "
                 "partial, star or user): choose others with alt_min or pixels, or set level="
             )
-        level, error = _estimate(method, counts[usable], scale[usable])
-    return level, error, quality, int(usable.sum())
+        values, pixel_seconds = _received(counts[usable], scale[usable])
+        level, error = _estimate(method, values, pixel_seconds)
+    return level, error, quality, len(values)
+
+
+def _received(counts: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Counts (spectrum, element) and scale (spectrum,) without what was never transmitted.
+
+    Spectra that lack more than others are flagged and not among these: what is missing here is
+    missing in all exposures. Rows that lack more of it than others are left out, then columns.
+    """
+    known = counts < MISSING
+    number = known.sum(1)
+    sent = (number > 0) & (number == number.max())
+    columns = known[sent].all(0)
+    if not sent.any() or not columns.any():
+        raise ArgumentError(
+            "no spectrum to measure the background in has a value within wl_range: choose others "
+            "with alt_min or pixels, another wl_range, or set level="
+        )
+    return counts[sent][:, columns], scale[sent]
 
 
 def sure(level: float, error: float) -> float:
