@@ -354,3 +354,35 @@ def test_spectra_without_their_last_bin_can_be_binned():
     assert found.n.values.tolist() == [6]
     assert np.isfinite(found.radiance[0, 50:-1]).all()
     assert np.isnan(found.radiance[0, -1])
+
+
+# --- null in all exposures
+
+
+@pytest.mark.parametrize("chunks", [None, {"pic": 2}])
+@pytest.mark.parametrize("products", [["A"] * 6, ["A", "A", "B", "B", "C", "C"], list("ABCDEF")])
+def test_what_is_null_in_all_exposures_flags_nothing(chunks, products):
+    """Whole rows, Lyman-alpha, and a column somewhere; a loss beside them still shows."""
+    ds = sky(np.random.default_rng(11), n_pic=6, window=Window(0, 0, 63, 1023))
+    counts = ds.counts.values.copy()
+    counts[:, [20, 21]] = 65535
+    counts[:, 30:40, 122:138] = 65535
+    counts[2, 45, 300] = 65535
+    counts[3, 50] = 65535
+    counts[4, 51] = 0
+    counts[:, :, 500] = 65535
+    ds = ds.assign(counts=(ds.counts.dims, counts)).assign_coords(product=("pic", products))
+    ds = ds if chunks is None else ds.assign(counts=ds.counts.chunk(chunks))
+    found = losses.flags(ds, level=4e-4).compute()
+    assert np.argwhere((found & LOST).values).tolist() == [[3, 50], [4, 51]]
+    assert np.argwhere((found & PARTIAL).values).tolist() == [[2, 45]]
+
+
+def test_null_rows_are_nan_and_nothing_else():
+    ds = sky(np.random.default_rng(12), n_pic=3).assign_attrs(slit="LOW_RESOLUTION")
+    ds = ds.assign_coords(et=("pic", 1.9e8 + 240.0 * np.arange(3)))
+    ds.counts[:, 7] = 65535
+    found = ds.uvis.background(level=4e-4).uvis.calibrate(flat_field=False, trend=False)
+    assert np.isnan(found.radiance[:, 7]).all()
+    assert (found.quality & (LOST | PARTIAL) == 0).all()
+    assert np.isfinite(found.radiance[:, 8]).any("wl").all()

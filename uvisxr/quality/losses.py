@@ -4,8 +4,8 @@ What the telemetry loses is filled with zeros, so a loss shows as missing counts
 some. Each test therefore asks how probable the zeros are: short exposures of a faint sky contain
 genuinely empty spectra, which must stay in the mean.
 
-Missing values are losses too, except for those that no exposure of a product has: some products
-lack the last bin of a window that the bins do not divide evenly.
+Missing values are losses too, except for those that no exposure of a product or of the dataset has:
+some products lack the last bin of a window that the bins do not divide evenly. Those flag nothing.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ FALSE_POSITIVES = 1e-4
 
 
 def unsent(ds: xr.Dataset) -> tuple[xr.Variable, np.ndarray]:
-    """What all exposures of a product lack: it was never to be transmitted.
+    """What all exposures of a product, or of the dataset, lack: it was never to be transmitted.
 
-    A single exposure does not tell what its product lacks: there, it is a window's last wavelength
-    bin if no pixel has it.
+    A single exposure does not tell what is lacking: there, it is a window's last wavelength bin if
+    no pixel has it.
 
     Parameters
     ----------
@@ -48,11 +48,12 @@ def unsent(ds: xr.Dataset) -> tuple[xr.Variable, np.ndarray]:
     """
     missing, product, bins = _missing(ds), products.numbers(ds), Bins.of(ds)
     last = xr.Variable("wl", bins.band + bins.n_band > ds.attrs["lr_band"])
+    nowhere = missing.all("pic") & (missing.sizes["pic"] > 1)
     found = []
     for number in range(product.max(initial=-1) + 1):
         part = missing.isel(pic=np.flatnonzero(product == number))
         alone = part.sizes["pic"] == 1
-        found.append(part.all("pic") & (part.all(DIMS) & last) if alone else part.all("pic"))
+        found.append(nowhere | (part.all(DIMS) & last) if alone else part.all("pic"))
     return xr.Variable.concat(found, "product_"), product
 
 
@@ -73,7 +74,10 @@ def missed(ds: xr.Dataset) -> xr.Variable:
     if not missing.sizes["pic"]:
         none: xr.Variable = missing.sum("wl")
         return none
-    never, product = unsent(ds)
+    return _missed(missing, *unsent(ds))
+
+
+def _missed(missing: xr.Variable, never: xr.Variable, product: np.ndarray) -> xr.Variable:
     found = []
     exposures = [np.flatnonzero(product == number) for number in range(product.max() + 1)]
     for number, here in enumerate(exposures):
@@ -109,7 +113,8 @@ def _features(counts: np.ndarray, lyman: np.ndarray) -> np.ndarray:
 def features(ds: xr.Dataset) -> xr.DataArray:
     """Reduce counts to what the tests need, int64 (pic, pixel, feature), block by block.
 
-    Those of `_features`, and what `missed` says. Lazy where the counts are.
+    Those of `_features`, what `missed` says, and how many elements at Lyman-alpha the product has.
+    Lazy where the counts are.
     """
     bins = Bins.of(ds)
     first, last = LYMAN_ALPHA
@@ -127,8 +132,15 @@ def features(ds: xr.Dataset) -> xr.DataArray:
         dask_gufunc_kwargs={"output_sizes": {"feature": 4}},
         output_dtypes=[np.int64],
     )
-    both = [found.variable, missed(ds).set_dims((*DIMS, "feature"))]
-    return xr.DataArray(xr.Variable.concat(both, "feature"))
+    missing = _missing(ds)
+    if missing.sizes["pic"]:
+        never, product = unsent(ds)
+        sent = (~never & xr.Variable("wl", touching)).sum("wl")
+        more = [_missed(missing, never, product), sent.isel(product_=xr.Variable("pic", product))]
+    else:
+        more = [missing.sum("wl")] * 2
+    rows = [found.variable, *(part.set_dims((*DIMS, "feature")) for part in more)]
+    return xr.DataArray(xr.Variable.concat(rows, "feature"))
 
 
 def _expected(counts: np.ndarray, exposure: np.ndarray) -> np.ndarray:
@@ -148,11 +160,12 @@ def _expected(counts: np.ndarray, exposure: np.ndarray) -> np.ndarray:
 def flags(ds: xr.Dataset, level: float = 0.0, measured: xr.DataArray | None = None) -> xr.DataArray:
     """The flags, with those of lost and partial spectra added.
 
-    - `lost`: every element is zero or missing, where counts were expected.
+    - `lost`: every element is zero or missing, where counts were expected; not if all are missing
+      that no exposure has.
     - `partial`: something was received, but values are missing that the product has (`missed`); or
-      (FUV, lit rows, windows that hold detector columns 122..137) there is no Lyman-alpha count
-      where counts were expected; or (lit rows) a run of zeros is longer than the background alone
-      would leave in one spectrum of 10,000.
+      (FUV, lit rows, windows that hold detector columns 122..137, unless no exposure has them)
+      there is no Lyman-alpha count where counts were expected; or (lit rows) a run of zeros is
+      longer than the background alone would leave in one spectrum of 10,000.
 
     Counts are expected where the probability of zero counts is below 1e-4, given the background or
     the pixel's median rate over the spectra that have any.
@@ -197,7 +210,7 @@ def _judge(
     measured: np.ndarray, bins: Bins, exposure: np.ndarray, level: float, channel: str
 ) -> np.ndarray:
     """Flags of lost and partial spectra, uint8 (pic, pixel), from their features."""
-    total, lyman, run, missing, lacking = np.moveaxis(measured, -1, 0)
+    total, lyman, run, missing, lacking, lyman_sent = np.moveaxis(measured, -1, 0)
     n_wl = bins.band.size
     received = n_wl - missing
     element = level * exposure[:, None] * bins.lit_lines * np.median(bins.n_band)
@@ -210,7 +223,7 @@ def _judge(
     unlit = (bins.lit_lines == 0) & nothing.all(0)
     expected = np.where(unlit, 0.0, _expected(total, exposure))
     due = np.maximum(expected, np.where(lit, element * received, 0.0)) > enough
-    lost = nothing & (due | (received == 0))
+    lost = np.where(received == 0, lacking > 0, nothing & due)
 
     partial = ~nothing & (lacking > 0)
     if level > 0:
@@ -220,7 +233,7 @@ def _judge(
         due = np.zeros(lyman.shape, bool)
         if lit.any():
             due[:, lit] = _expected(lyman[:, lit], exposure) > enough
-        partial |= ~nothing & (lyman == 0) & due
+        partial |= ~nothing & (lyman == 0) & due & (lyman_sent > 0)
 
     added = np.where(lost, QUALITY_FLAGS["lost"], 0) | np.where(
         partial, QUALITY_FLAGS["partial"], 0
