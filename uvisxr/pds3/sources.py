@@ -34,7 +34,7 @@ _MATRIX = re.compile(r".*_CAL_\d+", re.IGNORECASE)
 #: Label keywords that filters need, and the type of the values, which tells matrices from counts.
 #: They come before the longer part of the data description.
 _KEYWORD = re.compile(
-    r"^\s*(START_TIME|TARGET_NAME|SLIT_STATE|PRODUCT_ID|CORE_ITEM_TYPE)\s*=\s*\"?([^\"\r\n]*)",
+    r"^[ \t]*(START_TIME|TARGET_NAME|SLIT_STATE|PRODUCT_ID|CORE_ITEM_TYPE)\s*=\s*\"?([^\"\r\n]*)",
     re.MULTILINE,
 )
 
