@@ -72,7 +72,7 @@ def test_damaged_products_do_not_hide_the_good(product, tmp_path):
     bad.write_bytes(b"garbage")
     result = run(tmp_path)
     assert NAME in result.stdout
-    assert "FUV2005_230_16_15.LBL is not a PDS3 label" in one_line(result)
+    assert "FUV2005_230_16_15.LBL is not a PDS label" in one_line(result)
 
 
 def test_data_of_another_size_is_one_line(product):
@@ -84,7 +84,7 @@ def test_data_of_another_size_is_one_line(product):
 def test_garbage_is_one_line(tmp_path, content):
     (tmp_path / f"{NAME}.LBL").write_bytes(content)
     result = run(tmp_path / f"{NAME}.LBL")
-    assert "not a PDS3 label" in one_line(result)
+    assert "not a PDS label" in one_line(result)
     assert result.stdout == ""
 
 

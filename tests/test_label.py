@@ -9,6 +9,7 @@ import warnings
 import numpy as np
 import pvl
 import pytest
+import xarray as xr
 from helpers.products import LABEL, write_product
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -89,6 +90,14 @@ def test_unknown_members_of_a_list_make_it_unknown(label):
 
 def test_several_targets_in_a_set(label):
     assert read_label(label(('"SATURN"', '{"TITAN", "SATURN"}'))).target == "SATURN, TITAN"
+
+
+@pytest.mark.parametrize("value", ["((1, 2), 3)", "(1, TWO)", "(1, (2))", "({A}, B)"])
+def test_lists_that_no_attribute_holds_are_text(label, value):
+    keywords = read_label(label(("ODC_ID    ", f"OBSERVATION_ID = {value}\nODC_ID    "))).keywords
+    assert isinstance(keywords["OBSERVATION_ID"], str | list)
+    ds = xr.Dataset(attrs={"observation_id": keywords["OBSERVATION_ID"]})
+    assert xr.load_dataset(ds.to_netcdf()).attrs.keys() == {"observation_id"}
 
 
 def test_truth_is_text(label):

@@ -83,12 +83,15 @@ def known(value: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Numbers and text without units, or lists of them; None if unknown. Sets become text."""
+    """Numbers and text without units, or lists of one kind; None if unknown. All else is text."""
     value = known(value)
     if hasattr(value, "units"):
         return plain(value.value)
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+        items = [plain(item) for item in value]
+        # Attributes of NetCDF files hold neither nested lists nor mixed ones.
+        alike = any(all(isinstance(x, kind) for x in items) for kind in (str, int | float))
+        return items if alike else str(items)
     if isinstance(value, set | frozenset):
         return ", ".join(sorted(str(plain(item)) for item in value))
     if isinstance(value, str) and re.fullmatch(r"\d{1,3}(,\d{3})+", value):
