@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import shutil
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ import xarray as xr
 from helpers.products import two_windows, write_product
 
 import uvisxr
-from uvisxr.errors import ArgumentError, LabelError, ProductError
+from uvisxr.dataset import inputs
+from uvisxr.errors import ArgumentError, LabelError, ProductError, UvisWarning
 from uvisxr.reader.backend import UvisBackend
 
 NAME = "FUV2005_230_15_15"
@@ -48,6 +50,26 @@ def test_arguments(product):
     ds = xr.open_dataset(product, engine="uvis", start_time="start", drop_variables=["sclk"])
     assert ds.attrs["start_time"] == "start"
     assert "sclk" not in ds
+
+
+@pytest.mark.parametrize(
+    "decoder",
+    [
+        *("mask_and_scale", "decode_times", "decode_timedelta", "use_cftime"),
+        *("concat_characters", "decode_coords", "decode_cf"),
+    ],
+)
+def test_there_is_nothing_to_decode(product, decoder):
+    expected = uvisxr.open_product(product)
+    ds = xr.open_dataset(product, engine="uvis", **{decoder: False})
+    xr.testing.assert_identical(ds, expected)
+    tree = xr.open_datatree(product, engine="uvis", **{decoder: False})
+    xr.testing.assert_equal(tree.to_dataset(), expected)
+
+
+def test_unknown_arguments_are_refused(product):
+    with pytest.raises(ArgumentError, match=r"no argument 'wndow': it takes window, start_time"):
+        xr.open_dataset(product, engine="uvis", wndow=1)
 
 
 def test_other_labels_are_left_alone(product, tmp_path):
@@ -99,6 +121,104 @@ def test_many_files_as_xarray_opens_them(product, tmp_path):
         assert ds.counts.chunks[0] == (3, 2)
         np.testing.assert_array_equal(ds.counts, expected.counts)
         np.testing.assert_array_equal(ds.et, expected.et)
+
+
+@pytest.fixture
+def three(product, tmp_path):
+    """Labels of three products of 3, 2 and 2 exposures, in order of time."""
+    more = [write_product(tmp_path, f"FUV2005_230_{h}_15", samples=2) for h in (16, 17)]
+    return [product, *more]
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {},
+        {"parallel": True},
+        {"window": 0},
+        {"data_vars": "minimal", "coords": "minimal", "compat": "override"},
+        {"combine_attrs": "no_conflicts"},
+    ],
+)
+def test_exposures_of_many_files_are_numbered_through(three, how):
+    expected = uvisxr.open_observation(three)
+    with xr.open_mfdataset([three[2], *three[:2]], engine="uvis", **how) as ds:
+        assert ds.pic.values.tolist() == list(range(7))
+        xr.testing.assert_equal(ds.load(), expected)
+        assert ds.attrs.keys() == expected.attrs.keys()
+        assert all(label.name in ds.attrs["history"] for label in three)
+        xr.testing.assert_equal(
+            ds.uvis.calibrate(flat_field=False, trend=False).radiance,
+            expected.uvis.calibrate(flat_field=False, trend=False).radiance,
+        )
+
+
+def test_no_output_replaces_one_of_many_files(three):
+    with xr.open_mfdataset(three, engine="uvis") as ds:
+        assert set(map(str, three)) <= set(inputs.of(ds))
+
+
+def test_many_files_by_pattern_and_in_the_order_of_a_list(three):
+    with xr.open_mfdataset(str(three[0].parent / "*.LBL"), engine="uvis") as ds:
+        assert ds.sizes["pic"] == 7
+    backwards = [three[2], *three[:2]]
+    how = {"combine": "nested", "concat_dim": "pic"}
+    with xr.open_mfdataset(backwards, engine="uvis", **how) as ds:
+        assert ds.pic.values.tolist() == list(range(7))
+        assert ds["product"].values[0] == three[2].stem
+
+
+def test_the_same_file_twice_among_many_is_taken_once(three):
+    with xr.open_mfdataset([three[0], three[1], three[0]], engine="uvis") as ds:
+        assert ds.pic.values.tolist() == list(range(5))
+
+
+@pytest.fixture
+def copy(three, tmp_path):
+    """A copy of the first of three products."""
+    place = tmp_path / "copy"
+    place.mkdir()
+    for file in (three[0], three[0].with_suffix(".DAT")):
+        shutil.copy(file, place)
+    return place / three[0].name
+
+
+def test_a_copy_among_many_is_taken_once(three, copy):
+    expected = uvisxr.open_observation(three)
+    with pytest.warns(UvisWarning, match="holds the same exposures"):
+        opened = xr.open_mfdataset([*three, copy], engine="uvis")
+    xr.testing.assert_equal(opened.load(), expected)
+
+
+@pytest.mark.filterwarnings("ignore:.*holds the same exposures")
+@pytest.mark.parametrize("how", [{}, {"combine": "nested", "concat_dim": "pic"}])
+def test_copies_that_xarray_would_keep_are_refused(three, copy, how):
+    paths = [*three, copy] if how else [three[0], copy]
+    with pytest.raises(ArgumentError, match="some files hold the same exposures"):
+        xr.open_mfdataset(paths, engine="uvis", **how)
+    with pytest.raises(ArgumentError, match="some files hold the same exposures"):
+        xr.open_mfdataset([three[0], three[0]], engine="uvis", **how)
+
+
+def test_a_file_alone_is_numbered_from_0_again(three):
+    xr.open_mfdataset(three, engine="uvis").close()
+    assert xr.open_dataset(three[2], engine="uvis").pic.values.tolist() == [0, 1]
+    with xr.open_mfdataset(three[1:], engine="uvis") as ds:
+        assert ds.pic.values.tolist() == [0, 1, 2, 3]
+
+
+def test_files_of_other_windows_do_not_join(three, tmp_path):
+    other = write_product(tmp_path, "FUV2005_230_18_15", samples=2, lines=(10, 20))
+    with pytest.raises(ProductError, match="differ in windows"):
+        xr.open_mfdataset([*three, other], engine="uvis")
+
+
+def test_a_damaged_file_among_many_can_be_passed_over(three):
+    three[1].with_suffix(".DAT").unlink()
+    with pytest.raises(ProductError, match=three[1].stem):
+        xr.open_mfdataset(three, engine="uvis")
+    with xr.open_mfdataset(three, engine="uvis", errors="ignore") as ds:
+        assert ds.pic.values.tolist() == list(range(5))
 
 
 def test_photometer_label_says_so(product):

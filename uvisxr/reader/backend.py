@@ -19,11 +19,21 @@ if TYPE_CHECKING:
     from .observation import StartTime
 
 
+#: Keywords of `xarray.open_dataset` for formats that encode their values; a product has none.
+_DECODERS = (
+    *("mask_and_scale", "decode_times", "decode_timedelta", "use_cftime", "concat_characters"),
+    "decode_coords",
+)
+
+
 class UvisBackend(BackendEntrypoint):
     """Cassini/UVIS PDS3 products as xarray datasets."""
 
     description = "Open Cassini/UVIS PDS3 products (.LBL with .DAT) in xarray"
-    open_dataset_parameters = ("filename_or_obj", "drop_variables", "window", "start_time")
+    open_dataset_parameters = (
+        *("filename_or_obj", "drop_variables", "window", "start_time"),
+        *_DECODERS,
+    )
     supports_groups = True
 
     def open_dataset(
@@ -33,17 +43,25 @@ class UvisBackend(BackendEntrypoint):
         drop_variables: str | Iterable[str] | None = None,
         window: int | None = None,
         start_time: StartTime = "end_of_first",
+        **decoders: object,
     ) -> xr.Dataset:
-        """Open one product, or one window of it; see `uvisxr.open_product`."""
+        """Open one product, or one window of it; see `uvisxr.open_product`.
+
+        In `xarray.open_mfdataset`, `pic` runs through all products. What xarray has for decoding
+        other formats, such as `decode_times`, is accepted and changes nothing.
+        """
+        from .many import numbered
         from .observation import open_product
 
+        _check_decoders(decoders)
         opened = open_product(_path(filename_or_obj), window=window, start_time=start_time)
         if isinstance(opened, xr.DataTree):
             raise ProductError(
                 f"{filename_or_obj} has {len(opened.children)} windows: choose one with window=k, "
                 "or open all with xarray.open_datatree"
             )
-        ds = opened.drop_vars(_names(drop_variables), errors="ignore")
+        ds = numbered(opened, _path(filename_or_obj), window, start_time)
+        ds = ds.drop_vars(_names(drop_variables), errors="ignore")
         # xarray.open_mfdataset calls the closer of every dataset.
         ds.set_close(_close)
         return ds
@@ -54,10 +72,12 @@ class UvisBackend(BackendEntrypoint):
         *,
         drop_variables: str | Iterable[str] | None = None,
         start_time: StartTime = "end_of_first",
+        **decoders: object,
     ) -> dict[str, xr.Dataset]:
         """Open all windows of a product, keyed by node path."""
         from .observation import open_product
 
+        _check_decoders(decoders)
         opened = open_product(_path(filename_or_obj), start_time=start_time)
         if isinstance(opened, xr.Dataset):
             opened = xr.DataTree(opened)
@@ -72,10 +92,11 @@ class UvisBackend(BackendEntrypoint):
         *,
         drop_variables: str | Iterable[str] | None = None,
         start_time: StartTime = "end_of_first",
+        **decoders: object,
     ) -> xr.DataTree:
         """Open all windows of a product as a tree."""
         groups = self.open_groups_as_dict(
-            filename_or_obj, drop_variables=drop_variables, start_time=start_time
+            filename_or_obj, drop_variables=drop_variables, start_time=start_time, **decoders
         )
         return xr.DataTree.from_dict(groups)
 
@@ -89,6 +110,15 @@ class UvisBackend(BackendEntrypoint):
         except (OSError, ValueError, RuntimeError):
             # Not a path, the root of a file system, an unknown user's home, an unreadable folder.
             return False
+
+
+def _check_decoders(decoders: Iterable[str]) -> None:
+    for name in decoders:
+        if name not in _DECODERS:
+            raise ArgumentError(
+                f"the uvis engine has no argument {name!r}: it takes window, start_time and "
+                "drop_variables"
+            )
 
 
 def _close() -> None:
