@@ -16,6 +16,7 @@ import numpy as np
 import xarray as xr
 
 from .fields import EPHEMERIS, SIGHTLINE
+from .texts import Texts
 
 CONVENTIONS = "CF-1.11"
 
@@ -241,7 +242,7 @@ def apply(ds: xr.Dataset) -> xr.Dataset:
     Dataset
         A shallow copy. Attributes of variables in the table are replaced, those of others kept.
     """
-    ds = ds.copy(deep=False)
+    ds = _with_names(ds.copy(deep=False))
     present = frozenset(map(str, ds.variables))
     for name in present & VARIABLES.keys():
         attributes = VARIABLES[name].attributes(present, ds.attrs.get("lon_direction"))
@@ -251,6 +252,18 @@ def apply(ds: xr.Dataset) -> xr.Dataset:
             ds.variables[name].attrs[SMOOTHED] = ds.attrs[SMOOTHED]
     ds.attrs |= _title(ds.attrs, present) | {"Conventions": CONVENTIONS}
     return ds
+
+
+def _with_names(ds: xr.Dataset) -> xr.Dataset:
+    """The dataset with names of products that `coarsen` can average."""
+    product = ds.coords.variables.get("product")
+    if product is None or product.dtype.kind != "U" or not product.ndim or product.chunks:
+        return ds
+    # As it is, for the usual way makes it an array of numpy's own.
+    names = xr.Variable(
+        product.dims, product.values.view(Texts), product.attrs, product.encoding, fastpath=True
+    )
+    return ds.assign_coords(product=names)
 
 
 def _title(attrs: Mapping[Any, Any], present: frozenset[str]) -> dict[str, str]:
