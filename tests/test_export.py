@@ -133,7 +133,7 @@ def test_failed_write_leaves_old_file_and_nothing_else(observation, tmp_path):
     path = export.to_netcdf(observation, tmp_path / "a.nc")
     before = path.read_bytes()
     broken = observation.assign_attrs(bad={"a": 1})
-    with pytest.raises(TypeError):
+    with pytest.raises(ExportError, match=r"cannot be written as NetCDF.*'bad'"):
         export.to_netcdf(broken, path)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["a.nc"]

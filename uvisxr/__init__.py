@@ -40,6 +40,10 @@ several), `member` (spectra in bins), `group` (bins made by hand).
 
 A selection keeps its numbers: after ``ds.isel(pic=[5])``, `pic` is 5.
 
+Steps know these names, and need the numbers of exposures, rows and columns as they were. What
+xarray renames, swaps, stacks, averages or drops before a step is an error that says how to mend it:
+sum and average spectra with `ds.uvis.bin`, or what `calibrate` gives.
+
 Detector and window
 -------------------
 The detector has 64 rows and 1024 columns, of which a product holds a window. Its inclusive corners

@@ -75,11 +75,11 @@ class UvisAccessor:
     fill_nan = method(spectra.fill_nan)
     smooth = method(spectra.smooth)
     integrate = method(integrals.integrate)
-    image = method(image.image)
+    image = method(image.image, step="image")
     predict_stars = method(predict.predict_stars)
     bin = method(binning.bin)
     to_netcdf = method(export.to_netcdf)
-    to_json = method(export.to_json)
+    to_json = method(export.to_json, step="to_json")
 
     @property
     def stars(self) -> StarFlags[UvisDataset]:

@@ -59,8 +59,9 @@ def to_netcdf(ds: xr.Dataset | xr.DataTree, path: str | Path, complevel: int = 1
         `complevel` is not 0 to 9.
     ExportError
         The file cannot be written, or is one that the dataset was read from or that a step used,
-        or ends in .LBL or .DAT as products do. No partial file is left. (What a dataset was read
-        from is known from its encodings: not after `drop_encoding` or `map_blocks`.)
+        or ends in .LBL or .DAT as products do; or the dataset holds what NetCDF has no form for,
+        such as an attribute None. No partial file is left. (What a dataset was read from is known
+        from its encodings: not after `drop_encoding` or `map_blocks`.)
 
     Examples
     --------
@@ -86,6 +87,8 @@ def write(ds: xr.Dataset | xr.DataTree, path: Path, complevel: int = 1) -> None:
     ------
     OSError
         The file cannot be written.
+    ExportError
+        The dataset holds what NetCDF has no form for.
     """
     # Encodings read from a file describe that file (its chunks and time units), not this one.
     if isinstance(ds, xr.DataTree):
@@ -100,6 +103,9 @@ def write(ds: xr.Dataset | xr.DataTree, path: Path, complevel: int = 1) -> None:
         with LOCK:
             ds.to_netcdf(path, engine="netcdf4", format="NETCDF4", encoding=encoding)
             _write_bounds_attributes(ds, path)
+    except (TypeError, ValueError, NotImplementedError) as error:
+        # What NetCDF has no form for: an attribute that is None, an index of several levels.
+        raise ExportError(f"the dataset cannot be written as NetCDF: {error}") from error
     except RuntimeError as error:
         # The NetCDF library reports a full disk, among other things, like this.
         if not str(error).startswith("NetCDF"):
@@ -259,7 +265,7 @@ def summary(ds: xr.Dataset) -> dict[str, Any]:
         content["background"] = {
             "level": _plain(ds["background"].values),
             "error": _plain(ds["background_error"].values) if "background_error" in ds else None,
-            "units": ds["background"].attrs["units"],
+            "units": ds["background"].attrs.get("units"),
         }
     if FIELDS.keys() & set(ds.variables):
         content["geometry"] = {

@@ -317,7 +317,7 @@ def _values(
         result[f"{quantity}_n"] = shaped(found.pop("n").astype(np.int32), variable)
         result[quantity] = shaped(found.pop("mean"), variable)
         result |= {f"{quantity}_{name}": shaped(a, variable) for name, a in found.items()}
-    if "radiance" in result and stored is not None:
+    if "radiance" in result and stored is not None and "wl" in ds.variables["radiance"].dims:
         correlation = _correlation(stored, members).reshape(*shape, -1)
         result["radiance_correlation"] = ((*dims, "wl"), correlation)
     if "counts" in ds:
@@ -384,7 +384,7 @@ def _light(ds: xr.Dataset, quantity: str, stored: Stored | None) -> Shared:
 def _correlation(stored: Stored, members: Members) -> np.ndarray:
     """How much the errors of neighbours in mean spectra have in common, see the registry."""
     sums, variances = stored.covariances()
-    seconds = np.atleast_1d(stored.ds.variables["exposure"].values)
+    seconds = stored.ds.variables["exposure"].set_dims({"pic": stored.ds.sizes["pic"]}).values
     pic, pixel = np.unravel_index(members.spectrum, (seconds.size, sums.shape[0]))
     share = csr_array((1 / seconds[pic], (members.place, pixel)), (members.n_bins, sums.shape[0]))
     with np.errstate(invalid="ignore", divide="ignore"):

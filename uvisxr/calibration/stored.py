@@ -293,14 +293,14 @@ def _slit_image(ds: xr.Dataset) -> float:
 
 
 def scalar(ds: xr.Dataset, name: str) -> float:
-    """A coordinate that all exposures share; 0 if there is none.
+    """A value that all exposures share; 0 if there is none.
 
     Raises
     ------
     UvisError
         It differs between exposures.
     """
-    if name not in ds.coords:
+    if name not in ds.variables:
         return 0.0
     if ds[name].size != 1:
         raise UvisError(f"{name} differs between exposures: calibrate observations one by one")

@@ -1,1 +1,1 @@
-"""The dataset itself: what its variables mean, what was done to it, how it stays lazy."""
+"""The dataset itself: what its variables mean, what steps need of it and did, how it stays lazy."""

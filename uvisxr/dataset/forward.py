@@ -9,6 +9,8 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overloa
 
 import xarray as xr
 
+from . import needs
+
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _R_co = TypeVar("_R_co", covariant=True)
@@ -41,15 +43,26 @@ class Method(Protocol[_P, _R_co]):
     def __get__(self, accessor: object, owner: type, /) -> Callable[_P, _R_co]: ...
 
 
-def method(function: Callable[Concatenate[xr.Dataset, _P], _R], /) -> Method[_P, _R]:
+def method(
+    function: Callable[Concatenate[xr.Dataset, _P], _R], /, step: str | None = None
+) -> Method[_P, _R]:
     """An accessor method that calls `function` with the dataset as its first argument.
 
     The method keeps the function's docstring and, apart from the dataset, its signature, so both
     ways of calling share one text and one list of defaults.
+
+    Parameters
+    ----------
+    function : callable
+    step : str, optional
+        Name under which `needs` lists what the function takes for granted; those that history
+        records ask by themselves.
     """
 
     @wraps(function)
     def forwarded(self: Accessor[xr.Dataset], /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        if step is not None:
+            needs.check(self._ds, step)
         return function(self._ds, *args, **kwargs)
 
     signature = inspect.signature(function)

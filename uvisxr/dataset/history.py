@@ -27,7 +27,7 @@ import xarray as xr
 from .._version import __version__
 from ..errors import ArgumentError
 from ..files import sha256
-from . import inputs
+from . import inputs, needs
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -81,11 +81,12 @@ def used(
 def step(name: str, unsaid: Collection[str] = ()) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
     """Decorate a function so that its call is recorded in the history of the datasets it returns.
 
-    The line is appended to the history of the input dataset, the function's first argument; steps
-    called inside the function add no lines of their own. A result that is not a Dataset or DataTree
-    is returned unchanged. Iterators among the arguments are turned into lists, once, for function
-    and line alike. The files that the step used, and those behind what came in, are then behind the
-    result: no output takes their place (`uvisxr.dataset.inputs`).
+    What the step takes for granted of the dataset, the function's first argument, is checked first
+    (`uvisxr.dataset.needs`). The line is appended to its history; steps called inside the function
+    add no lines of their own. A result that is not a Dataset or DataTree is returned unchanged.
+    Iterators among the arguments are turned into lists, once, for function and line alike. The
+    files that the step used, and those behind what came in, are then behind the result: no output
+    takes their place (`uvisxr.dataset.inputs`).
 
     Parameters
     ----------
@@ -115,10 +116,13 @@ def step(name: str, unsaid: Collection[str] = ()) -> Callable[[Callable[_P, _R]]
                 raise ArgumentError(
                     f"{name}: an argument contains itself, or is nested too deeply"
                 ) from None
+            given = bound.arguments[first]
+            if isinstance(given, xr.Dataset | xr.DataArray):
+                needs.check(given, name)
             result = call(*bound.args, **bound.kwargs)
             before, behind, arguments = "", list[str](), dict(bound.arguments)
-            if isinstance(arguments[first], xr.Dataset | xr.DataArray):
-                given = arguments.pop(first)
+            if isinstance(given, xr.Dataset | xr.DataArray):
+                del arguments[first]
                 before, behind = str(given.attrs.get("history", "")), inputs.of(given)
             texts = {k: _text(v, is_path[k]) for k, v in arguments.items() if k not in unsaid}
 

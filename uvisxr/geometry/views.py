@@ -205,7 +205,7 @@ def others(
         A named body is not covered.
     """
     ds = middle_sample(ds)
-    if "geometry_et" not in ds.coords:
+    if "geometry_et" not in ds.variables:
         raise MissingStepError("the dataset has no geometry: call ds.uvis.geometry()")
     et = np.atleast_1d(ds["geometry_et"].values)
     own = ds.attrs["geometry_target"]

@@ -45,10 +45,10 @@ class PlotAccessor:
     def __init__(self, ds: xr.Dataset) -> None:
         self._ds = ds
 
-    geometry = method(geometry)
-    animate = method(animate)
-    picture = method(picture)
-    evolution = method(evolution)
-    check_stars = method(check_stars)
+    geometry = method(geometry, step="plot.geometry")
+    animate = method(animate, step="plot.animate")
+    picture = method(picture, step="plot.picture")
+    evolution = method(evolution, step="plot.evolution")
+    check_stars = method(check_stars, step="plot.check_stars")
     bins = method(bins)
     spectrum = method(spectrum)

@@ -108,6 +108,11 @@ def signal(ds: xr.Dataset, wl_range: tuple[float, float] | None) -> xr.DataArray
             "the dataset has neither radiance nor counts: start from uvisxr.open_product"
         )
     counts = ds["counts"]
+    if "wl" not in counts.dims or "exposure" not in ds.variables:
+        raise MissingStepError(
+            "the counts have no dimension wl, or no exposure: keep the coordinates of "
+            "uvisxr.open_product, and select with isel(wl=[0]) instead of isel(wl=0)"
+        )
     if wl_range is not None:
         low, high = checks.pair("wl_range", wl_range, "wavelengths, angstrom")
         inside = (ds["wl"] >= low) & (ds["wl"] <= high)

@@ -145,4 +145,4 @@ class StarFlags(Generic[_D]):
         self._ds = ds
 
     load = method(load)
-    save = method(save)
+    save = method(save, step="stars.save")

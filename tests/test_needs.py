@@ -1,0 +1,320 @@
+"""Datasets that went through xarray's own methods, at the door of every step.
+
+Each of `MANGLED` is given to each of `STEPS`. What comes is right (what the step makes of the
+dataset as it was, where the mangling changed no number) or a `UvisError` in words of ours.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import dask
+import numpy as np
+import pytest
+import xarray as xr
+
+import uvisxr
+from uvisxr import UvisError
+from uvisxr.dataset import needs
+from uvisxr.errors import ArgumentError, MissingStepError
+from uvisxr.simulate import Simulation, Window
+
+pytestmark = pytest.mark.filterwarnings("ignore::uvisxr.UvisWarning")
+
+#: What numpy and xarray would say.
+FOREIGN = (
+    "No variable named|Expected one or more of|ufunc|permuted list|operands|reduction operation"
+    "|zero-size|out of bounds|not found in|cannot cast|invalid literal|does not have"
+)
+
+DIMS = ("pic", "pixel", "wl")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Simulation:
+    """Six exposures of one small window, without stars or losses."""
+    return uvisxr.simulate.observation(
+        tmp_path_factory.mktemp("needs"),
+        exposures=6,
+        seed=1,
+        window=Window(26, 100, 37, 803, 2, 16),
+        stars=0,
+        lost=0,
+        partial=0,
+    )
+
+
+@pytest.fixture(scope="module")
+def before(made) -> dict[str, xr.Dataset]:
+    opened = made.open().load()
+    ds = opened.uvis.geometry(kernels=made.kernels).uvis.background(level=4e-4)
+    return {"opened": opened, "calibrated": ds.uvis.calibrate(files=made.calibration).load()}
+
+
+Change = Callable[[xr.Dataset], xr.Dataset]
+
+
+def _without(ds: xr.Dataset, attr: str) -> xr.Dataset:
+    ds = ds.copy()
+    ds.attrs.pop(attr)
+    return ds
+
+
+#: No number is changed: what is right is known.
+SAME: dict[str, Change] = {
+    "transpose": lambda ds: ds.transpose(),
+    "wl first": lambda ds: ds.transpose("wl", ...),
+    "float counts": lambda ds: ds.assign(counts=ds.counts.astype(float)),
+    "int counts": lambda ds: ds.assign(counts=ds.counts.astype(int)),
+    "missing counts as NaN": lambda ds: ds.assign(counts=ds.counts.where(ds.counts != 65535)),
+    "int exposure": lambda ds: ds.assign_coords(exposure=ds.exposure.astype(int)),
+    "single exposure time": lambda ds: ds.assign_coords(exposure=float(ds.exposure[0])),
+    "chunk": lambda ds: ds.chunk(pic=4, pixel=2, wl=10),
+    "reset_coords": lambda ds: ds.reset_coords(),
+    "rename_dims wl": lambda ds: ds.rename_dims(wl="nu"),
+    "swap_dims pic": lambda ds: ds.swap_dims(pic="time"),
+    "swap_dims pixel": lambda ds: ds.swap_dims(pixel="line"),
+    "swap_dims wl": lambda ds: ds.swap_dims(wl="band"),
+    "index of levels": lambda ds: ds.set_index(pic=["sclk", "et"], append=False),
+    "drop_attrs": lambda ds: ds.drop_attrs(),
+    **{f"rename {dim}": lambda ds, dim=dim: ds.rename({dim: "other"}) for dim in DIMS},
+    **{f"drop {dim}": lambda ds, dim=dim: ds.drop_vars(dim) for dim in DIMS},
+    **{
+        f"drop {name}": lambda ds, name=name: ds.drop_vars(name)
+        for name in ("band", "line", "et", "exposure", "time", "time_start", "time_stop", "sclk")
+    },
+    **{
+        f"drop {name}": lambda ds, name=name: ds.drop_vars(name, errors="ignore")
+        for name in ("product", "quality", "wl_bounds", "counts", "ra_corners", "alt")
+    },
+    **{
+        f"without {name}": lambda ds, name=name: _without(ds, name)
+        for name in ("channel", "slit", "line_bin", "band_bin", "lr_line", "lr_band", "target")
+    },
+}
+
+#: Part of the numbers is left: what is right is that part.
+PARTS: dict[str, Change] = {
+    **{f"one {dim}": lambda ds, dim=dim: ds.isel({dim: [1]}) for dim in DIMS},
+    **{f"scalar {dim}": lambda ds, dim=dim: ds.isel({dim: 1}) for dim in DIMS},
+    **{f"empty {dim}": lambda ds, dim=dim: ds.isel({dim: []}) for dim in DIMS},
+    **{f"every other {dim}": lambda ds, dim=dim: ds.isel({dim: slice(1, None, 2)}) for dim in DIMS},
+    **{f"backwards {d}": lambda ds, d=d: ds.isel({d: slice(None, None, -1)}) for d in DIMS[:2]},
+}
+
+#: The numbers are others, or nonsense.
+CHANGED: dict[str, Change] = {
+    **{f"coarsen {dim}": lambda ds, dim=dim: ds.coarsen({dim: 2}).sum() for dim in DIMS},
+    **{f"coarsen {d} by 3": lambda ds, d=d: _three(ds, d) for d in DIMS},
+    **{f"sum {dim}": lambda ds, dim=dim: ds.sum(dim) for dim in DIMS},
+    **{f"mean {dim}": lambda ds, dim=dim: ds.mean(dim) for dim in DIMS},
+    "stack": lambda ds: ds.stack(s=("pic", "pixel")),
+    "stack without index": lambda ds: ds.stack(s=("pic", "pixel"), create_index=False),
+    "expand_dims": lambda ds: ds.expand_dims(orbit=[1, 2]),
+    "expand_dims of one": lambda ds: ds.expand_dims("orbit"),
+    "concat": lambda ds: xr.concat([ds, ds], "orbit", coords="all"),
+    "from a table": lambda ds: ds[["counts"]].to_dataframe().to_xarray(),
+    "reindex": lambda ds: ds.reindex(pic=[0, 1, 9]),
+    "groupby": lambda ds: ds.groupby("product").mean(),
+    "interp": lambda ds: ds[["counts"]].reset_coords(drop=True).interp(wl=[1300.0, 1310.0]),
+    "half counts": lambda ds: ds.assign(counts=ds.counts * 0.5),
+    "negative counts": lambda ds: ds.assign(counts=ds.counts.astype(int) - 1),
+    "counts as texts": lambda ds: ds.assign(counts=ds.counts.astype(str)),
+    "no exposure time": lambda ds: ds.assign_coords(exposure=ds.exposure * 0),
+    "exposure as timedelta": lambda ds: ds.assign_coords(exposure=ds.time_stop - ds.time_start),
+    "rows beyond the detector": lambda ds: ds.assign_coords(line=ds.line + 60),
+    "odd channel": lambda ds: ds.assign_attrs(channel="HSP"),
+    "odd bin": lambda ds: ds.assign_attrs(line_bin="two"),
+    "no slit": lambda ds: ds.assign_attrs(slit=None),
+}
+
+
+def _three(ds: xr.Dataset, dim: str) -> xr.Dataset:
+    # Means of three neighbours are whole numbers again.
+    return ds.coarsen({dim: 3}, boundary="trim").mean()
+
+
+MANGLED = {**SAME, **PARTS, **CHANGED}
+
+
+def steps(made: Simulation, folder) -> dict[str, Callable[[xr.Dataset], Any]]:
+    files = {"files": made.calibration}
+    return {
+        "geometry": lambda ds: ds.uvis.geometry(kernels=made.kernels),
+        "background": lambda ds: ds.uvis.background(level=5e-4),
+        "background measured": lambda ds: ds.uvis.background(method="mean", alt_min=1000),
+        "flag": lambda ds: ds.uvis.flag([(1, 1)]),
+        "unflag": lambda ds: ds.uvis.unflag([(1, 1)]),
+        "calibrate": lambda ds: ds.uvis.calibrate(**files),
+        "calibration_factor": lambda ds: ds.uvis.calibration_factor(**files),
+        "rate": lambda ds: ds.uvis.rate(),
+        "predict_stars": lambda ds: ds.uvis.predict_stars(),
+        "fill_nan": lambda ds: ds.uvis.fill_nan(),
+        "smooth": lambda ds: ds.uvis.smooth(force=True),
+        "integrate": lambda ds: ds.uvis.integrate(),
+        "bin": lambda ds: ds.uvis.bin({"alt": [-3000, 0, 1000, 5000]}),
+        "bin by hand": lambda ds: ds.uvis.bin(pixels=[[(1, 1), (1, 2)]]),
+        "image": lambda ds: ds.uvis.image(nx=5).to_dataset(),
+        "stars.save": lambda ds: ds.uvis.stars.save(folder / "s.txt"),
+        "to_json": lambda ds: ds.uvis.to_json(folder / "s.json"),
+        "to_netcdf": lambda ds: ds.uvis.to_netcdf(folder / "s.nc"),
+        "evolution": lambda ds: ds.uvis.plot.evolution(wl_range=None, pixels=[1]),
+    }
+
+
+#: Variables that tell whether a step was right.
+TELLING = {
+    "geometry": ("alt", "lon", "ra_corners", "sc_alt"),
+    "background": ("background", "quality"),
+    "background measured": ("background", "background_error"),
+    "flag": ("quality",),
+    "unflag": ("quality",),
+    "calibrate": ("radiance", "radiance_upper", "radiance_lower", "radiance_systematic"),
+    "calibration_factor": ("calibration_factor",),
+    "rate": ("rate", "rate_upper"),
+    "predict_stars": ("star_count",),
+    "fill_nan": ("radiance", "radiance_upper"),
+    "smooth": ("radiance",),
+    "integrate": ("brightness", "brightness_upper"),
+    "bin": ("radiance", "radiance_upper", "n"),
+    "bin by hand": ("radiance", "radiance_lower", "n"),
+    "image": ("brightness",),
+}
+
+
+@pytest.fixture(scope="module")
+def right(made, before, tmp_path_factory) -> dict[str, dict[str, Any]]:
+    """What each step makes of what was not mangled."""
+    folder = tmp_path_factory.mktemp("right")
+    found: dict[str, dict[str, Any]] = {}
+    for stage, ds in before.items():
+        found[stage] = {}
+        for name, step in steps(made, folder).items():
+            try:
+                found[stage][name] = step(ds)
+            except UvisError:
+                assert stage == "opened"
+    return found
+
+
+@pytest.mark.parametrize("stage", ["opened", "calibrated"])
+@pytest.mark.parametrize("mangling", MANGLED)
+def test_steps_are_right_or_say_what_is_missing(
+    mangling, stage, made, before, right, tmp_path, monkeypatch
+):
+    ds = MANGLED[mangling](before[stage])
+    for name, step in steps(made, tmp_path).items():
+        try:
+            result = step(ds)
+            if isinstance(result, xr.Dataset):
+                result = result.compute()
+        except UvisError as error:
+            assert not re.search(FOREIGN, str(error)), (name, error)
+            assert len(str(error)) > 30 and ":" in str(error), (name, error)
+            continue
+        if mangling in SAME and name in right[stage]:
+            # Without what it needs of the counts, an integral has its bounds from the elements'.
+            lost = mangling in ("drop counts", "drop exposure") and name == "integrate"
+            same(result, right[stage][name], TELLING.get(name, ()), 0.02 if lost else 2e-5)
+        if mangling in PARTS and name in ("geometry", "calibrate", "rate", "calibration_factor"):
+            same(result, PARTS[mangling](right[stage][name]), TELLING[name])
+
+
+def same(found: Any, expected: Any, names: tuple[str, ...], rtol: float = 2e-5) -> None:
+    for name in names:
+        if name in expected and name in found:
+            a, b = found[name].variable, expected[name].variable
+            if set(a.dims) == set(b.dims):
+                a = a.transpose(*b.dims)
+            np.testing.assert_allclose(a.values, b.values, rtol=rtol, atol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    "mangling",
+    ["swap_dims pic", "swap_dims pixel", "rename pic", "rename pixel", "index of levels"],
+)
+def test_what_an_error_says_mends_it(mangling, made, before, right):
+    ds = SAME[mangling](before["opened"])
+    with pytest.raises(ArgumentError, match="call ds") as caught:
+        ds.uvis.calibrate(files=made.calibration)
+    call, arguments = re.search(r"call ds\.(\w+)\((.*)\) first", str(caught.value)).groups()
+    quoted = re.findall("'(.*?)'", arguments)
+    mended = getattr(ds, call)(quoted[0] if len(quoted) == 1 else dict([quoted]))
+    found = mended.uvis.calibrate(files=made.calibration)
+    same(found, right["opened"]["calibrate"], TELLING["calibrate"])
+
+
+@pytest.mark.parametrize(
+    ("mangling", "step", "kind", "words"),
+    [
+        ("rename wl", "calibrate", ArgumentError, "ds.rename({'other': 'wl'})"),
+        ("rename_dims wl", "integrate", ArgumentError, "ds.swap_dims({'nu': 'wl'})"),
+        ("coarsen pic", "background", ArgumentError, "pic is of the type float64"),
+        ("coarsen pic by 3", "calibrate", ArgumentError, "pic is of the type float64"),
+        ("coarsen wl by 3", "calibrate", ArgumentError, "ds.uvis.bin(pixels=...)"),
+        ("coarsen pic by 3", "geometry", ArgumentError, "coarsen, groupby or interp"),
+        ("coarsen pic", "flag", ArgumentError, "numbers of exposures are whole numbers"),
+        ("sum pic", "calibrate", MissingStepError, "no et, exposure"),
+        ("sum pixel", "calibrate", MissingStepError, "no line"),
+        ("scalar pic", "flag", MissingStepError, "isel(pic=[0])"),
+        ("scalar wl", "integrate", MissingStepError, "isel(wl=[0])"),
+        ("drop exposure", "rate", MissingStepError, "no exposure"),
+        ("drop_attrs", "calibrate", MissingStepError, "ds.assign_attrs(opened.attrs)"),
+        ("drop_attrs", "rate", MissingStepError, "lost its attributes compression"),
+        ("drop_attrs", "integrate", MissingStepError, "calibrate_arguments"),
+        ("without target", "geometry", ArgumentError, "pass target="),
+        ("stack", "calibrate", ArgumentError, "pic and pixel were stacked"),
+        ("stack without index", "calibrate", ArgumentError, "pic and pixel were stacked"),
+        ("expand_dims", "calibrate", ArgumentError, "ds.isel(orbit=0)"),
+        ("expand_dims", "smooth", ArgumentError, "radiance_upper has the dimension 'orbit'"),
+        ("reindex", "calibrate", ArgumentError, "ds.sel(pic=ds.exposure > 0)"),
+        ("reindex", "flag", ArgumentError, "quality is of the type float"),
+        ("no exposure time", "rate", ArgumentError, "not above 0 s"),
+        ("exposure as timedelta", "rate", ArgumentError, "give seconds"),
+        ("rows beyond the detector", "geometry", ArgumentError, "the detector's 0..63"),
+        ("odd bin", "calibrate", ArgumentError, "line_bin is 'two'"),
+        ("empty pixel", "geometry", ArgumentError, "no pixel is left"),
+        ("half counts", "rate", ArgumentError, "not whole numbers"),
+        ("counts as texts", "bin", ArgumentError, "not numbers"),
+    ],
+)
+def test_errors_say(mangling, step, kind, words, made, before, tmp_path):
+    with pytest.raises(kind, match=re.escape(words)):
+        steps(made, tmp_path)[step](MANGLED[mangling](before["calibrated"]))
+
+
+@pytest.mark.parametrize("step", ["calibrate", "geometry", "flag"])
+def test_functions_ask_as_methods_do(step, made, before):
+    """A step is asked for at its own door, not at the accessor's."""
+    from uvisxr.calibration.radiance import calibrate
+    from uvisxr.geometry.los import geometry
+    from uvisxr.quality.flags import flag
+
+    ds = before["opened"].swap_dims(pic="time")
+    calls = {"calibrate": calibrate, "geometry": geometry, "flag": lambda ds: flag(ds, [(1, 1)])}
+    with pytest.raises(UvisError, match=f"{step}: .*pic"):
+        calls[step](ds)
+
+
+def test_what_a_step_does_not_use_may_be_anything(made, before, right):
+    odd = before["opened"].assign_coords(sclk=("pic", list("abcdef"))).assign_attrs(target=3)
+    found = odd.drop_vars(["time", "time_start"]).uvis.calibrate(files=made.calibration)
+    same(found, right["opened"]["calibrate"], TELLING["calibrate"])
+
+
+def test_no_lazy_array_is_computed(before):
+    def refuse(*args: Any, **kwargs: Any) -> Any:
+        raise AssertionError("computed")
+
+    lazy = before["calibrated"].chunk(pic=2)
+    assert lazy.exposure.chunks and lazy.line.chunks
+    with dask.config.set(scheduler=refuse):
+        for step in needs.STEPS:
+            needs.check(lazy, step)
+
+
+def test_other_datasets_are_nobodys():
+    for step in ("spectrum", "to_netcdf", "no such step"):
+        needs.check(xr.Dataset(), step)

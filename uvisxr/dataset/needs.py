@@ -1,0 +1,379 @@
+"""What the steps take for granted of a dataset, checked once, where a step begins.
+
+Datasets come to a step through xarray's own methods, which know nothing of exposures: they rename
+and swap dimensions, average the numbers of rows, drop coordinates and attributes. The table `STEPS`
+says what each step needs, and what it uses if it is there; `check` finds what is missing or no
+longer what it was, and says which call mends it. What a step does not use is not looked at, and no
+lazy array is computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from numbers import Real
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+
+from ..errors import ArgumentError, MissingStepError
+from ..instrument.channel import N_BANDS, N_LINES
+from ..instrument.channel import channel as find_channel
+
+#: Dimensions of the spectra that a dataset is opened with, and what they count.
+FRAME = {"pic": "exposure", "pixel": "pixel", "wl": "wavelength"}
+
+#: The dimension of `FRAME` that a variable lies along.
+_AXIS = {
+    **dict.fromkeys(("pic", "exposure", "et", "product"), "pic"),
+    **dict.fromkeys(("time_start", "time_stop"), "pic"),
+    **dict.fromkeys(("pixel", "line"), "pixel"),
+    **dict.fromkeys(("wl", "band"), "wl"),
+}
+
+#: Variables of whole numbers, and what these are.
+_WHOLE = {
+    "pic": "the numbers of exposures",
+    "pixel": "the numbers of pixels",
+    "line": "detector rows",
+    "band": "detector columns",
+    "quality": "flags",
+}
+
+#: Where rows and columns end.
+_ENDS = {"line": N_LINES, "band": N_BANDS}
+
+_MEANS = ("radiance", "radiance_weighted")
+_QUANTITIES = ("counts", *_MEANS, "brightness", "brightness_weighted")
+
+_WINDOW = ("line", "band")
+_WINDOW_ATTRS = ("line_bin", "band_bin", "lr_line", "lr_band")
+_INSTRUMENT = ("channel", "slit", *_WINDOW_ATTRS)
+_NUMBERS = ("pic", "pixel")
+_GEOMETRY = ("ra_corners", "dec_corners", "geometry_et")
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What one step takes for granted.
+
+    Attributes
+    ----------
+    names, attrs : tuple of str
+        Variables and attributes without which it cannot be.
+    also : tuple of str
+        Variables that it uses if they are there.
+    dims : tuple of str
+        Dimensions that must be there: where they are, a single exposure will not do.
+    frame : {"spectra", "wl", None}
+        What of the dimensions must be as opened: all, but for bins; that of wavelengths; nothing.
+    some : tuple of str
+        Dimensions of which nothing can be made if they are of size 0.
+    """
+
+    names: tuple[str, ...] = ()
+    attrs: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+    dims: tuple[str, ...] = ()
+    frame: Literal["spectra", "wl"] | None = "spectra"
+    some: tuple[str, ...] = tuple(FRAME)
+
+
+_SPECTRA = Needs(also=("wl",), frame="wl", some=())
+_FLAGS = Needs(also=(*_NUMBERS, "quality"), dims=_NUMBERS)
+_LIGHT = Needs(also=(*_NUMBERS, "quality", "exposure"), dims=_NUMBERS)
+_SKY = Needs(
+    names=_GEOMETRY,
+    attrs=("geometry_target",),
+    also=(*_NUMBERS, "quality"),
+    dims=_NUMBERS,
+)
+_SCENE = replace(_SKY, names=(*_GEOMETRY, *_WINDOW), attrs=(*_SKY.attrs, *_WINDOW_ATTRS))
+_FACTOR = Needs(
+    names=("counts", "et", *_WINDOW),
+    attrs=_INSTRUMENT,
+    also=(*_NUMBERS, "wl", "quality", "exposure", "product"),
+)
+
+#: By name, as in `ds.uvis`. Steps that are not here take any dataset.
+STEPS = {
+    "geometry": Needs(names=("et", "exposure", *_WINDOW), attrs=_INSTRUMENT, also=_NUMBERS),
+    "background": Needs(
+        names=("counts", "exposure", *_WINDOW),
+        attrs=("channel", *_WINDOW_ATTRS),
+        also=(*_NUMBERS, "wl", "quality", "product"),
+        dims=tuple(FRAME),
+        some=("pixel", "wl"),
+    ),
+    "calibrate": Needs(
+        names=(*_FACTOR.names, "exposure"),
+        attrs=_INSTRUMENT,
+        also=(*_FACTOR.also, "product"),
+    ),
+    "calibration_factor": _FACTOR,
+    "evil_response": Needs(
+        names=("counts", "exposure", *_WINDOW),
+        attrs=_INSTRUMENT,
+        also=(*_NUMBERS, "wl", "quality"),
+    ),
+    "rate": Needs(
+        names=("counts", "exposure"), attrs=("compression",), also=_NUMBERS, frame=None, some=()
+    ),
+    "flag": _FLAGS,
+    "unflag": _FLAGS,
+    "stars.load": _FLAGS,
+    "stars.save": _FLAGS,
+    "predict_stars": _SKY,
+    "fill_nan": _SPECTRA,
+    "smooth": _SPECTRA,
+    "integrate": Needs(also=("wl",), frame="wl"),
+    "bin": Needs(also=(*_NUMBERS, "wl", "quality", "exposure"), dims=_NUMBERS),
+    "image": _SKY,
+    "to_json": Needs(names=("time_start", "time_stop", "product", "exposure", "wl"), also=_NUMBERS),
+    "plot.geometry": _SCENE,
+    "plot.animate": _SCENE,
+    "plot.picture": _SKY,
+    "plot.evolution": _LIGHT,
+    "plot.check_stars": _LIGHT,
+}
+
+#: Steps that go back to the counts of a calibrated dataset, and what they use of it then.
+_FROM_COUNTS = ("background", "fill_nan", "smooth", "integrate", "bin", "image", "plot.picture")
+_CALIBRATED = (*_NUMBERS, "wl", *_WINDOW, "quality", "exposure", "product")
+
+
+def check(ds: xr.Dataset | xr.DataArray, step: str) -> None:
+    """Check that a dataset holds what a step takes for granted.
+
+    Parameters
+    ----------
+    ds : Dataset or DataArray
+        Of an array, only that it has wavelengths.
+    step : str
+        As in `STEPS`; of others nothing is asked.
+
+    Raises
+    ------
+    MissingStepError
+        Variables, attributes or dimensions are missing.
+    ArgumentError
+        They are there, but not as a dataset is opened with them: along other dimensions, averaged,
+        of another type, or empty.
+
+    Examples
+    --------
+    With the simulated observation ``made`` of `help(uvisxr)`:
+
+    >>> made.open().swap_dims(pic="time").uvis.calibrate()
+    Traceback (most recent call last):
+    uvisxr.errors.ArgumentError: calibrate: the dimension of the exposures must be 'pic', \
+but et runs along 'time': call ds.swap_dims({'time': 'pic'}) first
+    """
+    needs = STEPS.get(step)
+    if needs is None:
+        return
+    if isinstance(ds, xr.DataArray):
+        if "wl" not in ds.dims:
+            raise MissingStepError(_without_wl(step, "the array", ds.dims))
+        return
+    names, attrs, some = (*needs.names, *needs.also), needs.attrs, needs.some
+    if step in _FROM_COUNTS and _is_calibrated(ds):
+        names = (*names, *_CALIBRATED)
+        attrs = (*attrs, *_INSTRUMENT, "calibrate_arguments")
+        some = tuple(FRAME) if step == "background" else some
+    there = [name for name in dict.fromkeys(names) if name in ds.variables]
+    if needs.frame:
+        _check_axes(ds, step, there)
+    _check_there(ds, step, needs, attrs)
+    if needs.frame == "spectra":
+        _check_spectra(ds, step)
+    if needs.frame == "wl":
+        _check_wavelengths(ds, step)
+    for name in there:
+        _check_numbers(ds, step, name)
+    if "counts" in ds.variables and ds.variables["counts"].dtype.kind not in "uif":
+        raise ArgumentError(
+            f"{step}: the counts are of the type {ds.variables['counts'].dtype}, not numbers: keep "
+            "them as uvisxr.open_product gives them"
+        )
+    _check_attrs(ds, step, attrs)
+    empty = [FRAME[dim] for dim in some if ds.sizes.get(dim) == 0]
+    if empty:
+        raise ArgumentError(f"{step}: no {' and no '.join(empty)} is left: select at least one")
+
+
+def _is_calibrated(ds: xr.Dataset) -> bool:
+    """Whether it holds its counts and the calibration's terms, those of all exposures."""
+    return {"counts", "sensitivity"} <= ds.variables.keys() and (
+        "pic" not in ds.variables["sensitivity"].dims
+    )
+
+
+def _bins(ds: xr.Dataset) -> set[str]:
+    """Dimensions of bins."""
+    return set(map(str, ds.variables["n"].dims)) if "n" in ds.variables else set()
+
+
+def _levels(ds: xr.Dataset, dim: str) -> int:
+    return getattr(ds.indexes.get(dim), "nlevels", 1)
+
+
+def _check_axes(ds: xr.Dataset, step: str, names: Iterable[str]) -> None:
+    """Refuse exposures, pixels and wavelengths along dimensions of other names."""
+    for name in names:
+        axis = _AXIS.get(name)
+        if name == "quality" and not set(ds.variables[name].dims) <= {*_NUMBERS, *_bins(ds)}:
+            raise ArgumentError(
+                f"{step}: quality has the dimensions {ds.variables[name].dims}, but holds the flags"
+                " of spectra, (pic, pixel): keep it as uvisxr.open_product gives it"
+            )
+        if axis is None:
+            continue
+        if axis == name and axis in ds.dims and _levels(ds, axis) > 1:
+            raise ArgumentError(
+                f"{step}: {axis} is an index of several levels, not of numbers: call "
+                f"ds.reset_index({axis!r}) first"
+            )
+        other = [str(d) for d in ds.variables[name].dims if d not in {axis, *_bins(ds)}]
+        if other:
+            raise ArgumentError(
+                f"{step}: the dimension of the {FRAME[axis]}s must be {axis!r}, but {name} runs "
+                f"along {' and '.join(map(repr, ds.variables[name].dims))}: "
+                f"{_axis_back(ds, axis, other[0])}"
+            )
+
+
+def _axis_back(ds: xr.Dataset, axis: str, dim: str) -> str:
+    """How the dimension `axis` is had back from `dim`."""
+    merged = sorted({a for n, a in _AXIS.items() if n in ds.variables and dim in ds[n].dims})
+    if axis in ds.dims:
+        return f"choose one with ds.isel({dim}=0), or keep the coordinates as opened"
+    if len(merged) > 1:
+        return (
+            f"{' and '.join(merged)} were stacked; take the dataset before that, and merge spectra "
+            "with ds.uvis.bin(pixels=...)"
+        )
+    if axis in ds.variables:
+        return f"call ds.swap_dims({{{dim!r}: {axis!r}}}) first"
+    return f"call ds.rename({{{dim!r}: {axis!r}}}) first"
+
+
+def _check_there(ds: xr.Dataset, step: str, needs: Needs, attrs: Iterable[str]) -> None:
+    """Refuse a dataset that lacks variables, dimensions or attributes."""
+    dims = [dim for dim in needs.dims if dim not in ds.dims]
+    names = [name for name in needs.names if name not in ds.variables]
+    if (dims or names) and "member_bin" in ds.variables:
+        raise MissingStepError(f"{step}: the spectra are binned already: do this step before")
+    if names and "brightness" in ds.variables and set(names) & {"counts", "wl", *_WINDOW}:
+        raise MissingStepError(f"{step}: the spectra are integrated already: do this step before")
+    if names and set(names) <= set(_GEOMETRY):
+        raise MissingStepError(
+            f"{step}: the dataset has no {', '.join(names)}: call ds.uvis.geometry() first"
+        )
+    if names:
+        raise MissingStepError(
+            f"{step}: the dataset has no {', '.join(names)}: start from uvisxr.open_product, and "
+            "keep its coordinates. Sums and means over pic, pixel or wl drop them: merge spectra "
+            "with ds.uvis.bin(pixels=...), or sum and average what calibrate gives"
+        )
+    if dims:
+        first = dims[0]
+        raise MissingStepError(
+            f"{step}: the dataset has no dimension {' or '.join(dims)}: start from "
+            f"uvisxr.open_product, and select with isel({first}=[0]) instead of isel({first}=0)"
+        )
+    lost = [name for name in dict.fromkeys(attrs) if name not in ds.attrs]
+    if lost:
+        raise MissingStepError(
+            f"{step}: the dataset has lost its attributes {', '.join(lost)}, as after drop_attrs: "
+            "put them back with ds.assign_attrs(opened.attrs), opened being the dataset as it was"
+        )
+
+
+def _check_spectra(ds: xr.Dataset, step: str) -> None:
+    """Refuse spectra along dimensions that no step knows."""
+    known = {*FRAME, "sample", *_bins(ds)}
+    for name in _QUANTITIES:
+        dims = ds.variables[name].dims if name in ds.variables else ()
+        other = [str(dim) for dim in dims if dim not in known]
+        if other:
+            lost = [axis for axis in FRAME if axis not in ds.dims and axis not in ds.variables]
+            mend = f"ds.isel({other[0]}=0) chooses one of them"
+            if lost:
+                mend = f"call ds.rename({{{other[0]!r}: {lost[0]!r}}}) first"
+            raise ArgumentError(
+                f"{step}: {name} has the dimension {', '.join(map(repr, other))} besides pic, pixel"
+                f" and wl: {mend}"
+            )
+
+
+def _check_wavelengths(ds: xr.Dataset, step: str) -> None:
+    """Refuse radiances without wavelengths, and with other dimensions than their errors."""
+    for name in _MEANS:
+        if name not in ds.variables:
+            continue
+        dims = set(ds.variables[name].dims)
+        if "wl" not in dims:
+            raise MissingStepError(_without_wl(step, name, ds.variables[name].dims))
+        for part in ("upper", "lower", "systematic"):
+            error = f"{name}_{part}"
+            there = set(ds.variables[error].dims) if error in ds.variables else dims
+            if there != dims:
+                (dim, *_) = map(str, dims ^ there)
+                raise ArgumentError(
+                    f"{step}: only one of {name} and {error} has the dimension {dim!r}, as after "
+                    f"expand_dims: choose one with ds.isel({dim}=0), or give it to both"
+                )
+
+
+def _without_wl(step: str, what: str, dims: Iterable[object]) -> str:
+    found = ", ".join(map(repr, dims)) or "none"
+    return (
+        f"{step}: {what} has no dimension 'wl' (its dimensions: {found}): rename that of the "
+        "wavelengths with rename, and select with isel(wl=[0]) instead of isel(wl=0)"
+    )
+
+
+def _check_numbers(ds: xr.Dataset, step: str, name: str) -> None:
+    """Refuse numbers that are no longer those that a variable had."""
+    variable = ds.variables[name]
+    if name in _WHOLE and variable.dtype.kind not in "iu":
+        raise ArgumentError(
+            f"{step}: {name} is of the type {variable.dtype}, but {_WHOLE[name]} are whole "
+            f"numbers. After coarsen, groupby or interp, which average them, what was counted no "
+            "longer belongs to them: merge spectra with ds.uvis.bin(pixels=...), or calibrate and "
+            f"integrate before. If it only changed its type: ds.assign_coords({name}=ds.{name}"
+            ".astype(int))"
+        )
+    seconds = name in ("exposure", "et")
+    if seconds and variable.dtype.kind not in "iuf":
+        raise ArgumentError(
+            f"{step}: {name} is of the type {variable.dtype}: give seconds as plain numbers, as "
+            "uvisxr.open_product does"
+        )
+    if variable.chunks is not None or _bins(ds):
+        return
+    values = variable.values
+    if name == "exposure" and not (np.isfinite(values) & (values > 0)).all():
+        raise ArgumentError(
+            f"{step}: exposure holds times that are missing or not above 0 s, as after reindex or "
+            "an outer join: leave those exposures out with ds.sel(pic=ds.exposure > 0)"
+        )
+    if name in _ENDS and ((values < 0) | (values >= _ENDS[name])).any():
+        raise ArgumentError(
+            f"{step}: {name} reaches beyond the detector's 0..{_ENDS[name] - 1}: keep it as "
+            "uvisxr.open_product gives it"
+        )
+
+
+def _check_attrs(ds: xr.Dataset, step: str, attrs: Iterable[str]) -> None:
+    for name in attrs:
+        value = ds.attrs[name]
+        if name == "channel":
+            find_channel(value)
+        if name in _WINDOW_ATTRS and not (isinstance(value, Real) and float(value).is_integer()):
+            raise ArgumentError(
+                f"{step}: the attribute {name} is {value!r}, not a number of detector rows or "
+                "columns: keep it as uvisxr.open_product gives it"
+            )
