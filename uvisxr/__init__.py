@@ -3,7 +3,10 @@
 `open_product` and `open_observation` turn products into one `xarray.Dataset`. The steps of a
 reduction are methods of its accessor `.uvis`, and each returns a new dataset: see
 ``help(xarray.Dataset.uvis)``. ``ds.uvis`` itself shows which steps are done and which can come
-next. Names are loaded when first used: importing uvisxr costs nothing but what xarray costs.
+next. A product of several windows is a tree, whose `.uvis` has the same methods and calls them for
+every window: ``help(xarray.DataTree.uvis)``. One array of radiances can be filled, smoothed and
+integrated: ``help(xarray.DataArray.uvis)``. Names are loaded when first used: importing uvisxr
+costs nothing but what xarray costs.
 
 This text defines every variable that the steps add to a dataset, with its unit, zero point and
 sign; the attributes of the variables give the short version. All examples start from ``made``, a
@@ -50,7 +53,7 @@ The detector has 64 rows and 1024 columns, of which a product holds a window. It
 are the attributes `ul_line`, `ul_band`, `lr_line`, `lr_band`. On board, `line_bin` rows and
 `band_bin` columns were summed into each element; the last ones in a window may contain fewer. The
 slit illuminates rows 2 to 61. A product with several windows becomes a `DataTree` with one node per
-window.
+window: ``tree.uvis.calibrate()`` calibrates all, ``tree["window0"].uvis`` is one of them.
 
 line : 1
     First detector row of each pixel, 0 to 63.

@@ -1,11 +1,12 @@
-"""The `.uvis` accessor: a dataset's methods, each one call into the module that does the work.
+"""The `.uvis` accessors: methods of datasets, trees and arrays, each one call into a module.
 
-It stores only the dataset. State kept here would be lost on `assign` and stale after `isel`, so
+They store only the data. State kept here would be lost on `assign` and stale after `isel`, so
 everything that a later step needs is in the dataset's variables and attributes.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import xarray as xr
@@ -14,7 +15,14 @@ from . import background, export, image, integrals, spectra
 from .bins import binning
 from .calibration import radiance
 from .dataset import overview
-from .dataset.forward import method
+from .dataset.forward import (
+    array_method,
+    at_window,
+    each_window,
+    method,
+    window_file,
+    windows,
+)
 from .errors import MissingDependencyError
 from .geometry import los
 from .quality import flags as quality_flags
@@ -23,12 +31,27 @@ from .stars.flag_files import StarFlags
 
 if TYPE_CHECKING:
     from .plot import PlotAccessor
+    from .stars.flag_files import Columns
 
     class UvisDataset(xr.Dataset):
         """What every dataset is at run time, one with `.uvis`."""
 
         @property
         def uvis(self) -> UvisAccessor: ...
+
+    class UvisDataTree(xr.DataTree):
+        """The same of a tree of datasets."""
+
+        @property
+        def uvis(self) -> TreeAccessor: ...
+
+    class UvisDataArray(xr.DataArray):
+        """The same of an array."""
+
+        @property
+        def uvis(self) -> ArrayAccessor: ...
+else:
+    UvisDataset, UvisDataTree, UvisDataArray = xr.Dataset, xr.DataTree, xr.DataArray
 
 
 class UvisAccessor:
@@ -109,3 +132,160 @@ class UvisAccessor:
                 'pictures need matplotlib: pip install "uvisxr[plot]"'
             ) from error
         return PlotAccessor(self._ds)
+
+
+class TreeAccessor:
+    """Steps of a reduction on every window of a product, or on every dataset of a tree.
+
+    Each method is that of a dataset, called with the same arguments for every node that holds data:
+    help is that of `xarray.Dataset.uvis`. What comes is a tree again; an error says in which window
+    it was. `tree["window0"].uvis` is one window alone. Pictures are of one dataset:
+    `tree["window0"].to_dataset().uvis.plot`.
+
+    Where, and what to leave out:
+        `geometry`, `background`, `flag`, `unflag`, `predict_stars`; `stars`: one text file for each
+        window.
+    From counts to spectra:
+        `calibrate`, `calibration_factor`, `rate`, `fill_nan`, `smooth`.
+    From spectra to results:
+        `bin`, `integrate`, `image`; `to_netcdf`: one file with a group for each window; `to_json`:
+        one file for each.
+    """
+
+    def __init__(self, tree: xr.DataTree) -> None:
+        self._tree = tree
+
+    def __repr__(self) -> str:
+        nodes = [(path, node.to_dataset()) for path, node in self._tree.subtree_with_keys]
+        return "\n".join(f"{path} {overview.text(ds)}" for path, ds in nodes if ds.data_vars)
+
+    geometry = each_window(los.geometry, UvisDataTree)
+    background = each_window(background.background, UvisDataTree)
+    flag = each_window(quality_flags.flag, UvisDataTree)
+    unflag = each_window(quality_flags.unflag, UvisDataTree)
+    calibrate = each_window(radiance.calibrate, UvisDataTree)
+    calibration_factor = each_window(radiance.calibration_factor, UvisDataTree)
+    rate = each_window(spectra.rate, UvisDataTree)
+    fill_nan = each_window(spectra.fill_nan, UvisDataTree)
+    smooth = each_window(spectra.smooth, UvisDataTree)
+    integrate = each_window(integrals.integrate, UvisDataTree)
+    image = each_window(image.image, UvisDataTree, step="image")
+    predict_stars = each_window(predict.predict_stars, UvisDataTree)
+    bin = each_window(binning.bin, UvisDataTree)
+
+    def to_netcdf(self, path: str | Path, complevel: int = 1) -> Path:
+        """Write a NetCDF file with one group for each node; see `uvisxr.export.to_netcdf`.
+
+        Examples
+        --------
+        With the simulated observation ``made`` of `help(uvisxr)`, here of one window:
+
+        >>> import xarray as xr
+        >>> tree = xr.DataTree.from_dict({"window0": made.open()})
+        >>> path = tree.uvis.rate().uvis.to_netcdf("titan.nc")
+        >>> list(xr.load_datatree(path).children)
+        ['window0']
+        """
+        return export.to_netcdf(self._tree, path, complevel)
+
+    def to_json(self, path: str | Path) -> dict[str, Path]:
+        """Write the summary of each window: that of window0 into titan_window0.json.
+
+        Examples
+        --------
+        With the simulated observation ``made`` of `help(uvisxr)`, here of one window:
+
+        >>> import xarray as xr
+        >>> tree = xr.DataTree.from_dict({"window0": made.open()})
+        >>> tree.uvis.to_json("titan.json")["window0"].name
+        'titan_window0.json'
+        """
+        return {
+            window: at_window(UvisAccessor(ds).to_json, window, window_file(path, window))
+            for window, ds in windows(self._tree)
+        }
+
+    @property
+    def stars(self) -> TreeStarFlags:
+        """Star flags in text files, one for each window.
+
+        `tree.uvis.stars.save("stars.txt")` writes those of window0 into stars_window0.txt, and
+        `tree.uvis.stars.load("stars.txt")` reads them there.
+
+        >>> import xarray as xr
+        >>> tree = xr.DataTree.from_dict({"window0": made.open()})
+        >>> paths = tree.uvis.flag([(3, 40)], "star").uvis.stars.save("stars.txt")
+        >>> paths["window0"].name
+        'stars_window0.txt'
+        >>> int(tree.uvis.stars.load("stars.txt")["window0"].quality[3, 40])
+        4
+        """
+        return TreeStarFlags(self._tree)
+
+
+class TreeStarFlags:
+    """Star flags in text files, one for each window of a tree: see `uvisxr.stars.flag_files`.
+
+    `load` adds the flags of the files to those of the windows, `save` writes them.
+    """
+
+    def __init__(self, tree: xr.DataTree) -> None:
+        self._tree = tree
+
+    def load(self, path: str | Path, columns: Columns = "exposure pixel") -> UvisDataTree:
+        """Flag the spectra that the files list: those of window0 in stars_window0.txt.
+
+        Examples
+        --------
+        With the simulated observation ``made`` of `help(uvisxr)`, here of one window:
+
+        >>> import xarray as xr
+        >>> tree = xr.DataTree.from_dict({"window0": made.open()})
+        >>> paths = tree.uvis.flag([(3, 40)], "star").uvis.stars.save("stars.txt")
+        >>> int(tree.uvis.stars.load("stars.txt")["window0"].quality[3, 40])
+        4
+        """
+        loaded = {
+            f"/{window.strip('.')}": at_window(
+                UvisAccessor(ds).stars.load, window, window_file(path, window), columns
+            )
+            for window, ds in windows(self._tree)
+        }
+        return cast("UvisDataTree", xr.DataTree.from_dict(loaded, name=self._tree.name))
+
+    def save(self, path: str | Path, columns: Columns = "exposure pixel") -> dict[str, Path]:
+        """Write the spectra flagged as crossed by a star: of window0 into stars_window0.txt.
+
+        Examples
+        --------
+        With the simulated observation ``made`` of `help(uvisxr)`, here of one window:
+
+        >>> import xarray as xr
+        >>> tree = xr.DataTree.from_dict({"window0": made.open()})
+        >>> tree.uvis.stars.save("stars.txt")["window0"].name
+        'stars_window0.txt'
+        """
+        return {
+            window: at_window(
+                UvisAccessor(ds).stars.save, window, window_file(path, window), columns
+            )
+            for window, ds in windows(self._tree)
+        }
+
+
+class ArrayAccessor:
+    """What can be done with one array of radiances: `ds.radiance.uvis`, or a mean of it.
+
+    Its errors are the coordinates `radiance_upper`, `radiance_lower`, ... that came with it. All
+    else needs the dataset.
+
+    `fill_nan`, `smooth`: holes filled, noise smoothed, along wavelength.
+    `integrate`: brightness in a range of wavelengths, a dataset.
+    """
+
+    def __init__(self, array: xr.DataArray) -> None:
+        self._ds = array
+
+    fill_nan = array_method(spectra.fill_nan, UvisDataArray)
+    smooth = array_method(spectra.smooth, UvisDataArray)
+    integrate = array_method(integrals.integrate, UvisDataset)

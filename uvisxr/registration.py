@@ -1,25 +1,22 @@
-"""Register `ds.uvis` at no cost until it is used.
+"""Register `.uvis` of datasets, trees and arrays at no cost until it is used.
 
-Importing the accessor imports the whole package, so a descriptor takes its place until it is
+Importing the accessors imports the whole package, so a descriptor takes their place until they are
 needed.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import xarray as xr
-
-    from .accessor import UvisAccessor
+from typing import Any, Literal
 
 
 def register() -> None:
-    """Add `.uvis` to datasets."""
+    """Add `.uvis` to datasets, to trees of them, and to arrays."""
     import xarray as xr
 
-    # xarray's class does not have the attribute before, for type checkers never.
-    xr.Dataset.uvis = _Uvis()  # type: ignore[attr-defined]
+    # xarray's classes do not have the attribute before, for type checkers never.
+    xr.Dataset.uvis = _Uvis("Dataset")  # type: ignore[attr-defined]
+    xr.DataTree.uvis = _Uvis("DataTree")  # type: ignore[attr-defined]
+    xr.DataArray.uvis = _Uvis("DataArray")  # type: ignore[attr-defined]
 
 
 class _Uvis:
@@ -29,12 +26,16 @@ class _Uvis:
     ours has nothing worth caching.
     """
 
-    def __get__(
-        self, ds: xr.Dataset | None, owner: type[xr.Dataset]
-    ) -> UvisAccessor | type[UvisAccessor]:
+    def __init__(self, of: Literal["Dataset", "DataTree", "DataArray"]) -> None:
+        self._of = of
+
+    def __get__(self, data: object, owner: type) -> Any:
         try:
-            from .accessor import UvisAccessor
+            from .accessor import ArrayAccessor, TreeAccessor, UvisAccessor
         except AttributeError as error:
             # Raised by incompatible libraries; a dataset would take an AttributeError for its own.
             raise ImportError(f"cannot import the accessor .uvis: {error}") from error
-        return UvisAccessor if ds is None else UvisAccessor(ds)
+        kind = {"Dataset": UvisAccessor, "DataTree": TreeAccessor, "DataArray": ArrayAccessor}[
+            self._of
+        ]
+        return kind if data is None else kind(data)

@@ -11,9 +11,13 @@ every step return they know it: they show the arguments of ``ds.uvis.calibrate(`
     def limb(ds: UvisDataset) -> UvisDataset:
         return ds.uvis.calibrate().uvis.bin({"alt": range(600, 1500, 50)})
 
+A tree of several windows is a `UvisDataTree`, an array a `UvisDataArray`: so are what the steps on
+them return.
+
 For a dataset from elsewhere, such as `xarray.open_dataset`, write ``UvisAccessor(ds).calibrate()``,
-with `uvisxr.accessor.UvisAccessor`, or ``typing.cast(UvisDataset, ds)``. At run time `UvisDataset`
-is `xarray.Dataset`.
+with `uvisxr.accessor.UvisAccessor`, or ``typing.cast(UvisDataset, ds)``; for a tree that was
+opened, or an array of a dataset, likewise with `TreeAccessor` and `ArrayAccessor`. At run time the
+three types are xarray's own classes.
 """
 
 from __future__ import annotations
@@ -27,7 +31,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from typing_extensions import TypeVar
 
-    from .accessor import UvisDataset
+    from .accessor import UvisDataArray, UvisDataset, UvisDataTree
 
     _P = ParamSpec("_P")
     _T = TypeVar("_T", default=Never)
@@ -35,6 +39,8 @@ if TYPE_CHECKING:
     def opener(function: Callable[_P, xr.Dataset | _T]) -> Callable[_P, UvisDataset | _T]:
         """A function that opens datasets, under the type that it has for users."""
 else:
+    from xarray import DataArray as UvisDataArray
     from xarray import Dataset as UvisDataset
+    from xarray import DataTree as UvisDataTree
 
-__all__ = ["UvisDataset"]
+__all__ = ["UvisDataArray", "UvisDataTree", "UvisDataset"]

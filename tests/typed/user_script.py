@@ -14,10 +14,10 @@ from matplotlib.axes import Axes
 
 import uvisxr
 from uvisxr import simulate
-from uvisxr.accessor import UvisAccessor
+from uvisxr.accessor import ArrayAccessor, TreeAccessor, UvisAccessor
 from uvisxr.quality.flags import good
 from uvisxr.spectra import fill_nan, smooth
-from uvisxr.typing import UvisDataset
+from uvisxr.typing import UvisDataArray, UvisDataset, UvisDataTree
 
 # --- an observation of one window, from counts to bins ----------------------------------------
 
@@ -52,7 +52,29 @@ assert_type(fill_nan(ds), xr.Dataset)
 
 opened = uvisxr.open_product("FUV2005_230_15_15")
 assert_type(opened, UvisDataset | xr.DataTree)
-opened.uvis.rate().isel(pic=0).uvis.calibrate()
+if isinstance(opened, xr.DataTree):
+    windows = TreeAccessor(opened).rate().uvis.background(level=4e-4).uvis.calibrate(smooth=False)
+    assert_type(windows, UvisDataTree)
+    assert_type(windows.uvis.integrate((1300, 1700)).uvis.to_netcdf("windows.nc"), Path)
+    assert_type(windows.uvis.stars.load("stars.txt").uvis.to_json("a.json"), dict[str, Path])
+else:
+    assert_type(opened.uvis.rate().isel(pic=0).uvis.calibrate(), UvisDataset)
+
+
+def brightness(tree: UvisDataTree) -> UvisDataTree:
+    """The brightness in every window."""
+    return tree.uvis.calibrate(files="calibration").uvis.integrate((1300, 1700))
+
+
+# --- single arrays ----------------------------------------------------------------------------
+
+
+def light(spectra: UvisDataArray) -> UvisDataset:
+    """The brightness in a range."""
+    return spectra.uvis.fill_nan().uvis.smooth([1, 2, 1], force=True).uvis.integrate((1300, 1700))
+
+
+assert_type(ArrayAccessor(ds["radiance"]).smooth(), UvisDataArray)
 many = uvisxr.open_processed("out/")
 if isinstance(many, xr.Dataset):
     assert_type(many, UvisDataset)
@@ -89,4 +111,8 @@ uvisxr.open_product("FUV2005_230_15_15", star_time="start")  # wrong: call-overl
 uvisxr.open_observation("FUV2006_015/", start_time="end")  # wrong: call-overload
 uvisxr.open_prodcut("FUV2005_230_15_15")  # wrong: attr-defined
 opened.uvis.rate(quantisation=False)  # wrong: call-arg
+windows.uvis.calibrate(smoth=True)  # wrong: call-arg
+windows.uvis.plot.bins()  # wrong: attr-defined
+ArrayAccessor(ds["radiance"]).smooth(weihgts=[1, 2, 1])  # wrong: call-arg
+ArrayAccessor(ds["radiance"]).calibrate()  # wrong: attr-defined
 profiles(read, 100)  # wrong: arg-type

@@ -1,18 +1,21 @@
-"""Turn functions on datasets into accessor methods."""
+"""Turn functions on datasets into accessor methods, of one dataset or of the windows of a tree."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
+from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overload
 
 import xarray as xr
 
+from ..errors import MissingStepError, UvisError
 from . import needs
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+_T = TypeVar("_T")
 _R_co = TypeVar("_R_co", covariant=True)
 _D_co = TypeVar("_D_co", covariant=True, bound=xr.Dataset)
 
@@ -65,10 +68,96 @@ def method(
             needs.check(self._ds, step)
         return function(self._ds, *args, **kwargs)
 
+    vars(forwarded)["__signature__"] = _without_dataset(function)
+    return cast(Method[_P, _R], forwarded)
+
+
+def array_method(
+    function: Callable[Concatenate[xr.DataArray, _P], Any], kind: type[_T], /
+) -> Method[_P, _T]:
+    """As `method`, for a function on arrays whose result type checkers take for a `kind`."""
+    return cast(Method[_P, _T], method(cast(Any, function)))
+
+
+class OfWindows(Protocol):
+    """What has methods that work window by window: it holds a tree."""
+
+    @property
+    def _tree(self) -> xr.DataTree: ...
+
+
+def windows(tree: xr.DataTree) -> Iterator[tuple[str, xr.Dataset]]:
+    """Nodes with data, by path below the tree's own node: "." is that node.
+
+    Raises
+    ------
+    MissingStepError
+        There are none.
+    """
+    nodes = [(path, node.to_dataset()) for path, node in tree.subtree_with_keys]
+    full = [(path, ds) for path, ds in nodes if ds.data_vars]
+    if not full:
+        raise MissingStepError("no node of the tree holds data: start from uvisxr.open_product")
+    yield from full
+
+
+def at_window(function: Callable[_P, _R], window: str, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+    """What a function makes of one window; its errors say of which."""
+    try:
+        return function(*args, **kwargs)
+    except UvisError as error:
+        if window == ".":
+            raise
+        raise type(error)(f"{window}: {error}") from error
+
+
+def each_window(
+    function: Callable[Concatenate[xr.Dataset, _P], xr.Dataset | xr.DataArray],
+    kind: type[_T],
+    /,
+    step: str | None = None,
+) -> Method[_P, _T]:
+    """An accessor method of a tree that calls `function` with the dataset of every window.
+
+    Parameters
+    ----------
+    function, step
+        As in `method`.
+    kind : type
+        What type checkers take the resulting tree for.
+
+    Returns
+    -------
+    function
+        Its result is a tree of the results, with the nodes that hold no data as they are.
+    """
+
+    @wraps(function)
+    def forwarded(self: OfWindows, /, *args: _P.args, **kwargs: _P.kwargs) -> xr.DataTree:
+        def call(ds: xr.Dataset) -> xr.Dataset:
+            if step is not None:
+                needs.check(ds, step)
+            result = function(ds, *args, **kwargs)
+            return result.to_dataset() if isinstance(result, xr.DataArray) else result
+
+        nodes = {p: n.to_dataset(inherit=False) for p, n in self._tree.subtree_with_keys}
+        nodes |= {path: at_window(call, path, ds) for path, ds in windows(self._tree)}
+        named = {f"/{path.strip('.')}": ds for path, ds in nodes.items()}
+        return xr.DataTree.from_dict(named, name=self._tree.name)
+
+    vars(forwarded)["__signature__"] = _without_dataset(function)
+    return cast(Method[_P, _T], forwarded)
+
+
+def window_file(path: str | Path, window: str) -> Path:
+    """File of one window: stars.txt of window0 is stars_window0.txt."""
+    path = Path(path)
+    ending = "" if window == "." else "_" + window.replace("/", "_")
+    return path.with_name(f"{path.stem}{ending}{path.suffix}")
+
+
+def _without_dataset(function: Callable[..., Any]) -> inspect.Signature:
+    """Signature of a method that calls a function with a dataset first."""
     signature = inspect.signature(function)
     first, *rest = signature.parameters.values()
-    shown = signature.replace(
-        parameters=[first.replace(name="self", annotation=first.empty), *rest]
-    )
-    vars(forwarded)["__signature__"] = shown
-    return cast(Method[_P, _R], forwarded)
+    return signature.replace(parameters=[first.replace(name="self", annotation=first.empty), *rest])
