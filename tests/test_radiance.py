@@ -775,7 +775,7 @@ def test_lyman_alpha_is_scaled_by_asking(with_files):
 @pytest.mark.parametrize("step", ["calibrate", "calibration_factor"])
 def test_bins_that_are_lost_are_asked_for(ds, step):
     del ds.attrs["band_bin"]
-    with pytest.raises(MissingStepError, match="has lost band_bin"):
+    with pytest.raises(MissingStepError, match="lost its attributes band_bin"):
         getattr(ds.uvis, step)(**PLAIN)
-    with pytest.raises(MissingStepError, match="has lost band_bin"):
+    with pytest.raises(MissingStepError, match="lost its attributes band_bin"):
         getattr(ds.uvis, step)(flat_field=False, trend=False)

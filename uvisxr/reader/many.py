@@ -11,6 +11,7 @@ import inspect
 import os
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ import numpy as np
 import xarray as xr
 
 from ..dataset import inputs
-from ..errors import ArgumentError, UvisError
+from ..errors import ArgumentError, UvisError, warn_user
 from .observation import StartTime, open_observation, open_product
 
 
@@ -136,16 +137,25 @@ def _observation(
     """
     starts: dict[str, float] = {}
     given = 0
-    for path in paths:
-        try:
-            one = open_product(path, window=window, start_time=start_time)
-        except UvisError:
-            # Whether that stops the others is for xarray to say, when its turn comes.
-            continue
-        if isinstance(one, xr.Dataset):
-            starts[path] = float(one["et"].min())
-            given += one.sizes["pic"]
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        for path in paths:
+            try:
+                one = open_product(path, window=window, start_time=start_time)
+            except UvisError:
+                # Whether that stops the others is for xarray to say, when its turn comes.
+                continue
+            if isinstance(one, xr.Dataset):
+                starts[path] = float(one["et"].min())
+                given += one.sizes["pic"]
     order = sorted(starts, key=starts.__getitem__) if by_time else list(starts)
-    whole = open_observation(order, window=window, start_time=start_time, sort=False)
+    with warnings.catch_warnings(record=True) as anew:
+        warnings.simplefilter("always")
+        whole = open_observation(order, window=window, start_time=start_time, sort=False)
+    # What a product by itself is warned of is said when xarray opens it.
+    alone = {str(warning.message) for warning in said}
+    for text in dict.fromkeys(str(warning.message) for warning in anew):
+        if text not in alone:
+            warn_user(text)
     # Of several windows one was chosen: it is no tree.
     return cast(xr.Dataset, whole), given
