@@ -140,11 +140,6 @@ def background(
             checks.number(name, value, "a rate, count/s per detector pixel", least=0)
     if alt_min is not None:
         checks.number("alt_min", alt_min, "an altitude, km")
-    if "counts" not in ds:
-        raise MissingStepError(
-            "the dataset has no counts to measure a background in: keep `counts` of "
-            "uvisxr.open_product"
-        )
     if level is None and method != "rtg" and error is not None:
         raise ArgumentError(
             f'error={error} without level=: a measured background (method="{method}") has its own '

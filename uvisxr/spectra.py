@@ -96,8 +96,6 @@ def rate(ds: xr.Dataset, interval: Interval = "garwood", quantization: bool = Tr
     """
     checks.choice("interval", interval, Interval)
     checks.choice("quantization", quantization, bool)
-    if "counts" not in ds or "exposure" not in ds.variables:
-        raise MissingStepError("the dataset has no counts or exposure: see uvisxr.open_product")
     rounded = quantization and ds.attrs.get("compression") == "SQRT_9"
     tables = error_tables(interval, rounded)
 

@@ -15,7 +15,7 @@ import xarray as xr
 
 from .. import checks
 from ..dataset import history
-from ..errors import ArgumentError, MissingStepError, UvisError, warn_user
+from ..errors import ArgumentError, UvisError, warn_user
 from ..instrument.channel import N_BANDS, N_LINES, slit_name
 from ..instrument.channel import channel as find_channel
 from ..instrument.detector import Bins, Window
@@ -127,13 +127,6 @@ def evil_response(
     """
     checks.choice("by", by, By)
     checks.whole("width", width, 1, N_BANDS)
-    if "counts" not in ds or "et" not in ds.coords:
-        raise MissingStepError("the dataset has no counts or no et: start from uvisxr.open_product")
-    if 0 in ds["counts"].shape:
-        raise ArgumentError(
-            "no exposure, pixel or wavelength is left to measure the response of evil pixels in ("
-            f"{', '.join(f'{name}: {size}' for name, size in ds['counts'].sizes.items())})"
-        )
     bins = Bins.of(ds)
     if max(bins.n_line.max(), bins.n_band.max()) > 2:
         raise ArgumentError(

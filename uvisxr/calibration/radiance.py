@@ -13,7 +13,7 @@ import xarray as xr
 from .. import checks
 from ..dataset import conventions, history
 from ..dataset.conventions import QUALITY_FLAGS, SMOOTHED
-from ..errors import ArgumentError, MissingStepError, UvisError, warn_user
+from ..errors import ArgumentError, UvisError, warn_user
 from ..instrument.channel import channel as find_channel
 from ..instrument.channel import slit_name
 from ..instrument.detector import Bins
@@ -404,10 +404,6 @@ def _options(
     lyman_alpha: float,
 ) -> Options:
     """The arguments that go into a sensitivity, checked."""
-    if "counts" not in ds or "et" not in ds.coords:
-        raise MissingStepError("the dataset has no counts or no et: start from uvisxr.open_product")
-    # Raises unless they are known: treatments depend on them.
-    Bins.of(ds)
     chosen = find_recipe(recipe)
     checks.choice("wl_interp", wl_interp, Interpolation | None)
     checks.choice("nan_interp", nan_interp, Filling | None)
@@ -433,9 +429,6 @@ def _terms(
     ds: xr.Dataset, options: Options, files: str | Path | None
 ) -> tuple[Terms, str, tuple[Path, ...]]:
     """The sensitivity of the dataset's bins and exposures, its name, and the files read for it."""
-    if 0 in ds["counts"].shape:
-        sizes = ", ".join(f"{d}: {n}" for d, n in ds["counts"].sizes.items())
-        raise ArgumentError(f"no exposure, pixel or wavelength is left to calibrate ({sizes})")
     channel, slit = find_channel(ds.attrs["channel"]), slit_name(ds.attrs["slit"])
     bins, et = Bins.of(ds), np.atleast_1d(ds["et"].values)
     if files is not None and matrix.is_product(files):

@@ -120,23 +120,22 @@ def terms(calibration: CalibrationSet, bins: Bins, slit: str, options: Options) 
     wl = channel.wavelength(np.arange(N_BANDS))
     n_lit = bins.lit_pixels
     fill = None if options.evil_pixels == "mask" else options.fill
-    response = options.response if options.evil_pixels == "response" else None
-    share = None if response is None else np.where(evil, response.value, 1.0)
+    response = options.response
+    share = np.ones(evil.shape) if response is None else np.where(evil, response.value, 1.0)
     sensitivity: list[np.ndarray] = []
     errors: list[np.ndarray] = []
     for ratio, flat_frame, modifier_frame in chosen:
         frame = ratio / flat_frame * modifier_frame
         good, error_of_good = (of_good(one * frame, evil, wl, fill) for one in (base, error))
-        if response is None or share is None:
-            sensitivity.append(bins.sum(good))
-            errors.append(bins.sum(error_of_good) / np.sqrt(np.maximum(n_lit, 1)))
-        else:
+        total = bins.sum(good * share)
+        error_of_total = bins.sum(error_of_good * share) / np.sqrt(np.maximum(n_lit, 1))
+        if response is not None:
             of_response = response.error_of(good * evil, bins)
-            total = bins.sum(good * share)
             # What is less than its own error is nothing to divide by.
-            sensitivity.append(np.where(total < of_response, np.nan, total))
-            laboratory = bins.sum(error_of_good * share) / np.sqrt(np.maximum(n_lit, 1))
-            errors.append(np.hypot(laboratory, of_response))
+            total = np.where(total < of_response, np.nan, total)
+            error_of_total = np.hypot(error_of_total, of_response)
+        sensitivity.append(total)
+        errors.append(error_of_total)
     on_line = _near(bins, channel, LYMAN_ALPHA, channel.slits[slit].dlambda)
     factor = np.where(on_line, options.lyman_alpha, 1.0)
     return Terms(

@@ -57,11 +57,16 @@ class EvilTreatment:
         CalibrationError
             The table is none, or of another channel; also where it is not used.
         """
+        chosen = self._by_bins(ds) if self.treatment == "auto" else self.treatment
+        if self.table is None and chosen != "response":
+            return chosen, None
         response = self._response(ds.attrs["channel"])
-        if self.treatment != "auto":
-            return self.treatment, response if self.treatment == "response" else None
+        return chosen, response if chosen == "response" else None
+
+    @staticmethod
+    def _by_bins(ds: xr.Dataset) -> Literal["mask", "response"]:
         few = max(int(ds.attrs[key]) for key in ("line_bin", "band_bin")) <= FEW_PIXELS
-        return ("mask", None) if few else ("response", response)
+        return "mask" if few else "response"
 
     def _response(self, channel: str) -> Response:
         if self.table is None:

@@ -113,7 +113,7 @@ STEPS = {
     ),
     "calibration_factor": _FACTOR,
     "evil_response": Needs(
-        names=("counts", "exposure", *_WINDOW),
+        names=("counts", "et", "exposure", *_WINDOW),
         attrs=_INSTRUMENT,
         also=(*_NUMBERS, "wl", "quality"),
     ),
