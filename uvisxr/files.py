@@ -11,10 +11,11 @@ import hashlib
 import os
 import stat
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
+from . import checks
 from .errors import ExportError
 
 #: Endings of the archive's products, in upper case.
@@ -141,6 +142,43 @@ def check_target(
                 f"cannot write {path}: the data were read from it ({file}), and no output takes "
                 "the place of an input; choose another name"
             )
+
+
+def refuse_foreign(
+    path: str | os.PathLike[str], overwrite: bool | None, ours: Callable[[Path], bool]
+) -> None:
+    """Check that an existing file may be replaced; after `check_target`, before writing.
+
+    Parameters
+    ----------
+    path : path
+        File to be written. "~" is the user's home.
+    overwrite : bool or None
+        Whether an existing file is replaced: True, any; False, none; None, one that is `ours`.
+    ours : callable
+        Whether uvisxr wrote the file of a path. Asked of ordinary files only; where it raises an
+        OSError or a ValueError, such as that a text cannot be decoded, the file is not ours.
+
+    Raises
+    ------
+    ArgumentError
+        `overwrite` is something else.
+    ExportError
+        The existing file must stay.
+    """
+    checks.choice("overwrite", overwrite, bool | None)
+    path = Path(path).expanduser()
+    there = _stat(path)
+    if overwrite or there is None or not stat.S_ISREG(there.st_mode):
+        return
+    if overwrite is None:
+        with contextlib.suppress(OSError, ValueError):
+            if ours(path):
+                return
+    why = "it exists" if overwrite is False else "it exists, and uvisxr did not write it"
+    raise ExportError(
+        f"cannot write {path}: {why}; choose another name, or replace it with overwrite=True"
+    )
 
 
 def same(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> bool:
