@@ -19,6 +19,7 @@ from uvisxr.dataset import overview
 from uvisxr.pds3.qube import QubeArray
 from uvisxr.plot import PlotAccessor
 from uvisxr.simulate import Simulation, Window
+from uvisxr.stars.catalogue import read
 from uvisxr.stars.flag_files import StarFlags
 
 ACCESSORS = (UvisAccessor, PlotAccessor, StarFlags)
@@ -92,7 +93,7 @@ def stages(made: Simulation, tmp_path_factory) -> dict[str, xr.Dataset]:
         "undecoded": xr.open_dataset(folder / "calibrated.nc", decode_times=False),
         "joined": uvisxr.open_processed(folder),
         "smoothed": calibrated.uvis.smooth(force=True),
-        "predicted": seen.uvis.predict_stars(),
+        "predicted": seen.uvis.predict_stars(read()),
         "rate": opened.uvis.rate(),
         "factor": opened.uvis.calibration_factor(files=made.calibration),
         "one exposure": calibrated.isel(pic=0),
@@ -131,7 +132,7 @@ def test_what_can_be_next_can_be_and_nothing_else(stage, stages, made, tmp_path)
     calls = {
         "geometry": {"kernels": made.kernels},
         "background": {"level": 4e-4},
-        "predict_stars": {},
+        "predict_stars": {"stars": read()},
         "calibrate": {"files": made.calibration},
         "calibration_factor": {"files": made.calibration},
         "rate": {},
@@ -144,7 +145,7 @@ def test_what_can_be_next_can_be_and_nothing_else(stage, stages, made, tmp_path)
         "to_netcdf": {"path": tmp_path / "x.nc"},
         "to_json": {"path": tmp_path / "x.json"},
     }
-    assert calls.keys() | {"unflag"} == METHODS_OF[UvisAccessor].keys()
+    assert calls.keys() | {"unflag", "flagged", "evil_share"} == METHODS_OF[UvisAccessor].keys()
     for name, arguments in calls.items():
         call = getattr(ds.uvis, name)
         if name in steps:

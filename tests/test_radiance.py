@@ -14,7 +14,6 @@ from scipy.stats import chi2, norm
 
 import uvisxr
 from uvisxr.calibration import formats
-from uvisxr.calibration.files import BURN
 from uvisxr.calibration.radiance import compute
 from uvisxr.calibration.response import table_of
 from uvisxr.dataset.conventions import QUALITY_FLAGS
@@ -28,6 +27,7 @@ from uvisxr.errors import (
 )
 from uvisxr.instrument.channel import EUV
 from uvisxr.instrument.detector import Window
+from uvisxr.instrument.evil import BURN
 
 SMALL = Window(0, 300, 63, 399)
 PLAIN = {"flat_field": False, "trend": False, "evil_pixels": "interpolate"}

@@ -13,11 +13,12 @@ import uvisxr.spectra
 from uvisxr.accessor import ArrayAccessor, TreeAccessor, TreeStarFlags, UvisAccessor
 from uvisxr.errors import ArgumentError, MissingStepError
 from uvisxr.simulate import Simulation, Window
+from uvisxr.stars.catalogue import read
 
 STEPS = {
     "geometry",
     *("background", "flag", "unflag", "predict_stars", "calibrate", "calibration_factor", "rate"),
-    *("fill_nan", "smooth", "bin", "integrate", "image"),
+    *("fill_nan", "smooth", "bin", "integrate", "image", "flagged", "evil_share"),
 }
 
 
@@ -41,7 +42,9 @@ def calls(made):
         "background": {"level": 4e-4},
         "flag": {"pixels": [(1, 2)], "flag": "star"},
         "unflag": {"pixels": [(1, 2)]},
-        "predict_stars": {},
+        "flagged": {"flags": ["star", "dark_line"]},
+        "evil_share": {},
+        "predict_stars": {"stars": read()},
         "calibrate": {"files": made.calibration},
         "calibration_factor": {"files": made.calibration},
         "rate": {"interval": "score"},
@@ -78,7 +81,7 @@ def test_a_step_goes_through_all_windows_and_no_empty_root(step, tree, calls):
     assert not found.variables and found.attrs == tree.attrs
     for name, node in tree.children.items():
         alone = getattr(node.to_dataset().uvis, step)(**calls[step])
-        alone = alone.to_dataset() if step == "image" else alone
+        alone = alone if isinstance(alone, xr.Dataset) else alone.to_dataset()
         xr.testing.assert_identical(found[name].to_dataset(), alone)
 
 

@@ -106,6 +106,9 @@ calibration_error : 1
     errors of detector pixels are added in quadrature: their sum over the root of their number.
 evil : 1
     1 where an element contains evil detector pixels, which respond poorly; else 0. (pixel, wl).
+evil_share : 1
+    Share of the lit detector pixels in an element that are evil: from `ds.uvis.evil_share`. On the
+    detector, (64, 1024), `uvisxr.instrument.evil_pixels` has them.
 response, response_error, response_scatter : 1
     In a table of `uvisxr.calibration.evil_response`: response of evil detector pixels to that of
     good ones, its standard error, common to all, and the scatter of single pixels around it. By
@@ -152,6 +155,8 @@ quality : 1
         wrong flat field.
     user : 16
         Set aside by the user.
+flagged : 1
+    Whether a spectrum carries any of some flags, (pic, pixel): from `ds.uvis.flagged`.
 
 Line of sight
 -------------
@@ -359,7 +364,7 @@ from ._version import __version__
 from .errors import UvisError, UvisWarning
 
 if TYPE_CHECKING:
-    from . import batch, calibration, simulate, units
+    from . import batch, calibration, instrument, simulate, units
     from .batch import joining
     from .export import load_json
     from .reader import observation
@@ -376,7 +381,7 @@ else:
         "open_processed": ".batch.joining",
         "open_product": ".reader.observation",
     }
-    _MODULES = ("batch", "calibration", "simulate", "typing", "units")
+    _MODULES = ("batch", "calibration", "instrument", "simulate", "typing", "units")
 
     # Out of sight of type checkers, for whom any name would then exist.
     def __getattr__(name):
@@ -395,6 +400,7 @@ __all__ = [
     "__version__",
     "batch",
     "calibration",
+    "instrument",
     "load_json",
     "open_observation",
     "open_processed",

@@ -13,7 +13,7 @@ import xarray as xr
 
 from . import background, export, image, integrals, spectra
 from .bins import binning
-from .calibration import radiance
+from .calibration import evil_share, radiance
 from .dataset import overview
 from .dataset.forward import (
     array_method,
@@ -64,11 +64,13 @@ class UvisAccessor:
         `geometry`: where each pixel looks, and from where.
         `background`: the counts the detector makes by itself; lost and partial spectra.
         `flag`, `unflag`: set and clear quality flags of spectra.
+        `flagged`: which spectra carry some flags.
         `predict_stars`: which pixels catalogue stars fall into.
         `stars`: star flags in text files.
     From counts to spectra:
         `calibrate`: radiances with upper and lower errors.
         `calibration_factor`: what count rates would be multiplied by.
+        `evil_share`: which elements hold evil detector pixels, without calibrating.
         `rate`: count rates with their errors.
         `fill_nan`, `smooth`: holes filled, noise smoothed, along wavelength.
     From spectra to results:
@@ -92,8 +94,10 @@ class UvisAccessor:
     background = method(background.background)
     flag = method(quality_flags.flag)
     unflag = method(quality_flags.unflag)
+    flagged = method(quality_flags.flagged, step="flagged")
     calibrate = method(radiance.calibrate)
     calibration_factor = method(radiance.calibration_factor)
+    evil_share = method(evil_share.evil_share, step="evil_share")
     rate = method(spectra.rate)
     fill_nan = method(spectra.fill_nan)
     smooth = method(spectra.smooth)
@@ -143,10 +147,10 @@ class TreeAccessor:
     `tree["window0"].to_dataset().uvis.plot`.
 
     Where, and what to leave out:
-        `geometry`, `background`, `flag`, `unflag`, `predict_stars`; `stars`: one text file for each
-        window.
+        `geometry`, `background`, `flag`, `unflag`, `flagged`, `predict_stars`; `stars`: one text
+        file for each window.
     From counts to spectra:
-        `calibrate`, `calibration_factor`, `rate`, `fill_nan`, `smooth`.
+        `calibrate`, `calibration_factor`, `evil_share`, `rate`, `fill_nan`, `smooth`.
     From spectra to results:
         `bin`, `integrate`, `image`; `to_netcdf`: one file with a group for each window; `to_json`:
         one file for each.
@@ -163,8 +167,10 @@ class TreeAccessor:
     background = each_window(background.background, UvisDataTree)
     flag = each_window(quality_flags.flag, UvisDataTree)
     unflag = each_window(quality_flags.unflag, UvisDataTree)
+    flagged = each_window(quality_flags.flagged, UvisDataTree, step="flagged")
     calibrate = each_window(radiance.calibrate, UvisDataTree)
     calibration_factor = each_window(radiance.calibration_factor, UvisDataTree)
+    evil_share = each_window(evil_share.evil_share, UvisDataTree, step="evil_share")
     rate = each_window(spectra.rate, UvisDataTree)
     fill_nan = each_window(spectra.fill_nan, UvisDataTree)
     smooth = each_window(spectra.smooth, UvisDataTree)
@@ -232,7 +238,7 @@ class TreeStarFlags:
     def __init__(self, tree: xr.DataTree) -> None:
         self._tree = tree
 
-    def load(self, path: str | Path, columns: Columns = "exposure pixel") -> UvisDataTree:
+    def load(self, path: str | Path, columns: Columns | None = None) -> UvisDataTree:
         """Flag the spectra that the files list: those of window0 in stars_window0.txt.
 
         Examples
@@ -253,7 +259,12 @@ class TreeStarFlags:
         }
         return cast("UvisDataTree", xr.DataTree.from_dict(loaded, name=self._tree.name))
 
-    def save(self, path: str | Path, columns: Columns = "exposure pixel") -> dict[str, Path]:
+    def save(
+        self,
+        path: str | Path,
+        columns: Columns = "exposure pixel",
+        overwrite: bool | None = None,
+    ) -> dict[str, Path]:
         """Write the spectra flagged as crossed by a star: of window0 into stars_window0.txt.
 
         Examples
@@ -267,7 +278,7 @@ class TreeStarFlags:
         """
         return {
             window: at_window(
-                UvisAccessor(ds).stars.save, window, window_file(path, window), columns
+                UvisAccessor(ds).stars.save, window, window_file(path, window), columns, overwrite
             )
             for window, ds in windows(self._tree)
         }

@@ -32,6 +32,8 @@ assert_type(ds, UvisDataset)
 
 ds = ds.uvis.flag([(0, 12), (0, 13)]).uvis.flag(ds.alt > 3000, "star")
 ds = ds.uvis.stars.load("stars.txt").uvis.predict_stars(faintest=6)
+ds = ds.uvis.predict_stars(Path("stars.npy")).uvis.unflag(ds.uvis.flagged(["star", "user"]))
+assert_type(ds.uvis.evil_share(), xr.DataArray)
 ds = ds.isel(pic=slice(10, 20)).sel(wl=slice(1300, 1700)).uvis.fill_nan().uvis.smooth([1, 2, 1])
 assert_type(ds, UvisDataset)
 

@@ -25,8 +25,9 @@ def fetch(product_id: tuple[str, ...], to: Path | None, matrix: bool) -> None:
     present are not downloaded again. Set UVISXR_URL_PRODUCTS to use a mirror of the folder
     COUVIS_0xxx.
 
-    "stars" in place of a product downloads the ultraviolet star catalogue CDS II/59B; set
-    UVISXR_URL_STARS to use a mirror of its folder.
+    "stars" in place of a product downloads the 31,215 ultraviolet stars of CDS II/59B, which
+    predict_stars then takes; without them it has the 60 brightest. Set UVISXR_URL_STARS to use a
+    mirror of the catalogue's folder.
     """
     from ..pds3.archive import Archive
 

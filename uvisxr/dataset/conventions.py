@@ -103,6 +103,7 @@ VARIABLES: dict[str, Variable] = {
             "flag_meanings": " ".join(QUALITY_FLAGS),
         },
     ),
+    "flagged": Variable("1", "whether the spectrum carries any of the flags asked for"),
     "background": Variable(_COUNT_RATE, "background per lit detector pixel"),
     "background_error": Variable(_COUNT_RATE, "standard error of the background"),
     "radiance": Variable(
@@ -172,6 +173,7 @@ VARIABLES: dict[str, Variable] = {
         },
     ),
     "evil": Variable("1", "whether the element holds evil detector pixels: 1 yes, 0 no"),
+    "evil_share": Variable("1", "share of the element's lit detector pixels that are evil"),
     "response": Variable("1", "response of evil detector pixels to that of good ones"),
     "response_error": Variable("1", "standard error of the response, common to its pixels"),
     "response_scatter": Variable("1", "standard deviation of single pixels around the response"),

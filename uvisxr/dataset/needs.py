@@ -112,6 +112,7 @@ STEPS = {
         also=(*_FACTOR.also, "product"),
     ),
     "calibration_factor": _FACTOR,
+    "evil_share": Needs(names=("et", *_WINDOW), attrs=("channel", *_WINDOW_ATTRS), some=("pic",)),
     "evil_response": Needs(
         names=("counts", "et", "exposure", *_WINDOW),
         attrs=_INSTRUMENT,
@@ -120,6 +121,7 @@ STEPS = {
     "rate": Needs(
         names=("counts", "exposure"), attrs=("compression",), also=_NUMBERS, frame=None, some=()
     ),
+    "flagged": _FLAGS,
     "flag": _FLAGS,
     "unflag": _FLAGS,
     "stars.load": _FLAGS,

@@ -10,10 +10,12 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from .. import checks
+from ..dataset import needs
 from ..errors import ArgumentError, MissingStepError
 from ..integrals import brightness
 from ..quality.flags import flags_of
 from ..stars import predict
+from ..stars.catalogue import downloaded, read
 
 #: Wavelengths where stars outshine most bodies, angstrom.
 STARLIGHT = (1600, 1900)
@@ -128,11 +130,12 @@ def signal(ds: xr.Dataset, wl_range: tuple[float, float] | None) -> xr.DataArray
 
 def with_stars(ds: xr.Dataset, catalogue: xr.Dataset | None) -> xr.Dataset:
     """The dataset with predicted stars if it has geometry; unchanged otherwise."""
-    if catalogue is None and "star_count" in ds.variables:
-        return ds
-    try:
-        return predict.predict_stars(ds, catalogue)
-    except MissingStepError:
-        if catalogue is not None:
-            raise
-        return ds
+    if catalogue is None:
+        if "star_count" in ds.variables:
+            return ds
+        try:
+            needs.check(ds, "predict_stars")
+        except MissingStepError:
+            return ds
+        catalogue = read(downloaded())
+    return predict.predict_stars(ds, catalogue)

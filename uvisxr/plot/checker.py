@@ -347,8 +347,8 @@ def check_stars(
     wl_range : (float, float), optional
         Angstrom; None for all of the dataset's. What is integrated already is drawn as it is.
     stars : Dataset, optional
-        Catalogue whose stars are predicted. Default: the prediction already in the dataset, else
-        the 60 brightest stars if it has geometry.
+        Catalogue whose stars are predicted. Default: the prediction already in the dataset, else,
+        with geometry, that of the stars that `predict_stars` takes by default.
     colormaps : sequence of str
         Names of matplotlib colormaps, in the order of the button.
     figure : Figure, optional

@@ -53,7 +53,8 @@ def evolution(
         Panels across, and panels down each page of the PDF.
     stars : Dataset, optional
         Catalogue whose stars are predicted and marked with their magnitudes. Default: the
-        prediction already in the dataset, else the 60 brightest stars if it has geometry.
+        prediction already in the dataset, else, with geometry, that of the stars that
+        `predict_stars` takes by default.
     exclude : str or iterable of str
         Quality flags whose spectra are left out. Spectra flagged `star` are drawn hollow.
     share_y : bool

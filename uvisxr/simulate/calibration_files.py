@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from ..calibration.evil import LIT
-from ..calibration.files import BURN
 from ..calibration.formats import Lab, package_lab
 from ..calibration.response import table_of_pixels
 from ..export import to_netcdf
 from ..files import whole_file, write_text
 from ..instrument.channel import N_BANDS, N_LINES, ChannelName
+from ..instrument.detector import LIT
+from ..instrument.evil import BURN
 from . import idlsave
 
 #: Fraction of lit pixels that are evil, as in the real FUV flat field.
