@@ -278,10 +278,16 @@ def test_a_label_without_start_time_is_an_error(product: Path, cache: Path):
 
 
 def test_an_unknown_target_is_an_error(product: Path, cache: Path):
-    product.write_text(product.read_text().replace('"SATURN"', '"VULCAN"'))
-    result = run("check", product)
+    result = run("check", product, "--target", "VULCAN")
     assert result.exit_code == 1
-    assert "VULCAN" in result.stderr
+    assert "SPICE does not know a body 'VULCAN'" in result.stderr
+
+
+def test_labels_that_cannot_be_read_do_not_stop_a_folder(product: Path, cache: Path):
+    (product.parent / "FUV2005_230_16_00.LBL").write_text("PDS_VERSION_ID = PDS3\nEND\n")
+    result = run("check", product.parent)
+    assert "left out" in result.stderr and "FUV2005_230_16_00.LBL" in result.stderr
+    assert result.stdout == run("check", product).stdout
 
 
 # What the geometry would miss, and nothing else
@@ -327,6 +333,13 @@ def test_a_product_without_a_body_is_served(product: Path, cache: Path, server: 
     names = {path.rsplit("/", 1)[-1] for path in NEEDED} - {"pck00010.tpc"}
     assert {Path(line).name for line in result.stdout.split()} == names
     assert run("check", product).exit_code == 0
+
+
+def test_a_target_that_spice_does_not_know_is_no_body(product: Path, here: Path):
+    """As in a geometry, which needs no more than for a star then."""
+    result = run("check", retarget(product, "VULCAN"), "--kernels", here)
+    assert result.exit_code == 0, result.stderr
+    assert "SPICE does not know the product's target, 'VULCAN'" in result.stderr
 
 
 def test_another_target_than_the_labels(product: Path, here: Path, tmp_path: Path):

@@ -383,7 +383,7 @@ class TestWithoutBody:
 
     def test_a_target_that_nobody_knows(self, files):
         ds = synthetic.dataset(ets=ETS, target="TITTAN")
-        with pytest.warns(UvisWarning, match="does not know the dataset's target, 'TITTAN'"):
+        with pytest.warns(UvisWarning, match="does not know the product's target, 'TITTAN'"):
             found = ds.uvis.geometry(files)
         assert ALL_FIELDS & set(found.variables) == fields_that_need("course")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from helpers.volume import index_row, write_index
 
@@ -168,6 +169,14 @@ def test_filters_that_nothing_passes_say_what_there_is(
 ):
     with pytest.raises(NoMatchError, match=said):
         list(expand(volume / source, wanted))
+
+
+@pytest.mark.parametrize("wanted", ["s rings", "Saturn_Rings"])
+def test_rings_are_found_as_either_standard_calls_them(wanted: str):
+    takes = Filter(target=wanted).takes
+    start = np.datetime64("2005-08-18")
+    assert takes("FUV", "S RINGS", "", start) and takes("FUV", "Saturn Rings", "", start)
+    assert not takes("FUV", "U RINGS", "", start) and not takes("FUV", "SATURN", "", start)
 
 
 def test_misspelt_slit_of_the_archive(tmp_path: Path):

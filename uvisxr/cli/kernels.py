@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import KernelError, warn_user
+from ..errors import KernelError, LabelError, ProductError, UvisError, warn_user
 
 if TYPE_CHECKING:
     from ..kernels.requirements import Request
@@ -35,7 +35,18 @@ def _requests(product: tuple[Path, ...], target: str | None) -> list[Request]:
     from ..pds3.label import read_label
     from ..reader import sources
 
-    return [Request.of(read_label(found.label), target) for found in sources.expand(product)]
+    requests: list[Request] = []
+    faults: list[UvisError] = []
+    for found in sources.expand(product):
+        try:
+            requests.append(Request.of(read_label(found.label), target))
+        except (LabelError, ProductError) as error:
+            faults.append(error)
+    if not requests:
+        raise faults[0]
+    for fault in faults:
+        warn_user(f"left out: {fault}")
+    return requests
 
 
 @kernels.command()

@@ -17,12 +17,12 @@ import xarray as xr
 from .. import checks
 from ..dataset import conventions, history
 from ..dataset.fields import EPHEMERIS, FIELDS, SIGHTLINE, TANGENT
-from ..errors import ArgumentError, MissingStepError, warn_user
+from ..errors import ArgumentError, warn_user
 from ..instrument.channel import Optics
 from ..instrument.detector import Bins
 from ..kernels import choose as kernel_files
-from ..kernels.bodies import SPACECRAFT_CODE, Body, Point, is_body, named, resolve
-from ..kernels.session import LOCK, loaded, user_kernels
+from ..kernels.bodies import SPACECRAFT_CODE, Body, Point, chosen, resolve
+from ..kernels.session import loaded, user_kernels
 from ..numerics import sphere
 from ..numerics.constants import ASTRONOMICAL_UNIT
 from .ellipsoid import TangentKind
@@ -128,7 +128,7 @@ def geometry(
     checks.choice("lon_direction", lon_direction, LonDirection)
     checks.choice("tangent", tangent, TangentKind)
     name = _target_name(ds, target)
-    channel, slit = (_attribute(ds, name) for name in ("channel", "slit"))
+    channel, slit = str(ds.attrs["channel"]), str(ds.attrs["slit"])
     if optics is None:
         optics = ds.attrs.get("optics", "telescope")
     checks.choice("optics", optics, Optics)
@@ -172,29 +172,11 @@ def geometry(
 
 
 def _target_name(ds: xr.Dataset, target: str | None) -> str:
-    """SPICE's name of the target; empty if there is none.
-
-    Raises
-    ------
-    ArgumentError
-        There is no target to go by, or SPICE does not know that of the argument.
-    """
-    wanted = target if target is not None else ds.attrs.get("target")
-    if wanted is None:
+    """SPICE's name of the target; empty if there is none."""
+    if target is None and "target" not in ds.attrs:
         raise ArgumentError('the dataset names no target: pass target=, for example "SATURN"')
-    if not is_body(wanted):
-        return ""
-    try:
-        with LOCK:
-            return named(wanted)[0]
-    except ArgumentError:
-        if target is not None:
-            raise
-        warn_user(
-            f"SPICE does not know the dataset's target, {wanted!r}: the geometry has no fields of "
-            'a body; pass target=, for example "SATURN"'
-        )
-        return ""
+    body = chosen(str(ds.attrs.get("target", "")), target)
+    return body[0] if body else ""
 
 
 def _resolved(name: str) -> Body | Point | None:
@@ -228,16 +210,6 @@ def _has_constants() -> bool:
 def _ephemeris(target: Body | Point | None, et: np.ndarray) -> Course:
     kind = Course if target is None else Ephemeris if isinstance(target, Body) else Sighting
     return kind.of(target, et)
-
-
-def _attribute(ds: xr.Dataset, name: str) -> str:
-    try:
-        return str(ds.attrs[name])
-    except KeyError:
-        raise MissingStepError(
-            f"the dataset has lost its attribute {name!r}, needed to find where its pixels look: "
-            "start from uvisxr.open_product and keep the attributes"
-        ) from None
 
 
 def _warn_of_unknown(et: np.ndarray, ephemeris: Course, attitude: np.ndarray) -> None:

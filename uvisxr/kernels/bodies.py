@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import spiceypy
 
-from ..errors import ArgumentError, KernelError
+from ..errors import ArgumentError, KernelError, warn_user
+from .session import LOCK
 
 #: Cassini: its name, its NAIF code, and the frame of its bus.
 SPACECRAFT, SPACECRAFT_CODE, SPACECRAFT_FRAME = "CASSINI", -82, -82000
@@ -82,6 +83,37 @@ def named(target: str) -> tuple[str, int]:
         except spiceypy.SpiceyError:
             continue
     raise ArgumentError(f"SPICE does not know a body {target!r}: {mend}")
+
+
+def chosen(stated: str, wanted: str | None = None) -> tuple[str, int] | None:
+    """Name and NAIF code of the body that a product looks at; None if there is none.
+
+    Parameters
+    ----------
+    stated : str
+        Target by the product's label. If SPICE does not know it, a UvisWarning says so.
+    wanted : str, optional
+        In its place.
+
+    Raises
+    ------
+    ArgumentError
+        SPICE does not know `wanted`.
+    """
+    target = stated if wanted is None else wanted
+    if not is_body(target):
+        return None
+    try:
+        with LOCK:
+            return named(target)
+    except ArgumentError:
+        if wanted is not None:
+            raise
+        warn_user(
+            f"SPICE does not know the product's target, {stated!r}: the geometry has no fields of "
+            'a body; pass target=, for example "SATURN"'
+        )
+        return None
 
 
 def _plain(target: str) -> str:

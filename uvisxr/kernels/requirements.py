@@ -13,7 +13,7 @@ import spiceypy
 from .. import fetch
 from ..errors import FetchError, KernelError
 from ..pds3.label import Label
-from .bodies import SPACECRAFT, SPACECRAFT_CODE, SPACECRAFT_FRAME, SUN, is_body, named
+from .bodies import SPACECRAFT, SPACECRAFT_CODE, SPACECRAFT_FRAME, SUN, chosen
 from .choose import (
     Kernels,
     Survey,
@@ -64,14 +64,13 @@ class Request:
         LabelError
             The label gives no START_TIME.
         ArgumentError
-            SPICE does not know the target.
+            SPICE does not know `target`. If it does not know the label's, a UvisWarning says so.
         """
         # START_TIME is the end of the first exposure: see the users guide, chapter 2.
         ets = label.known_start().et + label.integration * (np.arange(label.shape[0]) - 0.5)
-        wanted = label.target if target is None else target
-        with LOCK:
-            body = (named(wanted)[1],) if is_body(wanted) else ()
-        return cls(label.path.stem, ets, (SPACECRAFT_CODE, SUN, *body))
+        body = chosen(label.target, target)
+        codes = (SPACECRAFT_CODE, SUN, *(body[1:] if body else ()))
+        return cls(label.path.stem, ets, codes)
 
     @property
     def target(self) -> int | None:

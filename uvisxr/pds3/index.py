@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import LabelError
+from ..errors import ArgumentError, LabelError
 from ..timescales import parse_utc
 from . import odl
 
@@ -31,7 +31,8 @@ class Row:
     """One product of an index table.
 
     `path` is the label's path below the folder of all volumes; `start` is NaT and the texts are ""
-    where the table has no value, and all are None where it has no such column.
+    where the table has no value, and all are None where it has no such column. A `start` that
+    cannot be read is None too: the label may be better.
     """
 
     product: str
@@ -136,8 +137,15 @@ def _row(file: str, volume: str, target: str | None, slit: str | None, start: st
         path.with_suffix(".LBL"),
         target,
         slit,
-        start if start is None else parse_utc(start) if start else np.datetime64("NaT", "ns"),
+        None if start is None else _start(start),
     )
+
+
+def _start(text: str) -> np.datetime64 | None:
+    try:
+        return parse_utc(text) if text else np.datetime64("NaT", "ns")
+    except ArgumentError:
+        return None
 
 
 def _offset(pointer: Any, row_bytes: int) -> int:

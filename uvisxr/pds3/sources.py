@@ -503,4 +503,6 @@ def _of_pds4(label: Path) -> dict[str, str]:
 
 def _canonical(text: str) -> str:
     text = re.sub(r"[\s_]+", " ", text.strip().upper())
+    # PDS3 labels have S RINGS, PDS4 ones SATURN RINGS.
+    text = re.sub(r"^([JSUN])(UPITER|ATURN|RANUS|EPTUNE) RINGS$", r"\1 RINGS", text)
     return text.replace("OCCLTATION", "OCCULTATION")
