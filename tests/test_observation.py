@@ -93,7 +93,7 @@ def test_clock_with_milliseconds(product):
 def test_attributes(product):
     ds = uvisxr.open_product(product)
     assert {k: ds.attrs[k] for k in ("name", "channel", "slit", "target", "year", "doy")} == {
-        "name": "FUV2005_230",
+        "name": "FUV_2005_230",
         "channel": "FUV",
         "slit": "LOW_RESOLUTION",
         "target": "SATURN",
@@ -110,15 +110,68 @@ def test_attributes(product):
 @pytest.mark.parametrize(
     ("arguments", "name"),
     [
-        ({}, "FUV2005_230"),
-        ({"prime_instrument": "cirs"}, "FUV2005_230_CIRS"),
-        ({"id": 2}, "FUV2005_230_2"),
-        ({"prime_instrument": "UVIS", "id": 1}, "FUV2005_230_UVIS_1"),
+        ({}, "FUV_2005_230"),
+        ({"prime_instrument": "cirs"}, "FUV_2005_230_CIRS"),
+        ({"id": 2}, "FUV_2005_230_2"),
+        ({"prime_instrument": "UVIS", "id": 1}, "FUV_2005_230_PRIME_1"),
         ({"name": "mine"}, "mine"),
     ],
 )
 def test_names(product, arguments, name):
     assert uvisxr.open_observation(product, **arguments).attrs["name"] == name
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [("uvis", "PRIME"), ("Prime", "PRIME"), ("CIRS", "CIRS"), ("vims", "VIMS"), (None, "")],
+)
+def test_prime_instrument(product, given, kept):
+    ds = uvisxr.open_observation(product, prime_instrument=given)
+    assert ds.attrs["prime_instrument"] == kept
+
+
+def test_prime_instrument_that_never_was(product):
+    with pytest.raises(ArgumentError, match=r"prime_instrument='INMS'.*'VIMS'"):
+        uvisxr.open_observation(product, prime_instrument="inms")
+
+
+def test_targets_are_in_capitals(product):
+    assert uvisxr.open_observation(product, target="Titan").attrs["target"] == "TITAN"
+    product.write_text(product.read_text().replace('"SATURN"', '"Saturn"'))
+    assert uvisxr.open_product(product).attrs["target"] == "SATURN"
+
+
+def test_a_batch_file_in_place_of_paths(three, tmp_path):
+    batch = tmp_path / "only.txt"
+    batch.write_text(str(three[1]))
+    with pytest.warns(UvisWarning, match="in place of the paths"):
+        ds = uvisxr.open_observation(three[0], batch=batch)
+    assert set(ds["product"].values) == {three[1].stem}
+
+
+@pytest.mark.parametrize("pair", [tuple, list, reversed])
+def test_a_label_and_a_data_file_of_another_name(product, tmp_path, pair):
+    """Unless the data file has a label of its own, or the label has other data, in this order."""
+    data = product.with_suffix(".DAT").rename(tmp_path / "elsewhere_PRIME.DAT")
+    names = [product, data]
+    if pair is not reversed:
+        # The pair that is given counts, not what lies beside the label.
+        product.with_suffix(".DAT").write_bytes(bytes(data.stat().st_size))
+    ds = uvisxr.open_product(pair(names) if pair is not reversed else (data, product))
+    assert ds.counts.values.any()
+    assert "elsewhere_PRIME.DAT" in ds.attrs["history"]
+    xr.testing.assert_equal(uvisxr.open_observation(*names), ds)
+
+
+def test_a_data_file_with_a_label_of_its_own_is_another_product(three):
+    ds = uvisxr.open_observation(three[0], three[1].with_suffix(".DAT"))
+    assert set(ds["product"].values) == {path.stem for path in three[:2]}
+
+
+@pytest.mark.parametrize("ending", [".IMG", ".lbl", ".dat", ".txt", ""])
+def test_any_ending_of_a_base_path(product, ending):
+    ds = uvisxr.open_product(product.with_suffix(ending))
+    assert ds["product"].values[0] == product.stem
 
 
 def test_quality_flags_the_dark_lines(product):
@@ -229,7 +282,7 @@ def test_start_in_a_leap_second(tmp_path, start_time):
     assert ds.time_start[0] == np.datetime64(begin)
     assert ds.time_stop[1] == np.datetime64(end)
     assert (ds.attrs["year"], ds.attrs["doy"]) == (2016, 366)
-    assert ds.attrs["name"] == "FUV2016_366"
+    assert ds.attrs["name"] == "FUV_2016_366"
 
 
 def test_lazy_equals_eager(three):
@@ -256,7 +309,7 @@ def test_inputs(three, kind):
         "batch": [],
         "mixed": [three[0], folder],
     }[kind]
-    options = {"batch": batch} if kind in ("batch", "mixed") else {}
+    options = {"batch": batch} if kind == "batch" else {}
     assert uvisxr.open_observation(*arguments, **options).sizes["pic"] == 6
 
 

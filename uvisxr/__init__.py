@@ -318,7 +318,8 @@ Attributes
 title
     Name, content and target in words.
 name
-    Of the observation: channel, year and day of year, prime instrument, number.
+    Of the observation, CHANNEL_YEAR_DOY[_PRIME][_ID]: FUV_2006_015_PRIME_1 has the prime instrument
+    UVIS and the number 1.
 channel, slit, slit_width, slit_dlambda
     FUV or EUV; HIGH_RESOLUTION, LOW_RESOLUTION or OCCULTATION; width of the slit, micrometre, and
     of its image in the spectrum, angstrom.
@@ -327,7 +328,8 @@ optics
     degrees off. As the label has it: target SUN and OCCULTATION_PORT_STATE open; or as
     ``geometry(optics=...)`` had it.
 target, prime_instrument
-    The body, in capitals, and the instrument that controlled the pointing, if known.
+    The body, in capitals, and the instrument that controlled the pointing, if known: PRIME (UVIS
+    itself), CIRS, VIMS or ISS.
 ul_line, ul_band, lr_line, lr_band, line_bin, band_bin
     The window; see above.
 year, doy, start_time, compression

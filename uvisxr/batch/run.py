@@ -280,7 +280,10 @@ class _Batch:
                 self.summary.current += 1
                 continue
             fingerprint = _fingerprint(product, recipe)
-            yield work.Job(str(product.label), output, folder, str(self.partial), fingerprint)
+            yield work.Job(
+                *(str(product.label), output, folder, str(self.partial), fingerprint),
+                data=str(product.data) if product.paired else "",
+            )
 
     def _output(self, product: sources.Product) -> tuple[str, Path]:
         """A name for the output that stays the same in later runs, and the label that counts.

@@ -46,8 +46,8 @@ class Job:
 
     Attributes
     ----------
-    label : str
-        Absolute path of the label.
+    label, data : str
+        Absolute paths of the label, and of the data file if it was given with the label, else "".
     output : str
         File name of the output in `folder`.
     folder, partial : str
@@ -61,6 +61,7 @@ class Job:
     folder: str
     partial: str
     fingerprint: str
+    data: str = ""
 
     def record(self) -> dict[str, Any]:
         """What the manifest holds of the job, whatever its outcome."""
@@ -106,7 +107,7 @@ def attempt(job: Job, pipeline: Pipeline) -> dict[str, Any]:
         try:
             # Inside a worker, dask would spread the blocks of one product over the whole cluster.
             with dask.config.set(scheduler="synchronous"):
-                ds = reduce(job.label, pipeline, entering)
+                ds = reduce((job.label, job.data) if job.data else job.label, pipeline, entering)
                 entering("write")
                 record |= _write(ds, job)
                 entering("")
@@ -131,7 +132,9 @@ def failed(step: str, kind: str, message: str) -> dict[str, Any]:
 
 
 def reduce(
-    label: str | Path, pipeline: Pipeline, entering: Callable[[str], None] = lambda name: None
+    product: str | Path | tuple[str | Path, str | Path],
+    pipeline: Pipeline,
+    entering: Callable[[str], None] = lambda name: None,
 ) -> xr.Dataset | xr.DataTree:
     """Open one product and run the steps on it, window by window if it has several.
 
@@ -140,7 +143,7 @@ def reduce(
     """
     from ..reader.observation import open_product
 
-    opened = open_product(label, **pipeline.open)
+    opened = open_product(product, **pipeline.open)
 
     def apply(ds: xr.Dataset) -> xr.Dataset:
         return pipeline.apply(_blocks(ds), entering) if ds.variables else ds

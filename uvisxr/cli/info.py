@@ -23,7 +23,6 @@ def info(product: tuple[Path, ...]) -> None:
     Start and stop are those of the first and the last exposure, according to the label. Missing or
     damaged labels and data files are named on stderr, and the exit code is then 1.
     """
-    from ..pds3.label import read_label
     from ..pds3.product import qube_file
     from ..reader import sources
 
@@ -32,7 +31,7 @@ def info(product: tuple[Path, ...]) -> None:
     failures = 0
     for found in sources.expand(product):
         try:
-            label = read_label(found.label)
+            label = found.read()
             rows.append(_row(label))
             for window in range(len(label.windows)):
                 qube_file(label, window)

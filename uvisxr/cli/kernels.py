@@ -32,14 +32,13 @@ def kernels() -> None:
 
 def _requests(product: tuple[Path, ...], target: str | None) -> list[Request]:
     from ..kernels.requirements import Request
-    from ..pds3.label import read_label
     from ..reader import sources
 
     requests: list[Request] = []
     faults: list[UvisError] = []
     for found in sources.expand(product):
         try:
-            requests.append(Request.of(read_label(found.label), target))
+            requests.append(Request.of(found.read(), target))
         except (LabelError, ProductError) as error:
             faults.append(error)
     if not requests:

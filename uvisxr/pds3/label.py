@@ -147,13 +147,15 @@ def looks_like_uvis(path: str | Path) -> bool:
     return b"PDS_VERSION_ID" in head and re.search(rb'INSTRUMENT_ID\s*=\s*"?UVIS', head) is not None
 
 
-def read_label(path: str | Path) -> Label:
+def read_label(path: str | Path, data: Path | None = None) -> Label:
     """Read the label of a UVIS spectral product.
 
     Parameters
     ----------
     path : path
         A detached PDS3 label, or the PDS4 label of a migrated product.
+    data : Path, optional
+        Its data file, if that is not the one that `data_file` finds.
 
     Returns
     -------
@@ -171,7 +173,7 @@ def read_label(path: str | Path) -> Label:
     module = _parse(path)
     _require_uvis(module, path)
     try:
-        return _typed(module, path)
+        return _typed(module, path, data)
     except UnreadObjectError as error:
         raise UnreadObjectError(f"{path} {error}") from None
     except ProductError as error:
@@ -212,10 +214,10 @@ def _require_uvis(module: Mapping[str, Any], path: Path) -> None:
         )
 
 
-def _typed(module: Mapping[str, Any], path: Path) -> Label:
+def _typed(module: Mapping[str, Any], path: Path, data: Path | None) -> Label:
     described = objects.read(module)
     product_id = str(objects.need(module, "PRODUCT_ID"))
-    data_path = data_file(path, described.pointer)
+    data_path = data or data_file(path, described.pointer)
     return Label(
         path=path,
         product_id=product_id,

@@ -71,15 +71,22 @@ def label_of(path: Path) -> Path:
     Parameters
     ----------
     path : Path
-        The label, the data file, plain or packed, or their common base path.
+        The label, the data file, plain or packed, or their common base path, whose ending may be
+        any other.
     """
     name, kind = split(path)
     if kind in LABELS and path.is_file():
         return path
-    base = path.with_name(f"{name}.LBL")
-    places = _places(base.parent, _DATA_TREES, _LABEL_TREES)
-    found = (beside(folder / base.name, ending) for folder in places for ending in LABELS)
-    return next(filter(None, found), base)
+    bases = [path.with_name(f"{name}.LBL")]
+    if not kind and path.suffix:
+        bases.append(path.with_suffix(".LBL"))
+    for base in bases:
+        places = _places(base.parent, _DATA_TREES, _LABEL_TREES)
+        found = (beside(folder / base.name, ending) for folder in places for ending in LABELS)
+        label = next(filter(None, found), None)
+        if label or data_of(base):
+            return label or base
+    return bases[0]
 
 
 def _places(folder: Path, own: tuple[str, ...], other: tuple[str, ...]) -> Iterator[Path]:

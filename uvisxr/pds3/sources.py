@@ -23,7 +23,7 @@ from ..timescales import Instant, parse_instant, parse_utc
 from . import index, odl, pairs, pds4
 from .archive import Archive
 from .identifier import product_id
-from .label import looks_like_uvis
+from .label import Label, looks_like_uvis, read_label
 from .product import label_path
 
 #: Names of spectral products and of calibration matrices, which do not count as products, in the
@@ -47,11 +47,13 @@ class Product:
     """One product on disk.
 
     `data`, which may be packed, is None if there is no data file for the label. The label itself
-    may be missing; opening the product then reports that.
+    may be missing; opening the product then reports that. `paired`: label and data were given
+    together, whatever their names.
     """
 
     label: Path
     data: Path | None
+    paired: bool = False
 
     @property
     def name(self) -> str:
@@ -63,6 +65,10 @@ class Product:
         """The product of a label, a data file or their common base path."""
         label = label_path(path.absolute())
         return cls(label, pairs.data_of(label))
+
+    def read(self) -> Label:
+        """What the label says; errors as of `read_label`."""
+        return read_label(self.label, self.data if self.paired else None)
 
 
 @dataclass(frozen=True)
@@ -144,10 +150,11 @@ def expand(
     Parameters
     ----------
     sources : path or iterable of paths
-        Labels, data files or their common base path; folders (searched with all folders below,
-        through links); batch files (one source per line, relative to the file, # for comments);
-        globs ("data/D2005_*/FUV*.LBL"); index tables (INDEX.LBL or INDEX.TAB of a volume, or those
-        of the Ring-Moon Systems Node); identifiers of products in the cache (see
+        Labels, data files or their common base path; a label followed by a data file of another
+        name that has no label of its own; folders (searched with all folders below, through links);
+        batch files (one source per line, relative to the file, # for comments); globs
+        ("data/D2005_*/FUV*.LBL"); index tables (INDEX.LBL or INDEX.TAB of a volume, or those of the
+        Ring-Moon Systems Node); identifiers of products in the cache (see
         `uvisxr.pds3.identifier`). A file of that name goes before a glob or an identifier.
     wanted : Filter, optional
         By default everything is accepted.
@@ -265,11 +272,14 @@ class _Source:
         Absolute.
     fetch : bool
         As of `expand`.
+    data : Path, optional
+        The data file of another name that was given with the label `path`.
     """
 
     text: str
     path: Path
     fetch: bool
+    data: Path | None = None
 
     def products(self, sieve: _Sieve) -> Iterator[Product]:
         """The wanted products."""
@@ -285,6 +295,8 @@ class _Source:
     def _found(self) -> Iterable[Product | _Source]:
         """Products, or further sources that hold them."""
         path = self.path
+        if self.data is not None:
+            return [Product(path, self.data, paired=True)]
         if path.is_dir():
             return _folder(path)
         if path.is_file() and not pairs.split(path)[1]:
@@ -329,19 +341,48 @@ class _Source:
 
 def _checked(sources: Iterable[str | Path], folder: Path, fetch: bool) -> list[_Source]:
     """Check that every source holds a product, so that a missing one shows before work starts."""
-    found = []
-    for given in sources:
-        try:
-            path = folder / Path(given).expanduser()
-        except TypeError:
-            raise ArgumentError(f"{given!r} is not the path of a product") from None
-        except RuntimeError as error:
-            raise ArgumentError(f"{given}: {error}") from error
-        source = _Source(str(given), path, fetch)
+    given = list(_paired([_source(one, folder, fetch) for one in sources]))
+    for source in given:
         if next(source.products(_Sieve(Filter())), None) is None:
             raise source.none()
-        found.append(source)
-    return found
+    return given
+
+
+def _source(given: str | Path, folder: Path, fetch: bool) -> _Source:
+    try:
+        return _Source(str(given), folder / Path(given).expanduser(), fetch)
+    except TypeError:
+        raise ArgumentError(f"{given!r} is not the path of a product") from None
+    except RuntimeError as error:
+        raise ArgumentError(f"{given}: {error}") from error
+
+
+def _paired(sources: list[_Source]) -> Iterator[_Source]:
+    """The sources, with a label and a data file beside it in the list as one product.
+
+    Of another name, without a label of its own, the data file can be of no other product.
+    """
+    rest = list(sources)
+    while rest:
+        source = rest.pop(0)
+        pair = _pair(source, rest[0]) if rest else None
+        if pair is not None:
+            rest.pop(0)
+        yield pair or source
+
+
+def _pair(first: _Source, second: _Source) -> _Source | None:
+    kinds = [pairs.split(source.path)[1] for source in (first, second)]
+    turned = kinds[1] in pairs.LABELS
+    label, data = (second, first) if turned else (first, second)
+    if sum(kind in pairs.LABELS for kind in kinds) != 1 or "" in kinds:
+        return None
+    if not (label.path.is_file() and data.path.is_file()) or pairs.label_of(data.path).is_file():
+        return None
+    # After a data file, a label with data of its own begins another product.
+    if turned and pairs.data_of(label.path):
+        return None
+    return replace(label, path=label.path.absolute(), data=data.path.absolute())
 
 
 def _pattern(path: Path) -> str:

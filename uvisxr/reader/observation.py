@@ -17,7 +17,7 @@ from ..dataset import conventions, history, inputs
 from ..errors import ArgumentError, LabelError, ProductError, UnreadObjectError, warn_user
 from ..instrument.channel import channel as find_channel
 from ..instrument.detector import Window
-from ..pds3.label import Label, read_label
+from ..pds3.label import Label
 from ..pds3.product import choose_windows, label_path, qube_file
 from ..pds3.qube import QubeArray
 from ..quality.flags import initial
@@ -26,6 +26,9 @@ from . import sources, states
 
 #: What START_TIME means: the end of the first exposure, or its start.
 StartTime = Literal["end_of_first", "start"]
+
+#: Which instrument controlled the pointing; UVIS itself is written PRIME.
+Prime = Literal["PRIME", "CIRS", "VIMS", "ISS"]
 
 #: A clock count in the label that is further than this from START_TIME is taken as wrong, s: the
 #: kernels of the day, by which labels were made, predicted the clock to some tens of seconds.
@@ -43,14 +46,14 @@ class _Choices:
     start_time: StartTime
     sort: bool = True
     target: str | None = None
-    prime_instrument: str | None = None
+    prime: str = ""
     id: int | str = 0
     name: str | None = None
 
 
 @overload
 def open_product(
-    path: str | Path,
+    path: str | Path | tuple[str | Path, str | Path],
     *,
     window: int,
     chunks: Any = None,
@@ -61,7 +64,7 @@ def open_product(
 
 @overload
 def open_product(
-    path: str | Path,
+    path: str | Path | tuple[str | Path, str | Path],
     *,
     window: int | None = None,
     chunks: Any = None,
@@ -72,7 +75,7 @@ def open_product(
 
 @history.step("open_product", unsaid=["chunks", "fetch"])
 def open_product(
-    path: str | Path,
+    path: str | Path | tuple[str | Path, str | Path],
     *,
     window: int | None = None,
     chunks: Any = None,
@@ -83,9 +86,10 @@ def open_product(
 
     Parameters
     ----------
-    path : path
-        The label, the data file, or their common base path; or the identifier of a product in the
-        cache, such as FUV2009_173_15_16, also as OPUS writes it (co-uvis-fuv2009_173_15_16). The
+    path : path or pair of paths
+        The label, the data file, or their common base path, with any ending; label and data file
+        as a pair if their names differ; or the identifier of a product in the cache, such as
+        FUV2009_173_15_16, also as OPUS writes it (co-uvis-fuv2009_173_15_16). The
         data file may be packed: NAME.DAT.bz2, .gz or .zip. From a zip archive that stores it as it
         is, exposures are read one at a time; other files are unpacked to the cache when their
         counts are first used.
@@ -130,7 +134,7 @@ def open_product(
     >>> str(later.time_start.values[0])[:19]
     '2008-03-10T10:04:00'
     """
-    labels = _labels([path], fetch=fetch)
+    labels = _labels(_flat([path]), fetch=fetch)
     if len(labels) > 1:
         raise ArgumentError(f"{path} holds {len(labels)} products: use uvisxr.open_observation")
     return _open(labels, _Choices(window, chunks, start_time))
@@ -191,20 +195,23 @@ def open_observation(
     ----------
     *paths : path or iterable of paths
         Labels, data files, plain or packed, base paths, folders with all below, globs, index
-        tables, identifiers as in `open_product`. The same exposures are taken once, with a warning
+        tables, identifiers as in `open_product`; a label followed by a data file of another name
+        that has no label is one product. The same exposures are taken once, with a warning
         that names the copies: of those in two volumes of the archive, the later.
     batch : path, optional
-        A text file with one path per line, relative to that file; # starts a comment.
+        A text file with one path per line, relative to that file; # starts a comment. It is used in
+        place of `paths`, with a warning if both are given.
     channel : {"EUV", "FUV"}, optional
         Take only the products of this channel, from a folder of both.
     target : str, optional
         Target body, in place of the labels' TARGET_NAME.
-    prime_instrument : str, optional
-        Instrument that controlled the pointing; becomes part of the name.
+    prime_instrument : {"PRIME", "UVIS", "CIRS", "VIMS", "ISS"}, optional
+        Instrument that controlled the pointing; becomes part of the name. UVIS itself is written
+        PRIME.
     id : int or str
         Number of the observation within its day; becomes part of the name unless 0.
     name : str, optional
-        Name to use in place of CHANNELyear_doy[_PRIME][_ID].
+        Name to use in place of CHANNEL_YEAR_DOY[_PRIME][_ID], such as FUV_2006_015_PRIME_1.
     sort : bool
         Sort exposures by time; otherwise they keep the order of the products.
     window, chunks, start_time, fetch
@@ -236,12 +243,24 @@ def open_observation(
     """
     given = list(_flat(paths))
     if batch is not None:
-        given.append(batch)
+        if given:
+            warn_user(f"batch={str(batch)!r} is opened in place of the paths given beside it")
+        given = [batch]
+    prime = _prime(prime_instrument)
     labels = _distinct(_labels(given, channel, target, fetch))
-    choices = _Choices(window, chunks, start_time, sort, target, prime_instrument, id, name)
+    choices = _Choices(window, chunks, start_time, sort, target, prime, id, name)
     # Lists of products have been read too.
     lists = [path for path in (Path(one).expanduser() for one in given) if path.is_file()]
     return _open(labels, choices, {"paths": [label.path for label in labels]}, lists)
+
+
+def _prime(instrument: str | None) -> str:
+    """The instrument that controlled the pointing, as in names; empty if none is given."""
+    if not instrument:
+        return ""
+    name = str(instrument).upper().replace("UVIS", "PRIME")
+    checks.choice("prime_instrument", name, Prime)
+    return name
 
 
 def _flat(paths: Iterable[Any]) -> Iterator[str | Path]:
@@ -270,7 +289,7 @@ def _labels(
     labels, unread = [], []
     for product in products:
         try:
-            labels.append(read_label(product.label))
+            labels.append(product.read())
         except UnreadObjectError as error:
             if product.label in named:
                 raise
@@ -447,16 +466,15 @@ def _attributes(
     labels: list[Label], first: Label, area: Window, choices: _Choices
 ) -> dict[str, Any]:
     year, doy = day_of_year(first.known_start())
-    prime = str(choices.prime_instrument or "")
-    parts = [f"{first.channel}{year}_{doy:03d}", prime.upper(), str(choices.id or "")]
+    parts = [f"{first.channel}_{year}_{doy:03d}", choices.prime, str(choices.id or "")]
     attrs: dict[str, Any] = {
         "name": choices.name or "_".join(part for part in parts if part),
         "channel": first.channel,
         "slit": first.slit,
         # A target given in place of UNK may be the Sun.
         "optics": first.optics(choices.target or ""),
-        "target": choices.target or _target(labels, first),
-        "prime_instrument": prime,
+        "target": (choices.target or _target(labels, first)).upper(),
+        "prime_instrument": choices.prime,
         **{name: getattr(area, name) for name in area.__dataclass_fields__},
         "year": year,
         "doy": doy,

@@ -35,20 +35,20 @@ def expand(
     """
     # As texts, which take a fraction of the memory: an archive has 200,000 products.
     found = [
-        (str(product.label), product.data and str(product.data))
+        (str(product.label), product.data and str(product.data), product.paired)
         for product in sources.expand(paths, wanted, fetch)
     ]
     claims: dict[str, list[int]] = {}
-    for k, (label, _) in enumerate(found):
+    for k, (label, *_) in enumerate(found):
         claims.setdefault(_claim(Path(label)), []).append(k)
     left: dict[Path, Path] = {}
     for members in claims.values():
         if len(members) > 1:
             left |= copies(_labels(Path(found[k][0]) for k in members))
     tell(left)
-    for label, data in found:
+    for label, data, paired in found:
         if Path(label) not in left:
-            yield Product(Path(label), None if data is None else Path(data))
+            yield Product(Path(label), None if data is None else Path(data), paired)
 
 
 def copies(labels: Iterable[Label]) -> dict[Path, Path]:
