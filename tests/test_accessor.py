@@ -184,7 +184,7 @@ def test_pictures_named_can_be_drawn_and_no_others(stage, stages, made, tmp_path
 def test_text_of_a_reduction(stages):
     assert repr(stages["opened"].uvis).splitlines() == [
         "<uvisxr>",
-        "name        FUV2008_070",
+        "name        FUV_2008_070",
         "instrument  FUV, slit LOW_RESOLUTION, compression SQRT_9",
         "target      TITAN",
         "exposures   2 of 240 s, 2008-03-10T10:20:00 to 2008-03-10T10:28:00 UTC",
@@ -326,7 +326,7 @@ def test_what_is_lost_is_not_told(stages, drop):
 def test_any_subset_is_told(stages, choice, count):
     for name in ("opened", "calibrated", "smoothed"):
         lines = overview.overview(stages[name].isel(choice))
-        assert lines["name"] == "FUV2008_070"
+        assert lines["name"] == "FUV_2008_070"
         assert lines["done"].startswith("open")
         assert lines["exposures"].split(",")[0] == count
 

@@ -6,8 +6,9 @@ everything that a later step needs is in the dataset's variables and attributes.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import xarray as xr
 
@@ -179,7 +180,16 @@ class TreeAccessor:
     predict_stars = each_window(predict.predict_stars, UvisDataTree)
     bin = each_window(binning.bin, UvisDataTree)
 
-    def to_netcdf(self, path: str | Path, complevel: int = 1) -> Path:
+    def to_netcdf(
+        self,
+        path: str | Path | None = None,
+        complevel: int = 1,
+        *,
+        overwrite: bool | None = None,
+        encoding: export.Encoding | None = None,
+        group: str | None = None,
+        compute: bool = True,
+    ) -> Path:
         """Write a NetCDF file with one group for each node; see `uvisxr.export.to_netcdf`.
 
         Examples
@@ -192,9 +202,18 @@ class TreeAccessor:
         >>> list(xr.load_datatree(path).children)
         ['window0']
         """
-        return export.to_netcdf(self._tree, path, complevel)
+        write: Any = export.to_netcdf
+        options = {"overwrite": overwrite, "encoding": encoding, "group": group}
+        # With compute=False, what writes it later; a second signature would say no more than this.
+        return cast(Path, write(self._tree, path, complevel, **options, compute=compute))
 
-    def to_json(self, path: str | Path) -> dict[str, Path]:
+    def to_json(
+        self,
+        path: str | Path | None = None,
+        *,
+        geometry: bool = False,
+        overwrite: bool | None = None,
+    ) -> dict[str, Path]:
         """Write the summary of each window: that of window0 into titan_window0.json.
 
         Examples
@@ -206,8 +225,10 @@ class TreeAccessor:
         >>> tree.uvis.to_json("titan.json")["window0"].name
         'titan_window0.json'
         """
+        path = export.target(self._tree, path, ".json")
+        write = partial(export.to_json, geometry=geometry, overwrite=overwrite)
         return {
-            window: at_window(UvisAccessor(ds).to_json, window, window_file(path, window))
+            window: at_window(write, window, ds, window_file(path, window))
             for window, ds in windows(self._tree)
         }
 

@@ -66,6 +66,10 @@ class ArgumentError(UvisError, ValueError):
     """An argument has a wrong value, or names something that the dataset does not contain."""
 
 
+class NoFileError(ArgumentError, FileNotFoundError):
+    """A file that was to be read is not there."""
+
+
 class NoMatchError(ArgumentError):
     """None of the products found passes a filter."""
 

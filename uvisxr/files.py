@@ -19,7 +19,10 @@ from . import checks
 from .errors import ExportError
 
 #: Endings of the archive's products, in upper case.
-_PRODUCTS = (".LBL", ".DAT")
+_PRODUCTS = (".LBL", ".XML", ".DAT")
+
+#: What packed data files have after .DAT, in upper case.
+_PACKED = (".BZ2", ".GZ", ".ZIP")
 
 #: Letters of a name that its temporary name repeats: names may have 255 bytes.
 _SHOWN = 40
@@ -123,10 +126,10 @@ def check_target(
         through links too), a folder, a device.
     """
     path = Path(path).expanduser()
-    endings = {path.suffix.upper(), Path(os.path.realpath(path)).suffix.upper()}
+    endings = {_ending(path), _ending(Path(os.path.realpath(path)))}
     if not archive and endings.intersection(_PRODUCTS):
         raise ExportError(
-            f"cannot write {path}: files that end in {' and '.join(_PRODUCTS)} are products of the "
+            f"cannot write {path}: files that end in {', '.join(_PRODUCTS)} are products of the "
             "archive, and no output takes their place; choose a name with another ending"
         )
     there = _stat(path)
@@ -142,6 +145,12 @@ def check_target(
                 f"cannot write {path}: the data were read from it ({file}), and no output takes "
                 "the place of an input; choose another name"
             )
+
+
+def _ending(path: Path) -> str:
+    """The ending of a name, in upper case, without that of a packing after it."""
+    ending = path.suffix.upper()
+    return Path(path.stem).suffix.upper() if ending in _PACKED else ending
 
 
 def refuse_foreign(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import KernelError, LabelError, ProductError, UvisError, warn_user
+from .options import OVERWRITE
 
 if TYPE_CHECKING:
     from ..kernels.requirements import Request
@@ -136,14 +137,19 @@ def fetch(product: tuple[Path, ...], to: Path | None, target: str | None, dry_ru
 @_KERNELS
 @_TARGET
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
+@OVERWRITE
 def metakernel(
-    product: tuple[Path, ...], kernels: tuple[Path, ...], target: str | None, output: Path
+    product: tuple[Path, ...],
+    kernels: tuple[Path, ...],
+    target: str | None,
+    output: Path,
+    overwrite: bool | None,
 ) -> None:
     """Write a meta-kernel that loads what PRODUCT... need, for any SPICE program."""
     from ..kernels import requirements
     from ..kernels.meta import metakernel as write
 
     paths, unpointed = requirements.for_products(_requests(product, target), kernels or None)
-    click.echo(write(paths, output))
+    click.echo(write(paths, output, overwrite))
     if unpointed:
         warn_user(unpointed)

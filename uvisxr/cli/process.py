@@ -12,6 +12,7 @@ from .. import files
 from ..calibration.choices import Errors, EvilPixels, Filling, RecipeName
 from ..checks import choices
 from ..errors import ArgumentError
+from .options import OVERWRITE
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -40,6 +41,7 @@ def _one_of(
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write a JSON summary too.",
 )
+@OVERWRITE
 @click.option(
     "--channel", type=click.Choice(["EUV", "FUV"], case_sensitive=False), help="Only this channel."
 )
@@ -92,6 +94,7 @@ def process(
     product: tuple[Path, ...],
     output: Path,
     json_path: Path | None,
+    overwrite: bool | None,
     channel: str | None,
     window: int | None,
     kernels: Path | None,
@@ -110,11 +113,10 @@ def process(
 
     register()
 
-    targets = [path for path in (output, json_path) if path is not None]
     if json_path is not None and files.same(output, json_path):
         raise click.UsageError(f"--json and --output name the same file, {output}")
-    for target in targets:
-        files.check_target(target, product)
+    # Both before the work, and both before the first is written.
+    export.check(output, json_path, product, overwrite)
 
     def reduce(ds: xr.Dataset) -> xr.Dataset:
         if "counts" not in ds:
@@ -134,12 +136,11 @@ def process(
     if isinstance(opened, xr.DataTree):
         if json_path is not None:
             raise ArgumentError("a summary describes one window: choose one with --window")
-        click.echo(export.to_netcdf(opened.map_over_datasets(reduce), output))
+        tree = opened.map_over_datasets(reduce)
+        click.echo(export.to_netcdf(tree, output, overwrite=overwrite))
         return
     ds = reduce(opened)
-    # Both before the first is written.
-    for target in targets:
-        files.check_target(target, inputs.of(ds))
-    click.echo(export.to_netcdf(ds, output))
+    export.check(output, json_path, inputs.of(ds), overwrite)
+    click.echo(export.to_netcdf(ds, output, overwrite=overwrite))
     if json_path is not None:
-        click.echo(export.to_json(ds, json_path))
+        click.echo(export.to_json(ds, json_path, geometry=kernels is not None, overwrite=overwrite))

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import KernelError
-from ..files import whole_file
+from ..files import check_target, refuse_foreign, whole_file
 
 _VARIABLES = ("KERNELS_TO_LOAD", "PATH_SYMBOLS", "PATH_VALUES")
 
@@ -25,6 +25,9 @@ _LINE = 80
 
 #: Longest file name SPICE accepts (FILSIZ of *KERNEL* required reading).
 _LONGEST = 255
+
+#: The line by which our own meta-kernels are known.
+_OURS = "Kernels for Cassini/UVIS, written by uvisxr."
 
 
 def expand(path: str | Path) -> list[Path]:
@@ -97,7 +100,7 @@ def _joined(strings: list[str]) -> list[str]:
     return found
 
 
-def metakernel(paths: Iterable[str | Path], out: str | Path) -> Path:
+def metakernel(paths: Iterable[str | Path], out: str | Path, overwrite: bool | None = None) -> Path:
     """Write a meta-kernel that loads files in the given order.
 
     Parameters
@@ -106,6 +109,9 @@ def metakernel(paths: Iterable[str | Path], out: str | Path) -> Path:
         Kernel files; the last one has the highest priority.
     out : path
         Written whole or not at all; its folder is made.
+    overwrite : bool, optional
+        Whether to replace an existing file: True, any; False, none; by default a meta-kernel that
+        uvisxr wrote.
 
     Returns
     -------
@@ -117,7 +123,7 @@ def metakernel(paths: Iterable[str | Path], out: str | Path) -> Path:
     KernelError
         There are no files, or a file does not exist or has a name that a text kernel cannot hold.
     ExportError
-        `out` cannot be written, or is one of the files.
+        `out` cannot be written, is there and must stay, or is one of the files.
     """
     files = [Path(path).absolute() for path in paths]
     out = Path(out).expanduser()
@@ -136,7 +142,7 @@ def metakernel(paths: Iterable[str | Path], out: str | Path) -> Path:
                 "name; move it to a shorter path"
             )
     root = Path(os.path.commonpath([file.parent for file in files]))
-    lines = ["KPL/MK", "", "Kernels for Cassini/UVIS, written by uvisxr.", "", "\\begindata", ""]
+    lines = ["KPL/MK", "", _OURS, "", "\\begindata", ""]
     # A symbol's value must be a single string, so a folder too long for one is spelt out in each
     # name.
     short = len(str(root)) <= _LINE - 4 and "'" not in str(root)
@@ -146,6 +152,8 @@ def metakernel(paths: Iterable[str | Path], out: str | Path) -> Path:
     for file in files:
         lines += _pieces(f"$K/{file.relative_to(root).as_posix()}" if short else str(file))
     lines += [")", "", "\\begintext", ""]
+    check_target(out, files)
+    refuse_foreign(out, overwrite, lambda there: _OURS in there.read_text("ascii"))
     with whole_file(out, files) as temporary:
         out.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_text("\n".join(lines), encoding="ascii")

@@ -108,7 +108,8 @@ def responses_of_evil(rng: np.random.Generator) -> np.ndarray:
 def _response_table(path: Path, responses: np.ndarray, channel: ChannelName) -> Path:
     exact = np.where(np.isnan(responses), np.nan, 0.0)
     attrs = {"channel": channel, "source": "simulation"}
-    return to_netcdf(table_of_pixels(np.stack([responses, exact, exact]), attrs), path)
+    table = table_of_pixels(np.stack([responses, exact, exact]), attrs)
+    return to_netcdf(table, path, overwrite=True)
 
 
 def _smooth_noise(rng: np.random.Generator, width: tuple[float, float]) -> np.ndarray:
