@@ -645,6 +645,16 @@ def test_a_gap_is_worded_with_what_fills_it():
     assert "05227_05232ra.bc" in text and "uvisxr kernels fetch" in text
 
 
+def test_a_gap_that_the_files_at_hand_do_not_fill():
+    there = [Path(file.name) for file in choose.offered("pointing", np.array([ET]))]
+    text = choose.describe_unpointed([ET], there)
+    assert "none of the archive's files has it" in text and "fetch" not in text
+    later = ET + 6 * 86400
+    both = choose.describe_unpointed([ET, later])
+    rest = choose.describe_unpointed([ET, later], there)
+    assert there[0].name in both and there[0].name not in rest and "fetch" in rest
+
+
 @pytest.mark.parametrize("et", [-2e8, 0.0, ET, 2.8e8, 5.4e8])
 def test_instants_are_named_in_utc(et: float, data: Path):
     with session.loaded([data / "kernels" / "lsk" / "naif0012.tls"]):

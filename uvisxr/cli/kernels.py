@@ -110,7 +110,8 @@ def fetch(product: tuple[Path, ...], to: Path | None, target: str | None, dry_ru
     from ..kernels import requirements
 
     folder = to or cache_dir("kernels")
-    report = requirements.check(_requests(product, target), [], [folder])
+    requests = _requests(product, target)
+    report = requirements.check(requests, [], [folder])
     if dry_run:
         for need in report.missing:
             if need.source is not None:
@@ -118,6 +119,8 @@ def fetch(product: tuple[Path, ...], to: Path | None, target: str | None, dry_ru
     else:
         for path in requirements.get(report.missing, folder):
             click.echo(path)
+        # What the files hold shows only now.
+        report = requirements.check(requests, [], [folder])
     for need in report.nowhere:
         if need.kind == "pointing":
             warn_user(f"no {need.name}: {need.note}")

@@ -144,7 +144,7 @@ def geometry(
         view = FieldOfView.of(channel, slit, optics)
         ephemeris = _ephemeris(body, et.ravel())
         attitude = pointing(view.frame, et.ravel())
-        _warn_of_unknown(et, ephemeris, attitude)
+        _warn_of_unknown(et, ephemeris, attitude, used)
 
     with np.errstate(invalid="ignore", divide="ignore"):
         # If the target is the Sun, angles to the Sun are 0/0.
@@ -212,7 +212,9 @@ def _ephemeris(target: Body | Point | None, et: np.ndarray) -> Course:
     return kind.of(target, et)
 
 
-def _warn_of_unknown(et: np.ndarray, ephemeris: Course, attitude: np.ndarray) -> None:
+def _warn_of_unknown(
+    et: np.ndarray, ephemeris: Course, attitude: np.ndarray, used: Iterable[Path]
+) -> None:
     """Warn once of all runs of exposures without position or pointing."""
     parts = []
     unplaced, unpointed = ~ephemeris.known, np.isnan(attitude[:, 0, 0])
@@ -222,7 +224,7 @@ def _warn_of_unknown(et: np.ndarray, ephemeris: Course, attitude: np.ndarray) ->
             "positions; `uvisxr kernels check` lists which files have them"
         )
     if unpointed.any():
-        words = kernel_files.describe_unpointed(et.ravel()[unpointed])
+        words = kernel_files.describe_unpointed(et.ravel()[unpointed], map(Path, used))
         parts.append(f"the line-of-sight fields for {_runs(et, unpointed)}: {words}")
     if parts:
         warn_user("NaN in " + "; ".join(parts))

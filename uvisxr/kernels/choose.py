@@ -96,7 +96,7 @@ def select(
     """
     ets = np.unique(np.asarray(ets, float).ravel())
     with LOCK:
-        codes = {code(body): str(body) for body in bodies}
+        codes = {number: spiceypy.bodc2s(number) for number in map(code, bodies)}
         named, folders = sources(kernels)
         # Files given by name are loaded in any case, so there is nothing to choose among them.
         frame = frame_id if folders else None
@@ -157,6 +157,11 @@ class Survey:
     def loaded_of(self, kind: str) -> list[Path]:
         """The files to load of one type."""
         return [path for path in self.paths if check_file(path) == kind]
+
+    def readable(self, kind: str) -> list[Path]:
+        """The files of one type that may cover the instants, the named ones, and no faulty ones."""
+        paths = (*self.candidates.get(kind, ()), *self.named)
+        return [path for path in paths if path not in self.faults]
 
     def faults_of(self, kind: str) -> list[str]:
         """Why files cannot be read that, by their names, are of one type."""
@@ -459,23 +464,28 @@ def _check_ephemeris(found: Survey, ets: np.ndarray, codes: dict[int, str]) -> N
     paths = [path for path in user_kernels() if check_file(path) == "SPK"]
     paths += found.loaded_of("SPK")
     segments = [segment for path in paths for segment in spk_segments(path)]
+    there = set(found.readable("SPK")) & {*found.candidates.get("SPK", ()), *paths}
+    # Of a broken file, SPICE may return segments of nothing.
+    whole = [path for path in there if any(s.covers(ets).any() for s in spk_segments(path))]
     for number, name in codes.items():
         if not connected(segments, number, ets).any():
             raise CoverageError(
                 f"no position of {name} (NAIF {number}) at {span_text(ets)} in the SPK kernels "
                 f"{_listed(path.name for path in paths)}; "
                 + "".join(f"{why}; " for why in found.faults_of("SPK"))
-                + _mend("ephemeris", ets, [number])
+                + _mend("ephemeris", ets, [number], whole)
             )
 
 
-def describe_unpointed(ets: np.ndarray | Sequence[float]) -> str:
+def describe_unpointed(ets: np.ndarray | Sequence[float], there: Iterable[Path] = ()) -> str:
     """Describe instants without pointing: their span, and the archive's files that cover it.
 
     Parameters
     ----------
     ets : array_like, (n,)
         At least one instant without pointing, TDB s past J2000.
+    there : iterable of path
+        Files that have been used, and will not help.
 
     Returns
     -------
@@ -484,16 +494,20 @@ def describe_unpointed(ets: np.ndarray | Sequence[float]) -> str:
     """
     ets = np.asarray(ets, float).ravel()
     times = "1 time" if ets.size == 1 else f"{ets.size} times"
-    return f"no pointing at {times}, {span_text(ets)}; {_mend('pointing', ets)}"
+    return f"no pointing at {times}, {span_text(ets)}; {_mend('pointing', ets, (), there)}"
 
 
-def _mend(kind: str, ets: np.ndarray, codes: Iterable[int] = ()) -> str:
-    """Which of the archive's files would help, or that it has none."""
+def _mend(kind: str, ets: np.ndarray, codes: Iterable[int] = (), there: Iterable[Path] = ()) -> str:
+    """Which of the archive's files would help beside those that are there, or that it has none."""
     files = offered(kind, ets, codes)
     if not files:
         return f"{nothing_offered(kind)}: pass kernels= that cover the time"
+    known = {path.name for path in there}
+    absent = [file.name for file in files if file.name not in known]
+    if not absent:
+        return "none of the archive's files has it: pass kernels= that have it"
     return (
-        f"the archive's {_listed(file.name for file in files)} would cover it: run `uvisxr kernels "
+        f"the archive's {_listed(absent)} would cover it: run `uvisxr kernels "
         "fetch PRODUCT`, or pass kernels="
     )
 

@@ -171,7 +171,7 @@ def _ephemeris_needs(request: Request, found: Survey) -> list[Need]:
     """What the archive has beside the files chosen, if these do not place all bodies."""
     if _placed(request, found.loaded_of("SPK")):
         return []
-    there = _readable(found, "SPK")
+    there = {path.name: path for path in found.readable("SPK")}
     offer = offered("ephemeris", request.ets, request.codes)
     why = nothing_offered("ephemeris")
     if offer:
@@ -196,13 +196,8 @@ def _pointing_needs(request: Request, found: Survey) -> list[Need]:
     why = f"none of the archive's files has pointing at {span_text(found.unpointed)}"
     if not offer:
         why = nothing_offered("pointing")
-    return _of_archive(request, "pointing", offer, _readable(found, "CK"), why)
-
-
-def _readable(found: Survey, kind: str) -> dict[str, Path]:
-    """Files of one type by name."""
-    paths = (*found.candidates.get(kind, ()), *found.named)
-    return {path.name: path for path in paths if path not in found.faults}
+    there = {path.name: path for path in found.readable("CK")}
+    return _of_archive(request, "pointing", offer, there, why)
 
 
 def _of_archive(
@@ -394,4 +389,4 @@ def for_products(requests: Iterable[Request], kernels: Kernels = None) -> tuple[
     with loaded(paths):
         cks = [path for path in paths if check_file(path) == "CK"]
         lost = ets[~pointing(cks, ets, SPACECRAFT_FRAME)]
-    return paths, describe_unpointed(lost) if lost.size else ""
+    return paths, describe_unpointed(lost, paths) if lost.size else ""
