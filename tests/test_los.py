@@ -426,7 +426,7 @@ class TestWithoutBody:
         assert not {"image"} & set(overview.next_steps(found))
         assert not {"geometry", "animate", "picture"} & set(overview.pictures(found))
         found = found.assign_coords(product=("pic", ["FUV2005_360_08_50"] * 3))
-        summary = uvisxr.load_json(found.uvis.to_json(tmp_path / "star.json"))
+        summary = uvisxr.load_json(found.uvis.to_json(tmp_path / "star.json", geometry=True))
         assert summary["geometry"]["target"] is None
         assert {"ra", "dec", "sc_heliocentric_distance"} == set(summary["geometry"]["fields"])
 

@@ -750,6 +750,16 @@ def test_a_background_after_the_response_is_as_before(with_files):
         np.testing.assert_allclose(after[name], before[name], rtol=1e-6)
 
 
+@pytest.mark.parametrize("step", ["calibrate", "calibration_factor"])
+def test_the_solar_port_is_in_no_calibration(step):
+    counts = np.ones((1, 64, 1024))
+    ds = calfiles.opened(counts, name="EUV").assign_attrs(optics="solar_port")
+    options = {"flat_field": False, "trend": False}
+    with pytest.warns(UvisWarning, match="optics is solar_port, but calibrations are of the tele"):
+        getattr(ds.uvis, step)(**options)
+    getattr(ds.assign_attrs(optics="telescope").uvis, step)(**options)
+
+
 def test_lyman_alpha_is_scaled_by_asking(with_files):
     ds = calfiles.poisson(2)
     plain, lowered = (

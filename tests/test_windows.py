@@ -163,6 +163,18 @@ def test_steps_of_an_array(ds):
     np.testing.assert_allclose(light.brightness, expected.brightness, atol=1e-6)
 
 
+def test_an_array_of_something_else_than_radiances(ds):
+    for array, units in ((ds.counts, "count"), (ds.uvis.rate().rate, "count s-1")):
+        for step in (array.uvis.integrate, array.uvis.smooth, array.uvis.fill_nan):
+            with pytest.raises(MissingStepError, match=rf"is in '{units}', not in 'kR angstrom-1'"):
+                step()
+    whole = ds.radiance.fillna(0).astype(int)
+    with pytest.raises(ArgumentError, match=r"type int64.*astype\(float\)"):
+        whole.uvis.integrate()
+    with pytest.raises(MissingStepError, match="is in 'angstrom'"):
+        ds.wl_bounds.uvis.integrate()
+
+
 def test_an_array_without_wavelengths(ds):
     for array in (ds.radiance.isel(wl=0), ds.alt, ds.radiance.rename(wl="nu")):
         with pytest.raises(MissingStepError, match="the array has no dimension 'wl'"):

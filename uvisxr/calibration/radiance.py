@@ -184,7 +184,8 @@ def calibrate(
     Warns
     -----
     UvisWarning
-        A matrix is of another observation; or under half of the lit elements have a radiance.
+        A matrix is of another observation; or under half of the lit elements have a radiance; or
+        the light came in through the solar port, of which there is no calibration.
 
     Examples
     --------
@@ -412,6 +413,12 @@ def _options(
     checks.number("lyman_alpha", lyman_alpha, "a factor on the sensitivity", above=0)
     if lyman_alpha != 1 and ds.attrs["channel"] != "FUV":
         raise ArgumentError(f"lyman_alpha={lyman_alpha}: the line is in the FUV channel alone")
+    if ds.attrs.get("optics") == "solar_port":
+        warn_user(
+            "the dataset's optics is solar_port, but calibrations are of the telescope: how much "
+            "of the light the port passes is in none of them, so that radiances are not the Sun's. "
+            "Their ratios, such as transmissions in an occultation, are right"
+        )
     treatment, response = evil.chosen(ds)
     return Options(
         recipe=chosen,

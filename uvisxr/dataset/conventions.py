@@ -61,7 +61,9 @@ class Variable:
         return attrs | self.extra
 
 
-_ANGSTROM, _RADIANCE = "angstrom", "kR angstrom-1"
+#: Unit of radiances.
+RADIANCE = "kR angstrom-1"
+_ANGSTROM = "angstrom"
 _COUNT_RATE = "count s-1"
 
 #: Names of the quality flags, in bit order.
@@ -107,25 +109,25 @@ VARIABLES: dict[str, Variable] = {
     "background": Variable(_COUNT_RATE, "background per lit detector pixel"),
     "background_error": Variable(_COUNT_RATE, "standard error of the background"),
     "radiance": Variable(
-        _RADIANCE,
+        RADIANCE,
         "spectral radiance",
         ancillary=("radiance_upper", "radiance_lower", "radiance_systematic", "quality"),
     ),
-    "radiance_upper": Variable(_RADIANCE, "upper 1-sigma half-width of the spectral radiance"),
-    "radiance_lower": Variable(_RADIANCE, "lower 1-sigma half-width of the spectral radiance"),
+    "radiance_upper": Variable(RADIANCE, "upper 1-sigma half-width of the spectral radiance"),
+    "radiance_lower": Variable(RADIANCE, "lower 1-sigma half-width of the spectral radiance"),
     "radiance_systematic": Variable(
-        _RADIANCE, "systematic 1-sigma error: calibration, background and filling"
+        RADIANCE, "systematic 1-sigma error: calibration, background and filling"
     ),
     "radiance_background_error": Variable(
-        _RADIANCE, "the background's part of the systematic 1-sigma error"
+        RADIANCE, "the background's part of the systematic 1-sigma error"
     ),
     "radiance_weighted_background_error": Variable(
-        _RADIANCE, "the background's part of the systematic 1-sigma error of the weighted mean"
+        RADIANCE, "the background's part of the systematic 1-sigma error of the weighted mean"
     ),
-    "radiance_std": Variable(_RADIANCE, "standard deviation of the spectra of a bin"),
-    "radiance_stderr": Variable(_RADIANCE, "standard error of the mean from the spectra's scatter"),
+    "radiance_std": Variable(RADIANCE, "standard deviation of the spectra of a bin"),
+    "radiance_stderr": Variable(RADIANCE, "standard error of the mean from the spectra's scatter"),
     "radiance_weighted": Variable(
-        _RADIANCE,
+        RADIANCE,
         "weighted mean of the spectral radiance",
         ancillary=(
             *("radiance_weighted_upper", "radiance_weighted_lower"),
@@ -133,18 +135,18 @@ VARIABLES: dict[str, Variable] = {
         ),
     ),
     "radiance_weighted_systematic": Variable(
-        _RADIANCE, "systematic 1-sigma error of the weighted mean"
+        RADIANCE, "systematic 1-sigma error of the weighted mean"
     ),
-    "radiance_weighted_upper": Variable(_RADIANCE, "upper 1-sigma half-width of the weighted mean"),
-    "radiance_weighted_lower": Variable(_RADIANCE, "lower 1-sigma half-width of the weighted mean"),
+    "radiance_weighted_upper": Variable(RADIANCE, "upper 1-sigma half-width of the weighted mean"),
+    "radiance_weighted_lower": Variable(RADIANCE, "lower 1-sigma half-width of the weighted mean"),
     "radiance_n": Variable("1", "finite values in each mean", "number_of_observations"),
     "radiance_variance": Variable("kR2 angstrom-2", "statistical variance of the mean"),
     "radiance_weighted_variance": Variable(
         "kR2 angstrom-2", "statistical variance of the weighted mean"
     ),
-    "radiance_per_count": Variable(_RADIANCE, "spectral radiance that one more count would add"),
+    "radiance_per_count": Variable(RADIANCE, "spectral radiance that one more count would add"),
     "radiance_weighted_per_count": Variable(
-        _RADIANCE, "weighted mean of the spectral radiance that one more count would add"
+        RADIANCE, "weighted mean of the spectral radiance that one more count would add"
     ),
     "radiance_correlation": Variable(
         "1", "sum of the covariances of an element with all of its spectrum, over its variance"
@@ -208,7 +210,7 @@ for _name, _field in SIGHTLINE.items():
         VARIABLES[f"{_part}_{_ending}"] = _variable
 
 # Integrals of radiances have the names and texts of the radiances, with other units.
-for _name, _variable in [v for v in VARIABLES.items() if v[1].units == _RADIANCE]:
+for _name, _variable in [v for v in VARIABLES.items() if v[1].units == RADIANCE]:
     VARIABLES[_name.replace("radiance", "brightness", 1)] = Variable(
         "kR",
         _variable.long_name.replace("spectral radiance", "brightness"),

@@ -20,6 +20,7 @@ import xarray as xr
 from ..errors import ArgumentError, MissingStepError
 from ..instrument.channel import N_BANDS, N_LINES
 from ..instrument.channel import channel as find_channel
+from .conventions import RADIANCE
 
 #: Dimensions of the spectra that a dataset is opened with, and what they count.
 FRAME = {"pic": "exposure", "pixel": "pixel", "wl": "wavelength"}
@@ -151,7 +152,7 @@ def check(ds: xr.Dataset | xr.DataArray, step: str) -> None:
     Parameters
     ----------
     ds : Dataset or DataArray
-        Of an array, only that it has wavelengths.
+        Of an array, only that it has wavelengths and is none of counts or rates.
     step : str
         As in `STEPS`; of others nothing is asked.
 
@@ -176,8 +177,7 @@ but et runs along 'time': call ds.swap_dims({'time': 'pic'}) first
     if needs is None:
         return
     if isinstance(ds, xr.DataArray):
-        if "wl" not in ds.dims:
-            raise MissingStepError(_without_wl(step, "the array", ds.dims))
+        _check_array(ds, step)
         return
     names, attrs, some = (*needs.names, *needs.also), needs.attrs, needs.some
     if step in _FROM_COUNTS and _is_calibrated(ds):
@@ -203,6 +203,22 @@ but et runs along 'time': call ds.swap_dims({'time': 'pic'}) first
     empty = [FRAME[dim] for dim in some if ds.sizes.get(dim) == 0]
     if empty:
         raise ArgumentError(f"{step}: no {' and no '.join(empty)} is left: select at least one")
+
+
+def _check_array(array: xr.DataArray, step: str) -> None:
+    if "wl" not in array.dims:
+        raise MissingStepError(_without_wl(step, "the array", array.dims))
+    units = str(array.attrs.get("units", RADIANCE))
+    if units != RADIANCE:
+        raise MissingStepError(
+            f"{step}: {array.name or 'the array'} is in {units!r}, not in {RADIANCE!r}: take "
+            "ds.uvis.calibrate().radiance, or the step of the whole dataset"
+        )
+    if array.dtype.kind != "f":
+        raise ArgumentError(
+            f"{step}: the array is of the type {array.dtype}, but radiances are floating-point "
+            "numbers: call astype(float) on it"
+        )
 
 
 def _is_calibrated(ds: xr.Dataset) -> bool:
