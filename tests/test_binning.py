@@ -334,6 +334,35 @@ def test_samples_within_an_exposure():
     np.testing.assert_allclose(found.lon, 2.0)
 
 
+def test_bins_hold_the_means_of_the_exposures_of_their_members():
+    rng = np.random.default_rng(13)
+    ds = scene(13)
+    n_pic = ds.sizes["pic"]
+    ds = ds.assign_coords(
+        sc_lon=("pic", rng.uniform(340, 380, n_pic) % 360),
+        sc_lt=(("pic", "sample"), rng.uniform(22, 26, (n_pic, 2)) % 24),
+        sc_phase=("pic", rng.uniform(0, 180, n_pic)),
+        heliocentric_distance=("pic", rng.uniform(9, 10, n_pic)),
+        sc_heliocentric_distance=(("pic", "sample"), rng.uniform(9, 10, (n_pic, 2))),
+        target_ra=("pic", np.zeros(n_pic)),
+    )
+    found = ds.uvis.bin(by={"lat": [-90, 0, 90]})
+    for k in range(2):
+        members = found.member_pic.values[found.member_bin.values == k]
+        for name in ("sc_phase", "heliocentric_distance", "sc_heliocentric_distance"):
+            expected = ds[name].values[members].mean()
+            assert found[name].values[k] == pytest.approx(expected, rel=1e-12)
+        lon = circmean(ds.sc_lon.values[members], high=360)
+        assert found.sc_lon.values[k] == pytest.approx(lon, rel=1e-9)
+        # First of the instants of an exposure, then of the exposures.
+        lt = circmean(circmean(ds.sc_lt.values, high=24, axis=1)[members], high=24)
+        assert found.sc_lt.values[k] == pytest.approx(lt, rel=1e-9)
+    assert found.sc_lon.attrs["units"] == "degree"
+    assert "sc_heliocentric_distance" in found.radiance.coords
+    assert "target_ra" not in found.variables
+    assert "sc_phase" in ds.uvis.integrate().uvis.bin(pixels=[(0, 3), (1, 4)]).coords
+
+
 def test_groups_by_hand_may_overlap_and_be_empty():
     ds = scene(12).uvis.flag([(9, 9), (1, 1)])
     found = ds.uvis.bin(pixels=[[(0, 0), (1, 1), (2, 2)], [(2, 2), (3, 3)], [(9, 8), (1, 1)], []])

@@ -15,7 +15,7 @@ from uvisxr import simulate
 from uvisxr.calibration.formats import package_data
 from uvisxr.calibration.response import load
 from uvisxr.dataset import conventions
-from uvisxr.dataset.fields import EPHEMERIS, FIELDS, SIGHTLINE, sightline
+from uvisxr.dataset.fields import EPHEMERIS, FIELDS, ROWS, SIGHTLINE, sightline
 from uvisxr.errors import ArgumentError, MissingStepError
 from uvisxr.instrument.detector import Window
 from uvisxr.pds3.label import read_label
@@ -128,6 +128,7 @@ def results(folder: Path) -> dict[str, xr.Dataset]:
         "groups": done.uvis.bin(pixels=[[(0, 3)], [(1, 4)]]),
         "flagged": done.uvis.flagged("star").to_dataset(),
         "evil_share": done.uvis.evil_share().to_dataset(),
+        "all rows": done.uvis.geometry(folder / "SATURN" / "kernels", all_rows=True),
         "response": load(package_data("evil_response_fuv.csv")),
     }
     matrix = write_product(folder, "FUV2005_230_15_15_CAL_3", band_bin=32)
@@ -155,7 +156,7 @@ def test_the_geometry_gives_the_fields_of_the_registry(results):
         of_planets = {n for n in los if FIELDS[n.removesuffix("_corners")].needs == "planet"}
         expected = {*los, *EPHEMERIS} - (of_planets if target == "TITAN" else set())
         over_samples = {name for name, v in ds.variables.items() if "sample" in v.dims}
-        assert over_samples - {"geometry_et"} == expected
+        assert over_samples - {"geometry_et", "geometry_time"} == expected
         for name in expected:
             is_sightline = FIELDS[name.removesuffix("_corners")].kind == "sightline"
             assert is_sightline == ("pixel" in ds[name].dims)
@@ -290,8 +291,11 @@ def defined(section: str | None = None) -> dict[str, str | None]:
 @pytest.mark.parametrize("name", conventions.VARIABLES)
 def test_the_text_of_the_package_defines_every_variable_and_its_unit(name):
     terms, units = defined(), conventions.VARIABLES[name].units
-    if name.startswith("time"):
+    if name.startswith("time") or name == "geometry_time":
         units = "UTC"
+    if name in {f"{n}{ending}" for n in ROWS for ending in ("", "_corners")}:
+        assert "row_*" in terms
+        name = name.removeprefix("row_")
     for ending in ("_bin", "_bin_bounds", "_corners"):
         stem = name.removesuffix(ending)
         if stem in FIELDS and stem != name:
@@ -325,7 +329,7 @@ def test_the_text_of_the_package_defines_nothing_else():
     images = {"x": "km", "y": "km", "footprints": "1"}
     assert defined("Images") == images
     others = {*images, *defined("Attributes"), *conventions.QUALITY_FLAGS}
-    patterns = {"tangent_*", "*_corners", "*_bin", "*_bin_bounds", "brightness*"}
+    patterns = {"tangent_*", "row_*", "*_corners", "*_bin", "*_bin_bounds", "brightness*"}
     assert defined().keys() - others - patterns <= conventions.VARIABLES.keys()
 
 

@@ -200,6 +200,11 @@ ra, dec : degree
 `*_corners`
     The same at the corners of each pixel, (pic, pixel, corner). If a pixel straddles the prime
     meridian, its corners lie on both sides of 360 and are left so.
+row : 1
+    Detector rows, 0 to 63, with ``all_rows=True``.
+`row_*`
+    The same for every one of these, whatever was read out, (pic, row), and at its corners:
+    `row_lon`, `row_tangent_alt`, `row_ra_corners`, ...
 
 Rings
 -----
@@ -261,7 +266,9 @@ sc_velocity : km s-1
     Velocity of the spacecraft relative to the solar-system barycentre, J2000, (pic, axis), which
     causes the aberration.
 geometry_et : s
-    Instants for which all this holds, counted as `et`.
+    Instants for which all this holds, counted as `et`; (pic, sample) with several per exposure.
+geometry_time : UTC
+    The same in UTC, to the microsecond, as `time`.
 
 Stars
 -----
@@ -282,7 +289,8 @@ footprints : 1
 Bins
 ----
 From `ds.uvis.bin`. The dimensions of the bins replace `pic` and `pixel`. Line-of-sight fields
-become their means over the members, on the circle for those that wrap.
+become their means over the members, on the circle for those that wrap, and so do the fields of
+target and spacecraft, from `sc_lon` to `sc_heliocentric_distance`.
 
 `*_bin` : of the field
     Middle of each bin along a field: `lat_bin`, `alt_bin`, ...

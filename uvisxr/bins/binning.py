@@ -13,7 +13,7 @@ from .. import checks
 from ..calibration.stored import Stored, has_terms, holds_total, single_interval
 from ..dataset import conventions, history
 from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
-from ..dataset.fields import SIGHTLINE, sightline
+from ..dataset.fields import EPHEMERIS, SIGHTLINE, sightline
 from ..errors import ArgumentError, MissingStepError
 from ..numerics.sphere import wrap
 from ..quality.flags import DIMS, Pixels, kept, select
@@ -30,6 +30,9 @@ BinMode = Literal["center", "all"]
 #: Weights of the weighted mean: from the variances that equal spectra would have, or from those
 #: that each spectrum's own counts suggest.
 Weights = Literal["expected", "observed"]
+
+#: Fields of which bins hold means: those of the spectra, and those of their exposures.
+_AVERAGED = {**SIGHTLINE, **{name: field for name, field in EPHEMERIS.items() if field.summary}}
 
 #: What can be averaged.
 QUANTITIES = ("radiance", "brightness")
@@ -105,8 +108,8 @@ def bin(  # noqa: A001 - what users type
                                                 through the bins in C order, so that
                                                 np.unravel_index(member_bin, n.shape) gives the
                                                 position along each dim
-        the line-of-sight fields                means over the members, on the circle where the
-                                                field comes round
+        the line-of-sight fields, sc_lon,       means over the members, on the circle where the
+        heliocentric_distance, ...              field comes round
         ======================================= ===============================================
 
         Empty bins have n = 0 and NaN; a bin of one spectrum has NaN in std and stderr. Bounds are
@@ -170,7 +173,7 @@ def bin(  # noqa: A001 - what users type
     variables["n"] = (dims, members.count.reshape(shape).astype(np.int32))
     variables |= _members(ds, members)
     coordinates = _coordinates(ds, coords)
-    for name in (*SIGHTLINE, *_BOUNDS):
+    for name in (*_AVERAGED, *_BOUNDS):
         if name in variables:
             coordinates[name] = variables.pop(name)
     result = xr.Dataset(variables, coordinates, ds.attrs)
@@ -394,10 +397,10 @@ def _correlation(stored: Stored, members: Members) -> np.ndarray:
 def _means(
     ds: xr.Dataset, members: Members, dims: tuple[str, ...], shape: tuple[int, ...]
 ) -> dict[str, tuple[Any, ...]]:
-    """Means of the fields of each spectrum over the members, and the sum of the exposures."""
+    """Means of the fields of each spectrum and its exposure, and the sum of the exposures."""
     result = {}
     matrix = members.matrix(ds.sizes["pic"] * ds.sizes["pixel"])
-    for name, field in SIGHTLINE.items():
+    for name, field in _AVERAGED.items():
         if name not in ds.variables:
             continue
         turn = field.period

@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import xarray as xr
 
-from .fields import EPHEMERIS, SIGHTLINE
+from .fields import EPHEMERIS, ROWS, SIGHTLINE
 from .texts import Texts
 
 CONVENTIONS = "CF-1.11"
@@ -193,6 +193,8 @@ VARIABLES: dict[str, Variable] = {
     "star_count": Variable("1", "catalogue stars in the pixel that the target does not hide"),
     "star_magnitude": Variable("1", "magnitude of the brightest catalogue star in the pixel"),
     "geometry_et": Variable("s", "barycentric dynamical time past J2000 of the geometry"),
+    "geometry_time": Variable(None, "UTC of the geometry", extra=_UTC),
+    "row": Variable("1", "detector row"),
     "corner": Variable(None, "corner of the pixel"),
 }
 
@@ -200,11 +202,11 @@ for _name, _field in EPHEMERIS.items():
     VARIABLES[_name] = Variable(_field.units, _field.long_name, directed=_field.directed)
 
 # CF-1.11 requires of corners and edges the long name of what they bound (section 7.1).
-for _name, _field in SIGHTLINE.items():
-    for _part, _ending, _text in (
-        (_name, "corners", _field.long_name),
-        (f"{_name}_bin", "bounds", f"{_field.long_name}, in bins"),
-    ):
+for _name, _field in {**SIGHTLINE, **ROWS}.items():
+    _parts = [(_name, "corners", _field.long_name)]
+    if _name in SIGHTLINE:
+        _parts.append((f"{_name}_bin", "bounds", f"{_field.long_name}, in bins"))
+    for _part, _ending, _text in _parts:
         _variable = Variable(_field.units, _text, directed=_field.directed)
         VARIABLES[_part] = replace(_variable, bounds=f"{_part}_{_ending}")
         VARIABLES[f"{_part}_{_ending}"] = _variable
