@@ -72,13 +72,9 @@ def position(ds: xr.Dataset, pic: int) -> int:
     return int(found[0])
 
 
-def title(ds: xr.Dataset, index: int | None = None) -> str:
-    """Name of the observation, and time of the exposure."""
-    name = str(ds.attrs.get("name", ""))
-    if index is None or "time" not in ds.coords:
-        return name
-    time = np.datetime_as_string(np.atleast_1d(ds["time"].values)[index], unit="s")
-    return f"{name}  pic {int(np.atleast_1d(ds['pic'].values)[index])}  {time}"
+def title(ds: xr.Dataset) -> str:
+    """Name of the observation."""
+    return str(ds.attrs.get("name", ""))
 
 
 def signal(ds: xr.Dataset, wl_range: tuple[float, float] | None) -> xr.DataArray:
