@@ -503,8 +503,12 @@ class TestWithoutBody:
         found = synthetic.dataset(ets=ETS, target="STAR").uvis.geometry(files)
         with pytest.raises(MissingStepError, match=r"no lat: .*a body of known shape"):
             found.uvis.bin(by={"lat": [0, 90]})
-        with pytest.raises(MissingStepError, match=r"no shape of the target \(no body\)"):
+        no_body = r"no shape of the target \(no body\)"
+        with pytest.raises(MissingStepError, match=no_body):
             views.target(found)
+        for draw in (found.uvis.plot.geometry, found.uvis.plot.picture):
+            with pytest.raises(MissingStepError, match=no_body):
+                draw(kernels=files) if draw == found.uvis.plot.geometry else draw()
         assert not {"image"} & set(overview.next_steps(found))
         assert not {"geometry", "animate", "picture"} & set(overview.pictures(found))
         found = found.assign_coords(product=("pic", ["FUV2005_360_08_50"] * 3))

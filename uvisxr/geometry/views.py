@@ -220,7 +220,7 @@ def others(
     if "geometry_et" not in ds.variables:
         raise MissingStepError("the dataset has no geometry: call ds.uvis.geometry()")
     et = np.atleast_1d(ds["geometry_et"].values)
-    own = ds.attrs["geometry_target"]
+    own = target(ds).name
     names = None if bodies is None else [name for name in _names(bodies) if name != own]
     if names == []:
         return []
