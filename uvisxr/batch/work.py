@@ -27,6 +27,7 @@ from .._version import __version__
 from ..dataset import inputs
 from ..errors import ExportError, LeftOutWarning, UvisError
 from ..files import sha256, whole_file
+from ..numerics.poisson import MISSING
 from .pipeline import Pipeline
 
 #: Products with more elements of `counts` than this are processed in dask blocks of about this
@@ -196,7 +197,11 @@ def _figures(ds: xr.Dataset | xr.DataTree, path: Path) -> dict[str, Any]:
                 return iter([variable.values]) if variable.chunks is None else _each(group[name])
 
             if "counts" in node.variables:
-                total = sum(np.nansum(block, dtype=float) for block in blocks("counts"))
+                # Sums over the members of a bin may be any number, and lack none.
+                most = np.inf if "n" in node.variables else MISSING
+                total = sum(
+                    np.sum(block, where=block < most, dtype=float) for block in blocks("counts")
+                )
                 figures[f"{prefix}counts_total"] = int(total)
             if "radiance" in node.variables:
                 total, valid = 0.0, 0

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 
 from .. import checks
 from ..errors import ArgumentError, MissingStepError
+from ..numerics.poisson import MISSING
 from ..quality import flags as quality_flags
 from . import axes as common
 from .style import Style
@@ -55,7 +56,7 @@ def spectrum(
     Parameters
     ----------
     ds : Dataset
-        From any step: with radiance, rate or counts, of pixels or bins.
+        From any step: with radiance, rate or counts, of pixels or bins. What is missing is a gap.
     select : iterable, optional
         Spectra to draw: (pic, pixel) pairs or, for bins, mappings of dimension to position, such as
         ``{"lat_bin": 0, "alt_bin": 2}``. Default: all, if there are no more than 12.
@@ -178,6 +179,8 @@ def _draw(
     """Draw one spectrum and return its values."""
     wl = ds["wl"].values
     values: np.ndarray = ds[name].isel(place).values.astype(float)
+    if name == "counts" and "n" not in ds.variables:
+        values[values >= MISSING] = np.nan
     (line,) = ax.plot(wl, values, drawstyle="steps-mid", label=_label(ds, place), **look["line"])
     sides = [f"{name}_lower", f"{name}_upper"]
     if band and all(side in ds.variables for side in sides):
