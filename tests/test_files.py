@@ -286,7 +286,7 @@ def test_writers_return_the_file_they_wrote(tmp_path: Path, monkeypatch: pytest.
     assert ds.uvis.stars.save("~/a.txt") == tmp_path / "a.txt"
     assert made.open().uvis.stars.load("~/a.txt").quality[1, 2] & 4
     assert metakernel(made.kernels, "~/new/a.tm") == tmp_path / "new" / "a.tm"
-    assert ds.uvis.plot.evolution("~/a.pdf", pixels=[2]) == tmp_path / "a.pdf"
+    assert ds.uvis.plot.evolution(path="~/a.pdf", pixels=[2]) == tmp_path / "a.pdf"
     assert names(tmp_path) == ["a.json", "a.pdf", "a.txt", "new"]
 
 

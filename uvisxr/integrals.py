@@ -93,7 +93,7 @@ def integrate(
     checks.choice("skipna", skipna, bool)
     source, names = radiances(ds)
     weights = _weights(source, wl_range, method)
-    span = _span(source) if wl_range is None else (float(wl_range[0]), float(wl_range[1]))
+    ends = span(source) if wl_range is None else (float(wl_range[0]), float(wl_range[1]))
     stored = Stored.of(source) if has_terms(source) else None
     if stored is not None:
         _warn_of_rulers(stored, weights)
@@ -120,8 +120,8 @@ def integrate(
     values = {_brightness(name) for name in names if name in source.data_vars}
     out = rest.assign({n: v for n, v in found.items() if n in values})
     out = out.assign_coords({n: v for n, v in found.items() if n not in values})
-    edges = ("bnds", np.array(span))
-    return conventions.apply(out.assign_coords(wl=sum(span) / 2, wl_bounds=edges))
+    edges = ("bnds", np.array(ends))
+    return conventions.apply(out.assign_coords(wl=sum(ends) / 2, wl_bounds=edges))
 
 
 def brightness(
@@ -501,7 +501,7 @@ def _weights(
 ) -> np.ndarray:
     if not ds.sizes["wl"]:
         raise ArgumentError("no wavelength is left to integrate over")
-    low_end, high_end = low, high = _span(ds)
+    low_end, high_end = low, high = span(ds)
     if wl_range is not None:
         low, high = checks.pair("wl_range", wl_range, "wavelengths, angstrom")
     if low < low_end or high > high_end:
@@ -525,8 +525,8 @@ def _weights(
     return weights
 
 
-def _span(ds: xr.Dataset) -> tuple[float, float]:
-    """First and last edge of the wavelength bins."""
+def span(ds: xr.Dataset) -> tuple[float, float]:
+    """First and last edge of a dataset's wavelength bins, angstrom."""
     edges = _edges(ds)
     return float(edges.min()), float(edges.max())
 

@@ -49,7 +49,7 @@ class StarChecker:
     def __init__(
         self,
         ds: xr.Dataset,
-        wl_range: tuple[float, float] | None,
+        wl_range: common.StarRange,
         stars: xr.Dataset | None,
         colormaps: Sequence[str],
         figure: Figure | None,
@@ -327,7 +327,7 @@ class StarChecker:
 
 def check_stars(
     ds: xr.Dataset,
-    wl_range: tuple[float, float] | None = common.STARLIGHT,
+    wl_range: common.StarRange = "starlight",
     stars: xr.Dataset | None = None,
     colormaps: Sequence[str] = COLORMAPS,
     figure: Figure | None = None,

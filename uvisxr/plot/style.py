@@ -69,6 +69,7 @@ def style(overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Style:
         },
         "compass": {"color": "white", "fontsize": "small"},
         "points": {"marker": ".", "markersize": 4, "linewidth": 0.8, "elinewidth": 0.6},
+        "below_zero": {"color": "0.5", "marker": "v", "markersize": 4, "linestyle": "none"},
         "star_mark": {"color": "C3", "marker": "*", "markersize": 7, "linestyle": "none"},
         "star_value": small | {"color": "C3", "ha": "center", "va": "bottom"},
         "map": {"cmap": "viridis"},
