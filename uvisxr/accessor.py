@@ -6,6 +6,7 @@ everything that a later step needs is in the dataset's variables and attributes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -31,7 +32,7 @@ from .stars import predict
 from .stars.flag_files import StarFlags
 
 if TYPE_CHECKING:
-    from .plot import PlotAccessor
+    from .plot import PlotAccessor, StarChecker
     from .stars.flag_files import Columns
 
     class UvisDataset(xr.Dataset):
@@ -67,6 +68,7 @@ class UvisAccessor:
         `flag`, `unflag`: set and clear quality flags of spectra.
         `flagged`: which spectra carry some flags.
         `predict_stars`: which pixels catalogue stars fall into.
+        `check_stars`: a map of all spectra on which clicks set star flags.
         `stars`: star flags in text files.
     From counts to spectra:
         `calibrate`: radiances with upper and lower errors.
@@ -108,6 +110,17 @@ class UvisAccessor:
     bin = method(binning.bin)
     to_netcdf = method(export.to_netcdf)
     to_json = method(export.to_json, step="to_json")
+
+    @property
+    def check_stars(self) -> Callable[..., StarChecker]:
+        """A map of all spectra on which clicks set star flags: `ds.uvis.plot.check_stars`.
+
+        >>> with made.open().uvis.check_stars() as checker:
+        ...     checker.toggle(3, 40)  # as a click does
+        >>> int(checker.dataset.quality[3, 40])
+        4
+        """
+        return self.plot.check_stars
 
     @property
     def stars(self) -> StarFlags[UvisDataset]:

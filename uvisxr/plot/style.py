@@ -78,6 +78,7 @@ def style(overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Style:
         "band": {"alpha": 0.3, "linewidth": 0},
         "emission": {"color": "0.5", "linewidth": 0.6, "linestyle": ":"},
         "emission_name": small | {"rotation": 90, "ha": "right", "va": "top"},
+        "no_value": {"color": "0.6"},
         "flag_mark": {
             "markerfacecolor": "C3",
             "markeredgecolor": "white",
