@@ -128,6 +128,7 @@ CHANGED: dict[str, Change] = {
     "odd channel": lambda ds: ds.assign_attrs(channel="HSP"),
     "odd bin": lambda ds: ds.assign_attrs(line_bin="two"),
     "no slit": lambda ds: ds.assign_attrs(slit=None),
+    "unknown slit": lambda ds: ds.assign_attrs(slit=""),
 }
 
 
@@ -279,6 +280,8 @@ def test_what_an_error_says_mends_it(mangling, made, before, right):
         ("exposure as timedelta", "rate", ArgumentError, "give seconds"),
         ("rows beyond the detector", "geometry", ArgumentError, "the detector's 0..63"),
         ("odd bin", "calibrate", ArgumentError, "line_bin is 'two'"),
+        ("unknown slit", "geometry", ArgumentError, "ds.assign_attrs(slit='LOW_RESOLUTION')"),
+        ("unknown slit", "calibrate", ArgumentError, "write SLIT_STATE into a copy of the label"),
         ("empty pixel", "geometry", ArgumentError, "no pixel is left"),
         ("half counts", "rate", ArgumentError, "not whole numbers"),
         ("counts as texts", "bin", ArgumentError, "not numbers"),

@@ -413,6 +413,28 @@ def test_products_that_do_not_fit(tmp_path, name, change, what):
         uvisxr.open_observation(paths)
 
 
+def test_products_that_do_not_fit_are_told_in_words(tmp_path):
+    paths = [write_product(tmp_path, NAME, slit="UNK"), write_product(tmp_path, f"{NAME}_PRIME")]
+    with pytest.raises(ProductError, match=r"slit \(unknown, LOW_RESOLUTION\).*or a glob"):
+        uvisxr.open_observation(paths)
+    two = ((2, 61), (2, 60))
+    places = [tmp_path / str(number) for number in range(2)]
+    paths = [write_product(p, NAME, lines=rows) for p, rows in zip(places, two, strict=True)]
+    said = r"\(rows 2\.\.61, columns 0\.\.1023 in bins of 1 x 1, rows 2\.\.60, columns .*\).*a glob"
+    with pytest.raises(ProductError, match=said):
+        uvisxr.open_observation(paths)
+
+
+def test_a_matrix_among_products(tmp_path):
+    counts, matrix = write_product(tmp_path, NAME), write_product(tmp_path, f"{NAME}_CAL_3")
+    text = matrix.read_text().replace("= MSB_UNSIGNED_INTEGER", "= IEEE_REAL")
+    matrix.write_text(text.replace("CORE_ITEM_BYTES               = 2", "CORE_ITEM_BYTES = 4"))
+    np.ones((1, 64, 1024), ">f4").tofile(matrix.with_suffix(".DAT"))
+    for paths in ((counts, matrix), (matrix, counts)):
+        with pytest.raises(ProductError, match=rf"{NAME}_CAL_3\.LBL is a calibration matrix"):
+            uvisxr.open_observation(*paths)
+
+
 def with_port(label: Path, state: str) -> Path:
     """The label with a state of the port for the Sun."""
     text = label.read_text()
@@ -457,6 +479,10 @@ def test_several_targets(tmp_path):
     with pytest.warns(UvisWarning, match="DIONE, SATURN"):
         assert uvisxr.open_observation(paths).attrs["target"] == "SATURN"
     assert uvisxr.open_observation(paths, target="TITAN").attrs["target"] == "TITAN"
+    # In two spellings it is one.
+    for path, name in zip(paths, ("S RINGS", "Saturn Rings"), strict=True):
+        path.write_text(re.sub('TARGET_NAME .*"', f'TARGET_NAME = "{name}"', path.read_text()))
+    assert uvisxr.open_observation(paths).attrs["target"] == "S RINGS"
 
 
 # --- bad input --------------------------------------------------------------------------------
@@ -482,6 +508,18 @@ def test_missing_data(product):
     product.with_suffix(".DAT").unlink()
     with pytest.raises(ProductError, match=rf"{NAME}\.DAT.*beside its label.*uvisxr fetch {NAME}"):
         uvisxr.open_product(product)
+
+
+def test_missing_data_of_a_renamed_label(product, tmp_path):
+    """Both names are looked for, and told; only an identifier can be fetched."""
+    label = product.rename(tmp_path / "limb.LBL")
+    product.with_suffix(".DAT").rename(tmp_path / "limb.data")
+    said = rf"limb\.DAT: No such file.*, nor is there {NAME}\.DAT, .*uvisxr fetch {NAME}` "
+    with pytest.raises(ProductError, match=said):
+        uvisxr.open_product(label)
+    label.write_text(label.read_text().replace(f'"{NAME}.DAT"', '"other.DAT"'))
+    with pytest.raises(ProductError, match=r"nor is there other\.DAT.* beside its label$"):
+        uvisxr.open_product(label)
 
 
 def test_size_is_checked_before_anything_is_made(product):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 from helpers.volume import index_row, write_index
 
 import uvisxr
@@ -179,6 +180,31 @@ def test_rings_are_found_as_either_standard_calls_them(wanted: str):
     assert not takes("FUV", "U RINGS", "", start) and not takes("FUV", "SATURN", "", start)
 
 
+@pytest.mark.parametrize("source", [".", "INDEX/INDEX.LBL"])
+@pytest.mark.parametrize(
+    ("stated", "wanted", "others"),
+    [
+        ("ATLAS:", ["atlas", "Atlas:"], ["ATLA"]),
+        ("DA", ["Daphnis", "da"], ["SATURN"]),
+        ("S RINGS", ["Saturn Rings"], ["SATURN", "U RINGS"]),
+        ("UNK", ["unk", "Unknown"], ["N/A"]),
+        ("N/A", ["n/a"], ["UNK"]),
+    ],
+)
+def test_targets_are_found_by_any_of_their_names(
+    tmp_path: Path, source: str, stated: str, wanted: list[str], others: list[str]
+):
+    name, root = "FUV2005_230_15_15", tmp_path / "COUVIS_0013"
+    label = f'PRODUCT_ID = "{name}"\nTARGET_NAME = "{stated}"\n'
+    write(root / "DATA" / "D2005_230", name, label)
+    write_index(root, [index_row(root.name, name, TARGET_NAME=stated, START_TIME=STARTS[name])])
+    for text in wanted:
+        assert names(expand(root / source, Filter(target=text))) == [name]
+    for text in others:
+        with pytest.raises(NoMatchError, match=rf"\(there: {stated}"):
+            list(expand(root / source, Filter(target=text)))
+
+
 def test_misspelt_slit_of_the_archive(tmp_path: Path):
     write(tmp_path, "FUV2005_230_15_15", label="PRODUCT_ID = X\nSLIT_STATE = OCCLTATION\n")
     assert len(list(expand(tmp_path, Filter(slit="OCCULTATION")))) == 1
@@ -208,6 +234,20 @@ def test_data_without_label_and_label_without_data(tmp_path: Path):
     write(tmp_path, "FUV2005_230_15_15").unlink()
     write(tmp_path, "FUV2006_015_14_47", data=False)
     assert [p.data is None for p in expand(tmp_path)] == [False, True]
+
+
+@pytest.mark.parametrize("source", ["", "*", "EUV*"])
+def test_without_a_label_whole_names_tell(tmp_path: Path, source: str):
+    """As those of the team's calibration files begin like them."""
+    other = "EUV2002_198_11_05_50_UVIS_C33ST_SPICARAST002_PRIME_ff_modifier_1405596163.dat"
+    (tmp_path / other).write_bytes(b"")
+    (tmp_path / "EUV_1999_Lab_Cal.dat").write_bytes(b"")
+    with pytest.raises(ArgumentError, match="no product"):
+        list(expand(tmp_path / source))
+    found = ["EUV2006_015_14_47", "EUV2006_015_15_51_PRIME"]
+    for name in found:
+        (tmp_path / f"{name}.DAT").write_bytes(b"")
+    assert names(expand(tmp_path / source)) == found
 
 
 def test_renamed_product_in_a_folder(tmp_path: Path):
@@ -246,6 +286,48 @@ def test_source_without_a_product(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     Path("empty.txt").write_text("# nothing\n")
     with pytest.raises(ArgumentError, match=f"no product in .*{source[-4:]}"):
         list(expand(source))
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("# mine\n\nFUV2005_230_15_15\nnowhere\n", 4, "no product in .*/nowhere"),
+        ('{"obs_id": "co-uvis-fuv2005_230_15_15"}\n', 1, "no product in .*obs_id"),
+        (",".join(f"COLUMN_{k}" for k in range(99)), 1, "COLUMN_0,.*\\.\\.\\.: File name too long"),
+        ("FUV2005_230_15_15\na\0b\n", None, " is not text"),
+    ],
+)
+def test_the_line_of_a_batch_file_that_names_nothing(tmp_path: Path, text, line, said):
+    """Any text may be given by mistake: the error says as what it was read."""
+    write(tmp_path, "FUV2005_230_15_15")
+    (tmp_path / "list.txt").write_text(text)
+    where = "" if line is None else f", line {line}: "
+    with pytest.raises(ArgumentError, match=rf"list\.txt{where}{said}") as caught:
+        list(expand(tmp_path / "list.txt"))
+    assert line is None or str(caught.value).endswith("read as a list of products, one a line")
+
+
+def test_a_batch_file_in_a_batch_file(tmp_path: Path):
+    (tmp_path / "a.txt").write_text("b.txt\n")
+    (tmp_path / "b.txt").write_text("\nnowhere\n")
+    with pytest.raises(ArgumentError, match=r"a\.txt, line 1: .*b\.txt, line 2: no product"):
+        list(expand(tmp_path / "a.txt"))
+
+
+def test_netcdf_is_no_batch_file(tmp_path: Path):
+    for number, form in enumerate(("NETCDF4", "NETCDF3_CLASSIC")):
+        path = tmp_path / f"{number}.nc"
+        xr.Dataset({"a": 1}).to_netcdf(path, format=form)
+        with pytest.raises(ArgumentError, match=r"is a NetCDF file.*xarray\.open_dataset"):
+            list(expand(path))
+
+
+@pytest.mark.parametrize("path", ["a" * 5000, "a/" * 3000, "loop"])
+def test_what_the_system_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str):
+    monkeypatch.chdir(tmp_path)
+    Path("loop").symlink_to("loop")
+    with pytest.raises(ArgumentError, match=r"^.{1,90}: (File name too long|Too many levels)"):
+        list(expand(path))
 
 
 def test_binary_batch_file(tmp_path: Path):
@@ -450,6 +532,20 @@ def test_a_file_of_that_name_goes_first(cached: Path, tmp_path: Path, monkeypatc
 def test_the_latest_volume_in_the_cache(cached: Path):
     label = write(cached.with_name("COUVIS_0014") / "DATA/D2005_230", "FUV2005_230_15_15")
     assert next(expand("FUV2005_230_15_15")).label == label
+
+
+def test_an_identifier_made_a_path_of_the_current_folder(cached: Path):
+    """As xarray does it before an engine sees it."""
+    assert names(expand(Path.cwd() / "FUV2005_230_15_15")) == ["FUV2005_230_15_15"]
+    with pytest.raises(ArgumentError, match="no product in"):
+        list(expand("/FUV2005_230_15_15"))
+
+
+@pytest.mark.parametrize("text", ["HSP2005_230_15_15", "co-uvis-hdac2005_230_15_15"])
+@pytest.mark.parametrize("fetch", [False, True])
+def test_identifiers_of_photometers_can_be_fetched_but_not_read(cached: Path, text, fetch):
+    with pytest.raises(ArgumentError, match=r"^H\w+2005_230_15_15 is not a product of FUV or EUV"):
+        list(expand(text, fetch=fetch))
 
 
 @pytest.mark.parametrize("text", ["FUV2009_173_15_16", "co-uvis-fuv2009_173_15_16"])

@@ -12,13 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from numbers import Real
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import xarray as xr
 
-from ..errors import ArgumentError, MissingStepError
-from ..instrument.channel import N_BANDS, N_LINES
+from ..errors import ArgumentError, LabelError, MissingStepError
+from ..instrument.channel import N_BANDS, N_LINES, SlitName, slit_name
 from ..instrument.channel import channel as find_channel
 from .conventions import RADIANCE
 
@@ -385,11 +385,25 @@ def _check_numbers(ds: xr.Dataset, step: str, name: str) -> None:
         )
 
 
+def _check_slit(step: str, value: object) -> None:
+    try:
+        slit_name(str(value))
+    except LabelError as error:
+        unsaid = "unknown, as the label does not say it" if value == "" else repr(value)
+        raise ArgumentError(
+            f"{step}: the attribute slit is {unsaid}: set it with "
+            f"ds.assign_attrs(slit={get_args(SlitName)[1]!r}), or to one of the others, "
+            f"{' and '.join(get_args(SlitName)[::2])}; or write SLIT_STATE into a copy of the label"
+        ) from error
+
+
 def _check_attrs(ds: xr.Dataset, step: str, attrs: Iterable[str]) -> None:
     for name in attrs:
         value = ds.attrs[name]
         if name == "channel":
             find_channel(value)
+        if name == "slit":
+            _check_slit(step, value)
         if name in _WINDOW_ATTRS and not (isinstance(value, Real) and float(value).is_integer()):
             raise ArgumentError(
                 f"{step}: the attribute {name} is {value!r}, not a number of detector rows or "

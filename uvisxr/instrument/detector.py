@@ -64,6 +64,11 @@ class Window:
                     "a bin holds at least one detector pixel"
                 )
 
+    def __str__(self) -> str:
+        corners = (self.ul_line, self.lr_line, self.ul_band, self.lr_band)
+        place = "rows {}..{}, columns {}..{}".format(*corners)
+        return f"{place} in bins of {self.line_bin} x {self.band_bin}"
+
     @property
     def bins(self) -> Bins:
         """The bins the window is read out in; the last may hold fewer rows or columns."""

@@ -30,9 +30,9 @@ _PATHS = ("FILE_NAME", "FILE_SPECIFICATION_NAME")
 class Row:
     """One product of an index table.
 
-    `path` is the label's path below the folder of all volumes; `start` is NaT and the texts are ""
-    where the table has no value, and all are None where it has no such column. A `start` that
-    cannot be read is None too: the label may be better.
+    `path` is the label's path below the folder of all volumes; `start` is NaT and `slit` is ""
+    where the table has no value, `target` what it has (UNK, N/A), and all are None where it has no
+    such column. A `start` that cannot be read is None too: the label may be better.
     """
 
     product: str
@@ -53,8 +53,11 @@ class _Column:
     first: int
     last: int
 
+    def text(self, line: bytes) -> str:
+        return line[self.first : self.last].decode("latin-1").strip().strip('"').strip()
+
     def of(self, line: bytes) -> str:
-        text = line[self.first : self.last].decode("latin-1").strip().strip('"').strip()
+        text = self.text(line)
         return "" if text in odl.UNKNOWN else text
 
 
@@ -108,13 +111,15 @@ def read(path: str | Path) -> Iterator[Row]:
             f"{table_path} holds {table_path.stat().st_size} bytes, but {label_path.name} says "
             f"{count} rows of {size}: the table is truncated; download it again"
         )
+    # Targets that are unknown are told apart, as in labels.
+    values = {"TARGET_NAME": _Column.text, "SLIT_STATE": _Column.of, "START_TIME": _Column.of}
     with table_path.open("rb") as stream:
         stream.seek(skip)
         for number in range(1, count + 1):
             line = stream.read(size)
             texts = (
-                columns[key].of(line) if key in columns else None
-                for key in ("TARGET_NAME", "SLIT_STATE", "START_TIME")
+                value(columns[key], line) if key in columns else None
+                for key, value in values.items()
             )
             try:
                 row = _row(

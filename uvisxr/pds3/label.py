@@ -84,6 +84,8 @@ class Label:
     windows : tuple of Window
     data_path : Path
         The data file; see `data_file`.
+    pointer : str
+        The data file's name by the label; empty if it gives none.
     keywords : mapping
         Further keywords, without those that are "UNK" or "N/A".
     """
@@ -102,6 +104,7 @@ class Label:
     dtype: str
     windows: tuple[Window, ...]
     data_path: Path
+    pointer: str
     keywords: MappingProxyType[str, Any]
 
     def __getstate__(self) -> dict[str, Any]:
@@ -233,6 +236,7 @@ def _typed(module: Mapping[str, Any], path: Path, data: Path | None) -> Label:
         dtype=described.dtype,
         windows=unsaid.windows(described, data_path),
         data_path=data_path,
+        pointer=described.pointer,
         keywords=MappingProxyType(
             {key: value for key in _KEPT if (value := odl.plain(module.get(key))) is not None}
         ),

@@ -6,17 +6,19 @@ archive can be walked.
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
 
-from .. import checks
+from .. import checks, targets
 from ..errors import ArgumentError, NoMatchError, warn_user
 from ..instrument.channel import ChannelName
 from ..timescales import Instant, parse_instant, parse_utc
@@ -26,10 +28,14 @@ from .identifier import product_id
 from .label import Label, looks_like_uvis, read_label
 from .product import label_path
 
-#: Names of spectral products and of calibration matrices, which do not count as products, in the
-#: archive. What a file is says its label; names tell where there is none.
+#: How names and identifiers of spectral products begin, and how names of calibration matrices end,
+#: which do not count as products. What a file is says its label; names tell where there is none.
 _PRODUCT = re.compile(r"(EUV|FUV)\d{4}_\d{3}_.*", re.IGNORECASE)
 _MATRIX = re.compile(r".*_CAL_\d+", re.IGNORECASE)
+
+#: How much of a file tells that it is no text, and how NetCDF files begin, version 4 and before.
+_HEAD = 512
+_NETCDF = (b"\x89HDF\r\n\x1a\n", b"CDF")
 
 #: Label keywords that filters need, and the type of the values, which tells matrices from counts.
 #: They come before the longer part of the data description.
@@ -38,8 +44,11 @@ _KEYWORD = re.compile(
     re.MULTILINE,
 )
 
-#: How many values an error lists.
-_SHOWN = 12
+#: How many values an error lists, and how many letters of a source it shows.
+_SHOWN, _LONGEST = 12, 80
+
+#: What the system says of a path where nothing is.
+_ABSENT = (errno.ENOENT, errno.ENOTDIR)
 
 
 @dataclass(frozen=True)
@@ -81,8 +90,11 @@ class Filter:
     ----------
     channel : str, optional
         EUV or FUV.
-    target, slit : str, optional
-        As written in the label, upper or lower case ("s rings", "low_resolution").
+    target : str, optional
+        The label's target in any of its spellings (`uvisxr.targets`): "s rings" takes what labels
+        call S RINGS and Saturn Rings, "Daphnis" what they call DA.
+    slit : str, optional
+        As written in the label, upper or lower case ("low_resolution").
     after, before : str, optional
         Accept START_TIME from `after` (inclusive) to `before` (exclusive): 2005-230T15:15 or
         2005-08-18.
@@ -132,7 +144,9 @@ class Filter:
         def same(wanted: str | None, value: str) -> bool:
             return not wanted or _canonical(wanted) == _canonical(value)
 
-        if not (same(self.channel, channel) and same(self.target, target)):
+        if self.target and targets.canonical(self.target) != targets.canonical(target):
+            return False
+        if not same(self.channel, channel):
             return False
         if not same(self.slit, slit):
             return False
@@ -181,7 +195,7 @@ def expand(
         sources = [sources]
     sieve = _Sieve(wanted or Filter())
     seen: set[int] = set()
-    for source in _checked(sources, Path.cwd(), fetch):
+    for source in _checked([_source(one, Path.cwd(), fetch) for one in sources]):
         for product in source.products(sieve):
             mark = hash(str(product.label))
             if mark not in seen:
@@ -256,8 +270,9 @@ class _Sieve:
             starts = sorted(self._there["start"])
             return f"{starts[0]} to {starts[-1]}"
         there = sorted(self._there[name])
-        near = checks.nearest(_canonical(value), there) if name == "target" else ""
-        near = "" if _canonical(value) in map(_canonical, there) else near
+        near = ""
+        if name == "target" and targets.canonical(value) not in map(targets.canonical, there):
+            near = checks.nearest(targets.canonical(value), there)
         return ", ".join(there[:_SHOWN]) + (", ..." if len(there) > _SHOWN else "") + near
 
 
@@ -268,18 +283,22 @@ class _Source:
     Attributes
     ----------
     text : str
+        Relative to where it was given, if it lies below.
     path : Path
         Absolute.
     fetch : bool
         As of `expand`.
     data : Path, optional
         The data file of another name that was given with the label `path`.
+    line : int
+        Its line in a batch file, from 1.
     """
 
     text: str
     path: Path
     fetch: bool
     data: Path | None = None
+    line: int = 0
 
     def products(self, sieve: _Sieve) -> Iterator[Product]:
         """The wanted products."""
@@ -310,13 +329,13 @@ class _Source:
             return (
                 _Source(str(match), match, self.fetch)
                 for match in found
-                if not (pairs.split(match)[1] and _is_matrix(Product.at(match)))
+                if not pairs.split(match)[1] or _is_meant(Product.at(match))
             )
         return self._identified()
 
     def _identified(self) -> list[Product]:
         name = product_id(self.text)
-        if name is None:
+        if name is None or not _PRODUCT.fullmatch(name):
             return []
         archive = Archive.default()
         label = archive.cached(name)
@@ -327,6 +346,11 @@ class _Source:
     def none(self) -> ArgumentError:
         """What to say if it holds no product."""
         name = product_id(self.text)
+        if name is not None and not _PRODUCT.fullmatch(name):
+            return ArgumentError(
+                f"{name} is not a product of FUV or EUV, the channels that uvisxr reads: give one "
+                "of theirs"
+            )
         if name is not None:
             return ArgumentError(
                 f"no product {name} in {self.path.parent} or in the cache: `uvisxr fetch {name}` "
@@ -339,22 +363,54 @@ class _Source:
         )
 
 
-def _checked(sources: Iterable[str | Path], folder: Path, fetch: bool) -> list[_Source]:
-    """Check that every source holds a product, so that a missing one shows before work starts."""
-    given = list(_paired([_source(one, folder, fetch) for one in sources]))
+def _checked(sources: list[_Source], listed: Path | None = None) -> list[_Source]:
+    """Check that every source holds a product, so that a missing one shows before work starts.
+
+    `listed` is the batch file that they come from; errors then say which line is wrong.
+    """
+    given = list(_paired(sources))
     for source in given:
-        if next(source.products(_Sieve(Filter())), None) is None:
-            raise source.none()
+        with _at_line(listed, source.line):
+            if next(source.products(_Sieve(Filter())), None) is None:
+                raise source.none()
     return given
 
 
-def _source(given: str | Path, folder: Path, fetch: bool) -> _Source:
+@contextmanager
+def _at_line(listed: Path | None, line: int) -> Iterator[None]:
     try:
-        return _Source(str(given), folder / Path(given).expanduser(), fetch)
+        yield
+    except ArgumentError as error:
+        if listed is None:
+            raise
+        raise ArgumentError(
+            f"{listed}, line {line}: {error}; the file was read as a list of products, one a line"
+        ) from error
+
+
+def _source(given: str | Path, folder: Path, fetch: bool, line: int = 0) -> _Source:
+    try:
+        path = folder / Path(given).expanduser()
     except TypeError:
         raise ArgumentError(f"{given!r} is not the path of a product") from None
     except RuntimeError as error:
         raise ArgumentError(f"{given}: {error}") from error
+    try:
+        path.stat()
+    except OSError as error:
+        if error.errno not in _ABSENT:
+            raise ArgumentError(f"{_short(str(given))}: {error.strerror}") from error
+    except ValueError as error:
+        raise ArgumentError(
+            f"{_short(str(given))!r} is not the path of a product: {error}"
+        ) from error
+    # xarray makes paths absolute before its engines get them, identifiers too.
+    text = path.relative_to(folder) if path.is_relative_to(folder) else given
+    return _Source(str(text), path, fetch, line=line)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def _paired(sources: list[_Source]) -> Iterator[_Source]:
@@ -405,7 +461,7 @@ def _folder(path: Path) -> Iterator[Product]:
         for found in stems.values():
             file = next(found[kind] for kind in (*pairs.LABELS, ".DAT") if kind in found)
             product = Product.at(file)
-            if _is_product(file) and not _is_matrix(product):
+            if _is_product(product) and _is_meant(product):
                 yield product
 
 
@@ -437,12 +493,21 @@ def _walk(path: Path) -> Iterator[tuple[Path, list[str]]]:
             yield Path(place), sorted(files)
 
 
-def _is_product(file: Path) -> bool:
-    name, kind = pairs.split(file)
-    if _PRODUCT.fullmatch(name):
-        return True
+def _is_product(product: Product) -> bool:
+    """Whether a label, or a data file without one, is that of a spectral product."""
     # Even a renamed product still identifies itself.
-    return kind in pairs.LABELS and bool(_PRODUCT.fullmatch(_keywords(file).get("PRODUCT_ID", "")))
+    texts = (product_id(product.name), product.name, stated(product.label, "PRODUCT_ID"))
+    return any(_PRODUCT.fullmatch(text or "") for text in texts)
+
+
+def _is_meant(product: Product) -> bool:
+    """Whether what a folder or a glob holds is asked for: neither a matrix nor anything else.
+
+    Without a label, only a whole name tells: the names of the team's calibration files begin like
+    those of products.
+    """
+    known = product.label.is_file() or product_id(product.name) is not None
+    return known and not _is_matrix(product)
 
 
 def _is_matrix(product: Product) -> bool:
@@ -452,14 +517,36 @@ def _is_matrix(product: Product) -> bool:
 
 
 def _batch_file(path: Path, fetch: bool) -> list[_Source]:
+    folder = path.resolve().parent
+    given = []
+    for number, line in enumerate(_lines(path), 1):
+        entry = line.partition("#")[0].strip()
+        if entry:
+            with _at_line(path, number):
+                given.append(_source(entry, folder, fetch, number))
+    return _checked(given, path)
+
+
+def _lines(path: Path) -> list[str]:
+    if pairs.packed_otherwise(path):
+        raise ArgumentError(f"{path} {pairs.UNPACK}")
     try:
-        lines = path.read_text().splitlines()
-    except UnicodeDecodeError as error:
-        raise ArgumentError(
-            f"{path} is not text: a batch file has one product per line, and data files end in .DAT"
-        ) from error
-    entries = (line.partition("#")[0].strip() for line in lines)
-    return _checked(filter(None, entries), path.resolve().parent, fetch)
+        with path.open("rb") as stream:
+            head = stream.read(_HEAD)
+        if head.startswith(_NETCDF):
+            raise ArgumentError(
+                f"{path} is a NetCDF file, not a product: open it with xarray.open_dataset or, if "
+                "it has several windows, with xarray.open_datatree"
+            )
+        if b"\0" not in head:
+            return path.read_text().splitlines()
+    except OSError as error:
+        raise ArgumentError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError:
+        pass
+    raise ArgumentError(
+        f"{path} is not text: a batch file has one product per line, and data files end in .DAT"
+    )
 
 
 def _is_index(path: Path) -> bool:
@@ -518,9 +605,9 @@ class _Volumes:
         return self._known[volume]
 
 
-def stated_product(label: Path) -> str:
-    """PRODUCT_ID of a label, in capitals; empty if it gives none."""
-    return _keywords(label).get("PRODUCT_ID", "").upper()
+def stated(label: Path, keyword: str) -> str:
+    """PRODUCT_ID, TARGET_NAME or SLIT_STATE as a label has it; empty if it gives none."""
+    return _keywords(label).get(keyword, "")
 
 
 def _keywords(label: Path) -> dict[str, str]:
@@ -544,6 +631,4 @@ def _of_pds4(label: Path) -> dict[str, str]:
 
 def _canonical(text: str) -> str:
     text = re.sub(r"[\s_]+", " ", text.strip().upper())
-    # PDS3 labels have S RINGS, PDS4 ones SATURN RINGS.
-    text = re.sub(r"^([JSUN])(UPITER|ATURN|RANUS|EPTUNE) RINGS$", r"\1 RINGS", text)
     return text.replace("OCCLTATION", "OCCULTATION")

@@ -90,7 +90,8 @@ def _bin(described: DataObject, data: Path, area: Window, axis: int) -> int:
 
 def _extent(described: DataObject, data: Path, area: Window, axis: int) -> int:
     """How many lines or bands of the window hold values in the first exposures of the file."""
-    file = QubeFile(data, described.shape, (0, 0), described.shape[1:], described.dtype)
+    frame = described.shape
+    file = QubeFile(data, frame, (0, 0), frame[1:], described.dtype, described.pointer)
     file.check_size()
     values = file.read(np.arange(min(_SEARCHED, described.shape[0])))
     # A cube smaller than the detector along the other axis holds only the window.

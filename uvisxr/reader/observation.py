@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 from xarray.core import indexing
 
-from .. import checks
+from .. import checks, targets
 from ..dataset import conventions, history, inputs
 from ..errors import ArgumentError, LabelError, ProductError, UnreadObjectError, warn_user
 from ..instrument.channel import channel as find_channel
@@ -204,7 +204,8 @@ def open_observation(
     channel : {"EUV", "FUV"}, optional
         Take only the products of this channel, from a folder of both.
     target : str, optional
-        Target body, in place of the labels' TARGET_NAME.
+        What the observation is said to look at, in place of the labels' TARGET_NAME. It chooses no
+        products, as `channel` does: all are opened, whatever their targets.
     prime_instrument : {"PRIME", "UVIS", "CIRS", "VIMS", "ISS"}, optional
         Instrument that controlled the pointing; becomes part of the name. UVIS itself is written
         PRIME.
@@ -356,24 +357,38 @@ def _open(
 
 def _check_alike(first: Label, other: Label, target: str) -> None:
     """Raise unless the exposures of both, said to be of a target, fit in one array."""
+    if first.is_matrix != other.is_matrix:
+        matrix, counts = (first, other) if first.is_matrix else (other, first)
+        raise ProductError(
+            f"{matrix.path} is a calibration matrix, and {counts.path} holds counts: leave the "
+            "matrix out; calibrate(files=...) takes it"
+        )
     difference = _difference(first, other, target)
     if difference is not None:
         what, a, b = difference
-        mend = f"choose one with channel={a!r}" if what == "channel" else "open them one by one"
+        mend = "name only those that fit, by a list or a glob, and open the others apart"
+        if what == "channel":
+            mend = (
+                "name only those of one, by a list or a glob; uvisxr.open_observation and `uvisxr "
+                f"process` also take channel={a!r}"
+            )
         raise ProductError(
-            f"{first.path} and {other.path} differ in {what} ({a}, {b}) and cannot be one "
-            f"observation: {mend}"
+            f"{first.path} and {other.path} differ in {what} ({a or 'unknown'}, {b or 'unknown'}) "
+            f"and cannot be one observation: {mend}"
         )
 
 
-def _difference(first: Label, other: Label, target: str) -> tuple[str, Any, Any] | None:
+def _difference(first: Label, other: Label, target: str) -> tuple[str, str, str] | None:
     """What keeps the exposures of both from fitting in one array, with the value of each."""
-    for what in ("channel", "slit", "optics", "windows", "dtype"):
-        a, b = (getattr(label, what) for label in (first, other))
-        if what == "optics":
-            a, b = a(target), b(target)
-        if a != b:
-            return what, a, b
+    parts: dict[str, Callable[[Label], str]] = {
+        "channel": lambda label: label.channel,
+        "slit": lambda label: label.slit,
+        "optics": lambda label: label.optics(target),
+        "windows": lambda label: " and ".join(map(str, label.windows)),
+    }
+    for what, of in parts.items():
+        if of(first) != of(other):
+            return what, of(first), of(other)
     return None
 
 
@@ -496,10 +511,10 @@ def _attributes(
 
 
 def _target(labels: list[Label], first: Label) -> str:
-    targets = sorted({label.target for label in labels})
-    if len(targets) > 1:
+    given = sorted({label.target for label in labels})
+    if len(set(map(targets.canonical, given))) > 1:
         warn_user(
-            f"the products have different targets ({', '.join(targets)}): {first.target} is used; "
-            "choose another with target="
+            f"the products have different targets ({', '.join(name or 'unknown' for name in given)}"
+            f"): {first.target or 'unknown'} is used; choose another with target="
         )
     return first.target

@@ -88,7 +88,9 @@ def volume(path: Path) -> int:
 def _claim(label: Path) -> str:
     """The product that a file says it is: by its name or, if that says nothing, by its label."""
     match = _NAMED.match(label.stem)
-    return match[0].upper() if match else sources.stated_product(label) or str(label)
+    if match:
+        return match[0].upper()
+    return sources.stated(label, "PRODUCT_ID").upper() or str(label)
 
 
 def _labels(paths: Iterable[Path]) -> list[Label]:
