@@ -14,6 +14,7 @@ from helpers.products import two_windows, write_product
 import uvisxr
 from uvisxr.dataset import inputs
 from uvisxr.errors import ArgumentError, LabelError, ProductError, UvisWarning
+from uvisxr.fetch import cache_dir
 from uvisxr.reader.backend import UvisBackend
 
 NAME = "FUV2005_230_15_15"
@@ -94,7 +95,7 @@ def test_open_file_is_refused():
 
 def test_windows(product):
     two_windows(product)
-    with pytest.raises(ProductError, match=r"2 windows.*window=k.*open_datatree"):
+    with pytest.raises(ProductError, match=r"2 windows.*window=k.*open_datatree.*open_observation"):
         xr.open_dataset(product, engine="uvis")
     assert xr.open_dataset(product, engine="uvis", window=1).sizes["pixel"] == 30
     tree = xr.open_datatree(product, engine="uvis")
@@ -151,6 +152,33 @@ def test_exposures_of_many_files_are_numbered_through(three, how):
             ds.uvis.calibrate(flat_field=False, trend=False).radiance,
             expected.uvis.calibrate(flat_field=False, trend=False).radiance,
         )
+
+
+def test_keywords_of_one_exposure_do_not_hold_for_many_files(three):
+    """As in open_observation: those that differ are left out, those that agree stay."""
+    for number, label in enumerate(three):
+        angle = f"SUB_SPACECRAFT_LONGITUDE = {122.9 + number} <DEGREE>\nPHASE_ANGLE = 7.5\nODC_ID"
+        label.write_text(label.read_text().replace("ODC_ID", angle))
+    with xr.open_mfdataset(three, engine="uvis") as ds:
+        expected = uvisxr.open_observation(three).attrs
+        assert "sub_spacecraft_longitude" not in ds.attrs
+        assert ds.attrs["phase_angle"] == 7.5
+        assert {**ds.attrs, "history": ""} == {**expected, "history": ""}
+    assert xr.open_dataset(three[0], engine="uvis").attrs["sub_spacecraft_longitude"] == 122.9
+
+
+def test_many_products_of_the_cache(three, monkeypatch):
+    place = cache_dir("products") / "COUVIS_0013" / "DATA" / "D2005_230"
+    place.mkdir(parents=True)
+    for label in three:
+        for file in (label, label.with_suffix(".DAT")):
+            file.rename(place / file.name)
+    monkeypatch.chdir(place.parents[2])
+    ids = [label.stem for label in three]
+    with xr.open_mfdataset(ids, engine="uvis") as ds:
+        xr.testing.assert_equal(ds.load(), uvisxr.open_observation(ids))
+    with pytest.raises(ArgumentError, match="uvisxr fetch FUV2005_230_18_15"):
+        xr.open_mfdataset([*ids, "FUV2005_230_18_15"], engine="uvis")
 
 
 def test_no_output_replaces_one_of_many_files(three):

@@ -99,7 +99,9 @@ def numbered(
     here = np.isin(whole["et"].values, ds["et"].values)
     here &= np.isin(whole["product"].values, ds["product"].values)
     out = ds.assign_coords(pic=("pic", whole["pic"].values[here], ds["pic"].attrs))
-    return inputs.add(out.assign_attrs(whole.attrs), inputs.of(whole))
+    # Also without what holds for this product alone: xarray takes the attributes of the first.
+    out.attrs = dict(whole.attrs)
+    return inputs.add(out, inputs.of(whole))
 
 
 def _call(path: str) -> tuple[Any, bool] | None:
