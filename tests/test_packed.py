@@ -13,7 +13,7 @@ import pytest
 from helpers.products import write_product
 
 import uvisxr
-from uvisxr.errors import ProductError
+from uvisxr.errors import ArgumentError, ExportError, ProductError
 from uvisxr.fetch import cache_dir
 from uvisxr.pds3 import packed
 
@@ -118,6 +118,23 @@ def test_damage(label: Path, kind: str, damage: str):
     with pytest.raises(ProductError, match=rf"{target.name}.*(damaged|bytes of its label)"):
         uvisxr.open_product(label).counts.load()
     assert not unpacked()
+
+
+@pytest.mark.parametrize("name", [f"{NAME}.DAT.xz", f"{NAME}.zip", f"{NAME}.tar.gz", f"{NAME}.7z"])
+def test_another_packing_is_named(label: Path, name: str):
+    """Beside its label, and by itself."""
+    label.with_suffix(".DAT").rename(label.with_name(name))
+    for path, error in ((label, ProductError), (label.with_name(name), ArgumentError)):
+        with pytest.raises(error, match=rf"{name} is packed in a way that is not read: unpack it"):
+            uvisxr.open_product(path)
+
+
+def test_a_cache_that_cannot_be_written_is_named(label: Path, monkeypatch: pytest.MonkeyPatch):
+    target = pack(label, "bz2")
+    monkeypatch.setenv("UVISXR_CACHE", str(label / "below a file"))
+    said = rf"cannot unpack {target}: .*Not a directory.*the cache is {label}/below.*UVISXR_CACHE"
+    with pytest.raises(ExportError, match=said):
+        uvisxr.open_product(label).counts.load()
 
 
 def test_a_zip_archive_of_other_files(label: Path):

@@ -341,9 +341,10 @@ def get(needs: Iterable[Need], folder: Path) -> list[Path]:
         address = url(need.source)
         if path.exists():
             _check_kernel(f"{path} is there, but", "move it away, or choose another folder", path)
-        mend = "nothing of it was kept; check the address, or set UVISXR_URL_* to a mirror"
+        mirror = fetch.variable(need.source.location)
+        mend = f"nothing of it was kept; check the address, or set {mirror} to a mirror"
         check = partial(_check_kernel, address, mend)
-        got.append(fetch.download(address, path, check=check))
+        got.append(fetch.download(address, path, check=check, kind=need.source.location))
     return got
 
 

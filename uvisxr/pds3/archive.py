@@ -133,7 +133,7 @@ class Archive:
 
     def _get(self, path: PurePosixPath, folder: Path | None = None) -> Path:
         """One file of the archive, from the cache if it is there."""
-        return fetch.download(f"{self.url}{path}", self._place(path, folder))
+        return fetch.download(f"{self.url}{path}", self._place(path, folder), kind="products")
 
     def _place(self, path: PurePosixPath, folder: Path | None) -> Path:
         """Where a file goes: to a folder, or to the cache, which is laid out like the archive."""
@@ -210,6 +210,7 @@ class Archive:
             self._place(target, folder),
             size=_data_size(label),
             replace=folder is None,
+            kind="products",
         )
 
 

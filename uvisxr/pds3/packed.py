@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
 
-from ..errors import ProductError
+from ..errors import ExportError, ProductError
 from ..files import whole_file
 from . import pairs
 
@@ -96,16 +96,19 @@ def plain(path: Path, expected: int) -> tuple[Path, int]:
     except OSError as error:
         raise _damaged(path, error) from error
     # Imported late: programs that open other files through xarray load none of its libraries.
-    from ..fetch import cache_dir
+    from ..fetch import cache_dir, cache_note
 
     mark = f"{path.absolute()} {state.st_size} {state.st_mtime_ns}"
     folder = cache_dir("unpacked") / hashlib.sha256(mark.encode()).hexdigest()[:16]
     there = folder / f"{pairs.split(path)[0]}.DAT"
     with _ONE_AT_A_TIME:
         if not there.is_file() or there.stat().st_size != expected:
-            folder.mkdir(parents=True, exist_ok=True)
-            with whole_file(there, archive=True) as part:
-                _unpack(path, part, expected)
+            try:
+                with whole_file(there, archive=True) as part:
+                    folder.mkdir(parents=True, exist_ok=True)
+                    _unpack(path, part, expected)
+            except ExportError as error:
+                raise ExportError(f"cannot unpack {path}: {error}{cache_note(there)}") from error
     return there, 0
 
 

@@ -165,7 +165,8 @@ def fetch_catalogue(folder: str | Path | None = None) -> Path:
         The file cannot be downloaded.
     """
     target = Path(folder) if folder else fetch.cache_dir("stars")
-    return fetch.download(fetch.base_url("stars", _PUBLIC) + _FILE, target / _FILE)
+    url = fetch.base_url("stars", _PUBLIC) + _FILE
+    return fetch.download(url, target / _FILE, kind="stars")
 
 
 def directions(stars: xr.Dataset, year: float | np.ndarray) -> np.ndarray:
