@@ -197,11 +197,19 @@ def test_process_one_channel_of_a_day(tmp_path):
     for name in ("FUV2005_230_15_15", "EUV2005_230_15_15"):
         write_product(tmp_path / "D2005_230", name, band_bin=32)
     arguments = ("process", tmp_path / "D2005_230", "-o", tmp_path / "day.nc", *OPTIONS)
-    assert "choose one with --channel" in one_line(run(*arguments))
+    assert "`uvisxr process` also take --channel EUV" in one_line(run(*arguments))
     result = run(*arguments, "--channel", "EUV")
     assert result.exit_code == 0, result.output
     with xr.open_dataset(tmp_path / "day.nc") as ds:
         assert ds.attrs["channel"] == "EUV"
+
+
+def test_process_with_another_target(product, tmp_path):
+    """In place of the label's, as in open_observation; it chooses no products."""
+    out = tmp_path / "out.nc"
+    assert run("process", product, "-o", out, *OPTIONS, "--target", "dione").exit_code == 0
+    with xr.open_dataset(out) as ds:
+        assert ds.attrs["target"] == "DIONE"
 
 
 def test_an_output_never_replaces_a_list_of_products(product, tmp_path):

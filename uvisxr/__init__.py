@@ -1,12 +1,13 @@
 """Cassini/UVIS data as labelled, calibrated, georeferenced xarray datasets.
 
-`open_product` and `open_observation` turn products into one `xarray.Dataset`. The steps of a
-reduction are methods of its accessor `.uvis`, and each returns a new dataset: see
-``help(xarray.Dataset.uvis)``. ``ds.uvis`` itself shows which steps are done and which can come
-next. A product of several windows is a tree, whose `.uvis` has the same methods and calls them for
-every window: ``help(xarray.DataTree.uvis)``. One array of radiances can be filled, smoothed and
-integrated: ``help(xarray.DataArray.uvis)``. Names are loaded when first used: importing uvisxr
-costs nothing but what xarray costs.
+`open_product` and `open_observation` turn products into one `xarray.Dataset`: those of the FUV and
+the EUV, with PDS3 or PDS4 labels, QUBE and SPECTRUM objects alike. The steps of a reduction are
+methods of its accessor `.uvis`, and each returns a new dataset: see ``help(xarray.Dataset.uvis)``.
+``ds.uvis`` itself shows which steps are done and which can come next. A product of several windows
+is a tree, whose `.uvis` has the same methods and calls them for every window:
+``help(xarray.DataTree.uvis)``. One array of radiances can be filled, smoothed and integrated:
+``help(xarray.DataArray.uvis)``. Names are loaded when first used: importing uvisxr costs nothing
+but what xarray costs.
 
 This text defines every variable that the steps add to a dataset, with its unit, zero point and
 sign; the attributes of the variables give the short version. All examples start from ``made``, a
@@ -336,8 +337,12 @@ optics
     degrees off. As the label has it: target SUN and OCCULTATION_PORT_STATE open; or as
     ``geometry(optics=...)`` had it.
 target, prime_instrument
-    The body, in capitals, and the instrument that controlled the pointing, if known: PRIME (UVIS
-    itself), CIRS, VIMS or ISS.
+    What was looked at, in capitals, as the label has it or ``open_observation(target=...)`` had it,
+    and the instrument that controlled the pointing, if known: PRIME (UVIS itself), CIRS, VIMS or
+    ISS. The geometry knows the archive's other names for bodies, and so do filters: `DA`, `PO`,
+    `AG`, `AN`, `ME`, `PL` are Daphnis, Polydeuces, Aegaeon, Anthe, Methone, Pallene; `ATLAS:` is
+    Atlas; `S RINGS` and `SATURN RINGS` are the same, and the planet stands for its rings. No bodies
+    are SOLAR WIND, STAR, CALIB, SKY, IPH (interplanetary hydrogen), UNK, N/A and the like.
 ul_line, ul_band, lr_line, lr_band, line_bin, band_bin
     The window; see above.
 year, doy, start_time, compression

@@ -46,7 +46,10 @@ from ..errors import ArgumentError, NoMatchError, PipelineError
 @click.option(
     "--channel", type=click.Choice(["EUV", "FUV"], case_sensitive=False), help="Only this channel."
 )
-@click.option("--target", help="Only this target, as in the label.")
+@click.option(
+    "--target",
+    help="Only products whose label has this target, in any spelling: Daphnis is DA too.",
+)
 @click.option("--slit", help="Only this slit: HIGH_RESOLUTION, LOW_RESOLUTION, OCCULTATION.")
 @click.option(
     "--after", help="Only products that start at or after this time: 2005-230 or 2005-08-18T15:15."

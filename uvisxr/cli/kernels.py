@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import KernelError, LabelError, ProductError, UvisError, warn_user
-from .options import OVERWRITE
+from .options import OVERWRITE, TARGET
 
 if TYPE_CHECKING:
     from ..kernels.requirements import Request
@@ -23,7 +23,6 @@ _KERNELS = click.option(
     type=click.Path(exists=True, path_type=Path),
     help="File, folder or meta-kernel; may be repeated [default: UVISXR_KERNELS, or the cache].",
 )
-_TARGET = click.option("--target", help="Body to look at in place of the label's.")
 
 
 @click.group()
@@ -52,7 +51,7 @@ def _requests(product: tuple[Path, ...], target: str | None) -> list[Request]:
 @kernels.command()
 @_PRODUCT
 @_KERNELS
-@_TARGET
+@TARGET
 def check(product: tuple[Path, ...], kernels: tuple[Path, ...], target: str | None) -> None:
     """List the kernels that PRODUCT... need, and whether they are present or missing.
 
@@ -98,7 +97,7 @@ def _given(kernels: tuple[Path, ...]) -> tuple[list[Path], list[Path]]:
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for all the kernels [default: the cache].",
 )
-@_TARGET
+@TARGET
 @click.option("--dry-run", is_flag=True, help="Print the URLs; download nothing.")
 def fetch(product: tuple[Path, ...], to: Path | None, target: str | None, dry_run: bool) -> None:
     """Download the kernels that PRODUCT... need and that are not yet in the folder.
@@ -138,7 +137,7 @@ def fetch(product: tuple[Path, ...], to: Path | None, target: str | None, dry_ru
 @kernels.command()
 @_PRODUCT
 @_KERNELS
-@_TARGET
+@TARGET
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
 @OVERWRITE
 def metakernel(

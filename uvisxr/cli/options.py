@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+TARGET = click.option("--target", help="Body to look at in place of the label's target.")
+
 OVERWRITE = click.option(
     "--overwrite/--no-overwrite",
     default=None,

@@ -12,7 +12,7 @@ from .. import files
 from ..calibration.choices import Errors, EvilPixels, Filling, RecipeName
 from ..checks import choices
 from ..errors import ArgumentError
-from .options import OVERWRITE
+from .options import OVERWRITE, TARGET
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -45,6 +45,7 @@ def _one_of(
 @click.option(
     "--channel", type=click.Choice(["EUV", "FUV"], case_sensitive=False), help="Only this channel."
 )
+@TARGET
 @click.option("--window", type=int, help="Which detector window, if a product has several.")
 @click.option("--kernels", type=click.Path(exists=True, path_type=Path), help="Add the geometry.")
 @click.option(
@@ -96,6 +97,7 @@ def process(
     json_path: Path | None,
     overwrite: bool | None,
     channel: str | None,
+    target: str | None,
     window: int | None,
     kernels: Path | None,
     background: float | None,
@@ -132,7 +134,7 @@ def process(
         )
         return calibrated
 
-    opened = observation.open_observation(*product, channel=channel, window=window)
+    opened = observation.open_observation(*product, channel=channel, target=target, window=window)
     if isinstance(opened, xr.DataTree):
         if json_path is not None:
             raise ArgumentError("a summary describes one window: choose one with --window")

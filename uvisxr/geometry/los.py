@@ -79,8 +79,8 @@ def geometry(
         Kernel files, directories or meta-kernels. Default: the environment variable
         UVISXR_KERNELS, then the download cache.
     target : str, optional
-        Any body known to SPICE. Default: the dataset's target; a planet's rings stand for the
-        planet.
+        Any body known to SPICE, by the archive's names too (DA for Daphnis, see `help(uvisxr)`).
+        Default: the dataset's target; a planet's rings stand for the planet.
     times : datetime64, str (UTC), or float (TDB s past J2000); scalar or array, optional
         Instants to use in place of mid-exposure: one for all exposures, one for each, or an array
         (pic, sample).

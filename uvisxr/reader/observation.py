@@ -87,12 +87,12 @@ def open_product(
     Parameters
     ----------
     path : path or pair of paths
-        The label, the data file, or their common base path, with any ending; label and data file
-        as a pair if their names differ; or the identifier of a product in the cache, such as
-        FUV2009_173_15_16, also as OPUS writes it (co-uvis-fuv2009_173_15_16). The
-        data file may be packed: NAME.DAT.bz2, .gz or .zip. From a zip archive that stores it as it
-        is, exposures are read one at a time; other files are unpacked to the cache when their
-        counts are first used.
+        The label of PDS3 or PDS4, the data file, or their common base path, with any ending; label
+        and data file as a pair if their names differ; or the identifier of a product in the cache,
+        such as FUV2009_173_15_16, also as OPUS (co-uvis-fuv2009_173_15_16) and PDS4
+        (2009_173_15_16_fuv) write it. The data file may be packed, as NAME.DAT.bz2, NAME.DAT.gz or
+        NAME.DAT.zip. From a zip archive that stores it as it is, exposures are read one at a time;
+        other files are unpacked to the cache when their counts are first used.
     window : int, optional
         Which detector window to open, if the product has several.
     chunks : int, dict or "auto", optional
@@ -108,7 +108,8 @@ def open_product(
     -------
     Dataset or DataTree
         `counts` (pic, pixel, wl), uint16, with coordinates; 65535 marks values that were not
-        transmitted. A tree with one node per window if there are several and none is chosen. One of
+        transmitted. A tree with one node per window if there are several and none is chosen. A
+        SPECTRUM, which some products hold in place of a QUBE, is one exposure of one pixel. One of
         the archive's calibration matrices gives `calibration_matrix` instead.
 
     Raises
