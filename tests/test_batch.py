@@ -361,7 +361,10 @@ def test_a_geometry_that_fails_leaves_the_rest(few: Path, client, tmp_path: Path
     steps = [("geometry", geometry | {"on_error": "keep"}), "rate"]
     summary = batch.process(few, steps, tmp_path / "b", client=client)
     assert (summary.done, summary.failed, summary.incomplete) == (3, 0, 3)
-    assert str(summary).endswith("; 3 of those done without a step that failed")
+    assert str(summary).endswith("; of those done: 3 without a step that failed")
+    assert sorted(line[:46] for line in summary.lines()) == [
+        f"{product_id(k)}: step 'geometry' is left out" for k in range(3)
+    ]
     for record in manifest.read(tmp_path / "b"):
         (said,) = record["left_out"]
         assert "'geometry' is left out: no position of CASSINI" in said

@@ -2,7 +2,24 @@
 
 `manifest.jsonl` in the output folder is only ever appended to; the last line for an output counts.
 A line cut short, by a killed driver or a full disk, is skipped on reading, and terminated before
-the next one is written.
+the next one is written. Each line has
+
+- `product`, `label`, `output`: the product, the path of its label, and the name of its output;
+- `status`: "done" or "failed";
+- `fingerprint`, `version`, `time`: of inputs and pipeline; of uvisxr; when the line was written;
+
+of a product that failed
+
+- `step`, `kind`, `error`: where it failed, the class of the error, and its message;
+
+and of one that is done
+
+- `warnings`: the messages of all its warnings;
+- `left_out`: those among them that say which step failed and was left out (`on_error: keep`), and
+  why; only if there are any;
+- `sha256`, `bytes`: of the output;
+- `figures`: sizes, the sum of the counts, and the mean and the valid share of the radiances;
+- `seconds`: spent in each step.
 """
 
 from __future__ import annotations

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 #: Products in flight per worker thread: one runs, the others are queued.
 _AHEAD = 3
 
-#: Number of failures that a summary lists; all of them are in the manifest.
+#: Number of failures, of steps left out and of warnings that a summary lists; all of them are in
+#: the manifest.
 _SHOWN = 20
 
 _PARTIAL = ".partial-"
@@ -49,10 +50,13 @@ class Summary:
     ----------
     done, failed, current : int
         Products processed, products that failed, and products already up to date.
-    incomplete : int
-        Products among those processed of which a step failed and was left out.
-    failures : list of str
-        The first few failures, one line each.
+    incomplete, warned : int
+        Products among those processed of which a step failed and was left out, and those with
+        other warnings.
+    failures, left_out : list of str
+        The first few failures, and the first few steps left out: product, step and error in a line.
+    warnings : dict of str to (str, int)
+        The first few different warnings: the first product that has one, and how many have it.
     manifest : Path
     """
 
@@ -61,7 +65,10 @@ class Summary:
     failed: int = 0
     current: int = 0
     incomplete: int = 0
+    warned: int = 0
     failures: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    warnings: dict[str, tuple[str, int]] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -70,9 +77,42 @@ class Summary:
 
     def __str__(self) -> str:
         text = f"{self.done} done, {self.failed} failed, {self.current} up to date"
-        if self.incomplete:
-            text += f"; {self.incomplete} of those done without a step that failed"
-        return text
+        parts = {"without a step that failed": self.incomplete, "with warnings": self.warned}
+        told = ", ".join(f"{count} {what}" for what, count in parts.items() if count)
+        return f"{text}; of those done: {told}" if told else text
+
+    def lines(self) -> Iterator[str]:
+        """What failed, what was left out and what was warned of, a line each."""
+        yield from self.failures
+        if self.failed > len(self.failures):
+            yield f"... all {self.failed} failures: {self.manifest}"
+        yield from self.left_out
+        if len(self.left_out) == _SHOWN and self.incomplete > _SHOWN:
+            yield f"... all steps left out, of {self.incomplete} products: {self.manifest}"
+        for text, (first, count) in self.warnings.items():
+            others = f" and {count - 1} more" if count > 1 else ""
+            yield f"warning: {first}{others}: {text}"
+        if len(self.warnings) == _SHOWN:
+            yield f"... all warnings, of {self.warned} products: {self.manifest}"
+
+    def add(self, record: dict[str, Any]) -> None:
+        """Count a record of the manifest."""
+        product = record["product"]
+        if record["status"] != "done":
+            self.failed += 1
+            if len(self.failures) < _SHOWN:
+                self.failures.append(f"{product}: {record['step']}: {record['error']}")
+            return
+        self.done += 1
+        left = record.get("left_out", [])
+        self.incomplete += bool(left)
+        self.left_out += [f"{product}: {text}" for text in left][: _SHOWN - len(self.left_out)]
+        others = [text for text in record["warnings"] if text not in left]
+        self.warned += bool(others)
+        for text in others:
+            first, count = self.warnings.get(text, (product, 0))
+            if count or len(self.warnings) < _SHOWN:
+                self.warnings[text] = first, count + 1
 
 
 def process(
@@ -320,14 +360,7 @@ class _Batch:
         self.manifest.append(record | {"time": now})
         # From here on the manifest knows it.
         self.claims.pop(record["output"], None)
-        if record["status"] == "done":
-            self.summary.done += 1
-            self.summary.incomplete += "left_out" in record
-            return
-        self.summary.failed += 1
-        if len(self.summary.failures) < _SHOWN:
-            failure = f"{record['product']}: {record['step']}: {record['error']}"
-            self.summary.failures.append(failure)
+        self.summary.add(record)
 
 
 def _fingerprint(product: sources.Product, recipe: str) -> str:

@@ -122,7 +122,9 @@ def attempt(job: Job, pipeline: Pipeline) -> dict[str, Any]:
         except Exception as error:
             raise Unexpected(step, type(error).__name__, str(error)) from error
     messages = sorted({str(w.message) for w in caught if issubclass(w.category, UserWarning)})
-    left = sorted({str(w.message) for w in caught if issubclass(w.category, LeftOutWarning)})
+    # In the order of the steps, once for all windows.
+    left = [str(w.message) for w in caught if issubclass(w.category, LeftOutWarning)]
+    left = list(dict.fromkeys(left))
     record |= {"left_out": left} if left else {}
     return record | {"status": "done", "seconds": seconds, "warnings": messages}
 

@@ -74,8 +74,9 @@ def batch(
 
     SOURCE: products, folders, batch files (one source per line), globs, index tables (the INDEX.LBL
     of a volume), or identifiers of products in the cache. The same exposures are taken once. One
-    NetCDF file per product, and manifest.jsonl, go to the folder --out. The exit code is 1 if any
-    product failed, or if no product passes the filters.
+    NetCDF file per product, and manifest.jsonl, go to the folder --out. What failed, steps that
+    were left out and warnings are named on stderr; the manifest has all of them. The exit code is 1
+    if any product failed, or if no product passes the filters.
     """
     from ..batch import run
     from ..reader.sources import Filter
@@ -105,10 +106,8 @@ def batch(
     except (ArgumentError, PipelineError) as error:
         # Nothing has started: the command line or the pipeline is wrong.
         raise click.UsageError(" ".join(str(error).split())) from error
-    for line in summary.failures:
-        click.echo(f"uvisxr: {line}", err=True)
-    if summary.failed > len(summary.failures):
-        click.echo(f"uvisxr: ... all {summary.failed} failures: {summary.manifest}", err=True)
+    for line in summary.lines():
+        click.echo(f"uvisxr: {' '.join(line.split())}", err=True)
     click.echo(f"{summary}; {summary.manifest}")
     if not summary.ok:
         sys.exit(1)
