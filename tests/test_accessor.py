@@ -185,7 +185,7 @@ def test_text_of_a_reduction(stages):
     assert repr(stages["opened"].uvis).splitlines() == [
         "<uvisxr>",
         "name        FUV_2008_070",
-        "instrument  FUV, slit LOW_RESOLUTION, compression SQRT_9",
+        "instrument  FUV, slit LOW_RESOLUTION, optics telescope, compression SQRT_9",
         "target      TITAN",
         "exposures   2 of 240 s, 2008-03-10T10:20:00 to 2008-03-10T10:28:00 UTC",
         "window      rows 2..61, columns 0..1023, bins of 1 x 1, 60 pixels, "

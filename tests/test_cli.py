@@ -146,7 +146,15 @@ def test_process_writes_a_group_for_each_window(product, tmp_path):
     with xr.open_datatree(tmp_path / "out.nc") as tree:
         assert [node.radiance.shape[1] for node in tree.children.values()] == [60, 30]
     result = run("process", product, "-o", tmp_path / "b.nc", *OPTIONS, "--json", tmp_path / "b.js")
-    assert "--window" in one_line(result)
+    assert result.exit_code == 0, result.stderr
+    written = [tmp_path / f"b_window{k}.js" for k in range(2)]
+    assert result.stdout.split() == [str(path) for path in (tmp_path / "b.nc", *written)]
+    assert [uvisxr.load_json(path)["spatial_bins"] for path in written] == [60, 30]
+    written[1].write_text("mine")
+    (tmp_path / "b.nc").unlink()
+    result = run("process", product, "-o", tmp_path / "b.nc", *OPTIONS, "--json", tmp_path / "b.js")
+    assert "b_window1.js: it exists, and uvisxr did not write it" in one_line(result)
+    assert not (tmp_path / "b.nc").exists()
     result = run("process", product, "-o", tmp_path / "b.nc", *OPTIONS, "--window", 1)
     assert result.exit_code == 0
     with xr.open_dataset(tmp_path / "b.nc") as ds:
@@ -165,7 +173,7 @@ def test_missing_calibration_is_one_line(product, tmp_path):
     assert "FLATFIELD_FUV_POSTBURN.txt" in line
     assert "uvisxr calibration fetch" in line
     # The words of the shell for the arguments of Python.
-    assert "do without: --no-flat-field" in line
+    assert "folder with --calibration or UVISXR_CALIBRATION, or do without: --no-flat-field" in line
     assert not (tmp_path / "out.nc").exists()
 
 

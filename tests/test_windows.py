@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
@@ -11,7 +12,7 @@ import xarray as xr
 import uvisxr
 import uvisxr.spectra
 from uvisxr.accessor import ArrayAccessor, TreeAccessor, TreeStarFlags, UvisAccessor
-from uvisxr.errors import ArgumentError, MissingStepError
+from uvisxr.errors import ArgumentError, MissingStepError, UvisError
 from uvisxr.simulate import Simulation, Window
 from uvisxr.stars.catalogue import read
 
@@ -64,14 +65,14 @@ def tree(made) -> xr.DataTree:
 
 
 def test_a_tree_has_the_steps_of_a_dataset():
-    """All but pictures; with the same arguments."""
+    """With the same arguments."""
     for name in STEPS | {"to_netcdf", "to_json"}:
         ours, theirs = getattr(TreeAccessor, name), getattr(UvisAccessor, name)
         assert list(inspect.signature(ours).parameters) == list(
             inspect.signature(theirs).parameters
         )
     public = {name for name in dir(UvisAccessor) if not name.startswith("_")}
-    assert public - {"plot"} == {name for name in dir(TreeAccessor) if not name.startswith("_")}
+    assert public == {name for name in dir(TreeAccessor) if not name.startswith("_")}
 
 
 @pytest.mark.parametrize("step", sorted(STEPS))
@@ -97,8 +98,12 @@ def test_one_window_and_deeper_trees(tree, calls):
 
 
 def test_an_error_says_which_window(tree):
-    with pytest.raises(ArgumentError, match=r"^window0: no spectrum \(pic, pixel\) = \(0, 15\)"):
+    said = r"^window0: no spectrum .* = \(0, 15\).*: tree\['window0'\]\.uvis\.flag\(\.{3}\)$"
+    with pytest.raises(ArgumentError, match=said):
         tree.uvis.flag([(0, 15)])
+    with pytest.raises(ArgumentError) as alone:
+        tree["window0"].uvis.flag([(0, 15)])
+    assert "tree[" not in str(alone.value)
     first, second = (node.to_dataset() for node in tree.children.values())
     other = xr.DataTree.from_dict({"window0": first, "window1": second.drop_vars("counts")})
     with pytest.raises(MissingStepError, match=r"^window1: rate: the dataset has no counts"):
@@ -111,7 +116,7 @@ def test_a_tree_without_data():
     for empty in (xr.DataTree(), xr.DataTree.from_dict({"a": xr.Dataset(attrs={"b": 1})})):
         with pytest.raises(MissingStepError, match="no node of the tree holds data"):
             empty.uvis.rate()
-        assert repr(empty.uvis) == ""
+        assert repr(empty.uvis) == "<uvisxr> no node of the tree holds data"
 
 
 def test_files_of_windows(tree, tmp_path):
@@ -134,6 +139,22 @@ def test_what_a_tree_says(tree):
     first, second = repr(tree.uvis).split("window1 ")
     assert first.startswith("window0 <uvisxr>") and second.startswith("<uvisxr>")
     assert "rows 26..37" in first and "rows 40..61" in second
+
+
+def test_what_one_window_of_a_tree_says(tree):
+    assert repr(tree["window0"].uvis) == repr(tree["window0"].to_dataset().uvis)
+
+
+def test_pictures_are_of_one_window(tree):
+    with pytest.raises(UvisError, match=r"tree\['window0'\]\.uvis\.plot or tree\['window1'\]"):
+        _ = tree.uvis.plot
+    with pytest.raises(UvisError, match="no node of the tree holds data"):
+        _ = xr.DataTree().uvis.plot
+    # So that programs that look for what there is pass over it.
+    assert not hasattr(tree.uvis, "plot") and not hasattr(xr.DataTree().uvis, "plot")
+    ax = tree["window1"].isel(pic=[0], pixel=[3]).uvis.plot.spectrum()
+    assert ax.get_xlabel() == "Wavelength (Å)"
+    plt.close(ax.figure)
 
 
 def test_help_says_what_each_method_does():
@@ -173,6 +194,17 @@ def test_an_array_of_something_else_than_radiances(ds):
         whole.uvis.integrate()
     with pytest.raises(MissingStepError, match="is in 'angstrom'"):
         ds.wl_bounds.uvis.integrate()
+
+
+def test_what_an_array_says(ds):
+    said = repr(ds.radiance.uvis).splitlines()
+    assert said == [
+        "<uvisxr>",
+        f"array  {ds.radiance.attrs['long_name']}, kR angstrom-1",
+        "size   4 pic x 22 pixel x 76 wl",
+        "next   fill_nan, smooth, integrate",
+    ]
+    assert repr(xr.DataArray(1).uvis) == "<uvisxr>\narray  an array\nsize   1"
 
 
 def test_an_array_without_wavelengths(ds):

@@ -25,7 +25,7 @@ from .dataset.forward import (
     window_file,
     windows,
 )
-from .errors import MissingDependencyError
+from .errors import MissingDependencyError, MissingStepError, OneWindowError
 from .geometry import los
 from .quality import flags as quality_flags
 from .stars import predict
@@ -157,8 +157,7 @@ class TreeAccessor:
 
     Each method is that of a dataset, called with the same arguments for every node that holds data:
     help is that of `xarray.Dataset.uvis`. What comes is a tree again; an error says in which window
-    it was. `tree["window0"].uvis` is one window alone. Pictures are of one dataset:
-    `tree["window0"].to_dataset().uvis.plot`.
+    it was. `tree["window0"].uvis` is one window alone, which has pictures too.
 
     Where, and what to leave out:
         `geometry`, `background`, `flag`, `unflag`, `flagged`, `predict_stars`; `stars`: one text
@@ -166,8 +165,8 @@ class TreeAccessor:
     From counts to spectra:
         `calibrate`, `calibration_factor`, `evil_share`, `rate`, `fill_nan`, `smooth`.
     From spectra to results:
-        `bin`, `integrate`, `image`; `to_netcdf`: one file with a group for each window; `to_json`:
-        one file for each.
+        `bin`, `integrate`, `image`; `plot`, of one window; `to_netcdf`: one file with a group for
+        each window; `to_json`: one file for each.
     """
 
     def __init__(self, tree: xr.DataTree) -> None:
@@ -175,7 +174,12 @@ class TreeAccessor:
 
     def __repr__(self) -> str:
         nodes = [(path, node.to_dataset()) for path, node in self._tree.subtree_with_keys]
-        return "\n".join(f"{path} {overview.text(ds)}" for path, ds in nodes if ds.data_vars)
+        texts = [
+            overview.text(ds) if path == "." else f"{path} {overview.text(ds)}"
+            for path, ds in nodes
+            if ds.data_vars
+        ]
+        return "\n".join(texts) or "<uvisxr> no node of the tree holds data"
 
     geometry = each_window(los.geometry, UvisDataTree)
     background = each_window(background.background, UvisDataTree)
@@ -244,6 +248,26 @@ class TreeAccessor:
             window: at_window(write, window, ds, window_file(path, window))
             for window, ds in windows(self._tree)
         }
+
+    @property
+    def plot(self) -> PlotAccessor:
+        """Pictures of the one window: `tree["window0"].uvis.plot.picture()`; needs matplotlib.
+
+        >>> import xarray as xr
+        >>> tree = xr.DataTree.from_dict({"window0": made.open()})
+        >>> tree["window0"].isel(pic=[0], pixel=[30]).uvis.plot.spectrum().get_xlabel()
+        'Wavelength (Å)'
+        """
+        try:
+            found = dict(windows(self._tree))
+        except MissingStepError as error:
+            raise OneWindowError(str(error)) from error
+        if len(found) > 1:
+            raise OneWindowError(
+                f"pictures are of one window, and there are {len(found)}: "
+                + " or ".join(f"tree[{window!r}].uvis.plot" for window in found)
+            )
+        return UvisAccessor(*found.values()).plot
 
     @property
     def stars(self) -> TreeStarFlags:
@@ -330,6 +354,9 @@ class ArrayAccessor:
 
     def __init__(self, array: xr.DataArray) -> None:
         self._ds = array
+
+    def __repr__(self) -> str:
+        return overview.of_array(self._ds)
 
     fill_nan = array_method(spectra.fill_nan, UvisDataArray)
     smooth = array_method(spectra.smooth, UvisDataArray)

@@ -78,6 +78,10 @@ class MissingStepError(UvisError):
     """A step needs variables that an earlier step would have added."""
 
 
+class OneWindowError(UvisError, AttributeError):
+    """A tree of several windows, or of none, does not have what each of them has."""
+
+
 class UvisWarning(UserWarning):
     """A result is usable, but there is something the user should know."""
 

@@ -114,7 +114,7 @@ uvisxr.open_observation("FUV2006_015/", start_time="end")  # wrong: call-overloa
 uvisxr.open_prodcut("FUV2005_230_15_15")  # wrong: attr-defined
 opened.uvis.rate(quantisation=False)  # wrong: call-arg
 windows.uvis.calibrate(smoth=True)  # wrong: call-arg
-windows.uvis.plot.bins()  # wrong: attr-defined
+windows.uvis.plot.bin()  # wrong: attr-defined
 ArrayAccessor(ds["radiance"]).smooth(weihgts=[1, 2, 1])  # wrong: call-arg
 ArrayAccessor(ds["radiance"]).calibrate()  # wrong: attr-defined
 profiles(read, 100)  # wrong: arg-type

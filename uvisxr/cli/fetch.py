@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ..errors import ArgumentError
+from .messages import Commands
 
 
 @click.command()
@@ -51,7 +52,7 @@ def _canonical(text: str) -> str:
     return product_id(text) or text
 
 
-@click.group()
+@click.group(cls=Commands)
 def calibration() -> None:
     """Calibration files of the UVIS team."""
 

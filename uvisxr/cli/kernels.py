@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import KernelError, LabelError, ProductError, UvisError, warn_user
+from .messages import Commands
 from .options import OVERWRITE, TARGET
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ _KERNELS = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Commands)
 def kernels() -> None:
     """SPICE kernels: find out what products need, and download it."""
 
@@ -72,8 +73,8 @@ def check(product: tuple[Path, ...], kernels: tuple[Path, ...], target: str | No
             if kind == "unreadable":
                 click.echo(f"uvisxr: {why}", err=True)
         count = len(report.missing)
-        what = "1 kernel" if count == 1 else f"{count} kernels"
-        click.echo(f"uvisxr: {what} missing: `uvisxr kernels fetch` downloads them", err=True)
+        what, them = ("1 kernel", "it") if count == 1 else (f"{count} kernels", "them")
+        click.echo(f"uvisxr: {what} missing: `uvisxr kernels fetch` downloads {them}", err=True)
     for need in report.nowhere:
         click.echo(f"uvisxr: no {need.name}: {need.note}; pass --kernels that have it", err=True)
     if report.missing or report.nowhere:

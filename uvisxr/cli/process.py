@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from .. import files
 from ..calibration.choices import Errors, EvilPixels, Filling, RecipeName
 from ..checks import choices
-from ..errors import ArgumentError
+from ..files import same
 from .options import OVERWRITE, TARGET
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -39,7 +38,7 @@ def _one_of(
     "--json",
     "json_path",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write a JSON summary too.",
+    help="Write a JSON summary too; of several windows one each, NAME_window0.json and so on.",
 )
 @OVERWRITE
 @click.option(
@@ -56,6 +55,7 @@ def _one_of(
 )
 @click.option(
     "--calibration",
+    "files",
     type=click.Path(exists=True, path_type=Path),
     help="Folder of the calibration files, or the label of a _CAL_n matrix.",
 )
@@ -101,24 +101,34 @@ def process(
     window: int | None,
     kernels: Path | None,
     background: float | None,
-    calibration: Path | None,
+    files: Path | None,
     smooth: bool | None,
     **options: Any,
 ) -> None:
-    """Calibrate products together, in time order, and write one NetCDF file."""
+    """Calibrate products together, in time order, and write one NetCDF file.
+
+    Of products with several windows it has a group for each.
+    """
     import xarray as xr
 
     from .. import export
     from ..dataset import inputs
+    from ..dataset.forward import at_window, window_file, windows
     from ..reader import observation
     from ..registration import register
 
     register()
 
-    if json_path is not None and files.same(output, json_path):
+    if json_path is not None and same(output, json_path):
         raise click.UsageError(f"--json and --output name the same file, {output}")
-    # Both before the work, and both before the first is written.
-    export.check(output, json_path, product, overwrite)
+    opened = observation.open_observation(*product, channel=channel, target=target, window=window)
+    parts = dict(windows(opened)) if isinstance(opened, xr.DataTree) else {".": opened}
+    summaries = {name: window_file(json_path, name) for name in parts if json_path is not None}
+
+    def check(read: Iterable[str | Path]) -> None:
+        """All outputs before the work, and all before the first is written."""
+        for path in summaries.values() or [None]:
+            export.check(output, path, read, overwrite)
 
     def reduce(ds: xr.Dataset) -> xr.Dataset:
         if "counts" not in ds:
@@ -130,19 +140,15 @@ def process(
         if background is not None:
             ds = ds.uvis.background(level=background)
         calibrated: xr.Dataset = ds.uvis.calibrate(
-            files=calibration, smooth="auto" if smooth is None else smooth, **options
+            files=files, smooth="auto" if smooth is None else smooth, **options
         )
         return calibrated
 
-    opened = observation.open_observation(*product, channel=channel, target=target, window=window)
-    if isinstance(opened, xr.DataTree):
-        if json_path is not None:
-            raise ArgumentError("a summary describes one window: choose one with --window")
-        tree = opened.map_over_datasets(reduce)
-        click.echo(export.to_netcdf(tree, output, overwrite=overwrite))
-        return
-    ds = reduce(opened)
-    export.check(output, json_path, inputs.of(ds), overwrite)
-    click.echo(export.to_netcdf(ds, output, overwrite=overwrite))
-    if json_path is not None:
-        click.echo(export.to_json(ds, json_path, geometry=kernels is not None, overwrite=overwrite))
+    check([*product, *inputs.of(opened)])
+    done = {name: at_window(reduce, name, ds) for name, ds in parts.items()}
+    whole = done["."] if "." in done else xr.DataTree.from_dict(done)
+    check(inputs.of(whole))
+    click.echo(export.to_netcdf(whole, output, overwrite=overwrite))
+    for name, path in summaries.items():
+        made = export.to_json(done[name], path, geometry=kernels is not None, overwrite=overwrite)
+        click.echo(made)

@@ -141,7 +141,15 @@ def each_window(
             return result.to_dataset() if isinstance(result, xr.DataArray) else result
 
         nodes = {p: n.to_dataset(inherit=False) for p, n in self._tree.subtree_with_keys}
-        nodes |= {path: at_window(call, path, ds) for path, ds in windows(self._tree)}
+        found = dict(windows(self._tree))
+        try:
+            nodes |= {path: at_window(call, path, ds) for path, ds in found.items()}
+        except UvisError as error:
+            if len(found) < 2:
+                raise
+            # What serves one window may not serve another.
+            alone = f"tree[{next(iter(found))!r}].uvis.{function.__name__}(...)"
+            raise type(error)(f"{error}; of one window alone: {alone}") from error
         named = {f"/{path.strip('.')}": ds for path, ds in nodes.items()}
         return xr.DataTree.from_dict(named, name=self._tree.name)
 
