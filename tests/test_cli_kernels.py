@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -400,6 +401,35 @@ def test_check_says_which_file_prevails_and_why(product: Path, here: Path, tmp_p
         in (told["05212_05242py_as_flown.bc"])
     )
     assert "cas_v43.tf is preferred" in told["cas_v41.tf"]
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders(product, here: Path, tmp_path: Path):
+    for name in ("naif0012.tls", "05227_05232ra.bc", "a.bsp"):
+        (file,) = here.rglob(name)
+        (tmp_path / "copies").mkdir(exist_ok=True)
+        shutil.copy(file, tmp_path / "copies" / name)
+    result = run("check", product, "--kernels", here, "--kernels", tmp_path / "copies")
+    assert result.exit_code == 0
+    told = unused(result)
+    assert told.keys() == {"naif0012.tls", "05227_05232ra.bc", "a.bsp"}
+    for name, line in told.items():
+        path, _, why = line.rpartition("unused")[2].strip().partition(" (")
+        (rival,) = {*here.rglob(name), tmp_path / "copies" / name} - {Path(path)}
+        assert why.startswith(f"{rival}{' is' if name.endswith('tls') else ', of the same name,'}")
+
+
+@pytest.mark.parametrize("command", ["check", "fetch"])
+def test_errors_speak_of_the_options_of_the_command(product: Path, here: Path, command: str):
+    result = run(command, product, "--target", "VULCAN")
+    assert result.exit_code == 1
+    assert "pass another --target, for example --target SATURN or --target TITAN" in result.stderr
+
+
+def test_one_kernel_is_missing(product: Path, cache: Path, server: Server):
+    assert run("fetch", product).exit_code == 0
+    (cache / NEEDED[7]).unlink()
+    said = "1 kernel missing: `uvisxr kernels fetch` downloads it\n"
+    assert run("check", product).stderr.endswith(said)
 
 
 def test_files_given_by_name_prevail_and_say_so(product: Path, here: Path, tmp_path: Path):

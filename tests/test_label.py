@@ -250,6 +250,21 @@ def test_renamed_label_finds_the_file_it_names(label):
     assert read_label(renamed).data_path == path.with_suffix(".DAT")
 
 
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("PDS_VERSION_ID = PDS3\nOBJECT = QUBE\n", "it ends before its blocks do"),
+        ("PDS_VERSION_ID", "it holds no statement"),
+        ("PDS_VERSION_ID = PDS3\nEND_OBJECT = QUBE\nEND\n", "Expecting an Agg.*END_OBJECT.*"),
+    ],
+)
+def test_a_label_whose_blocks_do_not_close(tmp_path, text, why):
+    path = tmp_path / f"{NAME}.LBL"
+    path.write_text(text)
+    with pytest.raises(LabelError, match=rf"is not a readable PDS label \({why}\): download"):
+        read_label(path)
+
+
 def test_iapetus_trusts_the_keyword(data):
     assert read_label(data / "labels" / "FUV2007_253_17_19.LBL").slit == "HIGH_RESOLUTION"
 

@@ -368,6 +368,17 @@ def test_a_copy_of_another_name(tmp_path):
     assert any("holds the same exposures" in str(one.message) for one in caught)
 
 
+@pytest.mark.parametrize(
+    ("copies", "said"),
+    [(1, "is left out$"), (2, "is left out; so is 1 more$"), (4, "is left out; so are 3 more$")],
+)
+def test_copies_are_told_in_one_warning(tmp_path, copies, said):
+    paths = [write_product(tmp_path / str(k), NAME) for k in range(copies + 1)]
+    with pytest.warns(UvisWarning, match=said) as caught:
+        uvisxr.open_observation(paths)
+    assert len(caught) == 1
+
+
 def test_other_exposures_of_one_name_are_no_copies(tmp_path):
     paths = [write_product(tmp_path / str(n), NAME, samples=n, band_bin=32) for n in (1, 2)]
     assert uvisxr.open_observation(paths).sizes["pic"] == 3

@@ -242,8 +242,8 @@ def _warn_of_unknown(
             "positions; `uvisxr kernels check` lists which files have them"
         )
     if unpointed.any():
-        words = kernel_files.describe_unpointed(et.ravel()[unpointed], map(Path, used))
-        parts.append(f"the line-of-sight fields for {_runs(et, unpointed)}: {words}")
+        files = kernel_files.mend("pointing", et.ravel()[unpointed], (), map(Path, used))
+        parts.append(f"the line-of-sight fields for {_runs(et, unpointed)}: no pointing; {files}")
     if parts:
         warn_user("NaN in " + "; ".join(parts))
 

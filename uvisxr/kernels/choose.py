@@ -473,7 +473,7 @@ def _check_ephemeris(found: Survey, ets: np.ndarray, codes: dict[int, str]) -> N
                 f"no position of {name} (NAIF {number}) at {span_text(ets)} in the SPK kernels "
                 f"{_listed(path.name for path in paths)}; "
                 + "".join(f"{why}; " for why in found.faults_of("SPK"))
-                + _mend("ephemeris", ets, [number], whole)
+                + mend("ephemeris", ets, [number], whole)
             )
 
 
@@ -494,10 +494,10 @@ def describe_unpointed(ets: np.ndarray | Sequence[float], there: Iterable[Path] 
     """
     ets = np.asarray(ets, float).ravel()
     times = "1 time" if ets.size == 1 else f"{ets.size} times"
-    return f"no pointing at {times}, {span_text(ets)}; {_mend('pointing', ets, (), there)}"
+    return f"no pointing at {times}, {span_text(ets)}; {mend('pointing', ets, (), there)}"
 
 
-def _mend(kind: str, ets: np.ndarray, codes: Iterable[int] = (), there: Iterable[Path] = ()) -> str:
+def mend(kind: str, ets: np.ndarray, codes: Iterable[int] = (), there: Iterable[Path] = ()) -> str:
     """Which of the archive's files would help beside those that are there, or that it has none."""
     files = offered(kind, ets, codes)
     if not files:

@@ -263,7 +263,8 @@ def _unused(request: Request, found: Survey) -> Iterator[tuple[Path, tuple[str, 
             continue
         for path in ranked:
             if path not in (winner, *found.faults):
-                why = f"{winner.name} is preferred" if winner else "a file given by name prevails"
+                why = "a file given by name prevails"
+                why = f"{_told(winner, path)} is preferred" if winner else why
                 yield path, (entry.kind, why)
     for kind in ("SPK", "CK"):
         used = [*(path for path in found.chosen if check_file(path) == kind)]
@@ -307,12 +308,20 @@ def _held(path: Path, codes: set[int], ets: np.ndarray) -> np.ndarray:
 
 
 def _reason(found: Survey, kind: str, path: Path, rival: Path) -> str:
+    name = _told(rival, path)
     if rival in found.named:
-        return f"{rival.name}, given by name, prevails"
+        return f"{name}, given by name, prevails"
     classes = class_of(rival, kind), class_of(path, kind)
     if classes[0] != classes[1]:
-        return f"{rival.name} ({classes[0]}) prevails over this one ({classes[1]})"
-    return f"{rival.name}, later of the same class ({classes[0]}), prevails"
+        return f"{name} ({classes[0]}) prevails over this one ({classes[1]})"
+    if rival.name == path.name:
+        return f"{name}, of the same name, prevails"
+    return f"{name}, later of the same class ({classes[0]}), prevails"
+
+
+def _told(rival: Path, path: Path) -> str:
+    """The name of the file that prevails, with its folder if the names are the same."""
+    return rival.name if rival.name != path.name else str(rival)
 
 
 def get(needs: Iterable[Need], folder: Path) -> list[Path]:

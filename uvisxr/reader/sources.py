@@ -142,5 +142,6 @@ def tell(left: dict[Path, Path]) -> None:
     told = [(one, taken) for one, taken in left.items() if not one.samefile(taken)]
     if told:
         one, taken = told[0]
-        more = f"; so do {len(told) - 1} others of others" if len(told) > 1 else ""
+        others = len(told) - 1
+        more = "" if not others else f"; so {'is 1 more' if others == 1 else f'are {others} more'}"
         warn_user(f"{one} holds the same exposures as {taken} and is left out{more}")
