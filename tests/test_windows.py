@@ -98,7 +98,7 @@ def test_one_window_and_deeper_trees(tree, calls):
 
 
 def test_an_error_says_which_window(tree):
-    said = r"^window0: no spectrum .* = \(0, 15\).*: tree\['window0'\]\.uvis\.flag\(\.{3}\)$"
+    said = r"^window0: no spectrum .* = \(0, 15\).*: tree\['window1'\]\.uvis\.flag\(\.{3}\)$"
     with pytest.raises(ArgumentError, match=said):
         tree.uvis.flag([(0, 15)])
     with pytest.raises(ArgumentError) as alone:

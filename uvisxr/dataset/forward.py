@@ -142,14 +142,16 @@ def each_window(
 
         nodes = {p: n.to_dataset(inherit=False) for p, n in self._tree.subtree_with_keys}
         found = dict(windows(self._tree))
-        try:
-            nodes |= {path: at_window(call, path, ds) for path, ds in found.items()}
-        except UvisError as error:
-            if len(found) < 2:
-                raise
-            # What serves one window may not serve another.
-            alone = f"tree[{next(iter(found))!r}].uvis.{function.__name__}(...)"
-            raise type(error)(f"{error}; of one window alone: {alone}") from error
+        for path, ds in found.items():
+            try:
+                nodes[path] = at_window(call, path, ds)
+            except UvisError as error:
+                other = next((name for name in found if name != path), None)
+                if other is None:
+                    raise
+                # What serves one window may not serve another.
+                alone = f"tree[{other!r}].uvis.{function.__name__}(...)"
+                raise type(error)(f"{error}; of another window alone: {alone}") from error
         named = {f"/{path.strip('.')}": ds for path, ds in nodes.items()}
         return xr.DataTree.from_dict(named, name=self._tree.name)
 
