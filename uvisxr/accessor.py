@@ -165,8 +165,8 @@ class TreeAccessor:
     From counts to spectra:
         `calibrate`, `calibration_factor`, `evil_share`, `rate`, `fill_nan`, `smooth`.
     From spectra to results:
-        `bin`, `integrate`, `image`; `plot`, of one window; `to_netcdf`: one file with a group for
-        each window; `to_json`: one file for each.
+        `bin`, `integrate`, `image`; `plot`, `check_stars`, of one window; `to_netcdf`: one file
+        with a group for each window; `to_json`: one file for each.
     """
 
     def __init__(self, tree: xr.DataTree) -> None:
@@ -268,6 +268,17 @@ class TreeAccessor:
                 + " or ".join(f"tree[{window!r}].uvis.plot" for window in found)
             )
         return UvisAccessor(*found.values()).plot
+
+    @property
+    def check_stars(self) -> Callable[..., StarChecker]:
+        """A map of the spectra of the one window, as of `UvisAccessor`.
+
+        >>> import xarray as xr
+        >>> tree = xr.DataTree.from_dict({"window0": made.open()})
+        >>> with tree["window0"].uvis.check_stars() as checker:
+        ...     ds = checker.dataset
+        """
+        return self.plot.check_stars
 
     @property
     def stars(self) -> TreeStarFlags:
