@@ -368,9 +368,32 @@ def test_a_copy_of_another_name(tmp_path):
     assert any("holds the same exposures" in str(one.message) for one in caught)
 
 
-def test_other_exposures_of_one_name_are_no_copies(tmp_path):
-    paths = [write_product(tmp_path / str(n), NAME, samples=n, band_bin=32) for n in (1, 2)]
-    assert uvisxr.open_observation(paths).sizes["pic"] == 3
+def test_the_longer_of_two_is_taken_if_it_is_whole(tmp_path):
+    short, long = (write_product(tmp_path / str(n), NAME, samples=n, band_bin=32) for n in (1, 2))
+    with pytest.warns(UvisWarning, match=f"{short} holds the same exposures as {long}") as caught:
+        assert uvisxr.open_observation([short, long]).sizes["pic"] == 2
+    assert "would not do" not in str(caught[0].message)
+    data = long.with_suffix(".DAT")
+    data.write_bytes(data.read_bytes()[:-1])
+    with pytest.warns(UvisWarning, match=f"{long} holds the same.* {data} would not do"):
+        assert uvisxr.open_observation([short, long]).sizes["pic"] == 1
+
+
+def test_pointing_in_the_identifier_makes_no_other_product(tmp_path):
+    first = write_product(tmp_path, NAME, samples=2)
+    other = first.with_stem(f"{NAME}_PRIME")
+    other.write_text(first.read_text().replace(NAME, other.stem))
+    shutil.copy(first.with_suffix(".DAT"), other.with_suffix(".DAT"))
+    with pytest.warns(UvisWarning, match="holds the same exposures"):
+        assert uvisxr.open_observation(tmp_path).sizes["pic"] == 2
+
+
+def test_a_packed_copy_in_a_later_volume_may_be_damaged(tmp_path):
+    plain, packed = (write_product(tmp_path / f"COUVIS_000{n}", NAME) for n in (7, 8))
+    data = packed.with_suffix(".DAT")
+    data.rename(f"{data}.gz")
+    with pytest.warns(UvisWarning, match=f"{packed} holds the same exposures as {plain}"):
+        uvisxr.open_observation([plain, packed]).load()
 
 
 def test_a_link_to_a_product_is_that_product(tmp_path):
