@@ -82,6 +82,14 @@ def test_endings_in_any_case(tmp_path: Path):
     assert list(expand(tmp_path)) == expected
 
 
+def test_names_that_differ_in_capitals_only(tmp_path: Path):
+    first, second = "FUV2005_230_15_15", "FUV2006_015_14_47"
+    write(tmp_path, first)
+    text = write(tmp_path / "other", second).read_text()
+    write(tmp_path, first.lower(), label=text)
+    assert names(expand(tmp_path)) == [first, first.lower(), second]
+
+
 def test_glob(volume: Path):
     assert names(expand(f"{volume}/DATA/*/FUV*.LBL")) == [EVERY[0], EVERY[2]]
     assert names(expand(f"{volume}/**/D2006_*")) == EVERY[1:]
@@ -215,6 +223,11 @@ def test_renamed_product_in_a_folder(tmp_path: Path):
     label.rename(tmp_path / "rings.LBL")
     label.with_suffix(".DAT").rename(tmp_path / "rings.DAT")
     assert list(expand(tmp_path)) == [Product(tmp_path / "rings.LBL", tmp_path / "rings.DAT")]
+
+
+def test_a_damaged_label_of_pds4_is_found_by_its_name(tmp_path: Path):
+    (tmp_path / "2005_230_15_15_fuv.xml").write_bytes(b"<Product_Observational")
+    assert names(expand(tmp_path)) == ["2005_230_15_15_fuv"]
 
 
 @pytest.mark.parametrize("stem", ["FUV2005_230_15_15", "2005_230_15_15_cal_3_fuv", "rings"])

@@ -396,17 +396,27 @@ def _pattern(path: Path) -> str:
 
 def _folder(path: Path) -> Iterator[Product]:
     for place, names in _walk(path):
-        stems: dict[str, dict[str, Path]] = {}
+        stems: dict[str, list[tuple[str, str, str]]] = {}
         for name in names:
             base, kind = pairs.split(Path(name))
             if kind:
-                kind = kind if kind in pairs.LABELS else ".DAT"
-                stems.setdefault(base.upper(), {}).setdefault(kind, place / name)
+                stems.setdefault(base.upper(), []).append((base, kind, name))
         for found in stems.values():
-            file = next(found[kind] for kind in (*pairs.LABELS, ".DAT") if kind in found)
-            product = Product.at(file)
-            if _is_product(file) and not _is_matrix(product):
-                yield product
+            for name in _described(found):
+                product = Product.at(place / name)
+                if _is_product(product) and not _is_matrix(product):
+                    yield product
+
+
+def _described(found: list[tuple[str, str, str]]) -> Iterable[str]:
+    """Which files stand for products, of those whose names differ in endings and capitals only.
+
+    Labels, each name once; data files where there is no label.
+    """
+    labels: dict[str, str] = {}
+    for wanted in reversed(pairs.LABELS):
+        labels |= {base: name for base, kind, name in found if kind == wanted}
+    return labels.values() or [found[0][2]]
 
 
 def _walk(path: Path) -> Iterator[tuple[Path, list[str]]]:
@@ -437,12 +447,11 @@ def _walk(path: Path) -> Iterator[tuple[Path, list[str]]]:
             yield Path(place), sorted(files)
 
 
-def _is_product(file: Path) -> bool:
-    name, kind = pairs.split(file)
-    if _PRODUCT.fullmatch(name):
-        return True
+def _is_product(product: Product) -> bool:
+    """Whether a label, or a data file without one, is that of a spectral product."""
     # Even a renamed product still identifies itself.
-    return kind in pairs.LABELS and bool(_PRODUCT.fullmatch(_keywords(file).get("PRODUCT_ID", "")))
+    texts = (product_id(product.name), product.name, stated_product(product.label))
+    return any(_PRODUCT.fullmatch(text or "") for text in texts)
 
 
 def _is_matrix(product: Product) -> bool:
