@@ -10,7 +10,7 @@ import pytest
 from helpers.volume import index_row, write_index
 
 import uvisxr
-from uvisxr.errors import ArgumentError, NoMatchError, UvisWarning
+from uvisxr.errors import ArgumentError, LabelError, NoMatchError, UvisWarning
 from uvisxr.fetch import cache_dir
 from uvisxr.pds3.sources import Filter, Product, expand
 
@@ -61,6 +61,32 @@ def names(products) -> list[str]:
 
 
 EVERY = ["FUV2005_230_15_15", "EUV2006_015_14_47", "FUV2006_015_14_47"]
+
+
+@pytest.mark.parametrize("column", ["TARGET_NAME", "START_TIME", "SLIT_STATE"])
+def test_what_a_table_does_not_know_the_label_may(volume: Path, column: str):
+    rows = [
+        index_row(volume.name, name, TARGET_NAME=TARGETS[name], START_TIME=STARTS[name])
+        | {column: "UNK"}
+        for name in TARGETS
+    ]
+    label = write_index(volume, rows)
+    wanted = Filter(target="titan", slit="low_resolution", after="2006-001")
+    assert names(expand(label, wanted)) == ["FUV2006_015_14_47", "EUV2006_015_14_47"]
+
+
+def test_no_text_is_no_folder(volume: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(volume)
+    with pytest.raises(ArgumentError, match="is empty"):
+        list(expand(""))
+
+
+def test_a_named_pipe_is_no_label(tmp_path: Path):
+    os.mkfifo(tmp_path / "x.LBL")
+    os.mkfifo(tmp_path / "FUV2005_230_15_15.LBL")
+    assert names(expand(tmp_path)) == ["FUV2005_230_15_15"]
+    with pytest.raises(LabelError, match="is no file"):
+        uvisxr.open_observation(tmp_path)
 
 
 def test_folder_with_all_below(volume: Path):

@@ -349,6 +349,8 @@ def _checked(sources: Iterable[str | Path], folder: Path, fetch: bool) -> list[_
 
 
 def _source(given: str | Path, folder: Path, fetch: bool) -> _Source:
+    if not str(given).strip():
+        raise ArgumentError("the path of a product is empty; the current folder is '.'")
     try:
         return _Source(str(given), folder / Path(given).expanduser(), fetch)
     except TypeError:
@@ -484,8 +486,8 @@ def _index(path: Path, sieve: _Sieve) -> Iterator[Product]:
     for row in index.read(path):
         if row.channel not in get_args(ChannelName):
             continue
-        if row.target is None or row.slit is None or row.start is None:
-            # The table does not say; the label does.
+        if not row.target or not row.slit or row.start is None or np.isnat(row.start):
+            # What the table does not say, the label may.
             product = volumes.product(row)
             if not _is_matrix(product) and sieve.takes_label(product):
                 yield product
@@ -538,6 +540,8 @@ def _keywords(label: Path) -> dict[str, str]:
     try:
         if label.suffix.upper() == ".XML":
             return _of_pds4(label) if looks_like_uvis(label) else {}
+        if not label.is_file():
+            return {}
         with label.open("rb") as stream:
             head = stream.read(8192).decode("latin-1")
     except (OSError, ValueError):

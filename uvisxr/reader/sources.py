@@ -100,7 +100,8 @@ def _labels(paths: Iterable[Path]) -> list[Label]:
     found = []
     for path in paths:
         try:
-            text = " ".join(path.read_text("latin-1").split())
+            # Opening a named pipe would wait for ever.
+            text = " ".join(path.read_text("latin-1").split()) if path.is_file() else ""
             if text in known and text:
                 data = sources.Product.at(path).data or path.with_suffix(".DAT")
                 label = replace(known[text], path=path, data_path=data)
