@@ -320,8 +320,14 @@ class _Source:
             return []
         archive = Archive.default()
         label = archive.cached(name)
-        if label is None and self.fetch:
+        if self.fetch and not (label and archive.is_whole(label)):
             label = archive.product(name, matrix=False)["label"]
+        stated = label and stated_product(label)
+        if stated and (product_id(stated) or stated) != name:
+            raise ArgumentError(
+                f"{label} is the label of {stated}, not of {name}: `uvisxr fetch {name}` downloads "
+                "the right one, and so does fetch=True on opening"
+            )
         return [] if label is None else [Product.at(label)]
 
     def none(self) -> ArgumentError:
