@@ -130,7 +130,10 @@ def _exposures(label: Label) -> Hashable:
 def _whole(label: Label) -> int:
     """Whether the data file is whole: 0 no, 1 only unpacking it tells, 2 yes."""
     try:
-        size = packed.size(label.data_path)
+        with warnings.catch_warnings():
+            # Opening them will warn.
+            warnings.simplefilter("ignore", UvisWarning)
+            size = packed.size(label.data_path)
     except (UvisError, OSError):
         return 0
     return 1 if size is None else 2 * (size == label.size)
