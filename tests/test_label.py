@@ -89,6 +89,10 @@ def test_unknown_members_of_a_list_make_it_unknown(label):
     assert "SC_PLANET_POSITION_VECTOR" not in read_label(label(("ODC_ID    ", vector))).keywords
 
 
+def test_blanks_around_a_target(label):
+    assert read_label(label(('= "SATURN"', '= " S  RINGS "'))).target == "S RINGS"
+
+
 def test_several_targets_in_a_set(label):
     assert read_label(label(('"SATURN"', '{"TITAN", "SATURN"}'))).target == "SATURN, TITAN"
 

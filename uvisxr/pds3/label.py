@@ -230,7 +230,7 @@ def _typed(module: Mapping[str, Any], path: Path, data: Path | None) -> Label:
         path=path,
         product_id=product_id,
         channel=_channel(product_id),
-        target=str(odl.plain(module.get("TARGET_NAME")) or ""),
+        target=" ".join(str(odl.plain(module.get("TARGET_NAME")) or "").split()),
         slit=_slit(module),
         compression="_".join(str(odl.known(module.get("COMPRESSION_TYPE")) or "").upper().split()),
         start=_start(odl.known(module.get("START_TIME"))),
