@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -337,6 +338,20 @@ def test_a_folder_that_cannot_be_read_is_named(volume: Path, monkeypatch: pytest
     monkeypatch.setattr(os, "scandir", closed)
     with pytest.warns(UvisWarning, match=r"cannot read the folder .*D2005_230: Permission"):
         assert set(names(expand(volume))) == set(EVERY[1:])
+
+
+def test_a_folder_whose_files_cannot_be_looked_at(volume: Path, monkeypatch: pytest.MonkeyPatch):
+    """One that can be listed but not entered."""
+    shut, is_file = volume / "DATA" / "D2005_230", Path.is_file
+
+    def looked(path: Path) -> bool:
+        if path.parent == shut:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return is_file(path)
+
+    monkeypatch.setattr(Path, "is_file", looked)
+    with pytest.warns(UvisWarning, match=f"cannot read the folder {shut}: Permission denied"):
+        assert names(expand(volume)) == EVERY[1:]
 
 
 @pytest.mark.parametrize("trees", [("LABEL", "DATA"), ("LABELS", "DATA"), ("label", "data")])

@@ -12,7 +12,7 @@ from .. import files
 from ..calibration.choices import Errors, EvilPixels, Filling, RecipeName
 from ..checks import choices
 from ..errors import ArgumentError
-from .options import OVERWRITE
+from .options import OVERWRITE, FilePath
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -33,12 +33,12 @@ def _one_of(
 
 
 @click.command()
-@click.argument("product", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("product", nargs=-1, required=True, type=FilePath(path_type=Path))
+@click.option("-o", "--output", required=True, type=FilePath(dir_okay=False, path_type=Path))
 @click.option(
     "--json",
     "json_path",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FilePath(dir_okay=False, path_type=Path),
     help="Write a JSON summary too.",
 )
 @OVERWRITE
@@ -46,7 +46,12 @@ def _one_of(
     "--channel", type=click.Choice(["EUV", "FUV"], case_sensitive=False), help="Only this channel."
 )
 @click.option("--window", type=int, help="Which detector window, if a product has several.")
-@click.option("--kernels", type=click.Path(exists=True, path_type=Path), help="Add the geometry.")
+@click.option(
+    "--kernels",
+    multiple=True,
+    type=FilePath(exists=True, path_type=Path),
+    help="Add the geometry; may be given several times.",
+)
 @click.option(
     "--background",
     type=float,
@@ -55,7 +60,7 @@ def _one_of(
 )
 @click.option(
     "--calibration",
-    type=click.Path(exists=True, path_type=Path),
+    type=FilePath(exists=True, path_type=Path),
     help="Folder of the calibration files, or the label of a _CAL_n matrix.",
 )
 @_one_of("--recipe", RecipeName, "upyp")
@@ -68,7 +73,7 @@ def _one_of(
 )
 @click.option(
     "--evil-response",
-    type=click.Path(exists=True, path_type=Path),
+    type=FilePath(exists=True, path_type=Path),
     help="Table of the response of evil pixels in wide bins, of uvisxr.calibration.evil_response.",
 )
 @click.option("--flat-field/--no-flat-field", default=True, show_default=True)
@@ -97,7 +102,7 @@ def process(
     overwrite: bool | None,
     channel: str | None,
     window: int | None,
-    kernels: Path | None,
+    kernels: tuple[Path, ...],
     background: float | None,
     calibration: Path | None,
     smooth: bool | None,
@@ -123,7 +128,7 @@ def process(
             return ds
         exposures = max(1, _BLOCK_ELEMENTS // (ds.sizes["pixel"] * ds.sizes["wl"]))
         ds = ds.assign(counts=ds.counts.chunk(pic=exposures))
-        if kernels is not None:
+        if kernels:
             ds = ds.uvis.geometry(kernels=kernels)
         if background is not None:
             ds = ds.uvis.background(level=background)
@@ -143,4 +148,4 @@ def process(
     export.check(output, json_path, inputs.of(ds), overwrite)
     click.echo(export.to_netcdf(ds, output, overwrite=overwrite))
     if json_path is not None:
-        click.echo(export.to_json(ds, json_path, geometry=kernels is not None, overwrite=overwrite))
+        click.echo(export.to_json(ds, json_path, geometry=bool(kernels), overwrite=overwrite))

@@ -409,11 +409,14 @@ def _folder(path: Path) -> Iterator[Product]:
             base, kind = pairs.split(Path(name))
             if kind:
                 stems.setdefault(base.upper(), []).append((base, kind, name))
-        for found in stems.values():
-            for name in _described(found):
-                product = Product.at(place / name)
-                if _is_product(product) and not _is_matrix(product):
-                    yield product
+        try:
+            described = [
+                Product.at(place / n) for found in stems.values() for n in _described(found)
+            ]
+        except OSError as error:
+            _left_out(error, place)
+            continue
+        yield from (x for x in described if _is_product(x) and not _is_matrix(x))
 
 
 def _described(found: list[tuple[str, str, str]]) -> Iterable[str]:
@@ -433,16 +436,16 @@ def _walk(path: Path) -> Iterator[tuple[Path, list[str]]]:
     Each folder comes once, so that links that lead back up end nowhere.
     """
 
-    def told(error: OSError) -> None:
-        warn_user(
-            f"cannot read the folder {error.filename}: {error.strerror}; what it holds is left out"
-        )
-
     seen: set[tuple[int, int]] = set()
     roots = [path.absolute()]
     for root in roots:
-        for place, folders, files in os.walk(root, onerror=told):
-            state = Path(place).stat()
+        for place, folders, files in os.walk(root, onerror=_left_out):
+            try:
+                state = Path(place).stat()
+            except OSError as error:
+                folders[:] = []
+                _left_out(error)
+                continue
             mark = (state.st_dev, state.st_ino)
             names = [name for name in sorted(folders) if not name.startswith(".")]
             folders[:] = []
@@ -453,6 +456,13 @@ def _walk(path: Path) -> Iterator[tuple[Path, list[str]]]:
             folders[:] = [name for name in names if name not in links]
             roots.extend(Path(place) / name for name in names if name in links)
             yield Path(place), sorted(files)
+
+
+def _left_out(error: OSError, folder: Path | None = None) -> None:
+    warn_user(
+        f"cannot read the folder {folder or error.filename}: {error.strerror}; what it holds is "
+        "left out"
+    )
 
 
 def _is_product(product: Product) -> bool:
