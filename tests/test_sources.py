@@ -288,6 +288,19 @@ def test_source_without_a_product(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         list(expand(source))
 
 
+def test_lists_that_lead_back_to_themselves(tmp_path: Path):
+    (tmp_path / "a.txt").write_text("b.txt\n")
+    (tmp_path / "b.txt").write_text("a.txt\n")
+    with pytest.raises(ArgumentError, match="is a list that leads back to itself"):
+        list(expand(tmp_path / "a.txt"))
+
+
+def test_a_product_called_index(volume: Path, tmp_path: Path):
+    label = volume / "DATA" / "D2006_015" / "FUV2006_015_14_47.LBL"
+    named = label.rename(tmp_path / "my_index_of_titan.LBL")
+    assert names(expand(named)) == ["my_index_of_titan"]
+
+
 def test_binary_batch_file(tmp_path: Path):
     (tmp_path / "FUV.bin").write_bytes(os.urandom(32) + b"\xff\xfe\xfd")
     with pytest.raises(ArgumentError, match=r"FUV\.bin is not text"):

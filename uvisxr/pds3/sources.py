@@ -10,6 +10,7 @@ import glob
 import os
 import re
 from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import get_args
@@ -37,6 +38,9 @@ _KEYWORD = re.compile(
     r"^[ \t]*(START_TIME|TARGET_NAME|SLIT_STATE|PRODUCT_ID|CORE_ITEM_TYPE)\s*=\s*\"?([^\"\r\n]*)",
     re.MULTILINE,
 )
+
+#: The batch files that are being read, each named in the one before.
+_lists: ContextVar[frozenset[Path]] = ContextVar("_lists", default=frozenset())
 
 #: How many values an error lists.
 _SHOWN = 12
@@ -486,7 +490,14 @@ def _batch_file(path: Path, fetch: bool) -> list[_Source]:
             f"{path} is not text: a batch file has one product per line, and data files end in .DAT"
         ) from error
     entries = (line.partition("#")[0].strip() for line in lines)
-    return _checked(filter(None, entries), path.resolve().parent, fetch)
+    above = _lists.get()
+    if path.resolve() in above:
+        raise ArgumentError(f"{path} is a list that leads back to itself")
+    before = _lists.set(above | {path.resolve()})
+    try:
+        return _checked(filter(None, entries), path.resolve().parent, fetch)
+    finally:
+        _lists.reset(before)
 
 
 def _is_index(path: Path) -> bool:
@@ -494,6 +505,8 @@ def _is_index(path: Path) -> bool:
         path.is_file()
         and (path.suffix.upper() == ".TAB" or "INDEX" in path.stem.upper())
         and path.suffix.upper() in (".TAB", ".LBL")
+        # Names may have anything in them: my_index_of_titan.LBL.
+        and not _PRODUCT.fullmatch(stated_product(path))
     )
 
 
