@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uvisxr import errors
-from uvisxr.kernels import choose, listing, meta, session
+from uvisxr.kernels import choose, listing, meta, requirements, session
 from uvisxr.kernels.coverage import ck_intervals, inside
 
 #: 2005-08-18T15:15, a day that YYDDD writes 05230.
@@ -240,7 +240,7 @@ def test_text_kernels_end_their_lines_as_they_like(tmp_path: Path, end: str, ide
     lines = [identity, "\\begindata", "A = 17", "\\begintext", ""]
     path.write_bytes(end.join(lines).encode())
     assert session.check_file(path) == ("TEXT" if "words" in identity else "FK")
-    assert session.assigns(path, "A") and not session.assigns(path, "B")
+    assert session.sets(path) == {"A"}
     with session.loaded([path]):
         assert spiceypy.gdpool("A", 0, 1)[0] == 17
 
@@ -278,6 +278,32 @@ def test_a_transfer_file_is_told_how_to_be_mended(tmp_path: Path):
     path.write_text("DAFETF NAIF DAF ENCODED TRANSFER FILE\n'DAF/SPK '\n")
     with pytest.raises(errors.KernelError, match="transfer format; convert it with NAIF's program"):
         session.check_file(path)
+
+
+def test_bodies_that_place_each_other_are_an_error(folder: Path):
+    """SPICE itself would never return."""
+    tiny.spk(folder / "spk" / "a.bsp", (606, 605, *FOREVER))
+    tiny.spk(folder / "spk" / "b.bsp", (605, 606, *FOREVER))
+    (folder / "spk" / "050922R_SCPSE_05225_05245.bsp").unlink()
+    with pytest.raises(errors.KernelError, match=r"in a circle \(606, 605, 606\)"):
+        choose.select(folder, [ET], ("TITAN",))
+    request = requirements.Request("X", np.array([ET]), (606,))
+    with pytest.raises(errors.KernelError, match="in a circle"):
+        requirements.check([request], [], [folder])
+
+
+def test_what_is_no_kernel_is_read_once(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    for number in range(3):
+        (folder / f"notes{number}.txt").write_text("no kernel " * 200)
+    (folder / "data.dat").write_bytes(bytes(5000))
+    read: list[str] = []
+    content = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: (read.append(path.name), content(path))[1])
+    (folder / "text" / "cas_uvis_v07.ti").rename(folder / "text" / "uvis.txt")
+    for _ in range(3):
+        choose.select(folder, [ET], ("CASSINI",))
+    assert len(read) == len(set(read))
+    assert "data.dat" not in read
 
 
 # The choice from a folder

@@ -34,7 +34,7 @@ from .bodies import BARYCENTRE, SPACECRAFT_CODE, SPACECRAFT_FRAME, SUN, code
 from .coverage import connected, pointing, spk_segments
 from .listing import ArchiveFile, KernelSet, extent, kernel_sets, may_cover, needed, priority
 from .meta import expand
-from .session import LOCK, assigns, check_file, loaded, user_kernels
+from .session import LOCK, check_file, loaded, sets, user_kernels
 
 #: Positions are wanted this much earlier too, s, if available: light takes 85 min from the Sun to
 #: Saturn.
@@ -42,12 +42,6 @@ LIGHT_TIME = 7200.0
 
 #: Usual endings of the binary kernels.
 _ENDINGS = {"SPK": ".bsp", "CK": ".bc"}
-
-#: Types of text kernels, as `check_file` calls them, other than meta-kernels.
-TEXTS = ("LSK", "SCLK", "FK", "IK", "PCK", "TEXT")
-
-#: Larger files are not searched for what a text kernel sets, bytes.
-_LONGEST_TEXT = 20_000_000
 
 #: Number of files that a message names.
 _LISTED = 6
@@ -88,8 +82,8 @@ def select(
     ------
     KernelError
         There are no kernels, a folder lacks one kind, a file given by name is missing, corrupt or
-        not a kernel, one of a folder that may hold what is missing cannot be read, or a body is
-        unknown.
+        not a kernel, one of a folder that may hold what is missing cannot be read, a body is
+        unknown, or bodies are placed relative to each other in a circle.
     CoverageError
         A body has no position at any of the instants. The message names the body, the time, the
         archive's files that would cover it, and the command that downloads them.
@@ -329,17 +323,14 @@ def _choose_texts(found: Survey, files: list[Path]) -> None:
 def serves(entry: KernelSet, named: Iterable[Path]) -> bool:
     """Whether one of the files given by name is of a kind, by its name or by what it sets."""
     named = list(named)
-    return bool(entry.ranked(named)) or any(
-        check_file(path) in TEXTS and assigns(path, entry.gives) for path in named
-    )
+    return bool(entry.ranked(named)) or any(entry.gives in sets(path) for path in named)
 
 
 def _that_give(entry: KernelSet, files: Iterable[Path]) -> Iterator[Path]:
     """Text kernels of a kind whose names do not say so."""
     for path in files:
         with contextlib.suppress(KernelError):
-            text = path.stat().st_size < _LONGEST_TEXT and check_file(path) in TEXTS
-            if text and assigns(path, entry.gives):
+            if entry.gives in sets(path):
                 yield path
 
 

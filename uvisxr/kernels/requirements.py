@@ -27,7 +27,7 @@ from .choose import (
     survey,
     tree,
 )
-from .coverage import pointing, spk_segments
+from .coverage import connected, pointing, spk_segments
 from .listing import ArchiveFile, class_of, kernel_sets, locations
 from .session import LOCK, check_file, loaded
 
@@ -144,7 +144,8 @@ def check(requests: Iterable[Request], given: Iterable[Path], folders: Iterable[
     Raises
     ------
     KernelError
-        A file given by name cannot be read.
+        A file given by name cannot be read, or files place bodies relative to each other in a
+        circle.
     """
     given, files = list(given), tree(folders)
     report = Report()
@@ -217,6 +218,10 @@ def _of_archive(
 def _placed(request: Request, paths: Sequence[Path]) -> bool:
     """Whether SPICE gives every position that the geometry reads."""
     target = "SUN" if request.target is None else str(request.target)
+    segments = [segment for path in paths for segment in spk_segments(path)]
+    # SPICE would follow bodies that are placed by each other for ever.
+    for code in request.codes:
+        connected(segments, code, request.ets)
     with loaded(paths):
         try:
             for et in request.ets:
