@@ -388,8 +388,8 @@ def test_bodies_are_wanted_a_light_time_earlier(folder: Path):
 
 def test_the_highest_version_of_the_best_pattern_is_chosen(folder: Path):
     for name in ("cas_v9.tf", "cas_v41.tf", "cas_v100.tf", "cas_v41_usgs.tf"):
-        tiny.text(folder / "more" / name, "FK", A="1")
-    tiny.text(folder / "more" / "pck00011.tpc", "PCK", A="1")
+        tiny.text(folder / "more" / name, "FK", **tiny.FRAMES)
+    tiny.text(folder / "more" / "pck00011.tpc", "PCK", **tiny.CONSTANTS)
     names = _names(choose.select(folder, [ET], ("CASSINI",)))
     assert names[2] == "cas_v100.tf"
     assert names[4] == "pck00010.tpc"
@@ -443,8 +443,10 @@ def test_archive_files_of_other_days_are_not_opened(folder: Path):
     for name in ("spk/051011R_SCPSE_05245_05257.bsp", "ck/05242_05247ra.bc"):
         (folder / name).write_bytes(b"half a download")
     assert choose.select(folder, [ET, ET + DAY], ("CASSINI",))
-    with pytest.raises(errors.KernelError, match=r"(05245_05257|05242_05247).* not a SPICE kernel"):
+    with pytest.warns(errors.UvisWarning, match=r"no pointing.*05242_05247.* not a SPICE kernel"):
         choose.select(folder, [ET + 14 * DAY], ("SUN",))
+    with pytest.raises(errors.CoverageError, match=r"05245_05257.* not a SPICE kernel"):
+        choose.select(folder, [ET + 14 * DAY], ("CASSINI",))
 
 
 def test_as_many_loads_for_one_exposure_as_for_many(folder: Path, monkeypatch: pytest.MonkeyPatch):
@@ -476,10 +478,46 @@ def test_files_are_loaded_as_they_are_in_their_order(folder: Path):
 
 
 def test_files_come_above_what_a_folder_gives(folder: Path, tmp_path: Path):
-    mine = tiny.text(tmp_path / "cas_v1.tf", "FK", A="1")
-    paths = choose.select([mine, folder], [ET], ("CASSINI",))
-    assert paths[-1] == mine
-    assert "cas_v43.tf" not in _names(paths)
+    """They may hold a single variable, so what the folder has of their kind is loaded below."""
+    given = [
+        tiny.text(tmp_path / "my.tpc", "PCK", BODY699_RADII="( 1.0 2.0 3.0 )"),
+        tiny.text(tmp_path / "naif9999.tls", "LSK", **{"DELTET/K": "0.5"}),
+        tiny.text(tmp_path / "cas_v99.tf", "FK", FRAME_CASSINI_UVIS_FUV="-82840"),
+    ]
+    alone = choose.select(folder, [ET], ("CASSINI",))
+    paths = choose.select([*given, folder], [ET], ("CASSINI",))
+    assert paths == [*alone, *given]
+    with session.loaded(paths):
+        assert list(spiceypy.bodvcd(699, "RADII", 3)[1]) == [1.0, 2.0, 3.0]
+        assert spiceypy.bodvcd(606, "RADII", 3)[1][0] == 2575.0
+        assert spiceypy.gdpool("DELTET/K", 0, 1)[0] == 0.5
+        assert spiceypy.expool("DELTET/DELTA_AT")
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_a_newer_text_kernel_that_is_not_whole_is_passed_over(folder: Path, number: int):
+    """Whether it is empty, holds a part, or is cut in a list: the next best one is taken."""
+    names = ("naif9999.tls", "cas00999.tsc", "cas_v99.tf", "cas_uvis_v99.ti", "pck00010.tpc")
+    old = tiny.texts(folder / "text")[number]
+    newer = folder / "text" / "newer" / names[number]
+    newer.parent.mkdir()
+    if newer.name == old.name:
+        old = old.rename(old.with_name("pck00009.tpc"))
+    content = old.read_bytes()
+    last = content.rindex(b"\n", 0, content.index(b"\\begintext") - 1)
+    for part in (b"", content[:16], content[: last + 1], content[: last + 9]):
+        newer.write_bytes(part)
+        assert choose.select(folder, [ET], ("CASSINI",))[number] == old
+    old.unlink()
+    with pytest.raises(errors.KernelError, match=rf"no .* kernel .*{newer.name}.*truncated"):
+        choose.select(folder, [ET], ("CASSINI", "TITAN"))
+
+
+@pytest.mark.parametrize("number", range(2))
+def test_clocks_are_known_by_what_they_set(folder: Path, number: int):
+    path = tiny.texts(folder / "text")[number]
+    path.write_text(path.read_text().replace("KPL/LSK", "KPL/XX").replace("KPL/SCLK", "KPL/FK"))
+    assert choose.select(folder, [ET], ("CASSINI",))[-1].suffix == ".bc"
 
 
 def test_a_meta_kernel_stands_for_its_files(folder: Path, tmp_path: Path):

@@ -11,23 +11,25 @@ Kernels come from the first of these that is available: the argument `kernels` (
 which is searched recursively, a meta-kernel, or several of these); the environment variable
 `UVISXR_KERNELS` (the same, separated as in PATH); the download cache; whatever the user has already
 furnished in SPICE. Files and meta-kernels given by name are all loaded, in the order given, after
-those of folders, so that they prevail. From a folder, only the files needed beside the named ones
-for the times and bodies are chosen, reconstructed in preference to predicted; what else is there,
-even if it cannot be read, does not matter.
+those of folders, so that they prevail; a text kernel may thus change a single variable of those of
+the folders. From a folder, one text kernel of each kind is chosen, and only those binary ones that
+are needed beside the named ones for the times and bodies, reconstructed in preference to predicted;
+what else is there, even if it cannot be read, does not matter.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import spiceypy
 
-from ..errors import CoverageError, KernelError
+from ..errors import CoverageError, KernelError, warn_user
 from ..fetch import cache_dir
 from ..timescales import parse_instant
 from .bodies import BARYCENTRE, SPACECRAFT_CODE, SPACECRAFT_FRAME, SUN, code
@@ -42,6 +44,9 @@ LIGHT_TIME = 7200.0
 
 #: Usual endings of the binary kernels.
 _ENDINGS = {"SPK": ".bsp", "CK": ".bc"}
+
+#: Variables of leap seconds and clocks.
+_CLOCK = re.compile("DELTET/|SCLK")
 
 #: Number of files that a message names.
 _LISTED = 6
@@ -87,6 +92,11 @@ def select(
     CoverageError
         A body has no position at any of the instants. The message names the body, the time, the
         archive's files that would cover it, and the command that downloads them.
+
+    Warns
+    -----
+    UvisWarning
+        Some instants have no pointing, which may be in a file of a folder that cannot be read.
     """
     ets = np.unique(np.asarray(ets, float).ravel())
     with LOCK:
@@ -96,10 +106,10 @@ def select(
         frame = frame_id if folders else None
         found = survey(named, tree(folders), ets, list(codes), frame)
         if folders:
-            _check_texts(found, folders, codes)
+            _check_texts(found, folders)
         _check_ephemeris(found, ets, codes)
         if found.unpointed.size and (faults := found.faults_of("CK")):
-            raise KernelError(
+            warn_user(
                 f"no pointing at {span_text(found.unpointed)}, which may be in a file that cannot "
                 f"be read: {faults[0]}"
             )
@@ -117,7 +127,8 @@ class Survey:
     files : list of Path
         The files of the folders, without the named ones.
     texts : dict of str to Path or None
-        The folders' best text kernel of each kind that no named one gives; None if there is none.
+        The folders' best text kernel of each kind; None if there is none, and the named ones do not
+        give what it would.
     chosen : list of Path
         The folders' binary kernels to be loaded, in order of increasing priority.
     candidates : dict of str to list of Path
@@ -146,7 +157,7 @@ class Survey:
     @property
     def clocks(self) -> list[Path]:
         """The text kernels that may tell leap seconds and the clock."""
-        return [path for path in self.paths if check_file(path) in ("LSK", "SCLK", "TEXT")]
+        return [path for path in self.paths if any(map(_CLOCK.match, sets(path)))]
 
     def loaded_of(self, kind: str) -> list[Path]:
         """The files to load of one type."""
@@ -194,7 +205,7 @@ def survey(
     known = {os.path.realpath(path) for path in named}
     files = [path for path in files if os.path.realpath(path) not in known]
     found = Survey(named, files)
-    _choose_texts(found, files)
+    _choose_texts(found, codes)
     spk = [*_candidates(found, files, "SPK", ets), *found.loaded_of("SPK")]
     chosen = choose_spk(spk, ets, codes, found.faults)
     ck: list[Path] = []
@@ -304,46 +315,63 @@ def _is_binary(path: Path) -> bool:
         return False
 
 
-def _choose_texts(found: Survey, files: list[Path]) -> None:
-    """Choose one text kernel of each set of `kernels.yaml` that no named file gives."""
+def _choose_texts(found: Survey, codes: Iterable[int]) -> None:
+    """Choose the best text kernel of each set of `kernels.yaml`."""
+    codes = list(codes)
     for entry in kernel_sets():
-        if not entry.gives or serves(entry, found.named):
+        if not entry.gives:
             continue
-        found.texts[entry.kind] = None
-        for path in (*entry.ranked(files), *_that_give(entry, files)):
-            try:
-                check_file(path)
-            except KernelError as error:
-                found.faults[path] = str(error)
-                continue
-            found.texts[entry.kind] = path
-            break
+        best = _best(entry, found)
+        if best is not None or lacking(entry, found.named, codes):
+            found.texts[entry.kind] = best
 
 
-def serves(entry: KernelSet, named: Iterable[Path]) -> bool:
-    """Whether one of the files given by name is of a kind, by its name or by what it sets."""
-    named = list(named)
-    return bool(entry.ranked(named)) or any(entry.gives in sets(path) for path in named)
-
-
-def _that_give(entry: KernelSet, files: Iterable[Path]) -> Iterator[Path]:
-    """Text kernels of a kind whose names do not say so."""
-    for path in files:
+def _best(entry: KernelSet, found: Survey) -> Path | None:
+    """The folders' best text kernel of a kind that is whole."""
+    for path in entry.ranked(found.files):
+        try:
+            absent = entry.gives - sets(path)
+        except KernelError as error:
+            found.faults[path] = str(error)
+            continue
+        if not absent:
+            return path
+        found.faults[path] = (
+            f"the kernel {path} does not set {', '.join(sorted(absent))}: it is truncated, or no "
+            f"{entry.kind} kernel"
+        )
+    for path in found.files:
         with contextlib.suppress(KernelError):
-            if entry.gives in sets(path):
-                yield path
+            if entry.gives <= sets(path):
+                return path
+    return None
 
 
-def shapeless(codes: Iterable[int]) -> bool:
-    """Whether no body but Cassini and the Sun is asked for, so that no shapes are needed."""
-    return not set(codes) - {SPACECRAFT_CODE, SUN, BARYCENTRE}
+def lacking(entry: KernelSet, paths: Iterable[Path], codes: Iterable[int]) -> frozenset[str]:
+    """Variables of a kind that a geometry needs and that some files do not set.
+
+    Parameters
+    ----------
+    entry : KernelSet
+    paths : iterable of Path
+        Text kernels, and others.
+    codes : iterable of int
+        NAIF codes of the bodies. The constants that are needed are those of the ones looked at;
+        the archive's files have what is known of them.
+    """
+    paths = list(paths)
+    wanted = entry.gives
+    if entry.kind == "constants":
+        if entry.ranked(paths):
+            return frozenset()
+        shaped = set(codes) - {SPACECRAFT_CODE, SUN, BARYCENTRE}
+        wanted = frozenset(f"BODY{code}_{name}" for code in shaped for name in ("RADII", "PM"))
+    return wanted.difference(*map(sets, paths))
 
 
-def _check_texts(found: Survey, folders: list[Path], codes: Iterable[int]) -> None:
+def _check_texts(found: Survey, folders: list[Path]) -> None:
     for entry in kernel_sets():
         if found.texts.get(entry.kind, Path()) is not None:
-            continue
-        if entry.kind == "constants" and shapeless(codes):
             continue
         where = ", ".join(str(folder) for folder in folders)
         faults = [why for path, why in found.faults.items() if entry.ranked([path])]

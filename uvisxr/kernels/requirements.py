@@ -21,15 +21,13 @@ from .choose import (
     nothing_offered,
     offered,
     select,
-    serves,
-    shapeless,
     span_text,
     survey,
     tree,
 )
 from .coverage import connected, pointing, spk_segments
 from .listing import ArchiveFile, class_of, kernel_sets, locations
-from .session import LOCK, check_file, loaded
+from .session import LOCK, check_file, closed, loaded, sets
 
 
 @dataclass(frozen=True)
@@ -178,8 +176,8 @@ def _ephemeris_needs(request: Request, found: Survey) -> list[Need]:
     if offer:
         body = SPACECRAFT if request.target is None else spiceypy.bodc2s(request.target)
         why = f"none of the archive's files places {body} at {span_text(request.ets)}"
-        sets = [entry for entry in kernel_sets() if entry.kind == "planets"]
-        offer = [*(set_.fetch for set_ in sets if not set_.ranked(there.values())), *offer]
+        planets = [entry for entry in kernel_sets() if entry.kind == "planets"]
+        offer = [*(set_.fetch for set_ in planets if not set_.ranked(there.values())), *offer]
     return _of_archive(request, "ephemeris", offer, there, why)
 
 
@@ -237,12 +235,9 @@ def _placed(request: Request, paths: Sequence[Path]) -> bool:
 
 def _text_needs(request: Request, found: Survey) -> Iterator[Need]:
     for entry in kernel_sets():
-        if entry.kind not in found.texts:
-            continue
-        path = found.texts[entry.kind]
-        if path is None and entry.kind == "constants" and shapeless(request.codes):
-            continue
-        yield Need(entry.kind, path.name if path else entry.fetch.name, path, entry.fetch)
+        if entry.kind in found.texts:
+            path = found.texts[entry.kind]
+            yield Need(entry.kind, path.name if path else entry.fetch.name, path, entry.fetch)
 
 
 #: What the lists call the types of kernel.
@@ -254,8 +249,8 @@ def _binary_needs(found: Survey) -> Iterator[Need]:
         yield Need(_KINDS[check_file(path)], path.name, path)
     for path in found.named:
         kind = check_file(path)
-        sets = [entry.kind for entry in kernel_sets() if entry.gives and serves(entry, [path])]
-        words = _KINDS.get(kind) or ", ".join(sets) or kind
+        kinds = [entry.kind for entry in kernel_sets() if entry.gives & sets(path)]
+        words = _KINDS.get(kind) or ", ".join(kinds) or kind
         yield Need(words, path.name, path, note="given by name, so above all that folders have")
 
 
@@ -264,12 +259,9 @@ def _unused(request: Request, found: Survey) -> Iterator[tuple[Path, tuple[str, 
     for entry in kernel_sets():
         ranked = entry.ranked(found.files) if entry.gives else []
         winner = found.texts.get(entry.kind)
-        if entry.kind in found.texts and winner is None:
-            continue
         for path in ranked:
-            if path not in (winner, *found.faults):
-                why = f"{winner.name} is preferred" if winner else "a file given by name prevails"
-                yield path, (entry.kind, why)
+            if winner is not None and path not in (winner, *found.faults):
+                yield path, (entry.kind, f"{winner.name} is preferred")
     for kind in ("SPK", "CK"):
         used = [*(path for path in found.chosen if check_file(path) == kind)]
         used += [path for path in found.named if check_file(path) == kind]
@@ -354,7 +346,8 @@ def get(needs: Iterable[Need], folder: Path) -> list[Path]:
 
 def _check_kernel(what: str, mend: str, path: Path) -> None:
     try:
-        check_file(path)
+        if not closed(path):
+            raise KernelError(f"the kernel {path} is truncated: it ends in its data")
     except KernelError as error:
         raise FetchError(f"{what} is not a kernel, or not a whole one: {mend}") from error
 
