@@ -520,6 +520,32 @@ def test_clocks_are_known_by_what_they_set(folder: Path, number: int):
     assert choose.select(folder, [ET], ("CASSINI",))[-1].suffix == ".bc"
 
 
+@pytest.mark.parametrize("kernels", [5, [None], b"/x", ["/x", 1.5]])
+def test_what_is_no_path_is_an_error(kernels: object, tmp_path: Path):
+    given = [tmp_path, *kernels[1:]] if isinstance(kernels, list) and len(kernels) > 1 else kernels
+    with pytest.raises(errors.ArgumentError, match="give names of files or folders as str or Path"):
+        choose.sources(given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["~nobody-at-all/x", "x" * 5000, "a\0b", "/none/such"])
+def test_a_path_that_cannot_be_is_an_error(name: str):
+    with pytest.raises(errors.KernelError, match=r"kernels= names .*, which (cannot|does not)"):
+        choose.select(name, [ET])
+
+
+def test_a_folder_that_cannot_be_read_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    scandir = os.scandir
+
+    def refuse(path: str) -> object:
+        if Path(path).name == "ck":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.warns(errors.UvisWarning, match=r"left out the folder .*/ck: Permission denied"):
+        assert len(choose.tree([folder])) == 7
+
+
 def test_a_meta_kernel_stands_for_its_files(folder: Path, tmp_path: Path):
     files = choose.select(folder, [ET], ("CASSINI",))
     written = meta.metakernel(files[::-1], tmp_path / "x.tm")

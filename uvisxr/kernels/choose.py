@@ -29,7 +29,7 @@ from pathlib import Path
 import numpy as np
 import spiceypy
 
-from ..errors import CoverageError, KernelError, warn_user
+from ..errors import ArgumentError, CoverageError, KernelError, warn_user
 from ..fetch import cache_dir
 from ..timescales import parse_instant
 from .bodies import BARYCENTRE, SPACECRAFT_CODE, SPACECRAFT_FRAME, SUN, code
@@ -85,6 +85,8 @@ def select(
 
     Raises
     ------
+    ArgumentError
+        `kernels` holds something else than paths.
     KernelError
         There are no kernels, a folder lacks one kind, a file given by name is missing, corrupt or
         not a kernel, one of a folder that may hold what is missing cannot be read, a body is
@@ -223,18 +225,18 @@ def sources(kernels: Kernels) -> tuple[list[Path], list[Path]]:
 
     Raises
     ------
+    ArgumentError
+        `kernels` holds something else than paths.
     KernelError
-        No kernels are given or furnished, or a path does not exist.
+        No kernels are given or furnished, or a path does not exist or cannot be read.
     """
     origin, entries = _entries(kernels)
     files: list[Path] = []
     folders: list[Path] = []
     for entry in entries:
-        path = Path(entry).expanduser()
+        path = _named_path(origin, entry)
         if path.is_dir():
             folders.append(path)
-        elif not path.exists():
-            raise KernelError(f"{origin} names {path}, which does not exist")
         elif check_file(path) == "MK":
             files.extend(expand(path))
         else:
@@ -242,10 +244,31 @@ def sources(kernels: Kernels) -> tuple[list[Path], list[Path]]:
     return list(dict.fromkeys(files)), folders
 
 
+def _named_path(origin: str, entry: object) -> Path:
+    if not isinstance(entry, str | Path):
+        raise ArgumentError(
+            f"{origin} has {entry!r}: give names of files or folders as str or Path"
+        )
+    try:
+        path = Path(entry).expanduser()
+        path.stat()
+    except FileNotFoundError:
+        raise KernelError(f"{origin} names {path}, which does not exist") from None
+    except (OSError, RuntimeError, ValueError) as error:
+        # A name too long, without permission, of no user's home, or with a null.
+        why = getattr(error, "strerror", None) or error
+        raise KernelError(
+            f"{origin} names {str(entry)[:200]!r}, which cannot be read: {why}"
+        ) from None
+    return path
+
+
 def _entries(kernels: Kernels) -> tuple[str, list[str | Path]]:
     if isinstance(kernels, str | Path):
         return "kernels=", [kernels]
     if kernels is not None:
+        if isinstance(kernels, bytes) or not isinstance(kernels, Iterable):
+            kernels = [kernels]
         entries = list(kernels)
         if not entries:
             raise KernelError("kernels= is empty: give kernel files, a folder or a meta-kernel")
@@ -269,11 +292,21 @@ def tree(folders: Iterable[Path]) -> list[Path]:
 
     Links are followed, but not in circles. Hidden names are left out: downloads on their way have
     such.
+
+    Warns
+    -----
+    UvisWarning
+        A folder cannot be read.
     """
+
+    def unread(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            warn_user(f"left out the folder {error.filename}: {error.strerror or error}")
+
     found: list[Path] = []
     seen: set[str] = set()
     for folder in folders:
-        for place, inner, names in os.walk(folder, followlinks=True):
+        for place, inner, names in os.walk(folder, onerror=unread, followlinks=True):
             real = os.path.realpath(place)
             if real in seen:
                 inner.clear()
