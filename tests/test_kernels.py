@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -173,6 +175,33 @@ def test_sessions_nest_in_a_thread(folder: Path):
             pass
         assert spiceypy.expool("DELTET/K")
         assert len(_loaded()) == 5
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_fork_while_another_thread_is_in_a_session():
+    """In a process of its own, as Python warns of forks among threads."""
+    code = """
+import os, threading, time
+from uvisxr.kernels.session import LOCK
+entered, left = threading.Event(), []
+def other():
+    with LOCK:
+        entered.set()
+        time.sleep(0.3)
+        left.append(True)
+threading.Thread(target=other).start()
+entered.wait()
+child = os.fork()
+got = LOCK.acquire(timeout=5)
+LOCK.release()
+if not child:
+    os._exit(0 if got and left else 1)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.strip() == "0", done.stderr
 
 
 # Files that are no kernels
@@ -766,6 +795,43 @@ def test_a_meta_kernel_loads_in_spice_with_short_lines(folder: Path, tmp_path: P
     assert _loaded() == [str(out), *map(str, files)]
     assert spiceypy.expool("ODD") and spiceypy.expool("LONG") and spiceypy.expool("DELTET/K")
     assert meta.expand(out) == files
+
+
+@pytest.mark.parametrize("place", ["$K", "a$KERNELS", "x+", "x + +", "$K+"])
+def test_a_meta_kernel_of_a_folder_with_its_signs_in_the_name(tmp_path: Path, place: str):
+    files = [tiny.text(tmp_path / place / f"{name}.tf", "FK", **{name: "1"}) for name in "AB"]
+    for listed in (files, files[:1]):
+        out = meta.metakernel(listed, tmp_path / "x.tm")
+        assert meta.expand(out) == listed
+        spiceypy.kclear()
+        spiceypy.furnsh(str(out))
+        assert _loaded() == [str(out), *map(str, listed)]
+    ending = tiny.text(tmp_path / place / "c+", "FK", C="1")
+    with pytest.raises(errors.KernelError, match=r"ends in \+ is continued.*rename"):
+        meta.metakernel([ending, *files], tmp_path / "x.tm")
+
+
+def test_a_meta_kernel_of_meta_kernels_is_an_error(tmp_path: Path):
+    inner = tiny.text(tmp_path / "inner.tm", "MK", KERNELS_TO_LOAD="( 'x.tf' )")
+    own = tmp_path / "own.tm"
+    for listed in (inner, own):
+        tiny.text(own, "MK", KERNELS_TO_LOAD=f"( './{listed.name}' )")
+        with pytest.raises(errors.KernelError, match=r"own\.tm lists the meta-kernel .*list its"):
+            choose.sources(own)
+
+
+def test_what_a_meta_kernel_sets_itself_is_told(tmp_path: Path):
+    tiny.text(tmp_path / "x.tf", "FK", A="1")
+    listed = tiny.text(tmp_path / "m.tm", "MK", KERNELS_TO_LOAD="( 'x.tf' )", MINE="7")
+    with pytest.warns(errors.UvisWarning, match=r"not used of the meta-kernel .*m\.tm: MINE"):
+        assert choose.sources(listed) == ([tmp_path / "x.tf"], [])
+
+
+@pytest.mark.parametrize("value", ["( 'x.tf'", "( 'x.tf )"])
+def test_a_meta_kernel_cut_in_its_list_is_an_error(tmp_path: Path, value: str):
+    listed = tiny.text(tmp_path / "m.tm", "MK", KERNELS_TO_LOAD=value)
+    with pytest.raises(errors.KernelError, match=r"m\.tm is truncated or corrupt.*has no end"):
+        choose.sources(listed)
 
 
 def test_a_meta_kernel_in_place_of_a_kernel(folder: Path, tmp_path: Path):

@@ -6,6 +6,8 @@ uvisxr calls SPICE only inside `loaded`, which holds `LOCK`::
     with loaded(paths):
         ...spiceypy calls...
 
+A fork of the process waits until no other thread is in such a block.
+
 References
 ----------
 NAIF required reading *KERNEL* (loading and unloading: the file loaded last wins; unloading a text
@@ -14,6 +16,7 @@ kernel clears the pool and reads the remaining text kernels again) and *DAF* (fi
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from collections.abc import Iterable, Iterator
@@ -32,6 +35,13 @@ from .text import Text, parse
 
 #: Held around every SPICE call; re-entrant, so that sessions can nest within a thread.
 LOCK = threading.RLock()
+
+if hasattr(os, "register_at_fork"):
+    # A child has none of the other threads, one of which might never give the lock back there, nor
+    # unload its kernels.
+    os.register_at_fork(
+        before=LOCK.acquire, after_in_parent=LOCK.release, after_in_child=LOCK.release
+    )
 
 #: First words of binary kernels, those of the 1990s last (*KERNEL*, *DAF* required reading).
 _BINARY = (b"DAF/", b"DAS/", b"NAIF/DAF", b"NAIF/DAS")
