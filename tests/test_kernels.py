@@ -316,7 +316,7 @@ def test_bodies_that_place_each_other_are_an_error(folder: Path):
     (folder / "spk" / "050922R_SCPSE_05225_05245.bsp").unlink()
     with pytest.raises(errors.KernelError, match=r"in a circle \(606, 605, 606\)"):
         choose.select(folder, [ET], ("TITAN",))
-    request = requirements.Request("X", np.array([ET]), (606,))
+    request = requirements.Request("X", np.array([ET]), (-82, 10, 606))
     with pytest.raises(errors.KernelError, match="in a circle"):
         requirements.check([request], [], [folder])
 
@@ -404,6 +404,20 @@ def test_centres_are_placed_too(folder: Path):
     (folder / "spk" / "de421.bsp").unlink()
     with pytest.raises(errors.CoverageError, match="CASSINI"):
         choose.select(folder, [ET], ("CASSINI",))
+
+
+def test_positions_that_a_broken_file_may_hold_are_told(folder: Path):
+    """Those a light time earlier too, which are missing only when SPICE asks for them."""
+    planets = folder / "spk" / "de421.bsp"
+    content = planets.read_bytes()
+    planets.write_bytes(content[: len(content) // 2])
+    near = (ET - 60, ET + 60)
+    tiny.spk(folder / "spk" / "saturn.bsp", (6, 0, *FOREVER), x=1.4e9)
+    tiny.spk(folder / "spk" / "near.bsp", (10, 0, *near))
+    with pytest.warns(errors.UvisWarning, match=r"positions are missing.*de421\.bsp is truncated"):
+        choose.select(folder, [ET], ("CASSINI", "TITAN", "SUN"))
+    tiny.spk(folder / "spk" / "far.bsp", (10, 0, *FOREVER))
+    choose.select(folder, [ET], ("CASSINI", "TITAN", "SUN"))
 
 
 def test_bodies_are_wanted_a_light_time_earlier(folder: Path):

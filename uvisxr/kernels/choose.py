@@ -33,7 +33,7 @@ from ..errors import ArgumentError, CoverageError, KernelError, warn_user
 from ..fetch import cache_dir
 from ..timescales import parse_instant
 from .bodies import BARYCENTRE, SPACECRAFT_CODE, SPACECRAFT_FRAME, SUN, code
-from .coverage import connected, pointing, spk_segments
+from .coverage import connected, placed, pointing, spk_segments
 from .listing import ArchiveFile, KernelSet, extent, kernel_sets, may_cover, needed, priority
 from .meta import expand
 from .session import LOCK, check_file, loaded, sets, user_kernels
@@ -98,7 +98,8 @@ def select(
     Warns
     -----
     UvisWarning
-        Some instants have no pointing, which may be in a file of a folder that cannot be read.
+        Some instants have no pointing or no positions, and a file of a folder that may have them
+        cannot be read.
     """
     ets = np.unique(np.asarray(ets, float).ravel())
     with LOCK:
@@ -110,6 +111,11 @@ def select(
         if folders:
             _check_texts(found, folders)
         _check_ephemeris(found, ets, codes)
+        if (faults := found.faults_of("SPK")) and not _placed(found, ets, codes):
+            warn_user(
+                f"positions are missing for {span_text(ets)}, which may be in a file that cannot "
+                f"be read: {faults[0]}"
+            )
         if found.unpointed.size and (faults := found.faults_of("CK")):
             warn_user(
                 f"no pointing at {span_text(found.unpointed)}, which may be in a file that cannot "
@@ -581,6 +587,15 @@ def nothing_offered(kind: str) -> str:
     first, after = extent(kind)
     what = "pointing" if kind == "pointing" else "trajectory of Cassini"
     return f"the archive has no {what} for that, its files cover {first} to {after - 1}"
+
+
+def _placed(found: Survey, ets: np.ndarray, codes: Iterable[int]) -> bool:
+    """Whether SPICE gives every position, if those for a geometry are asked for."""
+    seen = set(codes) - {SPACECRAFT_CODE, SUN}
+    if not {SPACECRAFT_CODE, SUN} <= set(codes):
+        return True
+    spk = found.loaded_of("SPK")
+    return all(placed(spk, ets, target) for target in seen or {None})
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -16,8 +16,8 @@ import spiceypy
 from spiceypy.utils.exceptions import SpiceyError
 
 from ..errors import KernelError
-from .bodies import BARYCENTRE
-from .session import LOCK, check_file, spice_reason, stamp
+from .bodies import BARYCENTRE, SPACECRAFT, SPACECRAFT_CODE, SUN
+from .session import LOCK, check_file, loaded, spice_reason, stamp
 
 #: Integers and doubles of an SPK segment descriptor (*SPK* required reading).
 _ND, _NI = 2, 6
@@ -194,3 +194,37 @@ def connected(
             result[here] = connected(segments, segment.center, ets[here], (*above, body))
             open_ &= ~here
     return result
+
+
+def placed(paths: Sequence[Path], ets: np.ndarray, target: int | None) -> bool:
+    """Whether SPICE gives every position that a geometry reads at some instants.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        SPK files, in loading order.
+    ets : ndarray, (n,)
+    target : int or None
+        NAIF code of the body looked at, if any.
+
+    Raises
+    ------
+    KernelError
+        As `connected`.
+    """
+    segments = [segment for path in paths for segment in spk_segments(path)]
+    for code in (SPACECRAFT_CODE, SUN, *(() if target is None else (target,))):
+        # SPICE would follow bodies that are placed by each other for ever.
+        connected(segments, code, ets)
+    seen = "SUN" if target is None else str(target)
+    with loaded(paths):
+        try:
+            for et in ets:
+                spiceypy.spkssb(SPACECRAFT_CODE, et, "J2000")
+                _, light_time = spiceypy.spkpos(seen, et, "J2000", "CN", SPACECRAFT)
+                spiceypy.spkpos(seen, et - light_time, "J2000", "NONE", "SSB")
+                if target not in (None, SUN):
+                    spiceypy.spkpos("SUN", et - light_time, "J2000", "LT", seen)
+        except SpiceyError:
+            return False
+    return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from .choose import (
     survey,
     tree,
 )
-from .coverage import connected, pointing, spk_segments
+from .coverage import placed, pointing, spk_segments
 from .listing import ArchiveFile, class_of, kernel_sets, locations
 from .session import LOCK, check_file, closed, loaded, sets
 
@@ -168,7 +168,7 @@ def _needs(request: Request, found: Survey) -> list[Need]:
 
 def _ephemeris_needs(request: Request, found: Survey) -> list[Need]:
     """What the archive has beside the files chosen, if these do not place all bodies."""
-    if _placed(request, found.loaded_of("SPK")):
+    if placed(found.loaded_of("SPK"), request.ets, request.target):
         return []
     there = {path.name: path for path in found.readable("SPK")}
     offer = offered("ephemeris", request.ets, request.codes)
@@ -211,26 +211,6 @@ def _of_archive(
     if not absent:
         return [Need(kind, f"{kind} of {request.product}", note=why)]
     return [Need(file.kind, file.name, None, file) for file in absent]
-
-
-def _placed(request: Request, paths: Sequence[Path]) -> bool:
-    """Whether SPICE gives every position that the geometry reads."""
-    target = "SUN" if request.target is None else str(request.target)
-    segments = [segment for path in paths for segment in spk_segments(path)]
-    # SPICE would follow bodies that are placed by each other for ever.
-    for code in request.codes:
-        connected(segments, code, request.ets)
-    with loaded(paths):
-        try:
-            for et in request.ets:
-                spiceypy.spkssb(SPACECRAFT_CODE, et, "J2000")
-                _, light_time = spiceypy.spkpos(target, et, "J2000", "CN", SPACECRAFT)
-                spiceypy.spkpos(target, et - light_time, "J2000", "NONE", "SSB")
-                if request.target not in (None, SUN):
-                    spiceypy.spkpos("SUN", et - light_time, "J2000", "LT", target)
-        except spiceypy.SpiceyError:
-            return False
-    return True
 
 
 def _text_needs(request: Request, found: Survey) -> Iterator[Need]:
