@@ -345,6 +345,16 @@ def test_a_product_without_a_body_is_served(product: Path, cache: Path, server: 
     assert run("check", product).exit_code == 0
 
 
+def test_a_body_without_rotation_is_told(product: Path, here: Path):
+    retarget(product, "HYPERION")
+    constants = {**tiny.CONSTANTS, "BODY607_RADII": "( 180.0 133.0 103.0 )"}
+    tiny.text(here / "pck00010.tpc", "PCK", **constants)
+    tiny.spk(here / "b.bsp", (607, 6, *NEAR))
+    result = run("check", product, "--kernels", here)
+    assert result.exit_code == 0, result.stderr
+    assert "pck00010.tpc (no rotation of HYPERION, so no fields on it)" in result.stdout
+
+
 def test_a_target_that_spice_does_not_know_is_no_body(product: Path, here: Path):
     """As in a geometry, which needs no more than for a star then."""
     result = run("check", retarget(product, "VULCAN"), "--kernels", here)

@@ -591,11 +591,12 @@ def nothing_offered(kind: str) -> str:
 
 def _placed(found: Survey, ets: np.ndarray, codes: Iterable[int]) -> bool:
     """Whether SPICE gives every position, if those for a geometry are asked for."""
-    seen = set(codes) - {SPACECRAFT_CODE, SUN}
-    if not {SPACECRAFT_CODE, SUN} <= set(codes):
+    codes = set(codes)
+    if not {SPACECRAFT_CODE, SUN} <= codes:
         return True
+    targets: list[int | None] = [*(codes - {SPACECRAFT_CODE, SUN})]
     spk = found.loaded_of("SPK")
-    return all(placed(spk, ets, target) for target in seen or {None})
+    return all(placed(spk, ets, target) for target in targets or [None])
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -90,7 +90,7 @@ class Need:
     source : ArchiveFile or None
         What to download if it is missing; None if the archive has nothing.
     note : str
-        Why it is missing from the archive, or why it prevails over other files.
+        Why it is missing from the archive, why it prevails over other files, or what it lacks.
     """
 
     kind: str
@@ -217,7 +217,20 @@ def _text_needs(request: Request, found: Survey) -> Iterator[Need]:
     for entry in kernel_sets():
         if entry.kind in found.texts:
             path = found.texts[entry.kind]
-            yield Need(entry.kind, path.name if path else entry.fetch.name, path, entry.fetch)
+            name = path.name if path else entry.fetch.name
+            note = _shapeless(request, found) if path and entry.kind == "constants" else ""
+            yield Need(entry.kind, name, path, entry.fetch, note)
+
+
+def _shapeless(request: Request, found: Survey) -> str:
+    """What the constants lack of the target, if the geometry has no fields on it therefore."""
+    if request.target in (None, SUN):
+        return ""
+    given = frozenset().union(*map(sets, found.paths))
+    words = {"radii": f"BODY{request.target}_RADII", "rotation": f"BODY{request.target}_PM"}
+    lacks = " and no ".join(word for word, name in words.items() if name not in given)
+    body = spiceypy.bodc2s(request.target)
+    return f"no {lacks} of {body}, so no fields on it" if lacks else ""
 
 
 #: What the lists call the types of kernel.
