@@ -14,6 +14,7 @@ from uvisxr.bins import binning
 from uvisxr.bins.binning import DEFAULT_EDGES
 from uvisxr.bins.edges import Edges
 from uvisxr.bins.statistics import c4
+from uvisxr.dataset import conventions
 from uvisxr.dataset.fields import SIGHTLINE
 from uvisxr.errors import ArgumentError, MissingStepError
 from uvisxr.instrument.detector import Window
@@ -360,6 +361,7 @@ def test_bins_hold_the_means_of_the_exposures_of_their_members():
     assert found.sc_lon.attrs["units"] == "degree"
     assert "sc_heliocentric_distance" in found.radiance.coords
     assert "target_ra" not in found.variables
+    ds = conventions.apply(ds)
     assert "sc_phase" in ds.uvis.integrate().uvis.bin(pixels=[(0, 3), (1, 4)]).coords
 
 

@@ -143,7 +143,8 @@ def fill_nan(
     Returns
     -------
     Dataset or DataArray
-        NaN before the first and after the last finite element of a spectrum stay. The bounds of
+        NaN before the first and after the last finite element of a spectrum stay, and those beside
+        wavelengths that were taken out, over which nothing is filled. The bounds of
         what is filled are those of the counts on either side (for "pchip" too with the weights of
         a straight line). Elements whose counts were missing are filled too. `_std` and `_stderr`
         of bins stay NaN: how the members scatter there is not known.
@@ -165,10 +166,12 @@ def fill_nan(
     """
     checks.choice("method", method, Interpolation)
 
-    def step(spectra: np.ndarray, wl: np.ndarray, *, squared: bool) -> np.ndarray:
-        return along_wl.fill(spectra, wl, method, squared=squared)
-
     source, names = radiances(ds)
+    joined = _joined(source)
+
+    def step(spectra: np.ndarray, wl: np.ndarray, *, squared: bool) -> np.ndarray:
+        return along_wl.fill(spectra, wl, method, squared, joined)
+
     out = _changed(source, names, step, "fill_nan", {"method": method}, filling=True)
     out = conventions.apply(out)
     return _as_array(out, ds) if isinstance(ds, xr.DataArray) else mark_filled(out, method)
@@ -211,12 +214,13 @@ def smooth(
     Returns
     -------
     Dataset or DataArray
-        No weight reaches over a NaN or the end of a spectrum: those that remain are scaled to a
-        sum of 1, so that a constant stays one. Bounds are those of sums of counts with these
-        weights: exactly where the dataset holds its counts and the calibration's terms, as
-        `calibrate` does it; else of counts that its bounds tell, where what was filled is taken as
-        independent of its neighbours. `_std` and `_stderr` of bins are left out: the scatter of
-        smoothed members is not known.
+        No weight reaches over a NaN, the end of a spectrum or wavelengths that were taken out (a
+        single array, which does not hold the edges of its elements, shows these by uneven steps):
+        those that remain are scaled to a sum of 1, so that a constant stays one. Bounds are
+        those of sums of counts with these weights: exactly where the dataset holds its counts and
+        the calibration's terms, as `calibrate` does it; else of counts that its bounds tell, where
+        what was filled is taken as independent of its neighbours. `_std` and `_stderr` of bins are
+        left out: the scatter of smoothed members is not known.
 
     Raises
     ------
@@ -256,9 +260,10 @@ def smooth(
     # Elements that were smoothed together do not average out as independent ones do.
     both = _power(np.convolve(before, scaled))
     together = both / (_power(before) * _power(scaled))
+    joined = _joined(source)
 
     def step(spectra: np.ndarray, wl: np.ndarray, *, squared: bool) -> np.ndarray:
-        smoothed = along_wl.smooth(spectra, scaled, squared=squared)
+        smoothed = along_wl.smooth(spectra, scaled, squared, joined)
         return smoothed * together if squared else smoothed
 
     out = _changed(source, names, step, "smooth", {"weights": scaled.tolist()}, filling=False)
@@ -269,6 +274,13 @@ def smooth(
     if isinstance(ds, xr.DataArray):
         return _as_array(out, ds)
     return _from_counts(out) if before.size == 1 and is_stored(ds) else out
+
+
+def _joined(ds: xr.Dataset) -> np.ndarray:
+    """Which elements are neighbours of the next, bool (wl - 1,)."""
+    if "wl_bounds" in ds.variables and "wl" in ds["wl_bounds"].dims:
+        return along_wl.neighbours(ds["wl_bounds"].transpose("wl", ...).values)
+    return along_wl.neighbours_by_steps(ds["wl"].values.astype(float))
 
 
 def _power(weights: np.ndarray) -> float:
