@@ -434,7 +434,7 @@ def _integrated(
 
 def _warn_of_unknown_smoothing(ds: xr.Dataset) -> None:
     """Say where nothing tells whether neighbours were smoothed together, and so share errors."""
-    if "radiance_upper" not in ds.variables or smoothing_weights(ds).size > 1:
+    if not {"radiance", "radiance_upper"} <= ds.variables.keys() or smoothing_weights(ds).size > 1:
         return
     if "units" not in ds.variables["radiance"].attrs:
         warn_user(

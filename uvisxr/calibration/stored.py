@@ -19,7 +19,7 @@ import xarray as xr
 from ..dataset import conventions, products
 from ..dataset.conventions import SMOOTHED
 from ..dataset.lazy import unsplit
-from ..errors import MissingStepError, UvisError
+from ..errors import ArgumentError, MissingStepError, UvisError
 from ..instrument.channel import channel, slit_name
 from ..instrument.detector import Bins
 from ..numerics.along_wl import neighbours
@@ -33,6 +33,9 @@ FRAME = ("pic", "pixel", "wl")
 
 #: What smoothing was done to.
 _MEANS = ("radiance", "radiance_weighted")
+
+#: What `calibrate` leaves of its arguments.
+_ARGUMENTS = frozenset(("nan_interp", "smooth", "fill_limit", "interval", "quantization", "errors"))
 
 _NEEDED = ("counts", "exposure", "sensitivity", "sensitivity_error", "sensitivity_weight")
 
@@ -52,7 +55,18 @@ def is_stored(ds: xr.Dataset) -> bool:
 
 def _arguments(ds: xr.Dataset) -> dict[str, Any]:
     """Those of `calibrate`, as far as they concern its results."""
-    arguments: dict[str, Any] = json.loads(ds.attrs.get("calibrate_arguments", "{}"))
+    if "calibrate_arguments" not in ds.attrs:
+        return {}
+    try:
+        arguments: dict[str, Any] = json.loads(ds.attrs["calibrate_arguments"])
+        missing = _ARGUMENTS - arguments.keys()
+    except (TypeError, ValueError, AttributeError):
+        missing = _ARGUMENTS
+    if missing:
+        raise ArgumentError(
+            "the attribute calibrate_arguments is not what calibrate has left (it lacks "
+            f"{', '.join(sorted(missing))}): call ds.uvis.calibrate() again"
+        )
     return arguments
 
 
