@@ -564,6 +564,29 @@ def test_rate_and_its_errors():
         assert ds[name].dtype == np.float32
 
 
+@pytest.mark.parametrize("chunks", [None, {"pic": 1, "wl": 30}])
+def test_rate_is_that_of_the_light(chunks):
+    """Rows 0..7 in bins of 4: of the first only two are lit; the last column bin holds one."""
+    window = Window(0, 300, 7, 302, line_bin=4, band_bin=2)
+    exposure = np.array([3.0, 6.0])
+    opened = calfiles.opened(np.full((2, *window.shape), 9), window, exposure=exposure)
+    opened = opened if chunks is None else opened.chunk(chunks)
+    level, error = 9e-4, 1e-4
+    lit = np.array([[2 * 2, 2 * 1], [4 * 2, 4 * 1]])
+    dark = opened.uvis.background(level=level, error=error)
+    found = dark.uvis.rate()
+    np.testing.assert_allclose(found.rate, 9 / exposure[:, None, None] - level * lit, rtol=1e-5)
+    np.testing.assert_allclose(found.rate_systematic, error * lit, rtol=1e-6)
+    np.testing.assert_array_equal(found.rate_upper, opened.uvis.rate().rate_upper)
+    assert found.rate_systematic.attrs["units"] == "count s-1"
+    for other in (opened.uvis.rate(), opened.uvis.background(level=4e-4).uvis.rate()):
+        after = other.uvis.background(level=level, error=error)
+        np.testing.assert_allclose(after.rate, found.rate, rtol=1e-5)
+        np.testing.assert_array_equal(after.rate_systematic, found.rate_systematic)
+    one = dark.isel(pic=1, pixel=1).uvis.rate()
+    np.testing.assert_allclose(one.rate, found.rate[1, 1])
+
+
 def test_rate_without_exposure(cal):
     with pytest.raises(MissingStepError, match="exposure"):
         cal.drop_vars("exposure").uvis.rate()

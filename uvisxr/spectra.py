@@ -28,13 +28,16 @@ from .calibration.stored import (
     is_stored,
     mark_filled,
     mark_smoothed,
+    scalar,
     single_interval,
     smoothing_weights,
+    squeezed,
 )
 from .dataset import conventions, history
 from .dataset.conventions import SMOOTHED
 from .dataset.lazy import unsplit
 from .errors import MissingStepError, UvisError
+from .instrument.detector import Bins
 from .numerics import along_wl, weighted_sums
 from .numerics.along_wl import Interpolation
 from .numerics.poisson import MISSING, Interval, as_counts, error_tables
@@ -60,7 +63,7 @@ class _Step(Protocol):
 
 @history.step("rate")
 def rate(ds: xr.Dataset, interval: Interval = "garwood", quantization: bool = True) -> xr.Dataset:
-    """Count rates with their Poisson errors.
+    """Count rates with their Poisson errors, the background taken off where it is known.
 
     Parameters
     ----------
@@ -75,13 +78,16 @@ def rate(ds: xr.Dataset, interval: Interval = "garwood", quantization: bool = Tr
     -------
     Dataset
         With `rate`, count/s, the shape of `counts`, float32, and coordinates `rate_upper` and
-        `rate_lower`, its 1-sigma half-widths. NaN where counts are missing. No background is
-        taken off. Lazy where `counts` are dask arrays.
+        `rate_lower`, its 1-sigma half-widths: those of the counts, the background's included. NaN
+        where counts are missing. With the coordinate `background` of `ds.uvis.background`, before
+        or after, the rate is counts/t - B n, with n the detector pixels of an element that the slit
+        lights, and `rate_systematic` (pixel, wl) is the error of B n. Lazy where `counts` are dask
+        arrays.
 
     Raises
     ------
     MissingStepError
-        No `counts` or `exposure`.
+        No `counts` or `exposure`, or, with a background, the spectra are binned.
     ArgumentError
         Unknown interval.
 
@@ -117,7 +123,31 @@ def rate(ds: xr.Dataset, interval: Interval = "garwood", quantization: bool = Tr
     out = ds.assign(rate=value.transpose(*dims)).assign_coords(
         rate_upper=upper.transpose(*dims), rate_lower=lower.transpose(*dims)
     )
+    out = out.drop_vars("rate_systematic", errors="ignore")
+    if "background" in ds.variables:
+        out = darkened(out, scalar(ds, "background"), scalar(ds, "background_error"))
     return conventions.apply(out)
+
+
+def darkened(ds: xr.Dataset, level: float, error: float) -> xr.Dataset:
+    """A dataset with a background level taken off its rates.
+
+    Parameters
+    ----------
+    ds : Dataset
+        With `rate`, and `counts` with the detector rows and columns of each.
+    level, error : float
+        count/s per detector pixel; the error is that of all that was taken off.
+
+    Returns
+    -------
+    Dataset
+        With a new `rate` and `rate_systematic`.
+    """
+    lit = xr.Variable(("pixel", "wl"), Bins.of(ds).lit_pixels.astype(np.float32))
+    lit = squeezed(lit, ds["rate"].dims)
+    net = (ds["rate"].variable - np.float32(level) * lit).transpose(*ds["rate"].dims)
+    return ds.assign(rate=net).assign_coords(rate_systematic=np.float32(error) * lit)
 
 
 @overload
