@@ -747,3 +747,9 @@ def test_pixel_out_of_range_names_the_group():
 def test_neither_radiance_nor_counts():
     with pytest.raises(MissingStepError, match="calibrate"):
         binning.bin(scene().drop_vars(["radiance", "counts"]))
+
+
+def test_more_bins_than_memory_are_refused():
+    edges = {"lat": np.linspace(-90, 90, 30001), "lon": np.linspace(0, 360, 20001)}
+    with pytest.raises(ArgumentError, match=r"600000000 bins.*fewer edges"):
+        scene(13).uvis.bin(by=edges)
