@@ -369,6 +369,9 @@ from importlib import import_module
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from . import bridge as _bridge
+from . import calls as _calls
+from . import errors as _errors
 from . import registration as _registration
 from ._version import __version__
 from .errors import UvisError, UvisWarning
@@ -395,8 +398,11 @@ else:
 
     # Out of sight of type checkers, for whom any name would then exist.
     def __getattr__(name):
-        if name not in (*_SOURCES, *_MODULES):
+        if name.startswith("_"):
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        if name not in (*_SOURCES, *_MODULES):
+            hint = _calls.missing(name, __all__, _bridge.MODULE)
+            raise _errors.NoSuchNameError(f"module {__name__!r} has no attribute {name!r}{hint}")
         # A script of the command's name, which knows no accessor yet, may be anybody's.
         _registration.register()
         if name in _SOURCES:

@@ -14,7 +14,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import AutoLocator
 from matplotlib.widgets import Button, RangeSlider
 
-from .. import checks
+from .. import calls, checks
 from ..errors import ArgumentError
 from ..geometry import views
 from ..quality.flags import flag, good, unflag
@@ -325,6 +325,7 @@ class StarChecker:
         return ", ".join(parts)
 
 
+@calls.public("plot.check_stars")
 def check_stars(
     ds: xr.Dataset,
     wl_range: tuple[float, float] | None = common.STARLIGHT,

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 
-from .. import checks
+from .. import calls, checks
 from ..dataset import inputs
 from ..dataset.conventions import QualityFlag
 from ..errors import ArgumentError
@@ -25,6 +25,7 @@ from .style import Style
 from .style import style as styled
 
 
+@calls.public("plot.evolution")
 def evolution(
     ds: xr.Dataset,
     path: str | Path | None = None,
