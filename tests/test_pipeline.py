@@ -215,7 +215,7 @@ def test_a_step_that_gives_no_dataset(ds: xr.Dataset):
         ("to_netcdf", "no step 'to_netcdf'"),
         ("_ds", "no step '_ds'"),
         ("scale", "missing a required argument: 'by'"),
-        (("scale", {"by": 1, "colour": 2}), "unexpected keyword argument 'colour'; its arguments"),
+        (("scale", {"by": 1, "colour": 2}), "scale: there is no argument colour=; it takes"),
         (("scale", {"by": "2"}), "scale: by='2': expected a number"),
         (("scale", {"by": True}), "by=True: expected a number"),
         (("scale", {"by": 1, "times": 1.5}), "times=1.5: expected a whole number"),
@@ -284,7 +284,7 @@ def test_open_takes_its_own_arguments_and_only_the_first_place():
     assert json.loads(loaded.text)[0] == {"open": {"start_time": "start"}}
     with pytest.raises(PipelineError, match="'open' can only be the first entry"):
         pipeline.load(["total", {"open": {}}])
-    with pytest.raises(PipelineError, match=r"open: .*'colour'"):
+    with pytest.raises(PipelineError, match=r"open: there is no argument colour="):
         pipeline.load([{"open": {"colour": 1}}])
 
 

@@ -372,6 +372,7 @@ The label's other keywords are attributes in lower case, if all products agree o
 
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -402,7 +403,15 @@ else:
     # Out of sight of type checkers, for whom any name would then exist.
     def __getattr__(name):
         if name not in (*_SOURCES, *_MODULES):
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            said = f"module {__name__!r} has no attribute {name!r}"
+            # Python asks for modules before it imports them.
+            if name.startswith("_") or find_spec(f"{__name__}.{name}"):
+                raise AttributeError(said)
+            from .bridge import MODULE
+            from .calls import missing
+            from .errors import NoSuchNameError
+
+            raise NoSuchNameError(said + missing(name, __all__, MODULE))
         # A script of the command's name, which knows no accessor yet, may be anybody's.
         _registration.register()
         if name in _SOURCES:

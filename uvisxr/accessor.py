@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import xarray as xr
 
-from . import background, export, image, integrals, spectra
+from . import background, calls, export, image, integrals, spectra
 from .bins import binning
 from .calibration import evil_share, radiance
 from .dataset import overview
@@ -56,7 +56,7 @@ else:
     UvisDataset, UvisDataTree, UvisDataArray = xr.Dataset, xr.DataTree, xr.DataArray
 
 
-class UvisAccessor:
+class UvisAccessor(calls.Helpful):
     """Steps of a UVIS reduction; each returns a new dataset.
 
     `ds.uvis` by itself shows what the dataset is, what was done to it and what can be next. What
@@ -83,6 +83,8 @@ class UvisAccessor:
         `plot`: pictures.
         `to_netcdf`, `to_json`: files.
     """
+
+    _where = "ds.uvis"
 
     def __init__(self, ds: xr.Dataset) -> None:
         self._ds = cast("UvisDataset", ds)
@@ -152,7 +154,7 @@ class UvisAccessor:
         return PlotAccessor(self._ds)
 
 
-class TreeAccessor:
+class TreeAccessor(calls.Helpful):
     """Steps of a reduction on every window of a product, or on every dataset of a tree.
 
     Each method is that of a dataset, called with the same arguments for every node that holds data:
@@ -168,6 +170,8 @@ class TreeAccessor:
         `bin`, `integrate`, `image`; `plot`, `check_stars`, of one window; `to_netcdf`: one file
         with a group for each window; `to_json`: one file for each.
     """
+
+    _where = "tree.uvis"
 
     def __init__(self, tree: xr.DataTree) -> None:
         self._tree = tree
@@ -197,6 +201,7 @@ class TreeAccessor:
     predict_stars = each_window(predict.predict_stars, UvisDataTree)
     bin = each_window(binning.bin, UvisDataTree)
 
+    @calls.public("to_netcdf")
     def to_netcdf(
         self,
         path: str | Path | None = None,
@@ -224,6 +229,7 @@ class TreeAccessor:
         # With compute=False, what writes it later; a second signature would say no more than this.
         return cast(Path, write(self._tree, path, complevel, **options, compute=compute))
 
+    @calls.public("to_json")
     def to_json(
         self,
         path: str | Path | None = None,
@@ -298,15 +304,18 @@ class TreeAccessor:
         return TreeStarFlags(self._tree)
 
 
-class TreeStarFlags:
+class TreeStarFlags(calls.Helpful):
     """Star flags in text files, one for each window of a tree: see `uvisxr.stars.flag_files`.
 
     `load` adds the flags of the files to those of the windows, `save` writes them.
     """
 
+    _where = "tree.uvis.stars"
+
     def __init__(self, tree: xr.DataTree) -> None:
         self._tree = tree
 
+    @calls.public("stars.load")
     def load(self, path: str | Path, columns: Columns | None = None) -> UvisDataTree:
         """Flag the spectra that the files list: those of window0 in stars_window0.txt.
 
@@ -326,6 +335,7 @@ class TreeStarFlags:
         }
         return cast("UvisDataTree", xr.DataTree.from_dict(loaded, name=self._tree.name))
 
+    @calls.public("stars.save")
     def save(
         self,
         path: str | Path,
@@ -353,7 +363,7 @@ class _NotOfArraysError(MissingStepError, AttributeError):
     """An array is asked for a step of datasets; to Python, an attribute that it does not have."""
 
 
-class ArrayAccessor:
+class ArrayAccessor(calls.Helpful):
     """What can be done with one array of radiances: `ds.radiance.uvis`, or a mean of it.
 
     Its errors are the coordinates `radiance_upper`, `radiance_lower`, ... that came with it. All
@@ -362,6 +372,8 @@ class ArrayAccessor:
     `fill_nan`, `smooth`: holes filled, noise smoothed, along wavelength.
     `integrate`: brightness in a range of wavelengths, a dataset.
     """
+
+    _where = "array.uvis"
 
     def __init__(self, array: xr.DataArray) -> None:
         self._ds = array
@@ -382,4 +394,4 @@ class ArrayAccessor:
                     f"{name} is of datasets, not of one of their arrays: call ds.uvis.{name}, ds "
                     f"being the dataset that {array} is of"
                 )
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            return super().__getattr__(name)

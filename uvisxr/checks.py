@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
+from . import bridge
 from .errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -56,11 +57,19 @@ def is_one(value: object, allowed: Iterable[Any]) -> bool:
     )
 
 
+def close(value: object, allowed: Iterable[Any]) -> str | None:
+    """The most similar of some texts, or the one that stands for what Cassini-UPyP calls so."""
+    texts = [one for one in allowed if isinstance(one, str)]
+    if not isinstance(value, str):
+        return None
+    old = bridge.VALUES.get(value)
+    return old if old in texts else next(iter(difflib.get_close_matches(value, texts, n=1)), None)
+
+
 def nearest(value: object, allowed: Iterable[Any]) -> str:
     """A question that suggests the most similar text; empty if there is none."""
-    texts = [one for one in allowed if isinstance(one, str)]
-    near = difflib.get_close_matches(value, texts, n=1) if isinstance(value, str) else []
-    return f"; did you mean {near[0]!r}?" if near else ""
+    near = close(value, allowed)
+    return f"; did you mean {near!r}?" if near else ""
 
 
 def either(words: Sequence[str]) -> str:

@@ -74,6 +74,10 @@ class NoMatchError(ArgumentError):
     """None of the products found passes a filter."""
 
 
+class NoSuchNameError(UvisError, AttributeError):
+    """A step or function of that name does not exist."""
+
+
 class MissingStepError(UvisError):
     """A step needs variables that an earlier step would have added."""
 

@@ -16,7 +16,7 @@ import netCDF4
 import numpy as np
 import xarray as xr
 
-from . import checks
+from . import calls, checks
 from ._version import __version__
 from .dataset import inputs
 from .dataset.fields import FIELDS
@@ -70,6 +70,7 @@ def to_netcdf(
 ) -> Delayed: ...
 
 
+@calls.public("to_netcdf")
 def to_netcdf(
     ds: xr.Dataset | xr.DataTree,
     path: str | Path | None = None,
@@ -373,6 +374,7 @@ def _chunk_sizes(variable: xr.Variable) -> tuple[int, ...]:
     return (first, *shape[1:])
 
 
+@calls.public("to_json")
 def to_json(
     ds: xr.Dataset,
     path: str | Path | None = None,
@@ -496,6 +498,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
+@calls.public("load_json")
 def load_json(path: str | Path) -> dict[str, Any]:
     """Read a summary written by `to_json`.
 

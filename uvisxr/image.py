@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 from scipy.spatial import Delaunay, QhullError, cKDTree
 
-from . import checks
+from . import calls, checks
 from .dataset.conventions import QUALITY_FLAGS, QualityFlag
 from .errors import ArgumentError
 from .geometry import views
@@ -39,6 +39,7 @@ def footprints(ds: xr.Dataset) -> np.ndarray:
     return views.on_plane(views.target(ds), views.corners(ds))
 
 
+@calls.public("image")
 def image(
     ds: xr.Dataset,
     wl_range: tuple[float, float] | None = None,

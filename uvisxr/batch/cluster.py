@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import os
+import re
+import sys
 from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
+from .. import checks
 from .._version import __version__
 from ..errors import MissingDependencyError, UvisError, warn_user
 
@@ -33,7 +39,8 @@ def connect(client: Client | str | None, workers: int | None, retries: int) -> I
     MissingDependencyError
         dask.distributed is not installed.
     UvisError
-        The scheduler cannot be reached, or its workers have another version of uvisxr.
+        The scheduler cannot be reached, or its workers have another version of uvisxr; or a script
+        without a guard would be run again by the processes.
     """
     try:
         import dask
@@ -43,6 +50,7 @@ def connect(client: Client | str | None, workers: int | None, retries: int) -> I
             "a batch needs dask.distributed: pip install 'uvisxr[parallel]'"
         ) from error
     if client is None:
+        _check_script()
         count = workers or _cores()
         settings = {
             # The scheduler gives up on a product once more workers than that have died on it.
@@ -79,9 +87,48 @@ def connect(client: Client | str | None, workers: int | None, retries: int) -> I
                 warn_user(f"the scheduler at {client} has no workers yet: waiting for them")
             _same_version(connected)
             yield connected
-    else:
+    elif isinstance(client, Client):
         _same_version(client)
         yield client
+    else:
+        raise checks.refused("client", client, "a distributed.Client or the address of a scheduler")
+
+
+def _check_script() -> None:
+    """Raise if starting a process would run the script that asks for it again, without end.
+
+    Processes that are spawned import the main script. What must not run then stands under an `if`
+    that asks for `__name__`, or for the parent process.
+
+    Raises
+    ------
+    UvisError
+        The script calls from its own level, under no such `if`.
+    """
+    script = getattr(sys.modules.get("__main__"), "__file__", None)
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and not (
+        frame.f_code.co_name == "<module>" and frame.f_code.co_filename == script
+    ):
+        frame = frame.f_back
+    if frame is None or not script or not script.endswith(".py"):
+        return
+    line = frame.f_lineno
+    try:
+        tree = ast.parse(Path(script).read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, UnicodeDecodeError):
+        return
+    guarded = any(
+        isinstance(node, ast.If)
+        and node.lineno <= line <= (node.end_lineno or line)
+        and re.search("__name__|parent_process", ast.unparse(node.test))
+        for node in ast.walk(tree)
+    )
+    if not guarded:
+        raise UvisError(
+            f"{script}, line {line}: the processes of a batch run the script again: put this line, "
+            'and all that it needs, under `if __name__ == "__main__":`'
+        )
 
 
 def _cores() -> int:

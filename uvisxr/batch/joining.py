@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 
+from ..calls import public
 from ..dataset import conventions, inputs
 from ..errors import ExportError, warn_user
 from ..reader.sources import volume
@@ -85,6 +86,11 @@ def open_processed(
     if len(joined) == 1:
         return joined[0][1]
     return _tree(joined)
+
+
+if not TYPE_CHECKING:
+    # mypy does not see through the decorator where the package's face looks for the type.
+    open_processed = public("open_processed")(open_processed)
 
 
 class _Member(NamedTuple):

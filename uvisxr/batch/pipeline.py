@@ -43,6 +43,7 @@ import numpy as np
 import xarray as xr
 import yaml
 
+from .. import calls
 from ..checks import nearest
 from ..dataset import history
 from ..errors import LeftOutWarning, PipelineError, UvisError, warn_user
@@ -333,8 +334,8 @@ def _arguments(
     try:
         signature.bind(None, **arguments)
     except TypeError as error:
-        known = ", ".join(list(signature.parameters)[1:]) or "none"
-        raise PipelineError(f"{place}: {name}: {error}; its arguments are {known}") from error
+        said = calls.why(name, signature, arguments, error)
+        raise PipelineError(f"{place}: {name}: {said}") from error
     hints = _hints(function)
     plain = {}
     for key, value in arguments.items():

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .. import checks
+from .. import calls, checks
 from .._version import __version__
 from ..errors import ExportError
 from ..reader import sources
@@ -115,6 +115,7 @@ class Summary:
                 self.warnings[text] = first, count + 1
 
 
+@calls.public("batch.process")
 def process(
     products: str | Path | Iterable[str | Path],
     pipeline: str | Path | Iterable[Any],
@@ -188,7 +189,7 @@ def process(
     >>> print(uvisxr.batch.process(made.labels, steps, "out", workers=1))
     0 done, 0 failed, 1 up to date
     """
-    steps = _checked(pipeline, client, workers, retries)
+    steps = _checked(pipeline, client, workers, retries, wanted)
     folder = _folder(out_dir)
     with Manifest(folder) as manifest, _partial_folder(folder) as partial:
         batch = _Batch(steps, manifest, partial, overwrite)
@@ -210,6 +211,7 @@ def process(
     return batch.summary
 
 
+@calls.public("batch.plan")
 def plan(
     products: str | Path | Iterable[str | Path],
     pipeline: str | Path | Iterable[Any],
@@ -229,7 +231,7 @@ def plan(
     >>> [output for label, output in uvisxr.batch.plan(made.labels, steps, "out")]
     ['FUV2008_070_10_04.nc']
     """
-    steps = _checked(pipeline, None, None, 0)
+    steps = _checked(pipeline, None, None, 0, wanted)
     batch = _Batch(steps, Known(_path(out_dir)), Path(), overwrite)
     for job in batch.jobs(sources.expand(products, wanted)):
         yield job.label, job.output
@@ -240,7 +242,12 @@ def _checked(
     client: Client | str | None,
     workers: int | None,
     retries: int,
+    wanted: sources.Filter | None,
 ) -> pipeline.Pipeline:
+    if wanted is not None and not isinstance(wanted, sources.Filter):
+        raise checks.refused(
+            "wanted", wanted, 'a uvisxr.reader.sources.Filter, such as Filter(target="TITAN")'
+        )
     # `workers` applies only to a cluster started here.
     checks.only_one(workers=workers, client=client)
     if workers is not None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from .. import calls
 from ..dataset import conventions
 from ..instrument.channel import channel as find_channel
 from ..instrument.detector import LIT, Bins
@@ -17,6 +18,7 @@ from .stored import squeezed
 _DIMS = ("pixel", "wl")
 
 
+@calls.public("evil_share")
 def evil_share(ds: xr.Dataset, files: str | Path | None = None) -> xr.DataArray:
     """Share of the lit detector pixels in each element that are evil.
 

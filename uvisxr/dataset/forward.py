@@ -10,6 +10,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overloa
 
 import xarray as xr
 
+from .. import calls
 from ..errors import ArgumentError, MissingStepError, UvisError
 from . import needs
 
@@ -62,9 +63,13 @@ def method(
         records ask by themselves.
     """
 
+    signature = inspect.signature(function)
+
     @wraps(function)
     def forwarded(self: Accessor[xr.Dataset], /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
         if step is not None:
+            # Arguments that are none, before what the dataset lacks.
+            calls.bind(step, signature, (self._ds, *args), kwargs)
             needs.check(self._ds, step)
         return function(self._ds, *args, **kwargs)
 
@@ -132,8 +137,13 @@ def each_window(
         Its result is a tree of the results, with the nodes that hold no data as they are.
     """
 
+    signature = inspect.signature(function)
+
     @wraps(function)
     def forwarded(self: OfWindows, /, *args: _P.args, **kwargs: _P.kwargs) -> xr.DataTree:
+        # Not the fault of any window.
+        calls.bind(step or function.__name__, signature, (xr.Dataset(), *args), kwargs)
+
         def call(ds: xr.Dataset) -> xr.Dataset:
             if step is not None:
                 needs.check(ds, step)

@@ -24,6 +24,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 import numpy as np
 import xarray as xr
 
+from .. import calls
 from .._version import __version__
 from ..errors import ArgumentError
 from ..files import sha256
@@ -104,11 +105,7 @@ def step(name: str, unsaid: Collection[str] = ()) -> Callable[[Callable[_P, _R]]
 
         @wraps(function)
         def recorded(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-            try:
-                bound = signature.bind(*args, **kwargs)
-            except TypeError:
-                # Python's own message names the function.
-                return function(*args, **kwargs)
+            bound = calls.bind(name, signature, args, kwargs)
             bound.apply_defaults()
             try:
                 bound.arguments = {k: _lasting(value) for k, value in bound.arguments.items()}

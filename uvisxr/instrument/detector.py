@@ -8,10 +8,12 @@ calibration and the geometry all use it. Rows are spatial (label keyword LINE), 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 import xarray as xr
 
+from .. import calls, checks
 from ..errors import MissingStepError, ProductError
 from .channel import N_BANDS, N_LINES, Channel
 
@@ -26,6 +28,7 @@ LIT = np.zeros((N_LINES, N_BANDS), bool)
 LIT[FIRST_LIT : LAST_LIT + 1] = True
 
 
+@calls.constructor
 @dataclass(frozen=True)
 class Window:
     """A rectangle of the detector and the binning of what was read from it.
@@ -51,6 +54,9 @@ class Window:
     band_bin: int = 1
 
     def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not isinstance(value, Integral):
+                raise checks.refused(name, value, "a whole number of detector pixels")
         for axis, size in (("line", N_LINES), ("band", N_BANDS)):
             first, last = getattr(self, f"ul_{axis}"), getattr(self, f"lr_{axis}")
             if not 0 <= first <= last < size:

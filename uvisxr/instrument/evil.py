@@ -16,7 +16,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import checks
+from .. import calls, checks
 from ..timescales import clock_from_et, parse_et, utc_to_et
 from .channel import N_BANDS, N_LINES
 from .channel import channel as find_channel
@@ -32,6 +32,7 @@ BURN = 1402021717.0
 _MISSION = (1.25e9, 1.9e9)
 
 
+@calls.public("instrument.evil_pixels")
 def evil_pixels(channel: str, clock: ArrayLike | date) -> np.ndarray:
     """Detector pixels that are evil, by the public flat field of the time.
 

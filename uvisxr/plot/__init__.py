@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import xarray as xr
 
+from .. import calls
 from ..dataset.forward import method
 from .animation import animate
 from .bins import bins
@@ -30,7 +31,7 @@ __all__ = [
 ]
 
 
-class PlotAccessor:
+class PlotAccessor(calls.Helpful):
     """Pictures of a dataset.
 
     `geometry`: the sky at one exposure, with bodies, slit and stars.
@@ -41,6 +42,8 @@ class PlotAccessor:
     `bins`: how many spectra each bin holds.
     `spectrum`: spectra with their errors.
     """
+
+    _where = "ds.uvis.plot"
 
     def __init__(self, ds: xr.Dataset) -> None:
         self._ds = ds

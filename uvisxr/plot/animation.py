@@ -16,7 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from .. import checks
+from .. import calls, checks
 from ..dataset import inputs
 from ..errors import ArgumentError, ExportError, MissingDependencyError, warn_user
 from ..files import check_target, whole_file
@@ -37,6 +37,7 @@ _UNDATED: dict[str, Any] = {"CreationDate": None}
 _SHORTEST, _LONGEST = 0.02, 655.35
 
 
+@calls.public("plot.animate")
 def animate(
     ds: xr.Dataset,
     path: str | Path,
@@ -113,6 +114,9 @@ def animate(
     checks.choice("format", format, Format | None)
     kind = format or _format(path)
     checks.number("fps", fps, "a number of frames per second", above=0)
+    checks.number("dpi", dpi, "a number of dots per inch", above=0)
+    if figsize is not None:
+        checks.pair("figsize", figsize, "numbers, inches", ascending=False)
     if kind == "gif":
         fps = _gif_rate(fps)
     if kind == "mp4" and shutil.which("ffmpeg") is None:

@@ -41,6 +41,8 @@ _UNITS = {
 
 def new_axes(ax: Axes | None, **figure: Any) -> Axes:
     """The axes given, or those of a new figure."""
+    if ax is not None and not isinstance(ax, Axes):
+        raise checks.refused("ax", ax, "axes of matplotlib, such as plt.gca()")
     return plt.subplots(layout="constrained", **figure)[1] if ax is None else ax
 
 

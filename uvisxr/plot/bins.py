@@ -13,7 +13,7 @@ from matplotlib.axis import Axis
 from matplotlib.collections import QuadMesh
 from matplotlib.ticker import MaxNLocator
 
-from .. import checks
+from .. import calls, checks
 from ..dataset.conventions import VARIABLES
 from ..errors import ArgumentError, MissingStepError
 from . import axes as common
@@ -23,6 +23,7 @@ from .style import style as styled
 _LABEL = 32
 
 
+@calls.public("plot.bins")
 def bins(
     ds: xr.Dataset,
     x: str | None = None,

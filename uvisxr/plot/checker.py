@@ -18,7 +18,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import AutoLocator
 from matplotlib.widgets import Button, RangeSlider
 
-from .. import checks
+from .. import calls, checks
 from ..errors import ArgumentError
 from ..geometry import views
 from ..numerics.along_wl import Integration
@@ -428,6 +428,7 @@ def _colormaps(first: str | Colormap) -> list[Colormap]:
     return [shown, *rest]
 
 
+@calls.public("plot.check_stars")
 def check_stars(
     ds: xr.Dataset,
     wl_range: common.StarRange = "starlight",

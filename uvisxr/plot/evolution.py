@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 
-from .. import checks
+from .. import calls, checks
 from ..dataset import inputs
 from ..dataset.conventions import QualityFlag
 from ..errors import ArgumentError
@@ -33,6 +33,7 @@ Scale = Literal["linear", "log"]
 _DECADES = 1e4
 
 
+@calls.public("plot.evolution")
 def evolution(
     ds: xr.Dataset,
     wl_range: common.StarRange = "starlight",

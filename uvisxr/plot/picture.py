@@ -17,7 +17,7 @@ from matplotlib.patches import FancyArrowPatch
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
-from .. import checks
+from .. import calls, checks
 from .. import image as gridded
 from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
 from ..errors import ArgumentError
@@ -41,6 +41,7 @@ _MARGIN = (11.0, 6.0)
 _CORNER = 0.2
 
 
+@calls.public("plot.picture")
 def picture(
     ds: xr.Dataset,
     wl_range: tuple[float, float] | None = None,

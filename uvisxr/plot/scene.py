@@ -12,7 +12,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 
-from .. import checks
+from .. import calls, checks
 from ..dataset.fields import sightline
 from ..errors import ArgumentError, KernelError, MissingStepError
 from ..geometry import outline, views
@@ -143,6 +143,7 @@ class Stage:
         return apparent(true, self.target.velocity[index])[0]
 
 
+@calls.public("plot.geometry")
 def geometry(
     ds: xr.Dataset,
     pic: int | None = None,

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from .. import checks
+from .. import calls, checks
 from ..errors import ArgumentError, MissingStepError
 from ..numerics.poisson import MISSING
 from ..quality import flags as quality_flags
@@ -42,6 +42,7 @@ _MOST = 12
 Spectral = Literal["radiance", "radiance_weighted", "rate", "counts"]
 
 
+@calls.public("plot.spectrum")
 def spectrum(
     ds: xr.Dataset,
     select: Iterable[Any] | None = None,
@@ -104,6 +105,10 @@ def spectrum(
     ax.set_title(common.title(ds), fontsize="medium")
     ax.margins(x=0.01)
     if lines is not False:
+        if lines is not True and not isinstance(lines, Mapping):
+            raise checks.refused(
+                "lines", lines, 'True, False, or wavelengths by name, such as {"H I": 1215.7}'
+            )
         _mark(ax, LINES if lines is True else lines, float(wl.min()), float(wl.max()), look)
     if places[0]:
         # Below the names of the lines.
@@ -220,6 +225,7 @@ def _label(ds: xr.Dataset, place: dict[str, int]) -> str:
 
 def _mark(ax: Axes, lines: Mapping[str, float], low: float, high: float, look: Style) -> None:
     for name, wavelength in lines.items():
+        checks.number(f"lines[{name!r}]", wavelength, "a wavelength, angstrom", above=0)
         if low <= wavelength <= high:
             ax.axvline(wavelength, gid="emission", zorder=0.5, **look["emission"])
             ax.text(

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.artist import ArtistInspector
+from matplotlib.collections import Collection, QuadMesh
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.text import Text
 
 from .. import checks
 
@@ -28,7 +34,8 @@ def style(overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Style:
     Raises
     ------
     ArgumentError
-        A part is not in the table, or its properties are not a mapping.
+        A part is not in the table, or its properties are not a mapping, or are none that matplotlib
+        knows.
     """
     ink, paper = mpl.rcParams["axes.edgecolor"], mpl.rcParams["axes.facecolor"]
     small = {"fontsize": "x-small", "color": mpl.rcParams["text.color"]}
@@ -105,5 +112,16 @@ def style(overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Style:
                 properties,
                 'properties of matplotlib by name, such as {"color": "red"}',
             )
+        for name in properties:
+            checks.one_of(f"style[{part!r}]: property", name, _properties() | table[part].keys())
         table[part] |= properties
     return table
+
+
+@cache
+def _properties() -> frozenset[str]:
+    """Properties that artists of matplotlib have, whatever their kind; the artists know better."""
+    kinds = (Collection, Line2D, Patch, QuadMesh, Text)
+    inspectors = [ArtistInspector(kind) for kind in kinds]
+    aliases = (name for one in inspectors for names in one.aliasd.values() for name in names)
+    return frozenset(aliases).union(*(one.get_setters() for one in inspectors))

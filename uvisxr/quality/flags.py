@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from .. import checks
+from .. import calls, checks
 from ..dataset import conventions, history
 from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
 from ..errors import ArgumentError, MissingStepError
@@ -124,6 +124,7 @@ def good(
     return (flags_of(ds) & _mask(exclude)) == 0
 
 
+@calls.public("flagged")
 def flagged(
     ds: xr.Dataset, flags: QualityFlag | Iterable[QualityFlag] = tuple(QUALITY_FLAGS)
 ) -> xr.DataArray:

@@ -249,6 +249,8 @@ def open_observation(
             warn_user(f"batch={str(batch)!r} is opened in place of the paths given beside it")
         given = [batch]
     prime = _prime(prime_instrument)
+    if not isinstance(id, str):
+        checks.whole("id", id, 0, what="the number of the observation within its day, or text")
     labels = _distinct(_labels(given, channel, target, fetch))
     choices = _Choices(window, chunks, start_time, sort, target, prime, id, name)
     # Lists of products have been read too.
@@ -346,7 +348,7 @@ def _open(
         ds = conventions.apply(_dataset(labels, k, choices))
         if choices.chunks is not None:
             # The small coordinates stay in memory, as the steps need their values.
-            ds = ds.assign(ds.reset_coords(drop=True).chunk(choices.chunks))
+            ds = ds.assign(_chunked(ds.reset_coords(drop=True), choices.chunks))
         files, unread = [x.path for x in labels], [x.data_path for x in labels]
         return history.used(inputs.add(ds, lists), files, unread, took)
 
@@ -354,6 +356,17 @@ def _open(
     if len(windows) == 1:
         return one(windows[0])
     return xr.DataTree.from_dict({f"window{k}": one(k) for k in windows})
+
+
+def _chunked(ds: xr.Dataset, chunks: Any) -> xr.Dataset:
+    try:
+        return ds.chunk(chunks)
+    except (TypeError, ValueError) as error:
+        dims = ", ".join(map(str, ds.sizes))
+        raise ArgumentError(
+            f"chunks={chunks!r}: {error}; expected sizes by dimension ({dims}), such as "
+            '{"pic": 10}, a size for all, or "auto"'
+        ) from None
 
 
 def _check_alike(first: Label, other: Label, target: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from .. import checks
+from .. import calls, checks
 from ..calibration.choices import Trend
 from ..calibration.files import Folder
 from ..dataset import conventions, history
@@ -76,6 +76,7 @@ class Simulation:
         return opened
 
 
+@calls.public("simulate.observation")
 def observation(
     directory: str | Path,
     *,

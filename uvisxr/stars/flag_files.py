@@ -11,7 +11,7 @@ from typing import Generic, Literal, TypeVar, get_args
 import numpy as np
 import xarray as xr
 
-from .. import checks
+from .. import calls, checks
 from ..dataset import conventions, history, inputs
 from ..dataset.conventions import QUALITY_FLAGS
 from ..dataset.forward import method
@@ -103,6 +103,7 @@ def load(ds: xr.Dataset, path: str | Path, columns: Columns | None = None) -> xr
     return history.used(found, [path], took={"columns": order})
 
 
+@calls.public("stars.save")
 def save(
     ds: xr.Dataset,
     path: str | Path,
@@ -252,13 +253,15 @@ def _ambiguous(ds: xr.Dataset, header: str, lines: Sequence[tuple[int, str]]) ->
     )
 
 
-class StarFlags(Generic[_D]):
+class StarFlags(calls.Helpful, Generic[_D]):
     """Star flags in text files: one header line, then two whole numbers per line.
 
     `load` adds the flags of a file to those of the dataset, `save` writes them.
 
     Files of Cassini-UPyP are loaded with `columns="pixel exposure"`, and written for it alike.
     """
+
+    _where = "ds.uvis.stars"
 
     def __init__(self, ds: _D) -> None:
         self._ds = ds

@@ -1,0 +1,173 @@
+"""Calls with arguments that a function does not take, answered before it runs.
+
+Python says of them what is wrong. Here it is also said which argument may be meant, by its likeness
+or by what Cassini-UPyP calls it, and what there is.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import xarray as xr
+
+from . import bridge
+from .checks import close, nearest, refused
+from .errors import ArgumentError, NoSuchNameError
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_T = TypeVar("_T")
+
+#: The argument of a step that is the data: methods of `ds.uvis` do not have it.
+_DATA = ("self", "ds", "data", "tree")
+
+
+_PATHS = ((str, os.PathLike, Iterable), "a path, or several in a sequence")
+_DATASET = ((xr.Dataset,), "a dataset, such as uvisxr.open_product gives")
+
+#: What values of annotated types must be instances of, and what is said to be expected. Of other
+#: types, and of what is in a sequence, the functions see for themselves.
+_KINDS: Mapping[str, tuple[tuple[type, ...], str]] = MappingProxyType(
+    {
+        "str | Path": ((str, os.PathLike), "a path"),
+        "str | Path | Iterable[str | Path]": _PATHS,
+        "str | Path | Iterable[Any]": _PATHS,
+        "Iterable[str]": ((Iterable,), "names in a sequence"),
+        "Iterable[Any]": ((Iterable,), "a sequence"),
+        "Sequence[int]": ((Iterable,), "numbers in a sequence"),
+        "str": ((str,), "text"),
+        "xr.Dataset": _DATASET,
+        "Mapping[str, Mapping[str, Any]]": (
+            (Mapping,),
+            'properties by part, such as {"limb": {"color": "red"}}',
+        ),
+        "Mapping[str, float]": ((Mapping,), "a mapping of names to numbers"),
+    }
+)
+
+
+def bind(
+    name: str, signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> inspect.BoundArguments:
+    """Bind the arguments of a call.
+
+    Parameters
+    ----------
+    name : str
+        Of the step or function, as in `uvisxr.bridge`.
+    signature : inspect.Signature
+    args, kwargs : tuple, dict
+
+    Raises
+    ------
+    ArgumentError
+        There are others than it takes, more, or fewer; or one is no dataset, path or sequence where
+        the annotations ask for nothing else.
+
+    Examples
+    --------
+    With the simulated observation ``made`` of `help(uvisxr)`:
+
+    >>> made.open().uvis.background(alt_limit=1500)
+    Traceback (most recent call last):
+    uvisxr.errors.ArgumentError: background: there is no argument alt_limit=: what Cassini-UPyP \
+calls alt_limit is alt_min= here
+    >>> made.open().uvis.calibrate(smoth=True)
+    Traceback (most recent call last):
+    uvisxr.errors.ArgumentError: calibrate: there is no argument smoth=; did you mean smooth=?
+    """
+    try:
+        bound = signature.bind(*args, **kwargs)
+    except TypeError as error:
+        raise ArgumentError(f"{name}: {why(name, signature, kwargs, error)}") from None
+    for key, value in bound.arguments.items():
+        _check(name, key, value, str(signature.parameters[key].annotation))
+    return bound
+
+
+def _check(name: str, key: str, value: object, annotation: str) -> None:
+    """Refuse what would be a TypeError as soon as it is opened or gone through."""
+    kind = annotation.removesuffix(" | None")
+    if kind == annotation or value is not None:
+        fits, expected = _KINDS.get(kind, (None, ""))
+        if fits is not None and not isinstance(value, fits):
+            raise ArgumentError(f"{name}: {refused(key, value, expected)}")
+
+
+def public(name: str) -> Callable[[_F], _F]:
+    """Decorate a function that users call, so that no wrong call of it is a bare TypeError."""
+
+    def decorated(function: _F) -> _F:
+        signature = inspect.signature(function)
+
+        @wraps(function)
+        def called(*args: Any, **kwargs: Any) -> Any:
+            bind(name, signature, args, kwargs)
+            return function(*args, **kwargs)
+
+        return cast(_F, called)
+
+    return decorated
+
+
+def constructor(kind: type[_T]) -> type[_T]:
+    """The same of a class that users make instances of."""
+    made: Any = kind
+    made.__init__ = public(kind.__name__)(made.__init__)
+    return kind
+
+
+def missing(name: str, known: Iterable[str], old: Mapping[str, str]) -> str:
+    """What to say of a name that is not there: what Cassini-UPyP's is here, or the nearest."""
+    if name in old:
+        return f": what Cassini-UPyP calls {name} is {old[name]} here"
+    return nearest(name, known)
+
+
+class Helpful:
+    """Base of accessors: what they do not have, they say what it may be.
+
+    Type checkers must not see that any name is answered, or they would find none missing.
+    """
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name):
+            where = type(self).__name__
+            # What Python and notebooks ask of any object.
+            if name.startswith("_"):
+                raise AttributeError(f"{where} has no {name!r}")
+            known = [one for one in dir(type(self)) if not one.startswith("_")]
+            raise NoSuchNameError(
+                f"{self._where} has no {name!r}{missing(name, known, bridge.NAMES)}"
+            )
+
+
+def why(name: str, signature: inspect.Signature, kwargs: dict[str, Any], error: TypeError) -> str:
+    """What is wrong with the arguments of a call that Python refused."""
+    known = [p.name for p in signature.parameters.values() if _is_named(p)]
+    takes = f"it takes {', '.join(f'{one}=' for one in known) or 'none'}"
+    strange = next((one for one in kwargs if one not in known), None)
+    if strange is None:
+        return f"{error}; {takes}"
+    return f"there is no argument {strange}={_meant(name, strange, known) or f'; {takes}'}"
+
+
+def _is_named(parameter: inspect.Parameter) -> bool:
+    """Whether users give it by name; the data they do not."""
+    several = (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    return parameter.kind not in several and parameter.name not in _DATA
+
+
+def _meant(name: str, strange: str, known: list[str]) -> str:
+    old = bridge.argument(name, strange)
+    if old.startswith((bridge.NEEDLESS, bridge.MISSING)):
+        return f": {old}"
+    if old:
+        return f": what Cassini-UPyP calls {strange} is {old} here"
+    near = close(strange, known)
+    return f"; did you mean {near}=?" if near else ""
