@@ -79,7 +79,6 @@ ARGUMENTS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "plot.picture": {"interpol": "interpolate=", "alt_circles": "altitudes="},
         "plot.evolution": {"output_path": _PATH},
         "plot.check_stars": {
-            "cmap": 'colormaps=["plasma"]',
             "color_scale": f"{NEEDLESS}the figure has sliders",
             "exp_range": _TIMES,
         },

@@ -141,6 +141,9 @@ class Helpful:
             # What Python and notebooks ask of any object.
             if name.startswith("_"):
                 raise AttributeError(f"{where} has no {name!r}")
+            if hasattr(type(self), name):
+                # A property had no answer; its own error says why.
+                return object.__getattribute__(self, name)
             known = [one for one in dir(type(self)) if not one.startswith("_")]
             raise NoSuchNameError(
                 f"{self._where} has no {name!r}{missing(name, known, bridge.NAMES)}"

@@ -131,7 +131,7 @@ def next_steps(ds: xr.Dataset) -> list[str]:
         "predict_stars": seen and pixels,
         "calibrate": window and counts,
         "calibration_factor": window and counts,
-        "rate": counts and "exposure" in names,
+        "rate": counts and "exposure" in names and (window or "background" not in names),
         "flag": pixels,
         "fill_nan": spectra,
         "smooth": spectra and "smoothing_weights" not in ds.attrs,
