@@ -29,7 +29,7 @@ def observation() -> xr.Dataset:
         {"counts": (("pic", "pixel", "wl"), rng.poisson(3, (n_pic, n_pixel, n_wl)).astype("u2"))},
         coords={
             "wl": np.linspace(1115.0, 1130.0, n_wl),
-            "wl_bounds": (("wl", "bnds"), rng.random((n_wl, 2))),
+            "wl_bounds": (("wl", "bnds"), np.linspace(1115.0, 1130.0, n_wl)[:, None] + [-0.5, 0.5]),
             "pic": np.arange(n_pic),
             "pixel": np.arange(n_pixel),
             "time": ("pic", time),

@@ -20,7 +20,6 @@ from uvisxr.dataset.conventions import QUALITY_FLAGS
 from uvisxr.errors import (
     ArgumentError,
     CalibrationError,
-    LabelError,
     MissingStepError,
     UvisError,
     UvisWarning,
@@ -499,7 +498,7 @@ def test_no_calibration_to_compute(ds):
 
 
 def test_unknown_slit(ds):
-    with pytest.raises(LabelError, match="SLIT_STATE"):
+    with pytest.raises(ArgumentError, match="the attribute slit is 'CLOSED'"):
         ds.assign_attrs(slit="CLOSED").uvis.calibrate(**RAW)
 
 

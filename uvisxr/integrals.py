@@ -436,7 +436,8 @@ def _warn_of_unknown_smoothing(ds: xr.Dataset) -> None:
     """Say where nothing tells whether neighbours were smoothed together, and so share errors."""
     if not {"radiance", "radiance_upper"} <= ds.variables.keys() or smoothing_weights(ds).size > 1:
         return
-    if "units" not in ds.variables["radiance"].attrs:
+    # Arithmetic drops the attributes of a variable, not those of its dataset.
+    if "units" not in ds.variables["radiance"].attrs and "channel" not in ds.attrs:
         warn_user(
             "the radiance has lost its attributes, as after drop_attrs, and with them whether it "
             "was smoothed: the error bars of the integral are those of spectra that were not, half "
