@@ -145,7 +145,9 @@ def test_what_can_be_next_can_be_and_nothing_else(stage, stages, made, tmp_path)
         "to_netcdf": {"path": tmp_path / "x.nc"},
         "to_json": {"path": tmp_path / "x.json"},
     }
-    assert calls.keys() | {"unflag", "flagged", "evil_share"} == METHODS_OF[UvisAccessor].keys()
+    assert (
+        calls.keys() | {"unflag", "flagged", "evil_share", "utc"} == METHODS_OF[UvisAccessor].keys()
+    )
     for name, arguments in calls.items():
         call = getattr(ds.uvis, name)
         if name in steps:

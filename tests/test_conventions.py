@@ -127,6 +127,7 @@ def results(folder: Path) -> dict[str, xr.Dataset]:
         "bins of brightness": done.uvis.integrate(LIGHT).uvis.bin(pixels=[[(0, 3), (1, 4)]]),
         "groups": done.uvis.bin(pixels=[[(0, 3)], [(1, 4)]]),
         "flagged": done.uvis.flagged("star").to_dataset(),
+        "utc": done.uvis.utc().to_dataset(),
         "evil_share": done.uvis.evil_share().to_dataset(),
         "all rows": done.uvis.geometry(folder / "SATURN" / "kernels", all_rows=True),
         "response": load(package_data("evil_response_fuv.csv")),

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from uvisxr.timescales import clock_from_et, day_of_year, parse_et, parse_utc, utc_to_et
+from uvisxr.timescales import clock_from_et, day_of_year, et_to_doy, parse_et, parse_utc, utc_to_et
 
 
 @pytest.fixture
@@ -43,3 +43,5 @@ def test_tdb_and_day_of_year_of_the_whole_mission(rows: list[list[str]]):
     assert [day_of_year(time)[1] for time in utc] == [int(row[2]) for row in rows]
     by_day = [f"{row[1][:4]}-{row[2]}{row[1][10:]}" for row in rows]
     np.testing.assert_array_equal([parse_utc(text) for text in by_day], utc)
+    # The table's fractions of a second may be longer than a label's.
+    np.testing.assert_array_equal(et_to_doy(et), [text[:21].ljust(21, "0") for text in by_day])

@@ -18,6 +18,7 @@ from uvisxr.timescales import (
     date_of,
     day_of_year,
     decimal_year,
+    et_to_doy,
     et_to_utc,
     format_doy,
     parse_et,
@@ -56,6 +57,24 @@ def test_utc_of_et_is_that_of_spice(spice):
     apart = et_to_utc(et) - np.array(expected, "datetime64[ns]")
     # Halves of a microsecond may be rounded either way.
     assert np.abs(apart).max() <= np.timedelta64(1, "us")
+
+
+def test_text_of_et_is_that_of_spice(spice):
+    et = np.random.default_rng(2).uniform(-7e7, 5.6e8, (40, 5))
+    # Exact milliseconds, which SPICE rounds to and labels have.
+    et = np.array([[spice.utc2et(spice.et2utc(t, "ISOC", 3)) for t in row] for row in et])
+    expected = [[spice.et2utc(t, "ISOD", 3) for t in row] for row in et]
+    np.testing.assert_array_equal(et_to_doy(et), expected)
+
+
+@pytest.mark.parametrize("text", ["2016-366T23:59:60.500", "2005-365T23:59:60.000"])
+def test_text_of_a_leap_second(spice, text):
+    et = parse_et(text)
+    assert et_to_doy(et) == text == spice.et2utc(et, "ISOD", 3)
+
+
+def test_text_of_no_et():
+    assert et_to_doy([np.nan, 0.0]).tolist() == ["", "2000-001T11:58:55.816"]
 
 
 @given(instant=NEAR_A_LEAP)

@@ -19,7 +19,7 @@ from uvisxr.stars.catalogue import read
 STEPS = {
     "geometry",
     *("background", "flag", "unflag", "predict_stars", "calibrate", "calibration_factor", "rate"),
-    *("fill_nan", "smooth", "bin", "integrate", "image", "flagged", "evil_share"),
+    *("fill_nan", "smooth", "bin", "integrate", "image", "flagged", "evil_share", "utc"),
 }
 
 
@@ -44,6 +44,7 @@ def calls(made):
         "flag": {"pixels": [(1, 2)], "flag": "star"},
         "unflag": {"pixels": [(1, 2)]},
         "flagged": {"flags": ["star", "dark_line"]},
+        "utc": {"when": "stop"},
         "evil_share": {},
         "predict_stars": {"stars": read()},
         "calibrate": {"files": made.calibration},

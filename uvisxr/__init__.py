@@ -79,6 +79,8 @@ exposure : s
     Integration time. In bins, the sum over the members.
 product : 1
     Identifier of the product that contains the exposure.
+utc : 1
+    UTC of the exposure as text, 2005-230T15:15:04.141: from `ds.uvis.utc`.
 
 Counts and radiances
 --------------------

@@ -25,6 +25,7 @@ from .dataset.forward import (
     window_files,
     windows,
 )
+from .dataset.utc import utc as utc_texts
 from .errors import MissingDependencyError, MissingStepError, OneWindowError
 from .geometry import los
 from .quality import flags as quality_flags
@@ -70,6 +71,7 @@ class UvisAccessor(calls.Helpful):
         `predict_stars`: which pixels catalogue stars fall into.
         `check_stars`: a map of all spectra on which clicks set star flags.
         `stars`: star flags in text files.
+        `utc`: when the exposures were, as text.
     From counts to spectra:
         `calibrate`: radiances with upper and lower errors.
         `calibration_factor`: what count rates would be multiplied by.
@@ -100,6 +102,7 @@ class UvisAccessor(calls.Helpful):
     flag = method(quality_flags.flag)
     unflag = method(quality_flags.unflag)
     flagged = method(quality_flags.flagged, step="flagged")
+    utc = method(utc_texts, step="utc")
     calibrate = method(radiance.calibrate)
     calibration_factor = method(radiance.calibration_factor)
     evil_share = method(evil_share.evil_share, step="evil_share")
@@ -162,8 +165,8 @@ class TreeAccessor(calls.Helpful):
     it was. `tree["window0"].uvis` is one window alone, which has pictures too.
 
     Where, and what to leave out:
-        `geometry`, `background`, `flag`, `unflag`, `flagged`, `predict_stars`; `stars`: one text
-        file for each window.
+        `geometry`, `background`, `flag`, `unflag`, `flagged`, `predict_stars`, `utc`; `stars`: one
+        text file for each window.
     From counts to spectra:
         `calibrate`, `calibration_factor`, `evil_share`, `rate`, `fill_nan`, `smooth`.
     From spectra to results:
@@ -190,6 +193,7 @@ class TreeAccessor(calls.Helpful):
     flag = each_window(quality_flags.flag, UvisDataTree)
     unflag = each_window(quality_flags.unflag, UvisDataTree)
     flagged = each_window(quality_flags.flagged, UvisDataTree, step="flagged")
+    utc = each_window(utc_texts, UvisDataTree, step="utc")
     calibrate = each_window(radiance.calibrate, UvisDataTree)
     calibration_factor = each_window(radiance.calibration_factor, UvisDataTree)
     evil_share = each_window(evil_share.evil_share, UvisDataTree, step="evil_share")

@@ -137,6 +137,13 @@ class Instant:
         return Instant(int(_later(self.tai, seconds)))
 
 
+#: J2000 of terrestrial time.
+_J2000_TT = Instant(_J2000 * _SECOND - round(_TT_MINUS_TAI * _SECOND))
+
+#: Seconds past J2000 are doubles, in steps of some 60 ns.
+_HALF_MICROSECOND = np.timedelta64(500, "ns")
+
+
 def parse_instant(text: str) -> Instant:
     """Read a UTC.
 
@@ -314,16 +321,53 @@ def et_to_utc(et: np.ndarray | float) -> np.ndarray:
     2005-08-18T15:15:04.141000000
     """
     et = np.asarray(et, float)
-    known = np.isfinite(et)
-    tt = np.where(known, et, 0.0)
+    utc = add_seconds(_J2000_TT, _tt(et)) + _HALF_MICROSECOND
+    ns = utc.astype("datetime64[us]").astype("datetime64[ns]")
+    return np.where(np.isfinite(et), ns, np.datetime64("NaT", "ns"))
+
+
+def et_to_doy(et: np.ndarray | float) -> np.ndarray:
+    """UTC of TDB instants as text, YYYY-DDDThh:mm:ss.mmm, as SPICE's `et2utc` in the form ISOD.
+
+    Parameters
+    ----------
+    et : array_like
+        Barycentric dynamical time, s past J2000; any shape.
+
+    Returns
+    -------
+    ndarray of str
+        Truncated to milliseconds, a leap second as 23:59:60; empty for NaN.
+
+    Raises
+    ------
+    ArgumentError
+        A value is outside the range of datetime64[ns].
+
+    Examples
+    --------
+    >>> print(et_to_doy(parse_et("2016-366T23:59:60.5")))
+    2016-366T23:59:60.500
+    """
+    et = np.asarray(et, float)
+    half = int(_HALF_MICROSECOND / np.timedelta64(1, "ns"))
+    tai = _later(_J2000_TT.tai, _tt(et)) + half
+    texts = [
+        format_doy(Instant(int(when) // 1000 * 1000)) if known else ""
+        for when, known in zip(np.ravel(tai), np.ravel(np.isfinite(et)), strict=True)
+    ]
+    return np.array(texts, dtype=str).reshape(et.shape)
+
+
+def _tt(et: np.ndarray) -> np.ndarray:
+    """Terrestrial time of TDB, s past J2000; 0 for what is not finite."""
+    et = np.where(np.isfinite(et), et, 0.0)
+    tt = et
     # The correction of 2 ms changes by less than 1e-9 of itself in its own duration.
     for _ in range(2):
         m = _M0 + _M1 * tt
-        tt = np.where(known, et, 0.0) - _K * np.sin(m + _EB * np.sin(m))
-    start = Instant(_J2000 * _SECOND - round(_TT_MINUS_TAI * _SECOND))
-    # Seconds past J2000 are doubles, in steps of some 60 ns.
-    utc = (add_seconds(start, tt) + np.timedelta64(500, "ns")).astype("datetime64[us]")
-    return np.where(known, utc.astype("datetime64[ns]"), np.datetime64("NaT", "ns"))
+        tt = et - _K * np.sin(m + _EB * np.sin(m))
+    return tt
 
 
 def add_seconds(start: Instant | np.datetime64, seconds: np.ndarray | float) -> np.ndarray:

@@ -103,6 +103,7 @@ VARIABLES: dict[str, Variable] = {
     "exposure": Variable("s", "integration time"),
     "sclk": Variable("s", "spacecraft clock at the start of the exposure"),
     "product": Variable("1", "PDS product identifier"),
+    "utc": Variable("1", "UTC of the exposure, year-day of year"),
     "quality": Variable(
         "1",
         "quality flags",

@@ -132,6 +132,7 @@ STEPS = {
         names=("counts", "exposure"), attrs=("compression",), also=_NUMBERS, frame=None, some=()
     ),
     "flagged": _FLAGS,
+    "utc": Needs(names=("et", "exposure"), frame=None, some=()),
     "flag": _FLAGS,
     "unflag": _FLAGS,
     "stars.load": _FLAGS,
