@@ -48,7 +48,9 @@ def loads(text: str) -> PVLModule:
     try:
         return parse(text)
     except Exception as error:
-        raise ValueError(" ".join(str(error).split())[:160]) from error
+        # Of a text that is cut off `pvl` says nothing.
+        why = " ".join(str(error).split())[:160] or "it ends before its last block does"
+        raise ValueError(why) from error
 
 
 def _readable(text: str) -> Iterator[str]:
