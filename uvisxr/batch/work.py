@@ -25,8 +25,9 @@ import xarray as xr
 from .. import export
 from .._version import __version__
 from ..dataset import inputs
-from ..errors import ExportError, LeftOutWarning, UvisError
+from ..errors import ExportError, LeftOutWarning, UvisError, warn_user
 from ..files import sha256, whole_file
+from ..numerics.poisson import MISSING
 from .pipeline import Pipeline
 
 #: Products with more elements of `counts` than this are processed in dask blocks of about this
@@ -193,8 +194,17 @@ def _figures(ds: xr.Dataset | xr.DataTree, path: Path) -> dict[str, Any]:
                 return iter([variable.values]) if variable.chunks is None else _each(group[name])
 
             if "counts" in node.variables:
-                total = sum(np.nansum(block, dtype=float) for block in blocks("counts"))
+                total, known = 0.0, 0
+                for block in blocks("counts"):
+                    sent = block < MISSING
+                    total += float(block.sum(where=sent, dtype=float))
+                    known += int(sent.sum())
+                size = node.variables["counts"].size
                 figures[f"{prefix}counts_total"] = int(total)
+                figures[f"{prefix}counts_valid"] = round(known / max(1, size), 6)
+                if size and not known:
+                    where = "" if key == "." else f" of {key}"
+                    warn_user(f"no value{where} was transmitted: all counts are null")
             if "radiance" in node.variables:
                 total, valid = 0.0, 0
                 for block in blocks("radiance"):
