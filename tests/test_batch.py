@@ -149,6 +149,7 @@ def test_manifest(processed: Path, archive: Path):
             dim: ds.sizes[dim] for dim in ("pic", "pixel", "wl")
         }
         assert figures["counts_total"] == int(ds.counts.sum(dtype=np.int64))
+        assert figures["counts_valid"] == 1
         assert figures["radiance_mean"] == pytest.approx(float(ds.radiance.mean(dtype=float)))
         assert figures["radiance_valid"] == pytest.approx(
             float(ds.radiance.notnull().mean()), abs=1e-6

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from helpers.products import product_id, write_product
+from helpers.products import product_id, two_windows, write_product
 
 from uvisxr import export
 from uvisxr.batch import manifest, pipeline, work
@@ -442,3 +442,36 @@ def test_nulls_are_no_counts_of_the_manifest(tmp_path):
     job = work.Job(str(label), "b.nc", str(tmp_path), str(tmp_path), "")
     record = work.attempt(job, pipeline.load(steps))
     assert record["figures"]["counts_total"] == 2 * 32 * 40_000
+
+
+@pytest.mark.parametrize("block", [2**22, 2**11])
+def test_figures_count_what_was_transmitted(tmp_path: Path, monkeypatch, block: int):
+    """In memory, and in dask blocks of one exposure."""
+    monkeypatch.setattr(work, "_BLOCK", block)
+    counts = np.full((3, 60, 32), 7)
+    counts[0, :30] = counts[1] = 65535
+    write_product(tmp_path / "in", product_id(0), counts, band_bin=32)
+    record = attempted(tmp_path, product_id(0))
+    assert record["figures"]["counts_total"] == 7 * 32 * (30 + 60)
+    assert record["figures"]["counts_valid"] == 0.5
+    assert record["warnings"] == []
+
+
+@pytest.mark.parametrize("block", [2**22, 2**11])
+def test_a_product_without_a_value_is_told(tmp_path: Path, monkeypatch, block: int):
+    monkeypatch.setattr(work, "_BLOCK", block)
+    counts = np.full((3, 60, 32), 65535)
+    label = write_product(tmp_path / "in", product_id(0), counts, band_bin=32)
+    record = attempted(tmp_path, product_id(0))
+    assert record["status"] == "done"
+    assert record["warnings"] == ["no value was transmitted: all counts are null"]
+    assert record["figures"]["counts_total"] == record["figures"]["radiance_valid"] == 0
+    two_windows(label)
+    warned = attempted(tmp_path, product_id(0))["warnings"]
+    assert warned == [f"no value of window{k} was transmitted: all counts are null" for k in (0, 1)]
+
+
+def attempted(folder: Path, name: str) -> dict:
+    label = folder / "in" / f"{name}.LBL"
+    job = work.Job(str(label), "a.nc", str(folder), str(folder), "")
+    return work.attempt(job, pipeline.load(STEPS))

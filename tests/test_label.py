@@ -286,8 +286,12 @@ def test_iapetus_trusts_the_keyword(data):
         ("= MSB_UNSIGNED_INTEGER", "= LSB_INTEGER", r"LSB_INTEGER of 2 bytes.*IEEE_REAL"),
         ("CORE_ITEMS                    = (1024, 64, 1)", "CORE_ITEMS = (1024, 64)", "CORE_ITEMS"),
         ("UL_CORNER_LINE                = 2", "X = 1", "UL_CORNER_LINE"),
-        ("UL_CORNER_LINE                = 2", "UL_CORNER_LINE = TOP", "archive"),
-        ("UL_CORNER_LINE                = 2", "UL_CORNER_LINE = 2.5", "2.5 is not a whole number"),
+        ("UL_CORNER_LINE                = 2", "UL_CORNER_LINE = TOP", "UL_CORNER_LINE = 'TOP': "),
+        ("UL_CORNER_LINE                = 2", "UL_CORNER_LINE = 2.5", "= 2.5: .*whole number"),
+        ("BAND_BIN                      = 1", "BAND_BIN = TRUE", "BAND_BIN = True: "),
+        ("BAND_BIN                      = 1", "BAND_BIN = (1, (2))", "BAND_BIN = "),
+        ("(1024, 64, 1)", "(1024, LINES, 1)", "CORE_ITEMS = 'LINES': expected a whole"),
+        ("CORE_ITEM_BYTES               = 2", "CORE_ITEM_BYTES = TWO", "CORE_ITEM_BYTES = 'TWO'"),
         (
             "UL_CORNER_LINE                = 2\n  UL_CORNER_BAND                = 0",
             "UL_CORNER_LINE = (2, 9)\n UL_CORNER_BAND = (0, 0, 0)",
@@ -297,9 +301,10 @@ def test_iapetus_trusts_the_keyword(data):
         ("30.000 <SECOND>", "1e300 <SECOND>", "INTEGRATION_DURATION"),
         ("CORE_MULTIPLIER               = 1.0", "CORE_MULTIPLIER = 2.0", "CORE_MULTIPLIER"),
         ("CORE_BASE                     = 0.0", "CORE_BASE = 10", "CORE_BASE = 10"),
-        ("(1024, 64, 1)", "(1024, 64, 1E999)", "infinity"),
-        ("LINE_BIN                      = 1", "LINE_BIN = 1E999", "infinity"),
+        ("(1024, 64, 1)", "(1024, 64, 1E999)", "expected a whole number"),
+        ("LINE_BIN                      = 1", "LINE_BIN = 1E999", "expected a whole number"),
         ("(0,0,0)", "(0,0,1)", "SUFFIX_ITEMS"),
+        ("(0,0,0)", "(0,0,NO)", "SUFFIX_ITEMS = 'NO'"),
         ("2005-230T15:15:04.141", "2005-900T15:15:00.000", "archive"),
         ("2005-230T15:15:04.141", "2005-366T15:15:00.000", "2005-366.*archive"),
         ("2005-230T15:15:04.141", "2005-02-30T15:15:00", "archive"),
@@ -326,6 +331,14 @@ def test_labels_that_are_refused(label, old, new, message):
 def test_windows_that_are_refused(label, old, new, message):
     path = label((old, new))
     with pytest.raises(ProductError, match=f"{path.name}.*{message}"):
+        read_label(path)
+
+
+@pytest.mark.parametrize("end", ["UL_CORNER_LINE", "BAND_BIN   ", "END_OBJECT"])
+def test_a_label_that_is_cut_off(label, end):
+    path = label()
+    path.write_text(path.read_text().partition(end)[0])
+    with pytest.raises(LabelError, match=rf"{path.name} is not.*it ends before its blocks"):
         read_label(path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import os
 import re
@@ -11,6 +12,7 @@ import sys
 import numpy as np
 import pytest
 import xarray as xr
+from helpers import archive
 
 import uvisxr
 from uvisxr.errors import UvisWarning
@@ -185,3 +187,9 @@ def test_clock_of_the_label_is_near_the_time(data):
 def test_counts_are_no_matrix(data):
     with pytest.raises(uvisxr.UvisError, match="counts, not a calibration matrix"):
         read_matrix(data / "products" / "FUV2005_230_15_15.LBL")
+
+
+def test_targets_of_the_generated_archive_are_the_real_ones(data):
+    with (data / "archive" / "target_names.csv").open() as stream:
+        real = {row["target_name"]: int(row["rows"]) for row in csv.DictReader(stream)}
+    assert real == archive.TARGETS

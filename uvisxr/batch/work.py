@@ -25,7 +25,7 @@ import xarray as xr
 from .. import export
 from .._version import __version__
 from ..dataset import inputs
-from ..errors import ExportError, LeftOutWarning, UvisError
+from ..errors import ExportError, LeftOutWarning, UvisError, warn_user
 from ..files import sha256, whole_file
 from ..numerics.poisson import MISSING
 from .pipeline import Pipeline
@@ -201,10 +201,17 @@ def _figures(ds: xr.Dataset | xr.DataTree, path: Path) -> dict[str, Any]:
             if "counts" in node.variables:
                 # Sums over the members of a bin may be any number, and lack none.
                 most = np.inf if "n" in node.variables else MISSING
-                total = sum(
-                    np.sum(block, where=block < most, dtype=float) for block in blocks("counts")
-                )
+                total, known = 0.0, 0
+                for block in blocks("counts"):
+                    sent = block < most
+                    total += float(block.sum(where=sent, dtype=float))
+                    known += int(sent.sum())
+                size = node.variables["counts"].size
                 figures[f"{prefix}counts_total"] = int(total)
+                figures[f"{prefix}counts_valid"] = round(known / max(1, size), 6)
+                if size and not known:
+                    where = "" if key == "." else f" of {key}"
+                    warn_user(f"no value{where} was transmitted: all counts are null")
             if "radiance" in node.variables:
                 total, valid = 0.0, 0
                 for block in blocks("radiance"):

@@ -111,21 +111,21 @@ _Parts = tuple[tuple[int, int, int], str, tuple[dict[str, int | None], ...]]
 
 
 def _qube(qube: Any) -> _Parts:
-    kind = str(need(qube, "CORE_ITEM_TYPE")), _whole(need(qube, "CORE_ITEM_BYTES"))
+    kind = str(need(qube, "CORE_ITEM_TYPE")), _needed(qube, "CORE_ITEM_BYTES")
     return _shape(qube), _dtype(*kind), _windows(qube)
 
 
 def _spectrum(spectrum: Any) -> _Parts:
-    if _whole(odl.known(spectrum.get("COLUMNS")) or 1) != 1:
+    if _whole("COLUMNS", odl.known(spectrum.get("COLUMNS")) or 1) != 1:
         raise LabelError(f"SPECTRUM with COLUMNS = {spectrum['COLUMNS']}: expected 1")
     column = spectrum.get("COLUMN")
     if not isinstance(column, Mapping):
         raise LabelError("the SPECTRUM has no COLUMN")
-    dtype = _dtype(str(need(column, "DATA_TYPE")), _whole(need(column, "BYTES")))
+    dtype = _dtype(str(need(column, "DATA_TYPE")), _needed(column, "BYTES"))
     _require_unscaled(column, "OFFSET", "SCALING_FACTOR")
-    if _whole(odl.known(column.get("ITEMS")) or 1) != 1:
+    if _whole("ITEMS", odl.known(column.get("ITEMS")) or 1) != 1:
         raise LabelError(f"COLUMN with ITEMS = {column['ITEMS']}: expected 1")
-    bands = _whole(need(spectrum, "ROWS"))
+    bands = _needed(spectrum, "ROWS")
     if not 1 <= bands <= N_BANDS:
         raise ProductError(
             f"ROWS = {bands}: a SPECTRUM has at most the detector's {N_BANDS} bands; the label is "
@@ -152,17 +152,27 @@ def _require_unscaled(block: Mapping[str, Any], base: str, factor: str) -> None:
             raise LabelError(f"{key} = {value}: UVIS values are not scaled, expected {expected}")
 
 
-def _whole(value: Any) -> int:
-    if int(value) != value:
-        raise ValueError(f"{value!r} is not a whole number")
-    return int(value)
+def _whole(key: str, value: Any) -> int:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise LabelError(f"{key} = {value!r}: expected a whole number")
+
+
+def _numbers(key: str, value: Any) -> list[int]:
+    return [_whole(key, one) for one in (value if isinstance(value, list) else [value])]
+
+
+def _needed(block: Any, key: str) -> int:
+    return _whole(key, need(block, key))
 
 
 def _shape(qube: Any) -> tuple[int, int, int]:
     axes = [str(axis) for axis in need(qube, "AXIS_NAME")]
     if axes != ["BAND", "LINE", "SAMPLE"]:
         raise LabelError(f"AXIS_NAME = {axes}: expected (BAND, LINE, SAMPLE)")
-    items = [_whole(n) for n in need(qube, "CORE_ITEMS")]
+    items = _numbers("CORE_ITEMS", need(qube, "CORE_ITEMS"))
     if len(items) != 3 or min(items) < 1:
         raise LabelError(f"CORE_ITEMS = {items}: expected three positive numbers")
     if items[0] > N_BANDS or items[1] > N_LINES:
@@ -170,7 +180,7 @@ def _shape(qube: Any) -> tuple[int, int, int]:
             f"CORE_ITEMS = {items} exceed the detector's {N_BANDS} bands x {N_LINES} lines: the "
             "label is damaged; download it again from the archive"
         )
-    if any(int(n) for n in odl.known(qube.get("SUFFIX_ITEMS")) or ()):
+    if any(_numbers("SUFFIX_ITEMS", odl.known(qube.get("SUFFIX_ITEMS")) or [])):
         raise LabelError("SUFFIX_ITEMS is not zero, but UVIS cubes have no suffixes")
     _require_unscaled(qube, "CORE_BASE", "CORE_MULTIPLIER")
     if items[2] > _MOST_SAMPLES:
@@ -201,7 +211,7 @@ def _windows(block: Any) -> tuple[dict[str, int | None], ...]:
                 raise LabelError(f"{spellings[0]} is missing")
             columns[name] = [None]
             continue
-        numbers = [_whole(v) for v in (value if isinstance(value, list) else [value])]
+        numbers = _numbers(spellings[0], value)
         largest = N_LINES if "line" in name else N_BANDS
         if max(numbers) > largest:
             raise ProductError(
