@@ -242,7 +242,7 @@ def test_stars_are_predicted_where_there_is_geometry(ds):
         ({"exclude": "cloud"}, "cloud"),
         ({"wl_range": "all"}, "wl_range='all': expected 'starlight' or two ascending wavelengths"),
         ({"wl_range": "evolution.pdf"}, "wl_range='evolution.pdf': expected"),
-        ({"path": (1450, 1700)}, r"path=\(1450, 1700\): .*wavelengths are wl_range="),
+        ({"path": (1450, 1700)}, r"path=\(1450, 1700\): expected a path"),
         ({"method": "trapz"}, "method='trapz'.*did you mean 'trapezoid'"),
         ({"yscale": "lin"}, "yscale='lin'"),
         ({"ylim": (3, 1)}, "ylim"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -109,8 +108,6 @@ def evolution(
         checks.whole(name, value, 1, what="a number of panels")
     checks.choice("share_y", share_y, bool)
     scale = _Ordinate.of(yscale, ylim)
-    if path is not None and not isinstance(path, str | os.PathLike):
-        raise checks.refused("path", path, "a PDF to write; wavelengths are wl_range=")
     look = styled(style)
     ds = common.with_stars(ds, stars)
     light = common.signal(ds, wl_range, method).compute()
