@@ -122,7 +122,7 @@ def row_of(one: Made) -> list[str]:
     """What `info` is to say of a product."""
     first, last = archive.utc_of(one.times(0)[0]), archive.utc_of(one.times(1)[-1])
     return [
-        *(one.stem, one.channel, one.slit, "-" if one.target in ("UNK", "N/A") else one.target),
+        *(one.stem, one.channel, one.slit, one.target),
         *("" if time is None else str(time)[:23].ljust(23, "0") for time in (first, last)),
         f"{one.samples} x {one.exposure:g} s",
         " ".join("{}x{}".format(*area.shape) for area in one.areas),
@@ -160,7 +160,7 @@ def test_info_names_every_damaged_product(made: Archive, described):
 def test_info_tells_of_copies_and_of_what_it_inferred(made: Archive, described):
     warned = [x for x in described.stderr.splitlines() if x.startswith("uvisxr: warning: ")]
     (copies,) = (x for x in warned if "holds the same exposures" in x)
-    assert f"so do {len(made.left_out) - 1} others" in copies
+    assert f"so are {len(made.left_out) - 1} more" in copies
     warned.remove(copies)
     for oddity, text in (("renamed", "is read instead"), ("bin unsaid", "does not give BAND_BIN")):
         odd = [one for one in made.taken(damaged=False) if oddity in one.oddities]
@@ -178,7 +178,7 @@ def test_batch_loses_nothing(made: Archive, processed):
     assert len(records) == len(list(manifest.read(out))) == NUMBER - len(made.left_out)
     labels = {made.root / one.place for one in made.products if one.number not in made.left_out}
     assert {Path(record["label"]) for record in records} == labels
-    assert f"so do {len(made.left_out) - 1} others" in told
+    assert f"so are {len(made.left_out) - 1} more" in told
     refused = made.taken(damaged=True)
     assert (summary.done, summary.failed) == (len(records) - len(refused), len(refused))
     good = {record["output"] for record in records if record["status"] == "done"}
@@ -263,7 +263,7 @@ class Judge:
         said = {key: getattr(area, key) for key in archive.Area.__annotations__}
         sun = one.channel == "EUV" and one.target == "SUN"
         said |= {
-            "name": f"{one.channel}{one.start.day}",
+            "name": f"{one.channel}_{one.start.day}",
             "channel": one.channel,
             "slit": one.slit,
             "target": "" if one.target in ("UNK", "N/A") else one.target,
