@@ -53,6 +53,10 @@ _HOLDS = "outside 1677-09-21 to 2262-04-11, the times that datetime64[ns] holds"
 #: s from 1970-01-01T00:00 to 2000-01-01T12:00.
 _J2000 = 946_728_000
 _TT_MINUS_TAI = 32.184
+
+#: J2000 of terrestrial time, as TAI, ns since 1970.
+_J2000_TT = _J2000 * _SECOND - round(_TT_MINUS_TAI * _SECOND)
+
 _K, _EB, _M0, _M1 = 1.657e-3, 1.671e-2, 6.239996, 1.99096871e-7
 
 #: Cassini's clock, s, at some TDB s past J2000, (2, knot): those knots of the clock kernel between
@@ -135,13 +139,6 @@ class Instant:
             It is outside the range of datetime64[ns].
         """
         return Instant(int(_later(self.tai, seconds)))
-
-
-#: J2000 of terrestrial time.
-_J2000_TT = Instant(_J2000 * _SECOND - round(_TT_MINUS_TAI * _SECOND))
-
-#: Seconds past J2000 are doubles, in steps of some 60 ns.
-_HALF_MICROSECOND = np.timedelta64(500, "ns")
 
 
 def parse_instant(text: str) -> Instant:
@@ -321,9 +318,7 @@ def et_to_utc(et: np.ndarray | float) -> np.ndarray:
     2005-08-18T15:15:04.141000000
     """
     et = np.asarray(et, float)
-    utc = add_seconds(_J2000_TT, _tt(et)) + _HALF_MICROSECOND
-    ns = utc.astype("datetime64[us]").astype("datetime64[ns]")
-    return np.where(np.isfinite(et), ns, np.datetime64("NaT", "ns"))
+    return np.where(np.isfinite(et), _utc(_tai_of_et(et)), np.datetime64("NaT", "ns"))
 
 
 def et_to_doy(et: np.ndarray | float) -> np.ndarray:
@@ -350,24 +345,23 @@ def et_to_doy(et: np.ndarray | float) -> np.ndarray:
     2016-366T23:59:60.500
     """
     et = np.asarray(et, float)
-    half = int(_HALF_MICROSECOND / np.timedelta64(1, "ns"))
-    tai = _later(_J2000_TT.tai, _tt(et)) + half
     texts = [
-        format_doy(Instant(int(when) // 1000 * 1000)) if known else ""
-        for when, known in zip(np.ravel(tai), np.ravel(np.isfinite(et)), strict=True)
+        format_doy(Instant(int(tai))) if known else ""
+        for tai, known in zip(np.ravel(_tai_of_et(et)), np.ravel(np.isfinite(et)), strict=True)
     ]
     return np.array(texts, dtype=str).reshape(et.shape)
 
 
-def _tt(et: np.ndarray) -> np.ndarray:
-    """Terrestrial time of TDB, s past J2000; 0 for what is not finite."""
+def _tai_of_et(et: np.ndarray) -> np.ndarray:
+    """TAI of TDB, ns since 1970, to the microsecond; J2000 for what is not finite."""
     et = np.where(np.isfinite(et), et, 0.0)
     tt = et
     # The correction of 2 ms changes by less than 1e-9 of itself in its own duration.
     for _ in range(2):
         m = _M0 + _M1 * tt
         tt = et - _K * np.sin(m + _EB * np.sin(m))
-    return tt
+    # Seconds past J2000 are doubles, in steps of some 60 ns.
+    return (_later(_J2000_TT, tt) + 500) // 1000 * 1000
 
 
 def add_seconds(start: Instant | np.datetime64, seconds: np.ndarray | float) -> np.ndarray:
@@ -390,6 +384,11 @@ def add_seconds(start: Instant | np.datetime64, seconds: np.ndarray | float) -> 
         `start` or a result is outside the range of datetime64[ns].
     """
     tai = _later((start if isinstance(start, Instant) else Instant.of(start)).tai, seconds)
+    return _utc(tai)
+
+
+def _utc(tai: np.ndarray) -> np.ndarray:
+    """UTC, datetime64[ns], of TAI, ns since 1970."""
     row = np.maximum(np.searchsorted(_LEAPS_TAI, tai, side="right") - 1, 0)
     return (tai - _TAI_MINUS_UTC[row]).astype("datetime64[ns]")
 

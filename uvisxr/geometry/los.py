@@ -242,7 +242,7 @@ def _warn_of_unknown(
             "positions; `uvisxr kernels check` lists which files have them"
         )
     if unpointed.any():
-        files = kernel_files.mend("pointing", et.ravel()[unpointed], (), map(Path, used))
+        files = kernel_files.mend("pointing", et.ravel()[unpointed], (), used)
         parts.append(f"the line-of-sight fields for {_runs(et, unpointed)}: no pointing; {files}")
     if parts:
         warn_user("NaN in " + "; ".join(parts))

@@ -31,7 +31,8 @@ import spiceypy
 
 from ..errors import ArgumentError, CoverageError, KernelError, warn_user
 from ..fetch import cache_dir
-from ..timescales import parse_instant
+from ..timescales import et_to_utc
+from . import daf
 from .bodies import BARYCENTRE, SPACECRAFT_CODE, SPACECRAFT_FRAME, SUN, code
 from .coverage import connected, placed, pointing, spk_segments
 from .listing import ArchiveFile, KernelSet, extent, kernel_sets, may_cover, needed, priority
@@ -50,9 +51,6 @@ _CLOCK = re.compile("DELTET/|SCLK")
 
 #: Number of files that a message names.
 _LISTED = 6
-
-#: J2000 (TDB), to the microsecond.
-_J2000 = parse_instant("2000-01-01T11:58:55.816073")
 
 Kernels = str | Path | Iterable[str | Path] | None
 
@@ -349,7 +347,7 @@ def _candidates(found: Survey, files: Iterable[Path], kind: str, ets: np.ndarray
 def _is_binary(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            return file.read(8).startswith((b"DAF/", b"NAIF/DAF"))
+            return file.read(8).startswith(daf.WORDS)
     except OSError:
         return False
 
@@ -522,16 +520,13 @@ def _check_ephemeris(found: Survey, ets: np.ndarray, codes: dict[int, str]) -> N
     paths = [path for path in user_kernels() if check_file(path) == "SPK"]
     paths += found.loaded_of("SPK")
     segments = [segment for path in paths for segment in spk_segments(path)]
-    there = set(found.readable("SPK")) & {*found.candidates.get("SPK", ()), *paths}
-    # Of a broken file, SPICE may return segments of nothing.
-    whole = [path for path in there if any(s.covers(ets).any() for s in spk_segments(path))]
     for number, name in codes.items():
         if not connected(segments, number, ets).any():
             raise CoverageError(
                 f"no position of {name} (NAIF {number}) at {span_text(ets)} in the SPK kernels "
                 f"{_listed(path.name for path in paths)}; "
                 + "".join(f"{why}; " for why in found.faults_of("SPK"))
-                + mend("ephemeris", ets, [number], whole)
+                + mend("ephemeris", ets, [number], found.readable("SPK"))
             )
 
 
@@ -618,7 +613,6 @@ def utc_text(et: float) -> str:
 
 
 def utc(et: float) -> np.datetime64:
-    """UTC of an instant, to within a microsecond."""
-    guess = _J2000.plus(et)
-    # TDB runs up to 2 ms ahead of or behind atomic time.
-    return guess.plus(et - guess.et).utc
+    """UTC of an instant."""
+    (found,) = et_to_utc(np.array([et]))
+    return np.datetime64(found)
