@@ -18,12 +18,13 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import AutoLocator
 from matplotlib.widgets import Button, RangeSlider
 
-from .. import calls, checks
+from .. import calls
 from ..errors import ArgumentError
 from ..geometry import views
 from ..numerics.along_wl import Integration
 from ..quality.flags import flag, good, unflag
 from . import axes as common
+from .colours import colormap
 from .scrolling import ScrollingList
 from .style import style as styled
 
@@ -416,12 +417,7 @@ def _tick(numbers: np.ndarray, position: float, _: object) -> str:
 
 def _colormaps(first: str | Colormap) -> list[Colormap]:
     """All colormaps in the order of the arrows, from one of them or of one's own."""
-    try:
-        shown = mpl.colormaps.get_cmap(first)
-    except (TypeError, ValueError):
-        raise checks.refused(
-            "cmap", first, "a colormap of matplotlib" + checks.nearest(first, mpl.colormaps)
-        ) from None
+    shown = colormap(first)
     names = list(COLORMAPS)
     at = names.index(shown.name) if shown.name in names else 0
     rest = [mpl.colormaps[name] for name in names[at:] + names[:at] if name != shown.name]

@@ -19,6 +19,16 @@ from ..errors import ArgumentError
 Extend = Literal["neither", "min", "max", "both"]
 
 
+def colormap(cmap: str | Colormap) -> Colormap:
+    """A colour map by its name, or as it is; ArgumentError if matplotlib knows no such map."""
+    if isinstance(cmap, Colormap):
+        return cmap
+    if cmap in list(mpl.colormaps):
+        return mpl.colormaps[cmap]
+    near = checks.nearest(cmap, mpl.colormaps)
+    raise checks.refused("cmap", cmap, f"a colour map of matplotlib, such as 'inferno'{near}")
+
+
 def colours(
     values: np.ndarray,
     cmap: str | Colormap,
@@ -49,9 +59,7 @@ def colours(
         Matplotlib knows no such map or scale, the limits do not fit the scale or each other, or it
         can show none of the values.
     """
-    if not (isinstance(cmap, Colormap) or cmap in list(mpl.colormaps)):
-        near = checks.nearest(cmap, mpl.colormaps)
-        raise checks.refused("cmap", cmap, f"a colour map of matplotlib, such as 'inferno'{near}")
+    cmap = colormap(cmap)
     if isinstance(norm, Normalize):
         if vmin is not None or vmax is not None:
             raise ArgumentError(
