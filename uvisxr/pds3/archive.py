@@ -21,7 +21,7 @@ from pathlib import Path, PurePosixPath
 
 from .. import fetch
 from ..errors import ArgumentError, FetchError, LabelError, NotFoundError, warn_user
-from . import identifier, pairs
+from . import identifier, packed, pairs
 from .index import read as read_index
 
 #: The volume set at the PDS Ring-Moon Systems Node.
@@ -113,8 +113,9 @@ class Archive:
             _check_label(label, label.stem)
         except FetchError:
             return False
-        packed = data is not None and data.suffix.upper() in pairs.PACKINGS
-        return data is not None and (packed or data.stat().st_size == _data_size(label))
+        if data is None:
+            return False
+        return packed.is_packed(data) or data.stat().st_size == _data_size(label)
 
     def _cached(self, name: str) -> list[Path]:
         """Labels of a product in the cache, that of the latest volume first."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Hashable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -108,14 +109,20 @@ def _labels(paths: Iterable[Path]) -> list[Label]:
                 data = sources.Product.at(path).data or path.with_suffix(".DAT")
                 label = replace(known[text], path=path, data_path=data)
             else:
-                with warnings.catch_warnings():
-                    # Opening them will warn.
-                    warnings.simplefilter("ignore", UvisWarning)
+                with _unwarned():
                     label = known[text] = read_label(path)
         except (UvisError, OSError):
             continue
         found.append(label)
     return found
+
+
+@contextmanager
+def _unwarned() -> Iterator[None]:
+    """Keep warnings of products back: opening them will give them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UvisWarning)
+        yield
 
 
 def _exposures(label: Label) -> Hashable:
@@ -132,9 +139,7 @@ def _exposures(label: Label) -> Hashable:
 def _whole(label: Label) -> int:
     """Whether the data file is whole: 0 no, 1 only unpacking it tells, 2 yes."""
     try:
-        with warnings.catch_warnings():
-            # Opening them will warn.
-            warnings.simplefilter("ignore", UvisWarning)
+        with _unwarned():
             size = packed.size(label.data_path)
     except (UvisError, OSError):
         return 0
