@@ -49,8 +49,7 @@ def utc(ds: xr.Dataset, when: When = "middle") -> xr.DataArray:
     '2008-070T10:04:00.000'
     """
     checks.choice("when", when, When)
-    et, half = ds["et"].variable, ds["exposure"].variable / 2
-    instants = et + _HALVES[when] * half
-    coords = {name: c for name, c in ds.coords.items() if set(c.dims) <= set(instants.dims)}
-    text = xr.Variable(instants.dims, et_to_doy(instants.values))
-    return conventions.apply(xr.Dataset({"utc": text}, coords))["utc"]
+    instants = ds["et"] + _HALVES[when] * ds["exposure"] / 2
+    found = instants.copy(data=et_to_doy(instants.values))
+    found.attrs = {}
+    return conventions.apply(found.to_dataset(name="utc"))["utc"]
