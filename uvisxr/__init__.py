@@ -6,7 +6,8 @@ reduction are methods of its accessor `.uvis`, and each returns a new dataset: s
 next. A product of several windows is a tree, whose `.uvis` has the same methods and calls them for
 every window: ``help(xarray.DataTree.uvis)``. One array of radiances can be filled, smoothed and
 integrated: ``help(xarray.DataArray.uvis)``. Names are loaded when first used: importing uvisxr
-costs nothing but what xarray costs.
+costs nothing but what xarray costs. Where kernels, calibration files and the cache are can be set
+once, with `uvisxr.set_options`.
 
 This text defines every variable that the steps add to a dataset, with its unit, zero point and
 sign; the attributes of the variables give the short version. All examples start from ``made``, a
@@ -362,6 +363,7 @@ if TYPE_CHECKING:
     from . import batch, calibration, simulate, units
     from .batch import joining
     from .export import load_json
+    from .options import get_options, set_options
     from .reader import observation
     from .typing import opener
 
@@ -371,10 +373,12 @@ if TYPE_CHECKING:
 else:
     #: Where each name that is not here yet comes from.
     _SOURCES = {
+        "get_options": ".options",
         "load_json": ".export",
         "open_observation": ".reader.observation",
         "open_processed": ".batch.joining",
         "open_product": ".reader.observation",
+        "set_options": ".options",
     }
     _MODULES = ("batch", "calibration", "simulate", "typing", "units")
 
@@ -395,10 +399,12 @@ __all__ = [
     "__version__",
     "batch",
     "calibration",
+    "get_options",
     "load_json",
     "open_observation",
     "open_processed",
     "open_product",
+    "set_options",
     "simulate",
     "units",
 ]

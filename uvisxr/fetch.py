@@ -7,8 +7,8 @@ do that, from the start.
 
 Where the files come from is configurable: the modules that handle a kind of file pass its public
 URL to `base_url`, which uses it unless `UVISXR_URL_KERNELS`, `UVISXR_URL_GENERIC_KERNELS`,
-`UVISXR_URL_PRODUCTS`, `UVISXR_URL_CALIBRATION` or `UVISXR_URL_STARS` names a mirror. `UVISXR_CACHE`
-names the folder of the cache.
+`UVISXR_URL_PRODUCTS`, `UVISXR_URL_CALIBRATION` or `UVISXR_URL_STARS` names a mirror. The folder of
+the cache is that of `uvisxr.set_options(cache=...)`, of `UVISXR_CACHE`, or the user's.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from weakref import WeakValueDictionary
 
 from tqdm import tqdm
 
-from . import files
+from . import files, options
 from .errors import ExportError, FetchError, MissingDependencyError, NotFoundError
 
 if TYPE_CHECKING:
@@ -55,11 +55,11 @@ def base_url(kind: str, public: str) -> str:
 
 
 def cache_dir(kind: str = "") -> Path:
-    """Folder for downloads of one kind, below `UVISXR_CACHE` or the user's cache.
+    """Folder for downloads of one kind, below the option `cache`, `UVISXR_CACHE`, or the user's.
 
     Without a kind, the root of the cache. The folder need not exist.
     """
-    root = os.environ.get("UVISXR_CACHE")
+    root = options.current().cache or os.environ.get("UVISXR_CACHE")
     if root:
         return Path(root).expanduser() / kind
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"

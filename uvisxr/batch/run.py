@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import functools
 import hashlib
 import itertools
 import shutil
@@ -20,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .. import checks
+from .. import checks, options
 from .._version import __version__
 from ..errors import ExportError
 from ..reader import sources
@@ -89,7 +90,8 @@ def process(
     """Run a pipeline on every product of some sources and write one NetCDF file for each.
 
     An output is left alone if it is whole and was made from the same label and data file (judged by
-    size and modification time), the same pipeline (including the files its arguments name) and the
+    size and modification time), the same pipeline (including the files its arguments name), the
+    same `kernels` and `calibration` of `uvisxr.set_options`, which the workers have too, and the
     same package version. Failed products are tried again.
 
     Parameters
@@ -159,8 +161,9 @@ def process(
             told = not bar.disable or (client is not None and progress is not False)
             if told and cluster.dashboard_link:
                 print(f"dashboard: {cluster.dashboard_link}", file=sys.stderr)
+            attempt = functools.partial(work.attempt, settings=options.current())
             results = _stream(
-                cluster, work.attempt, itertools.chain([first], jobs), steps.resolved(), retries
+                cluster, attempt, itertools.chain([first], jobs), steps.resolved(), retries
             )
             for record in results:
                 batch.note(record)
@@ -270,7 +273,8 @@ class _Batch:
 
     def jobs(self, products: Iterable[sources.Product]) -> Iterator[work.Job]:
         """The products that need processing; counts the others."""
-        recipe = hashlib.sha256(f"{__version__} {self.steps.digest()}".encode()).hexdigest()
+        text = f"{__version__} {self.steps.digest(options.current().read_from)}"
+        recipe = hashlib.sha256(text.encode()).hexdigest()
         folder = str(self.manifest.path.parent)
         for product in products:
             output, label = self._output(product)

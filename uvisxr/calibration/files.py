@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .. import options
 from ..errors import CalibrationError
 from ..fetch import cache_dir
 from ..instrument.channel import Channel
@@ -204,15 +205,18 @@ class Folder:
 
     @classmethod
     def choose(cls, path: str | Path | None = None) -> Folder:
-        """The folder given by the argument, else by UVISXR_CALIBRATION, else the download cache.
+        """The folder of the argument, the option, UVISXR_CALIBRATION, or the download cache.
 
         Raises
         ------
         CalibrationError
-            The argument or the environment variable does not name a folder.
+            What is given does not name a folder.
         """
+        option = options.current().calibration
         if path is not None:
             chosen = cls(Path(path).expanduser(), "the argument files=")
+        elif option is not None:
+            chosen = cls(Path(option), "the option calibration of uvisxr.set_options")
         elif os.environ.get("UVISXR_CALIBRATION"):
             folder = Path(os.environ["UVISXR_CALIBRATION"]).expanduser()
             chosen = cls(folder, "the environment variable UVISXR_CALIBRATION")

@@ -149,7 +149,8 @@ def calibrate(
         lowered by ~75%", which can be read as 0.25 or as 0.75: no value is offered here.
     files : path, optional
         Folder of the calibration files, or the label of a `_CAL_n` matrix of the archive. Without
-        it: the folder UVISXR_CALIBRATION, else the cache of `uvisxr calibration fetch`.
+        it: the folder of `uvisxr.set_options(calibration=...)`, that of UVISXR_CALIBRATION, or the
+        cache of `uvisxr calibration fetch`.
 
         A matrix replaces everything but errors, filling and `evil_pixels`: `recipe`, `wl_interp`,
         `flat_field` and `trend` do not enter, and the attribute `recipe` and the history give its

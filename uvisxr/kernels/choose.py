@@ -8,12 +8,13 @@ and holds SPICE's lock, for the duration of a `with` block::
         ...spiceypy calls...
 
 Kernels come from the first of these that is available: the argument `kernels` (a file, a folder,
-which is searched recursively, a meta-kernel, or several of these); the environment variable
-`UVISXR_KERNELS` (the same, separated as in PATH); the download cache; whatever the user has already
-furnished in SPICE. Files and meta-kernels given by name are all loaded, in the order given, after
-those of folders, so that they prevail. From a folder, only the files needed beside the named ones
-for the times and bodies are chosen, reconstructed in preference to predicted; what else is there,
-even if it cannot be read, does not matter.
+which is searched recursively, a meta-kernel, or several of these); the option `kernels` of
+`uvisxr.set_options`; the environment variable `UVISXR_KERNELS` (the same, separated as in PATH);
+the download cache; whatever the user has already furnished in SPICE. Files and meta-kernels given
+by name are all loaded, in the order given, after those of folders, so that they prevail. From a
+folder, only the files needed beside the named ones for the times and bodies are chosen,
+reconstructed in preference to predicted; what else is there, even if it cannot be read, does not
+matter.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from pathlib import Path
 import numpy as np
 import spiceypy
 
+from .. import options
 from ..errors import CoverageError, KernelError
 from ..fetch import cache_dir
 from ..timescales import parse_instant
@@ -240,6 +242,9 @@ def _entries(kernels: Kernels) -> tuple[str, list[str | Path]]:
         if not entries:
             raise KernelError("kernels= is empty: give kernel files, a folder or a meta-kernel")
         return "kernels=", entries
+    option = options.current().kernels
+    if option is not None:
+        return "the option kernels of uvisxr.set_options", list(option)
     variable = os.environ.get("UVISXR_KERNELS")
     if variable:
         return "UVISXR_KERNELS", [part for part in variable.split(os.pathsep) if part]
