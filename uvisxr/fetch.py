@@ -23,13 +23,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 from weakref import WeakValueDictionary
 
-from tqdm import tqdm
-
-from . import files, options
+from . import files, options, progress
 from .errors import ExportError, FetchError, MissingDependencyError, NotFoundError
 
 if TYPE_CHECKING:
     import requests
+    from tqdm import tqdm
 
 _CHUNK = 1 << 16
 
@@ -73,7 +72,7 @@ def download(
     size: int | None = None,
     check: Callable[[Path], Any] | None = None,
     replace: bool = True,
-    progress: bool = True,
+    progress: bool | None = None,
     timeout: float = 30.0,
     tries: int = 4,
     wait: float = 1.0,
@@ -94,8 +93,8 @@ def download(
         then nothing is kept.
     replace : bool
         Whether to replace a file that is there with another size or digest; else it is an error.
-    progress : bool
-        Show a progress bar on stderr if it is a terminal.
+    progress : bool, optional
+        Show a progress bar; by default in terminals and notebooks.
     timeout : float
         Longest time to wait for data from the server, s.
     tries : int
@@ -181,7 +180,7 @@ class _Patience:
     """What to expect of a server, and how much to bear with; as of `download`."""
 
     size: int | None
-    progress: bool
+    progress: bool | None
     timeout: float
     tries: int
     wait: float
@@ -194,13 +193,12 @@ def _receive(url: str, path: Path, how: _Patience) -> None:
     with (
         requests.Session() as session,
         path.open("wb") as stream,
-        # None: silent unless stderr is a terminal.
-        tqdm(
+        progress.bar(
+            progress=how.progress,
             desc=url.rsplit("/", 1)[-1],
             unit="B",
             unit_scale=True,
             total=how.size,
-            disable=None if how.progress else True,
         ) as bar,
     ):
         transfer = _Transfer(session, url, stream, bar, how.timeout, how.size)
@@ -264,7 +262,10 @@ class _Transfer:
             length = answer.headers.get("Content-Length", "")
             total = self.done + int(length) if length.isdecimal() else None
             self._check_total(total)
-            self._bar.total = total
+            if total is not None and total != self._bar.total:
+                # A widget is told of a new total like this alone.
+                self._bar.reset(total)
+                self._bar.update(self.done)
             etag = answer.headers.get("ETag", "")
             # A weak ETag does not guarantee identical bytes, and must not be used with If-Range.
             strong = etag if etag and not etag.startswith("W/") else None

@@ -19,11 +19,12 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from .. import checks, options
 from .._version import __version__
 from ..errors import ExportError
+from ..progress import bar
 from ..reader import sources
 from . import pipeline, work
 from .cluster import connect
@@ -31,7 +32,6 @@ from .manifest import Manifest
 
 if TYPE_CHECKING:
     from distributed import Client, Future
-    from tqdm import tqdm
 
 #: Products in flight per worker thread: one runs, the others are queued.
 _AHEAD = 3
@@ -117,8 +117,8 @@ def process(
     wanted : Filter, optional
         Which products to process; by default all.
     progress : bool, optional
-        Show a progress bar; by default if stderr is a terminal. False also hides the link to dask's
-        dashboard.
+        Show a progress bar; by default in terminals and notebooks. False also hides the link to
+        dask's dashboard.
 
     Returns
     -------
@@ -153,12 +153,18 @@ def process(
     folder = _folder(out_dir)
     with Manifest(folder) as manifest, _partial_folder(folder) as partial:
         batch = _Batch(steps, manifest, partial, overwrite)
-        jobs = batch.jobs(sources.expand(products, wanted))
+        found = sources.expand(products, wanted)
+        jobs = batch.jobs(found)
         first = next(jobs, None)
         if first is None:
             return batch.summary
-        with connect(client, workers, retries) as cluster, _bar(progress) as bar:
-            told = not bar.disable or (client is not None and progress is not False)
+        seen = batch.summary.current
+        with (
+            connect(client, workers, retries) as cluster,
+            bar(None, progress, unit="product", total=len(found), initial=seen) as shown,
+        ):
+            quiet = progress is False or options.current().progress is False
+            told = not shown.disable or (client is not None and not quiet)
             if told and cluster.dashboard_link:
                 print(f"dashboard: {cluster.dashboard_link}", file=sys.stderr)
             attempt = functools.partial(work.attempt, settings=options.current())
@@ -167,8 +173,10 @@ def process(
             )
             for record in results:
                 batch.note(record)
-                bar.update()
-                bar.set_postfix(failed=batch.summary.failed, refresh=False)
+                shown.set_postfix(failed=batch.summary.failed, refresh=False)
+                shown.update(1 + batch.summary.current - seen)
+                seen = batch.summary.current
+            shown.update(batch.summary.current - seen)
     return batch.summary
 
 
@@ -340,12 +348,6 @@ def _fingerprint(product: sources.Product, recipe: str) -> str:
             stat = None
         parts.append(f"{stat.st_size} {stat.st_mtime_ns}" if stat else "missing")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def _bar(progress: bool | None) -> tqdm[NoReturn]:
-    from tqdm import tqdm
-
-    return tqdm(unit="product", disable=None if progress is None else not progress)
 
 
 def _stream(

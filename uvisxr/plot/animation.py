@@ -14,12 +14,12 @@ import numpy as np
 import xarray as xr
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from tqdm import tqdm
 
 from .. import checks
 from ..dataset import inputs
 from ..errors import ExportError, MissingDependencyError
 from ..files import check_target, whole_file
+from ..progress import bar as progress_bar
 from . import scene
 from .style import style as styled
 
@@ -42,7 +42,7 @@ def animate(
     stars: xr.Dataset | None = None,
     figsize: tuple[float, float] = (6.4, 6.0),
     dpi: float = 100.0,
-    progress: bool = True,
+    progress: bool | None = None,
     style: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Path:
     """Draw the scene at every exposure, as a film or as one picture per frame.
@@ -63,8 +63,8 @@ def animate(
         As in `geometry`.
     figsize, dpi
         Size of a frame, inches, and dots per inch.
-    progress : bool
-        Show a progress bar on stderr if it is a terminal.
+    progress : bool, optional
+        Show a progress bar; by default in terminals and notebooks.
 
     Returns
     -------
@@ -104,9 +104,7 @@ def animate(
     look = styled(style)
     stage = scene.Stage.of(ds, kernels, bodies, stars)
     framing = _widest(stage, framing)
-    bar = tqdm(
-        range(len(stage.used)), desc=path.name, unit="frame", disable=None if progress else True
-    )
+    bar = progress_bar(range(len(stage.used)), progress, desc=path.name, unit="frame")
     figure = Figure(figsize=figsize, dpi=dpi, layout="constrained")
     canvas = FigureCanvasAgg(figure)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Hashable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import UvisError, UvisWarning, warn_user
@@ -18,24 +18,38 @@ from ..pds3 import packed, sources
 from ..pds3.label import Label, read_label
 from ..pds3.sources import Filter, Product
 
-__all__ = ["Filter", "Product", "copies", "expand", "same", "tell", "volume"]
+__all__ = ["Filter", "Found", "Product", "copies", "expand", "same", "tell", "volume"]
 
 #: The identifier with which the name of a product begins; _PRIME and the like may follow.
 _NAMED = re.compile(r"[A-Z]{3}\d{4}_\d{3}_\d\d_\d\d", re.IGNORECASE)
 
 
+@dataclass(frozen=True)
+class Found:
+    """Products that were found: how many, and one after the other."""
+
+    # As texts, which take a fraction of the memory: an archive has 200,000 products.
+    _paths: list[tuple[str, str | None]]
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __iter__(self) -> Iterator[Product]:
+        for label, data in self._paths:
+            yield Product(Path(label), None if data is None else Path(data))
+
+
 def expand(
     paths: str | Path | Iterable[str | Path], wanted: Filter | None = None, fetch: bool = False
-) -> Iterator[Product]:
+) -> Found:
     """Find the products in any mixture of sources, the same exposures once.
 
     Parameters, errors and order are those of `uvisxr.pds3.sources.expand`. Everything is found
     before the first product comes. Products that are left out are named in one warning. A label
     that cannot be read is no copy of another.
     """
-    # As texts, which take a fraction of the memory: an archive has 200,000 products.
     found = [
-        (str(product.label), product.data and str(product.data))
+        (str(product.label), None if product.data is None else str(product.data))
         for product in sources.expand(paths, wanted, fetch)
     ]
     claims: dict[str, list[int]] = {}
@@ -46,9 +60,8 @@ def expand(
         if len(members) > 1:
             left |= copies(_labels(Path(found[k][0]) for k in members))
     tell(left)
-    for label, data in found:
-        if Path(label) not in left:
-            yield Product(Path(label), None if data is None else Path(data))
+    gone = {str(path) for path in left}
+    return Found([(label, data) for label, data in found if label not in gone])
 
 
 def copies(labels: Iterable[Label]) -> dict[Path, Path]:
