@@ -7,7 +7,8 @@ next. A product of several windows is a tree, whose `.uvis` has the same methods
 every window: ``help(xarray.DataTree.uvis)``. One array of radiances can be filled, smoothed and
 integrated: ``help(xarray.DataArray.uvis)``. Names are loaded when first used: importing uvisxr
 costs nothing but what xarray costs. Where kernels, calibration files and the cache are can be set
-once, with `uvisxr.set_options`.
+once, with `uvisxr.set_options`. What steps, downloads and batches are doing goes to the logger
+``uvisxr``: ``logging.basicConfig(level="INFO")`` shows it.
 
 This text defines every variable that the steps add to a dataset, with its unit, zero point and
 sign; the attributes of the variables give the short version. All examples start from ``made``, a
@@ -350,6 +351,7 @@ Conventions
 The label's other keywords are attributes in lower case, if all products agree on the value.
 """
 
+import logging
 import sys
 from importlib import import_module
 from pathlib import PurePath
@@ -392,6 +394,9 @@ else:
             return getattr(import_module(_SOURCES[name], __name__), name)
         return import_module(f".{name}", __name__)
 
+
+# What the steps say of their work appears if a program asks for it: logging.basicConfig does.
+logging.getLogger("uvisxr").addHandler(logging.NullHandler())
 
 __all__ = [
     "UvisError",

@@ -13,6 +13,7 @@ the cache is that of `uvisxr.set_options(cache=...)`, of `UVISXR_CACHE`, or the 
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -29,6 +30,8 @@ from .errors import ExportError, FetchError, MissingDependencyError, NotFoundErr
 if TYPE_CHECKING:
     import requests
     from tqdm import tqdm
+
+_LOG = logging.getLogger(__name__)
 
 _CHUNK = 1 << 16
 
@@ -120,6 +123,7 @@ def download(
     path = Path(path).expanduser()
     with _alone(path):
         if _is_there(path, sha256, size):
+            _LOG.debug("%s is there already", path)
             return path
         if not replace and path.exists():
             raise FetchError(
@@ -153,6 +157,7 @@ def _fetch(
             f'downloading {url} needs the {error.name} library: pip install "uvisxr[fetch]"'
         ) from error
     try:
+        _LOG.info("downloading %s", url)
         with files.whole_file(path, archive=True) as part:
             path.parent.mkdir(parents=True, exist_ok=True)
             _receive(url, part, how)
@@ -213,6 +218,7 @@ def _receive(url: str, path: Path, how: _Patience) -> None:
                 farthest = max(farthest, transfer.done)
                 if failed >= how.tries:
                     raise FetchError(_reason(url, error, transfer.done, failed)) from error
+                _LOG.info("%s: %s; trying again", url, error)
             time.sleep(how.wait * 2 ** (failed - 1))
 
 

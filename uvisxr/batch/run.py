@@ -13,6 +13,7 @@ import datetime
 import functools
 import hashlib
 import itertools
+import logging
 import shutil
 import sys
 import uuid
@@ -32,6 +33,8 @@ from .manifest import Manifest
 
 if TYPE_CHECKING:
     from distributed import Client, Future
+
+_LOG = logging.getLogger(__name__)
 
 #: Products in flight per worker thread: one runs, the others are queued.
 _AHEAD = 3
@@ -330,12 +333,14 @@ class _Batch:
         # From here on the manifest knows it.
         self.claims.pop(record["output"], None)
         if record["status"] == "done":
+            _LOG.info("%s done", record["product"])
             self.summary.done += 1
             self.summary.incomplete += "left_out" in record
             return
         self.summary.failed += 1
+        failure = f"{record['product']}: {record['step']}: {record['error']}"
+        _LOG.warning("failed: %s", failure)
         if len(self.summary.failures) < _SHOWN:
-            failure = f"{record['product']}: {record['step']}: {record['error']}"
             self.summary.failures.append(failure)
 
 

@@ -6,6 +6,7 @@ the `CALIB` folders of the PDS volumes.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from ..instrument.channel import Channel
 from . import formats
 from .evil import no_flat
 from .formats import FETCH, Burn, Evolution, Lab, SpicaTrend
+
+_LOG = logging.getLogger(__name__)
 
 #: Spacecraft clock of the starburn of 2002-06-06, which separates the flat fields.
 BURN = 1402021717.0
@@ -143,6 +146,8 @@ def load(
     entering = [i for i in bracket(found.epochs, clock)[0] if i >= 0]
     modified = [found.modifiers[i] for i in entering]
     files = (lab, found.trend, *found.flat_fields.values(), *telling, *modified)
+    names = ", ".join(file.name for file in files if file is not None)
+    _LOG.info("calibration files from %s (%s): %s", folder.path, folder.origin, names)
     return CalibrationSet(
         channel=channel,
         clock=clock,

@@ -20,6 +20,7 @@ matter.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -37,6 +38,8 @@ from .coverage import connected, pointing, spk_segments
 from .listing import ArchiveFile, KernelSet, extent, kernel_sets, may_cover, needed, priority
 from .meta import expand
 from .session import LOCK, assigns, check_file, loaded, user_kernels
+
+_LOG = logging.getLogger(__name__)
 
 #: Positions are wanted this much earlier too, s, if available: light takes 85 min from the Sun to
 #: Saturn.
@@ -219,6 +222,7 @@ def sources(kernels: Kernels) -> tuple[list[Path], list[Path]]:
         No kernels are given or furnished, or a path does not exist.
     """
     origin, entries = _entries(kernels)
+    _LOG.info("kernels from %s: %s", origin, ", ".join(map(str, entries)))
     files: list[Path] = []
     folders: list[Path] = []
     for entry in entries:

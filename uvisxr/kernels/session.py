@@ -14,6 +14,7 @@ kernel clears the pool and reads the remaining text kernels again) and *DAF* (fi
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 from collections.abc import Iterable, Iterator
@@ -26,6 +27,8 @@ import spiceypy
 from spiceypy.utils.exceptions import NotFoundError, SpiceyError
 
 from ..errors import KernelError
+
+_LOG = logging.getLogger(__name__)
 
 #: Held around every SPICE call; re-entrant, so that sessions can nest within a thread.
 LOCK = threading.RLock()
@@ -86,6 +89,7 @@ def loaded(paths: Iterable[str | Path]) -> Iterator[list[Path]]:
                 check_file(path)
                 _furnish(path)
                 done.append(path)
+            _LOG.debug("SPICE has loaded %s", ", ".join(map(str, done)))
             yield wanted
         finally:
             if alone:
