@@ -114,10 +114,9 @@ response, response_error, response_scatter : 1
     ranges of columns, (band,), or for each pixel, (line, band).
 last_band : 1
     Last detector column of such a range, which begins at `band`.
-sensitivity, sensitivity_error : count s-1 kR-1 angstrom
-    Count rate per radiance, and its error, as the terms of a sum, (term, pixel, wl).
-sensitivity_weight : 1
-    Weight of each term at the time of each exposure, (pic, term).
+sensitivity : count s-1 kR-1 angstrom
+    Count rate per radiance, as the terms of a sum, (term, pixel, wl), each with a weight that
+    depends on time: see `calibrate_arguments`. `calibration_error` is its relative error.
 calibration_factor, calibration_factor_error : kR angstrom-1 s count-1
     Inverse of the sensitivity at each exposure, and its error: from `ds.uvis.calibration_factor`.
 calibration_matrix : kR angstrom-1 count-1
@@ -337,8 +336,8 @@ background_method, background_spectra, background_expected
     How the background was determined, and from how many spectra; the level that the users guide
     shows for the date of the exposures, count/s per detector pixel, where that is known.
 recipe, calibrate_arguments, radiance_edited
-    Of the calibration: the name of its recipe, or of the archive's matrix; its arguments; what has
-    changed the radiances since.
+    Of the calibration: the name of its recipe, or of the archive's matrix; its arguments, as JSON,
+    with the `schedule` of the terms of the sensitivity; what has changed the radiances since.
 history
     One line per step: all its arguments, the version, names and sha256 of the files used.
 pipeline

@@ -164,8 +164,10 @@ class Conversion:
 
     Attributes
     ----------
-    sensitivity, sensitivity_error : ndarray, (term, pixel, wl)
+    sensitivity : ndarray, (term, pixel, wl)
         (count/s)/(kR/angstrom).
+    relative : ndarray, (pixel, wl)
+        Relative error of the sensitivity, at all times: it changes by less than its own error.
     n : ndarray, (pixel, wl)
         Detector pixels in each element that see the background.
     background, background_error : float
@@ -187,7 +189,7 @@ class Conversion:
     """
 
     sensitivity: np.ndarray
-    sensitivity_error: np.ndarray
+    relative: np.ndarray
     n: np.ndarray
     background: float
     background_error: float
@@ -289,7 +291,8 @@ class Conversion:
         """What exposures have in common at some weights (term,) of the sensitivity terms."""
         key = tuple(_rounded(weight[None])[0].tolist())
         if key not in self._scales:
-            factor, relative = inverse(np.array([key]), self.sensitivity, self.sensitivity_error)
+            factor = factors(np.array([key]), self.sensitivity)
+            relative = np.where(np.isnan(factor), np.nan, self.relative)
             planes = np.concatenate([factor, factor * self.n, relative])
             if self._untouched:
                 count, dark, relative = planes.astype(np.float32)

@@ -21,6 +21,7 @@ from ..instrument.channel import Channel
 from . import formats
 from .evil import no_flat
 from .formats import FETCH, Burn, Evolution, Lab, SpicaTrend
+from .schedule import Epochs
 
 _LOG = logging.getLogger(__name__)
 
@@ -327,22 +328,15 @@ def _find(
     return _Found(flats, epochs, modifiers, path)
 
 
-def bracket(epochs: np.ndarray, times: np.ndarray) -> tuple[list[int], np.ndarray]:
-    """Epochs used by linear interpolation, and the weight of each at each time.
+def bracket(epochs: np.ndarray, times: np.ndarray) -> tuple[list[int], Epochs]:
+    """Which epochs are used by linear interpolation, and when each of them counts.
 
     Index -1 stands for "before the first epoch"; after the last epoch, the last one applies.
     """
     if not epochs.size:
-        return [-1], np.ones((times.size, 1))
+        return [-1], Epochs()
     low = np.searchsorted(epochs, times, side="right") - 1
     high = np.minimum(low + 1, epochs.size - 1)
-    inside = (low >= 0) & (high > low)
-    width = np.where(inside, epochs[high] - epochs[np.maximum(low, 0)], 1)
-    x = np.where(inside, (times - epochs[np.maximum(low, 0)]) / width, 0)
-    later = x > 0
-    used = np.union1d(low, high[later])
-    weight = np.zeros((times.size, used.size))
-    rows = np.arange(times.size)
-    weight[rows, np.searchsorted(used, low)] = 1 - x
-    weight[rows[later], np.searchsorted(used, high[later])] = x[later]
-    return used.tolist(), weight
+    between = (low >= 0) & (high > low) & (times > epochs[np.maximum(low, 0)])
+    used = np.union1d(low, high[between]).tolist()
+    return used, Epochs(tuple(-np.inf if i < 0 else float(epochs[i]) for i in used), linear=True)

@@ -21,6 +21,7 @@ from ..pds3.label import Label
 from ..pds3.product import read_matrix
 from .evil import LIT
 from .formats import package_evil, package_lab
+from .schedule import Schedule
 from .sensitivity import Options, Terms, interpolate_lab
 
 _PRODUCT = re.compile(r".*\.(lbl|dat)|.*_CAL_\d+", re.IGNORECASE)
@@ -106,6 +107,7 @@ def terms(
     found = Terms(
         sensitivity=sensitivity[None],
         error=error[None],
+        schedule=Schedule(),
         weight=np.ones((n_pic, 1)),
         evil=evil.astype(np.uint8),
     )

@@ -1,8 +1,8 @@
 """What a calibrated dataset holds of its calibration, for the steps that go back to the counts.
 
-`calibrate` leaves the terms of the sensitivity and its arguments in the dataset. A new background,
-integrals and bins need them again: the weights of the counts in what they make are known only
-here. No file is read.
+`calibrate` leaves the terms of the sensitivity in the dataset, and says in its arguments when they
+count. A new background, integrals and bins need them again: the weights of the counts in what they
+make are known only here. No file is read.
 """
 
 from __future__ import annotations
@@ -23,14 +23,16 @@ from ..errors import MissingStepError, UvisError
 from ..instrument.channel import channel, slit_name
 from ..instrument.detector import Bins
 from ..numerics.poisson import MISSING, Interval
+from ..timescales import clock_from_et
 from .convert import OUTPUTS, Conversion, Shapes
+from .schedule import Schedule
 
 #: Attribute that marks radiances changed after the calibration.
 EDITED = "radiance_edited"
 
 FRAME = ("pic", "pixel", "wl")
 
-_NEEDED = ("counts", "exposure", "sensitivity", "sensitivity_error", "sensitivity_weight")
+_NEEDED = ("counts", "exposure", "et", "sensitivity", "calibration_error")
 
 
 def has_terms(ds: xr.Dataset) -> bool:
@@ -50,6 +52,12 @@ def _arguments(ds: xr.Dataset) -> dict[str, Any]:
     """Those of `calibrate`, as far as they concern its results."""
     arguments: dict[str, Any] = json.loads(ds.attrs.get("calibrate_arguments", "{}"))
     return arguments
+
+
+def term_weights(ds: xr.Dataset) -> np.ndarray:
+    """Weights of a calibrated dataset's terms at its exposures, (pic, term)."""
+    clock = clock_from_et(framed(ds, "et", ("pic",)).values)
+    return Schedule.of(**_arguments(ds)["schedule"]).weights(clock)
 
 
 def holds_total(ds: xr.Dataset) -> bool:
@@ -122,9 +130,7 @@ class Stored:
         bins, smoothing = Bins.of(ds), smoothing_weights(ds)
         conversion = Conversion(
             sensitivity=framed(ds, "sensitivity", ("term", "pixel", "wl")).values.astype(float),
-            sensitivity_error=framed(
-                ds, "sensitivity_error", ("term", "pixel", "wl")
-            ).values.astype(float),
+            relative=framed(ds, "calibration_error", ("pixel", "wl")).values.astype(float),
             n=bins.lit_pixels.astype(float),
             background=scalar(ds, "background"),
             background_error=scalar(ds, "background_error"),
@@ -166,7 +172,7 @@ class Stored:
         found = xr.apply_ufunc(
             partial(_called, function),
             counts,
-            framed(ds, "sensitivity_weight", ("pic", "term")),
+            xr.Variable(("pic", "term"), term_weights(ds)),
             framed(ds, "exposure", ("pic",)),
             product,
             mean,
@@ -187,7 +193,7 @@ class Stored:
 
     def light(self) -> tuple[np.ndarray, np.ndarray]:
         """Sensitivities (plane, pixel, wl), and the plane of each exposure (pic,)."""
-        return self.conversion.light(framed(self.ds, "sensitivity_weight", ("pic", "term")).values)
+        return self.conversion.light(term_weights(self.ds))
 
     def covariances(self) -> tuple[np.ndarray, np.ndarray]:
         """Sum of the covariances of each element with its spectrum, and its variance.
@@ -197,8 +203,7 @@ class Stored:
         sums, variances : ndarray, (pixel, wl)
             At equal radiances of all elements, in the same unit; 0 where there is no radiance.
         """
-        weight = framed(self.ds, "sensitivity_weight", ("pic", "term")).values
-        return self.conversion.covariances(weight.mean(0))
+        return self.conversion.covariances(term_weights(self.ds).mean(0))
 
     def _shapes(self, counts: xr.Variable) -> tuple[xr.Variable, xr.Variable, xr.Variable]:
         """Product of each exposure; mean spectra of the products and their errors."""
@@ -207,7 +212,7 @@ class Stored:
             flat = xr.Variable(("product_", "wl"), np.ones((1, n_wl)))
             return xr.Variable("pic", np.zeros(n_pic, int)), flat, flat
         product = products.numbers(self.ds)
-        weight = framed(self.ds, "sensitivity_weight", ("pic", "term")).values
+        weight = term_weights(self.ds)
         exposure = framed(self.ds, "exposure", ("pic",)).values
         rows = []
         for number in range(product.max() + 1):

@@ -140,7 +140,7 @@ STEPS = {
 
 #: Steps that go back to the counts of a calibrated dataset, and what they use of it then.
 _FROM_COUNTS = ("background", "fill_nan", "smooth", "integrate", "bin", "image", "plot.picture")
-_CALIBRATED = (*_NUMBERS, "wl", *_WINDOW, "quality", "exposure", "product")
+_CALIBRATED = (*_NUMBERS, "wl", *_WINDOW, "quality", "exposure", "et", "product")
 
 
 def check(ds: xr.Dataset | xr.DataArray, step: str) -> None:
@@ -179,6 +179,8 @@ but et runs along 'time': call ds.swap_dims({'time': 'pic'}) first
         return
     names, attrs, some = (*needs.names, *needs.also), needs.attrs, needs.some
     if step in _FROM_COUNTS and _is_calibrated(ds):
+        # Without the times, nobody knows which terms count.
+        needs = replace(needs, names=(*needs.names, "et"))
         names = (*names, *_CALIBRATED)
         attrs = (*attrs, *_INSTRUMENT, "calibrate_arguments")
         some = tuple(FRAME) if step == "background" else some
