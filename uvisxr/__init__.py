@@ -47,13 +47,14 @@ A selection keeps its numbers: after ``ds.isel(pic=[5])``, `pic` is 5.
 
 Steps know these names, and need the numbers of exposures, rows and columns as they were. What
 xarray renames, swaps, stacks, averages or drops before a step is an error that says how to mend it:
-sum and average spectra with `ds.uvis.bin`, or what `calibrate` gives.
+sum neighbours with `ds.uvis.rebin`, average spectra with `ds.uvis.bin`, or what `calibrate` gives.
 
 Detector and window
 -------------------
 The detector has 64 rows and 1024 columns, of which a product holds a window. Its inclusive corners
 are the attributes `ul_line`, `ul_band`, `lr_line`, `lr_band`. On board, `line_bin` rows and
-`band_bin` columns were summed into each element; the last ones in a window may contain fewer. The
+`band_bin` columns were summed into each element; the last ones in a window may contain fewer.
+``ds.uvis.rebin`` sums further, and adapts these numbers. The
 slit illuminates rows 2 to 61. A product with several windows becomes a `DataTree` with one node per
 window: ``tree.uvis.calibrate()`` calibrates all, ``tree["window0"].uvis`` is one of them.
 
@@ -90,7 +91,8 @@ are NaN.
 
 counts : count
     Photon counts of each element, (pic, pixel, wl). 65535 marks elements that were not transmitted.
-    In bins, the sum over the members, without those.
+    After ``ds.uvis.rebin`` sums of several elements, of 32 bits; 4294967295 marks those that lack
+    one. In bins, the sum over the members, without those.
 rate, rate_upper, rate_lower : count s-1
     Counts divided by exposure, and its errors. The background is not subtracted.
 radiance, radiance_upper, radiance_lower : kR angstrom-1
@@ -326,6 +328,8 @@ target, prime_instrument
     The body, in capitals, and the instrument that controlled the pointing, if known.
 ul_line, ul_band, lr_line, lr_band, line_bin, band_bin
     The window; see above.
+summed
+    How many transmitted counts each one is the sum of, after ``ds.uvis.rebin``.
 year, doy, start_time, compression
     Year and day of year (1 January is 1) of the first START_TIME; how that was taken; compression
     on board: SQRT_9 rounds counts above 128.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 import xarray as xr
 
-from . import background, export, image, integrals, spectra
+from . import background, export, image, integrals, rebin, spectra
 from .bins import binning
 from .calibration import radiance
 from .dataset import overview
@@ -60,6 +60,8 @@ class UvisAccessor:
     `ds.uvis` by itself shows what the dataset is, what was done to it and what can be next. What
     the variables mean, with their units and signs, is in `help(uvisxr)`.
 
+    Before all others:
+        `rebin`: neighbouring exposures, rows and columns summed, as on board.
     Where, and what to leave out:
         `geometry`: where each pixel looks, and from where.
         `background`: the counts the detector makes by itself; lost and partial spectra.
@@ -88,6 +90,7 @@ class UvisAccessor:
     def _repr_html_(self) -> str:
         return overview.html(self._ds)
 
+    rebin = method(rebin.rebin)
     geometry = method(los.geometry)
     background = method(background.background)
     flag = method(quality_flags.flag)
@@ -142,6 +145,8 @@ class TreeAccessor:
     it was. `tree["window0"].uvis` is one window alone. Pictures are of one dataset:
     `tree["window0"].to_dataset().uvis.plot`.
 
+    Before all others:
+        `rebin`.
     Where, and what to leave out:
         `geometry`, `background`, `flag`, `unflag`, `predict_stars`; `stars`: one text file for each
         window.
@@ -159,6 +164,7 @@ class TreeAccessor:
         nodes = [(path, node.to_dataset()) for path, node in self._tree.subtree_with_keys]
         return "\n".join(f"{path} {overview.text(ds)}" for path, ds in nodes if ds.data_vars)
 
+    rebin = each_window(rebin.rebin, UvisDataTree)
     geometry = each_window(los.geometry, UvisDataTree)
     background = each_window(background.background, UvisDataTree)
     flag = each_window(quality_flags.flag, UvisDataTree)

@@ -31,6 +31,7 @@ _SAME = (
     "lr_band",
     "line_bin",
     "band_bin",
+    "summed",
     "pipeline",
 )
 

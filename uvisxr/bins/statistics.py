@@ -20,7 +20,7 @@ from scipy.sparse import csr_array
 from scipy.special import gammaln
 
 from ..numerics import weighted_sums
-from ..numerics.poisson import MISSING, Interval
+from ..numerics.poisson import Interval, missing
 
 if TYPE_CHECKING:
     from dask.array import Array as DaskArray
@@ -357,9 +357,9 @@ def _finish_common(sums: Rows, statistics: Rows, mean: str, norm: np.ndarray) ->
 
 def _add_counts(sums: Rows, run: Rows) -> None:
     counts = run["counts"]
-    valid = counts < MISSING
-    if not valid.all():
-        counts = np.where(valid, counts, 0)
+    lost = missing(counts)
+    if lost.any():
+        counts = np.where(lost, 0, counts)
     # Sums of a run of 16-bit integers are exact in single precision.
     dtype = np.float32 if counts.dtype.itemsize <= 2 else float
     sums["counts"] += counts.astype(dtype).sum(axis=1)

@@ -157,7 +157,7 @@ def _elements(values: np.ndarray, label: Label, bins: Bins, path: str | Path) ->
         if not place.keys() >= set(ours):
             raise CalibrationError(
                 f"{path}: its {first} bins are not those of the dataset; take the _CAL_n product "
-                "of the same observation"
+                "of the same observation, as it was binned on board: not after rebin"
             )
         index.append([place[pair] for pair in ours])
     return values[np.ix_(*index)]

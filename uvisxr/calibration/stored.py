@@ -17,12 +17,12 @@ import numpy as np
 import xarray as xr
 
 from ..dataset import conventions, products
-from ..dataset.conventions import SMOOTHED
+from ..dataset.conventions import SMOOTHED, SUMMED
 from ..dataset.lazy import unsplit
 from ..errors import MissingStepError, UvisError
 from ..instrument.channel import channel, slit_name
 from ..instrument.detector import Bins
-from ..numerics.poisson import MISSING, Interval
+from ..numerics.poisson import Interval, missing
 from ..timescales import clock_from_et
 from .convert import OUTPUTS, Conversion, Shapes
 from .schedule import Schedule
@@ -136,6 +136,7 @@ class Stored:
             background_error=scalar(ds, "background_error"),
             interval=arguments["interval"],
             quantization=arguments["quantization"] and ds.attrs.get("compression") == "SQRT_9",
+            summed=int(ds.attrs.get(SUMMED, 1)),
             total=holds_total(ds),
             fill=arguments["nan_interp"],
             fill_limit=fill_limit_of(ds, arguments["fill_limit"]),
@@ -259,7 +260,7 @@ def _mean_spectrum(
 
     Rows count by their brightness, so that what is missing in a bright row makes no line.
     """
-    known = counts < MISSING
+    known = ~missing(counts)
     total = np.where(known, counts, 0).sum(0, dtype=float)
     seconds = np.einsum("t,tpw->pw", exposure, known)
     valid = np.isfinite(sensitivity) & (sensitivity > 0) & (seconds > 0)

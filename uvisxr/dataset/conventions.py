@@ -224,6 +224,9 @@ _CONTENTS = {
 #: radiances, which arrays taken from it keep.
 SMOOTHED = "smoothing_weights"
 
+#: Attribute with the number of transmitted counts in each that `rebin` made.
+SUMMED = "summed"
+
 
 def apply(ds: xr.Dataset) -> xr.Dataset:
     """Set the attributes of every variable in the table, and the dataset's title.

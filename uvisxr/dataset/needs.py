@@ -98,6 +98,12 @@ _FACTOR = Needs(
 
 #: By name, as in `ds.uvis`. Steps that are not here take any dataset.
 STEPS = {
+    "rebin": Needs(
+        names=("counts", "exposure", "et", *_WINDOW),
+        attrs=("channel", *_WINDOW_ATTRS),
+        also=(*_NUMBERS, "wl", "quality", "time_start", "time_stop", "product"),
+        dims=tuple(FRAME),
+    ),
     "geometry": Needs(names=("et", "exposure", *_WINDOW), attrs=_INSTRUMENT, also=_NUMBERS),
     "background": Needs(
         names=("counts", "exposure", *_WINDOW),
@@ -344,8 +350,8 @@ def _check_numbers(ds: xr.Dataset, step: str, name: str) -> None:
         raise ArgumentError(
             f"{step}: {name} is of the type {variable.dtype}, but {_WHOLE[name]} are whole "
             f"numbers. After coarsen, groupby or interp, which average them, what was counted no "
-            "longer belongs to them: merge spectra with ds.uvis.bin(pixels=...), or calibrate and "
-            f"integrate before. If it only changed its type: ds.assign_coords({name}=ds.{name}"
+            "longer belongs to them: sum neighbours with ds.uvis.rebin, or calibrate and integrate "
+            f"before. If it only changed its type: ds.assign_coords({name}=ds.{name}"
             ".astype(int))"
         )
     seconds = name in ("exposure", "et")
