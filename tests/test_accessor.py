@@ -163,6 +163,7 @@ def test_pictures_named_can_be_drawn_and_no_others(stage, stages, made, tmp_path
     wl = {"wl_range": None}
     dims = [dim for dim in ds.dims if dim in ("pic", "pixel", "alt_bin", "group")]
     calls = {
+        "quicklook": {},
         "geometry": {"kernels": made.kernels, "bodies": ()},
         "animate": {"path": tmp_path / "x", "bodies": (), "dpi": 20, "progress": False},
         "picture": {"nx": 5},
@@ -194,7 +195,7 @@ def test_text_of_a_reduction(stages):
         "done        open",
         "next        rebin, geometry, background, calibrate, calibration_factor, rate, flag, bin, "
         "to_netcdf, to_json",
-        "pictures    plot.evolution, plot.check_stars, plot.spectrum",
+        "pictures    plot.quicklook, plot.evolution, plot.check_stars, plot.spectrum",
     ]
 
 

@@ -48,8 +48,9 @@ _MEANS = ("radiance", "radiance_weighted")
 _QUANTITIES = ("counts", *_MEANS, "brightness", "brightness_weighted")
 
 _WINDOW = ("line", "band")
-_WINDOW_ATTRS = ("line_bin", "band_bin", "lr_line", "lr_band")
-_INSTRUMENT = ("channel", "slit", *_WINDOW_ATTRS)
+#: Attributes that say what the elements hold.
+WINDOW_ATTRS = ("line_bin", "band_bin", "lr_line", "lr_band")
+_INSTRUMENT = ("channel", "slit", *WINDOW_ATTRS)
 _NUMBERS = ("pic", "pixel")
 _GEOMETRY = ("ra_corners", "dec_corners", "geometry_et")
 
@@ -89,7 +90,7 @@ _SKY = Needs(
     also=(*_NUMBERS, "quality"),
     dims=_NUMBERS,
 )
-_SCENE = replace(_SKY, names=(*_GEOMETRY, *_WINDOW), attrs=(*_SKY.attrs, *_WINDOW_ATTRS))
+_SCENE = replace(_SKY, names=(*_GEOMETRY, *_WINDOW), attrs=(*_SKY.attrs, *WINDOW_ATTRS))
 _FACTOR = Needs(
     names=("counts", "et", *_WINDOW),
     attrs=_INSTRUMENT,
@@ -100,14 +101,14 @@ _FACTOR = Needs(
 STEPS = {
     "rebin": Needs(
         names=("counts", "exposure", "et", *_WINDOW),
-        attrs=("channel", *_WINDOW_ATTRS),
+        attrs=("channel", *WINDOW_ATTRS),
         also=(*_NUMBERS, "wl", "quality", "time_start", "time_stop", "product"),
         dims=tuple(FRAME),
     ),
     "geometry": Needs(names=("et", "exposure", *_WINDOW), attrs=_INSTRUMENT, also=_NUMBERS),
     "background": Needs(
         names=("counts", "exposure", *_WINDOW),
-        attrs=("channel", *_WINDOW_ATTRS),
+        attrs=("channel", *WINDOW_ATTRS),
         also=(*_NUMBERS, "wl", "quality", "product"),
         dims=tuple(FRAME),
         some=("pixel", "wl"),
@@ -137,6 +138,7 @@ STEPS = {
     "bin": Needs(also=(*_NUMBERS, "wl", "quality", "exposure"), dims=_NUMBERS),
     "image": _SKY,
     "to_json": Needs(names=("time_start", "time_stop", "product", "exposure", "wl"), also=_NUMBERS),
+    "plot.quicklook": _LIGHT,
     "plot.geometry": _SCENE,
     "plot.animate": _SCENE,
     "plot.picture": _SKY,
@@ -380,7 +382,7 @@ def _check_attrs(ds: xr.Dataset, step: str, attrs: Iterable[str]) -> None:
         value = ds.attrs[name]
         if name == "channel":
             find_channel(value)
-        if name in _WINDOW_ATTRS and not (isinstance(value, Real) and float(value).is_integer()):
+        if name in WINDOW_ATTRS and not (isinstance(value, Real) and float(value).is_integer()):
             raise ArgumentError(
                 f"{step}: the attribute {name} is {value!r}, not a number of detector rows or "
                 "columns: keep it as uvisxr.open_product gives it"

@@ -143,6 +143,7 @@ def pictures(ds: xr.Dataset) -> list[str]:
     signal = pixels and (_has_spectra(ds, "radiance", "counts") or "brightness" in ds)
     placed = seen and {"line", "band"} <= set(ds.variables)
     can = {
+        "quicklook": signal,
         "geometry": placed,
         "animate": placed,
         "picture": seen and light,

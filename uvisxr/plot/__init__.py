@@ -14,6 +14,7 @@ from .bins import bins
 from .checker import StarChecker, check_stars
 from .evolution import evolution
 from .picture import picture
+from .quicklook import quicklook
 from .scene import geometry
 from .spectrum import spectrum
 
@@ -26,6 +27,7 @@ __all__ = [
     "evolution",
     "geometry",
     "picture",
+    "quicklook",
     "spectrum",
 ]
 
@@ -33,6 +35,7 @@ __all__ = [
 class PlotAccessor:
     """Pictures of a dataset.
 
+    `quicklook`: brightness and quality of every spectrum, and their mean, without kernels.
     `geometry`: the sky at one exposure, with bodies, slit and stars.
     `animate`: the same at every exposure, as a film.
     `picture`: the image of the body in a range of wavelengths.
@@ -45,6 +48,7 @@ class PlotAccessor:
     def __init__(self, ds: xr.Dataset) -> None:
         self._ds = ds
 
+    quicklook = method(quicklook, step="plot.quicklook")
     geometry = method(geometry, step="plot.geometry")
     animate = method(animate, step="plot.animate")
     picture = method(picture, step="plot.picture")

@@ -8,10 +8,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.image import AxesImage
+from matplotlib.ticker import AutoLocator
 
 from .. import checks
 from ..errors import ArgumentError, MissingStepError
 from ..integrals import brightness
+from ..numerics.poisson import missing
 from ..quality.flags import flags_of
 from ..stars import predict
 
@@ -79,6 +83,40 @@ def title(ds: xr.Dataset, index: int | None = None) -> str:
     return f"{name}  pic {int(np.atleast_1d(ds['pic'].values)[index])}  {time}"
 
 
+def spectra_map(ax: Axes, ds: xr.Dataset, values: np.ndarray, **image: Any) -> AxesImage:
+    """Draw a value or colour of each spectrum, (pic, pixel) or (pic, pixel, 3).
+
+    Exposures run to the right and pixels upwards; the ticks show their numbers.
+    """
+    n_pic, n_pixel = values.shape[:2]
+    drawn = ax.imshow(
+        np.ma.masked_invalid(np.swapaxes(values, 0, 1)),
+        origin="lower",
+        aspect="auto",
+        interpolation="nearest",
+        extent=(-0.5, n_pic - 0.5, -0.5, n_pixel - 0.5),
+        **image,
+    )
+    number_axis(ax.xaxis, np.atleast_1d(ds["pic"].values))
+    number_axis(ax.yaxis, np.atleast_1d(ds["pixel"].values))
+    ax.set(xlabel="Exposure (pic)", ylabel="Pixel")
+    return drawn
+
+
+def number_axis(axis: Axis, numbers: np.ndarray) -> None:
+    """Label the ticks of an axis, which are positions, with numbers."""
+    ticks = AutoLocator()
+    ticks.set_params(integer=True)
+    axis.set_major_locator(ticks)
+
+    def text(value: float, _: object) -> str:
+        whole = round(value)
+        near = abs(value - whole) < 1e-6 and 0 <= whole < len(numbers)
+        return f"{numbers[whole]}" if near else ""
+
+    axis.set_major_formatter(text)
+
+
 def signal(ds: xr.Dataset, wl_range: tuple[float, float] | None) -> xr.DataArray:
     """Brightness in a wavelength range: kR if calibrated, else count/s.
 
@@ -122,7 +160,10 @@ def signal(ds: xr.Dataset, wl_range: tuple[float, float] | None) -> xr.DataArray
                 f"{float(ds['wl'].min()):.0f} to {float(ds['wl'].max()):.0f} angstrom"
             )
         counts = counts.isel(wl=np.flatnonzero(inside.values))
-    rate = counts.sum("wl") / ds["exposure"]
+    # What was not transmitted is no count; a spectrum of nothing else has no rate.
+    lost = missing(counts)
+    known = counts.where(~lost, 0).sum("wl")
+    rate = known.where(~lost.all("wl")) / ds["exposure"]
     return rate.transpose("pic", "pixel").assign_attrs(long_name="count rate", units="count s-1")
 
 

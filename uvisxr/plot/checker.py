@@ -11,7 +11,6 @@ import xarray as xr
 from matplotlib.backend_bases import Event, KeyEvent, LocationEvent, MouseEvent
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import AutoLocator
 from matplotlib.widgets import Button, RangeSlider
 
 from .. import checks
@@ -182,16 +181,7 @@ class StarChecker:
     def _number_axes(self) -> None:
         """Label the ticks, which are positions, with the dataset's numbers."""
         for axis, numbers in ((self.ax.xaxis, self._pic), (self.ax.yaxis, self._pixel)):
-            ticks = AutoLocator()
-            ticks.set_params(integer=True)
-            axis.set_major_locator(ticks)
-
-            def text(value: float, _: object, numbers: np.ndarray = numbers) -> str:
-                whole = round(value)
-                near = abs(value - whole) < 1e-6 and 0 <= whole < len(numbers)
-                return f"{numbers[whole]}" if near else ""
-
-            axis.set_major_formatter(text)
+            common.number_axis(axis, numbers)
 
     def _sliders(self, n_pic: int) -> None:
         finite = self._values[np.isfinite(self._values)]

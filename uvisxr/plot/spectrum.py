@@ -103,7 +103,7 @@ def spectrum(
     ax.set_title(common.title(ds), fontsize="medium")
     ax.margins(x=0.01)
     if lines is not False:
-        _mark(ax, LINES if lines is True else lines, float(wl.min()), float(wl.max()), look)
+        mark_lines(ax, LINES if lines is True else lines, float(wl.min()), float(wl.max()), look)
     if places[0]:
         # Below the names of the lines.
         ax.legend(fontsize="small", bbox_to_anchor=(0, 0, 1, 1 if lines is False else 0.8))
@@ -213,7 +213,8 @@ def _label(ds: xr.Dataset, place: dict[str, int]) -> str:
     return ", ".join(parts)
 
 
-def _mark(ax: Axes, lines: Mapping[str, float], low: float, high: float, look: Style) -> None:
+def mark_lines(ax: Axes, lines: Mapping[str, float], low: float, high: float, look: Style) -> None:
+    """Mark emission lines between two wavelengths, angstrom, with their names."""
     for name, wavelength in lines.items():
         if low <= wavelength <= high:
             ax.axvline(wavelength, gid="emission", zorder=0.5, **look["emission"])
