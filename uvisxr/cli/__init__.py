@@ -22,6 +22,7 @@ from .fetch import calibration, fetch
 from .info import info
 from .kernels import kernels
 from .messages import complain, show_warning
+from .plot import plot
 from .process import process
 
 
@@ -46,5 +47,5 @@ def main(ctx: click.Context) -> None:
     warnings.showwarning = show_warning
 
 
-for _command in (batch, calibration, demo, fetch, info, kernels, process):
+for _command in (batch, calibration, demo, fetch, info, kernels, plot, process):
     main.add_command(_command)
