@@ -12,7 +12,8 @@ once, with `uvisxr.set_options`. What steps, downloads and batches are doing goe
 
 This text defines every variable that the steps add to a dataset, with its unit, zero point and
 sign; the attributes of the variables give the short version. All examples start from ``made``, a
-simulated observation of Titan with its products, kernels and calibration files::
+simulated observation of Titan with its products, kernels and calibration files. (To try something,
+``uvisxr.tutorial.open("titan")`` opens a larger one, which it keeps in the cache.) ::
 
     made = uvisxr.simulate.observation(directory="titan", exposures=12, seed=1)
 
@@ -365,7 +366,7 @@ from ._version import __version__
 from .errors import UvisError, UvisWarning
 
 if TYPE_CHECKING:
-    from . import batch, calibration, simulate, units
+    from . import batch, calibration, simulate, tutorial, units
     from .batch import joining
     from .export import load_json
     from .options import get_options, set_options
@@ -385,7 +386,7 @@ else:
         "open_product": ".reader.observation",
         "set_options": ".options",
     }
-    _MODULES = ("batch", "calibration", "simulate", "typing", "units")
+    _MODULES = ("batch", "calibration", "simulate", "tutorial", "typing", "units")
 
     # Out of sight of type checkers, for whom any name would then exist.
     def __getattr__(name):
@@ -414,6 +415,7 @@ __all__ = [
     "open_product",
     "set_options",
     "simulate",
+    "tutorial",
     "units",
 ]
 
