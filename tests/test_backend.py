@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 import shutil
+import threading
 
 import numpy as np
 import pytest
@@ -259,3 +260,76 @@ def test_photometer_label_says_so(product):
 def test_tree_of_one_window(product):
     tree = xr.open_datatree(product, engine="uvis")
     assert tree.sizes["pic"] == 3
+
+
+@pytest.fixture
+def held(three):
+    """While another thread is in the middle of `xarray.open_mfdataset` of the last two products."""
+    inside, leave = threading.Event(), threading.Event()
+
+    def hold(ds):
+        inside.set()
+        leave.wait(60)
+        return ds
+
+    def other():
+        xr.open_mfdataset(three[1:], engine="uvis", preprocess=hold).close()
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    assert inside.wait(60)
+    yield three
+    leave.set()
+    thread.join()
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+def test_calls_of_other_threads_do_not_number_exposures(held, parallel):
+    with xr.open_mfdataset(held, engine="uvis", parallel=parallel) as ds:
+        assert ds.pic.values.tolist() == list(range(7))
+        np.testing.assert_array_equal(ds.counts, uvisxr.open_observation(held).counts)
+    with xr.open_dataset(held[2], engine="uvis") as ds:
+        assert ds.pic.values.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+def test_what_preprocess_opens_is_numbered_by_itself(three, parallel):
+    seen = []
+
+    def look(ds):
+        seen.append(xr.open_dataset(three[2], engine="uvis").pic.values.tolist())
+        return ds
+
+    with xr.open_mfdataset(three, engine="uvis", preprocess=look, parallel=parallel) as ds:
+        assert ds.sizes["pic"] == 7
+    assert seen == [[0, 1]] * 3
+
+
+def test_two_parallel_calls_at_once(three):
+    inside, leave = threading.Event(), threading.Event()
+
+    def hold(ds):
+        inside.set()
+        leave.wait(60)
+        return ds
+
+    def other():
+        xr.open_mfdataset(three[1:], engine="uvis", preprocess=hold, parallel=True).close()
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    assert inside.wait(60)
+    try:
+        with pytest.raises(ArgumentError, match="one after the other"):
+            xr.open_mfdataset(three, engine="uvis", parallel=True)
+    finally:
+        leave.set()
+        thread.join()
+
+
+@pytest.mark.filterwarnings("ignore:.*holds the same exposures")
+@pytest.mark.parametrize("how", [{}, {"combine": "nested", "concat_dim": "pic"}])
+def test_a_product_that_holds_a_part_of_another(three, tmp_path, how):
+    part = write_product(tmp_path / "part", NAME, samples=2)
+    with pytest.raises(ArgumentError, match="some files hold the same exposures"):
+        xr.open_mfdataset([*three, part], engine="uvis", **how)

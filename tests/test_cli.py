@@ -13,6 +13,7 @@ from helpers.interpreter import brought, python
 from helpers.products import two_windows, write_product
 
 import uvisxr
+from uvisxr.accessor import UvisAccessor
 from uvisxr.calibration.recipe import RECIPES
 from uvisxr.cli import main
 from uvisxr.errors import ExportError
@@ -270,3 +271,32 @@ def test_process_with_a_table_of_the_response_of_evil_pixels(tmp_path):
         xr.testing.assert_allclose(ds.radiance, expected.radiance)
         assert "mine.csv sha256:" in ds.attrs["history"]
     assert run("process", wide, "-o", out, "--evil-response", "missing.csv").exit_code == 2
+
+
+def test_home_in_quotes(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write_product(tmp_path / "data", NAME, band_bin=32)
+    done = run("process", f"~/data/{NAME}.LBL", "-o", "~/out.nc", *OPTIONS)
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "out.nc").is_file()
+    failed = run("process", "~nobody-here/a.LBL", "-o", "out.nc")
+    assert failed.exit_code == 2
+    assert "~nobody-here/a.LBL" in failed.output
+
+
+def test_kernels_of_several_places(tmp_path, monkeypatch):
+    label = write_product(tmp_path, NAME, band_bin=32)
+    folders = [tmp_path / name for name in "ab"]
+    seen = []
+
+    def geometry(self, kernels):
+        seen.extend(kernels)
+        return self._ds
+
+    for folder in folders:
+        folder.mkdir()
+    monkeypatch.setattr(UvisAccessor, "geometry", geometry)
+    options = [part for folder in folders for part in ("--kernels", folder)]
+    done = run("process", label, "-o", tmp_path / "out.nc", *options, *OPTIONS)
+    assert done.exit_code == 0, done.output
+    assert seen == folders

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import xarray as xr
 from helpers.volume import index_row, write_index
 
 import uvisxr
-from uvisxr.errors import ArgumentError, NoMatchError, UvisWarning
+from uvisxr.errors import ArgumentError, LabelError, NoMatchError, UvisWarning
 from uvisxr.fetch import cache_dir
 from uvisxr.pds3.sources import Filter, Product, expand
 
@@ -64,6 +65,32 @@ def names(products) -> list[str]:
 EVERY = ["FUV2005_230_15_15", "EUV2006_015_14_47", "FUV2006_015_14_47"]
 
 
+@pytest.mark.parametrize("column", ["TARGET_NAME", "START_TIME", "SLIT_STATE"])
+def test_what_a_table_does_not_know_the_label_may(volume: Path, column: str):
+    rows = [
+        index_row(volume.name, name, TARGET_NAME=TARGETS[name], START_TIME=STARTS[name])
+        | {column: "UNK"}
+        for name in TARGETS
+    ]
+    label = write_index(volume, rows)
+    wanted = Filter(target="titan", slit="low_resolution", after="2006-001")
+    assert names(expand(label, wanted)) == ["FUV2006_015_14_47", "EUV2006_015_14_47"]
+
+
+def test_no_text_is_no_folder(volume: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(volume)
+    with pytest.raises(ArgumentError, match="is empty"):
+        list(expand(""))
+
+
+def test_a_named_pipe_is_no_label(tmp_path: Path):
+    os.mkfifo(tmp_path / "x.LBL")
+    os.mkfifo(tmp_path / "FUV2005_230_15_15.LBL")
+    assert names(expand(tmp_path)) == ["FUV2005_230_15_15"]
+    with pytest.raises(LabelError, match="is no file"):
+        uvisxr.open_observation(tmp_path)
+
+
 def test_folder_with_all_below(volume: Path):
     assert names(expand(volume)) == EVERY
 
@@ -81,6 +108,14 @@ def test_endings_in_any_case(tmp_path: Path):
     expected = [Product(label.with_suffix(".lbl"), label.with_suffix(".dat"))]
     assert list(expand(label.with_suffix(""))) == expected
     assert list(expand(tmp_path)) == expected
+
+
+def test_names_that_differ_in_capitals_only(tmp_path: Path):
+    first, second = "FUV2005_230_15_15", "FUV2006_015_14_47"
+    write(tmp_path, first)
+    text = write(tmp_path / "other", second).read_text()
+    write(tmp_path, first.lower(), label=text)
+    assert names(expand(tmp_path)) == [first, first.lower(), second]
 
 
 def test_glob(volume: Path):
@@ -257,6 +292,11 @@ def test_renamed_product_in_a_folder(tmp_path: Path):
     assert list(expand(tmp_path)) == [Product(tmp_path / "rings.LBL", tmp_path / "rings.DAT")]
 
 
+def test_a_damaged_label_of_pds4_is_found_by_its_name(tmp_path: Path):
+    (tmp_path / "2005_230_15_15_fuv.xml").write_bytes(b"<Product_Observational")
+    assert names(expand(tmp_path)) == ["2005_230_15_15_fuv"]
+
+
 @pytest.mark.parametrize("stem", ["FUV2005_230_15_15", "2005_230_15_15_cal_3_fuv", "rings"])
 def test_matrix_is_known_by_its_label(tmp_path: Path, stem: str):
     matrix = 'PRODUCT_ID = "FUV2005_230_15_15_CAL_3"\n  CORE_ITEM_TYPE = IEEE_REAL\n'
@@ -330,6 +370,19 @@ def test_what_the_system_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         list(expand(path))
 
 
+def test_lists_that_lead_back_to_themselves(tmp_path: Path):
+    (tmp_path / "a.txt").write_text("b.txt\n")
+    (tmp_path / "b.txt").write_text("a.txt\n")
+    with pytest.raises(ArgumentError, match="is a list that leads back to itself"):
+        list(expand(tmp_path / "a.txt"))
+
+
+def test_a_product_called_index(volume: Path, tmp_path: Path):
+    label = volume / "DATA" / "D2006_015" / "FUV2006_015_14_47.LBL"
+    named = label.rename(tmp_path / "my_index_of_titan.LBL")
+    assert names(expand(named)) == ["my_index_of_titan"]
+
+
 def test_binary_batch_file(tmp_path: Path):
     (tmp_path / "FUV.bin").write_bytes(os.urandom(32) + b"\xff\xfe\xfd")
     with pytest.raises(ArgumentError, match=r"FUV\.bin is not text"):
@@ -380,6 +433,20 @@ def test_a_folder_that_cannot_be_read_is_named(volume: Path, monkeypatch: pytest
     monkeypatch.setattr(os, "scandir", closed)
     with pytest.warns(UvisWarning, match=r"cannot read the folder .*D2005_230: Permission"):
         assert set(names(expand(volume))) == set(EVERY[1:])
+
+
+def test_a_folder_whose_files_cannot_be_looked_at(volume: Path, monkeypatch: pytest.MonkeyPatch):
+    """One that can be listed but not entered."""
+    shut, is_file = volume / "DATA" / "D2005_230", Path.is_file
+
+    def looked(path: Path) -> bool:
+        if path.parent == shut:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return is_file(path)
+
+    monkeypatch.setattr(Path, "is_file", looked)
+    with pytest.warns(UvisWarning, match=f"cannot read the folder {shut}: Permission denied"):
+        assert names(expand(volume)) == EVERY[1:]
 
 
 @pytest.mark.parametrize("trees", [("LABEL", "DATA"), ("LABELS", "DATA"), ("label", "data")])

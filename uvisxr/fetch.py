@@ -26,7 +26,7 @@ from weakref import WeakValueDictionary
 from tqdm import tqdm
 
 from . import files
-from .errors import ExportError, FetchError, MissingDependencyError, NotFoundError
+from .errors import ExportError, FetchError, MissingDependencyError, NotFoundError, UvisError
 
 if TYPE_CHECKING:
     import requests
@@ -104,10 +104,11 @@ def download(
     size : int, optional
         Bytes that the file must have.
     check : callable, optional
-        Called with the temporary name of what came; raises if that is not what it should be, and
-        then nothing is kept.
+        Called with the temporary name of what came; raises a UvisError if that is not what it
+        should be, and then nothing is kept. A file that is there is judged by it too.
     replace : bool
-        Whether to replace a file that is there with another size or digest; else it is an error.
+        Whether to replace a file that is there with another size or digest, or that `check`
+        refuses; else it is an error.
     progress : bool
         Show a progress bar on stderr if it is a terminal.
     timeout : float
@@ -122,7 +123,8 @@ def download(
     Returns
     -------
     Path
-        `path`. An existing file of the given size and digest is not downloaded again.
+        `path`. An existing file of the given size and digest, which `check` does not refuse, is not
+        downloaded again.
 
     Raises
     ------
@@ -136,7 +138,7 @@ def download(
     """
     path = Path(path).expanduser()
     with _alone(path):
-        if _is_there(path, sha256, size):
+        if _is_there(path, sha256, size, check):
             return path
         if not replace and path.exists():
             raise FetchError(
@@ -184,10 +186,17 @@ def _fetch(
         raise FetchError(f"{error}{cache_note(path)}") from error
 
 
-def _is_there(path: Path, sha256: str | None, size: int | None) -> bool:
+def _is_there(
+    path: Path, sha256: str | None, size: int | None, check: Callable[[Path], Any] | None
+) -> bool:
     if not path.is_file():
         return False
     if size is not None and path.stat().st_size != size:
+        return False
+    try:
+        if check is not None:
+            check(path)
+    except UvisError:
         return False
     return sha256 is None or files.sha256(path) == sha256.lower()
 

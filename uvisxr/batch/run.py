@@ -26,7 +26,7 @@ from ..errors import ExportError
 from ..reader import sources
 from . import pipeline, work
 from .cluster import connect
-from .manifest import Manifest
+from .manifest import Known, Manifest
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -130,7 +130,8 @@ def process(
 
     An output is left alone if it is whole and was made from the same label and data file (judged by
     size and modification time), the same pipeline (including the files its arguments name) and the
-    same package version. Failed products are tried again.
+    same package version. Failed products are tried again, and so are those of which a step failed
+    and was left out.
 
     Parameters
     ----------
@@ -203,7 +204,7 @@ def process(
                 cluster, work.attempt, itertools.chain([first], jobs), steps.resolved(), retries
             )
             for record in results:
-                batch.note(record)
+                batch.note(record, manifest)
                 bar.update()
                 bar.set_postfix(failed=batch.summary.failed, refresh=False)
     return batch.summary
@@ -218,8 +219,7 @@ def plan(
 ) -> Iterator[tuple[str, str]]:
     """List what `process` would do: pairs (label, output) of the products that need processing.
 
-    Nothing is written except the output folder with its empty manifest. Parameters and errors are
-    those of `process`.
+    Nothing is written. Parameters and errors are those of `process`.
 
     Examples
     --------
@@ -230,10 +230,9 @@ def plan(
     ['FUV2008_070_10_04.nc']
     """
     steps = _checked(pipeline, None, None, 0)
-    with Manifest(_folder(out_dir)) as manifest:
-        batch = _Batch(steps, manifest, Path(), overwrite)
-        for job in batch.jobs(sources.expand(products, wanted)):
-            yield job.label, job.output
+    batch = _Batch(steps, Known(_path(out_dir)), Path(), overwrite)
+    for job in batch.jobs(sources.expand(products, wanted)):
+        yield job.label, job.output
 
 
 def _checked(
@@ -250,8 +249,12 @@ def _checked(
     return pipeline.load(steps)
 
 
+def _path(out_dir: str | Path) -> Path:
+    return Path(out_dir).expanduser().absolute()
+
+
 def _folder(out_dir: str | Path) -> Path:
-    folder = Path(out_dir).expanduser().absolute()
+    folder = _path(out_dir)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -288,7 +291,7 @@ class _Batch:
     Attributes
     ----------
     steps : Pipeline
-    manifest : Manifest
+    manifest : Known
     partial : Path
         Folder for unfinished files.
     overwrite : bool
@@ -299,7 +302,7 @@ class _Batch:
     """
 
     steps: pipeline.Pipeline
-    manifest: Manifest
+    manifest: Known
     partial: Path
     overwrite: bool
     summary: Summary = field(init=False)
@@ -347,17 +350,17 @@ class _Batch:
             self.claims[name] = label
         return name, taken
 
-    def note(self, record: dict[str, Any]) -> None:
+    def note(self, record: dict[str, Any], manifest: Manifest) -> None:
         """Record the outcome of a job in the manifest, and count it."""
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         full = record.pop("disk_full", False)
         if full:
             raise ExportError(
-                f"no space left in {self.manifest.path.parent} while writing {record['output']}: "
+                f"no space left in {manifest.path.parent} while writing {record['output']}: "
                 f"free some space and run the same command again; the {self.summary.done} finished "
                 "products are not repeated"
             )
-        self.manifest.append(record | {"time": now})
+        manifest.append(record | {"time": now})
         # From here on the manifest knows it.
         self.claims.pop(record["output"], None)
         self.summary.add(record)

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from ..errors import ArgumentError, NoMatchError, PipelineError
+from .options import FilePath
 
 
 @click.command()
@@ -16,14 +17,14 @@ from ..errors import ArgumentError, NoMatchError, PipelineError
     "--pipeline",
     "-p",
     required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FilePath(exists=True, dir_okay=False, path_type=Path),
     help="YAML file with a list of steps.",
 )
 @click.option(
     "--out",
     "-o",
     required=True,
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FilePath(file_okay=False, path_type=Path),
     help="Folder for the outputs and the manifest.",
 )
 @click.option("--scheduler", help="Address of a dask scheduler, tcp://HOST:8786.")

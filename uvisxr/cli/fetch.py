@@ -8,13 +8,14 @@ import click
 
 from ..errors import ArgumentError
 from .messages import Commands
+from .options import FilePath
 
 
 @click.command()
 @click.argument("product_id", nargs=-1, required=True)
 @click.option(
     "--to",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FilePath(file_okay=False, path_type=Path),
     help="Folder for the files, side by side [default: the cache, laid out like the archive].",
 )
 @click.option("--matrix/--no-matrix", default=True, help="Download the calibration matrix too.")
@@ -60,7 +61,7 @@ def calibration() -> None:
 @calibration.command("fetch")
 @click.option(
     "--to",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FilePath(file_okay=False, path_type=Path),
     help="Folder for the files [default: the cache, where `calibrate` looks].",
 )
 def fetch_calibration(to: Path | None) -> None:

@@ -11,13 +11,14 @@ import click
 
 from ..errors import UvisError
 from .messages import complain
+from .options import FilePath
 
 if TYPE_CHECKING:
     from ..pds3.label import Label
 
 
 @click.command()
-@click.argument("product", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("product", nargs=-1, required=True, type=FilePath(path_type=Path))
 def info(product: tuple[Path, ...]) -> None:
     """Describe each PRODUCT in one line.
 

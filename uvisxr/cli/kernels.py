@@ -12,16 +12,16 @@ import click
 
 from ..errors import KernelError, LabelError, ProductError, UvisError, warn_user
 from .messages import Commands
-from .options import OVERWRITE, TARGET
+from .options import OVERWRITE, TARGET, FilePath
 
 if TYPE_CHECKING:
     from ..kernels.requirements import Request
 
-_PRODUCT = click.argument("product", nargs=-1, required=True, type=click.Path(path_type=Path))
+_PRODUCT = click.argument("product", nargs=-1, required=True, type=FilePath(path_type=Path))
 _KERNELS = click.option(
     "--kernels",
     multiple=True,
-    type=click.Path(exists=True, path_type=Path),
+    type=FilePath(exists=True, path_type=Path),
     help="File, folder or meta-kernel; may be repeated [default: UVISXR_KERNELS, or the cache].",
 )
 
@@ -95,7 +95,7 @@ def _given(kernels: tuple[Path, ...]) -> tuple[list[Path], list[Path]]:
 @_PRODUCT
 @click.option(
     "--to",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FilePath(file_okay=False, path_type=Path),
     help="Folder for all the kernels [default: the cache].",
 )
 @TARGET
@@ -139,7 +139,7 @@ def fetch(product: tuple[Path, ...], to: Path | None, target: str | None, dry_ru
 @_PRODUCT
 @_KERNELS
 @TARGET
-@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
+@click.option("-o", "--output", required=True, type=FilePath(dir_okay=False, path_type=Path))
 @OVERWRITE
 def metakernel(
     product: tuple[Path, ...],

@@ -11,7 +11,7 @@ import click
 from ..calibration.choices import Errors, EvilPixels, Filling, RecipeName
 from ..checks import choices
 from ..files import same
-from .options import OVERWRITE, TARGET
+from .options import OVERWRITE, TARGET, FilePath
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -32,12 +32,12 @@ def _one_of(
 
 
 @click.command()
-@click.argument("product", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("product", nargs=-1, required=True, type=FilePath(path_type=Path))
+@click.option("-o", "--output", required=True, type=FilePath(dir_okay=False, path_type=Path))
 @click.option(
     "--json",
     "json_path",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FilePath(dir_okay=False, path_type=Path),
     help="Write a JSON summary too; of several windows one each, NAME_window0.json and so on.",
 )
 @OVERWRITE
@@ -46,7 +46,12 @@ def _one_of(
 )
 @TARGET
 @click.option("--window", type=int, help="Which detector window, if a product has several.")
-@click.option("--kernels", type=click.Path(exists=True, path_type=Path), help="Add the geometry.")
+@click.option(
+    "--kernels",
+    multiple=True,
+    type=FilePath(exists=True, path_type=Path),
+    help="Add the geometry; may be given several times.",
+)
 @click.option(
     "--background",
     type=float,
@@ -56,7 +61,7 @@ def _one_of(
 @click.option(
     "--calibration",
     "files",
-    type=click.Path(exists=True, path_type=Path),
+    type=FilePath(exists=True, path_type=Path),
     help="Folder of the calibration files, or the label of a _CAL_n matrix.",
 )
 @_one_of("--recipe", RecipeName, "upyp")
@@ -69,7 +74,7 @@ def _one_of(
 )
 @click.option(
     "--evil-response",
-    type=click.Path(exists=True, path_type=Path),
+    type=FilePath(exists=True, path_type=Path),
     help="Table of the response of evil pixels in wide bins, of uvisxr.calibration.evil_response.",
 )
 @click.option("--flat-field/--no-flat-field", default=True, show_default=True)
@@ -99,7 +104,7 @@ def process(
     channel: str | None,
     target: str | None,
     window: int | None,
-    kernels: Path | None,
+    kernels: tuple[Path, ...],
     background: float | None,
     files: Path | None,
     smooth: bool | None,
@@ -135,7 +140,7 @@ def process(
             return ds
         exposures = max(1, _BLOCK_ELEMENTS // (ds.sizes["pixel"] * ds.sizes["wl"]))
         ds = ds.assign(counts=ds.counts.chunk(pic=exposures))
-        if kernels is not None:
+        if kernels:
             ds = ds.uvis.geometry(kernels=kernels)
         if background is not None:
             ds = ds.uvis.background(level=background)
@@ -150,5 +155,5 @@ def process(
     check(inputs.of(whole))
     click.echo(export.to_netcdf(whole, output, overwrite=overwrite))
     for name, path in summaries.items():
-        made = export.to_json(done[name], path, geometry=kernels is not None, overwrite=overwrite)
+        made = export.to_json(done[name], path, geometry=bool(kernels), overwrite=overwrite)
         click.echo(made)

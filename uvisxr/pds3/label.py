@@ -6,6 +6,7 @@ Keywords and their meaning: Cassini/UVIS users guide, chapter 2.
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,7 @@ _SNIFF_BYTES = 4096
 _LONGEST = 1e6
 
 #: Largest label that is read; those of UVIS have at most a few tens of kilobytes.
-_MAX_BYTES = 2**20
+_MAX_BYTES = 2**17
 
 #: Keywords kept as text or numbers in a dataset's attributes.
 _KEPT = (
@@ -141,6 +142,8 @@ class Label:
 def looks_like_uvis(path: str | Path) -> bool:
     """Whether a file begins like a UVIS product label; False if it cannot be read."""
     try:
+        if not Path(path).is_file():
+            return False
         with Path(path).open("rb") as stream:
             head = stream.read(_SNIFF_BYTES)
     except OSError:
@@ -181,19 +184,24 @@ def read_label(path: str | Path, data: Path | None = None) -> Label:
         raise UnreadObjectError(f"{path} {error}") from None
     except ProductError as error:
         raise ProductError(f"{path}: {error}") from error
-    except (LabelError, ValueError, TypeError) as error:
+    except (LabelError, ValueError, TypeError, OverflowError) as error:
         raise LabelError(f"{path}: {error}; download the label again from the archive") from error
 
 
 def _parse(path: Path) -> Mapping[str, Any]:
     try:
-        size = path.stat().st_size
-        text = path.read_bytes() if size <= _MAX_BYTES else b""
+        state = path.stat()
+        # Opening a named pipe would wait for ever.
+        regular, short = stat.S_ISREG(state.st_mode), state.st_size <= _MAX_BYTES
+        text = path.read_bytes() if regular and short else b""
     except OSError as error:
         raise LabelError(
             f"cannot read the label {path}: {error.strerror or error}; it must be beside the data "
             "file, with the same name and the suffix .LBL"
         ) from error
+    if not (regular and short):
+        what = f"holds {state.st_size} bytes, more than any label" if regular else "is no file"
+        raise LabelError(f"{path} {what}: give the .LBL or .xml file of a UVIS product")
     xml = pds4.recognised(text[:_SNIFF_BYTES])
     if not xml and b"PDS_VERSION_ID" not in text[:_SNIFF_BYTES]:
         raise LabelError(
@@ -225,7 +233,7 @@ def _typed(module: Mapping[str, Any], path: Path, data: Path | None) -> Label:
         path=path,
         product_id=product_id,
         channel=_channel(product_id),
-        target=str(odl.plain(module.get("TARGET_NAME")) or ""),
+        target=" ".join(str(odl.plain(module.get("TARGET_NAME")) or "").split()),
         slit=_slit(module),
         compression="_".join(str(odl.known(module.get("COMPRESSION_TYPE")) or "").upper().split()),
         start=_start(odl.known(module.get("START_TIME"))),

@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import get_args
@@ -49,6 +50,9 @@ _SHOWN, _LONGEST = 12, 80
 
 #: What the system says of a path where nothing is.
 _ABSENT = (errno.ENOENT, errno.ENOTDIR)
+
+#: The batch files that are being read, each named in the one before.
+_lists: ContextVar[frozenset[Path]] = ContextVar("_lists", default=frozenset())
 
 
 @dataclass(frozen=True)
@@ -339,8 +343,14 @@ class _Source:
             return []
         archive = Archive.default()
         label = archive.cached(name)
-        if label is None and self.fetch:
+        if self.fetch and not (label and archive.is_whole(label)):
             label = archive.product(name, matrix=False)["label"]
+        own = stated(label, "PRODUCT_ID") if label else ""
+        if own and (product_id(own) or own) != name:
+            raise ArgumentError(
+                f"{label} is the label of {own}, not of {name}: `uvisxr fetch {name}` downloads "
+                "the right one, and so does fetch=True on opening"
+            )
         return [] if label is None else [Product.at(label)]
 
     def none(self) -> ArgumentError:
@@ -389,6 +399,8 @@ def _at_line(listed: Path | None, line: int) -> Iterator[None]:
 
 
 def _source(given: str | Path, folder: Path, fetch: bool, line: int = 0) -> _Source:
+    if not str(given).strip():
+        raise ArgumentError("the path of a product is empty; the current folder is '.'")
     try:
         path = folder / Path(given).expanduser()
     except TypeError:
@@ -452,17 +464,30 @@ def _pattern(path: Path) -> str:
 
 def _folder(path: Path) -> Iterator[Product]:
     for place, names in _walk(path):
-        stems: dict[str, dict[str, Path]] = {}
+        stems: dict[str, list[tuple[str, str, str]]] = {}
         for name in names:
             base, kind = pairs.split(Path(name))
             if kind:
-                kind = kind if kind in pairs.LABELS else ".DAT"
-                stems.setdefault(base.upper(), {}).setdefault(kind, place / name)
-        for found in stems.values():
-            file = next(found[kind] for kind in (*pairs.LABELS, ".DAT") if kind in found)
-            product = Product.at(file)
-            if _is_product(product) and _is_meant(product):
-                yield product
+                stems.setdefault(base.upper(), []).append((base, kind, name))
+        try:
+            described = [
+                Product.at(place / n) for found in stems.values() for n in _described(found)
+            ]
+        except OSError as error:
+            _left_out(error, place)
+            continue
+        yield from (x for x in described if _is_product(x) and _is_meant(x))
+
+
+def _described(found: list[tuple[str, str, str]]) -> Iterable[str]:
+    """Which files stand for products, of those whose names differ in endings and capitals only.
+
+    Labels, each name once; data files where there is no label.
+    """
+    labels: dict[str, str] = {}
+    for wanted in reversed(pairs.LABELS):
+        labels |= {base: name for base, kind, name in found if kind == wanted}
+    return labels.values() or [found[0][2]]
 
 
 def _walk(path: Path) -> Iterator[tuple[Path, list[str]]]:
@@ -471,16 +496,16 @@ def _walk(path: Path) -> Iterator[tuple[Path, list[str]]]:
     Each folder comes once, so that links that lead back up end nowhere.
     """
 
-    def told(error: OSError) -> None:
-        warn_user(
-            f"cannot read the folder {error.filename}: {error.strerror}; what it holds is left out"
-        )
-
     seen: set[tuple[int, int]] = set()
     roots = [path.absolute()]
     for root in roots:
-        for place, folders, files in os.walk(root, onerror=told):
-            state = Path(place).stat()
+        for place, folders, files in os.walk(root, onerror=_left_out):
+            try:
+                state = Path(place).stat()
+            except OSError as error:
+                folders[:] = []
+                _left_out(error)
+                continue
             mark = (state.st_dev, state.st_ino)
             names = [name for name in sorted(folders) if not name.startswith(".")]
             folders[:] = []
@@ -491,6 +516,13 @@ def _walk(path: Path) -> Iterator[tuple[Path, list[str]]]:
             folders[:] = [name for name in names if name not in links]
             roots.extend(Path(place) / name for name in names if name in links)
             yield Path(place), sorted(files)
+
+
+def _left_out(error: OSError, folder: Path | None = None) -> None:
+    warn_user(
+        f"cannot read the folder {folder or error.filename}: {error.strerror}; what it holds is "
+        "left out"
+    )
 
 
 def _is_product(product: Product) -> bool:
@@ -517,6 +549,17 @@ def _is_matrix(product: Product) -> bool:
 
 
 def _batch_file(path: Path, fetch: bool) -> list[_Source]:
+    above = _lists.get()
+    if path.resolve() in above:
+        raise ArgumentError(f"{path} is a list that leads back to itself")
+    before = _lists.set(above | {path.resolve()})
+    try:
+        return _checked(_entries(path, fetch), path)
+    finally:
+        _lists.reset(before)
+
+
+def _entries(path: Path, fetch: bool) -> list[_Source]:
     folder = path.resolve().parent
     given = []
     for number, line in enumerate(_lines(path), 1):
@@ -524,7 +567,7 @@ def _batch_file(path: Path, fetch: bool) -> list[_Source]:
         if entry:
             with _at_line(path, number):
                 given.append(_source(entry, folder, fetch, number))
-    return _checked(given, path)
+    return given
 
 
 def _lines(path: Path) -> list[str]:
@@ -554,6 +597,8 @@ def _is_index(path: Path) -> bool:
         path.is_file()
         and (path.suffix.upper() == ".TAB" or "INDEX" in path.stem.upper())
         and path.suffix.upper() in (".TAB", ".LBL")
+        # Names may have anything in them: my_index_of_titan.LBL.
+        and not _PRODUCT.fullmatch(stated(path, "PRODUCT_ID"))
     )
 
 
@@ -562,8 +607,9 @@ def _index(path: Path, sieve: _Sieve) -> Iterator[Product]:
     for row in index.read(path):
         if row.channel not in get_args(ChannelName):
             continue
-        if row.target is None or row.slit is None or row.start is None:
-            # The table does not say; the label does.
+        unknown = odl.known(row.target or "") is None or not row.slit
+        if unknown or row.start is None or np.isnat(row.start):
+            # What the table does not say, the label may.
             product = volumes.product(row)
             if not _is_matrix(product) and sieve.takes_label(product):
                 yield product
@@ -616,6 +662,8 @@ def _keywords(label: Path) -> dict[str, str]:
     try:
         if label.suffix.upper() == ".XML":
             return _of_pds4(label) if looks_like_uvis(label) else {}
+        if not label.is_file():
+            return {}
         with label.open("rb") as stream:
             head = stream.read(8192).decode("latin-1")
     except (OSError, ValueError):
