@@ -14,7 +14,7 @@ from helpers.loopback import Cut, Server, folder, serve
 from helpers.products import write_product
 
 from uvisxr.cli import main
-from uvisxr.errors import FetchError, KernelError
+from uvisxr.errors import FetchError, UvisWarning
 from uvisxr.kernels import choose, requirements
 from uvisxr.kernels.listing import ArchiveFile
 from uvisxr.timescales import parse_et
@@ -193,6 +193,16 @@ def test_a_page_in_place_of_a_kernel_is_not_kept(product: Path, cache: Path, ser
     assert not list((cache / NEEDED[7]).parent.iterdir())
 
 
+@pytest.mark.parametrize("left", [b"( 0.0", b"\n\\begintext"], ids=["in a list", "in the data"])
+def test_half_a_text_kernel_is_not_kept(product: Path, cache: Path, server: Server, left: bytes):
+    content = server.files["kernels/" + NEEDED[1]]
+    server.files["kernels/" + NEEDED[1]] = content[: content.rindex(left) + 1]
+    result = run("fetch", product)
+    assert result.exit_code == 1
+    assert "cas00172.tsc is not a kernel, or not a whole one" in result.stderr
+    assert not list((cache / NEEDED[1]).parent.iterdir())
+
+
 def test_what_is_there_and_no_kernel_is_kept(tmp_path: Path, server: Server):
     there = tmp_path / NEEDED[0]
     there.parent.mkdir()
@@ -336,6 +346,16 @@ def test_a_product_without_a_body_is_served(product: Path, cache: Path, server: 
     assert run("check", product).exit_code == 0
 
 
+def test_a_body_without_rotation_is_told(product: Path, here: Path):
+    retarget(product, "HYPERION")
+    constants = {**tiny.CONSTANTS, "BODY607_RADII": "( 180.0 133.0 103.0 )"}
+    tiny.text(here / "pck00010.tpc", "PCK", **constants)
+    tiny.spk(here / "b.bsp", (607, 6, *NEAR))
+    result = run("check", product, "--kernels", here)
+    assert result.exit_code == 0, result.stderr
+    assert "pck00010.tpc (no rotation of HYPERION, so no fields on it)" in result.stdout
+
+
 def test_a_target_that_spice_does_not_know_is_no_body(product: Path, here: Path):
     """As in a geometry, which needs no more than for a star then."""
     result = run("check", retarget(product, "VULCAN"), "--kernels", here)
@@ -370,7 +390,7 @@ def test_what_is_not_needed_and_broken_is_only_told(product: Path, here: Path, t
     paths = choose.select(here, [ET], ("CASSINI", "SATURN", "SUN"))
     assert not {"broken.bsp", "page.bc", "cas_v99.tf"} & {path.name for path in paths}
     # Where the pointing is incomplete, it may be in the file that is none.
-    with pytest.raises(KernelError, match=r"which may be in a file that cannot be read.*page\.bc"):
+    with pytest.warns(UvisWarning, match=r"which may be in a file that cannot be read.*page\.bc"):
         choose.select(here, [ET, ET + 5000.0], ("CASSINI",))
 
 
@@ -446,11 +466,31 @@ def test_files_given_by_name_prevail_and_say_so(product: Path, here: Path, tmp_p
     for path in mine:
         assert f"{path.name} (given by name, so above all that folders have)" in lines
     told = unused(result)
-    assert told.keys() == {"05227_05232ra.bc", "cas_v43.tf", "naif0012.tls"}
+    assert told.keys() == {"05227_05232ra.bc"}
     assert "mine.bc, given by name, prevails" in told["05227_05232ra.bc"]
     paths = choose.select([*mine, here], [ET], ("CASSINI", "SATURN", "SUN"))
     assert paths[-3:] == mine
-    assert not {"05227_05232ra.bc", "cas_v43.tf", "naif0012.tls"} & {path.name for path in paths}
+    names = {path.name for path in paths}
+    assert "05227_05232ra.bc" not in names and {"cas_v43.tf", "naif0012.tls"} < names
+
+
+def test_a_part_of_a_kind_given_by_name_is_not_the_whole(product: Path, here: Path, tmp_path: Path):
+    """`check` says so where the geometry would miss the rest."""
+    mine = tiny.text(tmp_path / "my.tpc", "PCK", BODY699_RADII="( 1.0 2.0 3.0 )")
+    given = ["--kernels", mine, "--kernels", here]
+    assert run("check", product, *given).exit_code == 0
+    (here / "pck00010.tpc").unlink()
+    part = tiny.text(tmp_path / "naif9999.tls", "LSK", **{"DELTET/K": "1.657D-3"})
+    (here / "naif0012.tls").unlink()
+    result = run("check", product, *given, "--kernels", part)
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    assert {line.split()[-2] for line in lines if line.endswith("missing")} == {
+        "pck00010.tpc",
+        "naif0012.tls",
+    }
+    tiny.text(mine, "PCK", BODY699_RADII="( 1.0 2.0 3.0 )", BODY699_PM="( 1.0 2.0 3.0 )")
+    assert "pck00010.tpc" not in states(run("check", product, *given, "--kernels", part))
 
 
 # The archive's gaps, in one voice

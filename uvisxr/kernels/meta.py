@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..errors import KernelError
+from ..errors import KernelError, warn_user
 from ..files import check_target, refuse_foreign, whole_file
+from .session import check_file, sets
 
 _VARIABLES = ("KERNELS_TO_LOAD", "PATH_SYMBOLS", "PATH_VALUES")
 
@@ -39,7 +40,13 @@ def expand(path: str | Path) -> list[Path]:
     Raises
     ------
     KernelError
-        The file cannot be read, it lists nothing, or a file it lists does not exist.
+        The file cannot be read, it lists nothing, or a file it lists does not exist, cannot be
+        read or is a meta-kernel itself, which SPICE does not load.
+
+    Warns
+    -----
+    UvisWarning
+        The meta-kernel sets variables of its own.
     """
     path = Path(path)
     values = _values(path)
@@ -61,7 +68,17 @@ def expand(path: str | Path) -> list[Path]:
                 f"the meta-kernel {path} lists {name}, which does not exist: correct its "
                 "PATH_VALUES, or run from the folder where its relative paths start"
             )
+        if check_file(file) == "MK":
+            raise KernelError(
+                f"the meta-kernel {path} lists the meta-kernel {name}, which SPICE does not load: "
+                "list its files"
+            )
         found.append(file)
+    if own := sorted(sets(path) - {*_VARIABLES}):
+        warn_user(
+            f"not used of the meta-kernel {path}: {', '.join(own)}; put what it sets into a text "
+            "kernel, and list that"
+        )
     return found
 
 
@@ -136,6 +153,11 @@ def metakernel(paths: Iterable[str | Path], out: str | Path, overwrite: bool | N
             raise KernelError(
                 f"cannot list {file} in {out}: SPICE reads only printable ASCII; rename or move it"
             )
+        if str(file).endswith("+"):
+            raise KernelError(
+                f"cannot list {file} in {out}: a string that ends in + is continued in the next "
+                "one; rename it"
+            )
         if len(str(file)) > _LONGEST:
             raise KernelError(
                 f"cannot list {file} in {out}: SPICE accepts at most {_LONGEST} characters in a "
@@ -143,9 +165,10 @@ def metakernel(paths: Iterable[str | Path], out: str | Path, overwrite: bool | N
             )
     root = Path(os.path.commonpath([file.parent for file in files]))
     lines = ["KPL/MK", "", _OURS, "", "\\begindata", ""]
-    # A symbol's value must be a single string, so a folder too long for one is spelt out in each
-    # name.
-    short = len(str(root)) <= _LINE - 4 and "'" not in str(root)
+    # A symbol's value must be a single string, so a folder too long for one, or that ends in the
+    # sign of continuation, is spelt out in each name; and so is a name with the sign of a symbol.
+    short = len(str(root)) <= _LINE - 4 and "'" not in str(root) and not str(root).endswith("+")
+    short = short and not any("$" in str(file) for file in files)
     if short:
         lines += ["PATH_SYMBOLS = ( 'K' )", "PATH_VALUES = (", f"  '{root}'", ")"]
     lines += ["KERNELS_TO_LOAD = ("]
