@@ -251,8 +251,9 @@ def test_nothing_lazy_is_computed(made, tmp_path):
     def refuse(*args, **kwargs):
         raise AssertionError("computed")
 
+    rates = joined.uvis.rate()
     with dask.config.set(scheduler=refuse):
-        for ds in (joined, lazy, joined.uvis.rate()):
+        for ds in (joined, lazy, rates):
             assert "flags not computed yet" in repr(ds.uvis)
             assert "flags not computed yet" in ds.uvis._repr_html_()
 

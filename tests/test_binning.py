@@ -14,6 +14,7 @@ from uvisxr.bins import binning
 from uvisxr.bins.binning import DEFAULT_EDGES
 from uvisxr.bins.edges import Edges
 from uvisxr.bins.statistics import c4
+from uvisxr.dataset import conventions
 from uvisxr.dataset.fields import SIGHTLINE
 from uvisxr.errors import ArgumentError, MissingStepError
 from uvisxr.instrument.detector import Window
@@ -360,6 +361,7 @@ def test_bins_hold_the_means_of_the_exposures_of_their_members():
     assert found.sc_lon.attrs["units"] == "degree"
     assert "sc_heliocentric_distance" in found.radiance.coords
     assert "target_ra" not in found.variables
+    ds = conventions.apply(ds)
     assert "sc_phase" in ds.uvis.integrate().uvis.bin(pixels=[(0, 3), (1, 4)]).coords
 
 
@@ -745,3 +747,9 @@ def test_pixel_out_of_range_names_the_group():
 def test_neither_radiance_nor_counts():
     with pytest.raises(MissingStepError, match="calibrate"):
         binning.bin(scene().drop_vars(["radiance", "counts"]))
+
+
+def test_more_bins_than_memory_are_refused():
+    edges = {"lat": np.linspace(-90, 90, 30001), "lon": np.linspace(0, 360, 20001)}
+    with pytest.raises(ArgumentError, match=r"600000000 bins.*fewer edges"):
+        scene(13).uvis.bin(by=edges)

@@ -159,6 +159,12 @@ def test_given_axes(ds):
     assert plt.get_fignums() == before
 
 
+@pytest.mark.parametrize("dim", ["pic", "pixel"])
+def test_no_spectrum_is_left(ds, dim):
+    with pytest.raises(ArgumentError, match="no spectrum is left to draw"):
+        ds.isel({dim: []}).uvis.plot.spectrum()
+
+
 def test_spectra_refused(ds, binned):
     with pytest.raises(ArgumentError, match="360 spectra are too many"):
         spectrum(ds)

@@ -309,10 +309,38 @@ def test_a_single_exposure_may_lack_its_last_bin():
     ds = gappy(1, ["A"], [(0, 30)])
     assert partial(ds) == [[0, 30]]
     ds.counts[0, :, 50] = 65535
-    assert len(partial(ds)) == 64
+    assert partial(ds) == [[0, 30]]
+    ds.counts[0, 20, 50] = 1
+    assert len(partial(ds)) == 63
     whole = gappy(1, ["A"], [])
     whole.counts[0, :40, -1] = 2
     assert np.argwhere((losses.flags(whole) & PARTIAL).values)[:, 1].tolist() == [*range(40, 64)]
+
+
+@pytest.mark.parametrize("chunks", [None, {"pic": 1, "wl": 100}])
+@pytest.mark.parametrize("n_pic", [1, 2])
+@pytest.mark.parametrize("product", ["A", "AB"])
+def test_a_last_row_of_fewer_lines_may_be_lacking(product, n_pic, chunks):
+    """Rows 2..52 in bins of 4, of which twelve are stored."""
+    window = Window(2, 0, 52, 1023, line_bin=4, band_bin=2)
+    ds = sky(np.random.default_rng(8), n_pic=n_pic, window=window)
+    ds.counts[:, -1] = 65535
+    ds = ds.assign(counts=ds.counts.chunk(chunks) if chunks else ds.counts)
+    ds = ds.assign_coords(product=("pic", list(product * n_pic)[:n_pic]))
+    assert not ds.uvis.background(level=4e-4).quality.any()
+    ds = ds.assign_attrs(slit="LOW_RESOLUTION").assign_coords(et=("pic", [1.9e8] * n_pic))
+    assert not ds.uvis.calibrate(flat_field=False, trend=False).quality.any()
+
+
+@pytest.mark.parametrize("n_pic", [1, 2])
+def test_what_holds_no_value_at_all_is_lost(n_pic):
+    ds = gappy(n_pic, ["A"] * n_pic, [])
+    ds.counts[:] = 65535
+    for found in (
+        ds.uvis.background(level=4e-4),
+        ds.uvis.calibrate(flat_field=False, trend=False),
+    ):
+        assert (found.quality & LOST).all() and not (found.quality & PARTIAL).any()
 
 
 @pytest.mark.parametrize("selection", [{"pic": 2}, {"pixel": 30}, {"pic": 1, "pixel": 30}])

@@ -161,6 +161,15 @@ def test_background_before_or_after(ds, with_files):
         np.testing.assert_array_equal(before[name], after[name])
 
 
+@pytest.mark.parametrize("before", [None, 3e-4])
+def test_a_background_says_that_a_changed_radiance_is_lost(ds, before):
+    ds = ds if before is None else ds.uvis.background(level=before)
+    cal = ds.uvis.calibrate(**PLAIN)
+    with pytest.warns(UvisWarning, match="what was done to it is lost"):
+        found = cal.assign(radiance=2 * cal.radiance).uvis.background(level=4e-4)
+    xr.testing.assert_equal(found.radiance, cal.uvis.background(level=4e-4).radiance)
+
+
 def test_unlit_rows_are_nan_and_row_61_is_not(ds, with_files):
     finite = np.isfinite(ds.uvis.calibrate(**with_files).radiance).any(("pic", "wl"))
     np.testing.assert_array_equal(np.flatnonzero(finite), np.arange(2, 62))

@@ -119,6 +119,23 @@ def test_a_tree_without_data():
         assert repr(empty.uvis) == "<uvisxr> no node of the tree holds data"
 
 
+def test_no_two_windows_share_a_file(tree, tmp_path):
+    one, other = (node.to_dataset() for node in tree.children.values())
+    alike = xr.DataTree.from_dict({"a/b": one, "a_b": other})
+    for write in (alike.uvis.to_json, alike.uvis.stars.save, alike.uvis.stars.load):
+        with pytest.raises(ArgumentError, match=r"a_b.* share the file s_a_b\.txt: rename"):
+            write(tmp_path / "s.txt")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("step", ["bin", "calibrate", "plot", "to_netcdf"])
+def test_an_array_says_whose_step_it_is(step, tree):
+    array = tree["window0"].radiance
+    with pytest.raises(MissingStepError, match=rf"call ds\.uvis\.{step}, ds being .* radiance is"):
+        getattr(array.uvis, step)
+    assert not hasattr(array.uvis, step) and not hasattr(array.uvis, "no_such_step")
+
+
 def test_files_of_windows(tree, tmp_path):
     path = tree.uvis.to_netcdf(tmp_path / "a.nc")
     xr.testing.assert_equal(xr.load_datatree(path), tree)

@@ -90,8 +90,9 @@ are NaN.
 counts : count
     Photon counts of each element, (pic, pixel, wl). 65535 marks elements that were not transmitted.
     In bins, the sum over the members, without those.
-rate, rate_upper, rate_lower : count s-1
-    Counts divided by exposure, and its errors. The background is not subtracted.
+rate, rate_upper, rate_lower, rate_systematic : count s-1
+    Counts divided by exposure, less n times the background where it is known, and its errors: those
+    of the counts, and the systematic one, which is the background's, (pixel, wl).
 radiance, radiance_upper, radiance_lower : kR angstrom-1
     Spectral radiance of each element, (counts / exposure - n background) / sensitivity with n the
     number of lit detector pixels in the element, and its errors: those of the counts, and with

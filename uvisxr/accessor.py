@@ -22,7 +22,7 @@ from .dataset.forward import (
     at_window,
     each_window,
     method,
-    window_file,
+    window_files,
     windows,
 )
 from .errors import MissingDependencyError, MissingStepError, OneWindowError
@@ -245,8 +245,8 @@ class TreeAccessor:
         path = export.target(self._tree, path, ".json")
         write = partial(export.to_json, geometry=geometry, overwrite=overwrite)
         return {
-            window: at_window(write, window, ds, window_file(path, window))
-            for window, ds in windows(self._tree)
+            window: at_window(write, window, ds, file)
+            for window, ds, file in window_files(path, self._tree)
         }
 
     @property
@@ -321,10 +321,8 @@ class TreeStarFlags:
         4
         """
         loaded = {
-            f"/{window.strip('.')}": at_window(
-                UvisAccessor(ds).stars.load, window, window_file(path, window), columns
-            )
-            for window, ds in windows(self._tree)
+            f"/{window.strip('.')}": at_window(UvisAccessor(ds).stars.load, window, file, columns)
+            for window, ds, file in window_files(path, self._tree)
         }
         return cast("UvisDataTree", xr.DataTree.from_dict(loaded, name=self._tree.name))
 
@@ -346,11 +344,13 @@ class TreeStarFlags:
         'stars_window0.txt'
         """
         return {
-            window: at_window(
-                UvisAccessor(ds).stars.save, window, window_file(path, window), columns, overwrite
-            )
-            for window, ds in windows(self._tree)
+            window: at_window(UvisAccessor(ds).stars.save, window, file, columns, overwrite)
+            for window, ds, file in window_files(path, self._tree)
         }
+
+
+class _NotOfArraysError(MissingStepError, AttributeError):
+    """An array is asked for a step of datasets; to Python, an attribute that it does not have."""
 
 
 class ArrayAccessor:
@@ -372,3 +372,14 @@ class ArrayAccessor:
     fill_nan = array_method(spectra.fill_nan, UvisDataArray)
     smooth = array_method(spectra.smooth, UvisDataArray)
     integrate = array_method(integrals.integrate, UvisDataset)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if hasattr(UvisAccessor, name) and not name.startswith("_"):
+                array = self._ds.name or "the array"
+                raise _NotOfArraysError(
+                    f"{name} is of datasets, not of one of their arrays: call ds.uvis.{name}, ds "
+                    f"being the dataset that {array} is of"
+                )
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")

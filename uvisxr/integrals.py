@@ -97,6 +97,7 @@ def integrate(
     stored = Stored.of(source) if has_terms(source) else None
     if stored is not None:
         _warn_of_rulers(stored, weights)
+    _warn_of_unknown_smoothing(source)
     # Only the elements that enter are looked at.
     used = np.flatnonzero(weights)
     part = slice(used[0], used[-1] + 1)
@@ -293,12 +294,12 @@ class _Rule:
         with np.errstate(invalid="ignore"):
             upper, lower = weighted_sums.bounds(counted, variance, scale)
             changed = np.abs(integral * share + dark - counted) > _CHANGED * (counted + scale)
-        found = upper / share, lower / share
+        found = np.asarray(upper / share), np.asarray(lower / share)
         common = spectra[7:]
         if self.total and common:
             known, _ = self._known(value, np.broadcast_to(wanted, value.shape))
             both = self._common(value, known, *common) / share
-            found = np.hypot(found[0], both), np.hypot(found[1], both)
+            found = np.asarray(np.hypot(found[0], both)), np.asarray(np.hypot(found[1], both))
         if changed.any():
             some = [np.broadcast_to(a, value.shape)[changed] for a in spectra]
             for bound, own in zip(found, self.bounds(*some), strict=True):
@@ -429,6 +430,18 @@ def _integrated(
         name: bound.transpose(*dims).astype(half_widths[0].dtype)
         for name, bound in zip(names, bounds, strict=True)
     }
+
+
+def _warn_of_unknown_smoothing(ds: xr.Dataset) -> None:
+    """Say where nothing tells whether neighbours were smoothed together, and so share errors."""
+    if not {"radiance", "radiance_upper"} <= ds.variables.keys() or smoothing_weights(ds).size > 1:
+        return
+    if "units" not in ds.variables["radiance"].attrs:
+        warn_user(
+            "the radiance has lost its attributes, as after drop_attrs, and with them whether it "
+            "was smoothed: the error bars of the integral are those of spectra that were not, half "
+            "as large as those of smoothed ones; integrate before, or keep the attributes"
+        )
 
 
 def _warn_of_rulers(stored: Stored, weights: np.ndarray) -> None:

@@ -37,6 +37,9 @@ _AVERAGED = {**SIGHTLINE, **{name: field for name, field in EPHEMERIS.items() if
 #: What can be averaged.
 QUANTITIES = ("radiance", "brightness")
 
+#: Elements of all bins: statistics of some 15 GB.
+_MOST = 1.2e8
+
 #: Bins of the reference package: planetocentric latitude, altitude, local time.
 DEFAULT_EDGES: dict[str, tuple[float, ...]] = {
     "lat": tuple(range(-90, 91, 20)),
@@ -166,8 +169,14 @@ def bin(  # noqa: A001 - what users type
             + (f"; {_ranges(ds, fields, keep)}" if fields else "")
         )
 
+    n_bins = int(np.prod(shape, dtype=float))
+    if n_bins * ds.sizes.get("wl", 1) > _MOST:
+        raise ArgumentError(
+            f"{n_bins} bins, most of them empty, do not fit into memory: give fewer edges, or the "
+            "fields one by one"
+        )
     dims = tuple(coords)
-    members = Members.of(spectrum, place, int(np.prod(shape)))
+    members = Members.of(spectrum, place, n_bins)
     variables = _values(ds, members, dims, shape, weights)
     variables |= _means(ds, members, dims, shape)
     variables["n"] = (dims, members.count.reshape(shape).astype(np.int32))

@@ -20,7 +20,7 @@ from scipy.sparse import csr_array
 from scipy.special import gammaln
 
 from ..numerics import weighted_sums
-from ..numerics.poisson import MISSING, Interval
+from ..numerics.poisson import MISSING, Interval, as_counts
 
 if TYPE_CHECKING:
     from dask.array import Array as DaskArray
@@ -356,13 +356,12 @@ def _finish_common(sums: Rows, statistics: Rows, mean: str, norm: np.ndarray) ->
 
 
 def _add_counts(sums: Rows, run: Rows) -> None:
-    counts = run["counts"]
+    counts = as_counts(run["counts"])
     valid = counts < MISSING
     if not valid.all():
         counts = np.where(valid, counts, 0)
     # Sums of a run of 16-bit integers are exact in single precision.
-    dtype = np.float32 if counts.dtype.itemsize <= 2 else float
-    sums["counts"] += counts.astype(dtype).sum(axis=1)
+    sums["counts"] += counts.astype(np.float32).sum(axis=1)
 
 
 def _finish_counts(sums: Rows, statistics: Rows) -> None:

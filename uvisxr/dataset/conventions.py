@@ -79,9 +79,16 @@ _UTC = {"units_metadata": "leap_seconds: none"}
 
 VARIABLES: dict[str, Variable] = {
     "counts": Variable("count", "photon counts", ancillary=("quality",)),
-    "rate": Variable(_COUNT_RATE, "count rate", ancillary=("rate_upper", "rate_lower", "quality")),
+    "rate": Variable(
+        _COUNT_RATE,
+        "count rate, without the background where it is known",
+        ancillary=("rate_upper", "rate_lower", "rate_systematic", "quality"),
+    ),
     "rate_upper": Variable(_COUNT_RATE, "upper 1-sigma half-width of the count rate"),
     "rate_lower": Variable(_COUNT_RATE, "lower 1-sigma half-width of the count rate"),
+    "rate_systematic": Variable(
+        _COUNT_RATE, "systematic 1-sigma error of the count rate: of the background taken off"
+    ),
     "wl": Variable(_ANGSTROM, "wavelength", "radiation_wavelength", bounds="wl_bounds"),
     "wl_bounds": Variable(_ANGSTROM, "wavelength"),
     "band": Variable("1", "first detector column of the wavelength bin"),

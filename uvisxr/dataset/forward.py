@@ -10,7 +10,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overloa
 
 import xarray as xr
 
-from ..errors import MissingStepError, UvisError
+from ..errors import ArgumentError, MissingStepError, UvisError
 from . import needs
 
 _P = ParamSpec("_P")
@@ -159,11 +159,29 @@ def each_window(
     return cast(Method[_P, _T], forwarded)
 
 
-def window_file(path: str | Path, window: str) -> Path:
-    """File of one window: stars.txt of window0 is stars_window0.txt."""
+def window_files(path: str | Path, tree: xr.DataTree) -> Iterator[tuple[str, xr.Dataset, Path]]:
+    """Windows of a tree as `windows` gives them, each with its file.
+
+    Of stars.txt that of window0 is stars_window0.txt.
+
+    Raises
+    ------
+    ArgumentError
+        Two windows would share a file.
+    """
     path = Path(path)
-    ending = "" if window == "." else "_" + window.replace("/", "_")
-    return path.with_name(f"{path.stem}{ending}{path.suffix}")
+    found: dict[Path, str] = {}
+    nodes = list(windows(tree))
+    for window, _ in nodes:
+        ending = "" if window == "." else "_" + window.replace("/", "_")
+        file = path.with_name(f"{path.stem}{ending}{path.suffix}")
+        if file in found:
+            raise ArgumentError(
+                f"{found[file]} and {window} of the tree would share the file {file.name}: rename "
+                "one of them, or write them one by one"
+            )
+        found[file] = window
+    yield from ((window, ds, file) for (window, ds), file in zip(nodes, found, strict=True))
 
 
 def _without_dataset(function: Callable[..., Any]) -> inspect.Signature:

@@ -607,13 +607,13 @@ def _index(path: Path, sieve: _Sieve) -> Iterator[Product]:
     for row in index.read(path):
         if row.channel not in get_args(ChannelName):
             continue
-        unknown = odl.known(row.target or "") is None or not row.slit
-        if unknown or row.start is None or np.isnat(row.start):
+        target = str(odl.known(row.target) or "")
+        if not target or not row.slit or row.start is None or np.isnat(row.start):
             # What the table does not say, the label may.
             product = volumes.product(row)
             if not _is_matrix(product) and sieve.takes_label(product):
                 yield product
-        elif sieve.takes(row.channel, row.target, row.slit, row.start):
+        elif sieve.takes(row.channel, target, row.slit, row.start):
             product = volumes.product(row)
             if not _is_matrix(product):
                 yield product

@@ -133,6 +133,8 @@ def _places(
     """Positions of the spectra to draw, along all dimensions except wl."""
     dims = [str(d) for d in values.dims if d != "wl"]
     sizes = [values.sizes[d] for d in dims]
+    if not values.size:
+        raise ArgumentError("no spectrum is left to draw: select at least one element of each dim")
     if select is None:
         if np.prod(sizes, dtype=int) > _MOST:
             raise ArgumentError(
