@@ -118,7 +118,7 @@ def process(
 
     from .. import export
     from ..dataset import inputs
-    from ..dataset.forward import at_window, window_file, windows
+    from ..dataset.forward import at_window, window_files, windows
     from ..reader import observation
     from ..registration import register
 
@@ -128,7 +128,11 @@ def process(
         raise click.UsageError(f"--json and --output name the same file, {output}")
     opened = observation.open_observation(*product, channel=channel, target=target, window=window)
     parts = dict(windows(opened)) if isinstance(opened, xr.DataTree) else {".": opened}
-    summaries = {name: window_file(json_path, name) for name in parts if json_path is not None}
+    summaries = {}
+    if json_path is not None and isinstance(opened, xr.DataTree):
+        summaries = {name: path for name, _, path in window_files(json_path, opened)}
+    elif json_path is not None:
+        summaries = {".": json_path}
 
     def check(read: Iterable[str | Path]) -> None:
         """All outputs before the work, and all before the first is written."""

@@ -16,7 +16,7 @@ from ..integrals import brightness, span
 from ..numerics.along_wl import Integration
 from ..numerics.poisson import MISSING
 from ..quality.flags import flags_of
-from ..quality.losses import missed
+from ..quality.losses import flags_of_missing
 from ..stars import predict
 from ..stars.catalogue import downloaded, read
 
@@ -165,7 +165,7 @@ def _count_rate(ds: xr.Dataset, wl_range: tuple[float, float] | None) -> xr.Data
     rate = counts.where(known, 0).sum("wl") / ds["exposure"]
     if not bool(known.all()):
         # What no exposure has was never to be transmitted, and is no loss.
-        lacking = missed(ds.assign(counts=counts)).transpose(*rate.dims)
+        lacking = flags_of_missing(ds.assign(counts=counts)).transpose(*rate.dims)
         rate = rate.where(known.any("wl") & (lacking == 0))
     rate = rate.transpose("pic", "pixel").assign_attrs(long_name="count rate", units="count s-1")
     return rate.assign_attrs(wl_range=span(ds)) if "wl_bounds" in ds.variables else rate
