@@ -22,7 +22,7 @@ def _no_user_settings(
 ) -> None:
     """Tests see neither the user's environment variables nor any cache but their own."""
     for name in list(os.environ):
-        if name.startswith("UVISXR_") and "TEST_DATA" not in name:
+        if name.startswith("UVISXR_") and "_TEST_" not in name:
             monkeypatch.delenv(name)
     cache = tmp_path_factory.getbasetemp() / "caches" / str(abs(hash(request.node.nodeid)))
     monkeypatch.setenv("UVISXR_CACHE", str(cache))

@@ -89,7 +89,9 @@ def summed(ds: xr.Dataset, band_bin: int, line_bin: int) -> xr.Dataset:
     """The dataset that the instrument would have made of the same photons with wider bins."""
     k, n = band_bin // ds.attrs["band_bin"], line_bin // ds.attrs["line_bin"]
     pics, pixels, bands = ds.counts.shape
-    counts = ds.counts.values.reshape(pics, pixels // n, n, bands // k, k).sum((2, 4))
+    parts = ds.counts.values.reshape(pics, pixels // n, n, bands // k, k)
+    # A bin that lacks a part of its counts lacks them all.
+    counts = np.where((parts == 65535).any((2, 4)), 65535, parts.sum((2, 4)))
     bounds = ds.wl_bounds.values.reshape(bands // k, -1)[:, [0, -1]]
     out = ds.isel(pixel=slice(None, None, n), wl=slice(None, None, k))
     return (
@@ -129,7 +131,7 @@ def by_the_guide(ds: xr.Dataset, files: Path) -> xr.Dataset:
     found = single.uvis.calibration_factor(recipe="pds", evil_pixels="mask", files=files)
     factor = found.calibration_factor.astype(float).interpolate_na("wl").coarsen(wl=n).mean() / n
     dark = float(ds.get("background", 0.0)) * n * ds.attrs["line_bin"]
-    rate = ds.counts / ds.exposure - dark
+    rate = ds.counts.where(ds.counts < 65535) / ds.exposure - dark
     return ds.assign(radiance=rate * factor.values * 1.10)
 
 

@@ -19,6 +19,7 @@ from uvisxr.dataset import overview
 from uvisxr.pds3.qube import QubeArray
 from uvisxr.plot import PlotAccessor
 from uvisxr.simulate import Simulation, Window
+from uvisxr.stars.catalogue import read
 from uvisxr.stars.flag_files import StarFlags
 
 ACCESSORS = (UvisAccessor, PlotAccessor, StarFlags)
@@ -92,7 +93,7 @@ def stages(made: Simulation, tmp_path_factory) -> dict[str, xr.Dataset]:
         "undecoded": xr.open_dataset(folder / "calibrated.nc", decode_times=False),
         "joined": uvisxr.open_processed(folder),
         "smoothed": calibrated.uvis.smooth(force=True),
-        "predicted": seen.uvis.predict_stars(),
+        "predicted": seen.uvis.predict_stars(read()),
         "rate": opened.uvis.rate(),
         "factor": opened.uvis.calibration_factor(files=made.calibration),
         "one exposure": calibrated.isel(pic=0),
@@ -132,7 +133,7 @@ def test_what_can_be_next_can_be_and_nothing_else(stage, stages, made, tmp_path)
         "rebin": {"wl": 2, "pixel": 2},
         "geometry": {"kernels": made.kernels},
         "background": {"level": 4e-4},
-        "predict_stars": {},
+        "predict_stars": {"stars": read()},
         "calibrate": {"files": made.calibration},
         "calibration_factor": {"files": made.calibration},
         "rate": {},
@@ -145,7 +146,7 @@ def test_what_can_be_next_can_be_and_nothing_else(stage, stages, made, tmp_path)
         "to_netcdf": {"path": tmp_path / "x.nc"},
         "to_json": {"path": tmp_path / "x.json"},
     }
-    assert calls.keys() | {"unflag"} == METHODS_OF[UvisAccessor].keys()
+    assert calls.keys() | {"unflag", "flagged", "evil_share"} == METHODS_OF[UvisAccessor].keys()
     for name, arguments in calls.items():
         call = getattr(ds.uvis, name)
         if name in steps:
@@ -185,8 +186,8 @@ def test_pictures_named_can_be_drawn_and_no_others(stage, stages, made, tmp_path
 def test_text_of_a_reduction(stages):
     assert repr(stages["opened"].uvis).splitlines() == [
         "<uvisxr>",
-        "name        FUV2008_070",
-        "instrument  FUV, slit LOW_RESOLUTION, compression SQRT_9",
+        "name        FUV_2008_070",
+        "instrument  FUV, slit LOW_RESOLUTION, optics telescope, compression SQRT_9",
         "target      TITAN",
         "exposures   2 of 240 s, 2008-03-10T10:20:00 to 2008-03-10T10:28:00 UTC",
         "window      rows 2..61, columns 0..1023, bins of 1 x 1, 60 pixels, "
@@ -252,8 +253,9 @@ def test_nothing_lazy_is_computed(made, tmp_path):
     def refuse(*args, **kwargs):
         raise AssertionError("computed")
 
+    rates = joined.uvis.rate()
     with dask.config.set(scheduler=refuse):
-        for ds in (joined, lazy, joined.uvis.rate()):
+        for ds in (joined, lazy, rates):
             assert "flags not computed yet" in repr(ds.uvis)
             assert "flags not computed yet" in ds.uvis._repr_html_()
 
@@ -327,7 +329,7 @@ def test_what_is_lost_is_not_told(stages, drop):
 def test_any_subset_is_told(stages, choice, count):
     for name in ("opened", "calibrated", "smoothed"):
         lines = overview.overview(stages[name].isel(choice))
-        assert lines["name"] == "FUV2008_070"
+        assert lines["name"] == "FUV_2008_070"
         assert lines["done"].startswith("open")
         assert lines["exposures"].split(",")[0] == count
 

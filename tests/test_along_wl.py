@@ -177,3 +177,32 @@ def test_between_values():
     known = np.array([[0, 1, 0, 1, 0], [0] * 5, [1] * 5], bool)
     expected = np.array([[0, 1, 1, 1, 0], [0] * 5, [1] * 5], bool)
     np.testing.assert_array_equal(along_wl.between_values(known), expected)
+
+
+@pytest.mark.parametrize("method", ["linear", "pchip"])
+@pytest.mark.parametrize("cut", [1, 4, 9])
+def test_stretches_are_filled_and_smoothed_as_if_alone(method, cut):
+    rng = np.random.default_rng(cut)
+    a = spectra(rng.random((40, N)) > 0.4)
+    joined = np.ones(N - 1, bool)
+    joined[cut - 1] = False
+    parts = [(a[:, :cut], X[:cut]), (a[:, cut:], X[cut:])]
+    alone = np.hstack([along_wl.fill(p, x, method) for p, x in parts])
+    np.testing.assert_allclose(along_wl.fill(a, X, method, joined=joined), alone, atol=1e-12)
+    kernel = np.array([1.0, 2.0, 5.0, 1.0, 3.0])
+    alone = np.hstack([along_wl.smooth(p, kernel) for p, _ in parts])
+    np.testing.assert_allclose(along_wl.smooth(a, kernel, joined=joined), alone, atol=1e-12)
+
+
+def test_neighbours_are_told_by_edges_and_by_steps():
+    edges = np.stack([np.arange(8.0), np.arange(8.0) + 1], -1)[[0, 1, 2, 4, 5, 7]]
+    apart = [True, True, False, True, False]
+    assert along_wl.neighbours(edges).tolist() == apart
+    assert along_wl.neighbours(edges[::-1]).tolist() == apart[::-1]
+    steps = np.array([1.0] * 6 + [2.0] + [1.0] * 5)
+    assert np.flatnonzero(~along_wl.neighbours_by_steps(np.append(0, steps.cumsum()))).tolist() == [
+        6
+    ]
+    # Steps that grow along a spectrum, and a last element that is narrower, are no holes.
+    assert along_wl.neighbours_by_steps(np.geomspace(100, 3000, 200)).all()
+    assert along_wl.neighbours_by_steps(np.array([0, 32.0, 64.0, 96.0, 112.5])).all()

@@ -237,6 +237,53 @@ def test_damaged_data_in_the_cache_are_fetched_again(tree, quick, tmp_path: Path
     assert data.read_bytes() == tree[f"{PLACE}.DAT"]
 
 
+@pytest.mark.parametrize("way", ["fetch", "open"])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda label: label.write_text("<html>Please log in</html>"),
+        lambda label: label.write_bytes(label.read_bytes()[:900]),
+        lambda label: label.write_text(label.read_text().replace("FUV2005_230", "FUV2005_231")),
+        lambda label: label.with_suffix(".DAT").write_bytes(b"half"),
+        lambda label: label.with_suffix(".DAT").unlink(),
+    ],
+)
+def test_a_bad_cache_mends_itself(tree, quick, tmp_path: Path, monkeypatch, spoil, way: str):
+    monkeypatch.setenv("UVISXR_CACHE", str(tmp_path))
+    with serve(tree) as server:
+        monkeypatch.setenv("UVISXR_URL_PRODUCTS", server.url)
+        label = Archive.default().product("FUV2005_230_15_15", matrix=False)["label"]
+        spoil(label)
+        if way == "fetch":
+            Archive.default().product("FUV2005_230_15_15", matrix=False)
+        else:
+            uvisxr.open_product("FUV2005_230_15_15", fetch=True)
+    for path in (label, label.with_suffix(".DAT")):
+        assert path.read_bytes() == tree[f"{PLACE}{path.suffix}"]
+
+
+def test_the_label_of_another_product(tree, quick, tmp_path: Path, monkeypatch):
+    other = tree["COUVIS_0060/DATA/D2017_258/FUV2017_258_07_15.LBL"]
+    with (
+        served(tree | {f"{PLACE}.LBL": other}, tmp_path) as (remote, _),
+        pytest.raises(FetchError, match="is the label of FUV2017_258_07_15, not of FUV2005_230"),
+    ):
+        remote.product("FUV2005_230_15_15")
+    monkeypatch.setenv("UVISXR_CACHE", str(tmp_path))
+    place = tmp_path / "products" / f"{PLACE}.LBL"
+    place.parent.mkdir(parents=True)
+    place.write_bytes(other)
+    place.with_suffix(".DAT").write_bytes(b"")
+    with pytest.raises(ArgumentError, match="is the label of FUV2017_258_07_15, not of FUV2005"):
+        uvisxr.open_product("FUV2005_230_15_15")
+
+
+@pytest.mark.parametrize("name", ["FUV0000_000_00_00", "FUV9999_999_99_99"])
+def test_days_far_from_the_mission(tree, quick, tmp_path: Path, name: str):
+    with served(tree, tmp_path) as (remote, _), pytest.raises(FetchError, match="no volume"):
+        remote.locate(name)
+
+
 def test_a_damaged_index_is_fetched_again(tree, quick, tmp_path: Path):
     spoilt = tree | {"COUVIS_0012/INDEX/INDEX.TAB": b"short"}
     with (

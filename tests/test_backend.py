@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 import shutil
+import threading
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from helpers.products import two_windows, write_product
 import uvisxr
 from uvisxr.dataset import inputs
 from uvisxr.errors import ArgumentError, LabelError, ProductError, UvisWarning
+from uvisxr.fetch import cache_dir
 from uvisxr.reader.backend import UvisBackend
 
 NAME = "FUV2005_230_15_15"
@@ -94,7 +96,7 @@ def test_open_file_is_refused():
 
 def test_windows(product):
     two_windows(product)
-    with pytest.raises(ProductError, match=r"2 windows.*window=k.*open_datatree"):
+    with pytest.raises(ProductError, match=r"2 windows.*window=k.*open_datatree.*open_observation"):
         xr.open_dataset(product, engine="uvis")
     assert xr.open_dataset(product, engine="uvis", window=1).sizes["pixel"] == 30
     tree = xr.open_datatree(product, engine="uvis")
@@ -151,6 +153,33 @@ def test_exposures_of_many_files_are_numbered_through(three, how):
             ds.uvis.calibrate(flat_field=False, trend=False).radiance,
             expected.uvis.calibrate(flat_field=False, trend=False).radiance,
         )
+
+
+def test_keywords_of_one_exposure_do_not_hold_for_many_files(three):
+    """As in open_observation: those that differ are left out, those that agree stay."""
+    for number, label in enumerate(three):
+        angle = f"SUB_SPACECRAFT_LONGITUDE = {122.9 + number} <DEGREE>\nPHASE_ANGLE = 7.5\nODC_ID"
+        label.write_text(label.read_text().replace("ODC_ID", angle))
+    with xr.open_mfdataset(three, engine="uvis") as ds:
+        expected = uvisxr.open_observation(three).attrs
+        assert "sub_spacecraft_longitude" not in ds.attrs
+        assert ds.attrs["phase_angle"] == 7.5
+        assert {**ds.attrs, "history": ""} == {**expected, "history": ""}
+    assert xr.open_dataset(three[0], engine="uvis").attrs["sub_spacecraft_longitude"] == 122.9
+
+
+def test_many_products_of_the_cache(three, monkeypatch):
+    place = cache_dir("products") / "COUVIS_0013" / "DATA" / "D2005_230"
+    place.mkdir(parents=True)
+    for label in three:
+        for file in (label, label.with_suffix(".DAT")):
+            file.rename(place / file.name)
+    monkeypatch.chdir(place.parents[2])
+    ids = [label.stem for label in three]
+    with xr.open_mfdataset(ids, engine="uvis") as ds:
+        xr.testing.assert_equal(ds.load(), uvisxr.open_observation(ids))
+    with pytest.raises(ArgumentError, match="uvisxr fetch FUV2005_230_18_15"):
+        xr.open_mfdataset([*ids, "FUV2005_230_18_15"], engine="uvis")
 
 
 def test_no_output_replaces_one_of_many_files(three):
@@ -231,3 +260,76 @@ def test_photometer_label_says_so(product):
 def test_tree_of_one_window(product):
     tree = xr.open_datatree(product, engine="uvis")
     assert tree.sizes["pic"] == 3
+
+
+@pytest.fixture
+def held(three):
+    """While another thread is in the middle of `xarray.open_mfdataset` of the last two products."""
+    inside, leave = threading.Event(), threading.Event()
+
+    def hold(ds):
+        inside.set()
+        leave.wait(60)
+        return ds
+
+    def other():
+        xr.open_mfdataset(three[1:], engine="uvis", preprocess=hold).close()
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    assert inside.wait(60)
+    yield three
+    leave.set()
+    thread.join()
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+def test_calls_of_other_threads_do_not_number_exposures(held, parallel):
+    with xr.open_mfdataset(held, engine="uvis", parallel=parallel) as ds:
+        assert ds.pic.values.tolist() == list(range(7))
+        np.testing.assert_array_equal(ds.counts, uvisxr.open_observation(held).counts)
+    with xr.open_dataset(held[2], engine="uvis") as ds:
+        assert ds.pic.values.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+def test_what_preprocess_opens_is_numbered_by_itself(three, parallel):
+    seen = []
+
+    def look(ds):
+        seen.append(xr.open_dataset(three[2], engine="uvis").pic.values.tolist())
+        return ds
+
+    with xr.open_mfdataset(three, engine="uvis", preprocess=look, parallel=parallel) as ds:
+        assert ds.sizes["pic"] == 7
+    assert seen == [[0, 1]] * 3
+
+
+def test_two_parallel_calls_at_once(three):
+    inside, leave = threading.Event(), threading.Event()
+
+    def hold(ds):
+        inside.set()
+        leave.wait(60)
+        return ds
+
+    def other():
+        xr.open_mfdataset(three[1:], engine="uvis", preprocess=hold, parallel=True).close()
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    assert inside.wait(60)
+    try:
+        with pytest.raises(ArgumentError, match="one after the other"):
+            xr.open_mfdataset(three, engine="uvis", parallel=True)
+    finally:
+        leave.set()
+        thread.join()
+
+
+@pytest.mark.filterwarnings("ignore:.*holds the same exposures")
+@pytest.mark.parametrize("how", [{}, {"combine": "nested", "concat_dim": "pic"}])
+def test_a_product_that_holds_a_part_of_another(three, tmp_path, how):
+    part = write_product(tmp_path / "part", NAME, samples=2)
+    with pytest.raises(ArgumentError, match="some files hold the same exposures"):
+        xr.open_mfdataset([*three, part], engine="uvis", **how)

@@ -179,6 +179,9 @@ def test_what_is_null_in_all_exposures_is_no_count(ds, method):
 
 def test_nothing_but_null(ds):
     null = ds.assign(counts=ds.counts.where(False, 65535).astype(np.uint16))
+    with pytest.raises(ArgumentError, match=r"are flagged \(lost"):
+        null.uvis.background(pixels=everywhere(null))
+    null = ds.assign(counts=ds.counts.where(ds.wl < 1300, 65535).astype(np.uint16))
     with pytest.raises(ArgumentError, match="has a value within wl_range"):
         null.uvis.background(pixels=everywhere(null))
 

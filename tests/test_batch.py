@@ -330,7 +330,7 @@ def test_plan_lists_and_does_nothing(few: Path, tmp_path: Path):
     planned = list(batch.plan(few, PIPELINE, tmp_path / "out"))
     assert planned[0] == (str(few / f"{product_id(0)}.LBL"), f"{product_id(0)}.nc")
     assert len(planned) == 3
-    assert not digests(tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_quiet_batch_prints_nothing(few: Path, client, tmp_path: Path, capsys):
@@ -361,7 +361,10 @@ def test_a_geometry_that_fails_leaves_the_rest(few: Path, client, tmp_path: Path
     steps = [("geometry", geometry | {"on_error": "keep"}), "rate"]
     summary = batch.process(few, steps, tmp_path / "b", client=client)
     assert (summary.done, summary.failed, summary.incomplete) == (3, 0, 3)
-    assert str(summary).endswith("; 3 of those done without a step that failed")
+    assert str(summary).endswith("; of those done: 3 without a step that failed")
+    assert sorted(line[:46] for line in summary.lines()) == [
+        f"{product_id(k)}: step 'geometry' is left out" for k in range(3)
+    ]
     for record in manifest.read(tmp_path / "b"):
         (said,) = record["left_out"]
         assert "'geometry' is left out: no position of CASSINI" in said
@@ -369,6 +372,8 @@ def test_a_geometry_that_fails_leaves_the_rest(few: Path, client, tmp_path: Path
         with xr.open_dataset(tmp_path / "b" / record["output"]) as ds:
             assert "rate" in ds and "ra" not in ds
             assert "left_out(step='geometry', error='CoverageError')" in ds.attrs["history"]
+    again = batch.process(few, steps, tmp_path / "b", client=client)
+    assert (again.done, again.current) == (3, 0)
 
 
 def test_large_products_are_processed_in_blocks_and_only_when_written(

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import xarray as xr
 from helpers.products import product_id, write_product
@@ -424,3 +425,20 @@ def test_windows_of_one_product_are_groups_of_one_output(tmp_path: Path):
             assert record["figures"][f"{name}/pixel"] == node.sizes["pixel"]
             total = int(node["counts"].sum(dtype=int))
             assert record["figures"][f"{name}/counts_total"] == total > 0
+
+
+def test_nulls_are_no_counts_of_the_manifest(tmp_path):
+    counts = np.full((2, 60, 32), 3)
+    counts[1, 7] = counts[0, 5, 9] = 65535
+    label = write_product(tmp_path / "in", product_id(0), counts, band_bin=32)
+    known = 3 * (counts.size - 33)
+    job = work.Job(str(label), "a.nc", str(tmp_path), str(tmp_path), "")
+    record = work.attempt(job, pipeline.load([("background", {"level": 4e-4})]))
+    assert record["figures"]["counts_total"] == known
+    # Bins hold sums of any size.
+    steps = [("bin", {"pixels": [[(0, 0), (0, 1)]]})]
+    counts = np.full((1, 60, 32), 40_000)
+    label = write_product(tmp_path / "in", product_id(1), counts, band_bin=32)
+    job = work.Job(str(label), "b.nc", str(tmp_path), str(tmp_path), "")
+    record = work.attempt(job, pipeline.load(steps))
+    assert record["figures"]["counts_total"] == 2 * 32 * 40_000

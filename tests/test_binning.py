@@ -14,6 +14,7 @@ from uvisxr.bins import binning
 from uvisxr.bins.binning import DEFAULT_EDGES
 from uvisxr.bins.edges import Edges
 from uvisxr.bins.statistics import c4
+from uvisxr.dataset import conventions
 from uvisxr.dataset.fields import SIGHTLINE
 from uvisxr.errors import ArgumentError, MissingStepError
 from uvisxr.instrument.detector import Window
@@ -332,6 +333,36 @@ def test_samples_within_an_exposure():
     pairs = list(zip(found.member_pic.values, found.member_pixel.values, strict=True))
     assert found.member_bin.values[pairs.index((0, 0))] == 1
     np.testing.assert_allclose(found.lon, 2.0)
+
+
+def test_bins_hold_the_means_of_the_exposures_of_their_members():
+    rng = np.random.default_rng(13)
+    ds = scene(13)
+    n_pic = ds.sizes["pic"]
+    ds = ds.assign_coords(
+        sc_lon=("pic", rng.uniform(340, 380, n_pic) % 360),
+        sc_lt=(("pic", "sample"), rng.uniform(22, 26, (n_pic, 2)) % 24),
+        sc_phase=("pic", rng.uniform(0, 180, n_pic)),
+        heliocentric_distance=("pic", rng.uniform(9, 10, n_pic)),
+        sc_heliocentric_distance=(("pic", "sample"), rng.uniform(9, 10, (n_pic, 2))),
+        target_ra=("pic", np.zeros(n_pic)),
+    )
+    found = ds.uvis.bin(by={"lat": [-90, 0, 90]})
+    for k in range(2):
+        members = found.member_pic.values[found.member_bin.values == k]
+        for name in ("sc_phase", "heliocentric_distance", "sc_heliocentric_distance"):
+            expected = ds[name].values[members].mean()
+            assert found[name].values[k] == pytest.approx(expected, rel=1e-12)
+        lon = circmean(ds.sc_lon.values[members], high=360)
+        assert found.sc_lon.values[k] == pytest.approx(lon, rel=1e-9)
+        # First of the instants of an exposure, then of the exposures.
+        lt = circmean(circmean(ds.sc_lt.values, high=24, axis=1)[members], high=24)
+        assert found.sc_lt.values[k] == pytest.approx(lt, rel=1e-9)
+    assert found.sc_lon.attrs["units"] == "degree"
+    assert "sc_heliocentric_distance" in found.radiance.coords
+    assert "target_ra" not in found.variables
+    ds = conventions.apply(ds)
+    assert "sc_phase" in ds.uvis.integrate().uvis.bin(pixels=[(0, 3), (1, 4)]).coords
 
 
 def test_groups_by_hand_may_overlap_and_be_empty():
@@ -716,3 +747,9 @@ def test_pixel_out_of_range_names_the_group():
 def test_neither_radiance_nor_counts():
     with pytest.raises(MissingStepError, match="calibrate"):
         binning.bin(scene().drop_vars(["radiance", "counts"]))
+
+
+def test_more_bins_than_memory_are_refused():
+    edges = {"lat": np.linspace(-90, 90, 30001), "lon": np.linspace(0, 360, 20001)}
+    with pytest.raises(ArgumentError, match=r"600000000 bins.*fewer edges"):
+        scene(13).uvis.bin(by=edges)

@@ -9,8 +9,9 @@ import spiceypy
 from helpers import tinykernels as tiny
 
 from uvisxr.errors import ArgumentError, KernelError
-from uvisxr.kernels.bodies import Body, Point, is_body, named, resolve
+from uvisxr.kernels.bodies import Body, Point, named, resolve
 from uvisxr.kernels.session import loaded
+from uvisxr.targets import is_body
 
 
 @pytest.mark.parametrize(

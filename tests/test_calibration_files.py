@@ -5,9 +5,10 @@ import pytest
 from helpers import calfiles
 
 from uvisxr.calibration import files, formats
-from uvisxr.calibration.files import BURN, load
+from uvisxr.calibration.files import load
 from uvisxr.errors import CalibrationError
 from uvisxr.instrument.channel import EUV, FUV
+from uvisxr.instrument.evil import BURN
 
 
 @pytest.fixture(scope="module")

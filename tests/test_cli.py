@@ -13,6 +13,7 @@ from helpers.interpreter import brought, python
 from helpers.products import two_windows, write_product
 
 import uvisxr
+from uvisxr.accessor import UvisAccessor
 from uvisxr.calibration.recipe import RECIPES
 from uvisxr.cli import main
 from uvisxr.errors import ExportError
@@ -146,7 +147,15 @@ def test_process_writes_a_group_for_each_window(product, tmp_path):
     with xr.open_datatree(tmp_path / "out.nc") as tree:
         assert [node.radiance.shape[1] for node in tree.children.values()] == [60, 30]
     result = run("process", product, "-o", tmp_path / "b.nc", *OPTIONS, "--json", tmp_path / "b.js")
-    assert "--window" in one_line(result)
+    assert result.exit_code == 0, result.stderr
+    written = [tmp_path / f"b_window{k}.js" for k in range(2)]
+    assert result.stdout.split() == [str(path) for path in (tmp_path / "b.nc", *written)]
+    assert [uvisxr.load_json(path)["spatial_bins"] for path in written] == [60, 30]
+    written[1].write_text("mine")
+    (tmp_path / "b.nc").unlink()
+    result = run("process", product, "-o", tmp_path / "b.nc", *OPTIONS, "--json", tmp_path / "b.js")
+    assert "b_window1.js: it exists, and uvisxr did not write it" in one_line(result)
+    assert not (tmp_path / "b.nc").exists()
     result = run("process", product, "-o", tmp_path / "b.nc", *OPTIONS, "--window", 1)
     assert result.exit_code == 0
     with xr.open_dataset(tmp_path / "b.nc") as ds:
@@ -165,7 +174,7 @@ def test_missing_calibration_is_one_line(product, tmp_path):
     assert "FLATFIELD_FUV_POSTBURN.txt" in line
     assert "uvisxr calibration fetch" in line
     # The words of the shell for the arguments of Python.
-    assert "do without: --no-flat-field" in line
+    assert "folder with --calibration or UVISXR_CALIBRATION, or do without: --no-flat-field" in line
     assert not (tmp_path / "out.nc").exists()
 
 
@@ -197,11 +206,19 @@ def test_process_one_channel_of_a_day(tmp_path):
     for name in ("FUV2005_230_15_15", "EUV2005_230_15_15"):
         write_product(tmp_path / "D2005_230", name, band_bin=32)
     arguments = ("process", tmp_path / "D2005_230", "-o", tmp_path / "day.nc", *OPTIONS)
-    assert "choose one with --channel" in one_line(run(*arguments))
+    assert "`uvisxr process` also take --channel EUV" in one_line(run(*arguments))
     result = run(*arguments, "--channel", "EUV")
     assert result.exit_code == 0, result.output
     with xr.open_dataset(tmp_path / "day.nc") as ds:
         assert ds.attrs["channel"] == "EUV"
+
+
+def test_process_with_another_target(product, tmp_path):
+    """In place of the label's, as in open_observation; it chooses no products."""
+    out = tmp_path / "out.nc"
+    assert run("process", product, "-o", out, *OPTIONS, "--target", "dione").exit_code == 0
+    with xr.open_dataset(out) as ds:
+        assert ds.attrs["target"] == "DIONE"
 
 
 def test_an_output_never_replaces_a_list_of_products(product, tmp_path):
@@ -254,3 +271,32 @@ def test_process_with_a_table_of_the_response_of_evil_pixels(tmp_path):
         xr.testing.assert_allclose(ds.radiance, expected.radiance)
         assert "mine.csv sha256:" in ds.attrs["history"]
     assert run("process", wide, "-o", out, "--evil-response", "missing.csv").exit_code == 2
+
+
+def test_home_in_quotes(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write_product(tmp_path / "data", NAME, band_bin=32)
+    done = run("process", f"~/data/{NAME}.LBL", "-o", "~/out.nc", *OPTIONS)
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "out.nc").is_file()
+    failed = run("process", "~nobody-here/a.LBL", "-o", "out.nc")
+    assert failed.exit_code == 2
+    assert "~nobody-here/a.LBL" in failed.output
+
+
+def test_kernels_of_several_places(tmp_path, monkeypatch):
+    label = write_product(tmp_path, NAME, band_bin=32)
+    folders = [tmp_path / name for name in "ab"]
+    seen = []
+
+    def geometry(self, kernels):
+        seen.extend(kernels)
+        return self._ds
+
+    for folder in folders:
+        folder.mkdir()
+    monkeypatch.setattr(UvisAccessor, "geometry", geometry)
+    options = [part for folder in folders for part in ("--kernels", folder)]
+    done = run("process", label, "-o", tmp_path / "out.nc", *options, *OPTIONS)
+    assert done.exit_code == 0, done.output
+    assert seen == folders

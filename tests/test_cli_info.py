@@ -92,6 +92,19 @@ def test_nothing_there_is_one_line(tmp_path):
     assert "no product in" in one_line(run(tmp_path / "nowhere"))
 
 
+def test_what_is_missing_does_not_hide_the_rest(product, tmp_path):
+    other = write_product(tmp_path, "EUV2005_230_16_15")
+    result = run(product, tmp_path / "nowhere", other)
+    assert [row.split()[0] for row in result.stdout.splitlines()[1:]] == [NAME, other.stem]
+    assert "nowhere" in one_line(result)
+
+
+@pytest.mark.parametrize("word", ["UNK", "N/A"])
+def test_unknown_slits_and_targets_are_told_apart(tmp_path, word):
+    label = write_product(tmp_path, NAME, slit="UNK", target=word)
+    assert run(label).stdout.splitlines()[1].split()[2:4] == ["UNK", word]
+
+
 def test_wrong_usage():
     assert run().exit_code == 2
 

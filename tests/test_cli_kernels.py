@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from helpers.loopback import Cut, Server, folder, serve
 from helpers.products import write_product
 
 from uvisxr.cli import main
-from uvisxr.errors import FetchError, KernelError
+from uvisxr.errors import FetchError, UvisWarning
 from uvisxr.kernels import choose, requirements
 from uvisxr.kernels.listing import ArchiveFile
 from uvisxr.timescales import parse_et
@@ -192,6 +193,16 @@ def test_a_page_in_place_of_a_kernel_is_not_kept(product: Path, cache: Path, ser
     assert not list((cache / NEEDED[7]).parent.iterdir())
 
 
+@pytest.mark.parametrize("left", [b"( 0.0", b"\n\\begintext"], ids=["in a list", "in the data"])
+def test_half_a_text_kernel_is_not_kept(product: Path, cache: Path, server: Server, left: bytes):
+    content = server.files["kernels/" + NEEDED[1]]
+    server.files["kernels/" + NEEDED[1]] = content[: content.rindex(left) + 1]
+    result = run("fetch", product)
+    assert result.exit_code == 1
+    assert "cas00172.tsc is not a kernel, or not a whole one" in result.stderr
+    assert not list((cache / NEEDED[1]).parent.iterdir())
+
+
 def test_what_is_there_and_no_kernel_is_kept(tmp_path: Path, server: Server):
     there = tmp_path / NEEDED[0]
     there.parent.mkdir()
@@ -278,10 +289,16 @@ def test_a_label_without_start_time_is_an_error(product: Path, cache: Path):
 
 
 def test_an_unknown_target_is_an_error(product: Path, cache: Path):
-    product.write_text(product.read_text().replace('"SATURN"', '"VULCAN"'))
-    result = run("check", product)
+    result = run("check", product, "--target", "VULCAN")
     assert result.exit_code == 1
-    assert "VULCAN" in result.stderr
+    assert "SPICE does not know a body 'VULCAN'" in result.stderr
+
+
+def test_labels_that_cannot_be_read_do_not_stop_a_folder(product: Path, cache: Path):
+    (product.parent / "FUV2005_230_16_00.LBL").write_text("PDS_VERSION_ID = PDS3\nEND\n")
+    result = run("check", product.parent)
+    assert "left out" in result.stderr and "FUV2005_230_16_00.LBL" in result.stderr
+    assert result.stdout == run("check", product).stdout
 
 
 # What the geometry would miss, and nothing else
@@ -329,6 +346,23 @@ def test_a_product_without_a_body_is_served(product: Path, cache: Path, server: 
     assert run("check", product).exit_code == 0
 
 
+def test_a_body_without_rotation_is_told(product: Path, here: Path):
+    retarget(product, "HYPERION")
+    constants = {**tiny.CONSTANTS, "BODY607_RADII": "( 180.0 133.0 103.0 )"}
+    tiny.text(here / "pck00010.tpc", "PCK", **constants)
+    tiny.spk(here / "b.bsp", (607, 6, *NEAR))
+    result = run("check", product, "--kernels", here)
+    assert result.exit_code == 0, result.stderr
+    assert "pck00010.tpc (no rotation of HYPERION, so no fields on it)" in result.stdout
+
+
+def test_a_target_that_spice_does_not_know_is_no_body(product: Path, here: Path):
+    """As in a geometry, which needs no more than for a star then."""
+    result = run("check", retarget(product, "VULCAN"), "--kernels", here)
+    assert result.exit_code == 0, result.stderr
+    assert "SPICE does not know the product's target, 'VULCAN'" in result.stderr
+
+
 def test_another_target_than_the_labels(product: Path, here: Path, tmp_path: Path):
     retarget(product, "SOLAR WIND")
     for command in ("check", "metakernel"):
@@ -356,7 +390,7 @@ def test_what_is_not_needed_and_broken_is_only_told(product: Path, here: Path, t
     paths = choose.select(here, [ET], ("CASSINI", "SATURN", "SUN"))
     assert not {"broken.bsp", "page.bc", "cas_v99.tf"} & {path.name for path in paths}
     # Where the pointing is incomplete, it may be in the file that is none.
-    with pytest.raises(KernelError, match=r"which may be in a file that cannot be read.*page\.bc"):
+    with pytest.warns(UvisWarning, match=r"which may be in a file that cannot be read.*page\.bc"):
         choose.select(here, [ET, ET + 5000.0], ("CASSINI",))
 
 
@@ -389,6 +423,35 @@ def test_check_says_which_file_prevails_and_why(product: Path, here: Path, tmp_p
     assert "cas_v43.tf is preferred" in told["cas_v41.tf"]
 
 
+def test_files_of_one_name_are_told_apart_by_their_folders(product, here: Path, tmp_path: Path):
+    for name in ("naif0012.tls", "05227_05232ra.bc", "a.bsp"):
+        (file,) = here.rglob(name)
+        (tmp_path / "copies").mkdir(exist_ok=True)
+        shutil.copy(file, tmp_path / "copies" / name)
+    result = run("check", product, "--kernels", here, "--kernels", tmp_path / "copies")
+    assert result.exit_code == 0
+    told = unused(result)
+    assert told.keys() == {"naif0012.tls", "05227_05232ra.bc", "a.bsp"}
+    for name, line in told.items():
+        path, _, why = line.rpartition("unused")[2].strip().partition(" (")
+        (rival,) = {*here.rglob(name), tmp_path / "copies" / name} - {Path(path)}
+        assert why.startswith(f"{rival}{' is' if name.endswith('tls') else ', of the same name,'}")
+
+
+@pytest.mark.parametrize("command", ["check", "fetch"])
+def test_errors_speak_of_the_options_of_the_command(product: Path, here: Path, command: str):
+    result = run(command, product, "--target", "VULCAN")
+    assert result.exit_code == 1
+    assert "pass another --target, for example --target SATURN or --target TITAN" in result.stderr
+
+
+def test_one_kernel_is_missing(product: Path, cache: Path, server: Server):
+    assert run("fetch", product).exit_code == 0
+    (cache / NEEDED[7]).unlink()
+    said = "1 kernel missing: `uvisxr kernels fetch` downloads it\n"
+    assert run("check", product).stderr.endswith(said)
+
+
 def test_files_given_by_name_prevail_and_say_so(product: Path, here: Path, tmp_path: Path):
     mine = [
         tiny.ck(tmp_path / "mine.bc", NEAR),
@@ -403,11 +466,31 @@ def test_files_given_by_name_prevail_and_say_so(product: Path, here: Path, tmp_p
     for path in mine:
         assert f"{path.name} (given by name, so above all that folders have)" in lines
     told = unused(result)
-    assert told.keys() == {"05227_05232ra.bc", "cas_v43.tf", "naif0012.tls"}
+    assert told.keys() == {"05227_05232ra.bc"}
     assert "mine.bc, given by name, prevails" in told["05227_05232ra.bc"]
     paths = choose.select([*mine, here], [ET], ("CASSINI", "SATURN", "SUN"))
     assert paths[-3:] == mine
-    assert not {"05227_05232ra.bc", "cas_v43.tf", "naif0012.tls"} & {path.name for path in paths}
+    names = {path.name for path in paths}
+    assert "05227_05232ra.bc" not in names and {"cas_v43.tf", "naif0012.tls"} < names
+
+
+def test_a_part_of_a_kind_given_by_name_is_not_the_whole(product: Path, here: Path, tmp_path: Path):
+    """`check` says so where the geometry would miss the rest."""
+    mine = tiny.text(tmp_path / "my.tpc", "PCK", BODY699_RADII="( 1.0 2.0 3.0 )")
+    given = ["--kernels", mine, "--kernels", here]
+    assert run("check", product, *given).exit_code == 0
+    (here / "pck00010.tpc").unlink()
+    part = tiny.text(tmp_path / "naif9999.tls", "LSK", **{"DELTET/K": "1.657D-3"})
+    (here / "naif0012.tls").unlink()
+    result = run("check", product, *given, "--kernels", part)
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    assert {line.split()[-2] for line in lines if line.endswith("missing")} == {
+        "pck00010.tpc",
+        "naif0012.tls",
+    }
+    tiny.text(mine, "PCK", BODY699_RADII="( 1.0 2.0 3.0 )", BODY699_PM="( 1.0 2.0 3.0 )")
+    assert "pck00010.tpc" not in states(run("check", product, *given, "--kernels", part))
 
 
 # The archive's gaps, in one voice
@@ -444,10 +527,11 @@ def test_between_2001_and_2003_the_archive_has_no_pointing(product: Path, cache:
 
 def test_what_no_file_of_the_archive_holds_is_said_so(product: Path, cache: Path, server: Server):
     retarget(product, "JUPITER")
-    assert run("fetch", product).exit_code == 0
+    # What the files hold shows when they have arrived.
+    first = run("fetch", product)
     checked, fetched = run("check", product), run("fetch", product)
-    assert (checked.exit_code, fetched.exit_code) == (1, 1)
-    for result in (checked, fetched):
+    assert (first.exit_code, checked.exit_code, fetched.exit_code) == (1, 1, 1)
+    for result in (first, checked, fetched):
         assert "none of the archive's files places JUPITER at 2005-08-18T" in result.stderr
     assert "kernels fetch" not in checked.output
 

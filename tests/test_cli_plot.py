@@ -88,8 +88,20 @@ def test_no_other_file_is_replaced(product, tmp_path, kind):
         result = run(product, "-o", out, "--format", kind)
         assert result.exit_code == 1
         (line,) = result.stderr.splitlines()
-        assert str(mine) in line and "another folder with --out" in line
+        assert str(mine) in line and "replace it with --overwrite" in line
         assert files(out) == {mine.name: content}
+    assert run(product, "-o", out, "--format", kind, "--overwrite").exit_code == 0
+    assert files(out) != {mine.name: content}
+    assert run(product, "-o", out, "--format", kind, "--no-overwrite").exit_code == 1
+
+
+def test_a_label_and_a_data_file_of_another_name(product, tmp_path):
+    data = product.with_suffix(".DAT").rename(tmp_path / "other.dat")
+    out = tmp_path / "out"
+    assert run(product, "-o", out).exit_code == 1
+    result = run(product, data, "-o", out)
+    assert result.exit_code == 0, result.output
+    assert list(files(out)) == [f"{NAME}.png"]
 
 
 def test_inputs_stay(product):
@@ -111,7 +123,7 @@ def test_damaged_products_are_named_and_the_others_drawn(product, tmp_path):
 
 
 def test_two_products_of_one_name(product, tmp_path):
-    write_product(tmp_path / "in" / "other", NAME, samples=2, band_bin=32)
+    write_product(tmp_path / "in" / "other", NAME, samples=2, band_bin=32, exposure=77.0)
     result = run(product.parent, "-o", tmp_path / "out")
     assert result.exit_code == 1
     assert "another product has the same name" in result.stderr
@@ -128,7 +140,8 @@ def test_wrong_usage(arguments):
 def test_a_wrong_range_is_one_line(product, tmp_path):
     result = run(product, "-o", tmp_path / "out", "--wl-range", 100, 200)
     assert result.exit_code == 1
-    assert "no wavelength in" in result.stderr and len(result.stderr.splitlines()) == 1
+    (line,) = result.stderr.splitlines()
+    assert "no wavelength in --wl-range 100.0 200.0: the dataset holds" in line
 
 
 def test_without_matplotlib_it_says_what_to_install(product, tmp_path, monkeypatch):

@@ -15,10 +15,11 @@ from uvisxr import simulate
 from uvisxr.calibration.formats import package_data
 from uvisxr.calibration.response import load
 from uvisxr.dataset import conventions
-from uvisxr.dataset.fields import EPHEMERIS, FIELDS, SIGHTLINE, sightline
+from uvisxr.dataset.fields import EPHEMERIS, FIELDS, ROWS, SIGHTLINE, sightline
 from uvisxr.errors import ArgumentError, MissingStepError
 from uvisxr.instrument.detector import Window
 from uvisxr.pds3.label import read_label
+from uvisxr.stars.catalogue import read
 
 
 def test_attributes_are_set_anew():
@@ -84,7 +85,7 @@ def reduced(folder: Path, target: str) -> tuple[xr.Dataset, xr.Dataset]:
         folder, target=target, exposures=4, window=window, stars=0, lost=0, partial=0
     )
     opened = scene.open().uvis.geometry(scene.kernels, samples=2)
-    done = opened.uvis.background(4e-4, error=4e-5).uvis.predict_stars()
+    done = opened.uvis.background(4e-4, error=4e-5).uvis.predict_stars(read())
     return opened, done.uvis.calibrate(
         files=scene.calibration, evil_pixels="interpolate", errors="statistical"
     )
@@ -126,6 +127,9 @@ def results(folder: Path) -> dict[str, xr.Dataset]:
         "brightness of bins": found["bin alt"].uvis.integrate(LIGHT, skipna=True),
         "bins of brightness": done.uvis.integrate(LIGHT).uvis.bin(pixels=[[(0, 3), (1, 4)]]),
         "groups": done.uvis.bin(pixels=[[(0, 3)], [(1, 4)]]),
+        "flagged": done.uvis.flagged("star").to_dataset(),
+        "evil_share": done.uvis.evil_share().to_dataset(),
+        "all rows": done.uvis.geometry(folder / "SATURN" / "kernels", all_rows=True),
         "response": load(package_data("evil_response_fuv.csv")),
     }
     matrix = write_product(folder, "FUV2005_230_15_15_CAL_3", band_bin=32)
@@ -153,7 +157,7 @@ def test_the_geometry_gives_the_fields_of_the_registry(results):
         of_planets = {n for n in los if FIELDS[n.removesuffix("_corners")].needs == "planet"}
         expected = {*los, *EPHEMERIS} - (of_planets if target == "TITAN" else set())
         over_samples = {name for name, v in ds.variables.items() if "sample" in v.dims}
-        assert over_samples - {"geometry_et"} == expected
+        assert over_samples - {"geometry_et", "geometry_time"} == expected
         for name in expected:
             is_sightline = FIELDS[name.removesuffix("_corners")].kind == "sightline"
             assert is_sightline == ("pixel" in ds[name].dims)
@@ -288,8 +292,11 @@ def defined(section: str | None = None) -> dict[str, str | None]:
 @pytest.mark.parametrize("name", conventions.VARIABLES)
 def test_the_text_of_the_package_defines_every_variable_and_its_unit(name):
     terms, units = defined(), conventions.VARIABLES[name].units
-    if name.startswith("time"):
+    if name.startswith("time") or name == "geometry_time":
         units = "UTC"
+    if name in {f"{n}{ending}" for n in ROWS for ending in ("", "_corners")}:
+        assert "row_*" in terms
+        name = name.removeprefix("row_")
     for ending in ("_bin", "_bin_bounds", "_corners"):
         stem = name.removesuffix(ending)
         if stem in FIELDS and stem != name:
@@ -306,7 +313,8 @@ def test_the_text_of_the_package_defines_every_variable_and_its_unit(name):
 
 
 def test_the_text_of_the_package_defines_the_flags_by_their_bits():
-    bits = {name: int(unit) for name, unit in defined("Quality").items() if name != "quality"}
+    said = defined("Quality").items() - {("quality", "1"), ("flagged", "1")}
+    bits = {name: int(unit) for name, unit in said}
     assert bits == conventions.QUALITY_FLAGS
 
 
@@ -322,7 +330,7 @@ def test_the_text_of_the_package_defines_nothing_else():
     images = {"x": "km", "y": "km", "footprints": "1"}
     assert defined("Images") == images
     others = {*images, *defined("Attributes"), *conventions.QUALITY_FLAGS}
-    patterns = {"tangent_*", "*_corners", "*_bin", "*_bin_bounds", "brightness*"}
+    patterns = {"tangent_*", "row_*", "*_corners", "*_bin", "*_bin_bounds", "brightness*"}
     assert defined().keys() - others - patterns <= conventions.VARIABLES.keys()
 
 

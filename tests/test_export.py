@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from pathlib import Path
 
 import netCDF4
 import numpy as np
@@ -14,7 +15,7 @@ from helpers.umask import permissions, umask
 import uvisxr
 from uvisxr import export
 from uvisxr.dataset import conventions
-from uvisxr.errors import ExportError, MissingStepError
+from uvisxr.errors import ArgumentError, ExportError, MissingStepError, UvisError
 
 
 @pytest.fixture
@@ -38,7 +39,14 @@ def observation() -> xr.Dataset:
             "product": ("pic", np.array(["A", "A", "B", "B"])),
             "quality": (("pic", "pixel"), np.zeros((n_pic, n_pixel), "u1")),
         },
-        attrs={"name": "FUV2006_015", "channel": "FUV", "year": 2006, "doy": 15, "line_bin": 1},
+        attrs={
+            "name": "FUV_2006_015",
+            "channel": "FUV",
+            "year": 2006,
+            "doy": 15,
+            "line_bin": 1,
+            "history": "uvisxr 0.1.0: open_product()",
+        },
     )
     radiance = rng.random((n_pic, n_pixel, n_wl)).astype("f4")
     radiance[1, 1] = np.nan
@@ -232,15 +240,16 @@ def test_netcdf_library_failure_is_an_export_error(observation, tmp_path, monkey
 
 
 def test_json_round_trip(observation, tmp_path):
-    path = export.to_json(observation, tmp_path / "a.json")
+    path = export.to_json(observation, tmp_path / "a.json", geometry=True)
     content = uvisxr.load_json(path)
     assert content["channel"] == "FUV"
     assert (content["year"], content["doy"]) == (2006, 15)
     assert (content["frames"], content["spatial_bins"], content["spectral_bins"]) == (4, 3, 16)
     assert content["products"] == ["A", "B"]
     assert content["start"] == "2006-01-15T14:43:41.235000000"
-    assert content["integration_time"] == [240.0] * 4
+    assert content["integration_time"] == 240.0
     assert content["background"] == {"level": 4e-4, "error": 1e-5, "units": "count s-1"}
+    assert content["wavelength"] == observation.wl.values.tolist()
     lon = content["geometry"]["fields"]["lon"]
     np.testing.assert_allclose(lon, observation.lon, rtol=1e-8)
     assert lon.dims == ("pic", "pixel")
@@ -251,15 +260,27 @@ def test_json_is_strict_json(observation, tmp_path):
     def refuse(constant):
         raise AssertionError(f"{constant} is not JSON")
 
-    path = export.to_json(observation, tmp_path / "a.json")
+    path = export.to_json(observation, tmp_path / "a.json", geometry=True)
     json.loads(path.read_text(), parse_constant=refuse)
 
 
 def test_json_before_geometry_and_background(observation, tmp_path):
     bare = observation.drop_vars(["lon", "lon_corners", "background", "background_error"])
     content = uvisxr.load_json(export.to_json(bare, tmp_path / "a.json"))
-    assert content["geometry"] is None
     assert content["background"] is None
+    with pytest.raises(MissingStepError, match=r"ds\.uvis\.geometry"):
+        export.to_json(bare, tmp_path / "a.json", geometry=True)
+
+
+def test_json_is_a_page(observation, tmp_path):
+    """Without the geometry, it does not grow with the exposures, nor with the wavelengths."""
+    path = export.to_json(observation, tmp_path / "a.json")
+    assert path.stat().st_size < 1000
+    content = json.loads(path.read_text())
+    assert "geometry" not in content and "wavelength" not in content
+    unlike = observation.assign_coords(exposure=("pic", [240.0, 240.0, 120.0, 240.0]))
+    content = json.loads(export.to_json(unlike, path).read_text())
+    assert content["integration_time"] == [240.0, 240.0, 120.0, 240.0]
 
 
 def test_json_of_a_background_without_error(observation, tmp_path):
@@ -275,9 +296,120 @@ def test_summary_of_bins_is_refused(observation, tmp_path):
         export.to_json(binned, tmp_path / "a.json")
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[1]", "not json"])
-def test_json_of_another_kind_is_refused(tmp_path, text):
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("", "not JSON"),
+        ("{}", "an object with nothing"),
+        ('{"channel": "FUV", "lon": [1]}', "an object with channel, lon"),
+        ("[1]", "a list of 1"),
+        ("2", "the int '2'"),
+        ("not json", "not JSON"),
+        ('{"uvisxr": "1", "geometry": {"fields": {"lon": 3}}}', "geometry in .* is damaged"),
+    ],
+)
+def test_json_of_another_kind_is_refused(tmp_path, text, what):
     path = tmp_path / "a.json"
     path.write_text(text)
-    with pytest.raises(ExportError, match=r"a\.json.*to_json"):
+    with pytest.raises(ExportError, match=rf"{what}.*to_json|a\.json.*{what}.*to_json"):
         uvisxr.load_json(path)
+
+
+def test_json_that_is_missing(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no file"):
+        uvisxr.load_json(tmp_path / "a.json")
+    with pytest.raises(UvisError):
+        uvisxr.load_json(tmp_path / "a.json")
+
+
+def test_names_by_default(observation, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ds = observation.assign_attrs(name="FUV_2006_015_PRIME_1")
+    assert ds.uvis.to_netcdf() == Path("FUV_2006_015_PRIME_1.nc")
+    assert ds.uvis.to_json() == Path("FUV_2006_015_PRIME_1.json")
+    tree = xr.DataTree.from_dict({"window0": ds, "window1": ds})
+    assert tree.uvis.to_netcdf() == Path("FUV_2006_015_PRIME_1.nc")
+    assert {path.name for path in tree.uvis.to_json().values()} == {
+        f"FUV_2006_015_PRIME_1_window{k}.json" for k in (0, 1)
+    }
+    del ds.attrs["name"]
+    for write in (ds.uvis.to_netcdf, ds.uvis.to_json):
+        with pytest.raises(ArgumentError, match="no attribute 'name'"):
+            write()
+
+
+@pytest.mark.parametrize("ending", [".nc", ".json"])
+def test_what_is_replaced(observation, tmp_path, ending):
+    write = export.to_netcdf if ending == ".nc" else export.to_json
+    path = tmp_path / f"a{ending}"
+    for overwrite in (None, False, True, None):
+        if overwrite is False:
+            with pytest.raises(ExportError, match=r"it exists; .*overwrite=True"):
+                write(observation, path, overwrite=False)
+        else:
+            write(observation, path, overwrite=overwrite)
+    foreign = b'{"channel": "FUV"}'
+    if ending == ".nc":
+        xr.Dataset({"a": 1}, attrs={"history": "of another program"}).to_netcdf(path)
+        foreign = path.read_bytes()
+    for content in (foreign, b"notes", b""):
+        path.write_bytes(content)
+        with pytest.raises(ExportError, match=r"uvisxr did not write it.*overwrite=True"):
+            write(observation, path)
+        assert path.read_bytes() == content
+    write(observation, path, overwrite=True)
+    write(observation, path)
+
+
+def test_trees_of_ours_are_replaced(observation, tmp_path):
+    tree = xr.DataTree.from_dict({"window0": observation})
+    for _ in range(2):
+        export.to_netcdf(tree, tmp_path / "a.nc")
+
+
+def test_encodings(observation, tmp_path):
+    packed = {"dtype": "int16", "scale_factor": 0.02, "_FillValue": -32768}
+    path = export.to_netcdf(observation, tmp_path / "a.nc", encoding={"lon": packed})
+    with netCDF4.Dataset(path) as file:
+        assert file["lon"].dtype == np.int16
+        assert file["lon"].filters()["zlib"]
+    np.testing.assert_allclose(xr.load_dataset(path).lon, observation.lon, rtol=0, atol=0.0101)
+    tree = xr.DataTree.from_dict({"window0": observation})
+    path = export.to_netcdf(tree, tmp_path / "b.nc", encoding={"/window0": {"lon": packed}})
+    with netCDF4.Dataset(path) as file:
+        assert file["window0/lon"].dtype == np.int16
+
+
+@pytest.mark.parametrize(
+    ("encoding", "what"),
+    [
+        ({"longitude": {}}, r"encoding\['longitude'\]: there is no such variable"),
+        ({"lon": "int16"}, r"encoding\['lon'\]="),
+        ("int16", "encoding='int16'"),
+    ],
+)
+def test_encodings_of_nothing(observation, tmp_path, encoding, what):
+    with pytest.raises(ArgumentError, match=what):
+        export.to_netcdf(observation, tmp_path / "a.nc", encoding=encoding)
+
+
+def test_a_group(observation, tmp_path):
+    path = export.to_netcdf(observation, tmp_path / "a.nc", group="fuv")
+    xr.testing.assert_identical(xr.load_dataset(path, group="fuv"), observation)
+    with pytest.raises(ArgumentError, match="nodes of a tree are the groups"):
+        export.to_netcdf(xr.DataTree(observation), path, group="fuv")
+
+
+def test_writing_later(observation, tmp_path):
+    path = tmp_path / "a.nc"
+    later = export.to_netcdf(observation.chunk(pic=1), path, compute=False)
+    assert not path.exists()
+    assert later.compute() == path
+    xr.testing.assert_identical(xr.load_dataset(path), observation)
+
+
+def test_names_of_products_and_packed_data(observation, tmp_path):
+    for name in ("a.xml", "a.DAT.gz", "a.dat.BZ2", "a.DAT.zip"):
+        with pytest.raises(ExportError, match="products of the archive"):
+            export.to_netcdf(observation, tmp_path / name, overwrite=True)
+    export.to_netcdf(observation, tmp_path / "a.DAT.nc")

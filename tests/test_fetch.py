@@ -215,6 +215,29 @@ def test_a_missing_file_is_named_at_once(tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("kind", ["products", "generic_kernels"])
+def test_errors_name_the_mirror_of_the_kind(tmp_path: Path, kind: str):
+    expected = rf"set UVISXR_URL_{kind.upper()} to a mirror"
+    with serve({}) as server, pytest.raises(errors.NotFoundError, match=expected):
+        fetch.download(f"{server.url}a", tmp_path / "a", kind=kind, **FAST)
+    # Nobody listens any more.
+    with pytest.raises(errors.FetchError, match=rf"no connection.*, 2 times .*{expected}"):
+        fetch.download(f"{server.url}a", tmp_path / "a", kind=kind, tries=2, **FAST)
+
+
+def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("UVISXR_CACHE", str(tmp_path / "file" / "below"))
+    path = fetch.cache_dir("products") / "a"
+    with (
+        serve({"a": CONTENT}) as server,
+        pytest.raises(
+            errors.FetchError, match=r"the cache is .*file/below, and UVISXR_CACHE names"
+        ),
+    ):
+        fetch.download(f"{server.url}a", path, **FAST)
+
+
 def test_a_refusal_is_an_error(tmp_path: Path):
     with (
         serve({"f": CONTENT}, {"f": [Status(403)]}) as server,

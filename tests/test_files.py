@@ -14,7 +14,7 @@ from helpers.umask import permissions, umask
 
 import uvisxr
 from uvisxr import files
-from uvisxr.errors import ExportError
+from uvisxr.errors import ArgumentError, ExportError
 from uvisxr.kernels.meta import metakernel
 
 OLD, NEW = b"old", b"new"
@@ -286,5 +286,61 @@ def test_writers_return_the_file_they_wrote(tmp_path: Path, monkeypatch: pytest.
     assert ds.uvis.stars.save("~/a.txt") == tmp_path / "a.txt"
     assert made.open().uvis.stars.load("~/a.txt").quality[1, 2] & 4
     assert metakernel(made.kernels, "~/new/a.tm") == tmp_path / "new" / "a.tm"
-    assert ds.uvis.plot.evolution("~/a.pdf", pixels=[2]) == tmp_path / "a.pdf"
+    assert ds.uvis.plot.evolution(path="~/a.pdf", pixels=[2]) == tmp_path / "a.pdf"
     assert names(tmp_path) == ["a.json", "a.pdf", "a.txt", "new"]
+
+
+# --- files that others wrote
+
+
+def ours(path: Path) -> bool:
+    return path.read_text(encoding="utf-8").startswith("ours")
+
+
+@pytest.mark.parametrize(
+    ("content", "replaced"),
+    [
+        (b"ours 1", {None, True}),
+        (b"theirs", {True}),
+        (b"", {True}),
+        (b"\xff not a text", {True}),
+        (None, {None, True, False}),
+    ],
+)
+def test_what_may_be_replaced(tmp_path, content, replaced):
+    path = tmp_path / "a"
+    if content is not None:
+        path.write_bytes(content)
+    for overwrite in (None, True, False):
+        if overwrite in replaced:
+            files.refuse_foreign(path, overwrite, ours)
+        else:
+            why = "it exists;" if overwrite is False else "it exists, and uvisxr did not write it;"
+            with pytest.raises(ExportError, match=f"cannot write {path}: {why}.*overwrite=True"):
+                files.refuse_foreign(path, overwrite, ours)
+
+
+def test_what_may_be_replaced_is_asked_of_files_alone(tmp_path):
+    """A pipe would not answer; folders and devices are for `check_target`."""
+
+    def never(path: Path) -> bool:
+        raise AssertionError(path)
+
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe", tmp_path / "none", "/dev/null"):
+        files.refuse_foreign(path, None, never)
+
+
+def test_what_cannot_be_read_is_not_ours(tmp_path):
+    def refused(path: Path) -> bool:
+        raise PermissionError(path)
+
+    (tmp_path / "a").write_text("ours")
+    with pytest.raises(ExportError, match="did not write it"):
+        files.refuse_foreign(tmp_path / "a", None, refused)
+
+
+@pytest.mark.parametrize("overwrite", [1, 0, "yes"])
+def test_overwrite_is_true_false_or_none(tmp_path, overwrite):
+    with pytest.raises(ArgumentError, match=f"overwrite={overwrite!r}: expected one of"):
+        files.refuse_foreign(tmp_path / "a", overwrite, ours)

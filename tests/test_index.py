@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from helpers.volume import index_row, write_index
 
-from uvisxr.errors import LabelError
+from uvisxr.errors import LabelError, UvisWarning
 from uvisxr.pds3 import index
 
 ROWS = [
@@ -102,10 +103,60 @@ def test_label_without_the_column_of_names(tmp_path: Path):
 @pytest.mark.parametrize(
     "text", ["2017-999", "2005-366", "2005-000", "now", "2005-13-01", "20050818"]
 )
-def test_a_time_that_is_none_names_the_table(tmp_path: Path, text: str):
+def test_a_time_that_is_none_is_left_to_the_label(tmp_path: Path, text: str):
     label = write_index(
         tmp_path / "COUVIS_0060",
         [index_row("COUVIS_0060", "FUV2017_258_07_15", START_TIME=text)],
     )
-    with pytest.raises(LabelError, match=rf"INDEX\.TAB, row 1: '{text}' is not a time"):
+    (row,) = index.read(label)
+    assert row.start is None
+    assert row.target == "SATURN"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (r"ROW_BYTES *= .*", "ROW_BYTES = 0"),
+        (r"ROW_BYTES *= .*", "ROW_BYTES = -5"),
+        (r"ROWS *= .*", "ROWS = -1"),
+        (r"ROWS *= .*", "ROWS = 1E999"),
+        (r'"INDEX.TAB"', '("INDEX.TAB", -3)'),
+        (r'"INDEX.TAB"', '("INDEX.TAB")'),
+    ],
+)
+def test_numbers_that_describe_no_table(tmp_path: Path, old: str, new: str):
+    label = write_index(tmp_path / "COUVIS_0060", ROWS)
+    label.write_text(re.sub(old, new, label.read_text(), count=1))
+    with pytest.raises(LabelError, match="does not describe an index table"):
         list(index.read(label))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "/COUVIS_0012/../../../evil/FUV2017_258_07_15.LBL",
+        "../FUV2017_258_07_15.LBL",
+        "/COUVIS_0012/DATA/FUV2017_258\0_07_15.LBL",
+    ],
+)
+def test_paths_that_lead_elsewhere(tmp_path: Path, name: str):
+    label = write_index(tmp_path / "COUVIS_0060", [*ROWS, ROWS[0] | {"FILE_NAME": name}])
+    with pytest.raises(LabelError, match=r"row 4: .* is no path in a volume"):
+        list(index.read(label))
+
+
+def test_volume_that_leads_elsewhere(tmp_path: Path):
+    row = {"FILE_NAME": "DATA/FUV2017_258_07_15.LBL"}
+    label = write_index(tmp_path / "COUVIS_0060", [row])
+    label.write_text(label.read_text().replace('"COUVIS_0060"', '"/etc"'))
+    with pytest.raises(LabelError, match="is no path in a volume"):
+        list(index.read(label))
+
+
+def test_rows_that_are_left_out_are_told(tmp_path: Path):
+    label = write_index(tmp_path / "COUVIS_0060", [*ROWS, ROWS[0] | {"FILE_NAME": ""}])
+    with pytest.warns(UvisWarning, match="names no file in 1 of its rows"):
+        assert len(list(index.read(label))) == 3
+    label.write_text(re.sub(r"ROWS *= 4", "ROWS = 1", label.read_text()))
+    with pytest.warns(UvisWarning, match="3 rows more than the 1 of its label"):
+        assert len(list(index.read(label))) == 1

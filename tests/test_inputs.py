@@ -14,6 +14,7 @@ import uvisxr
 from uvisxr.dataset import inputs
 from uvisxr.errors import ExportError
 from uvisxr.simulate import Simulation
+from uvisxr.stars.catalogue import read
 
 NAME = "FUV2005_230_15_15"
 
@@ -26,7 +27,7 @@ STEPS = {
     "rate": lambda ds, made: ds.uvis.rate(),
     "smooth": lambda ds, made: ds.uvis.smooth(force=True),
     "fill_nan": lambda ds, made: ds.uvis.fill_nan(),
-    "predict_stars": lambda ds, made: ds.uvis.predict_stars(),
+    "predict_stars": lambda ds, made: ds.uvis.predict_stars(read()),
     "bin": lambda ds, made: ds.uvis.bin(by={"alt": [-3000, 0, 3000]}),
     "bin by hand": lambda ds, made: ds.uvis.bin(pixels=[[(0, 3), (20, 3)]]),
     "integrate": lambda ds, made: ds.uvis.integrate((1300, 1700)),

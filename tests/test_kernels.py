@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uvisxr import errors
-from uvisxr.kernels import choose, listing, meta, session
+from uvisxr.kernels import choose, listing, meta, requirements, session
 from uvisxr.kernels.coverage import ck_intervals, inside
 
 #: 2005-08-18T15:15, a day that YYDDD writes 05230.
@@ -175,6 +177,33 @@ def test_sessions_nest_in_a_thread(folder: Path):
         assert len(_loaded()) == 5
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_fork_while_another_thread_is_in_a_session():
+    """In a process of its own, as Python warns of forks among threads."""
+    code = """
+import os, threading, time
+from uvisxr.kernels.session import LOCK
+entered, left = threading.Event(), []
+def other():
+    with LOCK:
+        entered.set()
+        time.sleep(0.3)
+        left.append(True)
+threading.Thread(target=other).start()
+entered.wait()
+child = os.fork()
+got = LOCK.acquire(timeout=5)
+LOCK.release()
+if not child:
+    os._exit(0 if got and left else 1)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.strip() == "0", done.stderr
+
+
 # Files that are no kernels
 
 
@@ -240,7 +269,7 @@ def test_text_kernels_end_their_lines_as_they_like(tmp_path: Path, end: str, ide
     lines = [identity, "\\begindata", "A = 17", "\\begintext", ""]
     path.write_bytes(end.join(lines).encode())
     assert session.check_file(path) == ("TEXT" if "words" in identity else "FK")
-    assert session.assigns(path, "A") and not session.assigns(path, "B")
+    assert session.sets(path) == {"A"}
     with session.loaded([path]):
         assert spiceypy.gdpool("A", 0, 1)[0] == 17
 
@@ -278,6 +307,32 @@ def test_a_transfer_file_is_told_how_to_be_mended(tmp_path: Path):
     path.write_text("DAFETF NAIF DAF ENCODED TRANSFER FILE\n'DAF/SPK '\n")
     with pytest.raises(errors.KernelError, match="transfer format; convert it with NAIF's program"):
         session.check_file(path)
+
+
+def test_bodies_that_place_each_other_are_an_error(folder: Path):
+    """SPICE itself would never return."""
+    tiny.spk(folder / "spk" / "a.bsp", (606, 605, *FOREVER))
+    tiny.spk(folder / "spk" / "b.bsp", (605, 606, *FOREVER))
+    (folder / "spk" / "050922R_SCPSE_05225_05245.bsp").unlink()
+    with pytest.raises(errors.KernelError, match=r"in a circle \(606, 605, 606\)"):
+        choose.select(folder, [ET], ("TITAN",))
+    request = requirements.Request("X", np.array([ET]), (-82, 10, 606))
+    with pytest.raises(errors.KernelError, match="in a circle"):
+        requirements.check([request], [], [folder])
+
+
+def test_what_is_no_kernel_is_read_once(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    for number in range(3):
+        (folder / f"notes{number}.txt").write_text("no kernel " * 200)
+    (folder / "data.dat").write_bytes(bytes(5000))
+    read: list[str] = []
+    content = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: (read.append(path.name), content(path))[1])
+    (folder / "text" / "cas_uvis_v07.ti").rename(folder / "text" / "uvis.txt")
+    for _ in range(3):
+        choose.select(folder, [ET], ("CASSINI",))
+    assert len(read) == len(set(read))
+    assert "data.dat" not in read
 
 
 # The choice from a folder
@@ -351,6 +406,20 @@ def test_centres_are_placed_too(folder: Path):
         choose.select(folder, [ET], ("CASSINI",))
 
 
+def test_positions_that_a_broken_file_may_hold_are_told(folder: Path):
+    """Those a light time earlier too, which are missing only when SPICE asks for them."""
+    planets = folder / "spk" / "de421.bsp"
+    content = planets.read_bytes()
+    planets.write_bytes(content[: len(content) // 2])
+    near = (ET - 60, ET + 60)
+    tiny.spk(folder / "spk" / "saturn.bsp", (6, 0, *FOREVER), x=1.4e9)
+    tiny.spk(folder / "spk" / "near.bsp", (10, 0, *near))
+    with pytest.warns(errors.UvisWarning, match=r"positions are missing.*de421\.bsp is truncated"):
+        choose.select(folder, [ET], ("CASSINI", "TITAN", "SUN"))
+    tiny.spk(folder / "spk" / "far.bsp", (10, 0, *FOREVER))
+    choose.select(folder, [ET], ("CASSINI", "TITAN", "SUN"))
+
+
 def test_bodies_are_wanted_a_light_time_earlier(folder: Path):
     short = tiny.spk(folder / "spk" / "N1.bsp", (10, 0, ET - 60, ET + 60), x=3.0)
     paths = choose.select(folder, [ET], ("SUN",))
@@ -362,8 +431,8 @@ def test_bodies_are_wanted_a_light_time_earlier(folder: Path):
 
 def test_the_highest_version_of_the_best_pattern_is_chosen(folder: Path):
     for name in ("cas_v9.tf", "cas_v41.tf", "cas_v100.tf", "cas_v41_usgs.tf"):
-        tiny.text(folder / "more" / name, "FK", A="1")
-    tiny.text(folder / "more" / "pck00011.tpc", "PCK", A="1")
+        tiny.text(folder / "more" / name, "FK", **tiny.FRAMES)
+    tiny.text(folder / "more" / "pck00011.tpc", "PCK", **tiny.CONSTANTS)
     names = _names(choose.select(folder, [ET], ("CASSINI",)))
     assert names[2] == "cas_v100.tf"
     assert names[4] == "pck00010.tpc"
@@ -417,8 +486,10 @@ def test_archive_files_of_other_days_are_not_opened(folder: Path):
     for name in ("spk/051011R_SCPSE_05245_05257.bsp", "ck/05242_05247ra.bc"):
         (folder / name).write_bytes(b"half a download")
     assert choose.select(folder, [ET, ET + DAY], ("CASSINI",))
-    with pytest.raises(errors.KernelError, match=r"(05245_05257|05242_05247).* not a SPICE kernel"):
+    with pytest.warns(errors.UvisWarning, match=r"no pointing.*05242_05247.* not a SPICE kernel"):
         choose.select(folder, [ET + 14 * DAY], ("SUN",))
+    with pytest.raises(errors.CoverageError, match=r"05245_05257.* not a SPICE kernel"):
+        choose.select(folder, [ET + 14 * DAY], ("CASSINI",))
 
 
 def test_as_many_loads_for_one_exposure_as_for_many(folder: Path, monkeypatch: pytest.MonkeyPatch):
@@ -450,10 +521,72 @@ def test_files_are_loaded_as_they_are_in_their_order(folder: Path):
 
 
 def test_files_come_above_what_a_folder_gives(folder: Path, tmp_path: Path):
-    mine = tiny.text(tmp_path / "cas_v1.tf", "FK", A="1")
-    paths = choose.select([mine, folder], [ET], ("CASSINI",))
-    assert paths[-1] == mine
-    assert "cas_v43.tf" not in _names(paths)
+    """They may hold a single variable, so what the folder has of their kind is loaded below."""
+    given = [
+        tiny.text(tmp_path / "my.tpc", "PCK", BODY699_RADII="( 1.0 2.0 3.0 )"),
+        tiny.text(tmp_path / "naif9999.tls", "LSK", **{"DELTET/K": "0.5"}),
+        tiny.text(tmp_path / "cas_v99.tf", "FK", FRAME_CASSINI_UVIS_FUV="-82840"),
+    ]
+    alone = choose.select(folder, [ET], ("CASSINI",))
+    paths = choose.select([*given, folder], [ET], ("CASSINI",))
+    assert paths == [*alone, *given]
+    with session.loaded(paths):
+        assert list(spiceypy.bodvcd(699, "RADII", 3)[1]) == [1.0, 2.0, 3.0]
+        assert spiceypy.bodvcd(606, "RADII", 3)[1][0] == 2575.0
+        assert spiceypy.gdpool("DELTET/K", 0, 1)[0] == 0.5
+        assert spiceypy.expool("DELTET/DELTA_AT")
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_a_newer_text_kernel_that_is_not_whole_is_passed_over(folder: Path, number: int):
+    """Whether it is empty, holds a part, or is cut in a list: the next best one is taken."""
+    names = ("naif9999.tls", "cas00999.tsc", "cas_v99.tf", "cas_uvis_v99.ti", "pck00010.tpc")
+    old = tiny.texts(folder / "text")[number]
+    newer = folder / "text" / "newer" / names[number]
+    newer.parent.mkdir()
+    if newer.name == old.name:
+        old = old.rename(old.with_name("pck00009.tpc"))
+    content = old.read_bytes()
+    last = content.rindex(b"\n", 0, content.index(b"\\begintext") - 1)
+    for part in (b"", content[:16], content[: last + 1], content[: last + 9]):
+        newer.write_bytes(part)
+        assert choose.select(folder, [ET], ("CASSINI",))[number] == old
+    old.unlink()
+    with pytest.raises(errors.KernelError, match=rf"no .* kernel .*{newer.name}.*truncated"):
+        choose.select(folder, [ET], ("CASSINI", "TITAN"))
+
+
+@pytest.mark.parametrize("number", range(2))
+def test_clocks_are_known_by_what_they_set(folder: Path, number: int):
+    path = tiny.texts(folder / "text")[number]
+    path.write_text(path.read_text().replace("KPL/LSK", "KPL/XX").replace("KPL/SCLK", "KPL/FK"))
+    assert choose.select(folder, [ET], ("CASSINI",))[-1].suffix == ".bc"
+
+
+@pytest.mark.parametrize("kernels", [5, [None], b"/x", ["/x", 1.5]])
+def test_what_is_no_path_is_an_error(kernels: object, tmp_path: Path):
+    given = [tmp_path, *kernels[1:]] if isinstance(kernels, list) and len(kernels) > 1 else kernels
+    with pytest.raises(errors.ArgumentError, match="give names of files or folders as str or Path"):
+        choose.sources(given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["~nobody-at-all/x", "x" * 5000, "a\0b", "/none/such"])
+def test_a_path_that_cannot_be_is_an_error(name: str):
+    with pytest.raises(errors.KernelError, match=r"kernels= names .*, which (cannot|does not)"):
+        choose.select(name, [ET])
+
+
+def test_a_folder_that_cannot_be_read_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    scandir = os.scandir
+
+    def refuse(path: str) -> object:
+        if Path(path).name == "ck":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.warns(errors.UvisWarning, match=r"left out the folder .*/ck: Permission denied"):
+        assert len(choose.tree([folder])) == 7
 
 
 def test_a_meta_kernel_stands_for_its_files(folder: Path, tmp_path: Path):
@@ -645,6 +778,16 @@ def test_a_gap_is_worded_with_what_fills_it():
     assert "05227_05232ra.bc" in text and "uvisxr kernels fetch" in text
 
 
+def test_a_gap_that_the_files_at_hand_do_not_fill():
+    there = [Path(file.name) for file in choose.offered("pointing", np.array([ET]))]
+    text = choose.describe_unpointed([ET], there)
+    assert "none of the archive's files has it" in text and "fetch" not in text
+    later = ET + 6 * 86400
+    both = choose.describe_unpointed([ET, later])
+    rest = choose.describe_unpointed([ET, later], there)
+    assert there[0].name in both and there[0].name not in rest and "fetch" in rest
+
+
 @pytest.mark.parametrize("et", [-2e8, 0.0, ET, 2.8e8, 5.4e8])
 def test_instants_are_named_in_utc(et: float, data: Path):
     with session.loaded([data / "kernels" / "lsk" / "naif0012.tls"]):
@@ -666,6 +809,43 @@ def test_a_meta_kernel_loads_in_spice_with_short_lines(folder: Path, tmp_path: P
     assert _loaded() == [str(out), *map(str, files)]
     assert spiceypy.expool("ODD") and spiceypy.expool("LONG") and spiceypy.expool("DELTET/K")
     assert meta.expand(out) == files
+
+
+@pytest.mark.parametrize("place", ["$K", "a$KERNELS", "x+", "x + +", "$K+"])
+def test_a_meta_kernel_of_a_folder_with_its_signs_in_the_name(tmp_path: Path, place: str):
+    files = [tiny.text(tmp_path / place / f"{name}.tf", "FK", **{name: "1"}) for name in "AB"]
+    for listed in (files, files[:1]):
+        out = meta.metakernel(listed, tmp_path / "x.tm")
+        assert meta.expand(out) == listed
+        spiceypy.kclear()
+        spiceypy.furnsh(str(out))
+        assert _loaded() == [str(out), *map(str, listed)]
+    ending = tiny.text(tmp_path / place / "c+", "FK", C="1")
+    with pytest.raises(errors.KernelError, match=r"ends in \+ is continued.*rename"):
+        meta.metakernel([ending, *files], tmp_path / "x.tm")
+
+
+def test_a_meta_kernel_of_meta_kernels_is_an_error(tmp_path: Path):
+    inner = tiny.text(tmp_path / "inner.tm", "MK", KERNELS_TO_LOAD="( 'x.tf' )")
+    own = tmp_path / "own.tm"
+    for listed in (inner, own):
+        tiny.text(own, "MK", KERNELS_TO_LOAD=f"( './{listed.name}' )")
+        with pytest.raises(errors.KernelError, match=r"own\.tm lists the meta-kernel .*list its"):
+            choose.sources(own)
+
+
+def test_what_a_meta_kernel_sets_itself_is_told(tmp_path: Path):
+    tiny.text(tmp_path / "x.tf", "FK", A="1")
+    listed = tiny.text(tmp_path / "m.tm", "MK", KERNELS_TO_LOAD="( 'x.tf' )", MINE="7")
+    with pytest.warns(errors.UvisWarning, match=r"not used of the meta-kernel .*m\.tm: MINE"):
+        assert choose.sources(listed) == ([tmp_path / "x.tf"], [])
+
+
+@pytest.mark.parametrize("value", ["( 'x.tf'", "( 'x.tf )"])
+def test_a_meta_kernel_cut_in_its_list_is_an_error(tmp_path: Path, value: str):
+    listed = tiny.text(tmp_path / "m.tm", "MK", KERNELS_TO_LOAD=value)
+    with pytest.raises(errors.KernelError, match=r"m\.tm is truncated or corrupt.*has no end"):
+        choose.sources(listed)
 
 
 def test_a_meta_kernel_in_place_of_a_kernel(folder: Path, tmp_path: Path):

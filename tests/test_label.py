@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import pickle
 import warnings
 
@@ -86,6 +87,10 @@ def test_unknown_values_are_left_out(label):
 def test_unknown_members_of_a_list_make_it_unknown(label):
     vector = "SC_PLANET_POSITION_VECTOR = (UNK, 1.0<KM>, 2.0<KM>)\nODC_ID    "
     assert "SC_PLANET_POSITION_VECTOR" not in read_label(label(("ODC_ID    ", vector))).keywords
+
+
+def test_blanks_around_a_target(label):
+    assert read_label(label(('= "SATURN"', '= " S  RINGS "'))).target == "S RINGS"
 
 
 def test_several_targets_in_a_set(label):
@@ -250,6 +255,21 @@ def test_renamed_label_finds_the_file_it_names(label):
     assert read_label(renamed).data_path == path.with_suffix(".DAT")
 
 
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("PDS_VERSION_ID = PDS3\nOBJECT = QUBE\n", "it ends before its blocks do"),
+        ("PDS_VERSION_ID", "it holds no statement"),
+        ("PDS_VERSION_ID = PDS3\nEND_OBJECT = QUBE\nEND\n", "Expecting an Agg.*END_OBJECT.*"),
+    ],
+)
+def test_a_label_whose_blocks_do_not_close(tmp_path, text, why):
+    path = tmp_path / f"{NAME}.LBL"
+    path.write_text(text)
+    with pytest.raises(LabelError, match=rf"is not a readable PDS label \({why}\): download"):
+        read_label(path)
+
+
 def test_iapetus_trusts_the_keyword(data):
     assert read_label(data / "labels" / "FUV2007_253_17_19.LBL").slit == "HIGH_RESOLUTION"
 
@@ -277,6 +297,8 @@ def test_iapetus_trusts_the_keyword(data):
         ("30.000 <SECOND>", "1e300 <SECOND>", "INTEGRATION_DURATION"),
         ("CORE_MULTIPLIER               = 1.0", "CORE_MULTIPLIER = 2.0", "CORE_MULTIPLIER"),
         ("CORE_BASE                     = 0.0", "CORE_BASE = 10", "CORE_BASE = 10"),
+        ("(1024, 64, 1)", "(1024, 64, 1E999)", "infinity"),
+        ("LINE_BIN                      = 1", "LINE_BIN = 1E999", "infinity"),
         ("(0,0,0)", "(0,0,1)", "SUFFIX_ITEMS"),
         ("2005-230T15:15:04.141", "2005-900T15:15:00.000", "archive"),
         ("2005-230T15:15:04.141", "2005-366T15:15:00.000", "2005-366.*archive"),
@@ -298,6 +320,7 @@ def test_labels_that_are_refused(label, old, new, message):
         ("BAND_BIN                      = 1", "BAND_BIN = 0", "BAND_BIN = 0"),
         ("LINE_BIN                      = 1", f"LINE_BIN = {10**20}", "LINE_BIN.*detector's 64"),
         ("(1024, 64, 1)", "(2048, 64, 1)", "CORE_ITEMS"),
+        ("(1024, 64, 1)", f"(1024, 64, {10**30})", "no product has more than 1000000 exposures"),
     ],
 )
 def test_windows_that_are_refused(label, old, new, message):
@@ -319,6 +342,31 @@ def test_garbage(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(LabelError, match=r"garbage\.LBL"):
         read_label(path)
+
+
+def test_a_label_is_a_short_file(label, tmp_path):
+    path = label()
+    path.write_bytes(path.read_bytes() + b" " * 2**17)
+    with pytest.raises(LabelError, match="more than any label"):
+        read_label(path)
+    pipe = tmp_path / f"{NAME}_PIPE.LBL"
+    os.mkfifo(pipe)
+    assert not looks_like_uvis(pipe)
+    with pytest.raises(LabelError, match="is no file"):
+        read_label(pipe)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["240.000 = 147.89 <DEGREE>", "600.000 = 5", "600.000 <SECOND> = 5", "= 5", "A = B = C"],
+)
+def test_equals_signs_that_end_nowhere(label, statement):
+    """Each of these makes the parser below go round for ever."""
+    for old in ("ODC_ID", "  UL_CORNER_BAND"):
+        path = label((old, f"{statement}\n{old}"))
+        assert read_label(path).integration == 30
+    with pytest.raises(LabelError, match="INTEGRATION_DURATION"):
+        read_label(label(("INTEGRATION_DURATION", f"{statement}\nX")))
 
 
 def test_time_series(tmp_path, data):

@@ -55,8 +55,9 @@ def test_a_batch(said, tmp_path, monkeypatch):
     with run.Manifest(tmp_path) as manifest:
         batch = run._Batch(run.pipeline.load(["rate"]), manifest, tmp_path, False)
         good, bad = (job.record() for job in batch.jobs(run.sources.expand(tmp_path / "in")))
-        batch.note(good | {"status": "done"})
-        batch.note(bad | {"status": "failed", "step": "rate", "error": "no", "kind": "UvisError"})
+        failure = {"status": "failed", "step": "rate", "error": "no", "kind": "UvisError"}
+        batch.note(good | {"status": "done", "warnings": []}, manifest)
+        batch.note(bad | failure, manifest)
     levels = [(r.levelname, r.getMessage()) for r in said.records if r.name == "uvisxr.batch.run"]
     assert levels == [
         ("INFO", f"{product_id(0)} done"),

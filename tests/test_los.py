@@ -14,7 +14,7 @@ from helpers import starlist, synthetic, tinykernels
 
 import uvisxr
 from uvisxr.dataset import overview
-from uvisxr.dataset.fields import EPHEMERIS, FIELDS, SIGHTLINE
+from uvisxr.dataset.fields import EPHEMERIS, FIELDS, ROWS, SIGHTLINE
 from uvisxr.errors import (
     ArgumentError,
     CoverageError,
@@ -26,9 +26,11 @@ from uvisxr.errors import (
 from uvisxr.geometry import views
 from uvisxr.geometry.los import geometry
 from uvisxr.geometry.rays import Rays, TargetState, intercepts, surface_fields, tangents
+from uvisxr.instrument.detector import Window
 from uvisxr.kernels import session
 from uvisxr.kernels.bodies import Body
 from uvisxr.numerics import sphere
+from uvisxr.timescales import utc_to_et
 
 ETS = synthetic.TITAN_ET + np.array([-200.0, 0.0, 200.0])
 
@@ -194,7 +196,87 @@ class TestSubsets:
         close(ds.uvis.geometry(files), done)
 
 
+@pytest.fixture(scope="module")
+def part():
+    """An observation of a part of the slit, four rows in each pixel."""
+    window = Window(20, 0, 43, 1023, line_bin=4, band_bin=512)
+    return synthetic.dataset(ets=ETS, window=window)
+
+
+@pytest.fixture(scope="module")
+def rows(part, files):
+    return part.uvis.geometry(files, all_rows=True)
+
+
+class TestRows:
+    """All detector rows, whatever was read out."""
+
+    def test_they_are_those_of_an_exposure_of_the_whole_slit(self, rows, files):
+        whole = synthetic.dataset(ets=ETS, window=Window(0, 0, 63, 1023, band_bin=512))
+        whole = whole.uvis.geometry(files)
+        names = {name for name in ROWS if name in rows.variables}
+        planets = {name for name, field in ROWS.items() if field.needs == "planet"}
+        assert names == ROWS.keys() - planets
+        assert rows.row.values.tolist() == list(range(64))
+        for name in (n for one in names for n in (one, f"{one}_corners")):
+            own = whole[name.removeprefix("row_")]
+            assert rows[name].dims == tuple("row" if d == "pixel" else d for d in own.dims)
+            np.testing.assert_allclose(rows[name], own, rtol=1e-11, atol=1e-9)
+            assert rows[name].dtype == own.dtype
+
+    def test_the_pixels_stay_as_they_are(self, part, rows, files):
+        close(rows.drop_dims("row"), part.uvis.geometry(files))
+        assert rows.counts.dims == ("pic", "pixel", "wl")
+
+    def test_the_next_geometry_has_none_unless_asked(self, rows, files):
+        again = rows.uvis.geometry(files)
+        assert "row" not in again.dims
+        assert not any(str(name).startswith("row") for name in again.variables)
+
+    def test_with_samples_and_east(self, part, rows, files):
+        found = part.uvis.geometry(files, samples=3, all_rows=True, lon_direction="east")
+        assert found.row_lon_corners.dims == ("pic", "sample", "row", "corner")
+        np.testing.assert_allclose(
+            (found.row_lon.isel(sample=1) + rows.row_lon) % 360, 0, atol=1e-9
+        )
+        assert found.row_lon.attrs["long_name"].endswith(", east-positive")
+
+    def test_through_a_file(self, rows, tmp_path):
+        path = rows.uvis.to_netcdf(tmp_path / "rows.nc")
+        with xr.open_dataset(path) as back:
+            xr.testing.assert_identical(back.load(), rows)
+
+    def test_later_steps_take_no_notice(self, rows):
+        rows = rows.assign_attrs(compression="NONE").uvis.rate()
+        assert "row_alt" in rows.coords
+        rows = rows.uvis.flag([(0, 0)], "user")
+        bins = rows.uvis.bin(pixels=[(0, 1), (1, 2)])
+        assert "row" not in bins.dims
+        assert bins.heliocentric_distance.item() == pytest.approx(9.1, abs=0.1)
+        assert bins.sc_sza.item() == pytest.approx(float(rows.sc_sza[:2].mean()), rel=1e-9)
+
+    def test_without_body(self, data):
+        found = synthetic.dataset(ets=ETS, target="SKY").uvis.geometry(
+            synthetic.kernels(data, "titan"), all_rows=True
+        )
+        names = {name for name in ROWS if name in found.variables}
+        assert names == {"row_ra", "row_dec"}
+
+    def test_yes_or_no(self, ds, files):
+        with pytest.raises(ArgumentError, match="all_rows=3"):
+            ds.uvis.geometry(files, all_rows=3)
+
+
 class TestInstants:
+    def test_the_instants_are_kept_in_utc_too(self, ds, files, done, tmp_path):
+        np.testing.assert_allclose(utc_to_et(done["geometry_time"].values), ETS, rtol=0, atol=1e-6)
+        found = ds.uvis.geometry(files, samples=4)
+        assert found["geometry_time"].dims == ("pic", "sample")
+        offset = (found["geometry_time"] - done["geometry_time"]) / np.timedelta64(1, "s")
+        np.testing.assert_allclose(offset, np.tile([-3.75, -1.25, 1.25, 3.75], (3, 1)), atol=2e-6)
+        with xr.open_dataset(found.uvis.to_netcdf(tmp_path / "a.nc")) as back:
+            np.testing.assert_array_equal(back["geometry_time"], found["geometry_time"])
+
     def test_samples_lie_inside_the_exposure(self, ds, files, done):
         found = ds.uvis.geometry(files, samples=3)
         assert found["lon"].dims == ("pic", "sample", "pixel")
@@ -302,7 +384,8 @@ class TestPointing:
             found = ds.uvis.geometry(synthetic.kernels(data, "2005"), times=times)
         assert len(caught) == 1 and caught[0].filename == __file__
         message = str(caught[0].message)
-        assert "2005-08-18T17:58:55.817 UTC" in message
+        assert message.count("2005-08-18T17:58:55.817 UTC") == 1
+        assert "): no pointing; the archive's 05227_05232ra.bc would cover it" in message
         assert "17:59:55.817 UTC to 2005-08-18T18:00:55.817 UTC" in message
         lost = np.array([True, False, True, True, False])
         for name in ("lon", "alt", "ra", "ring_radius", "tangent_lt", "dec_corners"):
@@ -383,7 +466,7 @@ class TestWithoutBody:
 
     def test_a_target_that_nobody_knows(self, files):
         ds = synthetic.dataset(ets=ETS, target="TITTAN")
-        with pytest.warns(UvisWarning, match="does not know the dataset's target, 'TITTAN'"):
+        with pytest.warns(UvisWarning, match="does not know the product's target, 'TITTAN'"):
             found = ds.uvis.geometry(files)
         assert ALL_FIELDS & set(found.variables) == fields_that_need("course")
 
@@ -421,12 +504,16 @@ class TestWithoutBody:
         found = synthetic.dataset(ets=ETS, target="STAR").uvis.geometry(files)
         with pytest.raises(MissingStepError, match=r"no lat: .*a body of known shape"):
             found.uvis.bin(by={"lat": [0, 90]})
-        with pytest.raises(MissingStepError, match=r"no shape of the target \(no body\)"):
+        no_body = r"no shape of the target \(no body\)"
+        with pytest.raises(MissingStepError, match=no_body):
             views.target(found)
+        for draw in (found.uvis.plot.geometry, found.uvis.plot.picture):
+            with pytest.raises(MissingStepError, match=no_body):
+                draw(kernels=files) if draw == found.uvis.plot.geometry else draw()
         assert not {"image"} & set(overview.next_steps(found))
         assert not {"geometry", "animate", "picture"} & set(overview.pictures(found))
         found = found.assign_coords(product=("pic", ["FUV2005_360_08_50"] * 3))
-        summary = uvisxr.load_json(found.uvis.to_json(tmp_path / "star.json"))
+        summary = uvisxr.load_json(found.uvis.to_json(tmp_path / "star.json", geometry=True))
         assert summary["geometry"]["target"] is None
         assert {"ra", "dec", "sc_heliocentric_distance"} == set(summary["geometry"]["fields"])
 

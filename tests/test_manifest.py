@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from uvisxr.batch import manifest
-from uvisxr.batch.manifest import Manifest
+from uvisxr.batch.manifest import Known, Manifest
 from uvisxr.errors import ExportError
 
 
@@ -62,6 +62,31 @@ def test_the_last_line_of_an_output_counts(tmp_path: Path):
         assert book.is_current("a.nc", "g")
     assert [record["status"] for record in manifest.read(tmp_path)] == ["done", "failed", "done"]
     assert manifest.latest(tmp_path)["a.nc"]["fingerprint"] == "g"
+
+
+def test_an_output_that_lacks_a_step_is_not_current(tmp_path: Path):
+    (tmp_path / "a.nc").write_bytes(b"abc")
+    with Manifest(tmp_path) as book:
+        book.append(done("a.nc") | {"left_out": ["geometry: no kernels"]})
+        assert not book.is_current("a.nc", "f")
+        assert book.owner("a.nc") == "/data/a.nc.LBL"
+
+
+def test_reading_alone_writes_nothing(tmp_path: Path):
+    assert Known(tmp_path / "none").owner("a.nc") is None
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "a.nc").write_bytes(b"abc")
+    with Manifest(tmp_path) as book:
+        book.append(done("a.nc"))
+        assert Known(tmp_path).is_current("a.nc", "f")
+
+
+def test_a_record_of_another_form(tmp_path: Path):
+    (tmp_path / manifest.NAME).write_text(
+        '{"output": "a.nc", "status": "done", "fingerprint": null}\n{"output": [1]}\n'
+    )
+    with Manifest(tmp_path) as book:
+        assert not book.is_current("a.nc", "f")
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ import xarray as xr
 from helpers.products import write_product
 
 import uvisxr
-from uvisxr.calibration.formats import package_evil
 from uvisxr.calibration.response import table_of
 from uvisxr.errors import ArgumentError, UvisWarning
+from uvisxr.instrument.evil import public_evil
 
 CHANNEL = {"channel": "FUV"}
 NAME = "FUV2005_230_15_15"
@@ -81,7 +81,7 @@ def test_evil_elements_of_a_matrix_by_their_response(tmp_path):
     """A matrix gives -1 there: they have what their neighbours have, for the share that counts."""
     shape = {"band_bin": 4}
     ds = uvisxr.open_product(write_product(tmp_path / "data", NAME, **shape))
-    pixels = package_evil("FUV", "POST")[2:62].reshape(60, 256, 4).sum(-1)
+    pixels = public_evil("FUV", "POST")[2:62].reshape(60, 256, 4).sum(-1)
     values = np.ones((64, 1024))
     # The matrix's frame begins with row 2, as the window does.
     values[2:62, :256][pixels > 0] = -1

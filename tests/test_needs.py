@@ -120,6 +120,7 @@ CHANGED: dict[str, Change] = {
     "groupby": lambda ds: ds.groupby("product").mean(),
     "interp": lambda ds: ds[["counts"]].reset_coords(drop=True).interp(wl=[1300.0, 1310.0]),
     "half counts": lambda ds: ds.assign(counts=ds.counts * 0.5),
+    "infinite counts": lambda ds: ds.assign(counts=ds.counts * np.inf),
     "negative counts": lambda ds: ds.assign(counts=ds.counts.astype(int) - 1),
     "counts as texts": lambda ds: ds.assign(counts=ds.counts.astype(str)),
     "no exposure time": lambda ds: ds.assign_coords(exposure=ds.exposure * 0),
@@ -128,6 +129,29 @@ CHANGED: dict[str, Change] = {
     "odd channel": lambda ds: ds.assign_attrs(channel="HSP"),
     "odd bin": lambda ds: ds.assign_attrs(line_bin="two"),
     "no slit": lambda ds: ds.assign_attrs(slit=None),
+    "unknown slit": lambda ds: ds.assign_attrs(slit=""),
+    "shuffled wl": lambda ds: ds.isel(wl=np.random.default_rng(0).permutation(ds.sizes["wl"])),
+    "every wl twice": lambda ds: xr.concat([ds, ds], "wl", data_vars="minimal", coords="minimal"),
+    "wl not finite": lambda ds: ds.assign_coords(wl=ds.wl.where(ds.wl != ds.wl[3])),
+    "wl as texts": lambda ds: ds.assign_coords(wl=ds.wl.astype(str)),
+    "wl as dates": lambda ds: ds.assign_coords(wl=ds.wl.astype("M8[ns]")),
+    "shifted wl": lambda ds: ds.assign_coords(wl=ds.wl + 20),
+    "complex radiance": lambda ds: ds.assign(radiance=ds.counts * 1j),
+    "et in single precision": lambda ds: ds.assign_coords(et=ds.et.astype("f4")),
+    "et far away": lambda ds: ds.assign_coords(et=ds.et - 1e12),
+    "no et is finite": lambda ds: ds.assign_coords(et=ds.et * np.nan),
+    "lazy exposure below 0": lambda ds: ds.assign_coords(exposure=(-ds.exposure).chunk()),
+    "lazy rows beyond the detector": lambda ds: ds.assign_coords(line=(ds.line + 100).chunk()),
+    "one line": lambda ds: ds.assign_coords(line=3),
+    "one band": lambda ds: ds.assign_coords(band=3),
+    "one quality": lambda ds: ds.assign_coords(quality=np.uint8(0)),
+    "quality of exposures": lambda ds: ds.assign_coords(quality=ds.pic.astype("u1")),
+    "bin below 0": lambda ds: ds.assign_attrs(band_bin=-3),
+    "alt as texts": lambda ds: ds.assign_coords(
+        {n: ds[n].astype(str) for n in ("alt", "alt_corners") if n in ds}
+    ),
+    "arguments that are none": lambda ds: ds.assign_attrs(calibrate_arguments="{oops"),
+    "empty arguments": lambda ds: ds.assign_attrs(calibrate_arguments="{}"),
 }
 
 
@@ -145,6 +169,8 @@ def steps(made: Simulation, folder) -> dict[str, Callable[[xr.Dataset], Any]]:
         "geometry": lambda ds: ds.uvis.geometry(kernels=made.kernels),
         "background": lambda ds: ds.uvis.background(level=5e-4),
         "background measured": lambda ds: ds.uvis.background(method="mean", alt_min=1000),
+        "flagged": lambda ds: ds.uvis.flagged(["star", "dark_line"]).to_dataset(),
+        "evil_share": lambda ds: ds.uvis.evil_share().to_dataset(),
         "flag": lambda ds: ds.uvis.flag([(1, 1)]),
         "unflag": lambda ds: ds.uvis.unflag([(1, 1)]),
         "calibrate": lambda ds: ds.uvis.calibrate(**files),
@@ -169,6 +195,8 @@ TELLING = {
     "geometry": ("alt", "lon", "ra_corners", "sc_alt"),
     "background": ("background", "quality"),
     "background measured": ("background", "background_error"),
+    "flagged": ("flagged",),
+    "evil_share": ("evil_share",),
     "flag": ("quality",),
     "unflag": ("quality",),
     "calibrate": ("radiance", "radiance_upper", "radiance_lower", "radiance_systematic"),
@@ -269,14 +297,49 @@ def test_what_an_error_says_mends_it(mangling, made, before, right):
         ("stack without index", "calibrate", ArgumentError, "pic and pixel were stacked"),
         ("expand_dims", "calibrate", ArgumentError, "ds.isel(orbit=0)"),
         ("expand_dims", "smooth", ArgumentError, "radiance_upper has the dimension 'orbit'"),
-        ("reindex", "calibrate", ArgumentError, "ds.sel(pic=ds.exposure > 0)"),
+        ("reindex", "rate", ArgumentError, "ds.sel(pic=ds.exposure > 0)"),
+        ("reindex", "calibrate", ArgumentError, "ds.sel(pic=(ds.et > -1e+08) & (ds.et < 6e+08))"),
+        ("shuffled wl", "calibrate", ArgumentError, 'ds.sortby("wl")'),
+        ("shuffled wl", "background", ArgumentError, 'ds.sortby("wl")'),
+        ("shuffled wl", "smooth", ArgumentError, 'ds.sortby("wl")'),
+        ("shuffled wl", "fill_nan", ArgumentError, 'ds.sortby("wl")'),
+        ("shuffled wl", "integrate", ArgumentError, 'ds.sortby("wl")'),
+        ("every wl twice", "smooth", ArgumentError, 'ds.sortby("wl").drop_duplicates("wl")'),
+        ("wl not finite", "integrate", ArgumentError, "ds.sel(wl=np.isfinite(ds.wl))"),
+        ("wl as texts", "integrate", ArgumentError, "wl is of the type"),
+        ("wl as dates", "calibrate", ArgumentError, "wl is of the type datetime64"),
+        ("drop wl", "integrate", MissingStepError, "has no wl"),
+        ("shifted wl", "integrate", ArgumentError, "wl_bounds=ds.wl_bounds + x"),
+        ("complex radiance", "integrate", ArgumentError, "of the type complex"),
+        ("et in single precision", "geometry", ArgumentError, "right to some 16 s"),
+        ("et in single precision", "calibrate", ArgumentError, "et=opened.et"),
+        ("et far away", "calibrate", ArgumentError, "not of Cassini's flight"),
+        ("no et is finite", "calibrate", ArgumentError, "not of Cassini's flight"),
+        ("lazy exposure below 0", "rate", ArgumentError, "not above 0 s"),
+        ("lazy rows beyond the detector", "calibrate", ArgumentError, "the detector's 0..63"),
+        ("one line", "calibrate", ArgumentError, "line has no dimension 'pixel'"),
+        ("one band", "calibrate", ArgumentError, "band has no dimension 'wl'"),
+        ("one quality", "bin", ArgumentError, "quality has no dimension 'pic' or 'pixel'"),
+        ("quality of exposures", "background", ArgumentError, "has no dimension 'pixel'"),
+        ("bin below 0", "calibrate", ArgumentError, "band_bin is -3"),
+        ("alt as texts", "bin", ArgumentError, "alt is of the type"),
+        ("alt as texts", "background measured", ArgumentError, "alt is of the type"),
+        ("arguments that are none", "integrate", ArgumentError, "call ds.uvis.calibrate() again"),
+        ("empty arguments", "smooth", ArgumentError, "it lacks errors, fill_limit"),
         ("reindex", "flag", ArgumentError, "quality is of the type float"),
         ("no exposure time", "rate", ArgumentError, "not above 0 s"),
         ("exposure as timedelta", "rate", ArgumentError, "give seconds"),
         ("rows beyond the detector", "geometry", ArgumentError, "the detector's 0..63"),
         ("odd bin", "calibrate", ArgumentError, "line_bin is 'two'"),
+        ("unknown slit", "geometry", ArgumentError, "ds.assign_attrs(slit='LOW_RESOLUTION')"),
+        ("unknown slit", "calibrate", ArgumentError, "write SLIT_STATE into a copy of the label"),
         ("empty pixel", "geometry", ArgumentError, "no pixel is left"),
-        ("half counts", "rate", ArgumentError, "not whole numbers"),
+        *[
+            ("half counts", step, ArgumentError, "not whole numbers")
+            for step in ("rate", "calibrate", "bin", "background", "background measured")
+        ],
+        ("infinite counts", "bin", ArgumentError, "beyond 32 bits"),
+        ("infinite counts", "background", ArgumentError, "beyond 32 bits"),
         ("counts as texts", "bin", ArgumentError, "not numbers"),
     ],
 )
@@ -304,12 +367,37 @@ def test_what_a_step_does_not_use_may_be_anything(made, before, right):
     same(found, right["opened"]["calibrate"], TELLING["calibrate"])
 
 
-def test_no_lazy_array_is_computed(before):
+@pytest.mark.parametrize(
+    ("change", "kind", "words"),
+    [
+        (lambda r: r.drop_vars("wl"), MissingStepError, "no coordinate wl"),
+        (lambda r: r.isel(wl=[1, 0, 2]), ArgumentError, 'ds.sortby("wl")'),
+        (lambda r: r.assign_coords(wl=r.wl.astype(str)), ArgumentError, "wl is of the type"),
+        (lambda r: r * 1j, ArgumentError, "of the type complex"),
+    ],
+)
+@pytest.mark.parametrize("step", ["smooth", "fill_nan", "integrate"])
+def test_arrays_have_wavelengths_in_order(change, kind, words, step, before):
+    with pytest.raises(kind, match=re.escape(words)):
+        getattr(change(before["calibrated"].radiance).uvis, step)()
+
+
+def test_backward_wavelengths_are_in_order(made, before, right):
+    backward = before["opened"].isel(wl=slice(None, None, -1))
+    found = backward.uvis.calibrate(files=made.calibration).sortby("wl")
+    same(found, right["opened"]["calibrate"], TELLING["calibrate"])
+
+
+def test_no_lazy_spectra_are_computed(before):
     def refuse(*args: Any, **kwargs: Any) -> Any:
         raise AssertionError("computed")
 
     lazy = before["calibrated"].chunk(pic=2)
-    assert lazy.exposure.chunks and lazy.line.chunks
+    known = {
+        name: c.compute() for name, c in lazy.coords.items() if c.ndim < 2 or name == "wl_bounds"
+    }
+    lazy = lazy.assign_coords(known)
+    assert lazy.counts.chunks and lazy.quality.chunks
     with dask.config.set(scheduler=refuse):
         for step in needs.STEPS:
             needs.check(lazy, step)

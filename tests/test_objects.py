@@ -72,6 +72,10 @@ def test_spectrum_can_be_calibrated_as_a_cube_of_one_line(tmp_path, values):
         ("COLUMNS                       = 1", "COLUMNS = 2", LabelError, "COLUMNS = 2"),
         ("    BYTES                       = 2", "  BYTES = 4", LabelError, "INTEGER of 4 bytes"),
         ("DATA_TYPE                   =", "TYPE =", LabelError, "DATA_TYPE is missing"),
+        ("DATA_TYPE", "OFFSET = 100\n DATA_TYPE", LabelError, "OFFSET = 100"),
+        ("DATA_TYPE", "SCALING_FACTOR = 2\n DATA_TYPE", LabelError, "SCALING_FACTOR = 2"),
+        ("DATA_TYPE", "ITEMS = 4\n DATA_TYPE", LabelError, "ITEMS = 4"),
+        ("ROWS                          = 1024", "ROWS = 1E999", LabelError, "infinity"),
         ("= COLUMN", "= ROW", LabelError, "has no COLUMN"),
     ],
 )

@@ -13,7 +13,7 @@ import pytest
 from helpers.products import write_product
 
 import uvisxr
-from uvisxr.errors import ProductError
+from uvisxr.errors import ArgumentError, ExportError, ProductError, UvisWarning
 from uvisxr.fetch import cache_dir
 from uvisxr.pds3 import packed
 
@@ -120,9 +120,58 @@ def test_damage(label: Path, kind: str, damage: str):
     assert not unpacked()
 
 
+@pytest.mark.parametrize("name", [f"{NAME}.DAT.xz", f"{NAME}.zip", f"{NAME}.tar.gz", f"{NAME}.7z"])
+def test_another_packing_is_named(label: Path, name: str):
+    """Beside its label, and by itself."""
+    label.with_suffix(".DAT").rename(label.with_name(name))
+    for path, error in ((label, ProductError), (label.with_name(name), ArgumentError)):
+        with pytest.raises(error, match=rf"{name} is packed in a way that is not read: unpack it"):
+            uvisxr.open_product(path)
+
+
+def test_a_cache_that_cannot_be_written_is_named(label: Path, monkeypatch: pytest.MonkeyPatch):
+    target = pack(label, "bz2")
+    monkeypatch.setenv("UVISXR_CACHE", str(label / "below a file"))
+    said = rf"cannot unpack {target}: .*Not a directory.*the cache is {label}/below.*UVISXR_CACHE"
+    with pytest.raises(ExportError, match=said):
+        uvisxr.open_product(label).counts.load()
+
+
 def test_a_zip_archive_of_other_files(label: Path):
     target = pack(label, "zip")
     with zipfile.ZipFile(target, "w") as archive:
         archive.writestr("README", "nothing here")
     with pytest.raises(ProductError, match=rf"{target.name} holds 0 data files"):
         uvisxr.open_product(label)
+
+
+def test_a_zip_archive_whose_directory_is_wrong(label: Path):
+    """The offset of the data file's header, in its last entry, is two too small."""
+    target = pack(label, "stored zip")
+    content = bytearray(target.read_bytes())
+    at = content.rindex(b"PK\1\2") + 42
+    offset = int.from_bytes(content[at : at + 4], "little")
+    content[at : at + 4] = (offset - 2).to_bytes(4, "little")
+    target.write_bytes(content)
+    with pytest.raises(ProductError, match=rf"no header of COUVIS_0012/{NAME}.DAT .* is damaged"):
+        uvisxr.open_product(label).counts.load()
+
+
+def test_an_encrypted_zip_archive(label: Path):
+    target = pack(label, "zip")
+    content = bytearray(target.read_bytes())
+    content[content.rindex(b"PK\1\2") + 8] |= 1
+    target.write_bytes(content)
+    with pytest.raises(ProductError, match=r"is encrypted: unpack it"):
+        uvisxr.open_product(label)
+
+
+def test_a_zip_archive_with_the_data_of_another_name(label: Path, counts: np.ndarray):
+    target = pack(label, "zip")
+    with zipfile.ZipFile(target) as archive:
+        content = archive.read(f"COUVIS_0012/{NAME}.DAT")
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.writestr("OTHER.DAT", content)
+    with pytest.warns(UvisWarning, match=r"holds the data file OTHER\.DAT"):
+        ds = uvisxr.open_product(label)
+    np.testing.assert_array_equal(ds.counts, counts)

@@ -234,3 +234,10 @@ def test_unknown_bin(cube):
     cube.write_text(cube.read_text().replace(">4</cassini:band_bin", ">UNK</cassini:band_bin"))
     with pytest.warns(uvisxr.errors.UvisWarning, match="BAND_BIN: 4 is taken"):
         assert read_label(cube).windows[0].band_bin == 4
+
+
+def test_durations_are_in_seconds(cube):
+    text = cube.read_text()
+    cube.write_text(text.replace('duration unit="s"', 'duration unit="ms"'))
+    with pytest.raises(LabelError, match="integration_duration is in ms"):
+        read_label(cube)

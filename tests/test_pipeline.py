@@ -301,6 +301,26 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
     assert str(tmp_path) not in resolved.text
 
 
+def test_a_link_to_nothing_in_a_folder_of_files(tmp_path: Path):
+    folder = tmp_path / "files"
+    folder.mkdir()
+    (folder / "a").symlink_to(tmp_path / "gone")
+    steps = [("scale", {"by": 2, "files": str(folder)})]
+    before = pipeline.load(steps).digest()
+    (tmp_path / "gone").write_text("back")
+    assert pipeline.load(steps).digest() != before
+
+
+@pytest.mark.parametrize(
+    "text", ["- &a\n  - rate\n  - *a\n", "- background: &a\n    level: *a\n", "- x: {y: &a [*a]}"]
+)
+def test_an_anchor_that_holds_itself(tmp_path: Path, text: str):
+    path = tmp_path / "pipeline.yaml"
+    path.write_text(text)
+    with pytest.raises(PipelineError, match=r"pipeline\.yaml: an anchor"):
+        pipeline.load(path)
+
+
 def test_the_digest_sees_the_files_that_arguments_name(tmp_path: Path):
     folder = tmp_path / "calibration"
     folder.mkdir()

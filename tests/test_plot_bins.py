@@ -5,6 +5,7 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import xarray as xr
 from helpers.flyby import flyby
 
 from uvisxr.errors import ArgumentError, MissingStepError
@@ -94,6 +95,20 @@ def test_a_spectrum_with_its_band(ds):
     assert ax.get_legend().get_texts()[0].get_text() == "pic 2, pixel 30"
 
 
+def test_missing_counts_are_gaps_and_those_of_bins_any_number(ds):
+    counts = np.full(ds["counts"].shape, 7, np.uint16)
+    counts[2, 30, [1, 5]] = 65535
+    raw = ds.drop_vars(["radiance", "radiance_upper", "radiance_lower"]).assign(
+        counts=(ds["counts"].dims, counts)
+    )
+    (line,) = spectrum(raw, (2, 30)).lines
+    assert np.flatnonzero(np.isnan(line.get_ydata())).tolist() == [1, 5]
+    assert np.nanmax(line.get_ydata()) == 7
+    many = raw.assign(counts=xr.full_like(raw["counts"], 60_000))
+    (line,) = spectrum(many.uvis.bin(pixels=[[(0, 1), (0, 2)]])).lines
+    assert (line.get_ydata() == 120_000).all()
+
+
 def test_one_pair_without_a_list_and_without_band(ds):
     ax = spectrum(ds, (2, 30), band=False)
     assert len(ax.lines) == 1
@@ -142,6 +157,12 @@ def test_given_axes(ds):
     before = plt.get_fignums()
     assert spectrum(ds, [(0, 0)], ax=ax) is ax
     assert plt.get_fignums() == before
+
+
+@pytest.mark.parametrize("dim", ["pic", "pixel"])
+def test_no_spectrum_is_left(ds, dim):
+    with pytest.raises(ArgumentError, match="no spectrum is left to draw"):
+        ds.isel({dim: []}).uvis.plot.spectrum()
 
 
 def test_spectra_refused(ds, binned):

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import gc
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
 from helpers.flyby import flyby
+from helpers.handmade import observation
+from helpers.screen import PACKAGES, Screen, missing, screen
 from matplotlib.backend_bases import KeyEvent, LocationEvent, MouseEvent
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from uvisxr.errors import ArgumentError, MissingStepError
+from uvisxr.instrument.detector import Window
 from uvisxr.plot.checker import COLORMAPS, check_stars
 from uvisxr.quality.flags import flag, good
 
@@ -58,6 +73,11 @@ def _drag(checker, slider, start: float, stop: float) -> None:
         strict=True,
     ):
         canvas.callbacks.process(name, MouseEvent(name, canvas, x, y, 1))
+
+
+def _key(checker, key: str) -> None:
+    canvas = checker.figure.canvas
+    canvas.callbacks.process("key_press_event", KeyEvent("key_press_event", canvas, key))
 
 
 def _hover(checker) -> str:
@@ -123,6 +143,8 @@ def test_numbers_of_a_subset_are_those_of_the_dataset(ds):
     assert [(int(p), int(q)) for p, q in checker.selected] == [(7, 32)]
     text = checker.ax.xaxis.get_major_formatter()(1.0, 0)
     assert text == "7"
+    assert checker.ax.format_coord(1.3, 2.2) == "(x, y) = (7, 32)"
+    assert checker.exposure_slider.valtext.get_text() == "6 to 11"
     assert checker.ax.xaxis.get_major_formatter()(1.5, 0) == ""
 
 
@@ -213,18 +235,50 @@ def test_exposure_slider(checker):
     assert checker.selected == [(6, 10)]
 
 
-def test_colormaps_cycle_by_button_and_key(checker):
+def test_nine_colormaps_forwards_and_back_by_arrow_and_key(checker):
     (mesh,) = [m for m in checker.ax.images if m.get_gid() == "map"]
+    (written,) = [t for t in checker.figure.texts if t.get_gid() == "colormap"]
+    assert len(set(COLORMAPS)) == 9
     seen = [mesh.get_cmap().name]
-    canvas = checker.figure.canvas
-    x, y = checker.colormap_button.ax.transAxes.transform((0.5, 0.5))
-    for name in ("button_press_event", "button_release_event"):
-        canvas.callbacks.process(name, MouseEvent(name, canvas, x, y, 1))
-    seen.append(mesh.get_cmap().name)
-    for key in ("x", "c", "c", "c"):
-        canvas.callbacks.process("key_press_event", KeyEvent("key_press_event", canvas, key))
+
+    def press(button) -> None:
+        x, y = button.ax.transAxes.transform((0.5, 0.5))
+        for name in ("button_press_event", "button_release_event"):
+            _mouse(checker, name, x, y, 1)
+        assert written.get_text() == mesh.get_cmap().name
         seen.append(mesh.get_cmap().name)
-    assert seen == [*COLORMAPS[:2], COLORMAPS[1], *COLORMAPS[2:], COLORMAPS[0]]
+
+    for _ in COLORMAPS:
+        press(checker.next_button)
+    assert seen == [*COLORMAPS, COLORMAPS[0]]
+    press(checker.previous_button)
+    assert seen[-1] == COLORMAPS[-1]
+    for key, expected in (("b", -2), ("n", -1), ("x", -1), ("n", 0), ("b", -1)):
+        _key(checker, key)
+        assert mesh.get_cmap().name == written.get_text() == COLORMAPS[expected]
+
+
+def test_the_keys_are_not_those_of_the_toolbar():
+    taken = {k for name, keys in plt.rcParams.items() if name.startswith("keymap.") for k in keys}
+    assert not taken & {"n", "b", "up", "down", "pageup", "pagedown"}
+
+
+def test_the_colormap_shown_first(ds):
+    for cmap in ("magma", plt.colormaps["magma"]):
+        checker = check_stars(ds, cmap=cmap)
+        (mesh,) = checker.ax.images
+        assert mesh.get_cmap().name == "magma"
+        checker.next_colormap()
+        assert mesh.get_cmap().name == "cividis"
+        checker.next_colormap(-2)
+        assert mesh.get_cmap().name == "inferno"
+    checker = check_stars(ds, cmap="gray")
+    (mesh,) = checker.ax.images
+    names = []
+    for _ in range(10):
+        names.append(mesh.get_cmap().name)
+        checker.next_colormap()
+    assert names == ["gray", *COLORMAPS]
 
 
 def test_map_shows_the_signal_the_disk_and_predicted_stars(checker, ds):
@@ -261,11 +315,31 @@ def test_without_geometry_and_calibration(ds):
         check_stars(raw.drop_vars("counts"))
 
 
-def test_long_lists_are_cut(ds):
-    many = flag(ds, [(i, j) for i in range(6) for j in range(10)], "star")
-    text = _listed(check_stars(many))
-    assert "Star flags: 60" in text
-    assert "... 36 more" in text
+def test_the_whole_list_scrolls(ds):
+    pairs = [(i, j) for i in range(6) for j in range(10)]
+    checker = check_stars(flag(ds, pairs, "star"))
+    checker.figure.canvas.draw()
+    assert "Star flags: 60" in _listed(checker)
+    lines = [f"{i:>5d} {j:>6d}" for i, j in pairs]
+    rows = checker.list.rows
+    assert 20 < rows < 60
+    assert checker.list.shown == lines[:rows]
+    x, y = checker.list.ax.transAxes.transform((0.5, 0.5))
+    canvas = checker.figure.canvas
+    for _ in range(14):
+        event = MouseEvent("scroll_event", canvas, x, y, step=-1)
+        canvas.callbacks.process("scroll_event", event)
+    assert checker.list.shown == lines[-rows:]
+    _key(checker, "up")
+    assert checker.list.shown == lines[-rows - 1 : -1]
+    for _ in range(3):
+        _key(checker, "pageup")
+    assert checker.list.shown == lines[:rows]
+    # A flag that is set comes into view.
+    _click(checker, 11, 3)
+    assert checker.list.shown[-1] == f"{11:>5d} {3:>6d}"
+    _key(checker, "pagedown")
+    assert checker.list.shown[-1] == f"{11:>5d} {3:>6d}"
 
 
 def test_toggle_names_what_is_not_there(checker):
@@ -294,6 +368,255 @@ def test_closed_it_answers_no_more(checker):
     assert not plt.get_fignums()
 
 
-def test_no_colormaps(ds):
-    with pytest.raises(ArgumentError, match="colormaps"):
-        check_stars(ds, colormaps=())
+def test_closed_it_keeps_its_flags(checker, ds):
+    _click(checker, 3, 3)
+    checker.close()
+    checker.toggle(4, 4)
+    assert checker.selected == [(3, 3), (4, 4)]
+    xr.testing.assert_identical(
+        checker.dataset["quality"], flag(ds, [(3, 3), (4, 4)], "star")["quality"]
+    )
+
+
+def test_a_with_block(ds):
+    with ds.uvis.check_stars((1450, 1700)) as checker:
+        checker.figure.canvas.draw()
+        _click(checker, 3, 17)
+        assert np.argwhere(~good(checker.dataset, "star").values).tolist() == [[3, 17]]
+    assert not plt.get_fignums()
+    assert np.argwhere(~good(checker.dataset, "star").values).tolist() == [[3, 17]]
+    with pytest.raises(ZeroDivisionError), ds.uvis.check_stars():
+        raise ZeroDivisionError
+    assert not plt.get_fignums()
+
+
+def test_it_says_that_a_notebook_without_ipympl_takes_no_clicks(checker, monkeypatch):
+    assert "ipympl" not in repr(checker)
+    inline = "module://matplotlib_inline.backend_inline"
+    monkeypatch.setattr("matplotlib.get_backend", lambda: inline)
+    assert repr(checker).endswith("call %matplotlib widget before, with ipympl>")
+
+
+def test_it_says_what_it_holds(ds):
+    checker = ds.uvis.check_stars()
+    checker.toggle(3, 3)
+    name = ds.attrs["name"]
+    assert repr(checker) == (
+        f"<StarChecker {name}: 1 star flag, 1 of them set here, 0 cleared; "
+        ".dataset is the dataset with the flags as they are now>"
+    )
+    flagged = check_stars(flag(ds, [(1, 1), (2, 2)], "star"))
+    flagged.toggle(1, 1)
+    assert "1 star flag, 0 of them set here, 1 cleared" in repr(flagged)
+    with pytest.raises(AttributeError, match=r"no 'radiance': .* is its \.dataset"):
+        _ = checker.radiance
+
+
+def test_nobody_needs_to_keep_it_while_it_is_open(ds):
+    canvas = check_stars(ds).figure.canvas
+    canvas.draw()
+    gc.collect()
+    (text,) = canvas.figure.findobj(lambda artist: artist.get_gid() == "list")
+    x, y = canvas.figure.axes[0].transData.transform((3, 17))
+    for name in ("button_press_event", "button_release_event"):
+        canvas.callbacks.process(name, MouseEvent(name, canvas, x, y, 1))
+    assert "Star flags: 1" in text.get_text()
+
+
+def test_a_figure_that_is_gone_keeps_nothing(ds):
+    checker = weakref.ref(check_stars(ds))
+    plt.close("all")
+    gc.collect()
+    assert checker() is None
+
+
+def test_a_saved_picture_leaves_the_window_as_it_is(checker, tmp_path):
+    canvas = checker.figure.canvas
+    plain = np.asarray(canvas.buffer_rgba()).copy()
+    checker.figure.savefig(tmp_path / "a.png", dpi=30)
+    canvas.draw()
+    checker.figure.savefig(tmp_path / "b.png", dpi=30)
+    _mouse(checker, "motion_notify_event", *_screen(checker, 5, 33))
+    _mouse(checker, "motion_notify_event", *_screen(checker, -4, 33))
+    np.testing.assert_array_equal(np.asarray(canvas.buffer_rgba()), plain)
+
+
+def test_what_is_under_the_mouse_is_still_said_after_a_click(checker):
+    canvas = checker.figure.canvas
+    _mouse(checker, "motion_notify_event", *_screen(checker, 5, 33))
+    _click(checker, 5, 33)
+    canvas.draw()
+    left, bottom, right, top = (round(v) for v in checker.figure.bbox.extents)
+    picture = np.asarray(canvas.buffer_rgba())[: round(0.05 * (top - bottom)), left:right, :3]
+    assert (picture < 128).any()
+
+
+def test_methods_of_integration(ds):
+    rng = np.random.default_rng(4)
+    uneven = ds.assign(radiance=ds["radiance"] * rng.uniform(0.5, 1.5, ds["radiance"].shape))
+    for method in ("bins", "trapezoid", "simpson"):
+        checker = check_stars(uneven, (1450, 1700), method=method)
+        light = uneven.uvis.integrate((1450, 1700), method=method).brightness.values.T
+        np.testing.assert_allclose(checker.ax.images[0].get_array().filled(np.nan), light)
+        assert "1450–1700 Å" in checker.ax.get_title()
+    with pytest.raises(ArgumentError, match="method"):
+        check_stars(uneven, method="sum")
+
+
+def test_the_range_by_default_is_that_of_starlight_in_the_euv():
+    window = Window(2, 0, 61, 1023, band_bin=8)
+    rng = np.random.default_rng(3)
+    counts = rng.poisson(4.0, (3, *window.shape)).astype(np.uint16)
+    counts[1, 5, 900 // 8] = 65535
+    ds = observation(counts, window, "EUV")
+    inside = ((ds.wl >= 1035) & (ds.wl <= 1150)).values
+    assert inside[900 // 8]
+    checker = check_stars(ds)
+    expected = counts[:, :, inside].sum(-1, dtype=int).T / 240.0
+    shown = checker.ax.images[0].get_array()
+    assert np.argwhere(np.ma.getmaskarray(shown)).tolist() == [[5, 1]]
+    expected[5, 1] = np.nan
+    np.testing.assert_allclose(shown.filled(np.nan), expected)
+    assert checker.describe(1, 5) == "pic 1, pixel 5: no value"
+
+
+def test_no_colormap(ds):
+    with pytest.raises(ArgumentError, match=r"cmap='virdis'.*did you mean 'viridis'"):
+        check_stars(ds, cmap="virdis")
+    with pytest.raises(ArgumentError, match="cmap=3"):
+        check_stars(ds, cmap=3)
+
+
+# On a real window --------------------------------------------------------------------------------
+
+
+class _Window:
+    """The checker of `helpers.checker_window`, in a program of its own, and its user."""
+
+    def __init__(self, screen: Screen) -> None:
+        root = Path(__file__).parents[1]
+        paths = os.pathsep.join([str(root), str(root / "tests")])
+        self.screen = screen
+        self.program = subprocess.Popen(
+            [sys.executable, "-W", "error", "-m", "helpers.checker_window"],
+            env=screen.environment | {"PYTHONPATH": paths},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.state: dict[str, Any] = {}
+        self.places = self.read()
+        self.state = self.read()
+
+    def read(self) -> dict[str, Any]:
+        line = self.program.stdout.readline()
+        assert line, f"ended after {self.state}: {self.program.communicate()[1]}"
+        return json.loads(line)
+
+    def until(self, seen: Callable[[dict[str, Any]], bool] | None = None, **expected: Any) -> None:
+        """Read states until one is as wanted, or has these values."""
+        while (seen and not seen(self.state)) or not expected.items() <= self.state.items():
+            self.state = self.read()
+
+    def cell(self, i: float, j: float) -> tuple[float, float]:
+        origin, right, up = (np.array(place) for place in self.places["cells"])
+        return tuple(origin + i * (right - origin) + j * (up - origin))
+
+    def title(self) -> np.ndarray:
+        """What is seen above the map."""
+        (left, top), (right, bottom) = (np.round(p).astype(int) for p in self.places["title"])
+        return self.screen.picture()[top:bottom, left:right]
+
+
+@pytest.fixture
+def window(tmp_path):
+    absent = missing()
+    if absent:
+        reason = f"no window without {', '.join(absent)}: apt-get install {PACKAGES}"
+        if os.environ.get("UVISXR_REQUIRE_TEST_WINDOW"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with screen(tmp_path) as found:
+        opened = _Window(found)
+        # A hang is a failure: what is read next is then the end.
+        watchdog = threading.Timer(240, opened.program.kill)
+        watchdog.start()
+        try:
+            yield opened
+        finally:
+            watchdog.cancel()
+            opened.program.kill()
+            opened.program.communicate()
+
+
+@pytest.mark.slow
+def test_clicks_on_a_real_window(window):
+    screen, places = window.screen, window.places
+    before = [(i, j) for i in (8, 9) for j in range(30)]
+
+    def flagged(*pairs: tuple[int, int]) -> list[list[int]]:
+        return sorted(map(list, {*before, *pairs}))
+
+    screen.click(*window.cell(3, 17))
+    window.until(selected=flagged((3, 17)))
+    screen.click(*window.cell(5.2, 40))
+    window.until(selected=flagged((3, 17), (5, 40)))
+    screen.click(*window.cell(3, 17))
+    window.until(selected=flagged((5, 40)))
+    screen.click(*window.cell(5, 41), button=3)
+
+    # Hovering.
+    screen.move(*places["list"])
+    window.until(hover="")
+    _wait_for(lambda: window.title().min() > 200)
+    screen.move(*window.cell(6, 33))
+    window.until(lambda state: state["hover"].startswith("pic 6, pixel 33"))
+    _wait_for(lambda: window.title().min() < 100)
+
+    # Colours by keys, arrows and slider.
+    for key, name in (("n", "plasma"), ("b", "viridis"), ("b", "gist_ncar")):
+        screen.key(key)
+        window.until(colormap=name)
+    for arrow, name in (("next", "viridis"), ("previous", "gist_ncar")):
+        screen.click(*places[arrow])
+        window.until(colormap=name)
+    limit = window.state["limit"]
+    screen.drag(*places["colours"])
+    window.until(lambda state: 0.6 * limit < state["limit"] < 0.7 * limit)
+
+    # The list: by the wheel, its bar and keys.
+    lines = [f"{i:>5d} {j:>6d}" for i, j in flagged((5, 40))]
+    rows = len(window.state["shown"])
+    assert rows < len(lines)
+    screen.click(*places["list"], button=5)
+    window.until(shown=lines[3 : 3 + rows])
+    bottom, top = places["bar"]
+    screen.drag(top, bottom)
+    window.until(shown=lines[-rows:])
+    screen.key("Up")
+    window.until(shown=lines[-rows - 1 : -1])
+
+    # While the toolbar zooms, clicks are its own.
+    screen.click(*places["zoom"])
+    window.until(mode="zoom rect")
+    screen.click(*window.cell(2, 50))
+    screen.click(*places["zoom"])
+    window.until(mode="")
+    screen.click(*window.cell(1, 1))
+    window.until(selected=flagged((1, 1), (5, 40)))
+
+    # Closed by its user; the script goes on after the `with` block.
+    screen.key("q")
+    out, errors = window.program.communicate(timeout=60)
+    assert window.program.returncode == 0, errors
+    left = json.loads(out.splitlines()[-1])
+    assert left["flags"] == flagged((0, 59), (1, 1), (5, 40))
+    assert "63 star flags, 3 of them set here, 0 cleared" in left["repr"]
+    assert not errors
+
+
+def _wait_for(seen: Callable[[], bool]) -> None:
+    stop = time.monotonic() + 20
+    while not seen():
+        assert time.monotonic() < stop
+        time.sleep(0.05)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
 from helpers.flyby import flyby
+from helpers.handmade import observation
 from helpers.umask import permissions, umask
 from matplotlib.figure import Figure
 
 from uvisxr.errors import ArgumentError, ExportError, MissingStepError
+from uvisxr.instrument.detector import Window
 from uvisxr.plot.evolution import evolution
+from uvisxr.plot.picture import picture
 from uvisxr.quality.flags import flag
 
 
@@ -93,25 +98,108 @@ def test_counts_without_calibration(ds):
     assert figure.get_supylabel() == "Count rate (count/s)"
     inside = ((raw.wl >= 1600) & (raw.wl <= 1900)).sum()
     np.testing.assert_allclose(_points(_panels(figure)["pixel 20"])[:, 1], 3 * inside / 30.0)
+    # The bins of 64 columns whose centres lie in the range have these outer edges.
+    held = raw.wl_bounds.values[((raw.wl >= 1600) & (raw.wl <= 1900)).values]
+    assert f"{held.min():.0f}–{held.max():.0f} Å" in figure.get_suptitle()
     with pytest.raises(ArgumentError, match="wl_range"):
         evolution(raw, wl_range=(100, 200))
     with pytest.raises(MissingStepError):
         evolution(raw.drop_vars("counts"))
 
 
+def test_wavelengths_come_first_as_in_the_other_pictures(ds):
+    light = ds.uvis.integrate((1450, 1700)).brightness.values[:, 20]
+    by_place = _panels(evolution(ds, (1450, 1700), pixels=[20]))["pixel 20"]
+    np.testing.assert_allclose(_points(by_place)[:, 1], light)
+    parameters = list(inspect.signature(evolution).parameters)
+    assert parameters[:3] == ["ds", "wl_range", "path"]
+    assert list(inspect.signature(picture).parameters)[1] == "wl_range"
+
+
+def test_the_range_by_default_is_that_of_starlight_in_each_channel():
+    window = Window(2, 0, 61, 1023, band_bin=8)
+    for name, low, high in (("FUV", 1600, 1900), ("EUV", 1035, 1150)):
+        rng = np.random.default_rng(3)
+        ds = observation(rng.poisson(4.0, (3, *window.shape)).astype(np.uint16), window, name)
+        inside = ((ds.wl >= low) & (ds.wl <= high)).values
+        assert inside.sum() > 10
+        ax = _panels(evolution(ds, pixels=[7]))["pixel 7"]
+        expected = ds["counts"].values[:, 7, inside].sum(-1, dtype=int) / 240.0
+        np.testing.assert_allclose(_points(ax)[:, 1], expected)
+
+
+def test_methods_of_integration(ds):
+    rng = np.random.default_rng(4)
+    uneven = ds.assign(radiance=ds["radiance"] * rng.uniform(0.5, 1.5, ds["radiance"].shape))
+    seen = set()
+    for method in ("bins", "trapezoid", "simpson"):
+        ax = _panels(evolution(uneven, (1450, 1700), pixels=[20], method=method))["pixel 20"]
+        light = uneven.uvis.integrate((1450, 1700), method=method).brightness.values[:, 20]
+        np.testing.assert_allclose(_points(ax)[:, 1], light)
+        seen.add(tuple(light))
+    assert len(seen) == 3
+
+
+@pytest.mark.parametrize("share_y", [True, False])
+def test_limits_and_scale_of_the_ordinate(ds, share_y):
+    given = evolution(ds, pixels=[3, 40], yscale="log", ylim=(0.01, 20), share_y=share_y)
+    for ax in _panels(given).values():
+        assert ax.get_yscale() == "log"
+        assert ax.get_ylim() == (0.01, 20)
+    linear = evolution(ds, pixels=[3, 40], ylim=(-1, 4), share_y=share_y)
+    assert {ax.get_yscale() for ax in _panels(linear).values()} == {"linear"}
+    assert {ax.get_ylim() for ax in _panels(linear).values()} == {(-1, 4)}
+
+
+@pytest.mark.parametrize("share_y", [True, False])
+def test_logarithmic_limits_hold_all_that_is_above_zero(ds, share_y):
+    panels = _panels(evolution(ds, pixels=[3, 40], yscale="log", share_y=share_y))
+    for ax in panels.values():
+        low, high = ax.get_ylim()
+        values = _points(ax)[:, 1]
+        assert 0 < low < values.min()
+        assert values.max() < high
+    limits = {ax.get_ylim() for ax in panels.values()}
+    assert len(limits) == (1 if share_y else 2)
+
+
+def test_what_is_not_above_zero_is_marked_at_the_lower_edge(ds):
+    sign = xr.ones_like(ds["pic"], dtype=float)
+    sign[2], sign[5] = -1.0, 0.0
+    dark = ds.assign(radiance=(ds["radiance"] * sign).assign_attrs(ds["radiance"].attrs))
+    ax = _panels(evolution(dark, pixels=[20], yscale="log"))["pixel 20"]
+    (below,) = [line for line in ax.lines if line.get_gid() == "below"]
+    assert below.get_xdata().tolist() == [2, 5]
+    assert below.get_transform() == ax.get_xaxis_transform()
+    assert np.flatnonzero(np.isnan(_points(ax)[:, 1])).tolist() == [2, 5]
+    nothing = ds.assign(radiance=xr.zeros_like(ds["radiance"]))
+    evolution(nothing, pixels=[20], yscale="log").canvas.draw()
+
+
+def test_spectra_without_counts_are_gaps(ds):
+    """A null, 65535, is no count: three bins of a lost spectrum would be 6,553 count/s."""
+    raw = ds.drop_vars(["radiance", "radiance_upper", "radiance_lower"])
+    counts = raw["counts"].values + np.uint16(3)
+    counts[4] = counts[7, 20, -2] = 65535
+    lost = raw.assign(counts=(raw["counts"].dims, counts))
+    points = _points(_panels(evolution(lost, pixels=[20]))["pixel 20"])[:, 1]
+    assert np.flatnonzero(np.isnan(points)).tolist() == [4, 7]
+    assert np.nanmax(points) < 1.0
+
+
 def test_pages(ds, tmp_path):
     before = plt.get_fignums()
-    path = evolution(ds, tmp_path / "a.pdf", pixels=range(20), columns=3, rows=2)
+    path = evolution(ds, path=tmp_path / "a.pdf", pixels=range(20), columns=3, rows=2)
     assert path.read_bytes().count(b"/Type /Page ") == 4
     assert plt.get_fignums() == before
-    again = evolution(ds, tmp_path / "b.pdf", pixels=range(20), columns=3, rows=2)
+    again = evolution(ds, path=tmp_path / "b.pdf", pixels=range(20), columns=3, rows=2)
     assert path.read_bytes() == again.read_bytes()
 
 
 @pytest.mark.parametrize("mask", [0o077, 0o022, 0o027])
 def test_pages_have_the_permissions_of_a_new_file(ds, tmp_path, mask):
     with umask(mask):
-        path = evolution(ds, tmp_path / "a.pdf", pixels=[1])
+        path = evolution(ds, path=tmp_path / "a.pdf", pixels=[1])
     assert permissions(path) == 0o666 & ~mask
     assert list(tmp_path.iterdir()) == [path]
 
@@ -122,14 +210,14 @@ def test_pages_in_place_of_an_input(ds, tmp_path):
     with xr.open_dataset(source) as opened:
         (tmp_path / "a.pdf").symlink_to(source)
         with pytest.raises(ExportError, match="were read from it"):
-            evolution(opened, tmp_path / "a.pdf", pixels=[1])
+            evolution(opened, path=tmp_path / "a.pdf", pixels=[1])
     with pytest.raises(ExportError, match="products of the archive"):
-        evolution(ds, tmp_path / "a.dat", pixels=[1])
+        evolution(ds, path=tmp_path / "a.dat", pixels=[1])
 
 
 def test_pages_that_cannot_be_written(ds, tmp_path):
     with pytest.raises(ExportError, match="cannot write"):
-        evolution(ds, tmp_path / "none" / "a.pdf", pixels=[1])
+        evolution(ds, path=tmp_path / "none" / "a.pdf", pixels=[1])
 
 
 def test_stars_are_predicted_where_there_is_geometry(ds):
@@ -152,6 +240,14 @@ def test_stars_are_predicted_where_there_is_geometry(ds):
         ({"rows": -1}, "rows=-1"),
         ({"wl_range": (100, 200)}, "range"),
         ({"exclude": "cloud"}, "cloud"),
+        ({"wl_range": "all"}, "wl_range='all': expected 'starlight' or two ascending wavelengths"),
+        ({"wl_range": "evolution.pdf"}, "wl_range='evolution.pdf': expected"),
+        ({"path": (1450, 1700)}, r"path=\(1450, 1700\): .*wavelengths are wl_range="),
+        ({"method": "trapz"}, "method='trapz'.*did you mean 'trapezoid'"),
+        ({"yscale": "lin"}, "yscale='lin'"),
+        ({"ylim": (3, 1)}, "ylim"),
+        ({"ylim": (0, 1), "yscale": "log"}, "above 0"),
+        ({"share_y": "all"}, "share_y"),
     ],
 )
 def test_bad_arguments(ds, arguments, said):

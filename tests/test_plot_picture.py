@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import spiceypy
 from helpers.flyby import flyby
-from matplotlib.colors import to_rgba
+from matplotlib.colors import BoundaryNorm, LogNorm, PowerNorm, to_rgba
 
 from uvisxr import UvisError, image
+from uvisxr.errors import ArgumentError
 from uvisxr.geometry import views
 from uvisxr.plot.picture import picture
 
@@ -146,6 +147,133 @@ def test_given_axes_are_used_and_no_figure_is_made(ds):
     assert picture(ds, nx=20, ax=ax) is ax
     assert plt.get_fignums() == before
     assert fig.axes[0] is ax
+
+
+def test_limits_are_those_of_the_axes_and_of_the_cells(ds):
+    limits = {"xlim": (-1500.0, 2500.0), "ylim": (0.0, 3000.0)}
+    ax = picture(ds, nx=40, **limits)
+    assert (ax.get_xlim(), ax.get_ylim()) == tuple(limits.values())
+    (mesh,) = _artists(ax, "image")
+    expected = image.image(ds, nx=40, **limits)
+    np.testing.assert_array_equal(mesh.get_array().filled(np.nan), expected.values)
+    assert mesh.get_extent() == pytest.approx([-1500, 2500, 0, 3000])
+    # Of one axis alone, the other is as without.
+    ax, whole = picture(ds, nx=20, ylim=(0, 3000)), picture(ds, nx=20)
+    assert ax.get_ylim() == (0, 3000)
+    assert ax.get_xlim() == pytest.approx(whole.get_xlim(), abs=300)
+
+
+def test_a_new_figure_is_as_high_as_the_image(ds):
+    low = picture(ds, nx=20, xlim=(-4000, 4000), ylim=(0, 3000)).figure
+    high = picture(ds, nx=20, xlim=(-1000, 1000), ylim=(-3000, 3000)).figure
+    assert low.get_figheight() < low.get_figwidth() < high.get_figheight()
+    fig, ax = plt.subplots(figsize=(3, 3))
+    picture(ds, nx=20, ylim=(0, 1000), ax=ax)
+    assert fig.get_size_inches().tolist() == [3, 3]
+
+
+def test_footprints_beyond_the_limits(ds):
+    with pytest.raises(ArgumentError, match=r"no footprint lies within xlim=\(90000, 95000\)"):
+        picture(ds, nx=20, xlim=(90000, 95000))
+
+
+def test_colour_map_and_norm_are_those_of_matplotlib(ds):
+    ax = picture(ds, nx=20, cmap="viridis", norm="log", vmin=0.1, vmax=2.0)
+    (mesh,) = _artists(ax, "image")
+    assert mesh.get_cmap().name == "viridis"
+    assert type(mesh.norm) is LogNorm
+    assert mesh.get_clim() == (0.1, 2.0)
+    norm = PowerNorm(0.5, vmin=0.0, vmax=1.0)
+    ax = picture(ds, nx=20, cmap=plt.get_cmap("gray"), norm=norm, style={"image": {"cmap": "hot"}})
+    (mesh,) = _artists(ax, "image")
+    assert mesh.norm is norm
+    assert mesh.get_cmap().name == "gray"
+
+
+def test_the_colour_bar_shows_what_lies_beyond(ds):
+    for limits, expected in (
+        ({}, "neither"),
+        ({"vmin": 0.1}, "min"),
+        ({"vmax": 1.0}, "max"),
+        ({"vmin": 0.1, "vmax": 1.0}, "both"),
+    ):
+        (mesh,) = _artists(picture(ds, nx=20, **limits), "image")
+        assert mesh.colorbar.extend == expected
+
+
+def test_noise_below_zero_is_dark_on_a_logarithmic_scale(ds):
+    noisy = ds.assign(radiance=ds.radiance.where(ds.pic != 4, -1e-6))
+    (mesh,) = _artists(picture(noisy, nx=30, norm="log"), "image")
+    expected = image.image(noisy, nx=30).values
+    assert (expected < 0).any()
+    np.testing.assert_array_equal(np.ma.getmaskarray(mesh.get_array()), np.isnan(expected))
+    assert (mesh.get_array()[expected < 0] == mesh.norm.vmin).all()
+    assert mesh.colorbar.extend == "min"
+
+
+def test_contours_between_levels(ds):
+    levels = [0.1, 0.4, 0.8, 1.2]
+    ax = picture(ds, nx=40, levels=levels, interpolate=True)
+    (contours,) = _artists(ax, "image")
+    assert contours.levels.tolist() == levels
+    found = image.image(ds, nx=40, interpolate=True)
+    # The area of each level is that of the cells within.
+    cell = float(np.diff(found.x)[0] * np.diff(found.y)[0])
+    for path, low, high in zip(contours.get_paths()[1:4], levels[:-1], levels[1:], strict=True):
+        inside = ((found.values > low) & (found.values <= high)).sum() * cell
+        x, y = np.meshgrid(found.x, found.y)
+        drawn = path.contains_points(np.stack([x.ravel(), y.ravel()], -1)).sum() * cell
+        assert drawn == pytest.approx(inside, rel=0.1)
+    assert contours.colorbar.extend == "both"
+
+
+def test_a_number_of_levels_gives_round_ones_in_the_limits(ds):
+    (contours,) = _artists(picture(ds, nx=20, levels=5, vmin=0.0, vmax=2.0), "image")
+    np.testing.assert_allclose(contours.levels, [0, 0.4, 0.8, 1.2, 1.6, 2.0])
+    (contours,) = _artists(picture(ds, nx=20, levels=2, norm="log", vmin=0.01, vmax=1), "image")
+    np.testing.assert_allclose(contours.levels, [0.01, 0.1, 1.0])
+    norm = BoundaryNorm([0.0, 0.5, 2.0], 256)
+    (contours,) = _artists(picture(ds, nx=20, levels=7, norm=norm), "image")
+    assert contours.levels.tolist() == [0.0, 0.5, 2.0]
+
+
+def test_without_annotation_there_is_the_image_and_the_outline(ds):
+    ax = picture(ds, nx=20, annotate=False)
+    assert not ax.axison
+    assert not ax.get_title()
+    assert not ax.child_axes
+    assert [len(_artists(ax, name)) for name in ("image", "limb", "terminator")] == [1, 1, 1]
+    for name in ("altitude:", "pole:", "compass"):
+        assert not _artists(ax, name)
+    asked = picture(ds, nx=20, annotate=False, altitudes=(700,))
+    assert _artists(asked, "altitude:700")
+    assert not asked.texts
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"cmap": "virids"}, r"cmap='virids': expected a colour map .*did you mean 'viridis'"),
+        ({"cmap": 3}, "cmap=3"),
+        ({"norm": "logg"}, "norm='logg': expected one of .*did you mean 'log'"),
+        ({"norm": "log", "vmin": 0}, r"norm='log' from 0.* to .* does not fit the values, 0\.02"),
+        ({"norm": "log", "vmax": -1}, "norm='log'"),
+        ({"vmin": 3, "vmax": 1}, "norm='linear' from 3.* to 1"),
+        ({"vmin": "low"}, "vmin='low'"),
+        ({"norm": LogNorm(), "vmin": 1}, r"norm=LogNorm\(vmin=..., vmax=...\)"),
+        ({"levels": 0}, "levels=0"),
+        ({"levels": "many"}, "levels='many'"),
+        ({"levels": [1]}, "two or more ascending"),
+        ({"levels": [2, 1]}, "two or more ascending"),
+        ({"levels": 3, "nx": 1}, "contours need 2 cells"),
+        ({"xlim": (3, 1)}, "xlim="),
+        ({"annotate": "alt"}, "annotate='alt'"),
+        ({"compass": 1}, "compass=1"),
+    ],
+)
+def test_what_does_not_fit(ds, arguments, said):
+    with pytest.raises(ArgumentError, match=said):
+        picture(ds, **{"nx": 20} | arguments)
 
 
 def test_colour_limits_and_style(ds):

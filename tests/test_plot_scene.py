@@ -12,7 +12,14 @@ from helpers.umask import permissions, umask
 from PIL import Image
 
 from uvisxr import UvisError
-from uvisxr.errors import ArgumentError, ExportError, MissingDependencyError, MissingStepError
+from uvisxr.errors import (
+    ArgumentError,
+    ExportError,
+    KernelError,
+    MissingDependencyError,
+    MissingStepError,
+    UvisWarning,
+)
 from uvisxr.geometry import outline, views
 from uvisxr.instrument.detector import Window
 from uvisxr.numerics import sphere
@@ -140,6 +147,64 @@ def test_sub_spacecraft_point_is_where_the_dataset_has_it(ds):
     np.testing.assert_allclose(mark.get_xydata()[0], expected, atol=1e-9)
 
 
+def test_the_sub_spacecraft_point_is_written_where_it_is(ds):
+    ax = geometry(ds, 3, bodies=())
+    (text,) = _artists(ax, "place")
+    lon, lat = float(ds.sc_lon[3]), float(ds.sc_lat[3])
+    assert text.get_text() == f"{lon:.1f}° W, {abs(lat):.1f}° {'N' if lat >= 0 else 'S'}"
+    (mark,) = _artists(ax, "sub_spacecraft")
+    np.testing.assert_allclose(text.xy, mark.get_xydata()[0])
+    east = ds.assign_attrs(lon_direction="east").assign_coords(sc_lat=-ds.sc_lat)
+    assert geometry(east, 3, bodies=()).findobj(lambda a: a.get_gid() == "place")[0].get_text() == (
+        f"{lon:.1f}° E, {abs(lat):.1f}° {'S' if lat >= 0 else 'N'}"
+    )
+
+
+def test_on_a_small_disk_it_is_written_below():
+    ax = geometry(flyby(n_pic=1), mode="manual", xlim=(-20, 20), ylim=(-20, 20), bodies=())
+    (text,), (limb,) = _artists(ax, "place"), _artists(ax, "limb:TITAN")
+    assert text.xy[1] == pytest.approx(limb.get_xydata()[:, 1].min())
+
+
+def test_the_ends_of_the_slit_have_the_numbers_of_their_pixels(ds):
+    part = ds.isel(pixel=slice(7, 53))
+    ax = geometry(part, 2, bodies=())
+    first, last = [a for a in ax.texts if a.get_gid() == "pixel_number"]
+    assert (first.get_text(), last.get_text()) == ("7", "52")
+    corners = _vertices(_artists(ax, "slit")[0])
+    np.testing.assert_allclose(first.xy, corners[9][:2].mean(axis=0), atol=1e-9)
+    np.testing.assert_allclose(last.xy, corners[54][2:4].mean(axis=0), atol=1e-9)
+    # They stand away from the slit.
+    to_pixels = ax.transData.transform
+    outward = to_pixels(last.xy) - to_pixels(first.xy)
+    assert np.dot(last.get_position(), outward) > 0 > np.dot(first.get_position(), outward)
+
+
+def test_a_single_pixel_has_one_number(ds):
+    ax = geometry(ds.isel(pixel=[30]), 2, mode="fov", bodies=())
+    assert [a.get_text() for a in ax.texts if a.get_gid() == "pixel_number"] == ["30"]
+
+
+def test_a_slit_too_short_has_no_numbers(ds):
+    ax = geometry(ds, 2, mode="allsky", bodies=())
+    assert not _artists(ax, "pixel_number")
+
+
+def test_the_title_gives_the_instant_that_is_drawn(ds):
+    title = geometry(ds, 2, bodies=()).get_title()
+    # 1.8e8 + 60 s after 2000-01-01T11:58:55.816 UTC, with no leap second in between.
+    assert title == "FUV2005_257_19_58  pic 2  2005-09-14T19:59:55.8 UTC"
+    later = ds.assign_coords(geometry_et=ds.geometry_et + 7.26)
+    assert geometry(later, 2, bodies=()).get_title().endswith("2005-09-14T20:00:03.1 UTC")
+    two = xr.concat([ds, later], "sample", data_vars="minimal", coords="different", compat="equals")
+    two = two.transpose("pic", "sample", ...)
+    for sample, end in ((0, "19:59:55.8 UTC"), (1, "20:00:03.1 UTC")):
+        ax = geometry(two.isel(sample=sample), 2, bodies=())
+        assert ax.get_title().endswith(end)
+    # Of two instants the second is drawn.
+    assert geometry(two, 2, bodies=()).get_title().endswith("20:00:03.1 UTC")
+
+
 def test_flagged_pixels_are_hatched(ds):
     flagged = ds.uvis.flag([(2, 5), (2, 6)], "star")
     ax = geometry(flagged, 2, bodies=())
@@ -242,8 +307,13 @@ def test_without_kernels_the_target_is_drawn_alone(ds):
 def test_kernels_asked_for_must_be_there(ds, tmp_path):
     with pytest.raises(UvisError, match="nowhere"):
         geometry(ds, 0, kernels=tmp_path / "nowhere")
-    with pytest.raises(UvisError):
+    with pytest.raises(KernelError):
         geometry(ds, 0, bodies=["RHEA"])
+
+
+def test_the_target_and_the_sun_are_no_other_bodies(ds):
+    ax = geometry(ds, 0, bodies=["titan", "SUN"])
+    assert {a.get_gid() for a in _artists(ax, "limb:")} == {"limb:TITAN"}
 
 
 @pytest.mark.parametrize(
@@ -257,11 +327,12 @@ def test_kernels_asked_for_must_be_there(ds, tmp_path):
         ({"xlim": (0, np.nan)}, "xlim="),
         ({"annotate": "tangent_ra"}, "annotate='tangent_ra': expected .*; did you mean ra"),
         ({"pic": 99}, "no exposure pic=99"),
+        ({"bodies": ["RHAE"]}, "bodies='RHAE': expected names of bodies"),
     ],
 )
 def test_bad_arguments(ds, arguments, said):
     with pytest.raises(ArgumentError, match=said):
-        geometry(ds, bodies=(), **arguments)
+        geometry(ds, **{"bodies": ()} | arguments)
 
 
 def test_a_field_that_the_dataset_lacks(ds):
@@ -307,6 +378,66 @@ def test_gif_holds_every_frame_for_its_time(ds, tmp_path):
         exact = _pixels(still / f"{k:04d}.png")
         assert np.abs(frame - exact).mean() < 3
     assert np.abs(frames[0] - frames[4]).mean() > 0.5
+
+
+def _durations(path) -> list[int]:
+    """Times of the frames of a GIF, ms."""
+    with Image.open(path) as film:
+        found = []
+        for k in range(film.n_frames):
+            film.seek(k)
+            found.append(film.info["duration"])
+        return found
+
+
+@pytest.mark.parametrize("fps", [0.1, 4.0, 24.0, 30.0, 40.0, 49.0, 50.0])
+def test_frames_of_a_gif_last_as_long_as_they_should(ds, tmp_path, fps):
+    many = ds.isel(pic=[0] * 13)
+    found = _durations(animation.animate(many, tmp_path / "a.gif", fps=fps, **_SMALL))
+    ends, expected = np.cumsum(found), 1000 * np.arange(1, 14) / fps
+    assert np.abs(ends - expected).max() <= 5 + 1e-9
+    assert min(found) >= 20
+
+
+@pytest.mark.parametrize("fps", [60.0, 200.0])
+def test_a_gif_is_no_faster_than_viewers(ds, tmp_path, fps):
+    with pytest.warns(UvisWarning, match=rf"fps={fps:g}: .* 50 frames per second.*\.mp4"):
+        path = animation.animate(ds, tmp_path / "a.gif", fps=fps, **_SMALL)
+    assert _durations(path) == [20] * 5
+
+
+def test_pages_of_a_pdf(ds, tmp_path):
+    path = animation.animate(ds, tmp_path / "a.PDF", **_SMALL)
+    content = path.read_bytes()
+    assert content.startswith(b"%PDF")
+    assert b"/Count 5" in content
+    again = animation.animate(ds, tmp_path / "b.pdf", **_SMALL)
+    assert again.read_bytes() == content
+
+
+def test_pdf_frames(ds, tmp_path):
+    folder = animation.animate(ds, tmp_path / "frames", format="pdf", **_SMALL)
+    assert sorted(p.name for p in folder.iterdir()) == [f"{k:04d}.pdf" for k in range(5)]
+    assert all(b"/Count 1" in p.read_bytes() for p in folder.iterdir())
+
+
+@pytest.mark.parametrize("name", ["a.avi", "a.png", "v1.2"])
+def test_a_suffix_of_no_format_is_told_those_that_work(ds, tmp_path, name):
+    said = r"path='.*': .* \.gif, \.mp4 or \.pdf; .* a folder, .* format=\"png\" or \"pdf\""
+    with pytest.raises(ArgumentError, match=said):
+        animation.animate(ds, tmp_path / name, **_SMALL)
+    assert not list(tmp_path.iterdir())
+    one = ds.isel(pic=[0])
+    folder = animation.animate(one, tmp_path / name, format="png", **_SMALL)
+    assert [p.name for p in folder.iterdir()] == ["0000.png"]
+    # A folder that is there may have any name.
+    assert animation.animate(one, folder, **_SMALL) == folder
+
+
+def test_frames_of_the_whole_sky_are_wide(ds, tmp_path):
+    one = ds.isel(pic=[0])
+    folder = animation.animate(one, tmp_path / "f", mode="allsky", dpi=20, bodies=())
+    assert _pixels(folder / "0000.png").shape == (92, 160, 3)
 
 
 @pytest.mark.parametrize("mask", [0o077, 0o022, 0o027])
@@ -420,7 +551,12 @@ def test_films_make_no_pyplot_figures_and_are_silent(ds, tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [({"format": "avi"}, "format='avi'"), ({"fps": 0}, "fps=0"), ({"mode": "x"}, "mode='x'")],
+    [
+        ({"format": "avi"}, "format='avi'"),
+        ({"fps": 0}, "fps=0"),
+        ({"fps": 1e-3}, r"fps=0\.001: expected a number of frames per second of a GIF, 0\.0015"),
+        ({"mode": "x"}, "mode='x'"),
+    ],
 )
 def test_bad_film(ds, tmp_path, arguments, said):
     with pytest.raises(ArgumentError, match=said):

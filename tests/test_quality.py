@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 import xarray as xr
 from helpers.handmade import observation, sky
-from helpers.umask import permissions, umask
 
 from uvisxr.dataset.conventions import QUALITY_FLAGS
-from uvisxr.errors import ArgumentError, ExportError, MissingStepError
+from uvisxr.errors import ArgumentError, MissingStepError
 from uvisxr.instrument.detector import Window
 from uvisxr.quality import losses
 from uvisxr.quality.flags import good
@@ -121,83 +120,59 @@ def test_dimension_that_was_dropped(ds):
         ds.isel(pic=0).uvis.flag([(0, 0)])
 
 
-@pytest.mark.parametrize("columns", ["exposure pixel", "pixel exposure"])
-def test_star_file_round_trip(ds, tmp_path, columns):
-    pairs = [(0, 40), (2, 41), (5, 3)]
-    flagged = ds.uvis.flag(pairs, "star")
-    path = flagged.uvis.stars.save(tmp_path / "stars.txt", columns)
-    lines = path.read_text().splitlines()
-    first, second = columns.split()
-    assert lines[0] == f"# {first} | {second}"
-    row = (2, 41) if first == "exposure" else (41, 2)
-    assert tuple(map(int, lines[2].split())) == row
-    back = ds.uvis.stars.load(path, columns=columns)
-    xr.testing.assert_equal(back.quality, flagged.quality)
-    assert "stars.txt sha256:" in back.attrs["history"]
-    assert [p.name for p in tmp_path.iterdir()] == ["stars.txt"]
+# --- the flags as booleans
 
 
-def test_star_file_as_the_reference_package_writes_it(ds, tmp_path):
-    path = tmp_path / "stars.txt"
-    path.write_text("# exposure | pixel\n  40         2 \n  41         5 \n\n")
-    found = ds.uvis.stars.load(path, columns="pixel exposure")
-    assert np.argwhere((found.quality & 4).values).tolist() == [[2, 40], [5, 41]]
+def test_flagged_is_the_bit_arithmetic(ds):
+    """Of star 4, dark_line 8 (pixels 0, 1, 61, 62, 63) and user 16."""
+    ds = ds.uvis.flag([(0, 5), (3, 0)], "star").uvis.flag([(0, 5), (1, 7)])
+    star = ds.uvis.flagged("star")
+    assert star.dtype == bool and star.dims == ("pic", "pixel")
+    xr.testing.assert_equal(star.drop_vars("quality"), (ds.quality & 4 != 0).drop_vars("quality"))
+    assert np.argwhere(star.values).tolist() == [[0, 5], [3, 0]]
+    assert np.argwhere(ds.uvis.flagged(["star", "user"]).values).tolist() == [
+        [0, 5],
+        [1, 7],
+        [3, 0],
+    ]
+    assert ds.uvis.flagged("dark_line").sum() == 6 * 5
+    assert ds.uvis.flagged().sum() == 6 * 5 + 2
+    assert not ds.uvis.flagged(()).any()
+    xr.testing.assert_equal(~ds.uvis.flagged(("lost", "star")), good(ds, ("lost", "star")))
 
 
-def test_star_file_of_a_subset_keeps_names(ds, tmp_path):
-    subset = ds.uvis.flag([(4, 20)], "star").isel(pic=slice(3, None), pixel=slice(7, None))
-    path = subset.uvis.stars.save(tmp_path / "stars.txt")
-    assert path.read_text().splitlines()[1].split() == ["4", "20"]
+def test_flagged_goes_into_other_steps(ds):
+    ds = ds.uvis.flag([(0, 5), (2, 6)], "star")
+    assert np.isnan(ds.counts.where(~ds.uvis.flagged("star"))).any("wl").sum() == 2
+    moved = ds.uvis.flag(ds.uvis.flagged("star"), "user").uvis.unflag(
+        ds.uvis.flagged("star"), "star"
+    )
+    assert np.argwhere(moved.uvis.flagged("user").values).tolist() == [[0, 5], [2, 6]]
+    assert not moved.uvis.flagged("star").any()
+    assert ds.assign(crossed=ds.uvis.flagged("star")).crossed.sum() == 2
+
+
+def test_flagged_without_flags_and_lazy(ds):
+    assert not ds.drop_vars("quality").uvis.flagged().any()
+    assert ds.chunk(pic=2).uvis.flagged("dark_line").chunks is not None
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("flags", "said"),
     [
-        ("#\n1 2\n3 x\n", "line 3: '3 x' is not two whole numbers"),
-        ("#\n1 2 3\n", "line 2: '1 2 3' is not two"),
-        ("#\n40 2\n", "line 2: no spectrum .* order of the columns"),
+        ("stars", r"flags='stars': expected one of 'lost', 'partial', 'star', 'dark_line', 'user'"),
+        (["star", "dark"], "flags='dark'"),
+        (4, "flags=4: expected a quality flag, or several"),
     ],
 )
-def test_bad_line_of_a_star_file(ds, tmp_path, text, message):
-    (tmp_path / "stars.txt").write_text(text)
-    with pytest.raises(ArgumentError, match=message):
-        ds.uvis.stars.load(tmp_path / "stars.txt")
+def test_unknown_names_of_flags_are_told_the_known(ds, flags, said):
+    with pytest.raises(ArgumentError, match=said):
+        ds.uvis.flagged(flags)
 
 
-def test_missing_star_file(ds, tmp_path):
-    with pytest.raises(ArgumentError, match=r"none\.txt"):
-        ds.uvis.stars.load(tmp_path / "none.txt")
-
-
-def test_star_file_that_cannot_be_written(ds, tmp_path):
-    with pytest.raises(ExportError, match="cannot write"):
-        ds.uvis.stars.save(tmp_path / "no" / "stars.txt")
-
-
-def test_star_file_in_place_of_an_input(ds, tmp_path):
-    source = ds.uvis.to_netcdf(tmp_path / "a.nc")
-    with xr.open_dataset(source) as opened, pytest.raises(ExportError, match="were read from it"):
-        opened.uvis.stars.save(source)
-    # What history names with its sha256 stays as it was.
-    path = ds.uvis.stars.save(tmp_path / "stars.txt")
-    before = path.read_bytes()
-    with pytest.raises(ExportError, match="were read from it"):
-        ds.uvis.stars.load(path).uvis.flag([(0, 1)], "star").uvis.stars.save(path)
-    with pytest.raises(ExportError, match="products of the archive"):
-        ds.uvis.stars.save(tmp_path / "stars.dat")
-    assert path.read_bytes() == before
-
-
-@pytest.mark.parametrize("mask", [0o077, 0o022, 0o027])
-def test_star_file_has_the_permissions_of_a_new_file(ds, tmp_path, mask):
-    with umask(mask):
-        path = ds.uvis.stars.save(tmp_path / "stars.txt")
-    assert permissions(path) == 0o666 & ~mask
-
-
-def test_unknown_columns(ds, tmp_path):
-    with pytest.raises(ArgumentError, match="columns='xy'"):
-        ds.uvis.stars.save(tmp_path / "stars.txt", columns="xy")
+def test_flagged_needs_exposures_and_pixels(ds):
+    with pytest.raises(MissingStepError, match=r"flagged: .*isel\(pic=\[0\]\)"):
+        ds.isel(pic=0).uvis.flagged("star")
 
 
 # --- lost and partial spectra
@@ -334,10 +309,38 @@ def test_a_single_exposure_may_lack_its_last_bin():
     ds = gappy(1, ["A"], [(0, 30)])
     assert partial(ds) == [[0, 30]]
     ds.counts[0, :, 50] = 65535
-    assert len(partial(ds)) == 64
+    assert partial(ds) == [[0, 30]]
+    ds.counts[0, 20, 50] = 1
+    assert len(partial(ds)) == 63
     whole = gappy(1, ["A"], [])
     whole.counts[0, :40, -1] = 2
     assert np.argwhere((losses.flags(whole) & PARTIAL).values)[:, 1].tolist() == [*range(40, 64)]
+
+
+@pytest.mark.parametrize("chunks", [None, {"pic": 1, "wl": 100}])
+@pytest.mark.parametrize("n_pic", [1, 2])
+@pytest.mark.parametrize("product", ["A", "AB"])
+def test_a_last_row_of_fewer_lines_may_be_lacking(product, n_pic, chunks):
+    """Rows 2..52 in bins of 4, of which twelve are stored."""
+    window = Window(2, 0, 52, 1023, line_bin=4, band_bin=2)
+    ds = sky(np.random.default_rng(8), n_pic=n_pic, window=window)
+    ds.counts[:, -1] = 65535
+    ds = ds.assign(counts=ds.counts.chunk(chunks) if chunks else ds.counts)
+    ds = ds.assign_coords(product=("pic", list(product * n_pic)[:n_pic]))
+    assert not ds.uvis.background(level=4e-4).quality.any()
+    ds = ds.assign_attrs(slit="LOW_RESOLUTION").assign_coords(et=("pic", [1.9e8] * n_pic))
+    assert not ds.uvis.calibrate(flat_field=False, trend=False).quality.any()
+
+
+@pytest.mark.parametrize("n_pic", [1, 2])
+def test_what_holds_no_value_at_all_is_lost(n_pic):
+    ds = gappy(n_pic, ["A"] * n_pic, [])
+    ds.counts[:] = 65535
+    for found in (
+        ds.uvis.background(level=4e-4),
+        ds.uvis.calibrate(flat_field=False, trend=False),
+    ):
+        assert (found.quality & LOST).all() and not (found.quality & PARTIAL).any()
 
 
 @pytest.mark.parametrize("selection", [{"pic": 2}, {"pixel": 30}, {"pic": 1, "pixel": 30}])

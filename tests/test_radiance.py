@@ -14,7 +14,6 @@ from scipy.stats import chi2, norm
 
 import uvisxr
 from uvisxr.calibration import formats
-from uvisxr.calibration.files import BURN
 from uvisxr.calibration.radiance import compute
 from uvisxr.calibration.response import table_of
 from uvisxr.calibration.stored import term_weights
@@ -22,13 +21,13 @@ from uvisxr.dataset.conventions import QUALITY_FLAGS
 from uvisxr.errors import (
     ArgumentError,
     CalibrationError,
-    LabelError,
     MissingStepError,
     UvisError,
     UvisWarning,
 )
 from uvisxr.instrument.channel import EUV
 from uvisxr.instrument.detector import Window
+from uvisxr.instrument.evil import BURN
 
 SMALL = Window(0, 300, 63, 399)
 PLAIN = {"flat_field": False, "trend": False, "evil_pixels": "interpolate"}
@@ -160,6 +159,15 @@ def test_background_before_or_after(ds, with_files):
     after = compute(ds.uvis.calibrate(**with_files).assign_coords(level))
     for name in ("radiance", *ERRORS):
         np.testing.assert_array_equal(before[name], after[name])
+
+
+@pytest.mark.parametrize("before", [None, 3e-4])
+def test_a_background_says_that_a_changed_radiance_is_lost(ds, before):
+    ds = ds if before is None else ds.uvis.background(level=before)
+    cal = ds.uvis.calibrate(**PLAIN)
+    with pytest.warns(UvisWarning, match="what was done to it is lost"):
+        found = cal.assign(radiance=2 * cal.radiance).uvis.background(level=4e-4)
+    xr.testing.assert_equal(found.radiance, cal.uvis.background(level=4e-4).radiance)
 
 
 def test_unlit_rows_are_nan_and_row_61_is_not(ds, with_files):
@@ -491,7 +499,7 @@ def test_no_calibration_to_compute(ds):
 
 
 def test_unknown_slit(ds):
-    with pytest.raises(LabelError, match="SLIT_STATE"):
+    with pytest.raises(ArgumentError, match="the attribute slit is 'CLOSED'"):
         ds.assign_attrs(slit="CLOSED").uvis.calibrate(**RAW)
 
 
@@ -749,6 +757,16 @@ def test_a_background_after_the_response_is_as_before(with_files):
     after = ds.uvis.calibrate(**with_files).uvis.background(level=4e-4)
     for name in ("radiance", "radiance_systematic", "radiance_upper"):
         np.testing.assert_allclose(after[name], before[name], rtol=1e-6)
+
+
+@pytest.mark.parametrize("step", ["calibrate", "calibration_factor"])
+def test_the_solar_port_is_in_no_calibration(step):
+    counts = np.ones((1, 64, 1024))
+    ds = calfiles.opened(counts, name="EUV").assign_attrs(optics="solar_port")
+    options = {"flat_field": False, "trend": False}
+    with pytest.warns(UvisWarning, match="optics is solar_port, but calibrations are of the tele"):
+        getattr(ds.uvis, step)(**options)
+    getattr(ds.assign_attrs(optics="telescope").uvis, step)(**options)
 
 
 def test_lyman_alpha_is_scaled_by_asking(with_files):

@@ -225,16 +225,20 @@ def test_frames_without_uvis_are_an_error(root: Path, tmp_path: Path):
     frames = tmp_path / "cas_v99.tf"
     frames.write_text("KPL/FK\n\\begindata\nTEXT_KERNEL_ID += 'NONE'\n\\begintext\n")
     ds = dataset(ets=_ets(root, ["2011-346T05:00:00"]), target="ENCELADUS")
+    rest = [p for p in choose.select(root, ds.et, ["CASSINI", "ENCELADUS"]) if p.suffix != ".tf"]
     with pytest.raises(errors.KernelError, match="CASSINI_UVIS_FUV"):
-        ds.uvis.geometry(kernels=[root, frames])
+        ds.uvis.geometry(kernels=[*rest, frames])
 
 
 def test_a_target_without_radii_is_an_error(root: Path, tmp_path: Path):
     constants = tmp_path / "pck00010.tpc"
     constants.write_text("KPL/PCK\n\\begindata\nBODY699_GM = ( 37931207.8 )\n\\begintext\n")
     ds = dataset(ets=_ets(root, ["2011-346T05:00:00"]), target="ENCELADUS")
+    rest = [p for p in choose.select(root, ds.et, ["CASSINI", "ENCELADUS"]) if p.suffix != ".tpc"]
     with pytest.raises(errors.KernelError, match=r"radii .*for ENCELADUS"):
-        ds.uvis.geometry(kernels=[root, constants])
+        ds.uvis.geometry(kernels=[*rest, constants])
+    # Over the constants of a folder it changes what it sets, and no more.
+    assert "lat" in ds.uvis.geometry(kernels=[root, constants]).coords
 
 
 def test_a_time_outside_the_coverage_is_an_error(root: Path):

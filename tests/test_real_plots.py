@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import spiceypy
@@ -10,13 +11,15 @@ from helpers import starlist
 from helpers.synthetic import ENCELADUS_ET, PHOEBE_ET, TITAN_ET, dataset, kernels
 
 from uvisxr import image
+from uvisxr.errors import CoverageError, UvisWarning
 from uvisxr.geometry import outline, views
 from uvisxr.instrument.detector import Window
 from uvisxr.kernels.session import loaded
 from uvisxr.numerics import raster, sphere
 from uvisxr.plot.picture import picture
-from uvisxr.plot.scene import geometry
+from uvisxr.plot.scene import Framing, Stage, draw, geometry
 from uvisxr.plot.sky import Around
+from uvisxr.plot.style import style
 from uvisxr.stars import predict
 from uvisxr.stars.catalogue import directions, julian_year, read
 
@@ -108,6 +111,40 @@ def test_other_bodies_come_from_the_kernels(located):
         assert found["SATURN"].distance[1] == pytest.approx(np.linalg.norm(seen), rel=1e-8)
         only = views.others(ds, files, ["DIONE"])
         assert [view.name for view in only] == ["DIONE"]
+
+
+def test_bodies_without_ephemeris_are_left_out_with_a_warning(located):
+    ds, files = located
+    asked = ["EARTH", "PLUTO", "HYPERION"]
+    with pytest.warns(UvisWarning) as caught:
+        found = views.others(ds, files, asked)
+    assert [view.name for view in found] == ["EARTH"]
+    said = {str(one.message).partition(" ")[0]: str(one.message) for one in caught}
+    assert said.keys() == {"PLUTO", "HYPERION"}
+    assert said["PLUTO"].startswith("PLUTO is left out: no position of PLUTO")
+    assert all(one.filename == __file__ for one in caught)
+    with pytest.warns(UvisWarning, match="PLUTO is left out"):
+        ax = geometry(ds, 1, kernels=files, bodies=["PLUTO"])
+    assert ax.findobj(lambda a: str(a.get_gid()).startswith("pixels"))
+
+
+def test_without_the_spacecraft_no_body_is_to_blame(located, data):
+    ds, _ = located
+    with pytest.raises(CoverageError, match="no position of CASSINI"):
+        views.others(ds, [data / "kernels" / "spk" / "de421.bsp"], ["EARTH"])
+
+
+def test_a_body_that_is_covered_now_and_then(data, tmp_path):
+    files = kernels(data, "phoebe")
+    ds = dataset(ets=[PHOEBE_ET, PHOEBE_ET + 60.0], target="PHOEBE").uvis.geometry(kernels=files)
+    stage = Stage.of(ds, files, ["SATURN"], None)
+    (saturn,) = stage.others
+    saturn.observer[1] = np.nan
+    for index, expected in ((0, True), (1, False)):
+        ax = plt.figure().add_subplot()
+        frame = Framing("manual", None, (-30, 30), (-30, 30), None)
+        draw(ax, stage, index, frame, style())
+        assert bool(ax.findobj(lambda a: str(a.get_gid()).endswith(":SATURN"))) == expected
 
 
 def test_every_mode_is_drawn(located):

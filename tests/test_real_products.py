@@ -145,7 +145,7 @@ def test_titan(data, tmp_path):
     assert ds.counts.shape == (69, 60, 1024)
     assert ds.time_start.values.min() == np.datetime64("2006-01-15T14:43:41.235")
     assert ds.time_stop.values.max() == np.datetime64("2006-01-15T19:39:59.258")
-    assert ds.attrs["name"] == "FUV2006_015_UVIS"
+    assert ds.attrs["name"] == "FUV_2006_015_PRIME"
 
 
 def test_matrix(data):

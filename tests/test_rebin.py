@@ -91,6 +91,8 @@ def same(found: xr.Dataset, expected: xr.Dataset, *own: str) -> None:
 STEPS = {
     "nothing": lambda ds, made: ds,
     "rate": lambda ds, made: ds.uvis.rate(),
+    "net rate": lambda ds, made: ds.uvis.background(level=4e-4, error=1e-5).uvis.rate(),
+    "evil share": lambda ds, made: ds.assign_coords(share=ds.uvis.evil_share()),
     "background": lambda ds, made: ds.uvis.background(level=4e-4, error=1e-5),
     "measured": lambda ds, made: ds.uvis.background(pixels=ds.pixel >= 0, method="mean"),
     "calibrate": lambda ds, made: ds.uvis.background(level=4e-4).uvis.calibrate(
@@ -98,6 +100,7 @@ STEPS = {
     ),
     "factor": lambda ds, made: ds.uvis.calibration_factor(files=made.calibration),
     "geometry": lambda ds, made: ds.uvis.geometry(kernels=made.kernels, samples=2),
+    "all rows": lambda ds, made: ds.uvis.geometry(kernels=made.kernels, all_rows=True),
     "integrate": lambda ds, made: STEPS["calibrate"](ds, made).uvis.integrate((1300, 1700)),
     "bin": lambda ds, made: STEPS["calibrate"](ds, made).uvis.bin(
         pixels=[ds.pixel >= 0], exclude=()
@@ -320,11 +323,31 @@ def test_background_then_rebin_is_rebin_then_background(made: Simulation):
     assert found[told].all() and found.sum() > told.sum()
 
 
-def test_along_wavelength_a_geometry_may_stay(made: Simulation):
-    seen = made.open().uvis.geometry(kernels=made.kernels)
-    found = seen.uvis.rebin(wl=16)
-    expected = made.open().uvis.rebin(wl=16).uvis.geometry(kernels=made.kernels)
+@pytest.mark.parametrize("all_rows", [False, True])
+def test_along_wavelength_a_geometry_may_stay(made: Simulation, all_rows):
+    options = {"kernels": made.kernels, "all_rows": all_rows}
+    found = made.open().uvis.geometry(**options).uvis.rebin(wl=16)
+    expected = made.open().uvis.rebin(wl=16).uvis.geometry(**options)
     assert found.drop_attrs().identical(expected.drop_attrs())
+
+
+def test_fields_of_all_rows_are_of_the_geometry_too(made: Simulation):
+    seen = made.open().uvis.geometry(kernels=made.kernels, all_rows=True)
+    for name in ("row_lon", "row_lon_corners", "geometry_time"):
+        ds = made.open().assign_coords({name: seen[name].variable})
+        with pytest.raises(UvisError, match=f"{name}, .* call rebin before geometry, or merge"):
+            ds.uvis.rebin(pic=2)
+
+
+def test_rates_without_the_background_in_closed_form(made: Simulation):
+    ds = made.open().isel(pixel=slice(0, 5)).load()
+    found = ds.uvis.rebin(pic=2, pixel=2, wl=32).uvis.background(level=4e-4, error=1e-5).uvis.rate()
+    total = ds.counts.values[:2, 2:4, 64:96].sum(dtype=int)
+    assert float(found.rate[0, 1, 2]) == pytest.approx(total / 480 - 4e-4 * 64, rel=1e-5)
+    # The last pixel is of one row.
+    assert found.rate_systematic.values[:, 2].tolist() == pytest.approx([64e-5, 64e-5, 32e-5])
+    again = ds.uvis.rebin(pic=2, pixel=2, wl=32).uvis.rate().uvis.background(level=4e-4, error=1e-5)
+    np.testing.assert_allclose(again.rate, found.rate, rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize(

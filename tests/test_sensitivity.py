@@ -6,12 +6,13 @@ from helpers import calfiles
 from scipy.interpolate import PchipInterpolator
 
 from uvisxr.calibration import formats
-from uvisxr.calibration.files import BURN, CalibrationSet, FlatField, Modifiers, load
+from uvisxr.calibration.files import CalibrationSet, FlatField, Modifiers, load
 from uvisxr.calibration.recipe import RECIPES
 from uvisxr.calibration.response import Response
 from uvisxr.calibration.sensitivity import Options, Terms, terms
 from uvisxr.instrument.channel import EUV, FUV
 from uvisxr.instrument.detector import Window
+from uvisxr.instrument.evil import BURN
 from uvisxr.timescales import CLOCK_KNOTS, clock_from_et
 
 ET = np.array([calfiles.ET])

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+import xarray as xr
 from helpers.volume import index_row, write_index
 
 import uvisxr
-from uvisxr.errors import ArgumentError, NoMatchError, UvisWarning
+from uvisxr.errors import ArgumentError, LabelError, NoMatchError, UvisWarning
 from uvisxr.fetch import cache_dir
 from uvisxr.pds3.sources import Filter, Product, expand
 
@@ -62,6 +65,32 @@ def names(products) -> list[str]:
 EVERY = ["FUV2005_230_15_15", "EUV2006_015_14_47", "FUV2006_015_14_47"]
 
 
+@pytest.mark.parametrize("column", ["TARGET_NAME", "START_TIME", "SLIT_STATE"])
+def test_what_a_table_does_not_know_the_label_may(volume: Path, column: str):
+    rows = [
+        index_row(volume.name, name, TARGET_NAME=TARGETS[name], START_TIME=STARTS[name])
+        | {column: "UNK"}
+        for name in TARGETS
+    ]
+    label = write_index(volume, rows)
+    wanted = Filter(target="titan", slit="low_resolution", after="2006-001")
+    assert names(expand(label, wanted)) == ["FUV2006_015_14_47", "EUV2006_015_14_47"]
+
+
+def test_no_text_is_no_folder(volume: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(volume)
+    with pytest.raises(ArgumentError, match="is empty"):
+        list(expand(""))
+
+
+def test_a_named_pipe_is_no_label(tmp_path: Path):
+    os.mkfifo(tmp_path / "x.LBL")
+    os.mkfifo(tmp_path / "FUV2005_230_15_15.LBL")
+    assert names(expand(tmp_path)) == ["FUV2005_230_15_15"]
+    with pytest.raises(LabelError, match="is no file"):
+        uvisxr.open_observation(tmp_path)
+
+
 def test_folder_with_all_below(volume: Path):
     assert names(expand(volume)) == EVERY
 
@@ -79,6 +108,14 @@ def test_endings_in_any_case(tmp_path: Path):
     expected = [Product(label.with_suffix(".lbl"), label.with_suffix(".dat"))]
     assert list(expand(label.with_suffix(""))) == expected
     assert list(expand(tmp_path)) == expected
+
+
+def test_names_that_differ_in_capitals_only(tmp_path: Path):
+    first, second = "FUV2005_230_15_15", "FUV2006_015_14_47"
+    write(tmp_path, first)
+    text = write(tmp_path / "other", second).read_text()
+    write(tmp_path, first.lower(), label=text)
+    assert names(expand(tmp_path)) == [first, first.lower(), second]
 
 
 def test_glob(volume: Path):
@@ -170,6 +207,39 @@ def test_filters_that_nothing_passes_say_what_there_is(
         list(expand(volume / source, wanted))
 
 
+@pytest.mark.parametrize("wanted", ["s rings", "Saturn_Rings"])
+def test_rings_are_found_as_either_standard_calls_them(wanted: str):
+    takes = Filter(target=wanted).takes
+    start = np.datetime64("2005-08-18")
+    assert takes("FUV", "S RINGS", "", start) and takes("FUV", "Saturn Rings", "", start)
+    assert not takes("FUV", "U RINGS", "", start) and not takes("FUV", "SATURN", "", start)
+
+
+@pytest.mark.parametrize("source", [".", "INDEX/INDEX.LBL"])
+@pytest.mark.parametrize(
+    ("stated", "wanted", "others"),
+    [
+        ("ATLAS:", ["atlas", "Atlas:"], ["ATLA"]),
+        ("DA", ["Daphnis", "da"], ["SATURN"]),
+        ("S RINGS", ["Saturn Rings"], ["SATURN", "U RINGS"]),
+        ("UNK", ["unk", "Unknown"], ["N/A"]),
+        ("N/A", ["n/a"], ["UNK"]),
+    ],
+)
+def test_targets_are_found_by_any_of_their_names(
+    tmp_path: Path, source: str, stated: str, wanted: list[str], others: list[str]
+):
+    name, root = "FUV2005_230_15_15", tmp_path / "COUVIS_0013"
+    label = f'PRODUCT_ID = "{name}"\nTARGET_NAME = "{stated}"\n'
+    write(root / "DATA" / "D2005_230", name, label)
+    write_index(root, [index_row(root.name, name, TARGET_NAME=stated, START_TIME=STARTS[name])])
+    for text in wanted:
+        assert names(expand(root / source, Filter(target=text))) == [name]
+    for text in others:
+        with pytest.raises(NoMatchError, match=rf"\(there: {stated}"):
+            list(expand(root / source, Filter(target=text)))
+
+
 def test_misspelt_slit_of_the_archive(tmp_path: Path):
     write(tmp_path, "FUV2005_230_15_15", label="PRODUCT_ID = X\nSLIT_STATE = OCCLTATION\n")
     assert len(list(expand(tmp_path, Filter(slit="OCCULTATION")))) == 1
@@ -201,11 +271,30 @@ def test_data_without_label_and_label_without_data(tmp_path: Path):
     assert [p.data is None for p in expand(tmp_path)] == [False, True]
 
 
+@pytest.mark.parametrize("source", ["", "*", "EUV*"])
+def test_without_a_label_whole_names_tell(tmp_path: Path, source: str):
+    """As those of the team's calibration files begin like them."""
+    other = "EUV2002_198_11_05_50_UVIS_C33ST_SPICARAST002_PRIME_ff_modifier_1405596163.dat"
+    (tmp_path / other).write_bytes(b"")
+    (tmp_path / "EUV_1999_Lab_Cal.dat").write_bytes(b"")
+    with pytest.raises(ArgumentError, match="no product"):
+        list(expand(tmp_path / source))
+    found = ["EUV2006_015_14_47", "EUV2006_015_15_51_PRIME"]
+    for name in found:
+        (tmp_path / f"{name}.DAT").write_bytes(b"")
+    assert names(expand(tmp_path / source)) == found
+
+
 def test_renamed_product_in_a_folder(tmp_path: Path):
     label = write(tmp_path, "FUV2005_230_15_15")
     label.rename(tmp_path / "rings.LBL")
     label.with_suffix(".DAT").rename(tmp_path / "rings.DAT")
     assert list(expand(tmp_path)) == [Product(tmp_path / "rings.LBL", tmp_path / "rings.DAT")]
+
+
+def test_a_damaged_label_of_pds4_is_found_by_its_name(tmp_path: Path):
+    (tmp_path / "2005_230_15_15_fuv.xml").write_bytes(b"<Product_Observational")
+    assert names(expand(tmp_path)) == ["2005_230_15_15_fuv"]
 
 
 @pytest.mark.parametrize("stem", ["FUV2005_230_15_15", "2005_230_15_15_cal_3_fuv", "rings"])
@@ -237,6 +326,61 @@ def test_source_without_a_product(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     Path("empty.txt").write_text("# nothing\n")
     with pytest.raises(ArgumentError, match=f"no product in .*{source[-4:]}"):
         list(expand(source))
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("# mine\n\nFUV2005_230_15_15\nnowhere\n", 4, "no product in .*/nowhere"),
+        ('{"obs_id": "co-uvis-fuv2005_230_15_15"}\n', 1, "no product in .*obs_id"),
+        (",".join(f"COLUMN_{k}" for k in range(99)), 1, "COLUMN_0,.*\\.\\.\\.: File name too long"),
+        ("FUV2005_230_15_15\na\0b\n", None, " is not text"),
+    ],
+)
+def test_the_line_of_a_batch_file_that_names_nothing(tmp_path: Path, text, line, said):
+    """Any text may be given by mistake: the error says as what it was read."""
+    write(tmp_path, "FUV2005_230_15_15")
+    (tmp_path / "list.txt").write_text(text)
+    where = "" if line is None else f", line {line}: "
+    with pytest.raises(ArgumentError, match=rf"list\.txt{where}{said}") as caught:
+        list(expand(tmp_path / "list.txt"))
+    assert line is None or str(caught.value).endswith("read as a list of products, one a line")
+
+
+def test_a_batch_file_in_a_batch_file(tmp_path: Path):
+    (tmp_path / "a.txt").write_text("b.txt\n")
+    (tmp_path / "b.txt").write_text("\nnowhere\n")
+    with pytest.raises(ArgumentError, match=r"a\.txt, line 1: .*b\.txt, line 2: no product"):
+        list(expand(tmp_path / "a.txt"))
+
+
+def test_netcdf_is_no_batch_file(tmp_path: Path):
+    for number, form in enumerate(("NETCDF4", "NETCDF3_CLASSIC")):
+        path = tmp_path / f"{number}.nc"
+        xr.Dataset({"a": 1}).to_netcdf(path, format=form)
+        with pytest.raises(ArgumentError, match=r"is a NetCDF file.*xarray\.open_dataset"):
+            list(expand(path))
+
+
+@pytest.mark.parametrize("path", ["a" * 5000, "a/" * 3000, "loop"])
+def test_what_the_system_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str):
+    monkeypatch.chdir(tmp_path)
+    Path("loop").symlink_to("loop")
+    with pytest.raises(ArgumentError, match=r"^.{1,90}: (File name too long|Too many levels)"):
+        list(expand(path))
+
+
+def test_lists_that_lead_back_to_themselves(tmp_path: Path):
+    (tmp_path / "a.txt").write_text("b.txt\n")
+    (tmp_path / "b.txt").write_text("a.txt\n")
+    with pytest.raises(ArgumentError, match="is a list that leads back to itself"):
+        list(expand(tmp_path / "a.txt"))
+
+
+def test_a_product_called_index(volume: Path, tmp_path: Path):
+    label = volume / "DATA" / "D2006_015" / "FUV2006_015_14_47.LBL"
+    named = label.rename(tmp_path / "my_index_of_titan.LBL")
+    assert names(expand(named)) == ["my_index_of_titan"]
 
 
 def test_binary_batch_file(tmp_path: Path):
@@ -289,6 +433,20 @@ def test_a_folder_that_cannot_be_read_is_named(volume: Path, monkeypatch: pytest
     monkeypatch.setattr(os, "scandir", closed)
     with pytest.warns(UvisWarning, match=r"cannot read the folder .*D2005_230: Permission"):
         assert set(names(expand(volume))) == set(EVERY[1:])
+
+
+def test_a_folder_whose_files_cannot_be_looked_at(volume: Path, monkeypatch: pytest.MonkeyPatch):
+    """One that can be listed but not entered."""
+    shut, is_file = volume / "DATA" / "D2005_230", Path.is_file
+
+    def looked(path: Path) -> bool:
+        if path.parent == shut:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return is_file(path)
+
+    monkeypatch.setattr(Path, "is_file", looked)
+    with pytest.warns(UvisWarning, match=f"cannot read the folder {shut}: Permission denied"):
+        assert names(expand(volume)) == EVERY[1:]
 
 
 @pytest.mark.parametrize("trees", [("LABEL", "DATA"), ("LABELS", "DATA"), ("label", "data")])
@@ -441,6 +599,20 @@ def test_a_file_of_that_name_goes_first(cached: Path, tmp_path: Path, monkeypatc
 def test_the_latest_volume_in_the_cache(cached: Path):
     label = write(cached.with_name("COUVIS_0014") / "DATA/D2005_230", "FUV2005_230_15_15")
     assert next(expand("FUV2005_230_15_15")).label == label
+
+
+def test_an_identifier_made_a_path_of_the_current_folder(cached: Path):
+    """As xarray does it before an engine sees it."""
+    assert names(expand(Path.cwd() / "FUV2005_230_15_15")) == ["FUV2005_230_15_15"]
+    with pytest.raises(ArgumentError, match="no product in"):
+        list(expand("/FUV2005_230_15_15"))
+
+
+@pytest.mark.parametrize("text", ["HSP2005_230_15_15", "co-uvis-hdac2005_230_15_15"])
+@pytest.mark.parametrize("fetch", [False, True])
+def test_identifiers_of_photometers_can_be_fetched_but_not_read(cached: Path, text, fetch):
+    with pytest.raises(ArgumentError, match=r"^H\w+2005_230_15_15 is not a product of FUV or EUV"):
+        list(expand(text, fetch=fetch))
 
 
 @pytest.mark.parametrize("text", ["FUV2009_173_15_16", "co-uvis-fuv2009_173_15_16"])

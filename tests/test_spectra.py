@@ -7,6 +7,7 @@ from helpers import calfiles
 from scipy.stats import chi2, norm
 
 from uvisxr import integrals, spectra
+from uvisxr.dataset import conventions
 from uvisxr.errors import ArgumentError, MissingStepError, UvisError, UvisWarning
 from uvisxr.instrument.detector import Window
 from uvisxr.numerics import along_wl, poisson
@@ -55,7 +56,7 @@ def bins(cal):
     }
     data["n"] = (("lat_bin", "alt_bin"), np.ones((2, 3), int))
     coords = {"wl": cal.wl, "wl_bounds": cal.wl_bounds, "lat_bin": [0.0, 10.0]}
-    return xr.Dataset(data, coords, {"history": "before"})
+    return conventions.apply(xr.Dataset(data, coords, {"history": "before"}))
 
 
 def weights(ds):
@@ -86,6 +87,25 @@ def test_integral_and_its_errors(cal):
     upper, lower = chi2.isf(tail, 2 * n + 2) / 2 - n, n - chi2.ppf(tail, 2 * n) / 2
     np.testing.assert_allclose(result.brightness_upper[:, lit], upper * scale, rtol=1e-3)
     np.testing.assert_allclose(result.brightness_lower[:, lit], lower * scale, rtol=1e-3)
+
+
+@pytest.mark.parametrize("counts", [3, 300, 3000])
+@pytest.mark.parametrize("change", ["dataset", "edited", "array", "bin"])
+def test_a_single_spectrum_is_integrated_as_among_others(cal, counts, change):
+    """However bright: sums of over 10,000 counts have bounds of their own."""
+    bright = cal.assign(counts=cal.counts * 0 + counts)
+    whole = bright.uvis.calibrate(flat_field=False, trend=False)
+    one = {"pic": 0, "pixel": 30}
+    if change == "edited":
+        whole = whole.assign(radiance=2 * whole.radiance)
+    if change == "array":
+        whole = whole.radiance
+    if change == "bin":
+        whole, one = whole.uvis.bin(pixels=[[(0, 30), (1, 30)], [(0, 31)]]), {"group": 0}
+    found, among = whole.isel(one).uvis.integrate(RANGE), whole.uvis.integrate(RANGE).isel(one)
+    for name in ("brightness", "brightness_upper", "brightness_lower"):
+        assert found[name].ndim == 0
+        np.testing.assert_allclose(found[name], among[name], rtol=1e-6)
 
 
 @pytest.mark.parametrize("method", get_args(along_wl.Integration))
@@ -324,6 +344,15 @@ def test_arrays_remember_their_smoothing(cal):
     np.testing.assert_array_equal(twice, smoothed.uvis.smooth(force=True).radiance)
 
 
+def test_a_dataset_of_arrays_remembers_their_smoothing(cal):
+    smoothed = cal.uvis.smooth()
+    alone = xr.Dataset({"radiance": smoothed.radiance}).uvis.integrate(RANGE)
+    expected = smoothed.radiance.uvis.integrate(RANGE)
+    np.testing.assert_allclose(alone.brightness_upper, expected.brightness_upper)
+    with pytest.warns(UvisWarning, match="whether it was smoothed"):
+        smoothed.drop_vars("counts").drop_attrs().uvis.integrate(RANGE)
+
+
 def test_what_was_done_already_is_told(cal):
     light = cal.uvis.integrate(RANGE)
     for step in (light.uvis.integrate, light.uvis.smooth, light.uvis.fill_nan):
@@ -409,6 +438,39 @@ def test_smooth_does_not_cross_gaps(holey):
         rtol=1e-5,
     )
     np.testing.assert_array_equal(np.isnan(result.radiance), np.isnan(holey.radiance))
+
+
+@pytest.mark.parametrize("kind", ["dataset", "array", "reversed"])
+def test_smooth_does_not_cross_what_was_taken_out(cal, kind):
+    """Elements on either side are ends of spectra."""
+    left = cal.isel(wl=[*range(20), *range(60, 100)])
+    ends = [cal.isel(wl=part).uvis.smooth().radiance for part in (slice(0, 20), slice(60, 100))]
+    if kind == "reversed":
+        found = left.isel(wl=slice(None, None, -1)).uvis.smooth().radiance.sortby("wl")
+    else:
+        found = (left.radiance if kind == "array" else left).uvis.smooth()
+        found = found if kind == "array" else found.radiance
+    np.testing.assert_allclose(found, xr.concat(ends, "wl", coords="all"), rtol=1e-5)
+
+
+def test_elements_that_are_no_neighbours_are_not_mixed(cal):
+    every_other = cal.isel(wl=slice(None, None, 2))
+    np.testing.assert_array_equal(every_other.uvis.smooth().radiance, every_other.radiance)
+    again = every_other.uvis.calibrate(
+        flat_field=False, trend=False, evil_pixels="interpolate", smooth=True
+    )
+    np.testing.assert_allclose(again.radiance, every_other.radiance, rtol=1e-6)
+
+
+@pytest.mark.parametrize("method", ["linear", "pchip"])
+def test_fill_nan_does_not_cross_what_was_taken_out(holey, method):
+    left = holey.isel(wl=[*range(31), *range(60, 100)])
+    assert np.isnan(left.radiance[1, 20, 30])
+    assert np.isnan(left.uvis.fill_nan(method).radiance[1, 20, 30])
+    holey.radiance[1, 20, 62] = np.nan
+    left = holey.isel(wl=[*range(31), *range(60, 100)])
+    alone = holey.isel(wl=slice(60, 100)).uvis.fill_nan(method).radiance
+    np.testing.assert_allclose(left.uvis.fill_nan(method).radiance[..., 31:], alone, rtol=1e-5)
 
 
 def test_smooth_of_an_array(cal):
@@ -500,6 +562,29 @@ def test_rate_and_its_errors():
         assert np.isnan(ds[name][0, 3, 4])
         assert ds[name].attrs["units"] == "count s-1"
         assert ds[name].dtype == np.float32
+
+
+@pytest.mark.parametrize("chunks", [None, {"pic": 1, "wl": 30}])
+def test_rate_is_that_of_the_light(chunks):
+    """Rows 0..7 in bins of 4: of the first only two are lit; the last column bin holds one."""
+    window = Window(0, 300, 7, 302, line_bin=4, band_bin=2)
+    exposure = np.array([3.0, 6.0])
+    opened = calfiles.opened(np.full((2, *window.shape), 9), window, exposure=exposure)
+    opened = opened if chunks is None else opened.chunk(chunks)
+    level, error = 9e-4, 1e-4
+    lit = np.array([[2 * 2, 2 * 1], [4 * 2, 4 * 1]])
+    dark = opened.uvis.background(level=level, error=error)
+    found = dark.uvis.rate()
+    np.testing.assert_allclose(found.rate, 9 / exposure[:, None, None] - level * lit, rtol=1e-5)
+    np.testing.assert_allclose(found.rate_systematic, error * lit, rtol=1e-6)
+    np.testing.assert_array_equal(found.rate_upper, opened.uvis.rate().rate_upper)
+    assert found.rate_systematic.attrs["units"] == "count s-1"
+    for other in (opened.uvis.rate(), opened.uvis.background(level=4e-4).uvis.rate()):
+        after = other.uvis.background(level=level, error=error)
+        np.testing.assert_allclose(after.rate, found.rate, rtol=1e-5)
+        np.testing.assert_array_equal(after.rate_systematic, found.rate_systematic)
+    one = dark.isel(pic=1, pixel=1).uvis.rate()
+    np.testing.assert_allclose(one.rate, found.rate[1, 1])
 
 
 def test_rate_without_exposure(cal):

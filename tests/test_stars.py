@@ -7,18 +7,20 @@ import math
 
 import numpy as np
 import pytest
+import spiceypy
 import xarray as xr
 from click.testing import CliRunner
 from helpers.flyby import flyby
 from helpers.loopback import serve
 from helpers.starlist import catalogue
 
-from uvisxr import UvisError
+from uvisxr import UvisError, UvisWarning
 from uvisxr.cli import main
 from uvisxr.errors import ArgumentError, MissingStepError
 from uvisxr.geometry import views
 from uvisxr.instrument.detector import Window
 from uvisxr.numerics import sphere
+from uvisxr.plot.axes import with_stars
 from uvisxr.stars import predict
 from uvisxr.stars.catalogue import directions, fetch_catalogue, julian_year, read
 
@@ -289,10 +291,135 @@ def test_prediction_needs_geometry_and_acatalogue():
 def test_prediction_is_recorded_and_leaves_its_input_alone():
     ds = flyby(n_pic=1)
     before = ds.copy(deep=True)
-    found = predict.predict_stars(ds)
+    with pytest.warns(UvisWarning, match=r"only the 60 .* 31,215 .* `uvisxr fetch stars`"):
+        found = predict.predict_stars(ds)
     xr.testing.assert_identical(ds, before)
-    assert "predict_stars(stars='the embedded catalogue'" in found.attrs["history"]
+    assert "predict_stars(stars='the 60 brightest of the 31,215 stars of TD-1'" in found.history
     assert found.star_count.attrs["units"] == "1"
+    # Who asks for the 60 is not told that they are few.
+    xr.testing.assert_identical(predict.predict_stars(ds, read()), found)
+
+
+def test_what_was_downloaded_is_taken_from_then_on(tmp_path, monkeypatch):
+    ds = flyby(n_pic=1, distance=5e6)
+    b1950 = np.asarray(spiceypy.pxform("J2000", "FK4", 0.0))
+    place = b1950 @ sphere.vectors(ds.ra.values[0, 7], ds.dec.values[0, 7])
+    ra, dec = np.deg2rad([sphere.longitude(place), sphere.latitude(place)])
+    text = _td1_line(7, 9, float(ra), float(dec), 100, 3, -12)
+    table = gzip.compress(text.encode())
+    with serve({"catalog.dat.gz": table}) as server:
+        monkeypatch.setenv("UVISXR_URL_STARS", server.url)
+        path = fetch_catalogue()
+    found = predict.predict_stars(ds)
+    assert np.flatnonzero(found.star_count.values[0]).tolist() == [7]
+    assert "stars='catalog.dat.gz'" in found.history
+    assert "using catalog.dat.gz sha256:" in found.history
+    xr.testing.assert_equal(with_stars(ds, None).star_count, found.star_count)
+    xr.testing.assert_equal(predict.predict_stars(ds, str(path)), found)
+
+
+def test_pictures_take_the_60_in_silence_and_nothing_without_geometry():
+    ds = flyby(n_pic=1)
+    xr.testing.assert_equal(with_stars(ds, None), predict.predict_stars(ds, read()))
+    bare = ds.drop_vars("ra_corners")
+    xr.testing.assert_identical(with_stars(bare, None), bare)
+    with pytest.raises(MissingStepError, match="geometry"):
+        with_stars(bare, read())
+
+
+# The catalogue of Cassini-UPyP ------------------------------------------------------------------
+
+#: Fields of its stars.npy, by its documentation.
+UPYP = [
+    *((name, "f8") for name in ("tyRA", "tyDE", "pmRA", "pmDE", "Bt", "eBt", "fBt", "U")),
+    *(("RA_cor", "f8"), ("DEC_cor", "f8"), ("XYZ", "f8", 3)),
+]
+
+
+def _stars_npy(path, *stars):
+    """Stars of (ra, dec, pmra, pmdec, U); the fields that it fills later hold zeros."""
+    table = np.zeros(len(stars), UPYP)
+    for name, values in zip(
+        ("tyRA", "tyDE", "pmRA", "pmDE", "U"), zip(*stars, strict=True), strict=True
+    ):
+        table[name] = values
+    table["Bt"] = 1.0
+    np.save(path, table)
+    return path
+
+
+def test_stars_of_cassini_upyp(tmp_path):
+    path = _stars_npy(
+        tmp_path / "stars.npy", (10.0, -20.0, 3.0, -4.0, 7.5), (300.0, 60.0, 1000.0, 0.0, 2.5)
+    )
+    found = read(path)
+    assert found.ra.values.tolist() == [300.0, 10.0]
+    assert found.dec.values.tolist() == [60.0, -20.0]
+    assert found.pmra.values.tolist() == [1000.0, 3.0]
+    assert found.pmdec.values.tolist() == [0.0, -4.0]
+    assert found.magnitude.values.tolist() == [2.5, 7.5]
+    assert found.epoch.values.tolist() == [2000.0, 2000.0]
+    assert found.band.values.tolist() == ["U", "U"]
+    assert found.attrs["source"] == "stars.npy"
+    assert read(path, faintest=5.0).sizes["star"] == 1
+    # Tycho-2 gives pmRA times cos(dec): 1 arcsecond in a year at dec 60 is 2 in right ascension.
+    moved = directions(found, 2001.0)
+    assert sphere.longitude(moved)[0] - 300.0 == pytest.approx(2 / 3600, rel=1e-4)
+    packed = tmp_path / "stars.npy.gz"
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    xr.testing.assert_equal(read(packed), found)
+
+
+def test_stars_of_cassini_upyp_without_place_or_magnitude(tmp_path):
+    nan = math.nan
+    path = _stars_npy(
+        tmp_path / "a.npy",
+        (nan, 1, 0, 0, 5),
+        (2, 2, nan, nan, 6),
+        (3, 3, 0, 0, nan),
+        (4, 4, 0, 0, 4),
+    )
+    assert read(path).ra.values.tolist() == [4.0, 2.0]
+    assert np.isfinite(directions(read(path), 2010.0)).all()
+    with pytest.raises(ArgumentError, match="holds no star with a place"):
+        read(_stars_npy(path, (nan, 1, 0, 0, 5)))
+
+
+def test_prediction_by_the_path_of_a_catalogue(tmp_path):
+    ds = flyby(n_pic=1, distance=5e6)
+    where = float(ds.ra[0, 9]), float(ds.dec[0, 9])
+    path = _stars_npy(tmp_path / "stars.npy", (*where, 0, 0, 6.5), (*where, 0, 0, 9.5))
+    found = predict.predict_stars(ds, path)
+    assert np.flatnonzero(found.star_count.values[0]).tolist() == [9]
+    assert found.star_count.values[0, 9] == 2 and found.star_magnitude.values[0, 9] == 6.5
+    assert "stars='stars.npy'" in found.history and "stars.npy sha256:" in found.history
+    assert predict.predict_stars(ds, str(path), faintest=7.0).star_count.sum() == 1
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        (np.zeros((3, 4)), "it has no tyRA, tyDE, pmRA, pmDE, U"),
+        (np.zeros(3, [("tyRA", "f8"), ("tyDE", "f8")]), "it has no pmRA, pmDE, U"),
+        (np.zeros((2, 2), UPYP), r"it has the shape \(2, 2\)"),
+    ],
+)
+def test_arrays_that_are_no_catalogue(tmp_path, table, said):
+    np.save(tmp_path / "x.npy", table)
+    with pytest.raises(ArgumentError, match=rf"x\.npy is not the stars\.npy .* {said}"):
+        read(tmp_path / "x.npy")
+
+
+def test_objects_and_broken_arrays_are_not_unpacked(tmp_path):
+    path = tmp_path / "x.npy"
+    np.save(path, np.array([{}], object), allow_pickle=True)
+    with pytest.raises(ArgumentError, match="cannot read"):
+        read(path)
+    whole = _stars_npy(path, (1, 1, 0, 0, 5)).read_bytes()
+    for size in (9, 60, len(whole) - 1):
+        path.write_bytes(whole[:size])
+        with pytest.raises(ArgumentError, match="cannot read"):
+            read(path)
 
 
 def test_fetching_the_table(tmp_path, monkeypatch):

@@ -18,6 +18,7 @@ from uvisxr.timescales import (
     date_of,
     day_of_year,
     decimal_year,
+    et_to_utc,
     format_doy,
     parse_et,
     parse_instant,
@@ -47,6 +48,28 @@ def test_et_is_that_of_spice(spice):
     utc = np.datetime64("1997-10-15", "ns") + (days * 86_400_000).astype("timedelta64[ms]")
     expected = [spice.utc2et(str(t)) for t in utc]
     np.testing.assert_allclose(utc_to_et(utc), expected, rtol=0, atol=1e-6)
+
+
+def test_utc_of_et_is_that_of_spice(spice):
+    et = np.random.default_rng(1).uniform(-7e7, 5.6e8, (40, 5))
+    expected = [[spice.et2utc(t, "ISOC", 6) for t in row] for row in et]
+    apart = et_to_utc(et) - np.array(expected, "datetime64[ns]")
+    # Halves of a microsecond may be rounded either way.
+    assert np.abs(apart).max() <= np.timedelta64(1, "us")
+
+
+@given(instant=NEAR_A_LEAP)
+def test_utc_of_et_undoes_et_of_utc(instant):
+    us = np.timedelta64(1, "us")
+    assert abs(et_to_utc(instant.et) - instant.utc) <= us
+    utc = instant.utc.astype("datetime64[us]").astype("datetime64[ns]")
+    assert et_to_utc(utc_to_et(utc)) == utc
+
+
+def test_utc_of_no_et():
+    found = et_to_utc([np.nan, 0.0])
+    assert np.isnat(found).tolist() == [True, False]
+    assert found[1] == np.datetime64("2000-01-01T11:58:55.816073")
 
 
 @pytest.mark.parametrize("date", ["2006-01-01", "2009-01-01", "2012-07-01", "2017-01-01"])

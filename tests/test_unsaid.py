@@ -74,6 +74,17 @@ def test_exposures_that_are_lost_do_not_shrink_the_window(tmp_path):
         assert read_label(path).windows[0].band_bin == 2
 
 
+@pytest.mark.parametrize("key", ["BAND_BIN", "LINE_BIN"])
+@pytest.mark.parametrize("lost", [0, 40])
+def test_the_last_of_many_exposures_shows_the_window(tmp_path, key, lost):
+    """In all but one, the upper part of the window is lost, or all of it."""
+    counts = np.ones((130, 60, 1024))
+    counts[:-1, lost // 2 :, lost * 10 :] = 65535
+    path = unsay(write_product(tmp_path, NAME, counts), key)
+    with pytest.warns(UvisWarning, match=f"{key}: 1 is taken"):
+        assert read_label(path).windows == (Window(2, 0, 61, 1023, 1, 1),)
+
+
 def test_cube_of_the_size_of_its_window_needs_no_data(tmp_path):
     path = write_spectrum(tmp_path, NAME, np.arange(512), band_bin='"UNK"')
     path.with_suffix(".DAT").unlink()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
@@ -11,13 +12,14 @@ import xarray as xr
 import uvisxr
 import uvisxr.spectra
 from uvisxr.accessor import ArrayAccessor, TreeAccessor, TreeStarFlags, UvisAccessor
-from uvisxr.errors import ArgumentError, MissingStepError
+from uvisxr.errors import ArgumentError, MissingStepError, UvisError
 from uvisxr.simulate import Simulation, Window
+from uvisxr.stars.catalogue import read
 
 STEPS = {
     "geometry",
     *("background", "flag", "unflag", "predict_stars", "calibrate", "calibration_factor", "rate"),
-    *("fill_nan", "smooth", "bin", "integrate", "image"),
+    *("fill_nan", "smooth", "bin", "integrate", "image", "flagged", "evil_share"),
 }
 
 
@@ -41,7 +43,9 @@ def calls(made):
         "background": {"level": 4e-4},
         "flag": {"pixels": [(1, 2)], "flag": "star"},
         "unflag": {"pixels": [(1, 2)]},
-        "predict_stars": {},
+        "flagged": {"flags": ["star", "dark_line"]},
+        "evil_share": {},
+        "predict_stars": {"stars": read()},
         "calibrate": {"files": made.calibration},
         "calibration_factor": {"files": made.calibration},
         "rate": {"interval": "score"},
@@ -61,14 +65,14 @@ def tree(made) -> xr.DataTree:
 
 
 def test_a_tree_has_the_steps_of_a_dataset():
-    """All but pictures; with the same arguments."""
+    """With the same arguments."""
     for name in STEPS | {"to_netcdf", "to_json"}:
         ours, theirs = getattr(TreeAccessor, name), getattr(UvisAccessor, name)
         assert list(inspect.signature(ours).parameters) == list(
             inspect.signature(theirs).parameters
         )
     public = {name for name in dir(UvisAccessor) if not name.startswith("_")}
-    assert public - {"plot"} == {name for name in dir(TreeAccessor) if not name.startswith("_")}
+    assert public == {name for name in dir(TreeAccessor) if not name.startswith("_")}
 
 
 @pytest.mark.parametrize("step", sorted(STEPS))
@@ -78,7 +82,7 @@ def test_a_step_goes_through_all_windows_and_no_empty_root(step, tree, calls):
     assert not found.variables and found.attrs == tree.attrs
     for name, node in tree.children.items():
         alone = getattr(node.to_dataset().uvis, step)(**calls[step])
-        alone = alone.to_dataset() if step == "image" else alone
+        alone = alone if isinstance(alone, xr.Dataset) else alone.to_dataset()
         xr.testing.assert_identical(found[name].to_dataset(), alone)
 
 
@@ -94,8 +98,12 @@ def test_one_window_and_deeper_trees(tree, calls):
 
 
 def test_an_error_says_which_window(tree):
-    with pytest.raises(ArgumentError, match=r"^window0: no spectrum \(pic, pixel\) = \(0, 15\)"):
+    said = r"^window0: no spectrum .* = \(0, 15\).*: tree\['window1'\]\.uvis\.flag\(\.{3}\)$"
+    with pytest.raises(ArgumentError, match=said):
         tree.uvis.flag([(0, 15)])
+    with pytest.raises(ArgumentError) as alone:
+        tree["window0"].uvis.flag([(0, 15)])
+    assert "tree[" not in str(alone.value)
     first, second = (node.to_dataset() for node in tree.children.values())
     other = xr.DataTree.from_dict({"window0": first, "window1": second.drop_vars("counts")})
     with pytest.raises(MissingStepError, match=r"^window1: rate: the dataset has no counts"):
@@ -108,7 +116,24 @@ def test_a_tree_without_data():
     for empty in (xr.DataTree(), xr.DataTree.from_dict({"a": xr.Dataset(attrs={"b": 1})})):
         with pytest.raises(MissingStepError, match="no node of the tree holds data"):
             empty.uvis.rate()
-        assert repr(empty.uvis) == ""
+        assert repr(empty.uvis) == "<uvisxr> no node of the tree holds data"
+
+
+def test_no_two_windows_share_a_file(tree, tmp_path):
+    one, other = (node.to_dataset() for node in tree.children.values())
+    alike = xr.DataTree.from_dict({"a/b": one, "a_b": other})
+    for write in (alike.uvis.to_json, alike.uvis.stars.save, alike.uvis.stars.load):
+        with pytest.raises(ArgumentError, match=r"a_b.* share the file s_a_b\.txt: rename"):
+            write(tmp_path / "s.txt")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("step", ["bin", "calibrate", "plot", "to_netcdf"])
+def test_an_array_says_whose_step_it_is(step, tree):
+    array = tree["window0"].radiance
+    with pytest.raises(MissingStepError, match=rf"call ds\.uvis\.{step}, ds being .* radiance is"):
+        getattr(array.uvis, step)
+    assert not hasattr(array.uvis, step) and not hasattr(array.uvis, "no_such_step")
 
 
 def test_files_of_windows(tree, tmp_path):
@@ -131,6 +156,22 @@ def test_what_a_tree_says(tree):
     first, second = repr(tree.uvis).split("window1 ")
     assert first.startswith("window0 <uvisxr>") and second.startswith("<uvisxr>")
     assert "rows 26..37" in first and "rows 40..61" in second
+
+
+def test_what_one_window_of_a_tree_says(tree):
+    assert repr(tree["window0"].uvis) == repr(tree["window0"].to_dataset().uvis)
+
+
+def test_pictures_are_of_one_window(tree):
+    with pytest.raises(UvisError, match=r"tree\['window0'\]\.uvis\.plot or tree\['window1'\]"):
+        _ = tree.uvis.plot
+    with pytest.raises(UvisError, match="no node of the tree holds data"):
+        _ = xr.DataTree().uvis.plot
+    # So that programs that look for what there is pass over it.
+    assert not hasattr(tree.uvis, "plot") and not hasattr(xr.DataTree().uvis, "plot")
+    ax = tree["window1"].isel(pic=[0], pixel=[3]).uvis.plot.spectrum()
+    assert ax.get_xlabel() == "Wavelength (Å)"
+    plt.close(ax.figure)
 
 
 def test_help_says_what_each_method_does():
@@ -158,6 +199,29 @@ def test_steps_of_an_array(ds):
     light = array.uvis.integrate((1550, 1700))
     expected = ds.uvis.integrate((1550, 1700))
     np.testing.assert_allclose(light.brightness, expected.brightness, atol=1e-6)
+
+
+def test_an_array_of_something_else_than_radiances(ds):
+    for array, units in ((ds.counts, "count"), (ds.uvis.rate().rate, "count s-1")):
+        for step in (array.uvis.integrate, array.uvis.smooth, array.uvis.fill_nan):
+            with pytest.raises(MissingStepError, match=rf"is in '{units}', not in 'kR angstrom-1'"):
+                step()
+    whole = ds.radiance.fillna(0).astype(int)
+    with pytest.raises(ArgumentError, match=r"type int64.*astype\(float\)"):
+        whole.uvis.integrate()
+    with pytest.raises(MissingStepError, match="is in 'angstrom'"):
+        ds.wl_bounds.uvis.integrate()
+
+
+def test_what_an_array_says(ds):
+    said = repr(ds.radiance.uvis).splitlines()
+    assert said == [
+        "<uvisxr>",
+        f"array  {ds.radiance.attrs['long_name']}, kR angstrom-1",
+        "size   4 pic x 22 pixel x 76 wl",
+        "next   fill_nan, smooth, integrate",
+    ]
+    assert repr(xr.DataArray(1).uvis) == "<uvisxr>\narray  an array\nsize   1"
 
 
 def test_an_array_without_wavelengths(ds):

@@ -1,14 +1,15 @@
 """Cassini/UVIS data as labelled, calibrated, georeferenced xarray datasets.
 
-`open_product` and `open_observation` turn products into one `xarray.Dataset`. The steps of a
-reduction are methods of its accessor `.uvis`, and each returns a new dataset: see
-``help(xarray.Dataset.uvis)``. ``ds.uvis`` itself shows which steps are done and which can come
-next. A product of several windows is a tree, whose `.uvis` has the same methods and calls them for
-every window: ``help(xarray.DataTree.uvis)``. One array of radiances can be filled, smoothed and
-integrated: ``help(xarray.DataArray.uvis)``. Names are loaded when first used: importing uvisxr
-costs nothing but what xarray costs. Where kernels, calibration files and the cache are can be set
-once, with `uvisxr.set_options`. What steps, downloads and batches are doing goes to the logger
-``uvisxr``: ``logging.basicConfig(level="INFO")`` shows it.
+`open_product` and `open_observation` turn products into one `xarray.Dataset`: those of the FUV and
+the EUV, with PDS3 or PDS4 labels, QUBE and SPECTRUM objects alike. The steps of a reduction are
+methods of its accessor `.uvis`, and each returns a new dataset: see ``help(xarray.Dataset.uvis)``.
+``ds.uvis`` itself shows which steps are done and which can come next. A product of several windows
+is a tree, whose `.uvis` has the same methods and calls them for every window:
+``help(xarray.DataTree.uvis)``. One array of radiances can be filled, smoothed and integrated:
+``help(xarray.DataArray.uvis)``. Names are loaded when first used: importing uvisxr costs nothing
+but what xarray costs. Where kernels, calibration files and the cache are can be set once, with
+`uvisxr.set_options`. What steps, downloads and batches are doing goes to the logger ``uvisxr``:
+``logging.basicConfig(level="INFO")`` shows it.
 
 This text defines every variable that the steps add to a dataset, with its unit, zero point and
 sign; the attributes of the variables give the short version. All examples start from ``made``, a
@@ -94,8 +95,9 @@ counts : count
     Photon counts of each element, (pic, pixel, wl). 65535 marks elements that were not transmitted.
     After ``ds.uvis.rebin`` sums of several elements, of 32 bits; 4294967295 marks those that lack
     one. In bins, the sum over the members, without those.
-rate, rate_upper, rate_lower : count s-1
-    Counts divided by exposure, and its errors. The background is not subtracted.
+rate, rate_upper, rate_lower, rate_systematic : count s-1
+    Counts divided by exposure, less n times the background where it is known, and its errors: those
+    of the counts, and the systematic one, which is the background's, (pixel, wl).
 radiance, radiance_upper, radiance_lower : kR angstrom-1
     Spectral radiance of each element, (counts / exposure - n background) / sensitivity with n the
     number of lit detector pixels in the element, and its errors: those of the counts, and with
@@ -111,6 +113,9 @@ calibration_error : 1
     errors of detector pixels are added in quadrature: their sum over the root of their number.
 evil : 1
     1 where an element contains evil detector pixels, which respond poorly; else 0. (pixel, wl).
+evil_share : 1
+    Share of the lit detector pixels in an element that are evil: from `ds.uvis.evil_share`. On the
+    detector, (64, 1024), `uvisxr.instrument.evil_pixels` has them.
 response, response_error, response_scatter : 1
     In a table of `uvisxr.calibration.evil_response`: response of evil detector pixels to that of
     good ones, its standard error, common to all, and the scatter of single pixels around it. By
@@ -156,6 +161,8 @@ quality : 1
         wrong flat field.
     user : 16
         Set aside by the user.
+flagged : 1
+    Whether a spectrum carries any of some flags, (pic, pixel): from `ds.uvis.flagged`.
 
 Line of sight
 -------------
@@ -199,6 +206,11 @@ ra, dec : degree
 `*_corners`
     The same at the corners of each pixel, (pic, pixel, corner). If a pixel straddles the prime
     meridian, its corners lie on both sides of 360 and are left so.
+row : 1
+    Detector rows, 0 to 63, with ``all_rows=True``.
+`row_*`
+    The same for every one of these, whatever was read out, (pic, row), and at its corners:
+    `row_lon`, `row_tangent_alt`, `row_ra_corners`, ...
 
 Rings
 -----
@@ -260,7 +272,9 @@ sc_velocity : km s-1
     Velocity of the spacecraft relative to the solar-system barycentre, J2000, (pic, axis), which
     causes the aberration.
 geometry_et : s
-    Instants for which all this holds, counted as `et`.
+    Instants for which all this holds, counted as `et`; (pic, sample) with several per exposure.
+geometry_time : UTC
+    The same in UTC, to the microsecond, as `time`.
 
 Stars
 -----
@@ -281,7 +295,8 @@ footprints : 1
 Bins
 ----
 From `ds.uvis.bin`. The dimensions of the bins replace `pic` and `pixel`. Line-of-sight fields
-become their means over the members, on the circle for those that wrap.
+become their means over the members, on the circle for those that wrap, and so do the fields of
+target and spacecraft, from `sc_lon` to `sc_heliocentric_distance`.
 
 `*_bin` : of the field
     Middle of each bin along a field: `lat_bin`, `alt_bin`, ...
@@ -317,7 +332,8 @@ Attributes
 title
     Name, content and target in words.
 name
-    Of the observation: channel, year and day of year, prime instrument, number.
+    Of the observation, CHANNEL_YEAR_DOY[_PRIME][_ID]: FUV_2006_015_PRIME_1 has the prime instrument
+    UVIS and the number 1.
 channel, slit, slit_width, slit_dlambda
     FUV or EUV; HIGH_RESOLUTION, LOW_RESOLUTION or OCCULTATION; width of the slit, micrometre, and
     of its image in the spectrum, angstrom.
@@ -326,7 +342,12 @@ optics
     degrees off. As the label has it: target SUN and OCCULTATION_PORT_STATE open; or as
     ``geometry(optics=...)`` had it.
 target, prime_instrument
-    The body, in capitals, and the instrument that controlled the pointing, if known.
+    What was looked at, in capitals, as the label has it or ``open_observation(target=...)`` had it,
+    and the instrument that controlled the pointing, if known: PRIME (UVIS itself), CIRS, VIMS or
+    ISS. The geometry knows the archive's other names for bodies, and so do filters: `DA`, `PO`,
+    `AG`, `AN`, `ME`, `PL` are Daphnis, Polydeuces, Aegaeon, Anthe, Methone, Pallene; `ATLAS:` is
+    Atlas; `S RINGS` and `SATURN RINGS` are the same, and the planet stands for its rings. No bodies
+    are SOLAR WIND, STAR, CALIB, SKY, IPH (interplanetary hydrogen), UNK, N/A and the like.
 ul_line, ul_band, lr_line, lr_band, line_bin, band_bin
     The window; see above.
 summed
@@ -366,7 +387,7 @@ from ._version import __version__
 from .errors import UvisError, UvisWarning
 
 if TYPE_CHECKING:
-    from . import batch, calibration, simulate, tutorial, units
+    from . import batch, calibration, instrument, simulate, tutorial, units
     from .batch import joining
     from .export import load_json
     from .options import get_options, set_options
@@ -386,7 +407,7 @@ else:
         "open_product": ".reader.observation",
         "set_options": ".options",
     }
-    _MODULES = ("batch", "calibration", "simulate", "tutorial", "typing", "units")
+    _MODULES = ("batch", "calibration", "instrument", "simulate", "tutorial", "typing", "units")
 
     # Out of sight of type checkers, for whom any name would then exist.
     def __getattr__(name):
@@ -409,6 +430,7 @@ __all__ = [
     "batch",
     "calibration",
     "get_options",
+    "instrument",
     "load_json",
     "open_observation",
     "open_processed",

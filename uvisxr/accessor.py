@@ -6,31 +6,33 @@ everything that a later step needs is in the dataset's variables and attributes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import xarray as xr
 
 from . import background, export, image, integrals, rebin, spectra
 from .bins import binning
-from .calibration import radiance
+from .calibration import evil_share, radiance
 from .dataset import overview
 from .dataset.forward import (
     array_method,
     at_window,
     each_window,
     method,
-    window_file,
+    window_files,
     windows,
 )
-from .errors import MissingDependencyError
+from .errors import MissingDependencyError, MissingStepError, OneWindowError
 from .geometry import los
 from .quality import flags as quality_flags
 from .stars import predict
 from .stars.flag_files import StarFlags
 
 if TYPE_CHECKING:
-    from .plot import PlotAccessor
+    from .plot import PlotAccessor, StarChecker
     from .stars.flag_files import Columns
 
     class UvisDataset(xr.Dataset):
@@ -66,11 +68,14 @@ class UvisAccessor:
         `geometry`: where each pixel looks, and from where.
         `background`: the counts the detector makes by itself; lost and partial spectra.
         `flag`, `unflag`: set and clear quality flags of spectra.
+        `flagged`: which spectra carry some flags.
         `predict_stars`: which pixels catalogue stars fall into.
+        `check_stars`: a map of all spectra on which clicks set star flags.
         `stars`: star flags in text files.
     From counts to spectra:
         `calibrate`: radiances with upper and lower errors.
         `calibration_factor`: what count rates would be multiplied by.
+        `evil_share`: which elements hold evil detector pixels, without calibrating.
         `rate`: count rates with their errors.
         `fill_nan`, `smooth`: holes filled, noise smoothed, along wavelength.
     From spectra to results:
@@ -95,8 +100,10 @@ class UvisAccessor:
     background = method(background.background)
     flag = method(quality_flags.flag)
     unflag = method(quality_flags.unflag)
+    flagged = method(quality_flags.flagged, step="flagged")
     calibrate = method(radiance.calibrate)
     calibration_factor = method(radiance.calibration_factor)
+    evil_share = method(evil_share.evil_share, step="evil_share")
     rate = method(spectra.rate)
     fill_nan = method(spectra.fill_nan)
     smooth = method(spectra.smooth)
@@ -106,6 +113,17 @@ class UvisAccessor:
     bin = method(binning.bin)
     to_netcdf = method(export.to_netcdf)
     to_json = method(export.to_json, step="to_json")
+
+    @property
+    def check_stars(self) -> Callable[..., StarChecker]:
+        """A map of all spectra on which clicks set star flags: `ds.uvis.plot.check_stars`.
+
+        >>> with made.open().uvis.check_stars() as checker:
+        ...     checker.toggle(3, 40)  # as a click does
+        >>> int(checker.dataset.quality[3, 40])
+        4
+        """
+        return self.plot.check_stars
 
     @property
     def stars(self) -> StarFlags[UvisDataset]:
@@ -142,19 +160,18 @@ class TreeAccessor:
 
     Each method is that of a dataset, called with the same arguments for every node that holds data:
     help is that of `xarray.Dataset.uvis`. What comes is a tree again; an error says in which window
-    it was. `tree["window0"].uvis` is one window alone. Pictures are of one dataset:
-    `tree["window0"].to_dataset().uvis.plot`.
+    it was. `tree["window0"].uvis` is one window alone, which has pictures too.
 
     Before all others:
         `rebin`.
     Where, and what to leave out:
-        `geometry`, `background`, `flag`, `unflag`, `predict_stars`; `stars`: one text file for each
-        window.
+        `geometry`, `background`, `flag`, `unflag`, `flagged`, `predict_stars`; `stars`: one text
+        file for each window.
     From counts to spectra:
-        `calibrate`, `calibration_factor`, `rate`, `fill_nan`, `smooth`.
+        `calibrate`, `calibration_factor`, `evil_share`, `rate`, `fill_nan`, `smooth`.
     From spectra to results:
-        `bin`, `integrate`, `image`; `to_netcdf`: one file with a group for each window; `to_json`:
-        one file for each.
+        `bin`, `integrate`, `image`; `plot`, `check_stars`, of one window; `to_netcdf`: one file
+        with a group for each window; `to_json`: one file for each.
     """
 
     def __init__(self, tree: xr.DataTree) -> None:
@@ -162,15 +179,22 @@ class TreeAccessor:
 
     def __repr__(self) -> str:
         nodes = [(path, node.to_dataset()) for path, node in self._tree.subtree_with_keys]
-        return "\n".join(f"{path} {overview.text(ds)}" for path, ds in nodes if ds.data_vars)
+        texts = [
+            overview.text(ds) if path == "." else f"{path} {overview.text(ds)}"
+            for path, ds in nodes
+            if ds.data_vars
+        ]
+        return "\n".join(texts) or "<uvisxr> no node of the tree holds data"
 
     rebin = each_window(rebin.rebin, UvisDataTree)
     geometry = each_window(los.geometry, UvisDataTree)
     background = each_window(background.background, UvisDataTree)
     flag = each_window(quality_flags.flag, UvisDataTree)
     unflag = each_window(quality_flags.unflag, UvisDataTree)
+    flagged = each_window(quality_flags.flagged, UvisDataTree, step="flagged")
     calibrate = each_window(radiance.calibrate, UvisDataTree)
     calibration_factor = each_window(radiance.calibration_factor, UvisDataTree)
+    evil_share = each_window(evil_share.evil_share, UvisDataTree, step="evil_share")
     rate = each_window(spectra.rate, UvisDataTree)
     fill_nan = each_window(spectra.fill_nan, UvisDataTree)
     smooth = each_window(spectra.smooth, UvisDataTree)
@@ -179,7 +203,16 @@ class TreeAccessor:
     predict_stars = each_window(predict.predict_stars, UvisDataTree)
     bin = each_window(binning.bin, UvisDataTree)
 
-    def to_netcdf(self, path: str | Path, complevel: int = 1) -> Path:
+    def to_netcdf(
+        self,
+        path: str | Path | None = None,
+        complevel: int = 1,
+        *,
+        overwrite: bool | None = None,
+        encoding: export.Encoding | None = None,
+        group: str | None = None,
+        compute: bool = True,
+    ) -> Path:
         """Write a NetCDF file with one group for each node; see `uvisxr.export.to_netcdf`.
 
         Examples
@@ -192,9 +225,18 @@ class TreeAccessor:
         >>> list(xr.load_datatree(path).children)
         ['window0']
         """
-        return export.to_netcdf(self._tree, path, complevel)
+        write: Any = export.to_netcdf
+        options = {"overwrite": overwrite, "encoding": encoding, "group": group}
+        # With compute=False, what writes it later; a second signature would say no more than this.
+        return cast(Path, write(self._tree, path, complevel, **options, compute=compute))
 
-    def to_json(self, path: str | Path) -> dict[str, Path]:
+    def to_json(
+        self,
+        path: str | Path | None = None,
+        *,
+        geometry: bool = False,
+        overwrite: bool | None = None,
+    ) -> dict[str, Path]:
         """Write the summary of each window: that of window0 into titan_window0.json.
 
         Examples
@@ -206,10 +248,43 @@ class TreeAccessor:
         >>> tree.uvis.to_json("titan.json")["window0"].name
         'titan_window0.json'
         """
+        path = export.target(self._tree, path, ".json")
+        write = partial(export.to_json, geometry=geometry, overwrite=overwrite)
         return {
-            window: at_window(UvisAccessor(ds).to_json, window, window_file(path, window))
-            for window, ds in windows(self._tree)
+            window: at_window(write, window, ds, file)
+            for window, ds, file in window_files(path, self._tree)
         }
+
+    @property
+    def plot(self) -> PlotAccessor:
+        """Pictures of the one window: `tree["window0"].uvis.plot.picture()`; needs matplotlib.
+
+        >>> import xarray as xr
+        >>> tree = xr.DataTree.from_dict({"window0": made.open()})
+        >>> tree["window0"].isel(pic=[0], pixel=[30]).uvis.plot.spectrum().get_xlabel()
+        'Wavelength (Å)'
+        """
+        try:
+            found = dict(windows(self._tree))
+        except MissingStepError as error:
+            raise OneWindowError(str(error)) from error
+        if len(found) > 1:
+            raise OneWindowError(
+                f"pictures are of one window, and there are {len(found)}: "
+                + " or ".join(f"tree[{window!r}].uvis.plot" for window in found)
+            )
+        return UvisAccessor(*found.values()).plot
+
+    @property
+    def check_stars(self) -> Callable[..., StarChecker]:
+        """A map of the spectra of the one window, as of `UvisAccessor`.
+
+        >>> import xarray as xr
+        >>> tree = xr.DataTree.from_dict({"window0": made.open()})
+        >>> with tree["window0"].uvis.check_stars() as checker:
+        ...     ds = checker.dataset
+        """
+        return self.plot.check_stars
 
     @property
     def stars(self) -> TreeStarFlags:
@@ -238,7 +313,7 @@ class TreeStarFlags:
     def __init__(self, tree: xr.DataTree) -> None:
         self._tree = tree
 
-    def load(self, path: str | Path, columns: Columns = "exposure pixel") -> UvisDataTree:
+    def load(self, path: str | Path, columns: Columns | None = None) -> UvisDataTree:
         """Flag the spectra that the files list: those of window0 in stars_window0.txt.
 
         Examples
@@ -252,14 +327,17 @@ class TreeStarFlags:
         4
         """
         loaded = {
-            f"/{window.strip('.')}": at_window(
-                UvisAccessor(ds).stars.load, window, window_file(path, window), columns
-            )
-            for window, ds in windows(self._tree)
+            f"/{window.strip('.')}": at_window(UvisAccessor(ds).stars.load, window, file, columns)
+            for window, ds, file in window_files(path, self._tree)
         }
         return cast("UvisDataTree", xr.DataTree.from_dict(loaded, name=self._tree.name))
 
-    def save(self, path: str | Path, columns: Columns = "exposure pixel") -> dict[str, Path]:
+    def save(
+        self,
+        path: str | Path,
+        columns: Columns = "exposure pixel",
+        overwrite: bool | None = None,
+    ) -> dict[str, Path]:
         """Write the spectra flagged as crossed by a star: of window0 into stars_window0.txt.
 
         Examples
@@ -272,11 +350,13 @@ class TreeStarFlags:
         'stars_window0.txt'
         """
         return {
-            window: at_window(
-                UvisAccessor(ds).stars.save, window, window_file(path, window), columns
-            )
-            for window, ds in windows(self._tree)
+            window: at_window(UvisAccessor(ds).stars.save, window, file, columns, overwrite)
+            for window, ds, file in window_files(path, self._tree)
         }
+
+
+class _NotOfArraysError(MissingStepError, AttributeError):
+    """An array is asked for a step of datasets; to Python, an attribute that it does not have."""
 
 
 class ArrayAccessor:
@@ -292,6 +372,20 @@ class ArrayAccessor:
     def __init__(self, array: xr.DataArray) -> None:
         self._ds = array
 
+    def __repr__(self) -> str:
+        return overview.of_array(self._ds)
+
     fill_nan = array_method(spectra.fill_nan, UvisDataArray)
     smooth = array_method(spectra.smooth, UvisDataArray)
     integrate = array_method(integrals.integrate, UvisDataset)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if hasattr(UvisAccessor, name) and not name.startswith("_"):
+                array = self._ds.name or "the array"
+                raise _NotOfArraysError(
+                    f"{name} is of datasets, not of one of their arrays: call ds.uvis.{name}, ds "
+                    f"being the dataset that {array} is of"
+                )
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")

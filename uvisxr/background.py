@@ -16,14 +16,16 @@ import xarray as xr
 
 from . import checks
 from .calibration import radiance
+from .calibration.stored import Stored, is_stored, scalar
 from .dataset import conventions, history
 from .errors import ArgumentError, MissingStepError, warn_user
 from .instrument.channel import N_BANDS, channel
 from .instrument.detector import Bins
 from .numerics import zero_runs
-from .numerics.poisson import missing
+from .numerics.poisson import as_counts, missing
 from .quality import losses
 from .quality.flags import DIMS, Pixels, flags_of, good, select
+from .spectra import darkened
 from .timescales import decimal_year
 
 #: Relative error of `rtg_level`.
@@ -37,6 +39,9 @@ UNUSUAL = 1e-3
 #: Wavelengths without strong lines, angstrom. FUV: between the N I, C I and O I lines and the
 #: reflected sunlight; EUV: between O II 617 and O II 834.
 QUIET = {"FUV": (1400.0, 1850.0), "EUV": (620.0, 820.0)}
+
+#: Difference of a radiance from that of the calibration from which on it was changed, relative.
+_CHANGED = 0.01
 
 _UNLIT = "detector rows outside 2..61, which the slit does not light, see almost no background"
 
@@ -59,8 +64,9 @@ def background(
     Parameters
     ----------
     ds : Dataset
-        With `counts`. If there is a radiance it is recomputed, so calibrating before or after gives
-        the same numbers.
+        With `counts`. If there is a radiance it is computed anew from these, and the background is
+        taken off a rate, so that `calibrate` and `rate` before or after give the same numbers. What
+        was done to a radiance by other means than the steps of `ds.uvis` is lost: do it afterwards.
     level : float, optional
         Set the background to this, count/s per detector pixel. Nothing is measured then, and
         `method`, `alt_min`, `wl_range` and `pixels` have no effect.
@@ -104,7 +110,8 @@ def background(
     -----
     UvisWarning
         The background exceeds 1e-3 count/s per detector pixel, is not measured ("rtg"), or is
-        measured in rows that the slit does not light, or set where there are no others.
+        measured in rows that the slit does not light, or set where there are no others; or the
+        radiance of the first exposure, if it is not lazy, is not what the calibration gives.
 
     Notes
     -----
@@ -173,6 +180,8 @@ def background(
             f"the background of {level:.3g} count/s per detector pixel exceeds {UNUSUAL}: do the "
             "spectra contain signal? Choose others with alt_min or pixels, or another wl_range"
         )
+    _warn_of_changes(ds)
+    before = scalar(ds, "background")
     ds = ds.assign_coords(background=level, background_error=error, quality=quality)
     ds = ds.assign_attrs(background_method=how, background_spectra=used)
     ds.attrs.pop("background_expected", None)
@@ -180,11 +189,34 @@ def background(
         ds.attrs["background_expected"] = float(rtg_level(year))
     if "radiance" in ds:
         ds = radiance.compute(ds)
+    if "rate" in ds:
+        ds = darkened(ds, level - before, error)
     ds = conventions.apply(ds)
     if how == "rtg":
         took = {"level": level, "error": error, "year": round(year, 3), "source": _RTG_SOURCE}
         ds = history.used(ds, took=took)
     return ds
+
+
+def _warn_of_changes(ds: xr.Dataset) -> None:
+    """Say that a radiance that was changed will be lost, from a sample: the first exposure."""
+    if "radiance" not in ds.variables or not is_stored(ds) or not ds.sizes.get("pic"):
+        return
+    if any(ds.variables[name].chunks is not None for name in ("counts", "radiance")):
+        return
+    one = ds.isel(pic=[0])
+    stored = Stored.of(one)
+    if stored.conversion.fill == "shape":
+        # The shape is that of the mean of all exposures.
+        return
+    own = stored.radiances()["radiance"]
+    there = one["radiance"].variable.transpose(*own.dims).values
+    change = np.nansum(np.abs(there - own.values))
+    if change > _CHANGED * np.nansum(np.abs(own.values)):
+        warn_user(
+            "the radiance is not what the calibration gives, and is computed anew from the counts: "
+            "what was done to it is lost; change radiances after background"
+        )
 
 
 def _year(ds: xr.Dataset) -> float:
@@ -295,7 +327,7 @@ def _measure(
     # Dark lines are only there if listed on purpose: they contain background and nothing else.
     barred = np.uint8(0xFF & ~conventions.QUALITY_FLAGS["dark_line"])
     chosen = ds["counts"].transpose(*DIMS, "wl").isel(wl=columns)
-    counts = chosen.values[candidates]
+    counts = as_counts(chosen.values[candidates])
     rows = np.where(bins.lit_lines > 0, bins.lit_lines, bins.n_line)
     per_spectrum = rows * float(bins.n_band[columns][0])
     exposure = np.broadcast_to(ds["exposure"].values, ds.sizes["pic"])

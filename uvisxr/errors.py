@@ -66,12 +66,20 @@ class ArgumentError(UvisError, ValueError):
     """An argument has a wrong value, or names something that the dataset does not contain."""
 
 
+class NoFileError(ArgumentError, FileNotFoundError):
+    """A file that was to be read is not there."""
+
+
 class NoMatchError(ArgumentError):
     """None of the products found passes a filter."""
 
 
 class MissingStepError(UvisError):
     """A step needs variables that an earlier step would have added."""
+
+
+class OneWindowError(UvisError, AttributeError):
+    """A tree of several windows, or of none, does not have what each of them has."""
 
 
 class UvisWarning(UserWarning):

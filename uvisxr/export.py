@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import math
 import threading
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 import netCDF4
 import numpy as np
@@ -19,8 +20,11 @@ from . import checks
 from ._version import __version__
 from .dataset import inputs
 from .dataset.fields import FIELDS
-from .errors import ExportError, MissingStepError
-from .files import whole_file, write_text
+from .errors import ArgumentError, ExportError, MissingStepError, NoFileError
+from .files import check_target, refuse_foreign, whole_file, write_text
+
+if TYPE_CHECKING:
+    from dask.delayed import Delayed
 
 #: Held while the netCDF4 library writes: it serves one thread at a time. Re-entrant.
 LOCK = threading.RLock()
@@ -29,8 +33,53 @@ LOCK = threading.RLock()
 #: enough that reading one exposure does not unpack many others.
 _CHUNK_BYTES = 4 * 2**20
 
+#: The key by which a summary is known, with the version that wrote it.
+_VERSION = "uvisxr"
 
-def to_netcdf(ds: xr.Dataset | xr.DataTree, path: str | Path, complevel: int = 1) -> Path:
+#: How many keys of another program's JSON a message names.
+_NAMES = 6
+
+
+#: Encodings of variables by name; of a tree, by node path and name.
+Encoding = Mapping[str, Mapping[str, Any]]
+
+
+@overload
+def to_netcdf(
+    ds: xr.Dataset | xr.DataTree,
+    path: str | Path | None = None,
+    complevel: int = 1,
+    *,
+    overwrite: bool | None = None,
+    encoding: Encoding | None = None,
+    group: str | None = None,
+    compute: Literal[True] = True,
+) -> Path: ...
+
+
+@overload
+def to_netcdf(
+    ds: xr.Dataset | xr.DataTree,
+    path: str | Path | None = None,
+    complevel: int = 1,
+    *,
+    overwrite: bool | None = None,
+    encoding: Encoding | None = None,
+    group: str | None = None,
+    compute: Literal[False],
+) -> Delayed: ...
+
+
+def to_netcdf(
+    ds: xr.Dataset | xr.DataTree,
+    path: str | Path | None = None,
+    complevel: int = 1,
+    *,
+    overwrite: bool | None = None,
+    encoding: Encoding | None = None,
+    group: str | None = None,
+    compute: bool = True,
+) -> Path | Delayed:
     """Write a CF-1.11 NetCDF-4 file.
 
     Every variable keeps its type (radiance and its errors are float32) and is compressed by zlib
@@ -42,26 +91,40 @@ def to_netcdf(ds: xr.Dataset | xr.DataTree, path: str | Path, complevel: int = 1
     ----------
     ds : Dataset or DataTree
         Any stage of a reduction; a DataTree is written with one group per node.
-    path : path
-        File to write; an existing one is replaced, unless the dataset was read from it, be it in
-        memory or not.
+    path : path, optional
+        File to write. By default the dataset's name with the ending .nc, in the current folder.
     complevel : int
         zlib level, 0 (none) to 9. Level 1 compresses UVIS spectra to within a few per cent of level
         9, in a fraction of the time.
+    overwrite : bool, optional
+        Whether to replace an existing file: True, any; False, none; by default one that uvisxr
+        wrote. What the dataset was read from, be it in memory or not, is never replaced.
+    encoding : mapping of str to mapping, optional
+        Encodings of variables in place of those above, as in `xarray.Dataset.to_netcdf`:
+        ``{"radiance": {"dtype": "int16", "scale_factor": 0.001, "_FillValue": -32768}}``. For a
+        tree, by node path first: ``{"/window0": {"radiance": ...}}``.
+    group : str, optional
+        Group of the file in which to write a dataset. The file holds nothing else; for several
+        groups, write a DataTree.
+    compute : bool
+        If False, nothing is written yet.
 
     Returns
     -------
-    Path
+    Path, or Delayed with ``compute=False``
+        The file. `compute()` of the delayed object writes it, with the same errors.
 
     Raises
     ------
     ArgumentError
-        `complevel` is not 0 to 9.
+        `complevel` is not 0 to 9, `encoding` names no variable, `group` is given for a tree, or
+        there is no `path` for a dataset without a name.
     ExportError
-        The file cannot be written, or is one that the dataset was read from or that a step used,
-        or ends in .LBL or .DAT as products do; or the dataset holds what NetCDF has no form for,
-        such as an attribute None. No partial file is left. (What a dataset was read from is known
-        from its encodings: not after `drop_encoding` or `map_blocks`.)
+        The file cannot be written, or is there and must stay; or it is one that the dataset was
+        read from or that a step used, or has the name of a product (.LBL, .xml, .DAT, .DAT.gz);
+        or the dataset holds what NetCDF has no form for, such as an attribute None. No partial file
+        is left. (What a dataset was read from is known from its encodings: not after
+        `drop_encoding` or `map_blocks`.)
 
     Examples
     --------
@@ -74,14 +137,106 @@ def to_netcdf(ds: xr.Dataset | xr.DataTree, path: str | Path, complevel: int = 1
     True
     """
     checks.whole("complevel", complevel, 0, 9)
-    path = Path(path).expanduser()
-    with whole_file(path, inputs.of(ds)) as temporary:
-        write(ds, temporary, complevel)
-    return path
+    checks.choice("compute", compute, bool)
+    if group is not None and isinstance(ds, xr.DataTree):
+        raise ArgumentError(f"group={group!r}: the nodes of a tree are the groups; omit it")
+    encodings = _merged(_encodings(ds, complevel), encoding or {}, "encoding")
+    path = target(ds, path, ".nc")
+
+    def save() -> Path:
+        check(path, None, inputs.of(ds), overwrite)
+        with whole_file(path, inputs.of(ds)) as temporary:
+            write(ds, temporary, encodings, group)
+        return path
+
+    if compute:
+        return save()
+    from dask import config
+    from dask.delayed import delayed
+
+    def alone() -> Path:
+        # It runs in one task, and the blocks of the dataset must not wait for others of its kind.
+        with config.set(scheduler="synchronous"):
+            return save()
+
+    return cast("Delayed", delayed(alone, name=f"to_netcdf-{path.name}", pure=False)())
 
 
-def write(ds: xr.Dataset | xr.DataTree, path: Path, complevel: int = 1) -> None:
+def target(ds: xr.Dataset | xr.DataTree, path: str | Path | None, ending: str) -> Path:
+    """The file to write; by default the dataset's name, or that of a tree's first window.
+
+    Raises
+    ------
+    ArgumentError
+        There is neither a path nor a name.
+    """
+    if path is not None:
+        return Path(path).expanduser()
+    nodes = ds.subtree if isinstance(ds, xr.DataTree) else [ds]
+    name = next((str(node.attrs["name"]) for node in nodes if node.attrs.get("name")), None)
+    if name is None:
+        raise ArgumentError(f"the dataset has no attribute 'name': give the path of the {ending}")
+    return Path(f"{name.replace('/', '_')}{ending}")
+
+
+def check(
+    netcdf: Path | None, summary: Path | None, read: Iterable[str | Path], overwrite: bool | None
+) -> None:
+    """Check that outputs may be written, before the work that they are of.
+
+    Parameters
+    ----------
+    netcdf, summary : Path, optional
+        As of `to_netcdf` and `to_json`.
+    read : iterable of path
+        What the data are read from.
+    overwrite : bool, optional
+        As of `to_netcdf`.
+
+    Raises
+    ------
+    ExportError
+        As `to_netcdf`.
+    """
+    read = list(read)
+    for path, is_ours in ((netcdf, _is_netcdf_of_ours), (summary, _is_summary)):
+        if path is not None:
+            check_target(path, read)
+            refuse_foreign(path, overwrite, is_ours)
+
+
+def _is_summary(path: Path) -> bool:
+    content = json.loads(path.read_text("utf-8"))
+    return isinstance(content, dict) and _VERSION in content
+
+
+def _is_netcdf_of_ours(path: Path) -> bool:
+    with LOCK, netCDF4.Dataset(path) as root:
+        return any("uvisxr " in str(getattr(group, "history", "")) for group in _groups(root))
+
+
+def _groups(group: netCDF4.Dataset) -> Iterator[netCDF4.Dataset]:
+    yield group
+    for inner in group.groups.values():
+        yield from _groups(inner)
+
+
+def write(
+    ds: xr.Dataset | xr.DataTree,
+    path: Path,
+    encodings: dict[str, Any] | None = None,
+    group: str | None = None,
+) -> None:
     """Write a file as `to_netcdf` does, under a name that `whole_file` gave.
+
+    Parameters
+    ----------
+    ds : Dataset or DataTree
+    path : Path
+    encodings : dict, optional
+        Of all variables, by name; of a tree, by node path and name.
+    group : str, optional
+        Of a dataset.
 
     Raises
     ------
@@ -90,19 +245,17 @@ def write(ds: xr.Dataset | xr.DataTree, path: Path, complevel: int = 1) -> None:
     ExportError
         The dataset holds what NetCDF has no form for.
     """
+    encodings = _encodings(ds) if encodings is None else encodings
     # Encodings read from a file describe that file (its chunks and time units), not this one.
     if isinstance(ds, xr.DataTree):
         ds = ds.map_over_datasets(lambda node: node.drop_encoding())
-        encoding = {
-            node.path: _encoding(node.to_dataset(inherit=False), complevel) for node in ds.subtree
-        }
     else:
         ds = ds.drop_encoding()
-        encoding = _encoding(ds, complevel)
+    into: dict[str, Any] = {} if group is None else {"group": group}
     try:
         with LOCK:
-            ds.to_netcdf(path, engine="netcdf4", format="NETCDF4", encoding=encoding)
-            _write_bounds_attributes(ds, path)
+            ds.to_netcdf(path, engine="netcdf4", format="NETCDF4", encoding=encodings, **into)
+            _write_bounds_attributes(ds, path, group or "/")
     except (TypeError, ValueError, NotImplementedError) as error:
         # What NetCDF has no form for: an attribute that is None, an index of several levels.
         raise ExportError(f"the dataset cannot be written as NetCDF: {error}") from error
@@ -113,10 +266,10 @@ def write(ds: xr.Dataset | xr.DataTree, path: Path, complevel: int = 1) -> None:
         raise OSError(str(error)) from error
 
 
-def _write_bounds_attributes(ds: xr.Dataset | xr.DataTree, path: Path) -> None:
+def _write_bounds_attributes(ds: xr.Dataset | xr.DataTree, path: Path, top: str) -> None:
     # xarray omits what a bounds variable shares with its parent, as CF allows; it would then be
     # lost on reading the file back.
-    groups = {node.path: node for node in ds.subtree} if isinstance(ds, xr.DataTree) else {"/": ds}
+    groups = {node.path: node for node in ds.subtree} if isinstance(ds, xr.DataTree) else {top: ds}
     with netCDF4.Dataset(path, "r+") as root:
         for name, node in groups.items():
             group = root if name == "/" else root[name]
@@ -126,6 +279,34 @@ def _write_bounds_attributes(ds: xr.Dataset | xr.DataTree, path: Path) -> None:
                     attrs = node[bounds].attrs
                     shared = {key: attrs[key] for key in ("long_name", "units") if key in attrs}
                     group[bounds].setncatts(shared)
+
+
+def _encodings(ds: xr.Dataset | xr.DataTree, complevel: int = 1) -> dict[str, Any]:
+    """Encodings of all variables, by name; of a tree, by node path first."""
+    if isinstance(ds, xr.Dataset):
+        return _encoding(ds, complevel)
+    return {node.path: _encoding(node.to_dataset(inherit=False), complevel) for node in ds.subtree}
+
+
+def _merged(known: dict[str, Any], given: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Encodings with those given in their place."""
+    if not isinstance(given, Mapping):
+        raise checks.refused(where, given, "a mapping from names")
+    merged = dict(known)
+    for name, value in given.items():
+        place = f"{where}[{name!r}]"
+        if name not in known:
+            raise ArgumentError(
+                f"{place}: there is no such variable or node{checks.nearest(str(name), known)}"
+            )
+        inner = bool(known[name]) and all(isinstance(v, dict) for v in known[name].values())
+        if inner:
+            merged[name] = _merged(known[name], value, place)
+        elif isinstance(value, Mapping):
+            merged[name] = {**known[name], **value}
+        else:
+            raise checks.refused(place, value, "a mapping from words of xarray's encodings")
+    return merged
 
 
 def _encoding(ds: xr.Dataset, complevel: int) -> dict[str, dict[str, Any]]:
@@ -192,17 +373,28 @@ def _chunk_sizes(variable: xr.Variable) -> tuple[int, ...]:
     return (first, *shape[1:])
 
 
-def to_json(ds: xr.Dataset, path: str | Path) -> Path:
+def to_json(
+    ds: xr.Dataset,
+    path: str | Path | None = None,
+    *,
+    geometry: bool = False,
+    overwrite: bool | None = None,
+) -> Path:
     """Write the summary of an observation as JSON.
 
-    It contains the channel, year and day, prime instrument, slit, number of frames, spatial and
-    spectral bins, integration times, background and, if computed, the geometry of the pixel
-    centres. `load_json` reads it back.
+    It contains the name, channel, year and day, prime instrument, target, slit, number of frames,
+    spatial and spectral bins, products, times, integration times and background. `load_json`
+    reads it back.
 
     Parameters
     ----------
     ds : Dataset
-    path : path
+    path : path, optional
+        File to write. By default the dataset's name with the ending .json, in the current folder.
+    geometry : bool
+        Write the wavelengths and the geometry of the pixel centres too.
+    overwrite : bool, optional
+        As in `to_netcdf`.
 
     Returns
     -------
@@ -211,7 +403,9 @@ def to_json(ds: xr.Dataset, path: str | Path) -> Path:
     Raises
     ------
     MissingStepError
-        The dataset has no exposures, for example after `bin`.
+        The dataset has no exposures, for example after `bin`; or no geometry, if that is asked for.
+    ArgumentError
+        `geometry` is not a truth value, or there is no `path` for a dataset without a name.
     ExportError
         As `to_netcdf`.
 
@@ -220,7 +414,7 @@ def to_json(ds: xr.Dataset, path: str | Path) -> Path:
     With the simulated observation ``made`` of `help(uvisxr)`:
 
     >>> ds = made.open().uvis.geometry(kernels=made.kernels)
-    >>> path = ds.uvis.to_json("titan.json")
+    >>> path = ds.uvis.to_json("titan.json", geometry=True)
     >>> summary = uvisxr.load_json(path)
     >>> summary["target"], summary["frames"], summary["geometry"]["fields"]["alt"].dims
     ('TITAN', 12, ('pic', 'pixel'))
@@ -230,16 +424,21 @@ def to_json(ds: xr.Dataset, path: str | Path) -> Path:
             "a summary describes the exposures of an observation, but the dataset has none: write "
             "it before ds.uvis.bin, or write the bins with ds.uvis.to_netcdf"
         )
-    return write_text(
-        path, json.dumps(summary(ds), indent=1, allow_nan=False) + "\n", inputs.of(ds)
-    )
+    checks.choice("geometry", geometry, bool)
+    if geometry and not FIELDS.keys() & set(ds.variables):
+        raise MissingStepError("geometry=True: call ds.uvis.geometry() first")
+    path = target(ds, path, ".json")
+    text = json.dumps(summary(ds, geometry), indent=1, allow_nan=False) + "\n"
+    check(None, path, inputs.of(ds), overwrite)
+    return write_text(path, text, inputs.of(ds))
 
 
-def summary(ds: xr.Dataset) -> dict[str, Any]:
-    """The content of the JSON summary, as plain numbers, text, lists and None."""
+def summary(ds: xr.Dataset, geometry: bool = False) -> dict[str, Any]:
+    """The content of the JSON summary, as plain numbers, text, lists and None; see `to_json`."""
     attrs = ds.attrs
+    exposures = np.atleast_1d(ds["exposure"].values)
     content: dict[str, Any] = {
-        "uvisxr": __version__,
+        _VERSION: __version__,
         "name": attrs.get("name"),
         "channel": attrs.get("channel"),
         "year": _plain(attrs.get("year")),
@@ -256,10 +455,9 @@ def summary(ds: xr.Dataset) -> dict[str, Any]:
         "products": sorted({str(name) for name in np.atleast_1d(ds["product"].values)}),
         "start": str(ds["time_start"].values.min()),
         "stop": str(ds["time_stop"].values.max()),
-        "integration_time": _plain(ds["exposure"].values),
-        "wavelength": _plain(ds["wl"].values),
+        # One number if all are alike.
+        "integration_time": _plain(exposures[0] if np.ptp(exposures) == 0 else exposures),
         "background": None,
-        "geometry": None,
     }
     if "background" in ds:
         content["background"] = {
@@ -267,7 +465,8 @@ def summary(ds: xr.Dataset) -> dict[str, Any]:
             "error": _plain(ds["background_error"].values) if "background_error" in ds else None,
             "units": ds["background"].attrs.get("units"),
         }
-    if FIELDS.keys() & set(ds.variables):
+    if geometry:
+        content["wavelength"] = _plain(ds["wl"].values)
         content["geometry"] = {
             "target": attrs.get("geometry_target", attrs.get("target")) or None,
             "kernels": _plain(attrs.get("kernels")),
@@ -311,8 +510,10 @@ def load_json(path: str | Path) -> dict[str, Any]:
 
     Raises
     ------
+    NoFileError
+        The file is missing: a FileNotFoundError too, as of `open`.
     ExportError
-        The file is missing or is not a summary.
+        The file cannot be read, or is not a summary.
 
     Examples
     --------
@@ -322,21 +523,39 @@ def load_json(path: str | Path) -> dict[str, Any]:
     >>> uvisxr.load_json(path)["slit"]
     'LOW_RESOLUTION'
     """
+    path = Path(path).expanduser()
+    mend = "write a summary with ds.uvis.to_json(path)"
     try:
-        content: dict[str, Any] = json.loads(Path(path).expanduser().read_text())
-        geometry = content["geometry"]
-        if geometry is not None:
-            geometry["fields"] = {
-                name: xr.DataArray(
-                    np.array(field["values"], float),
-                    dims=field["dims"],
-                    name=name,
-                    attrs={"units": field["units"]},
-                )
-                for name, field in geometry["fields"].items()
-            }
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        content = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise NoFileError(f"there is no file {path}: {mend}") from error
+    except OSError as error:
+        raise ExportError(f"cannot read {path}: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
+        raise ExportError(f"{path} is not JSON ({error}): {mend}") from error
+    if not (isinstance(content, dict) and _VERSION in content):
+        raise ExportError(f"{path} is no summary of uvisxr but {_described(content)}: {mend}")
+    try:
+        for name, field in content.get("geometry", {}).get("fields", {}).items():
+            content["geometry"]["fields"][name] = xr.DataArray(
+                np.array(field["values"], float),
+                dims=field["dims"],
+                name=name,
+                attrs={"units": field["units"]},
+            )
+    except (AttributeError, ValueError, KeyError, TypeError) as error:
         raise ExportError(
-            f"cannot read {path} as a summary: {error}; write one with ds.uvis.to_json(path)"
+            f"the geometry in {path} is damaged ({type(error).__name__}: {error}): {mend}"
         ) from error
     return content
+
+
+def _described(content: Any) -> str:
+    """What a JSON file of another program holds."""
+    if isinstance(content, dict):
+        names = [str(name) for name in content]
+        more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
+        return f"an object with {', '.join(names[:_NAMES]) or 'nothing'}{more}"
+    if isinstance(content, list):
+        return f"a list of {len(content)}"
+    return f"the {type(content).__name__} {str(content)[:40]!r}"

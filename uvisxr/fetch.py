@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from weakref import WeakValueDictionary
 
 from . import files, options, progress
-from .errors import ExportError, FetchError, MissingDependencyError, NotFoundError
+from .errors import ExportError, FetchError, MissingDependencyError, NotFoundError, UvisError
 
 if TYPE_CHECKING:
     import requests
@@ -53,7 +53,12 @@ def base_url(kind: str, public: str) -> str:
     public : str
         The public URL, used unless there is a mirror.
     """
-    return (os.environ.get(f"UVISXR_URL_{kind.upper()}") or public).rstrip("/") + "/"
+    return (os.environ.get(variable(kind)) or public).rstrip("/") + "/"
+
+
+def variable(kind: str) -> str:
+    """The environment variable that names a mirror for a kind of file."""
+    return f"UVISXR_URL_{kind.upper()}"
 
 
 def cache_dir(kind: str = "") -> Path:
@@ -68,6 +73,15 @@ def cache_dir(kind: str = "") -> Path:
     return Path(home) / "uvisxr" / kind
 
 
+def cache_note(path: Path) -> str:
+    """What an error adds of a file that cannot be written: what moves the cache."""
+    cache = cache_dir()
+    if not path.is_relative_to(cache):
+        return ""
+    named = "uvisxr.set_options(cache=...)" if options.current().cache else "UVISXR_CACHE"
+    return f"; the cache is {cache}, and {named} names another folder"
+
+
 def download(
     url: str,
     path: str | Path,
@@ -79,6 +93,7 @@ def download(
     timeout: float = 30.0,
     tries: int = 4,
     wait: float = 1.0,
+    kind: str = "*",
 ) -> Path:
     """Download one file unless it is already present.
 
@@ -92,10 +107,11 @@ def download(
     size : int, optional
         Bytes that the file must have.
     check : callable, optional
-        Called with the temporary name of what came; raises if that is not what it should be, and
-        then nothing is kept.
+        Called with the temporary name of what came; raises a UvisError if that is not what it
+        should be, and then nothing is kept. A file that is there is judged by it too.
     replace : bool
-        Whether to replace a file that is there with another size or digest; else it is an error.
+        Whether to replace a file that is there with another size or digest, or that `check`
+        refuses; else it is an error.
     progress : bool, optional
         Show a progress bar; by default in terminals and notebooks.
     timeout : float
@@ -104,11 +120,14 @@ def download(
         Give up after this many fruitless requests in a row.
     wait : float
         Pause before the second request, s; doubled before each later one.
+    kind : str
+        Of the file, as in `base_url`: errors name the variable that sets a mirror for it.
 
     Returns
     -------
     Path
-        `path`. An existing file of the given size and digest is not downloaded again.
+        `path`. An existing file of the given size and digest, which `check` does not refuse, is not
+        downloaded again.
 
     Raises
     ------
@@ -122,7 +141,7 @@ def download(
     """
     path = Path(path).expanduser()
     with _alone(path):
-        if _is_there(path, sha256, size):
+        if _is_there(path, sha256, size, check):
             _LOG.debug("%s is there already", path)
             return path
         if not replace and path.exists():
@@ -130,7 +149,7 @@ def download(
                 f"{path} is there, but is not the file that {url} holds (its size is "
                 f"{path.stat().st_size}); move it away, or choose another folder"
             )
-        _fetch(url, path, sha256, check, _Patience(size, progress, timeout, tries, wait))
+        _fetch(url, path, sha256, check, _Patience(size, progress, timeout, tries, wait, kind))
     return path
 
 
@@ -169,13 +188,20 @@ def _fetch(
             if check is not None:
                 check(part)
     except ExportError as error:
-        raise FetchError(str(error)) from error
+        raise FetchError(f"{error}{cache_note(path)}") from error
 
 
-def _is_there(path: Path, sha256: str | None, size: int | None) -> bool:
+def _is_there(
+    path: Path, sha256: str | None, size: int | None, check: Callable[[Path], Any] | None
+) -> bool:
     if not path.is_file():
         return False
     if size is not None and path.stat().st_size != size:
+        return False
+    try:
+        if check is not None:
+            check(path)
+    except UvisError:
         return False
     return sha256 is None or files.sha256(path) == sha256.lower()
 
@@ -189,6 +215,12 @@ class _Patience:
     timeout: float
     tries: int
     wait: float
+    kind: str
+
+    @property
+    def mirror(self) -> str:
+        """What helps if a server does not."""
+        return f"set {variable(self.kind)} to a mirror"
 
 
 def _receive(url: str, path: Path, how: _Patience) -> None:
@@ -206,7 +238,7 @@ def _receive(url: str, path: Path, how: _Patience) -> None:
             total=how.size,
         ) as bar,
     ):
-        transfer = _Transfer(session, url, stream, bar, how.timeout, how.size)
+        transfer = _Transfer(session, url, stream, bar, how)
         failed, farthest = 0, 0
         while True:
             try:
@@ -217,7 +249,10 @@ def _receive(url: str, path: Path, how: _Patience) -> None:
                 failed = 1 if transfer.done > farthest else failed + 1
                 farthest = max(farthest, transfer.done)
                 if failed >= how.tries:
-                    raise FetchError(_reason(url, error, transfer.done, failed)) from error
+                    why = _reason(error, transfer.done)
+                    raise FetchError(
+                        f"{url}: {why}, {failed} times in a row; try again later, or {how.mirror}"
+                    ) from error
                 _LOG.info("%s: %s; trying again", url, error)
             time.sleep(how.wait * 2 ** (failed - 1))
 
@@ -231,15 +266,13 @@ class _Transfer:
         url: str,
         stream: BinaryIO,
         bar: tqdm[Any],
-        timeout: float,
-        size: int | None,
+        how: _Patience,
     ) -> None:
         self._session = session
         self._url = url
         self._stream = stream
         self._bar = bar
-        self._timeout = timeout
-        self._size = size
+        self._how = how
         self._version: str | None = None
         self.done = 0
 
@@ -260,7 +293,7 @@ class _Transfer:
         if self.done and self._version:
             headers |= {"Range": f"bytes={self.done}-", "If-Range": self._version}
         with self._session.get(
-            self._url, headers=headers, stream=True, timeout=self._timeout
+            self._url, headers=headers, stream=True, timeout=self._how.timeout
         ) as answer:
             self._check_status(answer)
             if not self._continues(answer):
@@ -293,8 +326,8 @@ class _Transfer:
         if code >= 400:
             kind = NotFoundError if code in (404, 410) else FetchError
             raise kind(
-                f"{self._url}: the server answers {code} {answer.reason}; check the URL, or set "
-                "the UVISXR_URL_* environment variable to a mirror"
+                f"{self._url}: the server answers {code} {answer.reason}; check the URL, or "
+                f"{self._how.mirror}"
             )
 
     def _continues(self, answer: requests.Response) -> bool:
@@ -308,26 +341,22 @@ class _Transfer:
         self._bar.reset()
 
     def _check_total(self, total: int | None) -> None:
-        if self._size is not None and total is not None and total != self._size:
+        size = self._how.size
+        if size is not None and total is not None and total != size:
             raise FetchError(
-                f"{self._url} holds {total} bytes, but {self._size} were expected: the file on the "
+                f"{self._url} holds {total} bytes, but {size} were expected: the file on the "
                 "server has changed; check the URL"
             )
 
 
-def _reason(url: str, error: requests.RequestException, done: int, failed: int) -> str:
+def _reason(error: requests.RequestException, done: int) -> str:
     import requests
 
     # A stall in mid-transfer arrives as a ConnectionError that wraps urllib3's own.
     if isinstance(error, requests.Timeout) or "timed out" in str(error).lower():
-        what = "the server does not answer in time"
-    elif error.response is not None:
-        what = f"the server answers {error.response.status_code} {error.response.reason}"
-    elif done:
-        what = f"the connection broke after {done} bytes"
-    else:
-        what = f"no connection ({type(error).__name__})"
-    return (
-        f"{url}: {what}, {failed} times in a row; try again later, or set the UVISXR_URL_* "
-        "environment variable to a mirror"
-    )
+        return "the server does not answer in time"
+    if error.response is not None:
+        return f"the server answers {error.response.status_code} {error.response.reason}"
+    if done:
+        return f"the connection broke after {done} bytes"
+    return f"no connection ({type(error).__name__})"

@@ -12,16 +12,20 @@ import logging
 import os
 import stat
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
+from . import checks
 from .errors import ExportError
 
 _LOG = logging.getLogger(__name__)
 
 #: Endings of the archive's products, in upper case.
-_PRODUCTS = (".LBL", ".DAT")
+_PRODUCTS = (".LBL", ".XML", ".DAT")
+
+#: What packed data files have after .DAT, in upper case.
+_PACKED = (".BZ2", ".GZ", ".ZIP")
 
 #: Letters of a name that its temporary name repeats: names may have 255 bytes.
 _SHOWN = 40
@@ -126,10 +130,10 @@ def check_target(
         through links too), a folder, a device.
     """
     path = Path(path).expanduser()
-    endings = {path.suffix.upper(), Path(os.path.realpath(path)).suffix.upper()}
+    endings = {_ending(path), _ending(Path(os.path.realpath(path)))}
     if not archive and endings.intersection(_PRODUCTS):
         raise ExportError(
-            f"cannot write {path}: files that end in {' and '.join(_PRODUCTS)} are products of the "
+            f"cannot write {path}: files that end in {', '.join(_PRODUCTS)} are products of the "
             "archive, and no output takes their place; choose a name with another ending"
         )
     there = _stat(path)
@@ -145,6 +149,49 @@ def check_target(
                 f"cannot write {path}: the data were read from it ({file}), and no output takes "
                 "the place of an input; choose another name"
             )
+
+
+def _ending(path: Path) -> str:
+    """The ending of a name, in upper case, without that of a packing after it."""
+    ending = path.suffix.upper()
+    return Path(path.stem).suffix.upper() if ending in _PACKED else ending
+
+
+def refuse_foreign(
+    path: str | os.PathLike[str], overwrite: bool | None, ours: Callable[[Path], bool]
+) -> None:
+    """Check that an existing file may be replaced; after `check_target`, before writing.
+
+    Parameters
+    ----------
+    path : path
+        File to be written. "~" is the user's home.
+    overwrite : bool or None
+        Whether an existing file is replaced: True, any; False, none; None, one that is `ours`.
+    ours : callable
+        Whether uvisxr wrote the file of a path. Asked of ordinary files only; where it raises an
+        OSError or a ValueError, such as that a text cannot be decoded, the file is not ours.
+
+    Raises
+    ------
+    ArgumentError
+        `overwrite` is something else.
+    ExportError
+        The existing file must stay.
+    """
+    checks.choice("overwrite", overwrite, bool | None)
+    path = Path(path).expanduser()
+    there = _stat(path)
+    if overwrite or there is None or not stat.S_ISREG(there.st_mode):
+        return
+    if overwrite is None:
+        with contextlib.suppress(OSError, ValueError):
+            if ours(path):
+                return
+    why = "it exists" if overwrite is False else "it exists, and uvisxr did not write it"
+    raise ExportError(
+        f"cannot write {path}: {why}; choose another name, or replace it with overwrite=True"
+    )
 
 
 def same(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> bool:

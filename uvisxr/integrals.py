@@ -93,10 +93,11 @@ def integrate(
     checks.choice("skipna", skipna, bool)
     source, names = radiances(ds)
     weights = _weights(source, wl_range, method)
-    span = _span(source) if wl_range is None else (float(wl_range[0]), float(wl_range[1]))
+    ends = span(source) if wl_range is None else (float(wl_range[0]), float(wl_range[1]))
     stored = Stored.of(source) if has_terms(source) else None
     if stored is not None:
         _warn_of_rulers(stored, weights)
+    _warn_of_unknown_smoothing(source)
     # Only the elements that enter are looked at.
     used = np.flatnonzero(weights)
     part = slice(used[0], used[-1] + 1)
@@ -120,8 +121,8 @@ def integrate(
     values = {_brightness(name) for name in names if name in source.data_vars}
     out = rest.assign({n: v for n, v in found.items() if n in values})
     out = out.assign_coords({n: v for n, v in found.items() if n not in values})
-    edges = ("bnds", np.array(span))
-    return conventions.apply(out.assign_coords(wl=sum(span) / 2, wl_bounds=edges))
+    edges = ("bnds", np.array(ends))
+    return conventions.apply(out.assign_coords(wl=sum(ends) / 2, wl_bounds=edges))
 
 
 def brightness(
@@ -293,12 +294,12 @@ class _Rule:
         with np.errstate(invalid="ignore"):
             upper, lower = weighted_sums.bounds(counted, variance, scale)
             changed = np.abs(integral * share + dark - counted) > _CHANGED * (counted + scale)
-        found = upper / share, lower / share
+        found = np.asarray(upper / share), np.asarray(lower / share)
         common = spectra[7:]
         if self.total and common:
             known, _ = self._known(value, np.broadcast_to(wanted, value.shape))
             both = self._common(value, known, *common) / share
-            found = np.hypot(found[0], both), np.hypot(found[1], both)
+            found = np.asarray(np.hypot(found[0], both)), np.asarray(np.hypot(found[1], both))
         if changed.any():
             some = [np.broadcast_to(a, value.shape)[changed] for a in spectra]
             for bound, own in zip(found, self.bounds(*some), strict=True):
@@ -431,6 +432,18 @@ def _integrated(
     }
 
 
+def _warn_of_unknown_smoothing(ds: xr.Dataset) -> None:
+    """Say where nothing tells whether neighbours were smoothed together, and so share errors."""
+    if not {"radiance", "radiance_upper"} <= ds.variables.keys() or smoothing_weights(ds).size > 1:
+        return
+    if "units" not in ds.variables["radiance"].attrs:
+        warn_user(
+            "the radiance has lost its attributes, as after drop_attrs, and with them whether it "
+            "was smoothed: the error bars of the integral are those of spectra that were not, half "
+            "as large as those of smoothed ones; integrate before, or keep the attributes"
+        )
+
+
 def _warn_of_rulers(stored: Stored, weights: np.ndarray) -> None:
     """Say where one count is worth so much more than others that no bounds are good."""
     planes, _ = stored.light()
@@ -501,7 +514,7 @@ def _weights(
 ) -> np.ndarray:
     if not ds.sizes["wl"]:
         raise ArgumentError("no wavelength is left to integrate over")
-    low_end, high_end = low, high = _span(ds)
+    low_end, high_end = low, high = span(ds)
     if wl_range is not None:
         low, high = checks.pair("wl_range", wl_range, "wavelengths, angstrom")
     if low < low_end or high > high_end:
@@ -525,8 +538,8 @@ def _weights(
     return weights
 
 
-def _span(ds: xr.Dataset) -> tuple[float, float]:
-    """First and last edge of the wavelength bins."""
+def span(ds: xr.Dataset) -> tuple[float, float]:
+    """First and last edge of a dataset's wavelength bins, angstrom."""
     edges = _edges(ds)
     return float(edges.min()), float(edges.max())
 

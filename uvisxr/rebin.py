@@ -13,7 +13,7 @@ import xarray as xr
 from . import checks
 from .dataset import conventions, history, products
 from .dataset.conventions import QUALITY_FLAGS, SUMMED, QualityFlag
-from .dataset.fields import FIELDS
+from .dataset.fields import FIELDS, ROWS
 from .errors import ArgumentError, UvisError
 from .instrument.channel import channel as find_channel
 from .instrument.detector import Bins
@@ -222,7 +222,7 @@ def _check_variables(ds: xr.Dataset, merged: list[str]) -> None:
         step: [name for name in foreign if name.startswith(names)]
         for step, names in _OF_STEPS.items()
     }
-    of_geometry = {*FIELDS, "geometry_et"}
+    of_geometry = {*FIELDS, *ROWS, "geometry_et", "geometry_time"}
     steps["geometry"] = [n for n in foreign if n.removesuffix("_corners") in of_geometry]
     other = {
         "geometry": ", or merge along wl alone",

@@ -28,13 +28,16 @@ from .calibration.stored import (
     is_stored,
     mark_filled,
     mark_smoothed,
+    scalar,
     single_interval,
     smoothing_weights,
+    squeezed,
 )
 from .dataset import conventions, history
 from .dataset.conventions import SMOOTHED, SUMMED
 from .dataset.lazy import unsplit
 from .errors import MissingStepError, UvisError
+from .instrument.detector import Bins
 from .numerics import along_wl, weighted_sums
 from .numerics.along_wl import Interpolation
 from .numerics.poisson import Interval, as_counts, count_errors, missing
@@ -60,7 +63,7 @@ class _Step(Protocol):
 
 @history.step("rate")
 def rate(ds: xr.Dataset, interval: Interval = "garwood", quantization: bool = True) -> xr.Dataset:
-    """Count rates with their Poisson errors.
+    """Count rates with their Poisson errors, the background taken off where it is known.
 
     Parameters
     ----------
@@ -75,13 +78,16 @@ def rate(ds: xr.Dataset, interval: Interval = "garwood", quantization: bool = Tr
     -------
     Dataset
         With `rate`, count/s, the shape of `counts`, float32, and coordinates `rate_upper` and
-        `rate_lower`, its 1-sigma half-widths. NaN where counts are missing. No background is
-        taken off. Lazy where `counts` are dask arrays.
+        `rate_lower`, its 1-sigma half-widths: those of the counts, the background's included. NaN
+        where counts are missing. With the coordinate `background` of `ds.uvis.background`, before
+        or after, the rate is counts/t - B n, with n the detector pixels of an element that the slit
+        lights, and `rate_systematic` (pixel, wl) is the error of B n. Lazy where `counts` are dask
+        arrays.
 
     Raises
     ------
     MissingStepError
-        No `counts` or `exposure`.
+        No `counts` or `exposure`, or, with a background, the spectra are binned.
     ArgumentError
         Unknown interval.
 
@@ -117,7 +123,31 @@ def rate(ds: xr.Dataset, interval: Interval = "garwood", quantization: bool = Tr
     out = ds.assign(rate=value.transpose(*dims)).assign_coords(
         rate_upper=upper.transpose(*dims), rate_lower=lower.transpose(*dims)
     )
+    out = out.drop_vars("rate_systematic", errors="ignore")
+    if "background" in ds.variables:
+        out = darkened(out, scalar(ds, "background"), scalar(ds, "background_error"))
     return conventions.apply(out)
+
+
+def darkened(ds: xr.Dataset, level: float, error: float) -> xr.Dataset:
+    """A dataset with a background level taken off its rates.
+
+    Parameters
+    ----------
+    ds : Dataset
+        With `rate`, and `counts` with the detector rows and columns of each.
+    level, error : float
+        count/s per detector pixel; the error is that of all that was taken off.
+
+    Returns
+    -------
+    Dataset
+        With a new `rate` and `rate_systematic`.
+    """
+    lit = xr.Variable(("pixel", "wl"), Bins.of(ds).lit_pixels.astype(np.float32))
+    lit = squeezed(lit, ds["rate"].dims)
+    net = (ds["rate"].variable - np.float32(level) * lit).transpose(*ds["rate"].dims)
+    return ds.assign(rate=net).assign_coords(rate_systematic=np.float32(error) * lit)
 
 
 @overload
@@ -143,7 +173,8 @@ def fill_nan(
     Returns
     -------
     Dataset or DataArray
-        NaN before the first and after the last finite element of a spectrum stay. The bounds of
+        NaN before the first and after the last finite element of a spectrum stay, and those beside
+        wavelengths that were taken out, over which nothing is filled. The bounds of
         what is filled are those of the counts on either side (for "pchip" too with the weights of
         a straight line). Elements whose counts were missing are filled too. `_std` and `_stderr`
         of bins stay NaN: how the members scatter there is not known.
@@ -165,10 +196,12 @@ def fill_nan(
     """
     checks.choice("method", method, Interpolation)
 
-    def step(spectra: np.ndarray, wl: np.ndarray, *, squared: bool) -> np.ndarray:
-        return along_wl.fill(spectra, wl, method, squared=squared)
-
     source, names = radiances(ds)
+    joined = _joined(source)
+
+    def step(spectra: np.ndarray, wl: np.ndarray, *, squared: bool) -> np.ndarray:
+        return along_wl.fill(spectra, wl, method, squared, joined)
+
     out = _changed(source, names, step, "fill_nan", {"method": method}, filling=True)
     out = conventions.apply(out)
     return _as_array(out, ds) if isinstance(ds, xr.DataArray) else mark_filled(out, method)
@@ -211,12 +244,13 @@ def smooth(
     Returns
     -------
     Dataset or DataArray
-        No weight reaches over a NaN or the end of a spectrum: those that remain are scaled to a
-        sum of 1, so that a constant stays one. Bounds are those of sums of counts with these
-        weights: exactly where the dataset holds its counts and the calibration's terms, as
-        `calibrate` does it; else of counts that its bounds tell, where what was filled is taken as
-        independent of its neighbours. `_std` and `_stderr` of bins are left out: the scatter of
-        smoothed members is not known.
+        No weight reaches over a NaN, the end of a spectrum or wavelengths that were taken out (a
+        single array, which does not hold the edges of its elements, shows these by uneven steps):
+        those that remain are scaled to a sum of 1, so that a constant stays one. Bounds are
+        those of sums of counts with these weights: exactly where the dataset holds its counts and
+        the calibration's terms, as `calibrate` does it; else of counts that its bounds tell, where
+        what was filled is taken as independent of its neighbours. `_std` and `_stderr` of bins are
+        left out: the scatter of smoothed members is not known.
 
     Raises
     ------
@@ -256,9 +290,10 @@ def smooth(
     # Elements that were smoothed together do not average out as independent ones do.
     both = _power(np.convolve(before, scaled))
     together = both / (_power(before) * _power(scaled))
+    joined = _joined(source)
 
     def step(spectra: np.ndarray, wl: np.ndarray, *, squared: bool) -> np.ndarray:
-        smoothed = along_wl.smooth(spectra, scaled, squared=squared)
+        smoothed = along_wl.smooth(spectra, scaled, squared, joined)
         return smoothed * together if squared else smoothed
 
     out = _changed(source, names, step, "smooth", {"weights": scaled.tolist()}, filling=False)
@@ -269,6 +304,13 @@ def smooth(
     if isinstance(ds, xr.DataArray):
         return _as_array(out, ds)
     return _from_counts(out) if before.size == 1 and is_stored(ds) else out
+
+
+def _joined(ds: xr.Dataset) -> np.ndarray:
+    """Which elements are neighbours of the next, bool (wl - 1,)."""
+    if "wl_bounds" in ds.variables and "wl" in ds["wl_bounds"].dims:
+        return along_wl.neighbours(ds["wl_bounds"].transpose("wl", ...).values)
+    return along_wl.neighbours_by_steps(ds["wl"].values.astype(float))
 
 
 def _power(weights: np.ndarray) -> float:

@@ -290,6 +290,42 @@ def utc_to_et(utc: np.ndarray | np.datetime64) -> np.ndarray:
     return np.where(np.isnat(ns), np.nan, _tai_to_et(_utc_to_tai(ns)))
 
 
+def et_to_utc(et: np.ndarray | float) -> np.ndarray:
+    """UTC of TDB instants to the microsecond, as SPICE's `et2utc`.
+
+    Parameters
+    ----------
+    et : array_like
+        Barycentric dynamical time, s past J2000; any shape.
+
+    Returns
+    -------
+    ndarray of datetime64[ns]
+        NaT for NaN. A leap second, which datetime64 cannot represent, becomes the second after it.
+
+    Raises
+    ------
+    ArgumentError
+        A value is outside the range of datetime64[ns].
+
+    Examples
+    --------
+    >>> print(et_to_utc(parse_et("2005-230T15:15:04.141")))
+    2005-08-18T15:15:04.141000000
+    """
+    et = np.asarray(et, float)
+    known = np.isfinite(et)
+    tt = np.where(known, et, 0.0)
+    # The correction of 2 ms changes by less than 1e-9 of itself in its own duration.
+    for _ in range(2):
+        m = _M0 + _M1 * tt
+        tt = np.where(known, et, 0.0) - _K * np.sin(m + _EB * np.sin(m))
+    start = Instant(_J2000 * _SECOND - round(_TT_MINUS_TAI * _SECOND))
+    # Seconds past J2000 are doubles, in steps of some 60 ns.
+    utc = (add_seconds(start, tt) + np.timedelta64(500, "ns")).astype("datetime64[us]")
+    return np.where(known, utc.astype("datetime64[ns]"), np.datetime64("NaT", "ns"))
+
+
 def add_seconds(start: Instant | np.datetime64, seconds: np.ndarray | float) -> np.ndarray:
     """UTC a number of elapsed seconds after `start`; leap seconds in between are counted.
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from uvisxr.calibration.files import BURN
 from uvisxr.dataset import conventions
 from uvisxr.instrument.detector import Window
+from uvisxr.instrument.evil import BURN
 from uvisxr.timescales import clock_from_et
 
 from .handmade import observation

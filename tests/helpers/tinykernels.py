@@ -34,6 +34,23 @@ SCLK01_COEFFICIENTS_82 = ( 0.0 0.0 1.0 )
 \\begintext
 """
 
+#: What tells the other text kernels.
+FRAMES = {
+    "FRAME_CASSINI_SC_COORD": "-82000",
+    "FRAME_CASSINI_UVIS_FUV": "-82840",
+    "FRAME_CASSINI_UVIS_EUV": "-82842",
+}
+INSTRUMENT = {
+    "INS-82840_FOV_FRAME": "'CASSINI_UVIS_FUV'",
+    "INS-82842_FOV_FRAME": "'CASSINI_UVIS_EUV'",
+}
+CONSTANTS = {
+    "BODY606_RADII": "( 2575.0 2575.0 2575.0 )",
+    "BODY606_PM": "( 186.5855 22.5769768 0.0 )",
+    "BODY699_RADII": "( 60268.0 60268.0 54364.0 )",
+    "BODY699_PM": "( 38.90 810.7939024 0.0 )",
+}
+
 
 def text(path: Path, kind: str, **variables: str) -> Path:
     """Write a text kernel with some pool variables."""
@@ -90,7 +107,7 @@ def texts(folder: Path) -> list[Path]:
     return [
         lsk,
         sclk,
-        text(folder / "cas_v43.tf", "FK", FRAME_VERSION="43"),
-        text(folder / "cas_uvis_v07.ti", "IK", UVIS_VERSION="7"),
-        text(folder / "pck00010.tpc", "PCK", BODY606_RADII="( 2575.0 2575.0 2575.0 )"),
+        text(folder / "cas_v43.tf", "FK", **FRAMES),
+        text(folder / "cas_uvis_v07.ti", "IK", **INSTRUMENT),
+        text(folder / "pck00010.tpc", "PCK", **CONSTANTS),
     ]

@@ -33,6 +33,8 @@ assert_type(ds, UvisDataset)
 
 ds = ds.uvis.flag([(0, 12), (0, 13)]).uvis.flag(ds.alt > 3000, "star")
 ds = ds.uvis.stars.load("stars.txt").uvis.predict_stars(faintest=6)
+ds = ds.uvis.predict_stars(Path("stars.npy")).uvis.unflag(ds.uvis.flagged(["star", "user"]))
+assert_type(ds.uvis.evil_share(), xr.DataArray)
 ds = ds.isel(pic=slice(10, 20)).sel(wl=slice(1300, 1700)).uvis.fill_nan().uvis.smooth([1, 2, 1])
 assert_type(ds, UvisDataset)
 
@@ -125,7 +127,7 @@ uvisxr.open_observation("FUV2006_015/", start_time="end")  # wrong: call-overloa
 uvisxr.open_prodcut("FUV2005_230_15_15")  # wrong: attr-defined
 opened.uvis.rate(quantisation=False)  # wrong: call-arg
 windows.uvis.calibrate(smoth=True)  # wrong: call-arg
-windows.uvis.plot.bins()  # wrong: attr-defined
+windows.uvis.plot.bin()  # wrong: attr-defined
 ArrayAccessor(ds["radiance"]).smooth(weihgts=[1, 2, 1])  # wrong: call-arg
 ArrayAccessor(ds["radiance"]).calibrate()  # wrong: attr-defined
 profiles(read, 100)  # wrong: arg-type

@@ -2,7 +2,24 @@
 
 `manifest.jsonl` in the output folder is only ever appended to; the last line for an output counts.
 A line cut short, by a killed driver or a full disk, is skipped on reading, and terminated before
-the next one is written.
+the next one is written. Each line has
+
+- `product`, `label`, `output`: the product, the path of its label, and the name of its output;
+- `status`: "done" or "failed";
+- `fingerprint`, `version`, `time`: of inputs and pipeline; of uvisxr; when the line was written;
+
+of a product that failed
+
+- `step`, `kind`, `error`: where it failed, the class of the error, and its message;
+
+and of one that is done
+
+- `warnings`: the messages of all its warnings;
+- `left_out`: those among them that say which step failed and was left out (`on_error: keep`), and
+  why; only if there are any;
+- `sha256`, `bytes`: of the output;
+- `figures`: sizes, the sum of the counts, and the mean and the valid share of the radiances;
+- `seconds`: spent in each step.
 """
 
 from __future__ import annotations
@@ -20,10 +37,59 @@ from ..errors import ExportError
 NAME = "manifest.jsonl"
 
 
-class Manifest:
-    """The manifest of one output folder, held by one batch at a time.
+class Known:
+    """What the manifest of an output folder says; nothing is written.
 
     Only a short text per output is kept in memory, never a whole record.
+
+    Parameters
+    ----------
+    folder : path
+        The output folder; neither it nor the manifest need exist.
+
+    Raises
+    ------
+    ExportError
+        The manifest cannot be read.
+    """
+
+    def __init__(self, folder: str | Path):
+        self.path = Path(folder) / NAME
+        #: output -> (label, fingerprint of a good output or nothing after a failure, size in bytes)
+        self._last: dict[str, tuple[str, bytes, int]] = {}
+        try:
+            for record in read(self.path) if self.path.exists() else ():
+                self._remember(record)
+        except OSError as error:
+            raise ExportError(f"cannot read {self.path}: {error.strerror}") from error
+
+    def _remember(self, record: dict[str, Any]) -> None:
+        # What lacks a step that failed is not what it was meant to be.
+        good = record.get("status") == "done" and not record.get("left_out")
+        self._last[str(record["output"])] = (
+            str(record.get("label", "")),
+            _mark(str(record.get("fingerprint", ""))) if good else b"",
+            record.get("bytes", -1) if good else -1,
+        )
+
+    def owner(self, output: str) -> str | None:
+        """The label that an output was last made from; None if there is no record."""
+        return self._last[output][0] if output in self._last else None
+
+    def is_current(self, output: str, fingerprint: str) -> bool:
+        """Whether the output was made from the same inputs, by all steps, and is still present and
+        whole."""
+        _, known, size = self._last.get(output, ("", b"", -1))
+        if known != _mark(fingerprint):
+            return False
+        try:
+            return (self.path.parent / output).stat().st_size == size
+        except OSError:
+            return False
+
+
+class Manifest(Known):
+    """The manifest of one output folder, held by one batch at a time.
 
     Parameters
     ----------
@@ -37,23 +103,20 @@ class Manifest:
     """
 
     def __init__(self, folder: str | Path):
-        self.path = Path(folder) / NAME
+        path = Path(folder) / NAME
         try:
             # Unbuffered, so that what a full disk refused is not retried on closing.
-            self._stream = self.path.open("ab", buffering=0)
+            self._stream = path.open("ab", buffering=0)
         except OSError as error:
             raise ExportError(
-                f"cannot open {self.path}: {error.strerror}; choose a writable folder with --out"
+                f"cannot open {path}: {error.strerror}; choose a writable folder with --out"
             ) from error
         try:
-            _lock(self._stream.fileno(), self.path)
+            _lock(self._stream.fileno(), path)
+            super().__init__(folder)
         except ExportError:
             self._stream.close()
             raise
-        #: output -> (label, fingerprint of a good output or nothing after a failure, size in bytes)
-        self._last: dict[str, tuple[str, bytes, int]] = {}
-        for record in read(self.path):
-            self._remember(record)
         self._end_torn_line()
 
     def __enter__(self) -> Manifest:
@@ -69,14 +132,6 @@ class Manifest:
                 stream.seek(-1, os.SEEK_END)
                 if stream.read(1) != b"\n":
                     self._stream.write(b"\n")
-
-    def _remember(self, record: dict[str, Any]) -> None:
-        good = record.get("status") == "done"
-        self._last[record["output"]] = (
-            record.get("label", ""),
-            _mark(record.get("fingerprint", "")) if good else b"",
-            record.get("bytes", -1) if good else -1,
-        )
 
     def append(self, record: dict[str, Any]) -> None:
         """Write one record; it is on disk when this returns.
@@ -96,20 +151,6 @@ class Manifest:
                 "command again: finished products are not repeated"
             ) from error
         self._remember(record)
-
-    def owner(self, output: str) -> str | None:
-        """The label that an output was last made from; None if there is no record."""
-        return self._last[output][0] if output in self._last else None
-
-    def is_current(self, output: str, fingerprint: str) -> bool:
-        """Whether the output was made from the same inputs and is still present and whole."""
-        _, known, size = self._last.get(output, ("", b"", -1))
-        if known != _mark(fingerprint):
-            return False
-        try:
-            return (self.path.parent / output).stat().st_size == size
-        except OSError:
-            return False
 
 
 def read(path: str | Path) -> Iterator[dict[str, Any]]:

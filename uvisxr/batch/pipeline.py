@@ -126,7 +126,12 @@ class Pipeline:
             for path in _existing_paths(values.values()):
                 files = sorted(path.rglob("*")) if path.is_dir() else [path]
                 for file in files:
-                    stat = file.stat()
+                    try:
+                        stat = file.stat()
+                    except OSError:
+                        # A link to nothing, for example.
+                        parts.append(f"{file.name} missing")
+                        continue
                     parts.append(f"{file.name} {stat.st_size} {stat.st_mtime_ns}")
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
@@ -239,8 +244,12 @@ def _read(path: Path) -> list[Any]:
             f"cannot read the pipeline {path}: {getattr(error, 'strerror', None) or error}; give "
             "a YAML file with a list of steps"
         ) from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise PipelineError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    try:
+        json.dumps(content, default=str, skipkeys=True)
+    except (ValueError, RecursionError) as error:
+        raise PipelineError(f"{path}: an anchor (&) holds itself: write its values out") from error
     if not isinstance(content, list):
         raise PipelineError(
             f"{path} holds a {type(content).__name__}, not a list: write one '- step: "

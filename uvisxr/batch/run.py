@@ -29,7 +29,7 @@ from ..progress import bar
 from ..reader import sources
 from . import pipeline, work
 from .cluster import connect
-from .manifest import Manifest
+from .manifest import Known, Manifest
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -39,7 +39,8 @@ _LOG = logging.getLogger(__name__)
 #: Products in flight per worker thread: one runs, the others are queued.
 _AHEAD = 3
 
-#: Number of failures that a summary lists; all of them are in the manifest.
+#: Number of failures, of steps left out and of warnings that a summary lists; all of them are in
+#: the manifest.
 _SHOWN = 20
 
 _PARTIAL = ".partial-"
@@ -53,10 +54,13 @@ class Summary:
     ----------
     done, failed, current : int
         Products processed, products that failed, and products already up to date.
-    incomplete : int
-        Products among those processed of which a step failed and was left out.
-    failures : list of str
-        The first few failures, one line each.
+    incomplete, warned : int
+        Products among those processed of which a step failed and was left out, and those with
+        other warnings.
+    failures, left_out : list of str
+        The first few failures, and the first few steps left out: product, step and error in a line.
+    warnings : dict of str to (str, int)
+        The first few different warnings: the first product that has one, and how many have it.
     manifest : Path
     """
 
@@ -65,7 +69,10 @@ class Summary:
     failed: int = 0
     current: int = 0
     incomplete: int = 0
+    warned: int = 0
     failures: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    warnings: dict[str, tuple[str, int]] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -74,9 +81,42 @@ class Summary:
 
     def __str__(self) -> str:
         text = f"{self.done} done, {self.failed} failed, {self.current} up to date"
-        if self.incomplete:
-            text += f"; {self.incomplete} of those done without a step that failed"
-        return text
+        parts = {"without a step that failed": self.incomplete, "with warnings": self.warned}
+        told = ", ".join(f"{count} {what}" for what, count in parts.items() if count)
+        return f"{text}; of those done: {told}" if told else text
+
+    def lines(self) -> Iterator[str]:
+        """What failed, what was left out and what was warned of, a line each."""
+        yield from self.failures
+        if self.failed > len(self.failures):
+            yield f"... all {self.failed} failures: {self.manifest}"
+        yield from self.left_out
+        if len(self.left_out) == _SHOWN and self.incomplete > _SHOWN:
+            yield f"... all steps left out, of {self.incomplete} products: {self.manifest}"
+        for text, (first, count) in self.warnings.items():
+            others = f" and {count - 1} more" if count > 1 else ""
+            yield f"warning: {first}{others}: {text}"
+        if len(self.warnings) == _SHOWN:
+            yield f"... all warnings, of {self.warned} products: {self.manifest}"
+
+    def add(self, record: dict[str, Any]) -> None:
+        """Count a record of the manifest."""
+        product = record["product"]
+        if record["status"] != "done":
+            self.failed += 1
+            if len(self.failures) < _SHOWN:
+                self.failures.append(f"{product}: {record['step']}: {record['error']}")
+            return
+        self.done += 1
+        left = record.get("left_out", [])
+        self.incomplete += bool(left)
+        self.left_out += [f"{product}: {text}" for text in left][: _SHOWN - len(self.left_out)]
+        others = [text for text in record["warnings"] if text not in left]
+        self.warned += bool(others)
+        for text in others:
+            first, count = self.warnings.get(text, (product, 0))
+            if count or len(self.warnings) < _SHOWN:
+                self.warnings[text] = first, count + 1
 
 
 def process(
@@ -95,7 +135,8 @@ def process(
     An output is left alone if it is whole and was made from the same label and data file (judged by
     size and modification time), the same pipeline (including the files its arguments name), the
     same `kernels` and `calibration` of `uvisxr.set_options`, which the workers have too, and the
-    same package version. Failed products are tried again.
+    same package version. Failed products are tried again, and so are those of which a step failed
+    and was left out.
 
     Parameters
     ----------
@@ -175,7 +216,7 @@ def process(
                 cluster, attempt, itertools.chain([first], jobs), steps.resolved(), retries
             )
             for record in results:
-                batch.note(record)
+                batch.note(record, manifest)
                 shown.set_postfix(failed=batch.summary.failed, refresh=False)
                 shown.update(1 + batch.summary.current - seen)
                 seen = batch.summary.current
@@ -192,8 +233,7 @@ def plan(
 ) -> Iterator[tuple[str, str]]:
     """List what `process` would do: pairs (label, output) of the products that need processing.
 
-    Nothing is written except the output folder with its empty manifest. Parameters and errors are
-    those of `process`.
+    Nothing is written. Parameters and errors are those of `process`.
 
     Examples
     --------
@@ -204,10 +244,9 @@ def plan(
     ['FUV2008_070_10_04.nc']
     """
     steps = _checked(pipeline, None, None, 0)
-    with Manifest(_folder(out_dir)) as manifest:
-        batch = _Batch(steps, manifest, Path(), overwrite)
-        for job in batch.jobs(sources.expand(products, wanted)):
-            yield job.label, job.output
+    batch = _Batch(steps, Known(_path(out_dir)), Path(), overwrite)
+    for job in batch.jobs(sources.expand(products, wanted)):
+        yield job.label, job.output
 
 
 def _checked(
@@ -224,8 +263,12 @@ def _checked(
     return pipeline.load(steps)
 
 
+def _path(out_dir: str | Path) -> Path:
+    return Path(out_dir).expanduser().absolute()
+
+
 def _folder(out_dir: str | Path) -> Path:
-    folder = Path(out_dir).expanduser().absolute()
+    folder = _path(out_dir)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -262,7 +305,7 @@ class _Batch:
     Attributes
     ----------
     steps : Pipeline
-    manifest : Manifest
+    manifest : Known
     partial : Path
         Folder for unfinished files.
     overwrite : bool
@@ -273,7 +316,7 @@ class _Batch:
     """
 
     steps: pipeline.Pipeline
-    manifest: Manifest
+    manifest: Known
     partial: Path
     overwrite: bool
     summary: Summary = field(init=False)
@@ -295,7 +338,10 @@ class _Batch:
                 self.summary.current += 1
                 continue
             fingerprint = _fingerprint(product, recipe)
-            yield work.Job(str(product.label), output, folder, str(self.partial), fingerprint)
+            yield work.Job(
+                *(str(product.label), output, folder, str(self.partial), fingerprint),
+                data=str(product.data) if product.paired else "",
+            )
 
     def _output(self, product: sources.Product) -> tuple[str, Path]:
         """A name for the output that stays the same in later runs, and the label that counts.
@@ -319,29 +365,24 @@ class _Batch:
             self.claims[name] = label
         return name, taken
 
-    def note(self, record: dict[str, Any]) -> None:
+    def note(self, record: dict[str, Any], manifest: Manifest) -> None:
         """Record the outcome of a job in the manifest, and count it."""
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         full = record.pop("disk_full", False)
         if full:
             raise ExportError(
-                f"no space left in {self.manifest.path.parent} while writing {record['output']}: "
+                f"no space left in {manifest.path.parent} while writing {record['output']}: "
                 f"free some space and run the same command again; the {self.summary.done} finished "
                 "products are not repeated"
             )
-        self.manifest.append(record | {"time": now})
+        manifest.append(record | {"time": now})
         # From here on the manifest knows it.
         self.claims.pop(record["output"], None)
         if record["status"] == "done":
             _LOG.info("%s done", record["product"])
-            self.summary.done += 1
-            self.summary.incomplete += "left_out" in record
-            return
-        self.summary.failed += 1
-        failure = f"{record['product']}: {record['step']}: {record['error']}"
-        _LOG.warning("failed: %s", failure)
-        if len(self.summary.failures) < _SHOWN:
-            self.summary.failures.append(failure)
+        else:
+            _LOG.warning("failed: %s: %s: %s", *(record[k] for k in ("product", "step", "error")))
+        self.summary.add(record)
 
 
 def _fingerprint(product: sources.Product, recipe: str) -> str:

@@ -27,6 +27,7 @@ from .._version import __version__
 from ..dataset import inputs
 from ..errors import ExportError, LeftOutWarning, UvisError
 from ..files import sha256, whole_file
+from ..numerics.poisson import missing
 from ..options import Options
 from .pipeline import Pipeline
 
@@ -47,8 +48,8 @@ class Job:
 
     Attributes
     ----------
-    label : str
-        Absolute path of the label.
+    label, data : str
+        Absolute paths of the label, and of the data file if it was given with the label, else "".
     output : str
         File name of the output in `folder`.
     folder, partial : str
@@ -62,6 +63,7 @@ class Job:
     folder: str
     partial: str
     fingerprint: str
+    data: str = ""
 
     def record(self) -> dict[str, Any]:
         """What the manifest holds of the job, whatever its outcome."""
@@ -118,7 +120,7 @@ def attempt(job: Job, pipeline: Pipeline, settings: Options | None = None) -> di
         try:
             # Inside a worker, dask would spread the blocks of one product over the whole cluster.
             with dask.config.set(scheduler="synchronous"):
-                ds = reduce(job.label, pipeline, entering)
+                ds = reduce((job.label, job.data) if job.data else job.label, pipeline, entering)
                 entering("write")
                 record |= _write(ds, job)
                 entering("")
@@ -132,7 +134,9 @@ def attempt(job: Job, pipeline: Pipeline, settings: Options | None = None) -> di
         except Exception as error:
             raise Unexpected(step, type(error).__name__, str(error)) from error
     messages = sorted({str(w.message) for w in caught if issubclass(w.category, UserWarning)})
-    left = sorted({str(w.message) for w in caught if issubclass(w.category, LeftOutWarning)})
+    # In the order of the steps, once for all windows.
+    left = [str(w.message) for w in caught if issubclass(w.category, LeftOutWarning)]
+    left = list(dict.fromkeys(left))
     record |= {"left_out": left} if left else {}
     return record | {"status": "done", "seconds": seconds, "warnings": messages}
 
@@ -143,7 +147,9 @@ def failed(step: str, kind: str, message: str) -> dict[str, Any]:
 
 
 def reduce(
-    label: str | Path, pipeline: Pipeline, entering: Callable[[str], None] = lambda name: None
+    product: str | Path | tuple[str | Path, str | Path],
+    pipeline: Pipeline,
+    entering: Callable[[str], None] = lambda name: None,
 ) -> xr.Dataset | xr.DataTree:
     """Open one product and run the steps on it, window by window if it has several.
 
@@ -152,7 +158,7 @@ def reduce(
     """
     from ..reader.observation import open_product
 
-    opened = open_product(label, **pipeline.open)
+    opened = open_product(product, **pipeline.open)
 
     def apply(ds: xr.Dataset) -> xr.Dataset:
         return pipeline.apply(_blocks(ds), entering) if ds.variables else ds
@@ -205,7 +211,11 @@ def _figures(ds: xr.Dataset | xr.DataTree, path: Path) -> dict[str, Any]:
                 return iter([variable.values]) if variable.chunks is None else _each(group[name])
 
             if "counts" in node.variables:
-                total = sum(np.nansum(block, dtype=float) for block in blocks("counts"))
+                # Sums over the members of a bin may be any number, and lack none.
+                lacking = np.isnan if "n" in node.variables else missing
+                total = sum(
+                    np.sum(block, where=~lacking(block), dtype=float) for block in blocks("counts")
+                )
                 figures[f"{prefix}counts_total"] = int(total)
             if "radiance" in node.variables:
                 total, valid = 0.0, 0

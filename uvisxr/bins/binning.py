@@ -13,7 +13,7 @@ from .. import checks
 from ..calibration.stored import Stored, has_terms, holds_total, single_interval
 from ..dataset import conventions, history
 from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
-from ..dataset.fields import SIGHTLINE, sightline
+from ..dataset.fields import EPHEMERIS, SIGHTLINE, sightline
 from ..errors import ArgumentError, MissingStepError
 from ..numerics.sphere import wrap
 from ..quality.flags import DIMS, Pixels, kept, select
@@ -31,8 +31,14 @@ BinMode = Literal["center", "all"]
 #: that each spectrum's own counts suggest.
 Weights = Literal["expected", "observed"]
 
+#: Fields of which bins hold means: those of the spectra, and those of their exposures.
+_AVERAGED = {**SIGHTLINE, **{name: field for name, field in EPHEMERIS.items() if field.summary}}
+
 #: What can be averaged.
 QUANTITIES = ("radiance", "brightness")
+
+#: Elements of all bins: statistics of some 15 GB.
+_MOST = 1.2e8
 
 #: Bins of the reference package: planetocentric latitude, altitude, local time.
 DEFAULT_EDGES: dict[str, tuple[float, ...]] = {
@@ -105,8 +111,8 @@ def bin(  # noqa: A001 - what users type
                                                 through the bins in C order, so that
                                                 np.unravel_index(member_bin, n.shape) gives the
                                                 position along each dim
-        the line-of-sight fields                means over the members, on the circle where the
-                                                field comes round
+        the line-of-sight fields, sc_lon,       means over the members, on the circle where the
+        heliocentric_distance, ...              field comes round
         ======================================= ===============================================
 
         Empty bins have n = 0 and NaN; a bin of one spectrum has NaN in std and stderr. Bounds are
@@ -163,14 +169,20 @@ def bin(  # noqa: A001 - what users type
             + (f"; {_ranges(ds, fields, keep)}" if fields else "")
         )
 
+    n_bins = int(np.prod(shape, dtype=float))
+    if n_bins * ds.sizes.get("wl", 1) > _MOST:
+        raise ArgumentError(
+            f"{n_bins} bins, most of them empty, do not fit into memory: give fewer edges, or the "
+            "fields one by one"
+        )
     dims = tuple(coords)
-    members = Members.of(spectrum, place, int(np.prod(shape)))
+    members = Members.of(spectrum, place, n_bins)
     variables = _values(ds, members, dims, shape, weights)
     variables |= _means(ds, members, dims, shape)
     variables["n"] = (dims, members.count.reshape(shape).astype(np.int32))
     variables |= _members(ds, members)
     coordinates = _coordinates(ds, coords)
-    for name in (*SIGHTLINE, *_BOUNDS):
+    for name in (*_AVERAGED, *_BOUNDS):
         if name in variables:
             coordinates[name] = variables.pop(name)
     result = xr.Dataset(variables, coordinates, ds.attrs)
@@ -394,10 +406,10 @@ def _correlation(stored: Stored, members: Members) -> np.ndarray:
 def _means(
     ds: xr.Dataset, members: Members, dims: tuple[str, ...], shape: tuple[int, ...]
 ) -> dict[str, tuple[Any, ...]]:
-    """Means of the fields of each spectrum over the members, and the sum of the exposures."""
+    """Means of the fields of each spectrum and its exposure, and the sum of the exposures."""
     result = {}
     matrix = members.matrix(ds.sizes["pic"] * ds.sizes["pixel"])
-    for name, field in SIGHTLINE.items():
+    for name, field in _AVERAGED.items():
         if name not in ds.variables:
             continue
         turn = field.period

@@ -20,7 +20,7 @@ from scipy.sparse import csr_array
 from scipy.special import gammaln
 
 from ..numerics import weighted_sums
-from ..numerics.poisson import Interval, missing
+from ..numerics.poisson import Interval, as_counts, missing
 
 if TYPE_CHECKING:
     from dask.array import Array as DaskArray
@@ -356,7 +356,7 @@ def _finish_common(sums: Rows, statistics: Rows, mean: str, norm: np.ndarray) ->
 
 
 def _add_counts(sums: Rows, run: Rows) -> None:
-    counts = run["counts"]
+    counts = as_counts(run["counts"])
     lost = missing(counts)
     if lost.any():
         counts = np.where(lost, 0, counts)

@@ -50,11 +50,15 @@ class Chain:
 
     @classmethod
     def of(
-        cls, valid: np.ndarray, fill: FillPlan | None, weights: tuple[float, ...] | None
+        cls,
+        valid: np.ndarray,
+        fill: FillPlan | None,
+        weights: tuple[float, ...] | None,
+        joined: np.ndarray,
     ) -> Chain:
-        """Fill what the plan fills, then smooth what has a value."""
+        """Fill what the plan fills, then smooth what has a value, among neighbours."""
         known = filled_elements(valid, fill)
-        smoothing = None if weights is None else SmoothingPlan.of(known, np.array(weights))
+        smoothing = None if weights is None else SmoothingPlan.of(known, np.array(weights), joined)
         return cls(valid, fill, smoothing)
 
     @cached_property
@@ -188,6 +192,8 @@ class Conversion:
     smoothing : tuple of float or None
         Weights of the smoothing along wl.
     wl : ndarray, (wl,)
+    joined : ndarray of bool, (wl - 1,)
+        Which elements are neighbours of the next: nothing is filled or smoothed across others.
     """
 
     sensitivity: np.ndarray
@@ -203,6 +209,7 @@ class Conversion:
     fill_limit: float | None
     smoothing: tuple[float, ...] | None
     wl: np.ndarray
+    joined: np.ndarray
     _scales: dict[tuple[float, ...], Scale] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -216,12 +223,12 @@ class Conversion:
         if self.fill is None:
             return None
         method: Interpolation = "pchip" if self.fill == "pchip" else "linear"
-        return FillPlan.of(~self.valid, self.wl, method, self.fill_limit)
+        return FillPlan.of(~self.valid, self.wl, method, self.fill_limit, self.joined)
 
     @cached_property
     def chain(self) -> Chain:
         """What a plane without missing counts goes through."""
-        return Chain.of(self.valid, self.plan, self.smoothing)
+        return Chain.of(self.valid, self.plan, self.smoothing, self.joined)
 
     @property
     def fills(self) -> bool:
@@ -241,7 +248,8 @@ class Conversion:
             chain, factor = self.chain, None
             if self.fill == "shape":
                 factor = gain
-                chain = Chain.of(self.valid, _lifted(self.plan, gain), self.smoothing)
+                lifted = _lifted(self.plan, gain)
+                chain = Chain.of(self.valid, lifted, self.smoothing, self.joined)
                 # How well a single spectrum keeps to the mean one's shape is not known: half the
                 # difference the shape makes.
                 error = 0.5 * error / gain
@@ -286,9 +294,10 @@ class Conversion:
         """The route of some rows, of which `lost` (row, wl) counts are missing."""
         valid, plan = self.valid[rows], self.plan
         if plan is not None:
-            plan = FillPlan.of(~valid, self.wl, plan.method, self.fill_limit).without(lost)
+            plan = FillPlan.of(~valid, self.wl, plan.method, self.fill_limit, self.joined)
+            plan = plan.without(lost)
             plan = _lifted(plan, None if route.gain is None else route.gain[rows])
-        return Chain.of(valid & ~lost, plan, self.smoothing)
+        return Chain.of(valid & ~lost, plan, self.smoothing, self.joined)
 
     def _scale(self, weight: np.ndarray) -> Scale:
         """What exposures have in common at some weights (term,) of the sensitivity terms."""

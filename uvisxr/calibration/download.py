@@ -62,7 +62,8 @@ def fetch_files(folder: str | Path | None = None) -> list[Path]:
     for path in paths:
         address = f"{base}{path.name}"
         try:
-            fetch.download(address, path, check=partial(_check, path.name, address))
+            check = partial(_check, path.name, address)
+            fetch.download(address, path, check=check, kind="calibration")
         except NotFoundError:
             if path.name in required:
                 raise
@@ -75,8 +76,8 @@ def fetch_files(folder: str | Path | None = None) -> list[Path]:
 def _check(name: str, address: str, path: Path) -> None:
     if fault := _fault(path, name):
         raise FetchError(
-            f"{address} is not what it should be ({fault}) and was not kept; try again, or use "
-            "another mirror"
+            f"{address} is not what it should be ({fault}) and was not kept; try again, or set "
+            f"{fetch.variable('calibration')} to another mirror"
         )
 
 

@@ -11,12 +11,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from ..instrument.channel import N_BANDS, N_LINES
-from ..instrument.detector import FIRST_LIT, LAST_LIT
+from ..instrument.detector import LIT
 from ..numerics import along_wl
-
-#: Detector pixels that the slit illuminates, (64, 1024).
-LIT = np.zeros((N_LINES, N_BANDS), bool)
-LIT[FIRST_LIT : LAST_LIT + 1] = True
 
 
 def no_flat(frame: np.ndarray) -> np.ndarray:
@@ -24,7 +20,7 @@ def no_flat(frame: np.ndarray) -> np.ndarray:
     return np.asarray(~(np.isfinite(frame) & (frame > 0)))
 
 
-def evil_pixels(frames: Iterable[np.ndarray], known: np.ndarray | None = None) -> np.ndarray:
+def lit_evil(frames: Iterable[np.ndarray], known: np.ndarray | None = None) -> np.ndarray:
     """Lit detector pixels that are evil by a flat field or modifier, or `known` to be.
 
     One set serves all terms, so that the same elements are missing in every exposure.

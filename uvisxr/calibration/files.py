@@ -18,15 +18,13 @@ from .. import options
 from ..errors import CalibrationError
 from ..fetch import cache_dir
 from ..instrument.channel import Channel
+from ..instrument.evil import BURN, Burn, burns, public_evil
 from . import formats
 from .evil import no_flat
-from .formats import FETCH, Burn, Evolution, Lab, SpicaTrend
+from .formats import FETCH, Evolution, Lab, SpicaTrend
 from .schedule import Epochs
 
 _LOG = logging.getLogger(__name__)
-
-#: Spacecraft clock of the starburn of 2002-06-06, which separates the flat fields.
-BURN = 1402021717.0
 
 #: Ranges of spacecraft clock in which the two flat fields of a channel are valid.
 _FLATS: dict[Burn, tuple[float, float]] = {"PRE": (-np.inf, BURN), "POST": (BURN, np.inf)}
@@ -176,19 +174,14 @@ def _evil(folder: Folder | None, channel: str, clock: np.ndarray) -> tuple[np.nd
         The flat fields read.
     """
     sets, files = [], []
-    for burn in _burns(clock):
+    for burn in burns(clock):
         flat = None if folder is None else folder.flat(channel, burn)
         if flat is None:
-            sets.append(formats.package_evil(channel, burn))
+            sets.append(public_evil(channel, burn))
         else:
             sets.append(no_flat(formats.read_flat(flat)))
             files.append(flat)
     return np.logical_or.reduce(sets), files
-
-
-def _burns(clock: np.ndarray) -> list[Burn]:
-    """Which flat fields apply at some times."""
-    return [b for b, (start, stop) in _FLATS.items() if ((clock >= start) & (clock < stop)).any()]
 
 
 def _read_trend(path: Path, channel: str, kind: str | None) -> SpicaTrend | Evolution | None:
@@ -293,7 +286,7 @@ def _find(
     flats: dict[Burn, Path] = {}
     epochs, modifiers = folder.modifiers(channel) if flat_field else (np.empty(0), [])
     if flat_field:
-        for burn in _burns(clock):
+        for burn in burns(clock):
             flat = folder.flat(channel, burn)
             if flat is None:
                 missing.append(_FLAT.format(channel, burn))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache, wraps
 from importlib.resources import files as package_files
 from pathlib import Path
-from typing import Literal, TypeVar, TypeVarTuple
+from typing import TypeVar, TypeVarTuple
 
 import numpy as np
 from scipy.io import readsav
@@ -20,9 +20,6 @@ from ..instrument.channel import N_BANDS, N_LINES
 
 #: Command that downloads the files.
 FETCH = "uvisxr calibration fetch"
-
-#: Before or after the starburn, which separates the flat fields.
-Burn = Literal["PRE", "POST"]
 
 _Content = TypeVar("_Content")
 _Further = TypeVarTuple("_Further")
@@ -153,23 +150,6 @@ def package_lab(channel: str) -> Lab:
     """The laboratory table that comes with the package, for channel FUV or EUV."""
     path = package_data(f"lab_{channel.lower()}.csv")
     return _lab(path, np.loadtxt(path, delimiter=",", skiprows=4))
-
-
-@lru_cache
-def package_evil(channel: str, burn: Burn) -> np.ndarray:
-    """Evil pixels of the public flat field before ("PRE") or after ("POST") the starburn.
-
-    Returns
-    -------
-    ndarray of bool, (64, 1024)
-        None of the EUV.
-    """
-    if channel != "FUV":
-        return _frozen(np.zeros((N_LINES, N_BANDS), bool))
-    lines = package_data("evil_fuv.csv").read_text("ascii").splitlines()[-N_LINES:]
-    digits = "".join(line.split(",")[1 if burn == "PRE" else 2] for line in lines)
-    bits = np.unpackbits(np.frombuffer(bytes.fromhex(digits), np.uint8))
-    return _frozen(bits.reshape(N_LINES, N_BANDS).astype(bool))
 
 
 def package_data(name: str) -> Path:

@@ -15,12 +15,12 @@ import xarray as xr
 
 from ..errors import ArgumentError, CalibrationError, warn_user
 from ..instrument.channel import N_BANDS, N_LINES, Channel, slit_name
-from ..instrument.detector import Bins
+from ..instrument.detector import LIT, Bins
+from ..instrument.evil import public_evil
 from ..numerics import along_wl
 from ..pds3.label import Label
 from ..pds3.product import read_matrix
-from .evil import LIT
-from .formats import package_evil, package_lab
+from .formats import package_lab
 from .schedule import Schedule
 from .sensitivity import Options, Terms, interpolate_lab
 
@@ -95,7 +95,7 @@ def terms(
     error = sensitivity * relative
     if options.response is not None:
         # A matrix says where evil pixels are, not how many: those of the public flat fields.
-        pixels = package_evil(channel.name, "POST") & LIT
+        pixels = public_evil(channel.name, "POST") & LIT
         # Where it gives a value, there are none.
         n_lit = np.maximum(bins.lit_pixels, 1)
         share = bins.sum(np.where(pixels, options.response.value, 1.0) * LIT) / n_lit

@@ -18,12 +18,11 @@ from ..dataset import history
 from ..errors import ArgumentError, UvisError, warn_user
 from ..instrument.channel import N_BANDS, N_LINES, slit_name
 from ..instrument.channel import channel as find_channel
-from ..instrument.detector import Bins, Window
+from ..instrument.detector import LIT, Bins, Window
 from ..numerics import poisson
 from ..quality.flags import good
 from ..timescales import clock_from_et
 from . import recipe
-from .evil import LIT
 from .evil_light import Evidence, evidence_of, halves
 from .files import load
 from .response import RANGE, on_detector, table_of, table_of_pixels

@@ -12,14 +12,14 @@ import xarray as xr
 
 from .. import checks
 from ..dataset import conventions, history
-from ..dataset.conventions import QUALITY_FLAGS, SMOOTHED
+from ..dataset.conventions import SMOOTHED
 from ..errors import ArgumentError, UvisError, warn_user
 from ..instrument.channel import channel as find_channel
 from ..instrument.channel import slit_name
 from ..instrument.detector import Bins
 from ..numerics.along_wl import SMOOTHING, Interpolation
 from ..numerics.poisson import Interval
-from ..quality.losses import missed
+from ..quality.losses import flags_of_missing
 from ..timescales import clock_from_et
 from . import matrix
 from .choices import Errors, EvilPixels, Filling, RecipeName, Trend
@@ -163,8 +163,9 @@ def calibrate(
         `radiance_lower`, 1-sigma half-widths, and `radiance_systematic`, of the same shape;
         `calibration_error` and `evil` (pixel, wl); `sensitivity` (term, pixel, wl), which later
         steps need: its terms count at times that the attribute `calibrate_arguments` tells.
-        `quality` has the flag "partial" on spectra that miss counts; those that no exposure of the
-        product has are NaN without a flag. Lazy where `counts` are dask arrays.
+        `quality` has the flag "partial" on spectra that miss counts, "lost" on those that miss all;
+        what no exposure of the product has is NaN without a flag. Lazy where `counts` are dask
+        arrays.
 
         `calibration_error` falls with binning on board: by the rule of the team's IDL programs an
         element of n lit pixels has the sum of their errors over sqrt(n).
@@ -184,7 +185,8 @@ def calibrate(
     Warns
     -----
     UvisWarning
-        A matrix is of another observation; or under half of the lit elements have a radiance.
+        A matrix is of another observation; or under half of the lit elements have a radiance; or
+        the light came in through the solar port, of which there is no calibration.
 
     Examples
     --------
@@ -356,7 +358,7 @@ def _computed(stored: Stored) -> xr.Dataset:
     if conversion.background_error:
         dark = xr.Variable(("pixel", "wl"), conversion.dark(term_weights(ds).mean(0)))
         found["radiance_background_error"] = squeezed(dark, dims)
-    quality = _partial(ds, squeezed(missed(ds), dims))
+    quality = _flagged(ds, squeezed(flags_of_missing(ds), dims))
     out = ds.assign(radiance=found.pop("radiance")).assign_coords(found | {"quality": quality})
     return conventions.apply(out)
 
@@ -413,6 +415,12 @@ def _options(
     checks.number("lyman_alpha", lyman_alpha, "a factor on the sensitivity", above=0)
     if lyman_alpha != 1 and ds.attrs["channel"] != "FUV":
         raise ArgumentError(f"lyman_alpha={lyman_alpha}: the line is in the FUV channel alone")
+    if ds.attrs.get("optics") == "solar_port":
+        warn_user(
+            "the dataset's optics is solar_port, but calibrations are of the telescope: how much "
+            "of the light the port passes is in none of them, so that radiances are not the Sun's. "
+            "Their ratios, such as transmissions in an occultation, are right"
+        )
     treatment, response = evil.chosen(ds)
     return Options(
         recipe=chosen,
@@ -457,10 +465,8 @@ def _chunks(ds: xr.Dataset) -> Any:
     return ds["counts"].chunksizes.get("pic", -1)
 
 
-def _partial(ds: xr.Dataset, missed: xr.Variable) -> xr.Variable:
-    """The quality flags, with "partial" on spectra that miss counts."""
-    flags: xr.Variable = xr.where(missed > 0, np.uint8(QUALITY_FLAGS["partial"]), np.uint8(0))
-    if "quality" in ds:
-        flags = ds["quality"].variable | flags
-    typed: xr.Variable = flags.astype(np.uint8)
+def _flagged(ds: xr.Dataset, flags: xr.Variable) -> xr.Variable:
+    """The quality flags, with those of missing counts."""
+    both = ds["quality"].variable | flags if "quality" in ds else flags
+    typed: xr.Variable = both.astype(np.uint8)
     return typed

@@ -21,7 +21,7 @@ from ..instrument.channel import N_BANDS, N_LINES, Channel
 from ..instrument.detector import LAST_LIT, Bins
 from ..numerics.along_wl import Interpolation
 from .choices import Trend
-from .evil import evil_pixels, of_good
+from .evil import lit_evil, of_good
 from .files import CalibrationSet, FlatField, Modifiers, bracket
 from .formats import Evolution, SpicaTrend
 from .recipe import Recipe
@@ -114,7 +114,7 @@ def terms(calibration: CalibrationSet, bins: Bins, slit: str, options: Options) 
     flat = _flat(calibration.flat_fields, channel.name, clock)
     modifier = _modifier(calibration.modifiers, clock)
 
-    evil = evil_pixels((*flat.values, *modifier.values), calibration.evil)
+    evil = lit_evil((*flat.values, *modifier.values), calibration.evil)
     parts = (trend, flat, modifier)
     every = tuple(product(*(range(len(part.values)) for part in parts)))
     schedule = Schedule(tuple(part.epochs for part in parts), every).used(clock)

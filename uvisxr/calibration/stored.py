@@ -19,9 +19,10 @@ import xarray as xr
 from ..dataset import conventions, products
 from ..dataset.conventions import SMOOTHED, SUMMED
 from ..dataset.lazy import unsplit
-from ..errors import MissingStepError, UvisError
+from ..errors import ArgumentError, MissingStepError, UvisError
 from ..instrument.channel import channel, slit_name
 from ..instrument.detector import Bins
+from ..numerics.along_wl import neighbours
 from ..numerics.poisson import Interval, missing
 from ..timescales import clock_from_et
 from .convert import OUTPUTS, Conversion, Shapes
@@ -31,6 +32,17 @@ from .schedule import Schedule
 EDITED = "radiance_edited"
 
 FRAME = ("pic", "pixel", "wl")
+
+#: What smoothing was done to.
+_MEANS = ("radiance", "radiance_weighted")
+
+#: What `calibrate` leaves of its arguments.
+_ARGUMENTS = frozenset(
+    (
+        *("nan_interp", "smooth", "fill_limit", "interval", "quantization", "errors"),
+        "schedule",
+    )
+)
 
 _NEEDED = ("counts", "exposure", "et", "sensitivity", "calibration_error")
 
@@ -50,7 +62,18 @@ def is_stored(ds: xr.Dataset) -> bool:
 
 def _arguments(ds: xr.Dataset) -> dict[str, Any]:
     """Those of `calibrate`, as far as they concern its results."""
-    arguments: dict[str, Any] = json.loads(ds.attrs.get("calibrate_arguments", "{}"))
+    if "calibrate_arguments" not in ds.attrs:
+        return {}
+    try:
+        arguments: dict[str, Any] = json.loads(ds.attrs["calibrate_arguments"])
+        missing = _ARGUMENTS - arguments.keys()
+    except (TypeError, ValueError, AttributeError):
+        missing = _ARGUMENTS
+    if missing:
+        raise ArgumentError(
+            "the attribute calibrate_arguments is not what calibrate has left (it lacks "
+            f"{', '.join(sorted(missing))}): call ds.uvis.calibrate() again"
+        )
     return arguments
 
 
@@ -72,8 +95,15 @@ def single_interval(ds: xr.Dataset) -> Interval:
 
 
 def smoothing_weights(ds: xr.Dataset | xr.DataArray) -> np.ndarray:
-    """Weights by which radiances were smoothed, a single 1 if they were not."""
-    return np.array(ds.attrs.get(SMOOTHED, "1").split(), float)
+    """Weights by which radiances were smoothed, a single 1 if they were not.
+
+    An array of radiances keeps what its dataset may have lost.
+    """
+    told = [ds.attrs]
+    if isinstance(ds, xr.Dataset):
+        told += [ds.variables[name].attrs for name in _MEANS if name in ds.variables]
+    found = next((attrs[SMOOTHED] for attrs in told if SMOOTHED in attrs), "1")
+    return np.array(str(found).split(), float)
 
 
 def mark_smoothed(ds: xr.Dataset, weights: Sequence[float] | np.ndarray) -> xr.Dataset:
@@ -142,6 +172,7 @@ class Stored:
             fill_limit=fill_limit_of(ds, arguments["fill_limit"]),
             smoothing=tuple(smoothing) if smoothing.size > 1 else None,
             wl=np.atleast_1d(ds["wl"].values).astype(float),
+            joined=neighbours(np.stack([bins.band, bins.band + bins.n_band], axis=-1)),
         )
         return cls(ds, conversion)
 

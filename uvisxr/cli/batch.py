@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from ..errors import ArgumentError, NoMatchError, PipelineError
+from .options import FilePath
 
 
 @click.command()
@@ -16,14 +17,14 @@ from ..errors import ArgumentError, NoMatchError, PipelineError
     "--pipeline",
     "-p",
     required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FilePath(exists=True, dir_okay=False, path_type=Path),
     help="YAML file with a list of steps.",
 )
 @click.option(
     "--out",
     "-o",
     required=True,
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FilePath(file_okay=False, path_type=Path),
     help="Folder for the outputs and the manifest.",
 )
 @click.option("--scheduler", help="Address of a dask scheduler, tcp://HOST:8786.")
@@ -46,7 +47,10 @@ from ..errors import ArgumentError, NoMatchError, PipelineError
 @click.option(
     "--channel", type=click.Choice(["EUV", "FUV"], case_sensitive=False), help="Only this channel."
 )
-@click.option("--target", help="Only this target, as in the label.")
+@click.option(
+    "--target",
+    help="Only products whose label has this target, in any spelling: Daphnis is DA too.",
+)
 @click.option("--slit", help="Only this slit: HIGH_RESOLUTION, LOW_RESOLUTION, OCCULTATION.")
 @click.option(
     "--after", help="Only products that start at or after this time: 2005-230 or 2005-08-18T15:15."
@@ -71,8 +75,9 @@ def batch(
 
     SOURCE: products, folders, batch files (one source per line), globs, index tables (the INDEX.LBL
     of a volume), or identifiers of products in the cache. The same exposures are taken once. One
-    NetCDF file per product, and manifest.jsonl, go to the folder --out. The exit code is 1 if any
-    product failed, or if no product passes the filters.
+    NetCDF file per product, and manifest.jsonl, go to the folder --out. What failed, steps that
+    were left out and warnings are named on stderr; the manifest has all of them. The exit code is 1
+    if any product failed, or if no product passes the filters.
     """
     from ..batch import run
     from ..reader.sources import Filter
@@ -102,10 +107,8 @@ def batch(
     except (ArgumentError, PipelineError) as error:
         # Nothing has started: the command line or the pipeline is wrong.
         raise click.UsageError(" ".join(str(error).split())) from error
-    for line in summary.failures:
-        click.echo(f"uvisxr: {line}", err=True)
-    if summary.failed > len(summary.failures):
-        click.echo(f"uvisxr: ... all {summary.failed} failures: {summary.manifest}", err=True)
+    for line in summary.lines():
+        click.echo(f"uvisxr: {' '.join(line.split())}", err=True)
     click.echo(f"{summary}; {summary.manifest}")
     if not summary.ok:
         sys.exit(1)

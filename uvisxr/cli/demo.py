@@ -6,12 +6,14 @@ from pathlib import Path
 
 import click
 
+from .options import FilePath
+
 
 @click.command()
 @click.argument(
     "directory",
     default="uvisxr-demo",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FilePath(file_okay=False, path_type=Path),
 )
 @click.option("--seed", default=1, show_default=True, help="Seed of the simulation.")
 def demo(directory: Path, seed: int) -> None:

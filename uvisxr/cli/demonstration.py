@@ -136,7 +136,7 @@ def demonstrate(
         made.calibration: "their calibration files",
         folder / "truth.nc": "the true radiances",
         ds.uvis.to_netcdf(folder / "titan.nc"): "the calibrated, georeferenced spectra",
-        ds.uvis.to_json(folder / "titan.json"): "their summary",
+        ds.uvis.to_json(folder / "titan.json", geometry=True): "their summary",
         bins.uvis.to_netcdf(folder / "limb.nc"): "mean spectra by altitude",
     }
     note = ""

@@ -7,13 +7,15 @@ from pathlib import Path
 import click
 
 from ..errors import ArgumentError
+from .messages import Commands
+from .options import FilePath
 
 
 @click.command()
 @click.argument("product_id", nargs=-1, required=True)
 @click.option(
     "--to",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FilePath(file_okay=False, path_type=Path),
     help="Folder for the files, side by side [default: the cache, laid out like the archive].",
 )
 @click.option("--matrix/--no-matrix", default=True, help="Download the calibration matrix too.")
@@ -25,8 +27,9 @@ def fetch(product_id: tuple[str, ...], to: Path | None, matrix: bool) -> None:
     present are not downloaded again. Set UVISXR_URL_PRODUCTS to use a mirror of the folder
     COUVIS_0xxx.
 
-    "stars" in place of a product downloads the ultraviolet star catalogue CDS II/59B; set
-    UVISXR_URL_STARS to use a mirror of its folder.
+    "stars" in place of a product downloads the 31,215 ultraviolet stars of CDS II/59B, which
+    predict_stars then takes; without them it has the 60 brightest. Set UVISXR_URL_STARS to use a
+    mirror of the catalogue's folder.
     """
     from ..pds3.archive import Archive
 
@@ -50,7 +53,7 @@ def _canonical(text: str) -> str:
     return product_id(text) or text
 
 
-@click.group()
+@click.group(cls=Commands)
 def calibration() -> None:
     """Calibration files of the UVIS team."""
 
@@ -58,7 +61,7 @@ def calibration() -> None:
 @calibration.command("fetch")
 @click.option(
     "--to",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FilePath(file_okay=False, path_type=Path),
     help="Folder for the files [default: the cache, where `calibrate` looks].",
 )
 def fetch_calibration(to: Path | None) -> None:

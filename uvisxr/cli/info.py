@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,29 +11,31 @@ import click
 
 from ..errors import UvisError
 from .messages import complain
+from .options import FilePath
 
 if TYPE_CHECKING:
     from ..pds3.label import Label
 
 
 @click.command()
-@click.argument("product", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("product", nargs=-1, required=True, type=FilePath(path_type=Path))
 def info(product: tuple[Path, ...]) -> None:
     """Describe each PRODUCT in one line.
 
-    Start and stop are those of the first and the last exposure, according to the label. Missing or
-    damaged labels and data files are named on stderr, and the exit code is then 1.
+    Start and stop are those of the first and the last exposure, according to the label. UNK and N/A
+    are the label's own words, "-" is what it does not give. What is missing or damaged is named on
+    stderr, and the exit code is then 1.
     """
-    from ..pds3.label import read_label
     from ..pds3.product import qube_file
     from ..reader import sources
 
     head = ("product", "channel", "slit", "target", "start", "stop", "exposures", "shape", "bins")
     rows: list[tuple[str, ...]] = []
-    failures = 0
-    for found in sources.expand(product):
+    there = [path for path in product if _is_there(path)]
+    failures = len(product) - len(there)
+    for found in sources.expand(there):
         try:
-            label = read_label(found.label)
+            label = found.read()
             rows.append(_row(label))
             for window in range(len(label.windows)):
                 qube_file(label, window)
@@ -48,15 +51,31 @@ def info(product: tuple[Path, ...]) -> None:
         sys.exit(1)
 
 
+def _is_there(path: Path) -> bool:
+    """Whether a source holds a product; if not, the error is printed."""
+    from ..pds3 import sources
+
+    try:
+        with warnings.catch_warnings():
+            # They come again with the table.
+            warnings.simplefilter("ignore")
+            next(sources.expand(path))
+    except UvisError as error:
+        complain(error)
+        return False
+    return True
+
+
 def _row(label: Label) -> tuple[str, ...]:
+    from ..pds3.sources import stated
     from ..reader import observation
 
     times = observation.times(label)
     return (
         label.path.stem,
         label.channel,
-        label.slit or "-",
-        label.target or "-",
+        label.slit or stated(label.path, "SLIT_STATE") or "-",
+        label.target or stated(label.path, "TARGET_NAME") or "-",
         str(times["time_start"][0])[:23],
         str(times["time_stop"][-1])[:23],
         f"{label.shape[0]} x {label.integration:g} s",

@@ -10,38 +10,49 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import KernelError, warn_user
+from ..errors import KernelError, LabelError, ProductError, UvisError, warn_user
+from .messages import Commands
+from .options import OVERWRITE, TARGET, FilePath
 
 if TYPE_CHECKING:
     from ..kernels.requirements import Request
 
-_PRODUCT = click.argument("product", nargs=-1, required=True, type=click.Path(path_type=Path))
+_PRODUCT = click.argument("product", nargs=-1, required=True, type=FilePath(path_type=Path))
 _KERNELS = click.option(
     "--kernels",
     multiple=True,
-    type=click.Path(exists=True, path_type=Path),
+    type=FilePath(exists=True, path_type=Path),
     help="File, folder or meta-kernel; may be repeated [default: UVISXR_KERNELS, or the cache].",
 )
-_TARGET = click.option("--target", help="Body to look at in place of the label's.")
 
 
-@click.group()
+@click.group(cls=Commands)
 def kernels() -> None:
     """SPICE kernels: find out what products need, and download it."""
 
 
 def _requests(product: tuple[Path, ...], target: str | None) -> list[Request]:
     from ..kernels.requirements import Request
-    from ..pds3.label import read_label
     from ..reader import sources
 
-    return [Request.of(read_label(found.label), target) for found in sources.expand(product)]
+    requests: list[Request] = []
+    faults: list[UvisError] = []
+    for found in sources.expand(product):
+        try:
+            requests.append(Request.of(found.read(), target))
+        except (LabelError, ProductError) as error:
+            faults.append(error)
+    if not requests:
+        raise faults[0]
+    for fault in faults:
+        warn_user(f"left out: {fault}")
+    return requests
 
 
 @kernels.command()
 @_PRODUCT
 @_KERNELS
-@_TARGET
+@TARGET
 def check(product: tuple[Path, ...], kernels: tuple[Path, ...], target: str | None) -> None:
     """List the kernels that PRODUCT... need, and whether they are present or missing.
 
@@ -62,8 +73,8 @@ def check(product: tuple[Path, ...], kernels: tuple[Path, ...], target: str | No
             if kind == "unreadable":
                 click.echo(f"uvisxr: {why}", err=True)
         count = len(report.missing)
-        what = "1 kernel" if count == 1 else f"{count} kernels"
-        click.echo(f"uvisxr: {what} missing: `uvisxr kernels fetch` downloads them", err=True)
+        what, them = ("1 kernel", "it") if count == 1 else (f"{count} kernels", "them")
+        click.echo(f"uvisxr: {what} missing: `uvisxr kernels fetch` downloads {them}", err=True)
     for need in report.nowhere:
         click.echo(f"uvisxr: no {need.name}: {need.note}; pass --kernels that have it", err=True)
     if report.missing or report.nowhere:
@@ -86,10 +97,10 @@ def _given(kernels: tuple[Path, ...]) -> tuple[list[Path], list[Path]]:
 @_PRODUCT
 @click.option(
     "--to",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FilePath(file_okay=False, path_type=Path),
     help="Folder for all the kernels [default: the cache].",
 )
-@_TARGET
+@TARGET
 @click.option("--dry-run", is_flag=True, help="Print the URLs; download nothing.")
 def fetch(product: tuple[Path, ...], to: Path | None, target: str | None, dry_run: bool) -> None:
     """Download the kernels that PRODUCT... need and that are not yet in the folder.
@@ -101,7 +112,8 @@ def fetch(product: tuple[Path, ...], to: Path | None, target: str | None, dry_ru
     from ..kernels import requirements
 
     folder = to or cache_dir("kernels")
-    report = requirements.check(_requests(product, target), [], [folder])
+    requests = _requests(product, target)
+    report = requirements.check(requests, [], [folder])
     if dry_run:
         for need in report.missing:
             if need.source is not None:
@@ -109,6 +121,8 @@ def fetch(product: tuple[Path, ...], to: Path | None, target: str | None, dry_ru
     else:
         for path in requirements.get(report.missing, folder):
             click.echo(path)
+        # What the files hold shows only now.
+        report = requirements.check(requests, [], [folder])
     for need in report.nowhere:
         if need.kind == "pointing":
             warn_user(f"no {need.name}: {need.note}")
@@ -126,16 +140,21 @@ def fetch(product: tuple[Path, ...], to: Path | None, target: str | None, dry_ru
 @kernels.command()
 @_PRODUCT
 @_KERNELS
-@_TARGET
-@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
+@TARGET
+@click.option("-o", "--output", required=True, type=FilePath(dir_okay=False, path_type=Path))
+@OVERWRITE
 def metakernel(
-    product: tuple[Path, ...], kernels: tuple[Path, ...], target: str | None, output: Path
+    product: tuple[Path, ...],
+    kernels: tuple[Path, ...],
+    target: str | None,
+    output: Path,
+    overwrite: bool | None,
 ) -> None:
     """Write a meta-kernel that loads what PRODUCT... need, for any SPICE program."""
     from ..kernels import requirements
     from ..kernels.meta import metakernel as write
 
     paths, unpointed = requirements.for_products(_requests(product, target), kernels or None)
-    click.echo(write(paths, output))
+    click.echo(write(paths, output, overwrite))
     if unpointed:
         warn_user(unpointed)

@@ -3,9 +3,26 @@
 from __future__ import annotations
 
 import re
-from typing import TextIO
+import shlex
+import sys
+from functools import partial
+from typing import Any, TextIO
 
 import click
+
+from ..errors import UvisError
+
+
+class Commands(click.Group):
+    """A group whose commands turn an error in data or files into one line and exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except (UvisError, OSError) as error:
+            complain(error)
+            sys.exit(1)
 
 
 def complain(error: Exception) -> None:
@@ -33,8 +50,21 @@ def in_the_shell(text: str) -> str:
                 if names:
                     text = re.sub(rf"\b{option.name}={value}\b", names[0], text)
         else:
-            text = re.sub(rf"\b{option.name}=[\"'](\w+)[\"']", rf"{option.opts[0]} \1", text)
+            # Not in a call, which is Python's: geometry(target=...).
+            value = r"(['\"])(.*?)\1|\(([-+\w., ]*)\)|(?=(\w))|"
+            argument = rf"(?<![\w(.]){option.name}=(?:{value})"
+            text = re.sub(argument, partial(_written, option.opts[0]), text)
     return text
+
+
+def _written(option: str, argument: re.Match[str]) -> str:
+    """An argument with its value, or with one to be given, as an option."""
+    _, value, several, follows = argument.groups()
+    if several is not None:
+        return " ".join([option, *several.replace(",", " ").split()])
+    if value is None:
+        return f"{option} " if follows else option
+    return f"{option} {shlex.quote(value)}"
 
 
 def _options() -> list[click.Option]:

@@ -11,11 +11,14 @@ import click
 
 from ..checks import choices
 from ..errors import ExportError, MissingDependencyError, UvisError
-from ..files import whole_file
+from ..files import refuse_foreign, whole_file
 from .messages import complain
+from .options import OVERWRITE, FilePath
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from ..reader.sources import Product
 
 #: Formats of pictures.
 Format = Literal["png", "pdf", "svg"]
@@ -34,12 +37,12 @@ _SIZE = (10.0, 7.0)
 
 
 @click.command()
-@click.argument("product", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("product", nargs=-1, required=True, type=FilePath(path_type=Path))
 @click.option(
     "--out",
     "-o",
     default=".",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FilePath(file_okay=False, path_type=Path),
     help="Folder for the pictures; created if missing [default: the current one].",
 )
 @click.option(
@@ -49,6 +52,7 @@ _SIZE = (10.0, 7.0)
     default="png",
     show_default=True,
 )
+@OVERWRITE
 @click.option(
     "--channel", type=click.Choice(["EUV", "FUV"], case_sensitive=False), help="Only this channel."
 )
@@ -63,14 +67,14 @@ def plot(
     product: tuple[Path, ...],
     out: Path,
     kind: Format,
+    overwrite: bool | None,
     channel: str | None,
     wl_range: tuple[float, float] | None,
 ) -> None:
     """Draw each PRODUCT: brightness of every spectrum, quality, mean spectrum.
 
-    The picture of NAME is NAME.png, one for each window if there are several. It replaces an
-    earlier one, and no other file. Products that cannot be drawn are named on stderr, and the exit
-    code is then 1.
+    The picture of NAME is NAME.png, one for each window if there are several. Products that cannot
+    be drawn are named on stderr, and the exit code is then 1.
     """
     from ..progress import bar
     from ..reader import sources
@@ -83,10 +87,11 @@ def plot(
     failures = 0
     for one in bar(found, unit="product", total=len(found)):
         try:
-            for window, ds in _windows(one.label):
+            for window, ds in _windows(one):
                 path = out / f"{one.name}{window}.{kind}"
                 if path in made:
                     raise ExportError(f"{one.label}: another product has the same name, {one.name}")
+                refuse_foreign(path, overwrite, _is_ours)
                 _draw(ds, path, kind, wl_range)
                 made.add(path)
                 click.echo(path)
@@ -99,13 +104,14 @@ def plot(
         sys.exit(1)
 
 
-def _windows(label: Path) -> Iterator[tuple[str, xr.Dataset]]:
+def _windows(product: Product) -> Iterator[tuple[str, xr.Dataset]]:
     """The windows of a product, and the ending of each one's name."""
     import xarray as xr
 
     from ..reader.observation import open_product
 
-    opened = open_product(label)
+    data = product.data if product.paired else None
+    opened = open_product(product.label if data is None else (product.label, data))
     if isinstance(opened, xr.DataTree):
         for name, node in opened.children.items():
             yield f"_{name}", node.to_dataset()
@@ -122,11 +128,6 @@ def _draw(ds: xr.Dataset, path: Path, kind: Format, wl_range: tuple[float, float
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    if path.exists() and not _is_ours(path):
-        raise ExportError(
-            f"cannot write {path}: it is there, and `{_ORIGIN}` has not written it; move it away, "
-            "or choose another folder with --out"
-        )
     figure = Figure(figsize=_SIZE, layout="constrained")
     quicklook(wl_range, figure=figure)
     with whole_file(path, inputs.of(ds)) as part, mpl.rc_context({"svg.hashsalt": _ORIGIN}):
@@ -135,4 +136,4 @@ def _draw(ds: xr.Dataset, path: Path, kind: Format, wl_range: tuple[float, float
 
 def _is_ours(path: Path) -> bool:
     """Whether a file says that it is a picture of this command."""
-    return path.is_file() and _ORIGIN.encode() in path.read_bytes()
+    return _ORIGIN.encode() in path.read_bytes()

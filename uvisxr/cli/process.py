@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from .. import files
 from ..calibration.choices import Errors, EvilPixels, Filling, RecipeName
 from ..checks import choices
-from ..errors import ArgumentError
+from ..files import same
+from .options import OVERWRITE, TARGET, FilePath
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -32,19 +32,26 @@ def _one_of(
 
 
 @click.command()
-@click.argument("product", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("product", nargs=-1, required=True, type=FilePath(path_type=Path))
+@click.option("-o", "--output", required=True, type=FilePath(dir_okay=False, path_type=Path))
 @click.option(
     "--json",
     "json_path",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write a JSON summary too.",
+    type=FilePath(dir_okay=False, path_type=Path),
+    help="Write a JSON summary too; of several windows one each, NAME_window0.json and so on.",
 )
+@OVERWRITE
 @click.option(
     "--channel", type=click.Choice(["EUV", "FUV"], case_sensitive=False), help="Only this channel."
 )
+@TARGET
 @click.option("--window", type=int, help="Which detector window, if a product has several.")
-@click.option("--kernels", type=click.Path(exists=True, path_type=Path), help="Add the geometry.")
+@click.option(
+    "--kernels",
+    multiple=True,
+    type=FilePath(exists=True, path_type=Path),
+    help="Add the geometry; may be given several times.",
+)
 @click.option(
     "--background",
     type=float,
@@ -53,7 +60,8 @@ def _one_of(
 )
 @click.option(
     "--calibration",
-    type=click.Path(exists=True, path_type=Path),
+    "files",
+    type=FilePath(exists=True, path_type=Path),
     help="Folder of the calibration files, or the label of a _CAL_n matrix.",
 )
 @_one_of("--recipe", RecipeName, "upyp")
@@ -66,7 +74,7 @@ def _one_of(
 )
 @click.option(
     "--evil-response",
-    type=click.Path(exists=True, path_type=Path),
+    type=FilePath(exists=True, path_type=Path),
     help="Table of the response of evil pixels in wide bins, of uvisxr.calibration.evil_response.",
 )
 @click.option("--flat-field/--no-flat-field", default=True, show_default=True)
@@ -92,54 +100,64 @@ def process(
     product: tuple[Path, ...],
     output: Path,
     json_path: Path | None,
+    overwrite: bool | None,
     channel: str | None,
+    target: str | None,
     window: int | None,
-    kernels: Path | None,
+    kernels: tuple[Path, ...],
     background: float | None,
-    calibration: Path | None,
+    files: Path | None,
     smooth: bool | None,
     **options: Any,
 ) -> None:
-    """Calibrate products together, in time order, and write one NetCDF file."""
+    """Calibrate products together, in time order, and write one NetCDF file.
+
+    Of products with several windows it has a group for each.
+    """
     import xarray as xr
 
     from .. import export
     from ..dataset import inputs
+    from ..dataset.forward import at_window, window_files, windows
     from ..reader import observation
     from ..registration import register
 
     register()
 
-    targets = [path for path in (output, json_path) if path is not None]
-    if json_path is not None and files.same(output, json_path):
+    if json_path is not None and same(output, json_path):
         raise click.UsageError(f"--json and --output name the same file, {output}")
-    for target in targets:
-        files.check_target(target, product)
+    opened = observation.open_observation(*product, channel=channel, target=target, window=window)
+    parts = dict(windows(opened)) if isinstance(opened, xr.DataTree) else {".": opened}
+    summaries = {}
+    if json_path is not None and isinstance(opened, xr.DataTree):
+        summaries = {name: path for name, _, path in window_files(json_path, opened)}
+    elif json_path is not None:
+        summaries = {".": json_path}
+
+    def check(read: Iterable[str | Path]) -> None:
+        """All outputs before the work, and all before the first is written."""
+        for path in summaries.values() or [None]:
+            export.check(output, path, read, overwrite)
 
     def reduce(ds: xr.Dataset) -> xr.Dataset:
         if "counts" not in ds:
             return ds
         exposures = max(1, _BLOCK_ELEMENTS // (ds.sizes["pixel"] * ds.sizes["wl"]))
         ds = ds.assign(counts=ds.counts.chunk(pic=exposures))
-        if kernels is not None:
+        if kernels:
             ds = ds.uvis.geometry(kernels=kernels)
         if background is not None:
             ds = ds.uvis.background(level=background)
         calibrated: xr.Dataset = ds.uvis.calibrate(
-            files=calibration, smooth="auto" if smooth is None else smooth, **options
+            files=files, smooth="auto" if smooth is None else smooth, **options
         )
         return calibrated
 
-    opened = observation.open_observation(*product, channel=channel, window=window)
-    if isinstance(opened, xr.DataTree):
-        if json_path is not None:
-            raise ArgumentError("a summary describes one window: choose one with --window")
-        click.echo(export.to_netcdf(opened.map_over_datasets(reduce), output))
-        return
-    ds = reduce(opened)
-    # Both before the first is written.
-    for target in targets:
-        files.check_target(target, inputs.of(ds))
-    click.echo(export.to_netcdf(ds, output))
-    if json_path is not None:
-        click.echo(export.to_json(ds, json_path))
+    check([*product, *inputs.of(opened)])
+    done = {name: at_window(reduce, name, ds) for name, ds in parts.items()}
+    whole = done["."] if "." in done else xr.DataTree.from_dict(done)
+    check(inputs.of(whole))
+    click.echo(export.to_netcdf(whole, output, overwrite=overwrite))
+    for name, path in summaries.items():
+        made = export.to_json(done[name], path, geometry=bool(kernels), overwrite=overwrite)
+        click.echo(made)

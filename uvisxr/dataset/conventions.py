@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import xarray as xr
 
-from .fields import EPHEMERIS, SIGHTLINE
+from .fields import EPHEMERIS, ROWS, SIGHTLINE
 from .texts import Texts
 
 CONVENTIONS = "CF-1.11"
@@ -61,7 +61,9 @@ class Variable:
         return attrs | self.extra
 
 
-_ANGSTROM, _RADIANCE = "angstrom", "kR angstrom-1"
+#: Unit of radiances.
+RADIANCE = "kR angstrom-1"
+_ANGSTROM = "angstrom"
 _COUNT_RATE = "count s-1"
 
 #: Names of the quality flags, in bit order.
@@ -77,9 +79,16 @@ _UTC = {"units_metadata": "leap_seconds: none"}
 
 VARIABLES: dict[str, Variable] = {
     "counts": Variable("count", "photon counts", ancillary=("quality",)),
-    "rate": Variable(_COUNT_RATE, "count rate", ancillary=("rate_upper", "rate_lower", "quality")),
+    "rate": Variable(
+        _COUNT_RATE,
+        "count rate, without the background where it is known",
+        ancillary=("rate_upper", "rate_lower", "rate_systematic", "quality"),
+    ),
     "rate_upper": Variable(_COUNT_RATE, "upper 1-sigma half-width of the count rate"),
     "rate_lower": Variable(_COUNT_RATE, "lower 1-sigma half-width of the count rate"),
+    "rate_systematic": Variable(
+        _COUNT_RATE, "systematic 1-sigma error of the count rate: of the background taken off"
+    ),
     "wl": Variable(_ANGSTROM, "wavelength", "radiation_wavelength", bounds="wl_bounds"),
     "wl_bounds": Variable(_ANGSTROM, "wavelength"),
     "band": Variable("1", "first detector column of the wavelength bin"),
@@ -103,28 +112,29 @@ VARIABLES: dict[str, Variable] = {
             "flag_meanings": " ".join(QUALITY_FLAGS),
         },
     ),
+    "flagged": Variable("1", "whether the spectrum carries any of the flags asked for"),
     "background": Variable(_COUNT_RATE, "background per lit detector pixel"),
     "background_error": Variable(_COUNT_RATE, "standard error of the background"),
     "radiance": Variable(
-        _RADIANCE,
+        RADIANCE,
         "spectral radiance",
         ancillary=("radiance_upper", "radiance_lower", "radiance_systematic", "quality"),
     ),
-    "radiance_upper": Variable(_RADIANCE, "upper 1-sigma half-width of the spectral radiance"),
-    "radiance_lower": Variable(_RADIANCE, "lower 1-sigma half-width of the spectral radiance"),
+    "radiance_upper": Variable(RADIANCE, "upper 1-sigma half-width of the spectral radiance"),
+    "radiance_lower": Variable(RADIANCE, "lower 1-sigma half-width of the spectral radiance"),
     "radiance_systematic": Variable(
-        _RADIANCE, "systematic 1-sigma error: calibration, background and filling"
+        RADIANCE, "systematic 1-sigma error: calibration, background and filling"
     ),
     "radiance_background_error": Variable(
-        _RADIANCE, "the background's part of the systematic 1-sigma error"
+        RADIANCE, "the background's part of the systematic 1-sigma error"
     ),
     "radiance_weighted_background_error": Variable(
-        _RADIANCE, "the background's part of the systematic 1-sigma error of the weighted mean"
+        RADIANCE, "the background's part of the systematic 1-sigma error of the weighted mean"
     ),
-    "radiance_std": Variable(_RADIANCE, "standard deviation of the spectra of a bin"),
-    "radiance_stderr": Variable(_RADIANCE, "standard error of the mean from the spectra's scatter"),
+    "radiance_std": Variable(RADIANCE, "standard deviation of the spectra of a bin"),
+    "radiance_stderr": Variable(RADIANCE, "standard error of the mean from the spectra's scatter"),
     "radiance_weighted": Variable(
-        _RADIANCE,
+        RADIANCE,
         "weighted mean of the spectral radiance",
         ancillary=(
             *("radiance_weighted_upper", "radiance_weighted_lower"),
@@ -132,18 +142,18 @@ VARIABLES: dict[str, Variable] = {
         ),
     ),
     "radiance_weighted_systematic": Variable(
-        _RADIANCE, "systematic 1-sigma error of the weighted mean"
+        RADIANCE, "systematic 1-sigma error of the weighted mean"
     ),
-    "radiance_weighted_upper": Variable(_RADIANCE, "upper 1-sigma half-width of the weighted mean"),
-    "radiance_weighted_lower": Variable(_RADIANCE, "lower 1-sigma half-width of the weighted mean"),
+    "radiance_weighted_upper": Variable(RADIANCE, "upper 1-sigma half-width of the weighted mean"),
+    "radiance_weighted_lower": Variable(RADIANCE, "lower 1-sigma half-width of the weighted mean"),
     "radiance_n": Variable("1", "finite values in each mean", "number_of_observations"),
     "radiance_variance": Variable("kR2 angstrom-2", "statistical variance of the mean"),
     "radiance_weighted_variance": Variable(
         "kR2 angstrom-2", "statistical variance of the weighted mean"
     ),
-    "radiance_per_count": Variable(_RADIANCE, "spectral radiance that one more count would add"),
+    "radiance_per_count": Variable(RADIANCE, "spectral radiance that one more count would add"),
     "radiance_weighted_per_count": Variable(
-        _RADIANCE, "weighted mean of the spectral radiance that one more count would add"
+        RADIANCE, "weighted mean of the spectral radiance that one more count would add"
     ),
     "radiance_correlation": Variable(
         "1", "sum of the covariances of an element with all of its spectrum, over its variance"
@@ -172,6 +182,7 @@ VARIABLES: dict[str, Variable] = {
         },
     ),
     "evil": Variable("1", "whether the element holds evil detector pixels: 1 yes, 0 no"),
+    "evil_share": Variable("1", "share of the element's lit detector pixels that are evil"),
     "response": Variable("1", "response of evil detector pixels to that of good ones"),
     "response_error": Variable("1", "standard error of the response, common to its pixels"),
     "response_scatter": Variable("1", "standard deviation of single pixels around the response"),
@@ -185,6 +196,8 @@ VARIABLES: dict[str, Variable] = {
     "star_count": Variable("1", "catalogue stars in the pixel that the target does not hide"),
     "star_magnitude": Variable("1", "magnitude of the brightest catalogue star in the pixel"),
     "geometry_et": Variable("s", "barycentric dynamical time past J2000 of the geometry"),
+    "geometry_time": Variable(None, "UTC of the geometry", extra=_UTC),
+    "row": Variable("1", "detector row"),
     "corner": Variable(None, "corner of the pixel"),
 }
 
@@ -192,17 +205,17 @@ for _name, _field in EPHEMERIS.items():
     VARIABLES[_name] = Variable(_field.units, _field.long_name, directed=_field.directed)
 
 # CF-1.11 requires of corners and edges the long name of what they bound (section 7.1).
-for _name, _field in SIGHTLINE.items():
-    for _part, _ending, _text in (
-        (_name, "corners", _field.long_name),
-        (f"{_name}_bin", "bounds", f"{_field.long_name}, in bins"),
-    ):
+for _name, _field in {**SIGHTLINE, **ROWS}.items():
+    _parts = [(_name, "corners", _field.long_name)]
+    if _name in SIGHTLINE:
+        _parts.append((f"{_name}_bin", "bounds", f"{_field.long_name}, in bins"))
+    for _part, _ending, _text in _parts:
         _variable = Variable(_field.units, _text, directed=_field.directed)
         VARIABLES[_part] = replace(_variable, bounds=f"{_part}_{_ending}")
         VARIABLES[f"{_part}_{_ending}"] = _variable
 
 # Integrals of radiances have the names and texts of the radiances, with other units.
-for _name, _variable in [v for v in VARIABLES.items() if v[1].units == _RADIANCE]:
+for _name, _variable in [v for v in VARIABLES.items() if v[1].units == RADIANCE]:
     VARIABLES[_name.replace("radiance", "brightness", 1)] = Variable(
         "kR",
         _variable.long_name.replace("spectral radiance", "brightness"),

@@ -1,8 +1,9 @@
 """The fields of the geometry: one entry each, from which all lists of fields are derived.
 
 A new field needs an entry here, and a formula in `geometry` that computes it under that name. Its
-corners, its twin at the tangent point, its bins and their means, its attributes, its place in the
-summary and its sense under `lon_direction` all follow from the entry.
+corners, its twin at the tangent point, its twin for every detector row, its bins and their means,
+its attributes, its place in the summary and its sense under `lon_direction` all follow from the
+entry.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from .. import checks
 #: Prefix of fields that refer to the tangent point everywhere.
 TANGENT = "tangent_"
 
+#: Prefix of fields of the detector rows, whatever of them was read out.
+ROW = "row_"
+
 _AT_TANGENT = ", at the tangent point"
 
 
@@ -31,7 +35,7 @@ class Field:
     name, units, long_name : str
         As in the dataset.
     kind : {"sightline", "ephemeris"}
-        One value for every pixel and its corners, or one for the exposure.
+        One value for every pixel, or detector row, and its corners, or one for the exposure.
     twin : bool
         Whether it exists at the tangent point too, with the prefix `tangent_`.
     period : float, optional
@@ -43,7 +47,7 @@ class Field:
         Whether it is a longitude that increases west or east, as set by `lon_direction`; its
         attributes say which.
     summary : bool
-        Whether the JSON summary includes it.
+        Whether the JSON summary includes it and, of those of the exposure, bins hold its mean.
     """
 
     name: str
@@ -166,7 +170,7 @@ _ENTRIES = (
         needs="centre",
     ),
     Field("target_phase", _DEG, "phase angle at the target's centre", "ephemeris", needs="centre"),
-    # The rest are for drawing the scene without kernels.
+    # The rest are for drawing the scene without kernels: no means of them.
     Field(
         "target_ra",
         _DEG,
@@ -245,10 +249,24 @@ def _named(*fields: Field) -> Mapping[str, Field]:
 #: Line-of-sight fields by name, twins last: everything that spectra can be binned by.
 SIGHTLINE = _named(*(field for field in _ENTRIES if field.kind == "sightline"), *_TWINS)
 
+#: Their twins for every detector row, by name.
+ROWS = _named(
+    *(
+        replace(
+            field,
+            name=f"{ROW}{field.name}",
+            long_name=f"{field.long_name}, of a detector row",
+            twin=False,
+            summary=False,
+        )
+        for field in SIGHTLINE.values()
+    )
+)
+
 #: Fields of the exposure by name.
 EPHEMERIS = _named(*(field for field in _ENTRIES if field.kind == "ephemeris"))
 
-#: Every field by name.
+#: Every field of pixels and exposures by name.
 FIELDS = _named(*SIGHTLINE.values(), *EPHEMERIS.values())
 
 

@@ -10,7 +10,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overloa
 
 import xarray as xr
 
-from ..errors import MissingStepError, UvisError
+from ..errors import ArgumentError, MissingStepError, UvisError
 from . import needs
 
 _P = ParamSpec("_P")
@@ -141,7 +141,17 @@ def each_window(
             return result.to_dataset() if isinstance(result, xr.DataArray) else result
 
         nodes = {p: n.to_dataset(inherit=False) for p, n in self._tree.subtree_with_keys}
-        nodes |= {path: at_window(call, path, ds) for path, ds in windows(self._tree)}
+        found = dict(windows(self._tree))
+        for path, ds in found.items():
+            try:
+                nodes[path] = at_window(call, path, ds)
+            except UvisError as error:
+                other = next((name for name in found if name != path), None)
+                if other is None:
+                    raise
+                # What serves one window may not serve another.
+                alone = f"tree[{other!r}].uvis.{function.__name__}(...)"
+                raise type(error)(f"{error}; of another window alone: {alone}") from error
         named = {f"/{path.strip('.')}": ds for path, ds in nodes.items()}
         return xr.DataTree.from_dict(named, name=self._tree.name)
 
@@ -149,11 +159,29 @@ def each_window(
     return cast(Method[_P, _T], forwarded)
 
 
-def window_file(path: str | Path, window: str) -> Path:
-    """File of one window: stars.txt of window0 is stars_window0.txt."""
+def window_files(path: str | Path, tree: xr.DataTree) -> Iterator[tuple[str, xr.Dataset, Path]]:
+    """Windows of a tree as `windows` gives them, each with its file.
+
+    Of stars.txt that of window0 is stars_window0.txt.
+
+    Raises
+    ------
+    ArgumentError
+        Two windows would share a file.
+    """
     path = Path(path)
-    ending = "" if window == "." else "_" + window.replace("/", "_")
-    return path.with_name(f"{path.stem}{ending}{path.suffix}")
+    found: dict[Path, str] = {}
+    nodes = list(windows(tree))
+    for window, _ in nodes:
+        ending = "" if window == "." else "_" + window.replace("/", "_")
+        file = path.with_name(f"{path.stem}{ending}{path.suffix}")
+        if file in found:
+            raise ArgumentError(
+                f"{found[file]} and {window} of the tree would share the file {file.name}: rename "
+                "one of them, or write them one by one"
+            )
+        found[file] = window
+    yield from ((window, ds, file) for (window, ds), file in zip(nodes, found, strict=True))
 
 
 def _without_dataset(function: Callable[..., Any]) -> inspect.Signature:

@@ -12,14 +12,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from numbers import Real
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import xarray as xr
 
-from ..errors import ArgumentError, MissingStepError
-from ..instrument.channel import N_BANDS, N_LINES
+from ..errors import ArgumentError, LabelError, MissingStepError
+from ..instrument.channel import N_BANDS, N_LINES, SlitName, slit_name
 from ..instrument.channel import channel as find_channel
+from .conventions import RADIANCE
+from .fields import SIGHTLINE
 
 #: Dimensions of the spectra that a dataset is opened with, and what they count.
 FRAME = {"pic": "exposure", "pixel": "pixel", "wl": "wavelength"}
@@ -44,6 +46,12 @@ _WHOLE = {
 #: Where rows and columns end.
 _ENDS = {"line": N_LINES, "band": N_BANDS}
 
+#: Variables in seconds.
+_SECONDS = ("exposure", "et")
+
+#: `et` between whose ends all of Cassini's flight lies, 1996-10-31 to 2019-01-06.
+_FLIGHT = (-1e8, 6e8)
+
 _MEANS = ("radiance", "radiance_weighted")
 _QUANTITIES = ("counts", *_MEANS, "brightness", "brightness_weighted")
 
@@ -53,6 +61,8 @@ WINDOW_ATTRS = ("line_bin", "band_bin", "lr_line", "lr_band")
 _INSTRUMENT = ("channel", "slit", *WINDOW_ATTRS)
 _NUMBERS = ("pic", "pixel")
 _GEOMETRY = ("ra_corners", "dec_corners", "geometry_et")
+_ALTITUDES = ("alt", "alt_corners")
+_FIELDS = (*SIGHTLINE, *(f"{name}_corners" for name in SIGHTLINE))
 
 
 @dataclass(frozen=True)
@@ -81,9 +91,9 @@ class Needs:
     some: tuple[str, ...] = tuple(FRAME)
 
 
-_SPECTRA = Needs(also=("wl",), frame="wl", some=())
+_SPECTRA = Needs(names=("wl",), frame="wl", some=())
 _FLAGS = Needs(also=(*_NUMBERS, "quality"), dims=_NUMBERS)
-_LIGHT = Needs(also=(*_NUMBERS, "quality", "exposure"), dims=_NUMBERS)
+_LIGHT = Needs(also=(*_NUMBERS, "wl", "quality", "exposure"), dims=_NUMBERS)
 _SKY = Needs(
     names=_GEOMETRY,
     attrs=("geometry_target",),
@@ -109,7 +119,7 @@ STEPS = {
     "background": Needs(
         names=("counts", "exposure", *_WINDOW),
         attrs=("channel", *WINDOW_ATTRS),
-        also=(*_NUMBERS, "wl", "quality", "product"),
+        also=(*_NUMBERS, "wl", "quality", "product", *_ALTITUDES),
         dims=tuple(FRAME),
         some=("pixel", "wl"),
     ),
@@ -119,6 +129,7 @@ STEPS = {
         also=(*_FACTOR.also, "product"),
     ),
     "calibration_factor": _FACTOR,
+    "evil_share": Needs(names=("et", *_WINDOW), attrs=("channel", *WINDOW_ATTRS), some=("pic",)),
     "evil_response": Needs(
         names=("counts", "et", "exposure", *_WINDOW),
         attrs=_INSTRUMENT,
@@ -127,6 +138,7 @@ STEPS = {
     "rate": Needs(
         names=("counts", "exposure"), attrs=("compression",), also=_NUMBERS, frame=None, some=()
     ),
+    "flagged": _FLAGS,
     "flag": _FLAGS,
     "unflag": _FLAGS,
     "stars.load": _FLAGS,
@@ -134,8 +146,8 @@ STEPS = {
     "predict_stars": _SKY,
     "fill_nan": _SPECTRA,
     "smooth": _SPECTRA,
-    "integrate": Needs(also=("wl",), frame="wl"),
-    "bin": Needs(also=(*_NUMBERS, "wl", "quality", "exposure"), dims=_NUMBERS),
+    "integrate": Needs(names=("wl",), frame="wl"),
+    "bin": Needs(also=(*_NUMBERS, "wl", "quality", "exposure", *_FIELDS), dims=_NUMBERS),
     "image": _SKY,
     "to_json": Needs(names=("time_start", "time_stop", "product", "exposure", "wl"), also=_NUMBERS),
     "plot.quicklook": _LIGHT,
@@ -145,6 +157,14 @@ STEPS = {
     "plot.evolution": _LIGHT,
     "plot.check_stars": _LIGHT,
 }
+
+#: A rate without the background needs to know how many detector pixels see that.
+_NET_RATE = Needs(
+    names=("counts", "exposure", *_WINDOW),
+    attrs=("compression", *WINDOW_ATTRS),
+    also=_NUMBERS,
+    some=(),
+)
 
 #: Steps that go back to the counts of a calibrated dataset, and what they use of it then.
 _FROM_COUNTS = ("background", "fill_nan", "smooth", "integrate", "bin", "image", "plot.picture")
@@ -157,7 +177,7 @@ def check(ds: xr.Dataset | xr.DataArray, step: str) -> None:
     Parameters
     ----------
     ds : Dataset or DataArray
-        Of an array, only that it has wavelengths.
+        Of an array, only that it has wavelengths, in order, and is none of counts or rates.
     step : str
         As in `STEPS`; of others nothing is asked.
 
@@ -182,9 +202,10 @@ but et runs along 'time': call ds.swap_dims({'time': 'pic'}) first
     if needs is None:
         return
     if isinstance(ds, xr.DataArray):
-        if "wl" not in ds.dims:
-            raise MissingStepError(_without_wl(step, "the array", ds.dims))
+        _check_array(ds, step)
         return
+    if step == "rate" and "background" in ds.variables:
+        needs = _NET_RATE
     names, attrs, some = (*needs.names, *needs.also), needs.attrs, needs.some
     if step in _FROM_COUNTS and _is_calibrated(ds):
         # Without the times, nobody knows which terms count.
@@ -202,15 +223,51 @@ but et runs along 'time': call ds.swap_dims({'time': 'pic'}) first
         _check_wavelengths(ds, step)
     for name in there:
         _check_numbers(ds, step, name)
-    if "counts" in ds.variables and ds.variables["counts"].dtype.kind not in "uif":
-        raise ArgumentError(
-            f"{step}: the counts are of the type {ds.variables['counts'].dtype}, not numbers: keep "
-            "them as uvisxr.open_product gives them"
-        )
+    if "wl" in there:
+        _check_order(ds.variables["wl"], ds.variables.get("wl_bounds"), step)
+    _check_types(ds, step, needs)
     _check_attrs(ds, step, attrs)
     empty = [FRAME[dim] for dim in some if ds.sizes.get(dim) == 0]
     if empty:
         raise ArgumentError(f"{step}: no {' and no '.join(empty)} is left: select at least one")
+
+
+def _check_array(array: xr.DataArray, step: str) -> None:
+    if "wl" not in array.dims:
+        raise MissingStepError(_without_wl(step, "the array", array.dims))
+    units = str(array.attrs.get("units", RADIANCE))
+    if units != RADIANCE:
+        raise MissingStepError(
+            f"{step}: {array.name or 'the array'} is in {units!r}, not in {RADIANCE!r}: take "
+            "ds.uvis.calibrate().radiance, or the step of the whole dataset"
+        )
+    if array.dtype.kind != "f":
+        raise ArgumentError(
+            f"{step}: the array is of the type {array.dtype}, but radiances are floating-point "
+            "numbers: call astype(float) on it"
+        )
+    if "wl" not in array.coords:
+        raise MissingStepError(
+            f"{step}: the array has no coordinate wl, its wavelengths: put them back with "
+            "array.assign_coords(wl=ds.wl), ds being the dataset that it is of"
+        )
+    _check_order(array.coords["wl"].variable, None, step)
+
+
+def _check_types(ds: xr.Dataset, step: str, needs: Needs) -> None:
+    """Refuse counts and radiances that are no numbers, or of another kind."""
+    for name in _QUANTITIES if needs.frame else ("counts",):
+        dtype = ds.variables[name].dtype if name in ds.variables else np.dtype(float)
+        if name == "counts" and dtype.kind not in "uif":
+            raise ArgumentError(
+                f"{step}: the counts are of the type {dtype}, not numbers: keep them as "
+                "uvisxr.open_product gives them"
+            )
+        if name != "counts" and dtype.kind != "f":
+            raise ArgumentError(
+                f"{step}: {name} is of the type {dtype}, but radiances are floating-point numbers: "
+                f"call ds.assign({name}=ds.{name}.astype(float)) first"
+            )
 
 
 def _is_calibrated(ds: xr.Dataset) -> bool:
@@ -239,7 +296,9 @@ def _check_axes(ds: xr.Dataset, step: str, names: Iterable[str]) -> None:
                 " of spectra, (pic, pixel): keep it as uvisxr.open_product gives it"
             )
         if axis is None:
+            _check_along(ds, step, name, _NUMBERS if name == "quality" else ())
             continue
+        _check_along(ds, step, name, (axis,) if name in _WINDOW else ())
         if axis == name and axis in ds.dims and _levels(ds, axis) > 1:
             raise ArgumentError(
                 f"{step}: {axis} is an index of several levels, not of numbers: call "
@@ -252,6 +311,19 @@ def _check_axes(ds: xr.Dataset, step: str, names: Iterable[str]) -> None:
                 f"along {' and '.join(map(repr, ds.variables[name].dims))}: "
                 f"{_axis_back(ds, axis, other[0])}"
             )
+
+
+def _check_along(ds: xr.Dataset, step: str, name: str, dims: Iterable[str]) -> None:
+    """Refuse one value for all where each has its own."""
+    if _bins(ds):
+        return
+    lost = [d for d in dims if ds.sizes.get(d, 1) != 1 and d not in ds.variables[name].dims]
+    if lost:
+        raise ArgumentError(
+            f"{step}: {name} has no dimension {' or '.join(map(repr, lost))}, but each "
+            f"{' and '.join(FRAME[d] for d in lost)} has its own: keep it as uvisxr.open_product "
+            "gives it"
+        )
 
 
 def _axis_back(ds: xr.Dataset, axis: str, dim: str) -> str:
@@ -356,19 +428,35 @@ def _check_numbers(ds: xr.Dataset, step: str, name: str) -> None:
             f"before. If it only changed its type: ds.assign_coords({name}=ds.{name}"
             ".astype(int))"
         )
-    seconds = name in ("exposure", "et")
-    if seconds and variable.dtype.kind not in "iuf":
+    if name in _SECONDS and variable.dtype.kind not in "iuf":
         raise ArgumentError(
             f"{step}: {name} is of the type {variable.dtype}: give seconds as plain numbers, as "
             "uvisxr.open_product does"
         )
-    if variable.chunks is not None or _bins(ds):
+    if name in _FIELDS and variable.dtype.kind not in "iuf":
+        raise ArgumentError(
+            f"{step}: {name} is of the type {variable.dtype}, not numbers: keep it as "
+            "ds.uvis.geometry() gives it"
+        )
+    if name == "et" and variable.dtype.kind == "f" and variable.dtype.itemsize < 8:
+        raise ArgumentError(
+            f"{step}: et is of the type {variable.dtype}, in which times of the flight are right "
+            "to some 16 s only: ds.assign_coords(et=opened.et), opened being the dataset as it was"
+        )
+    if variable.ndim > 1 or _bins(ds):
         return
     values = variable.values
     if name == "exposure" and not (np.isfinite(values) & (values > 0)).all():
         raise ArgumentError(
             f"{step}: exposure holds times that are missing or not above 0 s, as after reindex or "
             "an outer join: leave those exposures out with ds.sel(pic=ds.exposure > 0)"
+        )
+    if name == "et" and not ((values > _FLIGHT[0]) & (values < _FLIGHT[1])).all():
+        first, last = _FLIGHT
+        raise ArgumentError(
+            f"{step}: et holds times that are missing, as after reindex or an outer join, or not "
+            "of Cassini's flight: leave those exposures out with "
+            f"ds.sel(pic=(ds.et > {first:.0e}) & (ds.et < {last:.0e}))"
         )
     if name in _ENDS and ((values < 0) | (values >= _ENDS[name])).any():
         raise ArgumentError(
@@ -377,12 +465,68 @@ def _check_numbers(ds: xr.Dataset, step: str, name: str) -> None:
         )
 
 
+def _check_slit(step: str, value: object) -> None:
+    try:
+        slit_name(str(value))
+    except LabelError as error:
+        unsaid = "unknown, as the label does not say it" if value == "" else repr(value)
+        raise ArgumentError(
+            f"{step}: the attribute slit is {unsaid}: set it with "
+            f"ds.assign_attrs(slit={get_args(SlitName)[1]!r}), or to one of the others, "
+            f"{' and '.join(get_args(SlitName)[::2])}; or write SLIT_STATE into a copy of the label"
+        ) from error
+
+
+def _check_order(wl: xr.Variable, bounds: xr.Variable | None, step: str) -> None:
+    """Refuse wavelengths that are none, are out of order or lie outside of their own bounds."""
+    if wl.dtype.kind not in "iuf":
+        raise ArgumentError(
+            f"{step}: wl is of the type {wl.dtype}, but wavelengths are numbers, angstrom: keep it "
+            "as uvisxr.open_product gives it"
+        )
+    if wl.ndim > 1:
+        return
+    values = np.atleast_1d(wl.values).astype(float)
+    if not np.isfinite(values).all():
+        raise ArgumentError(
+            f"{step}: wl holds values that are not finite: leave these elements out with "
+            "ds.sel(wl=np.isfinite(ds.wl))"
+        )
+    increments = np.diff(values)
+    if not ((increments > 0).all() or (increments < 0).all()):
+        twice = values.size > np.unique(values).size
+        raise ArgumentError(
+            f"{step}: the wavelengths are out of order"
+            + (", and some are there twice" if twice else "")
+            + ': call ds.sortby("wl")'
+            + ('.drop_duplicates("wl")' if twice else "")
+            + " first"
+        )
+    if bounds is not None and bounds.dims == (*wl.dims, "bnds"):
+        edges = np.atleast_2d(bounds.values)
+        low, high = edges.min(-1), edges.max(-1)
+        # Edges may have gone through single precision.
+        beyond = np.maximum(low - values, values - high) > 1e-3 * (high - low)
+        if beyond.any():
+            raise ArgumentError(
+                f"{step}: wl {values[beyond][0]:.2f} lies outside of its own wl_bounds, as after a "
+                "shift of one of the two, and the bounds would be believed: shift both, with "
+                "ds.assign_coords(wl=ds.wl + x, wl_bounds=ds.wl_bounds + x), or leave the bounds "
+                'out with ds.drop_vars("wl_bounds")'
+            )
+
+
 def _check_attrs(ds: xr.Dataset, step: str, attrs: Iterable[str]) -> None:
     for name in attrs:
         value = ds.attrs[name]
         if name == "channel":
             find_channel(value)
-        if name in WINDOW_ATTRS and not (isinstance(value, Real) and float(value).is_integer()):
+        if name == "slit":
+            _check_slit(step, value)
+        least = 1 if name.endswith("_bin") else 0
+        if name in WINDOW_ATTRS and not (
+            isinstance(value, Real) and float(value).is_integer() and float(value) >= least
+        ):
             raise ArgumentError(
                 f"{step}: the attribute {name} is {value!r}, not a number of detector rows or "
                 "columns: keep it as uvisxr.open_product gives it"

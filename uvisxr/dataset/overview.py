@@ -22,9 +22,23 @@ _SPECTRA = ("radiance", "radiance_weighted", "rate", "counts")
 
 def text(ds: xr.Dataset) -> str:
     """The overview as lines of text."""
-    rows = overview(ds)
+    return _lines(overview(ds))
+
+
+def _lines(rows: dict[str, str]) -> str:
     width = max(map(len, rows), default=0)
     return "\n".join(["<uvisxr>", *(f"{name:<{width}}  {said}" for name, said in rows.items())])
+
+
+def of_array(array: xr.DataArray) -> str:
+    """What an array is and what can be done with it, as lines of text."""
+    of = str(array.attrs.get("long_name") or array.name or "an array")
+    units = f", {array.attrs['units']}" if array.attrs.get("units") else ""
+    sizes = " x ".join(f"{size} {dim}" for dim, size in array.sizes.items())
+    rows = {"array": f"{of}{units}", "size": sizes or "1"}
+    if "wl" in array.dims:
+        rows["next"] = "fill_nan, smooth, integrate"
+    return _lines(rows)
 
 
 def html(ds: xr.Dataset) -> str:
@@ -121,7 +135,7 @@ def next_steps(ds: xr.Dataset) -> list[str]:
         "predict_stars": seen and pixels,
         "calibrate": window and counts,
         "calibration_factor": window and counts,
-        "rate": counts and "exposure" in names,
+        "rate": counts and "exposure" in names and (window or "background" not in names),
         "flag": pixels,
         "fill_nan": spectra,
         "smooth": spectra and "smoothing_weights" not in ds.attrs,
@@ -194,6 +208,8 @@ def _instrument(ds: xr.Dataset) -> str:
     parts = [str(ds.attrs.get("channel", ""))]
     if ds.attrs.get("slit"):
         parts.append(f"slit {ds.attrs['slit']}")
+    if ds.attrs.get("optics"):
+        parts.append(f"optics {ds.attrs['optics']}")
     if ds.attrs.get("compression"):
         parts.append(f"compression {ds.attrs['compression']}")
     return ", ".join(part for part in parts if part)

@@ -16,15 +16,16 @@ import xarray as xr
 
 from .. import checks
 from ..dataset import conventions, history
-from ..dataset.fields import EPHEMERIS, FIELDS, SIGHTLINE, TANGENT
-from ..errors import ArgumentError, MissingStepError, warn_user
-from ..instrument.channel import Optics
-from ..instrument.detector import Bins
+from ..dataset.fields import EPHEMERIS, FIELDS, ROW, ROWS, SIGHTLINE, TANGENT
+from ..errors import ArgumentError, warn_user
+from ..instrument.channel import N_LINES, Optics
+from ..instrument.detector import Bins, Window
 from ..kernels import choose as kernel_files
-from ..kernels.bodies import SPACECRAFT_CODE, Body, Point, is_body, named, resolve
-from ..kernels.session import LOCK, loaded, user_kernels
+from ..kernels.bodies import SPACECRAFT_CODE, Body, Point, chosen, resolve
+from ..kernels.session import loaded, user_kernels
 from ..numerics import sphere
 from ..numerics.constants import ASTRONOMICAL_UNIT
+from ..timescales import et_to_utc
 from .ellipsoid import TangentKind
 from .ephemeris import Course, Ephemeris, Sighting, pointing
 from .fov import CORNERS, FieldOfView
@@ -38,6 +39,9 @@ LonDirection = Literal["west", "east"]
 
 #: Attributes that a geometry sets, if it has the target that they describe.
 _ATTRIBUTES = ("kernels", "geometry_target", "target_radii", "lon_direction", "tangent", "optics")
+
+#: Every detector row by itself.
+_EVERY_ROW = Window(0, 0, N_LINES - 1, 0).bins
 
 #: Rays worked on at a time, so that the arrays stay in the processor's cache.
 _BLOCK = 16384
@@ -53,6 +57,7 @@ def geometry(
     lon_direction: LonDirection = "west",
     tangent: TangentKind = "minimum",
     optics: Optics | None = None,
+    all_rows: bool = False,
 ) -> xr.Dataset:
     """Compute where every pixel looks, at every exposure.
 
@@ -74,8 +79,8 @@ def geometry(
         Kernel files, directories or meta-kernels. Default: the option `kernels` of
         `uvisxr.set_options`, the environment variable UVISXR_KERNELS, then the download cache.
     target : str, optional
-        Any body known to SPICE. Default: the dataset's target; a planet's rings stand for the
-        planet.
+        Any body known to SPICE, by the archive's names too (DA for Daphnis, see `help(uvisxr)`).
+        Default: the dataset's target; a planet's rings stand for the planet.
     times : datetime64, str (UTC), or float (TDB s past J2000); scalar or array, optional
         Instants to use in place of mid-exposure: one for all exposures, one for each, or an array
         (pic, sample).
@@ -89,14 +94,18 @@ def geometry(
         which the ellipsoid is a sphere.
     optics : {"telescope", "solar_port"}, optional
         What the light came in through. Default: the dataset's attribute `optics`.
+    all_rows : bool
+        Give the fields of all 64 detector rows too, whatever of them was read out and summed.
 
     Returns
     -------
     Dataset
         With the fields that `help(uvisxr)` defines as coordinates: (pic, pixel), at corners
-        (pic, pixel, corner), and for the target (pic). Attributes `kernels` (file names in loading
-        order), `optics`, `geometry_target` (empty if it is no body) and, with the fields on a body,
-        `target_radii` (km), `lon_direction`, `tangent`.
+        (pic, pixel, corner), and for the target (pic); the instants, as `geometry_et` and
+        `geometry_time`, (pic) or (pic, sample). With `all_rows` the fields of the lines of sight
+        have twins `row_lon`, `row_lon_corners`, ... (pic, row), (pic, row, corner). Attributes
+        `kernels` (file names in loading order), `optics`, `geometry_target` (empty if it is no
+        body) and, with the fields on a body, `target_radii` (km), `lon_direction`, `tangent`.
 
     Raises
     ------
@@ -124,11 +133,15 @@ def geometry(
     >>> ds = made.open().uvis.geometry(kernels=made.kernels, samples=3, lon_direction="east")
     >>> ds.lon.dims, ds.lon_corners.dims
     (('pic', 'sample', 'pixel'), ('pic', 'sample', 'pixel', 'corner'))
+    >>> ds = made.open().isel(pixel=[30]).uvis.geometry(kernels=made.kernels, all_rows=True)
+    >>> ds.alt.shape, ds.row_alt.shape, float(ds.row[-1])
+    ((12, 1), (12, 64), 63.0)
     """
     checks.choice("lon_direction", lon_direction, LonDirection)
     checks.choice("tangent", tangent, TangentKind)
+    checks.choice("all_rows", all_rows, bool)
     name = _target_name(ds, target)
-    channel, slit = (_attribute(ds, name) for name in ("channel", "slit"))
+    channel, slit = str(ds.attrs["channel"]), str(ds.attrs["slit"])
     if optics is None:
         optics = ds.attrs.get("optics", "telescope")
     checks.choice("optics", optics, Optics)
@@ -144,18 +157,23 @@ def geometry(
         view = FieldOfView.of(channel, slit, optics)
         ephemeris = _ephemeris(body, et.ravel())
         attitude = pointing(view.frame, et.ravel())
-        _warn_of_unknown(et, ephemeris, attitude)
+        _warn_of_unknown(et, ephemeris, attitude, used)
 
     with np.errstate(invalid="ignore", divide="ignore"):
         # If the target is the Sun, angles to the Sun are 0/0.
-        fields, rows = _fields(body, ephemeris, attitude, view.pixel_vectors(bins), tangent)
+        vectors = view.pixel_vectors(bins)
+        if all_rows:
+            vectors = np.concatenate([vectors, view.pixel_vectors(_EVERY_ROW)])
+        fields, rows = _fields(body, ephemeris, attitude, vectors, tangent)
     if lon_direction == "west":
         for table in (fields, rows):
             for name in table:
                 if FIELDS[name].directed:
                     table[name] = sphere.wrap(-table[name])
 
-    result = _attach(ds, et, fields, rows)
+    pixels = {name: values[:, : bins.line.size] for name, values in fields.items()}
+    every = {f"{ROW}{n}": a[:, bins.line.size :] for n, a in fields.items()} if all_rows else {}
+    result = _attach(ds, et, {"pixel": pixels, "row": every}, rows)
     attrs = {
         "kernels": ", ".join(Path(f).name for f in used),
         "optics": optics,
@@ -172,29 +190,11 @@ def geometry(
 
 
 def _target_name(ds: xr.Dataset, target: str | None) -> str:
-    """SPICE's name of the target; empty if there is none.
-
-    Raises
-    ------
-    ArgumentError
-        There is no target to go by, or SPICE does not know that of the argument.
-    """
-    wanted = target if target is not None else ds.attrs.get("target")
-    if wanted is None:
+    """SPICE's name of the target; empty if there is none."""
+    if target is None and "target" not in ds.attrs:
         raise ArgumentError('the dataset names no target: pass target=, for example "SATURN"')
-    if not is_body(wanted):
-        return ""
-    try:
-        with LOCK:
-            return named(wanted)[0]
-    except ArgumentError:
-        if target is not None:
-            raise
-        warn_user(
-            f"SPICE does not know the dataset's target, {wanted!r}: the geometry has no fields of "
-            'a body; pass target=, for example "SATURN"'
-        )
-        return ""
+    body = chosen(str(ds.attrs.get("target", "")), target)
+    return body[0] if body else ""
 
 
 def _resolved(name: str) -> Body | Point | None:
@@ -230,17 +230,9 @@ def _ephemeris(target: Body | Point | None, et: np.ndarray) -> Course:
     return kind.of(target, et)
 
 
-def _attribute(ds: xr.Dataset, name: str) -> str:
-    try:
-        return str(ds.attrs[name])
-    except KeyError:
-        raise MissingStepError(
-            f"the dataset has lost its attribute {name!r}, needed to find where its pixels look: "
-            "start from uvisxr.open_product and keep the attributes"
-        ) from None
-
-
-def _warn_of_unknown(et: np.ndarray, ephemeris: Course, attitude: np.ndarray) -> None:
+def _warn_of_unknown(
+    et: np.ndarray, ephemeris: Course, attitude: np.ndarray, used: Iterable[Path]
+) -> None:
     """Warn once of all runs of exposures without position or pointing."""
     parts = []
     unplaced, unpointed = ~ephemeris.known, np.isnan(attitude[:, 0, 0])
@@ -250,8 +242,8 @@ def _warn_of_unknown(et: np.ndarray, ephemeris: Course, attitude: np.ndarray) ->
             "positions; `uvisxr kernels check` lists which files have them"
         )
     if unpointed.any():
-        words = kernel_files.describe_unpointed(et.ravel()[unpointed])
-        parts.append(f"the line-of-sight fields for {_runs(et, unpointed)}: {words}")
+        files = kernel_files.mend("pointing", et.ravel()[unpointed], (), map(Path, used))
+        parts.append(f"the line-of-sight fields for {_runs(et, unpointed)}: no pointing; {files}")
     if parts:
         warn_user("NaN in " + "; ".join(parts))
 
@@ -383,23 +375,35 @@ def _body_fields(state: TargetState, ephemeris: Ephemeris) -> dict[str, np.ndarr
 
 def _names() -> list[str]:
     """Every name that an earlier call may have left in a dataset."""
-    corners = [f"{name}_corners" for name in SIGHTLINE]
-    return [*SIGHTLINE, *corners, *EPHEMERIS, "geometry_et", "corner"]
+    looks = [*SIGHTLINE, *ROWS]
+    corners = [f"{name}_corners" for name in looks]
+    return [*looks, *corners, *EPHEMERIS, "geometry_et", "geometry_time", "corner", "row"]
 
 
 def _attach(
-    ds: xr.Dataset, et: np.ndarray, fields: dict[str, np.ndarray], rows: dict[str, np.ndarray]
+    ds: xr.Dataset,
+    et: np.ndarray,
+    fields: dict[str, dict[str, np.ndarray]],
+    rows: dict[str, np.ndarray],
 ) -> xr.Dataset:
+    """The dataset with its fields, those of the lines of sight by their dimension."""
     dims = ("pic", "sample")[: et.ndim]
-    coords = {"geometry_et": xr.Variable(dims, et), "corner": xr.Variable("corner", list(CORNERS))}
+    coords = {
+        "geometry_et": xr.Variable(dims, et),
+        "geometry_time": xr.Variable(dims, et_to_utc(et)),
+        "corner": xr.Variable("corner", list(CORNERS)),
+    }
     for name, values in rows.items():
         axis = ("axis",) * (values.ndim - 1)
         coords[name] = xr.Variable((*dims, *axis), values.reshape(*et.shape, *values.shape[1:]))
-    for name, values in fields.items():
-        values = values.reshape(*et.shape, *values.shape[1:])
-        centre, corners = values[..., 0].copy(), values[..., 1:].copy()
-        coords[name] = xr.Variable((*dims, "pixel"), centre)
-        coords[f"{name}_corners"] = xr.Variable((*dims, "pixel", "corner"), corners)
+    for dim, table in fields.items():
+        for name, values in table.items():
+            values = values.reshape(*et.shape, *values.shape[1:])
+            centre, corners = values[..., 0].copy(), values[..., 1:].copy()
+            coords[name] = xr.Variable((*dims, dim), centre)
+            coords[f"{name}_corners"] = xr.Variable((*dims, dim, "corner"), corners)
+    if fields["row"]:
+        coords["row"] = xr.Variable("row", _EVERY_ROW.line)
     # A single exposure or pixel, selected by an integer, has no such dimension.
     single = {dim: 0 for dim in ("pic", "pixel") if dim not in ds.dims}
     if single:

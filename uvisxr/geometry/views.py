@@ -8,6 +8,7 @@ hours by more than 1e-4 of its radius.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -17,12 +18,13 @@ import numpy as np
 import spiceypy
 import xarray as xr
 
-from ..errors import ArgumentError, CoverageError, KernelError, MissingStepError
+from .. import checks
+from ..errors import ArgumentError, CoverageError, KernelError, MissingStepError, warn_user
 from ..instrument.channel import N_LINES
 from ..instrument.detector import Bins
 from ..kernels import choose
-from ..kernels.bodies import Body
-from ..kernels.session import loaded
+from ..kernels.bodies import SUN, Body, named, resolve
+from ..kernels.session import LOCK, loaded
 from ..numerics.constants import ASTRONOMICAL_UNIT, SPEED_OF_LIGHT
 from ..numerics.sphere import dot, east, unit, vectors
 from . import ellipsoid, outline
@@ -195,45 +197,105 @@ def others(
         Default: every planet and moon whose position and shape are in the kernels chosen for the
         dataset's target. `()`, for none, needs no kernels.
 
+    Returns
+    -------
+    list of Views
+        Without the target and the Sun; NaN at instants at which a body is not covered.
+
     Raises
     ------
     ArgumentError
         SPICE does not know a name.
     KernelError
-        There are no kernels, or they lack the shape of a named body.
+        There are no kernels.
     CoverageError
-        A named body is not covered.
+        The kernels do not cover the spacecraft or the target.
+
+    Warns
+    -----
+    UvisWarning
+        Named bodies are left out whose position, shape or rotation is not in the kernels.
     """
     ds = middle_sample(ds)
     if "geometry_et" not in ds.variables:
         raise MissingStepError("the dataset has no geometry: call ds.uvis.geometry()")
     et = np.atleast_1d(ds["geometry_et"].values)
-    own = ds.attrs["geometry_target"]
-    named = None if bodies is None else [bodies] if isinstance(bodies, str) else list(bodies)
-    if named == []:
+    own = target(ds).name
+    names = None if bodies is None else [name for name in _names(bodies) if name != own]
+    if names == []:
         return []
-    files = choose.select(
-        kernel_source, ets=et, bodies=("CASSINI", own, "SUN", *(named or ())), frame_id=None
-    )
+    files, lacking = _select(kernel_source, et, own, names or [])
+    found = []
     with loaded(files):
-        if named is not None:
-            return [_views(Body.of(name), et) for name in named]
-        found = []
-        for code in sorted(_loaded_codes() - {spiceypy.bods2c(own)}):
-            try:
-                found.append(_views(Body.of(spiceypy.bodc2n(code)), et))
-            except (ArgumentError, CoverageError, KernelError, spiceypy.NotFoundError):
-                # In the kernels only at other times, or without shape or orientation.
+        for name in _loaded_names(own) if names is None else names:
+            if name in lacking:
                 continue
-        return found
+            body = resolve(name)
+            if not isinstance(body, Body):
+                lacking[name] = "the kernels have no shape and rotation of it"
+                continue
+            try:
+                found.append(_views(body, et))
+            except KernelError as error:
+                # In the kernels only at other times.
+                lacking[name] = str(error)
+    for name in names or ():
+        if name in lacking:
+            warn_user(f"{name} is left out: {lacking[name]}")
+    return found
 
 
-def _loaded_codes() -> set[int]:
+def _select(
+    source: choose.Kernels, et: np.ndarray, own: str, names: list[str]
+) -> tuple[list[Path], dict[str, str]]:
+    """Kernels for the target and those of other bodies that they cover; why they do not the
+    rest."""
+
+    def select(*names: str) -> list[Path]:
+        bodies = ("CASSINI", own, "SUN", *names)
+        return choose.select(source, ets=et, bodies=bodies, frame_id=None)
+
+    try:
+        return select(*names), {}
+    except CoverageError:
+        # If it is not for the spacecraft or the target, it is for some of the others.
+        select()
+    lacking = {}
+    for name in names:
+        try:
+            select(name)
+        except CoverageError as error:
+            lacking[name] = str(error)
+    return select(*(name for name in names if name not in lacking)), lacking
+
+
+def _names(bodies: Iterable[str]) -> list[str]:
+    """SPICE's names of bodies, each once, without the Sun."""
+    names = {}
+    for body in [bodies] if isinstance(bodies, str) else bodies:
+        try:
+            with LOCK:
+                name, code = named(body)
+        except ArgumentError:
+            raise checks.refused(
+                "bodies", body, 'names of bodies that SPICE knows, such as "SATURN"'
+            ) from None
+        names[name] = code
+    return [name for name, code in names.items() if code != SUN]
+
+
+def _loaded_names(own: str) -> list[str]:
+    """Planets and moons in the loaded kernels, without one of them, in order of their codes."""
     codes: set[int] = set()
     for index in range(spiceypy.ktotal("SPK")):
         file, *_ = spiceypy.kdata(index, "SPK")
         codes |= set(spiceypy.spkobj(file))
-    return codes & set(_PLANETS_AND_MOONS)
+    names = []
+    for code in sorted(codes & set(_PLANETS_AND_MOONS) - {spiceypy.bods2c(own)}):
+        # Those discovered since have no names yet.
+        with contextlib.suppress(spiceypy.NotFoundError):
+            names.append(spiceypy.bodc2n(code))
+    return names
 
 
 def _views(body: Body, et: np.ndarray) -> Views:

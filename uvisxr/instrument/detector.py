@@ -21,6 +21,10 @@ FIRST_LIT, LAST_LIT = 2, 61
 #: Rows that carry no usable signal: the unlit ones, and 61, whose flat field is wrong.
 DARK_LINES = (0, 1, 61, 62, 63)
 
+#: Detector pixels that the slit illuminates, (64, 1024).
+LIT = np.zeros((N_LINES, N_BANDS), bool)
+LIT[FIRST_LIT : LAST_LIT + 1] = True
+
 
 @dataclass(frozen=True)
 class Window:
@@ -59,6 +63,11 @@ class Window:
                     f"{axis.upper()}_BIN = {getattr(self, f'{axis}_bin')} in the label: "
                     "a bin holds at least one detector pixel"
                 )
+
+    def __str__(self) -> str:
+        corners = (self.ul_line, self.lr_line, self.ul_band, self.lr_band)
+        place = "rows {}..{}, columns {}..{}".format(*corners)
+        return f"{place} in bins of {self.line_bin} x {self.band_bin}"
 
     @property
     def bins(self) -> Bins:

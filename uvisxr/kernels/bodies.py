@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import spiceypy
 
-from ..errors import ArgumentError, KernelError
+from .. import targets
+from ..errors import ArgumentError, KernelError, warn_user
+from .session import LOCK
 
 #: Cassini: its name, its NAIF code, and the frame of its bus.
 SPACECRAFT, SPACECRAFT_CODE, SPACECRAFT_FRAME = "CASSINI", -82, -82000
@@ -15,46 +17,11 @@ SPACECRAFT, SPACECRAFT_CODE, SPACECRAFT_FRAME = "CASSINI", -82, -82000
 #: NAIF codes of the solar-system barycentre, to which all positions refer, and of the Sun.
 BARYCENTRE, SUN = 0, 10
 
-#: Initials of the giant planets, by which labels name their rings.
-_GIANTS = {"J": "JUPITER", "S": "SATURN", "U": "URANUS", "N": "NEPTUNE"}
-
-#: Names that labels, and the archive's search services, have for what SPICE knows by another:
-#: rings, for which the planet stands, and two-letter codes of Saturn's small moons.
-_ALIASES = {
-    **{f"{initial} RINGS": planet for initial, planet in _GIANTS.items()},
-    **{f"{planet} RINGS": planet for planet in _GIANTS.values()},
-    "AG": "AEGAEON",
-    "AN": "ANTHE",
-    "DA": "DAPHNIS",
-    "ME": "METHONE",
-    "PL": "PALLENE",
-    "PO": "POLYDEUCES",
-}
-
-#: Targets that are no body: a quarter of the archive's rows has one of these.
-_NO_BODY = frozenset(
-    {
-        *("", "N/A", "NONE", "NULL", "UNK", "UNKNOWN", "OTHER"),
-        *("CALIB", "CALIBRATION", "IPH", "INTERPLANETARY HYDROGEN", "SKY", "SOLAR WIND", "STAR"),
-    }
-)
-
 #: Class of the frames whose orientation text constants give (*FRAMES* required reading).
 _OF_CONSTANTS = 2
 
 #: Planets with rings.
 _RINGED = (599, 699, 799, 899)
-
-
-def is_body(target: str) -> bool:
-    """Whether a label's target is a body, not the sky, a star or nothing in particular.
-
-    Examples
-    --------
-    >>> is_body("Solar Wind"), is_body("S RINGS"), is_body("VULCAN")
-    (False, True, True)
-    """
-    return _plain(target) not in _NO_BODY
 
 
 def named(target: str) -> tuple[str, int]:
@@ -70,23 +37,51 @@ def named(target: str) -> tuple[str, int]:
     >>> named("Saturn_Rings"), named("ATLAS:"), named("PO")
     (('SATURN', 699), ('ATLAS', 615), ('POLYDEUCES', 634))
     """
-    plain = _plain(target)
+    plain, name = targets.plain(target), targets.canonical(target)
     mend = 'pass another target=, for example target="SATURN" or target="TITAN"'
-    if plain in _NO_BODY:
+    if not targets.is_body(target):
         raise ArgumentError(f"{target!r} is not a body: {mend}")
+    name = targets.PLANETS_OF_RINGS.get(name, name)
+    given = " ".join(str(target).upper().split())
     # A user's kernels may define names with any characters, so the name as it is comes before the
     # plain one.
-    for name in (_ALIASES.get(plain, " ".join(str(target).upper().split())), plain):
+    for known in (given if name == plain else name, plain):
         try:
-            return name, spiceypy.bods2c(name)
+            return known, spiceypy.bods2c(known)
         except spiceypy.SpiceyError:
             continue
     raise ArgumentError(f"SPICE does not know a body {target!r}: {mend}")
 
 
-def _plain(target: str) -> str:
-    """A name in capitals, with single blanks, and without the punctuation that ends some."""
-    return " ".join(str(target).upper().replace("_", " ").split()).rstrip(" .:;,")
+def chosen(stated: str, wanted: str | None = None) -> tuple[str, int] | None:
+    """Name and NAIF code of the body that a product looks at; None if there is none.
+
+    Parameters
+    ----------
+    stated : str
+        Target by the product's label. If SPICE does not know it, a UvisWarning says so.
+    wanted : str, optional
+        In its place.
+
+    Raises
+    ------
+    ArgumentError
+        SPICE does not know `wanted`.
+    """
+    target = stated if wanted is None else wanted
+    if not targets.is_body(target):
+        return None
+    try:
+        with LOCK:
+            return named(target)
+    except ArgumentError:
+        if wanted is not None:
+            raise
+        warn_user(
+            f"SPICE does not know the product's target, {stated!r}: the geometry has no fields of "
+            'a body; pass target=, for example "SATURN"'
+        )
+        return None
 
 
 @dataclass(frozen=True)
@@ -172,7 +167,7 @@ def resolve(target: str) -> Body | Point | None:
     ArgumentError
         SPICE does not know the name.
     """
-    if not is_body(target):
+    if not targets.is_body(target):
         return None
     name, code = named(target)
     frame = _frame(code)

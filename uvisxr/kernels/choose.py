@@ -11,10 +11,11 @@ Kernels come from the first of these that is available: the argument `kernels` (
 which is searched recursively, a meta-kernel, or several of these); the option `kernels` of
 `uvisxr.set_options`; the environment variable `UVISXR_KERNELS` (the same, separated as in PATH);
 the download cache; whatever the user has already furnished in SPICE. Files and meta-kernels given
-by name are all loaded, in the order given, after those of folders, so that they prevail. From a
-folder, only the files needed beside the named ones for the times and bodies are chosen,
-reconstructed in preference to predicted; what else is there, even if it cannot be read, does not
-matter.
+by name are all loaded, in the order given, after those of folders, so that they prevail; a text
+kernel may thus change a single variable of those of the folders. From a folder, one text kernel of
+each kind is chosen, and only those binary ones that are needed beside the named ones for the times
+and bodies, reconstructed in preference to predicted; what else is there, even if it cannot be read,
+does not matter.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,14 +32,14 @@ import numpy as np
 import spiceypy
 
 from .. import options
-from ..errors import CoverageError, KernelError
+from ..errors import ArgumentError, CoverageError, KernelError, warn_user
 from ..fetch import cache_dir
 from ..timescales import parse_instant
 from .bodies import BARYCENTRE, SPACECRAFT_CODE, SPACECRAFT_FRAME, SUN, code
-from .coverage import connected, pointing, spk_segments
+from .coverage import connected, placed, pointing, spk_segments
 from .listing import ArchiveFile, KernelSet, extent, kernel_sets, may_cover, needed, priority
 from .meta import expand
-from .session import LOCK, assigns, check_file, loaded, user_kernels
+from .session import LOCK, check_file, loaded, sets, user_kernels
 
 _LOG = logging.getLogger(__name__)
 
@@ -48,11 +50,8 @@ LIGHT_TIME = 7200.0
 #: Usual endings of the binary kernels.
 _ENDINGS = {"SPK": ".bsp", "CK": ".bc"}
 
-#: Types of text kernels, as `check_file` calls them, other than meta-kernels.
-TEXTS = ("LSK", "SCLK", "FK", "IK", "PCK", "TEXT")
-
-#: Larger files are not searched for what a text kernel sets, bytes.
-_LONGEST_TEXT = 20_000_000
+#: Variables of leap seconds and clocks.
+_CLOCK = re.compile("DELTET/|SCLK")
 
 #: Number of files that a message names.
 _LISTED = 6
@@ -91,26 +90,39 @@ def select(
 
     Raises
     ------
+    ArgumentError
+        `kernels` holds something else than paths.
     KernelError
         There are no kernels, a folder lacks one kind, a file given by name is missing, corrupt or
-        not a kernel, one of a folder that may hold what is missing cannot be read, or a body is
-        unknown.
+        not a kernel, one of a folder that may hold what is missing cannot be read, a body is
+        unknown, or bodies are placed relative to each other in a circle.
     CoverageError
         A body has no position at any of the instants. The message names the body, the time, the
         archive's files that would cover it, and the command that downloads them.
+
+    Warns
+    -----
+    UvisWarning
+        Some instants have no pointing or no positions, and a file of a folder that may have them
+        cannot be read.
     """
     ets = np.unique(np.asarray(ets, float).ravel())
     with LOCK:
-        codes = {code(body): str(body) for body in bodies}
+        codes = {number: spiceypy.bodc2s(number) for number in map(code, bodies)}
         named, folders = sources(kernels)
         # Files given by name are loaded in any case, so there is nothing to choose among them.
         frame = frame_id if folders else None
         found = survey(named, tree(folders), ets, list(codes), frame)
         if folders:
-            _check_texts(found, folders, codes)
+            _check_texts(found, folders)
         _check_ephemeris(found, ets, codes)
+        if (faults := found.faults_of("SPK")) and not _placed(found, ets, codes):
+            warn_user(
+                f"positions are missing for {span_text(ets)}, which may be in a file that cannot "
+                f"be read: {faults[0]}"
+            )
         if found.unpointed.size and (faults := found.faults_of("CK")):
-            raise KernelError(
+            warn_user(
                 f"no pointing at {span_text(found.unpointed)}, which may be in a file that cannot "
                 f"be read: {faults[0]}"
             )
@@ -128,7 +140,8 @@ class Survey:
     files : list of Path
         The files of the folders, without the named ones.
     texts : dict of str to Path or None
-        The folders' best text kernel of each kind that no named one gives; None if there is none.
+        The folders' best text kernel of each kind; None if there is none, and the named ones do not
+        give what it would.
     chosen : list of Path
         The folders' binary kernels to be loaded, in order of increasing priority.
     candidates : dict of str to list of Path
@@ -157,11 +170,16 @@ class Survey:
     @property
     def clocks(self) -> list[Path]:
         """The text kernels that may tell leap seconds and the clock."""
-        return [path for path in self.paths if check_file(path) in ("LSK", "SCLK", "TEXT")]
+        return [path for path in self.paths if any(map(_CLOCK.match, sets(path)))]
 
     def loaded_of(self, kind: str) -> list[Path]:
         """The files to load of one type."""
         return [path for path in self.paths if check_file(path) == kind]
+
+    def readable(self, kind: str) -> list[Path]:
+        """The files of one type that may cover the instants, the named ones, and no faulty ones."""
+        paths = (*self.candidates.get(kind, ()), *self.named)
+        return [path for path in paths if path not in self.faults]
 
     def faults_of(self, kind: str) -> list[str]:
         """Why files cannot be read that, by their names, are of one type."""
@@ -200,7 +218,7 @@ def survey(
     known = {os.path.realpath(path) for path in named}
     files = [path for path in files if os.path.realpath(path) not in known]
     found = Survey(named, files)
-    _choose_texts(found, files)
+    _choose_texts(found, codes)
     spk = [*_candidates(found, files, "SPK", ets), *found.loaded_of("SPK")]
     chosen = choose_spk(spk, ets, codes, found.faults)
     ck: list[Path] = []
@@ -218,19 +236,19 @@ def sources(kernels: Kernels) -> tuple[list[Path], list[Path]]:
 
     Raises
     ------
+    ArgumentError
+        `kernels` holds something else than paths.
     KernelError
-        No kernels are given or furnished, or a path does not exist.
+        No kernels are given or furnished, or a path does not exist or cannot be read.
     """
     origin, entries = _entries(kernels)
     _LOG.info("kernels from %s: %s", origin, ", ".join(map(str, entries)))
     files: list[Path] = []
     folders: list[Path] = []
     for entry in entries:
-        path = Path(entry).expanduser()
+        path = _named_path(origin, entry)
         if path.is_dir():
             folders.append(path)
-        elif not path.exists():
-            raise KernelError(f"{origin} names {path}, which does not exist")
         elif check_file(path) == "MK":
             files.extend(expand(path))
         else:
@@ -238,10 +256,31 @@ def sources(kernels: Kernels) -> tuple[list[Path], list[Path]]:
     return list(dict.fromkeys(files)), folders
 
 
+def _named_path(origin: str, entry: object) -> Path:
+    if not isinstance(entry, str | Path):
+        raise ArgumentError(
+            f"{origin} has {entry!r}: give names of files or folders as str or Path"
+        )
+    try:
+        path = Path(entry).expanduser()
+        path.stat()
+    except FileNotFoundError:
+        raise KernelError(f"{origin} names {path}, which does not exist") from None
+    except (OSError, RuntimeError, ValueError) as error:
+        # A name too long, without permission, of no user's home, or with a null.
+        why = getattr(error, "strerror", None) or error
+        raise KernelError(
+            f"{origin} names {str(entry)[:200]!r}, which cannot be read: {why}"
+        ) from None
+    return path
+
+
 def _entries(kernels: Kernels) -> tuple[str, list[str | Path]]:
     if isinstance(kernels, str | Path):
         return "kernels=", [kernels]
     if kernels is not None:
+        if isinstance(kernels, bytes) or not isinstance(kernels, Iterable):
+            kernels = [kernels]
         entries = list(kernels)
         if not entries:
             raise KernelError("kernels= is empty: give kernel files, a folder or a meta-kernel")
@@ -268,11 +307,21 @@ def tree(folders: Iterable[Path]) -> list[Path]:
 
     Links are followed, but not in circles. Hidden names are left out: downloads on their way have
     such.
+
+    Warns
+    -----
+    UvisWarning
+        A folder cannot be read.
     """
+
+    def unread(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            warn_user(f"left out the folder {error.filename}: {error.strerror or error}")
+
     found: list[Path] = []
     seen: set[str] = set()
     for folder in folders:
-        for place, inner, names in os.walk(folder, followlinks=True):
+        for place, inner, names in os.walk(folder, onerror=unread, followlinks=True):
             real = os.path.realpath(place)
             if real in seen:
                 inner.clear()
@@ -314,49 +363,63 @@ def _is_binary(path: Path) -> bool:
         return False
 
 
-def _choose_texts(found: Survey, files: list[Path]) -> None:
-    """Choose one text kernel of each set of `kernels.yaml` that no named file gives."""
+def _choose_texts(found: Survey, codes: Iterable[int]) -> None:
+    """Choose the best text kernel of each set of `kernels.yaml`."""
+    codes = list(codes)
     for entry in kernel_sets():
-        if not entry.gives or serves(entry, found.named):
+        if not entry.gives:
             continue
-        found.texts[entry.kind] = None
-        for path in (*entry.ranked(files), *_that_give(entry, files)):
-            try:
-                check_file(path)
-            except KernelError as error:
-                found.faults[path] = str(error)
-                continue
-            found.texts[entry.kind] = path
-            break
+        best = _best(entry, found)
+        if best is not None or lacking(entry, found.named, codes):
+            found.texts[entry.kind] = best
 
 
-def serves(entry: KernelSet, named: Iterable[Path]) -> bool:
-    """Whether one of the files given by name is of a kind, by its name or by what it sets."""
-    named = list(named)
-    return bool(entry.ranked(named)) or any(
-        check_file(path) in TEXTS and assigns(path, entry.gives) for path in named
-    )
-
-
-def _that_give(entry: KernelSet, files: Iterable[Path]) -> Iterator[Path]:
-    """Text kernels of a kind whose names do not say so."""
-    for path in files:
+def _best(entry: KernelSet, found: Survey) -> Path | None:
+    """The folders' best text kernel of a kind that is whole."""
+    for path in entry.ranked(found.files):
+        try:
+            absent = entry.gives - sets(path)
+        except KernelError as error:
+            found.faults[path] = str(error)
+            continue
+        if not absent:
+            return path
+        found.faults[path] = (
+            f"the kernel {path} does not set {', '.join(sorted(absent))}: it is truncated, or no "
+            f"{entry.kind} kernel"
+        )
+    for path in found.files:
         with contextlib.suppress(KernelError):
-            text = path.stat().st_size < _LONGEST_TEXT and check_file(path) in TEXTS
-            if text and assigns(path, entry.gives):
-                yield path
+            if entry.gives <= sets(path):
+                return path
+    return None
 
 
-def shapeless(codes: Iterable[int]) -> bool:
-    """Whether no body but Cassini and the Sun is asked for, so that no shapes are needed."""
-    return not set(codes) - {SPACECRAFT_CODE, SUN, BARYCENTRE}
+def lacking(entry: KernelSet, paths: Iterable[Path], codes: Iterable[int]) -> frozenset[str]:
+    """Variables of a kind that a geometry needs and that some files do not set.
+
+    Parameters
+    ----------
+    entry : KernelSet
+    paths : iterable of Path
+        Text kernels, and others.
+    codes : iterable of int
+        NAIF codes of the bodies. The constants that are needed are those of the ones looked at;
+        the archive's files have what is known of them.
+    """
+    paths = list(paths)
+    wanted = entry.gives
+    if entry.kind == "constants":
+        if entry.ranked(paths):
+            return frozenset()
+        shaped = set(codes) - {SPACECRAFT_CODE, SUN, BARYCENTRE}
+        wanted = frozenset(f"BODY{code}_{name}" for code in shaped for name in ("RADII", "PM"))
+    return wanted.difference(*map(sets, paths))
 
 
-def _check_texts(found: Survey, folders: list[Path], codes: Iterable[int]) -> None:
+def _check_texts(found: Survey, folders: list[Path]) -> None:
     for entry in kernel_sets():
         if found.texts.get(entry.kind, Path()) is not None:
-            continue
-        if entry.kind == "constants" and shapeless(codes):
             continue
         where = ", ".join(str(folder) for folder in folders)
         faults = [why for path, why in found.faults.items() if entry.ranked([path])]
@@ -468,23 +531,28 @@ def _check_ephemeris(found: Survey, ets: np.ndarray, codes: dict[int, str]) -> N
     paths = [path for path in user_kernels() if check_file(path) == "SPK"]
     paths += found.loaded_of("SPK")
     segments = [segment for path in paths for segment in spk_segments(path)]
+    there = set(found.readable("SPK")) & {*found.candidates.get("SPK", ()), *paths}
+    # Of a broken file, SPICE may return segments of nothing.
+    whole = [path for path in there if any(s.covers(ets).any() for s in spk_segments(path))]
     for number, name in codes.items():
         if not connected(segments, number, ets).any():
             raise CoverageError(
                 f"no position of {name} (NAIF {number}) at {span_text(ets)} in the SPK kernels "
                 f"{_listed(path.name for path in paths)}; "
                 + "".join(f"{why}; " for why in found.faults_of("SPK"))
-                + _mend("ephemeris", ets, [number])
+                + mend("ephemeris", ets, [number], whole)
             )
 
 
-def describe_unpointed(ets: np.ndarray | Sequence[float]) -> str:
+def describe_unpointed(ets: np.ndarray | Sequence[float], there: Iterable[Path] = ()) -> str:
     """Describe instants without pointing: their span, and the archive's files that cover it.
 
     Parameters
     ----------
     ets : array_like, (n,)
         At least one instant without pointing, TDB s past J2000.
+    there : iterable of path
+        Files that have been used, and will not help.
 
     Returns
     -------
@@ -493,16 +561,20 @@ def describe_unpointed(ets: np.ndarray | Sequence[float]) -> str:
     """
     ets = np.asarray(ets, float).ravel()
     times = "1 time" if ets.size == 1 else f"{ets.size} times"
-    return f"no pointing at {times}, {span_text(ets)}; {_mend('pointing', ets)}"
+    return f"no pointing at {times}, {span_text(ets)}; {mend('pointing', ets, (), there)}"
 
 
-def _mend(kind: str, ets: np.ndarray, codes: Iterable[int] = ()) -> str:
-    """Which of the archive's files would help, or that it has none."""
+def mend(kind: str, ets: np.ndarray, codes: Iterable[int] = (), there: Iterable[Path] = ()) -> str:
+    """Which of the archive's files would help beside those that are there, or that it has none."""
     files = offered(kind, ets, codes)
     if not files:
         return f"{nothing_offered(kind)}: pass kernels= that cover the time"
+    known = {path.name for path in there}
+    absent = [file.name for file in files if file.name not in known]
+    if not absent:
+        return "none of the archive's files has it: pass kernels= that have it"
     return (
-        f"the archive's {_listed(file.name for file in files)} would cover it: run `uvisxr kernels "
+        f"the archive's {_listed(absent)} would cover it: run `uvisxr kernels "
         "fetch PRODUCT`, or pass kernels="
     )
 
@@ -524,6 +596,16 @@ def nothing_offered(kind: str) -> str:
     first, after = extent(kind)
     what = "pointing" if kind == "pointing" else "trajectory of Cassini"
     return f"the archive has no {what} for that, its files cover {first} to {after - 1}"
+
+
+def _placed(found: Survey, ets: np.ndarray, codes: Iterable[int]) -> bool:
+    """Whether SPICE gives every position, if those for a geometry are asked for."""
+    codes = set(codes)
+    if not {SPACECRAFT_CODE, SUN} <= codes:
+        return True
+    targets: list[int | None] = [*(codes - {SPACECRAFT_CODE, SUN})]
+    spk = found.loaded_of("SPK")
+    return all(placed(spk, ets, target) for target in targets or [None])
 
 
 def _listed(names: Iterable[str]) -> str:

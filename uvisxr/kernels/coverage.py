@@ -16,8 +16,8 @@ import spiceypy
 from spiceypy.utils.exceptions import SpiceyError
 
 from ..errors import KernelError
-from .bodies import BARYCENTRE
-from .session import LOCK, check_file, spice_reason
+from .bodies import BARYCENTRE, SPACECRAFT, SPACECRAFT_CODE, SUN
+from .session import LOCK, check_file, loaded, spice_reason, stamp
 
 #: Integers and doubles of an SPK segment descriptor (*SPK* required reading).
 _ND, _NI = 2, 6
@@ -37,11 +37,6 @@ class Segment:
         return (ets >= self.start) & (ets <= self.stop)
 
 
-def _stamp(path: Path) -> tuple[str, int, int]:
-    stat = path.stat()
-    return str(path.resolve()), stat.st_mtime_ns, stat.st_size
-
-
 def spk_segments(path: str | Path) -> tuple[Segment, ...]:
     """Segments of an SPK file, lowest priority first.
 
@@ -52,11 +47,11 @@ def spk_segments(path: str | Path) -> tuple[Segment, ...]:
     """
     path = Path(path)
     check_file(path)
-    return _spk_segments(*_stamp(path))
+    return _spk_segments(*stamp(path))
 
 
 @lru_cache(maxsize=4096)
-def _spk_segments(path: str, _mtime: int, _size: int) -> tuple[Segment, ...]:
+def _spk_segments(path: str, _inode: int, _mtime: int, _size: int) -> tuple[Segment, ...]:
     found = []
     with LOCK:
         try:
@@ -99,7 +94,7 @@ def ck_intervals(path: str | Path, frame_id: int) -> np.ndarray:
     path = Path(path)
     check_file(path)
     with LOCK:
-        ticks = _ck_ticks(*_stamp(path), frame_id)
+        ticks = _ck_ticks(*stamp(path), frame_id)
         # As in SPICE: frames on a spacecraft use that spacecraft's clock.
         clock = int(frame_id / 1000)
         try:
@@ -114,7 +109,7 @@ def ck_intervals(path: str | Path, frame_id: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=4096)
-def _ck_ticks(path: str, _mtime: int, _size: int, frame_id: int) -> tuple[float, ...]:
+def _ck_ticks(path: str, _inode: int, _mtime: int, _size: int, frame_id: int) -> tuple[float, ...]:
     try:
         if frame_id not in spiceypy.ckobj(path):
             return ()
@@ -157,7 +152,9 @@ def pointing(paths: Iterable[Path], ets: np.ndarray, frame_id: int) -> np.ndarra
     return inside(np.concatenate([np.empty((0, 2)), *found]), ets)
 
 
-def connected(segments: Sequence[Segment], body: int, ets: np.ndarray) -> np.ndarray:
+def connected(
+    segments: Sequence[Segment], body: int, ets: np.ndarray, above: tuple[int, ...] = ()
+) -> np.ndarray:
     """Whether a body can be placed relative to the solar-system barycentre at each instant.
 
     Parameters
@@ -167,13 +164,26 @@ def connected(segments: Sequence[Segment], body: int, ets: np.ndarray) -> np.nda
     body : int
         NAIF code.
     ets : ndarray, (n,)
+    above : tuple of int
+        Bodies that are placed relative to this one.
 
     Returns
     -------
     ndarray of bool, (n,)
+
+    Raises
+    ------
+    KernelError
+        The body is placed relative to itself, through other bodies; SPICE would follow for ever.
     """
     if body == BARYCENTRE:
         return np.ones(ets.shape, bool)
+    if body in above:
+        circle = ", ".join(str(code) for code in (*above[above.index(body) :], body))
+        raise KernelError(
+            f"the SPK kernels place bodies relative to each other in a circle ({circle}): leave "
+            "one of the files out"
+        )
     result = np.zeros(ets.shape, bool)
     open_ = np.ones(ets.shape, bool)
     for segment in reversed(segments):
@@ -181,6 +191,40 @@ def connected(segments: Sequence[Segment], body: int, ets: np.ndarray) -> np.nda
             continue
         here = open_ & segment.covers(ets)
         if here.any():
-            result[here] = connected(segments, segment.center, ets[here])
+            result[here] = connected(segments, segment.center, ets[here], (*above, body))
             open_ &= ~here
     return result
+
+
+def placed(paths: Sequence[Path], ets: np.ndarray, target: int | None) -> bool:
+    """Whether SPICE gives every position that a geometry reads at some instants.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        SPK files, in loading order.
+    ets : ndarray, (n,)
+    target : int or None
+        NAIF code of the body looked at, if any.
+
+    Raises
+    ------
+    KernelError
+        As `connected`.
+    """
+    segments = [segment for path in paths for segment in spk_segments(path)]
+    for code in (SPACECRAFT_CODE, SUN, *(() if target is None else (target,))):
+        # SPICE would follow bodies that are placed by each other for ever.
+        connected(segments, code, ets)
+    seen = "SUN" if target is None else str(target)
+    with loaded(paths):
+        try:
+            for et in ets:
+                spiceypy.spkssb(SPACECRAFT_CODE, et, "J2000")
+                _, light_time = spiceypy.spkpos(seen, et, "J2000", "CN", SPACECRAFT)
+                spiceypy.spkpos(seen, et - light_time, "J2000", "NONE", "SSB")
+                if target not in (None, SUN):
+                    spiceypy.spkpos("SUN", et - light_time, "J2000", "LT", seen)
+        except SpiceyError:
+            return False
+    return True

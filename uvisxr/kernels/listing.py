@@ -79,15 +79,15 @@ class KernelSet:
     kind : str
     choose : tuple of str
         Patterns of the names of such files, best first.
-    gives : str
-        A pool variable that every such file sets, whatever its name; empty for binary files.
+    gives : frozenset of str
+        Pool variables that every such file sets, whatever its name; none for binary files.
     fetch : ArchiveFile
         What to download.
     """
 
     kind: str
     choose: tuple[str, ...]
-    gives: str
+    gives: frozenset[str]
     fetch: ArchiveFile
 
     def ranked(self, paths: Iterable[Path]) -> list[Path]:
@@ -128,7 +128,7 @@ def kernel_sets() -> tuple[KernelSet, ...]:
         KernelSet(
             kind,
             tuple(entry["choose"]),
-            entry.get("gives", ""),
+            frozenset(entry.get("gives", ())),
             ArchiveFile(kind, entry["fetch"]["location"], entry["fetch"]["path"]),
         )
         for kind, entry in _document()["sets"].items()

@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..errors import KernelError
-from ..files import whole_file
+from ..errors import KernelError, warn_user
+from ..files import check_target, refuse_foreign, whole_file
+from .session import check_file, sets
 
 _VARIABLES = ("KERNELS_TO_LOAD", "PATH_SYMBOLS", "PATH_VALUES")
 
@@ -26,6 +27,9 @@ _LINE = 80
 #: Longest file name SPICE accepts (FILSIZ of *KERNEL* required reading).
 _LONGEST = 255
 
+#: The line by which our own meta-kernels are known.
+_OURS = "Kernels for Cassini/UVIS, written by uvisxr."
+
 
 def expand(path: str | Path) -> list[Path]:
     """Files that a meta-kernel lists, in order.
@@ -36,7 +40,13 @@ def expand(path: str | Path) -> list[Path]:
     Raises
     ------
     KernelError
-        The file cannot be read, it lists nothing, or a file it lists does not exist.
+        The file cannot be read, it lists nothing, or a file it lists does not exist, cannot be
+        read or is a meta-kernel itself, which SPICE does not load.
+
+    Warns
+    -----
+    UvisWarning
+        The meta-kernel sets variables of its own.
     """
     path = Path(path)
     values = _values(path)
@@ -58,7 +68,17 @@ def expand(path: str | Path) -> list[Path]:
                 f"the meta-kernel {path} lists {name}, which does not exist: correct its "
                 "PATH_VALUES, or run from the folder where its relative paths start"
             )
+        if check_file(file) == "MK":
+            raise KernelError(
+                f"the meta-kernel {path} lists the meta-kernel {name}, which SPICE does not load: "
+                "list its files"
+            )
         found.append(file)
+    if own := sorted(sets(path) - {*_VARIABLES}):
+        warn_user(
+            f"not used of the meta-kernel {path}: {', '.join(own)}; put what it sets into a text "
+            "kernel, and list that"
+        )
     return found
 
 
@@ -97,7 +117,7 @@ def _joined(strings: list[str]) -> list[str]:
     return found
 
 
-def metakernel(paths: Iterable[str | Path], out: str | Path) -> Path:
+def metakernel(paths: Iterable[str | Path], out: str | Path, overwrite: bool | None = None) -> Path:
     """Write a meta-kernel that loads files in the given order.
 
     Parameters
@@ -106,6 +126,9 @@ def metakernel(paths: Iterable[str | Path], out: str | Path) -> Path:
         Kernel files; the last one has the highest priority.
     out : path
         Written whole or not at all; its folder is made.
+    overwrite : bool, optional
+        Whether to replace an existing file: True, any; False, none; by default a meta-kernel that
+        uvisxr wrote.
 
     Returns
     -------
@@ -117,7 +140,7 @@ def metakernel(paths: Iterable[str | Path], out: str | Path) -> Path:
     KernelError
         There are no files, or a file does not exist or has a name that a text kernel cannot hold.
     ExportError
-        `out` cannot be written, or is one of the files.
+        `out` cannot be written, is there and must stay, or is one of the files.
     """
     files = [Path(path).absolute() for path in paths]
     out = Path(out).expanduser()
@@ -130,22 +153,30 @@ def metakernel(paths: Iterable[str | Path], out: str | Path) -> Path:
             raise KernelError(
                 f"cannot list {file} in {out}: SPICE reads only printable ASCII; rename or move it"
             )
+        if str(file).endswith("+"):
+            raise KernelError(
+                f"cannot list {file} in {out}: a string that ends in + is continued in the next "
+                "one; rename it"
+            )
         if len(str(file)) > _LONGEST:
             raise KernelError(
                 f"cannot list {file} in {out}: SPICE accepts at most {_LONGEST} characters in a "
                 "name; move it to a shorter path"
             )
     root = Path(os.path.commonpath([file.parent for file in files]))
-    lines = ["KPL/MK", "", "Kernels for Cassini/UVIS, written by uvisxr.", "", "\\begindata", ""]
-    # A symbol's value must be a single string, so a folder too long for one is spelt out in each
-    # name.
-    short = len(str(root)) <= _LINE - 4 and "'" not in str(root)
+    lines = ["KPL/MK", "", _OURS, "", "\\begindata", ""]
+    # A symbol's value must be a single string, so a folder too long for one, or that ends in the
+    # sign of continuation, is spelt out in each name; and so is a name with the sign of a symbol.
+    short = len(str(root)) <= _LINE - 4 and "'" not in str(root) and not str(root).endswith("+")
+    short = short and not any("$" in str(file) for file in files)
     if short:
         lines += ["PATH_SYMBOLS = ( 'K' )", "PATH_VALUES = (", f"  '{root}'", ")"]
     lines += ["KERNELS_TO_LOAD = ("]
     for file in files:
         lines += _pieces(f"$K/{file.relative_to(root).as_posix()}" if short else str(file))
     lines += [")", "", "\\begintext", ""]
+    check_target(out, files)
+    refuse_foreign(out, overwrite, lambda there: _OURS in there.read_text("ascii"))
     with whole_file(out, files) as temporary:
         out.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_text("\n".join(lines), encoding="ascii")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ import spiceypy
 from .. import fetch
 from ..errors import FetchError, KernelError
 from ..pds3.label import Label
-from .bodies import SPACECRAFT, SPACECRAFT_CODE, SPACECRAFT_FRAME, SUN, is_body, named
+from .bodies import SPACECRAFT, SPACECRAFT_CODE, SPACECRAFT_FRAME, SUN, chosen
 from .choose import (
     Kernels,
     Survey,
@@ -21,15 +21,13 @@ from .choose import (
     nothing_offered,
     offered,
     select,
-    serves,
-    shapeless,
     span_text,
     survey,
     tree,
 )
-from .coverage import pointing, spk_segments
+from .coverage import placed, pointing, spk_segments
 from .listing import ArchiveFile, class_of, kernel_sets, locations
-from .session import LOCK, check_file, loaded
+from .session import LOCK, check_file, closed, loaded, sets
 
 
 @dataclass(frozen=True)
@@ -64,14 +62,13 @@ class Request:
         LabelError
             The label gives no START_TIME.
         ArgumentError
-            SPICE does not know the target.
+            SPICE does not know `target`. If it does not know the label's, a UvisWarning says so.
         """
         # START_TIME is the end of the first exposure: see the users guide, chapter 2.
         ets = label.known_start().et + label.integration * (np.arange(label.shape[0]) - 0.5)
-        wanted = label.target if target is None else target
-        with LOCK:
-            body = (named(wanted)[1],) if is_body(wanted) else ()
-        return cls(label.path.stem, ets, (SPACECRAFT_CODE, SUN, *body))
+        body = chosen(label.target, target)
+        codes = (SPACECRAFT_CODE, SUN, *(body[1:] if body else ()))
+        return cls(label.path.stem, ets, codes)
 
     @property
     def target(self) -> int | None:
@@ -93,7 +90,7 @@ class Need:
     source : ArchiveFile or None
         What to download if it is missing; None if the archive has nothing.
     note : str
-        Why it is missing from the archive, or why it prevails over other files.
+        Why it is missing from the archive, why it prevails over other files, or what it lacks.
     """
 
     kind: str
@@ -145,7 +142,8 @@ def check(requests: Iterable[Request], given: Iterable[Path], folders: Iterable[
     Raises
     ------
     KernelError
-        A file given by name cannot be read.
+        A file given by name cannot be read, or files place bodies relative to each other in a
+        circle.
     """
     given, files = list(given), tree(folders)
     report = Report()
@@ -170,16 +168,16 @@ def _needs(request: Request, found: Survey) -> list[Need]:
 
 def _ephemeris_needs(request: Request, found: Survey) -> list[Need]:
     """What the archive has beside the files chosen, if these do not place all bodies."""
-    if _placed(request, found.loaded_of("SPK")):
+    if placed(found.loaded_of("SPK"), request.ets, request.target):
         return []
-    there = _readable(found, "SPK")
+    there = {path.name: path for path in found.readable("SPK")}
     offer = offered("ephemeris", request.ets, request.codes)
     why = nothing_offered("ephemeris")
     if offer:
         body = SPACECRAFT if request.target is None else spiceypy.bodc2s(request.target)
         why = f"none of the archive's files places {body} at {span_text(request.ets)}"
-        sets = [entry for entry in kernel_sets() if entry.kind == "planets"]
-        offer = [*(set_.fetch for set_ in sets if not set_.ranked(there.values())), *offer]
+        planets = [entry for entry in kernel_sets() if entry.kind == "planets"]
+        offer = [*(set_.fetch for set_ in planets if not set_.ranked(there.values())), *offer]
     return _of_archive(request, "ephemeris", offer, there, why)
 
 
@@ -197,13 +195,8 @@ def _pointing_needs(request: Request, found: Survey) -> list[Need]:
     why = f"none of the archive's files has pointing at {span_text(found.unpointed)}"
     if not offer:
         why = nothing_offered("pointing")
-    return _of_archive(request, "pointing", offer, _readable(found, "CK"), why)
-
-
-def _readable(found: Survey, kind: str) -> dict[str, Path]:
-    """Files of one type by name."""
-    paths = (*found.candidates.get(kind, ()), *found.named)
-    return {path.name: path for path in paths if path not in found.faults}
+    there = {path.name: path for path in found.readable("CK")}
+    return _of_archive(request, "pointing", offer, there, why)
 
 
 def _of_archive(
@@ -220,30 +213,24 @@ def _of_archive(
     return [Need(file.kind, file.name, None, file) for file in absent]
 
 
-def _placed(request: Request, paths: Sequence[Path]) -> bool:
-    """Whether SPICE gives every position that the geometry reads."""
-    target = "SUN" if request.target is None else str(request.target)
-    with loaded(paths):
-        try:
-            for et in request.ets:
-                spiceypy.spkssb(SPACECRAFT_CODE, et, "J2000")
-                _, light_time = spiceypy.spkpos(target, et, "J2000", "CN", SPACECRAFT)
-                spiceypy.spkpos(target, et - light_time, "J2000", "NONE", "SSB")
-                if request.target not in (None, SUN):
-                    spiceypy.spkpos("SUN", et - light_time, "J2000", "LT", target)
-        except spiceypy.SpiceyError:
-            return False
-    return True
-
-
 def _text_needs(request: Request, found: Survey) -> Iterator[Need]:
     for entry in kernel_sets():
-        if entry.kind not in found.texts:
-            continue
-        path = found.texts[entry.kind]
-        if path is None and entry.kind == "constants" and shapeless(request.codes):
-            continue
-        yield Need(entry.kind, path.name if path else entry.fetch.name, path, entry.fetch)
+        if entry.kind in found.texts:
+            path = found.texts[entry.kind]
+            name = path.name if path else entry.fetch.name
+            note = _shapeless(request, found) if path and entry.kind == "constants" else ""
+            yield Need(entry.kind, name, path, entry.fetch, note)
+
+
+def _shapeless(request: Request, found: Survey) -> str:
+    """What the constants lack of the target, if the geometry has no fields on it therefore."""
+    if request.target in (None, SUN):
+        return ""
+    given = frozenset().union(*map(sets, found.paths))
+    words = {"radii": f"BODY{request.target}_RADII", "rotation": f"BODY{request.target}_PM"}
+    lacks = " and no ".join(word for word, name in words.items() if name not in given)
+    body = spiceypy.bodc2s(request.target)
+    return f"no {lacks} of {body}, so no fields on it" if lacks else ""
 
 
 #: What the lists call the types of kernel.
@@ -255,8 +242,8 @@ def _binary_needs(found: Survey) -> Iterator[Need]:
         yield Need(_KINDS[check_file(path)], path.name, path)
     for path in found.named:
         kind = check_file(path)
-        sets = [entry.kind for entry in kernel_sets() if entry.gives and serves(entry, [path])]
-        words = _KINDS.get(kind) or ", ".join(sets) or kind
+        kinds = [entry.kind for entry in kernel_sets() if entry.gives & sets(path)]
+        words = _KINDS.get(kind) or ", ".join(kinds) or kind
         yield Need(words, path.name, path, note="given by name, so above all that folders have")
 
 
@@ -265,12 +252,9 @@ def _unused(request: Request, found: Survey) -> Iterator[tuple[Path, tuple[str, 
     for entry in kernel_sets():
         ranked = entry.ranked(found.files) if entry.gives else []
         winner = found.texts.get(entry.kind)
-        if entry.kind in found.texts and winner is None:
-            continue
         for path in ranked:
-            if path not in (winner, *found.faults):
-                why = f"{winner.name} is preferred" if winner else "a file given by name prevails"
-                yield path, (entry.kind, why)
+            if winner is not None and path not in (winner, *found.faults):
+                yield path, (entry.kind, f"{_told(winner, path)} is preferred")
     for kind in ("SPK", "CK"):
         used = [*(path for path in found.chosen if check_file(path) == kind)]
         used += [path for path in found.named if check_file(path) == kind]
@@ -313,12 +297,20 @@ def _held(path: Path, codes: set[int], ets: np.ndarray) -> np.ndarray:
 
 
 def _reason(found: Survey, kind: str, path: Path, rival: Path) -> str:
+    name = _told(rival, path)
     if rival in found.named:
-        return f"{rival.name}, given by name, prevails"
+        return f"{name}, given by name, prevails"
     classes = class_of(rival, kind), class_of(path, kind)
     if classes[0] != classes[1]:
-        return f"{rival.name} ({classes[0]}) prevails over this one ({classes[1]})"
-    return f"{rival.name}, later of the same class ({classes[0]}), prevails"
+        return f"{name} ({classes[0]}) prevails over this one ({classes[1]})"
+    if rival.name == path.name:
+        return f"{name}, of the same name, prevails"
+    return f"{name}, later of the same class ({classes[0]}), prevails"
+
+
+def _told(rival: Path, path: Path) -> str:
+    """The name of the file that prevails, with its folder if the names are the same."""
+    return rival.name if rival.name != path.name else str(rival)
 
 
 def get(needs: Iterable[Need], folder: Path) -> list[Path]:
@@ -347,15 +339,17 @@ def get(needs: Iterable[Need], folder: Path) -> list[Path]:
         address = url(need.source)
         if path.exists():
             _check_kernel(f"{path} is there, but", "move it away, or choose another folder", path)
-        mend = "nothing of it was kept; check the address, or set UVISXR_URL_* to a mirror"
+        mirror = fetch.variable(need.source.location)
+        mend = f"nothing of it was kept; check the address, or set {mirror} to a mirror"
         check = partial(_check_kernel, address, mend)
-        got.append(fetch.download(address, path, check=check))
+        got.append(fetch.download(address, path, check=check, kind=need.source.location))
     return got
 
 
 def _check_kernel(what: str, mend: str, path: Path) -> None:
     try:
-        check_file(path)
+        if not closed(path):
+            raise KernelError(f"the kernel {path} is truncated: it ends in its data")
     except KernelError as error:
         raise FetchError(f"{what} is not a kernel, or not a whole one: {mend}") from error
 
@@ -395,4 +389,4 @@ def for_products(requests: Iterable[Request], kernels: Kernels = None) -> tuple[
     with loaded(paths):
         cks = [path for path in paths if check_file(path) == "CK"]
         lost = ets[~pointing(cks, ets, SPACECRAFT_FRAME)]
-    return paths, describe_unpointed(lost) if lost.size else ""
+    return paths, describe_unpointed(lost, paths) if lost.size else ""

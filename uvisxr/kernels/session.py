@@ -6,6 +6,8 @@ uvisxr calls SPICE only inside `loaded`, which holds `LOCK`::
     with loaded(paths):
         ...spiceypy calls...
 
+A fork of the process waits until no other thread is in such a block.
+
 References
 ----------
 NAIF required reading *KERNEL* (loading and unloading: the file loaded last wins; unloading a text
@@ -15,23 +17,34 @@ kernel clears the pool and reads the remaining text kernels again) and *DAF* (fi
 from __future__ import annotations
 
 import logging
+import os
 import re
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import spiceypy
 from spiceypy.utils.exceptions import NotFoundError, SpiceyError
 
 from ..errors import KernelError
+from . import daf
+from .text import Text, parse
 
 _LOG = logging.getLogger(__name__)
 
 #: Held around every SPICE call; re-entrant, so that sessions can nest within a thread.
 LOCK = threading.RLock()
+
+if hasattr(os, "register_at_fork"):
+    # A child has none of the other threads, one of which might never give the lock back there, nor
+    # unload its kernels.
+    os.register_at_fork(
+        before=LOCK.acquire, after_in_parent=LOCK.release, after_in_child=LOCK.release
+    )
 
 #: First words of binary kernels, those of the 1990s last (*KERNEL*, *DAF* required reading).
 _BINARY = (b"DAF/", b"DAS/", b"NAIF/DAF", b"NAIF/DAS")
@@ -39,11 +52,11 @@ _BINARY = (b"DAF/", b"DAS/", b"NAIF/DAF", b"NAIF/DAS")
 #: First word of a text kernel, after a byte-order mark or blanks as SPICE allows.
 _IDENTITY = re.compile(rb"(?:\xef\xbb\xbf)?\s*KPL/(\w+)")
 
-#: The list of a meta-kernel.
-_MENU = re.compile(rb"(?:^|[\r\n])[ \t]*KERNELS_TO_LOAD[ \t]*\+?=")
+#: Types of text kernels other than meta-kernels; TEXT are those that do not say their type.
+TEXTS = ("LSK", "SCLK", "FK", "IK", "PCK", "TEXT")
 
-#: More double numbers than a DAF summary can have.
-_MOST_DOUBLES = 125
+#: Larger files that do not say to be kernels are none, bytes.
+_LONGEST_TEXT = 20_000_000
 
 #: Names of pool variables requested at once.
 _PAGE = 500
@@ -126,54 +139,125 @@ def user_kernels() -> list[Path]:
         return found
 
 
-def check_file(path: str | Path) -> str:
-    """Type of a kernel file: SPK, CK, LSK, SCLK, FK, IK, PCK, MK or TEXT.
+@dataclass(frozen=True)
+class Content:
+    """What a file is, as far as SPICE is concerned.
 
-    SPICE decides what a kernel is, with two exceptions: it accepts any file as an empty text
-    kernel, and notices a truncated binary one only when it reads past the end. Both are rejected
-    here.
+    Attributes
+    ----------
+    kind : str
+        As `check_file` returns it; empty if the file is no kernel, or not a whole one.
+    fault : str
+        Why it is not.
+    text : Text, optional
+        What a text kernel holds.
+    """
+
+    kind: str
+    fault: str = ""
+    text: Text | None = None
+
+
+def check_file(path: str | Path) -> str:
+    """Type of a kernel file: SPK, CK, one of `TEXTS`, or MK.
+
+    SPICE decides what a kernel is, with three exceptions: it accepts any file as an empty text
+    kernel, takes what is left of a truncated one for the whole, and notices a wrong record of a
+    binary one late or never. All are rejected here. Text kernels that say to be of a type that
+    there is not are TEXT.
 
     Raises
     ------
     KernelError
-        The file is missing, empty, truncated or not a kernel.
+        The file is missing, empty, truncated, corrupt or not a kernel.
     """
-    path = Path(path)
+    return _whole(path).kind
+
+
+def sets(path: str | Path) -> frozenset[str]:
+    """Pool variables that a kernel sets, which for binary ones are none.
+
+    Raises
+    ------
+    KernelError
+        As `check_file`.
+    """
+    text = _whole(path).text
+    return text.variables if text else frozenset()
+
+
+def closed(path: str | Path) -> bool:
+    """Whether a kernel ends as all of the archive do: text kernels with a section of text.
+
+    Raises
+    ------
+    KernelError
+        As `check_file`.
+    """
+    text = _whole(path).text
+    return text is None or text.closed
+
+
+def stamp(path: str | Path) -> tuple[str, int, int, int]:
+    """What tells a file from others and from itself before a change."""
+    stat = Path(path).stat()
+    return str(path), stat.st_ino, stat.st_mtime_ns, stat.st_size
+
+
+def _whole(path: str | Path) -> Content:
     try:
-        with path.open("rb") as file:
-            head = file.read(1024)
-            size = file.seek(0, 2)
+        content = _content(*stamp(path))
     except OSError as error:
         raise KernelError(f"cannot read the kernel {path}: {error.strerror or error}") from error
-    if head.startswith(_BINARY):
-        _check_binary(path, head, size)
-        # The word of old files does not say what they hold; SPICE looks at their segments.
-        return _old_kind(path) if head.startswith(b"NAIF/") else _word(head[4:8])
-    if match := _IDENTITY.match(head):
-        kind = _word(match[1])
-        return "MK" if kind != "MK" and _lists_kernels(path.read_bytes()) else kind
-    content = path.read_bytes()
-    if b"\\begindata" in content:
-        return "MK" if _lists_kernels(content) else "TEXT"
+    if content.fault:
+        raise KernelError(content.fault)
+    return content
+
+
+@lru_cache(maxsize=2**16)
+def _content(name: str, _inode: int, _mtime: int, size: int) -> Content:
+    path = Path(name)
+    with path.open("rb") as file:
+        head = file.read(1024)
+    try:
+        if head.startswith(_BINARY):
+            return Content(_binary_kind(path, head))
+        identity = _IDENTITY.match(head)
+        if identity or _is_marked(path, head, size):
+            text = parse(path.read_bytes())
+            if text.fault:
+                raise KernelError(
+                    f"the kernel {path} is truncated or corrupt: {text.fault}; mend it, or "
+                    "download it again"
+                )
+            kind = _word(identity[1]) if identity else "TEXT"
+            if kind == "MK" or "KERNELS_TO_LOAD" in text.variables:
+                return Content("MK", text=text)
+            return Content(kind if kind in TEXTS else "TEXT", text=text)
+    except KernelError as error:
+        return Content("", str(error))
     mend = "replace it, for example with `uvisxr kernels fetch`"
     if head.startswith((b"DAFETF", b"DASETF")):
         mend = "it is in transfer format; convert it with NAIF's program tobin"
-    raise KernelError(f"{path} is not a SPICE kernel (it begins with {head[:16]!r}): {mend}")
+    return Content("", f"{path} is not a SPICE kernel (it begins with {head[:16]!r}): {mend}")
+
+
+def _is_marked(path: Path, head: bytes, size: int) -> bool:
+    """Whether a file without a kernel's first words has a text kernel's data, as old ones do."""
+    if b"\0" in head or size > _LONGEST_TEXT:
+        return False
+    return b"\\begindata" in path.read_bytes()
+
+
+def _binary_kind(path: Path, head: bytes) -> str:
+    if head.startswith(daf.WORDS):
+        daf.check(path)
+    # The word of old files does not say what they hold; SPICE looks at their segments.
+    return _old_kind(path) if head.startswith(b"NAIF/") else _word(head[4:8])
 
 
 def _word(text: bytes) -> str:
     return text.decode("ascii", "replace").strip()
-
-
-def _lists_kernels(content: bytes) -> bool:
-    """Whether a text kernel is a meta-kernel, whatever it says it is and however its lines end."""
-    return b"KERNELS_TO_LOAD" in content and _MENU.search(content) is not None
-
-
-def assigns(path: str | Path, variable: str) -> bool:
-    """Whether a text kernel sets a pool variable."""
-    pattern = rb"(?:^|[\r\n])[ \t]*" + re.escape(variable).encode() + rb"[ \t]*\+?="
-    return re.search(pattern, Path(path).read_bytes()) is not None
 
 
 def _old_kind(path: Path) -> str:
@@ -184,24 +268,6 @@ def _old_kind(path: Path) -> str:
             raise KernelError(
                 f"SPICE cannot tell what kernel {path} is: {spice_reason(error)}"
             ) from error
-
-
-def _check_binary(path: Path, head: bytes, size: int) -> None:
-    """Compare the size of a DAF file with the first free address in its file record."""
-    if b"DAF" not in head[:8]:
-        return
-    # Old files do not name their byte order, but their summaries have few double numbers.
-    order: Literal["little", "big"] = "big"
-    if head[88:96].startswith(b"LTL") or (
-        not head[88:96].startswith(b"BIG") and int.from_bytes(head[8:12], "little") < _MOST_DOUBLES
-    ):
-        order = "little"
-    stated = (int.from_bytes(head[84:88], order, signed=True) - 1) * 8
-    if len(head) < 1024 or stated < 1024 or size < stated:
-        raise KernelError(
-            f"the kernel {path} is truncated or corrupt: it has {size} bytes, but its file record "
-            f"says {max(stated, 1024)}; download it again"
-        )
 
 
 def _furnish(path: Path) -> None:

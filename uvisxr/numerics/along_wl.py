@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+from scipy.ndimage import minimum_filter1d
 
 #: Ways between the points of a table, or across the holes of a spectrum.
 Interpolation = Literal["linear", "pchip"]
@@ -61,24 +62,29 @@ class FillPlan:
         x: np.ndarray,
         method: Interpolation = "linear",
         limit: float | None = None,
+        joined: np.ndarray | None = None,
     ) -> FillPlan:
         """Plan the filling of `mask` (..., n), True in holes, at abscissae `x` (n,).
 
-        Holes wider than `limit`, in the unit of `x`, are left as they are.
+        Holes wider than `limit`, in the unit of `x`, are left as they are, and those at the end of
+        a stretch of neighbours: `joined` as `neighbours` gives it, None for a single stretch.
         """
         n = mask.shape[-1]
+        first, last = _stretches(joined, n)
         flat = np.flatnonzero(mask)
         column = flat % n
         new = np.ones(flat.size, bool)
-        new[1:] = (np.diff(flat) != 1) | (column[1:] == 0)
+        new[1:] = (np.diff(flat) != 1) | first[column[1:]]
         start = flat[new]
         stop = flat[np.roll(new, -1)] if flat.size else flat
-        # A hole that touches the end of its spectrum has nothing to interpolate from.
-        inner = (start % n != 0) & (stop % n != n - 1)
+        # A hole that touches the end of its stretch has nothing to interpolate from.
+        inner = ~first[start % n] & ~last[stop % n]
         if limit is not None:
             inner &= _widths(start % n, stop % n, x) <= limit
         left, right = start - 1, stop + 1
-        before, after = _far_neighbours(start, stop, n) if method == "pchip" else (flat[:0],) * 2
+        before = after = flat[:0]
+        if method == "pchip":
+            before, after = _far_neighbours(start, stop, first, last)
         lengths = np.where(inner, stop - start + 1, 0)
         hole = flat[np.repeat(inner, stop - start + 1)]
         left, right = np.repeat(left, lengths), np.repeat(right, lengths)
@@ -168,18 +174,64 @@ def edges_half_way(x: np.ndarray) -> np.ndarray:
     return np.concatenate([[x[0] - half[0]], x[:-1] + half, [x[-1] + half[-1]]])
 
 
-def _far_neighbours(start: np.ndarray, stop: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+def neighbours(edges: np.ndarray) -> np.ndarray:
+    """Whether each element touches the next one.
+
+    Parameters
+    ----------
+    edges : ndarray, (n, 2)
+        Lower and upper edge of each element, in ascending or descending order of elements.
+
+    Returns
+    -------
+    ndarray of bool, (n - 1,)
+        False where wavelengths were taken out.
+
+    Examples
+    --------
+    >>> neighbours(np.array([[0, 1], [1, 2], [4, 5]]))
+    array([ True, False])
+    """
+    low, high = edges.min(-1), edges.max(-1)
+    apart = np.maximum(low[1:] - high[:-1], low[:-1] - high[1:])
+    # Edges may have gone through single precision.
+    return np.asarray(apart < 0.1 * (high - low)[1:])
+
+
+def neighbours_by_steps(x: np.ndarray) -> np.ndarray:
+    """As `neighbours`, of elements (n,) whose edges are not known.
+
+    They are apart where the step is half as long again as the usual one, and as those around:
+    steps may change along a spectrum, and its last element may be narrower.
+    """
+    step = np.abs(np.diff(x))
+    if not step.size:
+        return np.ones(0, bool)
+    around = minimum_filter1d(step, 9, mode="nearest")
+    return np.asarray(step <= 1.5 * np.maximum(around, np.median(step)))
+
+
+def _stretches(joined: np.ndarray | None, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """The elements with which stretches of neighbours begin and end, bool (n,)."""
+    apart = np.zeros(max(n - 1, 0), bool) if joined is None else ~joined
+    return np.append(True, apart)[:n], np.append(apart, True)[-n:]
+
+
+def _far_neighbours(
+    start: np.ndarray, stop: np.ndarray, first: np.ndarray, last: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Valid elements next to the ends of holes start..stop, on the side away from the hole."""
+    n = first.size
     left, right = start - 1, stop + 1
     before, after = left - 1, right + 1
-    before[left % n == 0] = -1
-    after[right % n == n - 1] = -1
+    before[first[left % n]] = -1
+    after[last[right % n]] = -1
     # Where two holes share the one element between them, the neighbour lies across the other hole.
     shared = right[:-1]
-    touch = np.flatnonzero((shared == left[1:]) & (shared % n != 0))
-    before[touch + 1] = np.where(start[touch] % n != 0, left[touch], -1)
-    touch = np.flatnonzero((shared == left[1:]) & (shared % n != n - 1))
-    after[touch] = np.where(stop[touch + 1] % n != n - 1, right[touch + 1], -1)
+    touch = np.flatnonzero((shared == left[1:]) & ~first[shared % n])
+    before[touch + 1] = np.where(first[start[touch] % n], -1, left[touch])
+    touch = np.flatnonzero((shared == left[1:]) & ~last[shared % n])
+    after[touch] = np.where(last[stop[touch + 1] % n], -1, right[touch + 1])
     return before, after
 
 
@@ -202,7 +254,11 @@ def _pchip_end(h0: np.ndarray, h1: np.ndarray, m0: np.ndarray, m1: np.ndarray) -
 
 
 def fill(
-    spectra: np.ndarray, x: np.ndarray, method: Interpolation = "linear", squared: bool = False
+    spectra: np.ndarray,
+    x: np.ndarray,
+    method: Interpolation = "linear",
+    squared: bool = False,
+    joined: np.ndarray | None = None,
 ) -> np.ndarray:
     """Interpolate the NaN of each spectrum between the finite elements around them.
 
@@ -214,11 +270,14 @@ def fill(
     method : {"linear", "pchip"}
     squared : bool
         Use the squares of the weights: `spectra` are variances of independent elements.
+    joined : ndarray of bool, (n - 1,), optional
+        Which elements are `neighbours` of the next; None for all.
 
     Returns
     -------
     ndarray, (..., n)
-        A copy. NaN before the first and after the last finite element of a spectrum stay.
+        A copy. NaN before the first and after the last finite element of a spectrum, or of a
+        stretch of neighbours, stay.
     """
     spectra = np.asarray(spectra)
     out = np.empty(spectra.shape, spectra.dtype)
@@ -231,7 +290,7 @@ def fill(
         target[...] = source
         holes = np.isnan(target)
         if plan is None or mask is None or not np.array_equal(holes, mask):
-            mask, plan = holes, FillPlan.of(holes, x, method)
+            mask, plan = holes, FillPlan.of(holes, x, method, joined=joined)
         plan.apply(target, squared)
     return out
 
@@ -262,10 +321,16 @@ class SmoothingPlan:
     special_weights: np.ndarray
 
     @classmethod
-    def of(cls, valid: np.ndarray, weights: np.ndarray) -> SmoothingPlan:
-        """Plan the smoothing of the elements that are True in `valid` (..., n)."""
+    def of(
+        cls, valid: np.ndarray, weights: np.ndarray, joined: np.ndarray | None = None
+    ) -> SmoothingPlan:
+        """Plan the smoothing of the elements that are True in `valid` (..., n).
+
+        `joined` as `neighbours` gives it; None for a single stretch.
+        """
         weights = np.asarray(weights, float)
         half, n = weights.size // 2, valid.shape[-1]
+        joined = np.ones(max(n - 1, 0), bool) if joined is None else joined
         reached = np.zeros((weights.size, *valid.shape), bool)
         reached[half] = valid
         for sign in (-1, 1):
@@ -273,7 +338,8 @@ class SmoothingPlan:
                 here = slice(j, None) if sign < 0 else slice(None, n - j)
                 there = slice(None, n - j) if sign < 0 else slice(j, None)
                 nearer = reached[half + sign * (j - 1)][..., here]
-                reached[half + sign * j][..., here] = nearer & valid[..., there]
+                across = joined[: n - j] if sign < 0 else joined[j - 1 :]
+                reached[half + sign * j][..., here] = nearer & across & valid[..., there]
         special = np.flatnonzero(valid & ~reached.all(0))
         special_weights = weights[:, None] * reached.reshape(weights.size, -1)[:, special]
         offsets = np.arange(-half, half + 1)[:, None]
@@ -307,8 +373,13 @@ class SmoothingPlan:
         return out
 
 
-def smooth(spectra: np.ndarray, weights: np.ndarray, squared: bool = False) -> np.ndarray:
-    """Smooth each stretch of finite elements by itself, see `SmoothingPlan`.
+def smooth(
+    spectra: np.ndarray,
+    weights: np.ndarray,
+    squared: bool = False,
+    joined: np.ndarray | None = None,
+) -> np.ndarray:
+    """Smooth each stretch of finite neighbours by itself, see `SmoothingPlan`.
 
     Parameters
     ----------
@@ -316,6 +387,8 @@ def smooth(spectra: np.ndarray, weights: np.ndarray, squared: bool = False) -> n
     weights : ndarray, (2 k + 1,)
     squared : bool
         Use the squares of the weights: `spectra` are variances of independent elements.
+    joined : ndarray of bool, (n - 1,), optional
+        Which elements are `neighbours` of the next; None for all.
 
     Returns
     -------
@@ -331,7 +404,7 @@ def smooth(spectra: np.ndarray, weights: np.ndarray, squared: bool = False) -> n
     for source, target in zip(_planes(spectra), _planes(out), strict=True):
         finite = np.isfinite(source)
         if plan is None or valid is None or not np.array_equal(finite, valid):
-            valid, plan = finite, SmoothingPlan.of(finite, weights)
+            valid, plan = finite, SmoothingPlan.of(finite, weights, joined)
         target[...] = plan.apply(source.astype(float), squared)
     return out
 

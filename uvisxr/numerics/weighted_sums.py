@@ -80,18 +80,20 @@ def gamma_half_widths(n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     upper, lower : ndarray of the shape and type of `n`
         Garwood's for whole numbers, to 1e-3 of themselves.
     """
-    place = np.sqrt(n)
+    # numpy makes scalars of arrays without dimensions, and no item of these can be set.
+    flat = np.reshape(n, -1)
+    place = np.sqrt(flat)
     place *= _STEPS / np.sqrt(_MOST)
     with np.errstate(invalid="ignore"):
         index = place.astype(np.intp)
-    upper, lower = (table.take(index, mode="clip") for table in _table(n.dtype))
+    upper, lower = (table.take(index, mode="clip") for table in _table(flat.dtype))
     beyond = place >= _STEPS
     if beyond.any():
         # Wilson and Hilferty's cubes: 2e-6 of a standard deviation off at ten thousand counts.
-        m = n[beyond].astype(float)
+        m = flat[beyond].astype(float)
         upper[beyond] = _wilson_hilferty(m + 1, 1.0) - m
         lower[beyond] = m - _wilson_hilferty(m, -1.0)
-    return upper, lower
+    return upper.reshape(n.shape), lower.reshape(n.shape)
 
 
 def _wilson_hilferty(shape: np.ndarray, z: float) -> np.ndarray:
@@ -170,7 +172,7 @@ def counted(
 
 def without(bound: np.ndarray, other: np.ndarray) -> np.ndarray:
     """What is left of errors without another one that they hold too, in quadrature."""
-    part = np.square(bound)
+    part = np.asarray(np.square(bound))
     part -= np.square(other)
     return np.asarray(np.sqrt(np.maximum(part, 0, out=part), out=part))
 

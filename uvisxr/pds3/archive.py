@@ -16,12 +16,12 @@ import datetime
 import difflib
 import re
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from .. import fetch
 from ..errors import ArgumentError, FetchError, LabelError, NotFoundError, warn_user
-from . import pairs
-from .identifier import product_id
+from . import identifier, pairs
 from .index import read as read_index
 
 #: The volume set at the PDS Ring-Moon Systems Node.
@@ -35,6 +35,8 @@ MATRIX_VERSION = 5
 
 #: Days that consecutive volumes may share: 2005-272 to 274 are in COUVIS_0012 and _0013.
 _SHARED_DAYS = 3
+
+_MATRIX = re.compile(r"(EUV|FUV).*_CAL_\d")
 
 _PRODUCT_ID = re.compile(r"(EUV|FUV|HSP|HDAC)(?P<day>\d{4}_\d{3})_\d\d_\d\d(_\d\d)?")
 
@@ -103,6 +105,17 @@ class Archive:
         """Label of a product in the cache, if its data are there too; of the latest volume."""
         return next(filter(pairs.data_of, self._cached(identified(product))), None)
 
+    def is_whole(self, label: Path) -> bool:
+        """Whether a label in the cache is that of the product it is named after, and its data, if
+        they are not packed, are of the size that it says."""
+        data = pairs.data_of(label)
+        try:
+            _check_label(label, label.stem)
+        except FetchError:
+            return False
+        packed = data is not None and data.suffix.upper() in pairs.PACKINGS
+        return data is not None and (packed or data.stat().st_size == _data_size(label))
+
     def _cached(self, name: str) -> list[Path]:
         """Labels of a product in the cache, that of the latest volume first."""
         found = self.cache.glob(f"COUVIS_*/DATA/D{_day(name)}/{name}.LBL")
@@ -132,8 +145,18 @@ class Archive:
             ) from error
 
     def _get(self, path: PurePosixPath, folder: Path | None = None) -> Path:
-        """One file of the archive, from the cache if it is there."""
-        return fetch.download(f"{self.url}{path}", self._place(path, folder))
+        """One file of the archive, from the cache if it is there and, of a product's label, whole.
+
+        The cache repairs itself; files in the user's own folder are left alone.
+        """
+        named = identifier.product_id(path.stem) or _MATRIX.fullmatch(path.stem)
+        return fetch.download(
+            f"{self.url}{path}",
+            self._place(path, folder),
+            check=partial(_check_label, name=path.stem) if named else None,
+            replace=folder is None,
+            kind="products",
+        )
 
     def _place(self, path: PurePosixPath, folder: Path | None) -> Path:
         """Where a file goes: to a folder, or to the cache, which is laid out like the archive."""
@@ -204,12 +227,12 @@ class Archive:
     def _data(self, path: PurePosixPath, label: Path, folder: Path | None) -> Path:
         """The data file of a label, checked against the size the label gives."""
         target = path.with_suffix(".DAT")
-        # The cache repairs itself; files in the user's own folder are left alone.
         return fetch.download(
             f"{self.url}{target}",
             self._place(target, folder),
             size=_data_size(label),
             replace=folder is None,
+            kind="products",
         )
 
 
@@ -221,7 +244,7 @@ def identified(product: str) -> str:
     ArgumentError
         The text is not a product identifier.
     """
-    name = product_id(product)
+    name = identifier.product_id(product)
     if name is None:
         raise ArgumentError(
             f"{product!r} is not a UVIS product identifier: these look like FUV2005_230_15_15"
@@ -246,15 +269,34 @@ def _may_hold(volume: int, seen: int, table: dict[str, PurePosixPath], day: str)
 
 
 def _date(day: str) -> datetime.date:
-    """The date of a year and day of year; one that is none, such as day 366 of 2005, runs on."""
+    """The date of a year and day of year; one that is none, such as day 366 of 2005, runs on.
+
+    Years long before or after the mission stand for its first and last.
+    """
     year, number = map(int, day.split("_"))
-    return datetime.date(year, 1, 1) + datetime.timedelta(number - 1)
+    return datetime.date(min(max(year, 1997), 2018), 1, 1) + datetime.timedelta(number - 1)
 
 
 def _likely_volume(day: str) -> int:
     """One volume per quarter from 2005 on, starting with the tenth; fewer before."""
     year, number = map(int, day.split("_"))
     return min(max(10 + 4 * (year - 2005) + (number - 1) * 4 // 366, VOLUMES[0]), VOLUMES[-1])
+
+
+def _check_label(path: Path, name: str) -> None:
+    """Refuse what is no whole label, such as a page of the server, or is that of another product.
+
+    Raises
+    ------
+    FetchError
+    """
+    text = path.read_bytes().decode("latin-1")
+    if "PDS_VERSION_ID" not in text or not re.search(r"^\s*END\s*$", text, re.MULTILINE):
+        raise FetchError(f"{path.name} is no whole PDS label: {text[:60]!r}...; try again later")
+    stated = re.search(r'^\s*PRODUCT_ID\s*=\s*"?([\w-]+)', text, re.MULTILINE)
+    found = stated[1].upper() if stated else "nothing"
+    if (identifier.product_id(found) or found) != name.upper():
+        raise FetchError(f"{path.name} is the label of {found}, not of {name}; try again later")
 
 
 def _data_size(label: Path) -> int | None:

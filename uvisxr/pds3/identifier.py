@@ -4,7 +4,8 @@ FUV2009_173_15_16 is the PRODUCT_ID of the archive, which is also the name of th
 search of the Ring-Moon Systems Node, writes co-uvis-fuv2009_173_15_16 and
 COUVIS_0027/DATA/D2009_173/FUV2009_173_15_16.LBL; PDS4 has names such as 2009_173_15_16_fuv, and
 logical identifiers that end in them. The team adds what controlled the pointing,
-FUV2006_015_15_51_PRIME. HDAC's names may have seconds.
+FUV2006_015_15_51_PRIME, or the second, EUV2013_047_09_33_59. In the archive HDAC's names may have
+seconds, those of EUV and FUV have none.
 """
 
 from __future__ import annotations
@@ -40,5 +41,6 @@ def product_id(text: str) -> str | None:
     match = next(filter(None, found), None)
     if match is None:
         return None
+    channel = match["channel"].upper()
     times = match.group("year", "day", "hour", "minute", "second")
-    return match["channel"].upper() + "_".join(filter(None, times))
+    return channel + "_".join(filter(None, times[:4] if channel in ("EUV", "FUV") else times))

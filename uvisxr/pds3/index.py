@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import LabelError
+from ..errors import ArgumentError, LabelError, warn_user
 from ..timescales import parse_utc
 from . import odl
 
@@ -30,8 +30,9 @@ _PATHS = ("FILE_NAME", "FILE_SPECIFICATION_NAME")
 class Row:
     """One product of an index table.
 
-    `path` is the label's path below the folder of all volumes; `start` is NaT and the texts are ""
-    where the table has no value, and all are None where it has no such column.
+    `path` is the label's path below the folder of all volumes; `start` is NaT and `slit` is ""
+    where the table has no value, `target` what it has (UNK, N/A), and all are None where it has no
+    such column. A `start` that cannot be read is None too: the label may be better.
     """
 
     product: str
@@ -52,8 +53,11 @@ class _Column:
     first: int
     last: int
 
+    def text(self, line: bytes) -> str:
+        return line[self.first : self.last].decode("latin-1").strip().strip('"').strip()
+
     def of(self, line: bytes) -> str:
-        text = line[self.first : self.last].decode("latin-1").strip().strip('"').strip()
+        text = self.text(line)
         return "" if text in odl.UNKNOWN else text
 
 
@@ -92,7 +96,9 @@ def read(path: str | Path) -> Iterator[Row]:
         }
         size, count = int(table["ROW_BYTES"]), int(table["ROWS"])
         skip = _offset(label[f"^{name}"], size)
-    except (StopIteration, KeyError, ValueError, TypeError) as error:
+        if size < 1 or count < 0 or skip < 0:
+            raise ValueError(f"{count} rows of {size} bytes after {skip}")
+    except (LookupError, StopIteration, ValueError, TypeError, OverflowError) as error:
         raise LabelError(
             f"{label_path} does not describe an index table ({type(error).__name__}: {error}); "
             "give the INDEX.LBL of a COUVIS volume"
@@ -102,42 +108,66 @@ def read(path: str | Path) -> Iterator[Row]:
         raise LabelError(f"{label_path} has none of the columns {', '.join(_PATHS)}")
     default_volume = str(label.get("VOLUME_ID", label_path.parent.parent.name)).upper()
     volumes = columns.get("VOLUME_ID")
-    if table_path.stat().st_size < skip + size * count:
+    there = table_path.stat().st_size
+    if there < skip + size * count:
         raise LabelError(
-            f"{table_path} holds {table_path.stat().st_size} bytes, but {label_path.name} says "
+            f"{table_path} holds {there} bytes, but {label_path.name} says "
             f"{count} rows of {size}: the table is truncated; download it again"
         )
+    # Targets that are unknown are told apart, as in labels.
+    values = {"TARGET_NAME": _Column.text, "SLIT_STATE": _Column.of, "START_TIME": _Column.of}
+    more = (there - skip) // size - count
+    if more:
+        warn_user(
+            f"{table_path} holds {more} rows more than the {count} of its label, which are left "
+            "out: download both again"
+        )
+    unnamed = 0
     with table_path.open("rb") as stream:
         stream.seek(skip)
         for number in range(1, count + 1):
             line = stream.read(size)
+            file = where.of(line)
+            if not file:
+                unnamed += 1
+                continue
             texts = (
-                columns[key].of(line) if key in columns else None
-                for key in ("TARGET_NAME", "SLIT_STATE", "START_TIME")
+                value(columns[key], line) if key in columns else None
+                for key, value in values.items()
             )
             try:
-                row = _row(
-                    where.of(line), (volumes.of(line) if volumes else "") or default_volume, *texts
-                )
+                row = _row(file, (volumes.of(line) if volumes else "") or default_volume, *texts)
             except ValueError as error:
                 raise LabelError(
                     f"{table_path}, row {number}: {error}; download it again"
                 ) from error
             yield row
+    if unnamed:
+        warn_user(f"{table_path} names no file in {unnamed} of its rows, which are left out")
 
 
 def _row(file: str, volume: str, target: str | None, slit: str | None, start: str | None) -> Row:
     path = PurePosixPath(file.lstrip("/"))
     if not re.fullmatch(r"COUVIS_\d{4}", path.parts[0] if path.parts else "", re.IGNORECASE):
         path = PurePosixPath(volume) / path
+    # Paths are joined to folders and URLs.
+    if ".." in path.parts or path.is_absolute() or not str(path).isprintable():
+        raise ValueError(f"{file[:100]!r} is no path in a volume")
     return Row(
         path.stem.upper(),
         path.parts[0].upper(),
         path.with_suffix(".LBL"),
         target,
         slit,
-        start if start is None else parse_utc(start) if start else np.datetime64("NaT", "ns"),
+        None if start is None else _start(start),
     )
+
+
+def _start(text: str) -> np.datetime64 | None:
+    try:
+        return parse_utc(text) if text else np.datetime64("NaT", "ns")
+    except ArgumentError:
+        return None
 
 
 def _offset(pointer: Any, row_bytes: int) -> int:

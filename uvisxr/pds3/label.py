@@ -6,6 +6,7 @@ Keywords and their meaning: Cassini/UVIS users guide, chapter 2.
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,7 @@ _SNIFF_BYTES = 4096
 _LONGEST = 1e6
 
 #: Largest label that is read; those of UVIS have at most a few tens of kilobytes.
-_MAX_BYTES = 2**20
+_MAX_BYTES = 2**17
 
 #: Keywords kept as text or numbers in a dataset's attributes.
 _KEPT = (
@@ -84,6 +85,8 @@ class Label:
     windows : tuple of Window
     data_path : Path
         The data file; see `data_file`.
+    pointer : str
+        The data file's name by the label; empty if it gives none.
     keywords : mapping
         Further keywords, without those that are "UNK" or "N/A".
     """
@@ -102,6 +105,7 @@ class Label:
     dtype: str
     windows: tuple[Window, ...]
     data_path: Path
+    pointer: str
     keywords: MappingProxyType[str, Any]
 
     def __getstate__(self) -> dict[str, Any]:
@@ -138,6 +142,8 @@ class Label:
 def looks_like_uvis(path: str | Path) -> bool:
     """Whether a file begins like a UVIS product label; False if it cannot be read."""
     try:
+        if not Path(path).is_file():
+            return False
         with Path(path).open("rb") as stream:
             head = stream.read(_SNIFF_BYTES)
     except OSError:
@@ -147,13 +153,15 @@ def looks_like_uvis(path: str | Path) -> bool:
     return b"PDS_VERSION_ID" in head and re.search(rb'INSTRUMENT_ID\s*=\s*"?UVIS', head) is not None
 
 
-def read_label(path: str | Path) -> Label:
+def read_label(path: str | Path, data: Path | None = None) -> Label:
     """Read the label of a UVIS spectral product.
 
     Parameters
     ----------
     path : path
         A detached PDS3 label, or the PDS4 label of a migrated product.
+    data : Path, optional
+        Its data file, if that is not the one that `data_file` finds.
 
     Returns
     -------
@@ -171,24 +179,29 @@ def read_label(path: str | Path) -> Label:
     module = _parse(path)
     _require_uvis(module, path)
     try:
-        return _typed(module, path)
+        return _typed(module, path, data)
     except UnreadObjectError as error:
         raise UnreadObjectError(f"{path} {error}") from None
     except ProductError as error:
         raise ProductError(f"{path}: {error}") from error
-    except (LabelError, ValueError, TypeError) as error:
+    except (LabelError, ValueError, TypeError, OverflowError) as error:
         raise LabelError(f"{path}: {error}; download the label again from the archive") from error
 
 
 def _parse(path: Path) -> Mapping[str, Any]:
     try:
-        size = path.stat().st_size
-        text = path.read_bytes() if size <= _MAX_BYTES else b""
+        state = path.stat()
+        # Opening a named pipe would wait for ever.
+        regular, short = stat.S_ISREG(state.st_mode), state.st_size <= _MAX_BYTES
+        text = path.read_bytes() if regular and short else b""
     except OSError as error:
         raise LabelError(
             f"cannot read the label {path}: {error.strerror or error}; it must be beside the data "
             "file, with the same name and the suffix .LBL"
         ) from error
+    if not (regular and short):
+        what = f"holds {state.st_size} bytes, more than any label" if regular else "is no file"
+        raise LabelError(f"{path} {what}: give the .LBL or .xml file of a UVIS product")
     xml = pds4.recognised(text[:_SNIFF_BYTES])
     if not xml and b"PDS_VERSION_ID" not in text[:_SNIFF_BYTES]:
         raise LabelError(
@@ -212,15 +225,15 @@ def _require_uvis(module: Mapping[str, Any], path: Path) -> None:
         )
 
 
-def _typed(module: Mapping[str, Any], path: Path) -> Label:
+def _typed(module: Mapping[str, Any], path: Path, data: Path | None) -> Label:
     described = objects.read(module)
     product_id = str(objects.need(module, "PRODUCT_ID"))
-    data_path = data_file(path, described.pointer)
+    data_path = data or data_file(path, described.pointer)
     return Label(
         path=path,
         product_id=product_id,
         channel=_channel(product_id),
-        target=str(odl.plain(module.get("TARGET_NAME")) or ""),
+        target=" ".join(str(odl.plain(module.get("TARGET_NAME")) or "").split()),
         slit=_slit(module),
         compression="_".join(str(odl.known(module.get("COMPRESSION_TYPE")) or "").upper().split()),
         start=_start(odl.known(module.get("START_TIME"))),
@@ -231,6 +244,7 @@ def _typed(module: Mapping[str, Any], path: Path) -> Label:
         dtype=described.dtype,
         windows=unsaid.windows(described, data_path),
         data_path=data_path,
+        pointer=described.pointer,
         keywords=MappingProxyType(
             {key: value for key in _KEPT if (value := odl.plain(module.get(key))) is not None}
         ),

@@ -26,6 +26,10 @@ _TYPES = MappingProxyType(
     }
 )
 
+#: More exposures than any product has: a day of the shortest ones would have 700,000, in a file of
+#: 90 GB.
+_MOST_SAMPLES = 10**6
+
 #: Keywords of a window, with the spellings of older labels and of the users guide.
 _KEYS = MappingProxyType(
     {
@@ -118,6 +122,9 @@ def _spectrum(spectrum: Any) -> _Parts:
     if not isinstance(column, Mapping):
         raise LabelError("the SPECTRUM has no COLUMN")
     dtype = _dtype(str(need(column, "DATA_TYPE")), _whole(need(column, "BYTES")))
+    _require_unscaled(column, "OFFSET", "SCALING_FACTOR")
+    if _whole(odl.known(column.get("ITEMS")) or 1) != 1:
+        raise LabelError(f"COLUMN with ITEMS = {column['ITEMS']}: expected 1")
     bands = _whole(need(spectrum, "ROWS"))
     if not 1 <= bands <= N_BANDS:
         raise ProductError(
@@ -136,6 +143,13 @@ def _spectrum(spectrum: Any) -> _Parts:
             )
         window["line_bin"] = max(rows, 1)
     return (1, 1, bands), dtype, windows
+
+
+def _require_unscaled(block: Mapping[str, Any], base: str, factor: str) -> None:
+    for key, expected in ((base, 0), (factor, 1)):
+        value = odl.known(block.get(key))
+        if value is not None and value != expected:
+            raise LabelError(f"{key} = {value}: UVIS values are not scaled, expected {expected}")
 
 
 def _whole(value: Any) -> int:
@@ -158,10 +172,12 @@ def _shape(qube: Any) -> tuple[int, int, int]:
         )
     if any(int(n) for n in odl.known(qube.get("SUFFIX_ITEMS")) or ()):
         raise LabelError("SUFFIX_ITEMS is not zero, but UVIS cubes have no suffixes")
-    for key, expected in (("CORE_BASE", 0), ("CORE_MULTIPLIER", 1)):
-        value = odl.known(qube.get(key))
-        if value is not None and value != expected:
-            raise LabelError(f"{key} = {value}: UVIS values are not scaled, expected {expected}")
+    _require_unscaled(qube, "CORE_BASE", "CORE_MULTIPLIER")
+    if items[2] > _MOST_SAMPLES:
+        raise ProductError(
+            f"CORE_ITEMS = {items}: no product has more than {_MOST_SAMPLES} exposures; the label "
+            "is damaged, download it again from the archive"
+        )
     return items[2], items[1], items[0]
 
 

@@ -48,13 +48,17 @@ def loads(text: str) -> PVLModule:
     try:
         return parse(text)
     except Exception as error:
-        raise ValueError(" ".join(str(error).split())[:160]) from error
+        # What is left of a block that does not end has no message.
+        why = str(error.args[-1]) if error.args else "it ends before its blocks do"
+        raise ValueError(" ".join(why.split())[:160]) from error
 
 
 def _readable(text: str) -> Iterator[str]:
     """The statements of a label: without lines that belong to none, and the values that `pvl` does
     not read as quoted text."""
     starts = [match.start() for match in _STATEMENT.finditer(text)]
+    if not starts:
+        raise ValueError("it holds no statement")
     for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
         statement = text[start:end].strip()
         key, _, value = statement.partition("=")

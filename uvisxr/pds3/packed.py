@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
 
-from ..errors import ProductError
+from ..errors import ExportError, ProductError, warn_user
 from ..files import whole_file
 from . import pairs
 
@@ -47,6 +47,8 @@ def is_packed(path: Path) -> bool:
 def size(path: Path) -> int | None:
     """Bytes of data in a file; None if only unpacking can tell.
 
+    A UvisWarning says if a zip archive holds a file of another name.
+
     Raises
     ------
     OSError
@@ -61,6 +63,8 @@ def size(path: Path) -> int | None:
     if kind != ".ZIP":
         return path.stat().st_size
     with _unzipped(path) as (_, member):
+        if Path(member.filename).stem.upper() != pairs.split(path)[0].upper():
+            warn_user(f"{path} holds the data file {member.filename}, which is read all the same")
         return member.file_size
 
 
@@ -84,7 +88,7 @@ def plain(path: Path, expected: int) -> tuple[Path, int]:
     Raises
     ------
     ProductError
-        The file is damaged, or holds another number of bytes.
+        The file is damaged or encrypted, or holds another number of bytes.
     ExportError
         The cache cannot be written.
     """
@@ -92,24 +96,27 @@ def plain(path: Path, expected: int) -> tuple[Path, int]:
         return path, 0
     if path.suffix.upper() == ".ZIP":
         with _unzipped(path) as (_, member):
-            if member.compress_type == zipfile.ZIP_STORED and not member.flag_bits & 1:
+            if member.compress_type == zipfile.ZIP_STORED:
                 return path, _start(path, member)
     try:
         state = path.stat()
     except OSError as error:
         raise _damaged(path, error) from error
     # Imported late: programs that open other files through xarray load none of its libraries.
-    from ..fetch import cache_dir
+    from ..fetch import cache_dir, cache_note
 
     mark = f"{path.absolute()} {state.st_size} {state.st_mtime_ns}"
     folder = cache_dir("unpacked") / hashlib.sha256(mark.encode()).hexdigest()[:16]
     there = folder / f"{pairs.split(path)[0]}.DAT"
     with _ONE_AT_A_TIME:
         if not there.is_file() or there.stat().st_size != expected:
-            folder.mkdir(parents=True, exist_ok=True)
             _LOG.info("unpacking %s", path)
-            with whole_file(there, archive=True) as part:
-                _unpack(path, part, expected)
+            try:
+                with whole_file(there, archive=True) as part:
+                    folder.mkdir(parents=True, exist_ok=True)
+                    _unpack(path, part, expected)
+            except ExportError as error:
+                raise ExportError(f"cannot unpack {path}: {error}{cache_note(there)}") from error
     return there, 0
 
 
@@ -117,7 +124,15 @@ def _start(path: Path, member: zipfile.ZipInfo) -> int:
     with path.open("rb") as stream:
         stream.seek(member.header_offset)
         header = stream.read(_ZIP_HEADER)
-    name, extra = (int.from_bytes(header[k : k + 2], "little") for k in (26, 28))
+        name, extra = (int.from_bytes(header[k : k + 2], "little") for k in (26, 28))
+        own = stream.read(name)
+    # The central directory, which says where the header is, may be wrong.
+    raw = member.orig_filename
+    if not header.startswith(b"PK\3\4") or own not in (
+        raw.encode(),
+        raw.encode("cp437", "replace"),
+    ):
+        raise _damaged(path, f"no header of {raw} at byte {member.header_offset}")
     return member.header_offset + _ZIP_HEADER + name + extra
 
 
@@ -185,10 +200,13 @@ def _unzipped(path: Path) -> Iterator[tuple[zipfile.ZipFile, zipfile.ZipInfo]]:
                 f"{path} holds {len(data)} data files, none of them {own}: pack each product's "
                 "data file by itself"
             )
-        yield archive, (named or data)[0]
+        member = (named or data)[0]
+        if member.flag_bits & 1:
+            raise ProductError(f"{path} is encrypted: unpack it with its password")
+        yield archive, member
 
 
-def _damaged(path: Path, error: BaseException) -> ProductError:
+def _damaged(path: Path, error: BaseException | str) -> ProductError:
     return ProductError(
         f"cannot unpack {path}: {error}; it is damaged: copy or download the product again"
     )

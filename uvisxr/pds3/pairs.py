@@ -15,6 +15,15 @@ LABELS = (".LBL", ".XML")
 #: Endings of packed data files, after .DAT.
 PACKINGS = (".BZ2", ".GZ", ".ZIP")
 
+#: Endings of packings that are not read.
+_OTHER_PACKINGS = (".XZ", ".ZST", ".LZ4", ".LZMA", ".Z", ".7Z", ".RAR", ".TAR", ".TGZ", ".TBZ")
+
+#: What to say of a file that is packed in another way than those read.
+UNPACK = (
+    "is packed in a way that is not read: unpack it; read are NAME.DAT.bz2, NAME.DAT.gz and "
+    "NAME.DAT.zip, with NAME.LBL beside them"
+)
+
 _LABEL_TREES = ("LABEL", "LABELS", "label", "labels")
 _DATA_TREES = ("DATA", "data")
 
@@ -41,6 +50,19 @@ def split(path: Path) -> tuple[str, str]:
     if kind in PACKINGS and inner.suffix.upper() == ".DAT":
         return inner.stem, kind
     return path.name, ""
+
+
+def packed_otherwise(path: Path) -> bool:
+    """Whether a file is packed in another way than data files are read, by its name: NAME.zip."""
+    return not split(path)[1] and path.suffix.upper() in (*PACKINGS, *_OTHER_PACKINGS)
+
+
+def unread(path: Path) -> Path | None:
+    """What lies in place of a data file that is missing, packed in another way than is read."""
+    name = split(path)[0].upper()
+    there = sorted(path.parent.iterdir()) if path.parent.is_dir() else []
+    named = (file for file in there if file.name.upper().startswith(f"{name}."))
+    return next(filter(packed_otherwise, named), None)
 
 
 def beside(path: Path, ending: str) -> Path | None:
@@ -71,15 +93,22 @@ def label_of(path: Path) -> Path:
     Parameters
     ----------
     path : Path
-        The label, the data file, plain or packed, or their common base path.
+        The label, the data file, plain or packed, or their common base path, whose ending may be
+        any other.
     """
     name, kind = split(path)
     if kind in LABELS and path.is_file():
         return path
-    base = path.with_name(f"{name}.LBL")
-    places = _places(base.parent, _DATA_TREES, _LABEL_TREES)
-    found = (beside(folder / base.name, ending) for folder in places for ending in LABELS)
-    return next(filter(None, found), base)
+    bases = [path.with_name(f"{name}.LBL")]
+    if not kind and path.suffix:
+        bases.append(path.with_suffix(".LBL"))
+    for base in bases:
+        places = _places(base.parent, _DATA_TREES, _LABEL_TREES)
+        found = (beside(folder / base.name, ending) for folder in places for ending in LABELS)
+        label = next(filter(None, found), None)
+        if label or data_of(base):
+            return label or base
+    return bases[0]
 
 
 def _places(folder: Path, own: tuple[str, ...], other: tuple[str, ...]) -> Iterator[Path]:

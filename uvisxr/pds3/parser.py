@@ -7,7 +7,7 @@ absent, and a class that was renamed. Those two are silenced, and nothing else.
 from __future__ import annotations
 
 import warnings
-from typing import NoReturn
+from typing import Any, NoReturn
 
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "The multidict library is not present", ImportWarning)
@@ -17,6 +17,7 @@ with warnings.catch_warnings():
     import pvl
     from pvl.decoder import OmniDecoder
     from pvl.grammar import OmniGrammar
+    from pvl.parser import OmniParser
 
 
 class _Decoder(OmniDecoder):  # type: ignore[misc]  # pvl has no types
@@ -26,7 +27,26 @@ class _Decoder(OmniDecoder):  # type: ignore[misc]  # pvl has no types
         raise ValueError(value)
 
 
+class _Parser(OmniParser):  # type: ignore[misc]
+    """Ends where `pvl` would take up one and the same token for ever, as in ``600.000 = 5``."""
+
+    def parse(self, s: str) -> pvl.PVLModule:
+        self._reached = -1
+        return super().parse(s)
+
+    def parse_module_post_hook(self, module: Any, tokens: Any) -> tuple[Any, bool]:
+        token = next(tokens, None)
+        if token is not None:
+            tokens.send(token)
+            if token.pos == self._reached:
+                raise ValueError(f"no statement at {token}")
+            self._reached = token.pos
+        found: tuple[Any, bool] = super().parse_module_post_hook(module, tokens)
+        return found
+
+
 def parse(text: str) -> pvl.PVLModule:
     """Parse a label; errors are those of `pvl`."""
     grammar = OmniGrammar()
-    return pvl.loads(text, grammar=grammar, decoder=_Decoder(grammar))
+    decoder = _Decoder(grammar)
+    return pvl.loads(text, _Parser(grammar=grammar, decoder=decoder), grammar, decoder)

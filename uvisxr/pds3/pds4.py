@@ -71,7 +71,7 @@ def loads(text: bytes) -> dict[str, Any]:
         "TARGET_NAME": (_text(root, "Target_Identification/name") or "").upper(),
         "START_TIME": _text(root, "start_time_doy") or _text(root, "start_date_time"),
         "SPACECRAFT_CLOCK_START_COUNT": _clock(root),
-        "INTEGRATION_DURATION": _number(_text(root, "integration_duration")),
+        "INTEGRATION_DURATION": _duration(root),
         **_source(root),
         **{key: _number(_text(root, name)) for name, key in _OWN.items()},
     }
@@ -95,6 +95,15 @@ def _number(text: str | None) -> Any:
     except ValueError:
         return text
     return int(value) if value.is_integer() else value
+
+
+def _duration(root: ElementTree.Element) -> Any:
+    """The number alone if it is in seconds, as it must be, or in no stated unit."""
+    element = root.find(".//integration_duration")
+    unit = "s" if element is None else element.get("unit", "s").strip()
+    if unit.lower() not in ("s", "second", "seconds"):
+        raise ValueError(f"integration_duration is in {unit}: expected s")
+    return _number(_text(root, "integration_duration"))
 
 
 def _instrument(root: ElementTree.Element) -> str:
@@ -165,7 +174,12 @@ def _table(table: ElementTree.Element, block: dict[str, Any]) -> tuple[str, dict
     return "SPECTRUM", block | {
         "ROWS": _number(_text(table, "records")),
         "COLUMNS": _number(_text(table, "Record_Binary/fields")),
-        "COLUMN": {"DATA_TYPE": kind, "BYTES": size},
+        "COLUMN": {
+            "DATA_TYPE": kind,
+            "BYTES": size,
+            "OFFSET": _number(_text(table, "Field_Binary/value_offset")),
+            "SCALING_FACTOR": _number(_text(table, "Field_Binary/scaling_factor")),
+        },
     }
 
 

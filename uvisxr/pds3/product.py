@@ -66,10 +66,12 @@ def qube_file(label: Label, window: int = 0) -> QubeFile:
         else:
             raise ProductError(
                 f"{label.path}: {here} {name}s hold neither the detector's {whole} nor one window "
-                f"of {size} (there are {len(label.windows)} windows): the label is damaged; "
+                f"of {size} (number of windows: {len(label.windows)}): the label is damaged; "
                 "download it again from the archive"
             )
-    file = QubeFile(label.data_path, label.shape, tuple(corner), area.shape, label.dtype)
+    file = QubeFile(
+        label.data_path, label.shape, tuple(corner), area.shape, label.dtype, label.pointer
+    )
     file.check_size()
     return file
 

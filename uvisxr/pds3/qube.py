@@ -19,6 +19,7 @@ from xarray.core import indexing
 
 from ..errors import ProductError
 from . import packed, pairs
+from .identifier import product_id
 
 #: Bytes read at once, unless a single exposure is larger.
 _READ_BYTES = 2**20
@@ -39,6 +40,8 @@ class QubeFile:
         Rows and columns of values.
     dtype : str
         numpy type in the file.
+    pointer : str
+        Name of the file by the label, which may be another.
     """
 
     path: Path
@@ -46,6 +49,7 @@ class QubeFile:
     corner: tuple[int, int]
     shape: tuple[int, int]
     dtype: str
+    pointer: str = ""
 
     @property
     def size(self) -> int:
@@ -53,8 +57,10 @@ class QubeFile:
         return int(np.prod(self.frame, dtype=np.int64)) * np.dtype(self.dtype).itemsize
 
     @property
-    def _name(self) -> str:
-        return pairs.split(self.path)[0]
+    def _product(self) -> str | None:
+        """The product by the file's name, or by the one that its label has for it."""
+        names = (pairs.split(Path(name))[0] for name in (self.path.name, self.pointer))
+        return next(filter(None, map(product_id, names)), None)
 
     def check_size(self) -> None:
         """Compare the file's size with the one the label gives.
@@ -70,16 +76,25 @@ class QubeFile:
             size = packed.size(self.path)
         except OSError as error:
             raise ProductError(
-                f"cannot read the data file {self.path}: {error.strerror or error}; it must be "
-                f"beside its label; `uvisxr fetch {self._name}` downloads both"
+                f"cannot read the data file {self.path}: {error.strerror or error}{self._mend()}"
             ) from error
         if size is not None and size != self.size:
             state = "truncated" if size < self.size else "too long"
             raise ProductError(
                 f"{self.path} is {state}: {size} bytes, but its label says {self.size} "
-                f"({' x '.join(map(str, self.frame))} values); download the product again with "
-                f"`uvisxr fetch {self._name}`"
+                f"({' x '.join(map(str, self.frame))} values); download the product again"
+                + (f" with `uvisxr fetch {self._product}`" if self._product else "")
             )
+
+    def _mend(self) -> str:
+        """What else was looked for in place of a missing file, and what helps."""
+        other = pairs.unread(self.path)
+        if other is not None:
+            return f"; {other} {pairs.UNPACK}"
+        also = self.pointer not in ("", self.path.name)
+        named = f", nor is there {self.pointer}, which the label names" if also else ""
+        both = f"; `uvisxr fetch {self._product}` downloads both" if self._product else ""
+        return f"{named}; it must be beside its label{both}"
 
     def read(
         self, exposures: np.ndarray, rows: slice = slice(None), columns: slice = slice(None)

@@ -6,30 +6,37 @@ archive can be walked.
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
 
-from .. import checks
+from .. import checks, targets
 from ..errors import ArgumentError, NoMatchError, warn_user
 from ..instrument.channel import ChannelName
 from ..timescales import Instant, parse_instant, parse_utc
 from . import index, odl, pairs, pds4
 from .archive import Archive
 from .identifier import product_id
-from .label import looks_like_uvis
+from .label import Label, looks_like_uvis, read_label
 from .product import label_path
 
-#: Names of spectral products and of calibration matrices, which do not count as products, in the
-#: archive. What a file is says its label; names tell where there is none.
+#: How names and identifiers of spectral products begin, and how names of calibration matrices end,
+#: which do not count as products. What a file is says its label; names tell where there is none.
 _PRODUCT = re.compile(r"(EUV|FUV)\d{4}_\d{3}_.*", re.IGNORECASE)
 _MATRIX = re.compile(r".*_CAL_\d+", re.IGNORECASE)
+
+#: How much of a file tells that it is no text, and how NetCDF files begin, version 4 and before.
+_HEAD = 512
+_NETCDF = (b"\x89HDF\r\n\x1a\n", b"CDF")
 
 #: Label keywords that filters need, and the type of the values, which tells matrices from counts.
 #: They come before the longer part of the data description.
@@ -38,8 +45,14 @@ _KEYWORD = re.compile(
     re.MULTILINE,
 )
 
-#: How many values an error lists.
-_SHOWN = 12
+#: How many values an error lists, and how many letters of a source it shows.
+_SHOWN, _LONGEST = 12, 80
+
+#: What the system says of a path where nothing is.
+_ABSENT = (errno.ENOENT, errno.ENOTDIR)
+
+#: The batch files that are being read, each named in the one before.
+_lists: ContextVar[frozenset[Path]] = ContextVar("_lists", default=frozenset())
 
 
 @dataclass(frozen=True)
@@ -47,11 +60,13 @@ class Product:
     """One product on disk.
 
     `data`, which may be packed, is None if there is no data file for the label. The label itself
-    may be missing; opening the product then reports that.
+    may be missing; opening the product then reports that. `paired`: label and data were given
+    together, whatever their names.
     """
 
     label: Path
     data: Path | None
+    paired: bool = False
 
     @property
     def name(self) -> str:
@@ -64,6 +79,10 @@ class Product:
         label = label_path(path.absolute())
         return cls(label, pairs.data_of(label))
 
+    def read(self) -> Label:
+        """What the label says; errors as of `read_label`."""
+        return read_label(self.label, self.data if self.paired else None)
+
 
 @dataclass(frozen=True)
 class Filter:
@@ -75,8 +94,11 @@ class Filter:
     ----------
     channel : str, optional
         EUV or FUV.
-    target, slit : str, optional
-        As written in the label, upper or lower case ("s rings", "low_resolution").
+    target : str, optional
+        The label's target in any of its spellings (`uvisxr.targets`): "s rings" takes what labels
+        call S RINGS and Saturn Rings, "Daphnis" what they call DA.
+    slit : str, optional
+        As written in the label, upper or lower case ("low_resolution").
     after, before : str, optional
         Accept START_TIME from `after` (inclusive) to `before` (exclusive): 2005-230T15:15 or
         2005-08-18.
@@ -126,7 +148,9 @@ class Filter:
         def same(wanted: str | None, value: str) -> bool:
             return not wanted or _canonical(wanted) == _canonical(value)
 
-        if not (same(self.channel, channel) and same(self.target, target)):
+        if self.target and targets.canonical(self.target) != targets.canonical(target):
+            return False
+        if not same(self.channel, channel):
             return False
         if not same(self.slit, slit):
             return False
@@ -144,10 +168,11 @@ def expand(
     Parameters
     ----------
     sources : path or iterable of paths
-        Labels, data files or their common base path; folders (searched with all folders below,
-        through links); batch files (one source per line, relative to the file, # for comments);
-        globs ("data/D2005_*/FUV*.LBL"); index tables (INDEX.LBL or INDEX.TAB of a volume, or those
-        of the Ring-Moon Systems Node); identifiers of products in the cache (see
+        Labels, data files or their common base path; a label followed by a data file of another
+        name that has no label of its own; folders (searched with all folders below, through links);
+        batch files (one source per line, relative to the file, # for comments); globs
+        ("data/D2005_*/FUV*.LBL"); index tables (INDEX.LBL or INDEX.TAB of a volume, or those of the
+        Ring-Moon Systems Node); identifiers of products in the cache (see
         `uvisxr.pds3.identifier`). A file of that name goes before a glob or an identifier.
     wanted : Filter, optional
         By default everything is accepted.
@@ -174,7 +199,7 @@ def expand(
         sources = [sources]
     sieve = _Sieve(wanted or Filter())
     seen: set[int] = set()
-    for source in _checked(sources, Path.cwd(), fetch):
+    for source in _checked([_source(one, Path.cwd(), fetch) for one in sources]):
         for product in source.products(sieve):
             mark = hash(str(product.label))
             if mark not in seen:
@@ -249,8 +274,9 @@ class _Sieve:
             starts = sorted(self._there["start"])
             return f"{starts[0]} to {starts[-1]}"
         there = sorted(self._there[name])
-        near = checks.nearest(_canonical(value), there) if name == "target" else ""
-        near = "" if _canonical(value) in map(_canonical, there) else near
+        near = ""
+        if name == "target" and targets.canonical(value) not in map(targets.canonical, there):
+            near = checks.nearest(targets.canonical(value), there)
         return ", ".join(there[:_SHOWN]) + (", ..." if len(there) > _SHOWN else "") + near
 
 
@@ -261,15 +287,22 @@ class _Source:
     Attributes
     ----------
     text : str
+        Relative to where it was given, if it lies below.
     path : Path
         Absolute.
     fetch : bool
         As of `expand`.
+    data : Path, optional
+        The data file of another name that was given with the label `path`.
+    line : int
+        Its line in a batch file, from 1.
     """
 
     text: str
     path: Path
     fetch: bool
+    data: Path | None = None
+    line: int = 0
 
     def products(self, sieve: _Sieve) -> Iterator[Product]:
         """The wanted products."""
@@ -285,6 +318,8 @@ class _Source:
     def _found(self) -> Iterable[Product | _Source]:
         """Products, or further sources that hold them."""
         path = self.path
+        if self.data is not None:
+            return [Product(path, self.data, paired=True)]
         if path.is_dir():
             return _folder(path)
         if path.is_file() and not pairs.split(path)[1]:
@@ -298,23 +333,34 @@ class _Source:
             return (
                 _Source(str(match), match, self.fetch)
                 for match in found
-                if not (pairs.split(match)[1] and _is_matrix(Product.at(match)))
+                if not pairs.split(match)[1] or _is_meant(Product.at(match))
             )
         return self._identified()
 
     def _identified(self) -> list[Product]:
         name = product_id(self.text)
-        if name is None:
+        if name is None or not _PRODUCT.fullmatch(name):
             return []
         archive = Archive.default()
         label = archive.cached(name)
-        if label is None and self.fetch:
+        if self.fetch and not (label and archive.is_whole(label)):
             label = archive.product(name, matrix=False)["label"]
+        own = stated(label, "PRODUCT_ID") if label else ""
+        if own and (product_id(own) or own) != name:
+            raise ArgumentError(
+                f"{label} is the label of {own}, not of {name}: `uvisxr fetch {name}` downloads "
+                "the right one, and so does fetch=True on opening"
+            )
         return [] if label is None else [Product.at(label)]
 
     def none(self) -> ArgumentError:
         """What to say if it holds no product."""
         name = product_id(self.text)
+        if name is not None and not _PRODUCT.fullmatch(name):
+            return ArgumentError(
+                f"{name} is not a product of FUV or EUV, the channels that uvisxr reads: give one "
+                "of theirs"
+            )
         if name is not None:
             return ArgumentError(
                 f"no product {name} in {self.path.parent} or in the cache: `uvisxr fetch {name}` "
@@ -327,21 +373,84 @@ class _Source:
         )
 
 
-def _checked(sources: Iterable[str | Path], folder: Path, fetch: bool) -> list[_Source]:
-    """Check that every source holds a product, so that a missing one shows before work starts."""
-    found = []
-    for given in sources:
-        try:
-            path = folder / Path(given).expanduser()
-        except TypeError:
-            raise ArgumentError(f"{given!r} is not the path of a product") from None
-        except RuntimeError as error:
-            raise ArgumentError(f"{given}: {error}") from error
-        source = _Source(str(given), path, fetch)
-        if next(source.products(_Sieve(Filter())), None) is None:
-            raise source.none()
-        found.append(source)
-    return found
+def _checked(sources: list[_Source], listed: Path | None = None) -> list[_Source]:
+    """Check that every source holds a product, so that a missing one shows before work starts.
+
+    `listed` is the batch file that they come from; errors then say which line is wrong.
+    """
+    given = list(_paired(sources))
+    for source in given:
+        with _at_line(listed, source.line):
+            if next(source.products(_Sieve(Filter())), None) is None:
+                raise source.none()
+    return given
+
+
+@contextmanager
+def _at_line(listed: Path | None, line: int) -> Iterator[None]:
+    try:
+        yield
+    except ArgumentError as error:
+        if listed is None:
+            raise
+        raise ArgumentError(
+            f"{listed}, line {line}: {error}; the file was read as a list of products, one a line"
+        ) from error
+
+
+def _source(given: str | Path, folder: Path, fetch: bool, line: int = 0) -> _Source:
+    if not str(given).strip():
+        raise ArgumentError("the path of a product is empty; the current folder is '.'")
+    try:
+        path = folder / Path(given).expanduser()
+    except TypeError:
+        raise ArgumentError(f"{given!r} is not the path of a product") from None
+    except RuntimeError as error:
+        raise ArgumentError(f"{given}: {error}") from error
+    try:
+        path.stat()
+    except OSError as error:
+        if error.errno not in _ABSENT:
+            raise ArgumentError(f"{_short(str(given))}: {error.strerror}") from error
+    except ValueError as error:
+        raise ArgumentError(
+            f"{_short(str(given))!r} is not the path of a product: {error}"
+        ) from error
+    # xarray makes paths absolute before its engines get them, identifiers too.
+    text = path.relative_to(folder) if path.is_relative_to(folder) else given
+    return _Source(str(text), path, fetch, line=line)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+def _paired(sources: list[_Source]) -> Iterator[_Source]:
+    """The sources, with a label and a data file beside it in the list as one product.
+
+    Of another name, without a label of its own, the data file can be of no other product.
+    """
+    rest = list(sources)
+    while rest:
+        source = rest.pop(0)
+        pair = _pair(source, rest[0]) if rest else None
+        if pair is not None:
+            rest.pop(0)
+        yield pair or source
+
+
+def _pair(first: _Source, second: _Source) -> _Source | None:
+    kinds = [pairs.split(source.path)[1] for source in (first, second)]
+    turned = kinds[1] in pairs.LABELS
+    label, data = (second, first) if turned else (first, second)
+    if sum(kind in pairs.LABELS for kind in kinds) != 1 or "" in kinds:
+        return None
+    if not (label.path.is_file() and data.path.is_file()) or pairs.label_of(data.path).is_file():
+        return None
+    # After a data file, a label with data of its own begins another product.
+    if turned and pairs.data_of(label.path):
+        return None
+    return replace(label, path=label.path.absolute(), data=data.path.absolute())
 
 
 def _pattern(path: Path) -> str:
@@ -355,17 +464,30 @@ def _pattern(path: Path) -> str:
 
 def _folder(path: Path) -> Iterator[Product]:
     for place, names in _walk(path):
-        stems: dict[str, dict[str, Path]] = {}
+        stems: dict[str, list[tuple[str, str, str]]] = {}
         for name in names:
             base, kind = pairs.split(Path(name))
             if kind:
-                kind = kind if kind in pairs.LABELS else ".DAT"
-                stems.setdefault(base.upper(), {}).setdefault(kind, place / name)
-        for found in stems.values():
-            file = next(found[kind] for kind in (*pairs.LABELS, ".DAT") if kind in found)
-            product = Product.at(file)
-            if _is_product(file) and not _is_matrix(product):
-                yield product
+                stems.setdefault(base.upper(), []).append((base, kind, name))
+        try:
+            described = [
+                Product.at(place / n) for found in stems.values() for n in _described(found)
+            ]
+        except OSError as error:
+            _left_out(error, place)
+            continue
+        yield from (x for x in described if _is_product(x) and _is_meant(x))
+
+
+def _described(found: list[tuple[str, str, str]]) -> Iterable[str]:
+    """Which files stand for products, of those whose names differ in endings and capitals only.
+
+    Labels, each name once; data files where there is no label.
+    """
+    labels: dict[str, str] = {}
+    for wanted in reversed(pairs.LABELS):
+        labels |= {base: name for base, kind, name in found if kind == wanted}
+    return labels.values() or [found[0][2]]
 
 
 def _walk(path: Path) -> Iterator[tuple[Path, list[str]]]:
@@ -374,16 +496,16 @@ def _walk(path: Path) -> Iterator[tuple[Path, list[str]]]:
     Each folder comes once, so that links that lead back up end nowhere.
     """
 
-    def told(error: OSError) -> None:
-        warn_user(
-            f"cannot read the folder {error.filename}: {error.strerror}; what it holds is left out"
-        )
-
     seen: set[tuple[int, int]] = set()
     roots = [path.absolute()]
     for root in roots:
-        for place, folders, files in os.walk(root, onerror=told):
-            state = Path(place).stat()
+        for place, folders, files in os.walk(root, onerror=_left_out):
+            try:
+                state = Path(place).stat()
+            except OSError as error:
+                folders[:] = []
+                _left_out(error)
+                continue
             mark = (state.st_dev, state.st_ino)
             names = [name for name in sorted(folders) if not name.startswith(".")]
             folders[:] = []
@@ -396,12 +518,28 @@ def _walk(path: Path) -> Iterator[tuple[Path, list[str]]]:
             yield Path(place), sorted(files)
 
 
-def _is_product(file: Path) -> bool:
-    name, kind = pairs.split(file)
-    if _PRODUCT.fullmatch(name):
-        return True
+def _left_out(error: OSError, folder: Path | None = None) -> None:
+    warn_user(
+        f"cannot read the folder {folder or error.filename}: {error.strerror}; what it holds is "
+        "left out"
+    )
+
+
+def _is_product(product: Product) -> bool:
+    """Whether a label, or a data file without one, is that of a spectral product."""
     # Even a renamed product still identifies itself.
-    return kind in pairs.LABELS and bool(_PRODUCT.fullmatch(_keywords(file).get("PRODUCT_ID", "")))
+    texts = (product_id(product.name), product.name, stated(product.label, "PRODUCT_ID"))
+    return any(_PRODUCT.fullmatch(text or "") for text in texts)
+
+
+def _is_meant(product: Product) -> bool:
+    """Whether what a folder or a glob holds is asked for: neither a matrix nor anything else.
+
+    Without a label, only a whole name tells: the names of the team's calibration files begin like
+    those of products.
+    """
+    known = product.label.is_file() or product_id(product.name) is not None
+    return known and not _is_matrix(product)
 
 
 def _is_matrix(product: Product) -> bool:
@@ -411,14 +549,47 @@ def _is_matrix(product: Product) -> bool:
 
 
 def _batch_file(path: Path, fetch: bool) -> list[_Source]:
+    above = _lists.get()
+    if path.resolve() in above:
+        raise ArgumentError(f"{path} is a list that leads back to itself")
+    before = _lists.set(above | {path.resolve()})
     try:
-        lines = path.read_text().splitlines()
-    except UnicodeDecodeError as error:
-        raise ArgumentError(
-            f"{path} is not text: a batch file has one product per line, and data files end in .DAT"
-        ) from error
-    entries = (line.partition("#")[0].strip() for line in lines)
-    return _checked(filter(None, entries), path.resolve().parent, fetch)
+        return _checked(_entries(path, fetch), path)
+    finally:
+        _lists.reset(before)
+
+
+def _entries(path: Path, fetch: bool) -> list[_Source]:
+    folder = path.resolve().parent
+    given = []
+    for number, line in enumerate(_lines(path), 1):
+        entry = line.partition("#")[0].strip()
+        if entry:
+            with _at_line(path, number):
+                given.append(_source(entry, folder, fetch, number))
+    return given
+
+
+def _lines(path: Path) -> list[str]:
+    if pairs.packed_otherwise(path):
+        raise ArgumentError(f"{path} {pairs.UNPACK}")
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(_HEAD)
+        if head.startswith(_NETCDF):
+            raise ArgumentError(
+                f"{path} is a NetCDF file, not a product: open it with xarray.open_dataset or, if "
+                "it has several windows, with xarray.open_datatree"
+            )
+        if b"\0" not in head:
+            return path.read_text().splitlines()
+    except OSError as error:
+        raise ArgumentError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError:
+        pass
+    raise ArgumentError(
+        f"{path} is not text: a batch file has one product per line, and data files end in .DAT"
+    )
 
 
 def _is_index(path: Path) -> bool:
@@ -426,6 +597,8 @@ def _is_index(path: Path) -> bool:
         path.is_file()
         and (path.suffix.upper() == ".TAB" or "INDEX" in path.stem.upper())
         and path.suffix.upper() in (".TAB", ".LBL")
+        # Names may have anything in them: my_index_of_titan.LBL.
+        and not _PRODUCT.fullmatch(stated(path, "PRODUCT_ID"))
     )
 
 
@@ -434,12 +607,13 @@ def _index(path: Path, sieve: _Sieve) -> Iterator[Product]:
     for row in index.read(path):
         if row.channel not in get_args(ChannelName):
             continue
-        if row.target is None or row.slit is None or row.start is None:
-            # The table does not say; the label does.
+        target = str(odl.known(row.target) or "")
+        if not target or not row.slit or row.start is None or np.isnat(row.start):
+            # What the table does not say, the label may.
             product = volumes.product(row)
             if not _is_matrix(product) and sieve.takes_label(product):
                 yield product
-        elif sieve.takes(row.channel, row.target, row.slit, row.start):
+        elif sieve.takes(row.channel, target, row.slit, row.start):
             product = volumes.product(row)
             if not _is_matrix(product):
                 yield product
@@ -477,9 +651,9 @@ class _Volumes:
         return self._known[volume]
 
 
-def stated_product(label: Path) -> str:
-    """PRODUCT_ID of a label, in capitals; empty if it gives none."""
-    return _keywords(label).get("PRODUCT_ID", "").upper()
+def stated(label: Path, keyword: str) -> str:
+    """PRODUCT_ID, TARGET_NAME or SLIT_STATE as a label has it; empty if it gives none."""
+    return _keywords(label).get(keyword, "")
 
 
 def _keywords(label: Path) -> dict[str, str]:
@@ -488,6 +662,8 @@ def _keywords(label: Path) -> dict[str, str]:
     try:
         if label.suffix.upper() == ".XML":
             return _of_pds4(label) if looks_like_uvis(label) else {}
+        if not label.is_file():
+            return {}
         with label.open("rb") as stream:
             head = stream.read(8192).decode("latin-1")
     except (OSError, ValueError):

@@ -13,8 +13,8 @@ from ..instrument.detector import Window
 from .objects import DataObject
 from .qube import QubeFile
 
-#: Exposures searched for the extent of a window; any that arrived shows it.
-_SEARCHED = 64
+#: Exposures read at once.
+_BLOCK = 64
 
 
 def windows(described: DataObject, data: Path) -> tuple[Window, ...]:
@@ -89,19 +89,29 @@ def _bin(described: DataObject, data: Path, area: Window, axis: int) -> int:
 
 
 def _extent(described: DataObject, data: Path, area: Window, axis: int) -> int:
-    """How many lines or bands of the window hold values in the first exposures of the file."""
-    file = QubeFile(data, described.shape, (0, 0), described.shape[1:], described.dtype)
+    """How many lines or bands of the window hold values.
+
+    All exposures are searched, as parts of some may be lost.
+    """
+    frame = described.shape
+    file = QubeFile(data, frame, (0, 0), frame[1:], described.dtype, described.pointer)
     file.check_size()
-    values = file.read(np.arange(min(_SEARCHED, described.shape[0])))
     # A cube smaller than the detector along the other axis holds only the window.
     spans = []
     for size, name in zip(described.shape[1:], ("line", "band"), strict=True):
         full = size == {"line": N_LINES, "band": N_BANDS}[name]
         first, last = getattr(area, f"ul_{name}"), getattr(area, f"lr_{name}")
         spans.append(slice(first, last + 1) if full else slice(None))
-    inside = values[:, *spans]
-    known = inside != np.iinfo(np.uint16).max if values.dtype.kind == "u" else np.isfinite(inside)
-    found = np.flatnonzero(known.any((0, 2 - axis)))
-    if not found.size:
+    found = 0
+    samples = described.shape[0]
+    for start in range(0, samples, _BLOCK):
+        inside = file.read(np.arange(start, min(start + _BLOCK, samples)))[:, *spans]
+        unsigned = inside.dtype.kind == "u"
+        known = inside != np.iinfo(np.uint16).max if unsigned else np.isfinite(inside)
+        here = np.flatnonzero(known.any((0, 2 - axis)))
+        found = max(found, int(here[-1]) + 1 if here.size else 0)
+        if found == inside.shape[1 + axis]:
+            break
+    if not found:
         raise ProductError(f"{data} holds no value in the window")
-    return int(found[-1]) + 1
+    return found

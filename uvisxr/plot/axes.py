@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,14 +14,23 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import AutoLocator
 
 from .. import checks
+from ..dataset import needs
 from ..errors import ArgumentError, MissingStepError
-from ..integrals import brightness
+from ..integrals import brightness, span
+from ..numerics.along_wl import Integration
 from ..numerics.poisson import missing
 from ..quality.flags import flags_of
+from ..quality.losses import flags_of_missing
 from ..stars import predict
+from ..stars.catalogue import downloaded, read
 
-#: Wavelengths where stars outshine most bodies, angstrom.
-STARLIGHT = (1600, 1900)
+#: Wavelengths where stars outshine most bodies, angstrom. FUV: beyond the airglow of nitrogen. EUV:
+#: hydrogen between the stars takes what is below 912, so from beyond Lyman-beta to where the
+#: Lyman-alpha that the instrument scatters sets in.
+STARLIGHT = {"FUV": (1600.0, 1900.0), "EUV": (1035.0, 1150.0)}
+
+#: Wavelengths to look for stars in: a range, angstrom; the channel's `STARLIGHT`; or all.
+StarRange = tuple[float, float] | Literal["starlight"] | None
 
 #: Units as written in pictures.
 _UNITS = {
@@ -74,13 +84,9 @@ def position(ds: xr.Dataset, pic: int) -> int:
     return int(found[0])
 
 
-def title(ds: xr.Dataset, index: int | None = None) -> str:
-    """Name of the observation, and time of the exposure."""
-    name = str(ds.attrs.get("name", ""))
-    if index is None or "time" not in ds.coords:
-        return name
-    time = np.datetime_as_string(np.atleast_1d(ds["time"].values)[index], unit="s")
-    return f"{name}  pic {int(np.atleast_1d(ds['pic'].values)[index])}  {time}"
+def title(ds: xr.Dataset) -> str:
+    """Name of the observation."""
+    return str(ds.attrs.get("name", ""))
 
 
 def spectra_map(ax: Axes, ds: xr.Dataset, values: np.ndarray, **image: Any) -> AxesImage:
@@ -108,45 +114,81 @@ def number_axis(axis: Axis, numbers: np.ndarray) -> None:
     ticks = AutoLocator()
     ticks.set_params(integer=True)
     axis.set_major_locator(ticks)
-
-    def text(value: float, _: object) -> str:
-        whole = round(value)
-        near = abs(value - whole) < 1e-6 and 0 <= whole < len(numbers)
-        return f"{numbers[whole]}" if near else ""
-
-    axis.set_major_formatter(text)
+    axis.set_major_formatter(partial(_tick, numbers))
 
 
-def signal(ds: xr.Dataset, wl_range: tuple[float, float] | None) -> xr.DataArray:
+def nearest(numbers: np.ndarray, position: float) -> str:
+    """The number at the position next to one; nothing beyond the ends."""
+    whole = round(position)
+    return f"{numbers[whole]}" if 0 <= whole < len(numbers) else ""
+
+
+def _tick(numbers: np.ndarray, position: float, _: object) -> str:
+    return nearest(numbers, position) if abs(position - round(position)) < 1e-6 else ""
+
+
+def signal(ds: xr.Dataset, wl_range: StarRange, method: Integration = "bins") -> xr.DataArray:
     """Brightness in a wavelength range: kR if calibrated, else count/s.
+
+    Parameters
+    ----------
+    ds : Dataset
+    wl_range : (float, float), "starlight" or None
+        Angstrom. "starlight" is the channel's `STARLIGHT`, as far as the dataset holds it, and all
+        of a dataset that holds none of it, or is integrated already.
+    method : {"bins", "trapezoid", "simpson"}
+        As in `uvisxr.integrals.integrate`; counts are summed.
 
     Returns
     -------
     DataArray
-        (pic, pixel), with its errors as coordinates `upper` and `lower` if calibrated.
+        (pic, pixel), with its errors as coordinates `upper` and `lower` if calibrated, and the
+        wavelengths it covers as the attribute `wl_range` if known. NaN where radiances or counts
+        are missing.
 
     Raises
     ------
     MissingStepError
         The dataset has neither radiance nor counts, or they are of bins.
+    ArgumentError
+        The range is not within the dataset's wavelengths, or another method.
     """
     flags_of(ds)  # its dimensions are checked first
-    if {"radiance", "brightness"} & set(ds.variables):
-        integrated = "radiance" not in ds.variables
-        light = brightness(ds, None if integrated and wl_range == STARLIGHT else wl_range)
-        errors = {
-            side: (("pic", "pixel"), light[f"brightness_{side}"].transpose("pic", "pixel").values)
-            for side in ("upper", "lower")
-            if f"brightness_{side}" in light.coords
-        }
-        light = light.transpose("pic", "pixel")
-        return light.assign_coords(errors).assign_attrs(long_name="brightness", units="kR")
+    checks.choice("method", method, Integration)
+    wanted = _wanted(ds, wl_range)
+    if not {"radiance", "brightness"} & set(ds.variables):
+        return _count_rate(ds, wanted)
+    light = brightness(ds, wanted, method)
+    errors = {
+        side: (("pic", "pixel"), light[f"brightness_{side}"].transpose("pic", "pixel").values)
+        for side in ("upper", "lower")
+        if f"brightness_{side}" in light.coords
+    }
+    light = light.transpose("pic", "pixel")
+    return light.assign_coords(errors).assign_attrs(long_name="brightness", units="kR")
+
+
+def _wanted(ds: xr.Dataset, wl_range: StarRange) -> tuple[float, float] | None:
+    if not isinstance(wl_range, str):
+        return wl_range
+    other = "two ascending wavelengths, angstrom"
+    checks.choice("wl_range", wl_range, Literal["starlight"], other)
+    usual = STARLIGHT.get(ds.attrs.get("channel", ""))
+    if usual is None or ds.sizes.get("wl", 0) < 2:
+        return None
+    ends = span(ds)
+    low, high = max(usual[0], ends[0]), min(usual[1], ends[1])
+    held = bool(((ds["wl"] >= low) & (ds["wl"] <= high)).any())
+    return (low, high) if held else None
+
+
+def _count_rate(ds: xr.Dataset, wl_range: tuple[float, float] | None) -> xr.DataArray:
+    """Counts in a wavelength range over the exposure, of spectra in which none is missing."""
     if "counts" not in ds.variables:
         raise MissingStepError(
             "the dataset has neither radiance nor counts: start from uvisxr.open_product"
         )
-    counts = ds["counts"]
-    if "wl" not in counts.dims or "exposure" not in ds.variables:
+    if "wl" not in ds["counts"].dims or "exposure" not in ds.variables:
         raise MissingStepError(
             "the counts have no dimension wl, or no exposure: keep the coordinates of "
             "uvisxr.open_product, and select with isel(wl=[0]) instead of isel(wl=0)"
@@ -159,21 +201,32 @@ def signal(ds: xr.Dataset, wl_range: tuple[float, float] | None) -> xr.DataArray
                 f"no wavelength in wl_range={wl_range!r}: the dataset holds "
                 f"{float(ds['wl'].min()):.0f} to {float(ds['wl'].max()):.0f} angstrom"
             )
-        counts = counts.isel(wl=np.flatnonzero(inside.values))
-    # What was not transmitted is no count; a spectrum of nothing else has no rate.
-    lost = missing(counts)
-    known = counts.where(~lost, 0).sum("wl")
-    rate = known.where(~lost.all("wl")) / ds["exposure"]
-    return rate.transpose("pic", "pixel").assign_attrs(long_name="count rate", units="count s-1")
+        ds = ds.isel(wl=np.flatnonzero(inside.values))
+    counts = ds["counts"].compute()
+    known = ~missing(counts)
+    rate = counts.where(known, 0).sum("wl") / ds["exposure"]
+    if not bool(known.all()):
+        # What no exposure has was never to be transmitted, and is no loss.
+        lacking = flags_of_missing(ds.assign(counts=counts)).transpose(*rate.dims)
+        rate = rate.where(known.any("wl") & (lacking == 0))
+    rate = rate.transpose("pic", "pixel").assign_attrs(long_name="count rate", units="count s-1")
+    return rate.assign_attrs(wl_range=span(ds)) if "wl_bounds" in ds.variables else rate
+
+
+def title_of_light(ds: xr.Dataset, light: xr.DataArray) -> str:
+    """Name of the observation, and the wavelengths of a `signal`."""
+    ends = light.attrs.get("wl_range")
+    return title(ds) if ends is None else f"{title(ds)}  {ends[0]:.0f}–{ends[1]:.0f} Å".strip()
 
 
 def with_stars(ds: xr.Dataset, catalogue: xr.Dataset | None) -> xr.Dataset:
     """The dataset with predicted stars if it has geometry; unchanged otherwise."""
-    if catalogue is None and "star_count" in ds.variables:
-        return ds
-    try:
-        return predict.predict_stars(ds, catalogue)
-    except MissingStepError:
-        if catalogue is not None:
-            raise
-        return ds
+    if catalogue is None:
+        if "star_count" in ds.variables:
+            return ds
+        try:
+            needs.check(ds, "predict_stars")
+        except MissingStepError:
+            return ds
+        catalogue = read(downloaded())
+    return predict.predict_stars(ds, catalogue)

@@ -20,20 +20,24 @@ _SATURN_RINGS = (74_658.0, 91_975.0, 122_340.0, 136_780.0)
 #: Bodies whose radius is a smaller fraction of the picture's side are drawn as a mark.
 _DOT = 0.004
 
+#: Least height of a disk that text is written on, points.
+_READABLE = 80.0
+
 #: Minimum distance between names, as a fraction of the picture's side.
 _ROOM = 0.06
 
 
-def draw_bodies(ax: Axes, sky: maps.Sky, views: list[Views], look: Style) -> None:
+def draw_bodies(ax: Axes, sky: maps.Sky, views: list[Views], below: str, look: Style) -> None:
     """Draw bodies at one instant, farthest first; the first of `views` is the target.
 
-    The `gid` of each artist names its part and body, such as "limb:TITAN".
+    The text `below` says where on the target the spacecraft is. The `gid` of each artist names its
+    part and body, such as "limb:TITAN".
     """
     order = sorted(views, key=lambda v: -float(v.distance))
     for level, view in enumerate(order):
         zorder = 1.0 + level / (len(views) + 1)
         if _draw(ax, sky, view, look, zorder) and view is views[0]:
-            draw_sub_spacecraft(ax, sky, view, look)
+            draw_sub_spacecraft(ax, sky, view, below, look)
     names: list[np.ndarray] = []
     _draw_sun(ax, sky, views[0], look, names)
     # Name the target, then the nearest bodies if there is room.
@@ -95,11 +99,25 @@ def _draw_rings(ax: Axes, sky: maps.Sky, view: Views, look: Style, zorder: float
     ax.add_collection(rings, autolim=False)
 
 
-def draw_sub_spacecraft(ax: Axes, sky: maps.Sky, view: Views, look: Style) -> None:
-    """Mark the sub-spacecraft point."""
+def draw_sub_spacecraft(ax: Axes, sky: maps.Sky, view: Views, text: str, look: Style) -> None:
+    """Mark the sub-spacecraft point, and write where it is."""
     normal, altitude = nearest(view.observer, view.radii)
     place = sky(view.sky(view.observer - altitude * normal))
     ax.plot(*place[:, None], gid="sub_spacecraft", zorder=3.0, **look["sub_spacecraft"])
+    limb = sky(view.sky(outline.limb(view.observer, view.radii)))
+    height = np.ptp(ax.transData.transform(limb)[:, 1]) * 72.0 / ax.figure.dpi
+    # On a small disk the text would hide it.
+    x, y = place if height > _READABLE else limb[np.argmin(limb[:, 1])]
+    ax.annotate(
+        text,
+        (x, y),
+        xytext=(0, -6),
+        textcoords="offset points",
+        annotation_clip=True,
+        gid="place",
+        zorder=4.1,
+        **look["sub_spacecraft_place"],
+    )
 
 
 def _is_in(ax: Axes, place: np.ndarray) -> bool:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
 
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from matplotlib.backend_bases import Event, KeyEvent, LocationEvent, MouseEvent
+from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.widgets import Button, RangeSlider
@@ -16,23 +20,38 @@ from matplotlib.widgets import Button, RangeSlider
 from .. import checks
 from ..errors import ArgumentError
 from ..geometry import views
+from ..numerics.along_wl import Integration
 from ..quality.flags import flag, good, unflag
 from . import axes as common
+from .scrolling import ScrollingList
 from .style import style as styled
 
-COLORMAPS = ("viridis", "inferno", "gray", "cividis")
-
-#: Maximum number of spectra listed.
-_LISTED = 24
+#: Colormaps of the two arrows, in their order.
+COLORMAPS = (
+    "viridis",
+    "plasma",
+    "inferno",
+    "magma",
+    "cividis",
+    "hot",
+    "coolwarm",
+    "turbo",
+    "gist_ncar",
+)
 
 #: A press that moves less than this is a click, screen pixels.
 _CLICK = 4.0
+
+#: Keys that matplotlib's windows leave free, and what they do.
+_HINT = "click: set or clear a flag     n, b: colours     wheel, up, down: list"
 
 
 class StarChecker:
     """A map of exposures and pixels on which clicks set and clear star flags.
 
-    Created by `check_stars`. Keep a reference: the picture responds only while the object exists.
+    Made by `check_stars`. It responds as long as its figure is open, and keeps the flags after. In
+    a ``with`` block, whose end closes the figure, or without one, `dataset` is always the dataset
+    with the flags as they are now.
 
     Attributes
     ----------
@@ -41,33 +60,36 @@ class StarChecker:
         Axes of the map: exposures (pic) across, pixels up.
     colour_slider, exposure_slider : RangeSlider
         Set the limits of the colours, and of the exposures shown.
-    colormap_button : Button
-        Switches to the next colormap.
+    previous_button, next_button : Button
+        Switch to the colormap before and after.
+    list : ScrollingList
+        All flagged spectra.
     """
 
     def __init__(
         self,
         ds: xr.Dataset,
-        wl_range: tuple[float, float] | None,
+        wl_range: common.StarRange,
+        method: Integration,
         stars: xr.Dataset | None,
-        colormaps: Sequence[str],
+        cmap: str | Colormap,
         figure: Figure | None,
         style: Mapping[str, Mapping[str, Any]] | None,
     ) -> None:
-        if not colormaps:
-            raise checks.refused("colormaps", colormaps, "at least one of matplotlib's")
         self._look = styled(style)
         self._ds = ds
         self._known = views.middle_sample(common.with_stars(ds, stars))
-        signal = common.signal(ds, wl_range).compute()
+        signal = common.signal(ds, wl_range, method).compute()
         self._signal = views.middle_sample(signal)
         self._values = self._signal.values.T.astype(float)
         self._pic = np.atleast_1d(ds["pic"].values)
         self._pixel = np.atleast_1d(ds["pixel"].values)
-        self._flagged = ~good(ds, "star").values.T
-        self._colormaps = list(colormaps)
+        self._before = ~good(ds, "star").values.T
+        self._flagged = self._before.copy()
+        self._colormaps = _colormaps(cmap)
         self._background: Any = None
         self._pressed: tuple[float, float] | None = None
+        self._open = True
         self._build(figure)
         canvas = self.figure.canvas
         self._connections = [
@@ -77,7 +99,39 @@ class StarChecker:
             canvas.mpl_connect("motion_notify_event", self._on_move),
             canvas.mpl_connect("axes_leave_event", self._on_leave),
             canvas.mpl_connect("key_press_event", self._on_key),
+            # Methods are held weakly, and this strongly: the figure keeps its checker.
+            canvas.mpl_connect("close_event", lambda event: self._disconnect()),
         ]
+
+    def __repr__(self) -> str:
+        n, new = int(self._flagged.sum()), int((self._flagged & ~self._before).sum())
+        gone = int((self._before & ~self._flagged).sum())
+        name = f" {common.title(self._ds)}".rstrip()
+        text = (
+            f"{n} star flag{'' if n == 1 else 's'}, {new} of them set here, {gone} cleared; "
+            ".dataset is the dataset with the flags as they are now"
+        )
+        if "inline" in mpl.get_backend():
+            text += "; this picture takes no clicks: call %matplotlib widget before, with ipympl"
+        return f"<StarChecker{name}: {text}>"
+
+    def __enter__(self) -> StarChecker:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise AttributeError(
+                f"the checker has no {name!r}: the dataset with the star flags is its .dataset"
+            )
 
     # What it gives ------------------------------------------------------------------------------
 
@@ -91,9 +145,8 @@ class StarChecker:
 
     @property
     def dataset(self) -> xr.Dataset:
-        """A new dataset with the present star flags."""
-        before = ~good(self._ds, "star").values
-        now = self._flagged.T
+        """The dataset with the star flags as they are now, always current; a new one each time."""
+        before, now = self._before.T, self._flagged.T
         ds = self._ds
         for step, changed in ((flag, now & ~before), (unflag, before & ~now)):
             pairs = [(int(self._pic[i]), int(self._pixel[j])) for i, j in np.argwhere(changed)]
@@ -107,29 +160,38 @@ class StarChecker:
         if not i.size or not j.size:
             raise ArgumentError(f"no spectrum (pic, pixel) = ({pic}, {pixel}) in the dataset")
         self._flagged[j[0], i[0]] ^= True
-        self._show_flags()
-        self.figure.canvas.draw_idle()
+        self._show_flags((int(pic), int(pixel)))
+        self._redraw()
 
-    def next_colormap(self) -> None:
-        """Switch to the next colormap."""
-        self._colormaps = [*self._colormaps[1:], self._colormaps[0]]
+    def next_colormap(self, step: int = 1) -> None:
+        """Switch to the next colormap, or with a `step` of -1 to the one before."""
+        self._colormaps = [*self._colormaps[step:], *self._colormaps[:step]]
         self._mesh.set_cmap(self._colormaps[0])
-        self.figure.canvas.draw_idle()
+        self._colormap_name.set_text(self._colormaps[0].name)
+        self._redraw()
 
     def close(self) -> None:
-        """Stop responding to events and close the figure."""
+        """Close the figure. The flags stay, in `dataset` and `selected`."""
+        self._disconnect()
+        plt.close(self.figure)
+
+    def _disconnect(self) -> None:
+        self._open = False
         for connection in self._connections:
             self.figure.canvas.mpl_disconnect(connection)
-        plt.close(self.figure)
+        self.list.disconnect()
+
+    def _redraw(self) -> None:
+        if self._open:
+            self.figure.canvas.draw_idle()
 
     # The picture ----------------------------------------------------------------------------------
 
     def _build(self, figure: Figure | None) -> None:
-        self.figure = plt.figure(figsize=(10.0, 6.4)) if figure is None else figure
-        self.ax = self.figure.add_axes((0.08, 0.30, 0.60, 0.62))
-        bar_ax = self.figure.add_axes((0.70, 0.30, 0.018, 0.62))
-        self._list_ax = self.figure.add_axes((0.81, 0.12, 0.18, 0.80))
-        self._list_ax.set_axis_off()
+        self.figure = plt.figure(figsize=(10.4, 6.6)) if figure is None else figure
+        self.ax = self.figure.add_axes((0.07, 0.29, 0.65, 0.61))
+        bar_ax = self.figure.add_axes((0.73, 0.29, 0.017, 0.61))
+        self.list = ScrollingList(self.figure, (0.845, 0.04, 0.135, 0.86))
         n_pixel, n_pic = self._values.shape
         self._mesh = self.ax.imshow(
             np.ma.masked_invalid(self._values),
@@ -140,30 +202,22 @@ class StarChecker:
             cmap=self._colormaps[0],
         )
         self._mesh.set_gid("map")
+        self.ax.set_facecolor(**self._look["no_value"])
         self.figure.colorbar(self._mesh, cax=bar_ax).set_label(common.label(self._signal))
         self._mark_known()
         (self._flags,) = self.ax.plot([], [], gid="flags", **self._look["flag_mark"])
-        self._list = self._list_ax.text(
-            0,
-            1,
-            "",
-            gid="list",
-            fontsize="small",
-            va="top",
-            ha="left",
-            transform=self._list_ax.transAxes,
-        )
         self._number_axes()
         self.ax.set(xlabel="Exposure (pic)", ylabel="Pixel")
-        self.ax.set_title(f"{common.title(self._ds)}  click: star flag", fontsize="medium")
+        self.ax.set_title(common.title_of_light(self._ds, self._signal), fontsize="medium")
         # Shown while the mouse moves; drawn separately, over a copy of the rest.
         self._cursor = Rectangle((-9, -9), 1, 1, animated=True, zorder=5, **self._look["cursor"])
         self.ax.add_patch(self._cursor)
         self._hover = self.figure.text(
-            0.08, 0.965, "", animated=True, fontsize="small", va="bottom", gid="hover"
+            0.07, 0.955, "", animated=True, fontsize="small", va="bottom", gid="hover"
         )
-        self.ax.set(xlim=(-0.5, n_pic - 0.5), ylim=(-0.5, n_pixel - 0.5))
+        self.ax.set_ylim(-0.5, n_pixel - 0.5)
         self._sliders(n_pic)
+        self._buttons()
         self._show_flags()
 
     def _mark_known(self) -> None:
@@ -182,6 +236,9 @@ class StarChecker:
         """Label the ticks, which are positions, with the dataset's numbers."""
         for axis, numbers in ((self.ax.xaxis, self._pic), (self.ax.yaxis, self._pixel)):
             common.number_axis(axis, numbers)
+        # The toolbar tells the mouse's place, which seldom is a tick's.
+        self.ax.fmt_xdata = partial(common.nearest, self._pic)
+        self.ax.fmt_ydata = partial(common.nearest, self._pixel)
 
     def _sliders(self, n_pic: int) -> None:
         finite = self._values[np.isfinite(self._values)]
@@ -191,7 +248,7 @@ class StarChecker:
         start = (float(start[0]), float(max(start[1], start[0] + 1e-9 * (high - low))))
         units = common.unit(self._signal.attrs.get("units", ""))
         self.colour_slider = RangeSlider(
-            self.figure.add_axes((0.20, 0.16, 0.42, 0.03)),
+            self.figure.add_axes((0.20, 0.17, 0.40, 0.03)),
             f"Colours ({units})",
             low,
             high,
@@ -199,29 +256,40 @@ class StarChecker:
             valfmt="%.3g",
         )
         self.colour_slider.on_changed(self._on_colours)
+        last = max(n_pic - 1, 1)
         self.exposure_slider = RangeSlider(
-            self.figure.add_axes((0.20, 0.10, 0.42, 0.03)),
+            self.figure.add_axes((0.20, 0.12, 0.40, 0.03)),
             "Exposures",
             0,
-            max(n_pic - 1, 1),
-            valinit=(0, max(n_pic - 1, 1)),
+            last,
+            valinit=(0, last),
             valstep=1,
-            valfmt="%d",
         )
         self.exposure_slider.on_changed(self._on_exposures)
-        self.colormap_button = Button(
-            self.figure.add_axes((0.20, 0.03, 0.14, 0.045)), "Next colours"
-        )
-        self.colormap_button.on_clicked(lambda _: self.next_colormap())
-        self._on_colours(start)
+        self._mesh.set_clim(*start)
+        self._show_exposures(0, n_pic - 1)
 
-    def _show_flags(self) -> None:
+    def _buttons(self) -> None:
+        add = self.figure.add_axes
+        self.previous_button = Button(add((0.20, 0.055, 0.03, 0.042)), "◀")
+        self.next_button = Button(add((0.33, 0.055, 0.03, 0.042)), "▶")
+        self.previous_button.on_clicked(lambda event: self.next_colormap(-1))
+        self.next_button.on_clicked(lambda event: self.next_colormap())
+        self._colormap_name = self.figure.text(
+            0.28, 0.076, self._colormaps[0].name, ha="center", va="center", gid="colormap"
+        )
+        self.figure.text(0.07, 0.015, _HINT, fontsize="small", color="0.45")
+
+    def _show_flags(self, changed: tuple[int, int] | None = None) -> None:
+        """Show the flags; the list goes to the one that changed."""
         j, i = np.nonzero(self._flagged)
         self._flags.set_data(i, j)
         chosen = self.selected
-        rows = [f"{pic:>5d} {pixel:>6d}" for pic, pixel in chosen[:_LISTED]]
-        more = [f"... {len(chosen) - _LISTED} more"] if len(chosen) > _LISTED else []
-        self._list.set_text("\n".join([f"Star flags: {len(chosen)}", "  pic  pixel", *rows, *more]))
+        self.list.set(
+            [f"Star flags: {len(chosen)}", "  pic  pixel"],
+            [f"{pic:>5d} {pixel:>6d}" for pic, pixel in chosen],
+            chosen.index(changed) if changed in chosen else None,
+        )
 
     # Events ---------------------------------------------------------------------------------------
 
@@ -250,22 +318,36 @@ class StarChecker:
         self.toggle(self._pic[i], self._pixel[j])
 
     def _on_key(self, event: KeyEvent) -> None:
-        if event.key == "c":
-            self.next_colormap()
+        if event.key in ("n", "b"):
+            self.next_colormap(1 if event.key == "n" else -1)
+        page = max(1, self.list.rows - 1)
+        lines = {"up": -1, "down": 1, "pageup": -page, "pagedown": page}.get(event.key or "")
+        if lines is not None:
+            self.list.scroll(lines)
+            self._redraw()
 
     def _on_colours(self, limits: tuple[float, float]) -> None:
         self._mesh.set_clim(*limits)
-        self.figure.canvas.draw_idle()
+        self._redraw()
 
     def _on_exposures(self, limits: tuple[float, float]) -> None:
-        first, last = sorted(limits)
+        first, last = (round(v) for v in sorted(limits))
+        self._show_exposures(first, last)
+        self._redraw()
+
+    def _show_exposures(self, first: int, last: int) -> None:
         self.ax.set_xlim(first - 0.5, last + 0.5)
-        self.figure.canvas.draw_idle()
+        numbers = self._pic[[first, min(last, self._pic.size - 1)]]
+        self.exposure_slider.valtext.set_text(f"{numbers[0]} to {numbers[1]}")
 
     def _on_draw(self, event: Event) -> None:
         canvas = self.figure.canvas
-        if hasattr(canvas, "copy_from_bbox"):
-            self._background = canvas.copy_from_bbox(self.figure.bbox)
+        # A file may have another size than the window.
+        if canvas.is_saving() or not hasattr(canvas, "copy_from_bbox"):
+            return
+        self._background = canvas.copy_from_bbox(self.figure.bbox)
+        if self._hover.get_text():
+            self._draw_hover()
 
     def _on_move(self, event: MouseEvent) -> None:
         place = self._at(event)
@@ -289,14 +371,19 @@ class StarChecker:
             canvas.draw_idle()
             return
         canvas.restore_region(self._background)
+        self._draw_hover()
+        canvas.blit(self.figure.bbox)
+
+    def _draw_hover(self) -> None:
         self.ax.draw_artist(self._cursor)
         self.figure.draw_artist(self._hover)
-        canvas.blit(self.figure.bbox)
 
     def describe(self, i: int, j: int) -> str:
         """Hover text for the spectrum at positions (i, j) along pic and pixel."""
         units = common.unit(self._signal.attrs.get("units", ""))
-        parts = [f"pic {self._pic[i]}, pixel {self._pixel[j]}: {self._values[j, i]:.4g} {units}"]
+        value = self._values[j, i]
+        said = f"{value:.4g} {units}" if np.isfinite(value) else "no value"
+        parts = [f"pic {self._pic[i]}, pixel {self._pixel[j]}: {said}"]
         known = self._known.isel(pic=i, pixel=j)
         if "alt_corners" in known.variables:
             low, high = float(known["alt_corners"].min()), float(known["alt_corners"].max())
@@ -309,38 +396,57 @@ class StarChecker:
             if name in known.variables:
                 parts.append(f"{text} {float(known[name]):{form}}{unit}")
         if "star_count" in known.variables and int(known["star_count"]) > 0:
-            parts.append(
-                f"{int(known['star_count'])} star, magnitude {float(known['star_magnitude']):.1f}"
-            )
+            n, magnitude = int(known["star_count"]), float(known["star_magnitude"])
+            parts.append(f"{n} star{'' if n == 1 else 's'}, magnitude {magnitude:.1f}")
         return ", ".join(parts)
+
+
+def _colormaps(first: str | Colormap) -> list[Colormap]:
+    """All colormaps in the order of the arrows, from one of them or of one's own."""
+    try:
+        shown = mpl.colormaps.get_cmap(first)
+    except (TypeError, ValueError):
+        raise checks.refused(
+            "cmap", first, "a colormap of matplotlib" + checks.nearest(first, mpl.colormaps)
+        ) from None
+    names = list(COLORMAPS)
+    at = names.index(shown.name) if shown.name in names else 0
+    rest = [mpl.colormaps[name] for name in names[at:] + names[:at] if name != shown.name]
+    return [shown, *rest]
 
 
 def check_stars(
     ds: xr.Dataset,
-    wl_range: tuple[float, float] | None = common.STARLIGHT,
+    wl_range: common.StarRange = "starlight",
+    method: Integration = "bins",
     stars: xr.Dataset | None = None,
-    colormaps: Sequence[str] = COLORMAPS,
+    cmap: str | Colormap = COLORMAPS[0],
     figure: Figure | None = None,
     style: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> StarChecker:
     """Open a map of all spectra on which clicks set and clear star flags.
 
-    Works in notebooks with ``%matplotlib widget`` (ipympl) and in Qt and Tk windows. Hovering
-    identifies a spectrum; the sliders set the limits of colours and exposures; the key "c" or the
-    button switches to the next colormap. With geometry, the disk's edge and predicted stars are
-    marked.
+    It works in the windows of Tk and Qt, and in notebooks after ``%matplotlib widget``, which needs
+    ipympl: docs/check_stars.md. The sliders set the limits of colours and exposures; the arrows, or
+    the keys n and b, go through nine colormaps; what is under the mouse is described above the map;
+    the list of flagged spectra scrolls by the mouse wheel, its bar, and the keys up, down, page up
+    and page down. With geometry, the disk's edge and predicted stars are marked.
 
     Parameters
     ----------
     ds : Dataset
-        Calibrated; if not, the count rate is shown.
-    wl_range : (float, float), optional
-        Angstrom; None for all of the dataset's. What is integrated already is drawn as it is.
+        Calibrated; if not, the count rate is shown. A spectrum that lacks counts has none.
+    wl_range : (float, float), "starlight" or None
+        Angstrom. By default where stars outshine most bodies, 1600 to 1900 in the FUV and 1035 to
+        1150 in the EUV, as far as the dataset holds it; None for all of the dataset's. What is
+        integrated already is drawn as it is.
+    method : {"bins", "trapezoid", "simpson"}
+        Of integration over wavelength; see `uvisxr.integrals.integrate`. Counts are summed.
     stars : Dataset, optional
-        Catalogue whose stars are predicted. Default: the prediction already in the dataset, else
-        the 60 brightest stars if it has geometry.
-    colormaps : sequence of str
-        Names of matplotlib colormaps, in the order of the button.
+        Catalogue whose stars are predicted. Default: the prediction already in the dataset, else,
+        with geometry, that of the stars that `predict_stars` takes by default.
+    cmap : str or Colormap
+        The colormap shown first; one that is not among the nine comes before them.
     figure : Figure, optional
         An empty figure to fill. Default: a new one.
     style : mapping, optional
@@ -349,25 +455,25 @@ def check_stars(
     Returns
     -------
     StarChecker
-        `checker.dataset` is the result, `checker.selected` the list of flagged spectra.
+        `checker.dataset` is the dataset with the flags as they are now, `checker.selected` the list
+        of flagged spectra. In a ``with`` block, whose end closes the picture, or without one.
 
     Raises
     ------
     MissingStepError
         The dataset has neither radiance nor counts.
     ArgumentError
-        The range lies outside the dataset's, or `colormaps` is empty.
+        The range lies outside the dataset's; another method, or no colormap.
 
     Examples
     --------
     With the simulated observation ``made`` of `help(uvisxr)`:
 
     >>> ds = made.open()
-    >>> checker = ds.uvis.plot.check_stars()
-    >>> checker.toggle(3, 40)  # as a click does
+    >>> with ds.uvis.plot.check_stars() as checker:  # in a script, plt.show() waits for the clicks
+    ...     checker.toggle(3, 40)  # as a click does
     >>> checker.selected
     [(3, 40)]
     >>> ds = checker.dataset
-    >>> checker.close()
     """
-    return StarChecker(ds, wl_range, stars, colormaps, figure, style)
+    return StarChecker(ds, wl_range, method, stars, cmap, figure, style)

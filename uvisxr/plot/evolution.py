@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -19,22 +20,32 @@ from ..dataset import inputs
 from ..dataset.conventions import QualityFlag
 from ..errors import ArgumentError
 from ..files import whole_file
+from ..numerics.along_wl import Integration
 from ..quality import flags as quality_flags
 from . import axes as common
 from .style import Style
 from .style import style as styled
 
+#: Scales of the ordinate.
+Scale = Literal["linear", "log"]
+
+#: On a logarithmic scale, the largest ratio of limits that are not given.
+_DECADES = 1e4
+
 
 def evolution(
     ds: xr.Dataset,
+    wl_range: common.StarRange = "starlight",
     path: str | Path | None = None,
-    wl_range: tuple[float, float] | None = common.STARLIGHT,
     pixels: Sequence[int] | None = None,
+    method: Integration = "bins",
+    yscale: Scale = "linear",
+    ylim: tuple[float, float] | None = None,
+    share_y: bool = True,
     columns: int = 4,
     rows: int = 5,
     stars: xr.Dataset | None = None,
     exclude: QualityFlag | Iterable[QualityFlag] = ("lost", "dark_line", "user"),
-    share_y: bool = True,
     style: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Figure | Path:
     """Draw the brightness in each pixel from exposure to exposure, to find stars and trends.
@@ -42,22 +53,31 @@ def evolution(
     Parameters
     ----------
     ds : Dataset
-        Calibrated; if not, the count rate is drawn.
+        Calibrated; if not, the count rate is drawn. A spectrum that lacks counts has none.
+    wl_range : (float, float), "starlight" or None
+        Angstrom. By default where stars outshine most bodies, 1600 to 1900 in the FUV and 1035 to
+        1150 in the EUV, as far as the dataset holds it; None for all of the dataset's. What is
+        integrated already is drawn as it is.
     path : path, optional
         PDF to write, with as many pages as needed. By default one figure is drawn.
-    wl_range : (float, float), optional
-        Angstrom; None for all of the dataset's. What is integrated already is drawn as it is.
     pixels : sequence of int, optional
         Pixel numbers. Default: all with at least one spectrum that is not left out.
+    method : {"bins", "trapezoid", "simpson"}
+        Of integration over wavelength; see `uvisxr.integrals.integrate`. Counts are summed.
+    yscale : {"linear", "log"}
+        On a logarithmic scale, triangles at the lower edge stand for what is not above zero.
+    ylim : (float, float), optional
+        Limits of the ordinate in all panels, kR or count/s. Default: those of the points drawn.
+    share_y : bool
+        Where no limits are given, use the same in all panels.
     columns, rows : int
         Panels across, and panels down each page of the PDF.
     stars : Dataset, optional
         Catalogue whose stars are predicted and marked with their magnitudes. Default: the
-        prediction already in the dataset, else the 60 brightest stars if it has geometry.
+        prediction already in the dataset, else, with geometry, that of the stars that
+        `predict_stars` takes by default.
     exclude : str or iterable of str
         Quality flags whose spectra are left out. Spectra flagged `star` are drawn hollow.
-    share_y : bool
-        Use the same limits in all panels.
     style : mapping, optional
         See `uvisxr.plot.style.style`.
 
@@ -69,8 +89,8 @@ def evolution(
     Raises
     ------
     ArgumentError
-        A pixel is not in the dataset, no pixel is left, or the number of panels or the range is
-        wrong.
+        A pixel is not in the dataset, no pixel is left, or a number of panels, a range, a limit or
+        a choice is wrong.
     MissingStepError
         The dataset has neither radiance nor counts.
     ExportError
@@ -81,19 +101,26 @@ def evolution(
     With the simulated observation ``made`` of `help(uvisxr)`:
 
     >>> ds = made.open().uvis.calibrate(files=made.calibration)
-    >>> figure = ds.uvis.plot.evolution(wl_range=(1450, 1800), pixels=[20, 30, 40])
+    >>> figure = ds.uvis.plot.evolution((1450, 1800), pixels=[20, 30, 40], yscale="log")
     >>> figure.savefig("evolution.png")
     """
     for name, value in (("columns", columns), ("rows", rows)):
         checks.whole(name, value, 1, what="a number of panels")
+    checks.choice("share_y", share_y, bool)
+    scale = _Ordinate.of(yscale, ylim)
+    if path is not None and not isinstance(path, str | os.PathLike):
+        raise checks.refused("path", path, "a PDF to write; wavelengths are wl_range=")
     look = styled(style)
     ds = common.with_stars(ds, stars)
-    light = common.signal(ds, wl_range).compute()
+    light = common.signal(ds, wl_range, method).compute()
     good = quality_flags.good(ds, exclude)
     chosen = _pixels(ds, pixels, good)
-    limits = _y_limits(light.isel(pixel=chosen), good.values[:, chosen]) if share_y else None
+    if share_y:
+        scale = replace(
+            scale, limits=scale.around(light.isel(pixel=chosen), good.values[:, chosen])
+        )
     starred = ~quality_flags.good(ds, "star").values
-    pages = _Pages(ds, light, good.values, starred, columns, limits, look)
+    pages = _Pages(ds, light, good.values, starred, columns, scale, look)
     if path is None:
         return pages.of(chosen, int(np.ceil(len(chosen) / columns)))
     path = Path(path).expanduser()
@@ -131,18 +158,52 @@ def _pixels(ds: xr.Dataset, pixels: Sequence[int] | None, good: xr.DataArray) ->
     return chosen
 
 
-def _y_limits(light: xr.DataArray, good: np.ndarray) -> tuple[float, float] | None:
-    good = good & np.isfinite(light.values)
-    if not good.any():
-        return None
-    values = light.values[good]
-    low, high = float(values.min()), float(values.max())
-    if "upper" in light.coords:
-        # Fit most of the error bars; those of the noisiest pixels may be cut off.
-        high = max(high, float(np.nanpercentile(values + light["upper"].values[good], 95)))
-    # Room for the magnitudes above the highest point.
-    room = (high - low) or abs(high) or 1.0
-    return min(low, 0.0) - 0.03 * room, high + 0.18 * room
+@dataclass(frozen=True)
+class _Ordinate:
+    """The scale of all panels.
+
+    Attributes
+    ----------
+    scale : {"linear", "log"}
+    limits : (float, float) or None
+        If None, each panel has its own.
+    """
+
+    scale: Scale
+    limits: tuple[float, float] | None
+
+    @classmethod
+    def of(cls, yscale: Scale, ylim: tuple[float, float] | None) -> _Ordinate:
+        """Those that are asked for."""
+        checks.choice("yscale", yscale, Scale)
+        if ylim is None:
+            return cls(yscale, None)
+        low, high = checks.pair("ylim", ylim, "limits of the ordinate")
+        if yscale == "log" and low <= 0:
+            raise checks.refused("ylim", ylim, 'two ascending limits above 0, for yscale="log"')
+        return cls(yscale, (low, high))
+
+    def around(self, light: xr.DataArray, good: np.ndarray) -> tuple[float, float] | None:
+        """The limits given, or else those around the values that are `good`; None if none is."""
+        if self.limits is not None:
+            return self.limits
+        good = good & np.isfinite(light.values)
+        if self.scale == "log":
+            good &= light.values > 0
+        if not good.any():
+            return None
+        values = light.values[good]
+        low, high = float(values.min()), float(values.max())
+        if "upper" in light.coords:
+            # Fit most of the error bars; those of the noisiest pixels may be cut off.
+            high = max(high, float(np.nanpercentile(values + light["upper"].values[good], 95)))
+        # Room for the magnitudes above the highest point.
+        if self.scale == "log":
+            low = max(low, high / _DECADES)
+            room = max(high / low, 1.5)
+            return low / room**0.06, high * room**0.25
+        room = (high - low) or abs(high) or 1.0
+        return min(low, 0.0) - 0.03 * room, high + 0.18 * room
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,8 +220,7 @@ class _Pages:
         Spectra flagged `star`.
     columns : int
         Panels across.
-    limits : (float, float) or None
-        Of the ordinate in all panels; if None, each has its own.
+    ordinate : _Ordinate
     look : Style
     """
 
@@ -169,7 +229,7 @@ class _Pages:
     good: np.ndarray
     starred: np.ndarray
     columns: int
-    limits: tuple[float, float] | None
+    ordinate: _Ordinate
     look: Style
 
     def of(self, pixels: Sequence[int], rows: int) -> Figure:
@@ -180,7 +240,7 @@ class _Pages:
             columns,
             figsize=(2.8 * columns + 0.6, 1.5 * rows + 0.8),
             sharex=True,
-            sharey=self.limits is not None,
+            sharey=self.ordinate.limits is not None,
             squeeze=False,
             layout="constrained",
         )
@@ -191,14 +251,9 @@ class _Pages:
             self._draw(ax, pixels[place])
             below = place + columns >= len(pixels)
             ax.tick_params(labelbottom=below)
-            if self.limits is not None:
-                ax.set_ylim(self.limits)
-        wl = self.ds["wl"].values
-        low, high = self.light.attrs.get("wl_range", (wl.min(), wl.max()))
         figure.supxlabel("Exposure (pic)", fontsize="medium")
         figure.supylabel(common.label(self.light), fontsize="medium")
-        title = f"{common.title(self.ds)}  {low:.0f}–{high:.0f} Å".strip()
-        figure.suptitle(title, fontsize="medium")
+        figure.suptitle(common.title_of_light(self.ds, self.light), fontsize="medium")
         return figure
 
     def _draw(self, ax: Axes, pixel: int) -> None:
@@ -213,6 +268,10 @@ class _Pages:
             bars = np.stack([light["lower"].values[:, pixel], light["upper"].values[:, pixel]])
             bars = np.where(keep & np.isfinite(values), bars, np.nan)
         number = int(np.atleast_1d(ds["pixel"].values)[pixel])
+        self._scale(ax, pixel)
+        if self.ordinate.scale == "log":
+            self._mark_below(ax, pic[values <= 0])
+            values = np.where(values > 0, values, np.nan)
         drawn = ax.errorbar(pic, values, yerr=bars, label=f"pixel {number}", **self.look["points"])
         if flagged.any():
             ax.plot(
@@ -239,6 +298,23 @@ class _Pages:
         ax.margins(x=0.02)
         if "star_count" in ds.variables:
             self._mark_stars(ax, pic, values, pixel)
+
+    def _scale(self, ax: Axes, pixel: int) -> None:
+        ax.set_yscale(self.ordinate.scale)
+        limits = self.ordinate.limits
+        if limits is None and self.ordinate.scale == "log":
+            # Some limits there must be, where nothing is above zero.
+            limits = self.ordinate.around(
+                self.light.isel(pixel=[pixel]), self.good[:, [pixel]]
+            ) or (0.1, 1.0)
+        if limits is not None:
+            ax.set_ylim(limits)
+
+    def _mark_below(self, ax: Axes, pic: np.ndarray) -> None:
+        """Mark at the lower edge the exposures whose values a logarithmic scale cannot show."""
+        if pic.size:
+            (mark,) = ax.plot(pic, np.zeros(pic.size), gid="below", **self.look["below_zero"])
+            mark.set(transform=ax.get_xaxis_transform(), clip_on=False)
 
     def _mark_stars(self, ax: Axes, pic: np.ndarray, values: np.ndarray, pixel: int) -> None:
         """Mark the exposures in which the pixel sees predicted stars, with their magnitudes."""

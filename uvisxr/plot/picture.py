@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import xarray as xr
 from matplotlib import patheffects
 from matplotlib.axes import Axes
-from matplotlib.image import AxesImage
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Colormap, Normalize
+from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnchoredOffsetbox, DrawingArea
 from matplotlib.patches import FancyArrowPatch
 from matplotlib.text import Text
@@ -18,14 +20,19 @@ from matplotlib.ticker import MaxNLocator
 from .. import checks
 from .. import image as gridded
 from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
+from ..errors import ArgumentError
 from ..geometry import outline, views
 from ..numerics.along_wl import Integration
 from . import axes as common
+from .colours import colours, drawable, extend, limits, steps
 from .style import Style
 from .style import style as styled
 
 #: The whole body is shown if its diameter is at most this many times the extent of the image.
 _WHOLE = 3.0
+
+#: Least and greatest height of a new figure, inches.
+_HEIGHTS = (2.8, 8.0)
 
 #: Room around the labels of the compass arrows, points.
 _MARGIN = (11.0, 6.0)
@@ -39,13 +46,19 @@ def picture(
     wl_range: tuple[float, float] | None = None,
     nx: int = 200,
     ny: int | None = None,
+    xlim: tuple[float, float] | None = None,
+    ylim: tuple[float, float] | None = None,
     interpolate: bool = False,
-    altitudes: Sequence[float] | np.ndarray | None = None,
-    exclude: QualityFlag | Iterable[QualityFlag] = tuple(QUALITY_FLAGS),
     method: Integration = "bins",
-    compass: bool = True,
+    exclude: QualityFlag | Iterable[QualityFlag] = tuple(QUALITY_FLAGS),
+    cmap: str | Colormap | None = None,
+    norm: str | Normalize | None = None,
     vmin: float | None = None,
     vmax: float | None = None,
+    levels: int | Sequence[float] | np.ndarray | None = None,
+    annotate: bool = True,
+    altitudes: Sequence[float] | np.ndarray | None = None,
+    compass: bool = True,
     ax: Axes | None = None,
     style: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Axes:
@@ -58,17 +71,31 @@ def picture(
     ----------
     ds : Dataset
         Calibrated, with geometry.
-    wl_range, nx, ny, interpolate, exclude, method
+    wl_range, nx, ny, interpolate, method, exclude
         As in `uvisxr.image.image`, which gives the same image as a DataArray.
-    altitudes : sequence of float, optional
-        Altitudes of circles to draw above the limb, km. Default: a few round numbers; `()` for
-        none.
-    compass : bool
-        Show celestial north and east, and the direction of the Sun.
+    xlim, ylim : (float, float), optional
+        Limits of the axes, km from the centre, which the `nx` and `ny` cells divide. Default: the
+        footprints, and the whole body unless it is much larger.
+    cmap : str or Colormap, optional
+        Default: that of the style, inferno.
+    norm : str or Normalize, optional
+        Scale of the colours, such as "log", or one of `matplotlib.colors`. Default: linear.
     vmin, vmax : float, optional
-        Limits of the colour scale, kR.
+        Limits of the colour scale, kR. Arrows at the ends of the colour bar show that there is more
+        beyond.
+    levels : int or sequence of float, optional
+        Draw filled contours instead of cells, at these boundaries, kR, or at about so many round
+        ones, as `Axes.contourf` does. They are smooth with ``interpolate=True``.
+    annotate : bool
+        Draw axes, title, colour bar, altitudes, poles and compass. Without these there are only the
+        image and the body's limb and terminator, and altitudes that are asked for.
+    altitudes : sequence of float, optional
+        Altitudes of circles to draw above the limb, km. Default: a few round numbers if `annotate`;
+        `()` for none.
+    compass : bool
+        Show celestial north and east, and the direction of the Sun, if `annotate`.
     ax : Axes, optional
-        Default: those of a new figure.
+        Default: those of a new figure, as high as the image needs.
     style : mapping, optional
         See `uvisxr.plot.style.style`.
 
@@ -82,7 +109,8 @@ def picture(
     MissingStepError
         The dataset has no geometry or no radiance.
     ArgumentError
-        As in `uvisxr.image.image`, or an altitude is not positive.
+        As in `uvisxr.image.image`; matplotlib knows no such map or norm, or the limits, levels or
+        altitudes do not fit.
 
     Examples
     --------
@@ -92,28 +120,58 @@ def picture(
     >>> ds = ds.uvis.calibrate(files=made.calibration)
     >>> ax = ds.uvis.plot.picture((1450, 1800), nx=60, altitudes=[1000])
     >>> ax.figure.savefig("titan.png")
+
+    Smooth contours of the northern limb, on a logarithmic scale, without a frame:
+
+    >>> part = {"xlim": (-2000, 2000), "ylim": (1000, 4000), "interpolate": True, "nx": 60}
+    >>> ax = ds.uvis.plot.picture((1205, 1226), **part, levels=20, norm="log", annotate=False)
     """
+    checks.choice("annotate", annotate, bool)
+    checks.choice("compass", compass, bool)
     circles = None
     if altitudes is not None:
         circles = checks.numbers("altitudes", altitudes, "heights above the surface, km", above=0)
     look = styled(style)
     found = gridded.image(
-        ds, wl_range, nx, ny, interpolate=interpolate, method=method, exclude=exclude
+        ds, wl_range, nx, ny, xlim, ylim, interpolate=interpolate, method=method, exclude=exclude
     )
+    if not np.isfinite(found.values).any():
+        raise ArgumentError(
+            f"no footprint lies within xlim={xlim}, ylim={ylim}: these are km from the centre of "
+            "the body; leave them out to see where the footprints are"
+        )
+    chosen = look["image"] if cmap is None else look["image"] | {"cmap": cmap}
+    scale = colours(found.values, chosen.pop("cmap"), norm, vmin, vmax)
     body = views.target(ds)
     middle = body.at(slice(len(body.observer) // 2, len(body.observer) // 2 + 1))
-    ax = common.new_axes(ax, figsize=(6.4, 5.6))
-    mesh = _draw_image(ax, found, look, vmin, vmax)
-    wl_low, wl_high = found.attrs["wl_range"]
-    # Make the colour bar as high as the image, whatever its shape.
-    bar = ax.figure.colorbar(mesh, cax=ax.inset_axes((1.03, 0.0, 0.04, 1.0)))
-    bar.set_label(f"Brightness {wl_low:.0f}–{wl_high:.0f} Å (kR)")
-
+    boundaries = None if levels is None else steps(levels, scale)
+    fresh, ax = ax is None, common.new_axes(ax, figsize=(6.4, 5.6))
+    drawn = _draw_image(ax, found, scale, boundaries, chosen)
     _draw_body(ax, middle, look)
-    _set_limits(ax, found, middle)
-    _draw_altitudes(ax, middle, _altitudes(ds) if circles is None else circles, look)
+    _set_limits(ax, found, middle, xlim, ylim)
+    if fresh:
+        shape = abs(np.ptp(ax.get_ylim()) / np.ptp(ax.get_xlim()))
+        cast(Figure, ax.figure).set_size_inches(6.4, np.clip(4.8 * shape + 1.0, *_HEIGHTS))
+    if circles is None and annotate:
+        circles = _altitudes(ds)
+    _draw_altitudes(ax, middle, circles or (), look, named=annotate)
+    if not annotate:
+        ax.set_axis_off()
+        return ax
+
+    _draw_poles(ax, middle, look)
     if compass:
         _draw_compass(ax, middle, _emptiest_corner(ax, found), look)
+    wl_low, wl_high = found.attrs["wl_range"]
+    # Make the colour bar as high as the image, whatever its shape.
+    bar = ax.figure.colorbar(
+        drawn,
+        cax=ax.inset_axes((1.03, 0.0, 0.04, 1.0)),
+        # Contours have arrows and ticks of their own.
+        extend=extend(found.values, *limits(scale)) if boundaries is None else None,
+        format=None if boundaries is None else "%.3g",
+    )
+    bar.set_label(f"Brightness {wl_low:.0f}–{wl_high:.0f} Å (kR)")
     ax.set_xlabel("Distance to the right of the centre (km)")
     ax.set_ylabel("Distance towards the north of the body (km)")
     name = common.title(ds)
@@ -123,21 +181,32 @@ def picture(
 
 
 def _draw_image(
-    ax: Axes, found: xr.DataArray, look: Style, vmin: float | None, vmax: float | None
-) -> AxesImage:
+    ax: Axes,
+    found: xr.DataArray,
+    scale: ScalarMappable,
+    boundaries: np.ndarray | None,
+    properties: Mapping[str, Any],
+) -> ScalarMappable:
+    """Draw the cells of an image, or filled contours between boundaries."""
     x, y = found["x"].values, found["y"].values
+    colouring = {"cmap": scale.cmap, "norm": scale.norm, **properties}
+    values = drawable(found.values, scale)
+    ax.set_aspect("equal")
+    if boundaries is not None:
+        if min(values.shape) < 2:
+            raise ArgumentError("contours need 2 cells or more each way: give larger nx= and ny=")
+        beyond = extend(found.values, boundaries[0], boundaries[-1])
+        contours = ax.contourf(x, y, values, levels=boundaries, extend=beyond, **colouring)
+        contours.set_gid("image")
+        return contours
     half_x, half_y = 0.5 * _step(x), 0.5 * _step(y)
     mesh = ax.imshow(
-        np.ma.masked_invalid(found.values),
+        values,
         origin="lower",
         extent=(x[0] - half_x, x[-1] + half_x, y[0] - half_y, y[-1] + half_y),
-        interpolation="nearest",
-        vmin=vmin,
-        vmax=vmax,
-        **look["image"],
+        **{"interpolation": "nearest", **colouring},
     )
     mesh.set_gid("image")
-    ax.set_aspect("equal")
     return mesh
 
 
@@ -160,6 +229,11 @@ def _draw_body(ax: Axes, view: views.Views, look: Style) -> None:
     if len(night):
         line = {**look["outline"], "linestyle": "--", "linewidth": 0.9, "path_effects": halo}
         ax.plot(*_flat(view, night).T, gid="terminator", **line)
+
+
+def _draw_poles(ax: Axes, view: views.Views, look: Style) -> None:
+    one = view.at(0)
+    halo = [patheffects.withStroke(**look["outline_halo"])]
     for name, sign in (("N", 1.0), ("S", -1.0)):
         pole = np.array([0.0, 0.0, sign * one.radii[2]])
         if outline.faces(pole, one.observer, one.radii):
@@ -179,7 +253,13 @@ def _draw_body(ax: Axes, view: views.Views, look: Style) -> None:
             )
 
 
-def _set_limits(ax: Axes, found: xr.DataArray, view: views.Views) -> None:
+def _set_limits(
+    ax: Axes,
+    found: xr.DataArray,
+    view: views.Views,
+    xlim: tuple[float, float] | None,
+    ylim: tuple[float, float] | None,
+) -> None:
     x, y = found["x"].values, found["y"].values
     low, high = np.array([x.min(), y.min()]), np.array([x.max(), y.max()])
     one = view.at(0)
@@ -187,19 +267,21 @@ def _set_limits(ax: Axes, found: xr.DataArray, view: views.Views) -> None:
     if np.ptp(limb, axis=0).max() <= _WHOLE * (high - low).max():
         low, high = np.minimum(low, limb.min(axis=0)), np.maximum(high, limb.max(axis=0))
     margin = 0.04 * (high - low).max()
-    ax.set_xlim(low[0] - margin, high[0] + margin)
-    ax.set_ylim(low[1] - margin, high[1] + margin)
+    ax.set_xlim(*((low[0] - margin, high[0] + margin) if xlim is None else xlim))
+    ax.set_ylim(*((low[1] - margin, high[1] + margin) if ylim is None else ylim))
 
 
-def _altitudes(ds: xr.Dataset) -> list[float]:
+def _altitudes(ds: xr.Dataset) -> tuple[float, ...]:
     """A few round altitudes that the dataset reaches, km."""
     highest = float(np.nanmax(views.middle_sample(ds)["alt"].values))
     if not highest > 0:
-        return []
-    return [float(a) for a in MaxNLocator(4).tick_values(0.0, highest) if 0 < a <= highest]
+        return ()
+    return tuple(float(a) for a in MaxNLocator(4).tick_values(0.0, highest) if 0 < a <= highest)
 
 
-def _draw_altitudes(ax: Axes, view: views.Views, altitudes: Sequence[float], look: Style) -> None:
+def _draw_altitudes(
+    ax: Axes, view: views.Views, altitudes: Sequence[float], look: Style, named: bool
+) -> None:
     one = view.at(0)
     halo = [patheffects.withStroke(**look["outline_halo"])]
     for k, altitude in enumerate(altitudes):
@@ -209,7 +291,7 @@ def _draw_altitudes(ax: Axes, view: views.Views, altitudes: Sequence[float], loo
             continue
         circle = _flat(view, outline.limb(one.observer, radii))
         ax.plot(*circle.T, gid=f"altitude:{altitude:g}", path_effects=halo, **look["altitude"])
-        place = _inside(ax, circle, k)
+        place = _inside(ax, circle, k) if named else None
         if place is not None:
             text = {"path_effects": halo, "clip_on": True, **look["altitude_value"]}
             ax.text(place[0], place[1], f"{altitude:g} km", **text)

@@ -120,7 +120,9 @@ def _light(ds: xr.Dataset, wl_range: tuple[float, float] | None) -> xr.DataArray
         first, last = _SENSITIVE.get(ds.attrs.get("channel", ""), (low, high))
         inside = max(low, first), min(high, last)
         wl_range = inside if inside[0] < inside[1] else (low, high)
-    return common.signal(ds, wl_range).compute()
+    # Errors are not drawn.
+    bounds = [f"radiance_{side}" for side in ("upper", "lower")]
+    return common.signal(ds.drop_vars(bounds, errors="ignore"), wl_range).compute()
 
 
 def _draw_map(ax: Axes, ds: xr.Dataset, light: xr.DataArray, good: np.ndarray, look: Style) -> None:

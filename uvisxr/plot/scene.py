@@ -20,6 +20,7 @@ from ..geometry.rays import apparent
 from ..numerics.sphere import signed, unit, vectors
 from ..quality import flags as quality_flags
 from ..stars import catalogue
+from ..timescales import et_to_utc
 from . import axes as common
 from . import sky as maps
 from .bodies import draw_bodies
@@ -31,6 +32,9 @@ SceneMode = Literal["target", "fov", "allsky", "manual"]
 
 #: Maximum number of values written beside the slit; their spacing, and distance from it, points.
 _VALUES, _VALUE_PITCH, _VALUE_OFFSET = 12, 12.0, 7.0
+
+#: Distance of the numbers of pixels from the ends of the slit, and its least length, points.
+_END_OFFSET, _ROOM = 9.0, 30.0
 
 Limits = tuple[float, float]
 
@@ -93,8 +97,18 @@ class Stage:
         bodies: Iterable[str] | None,
         stars: xr.Dataset | None,
     ) -> Stage:
-        """Compute the stage; unless kernels or bodies are requested, do without unavailable
-        ones."""
+        """Compute the stage, without other bodies if there are no kernels and none are asked for.
+
+        Raises
+        ------
+        KernelError, CoverageError
+            Kernels or bodies are asked for, but there are no kernels, or none of the spacecraft.
+
+        Warns
+        -----
+        UvisWarning
+            Bodies that are asked for are not in the kernels.
+        """
         ds = views.middle_sample(ds)
         ds = ds.expand_dims("pic") if "pic" not in ds.dims else ds
         try:
@@ -105,6 +119,22 @@ class Stage:
             others = []
         known = catalogue.read() if stars is None else stars
         return cls(ds, views.target(ds), others, views.corners(ds), views.slit(ds), known)
+
+    def title(self, index: int) -> str:
+        """Name of the observation, exposure, and the instant that is drawn, UTC to 0.1 s."""
+        instant = et_to_utc(np.atleast_1d(self.ds["geometry_et"].values)[index])
+        tenth = (instant + np.timedelta64(50, "ms")).astype("datetime64[ms]")
+        time = f"{np.datetime_as_string(tenth)[:-2]} UTC"
+        pic = int(np.atleast_1d(self.ds["pic"].values)[index])
+        return f"{common.title(self.ds)}  pic {pic}  {time}".strip()
+
+    def below(self, index: int) -> str:
+        """Longitude and latitude of the sub-spacecraft point in words."""
+        if not {"sc_lon", "sc_lat"} <= set(self.ds.variables):
+            return ""
+        lon, lat = (float(np.atleast_1d(self.ds[n].values)[index]) for n in ("sc_lon", "sc_lat"))
+        side = self.ds.attrs["lon_direction"][0].upper()
+        return f"{lon:.1f}° {side}, {abs(lat):.1f}° {'N' if lat >= 0 else 'S'}"
 
     def star_directions(self, index: int) -> np.ndarray:
         """Apparent directions of the stars at one exposure, (star, 3)."""
@@ -129,6 +159,11 @@ def geometry(
 ) -> Axes:
     """Draw the sky at one exposure: bodies, the slit and its pixels, stars.
 
+    The numbers at the ends of the slit are those of the first and the last pixel, the text at the
+    cross on the target the longitude and latitude that the spacecraft is above. The title gives the
+    instant that is drawn, `geometry_time`: with several in an exposure the middle one, and with
+    ``ds.isel(sample=0)`` the first.
+
     Parameters
     ----------
     ds : Dataset
@@ -149,7 +184,8 @@ def geometry(
         For bodies other than the target; as in `ds.uvis.geometry`. Without it they are drawn if
         kernels are found.
     bodies : iterable of str, optional
-        Other bodies to draw; `()` for none. Default: all those in the kernels.
+        Other bodies to draw; `()` for none. Default: all those in the kernels. The Sun is always
+        drawn.
     stars : Dataset, optional
         From `uvisxr.stars.catalogue.read`. Default: the 60 brightest in the ultraviolet.
     ax : Axes, optional
@@ -169,7 +205,13 @@ def geometry(
     ArgumentError
         An unknown exposure, mode, field or body, or limits that do not fit the mode.
     KernelError, CoverageError
-        Requested kernels or bodies are not available.
+        There are no kernels, though kernels or bodies are asked for, or they do not cover the
+        spacecraft and the target.
+
+    Warns
+    -----
+    UvisWarning
+        Bodies are left out of which the kernels have no position, shape or rotation.
 
     Examples
     --------
@@ -184,9 +226,14 @@ def geometry(
     stage = Stage.of(ds, kernels, bodies, stars)
     numbers = np.atleast_1d(ds["pic"].values)
     index = common.position(stage.ds, int(numbers[0]) if pic is None else pic)
-    ax = common.new_axes(ax, figsize=(6.4, 6.0) if mode != "allsky" else (8.0, 4.6))
+    ax = common.new_axes(ax, figsize=figsize(mode))
     draw(ax, stage, index, framing, look)
     return ax
+
+
+def figsize(mode: SceneMode) -> tuple[float, float]:
+    """Size of a figure for a scene, inches."""
+    return (8.0, 4.6) if mode == "allsky" else (6.4, 6.0)
 
 
 def limits(stage: Stage, index: int, framing: Framing) -> tuple[maps.Sky, Limits, Limits]:
@@ -209,7 +256,7 @@ def limits(stage: Stage, index: int, framing: Framing) -> tuple[maps.Sky, Limits
         shown.append(sky(view.sky(outline.limb(view.observer, view.radii))))
     points = np.concatenate(shown)
     low, high = points.min(axis=0), points.max(axis=0)
-    half = 0.56 * (high - low).max()
+    half = 0.58 * (high - low).max()
     x, y = 0.5 * (low + high)
     return sky, (x + half, x - half), (y - half, y + half)
 
@@ -220,14 +267,17 @@ def draw(ax: Axes, stage: Stage, index: int, framing: Framing, look: Style) -> N
     ax.set_xlim(*(x if framing.xlim is None else sorted(framing.xlim, reverse=True)))
     ax.set_ylim(*(y if framing.ylim is None else sorted(framing.ylim)))
     ax.set_aspect("equal")
+    # Places of texts are chosen on the canvas.
+    ax.apply_aspect()
     _draw_grid(ax, sky, look)
-    bodies = [stage.target.at(index), *(other.at(index) for other in stage.others)]
-    draw_bodies(ax, sky, bodies, look)
+    others = [other.at(index) for other in stage.others]
+    bodies = [stage.target.at(index), *(body for body in others if np.isfinite(body.distance))]
+    draw_bodies(ax, sky, bodies, stage.below(index), look)
     _draw_stars(ax, sky, stage, index, bodies, look)
     _draw_slit(ax, sky, stage, index, framing.annotate, look)
     ax.set_xlabel(sky.xlabel)
     ax.set_ylabel(sky.ylabel)
-    ax.set_title(common.title(stage.ds, index), fontsize="medium")
+    ax.set_title(stage.title(index), fontsize="medium")
 
 
 def _draw_grid(ax: Axes, sky: maps.Sky, look: Style) -> None:
@@ -308,6 +358,31 @@ def _draw_slit(
         flagged = PolyCollection(polygons[~good], gid="flagged", zorder=2.85)
         flagged.set(**look["flagged"])
         ax.add_collection(flagged, autolim=False)
+    _number_ends(ax, stage, polygons, look)
+
+
+def _number_ends(ax: Axes, stage: Stage, polygons: np.ndarray, look: Style) -> None:
+    """Write the numbers of the first and the last pixel beyond their ends of the slit."""
+    numbers = np.atleast_1d(stage.ds["pixel"].values)
+    ends = np.stack([polygons[0, :2].mean(axis=0), polygons[-1, 2:].mean(axis=0)])
+    first, last = ax.transData.transform(ends)
+    length = float(np.hypot(*(last - first)))
+    if length * 72.0 / ax.figure.dpi < _ROOM:
+        return
+    outward = _END_OFFSET * (last - first) / length
+    # A single pixel has one end.
+    places = list(zip(ends, numbers[[0, -1]], (-outward, outward), strict=True))[: numbers.size]
+    for end, number, (x, y) in places:
+        ax.annotate(
+            str(number),
+            (end[0], end[1]),
+            xytext=(x, y),
+            textcoords="offset points",
+            annotation_clip=True,
+            gid="pixel_number",
+            zorder=4.0,
+            **look["pixel_number"],
+        )
 
 
 def _draw_field(

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 
 from .. import checks
 from ..errors import ArgumentError, MissingStepError
+from ..numerics.poisson import missing
 from ..quality import flags as quality_flags
 from . import axes as common
 from .style import Style
@@ -55,7 +56,7 @@ def spectrum(
     Parameters
     ----------
     ds : Dataset
-        From any step: with radiance, rate or counts, of pixels or bins.
+        From any step: with radiance, rate or counts, of pixels or bins. What is missing is a gap.
     select : iterable, optional
         Spectra to draw: (pic, pixel) pairs or, for bins, mappings of dimension to position, such as
         ``{"lat_bin": 0, "alt_bin": 2}``. Default: all, if there are no more than 12.
@@ -132,6 +133,8 @@ def _places(
     """Positions of the spectra to draw, along all dimensions except wl."""
     dims = [str(d) for d in values.dims if d != "wl"]
     sizes = [values.sizes[d] for d in dims]
+    if not values.size:
+        raise ArgumentError("no spectrum is left to draw: select at least one element of each dim")
     if select is None:
         if np.prod(sizes, dtype=int) > _MOST:
             raise ArgumentError(
@@ -177,7 +180,10 @@ def _draw(
 ) -> np.ndarray:
     """Draw one spectrum and return its values."""
     wl = ds["wl"].values
-    values: np.ndarray = ds[name].isel(place).values.astype(float)
+    drawn = ds[name].isel(place).values
+    values: np.ndarray = drawn.astype(float)
+    if name == "counts" and "n" not in ds.variables:
+        values[missing(drawn)] = np.nan
     (line,) = ax.plot(wl, values, drawstyle="steps-mid", label=_label(ds, place), **look["line"])
     sides = [f"{name}_lower", f"{name}_upper"]
     if band and all(side in ds.variables for side in sides):

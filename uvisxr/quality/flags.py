@@ -55,21 +55,21 @@ def initial(bins: Bins, n_pic: int) -> np.ndarray:
     return np.tile(flags, (n_pic, 1))
 
 
-def _mask(exclude: QualityFlag | Iterable[QualityFlag]) -> int:
-    """Bit mask of one or more flag names.
+def _mask(flags: QualityFlag | Iterable[QualityFlag], argument: str = "exclude") -> np.uint8:
+    """Bit mask of one or more flag names, given as an argument of that name.
 
     Raises
     ------
     ArgumentError
         A name is not a flag.
     """
-    if not isinstance(exclude, Iterable):
-        raise checks.refused("exclude", exclude, "a quality flag, or several in a sequence")
+    if not isinstance(flags, Iterable):
+        raise checks.refused(argument, flags, "a quality flag, or several in a sequence")
     mask = 0
-    for name in [exclude] if isinstance(exclude, str) else exclude:
-        checks.choice("exclude", name, QualityFlag)
+    for name in [flags] if isinstance(flags, str) else flags:
+        checks.choice(argument, name, QualityFlag)
         mask |= QUALITY_FLAGS[name]
-    return mask
+    return np.uint8(mask)
 
 
 def flags_of(ds: xr.Dataset) -> xr.DataArray:
@@ -121,12 +121,46 @@ def good(
     ArgumentError
         A name is not a flag.
     """
-    return (flags_of(ds) & np.uint8(_mask(exclude))) == 0
+    return (flags_of(ds) & _mask(exclude)) == 0
+
+
+def flagged(
+    ds: xr.Dataset, flags: QualityFlag | Iterable[QualityFlag] = tuple(QUALITY_FLAGS)
+) -> xr.DataArray:
+    """Spectra that carry any of the given flags.
+
+    Parameters
+    ----------
+    ds : Dataset
+    flags : {"lost", "partial", "star", "dark_line", "user"} or several of them
+        All by default.
+
+    Returns
+    -------
+    DataArray of bool, (pic, pixel)
+        What `flag`, `unflag`, `where` and `bin` take. Lazy where the flags are.
+
+    Raises
+    ------
+    ArgumentError
+        A name is not a flag.
+
+    Examples
+    --------
+    With the simulated observation ``made`` of `help(uvisxr)`:
+
+    >>> ds = made.open().uvis.flag([(3, 40), (4, 40)], "star").uvis.flag([(4, 41)])
+    >>> [int(ds.uvis.flagged(flags).sum()) for flags in ("star", ["star", "user"])]
+    [2, 3]
+    >>> counts = ds.counts.where(~ds.uvis.flagged("star"))
+    """
+    found = (flags_of(ds) & _mask(flags, "flags")) != 0
+    return conventions.apply(found.to_dataset(name="flagged"))["flagged"]
 
 
 def kept(ds: xr.Dataset, exclude: QualityFlag | Iterable[QualityFlag]) -> np.ndarray:
     """What `good` tells, bool (pic, pixel), without its coordinates."""
-    return np.asarray((_flags(ds) & np.uint8(_mask(exclude))) == 0)
+    return np.asarray((_flags(ds) & _mask(exclude)) == 0)
 
 
 def select(ds: xr.Dataset, pixels: Pixels) -> np.ndarray:

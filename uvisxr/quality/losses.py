@@ -4,11 +4,14 @@ What the telemetry loses is filled with zeros, so a loss shows as missing counts
 some. Each test therefore asks how probable the zeros are: short exposures of a faint sky contain
 genuinely empty spectra, which must stay in the mean.
 
-Missing values are losses too, except for those that no exposure of a product or of the dataset has:
-some products lack the last bin of a window that the bins do not divide evenly. Those flag nothing.
+Missing values are losses too, except for those that no exposure of a product or of the dataset has,
+or no row of a single exposure: some products lack the last bin of a window that the bins do not
+divide evenly. Those flag nothing.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 import xarray as xr
@@ -30,8 +33,9 @@ FALSE_POSITIVES = 1e-4
 def unsent(ds: xr.Dataset) -> tuple[xr.Variable, np.ndarray]:
     """What all exposures of a product, or of the dataset, lack: it was never to be transmitted.
 
-    A single exposure does not tell what is lacking: there, it is a window's last wavelength bin if
-    no pixel has it.
+    Of a single exposure, it is what none of the rows has that the slit lights, and a last row of
+    fewer detector rows than the others if no wavelength has it. Of a single row, it is a window's
+    last wavelength bin. Where everything is missing, it is lost.
 
     Parameters
     ----------
@@ -47,17 +51,32 @@ def unsent(ds: xr.Dataset) -> tuple[xr.Variable, np.ndarray]:
     """
     missing, product, bins = _missing(ds), products.numbers(ds), Bins.of(ds)
     last = xr.Variable("wl", bins.band + bins.n_band > ds.attrs["lr_band"])
-    nowhere = missing.all("pic") & (missing.sizes["pic"] > 1)
+    cut = xr.Variable("pixel", bins.n_line < ds.attrs["line_bin"])
+    lit = np.flatnonzero(bins.lit_lines > 0)
+    # Selections of what a product never sends are wholly missing for good reason.
+    by_nature = bool(last.all() or cut.all())
+
+    def never(part: xr.Variable) -> xr.Variable:
+        if part.sizes["pic"] > 1:
+            found = part.all("pic")
+        else:
+            column = part.isel(pixel=lit).all(DIMS) if lit.size > 1 else part.all(DIMS) & last
+            found = (part.all(("pic", "wl")) & cut) | column
+        if not by_nature:
+            found = found & ~part.all()
+        return found
+
+    several = missing.sizes["pic"] > 1
+    nowhere = never(missing) if several else xr.Variable((), np.False_)
     found = []
     for number in range(product.max(initial=-1) + 1):
         part = missing.isel(pic=np.flatnonzero(product == number))
-        alone = part.sizes["pic"] == 1
-        found.append(nowhere | (part.all(DIMS) & last) if alone else part.all("pic"))
+        found.append(nowhere | never(part) if part.sizes["pic"] == 1 else never(part))
     return xr.Variable.concat(found, "product_"), product
 
 
-def missed(ds: xr.Dataset) -> xr.Variable:
-    """How many values each spectrum misses that its product has, int (pic, pixel).
+def flags_of_missing(ds: xr.Dataset) -> xr.Variable:
+    """The flags that missing values alone give: lost of all that the product has, or partial.
 
     Parameters
     ----------
@@ -66,24 +85,42 @@ def missed(ds: xr.Dataset) -> xr.Variable:
 
     Returns
     -------
-    Variable
+    Variable of uint8, (pic, pixel)
         Lazy where the counts are.
     """
     missing = _missing(ds)
     if not missing.sizes["pic"]:
-        none: xr.Variable = missing.sum("wl")
-        return none
-    return _missed(missing, *unsent(ds))
+        return missing.any("wl").astype(np.uint8)
+    some, whole = (np.uint8(QUALITY_FLAGS[name]) for name in ("partial", "lost"))
+
+    def flags(missing: xr.Variable, never: xr.Variable) -> xr.Variable:
+        number, sent = _lacking(missing, never), (~never).sum("wl")
+        found: xr.Variable = (number > 0) * xr.where(number < sent, some, whole)
+        return found.astype(np.uint8)
+
+    return _by_product(flags, missing, *unsent(ds))
 
 
-def _missed(missing: xr.Variable, never: xr.Variable, product: np.ndarray) -> xr.Variable:
-    found = []
+def _lacking(missing: xr.Variable, never: xr.Variable) -> xr.Variable:
+    """How many values spectra lack that were to be sent, int (pic, pixel)."""
+    number: xr.Variable = (missing & ~never).sum("wl")
+    return number
+
+
+def _by_product(
+    function: Callable[[xr.Variable, xr.Variable], xr.Variable],
+    missing: xr.Variable,
+    never: xr.Variable,
+    product: np.ndarray,
+) -> xr.Variable:
+    """What a function makes of each product's missing values, and those it never sends."""
     exposures = [np.flatnonzero(product == number) for number in range(product.max() + 1)]
-    for number, here in enumerate(exposures):
-        part = missing.isel(pic=here)
-        found.append((part & ~never.isel(product_=number)).sum("wl"))
-    counted: xr.Variable = xr.Variable.concat(found, "pic")
-    in_order: xr.Variable = counted.isel(pic=np.argsort(np.concatenate(exposures)))
+    found = [
+        function(missing.isel(pic=here), never.isel(product_=number))
+        for number, here in enumerate(exposures)
+    ]
+    joined: xr.Variable = xr.Variable.concat(found, "pic")
+    in_order: xr.Variable = joined.isel(pic=np.argsort(np.concatenate(exposures)))
     return in_order
 
 
@@ -96,6 +133,7 @@ def _missing(ds: xr.Dataset) -> xr.Variable:
 
 def _features(counts: np.ndarray, lyman: np.ndarray) -> np.ndarray:
     """(total, Lyman-alpha count, longest run of zeros, missing values) of spectra (..., wl)."""
+    counts = poisson.as_counts(counts)
     missing = poisson.missing(counts)
     counts = np.where(missing, 0, counts)
     hits = ((counts > 0) | missing).reshape(-1, counts.shape[-1])
@@ -113,7 +151,8 @@ def _features(counts: np.ndarray, lyman: np.ndarray) -> np.ndarray:
 def features(ds: xr.Dataset) -> xr.DataArray:
     """Reduce counts to what the tests need, int64 (pic, pixel, feature), block by block.
 
-    Those of `_features`, what `missed` says, and how many elements at Lyman-alpha the product has.
+    Those of `_features`, how many values are missing that the product has, and how many elements at
+    Lyman-alpha it has.
     Lazy where the counts are.
     """
     bins = Bins.of(ds)
@@ -136,7 +175,8 @@ def features(ds: xr.Dataset) -> xr.DataArray:
     if missing.sizes["pic"]:
         never, product = unsent(ds)
         sent = (~never & xr.Variable("wl", touching)).sum("wl")
-        more = [_missed(missing, never, product), sent.isel(product_=xr.Variable("pic", product))]
+        lacking = _by_product(_lacking, missing, never, product)
+        more = [lacking, sent.isel(product_=xr.Variable("pic", product))]
     else:
         more = [missing.sum("wl")] * 2
     rows = [found.variable, *(part.set_dims((*DIMS, "feature")) for part in more)]
@@ -161,8 +201,8 @@ def flags(ds: xr.Dataset, level: float = 0.0, measured: xr.DataArray | None = No
     """The flags, with those of lost and partial spectra added.
 
     - `lost`: every element is zero or missing, where counts were expected; not if all are missing
-      that no exposure has.
-    - `partial`: something was received, but values are missing that the product has (`missed`); or
+      that the product never has.
+    - `partial`: something was received, but values are missing that the product has (`unsent`); or
       (FUV, lit rows, windows that hold detector columns 122..137, unless no exposure has them)
       there is no Lyman-alpha count where counts were expected; or (lit rows) a run of zeros is
       longer than the background alone would leave in one spectrum of 10,000.

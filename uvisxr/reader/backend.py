@@ -58,7 +58,8 @@ class UvisBackend(BackendEntrypoint):
         if isinstance(opened, xr.DataTree):
             raise ProductError(
                 f"{filename_or_obj} has {len(opened.children)} windows: choose one with window=k, "
-                "or open all with xarray.open_datatree"
+                "or open all with xarray.open_datatree, or with uvisxr.open_observation if there "
+                "are several products"
             )
         ds = numbered(opened, _path(filename_or_obj), window, start_time)
         ds = ds.drop_vars(_names(drop_variables), errors="ignore")

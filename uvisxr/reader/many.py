@@ -12,7 +12,8 @@ import os
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -31,6 +32,7 @@ class _Call:
     """A call of `xarray.open_mfdataset`, and the observation that its products are.
 
     `given` counts exposures as the paths name them, `whole` holds each once.
+    `uneven`: some products hold a part of another's exposures.
     """
 
     paths: Any
@@ -38,12 +40,17 @@ class _Call:
     start_time: StartTime
     whole: xr.Dataset
     given: int
+    uneven: bool
+
+    def serves(self, paths: Any, window: int | None, start_time: StartTime) -> bool:
+        """Whether this is the call with these arguments: the very list, not an equal one."""
+        return self.paths is paths and (self.window, self.start_time) == (window, start_time)
 
 
 _LOCK = threading.Lock()
 
-#: The latest call: xarray asks for its products one by one.
-_latest: list[_Call] = []
+#: The latest calls, of several threads: xarray asks for the products of each one by one.
+_latest: deque[_Call] = deque(maxlen=4)
 
 
 def numbered(
@@ -72,26 +79,24 @@ def numbered(
     ProductError
         The products differ in channel, slit, window or binning.
     ArgumentError
-        Some hold the same exposures, and xarray would keep them twice.
+        Some hold the same exposures, and xarray would keep them twice; or several threads open a
+        product at once, so that its number is unclear.
     """
     found = _call(path)
     if found is None:
         return ds
     paths, by_time = found
     with _LOCK:
-        latest = _latest[0] if _latest else None
-        if (
-            latest is None
-            or latest.paths is not paths
-            or (latest.window, latest.start_time) != (window, start_time)
-        ):
-            whole, given = _observation(list(_flat(paths)), window, start_time, by_time)
-            latest = _Call(paths, window, start_time, whole, given)
-            _latest[:] = [latest]
-    whole = latest.whole
+        known = (x for x in _latest if x.serves(paths, window, start_time))
+        call = next(known, None)
+        if call is None:
+            parts = _observation(list(_flat(paths)), window, start_time, by_time)
+            call = _Call(paths, window, start_time, *parts)
+            _latest.append(call)
+    whole = call.whole
     # By coordinates, xarray lays the same exposures on one another if there are others too.
     alone = ds.sizes["pic"] == whole.sizes["pic"]
-    if latest.given > whole.sizes["pic"] and (alone or not by_time):
+    if call.given > whole.sizes["pic"] and (alone or call.uneven or not by_time):
         raise ArgumentError(
             f"some files hold the same exposures, {path} or others: give xarray.open_mfdataset "
             "each once, or use uvisxr.open_observation, which takes them once"
@@ -99,20 +104,60 @@ def numbered(
     here = np.isin(whole["et"].values, ds["et"].values)
     here &= np.isin(whole["product"].values, ds["product"].values)
     out = ds.assign_coords(pic=("pic", whole["pic"].values[here], ds["pic"].attrs))
-    return inputs.add(out.assign_attrs(whole.attrs), inputs.of(whole))
+    # Also without what holds for this product alone: xarray takes the attributes of the first.
+    out.attrs = dict(whole.attrs)
+    return inputs.add(out, inputs.of(whole))
 
 
 def _call(path: str) -> tuple[Any, bool] | None:
     """Paths of the call that opens a path, and whether it joins them by coordinates."""
-    code = inspect.unwrap(xr.open_mfdataset).__code__
-    # Of all threads: with parallel=True another one than the caller's opens the file.
-    for top in sys._current_frames().values():
-        frame: FrameType | None = top
-        while frame is not None:
-            if frame.f_code is code and _absolute(path) in _flat(frame.f_locals["paths"]):
-                return frame.f_locals["paths"], frame.f_locals["combine"] == "by_coords"
-            frame = frame.f_back
-    return None
+    found = [frame.f_locals for frame in _opening(path)]
+    calls = {(tuple(_flat(here["paths"])), here["combine"]): here["paths"] for here in found}
+    if len(calls) > 1:
+        raise ArgumentError(
+            f"several threads open {path} with xarray.open_mfdataset(parallel=True) at once, and "
+            "which of them numbers its exposures is unclear: call one after the other, or without "
+            "parallel=True"
+        )
+    return next(((paths, how == "by_coords") for (_, how), paths in calls.items()), None)
+
+
+def _opening(path: str) -> list[FrameType]:
+    """The calls of `xarray.open_mfdataset` that may have asked for a path.
+
+    That is the caller of `xarray.open_dataset`; if dask calls it, with ``parallel=True``, any call
+    that does so, in this thread or another one. A caller in between, such as `preprocess`, opens a
+    dataset of its own.
+    """
+    many, one = (inspect.unwrap(f).__code__ for f in (xr.open_mfdataset, xr.open_dataset))
+    stack = list(_stack(sys._getframe()))
+    opened = next((k for k, frame in enumerate(stack) if frame.f_code is one), None)
+    if opened is None:
+        return []
+    above = [frame for frame in stack[opened + 1 :] if frame.f_code.co_name != "<listcomp>"]
+    if above and above[0].f_code is many:
+        return above[:1]
+    if not above or above[0].f_globals.get("__name__", "").partition(".")[0] != "dask":
+        return []
+
+    def parallel(frames: Iterable[FrameType]) -> list[FrameType]:
+        return [
+            frame
+            for frame in frames
+            if frame.f_code is many
+            and frame.f_locals.get("parallel")
+            and _absolute(path) in _flat(frame.f_locals["paths"])
+        ]
+
+    tops = sys._current_frames().values()
+    return parallel(above)[:1] or [found for top in tops for found in parallel(_stack(top))]
+
+
+def _stack(top: FrameType) -> Iterator[FrameType]:
+    frame: FrameType | None = top
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
 
 
 def _flat(paths: Any) -> Iterator[str]:
@@ -130,13 +175,15 @@ def _absolute(path: Any) -> str:
 
 def _observation(
     paths: list[str], window: int | None, start_time: StartTime, by_time: bool
-) -> tuple[xr.Dataset, int]:
+) -> tuple[xr.Dataset, int, bool]:
     """All products that can be opened as one dataset, none between the exposures of another.
 
-    Also how many exposures the paths name, those of copies counted again.
+    Also how many exposures the paths name, those of copies counted again, and whether some products
+    hold a part of another's.
     """
     starts: dict[str, float] = {}
     given = 0
+    distinct: set[tuple[float, ...]] = set()
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         for path in paths:
@@ -148,6 +195,7 @@ def _observation(
             if isinstance(one, xr.Dataset):
                 starts[path] = float(one["et"].min())
                 given += one.sizes["pic"]
+                distinct.add(tuple(one["et"].values))
     order = sorted(starts, key=starts.__getitem__) if by_time else list(starts)
     with warnings.catch_warnings(record=True) as anew:
         warnings.simplefilter("always")
@@ -158,4 +206,4 @@ def _observation(
         if text not in alone:
             warn_user(text)
     # Of several windows one was chosen: it is no tree.
-    return cast(xr.Dataset, whole), given
+    return cast(xr.Dataset, whole), given, sum(map(len, distinct)) > whole.sizes["pic"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -12,12 +12,12 @@ import numpy as np
 import xarray as xr
 from xarray.core import indexing
 
-from .. import checks
+from .. import checks, targets
 from ..dataset import conventions, history, inputs
 from ..errors import ArgumentError, LabelError, ProductError, UnreadObjectError, warn_user
 from ..instrument.channel import channel as find_channel
 from ..instrument.detector import Window
-from ..pds3.label import Label, read_label
+from ..pds3.label import Label
 from ..pds3.product import choose_windows, label_path, qube_file
 from ..pds3.qube import QubeArray
 from ..quality.flags import initial
@@ -26,6 +26,9 @@ from . import sources, states
 
 #: What START_TIME means: the end of the first exposure, or its start.
 StartTime = Literal["end_of_first", "start"]
+
+#: Which instrument controlled the pointing; UVIS itself is written PRIME.
+Prime = Literal["PRIME", "CIRS", "VIMS", "ISS"]
 
 #: A clock count in the label that is further than this from START_TIME is taken as wrong, s: the
 #: kernels of the day, by which labels were made, predicted the clock to some tens of seconds.
@@ -43,14 +46,14 @@ class _Choices:
     start_time: StartTime
     sort: bool = True
     target: str | None = None
-    prime_instrument: str | None = None
+    prime: str = ""
     id: int | str = 0
     name: str | None = None
 
 
 @overload
 def open_product(
-    path: str | Path,
+    path: str | Path | tuple[str | Path, str | Path],
     *,
     window: int,
     chunks: Any = None,
@@ -61,7 +64,7 @@ def open_product(
 
 @overload
 def open_product(
-    path: str | Path,
+    path: str | Path | tuple[str | Path, str | Path],
     *,
     window: int | None = None,
     chunks: Any = None,
@@ -72,7 +75,7 @@ def open_product(
 
 @history.step("open_product", unsaid=["chunks", "fetch"])
 def open_product(
-    path: str | Path,
+    path: str | Path | tuple[str | Path, str | Path],
     *,
     window: int | None = None,
     chunks: Any = None,
@@ -83,12 +86,13 @@ def open_product(
 
     Parameters
     ----------
-    path : path
-        The label, the data file, or their common base path; or the identifier of a product in the
-        cache, such as FUV2009_173_15_16, also as OPUS writes it (co-uvis-fuv2009_173_15_16). The
-        data file may be packed: NAME.DAT.bz2, .gz or .zip. From a zip archive that stores it as it
-        is, exposures are read one at a time; other files are unpacked to the cache when their
-        counts are first used.
+    path : path or pair of paths
+        The label of PDS3 or PDS4, the data file, or their common base path, with any ending; label
+        and data file as a pair if their names differ; or the identifier of a product in the cache,
+        such as FUV2009_173_15_16, also as OPUS (co-uvis-fuv2009_173_15_16) and PDS4
+        (2009_173_15_16_fuv) write it. The data file may be packed, as NAME.DAT.bz2, NAME.DAT.gz or
+        NAME.DAT.zip. From a zip archive that stores it as it is, exposures are read one at a time;
+        other files are unpacked to the cache when their counts are first used.
     window : int, optional
         Which detector window to open, if the product has several.
     chunks : int, dict or "auto", optional
@@ -104,7 +108,8 @@ def open_product(
     -------
     Dataset or DataTree
         `counts` (pic, pixel, wl), uint16, with coordinates; 65535 marks values that were not
-        transmitted. A tree with one node per window if there are several and none is chosen. One of
+        transmitted. A tree with one node per window if there are several and none is chosen. A
+        SPECTRUM, which some products hold in place of a QUBE, is one exposure of one pixel. One of
         the archive's calibration matrices gives `calibration_matrix` instead.
 
     Raises
@@ -130,7 +135,7 @@ def open_product(
     >>> str(later.time_start.values[0])[:19]
     '2008-03-10T10:04:00'
     """
-    labels = _labels([path], fetch=fetch)
+    labels = _labels(_flat([path]), fetch=fetch)
     if len(labels) > 1:
         raise ArgumentError(f"{path} holds {len(labels)} products: use uvisxr.open_observation")
     return _open(labels, _Choices(window, chunks, start_time))
@@ -191,20 +196,24 @@ def open_observation(
     ----------
     *paths : path or iterable of paths
         Labels, data files, plain or packed, base paths, folders with all below, globs, index
-        tables, identifiers as in `open_product`. The same exposures are taken once, with a warning
+        tables, identifiers as in `open_product`; a label followed by a data file of another name
+        that has no label is one product. The same exposures are taken once, with a warning
         that names the copies: of those in two volumes of the archive, the later.
     batch : path, optional
-        A text file with one path per line, relative to that file; # starts a comment.
+        A text file with one path per line, relative to that file; # starts a comment. It is used in
+        place of `paths`, with a warning if both are given.
     channel : {"EUV", "FUV"}, optional
         Take only the products of this channel, from a folder of both.
     target : str, optional
-        Target body, in place of the labels' TARGET_NAME.
-    prime_instrument : str, optional
-        Instrument that controlled the pointing; becomes part of the name.
+        What the observation is said to look at, in place of the labels' TARGET_NAME. It chooses no
+        products, as `channel` does: all are opened, whatever their targets.
+    prime_instrument : {"PRIME", "UVIS", "CIRS", "VIMS", "ISS"}, optional
+        Instrument that controlled the pointing; becomes part of the name. UVIS itself is written
+        PRIME.
     id : int or str
         Number of the observation within its day; becomes part of the name unless 0.
     name : str, optional
-        Name to use in place of CHANNELyear_doy[_PRIME][_ID].
+        Name to use in place of CHANNEL_YEAR_DOY[_PRIME][_ID], such as FUV_2006_015_PRIME_1.
     sort : bool
         Sort exposures by time; otherwise they keep the order of the products.
     window, chunks, start_time, fetch
@@ -236,12 +245,24 @@ def open_observation(
     """
     given = list(_flat(paths))
     if batch is not None:
-        given.append(batch)
+        if given:
+            warn_user(f"batch={str(batch)!r} is opened in place of the paths given beside it")
+        given = [batch]
+    prime = _prime(prime_instrument)
     labels = _distinct(_labels(given, channel, target, fetch))
-    choices = _Choices(window, chunks, start_time, sort, target, prime_instrument, id, name)
+    choices = _Choices(window, chunks, start_time, sort, target, prime, id, name)
     # Lists of products have been read too.
     lists = [path for path in (Path(one).expanduser() for one in given) if path.is_file()]
     return _open(labels, choices, {"paths": [label.path for label in labels]}, lists)
+
+
+def _prime(instrument: str | None) -> str:
+    """The instrument that controlled the pointing, as in names; empty if none is given."""
+    if not instrument:
+        return ""
+    name = str(instrument).upper().replace("UVIS", "PRIME")
+    checks.choice("prime_instrument", name, Prime)
+    return name
 
 
 def _flat(paths: Iterable[Any]) -> Iterator[str | Path]:
@@ -270,7 +291,7 @@ def _labels(
     labels, unread = [], []
     for product in products:
         try:
-            labels.append(read_label(product.label))
+            labels.append(product.read())
         except UnreadObjectError as error:
             if product.label in named:
                 raise
@@ -337,24 +358,38 @@ def _open(
 
 def _check_alike(first: Label, other: Label, target: str) -> None:
     """Raise unless the exposures of both, said to be of a target, fit in one array."""
+    if first.is_matrix != other.is_matrix:
+        matrix, counts = (first, other) if first.is_matrix else (other, first)
+        raise ProductError(
+            f"{matrix.path} is a calibration matrix, and {counts.path} holds counts: leave the "
+            "matrix out; calibrate(files=...) takes it"
+        )
     difference = _difference(first, other, target)
     if difference is not None:
         what, a, b = difference
-        mend = f"choose one with channel={a!r}" if what == "channel" else "open them one by one"
+        mend = "name only those that fit, by a list or a glob, and open the others apart"
+        if what == "channel":
+            mend = (
+                "name only those of one, by a list or a glob; uvisxr.open_observation and `uvisxr "
+                f"process` also take channel={a!r}"
+            )
         raise ProductError(
-            f"{first.path} and {other.path} differ in {what} ({a}, {b}) and cannot be one "
-            f"observation: {mend}"
+            f"{first.path} and {other.path} differ in {what} ({a or 'unknown'}, {b or 'unknown'}) "
+            f"and cannot be one observation: {mend}"
         )
 
 
-def _difference(first: Label, other: Label, target: str) -> tuple[str, Any, Any] | None:
+def _difference(first: Label, other: Label, target: str) -> tuple[str, str, str] | None:
     """What keeps the exposures of both from fitting in one array, with the value of each."""
-    for what in ("channel", "slit", "optics", "windows", "dtype"):
-        a, b = (getattr(label, what) for label in (first, other))
-        if what == "optics":
-            a, b = a(target), b(target)
-        if a != b:
-            return what, a, b
+    parts: dict[str, Callable[[Label], str]] = {
+        "channel": lambda label: label.channel,
+        "slit": lambda label: label.slit,
+        "optics": lambda label: label.optics(target),
+        "windows": lambda label: " and ".join(map(str, label.windows)),
+    }
+    for what, of in parts.items():
+        if of(first) != of(other):
+            return what, of(first), of(other)
     return None
 
 
@@ -447,16 +482,15 @@ def _attributes(
     labels: list[Label], first: Label, area: Window, choices: _Choices
 ) -> dict[str, Any]:
     year, doy = day_of_year(first.known_start())
-    prime = str(choices.prime_instrument or "")
-    parts = [f"{first.channel}{year}_{doy:03d}", prime.upper(), str(choices.id or "")]
+    parts = [f"{first.channel}_{year}_{doy:03d}", choices.prime, str(choices.id or "")]
     attrs: dict[str, Any] = {
         "name": choices.name or "_".join(part for part in parts if part),
         "channel": first.channel,
         "slit": first.slit,
         # A target given in place of UNK may be the Sun.
         "optics": first.optics(choices.target or ""),
-        "target": choices.target or _target(labels, first),
-        "prime_instrument": prime,
+        "target": (choices.target or _target(labels, first)).upper(),
+        "prime_instrument": choices.prime,
         **{name: getattr(area, name) for name in area.__dataclass_fields__},
         "year": year,
         "doy": doy,
@@ -478,10 +512,10 @@ def _attributes(
 
 
 def _target(labels: list[Label], first: Label) -> str:
-    targets = sorted({label.target for label in labels})
-    if len(targets) > 1:
+    given = sorted({label.target for label in labels})
+    if len(set(map(targets.canonical, given))) > 1:
         warn_user(
-            f"the products have different targets ({', '.join(targets)}): {first.target} is used; "
-            "choose another with target="
+            f"the products have different targets ({', '.join(name or 'unknown' for name in given)}"
+            f"): {first.target or 'unknown'} is used; choose another with target="
         )
     return first.target

@@ -1,8 +1,9 @@
 """What all doors open: products from any mixture of sources, the same exposures once.
 
 Some products lie in two volumes of the archive, and many people have copies. Exposures are the same
-if the labels agree on product, start, integration time, size and windows; in the archive such
-labels differ only in PRODUCT_CREATION_TIME. The later volume counts.
+if the labels agree on product, start, integration time and windows; in the archive such labels
+differ only in PRODUCT_CREATION_TIME. The later volume counts. One may hold fewer exposures, or say
+what controlled the pointing: FUV2006_015_15_51_PRIME is the product FUV2006_015_15_51.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from ..errors import UvisError, UvisWarning, warn_user
 from ..pds3 import packed, sources
+from ..pds3.identifier import product_id
 from ..pds3.label import Label, read_label
 from ..pds3.sources import Filter, Product
 
@@ -29,14 +31,14 @@ class Found:
     """Products that were found: how many, and one after the other."""
 
     # As texts, which take a fraction of the memory: an archive has 200,000 products.
-    _paths: list[tuple[str, str | None]]
+    _paths: list[tuple[str, str | None, bool]]
 
     def __len__(self) -> int:
         return len(self._paths)
 
     def __iter__(self) -> Iterator[Product]:
-        for label, data in self._paths:
-            yield Product(Path(label), None if data is None else Path(data))
+        for label, data, paired in self._paths:
+            yield Product(Path(label), None if data is None else Path(data), paired)
 
 
 def expand(
@@ -49,11 +51,15 @@ def expand(
     that cannot be read is no copy of another.
     """
     found = [
-        (str(product.label), None if product.data is None else str(product.data))
+        (
+            str(product.label),
+            None if product.data is None else str(product.data),
+            product.paired,
+        )
         for product in sources.expand(paths, wanted, fetch)
     ]
     claims: dict[str, list[int]] = {}
-    for k, (label, _) in enumerate(found):
+    for k, (label, *_) in enumerate(found):
         claims.setdefault(_claim(Path(label)), []).append(k)
     left: dict[Path, Path] = {}
     for members in claims.values():
@@ -61,14 +67,15 @@ def expand(
             left |= copies(_labels(Path(found[k][0]) for k in members))
     tell(left)
     gone = {str(path) for path in left}
-    return Found([(label, data) for label, data in found if label not in gone])
+    return Found([one for one in found if one[0] not in gone])
 
 
 def copies(labels: Iterable[Label]) -> dict[Path, Path]:
     """Which labels to leave out, and which ones of the same exposures are taken for them.
 
-    Of those of the same exposures, the one is taken whose data file is whole; then that of the
-    latest volume, if all are in volumes; then the one made last; then the first.
+    Of those of the same exposures, the one is taken whose data file is whole, as far as that is
+    known without unpacking it; then the one with most exposures; then that of the latest volume, if
+    all are in volumes; then the one made last; then the first.
     """
     sets: dict[Hashable, list[Label]] = {}
     for label in labels:
@@ -80,7 +87,7 @@ def copies(labels: Iterable[Label]) -> dict[Path, Path]:
             numbers = [0] * len(members)
         best = max(
             zip(members, numbers, strict=True),
-            key=lambda one: (_whole(one[0]), one[1], _created(one[0])),
+            key=lambda one: (_whole(one[0]), one[0].shape[0], one[1], _created(one[0])),
         )[0]
         left |= {label.path: best.path for label in members if label is not best}
     return left
@@ -101,7 +108,9 @@ def volume(path: Path) -> int:
 def _claim(label: Path) -> str:
     """The product that a file says it is: by its name or, if that says nothing, by its label."""
     match = _NAMED.match(label.stem)
-    return match[0].upper() if match else sources.stated_product(label) or str(label)
+    if match:
+        return match[0].upper()
+    return sources.stated(label, "PRODUCT_ID").upper() or str(label)
 
 
 def _labels(paths: Iterable[Path]) -> list[Label]:
@@ -110,7 +119,8 @@ def _labels(paths: Iterable[Path]) -> list[Label]:
     found = []
     for path in paths:
         try:
-            text = " ".join(path.read_text("latin-1").split())
+            # Opening a named pipe would wait for ever.
+            text = " ".join(path.read_text("latin-1").split()) if path.is_file() else ""
             if text in known and text:
                 data = sources.Product.at(path).data or path.with_suffix(".DAT")
                 label = replace(known[text], path=path, data_path=data)
@@ -127,21 +137,25 @@ def _labels(paths: Iterable[Path]) -> list[Label]:
 
 def _exposures(label: Label) -> Hashable:
     return (
-        label.product_id.upper(),
+        product_id(label.product_id) or label.product_id.upper(),
         label.start,
         label.integration,
-        label.shape,
+        label.shape[1:],
         label.windows,
         label.dtype,
     )
 
 
-def _whole(label: Label) -> bool:
+def _whole(label: Label) -> int:
+    """Whether the data file is whole: 0 no, 1 only unpacking it tells, 2 yes."""
     try:
-        size = packed.size(label.data_path)
+        with warnings.catch_warnings():
+            # Opening them will warn.
+            warnings.simplefilter("ignore", UvisWarning)
+            size = packed.size(label.data_path)
     except (UvisError, OSError):
-        return False
-    return size in (None, label.size)
+        return 0
+    return 1 if size is None else 2 * (size == label.size)
 
 
 def _created(label: Label) -> str:
@@ -153,5 +167,15 @@ def tell(left: dict[Path, Path]) -> None:
     told = [(one, taken) for one, taken in left.items() if not one.samefile(taken)]
     if told:
         one, taken = told[0]
-        more = f"; so do {len(told) - 1} others of others" if len(told) > 1 else ""
-        warn_user(f"{one} holds the same exposures as {taken} and is left out{more}")
+        others = len(told) - 1
+        more = "" if not others else f"; so {'is 1 more' if others == 1 else f'are {others} more'}"
+        warn_user(f"{one} holds the same exposures as {taken} and is left out{more}{_broken(told)}")
+
+
+def _broken(told: list[tuple[Path, Path]]) -> str:
+    """What to add of those left out whose data files are damaged or missing."""
+    broken = [label.data_path for label in _labels(one for one, _ in told) if not _whole(label)]
+    if not broken:
+        return ""
+    more = f" and {len(broken) - 1} others" if len(broken) > 1 else ""
+    return f"; {broken[0]}{more} would not do: missing, or of another size than its label says"

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from ..calibration.evil import LIT
-from ..calibration.files import BURN
 from ..calibration.formats import Lab, package_lab
 from ..calibration.response import table_of_pixels
 from ..export import to_netcdf
 from ..files import whole_file, write_text
 from ..instrument.channel import N_BANDS, N_LINES, ChannelName
+from ..instrument.detector import LIT
+from ..instrument.evil import BURN
 from . import idlsave
 
 #: Fraction of lit pixels that are evil, as in the real FUV flat field.
@@ -108,7 +108,8 @@ def responses_of_evil(rng: np.random.Generator) -> np.ndarray:
 def _response_table(path: Path, responses: np.ndarray, channel: ChannelName) -> Path:
     exact = np.where(np.isnan(responses), np.nan, 0.0)
     attrs = {"channel": channel, "source": "simulation"}
-    return to_netcdf(table_of_pixels(np.stack([responses, exact, exact]), attrs), path)
+    table = table_of_pixels(np.stack([responses, exact, exact]), attrs)
+    return to_netcdf(table, path, overwrite=True)
 
 
 def _smooth_noise(rng: np.random.Generator, width: tuple[float, float]) -> np.ndarray:

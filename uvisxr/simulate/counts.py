@@ -15,13 +15,12 @@ import numpy as np
 
 from ..calibration import recipe
 from ..calibration.choices import Trend
-from ..calibration.evil import LIT
 from ..calibration.files import Folder, load
 from ..calibration.response import load as read_response
 from ..calibration.response import on_detector
 from ..calibration.sensitivity import Options, Terms, terms
 from ..instrument.channel import N_BANDS, N_LINES, Channel, ChannelName
-from ..instrument.detector import Bins, Window
+from ..instrument.detector import LIT, Bins, Window
 from ..timescales import clock_from_et
 from . import calibration_files
 from .emission import Source

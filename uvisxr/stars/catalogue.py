@@ -1,15 +1,29 @@
 """Star catalogues: small datasets of positions, proper motions and magnitudes.
 
-The package contains the stars brightest at 1565 angstrom. Whole surveys are read from CSV, or from
-the fixed-width table of the CDS catalogue II/59B: Thompson et al. 1978, Catalogue of Stellar
-Ultraviolet Fluxes, the sky survey of the TD-1 satellite in bands at 2740, 2365, 1965 and 1565
-angstrom.
+The package contains the 60 stars brightest at 1565 angstrom, to magnitude 3.1: pointed anywhere,
+one low-resolution slit in 2,300 holds one of them. The survey that they are from has 31,215, one in
+every 4 or 5 such slits: CDS catalogue II/59B, Thompson et al. 1978, Catalogue of Stellar
+Ultraviolet Fluxes, measured by the satellite TD-1 at 2740, 2365, 1965 and 1565 angstrom. The CDS
+gives it for scientific use, with citation, and leaves other use to the rights of its origin [VR]:
+so all of it cannot be in the package, whose licence allows any use. `fetch_catalogue` downloads it
+once, and `predict_stars` finds it then, without a network.
+
+Catalogues of your own are read from CSV, and that of Cassini-UPyP from its `stars.npy`: stars of
+Pickles & Depagne 2010 (PASP 122, 1437) brighter than 10 in U, with the places and proper motions of
+Tycho-2 [LG].
+
+Sources
+-------
+.. [VR] Rules of usage of VizieR data, https://cds.unistra.fr/vizier-org/licences_vizier.html
+.. [LG] Le Guennic 2026, Cassini-UPyP 1.3.3, documentation, External resources: the fields of the
+   structured array and their units.
 """
 
 from __future__ import annotations
 
 import csv
 import gzip
+import io
 from importlib.resources import files as package_files
 from pathlib import Path
 
@@ -48,6 +62,13 @@ _AB_ZERO = -48.60 + 2.5 * np.log10(SPEED_OF_LIGHT * 1e13)
 _PUBLIC = "https://cdsarc.cds.unistra.fr/ftp/II/59B/"
 _FILE = "catalog.dat.gz"
 
+#: Fields of the structured array in stars.npy. Of its magnitudes, U comes nearest to the detector.
+_NPY = {"ra": "tyRA", "dec": "tyDE", "pmra": "pmRA", "pmdec": "pmDE", "magnitude": "U"}
+_NPY_MAGIC = b"\x93NUMPY"
+
+#: What the stars are called that come with the package.
+_PACKAGED = "the 60 brightest of the 31,215 stars of TD-1"
+
 _NUMBERS = {"ra": None, "dec": None, "magnitude": None, "pmra": 0.0, "pmdec": 0.0, "epoch": 2000.0}
 _TEXTS = {"name": "", "band": ""}
 
@@ -69,13 +90,17 @@ def read(path: str | Path | None = None, faintest: float | None = None) -> xr.Da
     Parameters
     ----------
     path : path, optional
-        A CSV file, or the table `catalog.dat` of CDS II/59B, also compressed with gzip. Default:
-        the 60 brightest stars of that survey, which come with the package.
+        A CSV file; the table `catalog.dat` of CDS II/59B; or the `stars.npy` of Cassini-UPyP; any
+        of them also compressed with gzip. Default: the 60 brightest of the 31,215 stars of II/59B,
+        which come with the package.
 
         The first line of a CSV file that is not a comment (#) names its columns: `ra` and `dec`,
         degrees, J2000; `magnitude`; and, if any, `name`, `band`, `pmra` and `pmdec`
         (milliarcsecond per year, the former times cos dec; default 0) and `epoch` (Julian year;
         default 2000).
+
+        Of a `stars.npy` the magnitudes are those in U. Stars without place or magnitude are left
+        out, as are those of II/59B without a positive flux at 1565 angstrom.
     faintest : float, optional
         Leave out fainter stars.
 
@@ -90,13 +115,23 @@ def read(path: str | Path | None = None, faintest: float | None = None) -> xr.Da
     ArgumentError
         The file is missing or is not a catalogue (the message names file and line), or `faintest`
         is not a number.
+
+    Examples
+    --------
+    >>> stars = read(faintest=1.0)
+    >>> stars.sizes["star"], stars.name[1].item()
+    (6, 'HD 116658')
     """
     if faintest is not None:
         checks.number("faintest", faintest, "a magnitude")
-    name = "the embedded catalogue" if path is None else str(path)
-    text = _text(path)
-    is_csv = path is None or ".csv" in "".join(Path(path).suffixes).lower()
-    columns = _read_csv(text, name) if is_csv else _read_td1(text, name)
+    name = _PACKAGED if path is None else str(path)
+    raw = _bytes(path)
+    if raw.startswith(_NPY_MAGIC):
+        columns = _read_npy(raw, name)
+    elif path is None or ".csv" in "".join(Path(path).suffixes).lower():
+        columns = _read_csv(_decoded(raw, name), name)
+    else:
+        columns = _read_td1(_decoded(raw, name), name)
     if not (np.abs(columns["dec"]) <= 90).all() or not np.isfinite(columns["ra"]).all():
         raise ArgumentError(f"{name}: ra and dec must be degrees, dec from -90 to 90")
     keep = np.argsort(columns["magnitude"], kind="stable")
@@ -109,13 +144,20 @@ def read(path: str | Path | None = None, faintest: float | None = None) -> xr.Da
     return xr.Dataset(variables, attrs={"source": name if path is None else Path(path).name})
 
 
+def downloaded() -> Path | None:
+    """The table of CDS II/59B in the cache, if `fetch_catalogue` has put it there."""
+    path = fetch.cache_dir("stars") / _FILE
+    return path if path.is_file() else None
+
+
 def fetch_catalogue(folder: str | Path | None = None) -> Path:
     """Download the table of CDS II/59B, 31,215 stars, for `read`.
 
     Parameters
     ----------
     folder : path, optional
-        By default the cache's folder for star catalogues. `UVISXR_URL_STARS` names a mirror.
+        By default the cache's folder for star catalogues, where `predict_stars` finds it.
+        `UVISXR_URL_STARS` names a mirror.
 
     Raises
     ------
@@ -123,7 +165,8 @@ def fetch_catalogue(folder: str | Path | None = None) -> Path:
         The file cannot be downloaded.
     """
     target = Path(folder) if folder else fetch.cache_dir("stars")
-    return fetch.download(fetch.base_url("stars", _PUBLIC) + _FILE, target / _FILE)
+    url = fetch.base_url("stars", _PUBLIC) + _FILE
+    return fetch.download(url, target / _FILE, kind="stars")
 
 
 def directions(stars: xr.Dataset, year: float | np.ndarray) -> np.ndarray:
@@ -155,17 +198,54 @@ def julian_year(et: np.ndarray) -> np.ndarray:
     return 2000.0 + np.asarray(et) / (365.25 * 86400.0)
 
 
-def _text(path: str | Path | None) -> str:
+def _bytes(path: str | Path | None) -> bytes:
     if path is None:
-        return (package_files("uvisxr") / "data" / "stars.csv").read_text(encoding="utf-8")
+        return (package_files("uvisxr") / "data" / "stars.csv").read_bytes()
     path = Path(path).expanduser()
     try:
         raw = path.read_bytes()
-        return (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode("utf-8")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+        return gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
+    except (OSError, EOFError) as error:
+        raise _unreadable(path, error) from None
+
+
+def _decoded(raw: bytes, name: str) -> str:
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _unreadable(name, error) from None
+
+
+def _unreadable(path: str | Path, error: Exception) -> ArgumentError:
+    return ArgumentError(
+        f"cannot read the star catalogue {path}: {error}; `uvisxr fetch stars` downloads one"
+    )
+
+
+def _read_npy(raw: bytes, name: str) -> dict[str, np.ndarray]:
+    try:
+        table = np.load(io.BytesIO(raw), allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise _unreadable(name, error) from None
+    fields = table.dtype.names or ()
+    missing = [field for field in _NPY.values() if field not in fields]
+    if missing or table.ndim != 1:
+        lacks = f"no {', '.join(missing)}" if missing else f"the shape {table.shape}"
         raise ArgumentError(
-            f"cannot read the star catalogue {path}: {error}; `uvisxr fetch stars` downloads one"
-        ) from None
+            f"{name} is not the stars.npy of Cassini-UPyP, a structured array of one dimension "
+            f"with the fields {', '.join(_NPY.values())}: it has {lacks}; write other catalogues "
+            "as CSV"
+        )
+    numbers = {key: np.asarray(table[field], float) for key, field in _NPY.items()}
+    known = np.isfinite([numbers[key] for key in ("ra", "dec", "magnitude")]).all(axis=0)
+    if not known.any():
+        raise ArgumentError(f"{name} holds no star with a place and a magnitude in U")
+    count = int(known.sum())
+    return {key: values[known] for key, values in numbers.items()} | {
+        "epoch": np.full(count, 2000.0),
+        "band": np.full(count, "U"),
+        "name": np.full(count, ""),
+    }
 
 
 def _read_csv(text: str, name: str) -> dict[str, np.ndarray]:

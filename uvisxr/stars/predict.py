@@ -8,11 +8,14 @@ not.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import xarray as xr
 
 from .. import checks
 from ..dataset import conventions, history
+from ..errors import warn_user
 from ..geometry import views
 from ..geometry.rays import apparent
 from ..numerics.sphere import dot, unit
@@ -57,7 +60,7 @@ def inside(star: np.ndarray, corners: np.ndarray) -> np.ndarray:
 
 @history.step("predict_stars")
 def predict_stars(
-    ds: xr.Dataset, stars: xr.Dataset | None = None, faintest: float | None = None
+    ds: xr.Dataset, stars: xr.Dataset | str | Path | None = None, faintest: float | None = None
 ) -> xr.Dataset:
     """Predict which pixels stars of a catalogue fall into.
 
@@ -65,8 +68,10 @@ def predict_stars(
     ----------
     ds : Dataset
         With geometry.
-    stars : Dataset, optional
-        From `uvisxr.stars.catalogue.read`. Default: the 60 brightest in the ultraviolet.
+    stars : Dataset or path, optional
+        From `uvisxr.stars.catalogue.read`, or a file that it reads, such as the `stars.npy` of
+        Cassini-UPyP. Default: the 31,215 ultraviolet stars of TD-1, if `uvisxr fetch stars` has
+        downloaded them, else the 60 brightest of them.
     faintest : float, optional
         Leave out stars with greater magnitudes.
 
@@ -84,6 +89,11 @@ def predict_stars(
     ArgumentError
         `stars` is not a catalogue.
 
+    Warns
+    -----
+    UvisWarning
+        By default, if there are only the 60.
+
     Examples
     --------
     With the simulated observation ``made`` of `help(uvisxr)`:
@@ -97,9 +107,19 @@ def predict_stars(
     >>> int(ds.star_count.sum())
     1
     """
-    stars = catalogue.read() if stars is None else stars
+    file = catalogue.downloaded() if stars is None else stars
+    if file is None:
+        warn_user(
+            "predict_stars: only the 60 brightest of TD-1's 31,215 ultraviolet stars are at hand, "
+            "to magnitude 3.1: fainter ones may be in the slit. `uvisxr fetch stars` downloads "
+            "all, which are then taken; stars= takes a file of your own, or the 60 as "
+            "uvisxr.stars.catalogue.read()"
+        )
+    stars = catalogue.read(file) if isinstance(file, str | Path | None) else file
     if not isinstance(stars, xr.Dataset) or not set(stars.variables) >= _NEEDED:
-        raise checks.refused("stars", stars, "a catalogue of uvisxr.stars.catalogue.read(path)")
+        raise checks.refused(
+            "stars", stars, "a catalogue of uvisxr.stars.catalogue.read(path), or its path"
+        )
     if faintest is not None:
         checks.number("faintest", faintest, "a magnitude")
         stars = stars.isel(star=np.flatnonzero(stars["magnitude"].values <= faintest))
@@ -126,7 +146,8 @@ def predict_stars(
         star_count=(dims, count),
         star_magnitude=(dims, np.where(np.isfinite(brightest), brightest, np.nan)),
     )
-    return history.used(conventions.apply(result), took={"stars": stars})
+    files = [Path(file).expanduser()] if isinstance(file, str | Path) else []
+    return history.used(conventions.apply(result), files, took={"stars": stars})
 
 
 def candidates(

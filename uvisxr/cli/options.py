@@ -1,0 +1,29 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+class FilePath(click.Path):
+    """A path whose ~ stands for the home folder, also where the shell leaves it: in quotes."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            value = Path(value).expanduser()
+        except RuntimeError as error:
+            self.fail(f"{value}: {error}", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+TARGET = click.option("--target", help="Body to look at in place of the label's target.")
+
+OVERWRITE = click.option(
+    "--overwrite/--no-overwrite",
+    default=None,
+    show_default="what uvisxr itself wrote",
+    help="Whether to replace an existing output.",
+)

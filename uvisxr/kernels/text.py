@@ -1,0 +1,79 @@
+"""Structure of text kernels: what they set, and whether they are whole.
+
+SPICE reads what there is of a file that was cut short: it takes half a list for a whole one, and
+ignores a last line that has no end.
+
+References
+----------
+NAIF required reading *KERNEL* (text kernel specifications).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_STRING = re.compile(rb"'(?:[^']|'')*'")
+_ASSIGNMENT = re.compile(rb"[ \t]*([^\s=()',]+?)[ \t]*\+?=")
+_LINE_END = re.compile(rb"\r\n|\r|\n")
+
+
+@dataclass(frozen=True)
+class Text:
+    """What a text kernel holds.
+
+    Attributes
+    ----------
+    variables : frozenset of str
+        Pool variables that it sets.
+    fault : str
+        What shows that it is not whole; empty if nothing does.
+    closed : bool
+        Whether its last section is one of text and its last line is ended, as in all files of the
+        archive. SPICE does not ask for that.
+    """
+
+    variables: frozenset[str]
+    fault: str
+    closed: bool
+
+
+def parse(content: bytes) -> Text:
+    r"""Find what a text kernel sets, and whether its lists, strings and last line are complete.
+
+    Examples
+    --------
+    >>> parse(b"KPL/PCK\n\\begindata\nBODY699_RADII = ( 60268 60268 54364 )\n").fault
+    ''
+    >>> parse(b"KPL/PCK\n\\begindata\nBODY699_RADII = ( 60268 60268\n").fault
+    'the list of BODY699_RADII has no end'
+    """
+    *lines, rest = _LINE_END.split(content)
+    names: dict[str, None] = {}
+    fault = ""
+    in_data = in_list = False
+    for line in lines:
+        word = line.strip()
+        if word in (b"\\begindata", b"\\begintext"):
+            in_data = word == b"\\begindata"
+        elif in_data and word:
+            bare = _STRING.sub(b"", line)
+            match = _ASSIGNMENT.match(bare)
+            if match and in_list:
+                fault = fault or f"the list of {_last(names)} has no end"
+            if match:
+                names[match[1].decode("ascii", "replace")] = None
+                in_list = False
+            if b"'" in bare:
+                fault = fault or f"a string of {_last(names)} has no end"
+            for sign in re.findall(rb"[()]", bare):
+                in_list = sign == b"("
+    if in_list:
+        fault = fault or f"the list of {_last(names)} has no end"
+    if in_data and rest.strip() not in (b"", b"\\begintext"):
+        fault = fault or "its last line has no line end, so SPICE ignores it"
+    return Text(frozenset(names), fault, not in_data and not rest.strip())
+
+
+def _last(names: dict[str, None]) -> str:
+    return next(reversed(names), "its first variable")
