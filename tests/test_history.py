@@ -24,7 +24,7 @@ from uvisxr.accessor import UvisAccessor
 from uvisxr.calibration.recipe import RECIPES
 from uvisxr.dataset.history import record, sha256, step, used
 from uvisxr.errors import ArgumentError, UvisWarning
-from uvisxr.stars import flag_files
+from uvisxr.stars import catalogue, flag_files
 
 STARTED = xr.Dataset({"x": ("t", [1.0, 2.0])}, attrs={"history": "opened"})
 
@@ -280,7 +280,7 @@ CALLS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 #: Methods that give no dataset.
-NO_STEPS = {"image", "to_netcdf", "to_json"}
+NO_STEPS = {"image", "flagged", "evil_share", "to_netcdf", "to_json"}
 
 
 def steps() -> dict[str, Callable[..., xr.Dataset]]:
@@ -297,11 +297,12 @@ def steps() -> dict[str, Callable[..., xr.Dataset]]:
 def results(titan, tmp_path_factory) -> dict[str, xr.Dataset]:
     """The result of each call."""
     flags = tmp_path_factory.mktemp("stars") / "flags.txt"
-    flags.write_text("# exposure | pixel\n0 3\n")
+    flags.write_text("# uvisxr star flags: exposure pixel\n0 3\n")
     own = {
         "geometry": {"kernels": [str(path) for path in titan.kernels]},
         "calibrate": {"files": str(titan.calibration)},
         "calibration_factor": {"files": titan.calibration},
+        "predict_stars": {"stars": catalogue.read()},
         "stars.load": {"path": str(flags)},
     }
     found = {"": titan.open().isel(pic=[0, 1])}
