@@ -220,6 +220,17 @@ class TestClosedForms:
         rate = found.uvis.rate().rate
         np.testing.assert_array_equal(np.isnan(rate), lost)
 
+    def test_a_sum_of_65535_is_a_count(self, tmp_path):
+        counts = np.full((2, 60, 1024), 2)
+        counts[0, 10, 0], counts[0, 10, 2] = 65533, 65535
+        ds = uvisxr.open_product(write_product(tmp_path, NAME, counts)).uvis.rebin(wl=2)
+        assert ds.counts[0, 10, :2].values.tolist() == [65535, poisson.MISSING_SUM]
+        (line,) = ds.uvis.plot.spectrum([(0, 10)], lines=False).lines
+        assert line.get_ydata()[0] == 65535
+        assert np.flatnonzero(np.isnan(line.get_ydata())).tolist() == [1]
+        bins = ds.uvis.bin(pixels=[[(0, 10), (1, 10)]], exclude=())
+        assert bins.counts.values[0, :3].tolist() == [65539, 4, 8]
+
     def test_flags_of_the_parts(self, ds):
         bit = {"lost": 1, "partial": 2, "star": 4, "dark_line": 8, "user": 16}
         ds = ds.load()
