@@ -6,7 +6,9 @@ import io
 import pickle
 import shutil
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
+import dask
 import numpy as np
 import pytest
 import xarray as xr
@@ -320,7 +322,12 @@ def test_two_parallel_calls_at_once(three):
     thread.start()
     assert inside.wait(60)
     try:
-        with pytest.raises(ArgumentError, match="one after the other"):
+        # What still runs after the first error ends with its pool, and not in the next test.
+        with (
+            ThreadPoolExecutor(2) as pool,
+            dask.config.set(pool=pool),
+            pytest.raises(ArgumentError, match="one after the other"),
+        ):
             xr.open_mfdataset(three, engine="uvis", parallel=True)
     finally:
         leave.set()

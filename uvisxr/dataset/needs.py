@@ -133,7 +133,7 @@ STEPS = {
     "evil_response": Needs(
         names=("counts", "et", "exposure", *_WINDOW),
         attrs=_INSTRUMENT,
-        also=(*_NUMBERS, "wl", "quality"),
+        also=(*_NUMBERS, "quality"),
     ),
     "rate": Needs(
         names=("counts", "exposure"), attrs=("compression",), also=_NUMBERS, frame=None, some=()
