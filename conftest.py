@@ -46,6 +46,8 @@ def _example(
         return
     doctest_namespace |= {"uvisxr": uvisxr, "made": request.getfixturevalue("made")}
     monkeypatch.chdir(tmp_path_factory.mktemp("example"))
+    # What one makes, the next need not.
+    monkeypatch.setenv("UVISXR_CACHE", str(tmp_path_factory.getbasetemp() / "caches" / "examples"))
 
 
 @pytest.fixture(autouse=True)

@@ -130,6 +130,7 @@ STAGES = (
 def test_what_can_be_next_can_be_and_nothing_else(stage, stages, made, tmp_path):
     ds, steps = stages[stage], overview.next_steps(stages[stage])
     calls = {
+        "rebin": {"wl": 2, "pixel": 2},
         "geometry": {"kernels": made.kernels},
         "background": {"level": 4e-4},
         "predict_stars": {"stars": read()},
@@ -165,6 +166,7 @@ def test_pictures_named_can_be_drawn_and_no_others(stage, stages, made, tmp_path
     wl = {"wl_range": None}
     dims = [dim for dim in ds.dims if dim in ("pic", "pixel", "alt_bin", "group")]
     calls = {
+        "quicklook": {},
         "geometry": {"kernels": made.kernels, "bodies": ()},
         "animate": {"path": tmp_path / "x", "bodies": (), "dpi": 20, "progress": False},
         "picture": {"nx": 5},
@@ -194,9 +196,9 @@ def test_text_of_a_reduction(stages):
         "1024 wavelengths, 1115.3 to 1912.9 angstrom",
         "spectra     120, 100% lit, 118 good, 0 lost, 0 partial, 0 star, 2 dark_line, 0 user",
         "done        open",
-        "next        geometry, background, calibrate, calibration_factor, rate, flag, bin, "
+        "next        rebin, geometry, background, calibrate, calibration_factor, rate, flag, bin, "
         "to_netcdf, to_json",
-        "pictures    plot.evolution, plot.check_stars, plot.spectrum",
+        "pictures    plot.quicklook, plot.evolution, plot.check_stars, plot.spectrum",
     ]
 
 

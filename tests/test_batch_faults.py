@@ -435,6 +435,10 @@ def test_nulls_are_no_counts_of_the_manifest(tmp_path):
     job = work.Job(str(label), "a.nc", str(tmp_path), str(tmp_path), "")
     record = work.attempt(job, pipeline.load([("background", {"level": 4e-4})]))
     assert record["figures"]["counts_total"] == known
+    # A sum that lacks one count lacks all: 4294967295 there, and 65535 a count like others.
+    job = work.Job(str(label), "c.nc", str(tmp_path), str(tmp_path), "")
+    record = work.attempt(job, pipeline.load([("rebin", {"wl": 2})]))
+    assert record["figures"]["counts_total"] == known - 3
     # Bins hold sums of any size.
     steps = [("bin", {"pixels": [[(0, 0), (0, 1)]]})]
     counts = np.full((1, 60, 32), 40_000)

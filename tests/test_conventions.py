@@ -120,6 +120,7 @@ def results(folder: Path) -> dict[str, xr.Dataset]:
         found[f"bin {name}"] = done.uvis.bin(by={name: edges(done, name)})
     files = {"files": folder / "SATURN" / "calibration", "evil_pixels": "interpolate"}
     found |= {
+        "rebinned": found["TITAN opened"].uvis.rebin(wl=2),
         "rate": done.uvis.rate(),
         "calibration_factor": done.uvis.calibration_factor(**files),
         "brightness": done.uvis.integrate(LIGHT, skipna=True),

@@ -16,6 +16,7 @@ import uvisxr
 from uvisxr import simulate
 from uvisxr.calibration import evil_response
 from uvisxr.calibration.measure_evil import LEFT_OUT
+from uvisxr.calibration.stored import term_weights
 from uvisxr.instrument.channel import FUV
 from uvisxr.instrument.detector import Window
 from uvisxr.simulate import Simulation
@@ -175,7 +176,7 @@ def test_exposures_years_apart(unbinned, another, table, tmp_path_factory):
     ds = uvisxr.open_observation([label for made in both for label in made.labels])
     ds = ds.uvis.background(level=BACKGROUND)
     ds = ds.uvis.calibrate(files=unbinned.calibration, evil_response=table, **PLAIN)
-    per_time = ds.sensitivity_weight @ ds.sensitivity.sum(("pixel", "wl"))
+    per_time = term_weights(ds) @ ds.sensitivity.sum(("pixel", "wl")).values
     assert abs(per_time[-1] / per_time[0] - 1) > 0.05
     for made, part in zip(both, (slice(0, 60), slice(60, 120)), strict=True):
         found = light(ds.isel(pic=part)) / light(made.truth)

@@ -25,11 +25,12 @@ def observation() -> xr.Dataset:
     n_pic, n_pixel, n_wl = 4, 3, 16
     start = np.datetime64("2006-01-15T14:43:41.235", "ns")
     time = start + np.arange(n_pic) * np.timedelta64(240_500, "ms")
+    wl = np.linspace(1115.0, 1130.0, n_wl)
     ds = xr.Dataset(
         {"counts": (("pic", "pixel", "wl"), rng.poisson(3, (n_pic, n_pixel, n_wl)).astype("u2"))},
         coords={
-            "wl": np.linspace(1115.0, 1130.0, n_wl),
-            "wl_bounds": (("wl", "bnds"), np.linspace(1115.0, 1130.0, n_wl)[:, None] + [-0.5, 0.5]),
+            "wl": wl,
+            "wl_bounds": (("wl", "bnds"), wl[:, None] + [-0.5, 0.5]),
             "pic": np.arange(n_pic),
             "pixel": np.arange(n_pixel),
             "time": ("pic", time),

@@ -263,6 +263,7 @@ def test_a_line_by_hand():
 
 #: Calls of the accessor's steps on the opened products, or on the result of the one named first.
 CALLS: dict[str, tuple[str, dict[str, Any]]] = {
+    "rebin": ("", {"wl": 2}),
     "geometry": ("", {}),
     "background": ("", {"level": 4e-4}),
     "flag": ("", {"pixels": iter([(0, 5), (1, 6)])}),

@@ -166,13 +166,13 @@ def test_logarithmic_limits_hold_all_that_is_above_zero(ds, share_y):
 def test_what_is_not_above_zero_is_marked_at_the_lower_edge(ds):
     sign = xr.ones_like(ds["pic"], dtype=float)
     sign[2], sign[5] = -1.0, 0.0
-    dark = ds.assign(radiance=ds["radiance"] * sign)
+    dark = ds.assign(radiance=(ds["radiance"] * sign).assign_attrs(ds["radiance"].attrs))
     ax = _panels(evolution(dark, pixels=[20], yscale="log"))["pixel 20"]
     (below,) = [line for line in ax.lines if line.get_gid() == "below"]
     assert below.get_xdata().tolist() == [2, 5]
     assert below.get_transform() == ax.get_xaxis_transform()
     assert np.flatnonzero(np.isnan(_points(ax)[:, 1])).tolist() == [2, 5]
-    nothing = ds.assign(radiance=0 * ds["radiance"])
+    nothing = ds.assign(radiance=xr.zeros_like(ds["radiance"]))
     evolution(nothing, pixels=[20], yscale="log").canvas.draw()
 
 

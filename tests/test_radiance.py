@@ -16,6 +16,7 @@ import uvisxr
 from uvisxr.calibration import formats
 from uvisxr.calibration.radiance import compute
 from uvisxr.calibration.response import table_of
+from uvisxr.calibration.stored import term_weights
 from uvisxr.dataset.conventions import QUALITY_FLAGS
 from uvisxr.errors import (
     ArgumentError,
@@ -336,7 +337,7 @@ def test_each_exposure_at_its_own_time(folder):
     ds = calfiles.opened(counts, SMALL, et=ets)
     options = {"files": folder, "trend": "evolution", "evil_pixels": "interpolate"}
     cal = ds.uvis.calibrate(**options)
-    assert len(np.unique(cal.sensitivity_weight, axis=0)) == 5
+    assert len(np.unique(term_weights(cal), axis=0)) == 5
     whole = cal.radiance
     for k in range(5):
         alone = ds.isel(pic=[k]).uvis.calibrate(**options).radiance
@@ -797,3 +798,25 @@ def test_bins_that_are_lost_are_asked_for(ds, step):
         getattr(ds.uvis, step)(**PLAIN)
     with pytest.raises(MissingStepError, match="lost its attributes band_bin"):
         getattr(ds.uvis, step)(flat_field=False, trend=False)
+
+
+def test_what_later_steps_need_is_one_coordinate(folder):
+    """And none of the radiance's own: arrays do not carry what only the dataset uses."""
+    ds = calfiles.poisson(2, SMALL)
+    cal = ds.uvis.calibrate(files=folder, trend="evolution")
+    inner = {name for name, v in cal.variables.items() if "term" in v.dims}
+    assert inner == {"sensitivity"}
+    errors = {f"radiance_{part}" for part in ("upper", "lower", "systematic")}
+    assert set(cal.coords) - set(ds.coords) == errors | inner | {"evil", "calibration_error"}
+    assert not inner & set(cal.radiance.coords)
+
+
+def test_relative_errors_of_far_exposures_are_those_of_the_mean_time(folder):
+    """How they change with time is far below what is known of them."""
+    wide = Window(2, 0, 61, 1023, band_bin=32)
+    ds = calfiles.opened(np.full((2, *wide.shape), 50), wide, et=np.array([1.2e8, 2.4e8]))
+    options = {"files": folder, "trend": "evolution", "smooth": False}
+    both = ds.uvis.calibrate(**options).radiance_systematic
+    for k in range(2):
+        alone = ds.isel(pic=[k]).uvis.calibrate(**options).radiance_systematic
+        np.testing.assert_allclose(both[k], alone[0], rtol=0.03)

@@ -159,7 +159,7 @@ def test_lyman_alpha_is_within_its_errors_where_it_is_filled(titan, filling, wor
     ds = titan.open().uvis.background(level=float(truth.background))
     ds = ds.uvis.calibrate(files=titan.calibration, nan_interp=filling)
     # The simulation's laboratory makes no error: that of the calibration would hide all others.
-    ds = compute(ds.assign_coords(sensitivity_error=0 * ds.sensitivity_error))
+    ds = compute(ds.assign_coords(calibration_error=0 * ds.calibration_error))
     light = ds.uvis.integrate((1205, 1226))
     edges = truth.wl_bounds.values
     over = np.clip(np.minimum(edges[:, 1], 1226) - np.maximum(edges[:, 0], 1205), 0, None)

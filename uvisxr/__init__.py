@@ -7,11 +7,14 @@ methods of its accessor `.uvis`, and each returns a new dataset: see ``help(xarr
 is a tree, whose `.uvis` has the same methods and calls them for every window:
 ``help(xarray.DataTree.uvis)``. One array of radiances can be filled, smoothed and integrated:
 ``help(xarray.DataArray.uvis)``. Names are loaded when first used: importing uvisxr costs nothing
-but what xarray costs.
+but what xarray costs. Where kernels, calibration files and the cache are can be set once, with
+`uvisxr.set_options`. What steps, downloads and batches are doing goes to the logger ``uvisxr``:
+``logging.basicConfig(level="INFO")`` shows it.
 
 This text defines every variable that the steps add to a dataset, with its unit, zero point and
 sign; the attributes of the variables give the short version. All examples start from ``made``, a
-simulated observation of Titan with its products, kernels and calibration files::
+simulated observation of Titan with its products, kernels and calibration files. (To try something,
+``uvisxr.tutorial.open("titan")`` opens a larger one, which it keeps in the cache.) ::
 
     made = uvisxr.simulate.observation(directory="titan", exposures=12, seed=1)
 
@@ -46,13 +49,14 @@ A selection keeps its numbers: after ``ds.isel(pic=[5])``, `pic` is 5.
 
 Steps know these names, and need the numbers of exposures, rows and columns as they were. What
 xarray renames, swaps, stacks, averages or drops before a step is an error that says how to mend it:
-sum and average spectra with `ds.uvis.bin`, or what `calibrate` gives.
+sum neighbours with `ds.uvis.rebin`, average spectra with `ds.uvis.bin`, or what `calibrate` gives.
 
 Detector and window
 -------------------
 The detector has 64 rows and 1024 columns, of which a product holds a window. Its inclusive corners
 are the attributes `ul_line`, `ul_band`, `lr_line`, `lr_band`. On board, `line_bin` rows and
-`band_bin` columns were summed into each element; the last ones in a window may contain fewer. The
+`band_bin` columns were summed into each element; the last ones in a window may contain fewer.
+``ds.uvis.rebin`` sums further, and adapts these numbers. The
 slit illuminates rows 2 to 61. A product with several windows becomes a `DataTree` with one node per
 window: ``tree.uvis.calibrate()`` calibrates all, ``tree["window0"].uvis`` is one of them.
 
@@ -91,7 +95,8 @@ are NaN.
 
 counts : count
     Photon counts of each element, (pic, pixel, wl). 65535 marks elements that were not transmitted.
-    In bins, the sum over the members, without those.
+    After ``ds.uvis.rebin`` sums of several elements, of 32 bits; 4294967295 marks those that lack
+    one. In bins, the sum over the members, without those.
 rate, rate_upper, rate_lower, rate_systematic : count s-1
     Counts divided by exposure, less n times the background where it is known, and its errors: those
     of the counts, and the systematic one, which is the background's, (pixel, wl).
@@ -119,10 +124,9 @@ response, response_error, response_scatter : 1
     ranges of columns, (band,), or for each pixel, (line, band).
 last_band : 1
     Last detector column of such a range, which begins at `band`.
-sensitivity, sensitivity_error : count s-1 kR-1 angstrom
-    Count rate per radiance, and its error, as the terms of a sum, (term, pixel, wl).
-sensitivity_weight : 1
-    Weight of each term at the time of each exposure, (pic, term).
+sensitivity : count s-1 kR-1 angstrom
+    Count rate per radiance, as the terms of a sum, (term, pixel, wl), each with a weight that
+    depends on time: see `calibrate_arguments`. `calibration_error` is its relative error.
 calibration_factor, calibration_factor_error : kR angstrom-1 s count-1
     Inverse of the sensitivity at each exposure, and its error: from `ds.uvis.calibration_factor`.
 calibration_matrix : kR angstrom-1 count-1
@@ -348,6 +352,8 @@ target, prime_instrument
     are SOLAR WIND, STAR, CALIB, SKY, IPH (interplanetary hydrogen), UNK, N/A and the like.
 ul_line, ul_band, lr_line, lr_band, line_bin, band_bin
     The window; see above.
+summed
+    How many transmitted counts each one is the sum of, after ``ds.uvis.rebin``.
 year, doy, start_time, compression
     Year and day of year (1 January is 1) of the first START_TIME; how that was taken; compression
     on board: SQRT_9 rounds counts above 128.
@@ -358,8 +364,8 @@ background_method, background_spectra, background_expected
     How the background was determined, and from how many spectra; the level that the users guide
     shows for the date of the exposures, count/s per detector pixel, where that is known.
 recipe, calibrate_arguments, radiance_edited
-    Of the calibration: the name of its recipe, or of the archive's matrix; its arguments; what has
-    changed the radiances since.
+    Of the calibration: the name of its recipe, or of the archive's matrix; its arguments, as JSON,
+    with the `schedule` of the terms of the sensitivity; what has changed the radiances since.
 history
     One line per step: all its arguments, the version, names and sha256 of the files used.
 pipeline
@@ -372,6 +378,7 @@ Conventions
 The label's other keywords are attributes in lower case, if all products agree on the value.
 """
 
+import logging
 import sys
 from importlib import import_module
 from importlib.util import find_spec
@@ -383,9 +390,10 @@ from ._version import __version__
 from .errors import UvisError, UvisWarning
 
 if TYPE_CHECKING:
-    from . import batch, calibration, instrument, simulate, units
+    from . import batch, calibration, instrument, simulate, tutorial, units
     from .batch import joining
     from .export import load_json
+    from .options import get_options, set_options
     from .reader import observation
     from .typing import opener
 
@@ -395,12 +403,14 @@ if TYPE_CHECKING:
 else:
     #: Where each name that is not here yet comes from.
     _SOURCES = {
+        "get_options": ".options",
         "load_json": ".export",
         "open_observation": ".reader.observation",
         "open_processed": ".batch.joining",
         "open_product": ".reader.observation",
+        "set_options": ".options",
     }
-    _MODULES = ("batch", "calibration", "instrument", "simulate", "typing", "units")
+    _MODULES = ("batch", "calibration", "instrument", "simulate", "tutorial", "typing", "units")
 
     # Out of sight of type checkers, for whom any name would then exist.
     def __getattr__(name):
@@ -421,18 +431,24 @@ else:
         return import_module(f".{name}", __name__)
 
 
+# What the steps say of their work appears if a program asks for it: logging.basicConfig does.
+logging.getLogger("uvisxr").addHandler(logging.NullHandler())
+
 __all__ = [
     "UvisError",
     "UvisWarning",
     "__version__",
     "batch",
     "calibration",
+    "get_options",
     "instrument",
     "load_json",
     "open_observation",
     "open_processed",
     "open_product",
+    "set_options",
     "simulate",
+    "tutorial",
     "units",
 ]
 

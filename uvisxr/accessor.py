@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import xarray as xr
 
-from . import background, calls, export, image, integrals, spectra
+from . import background, calls, export, image, integrals, rebin, spectra
 from .bins import binning
 from .calibration import evil_share, radiance
 from .dataset import overview
@@ -63,6 +63,8 @@ class UvisAccessor(calls.Helpful):
     `ds.uvis` by itself shows what the dataset is, what was done to it and what can be next. What
     the variables mean, with their units and signs, is in `help(uvisxr)`.
 
+    Before all others:
+        `rebin`: neighbouring exposures, rows and columns summed, as on board.
     Where, and what to leave out:
         `geometry`: where each pixel looks, and from where.
         `background`: the counts the detector makes by itself; lost and partial spectra.
@@ -97,6 +99,7 @@ class UvisAccessor(calls.Helpful):
     def _repr_html_(self) -> str:
         return overview.html(self._ds)
 
+    rebin = method(rebin.rebin)
     geometry = method(los.geometry)
     background = method(background.background)
     flag = method(quality_flags.flag)
@@ -164,6 +167,8 @@ class TreeAccessor(calls.Helpful):
     help is that of `xarray.Dataset.uvis`. What comes is a tree again; an error says in which window
     it was. `tree["window0"].uvis` is one window alone, which has pictures too.
 
+    Before all others:
+        `rebin`.
     Where, and what to leave out:
         `geometry`, `background`, `flag`, `unflag`, `flagged`, `predict_stars`, `utc`; `stars`: one
         text file for each window.
@@ -188,6 +193,7 @@ class TreeAccessor(calls.Helpful):
         ]
         return "\n".join(texts) or "<uvisxr> no node of the tree holds data"
 
+    rebin = each_window(rebin.rebin, UvisDataTree)
     geometry = each_window(los.geometry, UvisDataTree)
     background = each_window(background.background, UvisDataTree)
     flag = each_window(quality_flags.flag, UvisDataTree)

@@ -22,7 +22,7 @@ from .errors import ArgumentError, MissingStepError, warn_user
 from .instrument.channel import N_BANDS, channel
 from .instrument.detector import Bins
 from .numerics import zero_runs
-from .numerics.poisson import MISSING, as_counts
+from .numerics.poisson import as_counts, missing
 from .quality import losses
 from .quality.flags import DIMS, Pixels, flags_of, good, select
 from .spectra import darkened
@@ -353,7 +353,7 @@ def _received(counts: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.nda
     Spectra that lack more than others are flagged and not among these: what is missing here is
     missing in all exposures. Rows that lack more of it than others are left out, then columns.
     """
-    known = counts < MISSING
+    known = ~missing(counts)
     number = known.sum(1)
     sent = (number > 0) & (number == number.max())
     columns = known[sent].all(0)

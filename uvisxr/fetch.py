@@ -7,12 +7,13 @@ do that, from the start.
 
 Where the files come from is configurable: the modules that handle a kind of file pass its public
 URL to `base_url`, which uses it unless `UVISXR_URL_KERNELS`, `UVISXR_URL_GENERIC_KERNELS`,
-`UVISXR_URL_PRODUCTS`, `UVISXR_URL_CALIBRATION` or `UVISXR_URL_STARS` names a mirror. `UVISXR_CACHE`
-names the folder of the cache.
+`UVISXR_URL_PRODUCTS`, `UVISXR_URL_CALIBRATION` or `UVISXR_URL_STARS` names a mirror. The folder of
+the cache is that of `uvisxr.set_options(cache=...)`, of `UVISXR_CACHE`, or the user's.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -23,13 +24,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 from weakref import WeakValueDictionary
 
-from tqdm import tqdm
-
-from . import files
+from . import files, options, progress
 from .errors import ExportError, FetchError, MissingDependencyError, NotFoundError, UvisError
 
 if TYPE_CHECKING:
     import requests
+    from tqdm import tqdm
+
+_LOG = logging.getLogger(__name__)
 
 _CHUNK = 1 << 16
 
@@ -60,11 +62,11 @@ def variable(kind: str) -> str:
 
 
 def cache_dir(kind: str = "") -> Path:
-    """Folder for downloads of one kind, below `UVISXR_CACHE` or the user's cache.
+    """Folder for downloads of one kind, below the option `cache`, `UVISXR_CACHE`, or the user's.
 
     Without a kind, the root of the cache. The folder need not exist.
     """
-    root = os.environ.get("UVISXR_CACHE")
+    root = options.current().cache or os.environ.get("UVISXR_CACHE")
     if root:
         return Path(root).expanduser() / kind
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
@@ -72,11 +74,12 @@ def cache_dir(kind: str = "") -> Path:
 
 
 def cache_note(path: Path) -> str:
-    """What an error adds of a file that cannot be written: which variable moves the cache."""
+    """What an error adds of a file that cannot be written: what moves the cache."""
     cache = cache_dir()
     if not path.is_relative_to(cache):
         return ""
-    return f"; the cache is {cache}, and UVISXR_CACHE names another folder"
+    named = "uvisxr.set_options(cache=...)" if options.current().cache else "UVISXR_CACHE"
+    return f"; the cache is {cache}, and {named} names another folder"
 
 
 def download(
@@ -86,7 +89,7 @@ def download(
     size: int | None = None,
     check: Callable[[Path], Any] | None = None,
     replace: bool = True,
-    progress: bool = True,
+    progress: bool | None = None,
     timeout: float = 30.0,
     tries: int = 4,
     wait: float = 1.0,
@@ -109,8 +112,8 @@ def download(
     replace : bool
         Whether to replace a file that is there with another size or digest, or that `check`
         refuses; else it is an error.
-    progress : bool
-        Show a progress bar on stderr if it is a terminal.
+    progress : bool, optional
+        Show a progress bar; by default in terminals and notebooks.
     timeout : float
         Longest time to wait for data from the server, s.
     tries : int
@@ -139,6 +142,7 @@ def download(
     path = Path(path).expanduser()
     with _alone(path):
         if _is_there(path, sha256, size, check):
+            _LOG.debug("%s is there already", path)
             return path
         if not replace and path.exists():
             raise FetchError(
@@ -172,6 +176,7 @@ def _fetch(
             f'downloading {url} needs the {error.name} library: pip install "uvisxr[fetch]"'
         ) from error
     try:
+        _LOG.info("downloading %s", url)
         with files.whole_file(path, archive=True) as part:
             path.parent.mkdir(parents=True, exist_ok=True)
             _receive(url, part, how)
@@ -206,7 +211,7 @@ class _Patience:
     """What to expect of a server, and how much to bear with; as of `download`."""
 
     size: int | None
-    progress: bool
+    progress: bool | None
     timeout: float
     tries: int
     wait: float
@@ -225,13 +230,12 @@ def _receive(url: str, path: Path, how: _Patience) -> None:
     with (
         requests.Session() as session,
         path.open("wb") as stream,
-        # None: silent unless stderr is a terminal.
-        tqdm(
+        progress.bar(
+            progress=how.progress,
             desc=url.rsplit("/", 1)[-1],
             unit="B",
             unit_scale=True,
             total=how.size,
-            disable=None if how.progress else True,
         ) as bar,
     ):
         transfer = _Transfer(session, url, stream, bar, how)
@@ -249,6 +253,7 @@ def _receive(url: str, path: Path, how: _Patience) -> None:
                     raise FetchError(
                         f"{url}: {why}, {failed} times in a row; try again later, or {how.mirror}"
                     ) from error
+                _LOG.info("%s: %s; trying again", url, error)
             time.sleep(how.wait * 2 ** (failed - 1))
 
 
@@ -296,7 +301,10 @@ class _Transfer:
             length = answer.headers.get("Content-Length", "")
             total = self.done + int(length) if length.isdecimal() else None
             self._check_total(total)
-            self._bar.total = total
+            if total is not None and total != self._bar.total:
+                # A widget is told of a new total like this alone.
+                self._bar.reset(total)
+                self._bar.update(self.done)
             etag = answer.headers.get("ETag", "")
             # A weak ETag does not guarantee identical bytes, and must not be used with If-Range.
             strong = etag if etag and not etag.startswith("W/") else None

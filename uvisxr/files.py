@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import os
 import stat
 import uuid
@@ -17,6 +18,8 @@ from pathlib import Path
 
 from . import checks
 from .errors import ExportError
+
+_LOG = logging.getLogger(__name__)
 
 #: Endings of the archive's products, in upper case.
 _PRODUCTS = (".LBL", ".XML", ".DAT")
@@ -79,6 +82,7 @@ def whole_file(
     try:
         yield temporary
         temporary.replace(path)
+        _LOG.info("wrote %s", path)
     except OSError as error:
         reason = error.strerror or str(error)
         if isinstance(error.filename, str) and Path(error.filename) not in (path, temporary):

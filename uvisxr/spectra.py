@@ -34,13 +34,13 @@ from .calibration.stored import (
     squeezed,
 )
 from .dataset import conventions, history
-from .dataset.conventions import SMOOTHED
+from .dataset.conventions import SMOOTHED, SUMMED
 from .dataset.lazy import unsplit
 from .errors import MissingStepError, UvisError
 from .instrument.detector import Bins
 from .numerics import along_wl, weighted_sums
 from .numerics.along_wl import Interpolation
-from .numerics.poisson import MISSING, Interval, as_counts, error_tables
+from .numerics.poisson import Interval, as_counts, count_errors, missing
 
 _NAME = re.compile(
     r"radiance(_weighted)?"
@@ -103,12 +103,12 @@ def rate(ds: xr.Dataset, interval: Interval = "garwood", quantization: bool = Tr
     checks.choice("interval", interval, Interval)
     checks.choice("quantization", quantization, bool)
     rounded = quantization and ds.attrs.get("compression") == "SQRT_9"
-    tables = error_tables(interval, rounded)
+    summed = int(ds.attrs.get(SUMMED, 1))
 
     def rates(counts: np.ndarray, exposure: np.ndarray) -> tuple[np.ndarray, ...]:
         counts = as_counts(counts)
-        lost = counts == MISSING
-        values = (counts, *(table[counts] for table in tables))
+        lost = missing(counts)
+        values = (counts, *count_errors(counts, interval, rounded, summed))
         return tuple(np.where(lost, np.nan, v / exposure).astype(np.float32) for v in values)
 
     value, upper, lower = xr.apply_ufunc(

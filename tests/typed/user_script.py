@@ -11,6 +11,7 @@ from typing import assert_type
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 import uvisxr
 from uvisxr import simulate
@@ -49,6 +50,18 @@ assert_type(ds.uvis.image(nx=50), xr.DataArray)
 profile = ds["radiance"].where(good(ds)).mean("pic")
 assert_type(smooth(profile), xr.DataArray)
 assert_type(fill_nan(ds), xr.Dataset)
+
+# --- settings, and data to learn with -----------------------------------------------------------
+
+with uvisxr.set_options(kernels=["kernels/", Path("more.bsp")], progress=False):
+    learnt = uvisxr.tutorial.open("titan", chunks={"pic": 10}).uvis.rebin(pic=2, wl=4)
+assert_type(learnt, UvisDataset)
+assert_type(uvisxr.tutorial.open("windows").uvis.rebin(wl=2), UvisDataTree)
+assert_type(uvisxr.tutorial.simulation("saturn"), simulate.Simulation)
+assert_type(learnt.uvis.plot.quicklook((1300, 1700)), Figure)
+uvisxr.tutorial.open("tita")  # wrong: call-overload
+uvisxr.set_options(kernel="kernels/")  # wrong: call-arg
+learnt.uvis.rebin(pics=2)  # wrong: call-arg
 
 # --- windows and outputs that may be several --------------------------------------------------
 

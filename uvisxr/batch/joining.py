@@ -18,9 +18,9 @@ from . import manifest
 #: How many names a warning lists.
 _SHOWN = 12
 
-#: Needed only to recompute the radiance of a single product; the terms differ between products, so
-#: they stay in the files.
-_OF_ONE_PRODUCT = ("sensitivity", "sensitivity_error", "sensitivity_weight")
+#: Needed only to recompute the radiance of a single product; its terms differ between products, so
+#: it stays in the files.
+_OF_ONE_PRODUCT = "sensitivity"
 
 _SAME = (
     "channel",
@@ -32,6 +32,7 @@ _SAME = (
     "lr_band",
     "line_bin",
     "band_bin",
+    "summed",
     "pipeline",
 )
 

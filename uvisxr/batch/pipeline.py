@@ -110,16 +110,21 @@ class Pipeline:
             ),
         )
 
-    def digest(self) -> str:
+    def digest(self, also: Iterable[str] = ()) -> str:
         """sha256 of the steps and of the state of the files that their arguments name.
 
         Files contribute their size and modification time, folders all their files, so that
         replacing a calibration file or a kernel named in the pipeline makes outputs outdated.
+
+        Parameters
+        ----------
+        also : iterable of str
+            Absolute paths that count too: those of the session's options.
         """
-        parts = [self.text]
-        resolved = self.resolved()
-        for arguments in (resolved.open, *(s.arguments for s in resolved.steps)):
-            for path in _existing_paths(arguments.values()):
+        resolved, named = self.resolved(), list(also)
+        parts = [self.text, *named]
+        for values in (resolved.open, *(s.arguments for s in resolved.steps), {"also": named}):
+            for path in _existing_paths(values.values()):
                 files = sorted(path.rglob("*")) if path.is_dir() else [path]
                 for file in files:
                     try:

@@ -10,19 +10,22 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import functools
 import hashlib
 import itertools
+import logging
 import shutil
 import sys
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from .. import calls, checks
+from .. import calls, checks, options
 from .._version import __version__
 from ..errors import ExportError
+from ..progress import bar
 from ..reader import sources
 from . import pipeline, work
 from .cluster import connect
@@ -30,7 +33,8 @@ from .manifest import Known, Manifest
 
 if TYPE_CHECKING:
     from distributed import Client, Future
-    from tqdm import tqdm
+
+_LOG = logging.getLogger(__name__)
 
 #: Products in flight per worker thread: one runs, the others are queued.
 _AHEAD = 3
@@ -130,7 +134,8 @@ def process(
     """Run a pipeline on every product of some sources and write one NetCDF file for each.
 
     An output is left alone if it is whole and was made from the same label and data file (judged by
-    size and modification time), the same pipeline (including the files its arguments name) and the
+    size and modification time), the same pipeline (including the files its arguments name), the
+    same `kernels` and `calibration` of `uvisxr.set_options`, which the workers have too, and the
     same package version. Failed products are tried again, and so are those of which a step failed
     and was left out.
 
@@ -157,8 +162,8 @@ def process(
     wanted : Filter, optional
         Which products to process; by default all.
     progress : bool, optional
-        Show a progress bar; by default if stderr is a terminal. False also hides the link to dask's
-        dashboard.
+        Show a progress bar; by default in terminals and notebooks. False also hides the link to
+        dask's dashboard.
 
     Returns
     -------
@@ -193,21 +198,30 @@ def process(
     folder = _folder(out_dir)
     with Manifest(folder) as manifest, _partial_folder(folder) as partial:
         batch = _Batch(steps, manifest, partial, overwrite)
-        jobs = batch.jobs(sources.expand(products, wanted))
+        found = sources.expand(products, wanted)
+        jobs = batch.jobs(found)
         first = next(jobs, None)
         if first is None:
             return batch.summary
-        with connect(client, workers, retries) as cluster, _bar(progress) as bar:
-            told = not bar.disable or (client is not None and progress is not False)
+        seen = batch.summary.current
+        with (
+            connect(client, workers, retries) as cluster,
+            bar(None, progress, unit="product", total=len(found), initial=seen) as shown,
+        ):
+            quiet = progress is False or options.current().progress is False
+            told = not shown.disable or (client is not None and not quiet)
             if told and cluster.dashboard_link:
                 print(f"dashboard: {cluster.dashboard_link}", file=sys.stderr)
+            attempt = functools.partial(work.attempt, settings=options.current())
             results = _stream(
-                cluster, work.attempt, itertools.chain([first], jobs), steps.resolved(), retries
+                cluster, attempt, itertools.chain([first], jobs), steps.resolved(), retries
             )
             for record in results:
                 batch.note(record, manifest)
-                bar.update()
-                bar.set_postfix(failed=batch.summary.failed, refresh=False)
+                shown.set_postfix(failed=batch.summary.failed, refresh=False)
+                shown.update(1 + batch.summary.current - seen)
+                seen = batch.summary.current
+            shown.update(batch.summary.current - seen)
     return batch.summary
 
 
@@ -320,7 +334,8 @@ class _Batch:
 
     def jobs(self, products: Iterable[sources.Product]) -> Iterator[work.Job]:
         """The products that need processing; counts the others."""
-        recipe = hashlib.sha256(f"{__version__} {self.steps.digest()}".encode()).hexdigest()
+        text = f"{__version__} {self.steps.digest(options.current().read_from)}"
+        recipe = hashlib.sha256(text.encode()).hexdigest()
         folder = str(self.manifest.path.parent)
         for product in products:
             output, label = self._output(product)
@@ -370,6 +385,10 @@ class _Batch:
         manifest.append(record | {"time": now})
         # From here on the manifest knows it.
         self.claims.pop(record["output"], None)
+        if record["status"] == "done":
+            _LOG.info("%s done", record["product"])
+        else:
+            _LOG.warning("failed: %s: %s: %s", *(record[k] for k in ("product", "step", "error")))
         self.summary.add(record)
 
 
@@ -382,12 +401,6 @@ def _fingerprint(product: sources.Product, recipe: str) -> str:
             stat = None
         parts.append(f"{stat.st_size} {stat.st_mtime_ns}" if stat else "missing")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def _bar(progress: bool | None) -> tqdm[NoReturn]:
-    from tqdm import tqdm
-
-    return tqdm(unit="product", disable=None if progress is None else not progress)
 
 
 def _stream(

@@ -22,12 +22,13 @@ import netCDF4
 import numpy as np
 import xarray as xr
 
-from .. import export
+from .. import export, options
 from .._version import __version__
 from ..dataset import inputs
 from ..errors import ExportError, LeftOutWarning, UvisError, warn_user
 from ..files import sha256, whole_file
-from ..numerics.poisson import MISSING
+from ..numerics.poisson import missing
+from ..options import Options
 from .pipeline import Pipeline
 
 #: Products with more elements of `counts` than this are processed in dask blocks of about this
@@ -79,8 +80,15 @@ class Unexpected(Exception):
     """A failure that a retry may cure: (step, message)."""
 
 
-def attempt(job: Job, pipeline: Pipeline) -> dict[str, Any]:
+def attempt(job: Job, pipeline: Pipeline, settings: Options | None = None) -> dict[str, Any]:
     """Process one product.
+
+    Parameters
+    ----------
+    job : Job
+    pipeline : Pipeline
+    settings : Options, optional
+        Those of the program that started the batch. By default those of this process.
 
     Returns
     -------
@@ -103,7 +111,11 @@ def attempt(job: Job, pipeline: Pipeline) -> dict[str, Any]:
         step, started = name, time.perf_counter()
 
     record = job.record()
-    with _ONE_AT_A_TIME, warnings.catch_warnings(record=True) as caught:
+    with (
+        _ONE_AT_A_TIME,
+        options.applied(settings or options.current()),
+        warnings.catch_warnings(record=True) as caught,
+    ):
         warnings.simplefilter("always")
         try:
             # Inside a worker, dask would spread the blocks of one product over the whole cluster.
@@ -200,10 +212,10 @@ def _figures(ds: xr.Dataset | xr.DataTree, path: Path) -> dict[str, Any]:
 
             if "counts" in node.variables:
                 # Sums over the members of a bin may be any number, and lack none.
-                most = np.inf if "n" in node.variables else MISSING
+                lacking = np.isnan if "n" in node.variables else missing
                 total, known = 0.0, 0
                 for block in blocks("counts"):
-                    sent = block < most
+                    sent = ~lacking(block)
                     total += float(block.sum(where=sent, dtype=float))
                     known += int(sent.sum())
                 size = node.variables["counts"].size

@@ -20,7 +20,7 @@ from scipy.sparse import csr_array
 from scipy.special import gammaln
 
 from ..numerics import weighted_sums
-from ..numerics.poisson import MISSING, Interval, as_counts
+from ..numerics.poisson import Interval, as_counts, missing
 
 if TYPE_CHECKING:
     from dask.array import Array as DaskArray
@@ -357,11 +357,12 @@ def _finish_common(sums: Rows, statistics: Rows, mean: str, norm: np.ndarray) ->
 
 def _add_counts(sums: Rows, run: Rows) -> None:
     counts = as_counts(run["counts"])
-    valid = counts < MISSING
-    if not valid.all():
-        counts = np.where(valid, counts, 0)
+    lost = missing(counts)
+    if lost.any():
+        counts = np.where(lost, 0, counts)
     # Sums of a run of 16-bit integers are exact in single precision.
-    sums["counts"] += counts.astype(np.float32).sum(axis=1)
+    dtype = np.float32 if counts.dtype.itemsize <= 2 else float
+    sums["counts"] += counts.astype(dtype).sum(axis=1)
 
 
 def _finish_counts(sums: Rows, statistics: Rows) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from ..numerics import along_wl
 from ..numerics.along_wl import FillPlan, Interpolation, SmoothingPlan
 from ..numerics.composition import Composition
-from ..numerics.poisson import MISSING, Interval, as_counts, count_variance, error_tables
+from ..numerics.poisson import Interval, as_counts, count_errors, count_variance, missing
 from ..numerics.weighted_sums import bounds
 from .choices import Filling
 
@@ -168,8 +168,10 @@ class Conversion:
 
     Attributes
     ----------
-    sensitivity, sensitivity_error : ndarray, (term, pixel, wl)
+    sensitivity : ndarray, (term, pixel, wl)
         (count/s)/(kR/angstrom).
+    relative : ndarray, (pixel, wl)
+        Relative error of the sensitivity, at all times: it changes by less than its own error.
     n : ndarray, (pixel, wl)
         Detector pixels in each element that see the background.
     background, background_error : float
@@ -178,6 +180,8 @@ class Conversion:
         Of single elements.
     quantization : bool
         Whether counts went through the SQRT_9 compression and its error is wanted.
+    summed : int
+        Number of transmitted counts in each.
     total : bool
         Whether the bounds hold the systematic error too.
     fill : {"linear", "pchip", "shape"} or None
@@ -193,12 +197,13 @@ class Conversion:
     """
 
     sensitivity: np.ndarray
-    sensitivity_error: np.ndarray
+    relative: np.ndarray
     n: np.ndarray
     background: float
     background_error: float
     interval: Interval
     quantization: bool
+    summed: int
     total: bool
     fill: Filling | None
     fill_limit: float | None
@@ -298,7 +303,8 @@ class Conversion:
         """What exposures have in common at some weights (term,) of the sensitivity terms."""
         key = tuple(_rounded(weight[None])[0].tolist())
         if key not in self._scales:
-            factor, relative = inverse(np.array([key]), self.sensitivity, self.sensitivity_error)
+            factor = factors(np.array([key]), self.sensitivity)
+            relative = np.where(np.isnan(factor), np.nan, self.relative)
             planes = np.concatenate([factor, factor * self.n, relative])
             if self._untouched:
                 count, dark, relative = planes.astype(np.float32)
@@ -318,7 +324,7 @@ class Conversion:
         Parameters
         ----------
         counts : ndarray, (pic, pixel, wl)
-            65535 (or NaN) is missing.
+            See `uvisxr.numerics.poisson.missing`.
         weight : ndarray, (pic, term)
             Weights of the sensitivity terms.
         exposure : ndarray, (pic,)
@@ -396,9 +402,9 @@ class Conversion:
     def _weighted(self, raw: np.ndarray, weights: _Weights) -> tuple[np.ndarray, ...]:
         """Sums of counts with weights, their variance, scale and background, for 1 s."""
         over = "tpw,pw->tp"
-        variance = count_variance(self.quantization).take(raw, mode="clip")
+        variance = count_variance(raw, self.quantization, self.summed)
         counts = raw.astype(np.float32)
-        lost = (raw == MISSING) & (weights.values != 0)
+        lost = missing(raw) & (weights.values != 0)
         sums = weights.sums
         if lost.any():
             variance[lost] = counts[lost] = 0
@@ -457,7 +463,7 @@ class Conversion:
             yield _Exposures(
                 place=place,
                 counts=raw,
-                lost=raw == MISSING,
+                lost=missing(raw),
                 factor=factors(weight[place], self.sensitivity),
                 time=exposure[place],
                 routes=[routes[k] for k in shapes.product[place]],
@@ -486,11 +492,8 @@ class Conversion:
         alone = self.smoothing is None
         if alone:
             per_count = some.factor / some.time[:, None, None]
-            single = tuple(
-                error_tables(self.interval, self.quantization)[side].take(some.counts, mode="clip")
-                * per_count
-                for side in (0, 1)
-            )
+            errors = count_errors(some.counts, self.interval, self.quantization, self.summed)
+            single = tuple(error * per_count for error in errors)
             for bound in single:
                 bound[some.lost] = np.nan
             if not self.fills:
@@ -514,7 +517,7 @@ class Conversion:
         """Variances of the values, float32."""
         variance = (some.factor / some.time[:, None, None]).astype(np.float32)
         variance *= variance
-        variance *= count_variance(self.quantization).take(some.counts, mode="clip")
+        variance *= count_variance(some.counts, self.quantization, self.summed)
         return self._each(some, variance, lambda chain, plane: chain.composition.variance(plane))
 
     def _each(

@@ -6,6 +6,7 @@ the `CALIB` folders of the PDS volumes.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .. import options
 from ..errors import CalibrationError
 from ..fetch import cache_dir
 from ..instrument.channel import Channel
@@ -20,6 +22,9 @@ from ..instrument.evil import BURN, Burn, burns, public_evil
 from . import formats
 from .evil import no_flat
 from .formats import FETCH, Evolution, Lab, SpicaTrend
+from .schedule import Epochs
+
+_LOG = logging.getLogger(__name__)
 
 #: Ranges of spacecraft clock in which the two flat fields of a channel are valid.
 _FLATS: dict[Burn, tuple[float, float]] = {"PRE": (-np.inf, BURN), "POST": (BURN, np.inf)}
@@ -140,6 +145,8 @@ def load(
     entering = [i for i in bracket(found.epochs, clock)[0] if i >= 0]
     modified = [found.modifiers[i] for i in entering]
     files = (lab, found.trend, *found.flat_fields.values(), *telling, *modified)
+    names = ", ".join(file.name for file in files if file is not None)
+    _LOG.info("calibration files from %s (%s): %s", folder.path, folder.origin, names)
     return CalibrationSet(
         channel=channel,
         clock=clock,
@@ -197,15 +204,18 @@ class Folder:
 
     @classmethod
     def choose(cls, path: str | Path | None = None) -> Folder:
-        """The folder given by the argument, else by UVISXR_CALIBRATION, else the download cache.
+        """The folder of the argument, the option, UVISXR_CALIBRATION, or the download cache.
 
         Raises
         ------
         CalibrationError
-            The argument or the environment variable does not name a folder.
+            What is given does not name a folder.
         """
+        option = options.current().calibration
         if path is not None:
             chosen = cls(Path(path).expanduser(), "the argument files=")
+        elif option is not None:
+            chosen = cls(Path(option), "the option calibration of uvisxr.set_options")
         elif os.environ.get("UVISXR_CALIBRATION"):
             folder = Path(os.environ["UVISXR_CALIBRATION"]).expanduser()
             chosen = cls(folder, "the environment variable UVISXR_CALIBRATION")
@@ -311,22 +321,15 @@ def _find(
     return _Found(flats, epochs, modifiers, path)
 
 
-def bracket(epochs: np.ndarray, times: np.ndarray) -> tuple[list[int], np.ndarray]:
-    """Epochs used by linear interpolation, and the weight of each at each time.
+def bracket(epochs: np.ndarray, times: np.ndarray) -> tuple[list[int], Epochs]:
+    """Which epochs are used by linear interpolation, and when each of them counts.
 
     Index -1 stands for "before the first epoch"; after the last epoch, the last one applies.
     """
     if not epochs.size:
-        return [-1], np.ones((times.size, 1))
+        return [-1], Epochs()
     low = np.searchsorted(epochs, times, side="right") - 1
     high = np.minimum(low + 1, epochs.size - 1)
-    inside = (low >= 0) & (high > low)
-    width = np.where(inside, epochs[high] - epochs[np.maximum(low, 0)], 1)
-    x = np.where(inside, (times - epochs[np.maximum(low, 0)]) / width, 0)
-    later = x > 0
-    used = np.union1d(low, high[later])
-    weight = np.zeros((times.size, used.size))
-    rows = np.arange(times.size)
-    weight[rows, np.searchsorted(used, low)] = 1 - x
-    weight[rows[later], np.searchsorted(used, high[later])] = x[later]
-    return used.tolist(), weight
+    between = (low >= 0) & (high > low) & (times > epochs[np.maximum(low, 0)])
+    used = np.union1d(low, high[between]).tolist()
+    return used, Epochs(tuple(-np.inf if i < 0 else float(epochs[i]) for i in used), linear=True)

@@ -21,6 +21,7 @@ from ..numerics import along_wl
 from ..pds3.label import Label
 from ..pds3.product import read_matrix
 from .formats import package_lab
+from .schedule import Schedule
 from .sensitivity import Options, Terms, interpolate_lab
 
 _PRODUCT = re.compile(r".*\.(lbl|dat)|.*_CAL_\d+", re.IGNORECASE)
@@ -106,6 +107,7 @@ def terms(
     found = Terms(
         sensitivity=sensitivity[None],
         error=error[None],
+        schedule=Schedule(),
         weight=np.ones((n_pic, 1)),
         evil=evil.astype(np.uint8),
     )
@@ -155,7 +157,7 @@ def _elements(values: np.ndarray, label: Label, bins: Bins, path: str | Path) ->
         if not place.keys() >= set(ours):
             raise CalibrationError(
                 f"{path}: its {first} bins are not those of the dataset; take the _CAL_n product "
-                "of the same observation"
+                "of the same observation, as it was binned on board: not after rebin"
             )
         index.append([place[pair] for pair in ours])
     return values[np.ix_(*index)]

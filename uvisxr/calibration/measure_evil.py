@@ -19,7 +19,7 @@ from ..errors import ArgumentError, UvisError, warn_user
 from ..instrument.channel import N_BANDS, N_LINES, slit_name
 from ..instrument.channel import channel as find_channel
 from ..instrument.detector import LIT, Bins, Window
-from ..numerics.poisson import MISSING
+from ..numerics import poisson
 from ..quality.flags import good
 from ..timescales import clock_from_et
 from . import recipe
@@ -237,7 +237,7 @@ def _sums(ds: xr.Dataset, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, n
         Exposure, likewise.
     """
     if "quality" in ds.coords:
-        ds = ds.assign(counts=ds["counts"].where(good(ds), MISSING))
+        ds = ds.assign(counts=ds["counts"].where(good(ds), poisson.gap(ds["counts"].dtype)))
     counts = framed(ds, "counts")
     seconds = np.broadcast_to(framed(ds, "exposure", ("pic",)).values, counts.shape[0])
     # Block by block, so that counts on disk need not fit into memory.
@@ -247,7 +247,7 @@ def _sums(ds: xr.Dataset, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, n
     for last, size in zip(ends, blocks, strict=True):
         here = slice(last - size, last)
         part = counts[here].values
-        known = part < MISSING
+        known = ~poisson.missing(part)
         total = total + np.where(known, part, 0).sum(0, dtype=float)
         weights = seconds[here, None] * np.column_stack([weight[here], np.ones(size)])
         exposed = exposed + np.einsum("it,ipw->tpw", weights, known)

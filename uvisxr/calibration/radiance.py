@@ -37,6 +37,7 @@ from .stored import (
     mark_smoothed,
     smooths,
     squeezed,
+    term_weights,
 )
 from .treatment import EvilTreatment
 
@@ -45,8 +46,6 @@ _FEW = 0.5
 
 _FROM_CALIBRATION = (
     "sensitivity",
-    "sensitivity_error",
-    "sensitivity_weight",
     "evil",
     "calibration_error",
     "radiance",
@@ -149,7 +148,8 @@ def calibrate(
         lowered by ~75%", which can be read as 0.25 or as 0.75: no value is offered here.
     files : path, optional
         Folder of the calibration files, or the label of a `_CAL_n` matrix of the archive. Without
-        it: the folder UVISXR_CALIBRATION, else the cache of `uvisxr calibration fetch`.
+        it: the folder of `uvisxr.set_options(calibration=...)`, that of UVISXR_CALIBRATION, or the
+        cache of `uvisxr calibration fetch`.
 
         A matrix replaces everything but errors, filling and `evil_pixels`: `recipe`, `wl_interp`,
         `flat_field` and `trend` do not enter, and the attribute `recipe` and the history give its
@@ -161,10 +161,11 @@ def calibrate(
     Dataset
         With `radiance` (pic, pixel, wl), kR/angstrom, float32; coordinates `radiance_upper` and
         `radiance_lower`, 1-sigma half-widths, and `radiance_systematic`, of the same shape;
-        `calibration_error` and `evil` (pixel, wl); `sensitivity`, `sensitivity_error`
-        (term, pixel, wl) and `sensitivity_weight` (pic, term). `quality` has
-        the flag "partial" on spectra that miss counts, "lost" on those that miss all; what no
-        exposure of the product has is NaN without a flag. Lazy where `counts` are dask arrays.
+        `calibration_error` and `evil` (pixel, wl); `sensitivity` (term, pixel, wl), which later
+        steps need: its terms count at times that the attribute `calibrate_arguments` tells.
+        `quality` has the flag "partial" on spectra that miss counts, "lost" on those that miss all;
+        what no exposure of the product has is NaN without a flag. Lazy where `counts` are dask
+        arrays.
 
         `calibration_error` falls with binning on board: by the rule of the team's IDL programs an
         element of n lit pixels has the sum of their errors over sqrt(n).
@@ -219,9 +220,13 @@ def calibrate(
         "interval": interval,
         "quantization": quantization,
         "errors": errors,
+        "schedule": found.schedule.plain(),
     }
     out = ds.drop_vars(_FROM_CALIBRATION, errors="ignore")
     out = out.assign_coords(_term_coords(ds, found))
+    # How the error falls with the date is less than is known of it: that of the mean time will do.
+    _, relative = inverse(found.weight.mean(0, keepdims=True), found.sensitivity, found.error)
+    out = out.assign_coords(calibration_error=_plane(ds, relative[0]))
     for mark in (EDITED, SMOOTHED):
         out.attrs.pop(mark, None)
     if smooths(out, smooth):
@@ -229,6 +234,10 @@ def calibrate(
     out.attrs["recipe"] = name
     out.attrs["calibrate_arguments"] = json.dumps(kept, sort_keys=True)
     stored = Stored.of(out)
+    if stored.conversion.plan is not None:
+        stored.conversion.plan.apply(relative[0])
+        filled = stored.ds.assign_coords(calibration_error=_plane(ds, relative[0]))
+        stored = replace(stored, ds=filled)
     _warn_of_holes(stored, options.evil_pixels)
     took, read = evil.said(options.evil_pixels)
     return history.used(_computed(stored), (*used, *read), took=took | {"recipe": name})
@@ -316,13 +325,13 @@ def compute(ds: xr.Dataset) -> xr.Dataset:
     Parameters
     ----------
     ds : Dataset
-        With the coordinates `sensitivity`, `sensitivity_error`, `sensitivity_weight` and the
-        attribute `calibrate_arguments` of `calibrate`.
+        With the coordinates `sensitivity` and `calibration_error` and the attribute
+        `calibrate_arguments` of `calibrate`.
 
     Returns
     -------
     Dataset
-        With new `radiance`, `radiance_upper`, `radiance_lower`, `calibration_error`, `quality`.
+        With new `radiance`, its errors, and `quality`.
 
     Raises
     ------
@@ -344,20 +353,13 @@ def _computed(stored: Stored) -> xr.Dataset:
     """The dataset with its radiances."""
     ds, conversion = stored.ds, stored.conversion
     found = stored.radiances()
-    weight = framed(ds, "sensitivity_weight", ("pic", "term")).values.mean(0, keepdims=True)
-    _, relative = inverse(weight, conversion.sensitivity, conversion.sensitivity_error)
-    if conversion.plan is not None:
-        conversion.plan.apply(relative[0])
-    shown = xr.Variable(("pixel", "wl"), relative[0].astype(np.float32))
     dims = ds["counts"].dims
     ds = ds.drop_vars("radiance_background_error", errors="ignore")
     if conversion.background_error:
-        dark = xr.Variable(("pixel", "wl"), conversion.dark(weight[0]))
+        dark = xr.Variable(("pixel", "wl"), conversion.dark(term_weights(ds).mean(0)))
         found["radiance_background_error"] = squeezed(dark, dims)
     quality = _flagged(ds, squeezed(flags_of_missing(ds), dims))
-    out = ds.assign(radiance=found.pop("radiance")).assign_coords(
-        found | {"calibration_error": squeezed(shown, dims), "quality": quality}
-    )
+    out = ds.assign(radiance=found.pop("radiance")).assign_coords(found | {"quality": quality})
     return conventions.apply(out)
 
 
@@ -449,11 +451,14 @@ def _term_coords(ds: xr.Dataset, found: Terms) -> dict[str, xr.Variable]:
     dims = (*ds["counts"].dims, "term")
     variables = {
         "sensitivity": (("term", "pixel", "wl"), found.sensitivity),
-        "sensitivity_error": (("term", "pixel", "wl"), found.error),
-        "sensitivity_weight": (("pic", "term"), found.weight),
         "evil": (("pixel", "wl"), found.evil),
     }
     return {name: squeezed(xr.Variable(*v), dims) for name, v in variables.items()}
+
+
+def _plane(ds: xr.Dataset, values: np.ndarray) -> xr.Variable:
+    """Values (pixel, wl) as a variable of a dataset, float32."""
+    return squeezed(xr.Variable(("pixel", "wl"), values.astype(np.float32)), ds["counts"].dims)
 
 
 def _chunks(ds: xr.Dataset) -> Any:

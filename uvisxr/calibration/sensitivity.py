@@ -10,7 +10,7 @@ Exposures share the matrices and have their own weights.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Literal
 
@@ -26,6 +26,7 @@ from .files import CalibrationSet, FlatField, Modifiers, bracket
 from .formats import Evolution, SpicaTrend
 from .recipe import Recipe
 from .response import Response
+from .schedule import Epochs, Schedule
 
 #: FUV flat fields are scaled by this, because their histogram is asymmetric (the team's programs).
 _FUV_FLAT_SCALE = 1.05
@@ -67,23 +68,27 @@ class Terms:
     sensitivity, error : ndarray, (term, pixel, wl)
         (count/s)/(kR/angstrom). NaN in bins without a lit row, and in those with an evil pixel if
         these are masked.
+    schedule : Schedule
+        What gives the weights at any time.
     weight : ndarray, (pic, term)
+        Those of the exposures.
     evil : ndarray of uint8, (pixel, wl)
         1 where a bin contains an evil pixel.
     """
 
     sensitivity: np.ndarray
     error: np.ndarray
+    schedule: Schedule
     weight: np.ndarray
     evil: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
-class _Nodes:
-    """A quantity linear in time between nodes: its values there, and the weights (pic, node)."""
+class _Factor:
+    """A factor of the sensitivity: its values at some epochs."""
 
     values: list[np.ndarray]
-    weight: np.ndarray
+    epochs: Epochs = field(default_factory=Epochs)
 
 
 def terms(calibration: CalibrationSet, bins: Bins, slit: str, options: Options) -> Terms:
@@ -111,12 +116,12 @@ def terms(calibration: CalibrationSet, bins: Bins, slit: str, options: Options) 
 
     evil = lit_evil((*flat.values, *modifier.values), calibration.evil)
     parts = (trend, flat, modifier)
-    chosen, weights = [], []
-    for index in product(*(range(len(part.values)) for part in parts)):
-        weight = np.prod([p.weight[:, i] for p, i in zip(parts, index, strict=True)], axis=0)
-        if weight.any():
-            chosen.append(tuple(p.values[i] for p, i in zip(parts, index, strict=True)))
-            weights.append(weight)
+    every = tuple(product(*(range(len(part.values)) for part in parts)))
+    schedule = Schedule(tuple(part.epochs for part in parts), every).used(clock)
+    chosen = [
+        tuple(part.values[i] for part, i in zip(parts, term, strict=True))
+        for term in schedule.terms
+    ]
     wl = channel.wavelength(np.arange(N_BANDS))
     n_lit = bins.lit_pixels
     fill = None if options.evil_pixels == "mask" else options.fill
@@ -141,7 +146,8 @@ def terms(calibration: CalibrationSet, bins: Bins, slit: str, options: Options) 
     return Terms(
         sensitivity=_unlit_nan(np.stack(sensitivity), n_lit) * factor,
         error=_unlit_nan(np.stack(errors), n_lit) * factor,
-        weight=np.stack(weights, axis=-1),
+        schedule=schedule,
+        weight=schedule.weights(clock),
         evil=(bins.sum(evil.astype(float)) > 0).astype(np.uint8),
     )
 
@@ -179,30 +185,26 @@ def interpolate_lab(
     return between
 
 
-def _constant(value: np.ndarray, clock: np.ndarray) -> _Nodes:
-    return _Nodes([value], np.ones((clock.size, 1)))
-
-
-def _trend(trend: SpicaTrend | Evolution | None, clock: np.ndarray) -> _Nodes:
+def _trend(trend: SpicaTrend | Evolution | None, clock: np.ndarray) -> _Factor:
     if trend is None:
-        return _constant(np.ones(N_BANDS), clock)
+        return _Factor([np.ones(N_BANDS)])
     if isinstance(trend, SpicaTrend):
-        used, weight = bracket(trend.sclk, clock)
+        used, epochs = bracket(trend.sclk, clock)
         # Where the star gave no signal the ratio is 0 or negative, and the sensitivity is unknown.
         ratios = [np.ones(N_BANDS) if i < 0 else np.maximum(trend.ratio[i], 0) for i in used]
-        return _Nodes([np.nan_to_num(r, posinf=0.0) for r in ratios], weight)
+        return _Factor([np.nan_to_num(r, posinf=0.0) for r in ratios], epochs)
     # Nodes at fixed dates, so that part of an observation gives the same numbers as the whole.
     first = np.floor(max(clock.min() - trend.t0, 0) / _EVOLUTION_STEP)
     last = np.floor(max(clock.max() - trend.t0, 0) / _EVOLUTION_STEP) + 1
-    epochs = trend.t0 + np.arange(first, last + 1) * _EVOLUTION_STEP
-    used, weight = bracket(epochs, np.maximum(clock, trend.t0))
-    return _Nodes([np.maximum(trend.at(epochs[i]), 0) for i in used], weight)
+    nodes = trend.t0 + np.arange(first, last + 1) * _EVOLUTION_STEP
+    used, epochs = bracket(nodes, np.maximum(clock, trend.t0))
+    return _Factor([np.maximum(trend.at(nodes[i]), 0) for i in used], epochs)
 
 
-def _flat(flat_fields: tuple[FlatField, ...], channel: str, clock: np.ndarray) -> _Nodes:
+def _flat(flat_fields: tuple[FlatField, ...], channel: str, clock: np.ndarray) -> _Factor:
     if not flat_fields:
-        return _constant(np.ones((N_LINES, N_BANDS)), clock)
-    frames, weights = [], []
+        return _Factor([np.ones((N_LINES, N_BANDS))])
+    frames = []
     for flat in flat_fields:
         frame = flat.frame.copy()
         if channel == "FUV":
@@ -212,20 +214,19 @@ def _flat(flat_fields: tuple[FlatField, ...], channel: str, clock: np.ndarray) -
             rows = frame[list(_BAD_FLAT_ROWS)]
             frame[list(_BAD_FLAT_ROWS)] = np.where(np.isnan(rows), np.nan, 1.0)
         frames.append(frame)
-        weights.append((clock >= flat.start) & (clock < flat.stop))
-    return _Nodes(frames, np.stack(weights, axis=-1).astype(float))
+    return _Factor(frames, Epochs(tuple(flat.start for flat in flat_fields)))
 
 
-def _modifier(modifiers: Modifiers | None, clock: np.ndarray) -> _Nodes:
+def _modifier(modifiers: Modifiers | None, clock: np.ndarray) -> _Factor:
     if modifiers is None:
-        return _constant(np.ones((N_LINES, N_BANDS)), clock)
-    used, weight = bracket(modifiers.sclk, clock)
+        return _Factor([np.ones((N_LINES, N_BANDS))])
+    used, epochs = bracket(modifiers.sclk, clock)
     frames = []
     for i in used:
         frame = np.ones((N_LINES, N_BANDS)) if i < 0 else modifiers.frames[i].copy()
         frame[LAST_LIT] = 1.0
         frames.append(frame)
-    return _Nodes(frames, weight)
+    return _Factor(frames, epochs)
 
 
 def _unlit_nan(binned: np.ndarray, n_lit: np.ndarray) -> np.ndarray:

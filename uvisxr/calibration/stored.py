@@ -1,8 +1,8 @@
 """What a calibrated dataset holds of its calibration, for the steps that go back to the counts.
 
-`calibrate` leaves the terms of the sensitivity and its arguments in the dataset. A new background,
-integrals and bins need them again: the weights of the counts in what they make are known only
-here. No file is read.
+`calibrate` leaves the terms of the sensitivity in the dataset, and says in its arguments when they
+count. A new background, integrals and bins need them again: the weights of the counts in what they
+make are known only here. No file is read.
 """
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ import numpy as np
 import xarray as xr
 
 from ..dataset import conventions, products
-from ..dataset.conventions import SMOOTHED
+from ..dataset.conventions import SMOOTHED, SUMMED
 from ..dataset.lazy import unsplit
 from ..errors import ArgumentError, MissingStepError, UvisError
 from ..instrument.channel import channel, slit_name
 from ..instrument.detector import Bins
 from ..numerics.along_wl import neighbours
-from ..numerics.poisson import MISSING, Interval
+from ..numerics.poisson import Interval, missing
+from ..timescales import clock_from_et
 from .convert import OUTPUTS, Conversion, Shapes
+from .schedule import Schedule
 
 #: Attribute that marks radiances changed after the calibration.
 EDITED = "radiance_edited"
@@ -35,9 +37,14 @@ FRAME = ("pic", "pixel", "wl")
 _MEANS = ("radiance", "radiance_weighted")
 
 #: What `calibrate` leaves of its arguments.
-_ARGUMENTS = frozenset(("nan_interp", "smooth", "fill_limit", "interval", "quantization", "errors"))
+_ARGUMENTS = frozenset(
+    (
+        *("nan_interp", "smooth", "fill_limit", "interval", "quantization", "errors"),
+        "schedule",
+    )
+)
 
-_NEEDED = ("counts", "exposure", "sensitivity", "sensitivity_error", "sensitivity_weight")
+_NEEDED = ("counts", "exposure", "et", "sensitivity", "calibration_error")
 
 
 def has_terms(ds: xr.Dataset) -> bool:
@@ -68,6 +75,12 @@ def _arguments(ds: xr.Dataset) -> dict[str, Any]:
             f"{', '.join(sorted(missing))}): call ds.uvis.calibrate() again"
         )
     return arguments
+
+
+def term_weights(ds: xr.Dataset) -> np.ndarray:
+    """Weights of a calibrated dataset's terms at its exposures, (pic, term)."""
+    clock = clock_from_et(framed(ds, "et", ("pic",)).values)
+    return Schedule.of(**_arguments(ds)["schedule"]).weights(clock)
 
 
 def holds_total(ds: xr.Dataset) -> bool:
@@ -147,14 +160,13 @@ class Stored:
         bins, smoothing = Bins.of(ds), smoothing_weights(ds)
         conversion = Conversion(
             sensitivity=framed(ds, "sensitivity", ("term", "pixel", "wl")).values.astype(float),
-            sensitivity_error=framed(
-                ds, "sensitivity_error", ("term", "pixel", "wl")
-            ).values.astype(float),
+            relative=framed(ds, "calibration_error", ("pixel", "wl")).values.astype(float),
             n=bins.lit_pixels.astype(float),
             background=scalar(ds, "background"),
             background_error=scalar(ds, "background_error"),
             interval=arguments["interval"],
             quantization=arguments["quantization"] and ds.attrs.get("compression") == "SQRT_9",
+            summed=int(ds.attrs.get(SUMMED, 1)),
             total=holds_total(ds),
             fill=arguments["nan_interp"],
             fill_limit=fill_limit_of(ds, arguments["fill_limit"]),
@@ -192,7 +204,7 @@ class Stored:
         found = xr.apply_ufunc(
             partial(_called, function),
             counts,
-            framed(ds, "sensitivity_weight", ("pic", "term")),
+            xr.Variable(("pic", "term"), term_weights(ds)),
             framed(ds, "exposure", ("pic",)),
             product,
             mean,
@@ -213,7 +225,7 @@ class Stored:
 
     def light(self) -> tuple[np.ndarray, np.ndarray]:
         """Sensitivities (plane, pixel, wl), and the plane of each exposure (pic,)."""
-        return self.conversion.light(framed(self.ds, "sensitivity_weight", ("pic", "term")).values)
+        return self.conversion.light(term_weights(self.ds))
 
     def covariances(self) -> tuple[np.ndarray, np.ndarray]:
         """Sum of the covariances of each element with its spectrum, and its variance.
@@ -223,8 +235,7 @@ class Stored:
         sums, variances : ndarray, (pixel, wl)
             At equal radiances of all elements, in the same unit; 0 where there is no radiance.
         """
-        weight = framed(self.ds, "sensitivity_weight", ("pic", "term")).values
-        return self.conversion.covariances(weight.mean(0))
+        return self.conversion.covariances(term_weights(self.ds).mean(0))
 
     def _shapes(self, counts: xr.Variable) -> tuple[xr.Variable, xr.Variable, xr.Variable]:
         """Product of each exposure; mean spectra of the products and their errors."""
@@ -233,7 +244,7 @@ class Stored:
             flat = xr.Variable(("product_", "wl"), np.ones((1, n_wl)))
             return xr.Variable("pic", np.zeros(n_pic, int)), flat, flat
         product = products.numbers(self.ds)
-        weight = framed(self.ds, "sensitivity_weight", ("pic", "term")).values
+        weight = term_weights(self.ds)
         exposure = framed(self.ds, "exposure", ("pic",)).values
         rows = []
         for number in range(product.max() + 1):
@@ -280,7 +291,7 @@ def _mean_spectrum(
 
     Rows count by their brightness, so that what is missing in a bright row makes no line.
     """
-    known = counts < MISSING
+    known = ~missing(counts)
     total = np.where(known, counts, 0).sum(0, dtype=float)
     seconds = np.einsum("t,tpw->pw", exposure, known)
     valid = np.isfinite(sensitivity) & (sensitivity > 0) & (seconds > 0)

@@ -20,6 +20,7 @@ from .fetch import calibration, fetch
 from .info import info
 from .kernels import kernels
 from .messages import Commands, show_warning
+from .plot import plot
 from .process import process
 
 
@@ -33,5 +34,5 @@ def main(ctx: click.Context) -> None:
     warnings.showwarning = show_warning
 
 
-for _command in (batch, calibration, demo, fetch, info, kernels, process):
+for _command in (batch, calibration, demo, fetch, info, kernels, plot, process):
     main.add_command(_command)

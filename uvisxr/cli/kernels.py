@@ -83,10 +83,12 @@ def check(product: tuple[Path, ...], kernels: tuple[Path, ...], target: str | No
 
 def _given(kernels: tuple[Path, ...]) -> tuple[list[Path], list[Path]]:
     """Files given by name, and folders."""
+    from .. import options
     from ..fetch import cache_dir
     from ..kernels import choose as files
 
-    if not kernels and not os.environ.get("UVISXR_KERNELS"):
+    set_before = options.current().kernels or os.environ.get("UVISXR_KERNELS")
+    if not kernels and not set_before:
         return [], [cache_dir("kernels")]
     return files.sources(kernels or None)
 

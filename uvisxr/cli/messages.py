@@ -51,14 +51,17 @@ def in_the_shell(text: str) -> str:
                     text = re.sub(rf"\b{option.name}={value}\b", names[0], text)
         else:
             # Not in a call, which is Python's: geometry(target=...).
-            argument = rf"(?<![\w(.]){option.name}=(?:(['\"])(.*?)\1|(?=(\w))|)"
+            value = r"(['\"])(.*?)\1|\(([-+\w., ]*)\)|(?=(\w))|"
+            argument = rf"(?<![\w(.]){option.name}=(?:{value})"
             text = re.sub(argument, partial(_written, option.opts[0]), text)
     return text
 
 
 def _written(option: str, argument: re.Match[str]) -> str:
     """An argument with its value, or with one to be given, as an option."""
-    _, value, follows = argument.groups()
+    _, value, several, follows = argument.groups()
+    if several is not None:
+        return " ".join([option, *several.replace(",", " ").split()])
     if value is None:
         return f"{option} " if follows else option
     return f"{option} {shlex.quote(value)}"

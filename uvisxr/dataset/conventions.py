@@ -189,10 +189,6 @@ VARIABLES: dict[str, Variable] = {
     "response_scatter": Variable("1", "standard deviation of single pixels around the response"),
     "last_band": Variable("1", "last detector column of a range"),
     "sensitivity": Variable("count s-1 kR-1 angstrom", "sensitivity, terms of its time dependence"),
-    "sensitivity_error": Variable(
-        "count s-1 kR-1 angstrom", "error of the sensitivity, terms of its time dependence"
-    ),
-    "sensitivity_weight": Variable("1", "weight of each sensitivity term at each exposure"),
     "calibration_factor": Variable("kR angstrom-1 s count-1", "radiance per count rate"),
     "calibration_factor_error": Variable("kR angstrom-1 s count-1", "error of the factor"),
     "calibration_matrix": Variable(
@@ -241,6 +237,9 @@ _CONTENTS = {
 #: Attribute with the weights along wl that smoothed the radiances: of a dataset, and of its
 #: radiances, which arrays taken from it keep.
 SMOOTHED = "smoothing_weights"
+
+#: Attribute with the number of transmitted counts in each that `rebin` made.
+SUMMED = "summed"
 
 
 def apply(ds: xr.Dataset) -> xr.Dataset:

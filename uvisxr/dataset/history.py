@@ -11,7 +11,9 @@ Anything not visible in the call, the function attaches to its result with `used
 from __future__ import annotations
 
 import inspect
+import logging
 import os
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -32,6 +34,8 @@ from . import inputs, needs
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+
+_LOG = logging.getLogger(__name__)
 
 #: Where `used` leaves its information for the decorator; encodings are not written to files.
 _KEY = "uvisxr_used"
@@ -116,7 +120,9 @@ def step(name: str, unsaid: Collection[str] = ()) -> Callable[[Callable[_P, _R]]
             given = bound.arguments[first]
             if isinstance(given, xr.Dataset | xr.DataArray):
                 needs.check(given, name)
+            began = time.perf_counter()
             result = call(*bound.args, **bound.kwargs)
+            _LOG.info("%s took %.2f s", name, time.perf_counter() - began)
             before, behind, arguments = "", list[str](), dict(bound.arguments)
             if isinstance(given, xr.Dataset | xr.DataArray):
                 del arguments[first]

@@ -56,8 +56,9 @@ _MEANS = ("radiance", "radiance_weighted")
 _QUANTITIES = ("counts", *_MEANS, "brightness", "brightness_weighted")
 
 _WINDOW = ("line", "band")
-_WINDOW_ATTRS = ("line_bin", "band_bin", "lr_line", "lr_band")
-_INSTRUMENT = ("channel", "slit", *_WINDOW_ATTRS)
+#: Attributes that say what the elements hold.
+WINDOW_ATTRS = ("line_bin", "band_bin", "lr_line", "lr_band")
+_INSTRUMENT = ("channel", "slit", *WINDOW_ATTRS)
 _NUMBERS = ("pic", "pixel")
 _GEOMETRY = ("ra_corners", "dec_corners", "geometry_et")
 _ALTITUDES = ("alt", "alt_corners")
@@ -99,7 +100,7 @@ _SKY = Needs(
     also=(*_NUMBERS, "quality"),
     dims=_NUMBERS,
 )
-_SCENE = replace(_SKY, names=(*_GEOMETRY, *_WINDOW), attrs=(*_SKY.attrs, *_WINDOW_ATTRS))
+_SCENE = replace(_SKY, names=(*_GEOMETRY, *_WINDOW), attrs=(*_SKY.attrs, *WINDOW_ATTRS))
 _FACTOR = Needs(
     names=("counts", "et", *_WINDOW),
     attrs=_INSTRUMENT,
@@ -108,10 +109,16 @@ _FACTOR = Needs(
 
 #: By name, as in `ds.uvis`. Steps that are not here take any dataset.
 STEPS = {
+    "rebin": Needs(
+        names=("counts", "exposure", "et", *_WINDOW),
+        attrs=("channel", *WINDOW_ATTRS),
+        also=(*_NUMBERS, "wl", "quality", "time_start", "time_stop", "product"),
+        dims=tuple(FRAME),
+    ),
     "geometry": Needs(names=("et", "exposure", *_WINDOW), attrs=_INSTRUMENT, also=_NUMBERS),
     "background": Needs(
         names=("counts", "exposure", *_WINDOW),
-        attrs=("channel", *_WINDOW_ATTRS),
+        attrs=("channel", *WINDOW_ATTRS),
         also=(*_NUMBERS, "wl", "quality", "product", *_ALTITUDES),
         dims=tuple(FRAME),
         some=("pixel", "wl"),
@@ -122,7 +129,7 @@ STEPS = {
         also=(*_FACTOR.also, "product"),
     ),
     "calibration_factor": _FACTOR,
-    "evil_share": Needs(names=("et", *_WINDOW), attrs=("channel", *_WINDOW_ATTRS), some=("pic",)),
+    "evil_share": Needs(names=("et", *_WINDOW), attrs=("channel", *WINDOW_ATTRS), some=("pic",)),
     "evil_response": Needs(
         names=("counts", "et", "exposure", *_WINDOW),
         attrs=_INSTRUMENT,
@@ -144,6 +151,7 @@ STEPS = {
     "bin": Needs(also=(*_NUMBERS, "wl", "quality", "exposure", *_FIELDS), dims=_NUMBERS),
     "image": _SKY,
     "to_json": Needs(names=("time_start", "time_stop", "product", "exposure", "wl"), also=_NUMBERS),
+    "plot.quicklook": _LIGHT,
     "plot.geometry": _SCENE,
     "plot.animate": _SCENE,
     "plot.picture": _SKY,
@@ -154,14 +162,14 @@ STEPS = {
 #: A rate without the background needs to know how many detector pixels see that.
 _NET_RATE = Needs(
     names=("counts", "exposure", *_WINDOW),
-    attrs=("compression", *_WINDOW_ATTRS),
+    attrs=("compression", *WINDOW_ATTRS),
     also=_NUMBERS,
     some=(),
 )
 
 #: Steps that go back to the counts of a calibrated dataset, and what they use of it then.
 _FROM_COUNTS = ("background", "fill_nan", "smooth", "integrate", "bin", "image", "plot.picture")
-_CALIBRATED = (*_NUMBERS, "wl", *_WINDOW, "quality", "exposure", "product")
+_CALIBRATED = (*_NUMBERS, "wl", *_WINDOW, "quality", "exposure", "et", "product")
 
 
 def check(ds: xr.Dataset | xr.DataArray, step: str) -> None:
@@ -201,6 +209,8 @@ but et runs along 'time': call ds.swap_dims({'time': 'pic'}) first
         needs = _NET_RATE
     names, attrs, some = (*needs.names, *needs.also), needs.attrs, needs.some
     if step in _FROM_COUNTS and _is_calibrated(ds):
+        # Without the times, nobody knows which terms count.
+        needs = replace(needs, names=(*needs.names, "et"))
         names = (*names, *_CALIBRATED)
         attrs = (*attrs, *_INSTRUMENT, "calibrate_arguments")
         some = tuple(FRAME) if step == "background" else some
@@ -415,8 +425,8 @@ def _check_numbers(ds: xr.Dataset, step: str, name: str) -> None:
         raise ArgumentError(
             f"{step}: {name} is of the type {variable.dtype}, but {_WHOLE[name]} are whole "
             f"numbers. After coarsen, groupby or interp, which average them, what was counted no "
-            "longer belongs to them: merge spectra with ds.uvis.bin(pixels=...), or calibrate and "
-            f"integrate before. If it only changed its type: ds.assign_coords({name}=ds.{name}"
+            "longer belongs to them: sum neighbours with ds.uvis.rebin, or calibrate and integrate "
+            f"before. If it only changed its type: ds.assign_coords({name}=ds.{name}"
             ".astype(int))"
         )
     if name in _SECONDS and variable.dtype.kind not in "iuf":
@@ -515,7 +525,7 @@ def _check_attrs(ds: xr.Dataset, step: str, attrs: Iterable[str]) -> None:
         if name == "slit":
             _check_slit(step, value)
         least = 1 if name.endswith("_bin") else 0
-        if name in _WINDOW_ATTRS and not (
+        if name in WINDOW_ATTRS and not (
             isinstance(value, Real) and float(value).is_integer() and float(value) >= least
         ):
             raise ArgumentError(

@@ -99,6 +99,7 @@ def done(ds: xr.Dataset) -> dict[str, str]:
     how_calibrated = str(attrs.get("calibrate_arguments", ""))
     steps = {
         "open": {"counts", "calibration_matrix"} & names or "start_time" in attrs,
+        "rebin": "summed" in attrs,
         "geometry": "geometry_target" in attrs and FIELDS.keys() & names,
         "background": "background" in names,
         "predict_stars": "star_count" in names,
@@ -113,6 +114,7 @@ def done(ds: xr.Dataset) -> dict[str, str]:
     how = {
         "open": "calibration matrix" if "calibration_matrix" in names else "",
         "geometry": str(attrs.get("geometry_target", "")),
+        "rebin": _summed(ds),
         "background": _background(ds),
         "calibrate": str(attrs.get("recipe", "")),
     }
@@ -125,7 +127,9 @@ def next_steps(ds: xr.Dataset) -> list[str]:
     window = {"line", "band", "et", "exposure"} <= names
     counts, spectra = (_has_spectra(ds, name) for name in ("counts", "radiance"))
     seen, integrated = _has_geometry(ds), "brightness" in names
+    whole = not {"radiance", "rate", "lon", "ra", "star_count"} & names
     can = {
+        "rebin": window and counts and pixels and whole,
         "geometry": window and "channel" in ds.attrs,
         "background": window and counts and pixels,
         "predict_stars": seen and pixels,
@@ -153,6 +157,7 @@ def pictures(ds: xr.Dataset) -> list[str]:
     signal = pixels and (_has_spectra(ds, "radiance", "counts") or "brightness" in ds)
     placed = seen and {"line", "band"} <= set(ds.variables)
     can = {
+        "quicklook": signal,
         "geometry": placed,
         "animate": placed,
         "picture": seen and light,
@@ -185,6 +190,10 @@ def _values(ds: xr.Dataset, name: str, kind: str = "iuf") -> np.ndarray | None:
     if variable is None or variable.dtype.kind not in kind or variable.chunks is not None:
         return None
     return np.atleast_1d(variable.values)
+
+
+def _summed(ds: xr.Dataset) -> str:
+    return f"{ds.attrs.get('summed', 1)} transmitted counts in each"
 
 
 def _background(ds: xr.Dataset) -> str:

@@ -76,8 +76,8 @@ def geometry(
     ds : Dataset
         From `uvisxr.open_product`, or after any later step or selection.
     kernels : path or iterable of paths, optional
-        Kernel files, directories or meta-kernels. Default: the environment variable
-        UVISXR_KERNELS, then the download cache.
+        Kernel files, directories or meta-kernels. Default: the option `kernels` of
+        `uvisxr.set_options`, the environment variable UVISXR_KERNELS, then the download cache.
     target : str, optional
         Any body known to SPICE, by the archive's names too (DA for Daphnis, see `help(uvisxr)`).
         Default: the dataset's target; a planet's rings stand for the planet.

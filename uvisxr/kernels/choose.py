@@ -8,18 +8,20 @@ and holds SPICE's lock, for the duration of a `with` block::
         ...spiceypy calls...
 
 Kernels come from the first of these that is available: the argument `kernels` (a file, a folder,
-which is searched recursively, a meta-kernel, or several of these); the environment variable
-`UVISXR_KERNELS` (the same, separated as in PATH); the download cache; whatever the user has already
-furnished in SPICE. Files and meta-kernels given by name are all loaded, in the order given, after
-those of folders, so that they prevail; a text kernel may thus change a single variable of those of
-the folders. From a folder, one text kernel of each kind is chosen, and only those binary ones that
-are needed beside the named ones for the times and bodies, reconstructed in preference to predicted;
-what else is there, even if it cannot be read, does not matter.
+which is searched recursively, a meta-kernel, or several of these); the option `kernels` of
+`uvisxr.set_options`; the environment variable `UVISXR_KERNELS` (the same, separated as in PATH);
+the download cache; whatever the user has already furnished in SPICE. Files and meta-kernels given
+by name are all loaded, in the order given, after those of folders, so that they prevail; a text
+kernel may thus change a single variable of those of the folders. From a folder, one text kernel of
+each kind is chosen, and only those binary ones that are needed beside the named ones for the times
+and bodies, reconstructed in preference to predicted; what else is there, even if it cannot be read,
+does not matter.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -29,6 +31,7 @@ from pathlib import Path
 import numpy as np
 import spiceypy
 
+from .. import options
 from ..errors import ArgumentError, CoverageError, KernelError, warn_user
 from ..fetch import cache_dir
 from ..timescales import et_to_utc
@@ -38,6 +41,8 @@ from .coverage import connected, placed, pointing, spk_segments
 from .listing import ArchiveFile, KernelSet, extent, kernel_sets, may_cover, needed, priority
 from .meta import expand
 from .session import LOCK, check_file, loaded, sets, user_kernels
+
+_LOG = logging.getLogger(__name__)
 
 #: Positions are wanted this much earlier too, s, if available: light takes 85 min from the Sun to
 #: Saturn.
@@ -235,6 +240,7 @@ def sources(kernels: Kernels) -> tuple[list[Path], list[Path]]:
         No kernels are given or furnished, or a path does not exist or cannot be read.
     """
     origin, entries = _entries(kernels)
+    _LOG.info("kernels from %s: %s", origin, ", ".join(map(str, entries)))
     files: list[Path] = []
     folders: list[Path] = []
     for entry in entries:
@@ -277,6 +283,9 @@ def _entries(kernels: Kernels) -> tuple[str, list[str | Path]]:
         if not entries:
             raise KernelError("kernels= is empty: give kernel files, a folder or a meta-kernel")
         return "kernels=", entries
+    option = options.current().kernels
+    if option is not None:
+        return "the option kernels of uvisxr.set_options", list(option)
     variable = os.environ.get("UVISXR_KERNELS")
     if variable:
         return "UVISXR_KERNELS", [part for part in variable.split(os.pathsep) if part]

@@ -16,6 +16,7 @@ kernel clears the pool and reads the remaining text kernels again) and *DAF* (fi
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import threading
@@ -32,6 +33,8 @@ from spiceypy.utils.exceptions import NotFoundError, SpiceyError
 from ..errors import KernelError
 from . import daf
 from .text import Text, parse
+
+_LOG = logging.getLogger(__name__)
 
 #: Held around every SPICE call; re-entrant, so that sessions can nest within a thread.
 LOCK = threading.RLock()
@@ -99,6 +102,7 @@ def loaded(paths: Iterable[str | Path]) -> Iterator[list[Path]]:
                 check_file(path)
                 _furnish(path)
                 done.append(path)
+            _LOG.debug("SPICE has loaded %s", ", ".join(map(str, done)))
             yield wanted
         finally:
             if alone:

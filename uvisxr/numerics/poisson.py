@@ -3,8 +3,9 @@
 All bounds are 1-sigma half-widths: the distance from the count to the ends of the central interval
 of confidence erf(1/sqrt 2) = 0.682689..., so that each tail holds 0.158655.
 
-Counts are 16-bit integers, so each function is a table of 65,536 entries, computed once with scipy
-and then looked up.
+Counts from the instrument are 16-bit integers, so each function is a table of 65,536 entries,
+computed once with scipy and then looked up. Sums of elements (`uvisxr.rebin`) are 32-bit integers;
+those beyond the tables are rare, and computed one by one.
 
 References
 ----------
@@ -16,7 +17,7 @@ References
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from scipy.special import chdtri, gammaincinv, ndtr
@@ -26,6 +27,12 @@ from ..errors import ArgumentError
 
 #: Raw value of an element that was not transmitted (CORE_NULL = -1 read as unsigned).
 MISSING = 65535
+
+#: The same in sums of elements, of 32 bits.
+MISSING_SUM = 2**32 - 1
+
+#: Counts up to here are sent as they are, by the SQRT_9 compression too.
+_EXACT = 128
 
 #: Probability in each tail of a 1-sigma interval.
 TAIL = float(ndtr(-1.0))
@@ -109,7 +116,7 @@ def half_widths(
     Parameters
     ----------
     counts : array_like of int
-        0..65535, any shape.
+        Any shape.
     interval : {"garwood", "score"}
 
     Returns
@@ -119,38 +126,64 @@ def half_widths(
     Raises
     ------
     ArgumentError
-        Unknown interval, or values that are not 16-bit counts.
+        Unknown interval, or values that are no counts.
     """
-    upper, lower = tables(interval)
-    index = as_counts(counts)
-    return upper[index], lower[index]
+    return count_errors(as_counts(counts), interval)
+
+
+def missing(counts: Any) -> Any:
+    """Elements that were not transmitted.
+
+    Parameters
+    ----------
+    counts : ndarray, Variable or DataArray
+        65535 in 16 bits, 4294967295 in 32 bits; NaN and either of these in other types.
+
+    Returns
+    -------
+    As `counts`, of bool; lazy where that is.
+    """
+    if counts.dtype == np.uint16:
+        return counts == MISSING
+    if counts.dtype == np.uint32:
+        return counts == MISSING_SUM
+    either = (counts == MISSING) | (counts == MISSING_SUM)
+    # NaN alone is not itself.
+    return either | (counts != counts) if counts.dtype.kind == "f" else either
+
+
+def gap(dtype: np.dtype[Any]) -> int:
+    """What stands for an element that was not transmitted, among counts of a type."""
+    return MISSING_SUM if dtype == np.uint32 else MISSING
 
 
 def as_counts(values: np.ndarray) -> np.ndarray:
-    """Convert values to uint16 counts, with NaN as the missing value 65535.
+    """Convert values to uint16 counts or, if some are larger, to uint32; see `missing`.
 
     NetCDF readers turn integers that have a fill value into floats; this turns them back.
 
     Raises
     ------
     ArgumentError
-        A value is negative, above 65535, or not whole.
+        A value is negative, above 4294967295, or not whole.
     """
     values = np.asarray(values)
-    if values.dtype == np.uint16:
+    if values.dtype in (np.uint16, np.uint32):
         return values
-    if values.dtype.kind == "f":
-        values = np.where(np.isnan(values), MISSING, values)
-    if values.size and not (values.min() >= 0 and values.max() <= MISSING):
+    lost = missing(values)
+    known = np.where(lost, 0, values)
+    most = known.max(initial=0)
+    if not (known.min(initial=0) >= 0 and most < MISSING_SUM):
         raise ArgumentError(
-            "counts lie outside 0..65535: keep `counts` as the instrument gave them"
+            "counts are negative, or beyond 32 bits: keep `counts` as the instrument gave them"
         )
-    counts = values.astype(np.uint16)
-    if values.dtype.kind == "f" and not np.array_equal(counts, values):
+    counts = known.astype(np.uint16 if most < MISSING else np.uint32)
+    if values.dtype.kind == "f" and not np.array_equal(counts, known):
         raise ArgumentError(
             "counts are not whole numbers: keep `counts` as the instrument gave them, "
             "and average radiances instead"
         )
+    counts[lost] = gap(counts.dtype)
     return counts
 
 
@@ -174,9 +207,36 @@ def quantization_spacing() -> np.ndarray:
     return _frozen(spacing)
 
 
+def rounding_variance(counts: np.ndarray, summed: int) -> np.ndarray:
+    """Variance of sums of several counts by the SQRT_9 compression of each, count**2.
+
+    A count above 128 lies on floor(k**2 / 2), whose spacing k gives it the variance
+    k**2 / 12 = count / 6: so has a sum of such counts. Which of them were above is not known any
+    more; here they are taken as equal.
+
+    Parameters
+    ----------
+    counts : ndarray
+        The sums.
+    summed : int
+        Number of counts in each.
+    """
+    return np.where(counts > _EXACT * summed, counts / 6, 0.0)
+
+
+@lru_cache
+def _rounding(quantization: bool, summed: int) -> np.ndarray | float:
+    """Variance of the counts 0..65535 by the compression; see `variance_tables`."""
+    if not quantization:
+        return 0.0
+    if summed == 1:
+        return _frozen(quantization_spacing() ** 2 / 12)
+    return _frozen(rounding_variance(np.arange(_N), summed))
+
+
 @lru_cache
 def variance_tables(
-    interval: Interval = "garwood", quantization: bool = False
+    interval: Interval = "garwood", quantization: bool = False, summed: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
     """Squared half-widths of the counts 0..65535, count**2.
 
@@ -185,43 +245,89 @@ def variance_tables(
     interval : {"garwood", "score"}
     quantization : bool
         Add the variance spacing**2 / 12 of the SQRT_9 lattice.
+    summed : int
+        Number of transmitted counts in each: see `rounding_variance`.
 
     Returns
     -------
     upper, lower : read-only ndarray of float64, (65536,)
     """
-    rounding = quantization_spacing() ** 2 / 12 if quantization else 0.0
+    rounding = _rounding(quantization, summed)
     upper, lower = tables(interval)
     return _frozen(upper**2 + rounding), _frozen(lower**2 + rounding)
 
 
 @lru_cache
-def error_tables(
-    interval: Interval = "garwood", quantization: bool = False
+def _error_tables(
+    interval: Interval, quantization: bool, summed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Half-widths of the counts 0..65535, the rounding on board included: see `variance_tables`.
-
-    Returns
-    -------
-    upper, lower : read-only ndarray of float64, (65536,)
-    """
-    upper, lower = (np.sqrt(table) for table in variance_tables(interval, quantization))
+    upper, lower = (np.sqrt(table) for table in variance_tables(interval, quantization, summed))
     return _frozen(upper), _frozen(lower)
 
 
 @lru_cache
-def count_variance(quantization: bool = False) -> np.ndarray:
-    """Variance of the counts 0..65535 as estimated from the count itself, count**2.
+def _count_variances(quantization: bool, summed: int) -> np.ndarray:
+    return _frozen((np.arange(_N) + _rounding(quantization, summed)).astype(np.float32))
+
+
+def count_errors(
+    counts: np.ndarray,
+    interval: Interval = "garwood",
+    quantization: bool = False,
+    summed: int = 1,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Half-widths of counts, the rounding on board included.
 
     Parameters
     ----------
-    quantization : bool
-        Add the variance spacing**2 / 12 of the SQRT_9 lattice.
+    counts : ndarray of uint16 or uint32
+        As `as_counts` gives them; of missing ones the result means nothing.
+    interval, quantization, summed
+        As in `variance_tables`.
 
     Returns
     -------
-    read-only ndarray of float32, (65536,)
-        For sums of counts: a single count has the bounds of `tables`.
+    upper, lower : ndarray of float64, the shape of `counts`
     """
-    rounding = quantization_spacing() ** 2 / 12 if quantization else 0.0
-    return _frozen((np.arange(_N) + rounding).astype(np.float32))
+    tables = _error_tables(interval, quantization, summed)
+    upper, lower = (table.take(counts, mode="clip") for table in tables)
+    large = _beyond(counts)
+    if large.size:
+        values = counts.flat[large].astype(float)
+        bounds = (garwood_bounds if interval == "garwood" else score_bounds)(values)
+        rounding = rounding_variance(values, summed) if quantization else 0.0
+        lower.flat[large] = np.sqrt((values - bounds[0]) ** 2 + rounding)
+        upper.flat[large] = np.sqrt((bounds[1] - values) ** 2 + rounding)
+    return upper, lower
+
+
+def count_variance(counts: np.ndarray, quantization: bool = False, summed: int = 1) -> np.ndarray:
+    """Variance of counts as estimated from the count itself, count**2.
+
+    For sums of counts: a single count has the bounds of `tables`.
+
+    Parameters
+    ----------
+    counts : ndarray of uint16 or uint32
+        As `as_counts` gives them; of missing ones the result means nothing.
+    quantization, summed
+        As in `variance_tables`.
+
+    Returns
+    -------
+    ndarray of float32, the shape of `counts`
+    """
+    variance: np.ndarray = _count_variances(quantization, summed).take(counts, mode="clip")
+    large = _beyond(counts)
+    if large.size:
+        values = counts.flat[large].astype(float)
+        rounding = rounding_variance(values, summed) if quantization else 0.0
+        variance.flat[large] = values + rounding
+    return variance
+
+
+def _beyond(counts: np.ndarray) -> np.ndarray:
+    """Positions, in the flat array, of counts beyond the tables."""
+    if counts.dtype.itemsize <= 2:
+        return np.empty(0, int)
+    return np.flatnonzero((counts >= MISSING) & ~missing(counts))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import hashlib
+import logging
 import threading
 import zipfile
 import zlib
@@ -22,6 +23,8 @@ from typing import IO, cast
 from ..errors import ExportError, ProductError, warn_user
 from ..files import whole_file
 from . import pairs
+
+_LOG = logging.getLogger(__name__)
 
 _BLOCK = 1 << 20
 
@@ -107,6 +110,7 @@ def plain(path: Path, expected: int) -> tuple[Path, int]:
     there = folder / f"{pairs.split(path)[0]}.DAT"
     with _ONE_AT_A_TIME:
         if not there.is_file() or there.stat().st_size != expected:
+            _LOG.info("unpacking %s", path)
             try:
                 with whole_file(there, archive=True) as part:
                     folder.mkdir(parents=True, exist_ok=True)

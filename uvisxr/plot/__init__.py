@@ -15,6 +15,7 @@ from .bins import bins
 from .checker import StarChecker, check_stars
 from .evolution import evolution
 from .picture import picture
+from .quicklook import quicklook
 from .scene import geometry
 from .spectrum import spectrum
 
@@ -27,6 +28,7 @@ __all__ = [
     "evolution",
     "geometry",
     "picture",
+    "quicklook",
     "spectrum",
 ]
 
@@ -34,6 +36,7 @@ __all__ = [
 class PlotAccessor(calls.Helpful):
     """Pictures of a dataset.
 
+    `quicklook`: brightness and quality of every spectrum, and their mean, without kernels.
     `geometry`: the sky at one exposure, with bodies, slit and stars.
     `animate`: the same at every exposure, as a film.
     `picture`: the image of the body in a range of wavelengths.
@@ -48,6 +51,7 @@ class PlotAccessor(calls.Helpful):
     def __init__(self, ds: xr.Dataset) -> None:
         self._ds = ds
 
+    quicklook = method(quicklook, step="plot.quicklook")
     geometry = method(geometry, step="plot.geometry")
     animate = method(animate, step="plot.animate")
     picture = method(picture, step="plot.picture")

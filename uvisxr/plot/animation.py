@@ -14,12 +14,12 @@ import numpy as np
 import xarray as xr
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from tqdm import tqdm
 
 from .. import calls, checks
 from ..dataset import inputs
 from ..errors import ArgumentError, ExportError, MissingDependencyError, warn_user
 from ..files import check_target, whole_file
+from ..progress import bar as progress_bar
 from . import scene
 from .style import style as styled
 
@@ -53,7 +53,7 @@ def animate(
     stars: xr.Dataset | None = None,
     figsize: tuple[float, float] | None = None,
     dpi: float = 100.0,
-    progress: bool = True,
+    progress: bool | None = None,
     style: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Path:
     """Draw the scene at every exposure, as a film, as pages, or as one picture per frame.
@@ -77,8 +77,8 @@ def animate(
         As in `geometry`.
     figsize, dpi
         Size of a frame, inches, and dots per inch. Default: the size of `geometry`.
-    progress : bool
-        Show a progress bar on stderr if it is a terminal.
+    progress : bool, optional
+        Show a progress bar; by default in terminals and notebooks.
 
     Returns
     -------
@@ -127,9 +127,7 @@ def animate(
     look = styled(style)
     stage = scene.Stage.of(ds, kernels, bodies, stars)
     framing = _widest(stage, framing)
-    bar = tqdm(
-        range(len(stage.used)), desc=path.name, unit="frame", disable=None if progress else True
-    )
+    bar = progress_bar(range(len(stage.used)), progress, desc=path.name, unit="frame")
     figure = Figure(figsize=figsize or scene.figsize(mode), dpi=dpi, layout="constrained")
     canvas = FigureCanvasAgg(figure)
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Literal
 
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.image import AxesImage
+from matplotlib.ticker import AutoLocator
 
 from .. import checks
 from ..dataset import needs
 from ..errors import ArgumentError, MissingStepError
 from ..integrals import brightness, span
 from ..numerics.along_wl import Integration
-from ..numerics.poisson import MISSING
+from ..numerics.poisson import missing
 from ..quality.flags import flags_of
 from ..quality.losses import flags_of_missing
 from ..stars import predict
@@ -85,6 +89,44 @@ def position(ds: xr.Dataset, pic: int) -> int:
 def title(ds: xr.Dataset) -> str:
     """Name of the observation."""
     return str(ds.attrs.get("name", ""))
+
+
+def spectra_map(ax: Axes, ds: xr.Dataset, values: np.ndarray, **image: Any) -> AxesImage:
+    """Draw a value or colour of each spectrum, (pic, pixel) or (pic, pixel, 3).
+
+    Exposures run to the right and pixels upwards; the ticks show their numbers.
+    """
+    n_pic, n_pixel = values.shape[:2]
+    drawn = ax.imshow(
+        np.ma.masked_invalid(np.swapaxes(values, 0, 1)),
+        origin="lower",
+        aspect="auto",
+        interpolation="nearest",
+        extent=(-0.5, n_pic - 0.5, -0.5, n_pixel - 0.5),
+        **image,
+    )
+    number_axis(ax.xaxis, np.atleast_1d(ds["pic"].values))
+    number_axis(ax.yaxis, np.atleast_1d(ds["pixel"].values))
+    ax.set(xlabel="Exposure (pic)", ylabel="Pixel")
+    return drawn
+
+
+def number_axis(axis: Axis, numbers: np.ndarray) -> None:
+    """Label the ticks of an axis, which are positions, with numbers."""
+    ticks = AutoLocator()
+    ticks.set_params(integer=True)
+    axis.set_major_locator(ticks)
+    axis.set_major_formatter(partial(_tick, numbers))
+
+
+def nearest(numbers: np.ndarray, position: float) -> str:
+    """The number at the position next to one; nothing beyond the ends."""
+    whole = round(position)
+    return f"{numbers[whole]}" if 0 <= whole < len(numbers) else ""
+
+
+def _tick(numbers: np.ndarray, position: float, _: object) -> str:
+    return nearest(numbers, position) if abs(position - round(position)) < 1e-6 else ""
 
 
 def signal(ds: xr.Dataset, wl_range: StarRange, method: Integration = "bins") -> xr.DataArray:
@@ -163,7 +205,7 @@ def _count_rate(ds: xr.Dataset, wl_range: tuple[float, float] | None) -> xr.Data
             )
         ds = ds.isel(wl=np.flatnonzero(inside.values))
     counts = ds["counts"].compute()
-    known = counts < MISSING
+    known = ~missing(counts)
     rate = counts.where(known, 0).sum("wl") / ds["exposure"]
     if not bool(known.all()):
         # What no exposure has was never to be transmitted, and is no loss.

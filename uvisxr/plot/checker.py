@@ -15,7 +15,6 @@ from matplotlib.backend_bases import Event, KeyEvent, LocationEvent, MouseEvent
 from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import AutoLocator
 from matplotlib.widgets import Button, RangeSlider
 
 from .. import calls
@@ -237,13 +236,10 @@ class StarChecker:
     def _number_axes(self) -> None:
         """Label the ticks, which are positions, with the dataset's numbers."""
         for axis, numbers in ((self.ax.xaxis, self._pic), (self.ax.yaxis, self._pixel)):
-            ticks = AutoLocator()
-            ticks.set_params(integer=True)
-            axis.set_major_locator(ticks)
-            axis.set_major_formatter(partial(_tick, numbers))
+            common.number_axis(axis, numbers)
         # The toolbar tells the mouse's place, which seldom is a tick's.
-        self.ax.fmt_xdata = partial(_nearest, self._pic)
-        self.ax.fmt_ydata = partial(_nearest, self._pixel)
+        self.ax.fmt_xdata = partial(common.nearest, self._pic)
+        self.ax.fmt_ydata = partial(common.nearest, self._pixel)
 
     def _sliders(self, n_pic: int) -> None:
         finite = self._values[np.isfinite(self._values)]
@@ -404,15 +400,6 @@ class StarChecker:
             n, magnitude = int(known["star_count"]), float(known["star_magnitude"])
             parts.append(f"{n} star{'' if n == 1 else 's'}, magnitude {magnitude:.1f}")
         return ", ".join(parts)
-
-
-def _nearest(numbers: np.ndarray, position: float) -> str:
-    whole = round(position)
-    return f"{numbers[whole]}" if 0 <= whole < len(numbers) else ""
-
-
-def _tick(numbers: np.ndarray, position: float, _: object) -> str:
-    return _nearest(numbers, position) if abs(position - round(position)) < 1e-6 else ""
 
 
 def _colormaps(first: str | Colormap) -> list[Colormap]:

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from .. import calls, checks
 from ..errors import ArgumentError, MissingStepError
-from ..numerics.poisson import MISSING
+from ..numerics.poisson import missing
 from ..quality import flags as quality_flags
 from . import axes as common
 from .style import Style
@@ -109,7 +109,7 @@ def spectrum(
             raise checks.refused(
                 "lines", lines, 'True, False, or wavelengths by name, such as {"H I": 1215.7}'
             )
-        _mark(ax, LINES if lines is True else lines, float(wl.min()), float(wl.max()), look)
+        mark_lines(ax, LINES if lines is True else lines, float(wl.min()), float(wl.max()), look)
     if places[0]:
         # Below the names of the lines.
         ax.legend(fontsize="small", bbox_to_anchor=(0, 0, 1, 1 if lines is False else 0.8))
@@ -185,9 +185,10 @@ def _draw(
 ) -> np.ndarray:
     """Draw one spectrum and return its values."""
     wl = ds["wl"].values
-    values: np.ndarray = ds[name].isel(place).values.astype(float)
+    drawn = ds[name].isel(place).values
+    values: np.ndarray = drawn.astype(float)
     if name == "counts" and "n" not in ds.variables:
-        values[values >= MISSING] = np.nan
+        values[missing(drawn)] = np.nan
     (line,) = ax.plot(wl, values, drawstyle="steps-mid", label=_label(ds, place), **look["line"])
     sides = [f"{name}_lower", f"{name}_upper"]
     if band and all(side in ds.variables for side in sides):
@@ -223,7 +224,8 @@ def _label(ds: xr.Dataset, place: dict[str, int]) -> str:
     return ", ".join(parts)
 
 
-def _mark(ax: Axes, lines: Mapping[str, float], low: float, high: float, look: Style) -> None:
+def mark_lines(ax: Axes, lines: Mapping[str, float], low: float, high: float, look: Style) -> None:
+    """Mark emission lines between two wavelengths, angstrom, with their names."""
     for name, wavelength in lines.items():
         checks.number(f"lines[{name!r}]", wavelength, "a wavelength, angstrom", above=0)
         if low <= wavelength <= high:

@@ -101,6 +101,12 @@ def style(overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Style:
             "markersize": 7,
             "linestyle": "none",
         },
+        "quality_good": {"color": "#e9ecef"},
+        "quality_dark_line": {"color": "#6c757d"},
+        "quality_user": {"color": "#7b2cbf"},
+        "quality_star": {"color": "#f4a300"},
+        "quality_partial": {"color": "#2a9df4"},
+        "quality_lost": {"color": "#d00000"},
         "disk_edge": {"colors": "white", "linewidths": 0.9},
         "cursor": {"facecolor": "none", "edgecolor": "C3", "linewidth": 1.2},
     }

@@ -19,8 +19,7 @@ import xarray as xr
 from ..dataset import products
 from ..dataset.conventions import QUALITY_FLAGS
 from ..instrument.detector import Bins
-from ..numerics import zero_runs
-from ..numerics.poisson import MISSING, as_counts
+from ..numerics import poisson, zero_runs
 from .flags import DIMS, flags_of
 
 #: Columns around Lyman-alpha on the FUV detector: interplanetary hydrogen illuminates them in every
@@ -127,14 +126,15 @@ def _by_product(
 
 def _missing(ds: xr.Dataset) -> xr.Variable:
     sizes = {dim: ds.sizes.get(dim, 1) for dim in (*DIMS, "wl")}
-    missing: xr.Variable = ~(ds["counts"].variable.set_dims(sizes).transpose(*sizes) < MISSING)
+    counts = ds["counts"].variable.set_dims(sizes).transpose(*sizes)
+    missing: xr.Variable = poisson.missing(counts)
     return missing
 
 
 def _features(counts: np.ndarray, lyman: np.ndarray) -> np.ndarray:
     """(total, Lyman-alpha count, longest run of zeros, missing values) of spectra (..., wl)."""
-    counts = as_counts(counts)
-    missing = counts == MISSING
+    counts = poisson.as_counts(counts)
+    missing = poisson.missing(counts)
     counts = np.where(missing, 0, counts)
     hits = ((counts > 0) | missing).reshape(-1, counts.shape[-1])
     return np.stack(

@@ -12,7 +12,7 @@ import re
 import warnings
 from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import UvisError, UvisWarning, warn_user
@@ -21,24 +21,42 @@ from ..pds3.identifier import product_id
 from ..pds3.label import Label, read_label
 from ..pds3.sources import Filter, Product
 
-__all__ = ["Filter", "Product", "copies", "expand", "same", "tell", "volume"]
+__all__ = ["Filter", "Found", "Product", "copies", "expand", "same", "tell", "volume"]
 
 #: The identifier with which the name of a product begins; _PRIME and the like may follow.
 _NAMED = re.compile(r"[A-Z]{3}\d{4}_\d{3}_\d\d_\d\d", re.IGNORECASE)
 
 
+@dataclass(frozen=True)
+class Found:
+    """Products that were found: how many, and one after the other."""
+
+    # As texts, which take a fraction of the memory: an archive has 200,000 products.
+    _paths: list[tuple[str, str | None, bool]]
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __iter__(self) -> Iterator[Product]:
+        for label, data, paired in self._paths:
+            yield Product(Path(label), None if data is None else Path(data), paired)
+
+
 def expand(
     paths: str | Path | Iterable[str | Path], wanted: Filter | None = None, fetch: bool = False
-) -> Iterator[Product]:
+) -> Found:
     """Find the products in any mixture of sources, the same exposures once.
 
     Parameters, errors and order are those of `uvisxr.pds3.sources.expand`. Everything is found
     before the first product comes. Products that are left out are named in one warning. A label
     that cannot be read is no copy of another.
     """
-    # As texts, which take a fraction of the memory: an archive has 200,000 products.
     found = [
-        (str(product.label), product.data and str(product.data), product.paired)
+        (
+            str(product.label),
+            None if product.data is None else str(product.data),
+            product.paired,
+        )
         for product in sources.expand(paths, wanted, fetch)
     ]
     claims: dict[str, list[int]] = {}
@@ -49,9 +67,8 @@ def expand(
         if len(members) > 1:
             left |= copies(_labels(Path(found[k][0]) for k in members))
     tell(left)
-    for label, data, paired in found:
-        if Path(label) not in left:
-            yield Product(Path(label), None if data is None else Path(data), paired)
+    gone = {str(path) for path in left}
+    return Found([one for one in found if one[0] not in gone])
 
 
 def copies(labels: Iterable[Label]) -> dict[Path, Path]:

@@ -1,0 +1,206 @@
+"""All of a product at a glance."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import xarray as xr
+from helpers.products import write_product
+from matplotlib.colors import LogNorm, to_rgb
+from matplotlib.figure import Figure
+
+import uvisxr
+from uvisxr.errors import ArgumentError, MissingStepError
+from uvisxr.plot.axes import signal
+from uvisxr.plot.style import style
+from uvisxr.simulate import Simulation
+
+
+@pytest.fixture
+def opened(made: Simulation) -> xr.Dataset:
+    return made.open()
+
+
+@pytest.fixture(scope="module")
+def calibrated(made: Simulation) -> xr.Dataset:
+    ds = made.open().uvis.flag(made.truth.star == 1, "star").uvis.background(level=4e-4)
+    return ds.uvis.calibrate(files=made.calibration)
+
+
+def titles(figure: Figure) -> list[str]:
+    return [ax.get_title() for ax in figure.axes if ax.get_title()]
+
+
+def drawn(figure: Figure, gid: str) -> np.ndarray:
+    """Values of a map, (pic, pixel, ...)."""
+    (image,) = [im for ax in figure.axes for im in ax.images if im.get_gid() == gid]
+    return np.swapaxes(np.ma.filled(image.get_array().astype(float), np.nan), 0, 1)
+
+
+def mean(figure: Figure) -> np.ndarray:
+    (line,) = [ln for ax in figure.axes for ln in ax.lines if ln.get_gid() == "mean"]
+    return line.get_ydata()
+
+
+def legend(figure: Figure) -> dict[str, int]:
+    (box,) = [ax.get_legend() for ax in figure.axes if ax.get_legend()]
+    pairs = [text.get_text().split(": ") for text in box.get_texts()]
+    return {name: int(number) for name, number in pairs}
+
+
+def test_counts_are_drawn_as_they_are(opened):
+    figure = opened.uvis.plot.quicklook()
+    expected = opened.counts.sum("wl").values / 240
+    np.testing.assert_allclose(drawn(figure, "brightness"), expected)
+    assert titles(figure)[:2] == ["Count rate, 1115–1913 Å", "Quality"]
+
+
+def test_the_mean_is_of_spectra_without_flags(opened):
+    opened = opened.uvis.flag([(3, 20)], "user")
+    figure = opened.uvis.plot.quicklook()
+    good = figure_flags(figure) == "good"
+    expected = opened.counts.values[good].sum(0) / (240 * good.sum())
+    np.testing.assert_allclose(mean(figure), expected)
+    assert titles(figure)[2] == f"Mean spectrum of {good.sum()} without flags"
+    assert not good[3, 20]
+
+
+def figure_flags(figure: Figure) -> np.ndarray:
+    """Names of what is shown of each spectrum, (pic, pixel)."""
+    picture, look = drawn(figure, "quality"), style()
+    names = [n.removeprefix("quality_") for n in look if n.startswith("quality_")]
+    colours = np.array([to_rgb(look[f"quality_{n}"]["color"]) for n in names])
+    which = np.abs(picture[:, :, None] - colours).sum(-1).argmin(-1)
+    return np.array(names)[which]
+
+
+def test_lost_spectra_show_before_any_step(opened, made: Simulation):
+    figure = opened.uvis.plot.quicklook()
+    shown = figure_flags(figure)
+    np.testing.assert_array_equal(shown == "lost", made.truth.lost.values == 1)
+    np.testing.assert_array_equal(shown == "dark_line", np.tile(np.arange(60) == 59, (12, 1)))
+    assert legend(figure) == {"good": 696, "lost": 12, "dark line": 12}
+
+
+def test_the_gravest_flag_is_shown_and_each_is_counted(opened):
+    opened = opened.uvis.flag([(0, 1), (0, 2)], "user").uvis.flag([(0, 2), (0, 3)], "star")
+    figure = opened.uvis.plot.quicklook()
+    assert figure_flags(figure)[0, 1:4].tolist() == ["user", "star", "star"]
+    assert {"star": 2, "user": 2}.items() <= legend(figure).items()
+
+
+def test_calibrated_it_is_the_brightness(calibrated):
+    figure = calibrated.uvis.plot.quicklook((1300, 1700))
+    light = calibrated.uvis.integrate((1300, 1700)).brightness
+    np.testing.assert_allclose(drawn(figure, "brightness"), light)
+    assert titles(figure)[0] == "Brightness, 1300–1700 Å"
+    good = (calibrated.quality == 0).values
+    spectra = calibrated.radiance.values[good].astype(float)
+    known = np.isfinite(spectra)
+    with np.errstate(invalid="ignore"):
+        expected = np.where(known, spectra, 0).sum(0) / known.sum(0)
+    np.testing.assert_allclose(mean(figure), expected, rtol=1e-4)
+
+
+def test_radiances_without_errors(made: Simulation):
+    figure = made.truth.uvis.plot.quicklook((1300, 1700))
+    known = made.truth.radiance.values.mean((0, 1))
+    assert np.isfinite(mean(figure)).sum() == np.isfinite(known).sum()
+
+
+def test_radiances_by_default_where_the_channel_is_sensitive(calibrated):
+    assert titles(calibrated.uvis.plot.quicklook())[0] == "Brightness, 1165–1905 Å"
+    part = calibrated.sel(wl=slice(1400, 1500))
+    assert titles(part.uvis.plot.quicklook())[0] == "Brightness, 1400–1500 Å"
+
+
+def test_what_is_integrated_has_no_spectrum(calibrated):
+    figure = calibrated.uvis.integrate((1205, 1226)).uvis.plot.quicklook()
+    assert titles(figure) == ["Brightness, 1205–1226 Å", "Quality"]
+
+
+def test_one_exposure_and_one_pixel(opened):
+    figure = opened.isel(pic=[3], pixel=[30]).uvis.plot.quicklook()
+    assert drawn(figure, "brightness").shape == (1, 1)
+
+
+def test_numbers_are_those_of_the_dataset(opened):
+    figure = opened.isel(pic=slice(4, 9), pixel=slice(20, 50)).uvis.plot.quicklook()
+    figure.canvas.draw()
+    ax = figure.axes[0]
+    assert ax.get_xaxis().get_major_formatter()(0, None) == "4"
+    assert ax.get_yaxis().get_major_formatter()(10, None) == "30"
+
+
+@pytest.mark.parametrize("band_bin", [1, 1024])
+@pytest.mark.parametrize("channel", ["FUV", "EUV"])
+def test_any_channel_and_binning(tmp_path, channel, band_bin):
+    ds = uvisxr.open_product(
+        write_product(tmp_path, f"{channel}2005_230_15_15", samples=3, band_bin=band_bin)
+    )
+    ds.uvis.plot.quicklook().savefig(tmp_path / "a.png")
+    done = ds.uvis.calibrate(flat_field=False, trend=False, evil_pixels="interpolate")
+    done.uvis.plot.quicklook().savefig(tmp_path / "a.png")
+
+
+def test_what_was_not_transmitted_is_no_count(tmp_path):
+    counts = np.ones((2, 60, 1024), int)
+    counts[0, 10, 500:] = 65535
+    counts[1, 20] = 65535
+    ds = uvisxr.open_product(write_product(tmp_path, "FUV2005_230_15_15", counts, exposure=2.0))
+    for one in (ds, ds.uvis.rebin(wl=2)):
+        rate = signal(one, None)
+        assert np.isnan(rate[0, 10]) and np.isnan(rate[1, 20])
+        assert signal(one, (1200, 1400))[0, 10] > 0
+        assert (rate == 512).sum() == 118
+        values = drawn(one.uvis.plot.quicklook(), "brightness")
+        np.testing.assert_array_equal(values, rate)
+    np.testing.assert_allclose(mean(ds.uvis.plot.quicklook()), 0.5)
+
+
+def test_a_bright_star_makes_the_scale_logarithmic(opened):
+    opened = opened.load()
+    opened.counts[3, 20:25] = 2000
+    figure = opened.uvis.plot.quicklook()
+    (image,) = [im for ax in figure.axes for im in ax.images if im.get_gid() == "brightness"]
+    assert isinstance(image.norm, LogNorm)
+
+
+def test_all_flagged(opened):
+    figure = opened.uvis.flag(opened.pixel >= 0).uvis.plot.quicklook()
+    assert titles(figure)[2] == "Mean spectrum of 720 spectra, all flagged"
+
+
+def test_into_a_figure_of_the_users(opened):
+    figure = Figure(layout="constrained")
+    assert opened.uvis.plot.quicklook(figure=figure) is figure
+    assert not plt.get_fignums()
+
+
+def test_style(opened):
+    figure = opened.uvis.plot.quicklook(style={"quality_lost": {"color": "black"}})
+    assert (drawn(figure, "quality") == 0).all(-1).sum() == 12
+
+
+def test_without_attributes_the_flags_are_the_datasets(calibrated):
+    figure = calibrated.drop_attrs().drop_vars(["counts", "sensitivity"]).uvis.plot.quicklook()
+    assert legend(figure)["lost"] == 12
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "said"),
+    [
+        (lambda ds: ds.uvis.bin(pixels=[[(1, 2)]]), MissingStepError, "binned already"),
+        (lambda ds: ds.drop_vars("counts"), MissingStepError, "neither radiance nor counts"),
+        (lambda ds: ds.isel(pic=0), MissingStepError, r"isel\(pic=\[0\]\)"),
+    ],
+)
+def test_what_it_cannot_draw(opened, change, error, said):
+    with pytest.raises(error, match=said):
+        change(opened).uvis.plot.quicklook()
+
+
+def test_a_range_beyond_the_data(opened):
+    with pytest.raises(ArgumentError, match="no wavelength in wl_range"):
+        opened.uvis.plot.quicklook((100, 200))

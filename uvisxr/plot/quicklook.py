@@ -1,0 +1,258 @@
+"""All of a product at a glance: brightness of every spectrum, its quality, the mean spectrum."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm, Normalize, to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from ..background import sure
+from ..bins.binning import bin as binned
+from ..calibration.stored import scalar
+from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
+from ..dataset.needs import WINDOW_ATTRS
+from ..numerics import poisson
+from ..quality import losses
+from ..quality.flags import flags_of
+from . import axes as common
+from .spectrum import LINES, mark_lines
+from .style import Style
+from .style import style as styled
+
+#: Where a channel's sensitivity is worth the name, angstrom: elsewhere radiances are mostly noise.
+_SENSITIVE = {"FUV": (1165.0, 1905.0), "EUV": (570.0, 1175.0)}
+
+#: The flag that stands for a spectrum which has several: the first of these.
+_GRAVEST: tuple[QualityFlag, ...] = ("lost", "partial", "star", "user", "dark_line")
+
+#: Ratio of the brightest to the median above which a scale is logarithmic.
+_STEEP = 30.0
+
+
+def quicklook(
+    ds: xr.Dataset,
+    wl_range: tuple[float, float] | None = None,
+    figure: Figure | None = None,
+    style: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Figure:
+    """Draw the brightness of every spectrum, the quality flags, and the mean spectrum.
+
+    It needs neither kernels nor a calibration: of a dataset as opened, count rates are drawn.
+
+    Parameters
+    ----------
+    ds : Dataset
+        From any step before `bin`.
+    wl_range : (float, float), optional
+        Range of the brightness, angstrom. By default all wavelengths of counts, and those of
+        radiances where the channel is sensitive.
+    figure : Figure, optional
+        An empty figure to fill. Default: a new one.
+    style : mapping, optional
+        See `uvisxr.plot.style.style`.
+
+    Returns
+    -------
+    Figure
+        Flags are the dataset's, and those of lost and partial spectra that the counts tell; where a
+        spectrum has several, the gravest is shown. The mean is of spectra without flags, or of all
+        if there are none.
+
+    Raises
+    ------
+    MissingStepError
+        The dataset has neither radiance nor counts, or holds bins.
+    ArgumentError
+        The range lies outside the dataset's.
+
+    Examples
+    --------
+    With the simulated observation ``made`` of `help(uvisxr)`:
+
+    >>> figure = made.open().uvis.plot.quicklook()
+    >>> [ax.get_title() for ax in figure.axes if ax.get_title()]
+    ['Count rate, 1115–1913 Å', 'Quality', 'Mean spectrum of 696 without flags']
+    """
+    look = styled(style)
+    flags = _flags(ds)
+    light = _light(ds, wl_range)
+    ds = ds.assign_coords(quality=flags)
+    good = flags.values == 0
+    spectra = any("wl" in ds[name].dims for name in ("radiance", "counts") if name in ds)
+    if figure is None:
+        figure = plt.figure(figsize=(10.0, 7.0 if spectra else 4.2), layout="constrained")
+    rows = "AB;CC" if spectra else "AB"
+    panels = figure.subplot_mosaic(rows, width_ratios=(1.25, 1.0))
+    _draw_map(panels["A"], ds, light, good, look)
+    _draw_quality(panels["B"], ds, flags.values, look)
+    panels["B"].sharex(panels["A"])
+    panels["B"].sharey(panels["A"])
+    if spectra:
+        _draw_mean(panels["C"], ds, good, look)
+    figure.suptitle(_heading(ds), fontsize="medium")
+    return figure
+
+
+def _flags(ds: xr.Dataset) -> xr.DataArray:
+    """The dataset's flags, and those that its counts tell, (pic, pixel)."""
+    told = {"counts", "exposure", "line", "band", "wl"} <= set(ds.variables)
+    if not told or not {"channel", *WINDOW_ATTRS} <= ds.attrs.keys():
+        return flags_of(ds).compute()
+    level = 0.0
+    # In what was joined, each product has its own.
+    if "background" in ds.variables and ds["background"].size == 1:
+        level = sure(scalar(ds, "background"), scalar(ds, "background_error"))
+    return losses.flags(ds, level).compute()
+
+
+def _light(ds: xr.Dataset, wl_range: tuple[float, float] | None) -> xr.DataArray:
+    """Brightness or count rate of every spectrum, (pic, pixel)."""
+    if wl_range is None and "radiance" in ds.variables:
+        wl = ds["wl_bounds"] if "wl_bounds" in ds.variables else ds["wl"]
+        low, high = float(wl.min()), float(wl.max())
+        first, last = _SENSITIVE.get(ds.attrs.get("channel", ""), (low, high))
+        inside = max(low, first), min(high, last)
+        wl_range = inside if inside[0] < inside[1] else (low, high)
+    # Errors are not drawn.
+    bounds = [f"radiance_{side}" for side in ("upper", "lower")]
+    return common.signal(ds.drop_vars(bounds, errors="ignore"), wl_range).compute()
+
+
+def _draw_map(ax: Axes, ds: xr.Dataset, light: xr.DataArray, good: np.ndarray, look: Style) -> None:
+    values = light.values.astype(float)
+    shown = values[good & np.isfinite(values)]
+    drawn = common.spectra_map(ax, ds, values, norm=_norm(shown), **look["map"])
+    drawn.set_gid("brightness")
+    ax.figure.colorbar(drawn, ax=ax, extend="both").set_label(common.label(light))
+    low, high = light.attrs.get("wl_range", _span(ds))
+    name = str(light.attrs["long_name"]).capitalize()
+    ax.set_title(f"{name}, {low:.0f}–{high:.0f} Å", fontsize="medium")
+
+
+def _norm(values: np.ndarray) -> Normalize:
+    """A scale in which most spectra can be told apart."""
+    if not values.size:
+        return Normalize(0.0, 1.0)
+    low, middle, high = np.percentile(values, (1, 50, 99.5))
+    if low > 0 and high > _STEEP * middle:
+        return LogNorm(low, high)
+    return Normalize(min(low, 0.0) if low > 0 and low < 0.3 * high else low, high)
+
+
+def _draw_quality(ax: Axes, ds: xr.Dataset, flags: np.ndarray, look: Style) -> None:
+    picture = np.empty((*flags.shape, 3))
+    picture[:] = to_rgb(look["quality_good"]["color"])
+    entries = [_entry("good", flags == 0, look)]
+    for name in reversed(_GRAVEST):
+        has = (flags & QUALITY_FLAGS[name]) > 0
+        picture[has] = to_rgb(look[f"quality_{name}"]["color"])
+        if has.any():
+            entries.insert(1, _entry(name, has, look))
+    common.spectra_map(ax, ds, picture).set_gid("quality")
+    ax.set_title("Quality", fontsize="medium")
+    ax.legend(handles=entries, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
+
+
+def _entry(name: str, has: np.ndarray, look: Style) -> Patch:
+    return Patch(
+        facecolor=look[f"quality_{name}"]["color"],
+        edgecolor="0.5",
+        linewidth=0.5,
+        label=f"{name.replace('_', ' ')}: {np.count_nonzero(has)}",
+    )
+
+
+def _draw_mean(ax: Axes, ds: xr.Dataset, good: np.ndarray, look: Style) -> None:
+    """Mean of the good spectra with its error band."""
+    used = good if good.any() else np.ones_like(good)
+    name = "radiance" if "radiance" in ds.variables and "wl" in ds["radiance"].dims else "counts"
+    values, lower, upper, caption = (_radiance if name == "radiance" else _rate)(ds, used)
+    wl = np.atleast_1d(ds["wl"].values)
+    order = np.argsort(wl)
+    wl, values, lower, upper = (a[order] for a in (wl, values, lower, upper))
+    (line,) = ax.plot(wl, values, drawstyle="steps-mid", gid="mean", **look["line"])
+    band = {"step": "mid", "color": line.get_color(), **look["band"]}
+    ax.fill_between(wl, values - lower, values + upper, **band)
+    _scale(ax, wl, values, ds.attrs.get("channel", "") if name == "radiance" else "")
+    ax.set_xlabel("Wavelength (Å)")
+    ax.set_ylabel(caption)
+    what = "without flags" if good.any() else "spectra, all flagged"
+    ax.set_title(f"Mean spectrum of {np.count_nonzero(used)} {what}", fontsize="medium")
+    ax.margins(x=0.01)
+    mark_lines(ax, LINES, float(wl.min()), float(wl.max()), look)
+
+
+def _radiance(ds: xr.Dataset, used: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:
+    chosen = ds["quality"].copy(data=used)
+    mean = binned(ds, pixels=[chosen], exclude=()).isel(group=0).compute()
+    value = np.atleast_1d(mean["radiance"].values.astype(float))
+    # Radiances from elsewhere may have no errors.
+    lower, upper = (
+        np.atleast_1d(mean[name].values.astype(float)) if name in mean else np.zeros_like(value)
+        for name in ("radiance_lower", "radiance_upper")
+    )
+    return value, lower, upper, common.label(ds["radiance"])
+
+
+def _rate(ds: xr.Dataset, used: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:
+    counts = ds["counts"].variable.transpose("pic", "pixel", "wl").values
+    exposure = np.broadcast_to(ds["exposure"].values, ds.sizes["pic"])
+    lost = poisson.missing(counts) | ~used[..., None]
+    total = np.where(lost, 0, counts).sum((0, 1), dtype=np.int64)
+    seconds = np.einsum("t,tpw->w", exposure, ~lost)
+    upper, lower = poisson.half_widths(total)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rate, down, up = (a / seconds for a in (total, lower, upper))
+    return rate, down, up, common.caption("count rate", "count s-1")
+
+
+def _scale(ax: Axes, wl: np.ndarray, values: np.ndarray, channel: str) -> None:
+    """Limits, and a logarithmic scale if a line towers above the rest."""
+    known = np.isfinite(values)
+    if channel in _SENSITIVE:
+        low, high = _SENSITIVE[channel]
+        inside = known & (wl > low) & (wl < high)
+        known = inside if inside.any() else known
+    if not known.any():
+        return
+    found = values[known]
+    low, middle, high = (float(f(found)) for f in (np.min, np.median, np.max))
+    above = found[found > 0]
+    if 0 < middle < high / _STEEP:
+        ax.set_yscale("log")
+        # Room for the names of the lines.
+        ax.set_ylim(0.6 * float(np.percentile(above, 2)), 8 * high)
+    else:
+        room = 0.08 * (high - low) or 0.1 * abs(high) or 1.0
+        ax.set_ylim(min(low, 0.0) - room, high + 3 * room)
+
+
+def _span(ds: xr.Dataset) -> tuple[float, float]:
+    wl = ds["wl_bounds"] if "wl_bounds" in ds.variables else ds["wl"]
+    return float(wl.min()), float(wl.max())
+
+
+def _heading(ds: xr.Dataset) -> str:
+    """What was observed, how and when."""
+    attrs = ds.attrs
+    first = "  ".join(str(attrs[k]) for k in ("name", "target") if attrs.get(k))
+    exposure = np.atleast_1d(ds["exposure"].values) if "exposure" in ds.variables else np.array([])
+    parts = [str(attrs[k]) for k in ("channel", "slit") if attrs.get(k)]
+    if exposure.size:
+        low, high = exposure.min(), exposure.max()
+        seconds = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+        parts.append(f"{ds.sizes['pic']} x {seconds} s")
+    if {"line_bin", "band_bin"} <= attrs.keys():
+        parts.append(f"bins of {attrs['line_bin']} x {attrs['band_bin']}")
+    if {"time_start", "time_stop"} <= set(ds.variables):
+        begin, end = ds["time_start"].values.min(), ds["time_stop"].values.max()
+        ends = np.datetime_as_string(np.array([begin, end]), unit="s")
+        parts.append(f"{ends[0]} to {ends[1]}")
+    return f"{first}\n{', '.join(parts)}"
