@@ -47,7 +47,11 @@ def public() -> dict[str, object]:
             for name in names
             if inspect.isfunction(getattr(room, name))
         }
-    return found | {"Window": uvisxr.simulate.Window}
+    return found | {
+        "Window": uvisxr.simulate.Window,
+        "set_options": uvisxr.set_options,
+        "tutorial.simulation": uvisxr.tutorial.simulation,
+    }
 
 
 @pytest.mark.parametrize("call", public().values(), ids=public())

@@ -289,7 +289,8 @@ def test_kernels_of_several_places(tmp_path, monkeypatch):
     folders = [tmp_path / name for name in "ab"]
     seen = []
 
-    def geometry(self, kernels):
+    def geometry(self, kernels, optics):
+        assert optics is None
         seen.extend(kernels)
         return self._ds
 
@@ -300,3 +301,12 @@ def test_kernels_of_several_places(tmp_path, monkeypatch):
     done = run("process", label, "-o", tmp_path / "out.nc", *options, *OPTIONS)
     assert done.exit_code == 0, done.output
     assert seen == folders
+
+
+def test_optics(titan, tmp_path):
+    out = tmp_path / "out.nc"
+    kernels = [part for path in titan.kernels for part in ("--kernels", path)]
+    options = ("process", titan.labels[0], "-o", out, "--optics", "solar_port")
+    assert "--optics is for the geometry: give --kernels too" in run(*options).stderr
+    assert "only the EUV has a solar port" in run(*options, *kernels).stderr
+    assert not out.exists()

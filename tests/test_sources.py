@@ -101,13 +101,22 @@ def test_label_data_and_base_path_are_one_product(volume: Path):
     assert list(expand(paths)) == [Product(label, label.with_suffix(".DAT"))]
 
 
-def test_endings_in_any_case(tmp_path: Path):
+@pytest.mark.parametrize("endings", [(".lbl", ".dat"), (".Lbl", ".Dat"), (".LBL", ".dat")])
+def test_endings_in_any_case(tmp_path: Path, endings: tuple[str, str]):
     label = write(tmp_path, "FUV2005_230_15_15")
-    label.rename(label.with_suffix(".lbl"))
-    label.with_suffix(".DAT").rename(label.with_suffix(".dat"))
-    expected = [Product(label.with_suffix(".lbl"), label.with_suffix(".dat"))]
+    own, data = map(label.with_suffix, endings)
+    label.rename(own)
+    label.with_suffix(".DAT").rename(data)
+    expected = [Product(own, data)]
     assert list(expand(label.with_suffix(""))) == expected
     assert list(expand(tmp_path)) == expected
+
+
+def test_a_folder_of_other_channels_names_them(tmp_path: Path):
+    for name in ("HSP2005_230_15_15", "HDAC2005_230_15_15", "HSP2005_231_01_01"):
+        write(tmp_path / "D2005_230", name, label="PDS_VERSION_ID = PDS3\nEND\n")
+    with pytest.raises(ArgumentError, match="which holds some of HDAC and HSP, channels that are"):
+        list(expand(tmp_path))
 
 
 def test_names_that_differ_in_capitals_only(tmp_path: Path):
@@ -449,7 +458,9 @@ def test_a_folder_whose_files_cannot_be_looked_at(volume: Path, monkeypatch: pyt
         assert names(expand(volume)) == EVERY[1:]
 
 
-@pytest.mark.parametrize("trees", [("LABEL", "DATA"), ("LABELS", "DATA"), ("label", "data")])
+@pytest.mark.parametrize(
+    "trees", [("LABEL", "DATA"), ("LABELS", "DATA"), ("label", "data"), ("Labels", "Data")]
+)
 def test_label_and_data_in_parallel_trees(tmp_path: Path, trees: tuple[str, str]):
     there, apart = (tmp_path / tree / "D2005_230" for tree in trees)
     label = write(there, "FUV2005_230_15_15")

@@ -54,6 +54,20 @@ def test_a_step_left_out_is_told_as_a_failure_is(summary: Summary):
     ]
 
 
+def test_what_is_all_told_names_no_manifest(summary: Summary):
+    for k in range(20):
+        summary.add(done(f"A{k}", f"at {k} o'clock", left_out=(f"step {k} is left out",)))
+    assert len(list(summary.lines())) == 40
+
+
+def test_of_many_steps_of_few_products_the_manifest_has_all(summary: Summary):
+    for name in "ABC":
+        summary.add(done(name, left_out=tuple(f"step {k} is left out" for k in range(7))))
+    *told, last = summary.lines()
+    assert len(told) == 20
+    assert last == "... all steps left out, of 3 products: out/manifest.jsonl"
+
+
 def test_of_many_the_manifest_has_all(summary: Summary):
     for k in range(100):
         summary.add(done(f"A{k}", f"at {k} o'clock", left_out=(f"step {k} is left out",)))

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
-from . import checks
+from . import calls, checks
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,7 @@ def applied(options: Options) -> Iterator[None]:
         _current = before
 
 
+@calls.public("get_options")
 def get_options() -> dict[str, Any]:
     """The settings made with `set_options`, by name; None where there is none.
 
@@ -85,6 +86,7 @@ def get_options() -> dict[str, Any]:
     return asdict(_current)
 
 
+@calls.constructor
 class set_options:
     """Set options for the session, or in a `with` block.
 

@@ -27,7 +27,7 @@ from typing import Any, Literal, cast, get_args, overload
 
 import xarray as xr
 
-from . import checks, fetch
+from . import calls, checks, fetch
 from ._version import __version__
 from .errors import ExportError
 from .export import LOCK
@@ -72,6 +72,7 @@ def open(  # noqa: A001
 ) -> UvisDataset: ...
 
 
+@calls.public("tutorial.open")
 def open(  # noqa: A001 - what users expect
     name: Name = "titan", /, **options: Any
 ) -> UvisDataset | UvisDataTree:
@@ -104,6 +105,7 @@ def open(  # noqa: A001 - what users expect
     return cast("UvisDataset | UvisDataTree", simulation(name).open(**options))
 
 
+@calls.public("tutorial.simulation")
 def simulation(name: Name = "titan") -> Simulation:
     """What belongs to a simulated observation: labels, kernels, calibration files, the truth.
 

@@ -20,7 +20,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from .. import calls, checks, options
 from .._version import __version__
@@ -61,6 +61,8 @@ class Summary:
         The first few failures, and the first few steps left out: product, step and error in a line.
     warnings : dict of str to (str, int)
         The first few different warnings: the first product that has one, and how many have it.
+    untold : set of str
+        Of which of these lists there is more in the manifest.
     manifest : Path
     """
 
@@ -73,6 +75,7 @@ class Summary:
     failures: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     warnings: dict[str, tuple[str, int]] = field(default_factory=dict)
+    untold: set[Literal["left_out", "warnings"]] = field(default_factory=set)
 
     @property
     def ok(self) -> bool:
@@ -91,12 +94,12 @@ class Summary:
         if self.failed > len(self.failures):
             yield f"... all {self.failed} failures: {self.manifest}"
         yield from self.left_out
-        if len(self.left_out) == _SHOWN and self.incomplete > _SHOWN:
+        if "left_out" in self.untold:
             yield f"... all steps left out, of {self.incomplete} products: {self.manifest}"
         for text, (first, count) in self.warnings.items():
             others = f" and {count - 1} more" if count > 1 else ""
             yield f"warning: {first}{others}: {text}"
-        if len(self.warnings) == _SHOWN:
+        if "warnings" in self.untold:
             yield f"... all warnings, of {self.warned} products: {self.manifest}"
 
     def add(self, record: dict[str, Any]) -> None:
@@ -110,13 +113,18 @@ class Summary:
         self.done += 1
         left = record.get("left_out", [])
         self.incomplete += bool(left)
-        self.left_out += [f"{product}: {text}" for text in left][: _SHOWN - len(self.left_out)]
+        self.left_out += [f"{product}: {text}" for text in left]
+        if len(self.left_out) > _SHOWN:
+            del self.left_out[_SHOWN:]
+            self.untold.add("left_out")
         others = [text for text in record["warnings"] if text not in left]
         self.warned += bool(others)
         for text in others:
             first, count = self.warnings.get(text, (product, 0))
             if count or len(self.warnings) < _SHOWN:
                 self.warnings[text] = first, count + 1
+            else:
+                self.untold.add("warnings")
 
 
 @calls.public("batch.process")

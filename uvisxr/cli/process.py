@@ -53,6 +53,11 @@ def _one_of(
     help="Add the geometry; may be given several times.",
 )
 @click.option(
+    "--optics",
+    type=click.Choice(["telescope", "solar_port"]),
+    help="What the light came in through, for the geometry.  [default: what the label says]",
+)
+@click.option(
     "--background",
     type=float,
     help="Background, count/s per detector pixel; none is subtracted without it. It was about "
@@ -105,6 +110,7 @@ def process(
     target: str | None,
     window: int | None,
     kernels: tuple[Path, ...],
+    optics: str | None,
     background: float | None,
     files: Path | None,
     smooth: bool | None,
@@ -124,6 +130,8 @@ def process(
 
     register()
 
+    if optics is not None and not kernels:
+        raise click.UsageError("--optics is for the geometry: give --kernels too")
     if json_path is not None and same(output, json_path):
         raise click.UsageError(f"--json and --output name the same file, {output}")
     opened = observation.open_observation(*product, channel=channel, target=target, window=window)
@@ -145,7 +153,7 @@ def process(
         exposures = max(1, _BLOCK_ELEMENTS // (ds.sizes["pixel"] * ds.sizes["wl"]))
         ds = ds.assign(counts=ds.counts.chunk(pic=exposures))
         if kernels:
-            ds = ds.uvis.geometry(kernels=kernels)
+            ds = ds.uvis.geometry(kernels=kernels, optics=optics)
         if background is not None:
             ds = ds.uvis.background(level=background)
         calibrated: xr.Dataset = ds.uvis.calibrate(

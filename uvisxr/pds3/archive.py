@@ -115,7 +115,7 @@ class Archive:
             return False
         if data is None:
             return False
-        return packed.is_packed(data) or data.stat().st_size == _data_size(label)
+        return packed.is_packed(data) or data.stat().st_size == data_size(label)
 
     def _cached(self, name: str) -> list[Path]:
         """Labels of a product in the cache, that of the latest volume first."""
@@ -231,7 +231,7 @@ class Archive:
         return fetch.download(
             f"{self.url}{target}",
             self._place(target, folder),
-            size=_data_size(label),
+            size=data_size(label),
             replace=folder is None,
             kind="products",
         )
@@ -300,7 +300,7 @@ def _check_label(path: Path, name: str) -> None:
         raise FetchError(f"{path.name} is the label of {found}, not of {name}; try again later")
 
 
-def _data_size(label: Path) -> int | None:
+def data_size(label: Path) -> int | None:
     """Size in bytes of the data file that a detached label describes."""
     text = label.read_bytes().decode("latin-1")
     numbers = [

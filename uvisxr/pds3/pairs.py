@@ -6,7 +6,7 @@ form: LABEL/D2005_230/NAME.LBL and DATA/D2005_230/NAME.DAT.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 #: Endings of labels, those of PDS3 first.
@@ -24,8 +24,8 @@ UNPACK = (
     "NAME.DAT.zip, with NAME.LBL beside them"
 )
 
-_LABEL_TREES = ("LABEL", "LABELS", "label", "labels")
-_DATA_TREES = ("DATA", "data")
+_LABEL_TREES = ("LABEL", "LABELS")
+_DATA_TREES = ("DATA",)
 
 
 def split(path: Path) -> tuple[str, str]:
@@ -66,8 +66,8 @@ def unread(path: Path) -> Path | None:
 
 
 def beside(path: Path, ending: str) -> Path | None:
-    """The file named like `path` with a suffix in upper or lower case, if there is one."""
-    names = (path.with_suffix(e) for e in (ending, ending.lower()))
+    """The file named like `path` with a suffix in capitals or small letters, if there is one."""
+    names = (path.with_suffix(e) for e in _cases(ending))
     return next((name for name in names if name.is_file()), None)
 
 
@@ -79,8 +79,8 @@ def data_of(path: Path) -> Path | None:
     name = split(path)[0]
     for folder in _places(path.parent, _LABEL_TREES, _DATA_TREES):
         for packing in ("", *PACKINGS):
-            for data in (".DAT", ".dat"):
-                for ending in dict.fromkeys((packing.lower(), packing)):
+            for data in _cases(".DAT"):
+                for ending in _cases(packing):
                     file = folder / f"{name}{data}{ending}"
                     if file.is_file():
                         return file
@@ -116,5 +116,11 @@ def _places(folder: Path, own: tuple[str, ...], other: tuple[str, ...]) -> Itera
     yield folder
     parts = folder.parts
     for k in reversed(range(len(parts))):
-        if parts[k] in own:
-            yield from (Path(*parts[:k], name, *parts[k + 1 :]) for name in other)
+        if parts[k].upper() in own:
+            names = (form for name in other for form in _cases(name))
+            yield from (Path(*parts[:k], name, *parts[k + 1 :]) for name in names)
+
+
+def _cases(word: str) -> Iterable[str]:
+    """A word in capitals, in small letters, and in small letters with one capital, each once."""
+    return dict.fromkeys((word, word.lower(), word.title()))

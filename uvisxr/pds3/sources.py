@@ -23,7 +23,7 @@ from .. import checks, targets
 from ..errors import ArgumentError, NoMatchError, warn_user
 from ..instrument.channel import ChannelName
 from ..timescales import Instant, parse_instant, parse_utc
-from . import index, odl, pairs, pds4
+from . import index, odl, pairs, pds4, urls
 from .archive import Archive
 from .identifier import product_id
 from .label import Label, looks_like_uvis, read_label
@@ -173,7 +173,8 @@ def expand(
         batch files (one source per line, relative to the file, # for comments); globs
         ("data/D2005_*/FUV*.LBL"); index tables (INDEX.LBL or INDEX.TAB of a volume, or those of the
         Ring-Moon Systems Node); identifiers of products in the cache (see
-        `uvisxr.pds3.identifier`). A file of that name goes before a glob or an identifier.
+        `uvisxr.pds3.identifier`); URLs, which are downloaded once into the cache. A file of that
+        name goes before a glob or an identifier.
     wanted : Filter, optional
         By default everything is accepted.
     fetch : bool
@@ -318,6 +319,8 @@ class _Source:
     def _found(self) -> Iterable[Product | _Source]:
         """Products, or further sources that hold them."""
         path = self.path
+        if urls.is_url(self.text):
+            return [Product.at(urls.download(self.text))]
         if self.data is not None:
             return [Product(path, self.data, paired=True)]
         if path.is_dir():
@@ -367,8 +370,10 @@ class _Source:
                 "downloads it, and so does fetch=True on opening"
             )
         is_there = self.path.exists() or glob.has_magic(str(self.path))
+        others = _others(self.path)
+        note = f", which holds some of {others}, channels that are not read" if others else ""
         return ArgumentError(
-            f"no product in {self.path}{'' if is_there else ', which does not exist'}; give "
+            f"no product in {self.path}{note if is_there else ', which does not exist'}; give "
             "labels, folders, globs, a batch file, an INDEX.LBL or identifiers"
         )
 
@@ -401,6 +406,8 @@ def _at_line(listed: Path | None, line: int) -> Iterator[None]:
 def _source(given: str | Path, folder: Path, fetch: bool, line: int = 0) -> _Source:
     if not str(given).strip():
         raise ArgumentError("the path of a product is empty; the current folder is '.'")
+    if urls.is_url(str(given)):
+        return _Source(str(given), Path(given), fetch, line=line)
     try:
         path = folder / Path(given).expanduser()
     except TypeError:
@@ -516,6 +523,13 @@ def _walk(path: Path) -> Iterator[tuple[Path, list[str]]]:
             folders[:] = [name for name in names if name not in links]
             roots.extend(Path(place) / name for name in names if name in links)
             yield Path(place), sorted(files)
+
+
+def _others(path: Path) -> str:
+    """Channels in a folder that are not read, by the names of files."""
+    names = (Path(name).stem for _, files in _walk(path) for name in files) if path.is_dir() else ()
+    known = {name for name in map(product_id, names) if name and not _PRODUCT.fullmatch(name)}
+    return " and ".join(sorted({name.rstrip("_0123456789") for name in known}))
 
 
 def _left_out(error: OSError, folder: Path | None = None) -> None:

@@ -13,6 +13,7 @@ from matplotlib.colors import LogNorm, Normalize, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from .. import calls
 from ..background import sure
 from ..bins.binning import bin as binned
 from ..calibration.stored import scalar
@@ -36,6 +37,7 @@ _GRAVEST: tuple[QualityFlag, ...] = ("lost", "partial", "star", "user", "dark_li
 _STEEP = 30.0
 
 
+@calls.public("plot.quicklook")
 def quicklook(
     ds: xr.Dataset,
     wl_range: tuple[float, float] | None = None,

@@ -90,9 +90,10 @@ def open_product(
         The label of PDS3 or PDS4, the data file, or their common base path, with any ending; label
         and data file as a pair if their names differ; or the identifier of a product in the cache,
         such as FUV2009_173_15_16, also as OPUS (co-uvis-fuv2009_173_15_16) and PDS4
-        (2009_173_15_16_fuv) write it. The data file may be packed, as NAME.DAT.bz2, NAME.DAT.gz or
-        NAME.DAT.zip. From a zip archive that stores it as it is, exposures are read one at a time;
-        other files are unpacked to the cache when their counts are first used.
+        (2009_173_15_16_fuv) write it; or the URL of a label. The data file may be packed, as
+        NAME.DAT.bz2, NAME.DAT.gz or NAME.DAT.zip. From a zip archive that stores it as it is,
+        exposures are read one at a time; other files are unpacked to the cache when their counts
+        are first used.
     window : int, optional
         Which detector window to open, if the product has several.
     chunks : int, dict or "auto", optional
@@ -196,9 +197,9 @@ def open_observation(
     ----------
     *paths : path or iterable of paths
         Labels, data files, plain or packed, base paths, folders with all below, globs, index
-        tables, identifiers as in `open_product`; a label followed by a data file of another name
-        that has no label is one product. The same exposures are taken once, with a warning
-        that names the copies: of those in two volumes of the archive, the later.
+        tables, identifiers and URLs as in `open_product`; a label followed by a data file of
+        another name that has no label is one product. The same exposures are taken once, with a
+        warning that names the copies: of those in two volumes of the archive, the later.
     batch : path, optional
         A text file with one path per line, relative to that file; # starts a comment. It is used in
         place of `paths`, with a warning if both are given.
