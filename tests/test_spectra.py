@@ -6,6 +6,7 @@ import xarray as xr
 from helpers import calfiles
 from scipy.stats import chi2, norm
 
+import uvisxr
 from uvisxr import integrals, spectra
 from uvisxr.dataset import conventions
 from uvisxr.errors import ArgumentError, MissingStepError, UvisError, UvisWarning
@@ -129,6 +130,20 @@ def test_whole_channel_by_default(cal):
     np.testing.assert_allclose(
         cal.uvis.integrate().brightness, cal.radiance.values @ width, rtol=1e-5
     )
+
+
+@pytest.mark.parametrize("chunks", [None, {"pic": 4}])
+def test_whole_channel_of_several_products_is_that_of_each(titan, chunks):
+    def integrated(labels):
+        ds = uvisxr.open_observation(*labels, chunks=chunks)
+        ds = ds.uvis.calibrate(files=titan.calibration)
+        with pytest.warns(UvisWarning, match="the sensitivity is next to nothing"):
+            return ds.uvis.integrate()
+
+    parts = [integrated([label]) for label in titan.labels[:3]]
+    whole = integrated(titan.labels[:3])
+    for name in ("brightness", "brightness_upper", "brightness_lower", "brightness_systematic"):
+        np.testing.assert_array_equal(whole[name], np.concatenate([part[name] for part in parts]))
 
 
 def test_parts_sum_to_the_whole(cal):

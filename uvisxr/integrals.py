@@ -341,7 +341,8 @@ def _wanted(value: xr.Variable, bare: bool, stored: Stored | None) -> xr.Variabl
     if stored is not None:
         known = xr.Variable(("pixel", "wl"), _sensitive(stored))
         never, product = unsent(stored.ds)
-        sent = ~never.isel(product_=0 if product.max(initial=0) == 0 else ("pic", product))
+        alone = product.max(initial=0) == 0
+        sent = ~never.isel(product_=0 if alone else xr.Variable("pic", product))
         return squeezed(known & sent, (*stored.ds["counts"].dims, "wl"))
     between: xr.Variable = xr.apply_ufunc(
         lambda spectra: along_wl.between_values(np.isfinite(spectra)),
