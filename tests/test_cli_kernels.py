@@ -452,6 +452,26 @@ def test_one_kernel_is_missing(product: Path, cache: Path, server: Server):
     assert run("check", product).stderr.endswith(said)
 
 
+@pytest.mark.parametrize("lacking", ["cas00172.tsc", "naif0012.tls"])
+def test_without_a_clock_pointing_is_known_by_its_name(tmp_path: Path, lacking: str):
+    """Of the archive's files for a time, one is enough, and it is there."""
+    label = write_product(tmp_path / "products", "FUV2005_232_18_00", samples=3)
+    here = tmp_path / "here"
+    tiny.texts(here)
+    start = parse_et("2005-08-20T18:00:00")
+    span = (start - 2 * DAY, start + 2 * DAY)
+    tiny.spk(here / "planets.bsp", (6, 0, -1e9, 1e9), (10, 0, -1e9, 1e9))
+    tiny.spk(here / "cassini.bsp", (-82, 6, *span), (606, 6, *span), (699, 6, *span))
+    (here / lacking).unlink()
+    whole = states(run("check", label, "--kernels", here))
+    several = {name for name in whole if name.endswith(".bc")}
+    assert len(several) > 1
+    tiny.ck(here / "05232_05233ra.bc", span)
+    result = run("check", label, "--kernels", here)
+    missing = [name for name, state in states(result).items() if state == "missing"]
+    assert (result.exit_code, missing) == (1, [lacking])
+
+
 def test_files_given_by_name_prevail_and_say_so(product: Path, here: Path, tmp_path: Path):
     mine = [
         tiny.ck(tmp_path / "mine.bc", NEAR),

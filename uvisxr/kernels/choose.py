@@ -221,10 +221,10 @@ def survey(
     chosen = choose_spk(spk, ets, codes, found.faults)
     ck: list[Path] = []
     if frame_id is not None:
+        pointing = [*_candidates(found, files, "CK", ets), *found.loaded_of("CK")]
         with loaded(found.clocks):
             if spiceypy.expool("DELTET/K") and spiceypy.expool("SCLK_DATA_TYPE_82"):
-                ck = [*_candidates(found, files, "CK", ets), *found.loaded_of("CK")]
-                ck, found.unpointed = choose_ck(ck, ets, frame_id, found.faults)
+                ck, found.unpointed = choose_ck(pointing, ets, frame_id, found.faults)
     found.chosen = [path for path in (*chosen, *ck) if path not in named]
     return found
 

@@ -13,6 +13,7 @@ import spiceypy
 from .. import fetch
 from ..errors import FetchError, KernelError
 from ..pds3.label import Label
+from ..timescales import et_to_utc
 from .bodies import SPACECRAFT, SPACECRAFT_CODE, SPACECRAFT_FRAME, SUN, chosen
 from .choose import (
     Kernels,
@@ -26,7 +27,7 @@ from .choose import (
     tree,
 )
 from .coverage import placed, pointing, spk_segments
-from .listing import ArchiveFile, class_of, kernel_sets, locations
+from .listing import ArchiveFile, class_of, days, kernel_sets, locations
 from .session import LOCK, check_file, closed, loaded, sets
 
 
@@ -185,10 +186,21 @@ def _pointing_needs(request: Request, found: Survey) -> list[Need]:
     """What the archive has beside the files chosen, if these do not point at all instants."""
     if None in (found.texts.get(kind, Path()) for kind in ("leap seconds", "clock")):
         # Nobody can tell what pointing there is.
-        there = {path.name: path for path in (*found.files, *found.named)}
-        offer = offered("pointing", request.ets)
-        needs = [Need(file.kind, file.name, there.get(file.name), file) for file in offer]
-        return needs or _of_archive(request, "pointing", (), {}, nothing_offered("pointing"))
+        utc, needs = et_to_utc(request.ets), []
+        left = np.ones(utc.shape, bool)
+        for path in found.readable("CK"):
+            # The files are judged by their names; comparisons with NaT are False.
+            start, stop = days(path.name)
+            covered = (utc >= start) & (utc < stop)
+            if covered.any():
+                left &= ~covered
+                needs.append(Need("pointing", path.name, path))
+        if not left.any():
+            return needs
+        there = {path.name: path for path in found.readable("CK")}
+        why = nothing_offered("pointing")
+        offer = offered("pointing", request.ets[left])
+        return [*needs, *_of_archive(request, "pointing", offer, there, why)]
     if not found.unpointed.size:
         return []
     offer = offered("pointing", found.unpointed)
