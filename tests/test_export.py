@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import threading
 from pathlib import Path
 
@@ -219,7 +220,7 @@ def test_names_of_products_are_refused(observation, tmp_path):
 
 
 def test_missing_folder_is_named(observation, tmp_path):
-    with pytest.raises(ExportError, match=r"nowhere.*check that the folder exists"):
+    with pytest.raises(ExportError, match=r"there is no folder .*nowhere; make it"):
         export.to_netcdf(observation, tmp_path / "nowhere" / "a.nc")
     with pytest.raises(ExportError, match=r"nowhere"):
         export.to_json(observation, tmp_path / "nowhere" / "a.json")
@@ -227,7 +228,7 @@ def test_missing_folder_is_named(observation, tmp_path):
 
 def test_folder_that_is_a_file_is_named(observation, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(ExportError, match="check that the folder exists"):
+    with pytest.raises(ExportError, match="there is no folder"):
         export.to_json(observation, tmp_path / "file" / "a.json")
 
 
@@ -317,10 +318,14 @@ def test_json_of_another_kind_is_refused(tmp_path, text, what):
 
 
 def test_json_that_is_missing(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no file"):
+    with pytest.raises(FileNotFoundError, match="there is no file") as ours:
         uvisxr.load_json(tmp_path / "a.json")
-    with pytest.raises(UvisError):
-        uvisxr.load_json(tmp_path / "a.json")
+    with pytest.raises(FileNotFoundError) as pythons:
+        (tmp_path / "a.json").open()
+    assert isinstance(ours.value, UvisError)
+    for error in (ours.value, pickle.loads(pickle.dumps(ours.value))):
+        assert (error.errno, error.filename) == (pythons.value.errno, str(tmp_path / "a.json"))
+        assert str(error) == str(ours.value)
 
 
 def test_names_by_default(observation, tmp_path, monkeypatch):
@@ -349,17 +354,31 @@ def test_what_is_replaced(observation, tmp_path, ending):
                 write(observation, path, overwrite=False)
         else:
             write(observation, path, overwrite=overwrite)
-    foreign = b'{"channel": "FUV"}'
+    foreign = [b'{"channel": "FUV"}', b"notes", b""]
     if ending == ".nc":
-        xr.Dataset({"a": 1}, attrs={"history": "of another program"}).to_netcdf(path)
-        foreign = path.read_bytes()
-    for content in (foreign, b"notes", b""):
+        # Of another program; a user's own result; and one of ours with an addition.
+        own = xr.load_dataset(path)
+        theirs = xr.Dataset({"a": 1}, attrs={"history": "fitted to data of uvisxr 0.1.0"})
+        for ds, mode in ((theirs, "w"), (own.assign(fit=1.0), "w"), (own, None)):
+            if mode is None:
+                export.to_netcdf(observation, path, overwrite=True)
+                ds, mode = xr.Dataset({"fit": 1.0}), "a"
+            ds.to_netcdf(path, mode=mode)
+            foreign.append(path.read_bytes())
+    for content in foreign:
         path.write_bytes(content)
         with pytest.raises(ExportError, match=r"uvisxr did not write it.*overwrite=True"):
             write(observation, path)
         assert path.read_bytes() == content
     write(observation, path, overwrite=True)
     write(observation, path)
+
+
+def test_the_mark_of_our_files_is_seen_by_nobody(observation, tmp_path):
+    path = export.to_netcdf(observation, tmp_path / "a.nc")
+    with xr.open_dataset(path) as ds, xr.open_datatree(path) as tree:
+        assert set(ds.sizes) == set(observation.sizes) == set(tree.sizes)
+        assert not {"written_by_uvisxr"} & {*ds.attrs, *ds.encoding}
 
 
 def test_trees_of_ours_are_replaced(observation, tmp_path):

@@ -122,7 +122,7 @@ def test_a_full_disk_says_what_to_do(tmp_path: Path):
 
 
 def test_missing_folder_and_nothing_written(tmp_path: Path):
-    with pytest.raises(ExportError, match=r"nowhere.*check that the folder exists"):
+    with pytest.raises(ExportError, match=r"there is no folder .*nowhere; make it"):
         write(tmp_path / "nowhere" / "x.nc")
     with (
         pytest.raises(ExportError, match=r"cannot write .*x\.nc"),

@@ -7,6 +7,7 @@ the line of the user's own code that caused them.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import warnings
@@ -67,7 +68,16 @@ class ArgumentError(UvisError, ValueError):
 
 
 class NoFileError(ArgumentError, FileNotFoundError):
-    """A file that was to be read is not there."""
+    """A file that was to be read is not there; `filename` and `errno` are as of Python's own."""
+
+    def __init__(self, message: str, filename: str | os.PathLike[str]) -> None:
+        OSError.__init__(self, errno.ENOENT, message, os.fspath(filename))
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+    def __reduce__(self) -> tuple[type[NoFileError], tuple[str, str]]:
+        return type(self), (str(self), self.filename)
 
 
 class NoMatchError(ArgumentError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
@@ -35,6 +35,10 @@ _CHUNK_BYTES = 4 * 2**20
 
 #: The key by which a summary is known, with the version that wrote it.
 _VERSION = "uvisxr"
+
+#: The dimension by which a NetCDF file is known. No variable has it, so that it does not go with
+#: what is read from the file into files that others write, as attributes would.
+_MARK = "written_by_uvisxr"
 
 #: How many keys of another program's JSON a message names.
 _NAMES = 6
@@ -200,7 +204,7 @@ def check(
         As `to_netcdf`.
     """
     read = list(read)
-    for path, is_ours in ((netcdf, _is_netcdf_of_ours), (summary, _is_summary)):
+    for path, is_ours in ((netcdf, is_netcdf_of_ours), (summary, _is_summary)):
         if path is not None:
             check_target(path, read)
             refuse_foreign(path, overwrite, is_ours)
@@ -211,15 +215,22 @@ def _is_summary(path: Path) -> bool:
     return isinstance(content, dict) and _VERSION in content
 
 
-def _is_netcdf_of_ours(path: Path) -> bool:
+def is_netcdf_of_ours(path: Path) -> bool:
+    """Whether `write` wrote a NetCDF file, and nothing was added since.
+
+    Raises
+    ------
+    OSError
+        It is no NetCDF file, or cannot be read.
+    """
     with LOCK, netCDF4.Dataset(path) as root:
-        return any("uvisxr " in str(getattr(group, "history", "")) for group in _groups(root))
+        mark = root.dimensions.get(_MARK)
+        return mark is not None and len(mark) == _mark(root)
 
 
-def _groups(group: netCDF4.Dataset) -> Iterator[netCDF4.Dataset]:
-    yield group
-    for inner in group.groups.values():
-        yield from _groups(inner)
+def _mark(group: netCDF4.Dataset) -> int:
+    """The size of `_MARK`: one, and the number of the variables in all groups."""
+    return 1 + len(group.variables) + sum(_mark(inner) - 1 for inner in group.groups.values())
 
 
 def write(
@@ -256,7 +267,7 @@ def write(
     try:
         with LOCK:
             ds.to_netcdf(path, engine="netcdf4", format="NETCDF4", encoding=encodings, **into)
-            _write_bounds_attributes(ds, path, group or "/")
+            _complete(ds, path, group or "/")
     except (TypeError, ValueError, NotImplementedError) as error:
         # What NetCDF has no form for: an attribute that is None, an index of several levels.
         raise ExportError(f"the dataset cannot be written as NetCDF: {error}") from error
@@ -267,7 +278,8 @@ def write(
         raise OSError(str(error)) from error
 
 
-def _write_bounds_attributes(ds: xr.Dataset | xr.DataTree, path: Path, top: str) -> None:
+def _complete(ds: xr.Dataset | xr.DataTree, path: Path, top: str) -> None:
+    """Add to a file what xarray leaves out: attributes of bounds, and the mark."""
     # xarray omits what a bounds variable shares with its parent, as CF allows; it would then be
     # lost on reading the file back.
     groups = {node.path: node for node in ds.subtree} if isinstance(ds, xr.DataTree) else {top: ds}
@@ -280,6 +292,7 @@ def _write_bounds_attributes(ds: xr.Dataset | xr.DataTree, path: Path, top: str)
                     attrs = node[bounds].attrs
                     shared = {key: attrs[key] for key in ("long_name", "units") if key in attrs}
                     group[bounds].setncatts(shared)
+        root.createDimension(_MARK, _mark(root))
 
 
 def _encodings(ds: xr.Dataset | xr.DataTree, complevel: int = 1) -> dict[str, Any]:
@@ -531,7 +544,7 @@ def load_json(path: str | Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
-        raise NoFileError(f"there is no file {path}: {mend}") from error
+        raise NoFileError(f"there is no file {path}: {mend}", path) from error
     except OSError as error:
         raise ExportError(f"cannot read {path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:

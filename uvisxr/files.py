@@ -84,6 +84,10 @@ def whole_file(
         temporary.replace(path)
         _LOG.info("wrote %s", path)
     except OSError as error:
+        if not place.is_dir():
+            raise ExportError(
+                f"cannot write {path}: there is no folder {place}; make it, or choose another"
+            ) from error
         reason = error.strerror or str(error)
         if isinstance(error.filename, str) and Path(error.filename) not in (path, temporary):
             reason = f"{reason}: {error.filename}"
