@@ -80,6 +80,7 @@ SAME: dict[str, Change] = {
     "index of levels": lambda ds: ds.set_index(pic=["sclk", "et"], append=False),
     "drop_attrs": lambda ds: ds.drop_attrs(),
     **{f"rename {dim}": lambda ds, dim=dim: ds.rename({dim: "other"}) for dim in DIMS},
+    "rename pic to n": lambda ds: ds.rename(pic="n"),
     **{f"drop {dim}": lambda ds, dim=dim: ds.drop_vars(dim) for dim in DIMS},
     **{
         f"drop {name}": lambda ds, name=name: ds.drop_vars(name)
@@ -261,7 +262,14 @@ def same(found: Any, expected: Any, names: tuple[str, ...], rtol: float = 2e-5) 
 
 @pytest.mark.parametrize(
     "mangling",
-    ["swap_dims pic", "swap_dims pixel", "rename pic", "rename pixel", "index of levels"],
+    [
+        "swap_dims pic",
+        "swap_dims pixel",
+        "rename pic",
+        "rename pic to n",
+        "rename pixel",
+        "index of levels",
+    ],
 )
 def test_what_an_error_says_mends_it(mangling, made, before, right):
     ds = SAME[mangling](before["opened"])

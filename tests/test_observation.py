@@ -589,14 +589,19 @@ def test_empty_batch_file(tmp_path):
         uvisxr.open_observation(batch=tmp_path / "batch.txt")
 
 
-@pytest.mark.parametrize("paths", [[], [[]], [None]])
+@pytest.mark.parametrize("paths", [[], [[]]])
 def test_no_paths(paths):
     with pytest.raises(ArgumentError, match="no product to open"):
         uvisxr.open_observation(*paths)
 
 
 @pytest.mark.parametrize(
-    ("path", "said"), [(5, "paths=5: expected paths"), ("~nobody-here/a", "~nobody-here")]
+    ("path", "said"),
+    [
+        (5, "paths=5: expected paths"),
+        (None, "paths=None: expected paths"),
+        ("~nobody-here/a", "~nobody-here"),
+    ],
 )
 def test_what_is_no_path(path, said):
     with pytest.raises(ArgumentError, match=said):

@@ -27,7 +27,7 @@ def unsay(path, *keys, drop=False):
 
 
 @pytest.mark.parametrize("drop", [True, False])
-@pytest.mark.parametrize("bins", [(1, 1), (1, 2), (5, 32), (60, 1024), (4, 3), (8, 64)])
+@pytest.mark.parametrize("bins", [(1, 1), (1, 2), (5, 32), (2, 1024), (4, 3), (8, 64)])
 def test_bins_from_the_extent_of_the_data(tmp_path, bins, drop):
     line_bin, band_bin = bins
     path = write_product(tmp_path, NAME, samples=2, line_bin=line_bin, band_bin=band_bin)
@@ -107,6 +107,17 @@ def test_two_usual_bins_are_not_told_apart(tmp_path):
     path = unsay(write_product(tmp_path, NAME, line_bin=16), "LINE_BIN")
     with pytest.raises(ProductError, match="LINE_BIN is unknown: 4 values for 60 lines"):
         read_label(path)
+
+
+def test_a_null_last_bin_is_thought_of(tmp_path):
+    """60 rows as 1 value: all of them, or 32 and a last bin of 28 that is null."""
+    path = unsay(write_product(tmp_path, NAME, line_bin=60), "LINE_BIN")
+    with pytest.raises(ProductError, match="1 values for 60 lines fit bins of 31 to 60"):
+        read_label(path)
+    # 600 fits one column, too; that the usual bin is taken is said.
+    path = unsay(write_product(tmp_path, NAME, band_bin=1024), "BAND_BIN")
+    with pytest.warns(UvisWarning, match="1024 is taken, .* 513 to 1024, it is the usual one"):
+        assert read_label(path).windows[0].band_bin == 1024
 
 
 def test_nothing_to_find_it_from(tmp_path):

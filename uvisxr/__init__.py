@@ -419,11 +419,11 @@ else:
             # Python asks for modules before it imports them.
             if name.startswith("_") or find_spec(f"{__name__}.{name}"):
                 raise AttributeError(said)
-            from .bridge import MODULE
+            from .bridge import MODULE, NAMES
             from .calls import missing
             from .errors import NoSuchNameError
 
-            raise NoSuchNameError(said + missing(name, __all__, MODULE))
+            raise NoSuchNameError(said + missing(name, __all__, {**NAMES, **MODULE}))
         # A script of the command's name, which knows no accessor yet, may be anybody's.
         _registration.register()
         if name in _SOURCES:

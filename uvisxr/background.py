@@ -251,9 +251,12 @@ def _candidates(ds: xr.Dataset, alt_min: float | None, pixels: Pixels | None) ->
     if alt_min is not None:
         name = next((n for n in ("alt_corners", "alt") if n in ds.variables), None)
         if name is None:
+            call = "ds.uvis.geometry()"
+            if "geometry_target" in ds.attrs:
+                call = "ds.uvis.geometry(target=...) with a body of known shape and rotation"
             raise MissingStepError(
-                f"alt_min={alt_min} needs altitudes: call ds.uvis.geometry() first, or list the "
-                "spectra with pixels="
+                f"alt_min={alt_min} needs altitudes: call {call} first, or list the spectra with "
+                "pixels="
             )
         lowest = ds[name].min([d for d in ds[name].dims if d not in DIMS], skipna=False)
         chosen &= (lowest > alt_min).transpose(*DIMS).values

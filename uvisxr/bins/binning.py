@@ -366,7 +366,8 @@ def _shared(
     background = f"{quantity}_background_error"
     if background in ds.variables and systematic in ds.variables:
         dims = ("pixel", "wl") if quantity == "radiance" else ("pixel",)
-        planes = ds.variables[background].set_dims({d: ds.sizes[d] for d in dims}).transpose(*dims)
+        sizes = {dim: ds.sizes.get(dim, 1) for dim in dims}
+        planes = ds.variables[background].set_dims(sizes).transpose(*dims)
         n_pic, n_pixel = ds.sizes["pic"], ds.sizes["pixel"]
         row = np.tile(np.arange(n_pixel), n_pic)
         shared["background"] = Shared(

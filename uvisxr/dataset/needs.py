@@ -280,7 +280,9 @@ def _is_calibrated(ds: xr.Dataset) -> bool:
 
 def _bins(ds: xr.Dataset) -> set[str]:
     """Dimensions of bins."""
-    return set(map(str, ds.variables["n"].dims)) if "n" in ds.variables else set()
+    # Exposures may have been given that name.
+    binned = "n" in ds.variables and "n" not in ds.dims
+    return set(map(str, ds.variables["n"].dims)) if binned else set()
 
 
 def _levels(ds: xr.Dataset, dim: str) -> int:

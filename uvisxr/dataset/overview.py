@@ -246,12 +246,13 @@ def _window(ds: xr.Dataset) -> str:
         for dim, size in ds.sizes.items()
         if dim in ("pixel", "group") or str(dim).endswith("_bin")
     ]
-    wl = _values(ds, "wl")
-    if wl is not None and wl.size:
-        edges = _values(ds, "wl_bounds") if "brightness" in ds.variables else None
-        span = wl if edges is None else edges
-        what = f"{wl.size} wavelengths," if edges is None else "integrated over"
+    integrated = "brightness" in ds.variables
+    span = _values(ds, "wl_bounds" if integrated else "wl")
+    if span is not None and span.size:
+        what = "integrated over" if integrated else f"{span.size} wavelengths,"
         parts.append(f"{what} {span.min():.1f} to {span.max():.1f} angstrom")
+    elif integrated:
+        parts.append("integrated over wavelength")
     return ", ".join(parts)
 
 

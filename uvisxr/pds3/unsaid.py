@@ -39,11 +39,11 @@ def windows(described: DataObject, data: Path) -> tuple[Window, ...]:
 
     Notes
     -----
-    A window of w detector pixels in bins of b is stored as n = ceil(w / b) values; where no bin
-    gives n, a last, partial bin was not transmitted, and n = floor(w / b). If several bins give n,
-    the only one among them that divides w or is a power of two is taken, as those are what was
-    commanded: 1024 columns stored as 32 are in bins of 32, not of 33, but 60 rows stored as 4 are
-    in 15 or in 16.
+    A window of w detector pixels in bins of b is stored as n = ceil(w / b) values, of which a last,
+    partial bin may be null, so that n = floor(w / b) are seen. If several bins give n, the only one
+    among them that divides w or is a power of two is taken, as those are what was commanded: 1024
+    columns stored as 32 are in bins of 32, not of 33, but 60 rows stored as 4 are in 15 or in 16,
+    and those stored as 1 in 60 or, if the last 28 rows are null, in 32.
     """
     made = []
     for given in described.windows:
@@ -53,17 +53,21 @@ def windows(described: DataObject, data: Path) -> tuple[Window, ...]:
             if key not in known:
                 # Corners that make no window are refused here as everywhere.
                 area = Window(**known)
-                known[key] = _bin(described, data, area, axis)
+                known[key], fits = _bin(described, data, area, axis)
+                why = "after the number of values that the window holds"
+                if len(fits) > 1:
+                    why += (
+                        f"; of the bins that fit it, {fits[0]} to {fits[-1]}, it is the usual one"
+                    )
                 warn_user(
-                    f"the label of {data} does not give {key.upper()}: {known[key]} is taken, "
-                    "after the number of values that the window holds"
+                    f"the label of {data} does not give {key.upper()}: {known[key]} is taken, {why}"
                 )
         made.append(Window(**known))
     return tuple(made)
 
 
-def _bin(described: DataObject, data: Path, area: Window, axis: int) -> int:
-    """The bin along an axis, 0 lines or 1 bands."""
+def _bin(described: DataObject, data: Path, area: Window, axis: int) -> tuple[int, list[int]]:
+    """The bin along an axis, 0 lines or 1 bands; all that fit."""
     name, whole = (("line", N_LINES), ("band", N_BANDS))[axis]
     width = getattr(area, f"lr_{name}") - getattr(area, f"ul_{name}") + 1
     unknown = f"{name.upper()}_BIN is unknown"
@@ -71,21 +75,20 @@ def _bin(described: DataObject, data: Path, area: Window, axis: int) -> int:
     if len(described.windows) > 1:
         raise ProductError(f"{unknown}, and there are several windows: {mend}")
     stored = described.shape[1 + axis]
-    if stored == whole:
+    seen = stored == whole
+    if seen:
         try:
             stored = _extent(described, data, area, axis)
         except ProductError as error:
             raise ProductError(f"{unknown}, and the data do not say it: {error}") from error
     bins = range(1, width + 1)
-    fits = [b for b in bins if math.ceil(width / b) == stored]
-    fits = fits or [b for b in bins if width // b == stored]
+    fits = [b for b in bins if math.ceil(width / b) == stored or (seen and width // b == stored)]
     usual = [b for b in fits if width % b == 0 or b & (b - 1) == 0]
-    if len(fits) > 1:
-        fits = usual if len(usual) == 1 else fits
-    if len(fits) != 1:
+    chosen = fits if len(fits) == 1 else usual
+    if len(chosen) != 1:
         which = f"bins of {fits[0]} to {fits[-1]}" if fits else "no bin"
         raise ProductError(f"{unknown}: {stored} values for {width} {name}s fit {which}; {mend}")
-    return fits[0]
+    return chosen[0], fits
 
 
 def _extent(described: DataObject, data: Path, area: Window, axis: int) -> int:

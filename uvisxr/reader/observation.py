@@ -274,7 +274,7 @@ def _flat(paths: Iterable[Any]) -> Iterator[str | Path]:
             yield Path(path) if isinstance(path, os.PathLike) else path
         elif isinstance(path, Iterable):
             yield from _flat(path)
-        elif path is not None:
+        else:
             raise checks.refused("paths", path, "paths of products")
 
 
