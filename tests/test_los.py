@@ -340,6 +340,19 @@ class TestInstants:
         with pytest.raises(ArgumentError, match="UTC"):
             ds.uvis.geometry(files, times=times)
 
+    @pytest.mark.parametrize(
+        ("times", "said"),
+        [
+            (ETS.astype("f4"), r"times= is of the type float32, .* right to some 16 s only"),
+            (xr.DataArray(ETS.astype("f4"), dims="pic"), "float32"),
+            (np.float32(ETS[0]), "float32"),
+            ([ETS[:1], ETS[:2], ETS[:1]], "times= holds rows of different lengths"),
+        ],
+    )
+    def test_own_times_that_are_not_exact_or_uneven(self, ds, files, times, said):
+        with pytest.raises(ArgumentError, match=said):
+            ds.uvis.geometry(files, times=times)
+
     @pytest.mark.parametrize("times", [np.datetime64("2305-01-01"), 1e12, -1e12])
     def test_own_times_beyond_the_calendar(self, ds, files, times):
         with pytest.raises(ArgumentError, match="1677-09-21 to 2262-04-11"):

@@ -20,6 +20,7 @@ from uvisxr.errors import (
     ProductError,
     UvisWarning,
 )
+from uvisxr.reader import sources
 
 NAME = "FUV2005_230_15_15"
 
@@ -41,6 +42,35 @@ def test_counts_of_the_window(product, counts):
     np.testing.assert_array_equal(ds.counts, counts)
     assert ds.line.values.tolist() == list(range(2, 62))
     assert ds.band.values.tolist() == list(range(0, 1024, 2))
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [0, -5, True, {"pic": 0}, {"pic": np.int64(-5)}, {"pic": np.nan}, {"pic": (5, 0)}],
+)
+def test_chunks_of_no_size(product, chunks):
+    with pytest.raises(ArgumentError, match=r"chunks=.* is no size; expected sizes by dimension"):
+        uvisxr.open_product(product, chunks=chunks)
+
+
+def test_chunks_of_any_size(product):
+    def first(size: object) -> tuple[int, ...]:
+        return uvisxr.open_product(product, chunks={"pic": size}).counts.chunks[0]
+
+    assert {first(n) for n in (-1, 10**9, np.int64(5), "auto", "1MB", None)} == {(5,)}
+    assert first((2, 3)) == (2, 3)
+
+
+def test_the_root_of_a_file_system(product, monkeypatch):
+    """Without a walk through all of it."""
+    below, expected = sources.expand, uvisxr.open_product(product).drop_attrs()
+
+    def expand(paths, *arguments):
+        assert list(paths) == ["/"]
+        return below([product.parent], *arguments)
+
+    monkeypatch.setattr(sources, "expand", expand)
+    xr.testing.assert_identical(uvisxr.open_product("/").drop_attrs(), expected)
 
 
 def test_chunks_give_dask(product):

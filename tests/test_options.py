@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -66,6 +69,65 @@ class TestScope:
             uvisxr.set_options(progress=False, cache=3)
         assert uvisxr.get_options() == NONE
 
+    def test_threads_have_blocks_of_their_own(self, tmp_path):
+        barrier = threading.Barrier(4, timeout=60)
+
+        def work(k: int) -> list[str]:
+            seen = []
+            for _ in range(20):
+                barrier.wait()
+                with uvisxr.set_options(cache=tmp_path / str(k)):
+                    barrier.wait()
+                    seen.append(Path(uvisxr.get_options()["cache"]).name)
+
+            return seen
+
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(work, range(4)))
+        assert found == [[str(k)] * 20 for k in range(4)]
+        assert uvisxr.get_options() == NONE
+
+    def test_other_threads_see_calls_and_blocks_of_the_main_thread(self):
+        def seen() -> object:
+            with ThreadPoolExecutor(1) as pool:
+                return pool.submit(lambda: uvisxr.get_options()["progress"]).result()
+
+        before = uvisxr.set_options(progress=False)
+        assert seen() is False
+        with uvisxr.set_options(progress=True):
+            assert seen() is True
+            uvisxr.set_options(progress=None)
+            assert uvisxr.get_options()["progress"] is seen() is True
+        assert before is not None and seen() is None
+
+    def test_a_block_of_another_thread_is_not_seen(self):
+        inside, done = threading.Event(), threading.Event()
+
+        def work() -> None:
+            with uvisxr.set_options(progress=False):
+                inside.set()
+                done.wait(60)
+
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(work)
+            assert inside.wait(60)
+            seen = uvisxr.get_options()
+            done.set()
+        assert seen == NONE
+
+    def test_tasks_have_blocks_of_their_own(self):
+        async def work(progress: bool, wait: float) -> object:
+            with uvisxr.set_options(progress=progress):
+                await asyncio.sleep(wait)
+                return uvisxr.get_options()["progress"]
+
+        async def both() -> list[object]:
+            return await asyncio.gather(work(True, 0.01), work(False, 0.02))
+
+        assert asyncio.run(both()) == [True, False]
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(uvisxr.get_options).result() == NONE
+
     def test_repr_says_what_holds(self):
         with uvisxr.set_options(progress=False):
             said = repr(uvisxr.set_options())
@@ -81,6 +143,11 @@ class TestScope:
         ({"kernels": [3]}, "kernels=3: expected a path"),
         ({"calibration": "nowhere"}, "calibration='nowhere': .* does not exist"),
         ({"cache": ""}, "cache='': expected a path"),
+        ({"cache": "~nouser/a"}, "cache='~nouser/a': expected a path; Could not"),
+        ({"cache": "a\0b"}, "cache=.*: expected a path; embedded null"),
+        ({"cache": "a" * 5000}, "cache='aa.*: expected a path; File name too long"),
+        ({"kernels": "a" * 5000}, "kernels='aa.*: expected a path; File name too long"),
+        ({"calibration": "a" * 5000}, "calibration='aa.*: expected a path; File name too long"),
         ({"progress": 1}, "progress=1: expected one of True, False, None"),
     ],
 )

@@ -68,6 +68,10 @@ def pair(request, tmp_path_factory) -> tuple[xr.Dataset, xr.Dataset]:
     found, expected = (
         uvisxr.open_product(uncompressed(label), start_time="start") for label in (fine, coarse)
     )
+    # Merged exposures keep the number of their first.
+    coords = dict(expected.coords.variables)
+    coords["pic"] = coords["pic"].copy(data=np.arange(shape[0])[:: factors[0]])
+    expected = xr.Dataset({"counts": expected.counts.variable}, coords, expected.attrs)
     return found.uvis.rebin(**dict(zip(("pic", "pixel", "wl"), factors, strict=True))), expected
 
 
@@ -159,7 +163,7 @@ class TestClosedForms:
         np.testing.assert_allclose(found.et[:2], ds.et[[1, 4]], rtol=1e-15)
         np.testing.assert_array_equal(found.sclk, ds.sclk[first])
         np.testing.assert_array_equal(found["product"], ds["product"][first])
-        assert found.pic.values.tolist() == [0, 1, 2, 3]
+        assert found.pic.values.tolist() == [0, 3, 6, 7]
         for k, (a, b) in enumerate(zip(first, last, strict=True)):
             total = ds.counts[a : b + 1].sum("pic")
             np.testing.assert_array_equal(found.counts[k], total)
@@ -171,6 +175,70 @@ class TestClosedForms:
         found = uvisxr.open_product(label, start_time="start").uvis.rebin(pic=4)
         # 31 s to the new year, as that minute has 61 s, and 29 s after it.
         assert str(found.time.values[0]) == "2006-01-01T00:00:29.000000000"
+
+    def test_after_a_leap_second_within_the_group_before(self, tmp_path):
+        label = write_product(tmp_path, "FUV2005_365_23_59", samples=4, band_bin=32, exposure=2.0)
+        text = label.read_text()
+        label.write_text(text.replace("2005-365T23:59:04.141", "2005-365T23:59:56.500"))
+        ds = uvisxr.open_product(label, start_time="start")
+        # From 56.5 to 60.5, the middle of the leap second, and on to 3.5 after it.
+        middles = ["2005-12-31T23:59:58.500", "2006-01-01T00:00:01.500"]
+        assert ds.uvis.rebin(pic=2).time.astype("M8[ms]").values.astype(str).tolist() == middles
+        without = ds.drop_vars("time_start").uvis.rebin(pic=2)
+        assert without.time.astype("M8[ms]").values.astype(str).tolist() == middles
+        assert "time" not in ds.drop_vars("time").uvis.rebin(pic=2).variables
+
+    def test_wavelengths_are_those_of_the_dataset(self, ds):
+        moved = ds.assign_coords(wl=ds.wl + 5, wl_bounds=ds.wl_bounds + 5).uvis.rebin(wl=3)
+        wl, bounds = ds.wl.values, ds.wl_bounds.values
+        np.testing.assert_allclose(moved.wl[:2] - 5, [wl[:3].mean(), wl[3:6].mean()], rtol=1e-12)
+        np.testing.assert_array_equal(moved.wl_bounds[0] - 5, [bounds[0, 0], bounds[2, 1]])
+        # The last of five holds one column, and counts for as many as it has.
+        fine = ds.isel(wl=slice(0, 5)).assign_attrs(lr_band=4).uvis.rebin(wl=2).uvis.rebin(wl=3)
+        np.testing.assert_allclose(fine.wl, [wl[:5].mean()], rtol=1e-12)
+        np.testing.assert_array_equal(fine.wl_bounds, [[bounds[0, 0], bounds[4, 1]]])
+        turned = ds.transpose("bnds", ...).uvis.rebin(wl=3)
+        np.testing.assert_array_equal(turned.wl_bounds.T, ds.uvis.rebin(wl=3).wl_bounds)
+        bare = ds.drop_vars(["wl", "wl_bounds"]).uvis.rebin(wl=3)
+        assert not {"wl", "wl_bounds"} & set(bare.variables)
+
+    @pytest.mark.parametrize(
+        ("asked", "there"), [({"pic": 100}, {"pic": 7}), ({"pixel": 8, "wl": 10**9}, None)]
+    )
+    def test_more_than_there_are_mean_all(self, ds, asked, there):
+        there = there or {"pixel": 7, "wl": 1024}
+        found, expected = (d.uvis.rebin(**which) for d, which in ((ds, asked), (ds, there)))
+        assert found.drop_attrs().identical(expected.drop_attrs())
+        for name in ("summed", *Window.__dataclass_fields__):
+            assert found.attrs[name] == expected.attrs[name]
+        assert found.attrs["summed"] == np.prod(list(there.values()))
+
+    @pytest.mark.parametrize("factors", [{"pic": 2}, {"pixel": 2}, {"pic": 3, "wl": 8}])
+    @pytest.mark.parametrize("chunks", [None, {"pic": 3, "pixel": 4}])
+    def test_losses_are_told_by_the_counts(self, ds, factors, chunks):
+        counts = ds.counts.values.copy()
+        counts[0, 2] = 0
+        counts[[4, 5], 3] = 0
+        counts[8, 5, :30] = 65535
+        lossy = ds.assign(counts=(ds.counts.dims, counts))
+        if chunks:
+            lossy = lossy.chunk(chunks).assign_coords(ds.coords)
+        found = lossy.uvis.rebin(**factors)
+        lost = np.zeros((10, 7), bool)
+        lost[0, 2] = lost[4, 3] = lost[5, 3] = True
+        damaged = lost.copy()
+        damaged[8, 5] = True
+        starts = {2: [0, 2, 4, 6, 7, 9], 3: [0, 3, 6, 7], 1: range(10)}[factors.get("pic", 1)]
+        expected = np.zeros(found.quality.shape, int)
+        step = factors.get("pixel", 1)
+        for i, pixel in np.ndindex(expected.shape):
+            end = [*starts, 10][i + 1]
+            group = np.s_[starts[i] : end, pixel * step : (pixel + 1) * step]
+            expected[i, pixel] = 1 if lost[group].all() else 2 * damaged[group].any()
+        np.testing.assert_array_equal(found.quality, expected)
+        assert (found.quality.chunks is not None) == bool(chunks)
+        if chunks:
+            assert found.chunks["pic"]
 
     def test_the_window_follows(self, ds):
         found = ds.isel(pixel=slice(1, 6), wl=slice(100, 207)).uvis.rebin(pixel=2, wl=25)
@@ -308,6 +376,23 @@ def test_nothing_is_computed(made: Simulation):
     assert found.counts.chunksizes["pic"] == (2, 1)
 
 
+@pytest.mark.parametrize("lengths", [(4, 6, 2), (4, 4, 4)])
+def test_each_product_of_open_mfdataset(tmp_path, lengths):
+    names = ("FUV2008_070_10_04", "FUV2008_070_11_04", "FUV2008_070_12_04")
+    paths = [
+        write_product(tmp_path, name, samples=n, band_bin=32)
+        for name, n in zip(names, lengths, strict=True)
+    ]
+    whole = uvisxr.open_observation(paths).uvis.rebin(pic=2)
+    assert whole.sizes["pic"] == sum(lengths) // 2
+    with xr.open_mfdataset(
+        paths, engine="uvis", preprocess=lambda ds: ds.uvis.rebin(pic=2)
+    ) as found:
+        assert found.pic.values.tolist() == list(range(0, sum(lengths), 2))
+        for name in ("counts", "et", "product", "quality"):
+            np.testing.assert_array_equal(found[name], whole[name])
+
+
 def test_other_orders_of_dimensions(made: Simulation):
     turned = made.open().transpose("wl", "pixel", "pic", ...).uvis.rebin(pic=4, pixel=2, wl=3)
     assert turned.counts.dims == ("wl", "pixel", "pic")
@@ -395,6 +480,8 @@ def test_what_belongs_to_elements_as_they_are(made: Simulation, step, factor, sa
         (lambda ds: ds.isel(pic=[0, 2, 4]), {"pic": 2}, "no two of the 3 exposures follow"),
         (lambda ds: ds.isel(pic=[3, 2, 1]), {"pic": 2}, "no two of the 3 exposures follow"),
         (lambda ds: ds.assign(mine=ds.counts * 2.0), {"wl": 2}, r"drop_vars\(\['mine'\]\)"),
+        (lambda ds: ds.assign(counts=ds.counts * 0.5), {"wl": 2}, "counts are not whole numbers"),
+        (lambda ds: ds.assign(counts=-ds.counts.astype("i4")), {"wl": 2}, "counts are negative"),
         (lambda ds: ds.isel(pic=0), {"wl": 2}, r"isel\(pic=\[0\]\)"),
         (lambda ds: ds.drop_vars("exposure"), {"pic": 2}, "has no exposure"),
         (lambda ds: ds.isel(wl=slice(0)), {"wl": 2}, "no wavelength is left"),
@@ -427,7 +514,7 @@ def test_a_matrix_of_the_archive_does_not_fit(made: Simulation, tmp_path):
 
 def test_it_is_said(made: Simulation):
     ds = made.open().uvis.rebin(pic=2, wl=4)
-    assert overview.done(ds)["rebin"] == "8 transmitted counts in each"
+    assert overview.done(ds)["rebin"] == "up to 8 transmitted counts in each"
     assert ds.attrs["history"].endswith("rebin(pic=2, pixel=1, wl=4)")
     assert "rebin" in overview.next_steps(made.open())
     seen = made.open().uvis.geometry(kernels=made.kernels)

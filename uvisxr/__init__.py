@@ -45,7 +45,8 @@ Further dimensions have no coordinate: `bnds` (lower and upper bound), `axis` (x
 `term` (of the sensitivity), `sample` (instants within an exposure, after `pic`, if the geometry has
 several), `member` (spectra in bins), `group` (bins made by hand).
 
-A selection keeps its numbers: after ``ds.isel(pic=[5])``, `pic` is 5.
+A selection keeps its numbers: after ``ds.isel(pic=[5])``, `pic` is 5. Exposures that
+``ds.uvis.rebin`` merges have the number of the first.
 
 Steps know these names, and need the numbers of exposures, rows and columns as they were. What
 xarray renames, swaps, stacks, averages or drops before a step is an error that says how to mend it:
@@ -353,7 +354,8 @@ target, prime_instrument
 ul_line, ul_band, lr_line, lr_band, line_bin, band_bin
     The window; see above.
 summed
-    How many transmitted counts each one is the sum of, after ``ds.uvis.rebin``.
+    How many transmitted counts each one is the sum of, after ``ds.uvis.rebin``; the last of a
+    product or a window may be of fewer.
 year, doy, start_time, compression
     Year and day of year (1 January is 1) of the first START_TIME; how that was taken; compression
     on board: SQRT_9 rounds counts above 128.

@@ -3,14 +3,23 @@
 Each stands in for an argument that is not given, and goes before its environment variable::
 
     argument, option, environment variable, cache
+
+A call of `set_options` sets them for the session, a `with` block for its own thread or task.
+Threads that a program or dask starts know nothing of the block they were started in: in them, the
+blocks of the main thread hold too, as far as they have none of their own.
 """
 
 from __future__ import annotations
 
 import os
+import threading
+import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass, fields
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,27 +59,65 @@ class _Kept:
 
 _KEPT: Final = _Kept()
 
-_current = Options()
+#: Some options by name.
+_Layer = dict[str, Any]
+
+_LOCK = threading.Lock()
+
+#: What calls have set for the session, in their order. Whether a call is followed by a block, which
+#: takes it back, is not known as long as what it returned is there.
+_session: list[tuple[weakref.ref[set_options] | None, _Layer]] = []
+
+#: What blocks have set, the innermost last: of this thread or task, and of the main thread.
+_blocks: ContextVar[tuple[_Layer, ...]] = ContextVar("_blocks", default=())
+_of_main_thread: tuple[_Layer, ...] = ()
 
 
 def current() -> Options:
-    """The settings that hold now."""
-    return _current
+    """The settings that hold now, in this thread."""
+    main = () if _in_main_thread() else _of_main_thread
+    with _LOCK:
+        session = [layer for _, layer in _session]
+    return Options(**reduce(or_, (*session, *main, *_blocks.get()), {}))
 
 
 @contextmanager
 def applied(options: Options) -> Iterator[None]:
     """Let other settings hold in a `with` block, such as those of a batch in its workers."""
-    global _current
-    if options == _current:
-        # Workers may be threads of the program, which can set options meanwhile.
-        yield
-        return
-    before, _current = _current, options
+    layer = asdict(options)
+    _enter(layer)
     try:
         yield
     finally:
-        _current = before
+        _exit(layer)
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
+def _enter(layer: _Layer) -> None:
+    """Begin a block."""
+    global _of_main_thread
+    _blocks.set((*_blocks.get(), layer))
+    if _in_main_thread():
+        with _LOCK:
+            _of_main_thread = (*_of_main_thread, layer)
+
+
+def _exit(layer: _Layer) -> None:
+    """End a block; tasks of the main thread may end theirs in any order."""
+    global _of_main_thread
+    _blocks.set(_without(_blocks.get(), layer))
+    if _in_main_thread():
+        with _LOCK:
+            _of_main_thread = _without(_of_main_thread, layer)
+
+
+def _without(layers: tuple[_Layer, ...], layer: _Layer) -> tuple[_Layer, ...]:
+    """All but the last that is this very one."""
+    at = max((k for k, one in enumerate(layers) if one is layer), default=len(layers))
+    return layers[:at] + layers[at + 1 :]
 
 
 @calls.public("get_options")
@@ -83,7 +130,7 @@ def get_options() -> dict[str, Any]:
     ...     uvisxr.get_options()["progress"]
     False
     """
-    return asdict(_current)
+    return asdict(current())
 
 
 @calls.constructor
@@ -93,6 +140,9 @@ class set_options:
     An option goes before its environment variable, an argument before the option. The workers of
     `uvisxr.batch.process` have the options of the program that started it. None takes an option
     back.
+
+    A block holds in its own thread or asyncio task, before what is set for the session meanwhile;
+    that of the main thread also in other threads, such as dask's, which have none of their own.
 
     Parameters
     ----------
@@ -109,7 +159,8 @@ class set_options:
     Raises
     ------
     ArgumentError
-        An option has a wrong value, or names kernels or a folder that do not exist.
+        An option has a wrong value, or names kernels or a folder that do not exist, or a path that
+        cannot.
 
     Examples
     --------
@@ -134,8 +185,7 @@ class set_options:
         cache: str | Path | _Kept | None = _KEPT,
         progress: bool | _Kept | None = _KEPT,
     ) -> None:
-        global _current
-        given: dict[str, Any] = {}
+        given: _Layer = {}
         if not isinstance(kernels, _Kept):
             given["kernels"] = kernels if kernels is None else _kernels(kernels)
         if not isinstance(calibration, _Kept):
@@ -149,18 +199,26 @@ class set_options:
         if not isinstance(progress, _Kept):
             checks.choice("progress", progress, bool | None)
             given["progress"] = progress
-        self._before = {name: getattr(_current, name) for name in given}
-        _current = replace(_current, **given)
+        self._given = given
+        with _LOCK:
+            # Those before that nobody can enter any more are one.
+            settled: _Layer = {}
+            while _session and not (_session[0][0] and _session[0][0]()):
+                settled |= _session.pop(0)[1]
+            _session.insert(0, (None, settled))
+            _session.append((weakref.ref(self), given))
 
     def __enter__(self) -> None:
-        return
+        with _LOCK:
+            _session[:] = [(call, layer) for call, layer in _session if layer is not self._given]
+        _enter(self._given)
 
     def __exit__(self, *exception: object) -> None:
-        global _current
-        _current = replace(_current, **self._before)
+        _exit(self._given)
 
     def __repr__(self) -> str:
-        there = ((f.name, getattr(_current, f.name)) for f in fields(Options))
+        now = current()
+        there = ((f.name, getattr(now, f.name)) for f in fields(Options))
         return f"<uvisxr options: {', '.join(f'{name}={value!r}' for name, value in there)}>"
 
 
@@ -168,7 +226,16 @@ def _path(name: str, value: object) -> str:
     """An absolute path."""
     if not isinstance(value, str | Path) or not str(value):
         raise checks.refused(name, value, "a path")
-    return os.path.abspath(Path(value).expanduser())  # noqa: PTH100 - "a/.." is gone, links stay
+    try:
+        path = os.path.abspath(Path(value).expanduser())  # noqa: PTH100 - "a/.." is gone, links stay
+        Path(path).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return path
+    except (OSError, RuntimeError, ValueError) as error:
+        # A name that is too long, an unknown user's home, a folder that must not be looked into.
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise checks.refused(name, value, f"a path; {reason}") from error
+    return path
 
 
 def _kernels(given: str | Path | Iterable[str | Path]) -> tuple[str, ...]:

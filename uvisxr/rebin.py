@@ -15,10 +15,10 @@ from .dataset import conventions, history, products
 from .dataset.conventions import QUALITY_FLAGS, SUMMED, QualityFlag
 from .dataset.fields import FIELDS, ROWS
 from .errors import ArgumentError, UvisError
-from .instrument.channel import channel as find_channel
 from .instrument.detector import Bins
 from .numerics import merging
-from .timescales import add_seconds
+from .quality import losses
+from .timescales import et_to_utc
 
 _DIMS = ("pic", "pixel", "wl")
 
@@ -27,11 +27,11 @@ _DIMS = ("pic", "pixel", "wl")
 _APART = 2e-3
 
 #: Coordinates that are those of the first of a group.
-_FIRST = ("time_start", "sclk", "product", "line", "band")
+_FIRST = ("pic", "time_start", "sclk", "product", "line", "band")
 
 #: Variables that are made anew of what a group spans.
 _SPANNED = (
-    *("counts", "quality", "pic", "pixel", "wl", "wl_bounds"),
+    *("counts", "quality", "pixel", "wl", "wl_bounds"),
     *("time", "time_stop", "et", "exposure"),
 )
 
@@ -63,26 +63,28 @@ def rebin(ds: xr.Dataset, pic: int = 1, pixel: int = 1, wl: int = 1) -> xr.Datas
         follow one another: it then holds fewer.
     pixel, wl : int
         Pixels along the slit, and spectral elements, in each of the new ones, from the first one of
-        the dataset on. The last may hold fewer.
+        the dataset on. The last may hold fewer; more than there are mean all.
 
     Returns
     -------
     Dataset
         `counts` are sums, uint32, missing (4294967295) where one of the counts is; `exposure` too.
-        Times are those of the whole, `line` and `band` those of the first element, `wl` and
-        `wl_bounds` those of all columns; the attributes `line_bin`, `band_bin` and the window's
-        corners follow. `pic` and `pixel` count from 0 where they are merged. The attribute `summed`
-        says how many transmitted counts each one holds, for the rounding of SQRT_9.
+        Times are those of the whole, `pic`, `line` and `band` those of the first element, `wl` the
+        mean of the dataset's by columns, `wl_bounds` their outer edges; the attributes `line_bin`,
+        `band_bin` and the window's corners follow. `pixel` counts from 0 where it is merged. The
+        attribute `summed` says how many transmitted counts the fullest ones hold, for the rounding
+        of SQRT_9.
 
-        `quality`: `star` and `user` where any spectrum has them, `dark_line` where all have it,
-        `lost` where all are lost, and `partial` where some are lost or partial. Lazy where `counts`
-        are dask arrays.
+        `quality`, where spectra are merged: `lost` where all are lost and `partial` where some are
+        lost or partial, by their flags or their counts (as in `background`, but without its level);
+        `star` and `user` where any spectrum has them, `dark_line` where all have it. Lazy where
+        `counts` are dask arrays.
 
     Raises
     ------
     ArgumentError
-        A number is not positive; rows or columns are missing between others or in another order; or
-        no two exposures follow one another.
+        A number is not positive; rows or columns are missing between others or in another order; no
+        two exposures follow one another; or the counts are negative or not whole.
     UvisError
         The dataset holds what belongs to its elements as they are: a geometry, radiances, or
         variables of your own.
@@ -112,23 +114,27 @@ def rebin(ds: xr.Dataset, pic: int = 1, pixel: int = 1, wl: int = 1) -> xr.Datas
         _neighbours("pixel", bins.line, bins.n_line, pixel),
         _neighbours("wl", bins.band, bins.n_band, wl),
     )
-    changed: dict[str, Any] = {"counts": groups.counts(ds["counts"].variable)}
+    counts = groups.counts(ds["counts"].variable)
+    changed: dict[str, Any] = {"counts": counts}
     for name in _FIRST:
         if name in ds.variables:
             variable = ds.variables[name]
             changed[name] = variable.isel({d: groups.of(d) for d in merged if d in variable.dims})
-    changed |= {d: (d, np.arange(groups.of(d).size)) for d in ("pic", "pixel") if d in merged}
+    if pixel > 1:
+        changed["pixel"] = ("pixel", np.arange(groups.pixel.size))
     if pic > 1:
         changed |= _times(ds, groups.pic)
     if wl > 1:
-        new = groups.bins(bins)
-        mean, edges = new.wavelengths(find_channel(ds.attrs["channel"]))
-        changed |= {"wl": ("wl", mean), "wl_bounds": (("wl", "bnds"), edges)}
-    if "quality" in ds.variables:
-        changed["quality"] = groups.quality(ds["quality"].variable)
+        changed |= _wavelengths(ds, bins.n_band, groups.wl)
+    if pic > 1 or pixel > 1:
+        # Of a sum nobody could tell any more.
+        quality = groups.quality(losses.flags(ds).variable)
+        if quality.chunks is not None:
+            quality = quality.chunk({d: counts.chunksizes[d] for d in quality.dims})
+        changed["quality"] = quality
     variables = dict(ds.variables) | changed
     data = {name: variables.pop(name) for name in ds.data_vars}
-    attrs = ds.attrs | _attributes(ds, bins, factors)
+    attrs = ds.attrs | _attributes(ds, bins, groups)
     return conventions.apply(xr.Dataset(data, variables, attrs))
 
 
@@ -144,14 +150,9 @@ class _Groups:
         """Those along one dimension."""
         return np.asarray(getattr(self, dim))
 
-    def bins(self, bins: Bins) -> Bins:
-        """What they make of some bins."""
-        return Bins(
-            bins.line[self.pixel],
-            np.add.reduceat(bins.n_line, self.pixel),
-            bins.band[self.wl],
-            np.add.reduceat(bins.n_band, self.wl),
-        )
+    def largest(self, dim: str, size: int) -> int:
+        """How many the fullest of them holds along a dimension of that size."""
+        return int(np.diff(self.of(dim), append=size).max())
 
     def counts(self, counts: xr.Variable) -> xr.Variable:
         """Sums of counts; lazy where they are."""
@@ -272,20 +273,36 @@ def _neighbours(dim: str, first: np.ndarray, count: np.ndarray, factor: int) -> 
     return merging.group_starts(first.size, factor)
 
 
-def _attributes(ds: xr.Dataset, bins: Bins, factors: dict[str, int]) -> dict[str, int]:
+def _attributes(ds: xr.Dataset, bins: Bins, groups: _Groups) -> dict[str, int]:
     """Attributes of the new window, and how many counts are in each."""
-    attrs = {SUMMED: int(ds.attrs.get(SUMMED, 1)) * math.prod(factors.values())}
+    merged = {dim: groups.largest(dim, ds.sizes[dim]) for dim in _DIMS}
+    attrs = {SUMMED: int(ds.attrs.get(SUMMED, 1)) * math.prod(merged.values())}
     for dim, axis, start, count in (
         ("pixel", "line", bins.line, bins.n_line),
         ("wl", "band", bins.band, bins.n_band),
     ):
-        if factors[dim] > 1:
+        if merged[dim] > 1:
             attrs |= {
                 f"ul_{axis}": int(start[0]),
                 f"lr_{axis}": int(start[-1] + count[-1] - 1),
-                f"{axis}_bin": int(ds.attrs[f"{axis}_bin"]) * factors[dim],
+                f"{axis}_bin": int(ds.attrs[f"{axis}_bin"]) * merged[dim],
             }
     return attrs
+
+
+def _wavelengths(ds: xr.Dataset, columns: np.ndarray, starts: np.ndarray) -> dict[str, xr.Variable]:
+    """Wavelengths of groups of elements that hold some columns each (wl,), and their edges."""
+    found = {}
+    if "wl" in ds.variables:
+        total = np.add.reduceat(ds["wl"].values * columns, starts)
+        found["wl"] = xr.Variable("wl", total / np.add.reduceat(columns, starts))
+    if "wl_bounds" in ds.variables:
+        edges = ds.variables["wl_bounds"]
+        (side,) = (dim for dim in edges.dims if dim != "wl")
+        last = np.append(starts[1:], columns.size) - 1
+        outer = [edges.isel({"wl": at, side: k}) for k, at in ((0, starts), (-1, last))]
+        found["wl_bounds"] = xr.Variable.concat(outer, side).transpose(*edges.dims)
+    return found
 
 
 def _times(ds: xr.Dataset, starts: np.ndarray) -> dict[str, tuple[str, np.ndarray]]:
@@ -296,8 +313,7 @@ def _times(ds: xr.Dataset, starts: np.ndarray) -> dict[str, tuple[str, np.ndarra
     found = {"et": (et - exposure / 2)[starts] + seconds / 2, "exposure": seconds}
     if "time_stop" in ds.variables:
         found["time_stop"] = ds["time_stop"].values[[*(starts[1:] - 1), size - 1]]
-    if "time_start" in ds.variables and "time" in ds.variables:
-        begin = ds["time_start"].values[starts]
-        middle = [add_seconds(t, s / 2) for t, s in zip(begin, seconds, strict=True)]
-        found["time"] = np.array(middle, begin.dtype)
+    if "time" in ds.variables:
+        # Not from time_start, which a leap second shares with the second after it.
+        found["time"] = et_to_utc(found["et"])
     return {name: ("pic", values) for name, values in found.items()}

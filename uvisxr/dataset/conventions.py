@@ -238,7 +238,7 @@ _CONTENTS = {
 #: radiances, which arrays taken from it keep.
 SMOOTHED = "smoothing_weights"
 
-#: Attribute with the number of transmitted counts in each that `rebin` made.
+#: Attribute with the number of transmitted counts in the fullest that `rebin` made.
 SUMMED = "summed"
 
 

@@ -193,7 +193,7 @@ def _values(ds: xr.Dataset, name: str, kind: str = "iuf") -> np.ndarray | None:
 
 
 def _summed(ds: xr.Dataset) -> str:
-    return f"{ds.attrs.get('summed', 1)} transmitted counts in each"
+    return f"up to {ds.attrs.get('summed', 1)} transmitted counts in each"
 
 
 def _background(ds: xr.Dataset) -> str:

@@ -70,7 +70,13 @@ def _by_name(times: Any, ds: xr.Dataset) -> Any:
 def _own(times: Any, n_pic: int) -> np.ndarray:
     if np.ma.is_masked(times):
         raise ArgumentError("times= holds masked values: give valid times only")
-    et = _to_et(np.asarray(times))
+    try:
+        given = np.asarray(times)
+    except ValueError:
+        raise ArgumentError(
+            "times= holds rows of different lengths: give as many instants for each exposure"
+        ) from None
+    et = _to_et(given)
     if not et.size:
         raise ArgumentError("times= is empty: give one time for all exposures, or one for each")
     if not np.isfinite(et).all():
@@ -87,6 +93,11 @@ def _own(times: Any, n_pic: int) -> np.ndarray:
 
 def _to_et(values: np.ndarray) -> np.ndarray:
     kind = values.dtype.kind
+    if kind == "f" and values.dtype.itemsize < 8:
+        raise ArgumentError(
+            f"times= is of the type {values.dtype}, in which times of the flight are right to some "
+            "16 s only: give numbers of double precision"
+        )
     if kind in "iuf":
         return values.astype(float)
     try:

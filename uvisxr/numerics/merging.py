@@ -52,7 +52,7 @@ def sums(counts: np.ndarray, starts: Sequence[np.ndarray]) -> np.ndarray:
     Raises
     ------
     ArgumentError
-        A sum does not fit.
+        A sum does not fit, or values are no counts.
     """
     out = np.empty([s.size for s in starts], np.uint32)
     first, *others = starts
@@ -61,7 +61,7 @@ def sums(counts: np.ndarray, starts: Sequence[np.ndarray]) -> np.ndarray:
     step = max(1, _BLOCK * first.size // max(1, counts.size))
     for begin in range(0, first.size, step):
         some = slice(begin, begin + step)
-        part = counts[first[begin] : ends[min(begin + step, first.size) - 1]]
+        part = poisson.as_counts(counts[first[begin] : ends[min(begin + step, first.size) - 1]])
         lost = poisson.missing(part)
         total = np.where(lost, 0, part)
         inner = (first[some] - first[begin], *others)

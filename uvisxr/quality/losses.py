@@ -243,6 +243,10 @@ def flags(ds: xr.Dataset, level: float = 0.0, measured: xr.DataArray | None = No
         dask="parallelized",
         output_dtypes=[np.uint8],
     )
+    if measured.chunks is not None:
+        # As the counts are split, or the dataset has no chunks of its own.
+        pieces = ds["counts"].variable.chunksizes
+        found = found.chunk({dim: pieces[dim] for dim in DIMS if dim in pieces})
     return before.copy(data=before.data | found.data)
 
 

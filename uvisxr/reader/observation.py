@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -290,7 +290,9 @@ def _labels(
         raise ArgumentError("no product to open: give paths of products or folders, or batch=")
     wanted = sources.Filter(channel=channel)
     products = list(sources.expand(paths, wanted, fetch))
-    named = {label_path(Path(path).expanduser().absolute()) for path in paths}
+    files = (Path(path).expanduser().absolute() for path in paths)
+    # The root of a file system has no name, and is the label of no product.
+    named = {label_path(file) for file in files if file.name}
     labels, unread = [], []
     for product in products:
         try:
@@ -361,6 +363,7 @@ def _open(
 
 def _chunked(ds: xr.Dataset, chunks: Any) -> xr.Dataset:
     try:
+        _check_sizes(chunks)
         return ds.chunk(chunks)
     except (TypeError, ValueError) as error:
         dims = ", ".join(map(str, ds.sizes))
@@ -368,6 +371,16 @@ def _chunked(ds: xr.Dataset, chunks: Any) -> xr.Dataset:
             f"chunks={chunks!r}: {error}; expected sizes by dimension ({dims}), such as "
             '{"pic": 10}, a size for all, or "auto"'
         ) from None
+
+
+def _check_sizes(chunks: Any) -> None:
+    """ValueError for sizes of which dask makes empty chunks, or none."""
+    parts = chunks.values() if isinstance(chunks, Mapping) else [chunks]
+    for part in parts:
+        for size in part if isinstance(part, list | tuple) else [part]:
+            number = isinstance(size, int | float | np.number)
+            if number and (isinstance(size, bool) or not (size >= 1 or size == -1)):
+                raise ValueError(f"{size} is no size")
 
 
 def _check_alike(first: Label, other: Label, target: str) -> None:
