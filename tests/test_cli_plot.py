@@ -157,3 +157,10 @@ def test_without_matplotlib_it_says_what_to_install(product, tmp_path, monkeypat
     monkeypatch.setattr(builtins, "__import__", missing)
     result = run(product, "-o", tmp_path / "out")
     assert result.exit_code == 1 and "uvisxr[plot]" in result.stderr
+
+
+def test_what_cannot_be_drawn_names_the_product(product, tmp_path):
+    other = write_product(product.parent, product_id(1), samples=3, band_bin=32)
+    result = run(product.parent, "-o", tmp_path / "out", "--wl-range", 100, 200)
+    lines = result.stderr.splitlines()
+    assert [line.split(": ")[1] for line in lines] == [str(product), str(other)]

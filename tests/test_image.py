@@ -155,9 +155,9 @@ def test_the_dataset_stays_as_it_is():
         ({"nx": True}, "nx=True"),
         ({"ny": -3}, "ny=-3"),
         ({"nx": 10**6}, "10000"),
-        ({"xlim": (3, 1)}, "xlim"),
+        ({"xlim": (3, 3)}, "xlim"),
         ({"ylim": (0, np.nan)}, "ylim"),
-        ({"ylim": 5}, "ylim=5: expected two ascending distances .* km"),
+        ({"ylim": 5}, "ylim=5: expected two distances .* km"),
         ({"wl_range": (500, 600)}, "range"),
         ({"exclude": "cloud"}, "cloud"),
     ],
@@ -186,3 +186,29 @@ def test_missing_steps():
 def test_numbers_of_cells_are_checked(nx):
     with pytest.raises(ArgumentError, match=r"nx=.*expected a number of cells"):
         image.image(flyby(n_pic=2), nx=nx)
+
+
+def test_limits_in_either_order():
+    ds = flyby(n_pic=3)
+    up = image.image(ds, nx=50, xlim=(-1000, 1000), ylim=(-500, 700))
+    down = image.image(ds, nx=50, xlim=(1000, -1000), ylim=(700, -500))
+    xr.testing.assert_identical(down, up)
+
+
+def test_nothing_to_draw_says_what_rules():
+    ds = flyby(n_pic=2)
+    # Nothing beyond the tenth element, which the range takes in.
+    short = ds.assign(radiance=ds["radiance"].where(ds["wl"] < float(ds["wl"][10])))
+    low, high = (float(ds["wl_bounds"][i, j]) for i, j in ((0, 0), (9, 1)))
+    said = (
+        r"of 120 spectra 120 have no value over the whole of 1200 to 1900 angstrom, 2 are flagged; "
+        rf"the rows have values from {np.ceil(low):g} to {np.floor(high):g}: see wl_range="
+    )
+    with pytest.raises(ArgumentError, match=said):
+        image.image(short, (1200, 1900))
+    flagged = quality_flags.flag(ds, ds["pixel"] > 9)
+    with pytest.raises(ArgumentError, match="100 are flagged, 20 have no pointing; see exclude="):
+        image.image(flagged.assign_coords(ra_corners=flagged["ra_corners"].where(ds["pixel"] > 9)))
+    behind = ds.assign_coords(ra_corners=ds["ra_corners"] + 180, dec_corners=-ds["dec_corners"])
+    with pytest.raises(ArgumentError, match="120 look more than 85 degrees past the body, 2 are"):
+        image.image(behind)

@@ -110,3 +110,57 @@ def test_ranges_and_steps_that_are_missing():
         axes.signal(ds, (100, 200))
     with pytest.raises(MissingStepError, match="neither radiance nor counts"):
         axes.signal(ds.drop_vars("counts"), None)
+
+
+def _ragged(last: dict[int, int]) -> xr.Dataset:
+    """Radiances of 0.01 that end, in some rows, before the element of a given number."""
+    ds = _counted()
+    radiance = xr.full_like(ds["counts"], 0.01, dtype=float)
+    for row, element in last.items():
+        radiance[:, row, element:] = np.nan
+    return ds.assign(radiance=radiance).drop_vars("counts")
+
+
+@pytest.mark.parametrize("method", ["bins", "trapezoid", "simpson"])
+def test_starlight_goes_as_far_as_every_row_has_values(method):
+    ds = _ragged({3: 125, 40: 123, 59: 0})
+    low, high = axes.signal(ds, "starlight", method).attrs["wl_range"]
+    # The last element of row 40, and for straight lines and parabolas what enters from beyond.
+    end = {
+        "bins": ds["wl_bounds"].values[122, 1],
+        "trapezoid": ds["wl"].values[122],
+        "simpson": ds["wl"].values[121],
+    }
+    assert (low, high) == (1600.0, pytest.approx(end[method], abs=1e-4))
+    light = axes.signal(ds, "starlight", method)
+    assert np.isnan(light.values).nonzero()[1].tolist() == [59] * 3
+    np.testing.assert_allclose(light.values[:, :59], 0.01 * (high - 1600.0))
+
+
+def test_one_odd_row_does_not_narrow_the_range():
+    ds = _ragged({20: 100})
+    light = axes.signal(ds, "starlight")
+    assert light.attrs["wl_range"] == (1600.0, 1900.0)
+    assert np.isnan(light.values).nonzero()[1].tolist() == [20] * 3
+
+
+def test_rows_with_nothing_in_common_leave_the_range_as_it_is():
+    ds = _ragged({row: 90 for row in range(30)})
+    ds["radiance"][:, 30:, :90] = np.nan
+    wl = float(ds["wl"][90])
+    assert axes.held(ds, (wl - 200, wl + 200)) == (wl - 200, wl + 200)
+
+
+def test_elements_wider_than_the_range():
+    """Counts are those of the element that most of the range is in."""
+    ds = _counted(Window(2, 0, 61, 1023, band_bin=32))
+    ds["counts"][:] = np.arange(32, dtype=np.uint16)
+    bounds = ds["wl_bounds"].values
+    low, high = bounds[4, 0] + 1, bounds[4, 0] + 4
+    light = axes.signal(ds, (low, high))
+    np.testing.assert_allclose(light, 4 / 10.0)
+    assert light.attrs["wl_range"] == pytest.approx(tuple(bounds[4]))
+    # Mostly in the fifth, and in no middle.
+    np.testing.assert_allclose(axes.signal(ds, (bounds[5, 0] - 1, bounds[5, 0] + 9)), 5 / 10.0)
+    # Whole ones, and none of which less than half lies within.
+    np.testing.assert_allclose(axes.signal(ds, (bounds[5, 0], bounds[7, 0] + 3)), 11 / 10.0)

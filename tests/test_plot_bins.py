@@ -182,3 +182,65 @@ def test_spectra_refused(ds, binned):
         spectrum(ds, [(0, 0)], variable="rate")
     with pytest.raises(MissingStepError, match="no spectra"):
         spectrum(ds.drop_vars(["radiance", "counts"]))
+
+
+def _spectra(values: np.ndarray, name: str = "FUV") -> xr.Dataset:
+    """Radiances of one pixel at 1 angstrom intervals from 1130 (FUV) or 560 (EUV)."""
+    wl = {"FUV": 1130.5, "EUV": 560.5}[name] + np.arange(values.size)
+    return xr.Dataset(
+        {"radiance": ("wl", values, {"units": "kR angstrom-1"})}, {"wl": wl}, {"channel": name}
+    )
+
+
+def test_limits_are_those_where_the_channel_is_sensitive():
+    values = np.ones(770)
+    values[:20], values[400] = 300.0, 3.0
+    ax = spectrum(_spectra(values))
+    assert ax.get_yscale() == "linear"
+    low, high = ax.get_ylim()
+    assert -0.5 < low <= 0 and 3 < high < 3.5
+
+
+def test_a_line_that_towers_makes_the_scale_logarithmic():
+    values = np.ones(770)
+    values[85] = 100.0
+    plain, named = (spectrum(_spectra(values), lines=lines) for lines in (False, True))
+    for ax in (plain, named):
+        assert ax.get_yscale() == "log"
+        assert 0.3 < ax.get_ylim()[0] < 1
+    assert 100 < plain.get_ylim()[1] < 150 < named.get_ylim()[1]
+
+
+def test_noise_does_not_reach_below_its_own_size_on_a_logarithmic_axis():
+    rng = np.random.default_rng(5)
+    values = 2.0 + np.zeros(600)
+    values[:250], values[300] = rng.normal(0, 0.5, 250), 500.0
+    ax = spectrum(_spectra(values, "EUV"))
+    assert ax.get_yscale() == "log"
+    assert 0.4 < ax.get_ylim()[0] < 0.6
+    # Where noise is all there is, half of it would be cut off.
+    values[250:] = rng.normal(0, 0.5, 350)
+    values[300] = 500.0
+    assert spectrum(_spectra(values, "EUV")).get_yscale() == "linear"
+
+
+def test_names_of_lines_lie_beside_them_and_above_the_spectrum():
+    values = np.ones(770)
+    values[[4, 85]] = 20.0
+    ax = spectrum(_spectra(values), lines={"at the frame": 1131.0, "H I Ly α": 1215.67})
+    ax.figure.canvas.draw()
+    frame = ax.get_window_extent()
+    first, second = (text.get_window_extent() for text in ax.texts)
+    x = ax.transData.transform([(1131.0, 20.0), (1215.67, 20.0)])
+    assert x[0, 0] < first.x0
+    assert second.x1 < x[1, 0]
+    assert min(first.y0, second.y0) > x[0, 1]
+    assert all(frame.x0 < box.x0 and box.x1 < frame.x1 for box in (first, second))
+
+
+def test_lines_where_there_are_no_values_are_not_marked():
+    values = np.ones(770)
+    values[:30] = np.nan
+    assert "N I 1134" not in {
+        t.get_text().strip() for t in spectrum(_spectra(values), lines=True).texts
+    }

@@ -620,3 +620,25 @@ def _wait_for(seen: Callable[[], bool]) -> None:
     while not seen():
         assert time.monotonic() < stop
         time.sleep(0.05)
+
+
+def test_what_is_no_figure(ds):
+    for wrong in (3, plt.figure().subfigures()):
+        with pytest.raises(ArgumentError, match=r"figure=.*expected a figure of matplotlib"):
+            check_stars(ds, figure=wrong)
+
+
+@pytest.mark.parametrize("use", [lambda c: c["radiance"], len, list, lambda c: "radiance" in c])
+def test_taken_for_a_dataset_it_says_where_that_is(checker, use):
+    with pytest.raises(TypeError, match=r"this is the star checker: .* is its \.dataset") as caught:
+        use(checker)
+    assert isinstance(caught.value, ArgumentError)
+    assert bool(checker)
+
+
+def test_of_several_windows_it_names_the_check_of_each(ds):
+    tree = xr.DataTree.from_dict({"window0": ds, "window1": ds})
+    with pytest.raises(AttributeError, match=r"tree\['window0'\]\.uvis\.check_stars\(\.\.\.\) or"):
+        tree.uvis.check_stars()
+    with pytest.raises(AttributeError, match=r"tree\['window0'\]\.uvis\.plot or"):
+        tree.uvis.plot.picture()

@@ -265,3 +265,26 @@ def test_bins_have_no_exposures(ds):
         bins = seen.uvis.bin(pixels=[[(0, 20)]])
         with pytest.raises(MissingStepError, match="binned already"):
             evolution(bins)
+
+
+def test_panels_without_a_point_say_why(ds):
+    flagged = flag(flag(ds, ds["pixel"] == 8), [(0, 9)])
+    dark = flagged.assign(radiance=flagged["radiance"].where(flagged["pixel"] != 30))
+    panels = _panels(evolution(dark, pixels=[8, 9, 30, 59], exclude=("user", "dark_line")))
+    said = {
+        name: [t.get_text() for t in ax.texts if t.get_gid() == "nothing"]
+        for name, ax in panels.items()
+    }
+    assert said == {
+        "pixel 8": ["no value:\nuser"],
+        "pixel 9": [],
+        "pixel 30": ["no value"],
+        "pixel 59": ["no value:\ndark line"],
+    }
+
+
+def test_the_number_of_the_pixel_covers_no_point(ds):
+    figure = evolution(ds, pixels=[3, 20])
+    figure.canvas.draw()
+    for ax in _panels(figure).values():
+        assert ax.texts[0].get_window_extent().y0 > ax.get_window_extent().y1

@@ -256,9 +256,9 @@ def test_without_annotation_there_is_the_image_and_the_outline(ds):
         ({"cmap": "virids"}, r"cmap='virids': expected a colour map .*did you mean 'viridis'"),
         ({"cmap": 3}, "cmap=3"),
         ({"norm": "logg"}, "norm='logg': expected one of .*did you mean 'log'"),
-        ({"norm": "log", "vmin": 0}, r"norm='log' from 0.* to .* does not fit the values, 0\.02"),
-        ({"norm": "log", "vmax": -1}, "norm='log'"),
-        ({"vmin": 3, "vmax": 1}, "norm='linear' from 3.* to 1"),
+        ({"norm": "log", "vmin": 0}, "vmin=0: expected a limit of the colours, above 0"),
+        ({"norm": "log", "vmax": -1}, "vmax=-1: expected .* above 0"),
+        ({"vmin": 3, "vmax": 1}, "vmin=3, vmax=1: expected vmin below vmax"),
         ({"vmin": "low"}, "vmin='low'"),
         ({"norm": LogNorm(), "vmin": 1}, r"norm=LogNorm\(vmin=..., vmax=...\)"),
         ({"levels": 0}, "levels=0"),
@@ -266,7 +266,8 @@ def test_without_annotation_there_is_the_image_and_the_outline(ds):
         ({"levels": [1]}, "two or more ascending"),
         ({"levels": [2, 1]}, "two or more ascending"),
         ({"levels": 3, "nx": 1}, "contours need 2 cells"),
-        ({"xlim": (3, 1)}, "xlim="),
+        ({"norm": "log", "vmin": 50}, r"norm='log' from 50.* to .* does not fit the values, 0\.02"),
+        ({"xlim": (3, 3)}, "xlim=.*two different"),
         ({"annotate": "alt"}, "annotate='alt'"),
         ({"compass": 1}, "compass=1"),
     ],
@@ -304,3 +305,56 @@ def test_close_to_a_body_only_the_scan_is_shown():
 def test_bad_altitude(ds):
     with pytest.raises(UvisError, match="altitudes"):
         picture(ds, nx=20, altitudes=(-5,))
+
+
+def test_descending_limits_mirror_the_picture(ds):
+    up = picture(ds, nx=40, xlim=(-1500, 2500), ylim=(0, 3000))
+    turned = picture(ds, nx=40, xlim=(2500, -1500), ylim=(3000, 0))
+    assert (turned.get_xlim(), turned.get_ylim()) == ((2500, -1500), (3000, 0))
+    (mesh,), (mirrored,) = _artists(up, "image"), _artists(turned, "image")
+    np.testing.assert_array_equal(mirrored.get_array(), mesh.get_array())
+    assert mirrored.get_extent() == pytest.approx(mesh.get_extent())
+    # Towards celestial north and east on the canvas, from the labels around the compass's foot.
+    for name in ("N", "E"):
+        there, here = (_arrow(ax, name) for ax in (up, turned))
+        np.testing.assert_allclose(here, -there, atol=0.05)
+
+
+def _arrow(ax, name: str) -> np.ndarray:
+    """Unit vector from one label of the compass to the other, its part along each."""
+    (at,), (north,), (east,) = (_artists(ax, f"compass:{n}") for n in (name, "N", "E"))
+    points = [np.array(t.get_position()) for t in (at, north, east)]
+    # Both are as far from the foot, and at right angles.
+    half = 0.5 * (points[2] - points[1])
+    sign = 1.0 if name == "E" else -1.0
+    return sign * half / np.hypot(*half)
+
+
+def test_labels_of_altitudes_do_not_collide(ds):
+    ax = picture(ds, nx=20, altitudes=range(20, 1000, 20))
+    assert len(_artists(ax, "altitude:")) == 49
+    ax.figure.canvas.draw()
+    boxes = [t.get_window_extent() for t in ax.texts if t.get_text().endswith("km")]
+    assert 1 < len(boxes) < 49
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
+def test_circles_by_default_lie_apart(ds):
+    def drawn(seen) -> list[float]:
+        ax = picture(seen, nx=20)
+        found = [float(a.get_gid().split(":")[1]) for a in _artists(ax, "altitude:")]
+        scale = ax.bbox.height * 72 / ax.figure.dpi / np.ptp(ax.get_ylim())
+        assert (np.diff([0.0, *found]) * scale > 7).all()
+        return found
+
+    assert len(drawn(ds)) > 1
+    # All that is seen lies close above the limb.
+    assert len(drawn(ds.assign_coords(alt=ds["alt"].clip(max=300)))) <= 1
+
+
+def test_the_label_of_a_flat_picture_has_room(ds):
+    ax = picture(ds, nx=40, ylim=(0, 900))
+    ax.figure.canvas.draw()
+    box, page = ax.yaxis.label.get_window_extent(), ax.figure.bbox
+    assert page.y0 <= box.y0 and box.y1 <= page.y1
+    assert ax.get_ylabel().replace("\n", " ") == "Distance towards the north of the body (km)"

@@ -204,3 +204,33 @@ def test_what_it_cannot_draw(opened, change, error, said):
 def test_a_range_beyond_the_data(opened):
     with pytest.raises(ArgumentError, match="no wavelength in wl_range"):
         opened.uvis.plot.quicklook((100, 200))
+
+
+def test_radiances_where_every_row_has_values(calibrated):
+    end = float(calibrated.wl_bounds[900, 1])
+    ragged = calibrated.assign(
+        radiance=calibrated.radiance.where((calibrated.pixel < 30) | (calibrated.wl < end))
+    )
+    figure = ragged.uvis.plot.quicklook()
+    assert titles(figure)[0] == f"Brightness, 1165–{end:.0f} Å"
+    good = (calibrated.quality == 0).values
+    assert np.isfinite(drawn(figure, "brightness")[good]).all()
+
+
+def test_the_title_counts_good_spectra_without_a_value(calibrated):
+    outside = (calibrated.pixel != 20) | (abs(calibrated.wl - 1500) > 3)
+    holed = calibrated.assign(radiance=calibrated.radiance.where(outside))
+    figure = holed.uvis.plot.quicklook()
+    n = int((calibrated.quality[:, 20] == 0).sum())
+    assert titles(figure)[0] == f"Brightness, 1165–1905 Å; {n} spectra lack a part"
+
+
+def test_a_range_within_a_wide_element(tmp_path):
+    path = write_product(tmp_path, "FUV2005_230_15_15", samples=3, band_bin=32)
+    figure = uvisxr.open_product(path).uvis.plot.quicklook((1216, 1226))
+    assert titles(figure)[0] == "Count rate, 1215–1240 Å"
+
+
+def test_what_is_no_figure(opened):
+    with pytest.raises(ArgumentError, match="figure=3: expected a figure of matplotlib"):
+        opened.uvis.plot.quicklook(figure=3)

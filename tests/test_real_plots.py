@@ -245,3 +245,15 @@ def test_picture_shows_the_body_at_its_size(located):
     # The limb is nearer than the centre and seems larger.
     expected = view.radii.mean() / np.sqrt(1 - (view.radii.mean() / float(view.distance)) ** 2)
     assert mean == pytest.approx(expected, rel=0.15 if ds.attrs["target"] == "PHOEBE" else 0.02)
+
+
+def test_around_no_body_all_bodies_are_others(data):
+    files = kernels(data, "phoebe")
+    ds = dataset(ets=[PHOEBE_ET], target="SATURN")
+    ds, near = (ds.uvis.geometry(kernels=files, target=name) for name in ("STAR", "SATURN"))
+    found = {view.name: view for view in views.others(ds, files)}
+    assert {"SATURN", "TITAN", "EARTH"} <= found.keys()
+    np.testing.assert_allclose(found["SATURN"].centre, views.target(near).centre, atol=1e-9)
+    ax = geometry(ds, mode="allsky", kernels=files)
+    gids = {str(a.get_gid()) for a in ax.findobj() if a.get_gid()}
+    assert {"slit", "body:TITAN", "sun"} <= gids

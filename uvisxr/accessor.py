@@ -274,16 +274,7 @@ class TreeAccessor(calls.Helpful):
         >>> tree["window0"].isel(pic=[0], pixel=[30]).uvis.plot.spectrum().get_xlabel()
         'Wavelength (Å)'
         """
-        try:
-            found = dict(windows(self._tree))
-        except MissingStepError as error:
-            raise OneWindowError(str(error)) from error
-        if len(found) > 1:
-            raise OneWindowError(
-                f"pictures are of one window, and there are {len(found)}: "
-                + " or ".join(f"tree[{window!r}].uvis.plot" for window in found)
-            )
-        return UvisAccessor(*found.values()).plot
+        return self._one("plot").plot
 
     @property
     def check_stars(self) -> Callable[..., StarChecker]:
@@ -294,7 +285,20 @@ class TreeAccessor(calls.Helpful):
         >>> with tree["window0"].uvis.check_stars() as checker:
         ...     ds = checker.dataset
         """
-        return self.plot.check_stars
+        return self._one("check_stars(...)").check_stars
+
+    def _one(self, wanted: str) -> UvisAccessor:
+        """The one window; an error says how to call what is wanted of each of several."""
+        try:
+            found = dict(windows(self._tree))
+        except MissingStepError as error:
+            raise OneWindowError(str(error)) from error
+        if len(found) > 1:
+            raise OneWindowError(
+                f"pictures are of one window, and there are {len(found)}: "
+                + " or ".join(f"tree[{window!r}].uvis.{wanted}" for window in found)
+            )
+        return UvisAccessor(*found.values())
 
     @property
     def stars(self) -> TreeStarFlags:

@@ -16,7 +16,7 @@ from . import calls, checks
 from .dataset.conventions import QUALITY_FLAGS, QualityFlag
 from .errors import ArgumentError
 from .geometry import views
-from .integrals import brightness
+from .integrals import brightness, known_range, span
 from .numerics import raster
 from .numerics.along_wl import Integration
 from .quality.flags import good
@@ -65,7 +65,7 @@ def image(
     nx, ny : int
         Cells across and up. Without `ny` the cells are square.
     xlim, ylim : (float, float), optional
-        Edges of the grid, km. Default: what the footprints cover.
+        Edges of the grid, km, in either order. Default: what the footprints cover.
     interpolate : bool
         Interpolate linearly between the footprint centres, up to one footprint diagonal away from
         them.
@@ -101,13 +101,10 @@ def image(
     polygons = footprints(ds)
     light = brightness(ds, wl_range, method)
     flat = views.middle_sample(light).transpose("pic", "pixel").values.astype(float)
-    usable = good(ds, exclude).values & np.isfinite(polygons).all(axis=(2, 3))
-    usable &= np.isfinite(flat)
+    unflagged, known = good(ds, exclude).values, np.isfinite(flat)
+    usable = unflagged & np.isfinite(polygons).all(axis=(2, 3)) & known
     if not usable.any():
-        raise ArgumentError(
-            f"no footprint to draw: all {usable.size} spectra are flagged, unpointed, far from the "
-            "body or without a value; see exclude= and ds.quality"
-        )
+        raise ArgumentError(_nothing(ds, light, polygons, unflagged, known))
     corners, values = polygons[usable], flat[usable]
     x_edges, y_edges = _grid(corners, nx, ny, xlim, ylim)
     cell = np.array([np.diff(x_edges)[0], np.diff(y_edges)[0]])
@@ -134,6 +131,36 @@ def image(
     )
 
 
+def _nothing(
+    ds: xr.Dataset,
+    light: xr.DataArray,
+    polygons: np.ndarray,
+    unflagged: np.ndarray,
+    known: np.ndarray,
+) -> str:
+    """Why there is no footprint to draw, and what to do about what concerns the most spectra."""
+    pointed = np.isfinite(views.corners(ds)).all(axis=(2, 3))
+    far = pointed & ~np.isfinite(polygons).all(axis=(2, 3))
+    low, high = light.attrs.get("wl_range", (np.nan, np.nan))
+    over = f" over the whole of {low:g} to {high:g} angstrom" if np.isfinite(low) else ""
+    remedy = ""
+    if "radiance" in ds.variables and "wl" in ds["radiance"].dims:
+        first, last = known_range(ds, *span(ds))
+        if (first, last) != (low, high):
+            remedy = (
+                f"the rows have values from {np.ceil(first):g} to {np.floor(last):g}: see wl_range="
+            )
+    reasons = [
+        (~known, f"have no value{over}", remedy or "see ds.quality"),
+        (~unflagged, "are flagged", "see exclude= and ds.quality"),
+        (~pointed, "have no pointing", "the kernels do not cover them"),
+        (far, "look more than 85 degrees past the body", "see target= of ds.uvis.geometry"),
+    ]
+    counted = sorted(((int(a.sum()), what, then) for a, what, then in reasons), reverse=True)
+    words = ", ".join(f"{number} {what}" for number, what, _ in counted if number)
+    return f"no footprint to draw: of {known.size} spectra {words}; {counted[0][2]}"
+
+
 def _check(
     nx: int,
     ny: int | None,
@@ -147,7 +174,9 @@ def _check(
         checks.whole("ny", ny, 1, _MOST, "a number of cells")
     for name, limits in (("xlim", xlim), ("ylim", ylim)):
         if limits is not None:
-            checks.pair(name, limits, "distances from the centre, km")
+            ends = checks.pair(name, limits, "distances from the centre, km", ascending=False)
+            if ends[0] == ends[1]:
+                raise checks.refused(name, limits, "two different distances from the centre, km")
 
 
 def _grid(
@@ -158,8 +187,8 @@ def _grid(
     ylim: tuple[float, float] | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     low, high = corners.min(axis=(0, 1)), corners.max(axis=(0, 1))
-    x0, x1 = (low[0], high[0]) if xlim is None else xlim
-    y0, y1 = (low[1], high[1]) if ylim is None else ylim
+    x0, x1 = (low[0], high[0]) if xlim is None else sorted(xlim)
+    y0, y1 = (low[1], high[1]) if ylim is None else sorted(ylim)
     if ny is None:
         side = (x1 - x0) / nx
         ny = max(1, int(np.ceil((y1 - y0) / side - 1e-9)))

@@ -121,8 +121,9 @@ def integrate(
     values = {_brightness(name) for name in names if name in source.data_vars}
     out = rest.assign({n: v for n, v in found.items() if n in values})
     out = out.assign_coords({n: v for n, v in found.items() if n not in values})
-    edges = ("bnds", np.array(ends))
-    return conventions.apply(out.assign_coords(wl=sum(ends) / 2, wl_bounds=edges))
+    return conventions.apply(
+        out.assign_coords(wl=sum(ends) / 2, wl_bounds=("bnds", np.array(ends)))
+    )
 
 
 def brightness(
@@ -170,6 +171,13 @@ _RULES = 20.0
 #: Difference, relative, from which on half-widths are others than a variance and scale make: well
 #: above the steps of their tables.
 _OTHER = 0.05
+
+#: How many elements before the end of the known ones an integral must end; None if it is at the
+#: edge of the last.
+_NEIGHBOURS: dict[Integration, int | None] = {"bins": None, "trapezoid": 0, "simpson": 1}
+
+#: Part of what is usual that a row must have of a range to be heeded when the range is narrowed.
+_USUAL = 0.9
 
 #: Difference between an integral and that of the counts, relative, from which on it is another:
 #: well above what the rounding of time-dependent weights can make.
@@ -526,7 +534,7 @@ def _weights(
             f"a part of the dataset's wavelengths, {low_end:.2f} to {high_end:.2f} angstrom",
         )
     wl = np.atleast_1d(ds["wl"].values).astype(float)
-    weights = along_wl.integration_weights(wl, _edges(ds), (low, high), method)
+    weights = along_wl.integration_weights(wl, edges(ds), (low, high), method)
     width, step = high - low, np.diff(wl)
     if method == "bins" and abs(weights.sum() - width) > 1e-6 * width:
         raise ArgumentError(
@@ -542,16 +550,66 @@ def _weights(
 
 def span(ds: xr.Dataset) -> tuple[float, float]:
     """First and last edge of a dataset's wavelength bins, angstrom."""
-    edges = _edges(ds)
-    return float(edges.min()), float(edges.max())
+    ends = edges(ds)
+    return float(ends.min()), float(ends.max())
 
 
-def _edges(ds: xr.Dataset) -> np.ndarray:
+def known_range(
+    ds: xr.Dataset, low: float, high: float, method: Integration = "bins"
+) -> tuple[float, float]:
+    """The part of a range of wavelengths over which the rows have values.
+
+    The ends of a detector's range fall on other columns in every row: an integral that reaches
+    beyond the last value of a row has none in it.
+
+    Parameters
+    ----------
+    ds : Dataset
+        With `radiance`.
+    low, high : float
+        Angstrom.
+    method : {"bins", "trapezoid", "simpson"}
+        Of the integral.
+
+    Returns
+    -------
+    (float, float)
+        Where all rows have values that have any; rows that have far less of the range than is usual
+        are not heeded. The whole range where nothing is known, or the rows have no part in common.
+    """
+    known: xr.DataArray = np.isfinite(ds["radiance"])  # type: ignore[assignment]
+    known = known.transpose(..., "wl")
+    rows = known.any([d for d in known.dims if d not in ("pixel", "wl")]).values.reshape(
+        -1, ds.sizes["wl"]
+    )
+    wl = np.atleast_1d(ds["wl"].values).astype(float)
+    order = np.argsort(wl)
+    wl, ends, rows = wl[order], edges(ds)[order], rows[:, order]
+    rows = rows[rows.any(axis=1)]
+    first, last = rows.argmax(axis=1), wl.size - 1 - rows[:, ::-1].argmax(axis=1)
+    # An integral of straight lines or parabolas takes neighbours of what lies in its range.
+    inward = _NEIGHBOURS[method]
+    hair = 1e-6 * np.diff(ends)[:, 0].min()
+    if inward is None:
+        starts, stops = ends[first, 0] + hair, ends[last, 1] - hair
+    else:
+        at = np.clip(first + inward, 0, wl.size - 1), np.clip(last - inward, 0, wl.size - 1)
+        starts, stops = wl[at[0]] + hair, wl[at[1]] - hair
+    starts[first == 0], stops[last == wl.size - 1] = ends[0, 0], ends[-1, 1]
+    reach = np.minimum(stops, high) - np.maximum(starts, low)
+    if not (reach > 0).any():
+        return low, high
+    usual = reach >= _USUAL * np.median(reach[reach > 0])
+    found = max(low, float(starts[usual].max())), min(high, float(stops[usual].min()))
+    return found if found[0] < found[1] else (low, high)
+
+
+def edges(ds: xr.Dataset) -> np.ndarray:
     """Edges of the wavelength bins, (wl, 2); half way between wavelengths if none are known."""
     if "wl_bounds" in ds.variables:
         return np.atleast_2d(ds["wl_bounds"].values)
     wl = np.atleast_1d(ds["wl"].values).astype(float)
     if wl.size < 2:
         raise MissingStepError("the dataset has no wl_bounds, which give the width of its element")
-    edges = along_wl.edges_half_way(wl)
-    return np.stack([edges[:-1], edges[1:]], axis=-1)
+    between = along_wl.edges_half_way(wl)
+    return np.stack([between[:-1], between[1:]], axis=-1)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from ..checks import choices
-from ..errors import ExportError, MissingDependencyError, UvisError
+from ..errors import ExportError, LabelError, MissingDependencyError, UvisError
 from ..files import refuse_foreign, whole_file
 from .messages import complain
 from .options import OVERWRITE, FilePath
@@ -92,7 +92,7 @@ def plot(
                 if path in made:
                     raise ExportError(f"{one.label}: another product has the same name, {one.name}")
                 refuse_foreign(path, overwrite, _is_ours)
-                _draw(ds, path, kind, wl_range)
+                _draw_product(one, ds, path, kind, wl_range)
                 made.add(path)
                 click.echo(path)
         except MissingDependencyError:
@@ -117,6 +117,24 @@ def _windows(product: Product) -> Iterator[tuple[str, xr.Dataset]]:
             yield f"_{name}", node.to_dataset()
     else:
         yield "", opened
+
+
+def _draw_product(
+    product: Product,
+    ds: xr.Dataset,
+    path: Path,
+    kind: Format,
+    wl_range: tuple[float, float] | None,
+) -> None:
+    """Draw a window of a product; errors name the product."""
+    if "counts" not in ds.variables:
+        raise LabelError(f"{product.label}: there are no spectra in it to draw")
+    try:
+        _draw(ds, path, kind, wl_range)
+    except (MissingDependencyError, ExportError):
+        raise
+    except UvisError as error:
+        raise type(error)(f"{product.label}: {error}") from error
 
 
 def _draw(ds: xr.Dataset, path: Path, kind: Format, wl_range: tuple[float, float] | None) -> None:

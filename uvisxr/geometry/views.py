@@ -190,7 +190,7 @@ def others(
     Parameters
     ----------
     ds : Dataset
-        With geometry.
+        With geometry, whose target may be no body.
     kernel_source : path or iterable of paths, optional
         As `kernels` of `uvisxr.geometry.los.geometry`.
     bodies : iterable of str, optional
@@ -220,7 +220,7 @@ def others(
     if "geometry_et" not in ds.variables:
         raise MissingStepError("the dataset has no geometry: call ds.uvis.geometry()")
     et = np.atleast_1d(ds["geometry_et"].values)
-    own = target(ds).name
+    own = None if shapeless(ds) else target(ds).name
     names = None if bodies is None else [name for name in _names(bodies) if name != own]
     if names == []:
         return []
@@ -246,13 +246,13 @@ def others(
 
 
 def _select(
-    source: choose.Kernels, et: np.ndarray, own: str, names: list[str]
+    source: choose.Kernels, et: np.ndarray, own: str | None, names: list[str]
 ) -> tuple[list[Path], dict[str, str]]:
     """Kernels for the target and those of other bodies that they cover; why they do not the
     rest."""
 
     def select(*names: str) -> list[Path]:
-        bodies = ("CASSINI", own, "SUN", *names)
+        bodies = ("CASSINI", *([own] if own else []), "SUN", *names)
         return choose.select(source, ets=et, bodies=bodies, frame_id=None)
 
     try:
@@ -284,14 +284,15 @@ def _names(bodies: Iterable[str]) -> list[str]:
     return [name for name, code in names.items() if code != SUN]
 
 
-def _loaded_names(own: str) -> list[str]:
-    """Planets and moons in the loaded kernels, without one of them, in order of their codes."""
+def _loaded_names(own: str | None) -> list[str]:
+    """Planets and moons in the loaded kernels, without the target, in order of their codes."""
     codes: set[int] = set()
     for index in range(spiceypy.ktotal("SPK")):
         file, *_ = spiceypy.kdata(index, "SPK")
         codes |= set(spiceypy.spkobj(file))
     names = []
-    for code in sorted(codes & set(_PLANETS_AND_MOONS) - {spiceypy.bods2c(own)}):
+    known = {spiceypy.bods2c(own)} if own else set()
+    for code in sorted(codes & set(_PLANETS_AND_MOONS) - known):
         # Those discovered since have no names yet.
         with contextlib.suppress(spiceypy.NotFoundError):
             names.append(spiceypy.bodc2n(code))

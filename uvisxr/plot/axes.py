@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.figure import Figure, FigureBase
 from matplotlib.image import AxesImage
 from matplotlib.ticker import AutoLocator
 
 from .. import checks
 from ..dataset import needs
 from ..errors import ArgumentError, MissingStepError
-from ..integrals import brightness, span
+from ..integrals import brightness, known_range, span
 from ..numerics.along_wl import Integration
 from ..numerics.poisson import missing
 from ..quality.flags import flags_of
@@ -28,6 +29,9 @@ from ..stars.catalogue import downloaded, read
 #: hydrogen between the stars takes what is below 912, so from beyond Lyman-beta to where the
 #: Lyman-alpha that the instrument scatters sets in.
 STARLIGHT = {"FUV": (1600.0, 1900.0), "EUV": (1035.0, 1150.0)}
+
+#: Where a channel's sensitivity is worth the name, angstrom: elsewhere radiances are mostly noise.
+SENSITIVE = {"FUV": (1165.0, 1905.0), "EUV": (570.0, 1175.0)}
 
 #: Wavelengths to look for stars in: a range, angstrom; the channel's `STARLIGHT`; or all.
 StarRange = tuple[float, float] | Literal["starlight"] | None
@@ -48,6 +52,18 @@ def new_axes(ax: Axes | None, **figure: Any) -> Axes:
     if ax is not None and not isinstance(ax, Axes):
         raise checks.refused("ax", ax, "axes of matplotlib, such as plt.gca()")
     return plt.subplots(layout="constrained", **figure)[1] if ax is None else ax
+
+
+def size(ax: Axes) -> tuple[float, float]:
+    """Width and height of axes, points."""
+    scale = 72.0 / cast(Figure, ax.get_figure(root=True)).dpi
+    return ax.bbox.width * scale, ax.bbox.height * scale
+
+
+def checked_figure(figure: object) -> None:
+    """Refuse what is to be filled and is no figure."""
+    if figure is not None and not isinstance(figure, FigureBase):
+        raise checks.refused("figure", figure, "a figure of matplotlib, such as plt.figure()")
 
 
 def unit(units: str) -> str:
@@ -136,8 +152,8 @@ def signal(ds: xr.Dataset, wl_range: StarRange, method: Integration = "bins") ->
     ----------
     ds : Dataset
     wl_range : (float, float), "starlight" or None
-        Angstrom. "starlight" is the channel's `STARLIGHT`, as far as the dataset holds it, and all
-        of a dataset that holds none of it, or is integrated already.
+        Angstrom. "starlight" is the channel's `STARLIGHT`, as far as the dataset holds it and its
+        rows have values, and all of a dataset that holds none of it, or is integrated already.
     method : {"bins", "trapezoid", "simpson"}
         As in `uvisxr.integrals.integrate`; counts are summed.
 
@@ -157,7 +173,7 @@ def signal(ds: xr.Dataset, wl_range: StarRange, method: Integration = "bins") ->
     """
     flags_of(ds)  # its dimensions are checked first
     checks.choice("method", method, Integration)
-    wanted = _wanted(ds, wl_range)
+    wanted = _wanted(ds, wl_range, method)
     if not {"radiance", "brightness"} & set(ds.variables):
         return _count_rate(ds, wanted)
     light = brightness(ds, wanted, method)
@@ -170,18 +186,31 @@ def signal(ds: xr.Dataset, wl_range: StarRange, method: Integration = "bins") ->
     return light.assign_coords(errors).assign_attrs(long_name="brightness", units="kR")
 
 
-def _wanted(ds: xr.Dataset, wl_range: StarRange) -> tuple[float, float] | None:
+def _wanted(ds: xr.Dataset, wl_range: StarRange, method: Integration) -> tuple[float, float] | None:
     if not isinstance(wl_range, str):
         return wl_range
     other = "two ascending wavelengths, angstrom"
     checks.choice("wl_range", wl_range, Literal["starlight"], other)
     usual = STARLIGHT.get(ds.attrs.get("channel", ""))
-    if usual is None or ds.sizes.get("wl", 0) < 2:
+    return None if usual is None else held(ds, usual, method)
+
+
+def held(
+    ds: xr.Dataset, usual: tuple[float, float], method: Integration = "bins"
+) -> tuple[float, float] | None:
+    """A range of wavelengths as far as a dataset holds it and its rows have values.
+
+    None if it holds none of it, or has no spectra.
+    """
+    if ds.sizes.get("wl", 0) < 2:
         return None
     ends = span(ds)
     low, high = max(usual[0], ends[0]), min(usual[1], ends[1])
-    held = bool(((ds["wl"] >= low) & (ds["wl"] <= high)).any())
-    return (low, high) if held else None
+    if not bool(((ds["wl"] >= low) & (ds["wl"] <= high)).any()):
+        return None
+    if "radiance" in ds.variables and "wl" in ds["radiance"].dims:
+        return known_range(ds, low, high, method)
+    return low, high
 
 
 def _count_rate(ds: xr.Dataset, wl_range: tuple[float, float] | None) -> xr.DataArray:
@@ -197,13 +226,13 @@ def _count_rate(ds: xr.Dataset, wl_range: tuple[float, float] | None) -> xr.Data
         )
     if wl_range is not None:
         low, high = checks.pair("wl_range", wl_range, "wavelengths, angstrom")
-        inside = (ds["wl"] >= low) & (ds["wl"] <= high)
-        if not bool(inside.any()):
+        inside = _inside(ds, low, high)
+        if not inside.any():
             raise ArgumentError(
                 f"no wavelength in wl_range={wl_range!r}: the dataset holds "
                 f"{float(ds['wl'].min()):.0f} to {float(ds['wl'].max()):.0f} angstrom"
             )
-        ds = ds.isel(wl=np.flatnonzero(inside.values))
+        ds = ds.isel(wl=np.flatnonzero(inside))
     counts = ds["counts"].compute()
     known = ~missing(counts)
     rate = counts.where(known, 0).sum("wl") / ds["exposure"]
@@ -213,6 +242,18 @@ def _count_rate(ds: xr.Dataset, wl_range: tuple[float, float] | None) -> xr.Data
         rate = rate.where(known.any("wl") & (lacking == 0))
     rate = rate.transpose("pic", "pixel").assign_attrs(long_name="count rate", units="count s-1")
     return rate.assign_attrs(wl_range=span(ds)) if "wl_bounds" in ds.variables else rate
+
+
+def _inside(ds: xr.Dataset, low: float, high: float) -> np.ndarray:
+    """Elements that lie in a range for the most part, or that the range lies in, bool (wl,)."""
+    wl = np.atleast_1d(ds["wl"].values)
+    if "wl_bounds" not in ds.variables:
+        return (wl >= low) & (wl <= high)
+    bounds = np.atleast_2d(ds["wl_bounds"].values)
+    common = np.minimum(bounds[:, 1], high) - np.maximum(bounds[:, 0], low)
+    # Half of an element, as its middle may lie at the end of the range.
+    enough: np.ndarray = common >= 0.4999 * np.minimum(np.diff(bounds)[:, 0], high - low)
+    return enough
 
 
 def title_of_light(ds: xr.Dataset, light: xr.DataArray) -> str:

@@ -27,21 +27,26 @@ _READABLE = 80.0
 _ROOM = 0.06
 
 
-def draw_bodies(ax: Axes, sky: maps.Sky, views: list[Views], below: str, look: Style) -> None:
-    """Draw bodies at one instant, farthest first; the first of `views` is the target.
+def draw_bodies(
+    ax: Axes, sky: maps.Sky, target: Views | None, others: list[Views], below: str, look: Style
+) -> None:
+    """Draw bodies at one instant, farthest first.
 
     The text `below` says where on the target the spacecraft is. The `gid` of each artist names its
     part and body, such as "limb:TITAN".
     """
+    views = ([] if target is None else [target]) + others
+    if not views:
+        return
     order = sorted(views, key=lambda v: -float(v.distance))
     for level, view in enumerate(order):
         zorder = 1.0 + level / (len(views) + 1)
-        if _draw(ax, sky, view, look, zorder) and view is views[0]:
+        if _draw(ax, sky, view, look, zorder) and view is target:
             draw_sub_spacecraft(ax, sky, view, below, look)
     names: list[np.ndarray] = []
     _draw_sun(ax, sky, views[0], look, names)
     # Name the target, then the nearest bodies if there is room.
-    for view in [views[0], *(v for v in reversed(order) if v is not views[0])]:
+    for view in sorted(reversed(order), key=lambda v: v is not target):
         _name(ax, sky, view, look, names)
 
 
@@ -154,6 +159,7 @@ def _write(ax: Axes, text: str, place: np.ndarray, look: Style, taken: list[np.n
         xytext=(0, 3),
         textcoords="offset points",
         annotation_clip=True,
+        gid="body_name",
         zorder=4.0,
         **look["body_name"],
     )

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.widgets import Button, RangeSlider
 
-from .. import calls
+from .. import calls, checks
 from ..errors import ArgumentError
 from ..geometry import views
 from ..numerics.along_wl import Integration
@@ -43,8 +43,15 @@ COLORMAPS = (
 #: A press that moves less than this is a click, screen pixels.
 _CLICK = 4.0
 
+#: What is said where the checker is taken for the dataset.
+_NOT_DATA = "this is the star checker: the dataset with the star flags is its .dataset"
+
 #: Keys that matplotlib's windows leave free, and what they do.
 _HINT = "click: set or clear a flag     n, b: colours     wheel, up, down: list"
+
+
+class NotADatasetError(ArgumentError, TypeError):
+    """A checker is asked for what its dataset has; to Python, an operation it does not support."""
 
 
 class StarChecker:
@@ -78,6 +85,8 @@ class StarChecker:
         style: Mapping[str, Mapping[str, Any]] | None,
     ) -> None:
         self._look = styled(style)
+        if figure is not None and not isinstance(figure, Figure):
+            raise checks.refused("figure", figure, "a figure of matplotlib, such as plt.figure()")
         self._ds = ds
         self._known = views.middle_sample(common.with_stars(ds, stars))
         signal = common.signal(ds, wl_range, method).compute()
@@ -133,6 +142,15 @@ class StarChecker:
             raise AttributeError(
                 f"the checker has no {name!r}: the dataset with the star flags is its .dataset"
             )
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __len__(self) -> int:
+        raise NotADatasetError(_NOT_DATA)
+
+    def __getitem__(self, key: object) -> Any:
+        raise NotADatasetError(_NOT_DATA)
 
     # What it gives ------------------------------------------------------------------------------
 
@@ -435,8 +453,8 @@ def check_stars(
         Calibrated; if not, the count rate is shown. A spectrum that lacks counts has none.
     wl_range : (float, float), "starlight" or None
         Angstrom. By default where stars outshine most bodies, 1600 to 1900 in the FUV and 1035 to
-        1150 in the EUV, as far as the dataset holds it; None for all of the dataset's. What is
-        integrated already is drawn as it is.
+        1150 in the EUV, as far as the dataset holds it and its rows have values; None for all of
+        the dataset's. What is integrated already is drawn as it is.
     method : {"bins", "trapezoid", "simpson"}
         Of integration over wavelength; see `uvisxr.integrals.integrate`. Counts are summed.
     stars : Dataset, optional

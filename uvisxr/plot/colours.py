@@ -69,9 +69,12 @@ def colours(
     elif norm is not None:
         scales = [name for name in get_scale_names() if not name.startswith("function")]
         checks.one_of("norm", norm, scales, "a Normalize of matplotlib")
+    above = 0.0 if norm == "log" else None
     for name, limit in (("vmin", vmin), ("vmax", vmax)):
         if limit is not None:
-            checks.number(name, limit, "a limit of the colours")
+            checks.number(name, limit, "a limit of the colours", above=above)
+    if vmin is not None and vmax is not None and vmin >= vmax:
+        raise ArgumentError(f"vmin={vmin!r}, vmax={vmax!r}: expected vmin below vmax")
     known = np.ma.masked_invalid(values)
     scale = ScalarMappable(cast(Normalize, norm), cmap)
     found = cast(Normalize, scale.norm)

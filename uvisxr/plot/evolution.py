@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from .. import calls, checks
 from ..dataset import inputs
-from ..dataset.conventions import QualityFlag
+from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
 from ..errors import ArgumentError
 from ..files import whole_file
 from ..numerics.along_wl import Integration
@@ -56,8 +56,8 @@ def evolution(
         Calibrated; if not, the count rate is drawn. A spectrum that lacks counts has none.
     wl_range : (float, float), "starlight" or None
         Angstrom. By default where stars outshine most bodies, 1600 to 1900 in the FUV and 1035 to
-        1150 in the EUV, as far as the dataset holds it; None for all of the dataset's. What is
-        integrated already is drawn as it is.
+        1150 in the EUV, as far as the dataset holds it and its rows have values; None for all of
+        the dataset's. What is integrated already is drawn as it is.
     path : path, optional
         PDF to write, with as many pages as needed. By default one figure is drawn.
     pixels : sequence of int, optional
@@ -84,7 +84,7 @@ def evolution(
     Returns
     -------
     Figure or Path
-        The figure, or `path` if given.
+        The figure, or `path` if given. A panel without a point says why, if it is for flags.
 
     Raises
     ------
@@ -236,7 +236,7 @@ class _Pages:
         figure, panels = plt.subplots(
             rows,
             columns,
-            figsize=(2.8 * columns + 0.6, 1.5 * rows + 0.8),
+            figsize=(2.8 * columns + 0.6, 1.65 * rows + 0.8),
             sharex=True,
             sharey=self.ordinate.limits is not None,
             squeeze=False,
@@ -266,6 +266,7 @@ class _Pages:
             bars = np.stack([light["lower"].values[:, pixel], light["upper"].values[:, pixel]])
             bars = np.where(keep & np.isfinite(values), bars, np.nan)
         number = int(np.atleast_1d(ds["pixel"].values)[pixel])
+        nothing = "" if np.isfinite(values).any() else self._reason(pixel)
         self._scale(ax, pixel)
         if self.ordinate.scale == "log":
             self._mark_below(ax, pic[values <= 0])
@@ -282,20 +283,30 @@ class _Pages:
                 mfc="none",
                 linestyle="none",
             )
-        paper = {"facecolor": ax.get_facecolor(), "edgecolor": "none", "alpha": 0.8, "pad": 0.8}
-        ax.text(
-            0.02,
-            0.95,
+        ax.annotate(
             f"pixel {number}",
-            zorder=4,
-            bbox=paper,
-            transform=ax.transAxes,
-            va="top",
+            (0, 1),
+            xycoords="axes fraction",
+            xytext=(0, 2),
+            textcoords="offset points",
+            va="bottom",
             fontsize="small",
         )
+        if nothing:
+            ax.text(
+                0.5, 0.5, nothing, transform=ax.transAxes, gid="nothing", **self.look["nothing"]
+            )
         ax.margins(x=0.02)
         if "star_count" in ds.variables:
             self._mark_stars(ax, pic, values, pixel)
+
+    def _reason(self, pixel: int) -> str:
+        """Why a pixel has no point."""
+        if not np.isfinite(self.light.values[:, pixel]).any():
+            return "no value"
+        flags = quality_flags.flags_of(self.ds).values[:, pixel][~self.good[:, pixel]]
+        names = [name for name, bit in QUALITY_FLAGS.items() if (flags & bit).any()]
+        return f"no value:\n{', '.join(names).replace('_', ' ')}"
 
     def _scale(self, ax: Axes, pixel: int) -> None:
         ax.set_yscale(self.ordinate.scale)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
+import matplotlib as mpl
 import numpy as np
 import xarray as xr
 from matplotlib import patheffects
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.offsetbox import AnchoredOffsetbox, DrawingArea
 from matplotlib.patches import FancyArrowPatch
 from matplotlib.text import Text
@@ -25,6 +29,7 @@ from ..geometry import outline, views
 from ..numerics.along_wl import Integration
 from . import axes as common
 from .colours import colours, drawable, extend, limits, steps
+from .labels import Labels, lay_out
 from .style import Style
 from .style import style as styled
 
@@ -34,8 +39,14 @@ _WHOLE = 3.0
 #: Least and greatest height of a new figure, inches.
 _HEIGHTS = (2.8, 8.0)
 
+#: Least distance between circles of altitude, points.
+_APART = 8.0
+
 #: Room around the labels of the compass arrows, points.
 _MARGIN = (11.0, 6.0)
+
+#: Least width and height of axes with a compass, points.
+_FOR_COMPASS = 60.0
 
 #: Fraction of the axes' sides that counts as a corner.
 _CORNER = 0.2
@@ -75,8 +86,9 @@ def picture(
     wl_range, nx, ny, interpolate, method, exclude
         As in `uvisxr.image.image`, which gives the same image as a DataArray.
     xlim, ylim : (float, float), optional
-        Limits of the axes, km from the centre, which the `nx` and `ny` cells divide. Default: the
-        footprints, and the whole body unless it is much larger.
+        Limits of the axes, km from the centre, which the `nx` and `ny` cells divide; descending
+        ones mirror the picture. Default: the footprints, and the whole body unless it is much
+        larger.
     cmap : str or Colormap, optional
         Default: that of the style, inferno.
     norm : str or Normalize, optional
@@ -91,10 +103,11 @@ def picture(
         Draw axes, title, colour bar, altitudes, poles and compass. Without these there are only the
         image and the body's limb and terminator, and altitudes that are asked for.
     altitudes : sequence of float, optional
-        Altitudes of circles to draw above the limb, km. Default: a few round numbers if `annotate`;
-        `()` for none.
+        Altitudes of circles to draw above the limb, km. Default: a few round numbers if `annotate`,
+        as far as they can be told apart; `()` for none. Those are named that have room for it.
     compass : bool
-        Show celestial north and east, and the direction of the Sun, if `annotate`.
+        Show celestial north and east, and the direction of the Sun, if `annotate` and there is
+        room.
     ax : Axes, optional
         Default: those of a new figure, as high as the image needs.
     style : mapping, optional
@@ -153,16 +166,17 @@ def picture(
     if fresh:
         shape = abs(np.ptp(ax.get_ylim()) / np.ptp(ax.get_xlim()))
         cast(Figure, ax.figure).set_size_inches(6.4, np.clip(4.8 * shape + 1.0, *_HEIGHTS))
+    ax.apply_aspect()
     if circles is None and annotate:
-        circles = _altitudes(ds)
-    _draw_altitudes(ax, middle, circles or (), look, named=annotate)
+        circles = _thinned(ax, _altitudes(ds))
+    names = _draw_altitudes(ax, middle, circles or (), look, named=annotate)
     if not annotate:
         ax.set_axis_off()
         return ax
 
-    _draw_poles(ax, middle, look)
-    if compass:
-        _draw_compass(ax, middle, _emptiest_corner(ax, found), look)
+    staying: list[Artist] = [*_draw_poles(ax, middle, look)]
+    if compass and min(common.size(ax)) > _FOR_COMPASS:
+        staying.append(_draw_compass(ax, middle, _emptiest_corner(ax, found), look))
     wl_low, wl_high = found.attrs["wl_range"]
     # Make the colour bar as high as the image, whatever its shape.
     bar = ax.figure.colorbar(
@@ -172,13 +186,24 @@ def picture(
         extend=extend(found.values, *limits(scale)) if boundaries is None else None,
         format=None if boundaries is None else "%.3g",
     )
-    bar.set_label(f"Brightness {wl_low:.0f}–{wl_high:.0f} Å (kR)")
+    height = common.size(ax)[1]
+    bar.set_label(_wrapped(f"Brightness {wl_low:.0f}–{wl_high:.0f} Å (kR)", height))
     ax.set_xlabel("Distance to the right of the centre (km)")
-    ax.set_ylabel("Distance towards the north of the body (km)")
+    ax.set_ylabel(_wrapped("Distance towards the north of the body (km)", height))
     name = common.title(ds)
     whose = "" if name.lower().startswith(body.name.lower()) else body.name.title()
     ax.set_title(f"{whose}  {name}".strip(), fontsize="medium")
+    lay_out(ax)
+    labels = Labels(ax)
+    labels.keep(staying)
+    labels.add(names)
     return ax
+
+
+def _wrapped(text: str, room: float) -> str:
+    """A label in lines no longer than some points."""
+    letter = 0.6 * FontProperties(size=mpl.rcParams["axes.labelsize"]).get_size_in_points()
+    return textwrap.fill(text, max(int(room / letter), 12))
 
 
 def _draw_image(
@@ -232,8 +257,9 @@ def _draw_body(ax: Axes, view: views.Views, look: Style) -> None:
         ax.plot(*_flat(view, night).T, gid="terminator", **line)
 
 
-def _draw_poles(ax: Axes, view: views.Views, look: Style) -> None:
+def _draw_poles(ax: Axes, view: views.Views, look: Style) -> list[Text]:
     one = view.at(0)
+    names: list[Text] = []
     halo = [patheffects.withStroke(**look["outline_halo"])]
     for name, sign in (("N", 1.0), ("S", -1.0)):
         pole = np.array([0.0, 0.0, sign * one.radii[2]])
@@ -241,7 +267,7 @@ def _draw_poles(ax: Axes, view: views.Views, look: Style) -> None:
             x, y = _flat(view, pole[None])[0]
             marker = {**look["pole"], "marker": "^" if name == "N" else "v"}
             ax.plot([x], [y], gid=f"pole:{name}", **marker)
-            ax.annotate(
+            text = ax.annotate(
                 name,
                 (x, y),
                 xytext=(0, -4 if name == "N" else 4),
@@ -252,6 +278,8 @@ def _draw_poles(ax: Axes, view: views.Views, look: Style) -> None:
                 fontsize="small",
                 path_effects=halo,
             )
+            names.append(text)
+    return names
 
 
 def _set_limits(
@@ -280,10 +308,20 @@ def _altitudes(ds: xr.Dataset) -> tuple[float, ...]:
     return tuple(float(a) for a in MaxNLocator(4).tick_values(0.0, highest) if 0 < a <= highest)
 
 
+def _thinned(ax: Axes, altitudes: tuple[float, ...]) -> tuple[float, ...]:
+    """Every second, third, ... of evenly spaced altitudes, so that the circles lie apart."""
+    if not altitudes:
+        return ()
+    apart = altitudes[0] * common.size(ax)[1] / abs(float(np.ptp(ax.get_ylim())))
+    every = max(1, int(np.ceil(_APART / apart)))
+    return altitudes[every - 1 :: every]
+
+
 def _draw_altitudes(
     ax: Axes, view: views.Views, altitudes: Sequence[float], look: Style, named: bool
-) -> None:
+) -> list[Text]:
     one = view.at(0)
+    names: list[Text] = []
     halo = [patheffects.withStroke(**look["outline_halo"])]
     for k, altitude in enumerate(altitudes):
         radii = one.radii + altitude
@@ -295,7 +333,8 @@ def _draw_altitudes(
         place = _inside(ax, circle, k) if named else None
         if place is not None:
             text = {"path_effects": halo, "clip_on": True, **look["altitude_value"]}
-            ax.text(place[0], place[1], f"{altitude:g} km", **text)
+            names.append(ax.text(place[0], place[1], f"{altitude:g} km", **text))
+    return names
 
 
 def _inside(ax: Axes, curve: np.ndarray, turn: int) -> np.ndarray | None:
@@ -330,16 +369,18 @@ def _emptiest_corner(ax: Axes, found: xr.DataArray) -> str:
     return corners[int(np.argmin(held))]
 
 
-def _draw_compass(ax: Axes, view: views.Views, corner: str, look: Style) -> None:
+def _draw_compass(ax: Axes, view: views.Views, corner: str, look: Style) -> Artist:
     """Draw arrows in a corner: celestial north and east, and around them the Sun's direction."""
     right, up, away = views.tangent_plane(view)[0]
     one = view.at(0)
     north = np.array([0.0, 0.0, 1.0])
     sun = one.rotation.T @ one.sun
     halo = [patheffects.withStroke(**look["outline_halo"])]
+    # The arrows turn with axes that are inverted.
+    turned = np.sign([np.diff(ax.get_xlim())[0], np.diff(ax.get_ylim())[0]])
     bearings = {}
     for name, vector in (("N", north), ("E", np.cross(north, away)), ("Sun", sun)):
-        flat = np.array([vector @ right, vector @ up])
+        flat = turned * [vector @ right, vector @ up]
         if np.hypot(*flat) > 0:
             bearings[name] = flat / np.hypot(*flat)
     # The Sun's arrow starts beyond the labels of the others, with which it may coincide.
@@ -371,3 +412,4 @@ def _draw_compass(ax: Axes, view: views.Views, corner: str, look: Style) -> None
     anchored = AnchoredOffsetbox(corner, child=box, frameon=False, pad=0.1, borderpad=0.1)
     anchored.set(gid="compass", zorder=5)
     ax.add_artist(anchored)
+    return anchored

@@ -23,18 +23,12 @@ from ..numerics import poisson
 from ..quality import losses
 from ..quality.flags import flags_of
 from . import axes as common
-from .spectrum import LINES, mark_lines
+from .spectrum import LINES, STEEP, mark_lines, set_scale, within
 from .style import Style
 from .style import style as styled
 
-#: Where a channel's sensitivity is worth the name, angstrom: elsewhere radiances are mostly noise.
-_SENSITIVE = {"FUV": (1165.0, 1905.0), "EUV": (570.0, 1175.0)}
-
 #: The flag that stands for a spectrum which has several: the first of these.
 _GRAVEST: tuple[QualityFlag, ...] = ("lost", "partial", "star", "user", "dark_line")
-
-#: Ratio of the brightest to the median above which a scale is logarithmic.
-_STEEP = 30.0
 
 
 @calls.public("plot.quicklook")
@@ -54,7 +48,8 @@ def quicklook(
         From any step before `bin`.
     wl_range : (float, float), optional
         Range of the brightness, angstrom. By default all wavelengths of counts, and those of
-        radiances where the channel is sensitive.
+        radiances where the channel is sensitive and the rows have values. Of counts, the elements
+        that lie in the range for the most part, or that it lies in.
     figure : Figure, optional
         An empty figure to fill. Default: a new one.
     style : mapping, optional
@@ -65,7 +60,8 @@ def quicklook(
     Figure
         Flags are the dataset's, and those of lost and partial spectra that the counts tell; where a
         spectrum has several, the gravest is shown. The mean is of spectra without flags, or of all
-        if there are none.
+        if there are none. Good spectra that lack a part of the range have no brightness; their
+        number is in the title.
 
     Raises
     ------
@@ -83,6 +79,7 @@ def quicklook(
     ['Count rate, 1115–1913 Å', 'Quality', 'Mean spectrum of 696 without flags']
     """
     look = styled(style)
+    common.checked_figure(figure)
     flags = _flags(ds)
     light = _light(ds, wl_range)
     ds = ds.assign_coords(quality=flags)
@@ -117,11 +114,8 @@ def _flags(ds: xr.Dataset) -> xr.DataArray:
 def _light(ds: xr.Dataset, wl_range: tuple[float, float] | None) -> xr.DataArray:
     """Brightness or count rate of every spectrum, (pic, pixel)."""
     if wl_range is None and "radiance" in ds.variables:
-        wl = ds["wl_bounds"] if "wl_bounds" in ds.variables else ds["wl"]
-        low, high = float(wl.min()), float(wl.max())
-        first, last = _SENSITIVE.get(ds.attrs.get("channel", ""), (low, high))
-        inside = max(low, first), min(high, last)
-        wl_range = inside if inside[0] < inside[1] else (low, high)
+        usual = common.SENSITIVE.get(ds.attrs.get("channel", ""), (0.0, np.inf))
+        wl_range = common.held(ds, usual)
     # Errors are not drawn.
     bounds = [f"radiance_{side}" for side in ("upper", "lower")]
     return common.signal(ds.drop_vars(bounds, errors="ignore"), wl_range).compute()
@@ -135,7 +129,11 @@ def _draw_map(ax: Axes, ds: xr.Dataset, light: xr.DataArray, good: np.ndarray, l
     ax.figure.colorbar(drawn, ax=ax, extend="both").set_label(common.label(light))
     low, high = light.attrs.get("wl_range", _span(ds))
     name = str(light.attrs["long_name"]).capitalize()
-    ax.set_title(f"{name}, {low:.0f}–{high:.0f} Å", fontsize="medium")
+    text = f"{name}, {low:.0f}–{high:.0f} Å"
+    without = np.count_nonzero(good & ~np.isfinite(values))
+    if without:
+        text += f"; {without} spectra lack a part"
+    ax.set_title(text, fontsize="medium")
 
 
 def _norm(values: np.ndarray) -> Normalize:
@@ -143,7 +141,7 @@ def _norm(values: np.ndarray) -> Normalize:
     if not values.size:
         return Normalize(0.0, 1.0)
     low, middle, high = np.percentile(values, (1, 50, 99.5))
-    if low > 0 and high > _STEEP * middle:
+    if low > 0 and high > STEEP * middle:
         return LogNorm(low, high)
     return Normalize(min(low, 0.0) if low > 0 and low < 0.3 * high else low, high)
 
@@ -182,13 +180,15 @@ def _draw_mean(ax: Axes, ds: xr.Dataset, good: np.ndarray, look: Style) -> None:
     (line,) = ax.plot(wl, values, drawstyle="steps-mid", gid="mean", **look["line"])
     band = {"step": "mid", "color": line.get_color(), **look["band"]}
     ax.fill_between(wl, values - lower, values + upper, **band)
-    _scale(ax, wl, values, ds.attrs.get("channel", "") if name == "radiance" else "")
+    ax.margins(x=0.01)
+    known = wl[np.isfinite(values)]
+    marked = within(LINES, known)
+    set_scale(ax, wl, values, ds.attrs.get("channel", "") if name == "radiance" else "", marked)
     ax.set_xlabel("Wavelength (Å)")
     ax.set_ylabel(caption)
     what = "without flags" if good.any() else "spectra, all flagged"
     ax.set_title(f"Mean spectrum of {np.count_nonzero(used)} {what}", fontsize="medium")
-    ax.margins(x=0.01)
-    mark_lines(ax, LINES, float(wl.min()), float(wl.max()), look)
+    mark_lines(ax, marked, look)
 
 
 def _radiance(ds: xr.Dataset, used: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:
@@ -213,27 +213,6 @@ def _rate(ds: xr.Dataset, used: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.
     with np.errstate(invalid="ignore", divide="ignore"):
         rate, down, up = (a / seconds for a in (total, lower, upper))
     return rate, down, up, common.caption("count rate", "count s-1")
-
-
-def _scale(ax: Axes, wl: np.ndarray, values: np.ndarray, channel: str) -> None:
-    """Limits, and a logarithmic scale if a line towers above the rest."""
-    known = np.isfinite(values)
-    if channel in _SENSITIVE:
-        low, high = _SENSITIVE[channel]
-        inside = known & (wl > low) & (wl < high)
-        known = inside if inside.any() else known
-    if not known.any():
-        return
-    found = values[known]
-    low, middle, high = (float(f(found)) for f in (np.min, np.median, np.max))
-    above = found[found > 0]
-    if 0 < middle < high / _STEEP:
-        ax.set_yscale("log")
-        # Room for the names of the lines.
-        ax.set_ylim(0.6 * float(np.percentile(above, 2)), 8 * high)
-    else:
-        room = 0.08 * (high - low) or 0.1 * abs(high) or 1.0
-        ax.set_ylim(min(low, 0.0) - room, high + 3 * room)
 
 
 def _span(ds: xr.Dataset) -> tuple[float, float]:

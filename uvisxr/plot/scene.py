@@ -24,6 +24,7 @@ from ..timescales import et_to_utc
 from . import axes as common
 from . import sky as maps
 from .bodies import draw_bodies
+from .labels import Labels, Place, lay_out
 from .style import Style
 from .style import style as styled
 
@@ -32,6 +33,24 @@ SceneMode = Literal["target", "fov", "allsky", "manual"]
 
 #: Maximum number of values written beside the slit; their spacing, and distance from it, points.
 _VALUES, _VALUE_PITCH, _VALUE_OFFSET = 12, 12.0, 7.0
+
+#: Texts of a scene by their `gid`, the most important first, and other places for each.
+_ORDER: dict[str, tuple[Place, ...]] = {
+    "pixel_number": (),
+    "body_name": (
+        {"position": (14, 3), "ha": "left"},
+        {"position": (-14, 3), "ha": "right"},
+        {"position": (0, -6), "ha": "center", "va": "top"},
+    ),
+    "place": (
+        {"position": (0, 6), "va": "bottom"},
+        {"position": (7, 0), "ha": "left", "va": "center"},
+        {"position": (-7, 0), "ha": "right", "va": "center"},
+        {"position": (0, -18), "ha": "center", "va": "top"},
+    ),
+    "right_ascension": ({"ha": "left"},),
+    "declination": ({"va": "top"},),
+}
 
 #: Distance of the numbers of pixels from the ends of the slit, and its least length, points.
 _END_OFFSET, _ROOM = 9.0, 30.0
@@ -75,16 +94,20 @@ class Stage:
     Attributes
     ----------
     ds : Dataset
-    target : Views
+    target : Views or None
+        None if it is no body, or one without known shape.
     others : list of Views
+    velocity : ndarray, (pic, 3)
+        Of the spacecraft, J2000, km/s.
     used, slit : ndarray, (pic, pixel, 4, 3) and (pic, 64, 4, 3)
         Apparent directions of the corners of the dataset's pixels, and of all detector rows.
     stars : Dataset
     """
 
     ds: xr.Dataset
-    target: views.Views
+    target: views.Views | None
     others: list[views.Views]
+    velocity: np.ndarray
     used: np.ndarray
     slit: np.ndarray
     stars: xr.Dataset
@@ -118,7 +141,9 @@ class Stage:
                 raise
             others = []
         known = catalogue.read() if stars is None else stars
-        return cls(ds, views.target(ds), others, views.corners(ds), views.slit(ds), known)
+        body = None if views.shapeless(ds) else views.target(ds)
+        seen = views.corners(ds), views.slit(ds)
+        return cls(ds, body, others, views.velocity(ds), *seen, known)
 
     def title(self, index: int) -> str:
         """Name of the observation, exposure, and the instant that is drawn, UTC to 0.1 s."""
@@ -140,7 +165,15 @@ class Stage:
         """Apparent directions of the stars at one exposure, (star, 3)."""
         year = catalogue.julian_year(self.ds["geometry_et"].values[index])
         true = catalogue.directions(self.stars, year)
-        return apparent(true, self.target.velocity[index])[0]
+        return apparent(true, self.velocity[index])[0]
+
+    def middle(self, index: int) -> np.ndarray:
+        """Where the slit points at one exposure, or without pointing then, at another, (3,)."""
+        for seen in (self.used[index], self.used):
+            known = np.isfinite(seen).all(axis=-1)
+            if known.any():
+                return unit(seen[known][0] if seen is self.used else seen[known].sum(axis=0))
+        return np.array([1.0, 0.0, 0.0])
 
 
 @calls.public("plot.geometry")
@@ -173,7 +206,7 @@ def geometry(
         Number of the exposure. Default: the first.
     mode : {"target", "fov", "allsky", "manual"}
         Show the target's disk and the slit; the slit alone; the whole sky; or the part of the sky
-        given by `xlim` and `ylim`.
+        given by `xlim` and `ylim`. All but the first serve for a target that is no body, too.
     center : (float, float), optional
         Right ascension and declination of the centre, degrees. Default: the target, or the slit.
     xlim, ylim : (float, float), optional
@@ -202,7 +235,7 @@ def geometry(
     Raises
     ------
     MissingStepError
-        The dataset has no geometry, or lacks the field.
+        The dataset has no geometry, or lacks the field; mode "target" of a target that is no body.
     ArgumentError
         An unknown exposure, mode, field or body, or limits that do not fit the mode.
     KernelError, CoverageError
@@ -242,19 +275,26 @@ def limits(stage: Stage, index: int, framing: Framing) -> tuple[maps.Sky, Limits
     mode, center = framing.mode, framing.center
     if mode == "allsky":
         return maps.Whole(), (360.0, 0.0), (-90.0, 90.0)
-    view = stage.target.at(index)
+    view = None if stage.target is None else stage.target.at(index)
+    if view is None and mode == "target":
+        name = stage.ds.attrs.get("geometry_target")
+        raise MissingStepError(
+            f"the geometry knows no shape of the target ({name or 'no body'}): draw the sky "
+            'without it, with mode="fov", "allsky" or "manual", or call '
+            "ds.uvis.geometry(target=...) with a body of known radii and rotation"
+        )
     corners = stage.used[index].reshape(-1, 3)
     pointed = bool(np.isfinite(corners).all())
     if center is not None:
         middle = vectors(*np.asarray(center, float))
-    elif mode == "fov" and pointed:
-        middle = unit(corners.sum(axis=0))
+    elif view is None or (mode == "fov" and pointed):
+        middle = stage.middle(index)
     else:
         middle = view.centre
     sky = maps.Around(middle)
-    shown = [sky(corners)] if pointed else []
-    if mode != "fov" or not pointed:
-        shown.append(sky(view.sky(outline.limb(view.observer, view.radii))))
+    shown = [sky(corners)] if pointed else [np.array([[-1.0, -1.0], [1.0, 1.0]])]
+    if view is not None and (mode != "fov" or not pointed):
+        shown = [*shown[: int(pointed)], sky(view.sky(outline.limb(view.observer, view.radii)))]
     points = np.concatenate(shown)
     low, high = points.min(axis=0), points.max(axis=0)
     half = 0.58 * (high - low).max()
@@ -272,13 +312,32 @@ def draw(ax: Axes, stage: Stage, index: int, framing: Framing, look: Style) -> N
     ax.apply_aspect()
     _draw_grid(ax, sky, look)
     others = [other.at(index) for other in stage.others]
-    bodies = [stage.target.at(index), *(body for body in others if np.isfinite(body.distance))]
-    draw_bodies(ax, sky, bodies, stage.below(index), look)
+    others = [body for body in others if np.isfinite(body.distance)]
+    target = None if stage.target is None else stage.target.at(index)
+    draw_bodies(ax, sky, target, others, stage.below(index), look)
+    bodies = others if target is None else [target, *others]
     _draw_stars(ax, sky, stage, index, bodies, look)
-    _draw_slit(ax, sky, stage, index, framing.annotate, look)
+    pixels = _draw_slit(ax, sky, stage, index, framing.annotate, look)
     ax.set_xlabel(sky.xlabel)
     ax.set_ylabel(sky.ylabel)
     ax.set_title(stage.title(index), fontsize="medium")
+    # What is written, and where, depends on what is on the canvas already.
+    lay_out(ax)
+    if pixels is not None:
+        if framing.annotate is not None:
+            values = stage.ds[framing.annotate].isel(pic=index).values.astype(float)
+            _write_values(ax, pixels, values, look)
+        _number_ends(ax, stage, pixels, look)
+    _settle(ax)
+
+
+def _settle(ax: Axes) -> None:
+    """Move texts that lie over others, or take them away, the least important ones."""
+    texts = {gid: [t for t in ax.texts if t.get_gid() == gid] for gid in _ORDER}
+    labels = Labels(ax)
+    labels.keep(t for t in ax.texts if t.get_gid() not in texts)
+    for gid, elsewhere in _ORDER.items():
+        labels.add(texts[gid], elsewhere)
 
 
 def _draw_grid(ax: Axes, sky: maps.Sky, look: Style) -> None:
@@ -310,6 +369,7 @@ def _draw_grid(ax: Axes, sky: maps.Sky, look: Style) -> None:
             rotation=90 if upright else 0,
             ha="right" if upright else "left",
             va="bottom",
+            gid="right_ascension" if upright else "declination",
             zorder=0.6,
             **look["sky_grid_value"],
         )
@@ -319,7 +379,7 @@ def _draw_stars(
     ax: Axes, sky: maps.Sky, stage: Stage, index: int, bodies: list[views.Views], look: Style
 ) -> None:
     where = stage.star_directions(index)
-    hidden = np.any([body.hides(where) for body in bodies], axis=0)
+    hidden = np.any([np.zeros(len(where), bool), *(body.hides(where) for body in bodies)], axis=0)
     place = sky(where)
     (x0, x1), (y0, y1) = sorted(ax.get_xlim()), sorted(ax.get_ylim())
     seen = ~hidden & (place > [x0, y0]).all(axis=1) & (place < [x1, y1]).all(axis=1)
@@ -333,11 +393,12 @@ def _draw_stars(
 
 def _draw_slit(
     ax: Axes, sky: maps.Sky, stage: Stage, index: int, annotate: str | None, look: Style
-) -> None:
+) -> np.ndarray | None:
+    """Draw the slit and its pixels; return these on the map, or None without pointing."""
     used = stage.used[index]
     if not np.isfinite(used).all():
         ax.text(0.5, 0.97, "no pointing", transform=ax.transAxes, ha="center", va="top")
-        return
+        return None
     whole = isinstance(sky, maps.Whole)
     rows = sky(stage.slit[index])
     polygons = sky(used)
@@ -359,7 +420,7 @@ def _draw_slit(
         flagged = PolyCollection(polygons[~good], gid="flagged", zorder=2.85)
         flagged.set(**look["flagged"])
         ax.add_collection(flagged, autolim=False)
-    _number_ends(ax, stage, polygons, look)
+    return polygons
 
 
 def _number_ends(ax: Axes, stage: Stage, polygons: np.ndarray, look: Style) -> None:
@@ -400,23 +461,28 @@ def _draw_field(
     ax.add_collection(pixels, autolim=False)
     bar = ax.figure.colorbar(pixels, ax=ax, shrink=0.8)
     bar.set_label(common.label(field))
-    _write_values(ax, polygons.mean(axis=1), values, look)
+    bar.ax.ticklabel_format(axis="y", style="plain", useOffset=False)
 
 
-def _write_values(ax: Axes, middle: np.ndarray, values: np.ndarray, look: Style) -> None:
+def _write_values(ax: Axes, polygons: np.ndarray, values: np.ndarray, look: Style) -> None:
     """Write some of the values beside their pixels, away from the slit."""
-    pixels = ax.transData.transform(middle)
+    middle = polygons.mean(axis=1)
+    corners = ax.transData.transform(polygons.reshape(-1, 2)).reshape(polygons.shape)
+    pixels = corners.mean(axis=1)
     along = pixels[-1] - pixels[0]
     length = float(np.hypot(*along))
     across = np.array([along[1], -along[0]]) / length if length > 0 else np.array([1.0, 0.0])
     across = across if across[0] >= 0 else -across
     points = 72.0 / ax.figure.dpi
     most = int(np.clip(length * points / _VALUE_PITCH, 1, _VALUES))
-    aside = (_VALUE_OFFSET * across[0], _VALUE_OFFSET * across[1])
-    for k in np.unique(np.linspace(0, len(values) - 1, most).round().astype(int)):
+    half = float(np.max((corners - pixels[:, None]) @ across)) * points
+    aside = tuple((half + _VALUE_OFFSET) * across)
+    written = np.unique(np.linspace(0, len(values) - 1, most).round().astype(int))
+    decimals = _decimals(values[written])
+    for k in written:
         if np.isfinite(values[k]):
             ax.annotate(
-                f"{values[k]:.4g}",
+                f"{values[k]:.{decimals}f}",
                 middle[k],
                 xytext=aside,
                 textcoords="offset points",
@@ -427,3 +493,14 @@ def _write_values(ax: Axes, middle: np.ndarray, values: np.ndarray, look: Style)
                 zorder=4.0,
                 **look["field_value"],
             )
+
+
+def _decimals(values: np.ndarray) -> int:
+    """Decimals with which neighbours can be told apart."""
+    steps = np.abs(np.diff(values[np.isfinite(values)]))
+    steps = steps[steps > 0]
+    if not steps.size:
+        return 2
+    # Where a field turns round, neighbours may be as good as equal.
+    least = max(float(steps.min()), 0.1 * float(np.median(steps)))
+    return int(np.clip(np.ceil(-np.log10(least)), 0, 6))

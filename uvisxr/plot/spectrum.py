@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.font_manager import FontProperties
 
 from .. import calls, checks
 from ..errors import ArgumentError, MissingStepError
@@ -37,6 +38,12 @@ LINES = {
 
 #: Maximum number of spectra drawn, unless selected one by one.
 _MOST = 12
+
+#: Ratio of the brightest to the median above which a scale is logarithmic.
+STEEP = 30.0
+
+#: Width of a line's name, points.
+_NAME = 12.0
 
 #: What can be drawn; by default the first one in the dataset.
 Spectral = Literal["radiance", "radiance_weighted", "rate", "counts"]
@@ -75,6 +82,8 @@ def spectrum(
     Returns
     -------
     Axes
+        Its limits are those of the spectra where the channel is sensitive, its scale logarithmic if
+        a line towers above the rest.
 
     Raises
     ------
@@ -98,18 +107,21 @@ def spectrum(
     places = _places(ds, values, select)
     ax = common.new_axes(ax, figsize=(7.0, 4.0))
     wl = ds["wl"].values
-    drawn = [_draw(ax, ds, name, place, band, look) for place in places]
-    _set_limits(ax, np.concatenate(drawn))
-    ax.set_xlabel("Wavelength (Å)")
-    ax.set_ylabel(common.label(values))
-    ax.set_title(common.title(ds), fontsize="medium")
+    drawn = np.stack([_draw(ax, ds, name, place, band, look) for place in places])
     ax.margins(x=0.01)
+    named: Mapping[str, float] = {}
     if lines is not False:
         if lines is not True and not isinstance(lines, Mapping):
             raise checks.refused(
                 "lines", lines, 'True, False, or wavelengths by name, such as {"H I": 1215.7}'
             )
-        mark_lines(ax, LINES if lines is True else lines, float(wl.min()), float(wl.max()), look)
+        known = wl[np.isfinite(drawn).any(axis=0)]
+        named = within(LINES if lines is True else lines, known)
+    set_scale(ax, wl, drawn, ds.attrs.get("channel", "") if "radiance" in name else "", named)
+    mark_lines(ax, named, look)
+    ax.set_xlabel("Wavelength (Å)")
+    ax.set_ylabel(common.label(values))
+    ax.set_title(common.title(ds), fontsize="medium")
     if places[0]:
         # Below the names of the lines.
         ax.legend(fontsize="small", bbox_to_anchor=(0, 0, 1, 1 if lines is False else 0.8))
@@ -199,13 +211,55 @@ def _draw(
     return values
 
 
-def _set_limits(ax: Axes, values: np.ndarray) -> None:
-    """Set limits from the spectra alone, as the bands at the ends of a channel are far wider."""
-    finite = values[np.isfinite(values)]
-    if finite.size:
-        low, high = float(finite.min()), float(finite.max())
-        room = 0.12 * (high - low) or 0.1 * abs(high) or 1.0
-        ax.set_ylim(low - room, high + room)
+def set_scale(
+    ax: Axes, wl: np.ndarray, values: np.ndarray, channel: str, marked: Iterable[str] = ()
+) -> None:
+    """Set limits from spectra alone, as the bands at the ends of a channel are far wider.
+
+    The scale is logarithmic where a line towers above the rest and the rest above the noise.
+
+    Parameters
+    ----------
+    ax : Axes
+    wl : ndarray, (wl,)
+    values : ndarray, (..., wl)
+    channel : str
+        Only where it is sensitive are radiances heeded; "" for everywhere.
+    marked : iterable of str
+        Names of lines that are written above the spectra.
+    """
+    known = np.isfinite(values)
+    low, high = common.SENSITIVE.get(channel, (-np.inf, np.inf))
+    # An element may be as wide as what lies beyond.
+    step = np.abs(np.diff(wl)).min(initial=np.inf)
+    inside = known & (wl - 0.5 * step > low) & (wl + 0.5 * step < high)
+    known = inside if inside.any() else known
+    if not known.any():
+        return
+    found = values[known]
+    low, middle, high = (float(f(found)) for f in (np.min, np.median, np.max))
+    noise = float(np.sqrt(np.mean(found[found < 0] ** 2))) if low < 0 else 0.0
+    if noise < middle < high / STEEP:
+        ax.set_yscale("log")
+    share = _names(ax, marked)
+    if ax.get_yscale() == "log" and high > 0:
+        bottom = max(0.6 * float(np.percentile(found[found > 0], 2)), noise)
+        bottom = min(bottom, 0.5 * high)
+        ax.set_ylim(bottom, high * 1.3 * (high / bottom) ** (share / (1 - share)))
+        return
+    low = min(low, 0.0)
+    room = 0.08 * (high - low) or 0.1 * abs(high) or 1.0
+    ax.set_ylim(low - room, high + room + (high - low) * share / (1 - share))
+
+
+def _names(ax: Axes, marked: Iterable[str]) -> float:
+    """Part of the height of axes that the names of lines take."""
+    longest = max(map(len, marked), default=0)
+    if not longest:
+        return 0.0
+    size = FontProperties(size="x-small").get_size_in_points()
+    _, height = common.size(ax)
+    return float(np.clip((0.6 * size * longest + 4.0) / height, 0.0, 0.4))
 
 
 def _label(ds: xr.Dataset, place: dict[str, int]) -> str:
@@ -224,17 +278,29 @@ def _label(ds: xr.Dataset, place: dict[str, int]) -> str:
     return ", ".join(parts)
 
 
-def mark_lines(ax: Axes, lines: Mapping[str, float], low: float, high: float, look: Style) -> None:
-    """Mark emission lines between two wavelengths, angstrom, with their names."""
+def within(lines: Mapping[str, float], wl: np.ndarray) -> dict[str, float]:
+    """The lines between the first and the last of some wavelengths, angstrom."""
     for name, wavelength in lines.items():
         checks.number(f"lines[{name!r}]", wavelength, "a wavelength, angstrom", above=0)
-        if low <= wavelength <= high:
-            ax.axvline(wavelength, gid="emission", zorder=0.5, **look["emission"])
-            ax.text(
-                wavelength,
-                0.98,
-                f"{name} ",
-                transform=ax.get_xaxis_transform(),
-                clip_on=True,
-                **look["emission_name"],
-            )
+    if not wl.size:
+        return {}
+    return {n: v for n, v in lines.items() if wl.min() <= v <= wl.max()}
+
+
+def mark_lines(ax: Axes, lines: Mapping[str, float], look: Style) -> None:
+    """Mark emission lines, angstrom, with their names to the left, or to the right at the frame."""
+    left = min(ax.get_xlim())
+    points = common.size(ax)[0] / abs(np.ptp(ax.get_xlim()))
+    for name, wavelength in lines.items():
+        ax.axvline(wavelength, gid="emission", zorder=0.5, **look["emission"])
+        at_frame = (wavelength - left) * points < _NAME
+        side: dict[str, Any] = {"ha": "left"} if at_frame else {}
+        ax.annotate(
+            f"{name} ",
+            (wavelength, 0.98),
+            xycoords=ax.get_xaxis_transform(),
+            xytext=(2 if at_frame else -1.5, 0),
+            textcoords="offset points",
+            annotation_clip=True,
+            **look["emission_name"] | side,
+        )
