@@ -222,6 +222,20 @@ def test_a_copy_among_many_is_taken_once(three, copy):
 
 
 @pytest.mark.filterwarnings("ignore:.*holds the same exposures")
+@pytest.mark.parametrize("spelt", ["_PRIME", "_33"])
+def test_a_copy_of_another_spelling_among_many_is_taken_once(three, copy, spelt):
+    name = three[0].stem
+    copy.write_text(copy.read_text().replace(f'= "{name}"', f'= "{name}{spelt}"'))
+    expected = uvisxr.open_observation(three)
+    for paths in ([*three, copy], [copy, *three], [three[0], copy, *three[1:]]):
+        opened = xr.open_mfdataset(paths, engine="uvis").load()
+        assert set(opened["product"].values) <= {
+            label.stem + s for label in three for s in ("", spelt)
+        }
+        xr.testing.assert_equal(opened.drop_vars("product"), expected.drop_vars("product"))
+
+
+@pytest.mark.filterwarnings("ignore:.*holds the same exposures")
 @pytest.mark.parametrize("how", [{}, {"combine": "nested", "concat_dim": "pic"}])
 def test_copies_that_xarray_would_keep_are_refused(three, copy, how):
     paths = [*three, copy] if how else [three[0], copy]

@@ -23,7 +23,7 @@ from helpers.products import product_id, two_windows, write_product
 from uvisxr import export
 from uvisxr.batch import manifest, pipeline, work
 from uvisxr.batch import run as batch
-from uvisxr.errors import ExportError
+from uvisxr.errors import ArgumentError, ExportError
 
 pytest.importorskip("distributed")
 
@@ -479,3 +479,37 @@ def attempted(folder: Path, name: str) -> dict:
     label = folder / "in" / f"{name}.LBL"
     job = work.Job(str(label), "a.nc", str(folder), str(folder), "")
     return work.attempt(job, pipeline.load(STEPS))
+
+
+def test_no_file_of_the_user_is_replaced(in_process, tmp_path: Path):
+    labels = [write_product(tmp_path / "in", product_id(n), band_bin=32) for n in (0, 1)]
+    out = tmp_path / "out"
+    out.mkdir()
+    mine = out / f"{product_id(1)}.nc"
+    mine.write_text("mine")
+    for call in (batch.process, lambda *a: list(batch.plan(*a))):
+        with pytest.raises(ExportError, match=rf"{mine.name}.*uvisxr did not write it"):
+            call(labels, STEPS, out)
+    assert mine.read_text() == "mine"
+    assert [path.name for path in out.glob("*.nc")] == [mine.name]
+    assert batch.process(labels, STEPS, out, overwrite=True).done == 2
+    # Of an output that the manifest has, only the content counts; and ours may lack the manifest.
+    mine.write_bytes(b"short")
+    assert batch.process(labels, STEPS, out).done == 1
+    (out / manifest.NAME).unlink()
+    assert batch.process(labels, STEPS, out).done == 2
+
+
+def test_no_products(tmp_path: Path):
+    for call in (batch.process, lambda *a: list(batch.plan(*a))):
+        with pytest.raises(ArgumentError, match="list of paths is empty"):
+            call([], STEPS, tmp_path / "out")
+
+
+def test_data_that_the_label_names_make_an_output_outdated(in_process, tmp_path: Path):
+    label = write_product(tmp_path / "in", product_id(0), band_bin=32)
+    renamed = label.rename(label.with_stem(f"{label.stem}_PRIME"))
+    assert batch.process(renamed, STEPS, tmp_path / "out").done == 1
+    assert batch.process(renamed, STEPS, tmp_path / "out").current == 1
+    os.utime(label.with_suffix(".DAT"), (2e9, 2e9))
+    assert batch.process(renamed, STEPS, tmp_path / "out").done == 1

@@ -180,7 +180,7 @@ def test_missing_calibration_is_one_line(product, tmp_path):
 
 def test_unwritable_output_is_one_line(product, tmp_path):
     line = one_line(run("process", product, "-o", tmp_path / "no" / "out.nc", *OPTIONS))
-    assert "folder exists" in line
+    assert "there is no folder" in line
 
 
 @pytest.mark.parametrize(

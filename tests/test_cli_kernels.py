@@ -556,6 +556,28 @@ def test_what_no_file_of_the_archive_holds_is_said_so(product: Path, cache: Path
     assert "kernels fetch" not in checked.output
 
 
+@pytest.mark.parametrize("variable", [False, True])
+def test_no_input_is_replaced(product, archive, tmp_path, monkeypatch, variable):
+    for path, content in archive.items():
+        file = tmp_path / "files" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    mine, products = tmp_path / "mine.tm", tmp_path / "products.txt"
+    products.write_text(str(product))
+    given = ["--kernels", tmp_path / "files"]
+    assert run("metakernel", product, *given, "-o", mine).exit_code == 0
+    before = mine.read_text()
+    given = [] if variable else ["--kernels", mine]
+    if variable:
+        monkeypatch.setenv("UVISXR_KERNELS", str(mine))
+    for output in (mine, products):
+        result = run("metakernel", products, *given, "-o", output, "--overwrite")
+        assert result.exit_code == 1
+        assert "were read from it" in result.output
+    assert mine.read_text() == before
+    assert products.read_text() == str(product)
+
+
 @pytest.mark.parametrize("command", ["check", "fetch", "metakernel"])
 def test_wrong_usage_exits_with_2(command: str):
     assert run(command).exit_code == 2

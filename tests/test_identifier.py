@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from uvisxr.pds3.identifier import product_id
+from uvisxr.pds3.identifier import key, product_id
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,11 @@ def test_opus_and_the_archive_agree(data: Path):
         names = json.loads(path.read_text())["PDS Constraints"]
         forms = {product_id(names[key]) for key in ("opusid", "productid", "primaryfilespec")}
         assert forms == {names["productid"]}
+
+
+@pytest.mark.parametrize(
+    "text", ["FUV2005_230_15_15", "fuv2005_230_15_15_33", "FUV2005_230_15_15_PRIME"]
+)
+def test_what_is_added_makes_no_other_product(text: str):
+    assert key(text) == "FUV2005_230_15_15"
+    assert key("mine") == "MINE"

@@ -12,7 +12,7 @@ from helpers.products import product_id, write_product
 
 import uvisxr
 from uvisxr.batch import manifest, pipeline, work
-from uvisxr.errors import ExportError, UvisWarning
+from uvisxr.errors import ArgumentError, ExportError, UvisWarning
 
 STEPS = [
     ("background", {"level": 4e-4}),
@@ -194,3 +194,39 @@ def test_no_output_of_the_batch_is_replaced(tmp_path: Path):
         with pytest.raises(ExportError, match="were read from it"):
             joined.uvis.to_netcdf(path)
     assert [path.read_bytes() for path in paths] == before
+
+
+@pytest.mark.parametrize("spelt", ["_PRIME", "_33"])
+def test_exposures_of_one_product_in_two_spellings(tmp_path: Path, spelt: str):
+    process(tmp_path, product_id(0), samples=2)
+    name = f"{product_id(0)}{spelt}"
+    process(tmp_path, name, samples=2)
+    with pytest.warns(UvisWarning, match="left out of "):
+        joined = uvisxr.open_processed(tmp_path / "out")
+    assert joined.sizes["pic"] == 2
+
+
+def test_outputs_that_are_gone_are_told(tmp_path: Path):
+    paths = [process(tmp_path, product_id(number)) for number in (0, 10, 20)]
+    paths[1].unlink()
+    with pytest.warns(UvisWarning, match=rf"1 of the 3 good .*: {paths[1].name}; run the batch"):
+        assert uvisxr.open_processed(tmp_path / "out").sizes["pic"] == 2
+
+
+def test_outputs_of_a_batch_that_failed(tmp_path: Path):
+    out = tmp_path / "out"
+    for number in (0, 10):
+        process(tmp_path, product_id(number))
+    with manifest.Manifest(out) as book:
+        for record in manifest.latest(out).values():
+            book.append(record | {"status": "failed"})
+    with pytest.raises(ExportError, match=r"^2 outputs in .*, none marked good in manifest"):
+        uvisxr.open_processed(out)
+
+
+@pytest.mark.parametrize("chunks", ["x", {"pic": "x"}, {"pic": -3}])
+def test_chunks_that_are_none(tmp_path: Path, chunks):
+    process(tmp_path, product_id(0))
+    with pytest.raises(ArgumentError, match=r"^chunks=") as caught:
+        uvisxr.open_processed(tmp_path / "out", chunks=chunks)
+    assert "remove" not in str(caught.value)

@@ -264,9 +264,12 @@ def test_renamed_label_finds_the_file_it_names(label):
     ],
 )
 def test_a_label_whose_blocks_do_not_close(tmp_path, text, why):
+    with pytest.raises(ValueError, match=why):
+        odl.loads(text)
     path = tmp_path / f"{NAME}.LBL"
     path.write_text(text)
-    with pytest.raises(LabelError, match=rf"is not a readable PDS label \({why}\): download"):
+    why = rf"is not a readable PDS label \({why}\): down" if "END\n" in text else "is damaged"
+    with pytest.raises(LabelError, match=why):
         read_label(path)
 
 
@@ -334,11 +337,11 @@ def test_windows_that_are_refused(label, old, new, message):
         read_label(path)
 
 
-@pytest.mark.parametrize("end", ["UL_CORNER_LINE", "BAND_BIN   ", "END_OBJECT"])
+@pytest.mark.parametrize("end", ["SLIT_STATE", "OBJECT  ", "UL_CORNER_LINE", "END_OBJECT", "END\n"])
 def test_a_label_that_is_cut_off(label, end):
     path = label()
-    path.write_text(path.read_text().partition(end)[0])
-    with pytest.raises(LabelError, match=rf"{path.name} is not.*it ends before its blocks"):
+    path.write_text(path.read_text().rpartition(end)[0])
+    with pytest.raises(LabelError, match=rf"{path.name} is damaged, as it breaks off before"):
         read_label(path)
 
 
@@ -432,3 +435,9 @@ def test_recognised_by_its_text(label, tmp_path, data):
     other = label(('INSTRUMENT_ID                   = "UVIS"', 'INSTRUMENT_ID = "ISSNA"'))
     assert not looks_like_uvis(other)
     assert not looks_like_uvis(tmp_path / "nothing.LBL")
+
+
+@pytest.mark.parametrize("given", ['{"TITAN", "SATURN"}', '("SATURN", "TITAN")'])
+def test_several_targets_are_one_text(label, given):
+    path = label(('"SATURN"', given))
+    assert read_label(path).target == "SATURN, TITAN"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -156,3 +157,11 @@ def test_a_line_written_in_part_is_an_error(tmp_path: Path, monkeypatch: pytest.
 def test_folder_is_missing(tmp_path: Path):
     with pytest.raises(ExportError, match=r"cannot open .*manifest\.jsonl"):
         Manifest(tmp_path / "none")
+
+
+def test_lines_of_someone_else_are_passed_over(tmp_path: Path):
+    good = {"output": "a.nc", "label": "a.LBL", "status": "done"}
+    lines = [{"output": 5, "status": "done"}, {"output": ["x"]}, good | {"label": 7}, [1], good]
+    (tmp_path / manifest.NAME).write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    assert manifest.latest(tmp_path) == {"a.nc": good}
+    assert manifest.Known(tmp_path).owner("a.nc") == "a.LBL"

@@ -13,8 +13,10 @@ import xarray as xr
 from helpers.products import write_product
 
 import uvisxr
+from uvisxr.dataset import inputs
 from uvisxr.errors import (
     ArgumentError,
+    ExportError,
     LabelError,
     NoMatchError,
     ProductError,
@@ -652,3 +654,81 @@ def test_unknown_start(product):
 def test_unknown_meaning_of_the_start(product):
     with pytest.raises(ArgumentError, match="end_of_first"):
         uvisxr.open_product(product, start_time="middle")
+
+
+def renamed(label: Path) -> Path:
+    return label.rename(label.with_stem(f"{label.stem}_PRIME"))
+
+
+def test_a_folder_of_renamed_labels(product, counts):
+    label = renamed(product)
+    for given in (label.parent, label.with_name(f"{NAME}.DAT")):
+        np.testing.assert_array_equal(uvisxr.open_observation(given).counts, counts)
+
+
+@pytest.mark.parametrize(("cut", "taken"), [(2, 13), (0, 14)])
+def test_copies_are_judged_by_the_data_that_they_name(tmp_path, cut, taken):
+    """The labels are renamed, and of one text; the data files keep their names."""
+    folders = [tmp_path / f"COUVIS_00{number}" for number in (13, 14)]
+    for folder in folders:
+        label = renamed(write_product(folder, NAME, band_bin=32))
+        data = label.with_name(f"{NAME}.DAT")
+        if folder == folders[1] and cut:
+            data.write_bytes(data.read_bytes()[:-cut])
+    with pytest.warns(UvisWarning, match="the same exposures"):
+        ds = uvisxr.open_observation(folders)
+    assert f"COUVIS_00{taken}" in " ".join(inputs.of(ds))
+    assert ds.sizes["pic"] == 1
+
+
+@pytest.mark.parametrize("identifier", [f"{NAME}_PRIME", f"{NAME}_33", f"fuv{NAME[3:]}"])
+def test_a_file_of_any_name_is_a_copy_by_its_identifier(product, tmp_path, identifier):
+    copy = tmp_path / "copies" / "titan1.LBL"
+    copy.parent.mkdir()
+    copy.write_text(
+        product.read_text().replace(f'ID                      = "{NAME}"', f'ID = "{identifier}"')
+    )
+    shutil.copy(product.with_suffix(".DAT"), copy.with_suffix(".DAT"))
+    assert identifier in copy.read_text()
+    with pytest.warns(UvisWarning, match="the same exposures"):
+        assert len(sources.expand([product, copy])) == 1
+
+
+def test_a_label_that_breaks_off_stops_a_folder(three):
+    folder = three[0].parent
+    text = three[1].read_text()
+    three[1].write_text(text[: text.index("OBJECT ")])
+    with pytest.raises(LabelError, match=rf"{three[1].name} is damaged"):
+        uvisxr.open_observation(folder)
+
+
+@pytest.mark.parametrize("kind", [tuple, list])
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_pair_is_one_product_whatever_lies_beside(product, counts, tmp_path, kind, turned):
+    mine = tmp_path / "mine" / "F331.LBL"
+    mine.parent.mkdir()
+    # Half an hour later: no copy of the other label.
+    mine.write_text(product.read_text().replace("T15:15", "T15:45"))
+    pair = [mine, product.with_suffix(".DAT")]
+    ds = uvisxr.open_product(kind(pair[::-1] if turned else pair))
+    np.testing.assert_array_equal(ds.counts, counts)
+    with pytest.raises(ProductError, match=r"F331.LBL has no data file, .*open_product\(\(label"):
+        uvisxr.open_observation(*pair)
+
+
+@pytest.mark.parametrize("path", [None, [], ()])
+def test_no_path_of_one_product(path):
+    with pytest.raises(ArgumentError, match="give the path of its label") as caught:
+        uvisxr.open_product(path)
+    assert "batch=" not in str(caught.value)
+
+
+def test_no_list_is_replaced(product, tmp_path):
+    inner, outer = tmp_path / "inner.txt", tmp_path / "outer.txt"
+    inner.write_text(product.name)
+    outer.write_text(inner.name)
+    for given in ({"batch": outer}, {"paths": [outer]}):
+        ds = uvisxr.open_observation(*given.pop("paths", ()), **given)
+        for path in (inner, outer):
+            with pytest.raises(ExportError, match="were read from it"):
+                ds.uvis.to_netcdf(path, overwrite=True)

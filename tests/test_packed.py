@@ -175,3 +175,15 @@ def test_a_zip_archive_with_the_data_of_another_name(label: Path, counts: np.nda
     with pytest.warns(UvisWarning, match=r"holds the data file OTHER\.DAT"):
         ds = uvisxr.open_product(label)
     np.testing.assert_array_equal(ds.counts, counts)
+
+
+def test_a_cache_below_a_folder_is_no_source(tmp_path: Path):
+    label = write_product(tmp_path, "FUV2005_230_15_15", band_bin=32)
+    data = label.with_suffix(".DAT")
+    Path(f"{data}.gz").write_bytes(gzip.compress(data.read_bytes()))
+    data.unlink()
+    with uvisxr.set_options(cache=tmp_path / "cache"):
+        first = uvisxr.open_observation(tmp_path).load()
+        assert list((tmp_path / "cache").rglob("*.DAT"))
+        assert uvisxr.open_observation(tmp_path).load().equals(first)
+    assert uvisxr.open_observation(f"{tmp_path}/**/FUV*").sizes == first.sizes

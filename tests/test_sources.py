@@ -630,3 +630,124 @@ def test_identifiers_of_photometers_can_be_fetched_but_not_read(cached: Path, te
 def test_what_is_not_in_the_cache(text: str):
     with pytest.raises(ArgumentError, match=r"cache: `uvisxr fetch FUV2009_173_15_16`.*fetch=True"):
         list(expand(text))
+
+
+NAME = "FUV2005_230_15_15"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["fuv2005_230_15_15", "co-uvis-fuv2005_230_15_15", "2005_230_15_15_fuv", f"{NAME}_PRIME"],
+)
+@pytest.mark.parametrize("ending", [".LBL", ".lbl"])
+def test_a_product_in_the_folder_by_any_spelling(
+    tmp_path: Path, monkeypatch, text: str, ending: str
+):
+    label = write(tmp_path, NAME)
+    label = label.rename(label.with_suffix(ending))
+    monkeypatch.chdir(tmp_path)
+    assert [product.label for product in expand(text)] == [label]
+    (tmp_path / "list.txt").write_text(text)
+    monkeypatch.chdir("/")
+    assert [product.label for product in expand(tmp_path / "list.txt")] == [label]
+
+
+def test_a_list_with_a_byte_order_mark(tmp_path: Path):
+    label = write(tmp_path, NAME)
+    (tmp_path / "list.txt").write_text(f"{NAME}.LBL\n", encoding="utf-8-sig")
+    assert [product.label for product in expand(tmp_path / "list.txt")] == [label]
+
+
+def test_no_sources():
+    with pytest.raises(ArgumentError, match="list of paths is empty"):
+        list(expand([]))
+
+
+def pointing(folder: Path, trees: bool = False) -> tuple[Path, Path]:
+    """A label that was renamed, and the data file that it still names."""
+    text = f'PDS_VERSION_ID = PDS3\nPRODUCT_ID = "{NAME}"\n^QUBE = "{NAME}.DAT"\nEND\n'
+    places = [folder / "LABEL" / "D", folder / "DATA" / "D"] if trees else [folder, folder]
+    label = write(places[0], f"{NAME}_PRIME", label=text, data=False)
+    places[1].mkdir(parents=True, exist_ok=True)
+    data = places[1] / f"{NAME}.DAT"
+    data.write_bytes(b"")
+    return label, data
+
+
+@pytest.mark.parametrize("trees", [False, True])
+def test_a_data_file_that_a_label_names_is_no_product_of_its_own(tmp_path: Path, trees: bool):
+    label, data = pointing(tmp_path, trees)
+    expected = [Product(label, data)]
+    assert list(expand(tmp_path)) == expected
+    assert names(expand([label, data])) == [label.stem]
+    assert list(expand(data)) == list(expand(data.with_suffix(""))) == expected
+    assert list(expand(f"{tmp_path}/**/FUV*")) == expected
+    # With a label of its own it is one.
+    own = write(label.parent, NAME, data=False)
+    assert {product.label for product in expand(tmp_path)} == {label, own}
+
+
+def test_a_label_that_names_no_file_has_no_data(tmp_path: Path):
+    label = write(tmp_path, "FUV2005_230_15_16", label='^QUBE = "../x/FUV.DAT"\n', data=False)
+    assert Product.at(label) == Product(label, None)
+
+
+def test_a_pair_whatever_lies_beside(tmp_path: Path):
+    label = write(tmp_path / "mine", "F331", label=f"PRODUCT_ID = {NAME}\n", data=False)
+    other = write(tmp_path / "other", NAME)
+    data = other.with_suffix(".DAT")
+    pair = [Product(label, data, paired=True)]
+    assert list(expand([(label, data)])) == list(expand([(data, str(label))])) == pair
+    assert list(expand([(label, data), data])) == [*pair, Product(other, data)]
+    for wrong in ((label, other), (data, data), (label, tmp_path / "no.DAT")):
+        with pytest.raises(ArgumentError, match="are no pair"):
+            list(expand([wrong]))
+    with pytest.raises(ArgumentError, match="not the path of a product"):
+        list(expand([(label, data, data)]))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (f'PRODUCT_ID = "{NAME}"', f"PRODUCT_ID = '{NAME}'"),
+        ('TARGET_NAME = "S RINGS"', 'TARGET_NAME = {"TITAN", "S RINGS"}'),
+        ('TARGET_NAME = "S RINGS"', 'TARGET_NAME = ("S RINGS", "TITAN")'),
+        ('TARGET_NAME = "S RINGS"', 'TARGET_NAME =\n  "S RINGS"'),
+        ('TARGET_NAME = "S RINGS"', "TARGET_NAME = 'S RINGS' /* planned */"),
+        ("SLIT_STATE = LOW_RESOLUTION", "SLIT_STATE = 'LOW_RESOLUTION'"),
+        ("15:15:04.141", "15:15:04.141 /* UTC */"),
+    ],
+)
+def test_filters_on_labels_of_another_form(tmp_path: Path, old: str, new: str):
+    label = write(tmp_path, NAME)
+    assert old in label.read_text()
+    text = label.read_text().replace(old, new)
+    label.write_text(text + "END\n")
+    for file in (label, label.with_suffix(".DAT")):
+        file.rename(file.with_stem("mine"))
+    day = Filter("FUV", "S RINGS", "low_resolution", "2005-230T15:15:04", "2005-230T15:15:05")
+    assert names(expand(tmp_path, day)) == ["mine"]
+    for wrong in (Filter(target="ATLAS"), Filter(after="2005-231"), Filter(slit="OCCULTATION")):
+        with pytest.raises(NoMatchError):
+            list(expand(tmp_path, wrong))
+
+
+def test_what_a_label_that_breaks_off_lost_refuses_nothing(tmp_path: Path):
+    label = write(tmp_path, NAME)
+    text = label.read_text().partition("TARGET_NAME")[0]
+    label.write_text(text)
+    assert names(expand(tmp_path, Filter(target="TITAN"))) == [NAME]
+    with pytest.raises(NoMatchError):
+        list(expand(tmp_path, Filter(after="2006-001")))
+    label.write_text(f"{text}END\n")
+    with pytest.raises(NoMatchError):
+        list(expand(tmp_path, Filter(target="TITAN")))
+
+
+def test_the_lists_that_products_come_from(volume: Path, tmp_path: Path):
+    inner, outer = tmp_path / "inner.txt", tmp_path / "outer.txt"
+    inner.write_text(f"{volume}/INDEX/INDEX.LBL")
+    outer.write_text("inner.txt")
+    read: set[Path] = set()
+    list(expand(outer, read=read))
+    assert read == {inner, outer, volume / "INDEX" / "INDEX.LBL", volume / "INDEX" / "INDEX.TAB"}

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import io
+import warnings
+import zipfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -15,7 +20,7 @@ from helpers.products import write_product
 import uvisxr
 from uvisxr import fetch
 from uvisxr.cli import main
-from uvisxr.errors import ArgumentError, FetchError, NotFoundError
+from uvisxr.errors import ArgumentError, FetchError, NotFoundError, UvisWarning
 from uvisxr.pds3 import urls
 
 NAMES = ("FUV2005_230_15_15", "FUV2005_230_15_25")
@@ -38,7 +43,14 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         yield running
 
 
-@pytest.mark.parametrize("ending", [".LBL", ".DAT", ""])
+def archived(data: bytes) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.DAT", data)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("ending", [".LBL", ".DAT", "", "%2ELBL"])
 def test_a_product_is_downloaded_once(server: Server, tmp_path: Path, ending: str):
     url = f"{server.url}{PLACE}/{NAMES[0]}{ending}"
     ds = uvisxr.open_product(url)
@@ -91,3 +103,83 @@ def test_what_is_not_there(server: Server, tmp_path: Path):
     with pytest.raises(FetchError, match="no whole PDS label"):
         uvisxr.open_product(f"{server.url}page/FUV2005_230_15_15.LBL")
     assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://[abc/X.LBL",
+        "http://127.0.0.1:abc/x.LBL",
+        "http://127.0.0.1:9/a%00.LBL",
+        f"http://{'a' * 300}/x.LBL",
+        f"http://127.0.0.1:9/{'a' * 300}.LBL",
+        "http:///x.LBL",
+        "http://:80/x.LBL",
+    ],
+)
+def test_what_no_server_can_have(url: str):
+    with pytest.raises(ArgumentError, match=r"is not the (plain )?URL"):
+        uvisxr.open_product(url)
+
+
+def test_passwords_are_neither_kept_nor_shown(server: Server, tmp_path: Path):
+    host = server.url.removeprefix("http://")
+    for place in (f"{host}{PLACE}/{NAMES[0]}.LBL", "host:port/x.LBL"):
+        with pytest.raises(ArgumentError, match=r"\.netrc") as caught:
+            uvisxr.open_product(f"http://me:secret@{place}")
+        assert "secret" not in str(caught.value)
+    assert not server.requests
+    assert not list((tmp_path / "cache").rglob("*secret*"))
+
+
+PACKERS = {".gz": gzip.compress, ".bz2": bz2.compress, ".zip": archived}
+
+
+@pytest.mark.parametrize("packing", PACKERS)
+@pytest.mark.parametrize("lower", [False, True])
+def test_data_that_are_there_only_packed(server: Server, packing: str, lower: bool):
+    plain = server.files[f"{PLACE}/{NAMES[0]}.DAT"]
+    label, data = (".lbl", ".dat") if lower else (".LBL", ".DAT")
+    server.files[f"packed/a{label}"] = server.files[f"{PLACE}/{NAMES[0]}.LBL"].replace(
+        f"{NAMES[0]}.DAT".encode(), b"a.DAT"
+    )
+    server.files[f"packed/a{data}{packing}"] = PACKERS[packing](plain)
+    ds = uvisxr.open_product(f"{server.url}packed/a{label}")
+    expected = uvisxr.open_product(f"{server.url}{PLACE}/{NAMES[0]}.LBL")
+    assert ds.counts.equals(expected.counts)
+    asked = len(server.requests)
+    uvisxr.open_product(f"{server.url}packed/a{label}")
+    assert len(server.requests) == asked
+
+
+def test_data_by_the_name_that_the_label_has(server: Server):
+    place = f"{PLACE}/{NAMES[0]}"
+    server.files["renamed/mine.LBL"] = server.files[f"{place}.LBL"]
+    server.files[f"renamed/{NAMES[0]}.DAT"] = server.files[f"{place}.DAT"]
+    ds = uvisxr.open_product(f"{server.url}renamed/mine.LBL")
+    assert ds.counts.equals(uvisxr.open_product(f"{server.url}{place}.LBL").counts)
+
+
+def test_no_data_at_all(server: Server):
+    server.files["alone/mine.LBL"] = server.files[f"{PLACE}/{NAMES[0]}.LBL"]
+    with pytest.raises(NotFoundError, match=r"mine\.DAT: the server answers 404"):
+        uvisxr.open_product(f"{server.url}alone/mine.LBL")
+
+
+@pytest.mark.parametrize("ending", [".DAT.gz", ".DAT"])
+@pytest.mark.parametrize("sized", [True, False])
+def test_a_page_in_place_of_data_is_not_kept(server: Server, ending: str, sized: bool):
+    place = f"{PLACE}/{NAMES[0]}"
+    label = server.files[f"{place}.LBL"]
+    good = server.files[f"{place}.DAT"]
+    server.files["later/a.LBL"] = label if sized else label.replace(b"FILE_RECORDS", b"RECORDS")
+    server.files[f"later/a{ending}"] = b"<html>down for today</html>"
+    url = f"{server.url}later/a{ending}"
+    with pytest.raises(FetchError, match=r"unpack|bytes"):
+        uvisxr.open_product(url)
+    server.files[f"later/a{ending}"] = gzip.compress(good) if ending.endswith("gz") else good
+    expected = uvisxr.open_product(f"{server.url}{place}.LBL").counts
+    with warnings.catch_warnings():
+        # The label names a file of another name.
+        warnings.simplefilter("ignore", UvisWarning)
+        assert uvisxr.open_product(url).counts.equals(expected)

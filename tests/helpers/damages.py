@@ -16,7 +16,7 @@ DAMAGES = {
     "no data": r"cannot read the data file .*\.DAT",
     "garbage label": r"\.LBL is not a PDS label",
     "empty label": r"\.LBL is not a PDS label",
-    "label cut off": r"\.LBL is not a readable PDS label \(it ends before",
+    "label cut off": r"\.LBL is damaged, as it breaks off before",
     "label of another instrument": r"\.LBL is a label of .*VIMS",
     "no product": r"\.LBL: PRODUCT_ID is missing",
     "no start": r"\.LBL gives no START_TIME",

@@ -11,7 +11,8 @@ import xarray as xr
 
 from ..calls import public
 from ..dataset import conventions, inputs
-from ..errors import ExportError, warn_user
+from ..errors import ArgumentError, ExportError, warn_user
+from ..pds3 import identifier
 from ..reader.sources import volume
 from . import manifest
 
@@ -53,7 +54,7 @@ def open_processed(
     ----------
     out_dir : path
         Folder that `uvisxr.batch.process` wrote. If it has a manifest, only the outputs marked good
-        there are opened, otherwise all NetCDF files.
+        there are opened, with a warning if some are gone, otherwise all NetCDF files.
     chunks : dict or "auto", optional
         Dask chunks; by default those of the files.
 
@@ -63,8 +64,10 @@ def open_processed(
 
     Raises
     ------
+    ArgumentError
+        `chunks` has a wrong value.
     ExportError
-        The folder holds no outputs, or one cannot be read.
+        The folder holds no good outputs, or one cannot be read.
 
     Examples
     --------
@@ -82,7 +85,7 @@ def open_processed(
             rank = (number, str(ds.attrs.get("product_creation_time", "")))
             parts.setdefault(_signature(name, ds), []).append(_Member(name, ds, rank))
     if not parts:
-        raise ExportError(f"no outputs in {folder}: 'uvisxr batch ... --out {folder}' writes them")
+        raise ExportError(f"{_nothing(folder)}: 'uvisxr batch ... --out {folder}' writes them")
     joined = [_join(_once(members)) for members in parts.values()]
     if len(joined) == 1:
         return joined[0][1]
@@ -113,13 +116,35 @@ class _Member(NamedTuple):
 
 def _outputs(folder: Path) -> list[tuple[Path, int]]:
     """Paths of good outputs, and the volumes of the archive that they come from, 0 if unknown."""
-    if (folder / manifest.NAME).is_file():
-        return sorted(
-            (folder / name, volume(Path(record.get("label", ""))))
-            for name, record in manifest.latest(folder).items()
-            if record.get("status") == "done" and (folder / name).is_file()
+    if not (folder / manifest.NAME).is_file():
+        return [(path, 0) for path in sorted(folder.glob("*.nc"))]
+    good = {
+        folder / name: volume(Path(record.get("label", "")))
+        for name, record in manifest.latest(folder).items()
+        if record.get("status") == "done"
+    }
+    there = {path: number for path, number in good.items() if path.is_file()}
+    lost = sorted(path.name for path in good if path not in there)
+    if lost:
+        warn_user(
+            f"{len(lost)} of the {len(good)} good outputs that {folder / manifest.NAME} lists are "
+            f"not there: {', '.join(lost[:_SHOWN])}{', ...' if len(lost) > _SHOWN else ''}; run "
+            "the batch again to make them"
         )
-    return [(path, 0) for path in sorted(folder.glob("*.nc"))]
+    return sorted(there.items())
+
+
+def _nothing(folder: Path) -> str:
+    """What to say of a folder without good outputs."""
+    count = sum(1 for _ in folder.glob("*.nc"))
+    book = folder / manifest.NAME
+    if count and book.is_file():
+        outputs = "1 output" if count == 1 else f"{count} outputs"
+        return (
+            f"{outputs} in {folder}, none marked good in {book.name}, which says what failed: "
+            "mend that, and run the batch again"
+        )
+    return f"no outputs in {folder}"
 
 
 def _once(members: list[_Member]) -> list[_Member]:
@@ -150,15 +175,24 @@ def _exposures(ds: xr.Dataset) -> list[tuple[str, float]]:
     """Product and time of each exposure; none if they are not there."""
     if any(name not in ds.variables or ds[name].dims != ("pic",) for name in ("product", "et")):
         return []
-    return list(zip(map(str, ds["product"].values), ds["et"].values.tolist(), strict=True))
+    products = (identifier.key(str(name)) for name in ds["product"].values)
+    return list(zip(products, ds["et"].values.tolist(), strict=True))
 
 
 def _open(path: Path, chunks: dict[str, int] | str) -> Iterator[tuple[str, xr.Dataset]]:
     try:
-        tree = xr.open_datatree(path, engine="netcdf4", chunks=chunks)
+        # To tell what is wrong with the file from what is wrong with the chunks.
+        xr.open_datatree(path, engine="netcdf4", chunks=None).close()
     except (OSError, ValueError) as error:
         raise ExportError(
             f"cannot read {path}: {error}; remove it and run the batch again"
+        ) from error
+    try:
+        tree = xr.open_datatree(path, engine="netcdf4", chunks=chunks)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(
+            f'chunks={chunks!r}: {error}; expected sizes by dimension, such as {{"pic": 10}}, or '
+            '"auto"'
         ) from error
     for node in tree.subtree:
         if node.data_vars:

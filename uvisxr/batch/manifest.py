@@ -66,8 +66,8 @@ class Known:
     def _remember(self, record: dict[str, Any]) -> None:
         # What lacks a step that failed is not what it was meant to be.
         good = record.get("status") == "done" and not record.get("left_out")
-        self._last[str(record["output"])] = (
-            str(record.get("label", "")),
+        self._last[record["output"]] = (
+            record.get("label", ""),
             _mark(str(record.get("fingerprint", ""))) if good else b"",
             record.get("bytes", -1) if good else -1,
         )
@@ -75,6 +75,10 @@ class Known:
     def owner(self, output: str) -> str | None:
         """The label that an output was last made from; None if there is no record."""
         return self._last[output][0] if output in self._last else None
+
+    def is_good(self, output: str) -> bool:
+        """Whether the output was last made without a failure, whatever has become of it."""
+        return bool(self._last.get(output, ("", b"", -1))[1])
 
     def is_current(self, output: str, fingerprint: str) -> bool:
         """Whether the output was made from the same inputs, by all steps, and is still present and
@@ -154,7 +158,7 @@ class Manifest(Known):
 
 
 def read(path: str | Path) -> Iterator[dict[str, Any]]:
-    """The records of a manifest, oldest first, without truncated lines.
+    """The records of a manifest, oldest first, without lines that are truncated or none of uvisxr.
 
     Parameters
     ----------
@@ -170,8 +174,13 @@ def read(path: str | Path) -> Iterator[dict[str, Any]]:
                 record = json.loads(line)
             except ValueError:
                 continue
-            if isinstance(record, dict) and "output" in record:
+            if isinstance(record, dict) and _names(record):
                 yield record
+
+
+def _names(record: dict[str, Any]) -> bool:
+    """Whether a record names its output, and its label as text."""
+    return isinstance(record.get("output"), str) and isinstance(record.get("label", ""), str)
 
 
 def latest(path: str | Path) -> dict[str, dict[str, Any]]:

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from .. import calls, checks, options
+from .. import calls, checks, export, options
 from .._version import __version__
 from ..errors import ExportError
 from ..progress import bar
@@ -166,7 +166,7 @@ def process(
         How often a product is tried again after a lost worker or an unforeseen error. Errors that
         are the product's own fault are final.
     overwrite : bool
-        Process everything again.
+        Process everything again, and replace files of the outputs' names that uvisxr did not write.
     wanted : Filter, optional
         Which products to process; by default all.
     progress : bool, optional
@@ -186,7 +186,8 @@ def process(
     NoMatchError
         None of the products is wanted.
     ExportError
-        The output folder cannot be written or is in use by another batch, or the disk is full.
+        The output folder cannot be written or is in use by another batch, or the disk is full; or a
+        file there has the name of an output, and uvisxr did not write it: then nothing is done.
     MissingDependencyError
         dask.distributed is not installed.
     UvisError
@@ -207,6 +208,7 @@ def process(
     with Manifest(folder) as manifest, _partial_folder(folder) as partial:
         batch = _Batch(steps, manifest, partial, overwrite)
         found = sources.expand(products, wanted)
+        batch.check(found)
         jobs = batch.jobs(found)
         first = next(jobs, None)
         if first is None:
@@ -255,7 +257,9 @@ def plan(
     """
     steps = _checked(pipeline, None, None, 0, wanted)
     batch = _Batch(steps, Known(_path(out_dir)), Path(), overwrite)
-    for job in batch.jobs(sources.expand(products, wanted)):
+    found = sources.expand(products, wanted)
+    batch.check(found)
+    for job in batch.jobs(found):
         yield job.label, job.output
 
 
@@ -339,6 +343,18 @@ class _Batch:
 
     def __post_init__(self) -> None:
         self.summary = Summary(self.manifest.path)
+
+    def check(self, products: Iterable[sources.Product]) -> None:
+        """Raise an ExportError if an output would take the place of a file of someone else."""
+        folder = self.manifest.path.parent
+        if self.overwrite or not folder.is_dir():
+            return
+        there = {path.name for path in folder.glob("*.nc")}
+        unknown = {name for name in there if not self.manifest.is_good(name)}
+        for product in products if unknown else ():
+            output = f"{product.name}.nc"
+            if output in unknown:
+                export.check(folder / output, None, (), None)
 
     def jobs(self, products: Iterable[sources.Product]) -> Iterator[work.Job]:
         """The products that need processing; counts the others."""

@@ -40,7 +40,11 @@ from .options import FilePath
     show_default=True,
     help="Retries after a lost worker or an unexpected error.",
 )
-@click.option("--overwrite", is_flag=True, help="Process everything again.")
+@click.option(
+    "--overwrite",
+    is_flag=True,
+    help="Process everything again, and replace files that uvisxr did not write.",
+)
 @click.option(
     "--dry-run", is_flag=True, help="List the products that would be processed; do nothing."
 )

@@ -33,7 +33,7 @@ def info(product: tuple[Path, ...]) -> None:
     rows: list[tuple[str, ...]] = []
     there = [path for path in product if _is_there(path)]
     failures = len(product) - len(there)
-    for found in sources.expand(there):
+    for found in sources.expand(there) if there else ():
         try:
             label = found.read()
             rows.append(_row(label))

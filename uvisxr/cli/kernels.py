@@ -151,9 +151,12 @@ def metakernel(
     overwrite: bool | None,
 ) -> None:
     """Write a meta-kernel that loads what PRODUCT... need, for any SPICE program."""
-    from ..kernels import requirements
+    from ..files import check_target
+    from ..kernels import choose, requirements
     from ..kernels.meta import metakernel as write
 
+    # What lists the kernels or the products is an input too.
+    check_target(output, [*product, *choose.given(kernels or None)])
     paths, unpointed = requirements.for_products(_requests(product, target), kernels or None)
     click.echo(write(paths, output, overwrite))
     if unpointed:

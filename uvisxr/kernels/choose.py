@@ -254,6 +254,12 @@ def sources(kernels: Kernels) -> tuple[list[Path], list[Path]]:
     return list(dict.fromkeys(files)), folders
 
 
+def given(kernels: Kernels) -> list[Path]:
+    """Files, meta-kernels and folders as they are given; errors as of `sources`."""
+    origin, entries = _entries(kernels)
+    return [_named_path(origin, entry) for entry in entries]
+
+
 def _named_path(origin: str, entry: object) -> Path:
     if not isinstance(entry, str | Path):
         raise ArgumentError(

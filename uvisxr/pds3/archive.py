@@ -294,7 +294,7 @@ def _check_label(path: Path, name: str) -> None:
     text = path.read_bytes().decode("latin-1")
     if "PDS_VERSION_ID" not in text or not re.search(r"^\s*END\s*$", text, re.MULTILINE):
         raise FetchError(f"{path.name} is no whole PDS label: {text[:60]!r}...; try again later")
-    stated = re.search(r'^\s*PRODUCT_ID\s*=\s*"?([\w-]+)', text, re.MULTILINE)
+    stated = re.search(r"^\s*PRODUCT_ID\s*=\s*[\"']?([\w-]+)", text, re.MULTILINE)
     found = stated[1].upper() if stated else "nothing"
     if (identifier.product_id(found) or found) != name.upper():
         raise FetchError(f"{path.name} is the label of {found}, not of {name}; try again later")

@@ -44,3 +44,15 @@ def product_id(text: str) -> str | None:
     channel = match["channel"].upper()
     times = match.group("year", "day", "hour", "minute", "second")
     return channel + "_".join(filter(None, times[:4] if channel in ("EUV", "FUV") else times))
+
+
+def key(text: str) -> str:
+    """A PRODUCT_ID by which the exposures of one product are known, whatever was added to it.
+
+    Examples
+    --------
+    >>> from uvisxr.pds3.identifier import key
+    >>> key("FUV2006_015_15_51_PRIME"), key("other")
+    ('FUV2006_015_15_51', 'OTHER')
+    """
+    return product_id(text) or text.upper()

@@ -146,6 +146,14 @@ def read(path: str | Path) -> Iterator[Row]:
         warn_user(f"{table_path} names no file in {unnamed} of its rows, which are left out")
 
 
+def files(path: Path) -> list[Path]:
+    """The label and the table of an index, those of them that are there."""
+    try:
+        return [*_pair(path)]
+    except LabelError:
+        return [path]
+
+
 def _row(file: str, volume: str, target: str | None, slit: str | None, start: str | None) -> Row:
     path = PurePosixPath(file.lstrip("/"))
     if not re.fullmatch(r"COUVIS_\d{4}", path.parts[0] if path.parts else "", re.IGNORECASE):

@@ -27,6 +27,9 @@ _SNIFF_BYTES = 4096
 #: Longest credible exposure, s; those of UVIS last up to a few minutes.
 _LONGEST = 1e6
 
+#: What a whole PDS3 label ends with.
+_END = re.compile(rb"^\s*END\s*$", re.MULTILINE | re.IGNORECASE)
+
 #: Largest label that is read; those of UVIS have at most a few tens of kilobytes.
 _MAX_BYTES = 2**17
 
@@ -150,7 +153,10 @@ def looks_like_uvis(path: str | Path) -> bool:
         return False
     if pds4.recognised(head):
         return pds4.BUNDLE.encode() in head
-    return b"PDS_VERSION_ID" in head and re.search(rb'INSTRUMENT_ID\s*=\s*"?UVIS', head) is not None
+    return (
+        b"PDS_VERSION_ID" in head
+        and re.search(rb"INSTRUMENT_ID\s*=\s*[\"']?UVIS", head) is not None
+    )
 
 
 def read_label(path: str | Path, data: Path | None = None) -> Label:
@@ -170,8 +176,8 @@ def read_label(path: str | Path, data: Path | None = None) -> Label:
     Raises
     ------
     LabelError
-        The file is missing, is not a PDS label, or does not describe a UVIS spectral product: then,
-        if it describes something else, an UnreadObjectError says what.
+        The file is missing or breaks off, is not a PDS label, or does not describe a UVIS spectral
+        product: then, if it describes something else, an UnreadObjectError says what.
     ProductError
         A window lies outside the detector, or sizes in the label contradict each other.
     """
@@ -188,7 +194,12 @@ def read_label(path: str | Path, data: Path | None = None) -> Label:
         raise LabelError(f"{path}: {error}; download the label again from the archive") from error
 
 
-def _parse(path: Path) -> Mapping[str, Any]:
+def label_text(path: Path) -> str:
+    """The text of a label; LabelError if it cannot be read or is none."""
+    return _bytes(path).decode("latin-1")
+
+
+def _bytes(path: Path) -> bytes:
     try:
         state = path.stat()
         # Opening a named pipe would wait for ever.
@@ -202,11 +213,21 @@ def _parse(path: Path) -> Mapping[str, Any]:
     if not (regular and short):
         what = f"holds {state.st_size} bytes, more than any label" if regular else "is no file"
         raise LabelError(f"{path} {what}: give the .LBL or .xml file of a UVIS product")
+    return text
+
+
+def _parse(path: Path) -> Mapping[str, Any]:
+    text = _bytes(path)
     xml = pds4.recognised(text[:_SNIFF_BYTES])
     if not xml and b"PDS_VERSION_ID" not in text[:_SNIFF_BYTES]:
         raise LabelError(
             f"{path} is not a PDS label (neither PDS_VERSION_ID nor Product_Observational in it): "
             "give the .LBL or .xml file of a UVIS product"
+        )
+    if not xml and not _END.search(text):
+        raise LabelError(
+            f"{path} is damaged, as it breaks off before its END: download the label again from "
+            "the archive"
         )
     try:
         return pds4.loads(text) if xml else odl.loads(text.decode("latin-1"))
@@ -233,7 +254,7 @@ def _typed(module: Mapping[str, Any], path: Path, data: Path | None) -> Label:
         path=path,
         product_id=product_id,
         channel=_channel(product_id),
-        target=" ".join(str(odl.plain(module.get("TARGET_NAME")) or "").split()),
+        target=odl.words(module.get("TARGET_NAME")),
         slit=_slit(module),
         compression="_".join(str(odl.known(module.get("COMPRESSION_TYPE")) or "").upper().split()),
         start=_start(odl.known(module.get("START_TIME"))),
@@ -297,6 +318,25 @@ def _integration(module: Mapping[str, Any]) -> float:
     return float(value)
 
 
+def is_whole(path: Path) -> bool:
+    """Whether a PDS3 label ends as it must; False if it cannot be read."""
+    try:
+        return _END.search(_bytes(path)) is not None
+    except LabelError:
+        return False
+
+
+def pointed(label: Path, pointer: str) -> Path | None:
+    """The data file, plain or packed, that a label names, if it is there.
+
+    Parameters are those of `data_file`; ValueError if the pointer is no name of a file.
+    """
+    if not pointer:
+        return None
+    named = label.with_name(pointer)
+    return named if named.is_file() else pairs.data_of(named)
+
+
 def data_file(label: Path, pointer: str = "") -> Path:
     """Find a label's data file: the one with the same name, else the one that the label names.
 
@@ -316,10 +356,7 @@ def data_file(label: Path, pointer: str = "") -> Path:
     """
     own = pairs.data_of(label)
     if own is None:
-        named = label.with_name(pointer) if pointer else label
-        if pointer and named.is_file():
-            return named
-        return (pointer and pairs.data_of(named)) or label.with_suffix(".DAT")
+        return pointed(label, pointer) or label.with_suffix(".DAT")
     if pointer and Path(pointer).stem.upper() != pairs.split(own)[0].upper():
         warn_user(f"{label} names the data file {pointer}; {own.name} beside it is read instead")
     return own

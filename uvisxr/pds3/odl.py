@@ -104,3 +104,10 @@ def plain(value: Any) -> Any:
     if isinstance(value, bool) or not (value is None or isinstance(value, int | float | str)):
         return str(value)
     return value
+
+
+def words(value: Any) -> str:
+    """One text, or several separated by commas, with single spaces; empty if unknown."""
+    found = plain(value)
+    text = ", ".join(map(str, found)) if isinstance(found, list) else str(found or "")
+    return " ".join(text.split())

@@ -106,7 +106,8 @@ def plain(path: Path, expected: int) -> tuple[Path, int]:
     from ..fetch import cache_dir, cache_note
 
     mark = f"{path.absolute()} {state.st_size} {state.st_mtime_ns}"
-    folder = cache_dir("unpacked") / hashlib.sha256(mark.encode()).hexdigest()[:16]
+    # Hidden, as data without a label, should the cache lie in a folder that is searched.
+    folder = cache_dir("unpacked") / f".{hashlib.sha256(mark.encode()).hexdigest()[:16]}"
     there = folder / f"{pairs.split(path)[0]}.DAT"
     with _ONE_AT_A_TIME:
         if not there.is_file() or there.stat().st_size != expected:
@@ -137,13 +138,37 @@ def _start(path: Path, member: zipfile.ZipInfo) -> int:
 
 
 def _unpack(path: Path, target: Path, expected: int) -> None:
-    done = 0
     with target.open("wb") as stream:
-        for block in _blocks(path):
-            done += len(block)
-            if done > expected:
-                break
+        for block in _checked(path, expected):
             stream.write(block)
+
+
+def check(path: Path, expected: int | None) -> None:
+    """Unpack a file, and keep nothing.
+
+    Parameters
+    ----------
+    path : Path
+    expected : int, optional
+        Bytes of data; any number if it is not known.
+
+    Raises
+    ------
+    ProductError
+        As `plain`.
+    """
+    for _ in _blocks(path) if expected is None else _checked(path, expected):
+        pass
+
+
+def _checked(path: Path, expected: int) -> Iterator[bytes]:
+    """The blocks of data, of which there must be as many bytes as expected."""
+    done = 0
+    for block in _blocks(path):
+        done += len(block)
+        if done > expected:
+            break
+        yield block
     if done != expected:
         state = "less" if done < expected else "more"
         raise ProductError(

@@ -111,6 +111,11 @@ def label_of(path: Path) -> Path:
     return bases[0]
 
 
+def label_folders(data: Path) -> Iterator[Path]:
+    """Folders in which the label of a data file may lie: its own, and those in other trees."""
+    return _places(data.parent, _DATA_TREES, _LABEL_TREES)
+
+
 def _places(folder: Path, own: tuple[str, ...], other: tuple[str, ...]) -> Iterator[Path]:
     """A folder, and its counterparts in trees that lie beside the one that holds it."""
     yield folder

@@ -10,23 +10,24 @@ import errno
 import glob
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import get_args
+from types import MappingProxyType
+from typing import Any, get_args
 
 import numpy as np
 
 from .. import checks, targets
-from ..errors import ArgumentError, NoMatchError, warn_user
+from ..errors import ArgumentError, LabelError, NoMatchError, warn_user
 from ..instrument.channel import ChannelName
 from ..timescales import Instant, parse_instant, parse_utc
 from . import index, odl, pairs, pds4, urls
 from .archive import Archive
 from .identifier import product_id
-from .label import Label, looks_like_uvis, read_label
+from .label import Label, is_whole, label_text, looks_like_uvis, pointed, read_label
 from .product import label_path
 
 #: How names and identifiers of spectral products begin, and how names of calibration matrices end,
@@ -38,12 +39,21 @@ _MATRIX = re.compile(r".*_CAL_\d+", re.IGNORECASE)
 _HEAD = 512
 _NETCDF = (b"\x89HDF\r\n\x1a\n", b"CDF")
 
-#: Label keywords that filters need, and the type of the values, which tells matrices from counts.
-#: They come before the longer part of the data description.
+#: Label keywords that filters need, the type of the values, which tells matrices from counts, and
+#: the name of the data file. They come before the longer part of the data description.
+_POINTERS = ("^QUBE", "^SPECTRUM")
+_READ = ("START_TIME", "TARGET_NAME", "SLIT_STATE", "PRODUCT_ID", "CORE_ITEM_TYPE", *_POINTERS)
 _KEYWORD = re.compile(
-    r"^[ \t]*(START_TIME|TARGET_NAME|SLIT_STATE|PRODUCT_ID|CORE_ITEM_TYPE)\s*=\s*\"?([^\"\r\n]*)",
-    re.MULTILINE,
+    rf"^[ \t]*({'|'.join(map(re.escape, _READ))})\s*=[ \t]*([^\r\n]*)", re.MULTILINE
 )
+
+#: Which filters ask for a keyword.
+_ASKED: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"TARGET_NAME": ("target",), "SLIT_STATE": ("slit",), "START_TIME": ("after", "before")}
+)
+
+#: Values that need no parser: in quotes, or a word, and nothing after them.
+_PLAIN = re.compile(r"\"([^\"]*)\"[ \t]*|([\w.:+-]+)[ \t]*")
 
 #: How many values an error lists, and how many letters of a source it shows.
 _SHOWN, _LONGEST = 12, 80
@@ -59,9 +69,9 @@ _lists: ContextVar[frozenset[Path]] = ContextVar("_lists", default=frozenset())
 class Product:
     """One product on disk.
 
-    `data`, which may be packed, is None if there is no data file for the label. The label itself
-    may be missing; opening the product then reports that. `paired`: label and data were given
-    together, whatever their names.
+    `data`, which may be packed, is None if there is no data file for the label, be it of its name
+    or the one that it names. The label itself may be missing; opening the product then reports
+    that. `paired`: label and data were given together, whatever their names.
     """
 
     label: Path
@@ -75,9 +85,11 @@ class Product:
 
     @classmethod
     def at(cls, path: Path) -> Product:
-        """The product of a label, a data file or their common base path."""
-        label = label_path(path.absolute())
-        return cls(label, pairs.data_of(label))
+        """The product of a label, a data file or their common base path.
+
+        The label of a data file is that of its name, or one beside it that names it.
+        """
+        return _product(path, {})
 
     def read(self) -> Label:
         """What the label says; errors as of `read_label`."""
@@ -148,8 +160,11 @@ class Filter:
         def same(wanted: str | None, value: str) -> bool:
             return not wanted or _canonical(wanted) == _canonical(value)
 
-        if self.target and targets.canonical(self.target) != targets.canonical(target):
-            return False
+        if self.target:
+            # A label may name several.
+            named = map(targets.canonical, [target, *target.split(",")])
+            if targets.canonical(self.target) not in named:
+                return False
         if not same(self.channel, channel):
             return False
         if not same(self.slit, slit):
@@ -160,25 +175,35 @@ class Filter:
         )
 
 
+#: What names products: a path, or a label and a data file as one product.
+Source = str | Path | tuple[str | Path, str | Path]
+
+
 def expand(
-    sources: str | Path | Iterable[str | Path], wanted: Filter | None = None, fetch: bool = False
+    sources: str | Path | Iterable[Source],
+    wanted: Filter | None = None,
+    fetch: bool = False,
+    read: set[Path] | None = None,
 ) -> Iterator[Product]:
     """Find the products in any mixture of sources, each file once.
 
     Parameters
     ----------
     sources : path or iterable of paths
-        Labels, data files or their common base path; a label followed by a data file of another
-        name that has no label of its own; folders (searched with all folders below, through links);
-        batch files (one source per line, relative to the file, # for comments); globs
+        Labels, data files or their common base path; a pair of a label and a data file, in either
+        order, which are one product whatever their names; a label followed by a data file of
+        another name that has no label of its own; folders (searched with all folders below, through
+        links); batch files (one source per line, relative to the file, # for comments); globs
         ("data/D2005_*/FUV*.LBL"); index tables (INDEX.LBL or INDEX.TAB of a volume, or those of the
-        Ring-Moon Systems Node); identifiers of products in the cache (see
-        `uvisxr.pds3.identifier`); URLs, which are downloaded once into the cache. A file of that
-        name goes before a glob or an identifier.
+        Ring-Moon Systems Node); identifiers of products in the current folder, or in the list's, or
+        in the cache (see `uvisxr.pds3.identifier`); URLs, which are downloaded once into the cache.
+        A file of that name goes before a glob or an identifier.
     wanted : Filter, optional
         By default everything is accepted.
     fetch : bool
         Download products that are named by identifiers and are not in the cache.
+    read : set of Path, optional
+        The batch files and index tables that products come from are added to it.
 
     Yields
     ------
@@ -188,7 +213,7 @@ def expand(
     Raises
     ------
     ArgumentError
-        A source does not exist or holds no product.
+        A source does not exist or holds no product, or there is no source.
     NoMatchError
         None of the products is wanted.
     LabelError
@@ -198,9 +223,12 @@ def expand(
     """
     if isinstance(sources, str | os.PathLike):
         sources = [sources]
-    sieve = _Sieve(wanted or Filter())
+    sieve = _Sieve(wanted or Filter(), set() if read is None else read)
     seen: set[int] = set()
-    for source in _checked([_source(one, Path.cwd(), fetch) for one in sources]):
+    given = [_source(one, Path.cwd(), fetch) for one in sources]
+    if not given:
+        raise ArgumentError("no sources of products: the list of paths is empty")
+    for source in _checked(given):
         for product in source.products(sieve):
             mark = hash(str(product.label))
             if mark not in seen:
@@ -214,6 +242,7 @@ class _Sieve:
     """A filter, and what it met, so that one that nothing passes can say what there is."""
 
     wanted: Filter
+    read: set[Path] = field(default_factory=set)
     passed: int = 0
     refused: int = 0
     _there: dict[str, set[str]] = field(default_factory=dict)
@@ -236,14 +265,16 @@ class _Sieve:
             self.passed += 1
             return True
         text = odl.known(values.get("START_TIME"))
-        sieve = self
+        # What cannot be known does not count: opening it will say what is wrong.
+        lost = [key for key in _ASKED if key not in values]
+        lost = lost if lost and _is_cut(product.label) else []
         start: np.datetime64 = np.datetime64("NaT", "ns")
         try:
             start = parse_utc(text) if text else start
         except ArgumentError:
-            # Opening it will say what is wrong.
-            anytime = replace(self.wanted, after=None, before=None)
-            sieve = replace(self, wanted=anytime)
+            lost.append("START_TIME")
+        anyhow = {name: None for key in lost for name in _ASKED[key]}
+        sieve = replace(self, wanted=replace(self.wanted, **anyhow)) if anyhow else self
         taken = sieve.takes(
             values.get("PRODUCT_ID", product.name)[:3].upper(),
             values.get("TARGET_NAME", ""),
@@ -308,13 +339,19 @@ class _Source:
     def products(self, sieve: _Sieve) -> Iterator[Product]:
         """The wanted products."""
         if _is_index(self.path):
+            sieve.read.update(index.files(self.path))
             yield from _index(self.path, sieve)
         else:
+            if self._is_list():
+                sieve.read.add(self.path)
             for found in self._found():
                 if isinstance(found, _Source):
                     yield from found.products(sieve)
                 elif sieve.takes_label(found):
                     yield found
+
+    def _is_list(self) -> bool:
+        return self.path.is_file() and not pairs.split(self.path)[1]
 
     def _found(self) -> Iterable[Product | _Source]:
         """Products, or further sources that hold them."""
@@ -325,7 +362,7 @@ class _Source:
             return [Product(path, self.data, paired=True)]
         if path.is_dir():
             return _folder(path)
-        if path.is_file() and not pairs.split(path)[1]:
+        if self._is_list():
             return _batch_file(path, self.fetch)
         product = Product.at(path)
         if product.label.is_file() or product.data:
@@ -344,6 +381,9 @@ class _Source:
         name = product_id(self.text)
         if name is None or not _PRODUCT.fullmatch(name):
             return []
+        here = _beside(self.path.parent, name)
+        if here is not None:
+            return [here]
         archive = Archive.default()
         label = archive.cached(name)
         if self.fetch and not (label and archive.is_whole(label)):
@@ -403,7 +443,35 @@ def _at_line(listed: Path | None, line: int) -> Iterator[None]:
         ) from error
 
 
-def _source(given: str | Path, folder: Path, fetch: bool, line: int = 0) -> _Source:
+def _beside(folder: Path, name: str) -> Product | None:
+    """The product in a folder that is named by an identifier, in any of its forms."""
+    parts = ((file, *pairs.split(file)) for file in _files(folder))
+    named = [
+        (base.upper() != name, kind not in pairs.LABELS, file)
+        for file, base, kind in parts
+        if kind and product_id(base) == name
+    ]
+    return Product.at(min(named)[-1]) if named else None
+
+
+def _files(folder: Path) -> list[Path]:
+    """What is in a folder, sorted; nothing if it cannot be read."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _source(given: Source, folder: Path, fetch: bool, line: int = 0) -> _Source:
+    if isinstance(given, tuple) and len(given) == 2:
+        first, second = (_source(one, folder, fetch, line) for one in given)
+        pair = _pair(first, second, meant=True)
+        if pair is None:
+            raise ArgumentError(
+                f"{first.path} and {second.path} are no pair: give one label (.LBL, .xml) and one "
+                "data file (.DAT, .DAT.gz) that are there"
+            )
+        return pair
     if not str(given).strip():
         raise ArgumentError("the path of a product is empty; the current folder is '.'")
     if urls.is_url(str(given)):
@@ -446,16 +514,20 @@ def _paired(sources: list[_Source]) -> Iterator[_Source]:
         yield pair or source
 
 
-def _pair(first: _Source, second: _Source) -> _Source | None:
+def _pair(first: _Source, second: _Source, meant: bool = False) -> _Source | None:
+    """A label and a data file as one product, if they are; `meant`: given as a pair."""
+    if first.data or second.data:
+        return None
     kinds = [pairs.split(source.path)[1] for source in (first, second)]
     turned = kinds[1] in pairs.LABELS
     label, data = (second, first) if turned else (first, second)
     if sum(kind in pairs.LABELS for kind in kinds) != 1 or "" in kinds:
         return None
-    if not (label.path.is_file() and data.path.is_file()) or pairs.label_of(data.path).is_file():
+    if not (label.path.is_file() and data.path.is_file()):
         return None
     # After a data file, a label with data of its own begins another product.
-    if turned and pairs.data_of(label.path):
+    apart = pairs.label_of(data.path).is_file() or (turned and pairs.data_of(label.path))
+    if apart and not meant:
         return None
     return replace(label, path=label.path.absolute(), data=data.path.absolute())
 
@@ -469,7 +541,48 @@ def _pattern(path: Path) -> str:
     return str(Path(glob.escape(str(there)), *rest))
 
 
+def _product(path: Path, known: dict[Path, dict[str, Path]]) -> Product:
+    """As `Product.at`; `known` keeps which data files the labels of a folder name."""
+    label = label_path(path.absolute())
+    data = pairs.data_of(label)
+    if data is not None and not label.is_file():
+        label = _naming(data, known) or label
+    elif data is None:
+        data = _named(label)
+    return Product(label, data)
+
+
+def _named(label: Path) -> Path | None:
+    """The data file that a label names, if it is there."""
+    try:
+        return pointed(label, _pointer(label))
+    except ValueError:
+        # Opening it will say what is wrong.
+        return None
+
+
+def _pointer(label: Path) -> str:
+    values = _keywords(label)
+    return next(filter(None, map(values.get, _POINTERS)), None) or ""
+
+
+def _naming(data: Path, known: dict[Path, dict[str, Path]]) -> Path | None:
+    """The label without data of its own name that names a data file; the first of several."""
+    for folder in pairs.label_folders(data):
+        if folder not in known:
+            known[folder] = {}
+            for label in _files(folder):
+                if pairs.split(label)[1] in pairs.LABELS and not pairs.data_of(label):
+                    base = pairs.split(Path(_pointer(label)))[0].upper()
+                    known[folder].setdefault(base, label)
+        found = known[folder].get(pairs.split(data)[0].upper())
+        if found is not None:
+            return found
+    return None
+
+
 def _folder(path: Path) -> Iterator[Product]:
+    known: dict[Path, dict[str, Path]] = {}
     for place, names in _walk(path):
         stems: dict[str, list[tuple[str, str, str]]] = {}
         for name in names:
@@ -477,9 +590,9 @@ def _folder(path: Path) -> Iterator[Product]:
             if kind:
                 stems.setdefault(base.upper(), []).append((base, kind, name))
         try:
-            described = [
-                Product.at(place / n) for found in stems.values() for n in _described(found)
-            ]
+            described = dict.fromkeys(
+                _product(place / n, known) for found in stems.values() for n in _described(found)
+            )
         except OSError as error:
             _left_out(error, place)
             continue
@@ -596,7 +709,7 @@ def _lines(path: Path) -> list[str]:
                 "it has several windows, with xarray.open_datatree"
             )
         if b"\0" not in head:
-            return path.read_text().splitlines()
+            return path.read_text("utf-8-sig").splitlines()
     except OSError as error:
         raise ArgumentError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError:
@@ -671,24 +784,47 @@ def stated(label: Path, keyword: str) -> str:
 
 
 def _keywords(label: Path) -> dict[str, str]:
-    """The few keywords a filter needs, without parsing the label, as there may be 50,000 of
-    them."""
+    """The few keywords a filter needs, without parsing the label, as there may be 50,000 of them.
+
+    A value that is not of the archive's form is left to the parser.
+    """
     try:
         if label.suffix.upper() == ".XML":
-            return _of_pds4(label) if looks_like_uvis(label) else {}
+            return _texts(pds4.loads(label.read_bytes())) if looks_like_uvis(label) else {}
         if not label.is_file():
             return {}
         with label.open("rb") as stream:
             head = stream.read(8192).decode("latin-1")
     except (OSError, ValueError):
         return {}
-    return {key: value.strip() for key, value in reversed(_KEYWORD.findall(head))}
+    given = dict(reversed(_KEYWORD.findall(head)))
+    plain = {key: _PLAIN.fullmatch(value) for key, value in given.items()}
+    found = {key: (match[1] or match[2] or "").strip() for key, match in plain.items() if match}
+    if len(found) == len(given):
+        return found
+    try:
+        return _texts(odl.loads(label_text(label)))
+    except (LabelError, ValueError):
+        return {key: value.partition("/*")[0].strip(" \t\"'") for key, value in given.items()}
 
 
-def _of_pds4(label: Path) -> dict[str, str]:
-    values = pds4.loads(label.read_bytes())
-    values |= values.get("QUBE", {})
-    return {key: value for key, value in values.items() if isinstance(value, str)}
+def _texts(values: Mapping[str, Any]) -> dict[str, str]:
+    """The keywords of a parsed label, those of its cube too."""
+    cube = values.get("QUBE")
+    cube = cube if isinstance(cube, Mapping) else {}
+    found: dict[str, str] = {}
+    for key in _READ:
+        value = values.get(key, cube.get(key))
+        if key in _POINTERS and isinstance(value, list | tuple):
+            value = value[0] if value else ""
+        if value is not None:
+            found[key] = value if isinstance(value, str) else odl.words(value)
+    return found
+
+
+def _is_cut(label: Path) -> bool:
+    """Whether a PDS3 label breaks off, so that what it lacks may be lost."""
+    return label.suffix.upper() == ".LBL" and not is_whole(label)
 
 
 def _canonical(text: str) -> str:

@@ -7,16 +7,25 @@ time.
 from __future__ import annotations
 
 import re
+import warnings
 from pathlib import Path, PurePosixPath
-from urllib.parse import unquote, urlsplit
+from typing import Any
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from .. import fetch
-from ..errors import ArgumentError, FetchError
-from . import pairs
+from ..errors import ArgumentError, FetchError, NotFoundError, ProductError, UvisError
+from . import packed, pairs
 from .archive import data_size
+from .label import read_label
 
 # Letters of drives are no schemes.
 _URL = re.compile(r"([a-z][a-z0-9+.-]+:)/+", re.IGNORECASE)
+
+#: Kinds of data files.
+_DATA = (".DAT", *pairs.PACKINGS)
+
+#: Longest name of a file or a folder, in bytes.
+_LONGEST = 255
 
 #: What a whole label ends with, of PDS3 and of PDS4.
 _END = {".LBL": rb"(?m)^\s*END\s*$", ".XML": rb"</Product_Observational\s*>\s*$"}
@@ -34,47 +43,109 @@ def download(url: str) -> Path:
     ----------
     url : str
         Of the label, the data file, plain or packed, or their common base path. Endings of the
-        other file are asked for in the same case.
+        other file are asked for in the same case. Where there is no data file of the label's name,
+        the one that the label names is asked for, and then packed ones.
 
     Raises
     ------
     ArgumentError
-        This is no URL of a file on a web server.
+        This is no URL of a file on a web server, or it has a password in it.
     FetchError
-        A download failed, or what came is no label.
+        A download failed, or what came is no label, or no data of it.
     """
     url = _URL.sub(r"\1//", url, count=1)
-    parts = urlsplit(url)
+    parts, folder = _place(url)
     path = PurePosixPath(unquote(parts.path))
     name, kind = pairs.split(Path(path))
-    if parts.scheme.lower() not in ("http", "https") or not parts.netloc or not path.name:
+    given = path.suffixes[-2] if kind in pairs.PACKINGS else path.suffix
+    lower = bool(kind) and given.islower()
+    packing = path.suffix if kind in pairs.PACKINGS else ""
+    above = url.rpartition("/")[0]
+    ending = kind if kind in pairs.LABELS else pairs.LABELS[0]
+    file = f"{name}{ending.lower() if lower else ending}"
+    label = _get(f"{above}/{quote(file)}", folder / file, check=_check)
+    size, pointer = _described(label)
+    data = ".dat" if lower else ".DAT"
+    endings = [packing] if packing else ["", *map(str.lower, pairs.PACKINGS)]
+    files = [f"{name}{data}{ending}" for ending in endings]
+    if pointer and not packing:
+        files.insert(1, pointer)
+    # What came earlier is not asked for again.
+    files.sort(key=lambda file: not (folder / file).is_file())
+    missing: list[NotFoundError] = []
+    for file in files:
+        try:
+            _get_data(f"{above}/{quote(file)}", folder / file, size)
+        except NotFoundError as error:
+            missing.append(error)
+        else:
+            return label
+    raise missing[0]
+
+
+def _place(url: str) -> tuple[SplitResult, Path]:
+    """The parts of the URL of a file on a web server, and the folder of the cache for it."""
+    user = re.match(r"[^/]*//[^/]*@([^/]*)", url)
+    if user:
+        raise ArgumentError(
+            f"a URL at {user[1]} has a user's name in it, and messages would show the password: "
+            "write both into the file .netrc of your home, and leave them out"
+        )
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError as error:
+        raise ArgumentError(f"{url} is not the URL of a product: {error}") from error
+    path = PurePosixPath(unquote(parts.path))
+    if parts.scheme.lower() not in ("http", "https") or not host or not path.name:
         raise ArgumentError(
             f"{url} is not the URL of a product: it begins with https:// and a server, and "
             "ends with the name of a label"
         )
-    if parts.query or parts.fragment or ".." in path.parts:
+    names = [host if port is None else f"{host}_{port}", *path.parts[1:]]
+    plain = all(name.isprintable() and len(name.encode()) <= _LONGEST for name in names)
+    if parts.query or parts.fragment or ".." in path.parts or not plain:
         raise ArgumentError(
-            f"{url} is not the plain URL of a product: leave out what follows ? or #, and .."
+            f"{url[:_LONGEST]} is not the plain URL of a product: leave out what follows ? or #, "
+            f"and .., letters that are not printed, and names of more than {_LONGEST} bytes"
         )
-    given = path.suffixes[-2] if kind in pairs.PACKINGS else path.suffix
-    lower = bool(kind) and given.islower()
-    endings = (kind,) if kind in pairs.LABELS else pairs.LABELS[:1]
-    packing = path.suffix if kind in pairs.PACKINGS else ""
-    base = url[: len(url) - len(given + packing)] if kind else url
-    folder = fetch.cache_dir("urls") / parts.netloc.replace(":", "_") / Path(*path.parent.parts[1:])
+    server = names[0].replace(":", "_")
+    return parts, fetch.cache_dir("urls") / server / Path(*path.parent.parts[1:])
 
-    def get(ending: str, size: int | None = None) -> Path:
-        ending = ending.lower() if lower else ending
-        check = _check if ending.upper() in _END else None
-        file = folder / f"{name}{ending}"
-        return fetch.download(f"{base}{ending}", file, size=size, check=check, kind="products")
 
-    label = get(endings[0])
-    if packing:
-        get(f".DAT{packing}")
-    else:
-        get(".DAT", data_size(label))
-    return label
+def _get(url: str, file: Path, **expected: Any) -> Path:
+    try:
+        return fetch.download(url, file, kind="products", **expected)
+    except OSError as error:
+        raise FetchError(f"cannot keep {url} as {file}: {error.strerror or error}") from error
+
+
+def _get_data(url: str, file: Path, size: int | None) -> None:
+    """A data file; what came packed is kept only if it can be unpacked."""
+    if not packed.is_packed(file):
+        _get(url, file, size=size)
+        return
+    new = not file.is_file()
+    _get(url, file)
+    if new:
+        try:
+            packed.check(file, size)
+        except ProductError as error:
+            file.unlink()
+            raise FetchError(f"what came from {url} is not kept: {error}") from error
+
+
+def _described(label: Path) -> tuple[int | None, str]:
+    """Bytes of the data file of a label, if it says how many, and the name that it has for it."""
+    with warnings.catch_warnings():
+        # Opening it will give them.
+        warnings.simplefilter("ignore")
+        try:
+            read = read_label(label)
+        except UvisError:
+            return data_size(label), ""
+    is_name = "/" not in read.pointer and pairs.split(Path(read.pointer))[1] in _DATA
+    return read.size, read.pointer if is_name else ""
 
 
 def _check(path: Path) -> None:

@@ -24,6 +24,7 @@ import xarray as xr
 
 from ..dataset import inputs
 from ..errors import ArgumentError, UvisError, warn_user
+from ..pds3 import identifier
 from .observation import StartTime, open_observation, open_product
 
 
@@ -102,11 +103,19 @@ def numbered(
             "each once, or use uvisxr.open_observation, which takes them once"
         )
     here = np.isin(whole["et"].values, ds["et"].values)
-    here &= np.isin(whole["product"].values, ds["product"].values)
-    out = ds.assign_coords(pic=("pic", whole["pic"].values[here], ds["pic"].attrs))
+    here &= np.isin(_keys(whole), _keys(ds))
+    names = {"pic": whole["pic"].values[here]}
+    # Copies are the same exposures under one name.
+    names |= {"product": whole["product"].values[here]}
+    out = ds.assign_coords({name: ("pic", v, ds[name].attrs) for name, v in names.items()})
     # Also without what holds for this product alone: xarray takes the attributes of the first.
     out.attrs = dict(whole.attrs)
     return inputs.add(out, inputs.of(whole))
+
+
+def _keys(ds: xr.Dataset) -> list[str]:
+    """The products of exposures, by which those of copies are known."""
+    return [identifier.key(name) for name in ds["product"].values.tolist()]
 
 
 def _call(path: str) -> tuple[Any, bool] | None:

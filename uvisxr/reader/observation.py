@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -17,8 +18,9 @@ from ..dataset import conventions, history, inputs
 from ..errors import ArgumentError, LabelError, ProductError, UnreadObjectError, warn_user
 from ..instrument.channel import channel as find_channel
 from ..instrument.detector import Window
+from ..pds3 import pairs
 from ..pds3.label import Label
-from ..pds3.product import choose_windows, label_path, qube_file
+from ..pds3.product import choose_windows, qube_file
 from ..pds3.qube import QubeArray
 from ..quality.flags import initial
 from ..timescales import add_seconds, clock_from_et, day_of_year
@@ -88,12 +90,12 @@ def open_product(
     ----------
     path : path or pair of paths
         The label of PDS3 or PDS4, the data file, or their common base path, with any ending; label
-        and data file as a pair if their names differ; or the identifier of a product in the cache,
-        such as FUV2009_173_15_16, also as OPUS (co-uvis-fuv2009_173_15_16) and PDS4
-        (2009_173_15_16_fuv) write it; or the URL of a label. The data file may be packed, as
-        NAME.DAT.bz2, NAME.DAT.gz or NAME.DAT.zip. From a zip archive that stores it as it is,
-        exposures are read one at a time; other files are unpacked to the cache when their counts
-        are first used.
+        and data file as a pair if their names differ, whatever lies beside them; or the identifier
+        of a product in the current folder or the cache, such as FUV2009_173_15_16, also as OPUS
+        (co-uvis-fuv2009_173_15_16) and PDS4 (2009_173_15_16_fuv) write it; or the URL of a label.
+        The data file may be packed, as NAME.DAT.bz2, NAME.DAT.gz or NAME.DAT.zip. From a zip
+        archive that stores it as it is, exposures are read one at a time; other files are unpacked
+        to the cache when their counts are first used.
     window : int, optional
         Which detector window to open, if the product has several.
     chunks : int, dict or "auto", optional
@@ -136,7 +138,10 @@ def open_product(
     >>> str(later.time_start.values[0])[:19]
     '2008-03-10T10:04:00'
     """
-    labels = _labels(_flat([path]), fetch=fetch)
+    given = [] if path is None else list(_flat([path]))
+    if not given:
+        raise ArgumentError("no product to open: give the path of its label or of its data file")
+    labels, _ = _labels(_pair(given) if isinstance(path, list | tuple) else given, fetch=fetch)
     if len(labels) > 1:
         raise ArgumentError(f"{path} holds {len(labels)} products: use uvisxr.open_observation")
     return _open(labels, _Choices(window, chunks, start_time))
@@ -252,10 +257,12 @@ def open_observation(
     prime = _prime(prime_instrument)
     if not isinstance(id, str):
         checks.whole("id", id, 0, what="the number of the observation within its day, or text")
-    labels = _distinct(_labels(given, channel, target, fetch))
+    if not given:
+        raise ArgumentError("no product to open: give paths of products or folders, or batch=")
+    found, lists = _labels(given, channel, target, fetch)
+    _require_data(found, given)
+    labels = _distinct(found)
     choices = _Choices(window, chunks, start_time, sort, target, prime, id, name)
-    # Lists of products have been read too.
-    lists = [path for path in (Path(one).expanduser() for one in given) if path.is_file()]
     return _open(labels, choices, {"paths": [label.path for label in labels]}, lists)
 
 
@@ -278,21 +285,48 @@ def _flat(paths: Iterable[Any]) -> Iterator[str | Path]:
             raise checks.refused("paths", path, "paths of products")
 
 
+def _pair(given: list[str | Path]) -> list[sources.Source]:
+    """A label and a data file that are there as a pair; all else as it is."""
+    if len(given) == 2 and all(Path(one).expanduser().is_file() for one in given):
+        kinds = [pairs.split(Path(one))[1] for one in given]
+        if "" not in kinds and sum(kind in pairs.LABELS for kind in kinds) == 1:
+            return [(given[0], given[1])]
+    return [*given]
+
+
+def _require_data(labels: list[Label], given: list[str | Path]) -> None:
+    """Tell how to open a label without data with a data file beside it that has another label."""
+    lost = {label.path for label in labels if not label.data_path.is_file()}
+    files = [Path(one).expanduser().absolute() for one in given] if lost else []
+    for two in pairwise(files):
+        label, data = two if two[0] in lost else two[::-1]
+        if label in lost and data.is_file() and pairs.split(data)[1] not in ("", *pairs.LABELS):
+            raise ProductError(
+                f"{label} has no data file, and {data} beside it in the list has a label of its "
+                "own: if the two are one product, open it as a pair, "
+                "uvisxr.open_product((label, data))"
+            )
+
+
 def _labels(
-    paths: Iterable[str | Path],
+    paths: Iterable[sources.Source],
     channel: str | None = None,
     target: str | None = None,
     fetch: bool = False,
-) -> list[Label]:
-    """The labels of all products; what is not read and lay in a folder with others is left out."""
+) -> tuple[list[Label], frozenset[Path]]:
+    """The labels of all products, and the lists that named them.
+
+    What is not read and lay in a folder with others is left out.
+    """
     paths = list(paths)
-    if not paths:
-        raise ArgumentError("no product to open: give paths of products or folders, or batch=")
-    wanted = sources.Filter(channel=channel)
-    products = list(sources.expand(paths, wanted, fetch))
-    files = (Path(path).expanduser().absolute() for path in paths)
+    products = sources.expand(paths, sources.Filter(channel=channel), fetch)
+    files = (
+        Path(path).expanduser()
+        for given in paths
+        for path in (given if isinstance(given, tuple) else (given,))
+    )
     # The root of a file system has no name, and is the label of no product.
-    named = {label_path(file) for file in files if file.name}
+    named = {sources.Product.at(file).label for file in files if file.absolute().name}
     labels, unread = [], []
     for product in products:
         try:
@@ -307,7 +341,7 @@ def _labels(
         warn_user(f"left out: {fault}")
     if not labels:
         raise ArgumentError("no product to open: all that pass the filter are calibration matrices")
-    return _without_spectra(labels, named, target or "")
+    return _without_spectra(labels, named, target or ""), products.lists
 
 
 def _without_spectra(labels: list[Label], named: set[Path], target: str) -> list[Label]:

@@ -12,16 +12,15 @@ import re
 import warnings
 from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..errors import UvisError, UvisWarning, warn_user
-from ..pds3 import packed, sources
-from ..pds3.identifier import product_id
-from ..pds3.label import Label, read_label
-from ..pds3.sources import Filter, Product
+from ..pds3 import identifier, packed, sources
+from ..pds3.label import Label
+from ..pds3.sources import Filter, Product, Source
 
-__all__ = ["Filter", "Found", "Product", "copies", "expand", "same", "tell", "volume"]
+__all__ = ["Filter", "Found", "Product", "Source", "copies", "expand", "same", "tell", "volume"]
 
 #: The identifier with which the name of a product begins; _PRIME and the like may follow.
 _NAMED = re.compile(r"[A-Z]{3}\d{4}_\d{3}_\d\d_\d\d", re.IGNORECASE)
@@ -29,21 +28,32 @@ _NAMED = re.compile(r"[A-Z]{3}\d{4}_\d{3}_\d\d_\d\d", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Found:
-    """Products that were found: how many, and one after the other."""
+    """Products that were found: how many, and one after the other.
+
+    Attributes
+    ----------
+    lists : frozenset of Path
+        The batch files and index tables that they come from.
+    """
 
     # As texts, which take a fraction of the memory: an archive has 200,000 products.
     _paths: list[tuple[str, str | None, bool]]
+    lists: frozenset[Path] = field(default_factory=frozenset)
 
     def __len__(self) -> int:
         return len(self._paths)
 
     def __iter__(self) -> Iterator[Product]:
-        for label, data, paired in self._paths:
-            yield Product(Path(label), None if data is None else Path(data), paired)
+        return map(_product, self._paths)
+
+
+def _product(paths: tuple[str, str | None, bool]) -> Product:
+    label, data, paired = paths
+    return Product(Path(label), None if data is None else Path(data), paired)
 
 
 def expand(
-    paths: str | Path | Iterable[str | Path], wanted: Filter | None = None, fetch: bool = False
+    paths: str | Path | Iterable[Source], wanted: Filter | None = None, fetch: bool = False
 ) -> Found:
     """Find the products in any mixture of sources, the same exposures once.
 
@@ -51,13 +61,14 @@ def expand(
     before the first product comes. Products that are left out are named in one warning. A label
     that cannot be read is no copy of another.
     """
+    read: set[Path] = set()
     found = [
         (
             str(product.label),
             None if product.data is None else str(product.data),
             product.paired,
         )
-        for product in sources.expand(paths, wanted, fetch)
+        for product in sources.expand(paths, wanted, fetch, read)
     ]
     claims: dict[str, list[int]] = {}
     for k, (label, *_) in enumerate(found):
@@ -65,10 +76,10 @@ def expand(
     left: dict[Path, Path] = {}
     for members in claims.values():
         if len(members) > 1:
-            left |= copies(_labels(Path(found[k][0]) for k in members))
+            left |= copies(_labels(_product(found[k]) for k in members))
     tell(left)
     gone = {str(path) for path in left}
-    return Found([one for one in found if one[0] not in gone])
+    return Found([one for one in found if one[0] not in gone], frozenset(read))
 
 
 def copies(labels: Iterable[Label]) -> dict[Path, Path]:
@@ -96,7 +107,7 @@ def copies(labels: Iterable[Label]) -> dict[Path, Path]:
 
 def same(first: Path, second: Path) -> Path | None:
     """Of two labels of the same exposures, the one that is taken; None if they differ."""
-    left = copies(_labels([first, second]))
+    left = copies(_labels(map(Product.at, (first, second))))
     return next(iter(left.values()), None)
 
 
@@ -108,26 +119,30 @@ def volume(path: Path) -> int:
 
 def _claim(label: Path) -> str:
     """The product that a file says it is: by its name or, if that says nothing, by its label."""
-    match = _NAMED.match(label.stem)
-    if match:
-        return match[0].upper()
-    return sources.stated(label, "PRODUCT_ID").upper() or str(label)
+    named = _NAMED.match(label.stem)
+    if named is None:
+        own = sources.stated(label, "PRODUCT_ID")
+        named = _NAMED.match(own)
+        if named is None:
+            return identifier.key(own) if own else str(label)
+    return named[0].upper()
 
 
-def _labels(paths: Iterable[Path]) -> list[Label]:
+def _labels(products: Iterable[Product]) -> list[Label]:
     """The labels that can be read; of one text only the first is parsed."""
     known: dict[str, Label] = {}
     found = []
-    for path in paths:
+    for product in products:
+        path = product.label
         try:
             # Opening a named pipe would wait for ever.
             text = " ".join(path.read_text("latin-1").split()) if path.is_file() else ""
             if text in known and text:
-                data = sources.Product.at(path).data or path.with_suffix(".DAT")
+                data = product.data or path.with_suffix(".DAT")
                 label = replace(known[text], path=path, data_path=data)
             else:
                 with _unwarned():
-                    label = known[text] = read_label(path)
+                    label = known[text] = product.read()
         except (UvisError, OSError):
             continue
         found.append(label)
@@ -144,7 +159,7 @@ def _unwarned() -> Iterator[None]:
 
 def _exposures(label: Label) -> Hashable:
     return (
-        product_id(label.product_id) or label.product_id.upper(),
+        identifier.key(label.product_id),
         label.start,
         label.integration,
         label.shape[1:],
@@ -179,7 +194,8 @@ def tell(left: dict[Path, Path]) -> None:
 
 def _broken(told: list[tuple[Path, Path]]) -> str:
     """What to add of those left out whose data files are damaged or missing."""
-    broken = [label.data_path for label in _labels(one for one, _ in told) if not _whole(label)]
+    labels = _labels(Product.at(one) for one, _ in told)
+    broken = [label.data_path for label in labels if not _whole(label)]
     if not broken:
         return ""
     more = f" and {len(broken) - 1} others" if len(broken) > 1 else ""
