@@ -132,7 +132,7 @@ def test_another_packing_is_named(label: Path, name: str):
 def test_a_cache_that_cannot_be_written_is_named(label: Path, monkeypatch: pytest.MonkeyPatch):
     target = pack(label, "bz2")
     monkeypatch.setenv("UVISXR_CACHE", str(label / "below a file"))
-    said = rf"cannot unpack {target}: .*Not a directory.*the cache is {label}/below.*UVISXR_CACHE"
+    said = rf"cannot unpack {target}: .*there is no folder.*cache is {label}/below.*UVISXR_CACHE"
     with pytest.raises(ExportError, match=said):
         uvisxr.open_product(label).counts.load()
 
