@@ -489,6 +489,13 @@ def test_brackets_in_names(tmp_path: Path):
         assert [product.label for product in expand(source)] == [label]
 
 
+def test_a_link_to_a_label_leads_to_its_data(tmp_path: Path):
+    label = write(tmp_path / "D2006_015", "FUV2006_015_14_47")
+    link = tmp_path / "titan.LBL"
+    link.symlink_to(label)
+    assert list(expand(link)) == [Product(link, label.with_suffix(".DAT"))]
+
+
 def test_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     label = write(tmp_path / "data", "FUV2006_015_14_47")
     monkeypatch.setenv("HOME", str(tmp_path))

@@ -84,7 +84,8 @@ def data_of(path: Path) -> Path | None:
                     file = folder / f"{name}{data}{ending}"
                     if file.is_file():
                         return file
-    return None
+    # A label may be reached by a link of its own.
+    return data_of(path.resolve()) if path.is_symlink() else None
 
 
 def label_of(path: Path) -> Path:

@@ -759,12 +759,15 @@ class _Volumes:
     _known: dict[str, list[Path]] = field(default_factory=dict)
 
     def product(self, row: index.Row) -> Product:
-        """The product of a row; where it should be if it is nowhere."""
-        below = Path(*row.path.parts[1:])
-        roots = self._roots(row.path.parts[0])
+        """The product of a row; if it is nowhere, in its volume beside the table's folder."""
+        volume, *rest = row.path.parts
+        below = Path(*rest)
+        roots = self._roots(volume)
         places = [*(root / below for root in roots), self.folder / below.name]
         found = (Product.at(place) for place in places)
-        return next((p for p in found if p.label.is_file() or p.data), Product.at(places[0]))
+        there = next((p for p in found if p.label.is_file() or p.data), None)
+        likely = roots[0] if roots[0].name == volume else self.folder.parent / volume
+        return there or Product.at(likely / below)
 
     def _roots(self, volume: str) -> list[Path]:
         """Folders that may be the volume, the likeliest first."""
