@@ -114,3 +114,15 @@ def test_xarray_writes_a_dataset_as_it_did(tmp_path):
     ds.to_netcdf(tmp_path / "plain.nc", encoding={"counts": {"zlib": True}})
     with xr.open_dataset(tmp_path / "plain.nc") as back:
         xr.testing.assert_equal(back.counts, ds.counts)
+
+
+def test_a_meta_kernel_is_an_input(titan: Simulation, tmp_path: Path):
+    path = tmp_path / "a.tm"
+    names = "\n".join(f"'{kernel}'" for kernel in titan.kernels)
+    text = f"KPL/MK\n\\begindata\nKERNELS_TO_LOAD = (\n{names}\n)\n"
+    path.write_text(text)
+    ds = titan.open().isel(pic=[0]).uvis.geometry(kernels=path)
+    assert str(path) in inputs.of(ds)
+    with pytest.raises(ExportError, match=r"a\.tm"):
+        ds.uvis.to_netcdf(path, overwrite=True)
+    assert path.read_text() == text

@@ -174,6 +174,16 @@ def test_index_names_products_that_are_not_here(volume: Path):
     assert Product(label, None) in list(expand(volume / "INDEX" / "INDEX.LBL"))
 
 
+def test_an_index_far_from_its_volume_names_it(volume: Path, tmp_path: Path):
+    home = tmp_path / "home"
+    home.mkdir()
+    for file in (volume / "INDEX").iterdir():
+        (home / file.name).write_bytes(file.read_bytes())
+    volume.rename(tmp_path / "elsewhere")
+    found = list(expand(home / "INDEX.LBL"))
+    assert Product(tmp_path / volume.name / "DATA/D2005_230/FUV2005_230_15_15.LBL", None) in found
+
+
 @pytest.mark.parametrize("source", [".", "INDEX/INDEX.LBL"])
 @pytest.mark.parametrize(
     ("wanted", "expected"),

@@ -15,7 +15,7 @@ import spiceypy
 import xarray as xr
 
 from .. import checks
-from ..dataset import conventions, history
+from ..dataset import conventions, history, inputs
 from ..dataset.fields import EPHEMERIS, FIELDS, ROW, ROWS, SIGHTLINE, TANGENT
 from ..errors import ArgumentError, warn_user
 from ..instrument.channel import N_LINES, Optics
@@ -186,7 +186,10 @@ def geometry(
             "tangent": tangent,
         }
     result.attrs = {k: v for k, v in result.attrs.items() if k not in _ATTRIBUTES} | attrs
-    return history.used(conventions.apply(result), used)
+    result = history.used(conventions.apply(result), used)
+    # Meta-kernels are not among the files that were loaded.
+    named = kernel_files.given(kernels) if files else []
+    return inputs.add(result, [path for path in named if path.is_file()])
 
 
 def _target_name(ds: xr.Dataset, target: str | None) -> str:
