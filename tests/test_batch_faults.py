@@ -493,9 +493,16 @@ def test_no_file_of_the_user_is_replaced(in_process, tmp_path: Path):
     assert mine.read_text() == "mine"
     assert [path.name for path in out.glob("*.nc")] == [mine.name]
     assert batch.process(labels, STEPS, out, overwrite=True).done == 2
-    # Of an output that the manifest has, only the content counts; and ours may lack the manifest.
-    mine.write_bytes(b"short")
+    # An output that was cut is made again, but nothing else in its place is replaced.
+    mine.write_bytes(mine.read_bytes()[:2000])
     assert batch.process(labels, STEPS, out).done == 1
+    whole = mine.read_bytes()
+    mine.write_text("mine")
+    with pytest.raises(ExportError, match="uvisxr did not write it"):
+        batch.process(labels, STEPS, out)
+    assert mine.read_text() == "mine"
+    # Ours may lack the manifest.
+    mine.write_bytes(whole)
     (out / manifest.NAME).unlink()
     assert batch.process(labels, STEPS, out).done == 2
 

@@ -52,3 +52,13 @@ def test_opus_and_the_archive_agree(data: Path):
 def test_what_is_added_makes_no_other_product(text: str):
     assert key(text) == "FUV2005_230_15_15"
     assert key("mine") == "MINE"
+
+
+@pytest.mark.parametrize("added", ["", "_PRIME", "_CIRS", "_RADAR", "_INMS", "_PRIME_1", "_prime"])
+def test_words_of_the_team_make_no_other_product(added):
+    assert key(f"FUV2006_015_15_51{added}") == "FUV2006_015_15_51"
+
+
+@pytest.mark.parametrize("name", ["FUV2006_015_15_51_CAL_3", "FUV2006_015_15_51_2", "FUV2006_015"])
+def test_other_names_are_other_products(name):
+    assert key(name) == name

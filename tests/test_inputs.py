@@ -126,3 +126,19 @@ def test_a_meta_kernel_is_an_input(titan: Simulation, tmp_path: Path):
     with pytest.raises(ExportError, match=r"a\.tm"):
         ds.uvis.to_netcdf(path, overwrite=True)
     assert path.read_text() == text
+
+
+def test_a_list_is_an_input_by_every_door(tmp_path: Path):
+    label = write_product(tmp_path, NAME, band_bin=32)
+    inner, outer = tmp_path / "inner.txt", tmp_path / "outer.txt"
+    inner.write_text(f"{label}\n")
+    outer.write_text("inner.txt\n")
+    opened = (
+        uvisxr.open_product(outer),
+        uvisxr.open_observation(outer),
+        xr.open_dataset(outer, engine="uvis"),
+    )
+    for ds in opened:
+        assert {str(inner), str(outer), str(label)} <= set(inputs.of(ds))
+        with pytest.raises(ExportError, match="the data were read from it"):
+            ds.uvis.to_netcdf(inner, overwrite=True)

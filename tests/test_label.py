@@ -337,6 +337,14 @@ def test_windows_that_are_refused(label, old, new, message):
         read_label(path)
 
 
+@pytest.mark.parametrize("end", ["END", "END;", "END /* done */", "END\0\0", "end ", "END\r\n\r\n"])
+def test_ends_of_whole_labels(tmp_path, end):
+    path = write_product(tmp_path, "FUV2005_230_15_15")
+    text = path.read_text().rstrip().removesuffix("END")
+    path.write_text(text + end)
+    assert read_label(path).product_id == "FUV2005_230_15_15"
+
+
 @pytest.mark.parametrize("end", ["SLIT_STATE", "OBJECT  ", "UL_CORNER_LINE", "END_OBJECT", "END\n"])
 def test_a_label_that_is_cut_off(label, end):
     path = label()

@@ -162,6 +162,8 @@ def test_folder_is_missing(tmp_path: Path):
 def test_lines_of_someone_else_are_passed_over(tmp_path: Path):
     good = {"output": "a.nc", "label": "a.LBL", "status": "done"}
     lines = [{"output": 5, "status": "done"}, {"output": ["x"]}, good | {"label": 7}, [1], good]
-    (tmp_path / manifest.NAME).write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    lines += [good | {"output": "a" * 300}]
+    text = "".join(f"{json.dumps(line)}\n" for line in lines) + "[" * 100_000 + "\n"
+    (tmp_path / manifest.NAME).write_text(text)
     assert manifest.latest(tmp_path) == {"a.nc": good}
     assert manifest.Known(tmp_path).owner("a.nc") == "a.LBL"

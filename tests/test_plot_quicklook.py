@@ -234,3 +234,12 @@ def test_a_range_within_a_wide_element(tmp_path):
 def test_what_is_no_figure(opened):
     with pytest.raises(ArgumentError, match="figure=3: expected a figure of matplotlib"):
         opened.uvis.plot.quicklook(figure=3)
+
+
+def test_of_one_wavelength_the_dimension_is_asked_for(tmp_path):
+    ds = uvisxr.open_product(write_product(tmp_path, "FUV2005_230_15_15", band_bin=32)).load()
+    with pytest.raises(MissingStepError, match=r"isel\(wl=\[0\]\)"):
+        ds.isel(wl=5).uvis.plot.quicklook()
+    figure = ds.isel(wl=[5]).uvis.plot.quicklook()
+    assert figure.axes
+    plt.close(figure)

@@ -506,6 +506,28 @@ def test_a_link_to_a_label_leads_to_its_data(tmp_path: Path):
     assert list(expand(link)) == [Product(link, label.with_suffix(".DAT"))]
 
 
+def test_links_that_lead_to_themselves_are_no_products(tmp_path: Path):
+    good = write(tmp_path / "good", "FUV2006_015_14_47")
+    alone = write(tmp_path / "alone", "FUV2005_230_15_15", data=False)
+    for path in (alone.with_suffix(".DAT"), tmp_path / "good" / "FUV2005_001_00_00.LBL"):
+        path.symlink_to(path)
+    assert list(expand(alone)) == [Product(alone, None)]
+    assert Product(good, good.with_suffix(".DAT")) in list(expand(tmp_path / "good"))
+
+
+def test_a_link_to_a_renamed_label_leads_to_the_data_that_it_names(tmp_path: Path):
+    label = write(tmp_path / "D2006_015", "FUV2006_015_14_47")
+    label.write_text(label.read_text() + '^QUBE = "FUV2006_015_14_47.DAT"\n')
+    renamed = label.rename(label.with_stem("a_PRIME"))
+    link = tmp_path / "titan.LBL"
+    link.symlink_to(renamed)
+    data = label.with_suffix(".DAT")
+    assert list(expand(link)) == [Product(link, data)]
+    # The name may be in other letters on disk.
+    small = data.rename(data.with_name(data.name.lower()))
+    assert list(expand(renamed)) == [Product(renamed, small)]
+
+
 def test_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     label = write(tmp_path / "data", "FUV2006_015_14_47")
     monkeypatch.setenv("HOME", str(tmp_path))

@@ -90,6 +90,8 @@ def test_small_letters(server: Server):
         ("https://example.org/", ArgumentError, "it begins with https://"),
         ("https://example.org/a/../b.LBL", ArgumentError, "leave out"),
         ("https://example.org/a.LBL?x=1", ArgumentError, "leave out what follows"),
+        (f"https://{'a' * 64}.org/a.LBL", ArgumentError, "no server has that name"),
+        ("https://a..org/a.LBL", ArgumentError, "no server has that name"),
     ],
 )
 def test_what_is_no_url_of_a_product(url: str, error: type[Exception], said: str):

@@ -218,7 +218,7 @@ def sha256(path: str | os.PathLike[str]) -> str:
 
     It counts as changed when it is another file or has another size or time of modification.
     """
-    path = Path(path).resolve()
+    path = Path(os.path.realpath(path))
     now = path.stat()
     return _sha256(str(path), now.st_ino, now.st_mtime_ns, now.st_size)
 

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from . import checks
+from .background import lower_bound
 from .dataset import conventions, history, products
 from .dataset.conventions import QUALITY_FLAGS, SUMMED, QualityFlag
 from .dataset.fields import FIELDS, ROWS
@@ -76,7 +77,8 @@ def rebin(ds: xr.Dataset, pic: int = 1, pixel: int = 1, wl: int = 1) -> xr.Datas
         of SQRT_9.
 
         `quality`, where spectra are merged: `lost` where all are lost and `partial` where some are
-        lost or partial, by their flags or their counts (as in `background`, but without its level);
+        lost or partial, by their flags or their counts (as in `background`; of FUV data without it,
+        with the level of their date);
         `star` and `user` where any spectrum has them, `dark_line` where all have it. Lazy where
         `counts` are dask arrays.
 
@@ -101,7 +103,7 @@ def rebin(ds: xr.Dataset, pic: int = 1, pixel: int = 1, wl: int = 1) -> xr.Datas
     ('pic', 'pixel', 'wl')
     """
     factors = {
-        name: checks.whole(name, value, 1, what="how many to merge")
+        name: min(checks.whole(name, value, 1, what="how many to merge"), 2**31)
         for name, value in (("pic", pic), ("pixel", pixel), ("wl", wl))
     }
     merged = [dim for dim, factor in factors.items() if factor > 1]
@@ -128,7 +130,7 @@ def rebin(ds: xr.Dataset, pic: int = 1, pixel: int = 1, wl: int = 1) -> xr.Datas
         changed |= _wavelengths(ds, bins.n_band, groups.wl)
     if pic > 1 or pixel > 1:
         # Of a sum nobody could tell any more.
-        quality = groups.quality(losses.flags(ds).variable)
+        quality = groups.quality(losses.flags(ds, lower_bound(ds)).variable)
         if quality.chunks is not None:
             quality = quality.chunk({d: counts.chunksizes[d] for d in quality.dims})
         changed["quality"] = quality

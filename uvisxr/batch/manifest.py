@@ -36,6 +36,9 @@ from ..errors import ExportError
 
 NAME = "manifest.jsonl"
 
+#: Longest name of a file, in bytes.
+_LONGEST = 255
+
 
 class Known:
     """What the manifest of an output folder says; nothing is written.
@@ -172,7 +175,7 @@ def read(path: str | Path) -> Iterator[dict[str, Any]]:
         for line in stream:
             try:
                 record = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
             if isinstance(record, dict) and _names(record):
                 yield record
@@ -180,7 +183,10 @@ def read(path: str | Path) -> Iterator[dict[str, Any]]:
 
 def _names(record: dict[str, Any]) -> bool:
     """Whether a record names its output, and its label as text."""
-    return isinstance(record.get("output"), str) and isinstance(record.get("label", ""), str)
+    output = record.get("output")
+    if not isinstance(output, str) or len(os.fsencode(output)) > _LONGEST:
+        return False
+    return isinstance(record.get("label", ""), str)
 
 
 def latest(path: str | Path) -> dict[str, dict[str, Any]]:

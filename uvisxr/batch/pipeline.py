@@ -32,6 +32,7 @@ import hashlib
 import inspect
 import json
 import math
+import os
 import re
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -222,7 +223,7 @@ def load(pipeline: str | Path | Iterable[Any]) -> Pipeline:
         return pipeline
     if isinstance(pipeline, str | Path):
         path = Path(pipeline).expanduser()
-        return _checked(_read(path), str(path), path.resolve().parent)
+        return _checked(_read(path), str(path), Path(os.path.realpath(path)).parent)
     return _checked(list(pipeline), "pipeline", Path.cwd())
 
 

@@ -43,6 +43,9 @@ _AHEAD = 3
 #: the manifest.
 _SHOWN = 20
 
+#: How NetCDF-4 files begin.
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+
 _PARTIAL = ".partial-"
 
 
@@ -350,11 +353,10 @@ class _Batch:
         if self.overwrite or not folder.is_dir():
             return
         there = {path.name for path in folder.glob("*.nc")}
-        unknown = {name for name in there if not self.manifest.is_good(name)}
-        for product in products if unknown else ():
-            output = f"{product.name}.nc"
-            if output in unknown:
-                export.check(folder / output, None, (), None)
+        for product in products if there else ():
+            for output in {*_names(product)} & there:
+                if not (self.manifest.is_good(output) and _is_damaged(folder / output)):
+                    export.check(folder / output, None, (), None)
 
     def jobs(self, products: Iterable[sources.Product]) -> Iterator[work.Job]:
         """The products that need processing; counts the others."""
@@ -382,8 +384,7 @@ class _Batch:
         still one output, and one of the two labels counts.
         """
         label = str(product.label)
-        mark = hashlib.sha256(str(product.label.parent).encode()).hexdigest()[:8]
-        plain, marked = f"{product.name}.nc", f"{product.name}-{mark}.nc"
+        plain, marked = _names(product)
         if self.manifest.owner(marked) == label:
             return marked, product.label
         owner = self.claims.get(plain) or self.manifest.owner(plain) or label
@@ -414,6 +415,22 @@ class _Batch:
         else:
             _LOG.warning("failed: %s: %s: %s", *(record[k] for k in ("product", "step", "error")))
         self.summary.add(record)
+
+
+def _names(product: sources.Product) -> tuple[str, str]:
+    """Names that a product's output can have: its own, and that with a mark of its folder."""
+    mark = hashlib.sha256(str(product.label.parent).encode()).hexdigest()[:8]
+    return f"{product.name}.nc", f"{product.name}-{mark}.nc"
+
+
+def _is_damaged(path: Path) -> bool:
+    """Whether a NetCDF file was cut, so that nothing is lost with it."""
+    try:
+        export.is_netcdf_of_ours(path)
+    except OSError:
+        with path.open("rb") as stream:
+            return stream.read(len(_HDF5)) in (b"", _HDF5)
+    return False
 
 
 def _fingerprint(product: sources.Product, recipe: str) -> str:

@@ -5,6 +5,7 @@ Parsed files are cached until their size or modification time changes; the array
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, wraps
@@ -92,7 +93,7 @@ def _remembered(
 
     @wraps(reader)
     def read(path: str | Path, *args: *_Further) -> _Content:
-        path = Path(path).resolve()
+        path = Path(os.path.realpath(path))
         try:
             stat = path.stat()
         except OSError as error:

@@ -3,9 +3,9 @@
 FUV2009_173_15_16 is the PRODUCT_ID of the archive, which is also the name of the files. OPUS, the
 search of the Ring-Moon Systems Node, writes co-uvis-fuv2009_173_15_16 and
 COUVIS_0027/DATA/D2009_173/FUV2009_173_15_16.LBL; PDS4 has names such as 2009_173_15_16_fuv, and
-logical identifiers that end in them. The team adds what controlled the pointing,
-FUV2006_015_15_51_PRIME, or the second, EUV2013_047_09_33_59. In the archive HDAC's names may have
-seconds, those of EUV and FUV have none.
+logical identifiers that end in them. The team adds what controlled the pointing, and the number of
+its observation, FUV2006_015_15_51_PRIME_1, or the second, EUV2013_047_09_33_59. In the archive
+HDAC's names may have seconds, those of EUV and FUV have none.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _TIME = (
 _FORMS = tuple(
     re.compile(form, re.IGNORECASE)
     for form in (
-        rf"(?:CO-UVIS-)?{_CHANNEL}[_-]?{_TIME}(?:_(?:PRIME|CIRS|VIMS|ISS))?",
+        rf"(?:CO-UVIS-)?{_CHANNEL}[_-]?{_TIME}(?:_(?!CAL_)[A-Z]+(?:_\d+)?)?",
         rf"/?COUVIS_\d{{4}}/DATA/D\d{{4}}_\d{{3}}/{_CHANNEL}{_TIME}\.(?:LBL|DAT)",
         rf"(?:URN:NASA:PDS:[\w:]+:)?{_TIME}_{_CHANNEL}(?:::[\d.]+)?",
     )

@@ -5,6 +5,7 @@ Keywords and their meaning: Cassini/UVIS users guide, chapter 2.
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 from collections.abc import Mapping
@@ -28,7 +29,7 @@ _SNIFF_BYTES = 4096
 _LONGEST = 1e6
 
 #: What a whole PDS3 label ends with.
-_END = re.compile(rb"^\s*END\s*$", re.MULTILINE | re.IGNORECASE)
+_END = re.compile(rb"(?:^|[\r\n])[ \t]*END[ \t]*(?:$|[\r\n;\0]|/\*)", re.IGNORECASE)
 
 #: Largest label that is read; those of UVIS have at most a few tens of kilobytes.
 _MAX_BYTES = 2**17
@@ -334,7 +335,12 @@ def pointed(label: Path, pointer: str) -> Path | None:
     if not pointer:
         return None
     named = label.with_name(pointer)
-    return named if named.is_file() else pairs.data_of(named)
+    forms = (named.with_name(name) for name in (pointer, pointer.upper(), pointer.lower()))
+    found = next(filter(None, map(pairs.data_of, forms)), None)
+    real = Path(os.path.realpath(label))
+    if found is None and label.is_symlink() and not real.is_symlink():
+        return pointed(real, pointer)
+    return named if named.is_file() else found
 
 
 def data_file(label: Path, pointer: str = "") -> Path:

@@ -6,6 +6,7 @@ form: LABEL/D2005_230/NAME.LBL and DATA/D2005_230/NAME.DAT.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -84,8 +85,9 @@ def data_of(path: Path) -> Path | None:
                     file = folder / f"{name}{data}{ending}"
                     if file.is_file():
                         return file
-    # A label may be reached by a link of its own.
-    return data_of(path.resolve()) if path.is_symlink() else None
+    # A label may be reached by a link of its own, which may lead to itself.
+    real = Path(os.path.realpath(path))
+    return data_of(real) if path.is_symlink() and not real.is_symlink() else None
 
 
 def label_of(path: Path) -> Path:

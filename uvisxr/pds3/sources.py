@@ -677,9 +677,9 @@ def _is_matrix(product: Product) -> bool:
 
 def _batch_file(path: Path, fetch: bool) -> list[_Source]:
     above = _lists.get()
-    if path.resolve() in above:
+    if Path(os.path.realpath(path)) in above:
         raise ArgumentError(f"{path} is a list that leads back to itself")
-    before = _lists.set(above | {path.resolve()})
+    before = _lists.set(above | {Path(os.path.realpath(path))})
     try:
         return _checked(_entries(path, fetch), path)
     finally:
@@ -687,7 +687,7 @@ def _batch_file(path: Path, fetch: bool) -> list[_Source]:
 
 
 def _entries(path: Path, fetch: bool) -> list[_Source]:
-    folder = path.resolve().parent
+    folder = Path(os.path.realpath(path)).parent
     given = []
     for number, line in enumerate(_lines(path), 1):
         entry = line.partition("#")[0].strip()
@@ -730,7 +730,7 @@ def _is_index(path: Path) -> bool:
 
 
 def _index(path: Path, sieve: _Sieve) -> Iterator[Product]:
-    volumes = _Volumes(path.resolve().parent)
+    volumes = _Volumes(Path(os.path.realpath(path)).parent)
     for row in index.read(path):
         if row.channel not in get_args(ChannelName):
             continue

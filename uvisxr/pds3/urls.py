@@ -103,6 +103,11 @@ def _place(url: str) -> tuple[SplitResult, Path]:
             "ends with the name of a label"
         )
     names = [host if port is None else f"{host}_{port}", *path.parts[1:]]
+    parts_of_host = host.rstrip(".").split(".")
+    if ":" not in host and not all(0 < len(part.encode()) < 64 for part in parts_of_host):
+        raise ArgumentError(
+            f"{url[:_LONGEST]} is not the URL of a product: no server has that name"
+        )
     plain = all(name.isprintable() and len(name.encode()) <= _LONGEST for name in names)
     if parts.query or parts.fragment or ".." in path.parts or not plain:
         raise ArgumentError(

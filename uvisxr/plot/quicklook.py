@@ -102,6 +102,7 @@ def quicklook(
 def _flags(ds: xr.Dataset) -> xr.DataArray:
     """The dataset's flags, and those that its counts tell, (pic, pixel)."""
     told = {"counts", "exposure", "line", "band", "wl"} <= set(ds.variables)
+    told = told and "wl" in ds["counts"].dims
     if not told or not {"channel", *WINDOW_ATTRS} <= ds.attrs.keys():
         return flags_of(ds).compute()
     level = 0.0

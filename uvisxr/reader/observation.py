@@ -141,10 +141,10 @@ def open_product(
     given = [] if path is None else list(_flat([path]))
     if not given:
         raise ArgumentError("no product to open: give the path of its label or of its data file")
-    labels, _ = _labels(_pair(given) if isinstance(path, list | tuple) else given, fetch=fetch)
+    labels, lists = _labels(_pair(given) if isinstance(path, list | tuple) else given, fetch=fetch)
     if len(labels) > 1:
         raise ArgumentError(f"{path} holds {len(labels)} products: use uvisxr.open_observation")
-    return _open(labels, _Choices(window, chunks, start_time))
+    return _open(labels, _Choices(window, chunks, start_time), lists=lists)
 
 
 @overload
