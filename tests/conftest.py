@@ -9,9 +9,14 @@ from pathlib import Path
 
 import pytest
 from helpers.realdata import real_data
+from hypothesis import settings
 
 from uvisxr import simulate
 from uvisxr.simulate import Simulation
+
+# The same examples on every machine, however busy it is.
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.load_profile("steady")
 
 #: Programs: examples in docstrings are looked for in modules.
 collect_ignore = ["benchmarks", "typed"]
