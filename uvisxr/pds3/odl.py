@@ -1,16 +1,16 @@
 """The text of a PDS3 label as plain Python values.
 
-Syntax: PDS Standards Reference 3.8, chapter 12 (Object Description Language), which `pvl` reads.
+Syntax: PDS Standards Reference 3.8, chapter 12 (Object Description Language). What labels of the
+archive have of it `uvisxr.pds3.plain` reads, all else `pvl`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-if TYPE_CHECKING:
-    from pvl import PVLModule
+from . import plain as plain_form
 
 #: Statements that are not needed and that take `pvl` most of its time: prose and the long lists of
 #: wavelengths. Quoted text cannot contain a quote, nor a list of numbers a parenthesis.
@@ -26,7 +26,12 @@ _BLOCK = re.compile(r"(?:BEGIN_|END_)?(?:OBJECT|GROUP)\b|END[ \t]*\r?$", re.IGNO
 UNKNOWN = frozenset({"", "UNK", "N/A", "NULL"})
 
 
-def loads(text: str) -> PVLModule:
+def without_prose(text: str) -> str:
+    """A label without the statements that are long and not needed."""
+    return _UNUSED.sub("", text)
+
+
+def loads(text: str) -> Mapping[str, Any]:
     """Parse a label without its prose; times come as text.
 
     A statement that is not valid ODL stops nothing: its value comes as the text after the equals
@@ -37,10 +42,13 @@ def loads(text: str) -> PVLModule:
     ValueError
         The text as a whole is not ODL: its blocks do not close, for example.
     """
-    # Import pvl with the first label, not with uvisxr.
+    text = without_prose(text)
+    module = plain_form.loads(text)
+    if module is not None:
+        return module
+    # Import pvl with the first label that needs it, not with uvisxr.
     from .parser import parse
 
-    text = _UNUSED.sub("", text)
     try:
         return parse(text)
     except Exception:

@@ -7,6 +7,7 @@ absent, and a class that was renamed. Those two are silenced, and nothing else.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 with warnings.catch_warnings():
@@ -45,8 +46,10 @@ class _Parser(OmniParser):  # type: ignore[misc]
         return found
 
 
-def parse(text: str) -> pvl.PVLModule:
+def parse(text: str) -> Mapping[str, Any]:
     """Parse a label; errors are those of `pvl`."""
     grammar = OmniGrammar()
     decoder = _Decoder(grammar)
-    return pvl.loads(text, _Parser(grammar=grammar, decoder=decoder), grammar, decoder)
+    parser = _Parser(grammar=grammar, decoder=decoder)
+    module: Mapping[str, Any] = pvl.loads(text, parser, grammar, decoder)
+    return module
