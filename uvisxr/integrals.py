@@ -95,12 +95,13 @@ def integrate(
     weights = _weights(source, wl_range, method)
     ends = span(source) if wl_range is None else (float(wl_range[0]), float(wl_range[1]))
     stored = Stored.of(source) if has_terms(source) else None
-    if stored is not None:
-        _warn_of_rulers(stored, weights)
-    _warn_of_unknown_smoothing(source)
     # Only the elements that enter are looked at.
     used = np.flatnonzero(weights)
     part = slice(used[0], used[-1] + 1)
+    near = None if stored is None else _Near.of(stored, part, weights[part])
+    if near is not None:
+        _warn_of_rulers(near.stored, near.weights)
+    _warn_of_unknown_smoothing(source)
     rule = _Rule(
         weights=weights[part],
         skipna=skipna,
@@ -112,11 +113,11 @@ def integrate(
     found: dict[str, xr.Variable] = {}
     for quantity in quantities([n for n in names if not n.endswith(("_std", "_stderr"))]):
         wanted = _wanted(source[quantity.value].variable, wl_range is None, stored)
-        counts = stored if exact and quantity.value == "radiance" else None
-        correlated = _covariances(source, stored)
+        counts = near if exact and quantity.value == "radiance" else None
+        correlated = _covariances(source, part, near)
         found |= _integrated(source, quantity, part, rule, wanted, correlated, counts)
-    if stored is not None:
-        found["brightness_filled"] = _filled(stored, weights, wl_range is None)
+    if near is not None:
+        found["brightness_filled"] = _filled(near, wl_range is None)
     rest = source.drop_dims("wl") if "wl" in source.dims else source.drop_vars(["wl", *names])
     values = {_brightness(name) for name in names if name in source.data_vars}
     out = rest.assign({n: v for n, v in found.items() if n in values})
@@ -182,6 +183,32 @@ _USUAL = 0.9
 #: Difference between an integral and that of the counts, relative, from which on it is another:
 #: well above what the rounding of time-dependent weights can make.
 _CHANGED = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class _Near:
+    """What an integral is made of: the counts in its range, and those that fill and smooth it.
+
+    Attributes
+    ----------
+    stored : Stored
+    part : slice
+        The elements of the integral in it.
+    weights : ndarray, (wl,)
+        Weights in the integral, 0 outside of `part`.
+    """
+
+    stored: Stored
+    part: slice
+    weights: np.ndarray
+
+    @classmethod
+    def of(cls, stored: Stored, part: slice, weights: np.ndarray) -> _Near:
+        """Of the weights of a part of the spectra."""
+        near, place = stored.around(part)
+        spread = np.zeros(near.conversion.wl.size)
+        spread[place] = weights
+        return cls(near, place, spread)
 
 
 @dataclass(frozen=True, eq=False)
@@ -370,9 +397,9 @@ def _integrated(
     rule: _Rule,
     wanted: xr.Variable,
     correlated: xr.Variable,
-    stored: Stored | None,
+    near: _Near | None,
 ) -> dict[str, xr.Variable]:
-    """Integrals of a quantity and its errors, from the counts if they are `stored`."""
+    """Integrals of a quantity and its errors, from the counts if they are given."""
     errors = quantity.errors
     value = ds[quantity.value].variable.isel(wl=part)
     there = wanted.isel(wl=part)
@@ -413,20 +440,20 @@ def _integrated(
         ds[errors[e]].variable.isel(wl=part) if e in errors else unknown
         for e in ("variance", "per_count")
     ]
-    spectra = [value, there, *half_widths, correlated.isel(wl=part), *counts, *common]
+    spectra = [value, there, *half_widths, correlated, *counts, *common]
     names = [_brightness(errors[e]) for e in ("upper", "lower")]
     given: list[xr.Variable] = []
-    if stored is not None:
+    if near is not None:
         names.append("brightness_per_count")
-        over = np.zeros(ds.sizes["wl"])
-        over[part] = rule.weights
-        sums = stored.map(
-            partial(stored.conversion.integrals, over=over), [("pixel",)] * 4, [np.float32] * 4
+        sums = near.stored.map(
+            partial(near.stored.conversion.integrals, over=near.weights),
+            [("pixel",)] * 4,
+            [np.float32] * 4,
         )
         dims = [d for d in value.dims if d != "wl"]
         given = [found[_brightness(quantity.value)], share, *(squeezed(v, dims) for v in sums)]
     bounds = xr.apply_ufunc(
-        rule.bounds if stored is None else rule.from_counts,
+        rule.bounds if near is None else rule.from_counts,
         *given,
         *spectra,
         input_core_dims=[[]] * len(given) + [["wl"]] * len(spectra),
@@ -477,8 +504,9 @@ def _sensitive(stored: Stored) -> np.ndarray:
     return along_wl.between_values(stored.conversion.valid)
 
 
-def _filled(stored: Stored, weights: np.ndarray, bare: bool) -> xr.Variable:
+def _filled(near: _Near, bare: bool) -> xr.Variable:
     """Share of the range that was filled, (pixel,)."""
+    stored, weights = near.stored, near.weights
     valid, known = stored.conversion.valid, stored.conversion.chain.composition.known
     taken = np.broadcast_to(weights, valid.shape)
     if bare:
@@ -489,16 +517,16 @@ def _filled(stored: Stored, weights: np.ndarray, bare: bool) -> xr.Variable:
     return squeezed(xr.Variable("pixel", filled.astype(np.float32)), stored.ds["counts"].dims)
 
 
-def _covariances(ds: xr.Dataset, stored: Stored | None) -> xr.Variable:
+def _covariances(ds: xr.Dataset, part: slice, near: _Near | None) -> xr.Variable:
     """Sums of the covariances of elements with their spectra over their variances, or NaN."""
     if "radiance_correlation" in ds.variables:
-        return ds["radiance_correlation"].variable
-    if stored is None:
-        return xr.Variable("wl", np.full(ds.sizes["wl"], np.nan))
-    sums, variances = stored.covariances()
+        return ds["radiance_correlation"].variable.isel(wl=part)
+    if near is None:
+        return xr.Variable("wl", np.full(part.stop - part.start, np.nan))
+    sums, variances = (planes[:, near.part] for planes in near.stored.covariances())
     with np.errstate(invalid="ignore"):
         found = xr.Variable(("pixel", "wl"), sums / variances)
-    return squeezed(found, (*stored.ds["counts"].dims, "wl"))
+    return squeezed(found, (*near.stored.ds["counts"].dims, "wl"))
 
 
 def _brightness(name: str) -> str:

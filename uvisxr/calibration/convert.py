@@ -162,6 +162,12 @@ class _Weights:
         return cls(weights.astype(np.float32), squares, terms, sums)
 
 
+def _known_before(valid: np.ndarray, at: int) -> int:
+    """The last element up to one at which, or after which, all rows have a value that have any."""
+    before = valid[:, at::-1]
+    return at - int(before.argmax(-1).max(initial=0))
+
+
 @dataclass(frozen=True, eq=False)
 class Conversion:
     """All that turns the counts of any exposure into radiances and errors.
@@ -229,6 +235,39 @@ class Conversion:
     def chain(self) -> Chain:
         """What a plane without missing counts goes through."""
         return Chain.of(self.valid, self.plan, self.smoothing, self.joined)
+
+    def around(self, part: slice) -> slice:
+        """The elements to which values in a part of the spectra are related.
+
+        These are what fills and smooths the part, and what shares counts with it: filling and
+        smoothing of these alone give the part the values and covariances that it has in the whole.
+        """
+        last = self.wl.size - 1
+        if self.fill == "shape":
+            # The mean spectrum is scaled by rows, over all wavelengths.
+            return slice(0, last + 1)
+        reach = len(self.smoothing) // 2 if self.smoothing else 0
+        low, high = part.start, part.stop - 1
+        # Once to what the part is made of, once from there to what else that has gone into.
+        for _ in range(2):
+            low, high = max(low - reach, 0), min(high + reach, last)
+            # What fills a hole lies on both sides of it; "pchip" looks at two elements on each.
+            for _ in range({None: 0, "linear": 1}.get(self.fill, 2)):
+                low = _known_before(self.valid, max(low - 1, 0))
+                high = last - _known_before(self.valid[:, ::-1], last - min(high + 1, last))
+        return slice(low, high + 1)
+
+    def within(self, part: slice) -> Conversion:
+        """The conversion of a part of the spectra by itself."""
+        return replace(
+            self,
+            sensitivity=self.sensitivity[..., part],
+            relative=self.relative[:, part],
+            n=self.n[:, part],
+            wl=self.wl[part],
+            joined=self.joined[part.start : part.stop - 1],
+            _scales={},
+        )
 
     @property
     def fills(self) -> bool:

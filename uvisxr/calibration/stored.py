@@ -216,6 +216,12 @@ class Stored:
         )
         return found if isinstance(found, tuple) else (found,)
 
+    def around(self, part: slice) -> tuple[Stored, slice]:
+        """What the values in a part of the spectra are made of, and where the part is in that."""
+        whole = self.conversion.around(part)
+        near = Stored(self.ds.isel(wl=whole), self.conversion.within(whole))
+        return near, slice(part.start - whole.start, part.stop - whole.start)
+
     def radiances(self) -> dict[str, xr.Variable]:
         """Radiances and their errors from the counts."""
         dims, types = [("pixel", "wl")] * len(OUTPUTS), [np.float32] * len(OUTPUTS)
