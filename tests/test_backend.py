@@ -7,6 +7,7 @@ import pickle
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import dask
 import numpy as np
@@ -278,9 +279,9 @@ def test_tree_of_one_window(product):
     assert tree.sizes["pic"] == 3
 
 
-@pytest.fixture
-def held(three):
-    """While another thread is in the middle of `xarray.open_mfdataset` of the last two products."""
+@contextmanager
+def another_opens(paths, **options):
+    """While another thread is in the middle of `xarray.open_mfdataset` of some products."""
     inside, leave = threading.Event(), threading.Event()
 
     def hold(ds):
@@ -289,14 +290,22 @@ def held(three):
         return ds
 
     def other():
-        xr.open_mfdataset(three[1:], engine="uvis", preprocess=hold).close()
+        xr.open_mfdataset(paths, engine="uvis", preprocess=hold, **options).close()
 
     thread = threading.Thread(target=other)
     thread.start()
     assert inside.wait(60)
-    yield three
-    leave.set()
-    thread.join()
+    try:
+        yield
+    finally:
+        leave.set()
+        thread.join()
+
+
+@pytest.fixture
+def held(three):
+    with another_opens(three[1:]):
+        yield three
 
 
 @pytest.mark.parametrize("parallel", [False, True])
@@ -322,30 +331,14 @@ def test_what_preprocess_opens_is_numbered_by_itself(three, parallel):
 
 
 def test_two_parallel_calls_at_once(three):
-    inside, leave = threading.Event(), threading.Event()
-
-    def hold(ds):
-        inside.set()
-        leave.wait(60)
-        return ds
-
-    def other():
-        xr.open_mfdataset(three[1:], engine="uvis", preprocess=hold, parallel=True).close()
-
-    thread = threading.Thread(target=other)
-    thread.start()
-    assert inside.wait(60)
-    try:
-        # What still runs after the first error ends with its pool, and not in the next test.
-        with (
-            ThreadPoolExecutor(2) as pool,
-            dask.config.set(pool=pool),
-            pytest.raises(ArgumentError, match="one after the other"),
-        ):
-            xr.open_mfdataset(three, engine="uvis", parallel=True)
-    finally:
-        leave.set()
-        thread.join()
+    # What still runs after the first error ends with its pool, and not in the next test.
+    with (
+        another_opens(three[1:], parallel=True),
+        ThreadPoolExecutor(2) as pool,
+        dask.config.set(pool=pool),
+        pytest.raises(ArgumentError, match="one after the other"),
+    ):
+        xr.open_mfdataset(three, engine="uvis", parallel=True)
 
 
 @pytest.mark.filterwarnings("ignore:.*holds the same exposures")

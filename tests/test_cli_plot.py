@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import builtins
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from helpers.absent import hide
 from helpers.products import product_id, two_windows, write_product
 from PIL import Image
 
@@ -145,16 +144,7 @@ def test_a_wrong_range_is_one_line(product, tmp_path):
 
 
 def test_without_matplotlib_it_says_what_to_install(product, tmp_path, monkeypatch):
-    for name in [n for n in sys.modules if n.startswith(("matplotlib", "uvisxr.plot"))]:
-        monkeypatch.delitem(sys.modules, name)
-    imported = builtins.__import__
-
-    def missing(name, *args, **kwargs):
-        if name.split(".")[0] == "matplotlib":
-            raise ModuleNotFoundError("No module named 'matplotlib'", name="matplotlib")
-        return imported(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", missing)
+    hide(monkeypatch, "matplotlib", "uvisxr.plot")
     result = run(product, "-o", tmp_path / "out")
     assert result.exit_code == 1 and "uvisxr[plot]" in result.stderr
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import builtins
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
 from click.testing import CliRunner
+from helpers.absent import hide
 
 from uvisxr import load_json
 from uvisxr.cli import demonstration, main
@@ -84,16 +83,7 @@ def test_json_is_the_summary(run):
 
 @pytest.mark.slow
 def test_without_matplotlib(tmp_path, monkeypatch):
-    for name in [n for n in sys.modules if n.startswith(("matplotlib", "uvisxr.plot"))]:
-        monkeypatch.delitem(sys.modules, name)
-    imported = builtins.__import__
-
-    def missing(name, *args, **kwargs):
-        if name.split(".")[0] == "matplotlib":
-            raise ModuleNotFoundError("No module named 'matplotlib'", name="matplotlib")
-        return imported(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", missing)
+    hide(monkeypatch, "matplotlib", "uvisxr.plot")
     made = demonstrate(tmp_path)
     assert "uvisxr[plot]" in made.note
     assert not list(tmp_path.glob("*.png"))
