@@ -21,6 +21,10 @@ from .errors import ExportError
 
 _LOG = logging.getLogger(__name__)
 
+#: How files of HDF5 begin, which those of NetCDF-4 are, and those of NetCDF, of older ones too.
+HDF5 = b"\x89HDF\r\n\x1a\n"
+NETCDF = (HDF5, b"CDF")
+
 #: Endings of the archive's products, in upper case.
 _PRODUCTS = (".LBL", ".XML", ".DAT")
 
@@ -75,10 +79,10 @@ def whole_file(
     path = Path(path).expanduser()
     check_target(path, inputs, archive=archive)
     # Libraries shorten "link/.." to "." before they open a name; the real folder has no such parts.
-    place = Path(os.path.realpath(path.parent))
+    place = real(path.parent)
     path = place / path.name
     name = f".{path.name[:_SHOWN]}.{uuid.uuid4().hex}.part"
-    temporary = (Path(os.path.realpath(folder)) if folder else place) / name
+    temporary = (real(folder) if folder else place) / name
     try:
         yield temporary
         temporary.replace(path)
@@ -134,7 +138,7 @@ def check_target(
         through links too), a folder, a device.
     """
     path = Path(path).expanduser()
-    endings = {_ending(path), _ending(Path(os.path.realpath(path)))}
+    endings = {_ending(path), _ending(real(path))}
     if not archive and endings.intersection(_PRODUCTS):
         raise ExportError(
             f"cannot write {path}: files that end in {', '.join(_PRODUCTS)} are products of the "
@@ -198,6 +202,11 @@ def refuse_foreign(
     )
 
 
+def real(path: str | os.PathLike[str]) -> Path:
+    """The path behind all links; unlike `Path.resolve`, also of links that lead to themselves."""
+    return Path(os.path.realpath(path))
+
+
 def same(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> bool:
     """Whether two paths lead to one file, be it there or not."""
     here, there = _stat(first), _stat(second)
@@ -218,7 +227,7 @@ def sha256(path: str | os.PathLike[str]) -> str:
 
     It counts as changed when it is another file or has another size or time of modification.
     """
-    path = Path(os.path.realpath(path))
+    path = real(path)
     now = path.stat()
     return _sha256(str(path), now.st_ino, now.st_mtime_ns, now.st_size)
 

@@ -181,15 +181,17 @@ def _exposures(ds: xr.Dataset) -> list[tuple[str, float]]:
 
 def _open(path: Path, chunks: dict[str, int] | str) -> Iterator[tuple[str, xr.Dataset]]:
     try:
-        # To tell what is wrong with the file from what is wrong with the chunks.
-        xr.open_datatree(path, engine="netcdf4", chunks=None).close()
-    except (OSError, ValueError) as error:
-        raise ExportError(
-            f"cannot read {path}: {error}; remove it and run the batch again"
-        ) from error
-    try:
         tree = xr.open_datatree(path, engine="netcdf4", chunks=chunks)
-    except (TypeError, ValueError) as error:
+    except (OSError, TypeError, ValueError) as error:
+        # Without chunks it is the file that is wrong, or nothing.
+        try:
+            xr.open_datatree(path, engine="netcdf4", chunks=None).close()
+        except (OSError, ValueError) as damage:
+            raise ExportError(
+                f"cannot read {path}: {damage}; remove it and run the batch again"
+            ) from damage
+        if isinstance(error, OSError):
+            raise
         raise ArgumentError(
             f'chunks={chunks!r}: {error}; expected sizes by dimension, such as {{"pic": 10}}, or '
             '"auto"'

@@ -86,9 +86,12 @@ class Known:
     def is_current(self, output: str, fingerprint: str) -> bool:
         """Whether the output was made from the same inputs, by all steps, and is still present and
         whole."""
-        _, known, size = self._last.get(output, ("", b"", -1))
-        if known != _mark(fingerprint):
-            return False
+        known = self._last.get(output, ("", b"", -1))[1]
+        return known == _mark(fingerprint) and self.is_whole(output)
+
+    def is_whole(self, output: str) -> bool:
+        """Whether a good output is there, with the size that it was written with."""
+        size = self._last.get(output, ("", b"", -1))[2]
         try:
             return (self.path.parent / output).stat().st_size == size
         except OSError:

@@ -32,7 +32,6 @@ import hashlib
 import inspect
 import json
 import math
-import os
 import re
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -48,6 +47,7 @@ from .. import calls
 from ..checks import nearest
 from ..dataset import history
 from ..errors import LeftOutWarning, PipelineError, UvisError, warn_user
+from ..files import real
 from .hints import expected, fits, takes_path
 
 #: Methods that write files or keep state outside the dataset, and so are not reduction steps.
@@ -223,7 +223,7 @@ def load(pipeline: str | Path | Iterable[Any]) -> Pipeline:
         return pipeline
     if isinstance(pipeline, str | Path):
         path = Path(pipeline).expanduser()
-        return _checked(_read(path), str(path), Path(os.path.realpath(path)).parent)
+        return _checked(_read(path), str(path), real(path).parent)
     return _checked(list(pipeline), "pipeline", Path.cwd())
 
 

@@ -5,7 +5,6 @@ Parsed files are cached until their size or modification time changes; the array
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, wraps
@@ -17,6 +16,7 @@ import numpy as np
 from scipy.io import readsav
 
 from ..errors import CalibrationError
+from ..files import real
 from ..instrument.channel import N_BANDS, N_LINES
 
 #: Command that downloads the files.
@@ -93,7 +93,7 @@ def _remembered(
 
     @wraps(reader)
     def read(path: str | Path, *args: *_Further) -> _Content:
-        path = Path(os.path.realpath(path))
+        path = real(path)
         try:
             stat = path.stat()
         except OSError as error:

@@ -5,7 +5,6 @@ Keywords and their meaning: Cassini/UVIS users guide, chapter 2.
 
 from __future__ import annotations
 
-import os
 import re
 import stat
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError, LabelError, ProductError, UnreadObjectError, warn_user
+from ..files import real
 from ..instrument.channel import Optics, optics_of, slit_name
 from ..instrument.detector import Window
 from ..timescales import Instant, parse_instant
@@ -335,12 +335,14 @@ def pointed(label: Path, pointer: str) -> Path | None:
     if not pointer:
         return None
     named = label.with_name(pointer)
+    if named.is_file():
+        return named
     forms = (named.with_name(name) for name in (pointer, pointer.upper(), pointer.lower()))
     found = next(filter(None, map(pairs.data_of, forms)), None)
-    real = Path(os.path.realpath(label))
-    if found is None and label.is_symlink() and not real.is_symlink():
-        return pointed(real, pointer)
-    return named if named.is_file() else found
+    behind = real(label)
+    if found is None and label.is_symlink() and not behind.is_symlink():
+        return pointed(behind, pointer)
+    return found
 
 
 def data_file(label: Path, pointer: str = "") -> Path:

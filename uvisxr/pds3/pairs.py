@@ -6,9 +6,10 @@ form: LABEL/D2005_230/NAME.LBL and DATA/D2005_230/NAME.DAT.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from ..files import real
 
 #: Endings of labels, those of PDS3 first.
 LABELS = (".LBL", ".XML")
@@ -86,8 +87,8 @@ def data_of(path: Path) -> Path | None:
                     if file.is_file():
                         return file
     # A label may be reached by a link of its own, which may lead to itself.
-    real = Path(os.path.realpath(path))
-    return data_of(real) if path.is_symlink() and not real.is_symlink() else None
+    behind = real(path)
+    return data_of(behind) if path.is_symlink() and not behind.is_symlink() else None
 
 
 def label_of(path: Path) -> Path:

@@ -22,6 +22,7 @@ import numpy as np
 
 from .. import checks, targets
 from ..errors import ArgumentError, LabelError, NoMatchError, warn_user
+from ..files import NETCDF, real
 from ..instrument.channel import ChannelName
 from ..timescales import Instant, parse_instant, parse_utc
 from . import index, odl, pairs, pds4, urls
@@ -35,9 +36,8 @@ from .product import label_path
 _PRODUCT = re.compile(r"(EUV|FUV)\d{4}_\d{3}_.*", re.IGNORECASE)
 _MATRIX = re.compile(r".*_CAL_\d+", re.IGNORECASE)
 
-#: How much of a file tells that it is no text, and how NetCDF files begin, version 4 and before.
+#: How much of a file tells that it is no text.
 _HEAD = 512
-_NETCDF = (b"\x89HDF\r\n\x1a\n", b"CDF")
 
 #: Label keywords that filters need, the type of the values, which tells matrices from counts, and
 #: the name of the data file. They come before the longer part of the data description.
@@ -655,8 +655,10 @@ def _left_out(error: OSError, folder: Path | None = None) -> None:
 def _is_product(product: Product) -> bool:
     """Whether a label, or a data file without one, is that of a spectral product."""
     # Even a renamed product still identifies itself.
-    texts = (product_id(product.name), product.name, stated(product.label, "PRODUCT_ID"))
-    return any(_PRODUCT.fullmatch(text or "") for text in texts)
+    # The label is read only where its name says nothing.
+    names = (product_id(product.name) or "", product.name)
+    known = any(map(_PRODUCT.fullmatch, names))
+    return known or _PRODUCT.fullmatch(stated(product.label, "PRODUCT_ID")) is not None
 
 
 def _is_meant(product: Product) -> bool:
@@ -677,9 +679,10 @@ def _is_matrix(product: Product) -> bool:
 
 def _batch_file(path: Path, fetch: bool) -> list[_Source]:
     above = _lists.get()
-    if Path(os.path.realpath(path)) in above:
+    here = real(path)
+    if here in above:
         raise ArgumentError(f"{path} is a list that leads back to itself")
-    before = _lists.set(above | {Path(os.path.realpath(path))})
+    before = _lists.set(above | {here})
     try:
         return _checked(_entries(path, fetch), path)
     finally:
@@ -687,7 +690,7 @@ def _batch_file(path: Path, fetch: bool) -> list[_Source]:
 
 
 def _entries(path: Path, fetch: bool) -> list[_Source]:
-    folder = Path(os.path.realpath(path)).parent
+    folder = real(path).parent
     given = []
     for number, line in enumerate(_lines(path), 1):
         entry = line.partition("#")[0].strip()
@@ -703,7 +706,7 @@ def _lines(path: Path) -> list[str]:
     try:
         with path.open("rb") as stream:
             head = stream.read(_HEAD)
-        if head.startswith(_NETCDF):
+        if head.startswith(NETCDF):
             raise ArgumentError(
                 f"{path} is a NetCDF file, not a product: open it with xarray.open_dataset or, if "
                 "it has several windows, with xarray.open_datatree"
@@ -730,7 +733,7 @@ def _is_index(path: Path) -> bool:
 
 
 def _index(path: Path, sieve: _Sieve) -> Iterator[Product]:
-    volumes = _Volumes(Path(os.path.realpath(path)).parent)
+    volumes = _Volumes(real(path).parent)
     for row in index.read(path):
         if row.channel not in get_args(ChannelName):
             continue
