@@ -377,15 +377,18 @@ def sure(level: float, error: float) -> float:
     return max(level - 2 * error, 0.0) if level <= UNUSUAL else 0.0
 
 
-def lower_bound(ds: xr.Dataset) -> float:
-    """Level against which runs of zeros in a dataset are judged; 0 if none is known.
+def own_bound(ds: xr.Dataset) -> float:
+    """Level against which runs of zeros are judged, by a dataset's background; 0 without one."""
+    # In what was joined, each product has its own.
+    if "background" not in ds.variables or ds["background"].size != 1:
+        return 0.0
+    return sure(scalar(ds, "background"), scalar(ds, "background_error"))
 
-    That of its background or, of FUV data without one, that of their date.
-    """
+
+def lower_bound(ds: xr.Dataset) -> float:
+    """As `own_bound`; of FUV data without a background, by the level of their date."""
     if "background" in ds.variables:
-        # In what was joined, each product has its own.
-        known = ds["background"].size == 1
-        return sure(scalar(ds, "background"), scalar(ds, "background_error")) if known else 0.0
+        return own_bound(ds)
     et = np.asarray(ds["et"].values, float) if "et" in ds.variables else np.empty(0)
     if ds.attrs.get("channel") != "FUV" or not (et.size and np.isfinite(et).all()):
         return 0.0

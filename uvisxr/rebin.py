@@ -78,9 +78,8 @@ def rebin(ds: xr.Dataset, pic: int = 1, pixel: int = 1, wl: int = 1) -> xr.Datas
 
         `quality`, where spectra are merged: `lost` where all are lost and `partial` where some are
         lost or partial, by their flags or their counts (as in `background`; of FUV data without it,
-        with the level of their date);
-        `star` and `user` where any spectrum has them, `dark_line` where all have it. Lazy where
-        `counts` are dask arrays.
+        with the level of their date); `star` and `user` where any spectrum has them, `dark_line`
+        where all have it. Lazy where `counts` are dask arrays.
 
     Raises
     ------

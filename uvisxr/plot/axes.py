@@ -60,9 +60,9 @@ def size(ax: Axes) -> tuple[float, float]:
     return ax.bbox.width * scale, ax.bbox.height * scale
 
 
-def checked_figure(figure: object) -> None:
+def checked_figure(figure: object, kind: type[FigureBase] = FigureBase) -> None:
     """Refuse what is to be filled and is no figure."""
-    if figure is not None and not isinstance(figure, FigureBase):
+    if figure is not None and not isinstance(figure, kind):
         raise checks.refused("figure", figure, "a figure of matplotlib, such as plt.figure()")
 
 

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.widgets import Button, RangeSlider
 
-from .. import calls, checks
+from .. import calls
 from ..errors import ArgumentError
 from ..geometry import views
 from ..numerics.along_wl import Integration
@@ -85,8 +85,7 @@ class StarChecker:
         style: Mapping[str, Mapping[str, Any]] | None,
     ) -> None:
         self._look = styled(style)
-        if figure is not None and not isinstance(figure, Figure):
-            raise checks.refused("figure", figure, "a figure of matplotlib, such as plt.figure()")
+        common.checked_figure(figure, Figure)
         self._ds = ds
         self._known = views.middle_sample(common.with_stars(ds, stars))
         signal = common.signal(ds, wl_range, method).compute()

@@ -14,9 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from .. import calls
-from ..background import sure
+from ..background import own_bound
 from ..bins.binning import bin as binned
-from ..calibration.stored import scalar
 from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
 from ..dataset.needs import WINDOW_ATTRS
 from ..numerics import poisson
@@ -105,11 +104,7 @@ def _flags(ds: xr.Dataset) -> xr.DataArray:
     told = told and "wl" in ds["counts"].dims
     if not told or not {"channel", *WINDOW_ATTRS} <= ds.attrs.keys():
         return flags_of(ds).compute()
-    level = 0.0
-    # In what was joined, each product has its own.
-    if "background" in ds.variables and ds["background"].size == 1:
-        level = sure(scalar(ds, "background"), scalar(ds, "background_error"))
-    return losses.flags(ds, level).compute()
+    return losses.flags(ds, own_bound(ds)).compute()
 
 
 def _light(ds: xr.Dataset, wl_range: tuple[float, float] | None) -> xr.DataArray:
