@@ -20,7 +20,7 @@ from uvisxr.fetch import cache_dir
 from uvisxr.kernels import choose
 from uvisxr.simulate import Simulation, calibration_files
 
-NONE = {"kernels": None, "calibration": None, "cache": None, "progress": None}
+NONE = {"kernels": None, "calibration": None, "cache": None, "progress": None, "threads": None}
 
 
 @pytest.fixture
@@ -148,6 +148,8 @@ class TestScope:
         ({"cache": "a" * 5000}, "cache='aa.*: expected a path; File name too long"),
         ({"kernels": "a" * 5000}, "kernels='aa.*: expected a path; File name too long"),
         ({"calibration": "a" * 5000}, "calibration='aa.*: expected a path; File name too long"),
+        ({"threads": 0}, "threads=0: expected a number of threads, 1 or more"),
+        ({"threads": True}, "threads=True: expected a number of threads"),
         ({"progress": 1}, "progress=1: expected one of True, False, None"),
     ],
 )
@@ -228,7 +230,17 @@ def calibration(tmp_path: Path) -> Path:
     return folder
 
 
+def test_threads():
+    assert options.threads() >= 1
+    with uvisxr.set_options(threads=3):
+        assert options.threads() == 3
+
+
 class TestBatch:
+    def test_a_worker_has_one_thread_unless_told(self):
+        assert work._alone(options.Options()).threads == 1
+        assert work._alone(options.Options(threads=2)).threads == 2
+
     def test_a_worker_takes_those_it_is_given(self, product, calibration, tmp_path):
         job = work.Job(str(product), "a.nc", str(tmp_path), str(tmp_path), "")
         steps = pipeline.load(STEPS)

@@ -37,12 +37,14 @@ class Options:
     calibration, cache : str, optional
         Absolute paths.
     progress : bool, optional
+    threads : int, optional
     """
 
     kernels: tuple[str, ...] | None = None
     calibration: str | None = None
     cache: str | None = None
     progress: bool | None = None
+    threads: int | None = None
 
     @property
     def read_from(self) -> list[str]:
@@ -79,6 +81,16 @@ def current() -> Options:
     with _LOCK:
         session = [layer for _, layer in _session]
     return Options(**reduce(or_, (*session, *main, *_blocks.get()), {}))
+
+
+def threads() -> int:
+    """How many threads may work on an array in memory."""
+    set_to = current().threads
+    if set_to is not None:
+        return set_to
+    # Not all systems can tell the cores that a process may use from those there are.
+    usable = getattr(os, "sched_getaffinity", None)
+    return len(usable(0)) if usable else os.cpu_count() or 1
 
 
 @contextmanager
@@ -155,6 +167,10 @@ class set_options:
         Folder of downloads, unpacked products and tutorial data. Before `UVISXR_CACHE`.
     progress : bool, optional
         Whether progress bars are shown; without it, in terminals and notebooks.
+    threads : int, optional
+        How many threads may work on one array in memory, where numba is installed (the extra
+        `fast`); by default as many as there are cores, and one in the workers of a batch. dask
+        has settings of its own.
 
     Raises
     ------
@@ -184,6 +200,7 @@ class set_options:
         calibration: str | Path | _Kept | None = _KEPT,
         cache: str | Path | _Kept | None = _KEPT,
         progress: bool | _Kept | None = _KEPT,
+        threads: int | _Kept | None = _KEPT,
     ) -> None:
         given: _Layer = {}
         if not isinstance(kernels, _Kept):
@@ -199,6 +216,10 @@ class set_options:
         if not isinstance(progress, _Kept):
             checks.choice("progress", progress, bool | None)
             given["progress"] = progress
+        if not isinstance(threads, _Kept):
+            if threads is not None:
+                threads = checks.whole("threads", threads, least=1, what="a number of threads")
+            given["threads"] = threads
         self._given = given
         with _LOCK:
             # Those before that nobody can enter any more are one.

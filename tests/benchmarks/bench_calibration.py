@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,13 @@ from scipy.interpolate import PchipInterpolator
 from scipy.stats import chi2
 from timing import best, compare
 
-import uvisxr  # noqa: F401  registers .uvis
+import uvisxr
 from uvisxr.calibration.files import Folder
 from uvisxr.calibration.formats import package_lab, read_flat, read_modifier
+from uvisxr.calibration.stored import Stored
 from uvisxr.instrument.channel import FUV
 from uvisxr.instrument.detector import Window
-from uvisxr.numerics import along_wl, poisson
+from uvisxr.numerics import along_wl, compiled, poisson
 from uvisxr.timescales import clock_from_et
 
 _WL = FUV.wavelength(np.arange(1024))
@@ -132,6 +134,57 @@ def whole(repeat: int = 3) -> None:
         print(f"{100 * written / seconds:.0f} % of the {seconds:.4f} s of calibrate")
 
 
+def loops(rounds: int = 7) -> None:
+    """The compiled loops beside numpy, in turn, and beside a bare write of three results."""
+    cases = {
+        "filled, smoothed": {},
+        "filled": {"smooth": False},
+        "by themselves": {"smooth": False, "nan_interp": None},
+    }
+    ds = observation(69, Window(2, 0, 61, 1023))
+    worth = compiled.WORTH
+    with tempfile.TemporaryDirectory() as name:
+        folder = calibration_folder(Path(name))
+        for case, arguments in cases.items():
+            cal = ds.uvis.calibrate(files=folder, trend=False, **arguments)
+            stored = Stored.of(cal)
+
+            def write(cal: xr.Dataset = cal) -> None:
+                for k, array in enumerate(("radiance", "radiance_upper", "radiance_lower")):
+                    cal[array].values.tofile(Path(name) / f"out{k}")
+
+            def calibrate(arguments: dict[str, object] = arguments) -> None:
+                ds.uvis.calibrate(files=folder, trend=False, **arguments)
+
+            def radiances(stored: Stored = stored) -> None:
+                stored.radiances()
+
+            taken: dict[str, list[tuple[float, float]]] = {}
+            for _ in range(rounds):
+                for what, function, least, threads in (
+                    ("write", write, 0, 1),
+                    ("numpy: calibrate", calibrate, 2**60, 1),
+                    ("compiled: calibrate", calibrate, 0, 1),
+                    ("numpy: radiances alone", radiances, 2**60, 1),
+                    ("compiled: radiances alone", radiances, 0, 1),
+                    ("compiled: radiances alone, two threads", radiances, 0, 2),
+                ):
+                    compiled.WORTH = least
+                    with uvisxr.set_options(threads=threads):
+                        cpu, wall = time.process_time(), time.perf_counter()
+                        function()
+                        cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+                    taken.setdefault(what, []).append((cpu, wall))
+            compiled.WORTH = worth
+            floor = min(taken["write"])[0]
+            for what, times in taken.items():
+                cpu, wall = (min(column) for column in zip(*times, strict=True))
+                print(
+                    f"69x60x1024, {case}: {what:<40} {cpu:7.4f} s of CPU, {cpu / floor:5.1f} "
+                    f"writes; {wall:7.4f} s"
+                )
+
+
 def intervals() -> None:
     counts = np.random.default_rng(3).poisson(3.0, (90, 60, 1024)).astype(np.uint16)
     part = counts[:10]
@@ -174,6 +227,7 @@ def main() -> None:
     intervals()
     filling()
     whole()
+    loops()
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +113,7 @@ def attempt(job: Job, pipeline: Pipeline, settings: Options | None = None) -> di
     record = job.record()
     with (
         _ONE_AT_A_TIME,
-        options.applied(settings or options.current()),
+        options.applied(_alone(settings or options.current())),
         warnings.catch_warnings(record=True) as caught,
     ):
         warnings.simplefilter("always")
@@ -139,6 +139,11 @@ def attempt(job: Job, pipeline: Pipeline, settings: Options | None = None) -> di
     left = list(dict.fromkeys(left))
     record |= {"left_out": left} if left else {}
     return record | {"status": "done", "seconds": seconds, "warnings": messages}
+
+
+def _alone(settings: Options) -> Options:
+    """Settings of a worker, of which there is one for each core."""
+    return settings if settings.threads else replace(settings, threads=1)
 
 
 def failed(step: str, kind: str, message: str) -> dict[str, Any]:

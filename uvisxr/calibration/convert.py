@@ -89,9 +89,13 @@ class Shapes:
     mean: np.ndarray
     noise: np.ndarray
 
+    def of(self, exposures: np.ndarray) -> Shapes:
+        """Those of some exposures."""
+        return replace(self, product=self.product[exposures])
+
 
 @dataclass(frozen=True, eq=False)
-class _Route:
+class Route:
     """What the exposures of one product go through.
 
     `gain` (pixel, wl) is the factor on what is filled, `guess` (pixel, wl) the relative systematic
@@ -131,7 +135,7 @@ class _Exposures:
     lost: np.ndarray
     factor: np.ndarray
     time: np.ndarray
-    routes: list[_Route]
+    routes: list[Route]
     scales: list[Scale]
 
 
@@ -269,6 +273,16 @@ class Conversion:
             _scales={},
         )
 
+    def rows(self, some: np.ndarray) -> Conversion:
+        """The conversion of some rows by themselves."""
+        return replace(
+            self,
+            sensitivity=self.sensitivity[:, some],
+            relative=self.relative[some],
+            n=self.n[some],
+            _scales={},
+        )
+
     @property
     def fills(self) -> bool:
         """Whether any element is filled."""
@@ -279,7 +293,7 @@ class Conversion:
         """Whether each radiance is that of its own count."""
         return self.smoothing is None and not self.fills
 
-    def _routes(self, shapes: Shapes) -> list[_Route]:
+    def routes(self, shapes: Shapes) -> list[Route]:
         """What the exposures of each product go through."""
         routes = []
         for mean, noise in zip(shapes.mean, shapes.noise, strict=True):
@@ -294,7 +308,7 @@ class Conversion:
                 error = 0.5 * error / gain
             if chain.smoothing is not None:
                 error = _smoothed(error, np.maximum(mean, noise), chain.fill, chain.smoothing)
-            routes.append(_Route(chain, factor, error.astype(np.float32)))
+            routes.append(Route(chain, factor, error.astype(np.float32)))
         return routes
 
     def _excess(self, mean: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -329,7 +343,7 @@ class Conversion:
         error.reshape(-1)[plan.hole] = beyond
         return gain, error
 
-    def _broken(self, route: _Route, rows: np.ndarray, lost: np.ndarray) -> Chain:
+    def _broken(self, route: Route, rows: np.ndarray, lost: np.ndarray) -> Chain:
         """The route of some rows, of which `lost` (row, wl) counts are missing."""
         valid, plan = self.valid[rows], self.plan
         if plan is not None:
@@ -338,9 +352,13 @@ class Conversion:
             plan = _lifted(plan, None if route.gain is None else route.gain[rows])
         return Chain.of(valid & ~lost, plan, self.smoothing, self.joined)
 
-    def _scale(self, weight: np.ndarray) -> Scale:
+    def kinds(self, weight: np.ndarray) -> np.ndarray:
+        """Weights (pic, term) that are the same for exposures that share a scale."""
+        return _rounded(weight)
+
+    def scale(self, weight: np.ndarray) -> Scale:
         """What exposures have in common at some weights (term,) of the sensitivity terms."""
-        key = tuple(_rounded(weight[None])[0].tolist())
+        key = tuple(self.kinds(weight[None])[0].tolist())
         if key not in self._scales:
             factor = factors(np.array([key]), self.sensitivity)
             relative = np.where(np.isnan(factor), np.nan, self.relative)
@@ -415,7 +433,7 @@ class Conversion:
         known = self.chain.composition.known
         through = [
             route.chain.composition.back(np.where(known, over, 0.0))
-            for route in self._routes(shapes)
+            for route in self.routes(shapes)
         ]
         columns = np.flatnonzero(np.any(through, axis=(0, 1)))
         used = slice(columns.min(initial=0), columns.max(initial=-1) + 1)
@@ -470,7 +488,7 @@ class Conversion:
 
     def dark(self, weight: np.ndarray) -> np.ndarray:
         """Errors of radiances from that of the background, float32 (pixel, wl), at one weight."""
-        return np.asarray(self._scale(weight).dark * np.float32(self.background_error))
+        return np.asarray(self.scale(weight).dark * np.float32(self.background_error))
 
     def covariances(self, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Sums of covariances along wl and variances, both (pixel, wl), at weights (term,).
@@ -493,7 +511,7 @@ class Conversion:
         """A few exposures at a time."""
         if not counts.size:
             return
-        routes = self._routes(shapes)
+        routes = self.routes(shapes)
         step = max(1, _BLOCK // counts[0].size)
         for start in range(0, counts.shape[0], step):
             place = slice(start, start + step)
@@ -506,7 +524,7 @@ class Conversion:
                 factor=factors(weight[place], self.sensitivity),
                 time=exposure[place],
                 routes=[routes[k] for k in shapes.product[place]],
-                scales=[self._scale(w) for w in weight[place]],
+                scales=[self.scale(w) for w in weight[place]],
             )
 
     def _values(self, some: _Exposures) -> np.ndarray:
@@ -642,7 +660,9 @@ def inverse(
 
 def factors(weight: np.ndarray, sensitivity: np.ndarray) -> np.ndarray:
     """Calibration factors 1/S alone, as `inverse` gives them."""
-    s: np.ndarray = np.einsum("et,tpw->epw", weight, sensitivity, order="C")
+    s = weight[:, 0, None, None] * sensitivity[0]
+    for k in range(1, weight.shape[1]):
+        s += weight[:, k, None, None] * sensitivity[k]
     # A NaN compares as False and is set again.
     s[~(s > 0)] = np.nan
     inverse: np.ndarray = np.reciprocal(s, out=s)

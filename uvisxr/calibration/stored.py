@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from .. import options
 from ..dataset import conventions, products
 from ..dataset.conventions import SMOOTHED, SUMMED
 from ..dataset.lazy import unsplit
@@ -25,6 +26,7 @@ from ..instrument.detector import Bins
 from ..numerics.along_wl import neighbours
 from ..numerics.poisson import Interval, missing
 from ..timescales import clock_from_et
+from . import fast
 from .convert import OUTPUTS, Conversion, Shapes
 from .schedule import Schedule
 
@@ -225,7 +227,10 @@ class Stored:
     def radiances(self) -> dict[str, xr.Variable]:
         """Radiances and their errors from the counts."""
         dims, types = [("pixel", "wl")] * len(OUTPUTS), [np.float32] * len(OUTPUTS)
-        planes = self.map(self.conversion.radiances, dims, types)
+        # The blocks of lazy arrays are shared out by dask.
+        threads = options.threads() if self.ds["counts"].chunks is None else 1
+        work = partial(fast.radiances, conversion=self.conversion, threads=threads)
+        planes = self.map(work, dims, types)
         there = self.ds["counts"].dims
         return {name: squeezed(p, there) for name, p in zip(OUTPUTS, planes, strict=True)}
 

@@ -95,6 +95,12 @@ class FillPlan:
         weight = (x[hole] - x[left]) / (x[right] - x[left])
         return cls(hole, left, right, weight, before, after, x, method)
 
+    @property
+    def shares(self) -> tuple[np.ndarray, np.ndarray]:
+        """Weights of `left` and `right` in each filled value, those of "linear"."""
+        gain = 1.0 if self.gain is None else self.gain
+        return (1 - self.weight) * gain, self.weight * gain
+
     def without(self, lost: np.ndarray) -> FillPlan:
         """The plan without the holes beside an element that is `lost` (..., n)."""
         gone = lost.reshape(-1)

@@ -15,6 +15,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from .along_wl import FillPlan, SmoothingPlan
+from .compiled import loops
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,14 +51,17 @@ class Composition:
         smoothing : SmoothingPlan, optional
             Of the valid and the filled ones.
         """
+        fused = loops()
+        if fused is not None:
+            weights = fused.compose(*_steps(valid, fill, smoothing))
+            return cls(valid.shape, csr_array(weights, shape=(valid.size, valid.size)))
         size = valid.size
         own = np.flatnonzero(valid)
         rows, columns, data = [own], [own], [np.ones(own.size)]
         if fill is not None:
-            gain = 1.0 if fill.gain is None else fill.gain
             rows += [fill.hole, fill.hole]
             columns += [fill.left, fill.right]
-            data += [(1 - fill.weight) * gain, fill.weight * gain]
+            data += fill.shares
         first = _matrix(rows, columns, data, size)
         if smoothing is None:
             return cls(valid.shape, first)
@@ -81,6 +85,8 @@ class Composition:
         """The squared weights, in single precision: errors need no more."""
         squares = self.weights.astype(np.float32)
         squares.data **= 2
+        # Sums in single precision depend on their order.
+        squares.sort_indices()
         return squares
 
     def mean(self, planes: np.ndarray) -> np.ndarray:
@@ -110,6 +116,21 @@ class Composition:
         # What is not valid has no weight, but a NaN times 0 is a NaN.
         columns = np.ascontiguousarray(np.nan_to_num(flat).T)
         return np.ascontiguousarray((matrix @ columns).T).reshape(planes.shape)
+
+
+def _steps(
+    valid: np.ndarray, fill: FillPlan | None, smoothing: SmoothingPlan | None
+) -> tuple[np.ndarray, ...]:
+    """The arguments of the compiled loop."""
+    none = np.empty(0, int)
+    filled: tuple[np.ndarray, ...] = (none, none, none, np.empty(0), np.empty(0))
+    if fill is not None:
+        filled = (fill.hole, fill.left, fill.right, *fill.shares)
+    smoothed = (np.empty(0), np.empty(0, bool), none, np.empty((0, 0)))
+    if smoothing is not None:
+        invalid = smoothing.invalid.reshape(-1)
+        smoothed = (smoothing.weights, invalid, smoothing.special, smoothing.special_weights)
+    return (valid.reshape(-1), *filled, *smoothed)
 
 
 def _matrix(

@@ -270,6 +270,22 @@ def _count_variances(quantization: bool, summed: int) -> np.ndarray:
     return _frozen((np.arange(_N) + _rounding(quantization, summed)).astype(np.float32))
 
 
+@lru_cache
+def single_tables(
+    interval: Interval = "garwood", quantization: bool = False, summed: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
+    """What `count_errors` and `count_variance` look up, for the counts 0..65535.
+
+    Returns
+    -------
+    errors : read-only ndarray of float64, (2, 65536)
+        Upper and lower half-widths.
+    variance : read-only ndarray of float32, (65536,)
+    """
+    errors = np.stack(_error_tables(interval, quantization, summed))
+    return _frozen(errors), _count_variances(quantization, summed)
+
+
 def count_errors(
     counts: np.ndarray,
     interval: Interval = "garwood",

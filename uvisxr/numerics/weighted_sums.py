@@ -67,6 +67,20 @@ def _exact(n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return gammaincinv(n + 1, 1 - TAIL) - n, n - gammaincinv(np.maximum(n, 1e-300), TAIL) * (n > 0)
 
 
+@lru_cache
+def steps_of_counts() -> tuple[np.ndarray, float]:
+    """What `gamma_half_widths` looks up.
+
+    Returns
+    -------
+    table : ndarray of float32, (2, step)
+        Upper and lower half-widths.
+    steps : float
+        To a unit of the root of the number of counts.
+    """
+    return np.stack(_table(np.dtype(np.float32))), float(_STEPS / np.sqrt(_MOST))
+
+
 def gamma_half_widths(n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Upper and lower 1-sigma half-widths of n counts, n any number from 0 on.
 

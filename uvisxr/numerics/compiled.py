@@ -1,0 +1,43 @@
+"""Loops compiled by numba, if it is installed and worth its while.
+
+Importing numba takes half a second, and compiling a loop for the first time on a machine some
+more (what was compiled is kept on disk). So numpy does the work of a session until it has done
+about as much as that takes; from then on the compiled loops do it. Both give the same numbers.
+"""
+
+from __future__ import annotations
+
+import threading
+from functools import lru_cache
+from types import ModuleType
+
+#: Elements of spectra that numpy works on before numba is loaded.
+WORTH = 2**24
+
+_LOCK = threading.Lock()
+_done = 0
+
+
+@lru_cache(1)
+def _load() -> ModuleType | None:
+    try:
+        from . import fused
+
+        return fused
+    # numba raises the latter where it finds no folder for what it compiles.
+    except (ImportError, RuntimeError):
+        return None
+
+
+def loops(elements: int = 0) -> ModuleType | None:
+    """The module `uvisxr.numerics.fused`, or None where numpy is to do the work.
+
+    Parameters
+    ----------
+    elements : int
+        How many are to be worked on now.
+    """
+    global _done
+    with _LOCK:
+        _done += elements
+        return _load() if _done >= WORTH else None
