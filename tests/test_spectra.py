@@ -605,3 +605,16 @@ def test_rate_is_that_of_the_light(chunks):
 def test_rate_without_exposure(cal):
     with pytest.raises(MissingStepError, match="exposure"):
         cal.drop_vars("exposure").uvis.rate()
+
+
+def test_covariances_are_made_only_for_what_was_changed(monkeypatch):
+    ds = calfiles.poisson(2, Window(2, 300, 61, 399)).uvis.calibrate(
+        flat_field=False, trend=False, evil_pixels="interpolate"
+    )
+    called, own = [], integrals._Near.covariances
+    monkeypatch.setattr(integrals._Near, "covariances", lambda near: called.append(1) or own(near))
+    low, high = float(ds.wl[20]), float(ds.wl[60])
+    integrals.integrate(ds, (low, high))
+    assert not called
+    integrals.integrate(ds.assign(radiance=2 * ds.radiance), (low, high))
+    assert called

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -114,7 +115,8 @@ def integrate(
     for quantity in quantities([n for n in names if not n.endswith(("_std", "_stderr"))]):
         wanted = _wanted(source[quantity.value].variable, wl_range is None, stored)
         counts = near if exact and quantity.value == "radiance" else None
-        correlated = _covariances(source, part, near)
+        # Only radiances that were changed since would need those of the calibration.
+        correlated = _covariances(source, part, near if counts is None else None)
         found |= _integrated(source, quantity, part, rule, wanted, correlated, counts)
     if near is not None:
         found["brightness_filled"] = _filled(near, wl_range is None)
@@ -209,6 +211,12 @@ class _Near:
         spread = np.zeros(near.conversion.wl.size)
         spread[place] = weights
         return cls(near, place, spread)
+
+    def covariances(self) -> np.ndarray:
+        """Sums of the covariances of elements with their spectra over their variances."""
+        sums, variances = (planes[:, self.part] for planes in self.stored.covariances())
+        with np.errstate(invalid="ignore"):
+            return np.asarray(sums / variances)
 
 
 @dataclass(frozen=True, eq=False)
@@ -311,6 +319,8 @@ class _Rule:
 
     def from_counts(
         self,
+        covariances: Callable[[], np.ndarray],
+        row: np.ndarray,
         integral: np.ndarray,
         share: np.ndarray,
         counted: np.ndarray,
@@ -322,7 +332,8 @@ class _Rule:
         """Half-widths of integrals from the sums behind them, and the integral of one more count.
 
         `spectra` are the arguments of `bounds`, which serve where the integral is not that of the
-        counts: its radiance was changed since.
+        counts: its radiance was changed since. What is `correlated` they have from `covariances`
+        (pixel, wl), each spectrum from its `row`.
         """
         value, wanted = spectra[:2]
         share = share.astype(np.float32)
@@ -336,7 +347,8 @@ class _Rule:
             both = self._common(value, known, *common) / share
             found = np.asarray(np.hypot(found[0], both)), np.asarray(np.hypot(found[1], both))
         if changed.any():
-            some = [np.broadcast_to(a, value.shape)[changed] for a in spectra]
+            given = [*spectra[:4], covariances()[row], *spectra[5:]]
+            some = [np.broadcast_to(a, value.shape)[changed] for a in given]
             for bound, own in zip(found, self.bounds(*some), strict=True):
                 bound[changed] = own
         return *found, scale / share
@@ -443,6 +455,7 @@ def _integrated(
     spectra = [value, there, *half_widths, correlated, *counts, *common]
     names = [_brightness(errors[e]) for e in ("upper", "lower")]
     given: list[xr.Variable] = []
+    function: Callable[..., tuple[np.ndarray, ...]] = rule.bounds
     if near is not None:
         names.append("brightness_per_count")
         sums = near.stored.map(
@@ -451,9 +464,16 @@ def _integrated(
             [np.float32] * 4,
         )
         dims = [d for d in value.dims if d != "wl"]
-        given = [found[_brightness(quantity.value)], share, *(squeezed(v, dims) for v in sums)]
+        function = partial(rule.from_counts, near.covariances)
+        row = xr.Variable("pixel", np.arange(near.stored.conversion.n.shape[0]))
+        given = [
+            squeezed(row, dims),
+            found[_brightness(quantity.value)],
+            share,
+            *(squeezed(v, dims) for v in sums),
+        ]
     bounds = xr.apply_ufunc(
-        rule.bounds if near is None else rule.from_counts,
+        function,
         *given,
         *spectra,
         input_core_dims=[[]] * len(given) + [["wl"]] * len(spectra),
@@ -523,9 +543,7 @@ def _covariances(ds: xr.Dataset, part: slice, near: _Near | None) -> xr.Variable
         return ds["radiance_correlation"].variable.isel(wl=part)
     if near is None:
         return xr.Variable("wl", np.full(part.stop - part.start, np.nan))
-    sums, variances = (planes[:, near.part] for planes in near.stored.covariances())
-    with np.errstate(invalid="ignore"):
-        found = xr.Variable(("pixel", "wl"), sums / variances)
+    found = xr.Variable(("pixel", "wl"), near.covariances())
     return squeezed(found, (*near.stored.ds["counts"].dims, "wl"))
 
 
