@@ -20,10 +20,10 @@ import pytest
 import xarray as xr
 from helpers.products import product_id, two_windows, write_product
 
-from uvisxr import export
 from uvisxr.batch import manifest, pipeline, work
 from uvisxr.batch import run as batch
 from uvisxr.errors import ArgumentError, ExportError
+from uvisxr.netcdf import writing
 
 pytest.importorskip("distributed")
 
@@ -245,7 +245,7 @@ def test_outputs_beside_the_sources_replace_none(in_process, tmp_path: Path):
 def test_full_disk_as_the_system_reports_it(
     archive: Path, in_process, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    real, written = export.write, []
+    real, written = writing.write, []
 
     def fill(ds, path, **options):
         if len(written) == 3:
@@ -254,12 +254,12 @@ def test_full_disk_as_the_system_reports_it(
         written.append(path)
         return real(ds, path, **options)
 
-    monkeypatch.setattr(export, "write", fill)
+    monkeypatch.setattr(writing, "write", fill)
     with pytest.raises(ExportError, match=r"no space left in .* 3 finished products"):
         batch.process(archive, STEPS, tmp_path)
     assert len(digests(tmp_path)) == 3
     assert not left_over(tmp_path)
-    monkeypatch.setattr(export, "write", real)
+    monkeypatch.setattr(writing, "write", real)
     summary = batch.process(archive, STEPS, tmp_path)
     assert (summary.done, summary.current) == (COUNT - 3, 3)
 

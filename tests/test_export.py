@@ -17,6 +17,15 @@ import uvisxr
 from uvisxr import export
 from uvisxr.dataset import conventions
 from uvisxr.errors import ArgumentError, ExportError, MissingStepError, UvisError
+from uvisxr.netcdf import deflate
+
+
+@pytest.fixture(autouse=True, params=["netCDF4 alone", "with [fast]"])
+def way(request, monkeypatch):
+    """Without the extra `[fast]`, and with it whatever the size of the variables."""
+    monkeypatch.setattr(deflate, "_LARGE", 0)
+    if request.param == "netCDF4 alone":
+        monkeypatch.setattr(deflate, "available", lambda: False)
 
 
 @pytest.fixture

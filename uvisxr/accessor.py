@@ -28,6 +28,7 @@ from .dataset.forward import (
 from .dataset.utc import utc as utc_texts
 from .errors import MissingDependencyError, MissingStepError, OneWindowError
 from .geometry import los
+from .netcdf.encodings import Encoding
 from .quality import flags as quality_flags
 from .stars import predict
 from .stars.flag_files import StarFlags
@@ -218,7 +219,7 @@ class TreeAccessor(calls.Helpful):
         complevel: int = 1,
         *,
         overwrite: bool | None = None,
-        encoding: export.Encoding | None = None,
+        encoding: Encoding | None = None,
         group: str | None = None,
         compute: bool = True,
     ) -> Path:

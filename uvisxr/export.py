@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import json
 import math
-import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
-import netCDF4
 import numpy as np
 import xarray as xr
 
@@ -22,30 +20,18 @@ from .dataset import inputs
 from .dataset.fields import FIELDS
 from .errors import ArgumentError, ExportError, MissingStepError, NoFileError
 from .files import check_target, refuse_foreign, whole_file, write_text
+from .netcdf import encodings
+from .netcdf.encodings import Encoding
+from .netcdf.writing import is_netcdf_of_ours, write
 
 if TYPE_CHECKING:
     from dask.delayed import Delayed
 
-#: Held while the netCDF4 library writes: it serves one thread at a time. Re-entrant.
-LOCK = threading.RLock()
-
-#: Bytes of one compressed chunk, before compression: large enough to compress well, small
-#: enough that reading one exposure does not unpack many others.
-_CHUNK_BYTES = 4 * 2**20
-
 #: The key by which a summary is known, with the version that wrote it.
 _VERSION = "uvisxr"
 
-#: The dimension by which a NetCDF file is known. No variable has it, so that it does not go with
-#: what is read from the file into files that others write, as attributes would.
-_MARK = "written_by_uvisxr"
-
 #: How many keys of another program's JSON a message names.
 _NAMES = 6
-
-
-#: Encodings of variables by name; of a tree, by node path and name.
-Encoding = Mapping[str, Mapping[str, Any]]
 
 
 @overload
@@ -90,7 +76,8 @@ def to_netcdf(
     Every variable keeps its type (radiance and its errors are float32) and is compressed by zlib
     with the shuffle filter; times are stored as integers in the coarsest exact unit (milliseconds
     for UVIS exposures). Dask arrays are computed and written block by block. Threads that write at
-    once take turns.
+    once take turns. With the extra `[fast]` all cores compress, and ISA-L in place of zlib where
+    `complevel` is 1: the same dataset in the same format, in a quarter of the time.
 
     Parameters
     ----------
@@ -145,13 +132,13 @@ def to_netcdf(
     checks.choice("compute", compute, bool)
     if group is not None and isinstance(ds, xr.DataTree):
         raise ArgumentError(f"group={group!r}: the nodes of a tree are the groups; omit it")
-    encodings = _merged(_encodings(ds, complevel), encoding or {}, "encoding")
+    stored = encodings.merged(encodings.of(ds, complevel), encoding or {}, "encoding")
     path = target(ds, path, ".nc")
 
     def save() -> Path:
         check(path, None, inputs.of(ds), overwrite)
         with whole_file(path, inputs.of(ds)) as temporary:
-            write(ds, temporary, encodings, group)
+            write(ds, temporary, stored, group)
         return path
 
     if compute:
@@ -213,178 +200,6 @@ def check(
 def _is_summary(path: Path) -> bool:
     content = json.loads(path.read_text("utf-8"))
     return isinstance(content, dict) and _VERSION in content
-
-
-def is_netcdf_of_ours(path: Path) -> bool:
-    """Whether `write` wrote a NetCDF file, and nothing was added since.
-
-    Raises
-    ------
-    OSError
-        It is no NetCDF file, or cannot be read.
-    """
-    with LOCK, netCDF4.Dataset(path) as root:
-        mark = root.dimensions.get(_MARK)
-        return mark is not None and len(mark) == _mark(root)
-
-
-def _mark(group: netCDF4.Dataset) -> int:
-    """The size of `_MARK`: one, and the number of the variables in all groups."""
-    return 1 + len(group.variables) + sum(_mark(inner) - 1 for inner in group.groups.values())
-
-
-def write(
-    ds: xr.Dataset | xr.DataTree,
-    path: Path,
-    encodings: dict[str, Any] | None = None,
-    group: str | None = None,
-) -> None:
-    """Write a file as `to_netcdf` does, under a name that `whole_file` gave.
-
-    Parameters
-    ----------
-    ds : Dataset or DataTree
-    path : Path
-    encodings : dict, optional
-        Of all variables, by name; of a tree, by node path and name.
-    group : str, optional
-        Of a dataset.
-
-    Raises
-    ------
-    OSError
-        The file cannot be written.
-    ExportError
-        The dataset holds what NetCDF has no form for.
-    """
-    encodings = _encodings(ds) if encodings is None else encodings
-    # Encodings read from a file describe that file (its chunks and time units), not this one.
-    if isinstance(ds, xr.DataTree):
-        ds = ds.map_over_datasets(lambda node: node.drop_encoding())
-    else:
-        ds = ds.drop_encoding()
-    into: dict[str, Any] = {} if group is None else {"group": group}
-    try:
-        with LOCK:
-            ds.to_netcdf(path, engine="netcdf4", format="NETCDF4", encoding=encodings, **into)
-            _complete(ds, path, group or "/")
-    except (TypeError, ValueError, NotImplementedError) as error:
-        # What NetCDF has no form for: an attribute that is None, an index of several levels.
-        raise ExportError(f"the dataset cannot be written as NetCDF: {error}") from error
-    except RuntimeError as error:
-        # The NetCDF library reports a full disk, among other things, like this.
-        if not str(error).startswith("NetCDF"):
-            raise
-        raise OSError(str(error)) from error
-
-
-def _complete(ds: xr.Dataset | xr.DataTree, path: Path, top: str) -> None:
-    """Add to a file what xarray leaves out: attributes of bounds, and the mark."""
-    # xarray omits what a bounds variable shares with its parent, as CF allows; it would then be
-    # lost on reading the file back.
-    groups = {node.path: node for node in ds.subtree} if isinstance(ds, xr.DataTree) else {top: ds}
-    with netCDF4.Dataset(path, "r+") as root:
-        for name, node in groups.items():
-            group = root if name == "/" else root[name]
-            for variable in node.variables.values():
-                bounds = str(variable.attrs.get("bounds"))
-                if bounds in group.variables:
-                    attrs = node[bounds].attrs
-                    shared = {key: attrs[key] for key in ("long_name", "units") if key in attrs}
-                    group[bounds].setncatts(shared)
-        root.createDimension(_MARK, _mark(root))
-
-
-def _encodings(ds: xr.Dataset | xr.DataTree, complevel: int = 1) -> dict[str, Any]:
-    """Encodings of all variables, by name; of a tree, by node path first."""
-    if isinstance(ds, xr.Dataset):
-        return _encoding(ds, complevel)
-    return {node.path: _encoding(node.to_dataset(inherit=False), complevel) for node in ds.subtree}
-
-
-def _merged(known: dict[str, Any], given: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Encodings with those given in their place."""
-    if not isinstance(given, Mapping):
-        raise checks.refused(where, given, "a mapping from names")
-    merged = dict(known)
-    for name, value in given.items():
-        place = f"{where}[{name!r}]"
-        if name not in known:
-            raise ArgumentError(
-                f"{place}: there is no such variable or node{checks.nearest(str(name), known)}"
-            )
-        inner = bool(known[name]) and all(isinstance(v, dict) for v in known[name].values())
-        if inner:
-            merged[name] = _merged(known[name], value, place)
-        elif isinstance(value, Mapping):
-            merged[name] = {**known[name], **value}
-        else:
-            raise checks.refused(place, value, "a mapping from words of xarray's encodings")
-    return merged
-
-
-def _encoding(ds: xr.Dataset, complevel: int) -> dict[str, dict[str, Any]]:
-    bounds = {v.attrs["bounds"] for v in ds.variables.values() if "bounds" in v.attrs}
-    return {
-        str(name): _variable_encoding(
-            variable, complevel, missing_allowed=name not in ds.dims and name not in bounds
-        )
-        for name, variable in ds.variables.items()
-    }
-
-
-def _variable_encoding(
-    variable: xr.Variable, complevel: int, missing_allowed: bool
-) -> dict[str, Any]:
-    kind = variable.dtype.kind
-    encoding: dict[str, Any] = {}
-    if kind == "M":
-        encoding |= _time_encoding(variable.values)
-    elif kind == "f" and not missing_allowed:
-        # CF forbids missing values in coordinate and bounds variables.
-        encoding["_FillValue"] = None
-    if variable.ndim and kind in "fiuMm" and variable.size:
-        encoding |= {
-            "zlib": complevel > 0,
-            "complevel": complevel,
-            "shuffle": True,
-            "chunksizes": _chunk_sizes(variable),
-        }
-    return encoding
-
-
-def _time_encoding(times: np.ndarray) -> dict[str, Any]:
-    ns = times.astype("datetime64[ns]").astype(np.int64)[~np.isnat(times)]
-    units = next(
-        (
-            unit
-            for unit, size in (("milliseconds", 1_000_000), ("microseconds", 1_000))
-            if not np.any(ns % size)
-        ),
-        "nanoseconds",
-    )
-    return {
-        "dtype": "int64",
-        "units": f"{units} since 1970-01-01T00:00:00",
-        "calendar": "proleptic_gregorian",
-    }
-
-
-def _chunk_sizes(variable: xr.Variable) -> tuple[int, ...]:
-    """Chunk whole spectra, as many exposures as fit, aligned with dask's blocks."""
-    shape = variable.shape
-    if variable.ndim < 2:
-        return shape
-    inner = math.prod(shape[1:]) * variable.dtype.itemsize
-    first = max(1, min(shape[0], _CHUNK_BYTES // inner))
-    blocks = variable.chunks
-    if blocks is not None and blocks[0][0] > first:
-        # Use the largest divisor of the block: a file chunk across two dask blocks would be
-        # compressed twice.
-        first = max(d for d in range(1, first + 1) if blocks[0][0] % d == 0)
-    elif blocks is not None:
-        first = blocks[0][0]
-    return (first, *shape[1:])
 
 
 @calls.public("to_json")

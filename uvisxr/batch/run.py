@@ -26,6 +26,7 @@ from .. import calls, checks, export, options
 from .._version import __version__
 from ..errors import ExportError
 from ..files import HDF5
+from ..netcdf.writing import is_netcdf_of_ours
 from ..progress import bar
 from ..reader import sources
 from . import pipeline, work
@@ -427,7 +428,7 @@ def _names(product: sources.Product) -> tuple[str, str]:
 def _is_damaged(path: Path) -> bool:
     """Whether a NetCDF file was cut, so that nothing is lost with it."""
     try:
-        export.is_netcdf_of_ours(path)
+        is_netcdf_of_ours(path)
     except OSError:
         with path.open("rb") as stream:
             return stream.read(len(HDF5)) in (b"", HDF5)

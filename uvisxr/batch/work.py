@@ -22,11 +22,12 @@ import netCDF4
 import numpy as np
 import xarray as xr
 
-from .. import export, options
+from .. import options
 from .._version import __version__
 from ..dataset import inputs
 from ..errors import ExportError, LeftOutWarning, UvisError, warn_user
 from ..files import sha256, whole_file
+from ..netcdf import writing
 from ..numerics.poisson import missing
 from ..options import Options
 from .pipeline import Pipeline
@@ -186,7 +187,7 @@ def _blocks(ds: xr.Dataset) -> xr.Dataset:
 def _write(ds: xr.Dataset | xr.DataTree, job: Job) -> dict[str, Any]:
     output = Path(job.folder) / job.output
     with whole_file(output, inputs.of(ds), folder=job.partial) as temporary:
-        export.write(ds, temporary)
+        writing.write(ds, temporary)
         return {
             "sha256": sha256(temporary),
             "bytes": temporary.stat().st_size,
@@ -201,7 +202,7 @@ def _figures(ds: xr.Dataset | xr.DataTree, path: Path) -> dict[str, Any]:
     """
     nodes = ds.subtree_with_keys if isinstance(ds, xr.DataTree) else [(".", ds)]
     figures: dict[str, Any] = {}
-    with export.LOCK, netCDF4.Dataset(path) as root:
+    with writing.LOCK, netCDF4.Dataset(path) as root:
         root.set_auto_mask(False)
         for key, node in nodes:
             prefix, group = ("", root) if key == "." else (f"{key}/", root[key])

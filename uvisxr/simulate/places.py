@@ -9,7 +9,7 @@ from pathlib import Path
 import netCDF4
 
 from ..errors import ExportError
-from ..export import LOCK
+from ..netcdf.writing import LOCK
 
 #: In the name or the first lines of every file that a simulation writes, but for data and NetCDF.
 _MARK = re.compile(rb"simulat", re.IGNORECASE)

@@ -1,0 +1,1 @@
+"""NetCDF files: encodings, writing, compression."""
