@@ -18,10 +18,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+import yaml
+from click.testing import CliRunner
 from helpers.products import product_id, two_windows, write_product
 
 from uvisxr.batch import manifest, pipeline, work
 from uvisxr.batch import run as batch
+from uvisxr.cli import main
 from uvisxr.errors import ArgumentError, ExportError
 from uvisxr.netcdf import writing
 
@@ -520,3 +523,38 @@ def test_data_that_the_label_names_make_an_output_outdated(in_process, tmp_path:
     assert batch.process(renamed, STEPS, tmp_path / "out").current == 1
     os.utime(label.with_suffix(".DAT"), (2e9, 2e9))
     assert batch.process(renamed, STEPS, tmp_path / "out").done == 1
+
+
+def test_compact_outputs_are_outputs_of_their_own(in_process, tmp_path: Path):
+    """Asking for them makes outputs outdated that are not, and the other way round."""
+    for number in range(2):
+        write_product(tmp_path / "in", product_id(number), band_bin=32)
+    out = tmp_path / "out"
+    for compact in (False, True, False):
+        assert len(list(batch.plan(tmp_path / "in", STEPS, out, compact=compact))) == 2
+        for done in (2, 0):
+            summary = batch.process(tmp_path / "in", STEPS, out, compact=compact)
+            assert (summary.done, summary.current, summary.warned) == (done, 2 - done, 0)
+        for path in out.glob("*.nc"):
+            with xr.open_dataset(path) as ds:
+                assert ("radiance" in ds) is not compact
+    (tmp_path / "steps.yaml").write_text(yaml.safe_dump([dict([step]) for step in STEPS]))
+    words = ["batch", str(tmp_path / "in"), "-p", str(tmp_path / "steps.yaml"), "-o", str(out)]
+    for options, count in (([], 0), (["--compact"], 2)):
+        result = CliRunner().invoke(main, [*words, "--dry-run", *options])
+        assert len(result.stdout.splitlines()) == count
+    assert CliRunner().invoke(main, [*words, "--compact"]).exit_code == 0
+    assert len(list(batch.plan(tmp_path / "in", STEPS, out, compact=True))) == 0
+
+
+def test_a_compact_output_that_keeps_radiances_says_so(in_process, tmp_path: Path):
+    write_product(tmp_path / "in", product_id(0), band_bin=32)
+    steps = [*STEPS, ("smooth", {}), ("smooth", {"force": True})]
+    summary = batch.process(tmp_path / "in", steps, tmp_path / "out", compact=True)
+    (text,) = summary.warnings
+    assert "compact=True keeps the radiances" in text
+
+
+def test_compact_is_a_truth_value(tmp_path: Path):
+    with pytest.raises(ArgumentError, match="compact='no'"):
+        batch.process(tmp_path, STEPS, tmp_path / "out", compact="no")

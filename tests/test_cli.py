@@ -120,6 +120,17 @@ def test_process(product, tmp_path):
     assert uvisxr.load_json(summary)["frames"] == 3
 
 
+def test_process_into_a_compact_file(product, tmp_path):
+    paths = [tmp_path / "whole.nc", tmp_path / "compact.nc"]
+    for path, option in zip(paths, ((), ("--compact",)), strict=True):
+        result = run("process", product, "-o", path, *OPTIONS, *option)
+        assert result.exit_code == 0, result.stderr
+        assert not result.stderr
+    with xr.open_dataset(paths[1]) as ds:
+        assert "radiance" not in ds
+    xr.testing.assert_identical(uvisxr.open_reduced(paths[1]).load(), xr.load_dataset(paths[0]))
+
+
 def test_warnings_name_options_of_the_command(product, tmp_path):
     wide = write_product(tmp_path, "FUV2005_230_16_00", band_bin=32)
     result = run("process", wide, "-o", tmp_path / "out.nc", *OPTIONS[:3], "mask")

@@ -12,7 +12,7 @@ from helpers.products import product_id, write_product
 
 import uvisxr
 from uvisxr.batch import manifest, pipeline, work
-from uvisxr.errors import ArgumentError, ExportError, UvisWarning
+from uvisxr.errors import ArgumentError, ExportError, UvisError, UvisWarning
 
 STEPS = [
     ("background", {"level": 4e-4}),
@@ -20,12 +20,14 @@ STEPS = [
 ]
 
 
-def process(tmp_path: Path, name: str, steps: list[Any] = STEPS, **product: Any) -> Path:
+def process(
+    tmp_path: Path, name: str, steps: list[Any] = STEPS, *, compact: bool = False, **product: Any
+) -> Path:
     """One output in tmp_path/out, made as a batch makes it."""
     label = write_product(tmp_path / "in", name, **{"band_bin": 32} | product)
     out = tmp_path / "out"
     out.mkdir(exist_ok=True)
-    job = work.Job(str(label), f"{name}.nc", str(out), str(out), "f")
+    job = work.Job(str(label), f"{name}.nc", str(out), str(out), "f", compact=compact)
     record = work.attempt(job, pipeline.load(steps))
     with manifest.Manifest(out) as book:
         book.append(record)
@@ -49,6 +51,41 @@ def test_products_that_fit_are_one_dataset_in_time_order(tmp_path: Path):
     np.testing.assert_array_equal(joined.wl, parts[0].wl)
     for part in parts:
         part.close()
+
+
+@pytest.mark.parametrize("blocks", [False, True])
+def test_compact_outputs_are_joined_as_others_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, blocks: bool
+):
+    if blocks:
+        # As of a large product, whose radiances are never in memory as a whole.
+        monkeypatch.setattr(work, "_BLOCK", 5000)
+    joined, figures = [], []
+    for compact in (False, True):
+        folder = tmp_path / str(compact)
+        for number in (0, 10):
+            path = process(folder, product_id(number), samples=3, compact=compact)
+            with xr.open_dataset(path) as ds:
+                assert ("radiance" in ds) is not compact
+        records = manifest.latest(folder / "out").values()
+        figures.append([record["figures"] for record in records])
+        joined.append(uvisxr.open_processed(folder / "out"))
+    xr.testing.assert_identical(*joined)
+    assert joined[1].radiance.chunks is not None
+    for whole, less in zip(*figures, strict=True):
+        assert whole.keys() == less.keys()
+        np.testing.assert_allclose(*([f[k] for k in whole] for f in (whole, less)), rtol=1e-6)
+
+
+def test_a_compact_output_that_is_damaged(tmp_path: Path):
+    path = process(tmp_path, product_id(0), compact=True)
+    with xr.open_dataset(path) as ds:
+        broken = ds.load().drop_encoding()
+    path.unlink()
+    broken.drop_vars("line").to_netcdf(path)
+    ds = uvisxr.open_processed(tmp_path / "out")
+    with pytest.raises(UvisError, match="has lost line"):
+        ds.radiance.load()
 
 
 def test_the_same_exposures_are_joined_once(tmp_path: Path):

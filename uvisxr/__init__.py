@@ -370,6 +370,8 @@ recipe, calibrate_arguments, radiance_edited
     with the `schedule` of the terms of the sensitivity; what has changed the radiances since.
 history
     One line per step: all its arguments, the version, names and sha256 of the files used.
+left_out, left_out_comment
+    Names of the arrays that a compact file leaves out, and where they are found.
 pipeline
     The steps of a batch that produced the dataset, as JSON.
 source, references
@@ -395,6 +397,7 @@ if TYPE_CHECKING:
     from . import batch, calibration, instrument, simulate, tutorial, units
     from .batch import joining
     from .export import load_json
+    from .netcdf import reading
     from .options import get_options, set_options
     from .reader import observation
     from .typing import opener
@@ -402,6 +405,7 @@ if TYPE_CHECKING:
     open_observation = opener(observation.open_observation)
     open_processed = opener(joining.open_processed)
     open_product = opener(observation.open_product)
+    open_reduced = opener(reading.open_reduced)
 else:
     #: Where each name that is not here yet comes from.
     _SOURCES = {
@@ -410,6 +414,7 @@ else:
         "open_observation": ".reader.observation",
         "open_processed": ".batch.joining",
         "open_product": ".reader.observation",
+        "open_reduced": ".netcdf.reading",
         "set_options": ".options",
     }
     _MODULES = ("batch", "calibration", "instrument", "simulate", "tutorial", "typing", "units")
@@ -448,6 +453,7 @@ __all__ = [
     "open_observation",
     "open_processed",
     "open_product",
+    "open_reduced",
     "set_options",
     "simulate",
     "tutorial",

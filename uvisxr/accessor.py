@@ -221,6 +221,7 @@ class TreeAccessor(calls.Helpful):
         overwrite: bool | None = None,
         encoding: Encoding | None = None,
         group: str | None = None,
+        compact: bool = False,
         compute: bool = True,
     ) -> Path:
         """Write a NetCDF file with one group for each node; see `uvisxr.export.to_netcdf`.
@@ -236,9 +237,10 @@ class TreeAccessor(calls.Helpful):
         ['window0']
         """
         write: Any = export.to_netcdf
-        options = {"overwrite": overwrite, "encoding": encoding, "group": group}
+        options: dict[str, Any] = {"overwrite": overwrite, "encoding": encoding, "group": group}
         # With compute=False, what writes it later; a second signature would say no more than this.
-        return cast(Path, write(self._tree, path, complevel, **options, compute=compute))
+        options |= {"compact": compact, "compute": compute}
+        return cast(Path, write(self._tree, path, complevel, **options))
 
     @calls.public("to_json")
     def to_json(

@@ -21,6 +21,8 @@ from .dataset.fields import FIELDS
 from .errors import ArgumentError, ExportError, MissingStepError, NoFileError
 from .files import check_target, refuse_foreign, whole_file, write_text
 from .netcdf import encodings
+from .netcdf.compact import check as check_lossless
+from .netcdf.compact import compacted
 from .netcdf.encodings import Encoding
 from .netcdf.writing import is_netcdf_of_ours, write
 
@@ -43,6 +45,7 @@ def to_netcdf(
     overwrite: bool | None = None,
     encoding: Encoding | None = None,
     group: str | None = None,
+    compact: bool = False,
     compute: Literal[True] = True,
 ) -> Path: ...
 
@@ -56,6 +59,7 @@ def to_netcdf(
     overwrite: bool | None = None,
     encoding: Encoding | None = None,
     group: str | None = None,
+    compact: bool = False,
     compute: Literal[False],
 ) -> Delayed: ...
 
@@ -69,6 +73,7 @@ def to_netcdf(
     overwrite: bool | None = None,
     encoding: Encoding | None = None,
     group: str | None = None,
+    compact: bool = False,
     compute: bool = True,
 ) -> Path | Delayed:
     """Write a CF-1.11 NetCDF-4 file.
@@ -98,6 +103,13 @@ def to_netcdf(
     group : str, optional
         Group of the file in which to write a dataset. The file holds nothing else; for several
         groups, write a DataTree.
+    compact : bool
+        Leave out `radiance` and its errors, which follow from the counts and the terms of the
+        calibration: such files are a tenth as large. `uvisxr.open_reduced` and
+        `uvisxr.open_processed` give them back, bit for bit; the attribute `left_out` names them to
+        others, who find the counts and all coordinates. What would come back otherwise is written,
+        with a warning: radiances that were smoothed, filled or edited after the calibration, or
+        averaged in bins. Integrals, rates and all else are written in any case.
     compute : bool
         If False, nothing is written yet.
 
@@ -110,13 +122,19 @@ def to_netcdf(
     ------
     ArgumentError
         `complevel` is not 0 to 9, `encoding` names no variable, `group` is given for a tree, or
-        there is no `path` for a dataset without a name.
+        there is no `path` for a dataset without a name; or a file is to be compact, and `encoding`
+        changes what the radiances follow from.
     ExportError
         The file cannot be written, or is there and must stay; or it is one that the dataset was
         read from or that a step used, or has the name of a product (.LBL, .xml, .DAT, .DAT.gz);
         or the dataset holds what NetCDF has no form for, such as an attribute None. No partial file
         is left. (What a dataset was read from is known from its encodings: not after
         `drop_encoding` or `map_blocks`.)
+
+    Warns
+    -----
+    UvisWarning
+        A file that is to be compact holds radiances all the same.
 
     Examples
     --------
@@ -130,15 +148,19 @@ def to_netcdf(
     """
     checks.whole("complevel", complevel, 0, 9)
     checks.choice("compute", compute, bool)
+    checks.choice("compact", compact, bool)
     if group is not None and isinstance(ds, xr.DataTree):
         raise ArgumentError(f"group={group!r}: the nodes of a tree are the groups; omit it")
     stored = encodings.merged(encodings.of(ds, complevel), encoding or {}, "encoding")
+    if compact:
+        check_lossless(encoding or {})
     path = target(ds, path, ".nc")
 
     def save() -> Path:
         check(path, None, inputs.of(ds), overwrite)
+        less = compacted(ds) if compact else ds
         with whole_file(path, inputs.of(ds)) as temporary:
-            write(ds, temporary, stored, group)
+            write(less, temporary, stored, group)
         return path
 
     if compute:

@@ -23,6 +23,7 @@ import xarray as xr
 from . import checks
 from .calibration.stored import (
     EDITED,
+    LEFT_OUT,
     Stored,
     holds_total,
     is_stored,
@@ -352,9 +353,10 @@ def radiances(ds: xr.Dataset | xr.DataArray) -> tuple[xr.Dataset, list[str]]:
     if not any(name in ds.data_vars for name in names):
         if "brightness" in ds.variables:
             raise MissingStepError("the spectra are integrated already: do this step before")
-        raise MissingStepError(
-            "there is no radiance with dimension wl: call ds.uvis.calibrate() first"
-        )
+        first = "call ds.uvis.calibrate() first"
+        if "radiance" in str(ds.attrs.get(LEFT_OUT, "")).split():
+            first = "the file leaves it out: open it with uvisxr.open_reduced(path)"
+        raise MissingStepError(f"there is no radiance with dimension wl: {first}")
     return ds, names
 
 

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import xarray as xr
 
+from ..calibration.reduced import restored
 from ..calls import public
 from ..dataset import conventions, inputs
-from ..errors import ArgumentError, ExportError, warn_user
+from ..errors import ExportError, UvisError, warn_user
+from ..netcdf import reading
 from ..pds3 import identifier
 from ..reader.sources import volume
 from . import manifest
@@ -49,6 +51,8 @@ def open_processed(
     DataTree with one node per channel and, below it, one per set of matching products, named after
     the slit and shape, or after the product if there is only one. Exposures that several outputs
     hold are taken once, with a warning: those of the later volume, or of the product made last.
+    Radiances that compact outputs leave out are computed when they are asked for, as by
+    `uvisxr.open_reduced`.
 
     Parameters
     ----------
@@ -81,7 +85,7 @@ def open_processed(
     folder = Path(out_dir).expanduser()
     parts: dict[tuple[Any, ...], list[_Member]] = {}
     for path, number in _outputs(folder):
-        for name, ds in _open(path, {} if chunks is None else chunks):
+        for name, ds in _open(path, chunks):
             rank = (number, str(ds.attrs.get("product_creation_time", "")))
             parts.setdefault(_signature(name, ds), []).append(_Member(name, ds, rank))
     if not parts:
@@ -179,26 +183,17 @@ def _exposures(ds: xr.Dataset) -> list[tuple[str, float]]:
     return list(zip(products, ds["et"].values.tolist(), strict=True))
 
 
-def _open(path: Path, chunks: dict[str, int] | str) -> Iterator[tuple[str, xr.Dataset]]:
-    try:
-        tree = xr.open_datatree(path, engine="netcdf4", chunks=chunks)
-    except (OSError, TypeError, ValueError) as error:
-        # Without chunks it is the file that is wrong, or nothing.
-        try:
-            xr.open_datatree(path, engine="netcdf4", chunks=None).close()
-        except (OSError, ValueError) as damage:
-            raise ExportError(
-                f"cannot read {path}: {damage}; remove it and run the batch again"
-            ) from damage
-        if isinstance(error, OSError):
-            raise
-        raise ArgumentError(
-            f'chunks={chunks!r}: {error}; expected sizes by dimension, such as {{"pic": 10}}, or '
-            '"auto"'
-        ) from error
-    for node in tree.subtree:
+def _open(path: Path, chunks: dict[str, int] | str | None) -> Iterator[tuple[str, xr.Dataset]]:
+    mend = "remove it and run the batch again"
+    for node in reading.tree(path, chunks, mend).subtree:
         if node.data_vars:
-            ds = node.to_dataset().drop_vars(_OF_ONE_PRODUCT, errors="ignore")
+            try:
+                ds = restored(node.to_dataset())
+            except UvisError as error:
+                raise ExportError(
+                    f"{path}: what it leaves out cannot be computed: {error}; {mend}"
+                ) from error
+            ds = ds.drop_vars(_OF_ONE_PRODUCT, errors="ignore")
             yield "_".join((path.stem, *filter(None, node.path.split("/")))), ds
 
 

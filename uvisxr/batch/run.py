@@ -140,14 +140,16 @@ def process(
     overwrite: bool = False,
     wanted: sources.Filter | None = None,
     progress: bool | None = None,
+    *,
+    compact: bool = False,
 ) -> Summary:
     """Run a pipeline on every product of some sources and write one NetCDF file for each.
 
     An output is left alone if it is whole and was made from the same label and data file (judged by
     size and modification time), the same pipeline (including the files its arguments name), the
-    same `kernels` and `calibration` of `uvisxr.set_options`, which the workers have too, and the
-    same package version. Failed products are tried again, and so are those of which a step failed
-    and was left out.
+    same `kernels` and `calibration` of `uvisxr.set_options`, which the workers have too, the same
+    `compact` and the same package version. Failed products are tried again, and so are those of
+    which a step failed and was left out.
 
     Parameters
     ----------
@@ -174,6 +176,10 @@ def process(
     progress : bool, optional
         Show a progress bar; by default in terminals and notebooks. False also hides the link to
         dask's dashboard.
+    compact : bool
+        Leave out of the outputs the radiances that follow from their counts, as
+        ``to_netcdf(compact=True)`` does: they are a tenth as large. `uvisxr.open_processed` and
+        `uvisxr.open_reduced` give them back.
 
     Returns
     -------
@@ -205,10 +211,10 @@ def process(
     >>> print(uvisxr.batch.process(made.labels, steps, "out", workers=1))
     0 done, 0 failed, 1 up to date
     """
-    steps = _checked(pipeline, client, workers, retries, wanted)
+    steps = _checked(pipeline, client, workers, retries, wanted, compact)
     folder = _folder(out_dir)
     with Manifest(folder) as manifest, _partial_folder(folder) as partial:
-        batch = _Batch(steps, manifest, partial, overwrite)
+        batch = _Batch(steps, manifest, partial, overwrite, compact)
         found = sources.expand(products, wanted)
         batch.check(found)
         jobs = batch.jobs(found)
@@ -244,6 +250,8 @@ def plan(
     out_dir: str | Path,
     overwrite: bool = False,
     wanted: sources.Filter | None = None,
+    *,
+    compact: bool = False,
 ) -> Iterator[tuple[str, str]]:
     """List what `process` would do: pairs (label, output) of the products that need processing.
 
@@ -257,8 +265,8 @@ def plan(
     >>> [output for label, output in uvisxr.batch.plan(made.labels, steps, "out")]
     ['FUV2008_070_10_04.nc']
     """
-    steps = _checked(pipeline, None, None, 0, wanted)
-    batch = _Batch(steps, Known(_path(out_dir)), Path(), overwrite)
+    steps = _checked(pipeline, None, None, 0, wanted, compact)
+    batch = _Batch(steps, Known(_path(out_dir)), Path(), overwrite, compact)
     found = sources.expand(products, wanted)
     batch.check(found)
     for job in batch.jobs(found):
@@ -271,6 +279,7 @@ def _checked(
     workers: int | None,
     retries: int,
     wanted: sources.Filter | None,
+    compact: bool,
 ) -> pipeline.Pipeline:
     if wanted is not None and not isinstance(wanted, sources.Filter):
         raise checks.refused(
@@ -281,6 +290,7 @@ def _checked(
     if workers is not None:
         checks.whole("workers", workers, 1, what="a number of processes")
     checks.whole("retries", retries, 0)
+    checks.choice("compact", compact, bool)
     return pipeline.load(steps)
 
 
@@ -331,6 +341,8 @@ class _Batch:
         Folder for unfinished files.
     overwrite : bool
         Whether up-to-date outputs are made again.
+    compact : bool
+        Whether outputs leave out radiances.
     summary : Summary
     claims : dict of str to str
         Labels of the outputs that are handed out but not yet in the manifest.
@@ -340,6 +352,7 @@ class _Batch:
     manifest: Known
     partial: Path
     overwrite: bool
+    compact: bool = False
     summary: Summary = field(init=False)
     claims: dict[str, str] = field(default_factory=dict)
 
@@ -363,6 +376,7 @@ class _Batch:
     def jobs(self, products: Iterable[sources.Product]) -> Iterator[work.Job]:
         """The products that need processing; counts the others."""
         text = f"{__version__} {self.steps.digest(options.current().read_from)}"
+        text += " compact" if self.compact else ""
         recipe = hashlib.sha256(text.encode()).hexdigest()
         folder = str(self.manifest.path.parent)
         for product in products:
@@ -376,6 +390,7 @@ class _Batch:
             yield work.Job(
                 *(str(product.label), output, folder, str(self.partial), fingerprint),
                 data=str(product.data) if product.paired else "",
+                compact=self.compact,
             )
 
     def _output(self, product: sources.Product) -> tuple[str, Path]:

@@ -21,6 +21,7 @@ import dask
 import netCDF4
 import numpy as np
 import xarray as xr
+from dask import base
 
 from .. import options
 from .._version import __version__
@@ -28,6 +29,7 @@ from ..dataset import inputs
 from ..errors import ExportError, LeftOutWarning, UvisError, warn_user
 from ..files import sha256, whole_file
 from ..netcdf import writing
+from ..netcdf.compact import compacted
 from ..numerics.poisson import missing
 from ..options import Options
 from .pipeline import Pipeline
@@ -57,6 +59,8 @@ class Job:
         The output folder, and the folder in it for unfinished files.
     fingerprint : str
         Identifies inputs, pipeline and package version.
+    compact : bool
+        Whether the output leaves out radiances.
     """
 
     label: str
@@ -65,6 +69,7 @@ class Job:
     partial: str
     fingerprint: str
     data: str = ""
+    compact: bool = False
 
     def record(self) -> dict[str, Any]:
         """What the manifest holds of the job, whatever its outcome."""
@@ -186,8 +191,9 @@ def _blocks(ds: xr.Dataset) -> xr.Dataset:
 
 def _write(ds: xr.Dataset | xr.DataTree, job: Job) -> dict[str, Any]:
     output = Path(job.folder) / job.output
+    less = compacted(ds) if job.compact else ds
     with whole_file(output, inputs.of(ds), folder=job.partial) as temporary:
-        writing.write(ds, temporary)
+        writing.write(less, temporary)
         return {
             "sha256": sha256(temporary),
             "bytes": temporary.stat().st_size,
@@ -198,7 +204,8 @@ def _write(ds: xr.Dataset | xr.DataTree, job: Job) -> dict[str, Any]:
 def _figures(ds: xr.Dataset | xr.DataTree, path: Path) -> dict[str, Any]:
     """A few numbers that show at a glance what the output holds.
 
-    Blocks that dask computed for the file are no longer in memory, so they are read back.
+    Blocks that dask computed for the file are no longer in memory, so they are read back; those
+    that it leaves out are computed.
     """
     nodes = ds.subtree_with_keys if isinstance(ds, xr.DataTree) else [(".", ds)]
     figures: dict[str, Any] = {}
@@ -232,9 +239,14 @@ def _figures(ds: xr.Dataset | xr.DataTree, path: Path) -> dict[str, Any]:
                     warn_user(f"no value{where} was transmitted: all counts are null")
             if "radiance" in node.variables:
                 total, valid = 0.0, 0
-                for block in blocks("radiance"):
-                    total += float(np.nansum(block, dtype=float))
-                    valid += block.size - int(np.isnan(block).sum())
+                radiance = node.variables["radiance"]
+                if radiance.chunks is not None and "radiance" not in group.variables:
+                    sums = base.compute(radiance.sum(dtype=float).data, radiance.count().data)
+                    total, valid = float(sums[0]), int(sums[1])
+                else:
+                    for block in blocks("radiance"):
+                        total += float(np.nansum(block, dtype=float))
+                        valid += block.size - int(np.isnan(block).sum())
                 size = max(1, node.variables["radiance"].size)
                 figures[f"{prefix}radiance_valid"] = round(valid / size, 6)
                 figures[f"{prefix}radiance_mean"] = total / valid if valid else None

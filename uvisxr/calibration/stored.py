@@ -33,6 +33,12 @@ from .schedule import Schedule
 #: Attribute that marks radiances changed after the calibration.
 EDITED = "radiance_edited"
 
+#: Attribute with the names of what a file leaves out, as it follows from the rest.
+LEFT_OUT = "left_out"
+
+#: Attribute that says where that is found.
+LEFT_OUT_COMMENT = "left_out_comment"
+
 FRAME = ("pic", "pixel", "wl")
 
 #: What smoothing was done to.
@@ -201,7 +207,7 @@ class Stored:
         """
         ds = self.ds
         counts = framed(ds, "counts")
-        product, mean, noise = self._shapes(counts)
+        product, mean, noise = self.shapes()
 
         found = xr.apply_ufunc(
             partial(_called, function),
@@ -248,8 +254,9 @@ class Stored:
         """
         return self.conversion.covariances(term_weights(self.ds).mean(0))
 
-    def _shapes(self, counts: xr.Variable) -> tuple[xr.Variable, xr.Variable, xr.Variable]:
+    def shapes(self) -> tuple[xr.Variable, xr.Variable, xr.Variable]:
         """Product of each exposure; mean spectra of the products and their errors."""
+        counts = framed(self.ds, "counts")
         n_pic, n_wl = counts.sizes["pic"], counts.sizes["wl"]
         if not self.conversion.fills:
             flat = xr.Variable(("product_", "wl"), np.ones((1, n_wl)))

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ..errors import ArgumentError, NoMatchError, PipelineError
-from .options import FilePath
+from .options import COMPACT, FilePath
 
 
 @click.command()
@@ -45,6 +45,7 @@ from .options import FilePath
     is_flag=True,
     help="Process everything again, and replace files that uvisxr did not write.",
 )
+@COMPACT
 @click.option(
     "--dry-run", is_flag=True, help="List the products that would be processed; do nothing."
 )
@@ -68,6 +69,7 @@ def batch(
     workers: int | None,
     retries: int,
     overwrite: bool,
+    compact: bool,
     dry_run: bool,
     channel: str | None,
     target: str | None,
@@ -93,7 +95,9 @@ def batch(
     try:
         wanted = Filter(channel, target, slit, after, before)
         if dry_run:
-            for label, output in run.plan(source, pipeline, out, overwrite, wanted):
+            for label, output in run.plan(
+                source, pipeline, out, overwrite, wanted, compact=compact
+            ):
                 click.echo(f"{label} -> {out / output}")
             return
         summary = run.process(
@@ -105,6 +109,7 @@ def batch(
             retries=retries,
             overwrite=overwrite,
             wanted=wanted,
+            compact=compact,
         )
     except NoMatchError:
         raise

@@ -21,6 +21,13 @@ class FilePath(click.Path):
 
 TARGET = click.option("--target", help="Body to look at in place of the label's target.")
 
+COMPACT = click.option(
+    "--compact",
+    is_flag=True,
+    help="Leave out the radiances that follow from the counts in the file: a tenth of the size. "
+    "uvisxr.open_reduced and uvisxr.open_processed give them back.",
+)
+
 OVERWRITE = click.option(
     "--overwrite/--no-overwrite",
     default=None,

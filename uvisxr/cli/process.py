@@ -11,7 +11,7 @@ import click
 from ..calibration.choices import Errors, EvilPixels, Filling, RecipeName
 from ..checks import choices
 from ..files import same
-from .options import OVERWRITE, TARGET, FilePath
+from .options import COMPACT, OVERWRITE, TARGET, FilePath
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -41,6 +41,7 @@ def _one_of(
     help="Write a JSON summary too; of several windows one each, NAME_window0.json and so on.",
 )
 @OVERWRITE
+@COMPACT
 @click.option(
     "--channel", type=click.Choice(["EUV", "FUV"], case_sensitive=False), help="Only this channel."
 )
@@ -106,6 +107,7 @@ def process(
     output: Path,
     json_path: Path | None,
     overwrite: bool | None,
+    compact: bool,
     channel: str | None,
     target: str | None,
     window: int | None,
@@ -165,7 +167,7 @@ def process(
     done = {name: at_window(reduce, name, ds) for name, ds in parts.items()}
     whole = done["."] if "." in done else xr.DataTree.from_dict(done)
     check(inputs.of(whole))
-    click.echo(export.to_netcdf(whole, output, overwrite=overwrite))
+    click.echo(export.to_netcdf(whole, output, overwrite=overwrite, compact=compact))
     for name, path in summaries.items():
         made = export.to_json(done[name], path, geometry=bool(kernels), overwrite=overwrite)
         click.echo(made)

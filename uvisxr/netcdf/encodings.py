@@ -27,6 +27,13 @@ def of(ds: xr.Dataset | xr.DataTree, complevel: int = 1) -> dict[str, Any]:
     return {node.path: _encoding(node.to_dataset(inherit=False), complevel) for node in ds.subtree}
 
 
+def present(stored: dict[str, Any], ds: xr.Dataset | xr.DataTree) -> dict[str, Any]:
+    """Those encodings whose variables, or nodes and variables, are there."""
+    if isinstance(ds, xr.Dataset):
+        return {name: value for name, value in stored.items() if name in ds.variables}
+    return {node.path: present(stored[node.path], node.to_dataset()) for node in ds.subtree}
+
+
 def merged(known: dict[str, Any], given: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Encodings with those given in their place."""
     if not isinstance(given, Mapping):

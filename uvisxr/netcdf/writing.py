@@ -51,7 +51,7 @@ def write(
     ds : Dataset or DataTree
     path : Path
     stored : dict, optional
-        Encodings of all variables, by name; of a tree, by node path and name.
+        Encodings of all variables, by name, or of more; of a tree, by node path and name.
     group : str, optional
         Of a dataset.
 
@@ -62,7 +62,7 @@ def write(
     ExportError
         The dataset holds what NetCDF has no form for.
     """
-    stored = encodings.of(ds) if stored is None else stored
+    stored = encodings.of(ds) if stored is None else encodings.present(stored, ds)
     # Encodings read from a file describe that file (its chunks and time units), not this one.
     if isinstance(ds, xr.DataTree):
         ds = ds.map_over_datasets(lambda node: node.drop_encoding())

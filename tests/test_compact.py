@@ -1,0 +1,291 @@
+"""Compact files: without the arrays that follow from the counts, which come back bit for bit."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import pytest
+import xarray as xr
+from helpers import calfiles
+
+import uvisxr
+from uvisxr.calibration import convert
+from uvisxr.calibration.convert import OUTPUTS
+from uvisxr.calibration.reduced import leave_out, restored
+from uvisxr.errors import (
+    ArgumentError,
+    ExportError,
+    MissingStepError,
+    NoFileError,
+    UvisError,
+    UvisWarning,
+)
+from uvisxr.instrument.detector import Window
+from uvisxr.netcdf import deflate
+
+WINDOW = Window(10, 0, 29, 1023, 1, 4)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return calfiles.folder(tmp_path_factory.mktemp("calibration"))
+
+
+@pytest.fixture(scope="module")
+def opened() -> xr.Dataset:
+    """Two products, of which counts are missing."""
+    ds = calfiles.poisson(5, WINDOW, compression="SQRT_9")
+    ds["counts"][1, 3, 20:24] = 65535
+    ds["counts"][4, 7] = 65535
+    return ds.assign_coords(product=("pic", np.array(["A", "A", "B", "B", "B"])))
+
+
+@pytest.fixture(scope="module")
+def calibrated(opened, folder) -> xr.Dataset:
+    return opened.uvis.background(level=4e-4, error=1e-5).uvis.calibrate(
+        files=folder, trend="evolution"
+    )
+
+
+def assert_the_same(a: xr.Dataset, b: xr.Dataset) -> None:
+    """Identical, and to the last bit."""
+    xr.testing.assert_identical(a, b)
+    assert set(a.coords) == set(b.coords)
+    for name, variable in a.variables.items():
+        if variable.dtype.kind == "f":
+            assert variable.dtype == b[name].dtype
+            assert variable.values.tobytes() == b[name].values.tobytes(), name
+
+
+@pytest.mark.parametrize("way", ["netCDF4 alone", "with [fast]"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"smooth": False},
+        {"smooth": True, "errors": "total"},
+        {"nan_interp": None},
+        {"nan_interp": "pchip", "fill_limit": None},
+        {"nan_interp": "shape", "interval": "score", "smooth": False},
+        {"quantization": True, "recipe": "pds", "trend": False},
+        {"evil_pixels": "interpolate", "flat_field": False},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("lazy", [False, True])
+def test_everything_comes_back(opened, folder, tmp_path, monkeypatch, options, lazy, way):
+    monkeypatch.setattr(deflate, "_LARGE", 0)
+    if way == "netCDF4 alone":
+        monkeypatch.setattr(deflate, "available", lambda: False)
+    ds = opened.assign(counts=opened.counts.chunk(pic=2)) if lazy else opened
+    options = {"files": folder, "trend": "evolution"} | options
+    options = {"files": folder, "trend": "evolution"} | options
+    ds = ds.uvis.background(level=4e-4, error=1e-5).uvis.calibrate(**options)
+    blocks = {"counts": {"chunksizes": (2, *opened.counts.shape[1:])}}
+    path = ds.uvis.to_netcdf(tmp_path / "a.nc", compact=True, encoding=blocks)
+    back = uvisxr.open_reduced(path)
+    for name in OUTPUTS:
+        assert back[name].chunks[0] == (2, 2, 1)
+    expected = opened.uvis.background(level=4e-4, error=1e-5).uvis.calibrate(**options)
+    assert_the_same(back.load(), expected)
+
+
+def test_what_others_see(calibrated, tmp_path):
+    path = calibrated.uvis.to_netcdf(tmp_path / "a.nc", compact=True)
+    whole = calibrated.uvis.to_netcdf(tmp_path / "b.nc")
+    assert path.stat().st_size < 0.5 * whole.stat().st_size
+    plain = xr.load_dataset(path)
+    assert plain.attrs.pop("left_out") == " ".join(OUTPUTS)
+    assert "uvisxr.open_reduced(path)" in plain.attrs.pop("left_out_comment")
+    xr.testing.assert_identical(plain, calibrated.drop_vars(OUTPUTS))
+
+
+def test_nothing_is_read_before_it_is_asked_for(calibrated, tmp_path, monkeypatch):
+    path = calibrated.uvis.to_netcdf(tmp_path / "a.nc", compact=True)
+
+    def no(*args, **options):
+        raise AssertionError("a radiance was computed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(convert.Conversion, "radiances", no)
+        patch.setattr("uvisxr.calibration.reduced.Stored.of", no)
+        back = uvisxr.open_reduced(path)
+        assert back.radiance.attrs == calibrated.radiance.attrs
+    # Neither does it carry the terms of its calibration, which many files would fill memory with.
+    assert len(pickle.dumps(back.radiance.data.dask)) < 100_000
+    one = back.radiance.isel(pic=[2], pixel=[4]).load()
+    xr.testing.assert_identical(one, calibrated.radiance.isel(pic=[2], pixel=[4]))
+
+
+def test_lazy_radiances_are_not_computed(opened, folder, tmp_path):
+    """Nor are the counts that they would be computed from, but once, to be written."""
+    computed = []
+
+    def block(values):
+        computed.append(values.shape)
+        return values
+
+    counts = da.from_array(opened.counts.values, chunks=(2, -1, -1))
+    counts = counts.map_blocks(block, dtype=counts.dtype, meta=counts._meta, name="counted")
+    ds = opened.assign(counts=(opened.counts.dims, counts, opened.counts.attrs))
+    ds = ds.uvis.calibrate(files=folder, trend="evolution")
+    computed.clear()
+    path = ds.uvis.to_netcdf(tmp_path / "a.nc", compact=True)
+    assert len(computed) == 3
+    assert_the_same(uvisxr.open_reduced(path).load(), ds.load())
+
+
+def halved(ds: xr.Dataset) -> xr.Dataset:
+    return ds.assign(radiance=ds.radiance.copy(data=ds.radiance / 2))
+
+
+def one_bit(ds: xr.Dataset) -> xr.Dataset:
+    ds = ds.copy(deep=True)
+    ds["radiance_lower"].values.reshape(-1).view(np.uint32)[5000] ^= 1
+    return ds
+
+
+def worded(ds: xr.Dataset) -> xr.Dataset:
+    ds = ds.copy()
+    ds["radiance"] = ds["radiance"].assign_attrs(comment="mine", mask=np.arange(3))
+    return ds
+
+
+#: What may become of radiances, and which of the arrays are then in the file.
+CHANGES: dict[str, tuple[Callable[[xr.Dataset], xr.Dataset], set[str]]] = {
+    "nothing": (lambda ds: ds, set()),
+    "in blocks": (lambda ds: ds.chunk(pic=2), set()),
+    "flagged": (lambda ds: ds.uvis.flag([(0, 3)], "star"), set()),
+    "another background": (lambda ds: ds.uvis.background(level=6e-4), set()),
+    "fewer pixels": (lambda ds: ds.isel(pixel=slice(3, 9)), {"radiance_systematic"}),
+    "other order": (lambda ds: ds.transpose("wl", "pixel", "pic", ...), set(OUTPUTS)),
+    "smoothed": (lambda ds: ds.uvis.smooth(), {"radiance"}),
+    "smoothed twice": (lambda ds: ds.uvis.smooth().uvis.smooth(force=True), set(OUTPUTS)),
+    "filled": (lambda ds: ds.uvis.fill_nan("pchip"), set(OUTPUTS)),
+    "halved": (halved, {"radiance"}),
+    "one bit": (one_bit, {"radiance_lower"}),
+    "attributes": (worded, {"radiance"}),
+    "errors as data": (lambda ds: ds.reset_coords("radiance_upper"), {"radiance_upper"}),
+    "double": (lambda ds: ds.assign(radiance=ds.radiance.astype(float)), {"radiance"}),
+    "no counts": (lambda ds: ds.drop_vars("counts"), set(OUTPUTS)),
+    "no wavelengths": (lambda ds: ds.isel(wl=slice(50, 150)), {"radiance_systematic"}),
+    "no lines": (lambda ds: ds.drop_vars("line"), set(OUTPUTS)),
+    "one exposure": (lambda ds: ds.isel(pic=1), {"radiance_systematic"}),
+    "no arguments": (lambda ds: ds.assign_attrs(calibrate_arguments="{}"), set(OUTPUTS)),
+    "bins": (lambda ds: ds.uvis.bin(pixels=[[(0, 1), (1, 3)], [(2, 5)]]), {"radiance"}),
+    "integral": (lambda ds: ds.uvis.integrate((1300, 1700)), set()),
+    "counts alone": (lambda ds: ds.drop_vars(OUTPUTS), set()),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_would_come_back_otherwise_is_written(calibrated, tmp_path, recwarn, change):
+    function, kept = CHANGES[change]
+    ds = function(calibrated)
+    recwarn.clear()
+    path = ds.uvis.to_netcdf(tmp_path / "a.nc", compact=True)
+    with xr.open_dataset(path) as plain:
+        there = set(OUTPUTS) & set(plain.variables)
+    if change in ("fewer pixels", "no wavelengths", "one exposure"):
+        # Whether their values depend on what was left off is theirs to say.
+        kept = there
+    assert there >= kept
+    told = [str(w.message) for w in recwarn if "compact=True keeps" in str(w.message)]
+    assert bool(told) == bool(there)
+    assert_the_same(uvisxr.open_reduced(path).load(), ds.load())
+
+
+def test_trees_and_groups(calibrated, tmp_path):
+    tree = xr.DataTree.from_dict({"/window0": calibrated, "/window1": calibrated.isel(pixel=[0])})
+    path = tree.uvis.to_netcdf(tmp_path / "a.nc", compact=True)
+    back = uvisxr.open_reduced(path)
+    assert back["window0"].radiance.chunks is not None
+    xr.testing.assert_identical(back.load(), tree)
+    path = calibrated.uvis.to_netcdf(tmp_path / "b.nc", compact=True, group="fuv")
+    assert_the_same(uvisxr.open_reduced(path)["fuv"].to_dataset().load(), calibrated)
+
+
+def test_a_file_that_is_not_compact(calibrated, tmp_path):
+    path = calibrated.uvis.to_netcdf(tmp_path / "a.nc")
+    assert_the_same(uvisxr.open_reduced(path).load(), calibrated)
+
+
+def test_later_steps_on_what_others_see(calibrated, folder, tmp_path):
+    """They are those of counts, and what is left out stays so, until there are radiances again."""
+    plain = xr.load_dataset(calibrated.uvis.to_netcdf(tmp_path / "a.nc", compact=True))
+    with pytest.raises(MissingStepError, match=r"leaves it out.*uvisxr\.open_reduced\(path\)"):
+        plain.uvis.integrate((1300, 1700))
+    again = plain.uvis.calibrate(files=folder, trend="evolution")
+    assert not {"left_out", "left_out_comment"} & set(again.attrs)
+    flagged = plain.uvis.flag([(0, 3)], "star")
+    back = uvisxr.open_reduced(flagged.uvis.to_netcdf(tmp_path / "b.nc"))
+    xr.testing.assert_identical(
+        back.radiance.load(), calibrated.radiance.assign_coords(quality=flagged.quality)
+    )
+    binned = plain.uvis.bin(pixels=[[(0, 1), (1, 3)], [(2, 5)]])
+    path = binned.uvis.to_netcdf(tmp_path / "c.nc")
+    xr.testing.assert_identical(uvisxr.open_reduced(path).load(), binned)
+
+
+def test_what_was_left_out_before_stays_so(calibrated):
+    once, why = leave_out(one_bit(calibrated))
+    assert "radiance_lower" in why
+    mended = once.assign_coords(radiance_lower=calibrated.radiance_lower)
+    mended = mended.assign(radiance=calibrated.radiance)
+    less, why = leave_out(mended)
+    assert (less.attrs["left_out"], why) == (" ".join(OUTPUTS), "")
+    assert_the_same(restored(less), calibrated)
+
+
+def test_writing_later(calibrated, tmp_path):
+    path = tmp_path / "a.nc"
+    later = calibrated.uvis.to_netcdf(path, compact=True, compute=False)
+    assert later.compute() == path
+    assert_the_same(uvisxr.open_reduced(path).load(), calibrated)
+
+
+def test_encodings_of_what_radiances_follow_from(calibrated, tmp_path):
+    path = tmp_path / "a.nc"
+    lossy: dict[str, Any] = {"dtype": "float32"}
+    lossless = {"zlib": True, "complevel": 9}
+    tree = xr.DataTree.from_dict({"/window0": calibrated})
+    for ds, nested in ((calibrated, False), (tree, True)):
+        given = {"sensitivity": lossy}
+        with pytest.raises(ArgumentError, match=r"encoding\['sensitivity'\].*compact=True"):
+            ds.uvis.to_netcdf(path, compact=True, encoding={"/window0": given} if nested else given)
+    given = {"sensitivity": lossless, "evil": {"dtype": "int16"}}
+    calibrated.uvis.to_netcdf(path, compact=True, encoding=given | {"radiance": lossless})
+    assert_the_same(uvisxr.open_reduced(path).load(), calibrated)
+
+
+def test_wrong_calls(calibrated, tmp_path):
+    path = calibrated.uvis.to_netcdf(tmp_path / "a.nc", compact=True)
+    with pytest.raises(ArgumentError, match="compact='yes'"):
+        calibrated.uvis.to_netcdf(tmp_path / "b.nc", compact="yes")
+    with pytest.raises(NoFileError, match="there is no file"):
+        uvisxr.open_reduced(tmp_path / "c.nc")
+    with pytest.raises(ArgumentError, match="chunks='some'"):
+        uvisxr.open_reduced(path, chunks="some")
+    (tmp_path / "d.nc").write_text("notes")
+    with pytest.raises(ExportError, match=r"cannot read .*d\.nc"):
+        uvisxr.open_reduced(tmp_path / "d.nc")
+
+
+def test_a_file_whose_terms_are_damaged(calibrated, tmp_path):
+    path = calibrated.uvis.to_netcdf(tmp_path / "a.nc", compact=True)
+    broken = xr.load_dataset(path).assign_attrs(calibrate_arguments="{}")
+    path = broken.uvis.to_netcdf(tmp_path / "b.nc")
+    with pytest.raises(UvisError, match="calibrate_arguments is not what calibrate has left"):
+        uvisxr.open_reduced(path).load()
+
+
+def test_a_warning_says_what_is_kept(calibrated, tmp_path):
+    with pytest.warns(UvisWarning, match=r"keeps the radiances, which were changed.*smooth\("):
+        calibrated.uvis.smooth().uvis.smooth(force=True).uvis.to_netcdf(
+            tmp_path / "a.nc", compact=True
+        )

@@ -1,0 +1,117 @@
+"""Open the files that uvisxr wrote, with what compact ones leave out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import xarray as xr
+
+from ..calibration.reduced import restored
+from ..calls import public
+from ..errors import ArgumentError, ExportError, NoFileError, UvisError
+
+_MEND = "give a file that ds.uvis.to_netcdf has written"
+
+
+def open_reduced(
+    path: str | Path, chunks: dict[str, int] | str | None = None
+) -> xr.Dataset | xr.DataTree:
+    """Open a file of `to_netcdf`, with the radiances that ``compact=True`` left out.
+
+    They are computed from the counts and the terms of the calibration in the file when they are
+    asked for, block by block of exposures, and are bit for bit those of the dataset that was
+    written. (The version that opens the file computes them: one that calibrates differently gives
+    what it calibrates.) Of other files, everything is in the file. No calibration file is read.
+
+    Parameters
+    ----------
+    path : path
+    chunks : dict or "auto", optional
+        Dask chunks; by default those of the file.
+
+    Returns
+    -------
+    Dataset or DataTree
+        As written, lazy. A tree if the file has groups.
+
+    Raises
+    ------
+    NoFileError
+        The file is missing: a FileNotFoundError too, as of `open`.
+    ArgumentError
+        `chunks` has a wrong value.
+    ExportError
+        The file cannot be read.
+
+    Examples
+    --------
+    With the simulated observation ``made`` of `help(uvisxr)`:
+
+    >>> ds = made.open().uvis.calibrate(files=made.calibration)
+    >>> path = ds.uvis.to_netcdf("titan.nc", compact=True)
+    >>> back = uvisxr.open_reduced(path)
+    >>> back.radiance.chunks is not None, back.load().identical(ds.load())
+    (True, True)
+
+    Without uvisxr it is a file of counts:
+
+    >>> import xarray as xr
+    >>> with xr.open_dataset(path) as plain:
+    ...     print(plain.attrs["left_out"])
+    radiance radiance_upper radiance_lower radiance_systematic
+    """
+    path = Path(path).expanduser()
+    if not path.exists():
+        raise NoFileError(f"there is no file {path}: {_MEND}", path)
+    found = tree(path, chunks, _MEND)
+    try:
+        if found.children:
+            return found.map_over_datasets(lambda ds: restored(ds) if ds.variables else ds)
+        return restored(found.to_dataset())
+    except UvisError as error:
+        raise ExportError(f"{path}: what it leaves out cannot be computed: {error}") from error
+
+
+if not TYPE_CHECKING:
+    # mypy does not see through the decorator where the package's face looks for the type.
+    open_reduced = public("open_reduced")(open_reduced)
+
+
+def tree(path: Path, chunks: dict[str, int] | str | None, mend: str) -> xr.DataTree:
+    """Open a file as it is, lazily.
+
+    Parameters
+    ----------
+    path : Path
+    chunks : dict or "auto", optional
+        By default those of the file.
+    mend : str
+        What to do if it cannot be read.
+
+    Returns
+    -------
+    DataTree
+
+    Raises
+    ------
+    ArgumentError
+        `chunks` has a wrong value.
+    ExportError
+        The file cannot be read.
+    """
+    chunks = {} if chunks is None else chunks
+    try:
+        return xr.open_datatree(path, engine="netcdf4", chunks=chunks)
+    except OSError as error:
+        raise ExportError(f"cannot read {path}: {error}; {mend}") from error
+    except (TypeError, ValueError) as error:
+        said = error
+    try:
+        # To tell what is wrong with the file from what is wrong with the chunks.
+        xr.open_datatree(path, engine="netcdf4", chunks=None).close()
+    except (OSError, ValueError) as error:
+        raise ExportError(f"cannot read {path}: {error}; {mend}") from error
+    raise ArgumentError(
+        f'chunks={chunks!r}: {said}; expected sizes by dimension, such as {{"pic": 10}}, or "auto"'
+    ) from said
