@@ -16,8 +16,8 @@ import uvisxr
 from uvisxr import UvisError
 from uvisxr.accessor import UvisAccessor
 from uvisxr.dataset import overview
-from uvisxr.pds3.qube import QubeArray
 from uvisxr.plot import PlotAccessor
+from uvisxr.reader.counts import QubeArray
 from uvisxr.simulate import Simulation, Window
 from uvisxr.stars.catalogue import read
 from uvisxr.stars.flag_files import StarFlags

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from click.testing import CliRunner
+from helpers.interpreter import brought
 from helpers.products import two_windows, write_product
 
 from uvisxr.cli import main
@@ -43,6 +44,13 @@ def test_table(product, tmp_path):
     ]
     assert "S RINGS" in rows[1]
     assert {row.index("2005-08") for row in rows} == {head.index("start")}
+
+
+def test_takes_neither_xarray_nor_anything_slow_to_import(product):
+    """Only what reads labels: of libraries no more than numpy, and click of the command."""
+    code = f"sys.argv = ['uvisxr']; from uvisxr.cli import main; main(['info', {str(product)!r}], "
+    code += "standalone_mode=False)"
+    assert brought(code) == {"click", "numpy", "uvisxr"}
 
 
 def test_real_products(data):

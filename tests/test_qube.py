@@ -18,7 +18,8 @@ from xarray.core import indexing
 import uvisxr
 from uvisxr.errors import ProductError
 from uvisxr.pds3 import qube
-from uvisxr.pds3.qube import QubeArray, QubeFile
+from uvisxr.pds3.qube import QubeFile
+from uvisxr.reader.counts import QubeArray
 
 NAME = "FUV2005_230_15_15"
 

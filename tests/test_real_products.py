@@ -19,7 +19,7 @@ from uvisxr.errors import UvisWarning
 from uvisxr.fetch import cache_dir
 from uvisxr.pds3.label import read_label
 from uvisxr.pds3.product import read_matrix
-from uvisxr.reader.observation import times
+from uvisxr.reader.times import times
 from uvisxr.timescales import clock_from_et
 
 

@@ -13,8 +13,6 @@ from functools import wraps
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-import xarray as xr
-
 from . import bridge
 from .checks import close, nearest, refused
 from .errors import ArgumentError, NoSuchNameError
@@ -27,7 +25,6 @@ _DATA = ("self", "ds", "data", "tree")
 
 
 _PATHS = ((str, os.PathLike, Iterable), "a path, or several in a sequence")
-_DATASET = ((xr.Dataset,), "a dataset, such as uvisxr.open_product gives")
 
 #: What values of annotated types must be instances of, and what is said to be expected. Of other
 #: types, and of what is in a sequence, the functions see for themselves.
@@ -40,7 +37,6 @@ _KINDS: Mapping[str, tuple[tuple[type, ...], str]] = MappingProxyType(
         "Iterable[Any]": ((Iterable,), "a sequence"),
         "Sequence[int]": ((Iterable,), "numbers in a sequence"),
         "str": ((str,), "text"),
-        "xr.Dataset": _DATASET,
         "Mapping[str, Mapping[str, Any]]": (
             (Mapping,),
             'properties by part, such as {"limb": {"color": "red"}}',
@@ -93,9 +89,16 @@ def _check(name: str, key: str, value: object, annotation: str) -> None:
     """Refuse what would be a TypeError as soon as it is opened or gone through."""
     kind = annotation.removesuffix(" | None")
     if kind == annotation or value is not None:
-        fits, expected = _KINDS.get(kind, (None, ""))
+        fits, expected = _dataset() if kind == "xr.Dataset" else _KINDS.get(kind, (None, ""))
         if fits is not None and not isinstance(value, fits):
             raise ArgumentError(f"{name}: {refused(key, value, expected)}")
+
+
+def _dataset() -> tuple[tuple[type, ...], str]:
+    # Not at the top: the command reads labels without xarray, which takes longer to import.
+    import xarray as xr
+
+    return (xr.Dataset,), "a dataset, such as uvisxr.open_product gives"
 
 
 def public(name: str) -> Callable[[_F], _F]:

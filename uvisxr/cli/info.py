@@ -68,16 +68,16 @@ def _is_there(path: Path) -> bool:
 
 def _row(label: Label) -> tuple[str, ...]:
     from ..pds3.sources import stated
-    from ..reader import observation
+    from ..reader.times import times
 
-    times = observation.times(label)
+    when = times(label)
     return (
         label.path.stem,
         label.channel,
         label.slit or stated(label.path, "SLIT_STATE") or "-",
         label.target or stated(label.path, "TARGET_NAME") or "-",
-        str(times["time_start"][0])[:23],
-        str(times["time_stop"][-1])[:23],
+        str(when["time_start"][0])[:23],
+        str(when["time_stop"][-1])[:23],
         f"{label.shape[0]} x {label.integration:g} s",
         " ".join(f"{lines}x{bands}" for lines, bands in (w.shape for w in label.windows)),
         " ".join(f"{w.line_bin}x{w.band_bin}" for w in label.windows),

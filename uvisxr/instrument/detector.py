@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from numbers import Integral
+from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 
 from .. import calls, checks
 from ..errors import MissingStepError, ProductError
 from .channel import N_BANDS, N_LINES, Channel
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 #: First and last detector row that the slit illuminates (users guide, chapter 5).
 FIRST_LIT, LAST_LIT = 2, 61

@@ -16,7 +16,7 @@ from xarray.backends import BackendEntrypoint
 from ..errors import ArgumentError, ProductError
 
 if TYPE_CHECKING:
-    from .observation import StartTime
+    from .times import StartTime
 
 
 #: Keywords of `xarray.open_dataset` for formats that encode their values; a product has none.

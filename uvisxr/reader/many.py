@@ -25,7 +25,8 @@ import xarray as xr
 from ..dataset import inputs
 from ..errors import ArgumentError, UvisError, warn_user
 from ..pds3 import identifier
-from .observation import StartTime, open_observation, open_product
+from .observation import open_observation, open_product
+from .times import StartTime
 
 
 @dataclass(frozen=True)

@@ -15,26 +15,20 @@ from xarray.core import indexing
 
 from .. import checks, targets
 from ..dataset import conventions, history, inputs
-from ..errors import ArgumentError, LabelError, ProductError, UnreadObjectError, warn_user
+from ..errors import ArgumentError, ProductError, UnreadObjectError, warn_user
 from ..instrument.channel import channel as find_channel
 from ..instrument.detector import Window
 from ..pds3 import pairs
 from ..pds3.label import Label
 from ..pds3.product import choose_windows, qube_file
-from ..pds3.qube import QubeArray
 from ..quality.flags import initial
-from ..timescales import add_seconds, clock_from_et, day_of_year
+from ..timescales import day_of_year
 from . import sources, states
-
-#: What START_TIME means: the end of the first exposure, or its start.
-StartTime = Literal["end_of_first", "start"]
+from .counts import QubeArray
+from .times import StartTime, times
 
 #: Which instrument controlled the pointing; UVIS itself is written PRIME.
 Prime = Literal["PRIME", "CIRS", "VIMS", "ISS"]
-
-#: A clock count in the label that is further than this from START_TIME is taken as wrong, s: the
-#: kernels of the day, by which labels were made, predicted the clock to some tens of seconds.
-_CLOCK_TOLERANCE = 120.0
 
 _INSTRUMENT_PAPER = "Esposito et al. (2004), https://doi.org/10.1007/s11214-004-1455-8"
 
@@ -494,49 +488,6 @@ def _lazy(array: QubeArray) -> Any:
     # Wrapped as xarray.open_dataset does it: lazy, cached once read, never written back.
     lazy: Any = indexing.LazilyIndexedArray(array)
     return indexing.MemoryCachedArray(indexing.CopyOnWriteArray(lazy))
-
-
-def times(label: Label, start_time: StartTime = "end_of_first") -> dict[str, np.ndarray]:
-    """Times of the exposures of one product.
-
-    Parameters
-    ----------
-    label : Label
-    start_time : {"end_of_first", "start"}
-        As in `open_product`.
-
-    Returns
-    -------
-    dict of str to ndarray, (pic,)
-        `time`, `time_start`, `time_stop`, `et`, `exposure`, `sclk` and `product` as in a dataset.
-
-    Raises
-    ------
-    LabelError
-        The label gives no START_TIME, or the exposures would take centuries.
-    """
-    start = label.known_start()
-    n, t = label.shape[0], label.integration
-    # START_TIME is the end of the first exposure: see the users guide, chapter 2.
-    first = -t if start_time == "end_of_first" else 0.0
-    elapsed = first + t * np.arange(n)
-    et = start.et
-    clock = float(clock_from_et(et))
-    if abs(label.clock - clock) < _CLOCK_TOLERANCE:
-        clock = label.clock
-    try:
-        middle, begin, end = (add_seconds(start, elapsed + part * t) for part in (0.5, 0.0, 1.0))
-    except ArgumentError as error:
-        raise LabelError(f"{label.path}: {n} exposures of {t:g} s: {error}") from error
-    return {
-        "time": middle,
-        "time_start": begin,
-        "time_stop": end,
-        "et": et + elapsed + t / 2,
-        "exposure": np.full(n, t),
-        "sclk": clock + elapsed,
-        "product": np.full(n, label.product_id),
-    }
 
 
 def _attributes(
