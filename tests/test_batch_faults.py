@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import spiceypy
 import xarray as xr
 import yaml
 from click.testing import CliRunner
@@ -26,7 +27,9 @@ from uvisxr.batch import manifest, pipeline, work
 from uvisxr.batch import run as batch
 from uvisxr.cli import main
 from uvisxr.errors import ArgumentError, ExportError
+from uvisxr.kernels import session
 from uvisxr.netcdf import writing
+from uvisxr.simulate.observation import Simulation
 
 pytest.importorskip("distributed")
 
@@ -558,3 +561,33 @@ def test_a_compact_output_that_keeps_radiances_says_so(in_process, tmp_path: Pat
 def test_compact_is_a_truth_value(tmp_path: Path):
     with pytest.raises(ArgumentError, match="compact='no'"):
         batch.process(tmp_path, STEPS, tmp_path / "out", compact="no")
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_text_kernels_stay_between_products_in_a_process_of_the_batchs_own(
+    made: Simulation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: bool
+):
+    """Elsewhere they are furnished once for each product, and gone after it."""
+    monkeypatch.setattr(session, "_KEPT", session._Kept())
+    asked: list[str] = []
+    furnish = spiceypy.furnsh
+
+    def watched(path: str) -> None:
+        asked.append(path)
+        furnish(path)
+
+    monkeypatch.setattr(spiceypy, "furnsh", watched)
+    steps = pipeline.load([("geometry", {"kernels": str(made.kernels[0].parent)})]).resolved()
+    for name in ("a", "b"):
+        job = work.Job(str(made.labels[0]), f"{name}.nc", str(tmp_path), str(tmp_path), "")
+        record = work.attempt(job, steps, own=own)
+        assert record["status"] == "done", record["error"]
+        held = [spiceypy.kdata(k, "ALL")[0] for k in range(spiceypy.ktotal("ALL"))]
+        texts = [path for path in held if session.check_file(path) in session.TEXTS]
+        assert held == texts and bool(held) == own
+        assert session.user_kernels() == []
+    counts = {asked.count(path) for path in asked if session.check_file(path) in session.TEXTS}
+    assert counts == {1 if own else 2}
+    spiceypy.kclear()
+    with xr.open_dataset(tmp_path / "a.nc") as first, xr.open_dataset(tmp_path / "b.nc") as second:
+        xr.testing.assert_equal(first, second)

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -650,6 +651,143 @@ def test_an_empty_list_is_an_error():
 def test_a_name_that_does_not_exist_is_an_error(tmp_path: Path):
     with pytest.raises(errors.KernelError, match=r"nowhere\.bsp, which does not exist"):
         choose.select([tmp_path / "nowhere.bsp"], [ET])
+
+
+# Text kernels that stay
+
+
+@pytest.fixture
+def furnished(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the files that SPICE is asked to load, in order."""
+    asked: list[str] = []
+    furnish = spiceypy.furnsh
+
+    def watched(path: str) -> None:
+        asked.append(Path(path).name)
+        furnish(path)
+
+    monkeypatch.setattr(spiceypy, "furnsh", watched)
+    return asked
+
+
+def _texts(files: list[Path]) -> list[Path]:
+    return [file for file in files if session.check_file(file) in session.TEXTS]
+
+
+def test_text_kernels_are_read_once_while_they_are_kept(folder: Path, furnished: list[str]):
+    files = choose.select(folder, [ET], ("CASSINI",))
+    texts = _texts(files)
+    furnished.clear()
+    with session.keeping():
+        for _ in range(3):
+            assert choose.select(folder, [ET], ("CASSINI",)) == files
+            with session.loaded(files):
+                assert sorted(_loaded()) == sorted(map(str, files))
+                assert spiceypy.spkgeo(-82, ET, "J2000", 0)[0][0] == 2e6
+            assert _loaded() == [str(file) for file in texts]
+            assert session.user_kernels() == []
+    assert _loaded() == [] and session._pool_names() == []
+    binary = _names([file for file in files if file not in texts])
+    assert Counter(furnished) == Counter(_names(texts)) + Counter(3 * binary)
+
+
+def test_others_take_the_place_of_what_was_kept(tmp_path: Path):
+    first = tiny.text(tmp_path / "first.tf", "FK", A="1", B="1")
+    second = tiny.text(tmp_path / "second.tf", "FK", B="2")
+    with session.keeping():
+        for files, known in (([first], {"A": 1, "B": 1}), ([second], {"B": 2}), ([], {})):
+            with session.loaded(files):
+                found = {name: session._values(name).item() for name in session._pool_names()}
+            assert found == known
+        with session.loaded([first, second]):
+            assert session._values("B").item() == 2
+        with session.loaded([second, first]):
+            assert session._values("B").item() == 1
+        tiny.text(first, "FK", A="1", B="3")
+        with session.loaded([second, first]):
+            assert session._values("B").item() == 3
+    assert _loaded() == [] and session._pool_names() == []
+
+
+def test_a_block_within_another_keeps_nothing(tmp_path: Path):
+    first = tiny.text(tmp_path / "first.tf", "FK", A="1")
+    second = tiny.text(tmp_path / "second.tf", "FK", A="2")
+    with session.keeping():
+        with session.loaded([first]):
+            for inner in ([second], [first]):
+                with session.loaded(inner):
+                    assert session._values("A").item() == (2 if inner == [second] else 1)
+                assert session._values("A").item() == 1
+        assert _loaded() == [str(first)]
+    assert _loaded() == []
+
+
+def test_nothing_is_kept_beside_the_users_files_and_variables(tmp_path: Path):
+    ours = tiny.text(tmp_path / "ours.tf", "FK", A="1")
+    own = tiny.text(tmp_path / "own.tf", "FK", A="2")
+    spiceypy.furnsh(str(own))
+    with session.keeping():
+        with session.loaded([ours]):
+            assert session._values("A").item() == 1
+        assert _loaded() == [str(own)] and session._values("A").item() == 2
+    spiceypy.kclear()
+    spiceypy.pdpool("MINE", [5.0])
+    with session.keeping():
+        with session.loaded([ours]):
+            assert session._values("A").item() == 1
+        assert _loaded() == [] and session._pool_names() == ["MINE"]
+
+
+def test_what_the_user_adds_to_what_was_kept_remains(tmp_path: Path):
+    ours = tiny.text(tmp_path / "ours.tf", "FK", A="1")
+    own = tiny.text(tmp_path / "own.tf", "FK", A="2", B="2")
+    with session.keeping():
+        with session.loaded([ours]):
+            pass
+        spiceypy.furnsh(str(own))
+        spiceypy.pdpool("MINE", [5.0])
+        assert session.user_kernels() == [own]
+        with session.loaded([]):
+            assert _loaded() == [str(own)]
+            assert [session._values(name).item() for name in ("A", "B", "MINE")] == [2, 2, 5]
+    assert _loaded() == [str(own)]
+
+
+def test_names_of_bodies_are_forgotten_and_those_of_instruments_may_stay(tmp_path: Path):
+    def named(file: str, name: str, code: int) -> Path:
+        return tiny.text(
+            tmp_path / file, "FK", NAIF_BODY_NAME=f"'{name}'", NAIF_BODY_CODE=str(code)
+        )
+
+    body, camera = named("body.tf", "NEMO", 2999999), named("camera.tf", "CAMERA", -82999)
+    with session.keeping():
+        with session.loaded([body]):
+            assert spiceypy.bods2c("NEMO") == 2999999
+        assert _loaded() == []
+        with session.loaded([camera]):
+            assert spiceypy.bods2c("CAMERA") == -82999
+        assert _loaded() == [str(camera)]
+
+
+def test_a_kernel_that_fails_leaves_nothing_kept(tmp_path: Path):
+    good = tiny.text(tmp_path / "good.tf", "FK", A="1")
+    bad = tiny.text(tmp_path / "bad.tf", "FK", B="( 'text' 1 )")
+    with session.keeping():
+        with (
+            pytest.raises(errors.KernelError, match=r"cannot load .*bad"),
+            session.loaded([good, bad]),
+        ):
+            pass
+        assert _loaded() == []
+
+
+def test_kept_for_good_is_kept_between_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(session, "_KEPT", session._Kept())
+    text = tiny.text(tmp_path / "a.tf", "FK", A="1")
+    session.keep_for_good()
+    with session.keeping(), session.loaded([text]):
+        pass
+    assert _loaded() == [str(text)]
 
 
 # Coverage

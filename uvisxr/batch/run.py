@@ -230,7 +230,9 @@ def process(
             told = not shown.disable or (client is not None and not quiet)
             if told and cluster.dashboard_link:
                 print(f"dashboard: {cluster.dashboard_link}", file=sys.stderr)
-            attempt = functools.partial(work.attempt, settings=options.current())
+            attempt = functools.partial(
+                work.attempt, settings=options.current(), own=client is None
+            )
             results = _stream(
                 cluster, attempt, itertools.chain([first], jobs), steps.resolved(), retries
             )

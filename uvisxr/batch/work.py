@@ -28,6 +28,7 @@ from .._version import __version__
 from ..dataset import inputs
 from ..errors import ExportError, LeftOutWarning, UvisError, warn_user
 from ..files import sha256, whole_file
+from ..kernels.session import keep_for_good, keeping
 from ..netcdf import writing
 from ..netcdf.compact import compacted
 from ..numerics.poisson import missing
@@ -86,7 +87,9 @@ class Unexpected(Exception):
     """A failure that a retry may cure: (step, message)."""
 
 
-def attempt(job: Job, pipeline: Pipeline, settings: Options | None = None) -> dict[str, Any]:
+def attempt(
+    job: Job, pipeline: Pipeline, settings: Options | None = None, own: bool = False
+) -> dict[str, Any]:
     """Process one product.
 
     Parameters
@@ -95,6 +98,9 @@ def attempt(job: Job, pipeline: Pipeline, settings: Options | None = None) -> di
     pipeline : Pipeline
     settings : Options, optional
         Those of the program that started the batch. By default those of this process.
+    own : bool
+        Whether the process was started for this batch alone, so that text kernels can stay loaded
+        from one product to the next.
 
     Returns
     -------
@@ -117,8 +123,11 @@ def attempt(job: Job, pipeline: Pipeline, settings: Options | None = None) -> di
         step, started = name, time.perf_counter()
 
     record = job.record()
+    if own:
+        keep_for_good()
     with (
         _ONE_AT_A_TIME,
+        keeping(),
         options.applied(_alone(settings or options.current())),
         warnings.catch_warnings(record=True) as caught,
     ):

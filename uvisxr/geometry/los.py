@@ -22,7 +22,7 @@ from ..instrument.channel import N_LINES, Optics
 from ..instrument.detector import Bins, Window
 from ..kernels import choose as kernel_files
 from ..kernels.bodies import SPACECRAFT_CODE, Body, Point, chosen, resolve
-from ..kernels.session import loaded, user_kernels
+from ..kernels.session import keeping, loaded, user_kernels
 from ..numerics import sphere
 from ..numerics.constants import ASTRONOMICAL_UNIT
 from ..timescales import et_to_utc
@@ -149,15 +149,16 @@ def geometry(
     bins = Bins.of(ds)
 
     bodies = ("CASSINI", name, "SUN") if name else ("CASSINI", "SUN")
-    files = kernel_files.select(kernels, ets=et.ravel(), bodies=bodies)
-    with loaded(files):
-        # Without kernels of ours, those that the user has furnished are used.
-        used = files or [file for file in user_kernels() if file.is_file()]
-        body = _resolved(name)
-        view = FieldOfView.of(channel, slit, optics)
-        ephemeris = _ephemeris(body, et.ravel())
-        attitude = pointing(view.frame, et.ravel())
-        _warn_of_unknown(et, ephemeris, attitude, used)
+    with keeping():
+        files = kernel_files.select(kernels, ets=et.ravel(), bodies=bodies)
+        with loaded(files):
+            # Without kernels of ours, those that the user has furnished are used.
+            used = files or [file for file in user_kernels() if file.is_file()]
+            body = _resolved(name)
+            view = FieldOfView.of(channel, slit, optics)
+            ephemeris = _ephemeris(body, et.ravel())
+            attitude = pointing(view.frame, et.ravel())
+            _warn_of_unknown(et, ephemeris, attitude, used)
 
     with np.errstate(invalid="ignore", divide="ignore"):
         # If the target is the Sun, angles to the Sun are 0/0.

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import spiceypy
+from spiceypy import cyice
 from spiceypy.utils.exceptions import SpiceyError
 
 from ..errors import KernelError
@@ -98,7 +99,7 @@ def ck_intervals(path: str | Path, frame_id: int) -> np.ndarray:
         # As in SPICE: frames on a spacecraft use that spacecraft's clock.
         clock = int(frame_id / 1000)
         try:
-            ets = [spiceypy.sct2e(clock, tick) for tick in ticks]
+            ets = cyice.sct2e_v(clock, np.array(ticks, float)) if ticks else ()
         except SpiceyError as error:
             raise KernelError(
                 f"cannot tell which times {path} covers without the clock and leap-seconds "

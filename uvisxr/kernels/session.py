@@ -8,6 +8,10 @@ uvisxr calls SPICE only inside `loaded`, which holds `LOCK`::
 
 A fork of the process waits until no other thread is in such a block.
 
+Reading the archive's text kernels takes longer than the geometry of a short product. Within
+`keeping` they therefore stay from one such block to the next, as long as SPICE holds nothing of
+anybody else.
+
 References
 ----------
 NAIF required reading *KERNEL* (loading and unloading: the file loaded last wins; unloading a text
@@ -21,8 +25,8 @@ import os
 import re
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -65,8 +69,116 @@ _PAGE = 500
 _STRING = 81
 
 
+@dataclass
+class _Kept:
+    """Text kernels that stay furnished; only to be touched by who holds `LOCK`.
+
+    Attributes
+    ----------
+    blocks : int
+        How many `keeping` blocks are open.
+    for_good : bool
+        As after `keep_for_good`.
+    within : int
+        How many `loaded` blocks are open, one in the other.
+    stamps : list of tuple
+        The files, in the order in which they were furnished; see `stamp`.
+    variables : frozenset of str
+        What they set in the pool.
+    """
+
+    blocks: int = 0
+    for_good: bool = False
+    within: int = 0
+    stamps: list[tuple[str, int, int, int]] = field(default_factory=list)
+    variables: frozenset[str] = frozenset()
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name, *_ in self.stamps]
+
+
+_KEPT = _Kept()
+
+
 @contextmanager
-def loaded(paths: Iterable[str | Path]) -> Iterator[list[Path]]:
+def keeping() -> Iterator[None]:
+    """Let text kernels that `loaded` furnishes in a `with` block stay until its end.
+
+    The next `loaded` takes them over if it wants the same ones; otherwise they go first. They stay
+    only if SPICE held neither files nor variables before, and if the names that they define are
+    those of instruments alone: names of bodies would be known outside of `loaded` too.
+    `user_kernels` does not list them.
+    """
+    with LOCK:
+        _KEPT.blocks += 1
+    try:
+        yield
+    finally:
+        with LOCK:
+            _KEPT.blocks -= 1
+            if not _KEPT.blocks and not _KEPT.for_good:
+                _release()
+
+
+def keep_for_good() -> None:
+    """Keep text kernels, as in `keeping`, until the process ends: one that nobody else works in."""
+    _KEPT.for_good = True
+
+
+def _keep(texts: list[Path]) -> list[Path]:
+    """The text kernels, if they are or can be furnished to stay, and nothing otherwise."""
+    if _KEPT.within:
+        return []
+    try:
+        stamps = [stamp(path) for path in texts]
+    except OSError:
+        # The furnishing will say what is wrong.
+        stamps = []
+    if _KEPT.stamps and stamps == _KEPT.stamps and _furnished() == _KEPT.names:
+        return texts
+    _release()
+    if not stamps or not (_KEPT.blocks or _KEPT.for_good) or _furnished() or _pool_names():
+        return []
+    try:
+        for path in texts:
+            _furnish(path)
+    except KernelError:
+        spiceypy.kclear()
+        raise
+    if _names_bodies():
+        spiceypy.kclear()
+        return []
+    _KEPT.stamps, _KEPT.variables = stamps, frozenset().union(*map(sets, texts))
+    return texts
+
+
+def _names_bodies() -> bool:
+    """Whether the pool names bodies; spacecraft and instruments have negative codes."""
+    known = spiceypy.expool("NAIF_BODY_CODE")
+    return bool(known) and bool((np.asarray(_values("NAIF_BODY_CODE"), float) >= 0).any())
+
+
+def _release() -> None:
+    """Unload what has stayed. What the user has furnished or set since remains."""
+    if not _KEPT.stamps:
+        return
+    others = {name: _values(name) for name in _pool_names() if name not in _KEPT.variables}
+    if _furnished() == _KEPT.names:
+        spiceypy.kclear()
+    else:
+        for name in reversed(_KEPT.names):
+            spiceypy.unload(name)
+    _KEPT.stamps, _KEPT.variables = [], frozenset()
+    _set(others)
+
+
+def _furnished() -> list[str]:
+    return [spiceypy.kdata(index, "ALL")[0] for index in range(spiceypy.ktotal("ALL"))]
+
+
+@contextmanager
+def loaded(paths: Iterable[str | Path], soon: Iterable[str | Path] = ()) -> Iterator[list[Path]]:
     """Furnish kernels for the duration of a `with` block, and unload exactly those.
 
     Each file is furnished once, in the given order (the last has the highest priority, and all rank
@@ -77,6 +189,9 @@ def loaded(paths: Iterable[str | Path]) -> Iterator[list[Path]]:
     ----------
     paths : iterable of path
         Kernels of any kind, including meta-kernels. If empty, only the lock is taken.
+    soon : iterable of path, optional
+        The text kernels of the next block, among them all of these. Within `keeping` they are
+        furnished instead, as they will stay.
 
     Yields
     ------
@@ -90,20 +205,40 @@ def loaded(paths: Iterable[str | Path]) -> Iterator[list[Path]]:
         file. Files furnished before it are unloaded.
     """
     wanted = list(dict.fromkeys(Path(path) for path in paths))
-    if not wanted:
-        with LOCK:
-            yield wanted
+    with LOCK:
+        kept = _keep(_texts([*soon] or wanted) if wanted else [])
+        rest = [path for path in wanted if path not in kept]
+        _KEPT.within += 1
+        try:
+            with _added(rest, kept):
+                if wanted:
+                    _LOG.debug("SPICE has loaded %s", ", ".join(map(str, wanted)))
+                yield wanted
+        finally:
+            _KEPT.within -= 1
+
+
+def _texts(paths: Iterable[str | Path]) -> list[Path]:
+    """Text kernels among some files; none if there are meta-kernels, which may load any."""
+    kinds = {Path(path): check_file(path) for path in paths}
+    return [] if "MK" in kinds.values() else [path for path in kinds if kinds[path] in TEXTS]
+
+
+@contextmanager
+def _added(paths: list[Path], kept: list[Path]) -> Iterator[None]:
+    """Furnish files for the duration of a `with` block; if some are kept, none of text."""
+    if not paths:
+        yield
         return
-    with LOCK, pool_kept():
+    with nullcontext() if kept else pool_kept():
         alone = not spiceypy.ktotal("ALL")
         done: list[Path] = []
         try:
-            for path in wanted:
+            for path in paths:
                 check_file(path)
                 _furnish(path)
                 done.append(path)
-            _LOG.debug("SPICE has loaded %s", ", ".join(map(str, done)))
-            yield wanted
+            yield
         finally:
             if alone:
                 # Every text kernel unloaded makes SPICE reread the remaining ones. If all the files
@@ -129,12 +264,12 @@ def pool_kept() -> Iterator[None]:
 
 
 def user_kernels() -> list[Path]:
-    """The files currently furnished, without meta-kernels, in loading order."""
+    """The user's files currently furnished, without meta-kernels, in loading order."""
     with LOCK:
         found = []
         for index in range(spiceypy.ktotal("ALL")):
             name, kind, _, _ = spiceypy.kdata(index, "ALL")
-            if kind != "META":
+            if kind != "META" and name not in _KEPT.names:
                 found.append(Path(name))
         return found
 
@@ -285,13 +420,17 @@ def spice_reason(error: SpiceyError) -> str:
 
 def _pool() -> dict[str, np.ndarray | list[str]]:
     """Every kernel-pool variable with its values."""
+    return {name: _values(name) for name in _pool_names()}
+
+
+def _pool_names() -> list[str]:
     names: list[str] = []
     try:
         while len(names) % _PAGE == 0:
             names += spiceypy.gnpool("*", len(names), _PAGE)
     except NotFoundError:
         pass
-    return {name: _values(name) for name in names}
+    return names
 
 
 def _values(name: str) -> np.ndarray | list[str]:
@@ -303,15 +442,18 @@ def _values(name: str) -> np.ndarray | list[str]:
 
 def _restore(before: dict[str, np.ndarray | list[str]]) -> None:
     now = _pool()
-    for name, values in before.items():
-        if name in now and _same(now[name], values):
-            continue
+    changed = {n: v for n, v in before.items() if n not in now or not _same(now[n], v)}
+    _set(changed)
+    for name in now.keys() - before.keys():
+        spiceypy.dvpool(name)
+
+
+def _set(variables: dict[str, np.ndarray | list[str]]) -> None:
+    for name, values in variables.items():
         if isinstance(values, list):
             spiceypy.pcpool(name, values)
         else:
             spiceypy.pdpool(name, values)
-    for name in now.keys() - before.keys():
-        spiceypy.dvpool(name)
 
 
 def _same(left: np.ndarray | list[str], right: np.ndarray | list[str]) -> bool:
