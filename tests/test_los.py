@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import dask
@@ -194,6 +195,19 @@ class TestSubsets:
     def test_the_same_whatever_the_block(self, ds, files, done, monkeypatch):
         monkeypatch.setattr("uvisxr.geometry.los._BLOCK", 1)
         close(ds.uvis.geometry(files), done)
+
+    def test_memory_beside_the_result_does_not_grow(self, files, monkeypatch):
+        monkeypatch.setattr("uvisxr.geometry.los._BLOCK", 2048)
+        beside, sizes = [], []
+        for n in (200, 800):
+            many = synthetic.dataset(ets=synthetic.TITAN_ET + np.linspace(-300, 300, n))
+            tracemalloc.start()
+            result = many.uvis.geometry(files)
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            sizes.append(sum(variable.nbytes for variable in result.variables.values()))
+            beside.append(peak - sizes[-1])
+        assert beside[1] - beside[0] < 0.1 * (sizes[1] - sizes[0])
 
 
 @pytest.fixture(scope="module")

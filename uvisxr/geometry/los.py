@@ -6,7 +6,6 @@ What each field means, its unit, sign and zero, stands in the text of the packag
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,6 +38,12 @@ LonDirection = Literal["west", "east"]
 
 #: Attributes that a geometry sets, if it has the target that they describe.
 _ATTRIBUTES = ("kernels", "geometry_target", "target_radii", "lon_direction", "tangent", "optics")
+
+#: Fields of lines of sight by their dimension and name, at centres and at corners.
+_Sightlines = dict[str, dict[str, tuple[np.ndarray, np.ndarray]]]
+
+#: Turns east longitudes into those that are wanted.
+_Directed = Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]
 
 #: Every detector row by itself.
 _EVERY_ROW = Window(0, 0, N_LINES - 1, 0).bins
@@ -162,19 +167,12 @@ def geometry(
 
     with np.errstate(invalid="ignore", divide="ignore"):
         # If the target is the Sun, angles to the Sun are 0/0.
-        vectors = view.pixel_vectors(bins)
+        vectors = {"pixel": view.pixel_vectors(bins)}
         if all_rows:
-            vectors = np.concatenate([vectors, view.pixel_vectors(_EVERY_ROW)])
-        fields, rows = _fields(body, ephemeris, attitude, vectors, tangent)
-    if lon_direction == "west":
-        for table in (fields, rows):
-            for name in table:
-                if FIELDS[name].directed:
-                    table[name] = sphere.wrap(-table[name])
-
-    pixels = {name: values[:, : bins.line.size] for name, values in fields.items()}
-    every = {f"{ROW}{n}": a[:, bins.line.size :] for n, a in fields.items()} if all_rows else {}
-    result = _attach(ds, et, {"pixel": pixels, "row": every}, rows)
+            vectors["row"] = view.pixel_vectors(_EVERY_ROW)
+        directed: _Directed = _westward if lon_direction == "west" else dict
+        fields, rows = _fields(body, ephemeris, attitude, vectors, tangent, directed)
+    result = _attach(ds, et, fields, rows)
     attrs = {
         "kernels": ", ".join(Path(f).name for f in used),
         "optics": optics,
@@ -272,45 +270,68 @@ def _fields(
     body: Body | Point | None,
     ephemeris: Course,
     attitude: np.ndarray,
-    vectors: np.ndarray,
+    vectors: dict[str, np.ndarray],
     tangent: TangentKind,
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Fields of the lines of sight, and those of the instants; `lon` east-positive."""
+    directed: _Directed,
+) -> tuple[_Sightlines, dict[str, np.ndarray]]:
+    """Fields of the lines of sight, and those of the instants."""
     rows = _course_fields(ephemeris)
     if isinstance(ephemeris, Sighting):
         rows |= _centre_fields(ephemeris)
     if not (isinstance(body, Body) and isinstance(ephemeris, Ephemeris)):
-        return _sightlines(attitude, vectors), rows
+        return _sightlines(attitude, vectors, lambda rows, sky: {}), directed(rows)
     state = TargetState.of(body, ephemeris)
-    look = partial(_look, state, ephemeris, tangent)
-    return _sightlines(attitude, vectors, look), rows | _body_fields(state, ephemeris)
+
+    def look(rows: np.ndarray, sky: np.ndarray) -> dict[str, np.ndarray]:
+        return directed(_look(state, ephemeris, tangent, rows, sky))
+
+    fields = _sightlines(attitude, vectors, look)
+    return fields, directed(rows | _body_fields(state, ephemeris))
+
+
+def _westward(table: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Fields whose longitudes on the target increase eastwards, with such as increase westwards."""
+    return {n: sphere.wrap(-v) if FIELDS[n].directed else v for n, v in table.items()}
 
 
 def _sightlines(
     attitude: np.ndarray,
-    vectors: np.ndarray,
-    look: Callable[[np.ndarray, np.ndarray], dict[str, np.ndarray]] | None = None,
-) -> dict[str, np.ndarray]:
-    """Fields of the lines of sight, (instant, pixel, 5): centre and corners; NaN without pointing.
+    vectors: dict[str, np.ndarray],
+    look: Callable[[np.ndarray, np.ndarray], dict[str, np.ndarray]],
+) -> _Sightlines:
+    """Fields of the lines of sight by their dimension: (instant, dim) and (instant, dim, corner).
 
-    `look` gives those on a body, for some of the instants and their directions in the sky, (n, m,
-    3).
+    `vectors`, (dim, 5, 3), are those of centre and corners. `look` gives the fields on a body, for
+    some of the instants and their directions in the sky, (n, m, 3). NaN without pointing.
     """
-    shape = (len(attitude), *vectors.shape[:2])
-    flat = vectors.reshape(-1, 3)
-    fields: dict[str, np.ndarray] = {}
-    pointed = np.flatnonzero(np.isfinite(attitude[:, 0, 0]))
+    flat = np.concatenate([part.reshape(-1, 3) for part in vectors.values()])
+    starts = np.cumsum([0, *(5 * len(part) for part in vectors.values())])
+    fields: _Sightlines = {dim: {} for dim in vectors}
+    is_pointed = np.isfinite(attitude[:, 0, 0])
+    pointed = np.flatnonzero(is_pointed)
     # If nothing is pointed, one empty block still creates the fields.
     for rows in _blocks(pointed, len(flat)) if pointed.size else [pointed]:
         sky = flat @ np.swapaxes(attitude[rows], -1, -2)
-        found = look(rows, sky) if look else {}
+        found = look(rows, sky)
         found["ra"], found["dec"] = sphere.longitude(sky), sphere.latitude(sky)
-        for name, values in found.items():
-            if name not in fields:
-                blank = 0 if values.dtype == np.int8 else np.nan
-                fields[name] = np.full(shape, blank, values.dtype)
-            fields[name][rows] = values.reshape(rows.size, *shape[1:])
+        for (dim, part), start in zip(vectors.items(), starts, strict=False):
+            for name, values in found.items():
+                if name not in fields[dim]:
+                    fields[dim][name] = _blank(~is_pointed, len(part), values.dtype)
+                values = values[:, start : start + 5 * len(part)].reshape(rows.size, len(part), 5)
+                centre, corners = fields[dim][name]
+                # Each into its own array at once: of a long observation they take most of the
+                # memory there is.
+                centre[rows], corners[rows] = values[..., 0], values[..., 1:]
     return fields
+
+
+def _blank(unpointed: np.ndarray, size: int, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
+    """Arrays of a field at centres and corners, to be filled where there is pointing."""
+    arrays = [np.empty((len(unpointed), size, *axis), dtype) for axis in ((), (4,))]
+    for array in arrays:
+        array[unpointed] = 0 if dtype == np.int8 else np.nan
+    return arrays[0], arrays[1]
 
 
 def _look(
@@ -320,7 +341,7 @@ def _look(
     rows: np.ndarray,
     sky: np.ndarray,
 ) -> dict[str, np.ndarray]:
-    """Fields on a body of apparent directions (n, m, 3), J2000; `lon` east-positive."""
+    """Fields on a body of apparent directions (n, m, 3), J2000; longitudes east-positive."""
     turned = sky @ np.swapaxes(ephemeris.rotation[rows], -1, -2)
     rays = Rays.of(state.part(rows), turned)
     points, altitude = tangents(rays, tangent)
@@ -387,7 +408,7 @@ def _names() -> list[str]:
 def _attach(
     ds: xr.Dataset,
     et: np.ndarray,
-    fields: dict[str, dict[str, np.ndarray]],
+    fields: _Sightlines,
     rows: dict[str, np.ndarray],
 ) -> xr.Dataset:
     """The dataset with its fields, those of the lines of sight by their dimension."""
@@ -401,12 +422,13 @@ def _attach(
         axis = ("axis",) * (values.ndim - 1)
         coords[name] = xr.Variable((*dims, *axis), values.reshape(*et.shape, *values.shape[1:]))
     for dim, table in fields.items():
-        for name, values in table.items():
-            values = values.reshape(*et.shape, *values.shape[1:])
-            centre, corners = values[..., 0].copy(), values[..., 1:].copy()
-            coords[name] = xr.Variable((*dims, dim), centre)
-            coords[f"{name}_corners"] = xr.Variable((*dims, dim, "corner"), corners)
-    if fields["row"]:
+        prefix = ROW if dim == "row" else ""
+        for name, (centre, corners) in table.items():
+            of = {"": (centre, (*dims, dim)), "_corners": (corners, (*dims, dim, "corner"))}
+            for suffix, (values, axes) in of.items():
+                values = values.reshape(*et.shape, *values.shape[1:])
+                coords[f"{prefix}{name}{suffix}"] = xr.Variable(axes, values)
+    if "row" in fields:
         coords["row"] = xr.Variable("row", _EVERY_ROW.line)
     # A single exposure or pixel, selected by an integer, has no such dimension.
     single = {dim: 0 for dim in ("pic", "pixel") if dim not in ds.dims}
