@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -130,3 +132,17 @@ def test_many_cells_are_worked_on_in_parts(monkeypatch):
     np.testing.assert_allclose(whole, x + 2 * y)
     monkeypatch.setattr("uvisxr.numerics.raster._CELLS", 100)
     np.testing.assert_array_equal(linear(half, values, (40, 40)), whole)
+
+
+def test_deposits_are_made_in_parts_of_bounded_memory(monkeypatch):
+    polygons = _quads(np.random.default_rng(3), 400, -20, 220, 60)
+    weights = np.random.default_rng(4).normal(size=(2, 400))
+    peaks, found = [], []
+    for limit in (2**30, 2**12):
+        monkeypatch.setattr("uvisxr.numerics.raster._DEPOSITS", limit)
+        tracemalloc.start()
+        found.append(coverage(polygons, weights, (200, 200)))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    np.testing.assert_allclose(found[1], found[0], rtol=0, atol=1e-12 * np.abs(weights).sum())
+    assert peaks[1] < 0.3 * peaks[0]

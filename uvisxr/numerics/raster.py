@@ -10,10 +10,13 @@ glyphs.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import pairwise
+
 import numpy as np
 
-#: Edges processed at a time; bounds the memory.
-_BLOCK = 2**16
+#: Approximate number of deposits of edges in cells made at a time; bounds the memory.
+_DEPOSITS = 2**20
 
 #: Approximate number of triangle-cell pairs processed at a time.
 _CELLS = 2**20
@@ -62,12 +65,24 @@ def coverage(polygons: np.ndarray, weights: np.ndarray, shape: tuple[int, int]) 
         weights = -weights * np.sign(signed_areas(polygons))
         edges = np.concatenate([polygons, np.roll(polygons, -1, axis=1)], axis=-1).reshape(-1, 4)
         owner = np.repeat(np.arange(len(polygons)), polygons.shape[1])
-        for start in range(0, len(edges), _BLOCK):
-            part = slice(start, start + _BLOCK)
+        for part in _parts(edges, shape):
             index, amount, which = _deposits(edges[part], shape)
             for k, weight in enumerate(weights[:, owner[part]]):
-                total[k] += np.bincount(index, amount * weight[which], total.shape[1])
-    return np.cumsum(total.reshape(-1, rows, columns + 2), axis=-1)[..., :columns]
+                np.add.at(total[k], index, amount * weight[which])
+    sums = total.reshape(-1, rows, columns + 2)
+    return np.cumsum(sums, axis=-1, out=sums)[..., :columns]
+
+
+def _parts(edges: np.ndarray, shape: tuple[int, int]) -> Iterator[slice]:
+    """Successive edges (n, 4) that make about `_DEPOSITS` deposits together, or one that makes
+    more."""
+    limits = np.array(shape[::-1])
+    across, up = np.abs(np.diff(np.clip(edges.reshape(-1, 2, 2), 0, limits), axis=1))[:, 0].T
+    # An edge enters a cell for every row and column that it crosses, and shares each with the next.
+    count = np.cumsum(2 * (across + up + 2))
+    bounds = np.flatnonzero(np.diff(count // _DEPOSITS)) + 1
+    for start, stop in pairwise([0, *bounds.tolist(), len(edges)]):
+        yield slice(start, stop)
 
 
 def _deposits(
