@@ -88,7 +88,7 @@ def throughput(count: int) -> None:
     print(f"overhead of a product: {(one - loop) / count * 1e3:.0f} ms, {one / loop - 1:.1%}")
 
 
-def nothing(job: work.Job, steps: object) -> dict[str, object]:
+def nothing(job: work.Job, steps: object, **settings: object) -> dict[str, object]:
     """A record as `work.attempt` gives it, without the work."""
     return {
         "product": Path(job.label).stem,
@@ -107,23 +107,25 @@ def nothing(job: work.Job, steps: object) -> dict[str, object]:
 
 def driver_memory(count: int, root: Path) -> None:
     """Process `count` products without the work; print the driver's largest resident size."""
-    folder = root / "in"
-    folder.mkdir()
     for number in range(count):
-        (
-            folder / f"FUV{2005 + number // 1440}_230_{number // 60 % 24:02}_{number % 60:02}.LBL"
-        ).touch()
+        day = f"{2005 + number // 36500}_{number // 100 % 365 + 1:03}"
+        # In folders by day, as in the archive.
+        folder = root / "in" / f"D{day}"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"FUV{day}_{number % 100 // 60:02}_{number % 60:02}.LBL").touch()
     work.attempt = nothing
-    seconds = timed(lambda: batch.process(folder, STEPS, root / "out", workers=1))
-    # Not getrusage: a child starts with the size of the process that forked it.
+    seconds = timed(lambda: batch.process(root / "in", STEPS, root / "out", workers=1))
+    assert all(r["status"] == "done" for r in manifest.read(root / "out"))
     status = Path("/proc/self/status").read_text()
     peak = int(status.split("VmHWM:")[1].split()[0]) / 1024
-    print(f"driver, {count:>5} products: {peak:6.1f} MB, {seconds / count * 1e3:5.2f} ms a product")
+    print(
+        f"driver, {count:>6} products: {peak:6.1f} MiB, {seconds / count * 1e3:5.2f} ms a product"
+    )
 
 
 def main() -> None:
     throughput(int(os.environ.get("UVISXR_BENCH_PRODUCTS", PRODUCTS)))
-    for products in (100, 1000, 5000):
+    for products in (100, 1000, 10_000):
         with tempfile.TemporaryDirectory() as name:
             # Each in its own process: the largest resident size never falls.
             folders = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
