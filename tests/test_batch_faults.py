@@ -563,9 +563,13 @@ def test_compact_is_a_truth_value(tmp_path: Path):
         batch.process(tmp_path, STEPS, tmp_path / "out", compact="no")
 
 
-@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize(
+    ("driver", "own"),
+    [(None, False), (os.getpid(), False), (1, True)],
+    ids=["of a cluster", "the driver", "its own"],
+)
 def test_text_kernels_stay_between_products_in_a_process_of_the_batchs_own(
-    made: Simulation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: bool
+    made: Simulation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, driver: int, own: bool
 ):
     """Elsewhere they are furnished once for each product, and gone after it."""
     monkeypatch.setattr(session, "_KEPT", session._Kept())
@@ -580,7 +584,7 @@ def test_text_kernels_stay_between_products_in_a_process_of_the_batchs_own(
     steps = pipeline.load([("geometry", {"kernels": str(made.kernels[0].parent)})]).resolved()
     for name in ("a", "b"):
         job = work.Job(str(made.labels[0]), f"{name}.nc", str(tmp_path), str(tmp_path), "")
-        record = work.attempt(job, steps, own=own)
+        record = work.attempt(job, steps, driver=driver)
         assert record["status"] == "done", record["error"]
         held = [spiceypy.kdata(k, "ALL")[0] for k in range(spiceypy.ktotal("ALL"))]
         texts = [path for path in held if session.check_file(path) in session.TEXTS]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import functools
+import os
 import hashlib
 import itertools
 import logging
@@ -230,9 +231,8 @@ def process(
             told = not shown.disable or (client is not None and not quiet)
             if told and cluster.dashboard_link:
                 print(f"dashboard: {cluster.dashboard_link}", file=sys.stderr)
-            attempt = functools.partial(
-                work.attempt, settings=options.current(), own=client is None
-            )
+            driver = os.getpid() if client is None else None
+            attempt = functools.partial(work.attempt, settings=options.current(), driver=driver)
             results = _stream(
                 cluster, attempt, itertools.chain([first], jobs), steps.resolved(), retries
             )

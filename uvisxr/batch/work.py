@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import shutil
 import threading
 import time
@@ -88,7 +89,7 @@ class Unexpected(Exception):
 
 
 def attempt(
-    job: Job, pipeline: Pipeline, settings: Options | None = None, own: bool = False
+    job: Job, pipeline: Pipeline, settings: Options | None = None, driver: int | None = None
 ) -> dict[str, Any]:
     """Process one product.
 
@@ -98,9 +99,9 @@ def attempt(
     pipeline : Pipeline
     settings : Options, optional
         Those of the program that started the batch. By default those of this process.
-    own : bool
-        Whether the process was started for this batch alone, so that text kernels can stay loaded
-        from one product to the next.
+    driver : int, optional
+        Number of the process that started others for this batch alone: in those text kernels can
+        stay loaded from one product to the next.
 
     Returns
     -------
@@ -123,7 +124,7 @@ def attempt(
         step, started = name, time.perf_counter()
 
     record = job.record()
-    if own:
+    if driver not in (None, os.getpid()):
         keep_for_good()
     with (
         _ONE_AT_A_TIME,
