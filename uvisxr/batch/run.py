@@ -11,10 +11,10 @@ from __future__ import annotations
 import contextlib
 import datetime
 import functools
-import os
 import hashlib
 import itertools
 import logging
+import os
 import shutil
 import sys
 import uuid

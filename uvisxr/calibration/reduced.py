@@ -16,6 +16,7 @@ import xarray as xr
 from ..dataset import conventions
 from ..dataset.lazy import unsplit
 from ..errors import UvisError
+from . import fast
 from .convert import OUTPUTS, Conversion, Shapes
 from .stored import (
     EDITED,
@@ -200,4 +201,5 @@ def _later(ds: xr.Dataset) -> dict[str, xr.Variable]:
 
 def _block(counts: np.ndarray, place: np.ndarray, terms: _Terms) -> tuple[np.ndarray, ...]:
     shapes = Shapes(terms.shapes.product[place], terms.shapes.mean, terms.shapes.noise)
-    return terms.conversion.radiances(counts, terms.weight[place], terms.exposure[place], shapes)
+    weight, exposure = terms.weight[place], terms.exposure[place]
+    return fast.radiances(counts, weight, exposure, shapes, terms.conversion)
