@@ -12,7 +12,7 @@ from helpers import calfiles
 
 import uvisxr
 from uvisxr import numerics, options
-from uvisxr.calibration import fast
+from uvisxr.calibration import convert, fast
 from uvisxr.calibration.stored import Stored
 from uvisxr.instrument.detector import Window
 from uvisxr.numerics import compiled
@@ -56,6 +56,7 @@ def both(monkeypatch, function):
     found = []
     for worth in (2**60, 0):
         monkeypatch.setattr(compiled, "WORTH", worth)
+        convert._chain.cache_clear()
         assert (compiled.loops() is None) == bool(worth)
         found.append(function())
     return found
@@ -70,6 +71,23 @@ def assert_same(monkeypatch, ds, ulps: int = 0, **arguments) -> None:
         else:
             np.testing.assert_array_equal(plain[name].values, own[name].values)
     assert np.isfinite(own.radiance).any()
+
+
+def test_what_filling_and_smoothing_do_is_worked_out_once(folder):
+    def chain(ds: xr.Dataset, **arguments: object) -> convert.Chain:
+        cal = ds.uvis.calibrate(files=folder, trend="evolution", **arguments)
+        return Stored.of(cal).conversion.chain
+
+    first = chain(observation())
+    assert chain(observation(30, exposure=np.full(5, 8.0))) is first
+    others = [
+        chain(observation(), smooth=False),
+        chain(observation(), nan_interp="pchip"),
+        chain(observation(), fill_limit=5.0),
+        chain(observation(), evil_pixels="response"),
+        chain(observation().isel(wl=slice(1, None))),
+    ]
+    assert len({id(other) for other in (first, *others)}) == 6
 
 
 @pytest.mark.parametrize("evil_pixels", ["mask", "response"])

@@ -116,6 +116,8 @@ def test_counts_read_back_as_floats():
 )
 def test_missing_counts_of_every_type(values, lost):
     np.testing.assert_array_equal(poisson.missing(values), lost)
+    for part in (slice(0), slice(1), slice(None)):
+        assert poisson.any_missing(values[part]) == np.any(lost[part])
     counts = poisson.as_counts(values)
     np.testing.assert_array_equal(poisson.missing(counts), lost)
     np.testing.assert_array_equal(counts[~np.array(lost)], values[~np.array(lost)])

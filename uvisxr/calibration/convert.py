@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -227,18 +227,17 @@ class Conversion:
         """Elements with a sensitivity, bool (pixel, wl)."""
         return valid_elements(self.sensitivity)
 
-    @cached_property
+    @property
     def plan(self) -> FillPlan | None:
         """How the others are filled."""
-        if self.fill is None:
-            return None
-        method: Interpolation = "pchip" if self.fill == "pchip" else "linear"
-        return FillPlan.of(~self.valid, self.wl, method, self.fill_limit, self.joined)
+        return self.chain.fill
 
     @cached_property
     def chain(self) -> Chain:
         """What a plane without missing counts goes through."""
-        return Chain.of(self.valid, self.plan, self.smoothing, self.joined)
+        rows = self.valid.shape[0]
+        keys = (self.valid.tobytes(), self.wl.tobytes(), self.joined.tobytes())
+        return _chain(rows, *keys, self.fill, self.fill_limit, self.smoothing)
 
     def around(self, part: slice) -> slice:
         """The elements to which values in a part of the spectra are related.
@@ -635,6 +634,24 @@ def filled_elements(valid: np.ndarray, plan: FillPlan | None) -> np.ndarray:
     if plan is not None:
         known.reshape(-1)[plan.hole] = True
     return known
+
+
+@lru_cache(4)
+def _chain(
+    rows: int,
+    valid: bytes,
+    wl: bytes,
+    joined: bytes,
+    fill: Filling | None,
+    limit: float | None,
+    smoothing: tuple[float, ...] | None,
+) -> Chain:
+    """See `Conversion.chain`: products of one kind and calibration have it in common."""
+    known = np.frombuffer(valid, bool).reshape(rows, -1)
+    x, follows = np.frombuffer(wl), np.frombuffer(joined, bool)
+    method: Interpolation = "pchip" if fill == "pchip" else "linear"
+    plan = None if fill is None else FillPlan.of(~known, x, method, limit, follows)
+    return Chain.of(known, plan, smoothing, follows)
 
 
 def inverse(

@@ -152,14 +152,13 @@ def _prepared(conversion: Conversion, loops: ModuleType, route: Route) -> tuple[
             *(np.empty((0, n), np.float32), none[:-1], none),
         )
     else:
-        squares = chain.composition.squares
         smoothed = (
             smoothing.weights,
             ~smoothing.invalid,
             np.searchsorted(smoothing.special, rows),
             smoothing.special % n,
             smoothing.special_weights,
-            *loops.diagonals(squares.data, squares.indices, squares.indptr, n_rows, n),
+            *chain.composition.diagonals,
         )
     return (*filled, *smoothed, route.guess)
 

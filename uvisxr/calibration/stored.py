@@ -24,7 +24,7 @@ from ..errors import ArgumentError, MissingStepError, UvisError
 from ..instrument.channel import channel, slit_name
 from ..instrument.detector import Bins
 from ..numerics.along_wl import neighbours
-from ..numerics.poisson import Interval, missing
+from ..numerics.poisson import Interval, any_missing, missing
 from ..timescales import clock_from_et
 from . import fast
 from .convert import OUTPUTS, Conversion, Shapes
@@ -268,7 +268,7 @@ class Stored:
         for number in range(product.max() + 1):
             here = np.flatnonzero(product == number)
             sensitivity = np.einsum("t,tpw->pw", weight[here].mean(0), self.conversion.sensitivity)
-            part = counts.isel(pic=here)
+            part = counts if here.size == n_pic else counts.isel(pic=here)
             rows.append(
                 xr.apply_ufunc(
                     _mean_spectrum,
@@ -309,9 +309,13 @@ def _mean_spectrum(
 
     Rows count by their brightness, so that what is missing in a bright row makes no line.
     """
-    known = ~missing(counts)
-    total = np.where(known, counts, 0).sum(0, dtype=float)
-    seconds = np.einsum("t,tpw->pw", exposure, known)
+    if any_missing(counts):
+        lost = missing(counts)
+        total = np.where(lost, 0, counts).sum(0, dtype=float)
+        seconds = np.einsum("t,tpw->pw", exposure, ~lost)
+    else:
+        total = counts.sum(0, dtype=float)
+        seconds = np.full(total.shape, exposure.cumsum()[-1])
     valid = np.isfinite(sensitivity) & (sensitivity > 0) & (seconds > 0)
     net = np.where(valid, total - background * seconds, 0.0)
     light = np.where(valid, sensitivity * seconds, 0.0)

@@ -186,6 +186,8 @@ class Bins:
 
 def _segment_sums(a: np.ndarray, first: np.ndarray, count: np.ndarray, axis: int) -> np.ndarray:
     """Sums of a[first:first+count] along an axis, segments in any order."""
+    if (count == 1).all():
+        return np.take(a, first, axis)
     a = np.moveaxis(np.asarray(a), axis, -1)
     # reduceat sums between successive indices, so every second sum is a segment; a zero appended at
     # the end makes the index one past the last element legal.

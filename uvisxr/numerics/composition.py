@@ -89,6 +89,16 @@ class Composition:
         squares.sort_indices()
         return squares
 
+    @cached_property
+    def diagonals(self) -> tuple[np.ndarray, ...]:
+        """The squared weights as `uvisxr.numerics.fused.diagonals` has them."""
+        fused, squares = loops(), self.squares
+        assert fused is not None
+        found: tuple[np.ndarray, ...] = fused.diagonals(
+            squares.data, squares.indices, squares.indptr, *self.shape
+        )
+        return found
+
     def mean(self, planes: np.ndarray) -> np.ndarray:
         """Weighted sums of values, (..., row, n); NaN where nothing is known."""
         return self._known(self._apply(self.weights, planes))
@@ -112,10 +122,9 @@ class Composition:
         return planes
 
     def _apply(self, matrix: csr_array, planes: np.ndarray) -> np.ndarray:
-        flat = planes.reshape(-1, matrix.shape[1])
         # What is not valid has no weight, but a NaN times 0 is a NaN.
-        columns = np.ascontiguousarray(np.nan_to_num(flat).T)
-        return np.ascontiguousarray((matrix @ columns).T).reshape(planes.shape)
+        flat = np.where(np.isnan(planes), planes.dtype.type(0), planes).reshape(-1, matrix.shape[1])
+        return np.stack([matrix @ plane for plane in flat]).reshape(planes.shape)
 
 
 def _steps(

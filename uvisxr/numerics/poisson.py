@@ -152,6 +152,14 @@ def missing(counts: Any) -> Any:
     return either | (counts != counts) if counts.dtype.kind == "f" else either
 
 
+def any_missing(counts: np.ndarray) -> bool:
+    """Whether elements were not transmitted, as `missing` has them."""
+    if counts.dtype in (np.uint16, np.uint32):
+        # A quarter of the time of a comparison of each.
+        return bool(counts.max(initial=0) == gap(counts.dtype))
+    return bool(missing(counts).any())
+
+
 def gap(dtype: np.dtype[Any]) -> int:
     """What stands for an element that was not transmitted, among counts of a type."""
     return MISSING_SUM if dtype == np.uint32 else MISSING

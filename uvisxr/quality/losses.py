@@ -88,9 +88,11 @@ def flags_of_missing(ds: xr.Dataset) -> xr.Variable:
     Variable of uint8, (pic, pixel)
         Lazy where the counts are.
     """
+    sizes = {dim: ds.sizes.get(dim, 1) for dim in DIMS}
+    data = ds["counts"].variable.data
+    if not sizes["pic"] or (isinstance(data, np.ndarray) and not poisson.any_missing(data)):
+        return xr.Variable(DIMS, np.zeros(tuple(sizes.values()), np.uint8))
     missing = _missing(ds)
-    if not missing.sizes["pic"]:
-        return missing.any("wl").astype(np.uint8)
     some, whole = (np.uint8(QUALITY_FLAGS[name]) for name in ("partial", "lost"))
 
     def flags(missing: xr.Variable, never: xr.Variable) -> xr.Variable:
