@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pvl
-from helpers.products import write_product
+from helpers.products import product_id, write_product
 from timing import compare
 
 import uvisxr
+from uvisxr.pds3 import plain
 from uvisxr.pds3.label import read_label
 
 SAMPLES = 1151
@@ -54,6 +55,7 @@ def main() -> None:
             ours=lambda: uvisxr.open_product(label).counts.sum().item(),
         )
         _labels(label)
+        _many(Path(folder))
 
 
 def _labels(label: Path) -> None:
@@ -67,6 +69,27 @@ def _labels(label: Path) -> None:
         f"label of {len(text):,} bytes, against pvl",
         plain=lambda: pvl.loads(text),
         ours=lambda: read_label(label),
+    )
+
+
+def _many(folder: Path, n: int = 500) -> None:
+    """Many small products with the labels of the archive, against reading these by pvl."""
+    counts = np.zeros((1, 60, 32), np.uint16)
+    labels = [write_product(folder / "many", product_id(k), counts, band_bin=32) for k in range(n)]
+    quick = plain.loads
+
+    def by_pvl() -> None:
+        plain.loads = lambda text: None
+        try:
+            uvisxr.open_observation(labels)
+        finally:
+            plain.loads = quick
+
+    compare(
+        f"opening {n} products, against reading their labels by pvl",
+        plain=by_pvl,
+        ours=lambda: uvisxr.open_observation(labels),
+        repeat=1,
     )
 
 
