@@ -100,6 +100,22 @@ def test_label_without_the_column_of_names(tmp_path: Path):
         list(index.read(label))
 
 
+@pytest.mark.parametrize("remark", ["", " NOTE = {1, 2\n 3}\n"])
+def test_an_index_of_one_column(tmp_path: Path, remark: str):
+    """Whether the label has the form of the archive's, or one that only `pvl` reads."""
+    path = "DATA/D2017_258/FUV2017_258_07_15.LBL"
+    (tmp_path / "INDEX.TAB").write_text(f'"{path}"\r\n', newline="")
+    label = tmp_path / "INDEX.LBL"
+    label.write_text(
+        f'PDS_VERSION_ID = PDS3\n^INDEX_TABLE = "INDEX.TAB"\nVOLUME_ID = COUVIS_0060\n{remark}'
+        f"OBJECT = INDEX_TABLE\n ROWS = 1\n ROW_BYTES = {len(path) + 4}\n COLUMNS = 1\n"
+        f" OBJECT = COLUMN\n  NAME = FILE_NAME\n  START_BYTE = 1\n  BYTES = {len(path) + 2}\n"
+        " END_OBJECT = COLUMN\nEND_OBJECT = INDEX_TABLE\nEND\n"
+    )
+    (row,) = index.read(label)
+    assert str(row.path) == f"COUVIS_0060/{path}"
+
+
 @pytest.mark.parametrize(
     "text", ["2017-999", "2005-366", "2005-000", "now", "2005-13-01", "20050818"]
 )

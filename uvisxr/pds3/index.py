@@ -92,7 +92,7 @@ def read(path: str | Path) -> Iterator[Row]:
             str(column["NAME"]): _Column(
                 int(column["START_BYTE"]) - 1, int(column["START_BYTE"]) - 1 + int(column["BYTES"])
             )
-            for column in table.getall("COLUMN")
+            for column in odl.every(table, "COLUMN")
         }
         size, count = int(table["ROW_BYTES"]), int(table["ROWS"])
         skip = _offset(label[f"^{name}"], size)

@@ -61,6 +61,13 @@ def loads(text: str) -> Mapping[str, Any]:
         raise ValueError(" ".join(why.split())[:160]) from error
 
 
+def every(block: Mapping[str, Any], key: str) -> list[Any]:
+    """All values of a keyword, which a block may repeat."""
+    if hasattr(block, "getall"):
+        return list(block.getall(key))
+    return [block[key]] if key in block else []
+
+
 def _readable(text: str) -> Iterator[str]:
     """The statements of a label: without lines that belong to none, and the values that `pvl` does
     not read as quoted text."""
