@@ -13,7 +13,7 @@ from scipy.stats import chi2, circmean, norm
 from uvisxr.bins import binning
 from uvisxr.bins.binning import DEFAULT_EDGES
 from uvisxr.bins.edges import Edges
-from uvisxr.bins.statistics import c4
+from uvisxr.bins.members import c4
 from uvisxr.dataset import conventions
 from uvisxr.dataset.fields import SIGHTLINE
 from uvisxr.errors import ArgumentError, MissingStepError
@@ -498,6 +498,19 @@ def test_noise_adds_nothing_to_common_errors():
     for light in (found, ds.uvis.integrate().uvis.bin(pixels=group)):
         expected = np.hypot(factor, dark)
         np.testing.assert_allclose(light.brightness_systematic[0], expected, rtol=5e-3)
+
+
+@pytest.mark.parametrize("interval", ["garwood", "score"])
+def test_missing_elements_leave_the_bounds_of_the_others(interval):
+    cal = observed_sky().uvis.calibrate(interval=interval, smooth=False, **OPTIONS)
+    group = [[(i, 3) for i in range(250)]]
+    holed = cal.assign(radiance=cal.radiance.where(cal.pic < 100))
+    found = holed.uvis.bin(pixels=group)
+    expected = cal.uvis.bin(pixels=[group[0][:100]])
+    for name in ("upper", "lower", "weighted_upper", "weighted_lower"):
+        np.testing.assert_allclose(
+            found[f"radiance_{name}"], expected[f"radiance_{name}"], rtol=1e-6
+        )
 
 
 @pytest.mark.parametrize("mean", ["radiance", "radiance_weighted"])

@@ -19,7 +19,7 @@ from ..numerics.sphere import wrap
 from ..quality.flags import DIMS, Pixels, kept, select
 from . import statistics
 from .edges import Edges
-from .statistics import Members, Shared
+from .members import Members, Shared
 
 if TYPE_CHECKING:
     from .statistics import Array

@@ -4,23 +4,24 @@ Every statistic here is a function of sums of elementwise terms over the members
 equally many members are stacked as (bin, member, wl), few enough at a time that they stay in the
 processor's cache, so that one array operation serves them all. Terms keep the precision of the
 spectra: they are summed over a short run of members, about the mean of that run, and runs, as
-blocks of exposures, are added in double precision, one after the other or by dask.
+blocks of exposures, are added in double precision, one after the other or by dask. `fast` has
+compiled loops do the same, spectrum by spectrum.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from scipy.sparse import csr_array
-from scipy.special import gammaln
 
 from ..numerics import weighted_sums
 from ..numerics.poisson import Interval, as_counts, missing
+from . import fast
+from .members import RUN, Members, Shared, c4
 
 if TYPE_CHECKING:
     from dask.array import Array as DaskArray
@@ -29,98 +30,6 @@ if TYPE_CHECKING:
 
 #: Arrays by name; where they are sums or statistics, the rows of one contiguous array.
 Rows: TypeAlias = dict[str, np.ndarray]
-
-#: Members of a run: so few that sums in single precision are good to 1e-6 even where the same
-#: rounding repeats, as among spectra without a count.
-_RUN = 32
-
-#: Values of one array stacked at a time: 1 MB in single precision.
-_BLOCK = 2**18
-
-
-@dataclass(frozen=True, eq=False)
-class Members:
-    """Which spectra lie in which bin.
-
-    Attributes
-    ----------
-    spectrum, place : ndarray of int, (member,)
-        Spectrum and bin of each member, bins ascending. A spectrum may be in several bins.
-    n_bins : int
-    """
-
-    spectrum: np.ndarray
-    place: np.ndarray
-    n_bins: int
-
-    @classmethod
-    def of(cls, spectrum: np.ndarray, place: np.ndarray, n_bins: int) -> Members:
-        """Members in any order."""
-        order = np.lexsort((spectrum, place))
-        return cls(spectrum[order], place[order], n_bins)
-
-    @property
-    def count(self) -> np.ndarray:
-        """Members of each bin, (bin,)."""
-        return np.bincount(self.place, minlength=self.n_bins)
-
-    def matrix(self, n_spectra: int) -> csr_array:
-        """Matrix (bin, spectrum) of ones where a spectrum is a member."""
-        start = np.concatenate([[0], np.cumsum(self.count)])
-        ones = np.ones(self.spectrum.size)
-        return csr_array((ones, self.spectrum, start), shape=(self.n_bins, n_spectra))
-
-    def within(self, first: int, stop: int) -> Members:
-        """Those among the spectra first..stop-1, numbered from `first`."""
-        here = (self.spectrum >= first) & (self.spectrum < stop)
-        return Members(self.spectrum[here] - first, self.place[here], self.n_bins)
-
-    def blocks(self, n_wl: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Bins of equally many members, (bin,), and their spectra, (bin, member).
-
-        N members have at most sqrt(2 N) different counts, so these are few however many the bins.
-        """
-        count = self.count
-        start = np.cumsum(count) - count
-        for n in np.unique(count):
-            bins = np.flatnonzero(count == n)
-            size = max(1, _BLOCK // (max(1, min(n, _RUN)) * n_wl))
-            for first in range(0, bins.size, size):
-                some = bins[first : first + size]
-                yield some, self.spectrum[start[some, None] + np.arange(n)]
-
-
-@dataclass(frozen=True, eq=False)
-class Shared:
-    """A quantity of spectra that many of them have in common, but for a factor.
-
-    Attributes
-    ----------
-    planes : ndarray of float32, (row, wl) or (row, 1)
-    row : ndarray of int, (spectrum,)
-        Row of each spectrum.
-    factor : ndarray, (spectrum,)
-    """
-
-    planes: np.ndarray
-    row: np.ndarray
-    factor: np.ndarray
-
-    @classmethod
-    def along_wl(cls, values: np.ndarray) -> Shared:
-        """One value for all wavelengths of each spectrum (pic, pixel)."""
-        return cls(np.ones((1, 1), np.float32), np.zeros(values.size, int), values.ravel())
-
-    def within(self, spectra: slice, columns: slice) -> Shared:
-        """That of some spectra, at some wavelengths."""
-        planes = self.planes if self.planes.shape[1] == 1 else self.planes[:, columns]
-        return Shared(planes, self.row[spectra], self.factor[spectra])
-
-    def of(self, spectra: np.ndarray) -> np.ndarray:
-        """Values (..., wl) of spectra (...)."""
-        values: np.ndarray = self.planes.take(self.row[spectra], axis=0)
-        values *= self.factor[spectra][..., None]
-        return values
 
 
 @dataclass(frozen=True)
@@ -140,6 +49,9 @@ class Aggregation:
         Adds the terms of a run, arrays (bin, member, wl) by name, to the sums (bin, wl).
     finalize : function of (sums, statistics)
         Fills the statistics (bin, wl) from the sums over all members.
+    loops : function of (members, arrays, shared, result, finish)
+        Fills the result of `over` by compiled loops and returns True, or False where they are not
+        for such arrays.
     dtype : type
         Of the statistics. Sums are float.
     """
@@ -148,15 +60,34 @@ class Aggregation:
     statistics: tuple[str, ...]
     chunk: Callable[[Rows, Rows], None]
     finalize: Callable[[Rows, Rows], None]
+    loops: Callable[[Members, Rows, Mapping[str, Shared], np.ndarray, bool], bool]
     dtype: type = float
+
+    def over(
+        self, members: Members, arrays: Rows, shared: Mapping[str, Shared], finish: bool
+    ) -> np.ndarray:
+        """Sums over members of arrays (spectrum, wl), (term, bin, wl), or their statistics.
+
+        numpy goes block by block, while sums are in the processor's cache.
+        """
+        n_wl = next(iter(arrays.values())).shape[1]
+        n_rows = len(self.statistics if finish else self.terms)
+        result: np.ndarray = np.empty(
+            (n_rows, members.n_bins, n_wl), self.dtype if finish else float
+        )
+        if not self.loops(members, arrays, shared, result, finish):
+            for bins, spectra in members.blocks(n_wl):
+                sums = self.sums(arrays, spectra, shared)
+                result[:, bins] = self.finish(sums) if finish else sums
+        return result
 
     def sums(self, arrays: Rows, spectra: np.ndarray, shared: Mapping[str, Shared]) -> np.ndarray:
         """Sums over the members (bin, member) of arrays (spectrum, wl): (term, bin, wl)."""
         n_wl = next(iter(arrays.values())).shape[1]
         total = np.zeros((len(self.terms), spectra.shape[0], n_wl))
         rows = dict(zip(self.terms, total, strict=True))
-        for first in range(0, spectra.shape[1], _RUN):
-            run = spectra[:, first : first + _RUN]
+        for first in range(0, spectra.shape[1], RUN):
+            run = spectra[:, first : first + RUN]
             members = {name: array.take(run, axis=0) for name, array in arrays.items()}
             members |= {name: values.of(run) for name, values in shared.items()}
             self.chunk(rows, members)
@@ -201,6 +132,7 @@ def _of_quantity(
         statistics,
         partial(_add_quantity, total=total, interval=interval),
         partial(_finish_quantity, total=total),
+        partial(fast.of_quantity, n_terms=len(terms), total=total, interval=interval),
     )
 
 
@@ -210,6 +142,8 @@ def _add_quantity(sums: Rows, run: Rows, total: bool, interval: Interval) -> Non
     dtype = np.result_type(np.float32, *(a.dtype for a in run.values()))
     run = {name: a.astype(dtype, copy=False) for name, a in run.items()}
     mean = run["value"].mean(axis=1)
+    # Weights that are the same all along wl are few: they are summed exactly.
+    precise = "weight" in run and run["weight"].shape[2] < mean.shape[1]
     columns = _columns(run["value"], mean)
     if columns != slice(0, mean.shape[1]):
         sums = {name: a[:, columns] for name, a in sums.items()}
@@ -232,7 +166,11 @@ def _add_quantity(sums: Rows, run: Rows, total: bool, interval: Interval) -> Non
                 weighted_sums.without(bound, run["systematic"]) for bound in (upper, lower)
             )
         weight = run["weight"] if "weight" in run else _observed(upper, lower)
-        _add_bounds(sums, x, *weighted_sums.counted(upper, lower, interval), weight)
+        counted, scale = weighted_sums.counted(upper, lower, interval)
+        if finite is not None:
+            counted, scale = (np.where(finite, a, 0) for a in (counted, scale))
+        sums["weight"] += weight.sum(axis=1, dtype=float if precise else None)
+        _add_bounds(sums, x, counted, scale, weight)
     if "systematic" in run:
         _add_common(sums, run, weight if "upper" in run else None)
     # About the mean of the run few digits suffice, even where it is far larger than the scatter.
@@ -284,7 +222,6 @@ def _add_bounds(
     sums: Rows, x: np.ndarray, counted: np.ndarray, scale: np.ndarray, weight: np.ndarray
 ) -> None:
     """Add what the bounds of the plain and of the weighted mean are made of."""
-    sums["weight"] += weight.sum(axis=1)
     sums["weighted"] += _products(weight, x)
     sums["scale_squares"] += _products(scale, scale)
     for prefix in ("", "weighted_"):
@@ -336,23 +273,31 @@ def _finish_quantity(sums: Rows, statistics: Rows, total: bool) -> None:
         given = (sums[f"{prefix}counted"], variance, scale)
         found = weighted_sums.bounds(*(a.astype(np.float32) for a in given))
         for name, bound in zip(("upper", "lower"), found, strict=True):
-            bound = bound / norm
+            bound = np.divide(bound, norm, out=statistics[f"{prefix}{name}"])
             if total:
-                bound = np.hypot(bound, statistics[f"{prefix}systematic"])
-            statistics[f"{prefix}{name}"][...] = bound
+                _join(bound, statistics[f"{prefix}systematic"])
         np.divide(variance, norm * norm, out=statistics[f"{prefix}variance"])
         np.divide(scale, norm, out=statistics[f"{prefix}per_count"])
 
 
 def _finish_common(sums: Rows, statistics: Rows, mean: str, norm: np.ndarray) -> None:
     """Common errors of a mean: parts of one sign each, which do not average down."""
-    background: np.ndarray | float = 0.0
     if f"{mean}background" in sums:
-        background = sums[f"{mean}background"] / norm
-        statistics[f"{mean}background_error"][...] = background
+        np.divide(sums[f"{mean}background"], norm, out=statistics[f"{mean}background_error"])
     if f"{mean}calibration" in sums:
-        calibration = sums[f"{mean}calibration"] / norm
-        statistics[f"{mean}systematic"][...] = np.hypot(calibration, background)
+        common = statistics[f"{mean}systematic"]
+        np.divide(sums[f"{mean}calibration"], norm, out=common)
+        if f"{mean}background" in sums:
+            _join(common, statistics[f"{mean}background_error"])
+        else:
+            np.abs(common, out=common)
+
+
+def _join(error: np.ndarray, other: np.ndarray) -> None:
+    """Add another error in quadrature; far from the ends of double precision, unlike `hypot`."""
+    error *= error
+    error += other * other
+    np.sqrt(error, out=error)
 
 
 def _add_counts(sums: Rows, run: Rows) -> None:
@@ -370,22 +315,14 @@ def _finish_counts(sums: Rows, statistics: Rows) -> None:
     statistics["counts"][...] = sums["counts"]
 
 
-_COUNTS = Aggregation(("counts",), ("counts",), _add_counts, _finish_counts, np.int64)
+_COUNTS = Aggregation(
+    ("counts",), ("counts",), _add_counts, _finish_counts, fast.of_counts, np.int64
+)
 
 
 def _column(n: np.ndarray) -> np.ndarray:
     """Numbers of values (bin, wl) as (bin, 1) where nothing is missing: all alike along wl."""
     return n[:, :1] if (n == n[:, :1]).all() else n
-
-
-def c4(n: np.ndarray) -> np.ndarray:
-    """Mean of the standard deviation of n normal values over the true one; NaN below two.
-
-    sqrt(2 / (n - 1)) Gamma(n / 2) / Gamma((n - 1) / 2), by log-gamma so that large n do not
-    overflow (Cramer 1946, Mathematical Methods of Statistics, 29.3).
-    """
-    n = np.where(np.asarray(n) > 1, n, np.nan)
-    return np.sqrt(2 / (n - 1)) * np.exp(gammaln(n / 2) - gammaln((n - 1) / 2))
 
 
 def statistics(
@@ -462,14 +399,10 @@ def _aggregate(
 def _eager(
     aggregation: Aggregation, members: Members, arrays: Rows, shared: Mapping[str, Shared]
 ) -> np.ndarray:
-    """Statistics, (statistic, bin, wl), block by block while its sums are in the cache."""
+    """Statistics, (statistic, bin, wl)."""
     n_wl = next(iter(arrays.values())).shape[2]
     flat = {name: a.reshape(-1, n_wl) for name, a in arrays.items()}
-    shape = (len(aggregation.statistics), members.n_bins, n_wl)
-    result: np.ndarray = np.empty(shape, aggregation.dtype)
-    for bins, spectra in members.blocks(n_wl):
-        result[:, bins] = aggregation.finish(aggregation.sums(flat, spectra, shared))
-    return result
+    return aggregation.over(members, flat, shared, finish=True)
 
 
 def _lazy(
@@ -496,10 +429,7 @@ def _lazy(
         part = {name: a.within(some, slice(*columns)) for name, a in shared.items()}
         n_wl = blocks[0].shape[2]
         flat = {name: b.reshape(-1, n_wl) for name, b in zip(names, blocks, strict=True)}
-        result = np.zeros((n_terms, members.n_bins, n_wl))
-        for bins, spectra in here.blocks(n_wl):
-            result[:, bins] = aggregation.sums(flat, spectra, part)
-        return result.reshape(1, -1, n_wl)
+        return aggregation.over(here, flat, part, finish=False).reshape(1, -1, n_wl)
 
     sums = da.map_blocks(
         block,

@@ -151,6 +151,12 @@ def _inverse(dtype: np.dtype[np.floating[Any]]) -> tuple[np.ndarray, ...]:
     return _frozen(*found, dtype=dtype)
 
 
+@lru_cache
+def steps_of_ratios() -> np.ndarray:
+    """What `counted` looks up, in single precision: (step, 2), N / u and 1 / u side by side."""
+    return np.stack(_inverse(np.dtype(np.float32)), axis=-1)
+
+
 def counted(
     upper: np.ndarray, lower: np.ndarray, interval: Interval = "garwood"
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,115 @@
+"""Sums and statistics of spectra in bins by compiled loops; see `uvisxr.numerics.fused_bins`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import ModuleType
+
+import numpy as np
+
+from ..numerics import compiled
+from ..numerics.poisson import Interval, gap
+from ..numerics.weighted_sums import steps_of_counts, steps_of_ratios
+from .members import RUN, Members, Shared, c4
+
+_NO_PLANES = Shared(np.empty((0, 0), np.float32), np.empty(0, int), np.empty(0))
+
+
+def of_quantity(
+    members: Members,
+    arrays: Mapping[str, np.ndarray],
+    shared: Mapping[str, Shared],
+    result: np.ndarray,
+    finish: bool,
+    *,
+    n_terms: int,
+    total: bool,
+    interval: Interval,
+) -> bool:
+    """Fill `Aggregation.over` of a quantity, if it has wavelengths and all is single precision.
+
+    The numbers are those of numpy, if that multiplies before it adds, as on x86.
+
+    Parameters
+    ----------
+    members, arrays, shared, result, finish
+        See there.
+    n_terms : int
+        Of the sums.
+    total, interval
+        See `statistics.statistics`.
+
+    Returns
+    -------
+    bool
+        Whether that was done.
+    """
+    given = [*arrays.values(), *(a.planes for a in shared.values())]
+    # Over a single wavelength, as within unknown ones, numpy adds in another order.
+    alike = result.shape[2] > 1 and all(a.dtype == np.float32 for a in given)
+    loops = _loops(members, result) if alike else None
+    if loops is None:
+        return False
+    weight, dark = (shared.get(name, _NO_PLANES) for name in ("weight", "background"))
+    of_number = np.empty((2, 0))
+    if finish:
+        n = np.arange(members.count.max() + 1.0)
+        some = np.where(n > 0, n, np.nan)
+        of_number = np.stack([1 / np.where(n > 1, n - 1, np.nan), 1 / (c4(n) * np.sqrt(some))])
+    loops.statistics(
+        *(
+            _read_only(arrays.get(name, _NO_PLANES.planes))
+            for name in ("value", "upper", "lower", "systematic")
+        ),
+        *(_read_only(a) for a in (weight.planes, weight.row)),
+        _read_only(np.asarray(weight.factor, float)),
+        *(_read_only(a) for a in (dark.planes, dark.row)),
+        steps_of_ratios(),
+        total,
+        interval == "score",
+        RUN,
+        *_ranges(members),
+        n_terms,
+        of_number,
+        *steps_of_counts(),
+        result,
+    )
+    return True
+
+
+def of_counts(
+    members: Members,
+    arrays: Mapping[str, np.ndarray],
+    shared: Mapping[str, Shared],
+    result: np.ndarray,
+    finish: bool,
+) -> bool:
+    """Fill `Aggregation.over` of counts, if these are whole; see `of_quantity`."""
+    counts = arrays["counts"]
+    whole = counts.dtype in (np.uint16, np.uint32)
+    loops = _loops(members, result) if whole else None
+    if loops is None:
+        return False
+    loops.sum_counts(_read_only(counts), gap(counts.dtype), *_ranges(members), result)
+    return True
+
+
+def _loops(members: Members, result: np.ndarray) -> ModuleType | None:
+    if compiled.loops(members.spectrum.size * result.shape[2]) is None:
+        return None
+    from ..numerics import fused_bins
+
+    return fused_bins
+
+
+def _ranges(members: Members) -> tuple[np.ndarray, np.ndarray]:
+    """Spectra of the members, and where those of each bin begin."""
+    start = np.concatenate([[0], np.cumsum(members.count)])
+    return _read_only(members.spectrum), start
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    """For the loops, which are compiled anew for arrays of another kind."""
+    view = np.ascontiguousarray(array).view()
+    view.setflags(write=False)
+    return view
