@@ -19,7 +19,7 @@ from .geometry import views
 from .integrals import brightness, known_range, span
 from .numerics import raster
 from .numerics.along_wl import Integration
-from .quality.flags import good
+from .quality.flags import kept
 
 #: Maximum number of cells along one side of an image.
 _MOST = 10_000
@@ -101,7 +101,7 @@ def image(
     polygons = footprints(ds)
     light = brightness(ds, wl_range, method)
     flat = views.middle_sample(light).transpose("pic", "pixel").values.astype(float)
-    unflagged, known = good(ds, exclude).values, np.isfinite(flat)
+    unflagged, known = kept(ds, exclude), np.isfinite(flat)
     usable = unflagged & np.isfinite(polygons).all(axis=(2, 3)) & known
     if not usable.any():
         raise ArgumentError(_nothing(ds, light, polygons, unflagged, known))

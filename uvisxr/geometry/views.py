@@ -322,7 +322,7 @@ def corners(ds: xr.Dataset) -> np.ndarray:
     ds = middle_sample(ds)
     try:
         ra, dec = (
-            ds[name].transpose("pic", "pixel", "corner").values
+            ds.variables[name].transpose("pic", "pixel", "corner").values
             for name in ("ra_corners", "dec_corners")
         )
     except (KeyError, ValueError):
