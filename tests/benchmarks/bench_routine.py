@@ -51,6 +51,9 @@ def _steps(ds: xr.Dataset, files: Path, folder: Path) -> dict[str, Callable[[], 
     counts = np.random.default_rng(6).poisson(1.0, (12, 60, 1024))
     labels = [write_product(folder / "six", product_id(k), counts) for k in range(6)]
     seen = flyby(n_pic=69, step=1.5e-3, window=Window(2, 0, 61, 1023))
+    # Radiances are in single precision.
+    for name in ("radiance", "radiance_upper", "radiance_lower"):
+        seen[name] = seen[name].astype(np.float32)
     cal = ds.uvis.calibrate(files=files, trend=False)
     edges = {"lat": np.linspace(-90, 90, 10), "lon": np.linspace(0, 360, 18)}
     path = folder / "saved.nc"
