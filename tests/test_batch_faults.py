@@ -25,6 +25,7 @@ from helpers.products import product_id, two_windows, write_product
 
 from uvisxr.batch import manifest, pipeline, work
 from uvisxr.batch import run as batch
+from uvisxr.batch.cluster import connect
 from uvisxr.cli import main
 from uvisxr.errors import ArgumentError, ExportError
 from uvisxr.kernels import session
@@ -595,3 +596,64 @@ def test_text_kernels_stay_between_products_in_a_process_of_the_batchs_own(
     spiceypy.kclear()
     with xr.open_dataset(tmp_path / "a.nc") as first, xr.open_dataset(tmp_path / "b.nc") as second:
         xr.testing.assert_equal(first, second)
+
+
+def test_records_of_tasks_do_not_pile_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    # The scheduler runs in this process: what it holds of a task stays here.
+    from dask.utils import key_split
+
+    monkeypatch.setattr(batch, "_REMEMBERED", 10)
+    made = []
+    note = batch._Batch.note
+
+    def noted(self, record, manifest):
+        note(self, record, manifest)
+        made.append(key_split.cache_info().currsize)
+
+    monkeypatch.setattr(batch._Batch, "note", noted)
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in range(80):
+        # Empty labels fail at once.
+        (folder / f"{product_id(number)}.LBL").touch()
+    key_split.cache_clear()
+    summary = batch.process(folder, ["rate"], tmp_path / "out", workers=1)
+    assert summary.failed == 80
+    assert max(made) < 40
+
+
+def test_spans_keep_nothing_of_a_task():
+    with connect(None, 1, 0) as client:
+        for number in range(5):
+            client.submit(abs, number, pure=False).result()
+        spans = client.cluster.scheduler.extensions["spans"].spans.values()
+        assert spans
+        assert not any((span._metadata or {}).get("collections") for span in spans)
+
+
+def test_the_index_of_a_manifest(tmp_path: Path):
+    with manifest.Manifest(tmp_path) as held:
+        assert held.owner("a.nc") == ""
+        held.claim("a.nc", "first.LBL")
+        assert held.owner("a.nc") == "first.LBL"
+        assert not held.is_good("a.nc")
+        done = {"output": "a.nc", "label": "first.LBL", "fingerprint": "f", "status": "done"}
+        (tmp_path / "a.nc").write_bytes(b"123")
+        held.append(done | {"bytes": 3})
+        assert held.is_current("a.nc", "f")
+        # The file stays that of the record, whoever it belongs to from now on.
+        held.claim("a.nc", "second.LBL")
+        assert held.owner("a.nc") == "second.LBL"
+        assert held.is_current("a.nc", "f")
+        held.append(done | {"status": "failed"})
+        assert not held.is_good("a.nc")
+    # A claim alone is forgotten.
+    assert manifest.Known(tmp_path).owner("a.nc") == "first.LBL"
+
+
+@pytest.mark.parametrize("size", [None, "3", 3.5, -3, 2**70, [3]])
+def test_sizes_that_are_none(tmp_path: Path, size: object):
+    record = {"output": "a.nc", "label": "a.LBL", "status": "done", "bytes": size}
+    (tmp_path / manifest.NAME).write_text(json.dumps(record) + "\n")
+    (tmp_path / "a.nc").write_bytes(b"123")
+    assert not manifest.Known(tmp_path).is_whole("a.nc")

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .. import checks
 from .._version import __version__
@@ -58,6 +58,8 @@ def connect(client: Client | str | None, workers: int | None, retries: int) -> I
             # The scheduler runs in this process and would keep the last 1000 messages of each
             # connection.
             "distributed.admin.low-level-log-length": 20,
+            # Nobody sees the hour of measurements that it would keep for its dashboard.
+            "distributed.admin.system-monitor.log-length": 120,
             # dask makes workers return memory at once; arrays of this size come and go all the
             # time, and zeroing their pages afresh doubles the time of a calibration.
             "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
@@ -70,6 +72,7 @@ def connect(client: Client | str | None, workers: int | None, retries: int) -> I
                 processes=True,
                 host="127.0.0.1",
                 dashboard_address="127.0.0.1:0",
+                scheduler_kwargs={"extensions": _extensions()},
             ) as cluster,
             Client(cluster, set_as_default=False) as started,
         ):
@@ -92,6 +95,31 @@ def connect(client: Client | str | None, workers: int | None, retries: int) -> I
         yield client
     else:
         raise checks.refused("client", client, "a distributed.Client or the address of a scheduler")
+
+
+def _extensions() -> dict[str, Any]:
+    """Those of a scheduler, but that spans do not keep a record of each submitted task for ever."""
+    import dask
+    from distributed.scheduler import DEFAULT_EXTENSIONS
+    from distributed.spans import SpansSchedulerExtension
+
+    class Spans(SpansSchedulerExtension):
+        def observe_tasks(self, *args: Any, **kwargs: Any) -> Any:
+            return super().observe_tasks(*args, **kwargs | {"span_metadata": {}})
+
+    extensions = DEFAULT_EXTENSIONS | {"spans": Spans}
+    if not dask.config.get("distributed.scheduler.work-stealing"):
+        del extensions["stealing"]
+    return extensions
+
+
+def forget_keys() -> None:
+    """Drop the keys of tasks, of which dask remembers the last 100,000."""
+    # A scheduler in this process asks for the prefix of each. It works it out again for the few
+    # that it still needs.
+    from dask.utils import key_split
+
+    key_split.cache_clear()
 
 
 def _check_script() -> None:

@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ExportError
+from ..scratch import Scratch, decoded, encoded
 
 NAME = "manifest.jsonl"
 
@@ -43,7 +44,7 @@ _LONGEST = 255
 class Known:
     """What the manifest of an output folder says; nothing is written.
 
-    Only a short text per output is kept in memory, never a whole record.
+    What is needed of each record is kept on disk, so that memory does not grow with their number.
 
     Parameters
     ----------
@@ -58,8 +59,11 @@ class Known:
 
     def __init__(self, folder: str | Path):
         self.path = Path(folder) / NAME
-        #: output -> (label, fingerprint of a good output or nothing after a failure, size in bytes)
-        self._last: dict[str, tuple[str, bytes, int]] = {}
+        # Of a good output a mark of its fingerprint, and the size in bytes; else nothing and -1.
+        self._last = Scratch(
+            "CREATE TABLE last (output BLOB PRIMARY KEY, label BLOB, mark BLOB, size INTEGER) "
+            "WITHOUT ROWID"
+        )
         try:
             for record in read(self.path) if self.path.exists() else ():
                 self._remember(record)
@@ -69,31 +73,49 @@ class Known:
     def _remember(self, record: dict[str, Any]) -> None:
         # What lacks a step that failed is not what it was meant to be.
         good = record.get("status") == "done" and not record.get("left_out")
-        self._last[record["output"]] = (
-            record.get("label", ""),
+        size = record.get("bytes")
+        known = good and isinstance(size, int) and 0 <= size < 2**63
+        self._last.run(
+            "INSERT OR REPLACE INTO last VALUES (?, ?, ?, ?)",
+            encoded(record["output"]),
+            encoded(record.get("label", "")),
             _mark(str(record.get("fingerprint", ""))) if good else b"",
-            record.get("bytes", -1) if good else -1,
+            size if known else -1,
         )
 
-    def owner(self, output: str) -> str | None:
-        """The label that an output was last made from; None if there is no record."""
-        return self._last[output][0] if output in self._last else None
+    def _get(self, output: str) -> tuple[bytes, bytes, int]:
+        found = self._last.row(
+            "SELECT label, mark, size FROM last WHERE output = ?", encoded(output)
+        )
+        return found or (b"", b"", -1)
+
+    def claim(self, output: str, label: str) -> None:
+        """From now on an output belongs to a label, before there is a record that says so."""
+        self._last.run(
+            "INSERT INTO last VALUES (?, ?, x'', -1) "
+            "ON CONFLICT (output) DO UPDATE SET label = excluded.label",
+            encoded(output),
+            encoded(label),
+        )
+
+    def owner(self, output: str) -> str:
+        """The label that an output belongs to, by its last record or a claim; "" if to none."""
+        return decoded(self._get(output)[0])
 
     def is_good(self, output: str) -> bool:
         """Whether the output was last made without a failure, whatever has become of it."""
-        return bool(self._last.get(output, ("", b"", -1))[1])
+        return bool(self._get(output)[1])
 
     def is_current(self, output: str, fingerprint: str) -> bool:
         """Whether the output was made from the same inputs, by all steps, and is still present and
         whole."""
-        known = self._last.get(output, ("", b"", -1))[1]
-        return known == _mark(fingerprint) and self.is_whole(output)
+        return self._get(output)[1] == _mark(fingerprint) and self.is_whole(output)
 
     def is_whole(self, output: str) -> bool:
         """Whether a good output is there, with the size that it was written with."""
-        size = self._last.get(output, ("", b"", -1))[2]
+        size = self._get(output)[2]
         try:
-            return (self.path.parent / output).stat().st_size == size
+            return size >= 0 and (self.path.parent / output).stat().st_size == size
         except OSError:
             return False
 
@@ -204,7 +226,7 @@ def latest(path: str | Path) -> dict[str, dict[str, Any]]:
 
 
 def _mark(fingerprint: str) -> bytes:
-    """A shortened fingerprint, a third the size in memory, as there is one per output."""
+    """A shortened fingerprint."""
     return hashlib.blake2b(fingerprint.encode(), digest_size=16).digest()
 
 

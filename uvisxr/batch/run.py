@@ -31,7 +31,7 @@ from ..netcdf.writing import is_netcdf_of_ours
 from ..progress import bar
 from ..reader import sources
 from . import pipeline, work
-from .cluster import connect
+from .cluster import connect, forget_keys
 from .manifest import Known, Manifest
 
 if TYPE_CHECKING:
@@ -45,6 +45,9 @@ _AHEAD = 3
 #: Number of failures, of steps left out and of warnings that a summary lists; all of them are in
 #: the manifest.
 _SHOWN = 20
+
+#: How many keys of tasks dask may remember.
+_REMEMBERED = 500
 
 _PARTIAL = ".partial-"
 
@@ -318,7 +321,9 @@ def _partial_folder(folder: Path) -> Iterator[Path]:
     Holding the manifest's lock means that no other batch is alive. A worker that outlived its
     driver finds its folder gone and cannot finish anything.
     """
-    for stale in folder.glob(f"{_PARTIAL}*"):
+    with os.scandir(folder) as entries:
+        left = [entry.path for entry in entries if entry.name.startswith(_PARTIAL)]
+    for stale in left:
         shutil.rmtree(stale, ignore_errors=True)
     partial = folder / f"{_PARTIAL}{uuid.uuid4().hex}"
     try:
@@ -346,8 +351,6 @@ class _Batch:
     compact : bool
         Whether outputs leave out radiances.
     summary : Summary
-    claims : dict of str to str
-        Labels of the outputs that are handed out but not yet in the manifest.
     """
 
     steps: pipeline.Pipeline
@@ -356,7 +359,6 @@ class _Batch:
     overwrite: bool
     compact: bool = False
     summary: Summary = field(init=False)
-    claims: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.summary = Summary(self.manifest.path)
@@ -366,11 +368,12 @@ class _Batch:
         folder = self.manifest.path.parent
         if self.overwrite or not folder.is_dir():
             return
-        there = {path.name for path in folder.glob("*.nc")}
-        for product in products if there else ():
-            for output in {*_names(product)} & there:
+        with os.scandir(folder) as entries:
+            some = any(entry.name.endswith(".nc") for entry in entries)
+        for product in products if some else ():
+            for output in _names(product):
                 # What is as it was written needs no look into it.
-                if self.manifest.is_whole(output):
+                if self.manifest.is_whole(output) or not os.path.lexists(folder / output):
                     continue
                 if not (self.manifest.is_good(output) and _is_damaged(folder / output)):
                     export.check(folder / output, None, (), None)
@@ -406,14 +409,14 @@ class _Batch:
         plain, marked = _names(product)
         if self.manifest.owner(marked) == label:
             return marked, product.label
-        owner = self.claims.get(plain) or self.manifest.owner(plain) or label
+        owner = self.manifest.owner(plain) or label
         name, taken = plain, product.label
         # A label that is gone has been moved, so its output may be made from the new location.
         if owner != label and Path(owner).exists():
             counts = sources.same(Path(owner), product.label)
             name, taken = (marked, taken) if counts is None else (plain, counts)
         if self.manifest.owner(name) != label:
-            self.claims[name] = label
+            self.manifest.claim(name, label)
         return name, taken
 
     def note(self, record: dict[str, Any], manifest: Manifest) -> None:
@@ -427,8 +430,6 @@ class _Batch:
                 "products are not repeated"
             )
         manifest.append(record | {"time": now})
-        # From here on the manifest knows it.
-        self.claims.pop(record["output"], None)
         if record["status"] == "done":
             _LOG.info("%s done", record["product"])
         else:
@@ -478,7 +479,7 @@ def _stream(
     from distributed import KilledWorker, as_completed
 
     # One common key prefix for all tasks, as the scheduler keeps statistics for each prefix.
-    name, numbers = f"uvisxr-{uuid.uuid4().hex}", itertools.count()
+    name, numbers = f"uvisxr-{uuid.uuid4().hex[:12]}", itertools.count()
     running: dict[tuple[str, int], work.Job] = {}
     suspects: list[work.Job] = []
     cleared: set[str] = set()
@@ -509,6 +510,8 @@ def _stream(
             # Dropping the future lets the scheduler forget the result.
             future.release()
             completed.update(submit(jobs, room()))
+            if future.key[1] % _REMEMBERED == 0:
+                forget_keys()
             if not running and suspects:
                 cleared.add(suspects[-1].output)
                 completed.update(submit(iter([suspects.pop()]), 1))

@@ -221,19 +221,29 @@ def expand(
     FetchError
         A download failed.
     """
+    seen: set[int] = set()
+    for product in listed(sources, wanted, fetch, read):
+        mark = hash(str(product.label))
+        if mark not in seen:
+            seen.add(mark)
+            yield product
+
+
+def listed(
+    sources: str | Path | Iterable[Source],
+    wanted: Filter | None = None,
+    fetch: bool = False,
+    read: set[Path] | None = None,
+) -> Iterator[Product]:
+    """As `expand`, but a file comes as often as it is listed, so that nothing is remembered."""
     if isinstance(sources, str | os.PathLike):
         sources = [sources]
     sieve = _Sieve(wanted or Filter(), set() if read is None else read)
-    seen: set[int] = set()
     given = [_source(one, Path.cwd(), fetch) for one in sources]
     if not given:
         raise ArgumentError("no sources of products: the list of paths is empty")
     for source in _checked(given):
-        for product in source.products(sieve):
-            mark = hash(str(product.label))
-            if mark not in seen:
-                seen.add(mark)
-                yield product
+        yield from source.products(sieve)
     sieve.check()
 
 

@@ -335,7 +335,7 @@ def _labels(
         warn_user(f"left out: {fault}")
     if not labels:
         raise ArgumentError("no product to open: all that pass the filter are calibration matrices")
-    return _without_spectra(labels, named, target or ""), products.lists
+    return _without_spectra(labels, named, target or ""), frozenset(products.lists)
 
 
 def _without_spectra(labels: list[Label], named: set[Path], target: str) -> list[Label]:

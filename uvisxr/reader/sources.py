@@ -12,13 +12,14 @@ import re
 import warnings
 from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from ..errors import UvisError, UvisWarning, warn_user
 from ..pds3 import identifier, packed, sources
 from ..pds3.label import Label
 from ..pds3.sources import Filter, Product, Source
+from ..scratch import Scratch, decoded, encoded
 
 __all__ = ["Filter", "Found", "Product", "Source", "copies", "expand", "same", "tell", "volume"]
 
@@ -26,30 +27,58 @@ __all__ = ["Filter", "Found", "Product", "Source", "copies", "expand", "same", "
 _NAMED = re.compile(r"[A-Z]{3}\d{4}_\d{3}_\d\d_\d\d", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
 class Found:
-    """Products that were found: how many, and one after the other.
+    """Products that were found: how many, and one after the other, each label once.
+
+    They are kept on disk: an archive has 200,000 products.
 
     Attributes
     ----------
-    lists : frozenset of Path
+    lists : set of Path
         The batch files and index tables that they come from.
     """
 
-    # As texts, which take a fraction of the memory: an archive has 200,000 products.
-    _paths: list[tuple[str, str | None, bool]]
-    lists: frozenset[Path] = field(default_factory=frozenset)
+    def __init__(self) -> None:
+        self.lists: set[Path] = set()
+        self._table = Scratch(
+            "CREATE TABLE found"
+            "(number INTEGER PRIMARY KEY, label BLOB UNIQUE, data BLOB, paired, claim BLOB);"
+            "CREATE INDEX claims ON found (claim)"
+        )
 
     def __len__(self) -> int:
-        return len(self._paths)
+        return int(next(self._table.rows("SELECT count(*) FROM found"))[0])
 
     def __iter__(self) -> Iterator[Product]:
-        return map(_product, self._paths)
+        return self._products("")
 
+    def add(self, product: Product) -> None:
+        """Add a product, if its label is not there."""
+        self._table.run(
+            "INSERT OR IGNORE INTO found VALUES (NULL, ?, ?, ?, ?)",
+            encoded(str(product.label)),
+            None if product.data is None else encoded(str(product.data)),
+            product.paired,
+            encoded(_claim(product.label)),
+        )
 
-def _product(paths: tuple[str, str | None, bool]) -> Product:
-    label, data, paired = paths
-    return Product(Path(label), None if data is None else Path(data), paired)
+    def remove(self, label: Path) -> None:
+        """Leave a product out."""
+        self._table.run("DELETE FROM found WHERE label = ?", encoded(str(label)))
+
+    def of_one_name(self) -> Iterator[Iterator[Product]]:
+        """Products of which several say that they are the same, together."""
+        claims = self._table.rows(
+            "SELECT claim FROM found GROUP BY claim HAVING count(*) > 1 ORDER BY min(number)"
+        )
+        for (claim,) in claims:
+            yield self._products("WHERE claim = ?", claim)
+
+    def _products(self, which: str, *values: bytes) -> Iterator[Product]:
+        chosen = f"SELECT label, data, paired FROM found {which} ORDER BY number"
+        for label, data, paired in self._table.rows(chosen, *values):
+            path = None if data is None else Path(decoded(data))
+            yield Product(Path(decoded(label)), path, bool(paired))
 
 
 def expand(
@@ -61,25 +90,16 @@ def expand(
     before the first product comes. Products that are left out are named in one warning. A label
     that cannot be read is no copy of another.
     """
-    read: set[Path] = set()
-    found = [
-        (
-            str(product.label),
-            None if product.data is None else str(product.data),
-            product.paired,
-        )
-        for product in sources.expand(paths, wanted, fetch, read)
-    ]
-    claims: dict[str, list[int]] = {}
-    for k, (label, *_) in enumerate(found):
-        claims.setdefault(_claim(Path(label)), []).append(k)
+    found = Found()
+    for product in sources.listed(paths, wanted, fetch, found.lists):
+        found.add(product)
     left: dict[Path, Path] = {}
-    for members in claims.values():
-        if len(members) > 1:
-            left |= copies(_labels(_product(found[k]) for k in members))
+    for members in found.of_one_name():
+        left |= copies(_labels(members))
     tell(left)
-    gone = {str(path) for path in left}
-    return Found([one for one in found if one[0] not in gone], frozenset(read))
+    for path in left:
+        found.remove(path)
+    return found
 
 
 def copies(labels: Iterable[Label]) -> dict[Path, Path]:
