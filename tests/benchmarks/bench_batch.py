@@ -1,17 +1,19 @@
-"""Batches: throughput of two processes, overhead of a product, memory of the driver.
+"""Batches: throughput, of two processes too, overhead of a product, memory of the driver.
 
 UVISXR_BENCH_PRODUCTS says how many products of 60x60x1024 to process, by default 100.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,11 +24,17 @@ import uvisxr
 from uvisxr import batch
 from uvisxr.batch import manifest, work
 from uvisxr.batch.cluster import connect
+from uvisxr.netcdf import deflate
+from uvisxr.numerics import compiled
 
 if TYPE_CHECKING:
     from distributed import Client
 
 PRODUCTS, EXPOSURES = 100, 60
+#: Products that each way processes before the next has its turn.
+PART = 20
+#: Modules of the extra `[fast]`.
+FAST = ("isal", "h5py", "numba")
 STEPS = [("calibrate", {"flat_field": False, "trend": False, "evil_pixels": "interpolate"})]
 
 
@@ -43,49 +51,122 @@ def write_archive(folder: Path, count: int) -> list[Path]:
     return labels
 
 
-def plain(labels: list[Path], out: Path) -> None:
-    """What a user would write."""
-    out.mkdir()
-    for label in labels:
-        ds = uvisxr.open_product(label).uvis.calibrate(**STEPS[0][1])
-        ds.uvis.to_netcdf(out / f"{label.stem}.nc")
-    shutil.rmtree(out)
-
-
 def timed(function: Callable[[], object]) -> float:
     start = time.perf_counter()
     function()
     return time.perf_counter() - start
 
 
-def on_workers(labels: list[Path], out: Path, client: Client) -> float:
-    """Time of a batch, without the start of its processes."""
-    seconds = timed(lambda: batch.process(labels, STEPS, out, client=client))
-    assert all(r["status"] == "done" for r in manifest.latest(out).values())
+def plain(labels: list[Path], out: Path) -> None:
+    """What a user would write."""
+    out.mkdir()
+    for label in labels:
+        ds = uvisxr.open_product(label).uvis.calibrate(**STEPS[0][1])
+        ds.uvis.to_netcdf(out / f"{label.stem}.nc", compact=True)
     shutil.rmtree(out)
-    return seconds
+
+
+def warmed(label: Path) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        plain([label], Path(name) / "out")
+
+
+@contextlib.contextmanager
+def hidden(root: Path) -> Iterator[None]:
+    """Processes started meanwhile find nothing of the extra `[fast]`."""
+    folder = root / "hidden"
+    folder.mkdir()
+    for name in FAST:
+        (folder / f"{name}.py").write_text(f"raise ImportError('{name} is hidden')\n")
+    # Processes that are spawned take over the path.
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+
+
+def has_fast() -> bool:
+    return deflate.available() and compiled.loops(10**9) is not None
+
+
+@dataclass
+class Way:
+    """A way to run a batch, and the seconds that it has taken, without the start of processes."""
+
+    what: str
+    client: Client
+    compact: bool
+    wall: float = 0.0
+    cpu: float = 0.0
+    steps: dict[str, float] = field(default_factory=dict)
+    size: int = 0
+
+    def run(self, labels: list[Path], out: Path, kept: bool = True) -> None:
+        """Process products; `kept`: count the time."""
+        before = self._cpu()
+        seconds = timed(
+            lambda: batch.process(
+                labels, STEPS, out, client=self.client, compact=self.compact, progress=False
+            )
+        )
+        records = manifest.latest(out).values()
+        assert all(r["status"] == "done" for r in records)
+        shutil.rmtree(out)
+        if kept:
+            self.wall += seconds
+            self.cpu += self._cpu() - before
+            for record in records:
+                self.size += record["bytes"]
+                for step, spent in record["seconds"].items():
+                    self.steps[step] = self.steps.get(step, 0.0) + spent
+
+    def _cpu(self) -> float:
+        """Of the workers and of this process, which hands out."""
+        return sum(self.client.run(time.process_time).values()) + time.process_time()
+
+    def told(self, count: int) -> str:
+        steps = ", ".join(f"{step} {spent / count * 1e3:.0f}" for step, spent in self.steps.items())
+        return (
+            f"{self.what:<24} a product: wall {self.wall / count * 1e3:6.0f} ms, CPU "
+            f"{self.cpu / count * 1e3:6.0f} ms, {self.size / count / 1e6:5.1f} MB; in ms: {steps}"
+        )
 
 
 def throughput(count: int) -> None:
-    with tempfile.TemporaryDirectory() as name:
+    """Full files by zlib without the extra against compact ones with it; then two processes."""
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         root = Path(name)
         labels = write_archive(root / "in", count)
+        with hidden(root):
+            slow = Way("full, without [fast]", stack.enter_context(connect(None, 1, 2)), False)
+            assert not any(slow.client.run(has_fast).values())
+        one = Way("compact, 1 process", stack.enter_context(connect(None, 1, 2)), True)
+        two = Way("compact, 2 processes", stack.enter_context(connect(None, 2, 2)), True)
+        if not all(one.client.run(has_fast).values()):
+            print("the extra [fast] is not installed: compact files without it")
+        ways = slow, one, two
         plain(labels[:1], root / "warm")
-        loop = one = 0.0
-        with connect(None, 1, retries=2) as client:
-            on_workers(labels[:1], root / "warm", client)
-            # In turns, so that other work on the machine disturbs both alike.
-            for first in range(0, count, 10):
-                part = labels[first : first + 10]
-                loop += timed(lambda part=part: plain(part, root / "plain"))
-                one += on_workers(part, root / "out", client)
-        with connect(None, 2, retries=2) as client:
-            on_workers(labels[:2], root / "warm", client)
-            two = on_workers(labels, root / "out", client)
-    for what, seconds in (("plain loop", loop), ("1 process", one), ("2 processes", two)):
-        print(f"{what:<12} {seconds:8.1f} s  {count / seconds:6.2f} products/s")
-    print(f"2 processes / 1 process: {one / two:.2f}x")
-    print(f"overhead of a product: {(one - loop) / count * 1e3:.0f} ms, {one / loop - 1:.1%}")
+        for way in ways:
+            # In each process, for imports and compiled loops.
+            way.client.run(warmed, labels[0])
+            way.run(labels[:4], root / "warm", kept=False)
+        loop = 0.0
+        # In turn, so that other work on the machine disturbs all alike.
+        for first in range(0, count, PART):
+            part = labels[first : first + PART]
+            for way in ways:
+                way.run(part, root / "out")
+            loop += timed(lambda part=part: plain(part, root / "plain"))
+    for way in ways:
+        print(way.told(count))
+    print(
+        f"full without [fast] / compact: wall {slow.wall / one.wall:.2f}x, "
+        f"CPU {slow.cpu / one.cpu:.2f}x"
+    )
+    print(f"1 process / 2 processes: wall {one.wall / two.wall:.2f}x")
+    overhead = (one.wall - loop) / count
+    print(f"compact, overhead of a product: {overhead * 1e3:.0f} ms, {one.wall / loop - 1:.1%}")
 
 
 def nothing(job: work.Job, steps: object, **settings: object) -> dict[str, object]:

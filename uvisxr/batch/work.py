@@ -191,7 +191,11 @@ def reduce(
 
 def _blocks(ds: xr.Dataset) -> xr.Dataset:
     counts = ds.get("counts")
-    if counts is None or counts.chunks is not None or counts.size <= _BLOCK:
+    if counts is None or counts.chunks is not None:
+        return ds
+    if counts.size <= _BLOCK:
+        # Once: each step that needs them, and the writing, would read the file again.
+        counts.load()
         return ds
     # Dataset.chunk would also chunk the small coordinates, which the steps would then have to
     # compute.
@@ -238,9 +242,12 @@ def _figures(ds: xr.Dataset | xr.DataTree, path: Path) -> dict[str, Any]:
                 lacking = np.isnan if "n" in node.variables else missing
                 total, known = 0.0, 0
                 for block in blocks("counts"):
-                    sent = ~lacking(block)
-                    total += float(block.sum(where=sent, dtype=float))
-                    known += int(sent.sum())
+                    lost = lacking(block)
+                    missed = int(np.count_nonzero(lost))
+                    # Sums of whole numbers are exact in any order.
+                    exact = not missed and block.dtype.kind in "iu"
+                    total += float(block.sum(dtype=float, where=True if exact else ~lost))
+                    known += block.size - missed
                 size = node.variables["counts"].size
                 figures[f"{prefix}counts_total"] = int(total)
                 figures[f"{prefix}counts_valid"] = round(known / max(1, size), 6)
@@ -255,8 +262,11 @@ def _figures(ds: xr.Dataset | xr.DataTree, path: Path) -> dict[str, Any]:
                     total, valid = float(sums[0]), int(sums[1])
                 else:
                     for block in blocks("radiance"):
-                        total += float(np.nansum(block, dtype=float))
-                        valid += block.size - int(np.isnan(block).sum())
+                        missed = int(np.count_nonzero(np.isnan(block)))
+                        # `nansum` makes a copy.
+                        add = np.nansum if missed else np.sum
+                        total += float(add(block, dtype=float))
+                        valid += block.size - missed
                 size = max(1, node.variables["radiance"].size)
                 figures[f"{prefix}radiance_valid"] = round(valid / size, 6)
                 figures[f"{prefix}radiance_mean"] = total / valid if valid else None
