@@ -17,7 +17,7 @@ import uvisxr
 from uvisxr import export
 from uvisxr.dataset import conventions
 from uvisxr.errors import ArgumentError, ExportError, MissingStepError, UvisError
-from uvisxr.netcdf import deflate
+from uvisxr.netcdf import deflate, writing
 
 
 @pytest.fixture(autouse=True, params=["netCDF4 alone", "with [fast]"])
@@ -442,3 +442,20 @@ def test_names_of_products_and_packed_data(observation, tmp_path):
         with pytest.raises(ExportError, match="products of the archive"):
             export.to_netcdf(observation, tmp_path / name, overwrite=True)
     export.to_netcdf(observation, tmp_path / "a.DAT.nc")
+
+
+def test_few_chunks_are_kept_while_a_file_is_written(observation, tmp_path, monkeypatch):
+    """And files that others open are none of its business."""
+    before, while_written = netCDF4.get_chunk_cache(), []
+    complete = writing._complete
+
+    def watched(*args):
+        while_written.append(netCDF4.get_chunk_cache()[0])
+        complete(*args)
+
+    monkeypatch.setattr(writing, "_complete", watched)
+    observation.uvis.to_netcdf(tmp_path / "a.nc")
+    with pytest.raises(ExportError):
+        observation.assign_attrs(a=None).uvis.to_netcdf(tmp_path / "b.nc")
+    assert while_written == [2**24]
+    assert netCDF4.get_chunk_cache() == before

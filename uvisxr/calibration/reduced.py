@@ -14,18 +14,22 @@ import numpy as np
 import xarray as xr
 
 from ..dataset import conventions
-from ..dataset.lazy import unsplit
+from ..dataset.lazy import apart, unsplit
 from ..errors import UvisError
 from . import fast
 from .convert import OUTPUTS, Conversion, Shapes
+from .mean_spectrum import Exposures
 from .stored import (
     EDITED,
     FRAME,
     LEFT_OUT,
     LEFT_OUT_COMMENT,
     Stored,
+    conversion_of,
     framed,
     has_terms,
+    mean_spectra,
+    spectrum_of,
     term_weights,
 )
 
@@ -163,19 +167,18 @@ class _Terms:
     conversion: Conversion
     weight: np.ndarray
     exposure: np.ndarray
-    shapes: Shapes
 
     @classmethod
     def of(cls, ds: xr.Dataset) -> _Terms:
-        """Of a dataset in memory."""
-        stored = Stored.of(ds)
-        product, mean, noise = stored.shapes()
-        return cls(
-            stored.conversion,
-            term_weights(ds),
-            framed(ds, "exposure", ("pic",)).values,
-            Shapes(product.values, mean.values, noise.values),
-        )
+        """Of a dataset in memory, without the counts."""
+        exposure = framed(ds, "exposure", ("pic",)).values
+        return cls(conversion_of(ds), term_weights(ds), exposure)
+
+    def mean(self, exposures: Exposures, sums: np.ndarray) -> np.ndarray:
+        """Mean spectrum of a product and its standard error, (2, wl)."""
+        if not self.conversion.fills:
+            return np.ones((2, sums.shape[-1]))
+        return spectrum_of(self.conversion, self.weight, exposures, sums)
 
 
 def _later(ds: xr.Dataset) -> dict[str, xr.Variable]:
@@ -187,19 +190,29 @@ def _later(ds: xr.Dataset) -> dict[str, xr.Variable]:
     from dask.delayed import delayed
 
     ds = unsplit(ds[[name for name in SOURCES if name in ds.variables]], "pixel", "wl", "term")
-    counts = ds["counts"].data
+    counts = apart(ds["counts"].variable, "radiances").data
+    terms = delayed(_Terms.of)(ds.drop_vars("counts"))
+    product, spectra = mean_spectra(ds, ds["counts"].variable)
+    means = [delayed(_Terms.mean)(terms, exposures, sums) for exposures, sums in spectra]
     planes = da.apply_gufunc(
         _block,
         f"(p,w),()->{','.join(['(p,w)'] * len(OUTPUTS))}",
         counts,
         da.arange(counts.shape[0], chunks=counts.chunks[0]),
         output_dtypes=[np.float32] * len(OUTPUTS),
-        terms=delayed(_Terms.of)(ds),
+        terms=terms,
+        shapes=delayed(_shapes)(product, means),
     )
     return {name: xr.Variable(FRAME, p) for name, p in zip(OUTPUTS, planes, strict=True)}
 
 
-def _block(counts: np.ndarray, place: np.ndarray, terms: _Terms) -> tuple[np.ndarray, ...]:
-    shapes = Shapes(terms.shapes.product[place], terms.shapes.mean, terms.shapes.noise)
+def _shapes(product: np.ndarray, means: list[np.ndarray]) -> Shapes:
+    mean, noise = np.stack(means, axis=1)
+    return Shapes(product, mean, noise)
+
+
+def _block(
+    counts: np.ndarray, place: np.ndarray, terms: _Terms, shapes: Shapes
+) -> tuple[np.ndarray, ...]:
     weight, exposure = terms.weight[place], terms.exposure[place]
-    return fast.radiances(counts, weight, exposure, shapes, terms.conversion)
+    return fast.radiances(counts, weight, exposure, shapes.of(place), terms.conversion)

@@ -19,15 +19,16 @@ import xarray as xr
 from .. import options
 from ..dataset import conventions, products
 from ..dataset.conventions import SMOOTHED, SUMMED
-from ..dataset.lazy import unsplit
+from ..dataset.lazy import apart, unsplit
 from ..errors import ArgumentError, MissingStepError, UvisError
 from ..instrument.channel import channel, slit_name
 from ..instrument.detector import Bins
 from ..numerics.along_wl import neighbours
-from ..numerics.poisson import Interval, any_missing, missing
+from ..numerics.poisson import Interval
 from ..timescales import clock_from_et
 from . import fast
-from .convert import OUTPUTS, Conversion, Shapes
+from .convert import OUTPUTS, Conversion, Shapes, valid_elements
+from .mean_spectrum import Exposures, mean_spectrum
 from .schedule import Schedule
 
 #: Attribute that marks radiances changed after the calibration.
@@ -164,25 +165,7 @@ class Stored:
                 "do this step before"
             )
         ds = unsplit(ds, "pixel", "wl", "term")
-        arguments = _arguments(ds)
-        bins, smoothing = Bins.of(ds), smoothing_weights(ds)
-        conversion = Conversion(
-            sensitivity=framed(ds, "sensitivity", ("term", "pixel", "wl")).values.astype(float),
-            relative=framed(ds, "calibration_error", ("pixel", "wl")).values.astype(float),
-            n=bins.lit_pixels.astype(float),
-            background=scalar(ds, "background"),
-            background_error=scalar(ds, "background_error"),
-            interval=arguments["interval"],
-            quantization=arguments["quantization"] and ds.attrs.get("compression") == "SQRT_9",
-            summed=int(ds.attrs.get(SUMMED, 1)),
-            total=holds_total(ds),
-            fill=arguments["nan_interp"],
-            fill_limit=fill_limit_of(ds, arguments["fill_limit"]),
-            smoothing=tuple(smoothing) if smoothing.size > 1 else None,
-            wl=np.atleast_1d(ds["wl"].values).astype(float),
-            joined=neighbours(np.stack([bins.band, bins.band + bins.n_band], axis=-1)),
-        )
-        return cls(ds, conversion)
+        return cls(ds, conversion_of(ds))
 
     def map(
         self,
@@ -211,7 +194,7 @@ class Stored:
 
         found = xr.apply_ufunc(
             partial(_called, function),
-            counts,
+            apart(counts, "radiances"),
             xr.Variable(("pic", "term"), term_weights(ds)),
             framed(ds, "exposure", ("pic",)),
             product,
@@ -261,35 +244,69 @@ class Stored:
         if not self.conversion.fills:
             flat = xr.Variable(("product_", "wl"), np.ones((1, n_wl)))
             return xr.Variable("pic", np.zeros(n_pic, int)), flat, flat
-        product = products.numbers(self.ds)
-        weight = term_weights(self.ds)
-        exposure = framed(self.ds, "exposure", ("pic",)).values
-        rows = []
-        for number in range(product.max() + 1):
-            here = np.flatnonzero(product == number)
-            sensitivity = np.einsum("t,tpw->pw", weight[here].mean(0), self.conversion.sensitivity)
-            part = counts if here.size == n_pic else counts.isel(pic=here)
-            rows.append(
-                xr.apply_ufunc(
-                    _mean_spectrum,
-                    part.chunk(pic=-1) if part.chunks is not None else part,
-                    kwargs={
-                        "exposure": exposure[here],
-                        "sensitivity": sensitivity,
-                        "background": self.conversion.background * self.conversion.n,
-                    },
-                    input_core_dims=[["pic", "pixel", "wl"]],
-                    output_core_dims=[["moment", "wl"]],
-                    dask="parallelized",
-                    dask_gufunc_kwargs={"output_sizes": {"moment": 2}},
-                    output_dtypes=[float],
-                )
+        product, spectra = mean_spectra(self.ds, counts)
+        conversion, weight = self.conversion, term_weights(self.ds)
+        rows = [
+            xr.apply_ufunc(
+                partial(spectrum_of, conversion, weight, exposures),
+                xr.Variable(("sum", "pixel", "wl"), sums),
+                input_core_dims=[["sum", "pixel", "wl"]],
+                output_core_dims=[["moment", "wl"]],
+                dask="parallelized",
+                dask_gufunc_kwargs={"output_sizes": {"moment": 2}},
+                output_dtypes=[float],
             )
+            for exposures, sums in spectra
+        ]
         both = xr.Variable.concat(rows, "product_")
         mean, noise = both.isel(moment=0), both.isel(moment=1)
         if mean.chunks is not None:
             mean, noise = mean.chunk(product_=-1), noise.chunk(product_=-1)
         return xr.Variable("pic", product), mean, noise
+
+
+def conversion_of(ds: xr.Dataset) -> Conversion:
+    """How the counts of a calibrated dataset become radiances; it need not hold them."""
+    arguments = _arguments(ds)
+    bins, smoothing = Bins.of(ds), smoothing_weights(ds)
+    sensitivity = framed(ds, "sensitivity", ("term", "pixel", "wl")).values.astype(float)
+    relative = framed(ds, "calibration_error", ("pixel", "wl")).values.astype(float)
+    return Conversion(
+        sensitivity=sensitivity,
+        # Where it was filled, nothing is made of it.
+        relative=np.where(valid_elements(sensitivity), relative, np.nan),
+        n=bins.lit_pixels.astype(float),
+        background=scalar(ds, "background"),
+        background_error=scalar(ds, "background_error"),
+        interval=arguments["interval"],
+        quantization=arguments["quantization"] and ds.attrs.get("compression") == "SQRT_9",
+        summed=int(ds.attrs.get(SUMMED, 1)),
+        total=holds_total(ds),
+        fill=arguments["nan_interp"],
+        fill_limit=fill_limit_of(ds, arguments["fill_limit"]),
+        smoothing=tuple(smoothing) if smoothing.size > 1 else None,
+        wl=np.atleast_1d(ds["wl"].values).astype(float),
+        joined=neighbours(np.stack([bins.band, bins.band + bins.n_band], axis=-1)),
+    )
+
+
+def mean_spectra(
+    ds: xr.Dataset, counts: xr.Variable
+) -> tuple[np.ndarray, list[tuple[Exposures, Any]]]:
+    """Product of each exposure, and of each product what its mean spectrum is made of."""
+    product = products.numbers(ds)
+    seconds = framed(ds, "exposure", ("pic",)).values
+    several = Exposures.of_products(product, seconds)
+    return product, [(exposures, exposures.sums(counts)) for exposures in several]
+
+
+def spectrum_of(
+    conversion: Conversion, weight: np.ndarray, exposures: Exposures, sums: np.ndarray
+) -> np.ndarray:
+    """Mean spectrum of a product and its standard error, (2, wl), by weights (pic, term)."""
+    mean = weight[exposures.place].mean(0)
+    sensitivity = np.einsum("t,tpw->pw", mean, conversion.sensitivity)
+    return mean_spectrum(sums, exposures, sensitivity, conversion.background * conversion.n)
 
 
 def _called(
@@ -300,32 +317,6 @@ def _called(
     *shapes: np.ndarray,
 ) -> tuple[np.ndarray, ...]:
     return function(counts, weight, exposure, Shapes(*shapes))
-
-
-def _mean_spectrum(
-    counts: np.ndarray, exposure: np.ndarray, sensitivity: np.ndarray, background: np.ndarray
-) -> np.ndarray:
-    """Mean spectrum of a product and its standard error, (2, wl), in any unit.
-
-    Rows count by their brightness, so that what is missing in a bright row makes no line.
-    """
-    if any_missing(counts):
-        lost = missing(counts)
-        total = np.where(lost, 0, counts).sum(0, dtype=float)
-        seconds = np.einsum("t,tpw->pw", exposure, ~lost)
-    else:
-        total = counts.sum(0, dtype=float)
-        seconds = np.full(total.shape, exposure.cumsum()[-1])
-    valid = np.isfinite(sensitivity) & (sensitivity > 0) & (seconds > 0)
-    net = np.where(valid, total - background * seconds, 0.0)
-    light = np.where(valid, sensitivity * seconds, 0.0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        profile = np.clip(np.nan_to_num(net.sum(1) / light.sum(1)), 0.0, None)
-        used = profile > 0
-        scale = profile[used] @ light[used]
-        mean = net[used].sum(0) / scale
-        noise = np.sqrt(np.maximum(np.where(valid, total, 0.0)[used].sum(0), 1.0)) / scale
-    return np.stack([mean, noise])
 
 
 def smooths(ds: xr.Dataset, smooth: bool | str) -> bool:
@@ -363,7 +354,8 @@ def scalar(ds: xr.Dataset, name: str) -> float:
         return 0.0
     if ds[name].size != 1:
         raise UvisError(f"{name} differs between exposures: calibrate observations one by one")
-    return float(ds[name])
+    # One exposure of joined observations still has its dimension.
+    return float(ds[name].values.item())
 
 
 def framed(ds: xr.Dataset, name: str, dims: tuple[str, ...] = FRAME) -> xr.Variable:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import xarray as xr
 
 
@@ -31,3 +33,37 @@ def unsplit(ds: xr.Dataset, *dims: str) -> xr.Dataset:
     data = {name: v for name, v in changed.items() if name in ds.data_vars}
     coords = {name: v for name, v in changed.items() if name in ds.coords}
     return ds.assign(data).assign_coords(coords)
+
+
+def apart(variable: xr.Variable, what: str) -> xr.Variable:
+    """The same values, whose blocks dask computes for this use alone.
+
+    Else blocks that one use is done with stay in memory for another that has to wait, such as for a
+    mean of all. Reading counts again is cheap.
+
+    Parameters
+    ----------
+    variable : Variable
+    what : str
+        The use.
+
+    Returns
+    -------
+    Variable
+        The same array for the same use; one in memory as it is.
+    """
+    if variable.chunks is None:
+        return variable
+    import dask.array as da
+    from dask._task_spec import convert_legacy_graph
+    from dask.base import clone_key
+
+    array = variable.data
+    # What dask.graph_manipulation.clone is for, which loses track of what rechunking makes.
+    tasks = convert_legacy_graph(dict(array.__dask_graph__()))
+    names = {key: clone_key(key, what) for key in tasks}
+    graph = {names[key]: task.substitute(names, key=names[key]) for key, task in tasks.items()}
+    name = clone_key(array.name, what)
+    data: Any = da.Array(graph, name, array.chunks, dtype=array.dtype, meta=array._meta)
+    copy: xr.Variable = variable.copy(deep=False, data=data)
+    return copy

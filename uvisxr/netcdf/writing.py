@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,10 @@ LOCK = threading.RLock()
 #: The dimension by which a NetCDF file is known. No variable has it, so that it does not go with
 #: what is read from the file into files that others write, as attributes would.
 _MARK = "written_by_uvisxr"
+
+#: Bytes of each variable's chunks that the netCDF4 library keeps in memory while it writes: some of
+#: `encodings`, in which blocks end. By default it keeps 64 MiB of each.
+_CACHED = 2**24
 
 
 def is_netcdf_of_ours(path: Path) -> bool:
@@ -70,7 +76,7 @@ def write(
         ds = ds.drop_encoding()
     into: dict[str, Any] = {} if group is None else {"group": group}
     try:
-        with LOCK:
+        with LOCK, _cached_chunks(_CACHED):
             left, planes, scheduler = _set_apart(ds, stored, group or "/")
             left.to_netcdf(path, engine="netcdf4", format="NETCDF4", encoding=stored, **into)
             _complete(ds, path, group or "/")
@@ -84,6 +90,17 @@ def write(
         if not str(error).startswith("NetCDF"):
             raise
         raise OSError(str(error)) from error
+
+
+@contextmanager
+def _cached_chunks(size: int) -> Iterator[None]:
+    """Bound the memory of the files that the netCDF4 library opens meanwhile."""
+    before = netCDF4.get_chunk_cache()
+    netCDF4.set_chunk_cache(size)
+    try:
+        yield
+    finally:
+        netCDF4.set_chunk_cache(*before)
 
 
 def _set_apart(

@@ -18,6 +18,7 @@ import xarray as xr
 
 from ..dataset import products
 from ..dataset.conventions import QUALITY_FLAGS
+from ..dataset.lazy import apart
 from ..instrument.detector import Bins
 from ..numerics import poisson, zero_runs
 from .flags import DIMS, flags_of
@@ -105,7 +106,12 @@ def flags_of_missing(ds: xr.Dataset) -> xr.Variable:
 
 def _lacking(missing: xr.Variable, never: xr.Variable) -> xr.Variable:
     """How many values spectra lack that were to be sent, int (pic, pixel)."""
-    number: xr.Variable = (missing & ~never).sum("wl")
+    number: xr.Variable
+    if missing.sizes["pic"] > 1:
+        # All exposures lack what is never sent: none has to wait in memory until that is known.
+        number = missing.sum("wl") - never.sum("wl")
+    else:
+        number = (missing & ~never).sum("wl")
     return number
 
 
@@ -129,7 +135,7 @@ def _by_product(
 def _missing(ds: xr.Dataset) -> xr.Variable:
     sizes = {dim: ds.sizes.get(dim, 1) for dim in (*DIMS, "wl")}
     counts = ds["counts"].variable.set_dims(sizes).transpose(*sizes)
-    missing: xr.Variable = poisson.missing(counts)
+    missing: xr.Variable = poisson.missing(apart(counts, "sums"))
     return missing
 
 
