@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import dask
 import numpy as np
 import pytest
 import xarray as xr
@@ -128,6 +129,28 @@ def test_nothing_is_computed_on_opening(tmp_path: Path):
         assert joined[name].chunks is not None
     assert joined.attrs["channel"] == "FUV"
     assert joined.radiance.attrs["units"] == "kR angstrom-1"
+
+
+@pytest.mark.parametrize("compact", [False, True])
+@pytest.mark.parametrize("chunks", [None, {"pic": 1}, "auto"])
+def test_times_and_the_like_are_in_memory(tmp_path: Path, compact: bool, chunks):
+    for number in (0, 10):
+        path = process(tmp_path, product_id(number), compact=compact)
+    together = uvisxr.open_processed(tmp_path / "out", chunks)
+    for ds in (together, uvisxr.open_reduced(path, chunks)):
+        assert {"et", "exposure", "time", "product", "wl", "line", "band"} <= set(ds.coords)
+        for name, coord in ds.coords.items():
+            assert coord.chunks is None or coord.ndim > 1, name
+
+        def refuse(*args, **options):
+            raise AssertionError("something was computed")
+
+        with dask.config.set(scheduler=refuse):
+            assert len(ds.uvis.utc()) == ds.sizes["pic"]
+            assert str(ds.uvis)
+            assert ds.isel(pic=[0]).uvis.rate().rate.chunks is not None
+        assert ds.counts.chunks is not None
+        assert ds.et.encoding["source"]
 
 
 def test_what_belongs_to_a_product_is_spread_over_its_exposures(tmp_path: Path):

@@ -79,7 +79,9 @@ if not TYPE_CHECKING:
 
 
 def tree(path: Path, chunks: dict[str, int] | str | None, mend: str) -> xr.DataTree:
-    """Open a file as it is, lazily.
+    """Open a file as it is, lazily, but for times and the like.
+
+    Coordinates of one dimension are in memory: steps ask for them before anything is computed.
 
     Parameters
     ----------
@@ -102,7 +104,8 @@ def tree(path: Path, chunks: dict[str, int] | str | None, mend: str) -> xr.DataT
     """
     chunks = {} if chunks is None else chunks
     try:
-        return xr.open_datatree(path, engine="netcdf4", chunks=chunks)
+        opened = xr.open_datatree(path, engine="netcdf4", chunks=chunks)
+        return opened.map_over_datasets(_with_small_coords)
     except OSError as error:
         raise ExportError(f"cannot read {path}: {error}; {mend}") from error
     except (TypeError, ValueError) as error:
@@ -115,3 +118,23 @@ def tree(path: Path, chunks: dict[str, int] | str | None, mend: str) -> xr.DataT
     raise ArgumentError(
         f'chunks={chunks!r}: {said}; expected sizes by dimension, such as {{"pic": 10}}, or "auto"'
     ) from said
+
+
+def _with_small_coords(ds: xr.Dataset) -> xr.Dataset:
+    """The same with its coordinates of at most one dimension in memory."""
+    from dask import base
+
+    small = {
+        name: coord.variable
+        for name, coord in ds.coords.items()
+        if coord.ndim <= 1 and coord.chunks is not None
+    }
+    # Blocks of a file as they are: there is nothing to optimize.
+    (values,) = base.compute(
+        {name: v.data for name, v in small.items()},
+        scheduler="synchronous",
+        optimize_graph=False,
+    )
+    return ds.assign_coords(
+        {name: v.copy(deep=False, data=values[name]) for name, v in small.items()}
+    )
