@@ -235,9 +235,8 @@ class Conversion:
     @cached_property
     def chain(self) -> Chain:
         """What a plane without missing counts goes through."""
-        rows = self.valid.shape[0]
         keys = (self.valid.tobytes(), self.wl.tobytes(), self.joined.tobytes())
-        return _chain(rows, *keys, self.fill, self.fill_limit, self.smoothing)
+        return _chain(self.valid.shape, *keys, self.fill, self.fill_limit, self.smoothing)
 
     def around(self, part: slice) -> slice:
         """The elements to which values in a part of the spectra are related.
@@ -638,7 +637,7 @@ def filled_elements(valid: np.ndarray, plan: FillPlan | None) -> np.ndarray:
 
 @lru_cache(4)
 def _chain(
-    rows: int,
+    shape: tuple[int, ...],
     valid: bytes,
     wl: bytes,
     joined: bytes,
@@ -647,7 +646,7 @@ def _chain(
     smoothing: tuple[float, ...] | None,
 ) -> Chain:
     """See `Conversion.chain`: products of one kind and calibration have it in common."""
-    known = np.frombuffer(valid, bool).reshape(rows, -1)
+    known = np.frombuffer(valid, bool).reshape(shape)
     x, follows = np.frombuffer(wl), np.frombuffer(joined, bool)
     method: Interpolation = "pchip" if fill == "pchip" else "linear"
     plan = None if fill is None else FillPlan.of(~known, x, method, limit, follows)

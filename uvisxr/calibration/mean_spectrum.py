@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from ..dataset.lazy import apart
-from ..numerics.poisson import missing
+from ..numerics.poisson import any_missing, missing
 
 #: Elements worked on at once: what is made of them fits in a processor's cache.
 _BLOCK = 2**18
@@ -92,8 +92,8 @@ def _sums(counts: np.ndarray, ticks: np.ndarray) -> np.ndarray:
     sums = np.zeros((1, 2, *counts.shape[1:]))
     for some in _pieces(counts.shape):
         part = counts[some]
-        lost = missing(part)
-        if lost.any():
+        if any_missing(part):
+            lost = missing(part)
             sums[0, 1] += np.einsum("t,tpw->pw", ticks[some], lost)
             part = np.where(lost, 0, part)
         sums[0, 0] += part.sum(0, dtype=float)
