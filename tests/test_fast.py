@@ -190,7 +190,7 @@ def test_small_data_do_not_wait_for_the_compiler(monkeypatch):
     assert compiled.loops(compiled.WORTH // 3) is not None
 
 
-@pytest.mark.parametrize("error", [ImportError, RuntimeError])
+@pytest.mark.parametrize("error", [ImportError, RuntimeError, AttributeError, OSError, SystemError])
 def test_without_numba_or_a_folder_for_its_results(monkeypatch, folder, error):
     class Numba:
         def __getattr__(self, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ ODD = [
     *("3 <M> <S>", "3 <m**2>", "3 <>", "A <KM>", "(1, 2) <KM>", "2005-230T15:15:60", "15:15:32"),
     *("2005-230T15:15:32Z", "2005-366", "2005-13-01", "END", "END_GROUP", "OBJECT", "Lower", "a-b"),
     *("1,143", "N/A/B", "", "-", ".", "+", "e5", "1.e5", "1.5.2", "inf", "nan", "0x1", "^A", "A:B"),
+    *("INF", "NAN", "INFINITY", '"a  b"', '"a  b', "1" * 401, "1" * 5000, "1." + "1" * 401),
+    *("\xa01", "1\xa0", "(1,\x1c2)", "1\x85", "\u0663", "(1, \u0663)"),
 ]
 
 
@@ -51,6 +54,14 @@ def same(text: str) -> bool:
     if found is not None:
         assert typed(found) == typed(parser.parse(text)), text
     return found is not None
+
+
+@pytest.mark.parametrize("digits", ["1" * 50_000, "1" * 50_000 + " x", "(" + "1" * 50_000 + " x)"])
+def test_long_numbers_are_passed_over_quickly(digits: str):
+    """In time that grows with their length, not with its square."""
+    start = time.process_time()
+    assert plain.loads(f"A = {digits}\nEND\n") is None
+    assert time.process_time() - start < 1
 
 
 class Labels:

@@ -45,11 +45,11 @@ _CODED = frozenset(("_FillValue", "missing_value", "scale_factor", "add_offset",
 
 
 def available() -> bool:
-    """Whether the extra `[fast]` is installed."""
+    """Whether the extra `[fast]` is installed, and works."""
     try:
         import h5py  # noqa: F401
         from isal import isal_zlib  # noqa: F401
-    except ImportError:
+    except Exception:
         return False
     return True
 

@@ -24,8 +24,8 @@ def _load() -> ModuleType | None:
         from . import fused
 
         return fused
-    # numba raises the latter where it finds no folder for what it compiles.
-    except (ImportError, RuntimeError):
+    # It is not there, finds no folder for what it compiles, or does not fit the other libraries.
+    except Exception:
         return None
 
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+# Digits in one way only, and no more of them than Python makes a number of.
+_NUMBER = r"[+-]?(?:\d{1,400}(?:\.\d{0,400})?|\.\d{1,400})(?:[eE][+-]?\d{1,9})?"
 _UNITS = r"[A-Z]+(?:/[A-Z]+)?"
 _MEASURE = rf"{_NUMBER}(?:[ \t]*<{_UNITS}>)?"
 # Without what pvl might fold, unescape or trim.
 _INNER = r"\x21\x23-\x25\x27-\x2c\x2e-\x5b\x5d-\x7e"
-_QUOTED = rf'"(?:[-{_INNER}](?:[- {_INNER}]*[{_INNER}])?)?"'
+_QUOTED = rf'"(?:[-{_INNER}](?:[ ]?[-{_INNER}])*)?(?<!-)"'
 _KEY = r"[A-Z][A-Z0-9_]*"
 _WORD = rf"{_KEY}(?:/{_KEY})?"
 _TIME = r"\d{4}-(?:\d{3}|\d\d-\d\d)(?:T\d\d:\d\d:\d\d(?:\.\d+)?)?"
@@ -32,7 +33,7 @@ _STATEMENT = re.compile(
         )[ \t]*(?:/\*[^*"\r\n]*\*/[ \t]*)?
       | (?P<end>END)[ \t]*
     )(?:\r?\n|\r?\Z)""",
-    re.VERBOSE,
+    re.VERBOSE | re.ASCII,
 )
 _ONE = re.compile(
     rf"""\s*(?:
@@ -40,13 +41,24 @@ _ONE = re.compile(
       | (?P<word>{_WORD})
       | (?P<quoted>{_QUOTED})
     )\s*(?:,|\Z)""",
-    re.VERBOSE,
+    re.VERBOSE | re.ASCII,
 )
 
 #: Words that stand for other values, or that begin and end blocks.
 _RESERVED = frozenset(
     {
-        *("TRUE", "FALSE", "NULL", "END", "OBJECT", "BEGIN_OBJECT", "END_OBJECT"),
+        *(
+            "TRUE",
+            "FALSE",
+            "NULL",
+            "INF",
+            "INFINITY",
+            "NAN",
+            "END",
+            "OBJECT",
+            "BEGIN_OBJECT",
+            "END_OBJECT",
+        ),
         *("GROUP", "BEGIN_GROUP", "END_GROUP"),
     }
 )
