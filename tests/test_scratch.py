@@ -67,3 +67,17 @@ os._exit(1)
     # 20 MB are in the table.
     assert float(result.stdout) < 2 + scratch._CACHE / 1024
     assert list(tmp_path.iterdir()) == []
+
+
+def test_rows_left_at_the_end_of_the_process_are_no_error():
+    script = (
+        "from uvisxr.scratch import Scratch\n"
+        "table = Scratch('CREATE TABLE t (n INTEGER)')\n"
+        "table.run('INSERT INTO t VALUES (1), (2)')\n"
+        "rows = table.rows('SELECT n FROM t')\n"
+        "print(next(rows))\n"
+        "table._database.close()\n"
+    )
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("(1,)\n", "")

@@ -52,7 +52,10 @@ class Scratch:
     def rows(self, statement: str, *values: Any) -> Iterator[tuple[Any, ...]]:
         """The rows of a query, as they are asked for."""
         try:
-            yield from self._database.execute(statement, values)
+            # `yield from` would close the cursor of rows that are not all asked for: at the end of
+            # the process, after its database.
+            for row in self._database.execute(statement, values):  # noqa: UP028
+                yield row
         except sqlite3.Error as error:
             raise ExportError(
                 f"cannot write the list of products to a temporary file ({error}): free some space "
