@@ -85,9 +85,11 @@ def current() -> Options:
 
 def threads() -> int:
     """How many threads may work on an array in memory."""
-    set_to = current().threads
-    if set_to is not None:
-        return set_to
+    return current().threads or cores()
+
+
+def cores() -> int:
+    """How many cores this process may use."""
     # Not all systems can tell the cores that a process may use from those there are.
     usable = getattr(os, "sched_getaffinity", None)
     return len(usable(0)) if usable else os.cpu_count() or 1

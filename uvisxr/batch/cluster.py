@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import os
 import re
 import sys
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from .. import checks
+from .. import checks, options
 from .._version import __version__
 from ..errors import MissingDependencyError, UvisError, warn_user
 
@@ -51,7 +50,7 @@ def connect(client: Client | str | None, workers: int | None, retries: int) -> I
         ) from error
     if client is None:
         _check_script()
-        count = workers or _cores()
+        count = workers or options.cores()
         settings = {
             # The scheduler gives up on a product once more workers than that have died on it.
             "distributed.scheduler.allowed-failures": retries,
@@ -157,13 +156,6 @@ def _check_script() -> None:
             f"{script}, line {line}: the processes of a batch run the script again: put this line, "
             'and all that it needs, under `if __name__ == "__main__":`'
         )
-
-
-def _cores() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:
-        return os.cpu_count() or 1
 
 
 def _version() -> str:

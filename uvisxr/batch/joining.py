@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from ..calibration.reduced import restored
 from ..calls import public
 from ..dataset import conventions, inputs
-from ..errors import ExportError, UvisError, warn_user
+from ..errors import ExportError, warn_user
 from ..netcdf import reading
 from ..pds3 import identifier
 from ..reader.sources import volume
@@ -187,13 +186,7 @@ def _open(path: Path, chunks: dict[str, int] | str | None) -> Iterator[tuple[str
     mend = "remove it and run the batch again"
     for node in reading.tree(path, chunks, mend).subtree:
         if node.data_vars:
-            try:
-                ds = restored(node.to_dataset())
-            except UvisError as error:
-                raise ExportError(
-                    f"{path}: what it leaves out cannot be computed: {error}; {mend}"
-                ) from error
-            ds = ds.drop_vars(_OF_ONE_PRODUCT, errors="ignore")
+            ds = node.to_dataset().drop_vars(_OF_ONE_PRODUCT, errors="ignore")
             yield "_".join((path.stem, *filter(None, node.path.split("/")))), ds
 
 

@@ -40,7 +40,7 @@ from .bodies import BARYCENTRE, SPACECRAFT_CODE, SPACECRAFT_FRAME, SUN, code
 from .coverage import connected, placed, pointing, spk_segments
 from .listing import ArchiveFile, KernelSet, extent, kernel_sets, may_cover, needed, priority
 from .meta import expand
-from .session import LOCK, TEXTS, check_file, loaded, sets, user_kernels
+from .session import LOCK, check_file, loaded, sets, user_kernels
 
 _LOG = logging.getLogger(__name__)
 
@@ -222,8 +222,7 @@ def survey(
     ck: list[Path] = []
     if frame_id is not None:
         pointing = [*_candidates(found, files, "CK", ets), *found.loaded_of("CK")]
-        texts = [path for path in found.paths if check_file(path) in TEXTS]
-        with loaded(found.clocks, soon=texts):
+        with loaded(found.clocks, soon=found.paths):
             if spiceypy.expool("DELTET/K") and spiceypy.expool("SCLK_DATA_TYPE_82"):
                 ck, found.unpointed = choose_ck(pointing, ets, frame_id, found.faults)
     found.chosen = [path for path in (*chosen, *ck) if path not in named]

@@ -190,7 +190,7 @@ def loaded(paths: Iterable[str | Path], soon: Iterable[str | Path] = ()) -> Iter
     paths : iterable of path
         Kernels of any kind, including meta-kernels. If empty, only the lock is taken.
     soon : iterable of path, optional
-        The text kernels of the next block, among them all of these. Within `keeping` they are
+        The files of the next block, among them all of these. Within `keeping` its text kernels are
         furnished instead, as they will stay.
 
     Yields

@@ -65,12 +65,7 @@ def open_reduced(
     if not path.exists():
         raise NoFileError(f"there is no file {path}: {_MEND}", path)
     found = tree(path, chunks, _MEND)
-    try:
-        if found.children:
-            return found.map_over_datasets(lambda ds: restored(ds) if ds.variables else ds)
-        return restored(found.to_dataset())
-    except UvisError as error:
-        raise ExportError(f"{path}: what it leaves out cannot be computed: {error}") from error
+    return found if found.children else found.to_dataset()
 
 
 if not TYPE_CHECKING:
@@ -79,7 +74,7 @@ if not TYPE_CHECKING:
 
 
 def tree(path: Path, chunks: dict[str, int] | str | None, mend: str) -> xr.DataTree:
-    """Open a file as it is, lazily, but for times and the like.
+    """Open a file with what it leaves out, lazily, but for times and the like.
 
     Coordinates of one dimension are in memory: steps ask for them before anything is computed.
 
@@ -100,8 +95,19 @@ def tree(path: Path, chunks: dict[str, int] | str | None, mend: str) -> xr.DataT
     ArgumentError
         `chunks` has a wrong value.
     ExportError
-        The file cannot be read.
+        The file cannot be read, or what it leaves out not be computed.
     """
+    opened = _opened(path, chunks, mend)
+    try:
+        return opened.map_over_datasets(lambda ds: restored(ds) if ds.variables else ds)
+    except UvisError as error:
+        raise ExportError(
+            f"{path}: what it leaves out cannot be computed: {error}; {mend}"
+        ) from error
+
+
+def _opened(path: Path, chunks: dict[str, int] | str | None, mend: str) -> xr.DataTree:
+    """A file as it is; see `tree`."""
     chunks = {} if chunks is None else chunks
     try:
         opened = xr.open_datatree(path, engine="netcdf4", chunks=chunks)
