@@ -13,6 +13,7 @@ from helpers import calfiles
 
 from uvisxr.calibration import mean_spectrum
 from uvisxr.calibration.mean_spectrum import Exposures
+from uvisxr.dataset import lazy
 from uvisxr.instrument.detector import Window
 from uvisxr.netcdf import deflate
 
@@ -69,7 +70,8 @@ def test_a_product_among_others(counts):
 @pytest.mark.parametrize("compact", [False, True])
 @pytest.mark.parametrize("fast", [False, True])
 def test_no_block_of_counts_waits_for_others(tmp_path, monkeypatch, compact, fast):
-    """Though mean spectra and what was never sent follow from all of them."""
+    """Though mean spectra and what was never sent follow from all of them; of large arrays."""
+    monkeypatch.setattr(lazy, "_SMALL", 0)
     if not fast:
         monkeypatch.setattr(deflate, "available", lambda: False)
     ds = calfiles.poisson(24, Window(10, 0, 29, 1023, 1, 4))

@@ -35,6 +35,10 @@ def unsplit(ds: xr.Dataset, *dims: str) -> xr.Dataset:
     return ds.assign(data).assign_coords(coords)
 
 
+#: Bytes of arrays that may stay in memory for several uses.
+_SMALL = 2**25
+
+
 def apart(variable: xr.Variable, what: str) -> xr.Variable:
     """The same values, whose blocks dask computes for this use alone.
 
@@ -50,9 +54,9 @@ def apart(variable: xr.Variable, what: str) -> xr.Variable:
     Returns
     -------
     Variable
-        The same array for the same use; one in memory as it is.
+        The same array for the same use; a small one, or one in memory, as it is.
     """
-    if variable.chunks is None:
+    if variable.chunks is None or variable.nbytes <= _SMALL:
         return variable
     import dask.array as da
     from dask._task_spec import convert_legacy_graph
