@@ -25,6 +25,8 @@ import xarray as xr
 # and blocks may come from files that xarray reads meanwhile.
 from xarray.backends.locks import HDF5_LOCK
 
+from .. import options
+
 if TYPE_CHECKING:
     import dask.array as da
 
@@ -197,11 +199,11 @@ def fill(path: Path, planes: list[Plane], scheduler: str) -> None:
 
 
 def _threads() -> int:
-    """How many threads dask's scheduler takes."""
+    """How many threads compress what is in memory: no more than dask's scheduler takes."""
     from dask import config
-    from dask.system import CPU_COUNT
 
-    return int(config.get("num_workers", None) or CPU_COUNT)
+    threads = options.threads()
+    return min(threads, int(config.get("num_workers", None) or threads))
 
 
 def _write(eager: list[tuple[np.ndarray, _Outlet]], threads: int) -> None:
