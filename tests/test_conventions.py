@@ -321,7 +321,7 @@ def test_the_text_of_the_package_defines_the_flags_by_their_bits():
 
 def test_the_text_of_the_package_defines_the_attributes(results, folder):
     found = set().union(*(ds.attrs for ds in results.values()))
-    rare = {"radiance_edited", "left_out", "left_out_comment", "pipeline"}
+    rare = {"radiance_edited", "left_out", "left_out_comment", "left_out_follows_from", "pipeline"}
     terms = defined("Attributes").keys() - rare
     assert terms <= found
     labels = [read_label(path) for path in folder.rglob("*.LBL")]

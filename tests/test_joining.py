@@ -84,8 +84,12 @@ def test_a_compact_output_that_is_damaged(tmp_path: Path):
         broken = ds.load().drop_encoding()
     path.unlink()
     broken.drop_vars("line").to_netcdf(path)
+    with pytest.raises(ExportError, match=rf"{path.name}: .*line is not as written.*run the batch"):
+        uvisxr.open_processed(tmp_path / "out")
+    broken["sensitivity"][:, 3] *= 2
+    broken.to_netcdf(path)
     ds = uvisxr.open_processed(tmp_path / "out")
-    with pytest.raises(UvisError, match="has lost line"):
+    with pytest.raises(UvisError, match=rf"{path.name}: sensitivity is not as written"):
         ds.radiance.load()
 
 

@@ -377,7 +377,7 @@ def test_netcdf_is_no_batch_file(tmp_path: Path):
     for number, form in enumerate(("NETCDF4", "NETCDF3_CLASSIC")):
         path = tmp_path / f"{number}.nc"
         xr.Dataset({"a": 1}).to_netcdf(path, format=form)
-        with pytest.raises(ArgumentError, match=r"is a NetCDF file.*xarray\.open_dataset"):
+        with pytest.raises(ArgumentError, match=r"is a NetCDF file.*uvisxr\.open_reduced"):
             list(expand(path))
 
 

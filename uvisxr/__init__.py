@@ -370,8 +370,9 @@ recipe, calibrate_arguments, radiance_edited
     with the `schedule` of the terms of the sensitivity; what has changed the radiances since.
 history
     One line per step: all its arguments, the version, names and sha256 of the files used.
-left_out, left_out_comment
-    Names of the arrays that a compact file leaves out, and where they are found.
+left_out, left_out_comment, left_out_follows_from
+    Names of the arrays that a compact file leaves out, where they are found, and the checksums of
+    what they follow from.
 pipeline
     The steps of a batch that produced the dataset, as JSON.
 source, references

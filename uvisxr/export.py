@@ -22,7 +22,7 @@ from .errors import ArgumentError, ExportError, MissingStepError, NoFileError
 from .files import check_target, refuse_foreign, whole_file, write_text
 from .netcdf import encodings
 from .netcdf.compact import check as check_lossless
-from .netcdf.compact import compacted
+from .netcdf.compact import compacted, told
 from .netcdf.encodings import Encoding
 from .netcdf.writing import is_netcdf_of_ours, write
 
@@ -105,11 +105,14 @@ def to_netcdf(
         groups, write a DataTree.
     compact : bool
         Leave out `radiance` and its errors, which follow from the counts and the terms of the
-        calibration: such files are a tenth as large. `uvisxr.open_reduced` and
+        calibration: files of whole products are an eighth to a thirtieth as large, of few
+        exposures, or with geometry, a fifth to a half. `uvisxr.open_reduced` and
         `uvisxr.open_processed` give them back, bit for bit; the attribute `left_out` names them to
-        others, who find the counts and all coordinates. What would come back otherwise is written,
-        with a warning: radiances that were smoothed, filled or edited after the calibration, or
-        averaged in bins. Integrals, rates and all else are written in any case.
+        others, who find the counts and all coordinates, and who are better served by whole files:
+        what else reads NetCDF does not know how radiances follow. What would come back otherwise
+        is written, with a warning: radiances that were smoothed, filled or edited after the
+        calibration, averaged in bins, or cut from more (select before `calibrate`, or after
+        `uvisxr.open_reduced`). Integrals, rates and all else are written in any case.
     compute : bool
         If False, nothing is written yet.
 
@@ -134,7 +137,8 @@ def to_netcdf(
     Warns
     -----
     UvisWarning
-        A file that is to be compact holds radiances all the same.
+        A file that is to be compact holds radiances all the same; or `encoding` says how to write
+        what is left out.
 
     Examples
     --------
@@ -158,7 +162,7 @@ def to_netcdf(
 
     def save() -> Path:
         check(path, None, inputs.of(ds), overwrite)
-        less = compacted(ds) if compact else ds
+        less = compacted(ds, encoding or {}) if compact else told(ds)
         with whole_file(path, inputs.of(ds)) as temporary:
             write(less, temporary, stored, group)
         return path

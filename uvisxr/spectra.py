@@ -21,9 +21,9 @@ import numpy as np
 import xarray as xr
 
 from . import checks
+from .calibration.seal import left_out
 from .calibration.stored import (
     EDITED,
-    LEFT_OUT,
     Stored,
     holds_total,
     is_stored,
@@ -354,7 +354,7 @@ def radiances(ds: xr.Dataset | xr.DataArray) -> tuple[xr.Dataset, list[str]]:
         if "brightness" in ds.variables:
             raise MissingStepError("the spectra are integrated already: do this step before")
         first = "call ds.uvis.calibrate() first"
-        if "radiance" in str(ds.attrs.get(LEFT_OUT, "")).split():
+        if "radiance" in left_out(ds):
             first = "the file leaves it out: open it with uvisxr.open_reduced(path)"
         raise MissingStepError(f"there is no radiance with dimension wl: {first}")
     return ds, names

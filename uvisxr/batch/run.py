@@ -182,7 +182,7 @@ def process(
         dask's dashboard.
     compact : bool
         Leave out of the outputs the radiances that follow from their counts, as
-        ``to_netcdf(compact=True)`` does: they are a tenth as large. `uvisxr.open_processed` and
+        ``to_netcdf(compact=True)`` does: they are much smaller. `uvisxr.open_processed` and
         `uvisxr.open_reduced` give them back.
 
     Returns

@@ -1,48 +1,42 @@
 """Datasets without the arrays that follow from their counts, and these arrays again.
 
 Radiances and their errors are four arrays of real numbers that hardly compress; the counts and the
-terms of the calibration from which they follow are a tenth of them or less.
+terms of the calibration from which they follow are much less.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from .. import options
 from ..dataset import conventions
 from ..dataset.lazy import apart, unsplit
-from ..errors import UvisError
-from . import fast
+from ..errors import UvisError, warn_user
+from . import fast, seal
 from .convert import OUTPUTS, Conversion, Shapes
 from .mean_spectrum import Exposures
 from .stored import (
     EDITED,
     FRAME,
-    LEFT_OUT,
-    LEFT_OUT_COMMENT,
     Stored,
     conversion_of,
     framed,
     has_terms,
+    is_calibrated,
     mean_spectra,
     spectrum_of,
     term_weights,
 )
 
-_TOLD = (
-    "what is left out follows from the counts, the calibration's terms and its arguments: "
-    "uvisxr.open_reduced(path) has it, lazily"
-)
-
-#: What radiances are made of, if a dataset has it.
-SOURCES = (
-    *("counts", "wl", "line", "band", "et", "exposure", "product"),
-    *("sensitivity", "calibration_error", "background", "background_error"),
-)
+#: Elements that are computed anew at a time: their radiances and errors stay in the cache.
+_PIECE = 2**20
 
 
 def leave_out(ds: xr.Dataset) -> tuple[xr.Dataset, str]:
@@ -62,7 +56,7 @@ def leave_out(ds: xr.Dataset) -> tuple[xr.Dataset, str]:
         What of them is kept, and why; empty if nothing is.
     """
     there = [name for name in OUTPUTS if name in ds.variables]
-    if "radiance" not in there:
+    if "radiance" not in there or not ds["radiance"].size:
         return ds, ""
     if EDITED in ds.attrs:
         return ds, f"the radiances, which were changed after the calibration ({ds.attrs[EDITED]})"
@@ -72,17 +66,26 @@ def leave_out(ds: xr.Dataset) -> tuple[xr.Dataset, str]:
             "of its single spectra"
         )
     try:
-        found = _with_planes(ds, Stored.of(ds).radiances(), there)
+        same = _same(ds, Stored.of(ds), there)
     except UvisError as error:
         return ds, f"the radiances, which cannot be computed anew: {error}"
-    same = _same(ds, found, there)
     kept = [name for name in there if name not in same]
     why = f"{', '.join(kept)}: not what the counts and the calibration give" if kept else ""
     if same:
-        before = str(ds.attrs.get(LEFT_OUT, "")).split()
-        names = " ".join(name for name in OUTPUTS if name in {*before, *same})
-        ds = ds.drop_vars(same).assign_attrs({LEFT_OUT: names, LEFT_OUT_COMMENT: _TOLD})
+        names = [name for name in OUTPUTS if name in {*_left_out_before(ds), *same}]
+        ds = seal.sealed(conventions.retitled(ds.drop_vars(same), ds), names)
     return ds, why
+
+
+def _left_out_before(ds: xr.Dataset) -> list[str]:
+    """What a dataset left out before, if it is still to be had."""
+    ds = seal.tidied(ds)
+    try:
+        seal.check(ds)
+        seal.check_terms(ds)
+    except UvisError:
+        return []
+    return seal.left_out(ds)
 
 
 def restored(ds: xr.Dataset) -> xr.Dataset:
@@ -102,17 +105,29 @@ def restored(ds: xr.Dataset) -> xr.Dataset:
     Raises
     ------
     UvisError
-        The dataset is not as `calibrate` has left it.
+        The dataset is not as it was written. Where it is lazy, the values of the calibration's
+        terms are looked at when radiances are computed.
+
+    Warns
+    -----
+    UvisWarning
+        What is left out cannot be given back.
     """
-    names = [name for name in str(ds.attrs.get(LEFT_OUT, "")).split() if name in OUTPUTS]
-    if not names or not has_terms(ds):
+    names = [name for name in seal.left_out(ds) if name in OUTPUTS]
+    if not names:
         return ds
+    if not is_calibrated(ds):
+        warn_user(
+            f"{ds.encoding.get('source', 'the dataset')} leaves out {', '.join(names)}, and no "
+            "longer holds what they follow from"
+        )
+        return ds
+    seal.check(ds)
     lazy = ds["counts"].chunks is not None and ds["counts"].dims == FRAME
+    if not lazy:
+        seal.check_terms(ds)
     planes = _later(ds) if lazy else Stored.of(ds).radiances()
-    out = _with_planes(ds, planes, names)
-    for mark in (LEFT_OUT, LEFT_OUT_COMMENT):
-        out.attrs.pop(mark, None)
-    return out
+    return seal.unsealed(conventions.retitled(_with_planes(ds, planes, names), ds))
 
 
 def _with_planes(
@@ -129,35 +144,96 @@ def _with_planes(
     return out
 
 
-def _same(ds: xr.Dataset, found: xr.Dataset, names: Iterable[str]) -> list[str]:
-    """The arrays that are the same in both datasets, bit for bit, with their attributes."""
+def _same(ds: xr.Dataset, stored: Stored, names: Iterable[str]) -> list[str]:
+    """The arrays that come back bit for bit, with their attributes."""
+    lazy = any(ds.variables[name].chunks is not None for name in ("counts", *names))
+    # Their form can be told of any values.
+    dims = [dim for dim in FRAME if dim in ds["counts"].dims]
+    empty = xr.Variable(dims, _empty(tuple(ds.sizes[dim] for dim in dims)))
+    form = _with_planes(ds, dict.fromkeys(names, empty), names)
+    alike = [name for name in names if _is_alike(ds, form, name)]
+    differ = _differ_lazily(ds, stored, alike) if lazy else _differ(ds, stored, alike)
+    return [name for name, differs in zip(alike, differ, strict=True) if not differs]
+
+
+def _empty(shape: tuple[int, ...]) -> np.ndarray:
+    """An array of this shape that takes no memory."""
+    return np.broadcast_to(np.float32(0), shape)
+
+
+def _is_alike(ds: xr.Dataset, other: xr.Dataset, name: str) -> bool:
+    """Whether arrays of two datasets are the same but for their values."""
+    a, b = ds.variables[name], other.variables[name]
+    if (name in ds.coords) != (name in other.coords) or a.dims != b.dims or a.dtype != b.dtype:
+        return False
+    # As xarray compares attributes, which may be arrays.
+    attrs, those = (xr.Dataset(attrs=v.attrs) for v in (a, b))
+    return bool(attrs.identical(those))
+
+
+def _differ(ds: xr.Dataset, stored: Stored, names: list[str]) -> list[bool]:
+    """Whether arrays in memory differ by a bit from what is computed anew, in small pieces."""
+    given = {name: framed(ds, name).values for name in names}
+    work = partial(_differing, given=given, conversion=stored.conversion)
+    (differ,) = stored.map(work, [("array",)], [bool])
+    found: list[bool] = np.any(differ.values, axis=0).tolist()
+    return found
+
+
+def _differing(
+    counts: np.ndarray,
+    weight: np.ndarray,
+    exposure: np.ndarray,
+    shapes: Shapes,
+    *,
+    given: Mapping[str, np.ndarray],
+    conversion: Conversion,
+) -> tuple[np.ndarray]:
+    """Whether arrays differ from the radiances and errors of counts, bool (pic, array)."""
+    differ = np.zeros((len(counts), len(given)), bool)
+    size = max(1, _PIECE // max(1, counts[0].size))
+
+    def work(start: int) -> None:
+        some = slice(start, start + size)
+        own = shapes.of(np.arange(len(counts))[some])
+        found = fast.radiances(counts[some], weight[some], exposure[some], own, conversion)
+        anew = dict(zip(OUTPUTS, found, strict=True))
+        for k, (name, values) in enumerate(given.items()):
+            differ[some, k] = (_bits(values[some]) != _bits(anew[name])).any()
+
+    starts = range(0, len(counts), size)
+    with ThreadPoolExecutor(options.threads()) as pool:
+        list(pool.map(work, starts))
+    return (differ,)
+
+
+def _differ_lazily(ds: xr.Dataset, stored: Stored, names: list[str]) -> list[bool]:
+    """As `_differ`; nothing is computed of lazy arrays that are just this computation."""
     from dask import base
 
-    differ: dict[str, Any] = {}
+    found = stored.radiances()
+    differ: list[Any] = []
     for name in names:
-        a, b = ds.variables[name], found.variables[name]
-        alike = (name in ds.coords) == (name in found.coords) and a.dims == b.dims
-        # As xarray compares attributes, which may be arrays.
-        attrs, those = (xr.Dataset(attrs=v.attrs) for v in (a, b))
-        if not alike or a.dtype != b.dtype or not attrs.identical(those):
-            continue
+        a, b = ds.variables[name], found[name]
         if a.chunks is not None and b.chunks is not None and a.data.name == b.data.name:
             # The same graph.
-            differ[name] = False
+            differ.append(False)
         else:
             bits = xr.apply_ufunc(
-                _differ, a, b, dask="parallelized", output_dtypes=[bool], keep_attrs=False
+                lambda a, b: _bits(a) != _bits(b),
+                *(a, b),
+                dask="parallelized",
+                output_dtypes=[bool],
+                keep_attrs=False,
             )
-            differ[name] = bits.any().data
+            differ.append(bits.any().data)
     (values,) = base.compute(differ)
-    return [name for name, value in values.items() if not value]
+    return list(values)
 
 
-def _differ(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    differ: np.ndarray = np.ascontiguousarray(a).view(np.uint32) != np.ascontiguousarray(b).view(
-        np.uint32
-    )
-    return differ
+def _bits(values: np.ndarray) -> np.ndarray:
+    bits: np.ndarray = np.ascontiguousarray(values).view(np.uint32)
+    return bits
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,8 +245,15 @@ class _Terms:
     exposure: np.ndarray
 
     @classmethod
-    def of(cls, ds: xr.Dataset) -> _Terms:
-        """Of a dataset in memory, without the counts."""
+    def of(cls, ds: xr.Dataset, file: str) -> _Terms:
+        """Of a dataset in memory, without the counts, and the name of its file.
+
+        Raises
+        ------
+        UvisError
+            The terms were changed since the dataset was written.
+        """
+        seal.check_terms(ds, file)
         exposure = framed(ds, "exposure", ("pic",)).values
         return cls(conversion_of(ds), term_weights(ds), exposure)
 
@@ -189,9 +272,10 @@ def _later(ds: xr.Dataset) -> dict[str, xr.Variable]:
     import dask.array as da
     from dask.delayed import delayed
 
-    ds = unsplit(ds[[name for name in SOURCES if name in ds.variables]], "pixel", "wl", "term")
+    file = str(ds.encoding.get("source", ""))
+    ds = unsplit(ds[[name for name in seal.SOURCES if name in ds.variables]], "pixel", "wl", "term")
     counts = apart(ds["counts"].variable, "radiances").data
-    terms = delayed(_Terms.of)(ds.drop_vars("counts"))
+    terms = delayed(_Terms.of)(ds.drop_vars("counts"), file)
     product, spectra = mean_spectra(ds, ds["counts"].variable)
     means = [delayed(_Terms.mean)(terms, exposures, sums) for exposures, sums in spectra]
     planes = da.apply_gufunc(

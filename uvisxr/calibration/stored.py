@@ -34,12 +34,6 @@ from .schedule import Schedule
 #: Attribute that marks radiances changed after the calibration.
 EDITED = "radiance_edited"
 
-#: Attribute with the names of what a file leaves out, as it follows from the rest.
-LEFT_OUT = "left_out"
-
-#: Attribute that says where that is found.
-LEFT_OUT_COMMENT = "left_out_comment"
-
 FRAME = ("pic", "pixel", "wl")
 
 #: What smoothing was done to.
@@ -56,9 +50,14 @@ _ARGUMENTS = frozenset(
 _NEEDED = ("counts", "exposure", "et", "sensitivity", "calibration_error")
 
 
+def is_calibrated(ds: xr.Dataset) -> bool:
+    """Whether a dataset holds counts and terms of a calibration."""
+    return all(name in ds.variables for name in _NEEDED) and "calibrate_arguments" in ds.attrs
+
+
 def has_terms(ds: xr.Dataset) -> bool:
     """Whether a dataset holds its counts and the terms of its calibration."""
-    if not all(name in ds.variables for name in _NEEDED) or "calibrate_arguments" not in ds.attrs:
+    if not is_calibrated(ds):
         return False
     # Joining datasets gives terms of their own to each exposure, which no step can tell apart.
     return "pic" not in ds["sensitivity"].dims and set(ds["counts"].dims) <= set(FRAME)
@@ -315,8 +314,10 @@ def _called(
     weight: np.ndarray,
     exposure: np.ndarray,
     *shapes: np.ndarray,
-) -> tuple[np.ndarray, ...]:
-    return function(counts, weight, exposure, Shapes(*shapes))
+) -> np.ndarray | tuple[np.ndarray, ...]:
+    found = function(counts, weight, exposure, Shapes(*shapes))
+    # As xarray expects it.
+    return found if len(found) > 1 else found[0]
 
 
 def smooths(ds: xr.Dataset, smooth: bool | str) -> bool:

@@ -24,7 +24,8 @@ TARGET = click.option("--target", help="Body to look at in place of the label's 
 COMPACT = click.option(
     "--compact",
     is_flag=True,
-    help="Leave out the radiances that follow from the counts in the file: a tenth of the size. "
+    help="Leave out the radiances that follow from the counts in the file: an eighth to a "
+    "thirtieth of the size of whole products, a fifth to a half with geometry. "
     "uvisxr.open_reduced and uvisxr.open_processed give them back.",
 )
 

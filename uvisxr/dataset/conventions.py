@@ -267,6 +267,12 @@ def apply(ds: xr.Dataset) -> xr.Dataset:
     return ds
 
 
+def retitled(ds: xr.Dataset, before: xr.Dataset) -> xr.Dataset:
+    """A dataset with a title of its own, if `before`, from which it comes, has that of `apply`."""
+    was, title = (_title(d.attrs, frozenset(map(str, d.variables))) for d in (before, ds))
+    return ds.assign_attrs(title) if was == {"title": before.attrs.get("title")} else ds
+
+
 def _with_names(ds: xr.Dataset) -> xr.Dataset:
     """The dataset with names of products that `coarsen` can average."""
     product = ds.coords.variables.get("product")

@@ -62,8 +62,8 @@ def overview(ds: xr.Dataset) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        `name`, `instrument`, `target`, `exposures`, `window`, `spectra`, `done`, `next`,
-        `pictures`; lines of which the dataset says nothing are left out.
+        `name`, `instrument`, `target`, `exposures`, `window`, `spectra`, `left out`, `done`,
+        `next`, `pictures`; lines of which the dataset says nothing are left out.
     """
     lines: dict[str, Callable[[xr.Dataset], str]] = {
         "name": lambda ds: str(ds.attrs.get("name", "")),
@@ -72,6 +72,7 @@ def overview(ds: xr.Dataset) -> dict[str, str]:
         "exposures": _exposures,
         "window": _window,
         "spectra": _spectra,
+        "left out": _left_out,
         "done": lambda ds: ", ".join(f"{k} ({how})" if how else k for k, how in done(ds).items()),
         "next": lambda ds: ", ".join(next_steps(ds)),
         "pictures": lambda ds: ", ".join(f"plot.{name}" for name in pictures(ds)),
@@ -86,6 +87,11 @@ def _line(line: Callable[[xr.Dataset], str], ds: xr.Dataset) -> str:
         return " ".join(line(ds).split())
     except (KeyError, ValueError, TypeError, IndexError, OSError):
         return ""
+
+
+def _left_out(ds: xr.Dataset) -> str:
+    names = str(ds.attrs.get("left_out", ""))
+    return f"{names}: uvisxr.open_reduced(path) gives them back" if names else ""
 
 
 def done(ds: xr.Dataset) -> dict[str, str]:

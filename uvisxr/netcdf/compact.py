@@ -7,31 +7,56 @@ from typing import Any
 
 import xarray as xr
 
-from ..calibration.reduced import SOURCES, leave_out
+from ..calibration.reduced import leave_out
+from ..calibration.seal import SOURCES, tidied
 from ..errors import ArgumentError, warn_user
 
 #: Words of encodings that leave the values as they are.
 _LOSSLESS = frozenset(("zlib", "complevel", "shuffle", "chunksizes", "compression", "fletcher32"))
 
 
-def compacted(ds: xr.Dataset | xr.DataTree) -> xr.Dataset | xr.DataTree:
+def compacted(
+    ds: xr.Dataset | xr.DataTree, encoding: Mapping[str, Any] | None = None
+) -> xr.Dataset | xr.DataTree:
     """Leave out what `uvisxr.open_reduced` gives back.
+
+    Parameters
+    ----------
+    ds : Dataset or DataTree
+    encoding : mapping, optional
+        As of `to_netcdf`.
 
     Warns
     -----
     UvisWarning
-        Radiances are kept.
+        Radiances are kept, or the encodings of what is left out do not count.
     """
-    if isinstance(ds, xr.DataTree):
-        return ds.map_over_datasets(lambda node: _compacted(node) if node.variables else node)
-    return _compacted(ds)
+    encoding = encoding or {}
+    if not isinstance(ds, xr.DataTree):
+        return _compacted(ds, encoding)
+    nodes = {node.path: node.to_dataset(inherit=False) for node in ds.subtree}
+    return xr.DataTree.from_dict(
+        {
+            path: _compacted(node, encoding.get(path, {})) if node.variables else node
+            for path, node in nodes.items()
+        },
+        name=ds.name,
+    )
 
 
-def _compacted(ds: xr.Dataset) -> xr.Dataset:
+def _compacted(ds: xr.Dataset, encoding: Mapping[str, Any]) -> xr.Dataset:
     less, why = leave_out(ds)
     if why:
         warn_user(f"compact=True keeps {why}")
+    unused = [name for name in encoding if name in ds.variables and name not in less.variables]
+    if unused:
+        warn_user(f"compact=True leaves out {', '.join(unused)}: its encoding is not used")
     return less
+
+
+def told(ds: xr.Dataset | xr.DataTree) -> xr.Dataset | xr.DataTree:
+    """What is not called left out, if it is there; see `seal.tidied`."""
+    return ds.map_over_datasets(tidied) if isinstance(ds, xr.DataTree) else tidied(ds)
 
 
 def check(encoding: Mapping[str, Any]) -> None:

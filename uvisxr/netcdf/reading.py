@@ -11,7 +11,7 @@ from ..calibration.reduced import restored
 from ..calls import public
 from ..errors import ArgumentError, ExportError, NoFileError, UvisError
 
-_MEND = "give a file that ds.uvis.to_netcdf has written"
+_MEND = "give a file that ds.uvis.to_netcdf has written (uvisxr.open_product opens products)"
 
 
 def open_reduced(
@@ -21,8 +21,9 @@ def open_reduced(
 
     They are computed from the counts and the terms of the calibration in the file when they are
     asked for, block by block of exposures, and are bit for bit those of the dataset that was
-    written. (The version that opens the file computes them: one that calibrates differently gives
-    what it calibrates.) Of other files, everything is in the file. No calibration file is read.
+    written: the file has checksums of what they follow from, but for the counts. (The version that
+    opens the file computes them: one that calibrates differently gives what it calibrates.) Of
+    other files, everything is in the file. No calibration file is read.
 
     Parameters
     ----------
@@ -42,7 +43,14 @@ def open_reduced(
     ArgumentError
         `chunks` has a wrong value.
     ExportError
-        The file cannot be read.
+        The file cannot be read; or others have changed what its radiances follow from: cut,
+        averaged or joined it, for example. So `UvisError` of terms of the calibration that they
+        changed, when radiances are computed.
+
+    Warns
+    -----
+    UvisWarning
+        The file no longer holds what it leaves out, nor what that follows from.
 
     Examples
     --------
@@ -64,6 +72,10 @@ def open_reduced(
     path = Path(path).expanduser()
     if not path.exists():
         raise NoFileError(f"there is no file {path}: {_MEND}", path)
+    if path.is_dir():
+        raise ExportError(
+            f"{path} is a folder: {_MEND}; uvisxr.open_processed(path) opens the outputs of a batch"
+        )
     found = tree(path, chunks, _MEND)
     return found if found.children else found.to_dataset()
 
@@ -102,7 +114,7 @@ def tree(path: Path, chunks: dict[str, int] | str | None, mend: str) -> xr.DataT
         return opened.map_over_datasets(lambda ds: restored(ds) if ds.variables else ds)
     except UvisError as error:
         raise ExportError(
-            f"{path}: what it leaves out cannot be computed: {error}; {mend}"
+            f"{path}: what it leaves out cannot be given back: {error}; {mend}"
         ) from error
 
 

@@ -718,8 +718,8 @@ def _lines(path: Path) -> list[str]:
             head = stream.read(_HEAD)
         if head.startswith(NETCDF):
             raise ArgumentError(
-                f"{path} is a NetCDF file, not a product: open it with xarray.open_dataset or, if "
-                "it has several windows, with xarray.open_datatree"
+                f"{path} is a NetCDF file, not a product: open it with uvisxr.open_reduced, or "
+                "with xarray if uvisxr has not written it"
             )
         if b"\0" not in head:
             return path.read_text("utf-8-sig").splitlines()
