@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -86,6 +87,18 @@ def hidden(root: Path) -> Iterator[None]:
         sys.path.remove(str(folder))
 
 
+def squares() -> float:
+    """Seconds of plain arithmetic, which two processes share nothing of but the machine."""
+    return timed(lambda: sum(n * n for n in range(2_000_000)))
+
+
+def ceiling(client: Client, workers: int) -> float:
+    """How much more arithmetic all workers do at once than one of them alone in the same time."""
+    together = client.run(squares).values()
+    alone = client.run(squares, workers=[next(iter(client.scheduler_info()["workers"]))]).values()
+    return workers * max(alone) / max(together)
+
+
 def has_fast() -> bool:
     return deflate.available() and compiled.loops(10**9) is not None
 
@@ -151,20 +164,24 @@ def throughput(count: int) -> None:
             # In each process, for imports and compiled loops.
             way.client.run(warmed, labels[0])
             way.run(labels[:4], root / "warm", kept=False)
-        loop = 0.0
+        loop, ceilings = 0.0, []
         # In turn, so that other work on the machine disturbs all alike.
         for first in range(0, count, PART):
             part = labels[first : first + PART]
             for way in ways:
                 way.run(part, root / "out")
             loop += timed(lambda part=part: plain(part, root / "plain"))
+            ceilings.append(ceiling(two.client, 2))
     for way in ways:
         print(way.told(count))
     print(
         f"full without [fast] / compact: wall {slow.wall / one.wall:.2f}x, "
         f"CPU {slow.cpu / one.cpu:.2f}x"
     )
-    print(f"1 process / 2 processes: wall {one.wall / two.wall:.2f}x")
+    print(
+        f"1 process / 2 processes: wall {one.wall / two.wall:.2f}x, where the machine does "
+        f"{median(ceilings):.2f}x the plain arithmetic of one"
+    )
     overhead = (one.wall - loop) / count
     print(f"compact, overhead of a product: {overhead * 1e3:.0f} ms, {one.wall / loop - 1:.1%}")
 
