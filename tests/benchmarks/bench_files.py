@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import dask
 import numpy as np
 import xarray as xr
 from helpers.products import product_id, write_product
@@ -44,7 +45,11 @@ def alone(function: Callable[[], object]) -> Callable[[], object]:
 def main() -> None:
     # As in a session that has worked for a while.
     compiled.WORTH = 0
-    with tempfile.TemporaryDirectory() as name:
+    with (
+        tempfile.TemporaryDirectory() as name,
+        uvisxr.set_options(threads=1),
+        dask.config.set(scheduler="synchronous"),
+    ):
         folder = Path(name)
         ds = calibrated(folder)
         paths = [folder / "alone.nc", folder / "fast.nc"]
