@@ -556,7 +556,7 @@ def test_a_compact_output_that_keeps_radiances_says_so(in_process, tmp_path: Pat
     steps = [*STEPS, ("smooth", {}), ("smooth", {"force": True})]
     summary = batch.process(tmp_path / "in", steps, tmp_path / "out", compact=True)
     (text,) = summary.warnings
-    assert "compact=True keeps the radiances" in text
+    assert "compact file keeps the radiances" in text
 
 
 def test_compact_is_a_truth_value(tmp_path: Path):

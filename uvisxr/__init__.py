@@ -111,6 +111,9 @@ radiance_systematic : kR angstrom-1
     not average down.
 radiance_background_error : kR angstrom-1
     The background's part of it, (pixel, wl).
+counts_checksum : 1
+    CRC-32 of the counts of each exposure, (pic,): in compact files only, where it shows whether
+    the counts are still those of the radiances that are left out.
 calibration_error : 1
     Relative 1-sigma error of the sensitivity, (pixel, wl). It falls with binning on board, as the
     errors of detector pixels are added in quadrature: their sum over the root of their number.

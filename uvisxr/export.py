@@ -21,8 +21,7 @@ from .dataset.fields import FIELDS
 from .errors import ArgumentError, ExportError, MissingStepError, NoFileError
 from .files import check_target, refuse_foreign, whole_file, write_text
 from .netcdf import encodings
-from .netcdf.compact import check as check_lossless
-from .netcdf.compact import compacted, told
+from .netcdf.compact import check_lossless, compacted, told
 from .netcdf.encodings import Encoding
 from .netcdf.writing import is_netcdf_of_ours, write
 
@@ -105,14 +104,13 @@ def to_netcdf(
         groups, write a DataTree.
     compact : bool
         Leave out `radiance` and its errors, which follow from the counts and the terms of the
-        calibration: files of whole products are an eighth to a thirtieth as large, of few
-        exposures, or with geometry, a fifth to a half. `uvisxr.open_reduced` and
-        `uvisxr.open_processed` give them back, bit for bit; the attribute `left_out` names them to
-        others, who find the counts and all coordinates, and who are better served by whole files:
-        what else reads NetCDF does not know how radiances follow. What would come back otherwise
-        is written, with a warning: radiances that were smoothed, filled or edited after the
-        calibration, averaged in bins, or cut from more (select before `calibrate`, or after
-        `uvisxr.open_reduced`). Integrals, rates and all else are written in any case.
+        calibration: files of whole products are an eighth to a thirtieth as large; of few
+        exposures, or with geometry, a fifth to two thirds. `uvisxr.open_reduced` and
+        `uvisxr.open_processed` give them back, bit for bit. Other programs find the counts, all
+        coordinates, and an attribute `left_out` that names what is missing; give them whole files.
+        Radiances that could not be given back are written all the same, with a warning: those that
+        were smoothed, filled or edited after the calibration, averaged in bins, or cut from more
+        (select before `calibrate`). Integrals, rates and all else are always written.
     compute : bool
         If False, nothing is written yet.
 

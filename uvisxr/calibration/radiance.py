@@ -27,7 +27,7 @@ from .convert import Conversion, filled_elements, inverse
 from .files import load
 from .recipe import Recipe
 from .recipe import find as find_recipe
-from .seal import MARKS
+from .seal import unsealed
 from .sensitivity import Options, Terms
 from .sensitivity import terms as sensitivity_terms
 from .stored import (
@@ -228,7 +228,8 @@ def calibrate(
     # How the error falls with the date is less than is known of it: that of the mean time will do.
     _, relative = inverse(found.weight.mean(0, keepdims=True), found.sensitivity, found.error)
     out = out.assign_coords(calibration_error=_plane(ds, relative[0]))
-    for mark in (EDITED, SMOOTHED, *MARKS):
+    out = unsealed(out)
+    for mark in (EDITED, SMOOTHED):
         out.attrs.pop(mark, None)
     if smooths(out, smooth):
         out = mark_smoothed(out, SMOOTHING)

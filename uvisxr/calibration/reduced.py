@@ -17,7 +17,7 @@ import xarray as xr
 
 from .. import options
 from ..dataset import conventions
-from ..dataset.lazy import apart, unsplit
+from ..dataset.lazy import anew, apart, unsplit
 from ..errors import UvisError, warn_user
 from . import fast, seal
 from .convert import OUTPUTS, Conversion, Shapes
@@ -31,6 +31,7 @@ from .stored import (
     has_terms,
     is_calibrated,
     mean_spectra,
+    seconds,
     spectrum_of,
     term_weights,
 )
@@ -70,7 +71,7 @@ def leave_out(ds: xr.Dataset) -> tuple[xr.Dataset, str]:
     except UvisError as error:
         return ds, f"the radiances, which cannot be computed anew: {error}"
     kept = [name for name in there if name not in same]
-    why = f"{', '.join(kept)}: not what the counts and the calibration give" if kept else ""
+    why = f"{', '.join(kept)}: not as the calibration gives it for these counts" if kept else ""
     if same:
         names = [name for name in OUTPUTS if name in {*_left_out_before(ds), *same}]
         ds = seal.sealed(conventions.retitled(ds.drop_vars(same), ds), names)
@@ -80,9 +81,12 @@ def leave_out(ds: xr.Dataset) -> tuple[xr.Dataset, str]:
 def _left_out_before(ds: xr.Dataset) -> list[str]:
     """What a dataset left out before, if it is still to be had."""
     ds = seal.tidied(ds)
+    if not seal.left_out(ds):
+        return []
     try:
         seal.check(ds)
         seal.check_terms(ds)
+        seal.check_counts(framed(ds, "counts").values, np.atleast_1d(ds[seal.CHECKSUM].values))
     except UvisError:
         return []
     return seal.left_out(ds)
@@ -118,14 +122,17 @@ def restored(ds: xr.Dataset) -> xr.Dataset:
         return ds
     if not is_calibrated(ds):
         warn_user(
-            f"{ds.encoding.get('source', 'the dataset')} leaves out {', '.join(names)}, and no "
-            "longer holds what they follow from"
+            f"{ds.encoding.get('source', 'the dataset')} leaves out {', '.join(names)}, and the "
+            "counts or terms of the calibration that they follow from are gone"
         )
         return ds
     seal.check(ds)
+    seal.check_version(ds)
     lazy = ds["counts"].chunks is not None and ds["counts"].dims == FRAME
     if not lazy:
         seal.check_terms(ds)
+        counts = framed(ds, "counts").values
+        seal.check_counts(counts, np.atleast_1d(ds[seal.CHECKSUM].values))
     planes = _later(ds) if lazy else Stored.of(ds).radiances()
     return seal.unsealed(conventions.retitled(_with_planes(ds, planes, names), ds))
 
@@ -215,13 +222,15 @@ def _differ_lazily(ds: xr.Dataset, stored: Stored, names: list[str]) -> list[boo
     differ: list[Any] = []
     for name in names:
         a, b = ds.variables[name], found[name]
-        if a.chunks is not None and b.chunks is not None and a.data.name == b.data.name:
+        lazy = a.chunks is not None and b.chunks is not None
+        if lazy and a.data.name == b.data.name and not _is_in_memory(a.data):
             # The same graph.
             differ.append(False)
         else:
             bits = xr.apply_ufunc(
                 lambda a, b: _bits(a) != _bits(b),
-                *(a, b),
+                # Of one name they would be one for dask.
+                *(a, anew(b, "anew") if lazy else b),
                 dask="parallelized",
                 output_dtypes=[bool],
                 keep_attrs=False,
@@ -231,6 +240,19 @@ def _differ_lazily(ds: xr.Dataset, stored: Stored, names: list[str]) -> list[boo
     return list(values)
 
 
+def _is_in_memory(array: Any) -> bool:
+    """Whether a dask array is of blocks that are computed already, which may have been changed."""
+    from dask._task_spec import DataNode
+    from dask.core import flatten
+    from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
+
+    graph, keys = array.__dask_graph__(), list(flatten(array.__dask_keys__()))
+    layer = graph.layers.get(array.name) if isinstance(graph, HighLevelGraph) else graph
+    # Other layers are made of tasks only.
+    blocks = [layer[key] for key in keys] if isinstance(layer, MaterializedLayer | dict) else []
+    return any(isinstance(block, np.ndarray | DataNode) for block in blocks)
+
+
 def _bits(values: np.ndarray) -> np.ndarray:
     bits: np.ndarray = np.ascontiguousarray(values).view(np.uint32)
     return bits
@@ -238,11 +260,16 @@ def _bits(values: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class _Terms:
-    """What the counts of a dataset become radiances by: weight (pic, term), exposure (pic,)."""
+    """What the counts of a dataset become radiances by, and the name of its file.
+
+    weight (pic, term), exposure (pic,), checksum of the counts (pic,).
+    """
 
     conversion: Conversion
     weight: np.ndarray
     exposure: np.ndarray
+    checksum: np.ndarray
+    file: str
 
     @classmethod
     def of(cls, ds: xr.Dataset, file: str) -> _Terms:
@@ -254,8 +281,8 @@ class _Terms:
             The terms were changed since the dataset was written.
         """
         seal.check_terms(ds, file)
-        exposure = framed(ds, "exposure", ("pic",)).values
-        return cls(conversion_of(ds), term_weights(ds), exposure)
+        written = ds[seal.CHECKSUM].values
+        return cls(conversion_of(ds), term_weights(ds), seconds(ds).values, written, file)
 
     def mean(self, exposures: Exposures, sums: np.ndarray) -> np.ndarray:
         """Mean spectrum of a product and its standard error, (2, wl)."""
@@ -298,5 +325,6 @@ def _shapes(product: np.ndarray, means: list[np.ndarray]) -> Shapes:
 def _block(
     counts: np.ndarray, place: np.ndarray, terms: _Terms, shapes: Shapes
 ) -> tuple[np.ndarray, ...]:
+    seal.check_counts(counts, terms.checksum[place], terms.file)
     weight, exposure = terms.weight[place], terms.exposure[place]
     return fast.radiances(counts, weight, exposure, shapes.of(place), terms.conversion)

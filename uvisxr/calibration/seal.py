@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zlib
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from .._version import __version__
+from ..dataset import conventions
 from ..dataset.conventions import SMOOTHED, SUMMED
-from ..errors import UvisError
+from ..errors import UvisError, warn_user
 
 #: Attribute with the names of what a file leaves out, as it follows from the rest.
 LEFT_OUT = "left_out"
@@ -25,19 +28,25 @@ _COMMENT = "left_out_comment"
 #: Attribute with the checksums of what it follows from, as JSON.
 _FROM = "left_out_follows_from"
 
-#: All attributes that tell of what is left out.
-MARKS = (LEFT_OUT, _COMMENT, _FROM)
+#: Coordinate with the checksums of the counts of each exposure.
+CHECKSUM = "counts_checksum"
+
+#: Word of the version among them.
+_VERSION = "uvisxr"
 
 _TOLD = (
     "what is left out follows from the counts, the calibration's terms and its arguments: "
-    "uvisxr.open_reduced(path) has it, lazily"
+    "uvisxr.open_reduced(path) has it, lazily, if they are not changed"
 )
 
-#: What radiances are made of, if a dataset has it: of the counts only the form is checked.
+#: What radiances are made of, if a dataset has it.
 SOURCES = (
     *("counts", "wl", "line", "band", "et", "exposure", "product"),
-    *("sensitivity", "calibration_error", "background", "background_error"),
+    *("sensitivity", "calibration_error", "background", "background_error", CHECKSUM),
 )
+
+#: Of what is sealed, what has a checksum elsewhere.
+_COUNTS = ("counts", CHECKSUM)
 
 #: What is large enough to be read only when radiances are computed.
 _TERMS = ("sensitivity", "calibration_error")
@@ -55,19 +64,28 @@ _MEND = (
 
 def left_out(ds: xr.Dataset) -> list[str]:
     """Names of what a dataset says that it leaves out."""
-    return str(ds.attrs.get(LEFT_OUT, "")).split()
+    return " ".join(map(str, np.atleast_1d(ds.attrs.get(LEFT_OUT, "")))).split()
 
 
 def sealed(ds: xr.Dataset, names: list[str]) -> xr.Dataset:
     """A dataset that says that it leaves out these arrays, and what they follow from."""
-    seal = json.dumps(_seal(ds), sort_keys=True)
+    sums = xr.apply_ufunc(
+        checksums,
+        ds["counts"].variable,
+        input_core_dims=[[dim for dim in ("pixel", "wl") if dim in ds["counts"].dims]],
+        dask="parallelized",
+        output_dtypes=[np.uint32],
+    )
+    sums.attrs = conventions.VARIABLES[CHECKSUM].attributes(frozenset(map(str, ds.variables)), None)
+    ds = ds.assign_coords({CHECKSUM: sums})
+    seal = json.dumps(_seal(ds) | {_VERSION: __version__}, sort_keys=True)
     return ds.assign_attrs({LEFT_OUT: " ".join(names), _COMMENT: _TOLD, _FROM: seal})
 
 
 def unsealed(ds: xr.Dataset) -> xr.Dataset:
     """A dataset that leaves out nothing."""
-    out = ds.copy(deep=False)
-    for mark in MARKS:
+    out = ds.drop_vars(CHECKSUM, errors="ignore")
+    for mark in (LEFT_OUT, _COMMENT, _FROM):
         out.attrs.pop(mark, None)
     return out
 
@@ -94,6 +112,8 @@ def check(ds: xr.Dataset) -> None:
     UvisError
         It was changed since it was written.
     """
+    if CHECKSUM not in ds.variables:
+        raise UvisError(f"it has lost {CHECKSUM}: {_MEND}")
     there = [name for name in left_out(ds) if name in ds.variables]
     if there:
         raise UvisError(
@@ -101,7 +121,7 @@ def check(ds: xr.Dataset) -> None:
         )
     was, found = _read(ds), _seal(ds, *_TERMS)
     for name in _TERMS:
-        was[name] = _form(was.get(name))
+        was[name] = f"{_form(was.get(name))} here"
     _compare(was, found)
 
 
@@ -123,7 +143,44 @@ def check_terms(ds: xr.Dataset, file: str = "") -> None:
     try:
         _compare({n: was.get(n) for n in _TERMS}, {n: _sum(ds[n]) for n in _TERMS})
     except UvisError as error:
-        raise UvisError(f"{file}: {error}" if file else str(error)) from error
+        raise _named(error, file) from error
+
+
+def check_counts(counts: np.ndarray, written: np.ndarray, file: str = "") -> None:
+    """Check counts (pic, pixel, wl) by their checksums (pic,).
+
+    Raises
+    ------
+    UvisError
+        They were changed since the dataset was written.
+    """
+    changed = int((checksums(counts) != written).sum())
+    if changed:
+        of = f" of {changed} exposure{'s' if changed > 1 else ''}"
+        raise _named(UvisError(f"the counts{of} are not as written: {_MEND}"), file)
+
+
+def check_version(ds: xr.Dataset) -> None:
+    """Warn if another version wrote a dataset, which may calibrate otherwise."""
+    version = _read(ds).get(_VERSION)
+    if version != __version__:
+        warn_user(
+            f"uvisxr {version} left out {', '.join(left_out(ds))}, uvisxr {__version__} gives them "
+            "back: they may differ where the versions calibrate differently"
+        )
+
+
+def checksums(counts: np.ndarray) -> np.ndarray:
+    """CRC-32 of each exposure of counts (..., pixel, wl), with less dimensions of one of them."""
+    small = counts.astype(counts.dtype.newbyteorder("<"), copy=False)
+    each = small.reshape(-1, *small.shape[-2:]) if small.ndim > 2 else small[None]
+    found = [zlib.crc32(np.ascontiguousarray(one).data) for one in each]
+    shape = counts.shape[:-2] if counts.ndim > 2 else ()
+    return np.array(found, np.uint32).reshape(shape)
+
+
+def _named(error: UvisError, file: str) -> UvisError:
+    return UvisError(f"{file}: {error}") if file else error
 
 
 def _read(ds: xr.Dataset) -> dict[str, str | None]:
@@ -134,10 +191,18 @@ def _read(ds: xr.Dataset) -> dict[str, str | None]:
 
 
 def _compare(was: dict[str, str | None], found: dict[str, str | None]) -> None:
-    differ = [name for name in sorted({*was, *found}) if was.get(name) != found.get(name)]
-    if differ:
-        what = "is" if len(differ) == 1 else "are"
-        raise UvisError(f"{', '.join(differ)} {what} not as written: {_MEND}")
+    names = sorted({*was, *found} - {_VERSION})
+    differ = {name: (was.get(name), found.get(name)) for name in names}
+    told = [name + _change(*forms) for name, forms in differ.items() if forms[0] != forms[1]]
+    if told:
+        what = "is" if len(told) == 1 else "are"
+        raise UvisError(f"{', '.join(told)} {what} not as written: {_MEND}")
+
+
+def _change(was: str | None, found: str | None) -> str:
+    """What became of a form; nothing is said of values."""
+    before, after = (_form(text) if text and "=" in text else None for text in (was, found))
+    return f" ({before}, now {after})" if before and after and before != after else ""
 
 
 def _seal(ds: xr.Dataset, *of_form: str) -> dict[str, str | None]:
@@ -145,9 +210,10 @@ def _seal(ds: xr.Dataset, *of_form: str) -> dict[str, str | None]:
     found: dict[str, str | None] = {}
     for name in SOURCES:
         if name in ds.variables:
-            text = _sum(ds[name]) if name not in ("counts", *of_form) else None
-            found[name] = text or _sizes(ds[name].variable)
-    found["counts"] = f"{found['counts']} {ds['counts'].dtype}"
+            # A word in the place of a checksum.
+            by_form = name in (*_COUNTS, *of_form)
+            found[name] = f"{_sizes(ds[name].variable)} here" if by_form else _sum(ds[name])
+    found["counts"] = f"{_sizes(ds['counts'].variable)} {ds['counts'].dtype} here"
     return found | {key: _digest(str(ds.attrs.get(key)).encode()) for key in _ATTRIBUTES}
 
 

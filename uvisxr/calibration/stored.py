@@ -195,7 +195,7 @@ class Stored:
             partial(_called, function),
             apart(counts, "radiances"),
             xr.Variable(("pic", "term"), term_weights(ds)),
-            framed(ds, "exposure", ("pic",)),
+            seconds(ds),
             product,
             mean,
             noise,
@@ -294,9 +294,13 @@ def mean_spectra(
 ) -> tuple[np.ndarray, list[tuple[Exposures, Any]]]:
     """Product of each exposure, and of each product what its mean spectrum is made of."""
     product = products.numbers(ds)
-    seconds = framed(ds, "exposure", ("pic",)).values
-    several = Exposures.of_products(product, seconds)
+    several = Exposures.of_products(product, seconds(ds).values)
     return product, [(exposures, exposures.sums(counts)) for exposures in several]
+
+
+def seconds(ds: xr.Dataset) -> xr.Variable:
+    """Exposure times in double precision, (pic,): files may have them in another."""
+    return framed(ds, "exposure", ("pic",)).astype(float)
 
 
 def spectrum_of(

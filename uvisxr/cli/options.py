@@ -25,7 +25,8 @@ COMPACT = click.option(
     "--compact",
     is_flag=True,
     help="Leave out the radiances that follow from the counts in the file: an eighth to a "
-    "thirtieth of the size of whole products, a fifth to a half with geometry. "
+    "thirtieth of the size of whole products, a fifth to two thirds of few exposures or with "
+    "geometry. "
     "uvisxr.open_reduced and uvisxr.open_processed give them back.",
 )
 

@@ -173,6 +173,9 @@ VARIABLES: dict[str, Variable] = {
     "member_pic": Variable("1", "exposure index of a spectrum in a bin"),
     "member_pixel": Variable("1", "pixel index of a spectrum in a bin"),
     "member_bin": Variable("1", "index of its bin, counted through the bins in C order"),
+    "counts_checksum": Variable(
+        "1", "CRC-32 of the counts of an exposure", extra={"comment": "of the bytes, little-endian"}
+    ),
     "calibration_error": Variable(
         "1",
         "relative error of the calibration",

@@ -56,8 +56,12 @@ def apart(variable: xr.Variable, what: str) -> xr.Variable:
     Variable
         The same array for the same use; a small one, or one in memory, as it is.
     """
-    if variable.chunks is None or variable.nbytes <= _SMALL:
-        return variable
+    small = variable.chunks is None or variable.nbytes <= _SMALL
+    return variable if small else anew(variable, what)
+
+
+def anew(variable: xr.Variable, what: str) -> xr.Variable:
+    """The same values, of a dask array, whose blocks are computed for this use alone."""
     import dask.array as da
     from dask._task_spec import convert_legacy_graph
     from dask.base import clone_key

@@ -102,6 +102,7 @@ def done(ds: xr.Dataset) -> dict[str, str]:
     attrs, names = ds.attrs, set(map(str, ds.variables))
     edited = str(attrs.get("radiance_edited", ""))
     light = any(name.startswith(("radiance", "brightness")) for name in names)
+    light |= bool(attrs.get("left_out"))
     how_calibrated = str(attrs.get("calibrate_arguments", ""))
     steps = {
         "open": {"counts", "calibration_matrix"} & names or "start_time" in attrs,

@@ -8,8 +8,8 @@ from typing import Any
 import xarray as xr
 
 from ..calibration.reduced import leave_out
-from ..calibration.seal import SOURCES, tidied
-from ..errors import ArgumentError, warn_user
+from ..calibration.seal import SOURCES, check, left_out, tidied, unsealed
+from ..errors import ArgumentError, UvisError, warn_user
 
 #: Words of encodings that leave the values as they are.
 _LOSSLESS = frozenset(("zlib", "complevel", "shuffle", "chunksizes", "compression", "fletcher32"))
@@ -45,9 +45,9 @@ def compacted(
 
 
 def _compacted(ds: xr.Dataset, encoding: Mapping[str, Any]) -> xr.Dataset:
-    less, why = leave_out(ds)
+    less, why = leave_out(_told(ds))
     if why:
-        warn_user(f"compact=True keeps {why}")
+        warn_user(f"the compact file keeps {why}")
     unused = [name for name in encoding if name in ds.variables and name not in less.variables]
     if unused:
         warn_user(f"compact=True leaves out {', '.join(unused)}: its encoding is not used")
@@ -55,11 +55,29 @@ def _compacted(ds: xr.Dataset, encoding: Mapping[str, Any]) -> xr.Dataset:
 
 
 def told(ds: xr.Dataset | xr.DataTree) -> xr.Dataset | xr.DataTree:
-    """What is not called left out, if it is there; see `seal.tidied`."""
-    return ds.map_over_datasets(tidied) if isinstance(ds, xr.DataTree) else tidied(ds)
+    """A dataset that calls left out only what can be given back.
+
+    Warns
+    -----
+    UvisWarning
+        It was read from a compact file without what is left out, and changed since.
+    """
+    return ds.map_over_datasets(_told) if isinstance(ds, xr.DataTree) else _told(ds)
 
 
-def check(encoding: Mapping[str, Any]) -> None:
+def _told(ds: xr.Dataset) -> xr.Dataset:
+    ds = tidied(ds)
+    names = left_out(ds)
+    try:
+        if names:
+            check(ds)
+    except UvisError as error:
+        warn_user(f"the file holds no {', '.join(names)}, nor can they be given back: {error}")
+        return unsealed(ds)
+    return ds
+
+
+def check_lossless(encoding: Mapping[str, Any]) -> None:
     """Refuse encodings that change what the radiances of a compact file follow from.
 
     Parameters
@@ -74,7 +92,7 @@ def check(encoding: Mapping[str, Any]) -> None:
     for name, value in encoding.items():
         if name not in SOURCES:
             # Of a tree, the encodings of a node.
-            check({k: v for k, v in value.items() if isinstance(v, Mapping)})
+            check_lossless({k: v for k, v in value.items() if isinstance(v, Mapping)})
         elif not value.keys() <= _LOSSLESS:
             raise ArgumentError(
                 f"encoding[{name!r}]: what compact=True leaves out follows from {name}, of which "

@@ -21,9 +21,9 @@ def open_reduced(
 
     They are computed from the counts and the terms of the calibration in the file when they are
     asked for, block by block of exposures, and are bit for bit those of the dataset that was
-    written: the file has checksums of what they follow from, but for the counts. (The version that
-    opens the file computes them: one that calibrates differently gives what it calibrates.) Of
-    other files, everything is in the file. No calibration file is read.
+    written, as the file has checksums of all that they follow from. A warning tells of a file that
+    another version wrote, which may have calibrated differently. Of other files, everything is in
+    the file. No calibration file is read.
 
     Parameters
     ----------
@@ -43,14 +43,15 @@ def open_reduced(
     ArgumentError
         `chunks` has a wrong value.
     ExportError
-        The file cannot be read; or others have changed what its radiances follow from: cut,
-        averaged or joined it, for example. So `UvisError` of terms of the calibration that they
-        changed, when radiances are computed.
+        The file cannot be read, or what its radiances follow from was changed: the file was cut,
+        averaged or joined by other means, for example. Changed counts and terms of the calibration
+        are found when radiances are computed, a `UvisError`.
 
     Warns
     -----
     UvisWarning
-        The file no longer holds what it leaves out, nor what that follows from.
+        What the file leaves out cannot be given back, as the counts or the terms are gone; or
+        another version wrote it.
 
     Examples
     --------
@@ -114,7 +115,8 @@ def tree(path: Path, chunks: dict[str, int] | str | None, mend: str) -> xr.DataT
         return opened.map_over_datasets(lambda ds: restored(ds) if ds.variables else ds)
     except UvisError as error:
         raise ExportError(
-            f"{path}: what it leaves out cannot be given back: {error}; {mend}"
+            f"{path}: what it leaves out cannot be given back: {error}"
+            f"{'' if mend == _MEND else f'; {mend}'}"
         ) from error
 
 
