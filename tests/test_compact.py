@@ -471,6 +471,17 @@ def test_radiances_written_into_a_compact_dataset_are_not_called_left_out(calibr
     assert not [name for name in back.attrs if name.startswith("left_out")]
 
 
+@pytest.mark.parametrize("one", [{"pixel": 4}, {"pic": 1}, {"wl": 9}, {"pic": 1, "pixel": 4}])
+@pytest.mark.parametrize("lazy", [False, True])
+def test_parts_of_which_nothing_is_filled(opened, folder, tmp_path, one, lazy):
+    ds = opened.assign(counts=opened.counts.chunk(pic=2)) if lazy else opened
+    ds = ds.uvis.calibrate(files=folder, trend="evolution", nan_interp=None, smooth=False)
+    part = ds.isel(one)
+    path = part.uvis.to_netcdf(tmp_path / "a.nc", compact=True)
+    assert xr.load_dataset(path).attrs["left_out"].split()[0] == "radiance"
+    assert_the_same(uvisxr.open_reduced(path).load(), part.load())
+
+
 def test_no_exposures(calibrated, tmp_path):
     none = calibrated.isel(pic=slice(0, 0))
     path = none.uvis.to_netcdf(tmp_path / "a.nc", compact=True)

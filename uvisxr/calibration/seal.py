@@ -18,6 +18,7 @@ from .._version import __version__
 from ..dataset import conventions
 from ..dataset.conventions import SMOOTHED, SUMMED
 from ..errors import UvisError, warn_user
+from .stored import framed, squeezed
 
 #: Attribute with the names of what a file leaves out, as it follows from the rest.
 LEFT_OUT = "left_out"
@@ -71,11 +72,12 @@ def sealed(ds: xr.Dataset, names: list[str]) -> xr.Dataset:
     """A dataset that says that it leaves out these arrays, and what they follow from."""
     sums = xr.apply_ufunc(
         checksums,
-        ds["counts"].variable,
-        input_core_dims=[[dim for dim in ("pixel", "wl") if dim in ds["counts"].dims]],
+        framed(ds, "counts"),
+        input_core_dims=[["pixel", "wl"]],
         dask="parallelized",
         output_dtypes=[np.uint32],
     )
+    sums = squeezed(sums, ds["counts"].dims)
     sums.attrs = conventions.VARIABLES[CHECKSUM].attributes(frozenset(map(str, ds.variables)), None)
     ds = ds.assign_coords({CHECKSUM: sums})
     seal = json.dumps(_seal(ds) | {_VERSION: __version__}, sort_keys=True)
@@ -171,12 +173,9 @@ def check_version(ds: xr.Dataset) -> None:
 
 
 def checksums(counts: np.ndarray) -> np.ndarray:
-    """CRC-32 of each exposure of counts (..., pixel, wl), with less dimensions of one of them."""
-    small = counts.astype(counts.dtype.newbyteorder("<"), copy=False)
-    each = small.reshape(-1, *small.shape[-2:]) if small.ndim > 2 else small[None]
-    found = [zlib.crc32(np.ascontiguousarray(one).data) for one in each]
-    shape = counts.shape[:-2] if counts.ndim > 2 else ()
-    return np.array(found, np.uint32).reshape(shape)
+    """CRC-32 of each exposure of counts (pic, pixel, wl)."""
+    little = counts.astype(counts.dtype.newbyteorder("<"), copy=False)
+    return np.array([zlib.crc32(np.ascontiguousarray(one).data) for one in little], np.uint32)
 
 
 def _named(error: UvisError, file: str) -> UvisError:
