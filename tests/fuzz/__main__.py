@@ -1,0 +1,38 @@
+"""Try every door with many hostile inputs: `python tests/fuzz [DOOR ...] [--cases N] [--seed S]`.
+
+Prints the table of the documentation, and what went wrong; exits with 1 if anything did.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from fuzz import harness
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("doors", nargs="*", help="by default all")
+    parser.add_argument("--cases", type=int, default=10_000, help="of each door")
+    parser.add_argument("--first", type=int, default=0, help="number of the first case")
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    columns = (*harness.GOOD, *harness.BAD)
+    print("| door | cases |", " | ".join(columns), "|")
+    print("|---|---|", *("---|" for _ in columns), sep="")
+    bad: list[str] = []
+    for name in given.doors or harness.doors():
+        tally = harness.run(name, given.cases, given.seed, given.first)
+        figures = " | ".join(str(tally.counts[column]) for column in columns)
+        print(f"| {name} | {given.cases} | {figures} |", flush=True)
+        bad += [f"{name}, {text}" for text in tally.bad]
+    print(*bad, sep="\n")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
