@@ -80,7 +80,7 @@ def test_trailing_blank_after_a_list(label):
 
 
 def test_unknown_values_are_left_out(label):
-    read = read_label(label(("MISSION_PHASE_NAME              = TOUR", 'ODC_ID = "N/A"')))
+    read = read_label(label(("= TOUR", '= "N/A"')))
     assert "MISSION_PHASE_NAME" not in read.keywords
 
 
@@ -284,7 +284,7 @@ def test_iapetus_trusts_the_keyword(data):
         (f'"{NAME}"', '"HDAC2005_230_15_15"', "neither FUV nor EUV"),
         ("SLIT_STATE                      = LOW_RESOLUTION", "SLIT_STATE = WIDE", "SLIT_STATE"),
         ("30.000 <SECOND>", '"UNK"', "INTEGRATION_DURATION"),
-        ("30.000 <SECOND>", "-1 <SECOND>", "INTEGRATION_DURATION.*positive"),
+        ("30.000 <SECOND>", "-1 <SECOND>", "INTEGRATION_DURATION = -1 is not the duration"),
         ("(BAND, LINE, SAMPLE)", "(SAMPLE, LINE, BAND)", "AXIS_NAME"),
         ("= MSB_UNSIGNED_INTEGER", "= LSB_INTEGER", r"LSB_INTEGER of 2 bytes.*IEEE_REAL"),
         ("CORE_ITEMS                    = (1024, 64, 1)", "CORE_ITEMS = (1024, 64)", "CORE_ITEMS"),

@@ -13,13 +13,10 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from . import bridge
-from .errors import ArgumentError
+from .errors import ArgumentError, shortened
 
 if TYPE_CHECKING:
     import numpy as np
-
-#: Characters of a value shown in a message; arrays and datasets would fill pages.
-_SHOWN = 80
 
 
 def refused(name: str, value: object, expected: str) -> ArgumentError:
@@ -33,7 +30,7 @@ def refused(name: str, value: object, expected: str) -> ArgumentError:
     expected : str
         What follows "expected", with the unit.
     """
-    return ArgumentError(f"{name}={_shown(value)}: expected {expected}")
+    return ArgumentError(f"{name}={shown(value)}: expected {expected}")
 
 
 def choices(kind: Any) -> tuple[Any, ...]:
@@ -216,11 +213,19 @@ def _bounds(least: float | None, above: float | None, most: float | None) -> str
     return ", ".join(words) or "finite"
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value as messages show it: in one line, and not too long.
+
+    Examples
+    --------
+    >>> from uvisxr.checks import shown
+    >>> shown("x" * 1000)[-10:]
+    "xxxxxxxxx'"
+    """
     # The repr of a numpy scalar includes its type.
     try:
         plain = value.item() if getattr(value, "shape", None) == () else value
         text = " ".join(repr(plain).split())
     except Exception:  # whatever an object's own repr stumbles over
         text = f"<{type(value).__name__}>"
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+    return shortened(text)

@@ -14,9 +14,52 @@ import warnings
 from pathlib import Path
 from types import FrameType
 
+#: Longest message, and the longest word in one that is too long, in characters.
+_MOST, _WORD = 500, 80
+
+
+def shortened(text: str, most: int = _WORD) -> str:
+    """A text of at most so many characters; what is too much is left out in the middle.
+
+    Examples
+    --------
+    >>> from uvisxr.errors import shortened
+    >>> shortened("what begins so and ends so", 15)
+    'what b...nds so'
+    """
+    if len(text) <= most:
+        return text
+    kept = most - 3
+    return f"{text[: kept - kept // 2]}...{text[len(text) - kept // 2 :]}"
+
+
+def bounded(message: str) -> str:
+    """A message in one line of at most 500 characters that shows no control characters.
+
+    Of one that is longer the longest words are shortened in the middle, such as values and paths,
+    then the whole: its end says what helps.
+    """
+    if not message.isprintable():
+        line = " ".join(message.split())
+        message = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+    excess = len(message) - _MOST
+    if excess <= 0:
+        return message
+    words = message.split(" ")
+    for k in sorted(range(len(words)), key=lambda k: -len(words[k])):
+        if excess <= 0 or len(words[k]) <= _WORD:
+            break
+        word = shortened(words[k], max(_WORD, len(words[k]) - excess))
+        excess -= len(words[k]) - len(word)
+        words[k] = word
+    return shortened(" ".join(words), _MOST)
+
 
 class UvisError(Exception):
-    """Base class of all errors that uvisxr raises on purpose."""
+    """Base class of all errors that uvisxr raises on purpose; their messages are `bounded`."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(bounded(arg) if isinstance(arg, str) else arg for arg in args))
 
 
 class LabelError(UvisError):
@@ -71,7 +114,7 @@ class NoFileError(ArgumentError, FileNotFoundError):
     """A file that was to be read is not there; `filename` and `errno` are as of Python's own."""
 
     def __init__(self, message: str, filename: str | os.PathLike[str]) -> None:
-        OSError.__init__(self, errno.ENOENT, message, os.fspath(filename))
+        OSError.__init__(self, errno.ENOENT, bounded(message), os.fspath(filename))
 
     def __str__(self) -> str:
         return str(self.strerror)
@@ -119,6 +162,7 @@ def warn_user(message: str, category: type[Warning] = UvisWarning) -> None:
     Parameters
     ----------
     message : str
+        Given in the form of `bounded`.
     category : type of Warning
     """
     frame: FrameType | None = sys._getframe(1)
@@ -127,7 +171,7 @@ def warn_user(message: str, category: type[Warning] = UvisWarning) -> None:
     # If no frame is the user's, as in a dask thread, use the caller's.
     frame = frame or sys._getframe(1)
     warnings.warn_explicit(
-        message,
+        bounded(message),
         category,
         frame.f_code.co_filename,
         frame.f_lineno,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import xarray as xr
 from helpers.products import product_id, write_product
 
 import uvisxr
@@ -23,21 +24,34 @@ _LINES, _BANDS = 64, 1024
 
 
 @dataclass(frozen=True)
-class Meaning:
-    """What a label and a cube say, as far as a reduction needs it."""
+class Part:
+    """One window of the detector, and the counts in it."""
 
     counts: np.ndarray
     band: np.ndarray
     line: np.ndarray
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Part)
+            and np.array_equal(self.counts, other.counts)
+            and np.array_equal(self.band, other.band)
+            and np.array_equal(self.line, other.line)
+        )
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a label and a cube say, as far as a reduction needs it."""
+
+    parts: tuple[Part, ...]
     exposure: float
     start: datetime.datetime
 
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, Meaning)
-            and np.array_equal(self.counts, other.counts)
-            and np.array_equal(self.band, other.band)
-            and np.array_equal(self.line, other.line)
+            and self.parts == other.parts
             and abs(self.exposure - other.exposure) <= 1e-9 * self.exposure
             and abs((self.start - other.start).total_seconds()) < 2e-3
         )
@@ -83,15 +97,12 @@ def make(rng: np.random.Generator | None, folder: Path) -> Case:
 def enter(case: Case) -> bool:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        ds = uvisxr.open_product(case.label)
-        if not hasattr(ds, "data_vars") or "counts" not in ds:
-            raise Wrong(f"no dataset of counts: {type(ds).__name__}")
+        opened = uvisxr.open_product(case.label)
+        nodes = [opened] if isinstance(opened, xr.Dataset) else [*opened.leaves]
         found = Meaning(
-            ds["counts"].values,
-            ds["band"].values,
-            ds["line"].values,
-            float(ds["exposure"].values[0]),
-            ds["time_stop"].values[0].astype("datetime64[us]").astype(datetime.datetime),
+            tuple(Part(ds["counts"].values, ds["band"].values, ds["line"].values) for ds in nodes),
+            float(nodes[0]["exposure"].values[0]),
+            nodes[0]["time_stop"].values[0].astype("datetime64[us]").astype(datetime.datetime),
         )
     told = any(issubclass(warning.category, UvisWarning) for warning in caught)
     text = case.label.read_bytes().decode("latin-1")
@@ -102,7 +113,7 @@ def enter(case: Case) -> bool:
     # What is not said, or in several ways, may be found out; then it is what it was, and told.
     here = case.before
     now = _window(data, here)
-    if found == Meaning(now, here.band, here.line, here.exposure, here.start):
+    if found == Meaning((now,), here.exposure, here.start):
         if told or said is None:
             return told
         raise Wrong(
@@ -112,7 +123,7 @@ def enter(case: Case) -> bool:
 
 
 def meaning(text: str, data: bytes) -> Meaning | None:
-    """What a label says, where it says all that is needed once, in the plain form; else None."""
+    """What a label says, where it says all that is needed once and clearly; else None."""
     statements = _statements(text)
     if statements is None:
         return None
@@ -122,72 +133,126 @@ def meaning(text: str, data: bytes) -> Meaning | None:
         found = re.fullmatch(form, values[0]) if len(values) == 1 else None
         return found[1] if found else None
 
-    core = only("CORE_ITEMS", r"\(1024, 64, (\d{1,6})\)")
-    whole = {
-        key: only(key, r"(\d{1,5})")
-        for key in (
-            *("UL_CORNER_LINE", "UL_CORNER_BAND", "LR_CORNER_LINE", "LR_CORNER_BAND"),
-            *("BAND_BIN", "LINE_BIN"),
-        )
-    }
-    duration = only("INTEGRATION_DURATION", r"(\d+(?:\.\d*)?)(?: <SECOND>)?")
+    core = only("CORE_ITEMS", r"\(1024, ?64, ?(\d{1,6})\)")
+    columns = [_whole(only(key, "(.*)")) for key in _WINDOW]
+    duration = only("INTEGRATION_DURATION", r"(\d+(?:\.\d*)?|\.\d+)(?: <SECOND>)?")
+    based = _whole(only("INTEGRATION_DURATION", r"(\d+#.*#)"))
     started = only("START_TIME", r"(\d{4}-\d{3}T\d\d:\d\d:\d\d\.\d{1,6})")
-    if core is None or duration is None or started is None or None in whole.values():
+    exposure = float(duration) if duration else float(based[0]) if based else 0.0
+    if core is None or not exposure or started is None:
         return None
-    top, left, bottom, right, band_bin, line_bin = (int(v or 0) for v in whole.values())
     try:
         start = datetime.datetime.strptime(started, "%Y-%jT%H:%M:%S.%f")
     except ValueError:
         return None
-    if not (top <= bottom < _LINES and left <= right < _BANDS and band_bin and line_bin):
-        return None
-    band = np.arange(left, right + 1, band_bin)
-    line = np.arange(top, bottom + 1, line_bin)
+    count = max((len(column) for column in columns if column), default=1)
+    whole = [column * count if column and len(column) == 1 else column for column in columns]
     samples = int(core)
     if not samples or len(data) < samples * _LINES * _BANDS * 2:
         return None
     frames = np.frombuffer(data, ">u2", samples * _LINES * _BANDS).reshape(-1, _LINES, _BANDS)
-    counts = frames[:, top : top + line.size, left : left + band.size]
-    return Meaning(counts, band, line, float(duration), start)
+    parts = []
+    for number in range(count):
+        if any(column is None or len(column) != count for column in whole):
+            return None
+        top, left, bottom, right, band_bin, line_bin = (column[number] for column in whole)
+        if not (top <= bottom < _LINES and left <= right < _BANDS and band_bin and line_bin):
+            return None
+        band = np.arange(left, right + 1, band_bin)
+        line = np.arange(top, bottom + 1, line_bin)
+        counts = frames[:, top : top + line.size, left : left + band.size]
+        parts.append(Part(counts, band, line))
+    return Meaning(tuple(parts), exposure, start)
 
 
-def _window(data: bytes, before: Meaning) -> np.ndarray:
+_WINDOW = (
+    *("UL_CORNER_LINE", "UL_CORNER_BAND", "LR_CORNER_LINE", "LR_CORNER_BAND"),
+    *("BAND_BIN", "LINE_BIN"),
+)
+
+
+def _whole(text: str | None) -> list[int] | None:
+    """One whole number or a list of some, in decimal digits or as 16#FF#; None if it is another
+    thing."""
+    found = []
+    inside = re.fullmatch(r"\((.*)\)", text or "")
+    for item in inside[1].split(",") if inside else [text or ""]:
+        match = re.fullmatch(r"\s*(?:(\d{1,5})|(2|8|16)#([0-9A-Fa-f]{1,5})#)\s*", item)
+        if match is None:
+            return None
+        try:
+            found.append(int(match[1]) if match[1] else int(match[3], int(match[2])))
+        except ValueError:
+            return None
+    return found
+
+
+def _window(data: bytes, before: Meaning) -> Part:
     """The counts of the product as it was, of what its file holds now."""
-    samples = before.counts.shape[0]
+    (was,) = before.parts
+    samples, n_line, n_band = was.counts.shape
     size = samples * _LINES * _BANDS
     if len(data) < 2 * size:
-        return np.empty(0)
+        return Part(np.empty(0), was.band, was.line)
     frames = np.frombuffer(data, ">u2", size).reshape(samples, _LINES, _BANDS)
-    top, left = before.line[0], before.band[0]
-    n_line, n_band = before.counts.shape[1:]
-    part: np.ndarray = frames[:, top : top + n_line, left : left + n_band]
-    return part
+    top, left = was.line[0], was.band[0]
+    return Part(frames[:, top : top + n_line, left : left + n_band], was.band, was.line)
+
+
+_KEY = r"\^?[A-Z][A-Z0-9_]*"
+_VALUE = (
+    r"\"[^\"]*\"|'[^'\n]*'|\([^()\"'/{}=]*\)|\{[^()\"'/{}=]*\}"
+    r"|[^\s\"'(){}<>=,;/]+(?:/[^\s\"'(){}<>=,;/*]+)*"
+)
+#: A statement, with the unit of its value, up to the end of its line or to the next statement.
+_STATEMENT = re.compile(
+    rf"({_KEY})[ \t]*=\s*({_VALUE})(?:[ \t]*(<[^<>\n]*>))?"
+    rf"[ \t]*(?:/\*[^\n*]*\*/[ \t]*)?(?=\n|\Z|{_KEY}[ \t]*=)"
+)
 
 
 def _statements(text: str) -> dict[str, list[str]] | None:
-    """Values by keyword of a label of one statement a line; None if it is anything else."""
-    lines = text.replace("\r\n", "\n").split("\n")
+    """Values by keyword of a label; None if it is not clear which statements it has.
+
+    Lines that are no statement say nothing, as long as they cannot hide others.
+    """
+    text = text.replace("\r\n", "\n")
+    if re.search(r"[\x00-\x08\x0b-\x1f\x7f]", text):
+        return None
     found: dict[str, list[str]] = {}
-    depth = 0
-    for number, line in enumerate(lines):
-        if not line.strip():
+    depth = at = 0
+    while at < len(text):
+        at = re.compile(r"\s*").match(text, at).end()
+        line = text[at : text.find("\n", at) if "\n" in text[at:] else len(text)]
+        if re.fullmatch(r"END\s*", line):
+            return None if depth or text[at + len(line) :].strip() else found
+        match = _STATEMENT.match(text, at)
+        if match is None:
+            if re.search(r"/\*|\*/|[(){}']|-\s*$", line) or line.count('"') % 2:
+                return None
+            # Whatever it is of a needed keyword, it is not clear.
+            for key in re.findall(_KEY, line):
+                found.setdefault(key, []).append("")
+            at += len(line)
             continue
-        if line.strip() == "END":
-            rest = "".join(lines[number + 1 :]).strip("\x00 \t")
-            return None if depth or rest else found
-        match = re.fullmatch(
-            r"\s*(\^?[A-Z][A-Z0-9_]*)\s*=\s*(\S(?:[^\"=]*\S)?|\"[^\"]*\")\s*", line
-        )
-        if match is None or re.search(r"/\*|\*/|[\x00-\x1f\x7f-\xff]", line.replace("\t", " ")):
-            return None
+        at = match.end()
         key, value = match[1], match[2]
         if key in ("OBJECT", "END_OBJECT"):
             depth += 1 if key == "OBJECT" else -1
             if value != "QUBE" or depth not in (0, 1):
                 return None
-            continue
-        found.setdefault(key, []).append(value)
+        elif re.search(r"OBJECT|GROUP", key):
+            return None
+        else:
+            if value.endswith("-"):
+                return None
+            found.setdefault(key, []).append(value + (f" {match[3]}" if match[3] else ""))
+            if (key in (*_WINDOW, "CORE_ITEMS")) != depth and key in _NEEDED:
+                return None
     return None
+
+
+_NEEDED = (*_WINDOW, "CORE_ITEMS", "START_TIME", "INTEGRATION_DURATION")
 
 
 def _changed(was: str, text: str) -> str:

@@ -304,7 +304,7 @@ def data_size(label: Path) -> int | None:
     """Size in bytes of the data file that a detached label describes."""
     text = label.read_bytes().decode("latin-1")
     numbers = [
-        re.search(rf"^\s*{key}\s*=\s*(\d+)", text, re.MULTILINE)
+        re.search(rf"^\s*{key}\s*=\s*(\d{{1,18}})(?![\d.])", text, re.MULTILINE)
         for key in ("RECORD_BYTES", "FILE_RECORDS")
     ]
     found = [int(number[1]) for number in numbers if number]

@@ -15,7 +15,15 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, LabelError, ProductError, UnreadObjectError, warn_user
+from ..checks import shown
+from ..errors import (
+    ArgumentError,
+    LabelError,
+    ProductError,
+    UnreadObjectError,
+    shortened,
+    warn_user,
+)
 from ..files import real
 from ..instrument.channel import Optics, optics_of, slit_name
 from ..instrument.detector import Window
@@ -25,11 +33,20 @@ from . import objects, odl, pairs, pds4, unsaid
 #: How much of a file is searched for the signs of a UVIS label.
 _SNIFF_BYTES = 4096
 
-#: Longest credible exposure, s; those of UVIS last up to a few minutes.
-_LONGEST = 1e6
+#: Shortest and longest credible exposure, s; those of UVIS last from 1/8 s to a few minutes.
+_SHORTEST, _LONGEST = 1e-3, 1e6
+
+#: Days from the launch of Cassini to the day after its end.
+_FLIGHT = np.datetime64("1997-10-15"), np.datetime64("2017-09-16")
+
+#: What names of products consist of.
+_NAME = re.compile(r"[\w.-]{1,80}", re.ASCII)
 
 #: What a whole PDS3 label ends with.
 _END = re.compile(rb"(?:^|[\r\n])[ \t]*END[ \t]*(?:$|[\r\n;\0]|/\*)", re.IGNORECASE)
+
+#: Longest name of a data file, in bytes; a packing may come after it.
+_LONGEST_NAME = 240
 
 #: Largest label that is read; those of UVIS have at most a few tens of kilobytes.
 _MAX_BYTES = 2**17
@@ -234,7 +251,8 @@ def _parse(path: Path) -> Mapping[str, Any]:
         return pds4.loads(text) if xml else odl.loads(text.decode("latin-1"))
     except ValueError as error:
         raise LabelError(
-            f"{path} is not a readable PDS label ({error}): download it again from the archive"
+            f"{path} is not a readable PDS label ({shortened(str(error), 160)}): download it again "
+            "from the archive"
         ) from error
 
 
@@ -242,14 +260,19 @@ def _require_uvis(module: Mapping[str, Any], path: Path) -> None:
     instrument = str(module.get("INSTRUMENT_ID", "no instrument"))
     if instrument.strip() != "UVIS":
         raise LabelError(
-            f"{path} is a label of {module.get('INSTRUMENT_HOST_NAME', 'an unknown host')}, "
-            f"{instrument}: uvisxr reads Cassini/UVIS products"
+            f"{path} is a label of "
+            f"{shortened(str(module.get('INSTRUMENT_HOST_NAME', 'an unknown host')))}, "
+            f"{shortened(instrument)}: uvisxr reads Cassini/UVIS products"
         )
 
 
 def _typed(module: Mapping[str, Any], path: Path, data: Path | None) -> Label:
     described = objects.read(module)
     product_id = str(objects.need(module, "PRODUCT_ID"))
+    if not _NAME.fullmatch(product_id):
+        raise LabelError(
+            f"PRODUCT_ID = {shown(product_id)}: expected letters, digits, _, - and ., at most 80"
+        )
     data_path = data or data_file(path, described.pointer)
     return Label(
         path=path,
@@ -290,9 +313,14 @@ def _slit(module: Mapping[str, Any]) -> str:
 
 def _start(value: Any) -> Instant | None:
     try:
-        return None if value is None else parse_instant(str(value))
+        start = None if value is None else parse_instant(str(value))
     except ArgumentError as error:
         raise LabelError(f"START_TIME: {error}") from error
+    if start is not None and not _FLIGHT[0] <= start.utc < _FLIGHT[1]:
+        raise LabelError(
+            f"START_TIME: {value} lies outside the flight of Cassini, {_FLIGHT[0]} to {_FLIGHT[1]}"
+        )
+    return start
 
 
 def _clock(value: Any) -> float:
@@ -301,7 +329,7 @@ def _clock(value: Any) -> float:
     TTT counts 1/256 s, without leading zeros. What is greater than 255 is no such count but a
     decimal fraction, as in labels that were made with another program.
     """
-    match = re.fullmatch(r"\s*1/(\d+)(?:[.:](\d+))?\s*", str(value or ""))
+    match = re.fullmatch(r"\s*1/(\d{1,12})(?:[.:](\d{1,12}))?\s*", str(value or ""))
     if not match:
         return float("nan")
     fraction = match[2] or "0"
@@ -312,10 +340,13 @@ def _clock(value: Any) -> float:
 def _integration(module: Mapping[str, Any]) -> float:
     given = objects.need(module, "INTEGRATION_DURATION")
     value, units = odl.plain(given), str(getattr(given, "units", "SECOND"))
-    if not (isinstance(value, int | float) and 0 < value <= _LONGEST):
-        raise LabelError(f"INTEGRATION_DURATION = {value!r} is not a positive duration")
+    if not (isinstance(value, int | float) and _SHORTEST <= value <= _LONGEST):
+        raise LabelError(
+            f"INTEGRATION_DURATION = {shown(value)} is not the duration of an exposure: expected "
+            f"{_SHORTEST:g} to {_LONGEST:g} s"
+        )
     if units.upper() not in ("S", "SECOND", "SECONDS"):
-        raise LabelError(f"INTEGRATION_DURATION is in {units}: expected SECOND")
+        raise LabelError(f"INTEGRATION_DURATION is in {shortened(units)}: expected SECOND")
     return float(value)
 
 
@@ -334,6 +365,8 @@ def pointed(label: Path, pointer: str) -> Path | None:
     """
     if not pointer:
         return None
+    if len(pointer.encode()) > _LONGEST_NAME or not pointer.isprintable():
+        raise ValueError(f"{shown(pointer)} is no name of a file")
     named = label.with_name(pointer)
     if named.is_file():
         return named

@@ -10,12 +10,14 @@ there and in rms-oops).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from ..errors import LabelError, ProductError, UnreadObjectError
+from ..checks import shown
+from ..errors import LabelError, ProductError, UnreadObjectError, shortened, warn_user
 from ..instrument.channel import N_BANDS, N_LINES
 from . import odl
 
@@ -41,6 +43,21 @@ _KEYS = MappingProxyType(
         "band_bin": ("BAND_BIN", "SPECTRAL_BIN", "BIN_SPECTRAL"),
     }
 )
+
+#: Keywords that say what the numbers are, besides those of a window: none has two values.
+_STRUCTURE = frozenset(
+    {
+        *("PRODUCT_ID", "INSTRUMENT_ID", "START_TIME", "SPACECRAFT_CLOCK_START_COUNT"),
+        *("INTEGRATION_DURATION", "SLIT_STATE", "^QUBE", "^SPECTRUM", "QUBE", "SPECTRUM"),
+        *("AXES", "AXIS_NAME", "CORE_ITEMS", "CORE_ITEM_BYTES", "CORE_ITEM_TYPE", "CORE_BASE"),
+        *("CORE_MULTIPLIER", "CORE_NULL", "SUFFIX_ITEMS", "ROWS", "COLUMNS", "COLUMN"),
+        *("DATA_TYPE", "BYTES", "ITEMS", "OFFSET", "SCALING_FACTOR"),
+        *(spelling for spellings in _KEYS.values() for spelling in spellings),
+    }
+)
+
+#: What labels call the value of what was not stored: all bits are set.
+_NULLS = (-1, 65535)
 
 
 @dataclass(frozen=True)
@@ -88,16 +105,64 @@ def read(module: Mapping[str, Any]) -> DataObject:
         Sizes contradict each other or the detector.
     """
     read_as = {"QUBE": _qube, "SPECTRUM": _spectrum}
-    name = next((name for name in read_as if isinstance(module.get(name), Mapping)), None)
-    if name is None:
+    names = [name for name in read_as if isinstance(module.get(name), Mapping)]
+    if not names:
         raise UnreadObjectError(_unread(module))
-    value = module.get(f"^{name}", "")
-    pointer = str(value[0] if isinstance(value, list | tuple) else value)
-    return DataObject(name, *read_as[name](module[name]), pointer)
+    if len(names) > 1:
+        raise LabelError(f"it describes both a {names[0]} and a {names[1]}: expected one of them")
+    name = names[0]
+    block = module[name]
+    require_single("the label", module, _STRUCTURE)
+    require_single(f"the {name}", block, _STRUCTURE)
+    return DataObject(name, *read_as[name](block), _pointer(name, module.get(f"^{name}")))
+
+
+def require_single(where: str, block: Mapping[str, Any], needed: Iterable[str]) -> None:
+    """Refuse keywords that a block gives several times with different values.
+
+    Of those that are not among the `needed` ones a UvisWarning says so; the first counts.
+
+    Raises
+    ------
+    LabelError
+    """
+    keys = [str(key) for key, _ in block.items()]
+    several = [key for key, count in Counter(keys).items() if count > 1]
+    differing = [
+        key
+        for key in several
+        for first, *others in [odl.every(block, key)]
+        if isinstance(first, Mapping) or any(other != first for other in others)
+    ]
+    for key in differing:
+        if key in needed:
+            values = " and ".join(map(shown, odl.every(block, key)))
+            raise LabelError(f"{where} gives {key} several times: {shortened(values, 100)}")
+    if differing:
+        warn_user(
+            f"{where} gives {', '.join(differing)} several times, with different values: the "
+            "first counts"
+        )
+
+
+def _pointer(name: str, value: Any) -> str:
+    """The name of the data file; LabelError if the data do not begin with a file of their own."""
+    value = odl.known(value)
+    if value is None:
+        return ""
+    file, *offset = value if isinstance(value, list) and value else [value]
+    first = [1 if getattr(one, "value", one) == 1 else 0 for one in offset]
+    if not isinstance(file, str) or first not in ([], [1]):
+        raise LabelError(
+            f"^{name} = {shown(value)}: expected the name of the data file, with which the data "
+            "begin"
+        )
+    return file
 
 
 def _unread(module: Mapping[str, Any]) -> str:
-    kinds = ", ".join(key for key, value in module.items() if isinstance(value, Mapping))
+    named = (str(key) for key, value in module.items() if isinstance(value, Mapping))
+    kinds = shortened(", ".join(named))
     instrument = re.match("[A-Z]*", str(module.get("PRODUCT_ID", "")).upper())
     of = f" of the {instrument[0]}" if instrument and instrument[0] else ""
     what = f"holds the object {kinds}" if kinds else "describes no data object"
@@ -116,20 +181,21 @@ def _qube(qube: Any) -> _Parts:
 
 
 def _spectrum(spectrum: Any) -> _Parts:
-    if _whole("COLUMNS", odl.known(spectrum.get("COLUMNS")) or 1) != 1:
-        raise LabelError(f"SPECTRUM with COLUMNS = {spectrum['COLUMNS']}: expected 1")
+    if whole("COLUMNS", odl.known(spectrum.get("COLUMNS")) or 1) != 1:
+        raise LabelError(f"SPECTRUM with COLUMNS = {shown(spectrum['COLUMNS'])}: expected 1")
     column = spectrum.get("COLUMN")
     if not isinstance(column, Mapping):
         raise LabelError("the SPECTRUM has no COLUMN")
     dtype = _dtype(str(need(column, "DATA_TYPE")), _needed(column, "BYTES"))
+    require_single("the COLUMN", column, _STRUCTURE)
     _require_unscaled(column, "OFFSET", "SCALING_FACTOR")
-    if _whole("ITEMS", odl.known(column.get("ITEMS")) or 1) != 1:
-        raise LabelError(f"COLUMN with ITEMS = {column['ITEMS']}: expected 1")
+    if whole("ITEMS", odl.known(column.get("ITEMS")) or 1) != 1:
+        raise LabelError(f"COLUMN with ITEMS = {shown(column['ITEMS'])}: expected 1")
     bands = _needed(spectrum, "ROWS")
     if not 1 <= bands <= N_BANDS:
         raise ProductError(
-            f"ROWS = {bands}: a SPECTRUM has at most the detector's {N_BANDS} bands; the label is "
-            "damaged, download it again from the archive"
+            f"ROWS = {shown(bands)}: a SPECTRUM has at most the detector's {N_BANDS} bands; the "
+            "label is damaged, download it again from the archive"
         )
     windows = _windows(spectrum)
     for window in windows:
@@ -138,8 +204,8 @@ def _spectrum(spectrum: Any) -> _Parts:
         # PDS4 labels have 1 whatever was summed.
         if given is not None and 1 < given < rows:
             raise ProductError(
-                f"{_KEYS['line_bin'][2]} = {given}, but the one line of a SPECTRUM sums all of "
-                f"rows {first}..{last}"
+                f"{_KEYS['line_bin'][2]} = {shown(given)}, but the one line of a SPECTRUM sums "
+                f"all of rows {first}..{last}"
             )
         window["line_bin"] = max(rows, 1)
     return (1, 1, bands), dtype, windows
@@ -149,44 +215,59 @@ def _require_unscaled(block: Mapping[str, Any], base: str, factor: str) -> None:
     for key, expected in ((base, 0), (factor, 1)):
         value = odl.known(block.get(key))
         if value is not None and value != expected:
-            raise LabelError(f"{key} = {value}: UVIS values are not scaled, expected {expected}")
+            raise LabelError(
+                f"{key} = {shown(value)}: UVIS values are not scaled, expected {expected}"
+            )
 
 
-def _whole(key: str, value: Any) -> int:
+def whole(key: str, value: Any) -> int:
+    """The value of a keyword as a whole number; LabelError if it is none."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    raise LabelError(f"{key} = {value!r}: expected a whole number")
+    raise LabelError(f"{key} = {shown(value)}: expected a whole number")
 
 
 def _numbers(key: str, value: Any) -> list[int]:
-    return [_whole(key, one) for one in (value if isinstance(value, list) else [value])]
+    if isinstance(value, list) and not value:
+        raise LabelError(f"{key} is an empty list: expected whole numbers")
+    return [whole(key, one) for one in (value if isinstance(value, list) else [value])]
 
 
 def _needed(block: Any, key: str) -> int:
-    return _whole(key, need(block, key))
+    return whole(key, need(block, key))
 
 
 def _shape(qube: Any) -> tuple[int, int, int]:
-    axes = [str(axis) for axis in need(qube, "AXIS_NAME")]
+    axes = need(qube, "AXIS_NAME")
     if axes != ["BAND", "LINE", "SAMPLE"]:
-        raise LabelError(f"AXIS_NAME = {axes}: expected (BAND, LINE, SAMPLE)")
+        raise LabelError(f"AXIS_NAME = {shown(axes)}: expected (BAND, LINE, SAMPLE)")
+    count = odl.known(qube.get("AXES"))
+    if count is not None and whole("AXES", count) != len(axes):
+        raise LabelError(f"AXES = {shown(count)}: expected {len(axes)}, as AXIS_NAME has")
+    null = odl.known(qube.get("CORE_NULL"))
+    if null is not None and null not in _NULLS:
+        raise LabelError(
+            f"CORE_NULL = {shown(null)}: expected {_NULLS[0]}, that all bits are set, as UVIS "
+            "marks what was not stored"
+        )
     items = _numbers("CORE_ITEMS", need(qube, "CORE_ITEMS"))
     if len(items) != 3 or min(items) < 1:
-        raise LabelError(f"CORE_ITEMS = {items}: expected three positive numbers")
+        raise LabelError(f"CORE_ITEMS = {shown(items)}: expected three positive numbers")
     if items[0] > N_BANDS or items[1] > N_LINES:
         raise ProductError(
-            f"CORE_ITEMS = {items} exceed the detector's {N_BANDS} bands x {N_LINES} lines: the "
-            "label is damaged; download it again from the archive"
+            f"CORE_ITEMS = {shown(items)} exceed the detector's {N_BANDS} bands x {N_LINES} lines: "
+            "the label is damaged; download it again from the archive"
         )
-    if any(_numbers("SUFFIX_ITEMS", odl.known(qube.get("SUFFIX_ITEMS")) or [])):
+    suffixes = odl.known(qube.get("SUFFIX_ITEMS"))
+    if suffixes is not None and any(_numbers("SUFFIX_ITEMS", suffixes)):
         raise LabelError("SUFFIX_ITEMS is not zero, but UVIS cubes have no suffixes")
     _require_unscaled(qube, "CORE_BASE", "CORE_MULTIPLIER")
     if items[2] > _MOST_SAMPLES:
         raise ProductError(
-            f"CORE_ITEMS = {items}: no product has more than {_MOST_SAMPLES} exposures; the label "
-            "is damaged, download it again from the archive"
+            f"CORE_ITEMS = {shown(items)}: no product has more than {_MOST_SAMPLES} exposures; the "
+            "label is damaged, download it again from the archive"
         )
     return items[2], items[1], items[0]
 
@@ -197,26 +278,28 @@ def _dtype(kind: str, size: int) -> str:
     except KeyError:
         known = ", ".join(f"{k} of {n} bytes" for k, n in _TYPES)
         raise LabelError(
-            f"values of type {kind} of {size} bytes are unknown: expected {known}"
+            f"values of type {shortened(kind)} of {shown(size)} bytes are unknown: expected {known}"
         ) from None
 
 
 def _windows(block: Any) -> tuple[dict[str, int | None], ...]:
     columns: dict[str, list[int | None]] = {}
     for name, spellings in _KEYS.items():
-        found = (odl.known(block.get(key)) for key in spellings)
-        value = next((v for v in found if v is not None), None)
-        if value is None:
+        found = {key: v for key in spellings if (v := odl.known(block.get(key))) is not None}
+        if not found:
             if not name.endswith("_bin"):
                 raise LabelError(f"{spellings[0]} is missing")
             columns[name] = [None]
             continue
-        numbers = _numbers(spellings[0], value)
-        largest = N_LINES if "line" in name else N_BANDS
-        if max(numbers) > largest:
+        given = {key: _numbers(key, value) for key, value in found.items()}
+        key, numbers = next(iter(given.items()))
+        if any(other != numbers for other in given.values()):
+            raise LabelError(f"{' and '.join(given)} have different values: expected one of them")
+        least, most = (int(name.endswith("_bin")), N_LINES if "line" in name else N_BANDS)
+        if not least <= min(numbers) <= max(numbers) <= most:
             raise ProductError(
-                f"{spellings[0]} = {max(numbers)} exceeds the detector's {largest}: the label is "
-                "damaged; download it again from the archive"
+                f"{key} = {shown(found[key])}: expected {least} to the detector's {most}; the "
+                "label is damaged, download it again from the archive"
             )
         columns[name] = [*numbers]
     count = max(len(column) for column in columns.values())

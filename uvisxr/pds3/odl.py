@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..errors import shortened
 from . import plain as plain_form
 
 #: Statements that are not needed and that take `pvl` most of its time: prose and the long lists of
@@ -58,7 +59,7 @@ def loads(text: str) -> Mapping[str, Any]:
     except Exception as error:
         # What is left of a block that does not end has no message.
         why = str(error.args[-1]) if error.args else "it ends before its blocks do"
-        raise ValueError(" ".join(why.split())[:160]) from error
+        raise ValueError(shortened(" ".join(why.split()), 160)) from error
 
 
 def every(block: Mapping[str, Any], key: str) -> list[Any]:
@@ -85,6 +86,10 @@ def _readable(text: str) -> Iterator[str]:
 
 def _is_statement(text: str) -> bool:
     from .parser import parse
+
+    if text.rstrip().endswith("-"):
+        # The line after it would be taken for the rest of its value.
+        return False
 
     try:
         return len(parse(f"{text}\nNEXT = 1\nEND\n")) == 2
@@ -114,7 +119,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, set | frozenset):
         return ", ".join(sorted(str(plain(item)) for item in value))
     if isinstance(value, str) and re.fullmatch(r"\d{1,3}(,\d{3})+", value):
-        return int(value.replace(",", ""))
+        return plain_form.number(value.replace(",", ""))
     # NetCDF attributes cannot be boolean.
     if isinstance(value, bool) or not (value is None or isinstance(value, int | float | str)):
         return str(value)

@@ -6,6 +6,7 @@ absent, and a class that was renamed. Those two are silenced, and nothing else.
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping
 from typing import Any, NoReturn
@@ -20,12 +21,23 @@ with warnings.catch_warnings():
     from pvl.grammar import OmniGrammar
     from pvl.parser import OmniParser
 
+from .plain import number
+
 
 class _Decoder(OmniDecoder):  # type: ignore[misc]  # pvl has no types
-    """Leaves times as text: trying every value as a time takes `pvl` most of its time."""
+    """Leaves times as text, as trying every value as a time takes `pvl` most of its time, and what
+    Python takes for numbers but no label does."""
 
     def decode_datetime(self, value: str) -> NoReturn:
         raise ValueError(value)
+
+    def decode_decimal(self, value: str) -> int | float:
+        # Tokens of `pvl` are texts that convert themselves by this.
+        return number(str(value))
+
+    def decode_non_decimal(self, value: str) -> int | float:
+        found: int = super().decode_non_decimal(value)
+        return found if abs(found) < 2**63 else math.copysign(math.inf, found)
 
 
 class _Parser(OmniParser):  # type: ignore[misc]

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
+from ..errors import shortened
+
 # Digits in one way only, and no more of them than Python makes a number of.
 _NUMBER = r"[+-]?(?:\d{1,400}(?:\.\d{0,400})?|\.\d{1,400})(?:[eE][+-]?\d{1,9})?"
 _UNITS = r"[A-Z]+(?:/[A-Z]+)?"
@@ -62,6 +64,21 @@ _RESERVED = frozenset(
         *("GROUP", "BEGIN_GROUP", "END_GROUP"),
     }
 )
+
+
+#: Decimal digits that any whole number of 64 bits can have.
+_DIGITS = 18
+
+
+def number(text: str) -> int | float:
+    """The number that a text is; ValueError if it is none, as `1_0`, `nan` and `inf` are none.
+
+    Whole numbers that may need more than 64 bits come as floats.
+    """
+    if not re.fullmatch(_NUMBER, text, re.ASCII):
+        raise ValueError(f"{shortened(text)!r} is no number")
+    is_short = text.lstrip("+-").isdecimal() and len(text) <= _DIGITS
+    return int(text) if is_short else float(text)
 
 
 class Quantity(NamedTuple):
@@ -119,7 +136,6 @@ def _list(text: str) -> list[Any] | None:
 
 def _value(match: re.Match[str]) -> Any:
     if match["number"]:
-        text = match["number"]
-        number = int(text) if text.lstrip("+-").isdecimal() else float(text)
-        return Quantity(number, match["units"]) if match["units"] else number
+        found = number(match["number"])
+        return Quantity(found, match["units"]) if match["units"] else found
     return match["word"] if match["word"] else match["quoted"][1:-1]
