@@ -64,6 +64,7 @@ class Case:
     label: Path
     was: str
     before: Meaning
+    bins: tuple[int, int]
 
 
 def make(rng: np.random.Generator | None, folder: Path) -> Case:
@@ -91,7 +92,7 @@ def make(rng: np.random.Generator | None, folder: Path) -> Case:
         label.write_bytes(raw)
         if rng.random() < 0.1:
             label.with_suffix(".DAT").write_bytes(some_bytes(rng, data, 2))
-    return Case(label, was, before)
+    return Case(label, was, before, (band_bin, line_bin))
 
 
 def enter(case: Case) -> bool:
@@ -107,7 +108,7 @@ def enter(case: Case) -> bool:
     told = any(issubclass(warning.category, UvisWarning) for warning in caught)
     text = case.label.read_bytes().decode("latin-1")
     data = case.label.with_suffix(".DAT").read_bytes()
-    said = meaning(text, data)
+    said = meaning(text, data, case.bins if told else ())
     if said is not None and found == said:
         return told
     # What is not said, or in several ways, may be found out; then it is what it was, and told.
@@ -122,8 +123,11 @@ def enter(case: Case) -> bool:
     raise Wrong(f"neither what the label says nor what it said: {_changed(case.was, text)}")
 
 
-def meaning(text: str, data: bytes) -> Meaning | None:
-    """What a label says, where it says all that is needed once and clearly; else None."""
+def meaning(text: str, data: bytes, bins: tuple[int, ...] = ()) -> Meaning | None:
+    """What a label says, where it says all that is needed once and clearly; else None.
+
+    `bins` are taken for those that are not given.
+    """
     statements = _statements(text)
     if statements is None:
         return None
@@ -134,6 +138,10 @@ def meaning(text: str, data: bytes) -> Meaning | None:
         return found[1] if found else None
 
     core = only("CORE_ITEMS", r"\(1024, ?64, ?(\d{1,6})\)")
+    given = [*zip(("BAND_BIN", "LINE_BIN"), bins, strict=False)]
+    statements |= {
+        key: [str(usual)] for key, usual in given if all(map(_unknown, statements.get(key, [])))
+    }
     columns = [_whole(only(key, "(.*)")) for key in _WINDOW]
     duration = only("INTEGRATION_DURATION", r"(\d+(?:\.\d*)?|\.\d+)(?: <SECOND>)?")
     based = _whole(only("INTEGRATION_DURATION", r"(\d+#.*#)"))
@@ -171,13 +179,17 @@ _WINDOW = (
 )
 
 
+def _unknown(value: str) -> bool:
+    return value.strip("\"' ") in ("", "UNK", "N/A", "NULL")
+
+
 def _whole(text: str | None) -> list[int] | None:
     """One whole number or a list of some, in decimal digits or as 16#FF#; None if it is another
     thing."""
     found = []
     inside = re.fullmatch(r"\((.*)\)", text or "")
     for item in inside[1].split(",") if inside else [text or ""]:
-        match = re.fullmatch(r"\s*(?:(\d{1,5})|(2|8|16)#([0-9A-Fa-f]{1,5})#)\s*", item)
+        match = re.fullmatch(r"\s*(?:(\d{1,5})(?:\.0*)?|(2|8|16)#([0-9A-Fa-f]{1,5})#)\s*", item)
         if match is None:
             return None
         try:

@@ -18,12 +18,24 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, LabelError, warn_user
+from ..checks import shown
+from ..errors import ArgumentError, LabelError, shortened, warn_user
 from ..timescales import parse_utc
 from . import odl
+from .label import label_text
+from .objects import require_single, whole
 
 #: Columns that give the path of a product's label, best first.
 _PATHS = ("FILE_NAME", "FILE_SPECIFICATION_NAME")
+
+#: Columns that are read; what others have does not matter.
+_READ = (*_PATHS, "VOLUME_ID", "TARGET_NAME", "SLIT_STATE", "START_TIME")
+
+#: What a path may consist of: on some systems a backslash ends a folder and a colon a drive.
+_PLAIN = re.compile(r"[^\x00-\x1f\x7f-\xa0\\:]*")
+
+#: Longest path in a volume, in bytes, as the PDS allows.
+_LONGEST = 255
 
 
 @dataclass(frozen=True)
@@ -54,7 +66,10 @@ class _Column:
     last: int
 
     def text(self, line: bytes) -> str:
-        return line[self.first : self.last].decode("latin-1").strip().strip('"').strip()
+        text = line[self.first : self.last].decode("latin-1").strip().strip('"').strip()
+        if '"' in text:
+            raise ValueError(f"{shown(text)} is more than the value of one column")
+        return text
 
     def of(self, line: bytes) -> str:
         text = self.text(line)
@@ -80,39 +95,15 @@ def read(path: str | Path) -> Iterator[Row]:
         table does not match it.
     """
     label_path, table_path = _pair(Path(path))
-    try:
-        label = odl.loads(label_path.read_bytes().decode("latin-1"))
-        table: Any
-        name, table = next(
-            (key, value)
-            for key, value in label.items()
-            if isinstance(value, Mapping) and str(key).endswith("INDEX_TABLE")
-        )
-        columns = {
-            str(column["NAME"]): _Column(
-                int(column["START_BYTE"]) - 1, int(column["START_BYTE"]) - 1 + int(column["BYTES"])
-            )
-            for column in odl.every(table, "COLUMN")
-        }
-        size, count = int(table["ROW_BYTES"]), int(table["ROWS"])
-        skip = _offset(label[f"^{name}"], size)
-        if size < 1 or count < 0 or skip < 0:
-            raise ValueError(f"{count} rows of {size} bytes after {skip}")
-    except (LookupError, StopIteration, ValueError, TypeError, OverflowError) as error:
-        raise LabelError(
-            f"{label_path} does not describe an index table ({type(error).__name__}: {error}); "
-            "give the INDEX.LBL of a COUVIS volume"
-        ) from error
-    where = next((columns[key] for key in _PATHS if key in columns), None)
-    if where is None:
-        raise LabelError(f"{label_path} has none of the columns {', '.join(_PATHS)}")
-    default_volume = str(label.get("VOLUME_ID", label_path.parent.parent.name)).upper()
+    table = _described(label_path)
+    columns, size, count, skip = table.columns, table.size, table.count, table.skip
+    where = next(columns[key] for key in _PATHS if key in columns)
     volumes = columns.get("VOLUME_ID")
     there = table_path.stat().st_size
     if there < skip + size * count:
         raise LabelError(
             f"{table_path} holds {there} bytes, but {label_path.name} says "
-            f"{count} rows of {size}: the table is truncated; download it again"
+            f"{shown(count)} rows of {shown(size)}: the table is truncated; download it again"
         )
     # Targets that are unknown are told apart, as in labels.
     values = {"TARGET_NAME": _Column.text, "SLIT_STATE": _Column.of, "START_TIME": _Column.of}
@@ -127,16 +118,18 @@ def read(path: str | Path) -> Iterator[Row]:
         stream.seek(skip)
         for number in range(1, count + 1):
             line = stream.read(size)
-            file = where.of(line)
-            if not file:
-                unnamed += 1
-                continue
-            texts = (
-                value(columns[key], line) if key in columns else None
-                for key, value in values.items()
-            )
             try:
-                row = _row(file, (volumes.of(line) if volumes else "") or default_volume, *texts)
+                _check_line(line)
+                file = where.of(line)
+                if not file:
+                    unnamed += 1
+                    continue
+                texts = (
+                    value(columns[key], line) if key in columns else None
+                    for key, value in values.items()
+                )
+                volume = (volumes.of(line) if volumes else "") or table.volume
+                row = _row(file, volume, *texts)
             except ValueError as error:
                 raise LabelError(
                     f"{table_path}, row {number}: {error}; download it again"
@@ -144,6 +137,73 @@ def read(path: str | Path) -> Iterator[Row]:
             yield row
     if unnamed:
         warn_user(f"{table_path} names no file in {unnamed} of its rows, which are left out")
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Bytes of a row, how many rows there are, and bytes before them; the columns that are read,
+    and the volume of rows that name none."""
+
+    size: int
+    count: int
+    skip: int
+    columns: dict[str, _Column]
+    volume: str
+
+
+def _described(label_path: Path) -> _Table:
+    """What the label of an index says; LabelError if that is no table of products."""
+    text = label_text(label_path)
+    try:
+        label = odl.loads(text)
+        name, table = next(
+            (str(key), value)
+            for key, value in label.items()
+            if isinstance(value, Mapping) and str(key).endswith("INDEX_TABLE")
+        )
+        require_single("the label", label, (name, f"^{name}", "VOLUME_ID"))
+        require_single(f"the {name}", table, ("ROW_BYTES", "ROWS", "COLUMNS"), ("COLUMN",))
+        size, count = (whole(key, table[key]) for key in ("ROW_BYTES", "ROWS"))
+        skip = _offset(label[f"^{name}"], size)
+        if size < 1 or count < 0 or skip < 0:
+            raise ValueError(f"{shown(count)} rows of {shown(size)} bytes after {shown(skip)}")
+        columns: dict[str, _Column] = {}
+        described = odl.every(table, "COLUMN")
+        if whole("COLUMNS", table.get("COLUMNS", len(described))) != len(described):
+            raise ValueError(f"{len(described)} columns of {shown(table['COLUMNS'])}")
+        for column in described:
+            key = str(column["NAME"])
+            if key not in _READ:
+                continue
+            if key in columns:
+                raise ValueError(f"it has two columns {key}")
+            require_single(f"the column {key}", column, ("NAME", "START_BYTE", "BYTES"))
+            columns[key] = _column(column, size)
+    except (LabelError, LookupError, StopIteration, ValueError, TypeError) as error:
+        why = f"no {error}" if isinstance(error, KeyError) else str(error) or "no INDEX_TABLE"
+        raise LabelError(
+            f"{label_path} does not describe an index table ({shortened(why, 160)}); give the "
+            "INDEX.LBL of a COUVIS volume"
+        ) from error
+    if not any(key in columns for key in _PATHS):
+        raise LabelError(f"{label_path} has none of the columns {', '.join(_PATHS)}")
+    volume = odl.known(label.get("VOLUME_ID")) or label_path.parent.parent.name
+    return _Table(size, count, skip, columns, str(volume).upper())
+
+
+def _column(column: Mapping[str, Any], size: int) -> _Column:
+    start, width = (whole(key, column[key]) for key in ("START_BYTE", "BYTES"))
+    if not 1 <= start <= start + width - 1 <= size:
+        raise ValueError(
+            f"a column of {shown(width)} bytes from {shown(start)} in rows of {shown(size)}"
+        )
+    return _Column(start - 1, start - 1 + width)
+
+
+def _check_line(line: bytes) -> None:
+    """Refuse a row that is the end of one and the beginning of the next, or is no text."""
+    if re.search(rb"[\x00-\x08\x0a-\x1f]", re.sub(rb"\r?\n?\Z", b"", line)):
+        raise ValueError("it is not one line of text of the length that its label says")
 
 
 def files(path: Path) -> list[Path]:
@@ -159,8 +219,9 @@ def _row(file: str, volume: str, target: str | None, slit: str | None, start: st
     if not re.fullmatch(r"COUVIS_\d{4}", path.parts[0] if path.parts else "", re.IGNORECASE):
         path = PurePosixPath(volume) / path
     # Paths are joined to folders and URLs.
-    if ".." in path.parts or path.is_absolute() or not str(path).isprintable():
-        raise ValueError(f"{file[:100]!r} is no path in a volume")
+    odd = ".." in path.parts or path.is_absolute() or len(path.parts) < 2
+    if odd or not _PLAIN.fullmatch(str(path)) or len(str(path).encode()) > _LONGEST:
+        raise ValueError(f"{shown(file)} is no path in a volume")
     return Row(
         path.stem.upper(),
         path.parts[0].upper(),
@@ -182,17 +243,19 @@ def _offset(pointer: Any, row_bytes: int) -> int:
     """Bytes before the table; ("INDEX.TAB", 3) counts records, 3 <BYTES> bytes."""
     if isinstance(pointer, str):
         return 0
-    start = pointer[1]
-    if hasattr(start, "units"):
-        return int(start.value) - 1
-    return (int(start) - 1) * row_bytes
+    _, start = pointer
+    units = str(getattr(start, "units", "RECORDS")).upper()
+    if units not in ("RECORDS", "BYTES"):
+        raise ValueError(f"the table begins after {shortened(units)}: expected BYTES")
+    first = whole("the table's first record", getattr(start, "value", start))
+    return (first - 1) * (1 if units == "BYTES" else row_bytes)
 
 
 def _pair(path: Path) -> tuple[Path, Path]:
     found: dict[str, Path] = {}
     if path.parent.is_dir():
         for file in sorted(path.parent.iterdir()):
-            if file.stem.upper() == path.stem.upper():
+            if file.stem.upper() == path.stem.upper() and file.is_file():
                 found.setdefault(file.suffix.upper(), file)
     try:
         return found[".LBL"], found[".TAB"]

@@ -273,6 +273,11 @@ def _typed(module: Mapping[str, Any], path: Path, data: Path | None) -> Label:
         raise LabelError(
             f"PRODUCT_ID = {shown(product_id)}: expected letters, digits, _, - and ., at most 80"
         )
+    if described.repeated:
+        warn_user(
+            f"{path} gives {', '.join(described.repeated)} several times, with different values: "
+            "the first counts"
+        )
     data_path = data or data_file(path, described.pointer)
     return Label(
         path=path,

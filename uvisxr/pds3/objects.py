@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ..checks import shown
-from ..errors import LabelError, ProductError, UnreadObjectError, shortened, warn_user
+from ..errors import LabelError, ProductError, UnreadObjectError, shortened
 from ..instrument.channel import N_BANDS, N_LINES
 from . import odl
 
@@ -75,6 +75,8 @@ class DataObject:
         Keyword arguments of each `Window`; a bin that the label leaves unsaid is None.
     pointer : str
         Name of the data file; "" if the label does not give it.
+    repeated : tuple of str
+        Further keywords that are given several times, with different values.
     """
 
     kind: str
@@ -82,6 +84,7 @@ class DataObject:
     dtype: str
     windows: tuple[dict[str, int | None], ...]
     pointer: str
+    repeated: tuple[str, ...] = ()
 
 
 def need(block: Any, key: str) -> Any:
@@ -112,22 +115,30 @@ def read(module: Mapping[str, Any]) -> DataObject:
         raise LabelError(f"it describes both a {names[0]} and a {names[1]}: expected one of them")
     name = names[0]
     block = module[name]
-    require_single("the label", module, _STRUCTURE)
-    require_single(f"the {name}", block, _STRUCTURE)
-    return DataObject(name, *read_as[name](block), _pointer(name, module.get(f"^{name}")))
+    repeated = [
+        *require_single("the label", module, _STRUCTURE),
+        *require_single(f"the {name}", block, _STRUCTURE),
+    ]
+    pointer = _pointer(name, module.get(f"^{name}"))
+    return DataObject(name, *read_as[name](block), pointer, tuple(repeated))
 
 
-def require_single(where: str, block: Mapping[str, Any], needed: Iterable[str]) -> None:
-    """Refuse keywords that a block gives several times with different values.
+def require_single(
+    where: str,
+    block: Mapping[str, Any],
+    needed: Iterable[str],
+    repeated: Iterable[str] = (),
+) -> list[str]:
+    """Refuse `needed` keywords that a block gives several times with different values.
 
-    Of those that are not among the `needed` ones a UvisWarning says so; the first counts.
+    Returns those that are neither needed nor rightly `repeated`; of these the first counts.
 
     Raises
     ------
     LabelError
     """
     keys = [str(key) for key, _ in block.items()]
-    several = [key for key, count in Counter(keys).items() if count > 1]
+    several = [key for key, count in Counter(keys).items() if count > 1 and key not in repeated]
     differing = [
         key
         for key in several
@@ -138,11 +149,7 @@ def require_single(where: str, block: Mapping[str, Any], needed: Iterable[str]) 
         if key in needed:
             values = " and ".join(map(shown, odl.every(block, key)))
             raise LabelError(f"{where} gives {key} several times: {shortened(values, 100)}")
-    if differing:
-        warn_user(
-            f"{where} gives {', '.join(differing)} several times, with different values: the "
-            "first counts"
-        )
+    return differing
 
 
 def _pointer(name: str, value: Any) -> str:

@@ -77,8 +77,12 @@ def number(text: str) -> int | float:
     """
     if not re.fullmatch(_NUMBER, text, re.ASCII):
         raise ValueError(f"{shortened(text)!r} is no number")
-    is_short = text.lstrip("+-").isdecimal() and len(text) <= _DIGITS
-    return int(text) if is_short else float(text)
+    if text.lstrip("+-").isdecimal() and len(text) <= _DIGITS:
+        return int(text)
+    found = float(text)
+    if not found and re.match("[^eE]*[1-9]", text):
+        raise ValueError(f"{shortened(text)!r} is too small a number")
+    return found
 
 
 class Quantity(NamedTuple):
@@ -121,7 +125,10 @@ def loads(text: str) -> dict[str, Any] | None:
         elif key in inside or key in _RESERVED or word in _RESERVED:
             return None
         else:
-            inside[key] = _list(match["list"]) if match["list"] else _value(match)
+            try:
+                inside[key] = _list(match["list"]) if match["list"] else _value(match)
+            except ValueError:
+                return None
             if inside[key] is None:
                 return None
     return None
