@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -152,7 +153,10 @@ def test_numbers_that_describe_no_table(tmp_path: Path, old: str, new: str):
     [
         "/COUVIS_0012/../../../evil/FUV2017_258_07_15.LBL",
         "../FUV2017_258_07_15.LBL",
-        "/COUVIS_0012/DATA/FUV2017_258\0_07_15.LBL",
+        "..\\..\\evil\\FUV2017_258_07_15.LBL",
+        "C:/evil/FUV2017_258_07_15.LBL",
+        "///",
+        "/COUVIS_0012",
     ],
 )
 def test_paths_that_lead_elsewhere(tmp_path: Path, name: str):
@@ -176,3 +180,84 @@ def test_rows_that_are_left_out_are_told(tmp_path: Path):
     label.write_text(re.sub(r"ROWS *= 4", "ROWS = 1", label.read_text()))
     with pytest.warns(UvisWarning, match="3 rows more than the 1 of its label"):
         assert len(list(index.read(label))) == 1
+
+
+@pytest.mark.parametrize("size", [3, 300])
+def test_a_path_longer_than_any(tmp_path: Path, size: int):
+    name = "/".join(["x" * size] * (900 // size))
+    rows = [{"FILE_NAME": f"DATA/{name}/FUV2017_258_07_15.LBL"}]
+    label = write_index(tmp_path / "COUVIS_0060", rows, widths={"FILE_NAME": 1000})
+    with pytest.raises(LabelError, match=r"row 1: .* is no path in a volume"):
+        list(index.read(label))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        (r"START_BYTE = 2\b", "START_BYTE = -5", "a column of 60 bytes from -5"),
+        (r"START_BYTE = 2\b", "START_BYTE = 200", "a column of 60 bytes from 200"),
+        (r"START_BYTE = 2\b", "START_BYTE = 1_0", "START_BYTE = '1_0'"),
+        (r"START_BYTE = 2\b", "START_BYTE = 65", "overlaps another"),
+        (r"BYTES = 60", "BYTES = 0", "a column of 0 bytes"),
+        (r"BYTES = 60", "BYTES = 2.5", "BYTES = 2.5: expected a whole number"),
+        (r"( START_BYTE = 2)\b", r"\1\n START_BYTE = 3", "START_BYTE several times: 2 and 3"),
+        (r"( ROWS = 3)", r"\1\n ROWS = 2", "ROWS several times: 3 and 2"),
+        (r"NAME = STOP_TIME", "NAME = START_TIME", "two columns START_TIME"),
+        (r"COLUMNS = 7", "COLUMNS = 8", "7 columns of 8"),
+        (r"ROWS = 3", "ROWS = 1 = 3", "ROWS = '1 = 3'"),
+        (r"ROWS = 3", f"ROWS = {'9' * 5000}", "ROWS = inf"),
+        (r'"INDEX.TAB"', '("INDEX.TAB", 3 <KM>)', "after KM"),
+    ],
+)
+def test_labels_that_contradict_themselves(tmp_path: Path, old: str, new: str, reason: str):
+    label = write_index(tmp_path / "COUVIS_0060", ROWS)
+    text, count = re.subn(old, new, label.read_text(), count=1)
+    assert count == 1
+    label.write_text(text)
+    with pytest.raises(LabelError, match=f"does not describe an index table.*{reason}"):
+        list(index.read(label))
+
+
+@pytest.mark.parametrize("rows", [10**7, 10**12])
+def test_more_rows_than_the_table_has(tmp_path: Path, rows: int):
+    label = write_index(tmp_path / "COUVIS_0060", ROWS)
+    label.write_text(label.read_text().replace("ROWS = 3", f"ROWS = {rows}"))
+    with pytest.raises(LabelError, match="the table is truncated"):
+        next(index.read(label))
+
+
+@pytest.mark.parametrize("damage", [lambda t: b"x" + t[:-1], lambda t: t.replace(b"SAT", b"S\0T")])
+def test_rows_that_are_no_lines_of_text(tmp_path: Path, damage):
+    label = write_index(tmp_path / "COUVIS_0060", ROWS)
+    table = label.with_suffix(".TAB")
+    table.write_bytes(damage(table.read_bytes()))
+    with pytest.raises(LabelError, match="not one line of text"):
+        list(index.read(label))
+
+
+def test_columns_that_are_elsewhere_in_the_table(tmp_path: Path):
+    label = write_index(tmp_path / "COUVIS_0060", ROWS)
+    table = label.with_suffix(".TAB")
+    table.write_bytes(table.read_bytes().replace(b" ", b"", 5).replace(b"\r\n", b"     \r\n", 1))
+    with pytest.raises(LabelError, match=r"row 1: .* is more than the value of one column"):
+        list(index.read(label))
+
+
+def test_a_label_or_table_that_is_no_file(tmp_path: Path):
+    label = write_index(tmp_path / "COUVIS_0060", ROWS)
+    for path in (label, label.with_suffix(".TAB")):
+        kept = path.read_bytes()
+        path.unlink()
+        for make in (os.mkfifo, lambda p: p.symlink_to("/dev/zero"), lambda p: p.symlink_to(p)):
+            make(path)
+            with pytest.raises(LabelError, match=r"has no INDEX\."):
+                list(index.read(label))
+            path.unlink()
+        path.write_bytes(kept)
+
+
+def test_a_label_longer_than_any(tmp_path: Path):
+    label = write_index(tmp_path / "COUVIS_0060", ROWS)
+    label.write_bytes(label.read_bytes() + b" " * 10**6)
+    with pytest.raises(LabelError, match="more than any label"):
+        list(index.read(label))

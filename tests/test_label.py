@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import time
 import warnings
 
 import numpy as np
@@ -15,6 +16,7 @@ from helpers.products import LABEL, write_product
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import uvisxr
 from uvisxr.errors import (
     LabelError,
     ProductError,
@@ -449,3 +451,89 @@ def test_recognised_by_its_text(label, tmp_path, data):
 def test_several_targets_are_one_text(label, given):
     path = label(('"SATURN"', given))
     assert read_label(path).target == "SATURN, TITAN"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("  BAND_BIN  ", "  BAND_BIN = 4\n  BAND_BIN  ", "BAND_BIN several times: 4 and 1"),
+        ("ODC_ID  ", "START_TIME = 2006-001T00:00:00\nODC_ID  ", "START_TIME several times"),
+        ("ODC_ID  ", "INTEGRATION_DURATION = 2\nODC_ID  ", "INTEGRATION_DURATION several times"),
+        ("\nEND\n", "\nOBJECT = QUBE\nEND_OBJECT = QUBE\nEND\n", "QUBE several times"),
+        ("  LINE_BIN  ", "  SPATIAL_BIN = 2\n  LINE_BIN  ", "LINE_BIN and SPATIAL_BIN have diff"),
+        ("LINE_BIN                      = 1", "LINE_BIN = ()", "LINE_BIN is an empty list"),
+        ("LINE_BIN                      = 1", "LINE_BIN = 1_0", "LINE_BIN = '1_0': expected"),
+        ("LINE_BIN                      = 1", "LINE_BIN = TRUE", "LINE_BIN = True: expected"),
+        ("LINE_BIN                      = 1", f"LINE_BIN = {'9' * 5000}", "LINE_BIN = inf"),
+        ("LINE_BIN                      = 1", f"LINE_BIN = 16#{'F' * 2000}#", "LINE_BIN = inf"),
+        ("UL_CORNER_BAND                = 0", "UL_CORNER_BAND = 1E-999", "'1E-999': expected"),
+        ("UL_CORNER_BAND                = 0", "UL_CORNER_BAND = 2 -\n 3", "UL_CORNER_BAND = '2 "),
+        ("AXES                          = 3", "AXES = 4", "AXES = 4: expected 3"),
+        ("(BAND, LINE, SAMPLE)", "3", "AXIS_NAME = 3: expected"),
+        ("CORE_NULL                     = -1", "CORE_NULL = 5", "CORE_NULL = 5: expected -1"),
+        (f'"{NAME}.DAT"', f'("{NAME}.DAT", 5)', r"\^QUBE = .*with which the data begin"),
+        (f'"{NAME}.DAT"', f'("{NAME}.DAT", 513 <BYTES>)', r"\^QUBE = .*with which the data begin"),
+        (f'"{NAME}.DAT"', "5", r"\^QUBE = 5: expected the name"),
+        ("2005-230T15:15:04.141", "1960-001T00:00:00", "outside the flight of Cassini"),
+        ("2005-230T15:15:04.141", "2017-260T00:00:00", "outside the flight of Cassini"),
+        ("2005-230T15:15:04.141", "9999-365", "START_TIME: '9999-365' is not a time"),
+        ("2005-230T15:15:04.141", "TRUE", "START_TIME: 'True' is not a time"),
+        (f'"{NAME}"', '"FUV/../../x"', "PRODUCT_ID = .*expected letters"),
+        (f'"{NAME}"', f'"FUV{"S" * 500}"', "PRODUCT_ID = .*expected letters"),
+        ("30.000 <SECOND>", "1e-300", "INTEGRATION_DURATION = 1e-300 is not the duration"),
+    ],
+)
+def test_contradictions_and_nonsense_are_named(label, old, new, message):
+    path = label((old, new))
+    with pytest.raises(LabelError, match=message) as raised:
+        read_label(path)
+    assert len(str(raised.value)) <= 500
+
+
+def test_what_is_said_twice_in_the_same_way_is_no_contradiction(label):
+    path = label(("  BAND_BIN  ", "  BAND_BIN = 1\n  BAND_BIN  "))
+    assert read_label(path) == read_label(label())
+
+
+def test_the_first_of_other_values_counts(label):
+    path = label(("ODC_ID  ", "ODC_ID = 7\nODC_ID  "))
+    with pytest.warns(UvisWarning, match=rf"{path.name} gives ODC_ID several times"):
+        assert read_label(path).keywords["ODC_ID"] == 7
+
+
+@pytest.mark.parametrize("pointer", [f'("{NAME}.DAT", 1)', f'("{NAME}.DAT", 1 <BYTES>)'])
+def test_data_that_begin_with_their_file(label, pointer):
+    assert read_label(label((f'"{NAME}.DAT"', pointer))).pointer == f"{NAME}.DAT"
+
+
+@pytest.mark.parametrize("value", ["9" * 400, "9" * 5000, "1E999", "16#" + "F" * 2000 + "#"])
+@pytest.mark.filterwarnings("error")
+def test_numbers_of_any_length_can_be_written(label, tmp_path, value):
+    found = uvisxr.open_product(label(("= 1114", f"= {value}")))
+    uvisxr.export.to_netcdf(found, tmp_path / "out.nc")
+    assert xr.load_dataset(tmp_path / "out.nc").attrs["odc_id"] == np.inf
+
+
+@pytest.mark.parametrize("text", ['"a\0b"', '"a\x1b[2Jb"', '"a\nb"', '"\x85\xe9"'])
+def test_text_of_any_kind_can_be_written(label, tmp_path, text):
+    found = uvisxr.open_product(label(("= TOUR", f"= {text}"), ('"SATURN"', text)))
+    uvisxr.export.to_netcdf(found, tmp_path / "out.nc")
+    kept = xr.load_dataset(tmp_path / "out.nc").attrs
+    assert kept["mission_phase_name"].isprintable() and kept["target"].isprintable()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("K=\r\n", "K=(\r\n", "K=1 2\r\n", "a=", "^A=(@\r\n", "/*", "(", "GROUP=A\r\n"),
+        *("DESCRIPTION=\r\n", '"', "K=(1<A>,", "x ", "{"),
+    ],
+)
+@pytest.mark.parametrize("size", [30_000, 120_000])
+def test_a_label_of_any_text_is_read_at_once(label, text, size):
+    path = label(("ODC_ID   ", f"X = {text * (size // len(text))}\nODC_ID   "))
+    start = time.process_time()
+    with contextlib.suppress(UvisError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        read_label(path)
+    assert time.process_time() - start < 2

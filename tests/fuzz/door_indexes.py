@@ -144,6 +144,8 @@ def meaning(text: str, table: bytes) -> list[Row] | None:
             continue
         if name in places or not start or not width or start - 1 + width > size:
             return None
+        if any(start - 1 < p.stop and p.start < start - 1 + width for p in places.values()):
+            return None
         places[name] = slice(start - 1, start - 1 + width)
     if volume is None or "FILE_NAME" not in places or len(table) < size * count:
         return None
@@ -163,8 +165,7 @@ def meaning(text: str, table: bytes) -> list[Row] | None:
         parts = [part for part in path.split("/") if part not in ("", ".")]
         if len(parts) < 2 or ".." in parts or re.search(r"[\\:\x7f-\xa0]", path):
             return None
-        stem = parts[-1].rpartition(".")
-        parts[-1] = f"{stem[0] or stem[2]}.LBL"
+        parts[-1] = re.sub(r"(?<=.)\.[^.]+$", "", parts[-1]) + ".LBL"
         slit, start_text = texts.get("SLIT_STATE"), texts.get("START_TIME")
         rows.append(
             Row(
@@ -194,7 +195,7 @@ def _time(text: str | None) -> str | None:
 
 
 def _whole(text: str | None) -> int | None:
-    match = re.fullmatch(r"0*(\d{1,6})|(2|8|16)#([0-9A-Fa-f]{1,5})#", text or "", re.ASCII)
+    match = re.fullmatch(r"0*(\d{1,6})(?:\.0*)?|(2|8|16)#([0-9A-Fa-f]{1,5})#", text or "", re.ASCII)
     if match is None:
         return None
     try:

@@ -33,13 +33,18 @@ def kernels() -> None:
 
 def _requests(product: tuple[Path, ...], target: str | None) -> list[Request]:
     from ..kernels.requirements import Request
+    from ..pds3.product import qube_file
     from ..reader import sources
 
     requests: list[Request] = []
     faults: list[UvisError] = []
     for found in sources.expand(product):
         try:
-            requests.append(Request.of(found.read(), target))
+            label = found.read()
+            if found.data is not None:
+                # How long an observation was is not taken from a label that contradicts its data.
+                qube_file(label)
+            requests.append(Request.of(label, target))
         except (LabelError, ProductError) as error:
             faults.append(error)
     if not requests:

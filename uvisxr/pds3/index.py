@@ -178,7 +178,11 @@ def _described(label_path: Path) -> _Table:
             if key in columns:
                 raise ValueError(f"it has two columns {key}")
             require_single(f"the column {key}", column, ("NAME", "START_BYTE", "BYTES"))
-            columns[key] = _column(column, size)
+            columns[key] = here = _column(column, size)
+            if any(
+                here.first < one.last and one.first < here.last for one in [*columns.values()][:-1]
+            ):
+                raise ValueError(f"the column {key} overlaps another")
     except (LabelError, LookupError, StopIteration, ValueError, TypeError) as error:
         why = f"no {error}" if isinstance(error, KeyError) else str(error) or "no INDEX_TABLE"
         raise LabelError(

@@ -23,6 +23,10 @@ _UNUSED = re.compile(
 _STATEMENT = re.compile(r"^[ \t]*(?=\^?[A-Za-z][\w:.]*[ \t]*=|END[ \t]*\r?$)", re.MULTILINE)
 _BLOCK = re.compile(r"(?:BEGIN_|END_)?(?:OBJECT|GROUP)\b|END[ \t]*\r?$", re.IGNORECASE)
 
+#: What `pvl`, which is slow, is given: letters of a label and of one statement, and statements that
+#: it cannot read. Labels of the archive have a fifth of that, and damaged ones a few.
+_MOST_LETTERS, _MOST_OF_ONE, _MOST_UNREADABLE = 2**15, 2**12, 50
+
 #: The archive's ways of saying "unknown".
 UNKNOWN = frozenset({"", "UNK", "N/A", "NULL"})
 
@@ -41,12 +45,15 @@ def loads(text: str) -> Mapping[str, Any]:
     Raises
     ------
     ValueError
-        The text as a whole is not ODL: its blocks do not close, for example.
+        The text as a whole is not ODL: its blocks do not close, for example. Or it is too long for
+        something that is not of the archive's form.
     """
     text = without_prose(text)
     module = plain_form.loads(text)
     if module is not None:
         return module
+    if len(text) > _MOST_LETTERS:
+        raise ValueError(f"{len(text)} letters, not all of them of the archive's form")
     # Import pvl with the first label that needs it, not with uvisxr.
     from .parser import parse
 
@@ -75,22 +82,27 @@ def _readable(text: str) -> Iterator[str]:
     starts = [match.start() for match in _STATEMENT.finditer(text)]
     if not starts:
         raise ValueError("it holds no statement")
+    unreadable = 0
     for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
         statement = text[start:end].strip()
         key, _, value = statement.partition("=")
         quoted = " ".join(value.split()).replace('"', "'")
         forms = (statement, statement.partition("\n")[0])
-        good = (form for form in forms if _BLOCK.match(form) or _is_statement(form))
-        yield next(good, f'{key} = "{quoted}"') + "\n"
+        good = next((form for form in forms if _BLOCK.match(form) or _is_statement(form)), None)
+        unreadable += good is None
+        if unreadable > _MOST_UNREADABLE:
+            raise ValueError(f"more than {_MOST_UNREADABLE} of its statements cannot be read")
+        yield (good or f'{key} = "{quoted}"') + "\n"
 
 
 def _is_statement(text: str) -> bool:
     from .parser import parse
 
-    if text.rstrip().endswith("-"):
-        # The line after it would be taken for the rest of its value.
+    if plain_form.loads(f"{text}\nEND") is not None:
+        return True
+    # After a hyphen the next line would be taken for the rest of the value.
+    if len(text) > _MOST_OF_ONE or text.rstrip().endswith("-"):
         return False
-
     try:
         return len(parse(f"{text}\nNEXT = 1\nEND\n")) == 2
     except Exception:
@@ -107,8 +119,13 @@ def known(value: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Numbers and text without units, or lists of one kind; None if unknown. All else is text."""
+    """Numbers and text without units, or lists of one kind; None if unknown. All else is text.
+
+    No text has control characters, which files and terminals take in their own ways.
+    """
     value = known(value)
+    if isinstance(value, str) and not value.isprintable():
+        value = " ".join("".join(c if c.isprintable() else " " for c in value).split())
     if hasattr(value, "units"):
         return plain(value.value)
     if isinstance(value, list | tuple):
