@@ -411,3 +411,46 @@ class TestCalibration:
             result = CliRunner().invoke(main, ["calibration", "fetch", "--to", str(tmp_path)])
         assert result.exit_code == 1
         assert "spica_variability4_data.sav: the server answers 404" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("/COUVIS_0012/../../../../evil/{}.LBL", "../../../evil/{}.LBL", "/COUVIS_0012"),
+        *("..\\..\\evil\\{}.LBL", "C:/evil/{}.LBL", "http://evil.invalid/{}.LBL"),
+    ],
+)
+@pytest.mark.parametrize("chosen", [False, True])
+def test_indices_whose_rows_lead_elsewhere(quick, tmp_path: Path, name: str, chosen: bool):
+    """Nothing comes to lie outside the cache or the folder that is asked for."""
+    product = "FUV2005_230_15_15"
+    row = index_row("COUVIS_0012", product) | {"FILE_NAME": name.format(product)}
+    write_index(tmp_path / "server" / "COUVIS_0012", [row])
+    write_product(tmp_path / "server" / "evil", product)
+    inside = tmp_path / "a" / "b" / "c"
+    to = inside / "to" if chosen else None
+    with served(folder(tmp_path / "server"), inside) as (remote, server):
+        with pytest.raises(FetchError, match=r"INDEX\.TAB, row 1.* is no path in a volume"):
+            remote.product(product, to)
+        assert all("evil" not in path for path, _ in server.requests)
+    assert [p for p in (tmp_path / "a").rglob("*.DAT")] == []
+
+
+def test_rows_of_an_index_on_disk_that_lead_elsewhere(tmp_path: Path):
+    product = "FUV2005_230_15_15"
+    row = index_row("COUVIS_0012", product) | {"FILE_NAME": f"../../evil/{product}.LBL"}
+    index = write_index(tmp_path / "set" / "COUVIS_0012", [row])
+    write_product(tmp_path / "evil", product)
+    for how in (["info", str(index)], ["info", str(index.with_suffix(".TAB"))]):
+        result = CliRunner().invoke(main, how)
+        assert result.exit_code == 1 and "is no path in a volume" in result.stderr
+        assert "SATURN" not in result.stdout
+
+
+@pytest.mark.parametrize("digits", [20, 5000])
+def test_a_size_of_any_number_of_digits(tmp_path: Path, digits: int):
+    label = write_product(tmp_path, "FUV2005_230_15_15")
+    text = label.read_text()
+    assert archive.data_size(label) == 131072
+    label.write_text(text.replace("= 1\n", f"= {'9' * digits}\n", 1))
+    assert archive.data_size(label) is None

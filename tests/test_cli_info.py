@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from click.testing import CliRunner
 from helpers.interpreter import brought
@@ -86,6 +88,12 @@ def test_damaged_products_do_not_hide_the_good(product, tmp_path):
 def test_data_of_another_size_is_one_line(product):
     product.with_suffix(".DAT").write_bytes(b"short")
     assert f"{NAME}.DAT is truncated" in one_line(run(product))
+
+
+@pytest.mark.parametrize("samples", [10**6, 10**7, 10**12])
+def test_more_exposures_than_the_data_have_are_one_line(product, samples):
+    product.write_text(re.sub(r"\(1024, 64, \d+\)", f"(1024, 64, {samples})", product.read_text()))
+    assert re.search(r"truncated|no product has more", one_line(run(product)))
 
 
 @pytest.mark.parametrize("content", [b"garbage", b""])

@@ -110,6 +110,18 @@ def test_check_lists_what_is_missing(product: Path, cache: Path):
     assert "8 kernels missing" in result.stderr
 
 
+@pytest.mark.parametrize("samples", [10**6, 10**7, 10**12])
+@pytest.mark.parametrize("command", ["check", "fetch"])
+def test_exposures_that_a_label_claims_and_its_data_have_not(
+    tmp_path: Path, cache: Path, command: str, samples: int
+):
+    label = write_product(tmp_path, NAME, samples=3)
+    label.write_text(label.read_text().replace("(1024, 64, 3)", f"(1024, 64, {samples})"))
+    result = run(command, label)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert f"{samples} x 64" in result.stderr or f"64, {samples}]" in result.stderr
+
+
 def test_fetch_gets_what_check_asks_for(product: Path, cache: Path, server: Server):
     server.faults["kernels/" + NEEDED[6]] = [Cut(2000)]
     result = run("fetch", product)

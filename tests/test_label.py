@@ -378,8 +378,11 @@ def test_a_label_is_a_short_file(label, tmp_path):
     pipe = tmp_path / f"{NAME}_PIPE.LBL"
     os.mkfifo(pipe)
     assert not looks_like_uvis(pipe)
-    with pytest.raises(LabelError, match="is no file"):
-        read_label(pipe)
+    endless = tmp_path / f"{NAME}_ZERO.LBL"
+    endless.symlink_to("/dev/zero")
+    for path in (pipe, endless):
+        with pytest.raises(LabelError, match="is no file"):
+            read_label(path)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import pickle
 import shutil
 import threading
 import warnings
@@ -14,11 +15,23 @@ import numpy as np
 import pytest
 import xarray as xr
 from helpers.products import write_product
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import uvisxr
 from uvisxr.background import background
 from uvisxr.batch import pipeline, work
-from uvisxr.errors import UvisWarning, warn_user
+from uvisxr.errors import (
+    ArgumentError,
+    LabelError,
+    MissingDependencyError,
+    NoFileError,
+    NoSuchNameError,
+    UvisError,
+    UvisWarning,
+    bounded,
+    warn_user,
+)
 from uvisxr.simulate import Simulation
 
 
@@ -133,3 +146,35 @@ def test_code_without_a_module():
     """Code run by `exec` may have no name: its warnings appear all the same."""
     with pytest.warns(UvisWarning, match="here"):
         exec("warn()", {"warn": functools.partial(warn_user, "here")})
+
+
+def test_messages_are_one_short_line():
+    value, end = "x" * 100_000, "download the label again from the archive"
+    for text in (
+        f"/data/FUV2005_230_15_15.LBL: BAND_BIN = {value!r}: expected 1; {end}",
+        f"/data/FUV2005_230_15_15.LBL: {'words ' * 1000}{end}",
+        f"/data/FUV2005_230_15_15.LBL: 2\nlines\r\x1b[2J\0{chr(0xDCFF)}\x85 {value} {value}; {end}",
+    ):
+        errors = [kind(text) for kind in (UvisError, LabelError, ArgumentError, NoSuchNameError)]
+        errors += [MissingDependencyError(text), NoFileError(text, "file")]
+        with pytest.warns(UvisWarning) as caught:
+            warn_user(text)
+        for said in {*map(str, errors), str(caught[0].message)}:
+            assert len(said) <= 500 and said.isprintable()
+            assert said.startswith("/data/FUV2005_230_15_15.LBL: ") and said.endswith(end)
+            assert "..." in said
+        for error in errors:
+            assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+def test_short_messages_stay_as_they_are():
+    for text in ("", "BAND_BIN = 3: expected 1", "\xe9\u03bb  two blanks", "x" * 500):
+        assert str(UvisError(text)) == text
+    assert str(UvisError()) == "" and UvisError("a", 3).args == ("a", 3)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=2000))
+def test_any_text_makes_a_message(text: str):
+    once = bounded(text)
+    assert len(once) <= 500 and once.isprintable() and bounded(once) == once

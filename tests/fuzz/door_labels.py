@@ -133,8 +133,8 @@ def meaning(text: str, data: bytes, bins: tuple[int, ...] = ()) -> Meaning | Non
         return None
 
     def only(key: str, form: str) -> str | None:
-        values = statements.get(key, [])
-        found = re.fullmatch(form, values[0]) if len(values) == 1 else None
+        values = set(statements.get(key, []))
+        found = re.fullmatch(form, *values) if len(values) == 1 else None
         return found[1] if found else None
 
     core = only("CORE_ITEMS", r"\(1024, ?64, ?(\d{1,6})\)")
@@ -145,7 +145,7 @@ def meaning(text: str, data: bytes, bins: tuple[int, ...] = ()) -> Meaning | Non
     columns = [_whole(only(key, "(.*)")) for key in _WINDOW]
     duration = only("INTEGRATION_DURATION", r"(\d+(?:\.\d*)?|\.\d+)(?: <SECOND>)?")
     based = _whole(only("INTEGRATION_DURATION", r"(\d+#.*#)"))
-    started = only("START_TIME", r"(\d{4}-\d{3}T\d\d:\d\d:\d\d\.\d{1,6})")
+    started = only("START_TIME", r"(\d{4}-\d{3}T\d\d:\d\d:\d\d\.\d{1,6})\d*Z?")
     exposure = float(duration) if duration else float(based[0]) if based else 0.0
     if core is None or not exposure or started is None:
         return None
@@ -228,9 +228,8 @@ def _statements(text: str) -> dict[str, list[str]] | None:
 
     Lines that are no statement say nothing, as long as they cannot hide others.
     """
-    text = text.replace("\r\n", "\n")
-    if re.search(r"[\x00-\x08\x0b-\x1f\x7f]", text):
-        return None
+    # Control characters say nothing.
+    text = re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", " ", text.replace("\r\n", "\n"))
     found: dict[str, list[str]] = {}
     depth = at = 0
     while at < len(text):

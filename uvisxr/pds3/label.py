@@ -214,10 +214,11 @@ def read_label(path: str | Path, data: Path | None = None) -> Label:
 
 def label_text(path: Path) -> str:
     """The text of a label; LabelError if it cannot be read or is none."""
-    return _bytes(path).decode("latin-1")
+    return label_bytes(path).decode("latin-1")
 
 
-def _bytes(path: Path) -> bytes:
+def label_bytes(path: Path) -> bytes:
+    """What a label holds; LabelError if it cannot be read, or is no file or too long a one."""
     try:
         state = path.stat()
         # Opening a named pipe would wait for ever.
@@ -235,7 +236,7 @@ def _bytes(path: Path) -> bytes:
 
 
 def _parse(path: Path) -> Mapping[str, Any]:
-    text = _bytes(path)
+    text = label_bytes(path)
     xml = pds4.recognised(text[:_SNIFF_BYTES])
     if not xml and b"PDS_VERSION_ID" not in text[:_SNIFF_BYTES]:
         raise LabelError(
@@ -358,7 +359,7 @@ def _integration(module: Mapping[str, Any]) -> float:
 def is_whole(path: Path) -> bool:
     """Whether a PDS3 label ends as it must; False if it cannot be read."""
     try:
-        return _END.search(_bytes(path)) is not None
+        return _END.search(label_bytes(path)) is not None
     except LabelError:
         return False
 

@@ -37,7 +37,7 @@ class _Decoder(OmniDecoder):  # type: ignore[misc]  # pvl has no types
 
     def decode_non_decimal(self, value: str) -> int | float:
         found: int = super().decode_non_decimal(value)
-        return found if abs(found) < 2**63 else math.copysign(math.inf, found)
+        return found if abs(found) < 2**63 else math.inf * (1 if found > 0 else -1)
 
 
 class _Parser(OmniParser):  # type: ignore[misc]

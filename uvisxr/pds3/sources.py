@@ -21,14 +21,14 @@ from typing import Any, get_args
 import numpy as np
 
 from .. import checks, targets
-from ..errors import ArgumentError, LabelError, NoMatchError, warn_user
+from ..errors import ArgumentError, LabelError, NoMatchError, shortened, warn_user
 from ..files import NETCDF, real
 from ..instrument.channel import ChannelName
 from ..timescales import Instant, parse_instant, parse_utc
 from . import index, odl, pairs, pds4, urls
 from .archive import Archive
 from .identifier import product_id
-from .label import Label, is_whole, label_text, looks_like_uvis, pointed, read_label
+from .label import Label, is_whole, label_bytes, label_text, looks_like_uvis, pointed, read_label
 from .product import label_path
 
 #: How names and identifiers of spectral products begin, and how names of calibration matrices end,
@@ -55,8 +55,8 @@ _ASKED: Mapping[str, tuple[str, ...]] = MappingProxyType(
 #: Values that need no parser: in quotes, or a word, and nothing after them.
 _PLAIN = re.compile(r"\"([^\"]*)\"[ \t]*|([\w.:+-]+)[ \t]*")
 
-#: How many values an error lists, and how many letters of a source it shows.
-_SHOWN, _LONGEST = 12, 80
+#: How many values an error lists.
+_SHOWN = 12
 
 #: What the system says of a path where nothing is.
 _ABSENT = (errno.ENOENT, errno.ENOTDIR)
@@ -496,18 +496,14 @@ def _source(given: Source, folder: Path, fetch: bool, line: int = 0) -> _Source:
         path.stat()
     except OSError as error:
         if error.errno not in _ABSENT:
-            raise ArgumentError(f"{_short(str(given))}: {error.strerror}") from error
+            raise ArgumentError(f"{shortened(str(given))}: {error.strerror}") from error
     except ValueError as error:
         raise ArgumentError(
-            f"{_short(str(given))!r} is not the path of a product: {error}"
+            f"{checks.shown(str(given))} is not the path of a product: {error}"
         ) from error
     # xarray makes paths absolute before its engines get them, identifiers too.
     text = path.relative_to(folder) if path.is_relative_to(folder) else given
     return _Source(str(text), path, fetch, line=line)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def _paired(sources: list[_Source]) -> Iterator[_Source]:
@@ -806,12 +802,12 @@ def _keywords(label: Path) -> dict[str, str]:
     """
     try:
         if label.suffix.upper() == ".XML":
-            return _texts(pds4.loads(label.read_bytes())) if looks_like_uvis(label) else {}
+            return _texts(pds4.loads(label_bytes(label))) if looks_like_uvis(label) else {}
         if not label.is_file():
             return {}
         with label.open("rb") as stream:
             head = stream.read(8192).decode("latin-1")
-    except (OSError, ValueError):
+    except (LabelError, OSError, ValueError):
         return {}
     given = dict(reversed(_KEYWORD.findall(head)))
     plain = {key: _PLAIN.fullmatch(value) for key, value in given.items()}
