@@ -352,7 +352,11 @@ def test_source_without_a_product(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     [
         ("# mine\n\nFUV2005_230_15_15\nnowhere\n", 4, "no product in .*/nowhere"),
         ('{"obs_id": "co-uvis-fuv2005_230_15_15"}\n', 1, "no product in .*obs_id"),
-        (",".join(f"COLUMN_{k}" for k in range(99)), 1, "COLUMN_0,.*\\.\\.\\..*: File name too long"),
+        (
+            ",".join(f"COLUMN_{k}" for k in range(99)),
+            1,
+            "COLUMN_0,.*\\.\\.\\..*: File name too long",
+        ),
         ("FUV2005_230_15_15\na\0b\n", None, " is not text"),
     ],
 )

@@ -304,9 +304,11 @@ def _windows(block: Any) -> tuple[dict[str, int | None], ...]:
             raise LabelError(f"{' and '.join(given)} have different values: expected one of them")
         least, most = (int(name.endswith("_bin")), N_LINES if "line" in name else N_BANDS)
         if not least <= min(numbers) <= max(numbers) <= most:
+            above = max(numbers) > most
+            limit = f"exceeds the detector's {most}" if above else f"is less than {least}"
             raise ProductError(
-                f"{key} = {shown(found[key])}: expected {least} to the detector's {most}; the "
-                "label is damaged, download it again from the archive"
+                f"{key} = {shown(found[key])} {limit}: the label is damaged; download it again "
+                "from the archive"
             )
         columns[name] = [*numbers]
     count = max(len(column) for column in columns.values())
