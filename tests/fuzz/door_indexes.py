@@ -109,7 +109,7 @@ def enter(case: Case) -> bool:
     ]
     if here == said:
         return told
-    # Where it is not clear, the rows are what they were, but for values that are left to labels.
+    # Where it is not clear, the rows are what they were, but for values that labels are asked for.
     same = said is None and len(here) == len(case.before)
     if same and all(_left(row, was) for row, was in zip(here, case.before, strict=True)):
         return told
@@ -118,7 +118,9 @@ def enter(case: Case) -> bool:
 
 def _left(row: Row, was: Row) -> bool:
     pairs = ((row.target, was.target), (row.slit, was.slit), (row.start, was.start))
-    return row.path == was.path and all(found in (None, before) for found, before in pairs)
+    return row.path == was.path and all(
+        found in (None, "", "NaT", before) for found, before in pairs
+    )
 
 
 _KNOWN = ("FILE_NAME", "TARGET_NAME", "SLIT_STATE", "START_TIME")
