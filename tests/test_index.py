@@ -161,7 +161,7 @@ def test_numbers_that_describe_no_table(tmp_path: Path, old: str, new: str):
 )
 def test_paths_that_lead_elsewhere(tmp_path: Path, name: str):
     label = write_index(tmp_path / "COUVIS_0060", [*ROWS, ROWS[0] | {"FILE_NAME": name}])
-    with pytest.raises(LabelError, match=r"row 4: .* is no path in a volume"):
+    with pytest.raises(LabelError, match=r"row 4: .* is no path below a folder"):
         list(index.read(label))
 
 
@@ -169,7 +169,7 @@ def test_volume_that_leads_elsewhere(tmp_path: Path):
     row = {"FILE_NAME": "DATA/FUV2017_258_07_15.LBL"}
     label = write_index(tmp_path / "COUVIS_0060", [row])
     label.write_text(label.read_text().replace('"COUVIS_0060"', '"/etc"'))
-    with pytest.raises(LabelError, match="is no path in a volume"):
+    with pytest.raises(LabelError, match="is no path below a folder"):
         list(index.read(label))
 
 

@@ -10,14 +10,15 @@ import contextlib
 import hashlib
 import logging
 import os
+import re
 import stat
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from . import checks
-from .errors import ExportError
+from .errors import ArgumentError, ExportError
 
 _LOG = logging.getLogger(__name__)
 
@@ -34,7 +35,65 @@ _PACKED = (".BZ2", ".GZ", ".ZIP")
 #: Letters of a name that its temporary name repeats: names may have 255 bytes.
 _SHOWN = 40
 
+#: Longest name of a file or a folder, in bytes.
+_LONGEST = 255
+
+_DRIVE = re.compile(r"[A-Za-z]:")
+
 _Paths = Iterable[str | os.PathLike[str]]
+
+
+def relative(name: str | os.PathLike[str]) -> PurePosixPath:
+    r"""A name that a label, an index or a server gives for a file, as a path below some folder.
+
+    Parameters
+    ----------
+    name : str or path
+        With "/" between folders.
+
+    Raises
+    ------
+    ArgumentError
+        It is no such path: empty or absolute; with "..", a drive, a backslash, letters that are not
+        printed such as NUL, or parts of more than 255 bytes.
+
+    Examples
+    --------
+    >>> relative("DATA/D2005_230/FUV2005_230_15_15.LBL").name
+    'FUV2005_230_15_15.LBL'
+    >>> relative("DATA/../../FUV2005_230_15_15.LBL")
+    Traceback (most recent call last):
+    uvisxr.errors.ArgumentError: 'DATA/../../FUV2005_230_15_15.LBL' is no path below a folder
+    """
+    text = os.fspath(name)
+    path = PurePosixPath(text)
+    plain = text.isprintable() and "\\" not in text and ".." not in path.parts
+    if (
+        not (plain and path.parts)
+        or path.is_absolute()
+        or any(_DRIVE.match(part) or len(part.encode()) > _LONGEST for part in path.parts)
+    ):
+        raise ArgumentError(f"{text[:100]!r} is no path below a folder")
+    return path
+
+
+def inside(folder: str | os.PathLike[str], name: str | os.PathLike[str]) -> Path:
+    """Join a name that a label, an index or a server gives to a folder, and stay in that folder.
+
+    The folder itself may be a link.
+
+    Raises
+    ------
+    ArgumentError
+        The name is no path below a folder, as of `relative`, or links lead out of the folder.
+    """
+    path = Path(folder, relative(name))
+    if not real(path).is_relative_to(real(folder)):
+        raise ArgumentError(
+            f"{path} leads out of {folder} by a link, which is not followed where a file gives the "
+            f"name: the file is {real(path)}; move it, or make {folder} itself a link"
+        )
+    return path
 
 
 @contextlib.contextmanager
@@ -81,7 +140,7 @@ def whole_file(
     # Libraries shorten "link/.." to "." before they open a name; the real folder has no such parts.
     place = real(path.parent)
     path = place / path.name
-    name = f".{path.name[:_SHOWN]}.{uuid.uuid4().hex}.part"
+    name = f"{_hidden(path)}{uuid.uuid4().hex}.part"
     temporary = (real(folder) if folder else place) / name
     try:
         yield temporary
@@ -103,6 +162,18 @@ def whole_file(
         # Whatever went wrong before says more than that the name cannot be removed.
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+def _hidden(path: Path) -> str:
+    """How temporary names for a file begin."""
+    return f".{path.name[:_SHOWN]}."
+
+
+def temporaries(path: Path) -> list[Path]:
+    """Temporary files of `whole_file` beside a path, of the same name or one that begins alike."""
+    names = (Path(entry) for entry in os.scandir(real(path.parent)))
+    form = re.compile(re.escape(_hidden(path)) + r"[0-9a-f]{32}\.part")
+    return sorted(name for name in names if form.fullmatch(name.name))
 
 
 def write_text(

@@ -211,6 +211,9 @@ def _names(record: dict[str, Any]) -> bool:
     output = record.get("output")
     if not isinstance(output, str) or len(os.fsencode(output)) > _LONGEST:
         return False
+    # Whoever can write to the folder can write the path of any file.
+    if output in ("", "..") or Path(output).name != output:
+        return False
     return isinstance(record.get("label", ""), str)
 
 

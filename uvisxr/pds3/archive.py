@@ -21,6 +21,7 @@ from pathlib import Path, PurePosixPath
 
 from .. import fetch
 from ..errors import ArgumentError, FetchError, LabelError, NotFoundError, warn_user
+from ..files import inside
 from . import identifier, packed, pairs
 from .index import read as read_index
 
@@ -161,7 +162,7 @@ class Archive:
 
     def _place(self, path: PurePosixPath, folder: Path | None) -> Path:
         """Where a file goes: to a folder, or to the cache, which is laid out like the archive."""
-        return folder / path.name if folder else self.cache / path
+        return inside(folder, path.name) if folder else inside(self.cache, path)
 
     def _optional(self, path: PurePosixPath, folder: Path | None = None) -> Path | None:
         """The same; None if the archive has no such file."""

@@ -20,6 +20,7 @@ import numpy as np
 
 from ..checks import shown
 from ..errors import ArgumentError, LabelError, shortened, warn_user
+from ..files import relative
 from ..timescales import parse_utc
 from . import odl
 from .label import label_text
@@ -30,12 +31,6 @@ _PATHS = ("FILE_NAME", "FILE_SPECIFICATION_NAME")
 
 #: Columns that are read; what others have does not matter.
 _READ = (*_PATHS, "VOLUME_ID", "TARGET_NAME", "SLIT_STATE", "START_TIME")
-
-#: What a path may consist of: on some systems a backslash ends a folder and a colon a drive.
-_PLAIN = re.compile(r"[^\x00-\x1f\x7f-\xa0\\:]*")
-
-#: Longest path in a volume, in bytes, as the PDS allows.
-_LONGEST = 255
 
 
 @dataclass(frozen=True)
@@ -219,12 +214,11 @@ def files(path: Path) -> list[Path]:
 
 
 def _row(file: str, volume: str, target: str | None, slit: str | None, start: str | None) -> Row:
-    path = PurePosixPath(file.lstrip("/"))
-    if not re.fullmatch(r"COUVIS_\d{4}", path.parts[0] if path.parts else "", re.IGNORECASE):
-        path = PurePosixPath(volume) / path
     # Paths are joined to folders and URLs.
-    odd = ".." in path.parts or path.is_absolute() or len(path.parts) < 2
-    if odd or not _PLAIN.fullmatch(str(path)) or len(str(path).encode()) > _LONGEST:
+    path = relative(file.lstrip("/"))
+    if not re.fullmatch(r"COUVIS_\d{4}", path.parts[0], re.IGNORECASE):
+        path = relative(volume) / path
+    if len(path.parts) < 2:
         raise ValueError(f"{shown(file)} is no path in a volume")
     return Row(
         path.stem.upper(),

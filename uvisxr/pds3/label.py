@@ -24,7 +24,7 @@ from ..errors import (
     shortened,
     warn_user,
 )
-from ..files import real
+from ..files import inside, real
 from ..instrument.channel import Optics, optics_of, slit_name
 from ..instrument.detector import Window
 from ..timescales import Instant, parse_instant
@@ -367,21 +367,27 @@ def is_whole(path: Path) -> bool:
 def pointed(label: Path, pointer: str) -> Path | None:
     """The data file, plain or packed, that a label names, if it is there.
 
-    Parameters are those of `data_file`; ValueError if the pointer is no name of a file.
+    Parameters are those of `data_file`; ValueError if the pointer is no name of a file beside the
+    label, or leads elsewhere by a link.
     """
     if not pointer:
         return None
     if len(pointer.encode()) > _LONGEST_NAME or not pointer.isprintable():
         raise ValueError(f"{shown(pointer)} is no name of a file")
-    named = label.with_name(pointer)
-    if named.is_file():
-        return named
-    forms = (named.with_name(name) for name in (pointer, pointer.upper(), pointer.lower()))
-    found = next(filter(None, map(pairs.data_of, forms)), None)
     behind = real(label)
-    if found is None and label.is_symlink() and not behind.is_symlink():
-        return pointed(behind, pointer)
-    return found
+    is_link = label.is_symlink() and not behind.is_symlink()
+    named = label.with_name(pointer)
+    forms = (named.with_name(name) for name in (pointer, pointer.upper(), pointer.lower()))
+    try:
+        inside(label.parent, pointer)
+        found = named if named.is_file() else next(filter(None, map(pairs.data_of, forms)), None)
+        if found is not None:
+            inside(found.parent, found.name)
+    except ArgumentError:
+        if not is_link:
+            raise
+        found = None
+    return pointed(behind, pointer) if found is None and is_link else found
 
 
 def data_file(label: Path, pointer: str = "") -> Path:

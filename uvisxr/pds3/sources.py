@@ -22,7 +22,7 @@ import numpy as np
 
 from .. import checks, targets
 from ..errors import ArgumentError, LabelError, NoMatchError, shortened, warn_user
-from ..files import NETCDF, real
+from ..files import NETCDF, inside, real
 from ..instrument.channel import ChannelName
 from ..timescales import Instant, parse_instant, parse_utc
 from . import index, odl, pairs, pds4, urls
@@ -772,11 +772,11 @@ class _Volumes:
         volume, *rest = row.path.parts
         below = Path(*rest)
         roots = self._roots(volume)
-        places = [*(root / below for root in roots), self.folder / below.name]
-        found = (Product.at(place) for place in places)
+        places = [*((root, below) for root in roots), (self.folder, Path(below.name))]
+        found = (Product.at(inside(*place)) for place in places)
         there = next((p for p in found if p.label.is_file() or p.data), None)
         likely = roots[0] if roots[0].name == volume else self.folder.parent / volume
-        return there or Product.at(likely / below)
+        return there or Product.at(inside(likely, below))
 
     def _roots(self, volume: str) -> list[Path]:
         """Folders that may be the volume, the likeliest first."""

@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from .. import fetch
 from ..errors import ArgumentError, FetchError, NotFoundError, ProductError, UvisError
+from ..files import inside
 from . import packed, pairs
 from .archive import data_size
 from .label import read_label
@@ -63,7 +64,7 @@ def download(url: str) -> Path:
     above = url.rpartition("/")[0]
     ending = kind if kind in pairs.LABELS else pairs.LABELS[0]
     file = f"{name}{ending.lower() if lower else ending}"
-    label = _get(f"{above}/{quote(file)}", folder / file, check=_check)
+    label = _get(f"{above}/{quote(file)}", inside(folder, file), check=_check)
     size, pointer = _described(label)
     data = ".dat" if lower else ".DAT"
     endings = [packing] if packing else ["", *map(str.lower, pairs.PACKINGS)]
@@ -75,7 +76,7 @@ def download(url: str) -> Path:
     missing: list[NotFoundError] = []
     for file in files:
         try:
-            _get_data(f"{above}/{quote(file)}", folder / file, size)
+            _get_data(f"{above}/{quote(file)}", inside(folder, file), size)
         except NotFoundError as error:
             missing.append(error)
         else:
@@ -102,20 +103,24 @@ def _place(url: str) -> tuple[SplitResult, Path]:
             f"{url} is not the URL of a product: it begins with https:// and a server, and "
             "ends with the name of a label"
         )
-    names = [host if port is None else f"{host}_{port}", *path.parts[1:]]
+    server = host if port is None else f"{host}_{port}"
     parts_of_host = host.rstrip(".").split(".")
     if ":" not in host and not all(0 < len(part.encode()) < 64 for part in parts_of_host):
         raise ArgumentError(
             f"{url[:_LONGEST]} is not the URL of a product: no server has that name"
         )
-    plain = all(name.isprintable() and len(name.encode()) <= _LONGEST for name in names)
-    if parts.query or parts.fragment or ".." in path.parts or not plain:
-        raise ArgumentError(
-            f"{url[:_LONGEST]} is not the plain URL of a product: leave out what follows ? or #, "
-            f"and .., letters that are not printed, and names of more than {_LONGEST} bytes"
+    try:
+        if parts.query or parts.fragment:
+            raise ArgumentError("? or #")
+        place = inside(
+            fetch.cache_dir("urls"), PurePosixPath(server.replace(":", "_"), *path.parts[1:])
         )
-    server = names[0].replace(":", "_")
-    return parts, fetch.cache_dir("urls") / server / Path(*path.parent.parts[1:])
+    except ArgumentError as error:
+        raise ArgumentError(
+            f"{url[:_LONGEST]} is not the plain URL of a product ({error}): leave out what follows "
+            f"? or #, and .., letters that are not printed, and names of more than {_LONGEST} bytes"
+        ) from None
+    return parts, place.parent
 
 
 def _get(url: str, file: Path, **expected: Any) -> Path:
