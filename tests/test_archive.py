@@ -387,7 +387,7 @@ class TestCalibration:
         name = "FLATFIELD_EUV_POSTBURN.txt"
         with serve(content | {name: b"<html>moved</html>"}) as server:
             monkeypatch.setenv("UVISXR_URL_CALIBRATION", server.url)
-            with pytest.raises(FetchError, match=rf"{name} is not what it should be"):
+            with pytest.raises(FetchError, match=rf"{name}: the server sends a page"):
                 download.fetch_files(tmp_path)
         assert name not in str(list(tmp_path.iterdir()))
 

@@ -102,7 +102,7 @@ def test_what_is_no_url_of_a_product(url: str, error: type[Exception], said: str
 def test_what_is_not_there(server: Server, tmp_path: Path):
     with pytest.raises(NotFoundError, match="the server answers 404"):
         uvisxr.open_product(f"{server.url}{PLACE}/FUV2005_230_15_16.LBL")
-    with pytest.raises(FetchError, match="no whole PDS label"):
+    with pytest.raises(FetchError, match="a page for readers"):
         uvisxr.open_product(f"{server.url}page/FUV2005_230_15_15.LBL")
     assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
 
@@ -177,7 +177,7 @@ def test_a_page_in_place_of_data_is_not_kept(server: Server, ending: str, sized:
     server.files["later/a.LBL"] = label if sized else label.replace(b"FILE_RECORDS", b"RECORDS")
     server.files[f"later/a{ending}"] = b"<html>down for today</html>"
     url = f"{server.url}later/a{ending}"
-    with pytest.raises(FetchError, match=r"unpack|bytes"):
+    with pytest.raises(FetchError, match=r"page|bytes"):
         uvisxr.open_product(url)
     server.files[f"later/a{ending}"] = gzip.compress(good) if ending.endswith("gz") else good
     expected = uvisxr.open_product(f"{server.url}{place}.LBL").counts

@@ -1,9 +1,14 @@
 """Download kernels, products, calibration files and star catalogues to a cache.
 
 A file is written under a temporary name, checked, and renamed: it is there whole or not at all.
-Threads that want the same file wait for the first of them; processes fetch it each for itself.
-A connection that is cut or stalls is taken up again where it stopped, or, where the server cannot
-do that, from the start.
+What comes is known to be whole by its content, size or digest or, where none of them is known, by
+the length that the server states. Threads and processes that want the same file wait for the first
+of them, and then find it. A connection that is cut or stalls is taken up again where it stopped,
+or, where the server cannot do that, from the start (`uvisxr.transfer`). What a download that was
+killed left is removed by a later one of the same file.
+
+`UVISXR_FETCH_FLOOR`, bytes a second, is the least that a server may send, and
+`UVISXR_FETCH_LONGEST`, seconds, the longest that a file may take.
 
 Where the files come from is configurable: the modules that handle a kind of file pass its public
 URL to `base_url`, which uses it unless `UVISXR_URL_KERNELS`, `UVISXR_URL_GENERIC_KERNELS`,
@@ -13,30 +18,34 @@ the cache is that of `uvisxr.set_options(cache=...)`, of `UVISXR_CACHE`, or the 
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import logging
+import math
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any
 from weakref import WeakValueDictionary
 
-from . import files, options, progress
-from .errors import ExportError, FetchError, MissingDependencyError, NotFoundError, UvisError
-
-if TYPE_CHECKING:
-    import requests
-    from tqdm import tqdm
+from . import files, options, transfer
+from .errors import ArgumentError, ExportError, FetchError, MissingDependencyError, UvisError
 
 _LOG = logging.getLogger(__name__)
 
-_CHUNK = 1 << 16
+#: The least that a server may send by default, bytes a second.
+_FLOOR = 500.0
 
-#: Server responses that a second request may cure: overload, or a temporary failure.
-_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+#: Largest file that is fetched unless another limit is given: the ephemeris of a mission.
+_MOST = 2**33
+
+#: Longest wait for another process that fetches the same file, s, and pause between looks.
+_WAIT, _PAUSE = 600.0, 0.05
+
+#: Seconds after which what a download left and nobody holds is removed.
+_OLD = 3600.0
 
 #: A lock for each file that is being fetched.
 _LOCKS: WeakValueDictionary[str, threading.RLock] = WeakValueDictionary()
@@ -94,6 +103,9 @@ def download(
     tries: int = 4,
     wait: float = 1.0,
     kind: str = "*",
+    most: int = _MOST,
+    floor: float | None = None,
+    longest: float | None = None,
 ) -> Path:
     """Download one file unless it is already present.
 
@@ -122,6 +134,13 @@ def download(
         Pause before the second request, s; doubled before each later one.
     kind : str
         Of the file, as in `base_url`: errors name the variable that sets a mirror for it.
+    most : int
+        Bytes that such a file may have; more are not taken.
+    floor : float, optional
+        Give up if the server sends fewer bytes a second than this, over twice `timeout`. By default
+        `UVISXR_FETCH_FLOOR` or 500; 0 bears with any server.
+    longest : float, optional
+        Give up after this time in all, s. By default `UVISXR_FETCH_LONGEST` or never.
 
     Returns
     -------
@@ -134,27 +153,56 @@ def download(
     NotFoundError
         The server has no such file.
     FetchError
-        The server is not reached, refuses, stalls, cuts the connection each time, or sends a file
-        of another size or digest; or the file cannot be written, or not be replaced.
+        The server is not reached, refuses, stalls, is too slow, cuts the connection each time, or
+        sends nothing, a page for readers, or a file of another size or digest; or neither the
+        server nor an argument says what makes the file whole; or the file cannot be written, or not
+        be replaced.
+    ArgumentError
+        `UVISXR_FETCH_FLOOR` or `UVISXR_FETCH_LONGEST` is no number.
     MissingDependencyError
         The libraries of `pip install "uvisxr[fetch]"` are not installed.
     """
     path = Path(path).expanduser()
-    with _alone(path):
+    how = transfer.Patience(
+        size=size,
+        most=most,
+        known=size is not None or sha256 is not None or check is not None,
+        progress=progress,
+        timeout=timeout,
+        tries=tries,
+        wait=wait,
+        floor=_setting("FLOOR", _FLOOR) if floor is None else floor,
+        longest=_setting("LONGEST", math.inf) if longest is None else longest,
+        mend=f"set {variable(kind)} to a mirror",
+    )
+    with _alone_in_process(path):
         if _is_there(path, sha256, size, check):
             _LOG.debug("%s is there already", path)
             return path
-        if not replace and path.exists():
-            raise FetchError(
-                f"{path} is there, but is not the file that {url} holds (its size is "
-                f"{path.stat().st_size}); move it away, or choose another folder"
-            )
-        _fetch(url, path, sha256, check, _Patience(size, progress, timeout, tries, wait, kind))
+        with _alone(path):
+            if not _is_there(path, sha256, size, check):
+                if not replace and path.exists():
+                    raise FetchError(
+                        f"{path} is there, but is not the file that {url} holds (its size is "
+                        f"{path.stat().st_size}); move it away, or choose another folder"
+                    )
+                _fetch(url, path, sha256, check, how)
     return path
 
 
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
+def _setting(name: str, default: float) -> float:
+    text = os.environ.get(f"UVISXR_FETCH_{name}")
+    try:
+        value = float(text) if text else default
+    except ValueError:
+        value = math.nan
+    if not value >= 0:
+        raise ArgumentError(f"UVISXR_FETCH_{name} is {text!r}: set it to a number, or unset it")
+    return value
+
+
+@contextlib.contextmanager
+def _alone_in_process(path: Path) -> Iterator[None]:
     """Keep the other threads of the process from fetching the same file."""
     with _LOCKS_GUARD:
         lock = _LOCKS.setdefault(os.path.realpath(path), threading.RLock())
@@ -162,12 +210,65 @@ def _alone(path: Path) -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keep other processes from fetching the same file, as far as the file system can.
+
+    One that waits in vain goes on: temporary names are unique, so that no harm comes of it.
+    """
+    mark = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
+    lock = files.real(path.parent) / f".{mark}.lock"
+    end = time.monotonic() + _WAIT
+    with contextlib.ExitStack() as stack:
+        while time.monotonic() < end:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                stream = lock.open("wb")
+            except OSError:
+                # Writing the file will say why.
+                break
+            if transfer.lock(stream):
+                stack.enter_context(stream)
+                # Whoever had it may have removed it, and another made a new one, meanwhile.
+                if _is_same(stream.fileno(), lock):
+                    stack.callback(_remove, lock)
+                    break
+                stack.pop_all().close()
+            else:
+                stream.close()
+                time.sleep(_PAUSE)
+        yield
+
+
+def _is_same(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except OSError:
+        return False
+
+
+def _remove(path: Path) -> None:
+    # Windows removes no open file; there it stays.
+    with contextlib.suppress(OSError):
+        path.unlink()
+
+
+def _remove_left(path: Path) -> None:
+    """Remove what downloads left that were killed: old temporary files that nobody holds."""
+    with contextlib.suppress(OSError):
+        for left in files.temporaries(path):
+            if time.time() - left.stat().st_mtime > _OLD:
+                with left.open("rb") as stream:
+                    if transfer.lock(stream):
+                        left.unlink()
+
+
 def _fetch(
     url: str,
     path: Path,
     sha256: str | None,
     check: Callable[[Path], Any] | None,
-    how: _Patience,
+    how: transfer.Patience,
 ) -> None:
     try:
         import requests  # noqa: F401 - the transfer needs it
@@ -179,7 +280,8 @@ def _fetch(
         _LOG.info("downloading %s", url)
         with files.whole_file(path, archive=True) as part:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _receive(url, part, how)
+            _remove_left(path)
+            transfer.receive(url, part, how)
             if sha256 and files.sha256(part) != sha256.lower():
                 raise FetchError(
                     f"{url} has another sha256 than expected ({sha256}): the file on the server "
@@ -204,159 +306,3 @@ def _is_there(
     except UvisError:
         return False
     return sha256 is None or files.sha256(path) == sha256.lower()
-
-
-@dataclass(frozen=True)
-class _Patience:
-    """What to expect of a server, and how much to bear with; as of `download`."""
-
-    size: int | None
-    progress: bool | None
-    timeout: float
-    tries: int
-    wait: float
-    kind: str
-
-    @property
-    def mirror(self) -> str:
-        """What helps if a server does not."""
-        return f"set {variable(self.kind)} to a mirror"
-
-
-def _receive(url: str, path: Path, how: _Patience) -> None:
-    """Write what a server sends to a new file, with further requests after cuts."""
-    import requests
-
-    with (
-        requests.Session() as session,
-        path.open("wb") as stream,
-        progress.bar(
-            progress=how.progress,
-            desc=url.rsplit("/", 1)[-1],
-            unit="B",
-            unit_scale=True,
-            total=how.size,
-        ) as bar,
-    ):
-        transfer = _Transfer(session, url, stream, bar, how)
-        failed, farthest = 0, 0
-        while True:
-            try:
-                return transfer.run()
-            except requests.RequestException as error:
-                if isinstance(error, ValueError):
-                    raise FetchError(f"{url!r} is not a URL to download from: {error}") from error
-                failed = 1 if transfer.done > farthest else failed + 1
-                farthest = max(farthest, transfer.done)
-                if failed >= how.tries:
-                    why = _reason(error, transfer.done)
-                    raise FetchError(
-                        f"{url}: {why}, {failed} times in a row; try again later, or {how.mirror}"
-                    ) from error
-                _LOG.info("%s: %s; trying again", url, error)
-            time.sleep(how.wait * 2 ** (failed - 1))
-
-
-class _Transfer:
-    """The transfer of one file's bytes over one or more requests."""
-
-    def __init__(
-        self,
-        session: requests.Session,
-        url: str,
-        stream: BinaryIO,
-        bar: tqdm[Any],
-        how: _Patience,
-    ) -> None:
-        self._session = session
-        self._url = url
-        self._stream = stream
-        self._bar = bar
-        self._how = how
-        self._version: str | None = None
-        self.done = 0
-
-    def run(self) -> None:
-        """Request the missing bytes, and write them.
-
-        Raises
-        ------
-        requests.RequestException
-            Worth another try.
-        FetchError
-            Not worth one.
-        """
-        import requests
-
-        # Lengths and offsets of a compressed transfer differ from those of the file.
-        headers = {"Accept-Encoding": "identity"}
-        if self.done and self._version:
-            headers |= {"Range": f"bytes={self.done}-", "If-Range": self._version}
-        with self._session.get(
-            self._url, headers=headers, stream=True, timeout=self._how.timeout
-        ) as answer:
-            self._check_status(answer)
-            if not self._continues(answer):
-                self._restart()
-            length = answer.headers.get("Content-Length", "")
-            total = self.done + int(length) if length.isdecimal() else None
-            self._check_total(total)
-            if total is not None and total != self._bar.total:
-                # A widget is told of a new total like this alone.
-                self._bar.reset(total)
-                self._bar.update(self.done)
-            etag = answer.headers.get("ETag", "")
-            # A weak ETag does not guarantee identical bytes, and must not be used with If-Range.
-            strong = etag if etag and not etag.startswith("W/") else None
-            self._version = strong or answer.headers.get("Last-Modified")
-            for chunk in answer.iter_content(_CHUNK):
-                self._stream.write(chunk)
-                self.done += len(chunk)
-                self._bar.update(len(chunk))
-            if total is not None and self.done != total:
-                raise requests.ConnectionError(f"cut after {self.done} of {total} bytes")
-        self._check_total(self.done)
-
-    def _check_status(self, answer: requests.Response) -> None:
-        code = answer.status_code
-        if code in _PASSING or code == 416:
-            if code == 416:
-                self._restart()
-            answer.raise_for_status()
-        if code >= 400:
-            kind = NotFoundError if code in (404, 410) else FetchError
-            raise kind(
-                f"{self._url}: the server answers {code} {answer.reason}; check the URL, or "
-                f"{self._how.mirror}"
-            )
-
-    def _continues(self, answer: requests.Response) -> bool:
-        stated = str(answer.headers.get("Content-Range", ""))
-        return answer.status_code == 206 and stated.startswith(f"bytes {self.done}-")
-
-    def _restart(self) -> None:
-        self._stream.seek(0)
-        self._stream.truncate()
-        self.done = 0
-        self._bar.reset()
-
-    def _check_total(self, total: int | None) -> None:
-        size = self._how.size
-        if size is not None and total is not None and total != size:
-            raise FetchError(
-                f"{self._url} holds {total} bytes, but {size} were expected: the file on the "
-                "server has changed; check the URL"
-            )
-
-
-def _reason(error: requests.RequestException, done: int) -> str:
-    import requests
-
-    # A stall in mid-transfer arrives as a ConnectionError that wraps urllib3's own.
-    if isinstance(error, requests.Timeout) or "timed out" in str(error).lower():
-        return "the server does not answer in time"
-    if error.response is not None:
-        return f"the server answers {error.response.status_code} {error.response.reason}"
-    if done:
-        return f"the connection broke after {done} bytes"
-    return f"no connection ({type(error).__name__})"

@@ -1,0 +1,424 @@
+"""The transfer of one file from a server, which need not be well-behaved.
+
+A connection that is cut or stalls is taken up again where it stopped, if the server vouches that
+the file is the same (a strong ETag, or a Last-Modified that had aged when it was given) and sends
+the last bytes before that place once more, equal. In any other case the file comes from the start:
+no two versions of it are ever joined.
+
+References
+----------
+RFC 9110 *HTTP Semantics*: 8.8 (validators), 13.1.5 (If-Range), 14 (ranges), 15.3.7 (206).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from . import progress
+from .errors import FetchError, NotFoundError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import requests
+
+_LOG = logging.getLogger(__name__)
+
+_CHUNK = 1 << 16
+
+#: Server responses that a second request may cure: overload, or a temporary failure.
+_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+#: How a page for readers begins, which servers send in place of a file: to log in, to apologise.
+_PAGE = re.compile(rb"(\xef\xbb\xbf)?\s*(<!doctype\s+html|<html)", re.IGNORECASE)
+_HEAD = 256
+
+#: Bytes before the place of a cut that are asked for again, and compared.
+_OVERLAP = 1 << 16
+
+#: Seconds between looks at a transfer.
+_LOOK = 0.1
+
+#: For so many times the longest wait for data a transfer may be slower than the floor.
+_SLOW = 2
+
+_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
+
+
+@dataclass(frozen=True)
+class Patience:
+    """What to expect of a server, and how much to bear with; as of `fetch.download`.
+
+    `known`: whether size, digest or content will be checked. `mend` is what helps if a server does
+    not.
+    """
+
+    size: int | None
+    most: int
+    known: bool
+    progress: bool | None
+    timeout: float
+    tries: int
+    wait: float
+    floor: float
+    longest: float
+    mend: str
+
+
+def receive(url: str, path: Path, how: Patience) -> None:
+    """Write what a server sends to a new file, with further requests after cuts.
+
+    Raises
+    ------
+    FetchError
+        As of `fetch.download`; what the file holds then is of no use.
+    OSError
+        The file cannot be written.
+    """
+    import requests
+
+    with (
+        requests.Session() as session,
+        path.open("w+b") as stream,
+        progress.bar(
+            progress=how.progress,
+            desc=url.rsplit("/", 1)[-1],
+            unit="B",
+            unit_scale=True,
+            total=how.size,
+        ) as bar,
+    ):
+        lock(stream)
+        transfer = _Transfer(session, url, stream, how)
+        start = time.monotonic()
+        failed, farthest = 0, 0
+        while True:
+            began = time.monotonic()
+            try:
+                return _watched(transfer, bar, start)
+            except requests.RequestException as error:
+                if isinstance(error, ValueError):
+                    raise FetchError(f"{url!r} is not a URL to download from: {error}") from error
+                # A server that gives a byte a request would keep us for ever.
+                gained = transfer.done - farthest
+                seconds = time.monotonic() - began + how.wait
+                failed = 1 if gained > 0 and gained >= how.floor * seconds else failed + 1
+                farthest = max(farthest, transfer.done)
+                if failed >= how.tries:
+                    why = _reason(error, transfer.done)
+                    raise FetchError(
+                        f"{url}: {why}, {failed} times in a row; try again later, or {how.mend}"
+                    ) from error
+                _LOG.info("%s: %s; trying again", url, error)
+            pause = how.wait * 2 ** (failed - 1)
+            if time.monotonic() + pause - start > how.longest:
+                raise _too_long(url, how, transfer.done)
+            time.sleep(pause)
+
+
+def lock(stream: BinaryIO) -> bool:
+    """Hold a file until it is closed, if nobody does and the file system can; True if not held.
+
+    The system lets go of it when a process ends in any way.
+    """
+    try:
+        import fcntl
+
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except (ImportError, OSError):
+        # Windows, and some network file systems.
+        pass
+    return True
+
+
+def _watched(transfer: _Transfer, bar: Any, start: float) -> None:
+    """Run a request in a thread, which may wait for a server longer than we do."""
+    how = transfer.how
+    failure: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            transfer.run()
+        except BaseException as error:
+            failure.append(error)
+
+    thread = threading.Thread(target=run, daemon=True, name="uvisxr download")
+    thread.start()
+    window = _SLOW * how.timeout
+    last, before = time.monotonic(), transfer.received
+    try:
+        while thread.is_alive():
+            thread.join(_LOOK)
+            _show(transfer, bar)
+            now = time.monotonic()
+            if not thread.is_alive():
+                break
+            if now - start > how.longest:
+                raise _too_long(transfer.url, how, transfer.done)
+            if now - last > window:
+                if transfer.received - before < how.floor * (now - last):
+                    raise FetchError(
+                        f"{transfer.url}: the server sends less than {how.floor:g} bytes a second; "
+                        f"try again later, {how.mend}, or set UVISXR_FETCH_FLOOR to another number"
+                    )
+                last, before = now, transfer.received
+    finally:
+        if thread.is_alive():
+            transfer.stop()
+    if failure:
+        raise failure[0]
+
+
+def _show(transfer: _Transfer, bar: Any) -> None:
+    if transfer.total is not None and transfer.total != bar.total:
+        # A widget is told of a new total like this alone.
+        bar.reset(transfer.total)
+    if transfer.done < bar.n:
+        bar.reset()
+    bar.update(transfer.done - bar.n)
+
+
+class _Transfer:
+    """The transfer of one file's bytes over one or more requests.
+
+    Attributes
+    ----------
+    done : int
+        Bytes of the file that are there.
+    received : int
+        Bytes that came, in all.
+    total : int or None
+        Bytes of the file, by the server.
+    """
+
+    def __init__(
+        self, session: requests.Session, url: str, stream: BinaryIO, how: Patience
+    ) -> None:
+        self._session = session
+        self._stream = stream
+        self._version: dict[str, str] = {}
+        self._answer: requests.Response | None = None
+        self._stopped = False
+        self.url = url
+        self.how = how
+        self.done = self.received = 0
+        self.total: int | None = None
+
+    def stop(self) -> None:
+        """Let a request end that is not waited for any longer; it writes no more."""
+        self._stopped = True
+        answer, self._answer = self._answer, None
+        # Versions of urllib3 before 2.3 cannot wake the one who reads.
+        shut = getattr(answer and answer.raw, "shutdown", None)
+        if shut is not None:
+            # It may have ended meanwhile.
+            with contextlib.suppress(OSError, ValueError, RuntimeError):
+                shut()
+
+    def run(self) -> None:
+        """Request the missing bytes, and write them.
+
+        Raises
+        ------
+        requests.RequestException
+            Worth another try.
+        FetchError
+            Not worth one.
+        """
+        import requests
+        import urllib3
+
+        # Lengths and offsets of a compressed transfer differ from those of the file.
+        headers = {"Accept-Encoding": "identity"}
+        overlap = min(self.done, _OVERLAP) if self._version else 0
+        if overlap:
+            first = self.done - overlap
+            headers |= {"Range": f"bytes={first}-", "If-Range": _validator(self._version)}
+        try:
+            with self._session.get(
+                self.url, headers=headers, stream=True, timeout=self.how.timeout
+            ) as answer:
+                self._answer = answer
+                if not self._stopped:
+                    self._take(answer, overlap)
+        except urllib3.exceptions.HTTPError as error:
+            raise requests.ConnectionError(error) from error
+
+    def _take(self, answer: requests.Response, overlap: int) -> None:
+        import requests
+
+        self._check_status(answer)
+        if answer.status_code == 206:
+            if not self._continues(answer, overlap):
+                self._restart()
+                raise requests.ConnectionError("another part than that asked for")
+        else:
+            self._restart()
+            overlap = 0
+            self._begin(answer)
+        self._write(answer, overlap)
+        if self._stopped:
+            return
+        if self.total is not None and self.done != self.total:
+            raise requests.ConnectionError(f"cut after {self.done} of {self.total} bytes")
+        if not self.done:
+            raise FetchError(f"{self.url} is empty; try again later, or {self.how.mend}")
+        self._refuse_page()
+        self._check_size(self.done)
+
+    def _begin(self, answer: requests.Response) -> None:
+        """What the server says of a file that it sends from the start."""
+        coding = str(answer.headers.get("Content-Encoding", "identity")).lower()
+        if coding != "identity" and not (
+            "gzip" in coding and self.url.lower().endswith((".gz", ".tgz"))
+        ):
+            raise FetchError(
+                f"{self.url}: the server sends it packed ({coding[:40]}), which was not asked for; "
+                f"{self.how.mend}"
+            )
+        length = str(answer.headers.get("Content-Length", ""))
+        chunked = "chunked" in str(answer.headers.get("Transfer-Encoding", "")).lower()
+        stated = length if length.isascii() and length.isdecimal() and len(length) < 19 else ""
+        self.total = int(stated) if stated and not chunked else None
+        if self.total is None and not chunked and not self.how.known:
+            raise FetchError(
+                f"{self.url}: the server does not say how long it is, so whether it comes whole "
+                f"cannot be known; {self.how.mend}"
+            )
+        if self.total is not None:
+            self._check_size(self.total)
+        self._version = _version(answer.headers) if self.total else {}
+
+    def _continues(self, answer: requests.Response, overlap: int) -> bool:
+        """Whether a part is of the same file, and all that is missing of it."""
+        stated = _RANGE.fullmatch(str(answer.headers.get("Content-Range", "")).strip())
+        if stated is None or not overlap or self.total is None:
+            return False
+        if "Content-Encoding" in answer.headers:
+            return False
+        first, last, total = map(int, stated.groups())
+        length = str(answer.headers.get("Content-Length", last - first + 1))
+        return (
+            (first, last, total) == (self.done - overlap, self.total - 1, self.total)
+            and length == str(last - first + 1)
+            # A server may leave out what it was asked with.
+            and all(answer.headers.get(key, old) == old for key, old in self._version.items())
+        )
+
+    def _write(self, answer: requests.Response, overlap: int) -> None:
+        """Write what comes, after comparing the part of it that is there."""
+        import requests
+
+        self._stream.seek(self.done - overlap)
+        place = self.done - overlap
+        while block := answer.raw.read1(_CHUNK, decode_content=False):
+            if self._stopped:
+                return
+            self.received += len(block)
+            known, block = block[: self.done - place], block[self.done - place :]
+            if known and self._stream.read(len(known)) != known:
+                self._restart()
+                raise requests.ConnectionError("the file has changed meanwhile")
+            place += len(known)
+            if not block:
+                continue
+            self._stream.seek(self.done)
+            self._stream.write(block)
+            self.done += len(block)
+            place = self.done
+            if self.done > (self.how.most if self.how.size is None else self.how.size):
+                self._check_size(self.done)
+
+    def _refuse_page(self) -> None:
+        self._stream.seek(0)
+        if _PAGE.match(self._stream.read(_HEAD)) and not self.url.lower().endswith(
+            (".html", ".htm")
+        ):
+            raise FetchError(
+                f"{self.url}: the server sends a page for readers instead, perhaps to log in; open "
+                f"the URL in a browser, or {self.how.mend}"
+            )
+
+    def _check_status(self, answer: requests.Response) -> None:
+        code = answer.status_code
+        if code in _PASSING or code == 416:
+            if code == 416:
+                self._restart()
+            answer.raise_for_status()
+        if code not in (200, 206):
+            kind = NotFoundError if code in (404, 410) else FetchError
+            raise kind(
+                f"{self.url}: the server answers {code} {answer.reason}; check the URL, or "
+                f"{self.how.mend}"
+            )
+
+    def _restart(self) -> None:
+        self._stream.seek(0)
+        self._stream.truncate()
+        self.done = 0
+        self.total = None
+        self._version = {}
+
+    def _check_size(self, total: int) -> None:
+        size, most = self.how.size, self.how.most
+        if size is not None and total != size:
+            raise FetchError(
+                f"{self.url} holds {total} bytes, but {size} were expected: the file on the "
+                f"server has changed; check the URL, or {self.how.mend}"
+            )
+        if total > most:
+            raise FetchError(
+                f"{self.url} holds more than {most} bytes, the most that such a file has; check "
+                f"the URL, or {self.how.mend}"
+            )
+
+
+def _version(headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers that tell a version of a file from all others; none if they only may.
+
+    A weak ETag does not guarantee identical bytes, and a file may change twice in a second.
+    """
+    etag = headers.get("ETag", "")
+    if len(etag) > 1 and etag.startswith('"') and etag.endswith('"') and etag.isascii():
+        found = {"ETag": etag}
+        return found | ({"Last-Modified": m} if (m := headers.get("Last-Modified")) else {})
+    changed = headers.get("Last-Modified", "")
+    try:
+        age = parsedate_to_datetime(headers.get("Date", "")) - parsedate_to_datetime(changed)
+        return {"Last-Modified": changed} if age.total_seconds() >= 60 else {}
+    except (ValueError, TypeError, OverflowError):
+        return {}
+
+
+def _validator(version: Mapping[str, str]) -> str:
+    return version.get("ETag") or version["Last-Modified"]
+
+
+def _too_long(url: str, how: Patience, done: int) -> FetchError:
+    return FetchError(
+        f"{url}: only {done} bytes came in {how.longest:g} s; try again later, {how.mend}, or set "
+        "UVISXR_FETCH_LONGEST to more seconds"
+    )
+
+
+def _reason(error: requests.RequestException, done: int) -> str:
+    import requests
+
+    # A stall in mid-transfer arrives as a ConnectionError that wraps urllib3's own.
+    if isinstance(error, requests.Timeout) or "timed out" in str(error).lower():
+        return "the server does not answer in time"
+    if error.response is not None:
+        return f"the server answers {error.response.status_code} {error.response.reason}"
+    if done:
+        return f"the connection broke after {done} bytes"
+    return f"no connection ({type(error).__name__})"
