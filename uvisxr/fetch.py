@@ -287,8 +287,13 @@ def _fetch(
                     f"{url} has another sha256 than expected ({sha256}): the file on the server "
                     "has changed, or was damaged in transit; try again, or check the URL"
                 )
-            if check is not None:
-                check(part)
+            try:
+                if check is not None:
+                    check(part)
+            except UvisError as error:
+                # The temporary name says nothing to anybody.
+                said = str(error).replace(str(part), path.name).replace(part.name, path.name)
+                raise FetchError(f"{url}: {said}") from error
     except ExportError as error:
         raise FetchError(f"{error}{cache_note(path)}") from error
 

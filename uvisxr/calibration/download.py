@@ -62,7 +62,7 @@ def fetch_files(folder: str | Path | None = None) -> list[Path]:
     for path in paths:
         address = f"{base}{path.name}"
         try:
-            check = partial(_check, path.name, address)
+            check = partial(_check, path.name)
             fetch.download(address, path, check=check, kind="calibration")
         except NotFoundError:
             if path.name in required:
@@ -73,10 +73,10 @@ def fetch_files(folder: str | Path | None = None) -> list[Path]:
     return got
 
 
-def _check(name: str, address: str, path: Path) -> None:
+def _check(name: str, path: Path) -> None:
     if fault := _fault(path, name):
         raise FetchError(
-            f"{address} is not what it should be ({fault}) and was not kept; try again, or set "
+            f"this is not what it should be ({fault}) and was not kept; try again, or set "
             f"{fetch.variable('calibration')} to another mirror"
         )
 

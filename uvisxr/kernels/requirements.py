@@ -353,7 +353,7 @@ def get(needs: Iterable[Need], folder: Path) -> list[Path]:
             _check_kernel(f"{path} is there, but", "move it away, or choose another folder", path)
         mirror = fetch.variable(need.source.location)
         mend = f"nothing of it was kept; check the address, or set {mirror} to a mirror"
-        check = partial(_check_kernel, address, mend)
+        check = partial(_check_kernel, "this", mend)
         got.append(fetch.download(address, path, check=check, kind=need.source.location))
     return got
 

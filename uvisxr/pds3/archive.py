@@ -15,15 +15,18 @@ from __future__ import annotations
 import datetime
 import difflib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
+from urllib.parse import quote
 
 from .. import fetch
 from ..errors import ArgumentError, FetchError, LabelError, NotFoundError, warn_user
 from ..files import inside
 from . import identifier, packed, pairs
 from .index import read as read_index
+from .label import MAX_BYTES, is_whole, keywords, label_text
 
 #: The volume set at the PDS Ring-Moon Systems Node.
 _PUBLIC = "https://pds-rings.seti.org/holdings/volumes/COUVIS_0xxx/"
@@ -38,6 +41,9 @@ MATRIX_VERSION = 5
 _SHARED_DAYS = 3
 
 _MATRIX = re.compile(r"(EUV|FUV).*_CAL_\d")
+
+#: Bytes that an index table may have, and the data of a product: a million exposures.
+_LONGEST_TABLE, _LARGEST = 2**28, 131072 * 10**6
 
 _PRODUCT_ID = re.compile(r"(EUV|FUV|HSP|HDAC)(?P<day>\d{4}_\d{3})_\d\d_\d\d(_\d\d)?")
 
@@ -151,13 +157,18 @@ class Archive:
 
         The cache repairs itself; files in the user's own folder are left alone.
         """
-        named = identifier.product_id(path.stem) or _MATRIX.fullmatch(path.stem)
+        check: Callable[[Path], None] | None = None
+        if identifier.product_id(path.stem) or _MATRIX.fullmatch(path.stem):
+            check = partial(_check_label, name=path.stem)
+        elif path.suffix == ".LBL":
+            check = _check_index
         return fetch.download(
-            f"{self.url}{path}",
+            f"{self.url}{quote(str(path))}",
             self._place(path, folder),
-            check=partial(_check_label, name=path.stem) if named else None,
+            check=check,
             replace=folder is None,
             kind="products",
+            most=MAX_BYTES if path.suffix == ".LBL" else _LONGEST_TABLE,
         )
 
     def _place(self, path: PurePosixPath, folder: Path | None) -> Path:
@@ -230,11 +241,12 @@ class Archive:
         """The data file of a label, checked against the size the label gives."""
         target = path.with_suffix(".DAT")
         return fetch.download(
-            f"{self.url}{target}",
+            f"{self.url}{quote(str(target))}",
             self._place(target, folder),
             size=data_size(label),
             replace=folder is None,
             kind="products",
+            most=_LARGEST,
         )
 
 
@@ -286,27 +298,42 @@ def _likely_volume(day: str) -> int:
 
 
 def _check_label(path: Path, name: str) -> None:
-    """Refuse what is no whole label, such as a page of the server, or is that of another product.
+    """Refuse what is no whole label, is that of another product, or does not size its data.
 
     Raises
     ------
     FetchError
     """
-    text = path.read_bytes().decode("latin-1")
-    if "PDS_VERSION_ID" not in text or not re.search(r"^\s*END\s*$", text, re.MULTILINE):
-        raise FetchError(f"{path.name} is no whole PDS label: {text[:60]!r}...; try again later")
-    stated = re.search(r"^\s*PRODUCT_ID\s*=\s*[\"']?([\w-]+)", text, re.MULTILINE)
-    found = stated[1].upper() if stated else "nothing"
+    try:
+        values = keywords(path)
+    except LabelError as error:
+        raise FetchError(f"this is no whole PDS label ({error}); try again later") from error
+    found = str(values.get("PRODUCT_ID", "nothing")).strip().upper()
     if (identifier.product_id(found) or found) != name.upper():
-        raise FetchError(f"{path.name} is the label of {found}, not of {name}; try again later")
+        raise FetchError(f"this is the label of {found[:60]}, not of {name}; try again later")
+    if data_size(path) is None:
+        raise FetchError(
+            "the label does not say how large its data are (RECORD_BYTES, FILE_RECORDS); try again "
+            "later"
+        )
+
+
+def _check_index(path: Path) -> None:
+    """Refuse what is no whole label of an index."""
+    if not is_whole(path):
+        raise FetchError("this is no whole PDS label; try again later")
 
 
 def data_size(label: Path) -> int | None:
-    """Size in bytes of the data file that a detached label describes."""
-    text = label.read_bytes().decode("latin-1")
+    """Size in bytes of the data file that a detached label describes; None if it does not say."""
+    try:
+        text = label_text(label)
+    except LabelError:
+        return None
     numbers = [
-        re.search(rf"^\s*{key}\s*=\s*(\d{{1,18}})(?![\d.])", text, re.MULTILINE)
+        re.findall(rf"^[ \t]*{key}[ \t]*=[ \t]*(\d{{1,12}})(?![\d.])", text, re.MULTILINE)
         for key in ("RECORD_BYTES", "FILE_RECORDS")
     ]
-    found = [int(number[1]) for number in numbers if number]
-    return found[0] * found[1] if len(found) == 2 else None
+    found = [int(number[0]) for number in numbers if len(set(number)) == 1]
+    size = found[0] * found[1] if len(found) == 2 else 0
+    return size if 0 < size <= _LARGEST else None

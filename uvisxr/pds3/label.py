@@ -49,7 +49,7 @@ _END = re.compile(rb"(?:^|[\r\n])[ \t]*END[ \t]*(?:$|[\r\n;\0]|/\*)", re.IGNOREC
 _LONGEST_NAME = 240
 
 #: Largest label that is read; those of UVIS have at most a few tens of kilobytes.
-_MAX_BYTES = 2**17
+MAX_BYTES = 2**17
 
 #: Keywords kept as text or numbers in a dataset's attributes.
 _KEPT = (
@@ -200,7 +200,7 @@ def read_label(path: str | Path, data: Path | None = None) -> Label:
         A window lies outside the detector, or sizes in the label contradict each other.
     """
     path = Path(path)
-    module = _parse(path)
+    module = keywords(path)
     _require_uvis(module, path)
     try:
         return _typed(module, path, data)
@@ -222,7 +222,7 @@ def label_bytes(path: Path) -> bytes:
     try:
         state = path.stat()
         # Opening a named pipe would wait for ever.
-        regular, short = stat.S_ISREG(state.st_mode), state.st_size <= _MAX_BYTES
+        regular, short = stat.S_ISREG(state.st_mode), state.st_size <= MAX_BYTES
         text = path.read_bytes() if regular and short else b""
     except OSError as error:
         raise LabelError(
@@ -235,7 +235,8 @@ def label_bytes(path: Path) -> bytes:
     return text
 
 
-def _parse(path: Path) -> Mapping[str, Any]:
+def keywords(path: Path) -> Mapping[str, Any]:
+    """All that a label says, of PDS3 or PDS4; LabelError if it is none, or breaks off."""
     text = label_bytes(path)
     xml = pds4.recognised(text[:_SNIFF_BYTES])
     if not xml and b"PDS_VERSION_ID" not in text[:_SNIFF_BYTES]:

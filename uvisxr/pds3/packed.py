@@ -62,7 +62,7 @@ def size(path: Path) -> int | None:
         return None
     if kind != ".ZIP":
         return path.stat().st_size
-    with _unzipped(path) as (_, member):
+    with _unzipped(path, path) as (_, member):
         if Path(member.filename).stem.upper() != pairs.split(path)[0].upper():
             warn_user(f"{path} holds the data file {member.filename}, which is read all the same")
         return member.file_size
@@ -95,7 +95,7 @@ def plain(path: Path, expected: int) -> tuple[Path, int]:
     if not is_packed(path):
         return path, 0
     if path.suffix.upper() == ".ZIP":
-        with _unzipped(path) as (_, member):
+        with _unzipped(path, path) as (_, member):
             if member.compress_type == zipfile.ZIP_STORED:
                 return path, _start(path, member)
     try:
@@ -139,32 +139,34 @@ def _start(path: Path, member: zipfile.ZipInfo) -> int:
 
 def _unpack(path: Path, target: Path, expected: int) -> None:
     with target.open("wb") as stream:
-        for block in _checked(path, expected):
+        for block in _checked(path, expected, path):
             stream.write(block)
 
 
-def check(path: Path, expected: int | None) -> None:
+def check(path: Path, expected: int, name: str) -> None:
     """Unpack a file, and keep nothing.
 
     Parameters
     ----------
     path : Path
-    expected : int, optional
-        Bytes of data; any number if it is not known.
+    expected : int
+        Bytes of data.
+    name : str
+        Under which it will be kept; its endings tell the packing.
 
     Raises
     ------
     ProductError
         As `plain`.
     """
-    for _ in _blocks(path) if expected is None else _checked(path, expected):
+    for _ in _checked(path, expected, path.with_name(name)):
         pass
 
 
-def _checked(path: Path, expected: int) -> Iterator[bytes]:
+def _checked(path: Path, expected: int, named: Path) -> Iterator[bytes]:
     """The blocks of data, of which there must be as many bytes as expected."""
     done = 0
-    for block in _blocks(path):
+    for block in _blocks(path, named):
         done += len(block)
         if done > expected:
             break
@@ -177,8 +179,8 @@ def _checked(path: Path, expected: int) -> Iterator[bytes]:
         )
 
 
-def _blocks(path: Path) -> Iterator[bytes]:
-    with _opened(path) as source:
+def _blocks(path: Path, named: Path) -> Iterator[bytes]:
+    with _opened(path, named) as source:
         while True:
             try:
                 block = source.read(_BLOCK)
@@ -190,10 +192,10 @@ def _blocks(path: Path) -> Iterator[bytes]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
-    kind = path.suffix.upper()
+def _opened(path: Path, named: Path) -> Iterator[IO[bytes]]:
+    kind = named.suffix.upper()
     if kind == ".ZIP":
-        with _unzipped(path) as (archive, member):
+        with _unzipped(path, named) as (archive, member):
             try:
                 stream = archive.open(member)
             except _DAMAGE as error:
@@ -209,7 +211,7 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def _unzipped(path: Path) -> Iterator[tuple[zipfile.ZipFile, zipfile.ZipInfo]]:
+def _unzipped(path: Path, named: Path) -> Iterator[tuple[zipfile.ZipFile, zipfile.ZipInfo]]:
     """A zip archive and the data file in it: that of the archive's name, or the only one."""
     path.stat()
     try:
@@ -218,14 +220,14 @@ def _unzipped(path: Path) -> Iterator[tuple[zipfile.ZipFile, zipfile.ZipInfo]]:
         raise _damaged(path, error) from error
     with archive:
         data = [x for x in archive.infolist() if x.filename.upper().endswith(".DAT")]
-        own = f"{pairs.split(path)[0]}.DAT".upper()
-        named = [x for x in data if Path(x.filename).name.upper() == own]
-        if len(named or data) != 1:
+        own = f"{pairs.split(named)[0]}.DAT".upper()
+        same = [x for x in data if Path(x.filename).name.upper() == own]
+        if len(same or data) != 1:
             raise ProductError(
                 f"{path} holds {len(data)} data files, none of them {own}: pack each product's "
                 "data file by itself"
             )
-        member = (named or data)[0]
+        member = (same or data)[0]
         if member.flag_bits & 1:
             raise ProductError(f"{path} is encrypted: unpack it with its password")
         yield archive, member

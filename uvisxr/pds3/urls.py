@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import re
 import warnings
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from .. import fetch
-from ..errors import ArgumentError, FetchError, NotFoundError, ProductError, UvisError
+from ..errors import ArgumentError, FetchError, LabelError, NotFoundError, ProductError, UvisError
 from ..files import inside
 from . import packed, pairs
 from .archive import data_size
-from .label import read_label
+from .label import MAX_BYTES, keywords, read_label
 
 # Letters of drives are no schemes.
 _URL = re.compile(r"([a-z][a-z0-9+.-]+:)/+", re.IGNORECASE)
@@ -27,9 +28,6 @@ _DATA = (".DAT", *pairs.PACKINGS)
 
 #: Longest name of a file or a folder, in bytes.
 _LONGEST = 255
-
-#: What a whole label ends with, of PDS3 and of PDS4.
-_END = {".LBL": rb"(?m)^\s*END\s*$", ".XML": rb"</Product_Observational\s*>\s*$"}
 
 
 def is_url(source: str) -> bool:
@@ -64,8 +62,8 @@ def download(url: str) -> Path:
     above = url.rpartition("/")[0]
     ending = kind if kind in pairs.LABELS else pairs.LABELS[0]
     file = f"{name}{ending.lower() if lower else ending}"
-    label = _get(f"{above}/{quote(file)}", inside(folder, file), check=_check)
-    size, pointer = _described(label)
+    label = _get(f"{above}/{quote(file)}", inside(folder, file), check=_check, most=MAX_BYTES)
+    size, pointer = _described(label, f"{above}/{quote(file)}")
     data = ".dat" if lower else ".DAT"
     endings = [packing] if packing else ["", *map(str.lower, pairs.PACKINGS)]
     files = [f"{name}{data}{ending}" for ending in endings]
@@ -130,37 +128,49 @@ def _get(url: str, file: Path, **expected: Any) -> Path:
         raise FetchError(f"cannot keep {url} as {file}: {error.strerror or error}") from error
 
 
-def _get_data(url: str, file: Path, size: int | None) -> None:
+def _get_data(url: str, file: Path, size: int) -> None:
     """A data file; what came packed is kept only if it can be unpacked."""
     if not packed.is_packed(file):
         _get(url, file, size=size)
-        return
-    new = not file.is_file()
-    _get(url, file)
-    if new:
-        try:
-            packed.check(file, size)
-        except ProductError as error:
-            file.unlink()
-            raise FetchError(f"what came from {url} is not kept: {error}") from error
+    elif not file.is_file():
+        # What was unpacked once is not unpacked again to see that it can be.
+        _get(url, file, check=partial(_check_packed, size, file.name))
 
 
-def _described(label: Path) -> tuple[int | None, str]:
-    """Bytes of the data file of a label, if it says how many, and the name that it has for it."""
+def _check_packed(size: int, name: str, path: Path) -> None:
+    try:
+        packed.check(path, size, name)
+    except (ProductError, OSError) as error:
+        raise FetchError(f"what came is not kept: {error}") from error
+
+
+def _described(label: Path, url: str) -> tuple[int, str]:
+    """Bytes of the data file of a label, and the name that it has for it.
+
+    Raises
+    ------
+    FetchError
+        The label does not say how many.
+    """
     with warnings.catch_warnings():
         # Opening it will give them.
         warnings.simplefilter("ignore")
         try:
             read = read_label(label)
-        except UvisError:
-            return data_size(label), ""
+        except UvisError as error:
+            size = data_size(label)
+            if size is None:
+                raise FetchError(
+                    f"the label {url} does not say how large its data are: {error}"
+                ) from error
+            return size, ""
     is_name = "/" not in read.pointer and pairs.split(Path(read.pointer))[1] in _DATA
     return read.size, read.pointer if is_name else ""
 
 
 def _check(path: Path) -> None:
-    """Refuse what is no whole label, such as a page of the server."""
-    text = path.read_bytes()
-    ends = (re.search(pattern, text) for pattern in _END.values())
-    if not any(ends):
-        raise FetchError(f"what came is no whole PDS label: {text[:60]!r}...; check the URL")
+    """Refuse what is no whole label that can be read."""
+    try:
+        keywords(path)
+    except LabelError as error:
+        raise FetchError(f"what came is no whole PDS label ({error}); check the URL") from error

@@ -24,6 +24,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import zlib
 from importlib.resources import files as package_files
 from pathlib import Path
 
@@ -32,7 +33,7 @@ import spiceypy
 import xarray as xr
 
 from .. import checks, fetch
-from ..errors import ArgumentError
+from ..errors import ArgumentError, FetchError
 from ..kernels.session import LOCK
 from ..numerics import sphere
 from ..numerics.constants import SPEED_OF_LIGHT
@@ -61,6 +62,9 @@ _AB_ZERO = -48.60 + 2.5 * np.log10(SPEED_OF_LIGHT * 1e13)
 #: Where `fetch_catalogue` finds II/59B: the catalogue's folder at the CDS, and the file in it.
 _PUBLIC = "https://cdsarc.cds.unistra.fr/ftp/II/59B/"
 _FILE = "catalog.dat.gz"
+
+#: Bytes that the table may have, packed and unpacked: a thousand for each star.
+_MOST = 2**25
 
 #: Fields of the structured array in stars.npy. Of its magnitudes, U comes nearest to the detector.
 _NPY = {"ra": "tyRA", "dec": "tyDE", "pmra": "pmRA", "pmdec": "pmDE", "magnitude": "U"}
@@ -162,11 +166,26 @@ def fetch_catalogue(folder: str | Path | None = None) -> Path:
     Raises
     ------
     FetchError
-        The file cannot be downloaded.
+        The file cannot be downloaded, or what came is not the table.
     """
     target = Path(folder) if folder else fetch.cache_dir("stars")
     url = fetch.base_url("stars", _PUBLIC) + _FILE
-    return fetch.download(url, target / _FILE, kind="stars")
+    return fetch.download(
+        url, target / _FILE, check=_check_table, replace=folder is None, kind="stars", most=_MOST
+    )
+
+
+def _check_table(path: Path) -> None:
+    """Refuse what is no whole table of CDS II/59B, packed with gzip."""
+    mend = f"nothing of it was kept; try again, or set {fetch.variable('stars')} to a mirror"
+    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    try:
+        raw = unpacker.decompress(path.read_bytes(), _MOST)
+        if not unpacker.eof or unpacker.unused_data:
+            raise FetchError(f"the file is cut, or holds more than the table: {mend}")
+        _read_td1(_decoded(raw, _FILE), _FILE)
+    except (zlib.error, ValueError, OverflowError) as error:
+        raise FetchError(f"this is not the table of CDS II/59B ({error}): {mend}") from error
 
 
 def directions(stars: xr.Dataset, year: float | np.ndarray) -> np.ndarray:
