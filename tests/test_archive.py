@@ -278,6 +278,47 @@ def test_the_label_of_another_product(tree, quick, tmp_path: Path, monkeypatch):
         uvisxr.open_product("FUV2005_230_15_15")
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("FILE_RECORDS ", "RECORDS ", "does not say how large its data are"),
+        ("FILE_RECORDS                    = ", "FILE_RECORDS = 9999999", "how large its data are"),
+        (
+            "FILE_RECORDS                    = ",
+            f"FILE_RECORDS = {'9' * 5000}",
+            "no whole PDS label|how",
+        ),
+        ("PRODUCT_ID", "PRODUCT_IDEA", "this is the label of NOTHING"),
+        ("\nEND\r", "\nTHE_END\r", "no whole PDS label"),
+        ("OBJECT ", "OBJECT = QUBE = ", "no whole PDS label"),
+    ],
+)
+def test_a_label_that_is_not_what_it_should_be(tree, quick, tmp_path: Path, old, new, said):
+    label = tree[f"{PLACE}.LBL"].decode()
+    assert old in label
+    spoilt = tree | {f"{PLACE}.LBL": label.replace(old, new, 1).encode()}
+    with served(spoilt, tmp_path) as (remote, _), pytest.raises(FetchError, match=said) as caught:
+        remote.product("FUV2005_230_15_15")
+    assert ".part" not in str(caught.value)
+    assert not list((tmp_path / "cache").rglob("FUV*"))
+    assert not list((tmp_path / "cache").rglob("*.part"))
+    with served(tree, tmp_path) as (remote, _):
+        found = remote.product("FUV2005_230_15_15", matrix=False)
+    assert found["label"].read_bytes() == tree[f"{PLACE}.LBL"]
+
+
+def test_nothing_is_written_through_links_out_of_the_cache(tree, quick, tmp_path: Path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "COUVIS_0012").symlink_to(tmp_path / "there")
+    with (
+        served(tree, tmp_path) as (remote, _),
+        pytest.raises(ArgumentError, match=r"leads out of .*cache by a link"),
+    ):
+        remote.product("FUV2005_230_15_15")
+    assert not list((tmp_path / "there").iterdir())
+
+
 @pytest.mark.parametrize("name", ["FUV0000_000_00_00", "FUV9999_999_99_99"])
 def test_days_far_from_the_mission(tree, quick, tmp_path: Path, name: str):
     with served(tree, tmp_path) as (remote, _), pytest.raises(FetchError, match="no volume"):

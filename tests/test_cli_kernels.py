@@ -211,7 +211,7 @@ def test_half_a_text_kernel_is_not_kept(product: Path, cache: Path, server: Serv
     server.files["kernels/" + NEEDED[1]] = content[: content.rindex(left) + 1]
     result = run("fetch", product)
     assert result.exit_code == 1
-    assert "cas00172.tsc is not a kernel, or not a whole one" in result.stderr
+    assert "cas00172.tsc: this is not a kernel, or not a whole one" in result.stderr
     assert not list((cache / NEEDED[1]).parent.iterdir())
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import os
+import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.loopback import Cut, Stall, Status, serve
+from helpers.loopback import Cut, Raw, Stall, Status, Trickle, serve
 from helpers.umask import permissions, umask
 
-from uvisxr import errors, fetch
+from uvisxr import errors, fetch, transfer
 from uvisxr.calibration import download
 from uvisxr.kernels.listing import locations
 from uvisxr.pds3 import archive
@@ -356,3 +360,219 @@ def test_the_cache_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.delenv("UVISXR_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     assert fetch.cache_dir("stars") == tmp_path / "xdg" / "uvisxr" / "stars"
+
+
+def raw(head: str, body: bytes = b"") -> Raw:
+    return Raw(f"HTTP/1.1 {head}\r\nConnection: close\r\n\r\n".encode() + body)
+
+
+PAGE = b"\n<!DOCTYPE html><html>Please log in</html>"
+LENGTH = f"Content-Length: {len(CONTENT)}"
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (raw(f"200 OK\r\nContent-Length: {len(PAGE)}", PAGE), "a page for readers"),
+        (raw("200 OK\r\nContent-Length: 0"), "is empty"),
+        (raw("204 No Content"), "answers 204"),
+        (raw("304 Not Modified"), "answers 304"),
+        (raw("200 OK", CONTENT), "does not say how long it is"),
+        (raw("200 OK", CONTENT[:1000]), "does not say how long it is"),
+        (raw("200 OK\r\nContent-Length: abc", CONTENT), "does not say how long it is"),
+        (raw(f"200 OK\r\nContent-Encoding: br\r\n{LENGTH}", CONTENT), r"packed \(br\)"),
+        (
+            raw("206 Partial Content\r\nContent-Length: 9\r\nContent-Range: bytes 0-8/300000"),
+            "another part than that asked for, 2 times",
+        ),
+        (raw(f"200 OK\r\nContent-Length: {len(CONTENT) + 9}", CONTENT), "broke after 300000 bytes"),
+    ],
+)
+def test_what_is_no_whole_file_is_not_kept(tmp_path: Path, fault: Raw, said: str):
+    with (
+        serve({"f": CONTENT}, {"f": [fault] * 2}) as server,
+        pytest.raises(errors.FetchError, match=said),
+    ):
+        fetch.download(f"{server.url}f", tmp_path / "f", tries=2, **FAST)
+    assert list(tmp_path.iterdir()) == []
+
+
+def part(first: int, last: int, body: bytes, total: int = len(CONTENT), tag: str = "") -> Raw:
+    stated = f"Content-Range: bytes {first}-{last}/{total}\r\nContent-Length: {len(body)}"
+    return raw(f"206 Partial Content\r\n{stated}" + (f'\r\nETag: "{tag}"' if tag else ""), body)
+
+
+OTHER = CONTENT[::-1]
+LAST, CUT, ASKED = len(CONTENT) - 1, 100_000, 100_000 - (1 << 16)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        part(ASKED, ASKED + 9, CONTENT[ASKED : ASKED + 10]),
+        part(ASKED, LAST, CONTENT[ASKED:-1]),
+        part(0, LAST, CONTENT),
+        part(ASKED + 1, LAST, CONTENT[ASKED + 1 :]),
+        part(ASKED, LAST, CONTENT[ASKED:], len(CONTENT) + 1),
+        part(ASKED, LAST, CONTENT[ASKED:], tag="another"),
+        # A server that says by nothing, or wrongly, that this is another version.
+        part(ASKED, LAST, OTHER[ASKED:]),
+        part(ASKED, LAST, OTHER[ASKED:], tag="v"),
+    ],
+)
+def test_a_part_that_does_not_fit_is_not_joined(tmp_path: Path, answer: Raw):
+    first = raw(f'200 OK\r\n{LENGTH}\r\nETag: "v"', CONTENT[:CUT])
+    with serve({"f": CONTENT}, {"f": [first, answer]}) as server:
+        fetch.download(f"{server.url}f", tmp_path / "f", **FAST)
+        assert server.asked("f") == [None, f"bytes={ASKED}-", None]
+    assert (tmp_path / "f").read_bytes() == CONTENT
+
+
+NEW_YEAR = "Last-Modified: Mon, 01 Jan 2024 00:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("validator", "parts"),
+    [
+        ('ETag: "v"', True),
+        ('ETag: W/"v"', False),
+        (
+            "Date: Mon, 01 Jan 2024 00:01:00 GMT\r\nLast-Modified: Mon, 01 Jan 2024 00:00:00 GMT",
+            True,
+        ),
+        # It may have changed again in the same second.
+        (
+            "Date: Mon, 01 Jan 2024 00:00:01 GMT\r\nLast-Modified: Mon, 01 Jan 2024 00:00:00 GMT",
+            False,
+        ),
+        ("Last-Modified: yesterday", False),
+        ("X: y", False),
+    ],
+)
+def test_parts_are_asked_for_if_the_server_vouches_for_the_version(
+    tmp_path: Path, validator: str, parts: bool
+):
+    first = raw(f"200 OK\r\n{LENGTH}\r\n{validator}", CONTENT[:CUT])
+    with serve({"f": CONTENT}, {"f": [first]}) as server:
+        fetch.download(f"{server.url}f", tmp_path / "f", **FAST)
+        assert server.asked("f") == [None, f"bytes={ASKED}-" if parts else None]
+    assert (tmp_path / "f").read_bytes() == CONTENT
+
+
+def test_a_server_that_sends_a_byte_now_and_then_is_given_up(tmp_path: Path, monkeypatch):
+    with serve({"f": CONTENT}, {"f": [Trickle(0.02)] * 9}) as server:
+        start = time.monotonic()
+        with pytest.raises(errors.FetchError, match=r"less than 500 bytes a second.*FETCH_FLOOR"):
+            fetch.download(f"{server.url}f", tmp_path / "f", timeout=0.2)
+        with pytest.raises(errors.FetchError, match=r"only \d+ bytes came in 0.3 s.*_LONGEST"):
+            fetch.download(f"{server.url}f", tmp_path / "f", floor=0, longest=0.3)
+        monkeypatch.setenv("UVISXR_FETCH_FLOOR", "60")
+        with pytest.raises(errors.FetchError, match="less than 60 bytes a second"):
+            fetch.download(f"{server.url}f", tmp_path / "f", timeout=0.2)
+        monkeypatch.setenv("UVISXR_FETCH_LONGEST", "0.2")
+        with pytest.raises(errors.FetchError, match=r"in 0\.2 s"):
+            fetch.download(f"{server.url}f", tmp_path / "f")
+        assert time.monotonic() - start < 5
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_server_that_sends_a_byte_a_request_is_given_up(tmp_path: Path):
+    with (
+        serve({"f": CONTENT}, {"f": [Cut(k) for k in range(1, 99)]}, ranges=False) as server,
+        pytest.raises(errors.FetchError, match="broke after 3 bytes, 3 times"),
+    ):
+        fetch.download(f"{server.url}f", tmp_path / "f", tries=3, wait=0.05)
+
+
+@pytest.mark.parametrize("value", ["fast", "-1", "nan"])
+def test_a_floor_that_is_no_number(tmp_path: Path, monkeypatch, value: str):
+    monkeypatch.setenv("UVISXR_FETCH_FLOOR", value)
+    with pytest.raises(errors.ArgumentError, match="UVISXR_FETCH_FLOOR is '"):
+        fetch.download("http://127.0.0.1:1/f", tmp_path / "f")
+
+
+def test_more_than_such_a_file_can_have_is_not_taken(tmp_path: Path):
+    chunks = b"ffff\r\n" + bytes(0xFFFF) + b"\r\n"
+    endless = raw("200 OK\r\nTransfer-Encoding: chunked", chunks * 9)
+    for fault in ([], [endless]):
+        with (
+            serve({"f": CONTENT}, {"f": fault}) as server,
+            pytest.raises(errors.FetchError, match="more than 70000 bytes"),
+        ):
+            fetch.download(f"{server.url}f", tmp_path / "f", most=70_000, **FAST)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_processes_that_want_one_file_fetch_it_once(tmp_path: Path):
+    script = "import sys; from uvisxr import fetch; fetch.download(*sys.argv[1:])"
+    path = tmp_path / "file.bin"
+    with serve({"f": CONTENT}, {"f": [Trickle(1e-3)]}) as server:
+        # The first takes as long as the others need to come.
+        command = [sys.executable, "-c", script, f"{server.url}f", str(path)]
+        processes = [subprocess.Popen(command) for _ in range(3)]
+        while not server.requests or not list(tmp_path.glob(".*.part")):
+            time.sleep(0.01)
+        server.files = {"f": CONTENT[:10]}
+        time.sleep(1.5)
+        assert len(server.requests) == 1
+        server.closing.set()
+        assert [process.wait(30) for process in processes] == [0, 0, 0]
+    assert path.read_bytes() in (CONTENT, CONTENT[:10])
+    assert _alone(path)
+
+
+def test_what_killed_downloads_left_is_removed_when_it_is_old(tmp_path: Path):
+    path = tmp_path / "file.bin"
+    left = {name: tmp_path / f".file.bin.{name * 32}.part" for name in "abc"}
+    for file in left.values():
+        file.write_bytes(b"half")
+        os.utime(file, (0, 0))
+    os.utime(left["a"])
+    other = tmp_path / f".other.bin.{'a' * 32}.part"
+    other.write_bytes(b"")
+    os.utime(other, (0, 0))
+    with serve({"f": CONTENT}) as server, left["b"].open("rb") as held:
+        assert transfer.lock(held)
+        fetch.download(f"{server.url}f", path, **FAST)
+    assert set(tmp_path.iterdir()) == {path, left["a"], left["b"], other}
+
+
+def star_line() -> str:
+    """A line of CDS II/59B."""
+    line = list(" " * 160)
+    for at, text in ((4, "7      7"), (40, "1.234567-0.123456"), (91, "   100   10 -12")):
+        line[at : at + len(text)] = text
+    line[48:58] = " -0.123456"
+    return "".join(line) + "\n"
+
+
+TABLE = gzip.compress(star_line().encode() * 2)
+NO_TABLES = {
+    "text": b"no table",
+    "packed text": gzip.compress(b"x" * 1000),
+    "cut": TABLE[:-9],
+    "damaged": TABLE[:30] + bytes([TABLE[30] ^ 1]) + TABLE[31:],
+    "more after it": TABLE + b"more",
+    "bomb": gzip.compress(bytes(2**26)),
+}
+
+
+class TestStars:
+    """The table of CDS II/59B, of two stars."""
+
+    @pytest.mark.parametrize("bad", NO_TABLES.values(), ids=NO_TABLES)
+    def test_what_is_no_table_is_not_kept(self, tmp_path: Path, monkeypatch, bad: bytes):
+        monkeypatch.setenv("UVISXR_CACHE", str(tmp_path))
+        files = {"catalog.dat.gz": bad}
+        with serve(files) as server:
+            monkeypatch.setenv("UVISXR_URL_STARS", server.url)
+            with pytest.raises(errors.FetchError, match=r"nothing of it was kept.*URL_STARS"):
+                catalogue.fetch_catalogue()
+            assert catalogue.downloaded() is None
+            # One that an earlier version kept is fetched again.
+            path = tmp_path / "stars" / "catalog.dat.gz"
+            path.write_bytes(bad)
+            files["catalog.dat.gz"] = TABLE
+            assert catalogue.fetch_catalogue() == path
+        assert path.read_bytes() == TABLE
+        assert catalogue.read(path).sizes["star"] == 2

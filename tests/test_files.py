@@ -344,3 +344,31 @@ def test_what_cannot_be_read_is_not_ours(tmp_path):
 def test_overwrite_is_true_false_or_none(tmp_path, overwrite):
     with pytest.raises(ArgumentError, match=f"overwrite={overwrite!r}: expected one of"):
         files.refuse_foreign(tmp_path / "a", overwrite, ours)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", "/", ".", "..", "../x", "a/../../x", "a/..", "/etc/passwd", "//etc/passwd"),
+        *("a\0b", "a\nb", "C:x", "C:/x", "a/C:x", "..\\x", "a\\b", "x" * 256, "\udcff"),
+    ],
+)
+def test_names_that_lead_elsewhere(tmp_path: Path, name: str):
+    with pytest.raises(ArgumentError, match="is no path below a folder"):
+        files.inside(tmp_path, name)
+
+
+def test_names_are_followed_through_no_link_out_of_their_folder(tmp_path: Path):
+    (tmp_path / "there").mkdir()
+    here = tmp_path / "here"
+    (here / "a").mkdir(parents=True)
+    (here / "out").symlink_to(tmp_path / "there")
+    (here / "file").symlink_to("/etc/passwd")
+    (here / "within").symlink_to("a")
+    (tmp_path / "link").symlink_to(here)
+    for name in ("out/x", "file", "out"):
+        with pytest.raises(ArgumentError, match="by a link"):
+            files.inside(here, name)
+    for name in ("a/x", "within/x", "new/x"):
+        for folder in (here, tmp_path / "link"):
+            assert files.inside(folder, name) == folder / name

@@ -153,6 +153,7 @@ def test_numbers_that_describe_no_table(tmp_path: Path, old: str, new: str):
     [
         "/COUVIS_0012/../../../evil/FUV2017_258_07_15.LBL",
         "../FUV2017_258_07_15.LBL",
+        "/COUVIS_0012/DATA/FUV2017_258\0_07_15.LBL",
         "..\\..\\evil\\FUV2017_258_07_15.LBL",
         "C:/evil/FUV2017_258_07_15.LBL",
         "///",

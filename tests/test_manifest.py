@@ -167,3 +167,9 @@ def test_lines_of_someone_else_are_passed_over(tmp_path: Path):
     (tmp_path / manifest.NAME).write_text(text)
     assert manifest.latest(tmp_path) == {"a.nc": good}
     assert manifest.Known(tmp_path).owner("a.nc") == "a.LBL"
+
+
+@pytest.mark.parametrize("output", ["", ".", "..", "/etc/x.nc", "../x.nc", "a/x.nc", 7, None])
+def test_lines_that_name_files_elsewhere_are_passed_over(tmp_path: Path, output: object):
+    (tmp_path / manifest.NAME).write_text(json.dumps({"output": output, "status": "done"}) + "\n")
+    assert list(manifest.read(tmp_path)) == []

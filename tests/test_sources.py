@@ -532,6 +532,29 @@ def test_a_link_to_a_renamed_label_leads_to_the_data_that_it_names(tmp_path: Pat
     assert list(expand(renamed)) == [Product(renamed, small)]
 
 
+def test_names_in_labels_and_indexes_lead_through_no_link_out_of_their_folder(tmp_path: Path):
+    there = write(tmp_path / "there", "FUV2006_015_14_47").with_suffix(".DAT")
+    label = write(tmp_path / "here", "FUV2006_015_14_47", data=False)
+    (label.parent / "b.DAT").symlink_to(there)
+    label.write_text(label.read_text() + '^QUBE = "b.DAT"\n')
+    assert list(expand(label)) == [Product(label, None)]
+    volume = tmp_path / "COUVIS_0014"
+    row = {"FILE_NAME": "COUVIS_0014/DATA/FUV2006_015_14_47.LBL", "TARGET_NAME": "TITAN"}
+    index = write_index(volume, [row])
+    (volume / "DATA").symlink_to(there.parent)
+    with pytest.raises(ArgumentError, match=r"leads out of .*COUVIS_0014 by a link"):
+        list(expand(index))
+    # The volume itself may be one.
+    (volume / "DATA").unlink()
+    (volume / "DATA").mkdir()
+    product = write(volume / "DATA", "FUV2006_015_14_47")
+    moved = volume.rename(tmp_path / "disk")
+    volume.symlink_to(moved)
+    assert [p.label.resolve() for p in expand(volume / "INDEX" / "INDEX.LBL")] == [
+        moved / product.relative_to(volume)
+    ]
+
+
 def test_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     label = write(tmp_path / "data", "FUV2006_015_14_47")
     monkeypatch.setenv("HOME", str(tmp_path))

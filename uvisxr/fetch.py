@@ -1,8 +1,8 @@
 """Download kernels, products, calibration files and star catalogues to a cache.
 
 A file is written under a temporary name, checked, and renamed: it is there whole or not at all.
-What comes is known to be whole by its content, size or digest or, where none of them is known, by
-the length that the server states. Threads and processes that want the same file wait for the first
+What comes is known to be whole by its size or digest or, where neither is known, by the length that
+the server states. Threads and processes that want the same file wait for the first
 of them, and then find it. A connection that is cut or stalls is taken up again where it stopped,
 or, where the server cannot do that, from the start (`uvisxr.transfer`). What a download that was
 killed left is removed by a later one of the same file.
@@ -166,7 +166,7 @@ def download(
     how = transfer.Patience(
         size=size,
         most=most,
-        known=size is not None or sha256 is not None or check is not None,
+        known=size is not None or sha256 is not None,
         progress=progress,
         timeout=timeout,
         tries=tries,

@@ -57,7 +57,7 @@ _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
 class Patience:
     """What to expect of a server, and how much to bear with; as of `fetch.download`.
 
-    `known`: whether size, digest or content will be checked. `mend` is what helps if a server does
+    `known`: whether size or digest are known. `mend` is what helps if a server does
     not.
     """
 
@@ -104,8 +104,9 @@ def receive(url: str, path: Path, how: Patience) -> None:
             began = time.monotonic()
             try:
                 return _watched(transfer, bar, start)
-            except requests.RequestException as error:
-                if isinstance(error, ValueError):
+            except (requests.RequestException, _Again) as error:
+                nonsense = isinstance(error, requests.exceptions.InvalidHeader)
+                if isinstance(error, ValueError) and not nonsense:
                     raise FetchError(f"{url!r} is not a URL to download from: {error}") from error
                 # A server that gives a byte a request would keep us for ever.
                 gained = transfer.done - farthest
@@ -188,6 +189,10 @@ def _show(transfer: _Transfer, bar: Any) -> None:
     bar.update(transfer.done - bar.n)
 
 
+class _Again(Exception):
+    """What came is of no use, or not all; worth another try."""
+
+
 class _Transfer:
     """The transfer of one file's bytes over one or more requests.
 
@@ -230,7 +235,7 @@ class _Transfer:
 
         Raises
         ------
-        requests.RequestException
+        requests.RequestException, _Again
             Worth another try.
         FetchError
             Not worth one.
@@ -255,13 +260,11 @@ class _Transfer:
             raise requests.ConnectionError(error) from error
 
     def _take(self, answer: requests.Response, overlap: int) -> None:
-        import requests
-
         self._check_status(answer)
         if answer.status_code == 206:
             if not self._continues(answer, overlap):
                 self._restart()
-                raise requests.ConnectionError("another part than that asked for")
+                raise _Again("the server sends another part than that asked for")
         else:
             self._restart()
             overlap = 0
@@ -270,7 +273,7 @@ class _Transfer:
         if self._stopped:
             return
         if self.total is not None and self.done != self.total:
-            raise requests.ConnectionError(f"cut after {self.done} of {self.total} bytes")
+            raise _Again(f"the connection broke after {self.done} bytes")
         if not self.done:
             raise FetchError(f"{self.url} is empty; try again later, or {self.how.mend}")
         self._refuse_page()
@@ -317,8 +320,6 @@ class _Transfer:
 
     def _write(self, answer: requests.Response, overlap: int) -> None:
         """Write what comes, after comparing the part of it that is there."""
-        import requests
-
         self._stream.seek(self.done - overlap)
         place = self.done - overlap
         while block := answer.raw.read1(_CHUNK, decode_content=False):
@@ -328,7 +329,7 @@ class _Transfer:
             known, block = block[: self.done - place], block[self.done - place :]
             if known and self._stream.read(len(known)) != known:
                 self._restart()
-                raise requests.ConnectionError("the file has changed meanwhile")
+                raise _Again("the file on the server has changed meanwhile")
             place += len(known)
             if not block:
                 continue
@@ -411,9 +412,13 @@ def _too_long(url: str, how: Patience, done: int) -> FetchError:
     )
 
 
-def _reason(error: requests.RequestException, done: int) -> str:
+def _reason(error: requests.RequestException | _Again, done: int) -> str:
     import requests
 
+    if isinstance(error, _Again):
+        return str(error)
+    if isinstance(error, requests.exceptions.InvalidHeader):
+        return "the server does not speak HTTP"
     # A stall in mid-transfer arrives as a ConnectionError that wraps urllib3's own.
     if isinstance(error, requests.Timeout) or "timed out" in str(error).lower():
         return "the server does not answer in time"

@@ -33,7 +33,21 @@ class Status:
     code: int
 
 
-Fault = Cut | Stall | Status
+@dataclass(frozen=True)
+class Trickle:
+    """Send a byte every so many seconds."""
+
+    pause: float
+
+
+@dataclass(frozen=True)
+class Raw:
+    """Send these bytes as the whole answer, and close the connection."""
+
+    answer: bytes
+
+
+Fault = Cut | Stall | Status | Trickle | Raw
 
 
 @dataclass
@@ -101,6 +115,9 @@ def _answer(handler: BaseHTTPRequestHandler, state: Server) -> None:
     waiting = state.faults.get(path, [])
     fault = waiting.pop(0) if waiting else None
     content = state.files.get(path)
+    if isinstance(fault, Raw):
+        handler.wfile.write(fault.answer)
+        return
     if content is None or isinstance(fault, Status):
         handler.send_response(fault.code if isinstance(fault, Status) else 404)
         handler.send_header("Content-Length", "0")
@@ -108,6 +125,15 @@ def _answer(handler: BaseHTTPRequestHandler, state: Server) -> None:
         return
     tag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
     body = _head(handler, state, content, tag)
+    if isinstance(fault, Trickle):
+        for byte in body:
+            if state.closing.wait(fault.pause):
+                break
+            try:
+                handler.wfile.write(bytes([byte]))
+            except OSError:
+                break
+        return
     if isinstance(fault, Cut | Stall):
         handler.wfile.write(body[: fault.after])
         handler.wfile.flush()
