@@ -201,7 +201,7 @@ def test_a_page_in_place_of_a_kernel_is_not_kept(product: Path, cache: Path, ser
     server.files["kernels/" + NEEDED[7]] = b"<html>Moved</html>"
     result = run("fetch", product)
     assert result.exit_code == 1
-    assert "is not a kernel" in result.stderr and "UVISXR_URL" in result.stderr
+    assert "a page for readers" in result.stderr and "UVISXR_URL" in result.stderr
     assert not list((cache / NEEDED[7]).parent.iterdir())
 
 

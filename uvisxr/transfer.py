@@ -223,12 +223,10 @@ class _Transfer:
         """Let a request end that is not waited for any longer; it writes no more."""
         self._stopped = True
         answer, self._answer = self._answer, None
-        # Versions of urllib3 before 2.3 cannot wake the one who reads.
-        shut = getattr(answer and answer.raw, "shutdown", None)
-        if shut is not None:
+        if answer is not None:
             # It may have ended meanwhile.
             with contextlib.suppress(OSError, ValueError, RuntimeError):
-                shut()
+                answer.raw.shutdown()
 
     def run(self) -> None:
         """Request the missing bytes, and write them.
