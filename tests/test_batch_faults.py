@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ import spiceypy
 import xarray as xr
 import yaml
 from click.testing import CliRunner
+from helpers import tinykernels as tiny
 from helpers.products import product_id, two_windows, write_product
 
 from uvisxr.batch import manifest, pipeline, work
@@ -393,6 +395,30 @@ def test_every_step_that_fails_is_named(tmp_path: Path):
         record = work.attempt(job, pipeline.load(steps).resolved())
         assert (record["status"], record["step"]) == ("failed", step)
         assert not (tmp_path / "a.nc").exists()
+
+
+def test_a_worker_that_dies_in_spice_names_the_kernels(tmp_path: Path):
+    from distributed import KilledWorker
+
+    job = work.Job("/x/a.LBL", "a.nc", str(tmp_path), str(tmp_path), "")
+    error = KilledWorker("a", SimpleNamespace(address="x"), 1)
+    assert "SPICE" not in batch._failure(job, error)["error"]
+    folder = tmp_path / "kernels"
+    spk = tiny.spk(folder / "x.bsp", (10, 0, -1e9, 1e9))
+    code = f"""
+import os
+from uvisxr.batch import work
+from uvisxr.kernels.session import loaded
+with work._kernels_noted(work.Job(*{(job.label, job.output, job.folder, job.partial, "")!r})):
+    with loaded([{str(spk)!r}]):
+        os.abort()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60)
+    assert done.returncode == -signal.SIGABRT
+    assert batch._failure(job, error)["error"].startswith("a worker died when SPICE read x.bsp: ")
+    with work._kernels_noted(job):
+        pass
+    assert not work.kernels_in_work(job)
 
 
 def test_an_unforeseen_error_keeps_its_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -13,10 +13,11 @@ from helpers import tinykernels as tiny
 from helpers.loopback import Cut, Server, folder, serve
 from helpers.products import write_product
 
+from uvisxr import fetch
 from uvisxr.cli import main
 from uvisxr.errors import FetchError, UvisWarning
 from uvisxr.kernels import choose, requirements
-from uvisxr.kernels.listing import ArchiveFile
+from uvisxr.kernels.listing import ArchiveFile, kernel_sets
 from uvisxr.timescales import parse_et
 
 NAME = "FUV2005_230_15_15"
@@ -66,7 +67,16 @@ def server(archive: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> Iterat
     with serve(dict(archive)) as state:
         monkeypatch.setenv("UVISXR_URL_KERNELS", f"{state.url}kernels")
         monkeypatch.setenv("UVISXR_URL_GENERIC_KERNELS", f"{state.url}generic")
+        monkeypatch.setattr(requirements.fetch, "download", _whatever_it_holds)
         yield state
+
+
+def _whatever_it_holds(url: str, path: Path, sha256: str, size: int, **options: object) -> Path:
+    """Download a file of an archive whose files have the names of others."""
+    return DOWNLOAD(url, path, **options)
+
+
+DOWNLOAD = fetch.download
 
 
 @pytest.fixture
@@ -213,6 +223,18 @@ def test_half_a_text_kernel_is_not_kept(product: Path, cache: Path, server: Serv
     assert result.exit_code == 1
     assert "cas00172.tsc: this is not a kernel, or not a whole one" in result.stderr
     assert not list((cache / NEEDED[1]).parent.iterdir())
+
+
+@pytest.mark.parametrize("path", [NEEDED[0], NEEDED[4]])
+def test_another_file_than_the_archives_is_not_kept(
+    product: Path, cache: Path, server: Server, monkeypatch: pytest.MonkeyPatch, path: str
+):
+    monkeypatch.setattr(requirements.fetch, "download", DOWNLOAD)
+    (entry,) = (entry for entry in kernel_sets() if entry.fetch.path == path)
+    need = requirements.Need(entry.kind, entry.fetch.name, None, entry.fetch)
+    with pytest.raises(FetchError, match=r"bytes|sha256"):
+        requirements.get([need], cache)
+    assert not (cache / path).exists()
 
 
 def test_what_is_there_and_no_kernel_is_kept(tmp_path: Path, server: Server):

@@ -6,6 +6,7 @@ import re
 import struct
 from pathlib import Path
 
+import numpy as np
 import pytest
 from helpers import tinykernels as tiny
 
@@ -52,18 +53,25 @@ def test_whole_files_pass(spk: Path, ck: Path):
 
 
 def _big_endian(content: bytes) -> bytes:
-    """The same file of a machine with the other byte order, its data aside."""
+    """The same file of a machine with the other byte order."""
     turned = bytearray(content)
     turned[88:96] = b"BIG-IEEE"
     for at in (8, 12, 76, 80, 84):
         turned[at : at + 4] = turned[at : at + 4][::-1]
-    for record in _records(content):
+    records = _records(content)
+    # Summary records, each followed by one of names, come before the data.
+    for record in records:
         for at in range(record, record + 24, 8):
             turned[at : at + 8] = turned[at : at + 8][::-1]
         for at in range(record + 24, record + 1024, 40):
             for first, size in ((0, 8), (8, 8), *((16 + 4 * n, 4) for n in range(6))):
                 part = slice(at + first, at + first + size)
                 turned[part] = turned[part][::-1]
+    names = {record + 1024 for record in records}
+    for record in range(1024, len(content), 1024):
+        if record not in names and record not in records:
+            data = np.frombuffer(content, "<f8", 128, record).astype(">f8")
+            turned[record : record + 1024] = data.tobytes()
     return bytes(turned)
 
 

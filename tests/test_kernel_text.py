@@ -20,7 +20,7 @@ A = ( 1, 2
  B+='it''s ( odd = '
 C = ( 'x' 'y)'
 
-  'z' ) D = 4
+  'z' )
 \begintext
 NOR = 2
   \begindata
@@ -60,6 +60,13 @@ def test_variables_are_those_of_spice(tmp_path: Path, end: bytes):
         (b"A = ( 1 2\nB = 3\n", "the list of A has no end"),
         (b"A = ( 'x'\n 'y\n", "a string of A has no end"),
         (b"A = 'abc\nB = 1\n", "a string of A has no end"),
+        (b"A = ( 1 2 ) B = 3\n", "line 3 goes on after the list of A"),
+        (b"A = ( 1\n 2 ) 3\n", "line 4 goes on after the list of A"),
+        (b"A = ( 1 2" + b" " * 130 + b"3 )\n", "line 3 has more than 132 characters"),
+        (b"A = '" + b"x" * 81 + b"'\n", "string in line 3 has more than the 80 characters"),
+        (b"A = '\xf2'\n", "string in line 3 has characters that are not ASCII"),
+        (b"A\xf2 = 1\n", "line 3 has the byte 242"),
+        (b"A = 1\x00\n", "line 3 has the byte 0"),
         (b"A = 1\nB = 17", "last line has no line end, so SPICE ignores it"),
         (b"A = ( 1 2 )", "last line has no line end, so SPICE ignores it"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uvisxr import errors
-from uvisxr.kernels import choose, listing, meta, requirements, session
+from uvisxr.kernels import choose, coverage, listing, meta, requirements, session
 from uvisxr.kernels.coverage import ck_intervals, inside
 
 #: 2005-08-18T15:15, a day that YYDDD writes 05230.
@@ -806,6 +807,46 @@ def test_pointing_without_a_clock_is_an_error(folder: Path):
         ck_intervals(folder / "ck" / "05225_05235ra.bc", -82000)
 
 
+@pytest.mark.parametrize(
+    ("coefficients", "days", "words"),
+    [
+        ("( 0 0 1  256 1 1 )", 101, "ends 101 days before the last instant"),
+        ("( 0 0 1  256 1 1 )", 99, ""),
+        ("( 0 0 1 )", 9999, ""),
+    ],
+)
+def test_a_clock_reaches_the_instants(tmp_path: Path, coefficients: str, days: int, words: str):
+    clock = tiny.text(tmp_path / "x.tsc", "SCLK", SCLK01_COEFFICIENTS_82=coefficients)
+    told = pytest.warns(errors.UvisWarning, match=words) if words else contextlib.nullcontext()
+    with session.loaded([clock]), told:
+        coverage.check_clock(np.array([0.0, 1.0 + 86400.0 * days]))
+
+
+@pytest.mark.parametrize(
+    "coefficients", ["( 0 0 1 256 )", "( 0 0 1  0 1 1 )", "( 0 5 1  256 5 1 )", "( 0 0 -1 )"]
+)
+def test_a_clock_whose_numbers_are_none(tmp_path: Path, coefficients: str):
+    clock = tiny.text(tmp_path / "x.tsc", "SCLK", SCLK01_COEFFICIENTS_82=coefficients)
+    with (
+        session.loaded([clock]),
+        pytest.raises(errors.KernelError, match="clock kernel is corrupt"),
+    ):
+        coverage.check_clock(np.array([0.0]))
+
+
+def test_what_spice_is_to_read_is_noted_before(folder: Path):
+    noted: list[list[str]] = []
+    binary = [folder / "spk" / "de421.bsp", *sorted((folder / "ck").glob("*.bc"))[:1]]
+    with session.noting(lambda paths: noted.append([path.name for path in paths])):
+        with session.loaded(tiny.texts(folder / "again")):
+            pass
+        assert not noted
+        with session.loaded(binary):
+            assert noted == [[path.name for path in binary]]
+    with session.loaded(binary):
+        assert len(noted) == 1
+
+
 @settings(derandomize=True, deadline=None, max_examples=60)
 @given(
     st.lists(st.tuples(st.integers(0, 30), st.integers(0, 8)), max_size=6),
@@ -1053,6 +1094,24 @@ KERNELS_TO_LOAD = ( 'nor/this.tf' )
     spiceypy.furnsh(str(listed))
     assert [str(listed), *map(str, found)] == _loaded()
     assert _names(found) == ["a.tf", "b.tf", "c d.tf", "e'f.tf"]
+
+
+@pytest.mark.parametrize("symbols", [("A", "AB"), ("AB", "A")])
+def test_a_symbol_may_begin_another(tmp_path: Path, symbols: tuple[str, str]):
+    places = {"A": tmp_path / "a", "AB": tmp_path / "b"}
+    files = [
+        tiny.text(place / "x.tf", "FK", **{f"X_{name}": "1"}) for name, place in places.items()
+    ]
+    listed = tiny.text(
+        tmp_path / "m.tm",
+        "MK",
+        PATH_SYMBOLS="( " + " ".join(f"'{name}'" for name in symbols) + " )",
+        PATH_VALUES="( " + "\n".join(f"'{places[name]}'" for name in symbols) + " )",
+        KERNELS_TO_LOAD="( '$A/x.tf' '$AB/x.tf' )",
+    )
+    assert meta.expand(listed) == files
+    spiceypy.furnsh(str(listed))
+    assert _loaded() == [str(listed), *map(str, files)]
 
 
 @pytest.mark.parametrize("value", ["( a.tf )", "17", "( 'a.tf' b.tf )", "( 'a.tf"])

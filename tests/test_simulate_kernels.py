@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 import spiceypy
 
 from uvisxr import simulate
-from uvisxr.errors import ExportError
+from uvisxr.errors import ExportError, KernelError, UvisError
 from uvisxr.instrument.detector import Window
 from uvisxr.kernels.session import LOCK, loaded
 from uvisxr.simulate import Simulation, flight, kernels
@@ -82,6 +85,36 @@ def test_geometry_against_scalar_spice(titan, located, pic, pixel):
     else:
         assert one.alt < 0
         np.testing.assert_allclose([one.phase, one.sza, one.ems], angles, atol=1e-4)
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_a_text_cut_anywhere_gives_no_other_number(titan, tmp_path, number):
+    ds = titan.open().isel(pic=[0], pixel=[0, 30])
+    known = ds.uvis.geometry(kernels=titan.kernels)
+    kernels = [Path(shutil.copy(path, tmp_path)) for path in titan.kernels]
+    content = kernels[number].read_bytes()
+    refused = 0
+    for size in np.linspace(0, len(content) - 2, 40).astype(int):
+        kernels[number].write_bytes(content[:size])
+        try:
+            found = ds.uvis.geometry(kernels=tmp_path)
+        except UvisError as error:
+            assert kernels[number].name in str(error)
+            refused += 1
+        else:
+            # It has lost nothing, or only what the FUV channel at Titan has no need of.
+            for name in ("lat", "lon", "ra", "dec", "alt"):
+                np.testing.assert_array_equal(found[name], known[name])
+    assert refused >= 36
+
+
+@pytest.mark.parametrize("lost", ["TKFRAME_-82840_UNITS    = 'DEGREES'", "'DEGREES'"])
+def test_angles_without_units_are_an_error(titan, tmp_path, lost):
+    kernels = [Path(shutil.copy(path, tmp_path)) for path in titan.kernels]
+    text = kernels[2].read_text()
+    kernels[2].write_text(text.replace(lost, "" if lost[0] == "T" else "0.5", 1))
+    with pytest.raises(KernelError, match="FUV without TKFRAME_-82840_UNITS"):
+        titan.open().isel(pic=[0], pixel=[0]).uvis.geometry(kernels=kernels)
 
 
 def test_clock_is_the_line_of_the_package(titan):

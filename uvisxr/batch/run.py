@@ -527,4 +527,6 @@ def _failure(job: work.Job, error: BaseException) -> dict[str, Any]:
     else:
         # The scheduler's own error: workers died on the task, or it was cancelled.
         step, kind, message = "worker", type(error).__name__, str(error)
+        if kernels := work.kernels_in_work(job):
+            message = f"a worker died when SPICE read {kernels}: replace these kernels ({message})"
     return job.record() | work.failed(step, kind, message)

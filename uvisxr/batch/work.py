@@ -29,7 +29,7 @@ from .._version import __version__
 from ..dataset import inputs
 from ..errors import ExportError, LeftOutWarning, UvisError, warn_user
 from ..files import sha256, whole_file
-from ..kernels.session import keep_for_good, keeping
+from ..kernels.session import keep_for_good, keeping, noting
 from ..netcdf import writing
 from ..netcdf.compact import compacted
 from ..numerics.poisson import missing
@@ -129,6 +129,7 @@ def attempt(
     with (
         _ONE_AT_A_TIME,
         keeping(),
+        _kernels_noted(job),
         options.applied(_alone(settings or options.current())),
         warnings.catch_warnings(record=True) as caught,
     ):
@@ -155,6 +156,35 @@ def attempt(
     left = list(dict.fromkeys(left))
     record |= {"left_out": left} if left else {}
     return record | {"status": "done", "seconds": seconds, "warnings": messages}
+
+
+@contextlib.contextmanager
+def _kernels_noted(job: Job) -> Iterator[None]:
+    """Keep, while the product is in work, the names of the kernels that SPICE was given last."""
+    path = _note(job)
+
+    def note(kernels: list[Path]) -> None:
+        with contextlib.suppress(OSError):
+            path.write_text(", ".join(kernel.name for kernel in kernels), encoding="utf-8")
+
+    try:
+        with noting(note):
+            yield
+    finally:
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def _note(job: Job) -> Path:
+    return Path(job.partial) / f"{job.output}.kernels"
+
+
+def kernels_in_work(job: Job) -> str:
+    """The kernels that SPICE had last been given when a worker died on a product; empty if none."""
+    try:
+        return _note(job).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def _alone(settings: Options) -> Options:

@@ -14,11 +14,17 @@ from pathlib import Path
 import numpy as np
 import spiceypy
 from spiceypy import cyice
-from spiceypy.utils.exceptions import SpiceyError
+from spiceypy.utils.exceptions import NotFoundError, SpiceyError
 
-from ..errors import KernelError
+from ..errors import KernelError, warn_user
 from .bodies import BARYCENTRE, SPACECRAFT, SPACECRAFT_CODE, SUN
-from .session import LOCK, check_file, loaded, spice_reason, stamp
+from .session import LOCK, about_to_read, check_file, loaded, spice_reason, stamp
+
+#: How Cassini's clock runs: from a count on, the time then and the rate.
+_COEFFICIENTS = "SCLK01_COEFFICIENTS_82"
+
+#: Days for which the last rate holds; the last clock kernel ends 71 days before the mission did.
+_REACH = 100.0
 
 #: Integers and doubles of an SPK segment descriptor (*SPK* required reading).
 _ND, _NI = 2, 6
@@ -54,6 +60,7 @@ def spk_segments(path: str | Path) -> tuple[Segment, ...]:
 @lru_cache(maxsize=4096)
 def _spk_segments(path: str, _inode: int, _mtime: int, _size: int) -> tuple[Segment, ...]:
     found = []
+    about_to_read([path])
     with LOCK:
         try:
             handle = spiceypy.dafopr(path)
@@ -111,6 +118,7 @@ def ck_intervals(path: str | Path, frame_id: int) -> np.ndarray:
 
 @lru_cache(maxsize=4096)
 def _ck_ticks(path: str, _inode: int, _mtime: int, _size: int, frame_id: int) -> tuple[float, ...]:
+    about_to_read([path])
     try:
         if frame_id not in spiceypy.ckobj(path):
             return ()
@@ -118,6 +126,40 @@ def _ck_ticks(path: str, _inode: int, _mtime: int, _size: int, frame_id: int) ->
         return tuple(cell[index] for index in range(spiceypy.card(cell)))
     except SpiceyError as error:
         raise KernelError(f"cannot read the CK file {path}: {spice_reason(error)}") from error
+
+
+def check_clock(ets: np.ndarray) -> None:
+    """Check the coefficients of the loaded clock kernel, and that they reach some instants.
+
+    Raises
+    ------
+    KernelError
+        They are not triples of rising counts and times and a rate.
+
+    Warns
+    -----
+    UvisWarning
+        They end long before the last instant, as in a clock kernel that was cut or is old.
+    """
+    try:
+        size, _ = spiceypy.dtpool(_COEFFICIENTS)
+        values = np.array(spiceypy.gdpool(_COEFFICIENTS, 0, size), float)
+    except NotFoundError:
+        # Numbers without which SPICE says what is missing.
+        return
+    rows = values[: size - size % 3].reshape(-1, 3)
+    if size % 3 or not ((np.diff(rows[:, :2], axis=0) > 0).all() and (rows[:, 2] > 0).all()):
+        raise KernelError(
+            f"the loaded clock kernel is corrupt: {_COEFFICIENTS} is no list of rising counts and "
+            "times with a rate each; download it again"
+        )
+    # A clock of a single row is meant for all times.
+    beyond = (ets.max() - rows[-1, 1]) / 86400 if len(rows) > 1 and ets.size else 0.0
+    if beyond > _REACH:
+        warn_user(
+            f"the clock kernel ends {beyond:.0f} days before the last instant: the pointing may be "
+            "of other times; use a whole one of later date, cas00172.tsc"
+        )
 
 
 def inside(intervals: np.ndarray, ets: np.ndarray) -> np.ndarray:

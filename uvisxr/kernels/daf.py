@@ -2,7 +2,7 @@
 
 SPICE trusts the numbers in a file. A wrong count makes it write past its arrays, which ends the
 Python process, and a summary record that names itself as the next one makes it read for ever, so
-files are checked before SPICE sees them.
+files are checked before SPICE sees them: their structure here, that of their data by `layouts`.
 
 References
 ----------
@@ -12,11 +12,17 @@ NAIF required reading *DAF* (file record, summary records), *SPK*, *CK* and *PCK
 from __future__ import annotations
 
 import math
+import os
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+
 from ..errors import KernelError
+from . import layouts
 
 #: First words of such files; those of the 1990s do not say what they hold.
 WORDS = (b"DAF/", b"NAIF/DAF")
@@ -38,7 +44,7 @@ class _Fault(Exception):
 def check(path: Path) -> None:
     """Check the file record, the chain of summary records and the segments that these list.
 
-    Only these records are read, not the data.
+    Of the data only times are read, and what tells how they are divided.
 
     Parameters
     ----------
@@ -52,17 +58,41 @@ def check(path: Path) -> None:
     OSError
         It cannot be read.
     """
-    size = path.stat().st_size
+    with _explained(path) as file:
+        _segments(file)
+
+
+def check_numbers(path: Path) -> None:
+    """Check, beyond what `check` does, that all data are numbers, and of what they can be.
+
+    The whole file is read.
+
+    Raises
+    ------
+    KernelError, OSError
+        As `check`.
+    """
+    with _explained(path) as file:
+        segments, read = _segments(file)
+        for segment in segments:
+            if found := layouts.fault(segment, read, deep=True):
+                raise _Fault(found)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[BinaryIO]:
     with path.open("rb") as file:
         try:
-            _check(file, size)
+            yield file
         except _Fault as fault:
             raise KernelError(
                 f"the kernel {path} is truncated or corrupt: {fault}; download it again"
             ) from None
 
 
-def _check(file: BinaryIO, size: int) -> None:
+def _segments(file: BinaryIO) -> tuple[list[layouts.Segment], layouts.Read]:
+    """The segments of a file whose structure is sound, and what reads its numbers."""
+    size = os.fstat(file.fileno()).st_size
     head = file.read(_RECORD)
     if len(head) < _RECORD:
         raise _Fault(f"it has {size} bytes, less than its file record")
@@ -70,12 +100,33 @@ def _check(file: BinaryIO, size: int) -> None:
     doubles, integers = struct.unpack_from(f"{order}2i", head, 8)
     first, last, free = struct.unpack_from(f"{order}3i", head, 76)
     kind = head[4:8]
+    if not head.startswith(b"NAIF/") and kind not in _SHAPES:
+        raise _Fault(f"it says to hold {kind!r}, not SPK, CK or PCK")
     if (doubles, integers) not in ([_SHAPES[kind]] if kind in _SHAPES else _SHAPES.values()):
         raise _Fault(f"its summaries have {doubles} double numbers and {integers} integers")
     stated = (free - 1) * 8
     if size < stated or stated < _RECORD:
         raise _Fault(f"it has {size} bytes, but its file record says {stated}")
-    _check_chain(file, size, order, (doubles, integers), (first, last, free), kind)
+    listed = _summaries(file, size, order, (doubles, integers), (first, last))
+
+    def read(first: int, last: int) -> np.ndarray:
+        file.seek(8 * (first - 1))
+        return np.frombuffer(file.read(8 * (last - first + 1)), f"{order}f8")
+
+    # Old files do not say what they hold: one of the two that have such summaries.
+    kinds = (
+        [kind] if kind in _SHAPES else [k for k, shape in _SHAPES.items() if shape[1] == integers]
+    )
+    faults = []
+    for kind in kinds:
+        segments = [
+            layouts.Segment(kind, start, stop, tuple(int(number) for number in numbers))
+            for start, stop, *numbers in listed
+        ]
+        faults.append(next(filter(None, (_fault(one, free, read) for one in segments)), ""))
+        if not faults[-1]:
+            return segments, read
+    raise _Fault(faults[0])
 
 
 def _byte_order(head: bytes) -> str:
@@ -88,16 +139,16 @@ def _byte_order(head: bytes) -> str:
     return "<" if int.from_bytes(head[8:12], "little") < _DOUBLES else ">"
 
 
-def _check_chain(
+def _summaries(
     file: BinaryIO,
     size: int,
     order: str,
     shape: tuple[int, int],
-    pointers: tuple[int, int, int],
-    kind: bytes,
-) -> None:
+    pointers: tuple[int, int],
+) -> list[tuple[float, ...]]:
+    found: list[tuple[float, ...]] = []
     doubles, integers = shape
-    first, last, free = pointers
+    first, last = pointers
     length = 8 * (doubles + (integers + 1) // 2)
     most = (_DOUBLES - _CONTROL) * 8 // length
     record, previous = first, 0
@@ -117,23 +168,23 @@ def _check_chain(
             raise _Fault(f"summary record {record} has {count:g} summaries, of {most} at most")
         for index in range(int(count)):
             at = 8 * _CONTROL + index * length
-            summary = struct.unpack_from(f"{order}{doubles}d{integers}i", content, at)
-            _check_segment(summary, free, kind)
+            found.append(struct.unpack_from(f"{order}{doubles}d{integers}i", content, at))
         if not (0 <= after <= size and after == int(after)):
             raise _Fault(f"it has no record {after:g}, which should hold summaries")
         record, previous = int(after), record
     if not seen or previous != last:
         raise _Fault(f"its last summary record is {previous}, but its file record says {last}")
+    return found
 
 
-def _check_segment(summary: tuple[float, ...], free: int, kind: bytes) -> None:
-    begin, end = summary[-2:]
-    if not 1 <= begin <= end < free:
-        raise _Fault(f"a segment has the addresses {begin} to {end}, of {free - 1}")
-    if kind not in _SHAPES:
-        return
-    start, stop, body, center = summary[:4]
+def _fault(segment: layouts.Segment, free: int, read: layouts.Read) -> str:
+    """What is wrong with a segment; empty if nothing is."""
+    begin, end = segment.codes[-2:]
+    start, stop = segment.start, segment.stop
+    if not _RECORD // 8 < begin <= end < free:
+        return f"a segment has the addresses {begin} to {end}, of {free - 1}"
     if not (math.isfinite(start) and math.isfinite(stop) and start <= stop):
-        raise _Fault(f"a segment lasts from {start:g} to {stop:g}")
-    if kind == b"SPK " and body == center:
-        raise _Fault(f"a segment places body {body} relative to itself")
+        return f"a segment lasts from {start:g} to {stop:g}"
+    if segment.kind == b"SPK " and segment.codes[0] == segment.codes[1]:
+        return f"a segment places body {segment.codes[0]} relative to itself"
+    return layouts.fault(segment, read)

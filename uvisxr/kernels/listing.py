@@ -52,6 +52,10 @@ class ArchiveFile:
         Its class within the kind.
     start, stop : datetime64[D]
         First day covered, and the day after the last; NaT for files with no time limits.
+    size : int, optional
+        Bytes, if known.
+    sha256 : str, optional
+        If known.
     """
 
     kind: str
@@ -60,6 +64,8 @@ class ArchiveFile:
     group: str = ""
     start: np.datetime64 = _ALWAYS
     stop: np.datetime64 = _ALWAYS
+    size: int | None = None
+    sha256: str | None = None
 
     @property
     def name(self) -> str:
@@ -129,7 +135,7 @@ def kernel_sets() -> tuple[KernelSet, ...]:
             kind,
             tuple(entry["choose"]),
             frozenset(entry.get("gives", ())),
-            ArchiveFile(kind, entry["fetch"]["location"], entry["fetch"]["path"]),
+            ArchiveFile(kind, **entry["fetch"]),
         )
         for kind, entry in _document()["sets"].items()
     )

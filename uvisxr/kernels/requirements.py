@@ -354,7 +354,12 @@ def get(needs: Iterable[Need], folder: Path) -> list[Path]:
         mirror = fetch.variable(need.source.location)
         mend = f"nothing of it was kept; check the address, or set {mirror} to a mirror"
         check = partial(_check_kernel, "this", mend)
-        got.append(fetch.download(address, path, check=check, kind=need.source.location))
+        source = need.source
+        got.append(
+            fetch.download(
+                *(address, path, source.sha256, source.size), check=check, kind=source.location
+            )
+        )
     return got
 
 

@@ -23,8 +23,9 @@ from __future__ import annotations
 import logging
 import os
 import re
+import textwrap
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -61,6 +62,9 @@ TEXTS = ("LSK", "SCLK", "FK", "IK", "PCK", "TEXT")
 
 #: Larger files that do not say to be kernels are none, bytes.
 _LONGEST_TEXT = 20_000_000
+
+#: Most characters of what SPICE says that an error repeats.
+_REASON = 240
 
 #: Names of pool variables requested at once.
 _PAGE = 500
@@ -99,6 +103,29 @@ class _Kept:
 
 
 _KEPT = _Kept()
+
+#: What is called with the binary kernels that SPICE is to read next; see `noting`.
+_NOTED: list[Callable[[list[Path]], None]] = []
+
+
+@contextmanager
+def noting(note: Callable[[list[Path]], None]) -> Iterator[None]:
+    """Have the binary kernels told that SPICE is given, before it is, in a `with` block.
+
+    Should one end the process, others can know which.
+    """
+    _NOTED.append(note)
+    try:
+        yield
+    finally:
+        _NOTED.remove(note)
+
+
+def about_to_read(paths: Iterable[str | Path]) -> None:
+    """Tell those who note it which of some kernels, the binary ones, SPICE is to read."""
+    if _NOTED and (binary := [Path(path) for path in paths if _whole(path).text is None]):
+        for note in _NOTED:
+            note(binary)
 
 
 @contextmanager
@@ -234,6 +261,7 @@ def _added(paths: list[Path], kept: list[Path]) -> Iterator[None]:
         alone = not spiceypy.ktotal("ALL")
         done: list[Path] = []
         try:
+            about_to_read(paths)
             for path in paths:
                 check_file(path)
                 _furnish(path)
@@ -296,9 +324,10 @@ class Content:
 def check_file(path: str | Path) -> str:
     """Type of a kernel file: SPK, CK, one of `TEXTS`, or MK.
 
-    SPICE decides what a kernel is, with three exceptions: it accepts any file as an empty text
-    kernel, takes what is left of a truncated one for the whole, and notices a wrong record of a
-    binary one late or never. All are rejected here. Text kernels that say to be of a type that
+    SPICE decides what a kernel is, with four exceptions: it accepts any file as an empty text
+    kernel, takes what is left of a truncated one for the whole, notices a wrong record of a binary
+    one late or never, and knows files of shapes and events (DAS), which no geometry here uses. All
+    are rejected here. Text kernels that say to be of a type that
     there is not are TEXT.
 
     Raises
@@ -385,8 +414,12 @@ def _is_marked(path: Path, head: bytes, size: int) -> bool:
 
 
 def _binary_kind(path: Path, head: bytes) -> str:
-    if head.startswith(daf.WORDS):
-        daf.check(path)
+    if not head.startswith(daf.WORDS):
+        raise KernelError(
+            f"{path} holds {_word(head[:8])}, no positions, orientations or constants: leave it "
+            "out, as the geometry does not use it"
+        )
+    daf.check(path)
     # The word of old files does not say what they hold; SPICE looks at their segments.
     return _old_kind(path) if head.startswith(b"NAIF/") else _word(head[4:8])
 
@@ -407,15 +440,29 @@ def _old_kind(path: Path) -> str:
 
 def _furnish(path: Path) -> None:
     try:
+        _check_numbers(*stamp(path))
+    except OSError as error:
+        raise KernelError(f"cannot read the kernel {path}: {error.strerror or error}") from error
+    try:
         spiceypy.furnsh(str(path))
     except SpiceyError as error:
         raise KernelError(f"SPICE cannot load {path}: {spice_reason(error)}") from error
 
 
+@lru_cache(maxsize=2**16)
+def _check_numbers(name: str, _inode: int, _mtime: int, _size: int) -> None:
+    """Check the data of a binary kernel, once for each file that is loaded."""
+    with Path(name).open("rb") as file:
+        binary = file.read(8).startswith(daf.WORDS)
+    if binary:
+        daf.check_numbers(Path(name))
+
+
 def spice_reason(error: SpiceyError) -> str:
-    """A SPICE error's short and long messages, on one line."""
+    """A SPICE error's short and long messages, on one line of bounded length."""
     parts = (getattr(error, "short", ""), getattr(error, "long", ""))
-    return " ".join(" ".join(part for part in parts if part).split()) or str(error)
+    text = " ".join(part for part in parts if part) or str(error)
+    return textwrap.shorten(text, _REASON, placeholder=" ...")
 
 
 def _pool() -> dict[str, np.ndarray | list[str]]:

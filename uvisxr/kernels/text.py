@@ -1,7 +1,8 @@
 """Structure of text kernels: what they set, and whether they are whole.
 
 SPICE reads what there is of a file that was cut short: it takes half a list for a whole one, and
-ignores a last line that has no end.
+ignores a last line that has no end. It cuts long lines and strings too, and ignores what follows a
+list on its last line, all without a word.
 
 References
 ----------
@@ -16,6 +17,13 @@ from dataclasses import dataclass
 _STRING = re.compile(rb"'(?:[^']|'')*'")
 _ASSIGNMENT = re.compile(rb"[ \t]*([^\s=()',]+?)[ \t]*\+?=")
 _LINE_END = re.compile(rb"\r\n|\r|\n")
+_NOT_ASCII = re.compile(rb"[^\t -~]")
+
+#: Longest line and longest string that SPICE reads whole.
+_LINE, _LONGEST = 132, 80
+
+#: The variable of meta-kernels, which SPICE's reader is not given.
+_META = "KERNELS_TO_LOAD"
 
 
 @dataclass(frozen=True)
@@ -50,9 +58,9 @@ def parse(content: bytes) -> Text:
     """
     *lines, rest = _LINE_END.split(content)
     names: dict[str, None] = {}
-    fault = ""
+    fault = cut = ""
     in_data = in_list = False
-    for line in lines:
+    for number, line in enumerate(lines, 1):
         word = line.strip()
         if word in (b"\\begindata", b"\\begintext"):
             in_data = word == b"\\begindata"
@@ -66,13 +74,33 @@ def parse(content: bytes) -> Text:
                 in_list = False
             if b"'" in bare:
                 fault = fault or f"a string of {_last(names)} has no end"
+            if match := _NOT_ASCII.search(bare):
+                fault = fault or f"line {number} has the byte {match[0][0]}, which is no text"
+            ended = not in_list and b"(" not in bare
             for sign in re.findall(rb"[()]", bare):
                 in_list = sign == b"("
+            if not in_list and not ended and bare.rpartition(b")")[2].strip():
+                fault = fault or f"line {number} goes on after the list of {_last(names)}"
+            cut = cut or _cut(line, number)
     if in_list:
         fault = fault or f"the list of {_last(names)} has no end"
     if in_data and rest.strip() not in (b"", b"\\begintext"):
         fault = fault or "its last line has no line end, so SPICE ignores it"
+    if _META not in names:
+        fault = fault or cut
     return Text(frozenset(names), fault, not in_data and not rest.strip())
+
+
+def _cut(line: bytes, number: int) -> str:
+    """What SPICE would not take of a line of data, or not as it is."""
+    if len(line.rstrip()) > _LINE:
+        return f"line {number} has more than {_LINE} characters, where SPICE cuts it"
+    for string in _STRING.findall(line):
+        if _NOT_ASCII.search(string):
+            return f"a string in line {number} has characters that are not ASCII"
+        if len(string[1:-1].replace(b"''", b"'")) > _LONGEST:
+            return f"a string in line {number} has more than the {_LONGEST} characters SPICE keeps"
+    return ""
 
 
 def _last(names: dict[str, None]) -> str:
