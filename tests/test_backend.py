@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import pickle
 import shutil
 import threading
@@ -347,3 +348,8 @@ def test_a_product_that_holds_a_part_of_another(three, tmp_path, how):
     part = write_product(tmp_path / "part", NAME, samples=2)
     with pytest.raises(ArgumentError, match="some files hold the same exposures"):
         xr.open_mfdataset([*three, part], engine="uvis", **how)
+
+
+def test_no_pipe_is_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "x.LBL")
+    assert not UvisBackend().guess_can_open(tmp_path / "x.LBL")

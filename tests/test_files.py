@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -372,3 +374,46 @@ def test_names_are_followed_through_no_link_out_of_their_folder(tmp_path: Path):
     for name in ("a/x", "within/x", "new/x"):
         for folder in (here, tmp_path / "link"):
             assert files.inside(folder, name) == folder / name
+
+
+def test_what_killed_writers_left_is_removed_by_the_next(tmp_path: Path):
+    """At once if their process is gone; what others write, or hide, stays."""
+    script = (
+        "import os, sys, signal\n"
+        "from uvisxr.files import whole_file\n"
+        "with whole_file(sys.argv[1]) as name:\n"
+        "    name.write_text('half')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", script, str(tmp_path / "a.nc")], check=False)
+    assert len(list(tmp_path.iterdir())) == 1
+    elsewhere = tmp_path / f".b.nc.{'0' * 32}.part"
+    older = tmp_path / f".c.nc.{'1' * 32}.part"
+    own = tmp_path / ".d.part"
+    for path in (elsewhere, older, own):
+        path.write_text("half")
+    for path in (older, own):
+        os.utime(path, (1e9, 1e9))
+    files._sweep.cache_clear()
+    with files.whole_file(tmp_path / "e.nc") as name:
+        name.write_text("whole")
+        files._sweep.cache_clear()
+        # Those of this process are in use.
+        files.write_text(tmp_path / "f.txt", "whole")
+    assert {path.name for path in tmp_path.iterdir()} == {
+        elsewhere.name,
+        ".d.part",
+        "e.nc",
+        "f.txt",
+    }
+
+
+def test_only_ordinary_files_are_read_whole(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero"), tmp_path):
+        with pytest.raises(OSError, match=r"no ordinary file|directory"):
+            files.read_whole(path, 100)
+    (tmp_path / "a").write_bytes(bytes(100))
+    assert files.read_whole(tmp_path / "a", 100) == bytes(100)
+    with pytest.raises(OSError, match="longer than 99 bytes"):
+        files.read_whole(tmp_path / "a", 99)

@@ -7,11 +7,14 @@ are appended.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import logging
 import os
+import platform
 import re
 import stat
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
@@ -39,6 +42,11 @@ _SHOWN = 40
 _LONGEST = 255
 
 _DRIVE = re.compile(r"[A-Za-z]:")
+#: Temporary names: where the writer was, its process, and a number that no other has.
+_LEFT = re.compile(r"\..*\.([0-9a-f]{8})([0-9a-f]{8})[0-9a-f]{16}\.part", re.DOTALL)
+
+#: Seconds after which nobody writes to a temporary file any more.
+_DAY = 86400
 
 _Paths = Iterable[str | os.PathLike[str]]
 
@@ -140,8 +148,9 @@ def whole_file(
     # Libraries shorten "link/.." to "." before they open a name; the real folder has no such parts.
     place = real(path.parent)
     path = place / path.name
-    name = f"{_hidden(path)}{uuid.uuid4().hex}.part"
-    temporary = (real(folder) if folder else place) / name
+    where = real(folder) if folder else place
+    _sweep(where)
+    temporary = where / f"{_hidden(path)}{_writer()}{uuid.uuid4().hex[:16]}.part"
     try:
         yield temporary
         temporary.replace(path)
@@ -174,6 +183,51 @@ def temporaries(path: Path) -> list[Path]:
     names = (Path(entry) for entry in os.scandir(real(path.parent)))
     form = re.compile(re.escape(_hidden(path)) + r"[0-9a-f]{32}\.part")
     return sorted(name for name in names if form.fullmatch(name.name))
+
+
+@lru_cache(maxsize=1)
+def _machine() -> str:
+    """Eight digits for where processes have numbers of their own: a computer since it was started,
+    or a container in it."""
+    parts = [platform.node()]
+    with contextlib.suppress(OSError):
+        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text())
+        parts.append(str(Path("/proc/self/ns/pid").stat().st_ino))
+    return hashlib.blake2b("".join(parts).encode(), digest_size=4).hexdigest()
+
+
+def _writer() -> str:
+    """Sixteen digits for this process."""
+    return f"{_machine()}{os.getpid() % 2**32:08x}"
+
+
+@lru_cache(maxsize=256)
+def _sweep(folder: Path) -> None:
+    """Remove what writers that were killed have left in a folder; once for each process.
+
+    Of writers elsewhere nothing is known: what they left goes when it is a day old.
+    """
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            left = _LEFT.fullmatch(entry.name)
+            if left and entry.is_file(follow_symlinks=False):
+                with contextlib.suppress(OSError):
+                    old = time.time() - entry.stat().st_mtime > _DAY
+                    if old or (left[1] == _machine() and not _lives(int(left[2], 16))):
+                        Path(entry.path).unlink()
+
+
+def _lives(process: int) -> bool:
+    """Whether a process runs; so it is said too where that cannot be asked."""
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def write_text(
@@ -291,6 +345,35 @@ def _stat(path: str | os.PathLike[str]) -> os.stat_result | None:
         return os.stat(path)  # noqa: PTH116 - of an address, Path would make another text
     except (OSError, ValueError):
         return None
+
+
+def read_whole(path: str | os.PathLike[str], most: int) -> bytes:
+    """All bytes of an ordinary file, if it has no more than some number of them.
+
+    Raises
+    ------
+    OSError
+        It cannot be read, is longer, or is a pipe, a device or a folder: these are not waited for.
+    """
+    # Of a file that grows meanwhile, as much as it had.
+    raw, size = read_beginning(path, most)
+    if size > most:
+        raise OSError(errno.EFBIG, f"it is longer than {most} bytes", os.fspath(path))
+    return raw
+
+
+def read_beginning(path: str | os.PathLike[str], count: int) -> tuple[bytes, int]:
+    """The first bytes of an ordinary file, and how many it has; errors as of `read_whole`."""
+    with open(path, "rb", opener=_at_once) as stream:
+        there = os.fstat(stream.fileno())
+        if not stat.S_ISREG(there.st_mode):
+            raise OSError(errno.EINVAL, "it is no ordinary file", os.fspath(path))
+        return stream.read(min(count, there.st_size)), there.st_size
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open a file without waiting for what may never come."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def sha256(path: str | os.PathLike[str]) -> str:
