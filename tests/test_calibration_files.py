@@ -112,6 +112,7 @@ def save_file(tmp_path, monkeypatch):
     def write(**content):
         (tmp_path / "trend.sav").write_bytes(b"SR")
         monkeypatch.setattr(formats, "readsav", lambda path: content)
+        monkeypatch.setattr(formats.saves, "check", lambda raw: None)
         return tmp_path / "trend.sav"
 
     return write
@@ -309,3 +310,37 @@ def test_there_is_no_public_trend_of_euv(tmp_path):
     calfiles.folder(tmp_path, "EUV")
     with pytest.raises(CalibrationError, match=r"no public one.*trend=False"):
         load(EUV, CLOCK, True, "spica", tmp_path)
+
+
+@pytest.mark.parametrize("word", ["inf", "-Infinity", "1_0", "1e999", "0x1p3", "1d3", "\xb2"])
+def test_words_that_only_python_takes_for_numbers(tmp_path, word):
+    path = tmp_path / "FUV_1999_Lab_Cal.dat"
+    path.write_text(f"a title\n 1100. {word} .1  1300. 3. .3\n", encoding="latin-1")
+    with pytest.raises(CalibrationError, match=r"FUV_1999_Lab_Cal\.dat: "):
+        formats.read_lab(path)
+
+
+def test_a_title_that_has_swallowed_a_row(tmp_path):
+    path = tmp_path / "FUV_1999_Lab_Cal.dat"
+    rows = "1100. 1. .1  1300. 3. .3\n 1200. 2. .2  1400. 4. .4\n"
+    for title in ("a title ", "a title"):
+        path.write_text(title + rows)
+        with pytest.raises(CalibrationError, match="a line break is lost"):
+            formats.read_lab(path)
+
+
+@pytest.mark.parametrize(
+    ("t0", "rate"), [(-1e300, -1e-8), (1e300, -1e-8), (1.4e9, 1e-3), (np.nan, 0.0)]
+)
+def test_evolutions_of_no_detector(tmp_path, t0, rate):
+    a = np.stack([np.full(1024, v) for v in (-0.5, rate, 1.5)]).astype(">f4")
+    path = tmp_path / "evolution.DAT"
+    path.write_bytes(np.array(t0, ">f8").tobytes() + a.tobytes())
+    with pytest.raises(CalibrationError, match=r"evolution\.DAT"):
+        formats.read_evolution(path)
+
+
+def test_pipes_are_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(CalibrationError, match="no ordinary file"):
+        formats.read_flat(tmp_path / "pipe")

@@ -5,6 +5,7 @@ Parsed files are cached until their size or modification time changes; the array
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, wraps
@@ -16,8 +17,22 @@ import numpy as np
 from scipy.io import readsav
 
 from ..errors import CalibrationError
-from ..files import real
+from ..files import read_whole, real
 from ..instrument.channel import N_BANDS, N_LINES
+from . import saves
+
+#: Longest table of numbers, in bytes: a flat field has 0.9 MB.
+_LONGEST = 2**23
+
+#: Most points of a laboratory table.
+_POINTS = N_BANDS
+
+#: What numbers are written with, besides NaN.
+_NUMBERS = b"0123456789+-.eE \t\r\n\f"
+_NAN = re.compile(rb"(?<![^\s])nan(?![^\s])", re.IGNORECASE)
+
+#: Fastest change of the sensitivity, 1/s: the real parameters reach 1.1e-6.
+_FASTEST = 1e-5
 
 #: Command that downloads the files.
 FETCH = "uvisxr calibration fetch"
@@ -110,6 +125,16 @@ def _frozen(array: np.ndarray) -> np.ndarray:
     return array
 
 
+def _bytes(path: Path, most: int = _LONGEST) -> bytes:
+    try:
+        return read_whole(path, most)
+    except OSError as error:
+        raise CalibrationError(
+            f"cannot read {path}: {error.strerror or error}; replace the file, for example with "
+            f"`{FETCH}`"
+        ) from error
+
+
 def _malformed(path: Path, why: str) -> CalibrationError:
     return CalibrationError(f"{path}: {why}; replace the file, for example with `{FETCH}`")
 
@@ -117,6 +142,8 @@ def _malformed(path: Path, why: str) -> CalibrationError:
 def _lab(path: Path, points: np.ndarray) -> Lab:
     if not (np.isfinite(points).all() and (np.diff(points[:, 0]) > 0).all()):
         raise _malformed(path, "laboratory wavelengths are not ascending finite numbers")
+    if not (points >= 0).all():
+        raise _malformed(path, "laboratory sensitivities or their errors are negative")
     return Lab(*(_frozen(np.ascontiguousarray(column)) for column in points.T))
 
 
@@ -129,21 +156,43 @@ def read_lab(path: Path) -> Lab:
     CalibrationError
         The file is missing or does not have six columns.
     """
-    rows = _numbers(path, 6)
+    rows = _numbers(path, 6, 3 * _POINTS)
     return _lab(path, np.concatenate([rows[:, :3], rows[:, 3:]]))
 
 
-def _numbers(path: Path, columns: int) -> np.ndarray:
-    """Numbers after the title line of a text file, in rows."""
+def _numbers(path: Path, columns: int, most: int) -> np.ndarray:
+    """Numbers after the title line of a text file, in rows; no more than so many."""
     # The files occur with all three kinds of line ending.
-    _, *lines = path.read_bytes().decode("latin-1").splitlines() or [""]
+    title, *lines = _bytes(path).splitlines() or [b""]
+    body = b"\n".join(lines)
+    # Python's float() would also take inf, infinity and 1_000.
+    strange = _NAN.sub(b"", body).translate(None, _NUMBERS)
+    if strange:
+        shown = strange[:20].decode("latin-1")
+        raise _malformed(path, f"not a table of numbers after its title line ({shown!r})")
+    words = body.split()
+    if not words or len(words) % columns:
+        raise _malformed(path, f"{len(words)} numbers do not make rows of {columns}")
+    if len(words) > most:
+        raise _malformed(path, f"{len(words)} numbers, more than {most}")
+    # One of a row may be joined to the title's last word.
+    if columns > 1 and _is_row(title.split()[1 - columns :]):
+        raise _malformed(path, "its title line ends in numbers: a line break is lost")
     try:
-        values = np.array(" ".join(lines).split(), float)
+        values = np.array(words, float)
     except ValueError as error:
         raise _malformed(path, f"not a table of numbers after its title line ({error})") from None
-    if not values.size or values.size % columns:
-        raise _malformed(path, f"{values.size} numbers do not make rows of {columns}")
+    if np.isinf(values).any():
+        raise _malformed(path, "a number is too large")
     return values.reshape(-1, columns)
+
+
+def _is_row(words: list[bytes]) -> bool:
+    """Whether all words are numbers."""
+    try:
+        return all(float(word) is not None for word in words)
+    except ValueError:
+        return False
 
 
 @lru_cache
@@ -172,7 +221,7 @@ def read_flat(path: Path) -> np.ndarray:
     CalibrationError
         The file is missing or does not hold a detector frame.
     """
-    values = _numbers(path, 1)
+    values = _numbers(path, 1, 2 * N_LINES * N_BANDS)
     if values.size != N_LINES * N_BANDS:
         raise _malformed(path, f"{values.size} numbers instead of {N_LINES} x {N_BANDS}")
     return _frozen(values.reshape(N_LINES, N_BANDS))
@@ -192,7 +241,7 @@ def read_modifier(path: Path) -> np.ndarray:
     CalibrationError
         The file is missing or has the wrong size.
     """
-    raw = path.read_bytes()
+    raw = _bytes(path)
     if len(raw) != N_LINES * N_BANDS * 4:
         raise _malformed(path, f"{len(raw)} bytes instead of {N_LINES * N_BANDS * 4}")
     return _frozen(np.frombuffer(raw, "<f4").reshape(N_LINES, N_BANDS).astype(float))
@@ -219,10 +268,11 @@ def read_spica(path: Path, channel: str) -> SpicaTrend | None:
     CalibrationError
         The file is missing or is not such a save file.
     """
-    with path.open("rb") as stream:
-        if stream.read(2) != b"SR":
-            raise _malformed(path, "not an IDL save file")
+    raw = _bytes(path, saves.MOST)
+    if raw[:2] != b"SR":
+        raise _malformed(path, "not an IDL save file")
     try:
+        saves.check(raw)
         saved = readsav(path)
     except Exception as error:  # readsav raises errors of any kind
         raise _malformed(path, f"a broken IDL save file ({error})") from error
@@ -232,14 +282,26 @@ def read_spica(path: Path, channel: str) -> SpicaTrend | None:
     if records is None:
         return None
     try:
-        ratio = np.array([np.asarray(r["ratio"], float) for r in records])
-        sclk = np.array([float(np.ravel(r["desc"]["sctime_sec_start"])[0]) for r in records])
+        ratio = np.array([_reals(r["ratio"], "f4 f8") for r in records])
+        sclk = np.array(
+            [_reals(r["desc"]["sctime_sec_start"], "i4 u4 i8 u8 f8")[0] for r in records]
+        )
     except (KeyError, ValueError, IndexError, TypeError) as error:
         raise _malformed(path, f"no ratios with their epochs in it ({error})") from error
-    if ratio.shape[1:] != (N_BANDS,) or not np.isfinite(sclk).all():
+    if ratio.shape[1:] != (N_BANDS,):
         raise _malformed(path, f"ratios of shape {ratio.shape} instead of (epochs, {N_BANDS})")
+    if np.isinf(ratio).any():
+        raise _malformed(path, "ratios are infinite")
     order = np.argsort(sclk, kind="stable")
     return SpicaTrend(_frozen(sclk[order]), _frozen(ratio[order]))
+
+
+def _reals(value: object, kinds: str) -> np.ndarray:
+    """Numbers of one of some of numpy's types, as a row."""
+    found = np.asarray(value)
+    if found.dtype.str[1:] not in kinds.split():
+        raise TypeError(f"values of type {found.dtype}")
+    return np.ravel(found).astype(float)
 
 
 @_remembered
@@ -251,11 +313,13 @@ def read_evolution(path: Path) -> Evolution:
     CalibrationError
         The file is missing or has the wrong size.
     """
-    raw = path.read_bytes()
+    raw = _bytes(path)
     if len(raw) != 8 + 3 * N_BANDS * 4:
         raise _malformed(path, f"{len(raw)} bytes instead of {8 + 3 * N_BANDS * 4}")
     t0 = float(np.frombuffer(raw[:8], ">f8")[0])
     a = np.frombuffer(raw[8:], ">f4").reshape(3, N_BANDS).astype(float)
-    if not (np.isfinite(t0) and np.isfinite(a).all()):
-        raise _malformed(path, "parameters are not finite")
+    if not (0 <= t0 < 2**32 and np.isfinite(a).all()):
+        raise _malformed(path, "parameters are not finite, or t0 is no spacecraft clock")
+    if (abs(a[1]) > _FASTEST).any():
+        raise _malformed(path, f"the sensitivity changes by more than {_FASTEST:g} of it a second")
     return Evolution(t0, _frozen(a))

@@ -105,5 +105,10 @@ def read_matrix(path: str | Path, window: int = 0) -> tuple[Label, np.ndarray]:
         raise ProductError(
             f"{label.path} holds counts, not a calibration matrix: give a product named _CAL_n"
         )
+    if label.shape[0] != 1:
+        raise ProductError(
+            f"{label.path} claims {label.shape[0]} exposures: a calibration matrix has one; "
+            "download it again from the archive"
+        )
     (number,) = choose_windows(label, window)
     return label, qube_file(label, number).read(np.array([0]))[0]
