@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import zlib
 
 import numpy as np
 import pytest
@@ -447,3 +448,56 @@ def test_fetching_where_there_is_no_table(tmp_path, monkeypatch):
         with pytest.raises(UvisError, match=r"catalog\.dat\.gz"):
             fetch_catalogue(tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_packed_table_with_a_wrong_byte_or_cut_off(tmp_path):
+    whole = gzip.compress("\n".join(["ra,dec,magnitude", *["1.5,2.5,3.5"] * 50]).encode())
+    path = tmp_path / "stars.csv.gz"
+    for k in range(10, len(whole)):
+        path.write_bytes(whole[:k] + bytes([whole[k] ^ 0x55]) + whole[k + 1 :])
+        with pytest.raises(ArgumentError, match=r"stars\.csv\.gz"):
+            read(path)
+        path.write_bytes(whole[:k])
+        with pytest.raises(ArgumentError, match=r"stars\.csv\.gz"):
+            read(path)
+
+
+@pytest.mark.parametrize("word", ["inf", "-inf", "nan", "1e999", "1_0"])
+@pytest.mark.parametrize("column", range(3))
+def test_infinities_in_a_table(tmp_path, word, column):
+    words = ["1.5", "2.5", "3.5"]
+    words[column] = word
+    path = tmp_path / "stars.csv"
+    path.write_text(f"ra,dec,magnitude\n{','.join(words)}\n")
+    with pytest.raises(ArgumentError, match="line 2"):
+        read(path)
+
+
+def test_infinity_in_the_td1_table(tmp_path):
+    line = _td1_line(7, 9, 1.0, 0.5, 100, 3, -12)
+    for begin, end in ((0, 5), (6, 12), (40, 48), (49, 58), (91, 97), (102, 106)):
+        path = tmp_path / "catalog.dat"
+        path.write_text(line[:begin] + "inf".rjust(end - begin) + line[end:])
+        with pytest.raises(ArgumentError, match="line 1"):
+            read(path)
+
+
+def test_a_small_file_that_unpacks_to_more_than_any_catalogue(tmp_path):
+    worker = zlib.compressobj(1, zlib.DEFLATED, 31)
+    packed = b"".join([*(worker.compress(bytes(2**20)) for _ in range(80)), worker.flush()])
+    path = tmp_path / "stars.csv.gz"
+    path.write_bytes(packed)
+    with pytest.raises(ArgumentError, match="unpacked it is longer than"):
+        read(path)
+
+
+def test_an_array_that_claims_more_stars_than_it_has(tmp_path):
+    kind = np.dtype([(name, "<f8") for name in ("tyRA", "tyDE", "pmRA", "pmDE", "U")])
+    path = tmp_path / "stars.npy"
+    np.save(path, np.ones(12, kind))
+    raw = path.read_bytes()
+    assert read(path).sizes["star"] == 12
+    for claim in (b"(99999999999,)", b"(True,)", b"(-1,)"):
+        path.write_bytes(raw.replace(b"(12,)", claim))
+        with pytest.raises(ArgumentError, match=r"stars\.npy"):
+            read(path)

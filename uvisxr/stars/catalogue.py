@@ -22,9 +22,13 @@ Sources
 from __future__ import annotations
 
 import csv
-import gzip
 import io
+import math
+import re
+import tokenize
 import zlib
+from array import array
+from collections.abc import Iterator
 from importlib.resources import files as package_files
 from pathlib import Path
 
@@ -34,6 +38,7 @@ import xarray as xr
 
 from .. import checks, fetch
 from ..errors import ArgumentError, FetchError
+from ..files import read_whole
 from ..kernels.session import LOCK
 from ..numerics import sphere
 from ..numerics.constants import SPEED_OF_LIGHT
@@ -50,6 +55,13 @@ _TD1 = {
     "error": slice(97, 102),
     "power": slice(102, 106),
 }
+
+#: Letters of a line up to the power of ten: of twice as many a line break is lost.
+_TD1_LENGTH = 106
+
+#: Largest power of ten that a flux may have.
+_POWERS = 99
+
 _TD1_BAND, _TD1_WAVELENGTH = "TD1 1565", 1565.0
 
 #: Equinox and epoch of the positions in II/59B: B1950.
@@ -63,12 +75,21 @@ _AB_ZERO = -48.60 + 2.5 * np.log10(SPEED_OF_LIGHT * 1e13)
 _PUBLIC = "https://cdsarc.cds.unistra.fr/ftp/II/59B/"
 _FILE = "catalog.dat.gz"
 
-#: Bytes that the table may have, packed and unpacked: a thousand for each star.
-_MOST = 2**25
-
 #: Fields of the structured array in stars.npy. Of its magnitudes, U comes nearest to the detector.
 _NPY = {"ra": "tyRA", "dec": "tyDE", "pmra": "pmRA", "pmdec": "pmDE", "magnitude": "U"}
 _NPY_MAGIC = b"\x93NUMPY"
+
+#: Longest catalogue, unpacked, in bytes; most stars, and longest line.
+_MOST, _STARS, _LINE = 2**26, 500_000, 2000
+
+#: Longest name of a star or band: an array gives each as many letters as the longest has.
+_NAME = 40
+
+#: Numbers as tables write them; Python's float() also takes inf, nan and 1_000.
+_DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+
+#: What no line of a table has within it.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 #: What the stars are called that come with the package.
 _PACKAGED = "the 60 brightest of the 31,215 stars of TD-1"
@@ -222,10 +243,30 @@ def _bytes(path: str | Path | None) -> bytes:
         return (package_files("uvisxr") / "data" / "stars.csv").read_bytes()
     path = Path(path).expanduser()
     try:
-        raw = path.read_bytes()
-        return gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
-    except (OSError, EOFError) as error:
+        raw = read_whole(path, _MOST)
+        return _unpacked(raw) if raw[:2] == b"\x1f\x8b" else raw
+    except (OSError, zlib.error) as error:
         raise _unreadable(path, error) from None
+
+
+def _unpacked(raw: bytes) -> bytes:
+    """What a file of gzip holds, which may have several members.
+
+    Raises
+    ------
+    OSError, zlib.error
+        It is damaged, or holds too much.
+    """
+    found = b""
+    while raw.strip(b"\0"):
+        worker = zlib.decompressobj(wbits=31)
+        found += worker.decompress(raw, _MOST + 1 - len(found))
+        if len(found) > _MOST:
+            raise OSError(f"unpacked it is longer than {_MOST} bytes")
+        if not worker.eof:
+            raise OSError("it breaks off")
+        raw = worker.unused_data
+    return found
 
 
 def _decoded(raw: bytes, name: str) -> str:
@@ -242,10 +283,7 @@ def _unreadable(path: str | Path, error: Exception) -> ArgumentError:
 
 
 def _read_npy(raw: bytes, name: str) -> dict[str, np.ndarray]:
-    try:
-        table = np.load(io.BytesIO(raw), allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise _unreadable(name, error) from None
+    table = _table(raw, name)
     fields = table.dtype.names or ()
     missing = [field for field in _NPY.values() if field not in fields]
     if missing or table.ndim != 1:
@@ -255,10 +293,15 @@ def _read_npy(raw: bytes, name: str) -> dict[str, np.ndarray]:
             f"with the fields {', '.join(_NPY.values())}: it has {lacks}; write other catalogues "
             "as CSV"
         )
+    odd = [field for field in _NPY.values() if table.dtype[field].kind not in "fiu"]
+    if odd:
+        raise ArgumentError(f"{name}: {', '.join(odd)} must be a number for each star")
     numbers = {key: np.asarray(table[field], float) for key, field in _NPY.items()}
     known = np.isfinite([numbers[key] for key in ("ra", "dec", "magnitude")]).all(axis=0)
     if not known.any():
         raise ArgumentError(f"{name} holds no star with a place and a magnitude in U")
+    if any(np.isinf(numbers[key][known]).any() for key in ("pmra", "pmdec")):
+        raise ArgumentError(f"{name}: a proper motion is infinite")
     count = int(known.sum())
     return {key: values[known] for key, values in numbers.items()} | {
         "epoch": np.full(count, 2000.0),
@@ -267,61 +310,128 @@ def _read_npy(raw: bytes, name: str) -> dict[str, np.ndarray]:
     }
 
 
+def _table(raw: bytes, name: str) -> np.ndarray:
+    """The array of a .npy file, whose claims are held against its bytes before it is made."""
+    head = np.lib.format
+    stream = io.BytesIO(raw)
+    try:
+        version = head.read_magic(stream)
+        read = {(1, 0): head.read_array_header_1_0, (2, 0): head.read_array_header_2_0}[version]
+        shape, by_column, dtype = read(stream)
+        size, begin = math.prod(shape) * dtype.itemsize, stream.tell()
+        if not all(type(n) is int and n >= 0 for n in shape) or dtype.hasobject:
+            raise ValueError("it holds Python objects, or has an odd shape")
+        if size != len(raw) - begin:
+            raise ValueError(f"it claims {size} bytes and has {len(raw) - begin}")
+        found = np.frombuffer(raw, dtype, math.prod(shape), begin)
+        return found.reshape(shape, order="F" if by_column else "C")
+    except (
+        *(ValueError, TypeError, KeyError, OverflowError, RecursionError, MemoryError),
+        *(SyntaxError, tokenize.TokenError),
+    ) as error:
+        raise _unreadable(name, error) from None
+
+
+def _lines(text: str, name: str) -> Iterator[tuple[int, str]]:
+    """Numbered lines with something in them."""
+    for i, line in enumerate(io.StringIO(text, newline=None), start=1):
+        if len(line) > _LINE:
+            raise ArgumentError(f"{name}, line {i} has more than {_LINE} letters")
+        if _CONTROLS.search(line):
+            raise ArgumentError(f"{name}, line {i} has control characters: it is damaged")
+        if line.strip():
+            yield i, line
+
+
 def _read_csv(text: str, name: str) -> dict[str, np.ndarray]:
-    numbered = [
-        (i, line)
-        for i, line in enumerate(text.splitlines(), start=1)
-        if line.strip() and not line.lstrip().startswith("#")
-    ]
-    rows = list(csv.reader((line for _, line in numbered), skipinitialspace=True))
-    head = [column.strip().lower() for column in rows[0]] if rows else []
+    numbers: list[int] = []
+
+    def counted() -> Iterator[str]:
+        for i, line in _lines(text, name):
+            if not line.lstrip().startswith("#"):
+                numbers.append(i)
+                yield line
+
+    rows = csv.reader(counted(), skipinitialspace=True)
+    try:
+        head = [column.strip().lower() for column in next(rows, [])]
+    except csv.Error as error:
+        raise _unreadable(name, error) from None
     missing = [key for key, default in _NUMBERS.items() if default is None and key not in head]
-    if missing or len(rows) < 2:
+    known = [column for column in head if column in _NUMBERS or column in _TEXTS]
+    if missing or len(set(known)) < len(known):
+        wrong = f"{', '.join(missing)} missing" if missing else "each of them once"
         raise ArgumentError(
             f"{name} is not a star catalogue: its first line must name the columns ra, dec and "
-            f"magnitude ({', '.join(missing) or 'stars'} missing)"
+            f"magnitude ({wrong})"
         )
-    body = rows[1:]
-    for (line, _), row in zip(numbered[1:], body, strict=True):
-        if len(row) != len(head):
-            raise ArgumentError(f"{name}, line {line}: {len(row)} columns instead of {len(head)}")
-    table = dict(zip(head, zip(*body, strict=True), strict=True))
-    lines = [line for line, _ in numbered[1:]]
-    found: dict[str, np.ndarray] = {}
-    for key, default in _NUMBERS.items():
-        values = table.get(key, [""] * len(body))
-        found[key] = np.array(
-            [_number(v, default, name, i, key) for v, i in zip(values, lines, strict=True)]
+    place = {column: k for k, column in enumerate(head)}
+    found = {key: array("d") for key in _NUMBERS}
+    texts: dict[str, list[str]] = {key: [] for key in _TEXTS}
+    try:
+        for row in rows:
+            line = numbers[-1]
+            if len(row) != len(head):
+                raise ArgumentError(
+                    f"{name}, line {line}: {len(row)} columns instead of {len(head)}"
+                )
+            if len(found["ra"]) >= _STARS:
+                raise ArgumentError(f"{name} has more than {_STARS} stars: leave out faint ones")
+            for key, default in _NUMBERS.items():
+                word = row[place[key]] if key in place else ""
+                found[key].append(_number(word, default, name, line, key))
+            for key, text_default in _TEXTS.items():
+                texts[key].append(row[place[key]].strip() if key in place else text_default)
+    except csv.Error as error:
+        raise _unreadable(name, error) from None
+    if not found["ra"]:
+        raise ArgumentError(
+            f"{name} is not a star catalogue: below the names of its columns are stars missing"
         )
-    for key, text_default in _TEXTS.items():
-        found[key] = np.array([v.strip() for v in table.get(key, [text_default] * len(body))])
-    return found
+    longest = max(map(len, texts["name"] + texts["band"]))
+    if longest > _NAME:
+        raise ArgumentError(f"{name}: a name or band has {longest} letters, more than {_NAME}")
+    if not all(map(str.isprintable, texts["name"] + texts["band"])):
+        raise ArgumentError(f"{name}: a name or band is not printable: a quote is left open")
+    return {key: np.array(values) for key, values in found.items()} | {
+        key: np.array(words) for key, words in texts.items()
+    }
 
 
 def _number(text: str, default: float | None, name: str, line: int, key: str) -> float:
     if default is not None and not text.strip():
         return default
-    try:
-        return float(text)
-    except ValueError:
-        raise ArgumentError(f"{name}, line {line}: {key} = {text!r} is not a number") from None
+    value = _finite(text)
+    if value is None:
+        raise ArgumentError(f"{name}, line {line}: {key} = {text[:40]!r} is not a number")
+    return value
+
+
+def _finite(text: str) -> float | None:
+    """The number that a text is, if it is one."""
+    found = float(text) if _DECIMAL.fullmatch(text.strip(" \t")) else math.inf
+    return found if math.isfinite(found) else None
 
 
 def _read_td1(text: str, name: str) -> dict[str, np.ndarray]:
-    rows = []
-    for i, line in enumerate(text.splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            rows.append([float(line[where] or 0) for where in _TD1.values()])
-        except ValueError:
+    rows: list[list[float | None]] = []
+    for i, line in _lines(text, name):
+        values = [_finite(line[where].strip() or "0") for where in _TD1.values()]
+        whole = all(v is not None and v.is_integer() for v in (*values[:2], values[-1]))
+        long_enough = _TD1_LENGTH <= len(line.rstrip("\n")) < 2 * _TD1_LENGTH
+        if None in values or not (whole and long_enough) or line[5] + line[48] != "  ":
             raise ArgumentError(
                 f"{name}, line {i}: not a line of CDS II/59B; the name of a CSV file must end "
                 "in .csv"
-            ) from None
+            )
+        if len(rows) >= _STARS:
+            raise ArgumentError(f"{name} has more than {_STARS} stars")
+        rows.append(values)
     if not rows:
         raise ArgumentError(f"{name} holds no stars: `uvisxr fetch stars` downloads a catalogue")
-    td1, hd, ra, dec, flux, _, power = np.array(rows).T
+    td1, hd, ra, dec, flux, _, power = np.array(rows, float).T
+    if (abs(dec) > np.pi / 2).any() or not ((ra >= 0) & (ra <= 2 * np.pi)).all():
+        raise ArgumentError(f"{name}: right ascension and declination must be radians")
     # A flux below its error may be zero or negative; such stars are left out.
     seen = flux > 0
     td1, hd, ra, dec, flux, power = (v[seen] for v in (td1, hd, ra, dec, flux, power))
@@ -329,6 +439,8 @@ def _read_td1(text: str, name: str) -> dict[str, np.ndarray]:
     with LOCK:
         turn = spiceypy.pxform("FK4", "J2000", 0.0)
     place = old @ np.asarray(turn).T
+    if (abs(power) > _POWERS).any():
+        raise ArgumentError(f"{name}: a flux has a power of ten beyond {_POWERS}")
     density = flux * 10.0**power
     zeros = np.zeros(len(flux))
     return {

@@ -16,7 +16,7 @@ from ..dataset import conventions, history, inputs
 from ..dataset.conventions import QUALITY_FLAGS
 from ..dataset.forward import method
 from ..errors import ArgumentError
-from ..files import check_target, refuse_foreign, write_text
+from ..files import check_target, read_whole, refuse_foreign, write_text
 from ..quality.flags import DIMS, changed, flags_of, select
 
 _T = TypeVar("_T")
@@ -32,6 +32,9 @@ _HEADER = "# uvisxr star flags:"
 _NAMES = [re.compile(rf"\b({name})s?\b", re.IGNORECASE) for name in ("exposure|pic", "pixel")]
 
 _NUMBER = re.compile(r"\d")
+
+#: Longest file, in bytes.
+_MOST = 2**24
 
 #: Bytes of a first line that are read to know it.
 _LONGEST = 80
@@ -80,7 +83,7 @@ def load(ds: xr.Dataset, path: str | Path, columns: Columns | None = None) -> xr
     checks.choice("columns", columns, Columns | None)
     path = Path(path).expanduser()
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_whole(path, _MOST).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ArgumentError(f"cannot read the star file {path}: {error}") from None
     lines = [(i, line) for i, line in enumerate(text.splitlines(), start=1) if line.strip()]
@@ -211,7 +214,11 @@ def _turned(pair: Sequence[_T], columns: Columns) -> Sequence[_T]:
 
 def _pair(line: str, columns: Columns) -> tuple[int, int]:
     """Exposure and pixel of a line; ValueError if it is not two whole numbers."""
-    first, second = _turned([int(word) for word in line.split()], columns)
+    words = line.split()
+    # Python's int() also takes 1_0, and thousands of digits.
+    if not all(word.isascii() and word.lstrip("-").isdigit() for word in words):
+        raise ValueError
+    first, second = _turned([int(word) for word in words], columns)
     return first, second
 
 
