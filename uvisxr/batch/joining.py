@@ -184,7 +184,7 @@ def _exposures(ds: xr.Dataset) -> list[tuple[str, float]]:
 
 def _open(path: Path, chunks: dict[str, int] | str | None) -> Iterator[tuple[str, xr.Dataset]]:
     mend = "remove it and run the batch again"
-    for node in reading.tree(path, chunks, mend).subtree:
+    for node in reading.tree(path, chunks, mend, ours=True).subtree:
         if node.data_vars:
             ds = node.to_dataset().drop_vars(_OF_ONE_PRODUCT, errors="ignore")
             yield "_".join((path.stem, *filter(None, node.path.split("/")))), ds

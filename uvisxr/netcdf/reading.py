@@ -10,6 +10,7 @@ import xarray as xr
 from ..calibration.reduced import restored
 from ..calls import public
 from ..errors import ArgumentError, ExportError, NoFileError, UvisError
+from . import guarded, soundness
 
 _MEND = "give a file that ds.uvis.to_netcdf has written (uvisxr.open_product opens products)"
 
@@ -86,7 +87,9 @@ if not TYPE_CHECKING:
     open_reduced = public("open_reduced")(open_reduced)
 
 
-def tree(path: Path, chunks: dict[str, int] | str | None, mend: str) -> xr.DataTree:
+def tree(
+    path: Path, chunks: dict[str, int] | str | None, mend: str, ours: bool = False
+) -> xr.DataTree:
     """Open a file with what it leaves out, lazily, but for times and the like.
 
     Coordinates of one dimension are in memory: steps ask for them before anything is computed.
@@ -98,6 +101,8 @@ def tree(path: Path, chunks: dict[str, int] | str | None, mend: str) -> xr.DataT
         By default those of the file.
     mend : str
         What to do if it cannot be read.
+    ours : bool
+        Refuse what uvisxr did not write.
 
     Returns
     -------
@@ -110,7 +115,7 @@ def tree(path: Path, chunks: dict[str, int] | str | None, mend: str) -> xr.DataT
     ExportError
         The file cannot be read, or what it leaves out not be computed.
     """
-    opened = _opened(path, chunks, mend)
+    opened = _opened(path, chunks, mend, ours)
     try:
         return opened.map_over_datasets(lambda ds: restored(ds) if ds.variables else ds)
     except UvisError as error:
@@ -120,21 +125,32 @@ def tree(path: Path, chunks: dict[str, int] | str | None, mend: str) -> xr.DataT
         ) from error
 
 
-def _opened(path: Path, chunks: dict[str, int] | str | None, mend: str) -> xr.DataTree:
+def _opened(
+    path: Path, chunks: dict[str, int] | str | None, mend: str, ours: bool
+) -> xr.DataTree:
     """A file as it is; see `tree`."""
     chunks = {} if chunks is None else chunks
     try:
-        opened = xr.open_datatree(path, engine="netcdf4", chunks=chunks)
+        marked = soundness.check(path)
+        if ours and not marked:
+            raise ValueError("uvisxr did not write it")
+    except (OSError, ValueError) as error:
+        raise ExportError(f"cannot read {path}: {_said(error)}; {mend}") from error
+    said: Exception
+    try:
+        opened = guarded.tree(path, chunks, mend)
         return opened.map_over_datasets(_with_small_coords)
-    except OSError as error:
-        raise ExportError(f"cannot read {path}: {error}; {mend}") from error
-    except (TypeError, ValueError) as error:
+    except UvisError:
+        raise
+    except Exception as error:  # whatever the libraries stumble over in a damaged file
         said = error
     try:
         # To tell what is wrong with the file from what is wrong with the chunks.
-        xr.open_datatree(path, engine="netcdf4", chunks=None).close()
-    except (OSError, ValueError) as error:
-        raise ExportError(f"cannot read {path}: {error}; {mend}") from error
+        guarded.tree(path, None, mend).close()
+    except UvisError:
+        raise
+    except Exception as error:
+        raise ExportError(f"cannot read {path}: {_said(error)}; {mend}") from error
     raise ArgumentError(
         f'chunks={chunks!r}: {said}; expected sizes by dimension, such as {{"pic": 10}}, or "auto"'
     ) from said
@@ -158,3 +174,9 @@ def _with_small_coords(ds: xr.Dataset) -> xr.Dataset:
     return ds.assign_coords(
         {name: v.copy(deep=False, data=values[name]) for name, v in small.items()}
     )
+
+
+def _said(error: Exception) -> str:
+    """What an error says, briefly."""
+    text = " ".join((getattr(error, "strerror", None) or str(error)).split())
+    return text[:200] or type(error).__name__

@@ -19,7 +19,7 @@ LOCK = threading.RLock()
 
 #: The dimension by which a NetCDF file is known. No variable has it, so that it does not go with
 #: what is read from the file into files that others write, as attributes would.
-_MARK = "written_by_uvisxr"
+MARK = "written_by_uvisxr"
 
 #: Bytes of each variable's chunks that the netCDF4 library keeps in memory while it writes: some of
 #: `encodings`, in which blocks end. By default it keeps 64 MiB of each.
@@ -35,12 +35,12 @@ def is_netcdf_of_ours(path: Path) -> bool:
         It is no NetCDF file, or cannot be read.
     """
     with LOCK, netCDF4.Dataset(path) as root:
-        mark = root.dimensions.get(_MARK)
+        mark = root.dimensions.get(MARK)
         return mark is not None and len(mark) == _mark(root)
 
 
 def _mark(group: netCDF4.Dataset) -> int:
-    """The size of `_MARK`: one, and the number of the variables in all groups."""
+    """The size of `MARK`: one, and the number of the variables in all groups."""
     return 1 + len(group.variables) + sum(_mark(inner) - 1 for inner in group.groups.values())
 
 
@@ -136,4 +136,4 @@ def _complete(ds: xr.Dataset | xr.DataTree, path: Path, top: str) -> None:
                     attrs = node[bounds].attrs
                     shared = {key: attrs[key] for key in ("long_name", "units") if key in attrs}
                     group[bounds].setncatts(shared)
-        root.createDimension(_MARK, _mark(root))
+        root.createDimension(MARK, _mark(root))

@@ -1,0 +1,102 @@
+"""NetCDF files that are cut off, damaged, foreign, or claim more than they hold."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+import pytest
+import xarray as xr
+from helpers.products import write_product
+
+import uvisxr
+from uvisxr.errors import ExportError
+from uvisxr.netcdf import soundness
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    ds = uvisxr.open_product(write_product(tmp_path / "data", "FUV2005_230_15_15"))
+    (tmp_path / "out").mkdir()
+    return ds.isel(pixel=slice(3), wl=slice(4)).uvis.to_netcdf(tmp_path / "out" / "a.nc")
+
+
+def refused(path: Path, said: str) -> None:
+    for opened in (lambda: uvisxr.open_reduced(path), lambda: uvisxr.open_processed(path.parent)):
+        with pytest.raises(ExportError, match=said):
+            opened()
+
+
+def test_cut_off_anywhere(path: Path):
+    raw = path.read_bytes()
+    for length in (0, 7, 8, 40, 100, 4096, len(raw) // 2, len(raw) - 1):
+        path.write_bytes(raw[:length])
+        refused(path, rf"{path.name}.*(it is no NetCDF-4 file|damaged|cut off)")
+    path.write_bytes(raw + b"\0")
+    refused(path, "cut off or changed")
+    path.write_bytes(raw)
+    uvisxr.open_reduced(path).load()
+
+
+def test_foreign_files(path: Path):
+    xr.Dataset({"counts": ("pic", np.arange(3.0))}).to_netcdf(path, engine="netcdf4")
+    assert uvisxr.open_reduced(path).sizes["pic"] == 3
+    with pytest.raises(ExportError, match=r"a\.nc: uvisxr did not write it"):
+        uvisxr.open_processed(path.parent)
+    xr.Dataset({"counts": ("pic", np.arange(3.0))}).to_netcdf(path, format="NETCDF3_CLASSIC")
+    refused(path, "an older form")
+    path.write_bytes(b"<html>not found</html>")
+    refused(path, "no NetCDF-4 file")
+
+
+def test_no_pipe_is_waited_for(path: Path):
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(ExportError, match="no ordinary file"):
+        uvisxr.open_reduced(path)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_dimensions_beyond_what_the_file_holds(path: Path, packed: bool):
+    with netCDF4.Dataset(path, "w") as root:
+        root.createDimension("pic", 2**29)
+        root.createVariable("pic", "f8", ("pic",), zlib=packed, chunksizes=(1024,))
+        root.createDimension("written_by_uvisxr", 2)
+    refused(path, "claim")
+
+
+def test_chunks_beyond_what_the_file_holds(path: Path):
+    with netCDF4.Dataset(path, "w") as root:
+        root.createDimension("pic", None)
+        root.createVariable("pic", "f8", ("pic",), zlib=True, chunksizes=(2**28,))
+    refused(path, "chunks of")
+
+
+def test_texts_in_a_circle(path: Path):
+    """HDF5 itself never ends there."""
+    raw = bytearray(path.read_bytes())
+    at = raw.index(b"GCOL")
+    raw[at + 24 : at + 32] = bytes(8)
+    raw[at + 16 : at + 18] = bytes(2)
+    path.write_bytes(raw)
+    with pytest.raises(ValueError, match="where its texts are"):
+        soundness.check(path)
+    refused(path, "where its texts are")
+
+
+def test_damage_met_when_values_are_read_names_the_file(path: Path):
+    raw = path.read_bytes()
+    sound = uvisxr.open_reduced(path).load()
+    met = 0
+    for at in range(len(raw) - 600, len(raw), 7):
+        path.write_bytes(raw[:at] + bytes([raw[at] ^ 0xFF]) + raw[at + 1 :])
+        try:
+            found = uvisxr.open_reduced(path).load()
+        except ExportError as error:
+            assert path.name in str(error)
+            met += 1
+        else:
+            assert found.sizes == sound.sizes
+    assert met

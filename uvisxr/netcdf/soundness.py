@@ -1,0 +1,125 @@
+"""Whether a NetCDF file can be what it claims to be, before anything is made by its claims.
+
+Files of HDF5 say in their first bytes how long they are, so that one cut off is known. What
+dimensions, chunks and types claim is held against that length: no more than zlib can pack.
+"""
+
+from __future__ import annotations
+
+import math
+import mmap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import netCDF4
+import numpy as np
+
+from ..files import HDF5, read_beginning
+from .writing import LOCK, MARK
+
+#: How often smaller zlib can make anything at most.
+_PACKED = 1032
+
+#: Bytes that need not be in a file: of what was never written.
+_FREE = 2**20
+
+#: Groups within groups, and all groups and variables of a file.
+_DEPTH, _MEMBERS = 8, 10_000
+
+#: Place of the address of the end of the file, by the version of the first block, if addresses have
+#: eight bytes; and the place that says how many they have.
+_END = {0: (40, 13), 1: (44, 13), 2: (28, 9), 3: (28, 9)}
+
+
+#: Beginning of a collection of texts, its head's and its objects' heads' bytes, and how far into a
+#: file they are looked for.
+_TEXTS, _HEAD, _WITHIN = b"GCOL\1\0\0\0", 16, 2**26
+
+
+def check(path: Path) -> bool:
+    """Check a file's length and claims.
+
+    Returns
+    -------
+    bool
+        Whether it has the mark of the files that uvisxr writes.
+
+    Raises
+    ------
+    OSError, ValueError
+        It is no ordinary file, no NetCDF-4 file, cut off, damaged, or claims more than it holds.
+    """
+    head, size = read_beginning(path, 64)
+    if head.startswith(b"CDF"):
+        raise ValueError("it is NetCDF of an older form, which xarray.open_dataset opens")
+    if not head.startswith(HDF5):
+        raise ValueError("it is no NetCDF-4 file")
+    version = head[8] if len(head) == 64 else None
+    if version not in _END or head[_END[version][1]] != 8:
+        raise ValueError("it is damaged, or of a form of HDF5 that NetCDF does not write")
+    at, _ = _END[version]
+    claimed = int.from_bytes(head[at : at + 8], "little")
+    if claimed != size:
+        raise ValueError(f"it has {size} bytes in place of {claimed}: it was cut off or changed")
+    _check_texts(path, size)
+    try:
+        with LOCK, netCDF4.Dataset(path) as root:
+            total = sum(_claim(variable, size) for variable in _variables(root))
+            marked = MARK in root.dimensions
+    except (OSError, ValueError):
+        raise
+    except Exception as error:  # whatever the library stumbles over in a damaged file
+        raise ValueError(f"it is damaged ({error})") from error
+    if total > size * _PACKED + _FREE:
+        raise ValueError(f"its variables claim {total} bytes, more than {size} can hold")
+    return marked
+
+
+def _check_texts(path: Path, size: int) -> None:
+    """Raise unless the texts of a file follow each other: HDF5 loops for ever over empty ones."""
+    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as raw:
+        begin = raw.find(_TEXTS, 0, _WITHIN)
+        while begin >= 0:
+            length = int.from_bytes(raw[begin + 8 : begin + _HEAD], "little")
+            end, at = begin + length, begin + _HEAD
+            if end > size:
+                raise ValueError("it is damaged, where its texts are")
+            while at + _HEAD <= end:
+                number = int.from_bytes(raw[at : at + 2], "little")
+                held = int.from_bytes(raw[at + 8 : at + _HEAD], "little")
+                # What is free counts its own head.
+                at += -(-held // 8) * 8 + (_HEAD if number else 0)
+                if at > end or (not number and held < _HEAD):
+                    raise ValueError("it is damaged, where its texts are")
+            begin = raw.find(_TEXTS, begin + 8, _WITHIN)
+
+
+def _variables(root: netCDF4.Dataset) -> Iterator[netCDF4.Variable[Any]]:
+    """All variables of all groups."""
+    groups, count = [(root, 0)], 0
+    while groups:
+        group, depth = groups.pop()
+        count += 1 + len(group.variables)
+        if depth > _DEPTH or count > _MEMBERS:
+            raise ValueError("it has too many groups and variables")
+        yield from group.variables.values()
+        groups += [(inner, depth + 1) for inner in group.groups.values()]
+
+
+def _claim(variable: netCDF4.Variable[Any], size: int) -> int:
+    """Bytes of a variable by what the file says of it."""
+    each = np.dtype(variable.dtype).itemsize if variable.dtype is not str else 8
+    claimed = math.prod(variable.shape) * each
+    chunks = variable.chunking()
+    if isinstance(chunks, list):
+        chunk = math.prod(chunks) * each
+        if chunk > max(size * _PACKED, 0) + _FREE or chunk > 4 * claimed + _FREE:
+            raise ValueError(f"{variable.name} has chunks of {chunk} bytes")
+    if (chunks == "contiguous" or not _is_packed(variable)) and claimed > size + _FREE:
+        raise ValueError(f"{variable.name} claims {claimed} bytes, the file has {size}")
+    return claimed
+
+
+def _is_packed(variable: netCDF4.Variable[Any]) -> bool:
+    return any(value for value in (variable.filters() or {}).values() if value is not None)
