@@ -19,7 +19,7 @@ from ._version import __version__
 from .dataset import inputs
 from .dataset.fields import FIELDS
 from .errors import ArgumentError, ExportError, MissingStepError, NoFileError
-from .files import check_target, refuse_foreign, whole_file, write_text
+from .files import check_target, read_whole, refuse_foreign, whole_file, write_text
 from .netcdf import encodings
 from .netcdf.compact import check_lossless, compacted, told
 from .netcdf.encodings import Encoding
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 #: The key by which a summary is known, with the version that wrote it.
 _VERSION = "uvisxr"
+
+#: Longest summary, in bytes: of a million spectra with the geometry of each.
+_MOST = 2**28
 
 #: How many keys of another program's JSON a message names.
 _NAMES = 6
@@ -222,7 +225,7 @@ def check(
 
 
 def _is_summary(path: Path) -> bool:
-    content = json.loads(path.read_text("utf-8"))
+    content = json.loads(read_whole(path, _MOST))
     return isinstance(content, dict) and _VERSION in content
 
 
@@ -381,28 +384,59 @@ def load_json(path: str | Path) -> dict[str, Any]:
     path = Path(path).expanduser()
     mend = "write a summary with ds.uvis.to_json(path)"
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = _strict(read_whole(path, _MOST))
     except FileNotFoundError as error:
         raise NoFileError(f"there is no file {path}: {mend}", path) from error
     except OSError as error:
         raise ExportError(f"cannot read {path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
-        raise ExportError(f"{path} is not JSON ({error}): {mend}") from error
+        raise ExportError(f"{path} is not JSON ({str(error)[:200]}): {mend}") from error
     if not (isinstance(content, dict) and _VERSION in content):
         raise ExportError(f"{path} is no summary of uvisxr but {_described(content)}: {mend}")
     try:
-        for name, field in content.get("geometry", {}).get("fields", {}).items():
+        for name, field in (content.get("geometry") or {}).get("fields", {}).items():
+            if not isinstance(field["dims"], list):
+                raise TypeError("dims are no list")
             content["geometry"]["fields"][name] = xr.DataArray(
-                np.array(field["values"], float),
+                np.array(_numbers(field["values"]), float),
                 dims=field["dims"],
                 name=name,
                 attrs={"units": field["units"]},
             )
-    except (AttributeError, ValueError, KeyError, TypeError) as error:
-        raise ExportError(
-            f"the geometry in {path} is damaged ({type(error).__name__}: {error}): {mend}"
-        ) from error
+    except (AttributeError, ValueError, KeyError, TypeError, RecursionError) as error:
+        why = f"{type(error).__name__}: {str(error)[:200]}"
+        raise ExportError(f"the geometry in {path} is damaged ({why}): {mend}") from error
     return content
+
+
+def _strict(raw: bytes) -> Any:
+    """JSON without what the format does not have, names that are there twice, or infinities."""
+    return json.loads(
+        raw.decode("utf-8"), object_pairs_hook=_once, parse_constant=_finite, parse_float=_finite
+    )
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name is there twice in one object")
+    return found
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:40]} is no number of it")
+    return number
+
+
+def _numbers(values: Any) -> Any:
+    """Nested lists of numbers and None, checked to be so."""
+    if isinstance(values, list):
+        return [_numbers(value) for value in values]
+    if values is None or (isinstance(values, int | float) and not isinstance(values, bool)):
+        return values
+    raise TypeError(f"{str(values)[:40]!r} is no number")
 
 
 def _described(content: Any) -> str:

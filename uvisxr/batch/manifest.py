@@ -209,10 +209,14 @@ def read(path: str | Path) -> Iterator[dict[str, Any]]:
 def _names(record: dict[str, Any]) -> bool:
     """Whether a record names its output, and its label as text."""
     output = record.get("output")
-    if not isinstance(output, str) or len(os.fsencode(output)) > _LONGEST:
+    if not isinstance(output, str) or output in ("", "..") or "\0" in output:
+        return False
+    try:
+        length = len(os.fsencode(output))
+    except UnicodeEncodeError:
         return False
     # Whoever can write to the folder can write the path of any file.
-    if output in ("", "..") or Path(output).name != output:
+    if length > _LONGEST or Path(output).name != output:
         return False
     return isinstance(record.get("label", ""), str)
 
@@ -230,7 +234,7 @@ def latest(path: str | Path) -> dict[str, dict[str, Any]]:
 
 def _mark(fingerprint: str) -> bytes:
     """A shortened fingerprint."""
-    return hashlib.blake2b(fingerprint.encode(), digest_size=16).digest()
+    return hashlib.blake2b(fingerprint.encode(errors="replace"), digest_size=16).digest()
 
 
 def _lock(descriptor: int, path: Path) -> None:
