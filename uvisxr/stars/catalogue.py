@@ -88,6 +88,9 @@ _NAME = 40
 #: Numbers as tables write them; Python's float() also takes inf, nan and 1_000.
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
+#: Those of stars, and powers of ten.
+_WHOLE = re.compile(r"-?[0-9]+")
+
 #: What no line of a table has within it.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
@@ -416,8 +419,9 @@ def _finite(text: str) -> float | None:
 def _read_td1(text: str, name: str) -> dict[str, np.ndarray]:
     rows: list[list[float | None]] = []
     for i, line in _lines(text, name):
-        values = [_finite(line[where].strip() or "0") for where in _TD1.values()]
-        whole = all(v is not None and v.is_integer() for v in (*values[:2], values[-1]))
+        words = [line[where].strip() or "0" for where in _TD1.values()]
+        values = [_finite(word) for word in words]
+        whole = all(_WHOLE.fullmatch(word) for word in (*words[:2], words[-1]))
         long_enough = _TD1_LENGTH <= len(line.rstrip("\n")) < 2 * _TD1_LENGTH
         if None in values or not (whole and long_enough) or line[5] + line[48] != "  ":
             raise ArgumentError(
