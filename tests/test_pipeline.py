@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
+import re
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -261,7 +264,7 @@ def test_an_error_names_the_file_and_the_step(tmp_path: Path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("- scale: {by: 1", "is not YAML"),
+        ("- scale: {by: 1", "is not the YAML of a pipeline"),
         ("scale: {by: 1}", "holds a dict, not a list"),
         ("", "holds a NoneType"),
     ],
@@ -317,7 +320,7 @@ def test_a_link_to_nothing_in_a_folder_of_files(tmp_path: Path):
 def test_an_anchor_that_holds_itself(tmp_path: Path, text: str):
     path = tmp_path / "pipeline.yaml"
     path.write_text(text)
-    with pytest.raises(PipelineError, match=r"pipeline\.yaml: an anchor"):
+    with pytest.raises(PipelineError, match=r"an anchor"):
         pipeline.load(path)
 
 
@@ -383,3 +386,58 @@ class TestStepsThatFail:
     def test_wrong_values_show_at_once(self, entries, said):
         with pytest.raises(PipelineError, match=said):
             pipeline.load(entries)
+
+
+BOMB = "- integrate:\n    wl_range: &a0 [1,1,1,1,1,1,1,1,1]\n" + "".join(
+    f"    x{k}: &a{k} [{','.join([f'*a{k - 1}'] * 9)}]\n" for k in range(1, 9)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (BOMB, "has more than 50000 values"),
+        ("- " + "[" * 5000 + "]" * 5000, "more than 50 deep"),
+        ("- " + "[" * 50_000, "more than 50 deep"),
+        ("# " + "x" * 2**16, "more than 65536 bytes"),
+        ("- background: {level: 1, level: 2}", "'level' stands twice"),
+        ("- background: {level: 1:30}", "level='1:30': expected a number"),
+        ("- background: {level: 010}", "level='010': expected a number"),
+        ("- background: {level: " + "9" * 30 + "}", "cannot be recorded"),
+        ("- background: {level: " + "9" * 5000 + "}", "is not the YAML of a pipeline"),
+        ('- calibrate: {recipe: "a\\0b"}', "cannot be recorded"),
+        ('- calibrate: {recipe: "\\ud800"}', "cannot be recorded"),
+        ("- " + "x" * 50_000, "no step 'xxx"),
+        ("- !!python/object/apply:os.system ['false']", "could not determine a constructor"),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_bounds_of_a_file(tmp_path: Path, text: str, said: str):
+    path = tmp_path / "pipeline.yaml"
+    path.write_text(text)
+    start = time.process_time()
+    with pytest.raises(PipelineError, match=re.escape(said)) as caught:
+        pipeline.load(path)
+    assert len(str(caught.value)) < 600 and "\n" not in str(caught.value)
+    assert time.process_time() - start < 2
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        ("geometry", {"times": "2005-230T15:15:00"}),
+        ("geometry", {"times": 1.7e8}),
+        ("geometry", {"times": [1.7e8, 1.8e8]}),
+        ("open", {"chunks": {"pic": 1}}),
+        ("open", {"chunks": "auto"}),
+    ],
+)
+def test_arguments_that_take_anything(entry: tuple):
+    assert json.loads(pipeline.load([entry]).text) == [dict([entry])]
+
+
+def test_what_is_no_file(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipeline.yaml")
+    for path in (tmp_path / "pipeline.yaml", tmp_path, Path("/dev/zero")):
+        with pytest.raises(PipelineError, match="cannot read the pipeline"):
+            pipeline.load(path)

@@ -57,7 +57,7 @@ def is_one(value: object, allowed: Iterable[Any]) -> bool:
 def close(value: object, allowed: Iterable[Any]) -> str | None:
     """The most similar of some texts, or the one that stands for what Cassini-UPyP calls so."""
     texts = [one for one in allowed if isinstance(one, str)]
-    if not isinstance(value, str):
+    if not isinstance(value, str) or len(value) > _SHOWN:
         return None
     old = bridge.VALUES.get(value)
     return old if old in texts else next(iter(difflib.get_close_matches(value, texts, n=1)), None)

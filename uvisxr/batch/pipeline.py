@@ -28,10 +28,13 @@ shows at once instead of product by product. The text recorded in every output i
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import inspect
+import itertools
 import json
 import math
+import os
 import re
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -43,10 +46,10 @@ import numpy as np
 import xarray as xr
 import yaml
 
-from .. import calls
+from .. import calls, checks
 from ..checks import nearest
 from ..dataset import history
-from ..errors import LeftOutWarning, PipelineError, UvisError, warn_user
+from ..errors import LeftOutWarning, PipelineError, UvisError, shortened, warn_user
 from ..files import real
 from .hints import expected, fits, takes_path
 
@@ -126,7 +129,7 @@ class Pipeline:
         parts = [self.text, *named]
         for values in (resolved.open, *(s.arguments for s in resolved.steps), {"also": named}):
             for path in _existing_paths(values.values()):
-                files = sorted(path.rglob("*")) if path.is_dir() else [path]
+                files = _below(path) if path.is_dir() else [path]
                 for file in files:
                     try:
                         stat = file.stat()
@@ -135,7 +138,7 @@ class Pipeline:
                         parts.append(f"{file.name} missing")
                         continue
                     parts.append(f"{file.name} {stat.st_size} {stat.st_mtime_ns}")
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+        return hashlib.sha256(os.fsencode("\n".join(parts))).hexdigest()
 
     def apply(
         self, ds: xr.Dataset, entering: Callable[[str], None] = lambda name: None
@@ -227,31 +230,86 @@ def load(pipeline: str | Path | Iterable[Any]) -> Pipeline:
     return _checked(list(pipeline), "pipeline", Path.cwd())
 
 
+#: Longest file of a pipeline, in bytes; how deep its values may lie in one another; and how many
+#: there may be, with those that aliases repeat.
+_LONGEST, _DEEP, _MOST = 2**16, 50, 50_000
+
+#: How many files the folders that arguments name may hold.
+_FILES = 200_000
+
+
 class _Loader(yaml.SafeLoader):
-    """YAML 1.2 floats: plain PyYAML reads 4e-4 as text."""
+    """YAML of plain data, with the numbers of YAML 1.2, in bounds, and each key once.
+
+    Plain PyYAML reads 4e-4 as text, 1:30 as 90, and 010 as 8.
+    """
+
+    def __init__(self, stream: Any):
+        super().__init__(stream)
+        self._depth = self._count = 0
+        self._sizes: dict[int, int] = {}
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        before, again = self._count, self.check_event(yaml.AliasEvent)
+        self._count, self._depth = before + 1, self._depth + 1
+        if self._depth > _DEEP:
+            raise yaml.YAMLError(f"its values lie more than {_DEEP} deep in one another")
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        if again:
+            if id(node) not in self._sizes:
+                raise yaml.YAMLError("an anchor (&) holds itself: write its values out")
+            self._count = before + self._sizes[id(node)]
+        self._sizes[id(node)] = self._count - before
+        if self._count > _MOST:
+            raise yaml.YAMLError(f"it has more than {_MOST} values")
+        return node
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        if isinstance(node, yaml.MappingNode):
+            keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+            twice = next((key for key in keys if keys.count(key) > 1), None)
+            if twice is not None:
+                raise yaml.YAMLError(f"{checks.shown(twice)} stands twice in one mapping")
+        return super().construct_mapping(node, deep)
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\.\d+|\d+(\.\d*)?)[eE][-+]?\d+$"),
-    list("-+.0123456789"),
-)
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, form) for tag, form in forms if tag not in _NUMBERS]
+    for first, forms in _Loader.yaml_implicit_resolvers.items()
+}
+for _tag, _form in zip(
+    _NUMBERS,
+    (
+        r"[-+]?(0|[1-9]\d*)$",
+        r"([-+]?(\.\d+|(0|[1-9]\d*)(\.\d*)?)([eE][-+]?\d+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))$",
+    ),
+    strict=True,
+):
+    _Loader.add_implicit_resolver(_tag, re.compile(_form, re.ASCII), list("-+.0123456789"))
 
 
 def _read(path: Path) -> list[Any]:
     try:
-        content = yaml.load(path.read_text(), Loader=_Loader)
+        if not path.is_file() and path.exists() and not path.is_dir():
+            raise OSError(errno.EINVAL, "it is no ordinary file")
+        with path.open("rb") as stream:
+            raw = stream.read(_LONGEST + 1)
+        if len(raw) > _LONGEST:
+            raise PipelineError(
+                f"{path} has more than {_LONGEST} bytes, as no pipeline needs: give what is long "
+                "in Python, or in a file that an argument names"
+            )
+        content = yaml.load(raw.decode("utf-8-sig"), Loader=_Loader)
     except (OSError, UnicodeDecodeError) as error:
         raise PipelineError(
             f"cannot read the pipeline {path}: {getattr(error, 'strerror', None) or error}; give "
             "a YAML file with a list of steps"
         ) from error
-    except (yaml.YAMLError, RecursionError) as error:
-        raise PipelineError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
-    try:
-        json.dumps(content, default=str, skipkeys=True)
-    except (ValueError, RecursionError) as error:
-        raise PipelineError(f"{path}: an anchor (&) holds itself: write its values out") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        said = shortened(" ".join(str(error).split()), 300)
+        raise PipelineError(f"{path} is not the YAML of a pipeline: {said}") from error
     if not isinstance(content, list):
         raise PipelineError(
             f"{path} holds a {type(content).__name__}, not a list: write one '- step: "
@@ -282,7 +340,7 @@ def _checked(entries: Sequence[Any], where: str, folder: Path) -> Pipeline:
         methods = _methods()
         if name not in methods:
             hint = nearest(name, methods) or f"; steps are {', '.join(methods)}"
-            raise PipelineError(f"{place}: no step '{name}'{hint}")
+            raise PipelineError(f"{place}: no step {checks.shown(name)}{hint}")
         reaction = _on_error(arguments.pop("on_error", on_error), f"{place}: {name}")
         steps.append(Step(name, _arguments(methods[name], name, arguments, place), reaction))
     recorded = [step.recorded() for step in steps]
@@ -312,23 +370,23 @@ def _entry(entry: Any, place: str) -> tuple[str, dict[str, Any]]:
         name, arguments = entry
     else:
         raise PipelineError(
-            f"{place}: {entry!r} is not a step: give a name, a pair (name, arguments) or one "
-            "'name: {argument: value}'"
+            f"{place}: {checks.shown(entry)} is not a step: give a name, a pair (name, arguments) "
+            "or one 'name: {argument: value}'"
         )
     if name == "on_error":
         return name, {name: arguments}
     arguments = {} if arguments is None else arguments
     if not isinstance(name, str) or not isinstance(arguments, Mapping):
         raise PipelineError(
-            f"{place}: the arguments of '{name}' must be a mapping of names to values, not "
-            f"{arguments!r}"
+            f"{place}: the arguments of {checks.shown(name)} must be a mapping of names to values, "
+            f"not {checks.shown(arguments)}"
         )
     return name, dict(arguments)
 
 
 def _on_error(value: Any, place: str) -> OnError:
     if value not in get_args(OnError):
-        raise PipelineError(f"{place}: on_error={value!r}: expected 'fail' or 'keep'")
+        raise PipelineError(f"{place}: on_error={checks.shown(value)}: expected 'fail' or 'keep'")
     reaction: OnError = value
     return reaction
 
@@ -341,14 +399,15 @@ def _arguments(
         signature.bind(None, **arguments)
     except TypeError as error:
         said = calls.why(name, signature, arguments, error)
-        raise PipelineError(f"{place}: {name}: {said}") from error
+        raise PipelineError(f"{place}: {name}: {shortened(said, 300)}") from error
     hints = _hints(function)
     plain = {}
     for key, value in arguments.items():
         plain[key] = value = _plain(value, f"{place}: {name}: {key}")
         if key in hints and not fits(value, hints[key]):
             raise PipelineError(
-                f"{place}: {name}: {key}={value!r}: expected {expected(value, hints[key])}"
+                f"{place}: {name}: {key}={checks.shown(value)}: expected "
+                f"{expected(value, hints[key])}"
             )
     return plain
 
@@ -385,27 +444,50 @@ def _plain(value: Any, place: str) -> Any:
         return {str(key): _plain(item, place) for key, item in value.items()}
     if isinstance(value, list | tuple | range):
         return [_plain(item, place) for item in value]
-    if value is None or isinstance(value, str | bool | int):
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int) and abs(value) < 2**63:
+        return value
+    if isinstance(value, str) and _is_text(value):
         return value
     if isinstance(value, float) and not math.isnan(value):
         return value
     raise PipelineError(
-        f"{place}: {value!r} cannot be recorded: use numbers, text, lists and mappings (dates in "
-        "quotes)"
+        f"{place}: {checks.shown(value)} cannot be recorded: use numbers, text, lists and mappings "
+        "(dates in quotes)"
     )
+
+
+def _is_text(value: str) -> bool:
+    """Whether a text can be written down: neither NetCDF nor a path has null characters."""
+    try:
+        return b"\0" not in os.fsencode(value)
+    except UnicodeEncodeError:
+        return False
 
 
 def _absolute(value: Any, folder: Path) -> Any:
     if isinstance(value, list):
         return [_absolute(item, folder) for item in value]
-    if isinstance(value, str) and value and (folder / value).exists():
+    if isinstance(value, str) and value and os.path.exists(folder / value):  # noqa: PTH110
         return str((folder / value).absolute())
     return value
+
+
+def _below(folder: Path) -> list[Path]:
+    """What is in a folder and those below, sorted."""
+    found = list(itertools.islice(folder.rglob("*"), _FILES + 1))
+    if len(found) > _FILES:
+        raise PipelineError(
+            f"{folder}, which an argument names, holds more than {_FILES} files: name the folder "
+            "of what is needed"
+        )
+    return sorted(found)
 
 
 def _existing_paths(values: Iterable[Any]) -> Iterable[Path]:
     for value in values:
         if isinstance(value, list):
             yield from _existing_paths(value)
-        elif isinstance(value, str) and Path(value).is_absolute() and Path(value).exists():
+        elif isinstance(value, str) and Path(value).is_absolute() and os.path.exists(value):  # noqa: PTH110
             yield Path(value)
