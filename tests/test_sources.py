@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -817,3 +818,29 @@ def test_the_lists_that_products_come_from(volume: Path, tmp_path: Path):
     read: set[Path] = set()
     list(expand(outer, read=read))
     assert read == {inner, outer, volume / "INDEX" / "INDEX.LBL", volume / "INDEX" / "INDEX.TAB"}
+
+
+def test_lists_in_lists(tmp_path: Path):
+    """A list that others name again and again is read once, and how deep they lie is bounded."""
+    (tmp_path / f"{NAME}.LBL").write_text(f'PDS_VERSION_ID = PDS3\nPRODUCT_ID = "{NAME}"\nEND\n')
+    (tmp_path / "l0.txt").write_text(f"{NAME}.LBL\n" * 9)
+    for k in range(1, 30):
+        (tmp_path / f"l{k}.txt").write_text(f"l{k - 1}.txt\n" * 9)
+    start = time.process_time()
+    (product,) = expand(tmp_path / "l12.txt")
+    assert product.label == tmp_path / f"{NAME}.LBL"
+    with pytest.raises(ArgumentError, match="in more than 20 others") as caught:
+        list(expand(tmp_path / "l29.txt"))
+    assert len(str(caught.value)) < 600
+    assert time.process_time() - start < 2
+
+
+def test_a_list_without_end(tmp_path: Path):
+    (tmp_path / "list.txt").write_text("none.LBL\n" * 1_000_000)
+    start = time.process_time()
+    with pytest.raises(ArgumentError, match="more than 250000 lines"):
+        list(expand(tmp_path / "list.txt"))
+    (tmp_path / "list.txt").write_text("none.LBL\n" * 100_000)
+    with pytest.raises(ArgumentError, match="line 1: no product in"):
+        list(expand(tmp_path / "list.txt"))
+    assert time.process_time() - start < 2

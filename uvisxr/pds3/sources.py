@@ -58,6 +58,9 @@ _PLAIN = re.compile(r"\"([^\"]*)\"[ \t]*|([\w.:+-]+)[ \t]*")
 #: How many values an error lists.
 _SHOWN = 12
 
+#: What a batch file may have: bytes, lines, and how many lists may lead to it, one in another.
+_SIZE, _MOST, _DEEP = 2**25, 250_000, 20
+
 #: What the system says of a path where nothing is.
 _ABSENT = (errno.ENOENT, errno.ENOTDIR)
 
@@ -253,6 +256,7 @@ class _Sieve:
 
     wanted: Filter
     read: set[Path] = field(default_factory=set)
+    lists: set[Path] = field(default_factory=set)
     passed: int = 0
     refused: int = 0
     _there: dict[str, set[str]] = field(default_factory=dict)
@@ -338,6 +342,8 @@ class _Source:
         The data file of another name that was given with the label `path`.
     line : int
         Its line in a batch file, from 1.
+    known : dict
+        What the batch files hold that were read on the way to it and for it.
     """
 
     text: str
@@ -345,6 +351,7 @@ class _Source:
     fetch: bool
     data: Path | None = None
     line: int = 0
+    known: dict[Path, list[_Source]] = field(default_factory=dict, compare=False, repr=False)
 
     def products(self, sieve: _Sieve) -> Iterator[Product]:
         """The wanted products."""
@@ -353,6 +360,10 @@ class _Source:
             yield from _index(self.path, sieve)
         else:
             if self._is_list():
+                # However often others name it.
+                if self.path in sieve.lists:
+                    return
+                sieve.lists.add(self.path)
                 sieve.read.add(self.path)
             for found in self._found():
                 if isinstance(found, _Source):
@@ -373,7 +384,7 @@ class _Source:
         if path.is_dir():
             return _folder(path)
         if self._is_list():
-            return _batch_file(path, self.fetch)
+            return _batch_file(path, self.fetch, self.known)
         product = Product.at(path)
         if product.label.is_file() or product.data:
             return [product]
@@ -381,7 +392,7 @@ class _Source:
             matches = sorted(glob.glob(_pattern(path), recursive=True))  # noqa: PTH207
             found = (Path(match) for match in matches)
             return (
-                _Source(str(match), match, self.fetch)
+                _Source(str(match), match, self.fetch, known=self.known)
                 for match in found
                 if not pairs.split(match)[1] or _is_meant(Product.at(match))
             )
@@ -423,22 +434,27 @@ class _Source:
         others = _others(self.path)
         note = f", which holds some of {others}, channels that are not read" if others else ""
         return ArgumentError(
-            f"no product in {self.path}{note if is_there else ', which does not exist'}; give "
-            "labels, folders, globs, a batch file, an INDEX.LBL or identifiers"
+            f"no product in {checks.shortened(str(self.path))}"
+            f"{note if is_there else ', which does not exist'}; give labels, folders, globs, a "
+            "batch file, an INDEX.LBL or identifiers"
         )
 
 
-def _checked(sources: list[_Source], listed: Path | None = None) -> list[_Source]:
+def _checked(sources: Iterable[_Source], listed: Path | None = None) -> list[_Source]:
     """Check that every source holds a product, so that a missing one shows before work starts.
 
     `listed` is the batch file that they come from; errors then say which line is wrong.
     """
-    given = list(_paired(sources))
-    for source in given:
+    given = []
+    for source in _paired(sources):
         with _at_line(listed, source.line):
             if next(source.products(_Sieve(Filter())), None) is None:
                 raise source.none()
+        given.append(source)
     return given
+
+
+_NOTE = "; the file was read as a list of products, one a line"
 
 
 @contextmanager
@@ -448,9 +464,10 @@ def _at_line(listed: Path | None, line: int) -> Iterator[None]:
     except ArgumentError as error:
         if listed is None:
             raise
-        raise ArgumentError(
-            f"{listed}, line {line}: {error}; the file was read as a list of products, one a line"
-        ) from error
+        told = str(error)
+        # A list in a list says it of itself.
+        note = "" if told.endswith(_NOTE) else _NOTE
+        raise ArgumentError(f"{listed}, line {line}: {checks.shortened(told)}{note}") from error
 
 
 def _beside(folder: Path, name: str) -> Product | None:
@@ -506,18 +523,21 @@ def _source(given: Source, folder: Path, fetch: bool, line: int = 0) -> _Source:
     return _Source(str(text), path, fetch, line=line)
 
 
-def _paired(sources: list[_Source]) -> Iterator[_Source]:
+def _paired(sources: Iterable[_Source]) -> Iterator[_Source]:
     """The sources, with a label and a data file beside it in the list as one product.
 
     Of another name, without a label of its own, the data file can be of no other product.
     """
-    rest = list(sources)
-    while rest:
-        source = rest.pop(0)
-        pair = _pair(source, rest[0]) if rest else None
+    before: _Source | None = None
+    for source in sources:
+        pair = _pair(before, source) if before else None
         if pair is not None:
-            rest.pop(0)
-        yield pair or source
+            yield pair
+        elif before is not None:
+            yield before
+        before = None if pair else source
+    if before is not None:
+        yield before
 
 
 def _pair(first: _Source, second: _Source, meant: bool = False) -> _Source | None:
@@ -683,27 +703,31 @@ def _is_matrix(product: Product) -> bool:
     return kind == "IEEE_REAL" if kind else bool(_MATRIX.fullmatch(product.name))
 
 
-def _batch_file(path: Path, fetch: bool) -> list[_Source]:
+def _batch_file(path: Path, fetch: bool, known: dict[Path, list[_Source]]) -> list[_Source]:
     above = _lists.get()
     here = real(path)
+    if here in known:
+        return known[here]
     if here in above:
         raise ArgumentError(f"{path} is a list that leads back to itself")
+    if len(above) >= _DEEP:
+        raise ArgumentError(f"{path} is a list in more than {_DEEP} others, one in another")
     before = _lists.set(above | {here})
     try:
-        return _checked(_entries(path, fetch), path)
+        known[here] = _checked(_entries(path, fetch, known), path)
     finally:
         _lists.reset(before)
+    return known[here]
 
 
-def _entries(path: Path, fetch: bool) -> list[_Source]:
+def _entries(path: Path, fetch: bool, known: dict[Path, list[_Source]]) -> Iterator[_Source]:
     folder = real(path).parent
-    given = []
     for number, line in enumerate(_lines(path), 1):
         entry = line.partition("#")[0].strip()
         if entry:
             with _at_line(path, number):
-                given.append(_source(entry, folder, fetch, number))
-    return given
+                source = replace(_source(entry, folder, fetch, number), known=known)
+            yield source
 
 
 def _lines(path: Path) -> list[str]:
@@ -712,13 +736,19 @@ def _lines(path: Path) -> list[str]:
     try:
         with path.open("rb") as stream:
             head = stream.read(_HEAD)
+            raw = head if b"\0" in head else head + stream.read(_SIZE)
         if head.startswith(NETCDF):
             raise ArgumentError(
                 f"{path} is a NetCDF file, not a product: open it with uvisxr.open_reduced, or "
                 "with xarray if uvisxr has not written it"
             )
-        if b"\0" not in head:
-            return path.read_text("utf-8-sig").splitlines()
+        if len(raw) > _SIZE or raw.count(b"\n") > _MOST:
+            raise ArgumentError(
+                f"{path} has more than {_MOST} lines or {_SIZE} bytes: as a list of products, "
+                "divide it"
+            )
+        if b"\0" not in raw:
+            return raw.decode("utf-8-sig").splitlines()
     except OSError as error:
         raise ArgumentError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError:
