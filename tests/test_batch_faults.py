@@ -25,11 +25,11 @@ from click.testing import CliRunner
 from helpers import tinykernels as tiny
 from helpers.products import product_id, two_windows, write_product
 
-from uvisxr.batch import manifest, pipeline, work
+from uvisxr.batch import flow, manifest, pipeline, work
 from uvisxr.batch import run as batch
 from uvisxr.batch.cluster import connect
 from uvisxr.cli import main
-from uvisxr.errors import ArgumentError, ExportError
+from uvisxr.errors import ArgumentError, ExportError, UvisWarning
 from uvisxr.kernels import session
 from uvisxr.netcdf import writing
 from uvisxr.simulate.observation import Simulation
@@ -236,8 +236,8 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     from contextlib import nullcontext
 
     here = InProcess()
-    monkeypatch.setattr(batch, "connect", lambda *given: nullcontext(here))
-    monkeypatch.setattr(batch, "_stream", here.stream)
+    monkeypatch.setattr(batch, "connect", lambda *given, **named: nullcontext(here))
+    monkeypatch.setattr(batch, "stream", here.stream)
 
 
 def test_outputs_beside_the_sources_replace_none(in_process, tmp_path: Path):
@@ -333,7 +333,7 @@ class TestStream:
 
     def stream(self, client, function: Callable, count: int, retries: int = 1) -> list[dict]:
         jobs = (work.Job(f"/x/{n}.LBL", f"{n}.nc", "", "", "") for n in range(count))
-        return list(batch._stream(client, function, jobs, None, retries))
+        return list(flow.stream(client, function, jobs, None, retries))
 
     def test_a_product_that_kills_its_workers_fails_alone(self, client):
         def function(job, steps):
@@ -377,9 +377,9 @@ class TestStream:
             return {"status": "done", "output": job.output}
 
         finished = 0
-        for _ in batch._stream(client, function, jobs(), None, 0):
+        for _ in flow.stream(client, function, jobs(), None, 0):
             finished += 1
-            assert taken - finished <= 2 * batch._AHEAD
+            assert taken - finished <= 2 * flow.AHEAD
         assert finished == 60
 
 
@@ -520,19 +520,21 @@ def test_no_file_of_the_user_is_replaced(in_process, tmp_path: Path):
     out.mkdir()
     mine = out / f"{product_id(1)}.nc"
     mine.write_text("mine")
-    for call in (batch.process, lambda *a: list(batch.plan(*a))):
-        with pytest.raises(ExportError, match=rf"{mine.name}.*uvisxr did not write it"):
-            call(labels, STEPS, out)
-    assert mine.read_text() == "mine"
-    assert [path.name for path in out.glob("*.nc")] == [mine.name]
+    with pytest.warns(UvisWarning, match=rf"will fail: .*{mine.name}.*uvisxr did not write it"):
+        assert [name for _, name in batch.plan(labels, STEPS, out)] == [f"{product_id(0)}.nc"]
+    for done in (1, 0):
+        summary = batch.process(labels, STEPS, out)
+        assert (summary.done, summary.failed, summary.current) == (done, 1, 1 - done)
+        assert "write: " in summary.failures[0] and mine.name in summary.failures[0]
+        assert "uvisxr did not write it" in summary.failures[0]
+        assert mine.read_text() == "mine"
     assert batch.process(labels, STEPS, out, overwrite=True).done == 2
     # An output that was cut is made again, but nothing else in its place is replaced.
     mine.write_bytes(mine.read_bytes()[:2000])
     assert batch.process(labels, STEPS, out).done == 1
     whole = mine.read_bytes()
     mine.write_text("mine")
-    with pytest.raises(ExportError, match="uvisxr did not write it"):
-        batch.process(labels, STEPS, out)
+    assert "uvisxr did not write it" in batch.process(labels, STEPS, out).failures[0]
     assert mine.read_text() == "mine"
     # Ours may lack the manifest.
     mine.write_bytes(whole)
@@ -628,7 +630,7 @@ def test_records_of_tasks_do_not_pile_up(tmp_path: Path, monkeypatch: pytest.Mon
     # The scheduler runs in this process: what it holds of a task stays here.
     from dask.utils import key_split
 
-    monkeypatch.setattr(batch, "_REMEMBERED", 10)
+    monkeypatch.setattr(flow, "REMEMBERED", 10)
     made = []
     note = batch._Batch.note
 
@@ -655,31 +657,3 @@ def test_spans_keep_nothing_of_a_task():
         spans = client.cluster.scheduler.extensions["spans"].spans.values()
         assert spans
         assert not any((span._metadata or {}).get("collections") for span in spans)
-
-
-def test_the_index_of_a_manifest(tmp_path: Path):
-    with manifest.Manifest(tmp_path) as held:
-        assert held.owner("a.nc") == ""
-        held.claim("a.nc", "first.LBL")
-        assert held.owner("a.nc") == "first.LBL"
-        assert not held.is_good("a.nc")
-        done = {"output": "a.nc", "label": "first.LBL", "fingerprint": "f", "status": "done"}
-        (tmp_path / "a.nc").write_bytes(b"123")
-        held.append(done | {"bytes": 3})
-        assert held.is_current("a.nc", "f")
-        # The file stays that of the record, whoever it belongs to from now on.
-        held.claim("a.nc", "second.LBL")
-        assert held.owner("a.nc") == "second.LBL"
-        assert held.is_current("a.nc", "f")
-        held.append(done | {"status": "failed"})
-        assert not held.is_good("a.nc")
-    # A claim alone is forgotten.
-    assert manifest.Known(tmp_path).owner("a.nc") == "first.LBL"
-
-
-@pytest.mark.parametrize("size", [None, "3", 3.5, -3, 2**70, [3]])
-def test_sizes_that_are_none(tmp_path: Path, size: object):
-    record = {"output": "a.nc", "label": "a.LBL", "status": "done", "bytes": size}
-    (tmp_path / manifest.NAME).write_text(json.dumps(record) + "\n")
-    (tmp_path / "a.nc").write_bytes(b"123")
-    assert not manifest.Known(tmp_path).is_whole("a.nc")

@@ -54,9 +54,9 @@ def test_a_batch(said, tmp_path, monkeypatch):
         write_product(tmp_path / "in", product_id(number), band_bin=32)
     with run.Manifest(tmp_path) as manifest:
         batch = run._Batch(run.pipeline.load(["rate"]), manifest, tmp_path, False)
-        good, bad = (job.record() for job in batch.jobs(run.sources.expand(tmp_path / "in")))
+        good, bad = (job.record() for job, _ in batch.jobs(run.sources.expand(tmp_path / "in")))
         failure = {"status": "failed", "step": "rate", "error": "no", "kind": "UvisError"}
-        batch.note(good | {"status": "done", "warnings": []}, manifest)
+        batch.note(good | {"status": "done", "bytes": 0, "sha256": "", "warnings": []}, manifest)
         batch.note(bad | failure, manifest)
     levels = [(r.levelname, r.getMessage()) for r in said.records if r.name == "uvisxr.batch.run"]
     assert levels == [

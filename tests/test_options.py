@@ -255,7 +255,7 @@ class TestBatch:
 
         def prints() -> list[str]:
             batch = run._Batch(pipeline.load(STEPS), manifest, tmp_path, False)
-            return [job.fingerprint for job in batch.jobs(run.sources.expand(product))]
+            return [job.fingerprint for job, _ in batch.jobs(run.sources.expand(product))]
 
         (tmp_path / "out").mkdir()
         with run.Manifest(tmp_path / "out") as manifest:

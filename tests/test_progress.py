@@ -86,8 +86,8 @@ def test_the_bar_of_a_batch_has_a_total(tmp_path: Path, monkeypatch):
             (out / job.output).write_text("")
             yield function(job, steps)
 
-    monkeypatch.setattr(run, "connect", lambda *given: nullcontext(Nobody()))
-    monkeypatch.setattr(run, "_stream", attempts)
+    monkeypatch.setattr(run, "connect", lambda *given, **named: nullcontext(Nobody()))
+    monkeypatch.setattr(run, "stream", attempts)
     run.process(tmp_path / "in", ["rate"], out)
     said = _lines(stream)
     assert "0%" in said[0] and "0/3" in said[0]

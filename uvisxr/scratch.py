@@ -51,10 +51,10 @@ class Scratch:
 
     def rows(self, statement: str, *values: Any) -> Iterator[tuple[Any, ...]]:
         """The rows of a query, as they are asked for."""
+        # Not `yield from`, which would close the cursor with the generator, after its database.
         try:
-            # `yield from` would close the cursor of rows that are not all asked for: at the end of
-            # the process, after its database.
-            for row in self._database.execute(statement, values):  # noqa: UP028
+            cursor = self._database.execute(statement, values)
+            while (row := cursor.fetchone()) is not None:
                 yield row
         except sqlite3.Error as error:
             raise ExportError(

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import logging
 import re
+import signal
+import socket
 import sys
+import threading
 from collections.abc import Iterator
+from multiprocessing import resource_tracker
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -19,8 +24,17 @@ if TYPE_CHECKING:
     from distributed import Client
 
 
+#: Seconds within which a scheduler must answer, and those in which what was started is stopped.
+_ANSWER, _END = 4, 3
+
+#: An address of a scheduler, as far as it can be told without asking.
+_ADDRESS = re.compile(r"((tcp|tls|ws|wss|ucx)://)?(\[[0-9a-fA-F:.%]+\]|[\w.-]+):\d{1,5}", re.ASCII)
+
+
 @contextlib.contextmanager
-def connect(client: Client | str | None, workers: int | None, retries: int) -> Iterator[Client]:
+def connect(
+    client: Client | str | None, workers: int | None, retries: int, apart: bool = False
+) -> Iterator[Client]:
     """A client to work with, for the duration of a `with` block.
 
     Parameters
@@ -32,14 +46,17 @@ def connect(client: Client | str | None, workers: int | None, retries: int) -> I
         Number of those processes; by default one per core.
     retries : int
         How many of those workers may die on a task before it is given up.
+    apart : bool
+        The workers must be other processes than this one.
 
     Raises
     ------
     MissingDependencyError
         dask.distributed is not installed.
     UvisError
-        The scheduler cannot be reached, or its workers have another version of uvisxr; or a script
-        without a guard would be run again by the processes.
+        The scheduler cannot be reached, or its workers have another version of uvisxr, or are
+        threads of this process although they must not be; or a script without a guard would be run
+        again by the processes.
     """
     try:
         import dask
@@ -65,35 +82,143 @@ def connect(client: Client | str | None, workers: int | None, retries: int) -> I
         }
         with (
             dask.config.set(settings),
-            LocalCluster(
-                n_workers=count,
-                threads_per_worker=1,
-                processes=True,
-                host="127.0.0.1",
-                dashboard_address="127.0.0.1:0",
-                scheduler_kwargs={"extensions": _extensions()},
-            ) as cluster,
-            Client(cluster, set_as_default=False) as started,
+            _silence(),
+            contextlib.ExitStack() as stack,
         ):
+            # An interrupt is for this process alone, which then ends the others.
+            with _uninterrupted():
+                cluster = stack.enter_context(
+                    _closing(
+                        LocalCluster(
+                            n_workers=count,
+                            threads_per_worker=1,
+                            processes=True,
+                            host="127.0.0.1",
+                            dashboard_address="127.0.0.1:0",
+                            scheduler_kwargs={"extensions": _extensions()},
+                            silence_logs=logging.CRITICAL,
+                        )
+                    )
+                )
+                started = stack.enter_context(_closing(Client(cluster, set_as_default=False)))
             yield started
     elif isinstance(client, str):
-        try:
-            connected = Client(client, set_as_default=False)
-        except (OSError, ValueError) as error:
-            raise UvisError(
-                f"no scheduler answers at {client} ({error}); start one with 'dask scheduler' and "
-                "workers with 'dask worker ADDRESS --nthreads 1'"
-            ) from error
-        with connected:
-            if not connected.nthreads():
-                warn_user(f"the scheduler at {client} has no workers yet: waiting for them")
-            _same_version(connected)
-            yield connected
+        with _silence():
+            try:
+                _knock(client)
+                connected = Client(client, timeout=_ANSWER, set_as_default=False)
+            except Exception as error:
+                raise UvisError(
+                    f"no scheduler answers at {client} ({error}); start one with 'dask scheduler' "
+                    "and workers with 'dask worker ADDRESS --nthreads 1'"
+                ) from error
+            with _closing(connected):
+                if not connected.nthreads():
+                    warn_user(f"the scheduler at {client} has no workers yet: waiting for them")
+                _same_version(connected)
+                _apart(connected, apart)
+                yield connected
     elif isinstance(client, Client):
         _same_version(client)
+        _apart(client, apart)
         yield client
     else:
         raise checks.refused("client", client, "a distributed.Client or the address of a scheduler")
+
+
+@contextlib.contextmanager
+def _closing(made: Any) -> Iterator[Any]:
+    """Close a client or a cluster in the end.
+
+    If anything went wrong, what workers that were started here are at is not waited for.
+    """
+    try:
+        yield made
+    except BaseException:
+        _kill(made)
+        raise
+    finally:
+        with _uninterrupted(), contextlib.suppress(OSError, TimeoutError):
+            made.close(timeout=_END)
+
+
+def _kill(cluster: Any) -> None:
+    for nanny in getattr(cluster, "workers", {}).values():
+        if nanny.pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(nanny.pid, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Keep quiet what dask logs: all that matters to a batch is told by the batch."""
+    # Some have levels of their own, and some are made later.
+    names = [name for name in logging.root.manager.loggerDict if name.startswith("distributed.")]
+    logs = [logging.getLogger(name) for name in ("distributed", *names)]
+    before = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for log, level in zip(logs, before, strict=True):
+            log.setLevel(level)
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Put off an interrupt to the end of a block, and keep it from what is started in the block.
+
+    Threads and processes inherit which signals are blocked, and give it on to those that they
+    start later.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = signal.getsignal(signal.SIGINT)
+    if callable(before):
+        signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
+    # Started later, it would unblock the signal in the thread that it is started from.
+    resource_tracker.ensure_running()
+    # Windows has no such masks.
+    mask = getattr(signal, "pthread_sigmask", None)
+    blocked = mask and mask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        if mask:
+            mask(signal.SIG_SETMASK, blocked)
+        if callable(before):
+            signal.signal(signal.SIGINT, before)
+    if came:
+        raise KeyboardInterrupt
+
+
+def check(client: Client | str | None) -> None:
+    """Raise an UvisError if a text cannot be the address of a scheduler."""
+    if isinstance(client, str) and not _ADDRESS.fullmatch(client):
+        raise UvisError(
+            f"{checks.shown(client)} is not the address of a scheduler: give tcp://HOST:8786, or "
+            "whatever 'dask scheduler' says on starting"
+        )
+
+
+def _knock(address: str) -> None:
+    """Raise if no scheduler listens at an address, or the way of talking to it is not set up.
+
+    A client of dask that fails for such a reason keeps asking, waits, or is left half made.
+    """
+    from distributed.security import Security
+
+    kind, _, place = address.rpartition("://")
+    if kind == "tls" and Security().get_connection_args("client").get("ssl_context") is None:
+        raise ValueError("dask's configuration names no certificates for tls")
+    host, _, port = place.rpartition(":")
+    with socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER) as line:
+        # A scheduler speaks first.
+        if kind in ("", "tcp") and not line.recv(1):
+            raise ConnectionError("what listens there is no scheduler")
 
 
 def _extensions() -> dict[str, Any]:
@@ -160,6 +285,18 @@ def _check_script() -> None:
 
 def _version() -> str:
     return __version__
+
+
+def _place() -> tuple[str, int]:
+    return socket.gethostname(), os.getpid()
+
+
+def _apart(client: Client, needed: bool) -> None:
+    if needed and _place() in client.run(_place).values():
+        raise UvisError(
+            "timeout= needs workers that are processes, which can be ended: these are threads of "
+            "this process; make the cluster with processes=True"
+        )
 
 
 def _same_version(client: Client) -> None:

@@ -1,8 +1,9 @@
 """The manifest of a batch: one JSON line for each product done or failed.
 
 `manifest.jsonl` in the output folder is only ever appended to; the last line for an output counts.
-A line cut short, by a killed driver or a full disk, is skipped on reading, and terminated before
-the next one is written. Each line has
+A line cut short, by a killed driver or a full disk, is terminated before the next one is written.
+What has another form is skipped on reading, with a warning that says how many lines it is; so is
+what is longer than a MiB. Each line has
 
 - `product`, `label`, `output`: the product, the path of its label, and the name of its output;
 - `status`: "done" or "failed";
@@ -28,17 +29,18 @@ import errno
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from ..errors import ExportError
+from ..errors import ExportError, warn_user
 from ..scratch import Scratch, decoded, encoded
 
 NAME = "manifest.jsonl"
 
-#: Longest name of a file, in bytes.
-_LONGEST = 255
+#: Longest name of a file, longest path, and longest line, in bytes.
+_NAME, _PATH, _LINE = 255, 4096, 2**20
 
 
 class Known:
@@ -55,44 +57,60 @@ class Known:
     ------
     ExportError
         The manifest cannot be read.
+
+    Warns
+    -----
+    UvisWarning
+        Some of its lines are skipped.
     """
 
     def __init__(self, folder: str | Path):
         self.path = Path(folder) / NAME
-        # Of a good output a mark of its fingerprint, and the size in bytes; else nothing and -1.
+        # Of a good output a mark of its fingerprint, the size in bytes, and the sha256; else
+        # nothing and -1.
         self._last = Scratch(
-            "CREATE TABLE last (output BLOB PRIMARY KEY, label BLOB, mark BLOB, size INTEGER) "
+            "CREATE TABLE last "
+            "(output BLOB PRIMARY KEY, label BLOB, mark BLOB, size INTEGER, digest BLOB) "
             "WITHOUT ROWID"
         )
+        skipped = 0
         try:
-            for record in read(self.path) if self.path.exists() else ():
-                self._remember(record)
+            for record in _records(self.path) if os.path.lexists(self.path) else ():
+                if record is None:
+                    skipped += 1
+                else:
+                    self._remember(record)
         except OSError as error:
             raise ExportError(f"cannot read {self.path}: {error.strerror}") from error
+        if skipped:
+            lines = "1 line is" if skipped == 1 else f"{skipped} lines are"
+            warn_user(
+                f"{self.path}: {lines} not as uvisxr writes them, and skipped; what they were of "
+                "is made again, unless another line says that it is there"
+            )
 
     def _remember(self, record: dict[str, Any]) -> None:
         # What lacks a step that failed is not what it was meant to be.
-        good = record.get("status") == "done" and not record.get("left_out")
-        size = record.get("bytes")
-        known = good and isinstance(size, int) and 0 <= size < 2**63
+        good = record["status"] == "done" and not record.get("left_out")
         self._last.run(
-            "INSERT OR REPLACE INTO last VALUES (?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO last VALUES (?, ?, ?, ?, ?)",
             encoded(record["output"]),
-            encoded(record.get("label", "")),
-            _mark(str(record.get("fingerprint", ""))) if good else b"",
-            size if known else -1,
+            encoded(record["label"]),
+            _mark(record["fingerprint"]) if good else b"",
+            record["bytes"] if good else -1,
+            bytes.fromhex(record["sha256"]) if good else b"",
         )
 
-    def _get(self, output: str) -> tuple[bytes, bytes, int]:
+    def _get(self, output: str) -> tuple[bytes, bytes, int, bytes]:
         found = self._last.row(
-            "SELECT label, mark, size FROM last WHERE output = ?", encoded(output)
+            "SELECT label, mark, size, digest FROM last WHERE output = ?", encoded(output)
         )
-        return found or (b"", b"", -1)
+        return found or (b"", b"", -1, b"")
 
     def claim(self, output: str, label: str) -> None:
         """From now on an output belongs to a label, before there is a record that says so."""
         self._last.run(
-            "INSERT INTO last VALUES (?, ?, x'', -1) "
+            "INSERT INTO last VALUES (?, ?, x'', -1, x'') "
             "ON CONFLICT (output) DO UPDATE SET label = excluded.label",
             encoded(output),
             encoded(label),
@@ -114,8 +132,18 @@ class Known:
     def is_whole(self, output: str) -> bool:
         """Whether a good output is there, with the size that it was written with."""
         size = self._get(output)[2]
+        path = self.path.parent / output
         try:
-            return size >= 0 and (self.path.parent / output).stat().st_size == size
+            return size >= 0 and path.is_file() and path.stat().st_size == size
+        except OSError:
+            return False
+
+    def is_same(self, output: str) -> bool:
+        """Whether a good output holds what was written; reads all of it."""
+        digest = self._get(output)[3]
+        try:
+            with (self.path.parent / output).open("rb") as stream:
+                return hashlib.file_digest(stream, "sha256").digest() == digest
         except OSError:
             return False
 
@@ -136,6 +164,10 @@ class Manifest(Known):
 
     def __init__(self, folder: str | Path):
         path = Path(folder) / NAME
+        if os.path.lexists(path) and not path.is_file():
+            raise ExportError(
+                f"cannot open {path}: it is no ordinary file; remove it, or choose another --out"
+            )
         try:
             # Unbuffered, so that what a full disk refused is not retried on closing.
             self._stream = path.open("ab", buffering=0)
@@ -171,9 +203,14 @@ class Manifest(Known):
         Raises
         ------
         ExportError
-            The disk is full or the file cannot be written.
+            The disk is full, the file cannot be written, or it is no longer there.
         """
         line = json.dumps(record, allow_nan=False).encode() + b"\n"
+        if not self._is_there():
+            raise ExportError(
+                f"{self.path} was deleted or replaced while the batch ran: run the same command "
+                "again; it makes what is missing then"
+            )
         try:
             if self._stream.write(line) != len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -183,6 +220,13 @@ class Manifest(Known):
                 "command again: finished products are not repeated"
             ) from error
         self._remember(record)
+
+    def _is_there(self) -> bool:
+        """Whether the file that is written to still has its name."""
+        try:
+            return os.path.samestat(os.fstat(self._stream.fileno()), self.path.stat())
+        except OSError:
+            return False
 
 
 def read(path: str | Path) -> Iterator[dict[str, Any]]:
@@ -196,29 +240,69 @@ def read(path: str | Path) -> Iterator[dict[str, Any]]:
     path = Path(path)
     if path.is_dir():
         path = path / NAME
+    return (record for record in _records(path) if record is not None)
+
+
+def _records(path: Path) -> Iterator[dict[str, Any] | None]:
+    """What each line that is not empty holds; None where that is no record.
+
+    Raises
+    ------
+    OSError
+        It cannot be read, or is no ordinary file.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(errno.ENOENT, "it is no ordinary file", str(path))
     with path.open("rb") as stream:
-        for line in stream:
-            try:
-                record = json.loads(line)
-            except (ValueError, RecursionError):
-                continue
-            if isinstance(record, dict) and _names(record):
-                yield record
+        while line := stream.readline(_LINE):
+            if len(line) == _LINE and not line.endswith(b"\n"):
+                _skip_line(stream)
+                yield None
+            elif not line.isspace():
+                yield _record(line)
 
 
-def _names(record: dict[str, Any]) -> bool:
-    """Whether a record names its output, and its label as text."""
-    output = record.get("output")
-    if not isinstance(output, str) or output in ("", "..") or "\0" in output:
-        return False
+def _skip_line(stream: BinaryIO) -> None:
+    while (rest := stream.readline(_LINE)) and not rest.endswith(b"\n"):
+        pass
+
+
+def _record(line: bytes) -> dict[str, Any] | None:
+    """The record of a line, if it is one: what is relied on is there, and of its type."""
     try:
-        length = len(os.fsencode(output))
-    except UnicodeEncodeError:
+        record = json.loads(line)
+        sound = isinstance(record, dict) and _is_sound(record)
+    except (ValueError, RecursionError):
+        return None
+    return record if sound else None
+
+
+def _is_sound(record: dict[str, Any]) -> bool:
+    given = [record.get(key) for key in ("output", "label", "fingerprint")]
+    texts = [text for text in given if isinstance(text, str) and "\0" not in text]
+    if len(texts) < len(given):
         return False
-    # Whoever can write to the folder can write the path of any file.
-    if length > _LONGEST or Path(output).name != output:
+    # A lone surrogate that stands for no byte is a ValueError.
+    output, label, fingerprint = map(os.fsencode, texts)
+    if (
+        not output.endswith(b".nc")
+        or len(output) > _NAME
+        or re.search(rb"[/\\]", output)
+        or len(label) > _PATH
+        or not fingerprint.isascii()
+    ):
         return False
-    return isinstance(record.get("label", ""), str)
+    if record.get("status") == "failed":
+        return True
+    left, size = record.get("left_out", []), record.get("bytes")
+    return (
+        record.get("status") == "done"
+        and isinstance(left, list)
+        and all(isinstance(text, str) for text in left)
+        and type(size) is int
+        and 0 <= size < 2**63
+        and re.fullmatch("[0-9a-f]{64}", str(record.get("sha256"))) is not None
+    )
 
 
 def latest(path: str | Path) -> dict[str, dict[str, Any]]:

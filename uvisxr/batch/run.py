@@ -15,41 +15,43 @@ import hashlib
 import itertools
 import logging
 import os
+import re
 import shutil
 import sys
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from .. import calls, checks, export, options
 from .._version import __version__
-from ..errors import ExportError
+from ..errors import ExportError, warn_user
 from ..files import HDF5
 from ..netcdf.writing import is_netcdf_of_ours
 from ..progress import bar
 from ..reader import sources
 from . import pipeline, work
-from .cluster import connect, forget_keys
+from .cluster import check, connect
+from .flow import stream
 from .manifest import Known, Manifest
 
 if TYPE_CHECKING:
-    from distributed import Client, Future
+    from distributed import Client
 
 _LOG = logging.getLogger(__name__)
-
-#: Products in flight per worker thread: one runs, the others are queued.
-_AHEAD = 3
 
 #: Number of failures, of steps left out and of warnings that a summary lists; all of them are in
 #: the manifest.
 _SHOWN = 20
 
-#: How many keys of tasks dask may remember.
-_REMEMBERED = 500
+#: Longest time limit of a product, s.
+_LONGEST = 1e6
 
 _PARTIAL = ".partial-"
+
+#: Bytes that are no text, as Python has them in names of files; and backslashes.
+_NO_NAME = re.compile(r"[\udc80-\udcff\\]")
 
 
 @dataclass
@@ -146,14 +148,17 @@ def process(
     progress: bool | None = None,
     *,
     compact: bool = False,
+    verify: bool = False,
+    timeout: float | None = None,
 ) -> Summary:
     """Run a pipeline on every product of some sources and write one NetCDF file for each.
 
-    An output is left alone if it is whole and was made from the same label and data file (judged by
-    size and modification time), the same pipeline (including the files its arguments name), the
-    same `kernels` and `calibration` of `uvisxr.set_options`, which the workers have too, the same
-    `compact` and the same package version. Failed products are tried again, and so are those of
-    which a step failed and was left out.
+    An output is left alone if it has the size it was written with, and was made from the same label
+    and data file (judged by size and modification time), the same pipeline (including the files its
+    arguments name), the same `kernels` and `calibration` of `uvisxr.set_options`, which the workers
+    have too, the same `compact` and the same package version. Failed products are tried again, and
+    so are those of which a step failed and was left out. A product whose output has the name of a
+    file that uvisxr did not write fails, and the file stays.
 
     Parameters
     ----------
@@ -184,6 +189,13 @@ def process(
         Leave out of the outputs the radiances that follow from their counts, as
         ``to_netcdf(compact=True)`` does: they are much smaller. `uvisxr.open_processed` and
         `uvisxr.open_reduced` give them back.
+    verify : bool
+        Read outputs that would be left alone, and make those again whose contents are not what was
+        written, with a warning that names them.
+    timeout : float, optional
+        Longest time for a product, s. A worker that takes longer is ended, and the product has
+        failed. The workers must be processes that are started anew when they end, as those are
+        that are started here or by ``dask worker``.
 
     Returns
     -------
@@ -198,12 +210,18 @@ def process(
     NoMatchError
         None of the products is wanted.
     ExportError
-        The output folder cannot be written or is in use by another batch, or the disk is full; or a
-        file there has the name of an output, and uvisxr did not write it: then nothing is done.
+        The output folder cannot be written, is in use by another batch or was deleted in between,
+        or the disk is full.
     MissingDependencyError
         dask.distributed is not installed.
     UvisError
-        The scheduler cannot be reached, or its workers have another version of uvisxr.
+        The scheduler cannot be reached or is lost, all workers are paused for lack of memory, or
+        they have another version of uvisxr. Finished products are not repeated by the next run.
+
+    Warns
+    -----
+    UvisWarning
+        Lines of the manifest are skipped, or outputs are not as they were written.
 
     Examples
     --------
@@ -215,36 +233,41 @@ def process(
     >>> print(uvisxr.batch.process(made.labels, steps, "out", workers=1))
     0 done, 0 failed, 1 up to date
     """
-    steps = _checked(pipeline, client, workers, retries, wanted, compact)
+    steps = _checked(pipeline, client, workers, retries, wanted, compact, verify)
+    if timeout is not None:
+        checks.number("timeout", timeout, "a time, s", above=0, most=_LONGEST)
     folder = _folder(out_dir)
     with Manifest(folder) as manifest, _partial_folder(folder) as partial:
-        batch = _Batch(steps, manifest, partial, overwrite, compact)
+        batch = _Batch(steps, manifest, partial, overwrite, compact, verify)
         found = sources.expand(products, wanted)
-        batch.check(found)
-        jobs = batch.jobs(found)
+        jobs = batch.allowed(found, manifest)
         first = next(jobs, None)
         if first is None:
             return batch.summary
-        seen = batch.summary.current
+        seen = batch.seen
         with (
-            connect(client, workers, retries) as cluster,
+            connect(client, workers, retries, apart=timeout is not None) as cluster,
             bar(None, progress, unit="product", total=len(found), initial=seen) as shown,
         ):
             quiet = progress is False or options.current().progress is False
             told = not shown.disable or (client is not None and not quiet)
             if told and cluster.dashboard_link:
                 print(f"dashboard: {cluster.dashboard_link}", file=sys.stderr)
-            driver = os.getpid() if client is None else None
-            attempt = functools.partial(work.attempt, settings=options.current(), driver=driver)
-            results = _stream(
+            attempt = functools.partial(
+                work.attempt,
+                settings=options.current(),
+                driver=os.getpid() if client is None else None,
+                timeout=timeout,
+            )
+            results = stream(
                 cluster, attempt, itertools.chain([first], jobs), steps.resolved(), retries
             )
             for record in results:
                 batch.note(record, manifest)
                 shown.set_postfix(failed=batch.summary.failed, refresh=False)
-                shown.update(1 + batch.summary.current - seen)
-                seen = batch.summary.current
-            shown.update(batch.summary.current - seen)
+                shown.update(batch.seen - seen)
+                seen = batch.seen
+            shown.update(batch.seen - seen)
     return batch.summary
 
 
@@ -257,10 +280,12 @@ def plan(
     wanted: sources.Filter | None = None,
     *,
     compact: bool = False,
+    verify: bool = False,
 ) -> Iterator[tuple[str, str]]:
     """List what `process` would do: pairs (label, output) of the products that need processing.
 
-    Nothing is written. Parameters and errors are those of `process`.
+    Nothing is written. Parameters, errors and warnings are those of `process`; a warning also says
+    what will fail since its output has the name of a file that uvisxr did not write.
 
     Examples
     --------
@@ -270,12 +295,14 @@ def plan(
     >>> [output for label, output in uvisxr.batch.plan(made.labels, steps, "out")]
     ['FUV2008_070_10_04.nc']
     """
-    steps = _checked(pipeline, None, None, 0, wanted, compact)
-    batch = _Batch(steps, Known(_path(out_dir)), Path(), overwrite, compact)
+    steps = _checked(pipeline, None, None, 0, wanted, compact, verify)
+    batch = _Batch(steps, Known(_path(out_dir)), Path(), overwrite, compact, verify)
     found = sources.expand(products, wanted)
-    batch.check(found)
-    for job in batch.jobs(found):
-        yield job.label, job.output
+    for job, refused in batch.jobs(found):
+        if refused is None:
+            yield job.label, job.output
+        else:
+            warn_user(f"{job.label} will fail: {refused}")
 
 
 def _checked(
@@ -285,17 +312,20 @@ def _checked(
     retries: int,
     wanted: sources.Filter | None,
     compact: bool,
+    verify: bool,
 ) -> pipeline.Pipeline:
     if wanted is not None and not isinstance(wanted, sources.Filter):
         raise checks.refused(
             "wanted", wanted, 'a uvisxr.reader.sources.Filter, such as Filter(target="TITAN")'
         )
+    check(client)
     # `workers` applies only to a cluster started here.
     checks.only_one(workers=workers, client=client)
     if workers is not None:
         checks.whole("workers", workers, 1, what="a number of processes")
     checks.whole("retries", retries, 0)
     checks.choice("compact", compact, bool)
+    checks.choice("verify", verify, bool)
     return pipeline.load(steps)
 
 
@@ -350,6 +380,8 @@ class _Batch:
         Whether up-to-date outputs are made again.
     compact : bool
         Whether outputs leave out radiances.
+    verify : bool
+        Whether outputs that are up to date are read and compared with what was written.
     summary : Summary
     """
 
@@ -358,45 +390,75 @@ class _Batch:
     partial: Path
     overwrite: bool
     compact: bool = False
+    verify: bool = False
     summary: Summary = field(init=False)
 
     def __post_init__(self) -> None:
         self.summary = Summary(self.manifest.path)
 
-    def check(self, products: Iterable[sources.Product]) -> None:
-        """Raise an ExportError if an output would take the place of a file of someone else."""
-        folder = self.manifest.path.parent
-        if self.overwrite or not folder.is_dir():
-            return
-        with os.scandir(folder) as entries:
-            some = any(entry.name.endswith(".nc") for entry in entries)
-        for product in products if some else ():
-            for output in _names(product):
-                # What is as it was written needs no look into it.
-                if self.manifest.is_whole(output) or not os.path.lexists(folder / output):
-                    continue
-                if not (self.manifest.is_good(output) and _is_damaged(folder / output)):
-                    export.check(folder / output, None, (), None)
+    @property
+    def seen(self) -> int:
+        """Products of which it is known what becomes of them."""
+        return self.summary.done + self.summary.failed + self.summary.current
 
-    def jobs(self, products: Iterable[sources.Product]) -> Iterator[work.Job]:
-        """The products that need processing; counts the others."""
+    def allowed(
+        self, products: Iterable[sources.Product], manifest: Manifest
+    ) -> Iterator[work.Job]:
+        """As `jobs`; what would replace a file of someone else has failed."""
+        for job, refused in self.jobs(products):
+            if refused is None:
+                yield job
+            else:
+                why = work.failed("write", type(refused).__name__, str(refused))
+                self.note(job.record() | why, manifest)
+
+    def jobs(
+        self, products: Iterable[sources.Product]
+    ) -> Iterator[tuple[work.Job, ExportError | None]]:
+        """The products that need processing, and why one must not be; counts the others."""
         text = f"{__version__} {self.steps.digest(options.current().read_from)}"
         text += " compact" if self.compact else ""
         recipe = hashlib.sha256(text.encode()).hexdigest()
         folder = str(self.manifest.path.parent)
+        changed: list[str] = []
+        count = 0
         for product in products:
             output, label = self._output(product)
             made = product if label == product.label else sources.Product.at(label)
             fingerprint = _fingerprint(made, recipe)
             if not self.overwrite and self.manifest.is_current(output, fingerprint):
-                self.summary.current += 1
-                continue
+                if not self.verify or self.manifest.is_same(output):
+                    self.summary.current += 1
+                    continue
+                count += 1
+                changed += [output] if count <= _SHOWN else []
             fingerprint = _fingerprint(product, recipe)
-            yield work.Job(
+            job = work.Job(
                 *(str(product.label), output, folder, str(self.partial), fingerprint),
                 data=str(product.data) if product.paired else "",
                 compact=self.compact,
             )
+            yield job, self._refused(output)
+        if changed:
+            outputs = "1 output does" if count == 1 else f"{count} outputs do"
+            more = ", ..." if count > _SHOWN else ""
+            warn_user(
+                f"{outputs} not hold what was written, by their sha256 in {self.manifest.path}, "
+                f"and must be made again: {', '.join(changed)}{more}"
+            )
+
+    def _refused(self, output: str) -> ExportError | None:
+        """Why an output must not be written: if it would take the place of a file of another."""
+        path = self.manifest.path.parent / output
+        # What is as it was written needs no look into it.
+        if self.overwrite or self.manifest.is_whole(output) or not os.path.lexists(path):
+            return None
+        try:
+            if not (self.manifest.is_good(output) and _is_damaged(path)):
+                export.check(path, None, (), None)
+        except ExportError as error:
+            return error
+        return None
 
     def _output(self, product: sources.Product) -> tuple[str, Path]:
         """A name for the output that stays the same in later runs, and the label that counts.
@@ -412,7 +474,7 @@ class _Batch:
         owner = self.manifest.owner(plain) or label
         name, taken = plain, product.label
         # A label that is gone has been moved, so its output may be made from the new location.
-        if owner != label and Path(owner).exists():
+        if owner != label and os.path.exists(owner):  # noqa: PTH110 - whatever text it is
             counts = sources.same(Path(owner), product.label)
             name, taken = (marked, taken) if counts is None else (plain, counts)
         if self.manifest.owner(name) != label:
@@ -439,12 +501,16 @@ class _Batch:
 
 def _names(product: sources.Product) -> tuple[str, str]:
     """Names that a product's output can have: its own, and that with a mark of its folder."""
-    mark = hashlib.sha256(str(product.label.parent).encode()).hexdigest()[:8]
-    return f"{product.name}.nc", f"{product.name}-{mark}.nc"
+    mark = hashlib.sha256(os.fsencode(product.label.parent)).hexdigest()[:8]
+    # The library of NetCDF opens neither names that are no text nor those with a backslash.
+    name = _NO_NAME.sub(lambda match: f"%{ord(match[0]) & 0xFF:02X}", product.name)
+    return f"{name}.nc", f"{name}-{mark}.nc"
 
 
 def _is_damaged(path: Path) -> bool:
     """Whether a NetCDF file was cut, so that nothing is lost with it."""
+    if not path.is_file():
+        return False
     try:
         is_netcdf_of_ours(path)
     except OSError:
@@ -462,71 +528,3 @@ def _fingerprint(product: sources.Product, recipe: str) -> str:
             stat = None
         parts.append(f"{stat.st_size} {stat.st_mtime_ns}" if stat else "missing")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def _stream(
-    client: Client,
-    function: Callable[[work.Job, pipeline.Pipeline], dict[str, Any]],
-    jobs: Iterator[work.Job],
-    steps: pipeline.Pipeline,
-    retries: int,
-) -> Iterator[dict[str, Any]]:
-    """Records of the jobs as they finish, with a bounded number of jobs at the scheduler.
-
-    When a worker dies, the jobs queued on it come under suspicion too. Jobs that the scheduler
-    gives up for that reason are tried once more at the end, one at a time.
-    """
-    from distributed import KilledWorker, as_completed
-
-    # One common key prefix for all tasks, as the scheduler keeps statistics for each prefix.
-    name, numbers = f"uvisxr-{uuid.uuid4().hex[:12]}", itertools.count()
-    running: dict[tuple[str, int], work.Job] = {}
-    suspects: list[work.Job] = []
-    cleared: set[str] = set()
-
-    def submit(source: Iterator[work.Job], count: int) -> list[Future[dict[str, Any]]]:
-        futures = []
-        for job in itertools.islice(source, count):
-            key = (name, next(numbers))
-            futures.append(
-                client.submit(function, job, steps, key=key, pure=False, retries=retries)
-            )
-            running[key] = job
-        return futures
-
-    def room() -> int:
-        threads: int = max(1, sum(client.nthreads().values()))
-        return max(0, threads * _AHEAD - len(running))
-
-    completed = as_completed(submit(jobs, room()), loop=client.loop)
-    try:
-        for future in completed:
-            job = running.pop(future.key)
-            error = None if future.status == "finished" else future.exception()
-            if isinstance(error, KilledWorker) and job.output not in cleared:
-                suspects.append(job)
-            else:
-                yield future.result() if error is None else _failure(job, error)
-            # Dropping the future lets the scheduler forget the result.
-            future.release()
-            completed.update(submit(jobs, room()))
-            if future.key[1] % _REMEMBERED == 0:
-                forget_keys()
-            if not running and suspects:
-                cleared.add(suspects[-1].output)
-                completed.update(submit(iter([suspects.pop()]), 1))
-    finally:
-        futures = list(completed.futures)
-        if futures:
-            client.cancel(futures, force=True)
-
-
-def _failure(job: work.Job, error: BaseException) -> dict[str, Any]:
-    if isinstance(error, work.Unexpected):
-        step, kind, message = error.args
-    else:
-        # The scheduler's own error: workers died on the task, or it was cancelled.
-        step, kind, message = "worker", type(error).__name__, str(error)
-        if kernels := work.kernels_in_work(job):
-            message = f"a worker died when SPICE read {kernels}: replace these kernels ({message})"
-    return job.record() | work.failed(step, kind, message)

@@ -34,6 +34,7 @@ from ..netcdf import writing
 from ..netcdf.compact import compacted
 from ..numerics.poisson import missing
 from ..options import Options
+from . import limit
 from .pipeline import Pipeline
 
 #: Products with more elements of `counts` than this are processed in dask blocks of about this
@@ -84,12 +85,25 @@ class Job:
         }
 
 
+def ended(job: Job) -> dict[str, Any] | None:
+    """The record of a product over which a process was ended for its time, if one was."""
+    over = limit.overrun(Path(job.partial), job.output)
+    if over is None:
+        return None
+    message = f"it took longer than timeout={over.seconds:g} s; give more, or leave the product out"
+    return job.record() | failed(over.step, "TimeoutError", message)
+
+
 class Unexpected(Exception):
     """A failure that a retry may cure: (step, message)."""
 
 
 def attempt(
-    job: Job, pipeline: Pipeline, settings: Options | None = None, driver: int | None = None
+    job: Job,
+    pipeline: Pipeline,
+    settings: Options | None = None,
+    driver: int | None = None,
+    timeout: float | None = None,
 ) -> dict[str, Any]:
     """Process one product.
 
@@ -102,6 +116,9 @@ def attempt(
     driver : int, optional
         Number of the process that started others for this batch alone: in those text kernels can
         stay loaded from one product to the next.
+    timeout : float, optional
+        Time after which this process is ended, s. Another process that is asked to try again then
+        records that.
 
     Returns
     -------
@@ -120,10 +137,14 @@ def attempt(
 
     def entering(name: str) -> None:
         nonlocal step, started
+        reach(name)
         seconds[step] = round(seconds.get(step, 0.0) + time.perf_counter() - started, 3)
         step, started = name, time.perf_counter()
 
     record = job.record()
+    over = ended(job) if timeout is not None else None
+    if over is not None:
+        return over
     if driver not in (None, os.getpid()):
         keep_for_good()
     with (
@@ -132,8 +153,10 @@ def attempt(
         _kernels_noted(job),
         options.applied(_alone(settings or options.current())),
         warnings.catch_warnings(record=True) as caught,
+        limit.limited(timeout, Path(job.partial), job.output) as reach,
     ):
         warnings.simplefilter("always")
+        reach(step)
         try:
             # Inside a worker, dask would spread the blocks of one product over the whole cluster.
             with dask.config.set(scheduler="synchronous"):

@@ -1,6 +1,7 @@
 """The `uvisxr` command.
 
-Exit codes: 0 success, 1 a fault in data or files (one line on stderr), 2 wrong usage.
+Exit codes: 0 success, 1 a fault in data or files (one line on stderr), 2 wrong usage, 130
+interrupted.
 
 To keep start-up fast, the command modules import only click and other light modules at the top;
 each command imports what it needs when it runs.

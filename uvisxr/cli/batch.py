@@ -47,6 +47,16 @@ from .options import COMPACT, FilePath
 )
 @COMPACT
 @click.option(
+    "--verify",
+    is_flag=True,
+    help="Read outputs that are there, and make those again that do not hold what was written.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True, max=1e6),
+    help="Longest time for a product, s; one that takes longer has failed.",
+)
+@click.option(
     "--dry-run", is_flag=True, help="List the products that would be processed; do nothing."
 )
 @click.option(
@@ -70,6 +80,8 @@ def batch(
     retries: int,
     overwrite: bool,
     compact: bool,
+    verify: bool,
+    timeout: float | None,
     dry_run: bool,
     channel: str | None,
     target: str | None,
@@ -96,7 +108,7 @@ def batch(
         wanted = Filter(channel, target, slit, after, before)
         if dry_run:
             for label, output in run.plan(
-                source, pipeline, out, overwrite, wanted, compact=compact
+                source, pipeline, out, overwrite, wanted, compact=compact, verify=verify
             ):
                 click.echo(f"{label} -> {out / output}")
             return
@@ -110,6 +122,8 @@ def batch(
             overwrite=overwrite,
             wanted=wanted,
             compact=compact,
+            verify=verify,
+            timeout=timeout,
         )
     except NoMatchError:
         raise

@@ -14,7 +14,10 @@ from ..errors import UvisError
 
 
 class Commands(click.Group):
-    """A group whose commands turn an error in data or files into one line and exit code 1."""
+    """A group whose commands turn an error in data or files into one line and exit code 1.
+
+    So they do with an interrupt, and exit code 130.
+    """
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was asked for."""
@@ -23,6 +26,11 @@ class Commands(click.Group):
         except (UvisError, OSError) as error:
             complain(error)
             sys.exit(1)
+        except KeyboardInterrupt:
+            again = "; what is finished stays, and the same command goes on from there"
+            batch = ctx.invoked_subcommand == "batch"
+            click.echo(f"uvisxr: interrupted{again if batch else ''}", err=True)
+            sys.exit(130)
 
 
 def complain(error: Exception) -> None:

@@ -180,13 +180,18 @@ def _recorded(
     extra = ds.encoding.pop(_KEY, _Used())
     texts = {**texts, **{k: _text(value) for k, value in extra.took.items()}}
     line = f"uvisxr {__version__}: {name}({', '.join(f'{k}={text}' for k, text in texts.items())})"
-    named = sorted({f"{Path(f).name} sha256:{sha256(f)}" for f in extra.files})
-    named += sorted({f"{Path(f).name} {Path(f).stat().st_size} bytes" for f in extra.unread})
+    named = sorted({f"{_name(f)} sha256:{sha256(f)}" for f in extra.files})
+    named += sorted({f"{_name(f)} {Path(f).stat().st_size} bytes" for f in extra.unread})
     inputs.mark(ds, [*behind, *extra.files, *extra.unread])
     if named:
         line += " using " + ", ".join(named)
     ds.attrs["history"] = f"{before}\n{line}" if before else line
     return ds
+
+
+def _name(path: str | os.PathLike[str]) -> str:
+    """The name of a file as text, where it is none too: NetCDF has no form for it."""
+    return os.fsencode(Path(path).name).decode("utf-8", "backslashreplace")
 
 
 def _lasting(value: Any) -> Any:

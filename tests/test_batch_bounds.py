@@ -1,0 +1,438 @@
+"""Bounds of a batch: of the time of a product, of memory, of patience with a scheduler."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from click.testing import CliRunner
+from helpers.products import product_id, write_product
+
+from uvisxr.batch import flow, manifest, work
+from uvisxr.batch import run as batch
+from uvisxr.cli import main
+from uvisxr.errors import ArgumentError, ExportError, UvisError, UvisWarning
+from uvisxr.netcdf import writing
+
+pytest.importorskip("distributed")
+
+STEPS = [("background", {"level": 4e-4}), "rate"]
+
+
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Instead of a cluster: each product here, at once."""
+
+    class Here:
+        dashboard_link = ""
+
+    def stream(client, function, jobs, steps, retries) -> Iterator[dict]:
+        for job in jobs:
+            yield function(job, steps)
+
+    monkeypatch.setattr(batch, "connect", lambda *given, **named: nullcontext(Here()))
+    monkeypatch.setattr(batch, "stream", stream)
+
+
+def few(folder: Path, count: int = 3) -> list[Path]:
+    return [write_product(folder, product_id(n), band_bin=32) for n in range(count)]
+
+
+def edited(path: Path) -> bytes:
+    """Change a byte of a file, and neither its size nor its time; what it was."""
+    state, whole = path.stat(), path.read_bytes()
+    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    return whole
+
+
+def test_outputs_that_were_edited_at_the_same_size(in_process, tmp_path: Path):
+    labels, out = few(tmp_path / "in"), tmp_path / "out"
+    assert batch.process(labels, STEPS, out).done == 3
+    path = out / f"{product_id(1)}.nc"
+    whole = edited(path)
+    assert batch.process(labels, STEPS, out).current == 3
+    said = f"1 output does not hold what was written.*: {path.name}$"
+    with pytest.warns(UvisWarning, match=said):
+        assert list(batch.plan(labels, STEPS, out, verify=True)) == [(str(labels[1]), path.name)]
+    with pytest.warns(UvisWarning, match=said):
+        summary = batch.process(labels, STEPS, out, verify=True)
+    assert (summary.done, summary.current) == (1, 2)
+    assert path.read_bytes() == whole
+    assert batch.process(labels, STEPS, out, verify=True).current == 3
+
+
+def test_verify_from_the_command_line(in_process, tmp_path: Path):
+    few(tmp_path / "in", 1)
+    (tmp_path / "p.yaml").write_text("- rate\n")
+    words = ["batch", str(tmp_path / "in"), "-p", str(tmp_path / "p.yaml"), "-o"]
+    words += [str(tmp_path / "out"), "--verify"]
+    assert CliRunner().invoke(main, words).exit_code == 0
+    edited(tmp_path / "out" / f"{product_id(0)}.nc")
+    for more, found in ((["--dry-run"], f"-> {tmp_path}"), ([], "1 done"), ([], "1 up to date")):
+        result = CliRunner().invoke(main, [*words, *more])
+        assert result.exit_code == 0 and found in result.stdout
+        assert ("1 output does not hold what was written" in result.stderr) is ("up" not in found)
+
+
+def test_the_output_folder_is_deleted(in_process, tmp_path: Path, monkeypatch):
+    labels, out = few(tmp_path / "in"), tmp_path / "out"
+    attempt, tried = work.attempt, []
+
+    def disturbed(job, *given, **named):
+        tried.append(job)
+        if len(tried) == 2:
+            shutil.rmtree(out)
+        try:
+            return attempt(job, *given, **named)
+        except work.Unexpected as error:
+            return job.record() | work.failed(*error.args)
+
+    monkeypatch.setattr(work, "attempt", disturbed)
+    with pytest.raises(ExportError, match="was deleted or replaced while the batch ran"):
+        batch.process(labels, STEPS, out)
+    assert len(tried) == 2
+    monkeypatch.setattr(work, "attempt", attempt)
+    assert batch.process(labels, STEPS, out).done == 3
+
+
+@pytest.mark.parametrize("where", ["file", "folder"])
+def test_names_that_cannot_be_decoded(in_process, tmp_path: Path, where: str):
+    (label,) = few(tmp_path / "in", 1)
+    odd = os.fsdecode(b"\xff")
+    place = label.parent
+    if where == "folder":
+        place = label.parent.rename(tmp_path / odd)
+    else:
+        for path in (label, label.with_suffix(".DAT")):
+            path.rename(path.with_stem(path.stem + odd))
+    out = tmp_path / "out"
+    summary = batch.process(place, STEPS, out)
+    assert summary.done == 1, summary.failures
+    again = batch.process(place, STEPS, out, verify=True)
+    assert again.current == 1
+    (made,) = out.glob("*.nc")
+    with xr.open_dataset(made) as ds:
+        assert "rate" in ds
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), 1e9, "5", True])
+def test_wrong_time_limits(tmp_path: Path, timeout):
+    with pytest.raises(ArgumentError, match="timeout="):
+        batch.process(tmp_path, STEPS, tmp_path / "out", timeout=timeout)
+
+
+@pytest.mark.parametrize(
+    "address", ["nonsense", "", "http://127.0.0.1:1", "tcp://", "tcp://host", "host:port", "a b:1"]
+)
+def test_what_is_no_address_of_a_scheduler(tmp_path: Path, address: str):
+    labels = few(tmp_path / "in", 1)
+    start = time.monotonic()
+    with pytest.raises(UvisError, match="is not the address of a scheduler"):
+        batch.process(labels, STEPS, tmp_path / "out", client=address)
+    (tmp_path / "p.yaml").write_text("- rate\n")
+    words = ["batch", str(labels[0]), "-p", str(tmp_path / "p.yaml"), "-o", str(tmp_path / "out")]
+    result = CliRunner().invoke(main, [*words, "--scheduler", address])
+    assert result.exit_code == 1 and len(result.stderr.splitlines()) == 1
+    assert time.monotonic() - start < 10
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "tls://127.0.0.1:1", "127.0.0.1:1"])
+def test_nothing_listens(tmp_path: Path, address: str):
+    labels = few(tmp_path / "in", 1)
+    start = time.monotonic()
+    with pytest.raises(UvisError, match=f"no scheduler answers at {address}"):
+        batch.process(labels, STEPS, tmp_path / "out", client=address)
+    assert time.monotonic() - start < 10
+
+
+@pytest.mark.slow
+def test_something_else_listens(tmp_path: Path):
+    labels = few(tmp_path / "in", 1)
+    start = time.monotonic()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(UvisError, match="no scheduler answers"):
+            batch.process(labels, STEPS, tmp_path / "out", client=address)
+    assert time.monotonic() - start < 10
+
+
+@pytest.mark.slow
+def test_a_product_that_takes_too_long_is_ended(tmp_path: Path, monkeypatch):
+    labels, out = few(tmp_path / "in", 8), tmp_path / "out"
+    monkeypatch.setattr(work, "attempt", disturbing({labels[3].stem: "hang"}))
+    summary = batch.process(labels, STEPS, out, workers=1, timeout=4)
+    assert (summary.done, summary.failed) == (7, 1)
+    record = manifest.latest(out)[f"{labels[3].stem}.nc"]
+    assert (record["step"], record["kind"]) == ("rate", "TimeoutError")
+    assert "longer than timeout=4 s" in record["error"]
+    assert {path.suffix for path in out.iterdir()} == {".nc", ".jsonl"}
+
+
+@pytest.mark.slow
+def test_threads_of_this_process_cannot_be_ended(tmp_path: Path):
+    from distributed import Client
+
+    with (
+        Client(processes=False, dashboard_address=None, set_as_default=False) as client,
+        pytest.raises(UvisError, match="processes=True"),
+    ):
+        batch.process(few(tmp_path / "in", 1), STEPS, tmp_path / "out", client=client, timeout=9)
+
+
+class Told:
+    """Stands in for a client; its scheduler tells of one worker after the other."""
+
+    status = "running"
+    cluster = None
+
+    def __init__(self, *told: dict):
+        self.told, self.restarted = list(told), []
+        self.scheduler = self
+
+    def identity(self, n_workers: int) -> None: ...
+
+    def sync(self, function, **named) -> dict:
+        if self.told:
+            self.last = self.told.pop(0)
+        if isinstance(self.last, Exception):
+            raise self.last
+        return {"workers": self.last}
+
+    def restart_workers(self, workers: list[str], **named) -> None:
+        self.restarted.append(workers)
+
+
+def worker(status: str, executing: int = 0) -> dict:
+    counts = {"executing": executing} if executing else {}
+    return {"status": status, "metrics": {"task_counts": counts}, "memory_limit": 3e8}
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter(range(0, 10000, 4))
+    monkeypatch.setattr(flow.time, "monotonic", lambda: next(now))
+
+
+@pytest.mark.parametrize(
+    ("workers", "ends"),
+    [
+        ({"a": worker("paused"), "b": worker("paused")}, True),
+        ({"a": worker("paused"), "b": worker("running")}, False),
+        ({"a": worker("paused"), "b": worker("paused", 1)}, False),
+        ({"a": worker("running")}, False),
+        ({}, False),
+    ],
+)
+def test_workers_that_are_paused_for_memory(clock, workers: dict, ends: bool):
+    watch = flow._Watch(Told(workers))
+    for _ in range(3):
+        watch.look()
+    if ends:
+        with pytest.raises(UvisError, match=r"all workers .2. are paused.*of the 300 MB"):
+            watch.look()
+    else:
+        watch.look()
+
+
+def test_own_workers_that_are_paused_are_started_anew(clock):
+    told = Told({"a": worker("paused"), "b": worker("running")})
+    told.cluster = object()
+    watch = flow._Watch(told)
+    for _ in range(8):
+        watch.look()
+    assert told.restarted == [["a"], ["a"]]
+    watch.relax()
+    told.last = {"a": worker("paused"), "b": worker("paused")}
+    with pytest.raises(UvisError, match="all workers"):
+        for _ in range(20):
+            watch.look()
+    assert told.restarted[2:] == [["a", "b"]]
+
+
+@pytest.mark.parametrize("error", [TimeoutError(), OSError()])
+def test_a_scheduler_that_does_not_answer(error: Exception):
+    with pytest.raises(UvisError, match=r"lost the scheduler.*run the same command again"):
+        flow._Watch(Told(error)).look()
+    told = Told({})
+    told.status = "connecting"
+    with pytest.raises(UvisError, match="lost the scheduler"):
+        flow._Watch(told).look()
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_is_lost(tmp_path: Path):
+    few(tmp_path / "in", 60)
+    (tmp_path / "p.yaml").write_text("- rate\n")
+    info, out = tmp_path / "scheduler.json", tmp_path / "out"
+    dask = [sys.executable, "-m", "dask"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": tmp_path}
+    place = ["--host", "127.0.0.1", "--no-dashboard"]
+    started = [
+        subprocess.Popen(
+            [*dask, "scheduler", "--port", "0", "--scheduler-file", str(info), *place], **quiet
+        )
+    ]
+    try:
+        wait_for(info.is_file)
+        address = json.loads(info.read_text())["address"]
+        started.append(
+            subprocess.Popen([*dask, "worker", address, "--nthreads", "1", *place], **quiet)
+        )
+        code = "from uvisxr.cli import main; main()"
+        words = ["batch", str(tmp_path / "in"), "-p", str(tmp_path / "p.yaml"), "-o", str(out)]
+        run = subprocess.Popen(
+            [sys.executable, "-c", code, *words, "--scheduler", address],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(run)
+        book = out / manifest.NAME
+        wait_for(lambda: book.is_file() and len(list(manifest.read(out))) > 2)
+        started[0].kill()
+        start = time.monotonic()
+        said = run.communicate(timeout=60)[1].splitlines()
+        assert time.monotonic() - start < 10
+        assert run.returncode == 1
+        assert "lost the scheduler" in said[-1]
+        assert (
+            len([line for line in said if "dashboard" not in line and "waiting" not in line]) == 1
+        )
+    finally:
+        for process in reversed(started):
+            process.kill()
+        for process in started:
+            process.wait()
+    # What is finished stays, and only the rest is left.
+    assert {path.suffix for path in out.iterdir()} == {".nc", ".jsonl"}
+    left = list(batch.plan(tmp_path / "in", tmp_path / "p.yaml", out))
+    assert 0 < len(left) <= 57
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 90
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@pytest.mark.slow
+def test_interrupted(tmp_path: Path):
+    """As by Ctrl-C, which all processes in the foreground get."""
+    few(tmp_path / "in", 60)
+    (tmp_path / "p.yaml").write_text("- rate\n")
+    code = "from uvisxr.cli import main; main()"
+    words = ["batch", str(tmp_path / "in"), "-p", str(tmp_path / "p.yaml"), "--workers", "2", "-o"]
+    for number, done in enumerate((0, 3)):
+        out = tmp_path / f"out{number}"
+        run = subprocess.Popen(
+            [sys.executable, "-c", code, *words, str(out)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            wait_for(lambda out=out, done=done: out.is_dir() and len([*out.glob("*.nc")]) >= done)
+            os.killpg(run.pid, signal.SIGINT)
+            start = time.monotonic()
+            said = run.communicate(timeout=60)[1]
+        finally:
+            run.kill()
+            run.wait()
+        assert run.returncode == 130
+        assert time.monotonic() - start < 5
+        (line,) = said.splitlines()
+        assert "interrupted" in line
+        assert {path.suffix for path in out.iterdir()} <= {".nc", ".jsonl"}
+
+
+def disturbing(hostile: dict[str, str]):
+    """The work on a product, in a worker, with some that harm it; by label."""
+
+    def attempt(job, steps, **named):
+        import os
+        import signal
+        import time
+        from pathlib import Path
+
+        from uvisxr.accessor import UvisAccessor
+        from uvisxr.batch.work import attempt
+
+        def endless(self):
+            time.sleep(1000)
+
+        way = hostile.get(Path(job.label).stem)
+        if way == "segfault":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        rate = UvisAccessor.rate
+        if way == "hang":
+            UvisAccessor.rate = endless
+        try:
+            return attempt(job, steps, **named)
+        finally:
+            UvisAccessor.rate = rate
+
+    return attempt
+
+
+@pytest.mark.slow
+def test_a_thousand_products_with_five_hostile_ones(tmp_path: Path, monkeypatch):
+    """Each costs itself alone, and is named."""
+    root, out, count = tmp_path / "in", tmp_path / "out", 1000
+    label = write_product(root, product_id(0), band_bin=32)
+    text, frame = label.read_bytes(), np.frombuffer(label.with_suffix(".DAT").read_bytes(), ">u2")
+    for number in range(1, count):
+        name = product_id(number)
+        own = text.replace(product_id(0).encode(), name.encode())
+        own = own.replace(b"T00:00:", f"T{number // 60 % 24:02}:{number % 60:02}:".encode())
+        (root / f"{name}.LBL").write_bytes(own)
+        (root / f"{name}.DAT").write_bytes(
+            np.where(frame < 65535, number, frame).astype(">u2").tobytes()
+        )
+    names = [product_id(number) for number in (100, 300, 500, 700, 900)]
+    crash, endless, bomb, fifo, taken = names
+    hostile = {crash: "segfault", endless: "hang"}
+    monkeypatch.setattr(work, "attempt", disturbing(hostile))
+    huge = (root / f"{bomb}.LBL").read_bytes().replace(b"64, 1)", b"64, 999999999999)")
+    (root / f"{bomb}.LBL").write_bytes(huge)
+    (root / f"{fifo}.LBL").unlink()
+    os.mkfifo(root / f"{fifo}.LBL")
+    out.mkdir()
+    xr.Dataset({"mine": ("x", [1, 2])}).to_netcdf(out / f"{taken}.nc")
+    mine = (out / f"{taken}.nc").read_bytes()
+
+    summary = batch.process(root, ["rate"], out, workers=2, timeout=15)
+    assert (summary.done, summary.failed) == (count - 5, 5), summary.failures
+    assert sorted(line.partition(":")[0] for line in summary.failures) == names
+    kinds = {
+        record["product"]: record["kind"]
+        for record in manifest.latest(out).values()
+        if record["status"] == "failed"
+    }
+    assert kinds[crash] == "KilledWorker" and kinds[endless] == "TimeoutError"
+    assert kinds[taken] == "ExportError"
+    assert (out / f"{taken}.nc").read_bytes() == mine
+    assert {path.suffix for path in out.iterdir()} == {".nc", ".jsonl"}
+    for number in range(1, count):
+        if (name := product_id(number)) not in names:
+            with writing.LOCK, xr.open_dataset(out / f"{name}.nc", engine="netcdf4") as ds:
+                assert (ds["counts"].values == number).all()
+    # What is left is tried again, and nothing else.
+    monkeypatch.setattr(work, "attempt", disturbing({}))
+    (out / f"{taken}.nc").unlink()
+    summary = batch.process(root, ["rate"], out, workers=2, timeout=60)
+    assert (summary.done, summary.failed, summary.current) == (3, 2, count - 5)
