@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from . import bridge
 from .checks import close, nearest, refused
-from .errors import ArgumentError, NoSuchNameError
+from .errors import ArgumentError, NoSuchNameError, UvisError
+from .files import check_name
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _T = TypeVar("_T")
@@ -37,6 +38,7 @@ _KINDS: Mapping[str, tuple[tuple[type, ...], str]] = MappingProxyType(
         "Iterable[Any]": ((Iterable,), "a sequence"),
         "Sequence[int]": ((Iterable,), "numbers in a sequence"),
         "str": ((str,), "text"),
+        "bool": ((bool,), "True or False"),
         "Mapping[str, Mapping[str, Any]]": (
             (Mapping,),
             'properties by part, such as {"limb": {"color": "red"}}',
@@ -62,7 +64,7 @@ def bind(
     ------
     ArgumentError
         There are others than it takes, more, or fewer; or one is no dataset, path or sequence where
-        the annotations ask for nothing else.
+        the annotations ask for nothing else; or it cannot be a path (`uvisxr.files.check_name`).
 
     Examples
     --------
@@ -90,8 +92,28 @@ def _check(name: str, key: str, value: object, annotation: str) -> None:
     kind = annotation.removesuffix(" | None")
     if kind == annotation or value is not None:
         fits, expected = _dataset() if kind == "xr.Dataset" else _KINDS.get(kind, (None, ""))
-        if fits is not None and not isinstance(value, fits):
+        # Arrays of xarray go through as others do, and what comes are arrays again.
+        unlike = fits is _PATHS[0] and hasattr(value, "dims")
+        if fits is not None and (unlike or not isinstance(value, fits)):
             raise ArgumentError(f"{name}: {refused(key, value, expected)}")
+    try:
+        if "Path" in annotation:
+            for path in value if isinstance(value, list | tuple) else [value]:
+                check_name(key, path)
+        elif kind == "str" and isinstance(value, str):
+            _check_text(key, value)
+    except ArgumentError as error:
+        raise ArgumentError(f"{name}: {error}") from None
+
+
+def _check_text(key: str, text: str) -> None:
+    """Refuse what no library of C takes for text."""
+    if "\0" in text or (not text.isascii() and _has_halves(text)):
+        raise refused(key, text, "text of whole letters, without NUL")
+
+
+def _has_halves(text: str) -> bool:
+    return any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _dataset() -> tuple[tuple[type, ...], str]:
@@ -109,8 +131,16 @@ def public(name: str) -> Callable[[_F], _F]:
 
         @wraps(function)
         def called(*args: Any, **kwargs: Any) -> Any:
-            bind(name, signature, args, kwargs)
-            return function(*args, **kwargs)
+            bound = bind(name, signature, args, kwargs)
+            try:
+                return function(*args, **kwargs)
+            except (TypeError, ValueError) as error:
+                # Which values the properties of artists have, their setters know.
+                if isinstance(error, UvisError) or not bound.arguments.get("style"):
+                    raise
+                raise ArgumentError(
+                    f"{name}: with this style= matplotlib says: {' '.join(str(error).split())}"
+                ) from error
 
         return cast(_F, called)
 

@@ -18,6 +18,12 @@ from .errors import ArgumentError, shortened
 if TYPE_CHECKING:
     import numpy as np
 
+#: Letters of the longest text that may be a misspelt value.
+_LONGEST_WORD = 80
+
+#: What no quantity here is beyond, in any of its units; squares of it are numbers still.
+_LARGEST = 1e15
+
 
 def refused(name: str, value: object, expected: str) -> ArgumentError:
     """The error that says what an argument should have been.
@@ -57,7 +63,7 @@ def is_one(value: object, allowed: Iterable[Any]) -> bool:
 def close(value: object, allowed: Iterable[Any]) -> str | None:
     """The most similar of some texts, or the one that stands for what Cassini-UPyP calls so."""
     texts = [one for one in allowed if isinstance(one, str)]
-    if not isinstance(value, str) or len(value) > _SHOWN:
+    if not isinstance(value, str) or len(value) > _LONGEST_WORD:
         return None
     old = bridge.VALUES.get(value)
     return old if old in texts else next(iter(difflib.get_close_matches(value, texts, n=1)), None)
@@ -130,7 +136,7 @@ def number(
     above: float | None = None,
     most: float | None = None,
 ) -> float:
-    """Check that a value is a finite number within bounds.
+    """Check that a value is a finite number within bounds, and not beyond 1e15.
 
     Parameters
     ----------
@@ -143,8 +149,14 @@ def number(
     """
     found = _reals(value)
     if found is None or found.ndim or not _fits(found, least, above, most):
-        raise refused(name, value, f"{what}, {_bounds(least, above, most)}")
+        raise refused(name, value, f"{what}, {_bounds(least, above, most)}{_huge(found)}")
     return float(found)
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is one real number, of any kind."""
+    found = _reals(value)
+    return found is not None and not found.ndim
 
 
 def numbers(
@@ -157,7 +169,7 @@ def numbers(
     """Check a sequence of finite numbers; `what` and the bounds are as in `number`."""
     found = _reals(value)
     if found is None or found.ndim != 1 or not _fits(found, least, above, None):
-        raise refused(name, value, f"{what}, {_bounds(least, above, None)}")
+        raise refused(name, value, f"{what}, {_bounds(least, above, None)}{_huge(found)}")
     return tuple(found.tolist())
 
 
@@ -197,7 +209,7 @@ def _reals(value: object) -> np.ndarray | None:
 
 def _fits(found: np.ndarray, least: float | None, above: float | None, most: float | None) -> bool:
     return bool(
-        (abs(found) < float("inf")).all()
+        (abs(found) <= _LARGEST).all()
         and (least is None or (found >= least).all())
         and (above is None or (found > above).all())
         and (most is None or (found <= most).all())
@@ -211,6 +223,13 @@ def _bounds(least: float | None, above: float | None, most: float | None) -> str
     words += [] if above is None else [f"above {above:g}"]
     words += [] if most is None else [f"at most {most:g}"]
     return ", ".join(words) or "finite"
+
+
+def _huge(found: np.ndarray | None) -> str:
+    """What an error adds if numbers are beyond `_LARGEST`."""
+    sizes = None if found is None else abs(found)
+    beyond = sizes is not None and bool(((sizes > _LARGEST) & (sizes < float("inf"))).any())
+    return f", at most {_LARGEST:g} in size" if beyond else ""
 
 
 def shown(value: Any) -> str:

@@ -37,6 +37,9 @@ _MOST = 2**28
 #: How many keys of another program's JSON a message names.
 _NAMES = 6
 
+#: Letters of the path of a group; NetCDF has no longer names.
+_GROUP = 256
+
 
 @overload
 def to_netcdf(
@@ -156,9 +159,12 @@ def to_netcdf(
     checks.choice("compact", compact, bool)
     if group is not None and isinstance(ds, xr.DataTree):
         raise ArgumentError(f"group={group!r}: the nodes of a tree are the groups; omit it")
-    stored = encodings.merged(encodings.of(ds, complevel), encoding or {}, "encoding")
+    if group is not None and len(group) > _GROUP:
+        raise checks.refused("group", group, f"a name of at most {_GROUP} letters")
+    asked = {} if encoding is None else encoding
+    stored = encodings.merged(encodings.of(ds, complevel), asked, "encoding")
     if compact:
-        check_lossless(encoding or {})
+        check_lossless(asked)
     path = target(ds, path, ".nc")
 
     def save() -> Path:

@@ -32,6 +32,7 @@ from weakref import WeakValueDictionary
 
 from . import files, options, transfer
 from .errors import ArgumentError, ExportError, FetchError, MissingDependencyError, UvisError
+from .files import from_variable
 
 _LOG = logging.getLogger(__name__)
 
@@ -75,11 +76,12 @@ def cache_dir(kind: str = "") -> Path:
 
     Without a kind, the root of the cache. The folder need not exist.
     """
-    root = options.current().cache or os.environ.get("UVISXR_CACHE")
-    if root:
-        return Path(root).expanduser() / kind
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "uvisxr" / kind
+    option = options.current().cache
+    root = Path(option) if option else from_variable("UVISXR_CACHE")
+    if root is not None:
+        return root / kind
+    home = from_variable("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return home / "uvisxr" / kind
 
 
 def cache_note(path: Path) -> str:

@@ -327,6 +327,55 @@ def refuse_foreign(
     )
 
 
+def check_name(name: str, path: object) -> None:
+    """Check that a name can be that of a file or a folder, whether there is one or not.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument or environment variable, as the user types it.
+    path
+        Anything that is not a text or a path passes.
+
+    Raises
+    ------
+    ArgumentError
+        It holds a NUL, is too long for the system, or begins with "~" and the name of no user; or
+        there is neither a file nor a folder but a pipe, a socket or a device, which may never end.
+    """
+    if not isinstance(path, str | os.PathLike):
+        return
+    what = "a path"
+    try:
+        mode = Path(path).expanduser().stat().st_mode
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise checks.refused(name, path, f"{what}; {error.strerror}") from None
+    except (ValueError, RuntimeError, TypeError) as error:
+        # A NUL, an unknown user's home, a path of bytes.
+        raise checks.refused(name, path, f"{what}; {error}") from None
+    else:
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise checks.refused(
+                name, path, f"{what} of a file or a folder, not of a pipe, a socket or a device"
+            )
+
+
+def from_variable(name: str) -> Path | None:
+    """The path that an environment variable holds, "~" resolved; None if it is empty or not set.
+
+    Raises
+    ------
+    ArgumentError
+        As of `check_name`.
+    """
+    value = os.environ.get(name)
+    if not value:
+        return None
+    check_name(name, value)
+    return Path(value).expanduser()
+
+
 def real(path: str | os.PathLike[str]) -> Path:
     """The path behind all links; unlike `Path.resolve`, also of links that lead to themselves."""
     return Path(os.path.realpath(path))

@@ -187,8 +187,8 @@ def _grid(
     ylim: tuple[float, float] | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     low, high = corners.min(axis=(0, 1)), corners.max(axis=(0, 1))
-    x0, x1 = (low[0], high[0]) if xlim is None else sorted(xlim)
-    y0, y1 = (low[1], high[1]) if ylim is None else sorted(ylim)
+    x0, x1 = (low[0], high[0]) if xlim is None else np.sort(xlim)
+    y0, y1 = (low[1], high[1]) if ylim is None else np.sort(ylim)
     if ny is None:
         side = (x1 - x0) / nx
         ny = max(1, int(np.ceil((y1 - y0) / side - 1e-9)))

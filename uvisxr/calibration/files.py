@@ -7,7 +7,6 @@ the `CALIB` folders of the PDS volumes.
 from __future__ import annotations
 
 import logging
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 from .. import options
 from ..errors import CalibrationError
 from ..fetch import cache_dir
+from ..files import from_variable
 from ..instrument.channel import Channel
 from ..instrument.evil import BURN, Burn, burns, public_evil
 from . import formats
@@ -216,8 +216,7 @@ class Folder:
             chosen = cls(Path(path).expanduser(), "the argument files=")
         elif option is not None:
             chosen = cls(Path(option), "the option calibration of uvisxr.set_options")
-        elif os.environ.get("UVISXR_CALIBRATION"):
-            folder = Path(os.environ["UVISXR_CALIBRATION"]).expanduser()
+        elif (folder := from_variable("UVISXR_CALIBRATION")) is not None:
             chosen = cls(folder, "the environment variable UVISXR_CALIBRATION")
         else:
             return cls(cache_dir("calibration"), "the cache")

@@ -205,8 +205,10 @@ def calibrate(
     1.0
     """
     checks.choice("smooth", smooth, bool | Literal["auto"])
-    if fill_limit != "auto" and fill_limit is not None:
+    if fill_limit is not None and not isinstance(fill_limit, str):
         fill_limit = checks.number("fill_limit", fill_limit, "a width in angstrom", least=0)
+    elif fill_limit is not None:
+        checks.choice("fill_limit", fill_limit, Literal["auto"], "a width in angstrom")
     checks.choice("interval", interval, Interval)
     checks.choice("quantization", quantization, bool)
     checks.choice("errors", errors, Errors)

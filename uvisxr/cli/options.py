@@ -7,15 +7,20 @@ from typing import Any
 
 import click
 
+from ..errors import ArgumentError
+from ..files import check_name
+
 
 class FilePath(click.Path):
     """A path whose ~ stands for the home folder, also where the shell leaves it: in quotes."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        name = param.opts[0] if param is not None and param.opts else "path"
         try:
-            value = Path(value).expanduser()
-        except RuntimeError as error:
-            self.fail(f"{value}: {error}", param, ctx)
+            check_name(name, value)
+        except ArgumentError as error:
+            self.fail(str(error), param, ctx)
+        value = Path(value).expanduser()
         return super().convert(value, param, ctx)
 
 

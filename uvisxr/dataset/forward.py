@@ -10,7 +10,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overloa
 
 import xarray as xr
 
-from .. import calls
+from .. import calls, checks
 from ..errors import ArgumentError, MissingStepError, UvisError
 from . import needs
 
@@ -180,6 +180,8 @@ def window_files(path: str | Path, tree: xr.DataTree) -> Iterator[tuple[str, xr.
         Two windows would share a file.
     """
     path = Path(path)
+    if not path.name:
+        raise checks.refused("path", str(path), "the name of a file")
     found: dict[Path, str] = {}
     nodes = list(windows(tree))
     for window, _ in nodes:

@@ -11,6 +11,12 @@ from .. import checks
 from ..errors import ArgumentError, MissingStepError
 from ..timescales import parse_et, utc_to_et
 
+#: Most instants within an exposure.
+_MOST = 10_000
+
+#: Seconds, some 30,000 years.
+_FAR = 1e12
+
 
 def instants(ds: xr.Dataset, times: Any, samples: int | None) -> np.ndarray:
     """Instants of a dataset's exposures.
@@ -46,7 +52,7 @@ def instants(ds: xr.Dataset, times: Any, samples: int | None) -> np.ndarray:
         return _own(_by_name(times, ds), middle.size)
     if samples is None:
         return middle.astype(float)
-    checks.whole("samples", samples, 1, what="a number of instants")
+    checks.whole("samples", samples, 1, _MOST, "a number of instants")
     # Midpoints of equal parts, whose mean equals that of the exposure to second order.
     offset = (np.arange(samples) + 0.5) / samples - 0.5
     return middle[:, None] + exposure[:, None] * offset
@@ -72,6 +78,8 @@ def _own(times: Any, n_pic: int) -> np.ndarray:
         raise ArgumentError("times= holds masked values: give valid times only")
     try:
         given = np.asarray(times)
+    except TypeError:
+        raise checks.refused("times", times, "a time, or an array of times") from None
     except ValueError:
         raise ArgumentError(
             "times= holds rows of different lengths: give as many instants for each exposure"
@@ -99,7 +107,13 @@ def _to_et(values: np.ndarray) -> np.ndarray:
             "16 s only: give numbers of double precision"
         )
     if kind in "iuf":
-        return values.astype(float)
+        numbers = values.astype(float)
+        if (abs(numbers) > _FAR).any():
+            raise ArgumentError(
+                "times= holds instants 30,000 years and more from J2000: numbers are TDB seconds "
+                "past J2000"
+            )
+        return numbers
     try:
         if kind == "M":
             return utc_to_et(values)

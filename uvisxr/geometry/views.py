@@ -274,9 +274,12 @@ def _names(bodies: Iterable[str]) -> list[str]:
     names = {}
     for body in [bodies] if isinstance(bodies, str) else bodies:
         try:
+            # SPICE also knows numbers as names, any of them.
+            if not isinstance(body, str):
+                raise ArgumentError("no text")
             with LOCK:
                 name, code = named(body)
-        except ArgumentError:
+        except (ArgumentError, UnicodeEncodeError):
             raise checks.refused(
                 "bodies", body, 'names of bodies that SPICE knows, such as "SATURN"'
             ) from None

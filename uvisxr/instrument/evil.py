@@ -115,7 +115,11 @@ def _seconds(clock: ArrayLike | date) -> np.ndarray:
     # pandas' NaT is a datetime without a date, and not equal to itself.
     if isinstance(clock, date) and clock == clock:
         clock = np.datetime64(clock)
-    values = np.asarray(clock)
+    try:
+        values = np.asarray(clock)
+    except (TypeError, ValueError):
+        # Rows of different lengths; datasets.
+        values = np.empty(0, object)
     if values.dtype.kind == "M" and values.size and not np.isnat(values).any():
         return clock_from_et(utc_to_et(values))
     first, last = _MISSION

@@ -34,6 +34,7 @@ import spiceypy
 from .. import options
 from ..errors import ArgumentError, CoverageError, KernelError, warn_user
 from ..fetch import cache_dir
+from ..files import check_name
 from ..timescales import et_to_utc
 from . import daf
 from .bodies import BARYCENTRE, SPACECRAFT_CODE, SPACECRAFT_FRAME, SUN, code
@@ -294,7 +295,10 @@ def _entries(kernels: Kernels) -> tuple[str, list[str | Path]]:
         return "the option kernels of uvisxr.set_options", list(option)
     variable = os.environ.get("UVISXR_KERNELS")
     if variable:
-        return "UVISXR_KERNELS", [part for part in variable.split(os.pathsep) if part]
+        parts: list[str | Path] = [part for part in variable.split(os.pathsep) if part]
+        for part in parts:
+            check_name("UVISXR_KERNELS", part)
+        return "UVISXR_KERNELS", parts
     cache = cache_dir("kernels")
     if any(tree([cache])):
         return "the cache", [cache]

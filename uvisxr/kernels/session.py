@@ -371,8 +371,13 @@ def stamp(path: str | Path) -> tuple[str, int, int, int]:
 def _whole(path: str | Path) -> Content:
     try:
         content = _content(*stamp(path))
+        os.fspath(path).encode()
     except OSError as error:
         raise KernelError(f"cannot read the kernel {path}: {error.strerror or error}") from error
+    except UnicodeEncodeError:
+        raise KernelError(
+            f"the name of the kernel {os.fspath(path)!r} is not UTF-8, as SPICE needs it: rename it"
+        ) from None
     if content.fault:
         raise KernelError(content.fault)
     return content

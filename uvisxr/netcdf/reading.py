@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import xarray as xr
 
+from .. import checks
 from ..calibration.reduced import restored
 from ..calls import public
-from ..errors import ArgumentError, ExportError, NoFileError, UvisError
+from ..errors import ExportError, NoFileError, UvisError
 from . import guarded, soundness
 
+_CHUNKS = 'sizes by dimension, such as {"pic": 10}, or "auto"'
 _MEND = "give a file that ds.uvis.to_netcdf has written (uvisxr.open_product opens products)"
 
 
@@ -130,6 +133,8 @@ def _opened(
 ) -> xr.DataTree:
     """A file as it is; see `tree`."""
     chunks = {} if chunks is None else chunks
+    if not isinstance(chunks, Mapping | str):
+        raise checks.refused("chunks", chunks, _CHUNKS)
     try:
         marked = soundness.check(path)
         if ours and not marked:
@@ -151,9 +156,7 @@ def _opened(
         raise
     except Exception as error:
         raise ExportError(f"cannot read {path}: {_said(error)}; {mend}") from error
-    raise ArgumentError(
-        f'chunks={chunks!r}: {said}; expected sizes by dimension, such as {{"pic": 10}}, or "auto"'
-    ) from said
+    raise checks.refused("chunks", chunks, f"{_CHUNKS}; {said}") from said
 
 
 def _with_small_coords(ds: xr.Dataset) -> xr.Dataset:

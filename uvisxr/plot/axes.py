@@ -94,6 +94,8 @@ def position(ds: xr.Dataset, pic: int) -> int:
         There is no such exposure.
     """
     numbers = np.atleast_1d(ds["pic"].values)
+    if not checks.is_number(pic):
+        raise checks.refused("pic", pic, "the number of an exposure")
     found = np.flatnonzero(numbers == pic)
     if not found.size:
         raise ArgumentError(

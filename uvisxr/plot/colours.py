@@ -23,7 +23,7 @@ def colormap(cmap: str | Colormap) -> Colormap:
     """A colour map by its name, or as it is; ArgumentError if matplotlib knows no such map."""
     if isinstance(cmap, Colormap):
         return cmap
-    if cmap in list(mpl.colormaps):
+    if isinstance(cmap, str) and cmap in list(mpl.colormaps):
         return mpl.colormaps[cmap]
     near = checks.nearest(cmap, mpl.colormaps)
     raise checks.refused("cmap", cmap, f"a colour map of matplotlib, such as 'inferno'{near}")
@@ -133,7 +133,7 @@ def steps(levels: int | Sequence[float] | np.ndarray, scale: ScalarMappable) -> 
     ArgumentError
         `levels` is neither a number above 0 nor ascending.
     """
-    if np.ndim(levels) == 0:
+    if not isinstance(levels, Sequence | np.ndarray) or np.shape(levels) == ():
         number = checks.whole("levels", levels, 1, 1000, "a number of levels, or their boundaries")
         norm = cast(Normalize, scale.norm)
         if isinstance(norm, BoundaryNorm):

@@ -31,6 +31,9 @@ Scale = Literal["linear", "log"]
 #: On a logarithmic scale, the largest ratio of limits that are not given.
 _DECADES = 1e4
 
+#: Most panels along a side of a page.
+_MOST = 100
+
 
 @calls.public("plot.evolution")
 def evolution(
@@ -105,7 +108,7 @@ def evolution(
     >>> figure.savefig("evolution.png")
     """
     for name, value in (("columns", columns), ("rows", rows)):
-        checks.whole(name, value, 1, what="a number of panels")
+        checks.whole(name, value, 1, _MOST, "a number of panels")
     checks.choice("share_y", share_y, bool)
     scale = _Ordinate.of(yscale, ylim)
     look = styled(style)
@@ -145,7 +148,9 @@ def _pixels(ds: xr.Dataset, pixels: Sequence[int] | None, good: xr.DataArray) ->
         return chosen
     chosen = []
     for pixel in [pixels] if np.isscalar(pixels) else pixels:
-        found = np.flatnonzero(numbers == pixel)
+        if not checks.is_number(pixel):
+            raise checks.refused("pixels", pixels, "numbers of pixels in a sequence")
+        found = np.flatnonzero(numbers == np.asarray(pixel))
         if not found.size:
             raise ArgumentError(
                 f"no pixel {pixel!r}: the dataset holds {numbers.min()} to {numbers.max()}"

@@ -140,7 +140,7 @@ class Stage:
             if kernels is not None or bodies is not None:
                 raise
             others = []
-        known = catalogue.read() if stars is None else stars
+        known = catalogue.read() if stars is None else catalogue.check(stars)
         body = None if views.shapeless(ds) else views.target(ds)
         seen = views.corners(ds), views.slit(ds)
         return cls(ds, body, others, views.velocity(ds), *seen, known)

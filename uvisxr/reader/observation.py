@@ -33,6 +33,9 @@ Prime = Literal["PRIME", "CIRS", "VIMS", "ISS"]
 _INSTRUMENT_PAPER = "Esposito et al. (2004), https://doi.org/10.1007/s11214-004-1455-8"
 
 
+_NUMBERS = (int, float, np.integer, np.floating)
+
+
 @dataclass(frozen=True)
 class _Choices:
     """How products are opened; see `open_observation`."""
@@ -393,21 +396,26 @@ def _chunked(ds: xr.Dataset, chunks: Any) -> xr.Dataset:
     try:
         _check_sizes(chunks)
         return ds.chunk(chunks)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         dims = ", ".join(map(str, ds.sizes))
-        raise ArgumentError(
-            f"chunks={chunks!r}: {error}; expected sizes by dimension ({dims}), such as "
-            '{"pic": 10}, a size for all, or "auto"'
+        raise checks.refused(
+            "chunks",
+            chunks,
+            f'sizes by dimension ({dims}), such as {{"pic": 10}}, a size for all, or "auto"; '
+            + " ".join(str(error).split()),
         ) from None
 
 
 def _check_sizes(chunks: Any) -> None:
     """ValueError for sizes of which dask makes empty chunks, or none."""
-    parts = chunks.values() if isinstance(chunks, Mapping) else [chunks]
+    if not isinstance(chunks, (Mapping, str, *_NUMBERS)):
+        raise ValueError(f"{type(chunks).__name__} is none of these")
+    parts: Iterable[Any] = chunks.values() if isinstance(chunks, Mapping) else [chunks]
     for part in parts:
         for size in part if isinstance(part, list | tuple) else [part]:
-            number = isinstance(size, int | float | np.number)
-            if number and (isinstance(size, bool) or not (size >= 1 or size == -1)):
+            if isinstance(size, _NUMBERS) and (
+                isinstance(size, bool) or not (size >= 1 or size == -1)
+            ):
                 raise ValueError(f"{size} is no size")
 
 

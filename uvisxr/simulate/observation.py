@@ -45,6 +45,9 @@ from .setup import (
 #: Rows and columns usually read out in observations of Titan.
 _WINDOW = Window(2, 0, 61, 1023)
 
+#: Most exposures.
+_MOST = 100_000
+
 
 @dataclass(frozen=True, eq=False)
 class Simulation:
@@ -174,9 +177,9 @@ def observation(
         slit=slit,
         target=" ".join(str(target).upper().split()),
         start=instant(start),
-        exposures=checks.whole("exposures", exposures, 1),
+        exposures=checks.whole("exposures", exposures, 1, _MOST),
         exposure=checks.number("exposure", exposure, "an integration time, s", above=0),
-        products=checks.whole("products", products, 1),
+        products=checks.whole("products", products, 1, _MOST),
         windows=windows(window),
         compression=compression,
         background=checks.number(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -105,7 +105,7 @@ def to_millisecond(time: Instant) -> Instant:
 
 def windows(window: Window | Sequence[Window]) -> tuple[Window, ...]:
     """One window or several."""
-    several = (window,) if isinstance(window, Window) else tuple(window)
+    several = tuple(window) if isinstance(window, Iterable) else (window,)
     if not several or not all(isinstance(w, Window) for w in several):
         raise checks.refused("window", window, "a Window, or several in a sequence")
     return several

@@ -98,6 +98,8 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _PACKAGED = "the 60 brightest of the 31,215 stars of TD-1"
 
 _NUMBERS = {"ra": None, "dec": None, "magnitude": None, "pmra": 0.0, "pmdec": 0.0, "epoch": 2000.0}
+#: What a catalogue must contain.
+NEEDED = {*_NUMBERS}
 _TEXTS = {"name": "", "band": ""}
 
 _ATTRS = {
@@ -210,6 +212,15 @@ def _check_table(path: Path) -> None:
         _read_td1(_decoded(raw, _FILE), _FILE)
     except (zlib.error, ValueError, OverflowError) as error:
         raise FetchError(f"this is not the table of CDS II/59B ({error}): {mend}") from error
+
+
+def check(stars: object) -> xr.Dataset:
+    """A catalogue, if it is one; ArgumentError if it is not."""
+    if not isinstance(stars, xr.Dataset) or not set(stars.variables) >= NEEDED:
+        raise checks.refused(
+            "stars", stars, "a catalogue of uvisxr.stars.catalogue.read(path), or its path"
+        )
+    return stars
 
 
 def directions(stars: xr.Dataset, year: float | np.ndarray) -> np.ndarray:

@@ -26,9 +26,6 @@ __all__ = ["inside", "predict_stars"]
 #: Star-exposure pairs tested at a time; bounds the memory.
 _BLOCK = 2**14
 
-#: What a catalogue must contain.
-_NEEDED = {"ra", "dec", "pmra", "pmdec", "epoch", "magnitude"}
-
 #: Margin around the circle that encloses an exposure's pixels, rad: more than the aberration at 60
 #: km/s plus the proper motion of any star during an observation.
 _SLACK = 3e-4
@@ -115,11 +112,8 @@ def predict_stars(
             "all, which are then taken; stars= takes a file of your own, or the 60 as "
             "uvisxr.stars.catalogue.read()"
         )
-    stars = catalogue.read(file) if isinstance(file, str | Path | None) else file
-    if not isinstance(stars, xr.Dataset) or not set(stars.variables) >= _NEEDED:
-        raise checks.refused(
-            "stars", stars, "a catalogue of uvisxr.stars.catalogue.read(path), or its path"
-        )
+    known = catalogue.read(file) if isinstance(file, str | Path | None) else file
+    stars = catalogue.check(known)
     if faintest is not None:
         checks.number("faintest", faintest, "a magnitude")
         stars = stars.isel(star=np.flatnonzero(stars["magnitude"].values <= faintest))
