@@ -29,7 +29,7 @@ from click.testing import CliRunner
 from helpers import bad_inputs
 
 import uvisxr
-from uvisxr import UvisError, accessor, plot
+from uvisxr import UvisError, accessor, options, plot
 from uvisxr.batch import run as batch_run
 from uvisxr.cli import main
 from uvisxr.plot import PlotAccessor
@@ -117,6 +117,7 @@ def alone(scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setattr(time, "sleep", lambda _: None)
     monkeypatch.setattr(uvisxr.tutorial, "_ARGUMENTS", {n: _TINY for n in uvisxr.tutorial.NAMES})
+    monkeypatch.setattr(options, "_session", [])
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     with uvisxr.set_options(kernels=scene.made.kernels, calibration=scene.made.calibration):

@@ -83,7 +83,10 @@ calls alt_limit is alt_min= here
     except TypeError as error:
         raise ArgumentError(f"{name}: {why(name, signature, kwargs, error)}") from None
     for key, value in bound.arguments.items():
-        _check(name, key, value, str(signature.parameters[key].annotation))
+        parameter = signature.parameters[key]
+        several = parameter.kind is parameter.VAR_POSITIONAL
+        for one in value if several else [value]:
+            _check(name, key, one, str(parameter.annotation))
     return bound
 
 

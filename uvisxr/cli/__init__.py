@@ -9,7 +9,9 @@ each command imports what it needs when it runs.
 
 from __future__ import annotations
 
+import sys
 import warnings
+from io import TextIOWrapper
 
 import click
 
@@ -33,6 +35,9 @@ def main(ctx: click.Context) -> None:
     ctx.with_resource(warnings.catch_warnings())
     warnings.simplefilter("always", UvisWarning)
     warnings.showwarning = show_warning
+    if isinstance(sys.stdout, TextIOWrapper):
+        # Names of files that are no UTF-8 go out as they are.
+        sys.stdout.reconfigure(errors="surrogateescape")
 
 
 for _command in (batch, calibration, demo, fetch, info, kernels, plot, process):

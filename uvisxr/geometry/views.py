@@ -279,7 +279,7 @@ def _names(bodies: Iterable[str]) -> list[str]:
                 raise ArgumentError("no text")
             with LOCK:
                 name, code = named(body)
-        except (ArgumentError, UnicodeEncodeError):
+        except ArgumentError:
             raise checks.refused(
                 "bodies", body, 'names of bodies that SPICE knows, such as "SATURN"'
             ) from None

@@ -48,7 +48,7 @@ def named(target: str) -> tuple[str, int]:
     for known in (given if name == plain else name, plain):
         try:
             return known, spiceypy.bods2c(known)
-        except spiceypy.SpiceyError:
+        except (spiceypy.SpiceyError, UnicodeEncodeError):
             continue
     raise ArgumentError(f"SPICE does not know a body {target!r}: {mend}")
 
