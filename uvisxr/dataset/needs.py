@@ -507,6 +507,11 @@ def _check_order(wl: xr.Variable, bounds: xr.Variable | None, step: str) -> None
         )
     if bounds is not None and bounds.dims == (*wl.dims, "bnds"):
         edges = np.atleast_2d(bounds.values)
+        if edges.dtype.kind not in "iuf" or not np.isfinite(edges).all():
+            raise ArgumentError(
+                f"{step}: wl_bounds holds what are no wavelengths: keep it as uvisxr.open_product "
+                'gives it, or leave it out with ds.drop_vars("wl_bounds")'
+            )
         low, high = edges.min(-1), edges.max(-1)
         # Edges may have gone through single precision.
         beyond = np.maximum(low - values, values - high) > 1e-3 * (high - low)
@@ -528,7 +533,7 @@ def _check_attrs(ds: xr.Dataset, step: str, attrs: Iterable[str]) -> None:
             _check_slit(step, value)
         least = 1 if name.endswith("_bin") else 0
         if name in WINDOW_ATTRS and not (
-            isinstance(value, Real) and float(value).is_integer() and float(value) >= least
+            isinstance(value, Real) and least <= value <= N_BANDS and value == int(value)
         ):
             raise ArgumentError(
                 f"{step}: the attribute {name} is {value!r}, not a number of detector rows or "
