@@ -291,7 +291,13 @@ def to_json(
     if geometry and not FIELDS.keys() & set(ds.variables):
         raise MissingStepError("geometry=True: call ds.uvis.geometry() first")
     path = target(ds, path, ".json")
-    text = json.dumps(summary(ds, geometry), indent=1, allow_nan=False) + "\n"
+    try:
+        text = json.dumps(summary(ds, geometry), indent=1, allow_nan=False) + "\n"
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(
+            f"the dataset's attributes are not all text and numbers, as JSON needs ({error}): "
+            "keep them as uvisxr.open_product gives them"
+        ) from None
     check(None, path, inputs.of(ds), overwrite)
     return write_text(path, text, inputs.of(ds))
 

@@ -171,11 +171,11 @@ def dims(rng: np.random.Generator, ds: xr.Dataset) -> xr.Dataset:
             )
         case 2:
             dim = _pick(rng, list(ds.dims))
-            return ds.rename_dims({dim: "other"})
+            return ds if "other" in ds.dims else ds.rename_dims({dim: "other"})
         case 3:
             return ds.reset_coords([n for n in ("exposure", "band") if n in ds.coords])
         case _:
-            return ds.expand_dims("more")
+            return ds if "more" in ds.dims else ds.expand_dims("more")
 
 
 def dropped(rng: np.random.Generator, ds: xr.Dataset) -> xr.Dataset:
@@ -345,6 +345,12 @@ def _runs(ds: xr.Dataset) -> list[np.ndarray]:
     columns = np.atleast_1d(ds["band"].values).astype(float)
     order = np.argsort(columns, kind="stable")
     cuts = np.flatnonzero(np.diff(columns[order]) != sound().width) + 1
+    if "wl_bounds" in ds.variables and "wl" in ds["wl_bounds"].dims:
+        # They say it too, and more finely, where the columns were changed.
+        edges = np.sort(ds["wl_bounds"].transpose("wl", ...).values.astype(float), axis=-1)
+        order = np.argsort(edges[:, 0], kind="stable")
+        apart = abs(edges[order][1:, 0] - edges[order][:-1, 1])
+        cuts = np.flatnonzero(apart > 1e-3 * (edges[:, 1] - edges[:, 0]).mean()) + 1
     return [run for run in np.split(order, cuts) if run.size]
 
 

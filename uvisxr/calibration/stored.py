@@ -364,8 +364,20 @@ def scalar(ds: xr.Dataset, name: str) -> float:
 
 
 def framed(ds: xr.Dataset, name: str, dims: tuple[str, ...] = FRAME) -> xr.Variable:
-    """A variable with these dimensions, those that a selection has dropped with size 1."""
+    """A variable with these dimensions, those that a selection has dropped with size 1.
+
+    Raises
+    ------
+    ArgumentError
+        It has others.
+    """
     variable: xr.Variable = ds[name].variable
+    other = [str(dim) for dim in variable.dims if dim not in dims]
+    if other:
+        raise ArgumentError(
+            f"{name} has the dimension {', '.join(map(repr, other))} besides {', '.join(dims)}: "
+            "keep it as ds.uvis.calibrate() gives it"
+        )
     whole = variable.set_dims({d: ds.sizes.get(d, 1) for d in dims})
     framed: xr.Variable = whole.transpose(*dims)
     return framed

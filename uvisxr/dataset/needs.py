@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from numbers import Real
 from typing import Literal, get_args
 
 import numpy as np
@@ -51,6 +50,9 @@ _SECONDS = ("exposure", "et")
 
 #: `et` between whose ends all of Cassini's flight lies, 1996-10-31 to 2019-01-06.
 _FLIGHT = (-1e8, 6e8)
+
+#: Angstrom, beyond all of the detector's, in any unit near it.
+_LONGEST = 1e5
 
 _MEANS = ("radiance", "radiance_weighted")
 _QUANTITIES = ("counts", *_MEANS, "brightness", "brightness_weighted")
@@ -151,6 +153,7 @@ STEPS = {
     "bin": Needs(also=(*_NUMBERS, "wl", "quality", "exposure", *_FIELDS), dims=_NUMBERS),
     "image": _SKY,
     "to_json": Needs(names=("time_start", "time_stop", "product", "exposure", "wl"), also=_NUMBERS),
+    "plot.spectrum": Needs(also=("wl",), frame="wl", some=()),
     "plot.quicklook": _LIGHT,
     "plot.geometry": _SCENE,
     "plot.animate": _SCENE,
@@ -401,11 +404,19 @@ def _check_wavelengths(ds: xr.Dataset, step: str) -> None:
         dims = set(ds.variables[name].dims)
         if "wl" not in dims:
             raise MissingStepError(_without_wl(step, name, ds.variables[name].dims))
+        bounds = [f"{name}_{part}" for part in ("upper", "lower")]
+        there = [bound for bound in bounds if bound in ds.variables]
+        if len(there) == 1:
+            (lost,) = {*bounds} - {*there}
+            raise MissingStepError(
+                f"{step}: the dataset has {there[0]} but no {lost}: keep both, or leave both out "
+                f"with ds.drop_vars({there[0]!r})"
+            )
         for part in ("upper", "lower", "systematic"):
             error = f"{name}_{part}"
-            there = set(ds.variables[error].dims) if error in ds.variables else dims
-            if there != dims:
-                (dim, *_) = map(str, dims ^ there)
+            own = set(ds.variables[error].dims) if error in ds.variables else dims
+            if own != dims:
+                (dim, *_) = map(str, dims ^ own)
                 raise ArgumentError(
                     f"{step}: only one of {name} and {error} has the dimension {dim!r}, as after "
                     f"expand_dims: choose one with ds.isel({dim}=0), or give it to both"
@@ -495,6 +506,12 @@ def _check_order(wl: xr.Variable, bounds: xr.Variable | None, step: str) -> None
             f"{step}: wl holds values that are not finite: leave these elements out with "
             "ds.sel(wl=np.isfinite(ds.wl))"
         )
+    if not ((values > 0) & (values < _LONGEST)).all():
+        raise ArgumentError(
+            f"{step}: wl holds values that are no wavelengths of UVIS, angstrom: keep it as "
+            "uvisxr.open_product gives it, or leave these elements out with "
+            f"ds.sel(wl=(ds.wl > 0) & (ds.wl < {_LONGEST:g}))"
+        )
     increments = np.diff(values)
     if not ((increments > 0).all() or (increments < 0).all()):
         twice = values.size > np.unique(values).size
@@ -533,7 +550,9 @@ def _check_attrs(ds: xr.Dataset, step: str, attrs: Iterable[str]) -> None:
             _check_slit(step, value)
         least = 1 if name.endswith("_bin") else 0
         if name in WINDOW_ATTRS and not (
-            isinstance(value, Real) and least <= value <= N_BANDS and value == int(value)
+            isinstance(value, int | float | np.integer | np.floating)
+            and least <= value <= N_BANDS
+            and float(value).is_integer()
         ):
             raise ArgumentError(
                 f"{step}: the attribute {name} is {value!r}, not a number of detector rows or "

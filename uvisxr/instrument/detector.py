@@ -97,10 +97,6 @@ class Window:
         return bins.line.size, bins.band.size
 
 
-def _signed(numbers: np.ndarray) -> np.ndarray:
-    return numbers.astype(np.int64) if numbers.dtype.kind in "iu" else numbers
-
-
 @dataclass(frozen=True, eq=False)
 class Bins:
     """The detector rows and columns in each pixel and wavelength of a dataset.
@@ -137,7 +133,7 @@ class Bins:
                 "do this before integrating"
             )
         # Differences of unsigned numbers, as files may have them, are never negative.
-        line, band = (_signed(np.atleast_1d(ds[name].values)) for name in ("line", "band"))
+        line, band = (np.atleast_1d(ds[name].values).astype(int) for name in ("line", "band"))
         line_bin, band_bin, lr_line, lr_band = (int(ds.attrs[key]) for key in keys)
         return cls(
             line=line,

@@ -58,4 +58,4 @@ class PlotAccessor(calls.Helpful):
     evolution = method(evolution, step="plot.evolution")
     check_stars = method(check_stars, step="plot.check_stars")
     bins = method(bins)
-    spectrum = method(spectrum)
+    spectrum = method(spectrum, step="plot.spectrum")
