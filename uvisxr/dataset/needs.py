@@ -153,7 +153,7 @@ STEPS = {
     "bin": Needs(also=(*_NUMBERS, "wl", "quality", "exposure", *_FIELDS), dims=_NUMBERS),
     "image": _SKY,
     "to_json": Needs(names=("time_start", "time_stop", "product", "exposure", "wl"), also=_NUMBERS),
-    "plot.spectrum": Needs(also=("wl",), frame="wl", some=()),
+    "plot.spectrum": Needs(also=("wl", "quality"), frame="wl", some=()),
     "plot.quicklook": _LIGHT,
     "plot.geometry": _SCENE,
     "plot.animate": _SCENE,
@@ -529,6 +529,7 @@ def _check_order(wl: xr.Variable, bounds: xr.Variable | None, step: str) -> None
                 f"{step}: wl_bounds holds what are no wavelengths: keep it as uvisxr.open_product "
                 'gives it, or leave it out with ds.drop_vars("wl_bounds")'
             )
+        _check_overlap(edges, step)
         low, high = edges.min(-1), edges.max(-1)
         # Edges may have gone through single precision.
         beyond = np.maximum(low - values, values - high) > 1e-3 * (high - low)
@@ -539,6 +540,21 @@ def _check_order(wl: xr.Variable, bounds: xr.Variable | None, step: str) -> None
                 "ds.assign_coords(wl=ds.wl + x, wl_bounds=ds.wl_bounds + x), or leave the bounds "
                 'out with ds.drop_vars("wl_bounds")'
             )
+
+
+def _check_overlap(edges: np.ndarray, step: str) -> None:
+    """Refuse elements that share wavelengths; edges may have gone through single precision."""
+    low, high = edges.min(-1), edges.max(-1)
+    order = np.argsort(low)
+    low, high = low[order], high[order]
+    width = np.maximum(high - low, 1e-3)
+    shared = high[:-1] - low[1:] > 0.1 * np.minimum(width[:-1], width[1:])
+    if shared.any():
+        raise ArgumentError(
+            f"{step}: wl_bounds lets elements overlap, around {low[1:][shared][0]:.2f} angstrom: "
+            "keep it as uvisxr.open_product gives it, or leave it out with "
+            'ds.drop_vars("wl_bounds")'
+        )
 
 
 def _check_attrs(ds: xr.Dataset, step: str, attrs: Iterable[str]) -> None:
