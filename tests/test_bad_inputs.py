@@ -47,7 +47,8 @@ ALL = "UVISXR_TEST_ALL" in os.environ
 
 #: Of how many values one is given, by the beginning of what is called: pictures take long, and
 #: trees call the methods of datasets.
-SHARES = {"uvisxr.plot.": 25, "ds.uvis.plot.": 25, "tree.": 25, "uvisxr.simulate.": 20}
+SHARES = {"uvisxr.plot.": 60, "ds.uvis.plot.": 30, "tree.": 30, "uvisxr.simulate.": 20}
+SHARES |= {"process": 15, "plot": 15}
 
 #: What has no arguments of its own that users give: exceptions, and what functions return.
 NOT_CALLED = ("UvisError", "UvisWarning", "Summary", "Simulation", "StarChecker", "PlotAccessor")
@@ -336,6 +337,31 @@ def test_an_environment_variable(variable, what, scene, monkeypatch):
             lambda: uvisxr.open_product("FUV2005_230_15_15", fetch=True),
         ):
             assert not attempt(call, {})
+
+
+@pytest.mark.filterwarnings("ignore::uvisxr.UvisWarning")
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda checker: checker + 1,
+        lambda checker: 1 - checker,
+        lambda checker: checker < checker,
+        lambda checker: checker[0],
+        lambda checker: checker(),
+        lambda checker: list(checker),
+        lambda checker: checker.mean("pic"),
+        lambda checker: checker.toggle(None, 10**400),
+    ],
+)
+def test_a_checker_is_no_dataset(wrong, scene):
+    with scene.ds.uvis.check_stars() as checker, pytest.raises(UvisError):
+        wrong(checker)
+
+
+def test_a_label_and_its_data_in_a_list(scene):
+    label = scene.made.labels[0]
+    ds = uvisxr.open_observation([(label, label.with_suffix(".DAT"))])
+    assert ds.counts.equals(scene.opened.counts)
 
 
 def commands(group: click.Group, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

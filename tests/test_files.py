@@ -417,3 +417,39 @@ def test_only_ordinary_files_are_read_whole(tmp_path: Path):
     assert files.read_whole(tmp_path / "a", 100) == bytes(100)
     with pytest.raises(OSError, match="longer than 99 bytes"):
         files.read_whole(tmp_path / "a", 99)
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("a\0b", "null"),
+        ("x" * 5000, "File name too long"),
+        ("x/" * 3000, "File name too long"),
+        ("~nobody_of_this_name/x", "home"),
+        (b"x".decode() + "\0", "null"),
+        ("/dev/null", "not of a pipe, a socket or a device"),
+    ],
+)
+def test_what_cannot_be_a_path(path: str, words: str, monkeypatch: pytest.MonkeyPatch):
+    with pytest.raises(ArgumentError, match=f"here=.*: expected a path.*{words}"):
+        files.check_name("here", path)
+    if "\0" not in path:
+        monkeypatch.setenv("UVISXR_CACHE", path)
+        with pytest.raises(ArgumentError, match=f"UVISXR_CACHE=.*: expected a path.*{words}"):
+            files.from_variable("UVISXR_CACHE")
+
+
+def test_a_pipe_is_no_path(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ArgumentError, match="not of a pipe"):
+        files.check_name("path", tmp_path / "pipe")
+
+
+def test_what_may_be_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "loop").symlink_to("loop")
+    for path in (tmp_path, tmp_path / "not there", tmp_path / "loop", "", None, 3, "http://a/b"):
+        files.check_name("path", path)
+    monkeypatch.setenv("UVISXR_CACHE", "")
+    assert files.from_variable("UVISXR_CACHE") is None
+    monkeypatch.setenv("UVISXR_CACHE", "~/x")
+    assert files.from_variable("UVISXR_CACHE") == Path.home() / "x"

@@ -152,6 +152,16 @@ CHANGED: dict[str, Change] = {
         {n: ds[n].astype(str) for n in ("alt", "alt_corners") if n in ds}
     ),
     "arguments that are none": lambda ds: ds.assign_attrs(calibrate_arguments="{oops"),
+    "lower bounds alone": lambda ds: ds.drop_vars("radiance_upper", errors="ignore"),
+    "elements that overlap": lambda ds: ds.assign_coords(
+        wl_bounds=ds.wl_bounds.where((ds.wl != ds.wl[3]) | (ds.wl_bounds > ds.wl), 1000.0)
+    ),
+    "bounds as texts": lambda ds: ds.assign_coords(wl_bounds=ds.wl_bounds.astype(str)),
+    "wl in metres": lambda ds: ds.assign_coords(wl=ds.wl * 1e10).drop_vars("wl_bounds"),
+    "huge bin": lambda ds: ds.assign_attrs(band_bin=10**400),
+    "terms of another dimension": lambda ds: (
+        ds.assign(sensitivity=ds.sensitivity.rename(term="other")) if "sensitivity" in ds else ds
+    ),
     "empty arguments": lambda ds: ds.assign_attrs(calibrate_arguments="{}"),
 }
 
@@ -339,6 +349,12 @@ def test_what_an_error_says_mends_it(mangling, made, before, right):
         ("exposure as timedelta", "rate", ArgumentError, "give seconds"),
         ("rows beyond the detector", "geometry", ArgumentError, "the detector's 0..63"),
         ("odd bin", "calibrate", ArgumentError, "line_bin is 'two'"),
+        ("lower bounds alone", "smooth", MissingStepError, "ds.drop_vars('radiance_lower')"),
+        ("elements that overlap", "integrate", ArgumentError, "wl_bounds lets elements overlap"),
+        ("bounds as texts", "integrate", ArgumentError, "wl_bounds holds what are no wavelengths"),
+        ("wl in metres", "smooth", ArgumentError, "no wavelengths of UVIS"),
+        ("huge bin", "calibrate", ArgumentError, "not a number of detector rows or columns"),
+        ("terms of another dimension", "bin", ArgumentError, "has the dimension 'other'"),
         ("unknown slit", "geometry", ArgumentError, "ds.assign_attrs(slit='LOW_RESOLUTION')"),
         ("unknown slit", "calibrate", ArgumentError, "write SLIT_STATE into a copy of the label"),
         ("empty pixel", "geometry", ArgumentError, "no pixel is left"),

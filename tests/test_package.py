@@ -125,3 +125,51 @@ def test_types_are_there_at_run_time_too():
 def test_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="'uvisxr' has no attribute 'open_prodcut'"):
         _ = uvisxr.open_prodcut
+
+
+def _calls(tree: ast.AST) -> list[tuple[str, ast.Call]]:
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return [(ast.unparse(call.func), call) for call in found]
+
+
+def _keywords(call: ast.Call) -> dict[str, str]:
+    return {key.arg: ast.unparse(key.value) for key in call.keywords if key.arg}
+
+
+@pytest.mark.parametrize(
+    "path", sorted(Path(uvisxr.__file__).parent.rglob("*.py")), ids=lambda path: path.name
+)
+def test_nothing_that_is_read_is_executed_or_unpickled(path):
+    """What SECURITY.md promises."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    brought = {
+        name.partition(".")[0]
+        for node in ast.walk(tree)
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom) and not node.level
+            else []
+        )
+    }
+    never = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "code"}
+    assert not brought & never
+    for name, call in _calls(tree):
+        keywords = _keywords(call)
+        assert name not in ("eval", "exec", "compile", "os.system", "os.popen", "__import__")
+        assert not name.startswith("os.exec") and not name.startswith("os.spawn")
+        assert "shell" not in keywords and keywords.get("allow_pickle", "False") == "False"
+        if name.startswith("yaml."):
+            assert name == "yaml.safe_load" or keywords.get("Loader") == "_Loader"
+        if name == "np.load":
+            assert "allow_pickle" in keywords
+        if name.startswith("subprocess."):
+            assert path.name == "animation.py" and ast.unparse(call.args[0]) == "command"
+
+
+def test_the_loader_of_pipelines_makes_plain_values_alone():
+    pipeline = import_module("uvisxr.batch.pipeline")
+    safe = pipeline._Loader.__mro__[1]
+    assert safe.__name__ == "SafeLoader"
+    assert pipeline._Loader.yaml_constructors == safe.yaml_constructors

@@ -18,7 +18,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.widgets import Button, RangeSlider
 
 from .. import calls
-from ..errors import ArgumentError
+from ..errors import ArgumentError, NoSuchNameError
 from ..geometry import views
 from ..numerics.along_wl import Integration
 from ..quality.flags import flag, good, unflag
@@ -138,9 +138,18 @@ class StarChecker:
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
-            raise AttributeError(
+            # What Python and notebooks ask of any object.
+            kind = AttributeError if name.startswith("_") else NoSuchNameError
+            raise kind(
                 f"the checker has no {name!r}: the dataset with the star flags is its .dataset"
             )
+
+        def _no_data(self, *_: object) -> Any:
+            raise NotADatasetError(_NOT_DATA)
+
+        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _no_data
+        __truediv__ = __rtruediv__ = __and__ = __or__ = __neg__ = __abs__ = _no_data
+        __lt__ = __le__ = __gt__ = __ge__ = __call__ = __float__ = _no_data
 
     def __bool__(self) -> bool:
         return True
