@@ -191,14 +191,18 @@ class Stored:
         counts = framed(ds, "counts")
         product, mean, noise = self.shapes()
 
-        found = xr.apply_ufunc(
-            partial(_called, function),
+        given = [
             apart(counts, "radiances"),
             xr.Variable(("pic", "term"), term_weights(ds)),
             seconds(ds),
-            product,
-            mean,
-            noise,
+            *(product, mean, noise),
+        ]
+        if not counts.size:
+            # dask has no blocks of nothing.
+            given = [variable.compute() for variable in given]
+        found = xr.apply_ufunc(
+            partial(_called, function),
+            *given,
             input_core_dims=[["pixel", "wl"], ["term"], [], [], *[["product_", "wl"]] * 2],
             output_core_dims=[list(d) for d in dims],
             dask="parallelized",

@@ -54,6 +54,9 @@ _FLIGHT = (-1e8, 6e8)
 #: Angstrom, beyond all of the detector's, in any unit near it.
 _LONGEST = 1e5
 
+#: Seconds, beyond all exposures and sums of them.
+_LONG = 1e9
+
 _MEANS = ("radiance", "radiance_weighted")
 _QUANTITIES = ("counts", *_MEANS, "brightness", "brightness_weighted")
 
@@ -153,7 +156,7 @@ STEPS = {
     "bin": Needs(also=(*_NUMBERS, "wl", "quality", "exposure", *_FIELDS), dims=_NUMBERS),
     "image": _SKY,
     "to_json": Needs(names=("time_start", "time_stop", "product", "exposure", "wl"), also=_NUMBERS),
-    "plot.spectrum": Needs(also=("wl", "quality"), frame="wl", some=()),
+    "plot.spectrum": Needs(also=(*_NUMBERS, "wl", "quality"), frame="wl", some=()),
     "plot.quicklook": _LIGHT,
     "plot.geometry": _SCENE,
     "plot.animate": _SCENE,
@@ -447,6 +450,11 @@ def _check_numbers(ds: xr.Dataset, step: str, name: str) -> None:
             f"{step}: {name} is of the type {variable.dtype}: give seconds as plain numbers, as "
             "uvisxr.open_product does"
         )
+    if name == "exposure" and variable.dtype.itemsize < 4:
+        raise ArgumentError(
+            f"{step}: exposure is of the type {variable.dtype}, in which sums and squares of "
+            "seconds have no room: ds.assign_coords(exposure=ds.exposure.astype(float))"
+        )
     if name in _FIELDS and variable.dtype.kind not in "iuf":
         raise ArgumentError(
             f"{step}: {name} is of the type {variable.dtype}, not numbers: keep it as "
@@ -460,6 +468,11 @@ def _check_numbers(ds: xr.Dataset, step: str, name: str) -> None:
     if variable.ndim > 1 or _bins(ds):
         return
     values = variable.values
+    if name == "exposure" and (values > _LONG).any():
+        raise ArgumentError(
+            f"{step}: exposure holds times beyond {_LONG:.0e} s: keep it as uvisxr.open_product "
+            "gives it"
+        )
     if name == "exposure" and not (np.isfinite(values) & (values > 0)).all():
         raise ArgumentError(
             f"{step}: exposure holds times that are missing or not above 0 s, as after reindex or "
@@ -492,7 +505,7 @@ def _check_slit(step: str, value: object) -> None:
 
 
 def _check_order(wl: xr.Variable, bounds: xr.Variable | None, step: str) -> None:
-    """Refuse wavelengths that are none, are out of order or lie outside of their own bounds."""
+    """Refuse wavelengths that are none, are out of order or are not in the middle of bounds."""
     if wl.dtype.kind not in "iuf":
         raise ArgumentError(
             f"{step}: wl is of the type {wl.dtype}, but wavelengths are numbers, angstrom: keep it "
@@ -531,12 +544,12 @@ def _check_order(wl: xr.Variable, bounds: xr.Variable | None, step: str) -> None
             )
         _check_overlap(edges, step)
         low, high = edges.min(-1), edges.max(-1)
-        # Edges may have gone through single precision.
-        beyond = np.maximum(low - values, values - high) > 1e-3 * (high - low)
+        # Means of columns are near the middle.
+        beyond = abs(values - 0.5 * (low + high)) > 0.3 * (high - low) + 1e-3
         if beyond.any():
             raise ArgumentError(
-                f"{step}: wl {values[beyond][0]:.2f} lies outside of its own wl_bounds, as after a "
-                "shift of one of the two, and the bounds would be believed: shift both, with "
+                f"{step}: wl {values[beyond][0]:.2f} is not in the middle of its own wl_bounds, as "
+                "after a shift of one of the two, and the bounds would be believed: shift both, with "
                 "ds.assign_coords(wl=ds.wl + x, wl_bounds=ds.wl_bounds + x), or leave the bounds "
                 'out with ds.drop_vars("wl_bounds")'
             )

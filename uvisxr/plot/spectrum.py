@@ -106,7 +106,7 @@ def spectrum(
     values = ds[name]
     places = _places(ds, values, select)
     ax = common.new_axes(ax, figsize=(7.0, 4.0))
-    wl = ds["wl"].values
+    wl = ds["wl"].values.astype(float)
     drawn = np.stack([_draw(ax, ds, name, place, band, look) for place in places])
     ax.margins(x=0.01)
     named: Mapping[str, float] = {}
@@ -196,7 +196,7 @@ def _draw(
     ax: Axes, ds: xr.Dataset, name: str, place: dict[str, int], band: bool, look: Style
 ) -> np.ndarray:
     """Draw one spectrum and return its values."""
-    wl = ds["wl"].values
+    wl = ds["wl"].values.astype(float)
     drawn = ds[name].isel(place).values
     values: np.ndarray = drawn.astype(float)
     if name == "counts" and "n" not in ds.variables:
