@@ -48,7 +48,7 @@ ALL = "UVISXR_TEST_ALL" in os.environ
 #: Of how many values one is given, by the beginning of what is called: pictures take long, and
 #: trees call the methods of datasets.
 SHARES = {"uvisxr.plot.": 60, "ds.uvis.plot.": 30, "tree.": 30, "uvisxr.simulate.": 20}
-SHARES |= {"process": 15, "plot": 15}
+SHARES |= {"process": 25, "plot": 25}
 
 #: What has no arguments of its own that users give: exceptions, and what functions return.
 NOT_CALLED = ("UvisError", "UvisWarning", "Summary", "Simulation", "StarChecker", "PlotAccessor")
@@ -268,7 +268,7 @@ def test_a_call(name, scene):
 
 def some(values: dict[str, Any], name: str, turn: int) -> list[tuple[str, Any]]:
     """Those values that are to be tried, others for each argument."""
-    share = next((n for begin, n in SHARES.items() if name.startswith(begin)), 6)
+    share = next((n for begin, n in SHARES.items() if name.startswith(begin)), 8)
     items = list(values.items())
     return items if ALL else items[(turn + len(name)) % share :: share]
 

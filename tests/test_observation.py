@@ -51,7 +51,7 @@ def test_counts_of_the_window(product, counts):
     [0, -5, True, {"pic": 0}, {"pic": np.int64(-5)}, {"pic": np.nan}, {"pic": (5, 0)}],
 )
 def test_chunks_of_no_size(product, chunks):
-    with pytest.raises(ArgumentError, match=r"chunks=.* is no size; expected sizes by dimension"):
+    with pytest.raises(ArgumentError, match=r"chunks=.*expected sizes by dimension.* is no size"):
         uvisxr.open_product(product, chunks=chunks)
 
 
@@ -630,8 +630,8 @@ def test_no_paths(paths):
 @pytest.mark.parametrize(
     ("path", "said"),
     [
-        (5, "paths=5: expected paths"),
-        (None, "paths=None: expected paths"),
+        (5, "paths=5: expected a path"),
+        (None, "paths=None: expected a path"),
         ("~nobody-here/a", "~nobody-here"),
     ],
 )

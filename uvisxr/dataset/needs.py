@@ -549,9 +549,9 @@ def _check_order(wl: xr.Variable, bounds: xr.Variable | None, step: str) -> None
         if beyond.any():
             raise ArgumentError(
                 f"{step}: wl {values[beyond][0]:.2f} is not in the middle of its own wl_bounds, as "
-                "after a shift of one of the two, and the bounds would be believed: shift both, with "
-                "ds.assign_coords(wl=ds.wl + x, wl_bounds=ds.wl_bounds + x), or leave the bounds "
-                'out with ds.drop_vars("wl_bounds")'
+                "after a shift of one of the two, and the bounds would be believed: shift both, "
+                "with ds.assign_coords(wl=ds.wl + x, wl_bounds=ds.wl_bounds + x), or leave the "
+                'bounds out with ds.drop_vars("wl_bounds")'
             )
 
 
