@@ -434,12 +434,13 @@ def run(arguments: list[str]) -> str:
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         last = traceback.extract_tb(done.exception.__traceback__)[-1]
         return f"{done.exception!r:.200} ({last.filename}:{last.lineno})"
-    lines = [line for line in done.stderr.splitlines() if "warning: " not in line]
+    lines = done.stderr.replace("\r", "\n").splitlines()
+    faults = [line for line in lines if line.startswith("uvisxr: ")]
     match done.exit_code:
         case 0:
             return ""
         case 1:
-            return wordy("\n".join(lines)) if lines else "exit code 1 without a word"
+            return wordy(max(faults, key=len)) if faults else f"no fault in {done.stderr[:100]}"
         case 2:
             return "" if done.stderr.startswith("Usage: ") else f"no usage: {done.stderr[:100]}"
     return f"exit code {done.exit_code}"
