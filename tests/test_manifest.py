@@ -215,7 +215,10 @@ def test_a_torn_last_line_is_passed_over(tmp_path: Path, torn: bytes):
 
 
 def test_two_batches_in_one_folder(tmp_path: Path):
-    with manifest.Manifest(tmp_path), pytest.raises(ExportError, match="another batch is writing to"):
+    with (
+        manifest.Manifest(tmp_path),
+        pytest.raises(ExportError, match="another batch is writing to"),
+    ):
         manifest.Manifest(tmp_path)
     manifest.Manifest(tmp_path).__exit__()
 
@@ -265,4 +268,4 @@ def test_a_line_written_in_part_is_an_error(tmp_path: Path, monkeypatch: pytest.
 
 def test_folder_is_missing(tmp_path: Path):
     with pytest.raises(ExportError, match=r"cannot open .*manifest\.jsonl"):
-        Manifest(tmp_path / "none")
+        manifest.Manifest(tmp_path / "none")

@@ -43,7 +43,7 @@ def test_cut_off_anywhere(path: Path):
 def test_foreign_files(path: Path):
     xr.Dataset({"counts": ("pic", np.arange(3.0))}).to_netcdf(path, engine="netcdf4")
     assert uvisxr.open_reduced(path).sizes["pic"] == 3
-    with pytest.raises(ExportError, match=r"a\.nc: uvisxr did not write it"):
+    with pytest.raises(ExportError, match=r"a\.nc holds no dataset of uvisxr"):
         uvisxr.open_processed(path.parent)
     xr.Dataset({"counts": ("pic", np.arange(3.0))}).to_netcdf(path, format="NETCDF3_CLASSIC")
     refused(path, "an older form")

@@ -184,8 +184,10 @@ def _exposures(ds: xr.Dataset) -> list[tuple[str, float]]:
 
 def _open(path: Path, chunks: dict[str, int] | str | None) -> Iterator[tuple[str, xr.Dataset]]:
     mend = "remove it and run the batch again"
-    for node in reading.tree(path, chunks, mend, ours=True).subtree:
+    for node in reading.tree(path, chunks, mend).subtree:
         if node.data_vars:
+            if "channel" not in node.attrs:
+                raise ExportError(f"{path} holds no dataset of uvisxr: move it to another folder")
             ds = node.to_dataset().drop_vars(_OF_ONE_PRODUCT, errors="ignore")
             yield "_".join((path.stem, *filter(None, node.path.split("/")))), ds
 

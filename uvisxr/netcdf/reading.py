@@ -90,9 +90,7 @@ if not TYPE_CHECKING:
     open_reduced = public("open_reduced")(open_reduced)
 
 
-def tree(
-    path: Path, chunks: dict[str, int] | str | None, mend: str, ours: bool = False
-) -> xr.DataTree:
+def tree(path: Path, chunks: dict[str, int] | str | None, mend: str) -> xr.DataTree:
     """Open a file with what it leaves out, lazily, but for times and the like.
 
     Coordinates of one dimension are in memory: steps ask for them before anything is computed.
@@ -104,8 +102,6 @@ def tree(
         By default those of the file.
     mend : str
         What to do if it cannot be read.
-    ours : bool
-        Refuse what uvisxr did not write.
 
     Returns
     -------
@@ -118,7 +114,7 @@ def tree(
     ExportError
         The file cannot be read, or what it leaves out not be computed.
     """
-    opened = _opened(path, chunks, mend, ours)
+    opened = _opened(path, chunks, mend)
     try:
         return opened.map_over_datasets(lambda ds: restored(ds) if ds.variables else ds)
     except UvisError as error:
@@ -128,17 +124,13 @@ def tree(
         ) from error
 
 
-def _opened(
-    path: Path, chunks: dict[str, int] | str | None, mend: str, ours: bool
-) -> xr.DataTree:
+def _opened(path: Path, chunks: dict[str, int] | str | None, mend: str) -> xr.DataTree:
     """A file as it is; see `tree`."""
     chunks = {} if chunks is None else chunks
     if not isinstance(chunks, Mapping | str):
         raise checks.refused("chunks", chunks, _CHUNKS)
     try:
-        marked = soundness.check(path)
-        if ours and not marked:
-            raise ValueError("uvisxr did not write it")
+        soundness.check(path)
     except (OSError, ValueError) as error:
         raise ExportError(f"cannot read {path}: {_said(error)}; {mend}") from error
     said: Exception

@@ -16,7 +16,7 @@ import netCDF4
 import numpy as np
 
 from ..files import HDF5, read_beginning
-from .writing import LOCK, MARK
+from .writing import LOCK
 
 #: How often smaller zlib can make anything at most.
 _PACKED = 1032
@@ -37,13 +37,8 @@ _END = {0: (40, 13), 1: (44, 13), 2: (28, 9), 3: (28, 9)}
 _TEXTS, _HEAD, _WITHIN = b"GCOL\1\0\0\0", 16, 2**26
 
 
-def check(path: Path) -> bool:
+def check(path: Path) -> None:
     """Check a file's length and claims.
-
-    Returns
-    -------
-    bool
-        Whether it has the mark of the files that uvisxr writes.
 
     Raises
     ------
@@ -66,14 +61,12 @@ def check(path: Path) -> bool:
     try:
         with LOCK, netCDF4.Dataset(path) as root:
             total = sum(_claim(variable, size) for variable in _variables(root))
-            marked = MARK in root.dimensions
     except (OSError, ValueError):
         raise
     except Exception as error:  # whatever the library stumbles over in a damaged file
         raise ValueError(f"it is damaged ({error})") from error
     if total > size * _PACKED + _FREE:
         raise ValueError(f"its variables claim {total} bytes, more than {size} can hold")
-    return marked
 
 
 def _check_texts(path: Path, size: int) -> None:

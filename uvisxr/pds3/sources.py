@@ -434,7 +434,7 @@ class _Source:
         others = _others(self.path)
         note = f", which holds some of {others}, channels that are not read" if others else ""
         return ArgumentError(
-            f"no product in {checks.shortened(str(self.path))}"
+            f"no product in {shortened(str(self.path))}"
             f"{note if is_there else ', which does not exist'}; give labels, folders, globs, a "
             "batch file, an INDEX.LBL or identifiers"
         )
@@ -467,7 +467,7 @@ def _at_line(listed: Path | None, line: int) -> Iterator[None]:
         told = str(error)
         # A list in a list says it of itself.
         note = "" if told.endswith(_NOTE) else _NOTE
-        raise ArgumentError(f"{listed}, line {line}: {checks.shortened(told)}{note}") from error
+        raise ArgumentError(f"{listed}, line {line}: {shortened(told, 300)}{note}") from error
 
 
 def _beside(folder: Path, name: str) -> Product | None:
