@@ -353,6 +353,7 @@ def test_overwrite_is_true_false_or_none(tmp_path, overwrite):
     [
         *("", "/", ".", "..", "../x", "a/../../x", "a/..", "/etc/passwd", "//etc/passwd"),
         *("a\0b", "a\nb", "C:x", "C:/x", "a/C:x", "..\\x", "a\\b", "x" * 256, "\udcff"),
+        *("http://evil.invalid/x", "a:b", "x/" * 128 + "x", "木" * 86),
     ],
 )
 def test_names_that_lead_elsewhere(tmp_path: Path, name: str):

@@ -38,10 +38,9 @@ _PACKED = (".BZ2", ".GZ", ".ZIP")
 #: Letters of a name that its temporary name repeats: names may have 255 bytes.
 _SHOWN = 40
 
-#: Longest name of a file or a folder, in bytes.
+#: Longest path that a file gives, in bytes; those of the archive have some 60.
 _LONGEST = 255
 
-_DRIVE = re.compile(r"[A-Za-z]:")
 #: Temporary names: where the writer was, its process, and a number that no other has.
 _LEFT = re.compile(r"\..*\.([0-9a-f]{8})([0-9a-f]{8})[0-9a-f]{16}\.part", re.DOTALL)
 
@@ -62,8 +61,8 @@ def relative(name: str | os.PathLike[str]) -> PurePosixPath:
     Raises
     ------
     ArgumentError
-        It is no such path: empty or absolute; with "..", a drive, a backslash, letters that are not
-        printed such as NUL, or parts of more than 255 bytes.
+        It is no such path: empty or absolute; with "..", a backslash, a colon as in addresses and
+        after drives, or letters that are not printed such as NUL; or of more than 255 bytes.
 
     Examples
     --------
@@ -75,12 +74,8 @@ def relative(name: str | os.PathLike[str]) -> PurePosixPath:
     """
     text = os.fspath(name)
     path = PurePosixPath(text)
-    plain = text.isprintable() and "\\" not in text and ".." not in path.parts
-    if (
-        not (plain and path.parts)
-        or path.is_absolute()
-        or any(_DRIVE.match(part) or len(part.encode()) > _LONGEST for part in path.parts)
-    ):
+    plain = text.isprintable() and not re.search(r"[\\:]", text) and ".." not in path.parts
+    if not (plain and path.parts) or path.is_absolute() or len(text.encode()) > _LONGEST:
         raise ArgumentError(f"{text[:100]!r} is no path below a folder")
     return path
 

@@ -219,7 +219,7 @@ def _row(file: str, volume: str, target: str | None, slit: str | None, start: st
     if not re.fullmatch(r"COUVIS_\d{4}", path.parts[0], re.IGNORECASE):
         path = relative(volume) / path
     if len(path.parts) < 2:
-        raise ValueError(f"{shown(file)} is no path in a volume")
+        raise ValueError(f"{shown(file)} is a volume: expected a file in it")
     return Row(
         path.stem.upper(),
         path.parts[0].upper(),
