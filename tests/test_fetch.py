@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import os
+import signal
 import subprocess
 import sys
 import threading
@@ -16,7 +16,7 @@ import pytest
 from helpers.loopback import Cut, Raw, Stall, Status, Trickle, serve
 from helpers.umask import permissions, umask
 
-from uvisxr import errors, fetch, transfer
+from uvisxr import errors, fetch
 from uvisxr.calibration import download
 from uvisxr.kernels.listing import locations
 from uvisxr.pds3 import archive
@@ -521,20 +521,25 @@ def test_processes_that_want_one_file_fetch_it_once(tmp_path: Path):
     assert _alone(path)
 
 
-def test_what_killed_downloads_left_is_removed_when_it_is_old(tmp_path: Path):
+def test_what_killed_downloads_left_is_removed_by_the_next(tmp_path: Path):
+    """Be it of the same file or another; what others still write stays."""
+    script = (
+        "import os, signal, sys\n"
+        "from uvisxr import fetch\n"
+        "end = lambda _: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "fetch.download(sys.argv[1], sys.argv[2], check=end)\n"
+    )
+    elsewhere = tmp_path / f".file.bin.{'0' * 32}.part"
+    elsewhere.write_bytes(b"half")
     path = tmp_path / "file.bin"
-    left = {name: tmp_path / f".file.bin.{name * 32}.part" for name in "abc"}
-    for file in left.values():
-        file.write_bytes(b"half")
-        os.utime(file, (0, 0))
-    os.utime(left["a"])
-    other = tmp_path / f".other.bin.{'a' * 32}.part"
-    other.write_bytes(b"")
-    os.utime(other, (0, 0))
-    with serve({"f": CONTENT}) as server, left["b"].open("rb") as held:
-        assert transfer.lock(held)
+    with serve({"f": CONTENT}) as server:
+        for name in ("file.bin", "other.bin"):
+            killed = [sys.executable, "-c", script, f"{server.url}f", str(tmp_path / name)]
+            assert subprocess.run(killed, check=False).returncode == -signal.SIGKILL
+        # The second has removed what the first left.
+        assert len(list(tmp_path.glob(".*.part"))) == 2
         fetch.download(f"{server.url}f", path, **FAST)
-    assert set(tmp_path.iterdir()) == {path, left["a"], left["b"], other}
+    assert set(tmp_path.glob("*")) - set(tmp_path.glob(".*.lock")) == {path, elsewhere}
 
 
 def star_line() -> str:

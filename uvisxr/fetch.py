@@ -5,7 +5,7 @@ What comes is known to be whole by its size or digest or, where neither is known
 the server states. Threads and processes that want the same file wait for the first
 of them, and then find it. A connection that is cut or stalls is taken up again where it stopped,
 or, where the server cannot do that, from the start (`uvisxr.transfer`). What a download that was
-killed left is removed by a later one of the same file.
+killed left is removed by a later one to the same folder.
 
 `UVISXR_FETCH_FLOOR`, bytes a second, is the least that a server may send, and
 `UVISXR_FETCH_LONGEST`, seconds, the longest that a file may take.
@@ -27,7 +27,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from weakref import WeakValueDictionary
 
 from . import files, options, transfer
@@ -44,9 +44,6 @@ _MOST = 2**33
 
 #: Longest wait for another process that fetches the same file, s, and pause between looks.
 _WAIT, _PAUSE = 600.0, 0.05
-
-#: Seconds after which what a download left and nobody holds is removed.
-_OLD = 3600.0
 
 #: A lock for each file that is being fetched.
 _LOCKS: WeakValueDictionary[str, threading.RLock] = WeakValueDictionary()
@@ -229,7 +226,7 @@ def _alone(path: Path) -> Iterator[None]:
             except OSError:
                 # Writing the file will say why.
                 break
-            if transfer.lock(stream):
+            if _lock(stream):
                 stack.enter_context(stream)
                 # Whoever had it may have removed it, and another made a new one, meanwhile.
                 if _is_same(stream.fileno(), lock):
@@ -240,6 +237,23 @@ def _alone(path: Path) -> Iterator[None]:
                 stream.close()
                 time.sleep(_PAUSE)
         yield
+
+
+def _lock(stream: BinaryIO) -> bool:
+    """Hold a file until it is closed, if nobody does and the file system can; True if not held.
+
+    The system lets go of it when a process ends in any way.
+    """
+    try:
+        import fcntl
+
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except (ImportError, OSError):
+        # Windows, and some network file systems.
+        pass
+    return True
 
 
 def _is_same(descriptor: int, path: Path) -> bool:
@@ -253,16 +267,6 @@ def _remove(path: Path) -> None:
     # Windows removes no open file; there it stays.
     with contextlib.suppress(OSError):
         path.unlink()
-
-
-def _remove_left(path: Path) -> None:
-    """Remove what downloads left that were killed: old temporary files that nobody holds."""
-    with contextlib.suppress(OSError):
-        for left in files.temporaries(path):
-            if time.time() - left.stat().st_mtime > _OLD:
-                with left.open("rb") as stream:
-                    if transfer.lock(stream):
-                        left.unlink()
 
 
 def _fetch(
@@ -282,7 +286,6 @@ def _fetch(
         _LOG.info("downloading %s", url)
         with files.whole_file(path, archive=True) as part:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _remove_left(path)
             transfer.receive(url, part, how)
             if sha256 and files.sha256(part) != sha256.lower():
                 raise FetchError(

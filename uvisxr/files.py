@@ -145,7 +145,7 @@ def whole_file(
     path = place / path.name
     where = real(folder) if folder else place
     _sweep(where)
-    temporary = where / f"{_hidden(path)}{_writer()}{uuid.uuid4().hex[:16]}.part"
+    temporary = where / f".{path.name[:_SHOWN]}.{_writer()}{uuid.uuid4().hex[:16]}.part"
     try:
         yield temporary
         temporary.replace(path)
@@ -166,18 +166,6 @@ def whole_file(
         # Whatever went wrong before says more than that the name cannot be removed.
         with contextlib.suppress(OSError):
             temporary.unlink()
-
-
-def _hidden(path: Path) -> str:
-    """How temporary names for a file begin."""
-    return f".{path.name[:_SHOWN]}."
-
-
-def temporaries(path: Path) -> list[Path]:
-    """Temporary files of `whole_file` beside a path, of the same name or one that begins alike."""
-    names = (Path(entry) for entry in os.scandir(real(path.parent)))
-    form = re.compile(re.escape(_hidden(path)) + r"[0-9a-f]{32}\.part")
-    return sorted(name for name in names if form.fullmatch(name.name))
 
 
 @lru_cache(maxsize=1)

@@ -96,7 +96,6 @@ def receive(url: str, path: Path, how: Patience) -> None:
             total=how.size,
         ) as bar,
     ):
-        lock(stream)
         transfer = _Transfer(session, url, stream, how)
         start = time.monotonic()
         failed, farthest = 0, 0
@@ -123,23 +122,6 @@ def receive(url: str, path: Path, how: Patience) -> None:
             if time.monotonic() + pause - start > how.longest:
                 raise _too_long(url, how, transfer.done)
             time.sleep(pause)
-
-
-def lock(stream: BinaryIO) -> bool:
-    """Hold a file until it is closed, if nobody does and the file system can; True if not held.
-
-    The system lets go of it when a process ends in any way.
-    """
-    try:
-        import fcntl
-
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except (ImportError, OSError):
-        # Windows, and some network file systems.
-        pass
-    return True
 
 
 def _watched(transfer: _Transfer, bar: Any, start: float) -> None:
