@@ -108,7 +108,8 @@ def _to_et(values: np.ndarray) -> np.ndarray:
         )
     if kind in "iuf":
         numbers = values.astype(float)
-        if (abs(numbers) > _FAR).any():
+        # What is infinite is missing, as what is no number is.
+        if (abs(numbers[np.isfinite(numbers)]) > _FAR).any():
             raise ArgumentError(
                 "times= holds instants 30,000 years and more from J2000: numbers are TDB seconds "
                 "past J2000"
