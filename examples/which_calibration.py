@@ -122,14 +122,17 @@ def by_the_guide(ds: xr.Dataset, files: Path) -> xr.Dataset:
         return narrow
     n, first = ds.attrs["band_bin"], int(ds.band[0])
     columns = np.arange(first, first + n * ds.sizes["wl"])
+    # The factor follows from the columns; these are the wavelengths of columns, or nearly so.
+    low, high = ds.wl_bounds.values[0, 0], ds.wl_bounds.values[-1, 1]
     single = (
         ds.isel(wl=np.repeat(np.arange(ds.sizes["wl"]), n))
         .drop_vars("wl_bounds")
-        .assign_coords(band=("wl", columns), wl=columns.astype(float))
+        .assign_coords(band=("wl", columns), wl=np.linspace(low, high, columns.size))
         .assign_attrs(band_bin=1)
     )
     found = single.uvis.calibration_factor(recipe="pds", evil_pixels="mask", files=files)
-    factor = found.calibration_factor.astype(float).interpolate_na("wl").coarsen(wl=n).mean() / n
+    single_factor = found.calibration_factor.astype(float).interpolate_na("wl")
+    factor = single_factor.coarsen(wl=n).mean() / n
     dark = float(ds.get("background", 0.0)) * n * ds.attrs["line_bin"]
     rate = ds.counts.where(ds.counts < 65535) / ds.exposure - dark
     return ds.assign(radiance=rate * factor.values * 1.10)
