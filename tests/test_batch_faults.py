@@ -402,7 +402,7 @@ def test_a_worker_that_dies_in_spice_names_the_kernels(tmp_path: Path):
 
     job = work.Job("/x/a.LBL", "a.nc", str(tmp_path), str(tmp_path), "")
     error = KilledWorker("a", SimpleNamespace(address="x"), 1)
-    assert "SPICE" not in batch._failure(job, error)["error"]
+    assert "SPICE" not in flow._failure(job, error)["error"]
     folder = tmp_path / "kernels"
     spk = tiny.spk(folder / "x.bsp", (10, 0, -1e9, 1e9))
     code = f"""
@@ -415,7 +415,7 @@ with work._kernels_noted(work.Job(*{(job.label, job.output, job.folder, job.part
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60)
     assert done.returncode == -signal.SIGABRT
-    assert batch._failure(job, error)["error"].startswith("a worker died when SPICE read x.bsp: ")
+    assert flow._failure(job, error)["error"].startswith("a worker died when SPICE read x.bsp: ")
     with work._kernels_noted(job):
         pass
     assert not work.kernels_in_work(job)

@@ -12,7 +12,7 @@ import xarray as xr
 from helpers.products import write_product
 
 import uvisxr
-from uvisxr.errors import ExportError
+from uvisxr.errors import ArgumentError, ExportError
 from uvisxr.netcdf import soundness
 
 
@@ -54,8 +54,10 @@ def test_foreign_files(path: Path):
 def test_no_pipe_is_waited_for(path: Path):
     path.unlink()
     os.mkfifo(path)
-    with pytest.raises(ExportError, match="no ordinary file"):
+    with pytest.raises(ArgumentError, match="not of a pipe"):
         uvisxr.open_reduced(path)
+    with pytest.raises(ExportError, match="no ordinary file"):
+        uvisxr.open_processed(path.parent)
 
 
 @pytest.mark.parametrize("packed", [True, False])

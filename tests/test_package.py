@@ -160,7 +160,7 @@ def test_nothing_that_is_read_is_executed_or_unpickled(path):
         assert name not in ("eval", "exec", "compile", "os.system", "os.popen", "__import__")
         assert not name.startswith("os.exec") and not name.startswith("os.spawn")
         assert "shell" not in keywords and keywords.get("allow_pickle", "False") == "False"
-        if name.startswith("yaml."):
+        if name.startswith("yaml.") and not name.endswith("Error"):
             assert name == "yaml.safe_load" or keywords.get("Loader") == "_Loader"
         if name == "np.load":
             assert "allow_pickle" in keywords
