@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import netCDF4
 import numpy as np
 import pytest
 import xarray as xr
+from helpers.interpreter import python
 from helpers.products import write_product
 
 import uvisxr
 from uvisxr.errors import ArgumentError, ExportError
-from uvisxr.netcdf import soundness
+from uvisxr.netcdf import guarded, soundness
 
 
 @pytest.fixture
@@ -58,6 +60,35 @@ def test_no_pipe_is_waited_for(path: Path):
         uvisxr.open_reduced(path)
     with pytest.raises(ExportError, match="no ordinary file"):
         uvisxr.open_processed(path.parent)
+
+
+def test_a_file_is_closed_before_it_is_opened_again(path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Be the chunks that are asked for none."""
+    before: list[int] = []
+
+    def tree(*arguments: Any) -> xr.DataTree:
+        links = [link for link in Path("/proc/self/fd").iterdir() if link.exists()]
+        before.append(sum(link.samefile(path) for link in links))
+        return opened(*arguments)
+
+    opened = guarded.tree
+    monkeypatch.setattr(guarded, "tree", tree)
+    for chunks in ({"pic": "x"}, "x"):
+        with pytest.raises(ArgumentError, match="expected sizes by dimension"):
+            uvisxr.open_reduced(path, chunks=chunks)
+    assert before == [0] * 4
+
+
+def test_a_file_can_be_opened_while_it_is_open(path: Path):
+    """As often as anyone likes: the netCDF4 library ends processes, but not for that."""
+    script = (
+        "import sys, uvisxr\n"
+        "kept = uvisxr.open_reduced(sys.argv[1])\n"
+        "for _ in range(5):\n"
+        "    uvisxr.open_reduced(sys.argv[1])\n"
+        "print(kept.product.values[0])\n"
+    )
+    assert python("-c", script, str(path)).strip() == "FUV2005_230_15_15"
 
 
 @pytest.mark.parametrize("packed", [True, False])

@@ -133,14 +133,13 @@ def _opened(path: Path, chunks: dict[str, int] | str | None, mend: str) -> xr.Da
         soundness.check(path)
     except (OSError, ValueError) as error:
         raise ExportError(f"cannot read {path}: {_said(error)}; {mend}") from error
-    said: Exception
     try:
-        opened = guarded.tree(path, chunks, mend)
-        return opened.map_over_datasets(_with_small_coords)
+        return guarded.tree(path, chunks, mend).map_over_datasets(_with_small_coords)
     except UvisError:
         raise
     except Exception as error:  # whatever the libraries stumble over in a damaged file
-        said = error
+        # The error itself would keep the file open.
+        said = str(error)
     try:
         # To tell what is wrong with the file from what is wrong with the chunks.
         guarded.tree(path, None, mend).close()
@@ -148,7 +147,7 @@ def _opened(path: Path, chunks: dict[str, int] | str | None, mend: str) -> xr.Da
         raise
     except Exception as error:
         raise ExportError(f"cannot read {path}: {_said(error)}; {mend}") from error
-    raise checks.refused("chunks", chunks, f"{_CHUNKS}; {said}") from said
+    raise checks.refused("chunks", chunks, f"{_CHUNKS}; {said}")
 
 
 def _with_small_coords(ds: xr.Dataset) -> xr.Dataset:

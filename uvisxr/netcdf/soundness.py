@@ -61,12 +61,13 @@ def check(path: Path) -> None:
     try:
         with LOCK, netCDF4.Dataset(path) as root:
             total = sum(_claim(variable, size) for variable in _variables(root))
+            if total > size * _PACKED + _FREE:
+                raise ValueError(f"its variables claim {total} bytes, more than {size} can hold")
+            _read_texts(root)
     except (OSError, ValueError):
         raise
     except Exception as error:  # whatever the library stumbles over in a damaged file
         raise ValueError(f"it is damaged ({error})") from error
-    if total > size * _PACKED + _FREE:
-        raise ValueError(f"its variables claim {total} bytes, more than {size} can hold")
 
 
 def _check_texts(path: Path, size: int) -> None:
@@ -86,6 +87,17 @@ def _check_texts(path: Path, size: int) -> None:
                 if at > end or (not number and held < _HEAD):
                     raise ValueError("it is damaged, where its texts are")
             begin = raw.find(_TEXTS, begin + 8, _WITHIN)
+
+
+def _read_texts(root: netCDF4.Dataset) -> None:
+    """Read one text of each variable that has some.
+
+    If a file that is open is opened once more and closed without that, and its texts are read the
+    next time, the netCDF4 library (1.7.5, with HDF5 2.2) ends the process at the time after that.
+    """
+    for variable in _variables(root):
+        if variable.dtype is str and variable.size:
+            variable[(0,) * variable.ndim]
 
 
 def _variables(root: netCDF4.Dataset) -> Iterator[netCDF4.Variable[Any]]:
