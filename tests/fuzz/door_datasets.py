@@ -488,16 +488,16 @@ def _law_geometry(case: Case, found: xr.Dataset) -> None:
     ds, known = case.ds, sound().calibrated
     if not _same_instrument(ds) or ds.attrs.get("target") != known.attrs["target"]:
         return
-    for k, et in enumerate(np.atleast_1d(ds["et"].values)):
-        for j, row in enumerate(np.atleast_1d(ds["line"].values)):
-            when, where = known["et"].values == et, known["line"].values == row
-            if when.any() and where.any():
-                for name in ("lat", "tangent_alt", "ra"):
-                    right = known[name].values[when, where]
-                    got = found[name]
-                    for dim in ("pic", "pixel"):
-                        got = got if dim in got.dims else got.expand_dims(dim)
-                    _close(got.transpose("pic", "pixel").values[k, j], right[0], name)
+    for name in ("lat", "tangent_alt", "ra"):
+        got, right = found[name], known[name].values
+        for dim in ("pic", "pixel"):
+            got = got if dim in got.dims else got.expand_dims(dim)
+        values = got.transpose("pic", "pixel").values
+        for k, et in enumerate(np.atleast_1d(ds["et"].values)):
+            for j, row in enumerate(np.atleast_1d(ds["line"].values)):
+                when, where = known["et"].values == et, known["line"].values == row
+                if when.any() and where.any():
+                    _close(values[k, j], right[when, where][0], name)
 
 
 def _any(case: Case, found: object) -> None:

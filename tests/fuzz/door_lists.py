@@ -7,6 +7,7 @@ import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 
@@ -105,7 +106,11 @@ def _leads_out(line: bytes, folder: Path) -> bool:
 
 
 def enter(case: Case) -> bool:
-    with warnings.catch_warnings(record=True) as caught:
+    with (
+        warnings.catch_warnings(record=True) as caught,
+        # Servers that are none are asked several times.
+        mock.patch("time.sleep"),
+    ):
         warnings.simplefilter("always")
         found = [product.label for product in sources.expand(case.path)]
     for label in found:
