@@ -7,6 +7,7 @@ inputs.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import resource
@@ -126,12 +127,19 @@ def _forget_peak() -> None:
 
 
 def run(name: str, cases: int, seed: int = 0, first: int = 0) -> Tally:
-    """Try some cases of a door in child processes."""
-    tally, begin, last = Tally(), first, first + cases
+    """Try some cases of a door in child processes.
+
+    A child that ends badly after an answer has had it from the same case.
+    """
+    answers: dict[int, tuple[str, str]] = {}
+    begin, last = first, first + cases
     while begin < last:
         for number, outcome, said in _in_child(name, seed, begin, last):
-            tally.add(number, outcome, said)
+            answers[number] = outcome, said
             begin = number + 1
+    tally = Tally()
+    for number, (outcome, said) in sorted(answers.items()):
+        tally.add(number, outcome, said)
     return tally
 
 
@@ -149,7 +157,7 @@ def _in_child(name: str, seed: int, first: int, last: int) -> Iterator[tuple[int
                 cwd=Path(__file__).parents[1],
             )
         assert child.stdout is not None
-        number = first
+        number = None
         ended = ""
         while True:
             if not select.select([child.stdout], [], [], WALL)[0]:
@@ -165,7 +173,10 @@ def _in_child(name: str, seed: int, first: int, last: int) -> Iterator[tuple[int
         child.communicate()
         if ended or child.returncode:
             tail = errors.read_text(errors="replace").strip().splitlines()[-1:]
-            yield number, ended or "crash", f"exit status {child.returncode} {' '.join(tail)}"
+            what = f"exit status {child.returncode} {' '.join(tail)}"
+            if number is None:
+                raise RuntimeError(f"no case of {name} was begun: {what}")
+            yield number, ended or "crash", what
 
 
 def _quick_folder() -> str | None:
@@ -188,3 +199,7 @@ def child(name: str, seed: str, first: str, last: str, scratch: str) -> None:
             # What imports take is not the door's.
             raise SystemExit(f"what nothing is wrong with is {outcome}: {said}")
         shutil.rmtree(folder, ignore_errors=True)
+        if number < 0:
+            # What is there by now stays: no use in looking through it again and again.
+            gc.collect()
+            gc.freeze()

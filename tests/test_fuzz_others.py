@@ -1,0 +1,11 @@
+"""Hostile input at the other doors than those of `test_fuzz.py`."""
+
+from __future__ import annotations
+
+import pytest
+from fuzz import harness, quick
+
+
+@pytest.mark.parametrize("name", harness.doors()[1::2])
+def test_a_door(name: str):
+    quick.check(name)
