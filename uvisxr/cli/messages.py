@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 import click
 
-from ..errors import UvisError
+from ..errors import UvisError, bounded
 
 
 class Commands(click.Group):
@@ -35,7 +35,7 @@ class Commands(click.Group):
 
 def complain(error: Exception) -> None:
     """Print an error on one line."""
-    click.echo(f"uvisxr: {in_the_shell(' '.join(str(error).split()))}", err=True)
+    _say(str(error))
 
 
 def show_warning(
@@ -47,7 +47,12 @@ def show_warning(
     line: str | None = None,
 ) -> None:
     """Print a warning on one line, in place of `warnings.showwarning`."""
-    click.echo(f"uvisxr: warning: {in_the_shell(str(message))}", err=True)
+    _say(f"warning: {message}")
+
+
+def _say(text: str) -> None:
+    # Options may be longer than arguments.
+    click.echo(bounded(f"uvisxr: {in_the_shell(text)}"), err=True)
 
 
 def in_the_shell(text: str) -> str:
