@@ -107,10 +107,10 @@ def alone(scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     def refuse(*_: object) -> None:
         raise OSError("no network")
 
-    def only_given(client: Any, *rest: Any) -> Any:
+    def only_given(client: Any, *rest: Any, **named: Any) -> Any:
         if client is None or isinstance(client, str):
             raise UvisError("no processes here")
-        return connect(client, *rest)
+        return connect(client, *rest, **named)
 
     connect = batch_run.connect
     monkeypatch.setattr(batch_run, "connect", only_given)
