@@ -79,12 +79,15 @@ def test_a_file_is_closed_before_it_is_opened_again(path: Path, monkeypatch: pyt
     assert before == [0] * 4
 
 
-def test_a_file_can_be_opened_while_it_is_open(path: Path):
+@pytest.mark.parametrize("look", ["uvisxr.open_reduced", "is_netcdf_of_ours"])
+def test_a_file_can_be_opened_while_it_is_open(path: Path, look: str):
     """As often as anyone likes: the netCDF4 library ends processes, but not for that."""
     script = (
         "import sys, uvisxr\n"
+        "from uvisxr.netcdf.writing import is_netcdf_of_ours\n"
         "kept = uvisxr.open_reduced(sys.argv[1])\n"
         "for _ in range(5):\n"
+        f"    {look}(sys.argv[1])\n"
         "    uvisxr.open_reduced(sys.argv[1])\n"
         "print(kept.product.values[0])\n"
     )

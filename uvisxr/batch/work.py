@@ -276,7 +276,7 @@ def _figures(ds: xr.Dataset | xr.DataTree, path: Path) -> dict[str, Any]:
     """
     nodes = ds.subtree_with_keys if isinstance(ds, xr.DataTree) else [(".", ds)]
     figures: dict[str, Any] = {}
-    with writing.LOCK, netCDF4.Dataset(path) as root:
+    with writing.opened(path) as root:
         root.set_auto_mask(False)
         for key, node in nodes:
             prefix, group = ("", root) if key == "." else (f"{key}/", root[key])

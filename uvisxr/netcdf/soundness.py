@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import mmap
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +15,13 @@ import netCDF4
 import numpy as np
 
 from ..files import HDF5, read_beginning
-from .writing import LOCK
+from .writing import opened, read_texts, variables
 
 #: How often smaller zlib can make anything at most.
 _PACKED = 1032
 
 #: Bytes that need not be in a file: of what was never written.
 _FREE = 2**20
-
-#: Groups within groups, and all groups and variables of a file.
-_DEPTH, _MEMBERS = 8, 10_000
 
 #: Place of the address of the end of the file, by the version of the first block, if addresses have
 #: eight bytes; and the place that says how many they have.
@@ -59,11 +55,11 @@ def check(path: Path) -> None:
         raise ValueError(f"it has {size} bytes in place of {claimed}: it was cut off or changed")
     _check_texts(path, size)
     try:
-        with LOCK, netCDF4.Dataset(path) as root:
-            total = sum(_claim(variable, size) for variable in _variables(root))
+        with opened(path) as root:
+            total = sum(_claim(variable, size) for variable in variables(root))
             if total > size * _PACKED + _FREE:
                 raise ValueError(f"its variables claim {total} bytes, more than {size} can hold")
-            _read_texts(root)
+            read_texts(root)
     except (OSError, ValueError):
         raise
     except Exception as error:  # whatever the library stumbles over in a damaged file
@@ -87,29 +83,6 @@ def _check_texts(path: Path, size: int) -> None:
                 if at > end or (not number and held < _HEAD):
                     raise ValueError("it is damaged, where its texts are")
             begin = raw.find(_TEXTS, begin + 8, _WITHIN)
-
-
-def _read_texts(root: netCDF4.Dataset) -> None:
-    """Read one text of each variable that has some.
-
-    If a file that is open is opened once more and closed without that, and its texts are read the
-    next time, the netCDF4 library (1.7.5, with HDF5 2.2) ends the process at the time after that.
-    """
-    for variable in _variables(root):
-        if variable.dtype is str and variable.size:
-            variable[(0,) * variable.ndim]
-
-
-def _variables(root: netCDF4.Dataset) -> Iterator[netCDF4.Variable[Any]]:
-    """All variables of all groups."""
-    groups, count = [(root, 0)], 0
-    while groups:
-        group, depth = groups.pop()
-        count += 1 + len(group.variables)
-        if depth > _DEPTH or count > _MEMBERS:
-            raise ValueError("it has too many groups and variables")
-        yield from group.variables.values()
-        groups += [(inner, depth + 1) for inner in group.groups.values()]
 
 
 def _claim(variable: netCDF4.Variable[Any], size: int) -> int:

@@ -6,10 +6,8 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-import netCDF4
-
 from ..errors import ExportError
-from ..netcdf.writing import LOCK
+from ..netcdf.writing import opened
 
 #: In the name or the first lines of every file that a simulation writes, but for data and NetCDF.
 _MARK = re.compile(rb"simulat", re.IGNORECASE)
@@ -52,7 +50,7 @@ def simulated(path: Path) -> bool:
 
 def _is_truth(path: Path) -> bool:
     try:
-        with LOCK, netCDF4.Dataset(path) as root:
+        with opened(path) as root:
             nodes = [root, *root.groups.values()]
             return any(f"{STEP}(" in str(getattr(node, "history", "")) for node in nodes)
     except OSError:
