@@ -360,7 +360,7 @@ BY_OTHERS: dict[str, tuple[Callable[[xr.Dataset], xr.Dataset], str]] = {
     "another compression": (lambda ds: ds.assign_attrs(compression="NONE"), "compression is"),
     "two files": (
         lambda ds: xr.concat([ds, ds], "pic", coords="all", data_vars="all", compat="equals"),
-        "counts .*, et",
+        r"band \(wl=256, now pic=10 wl=256\)",
     ),
     "no checksums": (
         lambda ds: ds.assign_attrs(left_out_follows_from=""),
