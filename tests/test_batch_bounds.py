@@ -24,7 +24,7 @@ from uvisxr.batch import flow, manifest, work
 from uvisxr.batch import run as batch
 from uvisxr.cli import main
 from uvisxr.errors import ArgumentError, ExportError, UvisError, UvisWarning
-from uvisxr.netcdf import writing
+from uvisxr.netcdf import handles
 
 pytest.importorskip("distributed")
 
@@ -429,7 +429,7 @@ def test_a_thousand_products_with_five_hostile_ones(tmp_path: Path, monkeypatch)
     assert {path.suffix for path in out.iterdir()} == {".nc", ".jsonl"}
     for number in range(1, count):
         if (name := product_id(number)) not in names:
-            with writing.LOCK, xr.open_dataset(out / f"{name}.nc", engine="netcdf4") as ds:
+            with handles.LOCK, xr.open_dataset(out / f"{name}.nc", engine="netcdf4") as ds:
                 assert (ds["counts"].values == number).all()
     # What is left is tried again, and nothing else.
     monkeypatch.setattr(work, "attempt", disturbing({}))

@@ -15,7 +15,7 @@ from helpers.products import write_product
 
 import uvisxr
 from uvisxr.errors import ArgumentError, ExportError
-from uvisxr.netcdf import guarded, soundness
+from uvisxr.netcdf import guarded, soundness, writing
 
 
 @pytest.fixture
@@ -84,10 +84,11 @@ def test_a_file_can_be_opened_while_it_is_open(path: Path, look: str):
     """As often as anyone likes: the netCDF4 library ends processes, but not for that."""
     script = (
         "import sys, uvisxr\n"
+        "from pathlib import Path\n"
         "from uvisxr.netcdf.writing import is_netcdf_of_ours\n"
         "kept = uvisxr.open_reduced(sys.argv[1])\n"
         "for _ in range(5):\n"
-        f"    {look}(sys.argv[1])\n"
+        f"    {look}(Path(sys.argv[1]))\n"
         "    uvisxr.open_reduced(sys.argv[1])\n"
         "print(kept.product.values[0])\n"
     )
@@ -117,9 +118,12 @@ def test_texts_in_a_circle(path: Path):
     raw[at + 24 : at + 32] = bytes(8)
     raw[at + 16 : at + 18] = bytes(2)
     path.write_bytes(raw)
-    with pytest.raises(ValueError, match="where its texts are"):
-        soundness.check(path)
+    for look in (soundness.check, writing.is_netcdf_of_ours):
+        with pytest.raises(ValueError, match="where its texts are"):
+            look(path)
     refused(path, "where its texts are")
+    with pytest.raises(ExportError, match="it exists, and uvisxr did not write it"):
+        uvisxr.open_product(path.parent.parent / "data").uvis.to_netcdf(path)
 
 
 def test_damage_met_when_values_are_read_names_the_file(path: Path):

@@ -28,6 +28,7 @@ from .. import calls, checks, export, options
 from .._version import __version__
 from ..errors import ExportError, warn_user
 from ..files import HDF5
+from ..netcdf.soundness import CutOffError
 from ..netcdf.writing import is_netcdf_of_ours
 from ..progress import bar
 from ..reader import sources
@@ -511,11 +512,17 @@ def _is_damaged(path: Path) -> bool:
     """Whether a NetCDF file was cut, so that nothing is lost with it."""
     if not path.is_file():
         return False
+    if not path.stat().st_size:
+        return True
     try:
         is_netcdf_of_ours(path)
+    except CutOffError:
+        return True
+    except ValueError:
+        return False
     except OSError:
         with path.open("rb") as stream:
-            return stream.read(len(HDF5)) in (b"", HDF5)
+            return stream.read(len(HDF5)) == HDF5
     return False
 
 

@@ -32,6 +32,7 @@ from ..files import sha256, whole_file
 from ..kernels.session import keep_for_good, keeping, noting
 from ..netcdf import writing
 from ..netcdf.compact import compacted
+from ..netcdf.handles import opened
 from ..numerics.poisson import missing
 from ..options import Options
 from . import limit
@@ -276,7 +277,7 @@ def _figures(ds: xr.Dataset | xr.DataTree, path: Path) -> dict[str, Any]:
     """
     nodes = ds.subtree_with_keys if isinstance(ds, xr.DataTree) else [(".", ds)]
     figures: dict[str, Any] = {}
-    with writing.opened(path) as root:
+    with opened(path) as root:
         root.set_auto_mask(False)
         for key, node in nodes:
             prefix, group = ("", root) if key == "." else (f"{key}/", root[key])

@@ -15,7 +15,7 @@ import netCDF4
 import numpy as np
 
 from ..files import HDF5, read_beginning
-from .writing import opened, read_texts, variables
+from .handles import opened, read_texts, variables
 
 #: How often smaller zlib can make anything at most.
 _PACKED = 1032
@@ -33,6 +33,10 @@ _END = {0: (40, 13), 1: (44, 13), 2: (28, 9), 3: (28, 9)}
 _TEXTS, _HEAD, _WITHIN = b"GCOL\1\0\0\0", 16, 2**26
 
 
+class CutOffError(ValueError):
+    """A file that is shorter than it says."""
+
+
 def check(path: Path) -> None:
     """Check a file's length and claims.
 
@@ -46,13 +50,16 @@ def check(path: Path) -> None:
         raise ValueError("it is NetCDF of an older form, which xarray.open_dataset opens")
     if not head.startswith(HDF5):
         raise ValueError("it is no NetCDF-4 file")
-    version = head[8] if len(head) == 64 else None
+    if len(head) < 64:
+        raise CutOffError("it was cut off")
+    version = head[8]
     if version not in _END or head[_END[version][1]] != 8:
         raise ValueError("it is damaged, or of a form of HDF5 that NetCDF does not write")
     at, _ = _END[version]
     claimed = int.from_bytes(head[at : at + 8], "little")
     if claimed != size:
-        raise ValueError(f"it has {size} bytes in place of {claimed}: it was cut off or changed")
+        kind = CutOffError if size < claimed else ValueError
+        raise kind(f"it has {size} bytes in place of {claimed}: it was cut off or changed")
     _check_texts(path, size)
     try:
         with opened(path) as root:

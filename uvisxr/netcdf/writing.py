@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,8 @@ import netCDF4
 import xarray as xr
 
 from ..errors import ExportError
-from . import deflate, encodings
-
-#: Held while the netCDF4 library writes: it serves one thread at a time. Re-entrant.
-LOCK = threading.RLock()
+from . import deflate, encodings, soundness
+from .handles import LOCK, opened
 
 #: The dimension by which a NetCDF file is known. No variable has it, so that it does not go with
 #: what is read from the file into files that others write, as attributes would.
@@ -25,52 +22,16 @@ MARK = "written_by_uvisxr"
 #: `encodings`, in which blocks end. By default it keeps 64 MiB of each.
 _CACHED = 2**24
 
-#: Groups within groups, and all groups and variables of a file.
-_DEPTH, _MEMBERS = 8, 10_000
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[netCDF4.Dataset]:
-    """A NetCDF file for reading, of which `read_texts` is called before it is closed."""
-    with LOCK, netCDF4.Dataset(path) as root:
-        try:
-            yield root
-        finally:
-            with suppress(OSError, RuntimeError, ValueError):
-                read_texts(root)
-
-
-def read_texts(root: netCDF4.Dataset) -> None:
-    """Read one text of each variable that has some.
-
-    If a file that is open is opened once more and closed without that, and its texts are read the
-    next time, the netCDF4 library (1.7.5, with HDF5 2.2) ends the process at the time after that.
-    """
-    for variable in variables(root):
-        if variable.dtype is str and variable.size:
-            variable[(0,) * variable.ndim]
-
-
-def variables(root: netCDF4.Dataset) -> Iterator[netCDF4.Variable[Any]]:
-    """All variables of all groups."""
-    groups, count = [(root, 0)], 0
-    while groups:
-        group, depth = groups.pop()
-        count += 1 + len(group.variables)
-        if depth > _DEPTH or count > _MEMBERS:
-            raise ValueError("it has too many groups and variables")
-        yield from group.variables.values()
-        groups += [(inner, depth + 1) for inner in group.groups.values()]
-
 
 def is_netcdf_of_ours(path: Path) -> bool:
     """Whether `write` wrote a NetCDF file, and nothing was added since.
 
     Raises
     ------
-    OSError
-        It is no NetCDF file, or cannot be read.
+    OSError, ValueError
+        It is no NetCDF file, damaged, or cannot be read.
     """
+    soundness.check(path)
     with opened(path) as root:
         mark = root.dimensions.get(MARK)
         return mark is not None and len(mark) == _mark(root)
