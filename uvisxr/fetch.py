@@ -27,7 +27,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 from weakref import WeakValueDictionary
 
 from . import files, options, transfer
@@ -226,10 +226,10 @@ def _alone(path: Path) -> Iterator[None]:
             except OSError:
                 # Writing the file will say why.
                 break
-            if _lock(stream):
+            if files.lock(stream.fileno()):
                 stack.enter_context(stream)
                 # Whoever had it may have removed it, and another made a new one, meanwhile.
-                if _is_same(stream.fileno(), lock):
+                if files.is_at(stream.fileno(), lock):
                     stack.callback(_remove, lock)
                     break
                 stack.pop_all().close()
@@ -237,30 +237,6 @@ def _alone(path: Path) -> Iterator[None]:
                 stream.close()
                 time.sleep(_PAUSE)
         yield
-
-
-def _lock(stream: BinaryIO) -> bool:
-    """Hold a file until it is closed, if nobody does and the file system can; True if not held.
-
-    The system lets go of it when a process ends in any way.
-    """
-    try:
-        import fcntl
-
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except (ImportError, OSError):
-        # Windows, and some network file systems.
-        pass
-    return True
-
-
-def _is_same(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except OSError:
-        return False
 
 
 def _remove(path: Path) -> None:

@@ -408,6 +408,31 @@ def _at_once(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
+def lock(descriptor: int) -> bool:
+    """Hold an open file for this process; False if another process holds it.
+
+    The system lets go of it when it is closed, or the process ends in any way. Where it knows no
+    locks, as on Windows and some network file systems, nothing is held, and that is True too.
+    """
+    try:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except (ImportError, OSError):
+        pass
+    return True
+
+
+def is_at(descriptor: int, path: Path) -> bool:
+    """Whether an open file still has a name."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except OSError:
+        return False
+
+
 def sha256(path: str | os.PathLike[str]) -> str:
     """sha256 of a file, hexadecimal, remembered until the file changes.
 

@@ -34,6 +34,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from .. import files
 from ..errors import ExportError, warn_user
 from ..scratch import Scratch, decoded, encoded
 
@@ -176,7 +177,11 @@ class Manifest(Known):
                 f"cannot open {path}: {error.strerror}; choose a writable folder with --out"
             ) from error
         try:
-            _lock(self._stream.fileno(), path)
+            if not files.lock(self._stream.fileno()):
+                raise ExportError(
+                    f"another batch is writing to {path.parent}; wait for it, or choose another "
+                    "--out"
+                )
             super().__init__(folder)
         except ExportError:
             self._stream.close()
@@ -206,7 +211,7 @@ class Manifest(Known):
             The disk is full, the file cannot be written, or it is no longer there.
         """
         line = json.dumps(record, allow_nan=False).encode() + b"\n"
-        if not self._is_there():
+        if not files.is_at(self._stream.fileno(), self.path):
             raise ExportError(
                 f"{self.path} was deleted or replaced while the batch ran: run the same command "
                 "again; it makes what is missing then"
@@ -220,13 +225,6 @@ class Manifest(Known):
                 "command again: finished products are not repeated"
             ) from error
         self._remember(record)
-
-    def _is_there(self) -> bool:
-        """Whether the file that is written to still has its name."""
-        try:
-            return os.path.samestat(os.fstat(self._stream.fileno()), self.path.stat())
-        except OSError:
-            return False
 
 
 def read(path: str | Path) -> Iterator[dict[str, Any]]:
@@ -319,20 +317,3 @@ def latest(path: str | Path) -> dict[str, dict[str, Any]]:
 def _mark(fingerprint: str) -> bytes:
     """A shortened fingerprint."""
     return hashlib.blake2b(fingerprint.encode(errors="replace"), digest_size=16).digest()
-
-
-def _lock(descriptor: int, path: Path) -> None:
-    """Lock the folder for this process; the system releases the lock, even after a kill."""
-    try:
-        import fcntl
-    except ImportError:
-        return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise ExportError(
-            f"another batch is writing to {path.parent}; wait for it, or choose another --out"
-        ) from error
-    except OSError:
-        # Some network file systems do not support locks.
-        return
