@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 import mmap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,6 @@ _FREE = 2**20
 #: eight bytes; and the place that says how many they have.
 _END = {0: (40, 13), 1: (44, 13), 2: (28, 9), 3: (28, 9)}
 
-
 #: Beginning of a collection of texts, its head's and its objects' heads' bytes, and how far into a
 #: file they are looked for.
 _TEXTS, _HEAD, _WITHIN = b"GCOL\1\0\0\0", 16, 2**26
@@ -38,7 +39,14 @@ class CutOffError(ValueError):
 
 
 def check(path: Path) -> None:
-    """Check a file's length and claims.
+    """Check a file's length and claims; errors as of `sound`."""
+    with sound(path):
+        pass
+
+
+@contextmanager
+def sound(path: Path) -> Iterator[netCDF4.Dataset]:
+    """A NetCDF file for reading, whose length and claims are checked.
 
     Raises
     ------
@@ -52,10 +60,9 @@ def check(path: Path) -> None:
         raise ValueError("it is no NetCDF-4 file")
     if len(head) < 64:
         raise CutOffError("it was cut off")
-    version = head[8]
-    if version not in _END or head[_END[version][1]] != 8:
+    at, width = _END.get(head[8], (0, 0))
+    if not at or head[width] != 8:
         raise ValueError("it is damaged, or of a form of HDF5 that NetCDF does not write")
-    at, _ = _END[version]
     claimed = int.from_bytes(head[at : at + 8], "little")
     if claimed != size:
         kind = CutOffError if size < claimed else ValueError
@@ -64,9 +71,10 @@ def check(path: Path) -> None:
     try:
         with opened(path) as root:
             total = sum(_claim(variable, size) for variable in variables(root))
-            if total > size * _PACKED + _FREE:
+            if total > _held(size):
                 raise ValueError(f"its variables claim {total} bytes, more than {size} can hold")
             read_texts(root)
+            yield root
     except (OSError, ValueError):
         raise
     except Exception as error:  # whatever the library stumbles over in a damaged file
@@ -92,6 +100,11 @@ def _check_texts(path: Path, size: int) -> None:
             begin = raw.find(_TEXTS, begin + 8, _WITHIN)
 
 
+def _held(size: int) -> int:
+    """The most bytes of variables that so many bytes of a file can hold."""
+    return size * _PACKED + _FREE
+
+
 def _claim(variable: netCDF4.Variable[Any], size: int) -> int:
     """Bytes of a variable by what the file says of it."""
     each = np.dtype(variable.dtype).itemsize if variable.dtype is not str else 8
@@ -99,7 +112,7 @@ def _claim(variable: netCDF4.Variable[Any], size: int) -> int:
     chunks = variable.chunking()
     if isinstance(chunks, list):
         chunk = math.prod(chunks) * each
-        if chunk > max(size * _PACKED, 0) + _FREE or chunk > 4 * claimed + _FREE:
+        if chunk > _held(size) or chunk > 4 * claimed + _FREE:
             raise ValueError(f"{variable.name} has chunks of {chunk} bytes")
     if (chunks == "contiguous" or not _is_packed(variable)) and claimed > size + _FREE:
         raise ValueError(f"{variable.name} claims {claimed} bytes, the file has {size}")

@@ -12,11 +12,11 @@ import xarray as xr
 
 from ..errors import ExportError
 from . import deflate, encodings, soundness
-from .handles import LOCK, opened
+from .handles import LOCK
 
 #: The dimension by which a NetCDF file is known. No variable has it, so that it does not go with
 #: what is read from the file into files that others write, as attributes would.
-MARK = "written_by_uvisxr"
+_MARK = "written_by_uvisxr"
 
 #: Bytes of each variable's chunks that the netCDF4 library keeps in memory while it writes: some of
 #: `encodings`, in which blocks end. By default it keeps 64 MiB of each.
@@ -31,14 +31,13 @@ def is_netcdf_of_ours(path: Path) -> bool:
     OSError, ValueError
         It is no NetCDF file, damaged, or cannot be read.
     """
-    soundness.check(path)
-    with opened(path) as root:
-        mark = root.dimensions.get(MARK)
+    with soundness.sound(path) as root:
+        mark = root.dimensions.get(_MARK)
         return mark is not None and len(mark) == _mark(root)
 
 
 def _mark(group: netCDF4.Dataset) -> int:
-    """The size of `MARK`: one, and the number of the variables in all groups."""
+    """The size of `_MARK`: one, and the number of the variables in all groups."""
     return 1 + len(group.variables) + sum(_mark(inner) - 1 for inner in group.groups.values())
 
 
@@ -134,4 +133,4 @@ def _complete(ds: xr.Dataset | xr.DataTree, path: Path, top: str) -> None:
                     attrs = node[bounds].attrs
                     shared = {key: attrs[key] for key in ("long_name", "units") if key in attrs}
                     group[bounds].setncatts(shared)
-        root.createDimension(MARK, _mark(root))
+        root.createDimension(_MARK, _mark(root))
