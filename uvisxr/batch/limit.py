@@ -41,7 +41,7 @@ def limited(seconds: float | None, folder: Path, name: str) -> Iterator[Callable
     if seconds is None:
         yield lambda step: None
         return
-    path = _path(folder, name)
+    path = note(folder, name, "steps")
     with path.open("w", buffering=1, encoding="utf-8") as stream:
         stream.write(f"{seconds!r}\n")
         faulthandler.dump_traceback_later(seconds, exit=True, file=stream)
@@ -55,14 +55,15 @@ def limited(seconds: float | None, folder: Path, name: str) -> Iterator[Callable
 def overrun(folder: Path, name: str) -> Overrun | None:
     """Whether a process was ended for its time while it was at something."""
     try:
-        lines = _path(folder, name).read_text("utf-8").splitlines()
+        lines = note(folder, name, "steps").read_text("utf-8").splitlines()
     except OSError:
         return None
     ends = [k for k, line in enumerate(lines) if line.startswith(_ENDED)]
     return Overrun(lines[ends[0] - 1], float(lines[0])) if ends and ends[0] > 1 else None
 
 
-def _path(folder: Path, name: str) -> Path:
+def note(folder: Path, name: str, kind: str) -> Path:
+    """A file for word of some kind of what is at work."""
     # The name itself may be as long as names can be.
     mark = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-    return folder / f"{mark}.steps"
+    return folder / f"{mark}.{kind}"

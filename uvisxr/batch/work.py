@@ -200,7 +200,7 @@ def _kernels_noted(job: Job) -> Iterator[None]:
 
 
 def _note(job: Job) -> Path:
-    return Path(job.partial) / f"{job.output}.kernels"
+    return limit.note(Path(job.partial), job.output, "kernels")
 
 
 def kernels_in_work(job: Job) -> str:
