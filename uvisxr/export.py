@@ -169,7 +169,7 @@ def to_netcdf(
 
     def save() -> Path:
         check(path, None, inputs.of(ds), overwrite)
-        less = compacted(ds, encoding or {}) if compact else told(ds)
+        less = compacted(ds, asked) if compact else told(ds)
         with whole_file(path, inputs.of(ds)) as temporary:
             write(less, temporary, stored, group)
         return path

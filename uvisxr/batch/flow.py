@@ -89,9 +89,9 @@ def stream(
                 record = work.ended(job)
                 if record is None and job.output in cleared:
                     record = _failure(job, error)
+            except UvisError:
+                raise
             except Exception as error:
-                if isinstance(error, UvisError):
-                    raise
                 record = _failure(job, error)
             if record is None:
                 suspects.append(job)

@@ -30,6 +30,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -133,9 +134,9 @@ class Known:
     def is_whole(self, output: str) -> bool:
         """Whether a good output is there, with the size that it was written with."""
         size = self._get(output)[2]
-        path = self.path.parent / output
         try:
-            return size >= 0 and path.is_file() and path.stat().st_size == size
+            there = (self.path.parent / output).stat()
+            return stat.S_ISREG(there.st_mode) and there.st_size == size
         except OSError:
             return False
 

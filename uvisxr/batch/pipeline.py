@@ -28,7 +28,6 @@ shows at once instead of product by product. The text recorded in every output i
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import inspect
 import itertools
@@ -50,7 +49,7 @@ from .. import calls, checks
 from ..checks import nearest
 from ..dataset import history
 from ..errors import LeftOutWarning, PipelineError, UvisError, shortened, warn_user
-from ..files import real
+from ..files import read_beginning, real
 from .hints import expected, fits, takes_path
 
 #: Methods that write files or keep state outside the dataset, and so are not reduction steps.
@@ -292,11 +291,8 @@ for _tag, _form in zip(
 
 def _read(path: Path) -> list[Any]:
     try:
-        if not path.is_file() and path.exists() and not path.is_dir():
-            raise OSError(errno.EINVAL, "it is no ordinary file")
-        with path.open("rb") as stream:
-            raw = stream.read(_LONGEST + 1)
-        if len(raw) > _LONGEST:
+        raw, size = read_beginning(path, _LONGEST)
+        if size > _LONGEST:
             raise PipelineError(
                 f"{path} has more than {_LONGEST} bytes, as no pipeline needs: give what is long "
                 "in Python, or in a file that an argument names"

@@ -190,9 +190,10 @@ def _numbers(path: Path, columns: int, most: int) -> np.ndarray:
 def _is_row(words: list[bytes]) -> bool:
     """Whether all words are numbers."""
     try:
-        return all(float(word) is not None for word in words)
+        np.array(words, float)
     except ValueError:
         return False
+    return True
 
 
 @lru_cache

@@ -214,11 +214,6 @@ def pointing(frame: str, et: np.ndarray) -> np.ndarray:
     -----
     UvisWarning
         The clock kernel ends long before the instants.
-
-    Warns
-    -----
-    UvisWarning
-        The clock kernel ends long before the instants.
     """
     if not spiceypy.namfrm(frame):
         raise KernelError(
