@@ -381,6 +381,14 @@ def test_files_that_others_changed_give_no_other_radiances(calibrated, tmp_path,
         uvisxr.open_reduced(tmp_path / "b.nc")
 
 
+@pytest.mark.parametrize("text", ["", "5", "[]", '{"wl": 5}', "[" * 50_000])
+def test_checksums_of_another_form(calibrated, tmp_path, text):
+    plain = xr.load_dataset(calibrated.uvis.to_netcdf(tmp_path / "a.nc", compact=True))
+    plain.assign_attrs(left_out_follows_from=text).to_netcdf(tmp_path / "b.nc")
+    with pytest.raises(ExportError, match="lost its attribute left_out_follows_from"):
+        uvisxr.open_reduced(tmp_path / "b.nc")
+
+
 @pytest.mark.parametrize("name", ["sensitivity", "calibration_error"])
 def test_terms_are_checked_when_they_are_read(calibrated, tmp_path, name):
     plain = xr.load_dataset(calibrated.uvis.to_netcdf(tmp_path / "a.nc", compact=True))

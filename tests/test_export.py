@@ -326,6 +326,16 @@ def test_json_of_another_kind_is_refused(tmp_path, text, what):
         uvisxr.load_json(path)
 
 
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"uvisxr": "1", "uvisxr": "1"}'])
+def test_json_that_is_in_the_way(observation, tmp_path, text):
+    """What this package cannot have written is somebody else's."""
+    path = tmp_path / "a.json"
+    path.write_text(text)
+    with pytest.raises(ExportError, match="it exists, and uvisxr did not write it"):
+        observation.uvis.to_json(path)
+    assert path.read_text() == text
+
+
 def test_json_that_is_missing(tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no file") as ours:
         uvisxr.load_json(tmp_path / "a.json")

@@ -231,7 +231,7 @@ def check(
 
 
 def _is_summary(path: Path) -> bool:
-    content = json.loads(read_whole(path, _MOST))
+    content = _strict(read_whole(path, _MOST))
     return isinstance(content, dict) and _VERSION in content
 
 
@@ -401,7 +401,7 @@ def load_json(path: str | Path) -> dict[str, Any]:
         raise NoFileError(f"there is no file {path}: {mend}", path) from error
     except OSError as error:
         raise ExportError(f"cannot read {path}: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ExportError(f"{path} is not JSON ({str(error)[:200]}): {mend}") from error
     if not (isinstance(content, dict) and _VERSION in content):
         raise ExportError(f"{path} is no summary of uvisxr but {_described(content)}: {mend}")
@@ -422,10 +422,22 @@ def load_json(path: str | Path) -> dict[str, Any]:
 
 
 def _strict(raw: bytes) -> Any:
-    """JSON without what the format does not have, names that are there twice, or infinities."""
-    return json.loads(
-        raw.decode("utf-8"), object_pairs_hook=_once, parse_constant=_finite, parse_float=_finite
-    )
+    """JSON without what the format does not have, names that are there twice, or infinities.
+
+    Raises
+    ------
+    ValueError
+        It is not that, or lies too deep in itself.
+    """
+    try:
+        return json.loads(
+            raw.decode("utf-8"),
+            object_pairs_hook=_once,
+            parse_constant=_finite,
+            parse_float=_finite,
+        )
+    except RecursionError as error:
+        raise ValueError(str(error)) from None
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -184,9 +184,12 @@ def _named(error: UvisError, file: str) -> UvisError:
 
 def _read(ds: xr.Dataset) -> dict[str, str | None]:
     try:
-        return dict(json.loads(ds.attrs[_FROM]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise UvisError(f"it has lost its attribute {_FROM}: {_MEND}") from error
+        found = json.loads(ds.attrs[_FROM])
+    except (KeyError, TypeError, ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
+        raise UvisError(f"it has lost its attribute {_FROM}: {_MEND}")
+    return dict(found)
 
 
 def _compare(was: dict[str, str | None], found: dict[str, str | None]) -> None:

@@ -75,7 +75,7 @@ def _arguments(ds: xr.Dataset) -> dict[str, Any]:
     try:
         arguments: dict[str, Any] = json.loads(ds.attrs["calibrate_arguments"])
         missing = _ARGUMENTS - arguments.keys()
-    except (TypeError, ValueError, AttributeError):
+    except (TypeError, ValueError, AttributeError, RecursionError):
         missing = _ARGUMENTS
     if missing:
         raise ArgumentError(
