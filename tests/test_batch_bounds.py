@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -10,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -18,6 +17,8 @@ import numpy as np
 import pytest
 import xarray as xr
 from click.testing import CliRunner
+from helpers import byhand
+from helpers.byhand import wait_for
 from helpers.products import product_id, write_product
 
 from uvisxr.batch import flow, manifest, work
@@ -276,21 +277,8 @@ def test_a_scheduler_that_does_not_answer(error: Exception):
 def test_a_scheduler_that_is_lost(tmp_path: Path):
     few(tmp_path / "in", 60)
     (tmp_path / "p.yaml").write_text("- rate\n")
-    info, out = tmp_path / "scheduler.json", tmp_path / "out"
-    dask = [sys.executable, "-m", "dask"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": tmp_path}
-    place = ["--host", "127.0.0.1", "--no-dashboard"]
-    started = [
-        subprocess.Popen(
-            [*dask, "scheduler", "--port", "0", "--scheduler-file", str(info), *place], **quiet
-        )
-    ]
-    try:
-        wait_for(info.is_file)
-        address = json.loads(info.read_text())["address"]
-        started.append(
-            subprocess.Popen([*dask, "worker", address, "--nthreads", "1", *place], **quiet)
-        )
+    out = tmp_path / "out"
+    with byhand.scheduler(tmp_path, 1) as (address, process):
         code = "from uvisxr.cli import main; main()"
         words = ["batch", str(tmp_path / "in"), "-p", str(tmp_path / "p.yaml"), "-o", str(out)]
         run = subprocess.Popen(
@@ -299,34 +287,25 @@ def test_a_scheduler_that_is_lost(tmp_path: Path):
             stderr=subprocess.PIPE,
             text=True,
         )
-        started.append(run)
-        book = out / manifest.NAME
-        wait_for(lambda: book.is_file() and len(list(manifest.read(out))) > 2)
-        started[0].kill()
-        start = time.monotonic()
-        said = run.communicate(timeout=60)[1].splitlines()
-        assert time.monotonic() - start < 10
-        assert run.returncode == 1
-        assert "lost the scheduler" in said[-1]
-        assert (
-            len([line for line in said if "dashboard" not in line and "waiting" not in line]) == 1
-        )
-    finally:
-        for process in reversed(started):
+        try:
+            book = out / manifest.NAME
+            wait_for(
+                lambda: book.is_file() and len(list(manifest.read(out))) > 2, "some products", 90
+            )
             process.kill()
-        for process in started:
-            process.wait()
+            start = time.monotonic()
+            said = run.communicate(timeout=60)[1].splitlines()
+            assert time.monotonic() - start < 10
+        finally:
+            run.kill()
+            run.wait()
+    assert run.returncode == 1
+    assert "lost the scheduler" in said[-1]
+    assert len([line for line in said if "dashboard" not in line and "waiting" not in line]) == 1
     # What is finished stays, and only the rest is left.
     assert {path.suffix for path in out.iterdir()} == {".nc", ".jsonl"}
     left = list(batch.plan(tmp_path / "in", tmp_path / "p.yaml", out))
     assert 0 < len(left) <= 57
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 90
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 @pytest.mark.slow
@@ -346,7 +325,11 @@ def test_interrupted(tmp_path: Path):
             start_new_session=True,
         )
         try:
-            wait_for(lambda out=out, done=done: out.is_dir() and len([*out.glob("*.nc")]) >= done)
+            wait_for(
+                lambda out=out, done=done: out.is_dir() and len([*out.glob("*.nc")]) >= done,
+                f"{done} outputs",
+                90,
+            )
             os.killpg(run.pid, signal.SIGINT)
             start = time.monotonic()
             said = run.communicate(timeout=60)[1]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import os
 import shutil
 import signal
@@ -22,7 +21,9 @@ import spiceypy
 import xarray as xr
 import yaml
 from click.testing import CliRunner
+from helpers import byhand
 from helpers import tinykernels as tiny
+from helpers.byhand import wait_for
 from helpers.products import product_id, two_windows, write_product
 
 from uvisxr.batch import flow, manifest, pipeline, work
@@ -84,14 +85,6 @@ def arguments(archive: Path, out: Path, *more: str) -> list[str]:
         str(out),
         *more,
     ]
-
-
-def wait_for(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            pytest.fail(f"{what} did not happen in {seconds} s")
-        time.sleep(0.02)
 
 
 def count_done(out: Path) -> int:
@@ -167,29 +160,9 @@ def test_a_killed_driver_is_taken_up_again(archive: Path, expected: dict[str, st
 
 @pytest.fixture
 def scheduler(tmp_path: Path) -> Iterator[str]:
-    """A scheduler and two workers, started by hand; gives the address."""
-    info = tmp_path / "scheduler.json"
-    dask = [sys.executable, "-m", "dask"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": tmp_path}
-    place = ["--host", "127.0.0.1", "--no-dashboard"]
-    processes = [
-        subprocess.Popen(
-            [*dask, "scheduler", "--port", "0", "--scheduler-file", str(info), *place], **quiet
-        )
-    ]
-    try:
-        wait_for(info.is_file, "the scheduler's start")
-        address = json.loads(info.read_text())["address"]
-        processes += [
-            subprocess.Popen([*dask, "worker", address, "--nthreads", "1", *place], **quiet)
-            for _ in range(2)
-        ]
+    """The address of a scheduler with two workers, started by hand."""
+    with byhand.scheduler(tmp_path, 2) as (address, _):
         yield address
-    finally:
-        for process in reversed(processes):
-            process.kill()
-        for process in processes:
-            process.wait()
 
 
 @pytest.mark.slow
