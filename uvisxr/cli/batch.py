@@ -54,7 +54,7 @@ from .options import COMPACT, FilePath
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True, max=1e6),
-    help="Longest time for a product, s; one that takes longer has failed.",
+    help="Longest time for a product, s; one that takes longer fails.",
 )
 @click.option(
     "--dry-run", is_flag=True, help="List the products that would be processed; do nothing."
