@@ -150,9 +150,14 @@ def _epochs(data: _Data, at: int, n: int, marks: int, strictly: bool = True) -> 
     steps = np.diff(times)
     if not (np.isfinite(times).all() and (steps > 0 if strictly else steps >= 0).all()):
         raise _Fault("has times that do not rise")
-    if not np.array_equal(data.part(at + n, marks), times[_STEP - 1 :: _STEP][:marks]):
-        raise _Fault("has a directory of other times")
+    _directory(data, at + n, times[_STEP - 1 :: _STEP][:marks])
     return times
+
+
+def _directory(data: _Data, at: int, times: np.ndarray) -> None:
+    """A directory of these times."""
+    if not np.array_equal(data.part(at, times.size), times):
+        raise _Fault("has a directory of other times")
 
 
 def _within(segment: Segment, first: float, last: float) -> None:
@@ -257,30 +262,25 @@ def _single(segment: Segment, data: _Data) -> None:
     """CK 1: orientations at single instants."""
     (count,) = data.last(1)
     n = _count(count, data.size, "orientations")
-    width, marks = _width(segment), (n - 1) // _STEP
-    data.must_have((width + 1) * n + marks + 1)
+    width = _width(segment)
+    data.must_have((width + 1) * n + (n - 1) // _STEP + 1)
     times = _epochs(data, width * n, n, 0)
     # Here the directory has what is halfway to the next one.
-    halves = (times[:-1] + times[1:])[_STEP - 1 :: _STEP][:marks] / 2
-    if not np.array_equal(data.part((width + 1) * n, marks), halves):
-        raise _Fault("has a directory of other times")
+    _directory(data, (width + 1) * n, (times[:-1] + times[1:])[_STEP - 1 :: _STEP] / 2)
 
 
 def _spinning(segment: Segment, data: _Data) -> None:
     """CK 2: intervals of constant spin."""
     # There is no count: its directory makes of 100 records 1001 numbers.
     n = -(-data.size * _STEP // (10 * _STEP + 1))
-    marks = (n - 1) // _STEP
-    data.must_have(10 * n + marks)
+    data.must_have(10 * n + (n - 1) // _STEP)
     starts, stops = data.part(8 * n, n), data.part(9 * n, n)
     if not (
         np.isfinite(stops).all() and (stops >= starts).all() and (starts[1:] >= stops[:-1]).all()
     ):
         raise _Fault("has intervals that are not one after the other")
     # Halfway between the end of one interval and the next one.
-    halves = (stops[:-1] + starts[1:])[_STEP - 1 :: _STEP][:marks] / 2
-    if not np.array_equal(data.part(10 * n, marks), halves):
-        raise _Fault("has a directory of other times")
+    _directory(data, 10 * n, (stops[:-1] + starts[1:])[_STEP - 1 :: _STEP] / 2)
     rates = data.part(7, 8 * n - 7)[::8]
     if not (np.isfinite(rates).all() and (rates > 0).all()):
         raise _Fault("has clock rates that are not positive numbers")
