@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import os
 import shutil
 import zipfile
 from pathlib import Path
@@ -120,6 +121,53 @@ def test_damage(label: Path, kind: str, damage: str):
     assert not unpacked()
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("part", [0.3, 0.6, "checksum"])
+def test_a_wrong_byte_is_noticed(label: Path, kind: str, part: float | str):
+    """In the data, or in what they are checked with, before any count is used."""
+    target = pack(label, kind)
+    content = bytearray(target.read_bytes())
+    at = int(part * len(content)) if isinstance(part, float) else _checksum(content, kind)
+    content[at] ^= 0x20
+    target.write_bytes(content)
+    with pytest.raises(ProductError, match=rf"{target.name}.* is damaged"):
+        uvisxr.open_product(label).counts[0].load()
+    assert not unpacked()
+
+
+def _checksum(content: bytearray, kind: str) -> int:
+    """Where the checksum of the data is."""
+    if kind.endswith("zip"):
+        return content.rindex(b"PK\1\2") + 16
+    return {"gz": len(content) - 8, "bz2": 10}[kind]
+
+
+def test_a_stored_file_that_is_shorter_than_the_directory_says(label: Path):
+    target = pack(label, "stored zip")
+    size = label.with_suffix(".DAT.zip").stat().st_size
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.writestr(f"{NAME}.DAT", b"\0" * 1000)
+        archive.writestr("OTHER", b"\0" * size)
+    content = bytearray(target.read_bytes())
+    at = content.index(b"PK\1\2") + 24
+    content[at : at + 4] = (655360).to_bytes(4, "little")
+    target.write_bytes(content)
+    with pytest.raises(ProductError, match=rf"{target.name} holds less than the 655360 bytes"):
+        uvisxr.open_product(label).counts.load()
+
+
+def test_a_stored_file_is_checked_once_and_again_when_it_changes(label: Path, monkeypatch):
+    target = pack(label, "stored zip")
+    checked = []
+    monkeypatch.setattr(packed, "check", lambda path, *_: checked.append(path))
+    uvisxr.open_product(label).counts[0].load()
+    uvisxr.open_product(label).counts[1].load()
+    assert checked == [target]
+    os.utime(target, (1e9, 1e9))
+    uvisxr.open_product(label).counts[1].load()
+    assert checked == [target] * 2
+
+
 @pytest.mark.parametrize("name", [f"{NAME}.DAT.xz", f"{NAME}.zip", f"{NAME}.tar.gz", f"{NAME}.7z"])
 def test_another_packing_is_named(label: Path, name: str):
     """Beside its label, and by itself."""
@@ -154,7 +202,7 @@ def test_a_zip_archive_whose_directory_is_wrong(label: Path):
     offset = int.from_bytes(content[at : at + 4], "little")
     content[at : at + 4] = (offset - 2).to_bytes(4, "little")
     target.write_bytes(content)
-    with pytest.raises(ProductError, match=rf"no header of COUVIS_0012/{NAME}.DAT .* is damaged"):
+    with pytest.raises(ProductError, match=rf"{target.name}: Bad magic number .* is damaged"):
         uvisxr.open_product(label).counts.load()
 
 

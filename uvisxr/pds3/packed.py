@@ -1,9 +1,9 @@
 """Data files that are packed: NAME.DAT.bz2, NAME.DAT.gz and NAME.DAT.zip.
 
-A zip archive can store a file as it is; its exposures are then read where they lie, one at a time.
-The other formats can only be read from the beginning on, so such a file is unpacked once, to the
-folder `unpacked` of the cache, when its counts are first used. That folder can be removed at any
-time.
+A zip archive can store a file as it is; its exposures are then read where they lie, one at a time,
+after the checksum of the whole was once found right. The other formats can only be read from the
+beginning on, so such a file is unpacked once, to the folder `unpacked` of the cache, when its
+counts are first used. That folder can be removed at any time.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ import bz2
 import gzip
 import hashlib
 import logging
+import lzma
 import threading
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, cast
 
@@ -33,7 +35,10 @@ _BLOCK = 1 << 20
 _ZIP_HEADER = 30
 
 #: What unpacking a damaged file raises, by format and kind of damage.
-_DAMAGE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError)
+_DAMAGE = (
+    *(OSError, EOFError, ValueError, RuntimeError, NotImplementedError, MemoryError),
+    *(zlib.error, lzma.LZMAError, zipfile.BadZipFile),
+)
 
 #: Threads that want the same file wait for the first of them.
 _ONE_AT_A_TIME = threading.Lock()
@@ -94,14 +99,15 @@ def plain(path: Path, expected: int) -> tuple[Path, int]:
     """
     if not is_packed(path):
         return path, 0
-    if path.suffix.upper() == ".ZIP":
-        with _unzipped(path, path) as (_, member):
-            if member.compress_type == zipfile.ZIP_STORED:
-                return path, _start(path, member)
     try:
         state = path.stat()
     except OSError as error:
         raise _damaged(path, error) from error
+    if path.suffix.upper() == ".ZIP":
+        with _unzipped(path, path) as (_, member):
+            if member.compress_type == zipfile.ZIP_STORED:
+                _check_once(path.absolute(), expected, state.st_size, state.st_mtime_ns)
+                return path, _start(path, member)
     # Imported late: programs that open other files through xarray load none of its libraries.
     from ..fetch import cache_dir, cache_note
 
@@ -121,19 +127,18 @@ def plain(path: Path, expected: int) -> tuple[Path, int]:
     return there, 0
 
 
+@lru_cache(maxsize=64)
+def _check_once(path: Path, expected: int, size: int, mtime_ns: int) -> None:
+    """Unpack a file, and keep nothing; once as long as size and time of modification stay."""
+    check(path, expected, path.name)
+
+
 def _start(path: Path, member: zipfile.ZipInfo) -> int:
+    """Where the data of a member begin, whose header is known to be right."""
     with path.open("rb") as stream:
         stream.seek(member.header_offset)
         header = stream.read(_ZIP_HEADER)
-        name, extra = (int.from_bytes(header[k : k + 2], "little") for k in (26, 28))
-        own = stream.read(name)
-    # The central directory, which says where the header is, may be wrong.
-    raw = member.orig_filename
-    if not header.startswith(b"PK\3\4") or own not in (
-        raw.encode(),
-        raw.encode("cp437", "replace"),
-    ):
-        raise _damaged(path, f"no header of {raw} at byte {member.header_offset}")
+    name, extra = (int.from_bytes(header[k : k + 2], "little") for k in (26, 28))
     return member.header_offset + _ZIP_HEADER + name + extra
 
 
