@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -209,10 +211,10 @@ def test_other_xml_is_no_product(tmp_path):
         (">30.000<", ">long<", LabelError, "INTEGRATION_DURATION = 'long'"),
         ('unit="byte">0<', 'unit="byte">80<', LabelError, "offset = 80"),
         ("Last Index", "First Index", LabelError, "Last Index Fastest"),
-        (">3</sequence", ">0</sequence", LabelError, "AXIS_NAME"),
-        (">3</sequence", ">third</sequence", LabelError, "not a readable PDS label"),
+        (">3</sequence", ">0</sequence", LabelError, "sequence_number = .1, 2, 0."),
+        (">3</sequence", ">third</sequence", LabelError, "sequence_number = .1, 2, 'third'"),
         ("UnsignedMSB2", "SignedLSB4", LabelError, "SignedLSB4"),
-        (">1.0</scaling", ">2.0</scaling", LabelError, "CORE_MULTIPLIER = 2"),
+        (">1.0</scaling", ">2.0</scaling", LabelError, "scaling_factor = 2"),
         (">61</cassini", ">64</cassini", ProductError, "LR_CORNER_LINE"),
         ("2005-230T15:15:04.141Z", "2005-366T15:15:04.141Z", LabelError, "no day 366"),
         ("Array_3D_Spectrum", "Array_2D_Image", UnreadObjectError, "object Array_2D_Image of"),
@@ -241,3 +243,121 @@ def test_durations_are_in_seconds(cube):
     cube.write_text(text.replace('duration unit="s"', 'duration unit="ms"'))
     with pytest.raises(LabelError, match="integration_duration is in ms"):
         read_label(cube)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("integration_duration", "start_time_doy", "start_date_time", "slit_state"),
+        *("spacecraft_clock_start_count", "spacecraft_clock_count_partition"),
+        *("external_source_product_identifier", "logical_identifier", "file_name"),
+        *("File_Area_Observational", "Array_3D_Spectrum", "offset", "axes", "axis_index_order"),
+        *("data_type", "value_offset", "scaling_factor", "axis_name", "elements"),
+        *("sequence_number", *_KEYS, "band_bin", "line_bin"),
+    ],
+)
+@pytest.mark.parametrize("before", [True, False])
+def test_what_there_is_one_of_is_not_given_twice(cube, name, before):
+    """Even if both are the same."""
+    text = re.sub("<!--.*?-->", "", cube.read_text())
+    found = re.search(rf"<((?:\w+:)?{name})\b.*?</\1>", text, re.DOTALL)
+    other = re.sub(r">\d", ">7", found[0], count=1) if before else found[0]
+    cube.write_text(text.replace(found[0], other + found[0], 1))
+    with pytest.raises(LabelError, match=rf"{name} (is given 2 times|and {name})"):
+        read_label(cube)
+
+
+@pytest.mark.parametrize("name", ["Array_2D_Image", "Table_Binary", "Header"])
+def test_an_object_beside_the_counts(cube, name):
+    cube.write_text(cube.read_text().replace("</File>", f"</File><{name}/>"))
+    with pytest.raises(LabelError, match=f"describes {name} and Array_3D_Spectrum"):
+        read_label(cube)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("integration_duration", "3<b/>0.000", "integration_duration holds more than a text"),
+        ("integration_duration", "3_0", "INTEGRATION_DURATION = '3_0'"),
+        ("integration_duration", "٣٠", "INTEGRATION_DURATION = '٣٠'"),
+        ("integration_duration", "\xa030", "INTEGRATION_DURATION = "),
+        ("band_bin", "0_4", "BAND_BIN = '0_4'"),
+        ("elements", "٢", "CORE_ITEMS = '٢'"),
+        ("start_time_doy", "2006-230T15:15:04.141Z", "start_time_doy and start_date_time differ"),
+        ("start_date_time", "2005-08-18T15:15:34Z", "start_time_doy and start_date_time differ"),
+        ("start_date_time", "soon", "'soon' is not a time"),
+        ("axis_index_order", "", "axis_index_order = ''"),
+        ("sequence_number", "2", r"sequence_number = .2, 2, 3."),
+        ("data_type", "UnsignedLSB2", "data_type = 'UnsignedLSB2': expected UnsignedMSB2"),
+        ("value_offset", "1", "value_offset = 1: expected 0"),
+        ("value_offset", "", "value_offset = '': expected 0"),
+        ("scaling_factor", "1_0", "scaling_factor = '1_0'"),
+        ("offset", "", "offset = ''"),
+        ("axes", "2", "axes = 2: expected 3"),
+    ],
+)
+def test_what_an_element_may_not_be(cube, name, value, message):
+    text = cube.read_text()
+    new = re.sub(rf"(<(?:\w+:)?{name}\b[^>]*>)[^<]*", rf"\g<1>{value}", text, count=1)
+    cube.write_text(new)
+    with pytest.raises(LabelError, match=message):
+        read_label(cube)
+
+
+END = "</Array_3D_Spectrum>"
+
+
+@pytest.mark.parametrize(
+    ("element", "message"),
+    [
+        ("<Special_Constants><missing_constant>5</missing_constant></Special_Constants>", "t = 5"),
+        ("<Special_Constants><invalid_constant>0</invalid_constant></Special_Constants>", "t = 0"),
+        ("<Object_Statistics><bit_mask>1</bit_mask></Object_Statistics>", "has a bit_mask"),
+    ],
+)
+def test_what_else_would_change_the_counts(cube, element, message):
+    cube.write_text(cube.read_text().replace(END, f"{element}{END}"))
+    with pytest.raises(LabelError, match=message):
+        read_label(cube)
+
+
+@pytest.mark.parametrize("value", ["65535", "-1"])
+def test_what_was_not_stored(cube, value):
+    constant = f"<missing_constant>{value}</missing_constant><valid_maximum>5</valid_maximum>"
+    constants = f"<Special_Constants>{constant}</Special_Constants>"
+    cube.write_text(cube.read_text().replace(END, f"{constants}{END}"))
+    assert read_label(cube).shape == (2, 64, 1024)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (">1</fields", ">2</fields", "fields = 2"),
+        (">2</record_length", ">4</record_length", "record_length = 4"),
+        (">1</field_location", ">2</field_location", "field_location = 2"),
+        ("<Field_Binary>", "<Field_Binary><field_length>4</field_length>", "field_length = 4"),
+        ("<Record_Binary>", "<Record_Binary><groups>1</groups>", "groups = 1"),
+        ("</Field_Binary>", "<Packed_Data_Fields/></Field_Binary>", "Packed_Data_Fields"),
+    ],
+)
+def test_tables_of_another_form(tmp_path, old, new, message):
+    table = TABLE.replace(old, new)
+    assert table != TABLE
+    path = write(tmp_path, np.arange(1024), window(0, 0, 63, 1023, 1, 1), table)
+    with pytest.raises(LabelError, match=message):
+        read_label(path)
+
+
+def test_a_start_to_the_second(cube):
+    cube.write_text(cube.read_text().replace("15:15:04.141Z</start_date", "15:15:04Z</start_date"))
+    assert str(read_label(cube).known_start().utc) == "2005-08-18T15:15:04.141000000"
+
+
+@pytest.mark.parametrize("encoding", ["rot13", "utf-7", "idna", "undefined", "x" * 9999, "utf-16"])
+def test_labels_in_another_encoding_are_named(cube, encoding):
+    other = cube.with_name("2006_015_14_47_fuv.xml")
+    text = cube.read_text().replace("UTF-8", encoding)
+    other.write_bytes(text.encode("utf-16" if encoding == "utf-16" else "ascii"))
+    with pytest.raises(LabelError, match=rf"{other.name} is not a (readable )?PDS label"):
+        read_label(other)
+    assert cube in [product.label for product in expand(cube.parent, Filter(target="TITAN"))]
