@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from helpers.products import write_product
 from helpers.volume import index_row, write_index
 
 import uvisxr
 from uvisxr.errors import ArgumentError, LabelError, NoMatchError, UvisWarning
 from uvisxr.fetch import cache_dir
+from uvisxr.pds3.label import read_label
 from uvisxr.pds3.sources import Filter, Product, expand
 
 TARGETS = {
@@ -32,8 +34,8 @@ STARTS = {
 def write(folder: Path, name: str, label: str | None = None, data: bool = True) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     text = label or (
-        f'PRODUCT_ID = "{name}"\nSTART_TIME = {STARTS[name]}\nTARGET_NAME = "{TARGETS[name]}"\n'
-        "SLIT_STATE = LOW_RESOLUTION\n"
+        f'PDS_VERSION_ID = PDS3\nPRODUCT_ID = "{name}"\nSTART_TIME = {STARTS[name]}\n'
+        f'TARGET_NAME = "{TARGETS[name]}"\nSLIT_STATE = LOW_RESOLUTION\n'
     )
     path = folder / f"{name}.LBL"
     path.write_text(text)
@@ -319,7 +321,7 @@ def test_a_damaged_label_of_pds4_is_found_by_its_name(tmp_path: Path):
 
 @pytest.mark.parametrize("stem", ["FUV2005_230_15_15", "2005_230_15_15_cal_3_fuv", "rings"])
 def test_matrix_is_known_by_its_label(tmp_path: Path, stem: str):
-    matrix = 'PRODUCT_ID = "FUV2005_230_15_15_CAL_3"\n  CORE_ITEM_TYPE = IEEE_REAL\n'
+    matrix = 'PRODUCT_ID = "FUV2005_230_15_15_CAL_3"\nOBJECT = QUBE\n  CORE_ITEM_TYPE = IEEE_REAL\n'
     write(tmp_path, stem, label=matrix)
     write(tmp_path, "FUV2006_015_14_47")
     assert names(expand(tmp_path)) == ["FUV2006_015_14_47"]
@@ -329,7 +331,9 @@ def test_matrix_is_known_by_its_label(tmp_path: Path, stem: str):
 
 
 def test_counts_under_the_name_of_a_matrix(tmp_path: Path):
-    counts = 'PRODUCT_ID = "FUV2005_230_15_15"\n  CORE_ITEM_TYPE = MSB_UNSIGNED_INTEGER\n'
+    counts = (
+        'PRODUCT_ID = "FUV2005_230_15_15"\nOBJECT = QUBE\n  CORE_ITEM_TYPE = MSB_UNSIGNED_INTEGER\n'
+    )
     write(tmp_path, "FUV2005_230_15_15_CAL_3", label=counts)
     assert names(expand(tmp_path)) == ["FUV2005_230_15_15_CAL_3"]
 
@@ -622,7 +626,7 @@ def test_tables_away_from_their_volumes(holdings: Path, name: str):
 def test_tables_that_list_a_matrix(holdings: Path, name: str):
     matrix = EVERY[1]
     (label,) = holdings.parents[2].rglob(f"{matrix}.LBL")
-    label.write_text(f'PRODUCT_ID = "{matrix}"\n  CORE_ITEM_TYPE = IEEE_REAL\n')
+    label.write_text(f'PRODUCT_ID = "{matrix}"\nOBJECT = QUBE\n  CORE_ITEM_TYPE = IEEE_REAL\n')
     assert sorted(names(expand(holdings / name))) == [EVERY[0], EVERY[2]]
     with pytest.raises(ArgumentError, match="no product"):
         uvisxr.open_observation(holdings / name, channel="EUV")
@@ -797,6 +801,52 @@ def test_filters_on_labels_of_another_form(tmp_path: Path, old: str, new: str):
     for wrong in (Filter(target="ATLAS"), Filter(after="2005-231"), Filter(slit="OCCULTATION")):
         with pytest.raises(NoMatchError):
             list(expand(tmp_path, wrong))
+
+
+DECEITS = [
+    'NOTE = "see also\nTARGET_NAME = TITAN\n"\n',
+    "NOTE = 'see also\nTARGET_NAME = TITAN\n'\n",
+    'DESCRIPTION = "After the file of\nTARGET_NAME = TITAN\nwas lost."\n',
+    "/*\nTARGET_NAME = TITAN\n*/\n",
+    "OBJECT = PARENT\nTARGET_NAME = TITAN\nEND_OBJECT = PARENT\n",
+    "GROUP = PARENT\nTARGET_NAME = TITAN\nEND_GROUP = PARENT\n",
+    f'DESCRIPTION = "{"x" * 9000}"\n',
+    "".join(f"X{k} = 1\n" for k in range(999)),
+]
+
+
+@pytest.mark.parametrize("before", DECEITS)
+@pytest.mark.parametrize("old", ["PRODUCT_ID", "TARGET_NAME"])
+def test_filters_take_what_the_reader_takes(tmp_path: Path, before: str, old: str):
+    """Whatever stands in a label before its target."""
+    label = write_product(tmp_path, NAME, target="S RINGS")
+    text = label.read_text().replace(old, f"{before}{old}", 1)
+    assert text.index(before) < text.index('"S RINGS"')
+    label.write_text(text)
+    assert read_label(label).target == "S RINGS"
+    assert names(expand(tmp_path, Filter(target="S RINGS"))) == [NAME]
+    with pytest.raises(NoMatchError, match="there: S RINGS"):
+        list(expand(tmp_path, Filter(target="TITAN")))
+
+
+def test_a_type_outside_of_the_cube_makes_no_matrix(tmp_path: Path):
+    label = write_product(tmp_path, NAME)
+    label.write_text(label.read_text().replace("OBJECT", "CORE_ITEM_TYPE = IEEE_REAL\nOBJECT", 1))
+    assert names(expand(tmp_path)) == [NAME]
+
+
+@pytest.mark.parametrize("lost", ["PRODUCT_ID", "TARGET_NAME", "SLIT_STATE", "START_TIME"])
+def test_what_cannot_be_read_of_a_label_refuses_nothing(tmp_path: Path, lost: str):
+    """As the label does not end, and may say it further below."""
+    label = write(tmp_path, NAME)
+    text = "".join(x for x in label.read_text().splitlines(True) if not x.startswith(lost))
+    label.write_text(f'{text}GROUP = "')
+    label.rename(label.with_stem("mine"))
+    label.with_suffix(".DAT").rename(label.with_name("mine.DAT"))
+    asked = {"PRODUCT_ID": "channel", "TARGET_NAME": "target", "SLIT_STATE": "slit"}
+    wanted = Filter(**{asked.get(lost, "after"): {"PRODUCT_ID": "EUV"}.get(lost, "2010-001")})
+    pair = (tmp_path / "mine.LBL", tmp_path / "mine.DAT")
+    assert names(expand([pair], wanted)) == ["mine"]
 
 
 def test_what_a_label_that_breaks_off_lost_refuses_nothing(tmp_path: Path):

@@ -69,6 +69,18 @@ def loads(text: str) -> Mapping[str, Any]:
         raise ValueError(shortened(" ".join(why.split()), 160)) from error
 
 
+def beginning(head: str) -> Mapping[str, Any]:
+    """What `loads` returns of the first statements of a label.
+
+    Parameters
+    ----------
+    head : str
+        So much of the label as is looked at. It counts up to the end of its last whole line, or to
+        a statement that is not of the archive's form.
+    """
+    return plain_form.beginning(without_prose(head[: head.rfind("\n") + 1]))[0]
+
+
 def every(block: Mapping[str, Any], key: str) -> list[Any]:
     """All values of a keyword, which a block may repeat."""
     if hasattr(block, "getall"):

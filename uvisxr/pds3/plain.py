@@ -105,33 +105,41 @@ def loads(text: str) -> dict[str, Any] | None:
     dict or None
         Values by keyword: int, float, str, `Quantity` or lists of these; of an object a dict.
     """
+    found, whole = beginning(text)
+    return found if whole else None
+
+
+def beginning(text: str) -> tuple[dict[str, Any], bool]:
+    """What `loads` returns of a label up to the first statement of another form, and whether there
+    is none."""
     blocks: list[tuple[str, dict[str, Any]]] = [("", {})]
+    top = blocks[0][1]
     at = 0
     while match := _STATEMENT.match(text, at):
         at = match.end()
         if match["end"]:
-            whole = len(blocks) == 1 and not text[at:].strip()
-            return blocks[0][1] if whole else None
+            return top, len(blocks) == 1 and not text[at:].strip()
         key, word = match["key"], match["word"]
         inside = blocks[-1][1]
         if key == "OBJECT":
             if word is None or "/" in word or word in _RESERVED or word in inside:
-                return None
+                return top, False
             inside[word] = {}
             blocks.append((word, inside[word]))
         elif key == "END_OBJECT":
             if len(blocks) == 1 or word != blocks.pop()[0]:
-                return None
+                return top, False
         elif key in inside or key in _RESERVED or word in _RESERVED:
-            return None
+            return top, False
         else:
             try:
-                inside[key] = _list(match["list"]) if match["list"] else _value(match)
+                value = _list(match["list"]) if match["list"] else _value(match)
             except ValueError:
-                return None
-            if inside[key] is None:
-                return None
-    return None
+                return top, False
+            if value is None:
+                return top, False
+            inside[key] = value
+    return top, False
 
 
 def _list(text: str) -> list[Any] | None:

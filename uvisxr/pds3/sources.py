@@ -11,7 +11,7 @@ import glob
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,13 +22,13 @@ import numpy as np
 
 from .. import checks, targets
 from ..errors import ArgumentError, LabelError, NoMatchError, shortened, warn_user
-from ..files import NETCDF, inside, real
+from ..files import NETCDF, inside, read_beginning, real
 from ..instrument.channel import ChannelName
 from ..timescales import Instant, parse_instant, parse_utc
-from . import index, odl, pairs, pds4, urls
+from . import index, odl, pairs, urls
 from .archive import Archive
 from .identifier import product_id
-from .label import Label, is_whole, label_bytes, label_text, looks_like_uvis, pointed, read_label
+from .label import Label, keywords, label_bytes, looks_like_uvis, pointed, read_label
 from .product import label_path
 
 #: How names and identifiers of spectral products begin, and how names of calibration matrices end,
@@ -36,24 +36,23 @@ from .product import label_path
 _PRODUCT = re.compile(r"(EUV|FUV)\d{4}_\d{3}_.*", re.IGNORECASE)
 _MATRIX = re.compile(r".*_CAL_\d+", re.IGNORECASE)
 
-#: How much of a file tells that it is no text.
-_HEAD = 512
+#: How much of a file tells that it is no text, and how much of a label is looked at first: what
+#: filters need comes early.
+_HEAD, _LABEL_HEAD = 512, 2048
 
-#: Label keywords that filters need, the type of the values, which tells matrices from counts, and
-#: the name of the data file. They come before the longer part of the data description.
+#: Label keywords that filters need, and the name of the data file.
 _POINTERS = ("^QUBE", "^SPECTRUM")
-_READ = ("START_TIME", "TARGET_NAME", "SLIT_STATE", "PRODUCT_ID", "CORE_ITEM_TYPE", *_POINTERS)
-_KEYWORD = re.compile(
-    rf"^[ \t]*({'|'.join(map(re.escape, _READ))})\s*=[ \t]*([^\r\n]*)", re.MULTILINE
-)
+_READ = ("START_TIME", "TARGET_NAME", "SLIT_STATE", "PRODUCT_ID", *_POINTERS)
 
 #: Which filters ask for a keyword.
 _ASKED: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"TARGET_NAME": ("target",), "SLIT_STATE": ("slit",), "START_TIME": ("after", "before")}
+    {
+        "PRODUCT_ID": ("channel",),
+        "TARGET_NAME": ("target",),
+        "SLIT_STATE": ("slit",),
+        "START_TIME": ("after", "before"),
+    }
 )
-
-#: Values that need no parser: in quotes, or a word, and nothing after them.
-_PLAIN = re.compile(r"\"([^\"]*)\"[ \t]*|([\w.:+-]+)[ \t]*")
 
 #: How many values an error lists.
 _SHOWN = 12
@@ -273,15 +272,15 @@ class _Sieve:
         return False
 
     def takes_label(self, product: Product) -> bool:
-        values = {} if self.wanted.empty else _keywords(product.label)
+        asked = [key for key, names in _ASKED.items() if any(map(self._asked.get, names))]
+        values = _keywords(product.label, *asked) if asked else {}
         if not values:
             # All are wanted, or the label cannot be read.
             self.passed += 1
             return True
         text = odl.known(values.get("START_TIME"))
         # What cannot be known does not count: opening it will say what is wrong.
-        lost = [key for key in _ASKED if key not in values]
-        lost = lost if lost and _is_cut(product.label) else []
+        lost = [key for key in asked if key not in values]
         start: np.datetime64 = np.datetime64("NaT", "ns")
         try:
             start = parse_utc(text) if text else start
@@ -290,7 +289,7 @@ class _Sieve:
         anyhow = {name: None for key in lost for name in _ASKED[key]}
         sieve = replace(self, wanted=replace(self.wanted, **anyhow)) if anyhow else self
         taken = sieve.takes(
-            values.get("PRODUCT_ID", product.name)[:3].upper(),
+            (values.get("PRODUCT_ID") or product.name)[:3].upper(),
             values.get("TARGET_NAME", ""),
             values.get("SLIT_STATE", ""),
             start,
@@ -302,18 +301,19 @@ class _Sieve:
         """Raise if products were found, and none was wanted."""
         if self.passed or not self.refused:
             return
-        asked = {
-            name: value
-            for name in ("channel", "target", "slit", "after", "before")
-            if (value := getattr(self.wanted, name)) is not None
-        }
         parts = [
             f"{name}={value!r} (there: {self._range(name, str(value))})"
-            for name, value in asked.items()
+            for name, value in self._asked.items()
         ]
         raise NoMatchError(
             f"no product passes the filter, of {self.refused} found: {' and '.join(parts)}"
         )
+
+    @property
+    def _asked(self) -> dict[str, str]:
+        """What is asked for, by the names of the filters."""
+        names = (name for names in _ASKED.values() for name in names)
+        return {name: v for name in names if (v := getattr(self.wanted, name)) is not None}
 
     def _range(self, name: str, value: str) -> str:
         if name in ("after", "before"):
@@ -588,8 +588,7 @@ def _named(label: Path) -> Path | None:
 
 
 def _pointer(label: Path) -> str:
-    values = _keywords(label)
-    return next(filter(None, map(values.get, _POINTERS)), None) or ""
+    return next(filter(None, (stated(label, key) for key in _POINTERS)), "")
 
 
 def _naming(data: Path, known: dict[Path, dict[str, Path]]) -> Path | None:
@@ -699,8 +698,19 @@ def _is_meant(product: Product) -> bool:
 
 def _is_matrix(product: Product) -> bool:
     """Whether this is a calibration matrix, by its label, or by its name without one."""
-    kind = _keywords(product.label).get("CORE_ITEM_TYPE")
-    return kind == "IEEE_REAL" if kind else bool(_MATRIX.fullmatch(product.name))
+    named = bool(_MATRIX.fullmatch(product.name))
+    if not named and not _mentions(product.label, b"IEEE"):
+        return False
+    kind = stated(product.label, "CORE_ITEM_TYPE")
+    return kind == "IEEE_REAL" if kind else named
+
+
+def _mentions(label: Path, word: bytes) -> bool:
+    """Whether a word is in a label; without it, nothing of what labels say with it is."""
+    try:
+        return word in label_bytes(label)
+    except LabelError:
+        return False
 
 
 def _batch_file(path: Path, fetch: bool, known: dict[Path, list[_Source]]) -> list[_Source]:
@@ -821,52 +831,42 @@ class _Volumes:
 
 
 def stated(label: Path, keyword: str) -> str:
-    """PRODUCT_ID, TARGET_NAME or SLIT_STATE as a label has it; empty if it gives none."""
-    return _keywords(label).get(keyword, "")
+    """A keyword of `_READ`, or the type of the cube's values; empty if the label gives none."""
+    return _keywords(label, keyword).get(keyword, "")
 
 
-def _keywords(label: Path) -> dict[str, str]:
-    """The few keywords a filter needs, without parsing the label, as there may be 50,000 of them.
+def _keywords(label: Path, *wanted: str) -> Mapping[str, str]:
+    """A few keywords of a label, those wanted at least, "" if it does not give them.
 
-    A value that is not of the archive's form is left to the parser.
+    Labels are read no further than that takes, as there may be 200,000 of them. What cannot be read
+    is left out.
     """
     try:
         if label.suffix.upper() == ".XML":
-            return _texts(pds4.loads(label_bytes(label))) if looks_like_uvis(label) else {}
-        if not label.is_file():
-            return {}
-        with label.open("rb") as stream:
-            head = stream.read(8192).decode("latin-1")
-    except (LabelError, OSError, ValueError):
+            return _texts(keywords(label)) if looks_like_uvis(label) else {}
+        head, _ = read_beginning(label, _LABEL_HEAD)
+    except (LabelError, OSError):
         return {}
-    given = dict(reversed(_KEYWORD.findall(head)))
-    plain = {key: _PLAIN.fullmatch(value) for key, value in given.items()}
-    found = {key: (match[1] or match[2] or "").strip() for key, match in plain.items() if match}
-    if len(found) == len(given):
-        return found
-    try:
-        return _texts(odl.loads(label_text(label)))
-    except (LabelError, ValueError):
-        return {key: value.partition("/*")[0].strip(" \t\"'") for key, value in given.items()}
+    found = _texts(odl.beginning(head.decode("latin-1")))
+    if not found.keys() >= {*wanted}:
+        with suppress(LabelError):
+            return dict.fromkeys(wanted, "") | _texts(keywords(label))
+    return found
 
 
 def _texts(values: Mapping[str, Any]) -> dict[str, str]:
-    """The keywords of a parsed label, those of its cube too."""
-    cube = values.get("QUBE")
-    cube = cube if isinstance(cube, Mapping) else {}
+    """The keywords of a parsed label, and the type of what its cube holds."""
     found: dict[str, str] = {}
     for key in _READ:
-        value = values.get(key, cube.get(key))
+        value = values.get(key)
         if key in _POINTERS and isinstance(value, list | tuple):
             value = value[0] if value else ""
         if value is not None:
             found[key] = value if isinstance(value, str) else odl.words(value)
+    cube = values.get("QUBE")
+    if isinstance(cube, Mapping) and "CORE_ITEM_TYPE" in cube:
+        found["CORE_ITEM_TYPE"] = str(cube["CORE_ITEM_TYPE"])
     return found
-
-
-def _is_cut(label: Path) -> bool:
-    """Whether a PDS3 label breaks off, so that what it lacks may be lost."""
-    return label.suffix.upper() == ".LBL" and not is_whole(label)
 
 
 def _canonical(text: str) -> str:
