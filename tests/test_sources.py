@@ -130,6 +130,26 @@ def test_names_that_differ_in_capitals_only(tmp_path: Path):
     assert names(expand(tmp_path)) == [first, first.lower(), second]
 
 
+@pytest.mark.parametrize("other", [(".lbl", ".dat"), (".Lbl", ".Dat")])
+def test_endings_that_differ_in_capitals_only(tmp_path: Path, other: tuple[str, str]):
+    """Each label has the data file whose ending is written as its own."""
+    products = {(".LBL", ".DAT"): EVERY[0], other: EVERY[1]}
+    for (label, data), name in products.items():
+        written = write_product(tmp_path / name, name)
+        written.rename(tmp_path / f"mine{label}")
+        written.with_suffix(".DAT").rename(tmp_path / f"mine{data}")
+    expected = [tuple(tmp_path / f"mine{ending}" for ending in both) for both in products]
+    sources = [file for both in expected for file in both]
+    for given in (tmp_path, f"{tmp_path}/*", sources, [both[1] for both in expected]):
+        assert [(found.label, found.data) for found in expand(given)] == expected
+    for label, data in expected:
+        with pytest.warns(UvisWarning, match=rf"{data.name} beside it is read"):
+            assert read_label(label).data_path == data
+    lone = expected[1][1]
+    lone.unlink()
+    assert [found.data for found in expand(tmp_path)] == [expected[0][1]] * 2
+
+
 def test_glob(volume: Path):
     assert names(expand(f"{volume}/DATA/*/FUV*.LBL")) == [EVERY[0], EVERY[2]]
     assert names(expand(f"{volume}/**/D2006_*")) == EVERY[1:]

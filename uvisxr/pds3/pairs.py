@@ -67,22 +67,17 @@ def unread(path: Path) -> Path | None:
     return next(filter(packed_otherwise, named), None)
 
 
-def beside(path: Path, ending: str) -> Path | None:
-    """The file named like `path` with a suffix in capitals or small letters, if there is one."""
-    names = (path.with_suffix(e) for e in _cases(ending))
-    return next((name for name in names if name.is_file()), None)
-
-
 def data_of(path: Path) -> Path | None:
     """The data file of a label, or of the data file that the label names.
 
-    A plain file goes before a packed one, the label's own folder before another tree.
+    A plain file goes before a packed one, the label's own folder before another tree, an ending
+    that is written as the label's before another.
     """
     name = split(path)[0]
     for folder in _places(path.parent, _LABEL_TREES, _DATA_TREES):
         for packing in ("", *PACKINGS):
-            for data in _cases(".DAT"):
-                for ending in _cases(packing):
+            for data in _cases(".DAT", path.suffix):
+                for ending in _cases(packing, path.suffix):
                     file = folder / f"{name}{data}{ending}"
                     if file.is_file():
                         return file
@@ -108,8 +103,9 @@ def label_of(path: Path) -> Path:
         bases.append(path.with_suffix(".LBL"))
     for base in bases:
         places = _places(base.parent, _DATA_TREES, _LABEL_TREES)
-        found = (beside(folder / base.name, ending) for folder in places for ending in LABELS)
-        label = next(filter(None, found), None)
+        endings = [form for ending in LABELS for form in _cases(ending, path.suffix)]
+        files = (folder / f"{base.stem}{end}" for folder in places for end in endings)
+        label = next((file for file in files if file.is_file()), None)
         if label or data_of(base):
             return label or base
     return bases[0]
@@ -130,6 +126,11 @@ def _places(folder: Path, own: tuple[str, ...], other: tuple[str, ...]) -> Itera
             yield from (Path(*parts[:k], name, *parts[k + 1 :]) for name in names)
 
 
-def _cases(word: str) -> Iterable[str]:
-    """A word in capitals, in small letters, and in small letters with one capital, each once."""
-    return dict.fromkeys((word, word.lower(), word.title()))
+def _cases(word: str, like: str = "") -> Iterable[str]:
+    """A word in capitals, in small letters, and in small letters with one capital, each once.
+
+    That comes first which is written as `like`.
+    """
+    forms = (word, word.lower(), word.title())
+    style = like.islower(), like.istitle()
+    return dict.fromkeys(sorted(forms, key=lambda one: (one.islower(), one.istitle()) != style))

@@ -624,15 +624,16 @@ def _folder(path: Path) -> Iterator[Product]:
         yield from (x for x in described if _is_product(x) and _is_meant(x))
 
 
-def _described(found: list[tuple[str, str, str]]) -> Iterable[str]:
+def _described(found: list[tuple[str, str, str]]) -> list[str]:
     """Which files stand for products, of those whose names differ in endings and capitals only.
 
-    Labels, each name once; data files where there is no label.
+    Labels, those of PDS4 where there is none of PDS3 of that name; a data file where there is no
+    label.
     """
-    labels: dict[str, str] = {}
-    for wanted in reversed(pairs.LABELS):
-        labels |= {base: name for base, kind, name in found if kind == wanted}
-    return labels.values() or [found[0][2]]
+    labels = [one for one in found if one[1] in pairs.LABELS]
+    first = {base for base, kind, _ in labels if kind == pairs.LABELS[0]}
+    named = [name for base, kind, name in labels if kind == pairs.LABELS[0] or base not in first]
+    return named or [found[0][2]]
 
 
 def _walk(path: Path) -> Iterator[tuple[Path, list[str]]]:
