@@ -418,6 +418,30 @@ def test_what_the_system_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         list(expand(path))
 
 
+@pytest.mark.parametrize("name", ["x" * 255, "x" * 251 + ".LBL", "x" * 248 + ".DAT.gz"])
+def test_names_as_long_as_they_can_be(tmp_path: Path, name: str):
+    """Where the names of files that may belong to them would be too long."""
+    write(tmp_path, NAME)
+    (tmp_path / name).write_bytes(b"")
+    assert names(expand(tmp_path)) == [NAME]
+    longest = write(tmp_path, NAME + "x" * (251 - len(NAME)), label=f"PRODUCT_ID = {NAME}\n")
+    assert names(expand(tmp_path)) == [NAME, longest.stem]
+    with pytest.raises(ArgumentError, match="no product in"):
+        list(expand(tmp_path / ("y" * 253)))
+
+
+def test_paths_longer_than_the_system_allows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    write(tmp_path, NAME)
+    monkeypatch.chdir(tmp_path)
+    for _ in range(21):
+        Path("d" * 200).mkdir()
+        os.chdir("d" * 200)
+    (Path() / f"{NAME}.LBL").write_text("")
+    for source in (str(tmp_path), f"{tmp_path}/*"):
+        with pytest.warns(UvisWarning, match="cannot read the folder .*: File name too long"):
+            assert names(expand(source)) == [NAME]
+
+
 def test_lists_that_lead_back_to_themselves(tmp_path: Path):
     (tmp_path / "a.txt").write_text("b.txt\n")
     (tmp_path / "b.txt").write_text("a.txt\n")

@@ -22,7 +22,7 @@ from ..checks import shown
 from ..errors import ArgumentError, LabelError, shortened, warn_user
 from ..files import relative
 from ..timescales import parse_utc
-from . import odl
+from . import odl, pairs
 from .label import label_text
 from .objects import require_single, whole
 
@@ -253,7 +253,7 @@ def _pair(path: Path) -> tuple[Path, Path]:
     found: dict[str, Path] = {}
     if path.parent.is_dir():
         for file in sorted(path.parent.iterdir()):
-            if file.stem.upper() == path.stem.upper() and file.is_file():
+            if file.stem.upper() == path.stem.upper() and pairs.is_file(file):
                 found.setdefault(file.suffix.upper(), file)
     try:
         return found[".LBL"], found[".TAB"]

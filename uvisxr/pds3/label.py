@@ -381,7 +381,9 @@ def pointed(label: Path, pointer: str) -> Path | None:
     forms = (named.with_name(name) for name in (pointer, pointer.upper(), pointer.lower()))
     try:
         inside(label.parent, pointer)
-        found = named if named.is_file() else next(filter(None, map(pairs.data_of, forms)), None)
+        found = (
+            named if pairs.is_file(named) else next(filter(None, map(pairs.data_of, forms)), None)
+        )
         if found is not None:
             inside(found.parent, found.name)
     except ArgumentError:

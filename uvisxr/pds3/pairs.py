@@ -6,6 +6,8 @@ form: LABEL/D2005_230/NAME.LBL and DATA/D2005_230/NAME.DAT.
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -28,6 +30,21 @@ UNPACK = (
 
 _LABEL_TREES = ("LABEL", "LABELS")
 _DATA_TREES = ("DATA",)
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file: none is where a name or a path is longer than the system allows."""
+    try:
+        return path.is_file()
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        return False
+
+
+def is_link(path: Path) -> bool:
+    """Whether there is a link; as `is_file` of what is too long."""
+    return os.path.islink(path)  # noqa: PTH114 - that of `Path` raises errors
 
 
 def split(path: Path) -> tuple[str, str]:
@@ -79,11 +96,11 @@ def data_of(path: Path) -> Path | None:
             for data in _cases(".DAT", path.suffix):
                 for ending in _cases(packing, path.suffix):
                     file = folder / f"{name}{data}{ending}"
-                    if file.is_file():
+                    if is_file(file):
                         return file
     # A label may be reached by a link of its own, which may lead to itself.
     behind = real(path)
-    return data_of(behind) if path.is_symlink() and not behind.is_symlink() else None
+    return data_of(behind) if is_link(path) and not is_link(behind) else None
 
 
 def label_of(path: Path) -> Path:
@@ -96,7 +113,7 @@ def label_of(path: Path) -> Path:
         any other.
     """
     name, kind = split(path)
-    if kind in LABELS and path.is_file():
+    if kind in LABELS and is_file(path):
         return path
     bases = [path.with_name(f"{name}.LBL")]
     if not kind and path.suffix:
@@ -105,7 +122,7 @@ def label_of(path: Path) -> Path:
         places = _places(base.parent, _DATA_TREES, _LABEL_TREES)
         endings = [form for ending in LABELS for form in _cases(ending, path.suffix)]
         files = (folder / f"{base.stem}{end}" for folder in places for end in endings)
-        label = next((file for file in files if file.is_file()), None)
+        label = next(filter(is_file, files), None)
         if label or data_of(base):
             return label or base
     return bases[0]

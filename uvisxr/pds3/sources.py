@@ -372,7 +372,7 @@ class _Source:
                     yield found
 
     def _is_list(self) -> bool:
-        return self.path.is_file() and not pairs.split(self.path)[1]
+        return pairs.is_file(self.path) and not pairs.split(self.path)[1]
 
     def _found(self) -> Iterable[Product | _Source]:
         """Products, or further sources that hold them."""
@@ -386,7 +386,7 @@ class _Source:
         if self._is_list():
             return _batch_file(path, self.fetch, self.known)
         product = Product.at(path)
-        if product.label.is_file() or product.data:
+        if pairs.is_file(product.label) or product.data:
             return [product]
         if glob.has_magic(str(path)):
             matches = sorted(glob.glob(_pattern(path), recursive=True))  # noqa: PTH207
@@ -549,10 +549,10 @@ def _pair(first: _Source, second: _Source, meant: bool = False) -> _Source | Non
     label, data = (second, first) if turned else (first, second)
     if sum(kind in pairs.LABELS for kind in kinds) != 1 or "" in kinds:
         return None
-    if not (label.path.is_file() and data.path.is_file()):
+    if not (pairs.is_file(label.path) and pairs.is_file(data.path)):
         return None
     # After a data file, a label with data of its own begins another product.
-    apart = pairs.label_of(data.path).is_file() or (turned and pairs.data_of(label.path))
+    apart = pairs.is_file(pairs.label_of(data.path)) or (turned and pairs.data_of(label.path))
     if apart and not meant:
         return None
     return replace(label, path=label.path.absolute(), data=data.path.absolute())
@@ -571,7 +571,7 @@ def _product(path: Path, known: dict[Path, dict[str, Path]]) -> Product:
     """As `Product.at`; `known` keeps which data files the labels of a folder name."""
     label = label_path(path.absolute())
     data = pairs.data_of(label)
-    if data is not None and not label.is_file():
+    if data is not None and not pairs.is_file(label):
         label = _naming(data, known) or label
     elif data is None:
         data = _named(label)
@@ -658,7 +658,7 @@ def _walk(path: Path) -> Iterator[tuple[Path, list[str]]]:
             if mark in seen:
                 continue
             seen.add(mark)
-            links = {name for name in names if (Path(place) / name).is_symlink()}
+            links = {name for name in names if pairs.is_link(Path(place, name))}
             folders[:] = [name for name in names if name not in links]
             roots.extend(Path(place) / name for name in names if name in links)
             yield Path(place), sorted(files)
@@ -693,7 +693,7 @@ def _is_meant(product: Product) -> bool:
     Without a label, only a whole name tells: the names of the team's calibration files begin like
     those of products.
     """
-    known = product.label.is_file() or product_id(product.name) is not None
+    known = pairs.is_file(product.label) or product_id(product.name) is not None
     return known and not _is_matrix(product)
 
 
@@ -771,7 +771,7 @@ def _lines(path: Path) -> list[str]:
 
 def _is_index(path: Path) -> bool:
     return (
-        path.is_file()
+        pairs.is_file(path)
         and (path.suffix.upper() == ".TAB" or "INDEX" in path.stem.upper())
         and path.suffix.upper() in (".TAB", ".LBL")
         # Names may have anything in them: my_index_of_titan.LBL.
@@ -815,7 +815,7 @@ class _Volumes:
         roots = self._roots(volume)
         places = [*((root, below) for root in roots), (self.folder, Path(below.name))]
         found = (Product.at(inside(*place)) for place in places)
-        there = next((p for p in found if p.label.is_file() or p.data), None)
+        there = next((p for p in found if pairs.is_file(p.label) or p.data), None)
         likely = roots[0] if roots[0].name == volume else self.folder.parent / volume
         return there or Product.at(inside(likely, below))
 
