@@ -91,3 +91,32 @@ def test_what_the_constants_lack_is_said(tmp_path: Path):
         with pytest.raises(KernelError, match=r"no rotation for HYPERION.*constants kernel"):
             Body.of("HYPERION")
     assert not spiceypy.ktotal("ALL")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("BODY606_RADII", v) for v in ("2575", "( 2575 2574 )", "( 2575 2574 2573 1 )")),
+        *(("BODY606_RADII", v) for v in ("( 0 0 0 )", "( 2575 -2574 2573 )", "( 1 1 1E300 )")),
+        *(("BODY606_RADII", v) for v in ("'x'", "( 'a' 'b' 'c' )")),
+        *((f"BODY606_{word}", "( 1 2 3 4 )") for word in ("PM", "POLE_RA", "POLE_DEC")),
+        *((f"BODY606_{word}", "( 1E300 0 0 )") for word in ("PM", "POLE_RA", "POLE_DEC")),
+        ("BODY606_PM", "'x'"),
+        ("BODY606_NUT_PREC_RA", "'x'"),
+        ("BODY6_NUT_PREC_ANGLES", "( 1E300 1 )"),
+        ("OBJECT_606_FRAME", "1E300"),
+    ],
+)
+def test_constants_that_cannot_be(tmp_path: Path, name: str, value: str):
+    good = {"BODY606_RADII": "( 2575 2574 2573 )", "BODY606_PM": "( 1 2 0 )"}
+    constants = tiny.text(tmp_path / "c.tpc", "PCK", **good | {name: value})
+    with loaded([constants]), pytest.raises(KernelError, match=rf"{name} of {constants} is \( "):
+        resolve("TITAN")
+
+
+def test_a_body_that_does_not_turn(tmp_path: Path):
+    constants = tiny.text(
+        tmp_path / "c.tpc", "PCK", BODY606_RADII="( 1 1 1 )", OBJECT_606_FRAME="'J2000'"
+    )
+    with loaded([constants]), pytest.raises(KernelError, match="606, J2000, to the inertial J2000"):
+        resolve("TITAN")

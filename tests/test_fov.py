@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import spiceypy
-from helpers import synthetic
+from helpers import synthetic, tinykernels
 
 from uvisxr.errors import ArgumentError, KernelError, LabelError
 from uvisxr.geometry.fov import CORNERS, FieldOfView
@@ -130,6 +130,17 @@ def test_the_port_for_the_sun(data):
 def test_without_instrument_kernel(data):
     files = [f for f in synthetic.kernels(data, "titan") if f.suffix != ".ti"]
     with loaded(files), pytest.raises(KernelError, match=r"cas_uvis_v07\.ti"):
+        FieldOfView.of("FUV", "LOW_RESOLUTION")
+
+
+@pytest.mark.parametrize("angle", ["0", "-1", "( 1 2 )", "'x'", "95"])
+def test_angles_that_cannot_be(data, tmp_path, angle):
+    name = "INS-82841_FOV_REF_ANGLE"
+    mine = tinykernels.text(tmp_path / "x.ti", "IK", **{name: angle})
+    with (
+        loaded([*synthetic.kernels(data, "titan"), mine]),
+        pytest.raises(KernelError, match=r"INS-82841_FOV_(REF_ANGLE of .*x\.ti|\.\.\.)"),
+    ):
         FieldOfView.of("FUV", "LOW_RESOLUTION")
 
 

@@ -22,9 +22,10 @@ C = ( 'x' 'y)'
 
   'z' )
 \begintext
-NOR = 2
+NOR = 2x
   \begindata
 E_/-=17
+G = ( +1. -.5d-3,1E+5 )
 F = ( @1972-JAN-1
 \begintext
 in the middle of a list
@@ -46,7 +47,7 @@ def test_variables_are_those_of_spice(tmp_path: Path, end: bytes):
     path = tmp_path / "x.tpc"
     path.write_bytes(WHOLE.replace(b"\n", end))
     found = parse(path.read_bytes())
-    assert found.variables == _in_spice(path) == {"A", "B", "C", "E_/-", "F"}
+    assert found.variables == _in_spice(path) == {"A", "B", "C", "E_/-", "F", "G"}
     assert (found.fault, found.closed) == ("", False)
     assert parse(WHOLE + b"\\begintext\n").closed
     assert not parse(WHOLE + b"\\begintext\nwords").closed
@@ -67,6 +68,10 @@ def test_variables_are_those_of_spice(tmp_path: Path, end: bytes):
         (b"A = '\xf2'\n", "string in line 3 has characters that are not ASCII"),
         (b"A\xf2 = 1\n", "line 3 has the byte 242"),
         (b"A = 1\x00\n", "line 3 has the byte 0"),
+        (b"A = ( 256.6 251.4 248.3e )\n", "line 3 has '248.3e' for A, which is no number"),
+        (b"A = ( 1\n  2 3_0 )\n", "line 4 has '3_0' for A, which is no number"),
+        (b"BODY602_PM = ( @2000-JAN-3 1 )\n", "line 3 has '@2000-JAN-3' for BODY602_PM"),
+        (b"A = = 1\n", "line 3 has '=' for A"),
         (b"A = 1\nB = 17", "last line has no line end, so SPICE ignores it"),
         (b"A = ( 1 2 )", "last line has no line end, so SPICE ignores it"),
     ],

@@ -19,7 +19,11 @@ from ..errors import CoverageError, KernelError
 from ..kernels import coverage
 from ..kernels.bodies import SPACECRAFT, SPACECRAFT_FRAME, Body, Point
 from ..kernels.choose import span_text
+from ..kernels.pool import fixed_to
 from ..kernels.session import spice_reason
+
+#: Class of the frames whose orientation CK files give.
+_OF_POINTING = 3
 
 
 @dataclass(frozen=True)
@@ -207,23 +211,19 @@ def pointing(frame: str, et: np.ndarray) -> np.ndarray:
     Raises
     ------
     KernelError
-        The loaded kernels do not define the frame, its angles have no units, the clock's numbers
-        are none, or SPICE fails.
+        The loaded kernels do not define the frame, or not by its turn from Cassini's, their clock
+        or leap seconds are none, or SPICE fails.
 
     Warns
     -----
     UvisWarning
         The clock kernel ends long before the instants.
     """
-    if not spiceypy.namfrm(frame):
+    bus, *kind = fixed_to(frame)
+    if kind != [_OF_POINTING, SPACECRAFT_FRAME]:
         raise KernelError(
-            f"the loaded kernels do not define the frame {frame}: add the Cassini frames kernel, "
-            "cas_v43.tf"
-        )
-    if lacks := _lacks_units(frame):
-        raise KernelError(
-            f"the loaded kernels give angles of the frame {frame} without {lacks}, and SPICE would "
-            "take them as radians: use a whole frames kernel, cas_v43.tf"
+            f"the loaded kernels fix the frame {frame} to {bus}, not to Cassini: use a whole "
+            "frames kernel, cas_v43.tf"
         )
     coverage.check_clock(et)
     rotation = np.full((et.size, 3, 3), np.nan)
@@ -243,24 +243,6 @@ def pointing(frame: str, et: np.ndarray) -> np.ndarray:
         for i in np.nonzero(found)[0]:
             rotation[i] = _one(frame, float(et[i]))
     return rotation
-
-
-def _lacks_units(frame: str) -> str:
-    """The variable for the units of the angles of a frame, if there are such and it is no text."""
-    for name in (spiceypy.namfrm(frame), frame):
-        angles, units = f"TKFRAME_{name}_ANGLES", f"TKFRAME_{name}_UNITS"
-        if spiceypy.expool(angles) and not _is_text(units):
-            return units
-    return ""
-
-
-def _is_text(name: str) -> bool:
-    """Whether a variable is set, to text."""
-    try:
-        _, kind = spiceypy.dtpool(name)
-    except spiceypy.NotFoundError:
-        return False
-    return bool(kind == "C")
 
 
 def _one(frame: str, et: float) -> np.ndarray:

@@ -26,6 +26,7 @@ from ..errors import ArgumentError, KernelError
 from ..instrument.channel import N_LINES, Optics, slit_name
 from ..instrument.channel import channel as channel_of
 from ..instrument.detector import Bins
+from ..kernels.pool import numbers
 
 #: Corners of a pixel, in the order of the `corner` dimension.
 CORNERS = ("lower_left", "lower_right", "upper_right", "upper_left")
@@ -82,7 +83,7 @@ class FieldOfView:
         LabelError
             Unknown channel or slit.
         KernelError
-            No instrument kernel is loaded, or it lacks the field of view.
+            No instrument kernel is loaded, or it lacks the field of view, or has none that can be.
         """
         code = _CODES[channel_of(channel).name, slit_name(slit)]
         port = code if optics == "telescope" else _SOLAR_PORT
@@ -94,10 +95,8 @@ class FieldOfView:
             frame = spiceypy.gcpool(f"INS{port}_FOV_FRAME", 0, 1)[0]
             units = spiceypy.gcpool(f"INS{code}_FOV_ANGLE_UNITS", 0, 1)[0]
             angles = [
-                spiceypy.convrt(
-                    float(spiceypy.gdpool(f"INS{code}_FOV_{name}_ANGLE", 0, 1)[0]), units, "RADIANS"
-                )
-                for name in ("CROSS", "REF")
+                spiceypy.convrt(numbers(name, {1}, 1e-9)[0], units, "RADIANS")
+                for name in (f"INS{code}_FOV_{angle}_ANGLE" for angle in ("CROSS", "REF"))
             ]
         except (spiceypy.NotFoundError, spiceypy.SpiceyError) as error:
             raise KernelError(
@@ -105,6 +104,11 @@ class FieldOfView:
                 f"(INS{code}_FOV_..., INS{port}_FOV_FRAME): add the UVIS instrument kernel, "
                 "cas_uvis_v07.ti"
             ) from error
+        if max(angles) >= np.pi / 2:
+            raise KernelError(
+                f"half the angles of the {channel} {slit} field of view (INS{code}_FOV_...) are "
+                f"{angles} rad: use a whole instrument kernel, cas_uvis_v07.ti"
+            )
         return cls(frame, *angles)
 
     def pixel_vectors(self, bins: Bins) -> np.ndarray:

@@ -9,6 +9,7 @@ import spiceypy
 
 from .. import targets
 from ..errors import ArgumentError, KernelError, warn_user
+from .pool import fixed_to, is_set, numbers, wrong
 from .session import LOCK
 
 #: Cassini: its name, its NAIF code, and the frame of its bus.
@@ -17,8 +18,20 @@ SPACECRAFT, SPACECRAFT_CODE, SPACECRAFT_FRAME = "CASSINI", -82, -82000
 #: NAIF codes of the solar-system barycentre, to which all positions refer, and of the Sun.
 BARYCENTRE, SUN = 0, 10
 
-#: Class of the frames whose orientation text constants give (*FRAMES* required reading).
-_OF_CONSTANTS = 2
+#: Classes of frames that do not turn, and of those whose orientation text constants give (*FRAMES*
+#: required reading).
+_INERTIAL, _OF_CONSTANTS = 1, 2
+
+#: Radii that a body may have, km.
+_RADII = (1e-6, 1e7)
+
+#: What orientations are made of: how many numbers a variable may have, and how large.
+_MODEL = {
+    **dict.fromkeys(("POLE_RA", "POLE_DEC", "PM"), range(1, 4)),
+    **dict.fromkeys(("NUT_PREC_RA", "NUT_PREC_DEC", "NUT_PREC_PM"), range(1, 1000)),
+    "NUT_PREC_ANGLES": range(1, 1000),
+}
+_LARGEST = 1e9
 
 #: Planets with rings.
 _RINGED = (599, 699, 799, 899)
@@ -166,6 +179,8 @@ def resolve(target: str) -> Body | Point | None:
     ------
     ArgumentError
         SPICE does not know the name.
+    KernelError
+        Its radii or its rotation are no such numbers.
     """
     if not targets.is_body(target):
         return None
@@ -173,8 +188,7 @@ def resolve(target: str) -> Body | Point | None:
     frame = _frame(code)
     has_radii = bool(spiceypy.bodfnd(code, "RADII"))
     if frame and has_radii:
-        _, radii = spiceypy.bodvcd(code, "RADII", 3)
-        return Body(name, code, np.asarray(radii, float), frame)
+        return Body(name, code, numbers(f"BODY{code}_RADII", {3}, *_RADII), frame)
     known = {"radii": has_radii, "rotation": bool(frame)}
     return Point(name, code, tuple(word for word, has in known.items() if not has))
 
@@ -182,13 +196,30 @@ def resolve(target: str) -> Body | Point | None:
 def _frame(code: int) -> str | None:
     """The body-fixed frame, unless the loaded constants do not say how it turns."""
     try:
-        number, name = spiceypy.cidfrm(code)
-        _, kind, owner = spiceypy.frinfo(number)
+        _, frame = spiceypy.cidfrm(code)
     except spiceypy.NotFoundError:
         return None
-    if kind == _OF_CONSTANTS and not spiceypy.bodfnd(owner, "PM"):
-        return None
-    return str(name)
+    except spiceypy.SpiceyError:
+        raise wrong(f"OBJECT_{code}_FRAME") from None
+    known, kind, owner = fixed_to(frame)
+    if kind == _INERTIAL:
+        raise KernelError(
+            f"the loaded kernels fix the frame of body {code}, {frame}, to the inertial {known}: "
+            f"leave out the one that sets OBJECT_{code}_FRAME"
+        )
+    if kind == _OF_CONSTANTS:
+        if not spiceypy.bodfnd(owner, "PM"):
+            return None
+        _check_rotation(owner)
+    return str(frame)
+
+
+def _check_rotation(code: int) -> None:
+    planet = code // 100 if 100 <= code < 1000 else code
+    for word, counts in _MODEL.items():
+        name = f"BODY{planet if word == 'NUT_PREC_ANGLES' else code}_{word}"
+        if is_set(name):
+            numbers(name, counts, -_LARGEST, _LARGEST)
 
 
 def code(body: str | int) -> int:

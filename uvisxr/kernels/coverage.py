@@ -14,13 +14,29 @@ from pathlib import Path
 import numpy as np
 import spiceypy
 from spiceypy import cyice
-from spiceypy.utils.exceptions import NotFoundError, SpiceyError
+from spiceypy.utils.exceptions import SpiceyError
 
 from ..errors import KernelError, warn_user
-from .bodies import BARYCENTRE, SPACECRAFT, SPACECRAFT_CODE, SUN
+from .bodies import BARYCENTRE, SPACECRAFT, SPACECRAFT_CODE, SPACECRAFT_FRAME, SUN
+from .pool import is_set, numbers, wrong
 from .session import LOCK, about_to_read, check_file, loaded, spice_reason, stamp
 
-#: How Cassini's clock runs: from a count on, the time then and the rate.
+#: Least and most of the numbers that leap seconds and clock of all versions have.
+_CONSTANTS = {
+    "DELTET/DELTA_T_A": ((32.0, 33.0),),
+    "DELTET/K": ((0.0, 0.01),),
+    "DELTET/EB": ((0.0, 0.1),),
+    "DELTET/M": ((-10.0, 10.0), (0.0, 1e-6)),
+    "SCLK01_TIME_SYSTEM_82": ((1, 2),),
+    "SCLK01_N_FIELDS_82": ((2, 2),),
+    "SCLK01_MODULI_82": ((2**32, 2**32), (256, 256)),
+    "SCLK01_OFFSETS_82": ((0, 0), (0, 0)),
+    f"CK_{SPACECRAFT_FRAME}_SCLK": ((SPACECRAFT_CODE, SPACECRAFT_CODE),),
+}
+
+#: Leap seconds: their number from a date on, and how Cassini's clock runs: from a count on, the
+#: time then and the rate.
+_LEAPS = "DELTET/DELTA_AT"
 _COEFFICIENTS = "SCLK01_COEFFICIENTS_82"
 
 #: Days for which the last rate holds; the last clock kernel ends 71 days before the mission did.
@@ -129,30 +145,30 @@ def _ck_ticks(path: str, _inode: int, _mtime: int, _size: int, frame_id: int) ->
 
 
 def check_clock(ets: np.ndarray) -> None:
-    """Check the coefficients of the loaded clock kernel, and that they reach some instants.
+    """Check the loaded leap seconds and clock of Cassini, and that the clock reaches some instants.
 
     Raises
     ------
     KernelError
-        They are not triples of rising counts and times and a rate.
+        Numbers are not such as they have in all versions, leap seconds not pairs of rising numbers
+        and dates, or the coefficients of the clock not triples of rising counts and times and a
+        rate.
 
     Warns
     -----
     UvisWarning
         They end long before the last instant, as in a clock kernel that was cut or is old.
     """
-    try:
-        size, _ = spiceypy.dtpool(_COEFFICIENTS)
-        values = np.array(spiceypy.gdpool(_COEFFICIENTS, 0, size), float)
-    except NotFoundError:
-        # Numbers without which SPICE says what is missing.
+    for name, bounds in _CONSTANTS.items():
+        if is_set(name):
+            least, most = zip(*bounds, strict=True)
+            numbers(name, {len(bounds)}, least, most)
+    if is_set(_LEAPS):
+        _rows(_LEAPS, 2)
+    if not is_set(_COEFFICIENTS):
+        # SPICE says what is missing.
         return
-    rows = values[: size - size % 3].reshape(-1, 3)
-    if size % 3 or not ((np.diff(rows[:, :2], axis=0) > 0).all() and (rows[:, 2] > 0).all()):
-        raise KernelError(
-            f"the loaded clock kernel is corrupt: {_COEFFICIENTS} is no list of rising counts and "
-            "times with a rate each; download it again"
-        )
+    rows = _rows(_COEFFICIENTS, 3)
     # A clock of a single row is meant for all times.
     beyond = (ets.max() - rows[-1, 1]) / 86400 if len(rows) > 1 and ets.size else 0.0
     if beyond > _REACH:
@@ -160,6 +176,14 @@ def check_clock(ets: np.ndarray) -> None:
             f"the clock kernel ends {beyond:.0f} days before the last instant: the pointing may be "
             "of other times; use a whole one of later date, cas00172.tsc"
         )
+
+
+def _rows(name: str, width: int) -> np.ndarray:
+    """Rows of counts and times, which rise, and of rates near 1."""
+    rows = numbers(name, range(width, 10**6, width), -1e15, 1e15).reshape(-1, width)
+    if not ((np.diff(rows[:, :2], axis=0) > 0).all() and (abs(rows[:, 2:] - 1) < 0.1).all()):
+        raise wrong(name)
+    return rows
 
 
 def inside(intervals: np.ndarray, ets: np.ndarray) -> np.ndarray:

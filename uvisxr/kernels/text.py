@@ -2,7 +2,7 @@
 
 SPICE reads what there is of a file that was cut short: it takes half a list for a whole one, and
 ignores a last line that has no end. It cuts long lines and strings too, and ignores what follows a
-list on its last line, all without a word.
+list on its last line, takes 248.3e for a number and a date for seconds, all without a word.
 
 References
 ----------
@@ -14,13 +14,19 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ..errors import shortened
+
 _STRING = re.compile(rb"'(?:[^']|'')*'")
 _ASSIGNMENT = re.compile(rb"[ \t]*([^\s=()',]+?)[ \t]*\+?=")
+_NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([EeDd][+-]?\d+)?")
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _NOT_ASCII = re.compile(rb"[^\t -~]")
 
 #: Longest line and longest string that SPICE reads whole.
 _LINE, _LONGEST = 132, 80
+
+#: Variables that are no times: SPICE takes a date for the seconds since J2000.
+_TIMELESS = re.compile(r"(BODY|INS|TKFRAME_|FRAME_|CK_).*_")
 
 #: The variable of meta-kernels, which SPICE's reader is not given.
 _META = "KERNELS_TO_LOAD"
@@ -72,6 +78,7 @@ def parse(content: bytes) -> Text:
             if match:
                 names[match[1].decode("ascii", "replace")] = None
                 in_list = False
+            values = bare[match.end() :] if match else bare
             if b"'" in bare:
                 fault = fault or f"a string of {_last(names)} has no end"
             if match := _NOT_ASCII.search(bare):
@@ -81,6 +88,7 @@ def parse(content: bytes) -> Text:
                 in_list = sign == b"("
             if not in_list and not ended and bare.rpartition(b")")[2].strip():
                 fault = fault or f"line {number} goes on after the list of {_last(names)}"
+            fault = fault or _no_number(values, number, _last(names))
             cut = cut or _cut(line, number)
     if in_list:
         fault = fault or f"the list of {_last(names)} has no end"
@@ -89,6 +97,16 @@ def parse(content: bytes) -> Text:
     if _META not in names:
         fault = fault or cut
     return Text(frozenset(names), fault, not in_data and not rest.strip())
+
+
+def _no_number(values: bytes, number: int, name: str) -> str:
+    """What SPICE takes for a number in a line though it is none, or no plain one."""
+    for word in re.findall(rb"[^\s,()]+", values):
+        is_date = word.startswith(b"@") and not _TIMELESS.match(name)
+        if not (is_date or _NUMBER.fullmatch(word)):
+            shown = shortened(word.decode("ascii", "replace"), 40)
+            return f"line {number} has {shown!r} for {name}, which is no number"
+    return ""
 
 
 def _cut(line: bytes, number: int) -> str:
