@@ -378,6 +378,21 @@ LENGTH = f"Content-Length: {len(CONTENT)}"
         (raw("204 No Content"), "answers 204"),
         (raw("304 Not Modified"), "answers 304"),
         (raw("200 OK", CONTENT), "does not say how long it is"),
+@pytest.mark.parametrize(
+    "place",
+    [
+        *(b"http://[::1/\xff", b"\xff", b"http://127.0.0.1:1/\xe2\x82", b"http://\xdf.de:1/"),
+        *(b"http://[::1/", b"http://]/", b"http://[]/", b"http://[::1%]:1/", b"http://[v1.x]/"),
+        *(b"ftp://there/f", b"file:///etc/passwd", b"http://a..b/", b"http://*:1/", b"a" * 70000),
+    ],
+)
+def test_a_server_that_sends_on_to_no_address(tmp_path: Path, place: bytes):
+    head = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + place + b"\r\n\r\n"
+    with serve({}, {"f": [Raw(head)] * 2}) as server, pytest.raises(errors.FetchError) as caught:
+        fetch.download(f"{server.url}f", tmp_path / "f", tries=2, **FAST)
+    assert f"{server.url}f" in str(caught.value)
+
+
         (raw("200 OK", CONTENT[:1000]), "does not say how long it is"),
         (raw("200 OK\r\nContent-Length: abc", CONTENT), "does not say how long it is"),
         (raw(f"200 OK\r\nContent-Encoding: br\r\n{LENGTH}", CONTENT), r"packed \(br\)"),

@@ -23,7 +23,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from . import progress
-from .errors import FetchError, NotFoundError
+from .errors import FetchError, NotFoundError, bounded, shortened
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,7 +106,10 @@ def receive(url: str, path: Path, how: Patience) -> None:
             except (requests.RequestException, _Again) as error:
                 nonsense = isinstance(error, requests.exceptions.InvalidHeader)
                 if isinstance(error, ValueError) and not nonsense:
-                    raise FetchError(f"{url!r} is not a URL to download from: {error}") from error
+                    raise FetchError(
+                        f"{url} is not a URL to download from, or what its server sends on to is "
+                        f"none: {error}"
+                    ) from error
                 # A server that gives a byte a request would keep us for ever.
                 gained = transfer.done - farthest
                 seconds = time.monotonic() - began + how.wait
@@ -117,7 +120,7 @@ def receive(url: str, path: Path, how: Patience) -> None:
                     raise FetchError(
                         f"{url}: {why}, {failed} times in a row; try again later, or {how.mend}"
                     ) from error
-                _LOG.info("%s: %s; trying again", url, error)
+                _LOG.info("%s: %s; trying again", url, bounded(str(error)))
             pause = how.wait * 2 ** (failed - 1)
             if time.monotonic() + pause - start > how.longest:
                 raise _too_long(url, how, transfer.done)
@@ -231,13 +234,27 @@ class _Transfer:
             headers |= {"Range": f"bytes={first}-", "If-Range": _validator(self._version)}
         try:
             with self._session.get(
-                self.url, headers=headers, stream=True, timeout=self.how.timeout
+                self.url,
+                headers=headers,
+                stream=True,
+                timeout=self.how.timeout,
+                hooks={"response": self._note},
             ) as answer:
-                self._answer = answer
                 if not self._stopped:
                     self._take(answer, overlap)
         except urllib3.exceptions.HTTPError as error:
             raise requests.ConnectionError(error) from error
+        except requests.RequestException:
+            raise
+        except ValueError as error:
+            # Where a server sends on to may have any bytes; it is then not closed.
+            if self._answer is not None:
+                self._answer.close()
+            raise requests.exceptions.InvalidURL(error) from error
+
+    def _note(self, answer: requests.Response, **_: Any) -> None:
+        """Keep an answer, also one that sends on to another address."""
+        self._answer = answer
 
     def _take(self, answer: requests.Response, overlap: int) -> None:
         self._check_status(answer)
@@ -266,8 +283,8 @@ class _Transfer:
             "gzip" in coding and self.url.lower().endswith((".gz", ".tgz"))
         ):
             raise FetchError(
-                f"{self.url}: the server sends it packed ({coding[:40]}), which was not asked for; "
-                f"{self.how.mend}"
+                f"{self.url}: the server sends it packed ({shortened(coding)}), which was not "
+                f"asked for; {self.how.mend}"
             )
         length = str(answer.headers.get("Content-Length", ""))
         chunked = "chunked" in str(answer.headers.get("Transfer-Encoding", "")).lower()
