@@ -347,6 +347,18 @@ def test_addresses_are_public_until_a_mirror_is_named(kind: str, monkeypatch: py
     assert fetch.base_url(kind, public) == fetch.base_url(kind, public.rstrip("/")) == public
     monkeypatch.setenv(f"UVISXR_URL_{kind.upper()}", "http://mirror/x")
     assert fetch.base_url(kind, public) == "http://mirror/x/"
+    monkeypatch.setenv(f"UVISXR_URL_{kind.upper()}", "http://me:sec/ret@mirror/x")
+    with pytest.raises(
+        errors.ArgumentError, match=rf"URL_{kind.upper()} at mirror .*\.netrc"
+    ) as no:
+        fetch.base_url(kind, public)
+    assert "sec" not in str(no.value)
+
+
+def test_a_password_is_not_shown(tmp_path: Path):
+    with pytest.raises(errors.ArgumentError, match="a URL at host has a user's name") as caught:
+        fetch.download("http://me:sec/ret@host/f", tmp_path / "f")
+    assert "sec" not in str(caught.value) and not list(tmp_path.iterdir())
 
 
 def test_every_location_of_a_kernel_has_a_public_address():

@@ -60,9 +60,32 @@ def base_url(kind: str, public: str) -> str:
     public : str
         The public URL, used unless there is a mirror.
     """
-    return (os.environ.get(variable(kind)) or public).rstrip("/") + "/"
+    return without_user(os.environ.get(variable(kind)) or public, variable(kind)).rstrip("/") + "/"
 
 
+def without_user(url: str, what: str = "a URL") -> str:
+    """A URL, unless there is a user's name in it, and so perhaps a password.
+
+    Raises
+    ------
+    ArgumentError
+        There may be; the message, which calls the URL `what`, shows neither.
+    """
+    before, _, after = url.rpartition("@")
+    if before:
+        raise ArgumentError(
+            f"{what} at {after.partition('/')[0]} has a user's name before its @, and messages "
+            "would show the password: write both into the file .netrc of your home, and leave them "
+            "out; an @ in a path is written %40"
+        )
+    return url
+
+
+
+    Raises
+    ------
+    ArgumentError
+        The mirror's URL has a user's name in it.
 def variable(kind: str) -> str:
     """The environment variable that names a mirror for a kind of file."""
     return f"UVISXR_URL_{kind.upper()}"
@@ -157,11 +180,12 @@ def download(
         server nor an argument says what makes the file whole; or the file cannot be written, or not
         be replaced.
     ArgumentError
-        `UVISXR_FETCH_FLOOR` or `UVISXR_FETCH_LONGEST` is no number.
+        `UVISXR_FETCH_FLOOR` or `UVISXR_FETCH_LONGEST` is no number; or the URL has a user's name in
+        it.
     MissingDependencyError
         The libraries of `pip install "uvisxr[fetch]"` are not installed.
     """
-    path = Path(path).expanduser()
+    url, path = without_user(url), Path(path).expanduser()
     how = transfer.Patience(
         size=size,
         most=most,

@@ -84,12 +84,7 @@ def download(url: str) -> Path:
 
 def _place(url: str) -> tuple[SplitResult, Path]:
     """The parts of the URL of a file on a web server, and the folder of the cache for it."""
-    user = re.match(r"[^/]*//[^/]*@([^/]*)", url)
-    if user:
-        raise ArgumentError(
-            f"a URL at {user[1]} has a user's name in it, and messages would show the password: "
-            "write both into the file .netrc of your home, and leave them out"
-        )
+    fetch.without_user(url)
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
@@ -104,9 +99,7 @@ def _place(url: str) -> tuple[SplitResult, Path]:
     server = host if port is None else f"{host}_{port}"
     parts_of_host = host.rstrip(".").split(".")
     if ":" not in host and not all(0 < len(part.encode()) < 64 for part in parts_of_host):
-        raise ArgumentError(
-            f"{url[:_LONGEST]} is not the URL of a product: no server has that name"
-        )
+        raise ArgumentError(f"{url} is not the URL of a product: no server has that name")
     try:
         if parts.query or parts.fragment:
             raise ArgumentError("? or #")
@@ -115,7 +108,7 @@ def _place(url: str) -> tuple[SplitResult, Path]:
         )
     except ArgumentError as error:
         raise ArgumentError(
-            f"{url[:_LONGEST]} is not the plain URL of a product ({error}): leave out what follows "
+            f"{url} is not the plain URL of a product ({error}): leave out what follows "
             f"? or #, and .., letters that are not printed, and names of more than {_LONGEST} bytes"
         ) from None
     return parts, place.parent
