@@ -26,6 +26,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -45,6 +46,9 @@ _MOST = 2**33
 #: Longest wait for another process that fetches the same file, s, and pause between looks.
 _WAIT, _PAUSE = 600.0, 0.05
 
+#: Names of the files that processes lock, with sixteen digits of the name of what they fetch.
+_LOCK = ".{}.lock"
+
 #: A lock for each file that is being fetched.
 _LOCKS: WeakValueDictionary[str, threading.RLock] = WeakValueDictionary()
 _LOCKS_GUARD = threading.Lock()
@@ -59,6 +63,11 @@ def base_url(kind: str, public: str) -> str:
         `UVISXR_URL_<KIND>` names a mirror.
     public : str
         The public URL, used unless there is a mirror.
+
+    Raises
+    ------
+    ArgumentError
+        The mirror's URL has a user's name in it.
     """
     return without_user(os.environ.get(variable(kind)) or public, variable(kind)).rstrip("/") + "/"
 
@@ -81,11 +90,6 @@ def without_user(url: str, what: str = "a URL") -> str:
     return url
 
 
-
-    Raises
-    ------
-    ArgumentError
-        The mirror's URL has a user's name in it.
 def variable(kind: str) -> str:
     """The environment variable that names a mirror for a kind of file."""
     return f"UVISXR_URL_{kind.upper()}"
@@ -240,7 +244,7 @@ def _alone(path: Path) -> Iterator[None]:
     One that waits in vain goes on: temporary names are unique, so that no harm comes of it.
     """
     mark = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
-    lock = files.real(path.parent) / f".{mark}.lock"
+    lock = files.real(path.parent) / _LOCK.format(mark)
     end = time.monotonic() + _WAIT
     with contextlib.ExitStack() as stack:
         while time.monotonic() < end:
@@ -255,12 +259,26 @@ def _alone(path: Path) -> Iterator[None]:
                 # Whoever had it may have removed it, and another made a new one, meanwhile.
                 if files.is_at(stream.fileno(), lock):
                     stack.callback(_remove, lock)
+                    _sweep(lock.parent)
                     break
                 stack.pop_all().close()
             else:
                 stream.close()
                 time.sleep(_PAUSE)
         yield
+
+
+@lru_cache(maxsize=256)
+def _sweep(folder: Path) -> None:
+    """Remove the locks that killed downloads have left in a folder; once for each process.
+
+    Such a lock hinders nobody, as the system lets go of it, but would stay for ever. One that is
+    held cannot be had; whoever is about to hold one that is removed makes another.
+    """
+    for lock in folder.glob(_LOCK.format("[0-9a-f]" * 16)):
+        with contextlib.suppress(OSError), lock.open("rb") as stream:
+            if files.lock(stream.fileno()):
+                _remove(lock)
 
 
 def _remove(path: Path) -> None:
