@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -275,6 +276,20 @@ def test_a_corrupt_kernel_is_named(product: Path, cache: Path, server: Server):
     result = run("check", product)
     assert result.exit_code == 1
     assert "truncated" in result.stderr and path.name in result.stderr
+
+
+def test_lines_are_bounded_whatever_files_are_called(product: Path, cache: Path):
+    place = cache / ("a" * 250) / ("b" * 250)
+    place.mkdir(parents=True)
+    names = ("naif\n.tls", "naif\x1b[31m.tls", os.fsdecode(b"naif\xff.tls"), f"{'c' * 240}.tls")
+    for name in names:
+        (place / name).write_bytes(b"KPL/LSK\n\\begindata\nA = ( 1\n")
+    result = run("check", product)
+    assert result.exit_code == 1 and isinstance(result.exception, SystemExit)
+    assert len(result.stdout.splitlines()) == len(NEEDED) + len(names)
+    assert len(result.stderr.splitlines()) == len(names) + 1
+    assert max(map(len, result.output.splitlines())) <= 500
+    assert "\x1b" not in result.output
 
 
 def test_a_meta_kernel_serves_other_programs(

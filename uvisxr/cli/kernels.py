@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import KernelError, LabelError, ProductError, UvisError, warn_user
-from .messages import Commands
+from ..errors import KernelError, LabelError, ProductError, UvisError, bounded, warn_user
+from .messages import Commands, complain
 from .options import OVERWRITE, TARGET, FilePath
 
 if TYPE_CHECKING:
@@ -70,18 +70,18 @@ def check(product: tuple[Path, ...], kernels: tuple[Path, ...], target: str | No
     for need in report.needs.values():
         note = f" ({need.note})" if need.note else ""
         state = f"present  {need.path}" if need.path else "missing"
-        click.echo(f"{need.kind:<16} {need.name:<34} {state}{note}")
+        click.echo(bounded(f"{need.kind:<16} {need.name:<34} {state}{note}"))
     for path, (kind, why) in report.unused.items():
-        click.echo(f"{kind:<16} {path.name:<34} unused   {path} ({why})")
+        click.echo(bounded(f"{kind:<16} {path.name:<34} unused   {path} ({why})"))
     if report.missing:
         for kind, why in report.unused.values():
             if kind == "unreadable":
-                click.echo(f"uvisxr: {why}", err=True)
+                complain(KernelError(why))
         count = len(report.missing)
         what, them = ("1 kernel", "it") if count == 1 else (f"{count} kernels", "them")
-        click.echo(f"uvisxr: {what} missing: `uvisxr kernels fetch` downloads {them}", err=True)
+        complain(KernelError(f"{what} missing: `uvisxr kernels fetch` downloads {them}"))
     for need in report.nowhere:
-        click.echo(f"uvisxr: no {need.name}: {need.note}; pass --kernels that have it", err=True)
+        complain(KernelError(f"no {need.name}: {need.note}; pass --kernels that have it"))
     if report.missing or report.nowhere:
         sys.exit(1)
 
