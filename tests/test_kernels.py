@@ -592,6 +592,22 @@ def test_a_folder_that_cannot_be_read_is_told(folder: Path, monkeypatch: pytest.
         assert len(choose.tree([folder])) == 7
 
 
+def test_what_cannot_be_asked_is_passed_over(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    """As in /proc; and what gives no end of bytes though it is called a file."""
+    known = choose.tree([folder])
+    (folder / "a.bsp").symlink_to("x" * 300)
+    assert choose.tree([folder]) == known
+    monkeypatch.setenv("UVISXR_KERNELS", str(folder))
+    assert choose.select(ets=[ET], bodies=("CASSINI", "TITAN", "SUN"))
+
+
+def test_a_text_of_more_than_any_kernel_has(tmp_path: Path):
+    path = tiny.text(tmp_path / "x.tpc", "PCK", A="1")
+    os.truncate(path, session._LONGEST_TEXT + 1)
+    with pytest.raises(errors.KernelError, match=r"x\.tpc: it is longer than 20000000 bytes"):
+        session.check_file(path)
+
+
 def test_a_meta_kernel_stands_for_its_files(folder: Path, tmp_path: Path):
     files = choose.select(folder, [ET], ("CASSINI",))
     written = meta.metakernel(files[::-1], tmp_path / "x.tm")

@@ -32,9 +32,9 @@ import numpy as np
 import spiceypy
 
 from .. import options
-from ..errors import ArgumentError, CoverageError, KernelError, warn_user
+from ..errors import ArgumentError, CoverageError, KernelError, shortened, warn_user
 from ..fetch import cache_dir
-from ..files import check_name
+from ..files import check_name, read_beginning
 from ..timescales import et_to_utc
 from . import daf
 from .bodies import BARYCENTRE, SPACECRAFT_CODE, SPACECRAFT_FRAME, SUN, code
@@ -275,7 +275,7 @@ def _named_path(origin: str, entry: object) -> Path:
         # A name too long, without permission, of no user's home, or with a null.
         why = getattr(error, "strerror", None) or error
         raise KernelError(
-            f"{origin} names {str(entry)[:200]!r}, which cannot be read: {why}"
+            f"{origin} names {shortened(str(entry))!r}, which cannot be read: {why}"
         ) from None
     return path
 
@@ -337,7 +337,9 @@ def tree(folders: Iterable[Path]) -> list[Path]:
             seen.add(real)
             inner[:] = sorted(name for name in inner if not name.startswith("."))
             found += [Path(place, name) for name in names if not name.startswith(".")]
-    return sorted({os.path.realpath(path): path for path in found if path.is_file()}.values())
+    # Of what cannot be asked, unlike `Path.is_file`, it says no.
+    files = {os.path.realpath(path): path for path in found if os.path.isfile(path)}  # noqa: PTH113
+    return sorted(files.values())
 
 
 def _candidates(found: Survey, files: Iterable[Path], kind: str, ets: np.ndarray) -> list[Path]:
@@ -365,8 +367,7 @@ def _candidates(found: Survey, files: Iterable[Path], kind: str, ets: np.ndarray
 
 def _is_binary(path: Path) -> bool:
     try:
-        with path.open("rb") as file:
-            return file.read(8).startswith(daf.WORDS)
+        return read_beginning(path, 8)[0].startswith(daf.WORDS)
     except OSError:
         return False
 

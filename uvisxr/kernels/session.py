@@ -36,6 +36,7 @@ import spiceypy
 from spiceypy.utils.exceptions import NotFoundError, SpiceyError
 
 from ..errors import KernelError
+from ..files import read_beginning, read_whole
 from . import daf
 from .text import Text, parse
 
@@ -60,7 +61,7 @@ _IDENTITY = re.compile(rb"(?:\xef\xbb\xbf)?\s*KPL/(\w+)")
 #: Types of text kernels other than meta-kernels; TEXT are those that do not say their type.
 TEXTS = ("LSK", "SCLK", "FK", "IK", "PCK", "TEXT")
 
-#: Larger files that do not say to be kernels are none, bytes.
+#: Larger text kernels are not read, bytes; those of missions have up to 10 MB.
 _LONGEST_TEXT = 20_000_000
 
 #: Most characters of what SPICE says that an error repeats.
@@ -386,14 +387,13 @@ def _whole(path: str | Path) -> Content:
 @lru_cache(maxsize=2**16)
 def _content(name: str, _inode: int, _mtime: int, size: int) -> Content:
     path = Path(name)
-    with path.open("rb") as file:
-        head = file.read(1024)
+    head, _ = read_beginning(path, 1024)
     try:
         if head.startswith(_BINARY):
             return Content(_binary_kind(path, head))
         identity = _IDENTITY.match(head)
         if identity or _is_marked(path, head, size):
-            text = parse(path.read_bytes())
+            text = parse(read_whole(path, _LONGEST_TEXT))
             if text.fault:
                 raise KernelError(
                     f"the kernel {path} is truncated or corrupt: {text.fault}; mend it, or "
@@ -415,7 +415,7 @@ def _is_marked(path: Path, head: bytes, size: int) -> bool:
     """Whether a file without a kernel's first words has a text kernel's data, as old ones do."""
     if b"\0" in head or size > _LONGEST_TEXT:
         return False
-    return b"\\begindata" in path.read_bytes()
+    return b"\\begindata" in read_whole(path, _LONGEST_TEXT)
 
 
 def _binary_kind(path: Path, head: bytes) -> str:
