@@ -208,6 +208,34 @@ def test_modifiers_are_sorted_by_epoch(tmp_path):
     assert [path.name[3] for path in paths] == ["c", "b", "a"]
 
 
+@pytest.mark.parametrize("other", ["FUV9_ff_modifier_300.dat", "below/FUV0_FF_modifier_0300.dat"])
+def test_two_modifiers_of_one_time(tmp_path, other):
+    first, second = tmp_path / "FUV1_ff_modifier_300.dat", tmp_path / other
+    second.parent.mkdir(exist_ok=True)
+    first.write_bytes(b"abcd")
+    second.write_bytes(b"abcd")
+    epochs, _ = files.Folder.choose(tmp_path).modifiers("FUV")
+    assert epochs.tolist() == [300]
+    second.write_bytes(b"abce")
+    with pytest.raises(CalibrationError, match="stand for the same, and differ") as caught:
+        files.Folder.choose(tmp_path).modifiers("FUV")
+    assert str(first) in str(caught.value) and str(second) in str(caught.value)
+
+
+@pytest.mark.parametrize("clock", ["\u0661\u0665\u0660", "9" * 200, "1_0", "-5", "300 (1)"])
+def test_what_is_no_clock_is_no_modifier(tmp_path, clock):
+    (tmp_path / f"FUV_ff_modifier_{clock}.dat").touch()
+    assert files.Folder.choose(tmp_path).modifiers("FUV")[1] == []
+
+
+def test_two_files_of_one_name_in_other_cases(tmp_path):
+    for name, text in (("FLATFIELD_FUV_PREBURN.txt", "1"), ("flatfield_fuv_preburn.txt", "2")):
+        (tmp_path / name).write_text(text)
+    if len(list(tmp_path.iterdir())) == 2:
+        with pytest.raises(CalibrationError, match="stand for the same, and differ"):
+            files.Folder.choose(tmp_path).flat("FUV", "PRE")
+
+
 # --- sets
 
 CLOCK = np.array([sum(calfiles.EPOCHS) / 2])

@@ -443,6 +443,33 @@ def test_the_highest_version_of_the_best_pattern_is_chosen(folder: Path):
     assert _names(choose.select(folder, [ET], ("CASSINI",)))[4] == "pck00011.tpc"
 
 
+@pytest.mark.parametrize("name", ["text/cas00172.tsc", "spk/de421.bsp", "ck/05225_05235ra.bc"])
+def test_files_of_one_name_that_differ_are_told(folder: Path, name: str):
+    (path,) = folder.glob(name)
+    twin = folder / "copies" / path.name.upper()
+    twin.parent.mkdir()
+    twin.write_bytes(path.read_bytes())
+    args = folder, [ET], ("CASSINI", "TITAN", "SUN")
+    choose.select(*args)
+    # Damaged, it may be there.
+    twin.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
+    choose.select(*args)
+    twin.unlink()
+    match path.suffix:
+        case ".tsc":
+            twin.write_bytes(path.read_bytes() + b"And more.\n")
+        case ".bsp":
+            tiny.spk(twin, (10, 0, *FOREVER))
+        case _:
+            tiny.ck(twin, (ET - DAY, ET + 9))
+    with pytest.warns(errors.UvisWarning, match="have one name but differ") as caught:
+        paths = choose.select(*args)
+    (told,) = {str(warning.message) for warning in caught}
+    assert str(path) in told and str(twin) in told
+    used = next(file for file in paths if file.name.lower() == path.name.lower())
+    assert told.startswith(str(used))
+
+
 def test_a_missing_kind_is_named(folder: Path):
     (folder / "text" / "cas_uvis_v07.ti").unlink()
     with pytest.raises(errors.KernelError, match=r"no UVIS instrument kernel.*fetch.*cas_uvis"):
@@ -905,8 +932,11 @@ def test_names_say_which_days_they_cover(name: str, first: str, after: str):
     assert listing.days(name) == (np.datetime64(first), np.datetime64(after))
 
 
-def test_names_without_days_say_nothing():
-    assert all(np.isnat(day) for day in listing.days("de421.bsp"))
+@pytest.mark.parametrize(
+    "name", ["de421.bsp", "05000_05999ra.bc", "\u0660\u0665\u0662\u0662\u0667_05232ra.bc"]
+)
+def test_names_without_days_say_nothing(name: str):
+    assert all(np.isnat(day) for day in listing.days(name))
 
 
 def _needed(start: str, stop: str, codes=()) -> list[str]:

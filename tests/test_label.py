@@ -26,7 +26,7 @@ from uvisxr.errors import (
 )
 from uvisxr.instrument.detector import Window
 from uvisxr.pds3 import odl
-from uvisxr.pds3.label import looks_like_uvis, read_label
+from uvisxr.pds3.label import _clock, looks_like_uvis, read_label
 from uvisxr.timescales import parse_utc
 
 NAME = "FUV2005_230_15_15"
@@ -149,6 +149,10 @@ def test_occultation_slit(label, state):
 )
 def test_clock_counts_are_in_256ths_or_decimal(label, text, clock):
     np.testing.assert_equal(read_label(label(("1/1503070990.64", text))).clock, clock)
+
+
+def test_digits_of_other_scripts_are_no_clock():
+    assert np.isnan(_clock("1/\u0661\u0665\u0660")) and _clock("1/150") == 150
 
 
 @pytest.mark.parametrize(

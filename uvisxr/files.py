@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import filecmp
 import hashlib
 import logging
 import os
@@ -370,6 +371,17 @@ def same(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> bool:
     if here is not None and there is not None:
         return os.path.samestat(here, there)
     return os.path.realpath(first) == os.path.realpath(second)
+
+
+def equal(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> bool:
+    """Whether two ordinary files hold the same bytes, as far as they can be read.
+
+    It is remembered until one of them changes.
+    """
+    try:
+        return filecmp.cmp(first, second, shallow=False)
+    except OSError:
+        return False
 
 
 def _stat(path: str | os.PathLike[str]) -> os.stat_result | None:

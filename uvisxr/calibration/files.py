@@ -16,7 +16,7 @@ import numpy as np
 from .. import options
 from ..errors import CalibrationError
 from ..fetch import cache_dir
-from ..files import from_variable
+from ..files import equal, from_variable
 from ..instrument.channel import Channel
 from ..instrument.evil import BURN, Burn, burns, public_evil
 from . import formats
@@ -33,7 +33,9 @@ _FLATS: dict[Burn, tuple[float, float]] = {"PRE": (-np.inf, BURN), "POST": (BURN
 _FLAT = "FLATFIELD_{}_{}BURN.txt"
 _EVOLUTION = "{}_CALIBRATION_TIME_EVOLUTION_PARAMETERS.DAT"
 
-_MODIFIER = re.compile(r"(?P<channel>EUV|FUV).*ff_modifier_(?P<sclk>\d+)\.dat", re.IGNORECASE)
+_MODIFIER = re.compile(
+    r"(?P<channel>EUV|FUV).*ff_modifier_(?P<sclk>[0-9]{1,12})\.dat", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,9 +233,17 @@ class Folder:
         return sorted(p.name for p in self.path.iterdir()) if self.path.is_dir() else []
 
     def find(self, name: str) -> Path | None:
-        """Path of the file called `name`, or None."""
-        found = (n for n in self._names() if n.lower() == name.lower())
-        return next((self.path / n for n in found), None)
+        """Path of the file called `name`, or None.
+
+        Raises
+        ------
+        CalibrationError
+            Two are, in upper and lower case, and differ.
+        """
+        found = [self.path / n for n in self._names() if n.lower() == name.lower()]
+        for path in found[1:]:
+            _check_equal(found[0], path)
+        return found[0] if found else None
 
     def lab(self, channel: str) -> Path | None:
         """The channel's laboratory table."""
@@ -256,14 +266,26 @@ class Folder:
         """Epochs (spacecraft clock, s, ascending) and paths of the channel's modifiers.
 
         Modifiers in a subfolder, as the team's archive unpacks, are found too.
+
+        Raises
+        ------
+        CalibrationError
+            Two of one time differ.
         """
         found: dict[int, Path] = {}
         for path in sorted((*self.path.glob("*.*"), *self.path.glob("*/*.*"))):
             match = _MODIFIER.fullmatch(path.name)
             if match and match["channel"].upper() == channel:
-                found.setdefault(int(match["sclk"]), path)
+                _check_equal(found.setdefault(int(match["sclk"]), path), path)
         epochs = sorted(found)
         return np.array(epochs, float), [found[epoch] for epoch in epochs]
+
+
+def _check_equal(first: Path, second: Path) -> None:
+    if first != second and not equal(first, second):
+        raise CalibrationError(
+            f"{first} and {second} stand for the same, and differ: remove the one that is wrong"
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -34,7 +34,7 @@ import spiceypy
 from .. import options
 from ..errors import ArgumentError, CoverageError, KernelError, shortened, warn_user
 from ..fetch import cache_dir
-from ..files import check_name, read_beginning
+from ..files import check_name, equal, read_beginning
 from ..timescales import et_to_utc
 from . import daf
 from .bodies import BARYCENTRE, SPACECRAFT_CODE, SPACECRAFT_FRAME, SUN, code
@@ -103,7 +103,7 @@ def select(
     -----
     UvisWarning
         Some instants have no pointing or no positions, and a file of a folder that may have them
-        cannot be read.
+        cannot be read; or two files of folders have one name, and differ.
     """
     ets = np.unique(np.asarray(ets, float).ravel())
     with LOCK:
@@ -114,6 +114,7 @@ def select(
         found = survey(named, tree(folders), ets, list(codes), frame)
         if folders:
             _check_texts(found, folders)
+        _warn_of_twins(found)
         _check_ephemeris(found, ets, codes)
         if (faults := found.faults_of("SPK")) and not _placed(found, ets, codes):
             warn_user(
@@ -437,6 +438,20 @@ def _check_texts(found: Survey, folders: list[Path]) -> None:
             f"kernels fetch PRODUCT`, which downloads {entry.fetch.name}"
             + "".join(f"; {why}" for why in faults)
         )
+
+
+def _warn_of_twins(found: Survey) -> None:
+    """Warn of files of folders that are called like one that is chosen, and hold something else."""
+    for path in set(found.paths).difference(found.named):
+        for twin in found.files:
+            if twin == path or twin.name.lower() != path.name.lower() or equal(twin, path):
+                continue
+            with contextlib.suppress(KernelError):
+                check_file(twin)
+                warn_user(
+                    f"{path} and {twin} have one name but differ: the first is used; remove the "
+                    "one that is wrong, or name the right one in kernels="
+                )
 
 
 def choose_spk(

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import yaml
 
+from ..errors import ArgumentError
 from ..timescales import date_of
 
-_DAYS = re.compile(r"(\d{2})(\d{3})_(\d{2})(\d{3})")
-_DELIVERY = re.compile(r"^(\d{6})([A-Z]*)_")
+_DAYS = re.compile(r"(\d{2})(\d{3})_(\d{2})(\d{3})", re.ASCII)
+_DELIVERY = re.compile(r"^(\d{6})([A-Z]*)_", re.ASCII)
 
 #: The days of a file with no time limits.
 _ALWAYS = np.datetime64("NaT", "D")
@@ -179,7 +180,10 @@ def days(name: str) -> tuple[np.datetime64, np.datetime64]:
     if match is None:
         return _ALWAYS, _ALWAYS
     year1, day1, year2, day2 = (int(part) for part in match.groups())
-    return date_of(_four_digits(year1), day1), date_of(_four_digits(year2), day2) + 1
+    try:
+        return date_of(_four_digits(year1), day1), date_of(_four_digits(year2), day2) + 1
+    except ArgumentError:
+        return _ALWAYS, _ALWAYS
 
 
 def _four_digits(year: int) -> int:

@@ -336,7 +336,7 @@ def _clock(value: Any) -> float:
     TTT counts 1/256 s, without leading zeros. What is greater than 255 is no such count but a
     decimal fraction, as in labels that were made with another program.
     """
-    match = re.fullmatch(r"\s*1/(\d{1,12})(?:[.:](\d{1,12}))?\s*", str(value or ""))
+    match = re.fullmatch(r"\s*1/([0-9]{1,12})(?:[.:]([0-9]{1,12}))?\s*", str(value or ""))
     if not match:
         return float("nan")
     fraction = match[2] or "0"
