@@ -226,7 +226,7 @@ def test_half_a_text_kernel_is_not_kept(product: Path, cache: Path, server: Serv
     assert not list((cache / NEEDED[1]).parent.iterdir())
 
 
-@pytest.mark.parametrize("path", [NEEDED[0], NEEDED[4]])
+@pytest.mark.parametrize("path", [NEEDED[0], NEEDED[1], NEEDED[4]])
 def test_another_file_than_the_archives_is_not_kept(
     product: Path, cache: Path, server: Server, monkeypatch: pytest.MonkeyPatch, path: str
 ):

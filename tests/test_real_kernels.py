@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 from itertools import pairwise
 from pathlib import Path
 
@@ -201,6 +202,18 @@ def test_the_table_holds_every_pointing_and_ephemeris_file_of_the_archive(root: 
     assert set(table) == wanted
     archived = {entry.fetch.path for entry in listing.kernel_sets() if entry.kind != "planets"}
     assert archived <= set(listed)
+
+
+def test_sizes_and_digests_are_those_of_the_files(root: Path):
+    """Of every file to be fetched that is at hand; of no other one are they known."""
+    known = {}
+    for entry in listing.kernel_sets():
+        file = root / entry.fetch.path
+        raw = file.read_bytes() if file.is_file() else None
+        known[entry.kind] = raw is not None
+        found = (None, None) if raw is None else (len(raw), hashlib.sha256(raw).hexdigest())
+        assert (entry.fetch.size, entry.fetch.sha256) == found
+    assert [kind for kind in known if known[kind]] == ["leap seconds", "clock", "constants"]
 
 
 def test_the_trajectories_of_the_archive_leave_no_gap(root: Path):
