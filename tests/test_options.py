@@ -260,7 +260,7 @@ class TestBatch:
         (tmp_path / "out").mkdir()
         with run.Manifest(tmp_path / "out") as manifest:
             without = prints()
-            with uvisxr.set_options(progress=False, cache=tmp_path):
+            with uvisxr.set_options(progress=False, cache=tmp_path / "empty"):
                 assert prints() == without
             with uvisxr.set_options(calibration=calibration):
                 first = prints()

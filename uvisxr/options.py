@@ -46,11 +46,6 @@ class Options:
     progress: bool | None = None
     threads: int | None = None
 
-    @property
-    def read_from(self) -> list[str]:
-        """Files and folders on which results depend."""
-        return [*(self.kernels or ()), *filter(None, [self.calibration])]
-
 
 class _Kept:
     """What says that an argument is not given, since None takes an option back."""

@@ -30,7 +30,6 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import itertools
 import json
 import math
 import os
@@ -50,6 +49,7 @@ from ..checks import nearest
 from ..dataset import history
 from ..errors import LeftOutWarning, PipelineError, UvisError, shortened, warn_user
 from ..files import read_beginning, real
+from . import reads
 from .hints import expected, fits, takes_path
 
 #: Methods that write files or keep state outside the dataset, and so are not reduction steps.
@@ -113,30 +113,17 @@ class Pipeline:
             ),
         )
 
-    def digest(self, also: Iterable[str] = ()) -> str:
-        """sha256 of the steps and of the state of the files that their arguments name.
+    def digest(self) -> str:
+        """sha256 of the steps and of the state of the files that they read besides the product.
 
-        Files contribute their size and modification time, folders all their files, so that
-        replacing a calibration file or a kernel named in the pipeline makes outputs outdated.
-
-        Parameters
-        ----------
-        also : iterable of str
-            Absolute paths that count too: those of the session's options.
+        Replacing a calibration file or a kernel thus makes outputs outdated, be it named in an
+        argument, by a meta-kernel, by an option or an environment variable, or in the cache.
         """
-        resolved, named = self.resolved(), list(also)
-        parts = [self.text, *named]
-        for values in (resolved.open, *(s.arguments for s in resolved.steps), {"also": named}):
-            for path in _existing_paths(values.values()):
-                files = _below(path) if path.is_dir() else [path]
-                for file in files:
-                    try:
-                        stat = file.stat()
-                    except OSError:
-                        # A link to nothing, for example.
-                        parts.append(f"{file.name} missing")
-                        continue
-                    parts.append(f"{file.name} {stat.st_size} {stat.st_mtime_ns}")
+        parts = [self.text]
+        for step in self.steps:
+            for name, hint in _hints(_methods()[step.name]).items():
+                if takes_path(hint):
+                    parts += reads.states(name, step.arguments.get(name), self.folder)
         return hashlib.sha256(os.fsencode("\n".join(parts))).hexdigest()
 
     def apply(
@@ -232,9 +219,6 @@ def load(pipeline: str | Path | Iterable[Any]) -> Pipeline:
 #: Longest file of a pipeline, in bytes; how deep its values may lie in one another; and how many
 #: there may be, with those that aliases repeat.
 _LONGEST, _DEEP, _MOST = 2**16, 50, 50_000
-
-#: How many files the folders that arguments name may hold.
-_FILES = 200_000
 
 
 class _Loader(yaml.SafeLoader):
@@ -468,22 +452,3 @@ def _absolute(value: Any, folder: Path) -> Any:
     if isinstance(value, str) and value and os.path.exists(folder / value):  # noqa: PTH110
         return str((folder / value).absolute())
     return value
-
-
-def _below(folder: Path) -> list[Path]:
-    """What is in a folder and those below, sorted."""
-    found = list(itertools.islice(folder.rglob("*"), _FILES + 1))
-    if len(found) > _FILES:
-        raise PipelineError(
-            f"{folder}, which an argument names, holds more than {_FILES} files: name the folder "
-            "of what is needed"
-        )
-    return sorted(found)
-
-
-def _existing_paths(values: Iterable[Any]) -> Iterable[Path]:
-    for value in values:
-        if isinstance(value, list):
-            yield from _existing_paths(value)
-        elif isinstance(value, str) and Path(value).is_absolute() and os.path.exists(value):  # noqa: PTH110
-            yield Path(value)

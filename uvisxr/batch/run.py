@@ -155,11 +155,12 @@ def process(
     """Run a pipeline on every product of some sources and write one NetCDF file for each.
 
     An output is left alone if it has the size it was written with, and was made from the same label
-    and data file (judged by size and modification time), the same pipeline (including the files its
-    arguments name), the same `kernels` and `calibration` of `uvisxr.set_options`, which the workers
-    have too, the same `compact` and the same package version. Failed products are tried again, and
-    so are those of which a step failed and was left out. A product whose output has the name of a
-    file that uvisxr did not write fails, and the file stays.
+    and data file (judged by size and modification time), the same pipeline, the same files that its
+    steps read besides (kernels and calibration files, whether arguments, meta-kernels, environment
+    variables or `uvisxr.set_options` name them, which the workers have too, or they are in the
+    cache), the same `compact` and the same package version. Failed products are tried again, and so
+    are those of which a step failed and was left out. A product whose output has the name of a file
+    that uvisxr did not write fails, and the file stays.
 
     Parameters
     ----------
@@ -417,7 +418,7 @@ class _Batch:
         self, products: Iterable[sources.Product]
     ) -> Iterator[tuple[work.Job, ExportError | None]]:
         """The products that need processing, and why one must not be; counts the others."""
-        text = f"{__version__} {self.steps.digest(options.current().read_from)}"
+        text = f"{__version__} {self.steps.digest()}"
         text += " compact" if self.compact else ""
         recipe = hashlib.sha256(text.encode()).hexdigest()
         folder = str(self.manifest.path.parent)
