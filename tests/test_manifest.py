@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -120,6 +121,28 @@ def test_what_is_no_ordinary_file(tmp_path: Path):
             with pytest.raises(ExportError, match="no ordinary file"):
                 kind(tmp_path)
         path.rmdir() if path.is_dir() else path.unlink()
+
+
+@pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to])
+def test_nothing_is_appended_to_a_file_of_another_name(tmp_path: Path, link: Callable):
+    mine, path = tmp_path / "mine", tmp_path / "out" / manifest.NAME
+    path.parent.mkdir()
+    lines(tmp_path, DONE)
+    (tmp_path / manifest.NAME).rename(mine)
+    before = mine.read_bytes()
+    link(path, mine)
+    with pytest.raises(ExportError, match="it is a link, has other names too, or is no ordinary"):
+        manifest.Manifest(path.parent)
+    assert mine.read_bytes() == before
+    # Those who read only may read it.
+    assert list(manifest.read(path)) == [DONE]
+
+
+def test_a_link_to_nothing_is_not_made_a_file(tmp_path: Path):
+    (tmp_path / manifest.NAME).symlink_to(tmp_path / "mine")
+    with pytest.raises(ExportError, match="it is a link"):
+        manifest.Manifest(tmp_path)
+    assert not (tmp_path / "mine").exists()
 
 
 @pytest.mark.parametrize("again", [False, True])

@@ -161,15 +161,20 @@ class Manifest(Known):
     Raises
     ------
     ExportError
-        Another batch is writing to the folder, or the manifest cannot be opened.
+        Another batch is writing to the folder, or the manifest cannot be opened, is a link or has
+        other names: the file that lines would be appended to may be somebody's.
     """
 
     def __init__(self, folder: str | Path):
         path = Path(folder) / NAME
-        if os.path.lexists(path) and not path.is_file():
-            raise ExportError(
-                f"cannot open {path}: it is no ordinary file; remove it, or choose another --out"
-            )
+        if os.path.lexists(path):
+            there = path.lstat()
+            if not stat.S_ISREG(there.st_mode) or there.st_nlink > 1:
+                raise ExportError(
+                    f"cannot open {path}: it is a link, has other names too, or is no ordinary "
+                    "file, and lines are appended to it; put a copy in its place or remove it, or "
+                    "choose another --out"
+                )
         try:
             # Unbuffered, so that what a full disk refused is not retried on closing.
             self._stream = path.open("ab", buffering=0)
