@@ -180,15 +180,21 @@ def test_a_scheduler_by_address(
 
 
 def test_stale_temporary_files_go(archive: Path, tmp_path: Path):
-    stale = tmp_path / f"{batch._PARTIAL}0123"
+    with batch._partial_folder(tmp_path) as stale:
+        pass
     stale.mkdir()
     (stale / "half.nc").write_bytes(b"half")
+    mine = [".partial-mine", ".partial-", f"{stale.name}0", stale.name.upper(), f"x{stale.name}"]
+    for name in mine:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a").touch()
     list(batch.plan(archive, STEPS, tmp_path))
     assert stale.is_dir()
     with batch._partial_folder(tmp_path) as partial:
         assert not stale.exists()
         assert partial.is_dir()
-    assert not left_over(tmp_path)
+    assert sorted(left_over(tmp_path)) == sorted(mine)
+    assert all((tmp_path / name / "a").is_file() for name in mine)
 
 
 class InProcess:

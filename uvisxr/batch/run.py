@@ -49,7 +49,9 @@ _SHOWN = 20
 #: Longest time limit of a product, s.
 _LONGEST = 1e6
 
+#: Names of folders for unfinished files.
 _PARTIAL = ".partial-"
+_LEFT = re.compile(rf"{re.escape(_PARTIAL)}[0-9a-f]{{32}}")
 
 #: Bytes that are no text, as Python has them in names of files; and backslashes.
 _NO_NAME = re.compile(r"[\udc80-\udcff\\]")
@@ -354,7 +356,7 @@ def _partial_folder(folder: Path) -> Iterator[Path]:
     driver finds its folder gone and cannot finish anything.
     """
     with os.scandir(folder) as entries:
-        left = [entry.path for entry in entries if entry.name.startswith(_PARTIAL)]
+        left = [entry.path for entry in entries if _LEFT.fullmatch(entry.name)]
     for stale in left:
         shutil.rmtree(stale, ignore_errors=True)
     partial = folder / f"{_PARTIAL}{uuid.uuid4().hex}"
