@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -127,6 +128,32 @@ def test_names_that_cannot_be_decoded(in_process, tmp_path: Path, where: str):
     (made,) = out.glob("*.nc")
     with xr.open_dataset(made) as ds:
         assert "rate" in ds
+
+
+def test_names_that_become_one(tmp_path: Path):
+    """What takes the place of bytes that are no text may itself be in a name."""
+    labels = few(tmp_path / "in", 4)
+    names = [b"A\\\xff", b"A%5C\xff", b"A%5C%FF", b"A\\%FF"]
+    for label, name in zip(labels, names, strict=True):
+        for path in (label, label.with_suffix(".DAT")):
+            path.rename(path.with_stem(os.fsdecode(name)))
+    outputs = [output for _, output in batch.plan(tmp_path / "in", STEPS, tmp_path / "out")]
+    assert len(outputs) == len(set(outputs)) == 4
+    assert all(output.startswith("A%5C%FF") for output in outputs)
+
+
+@pytest.mark.parametrize(
+    "owner", ["", ".", "..", "/", "//", "/..", "~", "\n", "/dev/zero", "FIFO", "x" * 4000, "\udcff"]
+)
+def test_labels_of_manifests_that_are_no_files(tmp_path: Path, owner: str):
+    (label,), out = few(tmp_path / "in", 1), tmp_path / "out"
+    out.mkdir()
+    if owner == "FIFO":
+        owner = str(tmp_path / owner)
+        os.mkfifo(owner)
+    record = {"output": f"{label.stem}.nc", "label": owner, "fingerprint": "f", "status": "failed"}
+    (out / manifest.NAME).write_text(json.dumps(record) + "\n")
+    assert list(batch.plan(label, STEPS, out)) == [(str(label), f"{label.stem}.nc")]
 
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), 1e9, "5", True])

@@ -468,7 +468,7 @@ class _Batch:
         """A name for the output that stays the same in later runs, and the label that counts.
 
         The first of several products with the same name gets that name; the others also get a mark
-        for their folder. If an earlier run made the output from a copy of the product, there is
+        for their path. If an earlier run made the output from a copy of the product, there is
         still one output, and one of the two labels counts.
         """
         label = str(product.label)
@@ -478,7 +478,7 @@ class _Batch:
         owner = self.manifest.owner(plain) or label
         name, taken = plain, product.label
         # A label that is gone has been moved, so its output may be made from the new location.
-        if owner != label and os.path.exists(owner):  # noqa: PTH110 - whatever text it is
+        if owner != label and os.path.isfile(owner):  # noqa: PTH113 - whatever text it is
             counts = sources.same(Path(owner), product.label)
             name, taken = (marked, taken) if counts is None else (plain, counts)
         if self.manifest.owner(name) != label:
@@ -504,9 +504,10 @@ class _Batch:
 
 
 def _names(product: sources.Product) -> tuple[str, str]:
-    """Names that a product's output can have: its own, and that with a mark of its folder."""
-    mark = hashlib.sha256(os.fsencode(product.label.parent)).hexdigest()[:8]
-    # The library of NetCDF opens neither names that are no text nor those with a backslash.
+    """Names that a product's output can have: its own, and that with a mark of its path."""
+    mark = hashlib.sha256(os.fsencode(product.label)).hexdigest()[:8]
+    # The library of NetCDF opens neither names that are no text nor those with a backslash. What
+    # takes their place may be in other names too, also of the same folder.
     name = _NO_NAME.sub(lambda match: f"%{ord(match[0]) & 0xFF:02X}", product.name)
     return f"{name}.nc", f"{name}-{mark}.nc"
 
