@@ -49,7 +49,6 @@ from ..checks import nearest
 from ..dataset import history
 from ..errors import LeftOutWarning, PipelineError, UvisError, shortened, warn_user
 from ..files import read_beginning, real
-from . import reads
 from .hints import expected, fits, takes_path
 
 #: Methods that write files or keep state outside the dataset, and so are not reduction steps.
@@ -119,6 +118,9 @@ class Pipeline:
         Replacing a calibration file or a kernel thus makes outputs outdated, be it named in an
         argument, by a meta-kernel, by an option or an environment variable, or in the cache.
         """
+        # Not needed to check a pipeline or to run it.
+        from . import reads
+
         parts = [self.text]
         for step in self.steps:
             for name, hint in _hints(_methods()[step.name]).items():
