@@ -386,11 +386,13 @@ Conventions
 The label's other keywords are attributes in lower case, if all products agree on the value.
 """
 
+# First of all: from here on Ctrl-C ends the command in one line.
+from . import command as _command
+
+# isort: split
 import logging
-import sys
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from . import registration as _registration
@@ -471,5 +473,5 @@ def __dir__() -> list[str]:
 
 # The command says its version or help without xarray, which takes half a second to import; what it
 # runs then registers the accessor itself.
-if PurePath(*map(str, getattr(sys, "argv", [])[:1])).name not in ("uvisxr", "uvisxr.exe"):
+if not _command.is_this():
     _registration.register()
