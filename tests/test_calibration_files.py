@@ -18,34 +18,60 @@ def folder(tmp_path_factory):
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_lab_table_is_two_blocks(tmp_path, end):
-    path = tmp_path / "FUV_1999_Lab_Cal.dat"
-    rows = ["a title", " 1100. 1. .1  1300. 3. .3", " 1200. 2. .2  1400. 4. .4", ""]
-    path.write_bytes(end.join(rows).encode())
-    lab = formats.read_lab(path)
-    np.testing.assert_array_equal(lab.wl, [1100, 1200, 1300, 1400])
-    np.testing.assert_array_equal(lab.sensitivity, [1, 2, 3, 4])
-    np.testing.assert_array_equal(lab.error, [0.1, 0.2, 0.3, 0.4])
+    path = calfiles.write_lab(tmp_path / "FUV_1999_Lab_Cal.dat", end)
+    raw = path.read_bytes()
+    path.write_bytes(
+        raw.replace(b"1134.0 60.0 6.0", b"1134.0 7.0 0.5").replace(b"1950.0 60", b"1950.0 2")
+    )
+    lab = formats.read_lab(path, "FUV")
+    np.testing.assert_array_equal(lab.wl, np.linspace(1100, 1950, 26))
+    np.testing.assert_array_equal(lab.sensitivity, [60, 7, *[60] * 23, 2])
+    np.testing.assert_array_equal(lab.error, [6, 0.5, *[6] * 24])
+
+
+def test_lab_table_cut_short(tmp_path):
+    """Wherever it is cut, but for its last line break, it says what is missing."""
+    path = calfiles.write_lab(tmp_path / "FUV_1999_Lab_Cal.dat", "\r\n")
+    raw = path.read_bytes()
+    for size in range(len(raw) - 1):
+        path.write_bytes(raw[:size])
+        with pytest.raises(CalibrationError, match=r"FUV_1999_Lab_Cal\.dat: "):
+            formats.read_lab(path, "FUV")
+    path.write_bytes(b"\r\n".join(raw.splitlines()[:6]) + b"\r\n")
+    with pytest.raises(CalibrationError, match="5 rows of the table's 13: it was cut short; "):
+        formats.read_lab(path, "FUV")
+    path.write_bytes(raw[:-2])
+    with pytest.raises(CalibrationError, match="its last line has no end: it was cut short"):
+        formats.read_lab(path, "FUV")
+
+
+def test_lab_table_that_does_not_reach_the_end(tmp_path):
+    """Of one with more rows than the team's, some are lost."""
+    path = calfiles.write_lab(tmp_path / "FUV_1999_Lab_Cal.dat", rows=20)
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-3]))
+    with pytest.raises(CalibrationError, match=r"1100 to 1884\.6 angstrom, .* 1130 to 1900: part"):
+        formats.read_lab(path, "FUV")
 
 
 def test_lab_table_out_of_order(tmp_path):
     path = tmp_path / "FUV_1999_Lab_Cal.dat"
     path.write_text("a title\n 1300. 1. .1  1100. 3. .3\n")
     with pytest.raises(CalibrationError, match=r"FUV_1999_Lab_Cal\.dat.*ascending"):
-        formats.read_lab(path)
+        formats.read_lab(path, "FUV")
 
 
 def test_lab_table_of_words(tmp_path):
     path = tmp_path / "EUV_1999_Lab_Cal.dat"
     path.write_text("a title\n<html>not found</html>\n")
     with pytest.raises(CalibrationError, match=r"not a table.*uvisxr calibration fetch"):
-        formats.read_lab(path)
+        formats.read_lab(path, "FUV")
 
 
 def test_empty_file(tmp_path):
     path = tmp_path / "EUV_1999_Lab_Cal.dat"
     path.write_text("")
     with pytest.raises(CalibrationError, match="rows of 6"):
-        formats.read_lab(path)
+        formats.read_lab(path, "FUV")
 
 
 @pytest.mark.parametrize("channel", ["FUV", "EUV"])
@@ -290,16 +316,15 @@ def test_without_flat_field_and_trend_nothing_is_looked_for(monkeypatch):
 
 
 def test_laboratory_table_of_the_folder_wins(tmp_path):
-    path = tmp_path / "FUV_1999_Lab_Cal.dat"
-    path.write_text("t\n1100. 60. 6. 1950. 60. 6.\n")
+    path = calfiles.write_lab(tmp_path / "FUV_1999_Lab_Cal.dat")
     found = load(FUV, CLOCK, False, None, tmp_path)
-    np.testing.assert_array_equal(found.lab.wl, [1100, 1950])
+    np.testing.assert_array_equal(found.lab.wl[[0, -1]], [1100, 1950])
     assert found.files == (path,)
 
 
 def test_a_set_names_all_its_files(tmp_path):
     folder = calfiles.folder(tmp_path)
-    (folder / "FUV_1999_Lab_Cal.dat").write_text("t\n1100. 60. 6. 1950. 60. 6.\n")
+    calfiles.write_lab(folder / "FUV_1999_Lab_Cal.dat")
     assert names(load(FUV, CLOCK, True, "evolution", folder)) == [
         "FUV_1999_Lab_Cal",
         "FUV_CALIBRATION_TIME_EVOLUTION_PARAMETERS",
@@ -345,7 +370,7 @@ def test_words_that_only_python_takes_for_numbers(tmp_path, word):
     path = tmp_path / "FUV_1999_Lab_Cal.dat"
     path.write_text(f"a title\n 1100. {word} .1  1300. 3. .3\n", encoding="latin-1")
     with pytest.raises(CalibrationError, match=r"FUV_1999_Lab_Cal\.dat: "):
-        formats.read_lab(path)
+        formats.read_lab(path, "FUV")
 
 
 def test_a_title_that_has_swallowed_a_row(tmp_path):
@@ -354,7 +379,7 @@ def test_a_title_that_has_swallowed_a_row(tmp_path):
     for title in ("a title ", "a title"):
         path.write_text(title + rows)
         with pytest.raises(CalibrationError, match="a line break is lost"):
-            formats.read_lab(path)
+            formats.read_lab(path, "FUV")
 
 
 @pytest.mark.parametrize(

@@ -180,7 +180,7 @@ def test_spica_trend_is_linear_between_epochs(rings, data):
 
 def test_laboratory_tables_of_the_package_are_the_teams(data):
     for channel in ("FUV", "EUV"):
-        real = formats.read_lab(data / "calibration" / f"{channel}_1999_Lab_Cal.dat")
+        real = formats.read_lab(data / "calibration" / f"{channel}_1999_Lab_Cal.dat", channel)
         ours = formats.package_lab(channel)
         for name in ("wl", "sensitivity", "error"):
             np.testing.assert_array_equal(getattr(real, name), getattr(ours, name))

@@ -363,7 +363,7 @@ def test_modifier_that_is_not_positive_is_evil(tmp_path):
 
 
 def test_laboratory_table_of_the_folder_wins(tmp_path):
-    (tmp_path / "FUV_1999_Lab_Cal.dat").write_text("t\n1100. 60. 6. 1950. 60. 6.\n")
+    calfiles.write_lab(tmp_path / "FUV_1999_Lab_Cal.dat")
     t = loaded(path=tmp_path)
     np.testing.assert_allclose(t.sensitivity[0, 2:62], 0.78)
     np.testing.assert_allclose(t.error[0, 2:62], 0.078)

@@ -158,7 +158,7 @@ def test_calibration_files_are_read(tmp_path):
         calibration_files.write(tmp_path, name, seed=3)
     folder = files.Folder.choose(tmp_path)
     for name in ("FUV", "EUV"):
-        table, own = formats.read_lab(folder.lab(name)), formats.package_lab(name)
+        table, own = formats.read_lab(folder.lab(name), name), formats.package_lab(name)
         np.testing.assert_allclose(table.sensitivity, own.sensitivity, rtol=1e-5)
         flat = formats.read_flat(folder.flat(name, "POST"))
         assert 0.13 < np.isnan(flat[2:62]).mean() < 0.16

@@ -136,6 +136,13 @@ def test_no_star_is_lost(ds, tmp_path, text):
     assert starred(ds.uvis.stars.load(path)) == [[1, 2], [3, 4]]
 
 
+def test_a_file_of_ours_that_was_cut_short(ds, tmp_path):
+    path = ds.uvis.flag([(2, 41)], "star").uvis.stars.save(tmp_path / "stars.txt")
+    path.write_text(path.read_text()[:-2])
+    with pytest.raises(ArgumentError, match=r"stars\.txt: .* cut short"):
+        ds.uvis.stars.load(path)
+
+
 def test_an_empty_file_flags_nothing(ds, tmp_path):
     xr.testing.assert_equal(ds.uvis.stars.load(written(tmp_path, "")).quality, ds.quality)
 

@@ -262,6 +262,19 @@ def test_td1_table(tmp_path):
     assert found.magnitude.values[0] == pytest.approx(expected, abs=2e-3)
 
 
+def test_tables_that_may_have_been_cut_short(tmp_path, monkeypatch):
+    path = tmp_path / "stars.csv"
+    path.write_text("ra,dec,magnitude\n10,-20,4.5\n20,30,1.0")
+    with pytest.warns(UvisWarning, match=r"stars\.csv: its last line has no end: if .* missing"):
+        read(path)
+    table = tmp_path / "catalog.dat"
+    table.write_text("".join(_td1_line(7, k, 1.0, 0.5, 100, 3, -12) + "\n" for k in range(3)))
+    with pytest.warns(UvisWarning, match=r"catalog\.dat: it has 3 of the table's 31215 lines"):
+        read(table)
+    monkeypatch.setattr("uvisxr.stars.catalogue._SURVEY", 3)
+    assert read(table).sizes["star"] == 3
+
+
 def test_td1_table_that_is_none(tmp_path):
     path = tmp_path / "catalog.dat"
     path.write_text("this is not a catalogue of stars at all, but a line of prose\n" * 3)

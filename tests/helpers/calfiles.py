@@ -53,6 +53,14 @@ def write_flat(path: Path, flat: np.ndarray) -> None:
     path.write_text("\n".join([path.stem, *lines]) + "\n")
 
 
+def write_lab(path: Path, end: str = "\n", rows: int = 13) -> Path:
+    """A laboratory table like the team's of the FUV: 60 +- 6 at wavelengths from 1100 to 1950."""
+    wl = np.linspace(1100, 1950, 2 * rows).reshape(2, rows).T
+    lines = ["  ".join(f"{x:.1f} 60.0 6.0" for x in pair) for pair in wl]
+    path.write_bytes(end.join(["a title", *lines, ""]).encode())
+    return path
+
+
 def folder(path: Path, name: str = "FUV", evil: float = 0.1) -> Path:
     """A folder with flat fields, two modifiers and an exponential evolution, from a fixed seed."""
     rng = np.random.default_rng(11)

@@ -99,6 +99,6 @@ def _read(path: Path, name: str) -> None:
     elif name.endswith(".SAV"):
         formats.read_spica(path, "FUV")
     elif "LAB_CAL" in name:
-        formats.read_lab(path)
+        formats.read_lab(path, name[:3])
     else:
         formats.read_evolution(path)

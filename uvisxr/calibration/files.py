@@ -152,7 +152,7 @@ def load(
     return CalibrationSet(
         channel=channel,
         clock=clock,
-        lab=formats.package_lab(name) if lab is None else formats.read_lab(lab),
+        lab=formats.package_lab(name) if lab is None else formats.read_lab(lab, name),
         trend=None if found.trend is None else _read_trend(found.trend, name, trend),
         flat_fields=tuple(
             FlatField(formats.read_flat(file), *_FLATS[burn])

@@ -148,22 +148,40 @@ def _lab(path: Path, points: np.ndarray) -> Lab:
 
 
 @_remembered
-def read_lab(path: Path) -> Lab:
+def read_lab(path: Path, channel: str) -> Lab:
     """Read a `*_1999_Lab_Cal.dat`: a title, then two blocks of (wl, sensitivity, error).
+
+    Parameters
+    ----------
+    path : path
+    channel : {"FUV", "EUV"}
 
     Raises
     ------
     CalibrationError
-        The file is missing or does not have six columns.
+        The file is missing, does not have six columns, or was cut short: it has fewer rows than the
+        channel's table, or does not reach as far.
     """
     rows = _numbers(path, 6, 3 * _POINTS)
-    return _lab(path, np.concatenate([rows[:, :3], rows[:, 3:]]))
+    lab, known = _lab(path, np.concatenate([rows[:, :3], rows[:, 3:]])), package_lab(channel).wl
+    if lab.wl.size < known.size:
+        raise _malformed(
+            path, f"{len(rows)} rows of the table's {known.size // 2}: it was cut short"
+        )
+    if lab.wl[0] > known[0] or lab.wl[-1] < known[-1]:
+        raise _malformed(
+            path,
+            f"wavelengths of {lab.wl[0]:g} to {lab.wl[-1]:g} angstrom, of the table's "
+            f"{known[0]:g} to {known[-1]:g}: part of it is missing",
+        )
+    return lab
 
 
 def _numbers(path: Path, columns: int, most: int) -> np.ndarray:
     """Numbers after the title line of a text file, in rows; no more than so many."""
     # The files occur with all three kinds of line ending.
-    title, *lines = _bytes(path).splitlines() or [b""]
+    raw = _bytes(path)
+    title, *lines = raw.splitlines() or [b""]
     body = b"\n".join(lines)
     # Python's float() would also take inf, infinity and 1_000.
     strange = _NAN.sub(b"", body).translate(None, _NUMBERS)
@@ -175,6 +193,8 @@ def _numbers(path: Path, columns: int, most: int) -> np.ndarray:
         raise _malformed(path, f"{len(words)} numbers do not make rows of {columns}")
     if len(words) > most:
         raise _malformed(path, f"{len(words)} numbers, more than {most}")
+    if not raw.endswith((b"\r", b"\n")):
+        raise _malformed(path, "its last line has no end: it was cut short")
     # One of a row may be joined to the title's last word.
     if columns > 1 and _is_row(title.split()[1 - columns :]):
         raise _malformed(path, "its title line ends in numbers: a line break is lost")

@@ -37,7 +37,7 @@ import spiceypy
 import xarray as xr
 
 from .. import checks, fetch
-from ..errors import ArgumentError, FetchError
+from ..errors import ArgumentError, FetchError, warn_user
 from ..files import read_whole
 from ..kernels.session import LOCK
 from ..numerics import sphere
@@ -55,6 +55,9 @@ _TD1 = {
     "error": slice(97, 102),
     "power": slice(102, 106),
 }
+
+#: Lines of II/59B.
+_SURVEY = 31_215
 
 #: Letters of a line up to the power of ten: of twice as many a line break is lost.
 _TD1_LENGTH = 106
@@ -146,6 +149,12 @@ def read(path: str | Path | None = None, faintest: float | None = None) -> xr.Da
         The file is missing or is not a catalogue (the message names file and line), or `faintest`
         is not a number.
 
+    Warns
+    -----
+    UvisWarning
+        A text that is not packed may have been cut short: its last line has no end, or there are
+        fewer than the lines of II/59B.
+
     Examples
     --------
     >>> stars = read(faintest=1.0)
@@ -155,13 +164,14 @@ def read(path: str | Path | None = None, faintest: float | None = None) -> xr.Da
     if faintest is not None:
         checks.number("faintest", faintest, "a magnitude")
     name = _PACKAGED if path is None else str(path)
-    raw = _bytes(path)
+    raw, packed = _bytes(path)
+    is_csv = path is None or ".csv" in "".join(Path(path).suffixes).lower()
     if raw.startswith(_NPY_MAGIC):
         columns = _read_npy(raw, name)
-    elif path is None or ".csv" in "".join(Path(path).suffixes).lower():
-        columns = _read_csv(_decoded(raw, name), name)
     else:
-        columns = _read_td1(_decoded(raw, name), name)
+        columns = (_read_csv if is_csv else _read_td1)(_decoded(raw, name), name)
+        if not packed:
+            _warn_if_cut(raw, name, _SURVEY if not is_csv else 0)
     if not (np.abs(columns["dec"]) <= 90).all() or not np.isfinite(columns["ra"]).all():
         raise ArgumentError(f"{name}: ra and dec must be degrees, dec from -90 to 90")
     keep = np.argsort(columns["magnitude"], kind="stable")
@@ -252,15 +262,29 @@ def julian_year(et: np.ndarray) -> np.ndarray:
     return 2000.0 + np.asarray(et) / (365.25 * 86400.0)
 
 
-def _bytes(path: str | Path | None) -> bytes:
+def _bytes(path: str | Path | None) -> tuple[bytes, bool]:
+    """What a file holds, and whether it was packed."""
     if path is None:
-        return (package_files("uvisxr") / "data" / "stars.csv").read_bytes()
+        return (package_files("uvisxr") / "data" / "stars.csv").read_bytes(), False
     path = Path(path).expanduser()
     try:
         raw = read_whole(path, _MOST)
-        return _unpacked(raw) if raw[:2] == b"\x1f\x8b" else raw
+        packed = raw.startswith(b"\x1f\x8b")
+        return _unpacked(raw) if packed else raw, packed
     except (OSError, zlib.error) as error:
         raise _unreadable(path, error) from None
+
+
+def _warn_if_cut(raw: bytes, name: str, least: int) -> None:
+    """Warn of a text that no sum says to be whole, if its end or some of its lines are missing."""
+    lines = raw.count(b"\n")
+    if not raw.endswith((b"\n", b"\r")):
+        what = "its last line has no end"
+    elif lines < least:
+        what = f"it has {lines} of the table's {least} lines"
+    else:
+        return
+    warn_user(f"{name}: {what}: if the file was cut short, stars are missing")
 
 
 def _unpacked(raw: bytes) -> bytes:

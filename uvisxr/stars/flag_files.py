@@ -64,9 +64,10 @@ def load(ds: xr.Dataset, path: str | Path, columns: Columns | None = None) -> xr
     Raises
     ------
     ArgumentError
-        The file is missing; its header is not one of `save` and names columns, and `columns` is not
-        given, or is one of `save` and says otherwise than `columns`; a line is not two whole
-        numbers or names a spectrum not in the dataset; or `columns` is unknown.
+        The file is missing, or one of `save` that was cut short; its header is not one of `save`
+        and names columns, and `columns` is not given, or is one of `save` and says otherwise than
+        `columns`; a line is not two whole numbers or names a spectrum not in the dataset; or
+        `columns` is unknown.
 
     Examples
     --------
@@ -88,6 +89,8 @@ def load(ds: xr.Dataset, path: str | Path, columns: Columns | None = None) -> xr
         raise ArgumentError(f"cannot read the star file {path}: {error}") from None
     lines = [(i, line) for i, line in enumerate(text.splitlines(), start=1) if line.strip()]
     order: Columns = columns or "exposure pixel"
+    if lines and _said(lines[0][1]) and not text.endswith("\n"):
+        raise ArgumentError(f"{path}: its last line has no end: it was cut short; save it again")
     rows = []
     for number, line in lines:
         heading = number == lines[0][0] and not _NUMBER.search(line)
