@@ -14,7 +14,15 @@ from typing import Any
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from .. import fetch
-from ..errors import ArgumentError, FetchError, LabelError, NotFoundError, ProductError, UvisError
+from ..errors import (
+    ArgumentError,
+    FetchError,
+    LabelError,
+    NotFoundError,
+    ProductError,
+    UvisError,
+    shortened,
+)
 from ..files import inside
 from . import packed, pairs
 from .archive import data_size
@@ -99,7 +107,9 @@ def _place(url: str) -> tuple[SplitResult, Path]:
     server = host if port is None else f"{host}_{port}"
     parts_of_host = host.rstrip(".").split(".")
     if ":" not in host and not all(0 < len(part.encode()) < 64 for part in parts_of_host):
-        raise ArgumentError(f"{url} is not the URL of a product: no server has that name")
+        raise ArgumentError(
+            f"{shortened(url, _LONGEST)} is not the URL of a product: no server has that name"
+        )
     try:
         if parts.query or parts.fragment:
             raise ArgumentError("? or #")
@@ -108,8 +118,9 @@ def _place(url: str) -> tuple[SplitResult, Path]:
         )
     except ArgumentError as error:
         raise ArgumentError(
-            f"{url} is not the plain URL of a product ({error}): leave out what follows "
-            f"? or #, and .., letters that are not printed, and names of more than {_LONGEST} bytes"
+            f"{shortened(url, _LONGEST)} is not the plain URL of a product ({error}): leave out "
+            "what follows ? or #, and .., letters that are not printed, and names of more than "
+            f"{_LONGEST} bytes"
         ) from None
     return parts, place.parent
 
