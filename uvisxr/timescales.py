@@ -35,6 +35,9 @@ _LEAPS = np.array(
     "datetime64[ns]",
 )
 
+#: Days from the launch of Cassini to the day after its end.
+FLIGHT = np.datetime64("1997-10-15"), np.datetime64("2017-09-16")
+
 _SECOND = 1_000_000_000
 _DAY = 86_400 * _SECOND
 

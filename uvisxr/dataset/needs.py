@@ -19,6 +19,7 @@ import xarray as xr
 from ..errors import ArgumentError, LabelError, MissingStepError
 from ..instrument.channel import N_BANDS, N_LINES, SlitName, slit_name
 from ..instrument.channel import channel as find_channel
+from ..timescales import FLIGHT, utc_to_et
 from .conventions import RADIANCE
 from .fields import SIGHTLINE
 
@@ -48,8 +49,8 @@ _ENDS = {"line": N_LINES, "band": N_BANDS}
 #: Variables in seconds.
 _SECONDS = ("exposure", "et")
 
-#: `et` between whose ends all of Cassini's flight lies, 1996-10-31 to 2019-01-06.
-_FLIGHT = (-1e8, 6e8)
+#: `et` of the ends of Cassini's flight.
+_FLIGHT = tuple(utc_to_et(np.array(FLIGHT)).tolist())
 
 #: Angstrom, beyond all of the detector's, in any unit near it.
 _LONGEST = 1e5
@@ -483,7 +484,7 @@ def _check_numbers(ds: xr.Dataset, step: str, name: str) -> None:
         raise ArgumentError(
             f"{step}: et holds times that are missing, as after reindex or an outer join, or not "
             "of Cassini's flight: leave those exposures out with "
-            f"ds.sel(pic=(ds.et > {first:.0e}) & (ds.et < {last:.0e}))"
+            f"ds.sel(pic=(ds.et > {first:.0f}) & (ds.et < {last:.0f}))"
         )
     if name in _ENDS and ((values < 0) | (values >= _ENDS[name])).any():
         raise ArgumentError(

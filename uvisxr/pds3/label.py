@@ -27,7 +27,7 @@ from ..errors import (
 from ..files import inside, real
 from ..instrument.channel import Optics, optics_of, slit_name
 from ..instrument.detector import Window
-from ..timescales import Instant, parse_instant
+from ..timescales import FLIGHT, Instant, parse_instant
 from . import objects, odl, pairs, pds4, unsaid
 
 #: How much of a file is searched for the signs of a UVIS label.
@@ -35,9 +35,6 @@ _SNIFF_BYTES = 4096
 
 #: Shortest and longest credible exposure, s; those of UVIS last from 1/8 s to a few minutes.
 _SHORTEST, _LONGEST = 1e-3, 1e6
-
-#: Days from the launch of Cassini to the day after its end.
-_FLIGHT = np.datetime64("1997-10-15"), np.datetime64("2017-09-16")
 
 #: What names of products consist of.
 _NAME = re.compile(r"[\w.-]{1,80}", re.ASCII)
@@ -323,9 +320,9 @@ def _start(value: Any) -> Instant | None:
         start = None if value is None else parse_instant(str(value))
     except ArgumentError as error:
         raise LabelError(f"START_TIME: {error}") from error
-    if start is not None and not _FLIGHT[0] <= start.utc < _FLIGHT[1]:
+    if start is not None and not FLIGHT[0] <= start.utc < FLIGHT[1]:
         raise LabelError(
-            f"START_TIME: {value} lies outside the flight of Cassini, {_FLIGHT[0]} to {_FLIGHT[1]}"
+            f"START_TIME: {value} lies outside the flight of Cassini, {FLIGHT[0]} to {FLIGHT[1]}"
         )
     return start
 
