@@ -385,7 +385,7 @@ def test_a_label_is_a_short_file(label, tmp_path):
     endless = tmp_path / f"{NAME}_ZERO.LBL"
     endless.symlink_to("/dev/zero")
     for path in (pipe, endless):
-        with pytest.raises(LabelError, match="is no file"):
+        with pytest.raises(LabelError, match="it is no ordinary file"):
             read_label(path)
 
 

@@ -90,7 +90,7 @@ def test_a_named_pipe_is_no_label(tmp_path: Path):
     os.mkfifo(tmp_path / "x.LBL")
     os.mkfifo(tmp_path / "FUV2005_230_15_15.LBL")
     assert names(expand(tmp_path)) == ["FUV2005_230_15_15"]
-    with pytest.raises(LabelError, match="is no file"):
+    with pytest.raises(LabelError, match="it is no ordinary file"):
         uvisxr.open_observation(tmp_path)
 
 

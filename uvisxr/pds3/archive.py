@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
 from .. import fetch
-from ..errors import ArgumentError, FetchError, LabelError, NotFoundError, warn_user
+from ..errors import ArgumentError, FetchError, LabelError, NotFoundError, shortened, warn_user
 from ..files import inside
 from . import identifier, packed, pairs
 from .index import read as read_index
@@ -310,7 +310,9 @@ def _check_label(path: Path, name: str) -> None:
         raise FetchError(f"this is no whole PDS label ({error}); try again later") from error
     found = str(values.get("PRODUCT_ID", "nothing")).strip().upper()
     if (identifier.product_id(found) or found) != name.upper():
-        raise FetchError(f"this is the label of {found[:60]}, not of {name}; try again later")
+        raise FetchError(
+            f"this is the label of {shortened(found, 60)}, not of {name}; try again later"
+        )
     if data_size(path) is None:
         raise FetchError(
             "the label does not say how large its data are (RECORD_BYTES, FILE_RECORDS); try again "

@@ -6,7 +6,6 @@ Keywords and their meaning: Cassini/UVIS users guide, chapter 2.
 from __future__ import annotations
 
 import re
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ from ..errors import (
     shortened,
     warn_user,
 )
-from ..files import inside, real
+from ..files import inside, read_beginning, real
 from ..instrument.channel import Optics, optics_of, slit_name
 from ..instrument.detector import Window
 from ..timescales import FLIGHT, Instant, parse_instant
@@ -160,11 +159,9 @@ class Label:
 def looks_like_uvis(path: str | Path) -> bool:
     """Whether a file begins like a UVIS product label; False if it cannot be read."""
     try:
-        if not Path(path).is_file():
-            return False
-        with Path(path).open("rb") as stream:
-            head = stream.read(_SNIFF_BYTES)
-    except OSError:
+        head, _ = read_beginning(path, _SNIFF_BYTES)
+    except (OSError, ValueError):
+        # What has a null in it is no name of a file.
         return False
     if pds4.recognised(head):
         return pds4.BUNDLE.encode() in head
@@ -217,18 +214,17 @@ def label_text(path: Path) -> str:
 def label_bytes(path: Path) -> bytes:
     """What a label holds; LabelError if it cannot be read, or is no file or too long a one."""
     try:
-        state = path.stat()
-        # Opening a named pipe would wait for ever.
-        regular, short = stat.S_ISREG(state.st_mode), state.st_size <= MAX_BYTES
-        text = path.read_bytes() if regular and short else b""
+        text, size = read_beginning(path, MAX_BYTES)
     except OSError as error:
         raise LabelError(
             f"cannot read the label {path}: {error.strerror or error}; it must be beside the data "
             "file, with the same name and the suffix .LBL"
         ) from error
-    if not (regular and short):
-        what = f"holds {state.st_size} bytes, more than any label" if regular else "is no file"
-        raise LabelError(f"{path} {what}: give the .LBL or .xml file of a UVIS product")
+    if size > MAX_BYTES:
+        raise LabelError(
+            f"{path} holds {size} bytes, more than any label: give the .LBL or .xml file of a UVIS "
+            "product"
+        )
     return text
 
 

@@ -36,9 +36,8 @@ from .product import label_path
 _PRODUCT = re.compile(r"(EUV|FUV)\d{4}_\d{3}_.*", re.IGNORECASE)
 _MATRIX = re.compile(r".*_CAL_\d+", re.IGNORECASE)
 
-#: How much of a file tells that it is no text, and how much of a label is looked at first: what
-#: filters need comes early.
-_HEAD, _LABEL_HEAD = 512, 2048
+#: How much of a label is looked at first: what filters need comes early.
+_HEAD = 2048
 
 #: Label keywords that filters need, and the name of the data file.
 _POINTERS = ("^QUBE", "^SPECTRUM")
@@ -745,20 +744,19 @@ def _lines(path: Path) -> list[str]:
     if pairs.packed_otherwise(path):
         raise ArgumentError(f"{path} {pairs.UNPACK}")
     try:
-        with path.open("rb") as stream:
-            head = stream.read(_HEAD)
-            raw = head if b"\0" in head else head + stream.read(_SIZE)
-        if head.startswith(NETCDF):
+        raw, size = read_beginning(path, _SIZE)
+        if raw.startswith(NETCDF):
             raise ArgumentError(
                 f"{path} is a NetCDF file, not a product: open it with uvisxr.open_reduced, or "
                 "with xarray if uvisxr has not written it"
             )
-        if len(raw) > _SIZE or raw.count(b"\n") > _MOST:
+        text = b"\0" not in raw
+        if text and (size > _SIZE or raw.count(b"\n") > _MOST):
             raise ArgumentError(
                 f"{path} has more than {_MOST} lines or {_SIZE} bytes: as a list of products, "
                 "divide it"
             )
-        if b"\0" not in raw:
+        if text:
             return raw.decode("utf-8-sig").splitlines()
     except OSError as error:
         raise ArgumentError(f"cannot read {path}: {error.strerror}") from error
@@ -845,7 +843,7 @@ def _keywords(label: Path, *wanted: str) -> Mapping[str, str]:
     try:
         if label.suffix.upper() == ".XML":
             return _texts(keywords(label)) if looks_like_uvis(label) else {}
-        head, _ = read_beginning(label, _LABEL_HEAD)
+        head, _ = read_beginning(label, _HEAD)
     except (LabelError, OSError):
         return {}
     found = _texts(odl.beginning(head.decode("latin-1")))

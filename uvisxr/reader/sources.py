@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ..errors import UvisError, UvisWarning, warn_user
 from ..pds3 import identifier, packed, sources
-from ..pds3.label import Label
+from ..pds3.label import Label, label_text
 from ..pds3.sources import Filter, Product, Source
 from ..scratch import Scratch, decoded, encoded
 
@@ -155,9 +155,8 @@ def _labels(products: Iterable[Product]) -> list[Label]:
     for product in products:
         path = product.label
         try:
-            # Opening a named pipe would wait for ever.
-            text = " ".join(path.read_text("latin-1").split()) if path.is_file() else ""
-            if text in known and text:
+            text = " ".join(label_text(path).split())
+            if text in known:
                 data = product.data or path.with_suffix(".DAT")
                 label = replace(known[text], path=path, data_path=data)
             else:
