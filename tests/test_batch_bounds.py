@@ -9,9 +9,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from helpers import byhand
 from helpers.byhand import wait_for
 from helpers.products import product_id, write_product
 
-from uvisxr.batch import flow, manifest, work
+from uvisxr.batch import cluster, flow, manifest, work
 from uvisxr.batch import run as batch
 from uvisxr.cli import main
 from uvisxr.errors import ArgumentError, ExportError, UvisError, UvisWarning
@@ -186,15 +187,59 @@ def test_nothing_listens(tmp_path: Path, address: str):
     assert time.monotonic() - start < 10
 
 
+def refused(address: str, folder: Path) -> str:
+    """What a batch says of an address, soon."""
+    labels, start = few(folder / "in", 1), time.monotonic()
+    with pytest.raises(UvisError, match=f"no scheduler answers at {address}") as caught:
+        batch.process(labels, STEPS, folder / "out", client=address)
+    assert time.monotonic() - start < 5
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "greeting",
+    [
+        *(b"SSH-2.0-OpenSSH_9.2p1 Debian\r\n", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\xff" * 64),
+        *(bytes(64), b"\x08" + bytes(7) + b"x" * 8, b"\x00", b""),
+    ],
+)
+@pytest.mark.parametrize("stays", [True, False])
+def test_something_else_listens(tmp_path: Path, monkeypatch, greeting: bytes, stays: bool):
+    monkeypatch.setattr(cluster, "_ANSWER", 0.5)
+    lines = []
+
+    def greet(server: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                line, _ = server.accept()
+                line.sendall(greeting)
+                lines.append(line) if stays else line.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server, ExitStack() as stack:
+        stack.callback(lambda: [line.close() for line in lines])
+        threading.Thread(target=greet, args=(server,), daemon=True).start()
+        said = refused(f"tcp://127.0.0.1:{server.getsockname()[1]}", tmp_path)
+        assert ("(no word in 0.5 s)" in said) or greeting or not stays
+        # Wakes the thread up.
+        server.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_worker_is_no_scheduler(tmp_path: Path):
+    from distributed import LocalCluster
+
+    with LocalCluster(
+        *(1, 1), processes=False, protocol="tcp", host="127.0.0.1", dashboard_address=None
+    ) as local:
+        said = refused(local.workers[0].address, tmp_path)
+        assert "what listens there is no scheduler" in said
+        cluster._knock(local.scheduler_address)
+
+
 @pytest.mark.slow
-def test_something_else_listens(tmp_path: Path):
-    labels = few(tmp_path / "in", 1)
-    start = time.monotonic()
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
-        with pytest.raises(UvisError, match="no scheduler answers"):
-            batch.process(labels, STEPS, tmp_path / "out", client=address)
-    assert time.monotonic() - start < 10
+def test_a_scheduler_that_is_stopped(tmp_path: Path):
+    with byhand.scheduler(tmp_path, 0) as (address, process):
+        os.kill(process.pid, signal.SIGSTOP)
+        assert "(no word in 4 s)" in refused(address, tmp_path)
 
 
 @pytest.mark.slow

@@ -38,7 +38,8 @@ def scheduler(folder: Path, workers: int) -> Iterator[tuple[str, subprocess.Pope
 
     processes = [start("scheduler", "--port", "0", "--scheduler-file", str(info))]
     try:
-        wait_for(info.is_file, "the scheduler's start")
+        # The file is there before all is in it.
+        wait_for(lambda: info.is_file() and "}" in info.read_text()[-2:], "the scheduler's start")
         address = json.loads(info.read_text())["address"]
         processes += [start("worker", address, "--nthreads", "1") for _ in range(workers)]
         yield address, processes[0]

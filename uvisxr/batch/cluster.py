@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import contextlib
 import logging
 import os
@@ -12,6 +13,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import resource_tracker
 from pathlib import Path
 from types import FrameType
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 
 #: Seconds within which a scheduler must answer, and those in which what was started is stopped.
 _ANSWER, _END = 4, 3
+
+#: Most bytes with which a scheduler greets.
+_GREETING = 2**16
 
 #: An address of a scheduler, as far as it can be told without asking.
 _ADDRESS = re.compile(r"((tcp|tls|ws|wss|ucx)://)?(\[[0-9a-fA-F:.%]+\]|[\w.-]+):\d{1,5}", re.ASCII)
@@ -206,20 +211,50 @@ def check(client: Client | str | None) -> None:
 
 
 def _knock(address: str) -> None:
-    """Raise if no scheduler listens at an address, or the way of talking to it is not set up.
+    """Raise if no scheduler answers at an address, or the way of talking to it is not set up.
 
     A client of dask that fails for such a reason keeps asking, waits, or is left half made.
     """
     from distributed.security import Security
 
-    kind, _, place = address.rpartition("://")
-    if kind == "tls" and Security().get_connection_args("client").get("ssl_context") is None:
+    arguments = Security().get_connection_args("client")
+    if address.startswith("tls:") and arguments.get("ssl_context") is None:
         raise ValueError("dask's configuration names no certificates for tls")
-    host, _, port = place.rpartition(":")
-    with socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER) as line:
-        # A scheduler speaks first.
-        if kind in ("", "tcp") and not line.recv(1):
-            raise ConnectionError("what listens there is no scheduler")
+    # A notebook has a loop running in this thread.
+    with ThreadPoolExecutor(1) as thread:
+        try:
+            answer = asyncio.wait_for(_answer(address, arguments), _ANSWER)
+            kind = thread.submit(asyncio.run, answer).result()
+        except TimeoutError as error:
+            raise TimeoutError(f"no word in {_ANSWER} s") from error
+    if kind != "Scheduler":
+        raise ConnectionError("what listens there is no scheduler")
+
+
+async def _answer(address: str, arguments: dict[str, Any]) -> str:
+    """What a process of dask says to be; empty if it speaks of other things."""
+    from distributed.comm.core import connect
+
+    kind, _, place = address.rpartition("://")
+    if kind in ("", "tcp"):
+        # It speaks first, and begins with the length of what it says. What others begin with would
+        # be taken for one too, and as much memory asked for.
+        host, _, port = place.rpartition(":")
+        reader, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+        try:
+            head = await reader.read(8)
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+        if len(head) < 8 or int.from_bytes(head, "little") > _GREETING:
+            return ""
+    comm = await connect(address, timeout=_ANSWER, **arguments)
+    try:
+        await comm.write({"op": "identity", "reply": True})
+        return str((await comm.read()).get("type"))
+    finally:
+        comm.abort()
 
 
 def _extensions() -> dict[str, Any]:
