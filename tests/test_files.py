@@ -454,3 +454,17 @@ def test_what_may_be_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     assert files.from_variable("UVISXR_CACHE") is None
     monkeypatch.setenv("UVISXR_CACHE", "~/x")
     assert files.from_variable("UVISXR_CACHE") == Path.home() / "x"
+
+
+def test_folders_are_walked_through_links_but_not_for_ever(tmp_path, monkeypatch):
+    (tmp_path / "a" / ".b").mkdir(parents=True)
+    for name in ("one", "a/two", "a/.b/three", "a/.four"):
+        (tmp_path / name).touch()
+    (tmp_path / "a" / "again").symlink_to(tmp_path)
+    found = [path.relative_to(tmp_path).as_posix() for path in files.below(tmp_path)]
+    assert sorted(found) == ["a/.b/three", "a/.four", "a/two", "one"]
+    seen = [path.name for path in files.below(tmp_path, hidden=False)]
+    assert sorted(seen) == ["one", "two"]
+    monkeypatch.setattr(files, "_FILES", 4)
+    with pytest.raises(ArgumentError, match="holds more than 4 files and folders: name the folder"):
+        list(files.below(tmp_path))

@@ -45,6 +45,9 @@ _LONGEST = 255
 #: Temporary names: where the writer was, its process, and a number that no other has.
 _LEFT = re.compile(r"\..*\.([0-9a-f]{8})([0-9a-f]{8})[0-9a-f]{16}\.part", re.DOTALL)
 
+#: How many files and folders a folder may hold.
+_FILES = 200_000
+
 #: Seconds after which nobody writes to a temporary file any more.
 _DAY = 86400
 
@@ -358,6 +361,43 @@ def from_variable(name: str) -> Path | None:
         return None
     check_name(name, value)
     return Path(value).expanduser()
+
+
+def below(
+    folder: str | os.PathLike[str],
+    unread: Callable[[OSError], None] | None = None,
+    hidden: bool = True,
+) -> Iterator[Path]:
+    """Every file in a folder and those below, through links, but not in circles.
+
+    Parameters
+    ----------
+    folder : path
+    unread : callable, optional
+        Takes the error of a folder that cannot be read. Default: such are passed over.
+    hidden : bool
+        Take files and folders with hidden names, too.
+
+    Raises
+    ------
+    ArgumentError
+        There are more than 200,000.
+    """
+    seen: set[str] = set()
+    count = 0
+    for place, inner, names in os.walk(folder, onerror=unread, followlinks=True):
+        inner[:] = sorted(name for name in inner if hidden or not name.startswith("."))
+        if (at := os.path.realpath(place)) in seen:
+            inner.clear()
+            continue
+        seen.add(at)
+        count += len(names) + len(inner)
+        if count > _FILES:
+            raise ArgumentError(
+                f"{folder} holds more than {_FILES} files and folders: name the folder of what is "
+                "needed"
+            )
+        yield from (Path(place, name) for name in names if hidden or not name.startswith("."))
 
 
 def real(path: str | os.PathLike[str]) -> Path:

@@ -7,7 +7,6 @@ its data.
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -16,15 +15,13 @@ from typing import Any
 
 from ..calibration import matrix
 from ..calibration.files import Folder
-from ..errors import PipelineError, UvisError, UvisWarning
+from ..errors import UvisError, UvisWarning
 from ..fetch import cache_dir
+from ..files import below
 from ..kernels import choose
 from ..kernels.meta import expand
 from ..kernels.session import check_file
 from ..pds3.sources import Product
-
-#: How many files a folder may hold.
-_FILES = 200_000
 
 #: Arguments of steps for what there is without them too, and where that is then.
 _ELSEWHERE: Mapping[str, Callable[[], list[Path]]] = {
@@ -48,7 +45,7 @@ def states(name: str, value: Any, start: Path) -> list[str]:
 
     Raises
     ------
-    PipelineError
+    ArgumentError
         A folder holds more than 200,000 files.
     """
     if value is None:
@@ -74,7 +71,7 @@ def _paths(value: Any, start: Path) -> Iterator[Path]:
 
 def _files(path: Path) -> Iterable[Path]:
     if path.is_dir():
-        return _below(path)
+        return below(path)
     with suppress(UvisError), warnings.catch_warnings():
         # Those of meta-kernels come again with the step.
         warnings.simplefilter("ignore", UvisWarning)
@@ -85,25 +82,6 @@ def _files(path: Path) -> Iterable[Path]:
         if path.is_file() and check_file(path) == "MK":
             return [path, *expand(path)]
     return [path]
-
-
-def _below(folder: Path) -> Iterator[Path]:
-    """What is in a folder and those below, through links, but not in circles."""
-    seen: set[str] = set()
-    count = 0
-    for place, inner, names in os.walk(folder, followlinks=True):
-        real = os.path.realpath(place)
-        if real in seen:
-            inner.clear()
-            continue
-        seen.add(real)
-        count += len(names)
-        if count > _FILES:
-            raise PipelineError(
-                f"{folder}, which an argument names, holds more than {_FILES} files: name the "
-                "folder of what is needed"
-            )
-        yield from (Path(place, name) for name in names)
 
 
 def _state(file: Path) -> str:

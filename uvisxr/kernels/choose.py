@@ -34,7 +34,7 @@ import spiceypy
 from .. import options
 from ..errors import ArgumentError, CoverageError, KernelError, shortened, warn_user
 from ..fetch import cache_dir
-from ..files import check_name, equal, read_beginning
+from ..files import below, check_name, equal, read_beginning
 from ..timescales import et_to_utc
 from . import daf
 from .bodies import BARYCENTRE, SPACECRAFT_CODE, SPACECRAFT_FRAME, SUN, code
@@ -317,6 +317,11 @@ def tree(folders: Iterable[Path]) -> list[Path]:
     Links are followed, but not in circles. Hidden names are left out: downloads on their way have
     such.
 
+    Raises
+    ------
+    ArgumentError
+        A folder holds more than 200,000 files.
+
     Warns
     -----
     UvisWarning
@@ -327,17 +332,7 @@ def tree(folders: Iterable[Path]) -> list[Path]:
         if not isinstance(error, FileNotFoundError):
             warn_user(f"left out the folder {error.filename}: {error.strerror or error}")
 
-    found: list[Path] = []
-    seen: set[str] = set()
-    for folder in folders:
-        for place, inner, names in os.walk(folder, onerror=unread, followlinks=True):
-            real = os.path.realpath(place)
-            if real in seen:
-                inner.clear()
-                continue
-            seen.add(real)
-            inner[:] = sorted(name for name in inner if not name.startswith("."))
-            found += [Path(place, name) for name in names if not name.startswith(".")]
+    found = [path for folder in folders for path in below(folder, unread, hidden=False)]
     # Of what cannot be asked, unlike `Path.is_file`, it says no.
     files = {os.path.realpath(path): path for path in found if os.path.isfile(path)}  # noqa: PTH113
     return sorted(files.values())
