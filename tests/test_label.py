@@ -467,6 +467,12 @@ def test_several_targets_are_one_text(label, given):
         ("ODC_ID  ", "START_TIME = 2006-001T00:00:00\nODC_ID  ", "START_TIME several times"),
         ("ODC_ID  ", "INTEGRATION_DURATION = 2\nODC_ID  ", "INTEGRATION_DURATION several times"),
         ("\nEND\n", "\nOBJECT = QUBE\nEND_OBJECT = QUBE\nEND\n", "QUBE several times"),
+        (
+            "ODC_ID  ",
+            "BAND_BIN = 2\nODC_ID  ",
+            "BAND_BIN both outside and inside the QUBE: 2 and 1",
+        ),
+        ("  BAND_BIN  ", "SLIT_STATE = WIDE\n  BAND_BIN  ", "SLIT_STATE both outside and inside"),
         ("  LINE_BIN  ", "  SPATIAL_BIN = 2\n  LINE_BIN  ", "LINE_BIN and SPATIAL_BIN have diff"),
         ("LINE_BIN                      = 1", "LINE_BIN = ()", "LINE_BIN is an empty list"),
         ("LINE_BIN                      = 1", "LINE_BIN = 1_0", "LINE_BIN = '1_0': expected"),
@@ -502,7 +508,9 @@ def test_contradictions_and_nonsense_are_named(label, old, new, message):
 
 
 def test_what_is_said_twice_in_the_same_way_is_no_contradiction(label):
-    path = label(("  BAND_BIN  ", "  BAND_BIN = 1\n  BAND_BIN  "))
+    path = label(
+        ("  BAND_BIN  ", "  BAND_BIN = 1\n  BAND_BIN  "), ("ODC_ID", "BAND_BIN = 1\nODC_ID")
+    )
     assert read_label(path) == read_label(label())
 
 

@@ -312,6 +312,7 @@ END = "</Array_3D_Spectrum>"
     [
         ("<Special_Constants><missing_constant>5</missing_constant></Special_Constants>", "t = 5"),
         ("<Special_Constants><invalid_constant>0</invalid_constant></Special_Constants>", "t = 0"),
+        ("<low_instrument_saturation>0</low_instrument_saturation>", "low_instrument_saturation"),
         ("<Object_Statistics><bit_mask>1</bit_mask></Object_Statistics>", "has a bit_mask"),
     ],
 )

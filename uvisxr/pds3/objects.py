@@ -119,6 +119,10 @@ def read(module: Mapping[str, Any]) -> DataObject:
         *require_single("the label", module, _STRUCTURE),
         *require_single(f"the {name}", block, _STRUCTURE),
     ]
+    for key in sorted(_STRUCTURE):
+        if key in module and key in block and module[key] != block[key]:
+            values = shortened(f"{shown(module[key])} and {shown(block[key])}", 100)
+            raise LabelError(f"the label gives {key} both outside and inside the {name}: {values}")
     pointer = _pointer(name, module.get(f"^{name}"))
     return DataObject(name, *read_as[name](block), pointer, tuple(repeated))
 

@@ -246,7 +246,7 @@ def _values(data: ElementTree.Element) -> tuple[str, int]:
     _require(data, "scaling_factor", 1)
     _require(data, "value_offset", 0)
     if name == "UnsignedMSB2":
-        for constant in data.findall(".//Special_Constants/*"):
-            if not constant.tag.startswith("valid_"):
-                _require(data, f"Special_Constants/{constant.tag}", *_NULLS)
+        for element in data.iter():
+            if element.tag.endswith(("_constant", "_saturation")):
+                _require(data, element.tag, *_NULLS)
     return _TYPES[name]
