@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -113,13 +114,43 @@ def test_a_failure_before_the_first_byte(tmp_path: Path):
 def test_a_full_disk_says_what_to_do(tmp_path: Path):
     with (
         pytest.raises(
-            ExportError, match=r"cannot write .*x\.nc: No space left.*space left"
+            ExportError,
+            match=rf"x\.nc: No space left on device on the disk that holds {tmp_path}; free some",
         ) as said,
         files.whole_file(tmp_path / "x.nc") as temporary,
     ):
         temporary.write_bytes(NEW)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     assert isinstance(said.value.__cause__, OSError)
+
+
+@pytest.mark.parametrize("error", [OSError("NetCDF: HDF error"), PermissionError(13, "denied")])
+def test_a_full_disk_that_a_library_hides(tmp_path: Path, error: OSError):
+    """A limit on the sizes of files stands in for one."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2**16, limits[1]))
+        with (
+            pytest.raises(
+                ExportError, match=f"File too large on the disk that holds {tmp_path}; free some"
+            ) as said,
+            files.whole_file(tmp_path / "x.nc") as temporary,
+        ):
+            temporary.write_bytes(bytes(2**16))
+            raise error
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert said.value.__cause__.errno == errno.EFBIG
+    assert names(tmp_path) == []
+
+
+def test_a_failure_on_a_disk_with_room_is_no_full_disk(tmp_path: Path):
+    with (
+        pytest.raises(ExportError, match=r"x\.nc: NetCDF: HDF error; check that the folder"),
+        files.whole_file(tmp_path / "x.nc"),
+    ):
+        raise OSError("NetCDF: HDF error")
+    assert names(tmp_path) == []
     assert names(tmp_path) == []
 
 

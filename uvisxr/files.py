@@ -48,6 +48,10 @@ _LEFT = re.compile(r"\..*\.([0-9a-f]{8})([0-9a-f]{8})[0-9a-f]{16}\.part", re.DOT
 #: How many files and folders a folder may hold.
 _FILES = 200_000
 
+#: What the system says where no more can be written, and bytes that tell whether that is so.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_LITTLE = 2**16
+
 #: Seconds after which nobody writes to a temporary file any more.
 _DAY = 86400
 
@@ -159,6 +163,12 @@ def whole_file(
             raise ExportError(
                 f"cannot write {path}: there is no folder {place}; make it, or choose another"
             ) from error
+        if full := _full(error, temporary):
+            # In the system's words, of which libraries make long ones of their own.
+            raise ExportError(
+                f"cannot write {path}: {os.strerror(full)} on the disk that holds {where}; free "
+                "some space there, or choose another folder"
+            ) from OSError(full, os.strerror(full))
         reason = error.strerror or str(error)
         if isinstance(error.filename, str) and Path(error.filename) not in (path, temporary):
             reason = f"{reason}: {error.filename}"
@@ -170,6 +180,22 @@ def whole_file(
         # Whatever went wrong before says more than that the name cannot be removed.
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+def _full(error: OSError, path: Path) -> int | None:
+    """The number of the error of a full disk, a quota or a limit on sizes, if one of these it is.
+
+    Libraries such as HDF5 may say something else, so the system is asked to write a little more.
+    """
+    try:
+        if error.errno not in NO_ROOM:
+            with path.open("ab") as stream:
+                stream.write(bytes(_LITTLE))
+                stream.flush()
+                os.fsync(stream.fileno())
+    except OSError as found:
+        error = found
+    return error.errno if error.errno in NO_ROOM else None
 
 
 @lru_cache(maxsize=1)

@@ -7,9 +7,7 @@ under its final name.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
-import shutil
 import threading
 import time
 import warnings
@@ -28,7 +26,7 @@ from .. import options
 from .._version import __version__
 from ..dataset import inputs
 from ..errors import ExportError, LeftOutWarning, UvisError, warn_user
-from ..files import sha256, whole_file
+from ..files import NO_ROOM, sha256, whole_file
 from ..kernels.session import keep_for_good, keeping, noting
 from ..netcdf import writing
 from ..netcdf.compact import compacted
@@ -41,9 +39,6 @@ from .pipeline import Pipeline
 #: Products with more elements of `counts` than this are processed in dask blocks of about this
 #: size: a block with its radiance, two bounds and intermediate float64 values stays below 200 MB.
 _BLOCK = 4 * 2**20
-
-#: A disk with less space than this counts as full, because HDF5 hides the operating system's error.
-_FULL = 2**16
 
 #: SPICE, HDF5 and the dask setting below are not thread-safe.
 _ONE_AT_A_TIME = threading.Lock()
@@ -167,7 +162,7 @@ def attempt(
                 entering("")
         except (UvisError, OSError, MemoryError) as error:
             failure = failed(step, type(error).__name__, str(error))
-            if _disk_full(error, job.folder):
+            if _disk_full(error):
                 return record | failure | {"disk_full": True}
             if isinstance(error, UvisError) and not isinstance(error, ExportError):
                 return record | failure
@@ -334,12 +329,11 @@ def _each(variable: netCDF4.Variable[Any]) -> Iterator[np.ndarray]:
         yield variable[start : start + step]
 
 
-def _disk_full(error: Exception, folder: str) -> bool:
+def _disk_full(error: BaseException) -> bool:
+    """Whether an error comes from a full disk, and so would be that of the next product too."""
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if isinstance(cause, OSError) and cause.errno in NO_ROOM:
             return True
         cause = cause.__cause__ or cause.__context__
-    with contextlib.suppress(OSError):
-        return isinstance(error, ExportError | OSError) and shutil.disk_usage(folder).free < _FULL
     return False
