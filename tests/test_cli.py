@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import click
+import dask
 import pytest
 import xarray as xr
 from click.testing import CliRunner
@@ -16,7 +17,8 @@ import uvisxr
 from uvisxr.accessor import UvisAccessor
 from uvisxr.calibration.recipe import RECIPES
 from uvisxr.cli import main
-from uvisxr.errors import ExportError
+from uvisxr.errors import ArgumentError, ExportError
+from uvisxr.reader import observation
 from uvisxr.simulate import calibration_files
 
 NAME = "FUV2005_230_15_15"
@@ -321,3 +323,15 @@ def test_optics(titan, tmp_path):
     assert "--optics is for the geometry: give --kernels too" in run(*options).stderr
     assert "only the EUV has a solar port" in run(*options, *kernels).stderr
     assert not out.exists()
+
+
+def test_a_scheduler_of_dask_that_there_is_not(tmp_path, monkeypatch):
+    """As of DASK_SCHEDULER; the error comes before the work, and names the variable."""
+    product, out = write_product(tmp_path, NAME, band_bin=32), tmp_path / "a.nc"
+    with dask.config.set(scheduler="nonsense"):
+        with pytest.raises(ArgumentError, match=r"to 'nonsense', by .* DASK_SCHEDULER .*Expected"):
+            uvisxr.open_product(product).uvis.rate().uvis.to_netcdf(out)
+        monkeypatch.setattr(observation, "open_observation", None)
+        result = run("process", product, "-o", out, *OPTIONS)
+    assert result.exit_code == 1 and "DASK_SCHEDULER" in result.stderr
+    assert len(result.stderr.splitlines()) == 1 and not out.exists()

@@ -127,6 +127,7 @@ def process(
     from .. import export
     from ..dataset import inputs
     from ..dataset.forward import at_window, window_files, windows
+    from ..dataset.lazy import check_scheduler
     from ..reader import observation
     from ..registration import register
 
@@ -134,6 +135,7 @@ def process(
 
     if optics is not None and not kernels:
         raise click.UsageError("--optics is for the geometry: give --kernels too")
+    check_scheduler()
     if json_path is not None and same(output, json_path):
         raise click.UsageError(f"--json and --output name the same file, {output}")
     opened = observation.open_observation(*product, channel=channel, target=target, window=window)

@@ -6,6 +6,8 @@ from typing import Any
 
 import xarray as xr
 
+from ..errors import ArgumentError
+
 
 def unsplit(ds: xr.Dataset, *dims: str) -> xr.Dataset:
     """Merge the chunks of a dataset's dask arrays along some dimensions.
@@ -33,6 +35,19 @@ def unsplit(ds: xr.Dataset, *dims: str) -> xr.Dataset:
     data = {name: v for name, v in changed.items() if name in ds.data_vars}
     coords = {name: v for name, v in changed.items() if name in ds.coords}
     return ds.assign(data).assign_coords(coords)
+
+
+def check_scheduler() -> None:
+    """Raise an ArgumentError if dask is set to a scheduler that it does not have."""
+    from dask import base, config
+
+    try:
+        base.get_scheduler()
+    except ValueError as error:
+        raise ArgumentError(
+            f"dask's scheduler is set to {config.get('scheduler', None)!r}, by the environment "
+            f"variable DASK_SCHEDULER or dask.config: {error}"
+        ) from error
 
 
 #: Bytes of arrays that may stay in memory for several uses.

@@ -10,6 +10,7 @@ from typing import Any
 import netCDF4
 import xarray as xr
 
+from ..dataset.lazy import check_scheduler
 from ..errors import ExportError
 from . import deflate, encodings, soundness
 from .handles import LOCK
@@ -64,7 +65,10 @@ def write(
         The file cannot be written.
     ExportError
         The dataset holds what NetCDF has no form for.
+    ArgumentError
+        dask is set to a scheduler that it does not have.
     """
+    check_scheduler()
     stored = encodings.of(ds) if stored is None else encodings.present(stored, ds)
     # Encodings read from a file describe that file (its chunks and time units), not this one.
     if isinstance(ds, xr.DataTree):
