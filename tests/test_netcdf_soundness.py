@@ -95,6 +95,17 @@ def test_a_file_can_be_opened_while_it_is_open(path: Path, look: str):
     assert python("-c", script, str(path)).strip() == "FUV2005_230_15_15"
 
 
+def test_a_file_that_is_changed_while_it_is_open(path: Path):
+    """The library would mix what it has of the old one with the new, or end the process."""
+    raw = path.read_bytes()
+    kept = uvisxr.open_reduced(path)
+    path.write_bytes(raw[:-1])
+    path.write_bytes(raw)
+    refused(path, "changed while this process had it open.*copy it to a new name")
+    kept.close()
+    assert uvisxr.open_reduced(path).load().sizes == kept.sizes
+
+
 @pytest.mark.parametrize("packed", [True, False])
 def test_dimensions_beyond_what_the_file_holds(path: Path, packed: bool):
     with netCDF4.Dataset(path, "w") as root:
@@ -111,10 +122,12 @@ def test_chunks_beyond_what_the_file_holds(path: Path):
     refused(path, "chunks of")
 
 
-def test_texts_in_a_circle(path: Path):
+@pytest.mark.parametrize("reserved", [0, 1])
+def test_texts_in_a_circle(path: Path, reserved: int):
     """HDF5 itself never ends there."""
     raw = bytearray(path.read_bytes())
     at = raw.index(b"GCOL")
+    raw[at + 6] = reserved
     raw[at + 24 : at + 32] = bytes(8)
     raw[at + 16 : at + 18] = bytes(2)
     path.write_bytes(raw)

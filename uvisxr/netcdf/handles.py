@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,15 +18,50 @@ LOCK = threading.RLock()
 _DEPTH, _MEMBERS = 8, 10_000
 
 
+#: What files were when they were opened: time and size by device and number.
+_SEEN: dict[tuple[int, int], tuple[int, int]] = {}
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[netCDF4.Dataset]:
-    """A NetCDF file for reading, of which `read_texts` is called before it is closed."""
+    """A NetCDF file for reading, of which `read_texts` is called before it is closed.
+
+    Raises
+    ------
+    OSError, RuntimeError
+        The library cannot read it.
+    ValueError
+        It was changed while it was open, of which the library, that knows files by their number,
+        would take old parts with new ones.
+    """
+    with LOCK:
+        _check_unchanged(path.stat())
     with LOCK, netCDF4.Dataset(path) as root:
         try:
             yield root
         finally:
             with suppress(OSError, RuntimeError, ValueError):
                 read_texts(root)
+
+
+def _check_unchanged(there: os.stat_result) -> None:
+    number, state = (there.st_dev, there.st_ino), (there.st_mtime_ns, there.st_size)
+    if _SEEN.get(number, state) != state and _is_held(there):
+        raise ValueError(
+            "it was changed while this process had it open, and what was there may be damaged: "
+            "copy it to a new name, or restart Python"
+        )
+    _SEEN[number] = state
+
+
+def _is_held(there: os.stat_result) -> bool:
+    """Whether this process has a file open, also where a library has forgotten to close it."""
+    with suppress(OSError):
+        for descriptor in Path("/dev/fd").iterdir():
+            with suppress(OSError):
+                if os.path.samestat(os.fstat(int(descriptor.name)), there):
+                    return True
+    return False
 
 
 def read_texts(root: netCDF4.Dataset) -> None:

@@ -82,7 +82,11 @@ def open_reduced(
             f"{path} is a folder: {_MEND}; uvisxr.open_processed(path) opens the outputs of a batch"
         )
     found = tree(path, chunks, _MEND)
-    return found if found.children else found.to_dataset()
+    if found.children:
+        return found
+    ds = found.to_dataset()
+    ds.set_close(found.close)
+    return ds
 
 
 if not TYPE_CHECKING:
@@ -116,7 +120,7 @@ def tree(path: Path, chunks: dict[str, int] | str | None, mend: str) -> xr.DataT
     """
     opened = _opened(path, chunks, mend)
     try:
-        return opened.map_over_datasets(lambda ds: restored(ds) if ds.variables else ds)
+        return guarded.mapped(opened, lambda ds: restored(ds) if ds.variables else ds)
     except UvisError as error:
         raise ExportError(
             f"{path}: what it leaves out cannot be given back: {error}"
@@ -134,7 +138,7 @@ def _opened(path: Path, chunks: dict[str, int] | str | None, mend: str) -> xr.Da
     except (OSError, ValueError) as error:
         raise ExportError(f"cannot read {path}: {_said(error)}; {mend}") from error
     try:
-        return guarded.tree(path, chunks, mend).map_over_datasets(_with_small_coords)
+        return guarded.mapped(guarded.tree(path, chunks, mend), _with_small_coords)
     except UvisError:
         raise
     except Exception as error:  # whatever the libraries stumble over in a damaged file

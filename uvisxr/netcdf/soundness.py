@@ -29,9 +29,9 @@ _FREE = 2**20
 #: eight bytes; and the place that says how many they have.
 _END = {0: (40, 13), 1: (44, 13), 2: (28, 9), 3: (28, 9)}
 
-#: Beginning of a collection of texts, its head's and its objects' heads' bytes, and how far into a
-#: file they are looked for.
-_TEXTS, _HEAD, _WITHIN = b"GCOL\1\0\0\0", 16, 2**26
+#: Beginning of a collection of texts, of which HDF5 does not look at the next three bytes; its
+#: head's and its objects' heads' bytes; and how far into a file they are looked for.
+_TEXTS, _HEAD, _WITHIN = b"GCOL\1", 16, 2**26
 
 
 class CutOffError(ValueError):
@@ -88,9 +88,10 @@ def _check_texts(path: Path, size: int) -> None:
         while begin >= 0:
             length = int.from_bytes(raw[begin + 8 : begin + _HEAD], "little")
             end, at = begin + length, begin + _HEAD
-            if end > size:
+            if end > size and not any(raw[begin + len(_TEXTS) : begin + 8]):
                 raise ValueError("it is damaged, where its texts are")
-            while at + _HEAD <= end:
+            # Else these are bytes of something else.
+            while at + _HEAD <= end <= size:
                 number = int.from_bytes(raw[at : at + 2], "little")
                 held = int.from_bytes(raw[at + 8 : at + _HEAD], "little")
                 # What is free counts its own head.
