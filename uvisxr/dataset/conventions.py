@@ -293,6 +293,8 @@ def _title(attrs: Mapping[Any, Any], present: frozenset[str]) -> dict[str, str]:
     content = next((text for name, text in _CONTENTS.items() if name in present), None)
     if content is None:
         return {}
-    observation = f"Cassini/UVIS {attrs.get('name') or ''}".strip()
-    target = f" of {attrs['target']}" if attrs.get("target") else ""
+    said = (attrs.get(key, "") for key in ("name", "target"))
+    name, target = (text if isinstance(text, str) else "" for text in said)
+    observation = f"Cassini/UVIS {name}".strip()
+    target = f" of {target}" if target else ""
     return {"title": f"{observation}: {content}{target}" + (", in bins" if "n" in present else "")}

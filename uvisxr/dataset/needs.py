@@ -9,18 +9,19 @@ lazy array is computed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
 import xarray as xr
 
+from .. import checks
 from ..errors import ArgumentError, LabelError, MissingStepError
 from ..instrument.channel import N_BANDS, N_LINES, SlitName, slit_name
 from ..instrument.channel import channel as find_channel
 from ..timescales import FLIGHT, utc_to_et
-from .conventions import RADIANCE
+from .conventions import RADIANCE, SUMMED
 from .fields import SIGHTLINE
 
 #: Dimensions of the spectra that a dataset is opened with, and what they count.
@@ -65,6 +66,12 @@ _WINDOW = ("line", "band")
 #: Attributes that say what the elements hold.
 WINDOW_ATTRS = ("line_bin", "band_bin", "lr_line", "lr_band")
 _INSTRUMENT = ("channel", "slit", *WINDOW_ATTRS)
+
+#: Attributes that are texts, of a dataset and of its variables. Pictures use all that there are,
+#: other steps those that they ask for, and `_TOO`.
+_TEXTS = ("name", "channel", "slit", "target", "compression", "optics", "geometry_target")
+_TOO = ("compression", "optics")
+_TEXTS_OF_VARIABLES = ("units", "long_name")
 _NUMBERS = ("pic", "pixel")
 _GEOMETRY = ("ra_corners", "dec_corners", "geometry_et")
 _ALTITUDES = ("alt", "alt_corners")
@@ -572,6 +579,11 @@ def _check_overlap(edges: np.ndarray, step: str) -> None:
 
 
 def _check_attrs(ds: xr.Dataset, step: str, attrs: Iterable[str]) -> None:
+    drawn = step.startswith("plot.")
+    texts = [name for name in _TEXTS if drawn or name in (*attrs, *_TOO)]
+    _check_texts(step, "the attribute", ds.attrs, texts)
+    for key, variable in ds.variables.items() if drawn else ():
+        _check_texts(step, f"of {key} the attribute", variable.attrs, _TEXTS_OF_VARIABLES)
     for name in attrs:
         value = ds.attrs[name]
         if name == "channel":
@@ -585,6 +597,26 @@ def _check_attrs(ds: xr.Dataset, step: str, attrs: Iterable[str]) -> None:
             and float(value).is_integer()
         ):
             raise ArgumentError(
-                f"{step}: the attribute {name} is {value!r}, not a number of detector rows or "
-                "columns: keep it as uvisxr.open_product gives it"
+                f"{step}: the attribute {name} is {checks.shown(value)}, not a number of detector "
+                "rows or columns: keep it as uvisxr.open_product gives it"
+            )
+    if not checks.is_number(ds.attrs.get(SUMMED, 1)) or not 1 <= ds.attrs.get(SUMMED, 1) < np.inf:
+        raise ArgumentError(
+            f"{step}: the attribute {SUMMED} is {checks.shown(ds.attrs[SUMMED])}, not a number of "
+            "counts: keep it as ds.uvis.rebin gives it"
+        )
+    if "target_radii" in ds.attrs:
+        what, radii = "three radii, km", ds.attrs["target_radii"]
+        if len(checks.numbers("ds.attrs['target_radii']", radii, what, above=0)) != 3:
+            raise checks.refused("ds.attrs['target_radii']", radii, what)
+
+
+def _check_texts(
+    step: str, what: str, attrs: Mapping[Hashable, object], names: Iterable[str]
+) -> None:
+    for name in names:
+        if not isinstance(attrs.get(name, ""), str):
+            raise ArgumentError(
+                f"{step}: {what} {name} is {checks.shown(attrs[name])}, not a text: keep it as "
+                "uvisxr.open_product gives it"
             )
