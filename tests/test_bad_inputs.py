@@ -39,6 +39,9 @@ from uvisxr.stars.flag_files import StarFlags
 #: Longest message.
 MESSAGE = 500
 
+#: Most lines that a command may say.
+LINES = 10
+
 #: Seconds that a call may take.
 SECONDS = 10.0
 
@@ -434,13 +437,29 @@ def run(arguments: list[str]) -> str:
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         last = traceback.extract_tb(done.exception.__traceback__)[-1]
         return f"{done.exception!r:.200} ({last.filename}:{last.lineno})"
-    lines = done.stderr.replace("\r", "\n").splitlines()
-    faults = [line for line in lines if line.startswith("uvisxr: ")]
-    match done.exit_code:
-        case 0:
-            return ""
-        case 1:
-            return wordy(max(faults, key=len)) if faults else f"no fault in {done.stderr[:100]}"
-        case 2:
-            return "" if done.stderr.startswith("Usage: ") else f"no usage: {done.stderr[:100]}"
-    return f"exit code {done.exit_code}"
+    if done.exit_code == 2:
+        return "" if done.stderr.startswith("Usage: ") else f"no usage: {done.stderr[:100]}"
+    if done.exit_code == 1 and "uvisxr: " not in done.stderr:
+        return f"no fault in {done.stderr[:100]}"
+    return wordy_stderr(done.stderr) if done.exit_code in (0, 1) else f"exit code {done.exit_code}"
+
+
+def wordy_stderr(text: str) -> str:
+    """What is bad about all that a command says."""
+    for bare in ("Traceback (most recent call last)", "Exception ignored"):
+        if bare in text:
+            return f"{bare}: {text[-300:]}"
+    lines = text.splitlines()
+    if len(lines) > LINES:
+        return f"{len(lines)} lines: {text[:300]}"
+    parts = [part for line in lines for part in line.split("\r")]
+    return next((said for part in parts if (said := wordy(part.removeprefix("uvisxr: ")))), "")
+
+
+def test_all_of_stderr_is_judged():
+    assert wordy_stderr("uvisxr: no such file\n") == ""
+    assert "several" not in wordy_stderr("uvisxr: a\nuvisxr: b\n")
+    assert "11 lines" in wordy_stderr("uvisxr: a\n" * 11)
+    assert "501" in wordy_stderr("uvisxr: a\n" + "x" * 501)
+    assert "Exception ignored" in wordy_stderr("Exception ignored in: <x>\nuvisxr: a\n")
+    assert "Traceback" in wordy_stderr("uvisxr: a\nTraceback (most recent call last):\n")

@@ -6,6 +6,8 @@ The other doors are in `test_fuzz_others.py`, which another worker takes.
 from __future__ import annotations
 
 import itertools
+import time
+from pathlib import Path
 
 import pytest
 from fuzz import harness, quick
@@ -14,6 +16,17 @@ from fuzz import harness, quick
 @pytest.mark.parametrize("name", harness.doors()[::2])
 def test_a_door(name: str):
     quick.check(name)
+
+
+def test_what_waits_is_slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Though it takes no CPU."""
+    monkeypatch.setattr(harness, "SECONDS", 0.01)
+    assert harness.attempt(sleeper(0), None, tmp_path)[0] == "right"
+    assert harness.attempt(sleeper(0.5), None, tmp_path)[0] == "slow"
+
+
+def sleeper(seconds: float) -> harness.Door:
+    return harness.Door(lambda *_: None, lambda _: bool(time.sleep(seconds)))
 
 
 def answered(monkeypatch: pytest.MonkeyPatch, *children: list[tuple[int, str, str]]):
