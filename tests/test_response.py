@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+
+import netCDF4
 import numpy as np
 import pytest
 import xarray as xr
@@ -107,6 +110,8 @@ def test_the_packages_own_tables():
         (TEXT.replace(",0.1\n", "\n"), "."),
         (TEXT.split("100,", maxsplit=1)[0], "."),
         ("", "no columns"),
+        (TEXT.rstrip("\n"), "cut short"),
+        (TEXT.replace("299", "9" * 400), "."),
     ],
 )
 def test_malformed_text(tmp_path, text, said):
@@ -128,6 +133,14 @@ def test_files_that_are_no_tables(tmp_path):
         load(tmp_path / "broken.nc")
     with pytest.raises(CalibrationError, match="cannot be read"):
         load(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(CalibrationError, match="no ordinary file"):
+        load(tmp_path / "pipe")
+    with netCDF4.Dataset(tmp_path / "large.nc", "w") as root:
+        root.createDimension("band", 2**29)
+        root.createVariable("band", "f8", ("band",), zlib=True, chunksizes=(1024,))
+    with pytest.raises(CalibrationError, match=r"large\.nc: .*it claims 4294967296 bytes"):
+        load(tmp_path / "large.nc")
     xr.Dataset({"a": ("x", [1.0])}).to_netcdf(tmp_path / "other.nc")
     with pytest.raises(CalibrationError, match=r"other\.nc.*there is no response, response_error"):
         load(tmp_path / "other.nc")

@@ -276,11 +276,8 @@ def _td1(raw: bytes) -> dict[str, np.ndarray] | None:
             rows.append((ra, dec, flux * 10.0**power))
             names.append(f"HD {int(hd)}" if hd else f"TD1 {int(td1)}")
     ra, dec, density = np.array(rows).T
-    # What precession does is no matter of reading: the same table gives what it is compared with.
-    from uvisxr.numerics import sphere
-
-    turn = _turn()
-    place = sphere.vectors(np.rad2deg(ra), np.rad2deg(dec)) @ turn.T
+    place = np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], -1)
+    place = place @ _turn().T
     zeros = np.zeros(len(rows))
     return {
         "ra": np.rad2deg(np.arctan2(place[:, 1], place[:, 0])) % 360,

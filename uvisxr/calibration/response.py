@@ -16,11 +16,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import netCDF4
 import numpy as np
 import xarray as xr
 
 from ..dataset import conventions
 from ..errors import CalibrationError
+from ..files import NETCDF, read_whole
 from ..instrument.channel import CHANNELS, N_BANDS, N_LINES
 from ..instrument.detector import Bins
 from .formats import package_data
@@ -42,6 +44,9 @@ RANGE = (-1.0, 2.0)
 NAMES = ("response", "response_error", "response_scatter")
 
 _COLUMNS = ("first_band", "last_band", *NAMES)
+
+#: Longest table, in bytes: that of each pixel has 1.6 MB.
+_MOST = 2**24
 
 _MEND = "measure one with uvisxr.calibration.evil_response, or leave evil_response out"
 
@@ -184,16 +189,19 @@ def load(path: str | Path) -> xr.Dataset:
     """
     path = Path(path).expanduser()
     try:
-        with path.open("rb") as stream:
-            is_text = not stream.read(4).startswith((b"CDF", b"\x89HDF"))
-        if is_text:
-            table = _parsed(path.read_text("utf-8"))
-        else:
+        raw = read_whole(path, _MOST)
+        if raw.startswith(NETCDF):
+            with netCDF4.Dataset(path) as root:
+                claimed = sum(8 * variable.size for variable in root.variables.values())
+            if claimed > _MOST:
+                raise ValueError(f"it claims {claimed} bytes")
             with xr.open_dataset(path, engine="netcdf4") as opened:
                 table = opened.load()
+        else:
+            table = _parsed(raw.decode("utf-8"))
     except FileNotFoundError:
         raise CalibrationError(f"{path} does not exist; {_MEND}") from None
-    except (OSError, ValueError, KeyError, IndexError) as error:
+    except Exception as error:  # whatever the libraries stumble over in a damaged file
         raise CalibrationError(
             f"{path}: cannot be read as a table of the response of evil pixels ({error}); {_MEND}"
         ) from error
@@ -217,6 +225,8 @@ def _parsed(text: str) -> xr.Dataset:
     rows = [line.split(",") for line in lines if line and not line.startswith("#")]
     if not rows or tuple(rows[0]) != _COLUMNS:
         raise ValueError(f"no columns {','.join(_COLUMNS)}")
+    if not text.endswith("\n"):
+        raise ValueError("its last line has no end: it was cut short")
     said = {name.strip(): value[0].strip() for name, *value in notes if value}
     attrs = {"channel": said["channel"], "source": said.get("source", "")}
     first, last = (np.array([int(row[k]) for row in rows[1:]]) for k in (0, 1))
