@@ -157,6 +157,23 @@ def test_labels_of_manifests_that_are_no_files(tmp_path: Path, owner: str):
     assert list(batch.plan(label, STEPS, out)) == [(str(label), f"{label.stem}.nc")]
 
 
+def test_messages_of_failures_are_bounded(in_process, tmp_path: Path):
+    (label,) = few(tmp_path / "in", 1)
+    for path in (label, label.with_suffix(".DAT")):
+        path.rename(path.with_stem("A" + "b" * 240))
+    data = next((tmp_path / "in").glob("*.DAT"))
+    data.write_bytes(data.read_bytes()[:-2])
+    (tmp_path / "p.yaml").write_text("- rate\n")
+    words = ["batch", str(tmp_path / "in"), "-p", str(tmp_path / "p.yaml"), "-o"]
+    result = CliRunner().invoke(main, [*words, str(tmp_path / "out")])
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("uvisxr: Abbb") and "truncated" in line and len(line) <= 500
+    # Of errors that are not ours, the manifest keeps no more either.
+    job = work.Job(str(label), "a.nc", str(tmp_path), str(tmp_path), "")
+    error = work.Unexpected("rate", "KeyError", "x\n" * 5000)
+    assert len(flow._failure(job, error)["error"]) == 500
+
+
 @pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), 1e9, "5", True])
 def test_wrong_time_limits(tmp_path: Path, timeout):
     with pytest.raises(ArgumentError, match="timeout="):

@@ -335,3 +335,23 @@ def test_a_scheduler_of_dask_that_there_is_not(tmp_path, monkeypatch):
         result = run("process", product, "-o", out, *OPTIONS)
     assert result.exit_code == 1 and "DASK_SCHEDULER" in result.stderr
     assert len(result.stderr.splitlines()) == 1 and not out.exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("x" * 5000,),
+        ("--" + "x" * 5000,),
+        ("kernels", "x" * 5000),
+        ("info", "--" + "x" * 5000),
+        ("plot", "x\n" * 5000, "-o", "x" * 200),
+        ("batch", "a", "--workers", "x" * 5000),
+        ("process", "a", "-o", "x" * 5000),
+        ("fetch", "x" * 5000),
+    ],
+)
+def test_messages_are_bounded(words):
+    result = run(*words)
+    assert result.exit_code in (1, 2)
+    assert max(map(len, result.stderr.splitlines())) <= len("Error: ") + 500
+    assert len(result.stderr.splitlines()) <= 4

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .. import calls, checks, export, options
 from .._version import __version__
-from ..errors import ExportError, warn_user
+from ..errors import ExportError, bounded, warn_user
 from ..files import HDF5
 from ..netcdf.soundness import CutOffError
 from ..netcdf.writing import is_netcdf_of_ours
@@ -256,7 +256,7 @@ def process(
             quiet = progress is False or options.current().progress is False
             told = not shown.disable or (client is not None and not quiet)
             if told and cluster.dashboard_link:
-                print(f"dashboard: {cluster.dashboard_link}", file=sys.stderr)
+                print(bounded(f"dashboard: {cluster.dashboard_link}"), file=sys.stderr)
             attempt = functools.partial(
                 work.attempt,
                 settings=options.current(),

@@ -25,7 +25,7 @@ from dask import base
 from .. import options
 from .._version import __version__
 from ..dataset import inputs
-from ..errors import ExportError, LeftOutWarning, UvisError, warn_user
+from ..errors import ExportError, LeftOutWarning, UvisError, bounded, warn_user
 from ..files import NO_ROOM, sha256, whole_file
 from ..kernels.session import keep_for_good, keeping, noting
 from ..netcdf import writing
@@ -169,7 +169,9 @@ def attempt(
             raise Unexpected(step, type(error).__name__, str(error)) from error
         except Exception as error:
             raise Unexpected(step, type(error).__name__, str(error)) from error
-    messages = sorted({str(w.message) for w in caught if issubclass(w.category, UserWarning)})
+    messages = sorted(
+        {bounded(str(w.message)) for w in caught if issubclass(w.category, UserWarning)}
+    )
     # In the order of the steps, once for all windows.
     left = [str(w.message) for w in caught if issubclass(w.category, LeftOutWarning)]
     left = list(dict.fromkeys(left))
@@ -213,7 +215,7 @@ def _alone(settings: Options) -> Options:
 
 def failed(step: str, kind: str, message: str) -> dict[str, Any]:
     """What the manifest holds of a failure besides `Job.record`."""
-    return {"status": "failed", "step": step, "kind": kind, "error": " ".join(message.split())}
+    return {"status": "failed", "step": step, "kind": kind, "error": bounded(message)}
 
 
 def reduce(

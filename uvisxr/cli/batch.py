@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from ..errors import ArgumentError, NoMatchError, PipelineError
+from .messages import say
 from .options import COMPACT, FilePath
 
 
@@ -129,9 +130,9 @@ def batch(
         raise
     except (ArgumentError, PipelineError) as error:
         # Nothing has started: the command line or the pipeline is wrong.
-        raise click.UsageError(" ".join(str(error).split())) from error
+        raise click.UsageError(str(error)) from error
     for line in summary.lines():
-        click.echo(f"uvisxr: {' '.join(line.split())}", err=True)
+        say(line)
     click.echo(f"{summary}; {summary.manifest}")
     if not summary.ok:
         sys.exit(1)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import KernelError, LabelError, ProductError, UvisError, bounded, warn_user
-from .messages import Commands, complain
+from .messages import Commands, say
 from .options import OVERWRITE, TARGET, FilePath
 
 if TYPE_CHECKING:
@@ -76,12 +76,12 @@ def check(product: tuple[Path, ...], kernels: tuple[Path, ...], target: str | No
     if report.missing:
         for kind, why in report.unused.values():
             if kind == "unreadable":
-                complain(KernelError(why))
+                say(why)
         count = len(report.missing)
         what, them = ("1 kernel", "it") if count == 1 else (f"{count} kernels", "them")
-        complain(KernelError(f"{what} missing: `uvisxr kernels fetch` downloads {them}"))
+        say(f"{what} missing: `uvisxr kernels fetch` downloads {them}")
     for need in report.nowhere:
-        complain(KernelError(f"no {need.name}: {need.note}; pass --kernels that have it"))
+        say(f"no {need.name}: {need.note}; pass --kernels that have it")
     if report.missing or report.nowhere:
         sys.exit(1)
 

@@ -1,10 +1,12 @@
-"""Messages of all commands on stderr: one line per error or warning."""
+"""Messages of all commands on stderr: each a line of at most 500 characters."""
 
 from __future__ import annotations
 
 import re
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, TextIO
 
@@ -16,26 +18,46 @@ from ..errors import UvisError, bounded
 class Commands(click.Group):
     """A group whose commands turn an error in data or files into one line and exit code 1.
 
-    So they do with an interrupt, and exit code 130.
+    So they do with an interrupt, and exit code 130. What click says of wrong usage is bounded.
     """
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Read the options of the group itself."""
+        with _usage():
+            return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was asked for."""
         try:
-            return super().invoke(ctx)
+            with _usage():
+                return super().invoke(ctx)
         except (UvisError, OSError) as error:
             complain(error)
             sys.exit(1)
         except KeyboardInterrupt:
             again = "; what is finished stays, and the same command goes on from there"
             batch = ctx.invoked_subcommand == "batch"
-            click.echo(f"uvisxr: interrupted{again if batch else ''}", err=True)
+            say(f"interrupted{again if batch else ''}")
             sys.exit(130)
+
+
+@contextmanager
+def _usage() -> Iterator[None]:
+    try:
+        yield
+    except click.UsageError as error:
+        raise click.UsageError(bounded(error.format_message()), error.ctx) from error
+
+
+def say(text: str) -> None:
+    """Print a message on one line, with arguments as options."""
+    # Options may be longer than arguments.
+    click.echo(bounded(f"uvisxr: {in_the_shell(text)}"), err=True)
 
 
 def complain(error: Exception) -> None:
     """Print an error on one line."""
-    _say(str(error))
+    say(str(error))
 
 
 def show_warning(
@@ -47,12 +69,7 @@ def show_warning(
     line: str | None = None,
 ) -> None:
     """Print a warning on one line, in place of `warnings.showwarning`."""
-    _say(f"warning: {message}")
-
-
-def _say(text: str) -> None:
-    # Options may be longer than arguments.
-    click.echo(bounded(f"uvisxr: {in_the_shell(text)}"), err=True)
+    say(f"warning: {message}")
 
 
 def in_the_shell(text: str) -> str:
