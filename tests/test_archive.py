@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -16,7 +18,7 @@ from helpers.products import write_product
 from helpers.volume import index_row, write_index
 
 import uvisxr
-from uvisxr import fetch
+from uvisxr import fetch, transfer
 from uvisxr.calibration import download, files, formats
 from uvisxr.cli import main
 from uvisxr.errors import ArgumentError, FetchError, NotFoundError, UvisWarning
@@ -497,3 +499,32 @@ def test_a_size_of_any_number_of_digits(tmp_path: Path, digits: int):
     assert archive.data_size(label) == 131072
     label.write_text(text.replace("= 1\n", f"= {'9' * digits}\n", 1))
     assert archive.data_size(label) is None
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("fetch", "FUV2009_173_00_00"),
+        ("fetch", "stars"),
+        ("calibration", "fetch"),
+        ("kernels", "fetch", "PRODUCT"),
+    ],
+)
+def test_patience_from_the_command_line(tmp_path, monkeypatch, command):
+    had = []
+
+    def receive(url, part, how):
+        had.append((how.floor, how.longest))
+        raise FetchError("enough")
+
+    monkeypatch.setattr(transfer, "receive", receive)
+    monkeypatch.setenv("UVISXR_CACHE", str(tmp_path))
+    monkeypatch.setenv("UVISXR_FETCH_FLOOR", "7")
+    product = write_product(tmp_path, "FUV2005_230_15_15", band_bin=32)
+    words = [str(product) if word == "PRODUCT" else word for word in command]
+    for options, expected in (([], (7, math.inf)), (["--floor", "3", "--longest", "9"], (3, 9))):
+        result = CliRunner().invoke(main, [*words, *options])
+        assert result.exit_code == 1 and "enough" in result.stderr
+        assert had[-1] == expected
+    assert os.environ["UVISXR_FETCH_FLOOR"] == "7" and "UVISXR_FETCH_LONGEST" not in os.environ
+    assert CliRunner().invoke(main, [*words, "--floor", "-1"]).exit_code == 2

@@ -8,7 +8,7 @@ import click
 
 from ..errors import ArgumentError
 from .messages import Commands
-from .options import FilePath
+from .options import FilePath, patience
 
 
 @click.command()
@@ -19,6 +19,7 @@ from .options import FilePath
     help="Folder for the files, side by side [default: the cache, laid out like the archive].",
 )
 @click.option("--matrix/--no-matrix", default=True, help="Download the calibration matrix too.")
+@patience
 def fetch(product_id: tuple[str, ...], to: Path | None, matrix: bool) -> None:
     """Download products from the PDS archive: label, data, calibration matrix.
 
@@ -64,6 +65,7 @@ def calibration() -> None:
     type=FilePath(file_okay=False, path_type=Path),
     help="Folder for the files [default: the cache, where `calibrate` looks].",
 )
+@patience
 def fetch_calibration(to: Path | None) -> None:
     """Download flat fields, their modifiers, the FUV trend and the laboratory tables.
 

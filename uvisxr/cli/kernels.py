@@ -12,7 +12,7 @@ import click
 
 from ..errors import KernelError, LabelError, ProductError, UvisError, bounded, warn_user
 from .messages import Commands, say
-from .options import OVERWRITE, TARGET, FilePath
+from .options import OVERWRITE, TARGET, FilePath, patience
 
 if TYPE_CHECKING:
     from ..kernels.requirements import Request
@@ -107,6 +107,7 @@ def _given(kernels: tuple[Path, ...]) -> tuple[list[Path], list[Path]]:
 )
 @TARGET
 @click.option("--dry-run", is_flag=True, help="Print the URLs; download nothing.")
+@patience
 def fetch(product: tuple[Path, ...], to: Path | None, target: str | None, dry_run: bool) -> None:
     """Download the kernels that PRODUCT... need and that are not yet in the folder.
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,45 @@ class FilePath(click.Path):
             self.fail(str(error), param, ctx)
         value = Path(value).expanduser()
         return super().convert(value, param, ctx)
+
+
+@contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+def _to_downloads(ctx: click.Context, param: click.Parameter, value: float | None) -> None:
+    """Give downloads of the command a setting of `uvisxr.fetch`, before its variable."""
+    if value is not None:
+        ctx.with_resource(_environment(f"UVISXR_FETCH_{str(param.name).upper()}", str(value)))
+
+
+def patience(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options of commands that download."""
+    longest = click.option(
+        "--longest",
+        type=click.FloatRange(min=0),
+        expose_value=False,
+        callback=_to_downloads,
+        help="Give up a file after this time, s [default: UVISXR_FETCH_LONGEST, or never].",
+    )
+    floor = click.option(
+        "--floor",
+        type=click.FloatRange(min=0),
+        expose_value=False,
+        callback=_to_downloads,
+        help="Give up a server that sends fewer bytes a second [default: UVISXR_FETCH_FLOOR, or "
+        "500].",
+    )
+    return floor(longest(command))
 
 
 TARGET = click.option("--target", help="Body to look at in place of the label's target.")
