@@ -18,7 +18,7 @@ from . import calls, checks
 from ._version import __version__
 from .dataset import inputs
 from .dataset.fields import FIELDS
-from .errors import ArgumentError, ExportError, MissingStepError, NoFileError
+from .errors import ArgumentError, ExportError, MissingStepError, NoFileError, shortened
 from .files import check_target, read_whole, refuse_foreign, whole_file, write_text
 from .netcdf import encodings
 from .netcdf.compact import check_lossless, compacted, told
@@ -402,7 +402,7 @@ def load_json(path: str | Path) -> dict[str, Any]:
     except OSError as error:
         raise ExportError(f"cannot read {path}: {error.strerror or error}") from error
     except ValueError as error:
-        raise ExportError(f"{path} is not JSON ({str(error)[:200]}): {mend}") from error
+        raise ExportError(f"{path} is not JSON ({shortened(str(error), 160)}): {mend}") from error
     if not (isinstance(content, dict) and _VERSION in content):
         raise ExportError(f"{path} is no summary of uvisxr but {_described(content)}: {mend}")
     try:
@@ -416,7 +416,7 @@ def load_json(path: str | Path) -> dict[str, Any]:
                 attrs={"units": field["units"]},
             )
     except (AttributeError, ValueError, KeyError, TypeError, RecursionError) as error:
-        why = f"{type(error).__name__}: {str(error)[:200]}"
+        why = f"{type(error).__name__}: {shortened(str(error), 160)}"
         raise ExportError(f"the geometry in {path} is damaged ({why}): {mend}") from error
     return content
 
@@ -450,7 +450,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise ValueError(f"{text[:40]} is no number of it")
+        raise ValueError(f"{shortened(text, 40)} is no number of it")
     return number
 
 
@@ -460,7 +460,7 @@ def _numbers(values: Any) -> Any:
         return [_numbers(value) for value in values]
     if values is None or (isinstance(values, int | float) and not isinstance(values, bool)):
         return values
-    raise TypeError(f"{str(values)[:40]!r} is no number")
+    raise TypeError(f"{shortened(str(values), 40)!r} is no number")
 
 
 def _described(content: Any) -> str:
@@ -471,4 +471,4 @@ def _described(content: Any) -> str:
         return f"an object with {', '.join(names[:_NAMES]) or 'nothing'}{more}"
     if isinstance(content, list):
         return f"a list of {len(content)}"
-    return f"the {type(content).__name__} {str(content)[:40]!r}"
+    return f"the {type(content).__name__} {shortened(str(content), 40)!r}"

@@ -1,7 +1,7 @@
-"""Files: written whole or not at all, and never over what the data were read from.
+"""Files: names that stay in a folder, writing whole and never over an input, reading in bounds.
 
 Everything that uvisxr writes goes through `whole_file`, but the manifest of a batch, to which lines
-are appended.
+are appended, and what is there only as long as a process is at work.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def relative(name: str | os.PathLike[str]) -> PurePosixPath:
     path = PurePosixPath(text)
     plain = text.isprintable() and not re.search(r"[\\:]", text) and ".." not in path.parts
     if not (plain and path.parts) or path.is_absolute() or len(text.encode()) > _LONGEST:
-        raise ArgumentError(f"{text[:100]!r} is no path below a folder")
+        raise ArgumentError(f"{checks.shown(text)} is no path below a folder")
     return path
 
 

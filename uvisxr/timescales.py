@@ -21,7 +21,7 @@ from datetime import date
 
 import numpy as np
 
-from .errors import ArgumentError
+from .errors import ArgumentError, shortened
 
 #: Dates of the leap seconds since TAI - UTC = 10 s on 1972-01-01 (IERS Bulletin C).
 _LEAPS = np.array(
@@ -169,7 +169,7 @@ def parse_instant(text: str) -> Instant:
     except ValueError as error:
         reason = f"{error}; " if str(error) else ""
         raise ArgumentError(
-            f"{text[:40]!r} is not a time: {reason}expected UTC as 2005-08-18T18:14:40.2 or "
+            f"{shortened(text, 40)!r} is not a time: {reason}expected UTC as 2005-08-18T18:14:40.2 or "
             "2005-230T18:14:40.2"
         ) from None
 
@@ -400,7 +400,7 @@ def _nanoseconds(utc: np.ndarray | np.datetime64) -> np.ndarray:
     """UTC as datetime64[ns], which wraps silently in numpy."""
     given = np.asarray(utc)
     if given.dtype.kind != "M":
-        raise ArgumentError(f"{str(utc)[:40]!r} is not a datetime64")
+        raise ArgumentError(f"{shortened(str(utc), 40)!r} is not a datetime64")
     ns = given.astype("datetime64[ns]")
     held = np.isnat(given) | ((ns.astype(given.dtype) == given) & (ns.astype(np.int64) <= _LAST))
     if not held.all():

@@ -87,8 +87,8 @@ class Known:
         if skipped:
             lines = "1 line is" if skipped == 1 else f"{skipped} lines are"
             warn_user(
-                f"{self.path}: {lines} not as uvisxr writes them, and skipped; their products "
-                "are processed again, unless other lines say that they are done"
+                f"{self.path}: {lines} not as uvisxr writes them, and skipped; outputs of which no "
+                "other line tells are made again"
             )
 
     def _remember(self, record: dict[str, Any]) -> None:

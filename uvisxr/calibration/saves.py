@@ -19,6 +19,8 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from ..errors import shortened
+
 #: Longest file, and longest sum of the records of a compressed one, in bytes. The team's has 1 MB.
 MOST = 2**24
 
@@ -230,7 +232,7 @@ class _Record:
             raise Broken("it holds objects, which are not read")
         if flags & _IS_DEFINED:
             if name not in self.known:
-                raise Broken(f"the structure {name[:40]!r} is not described")
+                raise Broken(f"the structure {shortened(name, 40)!r} is not described")
             return self.known[name]
         if not 1 <= count <= len(self.body) // 12:
             raise Broken(f"a structure has {count} fields")

@@ -11,7 +11,7 @@ import xarray as xr
 from .. import checks
 from ..calibration.reduced import restored
 from ..calls import public
-from ..errors import ExportError, NoFileError, UvisError
+from ..errors import ExportError, NoFileError, UvisError, shortened
 from . import guarded, soundness
 
 _CHUNKS = 'sizes by dimension, such as {"pic": 10}, or "auto"'
@@ -177,4 +177,4 @@ def _with_small_coords(ds: xr.Dataset) -> xr.Dataset:
 def _said(error: Exception) -> str:
     """What an error says, briefly."""
     text = " ".join((getattr(error, "strerror", None) or str(error)).split())
-    return text[:200] or type(error).__name__
+    return shortened(text, 160) or type(error).__name__

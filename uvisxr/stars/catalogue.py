@@ -37,7 +37,7 @@ import spiceypy
 import xarray as xr
 
 from .. import checks, fetch
-from ..errors import ArgumentError, FetchError, warn_user
+from ..errors import ArgumentError, FetchError, shortened, warn_user
 from ..files import read_whole
 from ..kernels.session import LOCK
 from ..numerics import sphere
@@ -441,7 +441,7 @@ def _number(text: str, default: float | None, name: str, line: int, key: str) ->
         return default
     value = _finite(text)
     if value is None:
-        raise ArgumentError(f"{name}, line {line}: {key} = {text[:40]!r} is not a number")
+        raise ArgumentError(f"{name}, line {line}: {key} = {shortened(text, 40)!r} is not a number")
     return value
 
 
