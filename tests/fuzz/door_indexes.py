@@ -154,7 +154,7 @@ def meaning(text: str, table: bytes) -> list[Row] | None:
     rows = []
     for number in range(count):
         line = table[number * size : (number + 1) * size].decode("latin-1")
-        if not re.fullmatch(r"[\x20-\x7e\x80-\xff]*\r?\n?", line):
+        if not re.fullmatch(r"[\t\x20-\x7e\x80-\xff]*\r?\n?", line):
             return None
         texts = {name: line[place].strip().strip('"').strip() for name, place in places.items()}
         if any('"' in text for text in texts.values()):
@@ -183,7 +183,7 @@ def meaning(text: str, table: bytes) -> list[Row] | None:
 def _time(text: str | None) -> str | None:
     if text in ("", "UNK", "N/A", "NULL"):
         return "NaT"
-    match = re.fullmatch(r"(\d{4})-(\d{3})T(\d\d):(\d\d):(\d\d)\.(\d{3})Z?", text or "", re.ASCII)
+    match = re.fullmatch(r"(\d{4})-(\d{3})T(\d\d):(\d\d):(\d\d)\.(\d{1,9})Z?", text or "", re.ASCII)
     if match is None:
         return None
     year, day, hour, minute, second, _ = map(int, match.groups())
@@ -193,7 +193,7 @@ def _time(text: str | None) -> str | None:
     if not 1678 <= year <= 2261:
         return None
     date = np.datetime64(match[1]) + np.timedelta64(day - 1, "D")
-    return f"{date}T{match[3]}:{match[4]}:{match[5]}.{match[6]}"
+    return f"{date}T{match[3]}:{match[4]}:{match[5]}.{match[6]:0<3.3}"
 
 
 def _whole(text: str | None) -> int | None:
@@ -215,7 +215,8 @@ def _blocks(text: str) -> tuple[dict[str, str], dict[str, str], list[dict[str, s
     open_blocks: list[str] = []
     inside = head
     lines = text.replace("\r\n", "\n").split("\n")
-    for number, line in enumerate(lines):
+    for number, whole in enumerate(lines):
+        line = re.sub(r"\s*/\*[^*/\"']*\*/\s*$", "", whole)
         if re.search(r"[\x00-\x08\x0b-\x1f\x7f-\xff]|/\*|\*/", line):
             return None
         if not line.strip():

@@ -231,11 +231,16 @@ def _statements(text: str) -> dict[str, list[str]] | None:
     # Control characters say nothing.
     text = re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", " ", text.replace("\r\n", "\n"))
     found: dict[str, list[str]] = {}
+    # Outside of the cube that they are of, or inside: they count if they contradict the others.
+    strays: list[tuple[str, str]] = []
     depth = at = 0
     while at < len(text):
         at = re.compile(r"\s*").match(text, at).end()
         line = text[at : text.find("\n", at) if "\n" in text[at:] else len(text)]
         if re.fullmatch(r"END\s*", line):
+            for key, value in strays:
+                if key in found:
+                    found[key].append(value)
             return None if depth or text[at + len(line) :].strip() else found
         match = _STATEMENT.match(text, at)
         if match is None:
@@ -257,9 +262,11 @@ def _statements(text: str) -> dict[str, list[str]] | None:
         else:
             if value.endswith("-"):
                 return None
-            found.setdefault(key, []).append(value + (f" {match[3]}" if match[3] else ""))
-            if (key in (*_WINDOW, "CORE_ITEMS")) != depth and key in _NEEDED:
-                return None
+            value += f" {match[3]}" if match[3] else ""
+            if key in _NEEDED and (key in (*_WINDOW, "CORE_ITEMS")) != depth:
+                strays.append((key, value))
+            else:
+                found.setdefault(key, []).append(value)
     return None
 
 
