@@ -169,8 +169,8 @@ def parse_instant(text: str) -> Instant:
     except ValueError as error:
         reason = f"{error}; " if str(error) else ""
         raise ArgumentError(
-            f"{shortened(text, 40)!r} is not a time: {reason}expected UTC as 2005-08-18T18:14:40.2 or "
-            "2005-230T18:14:40.2"
+            f"{shortened(text, 40)!r} is not a time: {reason}expected UTC as "
+            "2005-08-18T18:14:40.2 or 2005-230T18:14:40.2"
         ) from None
 
 
