@@ -448,7 +448,8 @@ def test_attributes_of_odd_types(made, before, tmp_path, value):
     # A step, whether it looks at all attributes or not.
     some = {"rate": 0, "flag": 0, "predict_stars": 0, "integrate": 0, "spectrum": 1, "quicklook": 1}
     attrs = ("name", "channel", "slit", "target", "compression", "optics", "geometry_target")
-    for name in (*attrs, "target_radii", "summed"):
+    for name in (*attrs, "lon_direction", "target_radii", "summed", "line_bin"):
+        assert repr(ds.assign_attrs({name: value}).uvis)
         for step, drawn in some.items():
             try:
                 every[step](ds.assign_attrs({name: value}))

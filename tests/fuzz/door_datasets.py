@@ -524,8 +524,10 @@ def _plot(case: Case) -> None:
     import matplotlib.pyplot as plt
 
     try:
-        ax = case.ds.uvis.plot.spectrum([(1, 1)])
-        ax.figure.canvas.draw()
+        # Of few dots, as they are many pictures.
+        figure = plt.figure(dpi=20)
+        case.ds.uvis.plot.spectrum([(1, 1)], ax=figure.subplots())
+        figure.canvas.draw()
     finally:
         plt.close("all")
 

@@ -131,6 +131,8 @@ def _write(case: Case) -> None:
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
         lines = done.stderr.splitlines()
+        if done.exit_code == 2 and lines[0].startswith("Usage: "):
+            raise UvisError(lines[-1])
         if len(lines) > _LINES or "Traceback" in done.stderr or "Exception" in done.stderr:
             raise Wrong(f"the command says {done.stderr}")
         if done.exit_code:

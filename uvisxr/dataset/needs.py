@@ -69,8 +69,8 @@ _INSTRUMENT = ("channel", "slit", *WINDOW_ATTRS)
 
 #: Attributes that are texts, of a dataset and of its variables. Pictures use all that there are,
 #: other steps those that they ask for, and `_TOO`.
-_TEXTS = ("name", "channel", "slit", "target", "compression", "optics", "geometry_target")
-_TOO = ("compression", "optics")
+_TOO = ("compression", "optics", "lon_direction")
+_TEXTS = ("name", "channel", "slit", "target", "geometry_target", *_TOO)
 _TEXTS_OF_VARIABLES = ("units", "long_name")
 _NUMBERS = ("pic", "pixel")
 _GEOMETRY = ("ra_corners", "dec_corners", "geometry_et")
@@ -584,7 +584,9 @@ def _check_attrs(ds: xr.Dataset, step: str, attrs: Iterable[str]) -> None:
     _check_texts(step, "the attribute", ds.attrs, texts)
     for key, variable in ds.variables.items() if drawn else ():
         _check_texts(step, f"of {key} the attribute", variable.attrs, _TEXTS_OF_VARIABLES)
-    for name in attrs:
+    for name in (*attrs, *(WINDOW_ATTRS if drawn else ())):
+        if name not in ds.attrs:
+            continue
         value = ds.attrs[name]
         if name == "channel":
             find_channel(value)

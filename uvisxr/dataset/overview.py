@@ -85,7 +85,7 @@ def _line(line: Callable[[xr.Dataset], str], ds: xr.Dataset) -> str:
     """Words in one line; none where the dataset holds something odd, for a repr never fails."""
     try:
         return " ".join(line(ds).split())
-    except (KeyError, ValueError, TypeError, IndexError, OSError):
+    except (KeyError, ValueError, TypeError, IndexError, OverflowError, OSError):
         return ""
 
 
