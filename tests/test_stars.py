@@ -224,6 +224,7 @@ def test_csv_with_its_defaults(tmp_path):
         ("ra,dec,magnitude\n# no\n1,2,bright\n", "line 3: magnitude = 'bright'"),
         ("ra,dec,magnitude\n1,,3\n", "line 2: dec = ''"),
         ("ra,dec,magnitude\n1,95,3\n", "dec from -90 to 90"),
+        ('ra,dec,magnitude,"a\nb"\n1,2,3,4\n', "each of them once, in one line"),
     ],
 )
 def test_bad_csv_says_where(tmp_path, text, said):

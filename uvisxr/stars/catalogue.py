@@ -397,8 +397,8 @@ def _read_csv(text: str, name: str) -> dict[str, np.ndarray]:
         raise _unreadable(name, error) from None
     missing = [key for key, default in _NUMBERS.items() if default is None and key not in head]
     known = [column for column in head if column in _NUMBERS or column in _TEXTS]
-    if missing or len(set(known)) < len(known):
-        wrong = f"{', '.join(missing)} missing" if missing else "each of them once"
+    if missing or len(set(known)) < len(known) or not all(map(str.isprintable, head)):
+        wrong = f"{', '.join(missing)} missing" if missing else "each of them once, in one line"
         raise ArgumentError(
             f"{name} is not a star catalogue: its first line must name the columns ra, dec and "
             f"magnitude ({wrong})"
