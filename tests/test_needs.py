@@ -437,28 +437,22 @@ def test_other_datasets_are_nobodys():
         needs.check(xr.Dataset(), step)
 
 
-@pytest.mark.parametrize("value", [None, 10**5000, {}, [1], object(), np.arange(3)], ids=type)
-def test_attributes_of_odd_types(made, before, tmp_path, value):
-    """Each step either takes no notice or says which it is."""
+@pytest.mark.parametrize("value", [10**5000, {}, np.arange(3)], ids=type)
+def test_attributes_of_odd_types(before, value):
+    """Each step either takes no notice or says which it is; pictures look at all."""
     ds = before["calibrated"]
-    every = steps(made, tmp_path) | {
-        "spectrum": lambda ds: ds.uvis.plot.spectrum([(1, 1)]),
-        "quicklook": lambda ds: ds.uvis.plot.quicklook(),
-    }
-    # A step, whether it looks at all attributes or not.
-    some = {"rate": 0, "flag": 0, "predict_stars": 0, "integrate": 0, "spectrum": 1, "quicklook": 1}
-    attrs = ("name", "channel", "slit", "target", "compression", "optics", "geometry_target")
-    for name in (*attrs, "lon_direction", "target_radii", "summed", "line_bin"):
-        assert repr(ds.assign_attrs({name: value}).uvis)
-        for step, drawn in some.items():
-            try:
-                every[step](ds.assign_attrs({name: value}))
-            except ArgumentError as error:
-                assert name in str(error)
-            else:
-                assert not drawn
+    texts = ("name", "channel", "slit", "target", "compression", "optics", "geometry_target")
+    for name in (*texts, "lon_direction", "target_radii", "summed", "line_bin"):
+        odd = ds.assign_attrs({name: value})
+        assert repr(odd.uvis)
+        with pytest.raises(ArgumentError, match=name):
+            odd.uvis.plot.spectrum([(1, 1)])
+        try:
+            odd.uvis.flag([(1, 1)])
+        except ArgumentError as error:
+            assert name in str(error)
     for name in ("radiance", "wl"):
         changed = ds.copy()
         changed[name] = ds[name].assign_attrs(units=value)
         with pytest.raises(ArgumentError, match=rf"plot\.spectrum: of {name} the attribute units"):
-            every["spectrum"](changed)
+            changed.uvis.plot.spectrum([(1, 1)])
