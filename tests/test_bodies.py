@@ -101,6 +101,12 @@ def test_what_the_constants_lack_is_said(tmp_path: Path):
         *(("BODY606_RADII", v) for v in ("'x'", "( 'a' 'b' 'c' )")),
         *((f"BODY606_{word}", "( 1 2 3 4 )") for word in ("PM", "POLE_RA", "POLE_DEC")),
         *((f"BODY606_{word}", "( 1E300 0 0 )") for word in ("PM", "POLE_RA", "POLE_DEC")),
+        # An exponent lost, and the axes in another order.
+        *(("BODY606_RADII", v) for v in ("( 2575 2574 2.573 )", "( 2375 2574 2673 )")),
+        ("BODY606_POLE_DEC", "( 183.5 0 0 )"),
+        ("BODY606_PM", "( 38.9 )"),
+        ("BODY6_CONSTANTS_JED_EPOCH", "2433282.5"),
+        ("BODY606_CONSTANTS_REF_FRAME", "2"),
         ("BODY606_PM", "'x'"),
         ("BODY606_NUT_PREC_RA", "'x'"),
         ("BODY6_NUT_PREC_ANGLES", "( 1E300 1 )"),
@@ -119,4 +125,16 @@ def test_a_body_that_does_not_turn(tmp_path: Path):
         tmp_path / "c.tpc", "PCK", BODY606_RADII="( 1 1 1 )", OBJECT_606_FRAME="'J2000'"
     )
     with loaded([constants]), pytest.raises(KernelError, match="606, J2000, to the inertial J2000"):
+        resolve("TITAN")
+
+
+def test_a_body_does_not_turn_as_another(tmp_path: Path):
+    pck = tiny.text(
+        tmp_path / "c.tpc",
+        "PCK",
+        BODY606_RADII="( 1 1 1 )",
+        BODY699_PM="( 38.9 810 )",
+        OBJECT_606_FRAME="'IAU_SATURN'",
+    )
+    with loaded([pck]), pytest.raises(KernelError, match=r"606 the frame IAU_SATURN, .* of another"):
         resolve("TITAN")

@@ -118,6 +118,7 @@ def test_a_wrong_file_record(
         (2, 24, "d", float("nan"), "a segment lasts from nan to 1e+09"),
         (2, 24, "d", 2e9, "a segment lasts from 2e+09 to 1e+09"),
         (1, 64 + 16 + 4, "i", 626, "a segment places body 626 relative to itself"),
+        (1, 24 + 24, "i", 17, "a segment is given in frame 17, not in J2000"),
         (1, 24 + 32, "i", -5, "a segment has the addresses -5 to"),
         (1, 24 + 36, "i", 2**30, "to 1073741824"),
     ],

@@ -856,7 +856,7 @@ def test_pointing_without_a_clock_is_an_error(folder: Path):
     [
         ("( 0 0 1  256 1 1 )", 101, "ends 101 days before the last instant"),
         ("( 0 0 1  256 1 1 )", 99, ""),
-        ("( 0 0 1 )", 9999, ""),
+        ("( 0 0 1 )", 9999, "ends 9999 days"),
     ],
 )
 def test_a_clock_reaches_the_instants(tmp_path: Path, coefficients: str, days: int, words: str):
@@ -870,6 +870,9 @@ def test_a_clock_reaches_the_instants(tmp_path: Path, coefficients: str, days: i
     ("name", "value"),
     [
         ("SCLK01_COEFFICIENTS_82", "( 0 0 1 256 )"),
+        # A row that does not follow: a wrong rate, and rows lost between two rates.
+        ("SCLK01_COEFFICIENTS_82", "( 0 0 1.001  256000 1000 1 )"),
+        ("SCLK01_COEFFICIENTS_82", "( 0 0 1  256000 1000.2 1 )"),
         ("SCLK01_COEFFICIENTS_82", "( 0 0 1  0 1 1 )"),
         ("SCLK01_COEFFICIENTS_82", "( 0 5 1  256 5 1 )"),
         ("SCLK01_COEFFICIENTS_82", "( 0 0 -1 )"),

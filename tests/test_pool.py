@@ -112,7 +112,14 @@ def test_a_frame_is_fixed_to_the_bus(tmp_path: Path, changed: dict[str, str]):
         ({"TKFRAME_-82840_UNITS": "5"}, r"_UNITS of .*a\.tf is \( 5\.0 \)"),
         ({"TKFRAME_-82840_ANGLES": "( 0 90 )"}, r"_ANGLES of .*a\.tf is \( 0\.0 90\.0 \)"),
         ({"TKFRAME_-82840_ANGLES": "( 0 90 1E300 )"}, r"_ANGLES of .*a\.tf"),
-        ({"TKFRAME_-82840_AXES": "( 1 2 4 )"}, r"_AXES of .*a\.tf"),
+        *(
+            ({"TKFRAME_-82840_AXES": axes}, r"_AXES of .*a\.tf")
+            for axes in ("( 1 2 4 )", "( 1.5 2 3 )", "( 3 3 1 )")
+        ),
+        (
+            {"TKFRAME_-82840_SPEC": "'MATRIX'", "TKFRAME_-82840_MATRIX": "( -1 0 0 0 1 0 0 0 1 )"},
+            r"_MATRIX of .*a\.tf",
+        ),
         (
             {"TKFRAME_-82840_SPEC": "'MATRIX'", "TKFRAME_-82840_MATRIX": "( 1 0 0 0 1 0 0 1 1 )"},
             r"_MATRIX of .*a\.tf",

@@ -7,6 +7,7 @@ its data.
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -70,7 +71,8 @@ def _paths(value: Any, start: Path) -> Iterator[Path]:
 
 
 def _files(path: Path) -> Iterable[Path]:
-    if path.is_dir():
+    # Of a path that is too long, unlike `Path.is_dir`, it says no.
+    if os.path.isdir(path):  # noqa: PTH112
         return below(path)
     with suppress(UvisError), warnings.catch_warnings():
         # Those of meta-kernels come again with the step.
@@ -79,7 +81,7 @@ def _files(path: Path) -> Iterable[Path]:
             product = Product.at(path)
             return [path, product.label, product.data or path]
         # A named pipe would be waited for.
-        if path.is_file() and check_file(path) == "MK":
+        if os.path.isfile(path) and check_file(path) == "MK":  # noqa: PTH113
             return [path, *expand(path)]
     return [path]
 

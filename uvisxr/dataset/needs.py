@@ -106,7 +106,7 @@ class Needs:
 
 _SPECTRA = Needs(names=("wl",), frame="wl", some=())
 _FLAGS = Needs(also=(*_NUMBERS, "quality"), dims=_NUMBERS)
-_LIGHT = Needs(also=(*_NUMBERS, "wl", "quality", "exposure"), dims=_NUMBERS)
+_LIGHT = Needs(also=(*_NUMBERS, *_WINDOW, "wl", "quality", "exposure"), dims=_NUMBERS)
 _SKY = Needs(
     names=_GEOMETRY,
     attrs=("geometry_target",),
@@ -493,7 +493,7 @@ def _check_numbers(ds: xr.Dataset, step: str, name: str) -> None:
             "of Cassini's flight: leave those exposures out with "
             f"ds.sel(pic=(ds.et > {first:.0f}) & (ds.et < {last:.0f}))"
         )
-    if name in _ENDS and ((values < 0) | (values >= _ENDS[name])).any():
+    if name in _ENDS and not ((values >= 0) & (values < _ENDS[name])).all():
         raise ArgumentError(
             f"{step}: {name} reaches beyond the detector's 0..{_ENDS[name] - 1}: keep it as "
             "uvisxr.open_product gives it"

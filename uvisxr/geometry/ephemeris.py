@@ -17,7 +17,7 @@ from spiceypy import cyice
 
 from ..errors import CoverageError, KernelError
 from ..kernels import coverage
-from ..kernels.bodies import SPACECRAFT, SPACECRAFT_FRAME, Body, Point
+from ..kernels.bodies import OBSERVER, SPACECRAFT, SPACECRAFT_FRAME, Body, Point
 from ..kernels.choose import span_text
 from ..kernels.pool import fixed_to
 from ..kernels.session import spice_reason
@@ -94,8 +94,8 @@ class Course:
 
     @classmethod
     def _values(cls, target: Any, et: np.ndarray) -> dict[str, np.ndarray]:
-        craft, _ = cyice.spkezr_v(SPACECRAFT, et, "J2000", "NONE", "SSB")
-        sun, _ = cyice.spkezr_v("SUN", et, "J2000", "LT", SPACECRAFT)
+        craft, _ = cyice.spkezr_v(OBSERVER, et, "J2000", "NONE", "SSB")
+        sun, _ = cyice.spkezr_v("SUN", et, "J2000", "LT", OBSERVER)
         return {
             "et": et,
             "spacecraft_position": craft[:, :3],
@@ -133,7 +133,7 @@ class Sighting(Course):
 
     @classmethod
     def _values(cls, target: Any, et: np.ndarray) -> dict[str, np.ndarray]:
-        state, light_time = cyice.spkezr_v(target.name, et, "J2000", "CN", SPACECRAFT)
+        state, light_time = cyice.spkezr_v(target.name, et, "J2000", "CN", OBSERVER)
         emission = et - light_time
         moving, _ = cyice.spkezr_v(target.name, emission, "J2000", "NONE", "SSB")
         sun, _ = cyice.spkezr_v("SUN", emission, "J2000", "LT", target.name)

@@ -15,6 +15,9 @@ from .session import LOCK
 #: Cassini: its name, its NAIF code, and the frame of its bus.
 SPACECRAFT, SPACECRAFT_CODE, SPACECRAFT_FRAME = "CASSINI", -82, -82000
 
+#: Cassini as SPICE is asked for it: kernels can give its name to others.
+OBSERVER = str(SPACECRAFT_CODE)
+
 #: NAIF codes of the solar-system barycentre, to which all positions refer, and of the Sun.
 BARYCENTRE, SUN = 0, 10
 
@@ -25,13 +28,22 @@ _INERTIAL, _OF_CONSTANTS = 1, 2
 #: Radii that a body may have, km.
 _RADII = (1e-6, 1e7)
 
+#: The shortest radius as a part of the longest (Atlas has 0.43, Saturn 0.90), and the polar one of
+#: the longest other: bodies turn about their shortest axis.
+_LONGEST, _POLAR = 0.2, 1.02
+
 #: What orientations are made of: how many numbers a variable may have, and how large.
 _MODEL = {
-    **dict.fromkeys(("POLE_RA", "POLE_DEC", "PM"), range(1, 4)),
+    **dict.fromkeys(("POLE_RA", "POLE_DEC"), range(1, 4)),
+    "PM": range(2, 4),
     **dict.fromkeys(("NUT_PREC_RA", "NUT_PREC_DEC", "NUT_PREC_PM"), range(1, 1000)),
     "NUT_PREC_ANGLES": range(1, 1000),
 }
 _LARGEST = 1e9
+
+#: When the constants of orientations are of, Julian day, and the number of their frame: J2000, as
+#: in all files of the archive.
+_REFERENCE = {"JED_EPOCH": 2451545.0, "REF_FRAME": 1.0}
 
 #: Planets with rings.
 _RINGED = (599, 699, 799, 899)
@@ -188,7 +200,7 @@ def resolve(target: str) -> Body | Point | None:
     frame = _frame(code)
     has_radii = bool(spiceypy.bodfnd(code, "RADII"))
     if frame and has_radii:
-        return Body(name, code, numbers(f"BODY{code}_RADII", {3}, *_RADII), frame)
+        return Body(name, code, _radii(code), frame)
     known = {"radii": has_radii, "rotation": bool(frame)}
     return Point(name, code, tuple(word for word, has in known.items() if not has))
 
@@ -207,6 +219,11 @@ def _frame(code: int) -> str | None:
             f"the loaded kernels fix the frame of body {code}, {frame}, to the inertial {known}: "
             f"leave out the one that sets OBJECT_{code}_FRAME"
         )
+    if spiceypy.frinfo(spiceypy.namfrm(frame))[0] != code:
+        raise KernelError(
+            f"the loaded kernels give body {code} the frame {frame}, which is of another body: "
+            f"leave out the one that sets OBJECT_{code}_FRAME"
+        )
     if kind == _OF_CONSTANTS:
         if not spiceypy.bodfnd(owner, "PM"):
             return None
@@ -214,12 +231,26 @@ def _frame(code: int) -> str | None:
     return str(frame)
 
 
+def _radii(code: int) -> np.ndarray:
+    name = f"BODY{code}_RADII"
+    radii = numbers(name, {3}, *_RADII)
+    if radii.min() < _LONGEST * radii.max() or radii[2] > _POLAR * radii[:2].max():
+        raise wrong(name)
+    return radii
+
+
 def _check_rotation(code: int) -> None:
     planet = code // 100 if 100 <= code < 1000 else code
     for word, counts in _MODEL.items():
         name = f"BODY{planet if word == 'NUT_PREC_ANGLES' else code}_{word}"
         if is_set(name):
-            numbers(name, counts, -_LARGEST, _LARGEST)
+            found = numbers(name, counts, -_LARGEST, _LARGEST)
+            if word == "POLE_DEC" and abs(found[0]) > 90:
+                raise wrong(name)
+    for word, usual in _REFERENCE.items():
+        for name in {f"BODY{body}_CONSTANTS_{word}" for body in (planet, code)}:
+            if is_set(name):
+                numbers(name, {1}, usual, usual)
 
 
 def code(body: str | int) -> int:

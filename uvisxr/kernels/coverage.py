@@ -17,7 +17,7 @@ from spiceypy import cyice
 from spiceypy.utils.exceptions import SpiceyError
 
 from ..errors import KernelError, warn_user
-from .bodies import BARYCENTRE, SPACECRAFT, SPACECRAFT_CODE, SPACECRAFT_FRAME, SUN
+from .bodies import BARYCENTRE, OBSERVER, SPACECRAFT_CODE, SPACECRAFT_FRAME, SUN
 from .pool import is_set, numbers, wrong
 from .session import LOCK, about_to_read, check_file, loaded, spice_reason, stamp
 
@@ -38,6 +38,10 @@ _CONSTANTS = {
 #: time then and the rate.
 _LEAPS = "DELTET/DELTA_AT"
 _COEFFICIENTS = "SCLK01_COEFFICIENTS_82"
+
+#: Ticks of the clock in a second, and the largest step between the times of its rows, s: in
+#: cas00172.tsc they are 3e-7.
+_TICKS, _STEP = 256, 0.1
 
 #: Days for which the last rate holds; the last clock kernel ends 71 days before the mission did.
 _REACH = 100.0
@@ -152,7 +156,7 @@ def check_clock(ets: np.ndarray) -> None:
     KernelError
         Numbers are not such as they have in all versions, leap seconds not pairs of rising numbers
         and dates, or the coefficients of the clock not triples of rising counts and times and a
-        rate.
+        rate, each of which follows from that before.
 
     Warns
     -----
@@ -169,8 +173,10 @@ def check_clock(ets: np.ndarray) -> None:
         # SPICE says what is missing.
         return
     rows = _rows(_COEFFICIENTS, 3)
-    # A clock of a single row is meant for all times.
-    beyond = (ets.max() - rows[-1, 1]) / 86400 if len(rows) > 1 and ets.size else 0.0
+    predicted = rows[:-1, 1] + rows[:-1, 2] * np.diff(rows[:, 0]) / _TICKS
+    if not (abs(predicted - rows[1:, 1]) < _STEP).all():
+        raise wrong(_COEFFICIENTS)
+    beyond = (ets.max() - rows[-1, 1]) / 86400 if ets.size else 0.0
     if beyond > _REACH:
         warn_user(
             f"the clock kernel ends {beyond:.0f} days before the last instant: the pointing may be "
@@ -288,7 +294,7 @@ def placed(paths: Sequence[Path], ets: np.ndarray, target: int | None) -> bool:
         try:
             for et in ets:
                 spiceypy.spkssb(SPACECRAFT_CODE, et, "J2000")
-                _, light_time = spiceypy.spkpos(seen, et, "J2000", "CN", SPACECRAFT)
+                _, light_time = spiceypy.spkpos(seen, et, "J2000", "CN", OBSERVER)
                 spiceypy.spkpos(seen, et - light_time, "J2000", "NONE", "SSB")
                 if target not in (None, SUN):
                     spiceypy.spkpos("SUN", et - light_time, "J2000", "LT", seen)

@@ -33,6 +33,9 @@ _RECORD, _DOUBLES, _CONTROL = 1024, 128, 3
 #: Doubles and integers of a summary, by the file's type; the words of old files do not tell it.
 _SHAPES = {b"SPK ": (2, 6), b"CK  ": (2, 6), b"PCK ": (2, 5)}
 
+#: The frame in which all SPK and CK files of Cassini are.
+_J2000 = 1
+
 #: Names of the byte orders that SPICE reads here, and their sign for `struct`.
 _ORDERS = {b"LTL-IEEE": "<", b"BIG-IEEE": ">"}
 
@@ -187,4 +190,7 @@ def _fault(segment: layouts.Segment, free: int, read: layouts.Read) -> str:
         return f"a segment lasts from {start:g} to {stop:g}"
     if segment.kind == b"SPK " and segment.codes[0] == segment.codes[1]:
         return f"a segment places body {segment.codes[0]} relative to itself"
+    frame = segment.codes[2 if segment.kind == b"SPK " else 1]
+    if segment.kind != b"PCK " and frame != _J2000:
+        return f"a segment is given in frame {frame}, not in J2000 as all of Cassini's are"
     return layouts.fault(segment, read)

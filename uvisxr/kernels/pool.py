@@ -135,13 +135,16 @@ def fixed_to(frame: str) -> tuple[str, int, int]:
         turn = _word(f"{prefix}SPEC")
         if turn == "ANGLES":
             numbers(f"{prefix}ANGLES", {3}, -1e6, 1e6)
-            numbers(f"{prefix}AXES", {3}, 1, 3)
+            axes = numbers(f"{prefix}AXES", {3}, 1, 3)
+            if (axes % 1).any() or not np.diff(axes).all():
+                raise wrong(f"{prefix}AXES")
             # Without units SPICE would take degrees for radians.
             _word(f"{prefix}UNITS")
         elif turn in _ROWS:
             part, *shape = _ROWS[turn]
             rows = numbers(f"{prefix}{part}", {math.prod(shape)}, -2, 2).reshape(shape)
-            if not np.allclose(rows @ rows.T, np.eye(shape[0]), atol=1e-3):
+            whole = np.allclose(rows @ rows.T, np.eye(shape[0]), atol=1e-3)
+            if not whole or (len(rows) > 1 and np.linalg.det(rows) < 0):
                 raise wrong(f"{prefix}{part}")
         name = _word(f"{prefix}RELATIVE")
     raise KernelError(f"the frame {frame} is turned from itself: use the kernel cas_v43.tf")

@@ -339,7 +339,9 @@ def _clock(value: Any) -> float:
 
 def _integration(module: Mapping[str, Any]) -> float:
     given = objects.need(module, "INTEGRATION_DURATION")
-    value, units = odl.plain(given), str(getattr(given, "units", "SECOND"))
+    # A comma is no part of a number that the counts are divided by.
+    value = odl.known(getattr(given, "value", given))
+    units = str(getattr(given, "units", "SECOND"))
     if not (isinstance(value, int | float) and _SHORTEST <= value <= _LONGEST):
         raise LabelError(
             f"INTEGRATION_DURATION = {shown(value)} is not the duration of an exposure: expected "
