@@ -139,6 +139,37 @@ def test_texts_in_a_circle(path: Path, reserved: int):
         uvisxr.open_product(path.parent.parent / "data").uvis.to_netcdf(path)
 
 
+@pytest.mark.parametrize("options", [{}, {"chunksizes": (7,)}, {"zlib": True}], ids=str)
+@pytest.mark.parametrize("size", [300, None])
+def test_sound_texts(path: Path, size: int | None, options: dict[str, Any]):
+    """In whatever layout; the tree of 429 chunks has several levels."""
+    with netCDF4.Dataset(path, "w") as root:
+        root.createDimension("pic", size)
+        texts = np.array([f"{k} " * (k % 50) for k in range(size or 3000)], object)
+        root.createVariable("word", str, ("pic",), **options)[: texts.size] = texts
+        root.createVariable("none", str, ("pic",))
+        root.setncattr_string("names", ["a", "b"])
+    assert uvisxr.open_reduced(path)["word"].values.tolist() == texts.tolist()
+
+
+@pytest.mark.parametrize("size", [1, None])
+def test_a_text_that_is_longer_than_all_of_the_file(path: Path, size: int | None):
+    """HDF5 would make room for 2 GB."""
+    with netCDF4.Dataset(path, "w") as root:
+        root.createDimension("pic", size)
+        root.createVariable("word", str, ("pic",))[:1] = np.array(["a word"], object)
+    raw = bytearray(path.read_bytes())
+    at = raw.index(b"GCOL").to_bytes(8, "little")
+    for damage in (slice(-4, 0), slice(8, 12)):
+        # The length before the place of the collection, and the number behind it.
+        begin = raw.rindex(at)
+        bad = raw.copy()
+        bad[begin + damage.start : begin + damage.stop] = (2**31 - 1).to_bytes(4, "little")
+        path.unlink()
+        path.write_bytes(bad)
+        refused(path, "where its texts are")
+
+
 def test_damage_met_when_values_are_read_names_the_file(path: Path):
     raw = path.read_bytes()
     sound = uvisxr.open_reduced(path).load()

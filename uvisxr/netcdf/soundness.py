@@ -7,7 +7,6 @@ dimensions, chunks and types claim is held against that length: no more than zli
 from __future__ import annotations
 
 import math
-import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ import netCDF4
 import numpy as np
 
 from ..files import HDF5, read_beginning
+from . import texts
 from .handles import opened, read_texts, variables
 
 #: How often smaller zlib can make anything at most.
@@ -28,10 +28,6 @@ _FREE = 2**20
 #: Place of the address of the end of the file, by the version of the first block, if addresses have
 #: eight bytes; and the place that says how many they have.
 _END = {0: (40, 13), 1: (44, 13), 2: (28, 9), 3: (28, 9)}
-
-#: Beginning of a collection of texts, of which HDF5 does not look at the next three bytes; its
-#: head's and its objects' heads' bytes; and how far into a file they are looked for.
-_TEXTS, _HEAD, _WITHIN = b"GCOL\1", 16, 2**26
 
 
 class CutOffError(ValueError):
@@ -67,7 +63,7 @@ def sound(path: Path) -> Iterator[netCDF4.Dataset]:
     if claimed != size:
         kind = CutOffError if size < claimed else ValueError
         raise kind(f"it has {size} bytes in place of {claimed}: it was cut off or changed")
-    _check_texts(path, size)
+    texts.check(path, size)
     try:
         with opened(path) as root:
             total = sum(_claim(variable, size) for variable in variables(root))
@@ -79,26 +75,6 @@ def sound(path: Path) -> Iterator[netCDF4.Dataset]:
         raise
     except Exception as error:  # whatever the library stumbles over in a damaged file
         raise ValueError(f"it is damaged ({error})") from error
-
-
-def _check_texts(path: Path, size: int) -> None:
-    """Raise unless the texts of a file follow each other: HDF5 loops for ever over empty ones."""
-    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as raw:
-        begin = raw.find(_TEXTS, 0, _WITHIN)
-        while begin >= 0:
-            length = int.from_bytes(raw[begin + 8 : begin + _HEAD], "little")
-            end, at = begin + length, begin + _HEAD
-            if end > size and not any(raw[begin + len(_TEXTS) : begin + 8]):
-                raise ValueError("it is damaged, where its texts are")
-            # Else these are bytes of something else.
-            while at + _HEAD <= end <= size:
-                number = int.from_bytes(raw[at : at + 2], "little")
-                held = int.from_bytes(raw[at + 8 : at + _HEAD], "little")
-                # What is free counts its own head.
-                at += -(-held // 8) * 8 + (_HEAD if number else 0)
-                if at > end or (not number and held < _HEAD):
-                    raise ValueError("it is damaged, where its texts are")
-            begin = raw.find(_TEXTS, begin + 8, _WITHIN)
 
 
 def _held(size: int) -> int:
