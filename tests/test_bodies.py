@@ -136,5 +136,8 @@ def test_a_body_does_not_turn_as_another(tmp_path: Path):
         BODY699_PM="( 38.9 810 )",
         OBJECT_606_FRAME="'IAU_SATURN'",
     )
-    with loaded([pck]), pytest.raises(KernelError, match=r"606 the frame IAU_SATURN, .* of another"):
+    with (
+        loaded([pck]),
+        pytest.raises(KernelError, match=r"606 the frame IAU_SATURN, .* of another"),
+    ):
         resolve("TITAN")

@@ -467,5 +467,7 @@ def test_few_chunks_are_kept_while_a_file_is_written(observation, tmp_path, monk
     observation.uvis.to_netcdf(tmp_path / "a.nc")
     with pytest.raises(ExportError):
         observation.assign_attrs(a=None).uvis.to_netcdf(tmp_path / "b.nc")
+    with pytest.raises(ExportError, match=r"cannot be written as NetCDF.* illegal"):
+        observation.assign_attrs({"a/b": 1}).uvis.to_netcdf(tmp_path / "b.nc")
     assert while_written == [2**24]
     assert netCDF4.get_chunk_cache() == before

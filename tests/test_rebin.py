@@ -203,7 +203,12 @@ class TestClosedForms:
         assert not {"wl", "wl_bounds"} & set(bare.variables)
 
     @pytest.mark.parametrize(
-        ("asked", "there"), [({"pic": 100}, {"pic": 7}), ({"pixel": 8, "wl": 10**9}, None)]
+        ("asked", "there"),
+        [
+            ({"pic": 100}, {"pic": 7}),
+            ({"pixel": 8, "wl": 10**9}, None),
+            ({"pic": 10**30}, {"pic": 7}),
+        ],
     )
     def test_more_than_there_are_mean_all(self, ds, asked, there):
         there = there or {"pixel": 7, "wl": 1024}

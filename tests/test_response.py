@@ -111,6 +111,7 @@ def test_the_packages_own_tables():
         (TEXT.split("100,", maxsplit=1)[0], "."),
         ("", "no columns"),
         (TEXT.rstrip("\n"), "cut short"),
+        (TEXT.replace("0.25", "0_1.25"), "not in digits"),
         (TEXT.replace("299", "9" * 400), "."),
     ],
 )

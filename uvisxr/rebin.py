@@ -105,6 +105,7 @@ def rebin(ds: xr.Dataset, pic: int = 1, pixel: int = 1, wl: int = 1) -> xr.Datas
         name: min(checks.whole(name, value, 1, what="how many to merge"), 2**31)
         for name, value in (("pic", pic), ("pixel", pixel), ("wl", wl))
     }
+    pic, pixel, wl = factors.values()
     merged = [dim for dim, factor in factors.items() if factor > 1]
     if not merged:
         return ds.copy(deep=False)

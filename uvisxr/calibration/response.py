@@ -229,6 +229,9 @@ def _parsed(text: str) -> xr.Dataset:
         raise ValueError("its last line has no end: it was cut short")
     said = {name.strip(): value[0].strip() for name, *value in notes if value}
     attrs = {"channel": said["channel"], "source": said.get("source", "")}
+    # Python's int() and float() would also take 1_0 and digits of other scripts.
+    if any(not word.isascii() or "_" in word for row in rows[1:] for word in row):
+        raise ValueError("numbers are not in digits")
     first, last = (np.array([int(row[k]) for row in rows[1:]]) for k in (0, 1))
     values = np.array([row[2:] for row in rows[1:]], float).T
     return table_of(first, last, values, attrs)

@@ -83,8 +83,9 @@ def write(
             _complete(ds, path, group or "/")
             if planes:
                 deflate.fill(path, planes, scheduler)
-    except (TypeError, ValueError, NotImplementedError) as error:
-        # What NetCDF has no form for: an attribute that is None, an index of several levels.
+    except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
+        # What NetCDF has no form for: an attribute that is None or has / in its name, an index of
+        # several levels.
         raise ExportError(f"the dataset cannot be written as NetCDF: {error}") from error
     except RuntimeError as error:
         # The NetCDF library reports a full disk, among other things, like this.
