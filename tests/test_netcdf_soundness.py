@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import xarray as xr
 from helpers.interpreter import python
 from helpers.products import write_product
+from xarray.backends.locks import HDF5_LOCK
 
 import uvisxr
 from uvisxr.errors import ArgumentError, ExportError
@@ -95,6 +97,17 @@ def test_a_file_can_be_opened_while_it_is_open(path: Path, look: str):
     assert python("-c", script, str(path)).strip() == "FUV2005_230_15_15"
 
 
+@pytest.mark.parametrize("lock", [HDF5_LOCK, guarded.READING], ids=["xarray", "ours"])
+def test_a_file_that_is_being_read_is_waited_for(path: Path, lock: Any):
+    """Threads that read a damaged file may go on, while the next file is opened."""
+    with ThreadPoolExecutor() as pool:
+        with lock:
+            looked = pool.submit(uvisxr.open_reduced, path)
+            with pytest.raises(TimeoutError):
+                looked.result(0.1)
+        assert looked.result(10).sizes["pic"] == 1
+
+
 def test_a_file_that_is_changed_while_it_is_open(path: Path):
     """The library would mix what it has of the old one with the new, or end the process."""
     raw = path.read_bytes()
@@ -150,6 +163,20 @@ def test_sound_texts(path: Path, size: int | None, options: dict[str, Any]):
         root.createVariable("none", str, ("pic",))
         root.setncattr_string("names", ["a", "b"])
     assert uvisxr.open_reduced(path)["word"].values.tolist() == texts.tolist()
+
+
+def test_a_tree_that_is_below_itself(path: Path):
+    with netCDF4.Dataset(path, "w") as root:
+        root.createDimension("pic", None)
+        root.createVariable("word", str, ("pic",), chunksizes=(1,))[:100] = np.full(
+            100, "a", object
+        )
+    raw = bytearray(path.read_bytes())
+    top = next(k for k in range(len(raw)) if raw[k : k + 5] == b"TREE\1" and raw[k + 5])
+    raw[top + 48 : top + 56] = top.to_bytes(8, "little")
+    path.unlink()
+    path.write_bytes(raw)
+    refused(path, "where its texts are")
 
 
 @pytest.mark.parametrize("size", [1, None])

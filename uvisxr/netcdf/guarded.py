@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,15 @@ from xarray.core import indexing
 
 from ..errors import ExportError
 
+#: Held while a file is opened, or part of it read. xarray looks at what a file holds without any
+#: lock, and where one block of a damaged file cannot be read, threads of dask go on with others.
+READING = threading.RLock()
+
 
 def tree(path: Path, chunks: dict[str, int] | str | None, mend: str) -> xr.DataTree:
     """`xarray.open_datatree` of a file; parameters as of `uvisxr.netcdf.reading.tree`."""
-    return xr.open_datatree(path, engine=_Engine, chunks=chunks, mend=mend)
+    with READING:
+        return xr.open_datatree(path, engine=_Engine, chunks=chunks, mend=mend)
 
 
 def mapped(opened: xr.DataTree, change: Callable[[xr.Dataset], xr.Dataset]) -> xr.DataTree:
@@ -86,7 +92,8 @@ class _Array(BackendArray):
 
     def _read(self, key: tuple[Any, ...]) -> np.ndarray:
         try:
-            return self.variable[key].values
+            with READING:
+                return self.variable[key].values
         except Exception as error:  # whatever the libraries stumble over in a damaged file
             raise ExportError(
                 f"cannot read {self.name} of {self.path}: {error}; {self.mend}"

@@ -11,12 +11,14 @@ from typing import Any
 
 import netCDF4
 
+# What xarray holds while it reads.
+from xarray.backends.locks import HDF5_LOCK
+
 #: Held while the netCDF4 library works: it serves one thread at a time. Re-entrant.
 LOCK = threading.RLock()
 
 #: Groups within groups, and all groups and variables of a file.
 _DEPTH, _MEMBERS = 8, 10_000
-
 
 #: What files were when they were opened: time and size by device and number.
 _SEEN: dict[tuple[int, int], tuple[int, int]] = {}
@@ -34,14 +36,14 @@ def opened(path: Path) -> Iterator[netCDF4.Dataset]:
         It was changed while it was open, of which the library, that knows files by their number,
         would take old parts with new ones.
     """
-    with LOCK:
+    with LOCK, HDF5_LOCK:
         _check_unchanged(path.stat())
-    with LOCK, netCDF4.Dataset(path) as root:
-        try:
-            yield root
-        finally:
-            with suppress(OSError, RuntimeError, ValueError):
-                read_texts(root)
+        with netCDF4.Dataset(path) as root:
+            try:
+                yield root
+            finally:
+                with suppress(OSError, RuntimeError, ValueError):
+                    read_texts(root)
 
 
 def _check_unchanged(there: os.stat_result) -> None:

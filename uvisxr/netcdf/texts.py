@@ -33,8 +33,8 @@ _ANY_LENGTH, _REFERENCE = 9, 16
 
 _NOWHERE = 2**64 - 1
 
-#: Levels of a tree of chunks, and blocks of a header.
-_DEPTH, _BLOCKS = 8, 64
+#: Most blocks of a header.
+_BLOCKS = 64
 
 
 def check(path: Path, size: int) -> None:
@@ -50,7 +50,7 @@ def check(path: Path, size: int) -> None:
         while begin >= 0:
             try:
                 blocks = list(_blocks(raw, _messages(raw, begin)))
-            except struct.error:
+            except (struct.error, IndexError, OverflowError, RecursionError):
                 # Damage to the header itself, or no header, is known to HDF5.
                 blocks = []
             for at, count in blocks:
@@ -121,19 +121,20 @@ def _blocks(raw: mmap.mmap, messages: dict[int, bytes]) -> Iterator[tuple[int, i
         n_dims, place = struct.unpack_from("<BQ", layout, 2)
         *sizes, each = struct.unpack_from(f"<{n_dims}I", layout, 11)
         if place != _NOWHERE and each == _REFERENCE:
-            yield from _chunks(raw, place, n_dims, math.prod(sizes) * each, _DEPTH)
+            yield from _chunks(raw, place, n_dims, math.prod(sizes) * each, set())
 
 
 def _chunks(
-    raw: mmap.mmap, place: int, n_dims: int, count: int, depth: int
+    raw: mmap.mmap, place: int, n_dims: int, count: int, seen: set[int]
 ) -> Iterator[tuple[int, int]]:
     """Places of the chunks below a node of a tree, and the bytes of each."""
-    if raw[place : place + 5] != b"TREE\1" or not depth:
+    if raw[place : place + 5] != b"TREE\1" or place in seen:
         raise _damaged()
+    seen.add(place)
     level, used = struct.unpack_from("<BH", raw, place + 5)
     for k in range(used):
         (inner,) = struct.unpack_from("<Q", raw, place + 24 + (k + 1) * (16 + 8 * n_dims) - 8)
         if level:
-            yield from _chunks(raw, inner, n_dims, count, depth - 1)
+            yield from _chunks(raw, inner, n_dims, count, seen)
         else:
             yield inner, count

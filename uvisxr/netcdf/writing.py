@@ -9,6 +9,7 @@ from typing import Any
 
 import netCDF4
 import xarray as xr
+from xarray.backends.locks import HDF5_LOCK
 
 from ..dataset.lazy import check_scheduler
 from ..errors import ExportError
@@ -129,7 +130,7 @@ def _complete(ds: xr.Dataset | xr.DataTree, path: Path, top: str) -> None:
     # xarray omits what a bounds variable shares with its parent, as CF allows; it would then be
     # lost on reading the file back.
     groups = {node.path: node for node in ds.subtree} if isinstance(ds, xr.DataTree) else {top: ds}
-    with netCDF4.Dataset(path, "r+") as root:
+    with HDF5_LOCK, netCDF4.Dataset(path, "r+") as root:
         for name, node in groups.items():
             group = root if name == "/" else root[name]
             for variable in node.variables.values():
