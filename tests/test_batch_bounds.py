@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import shutil
@@ -20,6 +21,7 @@ import pytest
 import xarray as xr
 from click.testing import CliRunner
 from helpers import byhand
+from helpers import tinykernels as tiny
 from helpers.byhand import wait_for
 from helpers.products import product_id, write_product
 
@@ -28,6 +30,8 @@ from uvisxr.batch import run as batch
 from uvisxr.cli import main
 from uvisxr.errors import ArgumentError, ExportError, UvisError, UvisWarning
 from uvisxr.netcdf import handles
+from uvisxr.simulate.textkernels import TEXTS
+from uvisxr.timescales import utc_to_et
 
 pytest.importorskip("distributed")
 
@@ -432,27 +436,30 @@ def test_interrupted(tmp_path: Path):
         assert {path.suffix for path in out.iterdir()} <= {".nc", ".jsonl"}
 
 
-def disturbing(hostile: dict[str, str]):
+def disturbing(hostile: dict[str, str], kernel: str = ""):
     """The work on a product, in a worker, with some that harm it; by label."""
 
     def attempt(job, steps, **named):
-        import os
-        import signal
         import time
         from pathlib import Path
 
         from uvisxr.accessor import UvisAccessor
         from uvisxr.batch.work import attempt
+        from uvisxr.kernels import session
 
         def endless(self):
             time.sleep(1000)
 
-        way = hostile.get(Path(job.label).stem)
-        if way == "segfault":
-            os.kill(os.getpid(), signal.SIGSEGV)
+        def crash(self):
+            import spiceypy
+
+            for note in session._NOTED:
+                note([Path(kernel)])
+            spiceypy.spkobj(kernel)
+
+        ways = {"hang": endless, "crash": crash}
         rate = UvisAccessor.rate
-        if way == "hang":
-            UvisAccessor.rate = endless
+        UvisAccessor.rate = ways.get(hostile.get(Path(job.label).stem), rate)
         try:
             return attempt(job, steps, **named)
         finally:
@@ -461,10 +468,34 @@ def disturbing(hostile: dict[str, str]):
     return attempt
 
 
+def kernels(folder: Path, lacks: str) -> Path:
+    """Kernels of a day, but for a minute that one alone has, which ends SPICE with a signal."""
+    folder.mkdir()
+    for name, text in TEXTS.items():
+        (folder / name).write_text(tiny.SCLK if name.endswith(".tsc") else text)
+    minute = float(utc_to_et(np.datetime64(lacks))[()])
+    first, last = minute - 1e5, minute + 1e5
+    tiny.spk(folder / "sun.bsp", (10, 0, first, last), x=1e9)
+    tiny.spk(folder / "saturn.bsp", (699, 0, first, last), x=3e5)
+    tiny.spk(folder / "craft.bsp", (-82, 0, first, minute - 30), (-82, 0, minute + 30, last))
+    tiny.ck(folder / "craft.bc", (first, last))
+    path = tiny.spk(folder / "hostile.bsp", (-82, 0, minute - 40, minute + 40))
+    raw = bytearray(path.read_bytes())
+    raw[9] = 1
+    path.write_bytes(raw)
+    code = "import spiceypy, sys; spiceypy.spkobj(sys.argv[1])"
+    ended = subprocess.run([sys.executable, "-c", code, str(path)], stderr=subprocess.DEVNULL)
+    assert ended.returncode in (-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS)
+    return path
+
+
 @pytest.mark.slow
 def test_a_thousand_products_with_five_hostile_ones(tmp_path: Path, monkeypatch):
-    """Each costs itself alone, and is named."""
-    root, out, count = tmp_path / "in", tmp_path / "out", 1000
+    """Each costs itself alone, and is named.
+
+    So do two more, for what files should no longer do: end a worker within SPICE, and never end.
+    """
+    root, out, count = tmp_path / "in", tmp_path / "out", 1002
     label = write_product(root, product_id(0), band_bin=32)
     text, frame = label.read_bytes(), np.frombuffer(label.with_suffix(".DAT").read_bytes(), ">u2")
     for number in range(1, count):
@@ -475,36 +506,50 @@ def test_a_thousand_products_with_five_hostile_ones(tmp_path: Path, monkeypatch)
         (root / f"{name}.DAT").write_bytes(
             np.where(frame < 65535, number, frame).astype(">u2").tobytes()
         )
-    names = [product_id(number) for number in (100, 300, 500, 700, 900)]
-    crash, endless, bomb, fifo, taken = names
-    hostile = {crash: "segfault", endless: "hang"}
-    monkeypatch.setattr(work, "attempt", disturbing(hostile))
-    huge = (root / f"{bomb}.LBL").read_bytes().replace(b"64, 1)", b"64, 999999999999)")
-    (root / f"{bomb}.LBL").write_bytes(huge)
-    (root / f"{fifo}.LBL").unlink()
-    os.mkfifo(root / f"{fifo}.LBL")
+    names = [product_id(number) for number in (100, 200, 300, 500, 700, 800, 900)]
+    kernel, crash, endless, bomb, fifo, hang, taken = names
+    # The exposure is the 30 s up to START_TIME.
+    spk = kernels(tmp_path / "kernels", "2005-08-18T01:39:49")
+    labels = {name: root / f"{name}.LBL" for name in names}
+    # The label reader of others looks for the end of such a statement for ever.
+    twice = labels[endless].read_bytes().replace(b"30.000 <SECOND>", b"30.000 <SECOND> = 5")
+    labels[endless].write_bytes(twice)
+    with gzip.open(root / f"{bomb}.DAT.gz", "wb", compresslevel=1) as stream:
+        for _ in range(2**9):
+            stream.write(bytes(2**20))
+    (root / f"{bomb}.DAT").unlink()
+    labels[fifo].unlink()
+    os.mkfifo(labels[fifo])
     out.mkdir()
     xr.Dataset({"mine": ("x", [1, 2])}).to_netcdf(out / f"{taken}.nc")
-    mine = (out / f"{taken}.nc").read_bytes()
+    mine = (out / f"{taken}.nc").read_bytes()[:-200]
+    (out / f"{taken}.nc").write_bytes(mine)
+    monkeypatch.setattr(work, "attempt", disturbing({crash: "crash", hang: "hang"}, str(spk)))
 
-    summary = batch.process(root, ["rate"], out, workers=2, timeout=15)
-    assert (summary.done, summary.failed) == (count - 5, 5), summary.failures
+    steps = [("geometry", {"kernels": str(spk.parent)}), "rate"]
+    summary = batch.process(root, steps, out, workers=2, timeout=20)
+    assert (summary.done, summary.failed) == (count - 7, 7), summary.failures
     assert sorted(line.partition(":")[0] for line in summary.failures) == names
-    kinds = {
-        record["product"]: record["kind"]
-        for record in manifest.latest(out).values()
-        if record["status"] == "failed"
-    }
-    assert kinds[crash] == "KilledWorker" and kinds[endless] == "TimeoutError"
-    assert kinds[taken] == "ExportError"
+    records = {record["product"]: record for record in manifest.latest(out).values()}
+    for name, kind, said in (
+        (kernel, "CoverageError", "hostile.bsp is truncated or corrupt"),
+        (crash, "KilledWorker", "a worker died when SPICE read hostile.bsp"),
+        (endless, "LabelError", "INTEGRATION_DURATION"),
+        (bomb, "ProductError", "DAT.gz"),
+        (fifo, "ArgumentError", f"{fifo}.LBL"),
+        (hang, "TimeoutError", "longer than timeout=20 s"),
+        (taken, "ExportError", f"{taken}.nc"),
+    ):
+        record = records[name]
+        assert record["kind"] == kind and said in record["error"], record
     assert (out / f"{taken}.nc").read_bytes() == mine
     assert {path.suffix for path in out.iterdir()} == {".nc", ".jsonl"}
     for number in range(1, count):
         if (name := product_id(number)) not in names:
             with handles.LOCK, xr.open_dataset(out / f"{name}.nc", engine="netcdf4") as ds:
-                assert (ds["counts"].values == number).all()
+                assert (ds["counts"].values == number).all() and ds["lat"].notnull().all()
     # What is left is tried again, and nothing else.
     monkeypatch.setattr(work, "attempt", disturbing({}))
     (out / f"{taken}.nc").unlink()
-    summary = batch.process(root, ["rate"], out, workers=2, timeout=60)
-    assert (summary.done, summary.failed, summary.current) == (3, 2, count - 5)
+    summary = batch.process(root, steps, out, workers=2, timeout=60)
+    assert (summary.done, summary.failed, summary.current) == (3, 4, count - 7)
