@@ -7,6 +7,7 @@ FUV2005_230_15_15_CAL_3).
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -31,7 +32,9 @@ _ENDING = re.compile(r"_CAL_\d+$", re.IGNORECASE)
 
 def is_product(path: str | Path) -> bool:
     """Whether a path names a product rather than a folder of calibration files."""
-    return not Path(path).is_dir() and _PRODUCT.fullmatch(Path(path).name) is not None
+    # Of a path that is too long, unlike `Path.is_dir`, it says no.
+    is_folder = os.path.isdir(path)  # noqa: PTH112
+    return not is_folder and _PRODUCT.fullmatch(Path(path).name) is not None
 
 
 def terms(
