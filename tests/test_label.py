@@ -557,7 +557,7 @@ def test_text_of_any_kind_can_be_written(label, tmp_path, text):
         *("DESCRIPTION=\r\n", '"', "K=(1<A>,", "x ", "{"),
     ],
 )
-@pytest.mark.parametrize("size", [30_000, 120_000])
+@pytest.mark.parametrize("size", [14_000, 120_000])
 def test_a_label_of_any_text_is_read_at_once(label, text, size):
     path = label(("ODC_ID   ", f"X = {text * (size // len(text))}\nODC_ID   "))
     start = time.process_time()

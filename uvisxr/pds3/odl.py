@@ -24,8 +24,8 @@ _STATEMENT = re.compile(r"^[ \t]*(?=\^?[A-Za-z][\w:.]*[ \t]*=|END[ \t]*\r?$)", r
 _BLOCK = re.compile(r"(?:BEGIN_|END_)?(?:OBJECT|GROUP)\b|END[ \t]*\r?$", re.IGNORECASE)
 
 #: What `pvl`, which is slow, is given: letters of a label and of one statement, and statements that
-#: it cannot read. Labels of the archive have a fifth of that, and damaged ones a few.
-_MOST_LETTERS, _MOST_OF_ONE, _MOST_UNREADABLE = 2**15, 2**12, 50
+#: it cannot read. Labels of the archive have a quarter of that, and damaged ones a few.
+_MOST_LETTERS, _MOST_OF_ONE, _MOST_UNREADABLE = 2**14, 2**12, 50
 
 #: The archive's ways of saying "unknown".
 UNKNOWN = frozenset({"", "UNK", "N/A", "NULL"})
