@@ -13,7 +13,6 @@ from __future__ import annotations
 import gc
 import importlib
 import json
-import os
 import resource
 import select
 import shutil
@@ -115,7 +114,7 @@ def attempt(door: Door, rng: np.random.Generator | None, folder: Path) -> tuple[
         last = traceback.extract_tb(error.__traceback__)[-1]
         outcome, said = "bare", f"{type(error).__name__}: {error} ({last.filename}:{last.lineno})"
     lasted = _now() - start
-    if outcome in GOOD and lasted > SECONDS * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)):
+    if outcome in GOOD and lasted > SECONDS:
         outcome, said = "slow", f"{lasted:.1f} s; {said}"
     taken = _memory("VmHWM") - before - size
     if outcome in GOOD and taken > MEMORY:
