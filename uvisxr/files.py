@@ -389,6 +389,16 @@ def from_variable(name: str) -> Path | None:
     return Path(value).expanduser()
 
 
+def is_folder(path: str | os.PathLike[str]) -> bool:
+    """Whether there is a folder; unlike `Path.is_dir`, no where the system refuses to say."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def is_file(path: str | os.PathLike[str]) -> bool:
+    """Whether there is an ordinary file; as `is_folder` of what is too long or has a null."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
 def below(
     folder: str | os.PathLike[str],
     unread: Callable[[OSError], None] | None = None,

@@ -7,7 +7,6 @@ its data.
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -18,7 +17,7 @@ from ..calibration import matrix
 from ..calibration.files import Folder
 from ..errors import UvisError, UvisWarning
 from ..fetch import cache_dir
-from ..files import below
+from ..files import below, is_file, is_folder
 from ..kernels import choose
 from ..kernels.meta import expand
 from ..kernels.session import check_file
@@ -71,8 +70,7 @@ def _paths(value: Any, start: Path) -> Iterator[Path]:
 
 
 def _files(path: Path) -> Iterable[Path]:
-    # Of a path that is too long, unlike `Path.is_dir`, it says no.
-    if os.path.isdir(path):  # noqa: PTH112
+    if is_folder(path):
         return below(path)
     with suppress(UvisError), warnings.catch_warnings():
         # Those of meta-kernels come again with the step.
@@ -81,7 +79,7 @@ def _files(path: Path) -> Iterable[Path]:
             product = Product.at(path)
             return [path, product.label, product.data or path]
         # A named pipe would be waited for.
-        if os.path.isfile(path) and check_file(path) == "MK":  # noqa: PTH113
+        if is_file(path) and check_file(path) == "MK":
             return [path, *expand(path)]
     return [path]
 

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from .. import calls, checks, export, options
 from .._version import __version__
 from ..errors import ExportError, bounded, warn_user
-from ..files import HDF5
+from ..files import HDF5, is_file
 from ..netcdf.soundness import CutOffError
 from ..netcdf.writing import is_netcdf_of_ours
 from ..progress import bar
@@ -478,7 +478,7 @@ class _Batch:
         owner = self.manifest.owner(plain) or label
         name, taken = plain, product.label
         # A label that is gone has been moved, so its output may be made from the new location.
-        if owner != label and os.path.isfile(owner):  # noqa: PTH113 - whatever text it is
+        if owner != label and is_file(owner):
             counts = sources.same(Path(owner), product.label)
             name, taken = (marked, taken) if counts is None else (plain, counts)
         if self.manifest.owner(name) != label:

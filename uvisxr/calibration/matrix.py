@@ -7,7 +7,6 @@ FUV2005_230_15_15_CAL_3).
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import numpy as np
 import xarray as xr
 
 from ..errors import ArgumentError, CalibrationError, warn_user
+from ..files import is_folder
 from ..instrument.channel import N_BANDS, N_LINES, Channel, slit_name
 from ..instrument.detector import LIT, Bins
 from ..instrument.evil import public_evil
@@ -32,9 +32,7 @@ _ENDING = re.compile(r"_CAL_\d+$", re.IGNORECASE)
 
 def is_product(path: str | Path) -> bool:
     """Whether a path names a product rather than a folder of calibration files."""
-    # Of a path that is too long, unlike `Path.is_dir`, it says no.
-    is_folder = os.path.isdir(path)  # noqa: PTH112
-    return not is_folder and _PRODUCT.fullmatch(Path(path).name) is not None
+    return not is_folder(path) and _PRODUCT.fullmatch(Path(path).name) is not None
 
 
 def terms(

@@ -17,7 +17,7 @@ from spiceypy import cyice
 
 from ..errors import CoverageError, KernelError
 from ..kernels import coverage
-from ..kernels.bodies import OBSERVER, SPACECRAFT, SPACECRAFT_FRAME, Body, Point
+from ..kernels.bodies import ILLUMINATOR, OBSERVER, SPACECRAFT, SPACECRAFT_FRAME, Body, Point
 from ..kernels.choose import span_text
 from ..kernels.pool import fixed_to
 from ..kernels.session import spice_reason
@@ -95,7 +95,7 @@ class Course:
     @classmethod
     def _values(cls, target: Any, et: np.ndarray) -> dict[str, np.ndarray]:
         craft, _ = cyice.spkezr_v(OBSERVER, et, "J2000", "NONE", "SSB")
-        sun, _ = cyice.spkezr_v("SUN", et, "J2000", "LT", OBSERVER)
+        sun, _ = cyice.spkezr_v(ILLUMINATOR, et, "J2000", "LT", OBSERVER)
         return {
             "et": et,
             "spacecraft_position": craft[:, :3],
@@ -133,10 +133,11 @@ class Sighting(Course):
 
     @classmethod
     def _values(cls, target: Any, et: np.ndarray) -> dict[str, np.ndarray]:
-        state, light_time = cyice.spkezr_v(target.name, et, "J2000", "CN", OBSERVER)
+        seen = str(target.code)
+        state, light_time = cyice.spkezr_v(seen, et, "J2000", "CN", OBSERVER)
         emission = et - light_time
-        moving, _ = cyice.spkezr_v(target.name, emission, "J2000", "NONE", "SSB")
-        sun, _ = cyice.spkezr_v("SUN", emission, "J2000", "LT", target.name)
+        moving, _ = cyice.spkezr_v(seen, emission, "J2000", "NONE", "SSB")
+        sun, _ = cyice.spkezr_v(ILLUMINATOR, emission, "J2000", "LT", seen)
         return super()._values(target, et) | {
             "light_time": light_time,
             "position": state[:, :3],

@@ -15,11 +15,11 @@ from .session import LOCK
 #: Cassini: its name, its NAIF code, and the frame of its bus.
 SPACECRAFT, SPACECRAFT_CODE, SPACECRAFT_FRAME = "CASSINI", -82, -82000
 
-#: Cassini as SPICE is asked for it: kernels can give its name to others.
-OBSERVER = str(SPACECRAFT_CODE)
-
 #: NAIF codes of the solar-system barycentre, to which all positions refer, and of the Sun.
 BARYCENTRE, SUN = 0, 10
+
+#: Cassini and the Sun as SPICE is asked for them: kernels can give their names to others.
+OBSERVER, ILLUMINATOR = str(SPACECRAFT_CODE), str(SUN)
 
 #: Classes of frames that do not turn, and of those whose orientation text constants give (*FRAMES*
 #: required reading).
@@ -30,7 +30,7 @@ _RADII = (1e-6, 1e7)
 
 #: The shortest radius as a part of the longest (Atlas has 0.43, Saturn 0.90), and the polar one of
 #: the longest other: bodies turn about their shortest axis.
-_LONGEST, _POLAR = 0.2, 1.02
+_FLATTEST, _POLAR = 0.2, 1.02
 
 #: What orientations are made of: how many numbers a variable may have, and how large.
 _MODEL = {
@@ -234,7 +234,7 @@ def _frame(code: int) -> str | None:
 def _radii(code: int) -> np.ndarray:
     name = f"BODY{code}_RADII"
     radii = numbers(name, {3}, *_RADII)
-    if radii.min() < _LONGEST * radii.max() or radii[2] > _POLAR * radii[:2].max():
+    if radii.min() < _FLATTEST * radii.max() or radii[2] > _POLAR * radii[:2].max():
         raise wrong(name)
     return radii
 

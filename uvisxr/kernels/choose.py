@@ -34,7 +34,7 @@ import spiceypy
 from .. import options
 from ..errors import ArgumentError, CoverageError, KernelError, shortened, warn_user
 from ..fetch import cache_dir
-from ..files import below, check_name, equal, read_beginning
+from ..files import below, check_name, equal, is_file, read_beginning
 from ..timescales import et_to_utc
 from . import daf
 from .bodies import BARYCENTRE, SPACECRAFT_CODE, SPACECRAFT_FRAME, SUN, code
@@ -333,9 +333,7 @@ def tree(folders: Iterable[Path]) -> list[Path]:
             warn_user(f"left out the folder {error.filename}: {error.strerror or error}")
 
     found = [path for folder in folders for path in below(folder, unread, hidden=False)]
-    # Of what cannot be asked, unlike `Path.is_file`, it says no.
-    files = {os.path.realpath(path): path for path in found if os.path.isfile(path)}  # noqa: PTH113
-    return sorted(files.values())
+    return sorted({os.path.realpath(path): path for path in found if is_file(path)}.values())
 
 
 def _candidates(found: Survey, files: Iterable[Path], kind: str, ets: np.ndarray) -> list[Path]:

@@ -17,7 +17,7 @@ from spiceypy import cyice
 from spiceypy.utils.exceptions import SpiceyError
 
 from ..errors import KernelError, warn_user
-from .bodies import BARYCENTRE, OBSERVER, SPACECRAFT_CODE, SPACECRAFT_FRAME, SUN
+from .bodies import BARYCENTRE, ILLUMINATOR, OBSERVER, SPACECRAFT_CODE, SPACECRAFT_FRAME, SUN
 from .pool import is_set, numbers, wrong
 from .session import LOCK, about_to_read, check_file, loaded, spice_reason, stamp
 
@@ -289,7 +289,7 @@ def placed(paths: Sequence[Path], ets: np.ndarray, target: int | None) -> bool:
     for code in (SPACECRAFT_CODE, SUN, *(() if target is None else (target,))):
         # SPICE would follow bodies that are placed by each other for ever.
         connected(segments, code, ets)
-    seen = "SUN" if target is None else str(target)
+    seen = ILLUMINATOR if target is None else str(target)
     with loaded(paths):
         try:
             for et in ets:
@@ -297,7 +297,7 @@ def placed(paths: Sequence[Path], ets: np.ndarray, target: int | None) -> bool:
                 _, light_time = spiceypy.spkpos(seen, et, "J2000", "CN", OBSERVER)
                 spiceypy.spkpos(seen, et - light_time, "J2000", "NONE", "SSB")
                 if target not in (None, SUN):
-                    spiceypy.spkpos("SUN", et - light_time, "J2000", "LT", seen)
+                    spiceypy.spkpos(ILLUMINATOR, et - light_time, "J2000", "LT", seen)
         except SpiceyError:
             return False
     return True

@@ -190,7 +190,6 @@ def _fault(segment: layouts.Segment, free: int, read: layouts.Read) -> str:
         return f"a segment lasts from {start:g} to {stop:g}"
     if segment.kind == b"SPK " and segment.codes[0] == segment.codes[1]:
         return f"a segment places body {segment.codes[0]} relative to itself"
-    frame = segment.codes[2 if segment.kind == b"SPK " else 1]
-    if segment.kind != b"PCK " and frame != _J2000:
-        return f"a segment is given in frame {frame}, not in J2000 as all of Cassini's are"
+    if segment.kind != b"PCK " and segment.frame != _J2000:
+        return f"a segment is given in frame {segment.frame}, not in J2000 as all of Cassini's are"
     return layouts.fault(segment, read)

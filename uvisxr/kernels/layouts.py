@@ -57,6 +57,11 @@ class Segment:
     codes: tuple[int, ...]
 
     @property
+    def frame(self) -> int:
+        """The number of the frame that its data are given in."""
+        return self.codes[{b"SPK ": 2, b"CK  ": 1, b"PCK ": 1}[self.kind]]
+
+    @property
     def type(self) -> int:
         """The type of its data."""
         return self.codes[{b"SPK ": 3, b"CK  ": 2, b"PCK ": 2}[self.kind]]

@@ -83,9 +83,12 @@ def is_set(name: str) -> bool:
 
 
 def _shape(name: str) -> tuple[int, str]:
-    if not is_set(name):
-        raise KernelError(f"the loaded kernels do not set {name}: use whole ones of the archive")
-    size, kind = spiceypy.dtpool(name)
+    try:
+        size, kind = spiceypy.dtpool(name)
+    except NotFoundError:
+        raise KernelError(
+            f"the loaded kernels do not set {name}: use whole ones of the archive"
+        ) from None
     return int(size), str(kind)
 
 

@@ -271,7 +271,8 @@ class _Sieve:
         return False
 
     def takes_label(self, product: Product) -> bool:
-        asked = [key for key, names in _ASKED.items() if any(map(self._asked.get, names))]
+        given = self._asked
+        asked = [key for key, names in _ASKED.items() if any(map(given.get, names))]
         values = _keywords(product.label, *asked) if asked else {}
         if not values:
             # All are wanted, or the label cannot be read.
