@@ -146,7 +146,7 @@ def test_the_weights_are_those_of_scipy(monkeypatch, folder):
         cal = observation().uvis.calibrate(files=folder, trend=False, **options)
         plain, own = both(monkeypatch, lambda cal=cal: Stored.of(cal).conversion.chain.composition)
         assert plain.shape == own.shape
-        np.testing.assert_array_equal(plain.weights.toarray(), own.weights.toarray())
+        assert (plain.weights != own.weights).nnz == 0
         np.testing.assert_array_equal(plain.known, own.known)
 
 

@@ -13,9 +13,10 @@ import pytest
 from fuzz import harness, quick
 
 
+@quick.CASES
 @pytest.mark.parametrize("name", harness.doors()[::2])
-def test_a_door(name: str):
-    quick.check(name)
+def test_a_door(name: str, cases: int):
+    quick.check(name, cases)
 
 
 def test_what_waits_is_slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -6,6 +6,7 @@ import pytest
 from fuzz import harness, quick
 
 
+@quick.CASES
 @pytest.mark.parametrize("name", harness.doors()[1::2])
-def test_a_door(name: str):
-    quick.check(name)
+def test_a_door(name: str, cases: int):
+    quick.check(name, cases)

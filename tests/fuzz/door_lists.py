@@ -22,7 +22,14 @@ _LINES = (
     *("FUV2005_230_00_00.LBL", "./FUV2005_230_00_01.LBL", "FUV2005_230_00_01", "# nothing", ""),
     *("FUV2005_230_00_02.LBL # the best", "  FUV2005_230_00_03.LBL\t", "below", "below/", "b.txt"),
     *("list.txt", "c.txt", "d0.txt", "FUV*.LBL", "below/*", "**/*.LBL", "none*", "none.LBL", "..x"),
-    *("~", "~/none.LBL", "~nobody/x", "http://127.0.0.1:1/x.LBL", "ftp://x/y.LBL", "file:///etc"),
+    *(
+        "~",
+        "~/none.LBL",
+        "~nobody-at-all/x",
+        "http://127.0.0.1:1/x.LBL",
+        "ftp://x/y.LBL",
+        "file:///etc",
+    ),
     *("/etc/passwd", "/dev/zero", "/dev/null", "fifo", "dangling", "loop", "data.bin", "nofile.NC"),
     *(
         "a\0b",
