@@ -193,7 +193,7 @@ def test_a_slit_too_short_has_no_numbers(ds):
 def test_the_title_gives_the_instant_that_is_drawn(ds):
     title = geometry(ds, 2, bodies=()).get_title()
     # 1.8e8 + 60 s after 2000-01-01T11:58:55.816 UTC, with no leap second in between.
-    assert title == "FUV2005_257_19_58  pic 2  2005-09-14T19:59:55.8 UTC"
+    assert title == "Titan, FUV2005_257_19_58, pic 2, 2005-09-14T19:59:55.8 UTC"
     later = ds.assign_coords(geometry_et=ds.geometry_et + 7.26)
     assert geometry(later, 2, bodies=()).get_title().endswith("2005-09-14T20:00:03.1 UTC")
     two = xr.concat([ds, later], "sample", data_vars="minimal", coords="different", compat="equals")

@@ -21,6 +21,7 @@ from ..errors import ArgumentError, ExportError, MissingDependencyError, warn_us
 from ..files import check_target, whole_file
 from ..progress import bar as progress_bar
 from . import scene
+from .style import drawing
 from .style import style as styled
 
 #: Formats: films, pages, and single pictures.
@@ -38,6 +39,7 @@ _SHORTEST, _LONGEST = 0.02, 655.35
 
 
 @calls.public("plot.animate")
+@drawing
 def animate(
     ds: xr.Dataset,
     path: str | Path,

@@ -24,6 +24,7 @@ from ..quality.flags import flags_of
 from ..quality.losses import flags_of_missing
 from ..stars import predict
 from ..stars.catalogue import downloaded, read
+from .texts import heading, set_label
 
 #: Wavelengths where stars outshine most bodies, angstrom. FUV: beyond the airglow of nitrogen. EUV:
 #: hydrogen between the stars takes what is below 912, so from beyond Lyman-beta to where the
@@ -35,16 +36,6 @@ SENSITIVE = {"FUV": (1165.0, 1905.0), "EUV": (570.0, 1175.0)}
 
 #: Wavelengths to look for stars in: a range, angstrom; the channel's `STARLIGHT`; or all.
 StarRange = tuple[float, float] | Literal["starlight"] | None
-
-#: Units as written in pictures.
-_UNITS = {
-    "degree": "°",
-    "kR angstrom-1": "kR/Å",
-    "count s-1": "count/s",
-    "angstrom": "Å",
-    "hour": "h",
-    "1": "",
-}
 
 
 def new_axes(ax: Axes | None, **figure: Any) -> Axes:
@@ -66,25 +57,6 @@ def checked_figure(figure: object, kind: type[FigureBase] = FigureBase) -> None:
         raise checks.refused("figure", figure, "a figure of matplotlib, such as plt.figure()")
 
 
-def unit(units: str) -> str:
-    """A unit as written in pictures."""
-    return _UNITS.get(units, units)
-
-
-def caption(name: str, units: str | None = None) -> str:
-    """Text for an axis or colour bar: a long name and its unit."""
-    # Text after a comma is explanatory, and too long for an axis.
-    text = name.partition(",")[0]
-    text = text[:1].upper() + text[1:]
-    written = unit(units or "")
-    return f"{text} ({written})" if written else text
-
-
-def label(array: xr.DataArray) -> str:
-    """The caption of an array: its long name, or else its name, and its unit."""
-    return caption(array.attrs.get("long_name") or str(array.name), array.attrs.get("units"))
-
-
 def position(ds: xr.Dataset, pic: int) -> int:
     """Position along the dataset of the exposure numbered `pic`.
 
@@ -104,11 +76,6 @@ def position(ds: xr.Dataset, pic: int) -> int:
     return int(found[0])
 
 
-def title(ds: xr.Dataset) -> str:
-    """Name of the observation."""
-    return str(ds.attrs.get("name", ""))
-
-
 def spectra_map(ax: Axes, ds: xr.Dataset, values: np.ndarray, **image: Any) -> AxesImage:
     """Draw a value or colour of each spectrum, (pic, pixel) or (pic, pixel, 3).
 
@@ -125,7 +92,8 @@ def spectra_map(ax: Axes, ds: xr.Dataset, values: np.ndarray, **image: Any) -> A
     )
     number_axis(ax.xaxis, np.atleast_1d(ds["pic"].values))
     number_axis(ax.yaxis, np.atleast_1d(ds["pixel"].values))
-    ax.set(xlabel="Exposure (pic)", ylabel="Pixel")
+    set_label(ax.xaxis, "Exposure (pic)")
+    set_label(ax.yaxis, "Pixel")
     return drawn
 
 
@@ -259,9 +227,9 @@ def _inside(ds: xr.Dataset, low: float, high: float) -> np.ndarray:
 
 
 def title_of_light(ds: xr.Dataset, light: xr.DataArray) -> str:
-    """Name of the observation, and the wavelengths of a `signal`."""
+    """The heading of a dataset, and the wavelengths of a `signal`."""
     ends = light.attrs.get("wl_range")
-    return title(ds) if ends is None else f"{title(ds)}  {ends[0]:.0f}–{ends[1]:.0f} Å".strip()
+    return heading(ds, *([] if ends is None else [f"{ends[0]:.0f}–{ends[1]:.0f} Å"]))
 
 
 def with_stars(ds: xr.Dataset, catalogue: xr.Dataset | None) -> xr.Dataset:

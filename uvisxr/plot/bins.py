@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,24 +10,41 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.collections import QuadMesh
+from matplotlib.colors import Colormap, Normalize
+from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import MaxNLocator
 
 from .. import calls, checks
 from ..dataset.conventions import VARIABLES
 from ..errors import ArgumentError, MissingStepError
 from . import axes as common
+from .colours import colour_bar, colours, drawable, extend, limits
+from .labels import lay_out
+from .style import Style, drawing, is_dark
 from .style import style as styled
+from .texts import caption, heading, nothing, set_label, set_title
 
-#: Letters in a line of an axis label.
-_LABEL = 32
+#: Largest width and height of the axes of a new figure, inches.
+_LARGEST = (8.0, 6.0)
+
+#: Width and height of what is written in a cell, in sizes of its letters, for each letter.
+_LETTER, _LINE = 0.62, 1.3
+
+#: Number of edges that are written upright, and the most that are written at all.
+_EDGES, _SHOWN = 14, 28
 
 
 @calls.public("plot.bins")
+@drawing
 def bins(
     ds: xr.Dataset,
     x: str | None = None,
     y: str | None = None,
     values: bool = True,
+    cmap: str | Colormap | None = None,
+    norm: str | Normalize | None = None,
+    vmin: float | None = None,
+    vmax: float | None = None,
     ax: Axes | None = None,
     style: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Axes:
@@ -42,7 +58,13 @@ def bins(
         Fields along the axes, such as "lat" and "alt". Default: the first two of the bins. The
         numbers are summed over any others.
     values : bool
-        Write the numbers into the cells.
+        Write the numbers into the cells, if they have room for them.
+    cmap : str or Colormap, optional
+        Default: that of the style, viridis.
+    norm : str or Normalize, optional
+        Scale of the colours, such as "log", or one of `matplotlib.colors`. Default: linear.
+    vmin, vmax : float, optional
+        Limits of the colours. Default: from 0 to the largest number.
     ax : Axes, optional
         Default: those of a new figure.
     style : mapping, optional
@@ -76,23 +98,33 @@ def bins(
     across, up = _dims(count, x, y)
     summed = count.sum([d for d in count.dims if d not in (across, up)])
     table = summed.transpose(*([up] if up else []), across).values.reshape(-1, ds.sizes[across])
+    chosen = look["map"] if cmap is None else look["map"] | {"cmap": cmap}
+    shown = np.where(table > 0, table, np.nan)
+    scale = colours(shown, chosen.pop("cmap"), norm, vmin, vmax, usual=_usual(table))
     ax = common.new_axes(ax, figsize=_size(*table.shape))
-    mesh = ax.pcolormesh(np.ma.masked_equal(table, 0), edgecolors="face", **look["map"])
+    mesh = ax.pcolormesh(
+        drawable(shown, scale),
+        edgecolors="face",
+        **{"cmap": scale.cmap, "norm": scale.norm, **chosen},
+    )
     mesh.set_gid("bins")
-    bar = ax.figure.colorbar(mesh, ax=ax, ticks=MaxNLocator(integer=True))
-    bar.set_label("Spectra in the bin")
+    bar = colour_bar(mesh, ax, "spectra in the bin", extend=extend(shown, *limits(scale)))
+    if type(scale.norm) is Normalize:
+        bar.ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     _ticks(ax.xaxis, ds, across)
     if len(ax.get_xticks()) > 7:
-        ax.tick_params(axis="x", labelrotation=45)
+        ax.tick_params(axis="x", labelrotation=90 if len(ax.get_xticks()) > _EDGES else 45)
     if up:
         _ticks(ax.yaxis, ds, up)
     else:
         ax.set_yticks([])
-    if values:
+    if not table.any():
+        nothing(ax, "no spectrum in any bin", look)
+    elif values and _fits(ax, table, look):
         for (i, j), number in np.ndenumerate(table):
             text = {**look["map_value"], "color": _ink(mesh, number)}
             ax.text(j + 0.5, i + 0.5, f"{number}", gid="value", **text)
-    ax.set_title(f"{common.title(ds)}  {int(table.sum())} spectra".strip(), fontsize="medium")
+    set_title(ax, heading(ds, f"{int(table.sum())} spectra"))
     return ax
 
 
@@ -114,7 +146,22 @@ def _dims(count: xr.DataArray, x: str | None, y: str | None) -> tuple[str, str |
 
 def _size(rows: int, columns: int) -> tuple[float, float]:
     """Size of the figure, inches: cells that hold numbers, and axes that hold their labels."""
-    return 1.8 + max(0.62 * columns, 2.6), 1.6 + max(0.42 * rows, 0.9 if rows == 1 else 2.4)
+    width = np.clip(0.62 * columns, 3.4, _LARGEST[0])
+    return 2.0 + width, 1.6 + np.clip(0.42 * rows, 0.9 if rows == 1 else 2.4, _LARGEST[1])
+
+
+def _fits(ax: Axes, table: np.ndarray, look: Style) -> bool:
+    """Whether the cells have room for their numbers."""
+    lay_out(ax)
+    letter = FontProperties(size=look["map_value"]["fontsize"]).get_size_in_points()
+    width, height = common.size(ax)
+    long = len(str(int(table.max()))) * _LETTER * letter
+    return bool(width / table.shape[1] >= long and height / table.shape[0] >= _LINE * letter)
+
+
+def _usual(table: np.ndarray) -> Normalize:
+    """A scale from 0, so that the colour of a bin tells its share."""
+    return Normalize(0.0, float(max(table.max(), 1)))
 
 
 def _ticks(axis: Axis, ds: xr.Dataset, dim: str) -> None:
@@ -123,8 +170,7 @@ def _ticks(axis: Axis, ds: xr.Dataset, dim: str) -> None:
     size = ds.sizes[dim]
     name = dim.removesuffix("_bin")
     known = VARIABLES.get(name)
-    text = common.caption(known.long_name, known.units) if known else common.caption(name)
-    axis.set_label_text(textwrap.fill(text, _LABEL))
+    set_label(axis, caption(known.long_name, known.units) if known else caption(name))
     if bounds is None:
         axis.set_ticks(np.arange(size) + 0.5, [f"{v}" for v in ds[dim].values])
         return
@@ -132,7 +178,8 @@ def _ticks(axis: Axis, ds: xr.Dataset, dim: str) -> None:
     joined = bool(np.array_equal(edges[1:, 0], edges[:-1, 1]))
     if joined:
         labels = [_number(v) for v in (*edges[:, 0], edges[-1, 1])]
-        axis.set_ticks(np.arange(size + 1), labels)
+        every = -(-(size + 1) // _SHOWN)
+        axis.set_ticks(np.arange(size + 1)[::every], labels[::every])
     else:
         axis.set_ticks(np.arange(size) + 0.5, [f"{_number(a)}–{_number(b)}" for a, b in edges])
 
@@ -145,5 +192,4 @@ def _ink(mesh: QuadMesh, value: float) -> str:
     """Black or white, whichever stands out from the cell's colour."""
     if not value:
         return "0.5"
-    red, green, blue, _ = mesh.to_rgba(np.array([value]))[0]
-    return "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else "white"
+    return "white" if is_dark(mesh.to_rgba(np.array([value]))[0][:3]) else "black"

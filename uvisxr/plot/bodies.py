@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
@@ -15,7 +18,10 @@ from .style import Style
 
 #: Edges of Saturn's rings: inner edges of C, B and A, outer edge of A, km (NASA Space Science
 #: Data Coordinated Archive, Saturnian Rings Fact Sheet).
-_SATURN_RINGS = (74_658.0, 91_975.0, 122_340.0, 136_780.0)
+SATURN_RINGS = (74_658.0, 91_975.0, 122_340.0, 136_780.0)
+
+#: Where body-fixed points (n, 3), km, are in a picture, (n, 2).
+Place = Callable[[np.ndarray], np.ndarray]
 
 #: Bodies whose radius is a smaller fraction of the picture's side are drawn as a mark.
 _DOT = 0.004
@@ -52,7 +58,11 @@ def draw_bodies(
 
 def _draw(ax: Axes, sky: maps.Sky, view: Views, look: Style, zorder: float) -> bool:
     """Draw one body; return whether it is large enough to be more than a mark."""
-    limb = sky(view.sky(outline.limb(view.observer, view.radii)))
+
+    def place(points: np.ndarray) -> np.ndarray:
+        return sky(view.sky(points))
+
+    limb = place(outline.limb(view.observer, view.radii))
     if not _is_in(ax, limb):
         return False
     side = max(abs(np.diff(ax.get_xlim())[0]), abs(np.diff(ax.get_ylim())[0]))
@@ -62,46 +72,55 @@ def _draw(ax: Axes, sky: maps.Sky, view: Views, look: Style, zorder: float) -> b
         ax.plot(*middle[:, None], gid=f"body:{view.name}", zorder=zorder, **look["body"])
         return False
     if view.name == "SATURN":
-        _draw_rings(ax, sky, view, look, zorder)
+        draw_rings(ax, place, view, look, zorder + 1e-3)
     if not wraps:
         disk = Polygon(limb, gid=f"disk:{view.name}", zorder=zorder, **look["disk"])
         ax.add_patch(disk)
-        _draw_night(ax, sky, view, look, zorder)
+        draw_graticule(ax, place, view, look, zorder)
+        draw_night(ax, place, view, look, zorder)
     curve = maps.broken(limb) if wraps else limb
     ax.plot(*curve.T, gid=f"limb:{view.name}", zorder=zorder, **look["limb"])
     return True
 
 
-def _draw_night(ax: Axes, sky: maps.Sky, view: Views, look: Style, zorder: float) -> None:
+def draw_graticule(ax: Axes, place: Place, view: Views, look: Style, zorder: float) -> None:
+    """Draw meridians and parallels, as far as the observer sees them."""
     lines = [
-        sky(view.sky(outline.visible(line, view.observer, view.radii)))
+        place(outline.visible(line, view.observer, view.radii))
         for line in outline.graticule(view.radii)
     ]
-    ax.add_collection(
-        LineCollection(lines, gid=f"graticule:{view.name}", zorder=zorder, **look["graticule"]),
-        autolim=False,
-    )
+    _collect(ax, lines, f"graticule:{view.name}", zorder, look["graticule"])
+
+
+def draw_night(ax: Axes, place: Place, view: Views, look: Style, zorder: float) -> None:
+    """Shade the night side of a body's disk, and draw the terminator."""
     dark = outline.night(view.observer, view.sun, view.radii)
     if len(dark):
-        patch = Polygon(sky(view.sky(dark)), gid=f"night:{view.name}", zorder=zorder)
+        patch = Polygon(place(dark), gid=f"night:{view.name}", zorder=zorder)
         patch.set(**look["night"])
         ax.add_patch(patch)
     edge = outline.terminator(view.observer, view.sun, view.radii)
     if len(edge):
-        place = sky(view.sky(edge))
-        ax.plot(*place.T, gid=f"terminator:{view.name}", zorder=zorder, **look["terminator"])
+        line = place(edge)
+        ax.plot(*line.T, gid=f"terminator:{view.name}", zorder=zorder, **look["terminator"])
 
 
-def _draw_rings(ax: Axes, sky: maps.Sky, view: Views, look: Style, zorder: float) -> None:
+def draw_rings(ax: Axes, place: Place, view: Views, look: Style, zorder: float) -> None:
+    """Draw the edges of Saturn's rings, as far as the planet does not hide them."""
     angle = np.linspace(0.0, 2 * np.pi, 361)
     circle = np.stack([np.cos(angle), np.sin(angle), 0 * angle], axis=-1)
     lines = []
-    for radius in _SATURN_RINGS:
+    for radius in SATURN_RINGS:
         points = radius * circle
         hidden = outline.hides(view.observer, points - view.observer, view.radii, distance=1.0)
-        lines.append(sky(view.sky(np.where(hidden[:, None], np.nan, points))))
-    rings = LineCollection(lines, gid=f"rings:{view.name}", zorder=zorder + 1e-3, **look["rings"])
-    ax.add_collection(rings, autolim=False)
+        lines.append(place(np.where(hidden[:, None], np.nan, points)))
+    _collect(ax, lines, f"rings:{view.name}", zorder, look["rings"])
+
+
+def _collect(
+    ax: Axes, lines: list[np.ndarray], gid: str, zorder: float, look: Mapping[str, Any]
+) -> None:
+    ax.add_collection(LineCollection(lines, gid=gid, zorder=zorder, **look), autolim=False)
 
 
 def draw_sub_spacecraft(ax: Axes, sky: maps.Sky, view: Views, text: str, look: Style) -> None:

@@ -23,9 +23,11 @@ from ..geometry import views
 from ..numerics.along_wl import Integration
 from ..quality.flags import flag, good, unflag
 from . import axes as common
-from .colours import colormap
+from .colours import colormap, robust
 from .scrolling import ScrollingList
+from .style import drawing
 from .style import style as styled
+from .texts import label, nothing, product, set_title, unit
 
 #: Colormaps of the two arrows, in their order.
 COLORMAPS = (
@@ -115,7 +117,7 @@ class StarChecker:
     def __repr__(self) -> str:
         n, new = int(self._flagged.sum()), int((self._flagged & ~self._before).sum())
         gone = int((self._before & ~self._flagged).sum())
-        name = f" {common.title(self._ds)}".rstrip()
+        name = f" {product(self._ds)}".rstrip()
         text = (
             f"{n} star flag{'' if n == 1 else 's'}, {new} of them set here, {gone} cleared; "
             ".dataset is the dataset with the flags as they are now"
@@ -230,12 +232,14 @@ class StarChecker:
         )
         self._mesh.set_gid("map")
         self.ax.set_facecolor(**self._look["no_value"])
-        self.figure.colorbar(self._mesh, cax=bar_ax).set_label(common.label(self._signal))
+        self.figure.colorbar(self._mesh, cax=bar_ax).set_label(label(self._signal))
+        if not np.isfinite(self._values).any():
+            nothing(self.ax, "no value", self._look)
         self._mark_known()
         (self._flags,) = self.ax.plot([], [], gid="flags", **self._look["flag_mark"])
         self._number_axes()
         self.ax.set(xlabel="Exposure (pic)", ylabel="Pixel")
-        self.ax.set_title(common.title_of_light(self._ds, self._signal), fontsize="medium")
+        set_title(self.ax, common.title_of_light(self._ds, self._signal))
         # Shown while the mouse moves; drawn separately, over a copy of the rest.
         self._cursor = Rectangle((-9, -9), 1, 1, animated=True, zorder=5, **self._look["cursor"])
         self.ax.add_patch(self._cursor)
@@ -271,9 +275,9 @@ class StarChecker:
         finite = self._values[np.isfinite(self._values)]
         low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
         high = high if high > low else low + 1.0
-        start = np.percentile(finite, (1, 99.5)) if finite.size else (low, high)
-        start = (float(start[0]), float(max(start[1], start[0] + 1e-9 * (high - low))))
-        units = common.unit(self._signal.attrs.get("units", ""))
+        start = robust(self._values)
+        start = (max(start[0], low), min(start[1], high))
+        units = unit(self._signal.attrs.get("units", ""))
         self.colour_slider = RangeSlider(
             self.figure.add_axes((0.20, 0.17, 0.40, 0.03)),
             f"Colours ({units})",
@@ -407,7 +411,7 @@ class StarChecker:
 
     def describe(self, i: int, j: int) -> str:
         """Hover text for the spectrum at positions (i, j) along pic and pixel."""
-        units = common.unit(self._signal.attrs.get("units", ""))
+        units = unit(self._signal.attrs.get("units", ""))
         value = self._values[j, i]
         said = f"{value:.4g} {units}" if np.isfinite(value) else "no value"
         parts = [f"pic {self._pic[i]}, pixel {self._pixel[j]}: {said}"]
@@ -415,13 +419,13 @@ class StarChecker:
         if "alt_corners" in known.variables:
             low, high = float(known["alt_corners"].min()), float(known["alt_corners"].max())
             parts.append(f"alt {low:.0f} to {high:.0f} km")
-        for name, text, form, unit in (
+        for name, text, form, ending in (
             ("lt", "local time", ".1f", " h"),
             ("sza", "sza", ".1f", "°"),
             ("lat", "lat", ".1f", "°"),
         ):
             if name in known.variables:
-                parts.append(f"{text} {float(known[name]):{form}}{unit}")
+                parts.append(f"{text} {float(known[name]):{form}}{ending}")
         if "star_count" in known.variables and int(known["star_count"]) > 0:
             n, magnitude = int(known["star_count"]), float(known["star_magnitude"])
             parts.append(f"{n} star{'' if n == 1 else 's'}, magnitude {magnitude:.1f}")
@@ -438,6 +442,7 @@ def _colormaps(first: str | Colormap) -> list[Colormap]:
 
 
 @calls.public("plot.check_stars")
+@drawing
 def check_stars(
     ds: xr.Dataset,
     wl_range: common.StarRange = "starlight",

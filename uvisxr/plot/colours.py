@@ -7,16 +7,29 @@ from typing import Any, Literal, cast
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import BoundaryNorm, Colormap, Normalize
+from matplotlib.colorbar import Colorbar
+from matplotlib.colors import BoundaryNorm, Colormap, ListedColormap, LogNorm, Normalize, to_hex
 from matplotlib.scale import get_scale_names
 from matplotlib.ticker import MaxNLocator
 
 from .. import checks
 from ..errors import ArgumentError
+from .scales import engineering
+from .style import is_dark
 
 #: At which ends values lie beyond the colour scale, as in `Figure.colorbar`.
 Extend = Literal["neither", "min", "max", "both"]
+
+#: Percentiles at the ends of a colour scale that a few bright stars must not set.
+_PERCENTILES = (1.0, 99.5)
+
+#: Ratio of the brightest to the median above which a scale is logarithmic.
+STEEP = 30.0
+
+#: Part of a sequential map that stands out from light and from dark paper.
+_SEEN = {False: (0.0, 0.88), True: (0.2, 1.0)}
 
 
 def colormap(cmap: str | Colormap) -> Colormap:
@@ -35,6 +48,7 @@ def colours(
     norm: str | Normalize | None = None,
     vmin: float | None = None,
     vmax: float | None = None,
+    usual: Normalize | None = None,
 ) -> ScalarMappable:
     """A colour scale for some values.
 
@@ -47,6 +61,9 @@ def colours(
         The name of a scale, such as "log", or a norm with limits of its own. Default: linear.
     vmin, vmax : float, optional
         Limits. Default: those of the values.
+    usual : Normalize, optional
+        With limits, such as from `robust_norm`: what is taken where the caller gives no `norm`,
+        and the limits of those that are not given.
 
     Returns
     -------
@@ -76,12 +93,18 @@ def colours(
     if vmin is not None and vmax is not None and vmin >= vmax:
         raise ArgumentError(f"vmin={vmin!r}, vmax={vmax!r}: expected vmin below vmax")
     known = np.ma.masked_invalid(values)
+    if usual is not None and not isinstance(norm, Normalize):
+        vmin, vmax = _filled(usual, norm, vmin, vmax)
+        norm = norm or type(usual)()
     scale = ScalarMappable(cast(Normalize, norm), cmap)
     found = cast(Normalize, scale.norm)
     try:
         scale.set_clim(vmin, vmax)
         found.autoscale_None(known)
-        reason = "" if np.ma.masked_invalid(found(known)).count() else "it shows none of them"
+        # Where nothing is known, the usual scale is of nothing.
+        nothing = usual is not None and not known.count()
+        shown = nothing or np.ma.masked_invalid(found(known)).count()
+        reason = "" if shown else "it shows none of them"
     except ValueError as error:
         reason = str(error)
     if reason:
@@ -92,6 +115,122 @@ def colours(
             "vmax=, or another norm"
         )
     return scale
+
+
+def _filled(
+    usual: Normalize, norm: str | None, vmin: float | None, vmax: float | None
+) -> tuple[float | None, float | None]:
+    """Limits, the usual ones where none are given and they fit the norm and one another."""
+    low, high = cast(float, usual.vmin), cast(float, usual.vmax)
+    if vmin is None and (norm != "log" or low > 0) and (vmax is None or low < vmax):
+        vmin = low
+    if vmax is None and (vmin is None or high > vmin):
+        vmax = high
+    return vmin, vmax
+
+
+def robust(values: np.ndarray, good: np.ndarray | None = None) -> tuple[float, float]:
+    """Limits that a few outliers do not set: percentiles of what is known and `good`.
+
+    Parameters
+    ----------
+    values : ndarray
+    good : ndarray of bool, optional
+        Which values count, of the shape of `values` or one that broadcasts to it; all if none does.
+
+    Returns
+    -------
+    (float, float)
+        Ascending. 0 is taken for the lower one if that is small and above it; 0 and 1 if no value
+        is known.
+    """
+    known = np.isfinite(values)
+    if good is not None and (known & good).any():
+        known = known & good
+    if not known.any():
+        return 0.0, 1.0
+    low, high = (float(v) for v in np.percentile(values[known], _PERCENTILES))
+    if 0 < low < 0.3 * high:
+        low = 0.0
+    return (low, high) if high > low else (low, low + (abs(low) or 1.0))
+
+
+def robust_norm(values: np.ndarray, good: np.ndarray | None = None) -> Normalize:
+    """A scale with `robust` limits, logarithmic where the brightest tower above the rest."""
+    known = np.isfinite(values) if good is None else np.isfinite(values) & good
+    if known.any():
+        low, middle, high = np.percentile(values[known], (_PERCENTILES[0], 50, _PERCENTILES[1]))
+        if low > 0 and high > STEEP * middle:
+            return LogNorm(low, high)
+    return Normalize(*robust(values, good))
+
+
+def ordered(
+    bounds: np.ndarray, cmap: str | Colormap = "viridis", paper: Any = None
+) -> tuple[list[str], ScalarMappable]:
+    """Colours of bins that have an order, along a sequential map.
+
+    Parameters
+    ----------
+    bounds : ndarray, (bin, 2) or (bin,)
+        Ascending edges, or what the bins are of.
+    cmap : str or Colormap
+    paper : color, optional
+        What they are drawn on. Default: `rcParams["axes.facecolor"]`.
+
+    Returns
+    -------
+    list of str, ScalarMappable
+        A colour per bin, and what `colour_bar` shows them by.
+    """
+    bounds = np.asarray(bounds, float)
+    paper = mpl.rcParams["axes.facecolor"] if paper is None else paper
+    number = bounds.shape[0]
+    places = np.linspace(*_SEEN[is_dark(paper)], number) if number > 1 else np.array([0.4])
+    found = [to_hex(c) for c in colormap(cmap)(places)]
+    if bounds.ndim == 1:
+        half = 0.5 * np.diff(bounds) if number > 1 else np.array([0.5])
+        edges = np.concatenate([[bounds[0] - half[0]], bounds[:-1] + half, [bounds[-1] + half[-1]]])
+        edges = edges if number > 1 else bounds[0] + np.array([-0.5, 0.5])
+    else:
+        edges = np.append(bounds[:, 0], bounds[-1, 1])
+    edges = _finite(edges)
+    listed = ListedColormap(found)
+    return found, ScalarMappable(BoundaryNorm(edges, number), listed)
+
+
+def _finite(edges: np.ndarray) -> np.ndarray:
+    """Edges of which the outermost, if infinite, are as far from the next as that from its next."""
+    known = edges[np.isfinite(edges)]
+    step = np.diff(known) if known.size > 1 else np.array([1.0])
+    edges = edges.copy()
+    if not np.isfinite(edges[0]):
+        edges[0] = (known[0] - step[0]) if known.size else 0.0
+    if not np.isfinite(edges[-1]):
+        edges[-1] = (known[-1] + step[-1]) if known.size else 1.0
+    return edges
+
+
+def colour_bar(
+    mappable: ScalarMappable, ax: Axes, name: str, units: str = "", **properties: Any
+) -> Colorbar:
+    """A colour bar beside axes, in a readable multiple of the unit, without an offset beside it.
+
+    Parameters
+    ----------
+    mappable : ScalarMappable
+        An artist, or from `colours` or `ordered`.
+    ax : Axes
+    name, units : str
+        What it shows, as for `texts.caption`.
+    **properties
+        Of `Figure.colorbar`, such as ``extend`` or ``cax``.
+    """
+    where = {} if "cax" in properties else {"ax": ax, "pad": 0.02}
+    bar = ax.figure.colorbar(mappable, **{**where, **properties})
+    axis = bar.ax.xaxis if bar.orientation == "horizontal" else bar.ax.yaxis
+    engineering(axis, name, units)
+    return bar
 
 
 def limits(scale: ScalarMappable) -> tuple[float, float]:
@@ -150,5 +289,6 @@ def steps(levels: int | Sequence[float] | np.ndarray, scale: ScalarMappable) -> 
 
 def extend(values: np.ndarray, low: float, high: float) -> Extend:
     """At which ends values lie beyond limits."""
-    under, over = bool(np.nanmin(values) < low), bool(np.nanmax(values) > high)
+    known = values[np.isfinite(values)]
+    under, over = bool((known < low).any()), bool((known > high).any())
     return "both" if under and over else "min" if under else "max" if over else "neither"

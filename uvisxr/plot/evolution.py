@@ -22,8 +22,9 @@ from ..files import whole_file
 from ..numerics.along_wl import Integration
 from ..quality import flags as quality_flags
 from . import axes as common
-from .style import Style
+from .style import Style, drawing
 from .style import style as styled
+from .texts import label, nothing, set_suptitle
 
 #: Scales of the ordinate.
 Scale = Literal["linear", "log"]
@@ -36,6 +37,7 @@ _MOST = 100
 
 
 @calls.public("plot.evolution")
+@drawing
 def evolution(
     ds: xr.Dataset,
     wl_range: common.StarRange = "starlight",
@@ -255,8 +257,8 @@ class _Pages:
             below = place + columns >= len(pixels)
             ax.tick_params(labelbottom=below)
         figure.supxlabel("Exposure (pic)", fontsize="medium")
-        figure.supylabel(common.label(self.light), fontsize="medium")
-        figure.suptitle(common.title_of_light(self.ds, self.light), fontsize="medium")
+        figure.supylabel(label(self.light), fontsize="medium")
+        set_suptitle(figure, common.title_of_light(self.ds, self.light))
         return figure
 
     def _draw(self, ax: Axes, pixel: int) -> None:
@@ -271,7 +273,7 @@ class _Pages:
             bars = np.stack([light["lower"].values[:, pixel], light["upper"].values[:, pixel]])
             bars = np.where(keep & np.isfinite(values), bars, np.nan)
         number = int(np.atleast_1d(ds["pixel"].values)[pixel])
-        nothing = "" if np.isfinite(values).any() else self._reason(pixel)
+        reason = "" if np.isfinite(values).any() else self._reason(pixel)
         self._scale(ax, pixel)
         if self.ordinate.scale == "log":
             self._mark_below(ax, pic[values <= 0])
@@ -297,10 +299,8 @@ class _Pages:
             va="bottom",
             fontsize="small",
         )
-        if nothing:
-            ax.text(
-                0.5, 0.5, nothing, transform=ax.transAxes, gid="nothing", **self.look["nothing"]
-            )
+        if reason:
+            nothing(ax, reason, self.look)
         ax.margins(x=0.02)
         if "star_count" in ds.variables:
             self._mark_stars(ax, pic, values, pixel)

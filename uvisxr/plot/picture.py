@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
-import matplotlib as mpl
 import numpy as np
 import xarray as xr
 from matplotlib import patheffects
@@ -15,7 +13,6 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
 from matplotlib.offsetbox import AnchoredOffsetbox, DrawingArea
 from matplotlib.patches import FancyArrowPatch
 from matplotlib.text import Text
@@ -30,8 +27,10 @@ from ..numerics.along_wl import Integration
 from . import axes as common
 from .colours import colours, drawable, extend, limits, steps
 from .labels import Labels, lay_out
-from .style import Style
+from .scales import engineering
+from .style import Style, drawing
 from .style import style as styled
+from .texts import heading, set_label, set_title
 
 #: The whole body is shown if its diameter is at most this many times the extent of the image.
 _WHOLE = 3.0
@@ -53,6 +52,7 @@ _CORNER = 0.2
 
 
 @calls.public("plot.picture")
+@drawing
 def picture(
     ds: xr.Dataset,
     wl_range: tuple[float, float] | None = None,
@@ -186,24 +186,15 @@ def picture(
         extend=extend(found.values, *limits(scale)) if boundaries is None else None,
         format=None if boundaries is None else "%.3g",
     )
-    height = common.size(ax)[1]
-    bar.set_label(_wrapped(f"Brightness {wl_low:.0f}–{wl_high:.0f} Å (kR)", height))
-    ax.set_xlabel("Distance to the right of the centre (km)")
-    ax.set_ylabel(_wrapped("Distance towards the north of the body (km)", height))
-    name = common.title(ds)
-    whose = "" if name.lower().startswith(body.name.lower()) else body.name.title()
-    ax.set_title(f"{whose}  {name}".strip(), fontsize="medium")
+    set_label(bar.ax.yaxis, f"Brightness {wl_low:.0f}–{wl_high:.0f} Å (kR)")
+    engineering(ax.xaxis, "Distance to the right of the centre", "km", body=body.name)
+    engineering(ax.yaxis, "Distance towards the north of the body", "km", body=body.name)
+    set_title(ax, heading(ds))
     lay_out(ax)
     labels = Labels(ax)
     labels.keep(staying)
     labels.add(names)
     return ax
-
-
-def _wrapped(text: str, room: float) -> str:
-    """A label in lines no longer than some points."""
-    letter = 0.6 * FontProperties(size=mpl.rcParams["axes.labelsize"]).get_size_in_points()
-    return textwrap.fill(text, max(int(room / letter), 12))
 
 
 def _draw_image(

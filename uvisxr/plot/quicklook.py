@@ -9,7 +9,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm, Normalize, to_rgb
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Colormap, Normalize, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
@@ -22,18 +23,25 @@ from ..numerics import poisson
 from ..quality import losses
 from ..quality.flags import flags_of
 from . import axes as common
-from .spectrum import LINES, STEEP, mark_lines, set_scale, within
-from .style import Style
+from .colours import colour_bar, colours, drawable, extend, limits, robust_norm
+from .spectrum import LINES, mark_lines, set_scale, within
+from .style import Style, drawing
 from .style import style as styled
+from .texts import caption, heading, label, nothing, set_label, set_suptitle, set_title, why_nothing
 
 #: The flag that stands for a spectrum which has several: the first of these.
 _GRAVEST: tuple[QualityFlag, ...] = ("lost", "partial", "star", "user", "dark_line")
 
 
 @calls.public("plot.quicklook")
+@drawing
 def quicklook(
     ds: xr.Dataset,
     wl_range: tuple[float, float] | None = None,
+    cmap: str | Colormap | None = None,
+    norm: str | Normalize | None = None,
+    vmin: float | None = None,
+    vmax: float | None = None,
     figure: Figure | None = None,
     style: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Figure:
@@ -49,6 +57,13 @@ def quicklook(
         Range of the brightness, angstrom. By default all wavelengths of counts, and those of
         radiances where the channel is sensitive and the rows have values. Of counts, the elements
         that lie in the range for the most part, or that it lies in.
+    cmap : str or Colormap, optional
+        Default: that of the style, viridis.
+    norm : str or Normalize, optional
+        Scale of the colours, such as "log", or one of `matplotlib.colors`. Default: linear, or
+        logarithmic where the brightest spectra tower above the others.
+    vmin, vmax : float, optional
+        Limits of the colours. Default: percentiles of the spectra without flags.
     figure : Figure, optional
         An empty figure to fill. Default: a new one.
     style : mapping, optional
@@ -88,13 +103,19 @@ def quicklook(
         figure = plt.figure(figsize=(10.0, 7.0 if spectra else 4.2), layout="constrained")
     rows = "AB;CC" if spectra else "AB"
     panels = figure.subplot_mosaic(rows, width_ratios=(1.25, 1.0))
-    _draw_map(panels["A"], ds, light, good, look)
+    chosen = look["map"] if cmap is None else look["map"] | {"cmap": cmap}
+    values = light.values.astype(float)
+    usual = robust_norm(values, good)
+    scale = colours(values, chosen.pop("cmap"), norm, vmin, vmax, usual)
+    _draw_map(panels["A"], ds, light, good, scale, chosen)
+    if not np.isfinite(values).any():
+        nothing(panels["A"], why_nothing(ds), look)
     _draw_quality(panels["B"], ds, flags.values, look)
     panels["B"].sharex(panels["A"])
     panels["B"].sharey(panels["A"])
     if spectra:
         _draw_mean(panels["C"], ds, good, look)
-    figure.suptitle(_heading(ds), fontsize="medium")
+    set_suptitle(figure, _heading(ds))
     return figure
 
 
@@ -117,29 +138,26 @@ def _light(ds: xr.Dataset, wl_range: tuple[float, float] | None) -> xr.DataArray
     return common.signal(ds.drop_vars(bounds, errors="ignore"), wl_range).compute()
 
 
-def _draw_map(ax: Axes, ds: xr.Dataset, light: xr.DataArray, good: np.ndarray, look: Style) -> None:
+def _draw_map(
+    ax: Axes,
+    ds: xr.Dataset,
+    light: xr.DataArray,
+    good: np.ndarray,
+    scale: ScalarMappable,
+    properties: Mapping[str, Any],
+) -> None:
     values = light.values.astype(float)
-    shown = values[good & np.isfinite(values)]
-    drawn = common.spectra_map(ax, ds, values, norm=_norm(shown), **look["map"])
+    image = {"cmap": scale.cmap, "norm": scale.norm, **properties}
+    drawn = common.spectra_map(ax, ds, drawable(values, scale), **image)
     drawn.set_gid("brightness")
-    ax.figure.colorbar(drawn, ax=ax, extend="both").set_label(common.label(light))
+    name, units = light.attrs["long_name"], light.attrs["units"]
+    colour_bar(drawn, ax, name, units, extend=extend(values, *limits(scale)))
     low, high = light.attrs.get("wl_range", _span(ds))
-    name = str(light.attrs["long_name"]).capitalize()
-    text = f"{name}, {low:.0f}–{high:.0f} Å"
+    text = f"{name.capitalize()}, {low:.0f}–{high:.0f} Å"
     without = np.count_nonzero(good & ~np.isfinite(values))
     if without:
         text += f"; {without} spectra lack a part"
-    ax.set_title(text, fontsize="medium")
-
-
-def _norm(values: np.ndarray) -> Normalize:
-    """A scale in which most spectra can be told apart."""
-    if not values.size:
-        return Normalize(0.0, 1.0)
-    low, middle, high = np.percentile(values, (1, 50, 99.5))
-    if low > 0 and high > STEEP * middle:
-        return LogNorm(low, high)
-    return Normalize(min(low, 0.0) if low > 0 and low < 0.3 * high else low, high)
+    set_title(ax, text)
 
 
 def _draw_quality(ax: Axes, ds: xr.Dataset, flags: np.ndarray, look: Style) -> None:
@@ -152,7 +170,7 @@ def _draw_quality(ax: Axes, ds: xr.Dataset, flags: np.ndarray, look: Style) -> N
         if has.any():
             entries.insert(1, _entry(name, has, look))
     common.spectra_map(ax, ds, picture).set_gid("quality")
-    ax.set_title("Quality", fontsize="medium")
+    set_title(ax, "Quality")
     ax.legend(handles=entries, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
@@ -168,8 +186,8 @@ def _entry(name: str, has: np.ndarray, look: Style) -> Patch:
 def _draw_mean(ax: Axes, ds: xr.Dataset, good: np.ndarray, look: Style) -> None:
     """Mean of the good spectra with its error band."""
     used = good if good.any() else np.ones_like(good)
-    name = "radiance" if "radiance" in ds.variables and "wl" in ds["radiance"].dims else "counts"
-    values, lower, upper, caption = (_radiance if name == "radiance" else _rate)(ds, used)
+    calibrated = "radiance" in ds.variables and "wl" in ds["radiance"].dims
+    values, lower, upper, name = (_radiance if calibrated else _rate)(ds, used)
     wl = np.atleast_1d(ds["wl"].values)
     order = np.argsort(wl)
     wl, values, lower, upper = (a[order] for a in (wl, values, lower, upper))
@@ -179,11 +197,15 @@ def _draw_mean(ax: Axes, ds: xr.Dataset, good: np.ndarray, look: Style) -> None:
     ax.margins(x=0.01)
     known = wl[np.isfinite(values)]
     marked = within(LINES, known)
-    set_scale(ax, wl, values, ds.attrs.get("channel", "") if name == "radiance" else "", marked)
-    ax.set_xlabel("Wavelength (Å)")
-    ax.set_ylabel(caption)
+    set_scale(ax, wl, values, ds.attrs.get("channel", "") if calibrated else "", marked)
+    set_label(ax.xaxis, "Wavelength (Å)")
+    set_label(ax.yaxis, name)
     what = "without flags" if good.any() else "spectra, all flagged"
-    ax.set_title(f"Mean spectrum of {np.count_nonzero(used)} {what}", fontsize="medium")
+    set_title(ax, f"Mean spectrum of {np.count_nonzero(used)} {what}")
+    if not known.size:
+        ax.set_xlim(wl[0], wl[-1])
+        ax.set_yticks([])
+        nothing(ax, why_nothing(ds), look)
     mark_lines(ax, marked, look)
 
 
@@ -196,7 +218,7 @@ def _radiance(ds: xr.Dataset, used: np.ndarray) -> tuple[np.ndarray, np.ndarray,
         np.atleast_1d(mean[name].values.astype(float)) if name in mean else np.zeros_like(value)
         for name in ("radiance_lower", "radiance_upper")
     )
-    return value, lower, upper, common.label(ds["radiance"])
+    return value, lower, upper, label(ds["radiance"])
 
 
 def _rate(ds: xr.Dataset, used: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:
@@ -208,7 +230,7 @@ def _rate(ds: xr.Dataset, used: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.
     upper, lower = poisson.half_widths(total)
     with np.errstate(invalid="ignore", divide="ignore"):
         rate, down, up = (a / seconds for a in (total, lower, upper))
-    return rate, down, up, common.caption("count rate", "count s-1")
+    return rate, down, up, caption("count rate", "count s-1")
 
 
 def _span(ds: xr.Dataset) -> tuple[float, float]:
@@ -219,7 +241,6 @@ def _span(ds: xr.Dataset) -> tuple[float, float]:
 def _heading(ds: xr.Dataset) -> str:
     """What was observed, how and when."""
     attrs = ds.attrs
-    first = "  ".join(str(attrs[k]) for k in ("name", "target") if attrs.get(k))
     exposure = np.atleast_1d(ds["exposure"].values) if "exposure" in ds.variables else np.array([])
     parts = [str(attrs[k]) for k in ("channel", "slit") if attrs.get(k)]
     if exposure.size:
@@ -228,8 +249,4 @@ def _heading(ds: xr.Dataset) -> str:
         parts.append(f"{ds.sizes['pic']} x {seconds} s")
     if {"line_bin", "band_bin"} <= attrs.keys():
         parts.append(f"bins of {attrs['line_bin']} x {attrs['band_bin']}")
-    if {"time_start", "time_stop"} <= set(ds.variables):
-        begin, end = ds["time_start"].values.min(), ds["time_stop"].values.max()
-        ends = np.datetime_as_string(np.array([begin, end]), unit="s")
-        parts.append(f"{ends[0]} to {ends[1]}")
-    return f"{first}\n{', '.join(parts)}"
+    return f"{heading(ds)}\n{', '.join(parts)}"

@@ -24,9 +24,11 @@ from ..timescales import et_to_utc
 from . import axes as common
 from . import sky as maps
 from .bodies import draw_bodies
+from .colours import colour_bar
 from .labels import Labels, Place, lay_out
-from .style import Style
+from .style import Style, drawing
 from .style import style as styled
+from .texts import body, product, set_label, set_title
 
 #: Which part of the sky a scene shows; see `geometry`.
 SceneMode = Literal["target", "fov", "allsky", "manual"]
@@ -151,7 +153,9 @@ class Stage:
         tenth = (instant + np.timedelta64(50, "ms")).astype("datetime64[ms]")
         time = f"{np.datetime_as_string(tenth)[:-2]} UTC"
         pic = int(np.atleast_1d(self.ds["pic"].values)[index])
-        return f"{common.title(self.ds)}  pic {pic}  {time}".strip()
+        return ", ".join(
+            part for part in (body(self.ds), product(self.ds), f"pic {pic}", time) if part
+        )
 
     def below(self, index: int) -> str:
         """Longitude and latitude of the sub-spacecraft point in words."""
@@ -177,6 +181,7 @@ class Stage:
 
 
 @calls.public("plot.geometry")
+@drawing
 def geometry(
     ds: xr.Dataset,
     pic: int | None = None,
@@ -318,9 +323,9 @@ def draw(ax: Axes, stage: Stage, index: int, framing: Framing, look: Style) -> N
     bodies = others if target is None else [target, *others]
     _draw_stars(ax, sky, stage, index, bodies, look)
     pixels = _draw_slit(ax, sky, stage, index, framing.annotate, look)
-    ax.set_xlabel(sky.xlabel)
-    ax.set_ylabel(sky.ylabel)
-    ax.set_title(stage.title(index), fontsize="medium")
+    set_label(ax.xaxis, sky.xlabel)
+    set_label(ax.yaxis, sky.ylabel)
+    set_title(ax, stage.title(index))
     # What is written, and where, depends on what is on the canvas already.
     lay_out(ax)
     if pixels is not None:
@@ -397,7 +402,7 @@ def _draw_slit(
     """Draw the slit and its pixels; return these on the map, or None without pointing."""
     used = stage.used[index]
     if not np.isfinite(used).all():
-        ax.text(0.5, 0.97, "no pointing", transform=ax.transAxes, ha="center", va="top")
+        ax.text(0.5, 0.97, "no pointing", transform=ax.transAxes, **look["nothing"] | {"va": "top"})
         return None
     whole = isinstance(sky, maps.Whole)
     rows = sky(stage.slit[index])
@@ -459,9 +464,8 @@ def _draw_field(
     pixels = PolyCollection(list(polygons), array=values, cmap=look["field"]["cmap"], zorder=2.8)
     pixels.set(gid="field", **properties)
     ax.add_collection(pixels, autolim=False)
-    bar = ax.figure.colorbar(pixels, ax=ax, shrink=0.8)
-    bar.set_label(common.label(field))
-    bar.ax.ticklabel_format(axis="y", style="plain", useOffset=False)
+    name, units = str(field.attrs.get("long_name") or annotate), field.attrs.get("units", "")
+    colour_bar(pixels, ax, name, units, shrink=0.8)
 
 
 def _write_values(ax: Axes, polygons: np.ndarray, values: np.ndarray, look: Style) -> None:

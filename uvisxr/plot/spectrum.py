@@ -15,8 +15,10 @@ from ..errors import ArgumentError, MissingStepError
 from ..numerics.poisson import missing
 from ..quality import flags as quality_flags
 from . import axes as common
-from .style import Style
+from .colours import STEEP
+from .style import Style, drawing
 from .style import style as styled
+from .texts import heading, label, nothing, set_label, set_title, unit, why_nothing
 
 #: Emission lines seen in the Saturn system, angstrom, in vacuum (NIST Atomic Spectra Database).
 LINES = {
@@ -39,9 +41,6 @@ LINES = {
 #: Maximum number of spectra drawn, unless selected one by one.
 _MOST = 12
 
-#: Ratio of the brightest to the median above which a scale is logarithmic.
-STEEP = 30.0
-
 #: Width of a line's name, points.
 _NAME = 12.0
 
@@ -50,6 +49,7 @@ Spectral = Literal["radiance", "radiance_weighted", "rate", "counts"]
 
 
 @calls.public("plot.spectrum")
+@drawing
 def spectrum(
     ds: xr.Dataset,
     select: Iterable[Any] | None = None,
@@ -119,9 +119,14 @@ def spectrum(
         named = within(LINES if lines is True else lines, known)
     set_scale(ax, wl, drawn, ds.attrs.get("channel", "") if "radiance" in name else "", named)
     mark_lines(ax, named, look)
-    ax.set_xlabel("Wavelength (Å)")
-    ax.set_ylabel(common.label(values))
-    ax.set_title(common.title(ds), fontsize="medium")
+    if not np.isfinite(drawn).any():
+        reasons = [why_nothing(ds.isel(place)) for place in places]
+        ax.set_xlim(wl.min(), wl.max())
+        ax.set_yticks([])
+        nothing(ax, reasons[0] if len(set(reasons)) == 1 else "no value", look)
+    set_label(ax.xaxis, "Wavelength (Å)")
+    set_label(ax.yaxis, label(values))
+    set_title(ax, heading(ds))
     if places[0]:
         # Below the names of the lines.
         ax.legend(fontsize="small", bbox_to_anchor=(0, 0, 1, 1 if lines is False else 0.8))
@@ -268,7 +273,7 @@ def _label(ds: xr.Dataset, place: dict[str, int]) -> str:
         bounds = ds.get(f"{dim}_bounds")
         if bounds is not None:
             low, high = bounds.isel({dim: index}).values
-            units = common.unit(ds[dim].attrs.get("units", ""))
+            units = unit(ds[dim].attrs.get("units", ""))
             space = "" if units == "°" else " "
             parts.append(f"{dim.removesuffix('_bin')} {low:g} to {high:g}{space}{units}".rstrip())
         elif dim in ds.coords:

@@ -1,14 +1,25 @@
-"""The look of the parts of pictures: one table, based on the user's matplotlib style."""
+"""The look of pictures: a style sheet for all, and a table for their parts.
+
+The style sheet is `uvisxr.mplstyle`. It fills in where the user's `rcParams` are matplotlib's own:
+what users have set, by another style sheet too, stays.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cache
-from typing import Any
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache, wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar, cast
 
 import matplotlib as mpl
 from matplotlib.artist import ArtistInspector
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.collections import Collection, QuadMesh
+from matplotlib.colors import to_hex, to_rgb
+from matplotlib.figure import FigureBase
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.text import Text
@@ -16,6 +27,94 @@ from matplotlib.text import Text
 from .. import checks
 
 Style = dict[str, dict[str, Any]]
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+#: Properties of artists that are colours under a short name.
+_SHORT = frozenset(("c", "ec", "fc", "mec", "mfc", "mfcalt"))
+
+#: What ticks take from `rcParams` when they are made, which may be as late as on drawing.
+_TICKS = {
+    "size": "{axis}.{which}.size",
+    "width": "{axis}.{which}.width",
+    "pad": "{axis}.{which}.pad",
+    "direction": "{axis}.direction",
+    "color": "{axis}.color",
+    "labelsize": "{axis}.labelsize",
+}
+
+
+@contextmanager
+def in_style() -> Iterator[None]:
+    """A context in which artists get the look of the style sheet.
+
+    What the caller has set differently from matplotlib's defaults stays as it is.
+    """
+    now, default = _of(mpl.rcParams), _of(mpl.rcParamsDefault)
+    unset: Any = {k: v for k, v in _sheet().items() if now[k] == default[k]}
+    with mpl.rc_context(unset):
+        yield
+
+
+def drawing(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Decorate a function that draws, so that it does so in the package's style.
+
+    Ticks of the axes it makes keep their look, though they are made when they are drawn; axes that
+    are given to it keep their own.
+    """
+
+    @wraps(function)
+    def drawn(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        given = {id(ax) for ax in _axes((*args, *kwargs.values()))}
+        with in_style():
+            found = function(*args, **kwargs)
+            for ax in _axes([found, getattr(found, "figure", None)]):
+                if id(ax) not in given:
+                    _fix_ticks(ax)
+        return found
+
+    return drawn
+
+
+def is_dark(color: Any) -> bool:
+    """Whether white stands out from a colour better than black."""
+    red, green, blue = to_rgb(color)
+    return 0.299 * red + 0.587 * green + 0.114 * blue <= 0.5
+
+
+@cache
+def _sheet() -> dict[str, Any]:
+    path = Path(__file__).with_name("uvisxr.mplstyle")
+    return dict(_of(mpl.rc_params_from_file(path, use_default_template=False)))
+
+
+def _of(parameters: Any) -> Mapping[str, Any]:
+    """Parameters by any name: to type checkers, each name is a type of its own."""
+    return cast("Mapping[str, Any]", parameters)
+
+
+def _axes(things: Iterable[object]) -> Iterator[Axes]:
+    """All axes of the figures that some things are, or are part of."""
+    for thing in things:
+        figure = thing.get_figure(root=True) if isinstance(thing, Axes) else thing
+        if isinstance(figure, FigureBase):
+            for ax in cast("Iterable[Axes]", figure.axes):
+                inside = cast("Iterable[Axes]", ax.child_axes)
+                yield from (ax, *inside)
+
+
+def _fix_ticks(ax: Axes) -> None:
+    rc = _of(mpl.rcParams)
+    axes: dict[str, Axis] = {"xtick": ax.xaxis, "ytick": ax.yaxis}
+    for name, axis in axes.items():
+        for which in ("major", "minor"):
+            set_ = axis.get_tick_params(which=which)
+            look = {k: rc[v.format(axis=name, which=which)] for k, v in _TICKS.items()}
+            color = rc[f"{name}.labelcolor"]
+            look["labelcolor"] = look["color"] if color == "inherit" else color
+            look["length"] = look.pop("size")
+            axis.set_tick_params(which=which, **{**look, **{k: set_[k] for k in look if k in set_}})
 
 
 def style(overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Style:
@@ -29,7 +128,8 @@ def style(overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Style:
     Returns
     -------
     dict of dict
-        Colours follow `rcParams` at the time of the call.
+        Colours follow `rcParams` at the time of the call, also those that are called after their
+        place in the cycle, such as "C3".
 
     Raises
     ------
@@ -38,6 +138,7 @@ def style(overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Style:
         knows.
     """
     ink, paper = mpl.rcParams["axes.edgecolor"], mpl.rcParams["axes.facecolor"]
+    red, amber = ("#ff8a75", "#ffc65c") if is_dark(paper) else ("#bd1f01", "#f09000")
     small = {"fontsize": "x-small", "color": mpl.rcParams["text.color"]}
     halo = {"facecolor": paper, "edgecolor": "none", "alpha": 0.7, "pad": 0.6}
     table: Style = {
@@ -50,15 +151,15 @@ def style(overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Style:
         "body": {"color": ink, "marker": "o", "markersize": 3, "linestyle": "none"},
         "body_name": small | {"ha": "center", "va": "bottom", "bbox": halo},
         "pixel_number": small | {"ha": "center", "va": "center", "bbox": halo},
-        "sub_spacecraft": {"color": "C3", "marker": "+", "markersize": 8, "linestyle": "none"},
+        "sub_spacecraft": {"color": red, "marker": "+", "markersize": 8, "linestyle": "none"},
         "sub_spacecraft_place": small | {"ha": "center", "va": "top", "bbox": halo},
-        "sun": {"color": "C1", "marker": "o", "markersize": 7, "linestyle": "none"},
+        "sun": {"color": amber, "marker": "o", "markersize": 7, "linestyle": "none"},
         "slit": {"facecolor": "none", "edgecolor": "0.55", "linewidth": 0.3},
         "pixels": {"facecolor": "C0", "edgecolor": ink, "linewidth": 0.3, "alpha": 0.55},
         "flagged": {"facecolor": "none", "edgecolor": "0.35", "linewidth": 0.3, "hatch": "////"},
         "field": {"edgecolor": ink, "linewidth": 0.2, "cmap": "viridis"},
         "field_value": small | {"ha": "left", "va": "center", "bbox": halo},
-        "stars": {"color": "C1", "marker": "*", "edgecolors": ink, "linewidths": 0.3},
+        "stars": {"color": amber, "marker": "*", "edgecolors": ink, "linewidths": 0.3},
         "sky_grid": {"colors": "0.7", "linewidths": 0.5, "linestyles": ":"},
         "sky_grid_value": small | {"color": "0.45", "clip_on": True},
         "image": {"cmap": "inferno"},
@@ -77,9 +178,9 @@ def style(overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Style:
         "compass": {"color": "white", "fontsize": "small"},
         "points": {"marker": ".", "markersize": 4, "linewidth": 0.8, "elinewidth": 0.6},
         "below_zero": {"color": "0.5", "marker": "v", "markersize": 4, "linestyle": "none"},
-        "star_mark": {"color": "C3", "marker": "*", "markersize": 7, "linestyle": "none"},
-        "nothing": small | {"color": "0.45", "ha": "center", "va": "center"},
-        "star_value": small | {"color": "C3", "ha": "center", "va": "bottom"},
+        "star_mark": {"color": red, "marker": "*", "markersize": 7, "linestyle": "none"},
+        "nothing": small | {"fontsize": "small", "ha": "center", "va": "center"},
+        "star_value": small | {"color": red, "ha": "center", "va": "bottom"},
         "map": {"cmap": "viridis"},
         "map_value": {"fontsize": "x-small", "ha": "center", "va": "center"},
         "line": {"linewidth": 1.0},
@@ -88,7 +189,7 @@ def style(overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Style:
         "emission_name": small | {"rotation": 90, "ha": "right", "va": "top"},
         "no_value": {"color": "0.6"},
         "flag_mark": {
-            "markerfacecolor": "C3",
+            "markerfacecolor": red,
             "markeredgecolor": "white",
             "markeredgewidth": 0.6,
             "marker": "X",
@@ -96,7 +197,7 @@ def style(overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Style:
             "linestyle": "none",
         },
         "predicted": {
-            "markeredgecolor": "C1",
+            "markeredgecolor": amber,
             "markerfacecolor": "none",
             "marker": "o",
             "markersize": 7,
@@ -109,7 +210,7 @@ def style(overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Style:
         "quality_partial": {"color": "#2a9df4"},
         "quality_lost": {"color": "#d00000"},
         "disk_edge": {"colors": "white", "linewidths": 0.9},
-        "cursor": {"facecolor": "none", "edgecolor": "C3", "linewidth": 1.2},
+        "cursor": {"facecolor": "none", "edgecolor": red, "linewidth": 1.2},
     }
     for part, properties in (overrides or {}).items():
         checks.one_of("style: part", part, table)
@@ -122,7 +223,17 @@ def style(overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Style:
         for name in properties:
             checks.one_of(f"style[{part!r}]: property", name, _properties() | table[part].keys())
         table[part] |= properties
-    return table
+    return {part: _concrete(properties) for part, properties in table.items()}
+
+
+def _concrete(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Properties without places in the colour cycle, which would be looked up on drawing."""
+    return {
+        name: to_hex(value)
+        if ("color" in name or name in _SHORT) and re.fullmatch(r"C\d+", str(value))
+        else value
+        for name, value in properties.items()
+    }
 
 
 @cache

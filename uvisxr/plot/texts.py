@@ -1,0 +1,178 @@
+"""What is written in pictures: titles, names with their units, and that there is nothing to see."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.gridspec import SubplotSpec
+from matplotlib.text import Text
+
+from ..dataset.conventions import QUALITY_FLAGS
+from ..targets import PLANETS_OF_RINGS
+from .style import Style
+
+#: Units as written in pictures.
+_UNITS = {
+    "degree": "°",
+    "kR angstrom-1": "kR/Å",
+    "count s-1": "count/s",
+    "angstrom": "Å",
+    "hour": "h",
+    "1": "",
+}
+
+#: Room for a label, of what the figure has for axes and all that is around them.
+_SHARE = 0.76
+
+#: Width of a figure below which letters are smaller, inches.
+_NARROW = 4.0
+
+#: Keeps together what belongs together where a text is wrapped.
+_TIE = "\N{NO-BREAK SPACE}"
+
+
+def unit(units: str) -> str:
+    """A unit as written in pictures, with the power of ten that it may start with."""
+    power, _, rest = units.partition(" ") if re.match("10[⁻⁰-⁹¹²³]+ ", units) else ("", "", units)
+    return f"{power} {_UNITS.get(rest, rest)}".strip()
+
+
+def caption(name: str, units: str | None = None) -> str:
+    """Text for an axis or colour bar: a long name and its unit."""
+    # Text after a comma is explanatory, and too long for an axis.
+    text = name.partition(",")[0]
+    text = text[:1].upper() + text[1:]
+    written = unit(units or "")
+    return f"{text} ({written})" if written else text
+
+
+def label(array: xr.DataArray) -> str:
+    """The caption of an array: its long name, or else its name, and its unit."""
+    return caption(array.attrs.get("long_name") or str(array.name), array.attrs.get("units"))
+
+
+def product(ds: xr.Dataset) -> str:
+    """Name of the observation."""
+    return str(ds.attrs.get("name", ""))
+
+
+def body(ds: xr.Dataset) -> str:
+    """Name of the target as written in pictures; "" if the observation's name has it."""
+    name = str(ds.attrs.get("geometry_target") or ds.attrs.get("target") or "")
+    planet = PLANETS_OF_RINGS.get(name)
+    name = f"{planet}'s rings".capitalize() if planet else name.title()
+    return "" if product(ds).lower().startswith(name.lower()) else name
+
+
+def span(ds: xr.Dataset) -> str:
+    """From when to when the exposures last, UTC: to minutes, or if they are short, to seconds."""
+    times = [ds[n].values.ravel() for n in ("time_start", "time_stop") if n in ds.variables]
+    if len(times) < 2:
+        times = [ds[n].values.ravel() for n in ("time",) if n in ds.variables]
+    known = np.concatenate([np.empty(0, "datetime64[ns]"), *times])
+    known = known[~np.isnat(known)]
+    if not known.size:
+        return ""
+    first, last = known.min(), known.max()
+    to: Literal["s", "m"] = "m" if last - first >= np.timedelta64(10, "m") else "s"
+    begin, end = (str(np.datetime_as_string(t, unit=to)).replace("T", _TIE) for t in (first, last))
+    if begin == end:
+        return f"{begin}{_TIE}UTC"
+    if begin[:10] == end[:10]:
+        return f"{begin}–{end[11:]}{_TIE}UTC"
+    return f"{begin} – {end}{_TIE}UTC"
+
+
+def heading(ds: xr.Dataset, *more: str) -> str:
+    """A title: the body, when it was observed, the observation's name, and what else is given."""
+    return ", ".join(part for part in (body(ds), span(ds), product(ds), *more) if part)
+
+
+def set_title(ax: Axes, text: str) -> Text:
+    """Give axes a title in as many lines as they need for it, whatever their size."""
+    return fit(ax.set_title(text, **_smaller(ax)), partial(_room_above, ax))
+
+
+def set_suptitle(figure: Figure, text: str) -> Text:
+    """Give a figure a title in as many lines as it needs for it."""
+    return fit(figure.suptitle(text), partial(_extent, figure, "width"))
+
+
+def set_label(axis: Axis, text: str) -> Text:
+    """Label an axis of axes or of a colour bar in as many lines as it needs for it."""
+    side = "width" if axis is axis.axes.xaxis else "height"
+    return fit(axis.set_label_text(text, **_smaller(axis.axes)), partial(_beside, axis.axes, side))
+
+
+def _smaller(ax: Axes) -> dict[str, Any]:
+    """Properties of texts around axes: smaller ones in a small figure."""
+    figure, _ = _place(ax)
+    small = figure is not None and figure.bbox.width / figure.dpi < _NARROW
+    return {"fontsize": "small"} if small else {}
+
+
+def fit(text: Text, room: Any) -> Text:
+    """Break a text into lines no longer than `room()`, screen pixels, each time it is drawn."""
+    text.set_wrap(True)
+    # Matplotlib itself wraps at the edges of the figure, where other axes may be.
+    text._get_wrap_line_width = room  # type: ignore[attr-defined]
+    return text
+
+
+def _extent(thing: Axes | Figure, side: str) -> float:
+    """Width or height of axes or a figure, screen pixels."""
+    return float(getattr(thing.bbox, side))
+
+
+def _beside(ax: Axes, side: str) -> float:
+    """Length for the label of an axis.
+
+    That of axes which are laid out does not depend on their own: the more lines, the smaller the
+    axes, and so on.
+    """
+    figure, place = _place(ax)
+    if figure is None or place is None:
+        return _extent(ax, side)
+    rows, columns = place.get_gridspec().get_geometry()
+    share = len(place.colspan) / columns if side == "width" else len(place.rowspan) / rows
+    return _SHARE * share * _extent(figure, side)
+
+
+def _place(ax: Axes) -> tuple[Figure | None, SubplotSpec | None]:
+    return ax.get_figure(root=True), ax.get_subplotspec()
+
+
+def _room_above(ax: Axes) -> float:
+    """Width for a title: that of the axes, or where they are alone, of the figure around them."""
+    figure, _ = _place(ax)
+    box = ax.bbox
+    if figure is None or any(o is not ax and o.get_label() != "<colorbar>" for o in figure.axes):
+        return max(_extent(ax, "width"), _beside(ax, "width"))
+    middle = 0.5 * (box.x0 + box.x1)
+    around = 2 * min(middle - figure.bbox.x0, figure.bbox.x1 - middle)
+    # All of it: a title as long as that must still fit when the figure is cropped to what is drawn.
+    return max(float(box.width), float(around) + 1.0)
+
+
+def nothing(ax: Axes, text: str, look: Style) -> Text:
+    """Say in the middle of axes why they are empty."""
+    written = ax.text(
+        *(0.5, 0.5, text), transform=ax.transAxes, gid="nothing", zorder=5, **look["nothing"]
+    )
+    return fit(written, partial(_extent, ax, "width"))
+
+
+def why_nothing(ds: xr.Dataset) -> str:
+    """Why no spectrum of a dataset has a value: what they are flagged for, if they are."""
+    if "quality" not in ds.variables:
+        return "no value"
+    flags = ds["quality"].values
+    names = [name for name, bit in QUALITY_FLAGS.items() if (flags & bit).any()]
+    return f"no value:\n{', '.join(names).replace('_', ' ')}" if names else "no value"
