@@ -19,7 +19,7 @@ settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")
 
 #: Programs: examples in docstrings are looked for in modules.
-collect_ignore = ["benchmarks", "typed"]
+collect_ignore = ["benchmarks", "gallery.py", "typed"]
 
 
 @pytest.fixture(scope="session")

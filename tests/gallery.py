@@ -1,0 +1,638 @@
+"""Draw every picture of the package, each in its usual and in its hard cases.
+
+::
+
+    python tests/gallery.py FOLDER [NAME ...]
+
+writes `NAME.png` of each picture, or of those whose names start with one of the given, and
+`sheet_1.png`, ... with all of them side by side. `CASES` has them by name, as functions that take
+nothing and return a Figure; pictures of real data are only in it where the data are.
+"""
+
+from __future__ import annotations
+
+import atexit
+import inspect
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache, wraps
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from helpers.flyby import flyby
+from helpers.realdata import real_data
+from helpers.synthetic import ENCELADUS_ET, PHOEBE_ET, TITAN_ET, dataset, kernels
+
+import uvisxr
+from uvisxr.instrument.detector import Window
+from uvisxr.plot import scene
+from uvisxr.plot.style import in_style, style
+from uvisxr.simulate import Simulation
+
+#: All pictures by name.
+CASES: dict[str, Callable[[], Figure]] = {}
+
+#: Wavelengths of nitrogen's bands, and of hydrogen's line, angstrom.
+NITROGEN, LYMAN_ALPHA = (1450.0, 1800.0), (1205.0, 1226.0)
+
+#: Size of small pictures, inches.
+_SMALL = (3.0, 3.0)
+
+#: Pictures on a sheet: across, down, and the width of each in screen pixels.
+_SHEET = (4, 4, 480)
+
+_REAL = real_data()
+
+
+def case(function: Callable[[], Any]) -> Callable[[], Figure]:
+    """Enter a picture: a function that draws it and returns its axes, figure or checker."""
+
+    @wraps(function)
+    def drawn() -> Figure:
+        plt.close("all")
+        found = function()
+        return found if isinstance(found, Figure) else found.figure
+
+    CASES[function.__name__] = drawn
+    return drawn
+
+
+def real(function: Callable[[], Any]) -> Callable[[], Any]:
+    """Enter a picture of real data, where there are any."""
+    return case(function) if _REAL is not None else function
+
+
+@contextmanager
+def small() -> Iterator[plt.Axes]:
+    """Axes of a small picture, as a user makes them."""
+    yield plt.subplots(figsize=_SMALL, layout="constrained")[1]
+
+
+# Data, each made once ----------------------------------------------------------------------------
+
+
+@cache
+def folder() -> Path:
+    made = tempfile.mkdtemp(prefix="uvisxr_gallery")
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return Path(made)
+
+
+@cache
+def simulated(name: str) -> Simulation:
+    options: dict[str, dict[str, Any]] = {
+        "titan": {"exposures": 40, "seed": 1, "window": Window(2, 0, 61, 1023, band_bin=4)},
+        "euv": {"channel": "EUV", "exposures": 24, "window": Window(2, 0, 61, 1023, band_bin=4)},
+        "saturn": {
+            "target": "SATURN",
+            "start": "2016-278T09:22:00",
+            "exposures": 40,
+            "exposure": 120.0,
+            "window": Window(0, 0, 63, 1023, band_bin=32),
+        },
+    }
+    return uvisxr.simulate.observation(folder() / name, **options[name])
+
+
+@cache
+def located(name: str) -> xr.Dataset:
+    made = simulated(name)
+    return made.open().uvis.geometry(kernels=made.kernels)
+
+
+@cache
+def calibrated(name: str) -> xr.Dataset:
+    return located(name).uvis.calibrate(files=simulated(name).calibration).compute()
+
+
+@cache
+def binned(*by: str) -> xr.Dataset:
+    edges = {
+        "alt": [-2600, -1000, 0, 400, 800, 1200, 1600, 2400],
+        "lat": np.arange(-90, 91, 30),
+        "lt": np.arange(0, 25, 3),
+    }
+    return calibrated("titan").uvis.bin(by={name: edges[name] for name in by})
+
+
+@cache
+def passed(**options: Any) -> xr.Dataset:
+    """A body of closed forms: `distance`, km; `step` between exposures, rad; `n_pic`."""
+    return flyby(**options)
+
+
+@cache
+def aurora() -> xr.Dataset:
+    """The archive's product of Saturn's aurora, without geometry."""
+    import bz2
+
+    assert _REAL is not None
+    label = folder() / "FUV2016_278_09_22.LBL"
+    packed = _REAL / "products" / "FUV2016_278_09_22.DAT.bz2"
+    label.write_bytes((packed.parent / label.name).read_bytes())
+    label.with_suffix(".DAT").write_bytes(bz2.decompress(packed.read_bytes()))
+    return uvisxr.open_product(label)
+
+
+@cache
+def rings() -> xr.Dataset:
+    """The archive's product of Saturn's rings, calibrated."""
+    assert _REAL is not None
+    ds = uvisxr.open_product(_REAL / "products" / "FUV2005_230_15_15.LBL")
+    return ds.uvis.calibrate(files=_REAL / "calibration").compute()
+
+
+@cache
+def on_real_kernels(name: str) -> xr.Dataset:
+    assert _REAL is not None
+    et = {"titan": TITAN_ET, "enceladus": ENCELADUS_ET, "phoebe": PHOEBE_ET}[name]
+    ets = et + np.arange(-60.0, 61.0, 30.0)
+    window = Window(0, 0, 63, 1023, band_bin=256)
+    ds = dataset(ets=ets, target=name.upper(), window=window)
+    return ds.uvis.geometry(kernels=kernels(_REAL, name))
+
+
+def flagged(ds: xr.Dataset) -> xr.Dataset:
+    """All spectra flagged."""
+    return ds.uvis.flag(xr.ones_like(ds["quality"], bool), "user")
+
+
+# All at a glance ---------------------------------------------------------------------------------
+
+
+@case
+def quicklook():
+    return simulated("titan").open().uvis.plot.quicklook()
+
+
+@case
+def quicklook_calibrated():
+    return calibrated("titan").uvis.plot.quicklook()
+
+
+@case
+def quicklook_euv():
+    return calibrated("euv").uvis.plot.quicklook()
+
+
+@case
+def quicklook_wide_bins():
+    return calibrated("saturn").uvis.plot.quicklook()
+
+
+@case
+def quicklook_one_spectrum():
+    return calibrated("titan").isel(pic=[5], pixel=[30]).uvis.plot.quicklook()
+
+
+@case
+def quicklook_all_flagged():
+    return flagged(calibrated("titan")).uvis.plot.quicklook()
+
+
+@case
+def quicklook_unlit_rows():
+    return calibrated("saturn").isel(pixel=[0, 1]).uvis.plot.quicklook()
+
+
+@case
+def quicklook_dark():
+    with plt.style.context("dark_background"):
+        return simulated("titan").open().uvis.plot.quicklook()
+
+
+@case
+def quicklook_small():
+    figure = plt.figure(figsize=(4.5, 4.0), layout="constrained")
+    return calibrated("titan").uvis.plot.quicklook(figure=figure)
+
+
+@real
+def quicklook_real_rings():
+    return rings().uvis.plot.quicklook()
+
+
+@real
+def quicklook_real_aurora():
+    return aurora().uvis.plot.quicklook()
+
+
+# The image of the body ---------------------------------------------------------------------------
+
+
+@case
+def picture():
+    return calibrated("titan").uvis.plot.picture(NITROGEN)
+
+
+@case
+def picture_lyman_alpha_grey():
+    return calibrated("titan").uvis.plot.picture(LYMAN_ALPHA, cmap="gray")
+
+
+@case
+def picture_saturn():
+    return calibrated("saturn").uvis.plot.picture()
+
+
+@case
+def picture_euv():
+    return calibrated("euv").uvis.plot.picture()
+
+
+@case
+def picture_contours():
+    return passed().uvis.plot.picture(nx=80, levels=12, norm="log", interpolate=True)
+
+
+@case
+def picture_tiny_body():
+    return passed(distance=4e6, n_pic=20).uvis.plot.picture(nx=100)
+
+
+@case
+def picture_far_beside():
+    return passed(distance=9e7, n_pic=8, step=1e-3).uvis.plot.picture(nx=100)
+
+
+@case
+def picture_body_fills_view():
+    return passed(distance=9e3, n_pic=10, step=1.5e-3).uvis.plot.picture(nx=100)
+
+
+@case
+def picture_one_exposure():
+    return passed(n_pic=1).uvis.plot.picture(nx=100)
+
+
+@case
+def picture_one_pixel():
+    return passed().isel(pic=[12], pixel=[30]).uvis.plot.picture(nx=100)
+
+
+@case
+def picture_dark():
+    with plt.style.context("dark_background"):
+        return calibrated("titan").uvis.plot.picture(NITROGEN)
+
+
+@case
+def picture_small():
+    with small() as ax:
+        return calibrated("titan").uvis.plot.picture(NITROGEN, ax=ax)
+
+
+# Spectra -----------------------------------------------------------------------------------------
+
+
+@case
+def spectrum():
+    return calibrated("titan").uvis.plot.spectrum([(20, 30), (21, 30)], lines=True)
+
+
+@case
+def spectrum_counts():
+    return simulated("titan").open().uvis.plot.spectrum([(20, 30)])
+
+
+@case
+def spectrum_rate():
+    return simulated("titan").open().uvis.rate().uvis.plot.spectrum([(20, 30)], lines=True)
+
+
+@case
+def spectrum_of_bins():
+    return binned("alt").uvis.plot.spectrum()
+
+
+@case
+def spectrum_euv():
+    return calibrated("euv").uvis.plot.spectrum([(12, 30)], lines=True)
+
+
+@case
+def spectrum_wide_bins():
+    return calibrated("saturn").uvis.plot.spectrum([(20, 30)])
+
+
+@case
+def spectrum_unlit():
+    return calibrated("saturn").uvis.plot.spectrum([(20, 0), (20, 1)])
+
+
+@case
+def spectrum_one_element():
+    return calibrated("titan").isel(wl=[50]).uvis.plot.spectrum([(20, 30), (21, 30)])
+
+
+@case
+def spectrum_dark():
+    with plt.style.context("dark_background"):
+        return calibrated("titan").uvis.plot.spectrum([(20, 30), (21, 30)], lines=True)
+
+
+@case
+def spectrum_small():
+    with small() as ax:
+        return calibrated("titan").uvis.plot.spectrum([(20, 30), (21, 30)], lines=True, ax=ax)
+
+
+@real
+def spectrum_real_rings():
+    return rings().uvis.plot.spectrum([(12, 30)], lines=True)
+
+
+# Brightness against time -------------------------------------------------------------------------
+
+
+@case
+def evolution():
+    return calibrated("titan").uvis.plot.evolution(NITROGEN, pixels=range(10, 22))
+
+
+@case
+def evolution_all_pixels():
+    return passed().uvis.plot.evolution(None)
+
+
+@case
+def evolution_log_stars():
+    return calibrated("euv").uvis.plot.evolution(pixels=[20, 30, 40], yscale="log")
+
+
+@case
+def evolution_one_exposure():
+    return passed(n_pic=1).uvis.plot.evolution(None, pixels=[10, 20, 30])
+
+
+@case
+def evolution_all_flagged():
+    return flagged(passed()).uvis.plot.evolution(None, pixels=[10, 20])
+
+
+@case
+def evolution_dark():
+    with plt.style.context("dark_background"):
+        return passed().uvis.plot.evolution(None, pixels=[10, 20, 30, 40])
+
+
+# The scene ---------------------------------------------------------------------------------------
+
+
+def _scene(name: str, pic: int, **options: Any) -> Any:
+    options = {"kernels": simulated(name).kernels, "bodies": ()} | options
+    return located(name).uvis.plot.geometry(pic, **options)
+
+
+@case
+def geometry():
+    return _scene("titan", 20, annotate="alt")
+
+
+@case
+def geometry_fov():
+    return _scene("titan", 20, mode="fov")
+
+
+@case
+def geometry_allsky():
+    return _scene("titan", 20, mode="allsky")
+
+
+@case
+def geometry_saturn():
+    return _scene("saturn", 20)
+
+
+@case
+def geometry_tiny_body():
+    return passed(distance=9e7).uvis.plot.geometry(12, bodies=())
+
+
+@case
+def geometry_body_fills_view():
+    return passed(distance=4e3).uvis.plot.geometry(12, mode="fov", bodies=())
+
+
+@case
+def geometry_dark():
+    with plt.style.context("dark_background"):
+        return _scene("titan", 20, annotate="alt")
+
+
+@case
+def geometry_small():
+    with small() as ax:
+        return _scene("titan", 20, ax=ax)
+
+
+@case
+def animation_frame():
+    ds = located("titan")
+    figure = plt.figure(figsize=scene.figsize("target"), layout="constrained")
+    with in_style():
+        stage = scene.Stage.of(ds, None, (), None)
+        framing = scene.Framing("target", None, None, None, None)
+        scene.draw(figure.add_subplot(), stage, 5, framing, style())
+    return figure
+
+
+@real
+def geometry_real_enceladus():
+    return on_real_kernels("enceladus").uvis.plot.geometry(kernels=kernels(_REAL, "enceladus"))
+
+
+@real
+def geometry_real_rings_edge_on():
+    """Enceladus flies in the plane of the rings."""
+    ds = on_real_kernels("enceladus")
+    options = {"mode": "manual", "center": None, "xlim": (-60, 60), "ylim": (-60, 60)}
+    return ds.uvis.plot.geometry(kernels=kernels(_REAL, "enceladus"), **options)
+
+
+@real
+def geometry_real_phoebe():
+    return on_real_kernels("phoebe").uvis.plot.geometry(kernels=kernels(_REAL, "phoebe"))
+
+
+# Star flags --------------------------------------------------------------------------------------
+
+
+@case
+def check_stars():
+    checker = calibrated("titan").uvis.plot.check_stars()
+    checker.toggle(3, 40)
+    return checker
+
+
+@case
+def check_stars_unlit():
+    return calibrated("saturn").isel(pixel=[0, 1]).uvis.plot.check_stars()
+
+
+@case
+def check_stars_dark():
+    with plt.style.context("dark_background"):
+        return calibrated("titan").uvis.plot.check_stars()
+
+
+# Bins --------------------------------------------------------------------------------------------
+
+
+@case
+def bins():
+    return binned("alt", "lt").uvis.plot.bins()
+
+
+@case
+def bins_one_dimension():
+    return binned("alt").uvis.plot.bins()
+
+
+@case
+def bins_three_dimensions():
+    return binned("alt", "lat", "lt").uvis.plot.bins(x="lt", y="lat")
+
+
+@case
+def bins_many():
+    edges = {"alt": np.arange(-2600, 3001, 100), "lat": np.arange(-90, 91, 5)}
+    return calibrated("titan").uvis.bin(by=edges).uvis.plot.bins(norm="log")
+
+
+@case
+def bins_empty():
+    ds = binned("alt", "lt")
+    return ds.isel(lt_bin=slice(0, 2)).uvis.plot.bins()
+
+
+@case
+def bins_dark():
+    with plt.style.context("dark_background"):
+        return binned("alt", "lt").uvis.plot.bins()
+
+
+@case
+def bins_small():
+    with small() as ax:
+        return binned("alt", "lt").uvis.plot.bins(ax=ax)
+
+
+# What xarray draws -------------------------------------------------------------------------------
+
+
+def _plain(array: xr.DataArray) -> Figure:
+    figure = plt.figure(figsize=(6.4, 4.4), layout="constrained")
+    array.plot(ax=figure.add_subplot())
+    return figure
+
+
+@case
+def plain_histogram():
+    return _plain(calibrated("titan")["radiance"])
+
+
+@case
+def plain_exposure():
+    return _plain(calibrated("titan")["radiance"].isel(pic=20))
+
+
+@case
+def plain_spectrum():
+    return _plain(calibrated("titan")["radiance"].isel(pic=20, pixel=30))
+
+
+@case
+def plain_bins():
+    return _plain(binned("alt")["radiance"])
+
+
+@case
+def plain_bin():
+    return _plain(binned("alt")["radiance"].isel(alt_bin=3))
+
+
+@case
+def plain_limb():
+    return _plain(binned("alt").uvis.integrate(NITROGEN)["brightness"])
+
+
+@case
+def plain_field():
+    return _plain(located("titan")["alt"])
+
+
+@case
+def evil_pixels():
+    ds = simulated("titan").open()
+    return _plain(ds.uvis.evil_share(files=simulated("titan").calibration))
+
+
+@case
+def mean_spectrum():
+    return _plain(calibrated("titan")["radiance"].mean(("pic", "pixel"), keep_attrs=True))
+
+
+# -------------------------------------------------------------------------------------------------
+
+
+def _sheets(pictures: list[Path], into: Path) -> None:
+    """Put pictures side by side, so many on a sheet."""
+    from PIL import Image, ImageDraw
+
+    across, down, width = _SHEET
+    height = int(0.78 * width)
+    for first in range(0, len(pictures), across * down):
+        sheet = Image.new("RGB", (across * width, down * height), "#888888")
+        for place, path in enumerate(pictures[first : first + across * down]):
+            with Image.open(path) as picture:
+                part = picture.convert("RGB")
+            part.thumbnail((width - 8, height - 20))
+            x, y = width * (place % across), height * (place // across)
+            sheet.paste(part, (x + 4, y + 16))
+            ImageDraw.Draw(sheet).text((x + 4, y + 2), path.stem, fill="white")
+        sheet.save(into / f"sheet_{first // (across * down) + 1}.png")
+
+
+def main(into: Path, names: list[str]) -> int:
+    """Draw them; the number of those that could not be."""
+    unknown = [name for name in names if not any(one.startswith(name) for one in CASES)]
+    if unknown:
+        sys.exit(
+            f"no picture's name starts with {', '.join(unknown)}: there are {', '.join(CASES)}"
+        )
+    into.mkdir(parents=True, exist_ok=True)
+    drawn, failed = [], 0
+    for name, draw in CASES.items():
+        if names and not any(name.startswith(one) for one in names):
+            continue
+        began = time.perf_counter()
+        try:
+            draw().savefig(into / f"{name}.png", dpi=100)
+        except Exception as error:
+            print(f"{name}: {type(error).__name__}: {error}")
+            failed += 1
+            continue
+        print(f"{name}: {time.perf_counter() - began:.1f} s")
+        drawn.append(into / f"{name}.png")
+    plt.close("all")
+    _sheets(drawn, into)
+    return failed
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(inspect.getdoc(sys.modules[__name__]))
+    plt.switch_backend("agg")
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2:]) > 0)
