@@ -273,6 +273,28 @@ def test_a_field_of_planets_says_so_where_it_is_missing(results):
         results["TITAN calibrated"].uvis.bin(by={"ring_radius": [0, 1e6]})
 
 
+def test_plain_plots_have_labels_without_a_unit_of_one():
+    import matplotlib.pyplot as plt
+
+    ds = conventions.apply(
+        xr.Dataset(
+            {"radiance": (("pic", "pixel", "wl"), np.ones((2, 3, 4)))},
+            {
+                "pic": [0, 1],
+                "pixel": [0, 1, 2],
+                "wl": np.linspace(1200.0, 1203.0, 4),
+                "line": ("pixel", [2, 3, 4]),
+            },
+        )
+    )
+    ds["radiance"].isel(pic=0, drop=True).plot()
+    said = [plt.gca().get_xlabel(), plt.gca().get_ylabel()]
+    ds["radiance"].isel(wl=0, pixel=1, drop=True).plot(ax=plt.figure().add_subplot())
+    said += [plt.gca().get_title(), plt.gca().get_xlabel()]
+    assert said[1] == "pixel index along the slit"
+    assert not [text for text in said if "[1]" in text]
+
+
 # The text of the package against the table ------------------------------------------------------
 
 TERM = re.compile(r"^( *)(`?[\w*]+`?(?:, `?[\w*]+`?)*)(?: : (.+))?\n\1    \S", re.M)

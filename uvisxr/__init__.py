@@ -28,9 +28,9 @@ simulated observation of Titan with its products, kernels and calibration files.
 
 Dimensions
 ----------
-pic : 1
+pic
     Exposures, numbered from 0; in order of time unless opened with ``sort=False``.
-pixel : 1
+pixel
     Pixels along the slit, numbered from 0 in the order of detector rows, which run along +Y of the
     instrument frame.
 wl : angstrom
@@ -61,9 +61,9 @@ are the attributes `ul_line`, `ul_band`, `lr_line`, `lr_band`. On board, `line_b
 slit illuminates rows 2 to 61. A product with several windows becomes a `DataTree` with one node per
 window: ``tree.uvis.calibrate()`` calibrates all, ``tree["window0"].uvis`` is one of them.
 
-line : 1
+line
     First detector row of each pixel, 0 to 63.
-band : 1
+band
     First detector column of each element, 0 to 1023.
 wl_bounds : angstrom
     Wavelengths at the edges of each element, (wl, bnds).
@@ -212,7 +212,7 @@ ra, dec : degree
 `*_corners`
     The same at the corners of each pixel, (pic, pixel, corner). If a pixel straddles the prime
     meridian, its corners lie on both sides of 360 and are left so.
-row : 1
+row
     Detector rows, 0 to 63, with ``all_rows=True``.
 `row_*`
     The same for every one of these, whatever was read out, (pic, row), and at its corners:

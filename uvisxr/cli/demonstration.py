@@ -287,5 +287,5 @@ def _limb(ax: Any, bins: xr.Dataset) -> None:
     profile = integrate(bins, _NITROGEN)["brightness"]
     error = np.stack([profile.brightness_lower, profile.brightness_upper])
     ax.errorbar(profile, profile.alt_bin, xerr=error, fmt=".")
-    ax.set_xlabel(f"brightness, {_NITROGEN[0]:g} to {_NITROGEN[1]:g} Å [kR]")
-    ax.set_ylabel("tangent altitude [km]")
+    ax.set_xlabel(f"Brightness {_NITROGEN[0]:g}–{_NITROGEN[1]:g} Å (kR)")
+    ax.set_ylabel("Altitude of the tangent point (km)")

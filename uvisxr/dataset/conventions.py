@@ -28,9 +28,11 @@ KILORAYLEIGH = "1 kR (kilorayleigh) is 1e13 / (4 pi) photon m-2 s-1 sr-1; R is n
 class Variable:
     """The fixed attributes of one variable.
 
-    `units` is None for times, whose units xarray keeps in the encoding; `ancillary` and `bounds`
-    name variables that are mentioned only if the dataset has them. A longitude is `directed`: its
-    long name says which way it increases, if that is known.
+    `units` is None for times, whose units xarray keeps in the encoding, and for numbers of
+    exposures, pixels, rows and columns, which would be labelled "[1]" along axes; CF needs no unit
+    of what has no dimension. `ancillary` and `bounds` name variables that are mentioned only if the
+    dataset has them. A longitude is `directed`: its long name says which way it increases, if that
+    is known.
     """
 
     units: str | None
@@ -91,10 +93,10 @@ VARIABLES: dict[str, Variable] = {
     ),
     "wl": Variable(_ANGSTROM, "wavelength", "radiation_wavelength", bounds="wl_bounds"),
     "wl_bounds": Variable(_ANGSTROM, "wavelength"),
-    "band": Variable("1", "first detector column of the wavelength bin"),
-    "pic": Variable("1", "exposure index"),
-    "pixel": Variable("1", "pixel index along the slit"),
-    "line": Variable("1", "first detector row of the pixel"),
+    "band": Variable(None, "first detector column of the wavelength bin"),
+    "pic": Variable(None, "exposure index"),
+    "pixel": Variable(None, "pixel index along the slit"),
+    "line": Variable(None, "first detector row of the pixel"),
     # xarray keeps the units of times in the encoding.
     "time": Variable(None, "UTC at mid exposure", "time", extra=_UTC),
     "time_start": Variable(None, "UTC at the start of the exposure", extra=_UTC),
@@ -201,7 +203,7 @@ VARIABLES: dict[str, Variable] = {
     "star_magnitude": Variable("1", "magnitude of the brightest catalogue star in the pixel"),
     "geometry_et": Variable("s", "barycentric dynamical time past J2000 of the geometry"),
     "geometry_time": Variable(None, "UTC of the geometry", extra=_UTC),
-    "row": Variable("1", "detector row"),
+    "row": Variable(None, "detector row"),
     "corner": Variable(None, "corner of the pixel"),
 }
 

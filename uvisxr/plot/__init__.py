@@ -1,8 +1,8 @@
 """Pictures: `ds.uvis.plot.<name>(...)`, functions that take and return matplotlib objects.
 
 They label axes with units, never call `plt.show`, and create a figure only if no axes are given.
-All have the look of the style sheet `uvisxr.mplstyle`, except for what the user has set by `rcParams`
-or another style sheet; `style=` overrides that of individual parts, see `style.style`.
+All have the look of the style sheet `uvisxr.mplstyle`, except for what the user has set by
+`rcParams` or another style sheet; `style=` overrides that of single parts, see `style.style`.
 """
 
 from __future__ import annotations
