@@ -243,7 +243,7 @@ def picture_lyman_alpha_grey():
 
 @case
 def picture_saturn():
-    return calibrated("saturn").uvis.plot.picture()
+    return calibrated("saturn").uvis.plot.picture((1165.0, 1905.0))
 
 
 @case
@@ -416,6 +416,17 @@ def geometry_saturn():
 
 
 @case
+def geometry_rings_edge_on():
+    """The pole turned, in declination, to a right angle with the line of sight."""
+    ds = located("saturn")
+    dec = ds["target_dec"]
+    turned = {"pole_ra": ds["target_ra"], "pole_dec": dec - 90 * np.sign(dec)}
+    ds = ds.assign_coords(turned)
+    limits = {"xlim": (-15, 15), "ylim": (-8, 8)}
+    return ds.uvis.plot.geometry(20, mode="manual", bodies=(), **limits)
+
+
+@case
 def geometry_tiny_body():
     return passed(distance=9e7).uvis.plot.geometry(12, bodies=())
 
@@ -451,14 +462,6 @@ def animation_frame():
 @real
 def geometry_real_enceladus():
     return on_real_kernels("enceladus").uvis.plot.geometry(kernels=kernels(_REAL, "enceladus"))
-
-
-@real
-def geometry_real_rings_edge_on():
-    """Enceladus flies in the plane of the rings."""
-    ds = on_real_kernels("enceladus")
-    options = {"mode": "manual", "center": None, "xlim": (-60, 60), "ylim": (-60, 60)}
-    return ds.uvis.plot.geometry(kernels=kernels(_REAL, "enceladus"), **options)
 
 
 @real
