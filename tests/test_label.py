@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import re
 import time
 import warnings
 
@@ -407,7 +408,7 @@ def test_time_series(tmp_path, data):
     rows = (data / "labels" / "guide_ch2_time_series.txt").read_text().replace("...", "")
     path = tmp_path / "HSP2005_230_15_15.LBL"
     head = LABEL.split("DATA_SET_ID")[0].format(
-        samples=1, name=path.stem, start="2005-230T15:15:00"
+        clock="UNK", samples=1, name=path.stem, start="2005-230T15:15:00"
     )
     path.write_text(
         head
@@ -424,6 +425,7 @@ def test_time_series(tmp_path, data):
 def test_damaged_labels_never_give_another_error(tmp_path_factory, drawn):
     """A label with a line lost, cut, or with another value is read or refused in so many words."""
     rows = LABEL.format(
+        clock="UNK",
         samples=1, name=NAME, start="2005-230T15:15:00", target="X", exposure=1.0,
         slit="LOW_RESOLUTION", lines=(2, 61), band_bin=1, line_bin=1,
     ).splitlines()  # fmt: skip
@@ -565,3 +567,64 @@ def test_a_label_of_any_text_is_read_at_once(label, text, size):
         warnings.simplefilter("ignore")
         read_label(path)
     assert time.process_time() - start < 2
+
+
+BIN = "BAND_BIN                      = 1"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *("band_bin = 4", "Band_Bin = 4", "CASSINI:BAND_BIN = 4", "cassini:band_bin = 4"),
+        *("GROUP = X\nBAND_BIN = 4\nEND_GROUP = X", "GROUP = X\nband_bin = 4\nEND_GROUP"),
+        *("BAND_BIN = 4 <PIXEL>", "BAND_BIN = 4 <pixels>", 'BAND_BIN = "4"', 'BAND_BIN = " 4 "'),
+    ],
+)
+def test_other_ways_to_write_a_keyword(label, said):
+    """Alone it counts, and with another value it is a contradiction."""
+    assert read_label(label((BIN, said))).windows[0].band_bin == 4
+    with pytest.raises(LabelError, match="QUBE gives BAND_BIN several times"):
+        read_label(label((BIN, f"{BIN}\n{said}")))
+
+
+def test_keywords_in_small_letters(label):
+    path = label()
+    before = read_label(path)
+    text = path.read_text()
+    path.write_text(re.sub(r"(?m)^ *\^?[A-Z_]+", lambda m: m[0].lower(), text))
+    assert "pds_version_id" in path.read_text()
+    assert looks_like_uvis(path)
+    assert read_label(path) == before
+
+
+def test_a_group_outside_of_the_cube(label):
+    late = "GROUP = X\nSTART_TIME = 2005-231T00:00:00\nEND_GROUP = X\n^QUBE"
+    with pytest.raises(LabelError, match="label gives START_TIME several times"):
+        read_label(label(("^QUBE", late)))
+
+
+def test_what_is_in_no_group_goes_first(label):
+    grouped = "GROUP = X\nODC_ID = 7\nEND_GROUP = X\nODC_ID  "
+    with pytest.warns(UvisWarning, match="ODC_ID several times"):
+        assert read_label(label(("ODC_ID  ", grouped))).keywords["ODC_ID"] == 1114
+
+
+def test_an_object_within_the_cube_hides_nothing(label):
+    hidden = f"{BIN}\nOBJECT = X\nBAND_BIN = 4\nEND_OBJECT = X"
+    with pytest.raises(LabelError, match="BAND_BIN stands in 'X', an object within the QUBE"):
+        read_label(label((BIN, hidden)))
+    harmless = f"{BIN}\nOBJECT = X\nNOTE = 4\nEND_OBJECT = X"
+    assert read_label(label((BIN, harmless))).windows[0].band_bin == 1
+
+
+@pytest.mark.parametrize("value", ["1-\n6", "(1-\n6)", "1- \n6", "16 <KM>", '"1 6"', "1,6"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_what_is_no_bin(label, value, end):
+    """Neither 1, nor 6, nor 16."""
+    with pytest.raises(LabelError, match=r"BAND_BIN = .*: expected a whole number"):
+        read_label(label((BIN, f"BAND_BIN = {value}"), end=end))
+
+
+def test_text_in_quotes_goes_on_after_a_hyphen(label):
+    read = read_label(label(("= TOUR", '= "EXTENDED-\n  MISSION"')))
+    assert read.keywords["MISSION_PHASE_NAME"] == "EXTENDEDMISSION"

@@ -859,6 +859,7 @@ DECEITS = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:.* several times, with different values")
 @pytest.mark.parametrize("before", DECEITS)
 @pytest.mark.parametrize("old", ["PRODUCT_ID", "TARGET_NAME"])
 def test_filters_take_what_the_reader_takes(tmp_path: Path, before: str, old: str):

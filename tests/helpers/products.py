@@ -11,7 +11,7 @@ RECORD_TYPE                     = FIXED_LENGTH
 RECORD_BYTES                    = 131072
 FILE_RECORDS                    = {samples}
 PRODUCT_ID                      = "{name}"
-SPACECRAFT_CLOCK_START_COUNT    = "1/1503070990.64"
+SPACECRAFT_CLOCK_START_COUNT    = "{clock}"
 SPACECRAFT_CLOCK_STOP_COUNT     = "UNK"
 START_TIME                      = {start}
 STOP_TIME                       = "UNK"
@@ -82,10 +82,12 @@ def write_product(
     frame = np.full((samples, 64, 1024), 65535, ">u2")
     frame[:, lines[0] : lines[0] + n_lines, :n_bands] = counts
     day, hour, minute = name[8:11], name[12:14], name[15:17]
+    clock = "1/1503070990.64" if name[3:17] == "2005_230_15_15" else "UNK"
     label = folder / f"{name}.LBL"
     label.write_text(
         LABEL.format(
             name=name,
+            clock=clock,
             samples=samples,
             start=f"{name[3:7]}-{day}T{hour}:{minute}:04.141",
             target=target,

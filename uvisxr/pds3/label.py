@@ -166,8 +166,8 @@ def looks_like_uvis(path: str | Path) -> bool:
     if pds4.recognised(head):
         return pds4.BUNDLE.encode() in head
     return (
-        b"PDS_VERSION_ID" in head
-        and re.search(rb"INSTRUMENT_ID\s*=\s*[\"']?UVIS", head) is not None
+        b"PDS_VERSION_ID" in head.upper()
+        and re.search(rb"(?i:INSTRUMENT_ID)\s*=\s*[\"']?UVIS", head) is not None
     )
 
 
@@ -232,7 +232,7 @@ def keywords(path: Path) -> Mapping[str, Any]:
     """All that a label says, of PDS3 or PDS4; LabelError if it is none, or breaks off."""
     text = label_bytes(path)
     xml = pds4.recognised(text[:_SNIFF_BYTES])
-    if not xml and b"PDS_VERSION_ID" not in text[:_SNIFF_BYTES]:
+    if not xml and b"PDS_VERSION_ID" not in text[:_SNIFF_BYTES].upper():
         raise LabelError(
             f"{path} is not a PDS label (neither PDS_VERSION_ID nor Product_Observational in it): "
             "give the .LBL or .xml file of a UVIS product"
@@ -271,7 +271,7 @@ def _typed(module: Mapping[str, Any], path: Path, data: Path | None) -> Label:
     if described.repeated:
         warn_user(
             f"{path} gives {', '.join(described.repeated)} several times, with different values: "
-            "the first counts"
+            "the first that is in no group counts"
         )
     data_path = data or data_file(path, described.pointer)
     return Label(

@@ -56,8 +56,17 @@ _STRUCTURE = frozenset(
     }
 )
 
+#: Keywords of a cube, wherever in it they stand.
+_OF_CUBES = frozenset(
+    {"AXIS_NAME", "SUFFIX_ITEMS", *(key for key in _STRUCTURE if key.startswith("CORE_"))}
+    | {spelling for spellings in _KEYS.values() for spelling in spellings}
+)
+
+#: Units of what counts detector pixels.
+_PIXELS = ("PIXEL", "PIXELS")
+
 #: What labels call the value of what was not stored: all bits are set.
-_NULLS = (-1, 65535)
+NULLS = (-1, 65535)
 
 
 @dataclass(frozen=True)
@@ -123,6 +132,13 @@ def read(module: Mapping[str, Any]) -> DataObject:
         if key in module and key in block and module[key] != block[key]:
             values = shortened(f"{shown(module[key])} and {shown(block[key])}", 100)
             raise LabelError(f"the label gives {key} both outside and inside the {name}: {values}")
+    for inner, value in block.items():
+        hidden = sorted(_OF_CUBES & value.keys()) if isinstance(value, Mapping) else []
+        if hidden:
+            raise LabelError(
+                f"{hidden[0]} stands in {shown(str(inner))}, an object within the {name}: expected "
+                f"it in the {name} itself"
+            )
     pointer = _pointer(name, module.get(f"^{name}"))
     return DataObject(name, *read_as[name](block), pointer, tuple(repeated))
 
@@ -243,7 +259,17 @@ def whole(key: str, value: Any) -> int:
 def _numbers(key: str, value: Any) -> list[int]:
     if isinstance(value, list) and not value:
         raise LabelError(f"{key} is an empty list: expected whole numbers")
-    return [whole(key, one) for one in (value if isinstance(value, list) else [value])]
+    items = value if isinstance(value, list) else [value]
+    return [whole(key, _bare(one)) for one in items]
+
+
+def _bare(value: Any) -> Any:
+    """A number of pixels without its unit or its quotes, "2" or 2 <PIXEL>; all else as it is."""
+    if str(getattr(value, "units", "")).upper() in _PIXELS:
+        return value.value
+    if isinstance(value, str) and re.fullmatch(r" *[0-9]{1,9} *", value):
+        return int(value)
+    return value
 
 
 def _needed(block: Any, key: str) -> int:
@@ -258,9 +284,9 @@ def _shape(qube: Any) -> tuple[int, int, int]:
     if count is not None and whole("AXES", count) != len(axes):
         raise LabelError(f"AXES = {shown(count)}: expected {len(axes)}, as AXIS_NAME has")
     null = odl.known(qube.get("CORE_NULL"))
-    if null is not None and null not in _NULLS:
+    if null is not None and null not in NULLS:
         raise LabelError(
-            f"CORE_NULL = {shown(null)}: expected {_NULLS[0]}, that all bits are set, as UVIS "
+            f"CORE_NULL = {shown(null)}: expected {NULLS[0]}, that all bits are set, as UVIS "
             "marks what was not stored"
         )
     items = _numbers("CORE_ITEMS", need(qube, "CORE_ITEMS"))

@@ -16,7 +16,8 @@ from . import plain as plain_form
 #: Statements that are not needed and that take `pvl` most of its time: prose and the long lists of
 #: wavelengths. Quoted text cannot contain a quote, nor a list of numbers a parenthesis.
 _UNUSED = re.compile(
-    r'^[ \t]*(?:DESCRIPTION[ \t]*=\s*"[^"]*"|BAND_BIN_CENTER[ \t]*=\s*\([^()"]*\))', re.MULTILINE
+    r'^[ \t]*(?:DESCRIPTION[ \t]*=\s*"[^"]*"|BAND_BIN_CENTER[ \t]*=\s*\([^()"]*\))',
+    re.MULTILINE | re.IGNORECASE,
 )
 
 #: Where a statement can begin, for labels that hold one that `pvl` does not read.
@@ -40,7 +41,8 @@ def loads(text: str) -> Mapping[str, Any]:
     """Parse a label without its prose; times come as text.
 
     A statement that is not valid ODL stops nothing: its value comes as the text after the equals
-    sign, and what needs the value judges it.
+    sign, and what needs the value judges it. Keywords come in capitals, without namespaces; those
+    of a group as if they stood in the block that it is in, after its own.
 
     Raises
     ------

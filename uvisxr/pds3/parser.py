@@ -7,6 +7,7 @@ absent, and a class that was renamed. Those two are silenced, and nothing else.
 from __future__ import annotations
 
 import math
+import re
 import warnings
 from collections.abc import Mapping
 from typing import Any, NoReturn
@@ -22,6 +23,9 @@ with warnings.catch_warnings():
     from pvl.parser import OmniParser
 
 from .plain import number
+
+#: Texts in quotes, comments, and hyphens that end a line.
+_HYPHEN = re.compile(r'"[^"]*"|/\*.*?\*/|(?P<hyphen>-)(?=[\n\r\f])', re.DOTALL)
 
 
 class _Decoder(OmniDecoder):  # type: ignore[misc]  # pvl has no types
@@ -41,11 +45,14 @@ class _Decoder(OmniDecoder):  # type: ignore[misc]  # pvl has no types
 
 
 class _Parser(OmniParser):  # type: ignore[misc]
-    """Ends where `pvl` would take up one and the same token for ever, as in ``600.000 = 5``."""
+    """Ends where `pvl` would take up one and the same token for ever, as in ``600.000 = 5``.
+
+    Joins no lines outside of quotes: a number that ends with a hyphen would become another.
+    """
 
     def parse(self, s: str) -> pvl.PVLModule:
         self._reached = -1
-        return super().parse(s)
+        return super().parse(_HYPHEN.sub(lambda m: "- " if m["hyphen"] else m[0], s))
 
     def parse_module_post_hook(self, module: Any, tokens: Any) -> tuple[Any, bool]:
         token = next(tokens, None)
@@ -63,5 +70,23 @@ def parse(text: str) -> Mapping[str, Any]:
     grammar = OmniGrammar()
     decoder = _Decoder(grammar)
     parser = _Parser(grammar=grammar, decoder=decoder)
-    module: Mapping[str, Any] = pvl.loads(text, parser, grammar, decoder)
+    module: Mapping[str, Any] = _plainly_named(pvl.loads(text, parser, grammar, decoder))
     return module
+
+
+def _plainly_named(block: Any) -> Any:
+    """A block with keywords in capitals and without namespaces, what is in groups after its own.
+
+    What is said twice so is found to be; groups only put statements together.
+    """
+    found: list[tuple[str, Any]] = []
+    grouped: list[tuple[str, Any]] = []
+    for key, value in block.items():
+        if isinstance(value, Mapping):
+            value = _plainly_named(value)
+        if isinstance(value, pvl.PVLGroup):
+            grouped.extend(value.items())
+        else:
+            pointer = "^" if str(key).startswith("^") else ""
+            found.append((pointer + re.split("[:^]", str(key))[-1].upper(), value))
+    return type(block)(found + grouped)
