@@ -10,7 +10,14 @@ import xarray as xr
 from helpers.products import write_product
 
 import uvisxr
-from uvisxr.errors import ArgumentError, LabelError, NoMatchError, ProductError, UnreadObjectError
+from uvisxr.errors import (
+    ArgumentError,
+    LabelError,
+    NoMatchError,
+    ProductError,
+    UnreadObjectError,
+    UvisWarning,
+)
 from uvisxr.instrument.detector import Window
 from uvisxr.pds3.label import looks_like_uvis, read_label
 from uvisxr.pds3.product import label_path
@@ -27,7 +34,7 @@ LABEL = """<?xml version="1.0" encoding="UTF-8"?>
   <Observation_Area>
     <Time_Coordinates>
       <start_date_time>2005-08-18T15:15:04.141Z</start_date_time>
-      <stop_date_time>2005-08-18T24:00:00Z</stop_date_time>
+      <stop_date_time>2005-08-18T15:16:04.141Z</stop_date_time>
     </Time_Coordinates>
     <Observing_System><name>Cassini Orbiter UVIS</name></Observing_System>
     <Target_Identification><name>Titan</name></Target_Identification>
@@ -358,7 +365,63 @@ def test_a_start_to_the_second(cube):
 def test_labels_in_another_encoding_are_named(cube, encoding):
     other = cube.with_name("2006_015_14_47_fuv.xml")
     text = cube.read_text().replace("UTF-8", encoding)
-    other.write_bytes(text.encode("utf-16" if encoding == "utf-16" else "ascii"))
+    other.write_bytes(text.encode("ascii"))
     with pytest.raises(LabelError, match=rf"{other.name} is not a (readable )?PDS label"):
         read_label(other)
     assert cube in [product.label for product in expand(cube.parent, Filter(target="TITAN"))]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf_16(cube, encoding):
+    """With a mark of its byte order, and without."""
+    before = read_label(cube)
+    cube.write_bytes(cube.read_text().replace("UTF-8", "UTF-16").encode(encoding))
+    assert looks_like_uvis(cube)
+    assert read_label(cube) == before
+    assert [product.label for product in expand(cube.parent, Filter(target="TITAN"))] == [cube]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (">30.000<", ">30,000<"),
+        ("<elements>2<", "<elements>2,0<"),
+        ("band_bin>4<", "band_bin>4,0<"),
+        ("ul_corner_line>2<", "ul_corner_line>2,0<"),
+        (">1.0<", ">1,0<"),
+        (">0.0<", ">0,0<"),
+    ],
+)
+def test_a_comma_is_no_part_of_a_number(cube, old, new):
+    text = cube.read_text()
+    assert old in text
+    cube.write_text(text.replace(old, new))
+    with pytest.raises(LabelError, match="expected"):
+        read_label(cube)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("15:16:04.141Z</stop", "15:14:00Z</stop", "STOP_TIME is -64 s after START_TIME"),
+        ("1503070990.064", "1503071990.064", "START_COUNT is 1000 s from START_TIME"),
+        ("</file_name>", "</file_name><file_size unit='byte'>7</file_size>", "file_size = 7 is"),
+        ("<scaling", "<unit>kR</unit><scaling", "CORE_UNIT = 'KR': the values are taken for"),
+    ],
+)
+def test_contradictions_are_told(cube, old, new, said):
+    before = uvisxr.open_product(cube)
+    text = cube.read_text()
+    assert old in text
+    cube.write_text(text.replace(old, new))
+    with pytest.warns(UvisWarning, match=said):
+        after = uvisxr.open_product(cube)
+    xr.testing.assert_equal(before.counts.drop_vars("sclk"), after.counts.drop_vars("sclk"))
+
+
+@pytest.mark.parametrize(("records", "doubts"), [(1024, []), (1000, ["file_size"])])
+def test_records_of_the_file_of_a_table(tmp_path, records, doubts):
+    path = write(tmp_path, np.arange(1024), window(0, 0, 63, 1023, 1, 1), TABLE)
+    new = f"</file_name><records>{records}</records>"
+    path.write_text(path.read_text().replace("</file_name>", new))
+    assert list(read_label(path).doubts) == doubts

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -27,7 +27,7 @@ from ..files import inside, read_beginning, real
 from ..instrument.channel import Optics, optics_of, slit_name
 from ..instrument.detector import Window
 from ..timescales import FLIGHT, Instant, parse_instant
-from . import objects, odl, pairs, pds4, unsaid
+from . import doubts, objects, odl, pairs, pds4, unsaid
 
 #: How much of a file is searched for the signs of a UVIS label.
 _SNIFF_BYTES = 4096
@@ -106,6 +106,8 @@ class Label:
         The data file's name by the label; empty if it gives none.
     keywords : mapping
         Further keywords, without those that are "UNK" or "N/A".
+    doubts : mapping
+        What contradicts the rest of the label, by keyword; see `uvisxr.pds3.doubts`.
     """
 
     path: Path
@@ -124,10 +126,11 @@ class Label:
     data_path: Path
     pointer: str
     keywords: MappingProxyType[str, Any]
+    doubts: Mapping[str, str] = field(default_factory=dict)
 
     def __getstate__(self) -> dict[str, Any]:
         # A mappingproxy cannot be pickled.
-        return self.__dict__ | {"keywords": dict(self.keywords)}
+        return self.__dict__ | {"keywords": dict(self.keywords), "doubts": dict(self.doubts)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, keywords=MappingProxyType(state["keywords"]))
@@ -164,7 +167,7 @@ def looks_like_uvis(path: str | Path) -> bool:
         # What has a null in it is no name of a file.
         return False
     if pds4.recognised(head):
-        return pds4.BUNDLE.encode() in head
+        return pds4.BUNDLE.encode() in pds4.letters(head)
     return (
         b"PDS_VERSION_ID" in head.upper()
         and re.search(rb"(?i:INSTRUMENT_ID)\s*=\s*[\"']?UVIS", head) is not None
@@ -274,6 +277,9 @@ def _typed(module: Mapping[str, Any], path: Path, data: Path | None) -> Label:
             "the first that is in no group counts"
         )
     data_path = data or data_file(path, described.pointer)
+    start = _start(odl.known(module.get("START_TIME")))
+    clock = _clock(odl.known(module.get("SPACECRAFT_CLOCK_START_COUNT")))
+    integration = _integration(module)
     return Label(
         path=path,
         product_id=product_id,
@@ -281,9 +287,9 @@ def _typed(module: Mapping[str, Any], path: Path, data: Path | None) -> Label:
         target=odl.words(module.get("TARGET_NAME")),
         slit=_slit(module),
         compression="_".join(str(odl.known(module.get("COMPRESSION_TYPE")) or "").upper().split()),
-        start=_start(odl.known(module.get("START_TIME"))),
-        clock=_clock(odl.known(module.get("SPACECRAFT_CLOCK_START_COUNT"))),
-        integration=_integration(module),
+        start=start,
+        clock=clock,
+        integration=integration,
         kind=described.kind,
         shape=described.shape,
         dtype=described.dtype,
@@ -293,6 +299,7 @@ def _typed(module: Mapping[str, Any], path: Path, data: Path | None) -> Label:
         keywords=MappingProxyType(
             {key: value for key in _KEPT if (value := odl.plain(module.get(key))) is not None}
         ),
+        doubts=doubts.found(module, described, start, clock, integration),
     )
 
 
@@ -320,6 +327,8 @@ def _start(value: Any) -> Instant | None:
         raise LabelError(
             f"START_TIME: {value} lies outside the flight of Cassini, {FLIGHT[0]} to {FLIGHT[1]}"
         )
+    if start is not None and ":" not in str(value):
+        raise LabelError(f"START_TIME: {value} is a day: expected the time of the day too")
     return start
 
 

@@ -56,7 +56,12 @@ _SECOND = np.timedelta64(1, "s")
 
 def recognised(head: bytes) -> bool:
     """Whether a file that begins so is the PDS4 label of a product."""
-    return b"<Product_Observational" in head
+    return b"<Product_Observational" in letters(head)
+
+
+def letters(head: bytes) -> bytes:
+    """The beginning of a file with one byte a letter, also where it is UTF-16."""
+    return head.replace(b"\0", b"")
 
 
 def loads(text: bytes) -> dict[str, Any]:
@@ -93,6 +98,8 @@ def loads(text: bytes) -> dict[str, Any]:
         "INSTRUMENT_ID": _instrument(root),
         "TARGET_NAME": "" if target is None else (_text(target, "name") or "").upper(),
         "START_TIME": _start(root),
+        "STOP_TIME": _text(root, "stop_time_doy") or _text(root, "stop_date_time"),
+        "FILE_SIZE": None if area is None else _size(area),
         "SPACECRAFT_CLOCK_START_COUNT": _clock(root),
         "INTEGRATION_DURATION": _duration(root),
         **_source(root, area),
@@ -181,6 +188,15 @@ def _clock(root: ElementTree.Element) -> str | None:
     return count and f"{partition}/{count}"
 
 
+def _size(area: ElementTree.Element) -> Any:
+    """Bytes of the data file; of a table also by the number of records that its file has."""
+    size, records = _number(area, "File/file_size"), _number(area, "File/records")
+    length = _number(area, "Table_Binary/Record_Binary/record_length")
+    if size is None and isinstance(records, int) and isinstance(length, int):
+        return records * length
+    return size
+
+
 def _data(area: ElementTree.Element, root: ElementTree.Element) -> dict[str, Any]:
     """The data object, under the name it has in a PDS3 label, and the pointer to its file."""
     windows = root.findall(".//Detector_Window")
@@ -224,6 +240,7 @@ def _array(array: ElementTree.Element) -> dict[str, Any]:
         "CORE_ITEMS": [_number(axis, "elements") for axis in turned],
         "CORE_ITEM_TYPE": kind,
         "CORE_ITEM_BYTES": size,
+        "CORE_UNIT": _text(array, "Element_Array/unit"),
     }
 
 

@@ -376,7 +376,6 @@ def _open(
     checks.choice("sort", choices.sort, bool)
     for label in labels[1:]:
         _check_alike(labels[0], label, choices.target or "")
-    states.warn(labels)
 
     def one(k: int) -> xr.Dataset:
         ds = conventions.apply(_dataset(labels, k, choices))
@@ -387,9 +386,12 @@ def _open(
         return history.used(inputs.add(ds, lists), files, unread, took)
 
     windows = choose_windows(labels[0], choices.window)
+    opened = {k: one(k) for k in windows}
+    # What cannot be opened is an error, and nothing else.
+    states.warn(labels)
     if len(windows) == 1:
-        return one(windows[0])
-    return xr.DataTree.from_dict({f"window{k}": one(k) for k in windows})
+        return opened[windows[0]]
+    return xr.DataTree.from_dict({f"window{k}": ds for k, ds in opened.items()})
 
 
 def _chunked(ds: xr.Dataset, chunks: Any) -> xr.Dataset:

@@ -1,4 +1,4 @@
-"""States of the instrument in which counts are not what the steps after opening take them for."""
+"""Counts that may not be what the steps after opening take them for, by what their labels say."""
 
 from __future__ import annotations
 
@@ -12,19 +12,26 @@ KNOWN_COMPRESSIONS = ("SQRT_9", "NONE")
 
 
 def warn(labels: Iterable[Label]) -> None:
-    """Warn of test pulses, of a detector without high voltage, and of unknown compressions.
+    """Warn of what labels say against themselves, and of states in which counts are no counts.
+
+    Those are test pulses, a detector without high voltage, and unknown compressions.
 
     Parameters
     ----------
     labels : iterable of Label
         Those of one call: each warning is given once, with the number of products. Calibration
-        matrices are passed over.
+        matrices have no such states.
     """
     found: dict[str, list[Label]] = {}
+    doubted: dict[str, list[Label]] = {}
     for label in labels:
         for text in () if label.is_matrix else _faults(label):
             found.setdefault(text, []).append(label)
-    for text, members in found.items():
+        for key in label.doubts:
+            doubted.setdefault(key, []).append(label)
+    # Of doubts the first is told, as their numbers differ.
+    told = {f"{key} {members[0].doubts[key]}": members for key, members in doubted.items()}
+    for text, members in (found | told).items():
         others = f" and {len(members) - 1} more" if len(members) > 1 else ""
         warn_user(f"{members[0].path}{others}: {text}")
 

@@ -7,15 +7,12 @@ from typing import Literal
 import numpy as np
 
 from ..errors import ArgumentError, LabelError
+from ..pds3.doubts import CLOCK_TOLERANCE
 from ..pds3.label import Label
 from ..timescales import add_seconds, clock_from_et
 
 #: What START_TIME means: the end of the first exposure, or its start.
 StartTime = Literal["end_of_first", "start"]
-
-#: A clock count in the label that is further than this from START_TIME is taken as wrong, s: the
-#: kernels of the day, by which labels were made, predicted the clock to some tens of seconds.
-_CLOCK_TOLERANCE = 120.0
 
 
 def times(label: Label, start_time: StartTime = "end_of_first") -> dict[str, np.ndarray]:
@@ -44,7 +41,7 @@ def times(label: Label, start_time: StartTime = "end_of_first") -> dict[str, np.
     elapsed = first + t * np.arange(n)
     et = start.et
     clock = float(clock_from_et(et))
-    if abs(label.clock - clock) < _CLOCK_TOLERANCE:
+    if abs(label.clock - clock) <= CLOCK_TOLERANCE:
         clock = label.clock
     try:
         middle, begin, end = (add_seconds(start, elapsed + part * t) for part in (0.5, 0.0, 1.0))

@@ -1,0 +1,153 @@
+"""What a label says that contradicts the rest of it, and that nothing depends on: it is told.
+
+In the archive's index clocks agree with START_TIME to a quarter of a second, PRODUCT_ID to a
+minute, and STOP_TIME comes a whole number of exposures later (95 rows of products in two volumes).
+The limits are far wider, so that no product of the archive is told of for nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from ..checks import shown
+from ..errors import ArgumentError
+from ..timescales import Instant, clock_from_et, parse_instant
+from . import odl
+from .objects import NULLS, DataObject
+
+#: How far a clock count may be from START_TIME, s: the kernels of the day, by which labels were
+#: made, predicted the clock to some tens of seconds.
+CLOCK_TOLERANCE = 120.0
+
+#: How far the time in a PRODUCT_ID may be from START_TIME, s.
+_NAME_TOLERANCE = 900.0
+
+#: By how many exposures, and by what share of all, STOP_TIME may be off.
+_STOP_EXPOSURES, _STOP_SHARE = 2.0, 0.1
+
+_NAMED = re.compile(r"[A-Z]+(\d{4})_(\d{3})_(\d\d)_(\d\d)(?!\d)", re.IGNORECASE | re.ASCII)
+
+#: Counts that a label says are none.
+_SATURATIONS = tuple(
+    f"CORE_{end}_{of}_SATURATION" for end in ("LOW", "HIGH") for of in ("REPR", "INSTR")
+)
+
+
+def found(
+    module: Mapping[str, Any],
+    described: DataObject,
+    start: Instant | None,
+    clock: float,
+    integration: float,
+) -> Mapping[str, str]:
+    """What is doubtful in a label.
+
+    Parameters
+    ----------
+    module : mapping
+        The parsed label.
+    described : DataObject
+        Its data object.
+    start : Instant or None
+        Its START_TIME.
+    clock : float
+        Its SPACECRAFT_CLOCK_START_COUNT, s; NaN if unknown.
+    integration : float
+        Its INTEGRATION_DURATION, s.
+
+    Returns
+    -------
+    mapping of str to str
+        By keyword, what of it contradicts what, and which of the two counts.
+    """
+    texts = dict(_of_file(module, described))
+    if start is not None:
+        texts |= _of_times(module, described, start, clock, integration)
+    if described.kind == "QUBE" and np.dtype(described.dtype).kind == "u":
+        texts |= _of_counts(module["QUBE"])
+    return MappingProxyType(texts)
+
+
+def _of_times(
+    module: Mapping[str, Any],
+    described: DataObject,
+    start: Instant,
+    clock: float,
+    integration: float,
+) -> Iterator[tuple[str, str]]:
+    off = abs(clock - float(clock_from_et(start.et)))
+    if off > CLOCK_TOLERANCE:
+        yield (
+            "SPACECRAFT_CLOCK_START_COUNT",
+            f"is {off:.0f} s from START_TIME, which counts: check when the exposures were",
+        )
+    named = _NAMED.match(str(module.get("PRODUCT_ID", "")))
+    begun = _instant("{}-{}T{}:{}:00".format(*named.groups())) if named else None
+    if begun is not None and abs(start.et - begun.et) > _NAME_TOLERANCE:
+        yield (
+            "PRODUCT_ID",
+            f"is {abs(start.et - begun.et):.0f} s from START_TIME, which counts: check when the "
+            "exposures were",
+        )
+    stop = _instant(odl.known(module.get("STOP_TIME")))
+    if stop is None or described.kind != "QUBE":
+        return
+    lasted, number = stop.et - start.et, described.shape[0]
+    expected = number * integration
+    if abs(lasted - expected) > _STOP_EXPOSURES * integration + _STOP_SHARE * expected:
+        yield (
+            "STOP_TIME",
+            f"is {lasted:.0f} s after START_TIME, but {number} exposures take {expected:.0f} s: "
+            "START_TIME and INTEGRATION_DURATION count; check the exposures",
+        )
+
+
+def _of_file(module: Mapping[str, Any], described: DataObject) -> Iterator[tuple[str, str]]:
+    size = int(np.prod(described.shape, dtype=np.int64)) * np.dtype(described.dtype).itemsize
+    records, length = (odl.known(module.get(key)) for key in ("FILE_RECORDS", "RECORD_BYTES"))
+    whole = isinstance(records, int) and isinstance(length, int)
+    if whole and described.kind == "QUBE" and records * length != size:
+        yield (
+            "FILE_RECORDS",
+            f"= {shown(records)} of {shown(length)} bytes are not the {size} bytes of the cube, "
+            "which counts: check the number of exposures",
+        )
+    given = odl.known(module.get("FILE_SIZE"))
+    if given is not None and given != size:
+        yield (
+            "file_size",
+            f"= {shown(given)} is not the {size} bytes of the data, which count: check the number "
+            "of exposures",
+        )
+
+
+def _of_counts(cube: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    unit, name = (odl.words(cube.get(key)).upper() for key in ("CORE_UNIT", "CORE_NAME"))
+    taken = "the values are taken for counts; check whether they are"
+    if unit and not unit.startswith("COUNT"):
+        yield "CORE_UNIT", f"= {shown(unit)}: {taken}"
+    if name and not re.search(r"DATA[ _]NUMBER|COUNT", name):
+        yield "CORE_NAME", f"= {shown(name)}: {taken}"
+    for key, first, last in (
+        ("CORE_VALID_MINIMUM", -np.inf, 0),
+        ("CORE_VALID_MAXIMUM", NULLS[1] - 1, np.inf),
+    ):
+        value = odl.known(cube.get(key))
+        if isinstance(value, int | float) and not first <= value <= last:
+            yield key, f"= {shown(value)}: {taken}, also beyond it"
+    for key in _SATURATIONS:
+        value = odl.known(cube.get(key))
+        if value is not None and value not in NULLS:
+            yield key, f"= {shown(value)}: {taken}, also where they have this value"
+
+
+def _instant(text: Any) -> Instant | None:
+    try:
+        return None if text is None else parse_instant(str(text))
+    except ArgumentError:
+        return None
