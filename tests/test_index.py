@@ -188,7 +188,7 @@ def test_rows_that_are_left_out_are_told(tmp_path: Path):
 def test_a_path_longer_than_any(tmp_path: Path, size: int):
     name = "/".join(["x" * size] * (900 // size))
     rows = [{"FILE_NAME": f"DATA/{name}/FUV2017_258_07_15.LBL"}]
-    label = write_index(tmp_path / "COUVIS_0060", rows, widths={"FILE_NAME": 1000})
+    label = write_index(tmp_path / "COUVIS_0060", rows, widths={"FILE_NAME": 1300})
     with pytest.raises(LabelError, match=r"row 1: .* is no path below a folder"):
         list(index.read(label))
 
@@ -233,7 +233,7 @@ def test_rows_that_are_no_lines_of_text(tmp_path: Path, damage):
     label = write_index(tmp_path / "COUVIS_0060", ROWS)
     table = label.with_suffix(".TAB")
     table.write_bytes(damage(table.read_bytes()))
-    with pytest.raises(LabelError, match="not one line of text"):
+    with pytest.raises(LabelError, match=r"not one line of text|is part of a value"):
         list(index.read(label))
 
 
@@ -263,3 +263,67 @@ def test_a_label_longer_than_any(tmp_path: Path):
     label.write_bytes(label.read_bytes() + b" " * 10**6)
     with pytest.raises(LabelError, match="more than any label"):
         list(index.read(label))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (r"(NAME = FILE_NAME\s.*?BYTES = )60", r"\g<1>40"),
+        (r"(NAME = FILE_NAME\s.*?START_BYTE = )2\b", r"\g<1>3"),
+        (r"(NAME = START_TIME\s.*?BYTES = )24", r"\g<1>19"),
+        # Whole words: SOLAR, and not SOLAR WIND; WIND.
+        (r"(NAME = TARGET_NAME\s.*?BYTES = )16", r"\g<1>5"),
+        (r"(NAME = TARGET_NAME\s.*?BYTES = )16", r"\g<1>6"),
+        (r"(NAME = SLIT_STATE\s.*?BYTES = )16", r"\g<1>7"),
+    ],
+)
+def test_columns_that_their_label_cuts(tmp_path: Path, old: str, new: str):
+    label = write_index(tmp_path / "COUVIS_0060", ROWS)
+    text, count = re.subn(old, new, label.read_text(), flags=re.DOTALL)
+    assert count == 1
+    label.write_text(text)
+    with pytest.raises(LabelError, match="is part of a value"):
+        list(index.read(label))
+
+
+@pytest.mark.parametrize(("start", "width"), [(2, 59), (1, 62), (2, 61)])
+def test_columns_with_quotes_or_without_blanks_are_whole(tmp_path: Path, start: int, width: int):
+    label = write_index(tmp_path / "COUVIS_0060", ROWS)
+    before = repr([*index.read(label)])
+    text = label.read_text().replace("START_BYTE = 2\n", f"START_BYTE = {start}\n")
+    label.write_text(text.replace("BYTES = 60", f"BYTES = {width}"))
+    assert repr([*index.read(label)]) == before
+
+
+def test_a_table_without_delimiters(tmp_path: Path):
+    label = write_index(tmp_path / "COUVIS_0060", ROWS)
+    before = repr([*index.read(label)])
+    table = label.with_suffix(".TAB")
+    table.write_bytes(re.sub(rb'[",]', b" ", table.read_bytes()))
+    assert repr([*index.read(label)]) == before
+
+
+def test_a_label_of_another_table(tmp_path: Path):
+    label = write_index(tmp_path / "COUVIS_0060", ROWS)
+    label.write_text(label.read_text().replace('"INDEX.TAB"', '"CUMINDEX.TAB"'))
+    with pytest.warns(UvisWarning, match=r"'CUMINDEX\.TAB'; INDEX\.TAB beside it is read"):
+        assert len(list(index.read(label))) == 3
+    label.write_text(label.read_text().replace('"CUMINDEX.TAB"', '"index.tab"'))
+    assert len(list(index.read(label))) == 3
+
+
+@pytest.mark.parametrize("rest", [b'"/COUVIS_0060/DATA/D20', b"x"])
+def test_a_part_of_a_row_at_the_end(tmp_path: Path, rest: bytes):
+    label = write_index(tmp_path / "COUVIS_0060", ROWS)
+    with label.with_suffix(".TAB").open("ab") as stream:
+        stream.write(rest)
+    with pytest.warns(UvisWarning, match="a part of a row more than the 3 of its label"):
+        assert len(list(index.read(label))) == 3
+
+
+@pytest.mark.parametrize("rest", [b"\r\n", b"\x1a", b"\0" * 20])
+def test_signs_of_an_end_are_no_part_of_a_row(tmp_path: Path, rest: bytes):
+    label = write_index(tmp_path / "COUVIS_0060", ROWS)
+    with label.with_suffix(".TAB").open("ab") as stream:
+        stream.write(rest)
+    assert len(list(index.read(label))) == 3

@@ -183,6 +183,7 @@ def test_index_table(volume: Path, name: str):
 
 def test_cumulative_index_beside_the_volumes(volume: Path):
     label = volume / "INDEX" / "INDEX.LBL"
+    label.write_text(label.read_text().replace('"INDEX.', '"COUVIS_0999_INDEX.'))
     for ending in (".LBL", ".TAB"):
         label.with_suffix(ending).rename(volume.parent / f"COUVIS_0999_INDEX{ending}")
     found = list(expand(volume.parent / "COUVIS_0999_INDEX.TAB"))
@@ -626,6 +627,8 @@ def holdings(volume: Path, tmp_path: Path) -> Path:
     for ending in (".LBL", ".TAB"):
         name = f"{volume.name}_index{ending.lower()}"
         (volume / "INDEX" / f"INDEX{ending}").rename(tables / name)
+    label = tables / f"{volume.name}_index.lbl"
+    label.write_text(label.read_text().replace('"INDEX.TAB"', f'"{volume.name}_index.tab"'))
     volume.rename(place / volume.name)
     supplemental(tables, volume.name)
     return tables

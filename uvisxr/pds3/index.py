@@ -29,6 +29,10 @@ from .objects import require_single, whole
 #: Columns that give the path of a product's label, best first.
 _PATHS = ("FILE_NAME", "FILE_SPECIFICATION_NAME")
 
+#: What a value in a row of a table lies between; a column may also begin or end the row.
+_ENDS = frozenset({b"", b'"', b",", b"\r", b"\n"})
+_DELIMITED = re.compile(rb'[",]')
+
 #: Columns that are read; what others have does not matter.
 _READ = (*_PATHS, "VOLUME_ID", "TARGET_NAME", "SLIT_STATE", "START_TIME")
 
@@ -64,7 +68,28 @@ class _Column:
         text = line[self.first : self.last].decode("latin-1").strip().strip('"').strip()
         if '"' in text:
             raise ValueError(f"{shown(text)} is more than the value of one column")
+        self._require_all(line)
         return text
+
+    def _require_all(self, line: bytes) -> None:
+        """Refuse a column that its label cuts: a value goes on up to a quote or a comma."""
+        if (
+            self.first
+            and line[self.first - 1 : self.first] == line[self.last : self.last + 1] == b'"'
+        ):
+            return
+        before = line[: self.first].rstrip(b" ")[-1:]
+        after = line[self.last :].lstrip(b" ")[:1]
+        within = line[self.first : self.last].strip(b" ")
+        # The quotes may belong to the column.
+        opened = before == b'"' or within[:1] == b'"'
+        closed = after == b'"' or within[-1:] == b'"'
+        whole = before in _ENDS and after in _ENDS and opened == closed
+        if not whole and _DELIMITED.search(line):
+            raise ValueError(
+                f"the column of bytes {self.first + 1} to {self.last} is part of a value: its "
+                "label is wrong"
+            )
 
     def of(self, line: bytes) -> str:
         text = self.text(line)
@@ -102,11 +127,17 @@ def read(path: str | Path) -> Iterator[Row]:
         )
     # Targets that are unknown are told apart, as in labels.
     values = {"TARGET_NAME": _Column.text, "SLIT_STATE": _Column.of, "START_TIME": _Column.of}
-    more = (there - skip) // size - count
-    if more:
+    more, rest = divmod(there - skip - size * count, size)
+    if more or (rest and _tail(table_path, rest)):
+        what = f"{more} rows" if more else "a part of a row"
         warn_user(
-            f"{table_path} holds {more} rows more than the {count} of its label, which are left "
-            "out: download both again"
+            f"{table_path} holds {what} more than the {count} of its label, which are left out: "
+            "download both again"
+        )
+    if table.name and table.name.upper() != table_path.name.upper():
+        warn_user(
+            f"{label_path} describes {shown(table.name)}; {table_path.name} beside it is read "
+            "instead"
         )
     unnamed = 0
     with table_path.open("rb") as stream:
@@ -137,13 +168,14 @@ def read(path: str | Path) -> Iterator[Row]:
 @dataclass(frozen=True)
 class _Table:
     """Bytes of a row, how many rows there are, and bytes before them; the columns that are read,
-    and the volume of rows that name none."""
+    the volume of rows that name none, and the name of the table."""
 
     size: int
     count: int
     skip: int
     columns: dict[str, _Column]
     volume: str
+    name: str
 
 
 def _described(label_path: Path) -> _Table:
@@ -159,7 +191,7 @@ def _described(label_path: Path) -> _Table:
         require_single("the label", label, (name, f"^{name}", "VOLUME_ID"))
         require_single(f"the {name}", table, ("ROW_BYTES", "ROWS", "COLUMNS"), ("COLUMN",))
         size, count = (whole(key, table[key]) for key in ("ROW_BYTES", "ROWS"))
-        skip = _offset(label[f"^{name}"], size)
+        file, skip = _offset(label[f"^{name}"], size)
         if size < 1 or count < 0 or skip < 0:
             raise ValueError(f"{shown(count)} rows of {shown(size)} bytes after {shown(skip)}")
         columns: dict[str, _Column] = {}
@@ -187,7 +219,7 @@ def _described(label_path: Path) -> _Table:
     if not any(key in columns for key in _PATHS):
         raise LabelError(f"{label_path} has none of the columns {', '.join(_PATHS)}")
     volume = odl.known(label.get("VOLUME_ID")) or label_path.parent.parent.name
-    return _Table(size, count, skip, columns, str(volume).upper())
+    return _Table(size, count, skip, columns, str(volume).upper(), file)
 
 
 def _column(column: Mapping[str, Any], size: int) -> _Column:
@@ -197,6 +229,13 @@ def _column(column: Mapping[str, Any], size: int) -> _Column:
             f"a column of {shown(width)} bytes from {shown(start)} in rows of {shown(size)}"
         )
     return _Column(start - 1, start - 1 + width)
+
+
+def _tail(path: Path, size: int) -> bytes:
+    """The last bytes of a table, without blanks and signs of its end."""
+    with path.open("rb") as stream:
+        stream.seek(-size, 2)
+        return stream.read(size).strip(b" \t\r\n\0\x1a")
 
 
 def _check_line(line: bytes) -> None:
@@ -237,16 +276,17 @@ def _start(text: str) -> np.datetime64 | None:
         return None
 
 
-def _offset(pointer: Any, row_bytes: int) -> int:
-    """Bytes before the table; ("INDEX.TAB", 3) counts records, 3 <BYTES> bytes."""
+def _offset(pointer: Any, row_bytes: int) -> tuple[str, int]:
+    """The table's file, and bytes before the table; ("INDEX.TAB", 3) counts records, 3 <BYTES>
+    bytes."""
     if isinstance(pointer, str):
-        return 0
-    _, start = pointer
+        return pointer, 0
+    file, start = pointer
     units = str(getattr(start, "units", "RECORDS")).upper()
     if units not in ("RECORDS", "BYTES"):
         raise ValueError(f"the table begins after {shortened(units)}: expected BYTES")
     first = whole("the table's first record", getattr(start, "value", start))
-    return (first - 1) * (1 if units == "BYTES" else row_bytes)
+    return str(file), (first - 1) * (1 if units == "BYTES" else row_bytes)
 
 
 def _pair(path: Path) -> tuple[Path, Path]:
