@@ -12,7 +12,7 @@ from helpers.products import write_product
 
 import uvisxr
 from uvisxr.calibration.response import table_of
-from uvisxr.errors import ArgumentError, UvisWarning
+from uvisxr.errors import ArgumentError, CalibrationError, ProductError, UvisWarning
 from uvisxr.instrument.evil import public_evil
 
 CHANNEL = {"channel": "FUV"}
@@ -23,6 +23,7 @@ def write_matrix(folder: Path, name: str, values: np.ndarray | float = 1.0, **op
     """A matrix `name`, by default of ones, kR/angstrom for one count."""
     label = write_product(folder, name, **options)
     text = label.read_text().replace("MSB_UNSIGNED_INTEGER", "IEEE_REAL")
+    text = text.replace("= 131072", "= 262144")
     label.write_text(re.sub(r"(CORE_ITEM_BYTES += )2", r"\g<1>4", text))
     np.broadcast_to(values, (64, 1024)).astype(">f4").tofile(label.with_suffix(".DAT"))
     return label
@@ -127,3 +128,59 @@ def test_a_matrix_without_any_good_element_is_warned_of(tmp_path):
 def test_a_matrix_takes_no_factor_on_a_line(ds, tmp_path):
     with pytest.raises(ArgumentError, match="taken as it is; omit lyman_alpha="):
         ds.uvis.calibrate(files=write_matrix(tmp_path, f"{NAME}_CAL_3"), lyman_alpha=0.5)
+
+
+def changed(label: Path, key: str, value: str) -> Path:
+    text, count = re.subn(rf"({key} +=) .*", rf"\g<1> {value}", label.read_text())
+    assert count == 1
+    label.write_text(text)
+    return label
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("UL_CORNER_LINE", "0", "of another window"),
+        ("LR_CORNER_LINE", "63", "of another window"),
+    ],
+)
+def test_a_matrix_unlike_its_own_product(ds, tmp_path, key, value, said):
+    matrix = changed(write_matrix(tmp_path, f"{NAME}_CAL_3"), key, value)
+    with pytest.raises(CalibrationError, match=rf"{said}, unlike {NAME} itself"):
+        ds.uvis.calibrate(files=matrix)
+    # Of another product it may be so.
+    with pytest.warns(UvisWarning, match="made for its date"):
+        ds.assign_coords(product=("pic", ["FUV2005_230_16_00"])).uvis.calibrate(files=matrix)
+
+
+def test_a_matrix_of_another_duration_than_its_own_product(ds, tmp_path):
+    matrix = write_matrix(tmp_path, f"{NAME}_CAL_3")
+    before = ds.uvis.calibrate(files=matrix)
+    changed(matrix, "INTEGRATION_DURATION", "15.0 <SECOND>")
+    said = rf"said to be of exposures of 15 s, unlike {NAME} itself"
+    with pytest.warns(UvisWarning, match=said) as told:
+        after = ds.uvis.calibrate(files=matrix)
+    assert len(told) == 1
+    np.testing.assert_allclose(after.radiance, before.radiance / 2, rtol=1e-6)
+
+
+def test_a_matrix_of_another_time_than_its_name(ds, tmp_path):
+    matrix = write_matrix(tmp_path, f"{NAME}_CAL_3")
+    changed(matrix, "SPACECRAFT_CLOCK_START_COUNT", '"UNK"')
+    changed(matrix, "START_TIME", "2008-230T15:15:04.141")
+    with pytest.warns(UvisWarning, match=r"CAL_3\.LBL: PRODUCT_ID is .* s from START_TIME") as told:
+        ds.uvis.calibrate(files=matrix)
+    assert len(told) == 1
+
+
+def test_a_matrix_of_several_exposures(ds, tmp_path):
+    matrix = changed(write_matrix(tmp_path, f"{NAME}_CAL_3"), "CORE_ITEMS", "(1024, 64, 2)")
+    with pytest.raises(ProductError, match="claims 2 exposures: a calibration matrix has one"):
+        ds.uvis.calibrate(files=matrix)
+
+
+def test_a_matrix_and_part_of_its_product(ds, tmp_path):
+    matrix = write_matrix(tmp_path, f"{NAME}_CAL_3")
+    part = {"pixel": slice(5, 9), "wl": slice(100, 200)}
+    whole, ours = (d.uvis.calibrate(files=matrix) for d in (ds, ds.isel(part)))
+    np.testing.assert_array_equal(ours.sensitivity, whole.sensitivity.isel(part))

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from ..dataset.conventions import SUMMED
 from ..errors import ArgumentError, CalibrationError, warn_user
 from ..files import is_folder
 from ..instrument.channel import N_BANDS, N_LINES, Channel, slit_name
@@ -26,6 +27,9 @@ from .schedule import Schedule
 from .sensitivity import Options, Terms, interpolate_lab
 
 _PRODUCT = re.compile(r".*\.(lbl|dat)|.*_CAL_\d+", re.IGNORECASE)
+
+#: Corners of a window.
+_WINDOW = ("ul_line", "ul_band", "lr_line", "lr_band")
 
 _ENDING = re.compile(r"_CAL_\d+$", re.IGNORECASE)
 
@@ -64,14 +68,15 @@ def terms(
     Raises
     ------
     CalibrationError
-        The matrix is unreadable, or has another channel, slit, window or binning.
+        The matrix is unreadable, or has another channel, slit, window or binning; or its label says
+        another window than that of the product it was made for.
     ArgumentError
         Flat field or trend is switched off, which a matrix does not allow.
 
     Warns
     -----
     UvisWarning
-        The matrix is of another observation.
+        The matrix is of another observation or duration, or its label contradicts itself.
     """
     if not options.flat_field or options.trend is None:
         raise ArgumentError(
@@ -85,7 +90,10 @@ def terms(
     label, values = read_matrix(path)
     _require_alike(label, ds, path)
     factor = _elements(np.asarray(values, float), label, bins, path) * label.integration
+    _require_own(label, ds, path)
     _warn_of_others(label, ds)
+    for key, doubt in label.doubts.items():
+        warn_user(f"{label.path}: {key} {doubt}")
     evil = factor < 0
     with np.errstate(divide="ignore"):
         sensitivity = np.where(factor > 0, 1 / factor, np.where(factor == 0, 0.0, np.nan))
@@ -128,13 +136,44 @@ def _require_alike(label: Label, ds: xr.Dataset, path: str | Path) -> None:
             )
 
 
+def _require_own(label: Label, ds: xr.Dataset, path: str | Path) -> None:
+    """Raise or warn if a matrix contradicts the product that it was made for, if that is in `ds`.
+
+    Windows of which one holds the other would give values, in another place. Durations are warned
+    of, as that of the dataset may have been mended by hand.
+    """
+    if "product" not in ds.variables or SUMMED in ds.attrs:
+        return
+    product = np.char.upper(ds["product"].values.astype(str))
+    own = np.broadcast_to(product == _own(label), ds.sizes.get("pic", 1))
+    exposure = np.broadcast_to(ds["exposure"].values, own.shape)[own]
+    corners = {key: ds.attrs.get(key) for key in _WINDOW}
+    windows = [{key: getattr(area, key) for key in _WINDOW} for area in label.windows]
+    unlike = f"unlike {_own(label)} itself, which it was made for"
+    if own.any() and None not in corners.values() and corners not in windows:
+        raise CalibrationError(
+            f"{path} is said to be of another window, {unlike}: its label is damaged; download it "
+            "again from the archive"
+        )
+    if not np.allclose(exposure, label.integration, rtol=1e-3):
+        warn_user(
+            f"{path} is said to be of exposures of {label.integration:g} s, {unlike}: radiances "
+            "are for both as they are stated; check which is right"
+        )
+
+
+def _own(label: Label) -> str:
+    """The product that a matrix was made for."""
+    return _ENDING.sub("", label.product_id).upper()
+
+
 def _warn_of_others(label: Label, ds: xr.Dataset) -> None:
     """Warn if the matrix was made for another product than some of the dataset's."""
     if "product" not in ds.variables:
         return
-    own = _ENDING.sub("", label.product_id)
+    own = _own(label)
     held = np.unique(ds["product"].values).tolist()
-    others = [name for name in held if name.upper() != own.upper()]
+    others = [name for name in held if name.upper() != own]
     if others:
         names = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if others[3:] else "")
         warn_user(

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..checks import shown
 from ..errors import ArgumentError
+from ..instrument.channel import N_BANDS, N_LINES
 from ..timescales import Instant, clock_from_et, parse_instant
 from . import odl
 from .objects import NULLS, DataObject
@@ -68,7 +69,7 @@ def found(
     texts = dict(_of_file(module, described))
     if start is not None:
         texts |= _of_times(module, described, start, clock, integration)
-    if described.kind == "QUBE" and np.dtype(described.dtype).kind == "u":
+    if described.kind == "QUBE" and _counts(described):
         texts |= _of_counts(module["QUBE"])
     return MappingProxyType(texts)
 
@@ -111,7 +112,9 @@ def _of_file(module: Mapping[str, Any], described: DataObject) -> Iterator[tuple
     size = int(np.prod(described.shape, dtype=np.int64)) * np.dtype(described.dtype).itemsize
     records, length = (odl.known(module.get(key)) for key in ("FILE_RECORDS", "RECORD_BYTES"))
     whole = isinstance(records, int) and isinstance(length, int)
-    if whole and described.kind == "QUBE" and records * length != size:
+    # How labels of smaller frames count records is not known.
+    full = described.shape[1:] == (N_LINES, N_BANDS) and _counts(described)
+    if whole and full and records * length != size:
         yield (
             "FILE_RECORDS",
             f"= {shown(records)} of {shown(length)} bytes are not the {size} bytes of the cube, "
@@ -144,6 +147,10 @@ def _of_counts(cube: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         value = odl.known(cube.get(key))
         if value is not None and value not in NULLS:
             yield key, f"= {shown(value)}: {taken}, also where they have this value"
+
+
+def _counts(described: DataObject) -> bool:
+    return np.dtype(described.dtype).kind == "u"
 
 
 def _instant(text: Any) -> Instant | None:
