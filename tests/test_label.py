@@ -617,7 +617,9 @@ def test_an_object_within_the_cube_hides_nothing(label):
     assert read_label(label((BIN, harmless))).windows[0].band_bin == 1
 
 
-@pytest.mark.parametrize("value", ["1-\n6", "(1-\n6)", "1- \n6", "16 <KM>", '"1 6"', "1,6"])
+@pytest.mark.parametrize(
+    "value", ["1-\n6", "(1-\n6)", "1- \n6", '"1-\n6"', "16 <KM>", '"1 6"', "1,6"]
+)
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_what_is_no_bin(label, value, end):
     """Neither 1, nor 6, nor 16."""
@@ -628,3 +630,8 @@ def test_what_is_no_bin(label, value, end):
 def test_text_in_quotes_goes_on_after_a_hyphen(label):
     read = read_label(label(("= TOUR", '= "EXTENDED-\n  MISSION"')))
     assert read.keywords["MISSION_PHASE_NAME"] == "EXTENDEDMISSION"
+
+
+def test_a_bin_outside_of_the_cube(label):
+    read = read_label(label((BIN, ""), ("^QUBE", "BAND_BIN = 4\n^QUBE")))
+    assert read.windows[0].band_bin == 4

@@ -17,7 +17,30 @@ import uvisxr
 from uvisxr.errors import UvisWarning
 
 from .harness import Door, Wrong
-from .mutate import a_line, some_bytes
+from .mutate import VALUES, a_line, pick, some_bytes
+
+#: What may be taken for a number, and what may not.
+_VALUES = (
+    *VALUES,
+    *("2 <PIXEL>", "4 <pixels>", '"4"', '" 16 "', "(1, 2 <PIXEL>)", "30,000", "1,6", "2,0"),
+    *("1-\r\n6", "1- \r\n6", "(1-\r\n6)", "3-", '"1-\r\n6"', "1.-\r\n5", "2 <PIX-\r\nEL>"),
+)
+#: Other ways to write a statement.
+_FORMS = (
+    *(
+        "{small} = {value}",
+        "CASSINI:{key} = {value}",
+        "cassini:{small} = {value}",
+        "{title}={value}",
+    ),
+    *(
+        "GROUP = X\r\n{key} = {value}\r\nEND_GROUP = X",
+        "group = x\r\n{small} = {value}\r\nend_group = x",
+    ),
+    *("OBJECT = X\r\n{key} = {value}\r\nEND_OBJECT = X", "GROUP = X\r\n{key} = {value}"),
+)
+#: Seconds from the time in its name that a start may be without a warning.
+_NEAR = 900
 
 #: Rows and columns of the frame in which everything lies.
 _LINES, _BANDS = 64, 1024
@@ -85,7 +108,8 @@ def make(rng: np.random.Generator | None, folder: Path) -> Case:
     if rng is not None:
         if rng.random() < 0.65:
             for _ in range(int(rng.integers(1, 3))):
-                text = a_line(rng, text)
+                another = rng.random() < 0.15
+                text = _written_otherwise(rng, text) if another else a_line(rng, text, _VALUES)
             raw = text.encode("latin-1", errors="replace")
         else:
             raw = some_bytes(rng, text.encode("latin-1"))
@@ -93,6 +117,27 @@ def make(rng: np.random.Generator | None, folder: Path) -> Case:
         if rng.random() < 0.1:
             label.with_suffix(".DAT").write_bytes(some_bytes(rng, data, 2))
     return Case(label, was, before, (band_bin, line_bin))
+
+
+def _written_otherwise(rng: np.random.Generator, text: str) -> str:
+    """A statement in another form, in place of the one that there is or beside it."""
+    lines = text.splitlines(keepends=True)
+    there = [k for k, line in enumerate(lines) if line.split("=")[0].strip() in _NEEDED]
+    if not there:
+        return text
+    k = there[int(rng.integers(len(there)))]
+    key, _, value = (part.strip() for part in lines[k].partition("="))
+    value = value if rng.random() < 0.5 else pick(rng, _VALUES)
+    forms = {"key": key, "small": key.lower(), "title": key.title(), "value": value}
+    line = pick(rng, _FORMS).format(**forms) + "\r\n"
+    match int(rng.integers(3)):
+        case 0:
+            lines[k] = line
+        case 1:
+            lines.insert(k, line)
+        case 2:
+            lines.insert(int(rng.integers(len(lines))), line)
+    return "".join(lines)
 
 
 def enter(case: Case) -> bool:
@@ -110,6 +155,8 @@ def enter(case: Case) -> bool:
     data = case.label.with_suffix(".DAT").read_bytes()
     said = meaning(text, data, case.bins if told else ())
     if said is not None and found == said:
+        if not told and abs((said.start - case.before.start).total_seconds()) > _NEAR + 60:
+            raise Wrong(f"another start than its name has, without a warning: {said.start}")
         return told
     # What is not said, or in several ways, may be found out; then it is what it was, and told.
     here = case.before
@@ -184,11 +231,13 @@ def _unknown(value: str) -> bool:
 
 
 def _whole(text: str | None) -> list[int] | None:
-    """One whole number or a list of some, in decimal digits or as 16#FF#; None if it is another
-    thing."""
+    """One whole number or a list of some, decimal, quoted, of pixels, or as 16#FF#; None if it is
+    another thing."""
     found = []
     inside = re.fullmatch(r"\((.*)\)", text or "")
     for item in inside[1].split(",") if inside else [text or ""]:
+        item = re.sub(r"^\s*([\"'])\s*(\d+)\s*\1\s*$|^\s*(\d+)\s*<(?i:PIXELS?)>\s*$", r"\2\3", item)
+        item = re.sub(r"^(\s*\d{1,2})[eE]([0-3])(\s*)$", lambda m: f"{m[1]}{'0' * int(m[2])}", item)
         match = re.fullmatch(r"\s*(?:(\d{1,5})(?:\.0*)?|(2|8|16)#([0-9A-Fa-f]{1,5})#)\s*", item)
         if match is None:
             return None
@@ -211,7 +260,7 @@ def _window(data: bytes, before: Meaning) -> Part:
     return Part(frames[:, top : top + n_line, left : left + n_band], was.band, was.line)
 
 
-_KEY = r"\^?[A-Z][A-Z0-9_]*"
+_KEY = r"\^?(?:[A-Za-z][A-Za-z0-9_]*:)?[A-Za-z][A-Za-z0-9_]*"
 _VALUE = (
     r"\"[^\"]*\"|'[^'\n]*'|\([^()\"'/{}=]*\)|\{[^()\"'/{}=]*\}"
     r"|[^\s\"'(){}<>=,;/]+(?:/[^\s\"'(){}<>=,;/*]+)*"
@@ -233,29 +282,37 @@ def _statements(text: str) -> dict[str, list[str]] | None:
     found: dict[str, list[str]] = {}
     # Outside of the cube that they are of, or inside: they count if they contradict the others.
     strays: list[tuple[str, str]] = []
-    depth = at = 0
+    depth = groups = at = 0
     while at < len(text):
         at = re.compile(r"\s*").match(text, at).end()
         line = text[at : text.find("\n", at) if "\n" in text[at:] else len(text)]
-        if re.fullmatch(r"END\s*", line):
+        if re.fullmatch(r"(?i:END)\s*", line):
             for key, value in strays:
-                if key in found:
-                    found[key].append(value)
-            return None if depth or text[at + len(line) :].strip() else found
+                if key in found or key in _WINDOW:
+                    found.setdefault(key, []).append(value)
+            return None if depth or groups or text[at + len(line) :].strip() else found
         match = _STATEMENT.match(text, at)
         if match is None:
-            if re.search(r"/\*|\*/|[(){}']|-\s*$", line) or line.count('"') % 2:
+            # A text without end hides no more than its line.
+            alone = re.fullmatch(r"NOTE = \"[^\"/(){}'-]*", line)
+            odd = re.search(r"/\*|\*/|[(){}']|-\s*$", line) or line.count('"') % 2
+            if odd and not alone:
                 return None
             # Whatever it is of a needed keyword, it is not clear.
             for key in re.findall(_KEY, line):
-                found.setdefault(key, []).append("")
+                found.setdefault(_plainly(key), []).append("")
             at += len(line)
             continue
         at = match.end()
-        key, value = match[1], match[2]
+        key, value = _plainly(match[1]), match[2]
         if key in ("OBJECT", "END_OBJECT"):
             depth += 1 if key == "OBJECT" else -1
             if value != "QUBE" or depth not in (0, 1):
+                return None
+        elif key in ("GROUP", "END_GROUP"):
+            # What is in one is said where it stands.
+            groups += 1 if key == "GROUP" else -1
+            if value not in ("X", "x") or groups not in (0, 1):
                 return None
         elif re.search(r"OBJECT|GROUP", key):
             return None
@@ -268,6 +325,11 @@ def _statements(text: str) -> dict[str, list[str]] | None:
             else:
                 found.setdefault(key, []).append(value)
     return None
+
+
+def _plainly(key: str) -> str:
+    """A keyword in capitals, without a namespace."""
+    return key.upper().rpartition(":")[2]
 
 
 _NEEDED = (*_WINDOW, "CORE_ITEMS", "START_TIME", "INTEGRATION_DURATION")

@@ -140,7 +140,7 @@ def read(module: Mapping[str, Any]) -> DataObject:
                 f"it in the {name} itself"
             )
     pointer = _pointer(name, module.get(f"^{name}"))
-    return DataObject(name, *read_as[name](block), pointer, tuple(repeated))
+    return DataObject(name, *read_as[name](block, module), pointer, tuple(repeated))
 
 
 def require_single(
@@ -202,12 +202,12 @@ def _unread(module: Mapping[str, Any]) -> str:
 _Parts = tuple[tuple[int, int, int], str, tuple[dict[str, int | None], ...]]
 
 
-def _qube(qube: Any) -> _Parts:
+def _qube(qube: Any, module: Mapping[str, Any]) -> _Parts:
     kind = str(need(qube, "CORE_ITEM_TYPE")), _needed(qube, "CORE_ITEM_BYTES")
-    return _shape(qube), _dtype(*kind), _windows(qube)
+    return _shape(qube), _dtype(*kind), _windows(qube, module)
 
 
-def _spectrum(spectrum: Any) -> _Parts:
+def _spectrum(spectrum: Any, module: Mapping[str, Any]) -> _Parts:
     if whole("COLUMNS", odl.known(spectrum.get("COLUMNS")) or 1) != 1:
         raise LabelError(f"SPECTRUM with COLUMNS = {shown(spectrum['COLUMNS'])}: expected 1")
     column = spectrum.get("COLUMN")
@@ -224,7 +224,7 @@ def _spectrum(spectrum: Any) -> _Parts:
             f"ROWS = {shown(bands)}: a SPECTRUM has at most the detector's {N_BANDS} bands; the "
             "label is damaged, download it again from the archive"
         )
-    windows = _windows(spectrum)
+    windows = _windows(spectrum, module)
     for window in windows:
         first, last, given = (window[key] for key in ("ul_line", "lr_line", "line_bin"))
         rows = (last or 0) - (first or 0) + 1
@@ -319,10 +319,16 @@ def _dtype(kind: str, size: int) -> str:
         ) from None
 
 
-def _windows(block: Any) -> tuple[dict[str, int | None], ...]:
+def _windows(block: Any, module: Mapping[str, Any]) -> tuple[dict[str, int | None], ...]:
+    """What a block says of its windows, or the label around it where the block does not."""
     columns: dict[str, list[int | None]] = {}
     for name, spellings in _KEYS.items():
-        found = {key: v for key in spellings if (v := odl.known(block.get(key))) is not None}
+        found = {
+            key: value
+            for key in spellings
+            for value in [odl.known(block.get(key, module.get(key)))]
+            if value is not None
+        }
         if not found:
             if not name.endswith("_bin"):
                 raise LabelError(f"{spellings[0]} is missing")

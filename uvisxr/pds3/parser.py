@@ -25,7 +25,7 @@ with warnings.catch_warnings():
 from .plain import number
 
 #: Texts in quotes, comments, and hyphens that end a line.
-_HYPHEN = re.compile(r'"[^"]*"|/\*.*?\*/|(?P<hyphen>-)(?=[\n\r\f])', re.DOTALL)
+_HYPHEN = re.compile(r'"[^"]*"|/\*.*?\*/|-(?=[\n\r\f])', re.DOTALL)
 
 
 class _Decoder(OmniDecoder):  # type: ignore[misc]  # pvl has no types
@@ -47,12 +47,12 @@ class _Decoder(OmniDecoder):  # type: ignore[misc]  # pvl has no types
 class _Parser(OmniParser):  # type: ignore[misc]
     """Ends where `pvl` would take up one and the same token for ever, as in ``600.000 = 5``.
 
-    Joins no lines outside of quotes: a number that ends with a hyphen would become another.
+    Joins no lines but of words in quotes: a number that ends with a hyphen would become another.
     """
 
     def parse(self, s: str) -> pvl.PVLModule:
         self._reached = -1
-        return super().parse(_HYPHEN.sub(lambda m: "- " if m["hyphen"] else m[0], s))
+        return super().parse(_HYPHEN.sub(_unjoined, s))
 
     def parse_module_post_hook(self, module: Any, tokens: Any) -> tuple[Any, bool]:
         token = next(tokens, None)
@@ -63,6 +63,13 @@ class _Parser(OmniParser):  # type: ignore[misc]
             self._reached = token.pos
         found: tuple[Any, bool] = super().parse_module_post_hook(module, tokens)
         return found
+
+
+def _unjoined(match: re.Match[str]) -> str:
+    """The same with a blank after hyphens, which joins no lines, but in words and comments."""
+    text = match[0]
+    words = text.startswith("/") or re.search("[A-Za-z]", text)
+    return text if words else re.sub(r"-(?=[\n\r\f]|\Z)", "- ", text)
 
 
 def parse(text: str) -> Mapping[str, Any]:
