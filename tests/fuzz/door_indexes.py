@@ -80,6 +80,10 @@ def make(rng: np.random.Generator | None, folder: Path) -> Case:
             label.write_bytes(some_bytes(rng, text.encode("latin-1")))
         else:
             table.write_bytes(some_bytes(rng, table.read_bytes()))
+        if rng.random() < 0.1:
+            # A part of one more row.
+            rows_there = table.read_bytes()
+            table.write_bytes(rows_there + rows_there[: int(rng.integers(1, 120))])
     return Case(label, was, before or [], rng is None or rng.random() < 0.2)
 
 
@@ -100,7 +104,10 @@ def enter(case: Case) -> bool:
             raise Wrong(f"a path that leads elsewhere: {row.path}")
     told = any(issubclass(warning.category, UvisWarning) for warning in caught)
     text = case.label.read_bytes().decode("latin-1")
-    said = meaning(text, case.label.with_suffix(".TAB").read_bytes())
+    table = case.label.with_suffix(".TAB").read_bytes()
+    said = meaning(text, table)
+    if not told and _left_over(text, table):
+        raise Wrong("what the table has beyond its rows is passed over without a warning")
     here = [
         Row(
             str(row.path),
@@ -117,6 +124,15 @@ def enter(case: Case) -> bool:
     if same and all(_left(row, was) for row, was in zip(here, case.before, strict=True)):
         return told
     raise Wrong(f"{here} and not {said}: {_changed(case.was, text)}"[:600])
+
+
+def _left_over(text: str, table: bytes) -> bool:
+    """Whether a table holds more than the rows of its label, by what that says once."""
+    found = [set(re.findall(rf"^ *{key} = (\d+)\r?$", text, re.M)) for key in ("ROWS", "ROW_BYTES")]
+    if any(len(numbers) != 1 for numbers in found):
+        return False
+    rows, size = (int(numbers.pop()) for numbers in found)
+    return bool(table[rows * size :].strip(b" \t\r\n\0\x1a"))
 
 
 def _left(row: Row, was: Row) -> bool:
@@ -159,6 +175,8 @@ def meaning(text: str, table: bytes) -> list[Row] | None:
         line = table[number * size : (number + 1) * size].decode("latin-1")
         if not re.fullmatch(r"[\t\x20-\x7e\x80-\xff]*\r?\n?", line):
             return None
+        if any(_is_cut(line, place) for place in places.values()):
+            return None
         texts = {name: line[place].strip().strip('"').strip() for name, place in places.items()}
         if any('"' in text for text in texts.values()):
             return None
@@ -181,6 +199,22 @@ def meaning(text: str, table: bytes) -> list[Row] | None:
             )
         )
     return rows
+
+
+def _is_cut(line: str, place: slice) -> bool:
+    """Whether a column is not one whole field of its line: where are the quotes and commas?"""
+    fields, at = [], 0
+    for field in re.findall(r'"[^"]*"|[^",]+|,', line.rstrip("\r\n")):
+        if field != ",":
+            fields.append((at, at + len(field)))
+        at += len(field)
+    return not any(
+        first <= place.start
+        and place.stop <= end
+        and not line[first : place.start].strip('" ')
+        and not line[place.stop : end].strip('" ')
+        for first, end in fields
+    )
 
 
 def _time(text: str | None) -> str | None:
