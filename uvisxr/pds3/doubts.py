@@ -33,6 +33,9 @@ _STOP_EXPOSURES, _STOP_SHARE = 2.0, 0.1
 
 _NAMED = re.compile(r"[A-Z]+(\d{4})_(\d{3})_(\d\d)_(\d\d)(?!\d)", re.IGNORECASE | re.ASCII)
 
+#: What counts are called, and their unit.
+_COUNTED = re.compile(r"COUNT|DATA[ _]NUMBER|\bDN\b")
+
 #: Counts that a label says are none.
 _SATURATIONS = tuple(
     f"CORE_{end}_{of}_SATURATION" for end in ("LOW", "HIGH") for of in ("REPR", "INSTR")
@@ -132,9 +135,9 @@ def _of_file(module: Mapping[str, Any], described: DataObject) -> Iterator[tuple
 def _of_counts(cube: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     unit, name = (odl.words(cube.get(key)).upper() for key in ("CORE_UNIT", "CORE_NAME"))
     taken = "the values are taken for counts; check whether they are"
-    if unit and not unit.startswith("COUNT"):
+    if unit and not _COUNTED.search(unit):
         yield "CORE_UNIT", f"= {shown(unit)}: {taken}"
-    if name and not re.search(r"DATA[ _]NUMBER|COUNT", name):
+    if name and not _COUNTED.search(name):
         yield "CORE_NAME", f"= {shown(name)}: {taken}"
     for key, first, last in (
         ("CORE_VALID_MINIMUM", -np.inf, 0),
