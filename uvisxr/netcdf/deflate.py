@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-# What xarray holds while it calls HDF5. Some distributions give h5py and netCDF4 one HDF5 library,
-# and blocks may come from files that xarray reads meanwhile.
-from xarray.backends.locks import HDF5_LOCK
-
 from .. import options
+
+# Some distributions give h5py and netCDF4 one HDF5 library, and blocks may come from files that
+# xarray reads meanwhile.
+from .handles import HDF5_LOCK
 
 if TYPE_CHECKING:
     import dask.array as da

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from xarray.backends import BackendArray, NetCDF4BackendEntrypoint
+from xarray.backends import BackendArray, NetCDF4BackendEntrypoint, StoreBackendEntrypoint
 from xarray.core import indexing
 
 from ..errors import ExportError
+from . import handles
 
 #: Held while a file is opened, or part of it read. xarray looks at what a file holds without any
 #: lock, and where one block of a damaged file cannot be read, threads of dask go on with others.
@@ -39,8 +40,15 @@ class _Engine(NetCDF4BackendEntrypoint):
     def open_groups_as_dict(
         self, filename_or_obj: Any, *, mend: str = "", **options: Any
     ) -> dict[str, xr.Dataset]:
-        groups = super().open_groups_as_dict(filename_or_obj, **options)
-        return {name: _guarded(ds, Path(filename_or_obj), mend) for name, ds in groups.items()}
+        whole = handles.store(Path(filename_or_obj))
+        entrypoint = StoreBackendEntrypoint()
+        with whole._manager.acquire_context() as root:
+            names = [group.path for group in handles.groups(root)]
+        groups = {}
+        for name in names:
+            ds = entrypoint.open_dataset(whole.get_child_store(name), **options)
+            groups[name] = _guarded(ds, Path(filename_or_obj), mend)
+        return groups
 
     def open_datatree(self, filename_or_obj: Any, **options: Any) -> xr.DataTree:
         groups = self.open_groups_as_dict(filename_or_obj, **options)

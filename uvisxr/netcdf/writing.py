@@ -9,12 +9,11 @@ from typing import Any
 
 import netCDF4
 import xarray as xr
-from xarray.backends.locks import HDF5_LOCK
 
 from ..dataset.lazy import check_scheduler
 from ..errors import ExportError
 from . import deflate, encodings, soundness
-from .handles import LOCK
+from .handles import HDF5_LOCK, LOCK
 
 #: The dimension by which a NetCDF file is known. No variable has it, so that it does not go with
 #: what is read from the file into files that others write, as attributes would.
