@@ -33,16 +33,89 @@ def test_lab_table_cut_short(tmp_path):
     """Wherever it is cut, but for its last line break, it says what is missing."""
     path = calfiles.write_lab(tmp_path / "FUV_1999_Lab_Cal.dat", "\r\n")
     raw = path.read_bytes()
-    for size in range(len(raw) - 1):
+    for size in range(len(raw) - 2):
         path.write_bytes(raw[:size])
         with pytest.raises(CalibrationError, match=r"FUV_1999_Lab_Cal\.dat: "):
             formats.read_lab(path, "FUV")
     path.write_bytes(b"\r\n".join(raw.splitlines()[:6]) + b"\r\n")
     with pytest.raises(CalibrationError, match="5 rows of the table's 13: it was cut short; "):
         formats.read_lab(path, "FUV")
-    path.write_bytes(raw[:-2])
+    path.write_bytes(raw[:-3])
     with pytest.raises(CalibrationError, match="its last line has no end: it was cut short"):
         formats.read_lab(path, "FUV")
+
+
+@pytest.mark.parametrize("last", [b"", b"\r", b"\r\n\x1a", b"\x1a", b"\r\n\x1a\x1a"])
+def test_lab_table_that_ends_as_editors_of_old_end_files(tmp_path, last):
+    path = calfiles.write_lab(tmp_path / "FUV_1999_Lab_Cal.dat", "\r\n")
+    expected = formats.read_lab(path, "FUV")
+    path.write_bytes(path.read_bytes()[:-2] + last)
+    found = formats.read_lab(path, "FUV")
+    np.testing.assert_array_equal(found.wl, expected.wl)
+    np.testing.assert_array_equal(found.error, expected.error)
+
+
+def test_ctrl_z_within_a_table_is_no_number(tmp_path):
+    path = calfiles.write_lab(tmp_path / "FUV_1999_Lab_Cal.dat")
+    path.write_bytes(path.read_bytes().replace(b"60.0", b"60.0\x1a", 1))
+    with pytest.raises(CalibrationError, match="not a table of numbers"):
+        formats.read_lab(path, "FUV")
+
+
+@pytest.mark.parametrize("value", [1e30, -1e6, 1e-30])
+def test_a_flat_and_a_modifier_beyond_all_that_can_be(tmp_path, value):
+    flat = np.ones((64, 1024))
+    flat[3, 5] = value
+    said = rf"of {value:g} at line 3, band 5 is beyond".replace("+", r"\+")
+    calfiles.write_flat(tmp_path / "f.txt", flat)
+    with pytest.raises(CalibrationError, match=rf"f\.txt: a flat field {said}"):
+        formats.read_flat(tmp_path / "f.txt")
+    flat.astype("<f4").tofile(tmp_path / "m.dat")
+    with pytest.raises(CalibrationError, match=r"m\.dat: a modifier .* at line 3, band 5 "):
+        formats.read_modifier(tmp_path / "m.dat")
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan])
+def test_a_flat_and_a_modifier_without_any_value(tmp_path, value):
+    flat = np.full((64, 1024), value)
+    calfiles.write_flat(tmp_path / "f.txt", flat)
+    with pytest.raises(CalibrationError, match=r"f\.txt: no value of a flat field is above 0"):
+        formats.read_flat(tmp_path / "f.txt")
+    flat.astype("<f4").tofile(tmp_path / "m.dat")
+    with pytest.raises(CalibrationError, match=r"m\.dat: no value of a modifier .* is above 0"):
+        formats.read_modifier(tmp_path / "m.dat")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (b"60.0", b"0.0", "no value of a laboratory sensitivity is above 0"),
+        (b" 60.0", b" 6e30", r"a laboratory sensitivity of 6e\+30 at point 0 is beyond"),
+        (b" 6.0", b" 6e30", r"an error of it of 6e\+30 at point 0 is beyond"),
+        (b"1950.0", b"1e30", r"a laboratory wavelength of 1e\+30 at point 25 is beyond"),
+    ],
+)
+def test_lab_table_beyond_all_that_can_be(tmp_path, old, new, said):
+    path = calfiles.write_lab(tmp_path / "FUV_1999_Lab_Cal.dat")
+    path.write_bytes(path.read_bytes().replace(old, new))
+    with pytest.raises(CalibrationError, match=rf"FUV_1999_Lab_Cal\.dat: {said}"):
+        formats.read_lab(path, "FUV")
+
+
+@pytest.mark.parametrize(
+    ("row", "value", "said"),
+    [
+        (0, 1e30, r"a parameter of the evolution of 1e\+30 at parameter 0, band 7"),
+        (1, 9e-6, "a relative sensitivity after 20 years of .* at band 7 is beyond"),
+    ],
+)
+def test_evolution_beyond_all_that_can_be(tmp_path, row, value, said):
+    a = np.stack([np.full(1024, -0.5), np.full(1024, -2e-8), np.full(1024, 1.5)])
+    a[row, 7] = value
+    path = tmp_path / "FUV_CALIBRATION_TIME_EVOLUTION_PARAMETERS.DAT"
+    path.write_bytes(np.array(1.4e9, ">f8").tobytes() + a.astype(">f4").tobytes())
+    with pytest.raises(CalibrationError, match=said):
+        formats.read_evolution(path)
 
 
 def test_lab_table_that_does_not_reach_the_end(tmp_path):
@@ -95,7 +168,7 @@ def test_short_flat(tmp_path):
 
 
 def test_modifier_is_little_endian(tmp_path):
-    frame = np.arange(64 * 1024, dtype="<f4").reshape(64, 1024)
+    frame = np.arange(64 * 1024, dtype="<f4").reshape(64, 1024) / 10
     frame.tofile(tmp_path / "m.dat")
     np.testing.assert_array_equal(formats.read_modifier(tmp_path / "m.dat"), frame)
 

@@ -125,6 +125,13 @@ def test_a_matrix_without_any_good_element_is_warned_of(tmp_path):
     assert np.isnan(found.radiance).all()
 
 
+@pytest.mark.parametrize("value", [1e30, -1e9, 1e-30])
+def test_a_matrix_beyond_all_that_can_be(ds, tmp_path, value):
+    matrix = write_matrix(tmp_path, f"{NAME}_CAL_3", value)
+    with pytest.raises(CalibrationError, match=rf"{NAME}_CAL_3.* a factor of .* at row 0, column"):
+        ds.uvis.calibrate(files=matrix)
+
+
 def test_a_matrix_takes_no_factor_on_a_line(ds, tmp_path):
     with pytest.raises(ArgumentError, match="taken as it is; omit lyman_alpha="):
         ds.uvis.calibrate(files=write_matrix(tmp_path, f"{NAME}_CAL_3"), lyman_alpha=0.5)

@@ -356,7 +356,7 @@ def test_modifier_that_is_not_positive_is_evil(tmp_path):
     calfiles.folder(tmp_path, evil=0)
     path = next(tmp_path.glob(f"*{calfiles.EPOCHS[0]}.dat"))
     frame = np.fromfile(path, "<f4").reshape(64, 1024)
-    frame[10, 300], frame[11, 301], frame[12, 302] = 0, -20, np.inf
+    frame[10, 300], frame[11, 301], frame[12, 302] = 0, -20, np.nan
     frame.tofile(path)
     t = loaded(options=WITH_FLAT, path=tmp_path)
     np.testing.assert_array_equal(np.argwhere(t.evil), [[10, 300], [11, 301], [12, 302]])

@@ -19,7 +19,7 @@ from scipy.io import readsav
 from ..errors import CalibrationError
 from ..files import read_whole, real
 from ..instrument.channel import N_BANDS, N_LINES
-from . import saves
+from . import bounds, saves
 
 #: Longest table of numbers, in bytes: a flat field has 0.9 MB.
 _LONGEST = 2**23
@@ -31,11 +31,28 @@ _POINTS = N_BANDS
 _NUMBERS = b"0123456789+-.eE \t\r\n\f"
 _NAN = re.compile(rb"(?<![^\s])nan(?![^\s])", re.IGNORECASE)
 
+#: Axes of a detector frame.
+_FRAME = ("line", "band")
+
 #: Fastest change of the sensitivity, 1/s: the real parameters reach 1.1e-6.
 _FASTEST = 1e-5
 
+#: What values can be, some ten times as wide as those of the real files: laboratory wavelengths
+#: (576 to 1900 angstrom) and sensitivities (0 to 255), flat fields (0.22 to 6623), their modifiers
+#: (-174 to 11, above 0 from 0.04 on), ratios of the star (0 to 7), parameters of the evolution but
+#: for its speed (-33 to 32), and relative sensitivities by them (-6 to 24).
+_WL, _LAB = (100.0, 10_000.0), (0.0, 1e4)
+_FLAT, _FLAT_LEAST = (-1e5, 1e5), 1e-3
+_MODIFIER, _MODIFIER_LEAST = (-1e4, 1e4), 1e-4
+_RATIO, _EVOLUTION = (-1e3, 1e3), (-1e4, 1e4)
+
+#: Longest time that the evolution is used for, s: 20 years.
+_LIFE = 6.3e8
+
 #: Command that downloads the files.
 FETCH = "uvisxr calibration fetch"
+
+_MEND = f"replace the file, for example with `{FETCH}`"
 
 _Content = TypeVar("_Content")
 _Further = TypeVarTuple("_Further")
@@ -129,14 +146,11 @@ def _bytes(path: Path, most: int = _LONGEST) -> bytes:
     try:
         return read_whole(path, most)
     except OSError as error:
-        raise CalibrationError(
-            f"cannot read {path}: {error.strerror or error}; replace the file, for example with "
-            f"`{FETCH}`"
-        ) from error
+        raise CalibrationError(f"cannot read {path}: {error.strerror or error}; {_MEND}") from error
 
 
 def _malformed(path: Path, why: str) -> CalibrationError:
-    return CalibrationError(f"{path}: {why}; replace the file, for example with `{FETCH}`")
+    return CalibrationError(f"{path}: {why}; {_MEND}")
 
 
 def _lab(path: Path, points: np.ndarray) -> Lab:
@@ -144,6 +158,10 @@ def _lab(path: Path, points: np.ndarray) -> Lab:
         raise _malformed(path, "laboratory wavelengths are not ascending finite numbers")
     if not (points >= 0).all():
         raise _malformed(path, "laboratory sensitivities or their errors are negative")
+    places = ("point",)
+    bounds.check(path, "a laboratory wavelength", points[:, 0], _WL, places, _MEND)
+    bounds.check(path, "a laboratory sensitivity", points[:, 1], _LAB, places, _MEND)
+    bounds.check(path, "an error of it", points[:, 2], _LAB, places, _MEND, dark=True)
     return Lab(*(_frozen(np.ascontiguousarray(column)) for column in points.T))
 
 
@@ -180,7 +198,8 @@ def read_lab(path: Path, channel: str) -> Lab:
 def _numbers(path: Path, columns: int, most: int) -> np.ndarray:
     """Numbers after the title line of a text file, in rows; no more than so many."""
     # The files occur with all three kinds of line ending.
-    raw = _bytes(path)
+    # DOS ended texts with Ctrl-Z.
+    raw = _bytes(path).rstrip(b"\x1a")
     title, *lines = raw.splitlines() or [b""]
     body = b"\n".join(lines)
     # Python's float() would also take inf, infinity and 1_000.
@@ -193,7 +212,7 @@ def _numbers(path: Path, columns: int, most: int) -> np.ndarray:
         raise _malformed(path, f"{len(words)} numbers do not make rows of {columns}")
     if len(words) > most:
         raise _malformed(path, f"{len(words)} numbers, more than {most}")
-    if not raw.endswith((b"\r", b"\n")):
+    if not raw.endswith((b"\r", b"\n")) and not (columns > 1 and _is_whole(lines)):
         raise _malformed(path, "its last line has no end: it was cut short")
     # One of a row may be joined to the title's last word.
     if columns > 1 and _is_row(title.split()[1 - columns :]):
@@ -205,6 +224,11 @@ def _numbers(path: Path, columns: int, most: int) -> np.ndarray:
     if np.isinf(values).any():
         raise _malformed(path, "a number is too large")
     return values.reshape(-1, columns)
+
+
+def _is_whole(lines: list[bytes]) -> bool:
+    """Whether the last line, which has no end, is as long as the one before it."""
+    return len(lines) > 1 and len(lines[-1].rstrip()) >= len(lines[-2].rstrip())
 
 
 def _is_row(words: list[bytes]) -> bool:
@@ -240,12 +264,14 @@ def read_flat(path: Path) -> np.ndarray:
     Raises
     ------
     CalibrationError
-        The file is missing or does not hold a detector frame.
+        The file is missing, does not hold a detector frame, or has values that no flat field has.
     """
     values = _numbers(path, 1, 2 * N_LINES * N_BANDS)
     if values.size != N_LINES * N_BANDS:
         raise _malformed(path, f"{values.size} numbers instead of {N_LINES} x {N_BANDS}")
-    return _frozen(values.reshape(N_LINES, N_BANDS))
+    frame = values.reshape(N_LINES, N_BANDS)
+    bounds.check(path, "a flat field", frame, _FLAT, _FRAME, _MEND, least=_FLAT_LEAST)
+    return _frozen(frame)
 
 
 @_remembered
@@ -260,12 +286,15 @@ def read_modifier(path: Path) -> np.ndarray:
     Raises
     ------
     CalibrationError
-        The file is missing or has the wrong size.
+        The file is missing, has the wrong size, or values that no modifier has.
     """
     raw = _bytes(path)
     if len(raw) != N_LINES * N_BANDS * 4:
         raise _malformed(path, f"{len(raw)} bytes instead of {N_LINES * N_BANDS * 4}")
-    return _frozen(np.frombuffer(raw, "<f4").reshape(N_LINES, N_BANDS).astype(float))
+    frame = np.frombuffer(raw, "<f4").reshape(N_LINES, N_BANDS).astype(float)
+    what, least = "a modifier of the flat field", _MODIFIER_LEAST
+    bounds.check(path, what, frame, _MODIFIER, _FRAME, _MEND, least=least)
+    return _frozen(frame)
 
 
 @_remembered
@@ -311,8 +340,8 @@ def read_spica(path: Path, channel: str) -> SpicaTrend | None:
         raise _malformed(path, f"no ratios with their epochs in it ({error})") from error
     if ratio.shape[1:] != (N_BANDS,):
         raise _malformed(path, f"ratios of shape {ratio.shape} instead of (epochs, {N_BANDS})")
-    if np.isinf(ratio).any():
-        raise _malformed(path, "ratios are infinite")
+    if ratio.size:
+        bounds.check(path, "a ratio of the star", ratio, _RATIO, ("epoch", "band"), _MEND)
     order = np.argsort(sclk, kind="stable")
     return SpicaTrend(_frozen(sclk[order]), _frozen(ratio[order]))
 
@@ -343,4 +372,11 @@ def read_evolution(path: Path) -> Evolution:
         raise _malformed(path, "parameters are not finite, or t0 is no spacecraft clock")
     if (abs(a[1]) > _FASTEST).any():
         raise _malformed(path, f"the sensitivity changes by more than {_FASTEST:g} of it a second")
-    return Evolution(t0, _frozen(a))
+    what = "a parameter of the evolution"
+    bounds.check(path, what, a, _EVOLUTION, ("parameter", "band"), _MEND, dark=True)
+    evolution = Evolution(t0, _frozen(a))
+    what = "a relative sensitivity after 20 years"
+    with np.errstate(over="ignore", invalid="ignore"):
+        later = np.nan_to_num(evolution.at(t0 + _LIFE), nan=np.inf, posinf=np.inf, neginf=-np.inf)
+    bounds.check(path, what, later, _EVOLUTION, ("band",), _MEND, dark=True)
+    return evolution

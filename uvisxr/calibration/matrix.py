@@ -22,6 +22,7 @@ from ..instrument.evil import public_evil
 from ..numerics import along_wl
 from ..pds3.label import Label
 from ..pds3.product import read_matrix
+from . import bounds
 from .formats import package_lab
 from .schedule import Schedule
 from .sensitivity import Options, Terms, interpolate_lab
@@ -32,6 +33,13 @@ _PRODUCT = re.compile(r".*\.(lbl|dat)|.*_CAL_\d+", re.IGNORECASE)
 _WINDOW = ("ul_line", "ul_band", "lr_line", "lr_band")
 
 _ENDING = re.compile(r"_CAL_\d+$", re.IGNORECASE)
+
+
+#: What factors times the integration time can be, (kR/angstrom)/(count/s), and the smallest above
+#: 0: in the archive's they are -1 s to 840, and 0.1.
+_FACTOR, _LEAST = (-1e6, 1e6), 1e-5
+
+_MEND = "download it again from the archive"
 
 
 def is_product(path: str | Path) -> bool:
@@ -70,6 +78,8 @@ def terms(
     CalibrationError
         The matrix is unreadable, or has another channel, slit, window or binning; or its label says
         another window than that of the product it was made for.
+        The matrix is unreadable, has values that no matrix has, or another channel, slit, window
+        or binning.
     ArgumentError
         Flat field or trend is switched off, which a matrix does not allow.
 
@@ -89,7 +99,11 @@ def terms(
         )
     label, values = read_matrix(path)
     _require_alike(label, ds, path)
-    factor = _elements(np.asarray(values, float), label, bins, path) * label.integration
+    factors = np.asarray(values, float) * label.integration
+    bounds.check(
+        path, "a factor", factors, _FACTOR, ("row", "column"), _MEND, least=_LEAST, dark=True
+    )
+    factor = _elements(factors, label, bins, path)
     _require_own(label, ds, path)
     _warn_of_others(label, ds)
     for key, doubt in label.doubts.items():
