@@ -29,7 +29,7 @@ from uvisxr.batch import cluster, flow, manifest, work
 from uvisxr.batch import run as batch
 from uvisxr.cli import main
 from uvisxr.errors import ArgumentError, ExportError, UvisError, UvisWarning
-from uvisxr.netcdf import handles
+from uvisxr.hdf5 import handles
 from uvisxr.simulate.textkernels import TEXTS
 from uvisxr.timescales import utc_to_et
 

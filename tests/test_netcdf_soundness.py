@@ -13,11 +13,12 @@ import pytest
 import xarray as xr
 from helpers.interpreter import python
 from helpers.products import write_product
-from xarray.backends.locks import HDF5_LOCK
 
 import uvisxr
 from uvisxr.errors import ArgumentError, ExportError
-from uvisxr.netcdf import guarded, soundness, writing
+from uvisxr.hdf5 import soundness
+from uvisxr.hdf5.handles import HDF5_LOCK
+from uvisxr.netcdf import guarded, writing
 
 
 @pytest.fixture
@@ -69,8 +70,7 @@ def test_a_file_is_closed_before_it_is_opened_again(path: Path, monkeypatch: pyt
     before: list[int] = []
 
     def tree(*arguments: Any) -> xr.DataTree:
-        links = [link for link in Path("/proc/self/fd").iterdir() if link.exists()]
-        before.append(sum(link.samefile(path) for link in links))
+        before.append(times_open(path))
         return opened(*arguments)
 
     opened = guarded.tree
@@ -79,6 +79,55 @@ def test_a_file_is_closed_before_it_is_opened_again(path: Path, monkeypatch: pyt
         with pytest.raises(ArgumentError, match="expected sizes by dimension"):
             uvisxr.open_reduced(path, chunks=chunks)
     assert before == [0] * 4
+
+
+def times_open(path: Path) -> int:
+    """How often this process has a file open."""
+    links = [link for link in Path("/proc/self/fd").iterdir() if link.exists()]
+    return sum(link.samefile(path) for link in links)
+
+
+def test_a_file_is_open_once_in_a_process(path: Path):
+    """Of two handles of one file the netCDF4 library ends the process when one is closed."""
+    link, other = path.with_name("link.nc"), path.with_name("other.nc")
+    link.symlink_to(path)
+    other.hardlink_to(path)
+    kept = [uvisxr.open_reduced(one) for one in (path, path, link, other)]
+    assert times_open(path) == 1
+    assert writing.is_netcdf_of_ours(path)
+    assert times_open(path) == 1
+    kept.pop().close()
+    # It opens again for the others.
+    assert all(ds.load().sizes["pic"] == 1 for ds in kept)
+    assert times_open(path) == 1
+    for ds in kept:
+        ds.close()
+    assert times_open(path) == 0
+
+
+def test_a_file_that_was_replaced_while_it_was_open(path: Path):
+    kept = uvisxr.open_reduced(path)
+    expected = kept.load().copy()
+    raw = path.read_bytes()
+    path.unlink()
+    path.write_bytes(raw)
+    assert uvisxr.open_reduced(path).load().identical(expected)
+    again = uvisxr.open_reduced(path)
+    again.close()
+    path.unlink()
+    path.write_bytes(raw)
+    with pytest.raises(ExportError, match=r"cannot read .*changed since it was opened"):
+        again.load()
+
+
+def test_nothing_is_kept_of_a_file_that_cannot_be_opened(path: Path):
+    """HDF5 would give parts of it for those of the next file, or end the process."""
+    raw = path.read_bytes()
+    at = raw.index(b"OHDR")
+    path.unlink()
+    path.write_bytes(raw[: at + 60] + bytes([raw[at + 60] ^ 0xFF]) + raw[at + 61 :])
+    refused(path, "damaged|HDF error")
+    assert times_open(path) == 0
 
 
 @pytest.mark.parametrize("look", ["uvisxr.open_reduced", "is_netcdf_of_ours"])

@@ -140,11 +140,23 @@ def test_files_that_are_no_tables(tmp_path):
     with netCDF4.Dataset(tmp_path / "large.nc", "w") as root:
         root.createDimension("band", 2**29)
         root.createVariable("band", "f8", ("band",), zlib=True, chunksizes=(1024,))
-    with pytest.raises(CalibrationError, match=r"large\.nc: .*it claims 4294967296 bytes"):
+    with pytest.raises(CalibrationError, match=r"large\.nc: .*variables claim 4294967296 bytes"):
         load(tmp_path / "large.nc")
     xr.Dataset({"a": ("x", [1.0])}).to_netcdf(tmp_path / "other.nc")
     with pytest.raises(CalibrationError, match=r"other\.nc.*there is no response, response_error"):
         load(tmp_path / "other.nc")
+
+
+def test_netcdf_whose_texts_are_damaged(table, tmp_path):
+    path = table.assign_coords(note=("band", ["a", "b"])).uvis.to_netcdf(tmp_path / "table.nc")
+    raw = bytearray(path.read_bytes())
+    at = raw.index(b"GCOL")
+    raw[at + 16 : at + 18] = raw[at + 24 : at + 26] = bytes(2)
+    raw[at + 24 : at + 32] = bytes(8)
+    path.unlink()
+    path.write_bytes(raw)
+    with pytest.raises(CalibrationError, match=r"table\.nc: .*where its texts are"):
+        load(path)
 
 
 def test_datasets_that_are_no_tables(table):

@@ -30,7 +30,7 @@ import xarray as xr
 from . import calls, checks, fetch
 from ._version import __version__
 from .errors import ExportError
-from .netcdf.handles import LOCK
+from .hdf5.handles import LOCK
 from .simulate import Simulation, Window, observation
 from .typing import UvisDataset, UvisDataTree
 

@@ -28,7 +28,7 @@ from .. import calls, checks, export, options
 from .._version import __version__
 from ..errors import ExportError, bounded, warn_user
 from ..files import HDF5, is_file
-from ..netcdf.soundness import CutOffError
+from ..hdf5.soundness import CutOffError
 from ..netcdf.writing import is_netcdf_of_ours
 from ..progress import bar
 from ..reader import sources

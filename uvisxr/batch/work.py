@@ -27,10 +27,10 @@ from .._version import __version__
 from ..dataset import inputs
 from ..errors import ExportError, LeftOutWarning, UvisError, bounded, warn_user
 from ..files import NO_ROOM, sha256, whole_file
+from ..hdf5.handles import opened
 from ..kernels.session import keep_for_good, keeping, noting
 from ..netcdf import writing
 from ..netcdf.compact import compacted
-from ..netcdf.handles import opened
 from ..numerics.poisson import missing
 from ..options import Options
 from . import limit

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import netCDF4
 import numpy as np
 import xarray as xr
 
 from ..dataset import conventions
 from ..errors import CalibrationError
 from ..files import NETCDF, read_whole
+from ..hdf5 import handles, soundness
 from ..instrument.channel import CHANNELS, N_BANDS, N_LINES
 from ..instrument.detector import Bins
 from .formats import package_data
@@ -191,11 +191,8 @@ def load(path: str | Path) -> xr.Dataset:
     try:
         raw = read_whole(path, _MOST)
         if raw.startswith(NETCDF):
-            with netCDF4.Dataset(path) as root:
-                claimed = sum(8 * variable.size for variable in root.variables.values())
-            if claimed > _MOST:
-                raise ValueError(f"it claims {claimed} bytes")
-            with xr.open_dataset(path, engine="netcdf4") as opened:
+            soundness.check(path, _MOST)
+            with handles.store(path) as store, xr.open_dataset(store) as opened:
                 table = opened.load()
         else:
             table = _parsed(raw.decode("utf-8"))

@@ -25,7 +25,7 @@ from .. import options
 
 # Some distributions give h5py and netCDF4 one HDF5 library, and blocks may come from files that
 # xarray reads meanwhile.
-from .handles import HDF5_LOCK
+from ..hdf5.handles import HDF5_LOCK
 
 if TYPE_CHECKING:
     import dask.array as da

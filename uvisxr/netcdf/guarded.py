@@ -13,7 +13,7 @@ from xarray.backends import BackendArray, NetCDF4BackendEntrypoint, StoreBackend
 from xarray.core import indexing
 
 from ..errors import ExportError
-from . import handles
+from ..hdf5 import handles
 
 #: Held while a file is opened, or part of it read. xarray looks at what a file holds without any
 #: lock, and where one block of a damaged file cannot be read, threads of dask go on with others.

@@ -12,7 +12,8 @@ from .. import checks
 from ..calibration.reduced import restored
 from ..calls import public
 from ..errors import ExportError, NoFileError, UvisError, shortened
-from . import guarded, soundness
+from ..hdf5 import soundness
+from . import guarded
 
 _CHUNKS = 'sizes by dimension, such as {"pic": 10}, or "auto"'
 _MEND = "give a file that ds.uvis.to_netcdf has written (uvisxr.open_product opens products)"

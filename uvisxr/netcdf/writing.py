@@ -12,8 +12,9 @@ import xarray as xr
 
 from ..dataset.lazy import check_scheduler
 from ..errors import ExportError
-from . import deflate, encodings, soundness
-from .handles import HDF5_LOCK, LOCK
+from ..hdf5 import soundness
+from ..hdf5.handles import HDF5_LOCK, LOCK
+from . import deflate, encodings
 
 #: The dimension by which a NetCDF file is known. No variable has it, so that it does not go with
 #: what is read from the file into files that others write, as attributes would.

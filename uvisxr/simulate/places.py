@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import ExportError
-from ..netcdf.handles import opened
+from ..hdf5.handles import opened
 
 #: In the name or the first lines of every file that a simulation writes, but for data and NetCDF.
 _MARK = re.compile(rb"simulat", re.IGNORECASE)

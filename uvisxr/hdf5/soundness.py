@@ -34,15 +34,21 @@ class CutOffError(ValueError):
     """A file that is shorter than it says."""
 
 
-def check(path: Path) -> None:
-    """Check a file's length and claims; errors as of `sound`."""
-    with sound(path):
+def check(path: Path, most: int | None = None) -> None:
+    """Check a file's length and claims; parameters and errors as of `sound`."""
+    with sound(path, most):
         pass
 
 
 @contextmanager
-def sound(path: Path) -> Iterator[netCDF4.Dataset]:
+def sound(path: Path, most: int | None = None) -> Iterator[netCDF4.Dataset]:
     """A NetCDF file for reading, whose length and claims are checked.
+
+    Parameters
+    ----------
+    path : path
+    most : int, optional
+        Most bytes of its variables. Default: what so long a file can hold.
 
     Raises
     ------
@@ -69,6 +75,8 @@ def sound(path: Path) -> Iterator[netCDF4.Dataset]:
             total = sum(_claim(variable, size) for variable in variables(root))
             if total > _held(size):
                 raise ValueError(f"its variables claim {total} bytes, more than {size} can hold")
+            if most is not None and total > most:
+                raise ValueError(f"its variables claim {total} bytes, more than {most}")
             read_texts(root)
             yield root
     except (OSError, ValueError):
