@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -225,7 +226,67 @@ def test_a_tree_that_is_below_itself(path: Path):
     raw[top + 48 : top + 56] = top.to_bytes(8, "little")
     path.unlink()
     path.write_bytes(raw)
-    refused(path, "where its texts are")
+    refused(path, "where its chunks are")
+
+
+@pytest.mark.parametrize(
+    ("at", "what"),
+    [
+        (6, "number of entries"),
+        (24, "size"),
+        (28, "filters"),
+        (32, "place in the variable"),
+        (56, "first byte"),
+        (64, "place in the file"),
+        (72 + 8, "end"),
+    ],
+)
+def test_a_chunk_that_the_tree_does_not_lead_to(path: Path, at: int, what: str):
+    """HDF5 would give fill values for counts."""
+    raw = bytearray(path.read_bytes())
+    # The key of the counts, of three dimensions and the element's bytes, of one chunk.
+    chunked = struct.pack("<4Q", 0, 0, 0, 0)
+    trees = [k for k in range(len(raw)) if raw[k : k + 8] == b"TREE\1\0\1\0"]
+    tree = next(
+        k for k in trees if raw[k + 32 : k + 64] == chunked and raw[k + 80 : k + 104] != bytes(24)
+    )
+    if what == "end":
+        raw[tree + 80 : tree + 112] = bytes(32)
+    elif what == "number of entries":
+        raw[tree + 6] = 0
+    elif what == "filters":
+        raw[tree + at] = 3
+    elif what == "size":
+        raw[tree + at : tree + at + 4] = b"\xff" * 4
+    else:
+        raw[tree + at] ^= 0x41
+    path.unlink()
+    path.write_bytes(raw)
+    with pytest.raises(ExportError, match=rf"cannot read .*{path.name}: (it is damaged|NetCDF)"):
+        uvisxr.open_reduced(path).load()
+
+
+def test_two_variables_of_one_chunk(path: Path):
+    raw = bytearray(path.read_bytes())
+    trees = [k for k in range(len(raw)) if raw[k : k + 8] == b"TREE\1\0\1\0"]
+    # Of one dimension: the chunk's address comes after a key of two numbers.
+    first, second = [k + 48 for k in trees if raw[k + 32 : k + 48] == bytes(16)][:2]
+    raw[first : first + 8] = raw[second : second + 8]
+    path.unlink()
+    path.write_bytes(raw)
+    refused(path, "where its chunks are")
+
+
+def test_a_variable_that_was_never_written(path: Path):
+    """Nor all of its chunks: a file of another program may be so, and is sound."""
+    with netCDF4.Dataset(path, "w") as root:
+        root.createDimension("pic", None)
+        root.createVariable("none", "f8", ("pic",), chunksizes=(4,))
+        some = root.createVariable("some", "f8", ("pic",), zlib=True, chunksizes=(4,))
+        some[[0, 1, 400]] = 1.0
+    found = uvisxr.open_reduced(path).load()
+    assert int((found["some"] == 1).sum()) == 3
+    assert found["none"].size == 401
 
 
 @pytest.mark.parametrize("size", [1, None])

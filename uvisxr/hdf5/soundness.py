@@ -7,6 +7,7 @@ dimensions, chunks and types claim is held against that length: no more than zli
 from __future__ import annotations
 
 import math
+import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,8 +17,11 @@ import netCDF4
 import numpy as np
 
 from ..files import HDF5, read_beginning
-from . import texts
+from . import chunks, headers, texts
 from .handles import opened, read_texts, variables
+
+#: What is in all files that uvisxr wrote: the name of a dimension.
+MARK = b"written_by_uvisxr"
 
 #: How often smaller zlib can make anything at most.
 _PACKED = 1032
@@ -69,7 +73,7 @@ def sound(path: Path, most: int | None = None) -> Iterator[netCDF4.Dataset]:
     if claimed != size:
         kind = CutOffError if size < claimed else ValueError
         raise kind(f"it has {size} bytes in place of {claimed}: it was cut off or changed")
-    texts.check(path, size)
+    _check_structure(path, size)
     try:
         with opened(path) as root:
             total = sum(_claim(variable, size) for variable in variables(root))
@@ -83,6 +87,21 @@ def sound(path: Path, most: int | None = None) -> Iterator[netCDF4.Dataset]:
         raise
     except Exception as error:  # whatever the library stumbles over in a damaged file
         raise ValueError(f"it is damaged ({error})") from error
+
+
+def _check_structure(path: Path, size: int) -> None:
+    """Check what HDF5 itself does not: of other structures it has checksums."""
+    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as raw:
+        held = texts.collections(raw, size)
+        whole = raw.find(MARK, 0, headers.WITHIN) >= 0
+        spans: list[tuple[int, int]] = []
+        for messages in headers.headers(raw):
+            try:
+                texts.check(raw, messages, held, size)
+                spans += chunks.spans(raw, messages, size, whole)
+            except headers.NO_HEADER:
+                pass
+        chunks.check_apart(spans)
 
 
 def _held(size: int) -> int:

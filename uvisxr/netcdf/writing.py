@@ -18,7 +18,7 @@ from . import deflate, encodings
 
 #: The dimension by which a NetCDF file is known. No variable has it, so that it does not go with
 #: what is read from the file into files that others write, as attributes would.
-_MARK = "written_by_uvisxr"
+_MARK = soundness.MARK.decode()
 
 #: Bytes of each variable's chunks that the netCDF4 library keeps in memory while it writes: some of
 #: `encodings`, in which blocks end. By default it keeps 64 MiB of each.
