@@ -38,6 +38,14 @@ _NAMES: dict[tuple[int, int], str] = {}
 _COUNTS: dict[Any, int] = {}
 
 
+#: How often a file is opened that others replace at the time.
+_TIMES = 5
+
+
+class _ChangedError(OSError):
+    """A file is not what it was."""
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[netCDF4.Dataset]:
     """A NetCDF file for reading, of which `read_texts` is called before it is closed.
@@ -51,7 +59,7 @@ def opened(path: Path) -> Iterator[netCDF4.Dataset]:
         would take old parts with new ones.
     """
     with LOCK, HDF5_LOCK:
-        shared = _shared(path)
+        shared = _entered(path, needs_lock=False)
         try:
             root = shared.acquire(needs_lock=False)
             try:
@@ -67,7 +75,22 @@ def opened(path: Path) -> Iterator[netCDF4.Dataset]:
 def store(path: Path) -> NetCDF4DataStore:
     """A file as xarray reads it, shared by all who have it open; errors as of `opened`."""
     with LOCK:
-        return NetCDF4DataStore(_shared(path), lock=NETCDF4_PYTHON_LOCK)
+        return NetCDF4DataStore(_entered(path, needs_lock=True), lock=NETCDF4_PYTHON_LOCK)
+
+
+def _entered(path: Path, needs_lock: bool) -> CachingFileManager[Any]:
+    """What has a file open; see `_shared`."""
+    for left in reversed(range(_TIMES)):
+        shared = _shared(path)
+        try:
+            shared.acquire(needs_lock)
+        except _ChangedError:
+            # Another writer has put a file in its place just now.
+            if not left:
+                raise
+        else:
+            break
+    return shared
 
 
 def _shared(path: Path) -> CachingFileManager[Any]:
@@ -97,7 +120,7 @@ def _dataset(name: str, was: Hashable) -> Any:
     """Open a file, if it is what it was."""
     there = os.stat(name)  # noqa: PTH116 - of the name as it is
     if ((there.st_dev, there.st_ino), (there.st_mtime_ns, there.st_size)) != was:
-        raise OSError("it was changed since it was opened first")
+        raise _ChangedError("it was changed since it was opened first")
     with leaks.closed(Path(name)):
         return netCDF4.Dataset(name)
 
