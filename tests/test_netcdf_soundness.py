@@ -17,7 +17,7 @@ from helpers.products import write_product
 
 import uvisxr
 from uvisxr.errors import ArgumentError, ExportError
-from uvisxr.hdf5 import soundness
+from uvisxr.hdf5 import soundness, texts
 from uvisxr.hdf5.handles import HDF5_LOCK
 from uvisxr.netcdf import guarded, writing
 
@@ -305,6 +305,20 @@ def test_a_text_that_is_longer_than_all_of_the_file(path: Path, size: int | None
         path.unlink()
         path.write_bytes(bad)
         refused(path, "where its texts are")
+
+
+def test_an_attribute_that_refers_to_more_than_there_is():
+    """HDF5 would take minutes, and as much memory as the attribute claims."""
+    value = struct.pack("<IQI", 1, 0x1C7D, 7)
+    kind = bytes([0x19, 0, 0, 0, 16, 0, 0, 0, 0x17, 0, 0, 0, 8, 0, 0, 0])
+    space = bytes([2, 1, 1, 1, *(2).to_bytes(8, "little"), *bytes(8)])
+    name = b"DIMENSION_LIST\0"
+    head = struct.pack("<BBHHHB", 3, 0, len(name), len(kind), len(space), 0)
+    held = {0x1C7D: {7: 8}}
+    texts.check_attribute(head + name + kind + space + value, held, 2**20)
+    for wrong in (struct.pack("<IQI", 2, 0x1C7D, 7), struct.pack("<IQI", 1, 0x1C7D, 8)):
+        with pytest.raises(ValueError, match="where its texts are"):
+            texts.check_attribute(head + name + kind + space + wrong, held, 2**20)
 
 
 def test_damage_met_when_values_are_read_names_the_file(path: Path):

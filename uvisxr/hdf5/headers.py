@@ -7,6 +7,7 @@ no checksum, as other structures have in files of the netCDF library.
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import struct
 from collections.abc import Iterator
@@ -15,12 +16,15 @@ from typing import NamedTuple
 #: How far into a file headers are looked for.
 WITHIN = 2**26
 
+#: Version of attributes, and where in one its name begins.
+_OF_ATTRIBUTES, _NAMED = 3, 9
+
 #: An address of nothing.
 NOWHERE = 2**64 - 1
 
 #: Kinds of messages in a header.
 SHAPE, TYPE, LAYOUT, FILTERS = 1, 3, 8, 11
-_MORE = 16
+_ATTRIBUTE, _MORE = 12, 16
 
 #: Beginning of the header of a variable, and most blocks of one.
 _HEADER = b"OHDR\2"
@@ -50,24 +54,21 @@ class Chunk(NamedTuple):
     size: int
 
 
-def headers(raw: mmap.mmap) -> Iterator[dict[int, bytes]]:
-    """The last message of each kind in each header."""
+def headers(raw: mmap.mmap) -> Iterator[tuple[dict[int, bytes], list[bytes]]]:
+    """The last message of each kind in each header, and all that are attributes."""
     begin = raw.find(_HEADER, 0, WITHIN)
     while begin >= 0:
-        try:
-            messages = _messages(raw, begin)
-        except NO_HEADER:
-            messages = {}
-        yield messages
+        with contextlib.suppress(*NO_HEADER):
+            yield _messages(raw, begin)
         begin = raw.find(_HEADER, begin + 1, WITHIN)
 
 
-def _messages(raw: mmap.mmap, begin: int) -> dict[int, bytes]:
+def _messages(raw: mmap.mmap, begin: int) -> tuple[dict[int, bytes], list[bytes]]:
     flags = raw[begin + 5]
     at = begin + 6 + (16 if flags & 0x20 else 0) + (4 if flags & 0x10 else 0)
     width = 1 << (flags & 3)
     count = int.from_bytes(raw[at : at + width], "little")
-    blocks, found = [(at + width, count)], dict[int, bytes]()
+    blocks, found, attributes = [(at + width, count)], dict[int, bytes](), list[bytes]()
     head = 6 if flags & 4 else 4
     for at, count in blocks:
         end = at + count
@@ -75,11 +76,23 @@ def _messages(raw: mmap.mmap, begin: int) -> dict[int, bytes]:
             kind, length = struct.unpack_from("<BH", raw, at)
             found[kind] = raw[at + head : at + head + length]
             at += head + length
+            if kind == _ATTRIBUTE:
+                attributes.append(found[kind])
             if kind == _MORE:
                 place, length = struct.unpack("<QQ", found[kind])
                 # Without the signature and the checksum.
                 blocks.append((place + 4, length - 8))
-    return found
+    return found, attributes
+
+
+def attribute(message: bytes) -> tuple[bytes, bytes]:
+    """The type of an attribute, and its value; nothing of one of another version than netCDF's."""
+    version, _, *sizes = struct.unpack_from("<BBHHH", message)
+    if version != _OF_ATTRIBUTES:
+        return b"", b""
+    name, kind, space = sizes
+    begin = _NAMED + name
+    return message[begin : begin + kind], message[begin + kind + space :]
 
 
 def shape(message: bytes) -> tuple[int, ...]:

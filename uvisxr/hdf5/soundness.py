@@ -95,9 +95,11 @@ def _check_structure(path: Path, size: int) -> None:
         held = texts.collections(raw, size)
         whole = raw.find(MARK, 0, headers.WITHIN) >= 0
         spans: list[tuple[int, int]] = []
-        for messages in headers.headers(raw):
+        for messages, attributes in headers.headers(raw):
             try:
                 texts.check(raw, messages, held, size)
+                for attribute in attributes:
+                    texts.check_attribute(attribute, held, size)
                 spans += chunks.spans(raw, messages, size, whole)
             except headers.NO_HEADER:
                 pass

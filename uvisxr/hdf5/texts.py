@@ -13,7 +13,7 @@ import mmap
 import struct
 from collections.abc import Iterator
 
-from .headers import FILTERS, LAYOUT, NOWHERE, TYPE, WITHIN, chunking, chunks, damaged
+from .headers import FILTERS, LAYOUT, NOWHERE, TYPE, WITHIN, attribute, chunking, chunks, damaged
 
 #: Beginning of a collection, of which HDF5 does not look at the next three bytes; its head's and
 #: its texts' heads' bytes.
@@ -46,10 +46,24 @@ def check(raw: mmap.mmap, messages: dict[int, bytes], held: Collections, size: i
     for at, count in _blocks(raw, messages):
         if at + count > size:
             raise damaged("texts")
-        for length, place, number in struct.iter_unpack("<IQI", raw[at : at + count]):
-            beyond = place in (0, NOWHERE) or WITHIN <= place < size
-            if not beyond and length > held.get(place, {}).get(number, -1):
-                raise damaged("texts")
+        _check_references(raw[at : at + count], 1, held, size)
+
+
+def check_attribute(message: bytes, held: Collections, size: int) -> None:
+    """Check that an attribute's references lead to what they say; parameters as of `check`."""
+    kind, value = attribute(message)
+    if kind[:1] and kind[0] & 15 == _ANY_LENGTH:
+        # The type of what is referred to comes behind the first eight bytes.
+        (each,) = struct.unpack_from("<I", kind, 12)
+        _check_references(value, each, held, size)
+
+
+def _check_references(value: bytes, each: int, held: Collections, size: int) -> None:
+    whole = len(value) - len(value) % _REFERENCE
+    for length, place, number in struct.iter_unpack("<IQI", value[:whole]):
+        beyond = place in (0, NOWHERE) or WITHIN <= place < size
+        if not beyond and length * each > held.get(place, {}).get(number, -1):
+            raise damaged("texts")
 
 
 def collections(raw: mmap.mmap, size: int) -> Collections:
