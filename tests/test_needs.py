@@ -437,6 +437,20 @@ def test_other_datasets_are_nobodys():
         needs.check(xr.Dataset(), step)
 
 
+def test_wavelengths_in_nanometres(before):
+    ds = before["rate"] if "rate" in before else next(iter(before.values()))
+    nm = ds.wl / 10
+    for units in ("nm", "nanometers", None):
+        wrong = ds.drop_vars("wl_bounds", errors="ignore").assign_coords(
+            wl=nm.drop_attrs() if units is None else nm.assign_attrs(units=units)
+        )
+        with pytest.raises(ArgumentError, match="wavelengths are in angstrom: of nm make them"):
+            wrong.uvis.plot.spectrum([(1, 1)])
+    # Written in other ways, the unit is right.
+    for units in ("Angstrom", "angstroms", "\u00c5"):
+        ds.assign_coords(wl=ds.wl.assign_attrs(units=units)).uvis.rate()
+
+
 @pytest.mark.parametrize("value", [10**5000, {}, np.arange(3)], ids=type)
 def test_attributes_of_odd_types(before, value):
     """Each step either takes no notice or says which it is; pictures look at all."""

@@ -56,6 +56,12 @@ _FLIGHT = tuple(utc_to_et(np.array(FLIGHT)).tolist())
 #: Angstrom, beyond all of the detector's, in any unit near it.
 _LONGEST = 1e5
 
+#: Wavelengths of UVIS in nm; no element has so many angstrom.
+_IN_NM = (50.0, 200.0)
+
+#: How the unit of wavelengths is written, in lower case.
+_ANGSTROM = frozenset(("angstrom", "a", "\u00e5", "\u212b", "\u00e5ngstr\u00f6m"))
+
 #: Seconds, beyond all exposures and sums of them.
 _LONG = 1e9
 
@@ -512,6 +518,26 @@ def _check_slit(step: str, value: object) -> None:
         ) from error
 
 
+def _check_unit(wl: xr.Variable, step: str) -> None:
+    """Refuse wavelengths in another unit than angstrom, by its name or as they are UVIS's in nm."""
+    unit = wl.attrs.get("units")
+    if unit is None:
+        values = wl.values
+        shortest, longest = _IN_NM
+        if not values.size or not ((values >= shortest) & (values <= longest)).all():
+            return
+        said = f"is {values.min():g} to {values.max():g}, as if in nm"
+    elif not isinstance(unit, str) or unit.lower().rstrip("s") in _ANGSTROM:
+        return
+    else:
+        said = f"is in {checks.shown(unit)}"
+    raise ArgumentError(
+        f"{step}: wl {said}, and wavelengths are in angstrom: of nm make them with "
+        "ds.assign_coords(wl=10 * ds.wl, wl_bounds=10 * ds.wl_bounds), and set "
+        'ds.wl.attrs["units"] = "angstrom"'
+    )
+
+
 def _check_order(wl: xr.Variable, bounds: xr.Variable | None, step: str) -> None:
     """Refuse wavelengths that are none, are out of order or are not in the middle of bounds."""
     if wl.dtype.kind not in "iuf":
@@ -519,6 +545,7 @@ def _check_order(wl: xr.Variable, bounds: xr.Variable | None, step: str) -> None
             f"{step}: wl is of the type {wl.dtype}, but wavelengths are numbers, angstrom: keep it "
             "as uvisxr.open_product gives it"
         )
+    _check_unit(wl, step)
     if wl.ndim > 1:
         return
     values = np.atleast_1d(wl.values).astype(float)
