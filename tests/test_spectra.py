@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import get_args
 
 import numpy as np
@@ -377,6 +378,18 @@ def test_what_was_done_already_is_told(cal):
         light.uvis.bin(pixels=[(0, 20)]).uvis.bin(pixels=[(0, 20)])
     with pytest.raises(ArgumentError, match=r"weights=.*no more than reach over 100 wavelengths"):
         cal.uvis.smooth(np.ones(201))
+
+
+def test_far_too_many_weights_are_not_looked_at(cal):
+    class Many(Sequence):
+        def __len__(self):
+            return 10**7
+
+        def __getitem__(self, key):
+            raise AssertionError("looked at")
+
+    with pytest.raises(ArgumentError, match=r"weights=.*instead of 10000000"):
+        cal.uvis.smooth(Many())
 
 
 def test_joined_observations_are_integrated_by_their_half_widths(cal):

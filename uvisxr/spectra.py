@@ -12,7 +12,7 @@ binning, and know by its name how an error goes through them:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, overload
@@ -37,7 +37,7 @@ from .calibration.stored import (
 from .dataset import conventions, history
 from .dataset.conventions import SMOOTHED, SUMMED
 from .dataset.lazy import unsplit
-from .errors import MissingStepError, UvisError
+from .errors import ArgumentError, MissingStepError, UvisError
 from .instrument.detector import Bins
 from .numerics import along_wl, weighted_sums
 from .numerics.along_wl import Interpolation
@@ -256,7 +256,8 @@ def smooth(
     Raises
     ------
     ArgumentError
-        There is an even number of weights, or they are not finite or sum to nothing.
+        There is an even number of weights, more than reach over all wavelengths, or they are not
+        finite or sum to nothing.
     MissingStepError
         No radiance.
     UvisError
@@ -271,16 +272,13 @@ def smooth(
     array([0., 1., 2., 1., 0.])
     """
     checks.choice("force", force, bool)
+    source, names = radiances(ds)
+    _check_count(weights, source.sizes["wl"])
     given = np.array(checks.numbers("weights", weights, "an odd number of weights", least=0))
     if given.size % 2 == 0:
         raise checks.refused("weights", weights, "an odd number of weights")
     if given[given.size // 2] == 0:
         raise checks.refused("weights", weights, "a weight above 0 in the middle")
-    source, names = radiances(ds)
-    if given.size > 2 * source.sizes["wl"] - 1:
-        raise checks.refused(
-            "weights", weights, f"no more than reach over {source.sizes['wl']} wavelengths"
-        )
     before = smoothing_weights(source)
     if before.size > 1 and not force:
         raise UvisError(
@@ -305,6 +303,16 @@ def smooth(
     if isinstance(ds, xr.DataArray):
         return _as_array(out, ds)
     return _from_counts(out) if before.size == 1 and is_stored(ds) else out
+
+
+def _check_count(weights: object, n_wl: int) -> None:
+    """Refuse more weights than count, before they are looked at: they may be very many."""
+    count = len(weights) if isinstance(weights, Sized) else 0
+    if count > 2 * n_wl - 1:
+        raise ArgumentError(
+            f"weights=[...]: expected no more than reach over {n_wl} wavelengths, {2 * n_wl - 1}, "
+            f"instead of {count}"
+        )
 
 
 def _joined(ds: xr.Dataset) -> np.ndarray:
