@@ -236,3 +236,18 @@ def test_a_cache_below_a_folder_is_no_source(tmp_path: Path):
         assert list((tmp_path / "cache").rglob("*.DAT"))
         assert uvisxr.open_observation(tmp_path).load().equals(first)
     assert uvisxr.open_observation(f"{tmp_path}/**/FUV*").sizes == first.sizes
+
+
+@pytest.mark.parametrize("kind", ["gz", "bz2"])
+def test_what_is_not_packed_so_is_told(label: Path, kind: str):
+    pack(label, kind).write_bytes(b"<html>not found</html>")
+    with pytest.raises(ProductError, match=rf"(?i)\.{kind}: Not a .*file \(b'<h.*is damaged"):
+        uvisxr.open_product(label).counts.load()
+
+
+def test_a_name_that_is_twice_in_an_archive(label: Path):
+    target = pack(label, "zip")
+    with zipfile.ZipFile(target, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr(f"COUVIS_0012/{NAME}.DAT", b"")
+    with pytest.raises(ProductError, match=rf"2 data files of the name COUVIS_0012/{NAME}\.DAT"):
+        uvisxr.open_product(label)

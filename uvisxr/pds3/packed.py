@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from ..errors import ExportError, ProductError, warn_user
-from ..files import whole_file
+from ..files import read_beginning, whole_file
 from . import pairs
 
 _LOG = logging.getLogger(__name__)
@@ -33,6 +33,9 @@ _BLOCK = 1 << 20
 #: Length of a member's header in a zip archive, without name and extra field, whose lengths are in
 #: its last four bytes (PKWARE's APPNOTE, 4.3.7).
 _ZIP_HEADER = 30
+
+#: How files of bzip2 begin.
+_BZIP2 = b"BZh"
 
 #: What unpacking a damaged file raises, by format and kind of damage.
 _DAMAGE = (
@@ -211,6 +214,9 @@ def _opened(path: Path, named: Path) -> Iterator[IO[bytes]]:
         with gzip.open(path) as unpacked:
             yield cast(IO[bytes], unpacked)
     else:
+        head, _ = read_beginning(path, len(_BZIP2))
+        if head != _BZIP2:
+            raise _damaged(path, f"Not a bzip2 file ({head!r})")
         with bz2.open(path) as unpacked:
             yield cast(IO[bytes], unpacked)
 
@@ -227,6 +233,11 @@ def _unzipped(path: Path, named: Path) -> Iterator[tuple[zipfile.ZipFile, zipfil
         data = [x for x in archive.infolist() if x.filename.upper().endswith(".DAT")]
         own = f"{pairs.split(named)[0]}.DAT".upper()
         same = [x for x in data if Path(x.filename).name.upper() == own]
+        if len(same) > 1:
+            raise ProductError(
+                f"{path} holds {len(same)} data files of the name {same[0].filename}: pack the "
+                "product's data file once"
+            )
         if len(same or data) != 1:
             raise ProductError(
                 f"{path} holds {len(data)} data files, none of them {own}: pack each product's "
