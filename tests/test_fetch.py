@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from pathlib import Path
 
 import numpy as np
@@ -391,6 +392,15 @@ def test_a_server_that_sends_on_to_no_address(tmp_path: Path, place: bytes):
     with serve({}, {"f": [Raw(head)] * 2}) as server, pytest.raises(errors.FetchError) as caught:
         fetch.download(f"{server.url}f", tmp_path / "f", tries=2, **FAST)
     assert f"{server.url}f" in str(caught.value)
+
+
+def test_a_password_of_where_a_server_sends_on_to_is_not_told(tmp_path: Path):
+    place = b"http://me:secret@[::1/"
+    head = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + place + b"\r\n\r\n"
+    with serve({}, {"f": [Raw(head)] * 2}) as server, pytest.raises(errors.FetchError) as caught:
+        fetch.download(f"{server.url}f", tmp_path / "f", tries=2, **FAST)
+    assert "sends on to is none" in str(caught.value)
+    assert "secret" not in "".join(traceback.format_exception(caught.value))
 
 
 PAGE = b"\n<!DOCTYPE html><html>Please log in</html>"

@@ -108,8 +108,8 @@ def receive(url: str, path: Path, how: Patience) -> None:
                 if isinstance(error, ValueError) and not nonsense:
                     raise FetchError(
                         f"{url} is not a URL to download from, or what its server sends on to is "
-                        f"none: {error}"
-                    ) from error
+                        f"none: {_without_user(str(error))}"
+                    ) from None
                 # A server that gives a byte a request would keep us for ever.
                 gained = transfer.done - farthest
                 seconds = time.monotonic() - began + how.wait
@@ -120,7 +120,7 @@ def receive(url: str, path: Path, how: Patience) -> None:
                     raise FetchError(
                         f"{url}: {why}, {failed} times in a row; try again later, or {how.mend}"
                     ) from error
-                _LOG.info("%s: %s; trying again", url, bounded(str(error)))
+                _LOG.info("%s: %s; trying again", url, bounded(_without_user(str(error))))
             pause = how.wait * 2 ** (failed - 1)
             if time.monotonic() + pause - start > how.longest:
                 raise _too_long(url, how, transfer.done)
@@ -407,6 +407,11 @@ def _too_long(url: str, how: Patience, done: int) -> FetchError:
         f"{url}: only {done} bytes came in {how.longest:g} s; try again later, {how.mend}, or set "
         "UVISXR_FETCH_LONGEST to more seconds"
     )
+
+
+def _without_user(text: str) -> str:
+    """A text without the names and passwords of its URLs: those that a server sends on to."""
+    return re.sub(r"//[^\s'\"]*@", "//...@", text)
 
 
 def _reason(error: requests.RequestException | _Again, done: int) -> str:
