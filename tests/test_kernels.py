@@ -615,8 +615,10 @@ def test_a_folder_that_cannot_be_read_is_told(folder: Path, monkeypatch: pytest.
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    with pytest.warns(errors.UvisWarning, match=r"left out the folder .*/ck: Permission denied"):
+    said = r"left out the folder .*/ck: Permission denied"
+    with pytest.warns(errors.UvisWarning, match=said) as caught:
         assert len(choose.tree([folder])) == 7
+    assert caught[0].filename == __file__
 
 
 def test_what_cannot_be_asked_is_passed_over(folder: Path, monkeypatch: pytest.MonkeyPatch):

@@ -150,9 +150,10 @@ class LeftOutWarning(UvisWarning):
 _PACKAGE = f"{Path(__file__).parent}{os.sep}"
 
 #: Libraries that may come between a user's line and our warning: xarray opens products through our
-#: engine, dask computes our blocks in threads, and the standard library enters our `with` blocks.
+#: engine, dask computes our blocks in threads, and the standard library enters our `with` blocks
+#: and walks through folders.
 _BETWEEN = frozenset(
-    {"xarray", "dask", "distributed", "contextlib", "functools", "concurrent", "threading"}
+    {"xarray", "dask", "distributed", "contextlib", "functools", "concurrent", "threading", "os"}
 )
 
 
