@@ -134,6 +134,14 @@ def test_infinities_are_yaml_and_come_back(tmp_path: Path):
     assert pipeline.load([("scale", listed)]).text == loaded.text
 
 
+@pytest.mark.parametrize("value", [".inf", "-.inf"])
+def test_infinity_by_itself_never_starts(tmp_path: Path, value: str):
+    path = tmp_path / "steps.yaml"
+    path.write_text(f"- background: {{level: {value}}}\n")
+    with pytest.raises(PipelineError, match=r"step 1: background: level=.*: expected a finite"):
+        pipeline.load(path)
+
+
 def test_choices_that_do_not_exist_never_start():
     for step, arguments, message in (
         ("calibrate", {"recipe": "upyp2"}, "recipe='upyp2': expected 'upyp' or 'pds'; .*'upyp'"),

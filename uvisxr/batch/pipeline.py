@@ -391,6 +391,9 @@ def _arguments(
                 f"{place}: {name}: {key}={checks.shown(value)}: expected "
                 f"{expected(value, hints[key])}"
             )
+        if isinstance(value, float) and not math.isfinite(value):
+            # No step takes infinity by itself, only as the end of a range.
+            raise PipelineError(f"{place}: {name}: {key}={value}: expected a finite number")
     return plain
 
 
