@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from helpers.products import write_product
 
 COMMANDS = {"script": ["uvisxr"], "module": ["-m", "uvisxr"]}
 
@@ -37,12 +38,14 @@ sys.meta_path.insert(0, Finder())
 """
 
 
-def run(tmp_path: Path, how: str, where: str, ignored: bool = False) -> subprocess.CompletedProcess:
+def run(
+    tmp_path: Path, how: str, where: str, ignored: bool = False, words: tuple[str, ...] = ()
+) -> subprocess.CompletedProcess:
     (tmp_path / "sitecustomize.py").write_text(SITE.format(where=where))
     (tmp_path / "uvisxr").write_text("import sys\nfrom uvisxr.cli import main\nsys.exit(main())\n")
     paths = [str(tmp_path), str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
     return subprocess.run(
-        [sys.executable, *COMMANDS[how], "info", str(tmp_path)],
+        [sys.executable, *COMMANDS[how], *(words or ("info", str(tmp_path)))],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))},
         capture_output=True,
@@ -58,6 +61,17 @@ def run(tmp_path: Path, how: str, where: str, ignored: bool = False) -> subproce
 @pytest.mark.parametrize("how", COMMANDS)
 def test_one_line_and_130(tmp_path: Path, how: str, where: str):
     ended = run(tmp_path, how, where)
+    assert (ended.returncode, ended.stdout) == (130, "")
+    assert ended.stderr == "uvisxr: interrupted\n"
+
+
+@pytest.mark.parametrize("where", ["distributed", "distributed.client", "dask.config", "tornado"])
+def test_a_batch_that_imports_dask(tmp_path: Path, where: str):
+    """Libraries are imported when the manifest is open already; the next batch goes on."""
+    write_product(tmp_path / "data", "FUV2005_230_15_15")
+    (tmp_path / "p.yaml").write_text("- rate\n")
+    words = ("batch", "data", "-p", "p.yaml", "-o", "out", "--workers", "1")
+    ended = run(tmp_path, "module", where, words=words)
     assert (ended.returncode, ended.stdout) == (130, "")
     assert ended.stderr == "uvisxr: interrupted\n"
 
