@@ -409,6 +409,8 @@ def test_large_products_are_processed_in_blocks_and_only_when_written(
     [
         ({"pipeline": ["calibrat"]}, PipelineError, "no step 'calibrat'"),
         ({"workers": 0}, ArgumentError, "workers=0"),
+        ({"workers": 10**6}, ArgumentError, "workers=1000000: .* 4 for each core .* 1 to"),
+        ({"out_dir": ""}, ArgumentError, "out_dir=''"),
         ({"retries": -1}, ArgumentError, "retries=-1"),
         (
             {"workers": 2, "client": "tcp://127.0.0.1:1"},

@@ -337,6 +337,13 @@ def test_a_scheduler_of_dask_that_there_is_not(tmp_path, monkeypatch):
     assert len(result.stderr.splitlines()) == 1 and not out.exists()
 
 
+def test_an_empty_path_is_named(tmp_path):
+    (tmp_path / "p.yaml").write_text("- rate\n")
+    result = run("batch", "a", "-p", tmp_path / "p.yaml", "--out", "")
+    assert result.exit_code == 2
+    assert "--out='': expected a path, and this is empty" in result.stderr
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -25,7 +25,7 @@ REMEMBERED = 500
 
 #: Seconds between two looks at the workers while no product is finished, the time that the
 #: scheduler has for an answer, and that for which a worker may be paused and do nothing.
-_LOOK, _ANSWER, _PATIENCE = 1.0, 8.0, 10.0
+_LOOK, _ANSWER, _PATIENCE = 1.0, 5.0, 10.0
 
 _AGAIN = "run the same command again: finished products are not repeated"
 
@@ -65,10 +65,7 @@ def stream(
             future.add_done_callback(lambda future: finished.put(future.key))
 
     def room() -> int:
-        try:
-            threads: int = max(1, sum(client.nthreads().values()))
-        except OSError as error:
-            raise _lost(client) from error
+        threads: int = max(1, sum(worker["nthreads"] for worker in _workers(client).values()))
         return max(0, threads * AHEAD - len(running))
 
     def next_key() -> tuple[str, int]:
@@ -139,13 +136,7 @@ class _Watch:
     def look(self) -> None:
         """Restart workers that have been paused for long; raise if there is nothing to hope for."""
         client = self.client
-        if client.status != "running" or client.scheduler is None:
-            raise _lost(client)
-        try:
-            told = client.sync(client.scheduler.identity, n_workers=-1, callback_timeout=_ANSWER)
-        except (OSError, TimeoutError) as error:
-            raise _lost(client) from error
-        workers, now = told["workers"], time.monotonic()
+        workers, now = _workers(client), time.monotonic()
         still = {address for address, worker in workers.items() if _stands_still(worker)}
         self.since = {address: self.since.get(address, now) for address in still}
         long = sorted(key for key, first in self.since.items() if now - first > _PATIENCE)
@@ -162,6 +153,18 @@ class _Watch:
                 f"the {limit / 1e6:.0f} MB of each, with nothing to do: give fewer workers or more "
                 f"memory, and {_AGAIN}"
             )
+
+
+def _workers(client: Client) -> dict[str, Any]:
+    """What the scheduler tells of its workers; a UvisError if it does not in time."""
+    if client.status != "running" or client.scheduler is None:
+        raise _lost(client)
+    try:
+        told = client.sync(client.scheduler.identity, n_workers=-1, callback_timeout=_ANSWER)
+    except (OSError, TimeoutError) as error:
+        raise _lost(client) from error
+    workers: dict[str, Any] = told["workers"]
+    return workers
 
 
 def _stands_still(worker: dict[str, Any]) -> bool:

@@ -49,6 +49,9 @@ _SHOWN = 20
 #: Longest time limit of a product, s.
 _LONGEST = 1e6
 
+#: Most processes for each core.
+_EACH = 4
+
 #: Names of folders for unfinished files.
 _PARTIAL = ".partial-"
 _LEFT = re.compile(rf"{re.escape(_PARTIAL)}[0-9a-f]{{32}}")
@@ -178,7 +181,8 @@ def process(
         A dask client or the address of a scheduler. By default, processes are started on this
         machine (in a script, call this under ``if __name__ == "__main__":``).
     workers : int, optional
-        Number of processes on this machine; by default one per core.
+        Number of processes on this machine, at most four for each core; by default one per core.
+        No more than there are products are started.
     retries : int
         How often a product is tried again after a lost worker or an unforeseen error. Errors that
         are the product's own fault are final.
@@ -250,7 +254,9 @@ def process(
             return batch.summary
         seen = batch.seen
         with (
-            connect(client, workers, retries, apart=timeout is not None) as cluster,
+            connect(
+                client, _enough(workers, len(found)), retries, apart=timeout is not None
+            ) as cluster,
             bar(None, progress, unit="product", total=len(found), initial=seen) as shown,
         ):
             quiet = progress is False or options.current().progress is False
@@ -326,14 +332,23 @@ def _checked(
     # `workers` applies only to a cluster started here.
     checks.only_one(workers=workers, client=client)
     if workers is not None:
-        checks.whole("workers", workers, 1, what="a number of processes")
+        most = _EACH * options.cores()
+        what = f"a number of processes, of which {_EACH} for each core are the most"
+        checks.whole("workers", workers, 1, most, what)
     checks.whole("retries", retries, 0)
     checks.choice("compact", compact, bool)
     checks.choice("verify", verify, bool)
     return pipeline.load(steps)
 
 
+def _enough(workers: int | None, products: int) -> int | None:
+    """No more workers than products."""
+    return None if workers is None else max(1, min(workers, products))
+
+
 def _path(out_dir: str | Path) -> Path:
+    if out_dir == "":
+        raise checks.refused("out_dir", out_dir, "a folder for the outputs")
     return Path(out_dir).expanduser().absolute()
 
 

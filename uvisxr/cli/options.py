@@ -19,6 +19,8 @@ class FilePath(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         name = param.opts[0] if param is not None and param.opts else "path"
+        if value == "":
+            self.fail(f"{name}='': expected a path, and this is empty", param, ctx)
         try:
             check_name(name, value)
         except ArgumentError as error:
