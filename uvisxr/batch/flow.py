@@ -23,9 +23,12 @@ AHEAD = 3
 #: How many keys of tasks dask may remember.
 REMEMBERED = 500
 
-#: Seconds between two looks at the workers while no product is finished, the time that the
-#: scheduler has for an answer, and that for which a worker may be paused and do nothing.
-_LOOK, _ANSWER, _PATIENCE = 1.0, 5.0, 10.0
+#: Seconds between two looks at the workers while no product is finished, and those for which a
+#: worker may be paused and do nothing.
+_LOOK, _PATIENCE = 1.0, 10.0
+
+#: Seconds that a scheduler has for an answer, and one that was started here, in this process.
+_ANSWER, _ANSWER_HERE = 4.0, 8.0
 
 _AGAIN = "run the same command again: finished products are not repeated"
 
@@ -123,7 +126,7 @@ class _Watch:
 
         while True:
             try:
-                return future.result(timeout=_ANSWER)
+                return future.result(timeout=_LOOK)
             except TimeoutError:
                 self.look()
             except CancelledError as error:
@@ -159,8 +162,9 @@ def _workers(client: Client) -> dict[str, Any]:
     """What the scheduler tells of its workers; a UvisError if it does not in time."""
     if client.status != "running" or client.scheduler is None:
         raise _lost(client)
+    answer = _ANSWER if client.cluster is None else _ANSWER_HERE
     try:
-        told = client.sync(client.scheduler.identity, n_workers=-1, callback_timeout=_ANSWER)
+        told = client.sync(client.scheduler.identity, n_workers=-1, callback_timeout=answer)
     except (OSError, TimeoutError) as error:
         raise _lost(client) from error
     workers: dict[str, Any] = told["workers"]
