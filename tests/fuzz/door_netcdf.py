@@ -1,11 +1,14 @@
 """NetCDF files of the package, damaged, and foreign ones, as outputs of a batch and by themselves.
 
 What is read must be what was written, or stand in the file as it is now: the places of the
-numbers in a file of HDF5 are not known here, but they are there as bytes.
+numbers in a file of HDF5 are not known here, but they are there as bytes. A sound file, which the
+process has open all the time, is read after each, and opened once more after some: what HDF5 keeps
+of a damaged one harms the next.
 """
 
 from __future__ import annotations
 
+import re
 import struct
 import tempfile
 import warnings
@@ -49,6 +52,7 @@ class Case:
     was: bytes
     kind: str
     way: int
+    again: bool = False
 
 
 @cache
@@ -98,7 +102,7 @@ def make(rng: np.random.Generator | None, folder: Path) -> Case:
         path.write_bytes(raw)
         return Case(path, was, kind, 0)
     way = int(rng.integers(3) if rng.random() < 0.95 else 3)
-    match int(rng.integers(10)):
+    match int(rng.integers(11)):
         case 0:
             raw = raw[: int(rng.integers(len(raw)))]
         case 1:
@@ -128,8 +132,20 @@ def make(rng: np.random.Generator | None, folder: Path) -> Case:
             at = int(rng.integers(len(out)))
             out[at : at + block] = bytes(min(block, len(out) - at))
             raw = bytes(out)
+        case 10:
+            raw = _trees(rng, raw)
     path.write_bytes(raw)
-    return Case(path, was, kind, way)
+    return Case(path, was, kind, way, bool(rng.random() < 0.1))
+
+
+def _trees(rng: np.random.Generator, raw: bytes) -> bytes:
+    """Damage the trees by which chunks are found, which have no checksum."""
+    places = [match.start() for match in re.finditer(rb"TREE\x01", raw)]
+    out = bytearray(raw)
+    # Number of entries, and some keys with addresses.
+    at = places[int(rng.integers(len(places)))] + 5 + int(rng.integers(100))
+    out[at] = int(rng.integers(256))
+    return bytes(out)
 
 
 def _where(rng: np.random.Generator, raw: bytes) -> bytes:
@@ -181,7 +197,31 @@ def _foreign(rng: np.random.Generator, path: Path) -> bool:
     return marked
 
 
+@cache
+def _beside() -> xr.DataTree:
+    """A sound file that stays open."""
+    _FOLDERS.append(tempfile.TemporaryDirectory())
+    path = Path(_FOLDERS[0].name) / "sound.nc"
+    path.write_bytes(_sound()["full"])
+    return _tree(uvisxr.open_reduced(path))
+
+
+#: Removed when the process ends.
+_FOLDERS: list[tempfile.TemporaryDirectory[str]] = []
+
+
 def enter(case: Case) -> bool:
+    try:
+        return _enter(case)
+    finally:
+        kept = _beside()
+        path = Path(_FOLDERS[0].name) / "sound.nc"
+        for found in (kept, _tree(uvisxr.open_reduced(path))) if case.again else (kept,):
+            if not np.array_equal(found["counts"].values, _content("full")["counts"].values):
+                raise Wrong("a sound file beside it is read otherwise")
+
+
+def _enter(case: Case) -> bool:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         if case.way == 3:
