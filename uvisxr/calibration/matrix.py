@@ -76,10 +76,8 @@ def terms(
     Raises
     ------
     CalibrationError
-        The matrix is unreadable, or has another channel, slit, window or binning; or its label says
-        another window than that of the product it was made for.
         The matrix is unreadable, has values that no matrix has, or another channel, slit, window
-        or binning.
+        or binning; or its label says another window than that of the product it was made for.
     ArgumentError
         Flat field or trend is switched off, which a matrix does not allow.
 
