@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
 
@@ -261,6 +262,25 @@ def test_a_scheduler_that_is_stopped(tmp_path: Path):
     with byhand.scheduler(tmp_path, 0) as (address, process):
         os.kill(process.pid, signal.SIGSTOP)
         assert "(no word in 4 s)" in refused(address, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:the scheduler at .* has no workers yet")
+def test_a_scheduler_that_is_stopped_at_work(tmp_path: Path):
+    few(tmp_path / "in", 40)
+    out, stopped = tmp_path / "out", []
+
+    def stop(pid: int) -> None:
+        byhand.wait_for(lambda: any(out.glob("*.nc")), "the first output")
+        os.kill(pid, signal.SIGSTOP)
+        stopped.append(time.monotonic())
+
+    with byhand.scheduler(tmp_path, 1) as (address, process), ThreadPoolExecutor() as pool:
+        told = pool.submit(stop, process.pid)
+        with pytest.raises(UvisError, match=r"lost the scheduler .*: run the same command again"):
+            batch.process(tmp_path / "in", STEPS, out, client=address)
+        told.result()
+    assert time.monotonic() - stopped[0] < 10
 
 
 @pytest.mark.slow
