@@ -84,7 +84,7 @@ def _files(kind: str, folder: Path) -> dict[str, tuple[bytes, bytes]]:
         "text": lambda: {_LSK: _twice(_TEXT, b"32.184", b"32.185")},
         "daf": lambda: {_SPK: _kernels()},
         "stars": lambda: {"catalog.dat.gz": _stars()},
-        "modifier": lambda: {"FUV2001_FF_modifier.dat": _others(_random(262144, 1), 3.0)},
+        "modifier": lambda: {"FUV2001_FF_modifier.dat": _others(_random(262144, 1, 0.5), 3.0)},
     }.get(kind, lambda: {"a.bin": _others(_random(90000, 2), 0)})()
 
 
@@ -93,8 +93,9 @@ def _twice(data: bytes, old: bytes, new: bytes) -> tuple[bytes, bytes]:
     return data, data.replace(old, new)
 
 
-def _random(size: int, seed: int) -> bytes:
-    return np.random.default_rng(seed).random(size // 4, np.float32).tobytes()
+def _random(size: int, seed: int, least: float = 0.0) -> bytes:
+    values = np.random.default_rng(seed).random(size // 4, np.float32)
+    return (values + np.float32(least)).tobytes()
 
 
 def _others(data: bytes, add: float) -> tuple[bytes, bytes]:
