@@ -356,35 +356,128 @@ def spectrum_real_rings():
 # Brightness against time -------------------------------------------------------------------------
 
 
+@cache
+def interrupted() -> xr.Dataset:
+    """Titan with a star far brighter than all, some spectra set aside, and a gap of an hour."""
+    ds = calibrated("titan").isel(pic=[*range(14), *range(29, 40)])
+    ds = ds.uvis.flag([(p, 30) for p in range(4, 9)], "user").compute()
+    bright = xr.ones_like(ds["radiance"])
+    bright.loc[{"pic": 3, "pixel": [44, 45]}] = 3000.0
+    return ds.assign(radiance=(ds["radiance"] * bright).assign_attrs(ds["radiance"].attrs))
+
+
 @case
 def evolution():
-    return calibrated("titan").uvis.plot.evolution(NITROGEN, pixels=range(10, 22))
+    return calibrated("titan").uvis.plot.evolution(NITROGEN)
 
 
 @case
-def evolution_all_pixels():
-    return passed().uvis.plot.evolution(None)
+def evolution_gap_and_star():
+    return interrupted().uvis.plot.evolution(NITROGEN)
 
 
 @case
-def evolution_log_stars():
-    return calibrated("euv").uvis.plot.evolution(pixels=[20, 30, 40], yscale="log")
+def evolution_log():
+    return calibrated("titan").uvis.plot.evolution(NITROGEN, norm="log", cmap="magma", x="pic")
+
+
+@case
+def evolution_altitudes():
+    return calibrated("titan").uvis.plot.evolution(NITROGEN, y="alt")
+
+
+@case
+def evolution_against_altitude():
+    return passed().uvis.plot.evolution(None, x="alt")
+
+
+@case
+def evolution_local_time():
+    return calibrated("saturn").uvis.plot.evolution((1226.0, 1280.0), y="lt")
+
+
+@case
+def evolution_counts():
+    return simulated("titan").open().uvis.plot.evolution()
+
+
+@case
+def evolution_euv():
+    return calibrated("euv").uvis.plot.evolution()
 
 
 @case
 def evolution_one_exposure():
-    return passed(n_pic=1).uvis.plot.evolution(None, pixels=[10, 20, 30])
+    return passed(n_pic=1).uvis.plot.evolution(None)
+
+
+@case
+def evolution_one_spectrum():
+    return passed().isel(pic=[12], pixel=[30]).uvis.plot.evolution(None)
 
 
 @case
 def evolution_all_flagged():
-    return flagged(passed()).uvis.plot.evolution(None, pixels=[10, 20])
+    return flagged(passed()).uvis.plot.evolution(None)
+
+
+@case
+def evolution_unlit_rows():
+    return calibrated("saturn").isel(pixel=[0, 1]).uvis.plot.evolution()
 
 
 @case
 def evolution_dark():
     with plt.style.context("dark_background"):
-        return passed().uvis.plot.evolution(None, pixels=[10, 20, 30, 40])
+        return interrupted().uvis.plot.evolution(NITROGEN)
+
+
+@case
+def evolution_grey():
+    return interrupted().uvis.plot.evolution(NITROGEN, cmap="gray")
+
+
+@case
+def evolution_small():
+    with small() as ax:
+        return interrupted().uvis.plot.evolution(NITROGEN, ax=ax)
+
+
+@real
+def evolution_real_aurora():
+    return aurora().uvis.plot.evolution(None)
+
+
+@case
+def evolution_panels():
+    return interrupted().uvis.plot.evolution(NITROGEN, pixels=range(40, 50), panels=True)
+
+
+@case
+def evolution_panels_all_pixels():
+    return passed().uvis.plot.evolution(None, panels=True)
+
+
+@case
+def evolution_panels_log_stars():
+    ds = calibrated("euv")
+    return ds.uvis.plot.evolution(pixels=[20, 30, 40], panels=True, x="pic", yscale="log")
+
+
+@case
+def evolution_panels_altitude():
+    return passed().uvis.plot.evolution(None, pixels=[10, 20, 30], panels=True, x="alt")
+
+
+@case
+def evolution_panels_all_flagged():
+    return flagged(passed()).uvis.plot.evolution(None, pixels=[10, 20], panels=True)
+
+
+@case
+def evolution_panels_dark():
+    with plt.style.context("dark_background"):
+        return passed().uvis.plot.evolution(None, pixels=[10, 20, 30, 40], panels=True)
 
 
 # The scene ---------------------------------------------------------------------------------------

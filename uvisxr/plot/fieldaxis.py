@@ -1,0 +1,102 @@
+"""Line-of-sight fields along an axis of pictures: how far each spectrum reaches, and the labels."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+from matplotlib.axis import Axis
+from matplotlib.ticker import MultipleLocator
+
+from ..dataset.fields import SIGHTLINE
+from ..errors import MissingStepError
+from .scales import engineering
+from .texts import caption, set_label
+
+#: Fields that pictures have along an axis.
+FieldAxis = Literal["alt", "lat", "lt"]
+
+#: Steps between neighbours, over the usual one, that are no longer shown in full: around a pole
+#: local time leaps.
+_LEAP = 4.0
+
+#: How far below the limb altitudes are shown, as a share of the highest one: tangent points inside
+#: the body say little.
+BELOW = 0.1
+
+
+def field(ds: xr.Dataset, name: str) -> np.ndarray:
+    """Values of a field, (pic, pixel); those of several instants within an exposure at the first.
+
+    Raises
+    ------
+    MissingStepError
+        The dataset does not have it.
+    """
+    if name not in ds.variables:
+        raise MissingStepError(f"the dataset has no {name}: {SIGHTLINE[name].remedy}")
+    array = ds[name]
+    others = [d for d in array.dims if d not in ("pic", "pixel")]
+    array = array.isel(dict.fromkeys(others, 0))
+    sizes = {dim: ds.sizes[dim] for dim in ("pic", "pixel")}
+    values: np.ndarray = array.variable.set_dims(sizes).transpose(*sizes).values.astype(float)
+    return values
+
+
+def reach(
+    values: np.ndarray, joined: np.ndarray, period: float | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where each value's cell begins and ends: half way to its neighbours along the first axis.
+
+    Parameters
+    ----------
+    values : ndarray, (n, ...)
+    joined : ndarray of bool, (n - 1,)
+        Whether a value touches the next.
+    period : float, optional
+        Of a field that comes round.
+
+    Returns
+    -------
+    ndarray, ndarray
+        Of the shape of `values`; on a circle they may lie beyond its ends.
+    """
+    steps = np.diff(values, axis=0)
+    if period is not None:
+        steps = (steps + 0.5 * period) % period - 0.5 * period
+    steps[~joined] = np.nan
+    known = np.abs(steps[np.isfinite(steps)])
+    usual = float(np.median(known)) if known.size else 1.0
+    usual = usual or 1e-3
+    steps = np.clip(steps, -_LEAP * usual, _LEAP * usual)
+    none = np.full((1, *values.shape[1:]), np.nan)
+    before, after = np.concatenate([none, steps]), np.concatenate([steps, none])
+    before, after = (
+        np.where(np.isfinite(a), a, np.where(np.isfinite(b), b, usual))
+        for a, b in ((before, after), (after, before))
+    )
+    return values - 0.5 * before, values + 0.5 * after
+
+
+def limits(name: str, low: float, high: float) -> tuple[float, float]:
+    """Limits of an axis with a field's values, from `low` to `high`."""
+    if name == "lt" and high - low > 12.0:
+        return 0.0, 24.0
+    if name == "alt" and high > 0:
+        return max(low, -BELOW * high), high
+    return (low, high) if high > low else (low - 0.5, high + 0.5)
+
+
+def name_axis(axis: Axis, name: str) -> None:
+    """Give an axis the ticks and the label of a field."""
+    if name == "alt":
+        engineering(axis, "altitude of the tangent point", "km")
+        return
+    known = SIGHTLINE[name]
+    low, high = sorted(axis.get_view_interval())
+    if name == "lt" and high - low > 8:
+        axis.set_major_locator(MultipleLocator(3.0 if high - low < 18 else 6.0))
+    if name in ("lat", "lon") and high - low > 90:
+        axis.set_major_locator(MultipleLocator(30.0 if high - low < 200 else 60.0))
+    set_label(axis, caption(known.long_name, known.units))

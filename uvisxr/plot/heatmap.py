@@ -1,0 +1,193 @@
+"""The brightness of every pixel against time as a map, with gaps, stars and what is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import PolyCollection
+from matplotlib.colors import ListedColormap
+
+from ..dataset.fields import SIGHTLINE
+from . import axes as common
+from . import fieldaxis
+from .colours import colour_bar, drawable, extend, limits
+from .fieldaxis import FieldAxis
+from .style import Style
+from .texts import nothing, set_label, set_title, why_nothing
+from .timeline import Timeline
+
+#: Predicted stars whose magnitudes are written: the brightest.
+_NAMED = 6
+
+#: Size of a new figure, inches.
+_SIZE = (8.0, 4.6)
+
+
+@dataclass(frozen=True, eq=False)
+class HeatMap:
+    """A map, and what it shows.
+
+    Attributes
+    ----------
+    ds : Dataset
+    light : DataArray, (pic, pixel)
+    good : ndarray of bool, (pic, pixel)
+        Spectra that are not left out.
+    pixels : sequence of int
+        Positions of those drawn.
+    across : Timeline or str
+        What the abscissa shows: the exposures, or a line-of-sight field.
+    up : str or None
+        The field along the ordinate; None for the pixels.
+    scale : ScalarMappable
+    look : Style
+    """
+
+    ds: xr.Dataset
+    light: xr.DataArray
+    good: np.ndarray
+    pixels: Sequence[int]
+    across: Timeline | str
+    up: FieldAxis | None
+    scale: ScalarMappable
+    look: Style
+
+    def on(self, ax: Axes | None) -> Axes:
+        """Draw it on axes, or those of a new figure."""
+        ax = common.new_axes(ax, figsize=_SIZE)
+        light = self.light.values[:, self.pixels].astype(float)
+        values = np.where(self.good[:, self.pixels], light, np.nan)
+        shown = np.ma.filled(drawable(values, self.scale), np.nan)
+        if isinstance(self.across, Timeline) and self.up is None:
+            self._draw_mesh(ax, self.across, shown)
+        else:
+            self._draw_cells(ax, shown)
+        self._name(ax, np.isfinite(values))
+        if np.isfinite(values).any():
+            bar = {"extend": extend(values, *limits(self.scale))}
+            colour_bar(
+                self.scale, ax, self.light.attrs["long_name"], self.light.attrs["units"], **bar
+            )
+            self._mark_stars(ax, values)
+        else:
+            nothing(ax, self._why(light), self.look)
+        set_title(ax, common.title_of_light(self.ds, self.light))
+        return ax
+
+    def _why(self, light: np.ndarray) -> str:
+        """Why nothing is drawn."""
+        if np.isfinite(light).any() or "quality" in self.ds.variables:
+            return why_nothing(self.ds.isel(pixel=list(self.pixels)))
+        return "no value"
+
+    def _draw_mesh(self, ax: Axes, across: Timeline, shown: np.ndarray) -> None:
+        """Draw columns of pixels, one for each exposure."""
+        edges, columns = across.mesh()
+        rows = np.arange(shown.shape[1] + 1) - 0.5
+        table = np.where(columns >= 0, shown[columns].T, np.nan)
+        grey = (columns >= 0) & np.isnan(table)
+        if grey.any() and not grey[:, columns >= 0].all():
+            left_out = np.ma.masked_where(~grey, grey.astype(float))
+            paint = ListedColormap([self.look["no_value"]["color"]])
+            ax.pcolormesh(edges, rows, left_out, cmap=paint, gid="left out")
+        mesh = ax.pcolormesh(
+            edges,
+            rows,
+            np.ma.masked_invalid(table),
+            **{**self.look["map"], "cmap": self.scale.cmap, "norm": self.scale.norm},
+        )
+        mesh.set_gid("map")
+
+    def _draw_cells(self, ax: Axes, shown: np.ndarray) -> None:
+        """Draw each spectrum where it looked."""
+        order, x, _ = self._abscissa()
+        y, _ = self._ordinate(order)
+        shown = shown[order]
+        sides = np.stack(np.broadcast_arrays(x[0], x[1], y[0], y[1]))
+        known = np.isfinite(sides).all(0) & np.isfinite(shown)
+        left, right, low, high = sides[:, known]
+        corners = np.stack([left, low, right, low, right, high, left, high], axis=-1)
+        cells = PolyCollection(
+            list(corners.reshape(-1, 4, 2)),
+            cmap=self.scale.cmap,
+            norm=self.scale.norm,
+            edgecolors="face",
+            linewidths=0.3,
+            gid="map",
+        )
+        cells.set_array(shown[known])
+        ax.add_collection(cells, autolim=False)
+
+    def _abscissa(self) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray], np.ndarray]:
+        """Exposures in order of time; the sides of their cells, (pic, pixel); their middles."""
+        time = self.across if isinstance(self.across, Timeline) else Timeline.of(self.ds)
+        if isinstance(self.across, Timeline):
+            sides = time.left[:, None], time.right[:, None]
+            return time.order, sides, time.centres[:, None]
+        values = fieldaxis.field(self.ds, self.across)[time.order][:, self.pixels]
+        sides = fieldaxis.reach(values, time.joined, SIGHTLINE[self.across].period)
+        return time.order, sides, values
+
+    def _ordinate(self, order: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
+        """Lower and upper sides of the cells, (pic, pixel), and their middles."""
+        if self.up is None:
+            at = np.arange(len(self.pixels))[None]
+            return (at - 0.5, at + 0.5), at
+        values = fieldaxis.field(self.ds, self.up)[order][:, self.pixels].T
+        joined = np.diff(self.pixels) == 1
+        low, high = fieldaxis.reach(values, joined, SIGHTLINE[self.up].period)
+        return (low.T, high.T), values.T
+
+    def _name(self, ax: Axes, known: np.ndarray) -> None:
+        """Limits, ticks and labels of both axes."""
+        order, _, x = self._abscissa()
+        if isinstance(self.across, Timeline):
+            if self.across.left.size:
+                ax.set_xlim(self.across.left[0], self.across.right.max())
+            self.across.name(ax.xaxis)
+        else:
+            ax.set_xlim(self._limits(self.across, x, known[order]))
+            fieldaxis.name_axis(ax.xaxis, self.across)
+        if self.up is None:
+            ax.set_ylim(-0.5, len(self.pixels) - 0.5)
+            common.number_axis(ax.yaxis, np.atleast_1d(self.ds["pixel"].values)[self.pixels])
+            set_label(ax.yaxis, "Pixel")
+        else:
+            ax.set_ylim(self._limits(self.up, self._ordinate(order)[1], known[order]))
+            fieldaxis.name_axis(ax.yaxis, self.up)
+
+    def _limits(self, name: str, values: np.ndarray, known: np.ndarray) -> tuple[float, float]:
+        some = values[known & np.isfinite(values)]
+        return fieldaxis.limits(name, some.min(), some.max()) if some.size else (0.0, 1.0)
+
+    def _mark_stars(self, ax: Axes, values: np.ndarray) -> None:
+        """Circles around predicted stars, with the magnitudes of the brightest."""
+        if "star_count" not in self.ds.variables:
+            return
+        order, _, x = self._abscissa()
+        _, y = self._ordinate(order)
+        count, magnitude = (
+            self.ds[name].transpose("pic", "pixel").values[order][:, self.pixels]
+            for name in ("star_count", "star_magnitude")
+        )
+        crossed = (count > 0) & np.isfinite(values[order])
+        if not crossed.any():
+            return
+        x, y = (np.broadcast_to(a, crossed.shape)[crossed] for a in (x, y))
+        ax.plot(x, y, gid="stars", **self.look["predicted"])
+        brightest = np.argsort(magnitude[crossed])[:_NAMED]
+        halo = {"facecolor": "black", "edgecolor": "none", "alpha": 0.45, "pad": 0.8}
+        for one in brightest:
+            ax.annotate(
+                f"{magnitude[crossed][one]:.1f} mag",
+                (x[one], y[one]),
+                xytext=(0, 6),
+                textcoords="offset points",
+                clip_on=True,
+                **{**self.look["star_value"], "color": "white", "bbox": halo},
+            )

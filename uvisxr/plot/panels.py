@@ -1,0 +1,290 @@
+"""Panels of one pixel each: brightness against exposure, time, or where the pixel looked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from .. import checks
+from ..dataset.conventions import QUALITY_FLAGS
+from ..quality import flags as quality_flags
+from . import axes as common
+from .style import Style
+from .texts import label, nothing, set_suptitle
+from .timeline import Timeline
+
+#: Scales of the ordinate.
+Scale = Literal["linear", "log"]
+
+#: On a logarithmic scale, the largest ratio of limits that are not given.
+_DECADES = 1e4
+
+#: Ratio to what 95 % of the points do not exceed above which a point is beyond the limits.
+_TOWERS = 4.0
+
+#: Largest width and height of a figure that is no page, and of a panel, inches.
+_LARGEST, _PANEL = (11.5, 8.5), (2.8, 1.65)
+
+#: Panels across a page.
+COLUMNS = 4
+
+
+@dataclass(frozen=True)
+class Ordinate:
+    """The scale of all panels.
+
+    Attributes
+    ----------
+    scale : {"linear", "log"}
+    limits : (float, float) or None
+        If None, each panel has its own.
+    """
+
+    scale: Scale
+    limits: tuple[float, float] | None
+
+    @classmethod
+    def of(cls, yscale: Scale, ylim: tuple[float, float] | None) -> Ordinate:
+        """Those that are asked for."""
+        checks.choice("yscale", yscale, Scale)
+        if ylim is None:
+            return cls(yscale, None)
+        low, high = checks.pair("ylim", ylim, "limits of the ordinate")
+        if yscale == "log" and low <= 0:
+            raise checks.refused("ylim", ylim, 'two ascending limits above 0, for yscale="log"')
+        return cls(yscale, (low, high))
+
+    def around(self, light: xr.DataArray, good: np.ndarray) -> tuple[float, float] | None:
+        """The limits given, or else those around the values that are `good`; None if none is.
+
+        A few that tower above all others are left beyond them.
+        """
+        if self.limits is not None:
+            return self.limits
+        good = good & np.isfinite(light.values)
+        if self.scale == "log":
+            good &= light.values > 0
+        if not good.any():
+            return None
+        values = light.values[good]
+        usual = float(np.percentile(values, 95, method="lower"))
+        towering = values > _TOWERS * usual
+        if self.scale == "linear" and usual > 0 and towering.any():
+            good = good & (light.values <= _TOWERS * usual)
+            values = values[~towering]
+        low, high = float(values.min()), float(values.max())
+        if "upper" in light.coords:
+            # Fit most of the error bars; those of the noisiest pixels may be cut off.
+            high = max(high, float(np.nanpercentile(values + light["upper"].values[good], 95)))
+        # Room for the magnitudes above the highest point.
+        if self.scale == "log":
+            low = max(low, high / _DECADES)
+            room = max(high / low, 1.5)
+            return low / room**0.06, high * room**0.25
+        room = (high - low) or abs(high) or 1.0
+        return min(low, 0.0) - 0.03 * room, high + 0.18 * room
+
+
+@dataclass(frozen=True, eq=False)
+class Pages:
+    """What all pages have in common.
+
+    Attributes
+    ----------
+    ds : Dataset
+    light : DataArray, (pic, pixel)
+    good : ndarray of bool, (pic, pixel)
+        Spectra that are not left out.
+    starred : ndarray of bool, (pic, pixel)
+        Spectra flagged `star`.
+    across : Timeline or str
+        What the abscissa shows: the exposures, or a line-of-sight field.
+    columns : int or None
+        Panels across; None for as many as suit one figure.
+    ordinate : Ordinate
+    look : Style
+    """
+
+    ds: xr.Dataset
+    light: xr.DataArray
+    good: np.ndarray
+    starred: np.ndarray
+    across: Timeline | str
+    columns: int | None
+    ordinate: Ordinate
+    look: Style
+
+    def of(self, pixels: Sequence[int], rows: int | None = None) -> Figure:
+        """A page of some pixels (positions), with `rows` panels down, or as many as needed."""
+        columns = min(self._columns(len(pixels)), len(pixels))
+        needed = -(-len(pixels) // columns)
+        down = needed if rows is None else rows
+        width, height = _PANEL
+        if rows is None:
+            width, height = min(width, _LARGEST[0] / columns), min(height, _LARGEST[1] / down)
+        figure, panels = plt.subplots(
+            down,
+            columns,
+            figsize=(max(width * columns, 2.8) + 0.6, height * down + 0.9),
+            sharex=True,
+            sharey=self.ordinate.limits is not None,
+            squeeze=False,
+            layout="constrained",
+        )
+        for place, ax in enumerate(panels.flat):
+            if place >= len(pixels):
+                ax.set_visible(False)
+                continue
+            self._draw(ax, pixels[place])
+            self._name(ax)
+            below = place + columns >= len(pixels)
+            ax.tick_params(labelbottom=below)
+            # Where nothing is beneath, labels find room there without moving the next row.
+            ax.xaxis.set_in_layout(below and place // columns == needed - 1)
+        figure.supxlabel(self._abscissa(panels[0, 0]), fontsize="medium")
+        figure.supylabel(label(self.light), fontsize="medium")
+        set_suptitle(figure, common.title_of_light(self.ds, self.light))
+        return figure
+
+    def _columns(self, number: int) -> int:
+        """Panels across: with others beneath, of about the shape of a panel."""
+        if self.columns is not None:
+            return self.columns
+        return COLUMNS if number <= 5 * COLUMNS else int(np.ceil(np.sqrt(number)))
+
+    def _name(self, ax: Axes) -> None:
+        if isinstance(self.across, Timeline) and self.across.kind == "utc":
+            self.across.name(ax.xaxis)
+            ax.set_xlabel("")
+
+    def _abscissa(self, ax: Axes) -> str:
+        if not isinstance(self.across, Timeline):
+            return label(self.ds[self.across])
+        if self.across.kind == "pic":
+            return "Exposure (pic)"
+        self.across.name(ax.xaxis)
+        text = ax.get_xlabel()
+        ax.set_xlabel("")
+        return text
+
+    def _places(self, pixel: int) -> tuple[np.ndarray, np.ndarray]:
+        """Where a pixel's points are along the abscissa, and the exposure of each; -1 in a gap."""
+        numbers = np.atleast_1d(self.ds["pic"].values)
+        if not isinstance(self.across, Timeline):
+            values = self.ds[self.across].transpose("pic", "pixel").values[:, pixel]
+            return values, np.arange(numbers.size)
+        if self.across.kind == "pic":
+            return numbers, np.arange(numbers.size)
+        gaps = np.flatnonzero(~self.across.joined) + 1
+        places = np.insert(self.across.centres, gaps, self.across.left[gaps])
+        return places, np.insert(self.across.order, gaps, -1)
+
+    def _draw(self, ax: Axes, pixel: int) -> None:
+        """Draw one pixel's panel."""
+        ds, light = self.ds, self.light
+        places, taken = self._places(pixel)
+
+        def along(values: np.ndarray) -> np.ndarray:
+            return np.where(taken >= 0, values[taken], np.nan)
+
+        keep = self.good[:, pixel]
+        values = along(np.where(keep, light.values[:, pixel], np.nan))
+        flagged = (taken >= 0) & (keep & self.starred[:, pixel])[taken]
+        bars = None
+        if "upper" in light.coords:
+            sides = [light[side].values[:, pixel] for side in ("lower", "upper")]
+            bars = np.stack([np.where(np.isfinite(values), along(side), np.nan) for side in sides])
+        number = int(np.atleast_1d(ds["pixel"].values)[pixel])
+        reason = "" if np.isfinite(values).any() else self._reason(pixel)
+        self._scale(ax, pixel)
+        points = dict(self.look["points"])
+        if not isinstance(self.across, Timeline):
+            # Neighbours in time need not be neighbours there.
+            points["linestyle"] = "none"
+        if self.ordinate.scale == "log":
+            self._mark_beyond(ax, places[values <= 0], "below")
+            values = np.where(values > 0, values, np.nan)
+        drawn = ax.errorbar(places, values, yerr=bars, label=f"pixel {number}", **points)
+        self._mark_beyond(ax, places[values > ax.get_ylim()[1]], "above")
+        if flagged.any():
+            ax.plot(
+                places[flagged],
+                values[flagged],
+                color=drawn.lines[0].get_color(),
+                gid="flagged",
+                marker="o",
+                markersize=5,
+                mfc="none",
+                linestyle="none",
+            )
+        ax.annotate(
+            f"pixel {number}",
+            (0, 1),
+            xycoords="axes fraction",
+            xytext=(0, 2),
+            textcoords="offset points",
+            va="bottom",
+            fontsize="small",
+        )
+        if reason:
+            nothing(ax, reason, self.look)
+            ax.set_yticks([])
+        ax.margins(x=0.02)
+        if "star_count" in ds.variables:
+            self._mark_stars(ax, places, taken, values, pixel)
+
+    def _reason(self, pixel: int) -> str:
+        """Why a pixel has no point."""
+        if not np.isfinite(self.light.values[:, pixel]).any():
+            return "no value"
+        flags = quality_flags.flags_of(self.ds).values[:, pixel][~self.good[:, pixel]]
+        names = [name for name, bit in QUALITY_FLAGS.items() if (flags & bit).any()]
+        return f"no value:\n{', '.join(names).replace('_', ' ')}"
+
+    def _scale(self, ax: Axes, pixel: int) -> None:
+        ax.set_yscale(self.ordinate.scale)
+        limits = self.ordinate.limits
+        if limits is None:
+            good = self.good[:, [pixel]] & ~self.starred[:, [pixel]]
+            limits = self.ordinate.around(self.light.isel(pixel=[pixel]), good)
+        if limits is None and self.ordinate.scale == "log":
+            # Some limits there must be, where nothing is above zero.
+            limits = (0.1, 1.0)
+        if limits is not None:
+            ax.set_ylim(limits)
+
+    def _mark_beyond(self, ax: Axes, places: np.ndarray, side: Literal["below", "above"]) -> None:
+        """Mark at an edge the exposures whose values the scale cannot show."""
+        if places.size:
+            marker = {"marker": "^"} if side == "above" else {}
+            at = np.full(places.size, 1.0 if side == "above" else 0.0)
+            (mark,) = ax.plot(places, at, gid=side, **{**self.look["below_zero"], **marker})
+            mark.set(transform=ax.get_xaxis_transform(), clip_on=False)
+
+    def _mark_stars(
+        self, ax: Axes, places: np.ndarray, taken: np.ndarray, values: np.ndarray, pixel: int
+    ) -> None:
+        """Mark the exposures in which the pixel sees predicted stars, with their magnitudes."""
+        count, magnitude = (
+            self.ds[name].transpose("pic", "pixel").values[taken, pixel]
+            for name in ("star_count", "star_magnitude")
+        )
+        crossed = (count > 0) & np.isfinite(values) & (values <= ax.get_ylim()[1])
+        if not crossed.any():
+            return
+        ax.plot(places[crossed], values[crossed], gid="stars", zorder=3, **self.look["star_mark"])
+        for x in np.flatnonzero(crossed):
+            ax.annotate(
+                f"{magnitude[x]:.1f}",
+                (places[x], values[x]),
+                xytext=(0, 4),
+                textcoords="offset points",
+                **self.look["star_value"],
+            )
