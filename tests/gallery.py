@@ -357,6 +357,12 @@ def spectrum_real_rings():
 
 
 @cache
+def starless() -> xr.Dataset:
+    """Titan with its stars flagged."""
+    return calibrated("titan").uvis.flag(simulated("titan").truth.star == 1, "star")
+
+
+@cache
 def interrupted() -> xr.Dataset:
     """Titan with a star far brighter than all, some spectra set aside, and a gap of an hour."""
     ds = calibrated("titan").isel(pic=[*range(14), *range(29, 40)])
@@ -478,6 +484,149 @@ def evolution_panels_all_flagged():
 def evolution_panels_dark():
     with plt.style.context("dark_background"):
         return passed().uvis.plot.evolution(None, pixels=[10, 20, 30, 40], panels=True)
+
+
+# Keograms and the limb ---------------------------------------------------------------------------
+
+
+@case
+def keogram():
+    return calibrated("saturn").uvis.plot.keogram((1226.0, 1280.0))
+
+
+@case
+def keogram_latitudes():
+    return calibrated("saturn").uvis.plot.keogram((1226.0, 1280.0), by="lat")
+
+
+@case
+def keogram_gap():
+    return interrupted().uvis.plot.keogram(NITROGEN, by="lat")
+
+
+@case
+def keogram_of_polar_night():
+    options = {"within": {"lat": (70, 90)}, "edges": [18, 19, 20, 21, 22, 23, 0, 1, 2, 3, 4, 5, 6]}
+    return calibrated("saturn").uvis.plot.keogram((1226.0, 1280.0), **options)
+
+
+@case
+def keogram_limb():
+    return calibrated("titan").uvis.plot.keogram(LYMAN_ALPHA, by="lat", where="limb", x="pic")
+
+
+@case
+def keogram_one_exposure():
+    return calibrated("saturn").isel(pic=[20]).uvis.plot.keogram((1226.0, 1280.0))
+
+
+@case
+def keogram_all_flagged():
+    return flagged(calibrated("saturn")).uvis.plot.keogram((1226.0, 1280.0))
+
+
+@case
+def keogram_off_disk():
+    return calibrated("titan").isel(pixel=slice(40, 58)).uvis.plot.keogram(NITROGEN)
+
+
+@case
+def keogram_dark():
+    with plt.style.context("dark_background"):
+        return calibrated("saturn").uvis.plot.keogram((1226.0, 1280.0))
+
+
+@case
+def keogram_grey():
+    return calibrated("saturn").uvis.plot.keogram((1226.0, 1280.0), cmap="gray")
+
+
+@case
+def keogram_small():
+    with small() as ax:
+        return calibrated("saturn").uvis.plot.keogram((1226.0, 1280.0), ax=ax)
+
+
+@case
+def limb():
+    return starless().uvis.plot.limb(NITROGEN)
+
+
+@case
+def limb_one_profile():
+    return starless().uvis.plot.limb(NITROGEN, edges=[-90, 90])
+
+
+@case
+def limb_lyman_alpha_log():
+    return starless().uvis.plot.limb(LYMAN_ALPHA, by="sza", xscale="log")
+
+
+@case
+def limb_many_profiles():
+    return starless().uvis.plot.limb(NITROGEN, edges=range(-90, 91, 10))
+
+
+@case
+def limb_of_bins():
+    return binned("alt").uvis.plot.limb(NITROGEN)
+
+
+@case
+def limb_of_bins_by_local_time():
+    return binned("alt", "lt").uvis.plot.limb(NITROGEN)
+
+
+@case
+def limb_saturn():
+    return calibrated("saturn").uvis.plot.limb((1226.0, 1280.0))
+
+
+@case
+def limb_euv():
+    return calibrated("euv").uvis.plot.limb()
+
+
+@case
+def limb_closed_forms():
+    return passed().uvis.plot.limb(None)
+
+
+@case
+def limb_one_exposure():
+    return starless().isel(pic=[20]).uvis.plot.limb(NITROGEN)
+
+
+@case
+def limb_one_spectrum():
+    return starless().isel(pic=[20], pixel=[25]).uvis.plot.limb(NITROGEN)
+
+
+@case
+def limb_all_flagged():
+    return flagged(starless()).uvis.plot.limb(NITROGEN)
+
+
+@case
+def limb_dark():
+    with plt.style.context("dark_background"):
+        return starless().uvis.plot.limb(NITROGEN)
+
+
+@case
+def limb_grey():
+    return starless().uvis.plot.limb(NITROGEN, cmap="gray")
+
+
+@case
+def limb_small():
+    with small() as ax:
+        return starless().uvis.plot.limb(NITROGEN, ax=ax)
+
+
+@case
+def limb_star_not_flagged():
+    return calibrated("titan").uvis.plot.limb(NITROGEN)
 
 
 # The scene ---------------------------------------------------------------------------------------

@@ -177,6 +177,8 @@ STEPS = {
     "plot.picture": _SKY,
     "plot.evolution": _LIGHT,
     "plot.check_stars": _LIGHT,
+    "plot.keogram": Needs(also=(*_NUMBERS, "quality", *_FIELDS), dims=_NUMBERS),
+    "plot.limb": Needs(also=_NUMBERS, frame=None, some=()),
 }
 
 #: A rate without the background needs to know how many detector pixels see that.

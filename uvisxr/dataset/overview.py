@@ -169,6 +169,8 @@ def pictures(ds: xr.Dataset) -> list[str]:
         "animate": placed,
         "picture": seen and light,
         "evolution": signal,
+        "keogram": seen and light,
+        "limb": light and (seen or "alt_bin" in ds.dims),
         "check_stars": signal,
         "bins": {"n", "member_bin"} <= set(ds.variables),
         "spectrum": _has_spectra(ds, *_SPECTRA),

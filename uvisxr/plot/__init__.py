@@ -15,6 +15,8 @@ from .animation import animate
 from .bins import bins
 from .checker import StarChecker, check_stars
 from .evolution import evolution
+from .keogram import keogram
+from .limb import limb
 from .picture import picture
 from .quicklook import quicklook
 from .scene import geometry
@@ -28,6 +30,8 @@ __all__ = [
     "check_stars",
     "evolution",
     "geometry",
+    "keogram",
+    "limb",
     "picture",
     "quicklook",
     "spectrum",
@@ -41,7 +45,9 @@ class PlotAccessor(calls.Helpful):
     `geometry`: the sky at one exposure, with bodies, slit and stars.
     `animate`: the same at every exposure, as a film.
     `picture`: the image of the body in a range of wavelengths.
-    `evolution`: brightness against exposure for each pixel.
+    `evolution`: brightness of all pixels against time, as a map or in panels.
+    `keogram`: brightness against time and local time or latitude.
+    `limb`: brightness against altitude, by latitude, with errors.
     `check_stars`: a map of all spectra on which clicks set star flags.
     `bins`: how many spectra each bin holds.
     `spectrum`: spectra with their errors.
@@ -57,6 +63,8 @@ class PlotAccessor(calls.Helpful):
     animate = method(animate, step="plot.animate")
     picture = method(picture, step="plot.picture")
     evolution = method(evolution, step="plot.evolution")
+    keogram = method(keogram, step="plot.keogram")
+    limb = method(limb, step="plot.limb")
     check_stars = method(check_stars, step="plot.check_stars")
     bins = method(bins)
     spectrum = method(spectrum, step="plot.spectrum")

@@ -10,9 +10,10 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PolyCollection
-from matplotlib.colors import ListedColormap
 
+from ..dataset.conventions import QUALITY_FLAGS
 from ..dataset.fields import SIGHTLINE
+from ..quality.flags import flags_of
 from . import axes as common
 from . import fieldaxis
 from .colours import colour_bar, drawable, extend, limits
@@ -81,20 +82,17 @@ class HeatMap:
 
     def _why(self, light: np.ndarray) -> str:
         """Why nothing is drawn."""
-        if np.isfinite(light).any() or "quality" in self.ds.variables:
+        if not np.isfinite(light).any():
             return why_nothing(self.ds.isel(pixel=list(self.pixels)))
-        return "no value"
+        flags = flags_of(self.ds).values[:, self.pixels][~self.good[:, self.pixels]]
+        names = [name for name, bit in QUALITY_FLAGS.items() if (flags & bit).any()]
+        return f"every spectrum is left out:\n{', '.join(names).replace('_', ' ')}"
 
     def _draw_mesh(self, ax: Axes, across: Timeline, shown: np.ndarray) -> None:
         """Draw columns of pixels, one for each exposure."""
         edges, columns = across.mesh()
         rows = np.arange(shown.shape[1] + 1) - 0.5
         table = np.where(columns >= 0, shown[columns].T, np.nan)
-        grey = (columns >= 0) & np.isnan(table)
-        if grey.any() and not grey[:, columns >= 0].all():
-            left_out = np.ma.masked_where(~grey, grey.astype(float))
-            paint = ListedColormap([self.look["no_value"]["color"]])
-            ax.pcolormesh(edges, rows, left_out, cmap=paint, gid="left out")
         mesh = ax.pcolormesh(
             edges,
             rows,
@@ -102,6 +100,13 @@ class HeatMap:
             **{**self.look["map"], "cmap": self.scale.cmap, "norm": self.scale.norm},
         )
         mesh.set_gid("map")
+        left_out = np.isnan(table) & (columns >= 0)
+        if not left_out[:, columns >= 0].all():
+            row, column = np.nonzero(left_out)
+            sides = edges[column], edges[column + 1], rows[row], rows[row + 1]
+            grey = {**self.look["flagged"], "facecolor": self.look["no_value"]["color"]}
+            cells = PolyCollection(_corners(*sides), gid="left out", **grey)
+            ax.add_collection(cells, autolim=False)
 
     def _draw_cells(self, ax: Axes, shown: np.ndarray) -> None:
         """Draw each spectrum where it looked."""
@@ -110,10 +115,8 @@ class HeatMap:
         shown = shown[order]
         sides = np.stack(np.broadcast_arrays(x[0], x[1], y[0], y[1]))
         known = np.isfinite(sides).all(0) & np.isfinite(shown)
-        left, right, low, high = sides[:, known]
-        corners = np.stack([left, low, right, low, right, high, left, high], axis=-1)
         cells = PolyCollection(
-            list(corners.reshape(-1, 4, 2)),
+            _corners(*sides[:, known]),
             cmap=self.scale.cmap,
             norm=self.scale.norm,
             edgecolors="face",
@@ -191,3 +194,11 @@ class HeatMap:
                 clip_on=True,
                 **{**self.look["star_value"], "color": "white", "bbox": halo},
             )
+
+
+def _corners(
+    left: np.ndarray, right: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> list[np.ndarray]:
+    """Corners of rectangles, each (4, 2)."""
+    corners = np.stack([left, low, right, low, right, high, left, high], axis=-1)
+    return list(corners.reshape(-1, 4, 2))

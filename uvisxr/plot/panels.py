@@ -16,6 +16,7 @@ from .. import checks
 from ..dataset.conventions import QUALITY_FLAGS
 from ..quality import flags as quality_flags
 from . import axes as common
+from . import fieldaxis
 from .style import Style
 from .texts import label, nothing, set_suptitle
 from .timeline import Timeline
@@ -143,12 +144,11 @@ class Pages:
                 ax.set_visible(False)
                 continue
             self._draw(ax, pixels[place])
-            self._name(ax)
             below = place + columns >= len(pixels)
             ax.tick_params(labelbottom=below)
             # Where nothing is beneath, labels find room there without moving the next row.
             ax.xaxis.set_in_layout(below and place // columns == needed - 1)
-        figure.supxlabel(self._abscissa(panels[0, 0]), fontsize="medium")
+        figure.supxlabel(self._abscissa(panels[0, 0], pixels), fontsize="medium")
         figure.supylabel(label(self.light), fontsize="medium")
         set_suptitle(figure, common.title_of_light(self.ds, self.light))
         return figure
@@ -159,26 +159,31 @@ class Pages:
             return self.columns
         return COLUMNS if number <= 5 * COLUMNS else int(np.ceil(np.sqrt(number)))
 
-    def _name(self, ax: Axes) -> None:
-        if isinstance(self.across, Timeline) and self.across.kind == "utc":
-            self.across.name(ax.xaxis)
-            ax.set_xlabel("")
-
-    def _abscissa(self, ax: Axes) -> str:
-        if not isinstance(self.across, Timeline):
-            return label(self.ds[self.across])
-        if self.across.kind == "pic":
+    def _abscissa(self, first: Axes, pixels: Sequence[int]) -> str:
+        """Give the shared abscissa its limits and ticks; what it shows."""
+        across = self.across
+        if not isinstance(across, Timeline):
+            values = fieldaxis.field(self.ds, across)[:, pixels]
+            known = values[self.good[:, pixels] & np.isfinite(values)]
+            if known.size:
+                first.set_xlim(fieldaxis.limits(across, known.min(), known.max()))
+            fieldaxis.name_axis(first.xaxis, across)
+        elif across.kind == "pic":
             return "Exposure (pic)"
-        self.across.name(ax.xaxis)
-        text = ax.get_xlabel()
-        ax.set_xlabel("")
+        else:
+            ends = across.left[0], across.right.max()
+            room = 0.02 * (ends[1] - ends[0])
+            first.set_xlim(ends[0] - room, ends[1] + room)
+            across.name(first.xaxis)
+        text = first.get_xlabel()
+        first.set_xlabel("")
         return text
 
     def _places(self, pixel: int) -> tuple[np.ndarray, np.ndarray]:
         """Where a pixel's points are along the abscissa, and the exposure of each; -1 in a gap."""
         numbers = np.atleast_1d(self.ds["pic"].values)
         if not isinstance(self.across, Timeline):
-            values = self.ds[self.across].transpose("pic", "pixel").values[:, pixel]
+            values = fieldaxis.field(self.ds, self.across)[:, pixel]
             return values, np.arange(numbers.size)
         if self.across.kind == "pic":
             return numbers, np.arange(numbers.size)

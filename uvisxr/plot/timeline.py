@@ -8,11 +8,19 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 from matplotlib.axis import Axis
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
+from matplotlib.dates import (
+    DAILY,
+    HOURLY,
+    MINUTELY,
+    SECONDLY,
+    AutoDateLocator,
+    ConciseDateFormatter,
+    date2num,
+)
 
 from .. import checks
 from ..errors import MissingStepError
-from .axes import number_axis
+from .axes import number_axis, size
 from .texts import set_label
 
 #: What exposures are drawn along.
@@ -20,6 +28,17 @@ TimeAxis = Literal["utc", "pic"]
 
 #: Shares of an exposure: a shorter pause is not shown.
 _PAUSE = 0.5
+
+#: Intervals of ticks: with them any span can be had with three or more.
+_INTERVALS = {
+    SECONDLY: [1, 2, 5, 10, 15, 20, 30, 60],
+    MINUTELY: [1, 2, 5, 10, 15, 20, 30, 60],
+    HOURLY: [1, 2, 3, 4, 6, 12, 24],
+    DAILY: [1, 2, 3, 7, 14, 21, 30],
+}
+
+#: Room for the label of a tick, points.
+_LABEL = 40.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +117,9 @@ class Timeline:
             number_axis(axis, self.numbers)
             set_label(axis, "Exposure (pic)")
             return
-        locator = AutoDateLocator(minticks=3, maxticks=7)
+        most = int(np.clip(size(axis.axes)[0] / _LABEL, 3, 7))
+        locator = AutoDateLocator(minticks=2, maxticks=most)
+        locator.intervald |= _INTERVALS
         axis.set_major_locator(locator)
         axis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
         days = np.unique(np.floor([*self.left[:1], *self.right[-1:]]))

@@ -1,0 +1,224 @@
+"""Keograms: brightness against time and local time, latitude or longitude."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.colors import Colormap, Normalize, to_hex
+from matplotlib.ticker import FuncFormatter
+
+from .. import calls, checks
+from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
+from ..numerics.along_wl import Integration
+from ..quality.flags import kept
+from . import axes as common
+from . import fieldaxis, profiles
+from .colours import colour_bar, colours, drawable, extend, limits, robust_norm
+from .profiles import Means
+from .style import Style, drawing
+from .style import style as styled
+from .texts import caption, heading, nothing, set_label, set_title
+from .timeline import TimeAxis, Timeline, check
+
+#: Of which spectra it is made.
+Where = Literal["disk", "limb", "all"]
+
+#: Most bins that are not given.
+_BINS = 48
+
+#: Size of a new figure, and the share of the map in it.
+_SIZE, _SHARES = (9.0, 4.6), (5.0, 1.0)
+
+
+@calls.public("plot.keogram")
+@drawing
+def keogram(
+    ds: xr.Dataset,
+    wl_range: tuple[float, float] | None = None,
+    by: profiles.By = "lt",
+    edges: Sequence[float] | np.ndarray | None = None,
+    where: Where = "disk",
+    within: Mapping[str, tuple[float, float]] | None = None,
+    x: TimeAxis | None = None,
+    method: Integration = "bins",
+    exclude: QualityFlag | Iterable[QualityFlag] = tuple(QUALITY_FLAGS),
+    cmap: str | Colormap | None = None,
+    norm: str | Normalize | None = None,
+    vmin: float | None = None,
+    vmax: float | None = None,
+    ax: Axes | None = None,
+    style: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Axes:
+    """Draw brightness against time and local time, or latitude: the figure of auroral papers.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Calibrated, with geometry; or the result of `integrate`.
+    wl_range : (float, float), optional
+        Angstrom. Default: where the channel is sensitive and the rows have values.
+    by : {"lt", "lat", "lon", "sza"}
+        What is drawn upwards.
+    edges : sequence of float, optional
+        Of its bins, as in `ds.uvis.bin`. Default: round ones, not finer than the pixels.
+    where : {"disk", "limb", "all"}
+        Spectra that meet the body, that miss it, or both.
+    within : mapping of str to (float, float), optional
+        Fields and the ranges in which they must lie, such as ``{"lat": (60, 90)}``; local time and
+        longitude may pass the end of the circle.
+    x : {"utc", "pic"}, optional
+        Time, with the gaps between exposures left open, or the number of the exposure. Default:
+        time, where the dataset has it.
+    method : {"bins", "trapezoid", "simpson"}
+        Of integration over wavelength; see `uvisxr.integrals.integrate`.
+    exclude : str or iterable of str
+        Quality flags whose spectra are left out: all by default.
+    cmap : str or Colormap, optional
+        Default: that of the style, viridis.
+    norm : str or Normalize, optional
+        Scale of the colours, such as "log", or one of `matplotlib.colors`. Default: linear, or
+        logarithmic where the brightest tower above the others.
+    vmin, vmax : float, optional
+        Limits of the colours, kR. Default: percentiles.
+    ax : Axes, optional
+        For the map alone. Default: those of a new figure, with the mean over all exposures beside
+        it: bars are its statistical errors, the band is the systematic one, common to all.
+    style : mapping, optional
+        See `uvisxr.plot.style.style`.
+
+    Returns
+    -------
+    Axes
+        Of the map. Each cell is the mean of the spectra of one exposure in one bin. If there are
+        none, it says so.
+
+    Raises
+    ------
+    ArgumentError
+        A range, an edge or a choice is wrong.
+    MissingStepError
+        The dataset is not calibrated, or lacks the geometry or the times asked for.
+
+    Examples
+    --------
+    With the simulated observation ``made`` of `help(uvisxr)`:
+
+    >>> ds = made.open().uvis.geometry(kernels=made.kernels)
+    >>> ds = ds.uvis.calibrate(files=made.calibration)
+    >>> ax = ds.uvis.plot.keogram((1450, 1800), by="lat")
+    >>> ax.get_ylabel()
+    'Planetocentric latitude (°)'
+    """
+    checks.choice("by", by, profiles.By)
+    checks.choice("where", where, Where)
+    check(x)
+    look = styled(style)
+    across = Timeline.of(ds, x)
+    ds = profiles.light(ds, wl_range, method).compute()
+    values = fieldaxis.field(ds, by)
+    keep = kept(ds, exclude)
+    used = keep & profiles.inside(ds, within) & _where(ds, where)
+    used &= np.isfinite(values)
+    chosen = (
+        profiles.usual_edges(by, values, used, _BINS)
+        if edges is None
+        else profiles.checked_edges("edges", by, edges)
+    )
+    index = np.where(used, chosen.index(values), -1)
+    light = ds["brightness"].transpose("pic", "pixel").values.astype(float)
+    table = _means(light, index, len(chosen))
+    colour_map = look["map"]["cmap"] if cmap is None else cmap
+    scale = colours(table, colour_map, norm, vmin, vmax, robust_norm(table))
+    beside = None
+    if ax is None:
+        figure = plt.figure(figsize=_SIZE, layout="constrained")
+        ax, beside = figure.subplots(1, 2, sharey=True, width_ratios=_SHARES)
+    ax = common.new_axes(ax)
+    at = profiles.unwrapped(chosen)
+    times, columns = across.mesh()
+    shown = np.ma.filled(drawable(table, scale), np.nan)
+    cells = np.where(columns >= 0, shown[columns].T, np.nan)
+    properties = {**look["map"], "cmap": scale.cmap, "norm": scale.norm}
+    mesh = ax.pcolormesh(times, at, np.ma.masked_invalid(cells), **properties)
+    mesh.set_gid("keogram")
+    across.name(ax.xaxis)
+    ax.set_ylim(*_span(at, table, chosen.period))
+    fieldaxis.name_axis(ax.yaxis, by)
+    if chosen.period is not None:
+        turn = chosen.period
+        ax.yaxis.set_major_formatter(
+            FuncFormatter(lambda v, _: f"{v if v <= turn else v % turn:g}")
+        )
+    name, units = "brightness", "kR"
+    if np.isfinite(table).any():
+        ends = extend(table, *limits(scale))
+        if beside is not None:
+            means = Means.of(ds, index, len(chosen))
+            _draw_mean(beside, 0.5 * (at[1:] + at[:-1]), means, caption(name, units), look)
+        colour_bar(mesh, ax if beside is None else beside, name, units, extend=ends)
+    else:
+        nothing(ax, _why(ds, keep, where), look)
+        if beside is not None:
+            beside.remove()
+    set_title(ax, heading(ds, profiles.range_of(ds)))
+    return ax
+
+
+def _round(period: float, end: float, value: float, _: object) -> str:
+    """A tick, which may lie beyond the end of a circle."""
+    return f"{value if value <= end else value % period:g}"
+
+
+def _where(ds: xr.Dataset, where: Where) -> np.ndarray:
+    """Spectra that meet the body, or miss it, bool (pic, pixel)."""
+    if where == "all":
+        return np.ones((ds.sizes["pic"], ds.sizes["pixel"]), bool)
+    disk = fieldaxis.field(ds, "on_disk") > 0
+    return disk if where == "disk" else ~disk
+
+
+def _means(light: np.ndarray, index: np.ndarray, number: int) -> np.ndarray:
+    """Mean of each exposure's spectra in each bin, (pic, bin); NaN where there are none."""
+    size = light.shape[0]
+    known = (index >= 0) & np.isfinite(light)
+    place = (index + number * np.arange(size)[:, None])[known]
+    count = np.bincount(place, minlength=size * number)
+    total = np.bincount(place, light[known], minlength=size * number)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(total / count).reshape(size, number)
+
+
+def _span(at: np.ndarray, table: np.ndarray, period: float | None) -> tuple[float, float]:
+    """Limits of the bins: all if they go round, else from the first to the last with light."""
+    there = np.flatnonzero(np.isfinite(table).any(0))
+    if not there.size or (period is not None and at[-1] - at[0] >= period):
+        return float(at[0]), float(at[-1])
+    return float(at[there[0]]), float(at[there[-1] + 1])
+
+
+def _draw_mean(ax: Axes, at: np.ndarray, means: Means, name: str, look: Style) -> None:
+    """Draw the mean over all exposures, upwards."""
+    value, systematic = means.value, means.systematic
+    # Places in the colour cycle would be looked up when it is drawn.
+    color = to_hex("C0")
+    points = {**look["points"], "color": color, "linestyle": "-"}
+    bars = np.nan_to_num([means.lower, means.upper])
+    ax.errorbar(value, at, xerr=bars, gid="mean", **points)
+    band = {"color": color, **look["band"]}
+    ax.fill_betweenx(at, value - systematic, value + systematic, gid="systematic", **band)
+    ax.set_xlim(min(0.0, float(np.nanmin(value))), None)
+    set_label(ax.xaxis, name)
+    set_title(ax, "Mean")
+
+
+def _why(ds: xr.Dataset, keep: np.ndarray, where: Where) -> str:
+    """Why nothing is drawn."""
+    places = {"disk": "no spectrum on the disk", "limb": "no spectrum beside the disk"}
+    if where in places and not _where(ds, where).any():
+        return places[where]
+    return profiles.why_empty(ds, keep)
