@@ -171,6 +171,8 @@ def test_pictures_named_can_be_drawn_and_no_others(stage, stages, made, tmp_path
         "animate": {"path": tmp_path / "x", "bodies": (), "dpi": 20, "progress": False},
         "picture": {"nx": 5},
         "evolution": wl | {"pixels": [30]},
+        "keogram": {"by": "lat"},
+        "limb": {},
         "check_stars": wl,
         "bins": {},
         "spectrum": {"select": [dict.fromkeys(dims, 0)]},

@@ -15,9 +15,14 @@ from matplotlib.figure import Figure
 
 from uvisxr.errors import ArgumentError, ExportError, MissingStepError
 from uvisxr.instrument.detector import Window
-from uvisxr.plot.evolution import evolution
+from uvisxr.plot import evolution as drawn
 from uvisxr.plot.picture import picture
 from uvisxr.quality.flags import flag
+
+
+def evolution(ds, *args, **options):
+    """Panels against the numbers of exposures."""
+    return drawn(ds, *args, **{"panels": True, "x": "pic"} | options)
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +116,7 @@ def test_wavelengths_come_first_as_in_the_other_pictures(ds):
     light = ds.uvis.integrate((1450, 1700)).brightness.values[:, 20]
     by_place = _panels(evolution(ds, (1450, 1700), pixels=[20]))["pixel 20"]
     np.testing.assert_allclose(_points(by_place)[:, 1], light)
-    parameters = list(inspect.signature(evolution).parameters)
+    parameters = list(inspect.signature(drawn).parameters)
     assert parameters[:3] == ["ds", "wl_range", "path"]
     assert list(inspect.signature(picture).parameters)[1] == "wl_range"
 
@@ -255,9 +260,11 @@ def test_bad_arguments(ds, arguments, said):
         evolution(ds, **arguments)
 
 
-def test_everything_flagged(ds):
-    with pytest.raises(ArgumentError, match="every spectrum is flagged"):
-        evolution(flag(ds, ds["alt"] > -1e9), exclude="user")
+@pytest.mark.parametrize("panels", [True, False])
+def test_everything_flagged(ds, panels):
+    figure = evolution(flag(ds, ds["alt"] > -1e9), exclude="user", panels=panels)
+    assert [t.get_text() for t in figure.axes[0].texts] == ["every spectrum is left out:\nuser"]
+    assert len(figure.axes) == 1
 
 
 def test_bins_have_no_exposures(ds):

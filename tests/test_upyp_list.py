@@ -208,7 +208,7 @@ def test_evil_mask_of_the_bins_without_calibrating(opened):
 
 def test_evolution_takes_the_range_first_and_matplotlibs_words(ds):
     figure = ds.uvis.plot.evolution(
-        RANGE, pixels=[30], yscale="log", ylim=(1e-3, 10), method="simpson"
+        RANGE, pixels=[30], panels=True, yscale="log", ylim=(1e-3, 10), method="simpson"
     )
     drawn = panel(figure)
     assert (drawn.get_yscale(), drawn.get_ylim()) == ("log", (1e-3, 10))
@@ -219,7 +219,7 @@ def test_evolution_takes_the_range_first_and_matplotlibs_words(ds):
 
 def test_evolution_and_check_stars_know_ranges_of_the_euv(tmp_path):
     ds = uvisxr.open_product(write_product(tmp_path, "EUV2005_230_15_15", samples=3, band_bin=8))
-    assert panel(ds.uvis.plot.evolution(pixels=[30])).has_data()
+    assert panel(ds.uvis.plot.evolution(pixels=[30], panels=True)).has_data()
     with ds.uvis.check_stars() as checker:
         assert starred(checker.dataset) == []
     plt.close("all")
@@ -229,7 +229,7 @@ def test_missing_counts_are_never_summed(tmp_path):
     counts = np.ones((3, 60, 1024))
     counts[1, 30] = 65535
     ds = uvisxr.open_product(write_product(tmp_path, "FUV2005_230_15_15", counts))
-    figure = ds.uvis.plot.evolution(RANGE, pixels=[30])
+    figure = ds.uvis.plot.evolution(RANGE, pixels=[30], panels=True)
     (points,) = [line for line in panel(figure).lines if len(line.get_ydata()) > 1]
     inside = int(((ds.wl >= RANGE[0]) & (ds.wl <= RANGE[1])).sum())
     found = np.array(points.get_ydata())

@@ -279,13 +279,9 @@ def pictures(ds: xr.Dataset, bins: xr.Dataset, folder: Path) -> dict[Path, str]:
         lambda ax: limb.uvis.plot.spectrum(ax=ax),
         size=(9.0, 4.5),
     )
-    page("limb", "brightness of the nitrogen bands by altitude", lambda ax: _limb(ax, bins))
+    page(
+        "limb",
+        "brightness of the nitrogen bands by altitude",
+        lambda ax: bins.uvis.plot.limb(_NITROGEN, ax=ax),
+    )
     return drawn
-
-
-def _limb(ax: Any, bins: xr.Dataset) -> None:
-    profile = integrate(bins, _NITROGEN)["brightness"]
-    error = np.stack([profile.brightness_lower, profile.brightness_upper])
-    ax.errorbar(profile, profile.alt_bin, xerr=error, fmt=".")
-    ax.set_xlabel(f"Brightness {_NITROGEN[0]:g}–{_NITROGEN[1]:g} Å (kR)")
-    ax.set_ylabel("Altitude of the tangent point (km)")

@@ -178,7 +178,7 @@ def evolution(
         usual = robust_norm(values, ~starred[:, chosen])
         colour_map = look["map"]["cmap"] if cmap is None else cmap
         scale = colours(values, colour_map, norm, vmin, vmax, usual)
-        drawn = HeatMap(ds, light, good, chosen, across, y, scale, look).on(ax)
+        drawn = HeatMap(ds, light, good, exclude, chosen, across, y, scale, look).on(ax)
         figure = cast(Figure, drawn.get_figure(root=True))
         return figure if path is None else _write([figure], path, ds, close=ax is None)
     if share_y:

@@ -76,7 +76,9 @@ def reach(
         np.where(np.isfinite(a), a, np.where(np.isfinite(b), b, usual))
         for a, b in ((before, after), (after, before))
     )
-    return values - 0.5 * before, values + 0.5 * after
+    # Where a field turns, both its neighbours lie on the same side.
+    sides = np.stack([values - 0.5 * before, values, values + 0.5 * after])
+    return sides.min(0), sides.max(0)
 
 
 def limits(name: str, low: float, high: float) -> tuple[float, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,15 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PolyCollection
 
-from ..dataset.conventions import QUALITY_FLAGS
+from ..dataset.conventions import QualityFlag
 from ..dataset.fields import SIGHTLINE
-from ..quality.flags import flags_of
 from . import axes as common
 from . import fieldaxis
 from .colours import colour_bar, drawable, extend, limits
 from .fieldaxis import FieldAxis
 from .style import Style
-from .texts import nothing, set_label, set_title, why_nothing
+from .texts import nothing, set_label, set_title, why_left_out, why_nothing
 from .timeline import Timeline
 
 #: Predicted stars whose magnitudes are written: the brightest.
@@ -39,6 +38,8 @@ class HeatMap:
     light : DataArray, (pic, pixel)
     good : ndarray of bool, (pic, pixel)
         Spectra that are not left out.
+    exclude : str or iterable of str
+        The flags for which others are.
     pixels : sequence of int
         Positions of those drawn.
     across : Timeline or str
@@ -52,6 +53,7 @@ class HeatMap:
     ds: xr.Dataset
     light: xr.DataArray
     good: np.ndarray
+    exclude: QualityFlag | Iterable[QualityFlag]
     pixels: Sequence[int]
     across: Timeline | str
     up: FieldAxis | None
@@ -82,11 +84,8 @@ class HeatMap:
 
     def _why(self, light: np.ndarray) -> str:
         """Why nothing is drawn."""
-        if not np.isfinite(light).any():
-            return why_nothing(self.ds.isel(pixel=list(self.pixels)))
-        flags = flags_of(self.ds).values[:, self.pixels][~self.good[:, self.pixels]]
-        names = [name for name, bit in QUALITY_FLAGS.items() if (flags & bit).any()]
-        return f"every spectrum is left out:\n{', '.join(names).replace('_', ' ')}"
+        ds = self.ds.isel(pixel=list(self.pixels))
+        return why_left_out(ds, self.exclude) if np.isfinite(light).any() else why_nothing(ds)
 
     def _draw_mesh(self, ax: Axes, across: Timeline, shown: np.ndarray) -> None:
         """Draw columns of pixels, one for each exposure."""

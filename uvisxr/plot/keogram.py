@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import QuadMesh
 from matplotlib.colors import Colormap, Normalize, to_hex
 from matplotlib.ticker import FuncFormatter
 
@@ -140,6 +143,33 @@ def keogram(
         ax, beside = figure.subplots(1, 2, sharey=True, width_ratios=_SHARES)
     ax = common.new_axes(ax)
     at = profiles.unwrapped(chosen)
+    mesh = _draw_map(ax, across, at, table, scale, look)
+    ax.set_ylim(*(_span(at, table, chosen.period) if edges is None else at[[0, -1]]))
+    _name_bins(ax, by, at, chosen.period)
+    light_of = "brightness", "kR"
+    if np.isfinite(table).any():
+        if beside is not None:
+            means = Means.of(ds, index, len(chosen))
+            _draw_mean(beside, 0.5 * (at[1:] + at[:-1]), means, caption(*light_of), look)
+        ends = extend(table, *limits(scale))
+        colour_bar(mesh, ax if beside is None else beside, *light_of, extend=ends)
+    else:
+        nothing(ax, _why(ds, keep, exclude, where), look)
+        if beside is not None:
+            beside.remove()
+    set_title(ax, heading(ds, profiles.range_of(ds)))
+    return ax
+
+
+def _draw_map(
+    ax: Axes,
+    across: Timeline,
+    at: np.ndarray,
+    table: np.ndarray,
+    scale: ScalarMappable,
+    look: Style,
+) -> QuadMesh:
+    """Draw the means of bins with the edges `at`, (pic, bin)."""
     times, columns = across.mesh()
     shown = np.ma.filled(drawable(table, scale), np.nan)
     cells = np.where(columns >= 0, shown[columns].T, np.nan)
@@ -147,26 +177,15 @@ def keogram(
     mesh = ax.pcolormesh(times, at, np.ma.masked_invalid(cells), **properties)
     mesh.set_gid("keogram")
     across.name(ax.xaxis)
-    ax.set_ylim(*_span(at, table, chosen.period))
+    return mesh
+
+
+def _name_bins(ax: Axes, by: profiles.By, at: np.ndarray, period: float | None) -> None:
+    """Ticks and label of the bins, whose edges may go beyond the end of a circle."""
     fieldaxis.name_axis(ax.yaxis, by)
-    if chosen.period is not None:
-        turn = chosen.period
-        ax.yaxis.set_major_formatter(
-            FuncFormatter(lambda v, _: f"{v if v <= turn else v % turn:g}")
-        )
-    name, units = "brightness", "kR"
-    if np.isfinite(table).any():
-        ends = extend(table, *limits(scale))
-        if beside is not None:
-            means = Means.of(ds, index, len(chosen))
-            _draw_mean(beside, 0.5 * (at[1:] + at[:-1]), means, caption(name, units), look)
-        colour_bar(mesh, ax if beside is None else beside, name, units, extend=ends)
-    else:
-        nothing(ax, _why(ds, keep, where), look)
-        if beside is not None:
-            beside.remove()
-    set_title(ax, heading(ds, profiles.range_of(ds)))
-    return ax
+    if period is not None:
+        end = period if at[-1] <= period else np.nextafter(period, 0.0)
+        ax.yaxis.set_major_formatter(FuncFormatter(partial(_round, period, end)))
 
 
 def _round(period: float, end: float, value: float, _: object) -> str:
@@ -216,9 +235,14 @@ def _draw_mean(ax: Axes, at: np.ndarray, means: Means, name: str, look: Style) -
     set_title(ax, "Mean")
 
 
-def _why(ds: xr.Dataset, keep: np.ndarray, where: Where) -> str:
+def _why(
+    ds: xr.Dataset,
+    keep: np.ndarray,
+    exclude: QualityFlag | Iterable[QualityFlag],
+    where: Where,
+) -> str:
     """Why nothing is drawn."""
     places = {"disk": "no spectrum on the disk", "limb": "no spectrum beside the disk"}
     if where in places and not _where(ds, where).any():
         return places[where]
-    return profiles.why_empty(ds, keep)
+    return profiles.why_empty(ds, keep, exclude)

@@ -132,20 +132,22 @@ def limb(
     checks.choice("xscale", xscale, Scale)
     look = styled(style)
     light = profiles.light(ds, wl_range, method).compute()
+    keep = None
     if _ALT in light.dims:
         for name, value in {"edges": edges, "within": within}.items():
             if value is not None:
                 raise ArgumentError(f"{name}= is of spectra, and these are bins already")
         found = _of_bins(light, by, altitudes)
     else:
-        found = _of_spectra(light, by or "lat", edges, altitudes, within, kept(ds, exclude))
+        keep = kept(ds, exclude)
+        found = _of_spectra(light, by or "lat", edges, altitudes, within, keep)
     ax = common.new_axes(ax, figsize=_SIZE)
     found.draw(ax, look, look["map"]["cmap"] if cmap is None else cmap, xscale)
     set_label(ax.xaxis, caption("brightness", "kR"))
     fieldaxis.name_axis(ax.yaxis, "alt")
     set_title(ax, heading(ds, profiles.range_of(light)))
     if not np.isfinite(found.means.value).any():
-        reason = "no value" if _ALT in light.dims else profiles.why_empty(light, kept(ds, exclude))
+        reason = "no value" if keep is None else profiles.why_empty(light, keep, exclude)
         nothing(ax, reason, look)
         ax.set(xticks=[], yticks=[])
     return ax

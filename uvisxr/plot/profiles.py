@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,15 +12,14 @@ import xarray as xr
 from .. import checks
 from ..bins.binning import bin as binned
 from ..bins.edges import Edges
-from ..dataset.conventions import QUALITY_FLAGS
+from ..dataset.conventions import QualityFlag
 from ..dataset.fields import SIGHTLINE, sightline
 from ..errors import ArgumentError
 from ..integrals import brightness, integrate
 from ..numerics.along_wl import Integration
-from ..quality.flags import flags_of
 from . import axes as common
 from .fieldaxis import field
-from .texts import why_nothing
+from .texts import why_left_out, why_nothing
 
 #: Fields that spectra are sorted by.
 By = Literal["lt", "lat", "lon", "sza"]
@@ -143,16 +142,14 @@ def usual_edges(
     return Edges(name, np.clip(edges, -90.0, 90.0) if name.startswith("lat") else edges)
 
 
-def why_empty(ds: xr.Dataset, keep: np.ndarray) -> str:
+def why_empty(
+    ds: xr.Dataset, keep: np.ndarray, exclude: QualityFlag | Iterable[QualityFlag]
+) -> str:
     """Why there is nothing to draw of a dataset with `brightness` and the spectra to `keep`."""
     known = np.isfinite(ds["brightness"].transpose("pic", "pixel").values)
     if not known.any():
         return why_nothing(ds)
-    if (known & keep).any():
-        return "no spectrum in any bin"
-    flags = flags_of(ds).values[~keep]
-    names = [name for name, bit in QUALITY_FLAGS.items() if (flags & bit).any()]
-    return f"every spectrum is left out:\n{', '.join(names).replace('_', ' ')}"
+    return "no spectrum in any bin" if (known & keep).any() else why_left_out(ds, exclude)
 
 
 def unwrapped(edges: Edges) -> np.ndarray:

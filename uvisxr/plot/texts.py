@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import partial
 from typing import Any, Literal
 
@@ -176,3 +177,11 @@ def why_nothing(ds: xr.Dataset) -> str:
     flags = ds["quality"].values
     names = [name for name, bit in QUALITY_FLAGS.items() if (flags & bit).any()]
     return f"no value:\n{', '.join(names).replace('_', ' ')}" if names else "no value"
+
+
+def why_left_out(ds: xr.Dataset, exclude: str | Iterable[str]) -> str:
+    """Why no spectrum is drawn of those that have values: which of the flags they carry."""
+    flags = ds["quality"].values if "quality" in ds.variables else np.zeros(1, int)
+    wanted = {exclude} if isinstance(exclude, str) else set(exclude)
+    names = [n for n, bit in QUALITY_FLAGS.items() if n in wanted and (flags & bit).any()]
+    return f"every spectrum is left out:\n{', '.join(names).replace('_', ' ')}"

@@ -1,0 +1,157 @@
+"""Keograms: means of exposures in bins, their errors, and what is left out."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import xarray as xr
+from helpers.flyby import flyby
+from matplotlib.colors import LogNorm
+
+from uvisxr.errors import ArgumentError, MissingStepError
+from uvisxr.plot.keogram import keogram
+from uvisxr.quality.flags import flag
+
+RANGE = (1450, 1800)
+
+
+@pytest.fixture(scope="module")
+def ds() -> xr.Dataset:
+    return flyby(n_pic=12, step=5e-3)
+
+
+def cells(ax: plt.Axes) -> np.ndarray:
+    """Values, (bin, exposure)."""
+    (mesh,) = [c for c in ax.collections if c.get_gid() == "keogram"]
+    return np.ma.filled(mesh.get_array().astype(float), np.nan)
+
+
+def by_hand(ds: xr.Dataset, name: str, edges: list[float], used: np.ndarray) -> np.ndarray:
+    light = ds.uvis.integrate(RANGE).brightness.values
+    found = np.full((len(edges) - 1, ds.sizes["pic"]), np.nan)
+    for k, (low, high) in enumerate(pairwise(edges)):
+        values = ds[name].values
+        inside = (
+            (values >= low) & (values < high) if low < high else (values >= low) | (values < high)
+        )
+        for pic in range(ds.sizes["pic"]):
+            members = light[pic][inside[pic] & used[pic]]
+            if members.size:
+                found[k, pic] = members.mean()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("by", "edges"), [("lt", [0, 6, 9, 12, 24]), ("lat", [-90, -30, 0, 30, 90]), ("lt", [20, 2, 8])]
+)
+@pytest.mark.parametrize("where", ["disk", "limb", "all"])
+def test_cells_are_means_of_the_exposure(ds, by, edges, where):
+    disk = ds["on_disk"].values == 1
+    used = {"disk": disk, "limb": ~disk, "all": disk | ~disk}[where] & (ds["quality"].values == 0)
+    ax = keogram(ds, RANGE, by=by, edges=edges, where=where)
+    np.testing.assert_allclose(cells(ax), by_hand(ds, by, edges, used), rtol=1e-6)
+
+
+def test_the_mean_beside_has_the_errors_of_bins(ds):
+    edges = [-90, -30, 0, 30, 90]
+    ax = keogram(ds, RANGE, by="lat", edges=edges)
+    (beside,) = [a for a in ax.figure.axes if a.get_title() == "Mean"]
+    seen = ds.uvis.flag(ds["on_disk"] == 0)
+    bins = seen.uvis.integrate(RANGE).uvis.bin(by={"lat": edges})
+    line, _, (bars,) = beside.containers[0].lines
+    np.testing.assert_allclose(line.get_xdata(), bins.brightness, rtol=1e-6)
+    ends = np.array([s[:, 0] for s in bars.get_segments() if len(s)])
+    np.testing.assert_allclose(ends[:, 0], bins.brightness - bins.brightness_lower, rtol=1e-5)
+    np.testing.assert_allclose(ends[:, 1], bins.brightness + bins.brightness_upper, rtol=1e-5)
+
+
+def test_within_ranges(ds):
+    used = (ds["on_disk"] == 1) & (ds["quality"] == 0) & (ds["lat"] >= 10) & (ds["lat"] < 60)
+    used = (used & ((ds["lt"] >= 20) | (ds["lt"] < 10))).values
+    edges = [0, 6, 12, 18, 24]
+    ax = keogram(ds, RANGE, edges=edges, within={"lat": (10, 60), "lt": (20, 10)})
+    np.testing.assert_allclose(cells(ax), by_hand(ds, "lt", edges, used), rtol=1e-6)
+
+
+def test_labels_and_default_bins(ds):
+    ax = keogram(ds, RANGE, by="lat")
+    assert ax.get_ylabel() == "Planetocentric latitude (°)"
+    assert "Time (UTC" in ax.get_xlabel() and "1450–1800 Å" in ax.get_title()
+    assert any(a.get_ylabel() == "Brightness (kR)" for a in ax.figure.axes)
+    low, high = ax.get_ylim()
+    seen = ds["lat"].values[(ds["on_disk"].values == 1) & (ds["quality"].values == 0)]
+    assert low <= seen.min() < seen.max() <= high
+    assert keogram(ds, RANGE).get_ylabel() == "Local solar time (h)"
+
+
+def test_edges_beyond_midnight_are_named_by_the_hour(ds):
+    ax = keogram(ds, RANGE, edges=[18, 21, 0, 3, 6])
+    assert ax.get_ylim() == (18, 30)
+    ticks = ax.yaxis.get_major_formatter()
+    assert [ticks(hour, None) for hour in (18, 24, 27)] == ["18", "0", "3"]
+
+
+def test_gaps_in_time(ds):
+    later = np.where(ds["pic"] > 5, np.timedelta64(10, "m"), np.timedelta64(0, "m"))
+    gap = ds.assign_coords(time=ds["time"] + xr.DataArray(later, dims="pic"))
+    values = cells(keogram(gap, RANGE, by="lat"))
+    assert values.shape[1] == 13 and np.isnan(values[:, 6]).all()
+
+
+def test_axes_norm_and_map_are_the_callers(ds):
+    figure, (ax, other) = plt.subplots(1, 2)
+    norm = LogNorm(0.1, 2)
+    assert keogram(ds, RANGE, norm=norm, cmap="magma", ax=ax) is ax
+    (mesh,) = [c for c in ax.collections if c.get_gid() == "keogram"]
+    assert mesh.norm is norm and mesh.cmap.name == "magma" and not other.has_data()
+    # The map, the other one and the colour bar.
+    assert len(figure.axes) == 3
+
+
+def test_nothing_is_said_in_words(ds):
+    def said(ds, **options):
+        return [t.get_text() for t in keogram(ds, RANGE, by="lat", **options).texts]
+
+    assert said(flag(ds, ds["alt"] > -1e9)) == ["every spectrum is left out:\ndark line, user"]
+    sky = ds.isel(pic=[0], pixel=[0, 1])
+    assert said(sky) == ["no spectrum on the disk"]
+    assert said(ds, within={"lat": (89.9, 90)}) == ["no spectrum in any bin"]
+
+
+def test_what_is_integrated_already(ds):
+    light = ds.uvis.integrate(RANGE)
+    np.testing.assert_allclose(
+        cells(keogram(light, by="lat")), cells(keogram(ds, RANGE, by="lat")), rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"by": "alt"}, "by='alt': expected one of"),
+        ({"edges": [3]}, r"edges=\[3\]"),
+        ({"edges": "all"}, "edges='all'"),
+        ({"by": "lat", "edges": [3, 1]}, "edges"),
+        ({"where": "sky"}, "where='sky'"),
+        ({"within": (60, 90)}, "within"),
+        ({"within": {"lats": (60, 90)}}, "within='lats'.*did you mean lat"),
+        ({"within": {"lat": (90, 60)}}, r"within\['lat'\]"),
+        ({"x": "alt"}, "x='alt'"),
+        ({"wl_range": (100, 200)}, "wl_range"),
+        ({"exclude": "cloud"}, "cloud"),
+        ({"vmin": 3, "vmax": 1}, "vmin"),
+    ],
+)
+def test_bad_arguments(ds, options, said):
+    with pytest.raises(ArgumentError, match=said):
+        keogram(ds, **options)
+
+
+def test_what_it_needs(ds):
+    with pytest.raises(MissingStepError, match="calibrate"):
+        ds.drop_vars(["radiance", "radiance_upper", "radiance_lower"]).uvis.plot.keogram()
+    with pytest.raises(MissingStepError, match="no lt: call"):
+        ds.drop_vars(["lt", "lt_corners"]).uvis.plot.keogram()

@@ -1,0 +1,174 @@
+"""Limb profiles: means by altitude with their errors, of spectra and of bins."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import xarray as xr
+from helpers.flyby import flyby
+
+from uvisxr.errors import ArgumentError, MissingStepError
+from uvisxr.plot.limb import limb
+from uvisxr.quality.flags import flag
+
+RANGE = (1450, 1800)
+ALT = [0, 200, 400, 600, 1000]
+LAT = [-90, 0, 90]
+
+
+@pytest.fixture(scope="module")
+def ds() -> xr.Dataset:
+    return flyby(n_pic=12, step=5e-3)
+
+
+@pytest.fixture(scope="module")
+def bins(ds) -> xr.Dataset:
+    light = ds.uvis.integrate(RANGE)
+    return light.uvis.bin(by={"lat": LAT, "alt": ALT})
+
+
+def profiles(ax: plt.Axes) -> list[np.ndarray]:
+    """Brightness, lower and upper end of the bar and altitude of the points of each."""
+    found = []
+    for bar in ax.containers:
+        line, _, (bars,) = bar.lines
+        x, y = line.get_xydata().T
+        ends = np.array([s[:, 0] if len(s) else [np.nan] * 2 for s in bars.get_segments()])
+        found.append(np.stack([x, *ends.T, y]))
+    return found
+
+
+def expected(bins: xr.Dataset, lat: int) -> np.ndarray:
+    one = bins.isel(lat_bin=lat)
+    light = one.brightness
+    ends = light - one.brightness_lower, light + one.brightness_upper
+    return np.stack([light, *ends, one.alt_bin])
+
+
+def test_points_are_the_means_and_errors_of_bins(ds, bins):
+    found = profiles(limb(ds, RANGE, edges=LAT, altitudes=ALT))
+    assert len(found) == 2
+    for lat, one in enumerate(found):
+        np.testing.assert_allclose(one, expected(bins, lat), rtol=1e-5)
+
+
+def test_bins_are_drawn_as_they_are(ds, bins):
+    for lat, one in enumerate(profiles(bins.uvis.plot.limb())):
+        np.testing.assert_allclose(one, expected(bins, lat), rtol=1e-5)
+    spectra = ds.uvis.bin(by={"alt": ALT})
+    (one,) = profiles(limb(spectra, RANGE))
+    np.testing.assert_allclose(one[0], spectra.uvis.integrate(RANGE).brightness, rtol=1e-6)
+
+
+def test_bins_far_below_the_limb_are_not_shown(ds):
+    bins = ds.uvis.bin(by={"alt": np.arange(-2500, 2001, 100)})
+    ax = limb(bins, RANGE)
+    assert ax.get_ylim()[0] == -200
+    assert limb(bins, RANGE, altitudes=[-1000, 500]).get_ylim() == (-1000, 500)
+    assert limb(ds, RANGE).get_ylim()[0] >= -0.15 * limb(ds, RANGE).get_ylim()[1]
+
+
+def test_labels_and_legend(ds, bins):
+    ax = limb(ds, RANGE, edges=[-90, -10, 10, 90], altitudes=ALT)
+    assert ax.get_xlabel() == "Brightness (kR)"
+    assert ax.get_ylabel() == "Altitude of the tangent point (km)"
+    assert "1450–1800 Å" in ax.get_title()
+    entries = [t.get_text() for t in ax.get_legend().get_texts()]
+    assert entries == ["10–90° S", "10° S–10° N", "10–90° N", "statistical error"]
+    assert ax.get_legend().get_title().get_text() == "Planetocentric latitude"
+    markers = {bar.lines[0].get_marker() for bar in ax.containers}
+    assert len(markers) == 3
+
+
+def test_many_profiles_have_a_colour_bar(ds):
+    ax = limb(ds, RANGE, edges=range(-90, 91, 10), altitudes=ALT)
+    assert len(ax.containers) > 6
+    assert any(a.get_ylabel() == "Planetocentric latitude (°)" for a in ax.figure.axes)
+    colours = [bar.lines[0].get_color() for bar in ax.containers]
+    assert len(set(colours)) == len(colours)
+
+
+def test_systematic_errors_are_a_band(ds):
+    light = ds.uvis.integrate(RANGE)
+    light = light.assign_coords(brightness_systematic=0.1 * light.brightness)
+    ax = limb(light, edges=[-90, 90], altitudes=ALT)
+    (band,) = [c for c in ax.collections if c.get_gid() == "systematic"]
+    (one,) = profiles(ax)
+    ends = band.get_paths()[0].vertices[:, 0]
+    assert ends.max() == pytest.approx(1.1 * one[0].max(), rel=1e-5)
+    assert "systematic error" in [t.get_text() for t in ax.get_legend().get_texts()]
+
+
+def test_a_star_does_not_set_the_limits(ds):
+    bright = xr.ones_like(ds["radiance"])
+    bright = bright.where((ds["alt"] < 900) | (ds["alt"] > 1000), 1e4)
+    star = ds.assign(radiance=(ds["radiance"] * bright).assign_attrs(ds["radiance"].attrs))
+    ax = limb(star, RANGE, edges=[-90, 90], altitudes=range(0, 2501, 100))
+    assert ax.get_xlim()[1] < 3
+    (mark,) = [line for line in ax.lines if line.get_gid() == "beyond"]
+    assert mark.get_ydata().tolist() == [950]
+
+
+def test_within_and_other_fields(ds):
+    ax = limb(ds, RANGE, by="lt", edges=[6, 12, 18], altitudes=ALT, within={"lat": (0, 90)})
+    north = ds.uvis.flag(ds["lat"] < 0)
+    bins = north.uvis.integrate(RANGE).uvis.bin(by={"lt": [6, 12, 18], "alt": ALT})
+    there = bins.brightness.notnull().any("alt_bin")
+    for one, light in zip(profiles(ax), bins.brightness[there.values], strict=True):
+        np.testing.assert_allclose(one[0], light, rtol=1e-6)
+
+
+def test_a_logarithmic_scale(ds):
+    ax = limb(ds, RANGE, xscale="log")
+    assert ax.get_xscale() == "log"
+    values = np.concatenate([one[0] for one in profiles(ax)])
+    assert 0 < ax.get_xlim()[0] < np.nanmin(values)
+
+
+def test_nothing_is_said_in_words(ds):
+    ax = limb(flag(ds, ds["alt"] > -1e9), RANGE)
+    assert [t.get_text() for t in ax.texts] == ["every spectrum is left out:\ndark line, user"]
+    ax = limb(ds, RANGE, altitudes=[1e6, 2e6])
+    assert [t.get_text() for t in ax.texts] == ["no spectrum in any bin"]
+    bins = ds.uvis.bin(by={"alt": ALT})
+    ax = limb(bins.assign(radiance=bins.radiance * np.nan), RANGE)
+    assert [t.get_text() for t in ax.texts] == ["no value"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"by": "alt"}, "by='alt': expected one of"),
+        ({"edges": [3]}, r"edges=\[3\]"),
+        ({"altitudes": [3, 1]}, r"altitudes=\[3, 1\]"),
+        ({"altitudes": "high"}, "altitudes='high'"),
+        ({"within": 3}, "within=3"),
+        ({"xscale": "symlog"}, "xscale='symlog'"),
+        ({"wl_range": (100, 200)}, "wl_range"),
+        ({"cmap": "viridi"}, "cmap='viridi'"),
+        ({"ax": 3}, "ax=3"),
+        ({"exclude": "cloud"}, "cloud"),
+    ],
+)
+def test_bad_arguments(ds, options, said):
+    with pytest.raises(ArgumentError, match=said):
+        limb(ds, **options)
+
+
+def test_arguments_that_bins_do_not_take(ds, bins):
+    for options in ({"edges": LAT}, {"within": {"lat": (0, 9)}}):
+        with pytest.raises(ArgumentError, match="is of spectra, and these are bins"):
+            limb(bins, **options)
+    with pytest.raises(ArgumentError, match="by='lt'"):
+        limb(bins, by="lt")
+    three = ds.uvis.integrate(RANGE).uvis.bin(by={"lat": LAT, "lt": [0, 12, 24], "alt": ALT})
+    with pytest.raises(ArgumentError, match=r"of lat and lt: select one"):
+        limb(three)
+
+
+def test_what_it_needs(ds):
+    with pytest.raises(MissingStepError, match="calibrate"):
+        ds.drop_vars(["radiance", "radiance_upper", "radiance_lower"]).uvis.plot.limb()
+    with pytest.raises(MissingStepError, match="no alt: call"):
+        ds.drop_vars(["alt", "alt_corners"]).uvis.plot.limb()
