@@ -165,6 +165,7 @@ SOUND: dict[str, Callable[[Scene], dict[str, Any]]] = {
     "ds.uvis.plot.picture": lambda s: {"nx": 5},
     "ds.uvis.plot.spectrum": lambda s: {"select": [(1, 1)]},
     "ds.uvis.plot.evolution": lambda s: {"pixels": [1]},
+    "ds.uvis.plot.keogram": lambda s: {"by": "lat"},
 }
 
 

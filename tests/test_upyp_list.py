@@ -217,6 +217,29 @@ def test_evolution_takes_the_range_first_and_matplotlibs_words(ds):
     plt.close(figure)
 
 
+def test_evolution_of_all_pixels_is_one_map(ds):
+    figure = ds.uvis.plot.evolution(RANGE)
+    (mesh,) = [c for ax in figure.axes for c in ax.collections if c.get_gid() == "map"]
+    light = ds.uvis.integrate(RANGE).brightness
+    kept = ~ds.uvis.flagged(["lost", "dark_line", "user"])
+    expected = light.where(kept).values[:, kept.any("pic")]
+    # Both products' exposures follow one another without a gap.
+    np.testing.assert_allclose(np.ma.filled(mesh.get_array(), np.nan).T, expected)
+    plt.close(figure)
+
+
+def test_limb_and_keogram_hold_the_means_of_bins(ds):
+    edges = {"lat": [-90, 0, 90], "alt": [0, 500, 1000]}
+    light = ds.uvis.integrate(RANGE).uvis.bin(by=edges).brightness
+    ax = ds.uvis.plot.limb(RANGE, by="lat", edges=edges["lat"], altitudes=edges["alt"])
+    drawn = [bar.lines[0].get_xdata() for bar in ax.containers]
+    np.testing.assert_allclose(drawn, light[light.notnull().any("alt_bin").values], rtol=1e-6)
+    tree = xr.DataTree.from_dict({"window0": ds})
+    ax = tree.uvis.plot.keogram(RANGE, by="lat", edges=edges["lat"])
+    assert ax.get_ylim() == (-90, 90)
+    plt.close("all")
+
+
 def test_evolution_and_check_stars_know_ranges_of_the_euv(tmp_path):
     ds = uvisxr.open_product(write_product(tmp_path, "EUV2005_230_15_15", samples=3, band_bin=8))
     assert panel(ds.uvis.plot.evolution(pixels=[30], panels=True)).has_data()

@@ -3,7 +3,8 @@
 `open_product` and `open_observation` turn products into one `xarray.Dataset`: those of the FUV and
 the EUV, with PDS3 or PDS4 labels, QUBE and SPECTRUM objects alike. The steps of a reduction are
 methods of its accessor `.uvis`, and each returns a new dataset: see ``help(xarray.Dataset.uvis)``.
-``ds.uvis`` itself shows which steps are done and which can come next. A product of several windows
+``ds.uvis`` itself shows which steps are done and which can come next; `ds.uvis.plot` has pictures:
+`quicklook`, `picture`, `evolution`, `keogram`, `limb` and others. A product of several windows
 is a tree, whose `.uvis` has the same methods and calls them for every window:
 ``help(xarray.DataTree.uvis)``. One array of radiances can be filled, smoothed and integrated:
 ``help(xarray.DataArray.uvis)``. Names are loaded when first used: importing uvisxr costs nothing

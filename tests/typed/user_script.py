@@ -59,6 +59,9 @@ assert_type(learnt, UvisDataset)
 assert_type(uvisxr.tutorial.open("windows").uvis.rebin(wl=2), UvisDataTree)
 assert_type(uvisxr.tutorial.simulation("saturn"), simulate.Simulation)
 assert_type(learnt.uvis.plot.quicklook((1300, 1700)), Figure)
+assert_type(ds.uvis.plot.keogram((1450, 1700), by="lat"), Axes)
+assert_type(ds.uvis.plot.limb((1450, 1700), by="lat", edges=[-90, 0, 90]), Axes)
+assert_type(ds.uvis.plot.evolution((1450, 1700), panels=True), Figure | Path)
 uvisxr.tutorial.open("tita")  # wrong: call-overload
 uvisxr.set_options(kernel="kernels/")  # wrong: call-arg
 learnt.uvis.rebin(pics=2)  # wrong: call-arg
