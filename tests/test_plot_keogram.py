@@ -141,6 +141,7 @@ def test_what_is_integrated_already(ds):
         ({"within": {"lat": (90, 60)}}, r"within\['lat'\]"),
         ({"x": "alt"}, "x='alt'"),
         ({"wl_range": (100, 200)}, "wl_range"),
+        ({"method": "trapz"}, "method='trapz'.*did you mean 'trapezoid'"),
         ({"exclude": "cloud"}, "cloud"),
         ({"vmin": 3, "vmax": 1}, "vmin"),
     ],

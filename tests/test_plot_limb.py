@@ -146,6 +146,7 @@ def test_nothing_is_said_in_words(ds):
         ({"within": 3}, "within=3"),
         ({"xscale": "symlog"}, "xscale='symlog'"),
         ({"wl_range": (100, 200)}, "wl_range"),
+        ({"method": "trapz"}, "method='trapz'.*did you mean 'trapezoid'"),
         ({"cmap": "viridi"}, "cmap='viridi'"),
         ({"ax": 3}, "ax=3"),
         ({"exclude": "cloud"}, "cloud"),

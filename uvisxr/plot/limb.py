@@ -230,7 +230,9 @@ class _Profiles:
         usual = float(np.percentile(value, _FIT, method="lower"))
         beyond = (value > _TOWERS * usual) & (usual > 0) & (value.size >= _MANY)
         top = value[~beyond]
-        high = max(float(top.max()), float(np.nanpercentile((value + upper)[~beyond], _FIT)))
+        common_errors = np.nan_to_num(means.systematic[known])
+        ends = value + np.maximum(np.nan_to_num(upper), common_errors)
+        high = max(float(top.max()), float(np.percentile(ends[~beyond], _FIT)))
         low = min(float(value.min()), float(np.nanpercentile(value - lower, 100 - _FIT)))
         if xscale == "log":
             above = value[value > 0]

@@ -47,6 +47,7 @@ def light(
     ArgumentError
         The range is not within the dataset's.
     """
+    checks.choice("method", method, Integration)
     if "brightness" in ds.data_vars and "radiance" not in ds.data_vars:
         brightness(ds, wl_range, method)
         return ds

@@ -151,7 +151,8 @@ def _draw_map(
     drawn = common.spectra_map(ax, ds, drawable(values, scale), **image)
     drawn.set_gid("brightness")
     name, units = light.attrs["long_name"], light.attrs["units"]
-    colour_bar(drawn, ax, name, units, extend=extend(values, *limits(scale)))
+    if np.isfinite(values).any():
+        colour_bar(drawn, ax, name, units, extend=extend(values, *limits(scale)))
     low, high = light.attrs.get("wl_range", _span(ds))
     text = f"{name.capitalize()}, {low:.0f}–{high:.0f} Å"
     without = np.count_nonzero(good & ~np.isfinite(values))
