@@ -317,8 +317,60 @@ def spectrum_of_bins():
 
 
 @case
+def spectrum_of_empty_bins():
+    edges = {"alt": [-9000, -5000, *range(-1000, 3000, 400), 9000, 12000]}
+    return calibrated("titan").uvis.bin(by=edges).uvis.plot.spectrum(lines=True)
+
+
+@case
+def spectrum_of_bins_by_two():
+    edges = {"alt": [0, 600, 1200, 1800, 2400], "lat": [-90, -10, 10, 90]}
+    return calibrated("titan").uvis.bin(by=edges).uvis.plot.spectrum()
+
+
+@case
+def spectrum_of_bins_apart():
+    ds = calibrated("titan").uvis.bin(by={"alt": range(0, 2500, 200)})
+    return ds.uvis.plot.spectrum(xlim=(1250, 1750), lines="titan", offset=True)
+
+
+@case
+def spectrum_of_bins_apart_log():
+    ds = calibrated("titan").uvis.bin(by={"alt": range(0, 2500, 400)})
+    return ds.uvis.plot.spectrum(offset=True, band=False)
+
+
+@case
+def spectrum_of_bins_small():
+    with small() as ax:
+        return binned("alt").uvis.plot.spectrum(lines=True, ax=ax)
+
+
+@case
+def spectrum_of_bins_dark():
+    with plt.style.context("dark_background"):
+        return binned("alt").uvis.plot.spectrum(lines=True)
+
+
+@case
+def spectrum_all_wavelengths():
+    return calibrated("titan").uvis.plot.spectrum([(20, 30)], lines="all", xlim="all")
+
+
+@case
+def spectrum_saturn():
+    return calibrated("saturn").uvis.plot.spectrum([(20, 30), (20, 40)], lines="saturn")
+
+
+@case
 def spectrum_euv():
     return calibrated("euv").uvis.plot.spectrum([(12, 30)], lines=True)
+
+
+@case
+def spectrum_euv_of_bins():
+    edges = {"alt": [-2600, -1000, 0, 800, 1600, 2400]}
+    return calibrated("euv").uvis.bin(by=edges).uvis.plot.spectrum(lines=True)
 
 
 @case

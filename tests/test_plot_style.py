@@ -29,7 +29,7 @@ def ds():
 
 
 def _colors(ax) -> list[str]:
-    return [to_hex(line.get_color()) for line in ax.lines]
+    return [to_hex(steps.get_edgecolor()) for steps in ax.patches if steps.get_gid() == "spectrum"]
 
 
 def test_the_style_sheet_is_one_of_matplotlib():
@@ -45,7 +45,7 @@ def test_the_style_sheet_is_one_of_matplotlib():
 
 def test_lines_have_its_colours_and_nothing_is_left_behind(ds):
     before = dict(mpl.rcParams)
-    assert _colors(spectrum(ds, select=[(0, 30), (1, 30), (2, 30)])) == _CYCLE
+    assert _colors(spectrum(ds, select=[(0, 30), (1, 31), (2, 32)])) == _CYCLE
     assert dict(mpl.rcParams) == before
 
 

@@ -22,7 +22,7 @@ from .colours import colour_bar, colours, drawable, extend, limits
 from .labels import lay_out
 from .style import Style, drawing, is_dark
 from .style import style as styled
-from .texts import caption, heading, nothing, set_label, set_title
+from .texts import caption, edge, heading, nothing, set_label, set_title
 
 #: Largest width and height of the axes of a new figure, inches.
 _LARGEST = (8.0, 6.0)
@@ -177,15 +177,11 @@ def _ticks(axis: Axis, ds: xr.Dataset, dim: str) -> None:
     edges = bounds.transpose(dim, ...).values
     joined = bool(np.array_equal(edges[1:, 0], edges[:-1, 1]))
     if joined:
-        labels = [_number(v) for v in (*edges[:, 0], edges[-1, 1])]
+        labels = [edge(v) for v in (*edges[:, 0], edges[-1, 1])]
         every = -(-(size + 1) // _SHOWN)
         axis.set_ticks(np.arange(size + 1)[::every], labels[::every])
     else:
-        axis.set_ticks(np.arange(size) + 0.5, [f"{_number(a)}–{_number(b)}" for a, b in edges])
-
-
-def _number(value: float) -> str:
-    return f"{value:g}" if np.isfinite(value) else ("∞" if value > 0 else "−∞")
+        axis.set_ticks(np.arange(size) + 0.5, [f"{edge(a)}–{edge(b)}" for a, b in edges])
 
 
 def _ink(mesh: QuadMesh, value: float) -> str:

@@ -24,7 +24,9 @@ from ..quality import losses
 from ..quality.flags import flags_of
 from . import axes as common
 from .colours import colour_bar, colours, drawable, extend, limits, robust_norm
-from .spectrum import LINES, mark_lines, set_scale, within
+from .lines import chosen, within
+from .marks import mark_lines
+from .spectral_scale import set_scale
 from .style import Style, drawing
 from .style import style as styled
 from .texts import caption, heading, label, nothing, set_label, set_suptitle, set_title, why_nothing
@@ -197,7 +199,7 @@ def _draw_mean(ax: Axes, ds: xr.Dataset, good: np.ndarray, look: Style) -> None:
     ax.fill_between(wl, values - lower, values + upper, **band)
     ax.margins(x=0.01)
     known = wl[np.isfinite(values)]
-    marked = within(LINES, known)
+    marked = within(chosen(ds, True), known)
     set_scale(ax, wl, values, ds.attrs.get("channel", "") if calibrated else "", marked)
     set_label(ax.xaxis, "Wavelength (Å)")
     set_label(ax.yaxis, name)

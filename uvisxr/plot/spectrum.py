@@ -2,50 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, get_args
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.font_manager import FontProperties
 
 from .. import calls, checks
 from ..errors import ArgumentError, MissingStepError
 from ..numerics.poisson import missing
-from ..quality import flags as quality_flags
 from . import axes as common
-from .colours import STEEP
+from .labels import lay_out
+from .lines import Emitter, Wavelengths, chosen, within
+from .marks import headroom, mark_lines
+from .spectral_scale import Scale, apply_scale, scale_of, sensitive, set_limits
 from .style import Style, drawing
 from .style import style as styled
-from .texts import heading, label, nothing, set_label, set_title, unit, why_nothing
-
-#: Emission lines seen in the Saturn system, angstrom, in vacuum (NIST Atomic Spectra Database).
-LINES = {
-    "He I 584": 584.334,
-    "H I Ly γ": 972.537,
-    "H I Ly β": 1025.722,
-    "N II 1085": 1085.0,
-    "N I 1134": 1134.6,
-    "N I 1200": 1200.0,
-    "H I Ly α": 1215.670,
-    "N I 1243": 1243.3,
-    "O I 1304": 1304.0,
-    "O I 1356": 1355.6,
-    "N I 1493": 1492.8,
-    "C I 1561": 1561.0,
-    "C I 1657": 1657.0,
-    "N I 1743": 1743.6,
-}
-
-#: Maximum number of spectra drawn, unless selected one by one.
-_MOST = 12
-
-#: Width of a line's name, points.
-_NAME = 12.0
+from .texts import heading, label, nothing, set_label, set_title, why_nothing
+from .traces import Key, Trace, named, traces
 
 #: What can be drawn; by default the first one in the dataset.
 Spectral = Literal["radiance", "radiance_weighted", "rate", "counts"]
+
+#: Wavelengths to show, angstrom, or all; None for those where the channel is sensitive.
+Shown = tuple[float, float] | Literal["all"] | None
+
+#: Part of a dataset's largest sensitivity below which it is not worth the name.
+_SHARE = 0.01
+
+#: Room for a spectrum that is drawn above another, of the range of its values.
+_STEP = 0.35
 
 
 @calls.public("plot.spectrum")
@@ -54,12 +41,18 @@ def spectrum(
     ds: xr.Dataset,
     select: Iterable[Any] | None = None,
     variable: Spectral | None = None,
-    lines: bool | Mapping[str, float] = False,
+    lines: bool | Emitter | Wavelengths = False,
     band: bool = True,
+    xlim: Shown = None,
+    yscale: Scale | None = None,
+    offset: bool | float = False,
     ax: Axes | None = None,
     style: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Axes:
     """Draw spectra with their error bands.
+
+    Spectra without a value are left out, as the title says. Of three or more that have an order,
+    as bins or pixels have, a colour bar says which is which.
 
     Parameters
     ----------
@@ -67,13 +60,26 @@ def spectrum(
         From any step: with radiance, rate or counts, of pixels or bins. What is missing is a gap.
     select : iterable, optional
         Spectra to draw: (pic, pixel) pairs or, for bins, mappings of dimension to position, such as
-        ``{"lat_bin": 0, "alt_bin": 2}``. Default: all, if there are no more than 12.
+        ``{"lat_bin": 0, "alt_bin": 2}``. Default: all, if there are no more than 12, or 40 along
+        one dimension.
     variable : {"radiance", "radiance_weighted", "rate", "counts"}, optional
         Default: the first of these in the dataset.
-    lines : bool or mapping of str to float
-        Mark emission lines: those known from the Saturn system, or those given, angstrom.
+    lines : bool, {"titan", "saturn", "enceladus", "sunlight", "all"} or mapping
+        Mark emission lines and bands: those of the target, or with a name those of another; or
+        those given, wavelengths in angstrom by name, several for a system of bands. The tables are
+        in `uvisxr.plot.lines`.
     band : bool
         Draw the 1-sigma bands.
+    xlim : (float, float) or "all", optional
+        Wavelengths to show, angstrom. Default: all or, of radiances, those where the channel is
+        sensitive: 1165 to 1905 in the FUV and 570 to 1175 in the EUV, as far as the dataset's own
+        sensitivity is above a hundredth of its maximum.
+    yscale : {"linear", "log", "symlog"}, optional
+        Default: logarithmic if a line towers above the rest, down to where noise sets in; linear
+        below that ("symlog") if much of the spectrum is noise.
+    offset : bool or float
+        Draw each spectrum that much above the one before, in the unit of the values, or that many
+        times on a logarithmic scale; True for as much as sets them apart.
     ax : Axes, optional
         Default: those of a new figure.
     style : mapping, optional
@@ -82,54 +88,71 @@ def spectrum(
     Returns
     -------
     Axes
-        Its limits are those of the spectra where the channel is sensitive, its scale logarithmic if
-        a line towers above the rest.
+        Its limits are those of the spectra where the channel is sensitive, whatever their bands.
 
     Raises
     ------
     MissingStepError
         The dataset has no spectra.
     ArgumentError
-        A spectrum is not in the dataset, or there are too many and none is selected.
+        A spectrum is not in the dataset, or there are too many and none is selected; no such
+        lines, or a range without wavelengths.
 
     Examples
     --------
     With the simulated observation ``made`` of `help(uvisxr)`:
 
     >>> ds = made.open().uvis.calibrate(files=made.calibration)
-    >>> ax = ds.uvis.plot.spectrum(select=[(5, 30), (6, 30)], lines=True)
+    >>> ax = ds.uvis.plot.spectrum(select=[(5, 30), (6, 30)], lines="titan")
     >>> ax.get_ylabel()
     'Spectral radiance (kR/Å)'
     """
     look = styled(style)
     name = _variable(ds, variable)
-    values = ds[name]
-    places = _places(ds, values, select)
+    checks.choice("yscale", yscale, Scale | None)
+    if not isinstance(offset, bool):
+        checks.number("offset", offset, "a distance between spectra, or True", above=0)
+    known = chosen(ds, lines)
+    places = traces(ds, ds[name], select)
+    wl, edges = _elements(ds)
+    low, high = _range(ds, name, xlim, wl, edges)
     ax = common.new_axes(ax, figsize=(7.0, 4.0))
-    wl = ds["wl"].values.astype(float)
-    drawn = np.stack([_draw(ax, ds, name, place, band, look) for place in places])
-    ax.margins(x=0.01)
-    named: Mapping[str, float] = {}
-    if lines is not False:
-        if lines is not True and not isinstance(lines, Mapping):
-            raise checks.refused(
-                "lines", lines, 'True, False, or wavelengths by name, such as {"H I": 1215.7}'
-            )
-        known = wl[np.isfinite(drawn).any(axis=0)]
-        named = within(LINES if lines is True else lines, known)
-    set_scale(ax, wl, drawn, ds.attrs.get("channel", "") if "radiance" in name else "", named)
-    mark_lines(ax, named, look)
-    if not np.isfinite(drawn).any():
+    all_values = np.stack([_values(ds, name, place) for place in places])
+    held = np.isfinite(all_values).any(axis=1)
+    if held.any():
+        places = [place for place, has in zip(places, held, strict=True) if has]
+        values = all_values[held]
+    else:
+        values = all_values
+    inside = (edges[1:] > low) & (edges[:-1] < high)
+    seen = np.where(inside & np.isfinite(values).any(axis=0), wl, np.nan)
+    marked = within(known, seen[np.isfinite(seen)])
+    channel = ds.attrs.get("channel", "") if "radiance" in name else ""
+    inner = values[:, inside]
+    scale = yscale or scale_of(sensitive(wl[inside], inner, channel))
+    apply_scale(ax, scale, inner)
+    shifts = _shifts(sensitive(wl[inside], inner, channel), scale, offset)
+    key = Key.of(ds, places, ax.get_facecolor(), look)
+    set_label(ax.xaxis, "Wavelength (Å)")
+    set_label(ax.yaxis, label(ds[name]))
+    set_title(ax, heading(ds, *_remarks(ds, places, held, shifts, scale, offset)))
+    if held.any():
+        key.draw_bar(ax, ds)
+        for place, one, shift, properties in zip(places, values, shifts, key.looks, strict=True):
+            sides = _sides(ds, name, place) if band else None
+            _draw(ax, edges, one, sides, shift, scale == "log", look, properties)
+        # How much room names take depends on the height that is left to the axes.
+        lay_out(ax)
+        moved = [_moved(v, shift, scale == "log") for v, shift in zip(inner, shifts, strict=True)]
+        set_limits(ax, wl[inside], np.stack(moved), channel, marked)
+        key.draw_legend(ax, 1.0 - headroom(ax, marked))
+    ax.set_xlim(low, high)
+    if held.any():
+        mark_lines(ax, marked, look)
+    else:
         reasons = [why_nothing(ds.isel(place)) for place in places]
-        ax.set_xlim(wl.min(), wl.max())
         ax.set_yticks([])
         nothing(ax, reasons[0] if len(set(reasons)) == 1 else "no value", look)
-    set_label(ax.xaxis, "Wavelength (Å)")
-    set_label(ax.yaxis, label(values))
-    set_title(ax, heading(ds))
-    if places[0]:
-        # Below the names of the lines.
-        ax.legend(fontsize="small", bbox_to_anchor=(0, 0, 1, 1 if lines is False else 0.8))
     return ax
 
 
@@ -149,163 +172,143 @@ def _variable(ds: xr.Dataset, variable: Spectral | None) -> str:
     return variable
 
 
-def _places(
-    ds: xr.Dataset, values: xr.DataArray, select: Iterable[Any] | None
-) -> list[dict[str, int]]:
-    """Positions of the spectra to draw, along all dimensions except wl."""
-    dims = [str(d) for d in values.dims if d != "wl"]
-    sizes = [values.sizes[d] for d in dims]
-    if not values.size:
-        raise ArgumentError("no spectrum is left to draw: select at least one element of each dim")
-    if select is None:
-        if np.prod(sizes, dtype=int) > _MOST:
-            raise ArgumentError(
-                f"{np.prod(sizes, dtype=int)} spectra are too many for one picture: select some "
-                "with select="
-            )
-        return [dict(zip(dims, place, strict=True)) for place in np.ndindex(*sizes)]
-    is_one = isinstance(select, Mapping) or _is_pair(select)
-    chosen: list[Any] = [select] if is_one else list(select)
-    if not chosen:
-        raise checks.refused("select", select, "at least one spectrum")
-    if all(isinstance(place, Mapping) for place in chosen):
-        return [_position(place, dims, values) for place in chosen]
-    if set(dims) != set(quality_flags.DIMS):
-        raise ArgumentError(
-            f"the spectra are over {', '.join(dims)}: select them by mappings such as "
-            f"{ {d: 0 for d in dims} }"
-        )
-    return [{"pic": int(i), "pixel": int(j)} for i, j in quality_flags.select(ds, chosen)]
-
-
-def _is_pair(select: Any) -> bool:
-    return (
-        isinstance(select, Sequence)
-        and len(select) == 2
-        and all(isinstance(v, int | np.integer) for v in select)
-    )
-
-
-def _position(place: Mapping[str, int], dims: list[str], values: xr.DataArray) -> dict[str, int]:
-    if set(place) != set(dims):
-        raise ArgumentError(f"{dict(place)!r} must give a position along {', '.join(dims)}")
-    for dim, index in place.items():
-        if not 0 <= index < values.sizes[dim]:
-            raise ArgumentError(
-                f"no {dim} {index}: positions run from 0 to {values.sizes[dim] - 1}"
-            )
-    return {str(dim): int(index) for dim, index in place.items()}
-
-
-def _draw(
-    ax: Axes, ds: xr.Dataset, name: str, place: dict[str, int], band: bool, look: Style
-) -> np.ndarray:
-    """Draw one spectrum and return its values."""
+def _elements(ds: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Wavelengths of the elements, (wl,), and edges of their steps, (wl + 1,), ascending."""
     wl = ds["wl"].values.astype(float)
+    order = np.argsort(wl, kind="stable")
+    wl = wl[order]
+    bounds = ds.get("wl_bounds")
+    if bounds is not None:
+        sides = np.sort(bounds.transpose("wl", ...).values.astype(float), axis=1)[order]
+        if wl.size == 1 or np.allclose(sides[1:, 0], sides[:-1, 1]):
+            return wl, np.append(sides[:, 0], sides[-1, 1])
+    middles = 0.5 * (wl[1:] + wl[:-1])
+    half = (middles[0] - wl[0], wl[-1] - middles[-1]) if wl.size > 1 else (0.5, 0.5)
+    return wl, np.concatenate([[wl[0] - half[0]], middles, [wl[-1] + half[1]]])
+
+
+def _range(
+    ds: xr.Dataset, name: str, xlim: Shown, wl: np.ndarray, edges: np.ndarray
+) -> tuple[float, float]:
+    """The wavelengths to show, as far as there are elements."""
+    if isinstance(xlim, str) or xlim is None:
+        other = "two ascending wavelengths, angstrom"
+        checks.choice("xlim", xlim, Literal["all"] | None, other)
+        low, high = float(edges[0]), float(edges[-1])
+        channel = ds.attrs.get("channel", "")
+        usual = common.SENSITIVE.get(channel)
+        if xlim is not None or "radiance" not in name or usual is None:
+            return low, high
+        inside = (edges[1:] > usual[0]) & (edges[:-1] < usual[1]) & _above(ds)
+        if not inside.any():
+            return low, high
+        first, last = np.flatnonzero(inside)[[0, -1]]
+        return max(usual[0], float(edges[first])), min(usual[1], float(edges[last + 1]))
+    first, last = checks.pair("xlim", xlim, "wavelengths, angstrom")
+    if not ((edges[1:] > first) & (edges[:-1] < last)).any():
+        raise ArgumentError(
+            f"no wavelength in xlim={xlim!r}: the dataset holds "
+            f"{wl[0]:.0f} to {wl[-1]:.0f} angstrom"
+        )
+    return first, last
+
+
+def _above(ds: xr.Dataset) -> np.ndarray:
+    """Where a dataset's sensitivity, if it has one, is above a share of its maximum: (wl,)."""
+    if "sensitivity" not in ds.variables or "wl" not in ds["sensitivity"].dims:
+        return np.ones(ds.sizes["wl"], bool)
+    terms = np.abs(ds["sensitivity"].transpose(..., "wl").values.reshape(-1, ds.sizes["wl"]))
+    with np.errstate(invalid="ignore"):
+        profile = np.where(np.isfinite(terms), terms, 0.0).sum(axis=0)
+    found: np.ndarray = profile > _SHARE * profile.max()
+    return found[np.argsort(ds["wl"].values, kind="stable")]
+
+
+def _values(ds: xr.Dataset, name: str, place: Trace) -> np.ndarray:
     drawn = ds[name].isel(place).values
     values: np.ndarray = drawn.astype(float)
     if name == "counts" and "n" not in ds.variables:
         values[missing(drawn)] = np.nan
-    (line,) = ax.plot(wl, values, drawstyle="steps-mid", label=_label(ds, place), **look["line"])
-    sides = [f"{name}_lower", f"{name}_upper"]
-    if band and all(side in ds.variables for side in sides):
-        low, high = (ds[side].isel(place).values.astype(float) for side in sides)
-        ax.fill_between(
-            wl, values - low, values + high, step="mid", color=line.get_color(), **look["band"]
-        )
-    return values
+    return values[np.argsort(ds["wl"].values, kind="stable")]
 
 
-def set_scale(
-    ax: Axes, wl: np.ndarray, values: np.ndarray, channel: str, marked: Iterable[str] = ()
+def _sides(ds: xr.Dataset, name: str, place: Trace) -> list[np.ndarray] | None:
+    """Errors below and above."""
+    names = [f"{name}_lower", f"{name}_upper"]
+    if not all(side in ds.variables for side in names):
+        return None
+    order = np.argsort(ds["wl"].values, kind="stable")
+    return [ds[side].isel(place).values.astype(float)[order] for side in names]
+
+
+def _moved(values: np.ndarray, shift: float, log: bool) -> np.ndarray:
+    found: np.ndarray = values * shift if log else values + shift
+    return found
+
+
+def _draw(
+    ax: Axes,
+    edges: np.ndarray,
+    values: np.ndarray,
+    sides: list[np.ndarray] | None,
+    shift: float,
+    log: bool,
+    look: Style,
+    properties: Mapping[str, Any],
 ) -> None:
-    """Set limits from spectra alone, as the bands at the ends of a channel are far wider.
-
-    The scale is logarithmic where a line towers above the rest and the rest above the noise.
-
-    Parameters
-    ----------
-    ax : Axes
-    wl : ndarray, (wl,)
-    values : ndarray, (..., wl)
-    channel : str
-        Only where it is sensitive are radiances heeded; "" for everywhere.
-    marked : iterable of str
-        Names of lines that are written above the spectra.
-    """
-    known = np.isfinite(values)
-    low, high = common.SENSITIVE.get(channel, (-np.inf, np.inf))
-    # An element may be as wide as what lies beyond.
-    step = np.abs(np.diff(wl)).min(initial=np.inf)
-    inside = known & (wl - 0.5 * step > low) & (wl + 0.5 * step < high)
-    known = inside if inside.any() else known
-    if not known.any():
+    """Draw one spectrum as steps, and its band."""
+    ax.stairs(
+        _moved(values, shift, log),
+        edges,
+        baseline=cast(float, None),
+        gid="spectrum",
+        zorder=2.1,
+        **{**properties, **look["line"]},
+    )
+    if sides is None:
         return
-    found = values[known]
-    low, middle, high = (float(f(found)) for f in (np.min, np.median, np.max))
-    noise = float(np.sqrt(np.mean(found[found < 0] ** 2))) if low < 0 else 0.0
-    if noise < middle < high / STEEP:
-        ax.set_yscale("log")
-    share = _names(ax, marked)
-    if ax.get_yscale() == "log" and high > 0:
-        bottom = max(0.6 * float(np.percentile(found[found > 0], 2)), noise)
-        bottom = min(bottom, 0.5 * high)
-        ax.set_ylim(bottom, high * 1.3 * (high / bottom) ** (share / (1 - share)))
-        return
-    low = min(low, 0.0)
-    room = 0.08 * (high - low) or 0.1 * abs(high) or 1.0
-    ax.set_ylim(low - room, high + room + (high - low) * share / (1 - share))
+    low, high = (_moved(v, shift, log) for v in (values - sides[0], values + sides[1]))
+    ax.stairs(
+        high,
+        edges,
+        baseline=low,
+        fill=True,
+        gid="band",
+        **{"color": properties["color"], **look["band"]},
+    )
 
 
-def _names(ax: Axes, marked: Iterable[str]) -> float:
-    """Part of the height of axes that the names of lines take."""
-    longest = max(map(len, marked), default=0)
-    if not longest:
-        return 0.0
-    size = FontProperties(size="x-small").get_size_in_points()
-    _, height = common.size(ax)
-    return float(np.clip((0.6 * size * longest + 4.0) / height, 0.0, 0.4))
+def _shifts(values: np.ndarray, scale: str, offset: bool | float) -> np.ndarray:
+    """How much each spectrum, (n, wl), is moved: sums, or factors on a logarithmic scale."""
+    number = np.arange(len(values))
+    log = scale == "log"
+    if offset is False:
+        return np.ones(len(values)) if log else np.zeros(len(values))
+    if offset is not True:
+        return float(offset) ** number if log else float(offset) * number
+    found = values[np.isfinite(values) & (values > 0)] if log else values[np.isfinite(values)]
+    if not found.size:
+        return np.ones(len(values)) if log else np.zeros(len(values))
+    low, high = np.percentile(found, (5, 97))
+    if log:
+        return np.asarray(max((high / low) ** _STEP, 1.5) ** number)
+    return np.asarray((_STEP * 2 * (high - low) or 1.0) * number)
 
 
-def _label(ds: xr.Dataset, place: dict[str, int]) -> str:
-    parts = []
-    for dim, index in place.items():
-        bounds = ds.get(f"{dim}_bounds")
-        if bounds is not None:
-            low, high = bounds.isel({dim: index}).values
-            units = unit(ds[dim].attrs.get("units", ""))
-            space = "" if units == "°" else " "
-            parts.append(f"{dim.removesuffix('_bin')} {low:g} to {high:g}{space}{units}".rstrip())
-        elif dim in ds.coords:
-            parts.append(f"{dim} {ds[dim].values[index]}")
-        else:
-            parts.append(f"{dim} {index}")
-    return ", ".join(parts)
-
-
-def within(lines: Mapping[str, float], wl: np.ndarray) -> dict[str, float]:
-    """The lines between the first and the last of some wavelengths, angstrom."""
-    for name, wavelength in lines.items():
-        checks.number(f"lines[{name!r}]", wavelength, "a wavelength, angstrom", above=0)
-    if not wl.size:
-        return {}
-    return {n: v for n, v in lines.items() if wl.min() <= v <= wl.max()}
-
-
-def mark_lines(ax: Axes, lines: Mapping[str, float], look: Style) -> None:
-    """Mark emission lines, angstrom, with their names to the left, or to the right at the frame."""
-    left = min(ax.get_xlim())
-    points = common.size(ax)[0] / abs(np.ptp(ax.get_xlim()))
-    for name, wavelength in lines.items():
-        ax.axvline(wavelength, gid="emission", zorder=0.5, **look["emission"])
-        at_frame = (wavelength - left) * points < _NAME
-        side: dict[str, Any] = {"ha": "left"} if at_frame else {}
-        ax.annotate(
-            f"{name} ",
-            (wavelength, 0.98),
-            xycoords=ax.get_xaxis_transform(),
-            xytext=(2 if at_frame else -1.5, 0),
-            textcoords="offset points",
-            annotation_clip=True,
-            **look["emission_name"] | side,
-        )
+def _remarks(
+    ds: xr.Dataset,
+    places: list[Trace],
+    held: np.ndarray,
+    shifts: np.ndarray,
+    scale: str,
+    offset: bool | float,
+) -> list[str]:
+    """What the title says: which spectrum, if it is one, and what is left out or moved."""
+    remarks = [named(ds, places[0])] if len(places) == 1 else []
+    if held.any() and not held.all():
+        kind, lack = ("bins", "empty") if "n" in ds.variables else ("spectra", "without values")
+        remarks.append(f"{np.count_nonzero(~held)} of {held.size} {kind} {lack}")
+    if offset is not False and len(shifts) > 1:
+        step = shifts[1] if scale == "log" else shifts[1] - shifts[0]
+        remarks.append(f"each {'×' if scale == 'log' else '+'} {step:.2g} from the one before")
+    return remarks

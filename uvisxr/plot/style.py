@@ -186,7 +186,7 @@ def style(overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Style:
         "line": {"linewidth": 1.0},
         "band": {"alpha": 0.3, "linewidth": 0},
         "emission": {"color": "0.5", "linewidth": 0.6, "linestyle": ":"},
-        "emission_name": small | {"rotation": 90, "ha": "right", "va": "top"},
+        "emission_name": small | {"rotation": 90, "ha": "center", "va": "bottom"},
         "no_value": {"color": "0.6"},
         "flag_mark": {
             "markerfacecolor": red,

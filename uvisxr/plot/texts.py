@@ -54,6 +54,11 @@ def caption(name: str, units: str | None = None) -> str:
     return f"{text} ({written})" if written else text
 
 
+def edge(value: float) -> str:
+    """An edge of a bin, which may be infinite."""
+    return f"{value:g}" if np.isfinite(value) else ("∞" if value > 0 else "−∞")
+
+
 def label(array: xr.DataArray) -> str:
     """The caption of an array: its long name, or else its name, and its unit."""
     return caption(array.attrs.get("long_name") or str(array.name), array.attrs.get("units"))

@@ -1,0 +1,209 @@
+"""Names of emission lines above spectra, moved apart, and systems of bands as rows of ticks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.font_manager import FontProperties
+from matplotlib.transforms import Affine2D, Transform
+
+from . import axes as common
+from .labels import lay_out
+from .style import Style
+
+#: Room from the frame to the names, from there to where their lines end, and for a row of bands,
+#: points.
+_FRAME, _LEADER, _ROW = 3.0, 9.0, 11.0
+
+#: Length of the ticks of bands, points, and the part of their row below the name.
+_TICK = 4.0
+
+#: Width of a letter, and distance of names, in sizes of their letters.
+_LETTER, _PITCH = 0.62, 1.4
+
+#: The most of the height of axes that is left to names.
+_MOST = 0.45
+
+#: Lines by name, the most important first; systems of bands have several wavelengths, angstrom.
+Lines = Mapping[str, tuple[float, ...]]
+
+
+def headroom(ax: Axes, lines: Lines) -> float:
+    """Part of the height of axes that the names of lines and bands take."""
+    singles, bands = _parted(lines)
+    height = (_depth(singles) if singles else 0.0) + _ROW * len(bands)
+    share = (height + _FRAME) / common.size(ax)[1] if height else 0.0
+    return share if share <= _MOST else 0.0
+
+
+def mark_lines(ax: Axes, lines: Lines, look: Style) -> None:
+    """Mark emission lines and bands of which all wavelengths lie in the axes' limits.
+
+    Names stand apart whatever the limits become; of those for which the axes are too narrow, the
+    last are left out, with their lines. Axes that are too low for names have lines alone.
+    """
+    lay_out(ax)
+    width, height = common.size(ax)
+    singles, bands = _parted(lines)
+    if headroom(ax, lines) == 0.0:
+        _draw_lines(ax, [wl for all_ in lines.values() for wl in all_], 1.0, look)
+        return
+    most = max(1, int(width / (_PITCH * _size())))
+    kept = dict(list(singles.items())[:most])
+    top = 1.0 - (_depth(kept) if kept else _FRAME) / height
+    _draw_names(ax, kept, top, look)
+    for row, (name, places) in enumerate(bands.items()):
+        _draw_bands(ax, name, places, top - (row * _ROW + 2.0) / height, look)
+
+
+def _parted(lines: Lines) -> tuple[dict[str, float], dict[str, tuple[float, ...]]]:
+    return (
+        {name: wl[0] for name, wl in lines.items() if len(wl) == 1},
+        {name: wl for name, wl in lines.items() if len(wl) > 1},
+    )
+
+
+def _size() -> float:
+    return float(FontProperties(size="x-small").get_size_in_points())
+
+
+def _depth(singles: Mapping[str, float]) -> float:
+    """Height of the longest name and of what leads to it, points."""
+    return _FRAME + _LETTER * _size() * max(map(len, singles), default=0) + _LEADER
+
+
+@dataclass(frozen=True)
+class _Row:
+    """Names side by side in axes, at a depth below their upper edge, points."""
+
+    ax: Axes
+    wl: np.ndarray
+    depth: float
+
+    def place(self, index: int, _: object) -> Transform:
+        """Where the origin of one name is on the canvas."""
+        dots = self.ax.figure.dpi / 72.0
+        pitch = _PITCH * _size() * dots
+        x = self.ax.transData.transform(np.column_stack([self.wl, np.zeros(self.wl.size)]))[:, 0]
+        box = self.ax.bbox
+        # Those beyond the limits need no room.
+        seen = np.flatnonzero((x >= box.x0) & (x <= box.x1) | (np.arange(x.size) == index))
+        order = seen[np.argsort(x[seen], kind="stable")]
+        moved = spread(x[order], pitch, box.x0 + 0.6 * pitch, box.x1 - 0.6 * pitch)
+        here = float(moved[np.flatnonzero(order == index)[0]])
+        return Affine2D().translate(here, box.y1 - self.depth * dots)
+
+
+def spread(wanted: np.ndarray, pitch: float, low: float, high: float) -> np.ndarray:
+    """Ascending places as near to the wanted ones as can be, at least a pitch apart.
+
+    Parameters
+    ----------
+    wanted : ndarray, (n,)
+        Ascending.
+    pitch : float
+    low, high : float
+        Between these as far as there is room.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from uvisxr.plot.marks import spread
+    >>> spread(np.array([10.0, 11.0, 30.0]), 4.0, 0.0, 31.0).tolist()
+    [8.5, 12.5, 30.0]
+    """
+    steps = pitch * np.arange(wanted.size)
+    # Without the steps, places must not descend: blocks of equal ones, at their means.
+    means: list[float] = []
+    sizes: list[int] = []
+    for value in wanted - steps:
+        means.append(float(value))
+        sizes.append(1)
+        while len(means) > 1 and means[-2] > means[-1]:
+            size = sizes[-2] + sizes[-1]
+            means[-2:] = [(means[-2] * sizes[-2] + means[-1] * sizes[-1]) / size]
+            sizes[-2:] = [size]
+    last = high - (steps[-1] if steps.size else 0.0)
+    found: np.ndarray = np.clip(np.repeat(means, sizes), min(low, last), last) + steps
+    return found
+
+
+def _draw_lines(ax: Axes, wl: Sequence[float], top: float, look: Style) -> None:
+    marks = LineCollection([[(one, 0.0), (one, top)] for one in wl])
+    marks.set(transform=ax.get_xaxis_transform(), gid="emission", zorder=0.5, **_as_many(look))
+    ax.add_collection(marks, autolim=False)
+
+
+def _draw_names(ax: Axes, singles: Mapping[str, float], top: float, look: Style) -> None:
+    row = _Row(ax, np.array(list(singles.values())), _depth(singles) - _LEADER)
+    _draw_lines(ax, list(singles.values()), top, look)
+    leader = {
+        **look["emission"],
+        "arrowstyle": "-",
+        "shrinkA": 0,
+        "shrinkB": 0,
+        "relpos": (0.5, 0.0),
+        "linestyle": "-",
+    }
+    for index, (name, wl) in enumerate(singles.items()):
+        text = ax.annotate(
+            name,
+            (wl, top),
+            xycoords=ax.get_xaxis_transform(),
+            xytext=(0.0, 0.0),
+            textcoords=partial(row.place, index),
+            annotation_clip=True,
+            arrowprops=leader,
+            gid="emission_name",
+            **look["emission_name"],
+        )
+        text.set_in_layout(False)
+
+
+def _draw_bands(ax: Axes, name: str, places: Sequence[float], level: float, look: Style) -> None:
+    tick = _TICK / common.size(ax)[1]
+    first, last = min(places), max(places)
+    segments = [[(first, level), (last, level)]]
+    segments += [[(wl, level), (wl, level - tick)] for wl in places]
+    rows = LineCollection(segments, transform=ax.get_xaxis_transform())
+    rows.set(gid="bands", zorder=0.6, **_as_many(look) | {"linestyles": "-"})
+    ax.add_collection(rows, autolim=False)
+    left, right = sorted(ax.get_xlim())
+    needed = _LETTER * _size() * (len(name) + 1) / common.size(ax)[0] * (right - left)
+    # Before the bands, or behind, or, without room on either side, above.
+    place, aside, across, up = next(
+        one
+        for one, fits in (
+            ((first, (-3, 0), "right", "center"), first - needed > left),
+            ((last, (3, 0), "left", "center"), last + needed < right),
+            ((0.5 * (first + last), (0, 1), "center", "bottom"), True),
+        )
+        if fits
+    )
+    text = ax.annotate(
+        name,
+        (place, level),
+        xycoords=ax.get_xaxis_transform(),
+        xytext=aside,
+        textcoords="offset points",
+        annotation_clip=True,
+        gid="bands_name",
+        **look["emission_name"]
+        | {"rotation": 0, "ha": across, "va": up}
+        | {"bbox": {"facecolor": ax.get_facecolor(), "edgecolor": "none", "pad": 0.5}},
+    )
+    text.set_in_layout(False)
+
+
+def _as_many(look: Style) -> dict[str, Any]:
+    """The properties of one line as those of a collection."""
+    return {f"{name}s" if name in _SINGLE else name: v for name, v in look["emission"].items()}
+
+
+_SINGLE = frozenset(("color", "linewidth", "linestyle"))
