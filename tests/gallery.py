@@ -720,6 +720,51 @@ def geometry_rings_edge_on():
     return ds.uvis.plot.geometry(20, mode="manual", bodies=(), **limits)
 
 
+def _around_saturn(height: float, pic: int = 20, **options: Any) -> Any:
+    """Saturn and its rings from so many degrees above their plane, however lit."""
+    ds = located("saturn")
+    ra, dec = ds["target_ra"], ds["target_dec"]
+    # The pole's angle with the line of sight to the planet is a right angle and the height.
+    turned = {"pole_ra": ra, "pole_dec": dec - (90 + height) * np.sign(dec)}
+    limits = {"mode": "manual", "xlim": (-15, 15), "ylim": (-10, 10), "bodies": ()} | options
+    return ds.assign_coords(turned).uvis.plot.geometry(pic, **limits)
+
+
+@case
+def geometry_rings():
+    return _around_saturn(-25.0)
+
+
+@case
+def geometry_rings_open():
+    return _around_saturn(55.0)
+
+
+@case
+def geometry_rings_dark():
+    with plt.style.context("dark_background"):
+        return _around_saturn(15.0)
+
+
+@case
+def geometry_rings_small():
+    with small() as ax:
+        return _around_saturn(-25.0, ax=ax)
+
+
+@case
+def geometry_rings_whole_sky():
+    return _scene("saturn", 20, mode="allsky")
+
+
+@case
+def geometry_ring_radius():
+    ds = located("saturn")
+    ds = ds.assign_coords(ring_radius=9e4 + 500.0 * ds["pixel"] + 0 * ds["alt"])
+    ds["ring_radius"].attrs = {"units": "km", "long_name": "distance from the planet's centre"}
+    return ds.uvis.plot.geometry(20, annotate="ring_radius", bodies=())
+
+
 @case
 def geometry_tiny_body():
     return passed(distance=9e7).uvis.plot.geometry(12, bodies=())

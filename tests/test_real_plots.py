@@ -166,7 +166,7 @@ def test_saturn_has_rings_and_the_nearer_body_lies_above(data):
     (rings,) = ax.findobj(lambda a: a.get_gid() == "rings:SATURN")
     drawn = np.concatenate([path.vertices for path in rings.get_paths()])
     view = views.target(ds).at(0)
-    width = np.rad2deg(136_780.0 / view.distance)
+    width = np.rad2deg(140_270.0 / view.distance)
     assert np.nanmax(np.hypot(*drawn.T)) == pytest.approx(width, rel=0.02)
     others = {v.name: v.at(0) for v in views.others(ds, files)}
     order = {

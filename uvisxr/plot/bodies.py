@@ -14,11 +14,8 @@ from ..geometry import outline
 from ..geometry.ellipsoid import nearest
 from ..geometry.views import Views
 from . import sky as maps
+from .ring_areas import draw_rings
 from .style import Style
-
-#: Edges of Saturn's rings: inner edges of C, B and A, outer edge of A, km (NASA Space Science
-#: Data Coordinated Archive, Saturnian Rings Fact Sheet).
-SATURN_RINGS = (74_658.0, 91_975.0, 122_340.0, 136_780.0)
 
 #: Where body-fixed points (n, 3), km, are in a picture, (n, 2).
 Place = Callable[[np.ndarray], np.ndarray]
@@ -72,7 +69,7 @@ def _draw(ax: Axes, sky: maps.Sky, view: Views, look: Style, zorder: float) -> b
         ax.plot(*middle[:, None], gid=f"body:{view.name}", zorder=zorder, **look["body"])
         return False
     if view.name == "SATURN":
-        draw_rings(ax, place, view, look, zorder + 1e-3)
+        draw_rings(ax, place, view, look, zorder - 1e-3, zorder + 1e-3)
     if not wraps:
         disk = Polygon(limb, gid=f"disk:{view.name}", zorder=zorder, **look["disk"])
         ax.add_patch(disk)
@@ -103,18 +100,6 @@ def draw_night(ax: Axes, place: Place, view: Views, look: Style, zorder: float) 
     if len(edge):
         line = place(edge)
         ax.plot(*line.T, gid=f"terminator:{view.name}", zorder=zorder, **look["terminator"])
-
-
-def draw_rings(ax: Axes, place: Place, view: Views, look: Style, zorder: float) -> None:
-    """Draw the edges of Saturn's rings, as far as the planet does not hide them."""
-    angle = np.linspace(0.0, 2 * np.pi, 361)
-    circle = np.stack([np.cos(angle), np.sin(angle), 0 * angle], axis=-1)
-    lines = []
-    for radius in SATURN_RINGS:
-        points = radius * circle
-        hidden = outline.hides(view.observer, points - view.observer, view.radii, distance=1.0)
-        lines.append(place(np.where(hidden[:, None], np.nan, points)))
-    _collect(ax, lines, f"rings:{view.name}", zorder, look["rings"])
 
 
 def _collect(

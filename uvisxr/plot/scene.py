@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,6 +27,8 @@ from . import sky as maps
 from .bodies import draw_bodies
 from .colours import colour_bar
 from .labels import Labels, Place, lay_out
+from .ring_areas import name_rings
+from .scales import engineering, multiple
 from .style import Style, drawing
 from .style import style as styled
 from .texts import body, product, set_label, set_title
@@ -330,19 +333,28 @@ def draw(ax: Axes, stage: Stage, index: int, framing: Framing, look: Style) -> N
     lay_out(ax)
     if pixels is not None:
         if framing.annotate is not None:
-            values = stage.ds[framing.annotate].isel(pic=index).values.astype(float)
-            _write_values(ax, pixels, values, look)
+            field = stage.ds[framing.annotate].isel(pic=index)
+            values = field.values.astype(float)
+            _write_values(ax, pixels, values / _factor(stage.ds, framing.annotate, values), look)
         _number_ends(ax, stage, pixels, look)
-    _settle(ax)
+    _settle(ax, sky, bodies, look)
 
 
-def _settle(ax: Axes) -> None:
+def _settle(ax: Axes, sky: maps.Sky, bodies: list[views.Views], look: Style) -> None:
     """Move texts that lie over others, or take them away, the least important ones."""
     texts = {gid: [t for t in ax.texts if t.get_gid() == gid] for gid in _ORDER}
     labels = Labels(ax)
     labels.keep(t for t in ax.texts if t.get_gid() not in texts)
     for gid, elsewhere in _ORDER.items():
+        if gid == "right_ascension":
+            for view in bodies:
+                if any(c.get_gid() == f"rings:{view.name}" for c in ax.collections):
+                    name_rings(ax, partial(_on_sky, sky, view), view, look, labels)
         labels.add(texts[gid], elsewhere)
+
+
+def _on_sky(sky: maps.Sky, view: views.Views, points: np.ndarray) -> np.ndarray:
+    return sky(view.sky(points))
 
 
 def _draw_grid(ax: Axes, sky: maps.Sky, look: Style) -> None:
@@ -375,7 +387,7 @@ def _draw_grid(ax: Axes, sky: maps.Sky, look: Style) -> None:
             ha="right" if upright else "left",
             va="bottom",
             gid="right_ascension" if upright else "declination",
-            zorder=0.6,
+            zorder=3.9,
             **look["sky_grid_value"],
         )
 
@@ -452,6 +464,18 @@ def _number_ends(ax: Axes, stage: Stage, polygons: np.ndarray, look: Style) -> N
         )
 
 
+def _factor(ds: xr.Dataset, name: str, values: np.ndarray) -> float:
+    """The multiple of its unit in which the colour bar tells a field."""
+    units = str(ds[name].attrs.get("units", ""))
+    known = np.abs(values[np.isfinite(values)])
+    return multiple(float(known.max(initial=0.0)), units, _unit_body(ds, name)).factor
+
+
+def _unit_body(ds: xr.Dataset, name: str) -> str | None:
+    """The body in whose radii a field is told: the planet, of distances in its rings."""
+    return str(ds.attrs.get("geometry_target", "")) if name == "ring_radius" else None
+
+
 def _draw_field(
     ax: Axes, stage: Stage, index: int, polygons: np.ndarray, annotate: str, look: Style
 ) -> None:
@@ -465,7 +489,9 @@ def _draw_field(
     pixels.set(gid="field", **properties)
     ax.add_collection(pixels, autolim=False)
     name, units = str(field.attrs.get("long_name") or annotate), field.attrs.get("units", "")
-    colour_bar(pixels, ax, name, units, shrink=0.8)
+    bar = colour_bar(pixels, ax, name, units, shrink=0.8)
+    if units == "km":
+        engineering(bar.ax.yaxis, name, units, body=_unit_body(stage.ds, annotate))
 
 
 def _write_values(ax: Axes, polygons: np.ndarray, values: np.ndarray, look: Style) -> None:

@@ -141,13 +141,17 @@ def style(overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Style:
     red, amber = ("#ff8a75", "#ffc65c") if is_dark(paper) else ("#bd1f01", "#f09000")
     small = {"fontsize": "x-small", "color": mpl.rcParams["text.color"]}
     halo = {"facecolor": paper, "edgecolor": "none", "alpha": 0.7, "pad": 0.6}
+    faint = "0.65" if is_dark(paper) else "0.35"
     table: Style = {
         "disk": {"facecolor": "#f3e3b3", "edgecolor": "none"},
         "night": {"facecolor": "#4a4a63", "edgecolor": "none", "alpha": 0.75},
         "limb": {"color": ink, "linewidth": 1.2},
         "terminator": {"color": "#4a4a63", "linewidth": 0.9, "linestyle": "--"},
         "graticule": {"colors": "0.45", "linewidths": 0.4},
-        "rings": {"colors": "#a58b5a", "linewidths": 0.7},
+        "rings": {"colors": "#a58b5a", "linewidths": 0.5},
+        "ring": {"facecolor": "#d9c08a", "edgecolor": "none"},
+        "ring_shadow": {"facecolor": "#2f2f45", "edgecolor": "none"},
+        "ring_name": small | {"ha": "center", "va": "center"},
         "body": {"color": ink, "marker": "o", "markersize": 3, "linestyle": "none"},
         "body_name": small | {"ha": "center", "va": "bottom", "bbox": halo},
         "pixel_number": small | {"ha": "center", "va": "center", "bbox": halo},
@@ -161,7 +165,7 @@ def style(overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Style:
         "field_value": small | {"ha": "left", "va": "center", "bbox": halo},
         "stars": {"color": amber, "marker": "*", "edgecolors": ink, "linewidths": 0.3},
         "sky_grid": {"colors": "0.7", "linewidths": 0.5, "linestyles": ":"},
-        "sky_grid_value": small | {"color": "0.45", "clip_on": True},
+        "sky_grid_value": small | {"color": faint, "clip_on": True},
         "image": {"cmap": "inferno"},
         "outline": {"color": "white", "linewidth": 1.2},
         "outline_halo": {"linewidth": 2.2, "foreground": "black"},
