@@ -37,6 +37,7 @@ from helpers.synthetic import ENCELADUS_ET, PHOEBE_ET, TITAN_ET, dataset, kernel
 import uvisxr
 from uvisxr.instrument.detector import Window
 from uvisxr.plot import scene
+from uvisxr.plot.stage import Stage
 from uvisxr.plot.style import in_style, style
 from uvisxr.simulate import Simulation
 
@@ -792,7 +793,7 @@ def animation_frame():
     ds = located("titan")
     figure = plt.figure(figsize=scene.figsize("target"), layout="constrained")
     with in_style():
-        stage = scene.Stage.of(ds, None, (), None)
+        stage = Stage.of(ds, None, (), None)
         framing = scene.Framing("target", None, None, None, None)
         scene.draw(figure.add_subplot(), stage, 5, framing, style())
     return figure

@@ -35,7 +35,9 @@ def test_cells_hold_the_numbers(binned):
     np.testing.assert_array_equal(mesh.get_array().filled(0), expected)
     written = {tuple(t.get_position()): t.get_text() for t in _artists(ax, "value")}
     for (i, j), number in np.ndenumerate(expected):
-        assert written[j + 0.5, i + 0.5] == str(number)
+        assert written.get((j + 0.5, i + 0.5), "0") == str(number)
+    assert len(written) == np.count_nonzero(expected)
+    assert f"in {len(written)} of {expected.size} bins" in ax.get_title()
 
 
 def test_edges_are_at_the_ticks(binned):
@@ -58,6 +60,29 @@ def test_further_dimensions_are_summed(ds):
     ax = bins(binned)
     expected = binned["n"].sum("lt_bin").transpose("alt_bin", "lat_bin").values
     np.testing.assert_array_equal(_artists(ax, "bins")[0].get_array().filled(0), expected)
+    assert ax.get_title().endswith("summed over local solar time")
+
+
+def test_empty_bins_stay_blank(ds):
+    binned = ds.uvis.bin(by={"lat": [-90, 0, 90], "alt": [-9000, -8000, 0, 9000]})
+    assert (binned["n"].sum("lat_bin").values == 0).any()
+    assert all(t.get_text() != "0" for t in _artists(bins(binned), "value"))
+
+
+def test_a_logarithmic_bar_tells_plain_numbers(binned):
+    ax = bins(binned, norm="log")
+    ax.figure.canvas.draw()
+    (bar,) = [a for a in ax.figure.axes if a is not ax]
+    texts = [t.get_text() for t in bar.get_yticklabels() if t.get_text()]
+    assert texts and all(text.isdigit() for text in texts)
+
+
+def test_many_edges_are_turned_and_end_at_their_ticks(ds):
+    ax = bins(ds.uvis.bin(by={"lat": np.linspace(-90, 90, 10), "alt": [-3000, 0, 500]}))
+    ax.figure.canvas.draw()
+    for text, place in zip(ax.get_xticklabels(), ax.get_xticks(), strict=True):
+        x = ax.transData.transform((place, 0))[0]
+        assert abs(text.get_window_extent().x1 - x) < 12
 
 
 def test_one_dimension_and_groups(ds):

@@ -21,6 +21,7 @@ from ..errors import ArgumentError, ExportError, MissingDependencyError, warn_us
 from ..files import check_target, whole_file
 from ..progress import bar as progress_bar
 from . import scene
+from .stage import Stage
 from .style import drawing
 from .style import style as styled
 
@@ -127,7 +128,7 @@ def animate(
         )
     framing = scene.Framing(mode, center, xlim, ylim, annotate)
     look = styled(style)
-    stage = scene.Stage.of(ds, kernels, bodies, stars)
+    stage = Stage.of(ds, kernels, bodies, stars)
     framing = _widest(stage, framing)
     bar = progress_bar(range(len(stage.used)), progress, desc=path.name, unit="frame")
     figure = Figure(figsize=figsize or scene.figsize(mode), dpi=dpi, layout="constrained")
@@ -185,7 +186,7 @@ def _gif_rate(fps: float) -> float:
     return min(fps, 1 / _SHORTEST)
 
 
-def _widest(stage: scene.Stage, framing: scene.Framing) -> scene.Framing:
+def _widest(stage: Stage, framing: scene.Framing) -> scene.Framing:
     """The framing, with limits that enclose those of every exposure if none are given."""
     found = [scene.limits(stage, i, framing)[1:] for i in range(len(stage.used))]
     x, y = (np.array(side) for side in zip(*found, strict=True))

@@ -10,9 +10,9 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.collections import QuadMesh
-from matplotlib.colors import Colormap, Normalize
+from matplotlib.colors import Colormap, LogNorm, Normalize
 from matplotlib.font_manager import FontProperties
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
 from .. import calls, checks
 from ..dataset.conventions import VARIABLES
@@ -28,7 +28,7 @@ from .texts import caption, edge, heading, nothing, set_label, set_title
 _LARGEST = (8.0, 6.0)
 
 #: Width and height of what is written in a cell, in sizes of its letters, for each letter.
-_LETTER, _LINE = 0.62, 1.3
+_LETTER, _LINE = 0.72, 1.3
 
 #: Number of edges that are written upright, and the most that are written at all.
 _EDGES, _SHOWN = 14, 28
@@ -58,7 +58,7 @@ def bins(
         Fields along the axes, such as "lat" and "alt". Default: the first two of the bins. The
         numbers are summed over any others.
     values : bool
-        Write the numbers into the cells, if they have room for them.
+        Write the numbers into the cells, if they have room for them; empty ones stay blank.
     cmap : str or Colormap, optional
         Default: that of the style, viridis.
     norm : str or Normalize, optional
@@ -111,9 +111,14 @@ def bins(
     bar = colour_bar(mesh, ax, "spectra in the bin", extend=extend(shown, *limits(scale)))
     if type(scale.norm) is Normalize:
         bar.ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    elif isinstance(scale.norm, LogNorm):
+        # Numbers of spectra are told as they are, 20 rather than 2 x 10^1.
+        bar.ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        bar.ax.yaxis.set_major_formatter(StrMethodFormatter("{x:.0f}"))
+        bar.ax.yaxis.set_minor_formatter(NullFormatter())
     _ticks(ax.xaxis, ds, across)
     if len(ax.get_xticks()) > 7:
-        ax.tick_params(axis="x", labelrotation=90 if len(ax.get_xticks()) > _EDGES else 45)
+        _turn(ax, upright=len(ax.get_xticks()) > _EDGES)
     if up:
         _ticks(ax.yaxis, ds, up)
     else:
@@ -122,10 +127,24 @@ def bins(
         nothing(ax, "no spectrum in any bin", look)
     elif values and _fits(ax, table, look):
         for (i, j), number in np.ndenumerate(table):
+            if not number:
+                continue
             text = {**look["map_value"], "color": _ink(mesh, number)}
             ax.text(j + 0.5, i + 0.5, f"{number}", gid="value", **text)
-    set_title(ax, heading(ds, f"{int(table.sum())} spectra"))
+    filled = f"{int(table.sum())} spectra in {np.count_nonzero(table)} of {table.size} bins"
+    rest = [str(d).removesuffix("_bin") for d in count.dims if d not in (across, up)]
+    named = [VARIABLES[n].long_name.partition(",")[0] if n in VARIABLES else n for n in rest]
+    set_title(ax, heading(ds, filled, *[f"summed over {name}" for name in named]))
     return ax
+
+
+def _turn(ax: Axes, upright: bool) -> None:
+    """Turn the edges below the axes, so that each still ends at its tick."""
+    for text in ax.get_xticklabels():
+        if upright:
+            text.set(rotation=90, va="top")
+        else:
+            text.set(rotation=45, ha="right", rotation_mode="anchor")
 
 
 def _dims(count: xr.DataArray, x: str | None, y: str | None) -> tuple[str, str | None]:
@@ -186,6 +205,4 @@ def _ticks(axis: Axis, ds: xr.Dataset, dim: str) -> None:
 
 def _ink(mesh: QuadMesh, value: float) -> str:
     """Black or white, whichever stands out from the cell's colour."""
-    if not value:
-        return "0.5"
     return "white" if is_dark(mesh.to_rgba(np.array([value]))[0][:3]) else "black"

@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from matplotlib.backend_bases import Event, KeyEvent, LocationEvent, MouseEvent
-from matplotlib.colors import Colormap
+from matplotlib.colors import Colormap, to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.widgets import Button, RangeSlider
@@ -25,9 +25,9 @@ from ..quality.flags import flag, good, unflag
 from . import axes as common
 from .colours import colormap, robust
 from .scrolling import ScrollingList
-from .style import drawing
+from .style import drawing, is_dark
 from .style import style as styled
-from .texts import label, nothing, product, set_title, unit
+from .texts import label, nothing, product, set_title, unit, why_nothing
 
 #: Colormaps of the two arrows, in their order.
 COLORMAPS = (
@@ -50,6 +50,13 @@ _NOT_DATA = "this is the star checker: the dataset with the star flags is its .d
 
 #: Keys that matplotlib's windows leave free, and what they do.
 _HINT = "click: set or clear a flag     n, b: colours     wheel, up, down: list"
+
+
+def _faint(paper: Any, share: float) -> str:
+    """A colour of the paper with a share of the ink that stands out from it."""
+    ink = 1.0 if is_dark(paper) else 0.0
+    red, green, blue = ((1 - share) * part + share * ink for part in to_rgb(paper))
+    return to_hex((red, green, blue))
 
 
 class NotADatasetError(ArgumentError, TypeError):
@@ -234,7 +241,7 @@ class StarChecker:
         self.ax.set_facecolor(**self._look["no_value"])
         self.figure.colorbar(self._mesh, cax=bar_ax).set_label(label(self._signal))
         if not np.isfinite(self._values).any():
-            nothing(self.ax, "no value", self._look)
+            nothing(self.ax, why_nothing(self._ds), self._look)
         self._mark_known()
         (self._flags,) = self.ax.plot([], [], gid="flags", **self._look["flag_mark"])
         self._number_axes()
@@ -297,19 +304,25 @@ class StarChecker:
             valstep=1,
         )
         self.exposure_slider.on_changed(self._on_exposures)
+        for slider in (self.colour_slider, self.exposure_slider):
+            # The handles are wider than their line.
+            slider.label.set_x(-0.035)
+            slider.valtext.set_x(1.035)
         self._mesh.set_clim(*start)
         self._show_exposures(0, n_pic - 1)
 
     def _buttons(self) -> None:
         add = self.figure.add_axes
-        self.previous_button = Button(add((0.20, 0.055, 0.03, 0.042)), "◀")
-        self.next_button = Button(add((0.33, 0.055, 0.03, 0.042)), "▶")
+        paper = mpl.rcParams["axes.facecolor"]
+        look: dict[str, Any] = {"color": _faint(paper, 0.15), "hovercolor": _faint(paper, 0.3)}
+        self.previous_button = Button(add((0.20, 0.055, 0.03, 0.042)), "◀", **look)
+        self.next_button = Button(add((0.33, 0.055, 0.03, 0.042)), "▶", **look)
         self.previous_button.on_clicked(lambda event: self.next_colormap(-1))
         self.next_button.on_clicked(lambda event: self.next_colormap())
         self._colormap_name = self.figure.text(
             0.28, 0.076, self._colormaps[0].name, ha="center", va="center", gid="colormap"
         )
-        self.figure.text(0.07, 0.015, _HINT, fontsize="small", color="0.45")
+        self.figure.text(0.07, 0.015, _HINT, fontsize="small", alpha=0.65)
 
     def _show_flags(self, changed: tuple[int, int] | None = None) -> None:
         """Show the flags; the list goes to the one that changed."""

@@ -11,33 +11,26 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.collections import LineCollection
 
 from .. import calls, checks
 from ..dataset.fields import sightline
-from ..errors import ArgumentError, KernelError, MissingStepError
+from ..errors import ArgumentError, MissingStepError
 from ..geometry import outline, views
-from ..geometry.rays import apparent
-from ..numerics.sphere import signed, unit, vectors
-from ..quality import flags as quality_flags
-from ..stars import catalogue
-from ..timescales import et_to_utc
+from ..numerics.sphere import vectors
 from . import axes as common
 from . import sky as maps
 from .bodies import draw_bodies
-from .colours import colour_bar
 from .labels import Labels, Place, lay_out
 from .ring_areas import name_rings
-from .scales import engineering, multiple
+from .slit import draw_slit, factor, number_ends, write_values
+from .stage import Stage
 from .style import Style, drawing
 from .style import style as styled
-from .texts import body, product, set_label, set_title
+from .texts import set_label, set_title
 
 #: Which part of the sky a scene shows; see `geometry`.
 SceneMode = Literal["target", "fov", "allsky", "manual"]
-
-#: Maximum number of values written beside the slit; their spacing, and distance from it, points.
-_VALUES, _VALUE_PITCH, _VALUE_OFFSET = 12, 12.0, 7.0
 
 #: Texts of a scene by their `gid`, the most important first, and other places for each.
 _ORDER: dict[str, tuple[Place, ...]] = {
@@ -56,9 +49,6 @@ _ORDER: dict[str, tuple[Place, ...]] = {
     "right_ascension": ({"ha": "left"},),
     "declination": ({"va": "top"},),
 }
-
-#: Distance of the numbers of pixels from the ends of the slit, and its least length, points.
-_END_OFFSET, _ROOM = 9.0, 30.0
 
 Limits = tuple[float, float]
 
@@ -90,97 +80,6 @@ class Framing:
                 checks.pair(name, pair, "numbers, degrees", ascending=False)
         if self.annotate is not None:
             sightline(self.annotate, "annotate")
-
-
-@dataclass(frozen=True)
-class Stage:
-    """What a scene shows at all exposures of a dataset, computed at once.
-
-    Attributes
-    ----------
-    ds : Dataset
-    target : Views or None
-        None if it is no body, or one without known shape.
-    others : list of Views
-    velocity : ndarray, (pic, 3)
-        Of the spacecraft, J2000, km/s.
-    used, slit : ndarray, (pic, pixel, 4, 3) and (pic, 64, 4, 3)
-        Apparent directions of the corners of the dataset's pixels, and of all detector rows.
-    stars : Dataset
-    """
-
-    ds: xr.Dataset
-    target: views.Views | None
-    others: list[views.Views]
-    velocity: np.ndarray
-    used: np.ndarray
-    slit: np.ndarray
-    stars: xr.Dataset
-
-    @classmethod
-    def of(
-        cls,
-        ds: xr.Dataset,
-        kernels: str | Path | Iterable[str | Path] | None,
-        bodies: Iterable[str] | None,
-        stars: xr.Dataset | None,
-    ) -> Stage:
-        """Compute the stage, without other bodies if there are no kernels and none are asked for.
-
-        Raises
-        ------
-        KernelError, CoverageError
-            Kernels or bodies are asked for, but there are no kernels, or none of the spacecraft.
-
-        Warns
-        -----
-        UvisWarning
-            Bodies that are asked for are not in the kernels.
-        """
-        ds = views.middle_sample(ds)
-        ds = ds.expand_dims("pic") if "pic" not in ds.dims else ds
-        try:
-            others = views.others(ds, kernels, bodies)
-        except KernelError:
-            if kernels is not None or bodies is not None:
-                raise
-            others = []
-        known = catalogue.read() if stars is None else catalogue.check(stars)
-        body = None if views.shapeless(ds) else views.target(ds)
-        seen = views.corners(ds), views.slit(ds)
-        return cls(ds, body, others, views.velocity(ds), *seen, known)
-
-    def title(self, index: int) -> str:
-        """Name of the observation, exposure, and the instant that is drawn, UTC to 0.1 s."""
-        instant = et_to_utc(np.atleast_1d(self.ds["geometry_et"].values)[index])
-        tenth = (instant + np.timedelta64(50, "ms")).astype("datetime64[ms]")
-        time = f"{np.datetime_as_string(tenth)[:-2]} UTC"
-        pic = int(np.atleast_1d(self.ds["pic"].values)[index])
-        return ", ".join(
-            part for part in (body(self.ds), product(self.ds), f"pic {pic}", time) if part
-        )
-
-    def below(self, index: int) -> str:
-        """Longitude and latitude of the sub-spacecraft point in words."""
-        if not {"sc_lon", "sc_lat"} <= set(self.ds.variables):
-            return ""
-        lon, lat = (float(np.atleast_1d(self.ds[n].values)[index]) for n in ("sc_lon", "sc_lat"))
-        side = self.ds.attrs["lon_direction"][0].upper()
-        return f"{lon:.1f}° {side}, {abs(lat):.1f}° {'N' if lat >= 0 else 'S'}"
-
-    def star_directions(self, index: int) -> np.ndarray:
-        """Apparent directions of the stars at one exposure, (star, 3)."""
-        year = catalogue.julian_year(self.ds["geometry_et"].values[index])
-        true = catalogue.directions(self.stars, year)
-        return apparent(true, self.velocity[index])[0]
-
-    def middle(self, index: int) -> np.ndarray:
-        """Where the slit points at one exposure, or without pointing then, at another, (3,)."""
-        for seen in (self.used[index], self.used):
-            known = np.isfinite(seen).all(axis=-1)
-            if known.any():
-                return unit(seen[known][0] if seen is self.used else seen[known].sum(axis=0))
-        return np.array([1.0, 0.0, 0.0])
 
 
 @calls.public("plot.geometry")
@@ -325,7 +224,7 @@ def draw(ax: Axes, stage: Stage, index: int, framing: Framing, look: Style) -> N
     draw_bodies(ax, sky, target, others, stage.below(index), look)
     bodies = others if target is None else [target, *others]
     _draw_stars(ax, sky, stage, index, bodies, look)
-    pixels = _draw_slit(ax, sky, stage, index, framing.annotate, look)
+    pixels = draw_slit(ax, sky, stage, index, framing.annotate, look)
     set_label(ax.xaxis, sky.xlabel)
     set_label(ax.yaxis, sky.ylabel)
     set_title(ax, stage.title(index))
@@ -335,8 +234,8 @@ def draw(ax: Axes, stage: Stage, index: int, framing: Framing, look: Style) -> N
         if framing.annotate is not None:
             field = stage.ds[framing.annotate].isel(pic=index)
             values = field.values.astype(float)
-            _write_values(ax, pixels, values / _factor(stage.ds, framing.annotate, values), look)
-        _number_ends(ax, stage, pixels, look)
+            write_values(ax, pixels, values / factor(stage.ds, framing.annotate, values), look)
+        number_ends(ax, stage, pixels, look)
     _settle(ax, sky, bodies, look)
 
 
@@ -406,131 +305,3 @@ def _draw_stars(
     size = np.clip(60.0 * 10 ** (-0.2 * magnitude[seen]), 4.0, 120.0)
     x, y = place[seen].T
     ax.scatter(x, y, s=size, gid="stars", zorder=2.6, **look["stars"])
-
-
-def _draw_slit(
-    ax: Axes, sky: maps.Sky, stage: Stage, index: int, annotate: str | None, look: Style
-) -> np.ndarray | None:
-    """Draw the slit and its pixels; return these on the map, or None without pointing."""
-    used = stage.used[index]
-    if not np.isfinite(used).all():
-        ax.text(0.5, 0.97, "no pointing", transform=ax.transAxes, **look["nothing"] | {"va": "top"})
-        return None
-    whole = isinstance(sky, maps.Whole)
-    rows = sky(stage.slit[index])
-    polygons = sky(used)
-    if whole and maps.leaps(rows[:, 0]):
-        # A pixel across the map's edge goes to the half where its first corner is.
-        for part in (rows, polygons):
-            part[..., 0] = part[:, :1, 0] + signed(part[..., 0] - part[:, :1, 0])
-    slit = PolyCollection(list(rows), gid="slit", zorder=2.7)
-    slit.set(**look["slit"])
-    ax.add_collection(slit, autolim=False)
-    good = quality_flags.good(stage.ds.isel(pic=[index])).values[0]
-    if annotate is not None:
-        _draw_field(ax, stage, index, polygons, annotate, look)
-    else:
-        pixels = PolyCollection(polygons[good], gid="pixels", zorder=2.8)
-        pixels.set(**look["pixels"])
-        ax.add_collection(pixels, autolim=False)
-    if not good.all():
-        flagged = PolyCollection(polygons[~good], gid="flagged", zorder=2.85)
-        flagged.set(**look["flagged"])
-        ax.add_collection(flagged, autolim=False)
-    return polygons
-
-
-def _number_ends(ax: Axes, stage: Stage, polygons: np.ndarray, look: Style) -> None:
-    """Write the numbers of the first and the last pixel beyond their ends of the slit."""
-    numbers = np.atleast_1d(stage.ds["pixel"].values)
-    ends = np.stack([polygons[0, :2].mean(axis=0), polygons[-1, 2:].mean(axis=0)])
-    first, last = ax.transData.transform(ends)
-    length = float(np.hypot(*(last - first)))
-    if length * 72.0 / ax.figure.dpi < _ROOM:
-        return
-    outward = _END_OFFSET * (last - first) / length
-    # A single pixel has one end.
-    places = list(zip(ends, numbers[[0, -1]], (-outward, outward), strict=True))[: numbers.size]
-    for end, number, (x, y) in places:
-        ax.annotate(
-            str(number),
-            (end[0], end[1]),
-            xytext=(x, y),
-            textcoords="offset points",
-            annotation_clip=True,
-            gid="pixel_number",
-            zorder=4.0,
-            **look["pixel_number"],
-        )
-
-
-def _factor(ds: xr.Dataset, name: str, values: np.ndarray) -> float:
-    """The multiple of its unit in which the colour bar tells a field."""
-    units = str(ds[name].attrs.get("units", ""))
-    known = np.abs(values[np.isfinite(values)])
-    return multiple(float(known.max(initial=0.0)), units, _unit_body(ds, name)).factor
-
-
-def _unit_body(ds: xr.Dataset, name: str) -> str | None:
-    """The body in whose radii a field is told: the planet, of distances in its rings."""
-    return str(ds.attrs.get("geometry_target", "")) if name == "ring_radius" else None
-
-
-def _draw_field(
-    ax: Axes, stage: Stage, index: int, polygons: np.ndarray, annotate: str, look: Style
-) -> None:
-    if annotate not in stage.ds.variables:
-        remedy = sightline(annotate, "annotate").remedy
-        raise MissingStepError(f"the dataset has no field {annotate!r}: {remedy}")
-    field = stage.ds[annotate].isel(pic=index)
-    values = field.values.astype(float)
-    properties = {k: v for k, v in look["field"].items() if k != "cmap"}
-    pixels = PolyCollection(list(polygons), array=values, cmap=look["field"]["cmap"], zorder=2.8)
-    pixels.set(gid="field", **properties)
-    ax.add_collection(pixels, autolim=False)
-    name, units = str(field.attrs.get("long_name") or annotate), field.attrs.get("units", "")
-    bar = colour_bar(pixels, ax, name, units, shrink=0.8)
-    if units == "km":
-        engineering(bar.ax.yaxis, name, units, body=_unit_body(stage.ds, annotate))
-
-
-def _write_values(ax: Axes, polygons: np.ndarray, values: np.ndarray, look: Style) -> None:
-    """Write some of the values beside their pixels, away from the slit."""
-    middle = polygons.mean(axis=1)
-    corners = ax.transData.transform(polygons.reshape(-1, 2)).reshape(polygons.shape)
-    pixels = corners.mean(axis=1)
-    along = pixels[-1] - pixels[0]
-    length = float(np.hypot(*along))
-    across = np.array([along[1], -along[0]]) / length if length > 0 else np.array([1.0, 0.0])
-    across = across if across[0] >= 0 else -across
-    points = 72.0 / ax.figure.dpi
-    most = int(np.clip(length * points / _VALUE_PITCH, 1, _VALUES))
-    half = float(np.max((corners - pixels[:, None]) @ across)) * points
-    aside = tuple((half + _VALUE_OFFSET) * across)
-    written = np.unique(np.linspace(0, len(values) - 1, most).round().astype(int))
-    decimals = _decimals(values[written])
-    for k in written:
-        if np.isfinite(values[k]):
-            ax.annotate(
-                f"{values[k]:.{decimals}f}",
-                middle[k],
-                xytext=aside,
-                textcoords="offset points",
-                rotation=np.rad2deg(np.arctan2(across[1], across[0])),
-                rotation_mode="anchor",
-                annotation_clip=True,
-                gid="value",
-                zorder=4.0,
-                **look["field_value"],
-            )
-
-
-def _decimals(values: np.ndarray) -> int:
-    """Decimals with which neighbours can be told apart."""
-    steps = np.abs(np.diff(values[np.isfinite(values)]))
-    steps = steps[steps > 0]
-    if not steps.size:
-        return 2
-    # Where a field turns round, neighbours may be as good as equal.
-    least = max(float(steps.min()), 0.1 * float(np.median(steps)))
-    return int(np.clip(np.ceil(-np.log10(least)), 0, 6))
