@@ -340,3 +340,25 @@ def test_many_bins_of_one_dimension_need_no_selection():
 def test_wrong_arguments(arguments, said):
     with pytest.raises(ArgumentError, match=said):
         spectrum(_bins(3), **arguments)
+
+
+@pytest.mark.parametrize("yscale", [None, "linear", "log", "symlog"])
+@pytest.mark.parametrize("value", [0.0, -3.0, 5.0, np.inf, np.nan])
+@pytest.mark.parametrize("offset", [False, True, 2])
+def test_spectra_of_one_value_are_drawn_on_any_scale(yscale, value, offset):
+    ds = _bins(3)
+    ds["radiance"] = ds["radiance"] * 0 + value
+    ax = spectrum(ds, yscale=yscale, offset=offset, lines="all")
+    ax.figure.canvas.draw()
+    assert np.isfinite(ax.get_ylim()).all()
+
+
+def test_a_scale_with_noise_and_a_line_is_linear_in_the_noise():
+    values = np.random.default_rng(7).normal(0, 1, 770)
+    values[85] = 1000.0
+    ax = spectrum(_spectra(values))
+    assert ax.get_yscale() == "symlog"
+    assert ax.yaxis.get_transform().linthresh == 10.0
+    # Without a line that towers it is linear throughout.
+    values[85] = 12.0
+    assert spectrum(_spectra(values)).get_yscale() == "linear"

@@ -54,11 +54,16 @@ def _noise(found: np.ndarray) -> float:
     return float(np.sqrt(np.mean(found[found < 0] ** 2))) if (found < 0).any() else 0.0
 
 
-def scale_of(values: np.ndarray) -> Scale:
-    """The scale that suits values: logarithmic where a line towers above the rest."""
+def scale_of(values: np.ndarray, asked: Scale | None = None) -> Scale:
+    """The scale asked for, or that suits values: logarithmic where a line towers above the rest.
+
+    It is linear where no value is above zero.
+    """
     found = values[np.isfinite(values)]
     if not found.size or found.max() <= 0:
         return "linear"
+    if asked is not None:
+        return asked
     middle, high = float(np.median(found)), float(found.max())
     below = np.count_nonzero(found <= 0) / found.size
     if below <= _BELOW and _noise(found) < middle:
@@ -89,7 +94,7 @@ def set_limits(ax: Axes, wl: np.ndarray, values: np.ndarray, channel: str, marke
         return
     low, high = float(found.min()), float(found.max())
     share = headroom(ax, marked)
-    if ax.get_yscale() == "log" and high > 0:
+    if ax.get_yscale() == "log":
         bottom = max(0.6 * float(np.percentile(found[found > 0], 2)), _noise(found))
         bottom = min(bottom, 0.5 * high)
         ax.set_ylim(bottom, high * 1.3 * (high / bottom) ** (share / (1 - share)))
@@ -98,7 +103,8 @@ def set_limits(ax: Axes, wl: np.ndarray, values: np.ndarray, channel: str, marke
     if ax.get_yscale() == "symlog":
         ahead = ax.yaxis.get_transform()
         y0, y1 = ahead.transform(np.array([low, high]))
-        y0, y1 = y0 - 0.05 * (y1 - y0), y1 + 0.05 * (y1 - y0)
+        pad = 0.05 * (y1 - y0) or 0.5
+        y0, y1 = y0 - pad, y1 + pad
         y1 += (y1 - y0) * share / (1 - share)
         ax.set_ylim(*ahead.inverted().transform(np.array([y0, y1])))
         return

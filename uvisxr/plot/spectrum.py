@@ -76,7 +76,7 @@ def spectrum(
         sensitivity is above a hundredth of its maximum.
     yscale : {"linear", "log", "symlog"}, optional
         Default: logarithmic if a line towers above the rest, down to where noise sets in; linear
-        below that ("symlog") if much of the spectrum is noise.
+        below that ("symlog") if much of the spectrum is noise. Linear if nothing is above zero.
     offset : bool or float
         Draw each spectrum that much above the one before, in the unit of the values, or that many
         times on a logarithmic scale; True for as much as sets them apart.
@@ -129,7 +129,7 @@ def spectrum(
     marked = within(known, seen[np.isfinite(seen)])
     channel = ds.attrs.get("channel", "") if "radiance" in name else ""
     inner = values[:, inside]
-    scale = yscale or scale_of(sensitive(wl[inside], inner, channel))
+    scale = scale_of(sensitive(wl[inside], inner, channel), yscale)
     apply_scale(ax, scale, inner)
     shifts = _shifts(sensitive(wl[inside], inner, channel), scale, offset)
     key = Key.of(ds, places, ax.get_facecolor(), look)
