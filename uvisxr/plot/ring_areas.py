@@ -31,7 +31,7 @@ RINGS = {
 Place = Callable[[np.ndarray], np.ndarray]
 
 #: Least width of a ring that is named, and from which on its name has the word "ring", points.
-_NAMED, _SPELT = 11.0, 36.0
+_NAMED, _SPELT = 8.0, 36.0
 
 #: Of rings that reach that part of the observer's distance, what is nearer is left out.
 _AHEAD = 0.8
