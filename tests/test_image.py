@@ -55,6 +55,17 @@ def test_overlapping_exposures_are_averaged():
     np.testing.assert_allclose(both.footprints, 2.0 * one.footprints, rtol=1e-5, atol=4e-6)
 
 
+def test_the_latest_of_overlapping_exposures():
+    ds = flyby(n_pic=1, brightness=1.0)
+    two = ds.isel(pic=[0, 0]).assign_coords(pic=[0, 1])
+    two["radiance"] = two["radiance"] * xr.DataArray([1.0, 3.0], dims="pic")
+    one, last = image.image(ds), image.image(two, overlap="latest")
+    # At the rim, cells whose middle no footprint holds have the mean.
+    inner = one.footprints.values > 0.99
+    np.testing.assert_allclose(last.values[inner], 3.0 * one.values[inner], rtol=1e-6)
+    np.testing.assert_allclose(last.footprints, 2.0 * one.footprints, rtol=1e-5, atol=4e-6)
+
+
 def test_light_lies_where_the_body_is():
     ds = flyby(n_pic=24, distance=120_000.0)
     found = image.image(ds, nx=160)
@@ -160,6 +171,7 @@ def test_the_dataset_stays_as_it_is():
         ({"ylim": 5}, "ylim=5: expected two distances .* km"),
         ({"wl_range": (500, 600)}, "range"),
         ({"exclude": "cloud"}, "cloud"),
+        ({"overlap": "last"}, "overlap='last': expected .*latest"),
     ],
 )
 def test_bad_arguments(arguments, said):

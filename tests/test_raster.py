@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from matplotlib.path import Path
 from matplotlib.tri import LinearTriInterpolator, Triangulation
 
-from uvisxr.numerics.raster import average, coverage, linear, signed_areas
+from uvisxr.numerics.raster import average, coverage, latest, linear, signed_areas
 
 _ONE = np.ones((1, 1))
 
@@ -146,3 +146,17 @@ def test_deposits_are_made_in_parts_of_bounded_memory(monkeypatch):
         tracemalloc.stop()
     np.testing.assert_allclose(found[1], found[0], rtol=0, atol=1e-12 * np.abs(weights).sum())
     assert peaks[1] < 0.3 * peaks[0]
+
+
+def test_the_latest_lies_on_top():
+    def square(x, y, side):
+        return np.array([(x, y), (x + side, y), (x + side, y + side), (x, y + side)], float)
+
+    polygons = np.stack([square(0, 0, 4), square(2, 2, 4), square(9, 9, 0.1)])
+    found = latest(polygons, np.array([1.0, 2.0, 3.0]), (8, 8))
+    expected = np.full((8, 8), np.nan)
+    expected[:4, :4], expected[2:6, 2:6] = 1.0, 2.0
+    np.testing.assert_array_equal(found, expected)
+    # Corners in the other sense, and none at all.
+    np.testing.assert_array_equal(latest(polygons[:, ::-1], np.arange(1.0, 4.0), (8, 8)), expected)
+    assert np.isnan(latest(np.empty((0, 4, 2)), np.empty(0), (3, 3))).all()

@@ -1,4 +1,4 @@
-"""The image of a body from many exposures: footprints averaged on a grid in km.
+"""The image of a body from many exposures: footprints on a grid in km.
 
 The plane of the image goes through the body's centre and faces the spacecraft, with the body's
 north up. Each exposure has its own plane, so that a scan lines up even if the distance changes.
@@ -7,6 +7,8 @@ north up. Each exposure has its own plane, so that a scan lines up even if the d
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -20,6 +22,9 @@ from .integrals import brightness, known_range, span
 from .numerics import raster
 from .numerics.along_wl import Integration
 from .quality.flags import kept
+
+#: What is seen where footprints overlap.
+Overlap = Literal["mean", "latest"]
 
 #: Maximum number of cells along one side of an image.
 _MOST = 10_000
@@ -50,11 +55,12 @@ def image(
     interpolate: bool = False,
     method: Integration = "bins",
     exclude: QualityFlag | Iterable[QualityFlag] = tuple(QUALITY_FLAGS),
+    overlap: Overlap = "mean",
 ) -> xr.DataArray:
     """Brightness on a grid in km, in the plane through the body's centre.
 
     The value of a cell is the mean of the footprints over it, weighted by the area that each
-    covers.
+    covers, or that of the latest of them.
 
     Parameters
     ----------
@@ -73,6 +79,9 @@ def image(
         Of integration over wavelength; see `uvisxr.integrals.integrate`.
     exclude : str or iterable of str
         Quality flags whose spectra are left out: all by default, `()` for none.
+    overlap : {"mean", "latest"}
+        Where footprints overlap: their mean, or the value of the last exposure that covers the
+        middle of the cell, and within that, of the last pixel.
 
     Returns
     -------
@@ -97,25 +106,101 @@ def image(
     >>> found.dims, found.attrs["units"], found.x.attrs["units"]
     (('y', 'x'), 'kR', 'km')
     """
-    _check(nx, ny, xlim, ylim, interpolate)
+    check(nx, ny, xlim, ylim, interpolate, overlap)
+    seen = gather(ds, wl_range, method, exclude)
+    if not seen.usable.any():
+        raise ArgumentError(f"no footprint to draw: {seen.why}")
+    return gridded(seen, seen.usable, nx, ny, xlim, ylim, interpolate, overlap)
+
+
+@dataclass(frozen=True, eq=False)
+class Gathered:
+    """Footprints of all spectra, and what is seen in them.
+
+    Attributes
+    ----------
+    polygons : ndarray, (pic, pixel, 4, 2)
+        Corners, km; NaN where they are not in the image plane.
+    values : ndarray, (pic, pixel)
+        kR.
+    filled : ndarray, (pic, pixel)
+        Share of each value that was filled from neighbouring elements.
+    unflagged : ndarray of bool, (pic, pixel)
+    usable : ndarray of bool, (pic, pixel)
+        Unflagged, with a footprint and a value.
+    attrs : dict
+        Of the image.
+    why : str
+        Why others are not usable, and what to do about it.
+    """
+
+    polygons: np.ndarray
+    values: np.ndarray
+    filled: np.ndarray
+    unflagged: np.ndarray
+    usable: np.ndarray
+    attrs: dict[str, Any]
+    why: str
+
+    @property
+    def placed(self) -> np.ndarray:
+        """Which have a footprint, bool (pic, pixel)."""
+        return np.asarray(np.isfinite(self.polygons).all(axis=(2, 3)))
+
+
+def gather(
+    ds: xr.Dataset,
+    wl_range: tuple[float, float] | None,
+    method: Integration,
+    exclude: QualityFlag | Iterable[QualityFlag],
+) -> Gathered:
+    """The footprints of a dataset with their brightness; arguments as in `image`."""
     polygons = footprints(ds)
-    light = brightness(ds, wl_range, method)
-    flat = views.middle_sample(light).transpose("pic", "pixel").values.astype(float)
-    unflagged, known = kept(ds, exclude), np.isfinite(flat)
-    usable = unflagged & np.isfinite(polygons).all(axis=(2, 3)) & known
-    if not usable.any():
-        raise ArgumentError(_nothing(ds, light, polygons, unflagged, known))
-    corners, values = polygons[usable], flat[usable]
+    light = views.middle_sample(brightness(ds, wl_range, method)).transpose("pic", "pixel")
+    values = light.values.astype(float)
+    unflagged, known = kept(ds, exclude), np.isfinite(values)
+    filled = np.zeros(values.shape)
+    if "brightness_filled" in light.coords:
+        filled = light["brightness_filled"].broadcast_like(light).transpose(*light.dims).values
+    placed = np.isfinite(polygons).all(axis=(2, 3))
+    attrs = light.attrs | {"target": str(ds.attrs["geometry_target"])}
+    return Gathered(
+        polygons=polygons,
+        values=values,
+        filled=filled,
+        unflagged=unflagged,
+        usable=unflagged & placed & known,
+        attrs={k: v for k, v in attrs.items() if k != "ancillary_variables"},
+        why=_why_not(ds, light, polygons, unflagged, known),
+    )
+
+
+def gridded(
+    seen: Gathered,
+    used: np.ndarray,
+    nx: int,
+    ny: int | None,
+    xlim: tuple[float, float] | None,
+    ylim: tuple[float, float] | None,
+    interpolate: bool,
+    overlap: Overlap,
+) -> xr.DataArray:
+    """Some of the footprints, bool (pic, pixel), on a grid; arguments as in `image`."""
+    corners, values = seen.polygons[used], seen.values[used]
     x_edges, y_edges = _grid(corners, nx, ny, xlim, ylim)
     cell = np.array([np.diff(x_edges)[0], np.diff(y_edges)[0]])
     cells = (corners - [x_edges[0], y_edges[0]]) / cell
-    mean, covered = raster.average(cells, values, (y_edges.size - 1, x_edges.size - 1))
+    shape = (y_edges.size - 1, x_edges.size - 1)
+    found, covered = raster.average(cells, values, shape)
+    if overlap == "latest":
+        last = raster.latest(cells, values, shape)
+        # Of a footprint that holds no middle of a cell there is still the mean.
+        found = np.where(np.isfinite(last), last, found)
     x, y = 0.5 * (x_edges[:-1] + x_edges[1:]), 0.5 * (y_edges[:-1] + y_edges[1:])
     if interpolate:
-        mean = _interpolated(corners, cells.mean(axis=1), values, x, y, mean)
-    attrs = light.attrs | {"target": str(ds.attrs["geometry_target"])}
+        found = _interpolated(corners, cells.mean(axis=1), values, x, y, found)
     return xr.DataArray(
-        mean,
+        found,
         dims=("y", "x"),
         coords={
             "x": ("x", x, {"units": "km", "long_name": "distance to the right of the centre"}),
@@ -127,18 +212,18 @@ def image(
             ),
         },
         name="brightness",
-        attrs={k: v for k, v in attrs.items() if k != "ancillary_variables"},
+        attrs=seen.attrs,
     )
 
 
-def _nothing(
+def _why_not(
     ds: xr.Dataset,
     light: xr.DataArray,
     polygons: np.ndarray,
     unflagged: np.ndarray,
     known: np.ndarray,
 ) -> str:
-    """Why there is no footprint to draw, and what to do about what concerns the most spectra."""
+    """Why spectra are not usable, and what to do about what concerns the most of them."""
     pointed = np.isfinite(views.corners(ds)).all(axis=(2, 3))
     far = pointed & ~np.isfinite(polygons).all(axis=(2, 3))
     low, high = light.attrs.get("wl_range", (np.nan, np.nan))
@@ -158,16 +243,19 @@ def _nothing(
     ]
     counted = sorted(((int(a.sum()), what, then) for a, what, then in reasons), reverse=True)
     words = ", ".join(f"{number} {what}" for number, what, _ in counted if number)
-    return f"no footprint to draw: of {known.size} spectra {words}; {counted[0][2]}"
+    return f"of {known.size} spectra {words}; {counted[0][2]}"
 
 
-def _check(
+def check(
     nx: int,
     ny: int | None,
     xlim: tuple[float, float] | None,
     ylim: tuple[float, float] | None,
     interpolate: bool,
+    overlap: Overlap,
 ) -> None:
+    """Refuse arguments of `image` that are wrong whatever the data."""
+    checks.choice("overlap", overlap, Overlap)
     checks.choice("interpolate", interpolate, bool)
     checks.whole("nx", nx, 1, _MOST, "a number of cells")
     if ny is not None:

@@ -188,6 +188,37 @@ def linear(triangles: np.ndarray, values: np.ndarray, shape: tuple[int, int]) ->
         NaN where there is no triangle.
     """
     found = np.full(shape, np.nan)
+    for which, row, column, u, v in _inside(triangles, shape):
+        weights = np.stack([u, v, 1 - u - v], axis=-1)
+        found[row, column] = (weights * values[which]).sum(axis=-1)
+    return found
+
+
+def latest(polygons: np.ndarray, values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Value of the last quadrilateral that holds the centre of each cell.
+
+    Parameters
+    ----------
+    polygons : ndarray, (n, 4, 2)
+        Convex, in cells, see `coverage`.
+    values : ndarray, (n,)
+    shape : (int, int)
+
+    Returns
+    -------
+    ndarray, (rows, columns)
+        NaN where there is none.
+    """
+    triangles = polygons[:, [[0, 1, 2], [0, 2, 3]]].reshape(-1, 3, 2)
+    last = np.full(shape, -1)
+    for which, row, column, _, _ in _inside(triangles, shape):
+        np.maximum.at(last, (row, column), which // 2)
+    return np.where(last >= 0, np.append(values, np.nan)[last], np.nan)
+
+
+def _inside(triangles: np.ndarray, shape: tuple[int, int]) -> Iterator[tuple[np.ndarray, ...]]:
+    """Which cells' centres lie in which triangles: triangle, row, column, weights of the first two
+    corners."""
     a, b, c = np.moveaxis(triangles, 1, 0)
     twice = _cross(b - a, c - a)
     # A cell's centre is half a cell from its corner.
@@ -205,10 +236,7 @@ def linear(triangles: np.ndarray, values: np.ndarray, shape: tuple[int, int]) ->
         u = _cross(b[which] - point, c[which] - point) / twice[which]
         v = _cross(c[which] - point, a[which] - point) / twice[which]
         inside = (u >= -_EDGE) & (v >= -_EDGE) & (u + v <= 1 + _EDGE)
-        u, v, which = u[inside], v[inside], which[inside]
-        weights = np.stack([u, v, 1 - u - v], axis=-1)
-        found[row[inside], column[inside]] = (weights * values[which]).sum(axis=-1)
-    return found
+        yield which[inside], row[inside], column[inside], u[inside], v[inside]
 
 
 def _cross(u: np.ndarray, v: np.ndarray) -> np.ndarray:
