@@ -6,8 +6,9 @@ north up. Each exposure has its own plane, so that a scan lines up even if the d
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -130,8 +131,8 @@ class Gathered:
         Unflagged, with a footprint and a value.
     attrs : dict
         Of the image.
-    why : str
-        Why others are not usable, and what to do about it.
+    explained : callable
+        Finds out `why`.
     """
 
     polygons: np.ndarray
@@ -140,7 +141,12 @@ class Gathered:
     unflagged: np.ndarray
     usable: np.ndarray
     attrs: dict[str, Any]
-    why: str
+    explained: Callable[[], str]
+
+    @property
+    def why(self) -> str:
+        """Why spectra are not usable, and what to do about it."""
+        return self.explained()
 
     @property
     def placed(self) -> np.ndarray:
@@ -171,7 +177,7 @@ def gather(
         unflagged=unflagged,
         usable=unflagged & placed & known,
         attrs={k: v for k, v in attrs.items() if k != "ancillary_variables"},
-        why=_why_not(ds, light, polygons, unflagged, known),
+        explained=partial(_why_not, ds, light, polygons, unflagged, known),
     )
 
 

@@ -15,8 +15,8 @@ from itertools import pairwise
 
 import numpy as np
 
-#: Approximate number of deposits of edges in cells made at a time; bounds the memory.
-_DEPOSITS = 2**20
+#: Approximate number of deposits of edges in cells made at a time: their arrays fit in a cache.
+_DEPOSITS = 2**16
 
 #: Approximate number of triangle-cell pairs processed at a time.
 _CELLS = 2**20
@@ -68,7 +68,7 @@ def coverage(polygons: np.ndarray, weights: np.ndarray, shape: tuple[int, int]) 
         for part in _parts(edges, shape):
             index, amount, which = _deposits(edges[part], shape)
             for k, weight in enumerate(weights[:, owner[part]]):
-                np.add.at(total[k], index, amount * weight[which])
+                total[k] += np.bincount(index, amount * weight[which], total.shape[1])
     sums = total.reshape(-1, rows, columns + 2)
     return np.cumsum(sums, axis=-1, out=sums)[..., :columns]
 
