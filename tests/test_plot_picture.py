@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import spiceypy
+import xarray as xr
 from helpers.flyby import flyby
 from matplotlib.colors import BoundaryNorm, LogNorm, PowerNorm, to_rgba
 
@@ -13,6 +16,8 @@ from uvisxr import UvisError, image
 from uvisxr.errors import ArgumentError
 from uvisxr.geometry import views
 from uvisxr.plot.picture import picture
+from uvisxr.plot.rings import RINGS, seen
+from uvisxr.quality import flags as quality_flags
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +28,11 @@ def ds():
 def _artists(ax, prefix: str) -> list:
     found = ax.findobj(lambda artist: str(artist.get_gid() or "").startswith(prefix))
     return list(dict.fromkeys(found))
+
+
+def _points(lines) -> np.ndarray:
+    """All points of lines that are drawn in parts."""
+    return np.concatenate([path.vertices for path in lines.get_paths()])
 
 
 def test_image_is_that_of_the_data_array(ds):
@@ -46,7 +56,7 @@ def test_limb_is_the_projected_edlimb(ds):
     turn = np.linspace(0, 2 * np.pi, 50)[:, None]
     points = oracle.center + np.cos(turn) * oracle.semi_major + np.sin(turn) * oracle.semi_minor
     place = views.on_plane(view, one.sky(points)[None])[0]
-    drawn = line.get_xydata()
+    drawn = _points(line)
     # Every point of the oracle lies on a chord of the curve, within its sagitta of 0.4 km.
     nearest = np.array([np.hypot(*(drawn - p).T).min() for p in place])
     assert nearest.max() < 2 * np.pi * 2700 / 360
@@ -68,10 +78,10 @@ def test_altitude_circles_are_round_and_labelled(ds):
     circles = {a.get_gid(): a for a in _artists(ax, "altitude:")}
     assert set(circles) == {"altitude:500", "altitude:1000"}
     (limb,) = _artists(ax, "limb")
-    radius = [np.hypot(*a.get_xydata().T).mean() for a in (limb, *circles.values())]
+    radius = [np.hypot(*_points(a).T).mean() for a in (limb, *circles.values())]
     assert np.diff(radius) == pytest.approx([500, 500], abs=3)
     texts = {text.get_text() for text in ax.texts}
-    assert {"500 km", "1000 km"} <= texts
+    assert {"500 km", "1,000 km"} <= texts
 
 
 def test_without_altitudes_and_compass(ds):
@@ -97,11 +107,11 @@ def test_the_pole_that_is_seen_is_marked(ds):
 
 def _arrows(ax) -> dict[str, np.ndarray]:
     """Directions of the compass's arrows."""
-    (compass,) = [a for a in _artists(ax, "compass") if a.get_gid() == "compass"]
     found = {}
-    for arrow, text in zip(*[iter(compass.get_child().get_children())] * 2, strict=True):
+    for arrow in _artists(ax, "arrow:"):
         (x0, y0), (x1, y1) = arrow._posA_posB
-        found[text.get_text()] = np.array([x1 - x0, y1 - y0]) / np.hypot(x1 - x0, y1 - y0)
+        name = arrow.get_gid().split(":")[1]
+        found[name] = np.array([x1 - x0, y1 - y0]) / np.hypot(x1 - x0, y1 - y0)
     return found
 
 
@@ -127,18 +137,26 @@ def test_compass_points_north_east_and_to_the_sun(ds):
     np.testing.assert_allclose(flat / np.hypot(*flat), names["N"], atol=1e-3)
 
 
-def test_compass_goes_to_the_emptiest_corner(ds):
+def test_what_is_beside_the_image_is_not_on_it(ds):
     ax = picture(ds, nx=60)
-    (compass,) = [a for a in _artists(ax, "compass") if a.get_gid() == "compass"]
-    codes = {"upper right": 1, "upper left": 2, "lower left": 3, "lower right": 4}
-    found = image.image(ds, nx=60)
-    held = {}
-    (x0, x1), (y0, y1) = ax.get_xlim(), ax.get_ylim()
-    for name, code in codes.items():
-        x = found.x < x0 + 0.2 * (x1 - x0) if "left" in name else found.x > x1 - 0.2 * (x1 - x0)
-        y = found.y < y0 + 0.2 * (y1 - y0) if "lower" in name else found.y > y1 - 0.2 * (y1 - y0)
-        held[code] = int(np.isfinite(found).where(x & y, False).sum())
-    assert held[compass.loc] == min(held.values())
+    ax.figure.canvas.draw()
+    beside = [_artists(ax, gid)[0] for gid in ("compass", "scale_bar")]
+    (mesh,) = _artists(ax, "image")
+    boxes = [a.get_window_extent() for a in (*beside, mesh.colorbar.ax)]
+    assert all(box.x0 > ax.bbox.x1 for box in boxes)
+    assert all(box.y0 >= 0 and box.y1 <= ax.figure.bbox.y1 for box in boxes)
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
+def test_the_scale_bar_is_as_long_as_it_says(ds):
+    ax = picture(ds, nx=20)
+    for change in (lambda: None, lambda: ax.set_xlim(-1500, 1500)):
+        change()
+        ax.figure.canvas.draw()
+        (bar,) = _artists(ax, "scale_bar")
+        length = bar.bbox.width * np.ptp(ax.get_xlim()) / ax.bbox.width
+        said = float(bar.texts[0].get_text().removesuffix(" km").replace(",", ""))
+        assert length == pytest.approx(said, rel=1e-6)
 
 
 def test_given_axes_are_used_and_no_figure_is_made(ds):
@@ -192,9 +210,9 @@ def test_colour_map_and_norm_are_those_of_matplotlib(ds):
 
 def test_the_colour_bar_shows_what_lies_beyond(ds):
     for limits, expected in (
-        ({}, "neither"),
-        ({"vmin": 0.1}, "min"),
-        ({"vmax": 1.0}, "max"),
+        ({"vmin": 0.0, "vmax": 9.0}, "neither"),
+        ({"vmin": 0.1, "vmax": 9.0}, "min"),
+        ({"vmin": 0.0, "vmax": 1.0}, "max"),
         ({"vmin": 0.1, "vmax": 1.0}, "both"),
     ):
         (mesh,) = _artists(picture(ds, nx=20, **limits), "image")
@@ -203,7 +221,7 @@ def test_the_colour_bar_shows_what_lies_beyond(ds):
 
 def test_noise_below_zero_is_dark_on_a_logarithmic_scale(ds):
     noisy = ds.assign(radiance=ds.radiance.where(ds.pic != 4, -1e-6))
-    (mesh,) = _artists(picture(noisy, nx=30, norm="log"), "image")
+    (mesh,) = _artists(picture(noisy, nx=30, norm="log", vmax=9.0), "image")
     expected = image.image(noisy, nx=30).values
     assert (expected < 0).any()
     np.testing.assert_array_equal(np.ma.getmaskarray(mesh.get_array()), np.isnan(expected))
@@ -270,6 +288,10 @@ def test_without_annotation_there_is_the_image_and_the_outline(ds):
         ({"xlim": (3, 3)}, "xlim=.*two different"),
         ({"annotate": "alt"}, "annotate='alt'"),
         ({"compass": 1}, "compass=1"),
+        ({"overlap": "first"}, "overlap='first'"),
+        ({"flagged": "hide"}, "flagged='hide': expected .*leave out"),
+        ({"filled": True}, "filled=True"),
+        ({"bodies": ["NOWHERE"]}, "bodies"),
     ],
 )
 def test_what_does_not_fit(ds, arguments, said):
@@ -290,7 +312,7 @@ def test_whole_body_is_shown_around_a_scan_of_a_part():
     ax = picture(flyby(n_pic=3, step=1e-3), nx=20)
     (limb,) = _artists(ax, "limb")
     (x0, x1), (y0, y1) = ax.get_xlim(), ax.get_ylim()
-    place = limb.get_xydata()
+    place = _points(limb)
     assert place[:, 0].min() > x0
     assert place[:, 0].max() < x1
     assert place[:, 1].min() > y0
@@ -357,4 +379,138 @@ def test_the_label_of_a_flat_picture_has_room(ds):
     ax.figure.canvas.draw()
     box, page = ax.yaxis.label.get_window_extent(), ax.figure.bbox
     assert page.y0 <= box.y0 and box.y1 <= page.y1
-    assert ax.get_ylabel().replace("\n", " ") == "Distance towards the north of the body (km)"
+    assert ax.get_ylabel().replace("\n", " ") == "North of the centre (km)"
+
+
+def test_flagged_footprints_are_hatched_left_out_or_shown(ds):
+    star = quality_flags.flag(ds, [(4, 30), (5, 30)], "star")
+    exclude = ("star",)
+    drawn = {
+        how: picture(star, nx=60, exclude=exclude, flagged=how)
+        for how in ("hatch", "leave out", "show")
+    }
+    meshes = {how: _artists(ax, "image")[0].get_array() for how, ax in drawn.items()}
+    np.testing.assert_array_equal(meshes["hatch"].mask, meshes["leave out"].mask)
+    assert meshes["show"].mask.sum() < meshes["hatch"].mask.sum()
+    every = image.image(star, nx=60, exclude=()).values
+    np.testing.assert_array_equal(meshes["show"].filled(np.nan), every)
+    assert not _artists(drawn["show"], "hatched") and not _artists(drawn["leave out"], "hatched")
+    (hatched,) = _artists(drawn["hatch"], "hatched")
+    path = hatched.get_path()
+    middle = image.footprints(star)[[4, 5], 30].mean(axis=1)
+    assert path.contains_points(middle).all()
+    assert "hatched: flagged" in drawn["hatch"].get_title().replace("\n", " ")
+    assert "hatched" not in drawn["show"].get_title()
+
+
+def test_filled_footprints_are_hatched_or_left_out(ds):
+    light = ds.uvis.integrate()
+    filled = xr.zeros_like(light["pixel"], float).where(light["pixel"] != 30, 0.8)
+    light = light.assign_coords(brightness_filled=filled)
+    shown, hatched = picture(light, nx=60), picture(light, nx=60, filled="hatch")
+    left = picture(light, nx=60, filled="leave out")
+    n = [int(_artists(ax, "image")[0].get_array().count()) for ax in (shown, hatched, left)]
+    assert n[0] > n[1] == n[2]
+    assert _artists(hatched, "hatched") and not _artists(left, "hatched")
+    assert "hatched: filled" in hatched.get_title().replace("\n", " ")
+
+
+def test_a_picture_says_why_there_is_nothing_to_show(ds):
+    every = quality_flags.flag(ds, xr.ones_like(ds["alt"], bool), "user")
+    ax = picture(every, nx=20)
+    (said,) = _artists(ax, "nothing")
+    assert "540 are flagged; see exclude=" in said.get_text()
+    assert _artists(ax, "hatched") and _artists(ax, "limb") and not _artists(ax, "image")
+    turned = {"ra_corners": ds["ra_corners"] + 180, "dec_corners": -ds["dec_corners"]}
+    ax = picture(ds.assign_coords(turned), nx=20)
+    (said,) = _artists(ax, "nothing")
+    assert "540 look more than 85 degrees past the body" in said.get_text()
+    limb = _points(_artists(ax, "limb")[0])
+    assert limb[:, 0].min() > ax.get_xlim()[0] and limb[:, 0].max() < ax.get_xlim()[1]
+
+
+def test_the_title_says_what_is_seen_where_footprints_overlap():
+    near = flyby(n_pic=6, step=5e-4)
+    titles = [
+        picture(near, nx=40, overlap=how).get_title().replace("\n", " ")
+        for how in ("mean", "latest")
+    ]
+    assert titles[0].endswith("mean where footprints overlap")
+    assert titles[1].endswith("latest on top")
+    assert _artists(picture(near, nx=40), "exposures")
+    apart = picture(flyby(n_pic=6, step=2.5e-3), nx=40)
+    assert "overlap" not in apart.get_title() and not _artists(apart, "exposures")
+
+
+def test_a_star_does_not_set_the_colours(ds):
+    bright = ds.assign(radiance=ds.radiance.where((ds.pic != 2) | (ds.pixel != 20), 1e3))
+    (mesh,) = _artists(picture(bright, nx=60), "image")
+    (without,) = _artists(picture(ds, nx=60), "image")
+    assert mesh.norm.vmax < 1.2 * without.norm.vmax
+    assert mesh.colorbar.extend in ("max", "both")
+
+
+def test_a_small_or_cut_body_has_a_map():
+    for distance, step in ((4e6, 2.5e-3), (9e3, 1.5e-3)):
+        ax = picture(flyby(n_pic=12, distance=distance, step=step), nx=40)
+        (inset,) = _artists(ax, "locator")
+        assert _artists(inset, "limb:TITAN")
+        assert inset.get_title() == "Titan"
+        (frame,) = _artists(inset, "frame")
+        assert frame.get_width() == pytest.approx(np.ptp(ax.get_xlim()))
+    # The body is in the map's middle, and takes a good part of it.
+    limb = _points(_artists(inset, "limb:TITAN")[0])
+    assert np.ptp(limb[:, 0]) > 0.5 * np.ptp(inset.get_xlim())
+    assert not _artists(picture(flyby(n_pic=12), nx=40), "locator")
+
+
+def test_a_tiny_body_is_seen_in_the_colours():
+    ds = flyby(n_pic=20, distance=4e6)
+    (mesh,) = _artists(picture(ds, nx=100), "image")
+    shown = mesh.get_array().compressed()
+    bright = shown > np.median(shown) * 1.001
+    assert 0 < bright.sum() < 0.005 * bright.size
+    assert mesh.norm.vmax > shown[bright].min()
+
+
+def test_other_bodies_are_drawn_and_hide_what_is_behind(ds, monkeypatch):
+    middle = views.target(ds)
+    offset = np.einsum("nij,j->ni", middle.rotation, [0.0, 0.0, 4e3])
+    before = middle.observer - 20_000 * middle.observer / middle.distance[:, None]
+    others = [
+        replace(middle, name="DIONE", radii=0.4 * middle.radii, observer=before + 0 * offset),
+        replace(middle, name="MOON", observer=middle.observer * np.nan),
+    ]
+    monkeypatch.setattr(views, "others", lambda *_: others)
+    ax = picture(ds, nx=20)
+    assert {a.get_gid() for a in _artists(ax, "limb:")} == {"limb:TITAN", "limb:DIONE"}
+    assert "Dione" in {text.get_text() for text in ax.texts}
+    (near,), (graticule,) = _artists(ax, "limb:DIONE"), _artists(ax, "graticule:TITAN")
+    radius = np.hypot(*_points(near).T).min()
+    assert np.hypot(*_points(graticule).T).min() > 0.95 * radius
+
+
+def test_saturn_has_rings_with_names(ds):
+    planet = ds.assign_attrs(
+        geometry_target="SATURN", target="SATURN", target_radii=[60268.0, 60268.0, 54364.0]
+    ).assign_coords(target_distance=ds["target_distance"] * 12)
+    limits = {"xlim": (-150e3, 150e3), "ylim": (-150e3, 150e3)}
+    ax = picture(planet, nx=20, altitudes=(), **limits)
+    names = {a.get_text() for a in _artists(ax, "ring_name:")}
+    assert {"A", "B", "C"} <= names <= set("ABCDF")
+    assert len(_artists(ax, "ring:SATURN")) == 2 * len(RINGS)
+    (edges,) = _artists(ax, "ring_edges:SATURN")
+    far = np.hypot(*_points(edges).T)
+    assert far.max() == pytest.approx(140_270, rel=1e-2)
+    # Nothing of a ring is drawn where SPICE finds the planet in the way.
+    one = views.target(planet).at(4)
+    turn = np.linspace(0, 2 * np.pi, 721)
+    points = 1e5 * np.stack([np.cos(turn), np.sin(turn), 0 * turn], axis=-1)
+    for point, shown in list(zip(points, seen(one, 1e5), strict=True))[::20]:
+        ray = point - one.observer
+        try:
+            hit = spiceypy.surfpt(one.observer, ray, *one.radii)
+            hidden = np.linalg.norm(hit - one.observer) < np.linalg.norm(ray)
+        except spiceypy.NotFoundError:
+            hidden = False
+        assert np.isnan(shown).any() == hidden

@@ -18,6 +18,9 @@ Place = Mapping[str, Any]
 #: Least room between two texts, screen pixels.
 _ROOM = 1.0
 
+#: Most rounds of laying out.
+_ROUNDS = 12
+
 
 class Labels:
     """Texts of some axes, kept apart from one another.
@@ -66,9 +69,18 @@ class Labels:
 
 
 def lay_out(ax: Axes) -> None:
-    """Give axes their final place, as drawing them would."""
+    """Give axes their final place, as drawing them would.
+
+    Axes of a fixed aspect change the room around them with their place: it takes some rounds.
+    """
     figure = ax.get_figure(root=True)
     engine = None if figure is None else figure.get_layout_engine()
-    if figure is not None and engine is not None:
-        engine.execute(figure)
-    ax.apply_aspect()
+    before = None
+    for _ in range(_ROUNDS):
+        if figure is not None and engine is not None:
+            engine.execute(figure)
+        ax.apply_aspect()
+        place = ax.bbox.get_points()
+        if engine is None or (before is not None and np.abs(place - before).max() < _ROOM):
+            break
+        before = place

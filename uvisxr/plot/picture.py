@@ -3,52 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import xarray as xr
-from matplotlib import patheffects
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
-from matplotlib.offsetbox import AnchoredOffsetbox, DrawingArea
-from matplotlib.patches import FancyArrowPatch
-from matplotlib.text import Text
-from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import Bbox
 
 from .. import calls, checks
 from .. import image as gridded
 from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
 from ..errors import ArgumentError
-from ..geometry import outline, views
+from ..geometry import views
 from ..numerics.along_wl import Integration
 from . import axes as common
-from .colours import colours, drawable, extend, limits, steps
+from . import beside, framing
+from .altitudes import draw_altitudes, usual
+from .colours import colours, extend, limits, steps
+from .disks import Bodies, draw_disks, draw_poles, name_disks
+from .footprints import Doubtful, Parts, draw_image, hatch, limits_of, outline, overlaps
+from .ground import Ground
 from .labels import Labels, lay_out
 from .scales import engineering
 from .style import Style, drawing
 from .style import style as styled
-from .texts import heading, set_label, set_title
+from .texts import caption, fit, heading, nothing, set_label, set_title
 
-#: The whole body is shown if its diameter is at most this many times the extent of the image.
-_WHOLE = 3.0
+#: Width of a new figure, its greatest and least height, and what is beside and above the image,
+#: inches.
+_WIDTH, _HIGHEST, _LOWEST, _ASIDE, _ABOVE = 6.4, 8.0, 3.0, 1.75, 1.3
 
-#: Least and greatest height of a new figure, inches.
-_HEIGHTS = (2.8, 8.0)
+#: Room at the edges of a new figure, inches.
+_PAD = 0.07
 
-#: Least distance between circles of altitude, points.
-_APART = 8.0
+#: What there usually is to the left of an image, below, to the right and above, inches.
+_USUAL = (0.78, 0.5, 1.12, 0.3)
 
-#: Room around the labels of the compass arrows, points.
-_MARGIN = (11.0, 6.0)
+#: Most exposures that are outlined where they overlap.
+_OUTLINED = 16
 
-#: Least width and height of axes with a compass, points.
-_FOR_COMPASS = 60.0
+#: Room beyond the least height of a colour bar below which its name must be short, points.
+_SHORT = 60.0
 
-#: Fraction of the axes' sides that counts as a corner.
-_CORNER = 0.2
+#: Height of a colour bar below which it is named by its unit alone, points.
+_TINY = 66.0
+
+#: Space around the body on a map of where the image is, in its diameters.
+_AROUND = 0.35
 
 
 @calls.public("plot.picture")
@@ -63,6 +69,9 @@ def picture(
     interpolate: bool = False,
     method: Integration = "bins",
     exclude: QualityFlag | Iterable[QualityFlag] = tuple(QUALITY_FLAGS),
+    overlap: gridded.Overlap = "mean",
+    flagged: Doubtful = "hatch",
+    filled: Doubtful = "show",
     cmap: str | Colormap | None = None,
     norm: str | Normalize | None = None,
     vmin: float | None = None,
@@ -71,13 +80,20 @@ def picture(
     annotate: bool = True,
     altitudes: Sequence[float] | np.ndarray | None = None,
     compass: bool = True,
+    bodies: Iterable[str] = (),
+    kernels: str | Path | Iterable[str | Path] | None = None,
     ax: Axes | None = None,
     style: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Axes:
     """Draw the image of the body in a wavelength range.
 
-    Footprints lie in the plane through the body's centre that faces the spacecraft; overlapping
-    ones are averaged. The body's outline, terminator and pole are those of the middle exposure.
+    Footprints lie in the plane through the body's centre that faces the spacecraft. Where they
+    overlap, their mean is shown, or the latest, as the title then says, and the exposures are
+    outlined unless they are many. The body with its night side and graticule, other bodies, and
+    Saturn's rings are those of the middle exposure. A body that is too small in the picture to be
+    made out, or that is not whole in it, is on a small map beside it.
+
+    Where there is nothing to show, the picture says why.
 
     Parameters
     ----------
@@ -85,29 +101,42 @@ def picture(
         Calibrated, with geometry.
     wl_range, nx, ny, interpolate, method, exclude
         As in `uvisxr.image.image`, which gives the same image as a DataArray.
+    overlap : {"mean", "latest"}
+        As in `uvisxr.image.image`.
+    flagged : {"hatch", "leave out", "show"}
+        Footprints of spectra that are flagged by one of `exclude`: hatched in place of a value,
+        empty, or shown as if they were not flagged. Rows without usable signal, "dark_line", are
+        not hatched.
+    filled : {"hatch", "leave out", "show"}
+        The same for those more than half of whose brightness was filled from neighbouring elements.
     xlim, ylim : (float, float), optional
         Limits of the axes, km from the centre, which the `nx` and `ny` cells divide; descending
-        ones mirror the picture. Default: the footprints, and the whole body unless it is much
-        larger.
+        ones mirror the picture. Default: the footprints, and the whole body, or if it is much
+        larger, the limb near them.
     cmap : str or Colormap, optional
         Default: that of the style, inferno.
     norm : str or Normalize, optional
         Scale of the colours, such as "log", or one of `matplotlib.colors`. Default: linear.
     vmin, vmax : float, optional
-        Limits of the colour scale, kR. Arrows at the ends of the colour bar show that there is more
-        beyond.
+        Limits of the colour scale, kR. Default: percentiles, which a few stars do not move.
+        Arrows at the ends of the colour bar show that there is more beyond.
     levels : int or sequence of float, optional
         Draw filled contours instead of cells, at these boundaries, kR, or at about so many round
         ones, as `Axes.contourf` does. They are smooth with ``interpolate=True``.
     annotate : bool
-        Draw axes, title, colour bar, altitudes, poles and compass. Without these there are only the
-        image and the body's limb and terminator, and altitudes that are asked for.
+        Draw axes, title, colour bar, graticule, altitudes, poles, compass and scale bar. Without
+        these there are only the image, the bodies' limbs and terminators, and altitudes that are
+        asked for.
     altitudes : sequence of float, optional
         Altitudes of circles to draw above the limb, km. Default: a few round numbers if `annotate`,
         as far as they can be told apart; `()` for none. Those are named that have room for it.
     compass : bool
-        Show celestial north and east, and the direction of the Sun, if `annotate` and there is
-        room.
+        Show celestial north and east, the direction of the Sun, and a scale bar, beside the image,
+        if `annotate` and there is room.
+    bodies : iterable of str
+        Other bodies to draw, such as ``["SATURN"]``.
+    kernels : path or iterable of paths, optional
+        For these; as in `ds.uvis.geometry`.
     ax : Axes, optional
         Default: those of a new figure, as high as the image needs.
     style : mapping, optional
@@ -124,7 +153,9 @@ def picture(
         The dataset has no geometry or no radiance.
     ArgumentError
         As in `uvisxr.image.image`; matplotlib knows no such map or norm, or the limits, levels or
-        altitudes do not fit.
+        altitudes do not fit, or SPICE does not know a body.
+    KernelError, CoverageError
+        There are no kernels for `bodies`.
 
     Examples
     --------
@@ -142,265 +173,218 @@ def picture(
     """
     checks.choice("annotate", annotate, bool)
     checks.choice("compass", compass, bool)
+    for argument, value in (("flagged", flagged), ("filled", filled)):
+        checks.choice(argument, value, Doubtful)
     circles = None
     if altitudes is not None:
         circles = checks.numbers("altitudes", altitudes, "heights above the surface, km", above=0)
+    gridded.check(nx, ny, xlim, ylim, interpolate, overlap)
     look = styled(style)
-    found = gridded.image(
-        ds, wl_range, nx, ny, xlim, ylim, interpolate=interpolate, method=method, exclude=exclude
-    )
-    if not np.isfinite(found.values).any():
-        raise ArgumentError(
-            f"no footprint lies within xlim={xlim}, ylim={ylim}: these are km from the centre of "
-            "the body; leave them out to see where the footprints are"
-        )
+    seen = gridded.gather(ds, wl_range, method, exclude)
+    parts = Parts.of(ds, seen, flagged, filled)
+    found = None
+    if parts.shown.any():
+        found = gridded.gridded(seen, parts.shown, nx, ny, xlim, ylim, interpolate, overlap)
+        if not np.isfinite(found.values).any():
+            raise ArgumentError(
+                f"no footprint lies within xlim={xlim}, ylim={ylim}: these are km from the centre "
+                "of the body; leave them out to see where the footprints are"
+            )
     chosen = look["image"] if cmap is None else look["image"] | {"cmap": cmap}
-    scale = colours(found.values, chosen.pop("cmap"), norm, vmin, vmax)
-    body = views.target(ds)
-    middle = body.at(slice(len(body.observer) // 2, len(body.observer) // 2 + 1))
+    target = views.target(ds)
+    others = views.others(ds, kernels, bodies)
+    scene = Bodies.of(target, others, len(target.observer) // 2)
+    values = np.array([np.nan]) if found is None else found.values
+    usually = Normalize(*limits_of(found, scene.limb(scene.target.at(0))))
+    scale = colours(values, chosen.pop("cmap"), norm, vmin, vmax, usually)
     boundaries = None if levels is None else steps(levels, scale)
-    fresh, ax = ax is None, common.new_axes(ax, figsize=(6.4, 5.6))
-    drawn = _draw_image(ax, found, scale, boundaries, chosen)
-    _draw_body(ax, middle, look)
-    _set_limits(ax, found, middle, xlim, ylim)
+
+    fresh, ax = ax is None, common.new_axes(ax, figsize=(_WIDTH, 5.6))
+    frame = _set_limits(ax, seen.polygons[parts.shown | parts.hatched], scene, xlim, ylim)
     if fresh:
-        shape = abs(np.ptp(ax.get_ylim()) / np.ptp(ax.get_xlim()))
-        cast(Figure, ax.figure).set_size_inches(6.4, np.clip(4.8 * shape + 1.0, *_HEIGHTS))
+        _set_size(ax)
+    ax.set_aspect("equal")
     ax.apply_aspect()
-    if circles is None and annotate:
-        circles = _thinned(ax, _altitudes(ds))
-    names = _draw_altitudes(ax, middle, circles or (), look, named=annotate)
+    drawn = None if found is None else draw_image(ax, found, scale, boundaries, chosen)
+    ground = Ground.of(ax, found, None if found is None else scale)
+    hatch(ax, seen.polygons[parts.hatched], look)
+    draw_disks(ax, scene, ground, look, full=annotate)
+    if found is None:
+        said = nothing(ax, f"Nothing to show: {seen.why}", look)
+        said.set_bbox({"facecolor": ax.get_facecolor(), "edgecolor": "none", "alpha": 0.85})
     if not annotate:
+        draw_altitudes(ax, scene, circles or (), ground, look, None)
         ax.set_axis_off()
         return ax
 
-    staying: list[Artist] = [*_draw_poles(ax, middle, look)]
-    if compass and min(common.size(ax)) > _FOR_COMPASS:
-        staying.append(_draw_compass(ax, middle, _emptiest_corner(ax, found), look))
-    wl_low, wl_high = found.attrs["wl_range"]
-    # Make the colour bar as high as the image, whatever its shape.
-    bar = ax.figure.colorbar(
-        drawn,
-        cax=ax.inset_axes((1.03, 0.0, 0.04, 1.0)),
-        # Contours have arrows and ticks of their own.
-        extend=extend(found.values, *limits(scale)) if boundaries is None else None,
-        format=None if boundaries is None else "%.3g",
-    )
-    set_label(bar.ax.yaxis, f"Brightness {wl_low:.0f}–{wl_high:.0f} Å (kR)")
-    engineering(ax.xaxis, "Distance to the right of the centre", "km", body=body.name)
-    engineering(ax.yaxis, "Distance towards the north of the body", "km", body=body.name)
-    set_title(ax, heading(ds))
-    lay_out(ax)
+    notes = parts.notes()
+    if found is not None and overlaps(found):
+        notes.insert(0, "mean where footprints overlap" if overlap == "mean" else "latest on top")
+        if len(seen.polygons) <= _OUTLINED:
+            outline(ax, seen.polygons, parts.shown, ground, look)
+    engineering(ax.xaxis, "Right of the centre", "km", body=target.name)
+    engineering(ax.yaxis, "North of the centre", "km", body=target.name)
+    _set_title(ax, heading(ds, *notes))
+    # What there is room for depends on how high the axes are with a column beside them.
+    if fresh:
+        _place(ax, *_USUAL)
+    else:
+        trial = beside.trial(ax)
+        lay_out(ax)
+        for one in trial:
+            one.remove()
+    short = _fill_column(ax, drawn, found, scale, boundaries, scene, frame, compass, chosen, look)
+    if short and found is not None:
+        _set_title(ax, heading(ds, _range(found), *notes))
+    if fresh:
+        around = cast(Bbox, ax.get_tightbbox())
+        margins = np.abs(around.get_points() - ax.bbox.get_points()) / ax.figure.dpi
+        _place(ax, *margins.ravel())
+    else:
+        lay_out(ax)
     labels = Labels(ax)
-    labels.keep(staying)
-    labels.add(names)
+    draw_poles(ax, scene, ground, look, labels)
+    name_disks(ax, scene, ground, look, labels)
+    rounds = usual(ax, ds) if circles is None else circles
+    draw_altitudes(ax, scene, rounds, ground, look, labels)
     return ax
-
-
-def _draw_image(
-    ax: Axes,
-    found: xr.DataArray,
-    scale: ScalarMappable,
-    boundaries: np.ndarray | None,
-    properties: Mapping[str, Any],
-) -> ScalarMappable:
-    """Draw the cells of an image, or filled contours between boundaries."""
-    x, y = found["x"].values, found["y"].values
-    colouring = {"cmap": scale.cmap, "norm": scale.norm, **properties}
-    values = drawable(found.values, scale)
-    ax.set_aspect("equal")
-    if boundaries is not None:
-        if min(values.shape) < 2:
-            raise ArgumentError("contours need 2 cells or more each way: give larger nx= and ny=")
-        beyond = extend(found.values, boundaries[0], boundaries[-1])
-        contours = ax.contourf(x, y, values, levels=boundaries, extend=beyond, **colouring)
-        contours.set_gid("image")
-        return contours
-    half_x, half_y = 0.5 * _step(x), 0.5 * _step(y)
-    mesh = ax.imshow(
-        values,
-        origin="lower",
-        extent=(x[0] - half_x, x[-1] + half_x, y[0] - half_y, y[-1] + half_y),
-        **{"interpolation": "nearest", **colouring},
-    )
-    mesh.set_gid("image")
-    return mesh
-
-
-def _step(values: np.ndarray) -> float:
-    return float(values[1] - values[0]) if values.size > 1 else 1.0
-
-
-def _flat(body: views.Views, points: np.ndarray) -> np.ndarray:
-    """Body-fixed points (n, 3) in the image plane of one view, km, (n, 2)."""
-    flat: np.ndarray = views.on_plane(body, body.at(0).sky(points)[None])[0]
-    return flat
-
-
-def _draw_body(ax: Axes, view: views.Views, look: Style) -> None:
-    one = view.at(0)
-    halo = [patheffects.withStroke(**look["outline_halo"])]
-    limb = _flat(view, outline.limb(one.observer, one.radii))
-    ax.plot(*limb.T, gid="limb", path_effects=halo, **look["outline"])
-    night = outline.terminator(one.observer, one.sun, one.radii)
-    if len(night):
-        line = {**look["outline"], "linestyle": "--", "linewidth": 0.9, "path_effects": halo}
-        ax.plot(*_flat(view, night).T, gid="terminator", **line)
-
-
-def _draw_poles(ax: Axes, view: views.Views, look: Style) -> list[Text]:
-    one = view.at(0)
-    names: list[Text] = []
-    halo = [patheffects.withStroke(**look["outline_halo"])]
-    for name, sign in (("N", 1.0), ("S", -1.0)):
-        pole = np.array([0.0, 0.0, sign * one.radii[2]])
-        if outline.faces(pole, one.observer, one.radii):
-            x, y = _flat(view, pole[None])[0]
-            marker = {**look["pole"], "marker": "^" if name == "N" else "v"}
-            ax.plot([x], [y], gid=f"pole:{name}", **marker)
-            text = ax.annotate(
-                name,
-                (x, y),
-                xytext=(0, -4 if name == "N" else 4),
-                textcoords="offset points",
-                ha="center",
-                va="top" if name == "N" else "bottom",
-                color=look["pole"]["color"],
-                fontsize="small",
-                path_effects=halo,
-            )
-            names.append(text)
-    return names
 
 
 def _set_limits(
     ax: Axes,
-    found: xr.DataArray,
-    view: views.Views,
+    polygons: np.ndarray,
+    scene: Bodies,
     xlim: tuple[float, float] | None,
     ylim: tuple[float, float] | None,
+) -> framing.Frame:
+    limb = scene.limb(scene.target.at(0))
+    found = framing.frame(polygons.reshape(-1, 2), limb)
+    ax.set_xlim(*((found.low[0], found.high[0]) if xlim is None else xlim))
+    ax.set_ylim(*((found.low[1], found.high[1]) if ylim is None else ylim))
+    corners = np.sort([ax.get_xlim(), ax.get_ylim()], axis=1)
+    return framing.of(corners[:, 0], corners[:, 1], limb)
+
+
+def _set_size(ax: Axes) -> None:
+    """Make a figure about as high as its image needs, or as wide, if that is high."""
+    shape = abs(float(np.ptp(ax.get_ylim()) / np.ptp(ax.get_xlim())))
+    width, height = _WIDTH, max((_WIDTH - _ASIDE) * shape + _ABOVE, _LOWEST)
+    if height > _HIGHEST:
+        width, height = max((_HIGHEST - _ABOVE) / shape + _ASIDE, 0.6 * _WIDTH), _HIGHEST
+    cast(Figure, ax.figure).set_size_inches(width, height)
+
+
+def _place(ax: Axes, left: float, low: float, right: float, above: float) -> None:
+    """Place the axes of a new figure with what is around them, inches, and make it as high.
+
+    The layout engine takes many rounds for axes of a fixed aspect, and finds nothing to change
+    after this.
+    """
+    figure = cast(Figure, ax.figure)
+    shape = abs(float(np.ptp(ax.get_ylim()) / np.ptp(ax.get_xlim())))
+    width, height = figure.get_size_inches()
+    room = width - left - right - 2 * _PAD
+    if height < _HIGHEST:
+        height = max(room * shape + low + above + 2 * _PAD, _LOWEST)
+    figure.set_size_inches(width, height)
+    inside = Bbox.from_extents(_PAD + left, _PAD + low, width - _PAD - right, height - _PAD - above)
+    to_figure = figure.dpi_scale_trans + figure.transFigure.inverted()
+    ax._set_position(inside.transformed(to_figure), which="original")  # type: ignore[attr-defined]
+    ax.apply_aspect()
+
+
+def _set_title(ax: Axes, text: str) -> None:
+    """Give axes a title that begins with them, as there is more beside than they are wide."""
+    title = set_title(ax, text)
+    title.set(ha="left", x=0.0)
+    fit(title, partial(_room_for_title, ax))
+
+
+def _room_for_title(ax: Axes) -> float:
+    """Width for a title, screen pixels: to the end of the column, or of the figure."""
+    figure = cast(Figure, ax.get_figure(root=True))
+    alone = all(other is ax for other in figure.axes if other.get_subplotspec() is not None)
+    beyond = figure.bbox.x1 - ax.bbox.x0 if alone else ax.bbox.width + figure.dpi
+    return max(float(beyond), float(ax.bbox.width))
+
+
+def _fill_column(
+    ax: Axes,
+    drawn: ScalarMappable | None,
+    found: xr.DataArray | None,
+    scale: ScalarMappable,
+    boundaries: np.ndarray | None,
+    scene: Bodies,
+    frame: framing.Frame,
+    compass: bool,
+    properties: Mapping[str, Any],
+    look: Style,
+) -> bool:
+    """Draw colour bar, compass, scale bar and map beside the image, as far as there is room.
+
+    Returns
+    -------
+    bool
+        Whether the colour bar is too short to say what wavelengths it is of.
+    """
+    column = beside.Column(ax)
+    inset = None if frame.tells else beside.add_map(column, ax)
+    if inset is not None:
+        _draw_map(inset, ax, found, scale, scene, frame, properties, look)
+    if compass:
+        beside.draw_compass(column, ax, scene.target, look)
+        beside.draw_scale(column, ax, look)
+    if drawn is None or found is None:
+        return False
+    short = not column.room(_SHORT)
+    bar = ax.figure.colorbar(
+        drawn,
+        cax=column.bar(),
+        # Contours have arrows and ticks of their own.
+        extend=extend(found.values, *limits(scale)) if boundaries is None else None,
+        format=None if boundaries is None else "%.3g",
+    )
+    # A word as long as that is longer than the shortest bars.
+    tiny = not column.room(0.0, _TINY)
+    name = "" if tiny else "Brightness" if short else f"Brightness {_range(found)}".strip()
+    if tiny:
+        set_label(bar.ax.yaxis, "kR")
+    elif boundaries is None:
+        engineering(bar.ax.yaxis, name, "kR")
+    else:
+        set_label(bar.ax.yaxis, caption(name, "kR"))
+    return short
+
+
+def _range(found: xr.DataArray) -> str:
+    low, high = found.attrs.get("wl_range", (np.nan, np.nan))
+    return "" if np.isnan(low) else f"{low:.0f}–{high:.0f} Å"
+
+
+def _draw_map(
+    inset: Axes,
+    ax: Axes,
+    found: xr.DataArray | None,
+    scale: ScalarMappable,
+    scene: Bodies,
+    frame: framing.Frame,
+    properties: Mapping[str, Any],
+    look: Style,
 ) -> None:
-    x, y = found["x"].values, found["y"].values
-    low, high = np.array([x.min(), y.min()]), np.array([x.max(), y.max()])
-    one = view.at(0)
-    limb = _flat(view, outline.limb(one.observer, one.radii))
-    if np.ptp(limb, axis=0).max() <= _WHOLE * (high - low).max():
-        low, high = np.minimum(low, limb.min(axis=0)), np.maximum(high, limb.max(axis=0))
-    margin = 0.04 * (high - low).max()
-    ax.set_xlim(*((low[0] - margin, high[0] + margin) if xlim is None else xlim))
-    ax.set_ylim(*((low[1] - margin, high[1] + margin) if ylim is None else ylim))
-
-
-def _altitudes(ds: xr.Dataset) -> tuple[float, ...]:
-    """A few round altitudes that the dataset reaches, km."""
-    highest = float(np.nanmax(views.middle_sample(ds)["alt"].values))
-    if not highest > 0:
-        return ()
-    return tuple(float(a) for a in MaxNLocator(4).tick_values(0.0, highest) if 0 < a <= highest)
-
-
-def _thinned(ax: Axes, altitudes: tuple[float, ...]) -> tuple[float, ...]:
-    """Every second, third, ... of evenly spaced altitudes, so that the circles lie apart."""
-    if not altitudes:
-        return ()
-    apart = altitudes[0] * common.size(ax)[1] / abs(float(np.ptp(ax.get_ylim())))
-    every = max(1, int(np.ceil(_APART / apart)))
-    return altitudes[every - 1 :: every]
-
-
-def _draw_altitudes(
-    ax: Axes, view: views.Views, altitudes: Sequence[float], look: Style, named: bool
-) -> list[Text]:
-    one = view.at(0)
-    names: list[Text] = []
-    halo = [patheffects.withStroke(**look["outline_halo"])]
-    for k, altitude in enumerate(altitudes):
-        radii = one.radii + altitude
-        if np.sum((one.observer / radii) ** 2) <= 1:
-            # The spacecraft itself is lower.
-            continue
-        circle = _flat(view, outline.limb(one.observer, radii))
-        ax.plot(*circle.T, gid=f"altitude:{altitude:g}", path_effects=halo, **look["altitude"])
-        place = _inside(ax, circle, k) if named else None
-        if place is not None:
-            text = {"path_effects": halo, "clip_on": True, **look["altitude_value"]}
-            names.append(ax.text(place[0], place[1], f"{altitude:g} km", **text))
-    return names
-
-
-def _inside(ax: Axes, curve: np.ndarray, turn: int) -> np.ndarray | None:
-    """A point of a curve well inside the axes; it varies with `turn`, so that labels do not
-    collide."""
-    (x0, x1), (y0, y1) = ax.get_xlim(), ax.get_ylim()
-    part = (curve - [x0, y0]) / [x1 - x0, y1 - y0]
-    seen = np.flatnonzero(((part > 0.09) & (part < 0.91)).all(axis=1))
-    if not seen.size:
-        return None
-    bearing = np.deg2rad(125.0 + 18.0 * turn)
-    aim = np.array([np.cos(bearing), np.sin(bearing)])
-    farthest: np.ndarray = curve[seen[np.argmax((curve[seen] - curve.mean(axis=0)) @ aim)]]
-    return farthest
-
-
-def _emptiest_corner(ax: Axes, found: xr.DataArray) -> str:
-    """The corner of the axes with the least of the image in it, as matplotlib names it."""
-    x, y = np.meshgrid(found["x"].values, found["y"].values)
-    (x0, x1), (y0, y1) = ax.get_xlim(), ax.get_ylim()
-    across, up = (x - x0) / (x1 - x0), (y - y0) / (y1 - y0)
-    seen = np.isfinite(found.values)
-    corners = ("lower left", "lower right", "upper right", "upper left")
-    held = [
-        np.sum(
-            seen
-            & ((across < _CORNER) if "left" in name else (across > 1 - _CORNER))
-            & ((up < _CORNER) if "lower" in name else (up > 1 - _CORNER))
-        )
-        for name in corners
-    ]
-    return corners[int(np.argmin(held))]
-
-
-def _draw_compass(ax: Axes, view: views.Views, corner: str, look: Style) -> Artist:
-    """Draw arrows in a corner: celestial north and east, and around them the Sun's direction."""
-    right, up, away = views.tangent_plane(view)[0]
-    one = view.at(0)
-    north = np.array([0.0, 0.0, 1.0])
-    sun = one.rotation.T @ one.sun
-    halo = [patheffects.withStroke(**look["outline_halo"])]
-    # The arrows turn with axes that are inverted.
-    turned = np.sign([np.diff(ax.get_xlim())[0], np.diff(ax.get_ylim())[0]])
-    bearings = {}
-    for name, vector in (("N", north), ("E", np.cross(north, away)), ("Sun", sun)):
-        flat = turned * [vector @ right, vector @ up]
-        if np.hypot(*flat) > 0:
-            bearings[name] = flat / np.hypot(*flat)
-    # The Sun's arrow starts beyond the labels of the others, with which it may coincide.
-    parts = {
-        name: np.array([23.0, 33.0, 42.0] if name == "Sun" else [0.0, 12.0, 17.5])[:, None] * flat
-        for name, flat in bearings.items()
-    }
-    # No larger than its contents, so that it stays in the corner.
-    ends = np.array([part[2] for part in parts.values()] + [np.zeros(2)])
-    low, high = ends.min(axis=0) - _MARGIN, ends.max(axis=0) + _MARGIN
-    box = DrawingArea(*(high - low))
-    for name, part in parts.items():
-        start, stop, (x, y) = part - low
-        color = look["sun"]["color"] if name == "Sun" else look["compass"]["color"]
-        box.add_artist(
-            FancyArrowPatch(
-                start,
-                stop,
-                color=color,
-                path_effects=halo,
-                arrowstyle="-|>",
-                mutation_scale=8,
-                shrinkA=0,
-                shrinkB=0,
-            )
-        )
-        text = {**look["compass"], "color": color, "ha": "center", "va": "center"}
-        box.add_artist(Text(x, y, name, path_effects=halo, gid=f"compass:{name}", **text))
-    anchored = AnchoredOffsetbox(corner, child=box, frameon=False, pad=0.1, borderpad=0.1)
-    anchored.set(gid="compass", zorder=5)
-    ax.add_artist(anchored)
-    return anchored
+    """Show where the frame is on the body, or what is too small in it to be made out."""
+    limb = scene.limb(scene.target.at(0))
+    low, high = limb.min(axis=0), limb.max(axis=0)
+    if not (frame.whole and frame.small):
+        low, high = np.minimum(low, frame.low), np.maximum(high, frame.high)
+    middle, half = 0.5 * (low + high), (0.5 + _AROUND * frame.small) * (high - low).max() * 1.1
+    sense = np.sign([np.diff(ax.get_xlim())[0], np.diff(ax.get_ylim())[0]])
+    inset.set(
+        xlim=middle[0] + half * np.array([-1, 1]) * sense[0],
+        ylim=middle[1] + half * np.array([-1, 1]) * sense[1],
+    )
+    if found is not None:
+        draw_image(inset, found, scale, None, properties, "map_image")
+    ground = Ground.of(inset, found, None if found is None else scale)
+    draw_disks(inset, scene, ground, look, full=True)
+    inset.set_title(scene.target.name.title(), fontsize="x-small", pad=2.0)
+    beside.mark_frame(inset, ax, look)

@@ -83,6 +83,13 @@ def is_dark(color: Any) -> bool:
     return 0.299 * red + 0.587 * green + 0.114 * blue <= 0.5
 
 
+def mixed(paper: Any, ink: Any, share: float) -> str:
+    """A colour between that of the paper and that of the ink."""
+    (r, g, b), (red, green, blue) = to_rgb(paper), to_rgb(ink)
+    rest = 1 - share
+    return to_hex((rest * r + share * red, rest * g + share * green, rest * b + share * blue))
+
+
 @cache
 def _sheet() -> dict[str, Any]:
     path = Path(__file__).with_name("uvisxr.mplstyle")
@@ -167,19 +174,28 @@ def style(overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Style:
         "sky_grid": {"colors": "0.7", "linewidths": 0.5, "linestyles": ":"},
         "sky_grid_value": small | {"color": faint, "clip_on": True},
         "image": {"cmap": "inferno"},
-        "outline": {"color": "white", "linewidth": 1.2},
-        "outline_halo": {"linewidth": 2.2, "foreground": "black"},
-        "altitude": {"color": "white", "linewidth": 0.7, "linestyle": ":"},
-        "altitude_value": {"fontsize": "x-small", "color": "white", "ha": "center"},
-        "pole": {
-            "color": "white",
-            "markeredgecolor": "black",
-            "markeredgewidth": 0.8,
-            "marker": "^",
-            "markersize": 6,
-            "linestyle": "none",
+        "image_disk": {"facecolor": mixed(paper, ink, 0.07), "edgecolor": "none"},
+        "image_night": {"facecolor": mixed(paper, ink, 0.22), "edgecolor": "none"},
+        "image_graticule": {"linewidth": 0.4, "alpha": 0.55},
+        "image_terminator": {"linewidth": 0.9, "linestyle": "--"},
+        "image_rings": {"facecolor": mixed(paper, ink, 0.25), "edgecolor": "none", "alpha": 0.5},
+        "image_ring_edges": {"linewidth": 0.6},
+        "image_ring_name": {"fontsize": "small"},
+        "image_body_name": {"fontsize": "small"},
+        "image_dot": {"marker": "o", "markersize": 3, "linestyle": "none", "zorder": 2.3},
+        "image_hatched": {
+            "facecolor": mixed(paper, ink, 0.12),
+            "edgecolor": mixed(paper, ink, 0.55),
+            "linewidth": 0,
+            "hatch": "//////",
         },
-        "compass": {"color": "white", "fontsize": "small"},
+        "image_exposures": {"linewidth": 0.35, "alpha": 0.4},
+        "outline": {"linewidth": 1.2},
+        "altitude": {"linewidth": 0.8, "linestyle": ":"},
+        "altitude_value": {"fontsize": "x-small"},
+        "pole": {"markeredgewidth": 0.8, "markersize": 6, "linestyle": "none"},
+        "compass": {"color": mpl.rcParams["text.color"], "fontsize": "small"},
+        "locator": {"facecolor": "none", "edgecolor": red, "linewidth": 1.2},
         "points": {"marker": ".", "markersize": 4, "linewidth": 0.8, "elinewidth": 0.6},
         "below_zero": {"color": "0.5", "marker": "v", "markersize": 4, "linestyle": "none"},
         "star_mark": {"color": red, "marker": "*", "markersize": 7, "linestyle": "none"},
