@@ -19,9 +19,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache, wraps
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -35,8 +37,11 @@ from helpers.realdata import real_data
 from helpers.synthetic import ENCELADUS_ET, PHOEBE_ET, TITAN_ET, dataset, kernels
 
 import uvisxr
+from uvisxr.cli import demonstration
+from uvisxr.geometry import views
 from uvisxr.instrument.detector import Window
 from uvisxr.plot import scene
+from uvisxr.plot.labels import lay_out
 from uvisxr.plot.stage import Stage
 from uvisxr.plot.style import in_style, style
 from uvisxr.simulate import Simulation
@@ -94,6 +99,7 @@ def folder() -> Path:
 def simulated(name: str) -> Simulation:
     options: dict[str, dict[str, Any]] = {
         "titan": {"exposures": 40, "seed": 1, "window": Window(2, 0, 61, 1023, band_bin=4)},
+        "readme": {"products": 4, "exposures": 60, "seed": 1},
         "euv": {"channel": "EUV", "exposures": 24, "window": Window(2, 0, 61, 1023, band_bin=4)},
         "saturn": {
             "target": "SATURN",
@@ -167,6 +173,22 @@ def on_real_kernels(name: str) -> xr.Dataset:
 def flagged(ds: xr.Dataset) -> xr.Dataset:
     """All spectra flagged."""
     return ds.uvis.flag(xr.ones_like(ds["quality"], bool), "user")
+
+
+# What comes first --------------------------------------------------------------------------------
+
+
+@case
+def titan():
+    """The README's picture: `python tests/gallery.py examples titan`."""
+    ds = demonstration.reduce(simulated("readme")).assign_attrs(name="FUV_2008_070")
+    limb = ds.uvis.bin(by={"alt": [900, 950]}).sel(wl=slice(1225, 1800))
+    figure = plt.figure(figsize=(9.6, 8.2), layout="constrained")
+    above, below = figure.subplots(2, 1, height_ratios=(2.6, 1.0))
+    ds.uvis.plot.picture(LYMAN_ALPHA, nx=260, flagged="leave out", ax=above)
+    limb.uvis.plot.spectrum(ax=below)
+    lay_out(above)
+    return figure
 
 
 # All at a glance ---------------------------------------------------------------------------------
@@ -292,6 +314,96 @@ def picture_dark():
 def picture_small():
     with small() as ax:
         return calibrated("titan").uvis.plot.picture(NITROGEN, ax=ax)
+
+
+@case
+def picture_flagged():
+    ds = calibrated("titan")
+    truth = simulated("titan").truth
+    ds = ds.uvis.flag(truth.star == 1, "star").uvis.flag(truth.lost == 1, "user")
+    return ds.uvis.plot.picture(LYMAN_ALPHA)
+
+
+@case
+def picture_all_flagged():
+    return flagged(calibrated("titan")).uvis.plot.picture(NITROGEN)
+
+
+@case
+def picture_behind():
+    """All footprints on the other side of the sky."""
+    ds = passed(n_pic=3)
+    turned = {"ra_corners": ds["ra_corners"] + 180, "dec_corners": -ds["dec_corners"]}
+    return ds.assign_coords(turned).uvis.plot.picture()
+
+
+@case
+def picture_overlaps():
+    return passed(n_pic=9, step=1e-3).uvis.plot.picture(nx=100)
+
+
+@case
+def picture_latest():
+    return passed(n_pic=9, step=1e-3).uvis.plot.picture(nx=100, overlap="latest")
+
+
+@case
+def picture_rings():
+    limits = {"xlim": (-160e3, 160e3), "ylim": (-130e3, 130e3)}
+    return calibrated("saturn").uvis.plot.picture((1165.0, 1905.0), nx=400, **limits)
+
+
+@case
+def picture_rings_edge_on():
+    ds = calibrated("saturn")
+    dec = ds["target_dec"]
+    turned = {"pole_ra": ds["target_ra"], "pole_dec": dec - 84 * np.sign(dec)}
+    limits = {"xlim": (-160e3, 160e3), "ylim": (-70e3, 70e3)}
+    ds = ds.assign_coords(turned)
+    return ds.uvis.plot.picture((1165.0, 1905.0), nx=400, **limits)
+
+
+@case
+def picture_bare():
+    return calibrated("titan").uvis.plot.picture(NITROGEN, annotate=False)
+
+
+@case
+def picture_small_map():
+    with small() as ax:
+        return calibrated("saturn").uvis.plot.picture((1165.0, 1905.0), ax=ax)
+
+
+@case
+def picture_small_tiny_body():
+    with small() as ax:
+        return passed(distance=4e6, n_pic=20).uvis.plot.picture(nx=100, ax=ax)
+
+
+@case
+def picture_given_axes():
+    figure, axes = plt.subplots(1, 2, figsize=(9.6, 4.8), layout="constrained")
+    calibrated("titan").uvis.plot.picture(LYMAN_ALPHA, ax=axes[0])
+    passed().uvis.plot.picture(nx=100, ax=axes[1])
+    return figure
+
+
+@case
+def picture_bodies():
+    """Two other bodies beside the target, one of them in front of it."""
+    ds = passed()
+    middle = views.target(ds)
+
+    def moved(name: str, *offset: float, size: float) -> views.Views:
+        away = middle.observer + np.einsum("nij,j->ni", middle.rotation, np.array(offset))
+        return replace(middle, name=name, radii=size * middle.radii, observer=away)
+
+    others = [
+        moved("TETHYS", -1.5e3, 1.2e3, 4e3, size=0.3),
+        moved("DIONE", 4e3, 2e3, 4e3, size=0.5),
+    ]
+    with patch.object(views, "others", lambda *_: others):
+        return ds.uvis.plot.picture(nx=100)
 
 
 # Spectra -----------------------------------------------------------------------------------------

@@ -5,9 +5,12 @@ from __future__ import annotations
 import resource
 import sys
 import tempfile
+from io import BytesIO
 from pathlib import Path as File
 
+import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 from matplotlib.path import Path
 
 sys.path.insert(0, str(File(__file__).parents[1]))
@@ -16,8 +19,10 @@ from helpers.flyby import flyby
 from timing import best, compare
 
 from uvisxr import image
+from uvisxr.instrument.detector import Window
 from uvisxr.numerics import raster
 from uvisxr.plot import animation
+from uvisxr.plot.picture import picture
 
 _N = 200
 
@@ -49,6 +54,34 @@ def _plain(polygons: np.ndarray, values: np.ndarray, boxed: bool = False) -> np.
         count[part] += inside
     with np.errstate(invalid="ignore"):
         return total / count
+
+
+def _drawn() -> None:
+    """The picture of 1200 exposures, saved, against matplotlib's pcolormesh of as many cells."""
+    n = 1200
+    ds = flyby(n_pic=n, step=1e-4, window=Window(2, 0, 61, 1023, band_bin=512))
+    ds = ds.uvis.integrate()
+    values = ds["brightness"].transpose("pixel", "pic").values
+    x, y = np.meshgrid(np.arange(n + 1.0), np.arange(len(values) + 1.0))
+    # Cells that lie as askew as footprints do.
+    x, y = x + 0.3 * y, y - 0.1 * x
+
+    def saved(figure: Figure) -> None:
+        figure.savefig(BytesIO(), format="png")
+        plt.close(figure)
+
+    def plain() -> None:
+        figure, ax = plt.subplots(layout="constrained")
+        ax.set_aspect("equal")
+        figure.colorbar(ax.pcolormesh(x, y, values))
+        saved(figure)
+
+    compare(
+        f"picture of {n}x{len(values)} footprints, drawn and saved, against matplotlib's "
+        "`pcolormesh` of as many cells",
+        plain,
+        lambda: saved(picture(ds).figure),
+    )
 
 
 def _film(n: int) -> dict[int, float]:
@@ -104,6 +137,7 @@ def main() -> None:
     whole = best(lambda: image.image(ds, nx=_N, ny=_N, exclude=()))
     print(f"image of a dataset, with the integral over wavelength: {whole:.3f} s")
 
+    _drawn()
     for frame, held in _film(1000).items():
         print(f"film of 1000 frames: {held:.0f} MiB held at frame {frame}")
 
