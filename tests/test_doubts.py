@@ -117,3 +117,36 @@ def test_labels_of_the_archive_have_no_doubts(data):
     assert len(labels) >= 10
     for label in labels:
         assert not read_label(label).doubts, label
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("UL_CORNER_LINE", "(2, 3)"), ("BAND_BIN", "(1, 2)"), ("LR_CORNER_BAND", "(1022, 1023)")],
+)
+def test_windows_that_overlap_are_told(label, key, value):
+    """As where only one keyword has become a list."""
+    with pytest.warns(UvisWarning, match="give windows 0 and 1, which overlap"):
+        uvisxr.open_product(with_lines(label, **{key: value}))
+
+
+def test_windows_side_by_side_are_no_doubt(tmp_path):
+    path = with_lines(
+        write_product(tmp_path, NAME, samples=2),
+        UL_CORNER_LINE="(2, 30)",
+        LR_CORNER_LINE="(29, 61)",
+    )
+    assert not read_label(path).doubts
+
+
+@pytest.mark.parametrize(
+    ("stored", "said"),
+    [((1, 1), {"BAND_BIN": "3"}), ((1, 1), {"LINE_BIN": "4"}), ((2, 1), {"LR_CORNER_BAND": "511"})],
+)
+def test_counts_outside_of_the_windows_are_told_when_counts_are_read(tmp_path, stored, said):
+    band_bin, line_bin = stored
+    path = write_product(tmp_path, NAME, samples=2, band_bin=band_bin, line_bin=line_bin)
+    uvisxr.open_product(path).counts.load()
+    ds = uvisxr.open_product(with_lines(path, **said))
+    with pytest.warns(UvisWarning, match="holds counts outside of the windows") as caught:
+        ds.counts.load()
+    assert [w.filename for w in caught] == [__file__]

@@ -292,6 +292,7 @@ def test_iapetus_trusts_the_keyword(data):
         ("SLIT_STATE                      = LOW_RESOLUTION", "SLIT_STATE = WIDE", "SLIT_STATE"),
         ("30.000 <SECOND>", '"UNK"', "INTEGRATION_DURATION"),
         ("30.000 <SECOND>", "-1 <SECOND>", "INTEGRATION_DURATION = -1 is not the duration"),
+        ("30.000 <SECOND>", "TRUE", "INTEGRATION_DURATION = True is not the duration"),
         ("(BAND, LINE, SAMPLE)", "(SAMPLE, LINE, BAND)", "AXIS_NAME"),
         ("= MSB_UNSIGNED_INTEGER", "= LSB_INTEGER", r"LSB_INTEGER of 2 bytes.*IEEE_REAL"),
         ("CORE_ITEMS                    = (1024, 64, 1)", "CORE_ITEMS = (1024, 64)", "CORE_ITEMS"),

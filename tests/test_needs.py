@@ -470,3 +470,26 @@ def test_attributes_of_odd_types(before, value):
         changed[name] = ds[name].assign_attrs(units=value)
         with pytest.raises(ArgumentError, match=rf"plot\.spectrum: of {name} the attribute units"):
             changed.uvis.plot.spectrum([(1, 1)])
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda ds: ds.assign_attrs(line_bin=65), "line_bin is 65, not a number of detector rows"),
+        (
+            lambda ds: ds.assign_attrs(line_bin=64),
+            r"line goes in steps of \d, but .* line_bin is 64",
+        ),
+        (lambda ds: ds.assign_attrs(band_bin=2 * ds.band_bin), "band goes in steps of"),
+        (
+            lambda ds: ds.assign_coords(band=("wl", ds.band.values[::-1])),
+            "band does not increase with wl",
+        ),
+    ],
+)
+def test_bins_that_contradict_the_coordinates(before, change, said):
+    ds = before["opened"]
+    with pytest.raises(ArgumentError, match=said):
+        change(ds).uvis.calibrate(flat_field=False, trend=False)
+    # What is selected lies farther apart.
+    ds.isel(wl=slice(None, None, 2)).uvis.calibrate(flat_field=False, trend=False, smooth=False)

@@ -250,6 +250,9 @@ but et runs along 'time': call ds.swap_dims({'time': 'pic'}) first
         _check_order(ds.variables["wl"], ds.variables.get("wl_bounds"), step)
     _check_types(ds, step, needs)
     _check_attrs(ds, step, attrs)
+    for axis, bin_name in (("line", "line_bin"), ("band", "band_bin")):
+        if axis in there and bin_name in attrs and bin_name in ds.attrs:
+            _check_bins(ds, step, axis, bin_name)
     empty = [FRAME[dim] for dim in some if ds.sizes.get(dim) == 0]
     if empty:
         raise ArgumentError(f"{step}: no {' and no '.join(empty)} is left: select at least one")
@@ -624,7 +627,7 @@ def _check_attrs(ds: xr.Dataset, step: str, attrs: Iterable[str]) -> None:
         least = 1 if name.endswith("_bin") else 0
         if name in WINDOW_ATTRS and not (
             isinstance(value, int | float | np.integer | np.floating)
-            and least <= value <= N_BANDS
+            and least <= value <= (N_BANDS if "band" in name else N_LINES)
             and float(value).is_integer()
         ):
             raise ArgumentError(
@@ -640,6 +643,26 @@ def _check_attrs(ds: xr.Dataset, step: str, attrs: Iterable[str]) -> None:
         what, radii = "three radii, km", ds.attrs["target_radii"]
         if len(checks.numbers("ds.attrs['target_radii']", radii, what, above=0)) != 3:
             raise checks.refused("ds.attrs['target_radii']", radii, what)
+
+
+def _check_bins(ds: xr.Dataset, step: str, axis: str, bin_name: str) -> None:
+    """Refuse rows or columns of the detector that are nearer to each other than their bins."""
+    places, size = np.atleast_1d(ds.variables[axis].values), int(ds.attrs[bin_name])
+    if places.dtype.kind not in "iuf":
+        return
+    apart = np.diff(np.unique(places))
+    if apart.size and apart.min() < size:
+        raise ArgumentError(
+            f"{step}: {axis} goes in steps of {apart.min():g}, but the attribute {bin_name} is "
+            f"{size}: keep both as uvisxr.open_product gives them"
+        )
+    if axis == "band" and places.size == ds.sizes.get("wl") and "wl" in ds.variables:
+        wl = np.atleast_1d(ds.variables["wl"].values)
+        if wl.ndim == 1 and wl.dtype.kind in "iuf" and (np.diff(places) * np.diff(wl) <= 0).any():
+            raise ArgumentError(
+                f"{step}: band does not increase with wl, as the detector's columns do: keep both "
+                "as uvisxr.open_product gives them"
+            )
 
 
 def _check_texts(

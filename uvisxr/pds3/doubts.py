@@ -7,6 +7,7 @@ The limits are far wider, so that no product of the archive is told of for nothi
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -74,6 +75,7 @@ def found(
         texts |= _of_times(module, described, start, clock, integration)
     if described.kind == "QUBE" and _counts(described):
         texts |= _of_counts(module["QUBE"])
+        texts |= _of_windows(described)
     return MappingProxyType(texts)
 
 
@@ -150,6 +152,22 @@ def _of_counts(cube: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         value = odl.known(cube.get(key))
         if value is not None and value not in NULLS:
             yield key, f"= {shown(value)}: {taken}, also where they have this value"
+
+
+def _of_windows(described: DataObject) -> Iterator[tuple[str, str]]:
+    for (k, one), (n, other) in itertools.combinations(enumerate(described.windows), 2):
+        apart = any(
+            (one[f"lr_{axis}"] or 0) < (other[f"ul_{axis}"] or 0)
+            or (other[f"lr_{axis}"] or 0) < (one[f"ul_{axis}"] or 0)
+            for axis in ("line", "band")
+        )
+        if not apart:
+            yield (
+                "UL_CORNER_LINE",
+                f"and the other corners give windows {k} and {n}, which overlap: each is taken as "
+                "it is given; check the corners",
+            )
+            return
 
 
 def _counts(described: DataObject) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import shown
+from ..checks import is_number, shown
 from ..errors import (
     ArgumentError,
     LabelError,
@@ -351,7 +351,7 @@ def _integration(module: Mapping[str, Any]) -> float:
     # A comma is no part of a number that the counts are divided by.
     value = odl.known(getattr(given, "value", given))
     units = str(getattr(given, "units", "SECOND"))
-    if not (isinstance(value, int | float) and _SHORTEST <= value <= _LONGEST):
+    if not (is_number(value) and _SHORTEST <= value <= _LONGEST):
         raise LabelError(
             f"INTEGRATION_DURATION = {shown(value)} is not the duration of an exposure: expected "
             f"{_SHORTEST:g} to {_LONGEST:g} s"

@@ -69,8 +69,16 @@ def qube_file(label: Label, window: int = 0) -> QubeFile:
                 f"of {size} (number of windows: {len(label.windows)}): the label is damaged; "
                 "download it again from the archive"
             )
+    whole_frames = label.shape[1:] == (N_LINES, N_BANDS) and not label.is_matrix
+    held = ((one.ul_line, one.ul_band, *one.shape) for one in label.windows if whole_frames)
     file = QubeFile(
-        label.data_path, label.shape, tuple(corner), area.shape, label.dtype, label.pointer
+        label.data_path,
+        label.shape,
+        tuple(corner),
+        area.shape,
+        label.dtype,
+        label.pointer,
+        tuple(held),
     )
     file.check_size()
     return file

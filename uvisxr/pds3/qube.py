@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from ..errors import ProductError
+from ..errors import ProductError, warn_user
 from . import packed, pairs
 from .identifier import product_id
+from .objects import NULLS
 
 #: Bytes read at once, unless a single exposure is larger.
 _READ_BYTES = 2**20
@@ -38,6 +40,9 @@ class QubeFile:
         numpy type in the file.
     pointer : str
         Name of the file by the label, which may be another.
+    held : tuple of tuple of int
+        What the frames hold by the label: of each window the first row and column, and the numbers
+        of rows and columns. If there are any, all else must be null.
     """
 
     path: Path
@@ -46,6 +51,7 @@ class QubeFile:
     shape: tuple[int, int]
     dtype: str
     pointer: str = ""
+    held: tuple[tuple[int, int, int, int], ...] = ()
 
     @property
     def size(self) -> int:
@@ -92,6 +98,19 @@ class QubeFile:
         both = f"; `uvisxr fetch {self._product}` downloads both" if self._product else ""
         return f"{named}; it must be beside its label{both}"
 
+    def _warn_of_others(self, rows: np.ndarray, first: int) -> None:
+        """Warn of counts outside of the windows, in some rows of a frame from the `first` on."""
+        if not self.held:
+            return
+        outside = _outside(self.frame[1:], self.held)[first : first + len(rows)]
+        others = rows[outside]
+        if ((others > 0) & (others < NULLS[1])).any():
+            warn_user(
+                f"{self.path} holds counts outside of the windows that its label gives: its bins "
+                "or corners are wrong, and so may be all values; download the label again, or "
+                "mend a copy of it"
+            )
+
     def read(
         self, exposures: np.ndarray, rows: slice = slice(None), columns: slice = slice(None)
     ) -> np.ndarray:
@@ -111,6 +130,11 @@ class QubeFile:
         ------
         ProductError
             The file has shrunk since it was opened, or cannot be unpacked.
+
+        Warns
+        -----
+        UvisWarning
+            There are counts outside of what the label says that the frames hold.
         """
         dtype = np.dtype(self.dtype)
         (row, end_row, _), (column, end_column, _) = (
@@ -125,6 +149,9 @@ class QubeFile:
         # are read together.
         row += self.corner[0]
         first, count = (row, shape[1]) if 2 * shape[1] <= lines else (0, lines)
+        if first and end_row == self.shape[0]:
+            # Counts may go on after the window.
+            count = min(count + 1, lines - first)
         at_once = 1 if count < lines else max(1, _READ_BYTES // (lines * bands * dtype.itemsize))
         buffer = np.empty((min(at_once, exposures.size), count, bands), dtype)
         wanted = (
@@ -140,12 +167,23 @@ class QubeFile:
                     block = buffer[:length]
                     if stream.readinto(block.reshape(-1).view(np.uint8).data) != block.nbytes:
                         raise OSError("the file ends too early")
+                    if not position:
+                        self._warn_of_others(block[0], first)
                     result[position : position + length] = block[:, *wanted]
         except OSError as error:
             raise ProductError(
                 f"cannot read {self.path}: {error}; has it changed since it was opened?"
             ) from error
         return result
+
+
+@lru_cache(maxsize=64)
+def _outside(size: tuple[int, int], held: tuple[tuple[int, int, int, int], ...]) -> np.ndarray:
+    """What of a frame no window holds, bool."""
+    found = np.full(size, True)
+    for row, column, rows, columns in held:
+        found[row : row + rows, column : column + columns] = False
+    return found
 
 
 def _runs(exposures: np.ndarray, longest: int) -> Iterator[tuple[int, int]]:
