@@ -186,7 +186,7 @@ def titan():
     figure = plt.figure(figsize=(9.6, 8.2), layout="constrained")
     above, below = figure.subplots(2, 1, height_ratios=(2.6, 1.0))
     ds.uvis.plot.picture(LYMAN_ALPHA, nx=260, flagged="leave out", ax=above)
-    limb.uvis.plot.spectrum(ax=below)
+    limb.uvis.plot.spectrum(lines="titan", ax=below)
     lay_out(above)
     return figure
 

@@ -9,7 +9,8 @@ import pytest
 from uvisxr.geometry.views import Views
 from uvisxr.plot import sky
 from uvisxr.plot.labels import Labels
-from uvisxr.plot.ring_areas import RINGS, clip, draw_rings, name_rings
+from uvisxr.plot.ring_areas import clip, draw_rings, name_rings
+from uvisxr.plot.rings import RINGS
 from uvisxr.plot.style import style
 
 _RADII = np.array([60_268.0, 60_268.0, 54_364.0])
@@ -48,7 +49,7 @@ def _cuts(start: np.ndarray, along: np.ndarray) -> bool:
 def _points(rng: np.random.Generator, number: int = 150):
     for _ in range(number):
         name = str(rng.choice(["C", "B", "A"]))
-        inner, outer, _ = RINGS[name]
+        inner, outer = RINGS[name]
         radius, angle = rng.uniform(inner + 500, outer - 500), rng.uniform(0, 2 * np.pi)
         yield name, radius * np.array([np.cos(angle), np.sin(angle), 0.0])
 

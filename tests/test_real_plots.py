@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from uvisxr.instrument.detector import Window
 from uvisxr.kernels.session import loaded
 from uvisxr.numerics import raster, sphere
 from uvisxr.plot.picture import picture
+from uvisxr.plot.rings import RINGS
 from uvisxr.plot.scene import Framing, Stage, draw, geometry
 from uvisxr.plot.sky import Around
 from uvisxr.plot.style import style
@@ -257,3 +260,13 @@ def test_around_no_body_all_bodies_are_others(data):
     ax = geometry(ds, mode="allsky", kernels=files)
     gids = {str(a.get_gid()) for a in ax.findobj() if a.get_gid()}
     assert {"slit", "body:TITAN", "sun"} <= gids
+
+
+def test_rings_lie_where_the_kernel_of_constants_has_them(data):
+    text = (data / "kernels" / "pck" / "cpck15Dec2017.tpc").read_text()
+    numbers = {"A": 1, "B": 3, "C": 4, "D": 5, "F": 7}
+    for name, number in numbers.items():
+        row = re.search(rf"BODY699_RING{number} +=\s+\(([^)]*)\)", text)
+        assert row is not None
+        assert tuple(float(x) for x in row[1].split()[:2]) == RINGS[name]
+    assert RINGS.keys() == numbers.keys()

@@ -15,17 +15,11 @@ from ..geometry import outline
 from ..geometry.views import Views
 from . import sky as maps
 from .labels import Labels
+from .rings import RINGS
 from .style import Style
 
-#: Inner and outer edges, km (Cassini's kernel of constants cpck15Dec2017.tpc, BODY699_RING1 to 7),
-#: and how much of what is behind is hidden.
-RINGS = {
-    "D": (66_970.0, 74_510.0, 0.10),
-    "C": (74_510.0, 92_000.0, 0.35),
-    "B": (92_000.0, 117_580.0, 0.95),
-    "A": (122_170.0, 136_780.0, 0.75),
-    "F": (140_180.0, 140_270.0, 0.5),
-}
+#: How much of what is behind each ring is hidden.
+_OPACITY = {"D": 0.10, "C": 0.35, "B": 0.95, "A": 0.75, "F": 0.5}
 
 #: Where body-fixed points (n, 3), km, are in a picture, (n, 2).
 Place = Callable[[np.ndarray], np.ndarray]
@@ -56,8 +50,8 @@ def draw_rings(
     # Points in the plane of the rings beyond this line are behind the body, if they are hidden.
     border = float(view.radii[0]) ** 2
     ahead, near = _AHEAD * float(toward @ toward), _AHEAD * float(view.distance)
-    for name, (inner, outer, opacity) in RINGS.items():
-        facing = _circle(inner), _circle(outer)
+    for name, (inner, outer) in RINGS.items():
+        facing, opacity = (_circle(inner), _circle(outer)), _OPACITY[name]
         area = np.concatenate([facing[1], facing[0][::-1]])
         shade = _shadow(view, inner, outer)
         for zorder, sign in ((behind, -1.0), (before, 1.0)):
@@ -69,9 +63,7 @@ def draw_rings(
                 kept = clip(kept, -toward, -ahead) if outer > near else kept
                 _fill(ax, place, kept, f"ring:{name}", zorder, properties)
     edges = [
-        place(_seen(view, radius))
-        for inner, outer, _ in RINGS.values()
-        for radius in (inner, outer)
+        place(_seen(view, radius)) for inner, outer in RINGS.values() for radius in (inner, outer)
     ]
     lines = LineCollection([maps.broken(edge) for edge in edges], gid=f"rings:{view.name}")
     lines.set(zorder=before, **look["rings"])
@@ -82,7 +74,7 @@ def name_rings(ax: Axes, place: Place, view: Views, look: Style, labels: Labels)
     """Write the names of rings into them, where they are widest and nothing else is written."""
     dots = ax.figure.dpi / 72.0
     frame = ax.bbox.padded(-8.0 * dots)
-    for name, (inner, outer, _) in RINGS.items():
+    for name, (inner, outer) in RINGS.items():
         near, far, middle = (
             ax.transData.transform(place(_seen(view, radius, 49)))
             for radius in (inner, outer, 0.5 * (inner + outer))
