@@ -1,20 +1,33 @@
-"""Every picture of the gallery can be drawn, and no title or label is cut off."""
+"""Every picture of the gallery looks as in `baseline`, and no title or label is cut off.
+
+After a change that is meant, look at the new pictures and store them:
+`pytest tests/test_gallery.py -m slow --mpl-generate-path=tests/baseline`.
+"""
 
 from __future__ import annotations
+
+import re
+from pathlib import Path
 
 import gallery
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.text import Text
 
+import uvisxr.plot
+
 
 def _around(ax: Axes) -> list[Text]:
     return [ax.title, ax.xaxis.label, ax.yaxis.label] if ax.axison and ax.get_visible() else []
 
 
+# A title that is gone is 6 to 14 off, the name of an axis 4 to 12, a legend 13.
 @pytest.mark.slow
+@pytest.mark.mpl_image_compare(
+    baseline_dir="baseline", style="default", tolerance=3, savefig_kwargs={"dpi": 50}
+)
 @pytest.mark.parametrize("name", gallery.CASES)
-def test_it_is_drawn_and_fits(name):
+def test_picture(name):
     figure = gallery.CASES[name]()
     figure.canvas.draw()
     texts = [text for ax in figure.axes for text in _around(ax)]
@@ -25,6 +38,7 @@ def test_it_is_drawn_and_fits(name):
         if text.get_visible() and text.get_text() and not text.get_animated():
             box = text.get_window_extent()
             assert all(frame.contains(x, y) for x, y in box.get_points()), text.get_text()
+    return figure
 
 
 def test_names_that_are_not_there_are_refused(tmp_path):
@@ -35,3 +49,13 @@ def test_names_that_are_not_there_are_refused(tmp_path):
 def test_one_picture_and_its_sheet_are_written(tmp_path):
     assert gallery.main(tmp_path, ["picture_one_pixel"]) == 0
     assert {path.name for path in tmp_path.iterdir()} == {"picture_one_pixel.png", "sheet_1.png"}
+
+
+def test_the_page_shows_each_method_of_plots_by_a_picture_that_is_there():
+    page = (Path(__file__).parents[1] / "docs" / "gallery.md").read_text()
+    shown = re.findall(r"\.\./tests/(baseline/test_picture_(\w+)\.png)", page)
+    assert len(shown) > 10
+    assert {name for _, name in shown} <= gallery.CASES.keys() | {"check_stars"}
+    assert [path for path, _ in shown if not (Path(__file__).parent / path).exists()] == []
+    methods = [name for name in vars(uvisxr.plot.PlotAccessor) if not name.startswith("_")]
+    assert [name for name in methods if f"`{name}(" not in page] == []
