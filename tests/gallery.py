@@ -38,12 +38,12 @@ from helpers.synthetic import ENCELADUS_ET, PHOEBE_ET, TITAN_ET, dataset, kernel
 
 import uvisxr
 from uvisxr.cli import demonstration
+from uvisxr.drawing.labels import lay_out
+from uvisxr.drawing.style import in_style, style
 from uvisxr.geometry import views
 from uvisxr.instrument.detector import Window
 from uvisxr.plot import scene
-from uvisxr.plot.labels import lay_out
 from uvisxr.plot.stage import Stage
-from uvisxr.plot.style import in_style, style
 from uvisxr.simulate import Simulation
 
 #: All pictures by name.

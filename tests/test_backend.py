@@ -102,9 +102,9 @@ def test_windows(product):
     two_windows(product)
     with pytest.raises(ProductError, match=r"2 windows.*window=k.*open_datatree.*open_observation"):
         xr.open_dataset(product, engine="uvis")
-    assert xr.open_dataset(product, engine="uvis", window=1).sizes["pixel"] == 30
+    assert xr.open_dataset(product, engine="uvis", window=1).sizes["pixel"] == 15
     tree = xr.open_datatree(product, engine="uvis")
-    assert [node.sizes["pixel"] for node in tree.children.values()] == [60, 30]
+    assert [node.sizes["pixel"] for node in tree.children.values()] == [30, 15]
 
 
 def test_tree_in_chunks(product):

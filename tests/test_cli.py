@@ -158,12 +158,12 @@ def test_process_writes_a_group_for_each_window(product, tmp_path):
     result = run("process", product, "-o", tmp_path / "out.nc", *OPTIONS)
     assert result.exit_code == 0, result.stderr
     with xr.open_datatree(tmp_path / "out.nc") as tree:
-        assert [node.radiance.shape[1] for node in tree.children.values()] == [60, 30]
+        assert [node.radiance.shape[1] for node in tree.children.values()] == [30, 15]
     result = run("process", product, "-o", tmp_path / "b.nc", *OPTIONS, "--json", tmp_path / "b.js")
     assert result.exit_code == 0, result.stderr
     written = [tmp_path / f"b_window{k}.js" for k in range(2)]
     assert result.stdout.split() == [str(path) for path in (tmp_path / "b.nc", *written)]
-    assert [uvisxr.load_json(path)["spatial_bins"] for path in written] == [60, 30]
+    assert [uvisxr.load_json(path)["spatial_bins"] for path in written] == [30, 15]
     written[1].write_text("mine")
     (tmp_path / "b.nc").unlink()
     result = run("process", product, "-o", tmp_path / "b.nc", *OPTIONS, "--json", tmp_path / "b.js")
@@ -172,7 +172,7 @@ def test_process_writes_a_group_for_each_window(product, tmp_path):
     result = run("process", product, "-o", tmp_path / "b.nc", *OPTIONS, "--window", 1)
     assert result.exit_code == 0
     with xr.open_dataset(tmp_path / "b.nc") as ds:
-        assert ds.radiance.shape[1] == 30
+        assert ds.radiance.shape[1] == 15
 
 
 def test_damaged_product_is_one_line(product, tmp_path):

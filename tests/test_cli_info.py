@@ -74,7 +74,7 @@ def test_label_alone_is_told_and_the_missing_data_named(data):
 
 def test_windows(product):
     two_windows(product)
-    assert run(product).stdout.splitlines()[1].endswith("60x256 30x256  1x4 2x4")
+    assert run(product).stdout.splitlines()[1].endswith("30x256 15x256  1x4 2x4")
 
 
 def test_damaged_products_do_not_hide_the_good(product, tmp_path):

@@ -10,8 +10,8 @@ from helpers.flyby import flyby
 from helpers.interpreter import python
 
 import uvisxr.plot
+from uvisxr.drawing.style import style
 from uvisxr.errors import ArgumentError, MissingDependencyError
-from uvisxr.plot.style import style
 
 
 def test_without_matplotlib_the_error_says_what_to_install():

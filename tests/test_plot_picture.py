@@ -13,10 +13,10 @@ from helpers.flyby import flyby
 from matplotlib.colors import BoundaryNorm, LogNorm, PowerNorm, to_rgba
 
 from uvisxr import UvisError, image
+from uvisxr.drawing.rings import RINGS, seen
 from uvisxr.errors import ArgumentError
 from uvisxr.geometry import views
 from uvisxr.plot.picture import picture
-from uvisxr.plot.rings import RINGS, seen
 from uvisxr.quality import flags as quality_flags
 
 

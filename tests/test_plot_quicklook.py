@@ -11,9 +11,9 @@ from matplotlib.colors import LogNorm, to_rgb
 from matplotlib.figure import Figure
 
 import uvisxr
+from uvisxr.drawing.style import style
 from uvisxr.errors import ArgumentError, MissingStepError
 from uvisxr.plot.axes import signal
-from uvisxr.plot.style import style
 from uvisxr.simulate import Simulation
 
 

@@ -12,6 +12,7 @@ from helpers.umask import permissions, umask
 from PIL import Image
 
 from uvisxr import UvisError
+from uvisxr.drawing import sky
 from uvisxr.errors import (
     ArgumentError,
     ExportError,
@@ -23,7 +24,7 @@ from uvisxr.errors import (
 from uvisxr.geometry import outline, views
 from uvisxr.instrument.detector import Window
 from uvisxr.numerics import sphere
-from uvisxr.plot import animation, sky
+from uvisxr.plot import animation
 from uvisxr.plot.scene import geometry
 
 

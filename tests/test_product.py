@@ -50,7 +50,8 @@ def test_own_name_comes_before_the_named_file(product):
     """Both NAME.DAT, which ^QUBE names, and NAME_PRIME.DAT exist."""
     renamed = product.with_name(f"{NAME}_PRIME.LBL")
     renamed.write_bytes(product.read_bytes())
-    other = np.full(2 * 64 * 1024, 7, ">u2")
+    other = np.fromfile(product.with_suffix(".DAT"), ">u2")
+    other[other < 65535] = 7
     other.tofile(renamed.with_suffix(".DAT"))
     with pytest.warns(UvisWarning, match=rf"names the data file {NAME}\.DAT; {NAME}_PRIME\.DAT"):
         ds = uvisxr.open_product(renamed)

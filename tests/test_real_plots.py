@@ -13,16 +13,16 @@ from helpers import starlist
 from helpers.synthetic import ENCELADUS_ET, PHOEBE_ET, TITAN_ET, dataset, kernels
 
 from uvisxr import image
+from uvisxr.drawing.rings import RINGS
+from uvisxr.drawing.sky import Around
+from uvisxr.drawing.style import style
 from uvisxr.errors import CoverageError, UvisWarning
 from uvisxr.geometry import outline, views
 from uvisxr.instrument.detector import Window
 from uvisxr.kernels.session import loaded
 from uvisxr.numerics import raster, sphere
 from uvisxr.plot.picture import picture
-from uvisxr.plot.rings import RINGS
 from uvisxr.plot.scene import Framing, Stage, draw, geometry
-from uvisxr.plot.sky import Around
-from uvisxr.plot.style import style
 from uvisxr.stars import predict
 from uvisxr.stars.catalogue import directions, julian_year, read
 

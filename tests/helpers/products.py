@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -104,9 +105,18 @@ def write_product(
 
 
 def two_windows(label: Path) -> None:
-    """Make the one window of a product two, the second in bins of two rows."""
-    text = label.read_text().replace("LINE_BIN                      = 1", "LINE_BIN = (1, 2)")
+    """Make the one window of a product two, one below the other, the second in bins of two rows."""
+    text = label.read_text()
+    for key, was, new in (
+        ("UL_CORNER_LINE", "2", "(2, 32)"),
+        ("LR_CORNER_LINE", "61", "(31, 61)"),
+        ("LINE_BIN", "1", "(1, 2)"),
+    ):
+        text = re.sub(rf"(?m)^( *{key} += ){was}\b", rf"\g<1>{new}", text)
     label.write_text(text)
+    frames = np.fromfile(label.with_suffix(".DAT"), ">u2").reshape(-1, 64, 1024)
+    frames[:, 47:62] = 65535
+    frames.tofile(label.with_suffix(".DAT"))
 
 
 SPECTRUM = """^SPECTRUM                       = "{name}.DAT"

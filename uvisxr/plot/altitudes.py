@@ -9,12 +9,12 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from ..drawing.ground import Ground
+from ..drawing.labels import Labels
+from ..drawing.style import Style
 from ..geometry import outline, views
 from . import axes as common
 from .disks import Bodies
-from .ground import Ground
-from .labels import Labels
-from .style import Style
 
 #: Least distance between circles, points.
 _APART = 14.0

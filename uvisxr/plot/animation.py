@@ -17,13 +17,13 @@ from matplotlib.figure import Figure
 
 from .. import calls, checks
 from ..dataset import inputs
+from ..drawing.style import drawing
+from ..drawing.style import style as styled
 from ..errors import ArgumentError, ExportError, MissingDependencyError, warn_user
 from ..files import check_target, whole_file
 from ..progress import bar as progress_bar
 from . import scene
 from .stage import Stage
-from .style import drawing
-from .style import style as styled
 
 #: Formats: films, pages, and single pictures.
 Format = Literal["png", "pdf", "gif", "mp4"]

@@ -16,6 +16,7 @@ from matplotlib.ticker import AutoLocator
 
 from .. import checks
 from ..dataset import needs
+from ..drawing.texts import heading, set_label
 from ..errors import ArgumentError, MissingStepError
 from ..integrals import brightness, known_range, span
 from ..numerics.along_wl import Integration
@@ -24,7 +25,6 @@ from ..quality.flags import flags_of
 from ..quality.losses import flags_of_missing
 from ..stars import predict
 from ..stars.catalogue import downloaded, read
-from .texts import heading, set_label
 
 #: Wavelengths where stars outshine most bodies, angstrom. FUV: beyond the airglow of nitrogen. EUV:
 #: hydrogen between the stars takes what is below 912, so from beyond Lyman-beta to where the

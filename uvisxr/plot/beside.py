@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 from matplotlib.transforms import Bbox
 
+from ..drawing.style import Style
 from ..geometry import views
 from . import axes as common
-from .style import Style
 
 #: Distance of the column from the axes, width of the colour bar, least height of that, and distance
 #: between things in the column, points.

@@ -16,13 +16,13 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodF
 
 from .. import calls, checks
 from ..dataset.conventions import VARIABLES
+from ..drawing.colours import colour_bar, colours, drawable, extend, limits
+from ..drawing.labels import lay_out
+from ..drawing.style import Style, drawing, is_dark
+from ..drawing.style import style as styled
+from ..drawing.texts import caption, edge, heading, nothing, set_label, set_title
 from ..errors import ArgumentError, MissingStepError
 from . import axes as common
-from .colours import colour_bar, colours, drawable, extend, limits
-from .labels import lay_out
-from .style import Style, drawing, is_dark
-from .style import style as styled
-from .texts import caption, edge, heading, nothing, set_label, set_title
 
 #: Largest width and height of the axes of a new figure, inches.
 _LARGEST = (8.0, 6.0)
@@ -68,7 +68,7 @@ def bins(
     ax : Axes, optional
         Default: those of a new figure.
     style : mapping, optional
-        See `uvisxr.plot.style.style`.
+        See `uvisxr.drawing.style.style`.
 
     Returns
     -------

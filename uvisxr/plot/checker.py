@@ -18,16 +18,16 @@ from matplotlib.patches import Rectangle
 from matplotlib.widgets import Button, RangeSlider
 
 from .. import calls
+from ..drawing.colours import colormap, robust
+from ..drawing.scrolling import ScrollingList
+from ..drawing.style import drawing, is_dark
+from ..drawing.style import style as styled
+from ..drawing.texts import label, nothing, product, set_title, unit, why_nothing
 from ..errors import ArgumentError, NoSuchNameError
 from ..geometry import views
 from ..numerics.along_wl import Integration
 from ..quality.flags import flag, good, unflag
 from . import axes as common
-from .colours import colormap, robust
-from .scrolling import ScrollingList
-from .style import drawing, is_dark
-from .style import style as styled
-from .texts import label, nothing, product, set_title, unit, why_nothing
 
 #: Colormaps of the two arrows, in their order.
 COLORMAPS = (
@@ -491,7 +491,7 @@ def check_stars(
     figure : Figure, optional
         An empty figure to fill. Default: a new one.
     style : mapping, optional
-        See `uvisxr.plot.style.style`.
+        See `uvisxr.drawing.style.style`.
 
     Returns
     -------

@@ -10,12 +10,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Polygon
 
+from ..drawing.ground import INKS, Ground
+from ..drawing.labels import Labels
+from ..drawing.rings import Placing, draw_rings, name_rings
+from ..drawing.style import Style
 from ..geometry import outline, views
 from ..geometry.views import Views
-from .ground import INKS, Ground
-from .labels import Labels
-from .rings import Placing, draw_rings, name_rings
-from .style import Style
 
 #: Bodies that take a smaller part of the picture's longer side are drawn as a mark too.
 _DOT = 0.012

@@ -18,18 +18,18 @@ from matplotlib.figure import Figure
 from .. import calls, checks
 from ..dataset import inputs
 from ..dataset.conventions import QualityFlag
+from ..drawing.colours import colours, robust_norm
+from ..drawing.style import drawing
+from ..drawing.style import style as styled
 from ..errors import ArgumentError
 from ..files import whole_file
 from ..numerics.along_wl import Integration
 from ..quality import flags as quality_flags
 from . import axes as common
 from . import fieldaxis
-from .colours import colours, robust_norm
 from .fieldaxis import FieldAxis
 from .heatmap import HeatMap
 from .panels import COLUMNS, Ordinate, Pages, Scale
-from .style import drawing
-from .style import style as styled
 from .timeline import TimeAxis, Timeline, check
 
 #: Most panels along a side of a page.
@@ -99,7 +99,7 @@ def evolution(
         Quality flags whose spectra are left out, grey on the map. Spectra flagged `star` are drawn;
         they do not set the limits, and in panels they are hollow.
     style : mapping, optional
-        See `uvisxr.plot.style.style`.
+        See `uvisxr.drawing.style.style`.
     panels : bool
         Draw a panel for each pixel instead of the map.
     x : {"utc", "pic", "alt", "lat", "lt"}, optional

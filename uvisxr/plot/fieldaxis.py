@@ -10,9 +10,9 @@ from matplotlib.axis import Axis
 from matplotlib.ticker import MultipleLocator
 
 from ..dataset.fields import SIGHTLINE
+from ..drawing.scales import engineering
+from ..drawing.texts import caption, set_label
 from ..errors import MissingStepError
-from .scales import engineering
-from .texts import caption, set_label
 
 #: Fields that pictures have along an axis.
 FieldAxis = Literal["alt", "lat", "lt"]

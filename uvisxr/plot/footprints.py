@@ -15,13 +15,13 @@ from matplotlib.path import Path as Outline
 
 from .. import image as gridded
 from ..dataset.conventions import QUALITY_FLAGS
+from ..drawing.colours import drawable, extend, robust
+from ..drawing.ground import Ground
+from ..drawing.style import Style
 from ..errors import ArgumentError
 from ..geometry import views
 from ..numerics import raster
 from ..quality.flags import flags_of
-from .colours import drawable, extend, robust
-from .ground import Ground
-from .style import Style
 
 #: Footprints over a cell, on average, from which on they overlap.
 _OVERLAPS = 1.15

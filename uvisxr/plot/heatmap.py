@@ -13,12 +13,12 @@ from matplotlib.collections import PolyCollection
 
 from ..dataset.conventions import QualityFlag
 from ..dataset.fields import SIGHTLINE
+from ..drawing.colours import colour_bar, drawable, extend, limits
+from ..drawing.style import Style
+from ..drawing.texts import nothing, set_label, set_title, why_left_out, why_nothing
 from . import axes as common
 from . import fieldaxis
-from .colours import colour_bar, drawable, extend, limits
 from .fieldaxis import FieldAxis
-from .style import Style
-from .texts import nothing, set_label, set_title, why_left_out, why_nothing
 from .timeline import Timeline
 
 #: Predicted stars whose magnitudes are written: the brightest.

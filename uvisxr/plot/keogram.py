@@ -17,15 +17,15 @@ from matplotlib.ticker import FuncFormatter
 
 from .. import calls, checks
 from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
+from ..drawing.colours import colour_bar, colours, drawable, extend, limits, robust_norm
+from ..drawing.style import Style, drawing
+from ..drawing.style import style as styled
+from ..drawing.texts import caption, heading, nothing, set_label, set_title
 from ..numerics.along_wl import Integration
 from ..quality.flags import kept
 from . import axes as common
 from . import fieldaxis, profiles
-from .colours import colour_bar, colours, drawable, extend, limits, robust_norm
 from .profiles import Means
-from .style import Style, drawing
-from .style import style as styled
-from .texts import caption, heading, nothing, set_label, set_title
 from .timeline import TimeAxis, Timeline, check
 
 #: Of which spectra it is made.
@@ -92,7 +92,7 @@ def keogram(
         For the map alone. Default: those of a new figure, with the mean over all exposures beside
         it: bars are its statistical errors, the band is the systematic one, common to all.
     style : mapping, optional
-        See `uvisxr.plot.style.style`.
+        See `uvisxr.drawing.style.style`.
 
     Returns
     -------

@@ -18,16 +18,16 @@ from .. import calls, checks
 from ..bins.edges import Edges
 from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
 from ..dataset.fields import SIGHTLINE
+from ..drawing.colours import colour_bar, ordered
+from ..drawing.style import Style, drawing
+from ..drawing.style import style as styled
+from ..drawing.texts import caption, heading, nothing, set_label, set_title, unit
 from ..errors import ArgumentError
 from ..numerics.along_wl import Integration
 from ..quality.flags import kept
 from . import axes as common
 from . import fieldaxis, profiles
-from .colours import colour_bar, ordered
 from .profiles import Means
-from .style import Style, drawing
-from .style import style as styled
-from .texts import caption, heading, nothing, set_label, set_title, unit
 
 #: Scales of the brightness.
 Scale = Literal["linear", "log"]
@@ -102,7 +102,7 @@ def limb(
     ax : Axes, optional
         Default: those of a new figure.
     style : mapping, optional
-        See `uvisxr.plot.style.style`.
+        See `uvisxr.drawing.style.style`.
 
     Returns
     -------

@@ -13,9 +13,9 @@ from matplotlib.collections import LineCollection
 from matplotlib.font_manager import FontProperties
 from matplotlib.transforms import Affine2D, Transform
 
+from ..drawing.labels import lay_out
+from ..drawing.style import Style
 from . import axes as common
-from .labels import lay_out
-from .style import Style
 
 #: Room from the frame to the names, from there to where their lines end, and for a row of bands,
 #: points.

@@ -14,11 +14,11 @@ from matplotlib.figure import Figure
 
 from .. import checks
 from ..dataset.conventions import QUALITY_FLAGS
+from ..drawing.style import Style
+from ..drawing.texts import label, nothing, set_suptitle
 from ..quality import flags as quality_flags
 from . import axes as common
 from . import fieldaxis
-from .style import Style
-from .texts import label, nothing, set_suptitle
 from .timeline import Timeline
 
 #: Scales of the ordinate.

@@ -18,21 +18,21 @@ from matplotlib.transforms import Bbox
 from .. import calls, checks
 from .. import image as gridded
 from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
+from ..drawing.colours import colours, extend, limits, steps
+from ..drawing.ground import Ground
+from ..drawing.labels import Labels, lay_out
+from ..drawing.scales import engineering
+from ..drawing.style import Style, drawing
+from ..drawing.style import style as styled
+from ..drawing.texts import caption, fit, heading, nothing, set_label, set_title
 from ..errors import ArgumentError
 from ..geometry import views
 from ..numerics.along_wl import Integration
 from . import axes as common
 from . import beside, framing
 from .altitudes import draw_altitudes, usual
-from .colours import colours, extend, limits, steps
 from .disks import Bodies, draw_disks, draw_poles, name_disks
 from .footprints import Doubtful, Parts, draw_image, hatch, limits_of, outline, overlaps
-from .ground import Ground
-from .labels import Labels, lay_out
-from .scales import engineering
-from .style import Style, drawing
-from .style import style as styled
-from .texts import caption, fit, heading, nothing, set_label, set_title
 
 #: Width of a new figure, its greatest and least height, and what is beside and above the image,
 #: inches.
@@ -140,7 +140,7 @@ def picture(
     ax : Axes, optional
         Default: those of a new figure, as high as the image needs.
     style : mapping, optional
-        See `uvisxr.plot.style.style`.
+        See `uvisxr.drawing.style.style`.
 
     Returns
     -------

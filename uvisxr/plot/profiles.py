@@ -14,12 +14,12 @@ from ..bins.binning import bin as binned
 from ..bins.edges import Edges
 from ..dataset.conventions import QualityFlag
 from ..dataset.fields import SIGHTLINE, sightline
+from ..drawing.texts import why_left_out, why_nothing
 from ..errors import ArgumentError
 from ..integrals import brightness, integrate
 from ..numerics.along_wl import Integration
 from . import axes as common
 from .fieldaxis import field
-from .texts import why_left_out, why_nothing
 
 #: Fields that spectra are sorted by.
 By = Literal["lt", "lat", "lon", "sza"]

@@ -19,17 +19,26 @@ from ..background import own_bound
 from ..bins.binning import bin as binned
 from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
 from ..dataset.needs import WINDOW_ATTRS
+from ..drawing.colours import colour_bar, colours, drawable, extend, limits, robust_norm
+from ..drawing.lines import chosen, within
+from ..drawing.style import Style, drawing
+from ..drawing.style import style as styled
+from ..drawing.texts import (
+    caption,
+    heading,
+    label,
+    nothing,
+    set_label,
+    set_suptitle,
+    set_title,
+    why_nothing,
+)
 from ..numerics import poisson
 from ..quality import losses
 from ..quality.flags import flags_of
 from . import axes as common
-from .colours import colour_bar, colours, drawable, extend, limits, robust_norm
-from .lines import chosen, within
 from .marks import mark_lines
 from .spectral_scale import set_scale
-from .style import Style, drawing
-from .style import style as styled
-from .texts import caption, heading, label, nothing, set_label, set_suptitle, set_title, why_nothing
 
 #: The flag that stands for a spectrum which has several: the first of these.
 _GRAVEST: tuple[QualityFlag, ...] = ("lost", "partial", "star", "user", "dark_line")
@@ -69,7 +78,7 @@ def quicklook(
     figure : Figure, optional
         An empty figure to fill. Default: a new one.
     style : mapping, optional
-        See `uvisxr.plot.style.style`.
+        See `uvisxr.drawing.style.style`.
 
     Returns
     -------

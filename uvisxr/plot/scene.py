@@ -15,19 +15,19 @@ from matplotlib.collections import LineCollection
 
 from .. import calls, checks
 from ..dataset.fields import sightline
+from ..drawing import sky as maps
+from ..drawing.bodies import draw_bodies
+from ..drawing.labels import Labels, Place, lay_out
+from ..drawing.ring_areas import name_rings
+from ..drawing.style import Style, drawing
+from ..drawing.style import style as styled
+from ..drawing.texts import set_label, set_title
 from ..errors import ArgumentError, MissingStepError
 from ..geometry import outline, views
 from ..numerics.sphere import vectors
 from . import axes as common
-from . import sky as maps
-from .bodies import draw_bodies
-from .labels import Labels, Place, lay_out
-from .ring_areas import name_rings
 from .slit import draw_slit, factor, number_ends, write_values
 from .stage import Stage
-from .style import Style, drawing
-from .style import style as styled
-from .texts import set_label, set_title
 
 #: Which part of the sky a scene shows; see `geometry`.
 SceneMode = Literal["target", "fov", "allsky", "manual"]
@@ -132,7 +132,7 @@ def geometry(
     ax : Axes, optional
         Default: those of a new figure.
     style : mapping, optional
-        See `uvisxr.plot.style.style`.
+        See `uvisxr.drawing.style.style`.
 
     Returns
     -------

@@ -8,14 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 
 from ..dataset.fields import sightline
+from ..drawing import sky as maps
+from ..drawing.colours import colour_bar
+from ..drawing.scales import engineering, multiple
+from ..drawing.style import Style
 from ..errors import MissingStepError
 from ..numerics.sphere import signed
 from ..quality import flags as quality_flags
-from . import sky as maps
-from .colours import colour_bar
-from .scales import engineering, multiple
 from .stage import Stage
-from .style import Style
 
 #: Maximum number of values written beside the slit; their spacing, and distance from it, points.
 _VALUES, _VALUE_PITCH, _VALUE_OFFSET = 12, 12.0, 7.0

@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 from matplotlib.axes import Axes
 
+from ..drawing.colours import STEEP
 from . import axes as common
-from .colours import STEEP
 from .marks import Lines, headroom
 
 #: Scales of brightness.

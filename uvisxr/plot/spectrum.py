@@ -10,16 +10,16 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from .. import calls, checks
+from ..drawing.labels import lay_out
+from ..drawing.lines import Emitter, Wavelengths, chosen, within
+from ..drawing.style import Style, drawing
+from ..drawing.style import style as styled
+from ..drawing.texts import heading, label, nothing, set_label, set_title, why_nothing
 from ..errors import ArgumentError, MissingStepError
 from ..numerics.poisson import missing
 from . import axes as common
-from .labels import lay_out
-from .lines import Emitter, Wavelengths, chosen, within
 from .marks import headroom, mark_lines
 from .spectral_scale import Scale, apply_scale, scale_of, sensitive, set_limits
-from .style import Style, drawing
-from .style import style as styled
-from .texts import heading, label, nothing, set_label, set_title, why_nothing
 from .traces import Key, Trace, named, traces
 
 #: What can be drawn; by default the first one in the dataset.
@@ -67,7 +67,7 @@ def spectrum(
     lines : bool, {"titan", "saturn", "enceladus", "sunlight", "all"} or mapping
         Mark emission lines and bands: those of the target, or with a name those of another; or
         those given, wavelengths in angstrom by name, several for a system of bands. The tables are
-        in `uvisxr.plot.lines`.
+        in `uvisxr.drawing.lines`.
     band : bool
         Draw the 1-sigma bands.
     xlim : (float, float) or "all", optional
@@ -83,7 +83,7 @@ def spectrum(
     ax : Axes, optional
         Default: those of a new figure.
     style : mapping, optional
-        See `uvisxr.plot.style.style`.
+        See `uvisxr.drawing.style.style`.
 
     Returns
     -------

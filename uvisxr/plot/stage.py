@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from ..drawing.texts import body, product
 from ..errors import KernelError
 from ..geometry import views
 from ..geometry.rays import apparent
 from ..numerics.sphere import unit
 from ..stars import catalogue
 from ..timescales import et_to_utc
-from .texts import body, product
 
 
 @dataclass(frozen=True)

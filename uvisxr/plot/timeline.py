@@ -19,9 +19,9 @@ from matplotlib.dates import (
 )
 
 from .. import checks
+from ..drawing.texts import set_label
 from ..errors import MissingStepError
 from .axes import number_axis, size
-from .texts import set_label
 
 #: What exposures are drawn along.
 TimeAxis = Literal["utc", "pic"]

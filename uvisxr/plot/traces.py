@@ -15,11 +15,11 @@ from matplotlib.lines import Line2D
 
 from .. import checks
 from ..dataset.conventions import VARIABLES
+from ..drawing.colours import colour_bar, ordered
+from ..drawing.style import Style
+from ..drawing.texts import edge, unit
 from ..errors import ArgumentError
 from ..quality import flags as quality_flags
-from .colours import colour_bar, ordered
-from .style import Style
-from .texts import edge, unit
 
 #: Where one spectrum is: the position along each dimension except wl.
 Trace = dict[str, int]

@@ -54,7 +54,7 @@ def multiple(largest: float, units: str, body: str | None = None) -> Multiple:
 
     Examples
     --------
-    >>> from uvisxr.plot.scales import multiple
+    >>> from uvisxr.drawing.scales import multiple
     >>> multiple(9.2e4, "km").units
     '10³ km'
     >>> multiple(3e-4, "kR angstrom-1")

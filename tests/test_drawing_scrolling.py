@@ -7,7 +7,7 @@ from matplotlib.backend_bases import MouseEvent, ResizeEvent
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from uvisxr.plot.scrolling import ScrollingList
+from uvisxr.drawing.scrolling import ScrollingList
 
 LINES = [f"line {i}" for i in range(100)]
 

@@ -8,7 +8,7 @@ import xarray as xr
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize, same_color
 
-from uvisxr.plot.ground import INKS, Ground
+from uvisxr.drawing.ground import INKS, Ground
 
 
 def _ground(ax: plt.Axes) -> Ground:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from uvisxr.plot import lines
+from uvisxr.drawing import lines
 from uvisxr.plot.marks import spread
 from uvisxr.simulate import vibronic
 

@@ -13,11 +13,11 @@ from cycler import cycler
 from helpers.flyby import flyby
 from matplotlib.colors import to_hex, to_rgba
 
+from uvisxr.drawing.style import drawing, in_style, is_dark, style
 from uvisxr.plot.bins import bins
 from uvisxr.plot.picture import picture
 from uvisxr.plot.scene import geometry
 from uvisxr.plot.spectrum import spectrum
-from uvisxr.plot.style import drawing, in_style, is_dark, style
 
 #: Colours by Petroff 2021.
 _CYCLE = ["#3f90da", "#ffa90e", "#bd1f01"]
@@ -33,7 +33,7 @@ def _colors(ax) -> list[str]:
 
 
 def test_the_style_sheet_is_one_of_matplotlib():
-    path = files("uvisxr.plot") / "uvisxr.mplstyle"
+    path = files("uvisxr.drawing") / "uvisxr.mplstyle"
     names = re.findall(r"^([\w.]+):", path.read_text(), re.M)
     with plt.style.context(str(path)):
         assert set(names) <= set(mpl.rcParams)

@@ -6,12 +6,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
+from uvisxr.drawing import sky
+from uvisxr.drawing.labels import Labels
+from uvisxr.drawing.ring_areas import clip, draw_rings, name_rings
+from uvisxr.drawing.rings import RINGS
+from uvisxr.drawing.style import style
 from uvisxr.geometry.views import Views
-from uvisxr.plot import sky
-from uvisxr.plot.labels import Labels
-from uvisxr.plot.ring_areas import clip, draw_rings, name_rings
-from uvisxr.plot.rings import RINGS
-from uvisxr.plot.style import style
 
 _RADII = np.array([60_268.0, 60_268.0, 54_364.0])
 _BEHIND, _BEFORE = 1.0, 2.0

@@ -102,7 +102,7 @@ def clip(polygon: np.ndarray, normal: np.ndarray, level: float) -> np.ndarray:
     Examples
     --------
     >>> import numpy as np
-    >>> from uvisxr.plot.ring_areas import clip
+    >>> from uvisxr.drawing.ring_areas import clip
     >>> square = np.array([[0.0, 0.0], [2.0, 0.0], [2.0, 2.0], [0.0, 2.0]])
     >>> clip(square, np.array([1.0, 0.0]), 1.0).tolist()
     [[1.0, 0.0], [2.0, 0.0], [2.0, 2.0], [1.0, 2.0]]

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from matplotlib.colors import LogNorm, Normalize, to_rgb
 
+from uvisxr.drawing.scales import RADII, engineering, multiple
 from uvisxr.errors import ArgumentError
 from uvisxr.plot import colours
-from uvisxr.plot.scales import RADII, engineering, multiple
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ import pytest
 import xarray as xr
 from helpers.flyby import flyby
 
-from uvisxr.plot import texts
+from uvisxr.drawing import texts
+from uvisxr.drawing.style import style
 from uvisxr.plot.bins import bins
 from uvisxr.plot.quicklook import quicklook
 from uvisxr.plot.spectrum import spectrum
-from uvisxr.plot.style import style
 
 _LONG = "Altitude of the tangent point above the ellipsoid, as it were (km)"
 
