@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import pickle
 import struct
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,8 +21,8 @@ from helpers.products import write_product
 
 import uvisxr
 from uvisxr.errors import ArgumentError, ExportError
-from uvisxr.hdf5 import soundness, texts
-from uvisxr.hdf5.handles import HDF5_LOCK
+from uvisxr.hdf5 import handles, soundness, texts
+from uvisxr.hdf5.handles import HDF5_LOCK, READING
 from uvisxr.netcdf import guarded, writing
 
 
@@ -98,12 +102,125 @@ def test_a_file_is_open_once_in_a_process(path: Path):
     assert writing.is_netcdf_of_ours(path)
     assert times_open(path) == 1
     kept.pop().close()
-    # It opens again for the others.
+    assert times_open(path) == 1
     assert all(ds.load().sizes["pic"] == 1 for ds in kept)
     assert times_open(path) == 1
     for ds in kept:
         ds.close()
     assert times_open(path) == 0
+
+
+def test_a_file_is_closed_by_the_last_that_has_it_open(path: Path):
+    first, second, third = (uvisxr.open_reduced(path) for _ in range(3))
+    first.close()
+    first.close()
+    assert times_open(path) == 1
+    # What was closed opens again when it is asked for, and a dataset that is gone has closed it.
+    first["counts"].load()
+    del second
+    gc.collect()
+    third.close()
+    assert times_open(path) == 1
+    # xarray closes a dataset but once.
+    del first
+    gc.collect()
+    assert times_open(path) == 0
+
+
+def test_no_thread_closes_what_another_looks_at(path: Path, monkeypatch: pytest.MonkeyPatch):
+    looks, go_on = threading.Event(), threading.Event()
+
+    def waiting(root: netCDF4.Dataset) -> Any:
+        looks.set()
+        go_on.wait(10)
+        return groups(root)
+
+    groups = handles.groups
+    kept = uvisxr.open_reduced(path)
+    with ThreadPoolExecutor() as pool:
+        monkeypatch.setattr(handles, "groups", waiting)
+        opened = pool.submit(guarded.tree, path, {}, "")
+        assert looks.wait(10)
+        closed = pool.submit(kept.close)
+        with pytest.raises(TimeoutError):
+            closed.result(0.1)
+        go_on.set()
+        assert opened.result(10)["counts"].load().shape == kept["counts"].shape
+        closed.result(10)
+
+
+def test_threads_that_open_and_close_one_file(path: Path):
+    def read(_: int) -> int:
+        with uvisxr.open_reduced(path) as ds:
+            return int(ds["counts"].sum())
+
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(read, range(24)))) == 1
+
+
+def test_a_thread_opens_a_file_while_another_writes(path: Path):
+    """Blocks that are written are read in threads of their own."""
+    begun, waits = threading.Event(), threading.Event()
+
+    def block(values: np.ndarray) -> np.ndarray:
+        begun.set()
+        waits.wait(10)
+        # Until the other thread waits for the library.
+        time.sleep(0.1)
+        lazy.compute(scheduler="synchronous")
+        return values
+
+    source = uvisxr.open_reduced(path)
+    lazy = source["counts"].data
+    source["counts"] = source["counts"].copy(data=lazy.map_blocks(block, meta=lazy._meta))
+    with ThreadPoolExecutor() as pool:
+        written = pool.submit(source.uvis.to_netcdf, path.with_name("b.nc"))
+        assert begun.wait(10)
+        opened = pool.submit(guarded.tree, path, {}, "")
+        waits.set()
+        written.result(20)
+        assert opened.result(20)["counts"].shape == source["counts"].shape
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_lazy_dataset_in_another_process(path: Path, closed: bool):
+    """Whose locks are others; in the same one too."""
+    ds = uvisxr.open_reduced(path)
+    expected = int(ds["counts"].sum())
+    if closed:
+        ds.close()
+    pickled = path.with_suffix(".pkl")
+    pickled.write_bytes(pickle.dumps(ds))
+    script = (
+        "import pickle, sys, threading, uvisxr\n"
+        "from pathlib import Path\n"
+        "from uvisxr.hdf5.handles import _LOCK, HDF5_LOCK\n"
+        "ds = pickle.loads(Path(sys.argv[1]).read_bytes())\n"
+        "kept = uvisxr.open_reduced(sys.argv[2])\n"
+        "print(int(ds.counts.sum()), int(kept.counts.sum()))\n"
+        "links = [one for one in Path('/proc/self/fd').iterdir() if one.exists()]\n"
+        "print(sum(one.samefile(sys.argv[2]) for one in links))\n"
+        "print(pickle.loads(pickle.dumps(_LOCK)) is _LOCK)\n"
+    )
+    said = python("-c", script, str(pickled), str(path)).split()
+    assert said == [str(expected), str(expected), "1", "True"]
+    assert int(pickle.loads(pickled.read_bytes())["counts"].sum()) == expected
+    ds.close()
+    assert times_open(path) == 0
+    raw = path.read_bytes()
+    path.unlink()
+    path.write_bytes(raw)
+    with pytest.raises(ExportError, match=r"cannot read .*changed since it was opened"):
+        pickle.loads(pickled.read_bytes())["counts"].load()
+    path.unlink()
+    with pytest.raises(ExportError, match="No such file"):
+        pickle.loads(pickled.read_bytes())["counts"].load()
+
+
+def test_lazy_datasets_in_processes_of_dask(path: Path):
+    for ds in (uvisxr.open_reduced(path), uvisxr.open_processed(path.parent)):
+        lazy = ds["counts"].sum()
+        assert int(lazy.compute(scheduler="processes", num_workers=1)) == int(lazy)
 
 
 def test_a_file_that_was_replaced_while_it_was_open(path: Path):
@@ -147,7 +264,7 @@ def test_a_file_can_be_opened_while_it_is_open(path: Path, look: str):
     assert python("-c", script, str(path)).strip() == "FUV2005_230_15_15"
 
 
-@pytest.mark.parametrize("lock", [HDF5_LOCK, guarded.READING], ids=["xarray", "ours"])
+@pytest.mark.parametrize("lock", [HDF5_LOCK, READING], ids=["xarray", "ours"])
 def test_a_file_that_is_being_read_is_waited_for(path: Path, lock: Any):
     """Threads that read a damaged file may go on, while the next file is opened."""
     with ThreadPoolExecutor() as pool:
@@ -164,7 +281,7 @@ def test_a_file_that_is_changed_while_it_is_open(path: Path):
     kept = uvisxr.open_reduced(path)
     path.write_bytes(raw[:-1])
     path.write_bytes(raw)
-    refused(path, "changed while this process had it open.*copy it to a new name")
+    refused(path, "touched while this process had it open: close all .*first, copy it to")
     kept.close()
     assert uvisxr.open_reduced(path).load().sizes == kept.sizes
 

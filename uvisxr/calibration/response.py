@@ -192,7 +192,11 @@ def load(path: str | Path) -> xr.Dataset:
         raw = read_whole(path, _MOST)
         if raw.startswith(NETCDF):
             soundness.check(path, _MOST)
-            with handles.store(path) as store, xr.open_dataset(store) as opened:
+            with (
+                handles.looking(),
+                handles.store(path) as store,
+                xr.open_dataset(store) as opened,
+            ):
                 table = opened.load()
         else:
             table = _parsed(raw.decode("utf-8"))

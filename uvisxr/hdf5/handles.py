@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Hashable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,17 @@ from xarray.backends import CachingFileManager, NetCDF4DataStore
 
 # What xarray holds while it reads.
 from xarray.backends.locks import HDF5_LOCK as HDF5_LOCK
-from xarray.backends.netCDF4_ import NETCDF4_PYTHON_LOCK
+from xarray.backends.locks import NETCDFC_LOCK, CombinedLock
 
 from . import leaks
 
 #: Held while the netCDF4 library works: it serves one thread at a time. Re-entrant.
 LOCK = threading.RLock()
+
+#: Held while a file is opened, or part of it read, or it is closed. xarray looks at what a file
+#: holds without any lock, and where one block of a damaged file cannot be read, threads of dask go
+#: on with others. Re-entrant; who needs `LOCK` too takes that first, and `HDF5_LOCK` last.
+READING = threading.RLock()
 
 #: Groups within groups, and all groups and variables of a file.
 _DEPTH, _MEMBERS = 8, 10_000
@@ -34,9 +39,8 @@ _SEEN: dict[tuple[int, int], tuple[int, int]] = {}
 #: The names by which they were opened first.
 _NAMES: dict[tuple[int, int], str] = {}
 
-#: How many have a file open, as xarray counts them.
-_COUNTS: dict[Any, int] = {}
-
+#: Who has a file open, by what xarray knows the file by.
+_HOLDERS: dict[Any, set[int]] = {}
 
 #: How often a file is opened that others replace at the time.
 _TIMES = 5
@@ -44,6 +48,82 @@ _TIMES = 5
 
 class _ChangedError(OSError):
     """A file is not what it was."""
+
+
+class _Lock(CombinedLock):
+    """What xarray holds while it reads; where it is unpickled, what is held there."""
+
+    def __init__(self) -> None:
+        super().__init__([NETCDFC_LOCK, HDF5_LOCK])
+
+    def __reduce__(self) -> str:
+        return "_LOCK"
+
+
+_LOCK = _Lock()
+
+
+class _Manager(CachingFileManager[Any]):
+    """What opens a file when it is asked for, if it is not open, and closes it after the last.
+
+    Parameters
+    ----------
+    name : str
+    number : tuple of int
+        Device and number of the file.
+    state : tuple of int
+        Its time and size.
+    """
+
+    def __init__(self, name: str, number: tuple[int, int], state: tuple[int, int]):
+        super().__init__(
+            _dataset, name, number, state, lock=_LOCK, manager_id="uvisxr", ref_counts={}
+        )
+        self._holders = _HOLDERS.setdefault(self._key, set())
+
+    def acquire(self, needs_lock: bool = True) -> Any:
+        with self._holding():
+            return super().acquire(needs_lock)
+
+    @contextmanager
+    def acquire_context(self, needs_lock: bool = True) -> Iterator[Any]:
+        with self._holding(), super().acquire_context(needs_lock) as root:
+            yield root
+
+    def close(self, needs_lock: bool = True) -> None:
+        with ExitStack() as stack:
+            if needs_lock:
+                for lock in (LOCK, READING, _LOCK):
+                    stack.enter_context(lock)
+            self._holders.discard(id(self))
+            if not self._holders:
+                super().close(needs_lock=False)
+
+    @contextmanager
+    def _holding(self) -> Iterator[None]:
+        # Before it has the file, so that nobody closes it as the last one in between.
+        held = id(self) in self._holders
+        self._holders.add(id(self))
+        try:
+            yield
+        except BaseException:
+            if not held:
+                self._holders.discard(id(self))
+            raise
+
+    def __del__(self) -> None:
+        # Whatever this thread or another one does just now, it is not waited for.
+        self._holders.discard(id(self))
+        with ExitStack() as stack:
+            for lock in (LOCK, READING, _LOCK):
+                if not lock.acquire(blocking=False):
+                    return
+                stack.callback(lock.release)
+            self.close(needs_lock=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        name, _, state = self._args
+        return _again, (name, state)
 
 
 @contextmanager
@@ -68,20 +148,27 @@ def opened(path: Path) -> Iterator[netCDF4.Dataset]:
                 with suppress(OSError, RuntimeError, ValueError):
                     read_texts(root)
         finally:
-            if _COUNTS.get(shared._key) == 1:
-                shared.close(needs_lock=False)
+            shared.close(needs_lock=False)
+
+
+@contextmanager
+def looking() -> Iterator[None]:
+    """Keep other threads from the library, while what `store` opens is looked at."""
+    with LOCK, READING:
+        yield
 
 
 def store(path: Path) -> NetCDF4DataStore:
     """A file as xarray reads it, shared by all who have it open; errors as of `opened`."""
-    with LOCK:
-        return NetCDF4DataStore(_entered(path, needs_lock=True), lock=NETCDF4_PYTHON_LOCK)
+    with looking():
+        return NetCDF4DataStore(_entered(path, needs_lock=True), lock=_LOCK)
 
 
-def _entered(path: Path, needs_lock: bool) -> CachingFileManager[Any]:
-    """What has a file open; see `_shared`."""
+def _entered(path: Path, needs_lock: bool) -> _Manager:
+    """What has a file open."""
     for left in reversed(range(_TIMES)):
-        shared = _shared(path)
+        there = path.stat()
+        shared = _Manager(_name(os.path.realpath(path), there), _number(there), _state(there))
         try:
             shared.acquire(needs_lock)
         except _ChangedError:
@@ -93,44 +180,50 @@ def _entered(path: Path, needs_lock: bool) -> CachingFileManager[Any]:
     return shared
 
 
-def _shared(path: Path) -> CachingFileManager[Any]:
-    """What opens a file when it is asked for, if it is not open, and closes it after the last."""
-    there = path.stat()
-    _check_unchanged(there)
-    number = there.st_dev, there.st_ino
-    name = _NAMES.get(number, "")
+def _again(name: str, state: tuple[int, int]) -> _Manager:
+    """What had a file open, in another process, or on a machine where its number is another."""
     try:
-        known = os.path.samestat(Path(name).stat(), there)
+        there = os.stat(name)  # noqa: PTH116 - of the name as it is
     except OSError:
-        known = False
-    if not known:
-        name = _NAMES[number] = os.path.realpath(path)
-    state: Hashable = (there.st_mtime_ns, there.st_size)
-    return CachingFileManager(
-        _dataset,
-        name,
-        (number, state),
-        lock=NETCDF4_PYTHON_LOCK,
-        manager_id="uvisxr",
-        ref_counts=_COUNTS,
-    )
+        # Which is told when the file is read.
+        return _Manager(name, (0, 0), state)
+    return _Manager(_name(name, there), _number(there), state)
 
 
-def _dataset(name: str, was: Hashable) -> Any:
+def _number(there: os.stat_result) -> tuple[int, int]:
+    return there.st_dev, there.st_ino
+
+
+def _state(there: os.stat_result) -> tuple[int, int]:
+    return there.st_mtime_ns, there.st_size
+
+
+def _name(name: str, there: os.stat_result) -> str:
+    """The name by which a file was opened first, if it still is there."""
+    known = _NAMES.get(_number(there), "")
+    with suppress(OSError):
+        if os.path.samestat(Path(known).stat(), there):
+            return known
+    _NAMES[_number(there)] = name
+    return name
+
+
+def _dataset(name: str, number: tuple[int, int], state: tuple[int, int]) -> Any:
     """Open a file, if it is what it was."""
     there = os.stat(name)  # noqa: PTH116 - of the name as it is
-    if ((there.st_dev, there.st_ino), (there.st_mtime_ns, there.st_size)) != was:
+    if (_number(there), _state(there)) != (number, state):
         raise _ChangedError("it was changed since it was opened first")
+    _check_unchanged(there)
     with leaks.closed(Path(name)):
         return netCDF4.Dataset(name)
 
 
 def _check_unchanged(there: os.stat_result) -> None:
-    number, state = (there.st_dev, there.st_ino), (there.st_mtime_ns, there.st_size)
+    number, state = _number(there), _state(there)
     if _SEEN.get(number, state) != state and _is_held(there):
         raise ValueError(
-            "it was changed while this process had it open, and what was there may be damaged: "
-            "copy it to a new name, or restart Python"
+            "it was changed or touched while this process had it open: close all that was opened "
+            "from it first, copy it to a new name, or restart Python"
         )
     _SEEN[number] = state
 

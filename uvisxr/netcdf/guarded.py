@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,14 +14,10 @@ from xarray.core import indexing
 from ..errors import ExportError
 from ..hdf5 import handles
 
-#: Held while a file is opened, or part of it read. xarray looks at what a file holds without any
-#: lock, and where one block of a damaged file cannot be read, threads of dask go on with others.
-READING = threading.RLock()
-
 
 def tree(path: Path, chunks: dict[str, int] | str | None, mend: str) -> xr.DataTree:
     """`xarray.open_datatree` of a file; parameters as of `uvisxr.netcdf.reading.tree`."""
-    with READING:
+    with handles.looking():
         return xr.open_datatree(path, engine=_Engine, chunks=chunks, mend=mend)
 
 
@@ -100,7 +95,7 @@ class _Array(BackendArray):
 
     def _read(self, key: tuple[Any, ...]) -> np.ndarray:
         try:
-            with READING:
+            with handles.READING:
                 return self.variable[key].values
         except Exception as error:  # whatever the libraries stumble over in a damaged file
             raise ExportError(
