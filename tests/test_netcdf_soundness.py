@@ -406,6 +406,19 @@ def test_a_variable_that_was_never_written(path: Path):
     assert found["none"].size == 401
 
 
+@pytest.mark.parametrize("size", [20, None])
+def test_a_variable_that_a_user_added_and_filled_in_part(path: Path, size: int | None):
+    with netCDF4.Dataset(path, "a") as root:
+        root.createDimension("mine", size)
+        mine = root.createVariable("mask", "f4", ("mine",), zlib=True, chunksizes=(4,))
+        mine[17:19] = 1.0
+        root.createVariable("later", "f4", ("mine",), zlib=True, chunksizes=(4,))
+    found = uvisxr.open_reduced(path).load()
+    assert int((found["mask"] == 1).sum()) == 2
+    assert found["counts"].notnull().all()
+    assert not writing.is_netcdf_of_ours(path)
+
+
 @pytest.mark.parametrize("size", [1, None])
 def test_a_text_that_is_longer_than_all_of_the_file(path: Path, size: int | None):
     """HDF5 would make room for 2 GB."""

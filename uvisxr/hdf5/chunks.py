@@ -24,9 +24,9 @@ from .headers import (
 
 
 def spans(
-    raw: mmap.mmap, messages: dict[int, bytes], size: int, whole: bool
-) -> list[tuple[int, int]]:
-    """Where the chunks of a variable are in a file: begins and ends.
+    raw: mmap.mmap, messages: dict[int, bytes], size: int
+) -> tuple[list[tuple[int, int]], bool]:
+    """Where the chunks of a variable are in a file: begins and ends; and whether all were written.
 
     Parameters
     ----------
@@ -35,8 +35,6 @@ def spans(
         The variable's header.
     size : int
         Bytes of the file.
-    whole : bool
-        Each chunk must have been written, as by uvisxr.
 
     Raises
     ------
@@ -45,11 +43,11 @@ def spans(
     """
     layout = messages.get(LAYOUT, b"")
     if not is_chunked(layout) or SHAPE not in messages:
-        return []
+        return [], True
     place, each, width = chunking(layout)
     sizes = shape(messages[SHAPE])
     if place == NOWHERE or len(each) != len(sizes) or 0 in each:
-        return []
+        return [], True
     counts = [-(-n // m) for n, m in zip(sizes, each, strict=True)]
     plain = math.prod(each) * width
     found = list(chunks(raw, place, len(sizes)))
@@ -62,9 +60,8 @@ def spans(
     places = [chunk.begin for chunk in found]
     if any(a >= b for a, b in itertools.pairwise(places)):
         raise damaged("chunks")
-    if whole and len(found) != math.prod(counts):
-        raise damaged("chunks")
-    return [(chunk.place, chunk.place + chunk.size) for chunk in found]
+    ends = [(chunk.place, chunk.place + chunk.size) for chunk in found]
+    return ends, len(found) == math.prod(counts)
 
 
 def check_apart(found: list[tuple[int, int]]) -> None:

@@ -20,8 +20,9 @@ from ..files import HDF5, read_beginning
 from . import chunks, headers, texts
 from .handles import opened, read_texts, variables
 
-#: What is in all files that uvisxr wrote: the name of a dimension.
-MARK = b"written_by_uvisxr"
+#: The dimension by which a NetCDF file is known that uvisxr wrote. No variable has it, so that it
+#: does not go with what is read from the file into files that others write, as attributes would.
+MARK = "written_by_uvisxr"
 
 #: How often smaller zlib can make anything at most.
 _PACKED = 1032
@@ -73,9 +74,11 @@ def sound(path: Path, most: int | None = None) -> Iterator[netCDF4.Dataset]:
     if claimed != size:
         kind = CutOffError if size < claimed else ValueError
         raise kind(f"it has {size} bytes in place of {claimed}: it was cut off or changed")
-    _check_structure(path, size)
+    whole = _check_structure(path, size)
     try:
         with opened(path) as root:
+            if not whole and is_untouched(root):
+                raise headers.damaged("chunks")
             total = sum(_claim(variable, size) for variable in variables(root))
             if total > _held(size):
                 raise ValueError(f"its variables claim {total} bytes, more than {size} can hold")
@@ -89,21 +92,37 @@ def sound(path: Path, most: int | None = None) -> Iterator[netCDF4.Dataset]:
         raise ValueError(f"it is damaged ({error})") from error
 
 
-def _check_structure(path: Path, size: int) -> None:
-    """Check what HDF5 itself does not: of other structures it has checksums."""
+def mark(group: netCDF4.Dataset) -> int:
+    """The size of `MARK`: one, and the number of the variables in all groups."""
+    return 1 + len(group.variables) + sum(mark(inner) - 1 for inner in group.groups.values())
+
+
+def is_untouched(root: netCDF4.Dataset) -> bool:
+    """Whether uvisxr wrote a file, and no variable was added since."""
+    found = root.dimensions.get(MARK)
+    return found is not None and len(found) == mark(root)
+
+
+def _check_structure(path: Path, size: int) -> bool:
+    """Check what HDF5 itself does not: of other structures it has checksums.
+
+    Whether all chunks were written, as they are by uvisxr.
+    """
     with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as raw:
         held = texts.collections(raw, size)
-        whole = raw.find(MARK, 0, headers.WITHIN) >= 0
-        spans: list[tuple[int, int]] = []
+        spans, whole = list[tuple[int, int]](), True
         for messages, attributes in headers.headers(raw):
             try:
                 texts.check(raw, messages, held, size)
                 for attribute in attributes:
                     texts.check_attribute(attribute, held, size)
-                spans += chunks.spans(raw, messages, size, whole)
+                found, written = chunks.spans(raw, messages, size)
+                spans += found
+                whole = whole and written
             except headers.NO_HEADER:
                 pass
         chunks.check_apart(spans)
+    return whole
 
 
 def _held(size: int) -> int:

@@ -16,10 +16,6 @@ from ..hdf5 import soundness
 from ..hdf5.handles import HDF5_LOCK, LOCK
 from . import deflate, encodings
 
-#: The dimension by which a NetCDF file is known. No variable has it, so that it does not go with
-#: what is read from the file into files that others write, as attributes would.
-_MARK = soundness.MARK.decode()
-
 #: Bytes of each variable's chunks that the netCDF4 library keeps in memory while it writes: some of
 #: `encodings`, in which blocks end. By default it keeps 64 MiB of each.
 _CACHED = 2**24
@@ -34,13 +30,7 @@ def is_netcdf_of_ours(path: Path) -> bool:
         It is no NetCDF file, damaged, or cannot be read.
     """
     with soundness.sound(path) as root:
-        mark = root.dimensions.get(_MARK)
-        return mark is not None and len(mark) == _mark(root)
-
-
-def _mark(group: netCDF4.Dataset) -> int:
-    """The size of `_MARK`: one, and the number of the variables in all groups."""
-    return 1 + len(group.variables) + sum(_mark(inner) - 1 for inner in group.groups.values())
+        return soundness.is_untouched(root)
 
 
 def write(
@@ -139,4 +129,4 @@ def _complete(ds: xr.Dataset | xr.DataTree, path: Path, top: str) -> None:
                     attrs = node[bounds].attrs
                     shared = {key: attrs[key] for key in ("long_name", "units") if key in attrs}
                     group[bounds].setncatts(shared)
-        root.createDimension(_MARK, _mark(root))
+        root.createDimension(soundness.MARK, soundness.mark(root))
