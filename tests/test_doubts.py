@@ -47,6 +47,10 @@ DOUBTS = [
     ("CORE_HIGH_REPR_SATURATION", "3", "= 3: the values are taken for counts"),
     ("CORE_LOW_INSTR_SATURATION", "0", "= 0: the values are taken for counts"),
     ("FILE_RECORDS", "3", "= 3 of 131072 bytes are not the 262144 bytes of the cube"),
+    ("FILE_RECORDS", "3 <RECORDS>", "= 3 of 131072 bytes are not the 262144 bytes of the cube"),
+    ("RECORD_BYTES", "1024 <BYTES>", "= 2 of 1024 bytes are not the 262144 bytes of the cube"),
+    ("CORE_NAME", "RAW_RADIANCE", "= 'RAW_RADIANCE': the values are taken for counts"),
+    ("CORE_HIGH_REPR_SATURATION", '"3"', "= '3': the values are taken for counts"),
     ("RECORD_BYTES", "1024", "= 2 of 1024 bytes are not the 262144 bytes of the cube"),
 ]
 
@@ -72,12 +76,20 @@ def test_what_contradicts_the_rest_is_told_once(label, key, value, said):
         ("STOP_TIME", "2005-230T15:16:34.141"),
         ("STOP_TIME", "2005-400"),
         ("CORE_UNIT", '"counts"'),
+        ("CORE_UNIT", '"CNTS"'),
+        ("CORE_UNIT", "NONE"),
+        ("CORE_UNIT", "DIMENSIONLESS"),
+        ("CORE_NAME", "RAW"),
+        ("CORE_NAME", '"raw data"'),
         ("CORE_VALID_MINIMUM", "0"),
         ("CORE_VALID_MINIMUM", '"N/A"'),
         ("CORE_VALID_MAXIMUM", "65534"),
         ("CORE_LOW_REPR_SATURATION", "-1"),
+        ("CORE_LOW_REPR_SATURATION", '"-1"'),
+        ("CORE_HIGH_INSTR_SATURATION", '" 65535 "'),
         ("CORE_HIGH_REPR_SATURATION", "65535"),
         ("FILE_RECORDS", '"UNK"'),
+        ("RECORD_BYTES", "131072 <BYTES>"),
     ],
 )
 def test_what_labels_may_say_is_not_told(label, key, value):

@@ -235,6 +235,16 @@ def test_several_windows(label):
     )
 
 
+def test_a_unit_of_a_whole_list(label):
+    sizes = "CORE_ITEMS                    = (1024, 64, 1)"
+    before = read_label(label())
+    given = label((sizes, f"{sizes} <PIXEL>"), ("BAND_BIN       ", "BAND_BIN = (1, 1) <pixels>\nX"))
+    read = read_label(given)
+    assert (read.shape, read.windows) == (before.shape, 2 * before.windows)
+    with pytest.raises(LabelError, match=r"CORE_ITEMS = .* expected a whole number"):
+        read_label(label((sizes, f"{sizes} <BYTES>")))
+
+
 def test_window_keywords_of_the_users_guide(label):
     read = read_label(
         label(

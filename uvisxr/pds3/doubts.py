@@ -34,13 +34,20 @@ _STOP_EXPOSURES, _STOP_SHARE = 2.0, 0.1
 
 _NAMED = re.compile(r"[A-Z]+(\d{4})_(\d{3})_(\d\d)_(\d\d)(?!\d)", re.IGNORECASE | re.ASCII)
 
-#: What counts are called, and their unit.
-_COUNTED = re.compile(r"COUNT|DATA[ _]NUMBER|\bDN\b")
+#: What counts are called, and their unit, which they may have none of.
+_COUNTED = re.compile(r"COUNT|\bCNTS?\b|DATA[ _]NUMBER|\bDN\b|^RAW(?:[ _](?:DATA|VALUES?))?$")
+_NO_UNIT = frozenset({"NONE", "DIMENSIONLESS", "UNITLESS"})
+
+#: Units of the size of a file, and of one of its records.
+_SIZES = frozenset({"BYTE", "BYTES", "RECORD", "RECORDS"})
 
 #: Counts that a label says are none.
 _SATURATIONS = tuple(
     f"CORE_{end}_{of}_SATURATION" for end in ("LOW", "HIGH") for of in ("REPR", "INSTR")
 )
+
+#: The null values where they are in quotes.
+_NULL_TEXTS = frozenset(map(str, NULLS))
 
 
 def found(
@@ -115,7 +122,7 @@ def _of_times(
 
 def _of_file(module: Mapping[str, Any], described: DataObject) -> Iterator[tuple[str, str]]:
     size = int(np.prod(described.shape, dtype=np.int64)) * np.dtype(described.dtype).itemsize
-    records, length = (odl.known(module.get(key)) for key in ("FILE_RECORDS", "RECORD_BYTES"))
+    records, length = (_size(module.get(key)) for key in ("FILE_RECORDS", "RECORD_BYTES"))
     whole = isinstance(records, int) and isinstance(length, int)
     # How labels of smaller frames count records is not known.
     full = described.shape[1:] == (N_LINES, N_BANDS) and _counts(described)
@@ -137,7 +144,7 @@ def _of_file(module: Mapping[str, Any], described: DataObject) -> Iterator[tuple
 def _of_counts(cube: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     unit, name = (odl.words(cube.get(key)).upper() for key in ("CORE_UNIT", "CORE_NAME"))
     taken = "the values are taken for counts; check whether they are"
-    if unit and not _COUNTED.search(unit):
+    if unit and unit not in _NO_UNIT and not _COUNTED.search(unit):
         yield "CORE_UNIT", f"= {shown(unit)}: {taken}"
     if name and not _COUNTED.search(name):
         yield "CORE_NAME", f"= {shown(name)}: {taken}"
@@ -150,7 +157,7 @@ def _of_counts(cube: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield key, f"= {shown(value)}: {taken}, also beyond it"
     for key in _SATURATIONS:
         value = odl.known(cube.get(key))
-        if value is not None and value not in NULLS:
+        if value is not None and str(value).strip() not in _NULL_TEXTS and value not in NULLS:
             yield key, f"= {shown(value)}: {taken}, also where they have this value"
 
 
@@ -168,6 +175,12 @@ def _of_windows(described: DataObject) -> Iterator[tuple[str, str]]:
                 "it is given; check the corners",
             )
             return
+
+
+def _size(value: Any) -> Any:
+    """A number of bytes or records without its unit; all else as it is, None if unknown."""
+    sized = str(getattr(value, "units", "")).upper() in _SIZES
+    return value.value if sized else odl.known(value)
 
 
 def _counts(described: DataObject) -> bool:

@@ -257,6 +257,8 @@ def whole(key: str, value: Any) -> int:
 
 
 def _numbers(key: str, value: Any) -> list[int]:
+    # The unit may be that of a whole list.
+    value = _bare(value)
     if isinstance(value, list) and not value:
         raise LabelError(f"{key} is an empty list: expected whole numbers")
     items = value if isinstance(value, list) else [value]
@@ -264,7 +266,8 @@ def _numbers(key: str, value: Any) -> list[int]:
 
 
 def _bare(value: Any) -> Any:
-    """A number of pixels without its unit or its quotes, "2" or 2 <PIXEL>; all else as it is."""
+    """Numbers of pixels without their unit or quotes, "2", 2 <PIXEL> or (2, 3) <PIXEL>; all else as
+    it is."""
     if str(getattr(value, "units", "")).upper() in _PIXELS:
         return value.value
     if isinstance(value, str) and re.fullmatch(r" *[0-9]{1,9} *", value):
