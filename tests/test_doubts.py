@@ -46,6 +46,7 @@ DOUBTS = [
     ("CORE_VALID_MAXIMUM", "255", "= 255: the values are taken for counts"),
     ("CORE_HIGH_REPR_SATURATION", "3", "= 3: the values are taken for counts"),
     ("CORE_LOW_INSTR_SATURATION", "0", "= 0: the values are taken for counts"),
+    (r"\^QUBE", '"UNK"', r"\(of PDS4 file_name\) does not say which file holds the data"),
     ("FILE_RECORDS", "3", "= 3 of 131072 bytes are not the 262144 bytes of the cube"),
     ("FILE_RECORDS", "3 <RECORDS>", "= 3 of 131072 bytes are not the 262144 bytes of the cube"),
     ("RECORD_BYTES", "1024 <BYTES>", "= 2 of 1024 bytes are not the 262144 bytes of the cube"),
@@ -96,6 +97,15 @@ def test_what_labels_may_say_is_not_told(label, key, value):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         uvisxr.open_product(with_lines(label, **{key: value}))
+
+
+def test_a_label_that_names_no_file_is_told_once(label):
+    before = uvisxr.open_product(label)
+    label.write_text(re.sub(r"(?m)^\^QUBE.*\n", "", label.read_text()))
+    with pytest.warns(UvisWarning, match=r"\^QUBE .* does not say which file") as caught:
+        after = uvisxr.open_product(label)
+    assert len(caught) == 1
+    xr.testing.assert_equal(before["counts"].variable, after["counts"].variable)
 
 
 def test_a_spectrum_has_records_of_its_own(tmp_path):

@@ -121,6 +121,12 @@ def _of_times(
 
 
 def _of_file(module: Mapping[str, Any], described: DataObject) -> Iterator[tuple[str, str]]:
+    if not described.pointer:
+        yield (
+            f"^{described.kind}",
+            "(of PDS4 file_name) does not say which file holds the data: the one of the label's "
+            "name, or given with it, is taken; check whether they belong together",
+        )
     size = int(np.prod(described.shape, dtype=np.int64)) * np.dtype(described.dtype).itemsize
     records, length = (_size(module.get(key)) for key in ("FILE_RECORDS", "RECORD_BYTES"))
     whole = isinstance(records, int) and isinstance(length, int)
