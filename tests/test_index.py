@@ -303,6 +303,60 @@ def test_a_table_without_delimiters(tmp_path: Path):
     assert repr([*index.read(label)]) == before
 
 
+@pytest.mark.parametrize("read", [b"SATURN, RINGS", b"SATURN"])
+@pytest.mark.parametrize("note", [b"a, b", b'"a b"', b"a,", b'5" wide', b"a \x7f \x9b"])
+def test_a_table_without_delimiters_may_have_some_in_its_values(
+    tmp_path: Path, note: bytes, read: bytes
+):
+    parts = {"FILE_NAME": (40, b"DATA/D2017_258/FUV2017_258_07_15.LBL"), "TARGET_NAME": (13, read)}
+    parts |= {"START_TIME": (21, b"2017-258T07:15:04.442"), "NOTE": (12, note)}
+    folder = tmp_path / "COUVIS_0060" / "INDEX"
+    folder.mkdir(parents=True)
+    row = b"".join(value.ljust(width) for width, value in parts.values()) + b"\r\n"
+    (folder / "INDEX.TAB").write_bytes(row)
+    columns, at = "", 1
+    for name, (width, _) in parts.items():
+        columns += f"OBJECT = COLUMN\nNAME = {name}\nSTART_BYTE = {at}\nBYTES = {width}\n"
+        columns += "END_OBJECT = COLUMN\n"
+        at += width
+    label = folder / "INDEX.LBL"
+    label.write_text(
+        f'PDS_VERSION_ID = PDS3\n^INDEX_TABLE = "INDEX.TAB"\nOBJECT = INDEX_TABLE\nROWS = 1\n'
+        f"ROW_BYTES = {len(row)}\nCOLUMNS = 4\n{columns}END_OBJECT = INDEX_TABLE\nEND\n"
+    )
+    (found,) = index.read(label)
+    assert (found.product, found.target) == ("FUV2017_258_07_15", read.decode())
+    assert str(found.start) == "2017-09-15T07:15:04.442000000"
+
+
+def test_the_column_that_is_wrong_is_named(tmp_path: Path):
+    label = write_index(tmp_path / "COUVIS_0060", ROWS)
+    text = label.read_text()
+    at = text.index("NAME = TARGET_NAME")
+    label.write_text(text[:at] + text[at:].replace("BYTES = 16", "BYTES = 3", 1))
+    with pytest.raises(LabelError, match=r"row 1: the column TARGET_NAME, bytes \d+ to \d+, is"):
+        list(index.read(label))
+
+
+@pytest.mark.parametrize(
+    ("new", "reason"),
+    [
+        (b'SATURN " ', "more than the value of one column, TARGET_NAME"),
+        (b'" SATURN ', "more than the value of one column, TARGET_NAME"),
+        (b"SATURN\x7f  ", "TARGET_NAME holds control characters"),
+        (b"SAT\x9bURN  ", "TARGET_NAME holds control characters"),
+    ],
+)
+def test_values_that_are_none(tmp_path: Path, new: bytes, reason: str):
+    label = write_index(tmp_path / "COUVIS_0060", ROWS)
+    table = label.with_suffix(".TAB")
+    data = table.read_bytes()
+    assert b"SATURN   " in data
+    table.write_bytes(data.replace(b"SATURN   ", new, 1))
+    with pytest.raises(LabelError, match=reason):
+        list(index.read(label))
+
+
 def test_a_label_of_another_table(tmp_path: Path):
     label = write_index(tmp_path / "COUVIS_0060", ROWS)
     label.write_text(label.read_text().replace('"INDEX.TAB"', '"CUMINDEX.TAB"'))

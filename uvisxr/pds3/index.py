@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -32,6 +32,7 @@ _PATHS = ("FILE_NAME", "FILE_SPECIFICATION_NAME")
 #: What a value in a row of a table lies between; a column may also begin or end the row.
 _ENDS = frozenset({b"", b'"', b",", b"\r", b"\n"})
 _DELIMITED = re.compile(rb'[",]')
+_CONTROLS = re.compile(rb"[\x7f-\x9f]")
 
 #: Columns that are read; what others have does not matter.
 _READ = (*_PATHS, "VOLUME_ID", "TARGET_NAME", "SLIT_STATE", "START_TIME")
@@ -61,34 +62,44 @@ class Row:
 
 @dataclass(frozen=True)
 class _Column:
+    """A column that is read; `between` is what lies between the columns of its table."""
+
+    name: str
     first: int
     last: int
+    between: tuple[slice, ...] = ()
 
     def text(self, line: bytes) -> str:
-        text = line[self.first : self.last].decode("latin-1").strip().strip('"').strip()
+        value = line[self.first : self.last]
+        text = value.decode("latin-1").strip()
+        quoted = (
+            self.first > 0
+            and line[self.first - 1 : self.first] == line[self.last : self.last + 1] == b'"'
+        )
+        if not quoted:
+            # The quotes may belong to the column.
+            text = text.strip('"').strip()
         if '"' in text:
-            raise ValueError(f"{shown(text)} is more than the value of one column")
-        self._require_all(line)
+            raise ValueError(f"{shown(text)} is more than the value of one column, {self.name}")
+        if _CONTROLS.search(value):
+            raise ValueError(f"the column {self.name} holds control characters: {shown(text)}")
+        if not quoted:
+            self._require_all(line)
         return text
 
     def _require_all(self, line: bytes) -> None:
         """Refuse a column that its label cuts: a value goes on up to a quote or a comma."""
-        if (
-            self.first
-            and line[self.first - 1 : self.first] == line[self.last : self.last + 1] == b'"'
-        ):
-            return
         before = line[: self.first].rstrip(b" ")[-1:]
         after = line[self.last :].lstrip(b" ")[:1]
         within = line[self.first : self.last].strip(b" ")
-        # The quotes may belong to the column.
         opened = before == b'"' or within[:1] == b'"'
         closed = after == b'"' or within[-1:] == b'"'
         whole = before in _ENDS and after in _ENDS and opened == closed
-        if not whole and _DELIMITED.search(line):
+        # Without quotes or commas between its columns a table has no delimiters.
+        if not whole and any(_DELIMITED.search(line[part]) for part in self.between):
             raise ValueError(
-                f"the column of bytes {self.first + 1} to {self.last} is part of a value: its "
-                "label is wrong"
+                f"the column {self.name}, bytes {self.first + 1} to {self.last}, is part of a "
+                "value: its label is wrong"
             )
 
     def of(self, line: bytes) -> str:
@@ -205,11 +216,13 @@ def _described(label_path: Path) -> _Table:
             if key in columns:
                 raise ValueError(f"it has two columns {key}")
             require_single(f"the column {key}", column, ("NAME", "START_BYTE", "BYTES"))
-            columns[key] = here = _column(column, size)
+            columns[key] = here = _column(key, column, size)
             if any(
                 here.first < one.last and one.first < here.last for one in [*columns.values()][:-1]
             ):
                 raise ValueError(f"the column {key} overlaps another")
+        between = _between([*columns.values()], described, size)
+        columns = {key: replace(one, between=between) for key, one in columns.items()}
     except (LabelError, LookupError, StopIteration, ValueError, TypeError) as error:
         why = f"no {error}" if isinstance(error, KeyError) else str(error) or "no INDEX_TABLE"
         raise LabelError(
@@ -222,13 +235,32 @@ def _described(label_path: Path) -> _Table:
     return _Table(size, count, skip, columns, str(volume).upper(), file)
 
 
-def _column(column: Mapping[str, Any], size: int) -> _Column:
+def _between(read: list[_Column], described: list[Any], size: int) -> tuple[slice, ...]:
+    """What of a row lies in no column, neither in one that is read nor in one that leaves those
+    whole."""
+    taken = [*read]
+    for column in described:
+        try:
+            one = _column("", column, size)
+        except (LabelError, LookupError, ValueError):
+            continue
+        if not any(one.first < other.last and other.first < one.last for other in read):
+            taken.append(one)
+    found, at = [], 0
+    for one in sorted(taken, key=lambda one: one.first):
+        if at < one.first:
+            found.append(slice(at, one.first))
+        at = max(at, one.last)
+    return (*found, slice(at, size))
+
+
+def _column(name: str, column: Mapping[str, Any], size: int) -> _Column:
     start, width = (whole(key, column[key]) for key in ("START_BYTE", "BYTES"))
     if not 1 <= start <= start + width - 1 <= size:
         raise ValueError(
             f"a column of {shown(width)} bytes from {shown(start)} in rows of {shown(size)}"
         )
-    return _Column(start - 1, start - 1 + width)
+    return _Column(name, start - 1, start - 1 + width)
 
 
 def _tail(path: Path, size: int) -> bytes:
