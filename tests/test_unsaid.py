@@ -55,6 +55,18 @@ def test_bins_from_packed_data(tmp_path, stored):
         assert read_label(path).windows[0].band_bin == 32
 
 
+@pytest.mark.parametrize(("key", "row", "column"), [("LINE_BIN", 31, 0), ("BAND_BIN", 2, 511)])
+def test_a_value_apart_from_the_others_is_no_extent(tmp_path, key, row, column):
+    """A single damaged value, as far out as if there were half as many bins."""
+    path = write_product(tmp_path, NAME, samples=2, line_bin=4, band_bin=4)
+    data = path.with_suffix(".DAT")
+    frames = np.frombuffer(data.read_bytes(), ">u2").reshape(2, 64, 1024).copy()
+    frames[1, row, column] = 3
+    data.write_bytes(frames.tobytes())
+    with pytest.raises(ProductError, match=f"{key} is unknown, and .* with nulls between"):
+        read_label(unsay(path, key))
+
+
 def test_last_bin_that_was_not_transmitted(tmp_path):
     """341 whole bins of three columns; the one of a single column is null."""
     counts = np.ones((3, 60, 342))

@@ -105,16 +105,23 @@ def _extent(described: DataObject, data: Path, area: Window, axis: int) -> int:
         full = size == {"line": N_LINES, "band": N_BANDS}[name]
         first, last = getattr(area, f"ul_{name}"), getattr(area, f"lr_{name}")
         spans.append(slice(first, last + 1) if full else slice(None))
-    found = 0
+    held = np.False_
     samples = described.shape[0]
     for start in range(0, samples, _BLOCK):
         inside = file.read(np.arange(start, min(start + _BLOCK, samples)))[:, *spans]
         unsigned = inside.dtype.kind == "u"
         known = inside != np.iinfo(np.uint16).max if unsigned else np.isfinite(inside)
-        here = np.flatnonzero(known.any((0, 2 - axis)))
-        found = max(found, int(here[-1]) + 1 if here.size else 0)
-        if found == inside.shape[1 + axis]:
+        held = held | known.any((0, 2 - axis))
+        if held.all():
             break
-    if not found:
+    here = np.flatnonzero(held)
+    if not here.size:
         raise ProductError(f"{data} holds no value in the window")
+    found = int(here[-1]) + 1
+    # Of a matrix whole rows may be unknown; counts fill their window from its corner on.
+    if described.dtype == ">u2" and here.size != found:
+        name = ("line", "band")[axis]
+        raise ProductError(
+            f"{data} holds values in {here.size} {name}s up to number {found}, with nulls between"
+        )
     return found
