@@ -173,7 +173,9 @@ def meaning(text: str, table: bytes) -> list[Row] | None:
     rows = []
     for number in range(count):
         line = table[number * size : (number + 1) * size].decode("latin-1")
-        if not re.fullmatch(r"[\t\x20-\x7e\x80-\xff]*\r?\n?", line):
+        if not re.fullmatch(r"[\t\x20-\xff]*\r?\n?", line):
+            return None
+        if any(re.search(r"[\x7f-\x9f]", line[place]) for place in places.values()):
             return None
         if any(_is_cut(line, place) for place in places.values()):
             return None
@@ -254,6 +256,8 @@ def _blocks(text: str) -> tuple[dict[str, str], dict[str, str], list[dict[str, s
     lines = text.replace("\r\n", "\n").split("\n")
     for number, whole in enumerate(lines):
         line = re.sub(r"\s*/\*[^*/\"']*\*/\s*$", "", whole)
+        # An end of a comment that has no beginning is no value, and hides nothing.
+        line = re.sub(r"= \*/\s*$", '= ""', line)
         if re.search(r"[\x00-\x08\x0b-\x1f\x7f-\xff]|/\*|\*/", line):
             return None
         if not line.strip():
@@ -262,7 +266,7 @@ def _blocks(text: str) -> tuple[dict[str, str], dict[str, str], list[dict[str, s
             rest = "".join(lines[number + 1 :]).strip()
             return None if open_blocks or rest else (head, table, columns)
         match = re.fullmatch(
-            r"\s*(\^?[A-Z][A-Z0-9_]*)\s*=\s*(\"[^\"]*\"|[^\s\"'(){}<>=,;-]+(?:-[^\s\"'(){}<>=,;-]+)*)\s*",
+            r"\s*(\^?[A-Z][A-Z0-9_]*)\s*=\s*(\"[^\"]*\"|\([^()\"'{}=/-]*\)|[^\s\"'(){}<>=,;-]+(?:-[^\s\"'(){}<>=,;-]+)*)\s*",
             line,
         )
         if match is None:

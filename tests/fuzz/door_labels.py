@@ -190,7 +190,7 @@ def meaning(text: str, data: bytes, bins: tuple[int, ...] = ()) -> Meaning | Non
         key: [str(usual)] for key, usual in given if all(map(_unknown, statements.get(key, [])))
     }
     columns = [_whole(only(key, "(.*)")) for key in _WINDOW]
-    duration = only("INTEGRATION_DURATION", r"(\d+(?:\.\d*)?|\.\d+)(?: <SECOND>)?")
+    duration = only("INTEGRATION_DURATION", r"(\d+(?:\.\d*)?|\.\d+)(?: ?<(?i:SECOND)>)?")
     based = _whole(only("INTEGRATION_DURATION", r"(\d+#.*#)"))
     started = only("START_TIME", r"(\d{4}-\d{3}T\d\d:\d\d:\d\d\.\d{1,6})\d*Z?")
     exposure = float(duration) if duration else float(based[0]) if based else 0.0
@@ -262,12 +262,12 @@ def _window(data: bytes, before: Meaning) -> Part:
 
 _KEY = r"\^?(?:[A-Za-z][A-Za-z0-9_]*:)?[A-Za-z][A-Za-z0-9_]*"
 _VALUE = (
-    r"\"[^\"]*\"|'[^'\n]*'|\([^()\"'/{}=]*\)|\{[^()\"'/{}=]*\}"
+    r"\"[^\"]*\"|'[^'\n]*'|\((?:[^()\"'/{}=]|\([^()\"'/{}=]*\))*\)|\{[^()\"'/{}=]*\}"
     r"|[^\s\"'(){}<>=,;/]+(?:/[^\s\"'(){}<>=,;/*]+)*"
 )
 #: A statement, with the unit of its value, up to the end of its line or to the next statement.
 _STATEMENT = re.compile(
-    rf"({_KEY})[ \t]*=\s*({_VALUE})(?:[ \t]*(<[^<>\n]*>))?"
+    rf"({_KEY})[ \t]*=\s*(?:/\*[^\n*]*\*/\s*)?({_VALUE})(?:[ \t]*(<[^<>\n]*>))?"
     rf"[ \t]*(?:/\*[^\n*]*\*/[ \t]*)?(?=\n|\Z|{_KEY}[ \t]*=)"
 )
 
@@ -293,8 +293,8 @@ def _statements(text: str) -> dict[str, list[str]] | None:
             return None if depth or groups or text[at + len(line) :].strip() else found
         match = _STATEMENT.match(text, at)
         if match is None:
-            # A text without end hides no more than its line.
-            alone = re.fullmatch(r"NOTE = \"[^\"/(){}'-]*", line)
+            # A text or a list without end hides no more than its line.
+            alone = re.fullmatch(rf"{_KEY} *= *[\"(][^\"/(){{}}'-]*", line)
             odd = re.search(r"/\*|\*/|[(){}']|-\s*$", line) or line.count('"') % 2
             if odd and not alone:
                 return None

@@ -336,9 +336,14 @@ def contradiction(raw: bytes, data: bytes) -> str:
             found = tree.all(name, array)
             if len(found) > 1 or (found and tree.number(name, array) not in expected):
                 return f"{name} = {[one.text for one in found]}"
-    for name in ("integration_duration", "Array_3D_Spectrum", "data_type", "axis_index_order"):
+    for name in ("integration_duration", "Array_3D_Spectrum"):
         if len(tree.all(name)) > 1:
             return f"two elements {name}"
+    # Outside of an array they say nothing of it.
+    for array in tree.all("Array_3D_Spectrum"):
+        for name in ("data_type", "axis_index_order"):
+            if len(tree.all(name, array)) > 1:
+                return f"two elements {name} in an array"
     for window in tree.all("Detector_Window"):
         for name in (*_CORNERS, *_BINS):
             if len(tree.all(name, window)) > 1:
