@@ -61,6 +61,8 @@ def test_variables_are_those_of_spice(tmp_path: Path, end: bytes):
         (b"A = ( 1 2\nB = 3\n", "the list of A has no end"),
         (b"A = ( 'x'\n 'y\n", "a string of A has no end"),
         (b"A = 'abc\nB = 1\n", "a string of A has no end"),
+        (b"A = 1 )\n", "line 3 ends a list of A that never began"),
+        (b"A = ( 1 2 )\n 3 )\n", "line 4 ends a list of A that never began"),
         (b"A = ( 1 2 ) B = 3\n", "line 3 goes on after the list of A"),
         (b"A = ( 1\n 2 ) 3\n", "line 4 goes on after the list of A"),
         (b"A = ( 1 2" + b" " * 130 + b"3 )\n", "line 3 has more than 132 characters"),

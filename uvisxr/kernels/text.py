@@ -1,8 +1,9 @@
 """Structure of text kernels: what they set, and whether they are whole.
 
 SPICE reads what there is of a file that was cut short: it takes half a list for a whole one, and
-ignores a last line that has no end. It cuts long lines and strings too, and ignores what follows a
-list on its last line, takes 248.3e for a number and a date for seconds, all without a word.
+ignores a last line that has no end, and what ends a list that never began. It cuts long lines and
+strings too, and ignores what follows a list on its last line, takes 248.3e for a number and a date
+for seconds, all without a word.
 
 References
 ----------
@@ -85,6 +86,8 @@ def parse(content: bytes) -> Text:
                 fault = fault or f"line {number} has the byte {match[0][0]}, which is no text"
             ended = not in_list and b"(" not in bare
             for sign in re.findall(rb"[()]", bare):
+                if sign == b")" and not in_list:
+                    fault = fault or f"line {number} ends a list of {_last(names)} that never began"
                 in_list = sign == b"("
             if not in_list and not ended and bare.rpartition(b")")[2].strip():
                 fault = fault or f"line {number} goes on after the list of {_last(names)}"
