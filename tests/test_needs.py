@@ -481,6 +481,8 @@ def test_attributes_of_odd_types(before, value):
             r"line goes in steps of \d, but .* line_bin is 64",
         ),
         (lambda ds: ds.assign_attrs(band_bin=2 * ds.band_bin), "band goes in steps of"),
+        (lambda ds: ds.assign_attrs(lr_band=1), r"band goes to \d+, but .* lr_band, .* is 1:"),
+        (lambda ds: ds.assign_attrs(lr_line=int(ds.line[-1]) - 1), "line goes to 36, .* is 35:"),
         (
             lambda ds: ds.assign_coords(band=("wl", ds.band.values[::-1])),
             "band does not increase with wl",

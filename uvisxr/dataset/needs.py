@@ -646,10 +646,17 @@ def _check_attrs(ds: xr.Dataset, step: str, attrs: Iterable[str]) -> None:
 
 
 def _check_bins(ds: xr.Dataset, step: str, axis: str, bin_name: str) -> None:
-    """Refuse rows or columns of the detector that are nearer to each other than their bins."""
+    """Refuse rows or columns of the detector that are nearer to each other than their bins, or
+    beyond the window's last."""
     places, size = np.atleast_1d(ds.variables[axis].values), int(ds.attrs[bin_name])
     if places.dtype.kind not in "iuf":
         return
+    last = ds.attrs.get(f"lr_{axis}", np.inf)
+    if places.size and places.max() > last:
+        raise ArgumentError(
+            f"{step}: {axis} goes to {places.max():g}, but the attribute lr_{axis}, the window's "
+            f"last, is {last:g}: keep both as uvisxr.open_product gives them"
+        )
     apart = np.diff(np.unique(places))
     if apart.size and apart.min() < size:
         raise ArgumentError(
