@@ -242,9 +242,9 @@ _ONE_BIN = {
 
 
 def _plain(value: str) -> str:
-    """A whole number without a fraction of 0, or a pair of brackets around it alone."""
-    found = re.fullmatch(r"\(?(\d+)(?:\.0*)?\)?", value)
-    return found[1] if found else value
+    """A whole number without a fraction of 0, a pair of brackets around it alone, or its quotes."""
+    found = re.fullmatch(r"\(?(\d+)(?:\.0*)?\)?|\"(\d+)\"", value)
+    return found[1] or found[2] if found else value
 
 
 def _changed_label(text: str) -> str:

@@ -445,13 +445,19 @@ def _law_integrate(case: Case, found: xr.Dataset) -> None:
     _close(got.transpose("pic", "pixel").values, right, "brightness")
 
 
+#: Bits of the flags "star" and "user".
+_EXCLUDED = 4 | 16
+
+
 def _law_bin(case: Case, found: xr.Dataset) -> None:
     if "radiance" not in found or "n" not in found.variables:
         return
     if _twice(case.ds):
         return
     ds = case.ds.where(case.ds.pic.isin([0, 1, 2]) & (case.ds.pixel == 1), drop=True)
-    good = ds["quality"].values.ravel() == 0 if "quality" in ds.variables else np.ones(ds.pic.size)
+    good = np.ones(ds.pic.size)
+    if "quality" in ds.variables:
+        good = ds["quality"].values.ravel().astype(int) & _EXCLUDED == 0
     if int(found["n"].values.sum()) != int(good.sum()):
         raise Wrong(f"{found['n'].values} members, not {good.sum()}")
     if good.sum():

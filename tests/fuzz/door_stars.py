@@ -239,6 +239,7 @@ def _csv(raw: bytes) -> dict[str, np.ndarray] | None:
         return None
     lines = [x for x in text.split("\n") if x.strip() and x.strip()[0] != "#"]
     head, *rows = [[word.strip() for word in line.split(",")] for line in lines]
+    head = [word.lower() for word in head]
     if len(set(head)) < len(head) or not {"ra", "dec", "magnitude"} <= set(head) or not rows:
         return None
     if any(len(row) != len(head) for row in rows):
