@@ -392,6 +392,12 @@ def test_far_too_many_weights_are_not_looked_at(cal):
         cal.uvis.smooth(Many())
 
 
+@pytest.mark.parametrize("one", [np.array(1.0), xr.DataArray(1.0), np.float64(1.0), 1.0])
+def test_a_single_number_is_no_weights(cal, one):
+    with pytest.raises(ArgumentError, match=r"weights=.*an odd number of weights"):
+        cal.uvis.smooth(weights=one)
+
+
 def test_joined_observations_are_integrated_by_their_half_widths(cal):
     other = cal.assign_coords(sensitivity=1.1 * cal.sensitivity)
     joined = xr.concat([cal, other], "pic", coords="different", compat="equals")

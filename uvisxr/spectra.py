@@ -307,7 +307,10 @@ def smooth(
 
 def _check_count(weights: object, n_wl: int) -> None:
     """Refuse more weights than count, before they are looked at: they may be very many."""
-    count = len(weights) if isinstance(weights, Sized) else 0
+    # An array without dimensions has the method, but no length.
+    count = (
+        len(weights) if isinstance(weights, Sized) and getattr(weights, "ndim", None) != 0 else 0
+    )
     if count > 2 * n_wl - 1:
         raise ArgumentError(
             f"weights=[...]: expected no more than reach over {n_wl} wavelengths, {2 * n_wl - 1}, "
