@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import logging
 import signal
 import subprocess
 import sys
@@ -394,13 +395,28 @@ def test_a_server_that_sends_on_to_no_address(tmp_path: Path, place: bytes):
     assert f"{server.url}f" in str(caught.value)
 
 
-def test_a_password_of_where_a_server_sends_on_to_is_not_told(tmp_path: Path):
-    place = b"http://me:secret@[::1/"
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        (b"http://me:secret@[::1/", "sends on to is none"),
+        (b"me:secret@host/x", "sends on to is none"),
+        (b"ftp://me:secret@host/x", "sends on to is none"),
+        (b"http://127.0.0.1:1/x?token=secret", "no connection"),
+        (b"http://me:secret@127.0.0.1:1/x", "no connection"),
+        (b"/busy?token=secret", "answers 503"),
+    ],
+)
+def test_a_password_of_where_a_server_sends_on_to_is_not_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, place: bytes, said: str
+):
+    caplog.set_level(logging.DEBUG, "uvisxr")
     head = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + place + b"\r\n\r\n"
-    with serve({}, {"f": [Raw(head)] * 2}) as server, pytest.raises(errors.FetchError) as caught:
+    busy = Raw(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+    faults = {"f": [Raw(head)] * 2, "busy?token=secret": [busy] * 2}
+    with serve({}, faults) as server, pytest.raises(errors.FetchError, match=said) as caught:
         fetch.download(f"{server.url}f", tmp_path / "f", tries=2, **FAST)
-    assert "sends on to is none" in str(caught.value)
     assert "secret" not in "".join(traceback.format_exception(caught.value))
+    assert "secret" not in caplog.text
 
 
 PAGE = b"\n<!DOCTYPE html><html>Please log in</html>"

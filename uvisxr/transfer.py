@@ -108,19 +108,20 @@ def receive(url: str, path: Path, how: Patience) -> None:
                 if isinstance(error, ValueError) and not nonsense:
                     raise FetchError(
                         f"{url} is not a URL to download from, or what its server sends on to is "
-                        f"none: {_without_user(str(error))}"
+                        f"none ({type(error).__name__})"
                     ) from None
                 # A server that gives a byte a request would keep us for ever.
                 gained = transfer.done - farthest
                 seconds = time.monotonic() - began + how.wait
                 failed = 1 if gained > 0 and gained >= how.floor * seconds else failed + 1
                 farthest = max(farthest, transfer.done)
+                # The error itself may hold passwords, of where a server sends on to.
+                why = _reason(error, transfer.done)
                 if failed >= how.tries:
-                    why = _reason(error, transfer.done)
                     raise FetchError(
                         f"{url}: {why}, {failed} times in a row; try again later, or {how.mend}"
-                    ) from error
-                _LOG.info("%s: %s; trying again", url, bounded(_without_user(str(error))))
+                    ) from None
+                _LOG.info("%s: %s; trying again", url, bounded(why))
             pause = how.wait * 2 ** (failed - 1)
             if time.monotonic() + pause - start > how.longest:
                 raise _too_long(url, how, transfer.done)
@@ -407,11 +408,6 @@ def _too_long(url: str, how: Patience, done: int) -> FetchError:
         f"{url}: only {done} bytes came in {how.longest:g} s; try again later, {how.mend}, or set "
         "UVISXR_FETCH_LONGEST to more seconds"
     )
-
-
-def _without_user(text: str) -> str:
-    """A text without the names and passwords of its URLs: those that a server sends on to."""
-    return re.sub(r"//[^\s'\"]*@", "//...@", text)
 
 
 def _reason(error: requests.RequestException | _Again, done: int) -> str:
