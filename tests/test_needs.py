@@ -437,18 +437,57 @@ def test_other_datasets_are_nobodys():
         needs.check(xr.Dataset(), step)
 
 
-def test_wavelengths_in_nanometres(before):
-    ds = before["rate"] if "rate" in before else next(iter(before.values()))
-    nm = ds.wl / 10
-    for units in ("nm", "nanometers", None):
-        wrong = ds.drop_vars("wl_bounds", errors="ignore").assign_coords(
-            wl=nm.drop_attrs() if units is None else nm.assign_attrs(units=units)
-        )
-        with pytest.raises(ArgumentError, match="wavelengths are in angstrom: of nm make them"):
-            wrong.uvis.plot.spectrum([(1, 1)])
-    # Written in other ways, the unit is right.
-    for units in ("Angstrom", "angstroms", "\u00c5"):
-        ds.assign_coords(wl=ds.wl.assign_attrs(units=units)).uvis.rate()
+def scaled(ds: xr.Dataset, factor: float, units: object) -> xr.Dataset:
+    """With other wavelengths, bounds and all, and a unit or none."""
+    ds = ds.assign_coords(wl=ds.wl * factor, wl_bounds=ds.wl_bounds * factor)
+    ds.wl.attrs = {} if units is None else {"units": units}
+    return ds
+
+
+@pytest.mark.parametrize("units", ["nm", "nanometers", "angstrom", None])
+def test_wavelengths_in_nanometres(before, units):
+    """By their values, as the unit may be that from before they were multiplied."""
+    wrong = scaled(before["calibrated"], 0.1, units)
+    said = r"as if in nm, .*of nm make them with ds.assign_coords\(wl=10 \* ds\.wl, "
+    for call in (lambda ds: ds.uvis.plot.spectrum([(1, 1)]), lambda ds: ds.uvis.integrate()):
+        with pytest.raises(ArgumentError, match=said):
+            call(wrong)
+    with pytest.raises(ArgumentError, match=said):
+        wrong.radiance.uvis.smooth()
+
+
+@pytest.mark.parametrize("units", ["um", "m", "angstrom", None])
+@pytest.mark.parametrize("factor", [1e-4, 1e-10, 10.0])
+def test_wavelengths_far_from_those_of_uvis(before, factor, units):
+    with pytest.raises(ArgumentError, match="wavelengths are in angstrom: keep wl") as caught:
+        scaled(before["calibrated"], factor, units).uvis.integrate()
+    assert "10 * ds.wl" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "units",
+    [
+        *("Angstrom", "angstroms", "\u00c5", "\u212b", "A\u030a", "A\u030angstro\u0308m", "AA"),
+        *("angstroem", " angstrom ", "Angstrom.", "0.1 nm", "1e-10 m", "1E-10 m", "100 pm"),
+    ],
+)
+def test_angstrom_in_other_words(before, units):
+    ds = before["calibrated"]
+    found = scaled(ds, 1.0, units).uvis.integrate((1300, 1500))
+    np.testing.assert_array_equal(found.brightness, ds.uvis.integrate((1300, 1500)).brightness)
+
+
+@pytest.mark.parametrize("units", ["nm", "um", "", "furlong", "1 nm", "0.1 m", ". nm", "1e999 m"])
+def test_angstrom_in_another_unit(before, units):
+    """What to write if only the unit is wrong."""
+    said = 'wavelengths are in angstrom: if these are, set ds.wl.attrs["units"] = "angstrom"'
+    with pytest.raises(ArgumentError, match=re.escape(said)):
+        scaled(before["calibrated"], 1.0, units).uvis.integrate()
+
+
+def test_a_unit_that_is_no_text(before):
+    with pytest.raises(ArgumentError, match="of wl the attribute units is 5, not a text"):
+        scaled(before["calibrated"], 1.0, 5).uvis.integrate()
 
 
 @pytest.mark.parametrize("value", [10**5000, {}, np.arange(3)], ids=type)

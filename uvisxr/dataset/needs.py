@@ -9,6 +9,9 @@ lazy array is computed.
 
 from __future__ import annotations
 
+import math
+import re
+import unicodedata
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
@@ -56,11 +59,13 @@ _FLIGHT = tuple(utc_to_et(np.array(FLIGHT)).tolist())
 #: Angstrom, beyond all of the detector's, in any unit near it.
 _LONGEST = 1e5
 
-#: Wavelengths of UVIS in nm; no element has so many angstrom.
+#: Angstrom, far below and far beyond all wavelengths of UVIS, 560 to 1912; and those in nm.
+_FAR = (250.0, 4000.0)
 _IN_NM = (50.0, 200.0)
 
-#: How the unit of wavelengths is written, in lower case.
-_ANGSTROM = frozenset(("angstrom", "a", "\u00e5", "\u212b", "\u00e5ngstr\u00f6m"))
+#: How angstrom is written, in lower case and in the singular, and units of which it is a part, m.
+_ANGSTROM = frozenset(("angstrom", "angstroem", "a", "aa", "\u00e5", "\u00e5ngstr\u00f6m"))
+_METRES = {"m": 1.0, "nm": 1e-9, "pm": 1e-12}
 
 #: Seconds, beyond all exposures and sums of them.
 _LONG = 1e9
@@ -524,23 +529,54 @@ def _check_slit(step: str, value: object) -> None:
 
 
 def _check_unit(wl: xr.Variable, step: str) -> None:
-    """Refuse wavelengths in another unit than angstrom, by its name or as they are UVIS's in nm."""
+    """Refuse wavelengths in another unit than angstrom, by its name or by their values: those that
+    were multiplied may have the unit that they had."""
+    _check_texts(step, "of wl the attribute", wl.attrs, ("units",))
     unit = wl.attrs.get("units")
-    if unit is None:
-        values = wl.values
-        shortest, longest = _IN_NM
-        if not values.size or not ((values >= shortest) & (values <= longest)).all():
-            return
-        said = f"is {values.min():g} to {values.max():g}, as if in nm"
-    elif not isinstance(unit, str) or unit.lower().rstrip("s") in _ANGSTROM:
-        return
-    else:
-        said = f"is in {checks.shown(unit)}"
-    raise ArgumentError(
-        f"{step}: wl {said}, and wavelengths are in angstrom: of nm make them with "
-        "ds.assign_coords(wl=10 * ds.wl, wl_bounds=10 * ds.wl_bounds), and set "
-        'ds.wl.attrs["units"] = "angstrom"'
+    is_angstrom = unit is None or _is_angstrom(unit)
+    # Two-dimensional ones may be lazy.
+    values = wl.values if wl.ndim < 2 or not wl.chunks else np.empty(0)
+    far = values.size > 0 and any(
+        ((values > low) & (values < high)).all()
+        for low, high in ((0, _FAR[0]), (_FAR[1], _LONGEST))
     )
+    if is_angstrom and not far:
+        return
+    said = [] if is_angstrom else [f"in {checks.shown(unit)}"]
+    said += [f"{values.min():g} to {values.max():g}"] if far else []
+    if not far:
+        mend = 'if these are, set ds.wl.attrs["units"] = "angstrom"'
+    elif _IN_NM[0] < values.min() and values.max() < _IN_NM[1]:
+        said.append("as if in nm")
+        mend = (
+            "of nm make them with ds.assign_coords(wl=10 * ds.wl, wl_bounds=10 * ds.wl_bounds), "
+            'and set ds.wl.attrs["units"] = "angstrom"'
+        )
+    else:
+        mend = (
+            "keep wl and wl_bounds as uvisxr.open_product gives them; those of UVIS are "
+            f"within {_FAR[0]:g} to {_FAR[1]:g}"
+        )
+    raise ArgumentError(f"{step}: wl is {', '.join(said)}, and wavelengths are in angstrom: {mend}")
+
+
+def _plain_unit(unit: str) -> str:
+    """A unit in lower case and in the singular, its letters with their accents."""
+    return unicodedata.normalize("NFC", unit).strip().rstrip(".").lower().rstrip("s")
+
+
+def _is_angstrom(unit: str) -> bool:
+    """Whether a unit is angstrom, in any of its names or as a part of a metre, such as 0.1 nm."""
+    plain = _plain_unit(unit)
+    if plain in _ANGSTROM:
+        return True
+    part = re.fullmatch(r"([0-9.]{1,20}(?:e[+-]?[0-9]{1,3})?) *(n|p|)m", plain, re.ASCII)
+    try:
+        return part is not None and math.isclose(
+            float(part[1]) * _METRES[f"{part[2]}m"], 1e-10, rel_tol=1e-6
+        )
+    except ValueError:
+        return False
 
 
 def _check_order(wl: xr.Variable, bounds: xr.Variable | None, step: str) -> None:
