@@ -566,8 +566,21 @@ def test_data_of_another_size(product, change, state):
     data = product.with_suffix(".DAT")
     content = data.read_bytes()
     data.write_bytes(content[:change] if change < 0 else content + b"\0" * change)
-    with pytest.raises(ProductError, match=rf"{NAME}\.DAT is {state}.*label says 655360.*fetch"):
+    with pytest.raises(ProductError, match=rf"{NAME}\.DAT is {state}.*label says 655360") as caught:
         uvisxr.open_product(product)
+    # A download replaces no file of the user's own.
+    mend = f"move it away, and download the product again with `uvisxr fetch {NAME} --to {{}}`"
+    assert mend.format(product.parent) in str(caught.value)
+
+
+def test_data_of_another_size_in_the_cache(product, monkeypatch):
+    monkeypatch.setenv("UVISXR_CACHE", str(product.parent))
+    folder = product.parent / "products" / "COUVIS_0012"
+    folder.mkdir(parents=True)
+    label = product.rename(folder / product.name)
+    (folder / f"{NAME}.DAT").write_bytes(b"")
+    with pytest.raises(ProductError, match=rf"; download the product again with `.* {NAME}`$"):
+        uvisxr.open_product(label)
 
 
 def test_data_too_long_by_an_exposure(product):
@@ -579,7 +592,9 @@ def test_data_too_long_by_an_exposure(product):
 
 def test_missing_data(product):
     product.with_suffix(".DAT").unlink()
-    with pytest.raises(ProductError, match=rf"{NAME}\.DAT.*beside its label.*uvisxr fetch {NAME}"):
+    with pytest.raises(
+        ProductError, match=rf"{NAME}\.DAT.*beside its label.*uvisxr fetch {NAME} --to"
+    ):
         uvisxr.open_product(product)
 
 
@@ -587,7 +602,7 @@ def test_missing_data_of_a_renamed_label(product, tmp_path):
     """Both names are looked for, and told; only an identifier can be fetched."""
     label = product.rename(tmp_path / "limb.LBL")
     product.with_suffix(".DAT").rename(tmp_path / "limb.data")
-    said = rf"limb\.DAT: No such file.*, nor is there {NAME}\.DAT, .*uvisxr fetch {NAME}` "
+    said = rf"limb\.DAT: No such file.*, nor is there {NAME}\.DAT, .*uvisxr fetch {NAME} --to .*` "
     with pytest.raises(ProductError, match=said):
         uvisxr.open_product(label)
     label.write_text(label.read_text().replace(f'"{NAME}.DAT"', '"other.DAT"'))

@@ -7,6 +7,7 @@ window's bins packed in its upper-left corner (users guide, chapter 2).
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .. import fetch
 from ..errors import ProductError, warn_user
 from . import packed, pairs
 from .identifier import product_id
@@ -59,10 +61,19 @@ class QubeFile:
         return int(np.prod(self.frame, dtype=np.int64)) * np.dtype(self.dtype).itemsize
 
     @property
-    def _product(self) -> str | None:
-        """The product by the file's name, or by the one that its label has for it."""
+    def _command(self) -> str:
+        """What downloads the product to where it is; empty if it has no identifier.
+
+        That is known by the file's name, or by the one that its label has for it.
+        """
         names = (pairs.split(Path(name))[0] for name in (self.path.name, self.pointer))
-        return next(filter(None, map(product_id, names)), None)
+        product = next(filter(None, map(product_id, names)), None)
+        if product is None:
+            return ""
+        folder = self.path.parent
+        if folder.is_relative_to(fetch.cache_dir("products")):
+            return f"`uvisxr fetch {product}`"
+        return f"`uvisxr fetch {product} --to {shlex.quote(str(folder))}`"
 
     def check_size(self) -> None:
         """Compare the file's size with the one the label gives.
@@ -84,9 +95,15 @@ class QubeFile:
             state = "truncated" if size < self.size else "too long"
             raise ProductError(
                 f"{self.path} is {state}: {size} bytes, but its label says {self.size} "
-                f"({' x '.join(map(str, self.frame))} values); download the product again"
-                + (f" with `uvisxr fetch {self._product}`" if self._product else "")
+                f"({' x '.join(map(str, self.frame))} values); {self._again()}"
             )
+
+    def _again(self) -> str:
+        """What helps if the file is damaged: only in the cache does a download replace it."""
+        command = self._command
+        if " --to " in command:
+            return f"move it away, and download the product again with {command}"
+        return "download the product again" + (f" with {command}" if command else "")
 
     def _mend(self) -> str:
         """What else was looked for in place of a missing file, and what helps."""
@@ -95,7 +112,7 @@ class QubeFile:
             return f"; {other} {pairs.UNPACK}"
         also = self.pointer not in ("", self.path.name)
         named = f", nor is there {self.pointer}, which the label names" if also else ""
-        both = f"; `uvisxr fetch {self._product}` downloads both" if self._product else ""
+        both = f"; {self._command} downloads both" if self._command else ""
         return f"{named}; it must be beside its label{both}"
 
     def _warn_of_others(self, rows: np.ndarray, first: int) -> None:
