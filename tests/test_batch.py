@@ -522,7 +522,13 @@ class TestCommand:
         assert "no step 'calibrat'; did you mean 'calibrate'" in result.stderr
 
     def test_missing_source(self, pipeline: str, tmp_path: Path):
-        arguments = ["batch", "none.LBL", "-p", pipeline, "-o", str(tmp_path / "out")]
-        result = CliRunner().invoke(main, arguments)
-        assert result.exit_code == 2
-        assert "no product in" in result.stderr
+        """As `uvisxr info` says it: it is no wrong use of the command."""
+        listed = tmp_path / "list.txt"
+        listed.write_text("none.LBL\n")
+        for source in ("none.LBL", str(listed)):
+            arguments = ["batch", source, "-p", pipeline, "-o", str(tmp_path / "out")]
+            for more in ((), ("--dry-run",)):
+                result = CliRunner().invoke(main, [*arguments, *more])
+                assert result.exit_code == 1
+                (line,) = result.stderr.splitlines()
+                assert "no product in" in line

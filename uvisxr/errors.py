@@ -124,7 +124,7 @@ class NoFileError(ArgumentError, FileNotFoundError):
 
 
 class NoMatchError(ArgumentError):
-    """None of the products found passes a filter."""
+    """A source holds no product, or none of those found passes a filter."""
 
 
 class NoSuchNameError(UvisError, AttributeError):

@@ -96,7 +96,7 @@ def batch(
     of a volume), or identifiers of products in the cache. The same exposures are taken once. One
     NetCDF file per product, and manifest.jsonl, go to the folder --out. What failed, steps that
     were left out and warnings are named on stderr; the manifest has all of them. The exit code is 1
-    if any product failed, or if no product passes the filters.
+    if any product failed, if a source holds no product, or if no product passes the filters.
     """
     from ..batch import run
     from ..reader.sources import Filter

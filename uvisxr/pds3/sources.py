@@ -417,23 +417,23 @@ class _Source:
             )
         return [] if label is None else [Product.at(label)]
 
-    def none(self) -> ArgumentError:
+    def none(self) -> NoMatchError:
         """What to say if it holds no product."""
         name = product_id(self.text)
         if name is not None and not _PRODUCT.fullmatch(name):
-            return ArgumentError(
+            return NoMatchError(
                 f"{name} is not a product of FUV or EUV, the channels that uvisxr reads: give one "
                 "of theirs"
             )
         if name is not None:
-            return ArgumentError(
+            return NoMatchError(
                 f"no product {name} in {self.path.parent} or in the cache: `uvisxr fetch {name}` "
                 "downloads it, and so does fetch=True on opening"
             )
         is_there = self.path.exists() or glob.has_magic(str(self.path))
         others = _others(self.path)
         note = f", which holds some of {others}, channels that are not read" if others else ""
-        return ArgumentError(
+        return NoMatchError(
             f"no product in {shortened(str(self.path))}"
             f"{note if is_there else ', which does not exist'}; give labels, folders, globs, a "
             "batch file, an INDEX.LBL or identifiers"
@@ -467,7 +467,8 @@ def _at_line(listed: Path | None, line: int) -> Iterator[None]:
         told = str(error)
         # A list in a list says it of itself.
         note = "" if told.endswith(_NOTE) else _NOTE
-        raise ArgumentError(f"{listed}, line {line}: {shortened(told, 300)}{note}") from error
+        kind = NoMatchError if isinstance(error, NoMatchError) else ArgumentError
+        raise kind(f"{listed}, line {line}: {shortened(told, 300)}{note}") from error
 
 
 def _beside(folder: Path, name: str) -> Product | None:
