@@ -201,7 +201,8 @@ def process(
         Read outputs that would be left alone, and make those again whose contents are not what was
         written, with a warning that names them.
     timeout : float, optional
-        Longest time for a product, s. A worker that takes longer is ended, and the product fails.
+        Longest time for a product, s, which for a worker's first one includes its imports. A worker
+        that takes longer is ended, and the product fails.
         The workers must be processes that are started anew when they end, as those are
         that are started here or by ``dask worker``.
 

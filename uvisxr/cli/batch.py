@@ -55,7 +55,8 @@ from .options import COMPACT, FilePath
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True, max=1e6),
-    help="Longest time for a product, s; one that takes longer fails.",
+    help="Longest time for a product, s; one that takes longer fails. Includes the imports of a "
+    "worker's first product.",
 )
 @click.option(
     "--dry-run", is_flag=True, help="List the products that would be processed; do nothing."
