@@ -437,6 +437,13 @@ def test_other_datasets_are_nobodys():
         needs.check(xr.Dataset(), step)
 
 
+def test_infinite_wavelengths_do_not_matter_to_the_geometry(made, before):
+    """Not even by a warning of numpy's."""
+    infinite = before["opened"].assign_coords(wl=before["opened"].wl * -np.inf)
+    found = infinite.uvis.geometry(kernels=made.kernels)
+    np.testing.assert_array_equal(found.lat, before["calibrated"].lat)
+
+
 def scaled(ds: xr.Dataset, factor: float, units: object) -> xr.Dataset:
     """With other wavelengths, bounds and all, and a unit or none."""
     ds = ds.assign_coords(wl=ds.wl * factor, wl_bounds=ds.wl_bounds * factor)

@@ -701,7 +701,12 @@ def _check_bins(ds: xr.Dataset, step: str, axis: str, bin_name: str) -> None:
         )
     if axis == "band" and places.size == ds.sizes.get("wl") and "wl" in ds.variables:
         wl = np.atleast_1d(ds.variables["wl"].values)
-        if wl.ndim == 1 and wl.dtype.kind in "iuf" and (np.diff(places) * np.diff(wl) <= 0).any():
+        if wl.ndim > 1 or wl.dtype.kind not in "iuf":
+            return
+        # Those that are not finite are told of by steps that use them.
+        with np.errstate(invalid="ignore"):
+            backward = np.diff(places) * np.diff(wl) <= 0
+        if backward.any():
             raise ArgumentError(
                 f"{step}: band does not increase with wl, as the detector's columns do: keep both "
                 "as uvisxr.open_product gives them"
