@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from matplotlib.colors import LogNorm, Normalize, to_rgb
 
+from uvisxr.drawing import colours
 from uvisxr.drawing.scales import RADII, engineering, multiple
 from uvisxr.errors import ArgumentError
-from uvisxr.drawing import colours
 
 
 @pytest.mark.parametrize(
