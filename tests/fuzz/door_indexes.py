@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import warnings
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from uvisxr.errors import UvisWarning
 from uvisxr.pds3 import index, sources
 
 from .harness import Door, Wrong
-from .mutate import a_line, some_bytes
+from .mutate import a_line, changed, some_bytes
 
 #: Paths in rows that lead out of the volume, or that no system takes.
 _PATHS = (
@@ -123,7 +122,7 @@ def enter(case: Case) -> bool:
     same = said is None and len(here) == len(case.before)
     if same and all(_left(row, was) for row, was in zip(here, case.before, strict=True)):
         return told
-    raise Wrong(f"{here} and not {said}: {_changed(case.was, text)}"[:600])
+    raise Wrong(f"{here} and not {said}: {changed(case.was, text)}"[:600])
 
 
 def _left_over(text: str, table: bytes) -> bool:
@@ -290,11 +289,6 @@ def _blocks(text: str) -> tuple[dict[str, str], dict[str, str], list[dict[str, s
                 return None
             inside[key] = value
     return None
-
-
-def _changed(was: str, text: str) -> str:
-    lines = difflib.unified_diff(was.splitlines(), text.splitlines(), n=0, lineterm="")
-    return " | ".join(line[:100] for line in list(lines)[3:9])
 
 
 DOOR = Door(make, enter)

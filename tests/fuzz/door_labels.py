@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import difflib
 import re
 import warnings
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ import uvisxr
 from uvisxr.errors import UvisWarning
 
 from .harness import Door, Wrong
-from .mutate import VALUES, a_line, pick, some_bytes
+from .mutate import VALUES, a_line, changed, pick, some_bytes
 
 #: What may be taken for a number, and what may not.
 _VALUES = (
@@ -141,16 +140,7 @@ def _written_otherwise(rng: np.random.Generator, text: str) -> str:
 
 
 def enter(case: Case) -> bool:
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        opened = uvisxr.open_product(case.label)
-        nodes = [opened] if isinstance(opened, xr.Dataset) else [*opened.leaves]
-        found = Meaning(
-            tuple(Part(ds["counts"].values, ds["band"].values, ds["line"].values) for ds in nodes),
-            float(nodes[0]["exposure"].values[0]),
-            nodes[0]["time_stop"].values[0].astype("datetime64[us]").astype(datetime.datetime),
-        )
-    told = any(issubclass(warning.category, UvisWarning) for warning in caught)
+    found, told = opened(case.label)
     text = case.label.read_bytes().decode("latin-1")
     data = case.label.with_suffix(".DAT").read_bytes()
     said = meaning(text, data, case.bins if told else ())
@@ -165,9 +155,23 @@ def enter(case: Case) -> bool:
         if told or said is None:
             return told
         raise Wrong(
-            f"without a warning the label is not taken at its word: {_changed(case.was, text)}"
+            f"without a warning the label is not taken at its word: {changed(case.was, text)}"
         )
-    raise Wrong(f"neither what the label says nor what it said: {_changed(case.was, text)}")
+    raise Wrong(f"neither what the label says nor what it said: {changed(case.was, text)}")
+
+
+def opened(label: Path) -> tuple[Meaning, bool]:
+    """What the package takes a label to mean, and whether it had a warning to give."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        product = uvisxr.open_product(label)
+        nodes = [product] if isinstance(product, xr.Dataset) else [*product.leaves]
+        found = Meaning(
+            tuple(Part(ds["counts"].values, ds["band"].values, ds["line"].values) for ds in nodes),
+            float(nodes[0]["exposure"].values[0]),
+            nodes[0]["time_stop"].values[0].astype("datetime64[us]").astype(datetime.datetime),
+        )
+    return found, any(issubclass(warning.category, UvisWarning) for warning in caught)
 
 
 def meaning(text: str, data: bytes, bins: tuple[int, ...] = ()) -> Meaning | None:
@@ -333,11 +337,6 @@ def _plainly(key: str) -> str:
 
 
 _NEEDED = (*_WINDOW, "CORE_ITEMS", "START_TIME", "INTEGRATION_DURATION")
-
-
-def _changed(was: str, text: str) -> str:
-    lines = difflib.unified_diff(was.splitlines(), text.splitlines(), n=0, lineterm="")
-    return " | ".join(line[:100] for line in list(lines)[3:9])
 
 
 DOOR = Door(make, enter)

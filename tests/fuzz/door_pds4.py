@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import datetime
-import difflib
 import re
-import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
-import xarray as xr
 
-import uvisxr
-from uvisxr.errors import UvisWarning
-
-from .door_labels import Meaning, Part
+from .door_labels import Case, Meaning, Part, opened
 from .harness import Door, Wrong
-from .mutate import VALUES, pick, some_bytes
+from .mutate import VALUES, changed, pick, some_bytes
 
 _LINES, _BANDS = 64, 1024
 
@@ -117,16 +110,6 @@ _INSERTS = (
 _ATTRIBUTES = (
     *('unit="ms"', 'unit="s"', 'unit="second"', 'nilReason="unknown"', 'x="1"', 'unit="byte"'),
 )
-
-
-@dataclass(frozen=True)
-class Case:
-    """A damaged label, and what it meant before."""
-
-    label: Path
-    was: str
-    before: Meaning
-    bins: tuple[int, int]
 
 
 def make(rng: np.random.Generator | None, folder: Path) -> Case:
@@ -241,27 +224,17 @@ def _a_line(rng: np.random.Generator, text: str) -> str:
 
 def enter(case: Case) -> bool:
     raw, data = case.label.read_bytes(), case.label.with_suffix(".dat").read_bytes()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        opened = uvisxr.open_product(case.label)
-        nodes = [opened] if isinstance(opened, xr.Dataset) else [*opened.leaves]
-        found = Meaning(
-            tuple(Part(ds["counts"].values, ds["band"].values, ds["line"].values) for ds in nodes),
-            float(nodes[0]["exposure"].values[0]),
-            nodes[0]["time_stop"].values[0].astype("datetime64[us]").astype(datetime.datetime),
-        )
-    told = any(issubclass(warning.category, UvisWarning) for warning in caught)
+    found, told = opened(case.label)
     now = raw.decode("utf-16" if b"\0" in raw[:8] or raw[:1] in b"\xff\xfe" else "utf-8", "replace")
-    lines = difflib.unified_diff(case.was.splitlines(), now.splitlines(), n=0, lineterm="")
-    changed = " | ".join(line[:100] for line in list(lines)[3:9])
+    differs = changed(case.was, now)
     why = contradiction(raw, data)
     if why:
-        raise Wrong(f"{why} is taken: {changed}")
+        raise Wrong(f"{why} is taken: {differs}")
     said = meaning(raw, data, case.bins if told else ())
     if said is not None and found == said:
         far = abs((said.start - case.before.start).total_seconds()) > _NEAR + 60
         if not told and (far or _other_size(raw, data)):
-            raise Wrong(f"what contradicts itself is passed over without a warning: {changed}")
+            raise Wrong(f"what contradicts itself is passed over without a warning: {differs}")
         return told
     was = case.before
     counts = _counts(data, was)
@@ -271,7 +244,7 @@ def enter(case: Case) -> bool:
     # What is not said, or in several ways, may be found out.
     if same and (told or said is None):
         return told
-    raise Wrong(f"neither what the label says nor what it said: {changed}")
+    raise Wrong(f"neither what the label says nor what it said: {differs}")
 
 
 def _counts(data: bytes, was: Meaning) -> np.ndarray:

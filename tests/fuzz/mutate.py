@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+
 import numpy as np
 
 #: What no value of a keyword should be taken for.
@@ -105,3 +107,9 @@ def some_bytes(rng: np.random.Generator, data: bytes, most: int = 4) -> bytes:
                 if rng.random() < 0.3:
                     del out[at:]
     return bytes(out)
+
+
+def changed(was: str, text: str) -> str:
+    """The first lines in which texts differ."""
+    lines = difflib.unified_diff(was.splitlines(), text.splitlines(), n=0, lineterm="")
+    return " | ".join(line[:100] for line in list(lines)[3:9])
