@@ -120,8 +120,9 @@ class QubeFile:
         if not self.held:
             return
         outside = _outside(self.frame[1:], self.held)[first : first + len(rows)]
-        others = rows[outside]
-        if ((others > 0) & (others < NULLS[1])).any():
+        # Nothing and null are the same in any order of bytes; 1 below nothing is null.
+        counts = rows.view(np.uint16) - np.uint16(1) < NULLS[1] - 1
+        if (counts & outside).any():
             warn_user(
                 f"{self.path} holds counts outside of the windows that its label gives: its bins "
                 "or corners are wrong, and so may be all values; download the label again, or "

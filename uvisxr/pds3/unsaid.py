@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import ProductError, warn_user
 from ..instrument.channel import N_BANDS, N_LINES
 from ..instrument.detector import Window
-from .objects import DataObject
+from .objects import NULLS, DataObject
 from .qube import QubeFile
 
 #: Exposures read at once.
@@ -110,7 +110,7 @@ def _extent(described: DataObject, data: Path, area: Window, axis: int) -> int:
     for start in range(0, samples, _BLOCK):
         inside = file.read(np.arange(start, min(start + _BLOCK, samples)))[:, *spans]
         unsigned = inside.dtype.kind == "u"
-        known = inside != np.iinfo(np.uint16).max if unsigned else np.isfinite(inside)
+        known = inside != NULLS[1] if unsigned else np.isfinite(inside)
         held = held | known.any((0, 2 - axis))
         if held.all():
             break
