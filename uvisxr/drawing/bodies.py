@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,8 @@ from ..geometry.ellipsoid import nearest
 from ..geometry.views import Views
 from . import sky as maps
 from .ring_areas import draw_rings
+from .rings import Place
 from .style import Style
-
-#: Where body-fixed points (n, 3), km, are in a picture, (n, 2).
-Place = Callable[[np.ndarray], np.ndarray]
 
 #: Bodies whose radius is a smaller fraction of the picture's side are drawn as a mark.
 _DOT = 0.004
@@ -73,14 +71,14 @@ def _draw(ax: Axes, sky: maps.Sky, view: Views, look: Style, zorder: float) -> b
     if not wraps:
         disk = Polygon(limb, gid=f"disk:{view.name}", zorder=zorder, **look["disk"])
         ax.add_patch(disk)
-        draw_graticule(ax, place, view, look, zorder)
-        draw_night(ax, place, view, look, zorder)
+        _draw_graticule(ax, place, view, look, zorder)
+        _draw_night(ax, place, view, look, zorder)
     curve = maps.broken(limb) if wraps else limb
     ax.plot(*curve.T, gid=f"limb:{view.name}", zorder=zorder, **look["limb"])
     return True
 
 
-def draw_graticule(ax: Axes, place: Place, view: Views, look: Style, zorder: float) -> None:
+def _draw_graticule(ax: Axes, place: Place, view: Views, look: Style, zorder: float) -> None:
     """Draw meridians and parallels, as far as the observer sees them."""
     lines = [
         place(outline.visible(line, view.observer, view.radii))
@@ -89,7 +87,7 @@ def draw_graticule(ax: Axes, place: Place, view: Views, look: Style, zorder: flo
     _collect(ax, lines, f"graticule:{view.name}", zorder, look["graticule"])
 
 
-def draw_night(ax: Axes, place: Place, view: Views, look: Style, zorder: float) -> None:
+def _draw_night(ax: Axes, place: Place, view: Views, look: Style, zorder: float) -> None:
     """Shade the night side of a body's disk, and draw the terminator."""
     dark = outline.night(view.observer, view.sun, view.radii)
     if len(dark):

@@ -18,13 +18,10 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.text import Text
 
-from .style import is_dark
+from .style import LUMINANCE, is_dark
 
 #: Colours over light and over dark ground.
 INKS = ("#1a1a1a", "#f5f5f5")
-
-#: Weights of red, green and blue in how bright a colour looks, as in `style.is_dark`.
-_LUMINANCE = (0.299, 0.587, 0.114)
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,7 @@ class Ground:
             return cls(paper, np.zeros(1), np.zeros(1), np.full((1, 1), paper))
         seen = np.isfinite(found.values)
         rgb = np.asarray(scale.to_rgba(np.ma.masked_invalid(found.values)))[..., :3]
-        dark = np.where(seen, rgb @ _LUMINANCE <= 0.5, paper)
+        dark = np.where(seen, rgb @ LUMINANCE <= 0.5, paper)
         return cls(paper, found["x"].values, found["y"].values, dark)
 
     def under(self, points: np.ndarray) -> np.ndarray:

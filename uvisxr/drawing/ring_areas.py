@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,14 +15,11 @@ from ..geometry import outline
 from ..geometry.views import Views
 from . import sky as maps
 from .labels import Labels
-from .rings import RINGS
+from .rings import RINGS, Place, seen
 from .style import Style
 
 #: How much of what is behind each ring is hidden.
 _OPACITY = {"D": 0.10, "C": 0.35, "B": 0.95, "A": 0.75, "F": 0.5}
-
-#: Where body-fixed points (n, 3), km, are in a picture, (n, 2).
-Place = Callable[[np.ndarray], np.ndarray]
 
 #: Least width of a ring that is named, and from which on its name has the word "ring", points.
 _NAMED, _SPELT = 8.0, 36.0
@@ -63,7 +60,7 @@ def draw_rings(
                 kept = clip(kept, -toward, -ahead) if outer > near else kept
                 _fill(ax, place, kept, f"ring:{name}", zorder, properties)
     edges = [
-        place(_seen(view, radius)) for inner, outer in RINGS.values() for radius in (inner, outer)
+        place(seen(view, radius)) for inner, outer in RINGS.values() for radius in (inner, outer)
     ]
     lines = LineCollection([maps.broken(edge) for edge in edges], gid=f"rings:{view.name}")
     lines.set(zorder=before, **look["rings"])
@@ -76,12 +73,12 @@ def name_rings(ax: Axes, place: Place, view: Views, look: Style, labels: Labels)
     frame = ax.bbox.padded(-8.0 * dots)
     for name, (inner, outer) in RINGS.items():
         near, far, middle = (
-            ax.transData.transform(place(_seen(view, radius, 49)))
+            ax.transData.transform(place(seen(view, radius, 49)))
             for radius in (inner, outer, 0.5 * (inner + outer))
         )
         width = np.hypot(*(far - near).T) / dots
-        seen = np.isfinite(middle).all(axis=1) & np.isfinite(width) & (width >= _NAMED)
-        spots = [k for k in np.argsort(-width) if seen[k] and frame.contains(*middle[k])]
+        known = np.isfinite(middle).all(axis=1) & np.isfinite(width) & (width >= _NAMED)
+        spots = [k for k in np.argsort(-width) if known[k] and frame.contains(*middle[k])]
         if not spots:
             continue
         places = ax.transData.inverted().transform(middle[spots])
@@ -136,17 +133,10 @@ def _fill(
         ax.add_patch(Polygon(corners, gid=gid, zorder=zorder, **properties))
 
 
-def _circle(radius: float, n: int = 361) -> np.ndarray:
-    angle = np.linspace(0.0, 2 * np.pi, n)
+def _circle(radius: float) -> np.ndarray:
+    angle = np.linspace(0.0, 2 * np.pi, 361)
     points: np.ndarray = radius * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
     return points
-
-
-def _seen(view: Views, radius: float, n: int = 721) -> np.ndarray:
-    """A circle in the plane of the rings, (n, 3), with NaN where the body hides it."""
-    circle = np.column_stack([_circle(radius, n), np.zeros(n)])
-    hidden = outline.hides(view.observer, circle - view.observer, view.radii, distance=1.0)
-    return np.where(hidden[:, None], np.nan, circle)
 
 
 def _shadow(view: Views, inner: float, outer: float) -> np.ndarray:

@@ -79,9 +79,9 @@ def draw_rings(
     ground.draw(ax, lines, f"ring_edges:{view.name}", look["image_ring_edges"], edges)
 
 
-def seen(view: Views, radius: float) -> np.ndarray:
-    """A circle in the plane of the rings, (721, 3), with NaN where the body hides it."""
-    circle = _circle(radius, np.linspace(0.0, 2 * np.pi, 721))
+def seen(view: Views, radius: float, n: int = 721) -> np.ndarray:
+    """A circle in the plane of the rings, (n, 3), with NaN where the body hides it."""
+    circle = _circle(radius, np.linspace(0.0, 2 * np.pi, n))
     hidden = outline.hides(view.observer, circle - view.observer, view.radii, distance=1.0)
     return np.where(hidden[:, None], np.nan, circle)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.artist import ArtistInspector
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
@@ -25,6 +26,9 @@ from matplotlib.patches import Patch
 from matplotlib.text import Text
 
 from .. import checks
+
+#: Weights of red, green and blue in how bright a colour looks (ITU-R BT.601).
+LUMINANCE = (0.299, 0.587, 0.114)
 
 Style = dict[str, dict[str, Any]]
 
@@ -80,7 +84,7 @@ def drawing(function: Callable[_P, _R]) -> Callable[_P, _R]:
 def is_dark(color: Any) -> bool:
     """Whether white stands out from a colour better than black."""
     red, green, blue = to_rgb(color)
-    return 0.299 * red + 0.587 * green + 0.114 * blue <= 0.5
+    return bool(np.dot((red, green, blue), LUMINANCE) <= 0.5)
 
 
 def mixed(paper: Any, ink: Any, share: float) -> str:

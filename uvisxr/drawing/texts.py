@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from functools import partial
 from typing import Any, Literal
 
@@ -52,6 +52,12 @@ def caption(name: str, units: str | None = None) -> str:
     text = text[:1].upper() + text[1:]
     written = unit(units or "")
     return f"{text} ({written})" if written else text
+
+
+def angstroms(ends: Iterable[float] | None) -> str:
+    """A range of wavelengths; "" where it is not known."""
+    low, high = (np.nan, np.nan) if ends is None else ends
+    return "" if np.isnan(low) else f"{low:.0f}–{high:.0f} Å"
 
 
 def edge(value: float) -> str:
@@ -179,14 +185,18 @@ def why_nothing(ds: xr.Dataset) -> str:
     """Why no spectrum of a dataset has a value: what they are flagged for, if they are."""
     if "quality" not in ds.variables:
         return "no value"
-    flags = ds["quality"].values
-    names = [name for name, bit in QUALITY_FLAGS.items() if (flags & bit).any()]
-    return f"no value:\n{', '.join(names).replace('_', ' ')}" if names else "no value"
+    names = flagged_for(ds["quality"].values)
+    return f"no value:\n{names}" if names else "no value"
 
 
 def why_left_out(ds: xr.Dataset, exclude: str | Iterable[str]) -> str:
     """Why no spectrum is drawn of those that have values: which of the flags they carry."""
     flags = ds["quality"].values if "quality" in ds.variables else np.zeros(1, int)
     wanted = {exclude} if isinstance(exclude, str) else set(exclude)
+    return f"every spectrum is left out:\n{flagged_for(flags, wanted)}"
+
+
+def flagged_for(flags: np.ndarray, wanted: Container[str] = QUALITY_FLAGS) -> str:
+    """Names of the flags, or of those wanted, that any spectrum carries."""
     names = [n for n, bit in QUALITY_FLAGS.items() if n in wanted and (flags & bit).any()]
-    return f"every spectrum is left out:\n{', '.join(names).replace('_', ' ')}"
+    return ", ".join(names).replace("_", " ")

@@ -16,7 +16,7 @@ from matplotlib.ticker import AutoLocator
 
 from .. import checks
 from ..dataset import needs
-from ..drawing.texts import heading, set_label
+from ..drawing.texts import angstroms, heading, set_label
 from ..errors import ArgumentError, MissingStepError
 from ..integrals import brightness, known_range, span
 from ..numerics.along_wl import Integration
@@ -228,8 +228,7 @@ def _inside(ds: xr.Dataset, low: float, high: float) -> np.ndarray:
 
 def title_of_light(ds: xr.Dataset, light: xr.DataArray) -> str:
     """The heading of a dataset, and the wavelengths of a `signal`."""
-    ends = light.attrs.get("wl_range")
-    return heading(ds, *([] if ends is None else [f"{ends[0]:.0f}–{ends[1]:.0f} Å"]))
+    return heading(ds, angstroms(light.attrs.get("wl_range")))
 
 
 def with_stars(ds: xr.Dataset, catalogue: xr.Dataset | None) -> xr.Dataset:

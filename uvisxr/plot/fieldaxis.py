@@ -44,6 +44,12 @@ def field(ds: xr.Dataset, name: str) -> np.ndarray:
     return values
 
 
+def differences(values: np.ndarray, axis: int, period: float | None) -> np.ndarray:
+    """From each value to the next along an axis; of a field that comes round, the short way."""
+    steps = np.diff(values, axis=axis)
+    return steps if period is None else (steps + 0.5 * period) % period - 0.5 * period
+
+
 def reach(
     values: np.ndarray, joined: np.ndarray, period: float | None
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -62,9 +68,7 @@ def reach(
     ndarray, ndarray
         Of the shape of `values`; on a circle they may lie beyond its ends.
     """
-    steps = np.diff(values, axis=0)
-    if period is not None:
-        steps = (steps + 0.5 * period) % period - 0.5 * period
+    steps = differences(values, 0, period)
     steps[~joined] = np.nan
     known = np.abs(steps[np.isfinite(steps)])
     usual = float(np.median(known)) if known.size else 1.0

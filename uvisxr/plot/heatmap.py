@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.collections import PolyCollection
+from matplotlib.collections import PolyCollection, QuadMesh
 
 from ..dataset.conventions import QualityFlag
 from ..dataset.fields import SIGHTLINE
@@ -91,15 +92,8 @@ class HeatMap:
         """Draw columns of pixels, one for each exposure."""
         edges, columns = across.mesh()
         rows = np.arange(shown.shape[1] + 1) - 0.5
-        table = np.where(columns >= 0, shown[columns].T, np.nan)
-        mesh = ax.pcolormesh(
-            edges,
-            rows,
-            np.ma.masked_invalid(table),
-            **{**self.look["map"], "cmap": self.scale.cmap, "norm": self.scale.norm},
-        )
-        mesh.set_gid("map")
-        left_out = np.isnan(table) & (columns >= 0)
+        draw_columns(ax, across, rows, shown, self.scale, self.look).set_gid("map")
+        left_out = np.isnan(shown[columns].T) & (columns >= 0)
         if not left_out[:, columns >= 0].all():
             row, column = np.nonzero(left_out)
             sides = edges[column], edges[column + 1], rows[row], rows[row + 1]
@@ -109,8 +103,8 @@ class HeatMap:
 
     def _draw_cells(self, ax: Axes, shown: np.ndarray) -> None:
         """Draw each spectrum where it looked."""
-        order, x, _ = self._abscissa()
-        y, _ = self._ordinate(order)
+        order, x, _ = self._abscissa
+        y, _ = self._ordinate
         shown = shown[order]
         sides = np.stack(np.broadcast_arrays(x[0], x[1], y[0], y[1]))
         known = np.isfinite(sides).all(0) & np.isfinite(shown)
@@ -125,6 +119,7 @@ class HeatMap:
         cells.set_array(shown[known])
         ax.add_collection(cells, autolim=False)
 
+    @cached_property
     def _abscissa(self) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray], np.ndarray]:
         """Exposures in order of time; the sides of their cells, (pic, pixel); their middles."""
         time = self.across if isinstance(self.across, Timeline) else Timeline.of(self.ds)
@@ -135,11 +130,13 @@ class HeatMap:
         sides = fieldaxis.reach(values, time.joined, SIGHTLINE[self.across].period)
         return time.order, sides, values
 
-    def _ordinate(self, order: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
+    @cached_property
+    def _ordinate(self) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
         """Lower and upper sides of the cells, (pic, pixel), and their middles."""
         if self.up is None:
             at = np.arange(len(self.pixels))[None]
             return (at - 0.5, at + 0.5), at
+        order, _, _ = self._abscissa
         values = fieldaxis.field(self.ds, self.up)[order][:, self.pixels].T
         joined = np.diff(self.pixels) == 1
         low, high = fieldaxis.reach(values, joined, SIGHTLINE[self.up].period)
@@ -147,7 +144,7 @@ class HeatMap:
 
     def _name(self, ax: Axes, known: np.ndarray) -> None:
         """Limits, ticks and labels of both axes."""
-        order, _, x = self._abscissa()
+        order, _, x = self._abscissa
         if isinstance(self.across, Timeline):
             if self.across.left.size:
                 ax.set_xlim(self.across.left[0], self.across.right.max())
@@ -160,7 +157,7 @@ class HeatMap:
             common.number_axis(ax.yaxis, np.atleast_1d(self.ds["pixel"].values)[self.pixels])
             set_label(ax.yaxis, "Pixel")
         else:
-            ax.set_ylim(self._limits(self.up, self._ordinate(order)[1], known[order]))
+            ax.set_ylim(self._limits(self.up, self._ordinate[1], known[order]))
             fieldaxis.name_axis(ax.yaxis, self.up)
 
     def _limits(self, name: str, values: np.ndarray, known: np.ndarray) -> tuple[float, float]:
@@ -171,8 +168,8 @@ class HeatMap:
         """Circles around predicted stars, with the magnitudes of the brightest."""
         if "star_count" not in self.ds.variables:
             return
-        order, _, x = self._abscissa()
-        _, y = self._ordinate(order)
+        order, _, x = self._abscissa
+        _, y = self._ordinate
         count, magnitude = (
             self.ds[name].transpose("pic", "pixel").values[order][:, self.pixels]
             for name in ("star_count", "star_magnitude")
@@ -193,6 +190,21 @@ class HeatMap:
                 clip_on=True,
                 **{**self.look["star_value"], "color": "white", "bbox": halo},
             )
+
+
+def draw_columns(
+    ax: Axes,
+    across: Timeline,
+    edges: np.ndarray,
+    shown: np.ndarray,
+    scale: ScalarMappable,
+    look: Style,
+) -> QuadMesh:
+    """Draw values (pic, cell) as a column for each exposure, of cells between edges (cell + 1,)."""
+    times, columns = across.mesh()
+    cells = np.where(columns >= 0, shown[columns].T, np.nan)
+    properties = {**look["map"], "cmap": scale.cmap, "norm": scale.norm}
+    return ax.pcolormesh(times, edges, np.ma.masked_invalid(cells), **properties)
 
 
 def _corners(

@@ -25,6 +25,7 @@ from ..numerics.along_wl import Integration
 from ..quality.flags import kept
 from . import axes as common
 from . import fieldaxis, profiles
+from .heatmap import draw_columns
 from .profiles import Means
 from .timeline import TimeAxis, Timeline, check
 
@@ -170,11 +171,8 @@ def _draw_map(
     look: Style,
 ) -> QuadMesh:
     """Draw the means of bins with the edges `at`, (pic, bin)."""
-    times, columns = across.mesh()
     shown = np.ma.filled(drawable(table, scale), np.nan)
-    cells = np.where(columns >= 0, shown[columns].T, np.nan)
-    properties = {**look["map"], "cmap": scale.cmap, "norm": scale.norm}
-    mesh = ax.pcolormesh(times, at, np.ma.masked_invalid(cells), **properties)
+    mesh = draw_columns(ax, across, at, shown, scale, look)
     mesh.set_gid("keogram")
     across.name(ax.xaxis)
     return mesh

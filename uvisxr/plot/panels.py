@@ -13,9 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .. import checks
-from ..dataset.conventions import QUALITY_FLAGS
 from ..drawing.style import Style
-from ..drawing.texts import label, nothing, set_suptitle
+from ..drawing.texts import flagged_for, label, nothing, set_suptitle
 from ..quality import flags as quality_flags
 from . import axes as common
 from . import fieldaxis
@@ -250,8 +249,7 @@ class Pages:
         if not np.isfinite(self.light.values[:, pixel]).any():
             return "no value"
         flags = quality_flags.flags_of(self.ds).values[:, pixel][~self.good[:, pixel]]
-        names = [name for name, bit in QUALITY_FLAGS.items() if (flags & bit).any()]
-        return f"no value:\n{', '.join(names).replace('_', ' ')}"
+        return f"no value:\n{flagged_for(flags)}"
 
     def _scale(self, ax: Axes, pixel: int) -> None:
         ax.set_yscale(self.ordinate.scale)

@@ -24,7 +24,7 @@ from ..drawing.labels import Labels, lay_out
 from ..drawing.scales import engineering
 from ..drawing.style import Style, drawing
 from ..drawing.style import style as styled
-from ..drawing.texts import caption, fit, heading, nothing, set_label, set_title
+from ..drawing.texts import angstroms, caption, fit, heading, nothing, set_label, set_title
 from ..errors import ArgumentError
 from ..geometry import views
 from ..numerics.along_wl import Integration
@@ -235,7 +235,7 @@ def picture(
             one.remove()
     short = _fill_column(ax, drawn, found, scale, boundaries, scene, frame, compass, chosen, look)
     if short and found is not None:
-        _set_title(ax, heading(ds, _range(found), *notes))
+        _set_title(ax, heading(ds, angstroms(found.attrs.get("wl_range")), *notes))
     if fresh:
         around = cast(Bbox, ax.get_tightbbox())
         margins = np.abs(around.get_points() - ax.bbox.get_points()) / ax.figure.dpi
@@ -346,7 +346,8 @@ def _fill_column(
     )
     # A word as long as that is longer than the shortest bars.
     tiny = not column.room(0.0, _TINY)
-    name = "" if tiny else "Brightness" if short else f"Brightness {_range(found)}".strip()
+    ends = found.attrs.get("wl_range")
+    name = "" if tiny else "Brightness" if short else f"Brightness {angstroms(ends)}".strip()
     if tiny:
         set_label(bar.ax.yaxis, "kR")
     elif boundaries is None:
@@ -354,11 +355,6 @@ def _fill_column(
     else:
         set_label(bar.ax.yaxis, caption(name, "kR"))
     return short
-
-
-def _range(found: xr.DataArray) -> str:
-    low, high = found.attrs.get("wl_range", (np.nan, np.nan))
-    return "" if np.isnan(low) else f"{low:.0f}–{high:.0f} Å"
 
 
 def _draw_map(

@@ -14,12 +14,12 @@ from ..bins.binning import bin as binned
 from ..bins.edges import Edges
 from ..dataset.conventions import QualityFlag
 from ..dataset.fields import SIGHTLINE, sightline
-from ..drawing.texts import why_left_out, why_nothing
+from ..drawing.texts import angstroms, why_left_out, why_nothing
 from ..errors import ArgumentError
 from ..integrals import brightness, integrate
 from ..numerics.along_wl import Integration
 from . import axes as common
-from .fieldaxis import field
+from .fieldaxis import differences, field
 
 #: Fields that spectra are sorted by.
 By = Literal["lt", "lat", "lon", "sza"]
@@ -59,8 +59,7 @@ def light(
 
 def range_of(ds: xr.Dataset) -> str:
     """The wavelengths of a brightness, for a title."""
-    ends = brightness(ds).attrs.get("wl_range")
-    return "" if ends is None else f"{ends[0]:.0f}–{ends[1]:.0f} Å"
+    return angstroms(brightness(ds).attrs.get("wl_range"))
 
 
 def inside(ds: xr.Dataset, within: Mapping[str, tuple[float, float]] | None) -> np.ndarray:
@@ -108,9 +107,7 @@ def step(most: float, least: float, units: str | None = None) -> float:
 
 def spacing(values: np.ndarray, period: float | None = None) -> float:
     """How far most neighbours along the slit lie apart at most; 0 of a single pixel."""
-    apart = np.diff(values, axis=1)
-    if period is not None:
-        apart = (apart + 0.5 * period) % period - 0.5 * period
+    apart = differences(values, 1, period)
     known = np.abs(apart[np.isfinite(apart)])
     return float(np.percentile(known, _MOST)) if known.size else 0.0
 

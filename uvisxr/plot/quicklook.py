@@ -24,6 +24,7 @@ from ..drawing.lines import chosen, within
 from ..drawing.style import Style, drawing
 from ..drawing.style import style as styled
 from ..drawing.texts import (
+    angstroms,
     caption,
     heading,
     label,
@@ -164,8 +165,7 @@ def _draw_map(
     name, units = light.attrs["long_name"], light.attrs["units"]
     if np.isfinite(values).any():
         colour_bar(drawn, ax, name, units, extend=extend(values, *limits(scale)))
-    low, high = light.attrs.get("wl_range", _span(ds))
-    text = f"{name.capitalize()}, {low:.0f}–{high:.0f} Å"
+    text = f"{name.capitalize()}, {angstroms(light.attrs.get('wl_range', _span(ds)))}"
     without = np.count_nonzero(good & ~np.isfinite(values))
     if without:
         text += f"; {without} spectra lack a part"

@@ -129,9 +129,10 @@ def spectrum(
     marked = within(known, seen[np.isfinite(seen)])
     channel = ds.attrs.get("channel", "") if "radiance" in name else ""
     inner = values[:, inside]
-    scale = scale_of(sensitive(wl[inside], inner, channel), yscale)
+    telling = sensitive(wl[inside], inner, channel)
+    scale = scale_of(telling, yscale)
     apply_scale(ax, scale, inner)
-    shifts = _shifts(sensitive(wl[inside], inner, channel), scale, offset)
+    shifts = _shifts(telling, scale, offset)
     key = Key.of(ds, places, ax.get_facecolor(), look)
     set_label(ax.xaxis, "Wavelength (Å)")
     set_label(ax.yaxis, label(ds[name]))
