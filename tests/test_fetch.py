@@ -389,7 +389,8 @@ def raw(head: str, body: bytes = b"") -> Raw:
     ],
 )
 def test_a_server_that_sends_on_to_no_address(tmp_path: Path, place: bytes):
-    head = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + place + b"\r\n\r\n"
+    head = b"HTTP/1.1 302 Found\r\nConnection: close\r\nContent-Length: 0\r\nLocation: "
+    head += place + b"\r\n\r\n"
     with serve({}, {"f": [Raw(head)] * 2}) as server, pytest.raises(errors.FetchError) as caught:
         fetch.download(f"{server.url}f", tmp_path / "f", tries=2, **FAST)
     assert f"{server.url}f" in str(caught.value)
@@ -410,7 +411,8 @@ def test_a_password_of_where_a_server_sends_on_to_is_not_told(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, place: bytes, said: str
 ):
     caplog.set_level(logging.DEBUG, "uvisxr")
-    head = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + place + b"\r\n\r\n"
+    head = b"HTTP/1.1 302 Found\r\nConnection: close\r\nContent-Length: 0\r\nLocation: "
+    head += place + b"\r\n\r\n"
     busy = Raw(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
     faults = {"f": [Raw(head)] * 2, "busy?token=secret": [busy] * 2}
     with serve({}, faults) as server, pytest.raises(errors.FetchError, match=said) as caught:
