@@ -160,7 +160,13 @@ def test_what_can_be_next_can_be_and_nothing_else(stage, stages, made, tmp_path)
 
 # Over the whole of the channel, whose ends are next to blind.
 @pytest.mark.filterwarnings("ignore:one count at")
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize(
+    "stage",
+    [
+        pytest.param(stage, marks=pytest.mark.slow) if stage in ("joined", "smoothed") else stage
+        for stage in STAGES
+    ],
+)
 def test_pictures_named_can_be_drawn_and_no_others(stage, stages, made, tmp_path):
     ds, named = stages[stage], overview.pictures(stages[stage])
     wl = {"wl_range": None}

@@ -323,24 +323,31 @@ def wordy(text: str) -> str:
     return f"a message of several lines: {text[:100]}" if "\n" in text else ""
 
 
+#: What reads each variable of the environment.
+OF_VARIABLES = {
+    "UVISXR_CACHE": (
+        lambda scene: scene.opened.uvis.geometry(),
+        lambda scene: scene.opened.uvis.calibrate(),
+        lambda scene: scene.ds.uvis.predict_stars(),
+        lambda scene: uvisxr.tutorial.open(),
+        lambda scene: uvisxr.open_product("FUV2005_230_15_15", fetch=True),
+    ),
+    "UVISXR_KERNELS": (lambda scene: scene.opened.uvis.geometry(),),
+    "UVISXR_CALIBRATION": (lambda scene: scene.opened.uvis.calibrate(),),
+    "UVISXR_URL_PRODUCTS": (lambda scene: uvisxr.open_product("FUV2005_230_15_15", fetch=True),),
+}
+
+
 @pytest.mark.parametrize("what", bad_inputs.TEXTS)
-@pytest.mark.parametrize(
-    "variable", ["UVISXR_CACHE", "UVISXR_KERNELS", "UVISXR_CALIBRATION", "UVISXR_URL_PRODUCTS"]
-)
+@pytest.mark.parametrize("variable", OF_VARIABLES)
 def test_an_environment_variable(variable, what, scene, monkeypatch):
     value = bad_inputs.TEXTS[what]
     if "\0" in value:
         pytest.skip("no environment holds it")
     monkeypatch.setenv(variable, value)
     with uvisxr.set_options(kernels=None, calibration=None, cache=None):
-        for call in (
-            lambda: scene.opened.uvis.geometry(),
-            lambda: scene.opened.uvis.calibrate(),
-            lambda: scene.ds.uvis.predict_stars(),
-            lambda: uvisxr.tutorial.open(),
-            lambda: uvisxr.open_product("FUV2005_230_15_15", fetch=True),
-        ):
-            assert not attempt(call, {})
+        for call in OF_VARIABLES[variable]:
+            assert not attempt(call, {"scene": scene})
 
 
 @pytest.mark.filterwarnings("ignore::uvisxr.UvisWarning")

@@ -48,7 +48,9 @@ def test_in_the_current_folder(product, tmp_path, monkeypatch):
     assert (tmp_path / f"{NAME}.png").exists()
 
 
-@pytest.mark.parametrize("kind", ["png", "pdf", "svg"])
+@pytest.mark.parametrize(
+    "kind", ["png", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("pdf", "svg"))]
+)
 def test_again_gives_the_same_file(product, tmp_path, kind):
     out = tmp_path / "out"
     for _ in range(2):

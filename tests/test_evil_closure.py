@@ -225,6 +225,7 @@ def test_the_mean_is_within_its_errors(unbinned, table):
     np.testing.assert_allclose(table.response_scatter, 0.15, atol=0.04)
 
 
+@pytest.mark.slow
 def test_errors_of_the_mean_cover(tmp_path):
     """Over detectors and noise."""
     found = []

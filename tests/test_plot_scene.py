@@ -465,7 +465,9 @@ def _durations(path) -> list[int]:
         return found
 
 
-@pytest.mark.parametrize("fps", [0.1, 4.0, 24.0, 30.0, 40.0, 49.0, 50.0])
+@pytest.mark.parametrize(
+    "fps", [0.1, 30.0, 49.0, *(pytest.param(n, marks=pytest.mark.slow) for n in (4, 24, 40, 50))]
+)
 def test_frames_of_a_gif_last_as_long_as_they_should(ds, tmp_path, fps):
     many = ds.isel(pic=[0] * 13)
     found = _durations(animation.animate(many, tmp_path / "a.gif", fps=fps, **_SMALL))
