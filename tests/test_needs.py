@@ -245,6 +245,9 @@ def test_steps_are_right_or_say_what_is_missing(
 ):
     ds = MANGLED[mangling](before[stage])
     for name, step in steps(made, tmp_path).items():
+        # What writes and draws anything does so with radiances, too.
+        if stage == "opened" and name in ("to_netcdf", "to_json", "evolution"):
+            continue
         try:
             result = step(ds)
             if isinstance(result, xr.Dataset):
