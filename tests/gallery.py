@@ -38,7 +38,7 @@ from helpers.synthetic import ENCELADUS_ET, PHOEBE_ET, TITAN_ET, dataset, kernel
 
 import uvisxr
 from uvisxr.cli import demonstration
-from uvisxr.drawing.labels import lay_out
+from uvisxr.drawing.layout import lay_out
 from uvisxr.drawing.style import in_style, style
 from uvisxr.geometry import views
 from uvisxr.instrument.detector import Window

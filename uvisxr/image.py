@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
@@ -148,7 +148,7 @@ class Gathered:
         """Why spectra are not usable, and what to do about it."""
         return self.explained()
 
-    @property
+    @cached_property
     def placed(self) -> np.ndarray:
         """Which have a footprint, bool (pic, pixel)."""
         return np.asarray(np.isfinite(self.polygons).all(axis=(2, 3)))
@@ -280,7 +280,7 @@ def _grid(
     xlim: tuple[float, float] | None,
     ylim: tuple[float, float] | None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    low, high = corners.min(axis=(0, 1)), corners.max(axis=(0, 1))
+    low, high = raster.box(corners)
     x0, x1 = (low[0], high[0]) if xlim is None else np.sort(xlim)
     y0, y1 = (low[1], high[1]) if ylim is None else np.sort(ylim)
     if ny is None:

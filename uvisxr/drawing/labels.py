@@ -18,9 +18,6 @@ Place = Mapping[str, Any]
 #: Least room between two texts, screen pixels.
 _ROOM = 1.0
 
-#: Most rounds of laying out.
-_ROUNDS = 12
-
 
 class Labels:
     """Texts of some axes, kept apart from one another.
@@ -66,21 +63,3 @@ class Labels:
         frame = self._ax.bbox.padded(_ROOM)
         inside = all(frame.contains(x, y) for x, y in points)
         return inside and not any(box.overlaps(other) for other in self._taken)
-
-
-def lay_out(ax: Axes) -> None:
-    """Give axes their final place, as drawing them would.
-
-    Axes of a fixed aspect change the room around them with their place: it takes some rounds.
-    """
-    figure = ax.get_figure(root=True)
-    engine = None if figure is None else figure.get_layout_engine()
-    before = None
-    for _ in range(_ROUNDS):
-        if figure is not None and engine is not None:
-            engine.execute(figure)
-        ax.apply_aspect()
-        place = ax.bbox.get_points()
-        if engine is None or (before is not None and np.abs(place - before).max() < _ROOM):
-            break
-        before = place

@@ -107,9 +107,9 @@ def heading(ds: xr.Dataset, *more: str) -> str:
     return ", ".join(part for part in (body(ds), span(ds), product(ds), *more) if part)
 
 
-def set_title(ax: Axes, text: str) -> Text:
+def set_title(ax: Axes, text: str, y: float | None = None) -> Text:
     """Give axes a title in as many lines as they need for it, whatever their size."""
-    return fit(ax.set_title(text, **_smaller(ax)), partial(_room_above, ax))
+    return fit(ax.set_title(text, y=y, **_smaller(ax)), partial(_room_above, ax))
 
 
 def set_suptitle(figure: Figure, text: str) -> Text:

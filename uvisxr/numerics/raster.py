@@ -1,4 +1,4 @@
-"""Rasterise polygons by exact areas, all at once, in pure numpy.
+"""Rasterise polygons by exact areas, all at once.
 
 Each edge of a polygon bounds an area to its right, up to the end of each row it crosses; the
 signed sum over a polygon's edges is the area it covers of every cell. That sum is linear, so that
@@ -15,8 +15,13 @@ from itertools import pairwise
 
 import numpy as np
 
+from . import compiled
+
 #: Approximate number of deposits of edges in cells made at a time: their arrays fit in a cache.
 _DEPOSITS = 2**16
+
+#: How many elements of spectra numpy calibrates in the time that it takes for an edge.
+_PER_EDGE = 12
 
 #: Approximate number of triangle-cell pairs processed at a time.
 _CELLS = 2**20
@@ -32,8 +37,16 @@ def signed_areas(polygons: np.ndarray) -> np.ndarray:
     """Areas of polygons (n, k, 2), positive where the corners run from x to y."""
     x, y = polygons[..., 0], polygons[..., 1]
     following = np.roll(polygons, -1, axis=-2)
-    twice: np.ndarray = np.sum(x * following[..., 1] - following[..., 0] * y, axis=-1)
-    return 0.5 * twice
+    twice = x * following[..., 1] - following[..., 0] * y
+    # Sums over few corners: numpy's own go through them one polygon at a time.
+    areas: np.ndarray = twice @ np.full(twice.shape[-1], 0.5)
+    return areas
+
+
+def box(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Least and greatest coordinates of points (..., 2)."""
+    x, y = points[..., 0], points[..., 1]
+    return np.array([x.min(), y.min()]), np.array([x.max(), y.max()])
 
 
 def coverage(polygons: np.ndarray, weights: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -57,20 +70,33 @@ def coverage(polygons: np.ndarray, weights: np.ndarray, shape: tuple[int, int]) 
     weights = np.asarray(weights, float)
     polygons = np.asarray(polygons, float)
     finite = np.isfinite(polygons).all(axis=(1, 2))
-    polygons, weights = polygons[finite], weights[:, finite]
+    if not finite.all():
+        polygons, weights = polygons[finite], weights[:, finite]
     rows, columns = shape
-    total = np.zeros((len(weights), rows * (columns + 2)))
+    sums = np.zeros((len(weights), rows, columns + 2))
     if polygons.size:
         # Positive weight is the area to the right of edges that run down.
         weights = -weights * np.sign(signed_areas(polygons))
-        edges = np.concatenate([polygons, np.roll(polygons, -1, axis=1)], axis=-1).reshape(-1, 4)
-        owner = np.repeat(np.arange(len(polygons)), polygons.shape[1])
-        for part in _parts(edges, shape):
-            index, amount, which = _deposits(edges[part], shape)
-            for k, weight in enumerate(weights[:, owner[part]]):
-                total[k] += np.bincount(index, amount * weight[which], total.shape[1])
-    sums = total.reshape(-1, rows, columns + 2)
+        _accumulate(polygons, weights, sums)
     return np.cumsum(sums, axis=-1, out=sums)[..., :columns]
+
+
+def _accumulate(polygons: np.ndarray, weights: np.ndarray, sums: np.ndarray) -> None:
+    """Add what the edges of polygons deposit to `sums`, (m, rows, columns + 2)."""
+    columns = sums.shape[2] - 2
+    if compiled.loops(_PER_EDGE * polygons[..., 0].size) is not None:
+        from .fused_raster import accumulate
+
+        accumulate(polygons, np.ascontiguousarray(weights.T), columns, _DEPOSITS, sums)
+        return
+    shape = sums.shape[1], columns
+    edges = np.concatenate([polygons, np.roll(polygons, -1, axis=1)], axis=-1).reshape(-1, 4)
+    owner = np.repeat(np.arange(len(polygons)), polygons.shape[1])
+    total = sums.reshape(len(sums), -1)
+    for part in _parts(edges, shape):
+        index, amount, which = _deposits(edges[part], shape)
+        for k, weight in enumerate(weights[:, owner[part]]):
+            total[k] += np.bincount(index, amount * weight[which], total.shape[1])
 
 
 def _parts(edges: np.ndarray, shape: tuple[int, int]) -> Iterator[slice]:
@@ -121,9 +147,9 @@ def _deposits(
     following = row[part] * (columns + 2) + cell + 1
     edge = which[piece[part]]
     return (
-        np.concatenate([here, following]),
-        np.concatenate([amount * (1.0 - middle), amount * middle]),
-        np.concatenate([edge, edge]),
+        np.stack([here, following], axis=1).ravel(),
+        np.stack([amount * (1.0 - middle), amount * middle], axis=1).ravel(),
+        np.repeat(edge, 2),
     )
 
 
@@ -159,7 +185,8 @@ def average(
     # Relative to one of the values, so that rounding scales with their spread.
     base = values[used][0] if used.any() else 0.0
     weights = np.stack([values[used] - base, np.ones(int(used.sum()))])
-    total, covered = coverage(np.asarray(polygons)[used], weights, shape)
+    polygons = np.asarray(polygons)
+    total, covered = coverage(polygons if used.all() else polygons[used], weights, shape)
     there = covered > LEAST
     mean = np.full(shape, np.nan)
     mean[there] = base + total[there] / covered[there]

@@ -17,7 +17,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodF
 from .. import calls, checks
 from ..dataset.conventions import VARIABLES
 from ..drawing.colours import colour_bar, colours, drawable, extend, limits
-from ..drawing.labels import lay_out
+from ..drawing.layout import lay_out
 from ..drawing.style import Style, drawing, is_dark
 from ..drawing.style import style as styled
 from ..drawing.texts import caption, edge, heading, nothing, set_label, set_title

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..numerics import raster
+
 #: The whole body is shown if the frame is then at most this many times as large as the data's.
 _WHOLE = 2.4
 
@@ -57,7 +59,7 @@ def frame(points: np.ndarray, limb: np.ndarray) -> Frame:
     limb : ndarray, (m, 2)
     """
     data = points if len(points) else limb
-    low, high = _widened(data.min(axis=0), data.max(axis=0))
+    low, high = _widened(*raster.box(data))
     both = np.minimum(low, limb.min(axis=0)), np.maximum(high, limb.max(axis=0))
     if np.prod(both[1] - both[0]) <= _WHOLE * np.prod(high - low):
         low, high = _widened(*both)

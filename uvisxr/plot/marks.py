@@ -13,7 +13,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.font_manager import FontProperties
 from matplotlib.transforms import Affine2D, Transform
 
-from ..drawing.labels import lay_out
+from ..drawing.layout import lay_out
 from ..drawing.style import Style
 from . import axes as common
 

@@ -20,7 +20,8 @@ from .. import image as gridded
 from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
 from ..drawing.colours import colours, extend, limits, steps
 from ..drawing.ground import Ground
-from ..drawing.labels import Labels, lay_out
+from ..drawing.labels import Labels
+from ..drawing.layout import lay_out, settle
 from ..drawing.scales import engineering
 from ..drawing.style import Style, drawing
 from ..drawing.style import style as styled
@@ -247,6 +248,8 @@ def picture(
     name_disks(ax, scene, ground, look, labels)
     rounds = usual(ax, ds) if circles is None else circles
     draw_altitudes(ax, scene, rounds, ground, look, labels)
+    if fresh:
+        settle(cast(Figure, ax.figure))
     return ax
 
 
@@ -277,8 +280,7 @@ def _set_size(ax: Axes) -> None:
 def _place(ax: Axes, left: float, low: float, right: float, above: float) -> None:
     """Place the axes of a new figure with what is around them, inches, and make it as high.
 
-    The layout engine takes many rounds for axes of a fixed aspect, and finds nothing to change
-    after this.
+    The layout engine takes many rounds for axes of a fixed aspect.
     """
     figure = cast(Figure, ax.figure)
     shape = abs(float(np.ptp(ax.get_ylim()) / np.ptp(ax.get_xlim())))
@@ -295,7 +297,8 @@ def _place(ax: Axes, left: float, low: float, right: float, above: float) -> Non
 
 def _set_title(ax: Axes, text: str) -> None:
     """Give axes a title that begins with them, as there is more beside than they are wide."""
-    title = set_title(ax, text)
+    # At a place of its own: matplotlib looks for one above all else each time it draws.
+    title = set_title(ax, text, y=1.0)
     title.set(ha="left", x=0.0)
     fit(title, partial(_room_for_title, ax))
 

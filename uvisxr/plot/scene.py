@@ -17,7 +17,8 @@ from .. import calls, checks
 from ..dataset.fields import sightline
 from ..drawing import sky as maps
 from ..drawing.bodies import draw_bodies
-from ..drawing.labels import Labels, Place, lay_out
+from ..drawing.labels import Labels, Place
+from ..drawing.layout import lay_out
 from ..drawing.ring_areas import name_rings
 from ..drawing.style import Style, drawing
 from ..drawing.style import style as styled

@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from .. import calls, checks
-from ..drawing.labels import lay_out
+from ..drawing.layout import lay_out
 from ..drawing.lines import Emitter, Wavelengths, chosen, within
 from ..drawing.style import Style, drawing
 from ..drawing.style import style as styled
