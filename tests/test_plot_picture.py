@@ -11,6 +11,7 @@ import spiceypy
 import xarray as xr
 from helpers.flyby import flyby
 from matplotlib.colors import BoundaryNorm, LogNorm, PowerNorm, to_rgba
+from matplotlib.transforms import Bbox
 
 from uvisxr import UvisError, image
 from uvisxr.drawing.rings import RINGS, seen
@@ -140,12 +141,29 @@ def test_compass_points_north_east_and_to_the_sun(ds):
 def test_what_is_beside_the_image_is_not_on_it(ds):
     ax = picture(ds, nx=60)
     ax.figure.canvas.draw()
-    beside = [_artists(ax, gid)[0] for gid in ("compass", "scale_bar")]
     (mesh,) = _artists(ax, "image")
-    boxes = [a.get_window_extent() for a in (*beside, mesh.colorbar.ax)]
+    boxes = [mesh.colorbar.ax.get_window_extent()]
+    for parts in (("compass:", "arrow:"), ("scale_bar",)):
+        found = [a.get_window_extent() for gid in parts for a in _artists(ax, gid)]
+        assert len(found) == (6 if "arrow:" in parts else 2)
+        boxes.append(Bbox.union(found))
     assert all(box.x0 > ax.bbox.x1 for box in boxes)
     assert all(box.y0 >= 0 and box.y1 <= ax.figure.bbox.y1 for box in boxes)
     assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
+def test_the_compass_follows_the_axes(ds):
+    ax = picture(ds, nx=20)
+    feet = []
+    for dpi, size in ((100, None), (50, (8, 7))):
+        ax.figure.set_dpi(dpi)
+        ax.figure.set_size_inches(size or ax.figure.get_size_inches())
+        ax.figure.canvas.draw()
+        arrows = [a.get_window_extent() for a in _artists(ax, "arrow:")]
+        # All arrows begin near one point, which is to the right of the foot of the axes.
+        foot = np.mean([box.get_points().mean(axis=0) for box in arrows], axis=0)
+        feet.append((foot - [ax.bbox.x1, ax.bbox.y0]) / dpi)
+    np.testing.assert_allclose(feet[1], feet[0], atol=0.03)
 
 
 def test_the_scale_bar_is_as_long_as_it_says(ds):
@@ -153,9 +171,10 @@ def test_the_scale_bar_is_as_long_as_it_says(ds):
     for change in (lambda: None, lambda: ax.set_xlim(-1500, 1500)):
         change()
         ax.figure.canvas.draw()
-        (bar,) = _artists(ax, "scale_bar")
-        length = bar.bbox.width * np.ptp(ax.get_xlim()) / ax.bbox.width
-        said = float(bar.texts[0].get_text().removesuffix(" km").replace(",", ""))
+        bar, text = _artists(ax, "scale_bar")
+        x = bar.get_transform().transform(bar.get_xydata())[:, 0]
+        length = np.ptp(x) * np.ptp(ax.get_xlim()) / ax.bbox.width
+        said = float(text.get_text().removesuffix(" km").replace(",", ""))
         assert length == pytest.approx(said, rel=1e-6)
 
 
@@ -356,7 +375,7 @@ def test_labels_of_altitudes_do_not_collide(ds):
     ax = picture(ds, nx=20, altitudes=range(20, 1000, 20))
     assert len(_artists(ax, "altitude:")) == 49
     ax.figure.canvas.draw()
-    boxes = [t.get_window_extent() for t in ax.texts if t.get_text().endswith("km")]
+    boxes = [t.get_window_extent() for t in _artists(ax, "altitude_name")]
     assert 1 < len(boxes) < 49
     assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
 

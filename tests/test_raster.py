@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from matplotlib.path import Path
 from matplotlib.tri import LinearTriInterpolator, Triangulation
 
+from uvisxr.numerics import compiled
 from uvisxr.numerics.raster import average, coverage, latest, linear, signed_areas
 
 _ONE = np.ones((1, 1))
@@ -160,3 +161,20 @@ def test_the_latest_lies_on_top():
     # Corners in the other sense, and none at all.
     np.testing.assert_array_equal(latest(polygons[:, ::-1], np.arange(1.0, 4.0), (8, 8)), expected)
     assert np.isnan(latest(np.empty((0, 4, 2)), np.empty(0), (3, 3))).all()
+
+
+@pytest.mark.parametrize(
+    ("n", "size", "shape"), [(5000, 3, (40, 50)), (300, 60, (25, 70)), (40, 2000, (30, 20))]
+)
+def test_compiled_it_gives_the_same_bits(monkeypatch, n, size, shape):
+    pytest.importorskip("numba")
+    rng = np.random.default_rng(11)
+    polygons = _quads(rng, n, -20, 60, size)
+    # Edges along the grid, and corners on it.
+    polygons[::7] = np.round(polygons[::7])
+    polygons[3, 0] = np.nan
+    weights = rng.normal(size=(2, n))
+    monkeypatch.setattr(compiled, "WORTH", np.inf)
+    plain = coverage(polygons, weights, shape)
+    monkeypatch.setattr(compiled, "WORTH", 0)
+    np.testing.assert_array_equal(coverage(polygons, weights, shape), plain)

@@ -192,7 +192,9 @@ def gridded(
     overlap: Overlap,
 ) -> xr.DataArray:
     """Some of the footprints, bool (pic, pixel), on a grid; arguments as in `image`."""
-    corners, values = seen.polygons[used], seen.values[used]
+    corners, values = seen.polygons.reshape(-1, 4, 2), seen.values.ravel()
+    if not used.all():
+        corners, values = corners[used.ravel()], values[used.ravel()]
     x_edges, y_edges = _grid(corners, nx, ny, xlim, ylim)
     cell = np.array([np.diff(x_edges)[0], np.diff(y_edges)[0]])
     cells = (corners - [x_edges[0], y_edges[0]]) / cell

@@ -20,7 +20,7 @@ from timing import best, compare
 
 from uvisxr import image
 from uvisxr.instrument.detector import Window
-from uvisxr.numerics import raster
+from uvisxr.numerics import compiled, raster
 from uvisxr.plot import animation
 from uvisxr.plot.picture import picture
 
@@ -76,6 +76,8 @@ def _drawn() -> None:
         figure.colorbar(ax.pcolormesh(x, y, values))
         saved(figure)
 
+    # The loops of the extra [fast], if it is installed: they come after some other work.
+    compiled.loops(compiled.WORTH)
     compare(
         f"picture of {n}x{len(values)} footprints, drawn and saved, against matplotlib's "
         "`pcolormesh` of as many cells",

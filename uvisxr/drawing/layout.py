@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import cast
 
+import matplotlib as mpl
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 #: Places of axes that differ by less are the same, screen pixels.
 _SAME = 1.0
@@ -16,32 +18,45 @@ _SAME = 1.0
 _ROUNDS = 12
 
 
-class _Settled(ConstrainedLayoutEngine):
-    """Constrained layout of a figure that is laid out already; see `settle`."""
+class _Watch(Artist):
+    """Lays its figure out from when something of it is not as it was; drawn before all else."""
 
     def __init__(self, figure: Figure) -> None:
         super().__init__()
+        self._engine = figure.get_layout_engine()
+        self.set(zorder=-np.inf, in_layout=False, gid="layout")
         self._settled: tuple[object, ...] | None = _state(figure)
+        self._number = len(figure.axes)
 
-    def execute(self, fig: Figure) -> None:
-        """Lay a figure out, unless it is as it was."""
-        if self._settled != _state(fig):
+    def draw(self, renderer: RendererBase) -> None:
+        """Nothing, but see to the layout."""
+        figure = cast(Figure, self.get_figure(root=True))
+        if self._settled != _state(figure):
             self._settled = None
-            super().execute(fig)
+            engine = self._engine if len(figure.axes) == self._number else None
+            if engine is not None and figure.get_layout_engine() is None:
+                engine.execute(figure)
 
 
 def settle(figure: Figure) -> None:
     """Leave a figure as it is laid out, until it has another size, other artists, titles or names.
 
-    Looking for room where all has its place takes as long as drawing it.
+    Axes that are added to it, such as a colour bar's, find their place as in figures without an
+    engine. A layout engine looks for room each time a figure is drawn, and has it drawn twice where
+    it is saved, which takes as long as the picture.
     """
-    figure.set_layout_engine(_Settled(figure))
+    watch = _Watch(figure)
+    # Unlike "none", which keeps the place of an engine, and has figures drawn twice all the same.
+    with mpl.rc_context({"figure.constrained_layout.use": False, "figure.autolayout": False}):
+        figure.set_layout_engine(None)
+    figure.add_artist(watch)
 
 
 def _state(figure: Figure) -> tuple[object, ...]:
     """What the layout of a figure follows from, but for what its artists say of themselves."""
     size = tuple(figure.get_size_inches().tolist())
-    return (size, figure.get_suptitle(), len(figure.get_children()), *map(_of_axes, figure.axes))
+    artists = [artist for artist in figure.get_children() if not isinstance(artist, _Watch)]
+    return (size, figure.get_suptitle(), len(artists), *map(_of_axes, figure.axes))
 
 
 def _of_axes(ax: Axes) -> tuple[object, ...]:

@@ -71,7 +71,7 @@ def draw_rings(
             rim = np.concatenate([_circle(outer, angle), _circle(inner, angle[::-1])])
             area = place.all(rim)
             if np.isfinite(area).all():
-                ax.add_patch(
+                ax.add_artist(
                     Polygon(area, gid=f"ring:{view.name}", zorder=level, **look["image_rings"])
                 )
         curves |= {radius: seen(view, radius) for radius in (inner, outer)}

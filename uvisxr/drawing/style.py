@@ -70,12 +70,11 @@ def drawing(function: Callable[_P, _R]) -> Callable[_P, _R]:
 
     @wraps(function)
     def drawn(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-        given = {id(ax) for ax in _axes((*args, *kwargs.values()))}
+        given = set(_axes((*args, *kwargs.values())))
         with in_style():
             found = function(*args, **kwargs)
-            for ax in _axes([found, getattr(found, "figure", None)]):
-                if id(ax) not in given:
-                    _fix_ticks(ax)
+            for ax in set(_axes([found, getattr(found, "figure", None)])) - given:
+                _fix_ticks(ax)
         return found
 
     return drawn

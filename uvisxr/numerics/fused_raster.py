@@ -20,9 +20,16 @@ def _within(value: float, most: float) -> float:
 
 @_compiled
 def _deposit(
-    x0: float, y0: float, x1: float, y1: float, weights: np.ndarray, columns: int, sums: np.ndarray
+    x0: float,
+    y0: float,
+    x1: float,
+    y1: float,
+    weights: np.ndarray,
+    p: int,
+    columns: int,
+    sums: np.ndarray,
 ) -> None:
-    """Add what an edge deposits in the cells it crosses, and in the next of each."""
+    """Add what an edge of polygon p deposits in the cells it crosses, and in the next of each."""
     rows = sums.shape[1]
     low, high = _within(min(y0, y1), rows), _within(max(y0, y1), rows)
     if not high > low:
@@ -39,13 +46,15 @@ def _deposit(
         for cell in range(begin, end):
             inner_left = left if cell == begin else float(cell)
             inner_right = right if cell == end - 1 else cell + 1.0
-            amount = height * ((inner_right - inner_left) / span if span > 0 else 1.0)
-            middle = min(max(0.5 * (inner_left + inner_right) - cell, 0.0), 1.0)
-            if cell < 0:
-                middle = 1.0
-            for k in range(weights.size):
-                sums[k, row, max(cell, 0)] += amount * (1.0 - middle) * weights[k]
-                sums[k, row, cell + 1] += amount * middle * weights[k]
+            amount = height
+            if span > 0 and end - begin > 1:
+                amount = height * ((inner_right - inner_left) / span)
+            middle = 0.5 * (inner_left + inner_right) - cell
+            middle = 1.0 if middle > 1 or cell < 0 else max(middle, 0.0)
+            rest, here = 1.0 - middle, max(cell, 0)
+            for k in range(weights.shape[1]):
+                sums[k, row, here] += amount * rest * weights[p, k]
+                sums[k, row, cell + 1] += amount * middle * weights[p, k]
 
 
 @_compiled
@@ -78,5 +87,5 @@ def accumulate(
                 begun = count // most
                 total += sums
                 sums[:] = 0.0
-            _deposit(x0, y0, x1, y1, weights[p], columns, sums)
+            _deposit(x0, y0, x1, y1, weights, p, columns, sums)
     total += sums

@@ -8,12 +8,14 @@ from typing import Any, cast
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch, Rectangle
-from matplotlib.transforms import Bbox
+from matplotlib.text import Text
+from matplotlib.transforms import Affine2DBase, Bbox
 
 from ..drawing.style import Style
 from ..geometry import views
-from . import axes as common
+from .axes import size
 
 #: Distance of the column from the axes, width of the colour bar, least height of that, and distance
 #: between things in the column, points.
@@ -61,17 +63,50 @@ class Column:
 
     def room(self, height: float, least: float = _LEAST) -> bool:
         """Whether there is room for something below a colour bar of a least height, points."""
-        return common.size(self._ax)[1] - self._used - height >= least
+        return size(self._ax)[1] - self._used - height >= least
 
-    def add(
-        self, width: float, height: float, gid: str, above: float = 0.0, follows: bool = False
-    ) -> Axes:
+    def add(self, width: float, height: float, gid: str, above: float = 0.0) -> Axes:
         """Empty axes on top of what is in the column, with room above them."""
         inset = self._ax.inset_axes((1.02, 0.0, 0.1, 0.1), label=gid)
-        inset.set_axes_locator(_Beside(self._ax, self._used, height, width, follows))
+        inset.set_axes_locator(_Beside(self._ax, self._used, height, width))
         inset.set(gid=gid, xticks=(), yticks=(), facecolor="none")
         self._used += height + above + _APART
         return inset
+
+    def place(self, height: float, left: float = 0.0, low: float = 0.0, km: bool = False) -> _Place:
+        """Room on top of what is in the column for artists of the axes themselves.
+
+        Axes of their own would take as long to draw as all that stands in them.
+
+        Parameters
+        ----------
+        height, left, low : float
+            Points; the last two are the coordinates of the corner.
+        km : bool
+            Coordinates to the right are km on the scale of the axes.
+        """
+        place = _Place(self._ax, np.array([_AWAY - left, self._used - low]), km)
+        self._used += height + _APART
+        return place
+
+
+class _Place(Affine2DBase):
+    """From points in the column, or km on the scale of the axes, and points up, to the canvas."""
+
+    def __init__(self, ax: Axes, corner: np.ndarray, km: bool) -> None:
+        super().__init__()
+        self._ax, self._corner, self._km = ax, corner, km
+        figure = cast(Figure, ax.get_figure(root=True))
+        self.set_children(ax.bbox, ax.viewLim, figure.dpi_scale_trans)
+
+    def get_matrix(self) -> np.ndarray:
+        """The matrix, of what the axes are now."""
+        box, figure = self._ax.bbox, cast(Figure, self._ax.get_figure(root=True))
+        point = figure.dpi / 72.0
+        across = box.width / abs(float(np.ptp(self._ax.get_xlim()))) if self._km else point
+        left, low = [box.x1, box.y0] + point * self._corner
+        self._inverted, self._invalid = None, 0
+        return np.array([[across, 0.0, left], [0.0, point, low], [0.0, 0.0, 1.0]])
 
 
 @dataclass(frozen=True)
@@ -87,15 +122,13 @@ class _Beside:
     height : float, optional
         Points. Default: up to the top of the axes.
     width : float
-        Points; km, of a bar that follows the scale of the axes.
-    follows : bool
+        Points.
     """
 
     ax: Axes
     bottom: float
     height: float | None
     width: float
-    follows: bool = False
 
     def __call__(self, _: Any, __: Any) -> Bbox:
         figure = cast(Figure, self.ax.get_figure(root=True))
@@ -103,10 +136,7 @@ class _Beside:
         low = box.y0 + self.bottom * point
         high = max(box.y1, low + 1.0) if self.height is None else low + self.height * point
         left = box.x1 + _AWAY * point
-        wide = self.width * point
-        if self.follows:
-            wide = self.width * box.width / abs(float(np.ptp(self.ax.get_xlim())))
-        shown = Bbox.from_extents(left, low, left + max(wide, 1.0), high)
+        shown = Bbox.from_extents(left, low, left + self.width * point, high)
         return shown.transformed(figure.transSubfigure.inverted())
 
 
@@ -118,24 +148,25 @@ def trial(ax: Axes) -> list[Axes]:
 
 def draw_scale(column: Column, ax: Axes, look: Style) -> None:
     """Draw a bar of a round length that follows the scale of the axes, if there is room."""
-    if min(common.size(ax)) < _LARGE or not column.room(_SCALE):
+    if min(size(ax)) < _LARGE or not column.room(_SCALE):
         return
-    per_km = common.size(ax)[0] / abs(float(np.ptp(ax.get_xlim())))
+    per_km = size(ax)[0] / abs(float(np.ptp(ax.get_xlim())))
     longest = _LONGEST / per_km
     power = 10.0 ** np.floor(np.log10(longest))
     length = float(power * _ROUND[_ROUND * power <= longest][-1])
 
-    bar = column.add(length, _SCALE, "scale_bar", follows=True)
-    bar.set_axis_off()
-    bar.set(xlim=(0, 1), ylim=(0, _SCALE))
-    bar.plot([0, 0, 1, 1], [7, 3, 3, 7], color=look["compass"]["color"], lw=1.2, clip_on=False)
-    text = {"ha": "left", "va": "bottom", **look["compass"]}
-    bar.text(0.0, 8.0, f"{length:,.4g} km" if length < 1e4 else f"{length:,.0f} km", **text)
+    common: dict[str, Any] = {"transform": column.place(_SCALE, km=True), "clip_on": False}
+    bar = Line2D([0, 0, length, length], [7, 3, 3, 7], lw=1.2, gid="scale_bar", **common)
+    bar.set_color(look["compass"]["color"])
+    ax.add_artist(bar)
+    said = f"{length:,.4g} km" if length < 1e4 else f"{length:,.0f} km"
+    text = {"ha": "left", "va": "bottom", **look["compass"], "gid": "scale_bar:length"}
+    ax.add_artist(Text(0.0, 8.0, said, **common, **text))
 
 
 def draw_compass(column: Column, ax: Axes, view: views.Views, look: Style) -> None:
     """Draw arrows to celestial north and east, and to the Sun, if there is room."""
-    if min(common.size(ax)) < _LARGE:
+    if min(size(ax)) < _LARGE:
         return
     right, up, away = views.tangent_plane(view)[0]
     one = view.at(0)
@@ -151,12 +182,11 @@ def draw_compass(column: Column, ax: Axes, view: views.Views, look: Style) -> No
             parts[name] = reach[:, None] * flat / np.hypot(*flat)
     ends = np.array([part[2] for part in parts.values()] + [np.zeros(2)])
     low, high = ends.min(axis=0) - _MARGIN, ends.max(axis=0) + _MARGIN
-    size = [float(side) for side in high - low]
-    if not column.room(size[1]):
+    height = float(high[1] - low[1])
+    if not column.room(height):
         return
-    compass = column.add(size[0], size[1], "compass")
-    compass.set_axis_off()
-    compass.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+    place = column.place(height, *low.tolist())
+    common: dict[str, Any] = {"transform": place, "clip_on": False}
     for name, part in parts.items():
         start, stop, (x, y) = part
         color = look["sun"]["color"] if name == "Sun" else look["compass"]["color"]
@@ -166,16 +196,16 @@ def draw_compass(column: Column, ax: Axes, view: views.Views, look: Style) -> No
             "shrinkA": 0,
             "shrinkB": 0,
         }
-        compass.add_patch(
-            FancyArrowPatch(start, stop, color=color, clip_on=False, gid=f"arrow:{name}", **arrow)
+        ax.add_artist(
+            FancyArrowPatch(start, stop, color=color, gid=f"arrow:{name}", **arrow, **common)
         )
-        text = {**look["compass"], "color": look["compass"]["color"]}
-        compass.text(x, y, name, ha="center", va="center", gid=f"compass:{name}", **text)
+        text = {"ha": "center", "va": "center", **look["compass"], "gid": f"compass:{name}"}
+        ax.add_artist(Text(x, y, name, **text, **common))
 
 
 def add_map(column: Column, ax: Axes) -> Axes | None:
     """Square axes for a map of where the image is, if there is room."""
-    side = min(_MAP, _PART * common.size(ax)[1])
+    side = min(_MAP, _PART * size(ax)[1])
     if not column.room(side + _TITLE, _LEAST_BESIDE_MAP):
         return None
     inset = column.add(side, side, "locator", above=_TITLE)
@@ -187,4 +217,4 @@ def mark_frame(inset: Axes, ax: Axes, look: Style) -> None:
     """Mark on a map which part of it axes show."""
     (x0, x1), (y0, y1) = sorted(ax.get_xlim()), sorted(ax.get_ylim())
     shown = Rectangle((x0, y0), x1 - x0, y1 - y0, gid="frame", zorder=3.0, **look["locator"])
-    inset.add_patch(shown)
+    inset.add_artist(shown)

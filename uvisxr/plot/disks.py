@@ -96,11 +96,11 @@ def _fill(
 ) -> None:
     limb = bodies.limb(body)
     step = 0.1 / len(bodies.all)
-    ax.add_patch(Polygon(limb, gid=f"disk:{body.name}", zorder=zorder, **look["image_disk"]))
+    ax.add_artist(Polygon(limb, gid=f"disk:{body.name}", zorder=zorder, **look["image_disk"]))
     dark = outline.night(body.observer, body.sun, body.radii)
     if len(dark):
         night = bodies.flat(body, dark)
-        ax.add_patch(
+        ax.add_artist(
             Polygon(night, gid=f"night:{body.name}", zorder=zorder + step, **look["image_night"])
         )
     height = np.ptp(limb[:, 1]) / abs(float(np.ptp(ax.get_ylim())))

@@ -57,9 +57,12 @@ class Parts:
         known = seen.placed & np.isfinite(seen.values)
         doubtful = known & (seen.filled > _FILLED)
         shown = known & (seen.unflagged | (flagged == "show"))
-        dark = (flags_of(views.middle_sample(ds)).values & QUALITY_FLAGS["dark_line"]) > 0
+        left_out = seen.placed & ~seen.unflagged & (flagged == "hatch")
+        if left_out.any():
+            dark = flags_of(views.middle_sample(ds)).values & QUALITY_FLAGS["dark_line"]
+            left_out = left_out & (dark == 0)
         hatches = {
-            "flagged": seen.placed & ~seen.unflagged & ~dark & (flagged == "hatch"),
+            "flagged": left_out,
             "filled": doubtful & shown & (filled == "hatch"),
         }
         if filled != "show":
@@ -140,7 +143,7 @@ def hatch(ax: Axes, polygons: np.ndarray, look: Style) -> None:
     closed = np.concatenate([polygons, polygons[:, :1]], axis=1).reshape(-1, 2)
     codes = [Outline.MOVETO, *[Outline.LINETO] * 3, Outline.CLOSEPOLY]
     path = Outline(closed, np.tile(codes, len(polygons)))
-    ax.add_patch(PathPatch(path, gid="hatched", zorder=0.95, **look["image_hatched"]))
+    ax.add_artist(PathPatch(path, gid="hatched", zorder=0.95, **look["image_hatched"]))
 
 
 def overlaps(found: xr.DataArray) -> bool:
