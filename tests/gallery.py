@@ -241,6 +241,12 @@ def quicklook_small():
     return calibrated("titan").uvis.plot.quicklook(figure=figure)
 
 
+@case
+def quicklook_narrow():
+    figure = plt.figure(figsize=(3.0, 3.6), layout="constrained")
+    return calibrated("titan").uvis.plot.quicklook(figure=figure)
+
+
 @real
 def quicklook_real_rings():
     return rings().uvis.plot.quicklook()

@@ -458,7 +458,7 @@ def test_methods_of_integration(ds):
         checker = check_stars(uneven, (1450, 1700), method=method)
         light = uneven.uvis.integrate((1450, 1700), method=method).brightness.values.T
         np.testing.assert_allclose(checker.ax.images[0].get_array().filled(np.nan), light)
-        assert "1450–1700 Å" in checker.ax.get_title()
+        assert "1450–1700\N{NO-BREAK SPACE}Å" in checker.ax.get_title()
     with pytest.raises(ArgumentError, match="method"):
         check_stars(uneven, method="sum")
 

@@ -93,7 +93,7 @@ def test_labels(ds):
     figure = evolution(ds, pixels=[20])
     assert figure.get_supxlabel() == "Exposure (pic)"
     assert figure.get_supylabel() == "Brightness (kR)"
-    assert "1600–1900 Å" in figure.get_suptitle()
+    assert "1600–1900\N{NO-BREAK SPACE}Å" in figure.get_suptitle()
 
 
 def test_counts_without_calibration(ds):
@@ -105,7 +105,7 @@ def test_counts_without_calibration(ds):
     np.testing.assert_allclose(_points(_panels(figure)["pixel 20"])[:, 1], 3 * inside / 30.0)
     # The bins of 64 columns whose centres lie in the range have these outer edges.
     held = raw.wl_bounds.values[((raw.wl >= 1600) & (raw.wl <= 1900)).values]
-    assert f"{held.min():.0f}–{held.max():.0f} Å" in figure.get_suptitle()
+    assert f"{held.min():.0f}–{held.max():.0f}\N{NO-BREAK SPACE}Å" in figure.get_suptitle()
     with pytest.raises(ArgumentError, match="wl_range"):
         evolution(raw, wl_range=(100, 200))
     with pytest.raises(MissingStepError):

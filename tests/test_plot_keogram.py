@@ -79,7 +79,7 @@ def test_within_ranges(ds):
 def test_labels_and_default_bins(ds):
     ax = keogram(ds, RANGE, by="lat")
     assert ax.get_ylabel() == "Planetocentric latitude (°)"
-    assert "Time (UTC" in ax.get_xlabel() and "1450–1800 Å" in ax.get_title()
+    assert "Time (UTC" in ax.get_xlabel() and "1450–1800\N{NO-BREAK SPACE}Å" in ax.get_title()
     assert any(a.get_ylabel() == "Brightness (kR)" for a in ax.figure.axes)
     low, high = ax.get_ylim()
     seen = ds["lat"].values[(ds["on_disk"].values == 1) & (ds["quality"].values == 0)]

@@ -73,7 +73,7 @@ def test_labels_and_legend(ds, bins):
     ax = limb(ds, RANGE, edges=[-90, -10, 10, 90], altitudes=ALT)
     assert ax.get_xlabel() == "Brightness (kR)"
     assert ax.get_ylabel() == "Altitude of the tangent point (km)"
-    assert "1450–1800 Å" in ax.get_title()
+    assert "1450–1800\N{NO-BREAK SPACE}Å" in ax.get_title()
     entries = [t.get_text() for t in ax.get_legend().get_texts()]
     assert entries == ["10–90° S", "10° S–10° N", "10–90° N", "statistical error"]
     assert ax.get_legend().get_title().get_text() == "Planetocentric latitude"

@@ -69,7 +69,7 @@ def test_labels_have_units_and_the_colour_bar_the_range(ds):
     assert "(km)" in ax.get_xlabel()
     assert "(km)" in ax.get_ylabel()
     (mesh,) = _artists(ax, "image")
-    assert mesh.colorbar.ax.get_ylabel() == "Brightness 1300–1800 Å (kR)"
+    assert mesh.colorbar.ax.get_ylabel() == "Brightness 1300–1800\N{NO-BREAK SPACE}Å (kR)"
     assert "Titan" in ax.get_title()
     assert ds.attrs["name"] in ax.get_title()
 

@@ -53,7 +53,7 @@ def test_counts_are_drawn_as_they_are(opened):
     figure = opened.uvis.plot.quicklook()
     expected = opened.counts.sum("wl").values / 240
     np.testing.assert_allclose(drawn(figure, "brightness"), expected)
-    assert titles(figure)[:2] == ["Count rate, 1115–1913 Å", "Quality"]
+    assert titles(figure)[:2] == ["Count rate, 1115–1913\N{NO-BREAK SPACE}Å", "Quality"]
 
 
 def test_the_mean_is_of_spectra_without_flags(opened):
@@ -94,7 +94,7 @@ def test_calibrated_it_is_the_brightness(calibrated):
     figure = calibrated.uvis.plot.quicklook((1300, 1700))
     light = calibrated.uvis.integrate((1300, 1700)).brightness
     np.testing.assert_allclose(drawn(figure, "brightness"), light)
-    assert titles(figure)[0] == "Brightness, 1300–1700 Å"
+    assert titles(figure)[0] == "Brightness, 1300–1700\N{NO-BREAK SPACE}Å"
     good = (calibrated.quality == 0).values
     spectra = calibrated.radiance.values[good].astype(float)
     known = np.isfinite(spectra)
@@ -110,14 +110,14 @@ def test_radiances_without_errors(made: Simulation):
 
 
 def test_radiances_by_default_where_the_channel_is_sensitive(calibrated):
-    assert titles(calibrated.uvis.plot.quicklook())[0] == "Brightness, 1165–1905 Å"
+    assert titles(calibrated.uvis.plot.quicklook())[0] == "Brightness, 1165–1905\N{NO-BREAK SPACE}Å"
     part = calibrated.sel(wl=slice(1400, 1500))
-    assert titles(part.uvis.plot.quicklook())[0] == "Brightness, 1400–1500 Å"
+    assert titles(part.uvis.plot.quicklook())[0] == "Brightness, 1400–1500\N{NO-BREAK SPACE}Å"
 
 
 def test_what_is_integrated_has_no_spectrum(calibrated):
     figure = calibrated.uvis.integrate((1205, 1226)).uvis.plot.quicklook()
-    assert titles(figure) == ["Brightness, 1205–1226 Å", "Quality"]
+    assert titles(figure) == ["Brightness, 1205–1226\N{NO-BREAK SPACE}Å", "Quality"]
 
 
 def test_one_exposure_and_one_pixel(opened):
@@ -212,7 +212,7 @@ def test_radiances_where_every_row_has_values(calibrated):
         radiance=calibrated.radiance.where((calibrated.pixel < 30) | (calibrated.wl < end))
     )
     figure = ragged.uvis.plot.quicklook()
-    assert titles(figure)[0] == f"Brightness, 1165–{end:.0f} Å"
+    assert titles(figure)[0] == f"Brightness, 1165–{end:.0f}\N{NO-BREAK SPACE}Å"
     good = (calibrated.quality == 0).values
     assert np.isfinite(drawn(figure, "brightness")[good]).all()
 
@@ -222,13 +222,13 @@ def test_the_title_counts_good_spectra_without_a_value(calibrated):
     holed = calibrated.assign(radiance=calibrated.radiance.where(outside))
     figure = holed.uvis.plot.quicklook()
     n = int((calibrated.quality[:, 20] == 0).sum())
-    assert titles(figure)[0] == f"Brightness, 1165–1905 Å; {n} spectra lack a part"
+    assert titles(figure)[0] == f"Brightness, 1165–1905\N{NO-BREAK SPACE}Å; {n} spectra lack a part"
 
 
 def test_a_range_within_a_wide_element(tmp_path):
     path = write_product(tmp_path, "FUV2005_230_15_15", samples=3, band_bin=32)
     figure = uvisxr.open_product(path).uvis.plot.quicklook((1216, 1226))
-    assert titles(figure)[0] == "Count rate, 1215–1240 Å"
+    assert titles(figure)[0] == "Count rate, 1215–1240\N{NO-BREAK SPACE}Å"
 
 
 def test_what_is_no_figure(opened):
@@ -243,3 +243,20 @@ def test_of_one_wavelength_the_dimension_is_asked_for(tmp_path):
     figure = ds.isel(wl=[5]).uvis.plot.quicklook()
     assert figure.axes
     plt.close(figure)
+
+
+def test_lines_without_room_for_their_names_are_left_out(calibrated):
+    for size, names in (((10.0, 7.0), True), ((4.5, 4.0), False)):
+        figure = plt.figure(figsize=size, layout="constrained")
+        calibrated.uvis.plot.quicklook(figure=figure)
+        marks = figure.findobj(lambda artist: artist.get_gid() in ("emission", "emission_name"))
+        assert bool(marks) is names
+
+
+def test_a_narrow_figure_has_its_legend_below(calibrated):
+    figure = plt.figure(figsize=(3.0, 3.6), layout="constrained")
+    calibrated.uvis.plot.quicklook(figure=figure)
+    figure.canvas.draw()
+    (legend,) = figure.legends
+    assert legend.get_window_extent().y1 < min(ax.bbox.y0 for ax in figure.axes)
+    assert all(ax.bbox.width > 50 for ax in figure.axes if ax.get_title())

@@ -366,7 +366,7 @@ def test_load_json_raises_what_open_raises(tmp_path):
 
 def test_quicklook_needs_no_kernels(opened, titan, tmp_path):
     titles = {ax.get_title() for ax in opened.uvis.plot.quicklook().axes}
-    assert {"Count rate, 1115–1913 Å", "Quality"} < titles
+    assert {"Count rate, 1115–1913\N{NO-BREAK SPACE}Å", "Quality"} < titles
     done = CliRunner().invoke(main, ["plot", str(titan.labels[0]), "-o", str(tmp_path)])
     assert done.exit_code == 0, done.output
     assert [path.suffix for path in tmp_path.iterdir()] == [".png"]

@@ -57,7 +57,7 @@ def caption(name: str, units: str | None = None) -> str:
 def angstroms(ends: Iterable[float] | None) -> str:
     """A range of wavelengths; "" where it is not known."""
     low, high = (np.nan, np.nan) if ends is None else ends
-    return "" if np.isnan(low) else f"{low:.0f}–{high:.0f} Å"
+    return "" if np.isnan(low) else f"{low:.0f}–{high:.0f}{_TIE}Å"
 
 
 def edge(value: float) -> str:
@@ -109,25 +109,32 @@ def heading(ds: xr.Dataset, *more: str) -> str:
 
 def set_title(ax: Axes, text: str, y: float | None = None) -> Text:
     """Give axes a title in as many lines as they need for it, whatever their size."""
-    return fit(ax.set_title(text, y=y, **_smaller(ax)), partial(_room_above, ax))
+    return fit(ax.set_title(text, y=y, **_smaller(_place(ax)[0])), partial(_room_above, ax))
 
 
 def set_suptitle(figure: Figure, text: str) -> Text:
     """Give a figure a title in as many lines as it needs for it."""
-    return fit(figure.suptitle(text), partial(_extent, figure, "width"))
+    title = figure.suptitle(text, **_smaller(figure))
+    return fit(title, partial(_extent, figure, "width"))
 
 
 def set_label(axis: Axis, text: str) -> Text:
     """Label an axis of axes or of a colour bar in as many lines as it needs for it."""
     side = "width" if axis is axis.axes.xaxis else "height"
-    return fit(axis.set_label_text(text, **_smaller(axis.axes)), partial(_beside, axis.axes, side))
+    return fit(
+        axis.set_label_text(text, **_smaller(_place(axis.axes)[0])),
+        partial(_beside, axis.axes, side),
+    )
 
 
-def _smaller(ax: Axes) -> dict[str, Any]:
-    """Properties of texts around axes: smaller ones in a small figure."""
-    figure, _ = _place(ax)
-    small = figure is not None and figure.bbox.width / figure.dpi < _NARROW
-    return {"fontsize": "small"} if small else {}
+def is_narrow(figure: Figure | None) -> bool:
+    """Whether a figure is so narrow that what is written in it must be small."""
+    return figure is not None and figure.bbox.width / figure.dpi < _NARROW
+
+
+def _smaller(figure: Figure | None) -> dict[str, Any]:
+    """Properties of texts: smaller ones in a small figure."""
+    return {"fontsize": "small"} if is_narrow(figure) else {}
 
 
 def fit(text: Text, room: Any) -> Text:

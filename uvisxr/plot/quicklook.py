@@ -20,6 +20,7 @@ from ..bins.binning import bin as binned
 from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
 from ..dataset.needs import WINDOW_ATTRS
 from ..drawing.colours import colour_bar, colours, drawable, extend, limits, robust_norm
+from ..drawing.layout import lay_out
 from ..drawing.lines import chosen, within
 from ..drawing.style import Style, drawing
 from ..drawing.style import style as styled
@@ -27,6 +28,7 @@ from ..drawing.texts import (
     angstroms,
     caption,
     heading,
+    is_narrow,
     label,
     nothing,
     set_label,
@@ -38,7 +40,7 @@ from ..numerics import poisson
 from ..quality import losses
 from ..quality.flags import flags_of
 from . import axes as common
-from .marks import mark_lines
+from .marks import headroom, mark_lines
 from .spectral_scale import set_scale
 
 #: The flag that stands for a spectrum which has several: the first of these.
@@ -102,7 +104,7 @@ def quicklook(
 
     >>> figure = made.open().uvis.plot.quicklook()
     >>> [ax.get_title() for ax in figure.axes if ax.get_title()]
-    ['Count rate, 1115–1913 Å', 'Quality', 'Mean spectrum of 696 without flags']
+    ['Count rate, 1115–1913\xa0Å', 'Quality', 'Mean spectrum of 696 without flags']
     """
     look = styled(style)
     common.checked_figure(figure)
@@ -183,7 +185,12 @@ def _draw_quality(ax: Axes, ds: xr.Dataset, flags: np.ndarray, look: Style) -> N
             entries.insert(1, _entry(name, has, look))
     common.spectra_map(ax, ds, picture).set_gid("quality")
     set_title(ax, "Quality")
-    ax.legend(handles=entries, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    if is_narrow(ax.get_figure(root=True)):
+        # A legend beside would leave no room for the maps, which have their axes in common.
+        ax.set(xlabel="", ylabel="")
+        ax.figure.legend(handles=entries, fontsize="x-small", loc="outside lower center", ncols=3)
+    else:
+        ax.legend(handles=entries, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
 def _entry(name: str, has: np.ndarray, look: Style) -> Patch:
@@ -218,7 +225,10 @@ def _draw_mean(ax: Axes, ds: xr.Dataset, good: np.ndarray, look: Style) -> None:
         ax.set_xlim(wl[0], wl[-1])
         ax.set_yticks([])
         nothing(ax, why_nothing(ds), look)
-    mark_lines(ax, marked, look)
+    lay_out(ax)
+    # Without room for names there is nothing that lines would say.
+    if headroom(ax, marked):
+        mark_lines(ax, marked, look)
 
 
 def _radiance(ds: xr.Dataset, used: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:
