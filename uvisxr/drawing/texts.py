@@ -172,10 +172,12 @@ def _room_above(ax: Axes) -> float:
     """Width for a title: that of the axes, or where they are alone, of the figure around them."""
     figure, _ = _place(ax)
     box = ax.bbox
-    if figure is None or any(o is not ax and o.get_label() != "<colorbar>" for o in figure.axes):
-        return max(_extent(ax, "width"), _beside(ax, "width"))
+    if figure is None:
+        return float(box.width)
     middle = 0.5 * (box.x0 + box.x1)
     around = 2 * min(middle - figure.bbox.x0, figure.bbox.x1 - middle)
+    if any(o is not ax and o.get_label() != "<colorbar>" for o in figure.axes):
+        return max(float(box.width), min(_beside(ax, "width"), float(around)))
     # All of it: a title as long as that must still fit when the figure is cropped to what is drawn.
     return max(float(box.width), float(around) + 1.0)
 
