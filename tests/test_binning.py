@@ -16,6 +16,7 @@ from uvisxr.bins.edges import Edges
 from uvisxr.bins.members import c4
 from uvisxr.dataset import conventions
 from uvisxr.dataset.fields import SIGHTLINE
+from uvisxr.drawing.texts import span
 from uvisxr.errors import ArgumentError, MissingStepError
 from uvisxr.instrument.detector import Window
 from uvisxr.numerics.poisson import garwood_bounds
@@ -766,3 +767,16 @@ def test_more_bins_than_memory_are_refused():
     edges = {"lat": np.linspace(-90, 90, 30001), "lon": np.linspace(0, 360, 20001)}
     with pytest.raises(ArgumentError, match=r"600000000 bins.*fewer edges"):
         scene(13).uvis.bin(by=edges)
+
+
+def test_when_the_spectra_in_bins_were_taken(titan):
+    ds = titan.open().uvis.geometry(kernels=titan.kernels)
+    bins = ds.uvis.bin(pixels=[[(3, 10)], [(5, 10), (4, 11)]])
+    start, end = (
+        np.datetime64(bins.attrs[f"time_coverage_{name}"].rstrip("Z")) for name in ("start", "end")
+    )
+    assert abs(start - ds.time_start.values[3]) <= np.timedelta64(1, "ms")
+    assert abs(end - ds.time_stop.values[5]) <= np.timedelta64(1, "ms")
+    assert str(start.astype("M8[m]")).replace("T", "\N{NO-BREAK SPACE}") in span(bins)
+    without = ds.drop_vars(["time_start", "time_stop", "time"]).uvis.bin(pixels=[[(3, 10)]])
+    assert span(without) == ""

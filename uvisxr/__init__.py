@@ -372,6 +372,9 @@ background_method, background_spectra, background_expected
 recipe, calibrate_arguments, radiance_edited
     Of the calibration: the name of its recipe, or of the archive's matrix; its arguments, as JSON,
     with the `schedule` of the terms of the sensitivity; what has changed the radiances since.
+time_coverage_start, time_coverage_end
+    Of bins: when the first exposure with a spectrum in any of them began, and when the last ended,
+    UTC.
 history
     One line per step: all its arguments, the version, names and sha256 of the files used.
 left_out, left_out_comment, left_out_follows_from

@@ -185,8 +185,22 @@ def bin(  # noqa: A001 - what users type
     for name in (*_AVERAGED, *_BOUNDS):
         if name in variables:
             coordinates[name] = variables.pop(name)
-    result = xr.Dataset(variables, coordinates, ds.attrs)
+    result = xr.Dataset(variables, coordinates, ds.attrs | _coverage(ds, members))
     return history.used(conventions.apply(result), took=took)
+
+
+def _coverage(ds: xr.Dataset, members: Members) -> dict[str, str]:
+    """When the first exposure with a spectrum in a bin began, and the last ended, UTC."""
+    pics = np.unique(members.spectrum // ds.sizes["pixel"])
+    found = {}
+    for end, name in (("start", "time_start"), ("end", "time_stop")):
+        if name in ds.variables:
+            times = np.broadcast_to(ds[name].values, ds.sizes["pic"])[pics]
+            times = times[~np.isnat(times)]
+            if times.size:
+                first = times.min() if end == "start" else times.max()
+                found[f"time_coverage_{end}"] = f"{np.datetime_as_string(first, 'ms')}Z"
+    return found
 
 
 _BOUNDS = tuple(

@@ -88,6 +88,10 @@ def span(ds: xr.Dataset) -> str:
     times = [ds[n].values.ravel() for n in ("time_start", "time_stop") if n in ds.variables]
     if len(times) < 2:
         times = [ds[n].values.ravel() for n in ("time",) if n in ds.variables]
+    if not times:
+        # Of bins, whose exposures are no longer there.
+        ends = (ds.attrs.get(f"time_coverage_{end}", "") for end in ("start", "end"))
+        times = [np.array([end.rstrip("Z")], "datetime64[ns]") for end in ends if end]
     known = np.concatenate([np.empty(0, "datetime64[ns]"), *times])
     known = known[~np.isnat(known)]
     if not known.size:
