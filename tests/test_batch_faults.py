@@ -520,6 +520,41 @@ def test_no_file_of_the_user_is_replaced(in_process, tmp_path: Path):
     assert batch.process(labels, STEPS, out).done == 2
 
 
+@pytest.mark.filterwarnings("ignore:1 output does not hold what was written")
+@pytest.mark.parametrize("last", ["left out", "failed"])
+def test_a_damaged_output_of_ours_is_made_again(in_process, tmp_path: Path, last: str):
+    """The record of the last run says of neither that the output is good."""
+    label = write_product(tmp_path / "in", product_id(0), band_bin=32)
+    nowhere = {"kernels": str(tmp_path / "nowhere"), "on_error": "keep"}
+    steps = [("geometry", nowhere), "rate"] if last == "left out" else ["rate"]
+    out = tmp_path / "out"
+    assert batch.process(label, steps, out).done == 1
+    path = out / f"{product_id(0)}.nc"
+    whole = path.read_bytes()
+    if last == "failed":
+        data = label.with_suffix(".DAT")
+        counts = data.read_bytes()
+        data.write_bytes(b"")
+        assert batch.process(label, steps, out).failed == 1
+        data.write_bytes(counts)
+    # Cut, or damaged at the same length.
+    for spoilt in (whole[: len(whole) // 2], whole[:100] + bytes(2000) + whole[2100:]):
+        path.write_bytes(spoilt)
+        assert batch.process(label, steps, out, verify=True).failed == 0
+        with xr.open_dataset(path) as ds:
+            assert "rate" in ds
+    # What is not cut but another file stays, and what to do about it can be done in a batch.
+    path.write_text("mine")
+    (failure,) = batch.process(label, steps, out, overwrite=False).failures
+    assert failure.endswith(
+        f"cannot write {path}: it exists, and uvisxr did not write it; move it away, or choose "
+        "another --out, or replace it with overwrite=True"
+    )
+    path.unlink()
+    path.mkdir()
+    assert "it is a folder; move it away, or" in batch.process(label, steps, out).failures[0]
+
+
 def test_no_products(tmp_path: Path):
     for call in (batch.process, lambda *a: list(batch.plan(*a))):
         with pytest.raises(ArgumentError, match="list of paths is empty"):

@@ -44,7 +44,12 @@ def test_the_index_of_a_manifest(folder: Path):
         assert held.owner("a.nc") == ""
         held.claim("a.nc", "first.LBL")
         assert held.owner("a.nc") == "first.LBL"
-        assert not held.is_good("a.nc")
+        assert not held.is_written("a.nc")
+        held.append(DONE | {"status": "failed"})
+        assert not held.is_written("a.nc")
+        held.append(DONE | {"left_out": ["geometry: no kernels"]})
+        assert held.is_written("a.nc") and held.is_whole("a.nc")
+        assert not held.is_current("a.nc", "f")
         held.append(DONE)
         assert held.is_current("a.nc", "f")
         # The file stays that of the record, whoever it belongs to from now on.
@@ -52,7 +57,8 @@ def test_the_index_of_a_manifest(folder: Path):
         assert held.owner("a.nc") == "second.LBL"
         assert held.is_current("a.nc", "f")
         held.append(DONE | {"status": "failed"})
-        assert not held.is_good("a.nc")
+        assert held.is_whole("a.nc") and held.is_same("a.nc")
+        assert not held.is_current("a.nc", "f")
     # A claim alone is forgotten.
     assert manifest.Known(folder).owner("a.nc") == "first.LBL"
 
@@ -104,7 +110,7 @@ def test_lines_of_any_kind(folder: Path, line: bytes | dict):
     """They are skipped, with a warning, wherever they stand; what stands before counts."""
     with pytest.warns(UvisWarning, match=r"manifest.jsonl: 1 line is not as uvisxr writes them"):
         lines(folder, line)
-        assert not manifest.Known(folder).is_good("a.nc")
+        assert not manifest.Known(folder).is_written("a.nc")
     assert list(manifest.read(folder)) == []
     with pytest.warns(UvisWarning, match="2 lines are not"):
         lines(folder, line, b"", DONE, line)

@@ -36,6 +36,9 @@ _PRODUCTS = (".LBL", ".XML", ".DAT")
 #: What packed data files have after .DAT, in upper case.
 _PACKED = (".BZ2", ".GZ", ".ZIP")
 
+#: What to do about an output in whose place there is something else.
+_RENAME = "choose another name"
+
 #: Letters of a name that its temporary name repeats: names may have 255 bytes.
 _SHOWN = 40
 
@@ -260,7 +263,11 @@ def write_text(
 
 
 def check_target(
-    path: str | os.PathLike[str], inputs: _Paths = (), *, archive: bool = False
+    path: str | os.PathLike[str],
+    inputs: _Paths = (),
+    *,
+    archive: bool = False,
+    mend: str = _RENAME,
 ) -> None:
     """Check that writing a file replaces nothing that must stay.
 
@@ -268,6 +275,8 @@ def check_target(
     ----------
     path, inputs, archive
         As of `whole_file`.
+    mend : str
+        What to do about a file that must stay, for the message.
 
     Raises
     ------
@@ -287,13 +296,13 @@ def check_target(
         return
     if not stat.S_ISREG(there.st_mode):
         what = "a folder" if stat.S_ISDIR(there.st_mode) else "no ordinary file"
-        raise ExportError(f"cannot write {path}: it is {what}; choose another name")
+        raise ExportError(f"cannot write {path}: it is {what}; {mend}")
     for file in inputs:
         known = _stat(file)
         if known is not None and os.path.samestat(there, known):
             raise ExportError(
                 f"cannot write {path}: the data were read from it ({file}), and no output takes "
-                "the place of an input; choose another name"
+                f"the place of an input; {mend}"
             )
 
 
@@ -304,7 +313,10 @@ def _ending(path: Path) -> str:
 
 
 def refuse_foreign(
-    path: str | os.PathLike[str], overwrite: bool | None, ours: Callable[[Path], bool]
+    path: str | os.PathLike[str],
+    overwrite: bool | None,
+    ours: Callable[[Path], bool],
+    mend: str = _RENAME,
 ) -> None:
     """Check that an existing file may be replaced; after `check_target`, before writing.
 
@@ -317,6 +329,8 @@ def refuse_foreign(
     ours : callable
         Whether uvisxr wrote the file of a path. Asked of ordinary files only; where it raises an
         OSError or a ValueError, such as that a text cannot be decoded, the file is not ours.
+    mend : str
+        What to do but replace it, for the message.
 
     Raises
     ------
@@ -335,9 +349,7 @@ def refuse_foreign(
             if ours(path):
                 return
     why = "it exists" if overwrite is False else "it exists, and uvisxr did not write it"
-    raise ExportError(
-        f"cannot write {path}: {why}; choose another name, or replace it with overwrite=True"
-    )
+    raise ExportError(f"cannot write {path}: {why}; {mend}, or replace it with overwrite=True")
 
 
 def check_name(name: str, path: object) -> None:

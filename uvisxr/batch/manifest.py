@@ -68,8 +68,8 @@ class Known:
 
     def __init__(self, folder: str | Path):
         self.path = Path(folder) / NAME
-        # Of a good output a mark of its fingerprint, the size in bytes, and the sha256; else
-        # nothing and -1.
+        # A mark of the fingerprint if the output was last made by all steps, else nothing; size in
+        # bytes and sha256 of what was last written, -1 and nothing if nothing ever was.
         self._last = Scratch(
             "CREATE TABLE last "
             "(output BLOB PRIMARY KEY, label BLOB, mark BLOB, size INTEGER, digest BLOB) "
@@ -92,15 +92,20 @@ class Known:
             )
 
     def _remember(self, record: dict[str, Any]) -> None:
+        if record["status"] != "done":
+            # What an earlier run wrote stays.
+            self.claim(record["output"], record["label"])
+            self._last.run("UPDATE last SET mark = x'' WHERE output = ?", encoded(record["output"]))
+            return
         # What lacks a step that failed is not what it was meant to be.
-        good = record["status"] == "done" and not record.get("left_out")
+        good = not record.get("left_out")
         self._last.run(
             "INSERT OR REPLACE INTO last VALUES (?, ?, ?, ?, ?)",
             encoded(record["output"]),
             encoded(record["label"]),
             _mark(record["fingerprint"]) if good else b"",
-            record["bytes"] if good else -1,
-            bytes.fromhex(record["sha256"]) if good else b"",
+            record["bytes"],
+            bytes.fromhex(record["sha256"]),
         )
 
     def _get(self, output: str) -> tuple[bytes, bytes, int, bytes]:
@@ -122,9 +127,9 @@ class Known:
         """The label that an output belongs to, by its last record or a claim; "" if to none."""
         return decoded(self._get(output)[0])
 
-    def is_good(self, output: str) -> bool:
-        """Whether the output was last made without a failure, whatever has become of it."""
-        return bool(self._get(output)[1])
+    def is_written(self, output: str) -> bool:
+        """Whether the output was ever written, with all steps or not, whatever has become of it."""
+        return self._get(output)[2] >= 0
 
     def is_current(self, output: str, fingerprint: str) -> bool:
         """Whether the output was made from the same inputs, by all steps, and is still present and
@@ -132,7 +137,7 @@ class Known:
         return self._get(output)[1] == _mark(fingerprint) and self.is_whole(output)
 
     def is_whole(self, output: str) -> bool:
-        """Whether a good output is there, with the size that it was written with."""
+        """Whether an output is there, with the size that it was last written with."""
         size = self._get(output)[2]
         try:
             there = (self.path.parent / output).stat()
@@ -141,7 +146,7 @@ class Known:
             return False
 
     def is_same(self, output: str) -> bool:
-        """Whether a good output holds what was written; reads all of it."""
+        """Whether an output holds what was last written; reads all of it."""
         digest = self._get(output)[3]
         try:
             with (self.path.parent / output).open("rb") as stream:

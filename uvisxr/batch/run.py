@@ -24,10 +24,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from .. import calls, checks, export, options
+from .. import calls, checks, options
 from .._version import __version__
 from ..errors import ExportError, bounded, warn_user
-from ..files import HDF5, is_file
+from ..files import HDF5, check_target, is_file, refuse_foreign
 from ..hdf5.soundness import CutOffError
 from ..netcdf.writing import is_netcdf_of_ours
 from ..progress import bar
@@ -51,6 +51,9 @@ _LONGEST = 1e6
 
 #: Most processes for each core.
 _EACH = 4
+
+#: What to do about a file that no output may replace: outputs have the names of products.
+_MEND = "move it away, or choose another --out"
 
 #: Names of folders for unfinished files.
 _PARTIAL = ".partial-"
@@ -474,8 +477,9 @@ class _Batch:
         if self.overwrite or self.manifest.is_whole(output) or not os.path.lexists(path):
             return None
         try:
-            if not (self.manifest.is_good(output) and _is_damaged(path)):
-                export.check(path, None, (), None)
+            if not (self.manifest.is_written(output) and _is_damaged(path)):
+                check_target(path, mend=_MEND)
+                refuse_foreign(path, None, is_netcdf_of_ours, _MEND)
         except ExportError as error:
             return error
         return None
