@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import math
 import os
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +22,7 @@ import uvisxr
 from uvisxr import fetch, transfer
 from uvisxr.calibration import download, files, formats
 from uvisxr.cli import main
-from uvisxr.errors import ArgumentError, FetchError, NotFoundError, UvisWarning
+from uvisxr.errors import ArgumentError, FetchError, NotFoundError, UvisError, UvisWarning
 from uvisxr.pds3 import archive
 from uvisxr.pds3.archive import Archive
 
@@ -231,6 +232,54 @@ def test_data_in_a_folder_of_the_user_stay(tree, quick, tmp_path: Path):
     assert mine.read_bytes() == b"cut out by hand"
 
 
+@pytest.mark.parametrize("way", ["command", "call"])
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("END", "", "no whole PDS label"),
+        ("FUV2005_230_15_15", "FUV2005_231_15_15", "label of FUV2005_231_15_15, not of FUV2005"),
+        ("(1024, 64, 1)", "(1024, 640, 1)", "exceed the detector's"),
+        ("(1024, 64, 1)", "(1024, 64, 2)", "it says both 131072 and 262144 bytes of data"),
+        ("<SECOND>", "<MINUTE>", "INTEGRATION_DURATION is in MINUTE"),
+        ("2005-230T15", "2005-230X15", "it cannot be opened: "),
+    ],
+)
+def test_a_label_in_a_folder_of_the_user_that_is_not_the_products(
+    tree, quick, tmp_path: Path, monkeypatch, old: str, new: str, said: str, way: str
+):
+    """It stays, and is not taken for the product's; moved away, it is replaced."""
+    whole = tree[f"{PLACE}.LBL"].decode()
+    mine = tmp_path / "here" / f"{PLACE[-17:]}.LBL"
+    mine.parent.mkdir()
+    bad = whole[:-30] if old == "END" else whole.replace(old, new)
+    assert bad != whole
+    mine.write_bytes(bad.encode())
+    mine.with_suffix(".DAT").write_bytes(tree[f"{PLACE}.DAT"])
+    monkeypatch.setenv("UVISXR_CACHE", str(tmp_path / "cache"))
+    with serve(tree) as server:
+        monkeypatch.setenv("UVISXR_URL_PRODUCTS", server.url)
+        if way == "call":
+            with pytest.raises(FetchError) as caught:
+                Archive.default().product(mine.stem, mine.parent)
+            message = str(caught.value)
+        else:
+            result = CliRunner().invoke(main, ["fetch", mine.stem, "--to", str(mine.parent)])
+            assert (result.exit_code, result.stdout) == (1, "")
+            message = result.stderr
+        assert said in message and "is there, but is not the file" in message
+        assert "move it away, or choose another folder" in message
+        assert "try again" not in message and message.count("uvisxr fetch") == 0
+        assert mine.read_bytes() == bad.encode()
+        # What opening says to do about it; a product may have another name than its files.
+        mend = rf"move it away.*`uvisxr fetch {mine.stem} --to {mine.parent}`"
+        expected = pytest.raises(UvisError, match=mend) if "not of" not in said else nullcontext()
+        with warnings.catch_warnings(action="ignore"), expected:
+            uvisxr.open_product(mine).counts.load()
+        mine.unlink()
+        assert Archive.default().product(mine.stem, mine.parent)["label"] == mine
+    assert mine.read_bytes() == whole.encode()
+
+
 def test_damaged_data_in_the_cache_are_fetched_again(tree, quick, tmp_path: Path):
     with served(tree, tmp_path) as (remote, _):
         data = remote.product("FUV2005_230_15_15")["data"]
@@ -246,6 +295,8 @@ def test_damaged_data_in_the_cache_are_fetched_again(tree, quick, tmp_path: Path
         lambda label: label.write_text("<html>Please log in</html>"),
         lambda label: label.write_bytes(label.read_bytes()[:900]),
         lambda label: label.write_text(label.read_text().replace("FUV2005_230", "FUV2005_231")),
+        lambda label: label.write_text(label.read_text().replace("(1024, 64, 1)", "(1024, 64, 2)")),
+        lambda label: label.write_text(label.read_text().replace("<SECOND>", "<MINUTE>")),
         lambda label: label.with_suffix(".DAT").write_bytes(b"half"),
         lambda label: label.with_suffix(".DAT").unlink(),
     ],

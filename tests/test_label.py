@@ -285,7 +285,7 @@ def test_a_label_whose_blocks_do_not_close(tmp_path, text, why):
         odl.loads(text)
     path = tmp_path / f"{NAME}.LBL"
     path.write_text(text)
-    why = rf"is not a readable PDS label \({why}\): down" if "END\n" in text else "is damaged"
+    why = rf"is not a readable PDS label \({why}\): move" if "END\n" in text else "is damaged"
     with pytest.raises(LabelError, match=why):
         read_label(path)
 
@@ -326,9 +326,9 @@ def test_iapetus_trusts_the_keyword(data):
         ("LINE_BIN                      = 1", "LINE_BIN = 1E999", "expected a whole number"),
         ("(0,0,0)", "(0,0,1)", "SUFFIX_ITEMS"),
         ("(0,0,0)", "(0,0,NO)", "SUFFIX_ITEMS = 'NO'"),
-        ("2005-230T15:15:04.141", "2005-900T15:15:00.000", "archive"),
-        ("2005-230T15:15:04.141", "2005-366T15:15:00.000", "2005-366.*archive"),
-        ("2005-230T15:15:04.141", "2005-02-30T15:15:00", "archive"),
+        ("2005-230T15:15:04.141", "2005-900T15:15:00.000", "uvisxr fetch"),
+        ("2005-230T15:15:04.141", "2005-366T15:15:00.000", "2005-366.*uvisxr fetch"),
+        ("2005-230T15:15:04.141", "2005-02-30T15:15:00", "uvisxr fetch"),
         ("2005-230T15:15:04.141", "SOON", "'SOON' is not a time"),
     ],
 )

@@ -114,7 +114,9 @@ def test_cube_of_one_line(tmp_path):
     ids=str,
 )
 def test_frames_that_do_not_hold_the_window(product, values):
-    with pytest.raises(ProductError, match=rf"{NAME}\.LBL: .* hold neither .* download it again"):
+    with pytest.raises(
+        ProductError, match=rf"{NAME}\.LBL: .* hold neither .* download the product again"
+    ):
         uvisxr.open_product(change(product, **values))
 
 

@@ -43,6 +43,9 @@ _FLOOR = 500.0
 #: Largest file that is fetched unless another limit is given: the ephemeris of a mission.
 _MOST = 2**33
 
+#: What checks add of what came, and may come better.
+_LATER = "; try again later"
+
 #: Longest wait for another process that fetches the same file, s, and pause between looks.
 _WAIT, _PAUSE = 600.0, 0.05
 
@@ -149,7 +152,7 @@ def download(
         should be, and then nothing is kept. A file that is there is judged by it too.
     replace : bool
         Whether to replace a file that is there with another size or digest, or that `check`
-        refuses; else it is an error.
+        refuses; else it is an error, which says why the file is not what it should be.
     progress : bool, optional
         Show a progress bar; by default in terminals and notebooks.
     timeout : float
@@ -203,15 +206,16 @@ def download(
         mend=f"set {variable(kind)} to a mirror",
     )
     with _alone_in_process(path):
-        if _is_there(path, sha256, size, check):
+        if path.is_file() and not _fault(path, sha256, size, check):
             _LOG.debug("%s is there already", path)
             return path
         with _alone(path):
-            if not _is_there(path, sha256, size, check):
+            fault = _fault(path, sha256, size, check) if path.is_file() else "it is no file"
+            if fault:
                 if not replace and path.exists():
                     raise FetchError(
-                        f"{path} is there, but is not the file that {url} holds (its size is "
-                        f"{path.stat().st_size}); move it away, or choose another folder"
+                        f"{path} is there, but is not the file that {url} holds ({fault}); move it "
+                        "away, or choose another folder"
                     )
                 _fetch(url, path, sha256, check, how)
     return path
@@ -321,16 +325,18 @@ def _fetch(
         raise FetchError(f"{error}{cache_note(path)}") from error
 
 
-def _is_there(
+def _fault(
     path: Path, sha256: str | None, size: int | None, check: Callable[[Path], Any] | None
-) -> bool:
-    if not path.is_file():
-        return False
-    if size is not None and path.stat().st_size != size:
-        return False
+) -> str:
+    """Why a file that is there is not the one that is wanted; empty if it is."""
+    there = path.stat().st_size
+    if size is not None and there != size:
+        return f"its size is {there}, not {size}"
     try:
         if check is not None:
             check(path)
-    except UvisError:
-        return False
-    return sha256 is None or files.sha256(path) == sha256.lower()
+    except UvisError as error:
+        return str(error).removesuffix(_LATER)
+    if sha256 is not None and files.sha256(path) != sha256.lower():
+        return f"its sha256 is another; its size is {there}"
+    return ""

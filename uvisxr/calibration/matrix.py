@@ -20,6 +20,7 @@ from ..instrument.channel import N_BANDS, N_LINES, Channel, slit_name
 from ..instrument.detector import LIT, Bins
 from ..instrument.evil import public_evil
 from ..numerics import along_wl
+from ..pds3 import again
 from ..pds3.label import Label
 from ..pds3.product import read_matrix
 from . import bounds
@@ -38,8 +39,6 @@ _ENDING = re.compile(r"_CAL_\d+$", re.IGNORECASE)
 #: What factors times the integration time can be, (kR/angstrom)/(count/s), and the smallest above
 #: 0: in the archive's they are -1 s to 840, and 0.1.
 _FACTOR, _LEAST = (-1e6, 1e6), 1e-5
-
-_MEND = "download it again from the archive"
 
 
 def is_product(path: str | Path) -> bool:
@@ -99,7 +98,14 @@ def terms(
     _require_alike(label, ds, path)
     factors = np.asarray(values, float) * label.integration
     bounds.check(
-        path, "a factor", factors, _FACTOR, ("row", "column"), _MEND, least=_LEAST, dark=True
+        path,
+        "a factor",
+        factors,
+        _FACTOR,
+        ("row", "column"),
+        again.advice(label.path),
+        least=_LEAST,
+        dark=True,
     )
     factor = _elements(factors, label, bins, path)
     _require_own(label, ds, path)
@@ -164,8 +170,8 @@ def _require_own(label: Label, ds: xr.Dataset, path: str | Path) -> None:
     unlike = f"unlike {_own(label)} itself, which it was made for"
     if own.any() and None not in corners.values() and corners not in windows:
         raise CalibrationError(
-            f"{path} is said to be of another window, {unlike}: its label is damaged; download it "
-            "again from the archive"
+            f"{path} is said to be of another window, {unlike}: its label is damaged; "
+            f"{again.advice(label.path)}"
         )
     if not np.allclose(exposure, label.integration, rtol=1e-3):
         warn_user(

@@ -15,6 +15,7 @@ from __future__ import annotations
 import datetime
 import difflib
 import re
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,11 +23,23 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
 from .. import fetch
-from ..errors import ArgumentError, FetchError, LabelError, NotFoundError, shortened, warn_user
+from ..errors import (
+    ArgumentError,
+    FetchError,
+    LabelError,
+    NotFoundError,
+    ProductError,
+    UnreadObjectError,
+    UvisError,
+    UvisWarning,
+    shortened,
+    warn_user,
+)
 from ..files import inside
 from . import identifier, packed, pairs
+from .again import advice
 from .index import read as read_index
-from .label import MAX_BYTES, is_whole, keywords, label_text
+from .label import MAX_BYTES, is_whole, keywords, label_text, read_label
 
 #: The volume set at the PDS Ring-Moon Systems Node.
 _PUBLIC = "https://pds-rings.seti.org/holdings/volumes/COUVIS_0xxx/"
@@ -117,7 +130,7 @@ class Archive:
         they are not packed, are of the size that it says."""
         data = pairs.data_of(label)
         try:
-            _check_label(label, label.stem)
+            _check_label(label, label.stem, label)
         except FetchError:
             return False
         if data is None:
@@ -159,7 +172,7 @@ class Archive:
         """
         check: Callable[[Path], None] | None = None
         if identifier.product_id(path.stem) or _MATRIX.fullmatch(path.stem):
-            check = partial(_check_label, name=path.stem)
+            check = partial(_check_label, name=path.stem, kept=self._place(path, folder))
         elif path.suffix == ".LBL":
             check = _check_index
         return fetch.download(
@@ -297,8 +310,11 @@ def _likely_volume(day: str) -> int:
     return min(max(10 + 4 * (year - 2005) + (number - 1) * 4 // 366, VOLUMES[0]), VOLUMES[-1])
 
 
-def _check_label(path: Path, name: str) -> None:
+def _check_label(path: Path, name: str, kept: Path | None = None) -> None:
     """Refuse what is no whole label, is that of another product, or does not size its data.
+
+    What is `kept` from an earlier download, or lay there before, is refused too if it cannot be
+    opened: what the archive has may be better. Whatever the archive has is taken.
 
     Raises
     ------
@@ -307,17 +323,38 @@ def _check_label(path: Path, name: str) -> None:
     try:
         values = keywords(path)
     except LabelError as error:
-        raise FetchError(f"this is no whole PDS label ({error}); try again later") from error
+        raise FetchError(
+            f"this is no whole PDS label ({_said(error, path)}); try again later"
+        ) from error
     found = str(values.get("PRODUCT_ID", "nothing")).strip().upper()
     if (identifier.product_id(found) or found) != name.upper():
         raise FetchError(
             f"this is the label of {shortened(found, 60)}, not of {name}; try again later"
         )
-    if data_size(path) is None:
+    size = data_size(path)
+    if size is None:
         raise FetchError(
             "the label does not say how large its data are (RECORD_BYTES, FILE_RECORDS); try again "
             "later"
         )
+    if path != kept:
+        return
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UvisWarning)
+            label = read_label(path)
+    except UnreadObjectError:
+        return
+    except (LabelError, ProductError) as error:
+        raise FetchError(f"it cannot be opened: {_said(error, path)}") from error
+    if label.size != size:
+        raise FetchError(f"it says both {size} and {label.size} bytes of data")
+
+
+def _said(error: UvisError, path: Path) -> str:
+    """What is wrong with a label, without its path and what to do about it."""
+    said = str(error).removeprefix(f"{path}: ").partition(advice(path))[0].rstrip(";: ")
+    return said.removesuffix("; the label is damaged")
 
 
 def _check_index(path: Path) -> None:

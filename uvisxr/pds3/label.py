@@ -27,7 +27,7 @@ from ..files import inside, read_beginning, real
 from ..instrument.channel import Optics, optics_of, slit_name
 from ..instrument.detector import Window
 from ..timescales import FLIGHT, Instant, parse_instant
-from . import doubts, objects, odl, pairs, pds4, unsaid
+from . import again, doubts, objects, odl, pairs, pds4, unsaid
 
 #: How much of a file is searched for the signs of a UVIS label.
 _SNIFF_BYTES = 4096
@@ -153,9 +153,7 @@ class Label:
     def known_start(self) -> Instant:
         """START_TIME; LabelError if the label does not give it."""
         if self.start is None:
-            raise LabelError(
-                f"{self.path} gives no START_TIME: download the label again from the archive"
-            )
+            raise LabelError(f"{self.path} gives no START_TIME: {again.advice(self.path)}")
         return self.start
 
 
@@ -204,9 +202,11 @@ def read_label(path: str | Path, data: Path | None = None) -> Label:
     except UnreadObjectError as error:
         raise UnreadObjectError(f"{path} {error}") from None
     except ProductError as error:
-        raise ProductError(f"{path}: {error}") from error
+        raise ProductError(
+            f"{path}: {error}; the label is damaged: {again.advice(path)}"
+        ) from error
     except (LabelError, ValueError, TypeError, OverflowError) as error:
-        raise LabelError(f"{path}: {error}; download the label again from the archive") from error
+        raise LabelError(f"{path}: {error}; {again.advice(path)}") from error
 
 
 def label_text(path: Path) -> str:
@@ -242,15 +242,14 @@ def keywords(path: Path) -> Mapping[str, Any]:
         )
     if not xml and not _END.search(text):
         raise LabelError(
-            f"{path} is damaged, as it breaks off before its END: download the label again from "
-            "the archive"
+            f"{path} is damaged, as it breaks off before its END: {again.advice(path)}"
         )
     try:
         return pds4.loads(text) if xml else odl.loads(text.decode("latin-1"))
     except ValueError as error:
         raise LabelError(
-            f"{path} is not a readable PDS label ({shortened(str(error), 160)}): download it again "
-            "from the archive"
+            f"{path} is not a readable PDS label ({shortened(str(error), 160)}): "
+            f"{again.advice(path)}"
         ) from error
 
 

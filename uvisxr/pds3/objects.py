@@ -221,8 +221,7 @@ def _spectrum(spectrum: Any, module: Mapping[str, Any]) -> _Parts:
     bands = _needed(spectrum, "ROWS")
     if not 1 <= bands <= N_BANDS:
         raise ProductError(
-            f"ROWS = {shown(bands)}: a SPECTRUM has at most the detector's {N_BANDS} bands; the "
-            "label is damaged, download it again from the archive"
+            f"ROWS = {shown(bands)}: a SPECTRUM has at most the detector's {N_BANDS} bands"
         )
     windows = _windows(spectrum, module)
     for window in windows:
@@ -297,8 +296,7 @@ def _shape(qube: Any) -> tuple[int, int, int]:
         raise LabelError(f"CORE_ITEMS = {shown(items)}: expected three positive numbers")
     if items[0] > N_BANDS or items[1] > N_LINES:
         raise ProductError(
-            f"CORE_ITEMS = {shown(items)} exceed the detector's {N_BANDS} bands x {N_LINES} lines: "
-            "the label is damaged; download it again from the archive"
+            f"CORE_ITEMS = {shown(items)} exceed the detector's {N_BANDS} bands x {N_LINES} lines"
         )
     suffixes = odl.known(qube.get("SUFFIX_ITEMS"))
     if suffixes is not None and any(_numbers("SUFFIX_ITEMS", suffixes)):
@@ -306,8 +304,7 @@ def _shape(qube: Any) -> tuple[int, int, int]:
     _require_unscaled(qube, "CORE_BASE", "CORE_MULTIPLIER")
     if items[2] > _MOST_SAMPLES:
         raise ProductError(
-            f"CORE_ITEMS = {shown(items)}: no product has more than {_MOST_SAMPLES} exposures; the "
-            "label is damaged, download it again from the archive"
+            f"CORE_ITEMS = {shown(items)}: no product has more than {_MOST_SAMPLES} exposures"
         )
     return items[2], items[1], items[0]
 
@@ -345,10 +342,7 @@ def _windows(block: Any, module: Mapping[str, Any]) -> tuple[dict[str, int | Non
         if not least <= min(numbers) <= max(numbers) <= most:
             above = max(numbers) > most
             limit = f"exceeds the detector's {most}" if above else f"is less than {least}"
-            raise ProductError(
-                f"{key} = {shown(found[key])} {limit}: the label is damaged; download it again "
-                "from the archive"
-            )
+            raise ProductError(f"{key} = {shown(found[key])} {limit}")
         columns[name] = [*numbers]
     count = max(len(column) for column in columns.values())
     for name, column in columns.items():

@@ -24,7 +24,7 @@ from typing import IO, cast
 
 from ..errors import ExportError, ProductError, warn_user
 from ..files import read_beginning, whole_file
-from . import pairs
+from . import again, pairs
 
 _LOG = logging.getLogger(__name__)
 
@@ -182,8 +182,7 @@ def _checked(path: Path, expected: int, named: Path) -> Iterator[bytes]:
     if done != expected:
         state = "less" if done < expected else "more"
         raise ProductError(
-            f"{path} holds {state} than the {expected} bytes of its label: copy or download the "
-            "product again"
+            f"{path} holds {state} than the {expected} bytes of its label; {again.advice(path)}"
         )
 
 
@@ -250,6 +249,4 @@ def _unzipped(path: Path, named: Path) -> Iterator[tuple[zipfile.ZipFile, zipfil
 
 
 def _damaged(path: Path, error: BaseException | str) -> ProductError:
-    return ProductError(
-        f"cannot unpack {path}: {error}; it is damaged: copy or download the product again"
-    )
+    return ProductError(f"cannot unpack {path}: {error}; it is damaged; {again.advice(path)}")

@@ -9,7 +9,7 @@ import numpy as np
 from .. import checks
 from ..errors import ProductError
 from ..instrument.channel import N_BANDS, N_LINES
-from . import pairs
+from . import again, pairs
 from .label import Label, read_label
 from .qube import QubeFile
 
@@ -67,7 +67,7 @@ def qube_file(label: Label, window: int = 0) -> QubeFile:
             raise ProductError(
                 f"{label.path}: {here} {name}s hold neither the detector's {whole} nor one window "
                 f"of {size} (number of windows: {len(label.windows)}): the label is damaged; "
-                "download it again from the archive"
+                f"{again.advice(label.path)}"
             )
     whole_frames = label.shape[1:] == (N_LINES, N_BANDS) and not label.is_matrix
     held = ((one.ul_line, one.ul_band, *one.shape) for one in label.windows if whole_frames)
@@ -116,7 +116,7 @@ def read_matrix(path: str | Path, window: int = 0) -> tuple[Label, np.ndarray]:
     if label.shape[0] != 1:
         raise ProductError(
             f"{label.path} claims {label.shape[0]} exposures: a calibration matrix has one; "
-            "download it again from the archive"
+            f"{again.advice(label.path)}"
         )
     (number,) = choose_windows(label, window)
     return label, qube_file(label, number).read(np.array([0]))[0]

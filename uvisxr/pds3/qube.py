@@ -7,7 +7,6 @@ window's bins packed in its upper-left corner (users guide, chapter 2).
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,10 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import fetch
 from ..errors import ProductError, warn_user
-from . import packed, pairs
-from .identifier import product_id
+from . import again, packed, pairs
 from .objects import NULLS
 
 #: Bytes read at once, unless a single exposure is larger.
@@ -60,21 +57,6 @@ class QubeFile:
         """Bytes of data that the label promises."""
         return int(np.prod(self.frame, dtype=np.int64)) * np.dtype(self.dtype).itemsize
 
-    @property
-    def _command(self) -> str:
-        """What downloads the product to where it is; empty if it has no identifier.
-
-        That is known by the file's name, or by the one that its label has for it.
-        """
-        names = (pairs.split(Path(name))[0] for name in (self.path.name, self.pointer))
-        product = next(filter(None, map(product_id, names)), None)
-        if product is None:
-            return ""
-        folder = self.path.parent
-        if folder.is_relative_to(fetch.cache_dir("products")):
-            return f"`uvisxr fetch {product}`"
-        return f"`uvisxr fetch {product} --to {shlex.quote(str(folder))}`"
-
     def check_size(self) -> None:
         """Compare the file's size with the one the label gives.
 
@@ -93,17 +75,11 @@ class QubeFile:
             ) from error
         if size is not None and size != self.size:
             state = "truncated" if size < self.size else "too long"
+            mend = again.advice(self.path, self.pointer)
             raise ProductError(
                 f"{self.path} is {state}: {size} bytes, but its label says {self.size} "
-                f"({' x '.join(map(str, self.frame))} values); {self._again()}"
+                f"({' x '.join(map(str, self.frame))} values); {mend}"
             )
-
-    def _again(self) -> str:
-        """What helps if the file is damaged: only in the cache does a download replace it."""
-        command = self._command
-        if " --to " in command:
-            return f"move it away, and download the product again with {command}"
-        return "download the product again" + (f" with {command}" if command else "")
 
     def _mend(self) -> str:
         """What else was looked for in place of a missing file, and what helps."""
@@ -112,7 +88,8 @@ class QubeFile:
             return f"; {other} {pairs.UNPACK}"
         also = self.pointer not in ("", self.path.name)
         named = f", nor is there {self.pointer}, which the label names" if also else ""
-        both = f"; {self._command} downloads both" if self._command else ""
+        command = again.command(self.path, self.pointer)
+        both = f"; {command} downloads both" if command else ""
         return f"{named}; it must be beside its label{both}"
 
     def _warn_of_others(self, rows: np.ndarray, first: int) -> None:
@@ -123,10 +100,11 @@ class QubeFile:
         # Nothing and null are the same in any order of bytes; 1 below nothing is null.
         counts = rows.view(np.uint16) - np.uint16(1) < NULLS[1] - 1
         if (counts & outside).any():
+            mend = again.advice(self.path, self.pointer)
             warn_user(
                 f"{self.path} holds counts outside of the windows that its label gives: its bins "
-                "or corners are wrong, and so may be all values; download the label again, or "
-                "mend a copy of it"
+                "or corners are wrong, and so may be all values; mend a copy of the label, or, if "
+                f"it is damaged, {mend}"
             )
 
     def read(
