@@ -389,6 +389,101 @@ def test_a_damaged_index_is_fetched_again(tree, quick, tmp_path: Path):
         assert remote.locate("FUV2005_230_15_15").stem == "FUV2005_230_15_15"
 
 
+def blank(table: bytes) -> bytes:
+    """A table of the same length that names nothing."""
+    return b"".join(b" " * len(line[:-2]) + b"\r\n" for line in table.splitlines(True))
+
+
+def of_another_volume(table: bytes) -> bytes:
+    return table.replace(b"COUVIS_0012", b"COUVIS_0013")
+
+
+def nameless(table: bytes) -> bytes:
+    return table.replace(b"FUV20", b"ABC20").replace(b"EUV20", b"ABD20")
+
+
+@pytest.mark.parametrize("spoil", [blank, of_another_volume, nameless])
+def test_a_table_that_names_no_product_is_not_kept(tree, quick, tmp_path: Path, spoil):
+    place = "COUVIS_0012/INDEX/INDEX.TAB"
+    spoilt = tree | {place: spoil(tree[place])}
+    with (
+        served(spoilt, tmp_path) as (remote, _),
+        pytest.raises(FetchError, match=r"INDEX\.TAB: this table names no product of COUVIS_0012"),
+    ):
+        remote.locate("FUV2005_230_15_15")
+    assert not list((tmp_path / "cache").rglob("INDEX.*"))
+    with served(tree, tmp_path) as (remote, _):
+        assert remote.locate("FUV2005_230_15_15").stem == "FUV2005_230_15_15"
+        # So is what is in the cache.
+        (table,) = (tmp_path / "cache").rglob("COUVIS_0012/INDEX/INDEX.TAB")
+        table.write_bytes(spoilt[place])
+        again = Archive(remote.url, remote.cache)
+        assert again.locate("FUV2005_230_15_15").stem == "FUV2005_230_15_15"
+
+
+def test_a_label_of_no_index_is_not_kept(tree, quick, tmp_path: Path):
+    place = "COUVIS_0012/INDEX/INDEX.LBL"
+    spoilt = tree | {place: tree[place].replace(b"INDEX_TABLE", b"INDEX_CHAIR")}
+    with (
+        served(spoilt, tmp_path) as (remote, _),
+        pytest.raises(FetchError, match=r"INDEX\.LBL does not describe an index table"),
+    ):
+        remote.locate("FUV2005_230_15_15")
+    assert not list((tmp_path / "cache").rglob("INDEX.*"))
+
+
+def test_indices_of_one_server_are_not_those_of_another(tree, quick, tmp_path: Path):
+    """One may be outdated, or have other products: of these the index alone tells."""
+    volume = tmp_path / "COUVIS_0012"
+    write_index(volume, [index_row("COUVIS_0012", "FUV2005_182_13_00")])
+    files = {f"COUVIS_0012/{path}": content for path, content in folder(volume).items()}
+    name = "FUV2005_230_15_15"
+    with served(tree | files, tmp_path) as (remote, _):
+        with pytest.raises(FetchError, match=f"no volume .* holds {name}"):
+            remote.locate(name)
+        with served(tree, tmp_path) as (other, _):
+            assert other.cache == remote.cache
+            assert other.locate(name).stem == name
+
+
+def test_an_index_of_an_earlier_run_is_asked_for_again(tree, quick, tmp_path: Path):
+    place = "COUVIS_0012/INDEX/INDEX"
+    volume = tmp_path / "COUVIS_0012"
+    write_index(volume, [index_row("COUVIS_0012", "FUV2005_182_13_00")])
+    now = {f"{place}{kind}": tree[f"{place}{kind}"] for kind in (".LBL", ".TAB")}
+    old = {f"COUVIS_0012/{path}": content for path, content in folder(volume).items()}
+    name = "FUV2005_230_15_15"
+    with served(tree | old, tmp_path) as (remote, server):
+        assert remote.locate("FUV2005_182_13_00").stem == "FUV2005_182_13_00"
+        server.files.update(now)
+        assert Archive(remote.url, remote.cache).locate(name).stem == name
+        # Now it has the product; a new one is asked for once, and only in vain.
+        server.requests.clear()
+        later = Archive(remote.url, remote.cache)
+        assert later.locate(name).stem == name
+        assert not server.asked(f"{place}.TAB")
+        for _ in range(2):
+            with pytest.raises(FetchError, match=r"no volume below .* holds FUV2005_230_15_16"):
+                later.locate("FUV2005_230_15_16")
+        asked = [path for path, _ in server.requests if path.startswith("COUVIS_0012")]
+        assert asked == [f"{place}.LBL", f"{place}.TAB"]
+    # What is there stays if the server is gone.
+    with pytest.raises(FetchError):
+        Archive(remote.url, remote.cache).locate("FUV2005_230_15_16")
+    assert (
+        next(remote.cache.rglob("COUVIS_0012/INDEX/INDEX.TAB")).read_bytes() == now[f"{place}.TAB"]
+    )
+
+
+def test_an_address_without_any_index(quick, tmp_path: Path):
+    with (
+        served({"index.html": b"wrong path"}, tmp_path) as (remote, server),
+        pytest.raises(FetchError, match=r"no index of any volume below .*: set UVISXR_URL"),
+    ):
+        remote.locate("FUV2005_230_15_15")
+    assert len(volumes_asked(server)) == 60
+
+
 class TestCommand:
     def test_fetch(self, tree, quick, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setenv("UVISXR_CACHE", str(tmp_path / "cache"))

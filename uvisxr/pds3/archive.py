@@ -12,11 +12,13 @@ Neighbours share up to three days, and some products: the later volume counts.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import difflib
+import hashlib
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -38,6 +40,7 @@ from ..errors import (
 from ..files import inside
 from . import identifier, packed, pairs
 from .again import advice
+from .index import Row, described
 from .index import read as read_index
 from .label import MAX_BYTES, is_whole, keywords, label_text, read_label
 
@@ -49,6 +52,9 @@ VOLUMES = range(1, 61)
 
 #: Highest version of the calibration matrices; a volume has one or more of versions 1 to 5.
 MATRIX_VERSION = 5
+
+#: The folder of a volume's index.
+_INDEX = "INDEX"
 
 #: Days that consecutive volumes may share: 2005-272 to 274 are in COUVIS_0012 and _0013.
 _SHARED_DAYS = 3
@@ -76,6 +82,8 @@ class Archive:
     url: str
     cache: Path
     _tables: dict[int, dict[str, PurePosixPath]] = field(default_factory=dict, repr=False)
+    #: Volumes whose tables were in the cache before.
+    _old: set[int] = field(default_factory=set, repr=False)
 
     @classmethod
     def default(cls) -> Archive:
@@ -87,7 +95,8 @@ class Archive:
         """Find the path of a product's label below COUVIS_0xxx.
 
         Index tables are downloaded, from the likely volume outwards, until one holds the product
-        or the day. If two volumes hold it, the later one counts.
+        or the day. If two volumes hold it, the later one counts. Tables that were in the cache
+        before, and do not hold it, are downloaded again.
 
         Parameters
         ----------
@@ -99,13 +108,33 @@ class Archive:
         ArgumentError
             The text is not a product identifier.
         FetchError
-            No volume holds the product, or an index cannot be downloaded.
+            No volume holds the product, there is no index of any, or one cannot be downloaded.
         """
         name = identified(product)
+        near: set[str] = set()
+        path = self._found(name, near)
+        if path is None and self._refresh():
+            path = self._found(name, near)
+        if path is not None:
+            return path
+        if not any(self._tables.values()):
+            raise FetchError(
+                f"there is no index of any volume below {self.url}, such as "
+                "COUVIS_0001/INDEX/INDEX.LBL: set UVISXR_URL_PRODUCTS to the folder COUVIS_0xxx of "
+                "a mirror"
+            )
+        close = difflib.get_close_matches(name, sorted(near), n=3)
+        hint = f"; for that day there are {', '.join(close)}" if close else ""
+        raise FetchError(
+            f"no volume below {self.url} holds {name}{hint}; check the identifier, or set "
+            "UVISXR_URL_PRODUCTS to another mirror"
+        )
+
+    def _found(self, name: str, near: set[str]) -> PurePosixPath | None:
+        """The path of a product's label by the tables; products of its day are added to `near`."""
         day = _day(name)
         guess = _likely_volume(day)
         left = list(VOLUMES)
-        near: set[str] = set()
         while left:
             number = min(left, key=lambda volume: abs(volume - guess))
             table = self._table(number)
@@ -114,12 +143,16 @@ class Archive:
                 return (self._table(number + 1) if later else table).get(name, table[name])
             near.update(key for key in table if day in key)
             left = [v for v in left if v != number and _may_hold(v, number, table, day)]
-        close = difflib.get_close_matches(name, sorted(near), n=3)
-        hint = f"; for that day there are {', '.join(close)}" if close else ""
-        raise FetchError(
-            f"no volume below {self.url} holds {name}{hint}; check the identifier, or set "
-            "UVISXR_URL_PRODUCTS to another mirror"
-        )
+        return None
+
+    def _refresh(self) -> bool:
+        """Download again the tables that were in the cache before; whether there were any."""
+        old, self._old = sorted(self._old), set()
+        for number in old:
+            # What is there is better than nothing.
+            with contextlib.suppress(FetchError):
+                self._tables[number] = self._read(number, again=True)
+        return bool(old)
 
     def cached(self, product: str) -> Path | None:
         """Label of a product in the cache, if its data are there too; of the latest volume."""
@@ -145,48 +178,59 @@ class Archive:
     def _table(self, number: int) -> dict[str, PurePosixPath]:
         """Labels of one volume's products; empty if the archive has no such volume."""
         if number not in self._tables:
-            index = PurePosixPath(f"COUVIS_{number:04}", "INDEX", "INDEX.LBL")
-            self._tables[number] = self._read(index) if self._optional(index) else {}
+            if self._place(_index(number).with_suffix(".TAB")).is_file():
+                self._old.add(number)
+            known = self._optional(_index(number)) is not None
+            self._tables[number] = self._read(number) if known else {}
         return self._tables[number]
 
-    def _read(self, index: PurePosixPath) -> dict[str, PurePosixPath]:
-        label, table = self.cache / index, self._get(index.with_suffix(".TAB"))
+    def _read(self, number: int, again: bool = False) -> dict[str, PurePosixPath]:
+        label = self._get(_index(number), again=again)
+        check = partial(_check_table, label=label, volume=label.parent.parent.name)
         try:
-            return {
-                row.product: row.path
-                for row in read_index(label)
-                if _PRODUCT_ID.fullmatch(row.product)
-            }
-        except LabelError as error:
-            # Otherwise the damaged file would be read from the cache again.
-            label.unlink()
-            table.unlink()
-            raise FetchError(
-                f"{self.url}{index}: {error}; the file was removed, try again"
-            ) from error
+            self._get(_index(number).with_suffix(".TAB"), check=check, again=again)
+        except FetchError:
+            # The label may be of another version of the table.
+            label.unlink(missing_ok=True)
+            raise
+        return _rows(read_index(label))
 
-    def _get(self, path: PurePosixPath, folder: Path | None = None) -> Path:
-        """One file of the archive, from the cache if it is there and, of a product's label, whole.
+    def _get(
+        self,
+        path: PurePosixPath,
+        folder: Path | None = None,
+        check: Callable[[Path], object] | None = None,
+        again: bool = False,
+    ) -> Path:
+        """One file of the archive, from the cache unless it is bad, or wanted `again`.
 
         The cache repairs itself; files in the user's own folder are left alone.
         """
-        check: Callable[[Path], None] | None = None
         if identifier.product_id(path.stem) or _MATRIX.fullmatch(path.stem):
             check = partial(_check_label, name=path.stem, kept=self._place(path, folder))
         elif path.suffix == ".LBL":
             check = _check_index
+        place = self._place(path, folder)
         return fetch.download(
             f"{self.url}{quote(str(path))}",
-            self._place(path, folder),
-            check=check,
+            place,
+            check=partial(_check_new, place=place, check=check) if again and check else check,
             replace=folder is None,
             kind="products",
             most=MAX_BYTES if path.suffix == ".LBL" else _LONGEST_TABLE,
         )
 
-    def _place(self, path: PurePosixPath, folder: Path | None) -> Path:
-        """Where a file goes: to a folder, or to the cache, which is laid out like the archive."""
-        return inside(folder, path.name) if folder else inside(self.cache, path)
+    def _place(self, path: PurePosixPath, folder: Path | None = None) -> Path:
+        """Where a file goes: to a folder, or to the cache, which is laid out like the archive.
+
+        Of an index nothing but the address says whose it is.
+        """
+        if folder:
+            return inside(folder, path.name)
+        if path.parent.name == _INDEX:
+            mark = hashlib.sha256(self.url.encode()).hexdigest()[:16]
+            return inside(self.cache, PurePosixPath("indexes", mark, path))
+        return inside(self.cache, path)
 
     def _optional(self, path: PurePosixPath, folder: Path | None = None) -> Path | None:
         """The same; None if the archive has no such file."""
@@ -361,6 +405,32 @@ def _check_index(path: Path) -> None:
     """Refuse what is no whole label of an index."""
     if not is_whole(path):
         raise FetchError("this is no whole PDS label; try again later")
+    described(path)
+
+
+def _index(number: int) -> PurePosixPath:
+    return PurePosixPath(f"COUVIS_{number:04}", _INDEX, "INDEX.LBL")
+
+
+def _rows(rows: Iterable[Row]) -> dict[str, PurePosixPath]:
+    """Labels of products by their identifiers."""
+    return {row.product: row.path for row in rows if _PRODUCT_ID.fullmatch(row.product)}
+
+
+def _check_new(path: Path, place: Path, check: Callable[[Path], object]) -> None:
+    """Refuse what is in its place already, and what the check refuses."""
+    if path == place:
+        raise FetchError("it may have changed")
+    check(path)
+
+
+def _check_table(path: Path, label: Path, volume: str) -> None:
+    """Refuse what is no table as its label says, or names no product of the volume."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UvisWarning)
+        products = _rows(read_index(label, path))
+    if not any(place.parts[0].upper() == volume for place in products.values()):
+        raise FetchError(f"this table names no product of {volume}; try again later")
 
 
 def data_size(label: Path) -> int | None:

@@ -107,13 +107,15 @@ class _Column:
         return "" if text in odl.UNKNOWN else text
 
 
-def read(path: str | Path) -> Iterator[Row]:
+def read(path: str | Path, table_path: Path | None = None) -> Iterator[Row]:
     """The rows of an index table.
 
     Parameters
     ----------
     path : path
         The .LBL or the .TAB; the other must be beside it.
+    table_path : Path, optional
+        The table, if it has another name; `path` is its label then.
 
     Yields
     ------
@@ -125,8 +127,11 @@ def read(path: str | Path) -> Iterator[Row]:
         The label or the table is missing, the label does not describe a table of products, or the
         table does not match it.
     """
-    label_path, table_path = _pair(Path(path))
-    table = _described(label_path)
+    if table_path is None:
+        label_path, table_path = _pair(Path(path))
+    else:
+        label_path = Path(path)
+    table = described(label_path)
     columns, size, count, skip = table.columns, table.size, table.count, table.skip
     where = next(columns[key] for key in _PATHS if key in columns)
     volumes = columns.get("VOLUME_ID")
@@ -189,7 +194,7 @@ class _Table:
     name: str
 
 
-def _described(label_path: Path) -> _Table:
+def described(label_path: Path) -> _Table:
     """What the label of an index says; LabelError if that is no table of products."""
     text = label_text(label_path)
     try:
