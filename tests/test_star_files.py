@@ -108,11 +108,21 @@ def test_cassini_upyp_reads_what_is_written_for_it(ds, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "header", ["# pixel | exposure", "# Exposures, pixels", "pic pixel", "#\n# exposure|pixel"]
+    "header",
+    [
+        "# pixel | exposure",
+        "# Exposures, pixels",
+        "pic pixel",
+        "#\n# exposure|pixel",
+        "exposure;pixel",
+    ],
 )
-def test_other_headers_that_name_columns_are_not_believed(ds, tmp_path, header):
-    path = written(tmp_path, f"{header}\n1 2\n")
-    with pytest.raises(ArgumentError, match="is not a header of uvisxr"):
+@pytest.mark.parametrize("between", [" ", ",", ";", "\t"])
+def test_other_headers_that_name_columns_are_not_believed(ds, tmp_path, header, between):
+    path = written(tmp_path, f"{header}\n1{between}2\n")
+    with pytest.raises(
+        ArgumentError, match=r"is not a header of uvisxr.*holds 1 of 1.*holds 1 of 1"
+    ):
         ds.uvis.stars.load(path)
     assert starred(ds.uvis.stars.load(path, "exposure pixel")) == [[1, 2]]
 
@@ -128,6 +138,9 @@ def test_other_headers_that_name_columns_are_not_believed(ds, tmp_path, header):
         "# of 2006\n1 2\n# and\n 3\t4\n",
         "stars\n1 2\n3 4\n",
         "\ufeff1 2\r\n3 4\r\n",
+        "1,2\n3, 4\n",
+        "1;2\r\n3 ; 4\r\n;\r\n",
+        "# by spreadsheet\n1\t2\n,\n3\t,4\n",
     ],
 )
 def test_no_star_is_lost(ds, tmp_path, text):
@@ -150,7 +163,11 @@ def test_an_empty_file_flags_nothing(ds, tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("#\n1 2\n3 x\n", "line 3: '3 x' is not two whole numbers; comments begin with #"),
+        ("#\n1 2\n3 x\n", "line 3: '3 x' is not two whole numbers, .*; comments begin with #"),
+        ("1,2\n3.0,4.0\n", "line 2: '3.0,4.0' is not two whole numbers, such as 3 40, with blanks"),
+        ("1,2,\n", "line 1: '1,2,' is not two"),
+        ("1,,2\n", "line 1: '1,,2' is not two"),
+        ("1 2,3\n", "line 1: '1 2,3' is not two"),
         ("#\n1 2 3\n", "line 2: '1 2 3' is not two"),
         ("1 2\nstars\n", "line 2: 'stars' is not two"),
         ("T10 stars\n", "line 1: 'T10 stars' is not two"),

@@ -33,6 +33,12 @@ _NAMES = [re.compile(rf"\b({name})s?\b", re.IGNORECASE) for name in ("exposure|p
 
 _NUMBER = re.compile(r"\d")
 
+#: What lies between the two numbers of a line: blanks, tabs, or one comma or semicolon.
+_BETWEEN = re.compile(r"\s*[,;]\s*|\s+")
+
+#: A line without values, as spreadsheets write one.
+_NOTHING = re.compile(r"[\s,;]*")
+
 #: Longest file, in bytes.
 _MOST = 2**24
 
@@ -48,8 +54,8 @@ def load(ds: xr.Dataset, path: str | Path, columns: Columns | None = None) -> xr
     ----------
     ds : Dataset
     path : path
-        Two whole numbers per line; what begins with # is a comment. A heading in the first line
-        may do without.
+        Two whole numbers per line, with blanks, a tab, a comma or a semicolon between them; what
+        begins with # is a comment. A heading in the first line may do without.
     columns : {"exposure pixel", "pixel exposure"}, optional
         Meaning of the first and second number on a line. By default what the header of `save`
         says, or "exposure pixel" in a file whose comments name no columns. Cassini-UPyP writes the
@@ -87,7 +93,11 @@ def load(ds: xr.Dataset, path: str | Path, columns: Columns | None = None) -> xr
         text = read_whole(path, _MOST).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ArgumentError(f"cannot read the star file {path}: {error}") from None
-    lines = [(i, line) for i, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    lines = [
+        (i, line)
+        for i, line in enumerate(text.splitlines(), start=1)
+        if not _NOTHING.fullmatch(line)
+    ]
     order: Columns = columns or "exposure pixel"
     if lines and _said(lines[0][1]) and not text.endswith("\n"):
         raise ArgumentError(f"{path}: its last line has no end: it was cut short; save it again")
@@ -191,7 +201,8 @@ def _row(line: str, order: Columns) -> tuple[int, int]:
         return _pair(line, order)
     except ValueError:
         raise ArgumentError(
-            f"{' '.join(line.split())!r} is not two whole numbers; comments begin with #"
+            f"{' '.join(line.split())!r} is not two whole numbers, such as 3 40, with blanks, a "
+            "tab, a comma or a semicolon between them; comments begin with #"
         ) from None
 
 
@@ -217,7 +228,7 @@ def _turned(pair: Sequence[_T], columns: Columns) -> Sequence[_T]:
 
 def _pair(line: str, columns: Columns) -> tuple[int, int]:
     """Exposure and pixel of a line; ValueError if it is not two whole numbers."""
-    words = line.split()
+    words = _BETWEEN.split(line.strip())
     # Python's int() also takes 1_0, and thousands of digits.
     if not all(word.isascii() and word.lstrip("-").isdigit() for word in words):
         raise ValueError
