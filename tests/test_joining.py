@@ -236,7 +236,11 @@ def test_failures_and_foreign_files_are_left_out(tmp_path: Path):
     with manifest.Manifest(out) as book:
         book.append(failed)
     (out / "notes.nc").write_bytes(b"not mine")
-    assert uvisxr.open_processed(out).sizes["pic"] == 1
+    said = (
+        rf"1 of the 2 products of .*{manifest.NAME} failed .*: {product_id(1)}; 'step' and 'error'"
+    )
+    with pytest.warns(UvisWarning, match=said):
+        assert uvisxr.open_processed(out).sizes["pic"] == 1
     # Without a manifest every file counts.
     (out / manifest.NAME).unlink()
     with pytest.raises(ExportError, match=r"cannot read .*notes\.nc"):

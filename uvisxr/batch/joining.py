@@ -57,7 +57,8 @@ def open_processed(
     ----------
     out_dir : path
         Folder that `uvisxr.batch.process` wrote. If it has a manifest, only the outputs marked good
-        there are opened, with a warning if some are gone, otherwise all NetCDF files.
+        there are opened, with a warning if some are gone or products failed, otherwise all NetCDF
+        files.
     chunks : dict or "auto", optional
         Dask chunks; by default those of the files.
 
@@ -121,11 +122,20 @@ def _outputs(folder: Path) -> list[tuple[Path, int]]:
     """Paths of good outputs, and the volumes of the archive that they come from, 0 if unknown."""
     if not (folder / manifest.NAME).is_file():
         return [(path, 0) for path in sorted(folder.glob("*.nc"))]
+    last = manifest.latest(folder)
     good = {
         folder / name: volume(Path(record.get("label", "")))
-        for name, record in manifest.latest(folder).items()
+        for name, record in last.items()
         if record.get("status") == "done"
     }
+    failed = sorted(Path(name).stem for name in last if folder / name not in good)
+    if good and failed:
+        warn_user(
+            f"{len(failed)} of the {len(last)} products of {folder / manifest.NAME} failed when "
+            f"they were last run, and are not among these: {', '.join(failed[:_SHOWN])}"
+            f"{', ...' if len(failed) > _SHOWN else ''}; 'step' and 'error' there say why; mend "
+            "that, and run the batch again"
+        )
     there = {path: number for path, number in good.items() if path.is_file()}
     lost = sorted(path.name for path in good if path not in there)
     if lost:
