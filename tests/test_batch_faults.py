@@ -26,6 +26,7 @@ from helpers import tinykernels as tiny
 from helpers.byhand import wait_for
 from helpers.products import product_id, two_windows, write_product
 
+import uvisxr
 from uvisxr.batch import flow, manifest, pipeline, work
 from uvisxr.batch import run as batch
 from uvisxr.batch.cluster import connect
@@ -553,6 +554,30 @@ def test_a_damaged_output_of_ours_is_made_again(in_process, tmp_path: Path, last
     path.unlink()
     path.mkdir()
     assert "it is a folder; move it away, or" in batch.process(label, steps, out).failures[0]
+
+
+def test_each_copy_that_is_left_out_is_in_the_manifest(in_process, tmp_path: Path):
+    """The warning names the first."""
+    labels = [
+        write_product(tmp_path / "in" / folder, product_id(n), band_bin=32)
+        for folder in ("a", "b", "c")
+        for n in (0, 1)
+    ]
+    (tmp_path / "p.yaml").write_text("- rate\n")
+    out = tmp_path / "out"
+    words = ["batch", str(tmp_path / "in"), "-p", str(tmp_path / "p.yaml"), "-o", str(out)]
+    for done, current in ((2, 0), (0, 2)):
+        result = CliRunner().invoke(main, words)
+        assert f"{done} done, 0 failed, {current} up to date" in result.stdout
+        assert f"all 4 left out for the same exposures: {out / manifest.NAME}" in result.stderr
+        # Once, however often the batch runs.
+        left = [r for r in manifest.read(out) if r["status"] == "copy"]
+        assert {r["label"]: r["same_as"] for r in left} == {
+            str(labels[k]): str(labels[k % 2]) for k in range(2, 6)
+        }
+        assert len(left) == 4 and {r["product"] for r in left} == {product_id(0), product_id(1)}
+        assert set(manifest.latest(out)) == {f"{product_id(n)}.nc" for n in (0, 1)}
+    assert uvisxr.open_processed(out).sizes["pic"] == 2
 
 
 def test_no_products(tmp_path: Path):

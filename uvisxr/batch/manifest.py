@@ -6,7 +6,7 @@ What has another form is skipped on reading, with a warning that says how many l
 what is longer than a MiB. Each line has
 
 - `product`, `label`, `output`: the product, the path of its label, and the name of its output;
-- `status`: "done" or "failed";
+- `status`: "done", "failed" or "copy";
 - `fingerprint`, `version`, `time`: of inputs and pipeline; of uvisxr; when the line was written;
 
 of a product that failed
@@ -21,6 +21,9 @@ and of one that is done
 - `sha256`, `bytes`: of the output;
 - `figures`: sizes, the sum of the counts, and the mean and the valid share of the radiances;
 - `seconds`: spent in each step.
+
+Of a product that is left out as it holds the same exposures as another ("copy") there is one line,
+without output and fingerprint: `same_as` is the path of the label that is taken for it.
 """
 
 from __future__ import annotations
@@ -73,7 +76,8 @@ class Known:
         self._last = Scratch(
             "CREATE TABLE last "
             "(output BLOB PRIMARY KEY, label BLOB, mark BLOB, size INTEGER, digest BLOB) "
-            "WITHOUT ROWID"
+            "WITHOUT ROWID;"
+            "CREATE TABLE copies (label BLOB PRIMARY KEY, taken BLOB) WITHOUT ROWID"
         )
         skipped = 0
         try:
@@ -92,6 +96,10 @@ class Known:
             )
 
     def _remember(self, record: dict[str, Any]) -> None:
+        if record["status"] == "copy":
+            values = encoded(record["label"]), encoded(record["same_as"])
+            self._last.run("INSERT OR REPLACE INTO copies VALUES (?, ?)", *values)
+            return
         if record["status"] != "done":
             # What an earlier run wrote stays.
             self.claim(record["output"], record["label"])
@@ -126,6 +134,11 @@ class Known:
     def owner(self, output: str) -> str:
         """The label that an output belongs to, by its last record or a claim; "" if to none."""
         return decoded(self._get(output)[0])
+
+    def is_copy(self, label: str, taken: str) -> bool:
+        """Whether the manifest says that one label is left out for the other."""
+        found = self._last.row("SELECT taken FROM copies WHERE label = ?", encoded(label))
+        return found == (encoded(taken),)
 
     def is_written(self, output: str) -> bool:
         """Whether the output was ever written, with all steps or not, whatever has become of it."""
@@ -287,10 +300,14 @@ def _record(line: bytes) -> dict[str, Any] | None:
 
 
 def _is_sound(record: dict[str, Any]) -> bool:
-    given = [record.get(key) for key in ("output", "label", "fingerprint")]
+    is_copy = record.get("status") == "copy"
+    keys = ("label", "same_as") if is_copy else ("output", "label", "fingerprint")
+    given = [record.get(key) for key in keys]
     texts = [text for text in given if isinstance(text, str) and "\0" not in text]
     if len(texts) < len(given):
         return False
+    if is_copy:
+        return all(len(os.fsencode(text)) <= _PATH for text in texts)
     # A lone surrogate that stands for no byte is a ValueError.
     output, label, fingerprint = map(os.fsencode, texts)
     if (
@@ -322,7 +339,7 @@ def latest(path: str | Path) -> dict[str, dict[str, Any]]:
     path : path
         The manifest or the folder that holds it.
     """
-    return {record["output"]: record for record in read(path)}
+    return {record["output"]: record for record in read(path) if record["status"] != "copy"}
 
 
 def _mark(fingerprint: str) -> bytes:

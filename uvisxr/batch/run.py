@@ -80,6 +80,8 @@ class Summary:
         The first few different warnings: the first product that has one, and how many have it.
     untold : set of str
         Of which of these lists there is more in the manifest.
+    copies : int
+        Products left out as they hold the same exposures as others; the manifest has each.
     manifest : Path
     """
 
@@ -89,6 +91,7 @@ class Summary:
     current: int = 0
     incomplete: int = 0
     warned: int = 0
+    copies: int = 0
     failures: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     warnings: dict[str, tuple[str, int]] = field(default_factory=dict)
@@ -110,6 +113,8 @@ class Summary:
         yield from self.failures
         if self.failed > len(self.failures):
             yield f"... all {self.failed} failures: {self.manifest}"
+        if self.copies > 1:
+            yield f"... all {self.copies} left out for the same exposures: {self.manifest}"
         yield from self.left_out
         if "left_out" in self.untold:
             yield f"... all steps left out, of {self.incomplete} products: {self.manifest}"
@@ -252,6 +257,7 @@ def process(
     with Manifest(folder) as manifest, _partial_folder(folder) as partial:
         batch = _Batch(steps, manifest, partial, overwrite, compact, verify)
         found = sources.expand(products, wanted)
+        batch.note_copies(found.left, manifest)
         jobs = batch.allowed(found, manifest)
         first = next(jobs, None)
         if first is None:
@@ -504,6 +510,16 @@ class _Batch:
         if self.manifest.owner(name) != label:
             self.manifest.claim(name, label)
         return name, taken
+
+    def note_copies(self, left: dict[Path, Path], manifest: Manifest) -> None:
+        """Record, once, which products are left out for others of the same exposures."""
+        self.summary.copies = len(left)
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        for one, taken in left.items():
+            label, other = str(one), str(taken)
+            if not manifest.is_copy(label, other):
+                record = {"product": one.stem, "label": label, "status": "copy", "same_as": other}
+                manifest.append(record | {"version": __version__, "time": now})
 
     def note(self, record: dict[str, Any], manifest: Manifest) -> None:
         """Record the outcome of a job in the manifest, and count it."""

@@ -36,10 +36,14 @@ class Found:
     ----------
     lists : set of Path
         The batch files and index tables that they come from.
+    left : dict of Path
+        Labels that are left out, and those of the same exposures that are taken for them; without
+        other names of the same files.
     """
 
     def __init__(self) -> None:
         self.lists: set[Path] = set()
+        self.left: dict[Path, Path] = {}
         self._table = Scratch(
             "CREATE TABLE found"
             "(number INTEGER PRIMARY KEY, label BLOB UNIQUE, data BLOB, paired, claim BLOB);"
@@ -97,6 +101,7 @@ def expand(
     for members in found.of_one_name():
         left |= copies(_labels(members))
     tell(left)
+    found.left = _others(left)
     for path in left:
         found.remove(path)
     return found
@@ -203,12 +208,17 @@ def _created(label: Label) -> str:
 
 def tell(left: dict[Path, Path]) -> None:
     """Warn of what is left out, but for other names of the same files."""
-    told = [(one, taken) for one, taken in left.items() if not one.samefile(taken)]
+    told = [*_others(left).items()]
     if told:
         one, taken = told[0]
         others = len(told) - 1
         more = "" if not others else f"; so {'is 1 more' if others == 1 else f'are {others} more'}"
         warn_user(f"{one} holds the same exposures as {taken} and is left out{more}{_broken(told)}")
+
+
+def _others(left: dict[Path, Path]) -> dict[Path, Path]:
+    """Those left out that are files of their own."""
+    return {one: taken for one, taken in left.items() if not one.samefile(taken)}
 
 
 def _broken(told: list[tuple[Path, Path]]) -> str:
