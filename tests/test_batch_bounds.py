@@ -26,6 +26,7 @@ from helpers import tinykernels as tiny
 from helpers.byhand import wait_for
 from helpers.products import product_id, write_product
 
+import uvisxr
 from uvisxr.batch import cluster, flow, manifest, work
 from uvisxr.batch import run as batch
 from uvisxr.cli import main
@@ -568,6 +569,19 @@ def test_a_thousand_products_with_five_hostile_ones(tmp_path: Path, monkeypatch)
         if (name := product_id(number)) not in names:
             with handles.LOCK, xr.open_dataset(out / f"{name}.nc", engine="netcdf4") as ds:
                 assert (ds["counts"].values == number).all() and ds["lat"].notnull().all()
+    # A sample is what one process gives without a batch; the rates are those of the counts written.
+    others = [number for number in range(1, count) if product_id(number) not in names]
+    sample = others[7 :: len(others) // 20][:20]
+    assert len(sample) == 20
+    for number in sample:
+        path = out / f"{product_id(number)}.nc"
+        one = uvisxr.open_product(root / f"{product_id(number)}.LBL")
+        with pytest.warns(UvisWarning, match="the clock kernel ends"):
+            one = one.uvis.geometry(kernels=str(spk.parent)).uvis.rate()
+        with handles.LOCK, xr.open_dataset(path, engine="netcdf4") as ds:
+            for field in ("lat", "lon", "alt", "sza", "et"):
+                np.testing.assert_array_equal(ds[field].values, one[field].values, field)
+            np.testing.assert_allclose(ds["rate"].values, number / 30, rtol=1e-6)
     # What is left is tried again, and nothing else.
     monkeypatch.setattr(work, "attempt", disturbing({}))
     (out / f"{taken}.nc").unlink()
