@@ -11,7 +11,7 @@ import pytest
 import spiceypy
 
 from uvisxr.errors import KernelError
-from uvisxr.kernels import daf, session
+from uvisxr.kernels import daf, layouts, session
 
 #: More records than two marks of a directory.
 N = 250
@@ -193,3 +193,66 @@ def test_shapes_and_events_are_not_given_to_spice(tmp_path: Path, word: bytes):
     path.write_bytes(word + bytes(2040))
     with pytest.raises(KernelError, match="the geometry does not use it"):
         session.check_file(path)
+
+
+@pytest.mark.parametrize("number", [number for number in SPK if number not in (15, 17)])
+def test_a_hole_of_zeros_among_positions(tmp_path: Path, number: int):
+    path = tmp_path / "a.bsp"
+    _write(path, "spk", number)
+    content = bytearray(path.read_bytes())
+    at = 8 * (_addresses(content)[0] - 1 + 200)
+    content[at : at + 512] = bytes(512)
+    path.write_bytes(content)
+    assert session.check_file(path) == "SPK"
+    # Where records have fewer numbers than the hole, one has lost its time.
+    known = "records of other times|has a hole: .*, from byte"
+    with pytest.raises(KernelError, match=rf"a\.bsp is .* segment of type {number} .*({known})"):
+        daf.check_numbers(path)
+
+
+@pytest.mark.parametrize("number", [2, 3, 5, 8, 9, 12, 13, 18, 20])
+def test_a_body_may_rest_where_its_positions_count_from(
+    tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch
+):
+    here = globals()
+    monkeypatch.setitem(here, "STATES", np.zeros_like(STATES))
+    monkeypatch.setitem(here, "CHEBYSHEV", np.zeros(750))
+    if number in (2, 3):
+        # As many coefficients as make a run of zeros in each record.
+        writer = {2: spiceypy.spkw02, 3: spiceypy.spkw03}[number]
+        rest = np.zeros(N * 25 * 3 * (number - 1))
+        monkeypatch.setitem(SPK, number, lambda h: writer(h, *HEAD, 10.0, N, 24, rest, 0.0))
+    if number == 20:
+        args = (10.0 / 86400, N, 2, np.zeros(N * 12), 1.0, 1.0, 2451545.0, 0.0)
+        monkeypatch.setitem(SPK, 20, lambda h: spiceypy.spkw20(h, *HEAD, *args))
+    path = tmp_path / "a.bsp"
+    _write(path, "spk", number)
+    daf.check_numbers(path)
+
+
+@pytest.mark.parametrize("number", list(CK))
+def test_a_hole_of_zeros_among_orientations(tmp_path: Path, number: int):
+    path = tmp_path / "a.bc"
+    _write(path, "ck", number)
+    content = bytearray(path.read_bytes())
+    # A record begins here, be it of 4, 7 or 8 numbers.
+    at = 8 * (_addresses(content)[0] - 1 + 168)
+    content[at : at + 32] = bytes(32)
+    path.write_bytes(content)
+    with pytest.raises(KernelError, match="orientations that are none"):
+        daf.check_numbers(path)
+
+
+def test_a_hole_where_what_is_read_at_once_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(layouts, "_BLOCK", 100)
+    path = tmp_path / "a.bsp"
+    _write(path, "spk", 13)
+    whole = path.read_bytes()
+    begin = _addresses(whole)[0]
+    for first in range(24, 160, 7):
+        content = bytearray(whole)
+        at = 8 * (begin - 1 + first)
+        content[at : at + 512] = bytes(512)
+        path.write_bytes(content)
+        with pytest.raises(KernelError, match=f"from byte {at} of the file"):
+            daf.check_numbers(path)

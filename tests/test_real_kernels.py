@@ -13,7 +13,7 @@ import spiceypy
 from helpers.synthetic import dataset
 
 from uvisxr import errors
-from uvisxr.kernels import bodies, choose, listing, meta, requirements, session
+from uvisxr.kernels import bodies, choose, daf, listing, meta, requirements, session
 from uvisxr.kernels.bodies import code as body_code
 from uvisxr.kernels.coverage import ck_intervals, connected, pointing, spk_segments
 
@@ -267,6 +267,26 @@ def test_a_corrupt_real_kernel_is_an_error(root: Path, tmp_path: Path):
     broken.write_bytes(content[: len(content) // 2])
     with pytest.raises(errors.KernelError, match=r"11344_11349ra.*truncated"):
         ds.uvis.geometry(kernels=[root, broken])
+
+
+def test_no_real_kernel_has_a_hole(root: Path):
+    paths = [path for kind in ("spk", "ck") for path in (root / kind).iterdir()]
+    assert len(paths) > 15
+    for path in paths:
+        daf.check_numbers(path)
+
+
+def test_a_hole_in_a_real_trajectory_is_an_error(root: Path, tmp_path: Path):
+    path = tmp_path / "050922R_SCPSE_05225_05245.bsp"
+    content = bytearray((root / "spk" / path.name).read_bytes())
+    at = 1069056
+    content[at : at + 65536] = bytes(65536)
+    path.write_bytes(content)
+    with (
+        pytest.raises(errors.KernelError, match=r"050922R.*hole: zeros alone.*from byte 1068"),
+        session.loaded([path]),
+    ):
+        pytest.fail("loaded")
 
 
 # What the archive's targets are

@@ -29,6 +29,10 @@ _LONGEST, _DEGREE = 198, 27
 #: Doubles read at once, and how much the length of a quaternion may differ from 1.
 _BLOCK, _NORM = 2**20, 1e-3
 
+#: So many zeros in a row are what a disk has where nothing was written, in units of 512 bytes;
+#: positions and polynomials of the archive's files have at most 12.
+_HOLE = 64
+
 #: Doubles of a packet of SPK type 18 and of CK type 5, by subtype.
 _STATES, _ATTITUDES = {0: 12, 1: 6, 2: 6}, {0: 8, 1: 4, 2: 14, 3: 7}
 
@@ -126,21 +130,64 @@ class _Data:
 
 def _numbers(segment: Segment, data: _Data) -> None:
     """What positions and orientations can be."""
-    for first in range(0, data.size, _BLOCK):
-        if not np.isfinite(data.part(first, min(_BLOCK, data.size - first))).all():
+    hole = None
+    for first in range(0, data.size, _BLOCK - _HOLE):
+        part = data.part(first, min(_BLOCK, data.size - first))
+        if not np.isfinite(part).all():
             raise _Fault("has data that are no numbers")
-    if segment.kind == b"CK  " and segment.type in (1, 3):
-        n, width = int(data.last(1)[0]), _width(segment)
-        quaternions = data.part(0, n * width).reshape(n, width)[:, :4]
+        found = _zeros(part)
+        if hole is None and found is not None:
+            hole = first + found
+    if segment.kind == b"CK  ":
+        quaternions = _records(segment, data)[:, :4]
         if not (np.abs(np.linalg.norm(quaternions, axis=1) - 1) < _NORM).all():
             raise _Fault("has orientations that are none: quaternions of another length than 1")
+    elif hole is not None and segment.type not in (15, 17):
+        # A body may rest where its positions count from.
+        records = _records(segment, data)
+        if records[:, 2 if segment.type in (2, 3) else 0 :].any():
+            at = 8 * (data.begin + hole - 1)
+            raise _Fault(f"has a hole: zeros alone among its data, from byte {at} of the file")
     if segment.kind != b"CK  " and segment.type in (2, 3):
-        begin, interval, length, count = data.last(4)
-        records = data.part(0, data.size - 4).reshape(int(count), int(length))
+        begin, interval, _, count = data.last(4)
+        records = _records(segment, data)
         middles = begin + (np.arange(count) + 0.5) * interval
         apart = np.abs(records[:, :2] - np.stack([middles, np.full(int(count), interval / 2)], 1))
         if not (apart <= 1e-6 * interval).all():
             raise _Fault("has records of other times than it says")
+
+
+def _zeros(values: np.ndarray) -> int | None:
+    """Where the first zeros begin that are so many in a row that they are a hole, if any are."""
+    marks = np.flatnonzero(values)
+    # Long stretches have few ends, so those of the whole are no special case.
+    ends = np.concatenate([[-1], marks, [values.size]])
+    holes = np.flatnonzero(np.diff(ends) > _HOLE)
+    return int(ends[holes[0]]) + 1 if holes.size else None
+
+
+def _records(segment: Segment, data: _Data) -> np.ndarray:
+    """The positions or orientations of a segment that `fault` has found well divided, in rows."""
+    orbit, number = segment.kind != b"CK  ", segment.type
+    n = int(data.last(1)[0]) if orbit or number != 2 else _spins(data)
+    if orbit:
+        width = _row(number, data)
+    elif number == 5:
+        width = _ATTITUDES[int(data.last(5)[1])]
+    else:
+        width = 8 if number == 2 else _width(segment)
+    return data.part(0, n * width).reshape(n, width)
+
+
+def _row(number: int, data: _Data) -> int:
+    """Doubles of a record of an SPK or binary PCK, of the types that have several."""
+    if number == 18:
+        return _STATES[int(data.last(3)[0])]
+    if number in (2, 3, 20):
+        return int(data.last(2)[0])
+    if number == 21:
+        return 4 * int(data.last(2)[0]) + 11
+    return 71 if number == 1 else 6
 
 
 def _count(value: float, most: int, what: str, least: int = 1) -> int:
@@ -276,8 +323,7 @@ def _single(segment: Segment, data: _Data) -> None:
 
 def _spinning(segment: Segment, data: _Data) -> None:
     """CK 2: intervals of constant spin."""
-    # There is no count: its directory makes of 100 records 1001 numbers.
-    n = -(-data.size * _STEP // (10 * _STEP + 1))
+    n = _spins(data)
     data.must_have(10 * n + (n - 1) // _STEP)
     starts, stops = data.part(8 * n, n), data.part(9 * n, n)
     if not (
@@ -289,6 +335,12 @@ def _spinning(segment: Segment, data: _Data) -> None:
     rates = data.part(7, 8 * n - 7)[::8]
     if not (np.isfinite(rates).all() and (rates > 0).all()):
         raise _Fault("has clock rates that are not positive numbers")
+
+
+def _spins(data: _Data) -> int:
+    """How many intervals of constant spin there are."""
+    # There is no count: its directory makes of 100 records 1001 numbers.
+    return -(-data.size * _STEP // (10 * _STEP + 1))
 
 
 def _pointing(segment: Segment, data: _Data) -> None:
