@@ -20,7 +20,7 @@ from helpers.volume import index_row, write_index
 
 import uvisxr
 from uvisxr import fetch, transfer
-from uvisxr.calibration import download, files, formats
+from uvisxr.calibration import download, files, formats, known
 from uvisxr.cli import main
 from uvisxr.errors import ArgumentError, FetchError, NotFoundError, UvisError, UvisWarning
 from uvisxr.pds3 import archive
@@ -542,14 +542,14 @@ class TestCalibration:
         modifier = np.ones((64, 1024), "<f4").tobytes()
         flat = ("\n".join(["title", *[" ".join(["1.0"] * 1024)] * 64])).encode()
         monkeypatch.setattr(formats, "read_spica", lambda path, channel: None)
-        required, _ = download.names()
+        required, _ = known.names()
         return {
             name: modifier if "modifier" in name else flat if name.startswith("FLAT") else b"sav"
             for name in required
         }
 
     def test_names_are_those_of_the_real_folder(self, data: Path):
-        required, optional = download.names()
+        required, optional = known.names()
         there = {path.name for path in (data / "calibration").iterdir()}
         assert there == {*required, *optional}
 
@@ -563,7 +563,7 @@ class TestCalibration:
             server.requests.clear()
             with pytest.warns(UvisWarning, match="has no .*(1999_Lab_Cal|TIME_EVOL)"):
                 download.fetch_files()
-            assert {path for path, _ in server.requests} == set(download.names()[1])
+            assert {path for path, _ in server.requests} == set(known.names()[1])
 
     def test_real_files_are_taken(self, data: Path, quick, tmp_path: Path, monkeypatch):
         with serve(folder(data / "calibration")) as server:

@@ -6,7 +6,7 @@ from helpers import calfiles
 
 from uvisxr.calibration import files, formats
 from uvisxr.calibration.files import load
-from uvisxr.errors import CalibrationError
+from uvisxr.errors import CalibrationError, UvisWarning
 from uvisxr.instrument.channel import EUV, FUV
 from uvisxr.instrument.evil import BURN
 
@@ -177,6 +177,50 @@ def test_truncated_modifier(tmp_path):
     (tmp_path / "m.dat").write_bytes(b"\0" * 1000)
     with pytest.raises(CalibrationError, match=r"m\.dat: 1000 bytes instead of 262144"):
         formats.read_modifier(tmp_path / "m.dat")
+
+
+@pytest.mark.parametrize("size", [512, 65536])
+def test_modifier_with_a_hole(tmp_path, size):
+    path = tmp_path / "hole.dat"
+    content = bytearray(np.ones((64, 1024), "<f4").tobytes())
+    content[100_000 : 100_000 + size] = bytes(size)
+    path.write_bytes(content)
+    words = rf"hole\.dat: a hole, {size // 4} zeros in a row .* from line 24, band 424 .*replace"
+    with pytest.raises(CalibrationError, match=words):
+        formats.read_modifier(path)
+
+
+def test_modifier_with_fewer_zeros_than_a_hole(tmp_path):
+    frame = np.ones((64, 1024), "<f4")
+    frame[3, 1000:], frame[4, :50] = 0, 0
+    frame.tofile(tmp_path / "few.dat")
+    assert not formats.read_modifier(tmp_path / "few.dat")[4, :50].any()
+
+
+def test_byte_swapped_modifier_is_refused_without_a_stray_warning(tmp_path):
+    path = tmp_path / "swapped.dat"
+    # Signalling NaN, as many bytes of real files are in the other order, and what is too large.
+    strange = np.full(256, 0x7F81123F, "<u4").tobytes()
+    path.write_bytes(strange + np.full(65536 - 256, 1e30, "<f4").tobytes())
+    with pytest.raises(CalibrationError, match=r"swapped\.dat: a modifier .* of 1e\+30 at line 0"):
+        formats.read_modifier(path)
+
+
+def test_evolution_with_a_hole(folder, tmp_path):
+    name = "FUV_CALIBRATION_TIME_EVOLUTION_PARAMETERS.DAT"
+    content = bytearray((folder / name).read_bytes())
+    content[1024:2048] = bytes(1024)
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(CalibrationError, match=r"a hole, 256 zeros .*parameter 0, band 254"):
+        formats.read_evolution(tmp_path / name)
+
+
+def test_save_file_with_a_hole(save_file):
+    found = records(1, 2)
+    for record in found:
+        record["ratio"][300:] = 0
+    with pytest.raises(CalibrationError, match=r"a hole, 724 zeros .*epoch 0, band 300"):
+        formats.read_spica(save_file(arr_fuv=found), "FUV")
 
 
 def test_evolution_parameters(folder):
@@ -351,10 +395,10 @@ def names(found: files.CalibrationSet) -> list[str]:
         ([-1e6], []),
         ([0], [0]),
         ([1], [0, 1]),
-        ([1e9], [1]),
+        ([6e7], [1]),
         ([-1e6, 0], [0]),
-        ([-1e6, 1e9], [1]),
-        ([0, 5, 1e9], [0, 1]),
+        ([-1e6, 6e7], [1]),
+        ([0, 5, 6e7], [0, 1]),
     ],
 )
 def test_only_modifiers_that_enter_are_read(folder, times, expected):
@@ -366,6 +410,65 @@ def test_only_modifiers_that_enter_are_read(folder, times, expected):
     for epoch, frame in zip(epochs, found.modifiers.frames, strict=True):
         raw = np.fromfile(next(folder.glob(f"*_{epoch}.dat")), "<f4")
         np.testing.assert_array_equal(frame.ravel(), raw)
+
+
+#: Spacecraft clock of some of the public modifiers, and what their names say beside it.
+PUBLIC = {1432077170: "C37ST", 1508718035: "017ST", 1834043619: "232IC", 1847096762: "238IC"}
+AUTUMN_2016 = np.array([1.8540e9, 1.8541e9])
+NEXT = r"FUV2016_195\S+_1847096762\.dat, FUV2017_013\S+_1862981146\.dat"
+
+
+def _flat_and_modifiers(folder, epochs):
+    for burn in ("PRE", "POST"):
+        calfiles.write_flat(folder / f"FLATFIELD_FUV_{burn}BURN.txt", np.ones((64, 1024)))
+    for epoch in epochs:
+        words = f"{PUBLIC.get(epoch, 'OWN')}_ff_modifier_{epoch}.dat"
+        np.ones((64, 1024), "<f4").tofile(folder / f"FUV2000_{words}")
+
+
+@pytest.mark.parametrize(
+    ("there", "clock", "lacks", "years"),
+    [
+        # What a download that was interrupted leaves.
+        ([*PUBLIC][:2], AUTUMN_2016, NEXT, "10.9"),
+        ([*PUBLIC][:3], AUTUMN_2016, NEXT, "0.6"),
+        ([*PUBLIC], AUTUMN_2016, r"FUV2017_013\S+_1862981146\.dat", "0.2"),
+        # Before the first of the folder no modifier would apply.
+        ([*PUBLIC][2:], [1.433e9], r"FUV2003_139\S+_1432077170\.dat, FUV2005_295\S+", "12.7"),
+        # The user's own, years away.
+        ([1_500_000_000], AUTUMN_2016, NEXT, "11.2"),
+    ],
+)
+def test_modifiers_that_are_not_there_are_told(tmp_path, there, clock, lacks, years):
+    _flat_and_modifiers(tmp_path, there)
+    words = rf"lacks modifiers .* exposures, {lacks}.* {years} years away.*fetch --to {tmp_path}`"
+    with pytest.warns(UvisWarning, match=words):
+        load(FUV, np.array(clock), True, None, tmp_path)
+
+
+def test_the_cache_is_mended_without_naming_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("UVISXR_CACHE", str(tmp_path))
+    (tmp_path / "calibration").mkdir()
+    _flat_and_modifiers(tmp_path / "calibration", [*PUBLIC][:2])
+    with pytest.warns(UvisWarning, match="run `uvisxr calibration fetch`$"):
+        load(FUV, AUTUMN_2016, True, None)
+
+
+@pytest.mark.parametrize(
+    ("there", "clock"),
+    [
+        ([*PUBLIC][:2], [1.45e9]),
+        # Nothing is public before the first, and nothing later than the last.
+        ([1432077170, 1405596163], [1.40e9]),
+        ([1876760413], [1.89e9]),
+        # One's own, which are near enough or nearer.
+        ([1_840_000_000], AUTUMN_2016),
+        ([1_853_999_999, 1_854_200_000, *PUBLIC], AUTUMN_2016),
+    ],
+)
+def test_modifiers_that_suffice(tmp_path, there, clock):
+    _flat_and_modifiers(tmp_path, there)
+    assert load(FUV, np.array(clock), True, None, tmp_path).modifiers is not None
 
 
 @pytest.mark.parametrize(

@@ -171,7 +171,7 @@ def test_ones_before_the_first_modifier(folder, offset):
 
 
 def test_last_modifier_after_it(folder):
-    late = [calfiles.EPOCHS[1] + s for s in (100, 80_000_000)]
+    late = [calfiles.EPOCHS[1] + s for s in (100, 60_000_000)]
     a, b = sensitivity(et_of(late), WITH_FLAT, folder)
     np.testing.assert_allclose(a, b, rtol=1e-12)
 

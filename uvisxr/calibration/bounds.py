@@ -9,6 +9,10 @@ import numpy as np
 
 from ..errors import CalibrationError
 
+#: So many zeros in a row, of 4 bytes each, are what a disk has where nothing was written, in units
+#: of 512 bytes; the real files have at most 62.
+_HOLE = 128
+
 
 def check(
     path: str | Path,
@@ -20,6 +24,7 @@ def check(
     *,
     least: float = 0.0,
     dark: bool = False,
+    holes: bool = False,
 ) -> None:
     """Check that the numbers of a file can be what they stand for. NaN are passed over.
 
@@ -39,11 +44,13 @@ def check(
         Smallest that is above 0.
     dark : bool
         Be it that no value is above 0.
+    holes : bool
+        Be it that zeros alone lie between values for a long stretch, as in files half written.
 
     Raises
     ------
     CalibrationError
-        It names the first value that is beyond, and its place.
+        It names the first value that is beyond, or of a stretch of zeros, and its place.
 
     Examples
     --------
@@ -56,7 +63,7 @@ def check(
     beyond = (values < low) | (values > high) | ((values > 0) & (values < least))
     if beyond.any():
         place = np.argwhere(beyond)[0]
-        where = ", ".join(f"{name} {k}" for name, k in zip(places, place, strict=True))
+        where = _told(places, place)
         small = f", and {least:g} if above 0" if least else ""
         raise CalibrationError(
             f"{path}: {what} of {values[tuple(place)]:g} at {where} is beyond what it can be, "
@@ -64,3 +71,22 @@ def check(
         )
     if not dark and values.size and not (values > 0).any():
         raise CalibrationError(f"{path}: no value of {what} is above 0; {mend}")
+    if not holes:
+        _check_holes(path, what, values, places, mend)
+
+
+def _check_holes(
+    path: str | Path, what: str, values: np.ndarray, places: Sequence[str], mend: str
+) -> None:
+    ends = np.concatenate([[-1], np.flatnonzero(values), [values.size]])
+    zeros = np.diff(ends) - 1
+    if zeros.max() >= _HOLE and zeros.max() < values.size:
+        first = ends[np.argmax(zeros)] + 1
+        where = _told(places, np.unravel_index(first, values.shape))
+        raise CalibrationError(
+            f"{path}: a hole, {zeros.max()} zeros in a row for {what}, from {where} on; {mend}"
+        )
+
+
+def _told(places: Sequence[str], place: Sequence[np.intp]) -> str:
+    return ", ".join(f"{name} {k}" for name, k in zip(places, place, strict=True))

@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 from functools import partial
-from importlib.resources import files as package_files
 from pathlib import Path
-
-import yaml
 
 from .. import fetch
 from ..errors import CalibrationError, FetchError, NotFoundError, warn_user
 from . import formats
+from .known import names
 
 #: The Cube Generator Software at the PDS Atmospheres Node.
 _PUBLIC = (
     "https://pds-atmospheres.nmsu.edu/data_and_services/atmospheres_data/Cassini/"
     "CASSINIUVIS/UVIS-16/Cube%20Generator%20Software/UVIS_cal_and_ff_modifiers/"
 )
-
-
-def names() -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names of the files that calibration needs, and of optional ones."""
-    text = (package_files("uvisxr") / "data" / "calibration.yaml").read_text()
-    content = yaml.safe_load(text)
-    modifiers = (
-        f"{channel}{name}" for channel in ("EUV", "FUV") for name in content["both_channels"]
-    )
-    return (*content["required"], *modifiers), tuple(content["optional"])
 
 
 def fetch_files(folder: str | Path | None = None) -> list[Path]:

@@ -7,19 +7,18 @@ the `CALIB` folders of the PDS volumes.
 from __future__ import annotations
 
 import logging
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from .. import options
-from ..errors import CalibrationError
+from ..errors import CalibrationError, warn_user
 from ..fetch import cache_dir
 from ..files import equal, from_variable
 from ..instrument.channel import Channel
 from ..instrument.evil import BURN, Burn, burns, public_evil
-from . import formats
+from . import formats, known
 from .evil import no_flat
 from .formats import FETCH, Evolution, Lab, SpicaTrend
 from .schedule import Epochs
@@ -29,13 +28,17 @@ _LOG = logging.getLogger(__name__)
 #: Ranges of spacecraft clock in which the two flat fields of a channel are valid.
 _FLATS: dict[Burn, tuple[float, float]] = {"PRE": (-np.inf, BURN), "POST": (BURN, np.inf)}
 
+#: Where the folder is that nobody named.
+_CACHE = "the cache"
+
 #: Names of a channel's flat field, before or after the starburn, and of its time evolution.
 _FLAT = "FLATFIELD_{}_{}BURN.txt"
 _EVOLUTION = "{}_CALIBRATION_TIME_EVOLUTION_PARAMETERS.DAT"
 
-_MODIFIER = re.compile(
-    r"(?P<channel>EUV|FUV).*ff_modifier_(?P<sclk>[0-9]{1,12})\.dat", re.IGNORECASE
-)
+#: Years in s: how far modifiers of a folder of the user's own may be from the exposures, unless the
+#: public ones are no nearer. Those are up to 2.4 years apart.
+_YEAR = 365.25 * 86400
+_FAR = 2 * _YEAR
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,13 +137,21 @@ def load(
     ------
     CalibrationError
         The folder does not exist, or files in it are missing or malformed.
+
+    Warns
+    -----
+    UvisWarning
+        The folder lacks modifiers of the public set that it holds a part of, as after a download
+        that was interrupted; or its own are years from the exposures, and public ones are nearer.
     """
     name = channel.name
     if not flat_field and trend is None and path is None:
-        known, _ = _evil(None, name, clock)
-        return CalibrationSet(channel, clock, formats.package_lab(name), evil=known)
+        public, _ = _evil(None, name, clock)
+        return CalibrationSet(channel, clock, formats.package_lab(name), evil=public)
     folder = Folder.choose(path)
     found = _find(folder, name, clock, flat_field, trend)
+    if flat_field:
+        _warn_of_absent(folder, name, found.epochs, clock)
     evil, telling = (None, []) if flat_field else _evil(folder, name, clock)
     lab = folder.lab(name)
     # What lies before the first epoch needs no file.
@@ -221,7 +232,7 @@ class Folder:
         elif (folder := from_variable("UVISXR_CALIBRATION")) is not None:
             chosen = cls(folder, "the environment variable UVISXR_CALIBRATION")
         else:
-            return cls(cache_dir("calibration"), "the cache")
+            return cls(cache_dir("calibration"), _CACHE)
         if not chosen.path.is_dir():
             raise CalibrationError(
                 f"{chosen.path}, given by {chosen.origin}, is not a folder: give the folder of the "
@@ -274,9 +285,9 @@ class Folder:
         """
         found: dict[int, Path] = {}
         for path in sorted((*self.path.glob("*.*"), *self.path.glob("*/*.*"))):
-            match = _MODIFIER.fullmatch(path.name)
-            if match and match["channel"].upper() == channel:
-                _check_equal(found.setdefault(int(match["sclk"]), path), path)
+            match known.modifier(path.name):
+                case (of, epoch) if of == channel:
+                    _check_equal(found.setdefault(epoch, path), path)
         epochs = sorted(found)
         return np.array(epochs, float), [found[epoch] for epoch in epochs]
 
@@ -340,6 +351,30 @@ def _find(
             f"files= or UVISXR_CALIBRATION, or do without: {', '.join(without)}"
         )
     return _Found(flats, epochs, modifiers, path)
+
+
+def _warn_of_absent(folder: Folder, channel: str, epochs: np.ndarray, clock: np.ndarray) -> None:
+    """Warn of modifiers of the public set that would count at the exposures and are not there."""
+    public = known.modifiers(channel)
+    every = np.union1d(epochs, [*public])
+    absent = [every[k] for k in bracket(every, clock)[0] if k >= 0 and every[k] not in epochs]
+    if not absent:
+        return
+    away, nearer = (
+        np.min(abs(np.subtract.outer(clock, some)), axis=-1) for some in (epochs, absent)
+    )
+    far = (away > _FAR) & (nearer < away)
+    if not (np.isin(epochs, [*public]).any() or far.any()):
+        return
+    lost = [public[int(epoch)] for epoch in absent]
+    more = f" and {len(lost) - 2} more" if len(lost) > 2 else ""
+    to = "" if folder.origin == _CACHE else f" --to {folder.path}"
+    warn_user(
+        f"{folder.path} ({folder.origin}) lacks modifiers of the flat field for the time of the "
+        f"exposures, {', '.join(lost[:2])}{more}: the nearest one there is up to "
+        f"{away.max() / _YEAR:.1f} years away, and radiances may be wrong by tens of per cent; run "
+        f"`{FETCH}{to}`"
+    )
 
 
 def bracket(epochs: np.ndarray, times: np.ndarray) -> tuple[list[int], Epochs]:

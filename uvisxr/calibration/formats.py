@@ -291,7 +291,7 @@ def read_modifier(path: Path) -> np.ndarray:
     raw = _bytes(path)
     if len(raw) != N_LINES * N_BANDS * 4:
         raise _malformed(path, f"{len(raw)} bytes instead of {N_LINES * N_BANDS * 4}")
-    frame = np.frombuffer(raw, "<f4").reshape(N_LINES, N_BANDS).astype(float)
+    frame = _doubles(np.frombuffer(raw, "<f4")).reshape(N_LINES, N_BANDS)
     what, least = "a modifier of the flat field", _MODIFIER_LEAST
     bounds.check(path, what, frame, _MODIFIER, _FRAME, _MEND, least=least)
     return _frozen(frame)
@@ -351,7 +351,13 @@ def _reals(value: object, kinds: str) -> np.ndarray:
     found = np.asarray(value)
     if found.dtype.str[1:] not in kinds.split():
         raise TypeError(f"values of type {found.dtype}")
-    return np.ravel(found).astype(float)
+    return _doubles(np.ravel(found))
+
+
+def _doubles(values: np.ndarray) -> np.ndarray:
+    """Numbers of a file as doubles; what of it is no number numpy may tell by a warning."""
+    with np.errstate(invalid="ignore"):
+        return values.astype(float)
 
 
 @_remembered
@@ -367,7 +373,7 @@ def read_evolution(path: Path) -> Evolution:
     if len(raw) != 8 + 3 * N_BANDS * 4:
         raise _malformed(path, f"{len(raw)} bytes instead of {8 + 3 * N_BANDS * 4}")
     t0 = float(np.frombuffer(raw[:8], ">f8")[0])
-    a = np.frombuffer(raw[8:], ">f4").reshape(3, N_BANDS).astype(float)
+    a = _doubles(np.frombuffer(raw[8:], ">f4")).reshape(3, N_BANDS)
     if not (0 <= t0 < 2**32 and np.isfinite(a).all()):
         raise _malformed(path, "parameters are not finite, or t0 is no spacecraft clock")
     if (abs(a[1]) > _FASTEST).any():

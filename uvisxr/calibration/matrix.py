@@ -97,6 +97,8 @@ def terms(
     label, values = read_matrix(path)
     _require_alike(label, ds, path)
     factors = np.asarray(values, float) * label.integration
+    # Rows that are not lit have zeros alone.
+    allowed = {"dark": True, "holes": True}
     bounds.check(
         path,
         "a factor",
@@ -105,7 +107,7 @@ def terms(
         ("row", "column"),
         again.advice(label.path),
         least=_LEAST,
-        dark=True,
+        **allowed,
     )
     factor = _elements(factors, label, bins, path)
     _require_own(label, ds, path)

@@ -186,7 +186,8 @@ def calibrate(
     Warns
     -----
     UvisWarning
-        A matrix is of another observation; or under half of the lit elements have a radiance; or
+        A matrix is of another observation; or the folder lacks modifiers of the flat field that
+        count at the time of the exposures; or under half of the lit elements have a radiance; or
         the light came in through the solar port, of which there is no calibration.
 
     Examples

@@ -26,8 +26,8 @@ EVIL = 0.145
 #: Mean response of evil pixels at the first and the last column, and their scatter around it.
 _FIRST, _LAST, _SCATTER = 0.25, 0.45, 0.15
 
-#: Spacecraft clock of the modifiers: 2003 to 2013, every two and a half years.
-_MODIFIERS = (1_430_000_000, 1_510_000_000, 1_590_000_000, 1_670_000_000, 1_750_000_000)
+#: Spacecraft clock of the modifiers: 2003 to 2015, every two and a half, then every four years.
+_MODIFIERS = (1_430_000_000, 1_510_000_000, 1_590_000_000, 1_710_000_000, 1_830_000_000)
 
 #: Spacecraft clock of the spectra of Spica, out of order as in the real file.
 _SPICA = (1_300_000_000, 1_700_000_000, 1_500_000_000, 1_600_000_000, 1_400_000_000)
