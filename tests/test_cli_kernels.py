@@ -501,6 +501,15 @@ def test_one_kernel_is_missing(product: Path, cache: Path, server: Server):
     assert run("check", product).stderr.endswith(said)
 
 
+def test_what_a_folder_lacks_is_fetched_to_it(product: Path, here: Path, server: Server):
+    (missing,) = here.rglob("cas_uvis*.ti")
+    missing.unlink()
+    checked = run("check", product, "--kernels", here)
+    assert f"1 kernel missing: `uvisxr kernels fetch --to {here}` downloads it" in checked.stderr
+    assert run("fetch", product, "--to", here).exit_code == 0
+    assert run("check", product, "--kernels", here).exit_code == 0
+
+
 @pytest.mark.parametrize("lacking", ["cas00172.tsc", "naif0012.tls"])
 def test_without_a_clock_pointing_is_known_by_its_name(tmp_path: Path, lacking: str):
     """Of the archive's files for a time, one is enough, and it is there."""

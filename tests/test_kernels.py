@@ -472,8 +472,18 @@ def test_files_of_one_name_that_differ_are_told(folder: Path, name: str):
 
 def test_a_missing_kind_is_named(folder: Path):
     (folder / "text" / "cas_uvis_v07.ti").unlink()
-    with pytest.raises(errors.KernelError, match=r"no UVIS instrument kernel.*fetch.*cas_uvis"):
+    words = rf"no UVIS instrument kernel.*fetch PRODUCT --to {folder}`.*cas_uvis"
+    with pytest.raises(errors.KernelError, match=words):
         choose.select(folder, [ET], ("CASSINI",))
+
+
+def test_a_missing_kind_of_the_cache_is_fetched_to_the_cache(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (folder / "text" / "cas_uvis_v07.ti").unlink()
+    monkeypatch.setattr(choose, "cache_dir", lambda kind: folder)
+    with pytest.raises(errors.KernelError, match=r"fetch PRODUCT`, which downloads cas_uvis"):
+        choose.select(None, [ET], ("CASSINI",))
 
 
 def test_a_time_outside_the_coverage_is_named_with_what_covers_it(folder: Path):
@@ -484,7 +494,7 @@ def test_a_time_outside_the_coverage_is_named_with_what_covers_it(folder: Path):
     assert "2005-09-07T15:1" in message and "2005-09-08T15:1" in message
     assert "050907R" not in message
     assert "051011R_SCPSE_05245_05257.bsp" in message
-    assert "uvisxr kernels fetch" in message
+    assert f"`uvisxr kernels fetch PRODUCT --to {folder}`" in message
 
 
 def test_a_time_no_archive_file_covers_is_said_so(folder: Path):

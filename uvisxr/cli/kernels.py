@@ -64,9 +64,10 @@ def check(product: tuple[Path, ...], kernels: tuple[Path, ...], target: str | No
     Files that would serve too but are not used are listed with what prevails over them. The exit
     code is 1 if the geometry would miss anything. The data files need not be present.
     """
-    from ..kernels import requirements
+    from ..kernels import choose, requirements
 
-    report = requirements.check(_requests(product, target), *_given(kernels))
+    files, folders = _given(kernels)
+    report = requirements.check(_requests(product, target), files, folders)
     for need in report.needs.values():
         note = f" ({need.note})" if need.note else ""
         state = f"present  {need.path}" if need.path else "missing"
@@ -79,7 +80,7 @@ def check(product: tuple[Path, ...], kernels: tuple[Path, ...], target: str | No
                 say(why)
         count = len(report.missing)
         what, them = ("1 kernel", "it") if count == 1 else (f"{count} kernels", "them")
-        say(f"{what} missing: `uvisxr kernels fetch` downloads {them}")
+        say(f"{what} missing: `{choose.fetch_command('', folders)}` downloads {them}")
     for need in report.nowhere:
         say(f"no {need.name}: {need.note}; pass --kernels that have it")
     if report.missing or report.nowhere:

@@ -154,6 +154,8 @@ def geometry(
     bins = Bins.of(ds)
 
     bodies = ("CASSINI", name, "SUN") if name else ("CASSINI", "SUN")
+    # Meta-kernels and folders are not among the files that are loaded.
+    named = kernel_files.given(kernels)
     with keeping():
         files = kernel_files.select(kernels, ets=et.ravel(), bodies=bodies)
         with loaded(files):
@@ -163,7 +165,8 @@ def geometry(
             view = FieldOfView.of(channel, slit, optics)
             ephemeris = _ephemeris(body, et.ravel())
             attitude = pointing(view.frame, et.ravel())
-            _warn_of_unknown(et, ephemeris, attitude, used)
+            folders = [path for path in named if path.is_dir()]
+            _warn_of_unknown(et, ephemeris, attitude, used, folders)
 
     with np.errstate(invalid="ignore", divide="ignore"):
         # If the target is the Sun, angles to the Sun are 0/0.
@@ -186,8 +189,6 @@ def geometry(
         }
     result.attrs = {k: v for k, v in result.attrs.items() if k not in _ATTRIBUTES} | attrs
     result = history.used(conventions.apply(result), used)
-    # Meta-kernels are not among the files that were loaded.
-    named = kernel_files.given(kernels) if files else []
     return inputs.add(result, [path for path in named if path.is_file()])
 
 
@@ -233,7 +234,11 @@ def _ephemeris(target: Body | Point | None, et: np.ndarray) -> Course:
 
 
 def _warn_of_unknown(
-    et: np.ndarray, ephemeris: Course, attitude: np.ndarray, used: Iterable[Path]
+    et: np.ndarray,
+    ephemeris: Course,
+    attitude: np.ndarray,
+    used: Iterable[Path],
+    folders: Iterable[Path],
 ) -> None:
     """Warn once of all runs of exposures without position or pointing."""
     parts = []
@@ -244,7 +249,7 @@ def _warn_of_unknown(
             "positions; `uvisxr kernels check` lists which files have them"
         )
     if unpointed.any():
-        files = kernel_files.mend("pointing", et.ravel()[unpointed], (), used)
+        files = kernel_files.mend("pointing", et.ravel()[unpointed], (), used, folders)
         parts.append(f"the line-of-sight fields for {_runs(et, unpointed)}: no pointing; {files}")
     if parts:
         warn_user("NaN in " + "; ".join(parts))

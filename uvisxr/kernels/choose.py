@@ -24,6 +24,7 @@ import contextlib
 import logging
 import os
 import re
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -115,7 +116,7 @@ def select(
         if folders:
             _check_texts(found, folders)
         _warn_of_twins(found)
-        _check_ephemeris(found, ets, codes)
+        _check_ephemeris(found, ets, codes, folders)
         if (faults := found.faults_of("SPK")) and not _placed(found, ets, codes):
             warn_user(
                 f"positions are missing for {span_text(ets)}, which may be in a file that cannot "
@@ -427,8 +428,8 @@ def _check_texts(found: Survey, folders: list[Path]) -> None:
         where = ", ".join(str(folder) for folder in folders)
         faults = [why for path, why in found.faults.items() if entry.ranked([path])]
         raise KernelError(
-            f"no {entry.kind} kernel ({' or '.join(entry.choose)}) in {where}: run `uvisxr "
-            f"kernels fetch PRODUCT`, which downloads {entry.fetch.name}"
+            f"no {entry.kind} kernel ({' or '.join(entry.choose)}) in {where}: run "
+            f"`{fetch_command('PRODUCT', folders)}`, which downloads {entry.fetch.name}"
             + "".join(f"; {why}" for why in faults)
         )
 
@@ -542,7 +543,9 @@ def choose_ck(
     return chosen[::-1], ets[left]
 
 
-def _check_ephemeris(found: Survey, ets: np.ndarray, codes: dict[int, str]) -> None:
+def _check_ephemeris(
+    found: Survey, ets: np.ndarray, codes: dict[int, str], folders: list[Path]
+) -> None:
     if not ets.size:
         return
     paths = [path for path in user_kernels() if check_file(path) == "SPK"]
@@ -554,11 +557,13 @@ def _check_ephemeris(found: Survey, ets: np.ndarray, codes: dict[int, str]) -> N
                 f"no position of {name} (NAIF {number}) at {span_text(ets)} in the SPK kernels "
                 f"{_listed(path.name for path in paths)}; "
                 + "".join(f"{why}; " for why in found.faults_of("SPK"))
-                + mend("ephemeris", ets, [number], found.readable("SPK"))
+                + mend("ephemeris", ets, [number], found.readable("SPK"), folders)
             )
 
 
-def describe_unpointed(ets: np.ndarray | Sequence[float], there: Iterable[Path] = ()) -> str:
+def describe_unpointed(
+    ets: np.ndarray | Sequence[float], there: Iterable[Path] = (), folders: Iterable[Path] = ()
+) -> str:
     """Describe instants without pointing: their span, and the archive's files that cover it.
 
     Parameters
@@ -567,6 +572,8 @@ def describe_unpointed(ets: np.ndarray | Sequence[float], there: Iterable[Path] 
         At least one instant without pointing, TDB s past J2000.
     there : iterable of path
         Files that have been used, and will not help.
+    folders : iterable of path
+        Those that were searched.
 
     Returns
     -------
@@ -575,10 +582,16 @@ def describe_unpointed(ets: np.ndarray | Sequence[float], there: Iterable[Path] 
     """
     ets = np.asarray(ets, float).ravel()
     times = "1 time" if ets.size == 1 else f"{ets.size} times"
-    return f"no pointing at {times}, {span_text(ets)}; {mend('pointing', ets, (), there)}"
+    return f"no pointing at {times}, {span_text(ets)}; {mend('pointing', ets, (), there, folders)}"
 
 
-def mend(kind: str, ets: np.ndarray, codes: Iterable[int] = (), there: Iterable[Path] = ()) -> str:
+def mend(
+    kind: str,
+    ets: np.ndarray,
+    codes: Iterable[int] = (),
+    there: Iterable[Path] = (),
+    folders: Iterable[Path] = (),
+) -> str:
     """Which of the archive's files would help beside those that are there, or that it has none."""
     files = offered(kind, ets, codes)
     if not files:
@@ -588,9 +601,24 @@ def mend(kind: str, ets: np.ndarray, codes: Iterable[int] = (), there: Iterable[
     if not absent:
         return "none of the archive's files has it: pass kernels= that have it"
     return (
-        f"the archive's {_listed(absent)} would cover it: run `uvisxr kernels "
-        "fetch PRODUCT`, or pass kernels="
+        f"the archive's {_listed(absent)} would cover it: run "
+        f"`{fetch_command('PRODUCT', folders)}`, or pass kernels="
     )
+
+
+def fetch_command(product: str, folders: Iterable[Path] = ()) -> str:
+    """The command that downloads what is missing to the first of some folders, or to the cache.
+
+    Examples
+    --------
+    >>> fetch_command("PRODUCT"), fetch_command("PRODUCT", [Path("my kernels")])
+    ('uvisxr kernels fetch PRODUCT', "uvisxr kernels fetch PRODUCT --to 'my kernels'")
+    """
+    folder = next(iter(folders), cache_dir("kernels"))
+    words = ["uvisxr", "kernels", "fetch", *product.split()]
+    if folder != cache_dir("kernels"):
+        words += ["--to", shlex.quote(str(folder))]
+    return " ".join(words)
 
 
 def offered(kind: str, ets: np.ndarray, codes: Iterable[int] = ()) -> list[ArchiveFile]:

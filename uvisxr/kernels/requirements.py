@@ -19,6 +19,7 @@ from .choose import (
     Kernels,
     Survey,
     describe_unpointed,
+    given,
     nothing_offered,
     offered,
     select,
@@ -406,4 +407,7 @@ def for_products(requests: Iterable[Request], kernels: Kernels = None) -> tuple[
     with loaded(paths):
         cks = [path for path in paths if check_file(path) == "CK"]
         lost = ets[~pointing(cks, ets, SPACECRAFT_FRAME)]
-    return paths, describe_unpointed(lost, paths) if lost.size else ""
+    if not lost.size:
+        return paths, ""
+    folders = [path for path in given(kernels) if path.is_dir()]
+    return paths, describe_unpointed(lost, paths, folders)
