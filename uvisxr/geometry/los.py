@@ -25,6 +25,7 @@ from ..kernels.session import keeping, loaded, user_kernels
 from ..numerics import sphere
 from ..numerics.constants import ASTRONOMICAL_UNIT
 from ..timescales import et_to_utc
+from . import sanity
 from .ellipsoid import TangentKind
 from .ephemeris import Course, Ephemeris, Sighting, pointing
 from .fov import CORNERS, FieldOfView
@@ -117,7 +118,8 @@ def geometry(
     ArgumentError
         An argument has a wrong value, or SPICE does not know the target.
     KernelError
-        Kernels are missing, unreadable, or lack the constants or the instrument's frame.
+        Kernels are missing, unreadable, or lack the constants or the instrument's frame; or they
+        place the spacecraft inside the target, or either where its velocity does not take it.
     CoverageError
         The kernels do not cover the positions of spacecraft, target and Sun at any instant.
 
@@ -164,6 +166,7 @@ def geometry(
             body = _resolved(name)
             view = FieldOfView.of(channel, slit, optics)
             ephemeris = _ephemeris(body, et.ravel())
+            sanity.check(ephemeris, body, used)
             attitude = pointing(view.frame, et.ravel())
             folders = [path for path in named if path.is_dir()]
             _warn_of_unknown(et, ephemeris, attitude, used, folders)
