@@ -1088,11 +1088,46 @@ def test_a_meta_kernel_of_meta_kernels_is_an_error(tmp_path: Path):
             choose.sources(own)
 
 
-def test_what_a_meta_kernel_sets_itself_is_told(tmp_path: Path):
+def test_what_a_meta_kernel_sets_itself_is_as_in_spice(tmp_path: Path):
+    tiny.text(tmp_path / "x.tf", "FK", A="1", OF_BOTH="1")
+    listed = tmp_path / "m.tm"
+    listed.write_text(
+        "KPL/MK\nNOT = 1\n\\begindata\nOF_BOTH = 2\nMINE = ( 7,\n  8 )\n"
+        f"PATH_SYMBOLS = 'K'\nPATH_VALUES = '{tmp_path}'\n"
+        "KERNELS_TO_LOAD = (\n  '$K/x.tf' )\nMINE += 9\nWORDS = 'A = ( 1'\n\\begintext\nNOT = 1\n"
+    )
+    found, _ = choose.sources(listed)
+    assert found[1:] == [tmp_path / "x.tf"]
+    assert session.sets(found[0]) == {"OF_BOTH", "MINE", "WORDS"}
+    names = ("A", "OF_BOTH", "MINE")
+    with session.loaded(found):
+        ours = [list(spiceypy.gdpool(name, 0, 9)) for name in names]
+        assert list(spiceypy.gcpool("WORDS", 0, 9)) == ["A = ( 1"]
+    assert not spiceypy.expool("MINE")
+    spiceypy.furnsh(str(listed))
+    assert ours == [list(spiceypy.gdpool(name, 0, 9)) for name in names] == [[1], [1], [7, 8, 9]]
+    # The same file serves the next time, and is written anew if it was damaged.
+    found[0].write_text("x")
+    assert choose.sources(listed)[0] == found
+    assert session.sets(found[0]) == {"OF_BOTH", "MINE", "WORDS"}
+
+
+def test_what_a_meta_kernel_sets_itself_is_checked(tmp_path: Path):
+    tiny.text(tmp_path / "x.tf", "FK", A="1")
+    listed = tiny.text(tmp_path / "m.tm", "MK", KERNELS_TO_LOAD="( 'x.tf' )", MINE="7" * 140)
+    with pytest.raises(errors.KernelError, match=r"m\.tm is truncated or corrupt: line \d .* 132"):
+        choose.sources(listed)
+
+
+def test_a_cache_that_cannot_keep_what_a_meta_kernel_sets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     tiny.text(tmp_path / "x.tf", "FK", A="1")
     listed = tiny.text(tmp_path / "m.tm", "MK", KERNELS_TO_LOAD="( 'x.tf' )", MINE="7")
-    with pytest.warns(errors.UvisWarning, match=r"not used of the meta-kernel .*m\.tm: MINE"):
-        assert choose.sources(listed) == ([tmp_path / "x.tf"], [])
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("UVISXR_CACHE", str(tmp_path / "file"))
+    with pytest.raises(errors.KernelError, match=r"cannot keep in the cache .*m\.tm sets"):
+        choose.sources(listed)
 
 
 @pytest.mark.parametrize("value", ["( 'x.tf'", "( 'x.tf )"])

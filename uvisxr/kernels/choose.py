@@ -41,7 +41,7 @@ from . import daf
 from .bodies import BARYCENTRE, SPACECRAFT_CODE, SPACECRAFT_FRAME, SUN, code
 from .coverage import connected, placed, pointing, spk_segments
 from .listing import ArchiveFile, KernelSet, extent, kernel_sets, may_cover, needed, priority
-from .meta import expand
+from .meta import expand, own
 from .session import LOCK, check_file, loaded, sets, user_kernels
 
 _LOG = logging.getLogger(__name__)
@@ -233,7 +233,7 @@ def survey(
 
 
 def sources(kernels: Kernels) -> tuple[list[Path], list[Path]]:
-    """Files given by name, meta-kernels expanded into what they list, and folders to search.
+    """Files given by name, meta-kernels as what they set and list, and folders to search.
 
     Raises
     ------
@@ -251,7 +251,7 @@ def sources(kernels: Kernels) -> tuple[list[Path], list[Path]]:
         if path.is_dir():
             folders.append(path)
         elif check_file(path) == "MK":
-            files.extend(expand(path))
+            files += [*own(path), *expand(path)]
         else:
             files.append(path)
     return list(dict.fromkeys(files)), folders

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..errors import KernelError, warn_user
+from ..errors import KernelError
+from ..fetch import cache_dir, cache_note
 from ..files import check_target, refuse_foreign, whole_file
 from .session import check_file, sets
+from .text import parse, without
 
 _VARIABLES = ("KERNELS_TO_LOAD", "PATH_SYMBOLS", "PATH_VALUES")
 
@@ -42,11 +45,6 @@ def expand(path: str | Path) -> list[Path]:
     KernelError
         The file cannot be read, it lists nothing, or a file it lists does not exist, cannot be
         read or is a meta-kernel itself, which SPICE does not load.
-
-    Warns
-    -----
-    UvisWarning
-        The meta-kernel sets variables of its own.
     """
     path = Path(path)
     values = _values(path)
@@ -74,12 +72,40 @@ def expand(path: str | Path) -> list[Path]:
                 "list its files"
             )
         found.append(file)
-    if own := sorted(sets(path) - {*_VARIABLES}):
-        warn_user(
-            f"not used of the meta-kernel {path}: {', '.join(own)}; put what it sets into a text "
-            "kernel, and list that"
-        )
     return found
+
+
+def own(path: str | Path) -> list[Path]:
+    """A text kernel, in the cache, of the variables that a meta-kernel sets itself, if it does.
+
+    SPICE sets them before it loads the files that the meta-kernel lists, which thus prevail.
+
+    Raises
+    ------
+    KernelError
+        They are cut or wrong, as in a text kernel, or the cache cannot be written.
+    """
+    path = Path(path)
+    if sets(path) <= {*_VARIABLES}:
+        return []
+    try:
+        content = without(path.read_bytes(), _VARIABLES)
+        if fault := parse(content).fault:
+            raise KernelError(f"the meta-kernel {path} is truncated or corrupt: {fault}; mend it")
+        # By what it holds, so that it is there for a meta-kernel that lists it, and for others.
+        digest = hashlib.sha256(content).hexdigest()[:16]
+        kept = cache_dir("metakernels") / f"{path.stem}_{digest}.tk"
+        if not (kept.is_file() and kept.read_bytes() == b"KPL/TEXT" + content):
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            with whole_file(kept) as temporary:
+                temporary.write_bytes(b"KPL/TEXT" + content)
+    except OSError as error:
+        where = getattr(error, "filename", None) or path
+        raise KernelError(
+            f"cannot keep in the cache what the meta-kernel {path} sets itself: {where}: "
+            f"{error.strerror or error}{cache_note(cache_dir())}"
+        ) from error
+    return [kept]
 
 
 def _values(path: Path) -> dict[str, list[str]]:

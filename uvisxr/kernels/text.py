@@ -13,6 +13,7 @@ NAIF required reading *KERNEL* (text kernel specifications).
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from dataclasses import dataclass
 
 from ..errors import shortened
@@ -100,6 +101,27 @@ def parse(content: bytes) -> Text:
     if _META not in names:
         fault = fault or cut
     return Text(frozenset(names), fault, not in_data and not rest.strip())
+
+
+def without(content: bytes, names: Container[str]) -> bytes:
+    r"""What a text kernel sets beside some variables, on the lines where it sets it.
+
+    Examples
+    --------
+    >>> without(b"KPL/MK\n\\begindata\nA = ( 1\n2 )\nB = 3\n", {"A"})
+    b'\n\\begindata\n\n\nB = 3\n'
+    """
+    lines = []
+    in_data = kept = False
+    for line in _LINE_END.split(content):
+        word = line.strip()
+        is_sign = word in (b"\\begindata", b"\\begintext")
+        if is_sign:
+            in_data, kept = word == b"\\begindata", False
+        elif in_data and (match := _ASSIGNMENT.match(_STRING.sub(b"", line))):
+            kept = match[1].decode("ascii", "replace") not in names
+        lines.append(line if is_sign or kept else b"")
+    return b"\n".join(lines)
 
 
 def _no_number(values: bytes, number: int, name: str) -> str:
