@@ -7,6 +7,7 @@ the `CALIB` folders of the PDS volumes.
 from __future__ import annotations
 
 import logging
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -368,7 +369,7 @@ def _warn_of_absent(folder: Folder, channel: str, epochs: np.ndarray, clock: np.
         return
     lost = [public[int(epoch)] for epoch in absent]
     more = f" and {len(lost) - 2} more" if len(lost) > 2 else ""
-    to = "" if folder.origin == _CACHE else f" --to {folder.path}"
+    to = "" if folder.origin == _CACHE else f" --to {shlex.quote(str(folder.path))}"
     warn_user(
         f"{folder.path} ({folder.origin}) lacks modifiers of the flat field for the time of the "
         f"exposures, {', '.join(lost[:2])}{more}: the nearest one there is up to "
