@@ -159,9 +159,10 @@ def _numbers(segment: Segment, data: _Data) -> None:
 
 def _zeros(values: np.ndarray) -> int | None:
     """Where the first zeros begin that are so many in a row that they are a hole, if any are."""
-    marks = np.flatnonzero(values)
-    # Long stretches have few ends, so those of the whole are no special case.
-    ends = np.concatenate([[-1], marks, [values.size]])
+    some = values != 0
+    if values.size - np.count_nonzero(some) < _HOLE:
+        return None
+    ends = np.concatenate([[-1], np.flatnonzero(some), [values.size]])
     holes = np.flatnonzero(np.diff(ends) > _HOLE)
     return int(ends[holes[0]]) + 1 if holes.size else None
 
