@@ -499,3 +499,38 @@ def test_folders_are_walked_through_links_but_not_for_ever(tmp_path, monkeypatch
     monkeypatch.setattr(files, "_FILES", 4)
     with pytest.raises(ArgumentError, match="holds more than 4 files and folders: name the folder"):
         list(files.below(tmp_path))
+
+
+def test_only_ordinary_files_are_opened(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, Path("/dev/zero")):
+        with pytest.raises(OSError, match="no ordinary file"):
+            files.opened(path)
+    with pytest.raises(OSError, match=r"no ordinary file|directory"):
+        files.opened(tmp_path)
+    with pytest.raises(OSError, match="no ordinary file"):
+        files.sha256(pipe)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "same"),
+    [
+        (1_700_000_000_123_456_789, 1_700_000_000_123_456_789, True),
+        # As a file system of 100 ns, whole seconds, or two of them has it.
+        (1_700_000_000_123_456_789, 1_700_000_000_123_456_700, True),
+        (1_700_000_000_000_000_000, 1_700_000_000_123_456_789, True),
+        (1_700_000_001_123_456_789, 1_700_000_000_000_000_000, True),
+        (1_700_000_000_123_456_789, 1_700_000_000_123_456_788, False),
+        (1_700_000_000_123_456_789, 1_700_000_001_000_000_000, False),
+        (1_700_000_000_000_000_000, 1_700_000_002_000_000_000, False),
+    ],
+)
+def test_times_of_files_are_compared_as_file_systems_have_them(before, after, same):
+    known = files.State(10, before)
+    for state, alike in ((files.State(10, after), same), (files.State(11, before), False)):
+        if alike:
+            known.require(state)
+        else:
+            with pytest.raises(OSError, match="another size or time"):
+                known.require(state)

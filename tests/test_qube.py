@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import os
 import pickle
 import threading
-from pathlib import Path
+import zipfile
 
 import dask
 import numpy as np
@@ -17,7 +20,7 @@ from xarray.core import indexing
 
 import uvisxr
 from uvisxr.errors import ProductError
-from uvisxr.pds3 import qube
+from uvisxr.pds3 import packed, qube
 from uvisxr.pds3.qube import QubeFile
 from uvisxr.reader.counts import QubeArray
 
@@ -32,6 +35,19 @@ def counts():
 @pytest.fixture
 def product(tmp_path, counts):
     return write_product(tmp_path, NAME, counts, band_bin=2)
+
+
+def pack(path, packing):
+    """A data file in one of the packings, in place of the plain one."""
+    there = path.with_name(path.name + packing)
+    if packing == ".zip":
+        with zipfile.ZipFile(there, "w") as archive:
+            archive.write(path, path.name)
+    elif packing:
+        there.write_bytes({".gz": gzip, ".bz2": bz2}[packing].compress(path.read_bytes()))
+    if packing:
+        path.unlink()
+    return there
 
 
 @pytest.mark.parametrize("chunks", [None, {}, {"pic": 2}, "auto"])
@@ -115,6 +131,72 @@ def test_data_that_shrank_after_opening(product):
         ds.counts.load()
 
 
+def _rewritten(path):
+    path.write_bytes(path.read_bytes()[::-1])
+
+
+def _replaced(path):
+    other = path.with_suffix(".new")
+    other.write_bytes(path.read_bytes()[::-1])
+    os.utime(other, ns=(0, path.stat().st_mtime_ns + 5))
+    other.replace(path)
+
+
+def _longer(path):
+    path.write_bytes(path.read_bytes() * 2)
+
+
+def _touched(path):
+    os.utime(path, (1, 1))
+
+
+def _piped(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
+CHANGES = [_rewritten, _replaced, _longer, _touched, _piped]
+
+
+@pytest.mark.parametrize("packing", ["", ".gz", ".bz2", ".zip"])
+@pytest.mark.parametrize("chunks", [None, {"pic": 2}])
+@pytest.mark.parametrize("change", CHANGES)
+def test_data_that_changed_after_opening(product, change, chunks, packing, tmp_path, monkeypatch):
+    monkeypatch.setenv("UVISXR_CACHE", str(tmp_path / "cache"))
+    data = pack(product.with_suffix(".DAT"), packing)
+    os.utime(data, ns=(0, 10**18 + 1))
+    ds = uvisxr.open_product(product, chunks=chunks)
+    ds.counts[0].load()
+    change(data)
+    with pytest.raises(ProductError, match=r"cannot (read|unpack)") as caught:
+        ds.counts[1].load()
+    if change is not _piped:
+        assert "changed since it was opened? Open the product again" in str(caught.value)
+    else:
+        assert "no ordinary file" in str(caught.value)
+
+
+def test_a_copy_of_the_array_in_another_process_knows_what_it_read(product, counts):
+    ds = pickle.loads(pickle.dumps(uvisxr.open_product(product)))
+    np.testing.assert_array_equal(ds.counts[0], counts[0])
+    _rewritten(product.with_suffix(".DAT"))
+    with pytest.raises(ProductError, match="changed since it was opened"):
+        ds.counts[1].load()
+
+
+def test_a_change_while_opening_shows(product, monkeypatch):
+    size = packed.size
+
+    def late(path):
+        _rewritten(path)
+        return size(path)
+
+    monkeypatch.setattr(packed, "size", late)
+    ds = uvisxr.open_product(product)
+    with pytest.raises(ProductError, match="changed since it was opened"):
+        ds.counts.load()
+
+
 @pytest.fixture(scope="module")
 def several(tmp_path_factory):
     """An array over three files in mixed order, and its values."""
@@ -156,7 +238,7 @@ def test_any_index_is_that_of_numpy(several, key):
 def bytes_read(monkeypatch):
     """Bytes that were read from files opened as a path."""
     total = [0]
-    original = Path.open
+    original = qube.opened
 
     class Counted:
         def __init__(self, stream):
@@ -176,7 +258,7 @@ def bytes_read(monkeypatch):
             total[0] += got
             return got
 
-    monkeypatch.setattr(Path, "open", lambda self, *a, **k: Counted(original(self, *a, **k)))
+    monkeypatch.setattr(qube, "opened", lambda *a, **k: Counted(original(*a, **k)))
     return total
 
 

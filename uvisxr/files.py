@@ -10,6 +10,7 @@ import contextlib
 import errno
 import filecmp
 import hashlib
+import io
 import logging
 import os
 import platform
@@ -20,6 +21,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple, cast
 
 from . import checks
 from .errors import ArgumentError, ExportError
@@ -496,11 +498,70 @@ def read_whole(path: str | os.PathLike[str], most: int) -> bytes:
 
 def read_beginning(path: str | os.PathLike[str], count: int) -> tuple[bytes, int]:
     """The first bytes of an ordinary file, and how many it has; errors as of `read_whole`."""
-    with open(path, "rb", opener=_at_once) as stream:
+    with opened(path) as stream:
+        size = os.fstat(stream.fileno()).st_size
+        return stream.read(min(count, size)), size
+
+
+class State(NamedTuple):
+    """By which a file is known to be unchanged: its bytes, and its time of modification, ns.
+
+    Not its number, which other machines may have otherwise.
+    """
+
+    size: int
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, there: os.stat_result) -> State:
+        """Of what the system says of a file."""
+        return cls(there.st_size, there.st_mtime_ns)
+
+    def require(self, now: State) -> None:
+        """Raise an OSError if a file is not as it was, but for times that file systems round."""
+        same = self.size == now.size and any(
+            self.mtime_ns // unit == now.mtime_ns // unit
+            for unit in _UNITS
+            if unit == 1 or 0 in (self.mtime_ns % unit, now.mtime_ns % unit)
+        )
+        if not same:
+            raise OSError("it has another size or time of modification")
+
+
+#: In what file systems count times of modification, ns: most, NTFS, some of networks, and FAT.
+_UNITS = (1, 100, 1000, 1_000_000, 1_000_000_000, 2_000_000_000)
+
+
+def opened(
+    path: str | os.PathLike[str], before: State | None = None, *, buffering: int = -1
+) -> io.BufferedReader:
+    """Open an ordinary file for reading, without waiting for what may never come.
+
+    Parameters
+    ----------
+    path : path
+    before : State, optional
+        What the file was when it was looked at first.
+    buffering : int
+        As of `open`; 0 is none.
+
+    Raises
+    ------
+    OSError
+        It cannot be opened, is a pipe, a device or a folder, or is no longer what it was.
+    """
+    # Without a buffer it has the methods that are used all the same.
+    stream = cast(io.BufferedReader, open(path, "rb", buffering, opener=_at_once))  # noqa: SIM115
+    try:
         there = os.fstat(stream.fileno())
         if not stat.S_ISREG(there.st_mode):
             raise OSError(errno.EINVAL, "it is no ordinary file", os.fspath(path))
-        return stream.read(min(count, there.st_size)), there.st_size
+        if before is not None:
+            before.require(State.of(there))
+    except BaseException:
+        stream.close()
+        raise
+    return stream
 
 
 def _at_once(path: str, flags: int) -> int:
@@ -545,5 +606,5 @@ def sha256(path: str | os.PathLike[str]) -> str:
 
 @lru_cache(maxsize=4096)
 def _sha256(path: str, inode: int, mtime_ns: int, size: int) -> str:
-    with Path(path).open("rb") as stream:
+    with opened(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

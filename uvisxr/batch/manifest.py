@@ -162,7 +162,7 @@ class Known:
         """Whether an output holds what was last written; reads all of it."""
         digest = self._get(output)[3]
         try:
-            with (self.path.parent / output).open("rb") as stream:
+            with files.opened(self.path.parent / output) as stream:
                 return hashlib.file_digest(stream, "sha256").digest() == digest
         except OSError:
             return False
@@ -220,7 +220,7 @@ class Manifest(Known):
         self._stream.close()
 
     def _end_torn_line(self) -> None:
-        with self.path.open("rb") as stream:
+        with files.opened(self.path) as stream:
             if stream.seek(0, os.SEEK_END):
                 stream.seek(-1, os.SEEK_END)
                 if stream.read(1) != b"\n":
@@ -275,7 +275,7 @@ def _records(path: Path) -> Iterator[dict[str, Any] | None]:
     """
     if not path.is_file():
         raise FileNotFoundError(errno.ENOENT, "it is no ordinary file", str(path))
-    with path.open("rb") as stream:
+    with files.opened(path) as stream:
         while line := stream.readline(_LINE):
             if len(line) == _LINE and not line.endswith(b"\n"):
                 _skip_line(stream)

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from .. import calls, checks, options
 from .._version import __version__
 from ..errors import ExportError, bounded, warn_user
-from ..files import HDF5, check_target, is_file, refuse_foreign
+from ..files import HDF5, check_target, is_file, read_beginning, refuse_foreign
 from ..hdf5.soundness import CutOffError
 from ..netcdf.writing import is_netcdf_of_ours
 from ..progress import bar
@@ -561,8 +561,7 @@ def _is_damaged(path: Path) -> bool:
     except ValueError:
         return False
     except OSError:
-        with path.open("rb") as stream:
-            return stream.read(len(HDF5)) == HDF5
+        return read_beginning(path, len(HDF5))[0] == HDF5
     return False
 
 

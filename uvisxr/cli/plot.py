@@ -11,7 +11,7 @@ import click
 
 from ..checks import choices
 from ..errors import ExportError, LabelError, MissingDependencyError, UvisError
-from ..files import refuse_foreign, whole_file
+from ..files import opened, refuse_foreign, whole_file
 from .messages import complain
 from .options import OVERWRITE, FilePath
 
@@ -154,4 +154,5 @@ def _draw(ds: xr.Dataset, path: Path, kind: Format, wl_range: tuple[float, float
 
 def _is_ours(path: Path) -> bool:
     """Whether a file says that it is a picture of this command."""
-    return _ORIGIN.encode() in path.read_bytes()
+    with opened(path) as stream:
+        return _ORIGIN.encode() in stream.read()

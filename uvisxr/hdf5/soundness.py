@@ -17,6 +17,7 @@ import netCDF4
 import numpy as np
 
 from ..files import HDF5, read_beginning
+from ..files import opened as ordinary
 from . import chunks, headers, texts
 from .handles import opened, read_texts, variables
 
@@ -108,7 +109,7 @@ def _check_structure(path: Path, size: int) -> bool:
 
     Whether all chunks were written, as they are by uvisxr.
     """
-    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as raw:
+    with ordinary(path) as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as raw:
         held = texts.collections(raw, size)
         spans, whole = list[tuple[int, int]](), True
         for messages, attributes in headers.headers(raw):

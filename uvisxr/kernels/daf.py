@@ -22,6 +22,7 @@ from typing import BinaryIO
 import numpy as np
 
 from ..errors import KernelError
+from ..files import opened
 from . import layouts
 
 #: First words of such files; those of the 1990s do not say what they hold.
@@ -84,7 +85,7 @@ def check_numbers(path: Path) -> None:
 
 @contextmanager
 def _explained(path: Path) -> Iterator[BinaryIO]:
-    with path.open("rb") as file:
+    with opened(path) as file:
         try:
             yield file
         except _Fault as fault:

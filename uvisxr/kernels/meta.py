@@ -6,11 +6,12 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable
+from io import TextIOWrapper
 from pathlib import Path
 
 from ..errors import KernelError
 from ..fetch import cache_dir, cache_note
-from ..files import check_target, refuse_foreign, whole_file
+from ..files import check_target, opened, refuse_foreign, whole_file
 from .session import check_file, sets
 from .text import parse, without
 
@@ -115,7 +116,8 @@ def _values(path: Path) -> dict[str, list[str]]:
     """
     try:
         # Names may have bytes that are no text; Path takes them as they are.
-        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+        with TextIOWrapper(opened(path), "utf-8", "surrogateescape") as stream:
+            text = stream.read()
     except OSError as error:
         raise KernelError(
             f"cannot read the meta-kernel {path}: {error.strerror or error}"

@@ -457,9 +457,7 @@ def _furnish(path: Path) -> None:
 @lru_cache(maxsize=2**16)
 def _check_numbers(name: str, _inode: int, _mtime: int, _size: int) -> None:
     """Check the data of a binary kernel, once for each file that is loaded."""
-    with Path(name).open("rb") as file:
-        binary = file.read(8).startswith(daf.WORDS)
-    if binary:
+    if read_beginning(name, 8)[0].startswith(daf.WORDS):
         daf.check_numbers(Path(name))
 
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from ..checks import shown
 from ..errors import ArgumentError, LabelError, shortened, warn_user
-from ..files import relative
+from ..files import opened, relative
 from ..timescales import parse_utc
 from . import odl, pairs
 from .label import label_text
@@ -156,7 +156,7 @@ def read(path: str | Path, table_path: Path | None = None) -> Iterator[Row]:
             "instead"
         )
     unnamed = 0
-    with table_path.open("rb") as stream:
+    with opened(table_path) as stream:
         stream.seek(skip)
         for number in range(1, count + 1):
             line = stream.read(size)
@@ -270,7 +270,7 @@ def _column(name: str, column: Mapping[str, Any], size: int) -> _Column:
 
 def _tail(path: Path, size: int) -> bytes:
     """The last bytes of a table, without blanks and signs of its end."""
-    with path.open("rb") as stream:
+    with opened(path) as stream:
         stream.seek(-size, 2)
         return stream.read(size).strip(b" \t\r\n\0\x1a")
 

@@ -13,17 +13,18 @@ import gzip
 import hashlib
 import logging
 import lzma
+import os
 import threading
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, cast
 
 from ..errors import ExportError, ProductError, warn_user
-from ..files import read_beginning, whole_file
+from ..files import State, opened, read_beginning, whole_file
 from . import again, pairs
 
 _LOG = logging.getLogger(__name__)
@@ -76,7 +77,7 @@ def size(path: Path) -> int | None:
         return member.file_size
 
 
-def plain(path: Path, expected: int) -> tuple[Path, int]:
+def plain(path: Path, expected: int, before: State | None = None) -> tuple[Path, int]:
     """A file that holds the data as they are, and where in it they begin.
 
     Parameters
@@ -85,6 +86,8 @@ def plain(path: Path, expected: int) -> tuple[Path, int]:
         Of a data file that need not be packed.
     expected : int
         Bytes of data.
+    before : State, optional
+        What a packed file was when it was looked at first.
 
     Returns
     -------
@@ -97,24 +100,30 @@ def plain(path: Path, expected: int) -> tuple[Path, int]:
     ------
     ProductError
         The file is damaged or encrypted, or holds another number of bytes.
+    OSError
+        A packed file is no longer what it was.
     ExportError
         The cache cannot be written.
     """
     if not is_packed(path):
         return path, 0
     try:
-        state = path.stat()
+        stream = opened(path)
     except OSError as error:
         raise _damaged(path, error) from error
+    with stream:
+        state = State.of(os.fstat(stream.fileno()))
+    if before is not None:
+        before.require(state)
     if path.suffix.upper() == ".ZIP":
         with _unzipped(path, path) as (_, member):
             if member.compress_type == zipfile.ZIP_STORED:
-                _check_once(path.absolute(), expected, state.st_size, state.st_mtime_ns)
+                _check_once(path.absolute(), expected, *state)
                 return path, _start(path, member)
     # Imported late: programs that open other files through xarray load none of its libraries.
     from ..fetch import cache_dir, cache_note
 
-    mark = f"{path.absolute()} {state.st_size} {state.st_mtime_ns}"
+    mark = f"{path.absolute()} {state.size} {state.mtime_ns}"
     # Hidden, as data without a label, should the cache lie in a folder that is searched.
     folder = cache_dir("unpacked") / f".{hashlib.sha256(mark.encode()).hexdigest()[:16]}"
     there = folder / f"{pairs.split(path)[0]}.DAT"
@@ -138,7 +147,7 @@ def _check_once(path: Path, expected: int, size: int, mtime_ns: int) -> None:
 
 def _start(path: Path, member: zipfile.ZipInfo) -> int:
     """Where the data of a member begin, whose header is known to be right."""
-    with path.open("rb") as stream:
+    with opened(path) as stream:
         stream.seek(member.header_offset)
         header = stream.read(_ZIP_HEADER)
     name, extra = (int.from_bytes(header[k : k + 2], "little") for k in (26, 28))
@@ -210,13 +219,13 @@ def _opened(path: Path, named: Path) -> Iterator[IO[bytes]]:
             with stream:
                 yield stream
     elif kind == ".GZ":
-        with gzip.open(path) as unpacked:
+        with opened(path) as stream, gzip.open(stream) as unpacked:
             yield cast(IO[bytes], unpacked)
     else:
         head, _ = read_beginning(path, len(_BZIP2))
         if head != _BZIP2:
             raise _damaged(path, f"Not a bzip2 file ({head!r})")
-        with bz2.open(path) as unpacked:
+        with opened(path) as stream, bz2.open(stream) as unpacked:
             yield cast(IO[bytes], unpacked)
 
 
@@ -224,11 +233,11 @@ def _opened(path: Path, named: Path) -> Iterator[IO[bytes]]:
 def _unzipped(path: Path, named: Path) -> Iterator[tuple[zipfile.ZipFile, zipfile.ZipInfo]]:
     """A zip archive and the data file in it: that of the archive's name, or the only one."""
     path.stat()
-    try:
-        archive = zipfile.ZipFile(path)
-    except _DAMAGE as error:
-        raise _damaged(path, error) from error
-    with archive:
+    with ExitStack() as stack:
+        try:
+            archive = stack.enter_context(zipfile.ZipFile(stack.enter_context(opened(path))))
+        except _DAMAGE as error:
+            raise _damaged(path, error) from error
         data = [x for x in archive.infolist() if x.filename.upper().endswith(".DAT")]
         own = f"{pairs.split(named)[0]}.DAT".upper()
         same = [x for x in data if Path(x.filename).name.upper() == own]

@@ -80,8 +80,7 @@ def qube_file(label: Label, window: int = 0) -> QubeFile:
         label.pointer,
         tuple(held),
     )
-    file.check_size()
-    return file
+    return file.checked()
 
 
 def read_matrix(path: str | Path, window: int = 0) -> tuple[Label, np.ndarray]:

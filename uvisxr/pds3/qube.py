@@ -8,13 +8,15 @@ window's bins packed in its upper-left corner (users guide, chapter 2).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
 from ..errors import ProductError, warn_user
+from ..files import State, opened
 from . import again, packed, pairs
 from .objects import NULLS
 
@@ -42,6 +44,8 @@ class QubeFile:
     held : tuple of tuple of int
         What the frames hold by the label: of each window the first row and column, and the numbers
         of rows and columns. If there are any, all else must be null.
+    state : State, optional
+        What the file was when its size was checked, which it must be still when it is read.
     """
 
     path: Path
@@ -51,14 +55,15 @@ class QubeFile:
     dtype: str
     pointer: str = ""
     held: tuple[tuple[int, int, int, int], ...] = ()
+    state: State | None = None
 
     @property
     def size(self) -> int:
         """Bytes of data that the label promises."""
         return int(np.prod(self.frame, dtype=np.int64)) * np.dtype(self.dtype).itemsize
 
-    def check_size(self) -> None:
-        """Compare the file's size with the one the label gives.
+    def checked(self) -> Self:
+        """The file with its `state`, after its size was compared with the one the label gives.
 
         Of data packed with bzip2 or gzip only reading them tells.
 
@@ -68,18 +73,21 @@ class QubeFile:
             The file is missing, or longer or shorter than the label says it is.
         """
         try:
+            # Before all else: what changes later must show.
+            state = State.of(self.path.stat())
             size = packed.size(self.path)
         except OSError as error:
             raise ProductError(
                 f"cannot read the data file {self.path}: {error.strerror or error}{self._mend()}"
             ) from error
         if size is not None and size != self.size:
-            state = "truncated" if size < self.size else "too long"
+            fault = "truncated" if size < self.size else "too long"
             mend = again.advice(self.path, self.pointer)
             raise ProductError(
-                f"{self.path} is {state}: {size} bytes, but its label says {self.size} "
+                f"{self.path} is {fault}: {size} bytes, but its label says {self.size} "
                 f"({' x '.join(map(str, self.frame))} values); {mend}"
             )
+        return replace(self, state=state)
 
     def _mend(self) -> str:
         """What else was looked for in place of a missing file, and what helps."""
@@ -125,7 +133,7 @@ class QubeFile:
         Raises
         ------
         ProductError
-            The file has shrunk since it was opened, or cannot be unpacked.
+            The file has changed since it was opened, if only its time, or cannot be unpacked.
 
         Warns
         -----
@@ -155,8 +163,8 @@ class QubeFile:
             slice(column + self.corner[1], end_column + self.corner[1]),
         )
         try:
-            path, start = packed.plain(self.path, self.size)
-            with path.open("rb", buffering=0) as stream:
+            path, start = packed.plain(self.path, self.size, self.state)
+            with opened(path, self.state if path == self.path else None, buffering=0) as stream:
                 for position, length in _runs(exposures, at_once):
                     value = (int(exposures[position]) * lines + first) * bands
                     stream.seek(start + value * dtype.itemsize)
@@ -168,7 +176,8 @@ class QubeFile:
                     result[position : position + length] = block[:, *wanted]
         except OSError as error:
             raise ProductError(
-                f"cannot read {self.path}: {error}; has it changed since it was opened?"
+                f"cannot read {self.path}: {error}; has it changed since it was opened? "
+                "Open the product again"
             ) from error
         return result
 

@@ -97,8 +97,8 @@ def _extent(described: DataObject, data: Path, area: Window, axis: int) -> int:
     All exposures are searched, as parts of some may be lost.
     """
     frame = described.shape
-    file = QubeFile(data, frame, (0, 0), frame[1:], described.dtype, described.pointer)
-    file.check_size()
+    whole = QubeFile(data, frame, (0, 0), frame[1:], described.dtype, described.pointer)
+    file = whole.checked()
     # A cube smaller than the detector along the other axis holds only the window.
     spans = []
     for size, name in zip(described.shape[1:], ("line", "band"), strict=True):

@@ -16,7 +16,7 @@ from ..dataset import conventions, history, inputs
 from ..dataset.conventions import QUALITY_FLAGS
 from ..dataset.forward import method
 from ..errors import ArgumentError
-from ..files import check_target, read_whole, refuse_foreign, write_text
+from ..files import check_target, opened, read_whole, refuse_foreign, write_text
 from ..quality.flags import DIMS, changed, flags_of, select
 
 _T = TypeVar("_T")
@@ -246,7 +246,7 @@ def _said(line: str) -> Columns | None:
 
 
 def _is_ours(path: Path) -> bool:
-    with path.open("rb") as stream:
+    with opened(path) as stream:
         return _said(stream.readline(_LONGEST).decode("utf-8")) is not None
 
 
