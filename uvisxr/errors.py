@@ -103,7 +103,7 @@ class PipelineError(UvisError):
 
 
 class MissingDependencyError(UvisError, ImportError):
-    """An optional library is not installed."""
+    """A library is not installed, or cannot be loaded."""
 
 
 class ArgumentError(UvisError, ValueError):

@@ -12,11 +12,9 @@ from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
-import spiceypy
-from spiceypy import cyice
 
 from ..errors import CoverageError, KernelError
-from ..kernels import coverage
+from ..kernels import coverage, spice
 from ..kernels.bodies import ILLUMINATOR, OBSERVER, SPACECRAFT, SPACECRAFT_FRAME, Body, Point
 from ..kernels.choose import span_text
 from ..kernels.pool import fixed_to
@@ -89,13 +87,13 @@ class Course:
     def _read(cls, target: Body | Point | None, et: np.ndarray) -> Self:
         try:
             return cls(**cls._values(target, et))
-        except spiceypy.SpiceyError as error:
+        except spice.SpiceyError as error:
             raise _explained(error, target, et) from error
 
     @classmethod
     def _values(cls, target: Any, et: np.ndarray) -> dict[str, np.ndarray]:
-        craft, _ = cyice.spkezr_v(OBSERVER, et, "J2000", "NONE", "SSB")
-        sun, _ = cyice.spkezr_v(ILLUMINATOR, et, "J2000", "LT", OBSERVER)
+        craft, _ = spice.cyice.spkezr_v(OBSERVER, et, "J2000", "NONE", "SSB")
+        sun, _ = spice.cyice.spkezr_v(ILLUMINATOR, et, "J2000", "LT", OBSERVER)
         return {
             "et": et,
             "spacecraft_position": craft[:, :3],
@@ -134,10 +132,10 @@ class Sighting(Course):
     @classmethod
     def _values(cls, target: Any, et: np.ndarray) -> dict[str, np.ndarray]:
         seen = str(target.code)
-        state, light_time = cyice.spkezr_v(seen, et, "J2000", "CN", OBSERVER)
+        state, light_time = spice.cyice.spkezr_v(seen, et, "J2000", "CN", OBSERVER)
         emission = et - light_time
-        moving, _ = cyice.spkezr_v(seen, emission, "J2000", "NONE", "SSB")
-        sun, _ = cyice.spkezr_v(ILLUMINATOR, emission, "J2000", "LT", seen)
+        moving, _ = spice.cyice.spkezr_v(seen, emission, "J2000", "NONE", "SSB")
+        sun, _ = spice.cyice.spkezr_v(ILLUMINATOR, emission, "J2000", "LT", seen)
         return super()._values(target, et) | {
             "light_time": light_time,
             "position": state[:, :3],
@@ -162,7 +160,7 @@ class Ephemeris(Sighting):
     @classmethod
     def _values(cls, target: Any, et: np.ndarray) -> dict[str, np.ndarray]:
         values = super()._values(target, et)
-        turn = cyice.sxform_v("J2000", target.frame, et - values["light_time"])
+        turn = spice.cyice.sxform_v("J2000", target.frame, et - values["light_time"])
         return values | {"rotation": turn[:, :3, :3], "rotation_rate": turn[:, 3:, :3]}
 
     @cached_property
@@ -180,9 +178,7 @@ class Ephemeris(Sighting):
         return turned
 
 
-def _explained(
-    error: spiceypy.SpiceyError, target: Body | Point | None, et: np.ndarray
-) -> KernelError:
+def _explained(error: Exception, target: Body | Point | None, et: np.ndarray) -> KernelError:
     """Turn a failed batch into an error that names the cause and the instant."""
     span, bodies = span_text(et), SPACECRAFT + (f", {target.name}" if target else "")
     if "SPKINSUFFDATA" in str(error) or "SPICE(NOLOADEDFILES)" in str(error):
@@ -228,13 +224,13 @@ def pointing(frame: str, et: np.ndarray) -> np.ndarray:
         )
     coverage.check_clock(et)
     rotation = np.full((et.size, 3, 3), np.nan)
-    files = [spiceypy.kdata(index, "CK")[0] for index in range(spiceypy.ktotal("CK"))]
+    files = [spice.kdata(index, "CK")[0] for index in range(spice.ktotal("CK"))]
     found = coverage.pointing(files, et, SPACECRAFT_FRAME)
     if not found.any():
         return rotation
     try:
-        rotation[found] = cyice.pxform_v(frame, "J2000", np.ascontiguousarray(et[found]))
-    except spiceypy.SpiceyError as error:
+        rotation[found] = spice.cyice.pxform_v(frame, "J2000", np.ascontiguousarray(et[found]))
+    except spice.SpiceyError as error:
         if "NOFRAMECONNECT" not in str(error):
             raise KernelError(
                 f"SPICE cannot turn {frame}: check the frames, clock and pointing kernels. "
@@ -248,6 +244,6 @@ def pointing(frame: str, et: np.ndarray) -> np.ndarray:
 
 def _one(frame: str, et: float) -> np.ndarray:
     try:
-        return np.asarray(spiceypy.pxform(frame, "J2000", et))
-    except spiceypy.SpiceyError:
+        return np.asarray(spice.pxform(frame, "J2000", et))
+    except spice.SpiceyError:
         return np.full((3, 3), np.nan)

@@ -20,12 +20,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import spiceypy
 
 from ..errors import ArgumentError, KernelError
 from ..instrument.channel import N_LINES, Optics, slit_name
 from ..instrument.channel import channel as channel_of
 from ..instrument.detector import Bins
+from ..kernels import spice
 from ..kernels.pool import numbers
 
 #: Corners of a pixel, in the order of the `corner` dimension.
@@ -92,13 +92,13 @@ class FieldOfView:
                 f"optics={optics!r}: only the EUV has a solar port, not the {channel}"
             )
         try:
-            frame = spiceypy.gcpool(f"INS{port}_FOV_FRAME", 0, 1)[0]
-            units = spiceypy.gcpool(f"INS{code}_FOV_ANGLE_UNITS", 0, 1)[0]
+            frame = spice.gcpool(f"INS{port}_FOV_FRAME", 0, 1)[0]
+            units = spice.gcpool(f"INS{code}_FOV_ANGLE_UNITS", 0, 1)[0]
             angles = [
-                spiceypy.convrt(numbers(name, {1}, 1e-9)[0], units, "RADIANS")
+                spice.convrt(numbers(name, {1}, 1e-9)[0], units, "RADIANS")
                 for name in (f"INS{code}_FOV_{angle}_ANGLE" for angle in ("CROSS", "REF"))
             ]
-        except (spiceypy.NotFoundError, spiceypy.SpiceyError) as error:
+        except (spice.NotFoundError, spice.SpiceyError) as error:
             raise KernelError(
                 f"the loaded kernels do not describe the {channel} {slit} field of view "
                 f"(INS{code}_FOV_..., INS{port}_FOV_FRAME): add the UVIS instrument kernel, "

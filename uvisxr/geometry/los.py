@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import spiceypy
 import xarray as xr
 
 from .. import checks
@@ -20,6 +19,7 @@ from ..errors import ArgumentError, warn_user
 from ..instrument.channel import N_LINES, Optics
 from ..instrument.detector import Bins, Window
 from ..kernels import choose as kernel_files
+from ..kernels import spice
 from ..kernels.bodies import SPACECRAFT_CODE, Body, Point, chosen, resolve
 from ..kernels.session import keeping, loaded, user_kernels
 from ..numerics import sphere
@@ -226,8 +226,8 @@ def _resolved(name: str) -> Body | Point | None:
 
 def _has_constants() -> bool:
     try:
-        return bool(len(spiceypy.gnpool("BODY*_RADII", 0, 1)))
-    except spiceypy.NotFoundError:
+        return bool(len(spice.gnpool("BODY*_RADII", 0, 1)))
+    except spice.NotFoundError:
         return False
 
 

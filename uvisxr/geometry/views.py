@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-import spiceypy
 import xarray as xr
 
 from .. import checks
 from ..errors import ArgumentError, CoverageError, KernelError, MissingStepError, warn_user
 from ..instrument.channel import N_LINES
 from ..instrument.detector import Bins
-from ..kernels import choose
+from ..kernels import choose, spice
 from ..kernels.bodies import SUN, Body, named, resolve
 from ..kernels.session import LOCK, loaded
 from ..numerics.constants import ASTRONOMICAL_UNIT, SPEED_OF_LIGHT
@@ -290,15 +289,15 @@ def _names(bodies: Iterable[str]) -> list[str]:
 def _loaded_names(own: str | None) -> list[str]:
     """Planets and moons in the loaded kernels, without the target, in order of their codes."""
     codes: set[int] = set()
-    for index in range(spiceypy.ktotal("SPK")):
-        file, *_ = spiceypy.kdata(index, "SPK")
-        codes |= set(spiceypy.spkobj(file))
+    for index in range(spice.ktotal("SPK")):
+        file, *_ = spice.kdata(index, "SPK")
+        codes |= set(spice.spkobj(file))
     names = []
-    known = {spiceypy.bods2c(own)} if own else set()
+    known = {spice.bods2c(own)} if own else set()
     for code in sorted(codes & set(_PLANETS_AND_MOONS) - known):
         # Those discovered since have no names yet.
-        with contextlib.suppress(spiceypy.NotFoundError):
-            names.append(spiceypy.bodc2n(code))
+        with contextlib.suppress(spice.NotFoundError):
+            names.append(spice.bodc2n(code))
     return names
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import spiceypy
 
 from .. import targets
 from ..errors import ArgumentError, KernelError, warn_user
+from . import spice
 from .pool import fixed_to, is_set, numbers, wrong
 from .session import LOCK
 
@@ -72,8 +72,8 @@ def named(target: str) -> tuple[str, int]:
     # plain one.
     for known in (given if name == plain else name, plain):
         try:
-            return known, spiceypy.bods2c(known)
-        except (spiceypy.SpiceyError, UnicodeEncodeError):
+            return known, spice.bods2c(known)
+        except (spice.SpiceyError, UnicodeEncodeError):
             continue
     raise ArgumentError(f"SPICE does not know a body {target!r}: {mend}")
 
@@ -198,7 +198,7 @@ def resolve(target: str) -> Body | Point | None:
         return None
     name, code = named(target)
     frame = _frame(code)
-    has_radii = bool(spiceypy.bodfnd(code, "RADII"))
+    has_radii = bool(spice.bodfnd(code, "RADII"))
     if frame and has_radii:
         return Body(name, code, _radii(code), frame)
     known = {"radii": has_radii, "rotation": bool(frame)}
@@ -208,10 +208,10 @@ def resolve(target: str) -> Body | Point | None:
 def _frame(code: int) -> str | None:
     """The body-fixed frame, unless the loaded constants do not say how it turns."""
     try:
-        _, frame = spiceypy.cidfrm(code)
-    except spiceypy.NotFoundError:
+        _, frame = spice.cidfrm(code)
+    except spice.NotFoundError:
         return None
-    except spiceypy.SpiceyError:
+    except spice.SpiceyError:
         raise wrong(f"OBJECT_{code}_FRAME") from None
     known, kind, owner = fixed_to(frame)
     if kind == _INERTIAL:
@@ -219,13 +219,13 @@ def _frame(code: int) -> str | None:
             f"the loaded kernels fix the frame of body {code}, {frame}, to the inertial {known}: "
             f"leave out the one that sets OBJECT_{code}_FRAME"
         )
-    if spiceypy.frinfo(spiceypy.namfrm(frame))[0] != code:
+    if spice.frinfo(spice.namfrm(frame))[0] != code:
         raise KernelError(
             f"the loaded kernels give body {code} the frame {frame}, which is of another body: "
             f"leave out the one that sets OBJECT_{code}_FRAME"
         )
     if kind == _OF_CONSTANTS:
-        if not spiceypy.bodfnd(owner, "PM"):
+        if not spice.bodfnd(owner, "PM"):
             return None
         _check_rotation(owner)
     return str(frame)
@@ -262,6 +262,6 @@ def code(body: str | int) -> int:
         SPICE does not know the name.
     """
     try:
-        return int(spiceypy.bods2c(str(body)))
-    except spiceypy.NotFoundError:
+        return int(spice.bods2c(str(body)))
+    except spice.NotFoundError:
         raise KernelError(f"SPICE does not know a body {body!r}") from None

@@ -30,14 +30,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import spiceypy
 
 from .. import options
 from ..errors import ArgumentError, CoverageError, KernelError, shortened, warn_user
 from ..fetch import cache_dir
 from ..files import below, check_name, equal, is_file, read_beginning
 from ..timescales import et_to_utc
-from . import daf
+from . import daf, spice
 from .bodies import BARYCENTRE, SPACECRAFT_CODE, SPACECRAFT_FRAME, SUN, code
 from .coverage import connected, placed, pointing, spk_segments
 from .listing import ArchiveFile, KernelSet, extent, kernel_sets, may_cover, needed, priority
@@ -108,7 +107,7 @@ def select(
     """
     ets = np.unique(np.asarray(ets, float).ravel())
     with LOCK:
-        codes = {number: spiceypy.bodc2s(number) for number in map(code, bodies)}
+        codes = {number: spice.bodc2s(number) for number in map(code, bodies)}
         named, folders = sources(kernels)
         # Files given by name are loaded in any case, so there is nothing to choose among them.
         frame = frame_id if folders else None
@@ -226,7 +225,7 @@ def survey(
     if frame_id is not None:
         pointing = [*_candidates(found, files, "CK", ets), *found.loaded_of("CK")]
         with loaded(found.clocks, soon=found.paths):
-            if spiceypy.expool("DELTET/K") and spiceypy.expool("SCLK_DATA_TYPE_82"):
+            if spice.expool("DELTET/K") and spice.expool("SCLK_DATA_TYPE_82"):
                 ck, found.unpointed = choose_ck(pointing, ets, frame_id, found.faults)
     found.chosen = [path for path in (*chosen, *ck) if path not in named]
     return found

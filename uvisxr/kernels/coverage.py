@@ -12,11 +12,9 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import spiceypy
-from spiceypy import cyice
-from spiceypy.utils.exceptions import SpiceyError
 
 from ..errors import KernelError, warn_user
+from . import spice
 from .bodies import BARYCENTRE, ILLUMINATOR, OBSERVER, SPACECRAFT_CODE, SPACECRAFT_FRAME, SUN
 from .pool import is_set, numbers, wrong
 from .session import LOCK, about_to_read, check_file, loaded, spice_reason, stamp
@@ -83,17 +81,17 @@ def _spk_segments(path: str, _inode: int, _mtime: int, _size: int) -> tuple[Segm
     about_to_read([path])
     with LOCK:
         try:
-            handle = spiceypy.dafopr(path)
+            handle = spice.dafopr(path)
             try:
-                spiceypy.dafbfs(handle)
-                while spiceypy.daffna():
-                    times, codes = spiceypy.dafus(spiceypy.dafgs(_ND + (_NI + 1) // 2), _ND, _NI)
+                spice.dafbfs(handle)
+                while spice.daffna():
+                    times, codes = spice.dafus(spice.dafgs(_ND + (_NI + 1) // 2), _ND, _NI)
                     found.append(
                         Segment(int(codes[0]), int(codes[1]), float(times[0]), float(times[1]))
                     )
             finally:
-                spiceypy.dafcls(handle)
-        except SpiceyError as error:
+                spice.dafcls(handle)
+        except spice.SpiceyError as error:
             raise KernelError(f"cannot read the SPK file {path}: {spice_reason(error)}") from error
     return tuple(found)
 
@@ -126,8 +124,8 @@ def ck_intervals(path: str | Path, frame_id: int) -> np.ndarray:
         # As in SPICE: frames on a spacecraft use that spacecraft's clock.
         clock = int(frame_id / 1000)
         try:
-            ets = cyice.sct2e_v(clock, np.array(ticks, float)) if ticks else ()
-        except SpiceyError as error:
+            ets = spice.cyice.sct2e_v(clock, np.array(ticks, float)) if ticks else ()
+        except spice.SpiceyError as error:
             raise KernelError(
                 f"cannot tell which times {path} covers without the clock and leap-seconds "
                 "kernels: add them to kernels= (`uvisxr kernels fetch` downloads them). "
@@ -140,11 +138,11 @@ def ck_intervals(path: str | Path, frame_id: int) -> np.ndarray:
 def _ck_ticks(path: str, _inode: int, _mtime: int, _size: int, frame_id: int) -> tuple[float, ...]:
     about_to_read([path])
     try:
-        if frame_id not in spiceypy.ckobj(path):
+        if frame_id not in spice.ckobj(path):
             return ()
-        cell = spiceypy.ckcov(path, frame_id, False, "INTERVAL", 0.0, "SCLK")
-        return tuple(cell[index] for index in range(spiceypy.card(cell)))
-    except SpiceyError as error:
+        cell = spice.ckcov(path, frame_id, False, "INTERVAL", 0.0, "SCLK")
+        return tuple(cell[index] for index in range(spice.card(cell)))
+    except spice.SpiceyError as error:
         raise KernelError(f"cannot read the CK file {path}: {spice_reason(error)}") from error
 
 
@@ -293,11 +291,11 @@ def placed(paths: Sequence[Path], ets: np.ndarray, target: int | None) -> bool:
     with loaded(paths):
         try:
             for et in ets:
-                spiceypy.spkssb(SPACECRAFT_CODE, et, "J2000")
-                _, light_time = spiceypy.spkpos(seen, et, "J2000", "CN", OBSERVER)
-                spiceypy.spkpos(seen, et - light_time, "J2000", "NONE", "SSB")
+                spice.spkssb(SPACECRAFT_CODE, et, "J2000")
+                _, light_time = spice.spkpos(seen, et, "J2000", "CN", OBSERVER)
+                spice.spkpos(seen, et - light_time, "J2000", "NONE", "SSB")
                 if target not in (None, SUN):
-                    spiceypy.spkpos(ILLUMINATOR, et - light_time, "J2000", "LT", seen)
-        except SpiceyError:
+                    spice.spkpos(ILLUMINATOR, et - light_time, "J2000", "LT", seen)
+        except spice.SpiceyError:
             return False
     return True

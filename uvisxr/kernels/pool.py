@@ -14,11 +14,10 @@ import math
 from collections.abc import Container
 
 import numpy as np
-import spiceypy
 from numpy.typing import ArrayLike
-from spiceypy.utils.exceptions import NotFoundError, SpiceyError
 
 from ..errors import KernelError, shortened
+from . import spice
 from .session import sets, spice_reason
 
 #: Class of the frames that are turned from another one by constant angles.
@@ -58,7 +57,7 @@ def numbers(
     """
     size, kind = _shape(name)
     if kind == "N" and size in counts:
-        values = np.array(spiceypy.gdpool(name, 0, size), float)
+        values = np.array(spice.gdpool(name, 0, size), float)
         if (np.isfinite(values) & (values >= least) & (values <= most)).all():
             return values
     raise wrong(name)
@@ -66,7 +65,7 @@ def numbers(
 
 def wrong(name: str) -> KernelError:
     """The error that a variable cannot be what it is."""
-    get = spiceypy.gdpool if _shape(name)[1] == "N" else spiceypy.gcpool
+    get = spice.gdpool if _shape(name)[1] == "N" else spice.gcpool
     shown = shortened(" ".join(f"{value!s}" for value in get(name, 0, _SHOWN)))
     return KernelError(
         f"{name} of {_origin(name)} is ( {shown} ), which it cannot be: download the kernel again, "
@@ -77,15 +76,15 @@ def wrong(name: str) -> KernelError:
 def is_set(name: str) -> bool:
     """Whether a variable holds anything; `spiceypy.expool` knows of numbers alone."""
     try:
-        return bool(spiceypy.dtpool(name))
-    except NotFoundError:
+        return bool(spice.dtpool(name))
+    except spice.NotFoundError:
         return False
 
 
 def _shape(name: str) -> tuple[int, str]:
     try:
-        size, kind = spiceypy.dtpool(name)
-    except NotFoundError:
+        size, kind = spice.dtpool(name)
+    except spice.NotFoundError:
         raise KernelError(
             f"the loaded kernels do not set {name}: use whole ones of the archive"
         ) from None
@@ -94,8 +93,8 @@ def _shape(name: str) -> tuple[int, str]:
 
 def _origin(name: str) -> str:
     """The file that has set a variable."""
-    for index in reversed(range(spiceypy.ktotal("TEXT"))):
-        path, *_ = spiceypy.kdata(index, "TEXT")
+    for index in reversed(range(spice.ktotal("TEXT"))):
+        path, *_ = spice.kdata(index, "TEXT")
         if name in sets(path):
             return str(path)
     return "SPICE's pool"
@@ -119,20 +118,20 @@ def fixed_to(frame: str) -> tuple[str, int, int]:
     name = frame
     for _ in range(_CHAIN):
         try:
-            code = spiceypy.namfrm(name)
-            _, kind, number = spiceypy.frinfo(code)
-        except NotFoundError:
+            code = spice.namfrm(name)
+            _, kind, number = spice.frinfo(code)
+        except spice.NotFoundError:
             raise KernelError(
                 f"the loaded kernels do not define the frame {name}: add the Cassini frames "
                 "kernel, cas_v43.tf"
             ) from None
-        except SpiceyError as error:
+        except spice.SpiceyError as error:
             raise KernelError(
                 f"the loaded kernels do not define the frame {name} as SPICE wants it: use the "
                 f"Cassini frames kernel, cas_v43.tf. SPICE: {spice_reason(error)}"
             ) from error
         if kind != _CONSTANT:
-            return str(spiceypy.frmnam(code)), kind, number
+            return str(spice.frmnam(code)), kind, number
         by_number, by_name = f"TKFRAME_{number}_", f"TKFRAME_{name}_"
         prefix = by_name if is_set(f"{by_name}SPEC") else by_number
         turn = _word(f"{prefix}SPEC")
@@ -158,4 +157,4 @@ def _word(name: str) -> str:
     size, kind = _shape(name)
     if kind != "C" or size != 1:
         raise wrong(name)
-    return str(spiceypy.gcpool(name, 0, 1)[0])
+    return str(spice.gcpool(name, 0, 1)[0])

@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import spiceypy
 
 from .. import fetch
 from ..errors import FetchError, KernelError
 from ..pds3.label import Label
 from ..timescales import et_to_utc
+from . import spice
 from .bodies import SPACECRAFT, SPACECRAFT_CODE, SPACECRAFT_FRAME, SUN, chosen
 from .choose import (
     Kernels,
@@ -176,7 +176,7 @@ def _ephemeris_needs(request: Request, found: Survey) -> list[Need]:
     offer = offered("ephemeris", request.ets, request.codes)
     why = nothing_offered("ephemeris")
     if offer:
-        body = SPACECRAFT if request.target is None else spiceypy.bodc2s(request.target)
+        body = SPACECRAFT if request.target is None else spice.bodc2s(request.target)
         why = f"none of the archive's files places {body} at {span_text(request.ets)}"
         planets = [entry for entry in kernel_sets() if entry.kind == "planets"]
         offer = [*(set_.fetch for set_ in planets if not set_.ranked(there.values())), *offer]
@@ -242,7 +242,7 @@ def _shapeless(request: Request, found: Survey) -> str:
     given = frozenset().union(*map(sets, found.paths))
     words = {"radii": f"BODY{request.target}_RADII", "rotation": f"BODY{request.target}_PM"}
     lacks = " and no ".join(word for word, name in words.items() if name not in given)
-    body = spiceypy.bodc2s(request.target)
+    body = spice.bodc2s(request.target)
     return f"no {lacks} of {body}, so no fields on it" if lacks else ""
 
 

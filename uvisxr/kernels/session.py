@@ -32,12 +32,10 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import spiceypy
-from spiceypy.utils.exceptions import NotFoundError, SpiceyError
 
 from ..errors import KernelError
 from ..files import read_beginning, read_whole
-from . import daf
+from . import daf, spice
 from .text import Text, parse
 
 _LOG = logging.getLogger(__name__)
@@ -172,10 +170,10 @@ def _keep(texts: list[Path]) -> list[Path]:
         for path in texts:
             _furnish(path)
     except KernelError:
-        spiceypy.kclear()
+        spice.kclear()
         raise
     if _names_bodies():
-        spiceypy.kclear()
+        spice.kclear()
         return []
     _KEPT.stamps, _KEPT.variables = stamps, frozenset().union(*map(sets, texts))
     return texts
@@ -183,7 +181,7 @@ def _keep(texts: list[Path]) -> list[Path]:
 
 def _names_bodies() -> bool:
     """Whether the pool names bodies; spacecraft and instruments have negative codes."""
-    known = spiceypy.expool("NAIF_BODY_CODE")
+    known = spice.expool("NAIF_BODY_CODE")
     return bool(known) and bool((np.asarray(_values("NAIF_BODY_CODE"), float) >= 0).any())
 
 
@@ -193,16 +191,16 @@ def _release() -> None:
         return
     others = {name: _values(name) for name in _pool_names() if name not in _KEPT.variables}
     if _furnished() == _KEPT.names:
-        spiceypy.kclear()
+        spice.kclear()
     else:
         for name in reversed(_KEPT.names):
-            spiceypy.unload(name)
+            spice.unload(name)
     _KEPT.stamps, _KEPT.variables = [], frozenset()
     _set(others)
 
 
 def _furnished() -> list[str]:
-    return [spiceypy.kdata(index, "ALL")[0] for index in range(spiceypy.ktotal("ALL"))]
+    return [spice.kdata(index, "ALL")[0] for index in range(spice.ktotal("ALL"))]
 
 
 @contextmanager
@@ -259,7 +257,7 @@ def _added(paths: list[Path], kept: list[Path]) -> Iterator[None]:
         yield
         return
     with nullcontext() if kept else pool_kept():
-        alone = not spiceypy.ktotal("ALL")
+        alone = not spice.ktotal("ALL")
         done: list[Path] = []
         try:
             about_to_read(paths)
@@ -272,10 +270,10 @@ def _added(paths: list[Path], kept: list[Path]) -> Iterator[None]:
             if alone:
                 # Every text kernel unloaded makes SPICE reread the remaining ones. If all the files
                 # are ours, clearing the pool has the same effect at once.
-                spiceypy.kclear()
+                spice.kclear()
             else:
                 for path in reversed(done):
-                    spiceypy.unload(str(path))
+                    spice.unload(str(path))
 
 
 @contextmanager
@@ -296,8 +294,8 @@ def user_kernels() -> list[Path]:
     """The user's files currently furnished, without meta-kernels, in loading order."""
     with LOCK:
         found = []
-        for index in range(spiceypy.ktotal("ALL")):
-            name, kind, _, _ = spiceypy.kdata(index, "ALL")
+        for index in range(spice.ktotal("ALL")):
+            name, kind, _, _ = spice.kdata(index, "ALL")
             if kind != "META" and name not in _KEPT.names:
                 found.append(Path(name))
         return found
@@ -436,8 +434,8 @@ def _word(text: bytes) -> str:
 def _old_kind(path: Path) -> str:
     with LOCK:
         try:
-            return str(spiceypy.getfat(str(path))[1])
-        except SpiceyError as error:
+            return str(spice.getfat(str(path))[1])
+        except spice.SpiceyError as error:
             raise KernelError(
                 f"SPICE cannot tell what kernel {path} is: {spice_reason(error)}"
             ) from error
@@ -449,8 +447,8 @@ def _furnish(path: Path) -> None:
     except OSError as error:
         raise KernelError(f"cannot read the kernel {path}: {error.strerror or error}") from error
     try:
-        spiceypy.furnsh(str(path))
-    except SpiceyError as error:
+        spice.furnsh(str(path))
+    except spice.SpiceyError as error:
         raise KernelError(f"SPICE cannot load {path}: {spice_reason(error)}") from error
 
 
@@ -461,7 +459,7 @@ def _check_numbers(name: str, _inode: int, _mtime: int, _size: int) -> None:
         daf.check_numbers(Path(name))
 
 
-def spice_reason(error: SpiceyError) -> str:
+def spice_reason(error: Exception) -> str:
     """A SPICE error's short and long messages, on one line of bounded length."""
     parts = (getattr(error, "short", ""), getattr(error, "long", ""))
     text = " ".join(part for part in parts if part) or str(error)
@@ -477,17 +475,17 @@ def _pool_names() -> list[str]:
     names: list[str] = []
     try:
         while len(names) % _PAGE == 0:
-            names += spiceypy.gnpool("*", len(names), _PAGE)
-    except NotFoundError:
+            names += spice.gnpool("*", len(names), _PAGE)
+    except spice.NotFoundError:
         pass
     return names
 
 
 def _values(name: str) -> np.ndarray | list[str]:
-    size, kind = spiceypy.dtpool(name)
+    size, kind = spice.dtpool(name)
     if kind == "N":
-        return np.array(spiceypy.gdpool(name, 0, size))
-    return list(spiceypy.gcpool(name, 0, size, _STRING))
+        return np.array(spice.gdpool(name, 0, size))
+    return list(spice.gcpool(name, 0, size, _STRING))
 
 
 def _restore(before: dict[str, np.ndarray | list[str]]) -> None:
@@ -495,15 +493,15 @@ def _restore(before: dict[str, np.ndarray | list[str]]) -> None:
     changed = {n: v for n, v in before.items() if n not in now or not _same(now[n], v)}
     _set(changed)
     for name in now.keys() - before.keys():
-        spiceypy.dvpool(name)
+        spice.dvpool(name)
 
 
 def _set(variables: dict[str, np.ndarray | list[str]]) -> None:
     for name, values in variables.items():
         if isinstance(values, list):
-            spiceypy.pcpool(name, values)
+            spice.pcpool(name, values)
         else:
-            spiceypy.pdpool(name, values)
+            spice.pdpool(name, values)
 
 
 def _same(left: np.ndarray | list[str], right: np.ndarray | list[str]) -> bool:

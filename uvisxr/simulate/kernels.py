@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import spiceypy
-from spiceypy.utils.exceptions import SpiceyError
 
 from ..errors import ExportError
 from ..files import whole_file, write_text
 from ..instrument.channel import ChannelName
 from ..instrument.channel import channel as find_channel
+from ..kernels import spice
 from ..kernels.bodies import BARYCENTRE, SPACECRAFT_CODE, SPACECRAFT_FRAME, SUN
 from ..kernels.session import LOCK, loaded, spice_reason
 from . import flight
@@ -66,7 +65,7 @@ def write(folder: Path, scan: Scan, channel: ChannelName) -> list[Path]:
                 _write_spk(temporary, scan)
             with whole_file(ck) as temporary:
                 _write_ck(temporary, scan, find_channel(channel).spice_frame)
-    except SpiceyError as error:
+    except spice.SpiceyError as error:
         raise ExportError(f"cannot write kernels in {folder}: {spice_reason(error)}") from error
     except OSError as error:
         raise ExportError(f"cannot write kernels in {folder}: {error}") from error
@@ -90,27 +89,27 @@ def _write_spk(path: Path, scan: Scan) -> None:
         (SPACECRAFT_CODE, centre, fast, flight.states(scan.flight.position, fast)),
     )
     with LOCK:
-        handle = spiceypy.spkopn(str(path), "Simulated by uvisxr", 0)
+        handle = spice.spkopn(str(path), "Simulated by uvisxr", 0)
         try:
             for body, center, et, states in segments:
                 name = f"{body} from {center}, simulated"
-                spiceypy.spkw13(
+                spice.spkw13(
                     handle, body, center, "J2000", *span, name, _DEGREE, et.size, states, et
                 )
         finally:
-            spiceypy.spkcls(handle)
+            spice.spkcls(handle)
 
 
 def _write_ck(path: Path, scan: Scan, frame: str) -> None:
     et = _grid(scan.start - _POINTED, scan.stop + _POINTED, _POINTING_STEP)
     with LOCK:
         # From J2000 to the bus through the instrument's frame, which is fixed to it.
-        bus = spiceypy.pxform(frame, "CASSINI_SC_COORD", 0.0) @ scan.axes(et)
-        quaternions = np.array([spiceypy.m2q(matrix) for matrix in bus])
-        ticks = np.array([spiceypy.sce2c(SPACECRAFT_CODE, t) for t in et])
-        handle = spiceypy.ckopn(str(path), "Simulated by uvisxr", 0)
+        bus = spice.pxform(frame, "CASSINI_SC_COORD", 0.0) @ scan.axes(et)
+        quaternions = np.array([spice.m2q(matrix) for matrix in bus])
+        ticks = np.array([spice.sce2c(SPACECRAFT_CODE, t) for t in et])
+        handle = spice.ckopn(str(path), "Simulated by uvisxr", 0)
         try:
-            spiceypy.ckw03(
+            spice.ckw03(
                 handle,
                 ticks[0],
                 ticks[-1],
@@ -126,4 +125,4 @@ def _write_ck(path: Path, scan: Scan, frame: str) -> None:
                 [ticks[0]],
             )
         finally:
-            spiceypy.ckcls(handle)
+            spice.ckcls(handle)

@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import spiceypy
-from spiceypy.utils.exceptions import NotFoundError, SpiceyError
 
 from ..instrument.channel import Channel
 from ..instrument.detector import Window
+from ..kernels import spice
 from ..kernels.bodies import SPACECRAFT_CODE
 from ..numerics import sphere
 from ..timescales import Instant, format_doy
@@ -164,7 +163,7 @@ def _corners(windows: Sequence[Window]) -> str:
 
 def _clock(et: float) -> str:
     """Clock count as in labels: partition, seconds, 1/256 s without leading zeros."""
-    text = spiceypy.sce2s(SPACECRAFT_CODE, et).strip()
+    text = spice.sce2s(SPACECRAFT_CODE, et).strip()
     partition, count = text.split("/")
     seconds, fine = count.split(".")
     return f'"{partition}/{seconds.strip()}.{int(fine)}"'
@@ -196,7 +195,7 @@ def _try(call: Callable[..., Any], *arguments: Any) -> Any:
     """The result of a SPICE call; None if the kernels lack the data."""
     try:
         return call(*arguments)
-    except (SpiceyError, NotFoundError):
+    except (spice.SpiceyError, spice.NotFoundError):
         return None
 
 
@@ -204,7 +203,7 @@ def _vectors(facts: Facts) -> dict[str, np.ndarray | None]:
     et, target = facts.start.et, facts.target
 
     def state(body: str, correction: str, observer: str) -> np.ndarray | None:
-        found = _try(spiceypy.spkezr, body, et, "J2000", correction, observer)
+        found = _try(spice.spkezr, body, et, "J2000", correction, observer)
         return None if found is None else found[0]
 
     planet = state("SATURN", "LT", "CASSINI")
@@ -227,8 +226,8 @@ def _vectors(facts: Facts) -> dict[str, np.ndarray | None]:
 
 def _pointing(facts: Facts) -> dict[str, float | None]:
     et, target, frame = facts.start.et, facts.target, f"IAU_{facts.target}"
-    sun = _try(spiceypy.subslr, "NEAR POINT/ELLIPSOID", target, et, frame, "LT", "CASSINI")
-    below = _try(spiceypy.subpnt, "NEAR POINT/ELLIPSOID", target, et, frame, "LT", "CASSINI")
+    sun = _try(spice.subslr, "NEAR POINT/ELLIPSOID", target, et, frame, "LT", "CASSINI")
+    below = _try(spice.subpnt, "NEAR POINT/ELLIPSOID", target, et, frame, "LT", "CASSINI")
     sun_lat, sun_lon = _latitude(sun), _west(sun)
     lat, lon = _latitude(below), _west(below)
     ra, dec, phase, emission, incidence = _boresight(facts)
@@ -261,10 +260,10 @@ def _west(found: tuple[Any, ...] | None) -> float | None:
 def _boresight(facts: Facts) -> tuple[float | None, ...]:
     """Right ascension, declination; phase, emission, incidence where the boresight looks."""
     et, view = facts.start.et, facts.channel.spice_frame
-    rotation = _try(spiceypy.pxform, view, "J2000", et)
+    rotation = _try(spice.pxform, view, "J2000", et)
     if rotation is None:
         return (None,) * 5
-    _, ra, dec = spiceypy.recrad(np.ascontiguousarray(rotation[:, 2]))
+    _, ra, dec = spice.recrad(np.ascontiguousarray(rotation[:, 2]))
     angles = _angles(facts) or (None,) * 3
     return (float(np.degrees(ra)), float(np.degrees(dec)), *angles)
 
@@ -274,24 +273,24 @@ def _angles(facts: Facts) -> tuple[float, float, float] | None:
     target, frame = facts.target, f"IAU_{facts.target}"
     where = (target, facts.start.et, frame)
     ray = ("CASSINI", facts.channel.spice_frame, [0.0, 0.0, 1.0])
-    found = _try(spiceypy.sincpt, "ELLIPSOID", *where, "CN+S", *ray)
+    found = _try(spice.sincpt, "ELLIPSOID", *where, "CN+S", *ray)
     if found is not None:
         point, epoch, seen = found
         below = point
     else:
-        found = _try(spiceypy.tangpt, "ELLIPSOID", *where, "CN+S", "TANGENT POINT", *ray)
+        found = _try(spice.tangpt, "ELLIPSOID", *where, "CN+S", "TANGENT POINT", *ray)
         if found is None:
             return None
         point, _, _, below, epoch, seen = found
         # The vector points to the surface; the ray's points to the tangent point.
         seen = seen + point - below
-    sun = _try(spiceypy.spkpos, "SUN", epoch, frame, "LT+S", target)
-    radii = _try(spiceypy.bodvrd, target, "RADII", 3)
+    sun = _try(spice.spkpos, "SUN", epoch, frame, "LT+S", target)
+    radii = _try(spice.bodvrd, target, "RADII", 3)
     if sun is None or radii is None:
         return None
-    normal, sunward = spiceypy.surfnm(*radii[1], below), sun[0] - point
+    normal, sunward = spice.surfnm(*radii[1], below), sun[0] - point
 
     def apart(u: np.ndarray, v: np.ndarray) -> float:
-        return float(np.degrees(spiceypy.vsep(u, v)))
+        return float(np.degrees(spice.vsep(u, v)))
 
     return apart(sunward, -seen), apart(normal, -seen), apart(normal, sunward)

@@ -33,12 +33,12 @@ from importlib.resources import files as package_files
 from pathlib import Path
 
 import numpy as np
-import spiceypy
 import xarray as xr
 
 from .. import checks, fetch
 from ..errors import ArgumentError, FetchError, shortened, warn_user
 from ..files import read_whole
+from ..kernels import spice
 from ..kernels.session import LOCK
 from ..numerics import sphere
 from ..numerics.constants import SPEED_OF_LIGHT
@@ -476,7 +476,7 @@ def _read_td1(text: str, name: str) -> dict[str, np.ndarray]:
     td1, hd, ra, dec, flux, power = (v[seen] for v in (td1, hd, ra, dec, flux, power))
     old = sphere.vectors(np.rad2deg(ra), np.rad2deg(dec))
     with LOCK:
-        turn = spiceypy.pxform("FK4", "J2000", 0.0)
+        turn = spice.pxform("FK4", "J2000", 0.0)
     place = old @ np.asarray(turn).T
     if (abs(power) > _POWERS).any():
         raise ArgumentError(f"{name}: a flux has a power of ten beyond {_POWERS}")
