@@ -14,6 +14,8 @@ from helpers.products import write_product
 from helpers.volume import index_row, write_index
 
 import uvisxr
+from uvisxr.batch import plan
+from uvisxr.calibration.formats import package_lab
 from uvisxr.errors import ArgumentError, LabelError, NoMatchError, UvisWarning
 from uvisxr.fetch import cache_dir
 from uvisxr.pds3.label import read_label
@@ -942,3 +944,39 @@ def test_a_list_without_end(tmp_path: Path):
     with pytest.raises(ArgumentError, match="line 1: no product in"):
         list(expand(tmp_path / "list.txt"))
     assert time.process_time() - start < 2
+
+
+def test_without_a_current_folder(tmp_path, monkeypatch):
+    label = write_product(tmp_path, "FUV2005_230_15_15", np.zeros((1, 60, 1024), np.uint16))
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    try:
+        assert [product.label for product in expand(label)] == [label]
+        assert uvisxr.open_product(label).sizes["pic"] == 1
+        assert xr.open_dataset(label, engine="uvis").sizes["pic"] == 1
+        assert uvisxr.open_observation(tmp_path).sizes["pic"] == 1
+        assert list(plan(label, ["rate"], tmp_path / "out"))
+        assert package_lab.__wrapped__("FUV") is not None
+        with pytest.raises(ArgumentError, match="relative to the current folder"):
+            uvisxr.open_product(label).uvis.rate().uvis.to_netcdf("x.nc")
+        for call in (uvisxr.open_product, uvisxr.open_observation):
+            with pytest.raises(ArgumentError, match="relative to the current folder, which is"):
+                call(label.name)
+        with pytest.raises(ArgumentError, match=r"cache: .*relative to the current folder"):
+            uvisxr.set_options(cache="there")
+    finally:
+        os.chdir(tmp_path)
+
+
+def test_paths_of_bytes(tmp_path):
+    label = write_product(tmp_path, "FUV2005_230_15_15", np.zeros((1, 60, 1024), np.uint16))
+    path = os.fsencode(label)
+    assert [product.label for product in expand(path)] == [label]
+    for opened in (
+        uvisxr.open_product(path),
+        uvisxr.open_product((path, os.fsencode(label.with_suffix(".DAT")))),
+        uvisxr.open_observation([path]),
+    ):
+        assert opened.sizes["pic"] == 1

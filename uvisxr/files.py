@@ -403,6 +403,23 @@ def from_variable(name: str) -> Path | None:
     return Path(value).expanduser()
 
 
+def absolute(path: str | os.PathLike[str]) -> Path:
+    """A path that starts at the root; only a relative one asks for the current folder.
+
+    Raises
+    ------
+    ArgumentError
+        It is relative, and the current folder was deleted or unmounted.
+    """
+    try:
+        return Path(path).absolute()
+    except OSError as error:
+        raise ArgumentError(
+            f"{checks.shown(os.fspath(path))} is relative to the current folder, which is gone "
+            f"({error.strerror}): change to a folder that is there, or give an absolute path"
+        ) from error
+
+
 def is_folder(path: str | os.PathLike[str]) -> bool:
     """Whether there is a folder; unlike `Path.is_dir`, no where the system refuses to say."""
     return os.path.isdir(path)  # noqa: PTH112
@@ -452,7 +469,7 @@ def below(
 
 def real(path: str | os.PathLike[str]) -> Path:
     """The path behind all links; unlike `Path.resolve`, also of links that lead to themselves."""
-    return Path(os.path.realpath(path))
+    return Path(os.path.realpath(absolute(path)))
 
 
 def same(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> bool:
@@ -460,7 +477,7 @@ def same(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> bool:
     here, there = _stat(first), _stat(second)
     if here is not None and there is not None:
         return os.path.samestat(here, there)
-    return os.path.realpath(first) == os.path.realpath(second)
+    return real(first) == real(second)
 
 
 def equal(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> bool:

@@ -24,6 +24,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from . import calls, checks
+from .errors import ArgumentError
+from .files import absolute
 
 
 @dataclass(frozen=True)
@@ -245,10 +247,13 @@ def _path(name: str, value: object) -> str:
     if not isinstance(value, str | Path) or not str(value):
         raise checks.refused(name, value, "a path")
     try:
-        path = os.path.abspath(Path(value).expanduser())  # noqa: PTH100 - "a/.." is gone, links stay
+        here = absolute(Path(value).expanduser())
+        path = os.path.abspath(here)  # noqa: PTH100 - "a/.." is gone, links stay
         Path(path).stat()
     except (FileNotFoundError, NotADirectoryError):
         return path
+    except ArgumentError as error:
+        raise ArgumentError(f"{name}: {error}") from error
     except (OSError, RuntimeError, ValueError) as error:
         # A name that is too long, an unknown user's home, a folder that must not be looked into.
         reason = error.strerror if isinstance(error, OSError) else str(error)

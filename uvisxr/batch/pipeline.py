@@ -48,7 +48,7 @@ from .. import calls, checks
 from ..checks import nearest
 from ..dataset import history
 from ..errors import LeftOutWarning, PipelineError, UvisError, shortened, warn_user
-from ..files import read_beginning, real
+from ..files import absolute, read_beginning, real
 from .hints import expected, fits, takes_path
 
 #: Methods that write files or keep state outside the dataset, and so are not reduction steps.
@@ -215,7 +215,7 @@ def load(pipeline: str | Path | Iterable[Any]) -> Pipeline:
     if isinstance(pipeline, str | Path):
         path = Path(pipeline).expanduser()
         return _checked(_read(path), str(path), real(path).parent)
-    return _checked(list(pipeline), "pipeline", Path.cwd())
+    return _checked(list(pipeline), "pipeline", Path())
 
 
 #: Longest file of a pipeline, in bytes; how deep its values may lie in one another; and how many
@@ -455,5 +455,5 @@ def _absolute(value: Any, folder: Path) -> Any:
     if isinstance(value, list):
         return [_absolute(item, folder) for item in value]
     if isinstance(value, str) and value and os.path.exists(folder / value):  # noqa: PTH110
-        return str((folder / value).absolute())
+        return str(absolute(folder / value))
     return value

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from .. import calls, checks, options
 from .._version import __version__
 from ..errors import ExportError, bounded, warn_user
-from ..files import HDF5, check_target, is_file, read_beginning, refuse_foreign
+from ..files import HDF5, absolute, check_target, is_file, read_beginning, refuse_foreign
 from ..hdf5.soundness import CutOffError
 from ..netcdf.writing import is_netcdf_of_ours
 from ..progress import bar
@@ -359,7 +359,7 @@ def _enough(workers: int | None, products: int) -> int | None:
 def _path(out_dir: str | Path) -> Path:
     if out_dir == "":
         raise checks.refused("out_dir", out_dir, "a folder for the outputs")
-    return Path(out_dir).expanduser().absolute()
+    return absolute(Path(out_dir).expanduser())
 
 
 def _folder(out_dir: str | Path) -> Path:

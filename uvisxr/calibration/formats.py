@@ -17,7 +17,7 @@ import numpy as np
 from scipy.io import readsav
 
 from ..errors import CalibrationError
-from ..files import read_whole, real
+from ..files import opened, read_whole, real
 from ..instrument.channel import N_BANDS, N_LINES
 from . import bounds, saves
 
@@ -244,7 +244,8 @@ def _is_row(words: list[bytes]) -> bool:
 def package_lab(channel: str) -> Lab:
     """The laboratory table that comes with the package, for channel FUV or EUV."""
     path = package_data(f"lab_{channel.lower()}.csv")
-    return _lab(path, np.loadtxt(path, delimiter=",", skiprows=4))
+    with opened(path) as stream:
+        return _lab(path, np.loadtxt(stream, delimiter=",", skiprows=4))
 
 
 def package_data(name: str) -> Path:

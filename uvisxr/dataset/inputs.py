@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import xarray as xr
+
+from ..files import absolute
 
 _ONE, _SEVERAL = "source", "sources"
 
@@ -69,7 +70,7 @@ def add(ds: xr.Dataset, files: Iterable[str | os.PathLike[str]]) -> xr.Dataset:
 
 def mark(ds: xr.Dataset, files: Iterable[str | os.PathLike[str]]) -> None:
     """As `add`, on the dataset itself."""
-    known = tuple(sorted({*of(ds), *(str(Path(file).absolute()) for file in files)}))
+    known = tuple(sorted({*of(ds), *(str(absolute(file)) for file in files)}))
     ds.encoding[_SEVERAL] = known
     for variable in ds.variables.values():
         variable.encoding[_SEVERAL] = known

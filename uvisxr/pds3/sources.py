@@ -22,7 +22,7 @@ import numpy as np
 
 from .. import checks, targets
 from ..errors import ArgumentError, LabelError, NoMatchError, shortened, warn_user
-from ..files import NETCDF, inside, read_beginning, real
+from ..files import NETCDF, absolute, inside, read_beginning, real
 from ..instrument.channel import ChannelName
 from ..timescales import Instant, parse_instant, parse_utc
 from . import index, odl, pairs, urls
@@ -237,10 +237,10 @@ def listed(
     read: set[Path] | None = None,
 ) -> Iterator[Product]:
     """As `expand`, but a file comes as often as it is listed, so that nothing is remembered."""
-    if isinstance(sources, str | os.PathLike):
+    if isinstance(sources, str | bytes | os.PathLike):
         sources = [sources]
     sieve = _Sieve(wanted or Filter(), set() if read is None else read)
-    given = [_source(one, Path.cwd(), fetch) for one in sources]
+    given = [_source(one, Path(), fetch) for one in sources]
     if not given:
         raise ArgumentError("no sources of products: the list of paths is empty")
     for source in _checked(given):
@@ -500,12 +500,14 @@ def _source(given: Source, folder: Path, fetch: bool, line: int = 0) -> _Source:
                 "data file (.DAT, .DAT.gz) that are there"
             )
         return pair
+    if isinstance(given, bytes | os.PathLike):
+        given = os.fsdecode(given)
     if not str(given).strip():
         raise ArgumentError("the path of a product is empty; the current folder is '.'")
     if urls.is_url(str(given)):
         return _Source(str(given), Path(given), fetch, line=line)
     try:
-        path = folder / Path(given).expanduser()
+        path = absolute(folder / Path(given).expanduser())
     except TypeError:
         raise ArgumentError(f"{given!r} is not the path of a product") from None
     except RuntimeError as error:
@@ -520,6 +522,8 @@ def _source(given: Source, folder: Path, fetch: bool, line: int = 0) -> _Source:
             f"{checks.shown(str(given))} is not the path of a product: {error}"
         ) from error
     # xarray makes paths absolute before its engines get them, identifiers too.
+    with suppress(ArgumentError):
+        folder = absolute(folder)
     text = path.relative_to(folder) if path.is_relative_to(folder) else given
     return _Source(str(text), path, fetch, line=line)
 
@@ -556,7 +560,7 @@ def _pair(first: _Source, second: _Source, meant: bool = False) -> _Source | Non
     apart = pairs.is_file(pairs.label_of(data.path)) or (turned and pairs.data_of(label.path))
     if apart and not meant:
         return None
-    return replace(label, path=label.path.absolute(), data=data.path.absolute())
+    return replace(label, path=absolute(label.path), data=absolute(data.path))
 
 
 def _pattern(path: Path) -> str:
@@ -570,7 +574,7 @@ def _pattern(path: Path) -> str:
 
 def _product(path: Path, known: dict[Path, dict[str, Path]]) -> Product:
     """As `Product.at`; `known` keeps which data files the labels of a folder name."""
-    label = label_path(path.absolute())
+    label = label_path(absolute(path))
     data = pairs.data_of(label)
     if data is not None and not pairs.is_file(label):
         label = _naming(data, known) or label
@@ -644,7 +648,7 @@ def _walk(path: Path) -> Iterator[tuple[Path, list[str]]]:
     """
 
     seen: set[tuple[int, int]] = set()
-    roots = [path.absolute()]
+    roots = [absolute(path)]
     for root in roots:
         for place, folders, files in os.walk(root, onerror=_left_out):
             try:

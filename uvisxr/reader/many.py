@@ -24,6 +24,7 @@ import xarray as xr
 
 from ..dataset import inputs
 from ..errors import ArgumentError, UvisError, warn_user
+from ..files import absolute
 from ..pds3 import identifier
 from .observation import open_observation, open_product
 from .times import StartTime
@@ -180,7 +181,7 @@ def _flat(paths: Any) -> Iterator[str]:
 
 
 def _absolute(path: Any) -> str:
-    return str(Path(os.fsdecode(path)).expanduser().absolute())
+    return str(absolute(Path(os.fsdecode(path)).expanduser()))
 
 
 def _observation(

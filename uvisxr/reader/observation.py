@@ -16,6 +16,7 @@ from xarray.core import indexing
 from .. import checks, targets
 from ..dataset import conventions, history, inputs
 from ..errors import ArgumentError, ProductError, UnreadObjectError, warn_user
+from ..files import absolute
 from ..instrument.channel import channel as find_channel
 from ..instrument.detector import Window
 from ..pds3 import pairs
@@ -275,7 +276,9 @@ def _prime(instrument: str | None) -> str:
 def _flat(paths: Iterable[Any]) -> Iterator[str | Path]:
     for path in paths:
         if isinstance(path, str | os.PathLike):
-            yield Path(path) if isinstance(path, os.PathLike) else path
+            yield Path(os.fsdecode(path)) if isinstance(path, os.PathLike) else path
+        elif isinstance(path, bytes):
+            yield os.fsdecode(path)
         elif isinstance(path, Iterable):
             yield from _flat(path)
         else:
@@ -294,7 +297,7 @@ def _pair(given: list[str | Path]) -> list[sources.Source]:
 def _require_data(labels: list[Label], given: list[str | Path]) -> None:
     """Tell how to open a label without data with a data file beside it that has another label."""
     lost = {label.path for label in labels if not label.data_path.is_file()}
-    files = [Path(one).expanduser().absolute() for one in given] if lost else []
+    files = [absolute(Path(one).expanduser()) for one in given] if lost else []
     for two in pairwise(files):
         label, data = two if two[0] in lost else two[::-1]
         if label in lost and data.is_file() and pairs.split(data)[1] not in ("", *pairs.LABELS):
@@ -323,7 +326,7 @@ def _labels(
         for path in (given if isinstance(given, tuple) else (given,))
     )
     # The root of a file system has no name, and is the label of no product.
-    named = {sources.Product.at(file).label for file in files if file.absolute().name}
+    named = {sources.Product.at(file).label for file in files if absolute(file).name}
     labels, unread = [], []
     for product in products:
         try:
