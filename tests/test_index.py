@@ -381,3 +381,23 @@ def test_signs_of_an_end_are_no_part_of_a_row(tmp_path: Path, rest: bytes):
     with label.with_suffix(".TAB").open("ab") as stream:
         stream.write(rest)
     assert len(list(index.read(label))) == 3
+
+
+def test_line_ends_that_an_editor_has_changed(tmp_path: Path):
+    label = write_index(tmp_path / "COUVIS_0060", ROWS)
+    expected = str(list(index.read(label)))
+    table = label.with_suffix(".TAB")
+    table.write_bytes(table.read_bytes().replace(b"\r\n", b"\n"))
+    assert str(list(index.read(label))) == expected
+    # As many bytes are missing, but not those of the ends.
+    table.write_bytes(b"x" * table.stat().st_size)
+    with pytest.raises(LabelError, match=r"row 1: the table is truncated"):
+        list(index.read(label))
+
+
+def test_a_table_that_a_spreadsheet_has_saved(tmp_path: Path):
+    label = write_index(tmp_path / "COUVIS_0060", ROWS)
+    table = label.with_suffix(".TAB")
+    table.write_bytes(table.read_bytes().replace(b" ", b"").replace(b'"', b""))
+    with pytest.raises(LabelError, match="all rows are there, but not of that length, as where a"):
+        list(index.read(label))
