@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from hypothesis import given
@@ -150,3 +151,46 @@ def test_values_whose_repr_fails():
             raise ValueError
 
     assert str(checks.refused("by", Odd(), "a number")).startswith("by=<Odd>: ")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.ma.masked,
+        np.ma.array([1.0, 2.0], mask=[False, True]),
+        [np.ma.masked, 1.0],
+        {"alt": np.ma.array([0, 900, 2000.0], mask=[0, 1, 0])},
+        [[(np.ma.masked, 1)]],
+    ],
+)
+def test_masked_values_are_refused(value: Any):
+    with pytest.raises(ArgumentError, match=r"x.*: 1 of its [123] values is masked"):
+        checks.plain("x", value)
+
+
+def test_what_is_not_masked_is_an_array():
+    found = checks.plain("x", np.ma.array([1.0, 2.0]))
+    assert type(found) is np.ndarray
+    assert found.tolist() == [1.0, 2.0]
+
+
+def test_a_series_is_its_values():
+    found = checks.plain("x", {"alt": pd.Series([0.0, 1.0, 2.0])[1:]})
+    assert found["alt"].tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("value", [[1, [2, (3, 4)]], {"a": [1]}, "text", None, range(3)])
+def test_all_else_stays(value: Any):
+    assert checks.plain("x", value) is value
+
+
+def test_endless_nesting():
+    value: list[Any] = []
+    value.append(value)
+    assert checks.plain("x", value) is value
+
+
+@pytest.mark.parametrize("size", [10**6, 10**12, 10**30])
+def test_no_array_is_made_of_a_long_range(size: int):
+    with pytest.raises(ArgumentError, match="expected two"):
+        checks.pair("x", range(size), "wavelengths")

@@ -180,3 +180,22 @@ def test_what_it_needs():
         ds.drop_vars("et").uvis.evil_share()
     with pytest.raises(ArgumentError, match="evil_share: line is of the type float"):
         ds.assign_coords(line=ds.line + 0.5).uvis.evil_share()
+
+
+@pytest.mark.parametrize(
+    "clock",
+    [
+        *("1979-01-01", "2105-01-01", np.datetime64("1979-01-01"), datetime(2105, 1, 1)),
+        ["2005-08-18", "2105-01-01"],
+        [],
+    ],
+)
+def test_times_outside_of_the_mission(clock):
+    times = np.array(clock, "datetime64[ns]") if isinstance(clock, list) else clock
+    with pytest.raises(ArgumentError, match="expected times of the mission"):
+        evil_pixels("FUV", times)
+
+
+def test_the_mission_has_all_its_days():
+    days = np.array(["1997-10-15", "2017-09-16"], "datetime64[ns]")
+    assert evil_pixels("FUV", days).sum() == evil_pixels("FUV", "1997-10-15").sum()

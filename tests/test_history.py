@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import itertools
 import os
 import re
 import typing
@@ -22,6 +23,7 @@ import xarray as xr
 import uvisxr
 from uvisxr.accessor import UvisAccessor
 from uvisxr.calibration.recipe import RECIPES
+from uvisxr.dataset import history
 from uvisxr.dataset.history import record, sha256, step, used
 from uvisxr.errors import ArgumentError, UvisWarning
 from uvisxr.stars import catalogue, flag_files
@@ -161,6 +163,11 @@ class TestValues:
         assert drawn == [0, 1, 2, 0, 1]
         assert done.attrs["seen"][0] == [0, 1, 2]
         assert last(done) == "turn(by=[0, 1, 2], files=None, also=[[0, 1], [5, 6]])"
+
+    def test_an_endless_iterator_is_refused(self, monkeypatch):
+        monkeypatch.setattr(history, "_MOST", 100)
+        with pytest.raises(ArgumentError, match="more than 100 values"):
+            turn(STARTED, itertools.count())
 
     def test_other_arguments_come_as_they_were_given(self):
         got = []

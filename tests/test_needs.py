@@ -12,6 +12,7 @@ from typing import Any
 
 import dask
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -544,3 +545,21 @@ def test_bins_that_contradict_the_coordinates(before, change, said):
         change(ds).uvis.calibrate(flat_field=False, trend=False)
     # What is selected lies farther apart.
     ds.isel(wl=slice(None, None, 2)).uvis.calibrate(flat_field=False, trend=False, smooth=False)
+
+
+# --- arguments of pandas and with masks
+
+
+def test_a_series_is_a_range(before):
+    ds = before["calibrated"]
+    given = pd.Series([1200.0, 1300.0, 1600.0])[1:]
+    found = ds.uvis.integrate(given).brightness
+    xr.testing.assert_equal(found, ds.uvis.integrate((1300.0, 1600.0)).brightness)
+    with pytest.raises(ArgumentError, match=r"integrate: wl_range: 1 of its 2 values is masked"):
+        ds.uvis.integrate(np.ma.array([1300.0, 1600.0], mask=[False, True]))
+
+
+@pytest.mark.parametrize("name", ["level", "error", "alt_min"])
+def test_a_masked_number_is_none(before, name):
+    with pytest.raises(ArgumentError, match=f"background: {name}: 1 of its 1 values is masked"):
+        before["opened"].uvis.background(**{name: np.ma.masked})

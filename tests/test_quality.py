@@ -389,3 +389,49 @@ def test_null_rows_are_nan_and_nothing_else():
     assert np.isnan(found.radiance[:, 7]).all()
     assert (found.quality & (LOST | PARTIAL) == 0).all()
     assert np.isfinite(found.radiance[:, 8]).any("wl").all()
+
+
+# --- odd arguments
+
+
+@pytest.mark.parametrize("form", [tuple, list])
+@pytest.mark.parametrize("size", [0, 1, 2, 3])
+@pytest.mark.parametrize("step", ["flag", "unflag", "bin", "background"])
+def test_indices_apart_are_no_pairs(ds, form, size, step):
+    """Of two hits, both halves of `np.where` would pass for pairs."""
+    mask = np.zeros(ds.quality.shape, bool)
+    mask[np.arange(size), 12 + np.arange(size)] = True
+    with pytest.raises(ArgumentError, match=r"np\.argwhere\(mask\)"):
+        getattr(ds.uvis, step)(pixels=form(np.where(mask)))
+
+
+def test_pairs_of_argwhere(ds):
+    mask = np.zeros(ds.quality.shape, bool)
+    mask[[0, 1], [12, 13]] = True
+    found = ds.uvis.flag(np.argwhere(mask), "star")
+    assert ((found.quality & 4) > 0).values.tolist() == mask.tolist()
+    assert ds.uvis.bin(pixels=np.argwhere(mask)).n.values.tolist() == [2]
+
+
+@pytest.mark.parametrize("step", ["flag", "bin"])
+def test_a_range_holds_no_pairs(ds, step):
+    with pytest.raises(ArgumentError, match="pairs"):
+        getattr(ds.uvis, step)(pixels=range(10**12))
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        np.ma.array([[0, 12], [1, 13]], mask=[[0, 0], [1, 1]]),
+        [np.ma.array([0, 12], mask=[0, 1])],
+        [(0, np.ma.masked)],
+    ],
+)
+def test_masked_pairs(ds, pixels):
+    with pytest.raises(ArgumentError, match="flag: pixels: .* masked"):
+        ds.uvis.flag(pixels)
+
+
+def test_masks_of_nothing(ds):
+    found = ds.uvis.flag(np.ma.array([[0, 12], [1, 13]]))
+    xr.testing.assert_equal(found.quality, ds.uvis.flag([(0, 12), (1, 13)]).quality)

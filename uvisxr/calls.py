@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from . import bridge
-from .checks import close, nearest, refused
+from .checks import close, nearest, plain, refused
 from .errors import ArgumentError, NoSuchNameError, UvisError
 from .files import check_name
 
@@ -51,7 +51,7 @@ _KINDS: Mapping[str, tuple[tuple[type, ...], str]] = MappingProxyType(
 def bind(
     name: str, signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> inspect.BoundArguments:
-    """Bind the arguments of a call.
+    """Bind the arguments of a call, masked arrays and series as arrays (`uvisxr.checks.plain`).
 
     Parameters
     ----------
@@ -64,7 +64,8 @@ def bind(
     ------
     ArgumentError
         There are others than it takes, more, or fewer; or one is no dataset, path or sequence where
-        the annotations ask for nothing else; or it cannot be a path (`uvisxr.files.check_name`).
+        the annotations ask for nothing else; or it cannot be a path (`uvisxr.files.check_name`);
+        or it holds masked values.
 
     Examples
     --------
@@ -87,6 +88,10 @@ calls alt_limit is alt_min= here
         several = parameter.kind is parameter.VAR_POSITIONAL
         for one in value if several else [value]:
             _check(name, key, one, str(parameter.annotation))
+        try:
+            bound.arguments[key] = plain(key, value)
+        except ArgumentError as error:
+            raise ArgumentError(f"{name}: {error}") from None
     return bound
 
 
@@ -136,7 +141,7 @@ def public(name: str) -> Callable[[_F], _F]:
         def called(*args: Any, **kwargs: Any) -> Any:
             bound = bind(name, signature, args, kwargs)
             try:
-                return function(*args, **kwargs)
+                return function(*bound.args, **bound.kwargs)
             except (TypeError, ValueError) as error:
                 # Which values the properties of artists have, their setters know.
                 if isinstance(error, UvisError) or not bound.arguments.get("style"):

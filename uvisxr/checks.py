@@ -8,8 +8,10 @@ it. The allowed values of an argument are listed once, in a `Literal` shared by 
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Iterable, Sequence
 from numbers import Integral
+from operator import is_
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from . import bridge
@@ -20,6 +22,12 @@ if TYPE_CHECKING:
 
 #: Letters of the longest text that may be a misspelt value.
 _LONGEST_WORD = 80
+
+#: Numbers of the longest sequence that is an argument.
+_MOST = 100_000
+
+#: How deep sequences in arguments lie: groups of pairs.
+_DEPTH = 3
 
 #: What no quantity here is beyond, in any of its units; squares of it are numbers still.
 _LARGEST = 1e15
@@ -37,6 +45,66 @@ def refused(name: str, value: object, expected: str) -> ArgumentError:
         What follows "expected", with the unit.
     """
     return ArgumentError(f"{name}={shown(value)}: expected {expected}")
+
+
+def plain(name: str, value: Any, depth: int = _DEPTH) -> Any:
+    """An argument as functions expect it: masked arrays and series of pandas as arrays.
+
+    Numbers of a series would be looked up by its index, and those under a mask be used.
+
+    Parameters
+    ----------
+    name : str
+    value
+        Also a list, tuple or dict that holds some.
+    depth : int
+        How far these are gone through.
+
+    Raises
+    ------
+    ArgumentError
+        Values are masked.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from uvisxr.checks import plain
+    >>> plain("wl_range", np.ma.array([1450.0, 1800.0], mask=[False, True]))
+    Traceback (most recent call last):
+    uvisxr.errors.ArgumentError: wl_range: 1 of its 2 values is masked: leave masked values out \
+with .compressed(), or fill them with .filled(...)
+    """
+    if isinstance(value, dict):
+        found = {key: plain(f"{name}[{shown(key)}]", one, depth - 1) for key, one in value.items()}
+        same = all(found[key] is one for key, one in value.items())
+        return value if same else found
+    if isinstance(value, list | tuple) and depth:
+        items = [plain(name, one, depth - 1) for one in value]
+        return value if all(map(is_, items, value)) else items
+    # What is not imported made no value.
+    numpy, pandas = (sys.modules.get(library) for library in ("numpy", "pandas"))
+    if numpy is not None and isinstance(value, numpy.ma.MaskedArray):
+        masked = int(numpy.ma.getmaskarray(value).sum())
+        if masked:
+            raise ArgumentError(
+                f"{name}: {masked} of its {value.size} values {'is' if masked == 1 else 'are'} "
+                "masked: leave masked values out with .compressed(), or fill them with "
+                ".filled(...)"
+            )
+        return value.data
+    if pandas is not None and isinstance(value, pandas.Series):
+        return value.to_numpy()
+    return value
+
+
+def too_many(value: object, most: int = _MOST) -> bool:
+    """Whether a value is a sequence of so many that no array should be made of it."""
+    try:
+        return len(value) > most  # type: ignore[arg-type]
+    except OverflowError:  # a range
+        return True
+    except TypeError:  # no sequence
+        return False
 
 
 def choices(kind: Any) -> tuple[Any, ...]:
@@ -200,6 +268,8 @@ def _reals(value: object) -> np.ndarray | None:
     # Imported late: the command line uses the choices, and starts without numpy.
     import numpy as np
 
+    if too_many(value):
+        return None
     try:
         found = np.asarray(value)
     except (TypeError, ValueError):

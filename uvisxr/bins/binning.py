@@ -16,7 +16,7 @@ from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
 from ..dataset.fields import EPHEMERIS, SIGHTLINE, sightline
 from ..errors import ArgumentError, MissingStepError
 from ..numerics.sphere import wrap
-from ..quality.flags import DIMS, Pixels, kept, select
+from ..quality.flags import DIMS, Pixels, is_where, kept, select
 from . import statistics
 from .edges import Edges
 from .members import Members, Shared
@@ -37,8 +37,8 @@ _AVERAGED = {**SIGHTLINE, **{name: field for name, field in EPHEMERIS.items() if
 #: What can be averaged.
 QUANTITIES = ("radiance", "brightness")
 
-#: Elements of all bins: statistics of some 15 GB.
-_MOST = 1.2e8
+#: Elements of all bins: statistics of some 6 GB.
+_MOST = 4e7
 
 #: Bins of the reference package: planetocentric latitude, altitude, local time.
 DEFAULT_EDGES: dict[str, tuple[float, ...]] = {
@@ -70,7 +70,8 @@ def bin(  # noqa: A001 - what users type
         0, 50, 150, ..., 1550, inf km and local time 0, 12, 24.
     pixels : iterable of groups, optional
         Instead of `by`: each group a list of (pic, pixel) pairs or a boolean DataArray. One list
-        of pairs is one group. A spectrum may be in several.
+        of pairs is one group, as is an array of `np.argwhere`; the two arrays of `np.where` are
+        refused. A spectrum may be in several.
     mode : {"center", "all"}
         Whether the centre of a pixel decides, or all its corners must lie in the same bin.
     exclude : str or iterable of str
@@ -173,7 +174,7 @@ def bin(  # noqa: A001 - what users type
     if n_bins * ds.sizes.get("wl", 1) > _MOST:
         raise ArgumentError(
             f"{n_bins} bins, most of them empty, do not fit into memory: give fewer edges, or the "
-            "fields one by one"
+            "fields one by one, or integrate before"
         )
     dims = tuple(coords)
     members = Members.of(spectrum, place, n_bins)
@@ -277,16 +278,18 @@ def _angle(sine: np.ndarray, cosine: np.ndarray, turn: float) -> np.ndarray:
 
 def _groups(pixels: Pixels | Iterable[Pixels]) -> list[Pixels]:
     """The groups, one list of pairs being one group."""
-    if isinstance(pixels, xr.DataArray):
+    if isinstance(pixels, xr.DataArray) or is_where(pixels):
         return [pixels]
     try:
-        groups: list[Any] = list(pixels)
+        groups: list[Any] = [] if isinstance(pixels, range) else list(pixels)
     except TypeError:
         groups = []
     if not groups:
         raise checks.refused("pixels", pixels, "groups of (pic, pixel) pairs, at least one")
     single = all(np.ndim(g) == 1 and len(g) == 2 and np.ndim(g[0]) == 0 for g in groups)
-    return [groups] if single else groups
+    if single:
+        return [pixels if isinstance(pixels, np.ndarray) else groups]
+    return groups
 
 
 def _by_hand(

@@ -10,6 +10,9 @@ from .. import checks
 from ..dataset.fields import SIGHTLINE
 from ..numerics.sphere import wrap
 
+#: Bins of one field: more are no edges, but values.
+_MOST = 10_000
+
 
 class Edges:
     """Successive half-open intervals [a, b) of one field.
@@ -28,12 +31,14 @@ class Edges:
     Raises
     ------
     ArgumentError
-        Fewer than two edges, a NaN, edges out of order or beyond the circle.
+        Fewer than two edges or more than 10,001, a NaN, edges out of order or beyond the circle.
     """
 
     def __init__(self, field: str, edges: Sequence[float] | np.ndarray) -> None:
         self.period = SIGHTLINE[field].period
         name = f"by[{field!r}]"
+        if checks.too_many(edges, _MOST + 1):
+            raise checks.refused(name, edges, f"the edges of {_MOST} bins at most")
         try:
             self.values = np.asarray(edges, float)
         except (TypeError, ValueError):

@@ -46,6 +46,9 @@ _SHOWN = 12
 #: Letters of a text that a line shows.
 _LONGEST = 200
 
+#: Values of the longest iterator that is an argument.
+_MOST = 10_000_000
+
 
 @dataclass(frozen=True)
 class _Used:
@@ -204,7 +207,12 @@ def _lasting(value: Any) -> Any:
         return value if all(map(is_, items, value)) else items
     if isinstance(value, dict):
         return {key: _lasting(item) for key, item in value.items()}
-    return [_lasting(item) for item in value] if isinstance(value, Iterator) else value
+    if not isinstance(value, Iterator):
+        return value
+    items = [_lasting(item) for item in islice(value, _MOST + 1)]
+    if len(items) > _MOST:
+        raise ArgumentError(f"an argument is an iterator over more than {_MOST} values, or endless")
+    return items
 
 
 def _text(value: Any, is_path: bool = False) -> str:

@@ -108,6 +108,20 @@ def public_evil(channel: str, burn: Burn) -> np.ndarray:
 
 def _seconds(clock: ArrayLike | date) -> np.ndarray:
     """Spacecraft clock, s, of times of any kind."""
+    found = _converted(clock)
+    first, last = _MISSION
+    if not found.size or not ((found >= first) & (found <= last)).all():
+        raise checks.refused(
+            "clock",
+            clock,
+            "times of the mission: spacecraft clock, s, such as ds.sclk (1402021717 on 2002-06-06),"
+            " or UTC as datetime or as text",
+        )
+    return found
+
+
+def _converted(clock: ArrayLike | date) -> np.ndarray:
+    """The same, empty of what is no time."""
     if isinstance(clock, str):
         return clock_from_et(parse_et(clock))
     if isinstance(clock, datetime) and clock.tzinfo is not None:
@@ -119,16 +133,7 @@ def _seconds(clock: ArrayLike | date) -> np.ndarray:
         values = np.asarray(clock)
     except (TypeError, ValueError):
         # Rows of different lengths; datasets.
-        values = np.empty(0, object)
-    if values.dtype.kind == "M" and values.size and not np.isnat(values).any():
+        return np.empty(0)
+    if values.dtype.kind == "M" and not np.isnat(values).any():
         return clock_from_et(utc_to_et(values))
-    first, last = _MISSION
-    numbers = values.dtype.kind in "iuf" and values.size > 0
-    if not numbers or not ((values >= first) & (values <= last)).all():
-        raise checks.refused(
-            "clock",
-            clock,
-            "times of the mission: spacecraft clock, s, such as ds.sclk (1402021717 on 2002-06-06),"
-            " or UTC as datetime or as text",
-        )
-    return values.astype(float)
+    return values.astype(float) if values.dtype.kind in "iuf" else np.empty(0)

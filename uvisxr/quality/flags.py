@@ -171,7 +171,8 @@ def select(ds: xr.Dataset, pixels: Pixels) -> np.ndarray:
     ----------
     ds : Dataset
     pixels : DataArray of bool, or pairs of int
-        A mask over pic, pixel or both; or (pic, pixel) pairs, values of those coordinates.
+        A mask over pic, pixel or both; or (pic, pixel) pairs, values of those coordinates, along
+        the first axis of an array. Two arrays in a tuple or list, as of `np.where`, are refused.
 
     Returns
     -------
@@ -186,8 +187,17 @@ def select(ds: xr.Dataset, pixels: Pixels) -> np.ndarray:
     flags = flags_of(ds)
     if isinstance(pixels, xr.DataArray):
         return _positions_of_mask(flags, pixels)
+    if is_where(pixels):
+        raise checks.refused(
+            "pixels",
+            pixels,
+            "(pic, pixel) pairs, and of two arrays nobody can tell whether they are pairs or, as "
+            "np.where and np.nonzero give them, the indices along pic and those along pixel: give "
+            "np.argwhere(mask), or the mask as a boolean DataArray",
+        )
     try:
-        pairs = np.asarray(list(pixels))
+        # A range may be endless, and holds no pairs.
+        pairs = np.empty(0, object) if isinstance(pixels, range) else np.asarray(list(pixels))
     except (TypeError, ValueError):
         pairs = np.empty(0, object)
     if pairs.size == 0 and pairs.dtype != object:
@@ -196,8 +206,8 @@ def select(ds: xr.Dataset, pixels: Pixels) -> np.ndarray:
         raise checks.refused(
             "pixels",
             pixels,
-            "(pic, pixel) pairs of whole numbers, such as [(0, 12), (0, 13)], or a boolean "
-            "DataArray over pic and pixel",
+            "(pic, pixel) pairs of whole numbers, such as [(0, 12), (0, 13)] or np.argwhere(mask), "
+            "or a boolean DataArray over pic and pixel",
         )
     where = []
     for dim, labels in zip(DIMS, pairs.T, strict=True):
@@ -215,6 +225,15 @@ def select(ds: xr.Dataset, pixels: Pixels) -> np.ndarray:
             )
         where.append(position)
     return np.stack(where, axis=1)
+
+
+def is_where(pixels: object) -> bool:
+    """Whether these are two arrays of indices, as of `np.where`, in a tuple or list."""
+    return (
+        isinstance(pixels, tuple | list)
+        and len(pixels) == 2
+        and all(isinstance(one, np.ndarray) and one.ndim == 1 for one in pixels)
+    )
 
 
 def _lookup(index: pd.Index[Any], labels: np.ndarray, dim: str) -> np.ndarray:
@@ -260,7 +279,8 @@ def flag(ds: xr.Dataset, pixels: Pixels, flag: QualityFlag = "user") -> xr.Datas
     ----------
     ds : Dataset
     pixels : DataArray of bool, or pairs of int
-        A mask over pic and pixel, or (pic, pixel) pairs.
+        A mask over pic and pixel, or (pic, pixel) pairs, such as those of `np.argwhere`. An array
+        of the shape (2, 2) is two pairs; the two arrays of `np.where` are refused.
     flag : {"user", "star", "lost", "partial", "dark_line"}
 
     Returns
