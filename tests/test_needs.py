@@ -563,3 +563,53 @@ def test_a_series_is_a_range(before):
 def test_a_masked_number_is_none(before, name):
     with pytest.raises(ArgumentError, match=f"background: {name}: 1 of its 1 values is masked"):
         before["opened"].uvis.background(**{name: np.ma.masked})
+
+
+# --- units
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "words"),
+    [
+        ("radiance", "R angstrom-1", "multiply it by 0.001"),
+        ("radiance", "kR/nm", "multiply it by 0.1"),
+        ("radiance", "W m-2 sr-1 nm-1", "convert it"),
+        ("radiance_upper", "R angstrom-1", "multiply it by 0.001"),
+        ("exposure", "ms", "multiply it by 0.001"),
+        ("exposure", "min", "multiply it by 60"),
+        ("alt", "m", "multiply it by 0.001"),
+        ("alt_corners", "m", "multiply it by 0.001"),
+        ("lat", "radian", "multiply it by 57.2957795"),
+        ("sc_alt", "AU", "multiply it by 149597870.7"),
+        ("background", "count min-1", "multiply it by 0.01666666667"),
+        ("counts", "count s-1", "convert it"),
+    ],
+)
+@pytest.mark.parametrize("step", ["integrate", "bin", "background", "to_json", "plot.quicklook"])
+def test_other_units(before, name, unit, words, step, tmp_path):
+    ds = before["calibrated"].copy()
+    ds[name].attrs["units"] = unit
+    call = {
+        "integrate": lambda u: u.integrate(),
+        "bin": lambda u: u.bin({"alt": [0, 1000]}),
+        "background": lambda u: u.background(level=4e-4),
+        "to_json": lambda u: u.to_json(tmp_path / "x.json"),
+        "plot.quicklook": lambda u: u.plot.quicklook(),
+    }[step]
+    with pytest.raises(ArgumentError, match=f"{step}: {name} is in '{unit}'.*{words}"):
+        call(ds.uvis)
+
+
+def test_brightness_in_rayleigh(before):
+    ds = before["calibrated"].uvis.integrate((1300, 1600))
+    ds["brightness"] = (1000 * ds.brightness).assign_attrs(units="R")
+    with pytest.raises(ArgumentError, match=r"bin: brightness is in 'R'.*multiply it by 0.001"):
+        ds.uvis.bin(pixels=[(0, 1)])
+
+
+def test_units_in_other_words_and_none(before):
+    ds, other = before["calibrated"], before["calibrated"].copy()
+    for name, unit in {"radiance": "kR/Å", "exposure": "sec", "alt": "kilometers"}.items():
+        other[name].attrs["units"] = unit
+    del other["radiance_upper"].attrs["units"]
+    same(other.uvis.integrate(), ds.uvis.integrate(), ("brightness", "brightness_upper"))

@@ -428,7 +428,7 @@ def test_a_range_holds_no_pairs(ds, step):
     ],
 )
 def test_masked_pairs(ds, pixels):
-    with pytest.raises(ArgumentError, match="flag: pixels: .* masked"):
+    with pytest.raises(ArgumentError, match=r"flag: pixels: .* masked"):
         ds.uvis.flag(pixels)
 
 

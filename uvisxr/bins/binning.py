@@ -279,7 +279,8 @@ def _angle(sine: np.ndarray, cosine: np.ndarray, turn: float) -> np.ndarray:
 def _groups(pixels: Pixels | Iterable[Pixels]) -> list[Pixels]:
     """The groups, one list of pairs being one group."""
     if isinstance(pixels, xr.DataArray) or is_where(pixels):
-        return [pixels]
+        whole: Any = pixels
+        return [whole]
     try:
         groups: list[Any] = [] if isinstance(pixels, range) else list(pixels)
     except TypeError:

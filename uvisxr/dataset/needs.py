@@ -9,9 +9,6 @@ lazy array is computed.
 
 from __future__ import annotations
 
-import math
-import re
-import unicodedata
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
@@ -24,7 +21,8 @@ from ..errors import ArgumentError, LabelError, MissingStepError
 from ..instrument.channel import N_BANDS, N_LINES, SlitName, slit_name
 from ..instrument.channel import channel as find_channel
 from ..timescales import FLIGHT, utc_to_et
-from .conventions import RADIANCE, SUMMED
+from . import scales
+from .conventions import RADIANCE, SUMMED, VARIABLES
 from .fields import SIGHTLINE
 
 #: Dimensions of the spectra that a dataset is opened with, and what they count.
@@ -62,10 +60,6 @@ _LONGEST = 1e5
 #: Angstrom, far below and far beyond all wavelengths of UVIS, 560 to 1912; and those in nm.
 _FAR = (250.0, 4000.0)
 _IN_NM = (50.0, 200.0)
-
-#: How angstrom is written, in lower case and in the singular, and units of which it is a part, m.
-_ANGSTROM = frozenset(("angstrom", "angstroem", "a", "aa", "\u00e5", "\u00e5ngstr\u00f6m"))
-_METRES = {"m": 1.0, "nm": 1e-9, "pm": 1e-12}
 
 #: Seconds, beyond all exposures and sums of them.
 _LONG = 1e9
@@ -215,7 +209,7 @@ def check(ds: xr.Dataset | xr.DataArray, step: str) -> None:
         Variables, attributes or dimensions are missing.
     ArgumentError
         They are there, but not as a dataset is opened with them: along other dimensions, averaged,
-        of another type, or empty.
+        of another type, empty, or, of any variable, in other units than those of the conventions.
 
     Examples
     --------
@@ -227,6 +221,9 @@ def check(ds: xr.Dataset | xr.DataArray, step: str) -> None:
 but et runs along 'time': call ds.swap_dims({'time': 'pic'}) first
     """
     needs = STEPS.get(step)
+    if isinstance(ds, xr.Dataset):
+        # Whatever step it is, what it returns has the units of the conventions.
+        _check_units(ds, step)
     if needs is None:
         return
     if isinstance(ds, xr.DataArray):
@@ -267,7 +264,7 @@ def _check_array(array: xr.DataArray, step: str) -> None:
     if "wl" not in array.dims:
         raise MissingStepError(_without_wl(step, "the array", array.dims))
     units = str(array.attrs.get("units", RADIANCE))
-    if units != RADIANCE:
+    if scales.factor(units, RADIANCE) != 1:
         raise MissingStepError(
             f"{step}: {array.name or 'the array'} is in {units!r}, not in {RADIANCE!r}: take "
             "ds.uvis.calibrate().radiance, or the step of the whole dataset"
@@ -283,6 +280,33 @@ def _check_array(array: xr.DataArray, step: str) -> None:
             "array.assign_coords(wl=ds.wl), ds being the dataset that it is of"
         )
     _check_order(array.coords["wl"].variable, None, step)
+
+
+def _check_units(ds: xr.Dataset, step: str) -> None:
+    """Refuse numbers in another unit than the conventions have; those that say none are in it."""
+    for name, variable in ds.variables.items():
+        known = VARIABLES.get(str(name))
+        unit = variable.attrs.get("units")
+        # Wavelengths are looked at by their values too.
+        if known is None or not isinstance(unit, str) or name in ("wl", "wl_bounds"):
+            continue
+        # Numbers without unit, numbers of exposures, and times.
+        if known.units in (None, "1") or variable.dtype.kind not in "iuf":
+            continue
+        times = scales.factor(unit, known.units)
+        if times == 1:
+            continue
+        already = f'set ds.{name}.attrs["units"] = {known.units!r}'
+        mend = f"convert it; or, if its numbers are in that, {already}"
+        if times is not None:
+            mend = (
+                f"multiply it by {times:.10g}, what belongs to it alike, and {already}; or only the "
+                "latter, if its numbers are in that"
+            )
+        raise ArgumentError(
+            f"{step}: {name} is in {checks.shown(unit)}, but steps take it in {known.units!r}: "
+            f"{mend}"
+        )
 
 
 def _check_types(ds: xr.Dataset, step: str, needs: Needs) -> None:
@@ -533,7 +557,7 @@ def _check_unit(wl: xr.Variable, step: str) -> None:
     were multiplied may have the unit that they had."""
     _check_texts(step, "of wl the attribute", wl.attrs, ("units",))
     unit = wl.attrs.get("units")
-    is_angstrom = unit is None or _is_angstrom(unit)
+    is_angstrom = unit is None or scales.factor(unit, "angstrom") == 1
     # Two-dimensional ones may be lazy.
     values = wl.values if wl.ndim < 2 or not wl.chunks else np.empty(0)
     far = values.size > 0 and any(
@@ -558,25 +582,6 @@ def _check_unit(wl: xr.Variable, step: str) -> None:
             f"within {_FAR[0]:g} to {_FAR[1]:g}"
         )
     raise ArgumentError(f"{step}: wl is {', '.join(said)}, and wavelengths are in angstrom: {mend}")
-
-
-def _plain_unit(unit: str) -> str:
-    """A unit in lower case and in the singular, its letters with their accents."""
-    return unicodedata.normalize("NFC", unit).strip().rstrip(".").lower().rstrip("s")
-
-
-def _is_angstrom(unit: str) -> bool:
-    """Whether a unit is angstrom, in any of its names or as a part of a metre, such as 0.1 nm."""
-    plain = _plain_unit(unit)
-    if plain in _ANGSTROM:
-        return True
-    part = re.fullmatch(r"([0-9.]{1,20}(?:e[+-]?[0-9]{1,3})?) *(n|p|)m", plain, re.ASCII)
-    try:
-        return part is not None and math.isclose(
-            float(part[1]) * _METRES[f"{part[2]}m"], 1e-10, rel_tol=1e-6
-        )
-    except ValueError:
-        return False
 
 
 def _check_order(wl: xr.Variable, bounds: xr.Variable | None, step: str) -> None:
