@@ -19,7 +19,7 @@ import xarray as xr
 import uvisxr
 from uvisxr import UvisError
 from uvisxr.dataset import needs
-from uvisxr.errors import ArgumentError, MissingStepError
+from uvisxr.errors import ArgumentError, MissingStepError, UvisWarning
 from uvisxr.simulate import Simulation, Window
 
 pytestmark = pytest.mark.filterwarnings("ignore::uvisxr.UvisWarning")
@@ -613,3 +613,45 @@ def test_units_in_other_words_and_none(before):
         other[name].attrs["units"] = unit
     del other["radiance_upper"].attrs["units"]
     same(other.uvis.integrate(), ds.uvis.integrate(), ("brightness", "brightness_upper"))
+
+
+# --- exposures
+
+
+@pytest.mark.parametrize("factor", [1e-3, 0.98, 1.02, 60.0])
+def test_durations_that_contradict_the_times(made, before, factor):
+    ds = before["opened"]
+    other = ds.assign_coords(exposure=ds.exposure * factor)
+    with pytest.warns(UvisWarning, match=r"calibrate: exposure, .* 240 s, .*\(6 of 6 exposures\)"):
+        other.uvis.calibrate(files=made.calibration)
+    other.drop_vars(["time_start", "time_stop"]).uvis.calibrate(files=made.calibration)
+
+
+def test_durations_across_a_leap_second(before):
+    """UTC as datetime64 has the second after it twice."""
+    ds = before["opened"].isel(pic=[0])
+    stop = np.array(["2009-01-01T00:00:10"], "datetime64[ns]")
+    ds = ds.assign_coords(
+        time_start=("pic", stop - np.timedelta64(19, "s")),
+        time_stop=("pic", stop),
+        exposure=("pic", [20.0]),
+    )
+    ds.uvis.rate()
+    with pytest.warns(UvisWarning, match="rate: exposure"):
+        ds.assign_coords(exposure=("pic", [21.0])).uvis.rate()
+
+
+@pytest.mark.parametrize("step", ["bin", "background", "image", "plot.picture"])
+def test_the_same_exposures_twice(before, step):
+    ds = before["calibrated"]
+    twice = xr.concat([ds, ds.isel(pic=[0, 1])], "pic")
+    calls = {
+        "bin": lambda u: u.bin({"alt": [-3000, 5000]}),
+        "background": lambda u: u.background(level=4e-4),
+        "image": lambda u: u.image(nx=10),
+        "plot.picture": lambda u: u.plot.picture(nx=10),
+    }
+    with pytest.warns(UvisWarning, match=f"{step}: 2 of 8 exposures have the times of others"):
+        calls[step](twice.uvis)
+    once = twice.isel(pic=np.unique(twice.et, return_index=True)[1])
+    assert once.sizes == ds.sizes

@@ -17,7 +17,7 @@ import numpy as np
 import xarray as xr
 
 from .. import checks
-from ..errors import ArgumentError, LabelError, MissingStepError
+from ..errors import ArgumentError, LabelError, MissingStepError, warn_user
 from ..instrument.channel import N_BANDS, N_LINES, SlitName, slit_name
 from ..instrument.channel import channel as find_channel
 from ..timescales import FLIGHT, utc_to_et
@@ -60,6 +60,12 @@ _LONGEST = 1e5
 #: Angstrom, far below and far beyond all wavelengths of UVIS, 560 to 1912; and those in nm.
 _FAR = (250.0, 4000.0)
 _IN_NM = (50.0, 200.0)
+
+#: Steps that average spectra as independent.
+_AVERAGING = ("bin", "image", "background", "plot.picture")
+
+#: Seconds, to which times are exact.
+_EXACT = 2e-3
 
 #: Seconds, beyond all exposures and sums of them.
 _LONG = 1e9
@@ -211,6 +217,11 @@ def check(ds: xr.Dataset | xr.DataArray, step: str) -> None:
         They are there, but not as a dataset is opened with them: along other dimensions, averaged,
         of another type, empty, or, of any variable, in other units than those of the conventions.
 
+    Warns
+    -----
+    UvisWarning
+        The exposures contradict their starts and stops; or some are averaged more than once.
+
     Examples
     --------
     With the simulated observation ``made`` of `help(uvisxr)`:
@@ -258,6 +269,55 @@ but et runs along 'time': call ds.swap_dims({'time': 'pic'}) first
     empty = [FRAME[dim] for dim in some if ds.sizes.get(dim) == 0]
     if empty:
         raise ArgumentError(f"{step}: no {' and no '.join(empty)} is left: select at least one")
+    if "exposure" in there:
+        _warn_of_durations(ds, step)
+    if step in _AVERAGING:
+        _warn_of_copies(ds, step)
+
+
+def _along_pic(ds: xr.Dataset, *names: str) -> list[np.ndarray] | None:
+    """Values of each exposure, (pic,); None if some are not there, are lazy or of something else."""
+    found = []
+    for name in names:
+        variable = ds.variables.get(name)
+        if variable is None or variable.chunks or not set(variable.dims) <= {"pic"}:
+            return None
+        found.append(np.broadcast_to(variable.values, ds.sizes.get("pic", 1)))
+    return found
+
+
+def _warn_of_durations(ds: xr.Dataset, step: str) -> None:
+    """Tell of exposures that last longer or shorter than from their start to their stop."""
+    found = None if _bins(ds) else _along_pic(ds, "exposure", "time_start", "time_stop")
+    if found is None or any(times.dtype.kind != "M" for times in found[1:]):
+        return
+    exposure = found[0].astype(float)
+    apart = (found[2] - found[1]) / np.timedelta64(1, "s")
+    # UTC without leap seconds may be a second short; unknown times contradict nothing.
+    off = abs(exposure - apart) > 0.01 * np.maximum(exposure, apart) + _EXACT
+    off &= abs(exposure - apart - 1) > _EXACT
+    if off.any():
+        at = int(np.argmax(off))
+        warn_user(
+            f"{step}: exposure, {exposure[at]:g} s, is not the time from time_start to time_stop, "
+            f"{apart[at]:g} s, and rates and radiances go with it ({off.sum()} of {off.size} "
+            "exposures): keep it in seconds, as uvisxr.open_product gives it, or, if it is right, "
+            'leave the times out with ds.drop_vars(["time_start", "time_stop"])'
+        )
+
+
+def _warn_of_copies(ds: xr.Dataset, step: str) -> None:
+    """Tell of exposures that are there more than once where they are averaged."""
+    found = _along_pic(ds, "et") if "pic" in ds.dims else None
+    if found is None or found[0].dtype.kind != "f":
+        return
+    copies = found[0].size - np.unique(found[0]).size
+    if copies:
+        warn_user(
+            f"{step}: {copies} of {found[0].size} exposures have the times of others, as after "
+            "xr.concat of the same ones; they are averaged as independent, so that errors are too "
+            "small: leave them out with ds.isel(pic=np.unique(ds.et, return_index=True)[1])"
+        )
 
 
 def _check_array(array: xr.DataArray, step: str) -> None:
@@ -300,8 +360,8 @@ def _check_units(ds: xr.Dataset, step: str) -> None:
         mend = f"convert it; or, if its numbers are in that, {already}"
         if times is not None:
             mend = (
-                f"multiply it by {times:.10g}, what belongs to it alike, and {already}; or only the "
-                "latter, if its numbers are in that"
+                f"multiply it by {times:.10g}, what belongs to it alike, and {already}; or only "
+                "the latter, if its numbers are in that"
             )
         raise ArgumentError(
             f"{step}: {name} is in {checks.shown(unit)}, but steps take it in {known.units!r}: "
