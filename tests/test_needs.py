@@ -655,3 +655,60 @@ def test_the_same_exposures_twice(before, step):
         calls[step](twice.uvis)
     once = twice.isel(pic=np.unique(twice.et, return_index=True)[1])
     assert once.sizes == ds.sizes
+
+
+# --- products of several set-ups in one dataset
+
+
+@pytest.fixture(scope="module")
+def mixed(made, tmp_path_factory) -> list[xr.Dataset]:
+    """The product as it is, and as if taken through another slit, a day later."""
+    folder = tmp_path_factory.mktemp("mixed")
+    label = made.labels[0]
+    for path in label.parent.glob(f"{label.stem}.*"):
+        (folder / path.name).write_bytes(path.read_bytes())
+    other = folder / label.name
+    text = other.read_bytes()
+    changed = text.replace(b"LOW_RESOLUTION ", b"HIGH_RESOLUTION")
+    changed = changed.replace(b"LOW_RESOLUTION", b"HIGH_RESOLUTION")
+    assert changed != text
+    other.write_bytes(changed)
+    return [uvisxr.open_product(path).load() for path in (label, other)]
+
+
+def _later(ds: xr.Dataset) -> xr.Dataset:
+    return ds.assign_coords(et=ds.et + 86400.0)
+
+
+@pytest.mark.parametrize("coords", [("different", "equals"), ("minimal", "override")])
+@pytest.mark.parametrize("step", ["calibrate", "background", "geometry", "evil_share", "rebin"])
+def test_two_slits_in_one_dataset(made, mixed, step, coords, tmp_path):
+    low, high = mixed
+    both = xr.concat([low, _later(high)], "pic", coords=coords[0], compat=coords[1])
+    both.isel(pic=slice(6, None)).to_netcdf(tmp_path / "part.nc")
+    with xr.open_dataset(tmp_path / "part.nc") as part:
+        for ds in (both, both.isel(pic=slice(6, None)), both.isel(pic=[7]), part):
+            calls = {
+                "calibrate": lambda u: u.calibrate(files=made.calibration),
+                "background": lambda u: u.background(level=4e-4),
+                "geometry": lambda u: u.geometry(kernels=made.kernels),
+                "evil_share": lambda u: u.evil_share(),
+                "rebin": lambda u: u.rebin(pixel=2),
+            }
+            with pytest.raises(ArgumentError, match=f"{step}: [61] of .* another slit"):
+                calls[step](ds.uvis)
+
+
+def test_one_slit_in_one_dataset(made, mixed, before, right):
+    low, high = mixed
+    both = xr.concat([low, _later(low)], "pic").isel(pic=slice(6))
+    found = both.uvis.rebin(pixel=1).uvis.calibrate(files=made.calibration)
+    same(found, low.uvis.calibrate(files=made.calibration), ("radiance",))
+    merged = both.uvis.rebin(pic=2, pixel=2)
+    assert (merged.setup == merged.attrs["setup"]).all()
+    assert merged.attrs["setup"] != low.attrs["setup"]
+    apart = [ds.uvis.calibrate(files=made.calibration) for ds in (low, _later(high))]
+    light = xr.concat([ds.uvis.integrate() for ds in apart], "pic").brightness
+    assert (light[:6] == apart[0].uvis.integrate().brightness).all()
+    corrected = high.assign_attrs(slit="LOW_RESOLUTION").uvis.calibrate(files=made.calibration)
+    same(corrected, apart[0], ("radiance",))

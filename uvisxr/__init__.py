@@ -85,6 +85,10 @@ exposure : s
     Integration time. In bins, the sum over the members.
 product : 1
     Identifier of the product that contains the exposure.
+setup : 1
+    A number for the channel, slit, optics, compression, window and bins that the exposure was
+    opened with. The attribute `setup` is that of the dataset: steps refuse exposures of another,
+    which `xarray.concat` puts together.
 utc : 1
     UTC of the exposure as text, 2005-230T15:15:04.141: from `ds.uvis.utc`.
 

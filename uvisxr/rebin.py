@@ -12,7 +12,7 @@ import xarray as xr
 
 from . import checks
 from .background import lower_bound
-from .dataset import conventions, history, products
+from .dataset import conventions, history, products, setups
 from .dataset.conventions import QUALITY_FLAGS, SUMMED, QualityFlag
 from .dataset.fields import FIELDS, ROWS
 from .errors import ArgumentError, UvisError
@@ -28,7 +28,7 @@ _DIMS = ("pic", "pixel", "wl")
 _APART = 2e-3
 
 #: Coordinates that are those of the first of a group.
-_FIRST = ("pic", "time_start", "sclk", "product", "line", "band")
+_FIRST = ("pic", "time_start", "sclk", "product", "setup", "line", "band")
 
 #: Variables that are made anew of what a group spans.
 _SPANNED = (
@@ -137,6 +137,9 @@ def rebin(ds: xr.Dataset, pic: int = 1, pixel: int = 1, wl: int = 1) -> xr.Datas
     variables = dict(ds.variables) | changed
     data = {name: variables.pop(name) for name in ds.data_vars}
     attrs = ds.attrs | _attributes(ds, bins, groups)
+    if "setup" in attrs and "setup" in variables:
+        attrs["setup"] = setups.number(attrs)
+        variables["setup"] = xr.full_like(variables["setup"], attrs["setup"])
     return conventions.apply(xr.Dataset(data, variables, attrs))
 
 

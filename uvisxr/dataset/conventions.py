@@ -105,6 +105,11 @@ VARIABLES: dict[str, Variable] = {
     "exposure": Variable("s", "integration time"),
     "sclk": Variable("s", "spacecraft clock at the start of the exposure"),
     "product": Variable("1", "PDS product identifier"),
+    "setup": Variable(
+        "1",
+        "set-up of the instrument",
+        extra={"comment": "a number for channel, slit, optics, compression, window and bins"},
+    ),
     "utc": Variable("1", "UTC of the exposure, year-day of year"),
     "quality": Variable(
         "1",

@@ -263,6 +263,8 @@ but et runs along 'time': call ds.swap_dims({'time': 'pic'}) first
         _check_order(ds.variables["wl"], ds.variables.get("wl_bounds"), step)
     _check_types(ds, step, needs)
     _check_attrs(ds, step, attrs)
+    if {"compression", "slit", *WINDOW_ATTRS} & {*attrs}:
+        _check_setup(ds, step)
     for axis, bin_name in (("line", "line_bin"), ("band", "band_bin")):
         if axis in there and bin_name in attrs and bin_name in ds.attrs:
             _check_bins(ds, step, axis, bin_name)
@@ -276,7 +278,7 @@ but et runs along 'time': call ds.swap_dims({'time': 'pic'}) first
 
 
 def _along_pic(ds: xr.Dataset, *names: str) -> list[np.ndarray] | None:
-    """Values of each exposure, (pic,); None if some are not there, are lazy or of something else."""
+    """Values of each exposure, (pic,); None if some are missing, lazy or of something else."""
     found = []
     for name in names:
         variable = ds.variables.get(name)
@@ -744,6 +746,22 @@ def _check_attrs(ds: xr.Dataset, step: str, attrs: Iterable[str]) -> None:
         what, radii = "three radii, km", ds.attrs["target_radii"]
         if len(checks.numbers("ds.attrs['target_radii']", radii, what, above=0)) != 3:
             raise checks.refused("ds.attrs['target_radii']", radii, what)
+
+
+def _check_setup(ds: xr.Dataset, step: str) -> None:
+    """Refuse exposures that were not taken as the attributes say."""
+    own = ds.attrs.get("setup")
+    found = None if _bins(ds) or not checks.is_number(own) else _along_pic(ds, "setup")
+    if found is None or found[0].dtype.kind not in "iuf" or (found[0] == own).all():
+        return
+    other = found[0] != own
+    names = _along_pic(ds, "product")
+    where = "" if names is None else f", such as those of {names[0][other][0]}"
+    raise ArgumentError(
+        f"{step}: {other.sum()} of {other.size} exposures{where} were taken with another slit, "
+        "optics, compression, window or bins than the attributes say, as after xr.concat, which "
+        "keeps those of the first dataset: calibrate each by itself, and join the radiances"
+    )
 
 
 def _check_bins(ds: xr.Dataset, step: str, axis: str, bin_name: str) -> None:

@@ -14,7 +14,7 @@ import xarray as xr
 from xarray.core import indexing
 
 from .. import checks, targets
-from ..dataset import conventions, history, inputs
+from ..dataset import conventions, history, inputs, setups
 from ..errors import ArgumentError, ProductError, UnreadObjectError, warn_user
 from ..files import absolute
 from ..instrument.channel import channel as find_channel
@@ -492,9 +492,13 @@ def _dataset(labels: list[Label], k: int, choices: _Choices) -> xr.Dataset:
         **{name: ("pic", values) for name, values in columns.items()},
         "quality": (("pic", "pixel"), initial(bins, n_pic)),
     }
+    attrs = _attributes(labels, first, area, choices)
     name = "calibration_matrix" if first.is_matrix else "counts"
+    if not first.is_matrix:
+        attrs["setup"] = setups.number(attrs)
+        coords["setup"] = ("pic", np.full(n_pic, attrs["setup"], np.int32))
     values = xr.Variable(("pic", "pixel", "wl"), _lazy(array))
-    return xr.Dataset({name: values}, coords, _attributes(labels, first, area, choices))
+    return xr.Dataset({name: values}, coords, attrs)
 
 
 def _lazy(array: QubeArray) -> Any:
