@@ -70,6 +70,10 @@ def qube_file(label: Label, window: int = 0) -> QubeFile:
                 f"{again.advice(label.path)}"
             )
     whole_frames = label.shape[1:] == (N_LINES, N_BANDS) and not label.is_matrix
+    whole_bins = (
+        (area.lr_line - area.ul_line + 1) // area.line_bin,
+        (area.lr_band - area.ul_band + 1) // area.band_bin,
+    )
     held = ((one.ul_line, one.ul_band, *one.shape) for one in label.windows if whole_frames)
     file = QubeFile(
         label.data_path,
@@ -79,6 +83,7 @@ def qube_file(label: Label, window: int = 0) -> QubeFile:
         label.dtype,
         label.pointer,
         tuple(held),
+        () if label.is_matrix else whole_bins,
     )
     return file.checked()
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
@@ -17,8 +16,7 @@ import numpy as np
 
 from ..errors import ProductError, warn_user
 from ..files import State, opened
-from . import again, packed, pairs
-from .objects import NULLS
+from . import again, contents, packed, pairs
 
 #: Bytes read at once, unless a single exposure is larger.
 _READ_BYTES = 2**20
@@ -46,6 +44,9 @@ class QubeFile:
         of rows and columns. If there are any, all else must be null.
     state : State, optional
         What the file was when its size was checked, which it must be still when it is read.
+    filled : tuple of int
+        How many rows and columns of values have whole bins, of counts: in some exposure each must
+        hold a value. Empty if nothing is known of that.
     """
 
     path: Path
@@ -56,6 +57,7 @@ class QubeFile:
     pointer: str = ""
     held: tuple[tuple[int, int, int, int], ...] = ()
     state: State | None = None
+    filled: tuple[int, ...] = ()
 
     @property
     def size(self) -> int:
@@ -100,20 +102,40 @@ class QubeFile:
         both = f"; {command} downloads both" if command else ""
         return f"{named}; it must be beside its label{both}"
 
-    def _warn_of_others(self, rows: np.ndarray, first: int) -> None:
-        """Warn of counts outside of the windows, in some rows of a frame from the `first` on."""
-        if not self.held:
-            return
-        outside = _outside(self.frame[1:], self.held)[first : first + len(rows)]
-        # Nothing and null are the same in any order of bytes; 1 below nothing is null.
-        counts = rows.view(np.uint16) - np.uint16(1) < NULLS[1] - 1
-        if (counts & outside).any():
-            mend = again.advice(self.path, self.pointer)
-            warn_user(
-                f"{self.path} holds counts outside of the windows that its label gives: its bins "
-                "or corners are wrong, and so may be all values; mend a copy of the label, or, if "
-                f"it is damaged, {mend}"
+    def _warn_of_contents(self, block: np.ndarray, first: int, path: Path, start: int) -> None:
+        """Warn of what counts say against the label, of rows of frames from the `first` on.
+
+        `path` holds the data as they are, from the byte `start` on.
+        """
+        if self.held and contents.outside(block[0], first, self.frame[1:], self.held):
+            self._warn("counts outside of the windows that its label gives", contents.BINS)
+        rows = slice(max(self.corner[0] - first, 0), self.corner[0] + self.shape[0] - first)
+        columns = slice(self.corner[1], self.corner[1] + self.shape[1])
+        if self.filled and contents.swapped(block[:, rows, columns]):
+            self._warn(
+                "counts that are all multiples of 256, as if the two bytes of each were exchanged",
+                "all values are wrong; exchange the bytes, or",
             )
+        if self.filled:
+            ends = tuple(
+                (start, start + size) for start, size in zip(self.corner, self.filled, strict=True)
+            )
+            for name, size, missing in zip(
+                ("rows", "columns"),
+                self.shape,
+                contents.unfilled(block[0], first, path, start, self.frame, self.dtype, ends),
+                strict=True,
+            ):
+                if missing:
+                    self._warn(
+                        f"no value in any exposure in {missing} of the {size} {name} that its "
+                        "label gives the window, the last ones",
+                        contents.BINS,
+                    )
+
+    def _warn(self, what: str, mend: str) -> None:
+        advice = again.advice(self.path, self.pointer)
+        warn_user(f"{self.path} holds {what}: {mend} {advice}")
 
     def read(
         self, exposures: np.ndarray, rows: slice = slice(None), columns: slice = slice(None)
@@ -138,7 +160,8 @@ class QubeFile:
         Warns
         -----
         UvisWarning
-            There are counts outside of what the label says that the frames hold.
+            There are counts outside of what the label says that the frames hold, or none in its
+            last rows or columns, or all of them are multiples of 256.
         """
         dtype = np.dtype(self.dtype)
         (row, end_row, _), (column, end_column, _) = (
@@ -153,7 +176,7 @@ class QubeFile:
         # are read together.
         row += self.corner[0]
         first, count = (row, shape[1]) if 2 * shape[1] <= lines else (0, lines)
-        if first and end_row == self.shape[0]:
+        if end_row == self.shape[0]:
             # Counts may go on after the window.
             count = min(count + 1, lines - first)
         at_once = 1 if count < lines else max(1, _READ_BYTES // (lines * bands * dtype.itemsize))
@@ -172,7 +195,7 @@ class QubeFile:
                     if stream.readinto(block.reshape(-1).view(np.uint8).data) != block.nbytes:
                         raise OSError("the file ends too early")
                     if not position:
-                        self._warn_of_others(block[0], first)
+                        self._warn_of_contents(block, first, path, start)
                     result[position : position + length] = block[:, *wanted]
         except OSError as error:
             raise ProductError(
@@ -180,15 +203,6 @@ class QubeFile:
                 "Open the product again"
             ) from error
         return result
-
-
-@lru_cache(maxsize=64)
-def _outside(size: tuple[int, int], held: tuple[tuple[int, int, int, int], ...]) -> np.ndarray:
-    """What of a frame no window holds, bool."""
-    found = np.full(size, True)
-    for row, column, rows, columns in held:
-        found[row : row + rows, column : column + columns] = False
-    return found
 
 
 def _runs(exposures: np.ndarray, longest: int) -> Iterator[tuple[int, int]]:
