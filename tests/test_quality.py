@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import xarray as xr
 from helpers.handmade import observation, sky
+from helpers.products import write_product
 
+import uvisxr
 from uvisxr.dataset.conventions import QUALITY_FLAGS
 from uvisxr.errors import ArgumentError, MissingStepError
 from uvisxr.instrument.detector import Window
@@ -435,3 +437,49 @@ def test_masked_pairs(ds, pixels):
 def test_masks_of_nothing(ds):
     found = ds.uvis.flag(np.ma.array([[0, 12], [1, 13]]))
     xr.testing.assert_equal(found.quality, ds.uvis.flag([(0, 12), (1, 13)]).quality)
+
+
+@pytest.fixture
+def holes(tmp_path):
+    """A product of which a block of zeros took the place of 11 spectra of one exposure."""
+    counts = np.random.default_rng(3).poisson(0.5, (4, 60, 1024))
+    counts[1, 20:31] = 0
+    return uvisxr.open_product(write_product(tmp_path, "FUV2005_230_15_15", counts))
+
+
+CALIBRATION = {"flat_field": False, "trend": False}
+
+
+@pytest.mark.parametrize("chunks", [None, {"pic": 1, "wl": 512}])
+@pytest.mark.parametrize("step", ["calibrate", "rate"])
+def test_a_reduction_without_background_finds_what_is_lost(holes, step, chunks):
+    ds = holes if chunks is None else holes.chunk(chunks)
+    options = CALIBRATION if step == "calibrate" else {}
+    out = getattr(ds.uvis, step)(**options)
+    assert (out.quality.chunks is None) == (chunks is None)
+    expected = np.zeros((4, 60), bool)
+    expected[1, 20:31] = True
+    np.testing.assert_array_equal(out.uvis.flagged("lost"), expected)
+    assert not out.uvis.flagged("partial").any()
+    # With a background that is known, it is left to `background`.
+    known = holes.uvis.background(level=4e-4)
+    assert known.uvis.flagged("lost").sum() == 11
+
+
+@pytest.mark.parametrize(
+    "part",
+    [{"pic": 0}, {"pic": 0, "pixel": 5}, {"wl": 700}, {"wl": slice(5)}, {"pixel": 25, "wl": [7]}],
+    ids=str,
+)
+def test_a_selection_without_counts_may_be_whole(holes, part):
+    """Of few wavelengths, none may have counted anything."""
+    dark = holes.assign(counts=xr.zeros_like(holes.counts)) if "wl" in part else holes
+    calibration = CALIBRATION | {"evil_pixels": "interpolate"}
+    for out in (dark.isel(part).uvis.calibrate(**calibration), dark.isel(part).uvis.rate()):
+        assert out.quality.dims == tuple(d for d in ("pic", "pixel") if d in out.counts.dims)
+        assert not (out.quality & LOST).any()
+
+
+def test_a_whole_detector_without_a_count_is_lost(tmp_path):
+    label = write_product(tmp_path, "FUV2005_230_15_15", np.zeros((2, 60, 1024), int))
+    assert uvisxr.open_product(label).uvis.rate().uvis.flagged("lost").all()

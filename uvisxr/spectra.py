@@ -42,6 +42,8 @@ from .instrument.detector import Bins
 from .numerics import along_wl, weighted_sums
 from .numerics.along_wl import Interpolation
 from .numerics.poisson import Interval, as_counts, count_errors, missing
+from .quality import losses
+from .quality.flags import DIMS
 
 _NAME = re.compile(
     r"radiance(_weighted)?"
@@ -82,8 +84,8 @@ def rate(ds: xr.Dataset, interval: Interval = "garwood", quantization: bool = Tr
         `rate_lower`, its 1-sigma half-widths: those of the counts, the background's included. NaN
         where counts are missing. With the coordinate `background` of `ds.uvis.background`, before
         or after, the rate is counts/t - B n, with n the detector pixels of an element that the slit
-        lights, and `rate_systematic` (pixel, wl) is the error of B n. Lazy where `counts` are dask
-        arrays.
+        lights, and `rate_systematic` (pixel, wl) is the error of B n. `quality` has the flags of
+        lost and partial spectra, as of `calibrate`. Lazy where `counts` are dask arrays.
 
     Raises
     ------
@@ -125,9 +127,19 @@ def rate(ds: xr.Dataset, interval: Interval = "garwood", quantization: bool = Tr
         rate_upper=upper.transpose(*dims), rate_lower=lower.transpose(*dims)
     )
     out = out.drop_vars("rate_systematic", errors="ignore")
+    if _has_frames(ds):
+        flags = squeezed(losses.found(ds), dims)
+        before = ds.variables.get("quality", flags)
+        out = out.assign_coords(quality=(before | flags).astype(np.uint8))
     if "background" in ds.variables:
         out = darkened(out, scalar(ds, "background"), scalar(ds, "background_error"))
     return conventions.apply(out)
+
+
+def _has_frames(ds: xr.Dataset) -> bool:
+    """Whether the counts are those of spectra on the detector: nothing is lost of a mean."""
+    window = {"line", "band"} <= set(ds.variables) and "lr_band" in ds.attrs
+    return window and "channel" in ds.attrs and set(ds["counts"].dims) <= {*DIMS, "wl"}
 
 
 def darkened(ds: xr.Dataset, level: float, error: float) -> xr.Dataset:

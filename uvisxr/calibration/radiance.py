@@ -19,7 +19,7 @@ from ..instrument.channel import slit_name
 from ..instrument.detector import Bins
 from ..numerics.along_wl import SMOOTHING, Interpolation
 from ..numerics.poisson import Interval
-from ..quality.losses import flags_of_missing
+from ..quality import losses
 from ..timescales import clock_from_et
 from . import matrix
 from .choices import Errors, EvilPixels, Filling, RecipeName, Trend
@@ -165,8 +165,9 @@ def calibrate(
         `calibration_error` and `evil` (pixel, wl); `sensitivity` (term, pixel, wl), which later
         steps need: its terms count at times that the attribute `calibrate_arguments` tells.
         `quality` has the flag "partial" on spectra that miss counts, "lost" on those that miss all;
-        what no exposure of the product has is NaN without a flag. Lazy where `counts` are dask
-        arrays.
+        what no exposure of the product has is NaN without a flag. Without a background, which finds
+        more of them, it also has "lost" on spectra of zeros where the pixel's other exposures have
+        counts, and "partial" on those without Lyman-alpha. Lazy where `counts` are dask arrays.
 
         `calibration_error` falls with binning on board: by the rule of the team's IDL programs an
         element of n lit pixels has the sum of their errors over sqrt(n).
@@ -363,7 +364,7 @@ def _computed(stored: Stored) -> xr.Dataset:
     if conversion.background_error:
         dark = xr.Variable(("pixel", "wl"), conversion.dark(term_weights(ds).mean(0)))
         found["radiance_background_error"] = squeezed(dark, dims)
-    quality = _flagged(ds, squeezed(flags_of_missing(ds), dims))
+    quality = _flagged(ds, squeezed(losses.found(ds), dims))
     out = ds.assign(radiance=found.pop("radiance")).assign_coords(found | {"quality": quality})
     return conventions.apply(out)
 

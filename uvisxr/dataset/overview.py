@@ -20,6 +20,10 @@ from .fields import FIELDS
 _SPECTRA = ("radiance", "radiance_weighted", "rate", "counts")
 
 
+#: Steps that find lost and partial spectra.
+_LOOKED_FOR_LOSSES = frozenset({"background", "calibrate", "rate", "rebin"})
+
+
 def text(ds: xr.Dataset) -> str:
     """The overview as lines of text."""
     return _lines(overview(ds))
@@ -278,7 +282,10 @@ def _spectra(ds: xr.Dataset) -> str:
     flags = _values(ds, "quality", "iu")
     if flags is None:
         return ", ".join([*parts, "flags not computed yet"])
-    tallies = [f"{np.count_nonzero(flags & bit)} {name}" for name, bit in QUALITY_FLAGS.items()]
+    number = {name: np.count_nonzero(flags & bit) for name, bit in QUALITY_FLAGS.items()}
+    tallies = [f"{count} {name}" for name, count in number.items()]
+    if not (number["lost"] or number["partial"] or _LOOKED_FOR_LOSSES & done(ds).keys()):
+        tallies[:2] = ["lost and partial not looked for"]
     return ", ".join([*parts, f"{np.count_nonzero(flags == 0)} good", *tallies])
 
 

@@ -104,6 +104,34 @@ def flags_of_missing(ds: xr.Dataset) -> xr.Variable:
     return _by_product(flags, missing, *unsent(ds))
 
 
+def found(ds: xr.Dataset) -> xr.Variable:
+    """The flags of lost and partial spectra that a dataset's counts give before a reduction.
+
+    With a background, `uvisxr.background` has found all others, and these are `flags_of_missing`;
+    without, those of `flags` are among them, but for the test that needs the background.
+
+    Parameters
+    ----------
+    ds : Dataset
+        As in `unsent`.
+
+    Returns
+    -------
+    Variable of uint8, (pic, pixel)
+        Lazy where the counts are.
+    """
+    missing = flags_of_missing(ds)
+    if "background" in ds.variables or not ds.sizes.get("pic", 1):
+        return missing
+    # Of all other variables a selection may have dropped the dimensions too.
+    framed = ds["counts"].variable.set_dims({d: ds.sizes.get(d, 1) for d in (*DIMS, "wl")})
+    others = ("exposure", "product", "band", "line")
+    kept = {name: ds.variables[name] for name in others if name in ds.variables}
+    whole = xr.Dataset({"counts": framed} | kept, attrs=ds.attrs)
+    lost: xr.Variable = flags(whole, measured=features(whole, runs=False)).variable
+    return lost | missing
+
+
 def _lacking(missing: xr.Variable, never: xr.Variable) -> xr.Variable:
     """How many values spectra lack that were to be sent, int (pic, pixel)."""
     number: xr.Variable
@@ -139,28 +167,31 @@ def _missing(ds: xr.Dataset) -> xr.Variable:
     return missing
 
 
-def _features(counts: np.ndarray, lyman: np.ndarray) -> np.ndarray:
-    """(total, Lyman-alpha count, longest run of zeros, missing values) of spectra (..., wl)."""
+def _features(counts: np.ndarray, lyman: np.ndarray, runs: bool) -> np.ndarray:
+    """(total, Lyman-alpha count, longest run of zeros, missing values) of spectra (..., wl).
+
+    No run is found, and none is longer than 0, unless `runs`.
+    """
     counts = poisson.as_counts(counts)
-    missing = poisson.missing(counts)
-    counts = np.where(missing, 0, counts)
-    hits = ((counts > 0) | missing).reshape(-1, counts.shape[-1])
-    return np.stack(
-        [
-            counts.sum(-1, dtype=np.int64),
-            counts[..., lyman].sum(-1, dtype=np.int64),
-            zero_runs.Runs(hits).longest().reshape(counts.shape[:-1]),
-            missing.sum(-1),
-        ],
-        axis=-1,
-    )
+    number = longest = np.zeros(counts.shape[:-1], np.int64)
+    missing = np.False_
+    if poisson.any_missing(counts):
+        missing = poisson.missing(counts)
+        counts = np.where(missing, 0, counts)
+        number = missing.sum(-1)
+    if runs:
+        hits = ((counts > 0) | missing).reshape(-1, counts.shape[-1])
+        longest = zero_runs.Runs(hits).longest().reshape(counts.shape[:-1])
+    total = counts.sum(-1, dtype=np.int64)
+    return np.stack([total, counts[..., lyman].sum(-1, dtype=np.int64), longest, number], axis=-1)
 
 
-def features(ds: xr.Dataset) -> xr.DataArray:
+def features(ds: xr.Dataset, runs: bool = True) -> xr.DataArray:
     """Reduce counts to what the tests need, int64 (pic, pixel, feature), block by block.
 
     Those of `_features`, how many values are missing that the product has, and how many elements at
     Lyman-alpha it has.
+    Without `runs`, runs of zeros are not looked for.
     Lazy where the counts are.
     """
     bins = Bins.of(ds)
@@ -172,7 +203,7 @@ def features(ds: xr.Dataset) -> xr.DataArray:
     found: xr.DataArray = xr.apply_ufunc(
         _features,
         counts.drop_vars(list(counts.coords)),
-        kwargs={"lyman": touching},
+        kwargs={"lyman": touching, "runs": runs},
         input_core_dims=[["wl"]],
         output_core_dims=[["feature"]],
         dask="parallelized",
@@ -191,15 +222,15 @@ def features(ds: xr.Dataset) -> xr.DataArray:
     return xr.DataArray(xr.Variable.concat(rows, "feature"))
 
 
-def _expected(counts: np.ndarray, exposure: np.ndarray) -> np.ndarray:
+def _expected(counts: np.ndarray, exposure: np.ndarray, least: float = np.inf) -> np.ndarray:
     """Expected counts in each spectrum, from its pixel's median rate over the spectra with counts.
 
     A pixel without any counts takes the median of all. With no counts anywhere the expectation is
-    infinite, as a working detector always counts something.
+    infinite, as a working detector always counts something, or the `least` rate given.
     """
     rate = np.where(counts > 0, counts / exposure[:, None], np.nan)
     lit = np.isfinite(rate).any(0)
-    usual = np.full(rate.shape[1], np.nanmedian(rate) if lit.any() else np.inf)
+    usual = np.full(rate.shape[1], np.nanmedian(rate) if lit.any() else least)
     usual[lit] = np.nanmedian(rate[:, lit], axis=0)
     expected: np.ndarray = exposure[:, None] * usual
     return expected
@@ -232,7 +263,7 @@ def flags(ds: xr.Dataset, level: float = 0.0, measured: xr.DataArray | None = No
     DataArray of uint8, (pic, pixel)
         Lazy where `measured` is.
     """
-    before = flags_of(ds)
+    before, bins = flags_of(ds), Bins.of(ds)
     measured = features(ds) if measured is None else measured
     if measured.chunks is not None:
         # A pixel's usual rate is taken over all exposures.
@@ -241,7 +272,8 @@ def flags(ds: xr.Dataset, level: float = 0.0, measured: xr.DataArray | None = No
         _judge,
         measured,
         kwargs={
-            "bins": Bins.of(ds),
+            "bins": bins,
+            "whole": bins.n_band.sum() > ds.attrs["lr_band"] - ds.attrs.get("ul_band", 0),
             "exposure": np.broadcast_to(ds["exposure"].values, ds.sizes["pic"]).astype(float),
             "level": level,
             "channel": ds.attrs["channel"],
@@ -259,7 +291,12 @@ def flags(ds: xr.Dataset, level: float = 0.0, measured: xr.DataArray | None = No
 
 
 def _judge(
-    measured: np.ndarray, bins: Bins, exposure: np.ndarray, level: float, channel: str
+    measured: np.ndarray,
+    bins: Bins,
+    exposure: np.ndarray,
+    level: float,
+    channel: str,
+    whole: bool,
 ) -> np.ndarray:
     """Flags of lost and partial spectra, uint8 (pic, pixel), from their features."""
     total, lyman, run, missing, lacking, lyman_sent = np.moveaxis(measured, -1, 0)
@@ -273,7 +310,9 @@ def _judge(
     lit = ~bins.dark
     # Rows that no light reaches may be without a count in every exposure.
     unlit = (bins.lit_lines == 0) & nothing.all(0)
-    expected = np.where(unlit, 0.0, _expected(total, exposure))
+    # Few wavelengths may count nothing, and be whole.
+    least = np.inf if whole else 0.0
+    expected = np.where(unlit, 0.0, _expected(total, exposure, least))
     due = np.maximum(expected, np.where(lit, element * received, 0.0)) > enough
     lost = np.where(received == 0, lacking > 0, nothing & due)
 
