@@ -425,6 +425,52 @@ def test_the_longer_of_two_is_taken_if_it_is_whole(tmp_path):
         assert uvisxr.open_observation([short, long]).sizes["pic"] == 1
 
 
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("line", ["SLIT_STATE", "TARGET_NAME", "CORE_UNIT"])
+def test_of_two_copies_that_with_the_better_label_is_taken(tmp_path, first, line):
+    """Whichever comes first; and it is said in what the two labels differ."""
+    labels = [write_product(tmp_path / str(k), NAME) for k in range(2)]
+    bad, good = labels[first], labels[1 - first]
+    bad.write_text(re.sub(rf"(?m)^( *){line} +=.*", rf"\1{line} = UNK", bad.read_text()))
+    if line == "CORE_UNIT":
+        bad.write_text(bad.read_text().replace("CORE_UNIT = UNK", "CORE_UNIT = VOLT"))
+    said = f"{bad} holds the same.* as {good} .*; the labels differ in {line}: check"
+    with pytest.warns(UvisWarning, match=said) as caught:
+        uvisxr.open_observation(tmp_path)
+    assert len(caught) == 1
+
+
+@pytest.mark.parametrize("damage", ["zeros", "exchanged"])
+def test_copies_whose_data_differ_are_told(tmp_path, damage):
+    labels = [write_product(tmp_path / str(k), NAME, samples=8) for k in range(2)]
+    data = labels[1].with_suffix(".DAT")
+    raw = bytearray(data.read_bytes())
+    if damage == "zeros":
+        raw[300_000:400_000] = bytes(100_000)
+    else:
+        raw[::2], raw[1::2] = raw[1::2], raw[::2]
+    data.write_bytes(raw)
+    with pytest.warns(UvisWarning, match="; the data files differ: check which is sound"):
+        uvisxr.open_observation(tmp_path)
+
+
+def test_a_label_that_contradicts_itself_is_blamed_for_it(tmp_path):
+    """Not the data, which agree with the rest of the label."""
+    label = write_product(tmp_path, NAME, samples=25)
+    for key in ("FILE_RECORDS", "STOP_TIME"):
+        text = label.read_text().replace("(1024, 64, 25)", "(1024, 64, 52)")
+        if key == "STOP_TIME":
+            text = re.sub("FILE_RECORDS.*", "FILE_RECORDS = UNK", text)
+            text = text.replace('STOP_TIME                       = "UNK"', "STOP_TIME = {}")
+            text = text.format("2005-230T15:27:34.141")
+        label.write_text(text)
+        said = (
+            f"{label} contradicts itself: .* 52 exposures, but {key} and .* say 25; move the label"
+        )
+        with pytest.raises(ProductError, match=said):
+            uvisxr.open_product(label)
+
+
 def test_pointing_in_the_identifier_makes_no_other_product(tmp_path):
     first = write_product(tmp_path, NAME, samples=2)
     other = first.with_stem(f"{NAME}_PRIME")
@@ -613,7 +659,7 @@ def test_missing_data_of_a_renamed_label(product, tmp_path):
 def test_size_is_checked_before_anything_is_made(product):
     """A damaged number of samples must not fill the memory."""
     product.write_text(product.read_text().replace("(1024, 64, 5)", "(1024, 64, 900000)"))
-    with pytest.raises(ProductError, match=r"truncated.*900000"):
+    with pytest.raises(ProductError, match=r"contradicts itself: .* 900000 .*say 5"):
         uvisxr.open_product(product)
 
 

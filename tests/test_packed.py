@@ -251,3 +251,43 @@ def test_a_name_that_is_twice_in_an_archive(label: Path):
         archive.writestr(f"COUVIS_0012/{NAME}.DAT", b"")
     with pytest.raises(ProductError, match=rf"2 data files of the name COUVIS_0012/{NAME}\.DAT"):
         uvisxr.open_product(label)
+
+
+@pytest.mark.parametrize("kind", ["gz", "bz2"])
+def test_a_cut_file_is_told_on_opening(label: Path, kind: str):
+    """Not when its counts are first used."""
+    packed = pack(label, kind)
+    packed.write_bytes(packed.read_bytes()[:-2000])
+    with pytest.raises(ProductError, match=f"cannot unpack {packed}: .* is damaged"):
+        uvisxr.open_product(label)
+
+
+def test_a_packing_under_the_ending_of_another_is_told(label: Path):
+    packed = pack(label, "gz")
+    packed.rename(packed.with_suffix(".bz2"))
+    with pytest.raises(ProductError, match="is no bz2 file but one of gz: give it the ending"):
+        uvisxr.open_product(label)
+
+
+def test_a_packed_file_of_another_size_is_told_on_opening(label: Path):
+    data = label.with_suffix(".DAT")
+    data.write_bytes(data.read_bytes()[:-2])
+    pack(label, "gz")
+    with pytest.raises(ProductError, match="holds less than the"):
+        uvisxr.open_product(label)
+
+
+def test_a_file_of_several_members_is_whole(label: Path):
+    """The size at its end is that of the last alone."""
+    data = label.with_suffix(".DAT")
+    raw = data.read_bytes()
+    data.unlink()
+    Path(f"{data}.gz").write_bytes(gzip.compress(raw[:5000]) + gzip.compress(raw[5000:]))
+    assert uvisxr.open_product(label).counts.size
+
+
+@pytest.mark.parametrize("kind", ["gz", "bz2"])
+def test_whole_files_are_not_unpacked_on_opening(label: Path, kind: str, monkeypatch):
+    pack(label, kind)
+    monkeypatch.setattr("uvisxr.pds3.packed.check", None)
+    uvisxr.open_product(label)

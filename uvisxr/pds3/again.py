@@ -29,10 +29,10 @@ def command(path: Path, pointer: str = "") -> str:
     return f"`uvisxr fetch {product} --to {shlex.quote(str(folder))}`"
 
 
-def advice(path: Path, pointer: str = "") -> str:
+def advice(path: Path, pointer: str = "", what: str = "it") -> str:
     """What helps if a file of a product is damaged: only in the cache a download replaces it."""
     found = command(path, pointer)
     if not found:
         return "download the product again"
-    moved = "move it away, and " if " --to " in found else ""
+    moved = f"move {what} away, and " if " --to " in found else ""
     return f"{moved}download the product again with {found}"

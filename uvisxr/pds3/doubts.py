@@ -32,6 +32,9 @@ _NAME_TOLERANCE = 900.0
 #: By how many exposures, and by what share of all, STOP_TIME may be off.
 _STOP_EXPOSURES, _STOP_SHARE = 2.0, 0.1
 
+#: By what part of an exposure STOP_TIME may be off, to tell how many there are.
+_STOP_PART = 0.01
+
 _NAMED = re.compile(r"[A-Z]+(\d{4})_(\d{3})_(\d\d)_(\d\d)(?!\d)", re.IGNORECASE | re.ASCII)
 
 #: What counts are called, and their unit, which they may have none of.
@@ -84,6 +87,31 @@ def found(
         texts |= _of_counts(module["QUBE"])
         texts |= _of_windows(described)
     return MappingProxyType(texts)
+
+
+def samples(
+    module: Mapping[str, Any], described: DataObject, start: Instant | None, integration: float
+) -> Mapping[str, int]:
+    """Numbers of exposures that other statements of a cube give than its size.
+
+    Parameters are those of `found`.
+
+    Returns
+    -------
+    mapping of str to int
+        By keyword.
+    """
+    one = int(np.prod(described.shape[1:], dtype=np.int64)) * np.dtype(described.dtype).itemsize
+    records, length = (_size(module.get(key)) for key in ("FILE_RECORDS", "RECORD_BYTES"))
+    numbers: dict[str, Any] = {}
+    if isinstance(records, int) and isinstance(length, int) and records * length % one == 0:
+        numbers["FILE_RECORDS"] = records * length // one
+    stop = _instant(odl.known(module.get("STOP_TIME")))
+    if stop is not None and start is not None:
+        lasted = (stop.et - start.et) / integration
+        if abs(lasted - round(lasted)) < _STOP_PART:
+            numbers["STOP_TIME"] = round(lasted)
+    return MappingProxyType({key: n for key, n in numbers.items() if n > 0})
 
 
 def _of_times(

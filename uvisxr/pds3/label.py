@@ -108,6 +108,8 @@ class Label:
         Further keywords, without those that are "UNK" or "N/A".
     doubts : mapping
         What contradicts the rest of the label, by keyword; see `uvisxr.pds3.doubts`.
+    samples : mapping
+        Numbers of exposures by keywords other than that of the shape.
     """
 
     path: Path
@@ -127,10 +129,12 @@ class Label:
     pointer: str
     keywords: MappingProxyType[str, Any]
     doubts: Mapping[str, str] = field(default_factory=dict)
+    samples: Mapping[str, int] = field(default_factory=dict)
 
     def __getstate__(self) -> dict[str, Any]:
         # A mappingproxy cannot be pickled.
-        return self.__dict__ | {"keywords": dict(self.keywords), "doubts": dict(self.doubts)}
+        proxies = ("keywords", "doubts", "samples")
+        return self.__dict__ | {name: dict(getattr(self, name)) for name in proxies}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, keywords=MappingProxyType(state["keywords"]))
@@ -299,6 +303,7 @@ def _typed(module: Mapping[str, Any], path: Path, data: Path | None) -> Label:
             {key: value for key in _KEPT if (value := odl.plain(module.get(key))) is not None}
         ),
         doubts=doubts.found(module, described, start, clock, integration),
+        samples=doubts.samples(module, described, start, integration),
     )
 
 

@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, cast
 
 from ..errors import ExportError, ProductError, warn_user
@@ -35,8 +36,11 @@ _BLOCK = 1 << 20
 #: its last four bytes (PKWARE's APPNOTE, 4.3.7).
 _ZIP_HEADER = 30
 
-#: How files of bzip2 begin.
-_BZIP2 = b"BZh"
+#: How files of bzip2 and of gzip begin.
+_BEGIN = MappingProxyType({".BZ2": b"BZh", ".GZ": b"\x1f\x8b"})
+
+#: With what a file of bzip2 ends before its checksum of 32 bits, at any bit; and bits of both.
+_BZIP2_END, _BZIP2_BITS = 0x177245385090, (48, 32)
 
 #: What unpacking a damaged file raises, by format and kind of damage.
 _DAMAGE = (
@@ -75,6 +79,53 @@ def size(path: Path) -> int | None:
         if Path(member.filename).stem.upper() != pairs.split(path)[0].upper():
             warn_user(f"{path} holds the data file {member.filename}, which is read all the same")
         return member.file_size
+
+
+def check_ends(path: Path, expected: int) -> None:
+    """Compare beginning and end of a file of bzip2 or gzip with those of a whole one.
+
+    It is unpacked, and nothing kept, only if the end is an unusual one.
+
+    Parameters
+    ----------
+    path : Path
+    expected : int
+        Bytes of data.
+
+    Raises
+    ------
+    OSError
+        The file is missing.
+    ProductError
+        It is packed in another way than its name says, is cut, or holds another number of bytes.
+    """
+    kind = pairs.split(path)[1]
+    if kind not in _BEGIN:
+        return
+    _check_beginning(path, kind)
+    with opened(path) as stream:
+        stream.seek(-min(os.fstat(stream.fileno()).st_size, 16), os.SEEK_END)
+        end = stream.read()
+    if kind == ".GZ":
+        # The number of bytes, modulo 2^32 (RFC 1952), of the last member.
+        usual = int.from_bytes(end[-4:], "little") == expected % 2**32
+    else:
+        bits, mark = int.from_bytes(end, "big") >> _BZIP2_BITS[1], 2 ** _BZIP2_BITS[0]
+        usual = any((bits >> pad) % mark == _BZIP2_END for pad in range(8))
+    if not usual:
+        check(path, expected, path.name)
+
+
+def _check_beginning(path: Path, kind: str) -> None:
+    head, _ = read_beginning(path, 4)
+    if not head.startswith(_BEGIN[kind]):
+        other = next((k for k, begin in _BEGIN.items() if head.startswith(begin)), None)
+        if other:
+            raise ProductError(
+                f"{path} is no {kind[1:].lower()} file but one of {other[1:].lower()}: give it the "
+                "ending of that"
+            )
+        raise _damaged(path, f"Not a {kind[1:].lower()} file ({head!r})")
 
 
 def plain(path: Path, expected: int, before: State | None = None) -> tuple[Path, int]:
@@ -222,9 +273,7 @@ def _opened(path: Path, named: Path) -> Iterator[IO[bytes]]:
         with opened(path) as stream, gzip.open(stream) as unpacked:
             yield cast(IO[bytes], unpacked)
     else:
-        head, _ = read_beginning(path, len(_BZIP2))
-        if head != _BZIP2:
-            raise _damaged(path, f"Not a bzip2 file ({head!r})")
+        _check_beginning(path, kind)
         with opened(path) as stream, bz2.open(stream) as unpacked:
             yield cast(IO[bytes], unpacked)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -21,6 +22,12 @@ PACKINGS = (".BZ2", ".GZ", ".ZIP")
 
 #: Endings of packings that are not read.
 _OTHER_PACKINGS = (".XZ", ".ZST", ".LZ4", ".LZMA", ".Z", ".7Z", ".RAR", ".TAR", ".TGZ", ".TBZ")
+
+#: What comes after the name of a data file that another program has saved.
+_RENAMED = re.compile(
+    r"(?:[ _-]*\(\d+\)|[ _-]+COPY(?:[ _]*\(?\d+\)?)?| - COPY)?\.DAT"
+    r"(?:\.(?:PART|PARTIAL|CRDOWNLOAD|DOWNLOAD|TMP|TXT|BIN|BAK|\d+)|~)?"
+)
 
 #: What to say of a file that is packed in another way than those read.
 UNPACK = (
@@ -40,6 +47,11 @@ def is_file(path: Path) -> bool:
         if error.errno != errno.ENAMETOOLONG:
             raise
         return False
+
+
+def exists_otherwise(path: Path) -> bool:
+    """Whether there is something that is neither a file nor a folder: a pipe, for example."""
+    return path.exists() and not (path.is_file() or path.is_dir())
 
 
 def is_link(path: Path) -> bool:
@@ -82,6 +94,18 @@ def unread(path: Path) -> Path | None:
     there = sorted(path.parent.iterdir()) if path.parent.is_dir() else []
     named = (file for file in there if file.name.upper().startswith(f"{name}."))
     return next(filter(packed_otherwise, named), None)
+
+
+def renamed(path: Path) -> Path | None:
+    """What lies beside the place of a data file that is missing, and may be it under a name that
+    browsers and other programs give: NAME (1).DAT, NAME.DAT.part, NAME.DAT.txt, name.dat."""
+    name = split(path)[0].upper()
+    there = sorted(path.parent.iterdir()) if path.parent.is_dir() else []
+    for file in there:
+        rest = file.name.upper().removeprefix(name)
+        if rest != file.name.upper() and _RENAMED.fullmatch(rest) and file.is_file():
+            return file
+    return None
 
 
 def data_of(path: Path) -> Path | None:

@@ -9,7 +9,7 @@ import numpy as np
 from .. import checks
 from ..errors import ProductError
 from ..instrument.channel import N_BANDS, N_LINES
-from . import again, pairs
+from . import again, packed, pairs
 from .label import Label, read_label
 from .qube import QubeFile
 
@@ -85,7 +85,23 @@ def qube_file(label: Label, window: int = 0) -> QubeFile:
         tuple(held),
         () if label.is_matrix else whole_bins,
     )
+    _check_samples(label, file)
     return file.checked()
+
+
+def _check_samples(label: Label, file: QubeFile) -> None:
+    """Raise if the size of the data file is what the label says elsewhere, and not by its cube."""
+    if packed.is_packed(file.path) or not pairs.is_file(file.path):
+        return
+    size = file.path.stat().st_size
+    number = size * label.shape[0] / file.size
+    told = [key for key, samples in label.samples.items() if samples == number]
+    if number != label.shape[0] and told:
+        raise ProductError(
+            f"{label.path} contradicts itself: its CORE_ITEMS say {label.shape[0]} exposures, but "
+            f"{' and '.join(told)} and the {size} bytes of {file.path.name} say {number:.0f}; "
+            f"{again.advice(file.path, file.pointer, 'the label')}"
+        )
 
 
 def read_matrix(path: str | Path, window: int = 0) -> tuple[Label, np.ndarray]:

@@ -67,7 +67,7 @@ class QubeFile:
     def checked(self) -> Self:
         """The file with its `state`, after its size was compared with the one the label gives.
 
-        Of data packed with bzip2 or gzip only reading them tells.
+        Of data packed with bzip2 or gzip, beginning and end are looked at.
 
         Raises
         ------
@@ -75,15 +75,22 @@ class QubeFile:
             The file is missing, or longer or shorter than the label says it is.
         """
         try:
+            if pairs.exists_otherwise(self.path):
+                raise ProductError(
+                    f"{self.path} is no ordinary file: put the product's data file in its place, "
+                    "or give the label and a copy of the data file as a pair"
+                )
             # Before all else: what changes later must show.
             state = State.of(self.path.stat())
             size = packed.size(self.path)
+            packed.check_ends(self.path, self.size)
         except OSError as error:
             raise ProductError(
                 f"cannot read the data file {self.path}: {error.strerror or error}{self._mend()}"
             ) from error
         if size is not None and size != self.size:
             fault = "truncated" if size < self.size else "too long"
+            fault = fault if size else "empty"
             mend = again.advice(self.path, self.pointer)
             raise ProductError(
                 f"{self.path} is {fault}: {size} bytes, but its label says {self.size} "
@@ -93,6 +100,9 @@ class QubeFile:
 
     def _mend(self) -> str:
         """What else was looked for in place of a missing file, and what helps."""
+        near = pairs.renamed(self.path)
+        if near is not None:
+            return f"; {near} beside it may be it: if it is whole, rename it to {self.path.name}"
         other = pairs.unread(self.path)
         if other is not None:
             return f"; {other} {pairs.UNPACK}"

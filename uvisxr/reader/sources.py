@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Hashable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ..errors import UvisError, UvisWarning, warn_user
 from ..pds3 import identifier, packed, sources
-from ..pds3.label import Label, label_text
+from ..pds3.label import Label, keywords, label_text, read_label
 from ..pds3.sources import Filter, Product, Source
 from ..scratch import Scratch, decoded, encoded
 
@@ -25,6 +26,12 @@ __all__ = ["Filter", "Found", "Product", "Source", "copies", "expand", "same", "
 
 #: The identifier with which the name of a product begins; _PRIME and the like may follow.
 _NAMED = re.compile(r"[A-Z]{3}\d{4}_\d{3}_\d\d_\d\d", re.IGNORECASE)
+
+#: Parts of two data files that are compared, and bytes of each.
+_PARTS, _PART = 32, 4096
+
+#: How many keywords a warning lists.
+_SHOWN = 4
 
 
 class Found:
@@ -111,20 +118,26 @@ def copies(labels: Iterable[Label]) -> dict[Path, Path]:
     """Which labels to leave out, and which ones of the same exposures are taken for them.
 
     Of those of the same exposures, the one is taken whose data file is whole, as far as that is
-    known without unpacking it; then the one with most exposures; then that of the latest volume, if
-    all are in volumes; then the one made last; then the first.
+    known without unpacking it; then the one with most exposures; then the one whose label leaves
+    least to warn of; then that of the latest volume, if all are in volumes; then the one made last;
+    then the first.
     """
     sets: dict[Hashable, list[Label]] = {}
     for label in labels:
         sets.setdefault(_exposures(label), []).append(label)
     left: dict[Path, Path] = {}
     for members in sets.values():
+        if len(members) == 1:
+            continue
         numbers = [volume(label.path) for label in members]
         if 0 in numbers:
             numbers = [0] * len(members)
         best = max(
             zip(members, numbers, strict=True),
-            key=lambda one: (_whole(one[0]), one[0].shape[0], one[1], _created(one[0])),
+            key=lambda one: (
+                *(_whole(one[0]), one[0].shape[0], -_faults(one[0])),
+                *(one[1], _created(one[0])),
+            ),
         )[0]
         left |= {label.path: best.path for label in members if label is not best}
     return left
@@ -197,9 +210,19 @@ def _whole(label: Label) -> int:
     try:
         with _unwarned():
             size = packed.size(label.data_path)
+            packed.check_ends(label.data_path, label.size)
     except (UvisError, OSError):
         return 0
     return 1 if size is None else 2 * (size == label.size)
+
+
+def _faults(label: Label) -> int:
+    """How much of a label is doubtful or missing, in a number."""
+    with warnings.catch_warnings(record=True) as said, suppress(UvisError, OSError):
+        warnings.simplefilter("always")
+        read_label(label.path)
+    needed = (label.slit, label.target, label.compression, label.start)
+    return len(said) + len(label.doubts) + sum(not one for one in needed)
 
 
 def _created(label: Label) -> str:
@@ -213,7 +236,62 @@ def tell(left: dict[Path, Path]) -> None:
         one, taken = told[0]
         others = len(told) - 1
         more = "" if not others else f"; so {'is 1 more' if others == 1 else f'are {others} more'}"
-        warn_user(f"{one} holds the same exposures as {taken} and is left out{more}{_broken(told)}")
+        unlike = _broken(told) or _differing(told)
+        warn_user(f"{one} holds the same exposures as {taken} and is left out{more}{unlike}")
+
+
+def _differing(told: list[tuple[Path, Path]]) -> str:
+    """What to add of labels and data that are not those of what is taken in their place.
+
+    That one was made later, and therefore taken, is no difference.
+    """
+    keys: dict[str, None] = {}
+    unlike = 0
+    for one, taken in told:
+        with suppress(UvisError, OSError):
+            first, second = keywords(one), keywords(taken)
+            if one.suffix.upper() == taken.suffix.upper():
+                keys |= dict.fromkeys(_unequal(first, second))
+                keys.pop("PRODUCT_CREATION_TIME", None)
+        labels = _labels(map(Product.at, (one, taken)))
+        with suppress(OSError):
+            unlike += len(labels) == 2 and not _alike(*(label.data_path for label in labels))
+    parts = []
+    if keys:
+        names = list(keys)
+        parts.append(
+            f"labels differ in {', '.join(names[:_SHOWN])}{', ...' * (len(names) > _SHOWN)}"
+        )
+    if unlike:
+        parts.append("data files differ")
+    which = " of some" if len(told) > 1 else ""
+    return f"; the {' and the '.join(parts)}{which}: check which is sound" if parts else ""
+
+
+def _unequal(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[str]:
+    """The keywords of which two labels have different values, in blocks too."""
+    for key in dict.fromkeys(str(name) for block in (first, second) for name, _ in block.items()):
+        one, other = first.get(key), second.get(key)
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            yield from _unequal(one, other)
+        elif one != other:
+            yield key
+
+
+def _alike(first: Path, second: Path) -> bool:
+    """Whether two data files are the same, by their sizes and parts; True if they are packed."""
+    if packed.is_packed(first) or packed.is_packed(second):
+        return True
+    size = first.stat().st_size
+    if size != second.stat().st_size:
+        return False
+    with first.open("rb") as one, second.open("rb") as other:
+        for k in range(_PARTS + 1):
+            for stream in (one, other):
+                stream.seek(k * max(size - _PART, 0) // _PARTS)
+            if one.read(_PART) != other.read(_PART):
+                return False
+    return True
 
 
 def _others(left: dict[Path, Path]) -> dict[Path, Path]:
