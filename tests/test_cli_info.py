@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 
 import pytest
@@ -130,3 +131,26 @@ def test_warnings_are_lines_too(product):
     result = run(product)
     assert result.exit_code == 0
     assert result.stderr.splitlines()[0].startswith("uvisxr: warning: ")
+
+
+def test_what_a_label_says_against_itself_is_named(product):
+    product.write_text(
+        product.read_text().replace(
+            'STOP_TIME                       = "UNK"', "STOP_TIME = 2005-231T15:15:04.141"
+        )
+    )
+    result = run(product)
+    assert result.exit_code == 0
+    assert "warning: " in result.stderr and "STOP_TIME is 86400 s after" in result.stderr
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_packed_data_that_are_damaged_are_named(product, cut):
+    """By their ends: nothing is unpacked of what is whole."""
+    data = product.with_suffix(".DAT")
+    packed = gzip.compress(data.read_bytes())
+    data.unlink()
+    there = product.with_name(f"{NAME}.DAT.{'gz' if cut else 'bz2'}")
+    there.write_bytes(packed[: len(packed) // 2] if cut else packed)
+    said = one_line(run(product))
+    assert ("cannot unpack" if cut else "is no bz2 file but one of gz") in said

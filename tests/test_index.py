@@ -138,7 +138,6 @@ def test_a_time_that_is_none_is_left_to_the_label(tmp_path: Path, text: str):
         (r"ROWS *= .*", "ROWS = -1"),
         (r"ROWS *= .*", "ROWS = 1E999"),
         (r'"INDEX.TAB"', '("INDEX.TAB", -3)'),
-        (r'"INDEX.TAB"', '("INDEX.TAB")'),
     ],
 )
 def test_numbers_that_describe_no_table(tmp_path: Path, old: str, new: str):
@@ -401,3 +400,17 @@ def test_a_table_that_a_spreadsheet_has_saved(tmp_path: Path):
     table.write_bytes(table.read_bytes().replace(b" ", b"").replace(b'"', b""))
     with pytest.raises(LabelError, match="all rows are there, but not of that length, as where a"):
         list(index.read(label))
+
+
+@pytest.mark.parametrize(
+    ("pointer", "said"), [('("INDEX.TAB")', ""), ('("INDEX.TAB", 1, 2)', "and where it begins")]
+)
+def test_a_pointer_in_parentheses(tmp_path: Path, pointer: str, said: str):
+    label = write_index(tmp_path / "COUVIS_0060", ROWS)
+    text = label.read_text()
+    label.write_text(text.replace('^INDEX_TABLE = "INDEX.TAB"', f"^INDEX_TABLE = {pointer}"))
+    if said:
+        with pytest.raises(LabelError, match=said):
+            list(index.read(label))
+    else:
+        assert len(list(index.read(label))) == 3

@@ -646,3 +646,71 @@ def test_text_in_quotes_goes_on_after_a_hyphen(label):
 def test_a_bin_outside_of_the_cube(label):
     read = read_label(label((BIN, ""), ("^QUBE", "BAND_BIN = 4\n^QUBE")))
     assert read.windows[0].band_bin == 4
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b" \r\n", "is not a PDS label but empty: download"),
+        (b"<!DOCTYPE html><title>504</title>", "but a web page, as servers send"),
+        ("PDS_VERSION_ID = PDS3\r\nEND\r\n".encode("utf-16"), "but text in UTF-16"),
+        ("PDS_VERSION_ID = PDS3\r\nEND\r\n".encode("utf-16-le"), "but text in UTF-16"),
+        (b"something", "neither PDS_VERSION_ID nor"),
+    ],
+)
+def test_what_stands_in_place_of_a_label_is_named(tmp_path, content, said):
+    label = tmp_path / f"{NAME}.LBL"
+    label.write_bytes(content)
+    with pytest.raises(LabelError, match=said):
+        read_label(label)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda text: re.sub('"([^"\n]*)"', "\u201c\\1\u201d", text), "typographic quotes"),
+        (lambda text: re.sub(r" *= *", ",", text), "commas in place of equals signs"),
+        (
+            lambda text: "\n".join(
+                '"' + line.replace('"', '""') + '"' if '"' in line or "UVIS" in line else line
+                for line in text.splitlines()
+            ),
+            "statements are in quotes",
+        ),
+    ],
+)
+def test_a_label_that_another_program_saved_is_told(tmp_path, change, said):
+    label = write_product(tmp_path, NAME)
+    label.write_text(change(label.read_text()), encoding="utf-8")
+    with pytest.raises(LabelError, match=f"was saved by another program: .*{said}.*; download"):
+        read_label(label)
+
+
+def test_values_with_units_are_shown_as_in_labels(tmp_path):
+    label = write_product(tmp_path, NAME)
+    lines = "".join(f"INTEGRATION_DURATION = {value} <SECOND>\n" for value in (600.0, 60))
+    label.write_text(re.sub("INTEGRATION_DURATION.*\n", lines, label.read_text()))
+    with pytest.raises(LabelError, match=r"several times: 600\.0 <SECOND> and 60 <SECOND>;"):
+        read_label(label)
+
+
+@pytest.mark.parametrize("name", ["{} (1).DAT", "{}.DAT.part", "{}.dat.crdownload", "{}(2).dat"])
+def test_a_renamed_data_file_is_named(tmp_path, name):
+    label = write_product(tmp_path, NAME)
+    there = label.with_name(name.format(NAME))
+    label.with_suffix(".DAT").rename(there)
+    (tmp_path / f"{NAME}5.DAT").write_bytes(b"")
+    said = re.escape(f"; {there.name} beside it may be it: if it is whole, rename it, and")
+    with pytest.raises(ProductError, match=said):
+        uvisxr.open_product(label)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are of Unix")
+@pytest.mark.parametrize("what", ["pipe", "folder"])
+def test_data_that_are_no_file_are_told(tmp_path, what):
+    label = write_product(tmp_path, NAME)
+    data = label.with_suffix(".DAT")
+    data.unlink()
+    os.mkfifo(data) if what == "pipe" else data.mkdir()
+    with pytest.raises(ProductError, match=f"{data} is no ordinary file: put"):
+        uvisxr.open_product(label)

@@ -449,3 +449,12 @@ def test_what_is_no_file(tmp_path: Path):
     for path in (tmp_path / "pipeline.yaml", tmp_path, Path("/dev/zero")):
         with pytest.raises(PipelineError, match="cannot read the pipeline"):
             pipeline.load(path)
+
+
+@pytest.mark.parametrize("value", ["4,0e-4", "4,5", "0,0004"])
+def test_a_decimal_comma_is_told(tmp_path, value):
+    """YAML reads two entries in it."""
+    path = tmp_path / "pipe.yaml"
+    path.write_text(f"- background: {{level: {value}}}\n- calibrate\n")
+    with pytest.raises(PipelineError, match=r"background: .*: write decimals with a point"):
+        pipeline.load(path)

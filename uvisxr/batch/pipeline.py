@@ -377,6 +377,13 @@ def _arguments(
     function: Callable[..., Any], name: str, arguments: dict[str, Any], place: str
 ) -> dict[str, Any]:
     signature = inspect.signature(function)
+    for key, value in arguments.items():
+        # YAML takes the comma of {level: 4,0e-4} for the end of a value.
+        if value is None and re.fullmatch(r"[\d.]+([eE][-+]?\d+)?", str(key)):
+            raise PipelineError(
+                f"{place}: {name}: {checks.shown(key)} is no name of an argument: write decimals "
+                "with a point, as a comma ends a value"
+            )
     try:
         signature.bind(None, **arguments)
     except TypeError as error:

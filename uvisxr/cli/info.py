@@ -27,7 +27,7 @@ def info(product: tuple[Path, ...]) -> None:
     stderr, and the exit code is then 1.
     """
     from ..pds3.product import qube_file
-    from ..reader import sources
+    from ..reader import sources, states
 
     head = ("product", "channel", "slit", "target", "start", "stop", "exposures", "shape", "bins")
     rows: list[tuple[str, ...]] = []
@@ -39,6 +39,7 @@ def info(product: tuple[Path, ...]) -> None:
             rows.append(_row(label))
             for window in range(len(label.windows)):
                 qube_file(label, window)
+            states.warn([label])
         except UvisError as error:
             complain(error)
             failures += 1

@@ -338,7 +338,12 @@ def _offset(pointer: Any, row_bytes: int) -> tuple[str, int]:
     bytes."""
     if isinstance(pointer, str):
         return pointer, 0
-    file, start = pointer
+    file, *rest = pointer
+    if len(rest) > 1:
+        raise ValueError(f"the table is in {shown(pointer)}: expected a file and where it begins")
+    if not rest:
+        return str(file), 0
+    (start,) = rest
     units = str(getattr(start, "units", "RECORDS")).upper()
     if units not in ("RECORDS", "BYTES"):
         raise ValueError(f"the table begins after {shortened(units)}: expected BYTES")

@@ -41,6 +41,17 @@ _NAME = re.compile(r"[\w.-]{1,80}", re.ASCII)
 #: What a whole PDS3 label ends with.
 _END = re.compile(rb"(?:^|[\r\n])[ \t]*END[ \t]*(?:$|[\r\n;\0]|/\*)", re.IGNORECASE)
 
+#: Traces of programs that labels are not made for: spreadsheets and word processors.
+_EDITED = MappingProxyType(
+    {
+        rb'(?m)^"[A-Z_^]+ *=': "its statements are in quotes, as spreadsheets write them",
+        rb"(?m)^[A-Z_]+ *[,;] *PDS3": "it has commas in place of equals signs, as of a spreadsheet",
+        rb"=[ \t]*\(?(?:\xe2\x80[\x98-\x9f]|[\x91-\x94])": (
+            "it has typographic quotes in place of plain ones"
+        ),
+    }
+)
+
 #: Longest name of a data file, in bytes; a packing may come after it.
 _LONGEST_NAME = 240
 
@@ -210,6 +221,7 @@ def read_label(path: str | Path, data: Path | None = None) -> Label:
             f"{path}: {error}; the label is damaged: {again.advice(path)}"
         ) from error
     except (LabelError, ValueError, TypeError, OverflowError) as error:
+        _require_unedited(path, error)
         raise LabelError(f"{path}: {error}; {again.advice(path)}") from error
 
 
@@ -240,10 +252,7 @@ def keywords(path: Path) -> Mapping[str, Any]:
     text = label_bytes(path)
     xml = pds4.recognised(text[:_SNIFF_BYTES])
     if not xml and b"PDS_VERSION_ID" not in text[:_SNIFF_BYTES].upper():
-        raise LabelError(
-            f"{path} is not a PDS label (neither PDS_VERSION_ID nor Product_Observational in it): "
-            "give the .LBL or .xml file of a UVIS product"
-        )
+        raise LabelError(f"{path} is not a PDS label {_instead(text[:_SNIFF_BYTES])}")
     if not xml and not _END.search(text):
         raise LabelError(
             f"{path} is damaged, as it breaks off before its END: {again.advice(path)}"
@@ -257,9 +266,41 @@ def keywords(path: Path) -> Mapping[str, Any]:
         ) from error
 
 
+def _instead(head: bytes) -> str:
+    """What a file is that is no label, by its beginning, and what helps."""
+    again = "download the label again from the archive"
+    if not head.strip():
+        return f"but empty: {again}"
+    if re.search(rb"<html|<!doctype html", head, re.IGNORECASE):
+        return f"but a web page, as servers send in place of a file: {again}"
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"P\0D\0S\0" in head:
+        return f"but text in UTF-16, as some editors save it: save it as plain text, or {again}"
+    return (
+        "(neither PDS_VERSION_ID nor Product_Observational in it): give the .LBL or .xml file of a "
+        "UVIS product"
+    )
+
+
+def _edited(path: Path) -> str:
+    """What another program has made of a PDS3 label; empty if nothing is seen of that."""
+    text = label_bytes(path)
+    found = (what for pattern, what in _EDITED.items() if re.search(pattern, text))
+    return next(found, "")
+
+
+def _require_unedited(path: Path, error: Exception | None = None) -> None:
+    """Say of a label that is not understood what another program has made of it, if any has."""
+    if what := _edited(path):
+        raise LabelError(
+            f"{path} was saved by another program: {what}; download the label again from the "
+            "archive, or mend a copy of it in an editor for plain text"
+        ) from error
+
+
 def _require_uvis(module: Mapping[str, Any], path: Path) -> None:
     instrument = str(module.get("INSTRUMENT_ID", "no instrument"))
     if instrument.strip() != "UVIS":
+        _require_unedited(path)
         raise LabelError(
             f"{path} is a label of "
             f"{shortened(str(module.get('INSTRUMENT_HOST_NAME', 'an unknown host')))}, "

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from ..checks import shown
+from ..checks import shown as shown_plain
 from ..errors import LabelError, ProductError, UnreadObjectError, shortened
 from ..instrument.channel import N_BANDS, N_LINES
 from . import odl
@@ -94,6 +94,13 @@ class DataObject:
     windows: tuple[dict[str, int | None], ...]
     pointer: str
     repeated: tuple[str, ...] = ()
+
+
+def shown(value: Any) -> str:
+    """A value as messages show it, with units as labels have them: 600.0 <SECOND>."""
+    if hasattr(value, "units"):
+        return shortened(f"{shown_plain(value.value)} <{value.units}>")
+    return shown_plain(value)
 
 
 def need(block: Any, key: str) -> Any:

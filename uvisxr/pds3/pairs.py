@@ -50,8 +50,8 @@ def is_file(path: Path) -> bool:
 
 
 def exists_otherwise(path: Path) -> bool:
-    """Whether there is something that is neither a file nor a folder: a pipe, for example."""
-    return path.exists() and not (path.is_file() or path.is_dir())
+    """Whether there is something that is no file: a pipe or a folder, for example."""
+    return not is_file(path) and os.path.exists(path)  # noqa: PTH110 - as above
 
 
 def is_link(path: Path) -> bool:

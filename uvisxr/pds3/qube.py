@@ -102,7 +102,8 @@ class QubeFile:
         """What else was looked for in place of a missing file, and what helps."""
         near = pairs.renamed(self.path)
         if near is not None:
-            return f"; {near} beside it may be it: if it is whole, rename it to {self.path.name}"
+            both = f", and otherwise {self._command} downloads both" if self._command else ""
+            return f"; {near.name} beside it may be it: if it is whole, rename it{both}"
         other = pairs.unread(self.path)
         if other is not None:
             return f"; {other} {pairs.UNPACK}"
