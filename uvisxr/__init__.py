@@ -375,6 +375,8 @@ geometry_target, target_radii, lon_direction, tangent, kernels
 background_method, background_spectra, background_expected
     How the background was determined, and from how many spectra; the level that the users guide
     shows for the date of the exposures, count/s per detector pixel, where that is known.
+setup
+    A number for what the attributes say of the instrument: that of the exposures they describe.
 recipe, calibrate_arguments, radiance_edited
     Of the calibration: the name of its recipe, or of the archive's matrix; its arguments, as JSON,
     with the `schedule` of the terms of the sensitivity; what has changed the radiances since.
