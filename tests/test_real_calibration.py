@@ -87,7 +87,7 @@ def test_matrix_of_a_part_of_the_product(rings, archive):
 
 
 def test_matrix_scales_with_the_exposure(rings, archive):
-    short = rings.drop_vars(["time_start", "time_stop"]).assign_coords(exposure=rings.exposure / 2)
+    short = rings.assign_coords(exposure=rings.exposure / 2).drop_vars(["time_start", "time_stop"])
     a = rings.uvis.calibrate(files=archive[1]).radiance
     with pytest.warns(UvisWarning, match="said to be of exposures of 600 s"):
         b = short.uvis.calibrate(files=archive[1]).radiance
