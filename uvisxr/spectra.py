@@ -34,7 +34,7 @@ from .calibration.stored import (
     smoothing_weights,
     squeezed,
 )
-from .dataset import conventions, history
+from .dataset import conventions, history, needs
 from .dataset.conventions import SMOOTHED, SUMMED
 from .dataset.lazy import unsplit
 from .errors import ArgumentError, MissingStepError, UvisError
@@ -43,7 +43,6 @@ from .numerics import along_wl, weighted_sums
 from .numerics.along_wl import Interpolation
 from .numerics.poisson import Interval, as_counts, count_errors, missing
 from .quality import losses
-from .quality.flags import DIMS
 
 _NAME = re.compile(
     r"radiance(_weighted)?"
@@ -137,9 +136,15 @@ def rate(ds: xr.Dataset, interval: Interval = "garwood", quantization: bool = Tr
 
 
 def _has_frames(ds: xr.Dataset) -> bool:
-    """Whether the counts are those of spectra on the detector: nothing is lost of a mean."""
-    window = {"line", "band"} <= set(ds.variables) and "lr_band" in ds.attrs
-    return window and "channel" in ds.attrs and set(ds["counts"].dims) <= {*DIMS, "wl"}
+    """Whether the counts are those of whole frames, of which it is known what must be there.
+
+    A rate takes any counts; what is lost of them can be told where they could be calibrated.
+    """
+    try:
+        needs.check(ds, "calibrate")
+    except UvisError:
+        return False
+    return True
 
 
 def darkened(ds: xr.Dataset, level: float, error: float) -> xr.Dataset:
