@@ -15,8 +15,8 @@ from .objects import NULLS
 
 #: What is wrong where windows are not where the counts are, and what helps.
 BINS = (
-    "its bins or corners are wrong, and so may be all values; mend a copy of the label, or, if it is "
-    "damaged,"
+    "its bins or corners are wrong, and so may be all values; mend a copy of the label, or, if it "
+    "is damaged,"
 )
 
 _NULL = np.uint16(NULLS[1])

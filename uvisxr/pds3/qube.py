@@ -42,11 +42,11 @@ class QubeFile:
     held : tuple of tuple of int
         What the frames hold by the label: of each window the first row and column, and the numbers
         of rows and columns. If there are any, all else must be null.
-    state : State, optional
-        What the file was when its size was checked, which it must be still when it is read.
     filled : tuple of int
         How many rows and columns of values have whole bins, of counts: in some exposure each must
         hold a value. Empty if nothing is known of that.
+    state : State, optional
+        What the file was when its size was checked, which it must be still when it is read.
     """
 
     path: Path
@@ -56,8 +56,8 @@ class QubeFile:
     dtype: str
     pointer: str = ""
     held: tuple[tuple[int, int, int, int], ...] = ()
-    state: State | None = None
     filled: tuple[int, ...] = ()
+    state: State | None = None
 
     @property
     def size(self) -> int:
@@ -100,16 +100,16 @@ class QubeFile:
 
     def _mend(self) -> str:
         """What else was looked for in place of a missing file, and what helps."""
+        command = again.command(self.path, self.pointer)
         near = pairs.renamed(self.path)
         if near is not None:
-            both = f", and otherwise {self._command} downloads both" if self._command else ""
+            both = f", and otherwise {command} downloads both" if command else ""
             return f"; {near.name} beside it may be it: if it is whole, rename it{both}"
         other = pairs.unread(self.path)
         if other is not None:
             return f"; {other} {pairs.UNPACK}"
         also = self.pointer not in ("", self.path.name)
         named = f", nor is there {self.pointer}, which the label names" if also else ""
-        command = again.command(self.path, self.pointer)
         both = f"; {command} downloads both" if command else ""
         return f"{named}; it must be beside its label{both}"
 
