@@ -440,6 +440,14 @@ def test_of_two_copies_that_with_the_better_label_is_taken(tmp_path, first, line
     assert len(caught) == 1
 
 
+def test_a_copy_with_another_blank_is_another_label(tmp_path):
+    """A blank that does not break, as of a web page, hides the keyword before it."""
+    bad, good = (write_product(tmp_path / str(k), NAME) for k in range(2))
+    bad.write_bytes(bad.read_bytes().replace(b"TARGET_NAME  ", b"TARGET_NAME\xa0 "))
+    with pytest.warns(UvisWarning, match=f"{bad} holds the same.* as {good} .*TARGET_NAME"):
+        assert uvisxr.open_observation(tmp_path).attrs["target"] == "SATURN"
+
+
 @pytest.mark.parametrize("damage", ["zeros", "exchanged"])
 def test_copies_whose_data_differ_are_told(tmp_path, damage):
     labels = [write_product(tmp_path / str(k), NAME, samples=8) for k in range(2)]

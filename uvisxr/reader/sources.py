@@ -18,7 +18,7 @@ from typing import Any
 
 from ..errors import UvisError, UvisWarning, warn_user
 from ..pds3 import identifier, packed, sources
-from ..pds3.label import Label, keywords, label_text, read_label
+from ..pds3.label import Label, keywords, label_bytes, read_label
 from ..pds3.sources import Filter, Product, Source
 from ..scratch import Scratch, decoded, encoded
 
@@ -168,12 +168,13 @@ def _claim(label: Path) -> str:
 
 def _labels(products: Iterable[Product]) -> list[Label]:
     """The labels that can be read; of one text only the first is parsed."""
-    known: dict[str, Label] = {}
+    known: dict[bytes, Label] = {}
     found = []
     for product in products:
         path = product.label
         try:
-            text = " ".join(label_text(path).split())
+            # Other blanks than those of ASCII are none in labels.
+            text = b" ".join(label_bytes(path).split())
             if text in known:
                 data = product.data or path.with_suffix(".DAT")
                 label = replace(known[text], path=path, data_path=data)
