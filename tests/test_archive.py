@@ -271,7 +271,7 @@ def test_a_label_in_a_folder_of_the_user_that_is_not_the_products(
         assert "try again" not in message and message.count("uvisxr fetch") == 0
         assert mine.read_bytes() == bad.encode()
         # What opening says to do about it; a product may have another name than its files.
-        mend = rf"move it away.*`uvisxr fetch {mine.stem} --to {mine.parent}`"
+        mend = rf"move (it|the label) away.*`uvisxr fetch {mine.stem} --to {mine.parent}`"
         expected = pytest.raises(UvisError, match=mend) if "not of" not in said else nullcontext()
         with warnings.catch_warnings(action="ignore"), expected:
             uvisxr.open_product(mine).counts.load()

@@ -130,7 +130,7 @@ def test_exposures_that_a_label_claims_and_its_data_have_not(
     label.write_text(label.read_text().replace("(1024, 64, 3)", f"(1024, 64, {samples})"))
     result = run(command, label)
     assert (result.exit_code, result.stdout) == (1, "")
-    assert f"{samples} x 64" in result.stderr or f"64, {samples}]" in result.stderr
+    assert f"{samples} exposures" in result.stderr or f"64, {samples}]" in result.stderr
 
 
 def test_fetch_gets_what_check_asks_for(product: Path, cache: Path, server: Server):

@@ -705,8 +705,8 @@ def test_one_slit_in_one_dataset(made, mixed, before, right):
     found = both.uvis.rebin(pixel=1).uvis.calibrate(files=made.calibration)
     same(found, low.uvis.calibrate(files=made.calibration), ("radiance",))
     merged = both.uvis.rebin(pic=2, pixel=2)
-    assert (merged.setup == merged.attrs["setup"]).all()
-    assert merged.attrs["setup"] != low.attrs["setup"]
+    assert (merged.setup == merged.attrs["described_setup"]).all()
+    assert merged.attrs["described_setup"] != low.attrs["described_setup"]
     apart = [ds.uvis.calibrate(files=made.calibration) for ds in (low, _later(high))]
     light = xr.concat([ds.uvis.integrate() for ds in apart], "pic").brightness
     assert (light[:6] == apart[0].uvis.integrate().brightness).all()

@@ -49,7 +49,9 @@ def test_starlight_as_far_as_the_window_holds_it(name, columns, low, high):
 
 def test_starlight_of_radiances_does_not_leave_the_window():
     ds = _counted(Window(2, 0, 61, 799, band_bin=8))
-    ds = ds.assign(radiance=xr.full_like(ds["counts"], 0.01, dtype=float)).drop_vars("counts")
+    ds = ds.assign(radiance=xr.full_like(ds["counts"], 0.01, dtype=float).drop_attrs()).drop_vars(
+        "counts"
+    )
     light = axes.signal(ds, "starlight")
     end = float(ds["wl_bounds"].max())
     assert light.attrs["wl_range"] == (1600.0, pytest.approx(end))
@@ -64,7 +66,9 @@ def test_of_an_unknown_channel_all_is_taken():
 
 
 def test_what_is_integrated_is_taken_as_it_is():
-    ds = _counted().assign(radiance=xr.full_like(_counted()["counts"], 0.01, dtype=float))
+    ds = _counted().assign(
+        radiance=xr.full_like(_counted()["counts"], 0.01, dtype=float).drop_attrs()
+    )
     done = ds.drop_vars("counts").uvis.integrate((1200, 1300))
     np.testing.assert_allclose(axes.signal(done, "starlight"), 1.0)
     with pytest.raises(ArgumentError, match="integrated already"):
@@ -112,10 +116,15 @@ def test_ranges_and_steps_that_are_missing():
         axes.signal(ds.drop_vars("counts"), None)
 
 
+def _even(ds: xr.Dataset) -> xr.DataArray:
+    """Radiances of 0.01."""
+    return xr.DataArray(np.full(ds["counts"].shape, 0.01), ds["counts"].coords, ds["counts"].dims)
+
+
 def _ragged(last: dict[int, int]) -> xr.Dataset:
     """Radiances of 0.01 that end, in some rows, before the element of a given number."""
     ds = _counted()
-    radiance = xr.full_like(ds["counts"], 0.01, dtype=float)
+    radiance = _even(ds)
     for row, element in last.items():
         radiance[:, row, element:] = np.nan
     return ds.assign(radiance=radiance).drop_vars("counts")

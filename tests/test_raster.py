@@ -139,6 +139,7 @@ def test_deposits_are_made_in_parts_of_bounded_memory(monkeypatch):
     polygons = _quads(np.random.default_rng(3), 400, -20, 220, 60)
     weights = np.random.default_rng(4).normal(size=(2, 400))
     peaks, found = [], []
+    monkeypatch.setattr(compiled, "WORTH", np.inf)
     for limit in (2**30, 2**12):
         monkeypatch.setattr("uvisxr.numerics.raster._DEPOSITS", limit)
         tracemalloc.start()

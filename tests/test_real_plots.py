@@ -41,7 +41,7 @@ def located(request, data) -> tuple[xr.Dataset, list]:
 
 
 def _with_radiance(ds: xr.Dataset, level: float) -> xr.Dataset:
-    value = xr.full_like(ds["counts"], level, dtype=float)
+    value = xr.full_like(ds["counts"], level, dtype=float).assign_attrs(units="kR angstrom-1")
     bounds = {f"radiance_{side}": 0.1 * value for side in ("upper", "lower")}
     return ds.assign(radiance=value).assign_coords(bounds)
 

@@ -399,7 +399,7 @@ def test_a_single_number_is_no_weights(cal, one):
 
 
 def test_joined_observations_are_integrated_by_their_half_widths(cal):
-    other = cal.assign_coords(sensitivity=1.1 * cal.sensitivity)
+    other = cal.assign_coords(sensitivity=1.1 * cal.sensitivity, et=cal.et + 1e5)
     joined = xr.concat([cal, other], "pic", coords="different", compat="equals")
     found = joined.uvis.integrate(RANGE).brightness_upper.values.reshape(2, 4, -1)[0, :, 2:62]
     expected = cal.uvis.integrate(RANGE).brightness_upper.values[:, 2:62]

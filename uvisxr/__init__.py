@@ -87,8 +87,8 @@ product : 1
     Identifier of the product that contains the exposure.
 setup : 1
     A number for the channel, slit, optics, compression, window and bins that the exposure was
-    opened with. The attribute `setup` is that of the dataset: steps refuse exposures of another,
-    which `xarray.concat` puts together.
+    opened with. The attribute `described_setup` is that of the dataset: steps refuse exposures of
+    another, which `xarray.concat` puts together.
 utc : 1
     UTC of the exposure as text, 2005-230T15:15:04.141: from `ds.uvis.utc`.
 
@@ -375,7 +375,7 @@ geometry_target, target_radii, lon_direction, tangent, kernels
 background_method, background_spectra, background_expected
     How the background was determined, and from how many spectra; the level that the users guide
     shows for the date of the exposures, count/s per detector pixel, where that is known.
-setup
+described_setup
     A number for what the attributes say of the instrument: that of the exposures they describe.
 recipe, calibrate_arguments, radiance_edited
     Of the calibration: the name of its recipe, or of the archive's matrix; its arguments, as JSON,

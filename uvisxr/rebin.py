@@ -137,9 +137,9 @@ def rebin(ds: xr.Dataset, pic: int = 1, pixel: int = 1, wl: int = 1) -> xr.Datas
     variables = dict(ds.variables) | changed
     data = {name: variables.pop(name) for name in ds.data_vars}
     attrs = ds.attrs | _attributes(ds, bins, groups)
-    if "setup" in attrs and "setup" in variables:
-        attrs["setup"] = setups.number(attrs)
-        variables["setup"] = xr.full_like(variables["setup"], attrs["setup"])
+    if "described_setup" in attrs and "setup" in variables:
+        attrs["described_setup"] = setups.number(attrs)
+        variables["setup"] = xr.full_like(variables["setup"], attrs["described_setup"])
     return conventions.apply(xr.Dataset(data, variables, attrs))
 
 

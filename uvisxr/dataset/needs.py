@@ -313,7 +313,8 @@ def _warn_of_copies(ds: xr.Dataset, step: str) -> None:
     found = _along_pic(ds, "et") if "pic" in ds.dims else None
     if found is None or found[0].dtype.kind != "f":
         return
-    copies = found[0].size - np.unique(found[0]).size
+    known = found[0][np.isfinite(found[0])]
+    copies = known.size - np.unique(known).size
     if copies:
         warn_user(
             f"{step}: {copies} of {found[0].size} exposures have the times of others, as after "
@@ -750,7 +751,7 @@ def _check_attrs(ds: xr.Dataset, step: str, attrs: Iterable[str]) -> None:
 
 def _check_setup(ds: xr.Dataset, step: str) -> None:
     """Refuse exposures that were not taken as the attributes say."""
-    own = ds.attrs.get("setup")
+    own = ds.attrs.get("described_setup")
     found = None if _bins(ds) or not checks.is_number(own) else _along_pic(ds, "setup")
     if found is None or found[0].dtype.kind not in "iuf" or (found[0] == own).all():
         return

@@ -228,7 +228,7 @@ class Archive:
         if folder:
             return inside(folder, path.name)
         if path.parent.name == _INDEX:
-            mark = hashlib.sha256(self.url.encode()).hexdigest()[:16]
+            mark = hashlib.sha256(self.url.encode(errors="surrogateescape")).hexdigest()[:16]
             return inside(self.cache, PurePosixPath("indexes", mark, path))
         return inside(self.cache, path)
 

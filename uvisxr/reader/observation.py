@@ -495,8 +495,8 @@ def _dataset(labels: list[Label], k: int, choices: _Choices) -> xr.Dataset:
     attrs = _attributes(labels, first, area, choices)
     name = "calibration_matrix" if first.is_matrix else "counts"
     if not first.is_matrix:
-        attrs["setup"] = setups.number(attrs)
-        coords["setup"] = ("pic", np.full(n_pic, attrs["setup"], np.int32))
+        attrs["described_setup"] = setups.number(attrs)
+        coords["setup"] = ("pic", np.full(n_pic, attrs["described_setup"], np.int32))
     values = xr.Variable(("pic", "pixel", "wl"), _lazy(array))
     return xr.Dataset({name: values}, coords, attrs)
 
