@@ -383,6 +383,18 @@ def test_a_chunk_that_the_tree_does_not_lead_to(path: Path, at: int, what: str):
         uvisxr.open_reduced(path).load()
 
 
+def test_no_chunk_is_read_without_its_filters(path: Path):
+    """Small ones grow by them, which tells nothing of filters that were left out."""
+    raw = path.read_bytes()
+    trees = [k for k in range(len(raw)) if raw[k : k + 8] == b"TREE\1\0\1\0"]
+    assert len(trees) > 10
+    for tree in trees:
+        path.unlink()
+        path.write_bytes(raw[: tree + 28] + b"\1" + raw[tree + 29 :])
+        with pytest.raises(ExportError, match="it is damaged"):
+            uvisxr.open_reduced(path).load()
+
+
 def test_two_variables_of_one_chunk(path: Path):
     raw = bytearray(path.read_bytes())
     trees = [k for k in range(len(raw)) if raw[k : k + 8] == b"TREE\1\0\1\0"]

@@ -12,7 +12,7 @@ DAMAGES = {
     "truncated": r"\.DAT is truncated: \d+ bytes, but its label says \d+",
     "one value short": r"\.DAT is truncated",
     "too long": r"\.DAT is too long",
-    "empty data": r"\.DAT is truncated: 0 bytes",
+    "empty data": r"\.DAT is empty: 0 bytes",
     "no data": r"cannot read the data file .*\.DAT",
     "garbage label": r"\.LBL is not a PDS label",
     "empty label": r"\.LBL is not a PDS label",

@@ -22,6 +22,9 @@ from .headers import (
     shape,
 )
 
+#: Bytes that HDF5's filter fletcher32 adds.
+_CHECKSUM = 4
+
 
 def spans(
     raw: mmap.mmap, messages: dict[int, bytes], size: int
@@ -54,8 +57,11 @@ def spans(
     for chunk in found:
         if not _is_sound(chunk, sizes, each) or chunk.place + chunk.size > size:
             raise damaged("chunks")
-        # A filter that makes a chunk no smaller may be left out.
-        if chunk.size < plain and (chunk.skipped or FILTERS not in messages):
+        # A filter that makes a chunk no smaller may be left out: it has its own size then, or that
+        # with a checksum.
+        if chunk.skipped and chunk.size not in (plain, plain + _CHECKSUM):
+            raise damaged("chunks")
+        if chunk.size < plain and FILTERS not in messages:
             raise damaged("chunks")
     places = [chunk.begin for chunk in found]
     if any(a >= b for a, b in itertools.pairwise(places)):
