@@ -11,6 +11,8 @@ import errno
 import os
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -180,6 +182,14 @@ def warn_user(message: str, category: type[Warning] = UvisWarning) -> None:
         frame.f_globals.get("__name__") or "<unknown>",
         frame.f_globals.setdefault("__warningregistry__", {}),
     )
+
+
+@contextmanager
+def unwarned() -> Iterator[None]:
+    """A context in which nothing is warned of: what comes later will do so."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UvisWarning)
+        yield
 
 
 def _is_users(frame: FrameType) -> bool:

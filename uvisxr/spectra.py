@@ -37,7 +37,7 @@ from .calibration.stored import (
 from .dataset import conventions, history, needs
 from .dataset.conventions import SMOOTHED, SUMMED
 from .dataset.lazy import unsplit
-from .errors import ArgumentError, MissingStepError, UvisError
+from .errors import ArgumentError, MissingStepError, UvisError, unwarned
 from .instrument.detector import Bins
 from .numerics import along_wl, weighted_sums
 from .numerics.along_wl import Interpolation
@@ -142,7 +142,8 @@ def _has_frames(ds: xr.Dataset) -> bool:
     """
     try:
         # Bounds of wavelengths, which may be lazy, tell nothing of frames.
-        needs.check(ds.drop_vars("wl_bounds", errors="ignore"), "calibrate")
+        with unwarned():
+            needs.check(ds.drop_vars("wl_bounds", errors="ignore"), "calibrate")
     except UvisError:
         return False
     return True

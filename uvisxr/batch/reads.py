@@ -7,7 +7,6 @@ its data.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 
 from ..calibration import matrix
 from ..calibration.files import Folder
-from ..errors import UvisError, UvisWarning
+from ..errors import UvisError, unwarned
 from ..fetch import cache_dir
 from ..files import below, is_file, is_folder
 from ..kernels import choose
@@ -72,9 +71,8 @@ def _paths(value: Any, start: Path) -> Iterator[Path]:
 def _files(path: Path) -> Iterable[Path]:
     if is_folder(path):
         return below(path)
-    with suppress(UvisError), warnings.catch_warnings():
-        # Those of meta-kernels come again with the step.
-        warnings.simplefilter("ignore", UvisWarning)
+    # Warnings of meta-kernels come again with the step.
+    with suppress(UvisError), unwarned():
         if matrix.is_product(path):
             product = Product.at(path)
             return [path, product.label, product.data or path]

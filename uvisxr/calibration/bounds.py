@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import CalibrationError
+from ..numerics.stretches import of_zeros
 
 #: So many zeros in a row, of 4 bytes each, are what a disk has where nothing was written, in units
 #: of 512 bytes; the real files have at most 62.
@@ -78,13 +79,12 @@ def check(
 def _check_holes(
     path: str | Path, what: str, values: np.ndarray, places: Sequence[str], mend: str
 ) -> None:
-    ends = np.concatenate([[-1], np.flatnonzero(values), [values.size]])
-    zeros = np.diff(ends) - 1
-    if zeros.max() >= _HOLE and zeros.max() < values.size:
-        first = ends[np.argmax(zeros)] + 1
-        where = _told(places, np.unravel_index(first, values.shape))
+    begin, zeros = of_zeros(values)
+    longest = np.argmax(zeros)
+    if _HOLE <= zeros[longest] < values.size:
+        where = _told(places, np.unravel_index(begin[longest], values.shape))
         raise CalibrationError(
-            f"{path}: a hole, {zeros.max()} zeros in a row for {what}, from {where} on; {mend}"
+            f"{path}: a hole, {zeros[longest]} zeros in a row for {what}, from {where} on; {mend}"
         )
 
 

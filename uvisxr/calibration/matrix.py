@@ -97,8 +97,6 @@ def terms(
     label, values = read_matrix(path)
     _require_alike(label, ds, path)
     factors = np.asarray(values, float) * label.integration
-    # Rows that are not lit have zeros alone.
-    allowed = {"dark": True, "holes": True}
     bounds.check(
         path,
         "a factor",
@@ -107,7 +105,9 @@ def terms(
         ("row", "column"),
         again.advice(label.path),
         least=_LEAST,
-        **allowed,
+        # Rows that are not lit have zeros alone.
+        dark=True,
+        holes=True,
     )
     factor = _elements(factors, label, bins, path)
     _require_own(label, ds, path)

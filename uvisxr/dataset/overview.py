@@ -19,7 +19,6 @@ from .fields import FIELDS
 
 _SPECTRA = ("radiance", "radiance_weighted", "rate", "counts")
 
-
 #: Steps that find lost and partial spectra.
 _LOOKED_FOR_LOSSES = frozenset({"background", "calibrate", "rate", "rebin"})
 

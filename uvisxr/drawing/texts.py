@@ -113,7 +113,9 @@ def heading(ds: xr.Dataset, *more: str) -> str:
 
 def set_title(ax: Axes, text: str, y: float | None = None) -> Text:
     """Give axes a title in as many lines as they need for it, whatever their size."""
-    return fit(ax.set_title(text, y=y, **_smaller(_place(ax)[0])), partial(_room_above, ax))
+    return fit(
+        ax.set_title(text, y=y, **_smaller(ax.get_figure(root=True))), partial(_room_above, ax)
+    )
 
 
 def set_suptitle(figure: Figure, text: str) -> Text:
@@ -126,7 +128,7 @@ def set_label(axis: Axis, text: str) -> Text:
     """Label an axis of axes or of a colour bar in as many lines as it needs for it."""
     side = "width" if axis is axis.axes.xaxis else "height"
     return fit(
-        axis.set_label_text(text, **_smaller(_place(axis.axes)[0])),
+        axis.set_label_text(text, **_smaller(axis.axes.get_figure(root=True))),
         partial(_beside, axis.axes, side),
     )
 

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..numerics.stretches import of_zeros
+
 #: Reads the doubles from one address of a file to another, both included.
 Read = Callable[[int, int], np.ndarray]
 
@@ -159,12 +161,11 @@ def _numbers(segment: Segment, data: _Data) -> None:
 
 def _zeros(values: np.ndarray) -> int | None:
     """Where the first zeros begin that are so many in a row that they are a hole, if any are."""
-    some = values != 0
-    if values.size - np.count_nonzero(some) < _HOLE:
+    if values.size - np.count_nonzero(values) < _HOLE:
         return None
-    ends = np.concatenate([[-1], np.flatnonzero(some), [values.size]])
-    holes = np.flatnonzero(np.diff(ends) > _HOLE)
-    return int(ends[holes[0]]) + 1 if holes.size else None
+    begin, zeros = of_zeros(values)
+    holes = begin[zeros >= _HOLE]
+    return int(holes[0]) if holes.size else None
 
 
 def _records(segment: Segment, data: _Data) -> np.ndarray:

@@ -17,7 +17,6 @@ import datetime
 import difflib
 import hashlib
 import re
-import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
@@ -33,8 +32,8 @@ from ..errors import (
     ProductError,
     UnreadObjectError,
     UvisError,
-    UvisWarning,
     shortened,
+    unwarned,
     warn_user,
 )
 from ..files import inside
@@ -206,11 +205,11 @@ class Archive:
 
         The cache repairs itself; files in the user's own folder are left alone.
         """
+        place = self._place(path, folder)
         if identifier.product_id(path.stem) or _MATRIX.fullmatch(path.stem):
-            check = partial(_check_label, name=path.stem, kept=self._place(path, folder))
+            check = partial(_check_label, name=path.stem, kept=place)
         elif path.suffix == ".LBL":
             check = _check_index
-        place = self._place(path, folder)
         return fetch.download(
             f"{self.url}{quote(str(path))}",
             place,
@@ -384,8 +383,7 @@ def _check_label(path: Path, name: str, kept: Path | None = None) -> None:
     if path != kept:
         return
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UvisWarning)
+        with unwarned():
             label = read_label(path)
     except UnreadObjectError:
         return
@@ -426,8 +424,7 @@ def _check_new(path: Path, place: Path, check: Callable[[Path], object]) -> None
 
 def _check_table(path: Path, label: Path, volume: str) -> None:
     """Refuse what is no table as its label says, or names no product of the volume."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UvisWarning)
+    with unwarned():
         products = _rows(read_index(label, path))
     if not any(place.parts[0].upper() == volume for place in products.values()):
         raise FetchError(f"this table names no product of {volume}; try again later")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..files import State
 from .objects import NULLS
 
 #: What is wrong where windows are not where the counts are, and what helps.
@@ -132,8 +133,7 @@ def unfilled(
         lacking = lacking or bool((words[bottom - 1 - first, left:right] == _NULL).all())
     if not lacking:
         return 0, 0
-    state = path.stat()
-    return _unfilled(path, start, frame, dtype, ends, (state.st_size, state.st_mtime_ns))
+    return _unfilled(path, start, frame, dtype, ends, State.of(path.stat()))
 
 
 @lru_cache(maxsize=256)
@@ -143,9 +143,9 @@ def _unfilled(
     frame: tuple[int, int, int],
     dtype: str,
     ends: Ends,
-    state: tuple[int, int],
+    state: State,
 ) -> tuple[int, int]:
-    """As `unfilled`, of the file in a state, its size and time of modification."""
+    """As `unfilled`, of the file in a state."""
     frames = np.memmap(path, dtype, "r", start, frame)
     (top, bottom), (left, right) = ends
     rows, columns = np.zeros(bottom - top, bool), np.zeros(right - left, bool)

@@ -52,6 +52,9 @@ _EDITED = MappingProxyType(
     }
 )
 
+#: What helps of a file in whose place there is no label.
+_AGAIN = "download the label again from the archive"
+
 #: Longest name of a data file, in bytes; a packing may come after it.
 _LONGEST_NAME = 240
 
@@ -268,13 +271,12 @@ def keywords(path: Path) -> Mapping[str, Any]:
 
 def _instead(head: bytes) -> str:
     """What a file is that is no label, by its beginning, and what helps."""
-    again = "download the label again from the archive"
     if not head.strip():
-        return f"but empty: {again}"
+        return f"but empty: {_AGAIN}"
     if re.search(rb"<html|<!doctype html", head, re.IGNORECASE):
-        return f"but a web page, as servers send in place of a file: {again}"
+        return f"but a web page, as servers send in place of a file: {_AGAIN}"
     if head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"P\0D\0S\0" in head:
-        return f"but text in UTF-16, as some editors save it: save it as plain text, or {again}"
+        return f"but text in UTF-16, as some editors save it: save it as plain text, or {_AGAIN}"
     return (
         "(neither PDS_VERSION_ID nor Product_Observational in it): give the .LBL or .xml file of a "
         "UVIS product"
@@ -292,8 +294,8 @@ def _require_unedited(path: Path, error: Exception | None = None) -> None:
     """Say of a label that is not understood what another program has made of it, if any has."""
     if what := _edited(path):
         raise LabelError(
-            f"{path} was saved by another program: {what}; download the label again from the "
-            "archive, or mend a copy of it in an editor for plain text"
+            f"{path} was saved by another program: {what}; {_AGAIN}, or mend a copy of "
+            "it in an editor for plain text"
         ) from error
 
 

@@ -120,29 +120,24 @@ class QubeFile:
         """
         if self.held and contents.outside(block[0], first, self.frame[1:], self.held):
             self._warn("counts outside of the windows that its label gives", contents.BINS)
+        if not self.filled:
+            return
         rows = slice(max(self.corner[0] - first, 0), self.corner[0] + self.shape[0] - first)
         columns = slice(self.corner[1], self.corner[1] + self.shape[1])
-        if self.filled and contents.swapped(block[:, rows, columns]):
+        if contents.swapped(block[:, rows, columns]):
             self._warn(
                 "counts that are all multiples of 256, as if the two bytes of each were exchanged",
                 "all values are wrong; exchange the bytes, or",
             )
-        if self.filled:
-            ends = tuple(
-                (start, start + size) for start, size in zip(self.corner, self.filled, strict=True)
-            )
-            for name, size, missing in zip(
-                ("rows", "columns"),
-                self.shape,
-                contents.unfilled(block[0], first, path, start, self.frame, self.dtype, ends),
-                strict=True,
-            ):
-                if missing:
-                    self._warn(
-                        f"no value in any exposure in {missing} of the {size} {name} that its "
-                        "label gives the window, the last ones",
-                        contents.BINS,
-                    )
+        ends = tuple((k, k + size) for k, size in zip(self.corner, self.filled, strict=True))
+        lacking = contents.unfilled(block[0], first, path, start, self.frame, self.dtype, ends)
+        for name, size, missing in zip(("rows", "columns"), self.shape, lacking, strict=True):
+            if missing:
+                self._warn(
+                    f"no value in any exposure in {missing} of the {size} {name} that its label "
+                    "gives the window, the last ones",
+                    contents.BINS,
+                )
 
     def _warn(self, what: str, mend: str) -> None:
         advice = again.advice(self.path, self.pointer)

@@ -42,17 +42,19 @@ def headroom(ax: Axes, lines: Lines) -> float:
     return share if share <= _MOST else 0.0
 
 
-def mark_lines(ax: Axes, lines: Lines, look: Style) -> None:
+def mark_lines(ax: Axes, lines: Lines, look: Style, unnamed: bool = True) -> None:
     """Mark emission lines and bands of which all wavelengths lie in the axes' limits.
 
     Names stand apart whatever the limits become; of those for which the axes are too narrow, the
-    last are left out, with their lines. Axes that are too low for names have lines alone.
+    last are left out, with their lines. Axes that are too low for names have lines alone, or none
+    unless these may be `unnamed`.
     """
     lay_out(ax)
     width, height = common.size(ax)
     singles, bands = _parted(lines)
     if headroom(ax, lines) == 0.0:
-        _draw_lines(ax, [wl for all_ in lines.values() for wl in all_], 1.0, look)
+        if unnamed:
+            _draw_lines(ax, [wl for all_ in lines.values() for wl in all_], 1.0, look)
         return
     most = max(1, int(width / (_PITCH * _size())))
     kept = dict(list(singles.items())[:most])

@@ -20,7 +20,6 @@ from ..bins.binning import bin as binned
 from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
 from ..dataset.needs import WINDOW_ATTRS
 from ..drawing.colours import colour_bar, colours, drawable, extend, limits, robust_norm
-from ..drawing.layout import lay_out
 from ..drawing.lines import chosen, within
 from ..drawing.style import Style, drawing
 from ..drawing.style import style as styled
@@ -40,7 +39,7 @@ from ..numerics import poisson
 from ..quality import losses
 from ..quality.flags import flags_of
 from . import axes as common
-from .marks import headroom, mark_lines
+from .marks import mark_lines
 from .spectral_scale import set_scale
 
 #: The flag that stands for a spectrum which has several: the first of these.
@@ -225,10 +224,8 @@ def _draw_mean(ax: Axes, ds: xr.Dataset, good: np.ndarray, look: Style) -> None:
         ax.set_xlim(wl[0], wl[-1])
         ax.set_yticks([])
         nothing(ax, why_nothing(ds), look)
-    lay_out(ax)
     # Without room for names there is nothing that lines would say.
-    if headroom(ax, marked):
-        mark_lines(ax, marked, look)
+    mark_lines(ax, marked, look, unnamed=False)
 
 
 def _radiance(ds: xr.Dataset, used: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:

@@ -11,12 +11,13 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Hashable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import UvisError, UvisWarning, warn_user
+from ..errors import UvisError, unwarned, warn_user
+from ..files import opened
 from ..pds3 import identifier, packed, sources
 from ..pds3.label import Label, keywords, label_bytes, read_label
 from ..pds3.sources import Filter, Product, Source
@@ -179,20 +180,12 @@ def _labels(products: Iterable[Product]) -> list[Label]:
                 data = product.data or path.with_suffix(".DAT")
                 label = replace(known[text], path=path, data_path=data)
             else:
-                with _unwarned():
+                with unwarned():
                     label = known[text] = product.read()
         except (UvisError, OSError):
             continue
         found.append(label)
     return found
-
-
-@contextmanager
-def _unwarned() -> Iterator[None]:
-    """Keep warnings of products back: opening them will give them."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UvisWarning)
-        yield
 
 
 def _exposures(label: Label) -> Hashable:
@@ -209,7 +202,7 @@ def _exposures(label: Label) -> Hashable:
 def _whole(label: Label) -> int:
     """Whether the data file is whole: 0 no, 1 only unpacking it tells, 2 yes."""
     try:
-        with _unwarned():
+        with unwarned():
             size = packed.size(label.data_path)
             packed.check_ends(label.data_path, label.size)
     except (UvisError, OSError):
@@ -286,7 +279,7 @@ def _alike(first: Path, second: Path) -> bool:
     size = first.stat().st_size
     if size != second.stat().st_size:
         return False
-    with first.open("rb") as one, second.open("rb") as other:
+    with opened(first) as one, opened(second) as other:
         for k in range(_PARTS + 1):
             for stream in (one, other):
                 stream.seek(k * max(size - _PART, 0) // _PARTS)
