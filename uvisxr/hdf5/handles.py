@@ -33,6 +33,9 @@ LOCK = threading.RLock()
 #: on with others. Re-entrant; who needs `LOCK` too takes that first, and `HDF5_LOCK` last.
 READING = threading.RLock()
 
+#: How often it is looked whether a file stays open, and s in between.
+_LOOKS, _PAUSE = 10, 0.02
+
 #: How long a fork waits, s: who forks may be what the library's work waits for.
 _PATIENCE = 30.0
 
@@ -252,12 +255,22 @@ def _dataset(name: str, number: tuple[int, int], state: tuple[int, int]) -> Any:
 
 def _check_unchanged(there: os.stat_result) -> None:
     number, state = _number(there), _state(there)
-    if _SEEN.get(number, state) != state and _is_held(there):
+    if _SEEN.get(number, state) != state and _stays_held(there):
         raise ValueError(
             "it was changed or touched while this process had it open: close all that was opened "
             "from it first, copy it to a new name, or restart Python"
         )
     _SEEN[number] = state
+
+
+def _stays_held(there: os.stat_result) -> bool:
+    """Whether a file stays open in this process; a number may be that of an earlier file, and
+    another thread may look at the new one for a moment."""
+    for _ in range(_LOOKS):
+        if not _is_held(there):
+            return False
+        time.sleep(_PAUSE)
+    return True
 
 
 def _is_held(there: os.stat_result) -> bool:
