@@ -14,7 +14,7 @@ from uvisxr.errors import UvisWarning
 
 from . import sensitivities
 from .harness import Door, Wrong
-from .mutate import VALUES, pick, some_bytes
+from .mutate import VALUES, holed, pick, some_bytes
 from .sensitivities import BANDS, EVOLUTION, FLAT, LAB, LINES, MODIFIERS, NAME, Said
 
 _FILES = (LAB, FLAT, *MODIFIERS.values(), EVOLUTION)
@@ -154,6 +154,8 @@ def meaning(name: str, raw: bytes, was: bytes) -> Said | None:
     """What the folder says with this file in it."""
     sound = sensitivities.sound()[1]
     place = np.ix_(LINES, BANDS)
+    if holed(was, raw):
+        return None
     if name == EVOLUTION:
         if len(raw) != len(was):
             return None

@@ -28,7 +28,7 @@ from uvisxr.pds3.label import read_label
 
 from . import looking
 from .harness import Door, Wrong
-from .mutate import VALUES, a_line, pick, some_bytes
+from .mutate import VALUES, a_hole, a_line, holed, pick, some_bytes
 
 #: A number or a date, and a string, of a text kernel.
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[EDed][+-]?\d+)?|@[\w:./-]+"
@@ -136,7 +136,7 @@ def _numbers(rng: np.random.Generator, was: bytes) -> bytes:
     assert segments
     (first,) = struct.unpack_from("<i", was, 76)
     record = 1024 * (first - 1)
-    match int(rng.integers(10)):
+    match int(rng.integers(11)):
         case 0:
             return some_bytes(rng, was)
         case 1:
@@ -160,6 +160,8 @@ def _numbers(rng: np.random.Generator, was: bytes) -> bytes:
             begin, end = segments[int(rng.integers(len(segments)))].summary[-2:]
             at = 8 * (int(rng.integers(int(begin), int(end) + 1)) - 1)
             struct.pack_into("<d", out, at, pick_double(rng))
+        case 10:
+            return a_hole(rng, was)
     return bytes(out)
 
 
@@ -201,6 +203,8 @@ def enter(case: Case) -> bool:
     )
     if same:
         return told
+    if not told and holed(case.was, case.damaged.read_bytes()):
+        raise Wrong("a hole in a kernel, without a word")
     if _values_changed(case):
         if not told and not np.isfinite(found["ra"]).all():
             raise Wrong("no pointing, without a word")

@@ -42,6 +42,9 @@ VALUES = (
 )
 
 
+#: Bytes that a disk writes at once.
+BLOCK = 512
+
 _EQUALS = ("", "==", " ", "= =", ":", "= /* x */")
 _LINES = ('NOTE = "', "/* ", "*/\r\n", "GROUP = X\r\n", "END\r\n", "\x00", "\f")
 
@@ -86,7 +89,7 @@ def a_line(rng: np.random.Generator, text: str, values: tuple[str, ...] = VALUES
 
 
 def some_bytes(rng: np.random.Generator, data: bytes, most: int = 4) -> bytes:
-    """Change, remove, repeat or insert a few bytes, or cut the rest off."""
+    """Change, remove, repeat or insert a few bytes, leave a hole, or cut the rest off."""
     out = bytearray(data)
     for _ in range(int(rng.integers(1, most + 1))):
         if not out:
@@ -106,7 +109,28 @@ def some_bytes(rng: np.random.Generator, data: bytes, most: int = 4) -> bytes:
             case 7:
                 if rng.random() < 0.3:
                     del out[at:]
+                elif rng.random() < 0.5:
+                    _leave_out(rng, out, at)
     return bytes(out)
+
+
+def a_hole(rng: np.random.Generator, data: bytes) -> bytes:
+    """Zeros in place of some blocks, as where a disk or a download never wrote them."""
+    out = bytearray(data)
+    _leave_out(rng, out, int(rng.integers(len(out))))
+    return bytes(out)
+
+
+def _leave_out(rng: np.random.Generator, out: bytearray, at: int) -> None:
+    begin = at - at % BLOCK
+    end = min(begin + BLOCK * int(rng.integers(1, 9)), len(out))
+    out[begin:end] = bytes(end - begin)
+
+
+def holed(was: bytes, now: bytes) -> bool:
+    """Whether there are as many zeros in a row as a hole has where there were none."""
+    zeros = bytes(BLOCK)
+    return now.count(zeros) > was.count(zeros)
 
 
 def changed(was: str, text: str) -> str:
