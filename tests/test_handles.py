@@ -56,19 +56,6 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["False.nc", "True.nc"]
 
 
-def test_a_fork_does_not_wait_for_ever():
-    code = """
-handles._PATIENCE = 0.2
-begun = time.monotonic()
-child = forked(3.0)
-if not child:
-    os._exit(0)
-os.waitpid(child, 0)
-print(not left, time.monotonic() - begun < 2.5, handles._FORKING.held == [handles.NETCDFC_LOCK])
-"""
-    assert _run(code) == "True True True"
-
-
 def test_a_fork_by_who_holds_the_lock():
     code = """
 with handles.LOCK:

@@ -3,7 +3,7 @@
 HDF5 shares what it knows of a file between those who open it, and if one closes it before the
 others, the texts that they read end the process (netCDF4 1.7.5, HDF5 2.2).
 
-A fork of the process waits, for `_PATIENCE` at most, until no other thread is at work here.
+A fork of the process waits, for half a minute at most, until no other thread is at work here.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from xarray.backends import CachingFileManager, NetCDF4DataStore
 from xarray.backends.locks import HDF5_LOCK as HDF5_LOCK
 from xarray.backends.locks import NETCDFC_LOCK, CombinedLock
 
+from .. import forks
 from . import leaks
 
 #: Held while the netCDF4 library works: it serves one thread at a time. Re-entrant.
@@ -36,34 +37,8 @@ READING = threading.RLock()
 #: How often it is looked whether a file stays open, and s in between.
 _LOOKS, _PAUSE = 10, 0.02
 
-#: How long a fork waits, s: who forks may be what the library's work waits for.
-_PATIENCE = 30.0
-
-#: What the thread that forks has waited for and holds.
-_FORKING = threading.local()
-
-
-def _before_fork() -> None:
-    """Wait for the library: a child has none of the other threads, to give its locks back.
-
-    A file that is being written would be open in the child too, which keeps others from opening it.
-    """
-    until = time.monotonic() + _PATIENCE
-    _FORKING.held = []
-    for lock in (LOCK, READING, NETCDFC_LOCK, HDF5_LOCK):
-        if lock.acquire(timeout=max(until - time.monotonic(), 0)):
-            _FORKING.held.append(lock)
-
-
-def _after_fork() -> None:
-    for lock in reversed(_FORKING.held):
-        lock.release()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork
-    )
+# A file that is being written would be open in a child too, which keeps others from opening it.
+forks.wait_for(LOCK, READING, NETCDFC_LOCK, HDF5_LOCK, patience=30.0)
 
 #: Groups within groups, and all groups and variables of a file.
 _DEPTH, _MEMBERS = 8, 10_000

@@ -33,6 +33,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .. import forks
 from ..errors import KernelError
 from ..files import read_beginning, read_whole
 from . import daf, spice
@@ -43,12 +44,8 @@ _LOG = logging.getLogger(__name__)
 #: Held around every SPICE call; re-entrant, so that sessions can nest within a thread.
 LOCK = threading.RLock()
 
-if hasattr(os, "register_at_fork"):
-    # A child has none of the other threads, one of which might never give the lock back there, nor
-    # unload its kernels.
-    os.register_at_fork(
-        before=LOCK.acquire, after_in_parent=LOCK.release, after_in_child=LOCK.release
-    )
+# In a child, the kernels that another thread has loaded would never be unloaded.
+forks.wait_for(LOCK)
 
 #: First words of binary kernels, those of the 1990s last (*KERNEL*, *DAF* required reading).
 _BINARY = (b"DAF/", b"DAS/", b"NAIF/DAF", b"NAIF/DAS")
