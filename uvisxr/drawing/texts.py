@@ -148,7 +148,16 @@ def fit(text: Text, room: Any) -> Text:
     text.set_wrap(True)
     # Matplotlib itself wraps at the edges of the figure, where other axes may be.
     text._get_wrap_line_width = room  # type: ignore[attr-defined]
+    text._get_wrapped_text = partial(_wrapped, text)  # type: ignore[attr-defined]
     return text
+
+
+def _wrapped(text: Any) -> str:
+    """A text in lines as long as there is room; matplotlib measures it anew with every word."""
+    whole, room = text.get_text(), text._get_wrap_line_width()
+    if all(text._get_rendered_text_width(line) <= room for line in whole.split("\n")):
+        return str(whole)
+    return str(Text._get_wrapped_text(text))  # type: ignore[attr-defined]
 
 
 def _extent(thing: Axes | Figure, side: str) -> float:
