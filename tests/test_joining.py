@@ -129,10 +129,123 @@ def test_nothing_is_computed_on_opening(tmp_path: Path):
     for number in (0, 10):
         process(tmp_path, product_id(number))
     joined = uvisxr.open_processed(tmp_path / "out")
-    for name in ("counts", "radiance", "radiance_upper", "calibration_error"):
+    for name in ("counts", "radiance", "radiance_upper", "calibration_error", "sensitivity"):
         assert joined[name].chunks is not None
     assert joined.attrs["channel"] == "FUV"
     assert joined.radiance.attrs["units"] == "kR angstrom-1"
+
+
+#: Where elements with evil pixels were filled.
+FILLED = (1450.0, 1700.0)
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory) -> tuple[xr.Dataset, list[xr.Dataset]]:
+    """Joined outputs of two products with filled elements, and each of them."""
+    folder = tmp_path_factory.mktemp("filled")
+    steps = [("background", {"level": 4e-4, "error": 5e-5}), ("calibrate", dict(STEPS[1][1]))]
+    steps[1][1]["evil_pixels"] = "mask"
+    paths = [process(folder, product_id(n), steps, samples=3, band_bin=2) for n in (0, 10)]
+    apart = [uvisxr.open_reduced(path) for path in paths]
+    return uvisxr.open_processed(folder / "out"), apart
+
+
+@pytest.mark.filterwarnings("ignore:one count at")
+@pytest.mark.parametrize("wl_range", [FILLED, (1206.0, 1226.0), None])
+def test_joined_outputs_are_integrated_as_each_of_them(filled, wl_range):
+    joined, apart = filled
+    found = joined.uvis.integrate(wl_range)
+    expected = [ds.uvis.integrate(wl_range) for ds in apart]
+    assert found.brightness_upper.chunks is not None
+    for name in ("", "_upper", "_lower", "_systematic", "_per_count", "_background_error"):
+        values = np.concatenate(
+            [ds[f"brightness{name}"].broadcast_like(ds.brightness) for ds in expected]
+        )
+        np.testing.assert_allclose(found[f"brightness{name}"], values, rtol=2e-3, err_msg=name)
+    share = expected[0].brightness_filled.values
+    np.testing.assert_allclose(found.brightness_filled, np.tile(share, (6, 1)), rtol=1e-6)
+    assert (share > 0.05).any()
+
+
+def test_the_bounds_of_joined_outputs_whose_radiances_were_changed(filled):
+    """They are made of the bounds of elements, with what neighbours have in common."""
+    joined, apart = filled
+    found = joined.assign(radiance=2 * joined.radiance).uvis.integrate(FILLED)
+    expected = [ds.assign(radiance=2 * ds.radiance).uvis.integrate(FILLED) for ds in apart]
+    upper = np.concatenate([ds.brightness_upper for ds in expected])
+    np.testing.assert_allclose(found.brightness_upper, upper, rtol=1e-4)
+
+
+def test_joined_outputs_are_binned_as_each_of_them(filled):
+    """One bin of both: means that weigh by exposure time and sensitivity."""
+    joined, apart = filled
+    rows = [(k, row) for k in range(3) for row in range(5, 40)]
+    for ds, some in zip(apart, (slice(0, 3), slice(3, 6)), strict=True):
+        expected = ds.uvis.bin(pixels=rows)
+        found = joined.isel(pic=some).assign_coords(pic=range(3)).uvis.bin(pixels=rows)
+        for name in expected.variables:
+            if str(name).startswith("radiance"):
+                np.testing.assert_allclose(found[name], expected[name], rtol=1e-3, err_msg=name)
+        assert (abs(expected.radiance_weighted / expected.radiance - 1) > 1e-3).any()
+    whole = joined.uvis.bin(pixels=[(k + 3 * n, row) for k, row in rows for n in (0, 1)])
+    parts = [ds.uvis.bin(pixels=rows) for ds in apart]
+    for name in ("radiance_weighted", "radiance_correlation"):
+        mean = sum(ds[name].values for ds in parts) / 2
+        np.testing.assert_allclose(whole[name], mean, rtol=1e-3, err_msg=name)
+    assert (whole.radiance_correlation > 1.2).any()
+
+
+def test_joined_integrals_are_binned_as_each_of_them(filled):
+    joined, apart = filled
+    rows = [(k, row) for k in range(3) for row in range(5, 40)]
+    found = joined.isel(pic=slice(3)).uvis.integrate(FILLED).uvis.bin(pixels=rows)
+    expected = apart[0].uvis.integrate(FILLED).uvis.bin(pixels=rows)
+    for name in ("", "_weighted", "_weighted_upper", "_weighted_background_error", "_filled"):
+        np.testing.assert_allclose(
+            found[f"brightness{name}"], expected[f"brightness{name}"], rtol=2e-3, err_msg=name
+        )
+
+
+def test_one_exposure_of_joined_outputs(filled):
+    joined, apart = filled
+    found = joined.isel(pic=4).uvis.integrate(FILLED)
+    expected = apart[1].isel(pic=1).uvis.integrate(FILLED)
+    np.testing.assert_allclose(found.brightness_upper, expected.brightness_upper, rtol=2e-3)
+
+
+def test_joined_outputs_are_calibrated_anew(filled):
+    joined, apart = filled
+    assert joined.background.dims == ()
+    again = {**STEPS[1][1], "recipe": "pds"}
+    found = joined.uvis.calibrate(**again).radiance
+    expected = np.concatenate([ds.uvis.calibrate(**again).radiance for ds in apart])
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_one_output_keeps_the_terms_of_its_calibration(tmp_path: Path):
+    path = process(tmp_path, product_id(0))
+    xr.testing.assert_identical(uvisxr.open_processed(tmp_path / "out"), uvisxr.open_reduced(path))
+
+
+def test_products_that_are_calibrated_by_other_rules_are_nodes(tmp_path: Path):
+    """Also without the pipelines of a batch."""
+    for number, errors in ((0, "total"), (10, "statistical")):
+        steps = [STEPS[0], ("calibrate", {**STEPS[1][1], "errors": errors})]
+        path = process(tmp_path, product_id(number), steps)
+        with xr.open_dataset(path) as ds:
+            plain = ds.load().assign_attrs(pipeline="same")
+        plain.to_netcdf(path)
+    tree = uvisxr.open_processed(tmp_path / "out")
+    assert set(tree["FUV"].children) == {product_id(0), product_id(10)}
+
+
+def test_bounds_of_joined_outputs_hold_the_systematic_error(tmp_path: Path):
+    steps = [STEPS[0], ("calibrate", {**STEPS[1][1], "errors": "total"})]
+    paths = [process(tmp_path, product_id(number), steps) for number in (0, 10)]
+    found = uvisxr.open_processed(tmp_path / "out").uvis.integrate(FILLED)
+    expected = [uvisxr.open_reduced(path).uvis.integrate(FILLED) for path in paths]
+    upper = np.concatenate([ds.brightness_upper for ds in expected])
+    np.testing.assert_allclose(found.brightness_upper, upper, rtol=1e-3)
 
 
 @pytest.mark.parametrize("compact", [False, True])
@@ -170,7 +283,7 @@ def test_what_belongs_to_a_product_is_spread_over_its_exposures(tmp_path: Path):
     assert joined.background.dims == ("pic",)
     assert joined.calibration_error.dims == ("pic", "pixel", "wl")
     assert joined.wl_bounds.dims == ("wl", "bnds")
-    assert "sensitivity" not in joined
+    assert joined.sensitivity.dims == ("pic", "pixel", "wl")
 
 
 def test_backgrounds_of_the_date(tmp_path: Path):

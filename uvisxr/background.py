@@ -380,7 +380,7 @@ def sure(level: float, error: float) -> float:
 def own_bound(ds: xr.Dataset) -> float:
     """Level against which runs of zeros are judged, by a dataset's background; 0 without one."""
     # In what was joined, each product has its own.
-    if "background" not in ds.variables or ds["background"].size != 1:
+    if "background" not in ds.variables or np.unique(ds["background"].values).size != 1:
         return 0.0
     return sure(scalar(ds, "background"), scalar(ds, "background_error"))
 

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from . import checks
+from .calibration.joined import Joined, warn_of_unknown
 from .calibration.stored import (
     Stored,
     has_terms,
@@ -100,8 +101,13 @@ def integrate(
     used = np.flatnonzero(weights)
     part = slice(used[0], used[-1] + 1)
     near = None if stored is None else _Near.of(stored, part, weights[part])
+    joined = Joined.of(source) if stored is None else None
     if near is not None:
-        _warn_of_rulers(near.stored, near.weights)
+        _warn_of_rulers(near.stored.light()[0][0], near.weights, near.stored.ds)
+    elif isinstance(ds, xr.Dataset):
+        if joined is not None:
+            _warn_of_rulers(joined.first(), weights, source)
+        warn_of_unknown(source, "integrate")
     _warn_of_unknown_smoothing(source)
     rule = _Rule(
         weights=weights[part],
@@ -111,15 +117,26 @@ def integrate(
         interval=single_interval(source),
     )
     exact = stored is not None and is_stored(source) and "radiance" in source.data_vars
+    behind = None
+    if near is not None and exact:
+        behind = _Behind.of(near)
+    elif joined is not None and "radiance" in source.data_vars:
+        sums = joined.integrals(weights)
+        behind = None if sums is None else _Behind(sums)
     found: dict[str, xr.Variable] = {}
     for quantity in quantities([n for n in names if not n.endswith(("_std", "_stderr"))]):
-        wanted = _wanted(source[quantity.value].variable, wl_range is None, stored)
-        counts = near if exact and quantity.value == "radiance" else None
+        wanted = _wanted(source[quantity.value].variable, wl_range is None, stored, joined)
+        single = quantity.value == "radiance"
+        counts = behind if single else None
         # Only radiances that were changed since would need those of the calibration.
-        correlated = _covariances(source, part, near if counts is None else None)
+        correlated = _covariances(source, part, None if exact and single else near, joined)
         found |= _integrated(source, quantity, part, rule, wanted, correlated, counts)
     if near is not None:
         found["brightness_filled"] = _filled(near, wl_range is None)
+    if joined is not None:
+        found["brightness_filled"] = joined.filled(weights, wl_range is None)
+        if "exposure" in source.variables and "brightness_per_count" not in found:
+            found["brightness_per_count"] = joined.per_count(weights)
     rest = source.drop_dims("wl") if "wl" in source.dims else source.drop_vars(["wl", *names])
     values = {_brightness(name) for name in names if name in source.data_vars}
     out = rest.assign({n: v for n, v in found.items() if n in values})
@@ -217,6 +234,32 @@ class _Near:
         sums, variances = (planes[:, self.part] for planes in self.stored.covariances())
         with np.errstate(invalid="ignore"):
             return np.asarray(sums / variances)
+
+
+@dataclass(frozen=True, eq=False)
+class _Behind:
+    """The counts behind integrals of radiances.
+
+    Attributes
+    ----------
+    sums : tuple of Variable
+        See `Conversion.integrals`.
+    covariances : callable, optional
+        Gives those of `_Near`, where each spectrum has not its own.
+    """
+
+    sums: tuple[xr.Variable, ...]
+    covariances: Callable[[], np.ndarray] | None = None
+
+    @classmethod
+    def of(cls, near: _Near) -> _Behind:
+        """Of the counts of one calibration."""
+        sums = near.stored.map(
+            partial(near.stored.conversion.integrals, over=near.weights),
+            [("pixel",)] * 4,
+            [np.float32] * 4,
+        )
+        return cls(sums, near.covariances)
 
 
 @dataclass(frozen=True, eq=False)
@@ -319,7 +362,7 @@ class _Rule:
 
     def from_counts(
         self,
-        covariances: Callable[[], np.ndarray],
+        covariances: Callable[[], np.ndarray] | None,
         row: np.ndarray,
         integral: np.ndarray,
         share: np.ndarray,
@@ -333,7 +376,7 @@ class _Rule:
 
         `spectra` are the arguments of `bounds`, which serve where the integral is not that of the
         counts: its radiance was changed since. What is `correlated` they have from `covariances`
-        (pixel, wl), each spectrum from its `row`.
+        (pixel, wl), if given, each spectrum from its `row`.
         """
         value, wanted = spectra[:2]
         share = share.astype(np.float32)
@@ -347,7 +390,8 @@ class _Rule:
             both = self._common(value, known, *common) / share
             found = np.asarray(np.hypot(found[0], both)), np.asarray(np.hypot(found[1], both))
         if changed.any():
-            given = [*spectra[:4], covariances()[row], *spectra[5:]]
+            of_rows = spectra[4] if covariances is None else covariances()[row]
+            given = [*spectra[:4], of_rows, *spectra[5:]]
             some = [np.broadcast_to(a, value.shape)[changed] for a in given]
             for bound, own in zip(found, self.bounds(*some), strict=True):
                 bound[changed] = own
@@ -377,7 +421,9 @@ def _sum(values: np.ndarray, known: np.ndarray, weights: np.ndarray) -> np.ndarr
     return np.asarray(np.einsum("...w,w->...", np.where(known, values, 0), weights))
 
 
-def _wanted(value: xr.Variable, bare: bool, stored: Stored | None) -> xr.Variable:
+def _wanted(
+    value: xr.Variable, bare: bool, stored: Stored | None, joined: Joined | None
+) -> xr.Variable:
     """Elements that an integral wants: all of its range, or of those that can have a value.
 
     What has no sensitivity cannot have one, nor what a product never transmits. Where that is not
@@ -387,10 +433,9 @@ def _wanted(value: xr.Variable, bare: bool, stored: Stored | None) -> xr.Variabl
         return xr.Variable("wl", np.ones(value.sizes["wl"], bool))
     if stored is not None:
         known = xr.Variable(("pixel", "wl"), _sensitive(stored))
-        never, product = unsent(stored.ds)
-        alone = product.max(initial=0) == 0
-        sent = ~never.isel(product_=0 if alone else xr.Variable("pic", product))
-        return squeezed(known & sent, (*stored.ds["counts"].dims, "wl"))
+        return squeezed(known & _sent(stored.ds), (*stored.ds["counts"].dims, "wl"))
+    if joined is not None and "counts" in joined.ds.variables:
+        return squeezed(joined.sensitive() & _sent(joined.ds), (*value.dims, "wl"))
     between: xr.Variable = xr.apply_ufunc(
         lambda spectra: along_wl.between_values(np.isfinite(spectra)),
         value,
@@ -402,6 +447,14 @@ def _wanted(value: xr.Variable, bare: bool, stored: Stored | None) -> xr.Variabl
     return between
 
 
+def _sent(ds: xr.Dataset) -> xr.Variable:
+    """Elements that the product of each exposure transmits."""
+    never, product = unsent(ds)
+    alone = product.max(initial=0) == 0
+    sent: xr.Variable = ~never.isel(product_=0 if alone else xr.Variable("pic", product))
+    return sent
+
+
 def _integrated(
     ds: xr.Dataset,
     quantity: Quantity,
@@ -409,7 +462,7 @@ def _integrated(
     rule: _Rule,
     wanted: xr.Variable,
     correlated: xr.Variable,
-    near: _Near | None,
+    behind: _Behind | None,
 ) -> dict[str, xr.Variable]:
     """Integrals of a quantity and its errors, from the counts if they are given."""
     errors = quantity.errors
@@ -456,21 +509,16 @@ def _integrated(
     names = [_brightness(errors[e]) for e in ("upper", "lower")]
     given: list[xr.Variable] = []
     function: Callable[..., tuple[np.ndarray, ...]] = rule.bounds
-    if near is not None:
+    if behind is not None:
         names.append("brightness_per_count")
-        sums = near.stored.map(
-            partial(near.stored.conversion.integrals, over=near.weights),
-            [("pixel",)] * 4,
-            [np.float32] * 4,
-        )
         dims = [d for d in value.dims if d != "wl"]
-        function = partial(rule.from_counts, near.covariances)
-        row = xr.Variable("pixel", np.arange(near.stored.conversion.n.shape[0]))
+        function = partial(rule.from_counts, behind.covariances)
+        row = xr.Variable("pixel", np.arange(ds.sizes.get("pixel", 1)))
         given = [
             squeezed(row, dims),
             found[_brightness(quantity.value)],
             share,
-            *(squeezed(v, dims) for v in sums),
+            *(squeezed(v, dims) for v in behind.sums),
         ]
     bounds = xr.apply_ufunc(
         function,
@@ -501,16 +549,18 @@ def _warn_of_unknown_smoothing(ds: xr.Dataset) -> None:
         )
 
 
-def _warn_of_rulers(stored: Stored, weights: np.ndarray) -> None:
-    """Say where one count is worth so much more than others that no bounds are good."""
-    planes, _ = stored.light()
+def _warn_of_rulers(light: np.ndarray, weights: np.ndarray, ds: xr.Dataset) -> None:
+    """Say where one count is worth so much more than others that no bounds are good.
+
+    `light` is the sensitivity (pixel, wl) of an exposure.
+    """
     with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
-        worth = np.abs(weights) * np.nanmedian(1 / planes[0], axis=0)
+        worth = np.abs(weights) * np.nanmedian(1 / light, axis=0)
         mean = np.nanmean(np.where(worth > 0, worth, np.nan))
     ruling = np.flatnonzero(worth > _RULES * mean)
     if ruling.size:
-        wl = np.atleast_1d(stored.ds["wl"].values)
+        wl = np.atleast_1d(ds["wl"].values)
         warn_user(
             f"one count at {wl[ruling].min():.0f} to {wl[ruling].max():.0f} angstrom, where the "
             f"sensitivity is next to nothing, is worth up to {np.nanmax(worth) / mean:.0f} times "
@@ -537,10 +587,14 @@ def _filled(near: _Near, bare: bool) -> xr.Variable:
     return squeezed(xr.Variable("pixel", filled.astype(np.float32)), stored.ds["counts"].dims)
 
 
-def _covariances(ds: xr.Dataset, part: slice, near: _Near | None) -> xr.Variable:
+def _covariances(
+    ds: xr.Dataset, part: slice, near: _Near | None, joined: Joined | None
+) -> xr.Variable:
     """Sums of the covariances of elements with their spectra over their variances, or NaN."""
     if "radiance_correlation" in ds.variables:
         return ds["radiance_correlation"].variable.isel(wl=part)
+    if joined is not None:
+        return joined.correlation().isel(wl=part)
     if near is None:
         return xr.Variable("wl", np.full(part.stop - part.start, np.nan))
     found = xr.Variable(("pixel", "wl"), near.covariances())

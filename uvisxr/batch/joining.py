@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import xarray as xr
 
+from ..calibration.joined import of_one_product, with_mean_times
+from ..calibration.stored import without_schedule
 from ..calls import public
 from ..dataset import conventions, inputs
 from ..errors import ExportError, warn_user
@@ -20,9 +22,8 @@ from . import manifest
 #: How many names a warning lists.
 _SHOWN = 12
 
-#: Needed only to recompute the radiance of a single product; its terms differ between products, so
-#: it stays in the files.
-_OF_ONE_PRODUCT = "sensitivity"
+#: Its terms differ between products: of those that are joined it is that at their mean times.
+_OF_TERMS = "sensitivity"
 
 _SAME = (
     "channel",
@@ -45,13 +46,14 @@ def open_processed(
     """Open all good outputs of a batch for analysis, reading only coordinates.
 
     Products with the same channel, slit, window, binning and pipeline are joined along `pic` in
-    time order; values that held for a whole product (the background, the calibration error) gain
-    the dimension `pic`. If all products match, the result is one Dataset. Otherwise it is a
-    DataTree with one node per channel and, below it, one per set of matching products, named after
-    the slit and shape, or after the product if there is only one. Exposures that several outputs
-    hold are taken once, with a warning: those of the later volume, or of the product made last.
-    Radiances that compact outputs leave out are computed when they are asked for, as by
-    `uvisxr.open_reduced`.
+    time order; values that held for a whole product (the calibration error, a background that is
+    not the same for all) gain the dimension `pic`, and so does `sensitivity`, which is then that at
+    the mean time of each product, without terms. If all products match, the result is one Dataset.
+    Otherwise it is a DataTree with one node per channel and, below it, one per set of matching
+    products, named after the slit and shape, or after the product if there is only one. Exposures
+    that several outputs hold are taken once, with a warning: those of the later volume, or of the
+    product made last. Radiances that compact outputs leave out are computed when they are asked
+    for, as by `uvisxr.open_reduced`.
 
     Parameters
     ----------
@@ -198,28 +200,32 @@ def _open(path: Path, chunks: dict[str, int] | str | None) -> Iterator[tuple[str
         if node.data_vars:
             if "channel" not in node.attrs:
                 raise ExportError(f"{path} holds no dataset of uvisxr: move it to another folder")
-            ds = node.to_dataset().drop_vars(_OF_ONE_PRODUCT, errors="ignore")
-            yield "_".join((path.stem, *filter(None, node.path.split("/")))), ds
+            yield "_".join((path.stem, *filter(None, node.path.split("/")))), node.to_dataset()
 
 
 def _signature(name: str, ds: xr.Dataset) -> tuple[Any, ...]:
     """Equal for datasets that can be joined along `pic`."""
     if "pic" not in ds.dims:
         return (name,)
+    rules = ds.attrs.get("calibrate_arguments")
+    if of_one_product(ds):
+        rules, ds = without_schedule(ds), ds.drop_vars(_OF_TERMS)
     variables = sorted((str(key), v.dims, v.dtype.str) for key, v in ds.variables.items())
     sizes = sorted((str(dim), size) for dim, size in ds.sizes.items() if dim != "pic")
     grids = [ds[dim].values.tobytes() for dim, _ in sizes if dim in ds.indexes]
     # The dtype of text depends on its longest value.
     kinds = tuple((key, dims, "U" if kind[1] == "U" else kind) for key, dims, kind in variables)
     attrs = tuple(str(ds.attrs.get(key)) for key in _SAME)
-    return (attrs, kinds, tuple(sizes), *grids)
+    return (attrs, str(rules), kinds, tuple(sizes), *grids)
 
 
 def _join(members: list[_Member]) -> tuple[str, xr.Dataset]:
     members = sorted(members, key=lambda member: _start(member.ds))
     if len(members) == 1:
         return members[0].name, members[0].ds
-    parts = [_along_pic(member.ds) for member in members]
+    parts = [with_mean_times(m.ds) if of_one_product(m.ds) else m.ds for m in members]
+    alike = _alike(parts)
+    parts = [_along_pic(ds, alike) for ds in parts]
     joined = xr.concat(
         parts,
         dim="pic",
@@ -245,12 +251,25 @@ def _start(ds: xr.Dataset) -> np.datetime64:
 _GRID = frozenset({"wl", "wl_bounds", "pixel", "line", "band"})
 
 
-def _along_pic(ds: xr.Dataset) -> xr.Dataset:
+def _alike(parts: list[xr.Dataset]) -> frozenset[str]:
+    """Variables of no exposure that are the same in all parts, such as a background by hand."""
+    first, *others = parts
+    return frozenset(
+        str(name)
+        for name, v in first.variables.items()
+        if "pic" not in v.dims
+        and all(ds.variables[name].chunks is None for ds in parts)
+        and all(v.equals(ds.variables[name]) for ds in others)
+    )
+
+
+def _along_pic(ds: xr.Dataset, alike: frozenset[str]) -> xr.Dataset:
     count = ds.sizes["pic"]
+    kept = {*alike, *_GRID, *ds.dims}
     spread = {
         name: variable.set_dims({"pic": count, **variable.sizes})
         for name, variable in ds.variables.items()
-        if "pic" not in variable.dims and name not in _GRID and name not in ds.dims
+        if "pic" not in variable.dims and name not in kept
     }
     return ds.assign_coords({k: v for k, v in spread.items() if k in ds.coords}).assign(
         {k: v for k, v in spread.items() if k not in ds.coords}

@@ -10,6 +10,7 @@ import xarray as xr
 from scipy.sparse import csr_array
 
 from .. import checks
+from ..calibration.joined import Joined, warn_of_unknown
 from ..calibration.stored import Stored, has_terms, holds_total, single_interval
 from ..dataset import conventions, history
 from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
@@ -335,35 +336,48 @@ def _values(
         return dims, array.reshape(shape)
 
     stored = Stored.of(ds) if has_terms(ds) else None
+    joined = Joined.of(ds) if stored is None and "radiance" in ds.variables else None
+    if stored is None and "radiance" in ds.variables:
+        warn_of_unknown(ds, "bin")
     for quantity in [q for q in QUANTITIES if q in ds.variables]:
         variable = ds.variables[quantity]
         found = statistics.statistics(
             members,
-            _arrays(ds, quantity),
-            _shared(ds, quantity, stored, weights),
+            _arrays(ds, quantity, joined, weights),
+            _shared(ds, quantity, stored, joined, weights),
             total=holds_total(ds),
             interval=single_interval(ds) if quantity == "radiance" else "garwood",
         )
         result[f"{quantity}_n"] = shaped(found.pop("n").astype(np.int32), variable)
         result[quantity] = shaped(found.pop("mean"), variable)
         result |= {f"{quantity}_{name}": shaped(a, variable) for name, a in found.items()}
-    if "radiance" in result and stored is not None and "wl" in ds.variables["radiance"].dims:
-        correlation = _correlation(stored, members).reshape(*shape, -1)
-        result["radiance_correlation"] = ((*dims, "wl"), correlation)
+    if "radiance" in result and "wl" in ds.variables["radiance"].dims:
+        correlation = _correlation(ds, stored, joined, members)
+        if correlation is not None:
+            result["radiance_correlation"] = shaped(correlation, ds.variables["radiance"])
     if "counts" in ds:
         counts = ds.variables["counts"]
         result["counts"] = shaped(statistics.count_sums(members, _data(counts)), counts)
     return result
 
 
-def _arrays(ds: xr.Dataset, quantity: str) -> dict[str, Array]:
-    """A quantity and its errors, those that are known, (pic, pixel, wl)."""
+def _arrays(
+    ds: xr.Dataset, quantity: str, joined: Joined | None, weights: Weights
+) -> dict[str, Array]:
+    """A quantity, its errors and weights, those that are known, (pic, pixel, wl)."""
     names = {"value": quantity, "upper": f"{quantity}_upper", "lower": f"{quantity}_lower"}
     if not {names["upper"], names["lower"]} <= set(ds.variables):
         del names["upper"], names["lower"]
     if f"{quantity}_systematic" in ds.variables:
         names["systematic"] = f"{quantity}_systematic"
-    return {key: _data(ds.variables[name]) for key, name in names.items()}
+        background = f"{quantity}_background_error"
+        if background in ds.variables and "pic" in ds.variables[background].dims:
+            names["background"] = background
+    found = {key: _data(ds.variables[name]) for key, name in names.items()}
+    if joined is not None and quantity == "radiance" and weights == "expected" and "upper" in names:
+        seconds = xr.Variable(DIMS, _seconds(ds).astype(np.float32))
+        found["weight"] = _data(joined.light() * seconds)
+    return found
 
 
 def _data(variable: xr.Variable) -> Array:
@@ -373,16 +387,31 @@ def _data(variable: xr.Variable) -> Array:
     return array
 
 
+def _seconds(ds: xr.Dataset) -> np.ndarray:
+    """Exposure time of each spectrum, s, (pic, pixel); 1 where it is not known."""
+    sizes = {dim: ds.sizes[dim] for dim in DIMS}
+    if "exposure" not in ds.variables:
+        return np.ones(tuple(sizes.values()))
+    found: np.ndarray = ds.variables["exposure"].set_dims(sizes).values
+    return found
+
+
 def _shared(
-    ds: xr.Dataset, quantity: str, stored: Stored | None, weights: Weights
+    ds: xr.Dataset,
+    quantity: str,
+    stored: Stored | None,
+    joined: Joined | None,
+    weights: Weights,
 ) -> dict[str, Shared]:
     """Weights of a quantity's spectra, and the part of their errors that is the background's."""
     shared = {}
     upper, systematic = f"{quantity}_upper", f"{quantity}_systematic"
-    if weights == "expected" and upper in ds.variables:
+    each = joined is not None and quantity == "radiance"
+    if weights == "expected" and upper in ds.variables and not each:
         shared["weight"] = _light(ds, quantity, stored)
     background = f"{quantity}_background_error"
-    if background in ds.variables and systematic in ds.variables:
+    common = background in ds.variables and "pic" not in ds.variables[background].dims
+    if common and systematic in ds.variables:
         dims = ("pixel", "wl") if quantity == "radiance" else ("pixel",)
         sizes = {dim: ds.sizes.get(dim, 1) for dim in dims}
         planes = ds.variables[background].set_dims(sizes).transpose(*dims)
@@ -400,11 +429,9 @@ def _light(ds: xr.Dataset, quantity: str, stored: Stored | None) -> Shared:
     Where the sensitivity is not known, it goes as the exposure.
     """
     sizes = {dim: ds.sizes[dim] for dim in DIMS}
-    seconds = np.ones(tuple(sizes.values()))
+    seconds = _seconds(ds)
     if quantity == "brightness" and "brightness_per_count" in ds.variables:
         return Shared.along_wl(1 / ds.variables["brightness_per_count"].set_dims(sizes).values)
-    if "exposure" in ds.variables:
-        seconds = ds.variables["exposure"].set_dims(sizes).values
     if quantity == "brightness" or stored is None:
         return Shared.along_wl(seconds)
     planes, plane = stored.light()
@@ -412,12 +439,20 @@ def _light(ds: xr.Dataset, quantity: str, stored: Stored | None) -> Shared:
     return Shared(planes.reshape(-1, planes.shape[-1]), row.ravel(), seconds.ravel())
 
 
-def _correlation(stored: Stored, members: Members) -> np.ndarray:
+def _correlation(
+    ds: xr.Dataset, stored: Stored | None, joined: Joined | None, members: Members
+) -> Array | None:
     """How much the errors of neighbours in mean spectra have in common, see the registry."""
+    seconds = _seconds(ds)
+    if joined is not None:
+        sums, variances = map(_data, joined.covariances())
+        return statistics.correlation(members, sums, variances, 1 / seconds)
+    if stored is None:
+        return None
     sums, variances = stored.covariances()
-    seconds = stored.ds.variables["exposure"].set_dims({"pic": stored.ds.sizes["pic"]}).values
-    pic, pixel = np.unravel_index(members.spectrum, (seconds.size, sums.shape[0]))
-    share = csr_array((1 / seconds[pic], (members.place, pixel)), (members.n_bins, sums.shape[0]))
+    pixel = members.spectrum % sums.shape[0]
+    weight = 1 / seconds.ravel()[members.spectrum]
+    share = csr_array((weight, (members.place, pixel)), (members.n_bins, sums.shape[0]))
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray((share @ sums) / (share @ variances), np.float32)
 

@@ -90,6 +90,11 @@ class Shared:
         """One value for all wavelengths of each spectrum (pic, pixel)."""
         return cls(np.ones((1, 1), np.float32), np.zeros(values.size, int), values.ravel())
 
+    @classmethod
+    def of_each(cls, values: np.ndarray) -> Shared:
+        """Values (spectrum, wl) that each spectrum has for itself."""
+        return cls(values, np.arange(len(values)), np.ones(len(values)))
+
     def within(self, spectra: slice, columns: slice) -> Shared:
         """That of some spectra, at some wavelengths."""
         planes = self.planes if self.planes.shape[1] == 1 else self.planes[:, columns]

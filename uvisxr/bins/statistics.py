@@ -106,6 +106,9 @@ class Aggregation:
 #: What is known of a mean whose members have bounds.
 _OF_BOUNDS = ("upper", "lower", "variance", "per_count")
 
+#: What many spectra have in common.
+_SHARED = ("weight", "background")
+
 #: Sums behind the bounds of a mean, see `uvisxr.numerics.weighted_sums`.
 _SUMS = ("counted", "variance", "scale")
 
@@ -315,6 +318,26 @@ def _finish_counts(sums: Rows, statistics: Rows) -> None:
     statistics["counts"][...] = sums["counts"]
 
 
+def _add_covariances(sums: Rows, run: Rows) -> None:
+    share = run["share"]
+    for name in ("sums", "variances"):
+        sums[name] += (run[name] * share).sum(axis=1)
+
+
+def _finish_correlation(sums: Rows, statistics: Rows) -> None:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        statistics["correlation"][...] = sums["sums"] / sums["variances"]
+
+
+_COVARIANCES = Aggregation(
+    ("sums", "variances"),
+    ("correlation",),
+    _add_covariances,
+    _finish_correlation,
+    lambda members, arrays, shared, result, finish: False,
+    np.float32,
+)
+
 _COUNTS = Aggregation(
     ("counts",), ("counts",), _add_counts, _finish_counts, fast.of_counts, np.int64
 )
@@ -340,7 +363,7 @@ def statistics(
         Of the spectra (pic, pixel), numbered in C order.
     arrays : mapping of str to array, (pic, pixel, wl)
         NumPy or dask: `value`; if its errors are known `upper` and `lower`, their half-widths;
-        `systematic`, its common error.
+        `systematic`, its common error; and what is `shared`, where each spectrum has its own.
     shared : mapping of str to Shared
         `weight`: those of the weighted mean; without it 1/sigma^2, sigma half the sum of the
         half-widths. `background`: the part of the common error that does not go as the value.
@@ -358,7 +381,11 @@ def statistics(
         bounds, and all these of it. Lazy where one of the arrays is.
     """
     aggregation = _of_quantity(
-        "upper" in arrays, "systematic" in arrays, "background" in shared, total, interval
+        "upper" in arrays,
+        "systematic" in arrays,
+        "background" in shared or "background" in arrays,
+        total,
+        interval,
     )
     return _aggregate(aggregation, members, arrays, shared)
 
@@ -379,6 +406,29 @@ def count_sums(members: Members, counts: Array) -> Array:
         Lazy where `counts` is.
     """
     return _aggregate(_COUNTS, members, {"counts": counts})["counts"]
+
+
+def correlation(members: Members, sums: Array, variances: Array, share: np.ndarray) -> Array:
+    """How much the errors of neighbours have in common in the mean spectra of bins.
+
+    Parameters
+    ----------
+    members : Members
+        Of the spectra (pic, pixel), numbered in C order.
+    sums, variances : array, (pic, pixel, wl)
+        NumPy or dask: sums of the covariances of elements with their spectra, and their variances.
+    share : ndarray, (pic, pixel)
+        Factor on both.
+
+    Returns
+    -------
+    array of float32, (bin, wl)
+        Lazy where the others are.
+    """
+    shared = {"share": Shared.along_wl(share)}
+    return _aggregate(_COVARIANCES, members, {"sums": sums, "variances": variances}, shared)[
+        "correlation"
+    ]
 
 
 def _aggregate(
@@ -402,7 +452,13 @@ def _eager(
     """Statistics, (statistic, bin, wl)."""
     n_wl = next(iter(arrays.values())).shape[2]
     flat = {name: a.reshape(-1, n_wl) for name, a in arrays.items()}
-    return aggregation.over(members, flat, shared, finish=True)
+    return aggregation.over(members, *_parted(flat, shared), finish=True)
+
+
+def _parted(arrays: Rows, shared: Mapping[str, Shared]) -> tuple[Rows, Mapping[str, Shared]]:
+    """Arrays (spectrum, wl), and what is shared, those that each spectrum has for itself too."""
+    own = {name: Shared.of_each(a) for name, a in arrays.items() if name in _SHARED}
+    return {name: a for name, a in arrays.items() if name not in own}, {**shared, **own}
 
 
 def _lazy(
@@ -429,7 +485,8 @@ def _lazy(
         part = {name: a.within(some, slice(*columns)) for name, a in shared.items()}
         n_wl = blocks[0].shape[2]
         flat = {name: b.reshape(-1, n_wl) for name, b in zip(names, blocks, strict=True)}
-        return aggregation.over(here, flat, part, finish=False).reshape(1, -1, n_wl)
+        sums = aggregation.over(here, *_parted(flat, part), finish=False)
+        return sums.reshape(1, -1, n_wl)
 
     sums = da.map_blocks(
         block,

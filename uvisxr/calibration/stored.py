@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -47,6 +47,9 @@ _ARGUMENTS = frozenset(
     )
 )
 
+#: What all exposures share, if it is there.
+_DARK = ("background", "background_error")
+
 _NEEDED = ("counts", "exposure", "et", "sensitivity", "calibration_error")
 
 
@@ -60,7 +63,10 @@ def has_terms(ds: xr.Dataset) -> bool:
     if not is_calibrated(ds):
         return False
     # Joining datasets gives terms of their own to each exposure, which no step can tell apart.
-    return "pic" not in ds["sensitivity"].dims and set(ds["counts"].dims) <= set(FRAME)
+    single = "pic" not in ds["sensitivity"].dims and not is_of_mean_times(ds)
+    dark = [ds[n].values for n in _DARK if n in ds.variables]
+    single = single and all(np.unique(values).size <= 1 for values in dark)
+    return single and set(ds["counts"].dims) <= set(FRAME)
 
 
 def is_stored(ds: xr.Dataset) -> bool:
@@ -68,13 +74,26 @@ def is_stored(ds: xr.Dataset) -> bool:
     return has_terms(ds) and EDITED not in ds.attrs
 
 
-def _arguments(ds: xr.Dataset) -> dict[str, Any]:
-    """Those of `calibrate`, as far as they concern its results."""
+def is_of_mean_times(ds: xr.Dataset) -> bool:
+    """Whether the sensitivity is that at the mean time of each product, without terms."""
+    try:
+        return "schedule" in (told := arguments(ds)) and told["schedule"] is None
+    except ArgumentError:
+        return False
+
+
+def without_schedule(ds: xr.Dataset) -> str:
+    """The attribute `calibrate_arguments` of datasets joined of several products."""
+    return json.dumps(arguments(ds) | {"schedule": None}, sort_keys=True)
+
+
+def arguments(ds: xr.Dataset) -> dict[str, Any]:
+    """Those of `calibrate`, as far as they concern its results; none if it was not called."""
     if "calibrate_arguments" not in ds.attrs:
         return {}
     try:
-        arguments: dict[str, Any] = json.loads(ds.attrs["calibrate_arguments"])
-        missing = _ARGUMENTS - arguments.keys()
+        found: dict[str, Any] = json.loads(ds.attrs["calibrate_arguments"])
+        missing = _ARGUMENTS - found.keys()
     except (TypeError, ValueError, AttributeError, RecursionError):
         missing = _ARGUMENTS
     if missing:
@@ -82,24 +101,25 @@ def _arguments(ds: xr.Dataset) -> dict[str, Any]:
             "the attribute calibrate_arguments is not what calibrate has left (it lacks "
             f"{', '.join(sorted(missing))}): call ds.uvis.calibrate() again"
         )
-    return arguments
+    return found
 
 
 def term_weights(ds: xr.Dataset) -> np.ndarray:
     """Weights of a calibrated dataset's terms at its exposures, (pic, term)."""
     clock = clock_from_et(framed(ds, "et", ("pic",)).values)
-    return Schedule.of(**_arguments(ds)["schedule"]).weights(clock)
+    return Schedule.of(**arguments(ds)["schedule"]).weights(clock)
 
 
 def holds_total(ds: xr.Dataset) -> bool:
     """Whether the bounds of a dataset hold the systematic error too."""
-    return _arguments(ds).get("errors") == "total"
+    return arguments(ds).get("errors") == "total"
 
 
 def single_interval(ds: xr.Dataset) -> Interval:
     """Confidence interval of a dataset's elements: only single counts have another than Garwood."""
-    interval: Interval = _arguments(ds).get("interval", "garwood")
-    return interval if is_stored(ds) and smoothing_weights(ds).size == 1 else "garwood"
+    interval: Interval = arguments(ds).get("interval", "garwood")
+    single = is_calibrated(ds) and EDITED not in ds.attrs and smoothing_weights(ds).size == 1
+    return interval if single else "garwood"
 
 
 def smoothing_weights(ds: xr.Dataset | xr.DataArray) -> np.ndarray:
@@ -125,8 +145,8 @@ def mark_filled(ds: xr.Dataset, method: str) -> xr.Dataset:
     """A dataset that says that its holes, however wide, were filled."""
     if "calibrate_arguments" not in ds.attrs:
         return ds
-    arguments = _arguments(ds) | {"nan_interp": method, "fill_limit": None}
-    return ds.assign_attrs(calibrate_arguments=json.dumps(arguments, sort_keys=True))
+    told = arguments(ds) | {"nan_interp": method, "fill_limit": None}
+    return ds.assign_attrs(calibrate_arguments=json.dumps(told, sort_keys=True))
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,9 +179,11 @@ class Stored:
                 "call ds.uvis.calibrate() first"
             )
         if not has_terms(ds):
+            for name in _DARK:
+                scalar(ds, name)
             raise UvisError(
                 "the dataset was joined of several observations, or stacked, after calibration: "
-                "do this step before"
+                "do this step with each of them before"
             )
         ds = unsplit(ds, "pixel", "wl", "term")
         return cls(ds, conversion_of(ds))
@@ -270,27 +292,46 @@ class Stored:
 
 def conversion_of(ds: xr.Dataset) -> Conversion:
     """How the counts of a calibrated dataset become radiances; it need not hold them."""
-    arguments = _arguments(ds)
-    bins, smoothing = Bins.of(ds), smoothing_weights(ds)
     sensitivity = framed(ds, "sensitivity", ("term", "pixel", "wl")).values.astype(float)
-    relative = framed(ds, "calibration_error", ("pixel", "wl")).values.astype(float)
-    return Conversion(
-        sensitivity=sensitivity,
-        # Where it was filled, nothing is made of it.
-        relative=np.where(valid_elements(sensitivity), relative, np.nan),
-        n=bins.lit_pixels.astype(float),
+    # Where it was filled, nothing is made of it.
+    relative = np.where(valid_elements(sensitivity), _relative(ds), np.nan)
+    return replace(
+        rules_of(ds, sensitivity, relative),
         background=scalar(ds, "background"),
         background_error=scalar(ds, "background_error"),
-        interval=arguments["interval"],
-        quantization=arguments["quantization"] and ds.attrs.get("compression") == "SQRT_9",
+    )
+
+
+def rules_of(ds: xr.Dataset, sensitivity: np.ndarray, relative: np.ndarray) -> Conversion:
+    """A conversion (term, pixel, wl) by the rules of a dataset's calibration, of no background."""
+    told = arguments(ds)
+    bins, smoothing = Bins.of(ds), smoothing_weights(ds)
+    return Conversion(
+        sensitivity=sensitivity,
+        relative=relative,
+        n=bins.lit_pixels.astype(float),
+        background=0.0,
+        background_error=0.0,
+        interval=told["interval"],
+        quantization=told["quantization"] and ds.attrs.get("compression") == "SQRT_9",
         summed=int(ds.attrs.get(SUMMED, 1)),
         total=holds_total(ds),
-        fill=arguments["nan_interp"],
-        fill_limit=fill_limit_of(ds, arguments["fill_limit"]),
+        fill=told["nan_interp"],
+        fill_limit=fill_limit_of(ds, told["fill_limit"]),
         smoothing=tuple(smoothing) if smoothing.size > 1 else None,
         wl=np.atleast_1d(ds["wl"].values).astype(float),
         joined=neighbours(np.stack([bins.band, bins.band + bins.n_band], axis=-1)),
     )
+
+
+def _relative(ds: xr.Dataset) -> np.ndarray:
+    """Relative error of the sensitivity, (pixel, wl)."""
+    if "pic" not in ds["calibration_error"].dims:
+        return framed(ds, "calibration_error", ("pixel", "wl")).values.astype(float)
+    # Joined observations of one calibration have it at several times, between which it changes by
+    # less than is known of it.
+    values = framed(ds, "calibration_error", FRAME).values.astype(float)
+    return np.asarray(values.mean(0))
 
 
 def mean_spectra(
@@ -361,10 +402,15 @@ def scalar(ds: xr.Dataset, name: str) -> float:
     """
     if name not in ds.variables:
         return 0.0
-    if ds[name].size != 1:
-        raise UvisError(f"{name} differs between exposures: calibrate observations one by one")
-    # One exposure of joined observations still has its dimension.
-    return float(ds[name].values.item())
+    # Joined observations still have its dimension.
+    values = np.unique(ds[name].values)
+    if values.size > 1:
+        raise UvisError(
+            f"{name} differs between exposures, {values.min():.4g} to {values.max():.4g}, as after "
+            "joining observations: do this step with each of them, as in the pipeline of a batch, "
+            "and join what it gives"
+        )
+    return float(values[0]) if values.size else 0.0
 
 
 def framed(ds: xr.Dataset, name: str, dims: tuple[str, ...] = FRAME) -> xr.Variable:

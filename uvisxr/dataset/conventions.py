@@ -198,7 +198,11 @@ VARIABLES: dict[str, Variable] = {
     "response_error": Variable("1", "standard error of the response, common to its pixels"),
     "response_scatter": Variable("1", "standard deviation of single pixels around the response"),
     "last_band": Variable("1", "last detector column of a range"),
-    "sensitivity": Variable("count s-1 kR-1 angstrom", "sensitivity, terms of its time dependence"),
+    "sensitivity": Variable(
+        "count s-1 kR-1 angstrom",
+        "sensitivity",
+        extra={"comment": "along the dimension term, if it has it, terms of its time dependence"},
+    ),
     "calibration_factor": Variable("kR angstrom-1 s count-1", "radiance per count rate"),
     "calibration_factor_error": Variable("kR angstrom-1 s count-1", "error of the factor"),
     "calibration_matrix": Variable(

@@ -761,7 +761,8 @@ def _check_setup(ds: xr.Dataset, step: str) -> None:
     raise ArgumentError(
         f"{step}: {other.sum()} of {other.size} exposures{where} were taken with another slit, "
         "optics, compression, window or bins than the attributes say, as after xr.concat, which "
-        "keeps those of the first dataset: calibrate each by itself, and join the radiances"
+        "keeps those of the first dataset: calibrate and integrate, or bin, each of them, and join "
+        "what that gives"
     )
 
 
