@@ -409,6 +409,17 @@ def test_joined_observations_are_integrated_each_by_its_sensitivity(cal):
         joined.uvis.background(level=4e-4)
 
 
+@pytest.mark.parametrize("method", get_args(along_wl.Integration))
+def test_an_array_of_descending_wavelengths(cal, method):
+    array = cal.radiance
+    found, expected = (
+        a.uvis.integrate(RANGE, method=method)
+        for a in (array.isel(wl=slice(None, None, -1)), array)
+    )
+    for name in ("brightness", "brightness_upper"):
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-5)
+
+
 def test_no_wavelength_left(cal):
     with pytest.raises(ArgumentError, match="no wavelength is left"):
         cal.isel(wl=[]).uvis.integrate()

@@ -705,11 +705,15 @@ def known_range(
 
 
 def edges(ds: xr.Dataset) -> np.ndarray:
-    """Edges of the wavelength bins, (wl, 2); half way between wavelengths if none are known."""
+    """Lower and upper edges of the wavelength bins, (wl, 2), in the order of the wavelengths.
+
+    They are half way between wavelengths if none are known.
+    """
     if "wl_bounds" in ds.variables:
-        return np.atleast_2d(ds["wl_bounds"].values)
+        return np.sort(np.atleast_2d(ds["wl_bounds"].values), axis=-1)
     wl = np.atleast_1d(ds["wl"].values).astype(float)
     if wl.size < 2:
         raise MissingStepError("the dataset has no wl_bounds, which give the width of its element")
     between = along_wl.edges_half_way(wl)
-    return np.stack([between[:-1], between[1:]], axis=-1)
+    # Those of descending wavelengths descend.
+    return np.sort(np.stack([between[:-1], between[1:]], axis=-1), axis=-1)
