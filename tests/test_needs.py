@@ -7,6 +7,7 @@ dataset as it was, where the mangling changed no number) or a `UvisError` in wor
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -627,6 +628,44 @@ def test_durations_that_contradict_the_times(made, before, factor):
     other.drop_vars(["time_start", "time_stop"]).uvis.calibrate(files=made.calibration)
 
 
+def test_what_is_wrong_is_told_once(made, before):
+    """By the first step that goes by it, and of other numbers anew."""
+    ds = before["opened"]
+    wrong = ds.assign_coords(exposure=1.5 * ds.exposure)
+    with pytest.warns(UvisWarning, match="background: exposure"):
+        dark = wrong.uvis.background(level=4e-4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UvisWarning)
+        light = dark.uvis.calibrate(files=made.calibration)
+        light.uvis.integrate()
+    for again in (wrong, dark.assign_coords(exposure=2 * ds.exposure)):
+        with pytest.warns(UvisWarning, match="calibrate: exposure"):
+            again.uvis.calibrate(files=made.calibration)
+
+
+@pytest.mark.parametrize(("name", "later"), [("et", 1e8), ("time", np.timedelta64(3600, "s"))])
+def test_times_that_contradict_each_other(made, before, name, later):
+    ds = before["opened"]
+    other = ds.assign_coords({name: ds[name] + later})
+    with pytest.warns(UvisWarning, match=r"calibrate: et, .* s from the .*\(6 of 6 exposures\)"):
+        other.uvis.calibrate(files=made.calibration)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UvisWarning)
+        ds.uvis.calibrate(files=made.calibration)
+        other.drop_vars("time").uvis.calibrate(files=made.calibration)
+
+
+def test_another_slit_than_the_label_has(made, before):
+    ds = before["opened"]
+    other = ds.assign_attrs(slit="HIGH_RESOLUTION")
+    with pytest.warns(UvisWarning, match="calibrate: the attribute slit, HIGH_.* label, LOW_RES"):
+        other.uvis.calibrate(files=made.calibration)
+    del other.attrs["described_setup"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UvisWarning)
+        other.uvis.calibrate(files=made.calibration)
+
+
 def test_durations_across_a_leap_second(before):
     """UTC as datetime64 has the second after it twice."""
     ds = before["opened"].isel(pic=[0])
@@ -655,6 +694,21 @@ def test_the_same_exposures_twice(before, step):
         calls[step](twice.uvis)
     once = twice.isel(pic=np.unique(twice.et, return_index=True)[1])
     assert once.sizes == ds.sizes
+
+
+def test_the_same_rows_twice(before):
+    twice = before["calibrated"].isel(pixel=[2, 2, 3])
+    with pytest.warns(UvisWarning, match="bin: 1 of 3 pixels are of the detector rows of others"):
+        twice.uvis.bin(by={"alt": [-3000, 5000]})
+    once = twice.isel(pixel=np.unique(twice.line, return_index=True)[1])
+    assert once.line.values.tolist() == twice.line.values[1:].tolist()
+
+
+def test_sums_over_products(made, before):
+    """No name given back makes exposures of them."""
+    summed = before["opened"].groupby("product").sum()
+    with pytest.raises(ArgumentError, match=r"groupby\('product'\), drop what .*rebin"):
+        summed.uvis.calibrate(files=made.calibration)
 
 
 # --- products of several set-ups in one dataset

@@ -9,6 +9,7 @@ lazy array is computed.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
@@ -21,7 +22,7 @@ from ..errors import ArgumentError, LabelError, MissingStepError, warn_user
 from ..instrument.channel import N_BANDS, N_LINES, SlitName, slit_name
 from ..instrument.channel import channel as find_channel
 from ..timescales import FLIGHT, utc_to_et
-from . import scales
+from . import scales, setups
 from .conventions import RADIANCE, SUMMED, VARIABLES
 from .fields import SIGHTLINE
 
@@ -60,6 +61,14 @@ _LONGEST = 1e5
 #: Angstrom, far below and far beyond all wavelengths of UVIS, 560 to 1912; and those in nm.
 _FAR = (250.0, 4000.0)
 _IN_NM = (50.0, 200.0)
+
+#: Seconds by which `et` and the UTC of an exposure may differ: those of leap seconds, which
+#: datetime64 does not have.
+_APART = 2.0
+
+#: What was told of the numbers of which datasets, and by which steps: the latest.
+_TOLD: dict[tuple[str, bytes], set[str]] = {}
+_REMEMBERED = 100
 
 #: Steps that average spectra as independent.
 _AVERAGING = ("bin", "image", "background", "plot.picture")
@@ -273,8 +282,25 @@ but et runs along 'time': call ds.swap_dims({'time': 'pic'}) first
         raise ArgumentError(f"{step}: no {' and no '.join(empty)} is left: select at least one")
     if "exposure" in there:
         _warn_of_durations(ds, step)
+    if "et" in there:
+        _warn_of_times(ds, step)
+    if "slit" in STEPS[step].attrs:
+        _warn_of_other_setup(ds, step)
     if step in _AVERAGING:
         _warn_of_copies(ds, step)
+
+
+def _warn_once(ds: xr.Dataset, step: str, message: str, *numbers: np.ndarray) -> None:
+    """Tell what is wrong with some numbers, unless a step before, in the history, has told it."""
+    kind = message.partition(",")[0]
+    digest = hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in numbers)).digest()
+    told = _TOLD.pop((kind, digest), set())
+    _TOLD[kind, digest] = {*told, step}
+    while len(_TOLD) > _REMEMBERED:
+        del _TOLD[next(iter(_TOLD))]
+    done = str(ds.attrs.get("history", ""))
+    if not any(f": {before}(" in done for before in told):
+        warn_user(f"{step}: {message}")
 
 
 def _along_pic(ds: xr.Dataset, *names: str) -> list[np.ndarray] | None:
@@ -300,16 +326,76 @@ def _warn_of_durations(ds: xr.Dataset, step: str) -> None:
     off &= abs(exposure - apart - 1) > _EXACT
     if off.any():
         at = int(np.argmax(off))
-        warn_user(
-            f"{step}: exposure, {exposure[at]:g} s, is not the time from time_start to time_stop, "
+        _warn_once(
+            ds,
+            step,
+            f"exposure, {exposure[at]:g} s, is not the time from time_start to time_stop, "
             f"{apart[at]:g} s, and rates and radiances go with it ({off.sum()} of {off.size} "
             "exposures): keep it in seconds, as uvisxr.open_product gives it, or, if it is right, "
-            'leave the times out with ds.drop_vars(["time_start", "time_stop"])'
+            'leave the times out with ds.drop_vars(["time_start", "time_stop"])',
+            *found,
         )
 
 
+def _warn_of_times(ds: xr.Dataset, step: str) -> None:
+    """Tell of times of exposures that contradict each other."""
+    et = None if _bins(ds) else _along_pic(ds, "et")
+    if et is None or et[0].dtype.kind != "f":
+        return
+    times = _along_pic(ds, "time")
+    if times is None or times[0].dtype.kind != "M":
+        return
+    utc, known = times[0], ~np.isnat(times[0])
+    apart = np.zeros(utc.shape)
+    try:
+        apart[known] = et[0][known] - utc_to_et(utc[known])
+    except ArgumentError:
+        # Beyond nanoseconds; who uses them says so.
+        return
+    off = abs(apart) > _APART
+    if off.any():
+        at = int(np.argmax(off))
+        _warn_once(
+            ds,
+            step,
+            f"et, by which steps go, is {apart[at]:+.6g} s from the coordinate time, "
+            f"{np.datetime_as_string(utc[at], 's')} ({off.sum()} of {off.size} exposures): keep "
+            "both as uvisxr.open_product gives them, or, if et is right, leave the other out with "
+            'ds.drop_vars("time")',
+            et[0],
+            utc,
+        )
+
+
+def _warn_of_other_setup(ds: xr.Dataset, step: str) -> None:
+    """Tell of an attribute that is no longer that of the label, where that had one."""
+    own, slit = ds.attrs.get("described_setup"), str(ds.attrs.get("slit"))
+    if not checks.is_number(own) or setups.number(ds.attrs) == own:
+        return
+    for other in get_args(SlitName):
+        if setups.number({**ds.attrs, "slit": other}) == own:
+            _warn_once(
+                ds,
+                step,
+                f"the attribute slit, {slit}, is not that of the label, {other}, and radiances and "
+                "geometry go with it: keep it as uvisxr.open_product gives it, or, if it is right, "
+                'call del ds.attrs["described_setup"]',
+                np.array([slit, other]),
+            )
+
+
 def _warn_of_copies(ds: xr.Dataset, step: str) -> None:
-    """Tell of exposures that are there more than once where they are averaged."""
+    """Tell of exposures and rows that are there more than once where they are averaged."""
+    line = ds.variables.get("line")
+    if line is not None and line.dims == ("pixel",) and not line.chunks:
+        rows = line.size - np.unique(line.values).size
+        if rows:
+            warn_user(
+                f"{step}: {rows} of {line.size} pixels are of the detector rows of others, as "
+                "after isel(pixel=[10, 10]); they are averaged as independent, so that errors are "
+                "too small: leave them out with "
+                "ds.isel(pixel=np.unique(ds.line, return_index=True)[1])"
+            )
     found = _along_pic(ds, "et") if "pic" in ds.dims else None
     if found is None or found[0].dtype.kind != "f":
         return
@@ -451,6 +537,12 @@ def _axis_back(ds: xr.Dataset, axis: str, dim: str) -> str:
     merged = sorted({a for n, a in _AXIS.items() if n in ds.variables and dim in ds[n].dims})
     if axis in ds.dims:
         return f"choose one with ds.isel({dim}=0), or keep the coordinates as opened"
+    if axis == "pic" and not {"et", "exposure"} & {n for n in ds.variables if dim in ds[n].dims}:
+        return (
+            f"sums and means over exposures, as of groupby({dim!r}), drop what steps need of each: "
+            "merge spectra with ds.uvis.bin(pixels=...) or exposures with ds.uvis.rebin, or sum "
+            "and average what calibrate gives"
+        )
     if len(merged) > 1:
         return (
             f"{' and '.join(merged)} were stacked; take the dataset before that, and merge spectra "
