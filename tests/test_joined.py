@@ -91,6 +91,31 @@ def test_terms_that_were_dropped(parts, name):
         less.uvis.bin(pixels=ROWS)
 
 
+def test_attributes_that_were_dropped(parts):
+    both = joined([parts[0], parts[1].assign_coords(background=5e-4)]).drop_attrs()
+    with pytest.warns(UvisWarning, match="bin: .*lost the sensitivity"):
+        both.drop_vars("counts").uvis.bin(pixels=ROWS)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda ds: ds.assign_attrs(line_bin="two"),
+        lambda ds: ds.assign_attrs(band_bin=10**30),
+        lambda ds: ds.assign_coords(band=3),
+        lambda ds: ds.reindex(pic=[0, 1, 9]),
+        lambda ds: ds.assign_coords(exposure=("pic", np.ones(3, "m8[s]"))),
+    ],
+    ids=["text", "huge", "one band", "reindex", "timedelta"],
+)
+def test_joined_datasets_that_were_changed(parts, change):
+    each = parts[0].sensitivity.expand_dims(pic=3)
+    changed = change(parts[0].assign_coords(sensitivity=each))
+    for step in (lambda u: u.integrate(RANGE), lambda u: u.bin(pixels=ROWS)):
+        with pytest.raises(UvisError):
+            step(changed.uvis)
+
+
 def test_terms_that_were_dropped_where_nothing_was_filled(parts):
     for ds in (
         parts[0].uvis.calibrate(**OPTIONS, nan_interp=None),

@@ -347,7 +347,8 @@ def warn_of_unknown(ds: xr.Dataset, step: str) -> None:
     step : str
         That is done.
     """
-    if "calibrate_arguments" not in ds.attrs or "radiance_upper" not in ds.variables:
+    calibrated = "calibrate_arguments" in ds.attrs or "sensitivity" in ds.variables
+    if not calibrated or "radiance_upper" not in ds.variables:
         return
     if _differ(ds):
         warn_user(
@@ -378,6 +379,6 @@ def _differ(ds: xr.Dataset) -> bool:
 
 def _fills(ds: xr.Dataset) -> bool:
     """Whether elements may have been filled."""
-    if arguments(ds).get("nan_interp") is None:
+    if arguments(ds).get("nan_interp", "unknown") is None:
         return False
     return "evil" not in ds.variables or bool((ds["evil"] == 1).any())

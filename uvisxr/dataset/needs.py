@@ -258,6 +258,12 @@ but et runs along 'time': call ds.swap_dims({'time': 'pic'}) first
         names = (*names, *_CALIBRATED)
         attrs = (*attrs, *_INSTRUMENT, "calibrate_arguments")
         some = tuple(FRAME) if step == "background" else some
+    described = attrs
+    if step in _FROM_COUNTS and _is_joined(ds):
+        # Of these a step uses what there is.
+        names = (*names, *_CALIBRATED)
+        attrs = (*attrs, *(name for name in _INSTRUMENT if name in ds.attrs))
+        some = tuple(FRAME) if step == "background" else some
     there = [name for name in dict.fromkeys(names) if name in ds.variables]
     if needs.frame:
         _check_axes(ds, step, there)
@@ -272,7 +278,7 @@ but et runs along 'time': call ds.swap_dims({'time': 'pic'}) first
         _check_order(ds.variables["wl"], ds.variables.get("wl_bounds"), step)
     _check_types(ds, step, needs)
     _check_attrs(ds, step, attrs)
-    if {"compression", "slit", *WINDOW_ATTRS} & {*attrs}:
+    if {"compression", "slit", *WINDOW_ATTRS} & {*described}:
         _check_setup(ds, step)
     for axis, bin_name in (("line", "line_bin"), ("band", "band_bin")):
         if axis in there and bin_name in attrs and bin_name in ds.attrs:
@@ -479,6 +485,12 @@ def _is_calibrated(ds: xr.Dataset) -> bool:
     return {"counts", "sensitivity"} <= ds.variables.keys() and (
         "pic" not in ds.variables["sensitivity"].dims
     )
+
+
+def _is_joined(ds: xr.Dataset) -> bool:
+    """Whether it holds sensitivities, but not the counts and terms of one calibration."""
+    known = "sensitivity" in ds.variables and "calibrate_arguments" in ds.attrs
+    return known and not _is_calibrated(ds)
 
 
 def _bins(ds: xr.Dataset) -> set[str]:
