@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
 from helpers.flyby import flyby
 
+from uvisxr.calibration.stored import _ARGUMENTS
 from uvisxr.errors import ArgumentError, MissingStepError
 from uvisxr.plot.limb import limb
 from uvisxr.quality.flags import flag
@@ -98,6 +101,17 @@ def test_systematic_errors_are_a_band(ds):
     ends = band.get_paths()[0].vertices[:, 0]
     assert ends.max() == pytest.approx(1.1 * one[0].max(), rel=1e-5)
     assert "systematic error" in [t.get_text() for t in ax.get_legend().get_texts()]
+
+
+def test_total_errors_are_named_so_and_have_no_band_besides(ds):
+    known = json.dumps(dict.fromkeys(_ARGUMENTS) | {"errors": "total"})
+    bins = ds.uvis.integrate(RANGE).uvis.bin(by={"alt": ALT})
+    bins = bins.assign(brightness_systematic=0.1 * bins.brightness)
+    ax = limb(bins.assign_attrs(calibrate_arguments=known))
+    entries = [t.get_text() for t in ax.get_legend().get_texts()]
+    assert "total error" in entries
+    assert not {"statistical error", "systematic error"} & set(entries)
+    assert not [c for c in ax.collections if c.get_gid() == "systematic"]
 
 
 def test_a_star_does_not_set_the_limits(ds):

@@ -91,7 +91,8 @@ def keogram(
         Limits of the colours, kR. Default: percentiles.
     ax : Axes, optional
         For the map alone. Default: those of a new figure, with the mean over all exposures beside
-        it: bars are its statistical errors, the band is the systematic one, common to all.
+        it: bars are its statistical errors, the band is the systematic one, common to all, unless
+        the bars hold that too, as after ``calibrate(errors="total")``.
     style : mapping, optional
         See `uvisxr.drawing.style.style`.
 

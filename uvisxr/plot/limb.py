@@ -108,8 +108,9 @@ def limb(
     -------
     Axes
         Each point is the mean of the spectra in a bin. Bars are its statistical errors, 68 %; bands
-        are the systematic ones, which all points have in common. Bins without spectra are left
-        out. If there are none at all, it says so.
+        are the systematic ones, which all points have in common, unless the bars hold them too, as
+        after ``calibrate(errors="total")``. Bins without spectra are left out. If there are none at
+        all, it says so.
 
     Raises
     ------
@@ -233,7 +234,9 @@ class _Profiles:
         common_errors = np.nan_to_num(means.systematic[known])
         ends = value + np.maximum(np.nan_to_num(upper), common_errors)
         high = max(float(top.max()), float(np.percentile(ends[~beyond], _FIT)))
-        low = min(float(value.min()), float(np.nanpercentile(value - lower, 100 - _FIT)))
+        low = min(
+            float(value.min()), float(np.percentile(value - np.nan_to_num(lower), 100 - _FIT))
+        )
         if xscale == "log":
             above = value[value > 0]
             low = float(above.min()) if above.size else 0.1 * abs(high)
@@ -272,7 +275,7 @@ class _Profiles:
         means, grey = self.means, look["no_value"]["color"]
         if (np.nan_to_num(means.upper) > 0).any():
             handles.append(Line2D([], [], color=grey, linewidth=1.0))
-            labels.append("statistical error")
+            labels.append(means.named())
         if (np.nan_to_num(means.systematic) > 0).any():
             handles.append(Patch(color=grey, alpha=0.4, linewidth=0))
             labels.append("systematic error")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -12,6 +12,7 @@ import xarray as xr
 from .. import checks
 from ..bins.binning import bin as binned
 from ..bins.edges import Edges
+from ..calibration.stored import holds_total
 from ..dataset.conventions import QualityFlag
 from ..dataset.fields import SIGHTLINE, sightline
 from ..drawing.texts import angstroms, why_left_out, why_nothing
@@ -167,12 +168,15 @@ class Means:
     ----------
     value, lower, upper, systematic : ndarray, (group,)
         With the statistical errors, and the common one; zeros where none are known.
+    total : bool
+        Whether `lower` and `upper` hold the common error too; `systematic` is zero then.
     """
 
     value: np.ndarray
     lower: np.ndarray
     upper: np.ndarray
     systematic: np.ndarray
+    total: bool = False
 
     @classmethod
     def of(cls, ds: xr.Dataset, group: np.ndarray, number: int) -> Means:
@@ -186,7 +190,7 @@ class Means:
             mean = binned(ds.reset_coords(_others(ds), drop=True), pixels=groups, exclude=())
             for name in _NAMES:
                 found[name][there] = mean[name].values if name in mean.variables else 0.0
-        return cls(*found.values())
+        return cls(*found.values())._told(ds)
 
     @classmethod
     def stored(cls, ds: xr.Dataset, dims: tuple[str, ...]) -> Means:
@@ -196,15 +200,25 @@ class Means:
             ds[name].transpose(*dims).values if name in ds.variables else np.zeros(value.shape)
             for name in _NAMES[1:]
         )
-        return cls(value, *errors)
+        return cls(value, *errors)._told(ds)
+
+    def _told(self, ds: xr.Dataset) -> Means:
+        """Those of a dataset, which says what its errors are."""
+        if not holds_total(ds):
+            return self
+        return replace(self, systematic=np.zeros_like(self.systematic), total=True)
+
+    def named(self) -> str:
+        """What `lower` and `upper` are."""
+        return "total error" if self.total else "statistical error"
 
     def reshaped(self, shape: tuple[int, ...]) -> Means:
         """The same in another shape."""
-        return Means(*(getattr(self, name).reshape(shape) for name in _PARTS))
+        return replace(self, **{name: getattr(self, name).reshape(shape) for name in _PARTS})
 
     def at(self, places: np.ndarray) -> Means:
         """Those at some places along the last axis."""
-        return Means(*(getattr(self, name)[..., places] for name in _PARTS))
+        return replace(self, **{name: getattr(self, name)[..., places] for name in _PARTS})
 
 
 _PARTS = ("value", "lower", "upper", "systematic")
