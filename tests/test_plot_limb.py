@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import xarray as xr
 from helpers.flyby import flyby
+from matplotlib.colors import to_rgb
 
 from uvisxr.calibration.stored import _ARGUMENTS
+from uvisxr.drawing.style import LUMINANCE
 from uvisxr.errors import ArgumentError, MissingStepError
 from uvisxr.plot.limb import limb
 from uvisxr.quality.flags import flag
@@ -64,12 +66,14 @@ def test_bins_are_drawn_as_they_are(ds, bins):
     np.testing.assert_allclose(one[0], spectra.uvis.integrate(RANGE).brightness, rtol=1e-6)
 
 
-def test_bins_far_below_the_limb_are_not_shown(ds):
+def test_what_lies_below_the_limb_is_shown_on_request(ds):
     bins = ds.uvis.bin(by={"alt": np.arange(-2500, 2001, 100)})
     ax = limb(bins, RANGE)
-    assert ax.get_ylim()[0] == -200
+    assert ax.get_ylim()[0] == 0
     assert limb(bins, RANGE, altitudes=[-1000, 500]).get_ylim() == (-1000, 500)
-    assert limb(ds, RANGE).get_ylim()[0] >= -0.15 * limb(ds, RANGE).get_ylim()[1]
+    assert limb(ds, RANGE).get_ylim()[0] == 0
+    below = ds.uvis.bin(by={"alt": np.arange(-1000, 1, 100)})
+    assert limb(below, RANGE).get_ylim()[0] < -500
 
 
 def test_labels_and_legend(ds, bins):
@@ -101,6 +105,34 @@ def test_systematic_errors_are_a_band(ds):
     ends = band.get_paths()[0].vertices[:, 0]
     assert ends.max() == pytest.approx(1.1 * one[0].max(), rel=1e-5)
     assert "systematic error" in [t.get_text() for t in ax.get_legend().get_texts()]
+
+
+def test_colours_are_for_the_profiles_that_are_drawn(ds):
+    bins = ds.uvis.integrate(RANGE).uvis.bin(by={"lat": range(-90, 91, 10), "alt": ALT})
+    few = bins.assign(brightness=bins.brightness.where(abs(bins.lat_bin) < 30))
+    colours = [to_rgb(bar.lines[0].get_color()) for bar in limb(few).containers]
+    assert 2 <= len(colours) <= 6
+    assert colours[-1] @ np.array(LUMINANCE) - colours[0] @ np.array(LUMINANCE) > 0.4
+
+
+def test_a_profile_by_nothing_is_the_mean(ds):
+    ax = limb(ds.uvis.bin(by={"alt": ALT}), RANGE)
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["mean", "statistical error"]
+
+
+def test_bands_fit_and_what_ends_beyond_the_axes_is_marked(ds):
+    light = ds.uvis.integrate(RANGE)
+    wide = light.assign_coords(brightness_systematic=0.3 * light.brightness)
+    ax = limb(wide, edges=[-90, 90], altitudes=ALT)
+    (band,) = [c for c in ax.collections if c.get_gid() == "systematic"]
+    assert band.get_paths()[0].vertices[:, 0].max() < ax.get_xlim()[1]
+    bins = ds.uvis.bin(by={"alt": range(0, 2500, 100)}).uvis.integrate(RANGE)
+    upper = bins.brightness_upper.copy()
+    upper[4] = 100.0
+    ax = limb(bins.assign(brightness_upper=upper))
+    assert ax.get_xlim()[1] < 10
+    (mark,) = [line for line in ax.lines if line.get_gid() == "bar_beyond"]
+    assert mark.get_ydata().tolist() == [450]
 
 
 def test_total_errors_are_named_so_and_have_no_band_besides(ds):

@@ -47,6 +47,9 @@ _FIT = 95
 #: Ratio to what that share does not exceed, above which points are marked at the edge.
 _TOWERS = 2.5
 
+#: Most of the room that bands of common errors take beyond the points, as a share of theirs.
+_BANDS = 0.5
+
 #: Number of points from which on one alone is no large share of them.
 _MANY = 20
 
@@ -87,8 +90,8 @@ def limb(
         four bins at most, with round edges.
     altitudes : sequence of float, optional
         Edges of the bins of altitude, km, ascending; of bins, the ends of what is drawn. Default:
-        from a tenth of the highest below the limb upwards, no finer than the pixels and no higher
-        than the body's radius.
+        from the limb upwards, as the disk may outshine all that is above it; no finer than the
+        pixels and no higher than the body's radius.
     within : mapping of str to (float, float), optional
         Fields and the ranges in which spectra must lie, such as ``{"lt": (6, 18)}``.
     method : {"bins", "trapezoid", "simpson"}
@@ -182,12 +185,16 @@ class _Profiles:
         if not there:
             ax.set_ylim(middle.min(), middle.max() if middle.size > 1 else middle.min() + 1.0)
             return
-        colours, scale = ordered(self.bounds, cmap, ax.get_facecolor())
+        # Colours are for what is drawn: a legend names no others, and a bar few.
+        few = len(there) <= len(_MARKERS)
+        shown = np.arange(len(there)) if few else self.bounds[there[0] : there[-1] + 1]
+        found, scale = ordered(shown, cmap, ax.get_facecolor())
+        colours = {one: found[k if few else one - there[0]] for k, one in enumerate(there)}
         for place, one in enumerate(there):
             marker = _MARKERS[place % len(_MARKERS)]
             self._draw_one(ax, one, middle, colours[one], marker, look, len(there))
-        self._limit(ax, middle, xscale)
-        self._mark_beyond(ax, there, middle, colours, look)
+        self._limit(ax, xscale)
+        self._mark_beyond(ax, middle, colours, look)
         self._explain(ax, there, scale, look)
 
     def _middle(self) -> np.ndarray:
@@ -214,7 +221,7 @@ class _Profiles:
         points = {**look["points"], "color": color, "marker": marker, "linestyle": "-"}
         if number > len(_MARKERS):
             points["marker"] = "."
-        label = self._name(one) if self.by else ""
+        label = self._name(one) if self.by else "mean"
         ax.errorbar(value, middle, xerr=bars, label=label, gid="profile", **points)
         if (systematic > 0).any():
             band = {"color": color, **look["band"]}
@@ -223,7 +230,7 @@ class _Profiles:
                 middle, value - systematic, value + systematic, gid="systematic", **band
             )
 
-    def _limit(self, ax: Axes, middle: np.ndarray, xscale: Scale) -> None:
+    def _limit(self, ax: Axes, xscale: Scale) -> None:
         """Limits that the widest error bars do not set."""
         means = self.means
         known = np.isfinite(means.value)
@@ -231,12 +238,15 @@ class _Profiles:
         usual = float(np.percentile(value, _FIT, method="lower"))
         beyond = (value > _TOWERS * usual) & (usual > 0) & (value.size >= _MANY)
         top = value[~beyond]
-        common_errors = np.nan_to_num(means.systematic[known])
-        ends = value + np.maximum(np.nan_to_num(upper), common_errors)
+        ends = value + np.nan_to_num(upper)
         high = max(float(top.max()), float(np.percentile(ends[~beyond], _FIT)))
-        low = min(
-            float(value.min()), float(np.percentile(value - np.nan_to_num(lower), 100 - _FIT))
-        )
+        starts = value - np.nan_to_num(lower)
+        low = min(float(value.min()), float(np.percentile(starts, 100 - _FIT)))
+        # Bands have room, unless it is for little else.
+        wide = np.nan_to_num(means.systematic[known])
+        most = _BANDS * float(np.ptp(top) or abs(high))
+        high = max(high, min(float((value + wide)[~beyond].max()), high + most))
+        low = min(low, max(float((value - wide).min()), low - most))
         if xscale == "log":
             above = value[value > 0]
             low = float(above.min()) if above.size else 0.1 * abs(high)
@@ -251,26 +261,30 @@ class _Profiles:
         ax.set_ylim(ends.min(), ends.max())
 
     def _mark_beyond(
-        self, ax: Axes, there: list[int], middle: np.ndarray, colours: list[str], look: Style
+        self, ax: Axes, middle: np.ndarray, colours: Mapping[int, str], look: Style
     ) -> None:
-        """Mark at the edge what lies beyond it."""
+        """Mark at the edge what lies beyond it, and, hollow, where bars end beyond it."""
         end = ax.get_xlim()[1]
-        for one in there:
-            at = middle[self.means.value[one] > end]
-            if at.size:
-                mark = {**look["below_zero"], "marker": ">", "color": colours[one]}
-                (line,) = ax.plot(np.ones(at.size), at, gid="beyond", **mark)
-                line.set(transform=ax.get_yaxis_transform(), clip_on=False)
+        for one, color in colours.items():
+            value = self.means.value[one]
+            ends = value + np.nan_to_num(self.means.upper[one])
+            for gid, above, face in (
+                ("beyond", value > end, color),
+                ("bar_beyond", (value <= end) & (ends > end), ax.get_facecolor()),
+            ):
+                at = middle[above]
+                if at.size:
+                    mark = {**look["below_zero"], "marker": ">", "color": color}
+                    mark["markerfacecolor"] = face
+                    (line,) = ax.plot(np.ones(at.size), at, gid=gid, **mark)
+                    line.set(transform=ax.get_yaxis_transform(), clip_on=False)
 
     def _explain(self, ax: Axes, there: list[int], scale: ScalarMappable, look: Style) -> None:
         """Say which profile is which, and what the errors are."""
         handles, labels = ax.get_legend_handles_labels()
-        title = None
-        if not self.by or len(there) > len(_MARKERS):
-            handles, labels = [], []
-        else:
-            title = caption(SIGHTLINE[self.by].long_name)
+        title = caption(SIGHTLINE[self.by].long_name) if self.by else None
         if len(there) > len(_MARKERS):
+            handles, labels, title = [], [], None
             colour_bar(scale, ax, SIGHTLINE[self.by].long_name, SIGHTLINE[self.by].units)
         means, grey = self.means, look["no_value"]["color"]
         if (np.nan_to_num(means.upper) > 0).any():
@@ -324,15 +338,14 @@ def _of_spectra(
 
 
 def _usual_altitudes(ds: xr.Dataset, alt: np.ndarray, used: np.ndarray) -> Edges:
-    """Edges from below the limb to as high as it is worth, no finer than pixels."""
+    """Edges from the limb to as high as it is worth, no finer than pixels."""
     radii = np.asarray(ds.attrs.get("target_radii", (np.inf,)), float)
     high = float(np.max(alt[used], initial=0.0))
     high = min(high, float(radii.mean())) if high > 0 else 1.0
     near = np.where(used & (alt > 0) & (alt < high), alt, np.nan)
     wide = profiles.step(high / _ALTITUDES, profiles.spacing(near))
-    low = -np.round(fieldaxis.BELOW * high / wide)
     number = min(np.ceil(high / wide - 1e-9), _ALTITUDES)
-    return Edges("alt", wide * np.arange(low, max(number, low + 1) + 1))
+    return Edges("alt", wide * np.arange(max(number, 1) + 1))
 
 
 def _of_bins(
@@ -357,6 +370,6 @@ def _of_bins(
     else:
         known = heights[np.isfinite(heights).all(-1)]
         high = float(known.max()) if known.size else np.inf
-        low = -fieldaxis.BELOW * high if high > 0 else -np.inf
+        low = 0.0 if (known[:, 0] >= 0).any() else -np.inf
     drawn = (heights[:, 0] >= low - 1e-9) & (heights[:, 0] < high)
     return _Profiles(heights[drawn], other, bounds, means.at(drawn))

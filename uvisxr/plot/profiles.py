@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -176,7 +177,7 @@ class Means:
     lower: np.ndarray
     upper: np.ndarray
     systematic: np.ndarray
-    total: bool = False
+    total: bool = dataclasses.field(default=False, kw_only=True)
 
     @classmethod
     def of(cls, ds: xr.Dataset, group: np.ndarray, number: int) -> Means:
