@@ -19,6 +19,7 @@ from ..bins.edges import Edges
 from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
 from ..dataset.fields import SIGHTLINE
 from ..drawing.colours import colour_bar, ordered
+from ..drawing.legends import legend
 from ..drawing.style import Style, drawing
 from ..drawing.style import style as styled
 from ..drawing.texts import caption, heading, nothing, set_label, set_title, unit
@@ -146,10 +147,10 @@ def limb(
         keep = kept(ds, exclude)
         found = _of_spectra(light, by or "lat", edges, altitudes, within, keep)
     ax = common.new_axes(ax, figsize=_SIZE)
-    found.draw(ax, look, look["map"]["cmap"] if cmap is None else cmap, xscale)
+    # How much room a legend has depends on what is around the axes.
     set_label(ax.xaxis, caption("brightness", "kR"))
-    fieldaxis.name_axis(ax.yaxis, "alt")
     set_title(ax, heading(ds, profiles.range_of(light)))
+    found.draw(ax, look, look["map"]["cmap"] if cmap is None else cmap, xscale)
     if not np.isfinite(found.means.value).any():
         reason = "no value" if keep is None else profiles.why_empty(light, keep, exclude)
         nothing(ax, reason, look)
@@ -184,6 +185,7 @@ class _Profiles:
         there = np.flatnonzero(np.isfinite(value).any(-1)).tolist()
         if not there:
             ax.set_ylim(middle.min(), middle.max() if middle.size > 1 else middle.min() + 1.0)
+            fieldaxis.name_axis(ax.yaxis, "alt")
             return
         # Colours are for what is drawn: a legend names no others, and a bar few.
         few = len(there) <= len(_MARKERS)
@@ -194,8 +196,9 @@ class _Profiles:
             marker = _MARKERS[place % len(_MARKERS)]
             self._draw_one(ax, one, middle, colours[one], marker, look, len(there))
         self._limit(ax, xscale)
-        self._mark_beyond(ax, middle, colours, look)
+        fieldaxis.name_axis(ax.yaxis, "alt")
         self._explain(ax, there, scale, look)
+        self._mark_beyond(ax, middle, colours, look)
 
     def _middle(self) -> np.ndarray:
         low, high = self.altitudes.T
@@ -294,7 +297,7 @@ class _Profiles:
             handles.append(Patch(color=grey, alpha=0.4, linewidth=0))
             labels.append("systematic error")
         if handles:
-            ax.legend(handles, labels, title=title, title_fontsize="small", alignment="left")
+            legend(ax, handles, labels, title)
 
     def _name(self, one: int) -> str:
         """What a profile is of."""
