@@ -75,7 +75,8 @@ def test_spectra_of_bins(binned):
     ax = spectrum(binned, [{"lat_bin": 1, "alt_bin": 0}, {"lat_bin": 1, "alt_bin": 2}])
     np.testing.assert_allclose(_spectra_of(ax)[0], binned["radiance"].values[1, 0])
     texts = [t.get_text() for t in ax.get_legend().get_texts()]
-    assert texts == ["lat -30 to 30°, alt -3000 to 0 km", "lat -30 to 30°, alt 500 to ∞ km"]
+    assert texts == ["alt -3000 to 0 km", "alt 500 to ∞ km"]
+    assert ax.get_title().endswith("lat -30 to 30°")
     held = np.isfinite(binned["radiance"].values).any(axis=-1)
     assert len(_spectra_of(spectrum(binned))) == held.sum()
     assert "Weighted" in spectrum(binned, variable="radiance_weighted").get_ylabel()
@@ -101,6 +102,17 @@ def test_a_single_spectrum_has_no_legend(ds):
     ax = spectrum(one)
     assert len(_spectra_of(ax)) == 1
     assert ax.get_legend() is None
+
+
+def test_the_title_names_what_spectra_have_in_common_and_their_time(ds):
+    times = ds["time"].values
+    title = spectrum(ds, [(p, 30) for p in range(2, 5)]).get_title()
+    assert title.endswith("pixel 30")
+    one = spectrum(ds, [(2, 30)]).get_title()
+    assert str(times[2])[11:19] in one and str(times[0])[11:19] not in one
+    assert spectrum(ds.isel(pic=2, pixel=30)).get_title() == one
+    with_turns = spectrum(ds, [(0, 30), (3, 30)])
+    assert [t.get_text() for t in with_turns.get_legend().get_texts()] == ["pic 0", "pic 3"]
 
 
 def test_given_axes(ds):

@@ -20,7 +20,7 @@ from ..numerics.poisson import missing
 from . import axes as common
 from .marks import headroom, mark_lines
 from .spectral_scale import Scale, apply_scale, scale_of, sensitive, set_limits
-from .traces import Key, Trace, named, traces
+from .traces import Key, Trace, in_common, traces
 
 #: What can be drawn; by default the first one in the dataset.
 Spectral = Literal["radiance", "radiance_weighted", "rate", "counts"]
@@ -136,7 +136,9 @@ def spectrum(
     key = Key.of(ds, places, ax.get_facecolor(), look)
     set_label(ax.xaxis, "Wavelength (Å)")
     set_label(ax.yaxis, label(ds[name]))
-    set_title(ax, heading(ds, *_remarks(ds, places, held, shifts, scale, offset)))
+    set_title(
+        ax, heading(_observed(ds, places), *_remarks(ds, places, held, shifts, scale, offset))
+    )
     if held.any():
         key.draw_bar(ax, ds)
         for place, one, shift, properties in zip(places, values, shifts, key.looks, strict=True):
@@ -296,6 +298,13 @@ def _shifts(values: np.ndarray, scale: str, offset: bool | float) -> np.ndarray:
     return np.asarray((_STEP * 2 * (high - low) or 1.0) * number)
 
 
+def _observed(ds: xr.Dataset, places: list[Trace]) -> xr.Dataset:
+    """The dataset with the exposures alone that spectra are of."""
+    if "pic" not in places[0]:
+        return ds
+    return ds.isel(pic=sorted({place["pic"] for place in places}))
+
+
 def _remarks(
     ds: xr.Dataset,
     places: list[Trace],
@@ -304,8 +313,8 @@ def _remarks(
     scale: str,
     offset: bool | float,
 ) -> list[str]:
-    """What the title says: which spectrum, if it is one, and what is left out or moved."""
-    remarks = [named(ds, places[0])] if len(places) == 1 else []
+    """What the title says: what the spectra have in common, and what is left out or moved."""
+    remarks = [in_common(ds, places)]
     if held.any() and not held.all():
         kind, lack = ("bins", "empty") if "n" in ds.variables else ("spectra", "without values")
         remarks.append(f"{np.count_nonzero(~held)} of {held.size} {kind} {lack}")

@@ -103,6 +103,20 @@ def named(ds: xr.Dataset, place: Trace) -> str:
     return ", ".join(parts)
 
 
+def in_common(ds: xr.Dataset, places: list[Trace]) -> str:
+    """What all of some spectra have in common, as `named` says it."""
+    shared = {d: i for d, i in places[0].items() if all(place[d] == i for place in places)}
+    # Those of which one was selected before are no longer dimensions.
+    alone = [d for d in quality_flags.DIMS if d in ds.coords and not ds[d].ndim]
+    parts = [*(f"{d} {ds[d].item()}" for d in alone), named(ds, shared)]
+    return ", ".join(part for part in parts if part)
+
+
+def _differing(places: list[Trace]) -> list[str]:
+    """Dimensions along which spectra lie at different places."""
+    return [d for d in places[0] if len({place[d] for place in places}) > 1]
+
+
 @dataclass(frozen=True)
 class Key:
     """How spectra are told apart.
@@ -127,7 +141,7 @@ class Key:
     @classmethod
     def of(cls, ds: xr.Dataset, places: list[Trace], paper: Any, look: Style) -> Key:
         """Colours along the bins' order, strokes along a second one; or else colours by turns."""
-        differ = [d for d in places[0] if len({place[d] for place in places}) > 1]
+        differ = _differing(places)
         differ.sort(key=lambda d: -len({place[d] for place in places}))
         by_colour = differ[0] if differ else ""
         rest = differ[1:]
@@ -172,7 +186,8 @@ class Key:
             }
             for k in range(len(places))
         ]
-        texts = [named(ds, place) for place in places]
+        differ = _differing(places)
+        texts = [named(ds, {d: place[d] for d in differ}) for place in places]
         return cls(looks, [(t, one) for t, one in zip(texts, looks, strict=True) if t])
 
     def draw_legend(self, ax: Axes, top: float) -> None:
