@@ -318,12 +318,30 @@ def test_spectra_are_drawn_one_above_the_other(offset, moved):
     assert ax.get_ylim()[1] > moved[-1]
 
 
+@pytest.mark.parametrize("yscale", ["linear", "log"])
+def test_many_spectra_are_set_apart_by_default_and_the_axis_says_so(yscale):
+    ds = _bins(8)
+    # Each towers in a place of its own, and they are of very different height.
+    shape = 1 + np.exp(-0.5 * ((np.arange(770) - 90 * np.arange(8)[:, None]) / 60) ** 2)
+    ds["radiance"] = ("alt_bin", "wl"), shape * np.array([1, 2, 90, 3, 1, 7, 2, 1])[:, None]
+    ax = spectrum(ds, yscale=yscale)
+    drawn = np.array(_spectra_of(ax))[:, 40:-10]
+    assert np.mean(np.diff(drawn, axis=0) > 0) > 0.97
+    assert ax.get_ylim()[0] < drawn.min()
+    assert ax.get_ylabel().endswith("× offset" if yscale == "log" else "+ offset")
+    assert not _artists(ax, "band")
+    over = spectrum(ds, yscale=yscale, offset=False)
+    np.testing.assert_array_equal(_spectra_of(over), ds["radiance"])
+    assert "offset" not in over.get_ylabel()
+    assert "offset" not in spectrum(ds.isel(alt_bin=slice(5))).get_ylabel()
+
+
 def test_on_a_logarithmic_scale_the_offset_is_a_factor():
     ax = spectrum(_bins(3), offset=10.0, yscale="log")
     assert [v[0] for v in _spectra_of(ax)] == [1, 20, 300]
     assert "each × 10 from the one before" in ax.get_title()
     set_apart = [v[0] for v in _spectra_of(spectrum(_bins(3), offset=True, yscale="log"))]
-    assert set_apart[1] > 2 and set_apart[2] > set_apart[1]
+    assert set_apart[1] >= 1.5 * set_apart[0] and set_apart[2] > 1.5 * set_apart[1]
 
 
 def test_many_bins_of_one_dimension_need_no_selection():

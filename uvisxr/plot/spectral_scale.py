@@ -95,7 +95,10 @@ def set_limits(ax: Axes, wl: np.ndarray, values: np.ndarray, channel: str, marke
     low, high = float(found.min()), float(found.max())
     share = headroom(ax, marked)
     if ax.get_yscale() == "log":
-        bottom = max(0.6 * float(np.percentile(found[found > 0], 2)), _noise(found))
+        # Where each spectrum begins: they may be far apart.
+        rows = [row[row > 0] for row in known.reshape(-1, known.shape[-1])]
+        starts = [float(np.percentile(row, 2)) for row in rows if row.size]
+        bottom = max(0.6 * min(starts), _noise(found))
         bottom = min(bottom, 0.5 * high)
         ax.set_ylim(bottom, high * 1.3 * (high / bottom) ** (share / (1 - share)))
         return

@@ -31,8 +31,12 @@ Shown = tuple[float, float] | Literal["all"] | None
 #: Part of a dataset's largest sensitivity below which it is not worth the name.
 _SHARE = 0.01
 
-#: Room for a spectrum that is drawn above another, of the range of its values.
-_STEP = 0.35
+#: The most spectra that lie over one another by default, and have bands.
+_FEW = 5
+
+#: Share of a spectrum's elements that lie above the one before, in percent, where both are set
+#: apart, and the room between them, of the range of most of their values.
+_CLEAR, _ROOM = 98, 0.2
 
 
 @calls.public("plot.spectrum")
@@ -42,10 +46,10 @@ def spectrum(
     select: Iterable[Any] | None = None,
     variable: Spectral | None = None,
     lines: bool | Emitter | Wavelengths = False,
-    band: bool = True,
+    band: bool | None = None,
     xlim: Shown = None,
     yscale: Scale | None = None,
-    offset: bool | float = False,
+    offset: bool | float | None = None,
     ax: Axes | None = None,
     style: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Axes:
@@ -69,7 +73,7 @@ def spectrum(
         those given, wavelengths in angstrom by name, several for a system of bands. The tables are
         in `uvisxr.drawing.lines`.
     band : bool
-        Draw the 1-sigma bands.
+        Draw the 1-sigma bands. Default: of no more than 5 spectra.
     xlim : (float, float) or "all", optional
         Wavelengths to show, angstrom. Default: all or, of radiances, those where the channel is
         sensitive: 1165 to 1905 in the FUV and 570 to 1175 in the EUV, as far as the dataset's own
@@ -77,9 +81,11 @@ def spectrum(
     yscale : {"linear", "log", "symlog"}, optional
         Default: logarithmic if a line towers above the rest, down to where noise sets in; linear
         below that ("symlog") if much of the spectrum is noise. Linear if nothing is above zero.
-    offset : bool or float
+    offset : bool or float, optional
         Draw each spectrum that much above the one before, in the unit of the values, or that many
-        times on a logarithmic scale; True for as much as sets them apart.
+        times on a logarithmic scale; True for as much as sets each apart from the one before, which
+        differs from one to the next. Default: True for more than 5 spectra, unless the scale is
+        "symlog"; the axis says so.
     ax : Axes, optional
         Default: those of a new figure.
     style : mapping, optional
@@ -110,7 +116,7 @@ def spectrum(
     look = styled(style)
     name = _variable(ds, variable)
     checks.choice("yscale", yscale, Scale | None)
-    if not isinstance(offset, bool):
+    if offset is not None and not isinstance(offset, bool):
         checks.number("offset", offset, "a distance between spectra, or True", above=0)
     known = chosen(ds, lines)
     places = traces(ds, ds[name], select)
@@ -132,10 +138,16 @@ def spectrum(
     telling = sensitive(wl[inside], inner, channel)
     scale = scale_of(telling, yscale)
     apply_scale(ax, scale, inner)
+    if offset is None:
+        offset = len(places) > _FEW and scale != "symlog"
+    if band is None:
+        band = len(places) <= _FEW
     shifts = _shifts(telling, scale, offset)
     key = Key.of(ds, places, ax.get_facecolor(), look)
     set_label(ax.xaxis, "Wavelength (Å)")
-    set_label(ax.yaxis, label(ds[name]))
+    moves = offset is not False and len(places) > 1
+    moved_by = f" {'×' if scale == 'log' else '+'} offset" if moves else ""
+    set_label(ax.yaxis, f"{label(ds[name])}{moved_by}")
     set_title(
         ax, heading(_observed(ds, places), *_remarks(ds, places, held, shifts, scale, offset))
     )
@@ -289,13 +301,31 @@ def _shifts(values: np.ndarray, scale: str, offset: bool | float) -> np.ndarray:
         return np.ones(len(values)) if log else np.zeros(len(values))
     if offset is not True:
         return float(offset) ** number if log else float(offset) * number
-    found = values[np.isfinite(values) & (values > 0)] if log else values[np.isfinite(values)]
-    if not found.size:
-        return np.ones(len(values)) if log else np.zeros(len(values))
-    low, high = np.percentile(found, (5, 97))
-    if log:
-        return np.asarray(max((high / low) ** _STEP, 1.5) ** number)
-    return np.asarray((_STEP * 2 * (high - low) or 1.0) * number)
+    levels = np.stack([_levels(one, log) for one in values])
+    ranges = [np.ptp(np.percentile(one[np.isfinite(one)], (5, 95))) for one in levels if _has(one)]
+    room = _ROOM * (float(np.median(ranges)) if ranges else 0.0) or (_ROOM if log else 1.0)
+    steps = np.zeros(len(values))
+    for one in range(1, len(values)):
+        above = levels[one - 1] - levels[one]
+        needed = np.percentile(above[np.isfinite(above)], _CLEAR) if _has(above) else 0.0
+        steps[one] = max(float(needed) + room, 0.0)
+    moved = np.cumsum(steps)
+    return np.asarray(10.0**moved if log else moved)
+
+
+def _has(values: np.ndarray) -> bool:
+    return bool(np.isfinite(values).any())
+
+
+def _levels(values: np.ndarray, log: bool) -> np.ndarray:
+    """Where values lie along the axis; on a logarithmic one, noise none below most others."""
+    if not log:
+        return np.where(np.isfinite(values), values, np.nan)
+    above = values[np.isfinite(values) & (values > 0)]
+    if not above.size:
+        return np.full(values.shape, np.nan)
+    found: np.ndarray = np.log10(np.clip(values, np.percentile(above, 100 - _CLEAR), None))
+    return found
 
 
 def _observed(ds: xr.Dataset, places: list[Trace]) -> xr.Dataset:
@@ -318,7 +348,7 @@ def _remarks(
     if held.any() and not held.all():
         kind, lack = ("bins", "empty") if "n" in ds.variables else ("spectra", "without values")
         remarks.append(f"{np.count_nonzero(~held)} of {held.size} {kind} {lack}")
-    if offset is not False and len(shifts) > 1:
+    if not isinstance(offset, bool) and len(shifts) > 1:
         step = shifts[1] if scale == "log" else shifts[1] - shifts[0]
         remarks.append(f"each {'×' if scale == 'log' else '+'} {step:.2g} from the one before")
     return remarks
