@@ -170,6 +170,11 @@ def test_a_logarithmic_scale(ds):
     assert ax.get_xscale() == "log"
     values = np.concatenate([one[0] for one in profiles(ax)])
     assert 0 < ax.get_xlim()[0] < np.nanmin(values)
+    ax.set_xlim(0.03, 0.2)
+    ax.figure.canvas.draw()
+    texts = [t.get_text() for t in ax.get_xticklabels(which="both") if t.get_text()]
+    assert {"0.1", "0.2"} <= set(texts)
+    assert not any("mathdefault" in text for text in texts)
 
 
 def test_nothing_is_said_in_words(ds):

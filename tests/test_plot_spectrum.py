@@ -389,6 +389,13 @@ def test_a_scale_with_noise_and_a_line_is_linear_in_the_noise():
     ax = spectrum(_spectra(values))
     assert ax.get_yscale() == "symlog"
     assert ax.yaxis.get_transform().linthresh == 10.0
+    assert ax.get_ylabel().endswith(", linear below 10")
+    assert {line.get_ydata()[0] for line in _artists(ax, "linear_below")} == {10.0, -10.0}
+    ax.set_ylim(-12, 1500)
+    ticks = [t.get_text() for t in ax.get_yticklabels()]
+    assert ticks == ["−10", "−5", "0", "5", "10", "100", "1000"]
+    ax.set_ylim(-1, 3)
+    assert len(ax.get_yticks()) > 2
     # Without a line that towers it is linear throughout.
     values[85] = 12.0
     assert spectrum(_spectra(values)).get_yscale() == "linear"

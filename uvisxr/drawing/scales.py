@@ -7,7 +7,14 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axis import Axis
-from matplotlib.ticker import MaxNLocator, ScalarFormatter
+from matplotlib.ticker import (
+    Locator,
+    LogFormatterSciNotation,
+    MaxNLocator,
+    NullFormatter,
+    ScalarFormatter,
+    SymmetricalLogLocator,
+)
 
 from .texts import caption, set_label
 
@@ -20,6 +27,12 @@ _AS_THEY_ARE = frozenset(("", "1", "degree", "hour", "angstrom", "count"))
 
 #: Values, in their unit, that need no power of ten.
 _PLAIN = (1e-2, 1e4)
+
+#: Values that are told without a power of ten beside others that are powers of ten.
+_SHORT = (1e-3, 1e5)
+
+#: The most powers of ten at the ticks of an axis that is linear near zero.
+_DECADES = 6
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -96,6 +109,66 @@ def engineering(
     if body is not None:
         axis.set_major_locator(_Locator(chosen.factor))
     set_label(axis, caption(name, chosen.units))
+
+
+def plain(value: float) -> str:
+    """A round number as people write it: 0.4, −20 or 2×10⁻⁵.
+
+    Examples
+    --------
+    >>> from uvisxr.drawing.scales import plain
+    >>> plain(0.4), plain(-20.0), plain(2e-5), plain(1e6)
+    ('0.4', '−20', '2×10⁻⁵', '10⁶')
+    """
+    sign, size = "−" if value < 0 else "", abs(value)
+    if size == 0 or _SHORT[0] * (1 - 1e-9) <= size < _SHORT[1]:
+        return f"{sign}{size:.6g}"
+    digits, power = f"{size:.6e}".split("e")
+    times = f"{float(digits):g}×" if float(digits) != 1 else ""
+    return f"{sign}{times}10{str(int(power)).translate(_RAISED)}"
+
+
+def plain_log(axis: Axis) -> None:
+    """Write the numbers along an axis, if it is logarithmic, as `plain` does."""
+    if axis.get_scale() == "log":
+        axis.set_major_formatter(_Powers())
+        axis.set_minor_formatter(_Powers())
+
+
+def plain_symlog(axis: Axis, end: float) -> None:
+    """Mark an axis that is linear below `end` and logarithmic above it by its ticks."""
+    axis.set_major_locator(_LinearNearZero(end))
+    axis.set_major_formatter(lambda value, _: plain(value))
+    axis.set_minor_locator(SymmetricalLogLocator(axis.get_transform(), subs=range(2, 10)))
+    axis.set_minor_formatter(NullFormatter())
+
+
+class _Powers(LogFormatterSciNotation):
+    """Numbers along logarithmic axes, where matplotlib writes any."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return plain(x) if super().__call__(x, pos) else ""
+
+
+class _LinearNearZero(Locator):
+    """Ticks at powers of ten on both sides, and at equal steps between the lowest of them."""
+
+    def __init__(self, end: float) -> None:
+        self._end = end
+
+    def __call__(self) -> Any:
+        assert self.axis is not None
+        return self.tick_values(*self.axis.get_view_interval())
+
+    def tick_values(self, vmin: float, vmax: float) -> Any:
+        low, high = sorted((vmin, vmax))
+        largest = max(-low, high)
+        if largest < self._end:
+            return MaxNLocator(5).tick_values(low, high)
+        number = int(np.floor(np.log10(largest / self._end) + 1e-9)) + 1
+        powers = self._end * 10.0 ** np.arange(0, number, -(-number // _DECADES))
+        ticks = np.concatenate([-powers[::-1], 0.5 * self._end * np.arange(-1, 2), powers])
+        return ticks[(ticks >= low) & (ticks <= high)]
 
 
 class _Formatter(ScalarFormatter):

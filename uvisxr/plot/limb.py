@@ -20,6 +20,7 @@ from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
 from ..dataset.fields import SIGHTLINE
 from ..drawing.colours import colour_bar, ordered
 from ..drawing.legends import legend
+from ..drawing.scales import plain_log
 from ..drawing.style import Style, drawing
 from ..drawing.style import style as styled
 from ..drawing.texts import caption, heading, nothing, set_label, set_title, unit
@@ -196,6 +197,7 @@ class _Profiles:
             marker = _MARKERS[place % len(_MARKERS)]
             self._draw_one(ax, one, middle, colours[one], marker, look, len(there))
         self._limit(ax, xscale)
+        plain_log(ax.xaxis)
         fieldaxis.name_axis(ax.yaxis, "alt")
         self._explain(ax, there, scale, look)
         self._mark_beyond(ax, middle, colours, look)

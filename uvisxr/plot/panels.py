@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .. import checks
+from ..drawing.scales import plain_log
 from ..drawing.style import Style
 from ..drawing.texts import flagged_for, label, nothing, set_suptitle
 from ..quality import flags as quality_flags
@@ -253,6 +254,7 @@ class Pages:
 
     def _scale(self, ax: Axes, pixel: int) -> None:
         ax.set_yscale(self.ordinate.scale)
+        plain_log(ax.yaxis)
         limits = self.ordinate.limits
         if limits is None:
             good = self.good[:, [pixel]] & ~self.starred[:, [pixel]]

@@ -40,7 +40,7 @@ from ..quality import losses
 from ..quality.flags import flags_of
 from . import axes as common
 from .marks import mark_lines
-from .spectral_scale import set_scale
+from .spectral_scale import linear_below, set_scale
 
 #: The flag that stands for a spectrum which has several: the first of these.
 _GRAVEST: tuple[QualityFlag, ...] = ("lost", "partial", "star", "user", "dark_line")
@@ -217,7 +217,7 @@ def _draw_mean(ax: Axes, ds: xr.Dataset, good: np.ndarray, look: Style) -> None:
     marked = within(chosen(ds, True), known)
     set_scale(ax, wl, values, ds.attrs.get("channel", "") if calibrated else "", marked)
     set_label(ax.xaxis, "Wavelength (Å)")
-    set_label(ax.yaxis, name)
+    set_label(ax.yaxis, f"{name}{linear_below(ax)}")
     what = "without flags" if good.any() else "spectra, all flagged"
     set_title(ax, f"Mean spectrum of {np.count_nonzero(used)} {what}")
     if not known.size:

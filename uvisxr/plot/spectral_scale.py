@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from ..drawing.colours import STEEP
+from ..drawing.scales import plain, plain_log, plain_symlog
 from . import axes as common
 from .marks import Lines, headroom
 
@@ -78,12 +79,28 @@ def _threshold(found: np.ndarray) -> float:
 
 
 def apply_scale(ax: Axes, scale: str, values: np.ndarray) -> None:
-    """Give axes a scale: one that is linear near zero is so below most of the values."""
+    """Give axes a scale: one that is linear near zero is so below most of the values.
+
+    A line marks where.
+    """
     found = values[np.isfinite(values)]
     if scale == "symlog" and found.size:
-        ax.set_yscale("symlog", linthresh=_threshold(found), linscale=1.5)
+        end = _threshold(found)
+        ax.set_yscale("symlog", linthresh=end, linscale=1.5)
+        plain_symlog(ax.yaxis, end)
+        for one in (end, -end):
+            ax.axhline(one, color="0.6", linewidth=0.6, zorder=0, gid="linear_below")
     else:
         ax.set_yscale("linear" if scale == "symlog" else scale)
+        plain_log(ax.yaxis)
+
+
+def linear_below(ax: Axes) -> str:
+    """What a label says of a scale that is linear near zero; "" of others."""
+    if ax.get_yscale() != "symlog":
+        return ""
+    end = ax.yaxis.get_transform().linthresh  # type: ignore[attr-defined]
+    return f", linear below {plain(end)}"
 
 
 def set_limits(ax: Axes, wl: np.ndarray, values: np.ndarray, channel: str, marked: Lines) -> None:

@@ -19,7 +19,7 @@ from ..errors import ArgumentError, MissingStepError
 from ..numerics.poisson import missing
 from . import axes as common
 from .marks import headroom, mark_lines
-from .spectral_scale import Scale, apply_scale, scale_of, sensitive, set_limits
+from .spectral_scale import Scale, apply_scale, linear_below, scale_of, sensitive, set_limits
 from .traces import Key, Trace, in_common, traces
 
 #: What can be drawn; by default the first one in the dataset.
@@ -147,7 +147,7 @@ def spectrum(
     set_label(ax.xaxis, "Wavelength (Å)")
     moves = offset is not False and len(places) > 1
     moved_by = f" {'×' if scale == 'log' else '+'} offset" if moves else ""
-    set_label(ax.yaxis, f"{label(ds[name])}{moved_by}")
+    set_label(ax.yaxis, f"{label(ds[name])}{moved_by}{linear_below(ax)}")
     set_title(
         ax, heading(_observed(ds, places), *_remarks(ds, places, held, shifts, scale, offset))
     )
@@ -302,7 +302,8 @@ def _shifts(values: np.ndarray, scale: str, offset: bool | float) -> np.ndarray:
     if offset is not True:
         return float(offset) ** number if log else float(offset) * number
     levels = np.stack([_levels(one, log) for one in values])
-    ranges = [np.ptp(np.percentile(one[np.isfinite(one)], (5, 95))) for one in levels if _has(one)]
+    ends = 100 - _CLEAR, _CLEAR
+    ranges = [np.ptp(np.percentile(one[np.isfinite(one)], ends)) for one in levels if _has(one)]
     room = _ROOM * (float(np.median(ranges)) if ranges else 0.0) or (_ROOM if log else 1.0)
     steps = np.zeros(len(values))
     for one in range(1, len(values)):
