@@ -42,8 +42,8 @@ def test_cells_hold_the_numbers(binned):
 
 def test_edges_are_at_the_ticks(binned):
     ax = bins(binned)
-    assert [t.get_text() for t in ax.get_xticklabels()] == ["-90", "-30", "30", "90"]
-    assert [t.get_text() for t in ax.get_yticklabels()] == ["-3000", "0", "500", "∞"]
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["−90", "−30", "30", "90"]
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["−3000", "0", "500", "∞"]
     assert ax.get_xlabel() == "Planetocentric latitude (°)"
     assert ax.get_ylabel().endswith("(km)")
 

@@ -62,7 +62,7 @@ def test_the_mean_is_of_spectra_without_flags(opened):
     good = figure_flags(figure) == "good"
     expected = opened.counts.values[good].sum(0) / (240 * good.sum())
     np.testing.assert_allclose(mean(figure), expected)
-    assert titles(figure)[2] == f"Mean spectrum of {good.sum()} without flags"
+    assert titles(figure)[2] == f"Mean of {good.sum()} spectra, without flags"
     assert not good[3, 20]
 
 
@@ -169,7 +169,7 @@ def test_a_bright_star_makes_the_scale_logarithmic(opened):
 
 def test_all_flagged(opened):
     figure = opened.uvis.flag(opened.pixel >= 0).uvis.plot.quicklook()
-    assert titles(figure)[2] == "Mean spectrum of 720 spectra, all flagged"
+    assert titles(figure)[2] == "Mean of 720 spectra, all flagged"
 
 
 def test_into_a_figure_of_the_users(opened):

@@ -78,7 +78,7 @@ def test_grid_lines_have_the_value_they_say(centre):
     lines = sky.grid(around, (-4.0, 4.0), (-4.0, 4.0))
     assert 4 <= len(lines) <= 60
     for text, line in lines:
-        value = float(text[2:-1])
+        value = float(text[2:-1].replace("−", "-"))
         look = around.direction(line)
         if text[0] == "δ":
             np.testing.assert_allclose(sphere.latitude(look), value, atol=1e-9)
@@ -223,7 +223,9 @@ def test_a_field_colours_the_pixels_and_its_values_are_written(ds):
     assert bar.get_ylabel().endswith("(km)")
     texts = [a for a in ax.texts if a.get_gid() == "value"]
     assert 1 <= len(texts) <= 12
-    nearest = [np.abs(ds["alt"].values[2] - float(t.get_text())).min() for t in texts]
+    nearest = [
+        np.abs(ds["alt"].values[2] - float(t.get_text().replace("−", "-"))).min() for t in texts
+    ]
     assert max(nearest) <= 0.5
 
 

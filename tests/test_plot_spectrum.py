@@ -75,8 +75,8 @@ def test_spectra_of_bins(binned):
     ax = spectrum(binned, [{"lat_bin": 1, "alt_bin": 0}, {"lat_bin": 1, "alt_bin": 2}])
     np.testing.assert_allclose(_spectra_of(ax)[0], binned["radiance"].values[1, 0])
     texts = [t.get_text() for t in ax.get_legend().get_texts()]
-    assert texts == ["alt -3000 to 0 km", "alt 500 to ∞ km"]
-    assert ax.get_title().endswith("lat -30 to 30°")
+    assert texts == ["alt −3000 to 0 km", "alt 500 to ∞ km"]
+    assert ax.get_title().endswith("lat 30° S–30° N")
     held = np.isfinite(binned["radiance"].values).any(axis=-1)
     assert len(_spectra_of(spectrum(binned))) == held.sum()
     assert "Weighted" in spectrum(binned, variable="radiance_weighted").get_ylabel()
@@ -301,7 +301,7 @@ def test_a_second_dimension_has_strokes(ds):
     steps = _artists(ax, "spectrum")
     if len(steps) == 6:
         assert len({to_hex(s.get_edgecolor()) for s in steps}) == 3
-    assert {t.get_text() for t in ax.get_legend().get_texts()} <= {"lat -90 to 0°", "lat 0 to 90°"}
+    assert {t.get_text() for t in ax.get_legend().get_texts()} <= {"lat 0–90° S", "lat 0–90° N"}
 
 
 def test_pixels_in_order_have_a_colour_bar_with_their_numbers(ds):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..numerics.sphere import east, latitude, longitude, signed, unit, vectors
+from .texts import minus
 
 #: Possible steps of right ascension and declination grids, degrees.
 _STEPS = np.array([0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30])
@@ -120,4 +121,4 @@ def _round(low: float, high: float) -> np.ndarray:
 
 
 def _text(degrees: float) -> str:
-    return f"{round(degrees, 4) + 0.0:g}°"
+    return minus(f"{round(degrees, 4) + 0.0:g}°")

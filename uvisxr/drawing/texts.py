@@ -62,7 +62,20 @@ def angstroms(ends: Iterable[float] | None) -> str:
 
 def edge(value: float) -> str:
     """An edge of a bin, which may be infinite."""
-    return f"{value:g}" if np.isfinite(value) else ("∞" if value > 0 else "−∞")
+    return minus(f"{value:g}" if np.isfinite(value) else ("∞" if value > 0 else "-∞"))
+
+
+def minus(number: str) -> str:
+    """A number with a sign like that at the ticks of axes, instead of a hyphen."""
+    return number.replace("-", "−")
+
+
+def degrees_of_latitude(low: float, high: float) -> str:
+    """A range of latitudes."""
+    if low >= 0 or high <= 0:
+        first, last = sorted((abs(low), abs(high)))
+        return f"{first:g}–{last:g}° {'N' if low >= 0 else 'S'}"
+    return f"{-low:g}° S–{high:g}° N"
 
 
 def label(array: xr.DataArray) -> str:

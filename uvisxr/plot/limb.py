@@ -23,7 +23,15 @@ from ..drawing.legends import legend
 from ..drawing.scales import plain_log
 from ..drawing.style import Style, drawing
 from ..drawing.style import style as styled
-from ..drawing.texts import caption, heading, nothing, set_label, set_title, unit
+from ..drawing.texts import (
+    caption,
+    degrees_of_latitude,
+    heading,
+    nothing,
+    set_label,
+    set_title,
+    unit,
+)
 from ..errors import ArgumentError
 from ..numerics.along_wl import Integration
 from ..quality.flags import kept
@@ -305,10 +313,7 @@ class _Profiles:
         """What a profile is of."""
         low, high = (float(edge) for edge in self.bounds[one])
         if self.by == "lat":
-            if low >= 0 or high <= 0:
-                ends = sorted((abs(low), abs(high)))
-                return f"{ends[0]:g}–{ends[1]:g}° {'N' if low >= 0 else 'S'}"
-            return f"{-low:g}° S–{high:g}° N"
+            return degrees_of_latitude(low, high)
         units = unit(SIGHTLINE[self.by].units)
         return f"{low:g}–{high:g}{units if units == '°' else f' {units}'}"
 

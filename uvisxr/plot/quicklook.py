@@ -103,7 +103,7 @@ def quicklook(
 
     >>> figure = made.open().uvis.plot.quicklook()
     >>> [ax.get_title() for ax in figure.axes if ax.get_title()]
-    ['Count rate, 1115–1913\xa0Å', 'Quality', 'Mean spectrum of 696 without flags']
+    ['Count rate, 1115–1913\xa0Å', 'Quality', 'Mean of 696 spectra, without flags']
     """
     look = styled(style)
     common.checked_figure(figure)
@@ -218,8 +218,9 @@ def _draw_mean(ax: Axes, ds: xr.Dataset, good: np.ndarray, look: Style) -> None:
     set_scale(ax, wl, values, ds.attrs.get("channel", "") if calibrated else "", marked)
     set_label(ax.xaxis, "Wavelength (Å)")
     set_label(ax.yaxis, f"{name}{linear_below(ax)}")
-    what = "without flags" if good.any() else "spectra, all flagged"
-    set_title(ax, f"Mean spectrum of {np.count_nonzero(used)} {what}")
+    what = "without flags" if good.any() else "all flagged"
+    number = np.count_nonzero(used)
+    set_title(ax, f"Mean of {number} spectra, {what}" if number > 1 else f"One spectrum, {what}")
     if not known.size:
         ax.set_xlim(wl[0], wl[-1])
         ax.set_yticks([])

@@ -12,6 +12,7 @@ from ..drawing import sky as maps
 from ..drawing.colours import colour_bar
 from ..drawing.scales import engineering, multiple
 from ..drawing.style import Style
+from ..drawing.texts import minus
 from ..errors import MissingStepError
 from ..numerics.sphere import signed
 from ..quality import flags as quality_flags
@@ -128,7 +129,7 @@ def write_values(ax: Axes, polygons: np.ndarray, values: np.ndarray, look: Style
     for k in written:
         if np.isfinite(values[k]):
             ax.annotate(
-                f"{values[k]:.{decimals}f}",
+                minus(f"{values[k]:.{decimals}f}"),
                 middle[k],
                 xytext=aside,
                 textcoords="offset points",

@@ -17,7 +17,7 @@ from .. import checks
 from ..dataset.conventions import VARIABLES
 from ..drawing.colours import colour_bar, ordered
 from ..drawing.style import Style
-from ..drawing.texts import edge, unit
+from ..drawing.texts import degrees_of_latitude, edge, unit
 from ..errors import ArgumentError
 from ..quality import flags as quality_flags
 
@@ -92,10 +92,15 @@ def named(ds: xr.Dataset, place: Trace) -> str:
     for dim, index in place.items():
         bounds = ds.get(f"{dim}_bounds")
         if bounds is not None:
-            low, high = (edge(v) for v in bounds.isel({dim: index}).values)
+            ends = [float(v) for v in bounds.isel({dim: index}).values]
             units = unit(ds[dim].attrs.get("units", ""))
+            field = dim.removesuffix("_bin")
+            if field == "lat" and np.isfinite(ends).all():
+                parts.append(f"lat {degrees_of_latitude(*ends)}")
+                continue
+            low, high = map(edge, ends)
             space = "" if units == "°" else " "
-            parts.append(f"{dim.removesuffix('_bin')} {low} to {high}{space}{units}".rstrip())
+            parts.append(f"{field} {low} to {high}{space}{units}".rstrip())
         elif dim in ds.coords:
             parts.append(f"{dim} {ds[dim].values[index]}")
         else:
