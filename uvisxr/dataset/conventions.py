@@ -29,8 +29,10 @@ class Variable:
     """The fixed attributes of one variable.
 
     `units` is None for times, whose units xarray keeps in the encoding, and for numbers of
-    exposures, pixels, rows and columns, which would be labelled "[1]" along axes; CF needs no unit
-    of what has no dimension. `ancillary` and `bounds` name variables that are mentioned only if the
+    exposures, pixels, rows and columns. Of these, and of what has "1" and no standard name,
+    datasets have no attribute `units`: plots of xarray would be labelled "[1]", and CF needs none
+    of what has no dimension.
+    `ancillary` and `bounds` name variables that are mentioned only if the
     dataset has them. A longitude is `directed`: its long name says which way it increases, if that
     is known.
     """
@@ -51,7 +53,7 @@ class Variable:
         attrs: dict[str, Any] = {"long_name": self.long_name + sense}
         if self.standard_name:
             attrs["standard_name"] = self.standard_name
-        if self.units is not None:
+        if self.units is not None and (self.units != "1" or self.standard_name):
             attrs["units"] = self.units
             if "kR" in self.units:
                 attrs["comment"] = KILORAYLEIGH
