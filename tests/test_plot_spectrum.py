@@ -263,6 +263,30 @@ def _bins(n: int, empty: tuple[int, ...] = ()) -> xr.Dataset:
     )
 
 
+def test_neither_lines_nor_modest_bands_leave_the_axes():
+    values = np.linspace(1, 2, 770)[12::24]
+    ds = xr.Dataset({"radiance": ("wl", values)}, {"wl": 1152.5 + 24 * np.arange(values.size)})
+    ds["radiance"][-1] = 50.0
+    sides = {f"radiance_{side}": ("wl", np.full(values.size, 0.2)) for side in ("lower", "upper")}
+    ax = spectrum(ds.assign(sides).assign_attrs(channel="FUV"))
+    low, high = ax.get_xlim()
+    top = ax.get_ylim()[1]
+    shown = values[(ds.wl.values + 12 > low) & (ds.wl.values - 12 < high)]
+    assert shown.max() + 0.2 < top < 3
+
+
+def test_names_of_bands_lie_on_few_lines():
+    lines = {"bands": (1400.0, 1420.0), "a": 1390.0, "b": 1380.0, "c": 1370.0}
+    ax = spectrum(_spectra(np.ones(770)), lines=lines)
+    (name,) = _artists(ax, "bands_name")
+    box = name.get_window_extent()
+    at = ax.transData.transform([(wl, 0) for wl in (1390, 1380, 1370)])[:, 0]
+    assert not ((box.x0 < at) & (at < box.x1)).any()
+    # So few are marked as far down as lines are.
+    down = [path.vertices for art in _artists(ax, "emission") for path in art.get_paths()]
+    assert {1400.0, 1420.0} <= {one[0, 0] for one in down if one[0, 1] == 0}
+
+
 def test_ordered_bins_have_sequential_colours_and_a_colour_bar():
     ax = spectrum(_bins(20))
     assert ax.get_legend() is None

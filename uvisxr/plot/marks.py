@@ -27,6 +27,9 @@ _TICK = 4.0
 #: Width of a letter, and distance of names, in sizes of their letters.
 _LETTER, _PITCH = 0.62, 1.4
 
+#: The most bands of a system that are marked down to the spectra, as lines are.
+_FEW = 6
+
 #: The most of the height of axes that is left to names.
 _MOST = 0.45
 
@@ -61,7 +64,8 @@ def mark_lines(ax: Axes, lines: Lines, look: Style, unnamed: bool = True) -> Non
     top = 1.0 - (_depth(kept) if kept else _FRAME) / height
     _draw_names(ax, kept, top, look)
     for row, (name, places) in enumerate(bands.items()):
-        _draw_bands(ax, name, places, top - (row * _ROW + 2.0) / height, look)
+        level = top - (row * _ROW + 2.0) / height
+        _draw_bands(ax, name, places, level, list(kept.values()), look)
 
 
 def _parted(lines: Lines) -> tuple[dict[str, float], dict[str, tuple[float, ...]]]:
@@ -168,7 +172,15 @@ def _draw_names(ax: Axes, singles: Mapping[str, float], top: float, look: Style)
         text.set_in_layout(False)
 
 
-def _draw_bands(ax: Axes, name: str, places: Sequence[float], level: float, look: Style) -> None:
+def _draw_bands(
+    ax: Axes,
+    name: str,
+    places: Sequence[float],
+    level: float,
+    others: Sequence[float],
+    look: Style,
+) -> None:
+    """Draw a system of bands at a level, with its name where it lies on fewest of other lines."""
     tick = _TICK / common.size(ax)[1]
     first, last = min(places), max(places)
     segments = [[(first, level), (last, level)]]
@@ -178,15 +190,18 @@ def _draw_bands(ax: Axes, name: str, places: Sequence[float], level: float, look
     ax.add_collection(rows, autolim=False)
     left, right = sorted(ax.get_xlim())
     needed = _LETTER * _size() * (len(name) + 1) / common.size(ax)[0] * (right - left)
+    if len(places) <= _FEW:
+        _draw_lines(ax, places, level - tick, look)
     # Before the bands, or behind, or, without room on either side, above.
-    place, aside, across, up = next(
-        one
-        for one, fits in (
-            ((first, (-3, 0), "right", "center"), first - needed > left),
-            ((last, (3, 0), "left", "center"), last + needed < right),
-            ((0.5 * (first + last), (0, 1), "center", "bottom"), True),
-        )
-        if fits
+    middle = 0.5 * (first + last)
+    choices = [
+        (first - needed, first, (first, (-3, 0), "right", "center")),
+        (last, last + needed, (last, (3, 0), "left", "center")),
+    ]
+    choices = [one for one in choices if one[0] > left and one[1] < right]
+    above = (middle - 0.5 * needed, middle + 0.5 * needed, (middle, (0, 1), "center", "bottom"))
+    _, _, (place, aside, across, up) = min(
+        choices or [above], key=lambda one: sum(one[0] < wl < one[1] for wl in others)
     )
     text = ax.annotate(
         name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -17,6 +18,9 @@ Scale = Literal["linear", "log", "symlog"]
 
 #: Part of the values that may lie below zero or at it on a logarithmic scale.
 _BELOW = 0.25
+
+#: The most room that bands of error have beyond the values, of the range of these.
+_BAND = 0.3
 
 #: How many times as high as the end of the linear part a scale must reach to be logarithmic above.
 _ABOVE = 3.0
@@ -103,8 +107,18 @@ def linear_below(ax: Axes) -> str:
     return f", linear below {plain(end)}"
 
 
-def set_limits(ax: Axes, wl: np.ndarray, values: np.ndarray, channel: str, marked: Lines) -> None:
-    """Set limits from values, with room for the names of lines above them."""
+def set_limits(
+    ax: Axes,
+    wl: np.ndarray,
+    values: np.ndarray,
+    channel: str,
+    marked: Lines,
+    ends: Sequence[np.ndarray] = (),
+) -> None:
+    """Set limits from values, with room for the names of lines above them.
+
+    Upper `ends` of bands have room on linear scales if they ask for little.
+    """
     known = sensitive(wl, values, channel)
     found = known[np.isfinite(known)]
     if not found.size:
@@ -128,5 +142,7 @@ def set_limits(ax: Axes, wl: np.ndarray, values: np.ndarray, channel: str, marke
         y1 += (y1 - y0) * share / (1 - share)
         ax.set_ylim(*ahead.inverted().transform(np.array([y0, y1])))
         return
+    reached = max((float(np.nanmax(one, initial=high)) for one in ends), default=high)
+    high = min(reached, high + _BAND * (high - low))
     room = 0.08 * (high - low) or 0.1 * abs(high) or 1.0
     ax.set_ylim(low - room, high + room + (high - low) * share / (1 - share))

@@ -31,6 +31,9 @@ Shown = tuple[float, float] | Literal["all"] | None
 #: Part of a dataset's largest sensitivity below which it is not worth the name.
 _SHARE = 0.01
 
+#: Share of the elements in a channel's range that must lie in it as a whole.
+_WHOLE = 0.9
+
 #: The most spectra that lie over one another by default, and have bands.
 _FEW = 5
 
@@ -159,7 +162,8 @@ def spectrum(
         # How much room names take depends on the height that is left to the axes.
         lay_out(ax)
         moved = [_moved(v, shift, scale == "log") for v, shift in zip(inner, shifts, strict=True)]
-        set_limits(ax, wl[inside], np.stack(moved), channel, marked)
+        ends = [_ends(ds, name, place) for place in places] if band else []
+        set_limits(ax, wl[inside], np.stack(moved), channel, marked, [e[inside] for e in ends])
         key.draw_legend(ax, 1.0 - headroom(ax, marked))
     ax.set_xlim(low, high)
     if held.any():
@@ -214,7 +218,11 @@ def _range(
         usual = common.SENSITIVE.get(channel)
         if xlim is not None or "radiance" not in name or usual is None:
             return low, high
-        inside = (edges[1:] > usual[0]) & (edges[:-1] < usual[1]) & _above(ds)
+        held = (edges[1:] > usual[0]) & (edges[:-1] < usual[1]) & _above(ds)
+        # Those that reach beyond do not count for the limits, and could leave the axes. Very wide
+        # ones are shown all the same: Lyman-alpha may be in the first.
+        whole = held & (edges[:-1] >= usual[0]) & (edges[1:] <= usual[1])
+        inside = whole if whole.sum() >= _WHOLE * held.sum() else held
         if not inside.any():
             return low, high
         first, last = np.flatnonzero(inside)[[0, -1]]
@@ -254,6 +262,12 @@ def _sides(ds: xr.Dataset, name: str, place: Trace) -> list[np.ndarray] | None:
         return None
     order = np.argsort(ds["wl"].values, kind="stable")
     return [ds[side].isel(place).values.astype(float)[order] for side in names]
+
+
+def _ends(ds: xr.Dataset, name: str, place: Trace) -> np.ndarray:
+    """Upper ends of the band of a spectrum."""
+    sides, values = _sides(ds, name, place), _values(ds, name, place)
+    return values if sides is None else values + sides[1]
 
 
 def _moved(values: np.ndarray, shift: float, log: bool) -> np.ndarray:
