@@ -97,7 +97,7 @@ def body(ds: xr.Dataset) -> str:
 
 
 def span(ds: xr.Dataset) -> str:
-    """From when to when the exposures last, UTC: to minutes, or if they are short, to seconds."""
+    """From when to when the exposures last, UTC: to minutes, or if these do not tell, to seconds."""
     times = [ds[n].values.ravel() for n in ("time_start", "time_stop") if n in ds.variables]
     if len(times) < 2:
         times = [ds[n].values.ravel() for n in ("time",) if n in ds.variables]
@@ -110,7 +110,8 @@ def span(ds: xr.Dataset) -> str:
     if not known.size:
         return ""
     first, last = known.min(), known.max()
-    to: Literal["s", "m"] = "m" if last - first >= np.timedelta64(10, "m") else "s"
+    whole = all(t == t.astype("datetime64[m]") for t in (first, last))
+    to: Literal["s", "m"] = "m" if whole or last - first >= np.timedelta64(10, "m") else "s"
     begin, end = (str(np.datetime_as_string(t, unit=to)).replace("T", _TIE) for t in (first, last))
     if begin == end:
         return f"{begin}{_TIE}UTC"

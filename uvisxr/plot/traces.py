@@ -187,7 +187,8 @@ class Key:
         looks = [
             {
                 "color": cycle[k % len(cycle)],
-                "linestyle": _STROKES[k // len(cycle) % len(_STROKES)],
+                # Some colours are alike in grey.
+                "linestyle": _STROKES[k % len(_STROKES)],
             }
             for k in range(len(places))
         ]
