@@ -275,6 +275,17 @@ def test_neither_lines_nor_modest_bands_leave_the_axes():
     assert shown.max() + 0.2 < top < 3
 
 
+def test_names_stay_apart_when_drawn_after_the_style_was_left():
+    lines = {"N I 1168": 1168.0, "N I 1177": 1177.0, "N I 1200": 1200.0}
+    with plt.rc_context({"font.size": 20}):
+        ax = spectrum(_spectra(np.ones(770)), lines=lines)
+    ax.figure.canvas.draw()
+    names = [Text.get_window_extent(name).intervalx for name in _artists(ax, "emission_name")]
+    ends = np.array(sorted(map(tuple, names)))
+    assert len(ends) == 3
+    assert (ends[1:, 0] - ends[:-1, 1] > 2).all()
+
+
 def test_names_of_bands_lie_on_few_lines():
     lines = {"bands": (1400.0, 1420.0), "a": 1390.0, "b": 1380.0, "c": 1370.0}
     ax = spectrum(_spectra(np.ones(770)), lines=lines)

@@ -97,7 +97,7 @@ def body(ds: xr.Dataset) -> str:
 
 
 def span(ds: xr.Dataset) -> str:
-    """From when to when the exposures last, UTC: to minutes, or if these do not tell, to seconds."""
+    """From when to when the exposures last, UTC: to minutes, or if that is coarse, to seconds."""
     times = [ds[n].values.ravel() for n in ("time_start", "time_stop") if n in ds.variables]
     if len(times) < 2:
         times = [ds[n].values.ravel() for n in ("time",) if n in ds.variables]

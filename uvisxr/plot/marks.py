@@ -86,16 +86,21 @@ def _depth(singles: Mapping[str, float]) -> float:
 
 @dataclass(frozen=True)
 class _Row:
-    """Names side by side in axes, at a depth below their upper edge, points."""
+    """Names side by side in axes, at a depth below their upper edge, `pitch` apart, points.
+
+    The size of letters is that of when they are made: pictures may be drawn when the user's style
+    is no longer in force.
+    """
 
     ax: Axes
     wl: np.ndarray
     depth: float
+    pitch: float
 
     def place(self, index: int, _: object) -> Transform:
         """Where the origin of one name is on the canvas."""
         dots = self.ax.figure.dpi / 72.0
-        pitch = _PITCH * _size() * dots
+        pitch = self.pitch * dots
         x = self.ax.transData.transform(np.column_stack([self.wl, np.zeros(self.wl.size)]))[:, 0]
         box = self.ax.bbox
         # Those beyond the limits need no room.
@@ -147,7 +152,7 @@ def _draw_lines(ax: Axes, wl: Sequence[float], top: float, look: Style) -> None:
 
 
 def _draw_names(ax: Axes, singles: Mapping[str, float], top: float, look: Style) -> None:
-    row = _Row(ax, np.array(list(singles.values())), _depth(singles) - _LEADER)
+    row = _Row(ax, np.array(list(singles.values())), _depth(singles) - _LEADER, _PITCH * _size())
     _draw_lines(ax, list(singles.values()), top, look)
     leader = {
         **look["emission"],
