@@ -114,7 +114,7 @@ def spectrum(
     >>> ds = made.open().uvis.calibrate(files=made.calibration)
     >>> ax = ds.uvis.plot.spectrum(select=[(5, 30), (6, 30)], lines="titan")
     >>> ax.get_ylabel()
-    'Spectral radiance (kR/Å)'
+    'Spectral radiance (kR/Å), linear below 0.01'
     """
     look = styled(style)
     name = _variable(ds, variable)
