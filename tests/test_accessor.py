@@ -11,6 +11,7 @@ import dask
 import pytest
 import xarray as xr
 from helpers.products import write_product
+from helpers.slow import rest_slow
 
 import uvisxr
 from uvisxr import UvisError
@@ -162,10 +163,7 @@ def test_what_can_be_next_can_be_and_nothing_else(stage, stages, made, tmp_path)
 @pytest.mark.filterwarnings("ignore:one count at")
 @pytest.mark.parametrize(
     "stage",
-    [
-        pytest.param(stage, marks=pytest.mark.slow) if stage in ("joined", "smoothed") else stage
-        for stage in STAGES
-    ],
+    rest_slow(sorted(STAGES, key=lambda stage: stage not in ("calibrated", "bins")), 2),
 )
 def test_pictures_named_can_be_drawn_and_no_others(stage, stages, made, tmp_path):
     ds, named = stages[stage], overview.pictures(stages[stage])

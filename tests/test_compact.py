@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from helpers import calfiles
+from helpers.slow import rest_slow
 
 import uvisxr
 from uvisxr.calibration import convert
@@ -79,7 +80,7 @@ def assert_the_same(a: xr.Dataset, b: xr.Dataset) -> None:
     ],
     ids=str,
 )
-@pytest.mark.parametrize("lazy", [False, True])
+@pytest.mark.parametrize("lazy", rest_slow([True, False], 1))
 def test_everything_comes_back(opened, folder, tmp_path, monkeypatch, options, lazy, way):
     monkeypatch.setattr(deflate, "_LARGE", 0)
     if way == "netCDF4 alone":
@@ -480,7 +481,7 @@ def test_radiances_written_into_a_compact_dataset_are_not_called_left_out(calibr
 
 
 @pytest.mark.parametrize("one", [{"pixel": 4}, {"pic": 1}, {"wl": 9}, {"pic": 1, "pixel": 4}])
-@pytest.mark.parametrize("lazy", [False, True])
+@pytest.mark.parametrize("lazy", rest_slow([True, False], 1))
 def test_parts_of_which_nothing_is_filled(opened, folder, tmp_path, one, lazy):
     ds = opened.assign(counts=opened.counts.chunk(pic=2)) if lazy else opened
     ds = ds.uvis.calibrate(files=folder, trend="evolution", nan_interp=None, smooth=False)

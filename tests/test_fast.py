@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from helpers import calfiles
+from helpers.slow import rest_slow
 
 import uvisxr
 from uvisxr import numerics, options
@@ -90,9 +91,9 @@ def test_what_filling_and_smoothing_do_is_worked_out_once(folder):
     assert len({id(other) for other in (first, *others)}) == 6
 
 
-@pytest.mark.parametrize("evil_pixels", ["mask", "response"])
+@pytest.mark.parametrize("evil_pixels", rest_slow(["response", "mask"], 1))
 @pytest.mark.parametrize("smooth", [True, False])
-@pytest.mark.parametrize("nan_interp", [None, "linear", "pchip", "shape"])
+@pytest.mark.parametrize("nan_interp", rest_slow(["linear", "shape", "pchip", None], 2))
 def test_every_path(monkeypatch, folder, nan_interp, smooth, evil_pixels):
     common = {"files": folder, "trend": "evolution", "nan_interp": nan_interp, "smooth": smooth}
     common |= {"evil_pixels": evil_pixels}

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from helpers.slow import rest_slow
 
 from uvisxr.batch import limit
 
@@ -31,7 +32,8 @@ print("done")
 
 
 @pytest.mark.parametrize(
-    ("way", "word"), [("loop", True), ("crash", False), ("error", False), ("", False)]
+    ("way", "word"),
+    rest_slow([("loop", True), ("crash", False), ("error", False), ("", False)], 1),
 )
 def test_the_end_of_a_process(tmp_path: Path, way: str, word: bool):
     seconds = "1.5" if way == "loop" else "60"

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from helpers.slow import rest_slow
 
 import uvisxr
 from uvisxr import UvisError
@@ -240,7 +241,7 @@ def right(made, before, tmp_path_factory) -> dict[str, dict[str, Any]]:
     return found
 
 
-@pytest.mark.parametrize("stage", ["opened", "calibrated"])
+@pytest.mark.parametrize("stage", rest_slow(["opened", "calibrated"], 1))
 @pytest.mark.parametrize("mangling", MANGLED)
 def test_steps_are_right_or_say_what_is_missing(
     mangling, stage, made, before, right, tmp_path, monkeypatch

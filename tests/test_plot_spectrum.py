@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from helpers.flyby import flyby
+from helpers.slow import rest_slow
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
@@ -409,7 +410,7 @@ def test_wrong_arguments(arguments, said):
 
 @pytest.mark.parametrize("yscale", [None, "linear", "log", "symlog"])
 @pytest.mark.parametrize("value", [0.0, -3.0, 5.0, np.inf, np.nan])
-@pytest.mark.parametrize("offset", [False, pytest.param(True, marks=pytest.mark.slow), 2])
+@pytest.mark.parametrize("offset", rest_slow([False, True, 2], 1))
 def test_spectra_of_one_value_are_drawn_on_any_scale(yscale, value, offset):
     ds = _bins(3)
     ds["radiance"] = ds["radiance"] * 0 + value

@@ -360,7 +360,7 @@ def test_a_simulated_flyby_is_recovered(made: Simulation):
 sizes = st.integers(1, 9)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=10)
 @given(factors=st.tuples(sizes, st.integers(1, 20), st.integers(1, 300)), block=st.integers(1, 7))
 def test_lazy_is_eager(factors, block, made: Simulation):
     given = dict(zip(("pic", "pixel", "wl"), factors, strict=True))

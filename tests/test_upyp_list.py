@@ -16,6 +16,7 @@ import pytest
 import xarray as xr
 from click.testing import CliRunner
 from helpers.products import write_product
+from helpers.slow import rest_slow
 from matplotlib.colors import LogNorm
 from matplotlib.contour import ContourSet
 from PIL import Image
@@ -301,7 +302,7 @@ def test_scene_numbers_the_slit_and_gives_place_and_instant(ds):
     plt.close(ax.figure)
 
 
-@pytest.mark.parametrize(("fps", "milliseconds"), [(10, 100), (25, 40)])
+@pytest.mark.parametrize(("fps", "milliseconds"), rest_slow([(25, 40), (10, 100)], 1))
 def test_frames_last_as_fps_says(ds, tmp_path, fps, milliseconds):
     path = tmp_path / "a.gif"
     ds.isel(pic=slice(0, 3)).uvis.plot.animate(path, fps=fps)
