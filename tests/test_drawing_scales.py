@@ -5,7 +5,7 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from matplotlib.colors import LogNorm, Normalize, to_rgb
+from matplotlib.colors import FuncNorm, LogNorm, Normalize, TwoSlopeNorm, to_rgb
 
 from uvisxr.drawing import colours
 from uvisxr.drawing.scales import RADII, engineering, multiple
@@ -142,3 +142,27 @@ def test_colours_of_ordered_numbers(values):
     found, scale = colours.ordered(np.array(values))
     shown = [tuple(scale.to_rgba(value)[:3]) for value in values]
     assert shown == [pytest.approx(to_rgb(color), abs=1e-6) for color in found]
+
+
+@pytest.mark.parametrize(
+    ("norm", "values", "expected"),
+    [
+        # What is beyond the limits gets the colours of the ends, whatever the norm makes of it.
+        (TwoSlopeNorm(0.5, 0, 3), [-1.0, 0.0, 3.0, 60.0], [0, 0, 255, 255]),
+        (LogNorm(0.1, 3), [-1.0, 0.0, 3.0, 60.0], [0, 0, 255, 255]),
+        (FuncNorm((np.arcsin, np.sin), 0, 1), [-60.0, 0.0, 1.0, 60.0], [0, 0, 255, 255]),
+    ],
+)
+def test_the_brightest_has_the_highest_colour(norm, values, expected):
+    values = np.array([*values, np.nan])
+    with np.errstate(invalid="ignore"):
+        scale = colours.colours(values, "gray", norm)
+        drawn = colours.drawable(values, scale)
+        shown = scale.to_rgba(drawn, bytes=True)[:, 0]
+    assert np.ma.getmaskarray(drawn).tolist() == [False] * 4 + [True]
+    assert shown[:4].tolist() == expected
+
+
+def test_a_norm_with_all_values_beyond_its_limits_is_taken():
+    scale = colours.colours(np.array([5.0, 6.0]), "gray", TwoSlopeNorm(0.5, 0, 3))
+    assert scale.to_rgba([5.0], bytes=True)[0, 0] == 255

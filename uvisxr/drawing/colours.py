@@ -103,7 +103,7 @@ def colours(
         found.autoscale_None(known)
         # Where nothing is known, the usual scale is of nothing.
         nothing = usual is not None and not known.count()
-        shown = nothing or np.ma.masked_invalid(found(known)).count()
+        shown = nothing or not _colourless(found, known).all()
         reason = "" if shown else "it shows none of them"
     except ValueError as error:
         reason = str(error)
@@ -240,15 +240,26 @@ def limits(scale: ScalarMappable) -> tuple[float, float]:
 
 
 def drawable(values: np.ndarray, scale: ScalarMappable) -> np.ma.MaskedArray[Any, Any]:
-    """Values of which those without a colour are at the lower limit; masked where there is none.
+    """Values of which those without a colour are at the limit next to them; masked where unknown.
 
     A logarithmic scale has no colour for zero and what noise takes below it: it is as dark as can
     be, but not unknown.
     """
     known = np.ma.masked_invalid(values)
-    dark = np.ma.getmaskarray(np.ma.masked_invalid(scale.norm(known))) & ~np.ma.getmaskarray(known)
-    lowest, _ = limits(scale)
-    return np.ma.masked_invalid(np.where(dark, lowest, values))
+    beyond = _colourless(cast(Normalize, scale.norm), known) & ~np.ma.getmaskarray(known)
+    low, high = sorted(limits(scale))
+    return np.ma.masked_invalid(np.where(beyond, np.clip(values, low, high), values))
+
+
+def _colourless(norm: Normalize, known: np.ma.MaskedArray[Any, Any]) -> np.ndarray:
+    """Where a norm gives nothing that a colour map has a colour for, bool.
+
+    Infinite ones have those of the ends: some norms, such as `TwoSlopeNorm`, give them for what is
+    beyond their limits.
+    """
+    found = np.ma.asarray(norm(known))
+    nowhere: np.ndarray = np.ma.getmaskarray(found) | np.isnan(np.ma.getdata(found))
+    return nowhere
 
 
 def steps(levels: int | Sequence[float] | np.ndarray, scale: ScalarMappable) -> np.ndarray:
