@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import xarray as xr
@@ -28,9 +29,10 @@ from ..drawing.style import style as styled
 from ..drawing.texts import angstroms, caption, fit, heading, nothing, set_label, set_title
 from ..errors import ArgumentError
 from ..geometry import views
+from ..numerics import raster
 from ..numerics.along_wl import Integration
 from . import axes as common
-from . import beside, framing
+from . import beside, cells, framing
 from .altitudes import draw_altitudes, usual
 from .disks import Bodies, draw_disks, draw_poles, name_disks
 from .footprints import Doubtful, Parts, draw_image, hatch, limits_of, outline, overlaps
@@ -38,6 +40,9 @@ from .footprints import Doubtful, Parts, draw_image, hatch, limits_of, outline, 
 #: Width of a new figure, its greatest and least height, and what is beside and above the image,
 #: inches.
 _WIDTH, _HIGHEST, _LOWEST, _ASIDE, _ABOVE = 6.4, 8.0, 3.0, 1.75, 1.3
+
+#: Cells across of contours without `nx`.
+_CONTOURED = 200
 
 #: Room at the edges of a new figure, inches.
 _PAD = 0.07
@@ -63,7 +68,7 @@ _AROUND = 0.35
 def picture(
     ds: xr.Dataset,
     wl_range: tuple[float, float] | None = None,
-    nx: int = 200,
+    nx: int | None = None,
     ny: int | None = None,
     xlim: tuple[float, float] | None = None,
     ylim: tuple[float, float] | None = None,
@@ -100,8 +105,12 @@ def picture(
     ----------
     ds : Dataset
         Calibrated, with geometry.
-    wl_range, nx, ny, interpolate, method, exclude
-        As in `uvisxr.image.image`, which gives the same image as a DataArray.
+    wl_range, ny, interpolate, method, exclude
+        As in `uvisxr.image.image`, which gives the image as a DataArray.
+    nx : int, optional
+        Cells across. Default: as many as can be told apart. Gaps between exposures that are
+        narrower than one and a half of them are closed, and cells stay empty that footprints cover
+        for the smaller part.
     overlap : {"mean", "latest"}
         As in `uvisxr.image.image`.
     flagged : {"hatch", "leave out", "show"}
@@ -179,29 +188,28 @@ def picture(
     circles = None
     if altitudes is not None:
         circles = checks.numbers("altitudes", altitudes, "heights above the surface, km", above=0)
-    gridded.check(nx, ny, xlim, ylim, interpolate, overlap)
+    gridded.check(_CONTOURED if nx is None else nx, ny, xlim, ylim, interpolate, overlap)
     look = styled(style)
     seen = gridded.gather(ds, wl_range, method, exclude)
     parts = Parts.of(ds, seen, flagged, filled)
-    found = None
-    if parts.shown.any():
-        found = gridded.gridded(seen, parts.shown, nx, ny, xlim, ylim, interpolate, overlap)
-        if not np.isfinite(found.values).any():
-            raise ArgumentError(
-                f"no footprint lies within xlim={xlim}, ylim={ylim}: these are km from the centre "
-                "of the body; leave them out to see where the footprints are"
-            )
-    chosen = look["image"] if cmap is None else look["image"] | {"cmap": cmap}
     target = views.target(ds)
     others = views.others(ds, kernels, bodies)
     scene = Bodies.of(target, others, len(target.observer) // 2)
+    frame = _framed(seen.polygons[parts.shown | parts.hatched], scene, xlim, ylim)
+    if nx is None and (interpolate or levels is not None):
+        nx = _CONTOURED
+    grid = _Grid(nx, ny, xlim, ylim, interpolate, overlap)
+    point = cells.point(frame.low, frame.high, *_room(ax))
+    seen, found = _image(seen, parts.shown, grid, frame, point)
+    chosen = look["image"] if cmap is None else look["image"] | {"cmap": cmap}
     values = np.array([np.nan]) if found is None else found.values
     usually = Normalize(*limits_of(found, scene.limb(scene.target.at(0))))
     scale = colours(values, chosen.pop("cmap"), norm, vmin, vmax, usually)
     boundaries = None if levels is None else steps(levels, scale)
 
     fresh, ax = ax is None, common.new_axes(ax, figsize=(_WIDTH, 5.6))
-    frame = _set_limits(ax, seen.polygons[parts.shown | parts.hatched], scene, xlim, ylim)
+    ax.set_xlim(*((frame.low[0], frame.high[0]) if xlim is None else xlim))
+    ax.set_ylim(*((frame.low[1], frame.high[1]) if ylim is None else ylim))
     if fresh:
         _set_size(ax)
     ax.set_aspect("equal")
@@ -253,8 +261,7 @@ def picture(
     return ax
 
 
-def _set_limits(
-    ax: Axes,
+def _framed(
     polygons: np.ndarray,
     scene: Bodies,
     xlim: tuple[float, float] | None,
@@ -262,10 +269,49 @@ def _set_limits(
 ) -> framing.Frame:
     limb = scene.limb(scene.target.at(0))
     found = framing.frame(polygons.reshape(-1, 2), limb)
-    ax.set_xlim(*((found.low[0], found.high[0]) if xlim is None else xlim))
-    ax.set_ylim(*((found.low[1], found.high[1]) if ylim is None else ylim))
-    corners = np.sort([ax.get_xlim(), ax.get_ylim()], axis=1)
+    x = (found.low[0], found.high[0]) if xlim is None else xlim
+    y = (found.low[1], found.high[1]) if ylim is None else ylim
+    corners = np.sort([x, y], axis=1)
     return framing.of(corners[:, 0], corners[:, 1], limb)
+
+
+def _room(ax: Axes | None) -> tuple[float, float]:
+    """About how large the image will be, inches."""
+    if ax is None:
+        return _WIDTH - _ASIDE, _HIGHEST - _ABOVE
+    width, height = np.array(common.size(ax)) / 72.0
+    return max(width - _ASIDE + _USUAL[0], 0.5 * width), height
+
+
+class _Grid(NamedTuple):
+    """How footprints become cells; as in `picture`."""
+
+    nx: int | None
+    ny: int | None
+    xlim: tuple[float, float] | None
+    ylim: tuple[float, float] | None
+    interpolate: bool
+    overlap: gridded.Overlap
+
+
+def _image(
+    seen: gridded.Gathered, shown: np.ndarray, grid: _Grid, frame: framing.Frame, point: float
+) -> tuple[gridded.Gathered, xr.DataArray | None]:
+    """Footprints as they are drawn, and the image of those that are shown, if there are any."""
+    box = raster.box(seen.polygons[shown]) if shown.any() else (frame.low, frame.high)
+    width = float(np.ptp([corner[0] for corner in box] if grid.xlim is None else grid.xlim))
+    nx = cells.number(seen.polygons, width, point) if grid.nx is None else grid.nx
+    if not grid.interpolate:
+        seen = replace(seen, polygons=cells.closed(seen.polygons, max(width / nx, point)))
+    if not shown.any():
+        return seen, None
+    found = gridded.gridded(seen, shown, nx, *grid[1:])
+    if not np.isfinite(found.values).any():
+        raise ArgumentError(
+            f"no footprint lies within xlim={grid.xlim}, ylim={grid.ylim}: these are km from the "
+            "centre of the body; leave them out to see where the footprints are"
+        )
+    return seen, found if grid.interpolate else cells.filled(found, seen.polygons[shown])
 
 
 def _set_size(ax: Axes) -> None:
