@@ -356,7 +356,7 @@ def picture_latest():
 @case
 def picture_rings():
     limits = {"xlim": (-160e3, 160e3), "ylim": (-130e3, 130e3)}
-    return calibrated("saturn").uvis.plot.picture((1165.0, 1905.0), nx=400, **limits)
+    return calibrated("saturn").uvis.plot.picture((1165.0, 1905.0), **limits)
 
 
 @case
@@ -366,7 +366,7 @@ def picture_rings_edge_on():
     turned = {"pole_ra": ds["target_ra"], "pole_dec": dec - 84 * np.sign(dec)}
     limits = {"xlim": (-160e3, 160e3), "ylim": (-70e3, 70e3)}
     ds = ds.assign_coords(turned)
-    return ds.uvis.plot.picture((1165.0, 1905.0), nx=400, **limits)
+    return ds.uvis.plot.picture((1165.0, 1905.0), **limits)
 
 
 @case

@@ -240,8 +240,8 @@ def test_the_colour_bar_shows_what_lies_beyond(ds):
 
 def test_noise_below_zero_is_dark_on_a_logarithmic_scale(ds):
     noisy = ds.assign(radiance=ds.radiance.where(ds.pic != 4, -1e-6))
-    (mesh,) = _artists(picture(noisy, nx=30, norm="log", vmax=9.0), "image")
-    expected = image.image(noisy, nx=30).values
+    (mesh,) = _artists(picture(noisy, nx=80, norm="log", vmax=9.0), "image")
+    expected = image.image(noisy, nx=80).values
     shown = ~np.ma.getmaskarray(mesh.get_array())
     dark = shown & (expected < 0)
     assert dark.any()
