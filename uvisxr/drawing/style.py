@@ -26,6 +26,7 @@ from matplotlib.patches import Patch
 from matplotlib.text import Text
 
 from .. import checks
+from .layout import lay_out
 
 #: Weights of red, green and blue in how bright a colour looks (ITU-R BT.601).
 LUMINANCE = (0.299, 0.587, 0.114)
@@ -65,7 +66,7 @@ def drawing(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Decorate a function that draws, so that it does so in the package's style.
 
     Ticks of the axes it makes keep their look, though they are made when they are drawn; axes that
-    are given to it keep their own.
+    are given to it keep their own, and get room for what is around them.
     """
 
     @wraps(function)
@@ -75,6 +76,9 @@ def drawing(function: Callable[_P, _R]) -> Callable[_P, _R]:
             found = function(*args, **kwargs)
             for ax in set(_axes([found, getattr(found, "figure", None)])) - given:
                 _fix_ticks(ax)
+            for thing in (*args, *kwargs.values()):
+                if isinstance(thing, Axes):
+                    lay_out(thing)
         return found
 
     return drawn

@@ -352,7 +352,7 @@ def _set_title(ax: Axes, text: str) -> None:
 def _room_for_title(ax: Axes) -> float:
     """Width for a title, screen pixels: to the end of the column, or of the figure."""
     figure = cast(Figure, ax.get_figure(root=True))
-    alone = all(other is ax for other in figure.axes if other.get_subplotspec() is not None)
+    alone = all(other is ax for other in figure.axes)
     beyond = figure.bbox.x1 - ax.bbox.x0 if alone else ax.bbox.width + figure.dpi
     return max(float(beyond), float(ax.bbox.width))
 
