@@ -96,6 +96,15 @@ def test_what_is_left_out_is_hatched(ds):
     assert np.isnan(table(drawn(figure))[5:7, 8]).all()
 
 
+@pytest.mark.parametrize("options", [{"x": "alt"}, {"y": "alt"}, {"x": "lat", "y": "alt"}])
+def test_what_is_left_out_is_hatched_where_it_looked(ds, options):
+    figure = evolution(flag(ds, [(5, 8), (6, 8)]), **options)
+    assert len(drawn(figure, "left out").get_paths()) == 2
+    assert len(drawn(figure).get_paths()) == 12 * 59 - 2
+    assert "hatched:\N{NO-BREAK SPACE}user" in figure.axes[0].get_title()
+    assert "hatched" not in evolution(ds, **options).axes[0].get_title()
+
+
 def test_pixels_of_choice(ds):
     figure = evolution(ds, pixels=[3, 40, 41])
     assert table(drawn(figure)).shape == (12, 3)
@@ -121,10 +130,37 @@ def test_altitude_along_an_axis(ds, name, side):
 
 def test_cells_across_midnight_do_not_go_round(ds):
     lt = (23.0 + 0.05 * ds["pic"] + 0.02 * ds["pixel"]) % 24
-    figure = evolution(ds.assign_coords(lt=lt), y="lt")
+    figure = evolution(ds.drop_vars("lt_corners").assign_coords(lt=lt), y="lt")
     corners = np.array([path.vertices[:4, 1] for path in drawn(figure).get_paths()])
     assert (np.ptp(corners, axis=1) < 0.03).all()
     assert figure.axes[0].get_ylim() == (0, 24)
+    # Those across midnight are there on both sides.
+    tiny = 1e-6
+    over = (corners.max(1) > 24 + tiny) & (corners.min(1) < 24 - tiny)
+    under = (corners.max(1) > tiny) & (corners.min(1) < -tiny)
+    assert over.sum() == under.sum() > 0
+
+
+def around_a_pole(ds: xr.Dataset) -> xr.Dataset:
+    """Local times of one exposure, in the middle of which the pole lies within a pixel."""
+    ds = ds.isel(pic=[0], pixel=slice(0, 59))
+    y = ds["pixel"] - 30.0
+    at = [(0.2, 0.0), (-0.8, -0.5), (1.2, -0.5), (1.2, 0.5), (-0.8, 0.5)]
+    lt = [np.arctan2(y + up, right + 0 * y) * 12 / np.pi % 24 for right, up in at]
+    corners = xr.concat(lt[1:], "corner").transpose("pixel", "corner")
+    shape = {"pic": ds.sizes["pic"]}
+    return ds.assign_coords(lt=lt[0].expand_dims(shape), lt_corners=corners.expand_dims(shape))
+
+
+def test_cells_are_as_large_as_footprints_where_the_field_leaps(ds):
+    figure = evolution(around_a_pole(ds), y="lt", pixels=range(59))
+    spans = np.array([path.vertices[:4, 1] for path in drawn(figure).get_paths()])
+    low, high = spans.min(1), spans.max(1)
+    # The pixel with the pole in it sees all local times, and lies beneath the others.
+    assert high[0] - low[0] == pytest.approx(24.0)
+    hours = np.linspace(0.05, 23.95, 240)
+    assert ((low[1:] <= hours[:, None]) & (hours[:, None] <= high[1:])).any(1).mean() > 0.45
+    assert ((low <= hours[:, None]) & (hours[:, None] <= high)).any(1).all()
 
 
 def test_norm_map_and_axes_are_the_callers(ds):

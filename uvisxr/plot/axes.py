@@ -226,9 +226,9 @@ def _inside(ds: xr.Dataset, low: float, high: float) -> np.ndarray:
     return enough
 
 
-def title_of_light(ds: xr.Dataset, light: xr.DataArray) -> str:
-    """The heading of a dataset, and the wavelengths of a `signal`."""
-    return heading(ds, angstroms(light.attrs.get("wl_range")))
+def title_of_light(ds: xr.Dataset, light: xr.DataArray, *more: str) -> str:
+    """The heading of a dataset, the wavelengths of a `signal`, and what else is given."""
+    return heading(ds, angstroms(light.attrs.get("wl_range")), *more)
 
 
 def with_stars(ds: xr.Dataset, catalogue: xr.Dataset | None) -> xr.Dataset:

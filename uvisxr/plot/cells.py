@@ -1,0 +1,39 @@
+"""Cells of maps: rectangles, and those that are hatched in place of a value."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+
+from ..dataset.conventions import QUALITY_FLAGS
+from ..drawing.style import Style
+from ..drawing.texts import flagged_for, tied
+
+
+def rectangles(
+    left: np.ndarray, right: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> list[np.ndarray]:
+    """Corners of rectangles, each (4, 2)."""
+    corners = np.stack([left, low, right, low, right, high, left, high], axis=-1)
+    return list(corners.reshape(-1, 4, 2))
+
+
+def hatch(ax: Axes, cells: list[np.ndarray], look: Style) -> None:
+    """Hatch cells that are left out or lost."""
+    grey = {**look["flagged"], "facecolor": look["no_value"]["color"]}
+    ax.add_collection(PolyCollection(cells, gid="left out", **grey), autolim=False)
+
+
+def hatch_table(ax: Axes, which: np.ndarray, look: Style) -> None:
+    """Hatch spectra of a map by the positions of exposures and pixels, bool (pic, pixel)."""
+    pic, pixel = np.nonzero(which)
+    if pic.size:
+        hatch(ax, rectangles(pic - 0.5, pic + 0.5, pixel - 0.5, pixel + 0.5), look)
+
+
+def why_hatched(flags: np.ndarray, wanted: Container[str] = QUALITY_FLAGS) -> str:
+    """What a title says of hatched spectra with these flags; "" if there are none."""
+    return tied(f"hatched: {flagged_for(flags, wanted) or 'no value'}") if flags.size else ""
