@@ -170,8 +170,10 @@ def _beside(ax: Axes, side: str) -> float:
     figure, place = _place(ax)
     if figure is None or place is None:
         return _extent(ax, side)
-    rows, columns = place.get_gridspec().get_geometry()
-    share = len(place.colspan) / columns if side == "width" else len(place.rowspan) / rows
+    grid = place.get_gridspec()
+    across = side == "width"
+    ratios = np.array(grid.get_width_ratios() if across else grid.get_height_ratios(), float)
+    share = float(ratios[list(place.colspan if across else place.rowspan)].sum() / ratios.sum())
     return _SHARE * share * _extent(figure, side)
 
 
