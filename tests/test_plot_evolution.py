@@ -91,7 +91,7 @@ def test_user_flags_leave_gaps(ds):
 
 def test_labels(ds):
     figure = evolution(ds, pixels=[20])
-    assert figure.get_supxlabel() == "Exposure (pic)"
+    assert figure.get_supxlabel() == "Exposure index"
     assert figure.get_supylabel() == "Brightness (kR)"
     assert "1600–1900\N{NO-BREAK SPACE}Å" in figure.get_suptitle()
 

@@ -72,7 +72,7 @@ def test_short_pauses_are_none_and_order_is_that_of_time(ds):
 
 def test_without_times_numbers_are_drawn(ds):
     bare = ds.drop_vars(["time", "time_start", "time_stop"], errors="ignore")
-    assert evolution(bare).axes[0].get_xlabel() == "Exposure (pic)"
+    assert evolution(bare).axes[0].get_xlabel() == "Exposure index"
     with pytest.raises(MissingStepError, match="no times of exposures"):
         evolution(bare, x="utc")
     part = evolution(ds.isel(pic=slice(3, 9)), x="pic").axes[0]
@@ -103,6 +103,18 @@ def test_what_is_left_out_is_hatched_where_it_looked(ds, options):
     assert len(drawn(figure).get_paths()) == 12 * 59 - 2
     assert "hatched:\N{NO-BREAK SPACE}user" in figure.axes[0].get_title()
     assert "hatched" not in evolution(ds, **options).axes[0].get_title()
+
+
+def test_ticks_of_seconds_tell_the_minute(ds):
+    figure = evolution(ds.isel(pic=[0]))
+    figure.canvas.draw()
+    labels = [t.get_text() for t in figure.axes[0].get_xticklabels()]
+    assert "19:58:50" in labels and all(len(text) == 8 for text in labels)
+
+
+def test_one_spectrum_has_the_colour_in_the_middle(ds):
+    mesh = drawn(evolution(ds.isel(pic=[3], pixel=[30])))
+    assert mesh.norm(mesh.get_array()).tolist() == [[pytest.approx(0.5)]]
 
 
 def test_pixels_of_choice(ds):

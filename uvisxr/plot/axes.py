@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.image import AxesImage
-from matplotlib.ticker import AutoLocator
+from matplotlib.ticker import MaxNLocator
 
 from .. import checks
 from ..dataset import needs
@@ -33,6 +33,9 @@ STARLIGHT = {"FUV": (1600.0, 1900.0), "EUV": (1035.0, 1150.0)}
 
 #: Where a channel's sensitivity is worth the name, angstrom: elsewhere radiances are mostly noise.
 SENSITIVE = {"FUV": (1165.0, 1905.0), "EUV": (570.0, 1175.0)}
+
+#: What the numbers of exposures are called along an axis.
+EXPOSURE = "Exposure index"
 
 #: Wavelengths to look for stars in: a range, angstrom; the channel's `STARLIGHT`; or all.
 StarRange = tuple[float, float] | Literal["starlight"] | None
@@ -92,17 +95,38 @@ def spectra_map(ax: Axes, ds: xr.Dataset, values: np.ndarray, **image: Any) -> A
     )
     number_axis(ax.xaxis, np.atleast_1d(ds["pic"].values))
     number_axis(ax.yaxis, np.atleast_1d(ds["pixel"].values))
-    set_label(ax.xaxis, "Exposure (pic)")
+    set_label(ax.xaxis, EXPOSURE)
     set_label(ax.yaxis, "Pixel")
     return drawn
 
 
 def number_axis(axis: Axis, numbers: np.ndarray) -> None:
-    """Label the ticks of an axis, which are positions, with numbers."""
-    ticks = AutoLocator()
-    ticks.set_params(integer=True)
-    axis.set_major_locator(ticks)
+    """Label the ticks of an axis, which are positions, with numbers, round ones where there are."""
+    axis.set_major_locator(_Positions(numbers))
     axis.set_major_formatter(partial(_tick, numbers))
+
+
+class _Positions(MaxNLocator):
+    """Ticks at positions of numbers: round ones, if the numbers are evenly spaced."""
+
+    def __init__(self, numbers: np.ndarray) -> None:
+        super().__init__("auto", steps=[1, 2, 5, 10], integer=True)
+        self._last = numbers.size - 1
+        apart = np.diff(numbers.astype(float))
+        even = apart.size > 0 and apart[0] != 0 and bool((apart == apart[0]).all())
+        self._first, self._apart = (float(numbers[0]), float(apart[0])) if even else (0.0, 1.0)
+
+    def tick_values(self, vmin: float, vmax: float) -> Any:
+        found = self._at(vmin, vmax, self._first, self._apart)
+        # Of every other number, say, hardly one may be round.
+        return found if len(found) > 1 else self._at(vmin, vmax, 0.0, 1.0)
+
+    def _at(self, vmin: float, vmax: float, first: float, apart: float) -> Any:
+        low, high = sorted((first + apart * vmin, first + apart * vmax))
+        ticks: Any = super().tick_values(low, high)
+        at = (np.asarray(ticks) - first) / apart
+        whole = np.round(at)
+        return np.unique(whole[(np.abs(at - whole) < 1e-6) & (whole >= 0) & (whole <= self._last)])
 
 
 def nearest(numbers: np.ndarray, position: float) -> str:

@@ -96,8 +96,8 @@ def evolution(
         the brightest; in panels stars with their magnitudes. Default: the prediction already in
         the dataset, else, with geometry, that of the stars that `predict_stars` takes by default.
     exclude : str or iterable of str
-        Quality flags whose spectra are left out, hatched on the map. Spectra flagged `star` are drawn;
-        they do not set the limits, and in panels they are hollow.
+        Quality flags whose spectra are left out, hatched on the map. Spectra flagged `star` are
+        drawn; they do not set the limits, and in panels they are hollow.
     style : mapping, optional
         See `uvisxr.drawing.style.style`.
     panels : bool

@@ -168,7 +168,7 @@ class Pages:
                 first.set_xlim(fieldaxis.limits(across, known.min(), known.max()))
             fieldaxis.name_axis(first.xaxis, across)
         elif across.kind == "pic":
-            return "Exposure (pic)"
+            return common.EXPOSURE
         else:
             ends = across.left[0], across.right.max()
             room = 0.02 * (ends[1] - ends[0])
