@@ -27,11 +27,10 @@ def hatch(ax: Axes, cells: list[np.ndarray], look: Style) -> None:
     ax.add_collection(PolyCollection(cells, gid="left out", **grey), autolim=False)
 
 
-def hatch_table(ax: Axes, which: np.ndarray, look: Style) -> None:
-    """Hatch spectra of a map by the positions of exposures and pixels, bool (pic, pixel)."""
+def of_table(which: np.ndarray) -> list[np.ndarray]:
+    """Cells of a map whose axes are positions of exposures and pixels, of bool (pic, pixel)."""
     pic, pixel = np.nonzero(which)
-    if pic.size:
-        hatch(ax, rectangles(pic - 0.5, pic + 0.5, pixel - 0.5, pixel + 0.5), look)
+    return rectangles(pic - 0.5, pic + 0.5, pixel - 0.5, pixel + 0.5)
 
 
 def why_hatched(flags: np.ndarray, wanted: Container[str] = QUALITY_FLAGS) -> str:
