@@ -262,8 +262,37 @@ def test_panels_against_altitude(ds):
     assert figure.get_supxlabel() == "Altitude of the tangent point (km)"
 
 
+def test_points_out_of_sight_set_no_limits(ds):
+    alt = ds["alt"].values[:, :59]
+    deep = xr.where(ds["alt"] < -0.1 * alt.max(), 3.0, 1.0)
+    ds = ds.assign(radiance=(ds["radiance"] * deep).assign_attrs(ds["radiance"].attrs))
+    figure = evolution(ds, panels=True, x="alt")
+    light = ds.uvis.integrate((1600, 1900)).brightness.values[:, :59]
+    seen = light[alt >= -0.1 * alt.max()].max()
+    ax = figure.axes[0]
+    assert seen < ax.get_ylim()[1] < 1.5 * seen < light.max()
+    low, high = ax.get_xlim()
+    assert high - alt.max() > 0.01 * (high - low)
+
+
+def test_triangles_lie_within_the_frame_and_are_told(ds):
+    holed = ds.assign(radiance=ds["radiance"].where(ds["pic"] != 4, 0.0))
+    figure = evolution(holed, pixels=[20, 30], panels=True, yscale="log")
+    figure.canvas.draw()
+    assert figure.get_suptitle().endswith("triangles: off the scale")
+    for ax in figure.axes:
+        (mark,) = [line for line in ax.lines if line.get_gid() == "below"]
+        y = mark.get_transform().transform(mark.get_xydata())[0, 1]
+        assert ax.bbox.y0 + 2 < y < ax.bbox.y0 + 8
+    assert "triangles" not in evolution(ds, pixels=[20], panels=True).get_suptitle()
+
+
 def test_many_panels_fit_on_a_screen(ds):
     figure = evolution(ds, panels=True)
     width, height = figure.get_size_inches()
     assert width < 13 and height < 10
-    assert len([ax for ax in figure.axes if ax.get_visible()]) == 59
+    shown = [ax for ax in figure.axes if ax.get_visible()]
+    assert len(shown) == 59
+    figure.canvas.draw()
+    labels = [t for ax in shown for t in ax.get_xticklabels() if t.get_visible() and t.get_text()]
+    assert max(t.get_window_extent().x1 for t in labels) < figure.bbox.x1

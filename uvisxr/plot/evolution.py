@@ -181,11 +181,10 @@ def evolution(
         drawn = HeatMap(ds, light, good, exclude, chosen, across, y, scale, look).on(ax)
         figure = cast(Figure, drawn.get_figure(root=True))
         return figure if path is None else _write([figure], path, ds, close=ax is None)
-    if share_y:
-        chosen_good = (good & ~starred)[:, chosen]
-        around = ordinate.around(light.isel(pixel=chosen), chosen_good)
-        ordinate = replace(ordinate, limits=around)
     pages = Pages(ds, light, good, starred, across, columns, ordinate, look)
+    if share_y:
+        around = ordinate.around(light.isel(pixel=chosen), pages.counted(chosen))
+        pages = replace(pages, ordinate=replace(ordinate, limits=around))
     if path is None:
         return pages.of(chosen)
     size = rows * (columns or COLUMNS)
