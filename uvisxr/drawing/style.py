@@ -57,8 +57,14 @@ def in_style() -> Iterator[None]:
     """
     now, default = _of(mpl.rcParams), _of(mpl.rcParamsDefault)
     unset: Any = {k: v for k, v in _sheet().items() if now[k] == default[k]}
-    with mpl.rc_context(unset):
+    before: Any = {k: now[k] for k in unset}
+    # `rc_context` would put back all: also what a backend sets when it is loaded with the first
+    # figure, without which notebooks show no other.
+    mpl.rcParams.update(unset)
+    try:
         yield
+    finally:
+        mpl.rcParams.update(before)
 
 
 def drawing(function: Callable[_P, _R]) -> Callable[_P, _R]:
