@@ -93,6 +93,15 @@ def test_lost_spectra_are_hatched_in_both_maps(opened, made: Simulation):
         np.testing.assert_allclose(middles, places)
 
 
+def test_lost_spectra_of_counts_are_hatched_in_every_map(opened, made: Simulation):
+    number = int(made.truth.lost.sum())
+    checker = opened.uvis.plot.check_stars()
+    for figure in (opened.uvis.plot.evolution(), checker.figure):
+        (cells,) = [c for c in figure.axes[0].collections if c.get_gid() == "left out"]
+        assert len(cells.get_paths()) == number
+    xr.testing.assert_identical(checker.dataset, opened)
+
+
 def test_the_title_says_how_it_was_observed(opened):
     title = opened.uvis.plot.quicklook()._suptitle.get_text().splitlines()[1]
     assert title == "FUV, low-resolution slit, 12 × 240 s, bins of 1 × 1"

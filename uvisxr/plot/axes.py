@@ -15,12 +15,15 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
 from .. import checks
+from ..background import own_bound
 from ..dataset import needs
+from ..dataset.needs import WINDOW_ATTRS
 from ..drawing.texts import angstroms, heading, set_label
 from ..errors import ArgumentError, MissingStepError
 from ..integrals import brightness, known_range, span
 from ..numerics.along_wl import Integration
 from ..numerics.poisson import missing
+from ..quality import losses
 from ..quality.flags import flags_of
 from ..quality.losses import flags_of_missing
 from ..stars import predict
@@ -248,6 +251,22 @@ def _inside(ds: xr.Dataset, low: float, high: float) -> np.ndarray:
     # Half of an element, as its middle may lie at the end of the range.
     enough: np.ndarray = common >= 0.4999 * np.minimum(np.diff(bounds)[:, 0], high - low)
     return enough
+
+
+def flags_told(ds: xr.Dataset) -> xr.DataArray:
+    """The dataset's flags, and those that its counts tell, (pic, pixel)."""
+    told = {"counts", "exposure", "line", "band", "wl"} <= set(ds.variables)
+    told = told and "wl" in ds["counts"].dims
+    if not told or not {"channel", *WINDOW_ATTRS} <= ds.attrs.keys():
+        return flags_of(ds).compute()
+    return losses.flags(ds, own_bound(ds)).compute()
+
+
+def with_flags_told(ds: xr.Dataset) -> xr.Dataset:
+    """Counts with the flags that they tell, which no step has set; else the dataset as it is."""
+    if {"radiance", "brightness"} & set(ds.variables):
+        return ds
+    return ds.assign_coords(quality=flags_told(ds))
 
 
 def title_of_light(ds: xr.Dataset, light: xr.DataArray, *more: str) -> str:

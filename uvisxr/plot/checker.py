@@ -242,7 +242,7 @@ class StarChecker:
         self.ax.set_facecolor(**self._look["no_value"])
         # The slider may leave values beyond either end.
         self.figure.colorbar(self._mesh, cax=bar_ax, extend="both").set_label(label(self._signal))
-        lost = ~good(self._ds, "lost").values
+        lost = ~good(common.with_flags_told(self._ds), "lost").values
         if not np.isfinite(self._values).any():
             nothing(self.ax, why_nothing(self._ds), self._look)
         elif lost.any():

@@ -162,7 +162,7 @@ def evolution(
     if x is not None and x == y:
         raise ArgumentError(f"x and y are both {x!r}: choose two")
     look = styled(style)
-    ds = common.with_stars(ds, stars)
+    ds = common.with_flags_told(common.with_stars(ds, stars))
     light = common.signal(ds, wl_range, method).compute()
     good = quality_flags.good(ds, exclude).values
     starred = ~quality_flags.good(ds, "star").values

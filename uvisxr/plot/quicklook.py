@@ -16,10 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from .. import calls
-from ..background import own_bound
 from ..bins.binning import bin as binned
 from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
-from ..dataset.needs import WINDOW_ATTRS
 from ..drawing.colours import colour_bar, colours, drawable, extend, limits, robust_norm
 from ..drawing.layout import lay_out
 from ..drawing.lines import chosen, within
@@ -38,8 +36,6 @@ from ..drawing.texts import (
     why_nothing,
 )
 from ..numerics import poisson
-from ..quality import losses
-from ..quality.flags import flags_of
 from . import axes as common
 from . import cells
 from .marks import mark_lines
@@ -110,7 +106,7 @@ def quicklook(
     """
     look = styled(style)
     common.checked_figure(figure)
-    flags = _flags(ds)
+    flags = common.flags_told(ds)
     light = _light(ds, wl_range)
     ds = ds.assign_coords(quality=flags)
     good = flags.values == 0
@@ -136,15 +132,6 @@ def quicklook(
     if spectra:
         _draw_mean(panels["C"], ds, good, look)
     return figure
-
-
-def _flags(ds: xr.Dataset) -> xr.DataArray:
-    """The dataset's flags, and those that its counts tell, (pic, pixel)."""
-    told = {"counts", "exposure", "line", "band", "wl"} <= set(ds.variables)
-    told = told and "wl" in ds["counts"].dims
-    if not told or not {"channel", *WINDOW_ATTRS} <= ds.attrs.keys():
-        return flags_of(ds).compute()
-    return losses.flags(ds, own_bound(ds)).compute()
 
 
 def _light(ds: xr.Dataset, wl_range: tuple[float, float] | None) -> xr.DataArray:
