@@ -62,7 +62,7 @@ def test_the_mean_is_of_spectra_without_flags(opened):
     good = figure_flags(figure) == "good"
     expected = opened.counts.values[good].sum(0) / (240 * good.sum())
     np.testing.assert_allclose(mean(figure), expected)
-    assert titles(figure)[2] == f"Mean of {good.sum()} spectra without flags"
+    assert titles(figure)[2] == f"Mean of {good.sum()} spectra, without flags"
     assert not good[3, 20]
 
 

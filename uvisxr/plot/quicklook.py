@@ -102,7 +102,7 @@ def quicklook(
 
     >>> figure = made.open().uvis.plot.quicklook()
     >>> [ax.get_title() for ax in figure.axes if ax.get_title()]
-    ['Count rate, 1115–1913\xa0Å', 'Quality', 'Mean of 696 spectra without flags']
+    ['Count rate, 1115–1913\xa0Å', 'Quality', 'Mean of 696 spectra, without flags']
     """
     look = styled(style)
     common.checked_figure(figure)
@@ -219,9 +219,9 @@ def _draw_mean(ax: Axes, ds: xr.Dataset, good: np.ndarray, look: Style) -> None:
     marked = within(chosen(ds, True), known)
     set_label(ax.xaxis, "Wavelength (Å)")
     set_label(ax.yaxis, name)
+    what = "without flags" if good.any() else "all flagged"
     number = np.count_nonzero(used)
-    spectra = "1 spectrum" if number == 1 else f"{number} spectra"
-    set_title(ax, f"Mean of {spectra}{' without flags' if good.any() else ', all flagged'}")
+    set_title(ax, f"Mean of {number} spectra, {what}" if number > 1 else f"One spectrum, {what}")
     # Names take their share of the height that the axes will have.
     lay_out(ax)
     set_scale(ax, wl, values, ds.attrs.get("channel", "") if calibrated else "", marked)
