@@ -28,7 +28,7 @@ from ..geometry import views
 from ..numerics.along_wl import Integration
 from ..quality.flags import flag, good, unflag
 from . import axes as common
-from . import cells
+from . import hatching
 
 #: Colormaps of the two arrows, in their order.
 COLORMAPS = (
@@ -246,7 +246,7 @@ class StarChecker:
         if not np.isfinite(self._values).any():
             nothing(self.ax, why_nothing(self._ds), self._look)
         elif lost.any():
-            cells.hatch(self.ax, cells.of_table(lost), self._look)
+            hatching.hatch(self.ax, hatching.of_table(lost), self._look)
         self._mark_known()
         (self._flags,) = self.ax.plot([], [], gid="flags", **self._look["flag_mark"])
         self._number_axes()

@@ -20,8 +20,8 @@ from ..drawing.texts import nothing, set_label, set_title, why_left_out, why_not
 from ..quality.flags import flags_of
 from . import axes as common
 from . import fieldaxis
-from .cells import hatch, rectangles, why_hatched
 from .fieldaxis import FieldAxis
+from .hatching import hatch, rectangles, why_hatched
 from .timeline import Timeline
 
 #: Predicted stars whose magnitudes are written: the brightest.

@@ -37,7 +37,7 @@ from ..drawing.texts import (
 )
 from ..numerics import poisson
 from . import axes as common
-from . import cells
+from . import hatching
 from .marks import mark_lines
 from .spectral_scale import set_scale
 
@@ -123,7 +123,7 @@ def quicklook(
     lost = (flags.values & QUALITY_FLAGS["lost"]) > 0
     _draw_map(panels["A"], ds, light, good, scale, chosen)
     if lost.any() and not lost.all():
-        cells.hatch(panels["A"], cells.of_table(lost), look)
+        hatching.hatch(panels["A"], hatching.of_table(lost), look)
     if not np.isfinite(values).any():
         nothing(panels["A"], why_nothing(ds), look)
     _draw_quality(panels["B"], ds, flags.values, look)
@@ -177,7 +177,7 @@ def _draw_quality(ax: Axes, ds: xr.Dataset, flags: np.ndarray, look: Style) -> N
             entries.insert(1, _entry(name, has, look))
     common.spectra_map(ax, ds, picture).set_gid("quality")
     lost = (flags & QUALITY_FLAGS["lost"]) > 0
-    hatched = PolyCollection(cells.of_table(lost), gid="lost", **_lost(look))
+    hatched = PolyCollection(hatching.of_table(lost), gid="lost", **_lost(look))
     ax.add_collection(hatched, autolim=False)
     set_title(ax, "Quality")
     if is_narrow(ax.get_figure(root=True)):

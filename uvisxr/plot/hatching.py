@@ -1,4 +1,4 @@
-"""Cells of maps: rectangles, and those that are hatched in place of a value."""
+"""Hatching of spectra in maps that are left out or lost, in place of a value."""
 
 from __future__ import annotations
 
