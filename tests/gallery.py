@@ -40,6 +40,7 @@ import uvisxr
 from uvisxr.cli import demonstration
 from uvisxr.drawing.layout import lay_out
 from uvisxr.drawing.style import in_style, style
+from uvisxr.drawing.texts import span
 from uvisxr.geometry import views
 from uvisxr.instrument.detector import Window
 from uvisxr.plot import scene
@@ -185,9 +186,15 @@ def titan():
     limb = ds.uvis.bin(by={"alt": [900, 950]}).sel(wl=slice(1225, 1800))
     figure = plt.figure(figsize=(9.6, 8.2), layout="constrained")
     above, below = figure.subplots(2, 1, height_ratios=(2.6, 1.0))
-    ds.uvis.plot.picture(LYMAN_ALPHA, nx=260, flagged="leave out", ax=above)
+    ds.uvis.plot.picture(LYMAN_ALPHA, nx=260, ax=above)
     limb.uvis.plot.spectrum(lines="titan", ax=below)
+    below.set_title("")
+    below.set_title(f"Mean of 900–950 km altitude, {span(limb)}", loc="left", fontsize="medium")
     lay_out(above)
+    # One below the other: the picture is as wide as its aspect lets it.
+    figure.set_layout_engine("none")
+    image, lower = above.get_position(), below.get_position()
+    below.set_position((image.x0, lower.y0, image.width, lower.height))
     return figure
 
 
@@ -932,8 +939,10 @@ def geometry_real_phoebe():
 
 @case
 def check_stars():
+    """The stars of the simulation, flagged: also the picture docs/check_stars.png."""
     checker = calibrated("titan").uvis.plot.check_stars()
-    checker.toggle(3, 40)
+    for pic, pixel in np.argwhere(simulated("titan").truth.star.values == 1):
+        checker.toggle(pic, pixel)
     return checker
 
 

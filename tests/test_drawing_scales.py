@@ -86,7 +86,7 @@ def test_robust_limits():
     assert colours.robust(np.linspace(-5.0, 10.0, 100))[0] == pytest.approx(-4.85)
     # Where none is good, or all are the same, or nothing is known.
     assert colours.robust(values, np.zeros(values.size, bool)) == (low, high)
-    assert colours.robust(np.full(3, 2.0)) == (2.0, 4.0)
+    assert colours.robust(np.full(3, 2.0)) == (1.0, 3.0)
     assert colours.robust(np.zeros(3)) == (0.0, 1.0)
     assert colours.robust(np.full(3, np.nan)) == (0.0, 1.0)
 

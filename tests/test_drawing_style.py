@@ -150,3 +150,10 @@ def test_bins_take_maps_and_norms(ds):
     (mesh,) = (c for c in ax.collections if c.get_gid() == "bins")
     assert (mesh.get_cmap().name, mesh.get_clim()) == ("magma", (1, 50))
     assert type(mesh.norm).__name__ == "LogNorm"
+
+
+def test_what_a_backend_sets_when_it_is_loaded_stays():
+    with mpl.rc_context({"interactive": False}):
+        with in_style():
+            mpl.rcParams["interactive"] = True
+        assert mpl.is_interactive()

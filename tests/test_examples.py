@@ -40,6 +40,9 @@ def test_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         NotebookClient(
             notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
         ).execute()
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and re.search(r"\.plot\.\w+\(", cell.source):
+            assert any("image/png" in o.get("data", {}) for o in cell.outputs), cell.source
     shown = [o for cell in notebook.cells for o in cell.get("outputs", ())]
     assert not [o["text"] for o in shown if "Warning" in o.get("text", "")]
     assert any("image/png" in o.get("data", {}) or "text" in o for o in shown)

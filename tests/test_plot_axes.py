@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
@@ -173,3 +174,26 @@ def test_elements_wider_than_the_range():
     np.testing.assert_allclose(axes.signal(ds, (bounds[5, 0] - 1, bounds[5, 0] + 9)), 5 / 10.0)
     # Whole ones, and none of which less than half lies within.
     np.testing.assert_allclose(axes.signal(ds, (bounds[5, 0], bounds[7, 0] + 3)), 11 / 10.0)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "limits", "ticks"),
+    [
+        # Round numbers, not round positions.
+        (np.arange(2, 62), (-0.5, 59.5), [10, 20, 30, 40, 50, 60]),
+        (np.arange(4, 64, 2), (-0.5, 29.5), [10, 20, 30, 40, 50, 60]),
+        (np.arange(59, -1, -1), (-0.5, 59.5), [50, 40, 30, 20, 10, 0]),
+        # Uneven ones by their positions, and one alone.
+        (np.array([3, 40, 41]), (-0.5, 2.5), [3, 40, 41]),
+        (np.array([30]), (-0.5, 0.5), [30]),
+    ],
+)
+def test_ticks_of_numbers(numbers, limits, ticks):
+    figure, ax = plt.subplots(figsize=(3, 5))
+    ax.set_ylim(*limits)
+    axes.number_axis(ax.yaxis, numbers)
+    figure.canvas.draw()
+    low, high = limits
+    shown = [t for t in ax.get_yticks() if low <= t <= high]
+    # None is without a label.
+    assert [axes._tick(numbers, t, None) for t in shown] == [str(n) for n in ticks]

@@ -297,9 +297,18 @@ def test_map_shows_the_signal_the_disk_and_predicted_stars(checker, ds):
         assert cell.max() == 1
     bar = next(a for a in checker.figure.axes if a.get_ylabel().startswith("Brightness"))
     assert bar.get_ylabel() == "Brightness (kR)"
-    assert checker.ax.get_xlabel() == "Exposure (pic)"
+    assert checker.ax.get_xlabel() == "Exposure index"
     assert checker.ax.get_xlim() == (-0.5, 11.5)
     assert checker.ax.get_ylim() == (-0.5, 59.5)
+
+
+def test_lost_spectra_are_hatched(ds):
+    checker = check_stars(flag(ds, [(3, 20), (5, 8)], "lost"))
+    (cells,) = [c for c in checker.ax.collections if c.get_gid() == "left out"]
+    middles = [path.vertices[:4].mean(0).tolist() for path in cells.get_paths()]
+    assert cells.get_hatch() and sorted(middles) == [[3.0, 20.0], [5.0, 8.0]]
+    assert checker.ax.get_title().endswith("hatched: lost")
+    assert "hatched" not in check_stars(ds).ax.get_title()
 
 
 def test_without_geometry_and_calibration(ds):

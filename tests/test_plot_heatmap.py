@@ -72,7 +72,7 @@ def test_short_pauses_are_none_and_order_is_that_of_time(ds):
 
 def test_without_times_numbers_are_drawn(ds):
     bare = ds.drop_vars(["time", "time_start", "time_stop"], errors="ignore")
-    assert evolution(bare).axes[0].get_xlabel() == "Exposure (pic)"
+    assert evolution(bare).axes[0].get_xlabel() == "Exposure index"
     with pytest.raises(MissingStepError, match="no times of exposures"):
         evolution(bare, x="utc")
     part = evolution(ds.isel(pic=slice(3, 9)), x="pic").axes[0]
@@ -94,6 +94,27 @@ def test_what_is_left_out_is_hatched(ds):
     cells = drawn(figure, "left out")
     assert len(cells.get_paths()) == 2 and cells.get_hatch()
     assert np.isnan(table(drawn(figure))[5:7, 8]).all()
+
+
+@pytest.mark.parametrize("options", [{"x": "alt"}, {"y": "alt"}, {"x": "lat", "y": "alt"}])
+def test_what_is_left_out_is_hatched_where_it_looked(ds, options):
+    figure = evolution(flag(ds, [(5, 8), (6, 8)]), **options)
+    assert len(drawn(figure, "left out").get_paths()) == 2
+    assert len(drawn(figure).get_paths()) == 12 * 59 - 2
+    assert "hatched:\N{NO-BREAK SPACE}user" in figure.axes[0].get_title()
+    assert "hatched" not in evolution(ds, **options).axes[0].get_title()
+
+
+def test_ticks_of_seconds_tell_the_minute(ds):
+    figure = evolution(ds.isel(pic=[0]))
+    figure.canvas.draw()
+    labels = [t.get_text() for t in figure.axes[0].get_xticklabels()]
+    assert "19:58:50" in labels and all(len(text) == 8 for text in labels)
+
+
+def test_one_spectrum_has_the_colour_in_the_middle(ds):
+    mesh = drawn(evolution(ds.isel(pic=[3], pixel=[30])))
+    assert mesh.norm(mesh.get_array()).tolist() == [[pytest.approx(0.5)]]
 
 
 def test_pixels_of_choice(ds):
@@ -121,10 +142,37 @@ def test_altitude_along_an_axis(ds, name, side):
 
 def test_cells_across_midnight_do_not_go_round(ds):
     lt = (23.0 + 0.05 * ds["pic"] + 0.02 * ds["pixel"]) % 24
-    figure = evolution(ds.assign_coords(lt=lt), y="lt")
+    figure = evolution(ds.drop_vars("lt_corners").assign_coords(lt=lt), y="lt")
     corners = np.array([path.vertices[:4, 1] for path in drawn(figure).get_paths()])
     assert (np.ptp(corners, axis=1) < 0.03).all()
     assert figure.axes[0].get_ylim() == (0, 24)
+    # Those across midnight are there on both sides.
+    tiny = 1e-6
+    over = (corners.max(1) > 24 + tiny) & (corners.min(1) < 24 - tiny)
+    under = (corners.max(1) > tiny) & (corners.min(1) < -tiny)
+    assert over.sum() == under.sum() > 0
+
+
+def around_a_pole(ds: xr.Dataset) -> xr.Dataset:
+    """Local times of one exposure, in the middle of which the pole lies within a pixel."""
+    ds = ds.isel(pic=[0], pixel=slice(0, 59))
+    y = ds["pixel"] - 30.0
+    at = [(0.2, 0.0), (-0.8, -0.5), (1.2, -0.5), (1.2, 0.5), (-0.8, 0.5)]
+    lt = [np.arctan2(y + up, right + 0 * y) * 12 / np.pi % 24 for right, up in at]
+    corners = xr.concat(lt[1:], "corner").transpose("pixel", "corner")
+    shape = {"pic": ds.sizes["pic"]}
+    return ds.assign_coords(lt=lt[0].expand_dims(shape), lt_corners=corners.expand_dims(shape))
+
+
+def test_cells_are_as_large_as_footprints_where_the_field_leaps(ds):
+    figure = evolution(around_a_pole(ds), y="lt", pixels=range(59))
+    spans = np.array([path.vertices[:4, 1] for path in drawn(figure).get_paths()])
+    low, high = spans.min(1), spans.max(1)
+    # The pixel with the pole in it sees all local times, and lies beneath the others.
+    assert high[0] - low[0] == pytest.approx(24.0)
+    hours = np.linspace(0.05, 23.95, 240)
+    assert ((low[1:] <= hours[:, None]) & (hours[:, None] <= high[1:])).any(1).mean() > 0.45
+    assert ((low <= hours[:, None]) & (hours[:, None] <= high)).any(1).all()
 
 
 def test_norm_map_and_axes_are_the_callers(ds):
@@ -214,8 +262,37 @@ def test_panels_against_altitude(ds):
     assert figure.get_supxlabel() == "Altitude of the tangent point (km)"
 
 
+def test_points_out_of_sight_set_no_limits(ds):
+    alt = ds["alt"].values[:, :59]
+    deep = xr.where(ds["alt"] < -0.1 * alt.max(), 3.0, 1.0)
+    ds = ds.assign(radiance=(ds["radiance"] * deep).assign_attrs(ds["radiance"].attrs))
+    figure = evolution(ds, panels=True, x="alt")
+    light = ds.uvis.integrate((1600, 1900)).brightness.values[:, :59]
+    seen = light[alt >= -0.1 * alt.max()].max()
+    ax = figure.axes[0]
+    assert seen < ax.get_ylim()[1] < 1.5 * seen < light.max()
+    low, high = ax.get_xlim()
+    assert high - alt.max() > 0.01 * (high - low)
+
+
+def test_triangles_lie_within_the_frame_and_are_told(ds):
+    holed = ds.assign(radiance=ds["radiance"].where(ds["pic"] != 4, 0.0))
+    figure = evolution(holed, pixels=[20, 30], panels=True, yscale="log")
+    figure.canvas.draw()
+    assert figure.get_suptitle().endswith("triangles: off the scale")
+    for ax in figure.axes:
+        (mark,) = [line for line in ax.lines if line.get_gid() == "below"]
+        y = mark.get_transform().transform(mark.get_xydata())[0, 1]
+        assert ax.bbox.y0 + 2 < y < ax.bbox.y0 + 8
+    assert "triangles" not in evolution(ds, pixels=[20], panels=True).get_suptitle()
+
+
 def test_many_panels_fit_on_a_screen(ds):
     figure = evolution(ds, panels=True)
     width, height = figure.get_size_inches()
     assert width < 13 and height < 10
-    assert len([ax for ax in figure.axes if ax.get_visible()]) == 59
+    shown = [ax for ax in figure.axes if ax.get_visible()]
+    assert len(shown) == 59
+    figure.canvas.draw()
+    labels = [t for ax in shown for t in ax.get_xticklabels() if t.get_visible() and t.get_text()]
+    assert max(t.get_window_extent().x1 for t in labels) < figure.bbox.x1

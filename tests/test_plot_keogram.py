@@ -51,14 +51,33 @@ def by_hand(ds: xr.Dataset, name: str, edges: list[float], used: np.ndarray) -> 
 def test_cells_are_means_of_the_exposure(ds, by, edges, where):
     disk = ds["on_disk"].values == 1
     used = {"disk": disk, "limb": ~disk, "all": disk | ~disk}[where] & (ds["quality"].values == 0)
-    ax = keogram(ds, RANGE, by=by, edges=edges, where=where)
+    ax = keogram(ds.drop_vars(f"{by}_corners"), RANGE, by=by, edges=edges, where=where)
     np.testing.assert_allclose(cells(ax), by_hand(ds, by, edges, used), rtol=1e-6)
+
+
+@pytest.mark.parametrize("where", ["disk", "limb"])
+def test_bins_finer_than_footprints_have_what_covers_them(ds, where):
+    edges = np.arange(-90.0, 90.1, 0.5)
+    used = ((ds["on_disk"] == 1) == (where == "disk")) & (ds["quality"] == 0)
+    light = ds.uvis.integrate(RANGE).brightness
+    expected = by_hand(ds, "lat", edges, used.values)
+    corners = ds["lat_corners"]
+    for k, middle in enumerate(edges[:-1] + 0.25):
+        over = used & (corners.min("corner") <= middle) & (middle <= corners.max("corner"))
+        mean = light.where(over).mean("pixel").values
+        expected[k] = np.where(np.isnan(expected[k]), mean, expected[k])
+    found = cells(keogram(ds, RANGE, by="lat", edges=edges, where=where))
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    # No exposure has a hole in it, but for the disk between two limbs.
+    for column in found.T if where == "disk" else ():
+        there = np.flatnonzero(np.isfinite(column))
+        assert not there.size or np.ptp(there) == there.size - 1
 
 
 def test_the_mean_beside_has_the_errors_of_bins(ds):
     edges = [-90, -30, 0, 30, 90]
     ax = keogram(ds, RANGE, by="lat", edges=edges)
-    (beside,) = [a for a in ax.figure.axes if a.get_title() == "Mean"]
+    (beside,) = [a for a in ax.figure.axes if a.get_title() == "Mean over time"]
     seen = ds.uvis.flag(ds["on_disk"] == 0)
     bins = seen.uvis.integrate(RANGE).uvis.bin(by={"lat": edges})
     line, _, (bars,) = beside.containers[0].lines
@@ -80,11 +99,26 @@ def test_labels_and_default_bins(ds):
     ax = keogram(ds, RANGE, by="lat")
     assert ax.get_ylabel() == "Planetocentric latitude (°)"
     assert "Time (UTC" in ax.get_xlabel() and "1450–1800\N{NO-BREAK SPACE}Å" in ax.get_title()
-    assert any(a.get_ylabel() == "Brightness (kR)" for a in ax.figure.axes)
+    below = [a for a in ax.figure.axes if a.get_label() == "<colorbar>"]
+    assert [a.get_xlabel() for a in below] == ["Brightness (kR)"]
     low, high = ax.get_ylim()
     seen = ds["lat"].values[(ds["on_disk"].values == 1) & (ds["quality"].values == 0)]
     assert low <= seen.min() < seen.max() <= high
     assert keogram(ds, RANGE).get_ylabel() == "Local solar time (h)"
+
+
+def test_the_title_names_what_was_selected(ds):
+    def named(**options):
+        return (
+            keogram(ds, RANGE, by="lat", **options).get_title().replace("\N{NO-BREAK SPACE}", " ")
+        )
+
+    assert named().endswith("1450–1800 Å, on the disk")
+    assert named(where="limb").endswith("1450–1800 Å, beside the disk")
+    assert named(where="all").endswith("1450–1800 Å")
+    chosen = {"lat": (10, 60), "lt": (20, 10)}
+    assert named(within=chosen).endswith("on the disk, lat 10–60°, lt 20–10 h")
+    assert " to 60°" in named(within={"lat": (-90, 60)})
 
 
 def test_edges_beyond_midnight_are_named_by_the_hour(ds):

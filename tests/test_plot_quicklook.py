@@ -83,6 +83,45 @@ def test_lost_spectra_show_before_any_step(opened, made: Simulation):
     assert legend(figure) == {"good": 696, "lost": 12, "dark line": 12}
 
 
+def test_lost_spectra_are_hatched_in_both_maps(opened, made: Simulation):
+    figure = opened.uvis.plot.quicklook()
+    places = np.argwhere(made.truth.lost.values == 1)
+    for gid, ax in (("left out", figure.axes[0]), ("lost", figure.axes[1])):
+        (cells,) = [c for c in ax.collections if c.get_gid() == gid]
+        assert cells.get_hatch()
+        middles = [path.vertices[:4].mean(0) for path in cells.get_paths()]
+        np.testing.assert_allclose(middles, places)
+
+
+def test_lost_spectra_of_counts_are_hatched_in_every_map(opened, made: Simulation):
+    number = int(made.truth.lost.sum())
+    checker = opened.uvis.plot.check_stars()
+    for figure in (opened.uvis.plot.evolution(), checker.figure):
+        (cells,) = [c for c in figure.axes[0].collections if c.get_gid() == "left out"]
+        assert len(cells.get_paths()) == number
+    xr.testing.assert_identical(checker.dataset, opened)
+
+
+def test_the_title_says_how_it_was_observed(opened):
+    title = opened.uvis.plot.quicklook()._suptitle.get_text().splitlines()[1]
+    assert title == "FUV, low-resolution slit, 12 × 240 s, bins of 1 × 1"
+
+
+@pytest.mark.parametrize("size", [10, 13, 16])
+def test_names_of_lines_lie_above_the_spectrum(calibrated, size):
+    with plt.rc_context({"font.size": size}):
+        figure = calibrated.uvis.plot.quicklook()
+        figure.canvas.draw()
+    (ax,) = [ax for ax in figure.axes if ax.get_title().startswith("Mean")]
+    names = [t for t in ax.texts if t.get_gid() in ("emission_name", "bands_name")]
+    assert names or size == 16
+    known = ax.lines[0].get_xydata()
+    known = known[np.isfinite(known).all(1) & (known[:, 0] > 1165)]
+    spectrum = ax.transData.transform(known)
+    for box in (text.get_window_extent() for text in names):
+        assert not (np.array([box.contains(x, y) for x, y in spectrum])).any()
+
+
 def test_the_gravest_flag_is_shown_and_each_is_counted(opened):
     opened = opened.uvis.flag([(0, 1), (0, 2)], "user").uvis.flag([(0, 2), (0, 3)], "star")
     figure = opened.uvis.plot.quicklook()

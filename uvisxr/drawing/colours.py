@@ -142,7 +142,7 @@ def robust(values: np.ndarray, good: np.ndarray | None = None) -> tuple[float, f
     -------
     (float, float)
         Ascending. 0 is taken for the lower one if that is small and above it; 0 and 1 if no value
-        is known.
+        is known. One value is in their middle.
     """
     known = np.isfinite(values)
     if good is not None and (known & good).any():
@@ -152,7 +152,10 @@ def robust(values: np.ndarray, good: np.ndarray | None = None) -> tuple[float, f
     low, high = (float(v) for v in np.percentile(values[known], _PERCENTILES))
     if 0 < low < 0.3 * high:
         low = 0.0
-    return (low, high) if high > low else (low, low + (abs(low) or 1.0))
+    if high > low:
+        return low, high
+    half = 0.5 * abs(low)
+    return (low - half, low + half) if half else (0.0, 1.0)
 
 
 def robust_norm(values: np.ndarray, good: np.ndarray | None = None) -> Normalize:

@@ -58,8 +58,14 @@ def in_style() -> Iterator[None]:
     """
     now, default = _of(mpl.rcParams), _of(mpl.rcParamsDefault)
     unset: Any = {k: v for k, v in _sheet().items() if now[k] == default[k]}
-    with mpl.rc_context(unset):
+    before: Any = {k: now[k] for k in unset}
+    # `rc_context` would put back all: also what a backend sets when it is loaded with the first
+    # figure, without which notebooks show no other.
+    mpl.rcParams.update(unset)
+    try:
         yield
+    finally:
+        mpl.rcParams.update(before)
 
 
 def drawing(function: Callable[_P, _R]) -> Callable[_P, _R]:
@@ -232,9 +238,9 @@ def style(overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Style:
         },
         "quality_good": {"color": "#e9ecef"},
         "quality_dark_line": {"color": "#6c757d"},
-        "quality_user": {"color": "#7b2cbf"},
-        "quality_star": {"color": "#f4a300"},
-        "quality_partial": {"color": "#2a9df4"},
+        "quality_user": {"color": "#3a0ca3"},
+        "quality_star": {"color": "#ffc300"},
+        "quality_partial": {"color": "#5aaef5"},
         "quality_lost": {"color": "#d00000"},
         "disk_edge": {"colors": "white", "linewidths": 0.9},
         "cursor": {"facecolor": "none", "edgecolor": red, "linewidth": 1.2},

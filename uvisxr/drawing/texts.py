@@ -60,6 +60,11 @@ def angstroms(ends: Iterable[float] | None) -> str:
     return "" if np.isnan(low) else f"{low:.0f}–{high:.0f}{_TIE}Å"
 
 
+def tied(text: str) -> str:
+    """A text that is not broken into lines."""
+    return text.replace(" ", _TIE)
+
+
 def edge(value: float) -> str:
     """An edge of a bin, which may be infinite."""
     return minus(f"{value:g}" if np.isfinite(value) else ("∞" if value > 0 else "-∞"))
@@ -188,8 +193,10 @@ def _beside(ax: Axes, side: str) -> float:
     figure, place = _place(ax)
     if figure is None or place is None:
         return _extent(ax, side)
-    rows, columns = place.get_gridspec().get_geometry()
-    share = len(place.colspan) / columns if side == "width" else len(place.rowspan) / rows
+    grid = place.get_gridspec()
+    across = side == "width"
+    ratios = np.array(grid.get_width_ratios() if across else grid.get_height_ratios(), float)
+    share = float(ratios[list(place.colspan if across else place.rowspan)].sum() / ratios.sum())
     return _SHARE * share * _extent(figure, side)
 
 

@@ -12,15 +12,18 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.image import AxesImage
-from matplotlib.ticker import AutoLocator
+from matplotlib.ticker import MaxNLocator
 
 from .. import checks
+from ..background import own_bound
 from ..dataset import needs
+from ..dataset.needs import WINDOW_ATTRS
 from ..drawing.texts import angstroms, heading, set_label
 from ..errors import ArgumentError, MissingStepError
 from ..integrals import brightness, known_range, span
 from ..numerics.along_wl import Integration
 from ..numerics.poisson import missing
+from ..quality import losses
 from ..quality.flags import flags_of
 from ..quality.losses import flags_of_missing
 from ..stars import predict
@@ -33,6 +36,9 @@ STARLIGHT = {"FUV": (1600.0, 1900.0), "EUV": (1035.0, 1150.0)}
 
 #: Where a channel's sensitivity is worth the name, angstrom: elsewhere radiances are mostly noise.
 SENSITIVE = {"FUV": (1165.0, 1905.0), "EUV": (570.0, 1175.0)}
+
+#: What the numbers of exposures are called along an axis.
+EXPOSURE = "Exposure index"
 
 #: Wavelengths to look for stars in: a range, angstrom; the channel's `STARLIGHT`; or all.
 StarRange = tuple[float, float] | Literal["starlight"] | None
@@ -92,17 +98,38 @@ def spectra_map(ax: Axes, ds: xr.Dataset, values: np.ndarray, **image: Any) -> A
     )
     number_axis(ax.xaxis, np.atleast_1d(ds["pic"].values))
     number_axis(ax.yaxis, np.atleast_1d(ds["pixel"].values))
-    set_label(ax.xaxis, "Exposure (pic)")
+    set_label(ax.xaxis, EXPOSURE)
     set_label(ax.yaxis, "Pixel")
     return drawn
 
 
 def number_axis(axis: Axis, numbers: np.ndarray) -> None:
-    """Label the ticks of an axis, which are positions, with numbers."""
-    ticks = AutoLocator()
-    ticks.set_params(integer=True)
-    axis.set_major_locator(ticks)
+    """Label the ticks of an axis, which are positions, with numbers, round ones where there are."""
+    axis.set_major_locator(_Positions(numbers))
     axis.set_major_formatter(partial(_tick, numbers))
+
+
+class _Positions(MaxNLocator):
+    """Ticks at positions of numbers: round ones, if the numbers are evenly spaced."""
+
+    def __init__(self, numbers: np.ndarray) -> None:
+        super().__init__("auto", steps=[1, 2, 5, 10], integer=True)
+        self._last = numbers.size - 1
+        apart = np.diff(numbers.astype(float))
+        even = apart.size > 0 and apart[0] != 0 and bool((apart == apart[0]).all())
+        self._first, self._apart = (float(numbers[0]), float(apart[0])) if even else (0.0, 1.0)
+
+    def tick_values(self, vmin: float, vmax: float) -> Any:
+        found = self._at(vmin, vmax, self._first, self._apart)
+        # Of every other number, say, hardly one may be round.
+        return found if len(found) > 1 else self._at(vmin, vmax, 0.0, 1.0)
+
+    def _at(self, vmin: float, vmax: float, first: float, apart: float) -> Any:
+        low, high = sorted((first + apart * vmin, first + apart * vmax))
+        ticks: Any = super().tick_values(low, high)
+        at = (np.asarray(ticks) - first) / apart
+        whole = np.round(at)
+        return np.unique(whole[(np.abs(at - whole) < 1e-6) & (whole >= 0) & (whole <= self._last)])
 
 
 def nearest(numbers: np.ndarray, position: float) -> str:
@@ -226,9 +253,25 @@ def _inside(ds: xr.Dataset, low: float, high: float) -> np.ndarray:
     return enough
 
 
-def title_of_light(ds: xr.Dataset, light: xr.DataArray) -> str:
-    """The heading of a dataset, and the wavelengths of a `signal`."""
-    return heading(ds, angstroms(light.attrs.get("wl_range")))
+def flags_told(ds: xr.Dataset) -> xr.DataArray:
+    """The dataset's flags, and those that its counts tell, (pic, pixel)."""
+    told = {"counts", "exposure", "line", "band", "wl"} <= set(ds.variables)
+    told = told and "wl" in ds["counts"].dims
+    if not told or not {"channel", *WINDOW_ATTRS} <= ds.attrs.keys():
+        return flags_of(ds).compute()
+    return losses.flags(ds, own_bound(ds)).compute()
+
+
+def with_flags_told(ds: xr.Dataset) -> xr.Dataset:
+    """Counts with the flags that they tell, which no step has set; else the dataset as it is."""
+    if {"radiance", "brightness"} & set(ds.variables):
+        return ds
+    return ds.assign_coords(quality=flags_told(ds))
+
+
+def title_of_light(ds: xr.Dataset, light: xr.DataArray, *more: str) -> str:
+    """The heading of a dataset, the wavelengths of a `signal`, and what else is given."""
+    return heading(ds, angstroms(light.attrs.get("wl_range")), *more)
 
 
 def with_stars(ds: xr.Dataset, catalogue: xr.Dataset | None) -> xr.Dataset:

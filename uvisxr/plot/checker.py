@@ -28,6 +28,7 @@ from ..geometry import views
 from ..numerics.along_wl import Integration
 from ..quality.flags import flag, good, unflag
 from . import axes as common
+from . import hatching
 
 #: Colormaps of the two arrows, in their order.
 COLORMAPS = (
@@ -239,14 +240,19 @@ class StarChecker:
         )
         self._mesh.set_gid("map")
         self.ax.set_facecolor(**self._look["no_value"])
-        self.figure.colorbar(self._mesh, cax=bar_ax).set_label(label(self._signal))
+        # The slider may leave values beyond either end.
+        self.figure.colorbar(self._mesh, cax=bar_ax, extend="both").set_label(label(self._signal))
+        lost = ~good(common.with_flags_told(self._ds), "lost").values
         if not np.isfinite(self._values).any():
             nothing(self.ax, why_nothing(self._ds), self._look)
+        elif lost.any():
+            hatching.hatch(self.ax, hatching.of_table(lost), self._look)
         self._mark_known()
         (self._flags,) = self.ax.plot([], [], gid="flags", **self._look["flag_mark"])
         self._number_axes()
-        self.ax.set(xlabel="Exposure (pic)", ylabel="Pixel")
-        set_title(self.ax, common.title_of_light(self._ds, self._signal))
+        self.ax.set(xlabel=common.EXPOSURE, ylabel="Pixel")
+        hatched = "hatched: lost" if lost.any() else ""
+        set_title(self.ax, common.title_of_light(self._ds, self._signal, hatched))
         # Shown while the mouse moves; drawn separately, over a copy of the rest.
         self._cursor = Rectangle((-9, -9), 1, 1, animated=True, zorder=5, **self._look["cursor"])
         self.ax.add_patch(self._cursor)

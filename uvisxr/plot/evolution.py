@@ -96,8 +96,8 @@ def evolution(
         the brightest; in panels stars with their magnitudes. Default: the prediction already in
         the dataset, else, with geometry, that of the stars that `predict_stars` takes by default.
     exclude : str or iterable of str
-        Quality flags whose spectra are left out, grey on the map. Spectra flagged `star` are drawn;
-        they do not set the limits, and in panels they are hollow.
+        Quality flags whose spectra are left out, hatched on the map. Spectra flagged `star` are
+        drawn; they do not set the limits, and in panels they are hollow.
     style : mapping, optional
         See `uvisxr.drawing.style.style`.
     panels : bool
@@ -162,7 +162,7 @@ def evolution(
     if x is not None and x == y:
         raise ArgumentError(f"x and y are both {x!r}: choose two")
     look = styled(style)
-    ds = common.with_stars(ds, stars)
+    ds = common.with_flags_told(common.with_stars(ds, stars))
     light = common.signal(ds, wl_range, method).compute()
     good = quality_flags.good(ds, exclude).values
     starred = ~quality_flags.good(ds, "star").values
@@ -181,11 +181,10 @@ def evolution(
         drawn = HeatMap(ds, light, good, exclude, chosen, across, y, scale, look).on(ax)
         figure = cast(Figure, drawn.get_figure(root=True))
         return figure if path is None else _write([figure], path, ds, close=ax is None)
-    if share_y:
-        chosen_good = (good & ~starred)[:, chosen]
-        around = ordinate.around(light.isel(pixel=chosen), chosen_good)
-        ordinate = replace(ordinate, limits=around)
     pages = Pages(ds, light, good, starred, across, columns, ordinate, look)
+    if share_y:
+        around = ordinate.around(light.isel(pixel=chosen), pages.counted(chosen))
+        pages = replace(pages, ordinate=replace(ordinate, limits=around))
     if path is None:
         return pages.of(chosen)
     size = rows * (columns or COLUMNS)

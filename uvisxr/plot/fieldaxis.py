@@ -19,7 +19,7 @@ FieldAxis = Literal["alt", "lat", "lt"]
 
 #: Steps between neighbours, over the usual one, that are no longer shown in full: around a pole
 #: local time leaps.
-_LEAP = 4.0
+LEAP = 4.0
 
 #: How far below the limb altitudes are shown, as a share of the highest one: tangent points inside
 #: the body say little.
@@ -36,12 +36,40 @@ def field(ds: xr.Dataset, name: str) -> np.ndarray:
     """
     if name not in ds.variables:
         raise MissingStepError(f"the dataset has no {name}: {SIGHTLINE[name].remedy}")
+    return _values(ds, name, "pic", "pixel")
+
+
+def _values(ds: xr.Dataset, name: str, *dims: str) -> np.ndarray:
+    """Values along some dimensions, at the first place along others."""
     array = ds[name]
-    others = [d for d in array.dims if d not in ("pic", "pixel")]
-    array = array.isel(dict.fromkeys(others, 0))
-    sizes = {dim: ds.sizes[dim] for dim in ("pic", "pixel")}
+    array = array.isel({dim: 0 for dim in array.dims if dim not in dims})
+    sizes = {dim: ds.sizes[dim] for dim in dims}
     values: np.ndarray = array.variable.set_dims(sizes).transpose(*sizes).values.astype(float)
     return values
+
+
+def footprints(ds: xr.Dataset, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest values of a field in each footprint, (pic, pixel).
+
+    Those at its corners; on a circle they may lie beyond the ends, and a footprint with a pole in
+    it has all of them. Without corners, both are the value at the centre.
+    """
+    centre, period = field(ds, name), SIGHTLINE[name].period
+    if f"{name}_corners" not in ds.variables:
+        return centre, centre
+    corners = _values(ds, f"{name}_corners", "pic", "pixel", "corner")
+    # From the centre to the first corner, and on round the footprint.
+    path = np.concatenate([centre[..., None], corners, corners[..., :1]], axis=-1)
+    steps = differences(path, -1, period)
+    at = centre[..., None] + np.cumsum(steps, axis=-1)
+    low, high = np.fmin(centre, at.min(-1)), np.fmax(centre, at.max(-1))
+    if period is not None:
+        whole = np.abs(steps[..., 1:].sum(-1)) > 0.5 * period
+        low, high = (
+            np.where(whole, centre + side * 0.5 * period, end)
+            for side, end in ((-1, low), (1, high))
+        )
+    return low, high
 
 
 def differences(values: np.ndarray, axis: int, period: float | None) -> np.ndarray:
@@ -51,9 +79,14 @@ def differences(values: np.ndarray, axis: int, period: float | None) -> np.ndarr
 
 
 def reach(
-    values: np.ndarray, joined: np.ndarray, period: float | None
+    values: np.ndarray,
+    joined: np.ndarray,
+    period: float | None,
+    footprint: tuple[np.ndarray, np.ndarray],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Where each value's cell begins and ends: half way to its neighbours along the first axis.
+
+    Where neighbours are far apart, it is as large as the footprint.
 
     Parameters
     ----------
@@ -62,6 +95,8 @@ def reach(
         Whether a value touches the next.
     period : float, optional
         Of a field that comes round.
+    footprint : ndarray, ndarray
+        Lowest and highest values in each footprint, of the shape of `values`.
 
     Returns
     -------
@@ -73,8 +108,10 @@ def reach(
     known = np.abs(steps[np.isfinite(steps)])
     usual = float(np.median(known)) if known.size else 1.0
     usual = usual or 1e-3
-    steps = np.clip(steps, -_LEAP * usual, _LEAP * usual)
     none = np.full((1, *values.shape[1:]), np.nan)
+    leaps = np.abs(np.concatenate([none, steps, none])) > LEAP * usual
+    wide = leaps[1:] | leaps[:-1]
+    steps = np.clip(steps, -LEAP * usual, LEAP * usual)
     before, after = np.concatenate([none, steps]), np.concatenate([steps, none])
     before, after = (
         np.where(np.isfinite(a), a, np.where(np.isfinite(b), b, usual))
@@ -82,7 +119,11 @@ def reach(
     )
     # Where a field turns, both its neighbours lie on the same side.
     sides = np.stack([values - 0.5 * before, values, values + 0.5 * after])
-    return sides.min(0), sides.max(0)
+    low, high = sides.min(0), sides.max(0)
+    return (
+        np.where(wide, np.fmin(low, footprint[0]), low),
+        np.where(wide, np.fmax(high, footprint[1]), high),
+    )
 
 
 def limits(name: str, low: float, high: float) -> tuple[float, float]:

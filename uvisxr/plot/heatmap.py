@@ -17,9 +17,11 @@ from ..dataset.fields import SIGHTLINE
 from ..drawing.colours import colour_bar, drawable, extend, limits
 from ..drawing.style import Style
 from ..drawing.texts import nothing, set_label, set_title, why_left_out, why_nothing
+from ..quality.flags import flags_of
 from . import axes as common
 from . import fieldaxis
 from .fieldaxis import FieldAxis
+from .hatching import hatch, rectangles, why_hatched
 from .timeline import Timeline
 
 #: Predicted stars whose magnitudes are written: the brightest.
@@ -80,8 +82,14 @@ class HeatMap:
             self._mark_stars(ax, values)
         else:
             nothing(ax, self._why(light), self.look)
-        set_title(ax, common.title_of_light(self.ds, self.light))
+        set_title(ax, common.title_of_light(self.ds, self.light, self._hatched(values)))
         return ax
+
+    def _hatched(self, values: np.ndarray) -> str:
+        """What the title says of the spectra that are left out beside others."""
+        flags = flags_of(self.ds).values[:, self.pixels][np.isnan(values)]
+        wanted = {self.exclude} if isinstance(self.exclude, str) else set(self.exclude)
+        return why_hatched(flags, wanted) if flags.size < values.size else ""
 
     def _why(self, light: np.ndarray) -> str:
         """Why nothing is drawn."""
@@ -97,19 +105,23 @@ class HeatMap:
         if not left_out[:, columns >= 0].all():
             row, column = np.nonzero(left_out)
             sides = edges[column], edges[column + 1], rows[row], rows[row + 1]
-            grey = {**self.look["flagged"], "facecolor": self.look["no_value"]["color"]}
-            cells = PolyCollection(_corners(*sides), gid="left out", **grey)
-            ax.add_collection(cells, autolim=False)
+            hatch(ax, rectangles(*sides), self.look)
 
     def _draw_cells(self, ax: Axes, shown: np.ndarray) -> None:
         """Draw each spectrum where it looked."""
         order, x, _ = self._abscissa
         y, _ = self._ordinate
-        shown = shown[order]
-        sides = np.stack(np.broadcast_arrays(x[0], x[1], y[0], y[1]))
-        known = np.isfinite(sides).all(0) & np.isfinite(shown)
+        sides = np.stack(np.broadcast_arrays(x[0], x[1], y[0], y[1])).reshape(4, -1)
+        shown = shown[order].ravel()
+        for first, name in ((0, self.across), (2, self.up)):
+            if isinstance(name, str) and (period := SIGHTLINE[name].period):
+                sides, shown = _repeated(sides, shown, first, period)
+        placed, known = np.isfinite(sides).all(0), np.isfinite(shown)
+        if (placed & known).any():
+            hatch(ax, rectangles(*sides[:, placed & ~known]), self.look)
+        known = _wide_first(sides, placed & known)
         cells = PolyCollection(
-            _corners(*sides[:, known]),
+            rectangles(*sides[:, known]),
             cmap=self.scale.cmap,
             norm=self.scale.norm,
             edgecolors="face",
@@ -127,8 +139,11 @@ class HeatMap:
             sides = time.left[:, None], time.right[:, None]
             return time.order, sides, time.centres[:, None]
         values = fieldaxis.field(self.ds, self.across)[time.order][:, self.pixels]
-        sides = fieldaxis.reach(values, time.joined, SIGHTLINE[self.across].period)
-        return time.order, sides, values
+        period = SIGHTLINE[self.across].period
+        low, high = (
+            end[time.order][:, self.pixels] for end in fieldaxis.footprints(self.ds, self.across)
+        )
+        return time.order, fieldaxis.reach(values, time.joined, period, (low, high)), values
 
     @cached_property
     def _ordinate(self) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
@@ -139,7 +154,9 @@ class HeatMap:
         order, _, _ = self._abscissa
         values = fieldaxis.field(self.ds, self.up)[order][:, self.pixels].T
         joined = np.diff(self.pixels) == 1
-        low, high = fieldaxis.reach(values, joined, SIGHTLINE[self.up].period)
+        ends = fieldaxis.footprints(self.ds, self.up)
+        footprint = ends[0][order][:, self.pixels].T, ends[1][order][:, self.pixels].T
+        low, high = fieldaxis.reach(values, joined, SIGHTLINE[self.up].period, footprint)
         return (low.T, high.T), values.T
 
     def _name(self, ax: Axes, known: np.ndarray) -> None:
@@ -192,6 +209,31 @@ class HeatMap:
             )
 
 
+def _repeated(
+    sides: np.ndarray, shown: np.ndarray, first: int, period: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sides of cells (4, n) and their values, and again of what lies beyond the ends of a circle.
+
+    `first` is where the sides begin that are of the circle.
+    """
+    turn = np.zeros((4, 1))
+    turn[first : first + 2] = period
+    over, under = sides[first + 1] > period, sides[first] < 0
+    parts = [sides, sides[:, over] - turn, sides[:, under] + turn]
+    return np.concatenate(parts, axis=1), np.concatenate([shown, shown[over], shown[under]])
+
+
+def _wide_first(sides: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Positions of the known cells, in the order in which they are drawn.
+
+    Those as large as a footprint at a pole come before the others, which would be hidden by them.
+    """
+    found = np.flatnonzero(known)
+    areas = np.abs((sides[1] - sides[0]) * (sides[3] - sides[2]))[found]
+    wide = areas > fieldaxis.LEAP * np.median(areas) if found.size else areas
+    return found[np.argsort(np.where(wide, -areas, 0.0), kind="stable")]
+
+
 def draw_columns(
     ax: Axes,
     across: Timeline,
@@ -205,11 +247,3 @@ def draw_columns(
     cells = np.where(columns >= 0, shown[columns].T, np.nan)
     properties = {**look["map"], "cmap": scale.cmap, "norm": scale.norm}
     return ax.pcolormesh(times, edges, np.ma.masked_invalid(cells), **properties)
-
-
-def _corners(
-    left: np.ndarray, right: np.ndarray, low: np.ndarray, high: np.ndarray
-) -> list[np.ndarray]:
-    """Corners of rectangles, each (4, 2)."""
-    corners = np.stack([left, low, right, low, right, high, left, high], axis=-1)
-    return list(corners.reshape(-1, 4, 2))

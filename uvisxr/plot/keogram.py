@@ -17,10 +17,11 @@ from matplotlib.ticker import FuncFormatter
 
 from .. import calls, checks
 from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
+from ..dataset.fields import SIGHTLINE
 from ..drawing.colours import colour_bar, colours, drawable, extend, limits, robust_norm
 from ..drawing.style import Style, drawing
 from ..drawing.style import style as styled
-from ..drawing.texts import caption, heading, nothing, set_label, set_title
+from ..drawing.texts import caption, edge, heading, nothing, set_label, set_title, tied, unit
 from ..numerics.along_wl import Integration
 from ..quality.flags import kept
 from . import axes as common
@@ -36,7 +37,7 @@ Where = Literal["disk", "limb", "all"]
 _BINS = 48
 
 #: Size of a new figure, and the share of the map in it.
-_SIZE, _SHARES = (9.0, 4.6), (5.0, 1.0)
+_SIZE, _SHARES = (9.0, 5.0), (5.0, 1.0)
 
 
 @calls.public("plot.keogram")
@@ -99,8 +100,9 @@ def keogram(
     Returns
     -------
     Axes
-        Of the map. Each cell is the mean of the spectra of one exposure in one bin. If there are
-        none, it says so.
+        Of the map. Each cell is the mean of the spectra of one exposure in one bin; where
+        footprints are larger than bins and none has its centre there, of those that the middle of
+        the bin lies in. If there are none, it says so.
 
     Raises
     ------
@@ -135,8 +137,11 @@ def keogram(
         else profiles.checked_edges("edges", by, edges)
     )
     index = np.where(used, chosen.index(values), -1)
+    at = profiles.unwrapped(chosen)
     light = ds["brightness"].transpose("pic", "pixel").values.astype(float)
     table = _means(light, index, len(chosen))
+    seen = _seen(np.where(used, light, np.nan), fieldaxis.footprints(ds, by), at, chosen.period)
+    table = np.where(np.isnan(table), seen, table)
     colour_map = look["map"]["cmap"] if cmap is None else cmap
     scale = colours(table, colour_map, norm, vmin, vmax, robust_norm(table))
     beside = None
@@ -144,7 +149,6 @@ def keogram(
         figure = plt.figure(figsize=_SIZE, layout="constrained")
         ax, beside = figure.subplots(1, 2, sharey=True, width_ratios=_SHARES)
     ax = common.new_axes(ax)
-    at = profiles.unwrapped(chosen)
     mesh = _draw_map(ax, across, at, table, scale, look)
     ax.set_ylim(*(_span(at, table, chosen.period) if edges is None else at[[0, -1]]))
     _name_bins(ax, by, at, chosen.period)
@@ -154,12 +158,14 @@ def keogram(
             means = Means.of(ds, index, len(chosen))
             _draw_mean(beside, 0.5 * (at[1:] + at[:-1]), means, caption(*light_of), look)
         ends = extend(table, *limits(scale))
-        colour_bar(mesh, ax if beside is None else beside, *light_of, extend=ends)
+        # Beside the mean it would pass for its axis.
+        place: dict[str, Any] = {"location": "bottom", "aspect": 40, "pad": 0.02}
+        colour_bar(mesh, ax, *light_of, extend=ends, **(place if beside is not None else {}))
     else:
         nothing(ax, _why(ds, keep, exclude, where), look)
         if beside is not None:
             beside.remove()
-    set_title(ax, heading(ds, profiles.range_of(ds)))
+    set_title(ax, heading(ds, profiles.range_of(ds), *_selected(ds, where, within)))
     return ax
 
 
@@ -211,6 +217,56 @@ def _means(light: np.ndarray, index: np.ndarray, number: int) -> np.ndarray:
         return np.asarray(total / count).reshape(size, number)
 
 
+def _seen(
+    light: np.ndarray,
+    footprints: tuple[np.ndarray, np.ndarray],
+    at: np.ndarray,
+    period: float | None,
+) -> np.ndarray:
+    """Mean of each exposure's spectra whose footprints have the middle of a bin in them.
+
+    Parameters
+    ----------
+    light : ndarray, (pic, pixel)
+        NaN of spectra that do not count.
+    footprints : ndarray, ndarray
+        Lowest and highest values in each, (pic, pixel).
+    at : ndarray, (bin + 1,)
+        Edges.
+    period : float, optional
+
+    Returns
+    -------
+    ndarray, (pic, bin)
+        NaN where no footprint reaches.
+    """
+    low, high = footprints
+    found = []
+    for middle in 0.5 * (at[1:] + at[:-1]):
+        above = middle - low if period is None else (middle - low) % period
+        inside = (above >= 0) & (above <= high - low) & np.isfinite(light)
+        with np.errstate(invalid="ignore"):
+            found.append(np.where(inside, light, 0.0).sum(1) / inside.sum(1))
+    return np.stack(found, axis=1)
+
+
+def _selected(
+    ds: xr.Dataset, where: Where, within: Mapping[str, tuple[float, float]] | None
+) -> list[str]:
+    """What the title says of the spectra that were chosen."""
+    said = {"disk": "on the disk", "limb": "beside the disk", "all": ""}[where]
+    ranges = [_range(name, *ends) for name, ends in (within or {}).items()]
+    return [*([] if _where(ds, where).all() else [said]), *ranges]
+
+
+def _range(name: str, low: float, high: float) -> str:
+    """A range of a field, "lat 60–90°"."""
+    units = unit(SIGHTLINE[name].units)
+    between = "–" if min(low, high) >= 0 else " to "
+    space = "" if units == "°" else " "
+    return tied(f"{name} {edge(low)}{between}{edge(high)}{space}{units}")
+
+
 def _span(at: np.ndarray, table: np.ndarray, period: float | None) -> tuple[float, float]:
     """Limits of the bins: all if they go round, else from the first to the last with light."""
     there = np.flatnonzero(np.isfinite(table).any(0))
@@ -231,7 +287,7 @@ def _draw_mean(ax: Axes, at: np.ndarray, means: Means, name: str, look: Style) -
     ax.fill_betweenx(at, value - systematic, value + systematic, gid="systematic", **band)
     ax.set_xlim(min(0.0, float(np.nanmin(value))), None)
     set_label(ax.xaxis, name)
-    set_title(ax, "Mean")
+    set_title(ax, "Mean over time")
 
 
 def _why(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from matplotlib.transforms import ScaledTranslation
 
 from .. import checks
 from ..drawing.scales import plain_log
@@ -32,6 +35,12 @@ _TOWERS = 4.0
 
 #: Largest width and height of a figure that is no page, and of a panel, inches.
 _LARGEST, _PANEL = (11.5, 8.5), (2.8, 1.65)
+
+#: Marks of what the scale does not show.
+_BEYOND = ("below", "above")
+
+#: Half the width of a tick's label, inches, and how far from the edge triangles are, points.
+_HALF_LABEL, _INWARD = 0.22, 3.0
 
 #: Panels across a page.
 COLUMNS = 4
@@ -150,7 +159,13 @@ class Pages:
             ax.xaxis.set_in_layout(below and place // columns == needed - 1)
         figure.supxlabel(self._abscissa(panels[0, 0], pixels), fontsize="medium")
         figure.supylabel(label(self.light), fontsize="medium")
-        set_suptitle(figure, common.title_of_light(self.ds, self.light))
+        marks = [line for ax in panels.flat for line in ax.lines if line.get_gid() in _BEYOND]
+        told = "triangles: off the scale" if any([_keep_seen(mark) for mark in marks]) else ""
+        set_suptitle(figure, common.title_of_light(self.ds, self.light, told))
+        if len(pixels) % columns:
+            # Labels that find room below the last row take none from the edge beside it.
+            engine = cast(ConstrainedLayoutEngine, figure.get_layout_engine())
+            engine.set(rect=(0.0, 0.0, 1.0 - _HALF_LABEL / figure.get_figwidth(), 1.0))
         return figure
 
     def _columns(self, number: int) -> int:
@@ -163,13 +178,12 @@ class Pages:
         """Give the shared abscissa its limits and ticks; what it shows."""
         across = self.across
         if not isinstance(across, Timeline):
-            values = fieldaxis.field(self.ds, across)[:, pixels]
-            known = values[self.good[:, pixels] & np.isfinite(values)]
-            if known.size:
-                first.set_xlim(fieldaxis.limits(across, known.min(), known.max()))
+            ends = self._reach(across, pixels)
+            room = 0.02 * (ends[1] - ends[0])
+            first.set_xlim(ends[0] - room, ends[1] + room)
             fieldaxis.name_axis(first.xaxis, across)
         elif across.kind == "pic":
-            return "Exposure (pic)"
+            return common.EXPOSURE
         else:
             ends = across.left[0], across.right.max()
             room = 0.02 * (ends[1] - ends[0])
@@ -178,6 +192,21 @@ class Pages:
         text = first.get_xlabel()
         first.set_xlabel("")
         return text
+
+    def _reach(self, across: str, pixels: Sequence[int]) -> tuple[float, float]:
+        """From where to where a field is shown along the abscissa."""
+        values = fieldaxis.field(self.ds, across)[:, pixels]
+        known = values[self.good[:, pixels] & np.isfinite(values)]
+        return fieldaxis.limits(across, known.min(), known.max()) if known.size else (0.0, 1.0)
+
+    def counted(self, pixels: Sequence[int]) -> np.ndarray:
+        """Spectra that set the limits of the ordinate, bool (pic, pixel)."""
+        counted: np.ndarray = (self.good & ~self.starred)[:, pixels]
+        if not isinstance(self.across, Timeline):
+            values = fieldaxis.field(self.ds, self.across)[:, pixels]
+            low, high = self._reach(self.across, pixels)
+            counted &= (values >= low) & (values <= high)
+        return counted
 
     def _places(self, pixel: int) -> tuple[np.ndarray, np.ndarray]:
         """Where a pixel's points are along the abscissa, and the exposure of each; -1 in a gap."""
@@ -257,8 +286,7 @@ class Pages:
         plain_log(ax.yaxis)
         limits = self.ordinate.limits
         if limits is None:
-            good = self.good[:, [pixel]] & ~self.starred[:, [pixel]]
-            limits = self.ordinate.around(self.light.isel(pixel=[pixel]), good)
+            limits = self.ordinate.around(self.light.isel(pixel=[pixel]), self.counted([pixel]))
         if limits is None and self.ordinate.scale == "log":
             # Some limits there must be, where nothing is above zero.
             limits = (0.1, 1.0)
@@ -271,7 +299,11 @@ class Pages:
             marker = {"marker": "^"} if side == "above" else {}
             at = np.full(places.size, 1.0 if side == "above" else 0.0)
             (mark,) = ax.plot(places, at, gid=side, **{**self.look["below_zero"], **marker})
-            mark.set(transform=ax.get_xaxis_transform(), clip_on=False)
+            # Whole within the frame, and clear of its ticks.
+            inward = (-_INWARD if side == "above" else _INWARD) / 72.0
+            figure = cast(Figure, ax.get_figure(root=True))
+            moved = ScaledTranslation(0.0, inward, figure.dpi_scale_trans)
+            mark.set(transform=ax.get_xaxis_transform() + moved)
 
     def _mark_stars(
         self, ax: Axes, places: np.ndarray, taken: np.ndarray, values: np.ndarray, pixel: int
@@ -293,3 +325,15 @@ class Pages:
                 textcoords="offset points",
                 **self.look["star_value"],
             )
+
+
+def _keep_seen(mark: Line2D) -> bool:
+    """Keep of some marks at an edge those within the limits of the abscissa, if there are any."""
+    low, high = cast(Axes, mark.axes).get_xlim()
+    x, y = np.asarray(mark.get_xdata()), np.asarray(mark.get_ydata())
+    seen = (x >= low) & (x <= high)
+    if seen.any():
+        mark.set_data(x[seen], y[seen])
+    else:
+        mark.remove()
+    return bool(seen.any())

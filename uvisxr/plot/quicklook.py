@@ -10,18 +10,18 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
+from matplotlib.collections import PolyCollection
 from matplotlib.colors import Colormap, Normalize, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from .. import calls
-from ..background import own_bound
 from ..bins.binning import bin as binned
 from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
-from ..dataset.needs import WINDOW_ATTRS
 from ..drawing.colours import colour_bar, colours, drawable, extend, limits, robust_norm
+from ..drawing.layout import lay_out
 from ..drawing.lines import chosen, within
-from ..drawing.style import Style, drawing
+from ..drawing.style import Style, drawing, is_dark
 from ..drawing.style import style as styled
 from ..drawing.texts import (
     angstroms,
@@ -36,9 +36,8 @@ from ..drawing.texts import (
     why_nothing,
 )
 from ..numerics import poisson
-from ..quality import losses
-from ..quality.flags import flags_of
 from . import axes as common
+from . import hatching
 from .marks import mark_lines
 from .spectral_scale import linear_below, set_scale
 
@@ -86,9 +85,9 @@ def quicklook(
     -------
     Figure
         Flags are the dataset's, and those of lost and partial spectra that the counts tell; where a
-        spectrum has several, the gravest is shown. The mean is of spectra without flags, or of all
-        if there are none. Good spectra that lack a part of the range have no brightness; their
-        number is in the title.
+        spectrum has several, the gravest is shown. Lost ones are hatched in both maps. The mean is
+        of spectra without flags, or of all if there are none. Good spectra that lack a part of the
+        range have no brightness; their number is in the title.
 
     Raises
     ------
@@ -107,20 +106,24 @@ def quicklook(
     """
     look = styled(style)
     common.checked_figure(figure)
-    flags = _flags(ds)
+    flags = common.flags_told(ds)
     light = _light(ds, wl_range)
     ds = ds.assign_coords(quality=flags)
     good = flags.values == 0
     spectra = any("wl" in ds[name].dims for name in ("radiance", "counts") if name in ds)
     if figure is None:
         figure = plt.figure(figsize=(10.0, 7.0 if spectra else 4.2), layout="constrained")
+    set_suptitle(figure, _heading(ds))
     rows = "AB;CC" if spectra else "AB"
     panels = figure.subplot_mosaic(rows, width_ratios=(1.25, 1.0))
     chosen = look["map"] if cmap is None else look["map"] | {"cmap": cmap}
     values = light.values.astype(float)
     usual = robust_norm(values, good)
     scale = colours(values, chosen.pop("cmap"), norm, vmin, vmax, usual)
+    lost = (flags.values & QUALITY_FLAGS["lost"]) > 0
     _draw_map(panels["A"], ds, light, good, scale, chosen)
+    if lost.any() and not lost.all():
+        hatching.hatch(panels["A"], hatching.of_table(lost), look)
     if not np.isfinite(values).any():
         nothing(panels["A"], why_nothing(ds), look)
     _draw_quality(panels["B"], ds, flags.values, look)
@@ -128,17 +131,7 @@ def quicklook(
     panels["B"].sharey(panels["A"])
     if spectra:
         _draw_mean(panels["C"], ds, good, look)
-    set_suptitle(figure, _heading(ds))
     return figure
-
-
-def _flags(ds: xr.Dataset) -> xr.DataArray:
-    """The dataset's flags, and those that its counts tell, (pic, pixel)."""
-    told = {"counts", "exposure", "line", "band", "wl"} <= set(ds.variables)
-    told = told and "wl" in ds["counts"].dims
-    if not told or not {"channel", *WINDOW_ATTRS} <= ds.attrs.keys():
-        return flags_of(ds).compute()
-    return losses.flags(ds, own_bound(ds)).compute()
 
 
 def _light(ds: xr.Dataset, wl_range: tuple[float, float] | None) -> xr.DataArray:
@@ -183,6 +176,9 @@ def _draw_quality(ax: Axes, ds: xr.Dataset, flags: np.ndarray, look: Style) -> N
         if has.any():
             entries.insert(1, _entry(name, has, look))
     common.spectra_map(ax, ds, picture).set_gid("quality")
+    lost = (flags & QUALITY_FLAGS["lost"]) > 0
+    hatched = PolyCollection(hatching.of_table(lost), gid="lost", **_lost(look))
+    ax.add_collection(hatched, autolim=False)
     set_title(ax, "Quality")
     if is_narrow(ax.get_figure(root=True)):
         # A legend beside would leave no room for the maps, which have their axes in common.
@@ -193,12 +189,18 @@ def _draw_quality(ax: Axes, ds: xr.Dataset, flags: np.ndarray, look: Style) -> N
 
 
 def _entry(name: str, has: np.ndarray, look: Style) -> Patch:
+    plain = {"facecolor": look[f"quality_{name}"]["color"], "edgecolor": "0.5", "linewidth": 0.5}
     return Patch(
-        facecolor=look[f"quality_{name}"]["color"],
-        edgecolor="0.5",
-        linewidth=0.5,
         label=f"{name.replace('_', ' ')}: {np.count_nonzero(has)}",
+        **(_lost(look) if name == "lost" else plain),
     )
+
+
+def _lost(look: Style) -> dict[str, Any]:
+    """Properties of lost spectra, which are hatched as in the map of brightness."""
+    color = look["quality_lost"]["color"]
+    white = {"edgecolor": "white" if is_dark(color) else "black", "linewidth": 0.0}
+    return {"facecolor": color, "hatch": look["flagged"].get("hatch"), **white}
 
 
 def _draw_mean(ax: Axes, ds: xr.Dataset, good: np.ndarray, look: Style) -> None:
@@ -215,12 +217,15 @@ def _draw_mean(ax: Axes, ds: xr.Dataset, good: np.ndarray, look: Style) -> None:
     ax.margins(x=0.01)
     known = wl[np.isfinite(values)]
     marked = within(chosen(ds, True), known)
-    set_scale(ax, wl, values, ds.attrs.get("channel", "") if calibrated else "", marked)
     set_label(ax.xaxis, "Wavelength (Å)")
-    set_label(ax.yaxis, f"{name}{linear_below(ax)}")
+    set_label(ax.yaxis, name)
     what = "without flags" if good.any() else "all flagged"
     number = np.count_nonzero(used)
     set_title(ax, f"Mean of {number} spectra, {what}" if number > 1 else f"One spectrum, {what}")
+    # Names take their share of the height that the axes will have.
+    lay_out(ax)
+    set_scale(ax, wl, values, ds.attrs.get("channel", "") if calibrated else "", marked)
+    set_label(ax.yaxis, f"{name}{linear_below(ax)}")
     if not known.size:
         ax.set_xlim(wl[0], wl[-1])
         ax.set_yticks([])
@@ -262,11 +267,13 @@ def _heading(ds: xr.Dataset) -> str:
     """What was observed, how and when."""
     attrs = ds.attrs
     exposure = np.atleast_1d(ds["exposure"].values) if "exposure" in ds.variables else np.array([])
-    parts = [str(attrs[k]) for k in ("channel", "slit") if attrs.get(k)]
+    parts = [str(attrs["channel"])] if attrs.get("channel") else []
+    if attrs.get("slit"):
+        parts.append(f"{str(attrs['slit']).lower().replace('_', '-')} slit")
     if exposure.size:
         low, high = exposure.min(), exposure.max()
         seconds = f"{low:g}" if low == high else f"{low:g} to {high:g}"
-        parts.append(f"{ds.sizes['pic']} x {seconds} s")
+        parts.append(f"{ds.sizes['pic']} × {seconds} s")
     if {"line_bin", "band_bin"} <= attrs.keys():
-        parts.append(f"bins of {attrs['line_bin']} x {attrs['band_bin']}")
+        parts.append(f"bins of {attrs['line_bin']} × {attrs['band_bin']}")
     return f"{heading(ds)}\n{', '.join(parts)}"

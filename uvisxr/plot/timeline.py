@@ -21,7 +21,7 @@ from matplotlib.dates import (
 from .. import checks
 from ..drawing.texts import set_label
 from ..errors import MissingStepError
-from .axes import number_axis, size
+from .axes import EXPOSURE, number_axis, size
 
 #: What exposures are drawn along.
 TimeAxis = Literal["utc", "pic"]
@@ -37,8 +37,11 @@ _INTERVALS = {
     DAILY: [1, 2, 3, 7, 14, 21, 30],
 }
 
-#: Room for the label of a tick, points.
-_LABEL = 40.0
+#: Room for the label of a tick, points, and where it tells seconds.
+_LABEL, _LONG_LABEL = 40.0, 70.0
+
+#: Spans whose ticks tell seconds, days.
+_SECONDS = 2.5 / 1440
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,13 +118,18 @@ class Timeline:
         """Give an axis the ticks and the label of what it shows."""
         if self.kind == "pic":
             number_axis(axis, self.numbers)
-            set_label(axis, "Exposure (pic)")
+            set_label(axis, EXPOSURE)
             return
-        most = int(np.clip(size(axis.axes)[0] / _LABEL, 3, 7))
+        short = self.right.size > 0 and self.right.max() - self.left[0] < _SECONDS
+        room = _LONG_LABEL if short else _LABEL
+        most = int(np.clip(size(axis.axes)[0] / room, 3, 7))
         locator = AutoDateLocator(minticks=2, maxticks=most)
         locator.intervald |= _INTERVALS
         axis.set_major_locator(locator)
-        axis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
+        formatter = ConciseDateFormatter(locator, show_offset=False)
+        # A second alone does not say of which minute.
+        formatter.formats[-1], formatter.zero_formats[-1] = "%H:%M:%S.%f", "%H:%M:%S"
+        axis.set_major_formatter(formatter)
         days = np.unique(np.floor([*self.left[:1], *self.right[-1:]]))
         day = f", {np.datetime64(int(days[0]), 'D')}" if days.size == 1 else ""
         set_label(axis, f"Time (UTC{day})")

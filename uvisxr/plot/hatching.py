@@ -1,0 +1,38 @@
+"""Hatching of spectra in maps that are left out or lost, in place of a value."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+
+from ..dataset.conventions import QUALITY_FLAGS
+from ..drawing.style import Style
+from ..drawing.texts import flagged_for, tied
+
+
+def rectangles(
+    left: np.ndarray, right: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> list[np.ndarray]:
+    """Corners of rectangles, each (4, 2)."""
+    corners = np.stack([left, low, right, low, right, high, left, high], axis=-1)
+    return list(corners.reshape(-1, 4, 2))
+
+
+def hatch(ax: Axes, cells: list[np.ndarray], look: Style) -> None:
+    """Hatch cells that are left out or lost."""
+    grey = {**look["flagged"], "facecolor": look["no_value"]["color"]}
+    ax.add_collection(PolyCollection(cells, gid="left out", **grey), autolim=False)
+
+
+def of_table(which: np.ndarray) -> list[np.ndarray]:
+    """Cells of a map whose axes are positions of exposures and pixels, of bool (pic, pixel)."""
+    pic, pixel = np.nonzero(which)
+    return rectangles(pic - 0.5, pic + 0.5, pixel - 0.5, pixel + 0.5)
+
+
+def why_hatched(flags: np.ndarray, wanted: Container[str] = QUALITY_FLAGS) -> str:
+    """What a title says of hatched spectra with these flags; "" if there are none."""
+    return tied(f"hatched: {flagged_for(flags, wanted) or 'no value'}") if flags.size else ""
