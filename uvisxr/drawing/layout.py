@@ -24,8 +24,8 @@ _HAND = 0.01
 #: keep.
 _PAD, _LEAST = 3.0, 0.25
 
-#: Where axes and their colour bars were placed by those who made them, the corners of each in shares
-#: of that, and where they are since.
+#: Where axes and their colour bars were placed by those who made them, the corners of each in
+#: shares of that, and where they are since.
 _HOMES: WeakKeyDictionary[Axes, tuple[Bbox, list[np.ndarray], Bbox]] = WeakKeyDictionary()
 
 #: Most rounds of laying out.
