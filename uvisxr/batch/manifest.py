@@ -19,7 +19,8 @@ and of one that is done
 - `left_out`: those among them that say which step failed and was left out (`on_error: keep`), and
   why; only if there are any;
 - `sha256`, `bytes`: of the output;
-- `figures`: sizes, the sum of the counts, and the mean and the valid share of the radiances;
+- `figures`: sizes, the number of lost spectra, the sum of the counts, and the mean and the valid
+  share of the radiances;
 - `seconds`: spent in each step.
 
 Of a product that is left out as it holds the same exposures as another ("copy") there is one line,
