@@ -499,7 +499,8 @@ class _Batch:
         if self.overwrite or self.manifest.is_whole(output) or not os.path.lexists(path):
             return None
         try:
-            if not (self.manifest.is_written(output) and _is_damaged(path)):
+            damaged = self.manifest.is_written(output) and _is_damaged(path)
+            if not damaged and not self.manifest.is_grown(output):
                 check_target(path, mend=_MEND)
                 refuse_foreign(path, None, is_netcdf_of_ours, _MEND)
         except ExportError as error:
@@ -544,8 +545,8 @@ class _Batch:
         if full:
             raise ExportError(
                 f"no space left in {manifest.path.parent} while writing {record['output']}: "
-                f"free some space and run the same command again; the {self.summary.done} finished "
-                "products are not repeated"
+                "free some space and run the same command again; finished products, here "
+                f"{self.summary.done}, are not repeated"
             )
         manifest.append(record | {"time": now})
         if record["status"] == "done":
