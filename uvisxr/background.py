@@ -176,9 +176,14 @@ def background(
             'method="gaps" measures it'
         )
     elif level > UNUSUAL:
+        mend = (
+            "is level= in another unit? That of the FUV was about 4e-4"
+            if how == "by hand"
+            else "do the spectra contain signal? Choose others with alt_min or pixels, or another "
+            "wl_range"
+        )
         warn_user(
-            f"the background of {level:.3g} count/s per detector pixel exceeds {UNUSUAL}: do the "
-            "spectra contain signal? Choose others with alt_min or pixels, or another wl_range"
+            f"the background of {level:.3g} count/s per detector pixel exceeds {UNUSUAL}: {mend}"
         )
     _warn_of_changes(ds)
     before = scalar(ds, "background")

@@ -361,10 +361,11 @@ def scalar(ds: xr.Dataset, name: str) -> float:
     """
     if name not in ds.variables:
         return 0.0
-    if ds[name].size != 1:
+    # Joined observations have it at each exposure, be it the same or not.
+    values = np.unique(ds[name].values)
+    if values.size != 1:
         raise UvisError(f"{name} differs between exposures: calibrate observations one by one")
-    # One exposure of joined observations still has its dimension.
-    return float(ds[name].values.item())
+    return float(values[0])
 
 
 def framed(ds: xr.Dataset, name: str, dims: tuple[str, ...] = FRAME) -> xr.Variable:
