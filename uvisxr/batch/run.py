@@ -151,13 +151,14 @@ class Summary:
             del self.left_out[_SHOWN:]
             self.untold.add("left_out")
         others = [text for text in record["warnings"] if text not in left]
-        self.warned += bool(others)
         if any(map(telling.is_of_few, others)):
+            others = [text for text in others if not telling.is_of_few(text)]
             figures = record["figures"].items()
             self.lossy.setdefault(
                 product, sum(n for name, n in figures if name.endswith("lost_spectra"))
             )
-        for text in itertools.filterfalse(telling.is_of_few, others):
+        self.warned += bool(others)
+        for text in others:
             first, count = self.warnings.get(text, (product, 0))
             if count or len(self.warnings) < _SHOWN:
                 self.warnings[text] = first, count + 1
@@ -545,8 +546,8 @@ class _Batch:
         if full:
             raise ExportError(
                 f"no space left in {manifest.path.parent} while writing {record['output']}: "
-                "free some space and run the same command again; finished products, here "
-                f"{self.summary.done}, are not repeated"
+                f"free some space and run the same command again; the {self.summary.done} finished "
+                f"{'product is' if self.summary.done == 1 else 'products are'} not repeated"
             )
         manifest.append(record | {"time": now})
         if record["status"] == "done":
