@@ -13,6 +13,8 @@ from uvisxr.errors import ArgumentError, MissingStepError, UvisWarning
 from uvisxr.instrument.detector import Window
 from uvisxr.timescales import parse_et
 
+LEVELS = ("background", "background_error")
+
 
 @pytest.fixture(scope="module")
 def ds() -> xr.Dataset:
@@ -198,8 +200,19 @@ def test_level_by_hand(ds):
 
 def test_high_level_warns():
     ds = sky(np.random.default_rng(7), rate=2e-3, n_pic=4)
-    with pytest.warns(UvisWarning, match="exceeds 0.001"):
+    with pytest.warns(UvisWarning, match="exceeds 0.001: do the spectra contain signal"):
         ds.uvis.background(pixels=everywhere(ds))
+    with pytest.warns(UvisWarning, match=r"exceeds 0.001: is level= in another unit\?"):
+        ds.uvis.background(level=4e4)
+
+
+def test_one_level_given_for_each_exposure_is_one(ds):
+    ds = ds.assign_attrs(compression="NONE")
+    found = ds.uvis.background(level=5e-4, error=2e-5)
+    each = {name: ("pic", np.full(ds.sizes["pic"], found[name])) for name in LEVELS}
+    np.testing.assert_array_equal(
+        found.assign_coords(each).uvis.rate().rate, found.uvis.rate().rate
+    )
 
 
 def test_survives_netcdf_and_a_subset(ds, tmp_path):

@@ -81,6 +81,14 @@ def test_outputs_that_were_edited_at_the_same_size(in_process, tmp_path: Path):
     assert (summary.done, summary.current) == (1, 2)
     assert path.read_bytes() == whole
     assert batch.process(labels, STEPS, out, verify=True).current == 3
+    # What was put after it is no file of another.
+    path.write_bytes(whole + b"\r\n")
+    assert list(batch.plan(labels, STEPS, out)) == [(str(labels[1]), path.name)]
+    assert batch.process(labels, STEPS, out).done == 1
+    assert path.read_bytes() == whole
+    path.write_bytes(whole[:-1] + b"\0\r\n")
+    with pytest.warns(UvisWarning, match="will fail"):
+        assert list(batch.plan(labels, STEPS, out)) == []
 
 
 def test_verify_from_the_command_line(in_process, tmp_path: Path):

@@ -522,6 +522,12 @@ def test_missing_files_are_listed(tmp_path):
     )
 
 
+def test_of_a_trend_that_nobody_publishes_no_download_is_advised(tmp_path):
+    with pytest.raises(CalibrationError, match="If you have one, name its folder") as error:
+        load(EUV, CLOCK, False, "spica", tmp_path)
+    assert "fetch" not in str(error.value)
+
+
 def test_missing_files_of_an_observation_across_the_burn(tmp_path):
     with pytest.raises(CalibrationError, match=r"FUV_PREBURN\.txt, FLATFIELD_FUV_POSTBURN\.txt"):
         load(FUV, BURN + np.array([-1.0, 1.0]), True, None, tmp_path)

@@ -497,7 +497,7 @@ def test_errors_speak_of_the_options_of_the_command(product: Path, here: Path, c
 def test_one_kernel_is_missing(product: Path, cache: Path, server: Server):
     assert run("fetch", product).exit_code == 0
     (cache / NEEDED[7]).unlink()
-    said = "1 kernel missing: `uvisxr kernels fetch` downloads it\n"
+    said = f"1 kernel missing: `uvisxr kernels fetch {product}` downloads it\n"
     assert run("check", product).stderr.endswith(said)
 
 
@@ -505,7 +505,8 @@ def test_what_a_folder_lacks_is_fetched_to_it(product: Path, here: Path, server:
     (missing,) = here.rglob("cas_uvis*.ti")
     missing.unlink()
     checked = run("check", product, "--kernels", here)
-    assert f"1 kernel missing: `uvisxr kernels fetch --to {here}` downloads it" in checked.stderr
+    said = f"1 kernel missing: `uvisxr kernels fetch {product} --to {here}` downloads it"
+    assert said in checked.stderr
     assert run("fetch", product, "--to", here).exit_code == 0
     assert run("check", product, "--kernels", here).exit_code == 0
 
@@ -595,7 +596,7 @@ def test_between_2001_and_2003_the_archive_has_no_pointing(product: Path, cache:
     words = "the archive has no pointing for that, its files cover 2003-08-24 to 2017-09-19"
     checked = run("check", early)
     assert checked.exit_code == 1
-    assert "7 kernels missing: `uvisxr kernels fetch` downloads them" in checked.stderr
+    assert f"7 kernels missing: `uvisxr kernels fetch {early}` downloads them" in checked.stderr
     assert words in checked.stderr
     fetched = run("fetch", early, "--dry-run")
     assert fetched.exit_code == 0

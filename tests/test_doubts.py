@@ -38,6 +38,9 @@ def label(tmp_path: Path) -> Path:
 DOUBTS = [
     ("SPACECRAFT_CLOCK_START_COUNT", '"1/1503070490.64"', "is 500 s from START_TIME"),
     ("PRODUCT_ID", '"FUV2005_229_15_15"', "is 86404 s from START_TIME"),
+    ("PRODUCT_ID", '"EUV2005_230_15_15"', "= .* says the channel, but .QUBE names 'FUV2005"),
+    ("INSTRUMENT_HOST_NAME", "GALILEO_ORBITER", "= 'GALILEO_ORBITER': the product is taken for"),
+    ("DATA_SET_ID", '"CO-S-UVIS-2-CALIB-V1.2"', "= .* is said of calibrations: the values are"),
     ("STOP_TIME", "2005-230T15:14:00", "is -64 s after START_TIME, but 2 exposures take 60 s"),
     ("STOP_TIME", "2005-230T15:45:04", "is 1800 s after START_TIME, but 2 exposures take 60 s"),
     ("CORE_UNIT", "KILORAYLEIGHS", "= 'KILORAYLEIGHS': the values are taken for counts"),

@@ -229,6 +229,20 @@ def test_other_files_are_refused(tmp_path: Path, content: bytes):
         session.check_file(path)
 
 
+def test_a_broken_text_kernel_is_to_be_moved_away(folder: Path):
+    broken = folder / "text" / "naif0012.tls"
+    broken.write_bytes(broken.read_bytes()[:-20])
+    with pytest.raises(errors.KernelError, match=r": move .*naif0012\.tls away and run `uvisxr"):
+        choose.select(folder, [ET], ("CASSINI",))
+
+
+def test_a_kernel_in_utf_16_is_named_as_such(tmp_path: Path):
+    path = tmp_path / "x.tls"
+    path.write_text("KPL/LSK\n\\begindata\n", encoding="utf-16")
+    with pytest.raises(errors.KernelError, match=r"x\.tls is text in UTF-16.*save it as plain"):
+        session.check_file(path)
+
+
 @pytest.mark.parametrize("size", [500, 2048])
 def test_a_truncated_file_is_refused(folder: Path, size: int):
     path = folder / "spk" / "de421.bsp"

@@ -651,10 +651,14 @@ def test_a_bin_outside_of_the_cube(label):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b" \r\n", "is not a PDS label but empty: download"),
+        (
+            b" \r\n",
+            "is not a PDS label but empty: move it away, and download .* with `uvisxr fetch",
+        ),
         (b"<!DOCTYPE html><title>504</title>", "but a web page, as servers send"),
         ("PDS_VERSION_ID = PDS3\r\nEND\r\n".encode("utf-16"), "but text in UTF-16"),
         ("PDS_VERSION_ID = PDS3\r\nEND\r\n".encode("utf-16-le"), "but text in UTF-16"),
+        ("PDS_VERSION_ID = PDS3\r\nEND\r\n".encode("utf-32"), "but text in UTF-32"),
         (b"something", "neither PDS_VERSION_ID nor"),
     ],
 )
@@ -677,12 +681,14 @@ def test_what_stands_in_place_of_a_label_is_named(tmp_path, content, said):
             ),
             "statements are in quotes",
         ),
+        (lambda text: text.replace("=", ";=;"), "separators around equals signs"),
+        (lambda text: text.replace("\n", ",,,\n"), "lines end in separators"),
     ],
 )
 def test_a_label_that_another_program_saved_is_told(tmp_path, change, said):
     label = write_product(tmp_path, NAME)
     label.write_text(change(label.read_text()), encoding="utf-8")
-    with pytest.raises(LabelError, match=f"was saved by another program: .*{said}.*; download"):
+    with pytest.raises(LabelError, match=f"was saved by another program: .*{said}.*; .* download"):
         read_label(label)
 
 

@@ -461,12 +461,31 @@ def scaled(ds: xr.Dataset, factor: float, units: object) -> xr.Dataset:
 def test_wavelengths_in_nanometres(before, units):
     """By their values, as the unit may be that from before they were multiplied."""
     wrong = scaled(before["calibrated"], 0.1, units)
-    said = r"as if in nm, .*of nm make them with ds.assign_coords\(wl=10 \* ds\.wl, "
+    said = r"as if in nm, .*of nm make them with ds.assign_coords\(wl=10 \* ds\.wl[,)]"
     for call in (lambda ds: ds.uvis.plot.spectrum([(1, 1)]), lambda ds: ds.uvis.integrate()):
         with pytest.raises(ArgumentError, match=said):
             call(wrong)
     with pytest.raises(ArgumentError, match=said):
         wrong.radiance.uvis.smooth()
+    with pytest.raises(ArgumentError, match=r"10 \* ds\.wl, wl_bounds=10 \* ds\.wl_bounds\)"):
+        wrong.uvis.integrate()
+
+
+def test_the_advice_for_nanometres_mends(before):
+    ds = before["calibrated"]
+    wrong = ds.assign_coords(wl=0.1 * ds.wl)
+    with pytest.raises(ArgumentError, match=r"\(wl=10 \* ds\.wl\)"):
+        wrong.uvis.integrate()
+    mended = wrong.assign_coords(wl=10 * wrong.wl)
+    mended.wl.attrs["units"] = "angstrom"
+    assert mended.uvis.integrate().sizes["pic"] == ds.sizes["pic"]
+
+
+def test_groups_are_no_exposures(before):
+    grouped = before["calibrated"].groupby("product").sum()
+    with pytest.raises(ArgumentError, match="take the dataset before that") as caught:
+        grouped.uvis.integrate()
+    assert "rename" not in str(caught.value)
 
 
 @pytest.mark.parametrize("units", ["um", "m", "angstrom", None])

@@ -45,6 +45,7 @@ def test_cut_off_anywhere(path: Path):
     for length in (0, 7, 8, 40, 100, 4096, len(raw) // 2, len(raw) - 1):
         path.write_bytes(raw[:length])
         refused(path, rf"{path.name}.*(it is no NetCDF-4 file|damaged|cut off)")
+    refused(path, "copy it again from where it is whole")
     path.write_bytes(raw + b"\0")
     refused(path, "cut off or changed")
     path.write_bytes(raw)

@@ -274,7 +274,9 @@ def test_an_error_names_the_file_and_the_step(tmp_path: Path):
     [
         ("- scale: {by: 1", "is not the YAML of a pipeline"),
         ("scale: {by: 1}", "holds a dict, not a list"),
-        ("", "holds a NoneType"),
+        ("", "is empty: write one '- step"),
+        ("- scale:\n\tby: 1", "in blanks, not in tabs"),
+        ("- scale: {by: 1, on_eror: keep}", "did you mean on_error=?"),
     ],
 )
 def test_malformed_file(tmp_path: Path, text: str, message: str):

@@ -10,7 +10,7 @@ from helpers.products import write_product
 
 import uvisxr
 from uvisxr.dataset.conventions import QUALITY_FLAGS
-from uvisxr.errors import ArgumentError, MissingStepError
+from uvisxr.errors import ArgumentError, MissingStepError, UvisWarning
 from uvisxr.instrument.detector import Window
 from uvisxr.quality import losses
 from uvisxr.quality.flags import good
@@ -338,10 +338,12 @@ def test_a_last_row_of_fewer_lines_may_be_lacking(product, n_pic, chunks):
 def test_what_holds_no_value_at_all_is_lost(n_pic):
     ds = gappy(n_pic, ["A"] * n_pic, [])
     ds.counts[:] = 65535
-    for found in (
-        ds.uvis.background(level=4e-4),
-        ds.uvis.calibrate(flat_field=False, trend=False),
+    for step, how in (
+        ("background", {"level": 4e-4}),
+        ("calibrate", {"flat_field": False, "trend": False}),
     ):
+        with pytest.warns(UvisWarning, match="spectra are lost"):
+            found = getattr(ds.uvis, step)(**how)
         assert (found.quality & LOST).all() and not (found.quality & PARTIAL).any()
 
 
@@ -482,4 +484,6 @@ def test_a_selection_without_counts_may_be_whole(holes, part):
 
 def test_a_whole_detector_without_a_count_is_lost(tmp_path):
     label = write_product(tmp_path, "FUV2005_230_15_15", np.zeros((2, 60, 1024), int))
-    assert uvisxr.open_product(label).uvis.rate().uvis.flagged("lost").all()
+    with pytest.warns(UvisWarning, match="120 of 120 spectra are lost"):
+        found = uvisxr.open_product(label).uvis.rate()
+    assert found.uvis.flagged("lost").all()

@@ -20,6 +20,7 @@ from uvisxr.errors import ArgumentError, LabelError, NoMatchError, UvisWarning
 from uvisxr.fetch import cache_dir
 from uvisxr.pds3.label import read_label
 from uvisxr.pds3.sources import Filter, Product, expand
+from uvisxr.reader import sources as reader
 
 TARGETS = {
     "FUV2005_230_15_15": "S RINGS",
@@ -947,7 +948,7 @@ def test_a_list_without_end(tmp_path: Path):
 
 
 def test_without_a_current_folder(tmp_path, monkeypatch):
-    label = write_product(tmp_path, "FUV2005_230_15_15", np.zeros((1, 60, 1024), np.uint16))
+    label = write_product(tmp_path, "FUV2005_230_15_15", np.ones((1, 60, 1024), np.uint16))
     gone = tmp_path / "gone"
     gone.mkdir()
     monkeypatch.chdir(gone)
@@ -980,3 +981,22 @@ def test_paths_of_bytes(tmp_path):
         uvisxr.open_observation([path]),
     ):
         assert opened.sizes["pic"] == 1
+
+
+def test_copies_that_differ_in_one_spectrum_are_told(tmp_path):
+    names = [write_product(tmp_path / name, "FUV2005_230_15_15", samples=3) for name in "ab"]
+    data = names[1].with_suffix(".DAT")
+    raw = bytearray(data.read_bytes())
+    raw[150_000:150_010] = bytes(10)
+    data.write_bytes(raw)
+    with pytest.warns(UvisWarning, match="the data files differ: check which is sound"):
+        reader.expand(tmp_path)
+
+
+def test_the_product_s_own_name_goes_before_that_of_a_copy(tmp_path):
+    label = write_product(tmp_path, "FUV2005_230_15_15")
+    for ending in (".LBL", ".DAT"):
+        copy = label.with_name(f"Copy of {label.stem}{ending}")
+        copy.write_bytes(label.with_suffix(ending).read_bytes())
+    with pytest.warns(UvisWarning, match=r"Copy of .* and is left out"):
+        assert [product.label for product in reader.expand(tmp_path)] == [label]

@@ -23,7 +23,7 @@ from .instrument.channel import N_BANDS, channel
 from .instrument.detector import Bins
 from .numerics import zero_runs
 from .numerics.poisson import as_counts, missing
-from .quality import losses
+from .quality import losses, telling
 from .quality.flags import DIMS, Pixels, flags_of, good, select
 from .spectra import darkened
 from .timescales import decimal_year
@@ -176,13 +176,20 @@ def background(
             'method="gaps" measures it'
         )
     elif level > UNUSUAL:
+        mend = (
+            "is level= in another unit? That of the FUV was about 4e-4"
+            if how == "by hand"
+            else "do the spectra contain signal? Choose others with alt_min or pixels, or another "
+            "wl_range"
+        )
         warn_user(
-            f"the background of {level:.3g} count/s per detector pixel exceeds {UNUSUAL}: do the "
-            "spectra contain signal? Choose others with alt_min or pixels, or another wl_range"
+            f"the background of {level:.3g} count/s per detector pixel exceeds {UNUSUAL}: {mend}"
         )
     _warn_of_changes(ds)
     before = scalar(ds, "background")
+    given = ds
     ds = ds.assign_coords(background=level, background_error=error, quality=quality)
+    telling.warn_of_many(given, ds)
     ds = ds.assign_attrs(background_method=how, background_spectra=used)
     ds.attrs.pop("background_expected", None)
     if np.isfinite(year):

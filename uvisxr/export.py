@@ -16,7 +16,7 @@ import xarray as xr
 
 from . import calls, checks
 from ._version import __version__
-from .dataset import inputs
+from .dataset import inputs, overview
 from .dataset.fields import FIELDS
 from .errors import ArgumentError, ExportError, MissingStepError, NoFileError, shortened
 from .files import check_target, read_whole, refuse_foreign, whole_file, write_text
@@ -24,6 +24,7 @@ from .netcdf import encodings
 from .netcdf.compact import check_lossless, compacted, told
 from .netcdf.encodings import Encoding
 from .netcdf.writing import is_netcdf_of_ours, write
+from .quality import telling
 
 if TYPE_CHECKING:
     from dask.delayed import Delayed
@@ -246,8 +247,8 @@ def to_json(
     """Write the summary of an observation as JSON.
 
     It contains the name, channel, year and day, prime instrument, target, slit, number of frames,
-    spatial and spectral bins, products, times, integration times and background. `load_json`
-    reads it back.
+    spatial and spectral bins, products, times, integration times, background, and the number of
+    lost spectra, None if no step has looked for them. `load_json` reads it back.
 
     Parameters
     ----------
@@ -326,8 +327,11 @@ def summary(ds: xr.Dataset, geometry: bool = False) -> dict[str, Any]:
         "stop": str(ds["time_stop"].values.max()),
         # One number if all are alike.
         "integration_time": _plain(exposures[0] if np.ptp(exposures) == 0 else exposures),
+        "lost_spectra": None,
         "background": None,
     }
+    if "quality" in ds.variables and overview.looked_for_losses(ds):
+        content["lost_spectra"] = telling.number(ds["quality"].values)
     if "background" in ds:
         content["background"] = {
             "level": _plain(ds["background"].values),

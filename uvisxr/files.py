@@ -513,6 +513,18 @@ def read_whole(path: str | os.PathLike[str], most: int) -> bytes:
     return raw
 
 
+def utf16(head: bytes) -> bool:
+    """Whether a file's beginning is that of text in UTF-16, by its mark.
+
+    Examples
+    --------
+    >>> from uvisxr.files import utf16
+    >>> utf16("KPL".encode("utf-16")), utf16(b"KPL")
+    (True, False)
+    """
+    return head.startswith((b"\xff\xfe", b"\xfe\xff"))
+
+
 def read_beginning(path: str | os.PathLike[str], count: int) -> tuple[bytes, int]:
     """The first bytes of an ordinary file, and how many it has; errors as of `read_whole`."""
     with opened(path) as stream:

@@ -42,7 +42,7 @@ from .instrument.detector import Bins
 from .numerics import along_wl, weighted_sums
 from .numerics.along_wl import Interpolation
 from .numerics.poisson import Interval, as_counts, count_errors, missing
-from .quality import losses
+from .quality import losses, telling
 
 _NAME = re.compile(
     r"radiance(_weighted)?"
@@ -130,6 +130,7 @@ def rate(ds: xr.Dataset, interval: Interval = "garwood", quantization: bool = Tr
         flags = squeezed(losses.found(ds), dims)
         before = ds.variables.get("quality", flags)
         out = out.assign_coords(quality=(before | flags).astype(np.uint8))
+        telling.warn_of_many(ds, out)
     if "background" in ds.variables:
         out = darkened(out, scalar(ds, "background"), scalar(ds, "background_error"))
     return conventions.apply(out)

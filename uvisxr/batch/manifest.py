@@ -19,7 +19,8 @@ and of one that is done
 - `left_out`: those among them that say which step failed and was left out (`on_error: keep`), and
   why; only if there are any;
 - `sha256`, `bytes`: of the output;
-- `figures`: sizes, the sum of the counts, and the mean and the valid share of the radiances;
+- `figures`: sizes, the number of lost spectra, the sum of the counts, and the mean and the valid
+  share of the radiances;
 - `seconds`: spent in each step.
 
 Of a product that is left out as it holds the same exposures as another ("copy") there is one line,
@@ -46,6 +47,9 @@ NAME = "manifest.jsonl"
 
 #: Longest name of a file, longest path, and longest line, in bytes.
 _NAME, _PATH, _LINE = 255, 4096, 2**20
+
+#: Bytes read at once.
+_BLOCK = 2**20
 
 
 class Known:
@@ -166,6 +170,22 @@ class Known:
                 return hashlib.file_digest(stream, "sha256").digest() == digest
         except OSError:
             return False
+
+    def is_grown(self, output: str) -> bool:
+        """Whether an output begins with all that was last written, and more was put after it."""
+        size, digest = self._get(output)[2:]
+        path = self.path.parent / output
+        if size < 0 or not path.is_file() or path.stat().st_size <= size:
+            return False
+        found = hashlib.sha256()
+        try:
+            with files.opened(path) as stream:
+                while size and (block := stream.read(min(size, _BLOCK))):
+                    found.update(block)
+                    size -= len(block)
+        except OSError:
+            return False
+        return found.digest() == digest
 
 
 class Manifest(Known):

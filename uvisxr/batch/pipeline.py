@@ -48,7 +48,7 @@ from .. import calls, checks
 from ..checks import nearest
 from ..dataset import history
 from ..errors import LeftOutWarning, PipelineError, UvisError, shortened, warn_user
-from ..files import absolute, read_beginning, real
+from ..files import absolute, read_beginning, real, utf16
 from .hints import expected, fits, takes_path
 
 #: Methods that write files or keep state outside the dataset, and so are not reduction steps.
@@ -283,6 +283,11 @@ def _read(path: Path) -> list[Any]:
                 f"{path} has more than {_LONGEST} bytes, as no pipeline needs: give what is long "
                 "in Python, or in a file that an argument names"
             )
+        if utf16(raw):
+            raise PipelineError(
+                f"the pipeline {path} is text in UTF-16, as some editors save it: save it as "
+                "UTF-8, or as plain text"
+            )
         content = yaml.load(raw.decode("utf-8-sig"), Loader=_Loader)
     except (OSError, UnicodeDecodeError) as error:
         raise PipelineError(
@@ -290,8 +295,14 @@ def _read(path: Path) -> list[Any]:
             "a YAML file with a list of steps"
         ) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        said = shortened(" ".join(str(error).split()), 300)
+        said = shortened(" ".join(str(error).split()), 300).replace(' in "<unicode string>"', "")
+        if "'\\t'" in said:
+            said += "; write indents in blanks, not in tabs"
         raise PipelineError(f"{path} is not the YAML of a pipeline: {said}") from error
+    if content is None:
+        raise PipelineError(
+            f"the pipeline {path} is empty: write one '- step: {{argument: value}}' per line"
+        )
     if not isinstance(content, list):
         raise PipelineError(
             f"{path} holds a {type(content).__name__}, not a list: write one '- step: "
@@ -387,7 +398,10 @@ def _arguments(
     try:
         signature.bind(None, **arguments)
     except TypeError as error:
+        strange = next((key for key in arguments if key not in signature.parameters), None)
         said = calls.why(name, signature, arguments, error)
+        if checks.close(strange, [*signature.parameters, "on_error"]) == "on_error":
+            said = f"there is no argument {strange}=; did you mean on_error=?"
         raise PipelineError(f"{place}: {name}: {shortened(said, 300)}") from error
     hints = _hints(function)
     plain = {}

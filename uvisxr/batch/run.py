@@ -31,6 +31,7 @@ from ..files import HDF5, absolute, check_target, is_file, read_beginning, refus
 from ..hdf5.soundness import CutOffError
 from ..netcdf.writing import is_netcdf_of_ours
 from ..progress import bar
+from ..quality import telling
 from ..reader import sources
 from . import pipeline, work
 from .cluster import check, connect
@@ -78,6 +79,8 @@ class Summary:
         The first few failures, and the first few steps left out: product, step and error in a line.
     warnings : dict of str to (str, int)
         The first few different warnings: the first product that has one, and how many have it.
+    lossy : dict of str to int
+        Products a few of whose spectra are lost, and how many are.
     untold : set of str
         Of which of these lists there is more in the manifest.
     copies : int
@@ -95,6 +98,7 @@ class Summary:
     failures: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     warnings: dict[str, tuple[str, int]] = field(default_factory=dict)
+    lossy: dict[str, int] = field(default_factory=dict)
     untold: set[Literal["left_out", "warnings"]] = field(default_factory=set)
 
     @property
@@ -121,6 +125,13 @@ class Summary:
         for text, (first, count) in self.warnings.items():
             others = f" and {count - 1} more" if count > 1 else ""
             yield f"warning: {first}{others}: {text}"
+        if self.lossy:
+            first, *rest = self.lossy
+            others = f" and {len(rest)} more" if rest else ""
+            yield (
+                f"warning: {first}{others}: few spectra are lost, {sum(self.lossy.values())} in "
+                f"all: {self.manifest}"
+            )
         if "warnings" in self.untold:
             yield f"... all warnings, of {self.warned} products: {self.manifest}"
 
@@ -140,6 +151,12 @@ class Summary:
             del self.left_out[_SHOWN:]
             self.untold.add("left_out")
         others = [text for text in record["warnings"] if text not in left]
+        if any(map(telling.is_of_few, others)):
+            others = [text for text in others if not telling.is_of_few(text)]
+            figures = record["figures"].items()
+            self.lossy.setdefault(
+                product, sum(n for name, n in figures if name.endswith("lost_spectra"))
+            )
         self.warned += bool(others)
         for text in others:
             first, count = self.warnings.get(text, (product, 0))
@@ -483,7 +500,8 @@ class _Batch:
         if self.overwrite or self.manifest.is_whole(output) or not os.path.lexists(path):
             return None
         try:
-            if not (self.manifest.is_written(output) and _is_damaged(path)):
+            damaged = self.manifest.is_written(output) and _is_damaged(path)
+            if not damaged and not self.manifest.is_grown(output):
                 check_target(path, mend=_MEND)
                 refuse_foreign(path, None, is_netcdf_of_ours, _MEND)
         except ExportError as error:
@@ -529,7 +547,7 @@ class _Batch:
             raise ExportError(
                 f"no space left in {manifest.path.parent} while writing {record['output']}: "
                 f"free some space and run the same command again; the {self.summary.done} finished "
-                "products are not repeated"
+                f"{'product is' if self.summary.done == 1 else 'products are'} not repeated"
             )
         manifest.append(record | {"time": now})
         if record["status"] == "done":

@@ -24,7 +24,7 @@ from dask import base
 
 from .. import options
 from .._version import __version__
-from ..dataset import inputs
+from ..dataset import inputs, overview
 from ..errors import ExportError, LeftOutWarning, UvisError, bounded, warn_user
 from ..files import NO_ROOM, sha256, whole_file
 from ..hdf5.handles import opened
@@ -33,6 +33,7 @@ from ..netcdf import writing
 from ..netcdf.compact import compacted
 from ..numerics.poisson import missing
 from ..options import Options
+from ..quality import losses, telling
 from . import limit
 from .pipeline import Pipeline
 
@@ -288,6 +289,10 @@ def _figures(ds: xr.Dataset | xr.DataTree, path: Path) -> dict[str, Any]:
                 variable = node.variables[name]
                 return iter([variable.values]) if variable.chunks is None else _each(group[name])
 
+            flags = _flags(node, group)
+            if flags is not None:
+                figures[f"{prefix}lost_spectra"] = telling.number(flags)
+                telling.warn(flags)
             if "counts" in node.variables:
                 # Sums over the members of a bin may be any number, and lack none.
                 lacking = np.isnan if "n" in node.variables else missing
@@ -302,7 +307,7 @@ def _figures(ds: xr.Dataset | xr.DataTree, path: Path) -> dict[str, Any]:
                 size = node.variables["counts"].size
                 figures[f"{prefix}counts_total"] = int(total)
                 figures[f"{prefix}counts_valid"] = round(known / max(1, size), 6)
-                if size and not known:
+                if size and not known and flags is None:
                     where = "" if key == "." else f" of {key}"
                     warn_user(f"no value{where} was transmitted: all counts are null")
             if "radiance" in node.variables:
@@ -322,6 +327,19 @@ def _figures(ds: xr.Dataset | xr.DataTree, path: Path) -> dict[str, Any]:
                 figures[f"{prefix}radiance_valid"] = round(valid / size, 6)
                 figures[f"{prefix}radiance_mean"] = total / valid if valid else None
     return figures
+
+
+def _flags(node: xr.Dataset | xr.DataTree, group: netCDF4.Dataset) -> np.ndarray | None:
+    """Flags among which are those of lost spectra; None where nothing tells."""
+    if "quality" not in node.variables:
+        return None
+    ds = node.to_dataset() if isinstance(node, xr.DataTree) else node
+    if overview.looked_for_losses(ds):
+        flags: np.ndarray = group["quality"][:]
+        return flags
+    if "counts" in ds.variables and ds["counts"].chunks is None:
+        return losses.found(ds).values
+    return None
 
 
 def _each(variable: netCDF4.Variable[Any]) -> Iterator[np.ndarray]:

@@ -34,6 +34,7 @@ _CACHE = "the cache"
 
 #: Names of a channel's flat field, before or after the starburn, and of its time evolution.
 _FLAT = "FLATFIELD_{}_{}BURN.txt"
+_NO_TREND = "an IDL save file with the EUV trend arr_euv (there is no public one)"
 _EVOLUTION = "{}_CALIBRATION_TIME_EVOLUTION_PARAMETERS.DAT"
 
 #: Years in s: how far modifiers of a folder of the user's own may be from the exposures, unless the
@@ -333,11 +334,7 @@ def _find(
     if trend == "spica":
         path = folder.spica(channel)
         if path is None:
-            missing.append(
-                "spica_variability4_data.sav"
-                if channel == "FUV"
-                else "an IDL save file with the EUV trend arr_euv (there is no public one)"
-            )
+            missing.append("spica_variability4_data.sav" if channel == "FUV" else _NO_TREND)
             other = folder.evolution(channel) is not None
             without.append("trend=False" + (' (or trend="evolution")' if other else ""))
     elif trend == "evolution":
@@ -346,10 +343,12 @@ def _find(
             missing.append(_EVOLUTION.format(channel))
             without.append("trend=False")
     if missing:
+        get = "" if missing == [_NO_TREND] else f"Get them with `{FETCH}`, name"
         raise CalibrationError(
             f"calibration files are missing from {folder.path} ({folder.origin}): "
-            f"{', '.join(missing)}. Get them with `{FETCH}`, name their folder with "
-            f"files= or UVISXR_CALIBRATION, or do without: {', '.join(without)}"
+            f"{', '.join(missing)}. {get or 'If you have one, name'} "
+            f"{'their' if get else 'its'} folder with files= or UVISXR_CALIBRATION, or do without: "
+            f"{', '.join(without)}"
         )
     return _Found(flats, epochs, modifiers, path)
 

@@ -19,7 +19,7 @@ from ..instrument.channel import slit_name
 from ..instrument.detector import Bins
 from ..numerics.along_wl import SMOOTHING, Interpolation
 from ..numerics.poisson import Interval
-from ..quality import losses
+from ..quality import losses, telling
 from ..timescales import clock_from_et
 from . import matrix
 from .choices import Errors, EvilPixels, Filling, RecipeName, Trend
@@ -366,6 +366,7 @@ def _computed(stored: Stored) -> xr.Dataset:
         found["radiance_background_error"] = squeezed(dark, dims)
     quality = _flagged(ds, squeezed(losses.found(ds), dims))
     out = ds.assign(radiance=found.pop("radiance")).assign_coords(found | {"quality": quality})
+    telling.warn_of_many(ds, out)
     return conventions.apply(out)
 
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import UvisError
+from ..errors import UvisError, warn_user
 from .messages import complain
 from .options import FilePath
 
 if TYPE_CHECKING:
     from ..pds3.label import Label
+    from ..pds3.qube import QubeFile
 
 
 @click.command()
@@ -24,7 +25,8 @@ def info(product: tuple[Path, ...]) -> None:
 
     Start and stop are those of the first and the last exposure, according to the label. UNK and N/A
     are the label's own words, "-" is what it does not give. What is missing or damaged is named on
-    stderr, and the exit code is then 1.
+    stderr, and the exit code is then 1. So are exposures without a count in data that are not
+    packed, as lost ones are, which is no error.
     """
     from ..pds3.product import qube_file
     from ..reader import sources, states
@@ -37,9 +39,10 @@ def info(product: tuple[Path, ...]) -> None:
         try:
             label = found.read()
             rows.append(_row(label))
-            for window in range(len(label.windows)):
-                qube_file(label, window)
+            files = [qube_file(label, window) for window in range(len(label.windows))]
             states.warn([label])
+            for file in () if label.is_matrix else files:
+                _warn_of_lost(file)
         except UvisError as error:
             complain(error)
             failures += 1
@@ -50,6 +53,22 @@ def info(product: tuple[Path, ...]) -> None:
             click.echo("  ".join(cells).rstrip())
     if failures:
         sys.exit(1)
+
+
+def _warn_of_lost(file: QubeFile) -> None:
+    """Warn of exposures that have no count where others have many."""
+    from ..pds3 import again, packed, uncounted
+
+    # Unpacking takes long, and keeps a file for it.
+    if packed.is_packed(file.path):
+        return
+    lost = uncounted.exposures(file)
+    if lost.size:
+        warn_user(
+            f"{file.path}: without a count are {lost.size} of {file.frame[0]} exposures, the first "
+            f"pic={lost[0]}: they were lost in the telemetry, or in this copy; in that case "
+            f"{again.advice(file.path, file.pointer)}"
+        )
 
 
 def _is_there(path: Path) -> bool:

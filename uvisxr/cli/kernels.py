@@ -4,6 +4,7 @@ programs."""
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,9 @@ from .options import OVERWRITE, TARGET, FilePath, patience
 
 if TYPE_CHECKING:
     from ..kernels.requirements import Request
+
+#: Longest list of products that a message repeats.
+_WORDS = 200
 
 _PRODUCT = click.argument("product", nargs=-1, required=True, type=FilePath(path_type=Path))
 _KERNELS = click.option(
@@ -80,11 +84,18 @@ def check(product: tuple[Path, ...], kernels: tuple[Path, ...], target: str | No
                 say(why)
         count = len(report.missing)
         what, them = ("1 kernel", "it") if count == 1 else (f"{count} kernels", "them")
-        say(f"{what} missing: `{choose.fetch_command('', folders)}` downloads {them}")
+        command = choose.fetch_command(_given_again(product), folders)
+        say(f"{what} missing: `{command}` downloads {them}")
     for need in report.nowhere:
         say(f"no {need.name}: {need.note}; pass --kernels that have it")
     if report.missing or report.nowhere:
         sys.exit(1)
+
+
+def _given_again(product: tuple[Path, ...]) -> str:
+    """Products as words of another command; of many only what stands for them."""
+    words = " ".join(shlex.quote(str(path)) for path in product)
+    return words if len(words) <= _WORDS else "PRODUCT..."
 
 
 def _given(kernels: tuple[Path, ...]) -> tuple[list[Path], list[Path]]:

@@ -14,6 +14,9 @@ import click
 
 from ..errors import UvisError, bounded
 
+#: Where a command keeps the warnings that it has printed.
+_SAID = f"{__name__}.said"
+
 
 class Commands(click.Group):
     """A group whose commands turn an error in data or files into one line and exit code 1.
@@ -68,8 +71,12 @@ def show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """Print a warning on one line, in place of `warnings.showwarning`."""
-    say(f"warning: {message}")
+    """Print a warning on one line, in place of `warnings.showwarning`, once in a command."""
+    context = click.get_current_context(silent=True)
+    said = context.find_root().meta.setdefault(_SAID, set()) if context else set()
+    if str(message) not in said:
+        said.add(str(message))
+        say(f"warning: {message}")
 
 
 def in_the_shell(text: str) -> str:

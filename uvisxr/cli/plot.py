@@ -127,9 +127,14 @@ def _draw_product(
     wl_range: tuple[float, float] | None,
 ) -> None:
     """Draw a window of a product; errors name the product."""
+    from ..quality import losses, telling
+
     if "counts" not in ds.variables:
         raise LabelError(f"{product.label}: there are no spectra in it to draw")
     try:
+        # Once: each panel would read the file again.
+        ds = ds.assign(counts=ds["counts"].load())
+        telling.warn(losses.found(ds).values, product.label)
         _draw(ds, path, kind, wl_range)
     except (MissingDependencyError, ExportError):
         raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -12,6 +12,9 @@ from ..calibration.choices import Errors, EvilPixels, Filling, RecipeName
 from ..checks import choices
 from ..files import same
 from .options import COMPACT, OVERWRITE, TARGET, FilePath
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -120,7 +123,8 @@ def process(
 ) -> None:
     """Calibrate products together, in time order, and write one NetCDF file.
 
-    Of products with several windows it has a group for each.
+    Of products with several windows it has a group for each. How many spectra are lost is told on
+    stderr.
     """
     import xarray as xr
 
@@ -170,6 +174,21 @@ def process(
     whole = done["."] if "." in done else xr.DataTree.from_dict(done)
     check(inputs.of(whole))
     click.echo(export.to_netcdf(whole, output, overwrite=overwrite, compact=compact))
+    done = {name: _with_flags(ds, output, name) for name, ds in done.items()}
     for name, path in summaries.items():
         made = export.to_json(done[name], path, geometry=bool(kernels), overwrite=overwrite)
         click.echo(made)
+
+
+def _with_flags(ds: xr.Dataset, path: Path, window: str) -> xr.Dataset:
+    """A dataset with the flags that were found as it was written; warns of lost spectra."""
+    from ..hdf5.handles import opened
+    from ..quality import telling
+
+    if "quality" not in ds.variables:
+        return ds
+    with opened(path) as root:
+        root.set_auto_mask(False)
+        flags = root[window].variables["quality"][:] if window != "." else root["quality"][:]
+    telling.warn(flags, "" if window == "." else window)
+    return ds.assign_coords(quality=ds["quality"].variable.copy(data=flags))

@@ -544,6 +544,18 @@ def _check_along(ds: xr.Dataset, step: str, name: str, dims: Iterable[str]) -> N
         )
 
 
+#: What helps after groupby, whose dimension has the names of groups.
+_UNGROUP = (
+    "it is what ds.groupby({0!r}) leaves; take the dataset before that, and merge spectra with "
+    "ds.uvis.bin(pixels=...)"
+)
+
+
+def _is_grouped(ds: xr.Dataset, dim: str) -> bool:
+    """Whether a dimension has names, as groups have: renamed, it would still not be exposures."""
+    return dim in ds.variables and ds.variables[dim].dtype.kind not in "iuf"
+
+
 def _axis_back(ds: xr.Dataset, axis: str, dim: str) -> str:
     """How the dimension `axis` is had back from `dim`."""
     merged = sorted({a for n, a in _AXIS.items() if n in ds.variables and dim in ds[n].dims})
@@ -562,6 +574,8 @@ def _axis_back(ds: xr.Dataset, axis: str, dim: str) -> str:
         )
     if axis in ds.variables:
         return f"call ds.swap_dims({{{dim!r}: {axis!r}}}) first"
+    if _is_grouped(ds, dim):
+        return _UNGROUP.format(dim)
     return f"call ds.rename({{{dim!r}: {axis!r}}}) first"
 
 
@@ -606,7 +620,9 @@ def _check_spectra(ds: xr.Dataset, step: str) -> None:
         if other:
             lost = [axis for axis in FRAME if axis not in ds.dims and axis not in ds.variables]
             mend = f"ds.isel({other[0]}=0) chooses one of them"
-            if lost:
+            if lost and _is_grouped(ds, other[0]):
+                mend = _UNGROUP.format(other[0])
+            elif lost:
                 mend = f"call ds.rename({{{other[0]!r}: {lost[0]!r}}}) first"
             raise ArgumentError(
                 f"{step}: {name} has the dimension {', '.join(map(repr, other))} besides pic, pixel"
@@ -719,7 +735,7 @@ def _check_slit(step: str, value: object) -> None:
         ) from error
 
 
-def _check_unit(wl: xr.Variable, step: str) -> None:
+def _check_unit(wl: xr.Variable, bounds: xr.Variable | None, step: str) -> None:
     """Refuse wavelengths in another unit than angstrom, by its name or by their values: those that
     were multiplied may have the unit that they had."""
     _check_texts(step, "of wl the attribute", wl.attrs, ("units",))
@@ -739,8 +755,11 @@ def _check_unit(wl: xr.Variable, step: str) -> None:
         mend = 'if these are, set ds.wl.attrs["units"] = "angstrom"'
     elif _IN_NM[0] < values.min() and values.max() < _IN_NM[1]:
         said.append("as if in nm")
+        # Who changed wl alone left the bounds in angstrom; lazy ones may be in either.
+        there = bounds is not None and not bounds.chunks and (bounds.values > _FAR[0]).all()
+        also = "" if there or bounds is None else ", wl_bounds=10 * ds.wl_bounds"
         mend = (
-            "of nm make them with ds.assign_coords(wl=10 * ds.wl, wl_bounds=10 * ds.wl_bounds), "
+            f"of nm make them with ds.assign_coords(wl=10 * ds.wl{also}), "
             'and set ds.wl.attrs["units"] = "angstrom"'
         )
     else:
@@ -758,7 +777,7 @@ def _check_order(wl: xr.Variable, bounds: xr.Variable | None, step: str) -> None
             f"{step}: wl is of the type {wl.dtype}, but wavelengths are numbers, angstrom: keep it "
             "as uvisxr.open_product gives it"
         )
-    _check_unit(wl, step)
+    _check_unit(wl, bounds, step)
     if wl.ndim > 1:
         return
     values = np.atleast_1d(wl.values).astype(float)

@@ -97,6 +97,11 @@ def _left_out(ds: xr.Dataset) -> str:
     return f"{names}: uvisxr.open_reduced(path) gives them back" if names else ""
 
 
+def looked_for_losses(ds: xr.Dataset) -> bool:
+    """Whether a step was done that finds lost and partial spectra."""
+    return bool(_LOOKED_FOR_LOSSES & done(ds).keys())
+
+
 def done(ds: xr.Dataset) -> dict[str, str]:
     """Steps that a dataset has behind it, each with a word on how.
 
@@ -283,7 +288,7 @@ def _spectra(ds: xr.Dataset) -> str:
         return ", ".join([*parts, "flags not computed yet"])
     number = {name: np.count_nonzero(flags & bit) for name, bit in QUALITY_FLAGS.items()}
     tallies = [f"{count} {name}" for name, count in number.items()]
-    if not (number["lost"] or number["partial"] or _LOOKED_FOR_LOSSES & done(ds).keys()):
+    if not (number["lost"] or number["partial"] or looked_for_losses(ds)):
         tallies[:2] = ["lost and partial not looked for"]
     return ", ".join([*parts, f"{np.count_nonzero(flags == 0)} good", *tallies])
 

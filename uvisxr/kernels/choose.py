@@ -425,11 +425,13 @@ def _check_texts(found: Survey, folders: list[Path]) -> None:
         if found.texts.get(entry.kind, Path()) is not None:
             continue
         where = ", ".join(str(folder) for folder in folders)
-        faults = [why for path, why in found.faults.items() if entry.ranked([path])]
+        faults = {path: why for path, why in found.faults.items() if entry.ranked([path])}
+        # What is there is not downloaded again.
+        away = f"move {', '.join(map(str, faults))} away and " if faults else ""
         raise KernelError(
-            f"no {entry.kind} kernel ({' or '.join(entry.choose)}) in {where}: run "
+            f"no {entry.kind} kernel ({' or '.join(entry.choose)}) in {where}: {away}run "
             f"`{fetch_command('PRODUCT', folders)}`, which downloads {entry.fetch.name}"
-            + "".join(f"; {why}" for why in faults)
+            + "".join(f"; {why}" for why in faults.values())
         )
 
 

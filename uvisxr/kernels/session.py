@@ -35,7 +35,7 @@ import numpy as np
 
 from .. import forks
 from ..errors import KernelError
-from ..files import read_beginning, read_whole
+from ..files import read_beginning, read_whole, utf16
 from . import daf, spice
 from .text import Text, parse
 
@@ -403,6 +403,12 @@ def _content(name: str, _inode: int, _mtime: int, size: int) -> Content:
     mend = "replace it, for example with `uvisxr kernels fetch`"
     if head.startswith((b"DAFETF", b"DASETF")):
         mend = "it is in transfer format; convert it with NAIF's program tobin"
+    if utf16(head):
+        return Content(
+            "",
+            f"{path} is text in UTF-16, as some editors save it, and SPICE reads ASCII: save it as "
+            "plain text, or download it again",
+        )
     return Content("", f"{path} is not a SPICE kernel (it begins with {head[:16]!r}): {mend}")
 
 

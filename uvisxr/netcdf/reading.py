@@ -137,6 +137,8 @@ def _opened(path: Path, chunks: dict[str, int] | str | None, mend: str) -> xr.Da
     try:
         soundness.check(path)
     except (OSError, ValueError) as error:
+        if isinstance(error, soundness.CutOffError):
+            mend = "copy it again from where it is whole, or write it again"
         raise ExportError(f"cannot read {path}: {_said(error)}; {mend}") from error
     try:
         return guarded.mapped(guarded.tree(path, chunks, mend), _with_small_coords)

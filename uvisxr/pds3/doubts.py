@@ -166,6 +166,26 @@ def _of_file(module: Mapping[str, Any], described: DataObject) -> Iterator[tuple
             f"= {shown(records)} of {shown(length)} bytes are not the {size} bytes of the cube, "
             "which counts: check the number of exposures",
         )
+    named, file = map(_NAMED.match, (str(module.get("PRODUCT_ID")), described.pointer))
+    channels = {match[0][:3].upper() for match in (named, file) if match}
+    if len(channels) > 1:
+        yield (
+            "PRODUCT_ID",
+            f"= {shown(str(module['PRODUCT_ID']))} says the channel, but ^{described.kind} names "
+            f"{shown(described.pointer)}: check which of the two is right",
+        )
+    host, data_set = (str(module.get(key) or "") for key in ("INSTRUMENT_HOST_NAME", "DATA_SET_ID"))
+    if odl.known(host) and "CASSINI" not in host.upper():
+        yield (
+            "INSTRUMENT_HOST_NAME",
+            f"= {shown(host)}: the product is taken for one of Cassini; check whether it is",
+        )
+    if _counts(described) and "CALIB" in data_set.upper():
+        yield (
+            "DATA_SET_ID",
+            f"= {shown(data_set)} is said of calibrations: the values are taken for counts; check "
+            "whether they are",
+        )
     given = odl.known(module.get("FILE_SIZE"))
     if given is not None and given != size:
         yield (

@@ -23,7 +23,7 @@ from ..errors import (
     shortened,
     warn_user,
 )
-from ..files import inside, read_beginning, real
+from ..files import inside, read_beginning, real, utf16
 from ..instrument.channel import Optics, optics_of, slit_name
 from ..instrument.detector import Window
 from ..timescales import FLIGHT, Instant, parse_instant
@@ -46,14 +46,13 @@ _EDITED = MappingProxyType(
     {
         rb'(?m)^"[A-Z_^]+ *=': "its statements are in quotes, as spreadsheets write them",
         rb"(?m)^[A-Z_]+ *[,;] *PDS3": "it has commas in place of equals signs, as of a spreadsheet",
+        rb"(?m)^[A-Z_]+ *[,;]=[,;]": "it has separators around equals signs, as of a spreadsheet",
+        rb"(?m)^END *[,;]+ *$": "its lines end in separators, as of a spreadsheet",
         rb"=[ \t]*\(?(?:\xe2\x80[\x98-\x9f]|[\x91-\x94])": (
             "it has typographic quotes in place of plain ones"
         ),
     }
 )
-
-#: What helps of a file in whose place there is no label.
-_AGAIN = "download the label again from the archive"
 
 #: Longest name of a data file, in bytes; a packing may come after it.
 _LONGEST_NAME = 240
@@ -255,8 +254,9 @@ def keywords(path: Path) -> Mapping[str, Any]:
     text = label_bytes(path)
     xml = pds4.recognised(text[:_SNIFF_BYTES])
     if not xml and b"PDS_VERSION_ID" not in text[:_SNIFF_BYTES].upper():
-        raise LabelError(f"{path} is not a PDS label {_instead(text[:_SNIFF_BYTES])}")
+        raise LabelError(f"{path} is not a PDS label {_instead(path, text[:_SNIFF_BYTES])}")
     if not xml and not _END.search(text):
+        _require_unedited(path)
         raise LabelError(
             f"{path} is damaged, as it breaks off before its END: {again.advice(path)}"
         )
@@ -269,14 +269,19 @@ def keywords(path: Path) -> Mapping[str, Any]:
         ) from error
 
 
-def _instead(head: bytes) -> str:
+def _instead(path: Path, head: bytes) -> str:
     """What a file is that is no label, by its beginning, and what helps."""
     if not head.strip():
-        return f"but empty: {_AGAIN}"
+        return f"but empty: {again.advice(path)}"
     if re.search(rb"<html|<!doctype html", head, re.IGNORECASE):
-        return f"but a web page, as servers send in place of a file: {_AGAIN}"
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"P\0D\0S\0" in head:
-        return f"but text in UTF-16, as some editors save it: save it as plain text, or {_AGAIN}"
+        return f"but a web page, as servers send in place of a file: {again.advice(path)}"
+    wide = next((n for n in (3, 1) if (b"\0" * n).join((b"P", b"D", b"S")) in head), 0)
+    if wide or utf16(head):
+        form = "UTF-32" if wide == 3 else "UTF-16"
+        return (
+            f"but text in {form}, as some editors save it: save it as plain text, or "
+            f"{again.advice(path)}"
+        )
     return (
         "(neither PDS_VERSION_ID nor Product_Observational in it): give the .LBL or .xml file of a "
         "UVIS product"
@@ -294,8 +299,8 @@ def _require_unedited(path: Path, error: Exception | None = None) -> None:
     """Say of a label that is not understood what another program has made of it, if any has."""
     if what := _edited(path):
         raise LabelError(
-            f"{path} was saved by another program: {what}; {_AGAIN}, or mend a copy of "
-            "it in an editor for plain text"
+            f"{path} was saved by another program: {what}; mend a copy of it in an editor for "
+            f"plain text, or {again.advice(path)}"
         ) from error
 
 

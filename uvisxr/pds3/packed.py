@@ -18,7 +18,7 @@ import threading
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -186,6 +186,8 @@ def plain(path: Path, expected: int, before: State | None = None) -> tuple[Path,
                     folder.mkdir(parents=True, exist_ok=True)
                     _unpack(path, part, expected)
             except ExportError as error:
+                with suppress(OSError):
+                    folder.rmdir()
                 raise ExportError(f"cannot unpack {path}: {error}{cache_note(there)}") from error
     return there, 0
 

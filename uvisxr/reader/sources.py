@@ -18,7 +18,7 @@ from typing import Any
 
 from ..errors import UvisError, unwarned, warn_user
 from ..files import opened
-from ..pds3 import identifier, packed, sources
+from ..pds3 import identifier, packed, pairs, sources
 from ..pds3.label import Label, keywords, label_bytes, read_label
 from ..pds3.sources import Filter, Product, Source
 from ..scratch import Scratch, decoded, encoded
@@ -30,6 +30,9 @@ _NAMED = re.compile(r"[A-Z]{3}\d{4}_\d{3}_\d\d_\d\d", re.IGNORECASE)
 
 #: Parts of two data files that are compared, and bytes of each.
 _PARTS, _PART = 32, 4096
+
+#: Bytes of copies that are compared wholly, and those read at once.
+_MOST_READ, _READ = 2**28, 2**20
 
 #: How many keywords a warning lists.
 _SHOWN = 4
@@ -121,7 +124,7 @@ def copies(labels: Iterable[Label]) -> dict[Path, Path]:
     Of those of the same exposures, the one is taken whose data file is whole, as far as that is
     known without unpacking it; then the one with most exposures; then the one whose label leaves
     least to warn of; then that of the latest volume, if all are in volumes; then the one made last;
-    then the first.
+    then one that has the product's own name, as "Copy of ..." has not; then the first.
     """
     sets: dict[Hashable, list[Label]] = {}
     for label in labels:
@@ -137,7 +140,7 @@ def copies(labels: Iterable[Label]) -> dict[Path, Path]:
             zip(members, numbers, strict=True),
             key=lambda one: (
                 *(_whole(one[0]), one[0].shape[0], -_faults(one[0])),
-                *(one[1], _created(one[0])),
+                *(one[1], _created(one[0]), _is_own_name(one[0])),
             ),
         )[0]
         left |= {label.path: best.path for label in members if label is not best}
@@ -223,6 +226,10 @@ def _created(label: Label) -> str:
     return str(label.keywords.get("PRODUCT_CREATION_TIME", ""))
 
 
+def _is_own_name(label: Label) -> bool:
+    return pairs.split(label.path)[0].upper() == label.product_id.upper()
+
+
 def tell(left: dict[Path, Path]) -> None:
     """Warn of what is left out, but for other names of the same files."""
     told = [*_others(left).items()]
@@ -240,7 +247,7 @@ def _differing(told: list[tuple[Path, Path]]) -> str:
     That one was made later, and therefore taken, is no difference.
     """
     keys: dict[str, None] = {}
-    unlike = 0
+    unlike, read = 0, 0
     for one, taken in told:
         with suppress(UvisError, OSError):
             first, second = keywords(one), keywords(taken)
@@ -249,7 +256,10 @@ def _differing(told: list[tuple[Path, Path]]) -> str:
                 keys.pop("PRODUCT_CREATION_TIME", None)
         labels = _labels(map(Product.at, (one, taken)))
         with suppress(OSError):
-            unlike += len(labels) == 2 and not _alike(*(label.data_path for label in labels))
+            if len(labels) == 2:
+                first_data, second_data = (label.data_path for label in labels)
+                read += labels[0].size
+                unlike += not _alike(first_data, second_data, read <= _MOST_READ)
     parts = []
     if keys:
         names = list(keys)
@@ -272,14 +282,20 @@ def _unequal(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[st
             yield key
 
 
-def _alike(first: Path, second: Path) -> bool:
-    """Whether two data files are the same, by their sizes and parts; True if they are packed."""
+def _alike(first: Path, second: Path, wholly: bool) -> bool:
+    """Whether two data files are the same, by sizes and contents; True if they are packed.
+
+    Unless `wholly`, of contents only parts are compared.
+    """
     if packed.is_packed(first) or packed.is_packed(second):
         return True
     size = first.stat().st_size
     if size != second.stat().st_size:
         return False
     with opened(first) as one, opened(second) as other:
+        while wholly and (block := one.read(_READ)):
+            if block != other.read(_READ):
+                return False
         for k in range(_PARTS + 1):
             for stream in (one, other):
                 stream.seek(k * max(size - _PART, 0) // _PARTS)
