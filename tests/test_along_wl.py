@@ -141,7 +141,7 @@ def test_smoothed_variance_of_independent_elements():
     np.testing.assert_allclose(sample.std(0), expected, rtol=0.01)
 
 
-EDGES = np.stack([X - 0.5, X + 0.5], axis=-1)
+EDGES = along_wl.edges_of_neighbours(X, np.ones(N - 1, bool))
 
 
 @pytest.mark.parametrize("method", ["trapezoid", "simpson"])
@@ -165,6 +165,17 @@ def test_trapezoid_weights_are_those_of_the_polygon():
     weights = along_wl.integration_weights(X, EDGES, (low, high), "trapezoid")
     corners = np.concatenate([[low], X[3:10], [high]])
     assert y @ weights == pytest.approx(np.trapezoid(np.interp(corners, X, y), corners))
+
+
+@pytest.mark.parametrize("method", ["trapezoid", "simpson"])
+def test_weights_of_stretches_are_those_of_each(method):
+    kept = np.r_[0:5, 8:12]
+    low, high = EDGES[8, 0], EDGES[11, 1]
+    weights = along_wl.integration_weights(X[kept], EDGES[kept], (low, high), method)
+    alone = along_wl.integration_weights(X[8:12], EDGES[8:12], (low, high), method)
+    np.testing.assert_allclose(weights, np.append(np.zeros(5), alone))
+    two = np.r_[0:4, 6]
+    assert not along_wl.integration_weights(X[two], EDGES[two], tuple(EDGES[6]), method).any()
 
 
 def test_bins_weights_are_overlaps():
@@ -203,6 +214,8 @@ def test_neighbours_are_told_by_edges_and_by_steps():
     assert np.flatnonzero(~along_wl.neighbours_by_steps(np.append(0, steps.cumsum()))).tolist() == [
         6
     ]
+    for x in ([0, 1, 3], [0, 1, 3, 4, 6, 7, 9], [0, 32, 80.5], [5, 4, 2, 1]):
+        assert not along_wl.neighbours_by_steps(np.array(x, float)).all() or x[-1] == 80.5
     # Steps that grow along a spectrum, and a last element that is narrower, are no holes.
     assert along_wl.neighbours_by_steps(np.geomspace(100, 3000, 200)).all()
     assert along_wl.neighbours_by_steps(np.array([0, 32.0, 64.0, 96.0, 112.5])).all()

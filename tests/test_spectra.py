@@ -332,12 +332,57 @@ def test_descending_wavelengths_change_nothing(cal, method):
     np.testing.assert_allclose(back.brightness, there.brightness, rtol=1e-5)
 
 
-def test_gaps_between_the_wavelengths_are_named(cal):
-    gap = cal.isel(wl=np.r_[10:40, 60:90])
+def _dataset(ds):
+    return ds
+
+
+def _array(ds):
+    return ds.radiance
+
+
+def _array_without_columns(ds):
+    return ds.radiance.drop_vars("band")
+
+
+@pytest.mark.parametrize("method", get_args(along_wl.Integration))
+@pytest.mark.parametrize("form", [_dataset, _array, _array_without_columns])
+@pytest.mark.parametrize("order", [1, -1])
+def test_gaps_between_the_wavelengths_are_named(cal, method, form, order):
+    gap = form(cal.isel(wl=np.r_[10:40, 60:90][::order]))
     with pytest.raises(ArgumentError, match=r"lacks wavelengths between .* after 13"):
-        gap.uvis.integrate(RANGE)
+        integrals.integrate(gap, RANGE, method, skipna=True)
     with pytest.raises(ArgumentError, match="lacks wavelengths"):
-        gap.uvis.integrate()
+        integrals.integrate(gap, method=method)
+    # Each part is integrated as if the other were not there.
+    part = cal.isel(wl=slice(60, 90))
+    ends = float(part.wl_bounds.min()) + 0.01, float(part.wl_bounds.max()) - 0.01
+    alone = integrals.integrate(form(part), ends, method).brightness
+    np.testing.assert_allclose(integrals.integrate(gap, ends, method).brightness, alone, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kept", [[10, 50], [10, 11, 50], np.r_[10:30:2], [10, 17, 23, 31]])
+def test_arrays_know_the_width_of_their_elements_by_columns(cal, kept):
+    with pytest.raises(ArgumentError, match="lacks wavelengths"):
+        integrals.integrate(cal.radiance.isel(wl=kept))
+    one = cal.isel(wl=[10])
+    np.testing.assert_allclose(
+        one.radiance.uvis.integrate().brightness, one.uvis.integrate().brightness, rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize("method", get_args(along_wl.Integration))
+@pytest.mark.parametrize("band_bin", [2, 7, 32])
+def test_wide_and_narrow_bins_are_no_gaps(band_bin, method):
+    """The window is no multiple of the bin: its last element is narrower."""
+    window = Window(0, 300, 63, 300 + 6 * band_bin, band_bin=band_bin)
+    wide = calfiles.opened(calfiles.poisson(1, window).counts.values, window).uvis.calibrate(
+        flat_field=False, trend=False, evil_pixels="interpolate"
+    )
+    assert np.diff(wide.wl_bounds[-1]) < 0.6 * np.diff(wide.wl_bounds[0])
+    for ds in (wide, wide.isel(wl=slice(None, None, -1))):
+        for form in (_array, _array_without_columns):
+            integrals.integrate(form(ds), method=method, skipna=True)
+        np.testing.assert_allclose(spectra.edges(ds.radiance.to_dataset()), ds.wl_bounds)
 
 
 def test_elements_that_rule_an_integral_are_named():

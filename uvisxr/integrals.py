@@ -22,12 +22,12 @@ from .calibration.stored import (
     squeezed,
 )
 from .dataset import conventions, history
-from .errors import ArgumentError, MissingStepError, warn_user
+from .errors import ArgumentError, warn_user
 from .numerics import along_wl, weighted_sums
 from .numerics.along_wl import Integration
 from .numerics.poisson import Interval
 from .quality.losses import unsent
-from .spectra import Quantity, quantities, radiances
+from .spectra import Quantity, edges, quantities, radiances
 
 
 @history.step("integrate")
@@ -49,7 +49,7 @@ def integrate(
     method : {"bins", "trapezoid", "simpson"}
         What the spectrum is between its elements: the radiance of each bin over the bin, exact for
         a spectrum of steps; straight lines; parabolas. All take the whole of the range, its ends
-        within a bin included.
+        within a bin included, and none goes over wavelengths that were taken out.
     skipna : bool
         Where elements of the range are missing: False gives NaN; True takes the light at those
         that are known and scales it by the share of the range they cover, `brightness_share`:
@@ -77,8 +77,8 @@ def integrate(
     Raises
     ------
     ArgumentError
-        The range is out of order, reaches out of the dataset's wavelengths, or the dataset holds
-        fewer elements than the method needs; unknown method.
+        The range is out of order, reaches out of the dataset's wavelengths or over some that it
+        lacks, or the dataset holds fewer elements than the method needs; unknown method.
     MissingStepError
         No radiance.
 
@@ -634,18 +634,28 @@ def _weights(
             f"a part of the dataset's wavelengths, {low_end:.2f} to {high_end:.2f} angstrom",
         )
     wl = np.atleast_1d(ds["wl"].values).astype(float)
-    weights = along_wl.integration_weights(wl, edges(ds), (low, high), method)
-    width, step = high - low, np.diff(wl)
-    if method == "bins" and abs(weights.sum() - width) > 1e-6 * width:
-        raise ArgumentError(
-            f"the dataset lacks wavelengths between {low:.2f} and {high:.2f} angstrom, after "
-            f"{wl[np.abs(step).argmax()]:.2f}: integrate the parts by themselves"
-        )
+    ends = edges(ds)
+    weights = along_wl.integration_weights(wl, ends, (low, high), method)
+    _check_whole(ends, low, high)
     if not weights.any():
         raise ArgumentError(
             f'{wl.size} wavelengths are too few for method={method!r}: use method="bins"'
         )
     return weights
+
+
+def _check_whole(ends: np.ndarray, low: float, high: float) -> None:
+    """Refuse a range of which elements with these edges do not cover all."""
+    ends, width = ends[np.argsort(ends[:, 0])], high - low
+    covered = np.minimum(ends[:, 1], high) - np.maximum(ends[:, 0], low)
+    if abs(covered[covered > 0].sum() - width) <= 1e-6 * width:
+        return
+    apart = np.minimum(ends[1:, 0], high) - np.maximum(ends[:-1, 1], low)
+    place = apart.argmax() if apart.size else 0
+    raise ArgumentError(
+        f"the dataset lacks wavelengths between {low:.2f} and {high:.2f} angstrom, after "
+        f"{ends[place, 1]:.2f}: integrate the parts by themselves"
+    )
 
 
 def span(ds: xr.Dataset) -> tuple[float, float]:
@@ -702,18 +712,3 @@ def known_range(
     usual = reach >= _USUAL * np.median(reach[reach > 0])
     found = max(low, float(starts[usual].max())), min(high, float(stops[usual].min()))
     return found if found[0] < found[1] else (low, high)
-
-
-def edges(ds: xr.Dataset) -> np.ndarray:
-    """Lower and upper edges of the wavelength bins, (wl, 2), in the order of the wavelengths.
-
-    They are half way between wavelengths if none are known.
-    """
-    if "wl_bounds" in ds.variables:
-        return np.sort(np.atleast_2d(ds["wl_bounds"].values), axis=-1)
-    wl = np.atleast_1d(ds["wl"].values).astype(float)
-    if wl.size < 2:
-        raise MissingStepError("the dataset has no wl_bounds, which give the width of its element")
-    between = along_wl.edges_half_way(wl)
-    # Those of descending wavelengths descend.
-    return np.sort(np.stack([between[:-1], between[1:]], axis=-1), axis=-1)

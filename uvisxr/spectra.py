@@ -38,7 +38,7 @@ from .dataset import conventions, history, needs
 from .dataset.conventions import SMOOTHED, SUMMED
 from .dataset.lazy import unsplit
 from .errors import ArgumentError, MissingStepError, UvisError, unwarned
-from .instrument.detector import Bins
+from .instrument.detector import Bins, columns_behind
 from .numerics import along_wl, weighted_sums
 from .numerics.along_wl import Interpolation
 from .numerics.poisson import Interval, as_counts, count_errors, missing
@@ -340,9 +340,36 @@ def _check_count(weights: object, n_wl: int) -> None:
 
 def _joined(ds: xr.Dataset) -> np.ndarray:
     """Which elements are neighbours of the next, bool (wl - 1,)."""
-    if "wl_bounds" in ds.variables and "wl" in ds["wl_bounds"].dims:
-        return along_wl.neighbours(ds["wl_bounds"].transpose("wl", ...).values)
-    return along_wl.neighbours_by_steps(ds["wl"].values.astype(float))
+    return along_wl.neighbours(edges(ds)) if ds.sizes["wl"] > 1 else np.ones(0, bool)
+
+
+def edges(ds: xr.Dataset) -> np.ndarray:
+    """Lower and upper edges of the wavelength bins, (wl, 2), in the order of the wavelengths.
+
+    Arrays have no `wl_bounds`: edges are those of the columns that `band` and `wl` tell, or else
+    half way between wavelengths, except where a step that is longer than those around tells of a
+    hole.
+
+    Raises
+    ------
+    MissingStepError
+        One element, whose width nothing tells.
+    """
+    if "wl_bounds" in ds.variables:
+        bounds = ds["wl_bounds"]
+        order = bounds.transpose("wl", ...) if "wl" in bounds.dims else bounds
+        return np.sort(np.atleast_2d(order.values), axis=-1)
+    wl = np.atleast_1d(ds["wl"].values).astype(float)
+    if "band" in ds.variables and ds["band"].dims == ds["wl"].dims:
+        band = np.atleast_1d(ds["band"].values)
+        found = columns_behind(wl, band.astype(float)) if band.dtype.kind in "iuf" else None
+        if found is not None:
+            channel, n_band = found
+            first = band.astype(float) - 0.5
+            return channel.wavelength(np.stack([first, first + n_band], axis=-1))
+    if wl.size < 2:
+        raise MissingStepError("the dataset has no wl_bounds, which give the width of its element")
+    return along_wl.edges_of_neighbours(wl, along_wl.neighbours_by_steps(wl))
 
 
 def _power(weights: np.ndarray) -> float:

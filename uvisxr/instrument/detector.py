@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import calls, checks
 from ..errors import MissingStepError, ProductError
-from .channel import N_BANDS, N_LINES, Channel
+from .channel import CHANNELS, N_BANDS, N_LINES, Channel
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -29,6 +29,11 @@ DARK_LINES = (0, 1, 61, 62, 63)
 #: Detector pixels that the slit illuminates, (64, 1024).
 LIT = np.zeros((N_LINES, N_BANDS), bool)
 LIT[FIRST_LIT : LAST_LIT + 1] = True
+
+
+#: How far the width of a bin may be from a whole number of columns, when found from its middle; per
+#: column too, as the scale of wavelengths is curved.
+_HAIR, _CURVE = 0.01, 2e-4
 
 
 @calls.constructor
@@ -183,6 +188,42 @@ class Bins:
         """
         rows = _segment_sums(frame, self.line, self.n_line, axis=-2)
         return _segment_sums(rows, self.band, self.n_band, axis=-1)
+
+
+def columns_behind(wl: np.ndarray, band: np.ndarray) -> tuple[Channel, np.ndarray] | None:
+    """Channel of bins, and numbers of columns in them, by where their middles are.
+
+    Parameters
+    ----------
+    wl : ndarray, (wl,)
+        Mean wavelengths, angstrom, as `Bins.wavelengths` gives them.
+    band : ndarray, (wl,)
+        Their first columns.
+
+    Returns
+    -------
+    (Channel, ndarray of int) or None
+        None where no bins of either channel are there, as of wavelengths that were shifted.
+
+    Examples
+    --------
+    >>> from uvisxr.instrument.channel import FUV
+    >>> band = np.array([0, 32, 96])
+    >>> found, n_band = columns_behind(FUV.wavelength(band + 15.5), band)
+    >>> found.name, n_band
+    ('FUV', array([32, 32, 32]))
+    """
+    columns = np.arange(N_BANDS)
+    for channel in CHANNELS.values():
+        width = 2 * (np.interp(wl, channel.wavelength(columns), columns) - band) + 1
+        n_band = np.rint(width)
+        whole = abs(width - n_band) <= _HAIR + _CURVE * n_band
+        # The order of bins may be descending.
+        order = np.argsort(band)
+        apart = np.diff(band[order]) >= n_band[order][:-1]
+        if (whole & (n_band >= 1) & (band + n_band <= N_BANDS)).all() and apart.all():
+            return channel, n_band.astype(int)
+    return None
 
 
 def _segment_sums(a: np.ndarray, first: np.ndarray, count: np.ndarray, axis: int) -> np.ndarray:

@@ -10,13 +10,19 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from scipy.ndimage import minimum_filter1d
 
 #: Ways between the points of a table, or across the holes of a spectrum.
 Interpolation = Literal["linear", "pchip"]
 
 #: Rules of integration; "bins" takes spectra for steps.
 Integration = Literal["simpson", "trapezoid", "bins"]
+
+#: Steps among which one is judged.
+_AROUND = 9
+
+#: Step over a hole of one element, over the others: steps between bins that are equal in columns
+#: are even to a per mille. A narrower last element has a step of more than half of theirs.
+_TWICE = 1.99
 
 #: Weights of the default smoothing, (1 4 6 4 1)/16.
 SMOOTHING = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
@@ -207,14 +213,38 @@ def neighbours(edges: np.ndarray) -> np.ndarray:
 def neighbours_by_steps(x: np.ndarray) -> np.ndarray:
     """As `neighbours`, of elements (n,) whose edges are not known.
 
-    They are apart where the step is half as long again as the usual one, and as those around:
-    steps may change along a spectrum, and its last element may be narrower.
+    They are apart where the step is half as long again as all but one of those around, as one may
+    be to a last element that is narrower, or twice as long as any. Steps may change along a
+    spectrum.
     """
     step = np.abs(np.diff(x))
     if not step.size:
         return np.ones(0, bool)
-    around = minimum_filter1d(step, 9, mode="nearest")
-    return np.asarray(step <= 1.5 * np.maximum(around, np.median(step)))
+    padded = np.pad(step, _AROUND // 2, constant_values=np.inf)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, _AROUND)
+    least, usual = np.partition(windows, 1, axis=-1)[:, :2].T
+    return np.asarray((step <= 1.5 * usual) & (step <= _TWICE * least))
+
+
+def edges_of_neighbours(x: np.ndarray, joined: np.ndarray) -> np.ndarray:
+    """Lower and upper edges (n, 2) of elements at abscissae (n,), at least two.
+
+    Half way between neighbours; where elements are apart, as far beyond as the nearest neighbours'.
+
+    Examples
+    --------
+    >>> edges_of_neighbours(np.array([0.0, 1, 4, 5]), np.array([True, False, True]))
+    array([[-0.5,  0.5],
+           [ 0.5,  1.5],
+           [ 3.5,  4.5],
+           [ 4.5,  5.5]])
+    """
+    step = np.diff(x)
+    place = np.arange(step.size)
+    half = np.interp(place, place[joined], step[joined]) / 2
+    first, last = np.append(half[0], half), np.append(half, half[-1])
+    # Those of descending abscissae descend.
+    return np.sort(np.stack([x - first, x + last], axis=-1), axis=-1)
 
 
 def _stretches(joined: np.ndarray | None, n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -440,22 +470,33 @@ def integration_weights(
     method : {"bins", "trapezoid", "simpson"}
         What the spectrum is between its abscissae: each bin's value over the bin, straight lines,
         or the mean of the parabolas through three neighbours on either side. Between the outermost
-        abscissae and edges it is constant.
+        abscissae and edges, of stretches of neighbours too, it is constant.
 
     Returns
     -------
     ndarray, (n,)
-        Their sum is the width of the range. All zero where the spectrum has fewer elements than
-        the rule needs: 3 for Simpson's, 2 for the trapezoid.
+        Their sum is the width of the range, as far as the elements cover it. All zero where a
+        stretch in it has fewer elements than the rule needs: 3 for Simpson's, 2 for the trapezoid.
     """
     low, high = x_range
-    if x.size < _NEEDED[method]:
-        return np.zeros(x.size)
     if method == "bins":
         overlap: np.ndarray = np.minimum(edges[:, 1], high) - np.maximum(edges[:, 0], low)
         return np.asarray(np.maximum(overlap, 0.0))
     if x[0] > x[-1]:
         return integration_weights(x[::-1], edges[::-1], x_range, method)[::-1]
+    weights = np.zeros(x.size)
+    for part in np.split(np.arange(x.size), np.flatnonzero(~neighbours(edges)) + 1):
+        first, last = max(edges[part[0], 0], low), min(edges[part[-1], 1], high)
+        if first >= last:
+            continue
+        if part.size < _NEEDED[method]:
+            return np.zeros(x.size)
+        weights[part] = _stretch_weights(x[part], first, last, method)
+    return weights
+
+
+def _stretch_weights(x: np.ndarray, low: float, high: float, method: Integration) -> np.ndarray:
+    """Weights of ascending abscissae without holes, of straight lines or parabolas."""
     weights = np.zeros(x.size)
     weights[0] = max(min(x[0], high) - low, 0.0)
     weights[-1] += max(high - max(x[-1], low), 0.0)
