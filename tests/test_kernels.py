@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import hashlib
 import os
 import re
 import subprocess
@@ -455,6 +457,38 @@ def test_the_highest_version_of_the_best_pattern_is_chosen(folder: Path):
     assert names[4] == "pck00010.tpc"
     (folder / "text" / "pck00010.tpc").unlink()
     assert _names(choose.select(folder, [ET], ("CASSINI",)))[4] == "pck00011.tpc"
+
+
+def test_a_damaged_copy_of_the_archives_file_is_refused(folder: Path, monkeypatch):
+    """By its name and beginning, be the line ends others; what begins otherwise is another file."""
+    path = folder / "text" / "cas00172.tsc"
+    plain = path.read_bytes()
+    whole = plain.replace(
+        b"KPL/SCLK\n", b"KPL/SCLK\n" + 9 * b"Made by nobody at all, for a test.\n"
+    )
+    sums = [hashlib.sha256(part).hexdigest() for part in (whole, whole[:256])]
+    source = listing.ArchiveFile("clock", "kernels", "sclk/cas00172.tsc", "", size=9999)
+    source = dataclasses.replace(source, sha256=sums[0], begins=sums[1])
+    sets = [
+        dataclasses.replace(entry, fetch=source if entry.kind == "clock" else entry.fetch)
+        for entry in listing.kernel_sets()
+    ]
+    monkeypatch.setattr(listing, "kernel_sets", lambda: sets)
+    args = folder, [ET], ("CASSINI", "TITAN", "SUN")
+    for content in (plain, whole, whole.replace(b"\n", b"\r\n")):
+        path.write_bytes(content)
+        assert path in choose.select(*args)
+    told = "begins as the archive's file of that name does, and is another, of .* instead of 9999"
+    damaged = whole.replace(b"256", b"255", 1)
+    assert damaged != whole
+    for name in (path, path.with_name("CAS00172.TSC")):
+        path.unlink(missing_ok=True)
+        name.write_bytes(damaged)
+        with pytest.raises(errors.KernelError, match=told):
+            choose.select(*args)
+        name.unlink()
+    path.with_name("cas_of_mine.tsc").write_bytes(damaged)
+    choose.select(*args)
 
 
 @pytest.mark.parametrize("name", ["text/cas00172.tsc", "spk/de421.bsp", "ck/05225_05235ra.bc"])

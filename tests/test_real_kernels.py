@@ -352,3 +352,18 @@ def test_every_target_of_the_archive_is_known(root: Path, data: Path):
     assert {name: body and body.code for name, body in found.items()} == TARGETS
     points = {body.code: body.lacks for body in found.values() if isinstance(body, bodies.Point)}
     assert points == HALF
+
+
+@pytest.mark.parametrize("name", ["lsk/naif0012.tls", "sclk/cas00172.tsc", "pck/pck00010.tpc"])
+def test_copies_of_the_archives_texts_are_whole(data: Path, tmp_path: Path, name: str):
+    path = data / "kernels" / name
+    session.check_file(path)
+    copy = tmp_path / path.name
+    # A line of numbers lost leaves every list balanced.
+    lines = path.read_bytes().splitlines(keepends=True)
+    del lines[next(i for i in range(len(lines) // 2, 0, -1) if lines[i].strip()[:1].isdigit())]
+    copy.write_bytes(b"".join(lines))
+    with pytest.raises(errors.KernelError, match="begins as the archive's file"):
+        session.check_file(copy)
+    copy.rename(tmp_path / f"my_{path.name}")
+    session.check_file(tmp_path / f"my_{path.name}")

@@ -178,7 +178,8 @@ def check_clock(ets: np.ndarray) -> None:
     if beyond > _REACH:
         warn_user(
             f"the clock kernel ends {beyond:.0f} days before the last instant: the pointing may be "
-            "of other times; use a whole one of later date, cas00172.tsc"
+            "of other times, by seconds to minutes, and latitudes wrong by tens of degrees; use a "
+            "whole one of later date, cas00172.tsc"
         )
 
 

@@ -4,6 +4,7 @@ cover."""
 from __future__ import annotations
 
 import fnmatch
+import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from ..timescales import date_of
 
 _DAYS = re.compile(r"(\d{2})(\d{3})_(\d{2})(\d{3})", re.ASCII)
 _DELIVERY = re.compile(r"^(\d{6})([A-Z]*)_", re.ASCII)
+
+#: Bytes by which a file is known as a copy of the archive's.
+_BEGINNING = 256
 
 #: The days of a file with no time limits.
 _ALWAYS = np.datetime64("NaT", "D")
@@ -57,6 +61,8 @@ class ArchiveFile:
         Bytes, if known.
     sha256 : str, optional
         If known.
+    begins : str, optional
+        sha256 of its first 256 bytes.
     """
 
     kind: str
@@ -67,6 +73,7 @@ class ArchiveFile:
     stop: np.datetime64 = _ALWAYS
     size: int | None = None
     sha256: str | None = None
+    begins: str | None = None
 
     @property
     def name(self) -> str:
@@ -140,6 +147,40 @@ def kernel_sets() -> tuple[KernelSet, ...]:
         )
         for kind, entry in _document()["sets"].items()
     )
+
+
+def altered(name: str, content: bytes) -> str:
+    r"""Say that a text kernel is a damaged or edited copy of the archive's file of that name.
+
+    Copies with other line ends are whole, and so are files that begin otherwise: they are others.
+
+    Parameters
+    ----------
+    name : str
+        Of the file, without folders.
+    content : bytes
+
+    Returns
+    -------
+    str
+        Empty if it is not.
+
+    Examples
+    --------
+    >>> altered("cas00172.tsc", b"KPL/SCLK\n\\begindata\n")
+    ''
+    """
+    for file in (entry.fetch for entry in kernel_sets()):
+        if file.begins is None or file.name != name.lower():
+            continue
+        plain = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        beginning = hashlib.sha256(plain[:_BEGINNING]).hexdigest()
+        if beginning == file.begins and hashlib.sha256(plain).hexdigest() != file.sha256:
+            return (
+                f"it begins as the archive's file of that name does, and is another, of "
+                f"{len(plain)} bytes instead of {file.size}"
+            )
+    return ""
 
 
 @cache

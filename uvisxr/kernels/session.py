@@ -37,6 +37,7 @@ from .. import forks
 from ..errors import KernelError
 from ..files import read_beginning, read_whole, utf16
 from . import daf, spice
+from .listing import altered
 from .text import Text, parse
 
 _LOG = logging.getLogger(__name__)
@@ -388,11 +389,17 @@ def _content(name: str, _inode: int, _mtime: int, size: int) -> Content:
             return Content(_binary_kind(path, head))
         identity = _IDENTITY.match(head)
         if identity or _is_marked(path, head, size):
-            text = parse(read_whole(path, _LONGEST_TEXT))
+            content = read_whole(path, _LONGEST_TEXT)
+            text = parse(content)
             if text.fault:
                 raise KernelError(
                     f"the kernel {path} is truncated or corrupt: {text.fault}; mend it, or "
                     "download it again"
+                )
+            if fault := altered(path.name, content):
+                raise KernelError(
+                    f"the kernel {path} is corrupt or edited: {fault}; download it again, or give "
+                    "an edited copy another name"
                 )
             kind = _word(identity[1]) if identity else "TEXT"
             if kind == "MK" or "KERNELS_TO_LOAD" in text.variables:
