@@ -712,3 +712,80 @@ def test_one_slit_in_one_dataset(made, mixed, before, right):
     assert (light[:6] == apart[0].uvis.integrate().brightness).all()
     corrected = high.assign_attrs(slit="LOW_RESOLUTION").uvis.calibrate(files=made.calibration)
     same(corrected, apart[0], ("radiance",))
+
+
+# --- sums of counts beside counts
+
+
+@pytest.fixture(scope="module")
+def summed(before) -> tuple[xr.Dataset, xr.Dataset]:
+    """The first exposures, summed by two, and the others with one that is lost."""
+    opened = before["opened"]
+    lossy = opened.copy(deep=True)
+    lossy["counts"][4, 2] = 65535
+    return opened.isel(pic=slice(0, 4)).uvis.rebin(pic=2), lossy.isel(pic=slice(4, 6))
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("step", ["calibrate", "rate", "bin", "background", "rebin", "quicklook"])
+def test_sums_joined_with_counts(made, summed, step, first):
+    both = xr.concat([summed[first], summed[1 - first]], "pic")
+    assert both.counts.dtype == np.uint32
+    calls = {
+        "calibrate": lambda u: u.calibrate(files=made.calibration),
+        "rate": lambda u: u.rate(),
+        "bin": lambda u: u.bin(pixels=[[(0, 2)]]),
+        "background": lambda u: u.background(level=4e-4),
+        "rebin": lambda u: u.rebin(pixel=2),
+        "quicklook": lambda u: u.plot.quicklook(),
+    }
+    for ds in (both, both.chunk(pic=1)):
+        with pytest.raises(ArgumentError, match="sum"):
+            calls[step](ds.uvis)
+
+
+def test_sums_of_other_numbers_have_other_setups(before):
+    two, four = (before["opened"].uvis.rebin(wl=n) for n in (2, 4))
+    assert len({ds.attrs["described_setup"] for ds in (before["opened"], two, four)}) == 3
+
+
+def test_radiances_of_sums_and_counts_are_binned_without_them(made, summed):
+    apart = [ds.uvis.calibrate(files=made.calibration) for ds in summed]
+    both = xr.concat([ds.drop_vars(["sensitivity", "calibration_error"]) for ds in apart], "pic")
+    with pytest.raises(ArgumentError, match=r'ds\.drop_vars\("counts"\)'):
+        both.uvis.bin(pixels=[[(0, 1), (2, 1)]])
+    found = both.drop_vars("counts").assign_coords(pic=range(4)).uvis.bin(pixels=[[(0, 1), (2, 1)]])
+    expected = (apart[0].radiance[0, 1] + apart[1].radiance[0, 1]) / 2
+    np.testing.assert_allclose(found.radiance[0], expected, rtol=1e-5)
+
+
+def test_counts_of_the_type_of_sums(summed):
+    lossy = summed[1]
+    wide = lossy.assign(counts=lossy.counts.astype("uint32"))
+    for ds in (wide, wide.chunk()):
+        with pytest.raises(ArgumentError, match=r'astype\("uint16"\)'):
+            ds.uvis.rate()
+    back = wide.assign(counts=wide.counts.astype("uint16"))
+    assert back.uvis.rate().rate.identical(lossy.uvis.rate().rate)
+
+
+@pytest.mark.parametrize("kind", ["f8", "i8"])
+def test_sums_that_are_as_what_stands_for_lost_counts(summed, kind):
+    sums = summed[0].copy(deep=True)
+    sums["counts"][0, 0, 0] = 65535
+    sums["counts"][0, 0, 1] = 2**32 - 1
+    right = sums.uvis.rate().rate
+    assert right[0, 0, 0] == np.float32(65535 / float(sums.exposure[0]))
+    assert np.isnan(right[0, 0, 1])
+    other = sums.assign(counts=sums.counts.astype(kind))
+    with pytest.raises(ArgumentError, match="sums of 65535"):
+        other.uvis.rate()
+    back = other.assign(counts=other.counts.fillna(4294967295).astype("uint32"))
+    assert back.uvis.rate().rate.identical(right)
+
+
+def test_bins_whose_counts_are_as_what_stands_for_lost_ones(before):
+    ds = before["opened"].isel(pic=slice(0, 2)).copy(deep=True)
+    ds["counts"][0, 0, 0], ds["counts"][1, 0, 0] = 65000, 535
+    rate = ds.uvis.bin(pixels=[[(0, 0), (1, 0)]]).uvis.rate().rate
+    assert float(rate[0, 0]) == np.float32(65535 / float(ds.exposure.sum()))

@@ -108,7 +108,7 @@ VARIABLES: dict[str, Variable] = {
     "setup": Variable(
         "1",
         "set-up of the instrument",
-        extra={"comment": "a number for channel, slit, optics, compression, window and bins"},
+        extra={"comment": "a number for channel, slit, optics, compression, window, bins and sums"},
     ),
     "utc": Variable("1", "UTC of the exposure, year-day of year"),
     "quality": Variable(

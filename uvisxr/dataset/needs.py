@@ -20,6 +20,7 @@ from .. import checks
 from ..errors import ArgumentError, LabelError, MissingStepError, warn_user
 from ..instrument.channel import N_BANDS, N_LINES, SlitName, slit_name
 from ..instrument.channel import channel as find_channel
+from ..numerics.constants import MISSING, MISSING_SUM
 from ..timescales import FLIGHT, utc_to_et
 from . import scales
 from .conventions import RADIANCE, SUMMED, VARIABLES
@@ -263,7 +264,7 @@ but et runs along 'time': call ds.swap_dims({'time': 'pic'}) first
         _check_order(ds.variables["wl"], ds.variables.get("wl_bounds"), step)
     _check_types(ds, step, needs)
     _check_attrs(ds, step, attrs)
-    if {"compression", "slit", *WINDOW_ATTRS} & {*attrs}:
+    if {"compression", "slit", *WINDOW_ATTRS} & {*attrs} or _sums_counts(ds, step):
         _check_setup(ds, step)
     for axis, bin_name in (("line", "line_bin"), ("band", "band_bin")):
         if axis in there and bin_name in attrs and bin_name in ds.attrs:
@@ -278,11 +279,11 @@ but et runs along 'time': call ds.swap_dims({'time': 'pic'}) first
 
 
 def _along_pic(ds: xr.Dataset, *names: str) -> list[np.ndarray] | None:
-    """Values of each exposure, (pic,); None if some are missing, lazy or of something else."""
+    """Values of each exposure, (pic,); None if some are missing or of something else."""
     found = []
     for name in names:
         variable = ds.variables.get(name)
-        if variable is None or variable.chunks or not set(variable.dims) <= {"pic"}:
+        if variable is None or not set(variable.dims) <= {"pic"}:
             return None
         found.append(np.broadcast_to(variable.values, ds.sizes.get("pic", 1)))
     return found
@@ -381,11 +382,40 @@ def _check_types(ds: xr.Dataset, step: str, needs: Needs) -> None:
                 f"{step}: the counts are of the type {dtype}, not numbers: keep them as "
                 "uvisxr.open_product gives them"
             )
+        if name == "counts":
+            _check_sums(ds, step)
         if name != "counts" and dtype.kind != "f":
             raise ArgumentError(
                 f"{step}: {name} is of the type {dtype}, but radiances are floating-point numbers: "
                 f"call ds.assign({name}=ds.{name}.astype(float)) first"
             )
+
+
+def _check_sums(ds: xr.Dataset, step: str) -> None:
+    """Refuse counts of which a type leaves open what stands for a missing one.
+
+    That is 65535 of counts, 4294967295 of sums of them; see `uvisxr.numerics.poisson.missing`.
+    """
+    counts = ds.variables.get("counts")
+    if counts is None or _bins(ds):
+        return
+    summed = SUMMED in ds.attrs
+    if counts.dtype == np.uint32 and not summed:
+        raise ArgumentError(
+            f"{step}: the counts are of the type uint32, that of sums, but no attribute {SUMMED} "
+            "says so, as after xr.concat with sums or another astype, and the 65535 of lost ones "
+            'would be taken for light: go back with ds.assign(counts=ds.counts.astype("uint16")), '
+            f"or, if they are what ds.uvis.rebin gave, ds.assign_attrs({SUMMED}=n)"
+        )
+    # In other types either stands for a missing one.
+    if not summed or counts.chunks or counts.dtype in (np.uint16, np.uint32):
+        return
+    if counts.ndim and (counts.values == MISSING).any():
+        raise ArgumentError(
+            f"{step}: among the summed counts, of the type {counts.dtype}, are sums of {MISSING}, "
+            "which would be taken for lost: go back to the type that ds.uvis.rebin gives with "
+            f'ds.assign(counts=ds.counts.fillna({MISSING_SUM}).astype("uint32"))'
+        )
 
 
 def _is_calibrated(ds: xr.Dataset) -> bool:
@@ -749,6 +779,14 @@ def _check_attrs(ds: xr.Dataset, step: str, attrs: Iterable[str]) -> None:
             raise checks.refused("ds.attrs['target_radii']", radii, what)
 
 
+def _sums_counts(ds: xr.Dataset, step: str) -> bool:
+    """Whether a step takes sums of counts, in which another value stands for a missing one, as they
+    are: those that know the instrument ask anyway."""
+    counts = ds.variables.get("counts")
+    drawn = step.startswith("plot.") and not ds.variables.keys() & {*_MEANS, "brightness"}
+    return counts is not None and counts.dtype == np.uint32 and (step == "bin" or drawn)
+
+
 def _check_setup(ds: xr.Dataset, step: str) -> None:
     """Refuse exposures that were not taken as the attributes say."""
     own = ds.attrs.get("described_setup")
@@ -760,8 +798,13 @@ def _check_setup(ds: xr.Dataset, step: str) -> None:
     where = "" if names is None else f", such as those of {names[0][other][0]}"
     raise ArgumentError(
         f"{step}: {other.sum()} of {other.size} exposures{where} were taken with another slit, "
-        "optics, compression, window or bins than the attributes say, as after xr.concat, which "
-        "keeps those of the first dataset: calibrate each by itself, and join the radiances"
+        "optics, compression, window or bins, or summed otherwise, than the attributes say, as "
+        "after xr.concat, which keeps those of the first dataset: "
+        + (
+            'leave the counts out with ds.drop_vars("counts"), and bin the radiances alone'
+            if step == "bin" and "radiance" in ds.variables
+            else "calibrate each by itself, and join the radiances"
+        )
     )
 
 

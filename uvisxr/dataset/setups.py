@@ -7,11 +7,13 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
+from .conventions import SUMMED
+
 #: Attributes on which numbers depend.
 _ATTRS = frozenset(
     {
         *("channel", "slit", "optics", "compression"),
-        *("ul_line", "ul_band", "lr_line", "lr_band", "line_bin", "band_bin"),
+        *("ul_line", "ul_band", "lr_line", "lr_band", "line_bin", "band_bin", SUMMED),
     }
 )
 
