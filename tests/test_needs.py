@@ -789,3 +789,88 @@ def test_bins_whose_counts_are_as_what_stands_for_lost_ones(before):
     ds["counts"][0, 0, 0], ds["counts"][1, 0, 0] = 65000, 535
     rate = ds.uvis.bin(pixels=[[(0, 0), (1, 0)]]).uvis.rate().rate
     assert float(rate[0, 0]) == np.float32(65535 / float(ds.exposure.sum()))
+
+
+# --- geometries of several targets in one dataset
+
+
+@pytest.fixture(scope="module")
+def targets(made, before) -> dict[str, xr.Dataset]:
+    """The same exposures with fields on Titan, and others."""
+    ds = before["calibrated"]
+    kernels = made.kernels
+    saturn = ds.uvis.geometry(kernels=kernels, target="SATURN")
+    return {
+        "Titan": ds,
+        # Without its rings, which nothing else has.
+        "Saturn": saturn.drop_vars(saturn.variables.keys() - ds.variables.keys()),
+        "east": ds.uvis.geometry(kernels=kernels, lon_direction="east"),
+    }
+
+
+ON_A_BODY: dict[str, Callable[[Any], Any]] = {
+    "bin": lambda u: u.bin({"alt": [0, 1000, 1e6]}),
+    "background": lambda u: u.background(alt_min=1500),
+    "image": lambda u: u.image((1300, 1700)),
+    "to_json": lambda u: u.to_json("unused.json"),
+    "plot.picture": lambda u: u.plot.picture((1300, 1700)),
+    "plot.geometry": lambda u: u.plot.geometry(),
+    "plot.animate": lambda u: u.plot.animate("unused.gif"),
+    "plot.keogram": lambda u: u.plot.keogram((1300, 1700)),
+    "plot.limb": lambda u: u.plot.limb((1300, 1700)),
+}
+
+
+def _joined(parts: dict[str, xr.Dataset], other: str, **how: Any) -> xr.Dataset:
+    two = [parts["Titan"].isel(pic=slice(0, 3)), parts[other].isel(pic=slice(3, 6))]
+    usual = {"coords": "minimal", "compat": "override", "data_vars": "minimal"}
+    return xr.concat(two, "pic", **usual | how)
+
+
+@pytest.mark.parametrize("step", ON_A_BODY)
+@pytest.mark.parametrize("other", ["Saturn", "east"])
+def test_two_targets_in_one_dataset(targets, step, other, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    both = _joined(targets, other)
+    for ds in (both, both.isel(pic=slice(3, 6)), both.isel(pic=[4])):
+        with pytest.raises(ArgumentError, match=rf"{step}: the geometry of [31] of .*TITAN"):
+            ON_A_BODY[step](ds.uvis)
+
+
+def test_two_targets_after_a_file_or_without_attributes(targets, tmp_path):
+    both = _joined(targets, "Saturn", combine_attrs="drop_conflicts")
+    assert "geometry_target" not in both.attrs
+    with pytest.raises(ArgumentError, match=r"3 of 6 exposures is of another .* the first"):
+        both.uvis.bin({"alt": [0, 1000]})
+    both = _joined(targets, "Saturn")
+    both.to_netcdf(tmp_path / "both.nc")
+    with xr.open_dataset(tmp_path / "both.nc") as ds, pytest.raises(ArgumentError, match="3 of 6"):
+        ds.uvis.bin({"alt": [0, 1000]})
+
+
+def test_several_targets_can_be_taken_apart_or_as_one(targets):
+    both = _joined(targets, "Saturn")
+    edges = {"alt": [-1e9, 1e9]}
+    apart = both.isel(pic=slice(0, 3)).uvis.bin(edges)
+    same(apart, targets["Titan"].isel(pic=slice(0, 3)).uvis.bin(edges), ("radiance", "n", "alt"))
+    assert int(both.drop_vars("geometry_setup").uvis.bin(edges).n.max()) == int(both.quality.size)
+    # What goes by no body.
+    assert both.uvis.background(pixels=both.pixel >= 0).background > 0
+    assert both.uvis.integrate((1300, 1700)).brightness.notnull().any()
+
+
+def test_a_geometry_made_anew_has_its_own_number(made, targets):
+    again = targets["Saturn"].uvis.geometry(kernels=made.kernels, target="TITAN")
+    assert (again.geometry_setup == targets["Titan"].geometry_setup).all()
+    assert (targets["Saturn"].geometry_setup != again.geometry_setup).all()
+    assert again.isel(pic=0).uvis.geometry(kernels=made.kernels).geometry_setup.dims == ()
+
+
+def test_outputs_of_two_targets_are_kept_apart(targets, tmp_path):
+    for name in ("Titan", "Saturn"):
+        part = _later(targets[name]) if name == "Saturn" else targets[name]
+        part.uvis.to_netcdf(tmp_path / f"FUV2008_070_10_0{len(name)}.nc")
+    tree = uvisxr.open_processed(tmp_path)
+    nodes = tree["FUV"].children.values()
+    assert {node.attrs["geometry_target"] for node in nodes} == {"TITAN", "SATURN"}
+    tree.close()

@@ -288,6 +288,10 @@ geometry_et : s
     Instants for which all this holds, counted as `et`; (pic, sample) with several per exposure.
 geometry_time : UTC
     The same in UTC, to the microsecond, as `time`.
+geometry_setup : 1
+    A number for the target, the sense of longitudes and the kind of tangent, (pic). Steps that take
+    the fields of all exposures as those of one body refuse others than the attributes say, which
+    `xarray.concat` puts together.
 
 Stars
 -----

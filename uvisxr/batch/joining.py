@@ -35,6 +35,9 @@ _SAME = (
     "line_bin",
     "band_bin",
     "summed",
+    "geometry_target",
+    "lon_direction",
+    "tangent",
     "pipeline",
 )
 
@@ -65,6 +68,7 @@ def open_processed(
     Returns
     -------
     Dataset or DataTree
+        Products whose geometries are of different targets do not match.
 
     Raises
     ------

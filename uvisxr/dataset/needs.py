@@ -22,7 +22,7 @@ from ..instrument.channel import N_BANDS, N_LINES, SlitName, slit_name
 from ..instrument.channel import channel as find_channel
 from ..numerics.constants import MISSING, MISSING_SUM
 from ..timescales import FLIGHT, utc_to_et
-from . import scales
+from . import scales, setups
 from .conventions import RADIANCE, SUMMED, VARIABLES
 from .fields import SIGHTLINE
 
@@ -64,6 +64,14 @@ _IN_NM = (50.0, 200.0)
 
 #: Steps that average spectra as independent.
 _AVERAGING = ("bin", "image", "background", "plot.picture")
+
+#: Steps that take the fields of all exposures as those of one body.
+_OF_TARGET = frozenset(
+    {
+        *("bin", "image", "to_json", "plot.picture", "plot.geometry", "plot.animate"),
+        *("plot.keogram", "plot.limb"),
+    }
+)
 
 #: Seconds, to which times are exact.
 _EXACT = 2e-3
@@ -266,6 +274,8 @@ but et runs along 'time': call ds.swap_dims({'time': 'pic'}) first
     _check_attrs(ds, step, attrs)
     if {"compression", "slit", *WINDOW_ATTRS} & {*attrs} or _sums_counts(ds, step):
         _check_setup(ds, step)
+    if step in _OF_TARGET:
+        check_geometry(ds, step)
     for axis, bin_name in (("line", "line_bin"), ("band", "band_bin")):
         if axis in there and bin_name in attrs and bin_name in ds.attrs:
             _check_bins(ds, step, axis, bin_name)
@@ -805,6 +815,38 @@ def _check_setup(ds: xr.Dataset, step: str) -> None:
             if step == "bin" and "radiance" in ds.variables
             else "calibrate each by itself, and join the radiances"
         )
+    )
+
+
+def check_geometry(ds: xr.Dataset, step: str) -> None:
+    """Refuse fields of several bodies, or of another than the attributes say.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Of one without fields nothing is asked.
+    step : str
+        For the message.
+
+    Raises
+    ------
+    ArgumentError
+    """
+    found = None if _bins(ds) else _along_pic(ds, "geometry_setup")
+    if found is None or found[0].dtype.kind not in "iuf":
+        return
+    known = found[0][np.isfinite(found[0])]
+    said = "geometry_target" in ds.attrs
+    own = setups.of_geometry(ds.attrs) if said else known[:1]
+    other = known != own
+    if not other.any():
+        return
+    target = checks.shown(ds.attrs["geometry_target"]) if said else "the first"
+    raise ArgumentError(
+        f"{step}: the geometry of {other.sum()} of {known.size} exposures is of another target, "
+        f"sense of longitudes or kind of tangent than that of {target}, as after xr.concat, which "
+        "keeps the attributes of the first dataset: take this step with each by itself, or call "
+        'ds.uvis.geometry() once for all; ds.drop_vars("geometry_setup") takes them as one'
     )
 
 
