@@ -7,6 +7,7 @@ dataset as it was, where the mangling changed no number) or a `UvisError` in wor
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -874,3 +875,28 @@ def test_outputs_of_two_targets_are_kept_apart(targets, tmp_path):
     nodes = tree["FUV"].children.values()
     assert {node.attrs["geometry_target"] for node in nodes} == {"TITAN", "SATURN"}
     tree.close()
+
+
+# --- geometries of other exposures
+
+
+@pytest.mark.parametrize("samples", [None, 2])
+def test_fields_of_other_exposures(made, before, samples):
+    ds = before["calibrated"]
+    if samples:
+        ds = ds.uvis.geometry(kernels=made.kernels, samples=samples)
+    early, late = ds.isel(pic=slice(0, 3)), ds.isel(pic=slice(3, 6))
+    taken = late.assign_coords(
+        {name: (early[name].dims, early[name].values) for name in ("alt", "geometry_et")}
+    )
+    edges = {"alt": [-1e9, 1e9]}
+    with pytest.warns(UvisWarning, match=r"bin: geometry_et is up to [67]\d0 s .* \(3 of 3 exp"):
+        taken.uvis.bin(edges)
+    with pytest.warns(UvisWarning, match="background: geometry_et"):
+        taken.uvis.background(alt_min=1500)
+    # In seconds, within half an exposure, or unknown.
+    for shift in (0, 100, np.nan):
+        part = late.assign_coords(geometry_et=late.geometry_et + shift)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            part.uvis.bin(edges)

@@ -819,7 +819,7 @@ def _check_setup(ds: xr.Dataset, step: str) -> None:
 
 
 def check_geometry(ds: xr.Dataset, step: str) -> None:
-    """Refuse fields of several bodies, or of another than the attributes say.
+    """Refuse fields of several bodies, or of another than the attributes say; tell of other times.
 
     Parameters
     ----------
@@ -831,8 +831,16 @@ def check_geometry(ds: xr.Dataset, step: str) -> None:
     Raises
     ------
     ArgumentError
+
+    Warns
+    -----
+    UvisWarning
+        The fields hold outside of their exposures.
     """
-    found = None if _bins(ds) else _along_pic(ds, "geometry_setup")
+    if _bins(ds):
+        return
+    _warn_of_instants(ds, step)
+    found = _along_pic(ds, "geometry_setup")
     if found is None or found[0].dtype.kind not in "iuf":
         return
     known = found[0][np.isfinite(found[0])]
@@ -848,6 +856,31 @@ def check_geometry(ds: xr.Dataset, step: str) -> None:
         "keeps the attributes of the first dataset: take this step with each by itself, or call "
         'ds.uvis.geometry() once for all; ds.drop_vars("geometry_setup") takes them as one'
     )
+
+
+def _warn_of_instants(ds: xr.Dataset, step: str) -> None:
+    """Tell of fields that hold before or after their exposures."""
+    times = _along_pic(ds, "et", "exposure")
+    instants = ds.variables.get("geometry_et")
+    if times is None or instants is None or not {*instants.dims} <= {"pic", "sample"}:
+        return
+    if {instants.dtype.kind, *(values.dtype.kind for values in times)} - {*"iuf"}:
+        return
+    et, exposure = times
+    if not et.size or not instants.size:
+        return
+    own = instants.set_dims({"pic": et.size, **instants.sizes}).transpose("pic", ...)
+    apart = abs(own.values.reshape(et.size, -1) - et[:, None]).min(axis=1)
+    # Times in UTC share a leap second.
+    off = apart > exposure / 2 + 1 + _EXACT
+    if off.any():
+        at = int(np.argmax(off))
+        warn_user(
+            f"{step}: geometry_et is up to {apart[off].max():.6g} s from the middle of exposures "
+            f"of {exposure[at]:g} s ({off.sum()} of {off.size} exposures), so that the fields are "
+            "not where these looked, as after taking them over from others: call "
+            "ds.uvis.geometry() again, unless they are for times= of your own"
+        )
 
 
 def _check_bins(ds: xr.Dataset, step: str, axis: str, bin_name: str) -> None:
