@@ -900,3 +900,49 @@ def test_fields_of_other_exposures(made, before, samples):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             part.uvis.bin(edges)
+
+
+# --- corners of pixels, and numbers of few bits
+
+
+WITH_CORNERS = ("background", "image", "plot.picture", "plot.geometry", "plot.keogram")
+
+
+@pytest.mark.parametrize("step", WITH_CORNERS)
+@pytest.mark.parametrize("chosen", [[0, 1, 2], 0, [0, 1, 2, 3] * 2, [0, 2, 1, 3], [3, 2, 1, 0]])
+def test_other_corners(targets, chosen, step):
+    ds = targets["Titan"]
+    with pytest.raises(ArgumentError, match=rf"{step}: \w+_corners has \d corners") as caught:
+        ON_A_BODY[step](ds.isel(corner=chosen).uvis)
+    if chosen == [0, 2, 1, 3]:
+        (mend,) = re.findall(r"ds\.sel\(.*\)", str(caught.value))
+        back = eval(mend, {"ds": ds.isel(corner=chosen)})
+        assert back.ra_corners.identical(ds.ra_corners)
+
+
+def test_corners_without_names(targets):
+    ds = targets["Titan"]
+    found = ds.drop_vars("corner").uvis.image((1300, 1700))
+    assert found.identical(ds.uvis.image((1300, 1700)))
+
+
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [
+        *(("ra_corners", "image"), ("alt", "bin"), ("counts", "rate"), ("counts", "calibrate")),
+        *(("exposure", "rate"), ("wl_bounds", "integrate"), ("radiance_upper", "integrate")),
+    ],
+)
+def test_numbers_of_few_bits(made, targets, name, step):
+    calls = {
+        "rate": lambda u: u.rate(),
+        "calibrate": lambda u: u.calibrate(files=made.calibration),
+        "integrate": lambda u: u.integrate((1300, 1700)),
+        **ON_A_BODY,
+    }
+    ds = targets["Titan"]
+    with np.errstate(over="ignore"):
+        changed = {name: ds[name].astype("f2")}
+    ds = ds.assign_coords(changed) if name in ds.coords else ds.assign(changed)
+    with pytest.raises(ArgumentError, match=f"{step}: {name} is of the type float16"):
+        calls[step](ds.uvis)

@@ -24,7 +24,7 @@ from ..numerics.constants import MISSING, MISSING_SUM
 from ..timescales import FLIGHT, utc_to_et
 from . import scales, setups
 from .conventions import RADIANCE, SUMMED, VARIABLES
-from .fields import SIGHTLINE
+from .fields import CORNERS, SIGHTLINE
 
 #: Dimensions of the spectra that a dataset is opened with, and what they count.
 FRAME = {"pic": "exposure", "pixel": "pixel", "wl": "wavelength"}
@@ -266,8 +266,11 @@ but et runs along 'time': call ds.swap_dims({'time': 'pic'}) first
         _check_spectra(ds, step)
     if needs.frame == "wl":
         _check_wavelengths(ds, step)
+    _check_precision(ds, step, there)
     for name in there:
         _check_numbers(ds, step, name)
+    if not _bins(ds):
+        _check_corners(ds, step, there)
     if "wl" in there:
         _check_order(ds.variables["wl"], ds.variables.get("wl_bounds"), step)
     _check_types(ds, step, needs)
@@ -582,6 +585,35 @@ def _without_wl(step: str, what: str, dims: Iterable[object]) -> str:
     return (
         f"{step}: {what} has no dimension 'wl' (its dimensions: {found}): rename that of the "
         "wavelengths with rename, and select with isel(wl=[0]) instead of isel(wl=0)"
+    )
+
+
+def _check_precision(ds: xr.Dataset, step: str, names: Iterable[str]) -> None:
+    """Refuse floating-point numbers of 16 bits, which have three digits."""
+    light = [str(n) for n in ds.variables if str(n).startswith((*_MEANS, "brightness"))]
+    for name in (*names, *light, "counts", "wl_bounds"):
+        dtype = ds.variables[name].dtype if name in ds.variables else np.dtype(float)
+        if dtype.kind == "f" and dtype.itemsize < 4:
+            raise ArgumentError(
+                f"{step}: {name} is of the type {dtype}, of three digits, in which counts are whole "
+                "up to 2048: keep it as it was made, and in files as float32"
+            )
+
+
+def _check_corners(ds: xr.Dataset, step: str, names: Iterable[str]) -> None:
+    """Refuse corners of pixels that are not the four of them, in their order."""
+    of_corners = [name for name in names if name.endswith("_corners")]
+    if not of_corners:
+        return
+    size, own = ds.sizes.get("corner", 1), ds.variables.get("corner")
+    left = list(CORNERS) if own is None else [str(name) for name in np.atleast_1d(own.values)]
+    if size == len(CORNERS) and left == list(CORNERS):
+        return
+    again = sorted(left) == sorted(CORNERS)
+    mend = f"call ds.sel(corner={[*CORNERS]})" if again else "call ds.uvis.geometry() again"
+    raise ArgumentError(
+        f"{step}: {of_corners[0]} has {size} corners, {checks.shown(', '.join(left))}, but pixels "
+        f"have the four {', '.join(CORNERS)}, in this order: {mend}"
     )
 
 

@@ -14,7 +14,7 @@ import xarray as xr
 
 from .. import checks
 from ..dataset import conventions, history, inputs, setups
-from ..dataset.fields import EPHEMERIS, FIELDS, ROW, ROWS, SIGHTLINE, TANGENT
+from ..dataset.fields import CORNERS, EPHEMERIS, FIELDS, ROW, ROWS, SIGHTLINE, TANGENT
 from ..errors import ArgumentError, warn_user
 from ..instrument.channel import N_LINES, Optics
 from ..instrument.detector import Bins, Window
@@ -28,7 +28,7 @@ from ..timescales import et_to_utc
 from . import sanity
 from .ellipsoid import TangentKind
 from .ephemeris import Course, Ephemeris, Sighting, pointing
-from .fov import CORNERS, FieldOfView
+from .fov import FieldOfView
 from .instants import instants
 from .rays import Rays, TargetState, apparent, intercepts, surface_fields, tangents
 from .rings import ring_fields
