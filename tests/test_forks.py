@@ -84,3 +84,32 @@ with first, second:
 said = []
 """
     assert _run(code + _BOTH) == "0 True"
+
+
+def test_a_fork_after_a_computation_of_dask():
+    code = """
+import dask.array as da
+def work():
+    assert int(da.ones(20, chunks=5).sum().compute()) == 20
+work()
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+child = os.fork()
+if not child:
+    done = threading.Thread(target=lambda: (work(), os._exit(0)), daemon=True)
+    work()
+    done.start()
+    done.join(20)
+    os._exit(1)
+for _ in range(200):
+    pid, status = os.waitpid(child, os.WNOHANG)
+    if pid:
+        break
+    time.sleep(0.05)
+else:
+    os.kill(child, 9)
+    os.waitpid(child, 0)
+print(pid == child and os.waitstatus_to_exitcode(status))
+"""
+    assert _run(code) == "0"

@@ -7,8 +7,9 @@ import pytest
 import spiceypy
 from helpers import synthetic, tinykernels
 
+from uvisxr.dataset.fields import CORNERS
 from uvisxr.errors import ArgumentError, KernelError, LabelError
-from uvisxr.geometry.fov import CORNERS, FieldOfView
+from uvisxr.geometry.fov import FieldOfView
 from uvisxr.instrument.detector import Bins, Window
 from uvisxr.kernels.session import loaded
 

@@ -786,3 +786,236 @@ def test_one_slit_in_one_dataset(made, mixed, before, right):
     assert (light[:6] == apart[0].uvis.integrate().brightness).all()
     corrected = high.assign_attrs(slit="LOW_RESOLUTION").uvis.calibrate(files=made.calibration)
     same(corrected, apart[0], ("radiance",))
+
+
+# --- sums of counts beside counts
+
+
+@pytest.fixture(scope="module")
+def summed(before) -> tuple[xr.Dataset, xr.Dataset]:
+    """The first exposures, summed by two, and the others with one that is lost."""
+    opened = before["opened"]
+    lossy = opened.copy(deep=True)
+    lossy["counts"][4, 2] = 65535
+    return opened.isel(pic=slice(0, 4)).uvis.rebin(pic=2), lossy.isel(pic=slice(4, 6))
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("step", ["calibrate", "rate", "bin", "background", "rebin", "quicklook"])
+def test_sums_joined_with_counts(made, summed, step, first):
+    both = xr.concat([summed[first], summed[1 - first]], "pic")
+    assert both.counts.dtype == np.uint32
+    calls = {
+        "calibrate": lambda u: u.calibrate(files=made.calibration),
+        "rate": lambda u: u.rate(),
+        "bin": lambda u: u.bin(pixels=[[(0, 2)]]),
+        "background": lambda u: u.background(level=4e-4),
+        "rebin": lambda u: u.rebin(pixel=2),
+        "quicklook": lambda u: u.plot.quicklook(),
+    }
+    for ds in (both, both.chunk(pic=1)):
+        with pytest.raises(ArgumentError, match="sum"):
+            calls[step](ds.uvis)
+
+
+def test_sums_of_other_numbers_have_other_setups(before):
+    two, four = (before["opened"].uvis.rebin(wl=n) for n in (2, 4))
+    assert len({ds.attrs["described_setup"] for ds in (before["opened"], two, four)}) == 3
+
+
+def test_radiances_of_sums_and_counts_are_binned_without_them(made, summed):
+    apart = [ds.uvis.calibrate(files=made.calibration) for ds in summed]
+    both = xr.concat([ds.drop_vars(["sensitivity", "calibration_error"]) for ds in apart], "pic")
+    with pytest.raises(ArgumentError, match=r'ds\.drop_vars\("counts"\)'):
+        both.uvis.bin(pixels=[[(0, 1), (2, 1)]])
+    found = both.drop_vars("counts").assign_coords(pic=range(4)).uvis.bin(pixels=[[(0, 1), (2, 1)]])
+    expected = (apart[0].radiance[0, 1] + apart[1].radiance[0, 1]) / 2
+    np.testing.assert_allclose(found.radiance[0], expected, rtol=1e-5)
+
+
+def test_counts_of_the_type_of_sums(summed):
+    lossy = summed[1]
+    wide = lossy.assign(counts=lossy.counts.astype("uint32"))
+    for ds in (wide, wide.chunk()):
+        with pytest.raises(ArgumentError, match=r'astype\("uint16"\)'):
+            ds.uvis.rate()
+    back = wide.assign(counts=wide.counts.astype("uint16"))
+    assert back.uvis.rate().rate.identical(lossy.uvis.rate().rate)
+
+
+@pytest.mark.parametrize("kind", ["f8", "i8"])
+def test_sums_that_are_as_what_stands_for_lost_counts(summed, kind):
+    sums = summed[0].copy(deep=True)
+    sums["counts"][0, 0, 0] = 65535
+    sums["counts"][0, 0, 1] = 2**32 - 1
+    right = sums.uvis.rate().rate
+    assert right[0, 0, 0] == np.float32(65535 / float(sums.exposure[0]))
+    assert np.isnan(right[0, 0, 1])
+    other = sums.assign(counts=sums.counts.astype(kind))
+    with pytest.raises(ArgumentError, match="sums of 65535"):
+        other.uvis.rate()
+    back = other.assign(counts=other.counts.fillna(4294967295).astype("uint32"))
+    assert back.uvis.rate().rate.identical(right)
+
+
+def test_bins_whose_counts_are_as_what_stands_for_lost_ones(before):
+    ds = before["opened"].isel(pic=slice(0, 2)).copy(deep=True)
+    ds["counts"][0, 0, 0], ds["counts"][1, 0, 0] = 65000, 535
+    rate = ds.uvis.bin(pixels=[[(0, 0), (1, 0)]]).uvis.rate().rate
+    assert float(rate[0, 0]) == np.float32(65535 / float(ds.exposure.sum()))
+
+
+# --- geometries of several targets in one dataset
+
+
+@pytest.fixture(scope="module")
+def targets(made, before) -> dict[str, xr.Dataset]:
+    """The same exposures with fields on Titan, and others."""
+    ds = before["calibrated"]
+    kernels = made.kernels
+    saturn = ds.uvis.geometry(kernels=kernels, target="SATURN")
+    return {
+        "Titan": ds,
+        # Without its rings, which nothing else has.
+        "Saturn": saturn.drop_vars(saturn.variables.keys() - ds.variables.keys()),
+        "east": ds.uvis.geometry(kernels=kernels, lon_direction="east"),
+    }
+
+
+ON_A_BODY: dict[str, Callable[[Any], Any]] = {
+    "bin": lambda u: u.bin({"alt": [0, 1000, 1e6]}),
+    "background": lambda u: u.background(alt_min=1500),
+    "image": lambda u: u.image((1300, 1700)),
+    "to_json": lambda u: u.to_json("unused.json"),
+    "plot.picture": lambda u: u.plot.picture((1300, 1700)),
+    "plot.geometry": lambda u: u.plot.geometry(),
+    "plot.animate": lambda u: u.plot.animate("unused.gif"),
+    "plot.keogram": lambda u: u.plot.keogram((1300, 1700)),
+    "plot.limb": lambda u: u.plot.limb((1300, 1700)),
+}
+
+
+def _joined(parts: dict[str, xr.Dataset], other: str, **how: Any) -> xr.Dataset:
+    two = [parts["Titan"].isel(pic=slice(0, 3)), parts[other].isel(pic=slice(3, 6))]
+    usual = {"coords": "minimal", "compat": "override", "data_vars": "minimal"}
+    return xr.concat(two, "pic", **usual | how)
+
+
+@pytest.mark.parametrize("step", ON_A_BODY)
+@pytest.mark.parametrize("other", ["Saturn", "east"])
+def test_two_targets_in_one_dataset(targets, step, other, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    both = _joined(targets, other)
+    for ds in (both, both.isel(pic=slice(3, 6)), both.isel(pic=[4])):
+        with pytest.raises(ArgumentError, match=rf"{step}: the geometry of [31] of .*TITAN"):
+            ON_A_BODY[step](ds.uvis)
+
+
+def test_two_targets_after_a_file_or_without_attributes(targets, tmp_path):
+    both = _joined(targets, "Saturn", combine_attrs="drop_conflicts")
+    assert "geometry_target" not in both.attrs
+    with pytest.raises(ArgumentError, match=r"3 of 6 exposures is of another .* the first"):
+        both.uvis.bin({"alt": [0, 1000]})
+    both = _joined(targets, "Saturn")
+    both.to_netcdf(tmp_path / "both.nc")
+    with xr.open_dataset(tmp_path / "both.nc") as ds, pytest.raises(ArgumentError, match="3 of 6"):
+        ds.uvis.bin({"alt": [0, 1000]})
+
+
+def test_several_targets_can_be_taken_apart_or_as_one(targets):
+    both = _joined(targets, "Saturn")
+    edges = {"alt": [-1e9, 1e9]}
+    apart = both.isel(pic=slice(0, 3)).uvis.bin(edges)
+    same(apart, targets["Titan"].isel(pic=slice(0, 3)).uvis.bin(edges), ("radiance", "n", "alt"))
+    assert int(both.drop_vars("geometry_setup").uvis.bin(edges).n.max()) == int(both.quality.size)
+    # What goes by no body.
+    assert both.uvis.background(pixels=both.pixel >= 0).background > 0
+    assert both.uvis.integrate((1300, 1700)).brightness.notnull().any()
+
+
+def test_a_geometry_made_anew_has_its_own_number(made, targets):
+    again = targets["Saturn"].uvis.geometry(kernels=made.kernels, target="TITAN")
+    assert (again.geometry_setup == targets["Titan"].geometry_setup).all()
+    assert (targets["Saturn"].geometry_setup != again.geometry_setup).all()
+    assert again.isel(pic=0).uvis.geometry(kernels=made.kernels).geometry_setup.dims == ()
+
+
+def test_outputs_of_two_targets_are_kept_apart(targets, tmp_path):
+    for name in ("Titan", "Saturn"):
+        part = _later(targets[name]) if name == "Saturn" else targets[name]
+        part.uvis.to_netcdf(tmp_path / f"FUV2008_070_10_0{len(name)}.nc")
+    tree = uvisxr.open_processed(tmp_path)
+    nodes = tree["FUV"].children.values()
+    assert {node.attrs["geometry_target"] for node in nodes} == {"TITAN", "SATURN"}
+    tree.close()
+
+
+# --- geometries of other exposures
+
+
+@pytest.mark.parametrize("samples", [None, 2])
+def test_fields_of_other_exposures(made, before, samples):
+    ds = before["calibrated"]
+    if samples:
+        ds = ds.uvis.geometry(kernels=made.kernels, samples=samples)
+    early, late = ds.isel(pic=slice(0, 3)), ds.isel(pic=slice(3, 6))
+    taken = late.assign_coords(
+        {name: (early[name].dims, early[name].values) for name in ("alt", "geometry_et")}
+    )
+    edges = {"alt": [-1e9, 1e9]}
+    with pytest.warns(UvisWarning, match=r"bin: geometry_et is up to [67]\d0 s .* \(3 of 3 exp"):
+        taken.uvis.bin(edges)
+    with pytest.warns(UvisWarning, match="background: geometry_et"):
+        taken.uvis.background(alt_min=1500)
+    # In seconds, within half an exposure, or unknown.
+    for shift in (0, 100, np.nan):
+        part = late.assign_coords(geometry_et=late.geometry_et + shift)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            part.uvis.bin(edges)
+
+
+# --- corners of pixels, and numbers of few bits
+
+
+WITH_CORNERS = ("background", "image", "plot.picture", "plot.geometry", "plot.keogram")
+
+
+@pytest.mark.parametrize("step", WITH_CORNERS)
+@pytest.mark.parametrize("chosen", [[0, 1, 2], 0, [0, 1, 2, 3] * 2, [0, 2, 1, 3], [3, 2, 1, 0]])
+def test_other_corners(targets, chosen, step):
+    ds = targets["Titan"]
+    with pytest.raises(ArgumentError, match=rf"{step}: \w+_corners has \d corners") as caught:
+        ON_A_BODY[step](ds.isel(corner=chosen).uvis)
+    if chosen == [0, 2, 1, 3]:
+        (mend,) = re.findall(r"ds\.sel\(.*\)", str(caught.value))
+        back = eval(mend, {"ds": ds.isel(corner=chosen)})
+        assert back.ra_corners.identical(ds.ra_corners)
+
+
+def test_corners_without_names(targets):
+    ds = targets["Titan"]
+    found = ds.drop_vars("corner").uvis.image((1300, 1700))
+    assert found.identical(ds.uvis.image((1300, 1700)))
+
+
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [
+        *(("ra_corners", "image"), ("alt", "bin"), ("counts", "rate"), ("counts", "calibrate")),
+        *(("exposure", "rate"), ("wl_bounds", "integrate"), ("radiance_upper", "integrate")),
+    ],
+)
+def test_numbers_of_few_bits(made, targets, name, step):
+    calls = {
+        "rate": lambda u: u.rate(),
+        "calibrate": lambda u: u.calibrate(files=made.calibration),
+        "integrate": lambda u: u.integrate((1300, 1700)),
+        **ON_A_BODY,
+    }
+    ds = targets["Titan"]
+    with np.errstate(over="ignore"):
+        changed = {name: ds[name].astype("f2")}
+    ds = ds.assign_coords(changed) if name in ds.coords else ds.assign(changed)
+    with pytest.raises(ArgumentError, match=f"{step}: {name} is of the type float16"):
+        calls[step](ds.uvis)

@@ -87,8 +87,8 @@ product : 1
     Identifier of the product that contains the exposure.
 setup : 1
     A number for the channel, slit, optics, compression, window and bins that the exposure was
-    opened with. The attribute `described_setup` is that of the dataset: steps refuse exposures of
-    another, which `xarray.concat` puts together.
+    opened with, and for the counts that `ds.uvis.rebin` summed. The attribute `described_setup` is
+    that of the dataset: steps refuse exposures of another, which `xarray.concat` puts together.
 utc : 1
     UTC of the exposure as text, 2005-230T15:15:04.141: from `ds.uvis.utc`.
 
@@ -289,6 +289,10 @@ geometry_et : s
     Instants for which all this holds, counted as `et`; (pic, sample) with several per exposure.
 geometry_time : UTC
     The same in UTC, to the microsecond, as `time`.
+geometry_setup : 1
+    A number for the target, the sense of longitudes and the kind of tangent, (pic). Steps that take
+    the fields of all exposures as those of one body refuse others than the attributes say, which
+    `xarray.concat` puts together.
 
 Stars
 -----

@@ -1,11 +1,13 @@
-"""Let forks of the process wait for locks that no thread of the child could give back."""
+"""Let forks of the process wait for locks that no thread of the child could give back, and begin
+without pools of threads that the child does not have."""
 
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class _Lock(Protocol):
@@ -45,3 +47,17 @@ def wait_for(*locks: _Lock, patience: float | None = None) -> None:
             lock.release()
 
     os.register_at_fork(before=before, after_in_parent=after, after_in_child=after)
+
+
+def _without_pools_of_dask() -> None:
+    """Let dask make new pools in a child: of those of the parent it has no thread, and would wait
+    for ever for what they were given."""
+    threaded: Any = sys.modules.get("dask.threaded")
+    if hasattr(threaded, "default_pool") and hasattr(threaded, "pools"):
+        threaded.default_pool = None
+        threaded.pools.clear()
+        threaded.pools_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_without_pools_of_dask)

@@ -228,7 +228,7 @@ def _check_variables(ds: xr.Dataset, merged: list[str]) -> None:
         step: [name for name in foreign if name.startswith(names)]
         for step, names in _OF_STEPS.items()
     }
-    of_geometry = {*FIELDS, *ROWS, "geometry_et", "geometry_time"}
+    of_geometry = {*FIELDS, *ROWS, "geometry_et", "geometry_time", "geometry_setup"}
     steps["geometry"] = [n for n in foreign if n.removesuffix("_corners") in of_geometry]
     other = {
         "geometry": ", or merge along wl alone",

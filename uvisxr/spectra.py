@@ -106,9 +106,10 @@ def rate(ds: xr.Dataset, interval: Interval = "garwood", quantization: bool = Tr
     checks.choice("quantization", quantization, bool)
     rounded = quantization and ds.attrs.get("compression") == "SQRT_9"
     summed = int(ds.attrs.get(SUMMED, 1))
+    binned = "n" in ds.variables and "n" not in ds.dims
 
     def rates(counts: np.ndarray, exposure: np.ndarray) -> tuple[np.ndarray, ...]:
-        counts = as_counts(counts)
+        counts = as_counts(counts, binned)
         lost = missing(counts)
         values = (counts, *count_errors(counts, interval, rounded, summed))
         return tuple(np.where(lost, np.nan, v / exposure).astype(np.float32) for v in values)

@@ -36,6 +36,9 @@ _SAME = (
     "line_bin",
     "band_bin",
     "summed",
+    "geometry_target",
+    "lon_direction",
+    "tangent",
     "pipeline",
 )
 
@@ -67,6 +70,7 @@ def open_processed(
     Returns
     -------
     Dataset or DataTree
+        Products whose geometries are of different targets do not match.
 
     Raises
     ------

@@ -110,7 +110,12 @@ VARIABLES: dict[str, Variable] = {
     "setup": Variable(
         "1",
         "set-up of the instrument",
-        extra={"comment": "a number for channel, slit, optics, compression, window and bins"},
+        extra={"comment": "a number for channel, slit, optics, compression, window, bins and sums"},
+    ),
+    "geometry_setup": Variable(
+        "1",
+        "set-up of the geometry",
+        extra={"comment": "a number for the target and the sense of its longitudes and altitudes"},
     ),
     "utc": Variable("1", "UTC of the exposure, year-day of year"),
     "quality": Variable(

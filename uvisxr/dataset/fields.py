@@ -23,6 +23,9 @@ TANGENT = "tangent_"
 #: Prefix of fields of the detector rows, whatever of them was read out.
 ROW = "row_"
 
+#: Corners of a pixel, in the order of the `corner` dimension.
+CORNERS = ("lower_left", "lower_right", "upper_right", "upper_left")
+
 _AT_TANGENT = ", at the tangent point"
 
 

@@ -21,10 +21,11 @@ from .. import checks
 from ..errors import ArgumentError, LabelError, MissingStepError, warn_user
 from ..instrument.channel import N_BANDS, N_LINES, SlitName, slit_name
 from ..instrument.channel import channel as find_channel
+from ..numerics.constants import MISSING, MISSING_SUM
 from ..timescales import FLIGHT, utc_to_et
 from . import scales, setups
 from .conventions import RADIANCE, SUMMED, VARIABLES
-from .fields import SIGHTLINE
+from .fields import CORNERS, SIGHTLINE
 
 #: Dimensions of the spectra that a dataset is opened with, and what they count.
 FRAME = {"pic": "exposure", "pixel": "pixel", "wl": "wavelength"}
@@ -72,6 +73,14 @@ _REMEMBERED = 100
 
 #: Steps that average spectra as independent.
 _AVERAGING = ("bin", "image", "background", "plot.picture")
+
+#: Steps that take the fields of all exposures as those of one body.
+_OF_TARGET = frozenset(
+    {
+        *("bin", "image", "to_json", "plot.picture", "plot.geometry", "plot.animate"),
+        *("plot.keogram", "plot.limb"),
+    }
+)
 
 #: Seconds, to which times are exact.
 _EXACT = 2e-3
@@ -272,14 +281,19 @@ but et runs along 'time': call ds.swap_dims({'time': 'pic'}) first
         _check_spectra(ds, step)
     if needs.frame == "wl":
         _check_wavelengths(ds, step)
+    _check_precision(ds, step, there)
     for name in there:
         _check_numbers(ds, step, name)
+    if not _bins(ds):
+        _check_corners(ds, step, there)
     if "wl" in there:
         _check_order(ds.variables["wl"], ds.variables.get("wl_bounds"), step)
     _check_types(ds, step, needs)
     _check_attrs(ds, step, attrs)
-    if {"compression", "slit", *WINDOW_ATTRS} & {*described}:
+    if {"compression", "slit", *WINDOW_ATTRS} & {*described} or _sums_counts(ds, step):
         _check_setup(ds, step)
+    if step in _OF_TARGET:
+        check_geometry(ds, step)
     for axis, bin_name in (("line", "line_bin"), ("band", "band_bin")):
         if axis in there and bin_name in attrs and bin_name in ds.attrs:
             _check_bins(ds, step, axis, bin_name)
@@ -310,11 +324,11 @@ def _warn_once(ds: xr.Dataset, step: str, message: str, *numbers: np.ndarray) ->
 
 
 def _along_pic(ds: xr.Dataset, *names: str) -> list[np.ndarray] | None:
-    """Values of each exposure, (pic,); None if some are missing, lazy or of something else."""
+    """Values of each exposure, (pic,); None if some are missing or of something else."""
     found = []
     for name in names:
         variable = ds.variables.get(name)
-        if variable is None or variable.chunks or not set(variable.dims) <= {"pic"}:
+        if variable is None or not set(variable.dims) <= {"pic"}:
             return None
         found.append(np.broadcast_to(variable.values, ds.sizes.get("pic", 1)))
     return found
@@ -473,11 +487,40 @@ def _check_types(ds: xr.Dataset, step: str, needs: Needs) -> None:
                 f"{step}: the counts are of the type {dtype}, not numbers: keep them as "
                 "uvisxr.open_product gives them"
             )
+        if name == "counts":
+            _check_sums(ds, step)
         if name != "counts" and dtype.kind != "f":
             raise ArgumentError(
                 f"{step}: {name} is of the type {dtype}, but radiances are floating-point numbers: "
                 f"call ds.assign({name}=ds.{name}.astype(float)) first"
             )
+
+
+def _check_sums(ds: xr.Dataset, step: str) -> None:
+    """Refuse counts of which a type leaves open what stands for a missing one.
+
+    That is 65535 of counts, 4294967295 of sums of them; see `uvisxr.numerics.poisson.missing`.
+    """
+    counts = ds.variables.get("counts")
+    if counts is None or _bins(ds):
+        return
+    summed = SUMMED in ds.attrs
+    if counts.dtype == np.uint32 and not summed:
+        raise ArgumentError(
+            f"{step}: the counts are of the type uint32, that of sums, but no attribute {SUMMED} "
+            "says so, as after xr.concat with sums or another astype, and the 65535 of lost ones "
+            'would be taken for light: go back with ds.assign(counts=ds.counts.astype("uint16")), '
+            f"or, if they are what ds.uvis.rebin gave, ds.assign_attrs({SUMMED}=n)"
+        )
+    # In other types either stands for a missing one.
+    if not summed or counts.chunks or counts.dtype in (np.uint16, np.uint32):
+        return
+    if counts.ndim and (counts.values == MISSING).any():
+        raise ArgumentError(
+            f"{step}: among the summed counts, of the type {counts.dtype}, are sums of {MISSING}, "
+            "which would be taken for lost: go back to the type that ds.uvis.rebin gives with "
+            f'ds.assign(counts=ds.counts.fillna({MISSING_SUM}).astype("uint32"))'
+        )
 
 
 def _is_calibrated(ds: xr.Dataset) -> bool:
@@ -662,6 +705,35 @@ def _without_wl(step: str, what: str, dims: Iterable[object]) -> str:
     return (
         f"{step}: {what} has no dimension 'wl' (its dimensions: {found}): rename that of the "
         "wavelengths with rename, and select with isel(wl=[0]) instead of isel(wl=0)"
+    )
+
+
+def _check_precision(ds: xr.Dataset, step: str, names: Iterable[str]) -> None:
+    """Refuse floating-point numbers of 16 bits, which have three digits."""
+    light = [str(n) for n in ds.variables if str(n).startswith((*_MEANS, "brightness"))]
+    for name in (*names, *light, "counts", "wl_bounds"):
+        dtype = ds.variables[name].dtype if name in ds.variables else np.dtype(float)
+        if dtype.kind == "f" and dtype.itemsize < 4:
+            raise ArgumentError(
+                f"{step}: {name} is of the type {dtype}, of three digits, in which counts are "
+                "whole up to 2048: keep it as it was made, and in files as float32"
+            )
+
+
+def _check_corners(ds: xr.Dataset, step: str, names: Iterable[str]) -> None:
+    """Refuse corners of pixels that are not the four of them, in their order."""
+    of_corners = [name for name in names if name.endswith("_corners")]
+    if not of_corners:
+        return
+    size, own = ds.sizes.get("corner", 1), ds.variables.get("corner")
+    left = list(CORNERS) if own is None else [str(name) for name in np.atleast_1d(own.values)]
+    if size == len(CORNERS) and left == list(CORNERS):
+        return
+    again = sorted(left) == sorted(CORNERS)
+    mend = f"call ds.sel(corner={[*CORNERS]})" if again else "call ds.uvis.geometry() again"
+    raise ArgumentError(
+        f"{step}: {of_corners[0]} has {size} corners, {checks.shown(', '.join(left))}, but pixels "
+        f"have the four {', '.join(CORNERS)}, in this order: {mend}"
     )
 
 
@@ -872,6 +944,14 @@ def _check_attrs(ds: xr.Dataset, step: str, attrs: Iterable[str]) -> None:
             raise checks.refused("ds.attrs['target_radii']", radii, what)
 
 
+def _sums_counts(ds: xr.Dataset, step: str) -> bool:
+    """Whether a step takes sums of counts, in which another value stands for a missing one, as they
+    are: those that know the instrument ask anyway."""
+    counts = ds.variables.get("counts")
+    drawn = step.startswith("plot.") and not ds.variables.keys() & {*_MEANS, "brightness"}
+    return counts is not None and counts.dtype == np.uint32 and (step == "bin" or drawn)
+
+
 def _check_setup(ds: xr.Dataset, step: str) -> None:
     """Refuse exposures that were not taken as the attributes say."""
     own = ds.attrs.get("described_setup")
@@ -883,10 +963,79 @@ def _check_setup(ds: xr.Dataset, step: str) -> None:
     where = "" if names is None else f", such as those of {names[0][other][0]}"
     raise ArgumentError(
         f"{step}: {other.sum()} of {other.size} exposures{where} were taken with another slit, "
-        "optics, compression, window or bins than the attributes say, as after xr.concat, which "
-        "keeps those of the first dataset: calibrate and integrate, or bin, each of them, and join "
-        "what that gives"
+        "optics, compression, window or bins, or summed otherwise, than the attributes say, as "
+        "after xr.concat, which keeps those of the first dataset: "
+        + (
+            'leave the counts out with ds.drop_vars("counts"), and bin the radiances alone'
+            if step == "bin" and "radiance" in ds.variables
+            else "calibrate and integrate, or bin, each of them, and join what that gives"
+        )
     )
+
+
+def check_geometry(ds: xr.Dataset, step: str) -> None:
+    """Refuse fields of several bodies, or of another than the attributes say; tell of other times.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Of one without fields nothing is asked.
+    step : str
+        For the message.
+
+    Raises
+    ------
+    ArgumentError
+
+    Warns
+    -----
+    UvisWarning
+        The fields hold outside of their exposures.
+    """
+    if _bins(ds):
+        return
+    _warn_of_instants(ds, step)
+    found = _along_pic(ds, "geometry_setup")
+    if found is None or found[0].dtype.kind not in "iuf":
+        return
+    known = found[0][np.isfinite(found[0])]
+    said = "geometry_target" in ds.attrs
+    own = setups.of_geometry(ds.attrs) if said else known[:1]
+    other = known != own
+    if not other.any():
+        return
+    target = checks.shown(ds.attrs["geometry_target"]) if said else "the first"
+    raise ArgumentError(
+        f"{step}: the geometry of {other.sum()} of {known.size} exposures is of another target, "
+        f"sense of longitudes or kind of tangent than that of {target}, as after xr.concat, which "
+        "keeps the attributes of the first dataset: take this step with each by itself, or call "
+        'ds.uvis.geometry() once for all; ds.drop_vars("geometry_setup") takes them as one'
+    )
+
+
+def _warn_of_instants(ds: xr.Dataset, step: str) -> None:
+    """Tell of fields that hold before or after their exposures."""
+    times = _along_pic(ds, "et", "exposure")
+    instants = ds.variables.get("geometry_et")
+    if times is None or instants is None or not {*instants.dims} <= {"pic", "sample"}:
+        return
+    if {instants.dtype.kind, *(values.dtype.kind for values in times)} - {*"iuf"}:
+        return
+    et, exposure = times
+    if not et.size or not instants.size:
+        return
+    own = instants.set_dims({"pic": et.size, **instants.sizes}).transpose("pic", ...)
+    apart = abs(own.values.reshape(et.size, -1) - et[:, None]).min(axis=1)
+    # Times in UTC share a leap second.
+    off = apart > exposure / 2 + 1 + _EXACT
+    if off.any():
+        at = int(np.argmax(off))
+        warn_user(
+            f"{step}: geometry_et is up to {apart[off].max():.6g} s from the middle of exposures "
+            f"of {exposure[at]:g} s ({off.sum()} of {off.size} exposures), so that the fields are "
+            "not where these looked, as after taking them over from others: call "
+            "ds.uvis.geometry() again, unless they are for times= of your own"
+        )
 
 
 def _check_bins(ds: xr.Dataset, step: str, axis: str, bin_name: str) -> None:

@@ -1,4 +1,4 @@
-"""A number for the set-up of the instrument, by which exposures of another are known."""
+"""Numbers for the set-up of instrument and geometry, by which exposures of another are known."""
 
 from __future__ import annotations
 
@@ -7,16 +7,30 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
+from .conventions import SUMMED
+
 #: Attributes on which numbers depend.
 _ATTRS = frozenset(
     {
         *("channel", "slit", "optics", "compression"),
-        *("ul_line", "ul_band", "lr_line", "lr_band", "line_bin", "band_bin"),
+        *("ul_line", "ul_band", "lr_line", "lr_band", "line_bin", "band_bin", SUMMED),
     }
 )
+
+#: Attributes on which the meaning of fields depends.
+_OF_GEOMETRY = frozenset(("geometry_target", "lon_direction", "tangent"))
 
 
 def number(attrs: Mapping[Any, Any]) -> int:
     """CRC-32 of what a dataset's attributes say of all its exposures, without its highest bit."""
-    told = {key: str(value) for key, value in attrs.items() if key in _ATTRS}
+    return _number(attrs, _ATTRS)
+
+
+def of_geometry(attrs: Mapping[Any, Any]) -> int:
+    """The same of what they say of the geometry."""
+    return _number(attrs, _OF_GEOMETRY)
+
+
+def _number(attrs: Mapping[Any, Any], names: frozenset[str]) -> int:
+    told = {key: str(value) for key, value in attrs.items() if key in names}
     return zlib.crc32(json.dumps(told, sort_keys=True).encode()) & 0x7FFFFFFF

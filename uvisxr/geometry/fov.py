@@ -28,10 +28,7 @@ from ..instrument.detector import Bins
 from ..kernels import spice
 from ..kernels.pool import numbers
 
-#: Corners of a pixel, in the order of the `corner` dimension.
-CORNERS = ("lower_left", "lower_right", "upper_right", "upper_left")
-
-#: The pixel edges on which each corner lies, as signs along X and Y.
+#: The pixel edges on which each of `CORNERS` lies, as signs along X and Y.
 _SIGNS = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
 
 #: NAIF code of the EUV's port for the Sun.

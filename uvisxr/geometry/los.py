@@ -13,8 +13,8 @@ import numpy as np
 import xarray as xr
 
 from .. import checks
-from ..dataset import conventions, history, inputs
-from ..dataset.fields import EPHEMERIS, FIELDS, ROW, ROWS, SIGHTLINE, TANGENT
+from ..dataset import conventions, history, inputs, setups
+from ..dataset.fields import CORNERS, EPHEMERIS, FIELDS, ROW, ROWS, SIGHTLINE, TANGENT
 from ..errors import ArgumentError, warn_user
 from ..instrument.channel import N_LINES, Optics
 from ..instrument.detector import Bins, Window
@@ -28,7 +28,7 @@ from ..timescales import et_to_utc
 from . import sanity
 from .ellipsoid import TangentKind
 from .ephemeris import Course, Ephemeris, Sighting, pointing
-from .fov import CORNERS, FieldOfView
+from .fov import FieldOfView
 from .instants import instants
 from .rays import Rays, TargetState, apparent, intercepts, surface_fields, tangents
 from .rings import ring_fields
@@ -191,6 +191,8 @@ def geometry(
             "tangent": tangent,
         }
     result.attrs = {k: v for k, v in result.attrs.items() if k not in _ATTRIBUTES} | attrs
+    own = np.full(result["et"].shape, setups.of_geometry(attrs), np.int32)
+    result = result.assign_coords(geometry_setup=(result["et"].dims, own))
     result = history.used(conventions.apply(result), used)
     return inputs.add(result, [path for path in named if path.is_file()])
 
@@ -410,7 +412,8 @@ def _names() -> list[str]:
     """Every name that an earlier call may have left in a dataset."""
     looks = [*SIGHTLINE, *ROWS]
     corners = [f"{name}_corners" for name in looks]
-    return [*looks, *corners, *EPHEMERIS, "geometry_et", "geometry_time", "corner", "row"]
+    own = [f"geometry_{what}" for what in ("et", "time", "setup")]
+    return [*looks, *corners, *EPHEMERIS, *own, "corner", "row"]
 
 
 def _attach(

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import ArgumentError
 from . import poisson
+from .constants import MISSING_SUM
 
 #: Elements worked on at once.
 _BLOCK = 2**22
@@ -68,9 +69,9 @@ def sums(counts: np.ndarray, starts: Sequence[np.ndarray]) -> np.ndarray:
         for axis in (2, 1, 0):
             total = np.add.reduceat(total, inner[axis], axis, dtype=np.int64)
             lost = np.logical_or.reduceat(lost, inner[axis], axis)
-        if total.max(initial=0) >= poisson.MISSING_SUM:
+        if total.max(initial=0) >= MISSING_SUM:
             raise ArgumentError("the sums of the counts are beyond 32 bits: merge fewer elements")
-        out[some] = np.where(lost, poisson.MISSING_SUM, total)
+        out[some] = np.where(lost, MISSING_SUM, total)
     return out
 
 

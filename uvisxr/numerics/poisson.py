@@ -24,12 +24,7 @@ from scipy.special import chdtri, gammaincinv, ndtr
 
 from .. import checks
 from ..errors import ArgumentError
-
-#: Raw value of an element that was not transmitted (CORE_NULL = -1 read as unsigned).
-MISSING = 65535
-
-#: The same in sums of elements, of 32 bits.
-MISSING_SUM = 2**32 - 1
+from .constants import MISSING, MISSING_SUM
 
 #: Counts up to here are sent as they are, by the SQRT_9 compression too.
 _EXACT = 128
@@ -165,10 +160,16 @@ def gap(dtype: np.dtype[Any]) -> int:
     return MISSING_SUM if dtype == np.uint32 else MISSING
 
 
-def as_counts(values: np.ndarray) -> np.ndarray:
+def as_counts(values: np.ndarray, binned: bool = False) -> np.ndarray:
     """Convert values to uint16 counts or, if some are larger, to uint32; see `missing`.
 
     NetCDF readers turn integers that have a fill value into floats; this turns them back.
+
+    Parameters
+    ----------
+    values : ndarray
+    binned : bool
+        They are sums over the members of bins, of which none is missing: any number counts.
 
     Raises
     ------
@@ -178,7 +179,7 @@ def as_counts(values: np.ndarray) -> np.ndarray:
     values = np.asarray(values)
     if values.dtype in (np.uint16, np.uint32):
         return values
-    lost = missing(values)
+    lost = values != values if binned else missing(values)
     known = np.where(lost, 0, values)
     most = known.max(initial=0)
     if not (known.min(initial=0) >= 0 and most < MISSING_SUM):

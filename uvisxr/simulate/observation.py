@@ -24,7 +24,7 @@ from ..instrument.channel import channel as find_channel
 from ..instrument.detector import DARK_LINES, Window
 from ..kernels import choose as kernel_files
 from ..kernels.session import loaded
-from ..numerics.poisson import MISSING
+from ..numerics.constants import MISSING
 from ..reader.observation import open_observation
 from ..timescales import format_doy
 from ..typing import UvisDataset
