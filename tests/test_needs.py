@@ -483,7 +483,7 @@ def test_the_advice_for_nanometres_mends(before):
 
 def test_groups_are_no_exposures(before):
     grouped = before["calibrated"].groupby("product").sum()
-    with pytest.raises(ArgumentError, match="take the dataset before that") as caught:
+    with pytest.raises(ArgumentError, match=r"drop what steps need of each: merge") as caught:
         grouped.uvis.integrate()
     assert "rename" not in str(caught.value)
 

@@ -410,7 +410,10 @@ def test_a_dataset_of_arrays_remembers_their_smoothing(cal):
     alone = xr.Dataset({"radiance": smoothed.radiance}).uvis.integrate(RANGE)
     expected = smoothed.radiance.uvis.integrate(RANGE)
     np.testing.assert_allclose(alone.brightness_upper, expected.brightness_upper)
-    with pytest.warns(UvisWarning, match="whether it was smoothed"):
+    with (
+        pytest.warns(UvisWarning, match="whether it was smoothed"),
+        pytest.warns(UvisWarning, match="lost the sensitivity"),
+    ):
         smoothed.drop_vars("counts").drop_attrs().uvis.integrate(RANGE)
 
 
