@@ -1019,3 +1019,17 @@ def test_numbers_of_few_bits(made, targets, name, step):
     ds = ds.assign_coords(changed) if name in ds.coords else ds.assign(changed)
     with pytest.raises(ArgumentError, match=f"{step}: {name} is of the type float16"):
         calls[step](ds.uvis)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("ends", [[0, 1], [1, 0]])
+def test_ends_of_elements_in_other_orders(before, turned, ends):
+    ds = before["calibrated"].isel(pic=[0])
+    changed = ds.assign_coords(wl_bounds=ds.wl_bounds.isel(bnds=ends))
+    changed = changed.transpose("bnds", ...) if turned else changed
+    both = (d.uvis.integrate((1300, 1700)) for d in (changed, ds))
+    same(*both, ("brightness", "brightness_upper"))
+    opened = before["opened"].assign_coords(wl_bounds=changed.wl_bounds)
+    merged = opened.uvis.rebin(wl=4).wl_bounds.transpose("wl", "bnds")
+    np.testing.assert_array_equal(merged[:, 0], ds.wl_bounds[::4, 0])
+    np.testing.assert_array_equal(merged[:, 1], ds.wl_bounds[3::4, 1])

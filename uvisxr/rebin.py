@@ -304,6 +304,8 @@ def _wavelengths(ds: xr.Dataset, columns: np.ndarray, starts: np.ndarray) -> dic
     if "wl_bounds" in ds.variables:
         edges = ds.variables["wl_bounds"]
         (side,) = (dim for dim in edges.dims if dim != "wl")
+        # Either end may come first.
+        edges = edges.copy(data=np.sort(edges.values, axis=edges.get_axis_num(side)))
         last = np.append(starts[1:], columns.size) - 1
         outer = [edges.isel({"wl": at, side: k}) for k, at in ((0, starts), (-1, last))]
         found["wl_bounds"] = xr.Variable.concat(outer, side).transpose(*edges.dims)

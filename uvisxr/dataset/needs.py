@@ -874,8 +874,8 @@ def _check_order(wl: xr.Variable, bounds: xr.Variable | None, step: str) -> None
             + ('.drop_duplicates("wl")' if twice else "")
             + " first"
         )
-    if bounds is not None and bounds.dims == (*wl.dims, "bnds"):
-        edges = np.atleast_2d(bounds.values)
+    if bounds is not None and {*bounds.dims} == {*wl.dims, "bnds"}:
+        edges = np.atleast_2d(bounds.transpose(*wl.dims, "bnds").values)
         if edges.dtype.kind not in "iuf" or not np.isfinite(edges).all():
             raise ArgumentError(
                 f"{step}: wl_bounds holds what are no wavelengths: keep it as uvisxr.open_product "
