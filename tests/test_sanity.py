@@ -88,8 +88,13 @@ def test_a_target_that_leaps():
         sanity.check(course, SATURN, [])
 
 
-def test_a_geometry_from_inside_titan_names_the_kernel(tmp_path: Path):
-    made = simulate.observation(tmp_path, exposures=2, seed=1, stars=0, lost=0, partial=0)
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> simulate.Simulation:
+    folder = tmp_path_factory.mktemp("sanity")
+    return simulate.observation(folder, exposures=2, seed=1, stars=0, lost=0, partial=0)
+
+
+def test_a_geometry_from_inside_titan_names_the_kernel(made: simulate.Simulation, tmp_path: Path):
     wrong = tmp_path / "wrong.bsp"
     ds = made.open().isel(pixel=[0])
     et = ds["et"].values
@@ -100,3 +105,43 @@ def test_a_geometry_from_inside_titan_names_the_kernel(tmp_path: Path):
     spiceypy.spkcls(handle)
     with pytest.raises(KernelError, match=r"CASSINI inside TITAN, 100 km .*wrong\.bsp is damaged"):
         ds.uvis.geometry(kernels=[*made.kernels, wrong])
+
+
+def _with(made: simulate.Simulation, folder: Path, name: str, text: str):
+    kernel = folder / name
+    kind = {".tf": "FK", ".ti": "IK"}[kernel.suffix]
+    kernel.write_text(f"KPL/{kind}\n\\begindata\n{text}\n\\begintext\n")
+    return made.open().isel(pixel=[0]).uvis.geometry(kernels=[*made.kernels, kernel])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "TKFRAME_-82840_UNITS = 'RADIANS'",
+        "TKFRAME_-82840_AXES = ( 1, 2, 3 )",
+        "TKFRAME_-82840_ANGLES = ( 90.0, 179.99, 179.99 )",
+        "TKFRAME_-82840_ANGLES = ( -90.0, 159.9, 180.0 )",
+    ],
+)
+def test_an_instrument_that_is_mounted_otherwise(made, tmp_path: Path, text: str):
+    with pytest.raises(KernelError, match=r"frames kernel lets CASSINI_UVIS_FUV look .* cas_v43"):
+        _with(made, tmp_path, "x.tf", text)
+
+
+@pytest.mark.parametrize("angles", ["-90.0, 180.0, 180.0", "-88.0, 179.0, 181.0", "-90, 0, 0"])
+def test_offsets_and_a_slit_the_other_way_round(made, tmp_path: Path, angles: str):
+    found = _with(made, tmp_path, "x.tf", f"TKFRAME_-82840_ANGLES = ( {angles} )")
+    assert np.isfinite(found.ra).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("INS-82841_FOV_REF_ANGLE = ( 3.6669299 )", "0.75 and 64 mrad, .* 0.75 and 32:"),
+        ("INS-82841_FOV_CROSS_ANGLE = ( 0.0859436694 )", "1.5 and 32 mrad, .* 0.75 and 32:"),
+        ("INS-82841_FOV_ANGLE_UNITS = 'RADIANS'", "mrad, but those of this slit"),
+    ],
+)
+def test_a_slit_of_another_size(made, tmp_path: Path, text: str, said: str):
+    with pytest.raises(KernelError, match=said):
+        _with(made, tmp_path, "x.ti", text)

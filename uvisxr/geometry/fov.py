@@ -31,6 +31,12 @@ from ..kernels.pool import numbers
 #: The pixel edges on which each of `CORNERS` lies, as signs along X and Y.
 _SIGNS = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
 
+#: Focal length of the telescope, mm, and angle of a row, rad [UG].
+_FOCAL_LENGTH, _ROW = 100.0, 1e-3
+
+#: How far angles of the kernel may be from those of the instrument as built, relative.
+_ASTRAY = 0.1
+
 #: NAIF code of the EUV's port for the Sun.
 _SOLAR_PORT = -82848
 
@@ -101,10 +107,14 @@ class FieldOfView:
                 f"(INS{code}_FOV_..., INS{port}_FOV_FRAME): add the UVIS instrument kernel, "
                 "cas_uvis_v07.ti"
             ) from error
-        if max(angles) >= np.pi / 2:
+        width = channel_of(channel).slits[slit_name(slit)].width
+        known = np.array([width * 1e-3 / _FOCAL_LENGTH, N_LINES * _ROW]) / 2
+        if not np.allclose(angles, known, rtol=_ASTRAY):
             raise KernelError(
                 f"half the angles of the {channel} {slit} field of view (INS{code}_FOV_...) are "
-                f"{angles} rad: use a whole instrument kernel, cas_uvis_v07.ti"
+                f"{' and '.join(f'{1e3 * a:.4g}' for a in angles)} mrad, but those of this slit "
+                f"are {' and '.join(f'{1e3 * a:.4g}' for a in known)}: use the instrument kernel "
+                "cas_uvis_v07.ti as it is in the archive"
             )
         return cls(frame, *angles)
 

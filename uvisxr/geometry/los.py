@@ -168,6 +168,7 @@ def geometry(
             ephemeris = _ephemeris(body, et.ravel())
             sanity.check(ephemeris, body, used)
             attitude = pointing(view.frame, et.ravel())
+            sanity.check_mounting(view.frame, optics)
             folders = [path for path in named if path.is_dir()]
             _warn_of_unknown(et, ephemeris, attitude, used, folders)
 

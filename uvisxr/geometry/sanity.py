@@ -11,10 +11,15 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import KernelError
+from ..instrument.channel import Optics
+from ..kernels import spice
 from ..kernels.bodies import SPACECRAFT, Body, Point
 from ..kernels.choose import span_text
 from ..kernels.session import check_file
 from .ephemeris import Course, Sighting
+
+#: The spacecraft's frame.
+_BUS = "CASSINI_SC_COORD"
 
 #: How long two instants may be apart, s, to be compared: the shortest orbits take four hours.
 _STEP = 3600.0
@@ -22,6 +27,11 @@ _STEP = 3600.0
 #: How far a path may be from what its velocities say: km, where one trajectory follows another, and
 #: km/s beside the change of the velocity.
 _JUMP, _SLACK = 1000.0, 1.0
+
+#: Angles of lines of sight from the spacecraft's -Y, degrees (frames kernel, cas_v43.tf), and how
+#: far axes may be from where they are: kernels with an offset of their own differ by less.
+_ASIDE: dict[Optics, float] = {"telescope": 0.0, "solar_port": 20.07}
+_TURNED = 5.0
 
 
 def check(course: Course, target: Body | Point | None, files: Iterable[Path]) -> None:
@@ -59,6 +69,34 @@ def check(course: Course, target: Body | Point | None, files: Iterable[Path]) ->
             raise _impossible(
                 f"{name} where its velocity does not take it, at {span_text(et[astray])}", files
             )
+
+
+def check_mounting(frame: str, optics: Optics) -> None:
+    """Check that an instrument looks along the spacecraft's -Y, with its slit across X.
+
+    The caller holds SPICE's lock; the frame is known to be fixed to the spacecraft.
+
+    Parameters
+    ----------
+    frame : str
+    optics : {"telescope", "solar_port"}
+
+    Raises
+    ------
+    KernelError
+        It does not.
+    """
+    axes = np.asarray(spice.pxform(_BUS, frame, 0.0))
+    aside = np.rad2deg(np.arccos(np.clip(-axes[2, 1], -1, 1)))
+    turned = np.rad2deg(np.arccos(min(abs(axes[0, 0]), 1.0)))
+    if abs(aside - _ASIDE[optics]) <= _TURNED and turned <= _TURNED:
+        return
+    raise KernelError(
+        f"the frames kernel lets {frame} look {aside:.1f} degrees away from the spacecraft's -Y, "
+        f"and turns its X by {turned:.1f} degrees out of that of the spacecraft, but UVIS looks "
+        f"{_ASIDE[optics]:g} degrees away, turned by less than {_TURNED:g}: use cas_v43.tf as it "
+        "is in the archive"
+    )
 
 
 def _astray(et: np.ndarray, position: np.ndarray, velocity: np.ndarray) -> np.ndarray:
