@@ -294,7 +294,7 @@ def picture_contours():
 
 @case
 def picture_tiny_body():
-    return passed(distance=4e6, n_pic=20).uvis.plot.picture(nx=100)
+    return passed(distance=4e6, n_pic=21).uvis.plot.picture(nx=100)
 
 
 @case
@@ -370,7 +370,7 @@ def picture_rings():
 def picture_rings_edge_on():
     ds = calibrated("saturn")
     dec = ds["target_dec"]
-    turned = {"pole_ra": ds["target_ra"], "pole_dec": dec - 84 * np.sign(dec)}
+    turned = {"pole_ra": ds["target_ra"], "pole_dec": dec - 90 * np.sign(dec)}
     limits = {"xlim": (-160e3, 160e3), "ylim": (-70e3, 70e3)}
     ds = ds.assign_coords(turned)
     return ds.uvis.plot.picture((1165.0, 1905.0), **limits)
@@ -390,7 +390,7 @@ def picture_small_map():
 @case
 def picture_small_tiny_body():
     with small() as ax:
-        return passed(distance=4e6, n_pic=20).uvis.plot.picture(nx=100, ax=ax)
+        return passed(distance=4e6, n_pic=21).uvis.plot.picture(nx=100, ax=ax)
 
 
 @case

@@ -69,7 +69,10 @@ def test_labels_have_units_and_the_colour_bar_the_range(ds):
     assert "(km)" in ax.get_xlabel()
     assert "(km)" in ax.get_ylabel()
     (mesh,) = _artists(ax, "image")
-    assert mesh.colorbar.ax.get_ylabel() == "Brightness 1300–1800\N{NO-BREAK SPACE}Å (kR)"
+    assert (
+        mesh.colorbar.ax.get_ylabel()
+        == "Brightness 1300–1800\N{NO-BREAK SPACE}Å\N{NO-BREAK SPACE}(kR)"
+    )
     assert "Titan" in ax.get_title()
     assert ds.attrs["name"] in ax.get_title()
 
@@ -419,7 +422,7 @@ def test_flagged_footprints_are_hatched_left_out_or_shown(ds):
     path = hatched.get_path()
     middle = image.footprints(star)[[4, 5], 30].mean(axis=1)
     assert path.contains_points(middle).all()
-    assert "hatched: flagged" in drawn["hatch"].get_title().replace("\n", " ")
+    assert "hatched:\N{NO-BREAK SPACE}flagged" in drawn["hatch"].get_title()
     assert "hatched" not in drawn["show"].get_title()
 
 
@@ -432,7 +435,7 @@ def test_filled_footprints_are_hatched_or_left_out(ds):
     n = [int(_artists(ax, "image")[0].get_array().count()) for ax in (shown, hatched, left)]
     assert n[0] > n[1] == n[2]
     assert _artists(hatched, "hatched") and not _artists(left, "hatched")
-    assert "hatched: filled" in hatched.get_title().replace("\n", " ")
+    assert "hatched:\N{NO-BREAK SPACE}filled" in hatched.get_title()
 
 
 def test_a_picture_says_why_there_is_nothing_to_show(ds):
@@ -534,3 +537,36 @@ def test_saturn_has_rings_with_names(ds):
         except spiceypy.NotFoundError:
             hidden = False
         assert np.isnan(shown).any() == hidden
+
+
+def test_both_axes_are_in_one_unit():
+    ds = flyby(n_pic=3).assign_attrs(geometry_target="SATURN")
+    ax = picture(ds, nx=20, xlim=(-150e3, 150e3), ylim=(-70e3, 70e3), altitudes=())
+    units = [label.partition("(")[2] for label in (ax.get_xlabel(), ax.get_ylabel())]
+    assert units[0] == units[1]
+    assert "Saturn" in units[0]
+
+
+def test_names_of_altitudes_do_not_lie_across_the_edge_of_the_data():
+    ax = picture(flyby(n_pic=1), nx=100)
+    (mesh,) = _artists(ax, "image")
+    seen = ~np.ma.getmaskarray(mesh.get_array())
+    left, right, bottom, top = mesh.get_extent()
+    names = _artists(ax, "altitude_name")
+    assert names
+    for name in names:
+        half = 0.5 * name.get_window_extent().width
+        turn = np.deg2rad(name.get_rotation())
+        along = half * np.linspace(-0.6, 0.6, 5)[:, None] * [np.cos(turn), np.sin(turn)]
+        middle = ax.transData.transform(name.get_position())
+        x, y = ax.transData.inverted().transform(middle + along).T
+        column = np.floor((x - left) / (right - left) * seen.shape[1]).astype(int)
+        row = np.floor((y - bottom) / (top - bottom) * seen.shape[0]).astype(int)
+        inside = (column >= 0) & (row >= 0) & (column < seen.shape[1]) & (row < seen.shape[0])
+        on = [bool(k and seen[i, j]) for k, i, j in zip(inside, row, column, strict=True)]
+        assert len(set(on)) == 1, name.get_text()
+
+
+def test_what_is_hatched_is_named_in_one_piece(ds):
+    flagged = quality_flags.flag(ds, xr.DataArray(ds.pic.values == 4, dims="pic"), "user")
+    assert "hatched:\N{NO-BREAK SPACE}flagged" in picture(flagged, nx=20).get_title()

@@ -39,6 +39,11 @@ _NARROW = 4.0
 _TIE = "\N{NO-BREAK SPACE}"
 
 
+def tied(text: str, at: str = " ") -> str:
+    """A text that is not broken into lines at certain places, which begin with a blank."""
+    return text.replace(at, _TIE + at[1:])
+
+
 def unit(units: str) -> str:
     """A unit as written in pictures, with the power of ten that it may start with."""
     power, _, rest = units.partition(" ") if re.match("10[⁻⁰-⁹¹²³]+ ", units) else ("", "", units)

@@ -22,8 +22,11 @@ _APART = 14.0
 #: Bearing of the first name from the centre, and of each further one from the last, degrees.
 _FIRST, _TURN = 125.0, 18.0
 
-#: How far along a circle's points to either side a name may reach.
-_REACH = 40
+#: Parts of a name, from its middle to either end, beneath which the ground is asked for.
+_ALONG = np.linspace(-1.0, 1.0, 7)
+
+#: How much worse a place is that is half dark and half light, rad on the way around.
+_PATCHY = 8.0
 
 #: Number of places that are tried for each name.
 _TRIED = 48
@@ -88,33 +91,38 @@ def _named(
     at = np.flatnonzero(inside)
     if not at.size:
         return curve
+    text = ax.text(0.0, 0.0, name, clip_on=True, zorder=4.0, gid="altitude_name")
+    text.set(ha="center", va="center", rotation_mode="anchor", **look["altitude_value"])
+    half = 0.5 * text.get_window_extent().width + 2.0
     # Names of neighbouring circles turn around the body, so that they do not collide.
     bearing = np.deg2rad(_FIRST + _TURN * turn)
     out = curve[at] - np.nanmean(curve, axis=0)
     away = np.abs(np.angle(np.exp(1j * (np.arctan2(out[:, 1], out[:, 0]) - bearing))))
     # Where it is all dark, or all light, they are read better than across an edge.
-    ends = [ground.under(curve[(at + k) % (len(curve) - 1)]) for k in (-_REACH, 0, _REACH)]
-    away = away + np.where((ends[0] == ends[1]) & (ends[1] == ends[2]), 0.0, 0.6)
+    apart = np.hypot(*np.diff(shown, axis=0).T)[at % (len(shown) - 1)]
+    apart = apart[np.isfinite(apart) & (apart > 0)]
+    reach = half / float(np.median(apart)) if apart.size else 0.0
+    ends = [ground.under(curve[(at + k) % (len(curve) - 1)]) for k in _steps(reach)]
+    dark = np.mean(ends, axis=0)
+    away = away + 2.0 * _PATCHY * np.minimum(dark, 1.0 - dark)
     at = at[np.argsort(away)][:: max(1, at.size // _TRIED)]
     along = np.roll(shown[:-1], -4, axis=0) - np.roll(shown[:-1], 4, axis=0)
     slope = np.rad2deg(np.arctan2(along[:, 1], along[:, 0]))[at % len(along)]
     slope = (slope + 90.0) % 180.0 - 90.0
-    text = ax.text(
-        float(curve[at[0], 0]),
-        float(curve[at[0], 1]),
-        name,
-        clip_on=True,
-        zorder=4.0,
-        gid="altitude_name",
-    )
-    text.set(ha="center", va="center", rotation_mode="anchor", **look["altitude_value"])
-    half = 0.5 * text.get_window_extent().width + 2.0
     places = [{"position": tuple(curve[k]), "rotation": s} for k, s in zip(at, slope, strict=True)]
     text.set(**places[0])
     labels.add([text], places[1:])
     if text.axes is None:
         return curve
     point = np.array(text.get_position())
-    ground.ink(text, point, look["altitude_value"])
     covered = np.hypot(*(shown - ax.transData.transform(point)).T) < half
+    dark = ground.under(curve[covered])
+    most = curve[covered][dark == (dark.mean() > 0.5)]
+    ground.ink(text, most[0] if len(most) else point, look["altitude_value"])
     return np.where(covered[:, None], np.nan, curve)
+
+
+def _steps(reach: float) -> list[int]:
+    """Whole numbers of points along a circle from the middle of a name to parts of it."""
+    found: list[int] = np.rint(reach * _ALONG).astype(int).tolist()
+    return found

@@ -18,6 +18,7 @@ from ..dataset.conventions import QUALITY_FLAGS
 from ..drawing.colours import drawable, extend, robust
 from ..drawing.ground import Ground
 from ..drawing.style import Style
+from ..drawing.texts import tied
 from ..errors import ArgumentError
 from ..geometry import views
 from ..numerics import raster
@@ -72,7 +73,7 @@ class Parts:
 
     def notes(self) -> list[str]:
         """What the title says of them."""
-        return [f"hatched: {' or '.join(self.why)}"] if self.why else []
+        return [tied(f"hatched: {' or '.join(self.why)}")] if self.why else []
 
 
 def draw_image(

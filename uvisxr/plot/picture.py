@@ -26,7 +26,7 @@ from ..drawing.layout import lay_out, settle
 from ..drawing.scales import engineering
 from ..drawing.style import Style, drawing
 from ..drawing.style import style as styled
-from ..drawing.texts import angstroms, caption, fit, heading, nothing, set_label, set_title
+from ..drawing.texts import angstroms, caption, fit, heading, nothing, set_label, set_title, tied
 from ..errors import ArgumentError
 from ..geometry import views
 from ..numerics import raster
@@ -231,8 +231,10 @@ def picture(
         notes.insert(0, "mean where footprints overlap" if overlap == "mean" else "latest on top")
         if len(seen.polygons) <= _OUTLINED:
             outline(ax, seen.polygons, parts.shown, ground, look)
-    engineering(ax.xaxis, "Right of the centre", "km", body=target.name)
-    engineering(ax.yaxis, "North of the centre", "km", body=target.name)
+    # In one unit, as both have one scale.
+    far = float(np.abs([ax.get_xlim(), ax.get_ylim()]).max())
+    engineering(ax.xaxis, "Right of the centre", "km", far, target.name)
+    engineering(ax.yaxis, "North of the centre", "km", far, target.name)
     _set_title(ax, heading(ds, *notes))
     # What there is room for depends on how high the axes are with a column beside them.
     if fresh:
@@ -403,6 +405,8 @@ def _fill_column(
         engineering(bar.ax.yaxis, name, "kR")
     else:
         set_label(bar.ax.yaxis, caption(name, "kR"))
+    text = bar.ax.yaxis.label
+    text.set_text(tied(text.get_text(), " ("))
     return short
 
 
