@@ -916,10 +916,10 @@ def geometry_small():
 @case
 def animation_frame():
     ds = located("titan")
-    figure = plt.figure(figsize=scene.figsize("target"), layout="constrained")
     with in_style():
         stage = Stage.of(ds, None, (), None)
         framing = scene.Framing("target", None, None, None, None)
+        figure = plt.figure(figsize=scene.figsize(stage, 5, framing), layout="constrained")
         scene.draw(figure.add_subplot(), stage, 5, framing, style())
     return figure
 

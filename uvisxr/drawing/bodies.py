@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.patches import Polygon
+from matplotlib.path import Path
 
 from ..geometry import outline
 from ..geometry.ellipsoid import nearest
@@ -137,20 +138,34 @@ def _draw_sun(ax: Axes, sky: maps.Sky, view: Views, look: Style, taken: list[np.
     place = sky(view.sky(view.sun))
     if _is_in(ax, place[None]):
         ax.plot(*place[:, None], gid="sun", zorder=0.9, **look["sun"])
-        _write(ax, "Sun", place, look, taken)
+        _write(ax, "Sun", place, look, taken, 7.0)
 
 
 def _name(ax: Axes, sky: maps.Sky, view: Views, look: Style, taken: list[np.ndarray]) -> None:
     """Write a body's name above it, or inside it if that would be outside the picture."""
     limb = sky(view.sky(outline.limb(view.observer, view.radii)))
-    for place in (limb[np.argmax(limb[:, 1])], sky(view.centre)):
+    centre = sky(view.centre)
+    # Of one of which a part is seen, in that part.
+    (x1, x0), (y0, y1) = ax.get_xlim(), ax.get_ylim()
+    x, y = np.meshgrid(np.linspace(x0, x1, 9)[1:-1], np.linspace(y0, y1, 9)[1:-1])
+    spots = np.stack([x.ravel(), y.ravel()], axis=-1)
+    inside = spots[Path(limb).contains_points(spots)]
+    part = inside[[np.argmax(inside @ [0.0, 1.0])]] if len(inside) else inside
+    for place in (limb[np.argmax(limb[:, 1])], centre, *part):
         if _is_in(ax, place[None]):
             _write(ax, view.name.title(), place, look, taken)
             return
 
 
-def _write(ax: Axes, text: str, place: np.ndarray, look: Style, taken: list[np.ndarray]) -> None:
-    """Write a name unless another is near; `taken` holds the positions of the others."""
+def _write(
+    ax: Axes,
+    text: str,
+    place: np.ndarray,
+    look: Style,
+    taken: list[np.ndarray],
+    above: float = 3.0,
+) -> None:
+    """Write a name, points above, unless another is near; `taken` holds the others' positions."""
     there = ax.transAxes.inverted().transform(ax.transData.transform(place))
     if any(np.abs(there - other).max() < _ROOM for other in taken):
         return
@@ -158,7 +173,7 @@ def _write(ax: Axes, text: str, place: np.ndarray, look: Style, taken: list[np.n
     ax.annotate(
         text,
         (place[0], place[1]),
-        xytext=(0, 3),
+        xytext=(0, above),
         textcoords="offset points",
         annotation_clip=True,
         gid="body_name",

@@ -37,6 +37,13 @@ class Labels:
             if np.isfinite(box.get_points()).all():
                 self._taken.append(box.padded(_ROOM))
 
+    def avoid(self, areas: np.ndarray) -> None:
+        """Take the room of small polygons (n, k, 2), screen pixels."""
+        known = areas[np.isfinite(areas).all(axis=(1, 2))]
+        self._taken += [
+            Bbox([low, high]) for low, high in zip(known.min(1), known.max(1), strict=True)
+        ]
+
     def add(self, texts: Iterable[Text], elsewhere: Sequence[Place] = ()) -> None:
         """Keep each text where it is, or at the first other place that is free, or take it away.
 

@@ -21,7 +21,7 @@ from .style import Style
 #: How much of what is behind each ring is hidden.
 _OPACITY = {"D": 0.10, "C": 0.35, "B": 0.95, "A": 0.75, "F": 0.5}
 
-#: Least width of a ring that is named, and from which on its name has the word "ring", points.
+#: Least width of a ring that is named, and of all from which on names have the word "ring", points.
 _NAMED, _SPELT = 8.0, 36.0
 
 #: Of rings that reach that part of the observer's distance, what is nearer is left out.
@@ -71,6 +71,7 @@ def name_rings(ax: Axes, place: Place, view: Views, look: Style, labels: Labels)
     """Write the names of rings into them, where they are widest and nothing else is written."""
     dots = ax.figure.dpi / 72.0
     frame = ax.bbox.padded(-8.0 * dots)
+    found: dict[str, tuple[np.ndarray, float]] = {}
     for name, (inner, outer) in RINGS.items():
         near, far, middle = (
             ax.transData.transform(place(seen(view, radius, 49)))
@@ -79,11 +80,14 @@ def name_rings(ax: Axes, place: Place, view: Views, look: Style, labels: Labels)
         width = np.hypot(*(far - near).T) / dots
         known = np.isfinite(middle).all(axis=1) & np.isfinite(width) & (width >= _NAMED)
         spots = [k for k in np.argsort(-width) if known[k] and frame.contains(*middle[k])]
-        if not spots:
-            continue
-        places = ax.transData.inverted().transform(middle[spots])
-        written = f"{name} ring" if width[spots[0]] >= _SPELT else name
+        if spots:
+            places = ax.transData.inverted().transform(middle[spots])
+            found[name] = places, float(width[spots[0]])
+    # All are letters, or none is.
+    spelt = all(width >= _SPELT for _, width in found.values())
+    for name, (places, _) in found.items():
         x, y = places[0]
+        written = f"{name} ring" if spelt else name
         text = ax.text(x, y, written, gid="ring_name", zorder=4.0, **look["ring_name"])
         text.set_path_effects(
             [patheffects.withStroke(linewidth=1.2, foreground=ax.get_facecolor())]

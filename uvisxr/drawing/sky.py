@@ -26,12 +26,20 @@ class Around:
     ----------
     centre : ndarray, (3,)
         Direction, J2000.
+    name : str
+        What is there.
     """
 
     centre: np.ndarray
+    name: str = "the centre"
 
-    xlabel = "Offset in right ascension, east to the left (°)"
-    ylabel = "Offset in declination (°)"
+    @property
+    def xlabel(self) -> str:
+        return f"East of {self.name} (°)"
+
+    @property
+    def ylabel(self) -> str:
+        return f"North of {self.name} (°)"
 
     @property
     def _axes(self) -> np.ndarray:

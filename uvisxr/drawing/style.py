@@ -179,6 +179,13 @@ def style(overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Style:
         "sub_spacecraft_place": small | {"ha": "center", "va": "top", "bbox": halo},
         "sun": {"color": amber, "marker": "o", "markersize": 7, "linestyle": "none"},
         "slit": {"facecolor": "none", "edgecolor": "0.55", "linewidth": 0.3},
+        "slit_mark": {
+            "color": "C0",
+            "marker": "o",
+            "markerfacecolor": "none",
+            "markersize": 14,
+            "linestyle": "none",
+        },
         "pixels": {"facecolor": "C0", "edgecolor": ink, "linewidth": 0.3, "alpha": 0.55},
         "flagged": {"facecolor": "none", "edgecolor": "0.35", "linewidth": 0.3, "hatch": "////"},
         "field": {"edgecolor": ink, "linewidth": 0.2, "cmap": "viridis"},

@@ -131,7 +131,8 @@ def animate(
     stage = Stage.of(ds, kernels, bodies, stars)
     framing = _widest(stage, framing)
     bar = progress_bar(range(len(stage.used)), progress, desc=path.name, unit="frame")
-    figure = Figure(figsize=figsize or scene.figsize(mode), dpi=dpi, layout="constrained")
+    size = figsize or scene.figsize(stage, 0, framing)
+    figure = Figure(figsize=size, dpi=dpi, layout="constrained")
     canvas = FigureCanvasAgg(figure)
 
     def frames() -> Iterator[FigureCanvasAgg]:

@@ -27,11 +27,17 @@ from ..errors import ArgumentError, MissingStepError
 from ..geometry import outline, views
 from ..numerics.sphere import vectors
 from . import axes as common
-from .slit import draw_slit, factor, number_ends, write_values
+from .slit import draw_slit, factor, mark_small, number_ends, write_values
 from .stage import Stage
 
 #: Which part of the sky a scene shows; see `geometry`.
 SceneMode = Literal["target", "fov", "allsky", "manual"]
+
+#: Width of a new figure, and of one for the whole sky; what is beside the map, and a colour bar;
+#: what is above and below; least and greatest height of the map, and least width of the figure,
+#: inches.
+_WIDTH, _WIDE, _ASIDE, _BAR, _ABOVE = 6.4, 8.0, 0.85, 0.95, 0.85
+_LOWEST, _HIGHEST, _NARROWEST = 2.0, 5.6, 4.0
 
 #: Texts of a scene by their `gid`, the most important first, and other places for each.
 _ORDER: dict[str, tuple[Place, ...]] = {
@@ -40,12 +46,23 @@ _ORDER: dict[str, tuple[Place, ...]] = {
         {"position": (14, 3), "ha": "left"},
         {"position": (-14, 3), "ha": "right"},
         {"position": (0, -6), "ha": "center", "va": "top"},
+        {"position": (0, 22), "ha": "center", "va": "bottom"},
+        {"position": (0, -24), "ha": "center", "va": "top"},
+        {"position": (24, 14), "ha": "left", "va": "bottom"},
+        {"position": (-24, 14), "ha": "right", "va": "bottom"},
+        {"position": (24, -14), "ha": "left", "va": "top"},
+        {"position": (-24, -14), "ha": "right", "va": "top"},
     ),
     "place": (
         {"position": (0, 6), "va": "bottom"},
         {"position": (7, 0), "ha": "left", "va": "center"},
         {"position": (-7, 0), "ha": "right", "va": "center"},
         {"position": (0, -18), "ha": "center", "va": "top"},
+        {"position": (0, 18), "ha": "center", "va": "bottom"},
+        {"position": (12, 18), "ha": "left", "va": "bottom"},
+        {"position": (-12, 18), "ha": "right", "va": "bottom"},
+        {"position": (12, -18), "ha": "left", "va": "top"},
+        {"position": (-12, -18), "ha": "right", "va": "top"},
     ),
     "right_ascension": ({"ha": "left"},),
     "declination": ({"va": "top"},),
@@ -168,14 +185,25 @@ def geometry(
     stage = Stage.of(ds, kernels, bodies, stars)
     numbers = np.atleast_1d(ds["pic"].values)
     index = common.position(stage.ds, int(numbers[0]) if pic is None else pic)
-    ax = common.new_axes(ax, figsize=figsize(mode))
+    ax = common.new_axes(ax, figsize=figsize(stage, index, framing))
     draw(ax, stage, index, framing, look)
     return ax
 
 
-def figsize(mode: SceneMode) -> tuple[float, float]:
-    """Size of a figure for a scene, inches."""
-    return (8.0, 4.6) if mode == "allsky" else (6.4, 6.0)
+def figsize(stage: Stage, index: int, framing: Framing) -> tuple[float, float]:
+    """Size of a figure for a scene, inches: as high as it needs for its limits."""
+    _, x, y = limits(stage, index, framing)
+    width = _WIDE if framing.mode == "allsky" else _WIDTH
+    sides = [framing.xlim or x, framing.ylim or y]
+    across, up = (abs(b - a) for a, b in sides)
+    bar = _BAR if framing.annotate is not None else 0.0
+    room = width - _ASIDE - bar
+    if not across > 0 or not up > 0:
+        return width, width
+    height = room * up / across
+    if height > _HIGHEST:
+        width, height = max(width - room + _HIGHEST * across / up, _NARROWEST), _HIGHEST
+    return width, max(height, _LOWEST) + _ABOVE
 
 
 def limits(stage: Stage, index: int, framing: Framing) -> tuple[maps.Sky, Limits, Limits]:
@@ -194,12 +222,11 @@ def limits(stage: Stage, index: int, framing: Framing) -> tuple[maps.Sky, Limits
     corners = stage.used[index].reshape(-1, 3)
     pointed = bool(np.isfinite(corners).all())
     if center is not None:
-        middle = vectors(*np.asarray(center, float))
+        sky = maps.Around(vectors(*np.asarray(center, float)), "the centre")
     elif view is None or (mode == "fov" and pointed):
-        middle = stage.middle(index)
+        sky = maps.Around(stage.middle(index), "the slit's middle")
     else:
-        middle = view.centre
-    sky = maps.Around(middle)
+        sky = maps.Around(view.centre, f"{view.name.title()}'s centre")
     shown = [sky(corners)] if pointed else [np.array([[-1.0, -1.0], [1.0, 1.0]])]
     if view is not None and (mode != "fov" or not pointed):
         shown = [*shown[: int(pointed)], sky(view.sky(outline.limb(view.observer, view.radii)))]
@@ -236,21 +263,36 @@ def draw(ax: Axes, stage: Stage, index: int, framing: Framing, look: Style) -> N
             field = stage.ds[framing.annotate].isel(pic=index)
             values = field.values.astype(float)
             write_values(ax, pixels, values / factor(stage.ds, framing.annotate, values), look)
+        mark_small(ax, pixels, look)
         number_ends(ax, stage, pixels, look)
-    _settle(ax, sky, bodies, look)
+    _settle(ax, sky, bodies, pixels, look)
 
 
-def _settle(ax: Axes, sky: maps.Sky, bodies: list[views.Views], look: Style) -> None:
-    """Move texts that lie over others, or take them away, the least important ones."""
+def _settle(
+    ax: Axes,
+    sky: maps.Sky,
+    bodies: list[views.Views],
+    pixels: np.ndarray | None,
+    look: Style,
+) -> None:
+    """Move texts that lie over others or the slit, or take them away, the least important ones."""
     texts = {gid: [t for t in ax.texts if t.get_gid() == gid] for gid in _ORDER}
     labels = Labels(ax)
+    labels.keep(line for line in ax.lines if line.get_gid() in ("sub_spacecraft", "sun"))
     labels.keep(t for t in ax.texts if t.get_gid() not in texts)
-    for gid, elsewhere in _ORDER.items():
+    for text in texts.pop("pixel_number"):
+        x, y = text.get_position()
+        # Further out, and to either side.
+        places = (2 * x, 2 * y), (x - y, y + x), (x + y, y - x)
+        labels.add([text], [{"position": place} for place in places])
+    if pixels is not None:
+        labels.avoid(ax.transData.transform(pixels.reshape(-1, 2)).reshape(pixels.shape))
+    for gid in texts:
         if gid == "right_ascension":
             for view in bodies:
                 if any(c.get_gid() == f"rings:{view.name}" for c in ax.collections):
                     name_rings(ax, partial(_on_sky, sky, view), view, look, labels)
-        labels.add(texts[gid], elsewhere)
+        labels.add(texts[gid], _ORDER[gid])
 
 
 def _on_sky(sky: maps.Sky, view: views.Views, points: np.ndarray) -> np.ndarray:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
+from matplotlib.figure import Figure
 
 from ..dataset.fields import sightline
 from ..drawing import sky as maps
@@ -17,6 +20,9 @@ from ..errors import MissingStepError
 from ..numerics.sphere import signed
 from ..quality import flags as quality_flags
 from .stage import Stage
+
+#: Width below which a slit is drawn as a line, points.
+_HAIRLINE = 4.0
 
 #: Maximum number of values written beside the slit; their spacing, and distance from it, points.
 _VALUES, _VALUE_PITCH, _VALUE_OFFSET = 12, 12.0, 7.0
@@ -49,12 +55,35 @@ def draw_slit(
     else:
         pixels = PolyCollection(polygons[good], gid="pixels", zorder=2.8)
         pixels.set(**look["pixels"])
+        if _across(ax, polygons) < _HAIRLINE:
+            # Of such pixels nothing but their edges is seen, dark on the night side.
+            pixels.set(edgecolor="face", linewidth=1.2, alpha=1.0)
+            paper = ax.get_facecolor()
+            rim = PolyCollection(polygons[good], gid="rim:slit", zorder=2.75, facecolor=paper)
+            rim.set(edgecolor=paper, linewidth=2.8)
+            ax.add_collection(rim, autolim=False)
         ax.add_collection(pixels, autolim=False)
     if not good.all():
         flagged = PolyCollection(polygons[~good], gid="flagged", zorder=2.85)
         flagged.set(**look["flagged"])
         ax.add_collection(flagged, autolim=False)
     return polygons
+
+
+def _across(ax: Axes, polygons: np.ndarray) -> float:
+    """Width of a slit on the canvas, points."""
+    corners = ax.transData.transform(polygons[:, :2].reshape(-1, 2)).reshape(-1, 2, 2)
+    widths = np.hypot(*(corners[:, 1] - corners[:, 0]).T)
+    return float(np.median(widths)) * 72.0 / cast(Figure, ax.get_figure(root=True)).dpi
+
+
+def mark_small(ax: Axes, polygons: np.ndarray, look: Style) -> None:
+    """Put a ring around a slit that is too small on the map to be seen."""
+    shown = ax.transData.transform(polygons.reshape(-1, 2))
+    length = float(np.hypot(*np.ptp(shown, axis=0)))
+    if length * 72.0 / cast(Figure, ax.get_figure(root=True)).dpi < _ROOM:
+        x, y = polygons.reshape(-1, 2).mean(axis=0)
+        ax.plot([x], [y], gid="mark:slit", zorder=3.5, **look["slit_mark"])
 
 
 def number_ends(ax: Axes, stage: Stage, polygons: np.ndarray, look: Style) -> None:

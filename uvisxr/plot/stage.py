@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from ..drawing.texts import body, product
+from ..drawing.texts import body, product, tied
 from ..errors import KernelError
 from ..geometry import views
 from ..geometry.rays import apparent
@@ -80,7 +80,7 @@ class Stage:
         """Name of the observation, exposure, and the instant that is drawn, UTC to 0.1 s."""
         instant = et_to_utc(np.atleast_1d(self.ds["geometry_et"].values)[index])
         tenth = (instant + np.timedelta64(50, "ms")).astype("datetime64[ms]")
-        time = f"{np.datetime_as_string(tenth)[:-2]} UTC"
+        time = tied(f"{str(tenth)[:-2].replace('T', ' ')} UTC")
         pic = int(np.atleast_1d(self.ds["pic"].values)[index])
         return ", ".join(
             part for part in (body(self.ds), product(self.ds), f"pic {pic}", time) if part
