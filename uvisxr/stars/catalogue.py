@@ -100,6 +100,15 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 #: What the stars are called that come with the package.
 _PACKAGED = "the 60 brightest of the 31,215 stars of TD-1"
 
+#: What columns of stars may hold; the fastest star moves by 10,400 mas in a year.
+_RANGES = {
+    "ra": (-180.0, 360.0, "degrees"),
+    "dec": (-90.0, 90.0, "degrees"),
+    "pmra": (-1e5, 1e5, "milliarcseconds a year"),
+    "pmdec": (-1e5, 1e5, "milliarcseconds a year"),
+    "epoch": (1500.0, 2500.0, "Julian years"),
+}
+
 _NUMBERS = {"ra": None, "dec": None, "magnitude": None, "pmra": 0.0, "pmdec": 0.0, "epoch": 2000.0}
 #: What a catalogue must contain.
 NEEDED = {*_NUMBERS}
@@ -172,8 +181,11 @@ def read(path: str | Path | None = None, faintest: float | None = None) -> xr.Da
         columns = (_read_csv if is_csv else _read_td1)(_decoded(raw, name), name)
         if not packed:
             _warn_if_cut(raw, name, _SURVEY if not is_csv else 0)
-    if not (np.abs(columns["dec"]) <= 90).all() or not np.isfinite(columns["ra"]).all():
-        raise ArgumentError(f"{name}: ra and dec must be degrees, dec from -90 to 90")
+    for key, (least, most, what) in _RANGES.items():
+        # An unknown proper motion, NaN, counts as zero.
+        values = np.nan_to_num(columns[key]) if key.startswith("pm") else columns[key]
+        if not ((values >= least) & (values <= most)).all():
+            raise ArgumentError(f"{name}: {key} must be {what} from {least:g} to {most:g}")
     keep = np.argsort(columns["magnitude"], kind="stable")
     if faintest is not None:
         keep = keep[columns["magnitude"][keep] <= faintest]
