@@ -65,11 +65,6 @@ def angstroms(ends: Iterable[float] | None) -> str:
     return "" if np.isnan(low) else f"{low:.0f}–{high:.0f}{_TIE}Å"
 
 
-def tied(text: str) -> str:
-    """A text that is not broken into lines."""
-    return text.replace(" ", _TIE)
-
-
 def edge(value: float) -> str:
     """An edge of a bin, which may be infinite."""
     return minus(f"{value:g}" if np.isfinite(value) else ("∞" if value > 0 else "-∞"))
