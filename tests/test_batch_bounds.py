@@ -157,6 +157,25 @@ def test_names_that_become_one(tmp_path: Path):
     assert all(output.startswith("A%5C%FF") for output in outputs)
 
 
+def test_names_that_differ_in_capitals(in_process, tmp_path: Path):
+    """On many disks they are one."""
+    labels = few(tmp_path / "in", 3)
+    for label, name in zip(labels, ("FUV_A", "fuv_a", "Fuv_a"), strict=True):
+        for path in (label, label.with_suffix(".DAT")):
+            path.rename(path.with_stem(name))
+    place, out = tmp_path / "in", tmp_path / "out"
+    outputs = {Path(label).stem: o for label, o in batch.plan(place, STEPS, out)}
+    assert len({output.casefold() for output in outputs.values()}) == 3
+    assert sum("-" in output for output in outputs.values()) == 2
+    assert batch.process(place, STEPS, out).done == 3
+    assert {path.name for path in out.glob("*.nc")} == set(outputs.values())
+    # In another order, or alone, each finds its own output.
+    for stem in sorted(outputs, reverse=True):
+        (one,) = place.rglob(f"{stem}.LBL")
+        assert batch.process(one, STEPS, out).current == 1
+    assert batch.process(place, STEPS, out).current == 3
+
+
 @pytest.mark.parametrize(
     "owner", ["", ".", "..", "/", "//", "/..", "~", "\n", "/dev/zero", "FIFO", "x" * 4000, "\udcff"]
 )

@@ -81,7 +81,8 @@ class Known:
             "CREATE TABLE last "
             "(output BLOB PRIMARY KEY, label BLOB, mark BLOB, size INTEGER, digest BLOB) "
             "WITHOUT ROWID;"
-            "CREATE TABLE copies (label BLOB PRIMARY KEY, taken BLOB) WITHOUT ROWID"
+            "CREATE TABLE copies (label BLOB PRIMARY KEY, taken BLOB) WITHOUT ROWID;"
+            "CREATE TABLE names (folded BLOB PRIMARY KEY, output BLOB) WITHOUT ROWID"
         )
         skipped = 0
         try:
@@ -119,6 +120,11 @@ class Known:
             record["bytes"],
             bytes.fromhex(record["sha256"]),
         )
+        self._name(record["output"])
+
+    def _name(self, output: str) -> None:
+        values = encoded(output.casefold()), encoded(output)
+        self._last.run("INSERT OR IGNORE INTO names VALUES (?, ?)", *values)
 
     def _get(self, output: str) -> tuple[bytes, bytes, int, bytes]:
         found = self._last.row(
@@ -134,6 +140,14 @@ class Known:
             encoded(output),
             encoded(label),
         )
+        self._name(output)
+
+    def is_taken(self, output: str) -> bool:
+        """Whether there is another output before whose name differs in capitals only: many disks
+        take both for one."""
+        key = encoded(output.casefold())
+        found = self._last.row("SELECT output FROM names WHERE folded = ?", key)
+        return found is not None and found != (encoded(output),)
 
     def owner(self, output: str) -> str:
         """The label that an output belongs to, by its last record or a claim; "" if to none."""

@@ -511,13 +511,16 @@ class _Batch:
     def _output(self, product: sources.Product) -> tuple[str, Path]:
         """A name for the output that stays the same in later runs, and the label that counts.
 
-        The first of several products with the same name gets that name; the others also get a mark
-        for their path. If an earlier run made the output from a copy of the product, there is
-        still one output, and one of the two labels counts.
+        The first of several products with the same name, but for capitals, gets that name; the
+        others also get a mark for their path. If an earlier run made the output from a copy of the
+        product, there is still one output, and one of the two labels counts.
         """
         label = str(product.label)
         plain, marked = _names(product)
         if self.manifest.owner(marked) == label:
+            return marked, product.label
+        if not self.manifest.owner(plain) and self.manifest.is_taken(plain):
+            self.manifest.claim(marked, label)
             return marked, product.label
         owner = self.manifest.owner(plain) or label
         name, taken = plain, product.label
