@@ -17,12 +17,14 @@ import numpy as np
 import pytest
 import xarray as xr
 import yaml
+from helpers import calfiles
 
 from uvisxr.accessor import UvisAccessor
 from uvisxr.batch import pipeline
 from uvisxr.dataset import history
 from uvisxr.dataset.forward import method
-from uvisxr.errors import CoverageError, LeftOutWarning, PipelineError
+from uvisxr.errors import ArgumentError, CoverageError, LeftOutWarning, PipelineError
+from uvisxr.instrument.detector import Window
 
 
 def scale(
@@ -69,6 +71,11 @@ def _steps(monkeypatch: pytest.MonkeyPatch):
 def ds() -> xr.Dataset:
     counts = np.arange(24, dtype=np.uint16).reshape(2, 3, 4)
     return xr.Dataset({"counts": (("pic", "pixel", "wl"), counts)}, attrs={"history": "opened"})
+
+
+@pytest.fixture(scope="module")
+def product() -> xr.Dataset:
+    return calfiles.poisson(1, Window(0, 300, 63, 309))
 
 
 def entries(loaded: pipeline.Pipeline) -> list[tuple[str, dict[str, Any]]]:
@@ -140,6 +147,22 @@ def test_infinity_by_itself_never_starts(tmp_path: Path, value: str):
     path.write_text(f"- background: {{level: {value}}}\n")
     with pytest.raises(PipelineError, match=r"step 1: background: level=.*: expected a finite"):
         pipeline.load(path)
+
+
+@pytest.mark.parametrize(("step", "key"), pipeline.BOUNDS)
+def test_numbers_that_a_step_always_refuses_never_start(product, step: str, key: str):
+    value = pipeline.BOUNDS[step, key].get("least", 1) - 1
+    with pytest.raises(PipelineError, match=f"step 1: {step}: {key}={value}: expected a number, "):
+        pipeline.load([(step, {key: value})])
+    pipeline.load([(step, {key: value + 1})])
+    if step not in ("geometry", "image"):
+        with pytest.raises(ArgumentError, match=f"{key}={value}: expected"):
+            getattr(product.uvis, step)(**{key: value})
+
+
+def test_ranges_in_the_wrong_order_never_start():
+    with pytest.raises(PipelineError, match=r"step 1: integrate: wl_range=.1800, 1200.: expect"):
+        pipeline.load([("integrate", {"wl_range": [1800, 1200]})])
 
 
 def test_choices_that_do_not_exist_never_start():

@@ -47,12 +47,29 @@ import yaml
 from .. import calls, checks
 from ..checks import nearest
 from ..dataset import history
-from ..errors import LeftOutWarning, PipelineError, UvisError, shortened, warn_user
+from ..errors import ArgumentError, LeftOutWarning, PipelineError, UvisError, shortened, warn_user
 from ..files import absolute, read_beginning, real, utf16
 from .hints import expected, fits, takes_path
 
 #: Methods that write files or keep state outside the dataset, and so are not reduction steps.
 _NOT_STEPS = frozenset({"to_netcdf", "to_json"})
+
+
+#: Bounds of numbers that steps refuse whatever the product, by step and argument, as of
+#: `checks.number`. The steps themselves check them again.
+BOUNDS: Mapping[tuple[str, str], Mapping[str, float]] = {
+    ("background", "level"): {"least": 0},
+    ("background", "error"): {"least": 0},
+    ("calibrate", "fill_limit"): {"least": 0},
+    ("calibrate", "lyman_alpha"): {"above": 0},
+    ("calibration_factor", "lyman_alpha"): {"above": 0},
+    ("geometry", "samples"): {"least": 1},
+    ("image", "nx"): {"least": 1},
+    ("image", "ny"): {"least": 1},
+    ("rebin", "pic"): {"least": 1},
+    ("rebin", "pixel"): {"least": 1},
+    ("rebin", "wl"): {"least": 1},
+}
 
 
 #: What becomes of a product if a step fails: it fails too, or is kept as it was before the step.
@@ -415,6 +432,13 @@ def _arguments(
         if isinstance(value, float) and not math.isfinite(value):
             # No step takes infinity by itself, only as the end of a range.
             raise PipelineError(f"{place}: {name}: {key}={value}: expected a finite number")
+        try:
+            if (name, key) in BOUNDS and checks.is_number(value):
+                checks.number(key, value, "a number", **BOUNDS[name, key])
+            elif key == "wl_range" and value is not None:
+                checks.pair(key, value, "wavelengths, angstrom")
+        except ArgumentError as error:
+            raise PipelineError(f"{place}: {name}: {error}") from None
     return plain
 
 
