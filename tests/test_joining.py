@@ -365,6 +365,10 @@ def test_failures_and_foreign_files_are_left_out(tmp_path: Path):
 def test_empty_folder(tmp_path: Path):
     with pytest.raises(ExportError, match=f"no outputs in {tmp_path}"):
         uvisxr.open_processed(tmp_path)
+    path = tmp_path / "x.nc"
+    path.write_bytes(b"CDF")
+    with pytest.raises(ExportError, match=r"is a file, .* uvisxr.open_reduced"):
+        uvisxr.open_processed(path)
 
 
 def test_no_output_of_the_batch_is_replaced(tmp_path: Path):

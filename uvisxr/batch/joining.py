@@ -89,6 +89,11 @@ def open_processed(
     ('pic', 'pixel', 'wl')
     """
     folder = Path(out_dir).expanduser()
+    if folder.is_file():
+        raise ExportError(
+            f"{folder} is a file, and no folder of a batch: uvisxr.open_reduced(path) opens a file "
+            "of to_netcdf"
+        )
     parts: dict[tuple[Any, ...], list[_Member]] = {}
     for path, number in _outputs(folder):
         for name, ds in _open(path, chunks):
