@@ -27,7 +27,7 @@ from uvisxr.errors import (
 )
 from uvisxr.instrument.detector import Window
 from uvisxr.pds3 import odl
-from uvisxr.pds3.label import _clock, looks_like_uvis, read_label
+from uvisxr.pds3.label import _clock, label_bytes, looks_like_uvis, read_label
 from uvisxr.timescales import parse_utc
 
 NAME = "FUV2005_230_15_15"
@@ -720,3 +720,8 @@ def test_data_that_are_no_file_are_told(tmp_path, what):
     os.mkfifo(data) if what == "pipe" else data.mkdir()
     with pytest.raises(ProductError, match=f"{data} is no ordinary file: put"):
         uvisxr.open_product(label)
+
+
+def test_a_label_that_is_not_there_may_be_one_that_an_index_names(tmp_path):
+    with pytest.raises(LabelError, match=r"beside the data .* or where an index names it, below"):
+        label_bytes(tmp_path / "secret" / "FUV2005_230_15_15.LBL")

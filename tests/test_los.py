@@ -375,7 +375,7 @@ class TestInstants:
 
     @pytest.mark.parametrize("times", [np.nan, np.datetime64("NaT"), [ETS[0], np.inf, 0.0]])
     def test_own_times_that_are_missing(self, ds, files, times):
-        with pytest.raises(ArgumentError, match="NaN or NaT"):
+        with pytest.raises(ArgumentError, match="NaN, NaT or infinity"):
             ds.uvis.geometry(files, times=times)
 
     def test_own_times_are_those_of_the_exposures_they_name(self, ds, files, done):

@@ -88,7 +88,7 @@ def _own(times: Any, n_pic: int) -> np.ndarray:
     if not et.size:
         raise ArgumentError("times= is empty: give one time for all exposures, or one for each")
     if not np.isfinite(et).all():
-        raise ArgumentError("times= holds NaN or NaT: give valid times only")
+        raise ArgumentError("times= holds NaN, NaT or infinity: give valid times only")
     if et.ndim == 0 or et.shape == (1,):
         return np.full(n_pic, et.item())
     if et.ndim > 2 or et.shape[0] != n_pic:

@@ -239,7 +239,8 @@ def label_bytes(path: Path) -> bytes:
     except OSError as error:
         raise LabelError(
             f"cannot read the label {path}: {error.strerror or error}; it must be beside the data "
-            "file, with the same name and the suffix .LBL"
+            "file, with the same name and the suffix .LBL, or where an index names it, below its "
+            "volume"
         ) from error
     if size > MAX_BYTES:
         raise LabelError(
