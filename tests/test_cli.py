@@ -362,3 +362,23 @@ def test_messages_are_bounded(words):
     assert result.exit_code in (1, 2)
     assert max(map(len, result.stderr.splitlines())) <= len("Error: ") + 500
     assert len(result.stderr.splitlines()) <= 4
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ImportError("libnetcdf.so: failed to map segment"), "a library cannot be loaded: libnetc"),
+        (MemoryError(), "the memory does not suffice; raise its limit"),
+        (MemoryError("Unable to allocate 2 GiB"), "the memory does not suffice: Unable to alloc"),
+    ],
+)
+def test_short_memory_is_one_line(monkeypatch, tmp_path, error, said):
+    def fails(*args: object, **options: object) -> None:
+        raise error
+
+    monkeypatch.setattr(observation, "open_observation", fails)
+    path = write_product(tmp_path, "FUV2005_230_15_15")
+    result = CliRunner().invoke(main, ["process", str(path), "-o", str(tmp_path / "x.nc")])
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"uvisxr: {said}")

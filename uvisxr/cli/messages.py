@@ -16,6 +16,8 @@ from ..errors import UvisError, bounded
 
 #: Where a command keeps the warnings that it has printed.
 _SAID = f"{__name__}.said"
+#: What helps where memory is short.
+_LESS = "raise its limit (ulimit), or end other programs"
 
 
 class Commands(click.Group):
@@ -36,6 +38,16 @@ class Commands(click.Group):
                 return super().invoke(ctx)
         except (UvisError, OSError) as error:
             complain(error)
+            sys.exit(1)
+        except MemoryError as error:
+            said = f": {error}" if str(error) else ""
+            say(f"the memory does not suffice{said}; {_LESS}")
+            sys.exit(1)
+        except ImportError as error:
+            say(
+                f"a library cannot be loaded: {error}; if memory is short, {_LESS}, else install "
+                "uvisxr anew"
+            )
             sys.exit(1)
         except KeyboardInterrupt:
             again = "; what is finished stays, and the same command goes on from there"
