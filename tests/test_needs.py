@@ -1033,3 +1033,10 @@ def test_ends_of_elements_in_other_orders(before, turned, ends):
     merged = opened.uvis.rebin(wl=4).wl_bounds.transpose("wl", "bnds")
     np.testing.assert_array_equal(merged[:, 0], ds.wl_bounds[::4, 0])
     np.testing.assert_array_equal(merged[:, 1], ds.wl_bounds[3::4, 1])
+
+
+def test_a_summary_counts_flags(before, tmp_path):
+    ds = before["calibrated"]
+    broken = ds.assign_coords(quality=ds.quality.where(ds.pic > 0))
+    with pytest.raises(ArgumentError, match="to_json: quality is of the type float"):
+        broken.uvis.to_json(tmp_path / "x.json")

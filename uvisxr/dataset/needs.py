@@ -192,7 +192,9 @@ STEPS = {
     "integrate": Needs(names=("wl",), frame="wl"),
     "bin": Needs(also=(*_NUMBERS, "wl", "quality", "exposure", *_FIELDS), dims=_NUMBERS),
     "image": _SKY,
-    "to_json": Needs(names=("time_start", "time_stop", "product", "exposure", "wl"), also=_NUMBERS),
+    "to_json": Needs(
+        names=("time_start", "time_stop", "product", "exposure", "wl"), also=(*_NUMBERS, "quality")
+    ),
     "plot.spectrum": Needs(also=(*_NUMBERS, "wl", "quality"), frame="wl", some=()),
     "plot.quicklook": _LIGHT,
     "plot.geometry": _SCENE,
