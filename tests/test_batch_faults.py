@@ -366,7 +366,7 @@ class TestStream:
 def test_every_step_that_fails_is_named(tmp_path: Path):
     label = write_product(tmp_path / "in", product_id(0), band_bin=32)
     cases = {
-        "background": [("background", {"level": -1.0})],
+        "background": [("background", {"alt_min": 500.0})],
         "calibrate": [("calibrate", {"files": str(tmp_path / "none")})],
         "integrate": ["integrate"],
     }

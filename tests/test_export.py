@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from helpers.umask import permissions, umask
+from helpers.units import WITHOUT_UNITS
 
 import uvisxr
 from uvisxr import export
@@ -126,9 +127,8 @@ def test_file_follows_cf(observation, tmp_path):
     with netCDF4.Dataset(path) as raw:
         assert raw.Conventions == "CF-1.11"
         for name, variable in raw.variables.items():
-            # Numbers of exposures, pixels, rows and columns are in no unit.
-            counted = name in ("pic", "pixel", "line", "band")
-            assert ("units" in variable.ncattrs()) == (not counted), name
+            # Texts and numbers without dimension are in no unit.
+            assert ("units" in variable.ncattrs()) == (name not in WITHOUT_UNITS), name
             assert "long_name" in variable.ncattrs(), name
         assert raw["radiance"].ancillary_variables.split()[:2] == [
             "radiance_upper",

@@ -168,7 +168,7 @@ def test_counts(both, dtype, chunks):
     counts = np.random.default_rng(5).integers(0, most, (5, 10, 13), dtype, endpoint=True)
     counts[1, 2, 3:6] = most
     bare = observation(np.zeros(counts.shape, np.uint16), WINDOW)
-    bare = bare.assign(counts=(bare.counts.dims, counts))
+    bare = bare.assign(counts=(bare.counts.dims, counts)).assign_attrs(summed=1)
     group = [(i, j) for i in range(5) for j in range(3)]
     found = both(bare.chunk(chunks or {}), pixels=[group, [(0, 0)]], exclude=())
     assert found.counts.dtype == np.int64

@@ -261,7 +261,8 @@ class TestRows:
             xr.testing.assert_identical(back.load(), rows)
 
     def test_later_steps_take_no_notice(self, rows):
-        rows = rows.assign_attrs(compression="NONE").uvis.rate()
+        with pytest.warns(UvisWarning, match="spectra are lost"):
+            rows = rows.assign_attrs(compression="NONE").uvis.rate()
         assert "row_alt" in rows.coords
         rows = rows.uvis.flag([(0, 0)], "user")
         # Of no counts at all, every spectrum is lost.

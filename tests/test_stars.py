@@ -227,7 +227,7 @@ def test_csv_with_its_defaults(tmp_path):
         ("ra,dec,magnitude\n-1e30,9,3\n", "ra must be degrees from -180 to 360"),
         (
             "ra,dec,magnitude,pmdec\n1,9,3,-1e30\n",
-            "pmdec must be .* a year from -100000 to 100000",
+            "pmdec must be milliarcseconds a year from -100000 to 100000",
         ),
         ("ra,dec,magnitude,epoch\n1,9,3,1e30\n", "epoch must be Julian years from 1500 to 2500"),
         ('ra,dec,magnitude,"a\nb"\n1,2,3,4\n', "each of them once, in one line"),

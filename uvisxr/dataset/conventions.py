@@ -62,7 +62,8 @@ class Variable:
             attrs["ancillary_variables"] = " ".join(ancillary)
         if self.bounds in present:
             attrs["bounds"] = self.bounds
-        return attrs | self.extra
+        both = [some["comment"] for some in (attrs, self.extra) if "comment" in some]
+        return attrs | self.extra | ({"comment": "; ".join(both)} if both else {})
 
 
 #: Unit of radiances.

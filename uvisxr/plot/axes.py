@@ -46,9 +46,14 @@ StarRange = tuple[float, float] | Literal["starlight"] | None
 
 def new_axes(ax: Axes | None, **figure: Any) -> Axes:
     """The axes given, or those of a new figure."""
+    checked_axes(ax)
+    return plt.subplots(layout="constrained", **figure)[1] if ax is None else ax
+
+
+def checked_axes(ax: object) -> None:
+    """Refuse what is to be drawn in and is no axes."""
     if ax is not None and not isinstance(ax, Axes):
         raise checks.refused("ax", ax, "axes of matplotlib, such as plt.gca()")
-    return plt.subplots(layout="constrained", **figure)[1] if ax is None else ax
 
 
 def size(ax: Axes) -> tuple[float, float]:

@@ -279,6 +279,7 @@ def _framed(
 
 def _room(ax: Axes | None) -> tuple[float, float]:
     """About how large the image will be, inches."""
+    common.checked_axes(ax)
     if ax is None:
         return _WIDTH - _ASIDE, _HIGHEST - _ABOVE
     width, height = np.array(common.size(ax)) / 72.0
