@@ -35,7 +35,7 @@ DAMAGES = {
     "another object": r"\.LBL holds the object IMAGE of the (FUV|EUV)",
     "three bins for two windows": r"\.LBL: UL_CORNER_LINE has 2 values for 3 windows",
     "no exposures": r"\.LBL: CORE_ITEMS = \[1024, 64, 0\]",
-    NULL: r"no value.* was transmitted",
+    NULL: r"no value.* was transmitted|\b(\d+) of \1 spectra are lost",
 }
 
 
