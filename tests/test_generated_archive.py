@@ -167,6 +167,11 @@ def test_info_tells_of_copies_and_of_what_it_inferred(made: Archive, described):
     # What a label says against itself, or of the detector, is told too.
     told = ("COMPRESSION_TYPE is ", "HI_VOLTAGE_POWER_SUPPLY_STATE is ", "TEST_PULSE_STATE is ")
     assert all(sum(text in x for x in warned) > 5 for text in told)
+    # Of those of which nothing was transmitted too.
+    (*nothing,) = (x for x in warned if "exposures have no count" in x)
+    empty = [one for one in made.taken(damaged=False) if one.damage == NULL]
+    assert len(nothing) == len(empty) > 0
+    told += ("exposures have no count",)
     assert not [x for x in warned if not any(text in x for text in told)]
 
 

@@ -43,7 +43,7 @@ def run(*arguments):
 @pytest.mark.parametrize("value", [0, 65535])
 def test_info_names_exposures_without_a_count(tmp_path, value):
     (line,) = run("info", product(tmp_path, 240, value))
-    assert "without a count are 4 of 6 exposures, the first pic=2" in line
+    assert "4 of 6 exposures have no count, the first of them pic=2" in line
     assert "--to" in line
 
 
@@ -61,7 +61,7 @@ def test_info_looks_for_one_exposure_among_others(tmp_path):
     assert run("info", label) == []
     counts[3] = 0
     (line,) = run("info", write_product(tmp_path, product_id(0), counts, band_bin=4))
-    assert "1 of 6 exposures, the first pic=3" in line
+    assert "1 of 6 exposures have no count, the first of them pic=3" in line
 
 
 def test_process_and_plot_tell_it_once(mostly_lost, tmp_path):

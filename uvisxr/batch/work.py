@@ -307,7 +307,7 @@ def _figures(ds: xr.Dataset | xr.DataTree, path: Path) -> dict[str, Any]:
                 size = node.variables["counts"].size
                 figures[f"{prefix}counts_total"] = int(total)
                 figures[f"{prefix}counts_valid"] = round(known / max(1, size), 6)
-                if size and not known and flags is None:
+                if size and not known and not figures.get(f"{prefix}lost_spectra"):
                     where = "" if key == "." else f" of {key}"
                     warn_user(f"no value{where} was transmitted: all counts are null")
             if "radiance" in node.variables:

@@ -65,8 +65,8 @@ def _warn_of_lost(file: QubeFile) -> None:
     lost = uncounted.exposures(file)
     if lost.size:
         warn_user(
-            f"{file.path}: without a count are {lost.size} of {file.frame[0]} exposures, the first "
-            f"pic={lost[0]}: they were lost in the telemetry, or in this copy; in that case "
+            f"{file.path}: {lost.size} of {file.frame[0]} exposures have no count, the first of "
+            f"them pic={lost[0]}: they were lost in the telemetry, or in this copy; in that case "
             f"{again.advice(file.path, file.pointer)}"
         )
 
