@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.legend import Legend
 
 from .layout import lay_out
+from .texts import is_colour_bar
 
 #: The most columns of a legend below axes.
 _COLUMNS = 3
@@ -41,7 +42,7 @@ def legend(
     if not _covered(ax, found):
         return found
     figure = ax.get_figure(root=True)
-    alone = figure is not None and all(o is ax or _is_bar(o) for o in figure.axes)
+    alone = figure is not None and all(o is ax or is_colour_bar(o) for o in figure.axes)
     if figure is not None and alone and figure.get_layout_engine() is not None:
         found.remove()
         for columns in range(min(_COLUMNS, len(labels)), 0, -1):
@@ -54,10 +55,6 @@ def legend(
     found = ax.legend(handles, labels, **text, fontsize="x-small", loc="upper right")
     _make_room(ax, found)
     return found
-
-
-def _is_bar(ax: Axes) -> bool:
-    return ax.get_label() == "<colorbar>"
 
 
 def _covered(ax: Axes, drawn: Legend) -> bool:

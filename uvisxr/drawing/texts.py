@@ -179,6 +179,11 @@ def _wrapped(text: Any) -> str:
     return str(Text._get_wrapped_text(text))  # type: ignore[attr-defined]
 
 
+def is_colour_bar(ax: Axes) -> bool:
+    """Whether axes are those of a colour bar, by the label that matplotlib gives these."""
+    return ax.get_label() == "<colorbar>"
+
+
 def _extent(thing: Axes | Figure, side: str) -> float:
     """Width or height of axes or a figure, screen pixels."""
     return float(getattr(thing.bbox, side))
@@ -212,7 +217,7 @@ def _room_above(ax: Axes) -> float:
         return float(box.width)
     middle = 0.5 * (box.x0 + box.x1)
     around = 2 * min(middle - figure.bbox.x0, figure.bbox.x1 - middle)
-    if any(o is not ax and o.get_label() != "<colorbar>" for o in figure.axes):
+    if any(o is not ax and not is_colour_bar(o) for o in figure.axes):
         return max(float(box.width), min(_beside(ax, "width"), float(around)))
     # All of it: a title as long as that must still fit when the figure is cropped to what is drawn.
     return max(float(box.width), float(around) + 1.0)
