@@ -3,8 +3,8 @@
 Datasets come to a step through xarray's own methods, which know nothing of exposures: they rename
 and swap dimensions, average the numbers of rows, drop coordinates and attributes. The table `STEPS`
 says what each step needs, and what it uses if it is there; `check` finds what is missing or no
-longer what it was, and says which call mends it. What a step does not use is not looked at, and no
-lazy array is computed.
+longer what it was, and says which call mends it. What a step does not use is not looked at, and of
+lazy arrays none is computed but those of one value an exposure.
 """
 
 from __future__ import annotations
@@ -361,16 +361,14 @@ def _warn_of_durations(ds: xr.Dataset, step: str) -> None:
 
 def _warn_of_times(ds: xr.Dataset, step: str) -> None:
     """Tell of times of exposures that contradict each other."""
-    et = None if _bins(ds) else _along_pic(ds, "et")
-    if et is None or et[0].dtype.kind != "f":
+    found = None if _bins(ds) else _along_pic(ds, "et", "time")
+    if found is None or [times.dtype.kind for times in found] != ["f", "M"]:
         return
-    times = _along_pic(ds, "time")
-    if times is None or times[0].dtype.kind != "M":
-        return
-    utc, known = times[0], ~np.isnat(times[0])
+    et, utc = found
+    known = ~np.isnat(utc)
     apart = np.zeros(utc.shape)
     try:
-        apart[known] = et[0][known] - utc_to_et(utc[known])
+        apart[known] = et[known] - utc_to_et(utc[known])
     except ArgumentError:
         # Beyond nanoseconds; who uses them says so.
         return
@@ -384,8 +382,7 @@ def _warn_of_times(ds: xr.Dataset, step: str) -> None:
             f"{np.datetime_as_string(utc[at], 's')} ({off.sum()} of {off.size} exposures): keep "
             "both as uvisxr.open_product gives them, or, if et is right, leave the other out with "
             'ds.drop_vars("time")',
-            et[0],
-            utc,
+            *found,
         )
 
 
