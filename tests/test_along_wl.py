@@ -210,6 +210,7 @@ def test_neighbours_are_told_by_edges_and_by_steps():
     apart = [True, True, False, True, False]
     assert along_wl.neighbours(edges).tolist() == apart
     assert along_wl.neighbours(edges[::-1]).tolist() == apart[::-1]
+    assert along_wl.neighbours(edges.astype("uint32")).tolist() == apart
     steps = np.array([1.0] * 6 + [2.0] + [1.0] * 5)
     assert np.flatnonzero(~along_wl.neighbours_by_steps(np.append(0, steps.cumsum()))).tolist() == [
         6

@@ -323,7 +323,9 @@ class TestLevelOfTheDate:
         assert (found.radiance_background_error > 0).any()
 
 
-@pytest.mark.parametrize("et", [None, [np.nan] * 4, [2e8, 2.1e8, np.nan, 2.2e8], [np.inf] * 4])
+@pytest.mark.parametrize(
+    "et", [None, [np.nan] * 4, [2e8, 2.1e8, np.nan, 2.2e8], [np.inf] * 4, [2e8 + 0j] * 4]
+)
 def test_level_of_no_date(et):
     ds = sky(np.random.default_rng(16), n_pic=4)
     ds = ds if et is None else ds.assign_coords(et=("pic", et))

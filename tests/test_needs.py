@@ -160,6 +160,7 @@ CHANGED: dict[str, Change] = {
         wl_bounds=ds.wl_bounds.where((ds.wl != ds.wl[3]) | (ds.wl_bounds > ds.wl), 1000.0)
     ),
     "bounds as texts": lambda ds: ds.assign_coords(wl_bounds=ds.wl_bounds.astype(str)),
+    "whole bounds": lambda ds: ds.assign_coords(wl_bounds=ds.wl_bounds.astype("uint32")),
     "wl in metres": lambda ds: ds.assign_coords(wl=ds.wl * 1e10).drop_vars("wl_bounds"),
     "huge bin": lambda ds: ds.assign_attrs(band_bin=10**400),
     "terms of another dimension": lambda ds: (
@@ -363,6 +364,7 @@ def test_what_an_error_says_mends_it(mangling, made, before, right):
         ("lower bounds alone", "smooth", MissingStepError, "ds.drop_vars('radiance_lower')"),
         ("elements that overlap", "integrate", ArgumentError, "wl_bounds lets elements overlap"),
         ("bounds as texts", "integrate", ArgumentError, "wl_bounds holds what are no wavelengths"),
+        ("whole bounds", "smooth", ArgumentError, "elements end at whole angstrom"),
         ("wl in metres", "smooth", ArgumentError, "no wavelengths of UVIS"),
         ("huge bin", "calibrate", ArgumentError, "not a number of detector rows or columns"),
         ("terms of another dimension", "bin", ArgumentError, "has the dimension 'other'"),
@@ -716,8 +718,11 @@ def test_the_same_exposures_twice(before, step):
     assert once.sizes == ds.sizes
 
 
-def test_the_same_rows_twice(before):
+@pytest.mark.parametrize("lazy", [False, True])
+def test_the_same_rows_twice(before, lazy):
     twice = before["calibrated"].isel(pixel=[2, 2, 3])
+    if lazy:
+        twice = twice.assign_coords(line=twice.line.chunk())
     with pytest.warns(UvisWarning, match="bin: 1 of 3 pixels are of the detector rows of others"):
         twice.uvis.bin(by={"alt": [-3000, 5000]})
     once = twice.isel(pixel=np.unique(twice.line, return_index=True)[1])

@@ -228,8 +228,9 @@ def _warn_of_changes(ds: xr.Dataset) -> None:
 
 def _year(ds: xr.Dataset) -> float:
     """Decimal year of the mean time of the exposures; NaN unless all are known."""
-    et = np.asarray(ds["et"].values, float) if "et" in ds.variables else np.array([])
-    return float(decimal_year(et.mean())) if et.size else np.nan
+    et = ds["et"].values if "et" in ds.variables else np.empty(0)
+    known = et.size > 0 and et.dtype.kind in "iuf" and bool(np.isfinite(et).all())
+    return float(decimal_year(et.mean(dtype=float))) if known else np.nan
 
 
 def _level_of(year: float) -> float:
@@ -397,10 +398,10 @@ def lower_bound(ds: xr.Dataset) -> float:
     """As `own_bound`; of FUV data without a background, by the level of their date."""
     if "background" in ds.variables:
         return own_bound(ds)
-    et = np.asarray(ds["et"].values, float) if "et" in ds.variables else np.empty(0)
-    if ds.attrs.get("channel") != "FUV" or not (et.size and np.isfinite(et).all()):
+    year = _year(ds)
+    if ds.attrs.get("channel") != "FUV" or np.isnan(year):
         return 0.0
-    level = float(rtg_level(decimal_year(et.mean())))
+    level = float(rtg_level(year))
     return sure(level, _RTG_ERROR * level)
 
 

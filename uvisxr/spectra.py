@@ -359,7 +359,7 @@ def edges(ds: xr.Dataset) -> np.ndarray:
     if "wl_bounds" in ds.variables:
         bounds = ds["wl_bounds"]
         order = bounds.transpose("wl", ...) if "wl" in bounds.dims else bounds
-        return np.sort(np.atleast_2d(order.values), axis=-1)
+        return np.sort(np.atleast_2d(order.values).astype(float), axis=-1)
     wl = np.atleast_1d(ds["wl"].values).astype(float)
     if "band" in ds.variables and ds["band"].dims == ds["wl"].dims:
         band = np.atleast_1d(ds["band"].values)

@@ -4,7 +4,7 @@ Datasets come to a step through xarray's own methods, which know nothing of expo
 and swap dimensions, average the numbers of rows, drop coordinates and attributes. The table `STEPS`
 says what each step needs, and what it uses if it is there; `check` finds what is missing or no
 longer what it was, and says which call mends it. What a step does not use is not looked at, and of
-lazy arrays none is computed but those of one value an exposure.
+lazy arrays none is computed but those of one value an exposure or a row.
 """
 
 from __future__ import annotations
@@ -406,7 +406,7 @@ def _warn_of_other_setup(ds: xr.Dataset, step: str) -> None:
 def _warn_of_copies(ds: xr.Dataset, step: str) -> None:
     """Tell of exposures and rows that are there more than once where they are averaged."""
     line = ds.variables.get("line")
-    if line is not None and line.dims == ("pixel",) and not line.chunks:
+    if line is not None and line.dims == ("pixel",):
         rows = line.size - np.unique(line.values).size
         if rows:
             warn_user(
@@ -875,6 +875,12 @@ def _check_order(wl: xr.Variable, bounds: xr.Variable | None, step: str) -> None
         )
     if bounds is not None and {*bounds.dims} == {*wl.dims, "bnds"}:
         edges = np.atleast_2d(bounds.transpose(*wl.dims, "bnds").values)
+        if edges.dtype.kind in "iu" and wl.dtype.kind == "f":
+            raise ArgumentError(
+                f"{step}: wl_bounds is of the type {edges.dtype}, in which elements end at whole "
+                "angstrom: keep it as uvisxr.open_product gives it, or leave it out with "
+                'ds.drop_vars("wl_bounds")'
+            )
         if edges.dtype.kind not in "iuf" or not np.isfinite(edges).all():
             raise ArgumentError(
                 f"{step}: wl_bounds holds what are no wavelengths: keep it as uvisxr.open_product "

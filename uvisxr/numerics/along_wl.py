@@ -204,7 +204,7 @@ def neighbours(edges: np.ndarray) -> np.ndarray:
     >>> neighbours(np.array([[0, 1], [1, 2], [4, 5]]))
     array([ True, False])
     """
-    low, high = edges.min(-1), edges.max(-1)
+    low, high = edges.min(-1).astype(float), edges.max(-1).astype(float)
     apart = np.maximum(low[1:] - high[:-1], low[:-1] - high[1:])
     # Edges may have gone through single precision.
     return np.asarray(apart < 0.1 * (high - low)[1:])
