@@ -17,7 +17,8 @@ import xarray as xr
 from . import checks
 from .calibration import radiance
 from .calibration.stored import Stored, is_stored, scalar
-from .dataset import conventions, history, needs
+from .dataset import conventions, history
+from .dataset.checking import sightlines
 from .errors import ArgumentError, MissingStepError, warn_user
 from .instrument.channel import N_BANDS, channel
 from .instrument.detector import Bins
@@ -266,7 +267,7 @@ def _candidates(ds: xr.Dataset, alt_min: float | None, pixels: Pixels | None) ->
                 f"alt_min={alt_min} needs altitudes: call {call} first, or list the spectra with "
                 "pixels="
             )
-        needs.check_geometry(ds, "background")
+        sightlines.check_geometry(ds, "background")
         lowest = ds[name].min([d for d in ds[name].dims if d not in DIMS], skipna=False)
         chosen &= (lowest > alt_min).transpose(*DIMS).values
     if not chosen.any():

@@ -15,8 +15,8 @@ from functools import partial
 import numpy as np
 import xarray as xr
 
+from ..dataset.checking.attributes import WINDOW_ATTRS
 from ..dataset.lazy import unsplit
-from ..dataset.needs import WINDOW_ATTRS
 from ..errors import UvisError, warn_user
 from ..numerics import along_wl
 from .convert import Conversion, Shapes, factors

@@ -17,7 +17,7 @@ from matplotlib.ticker import MaxNLocator
 from .. import checks
 from ..background import own_bound
 from ..dataset import needs
-from ..dataset.needs import WINDOW_ATTRS
+from ..dataset.checking.attributes import WINDOW_ATTRS
 from ..drawing.texts import angstroms, heading, set_label
 from ..errors import ArgumentError, MissingStepError
 from ..integrals import brightness, known_range, span

@@ -1,0 +1,106 @@
+"""Whether attributes are still what they were, and true of all exposures."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from typing import get_args
+
+import numpy as np
+import xarray as xr
+
+from ... import checks
+from ...errors import ArgumentError, LabelError
+from ...instrument.channel import N_BANDS, N_LINES, SlitName, slit_name
+from ...instrument.channel import channel as find_channel
+from ..conventions import SUMMED
+from .frame import along_pic, bins
+
+#: Attributes that say what the elements hold.
+WINDOW_ATTRS = ("line_bin", "band_bin", "lr_line", "lr_band")
+
+#: Attributes that are texts, of a dataset and of its variables. Pictures use all that there are,
+#: other steps those that they ask for, and `_TOO`.
+_TOO = ("compression", "optics", "lon_direction")
+
+_TEXTS = ("name", "channel", "slit", "target", "geometry_target", *_TOO)
+
+_TEXTS_OF_VARIABLES = ("units", "long_name")
+
+
+def check_attrs(ds: xr.Dataset, step: str, attrs: Iterable[str]) -> None:
+    drawn = step.startswith("plot.")
+    texts = [name for name in _TEXTS if drawn or name in (*attrs, *_TOO)]
+    check_texts(step, "the attribute", ds.attrs, texts)
+    for key, variable in ds.variables.items() if drawn else ():
+        check_texts(step, f"of {key} the attribute", variable.attrs, _TEXTS_OF_VARIABLES)
+    for name in (*attrs, *(WINDOW_ATTRS if drawn else ())):
+        if name not in ds.attrs:
+            continue
+        value = ds.attrs[name]
+        if name == "channel":
+            find_channel(value)
+        if name == "slit":
+            _check_slit(step, value)
+        least = 1 if name.endswith("_bin") else 0
+        if name in WINDOW_ATTRS and not (
+            isinstance(value, int | float | np.integer | np.floating)
+            and least <= value <= (N_BANDS if "band" in name else N_LINES)
+            and float(value).is_integer()
+        ):
+            raise ArgumentError(
+                f"{step}: the attribute {name} is {checks.shown(value)}, not a number of detector "
+                "rows or columns: keep it as uvisxr.open_product gives it"
+            )
+    if not checks.is_number(ds.attrs.get(SUMMED, 1)) or not 1 <= ds.attrs.get(SUMMED, 1) < np.inf:
+        raise ArgumentError(
+            f"{step}: the attribute {SUMMED} is {checks.shown(ds.attrs[SUMMED])}, not a number of "
+            "counts: keep it as ds.uvis.rebin gives it"
+        )
+    if "target_radii" in ds.attrs:
+        what, radii = "three radii, km", ds.attrs["target_radii"]
+        if len(checks.numbers("ds.attrs['target_radii']", radii, what, above=0)) != 3:
+            raise checks.refused("ds.attrs['target_radii']", radii, what)
+
+
+def _check_slit(step: str, value: object) -> None:
+    try:
+        slit_name(str(value))
+    except LabelError as error:
+        unsaid = "unknown, as the label does not say it" if value == "" else repr(value)
+        raise ArgumentError(
+            f"{step}: the attribute slit is {unsaid}: set it with "
+            f"ds.assign_attrs(slit={get_args(SlitName)[1]!r}), or to one of the others, "
+            f"{' and '.join(get_args(SlitName)[::2])}; or write SLIT_STATE into a copy of the label"
+        ) from error
+
+
+def check_texts(
+    step: str, what: str, attrs: Mapping[Hashable, object], names: Iterable[str]
+) -> None:
+    for name in names:
+        if not isinstance(attrs.get(name, ""), str):
+            raise ArgumentError(
+                f"{step}: {what} {name} is {checks.shown(attrs[name])}, not a text: keep it as "
+                "uvisxr.open_product gives it"
+            )
+
+
+def check_setup(ds: xr.Dataset, step: str) -> None:
+    """Refuse exposures that were not taken as the attributes say."""
+    own = ds.attrs.get("described_setup")
+    found = None if bins(ds) or not checks.is_number(own) else along_pic(ds, "setup")
+    if found is None or found[0].dtype.kind not in "iuf" or (found[0] == own).all():
+        return
+    other = found[0] != own
+    names = along_pic(ds, "product")
+    where = "" if names is None else f", such as those of {names[0][other][0]}"
+    raise ArgumentError(
+        f"{step}: {other.sum()} of {other.size} exposures{where} were taken with another slit, "
+        "optics, compression, window or bins, or summed otherwise, than the attributes say, as "
+        "after xr.concat, which keeps those of the first dataset: "
+        + (
+            'leave the counts out with ds.drop_vars("counts"), and bin the radiances alone'
+            if step == "bin" and "radiance" in ds.variables
+            else "calibrate and integrate, or bin, each of them, and join what that gives"
+        )
+    )
