@@ -147,3 +147,13 @@ def test_nested_grids_and_crowded_axes():
     tiny = plt.subplots(figsize=(1, 1))[1]
     layout.lay_out(_picture_like(tiny, True))
     assert tiny.bbox.width > 5
+
+
+def test_what_is_around_axes_is_all_but_the_width_of_their_frames():
+    figure, ax = plt.subplots(figsize=(4, 3))
+    ax.set(xlabel="x", ylabel="y", title="title")
+    ax.inset_axes((1.1, 0.0, 0.05, 1.0)).set_ylabel("bar")
+    whole, found = (box.get_points() for box in (ax.get_tightbbox(), layout.surroundings(ax)))
+    np.testing.assert_allclose(found, whole, atol=figure.dpi / 72.0)
+    # Others still count the frames.
+    assert all(spine.get_in_layout() for spine in ax.spines.values())

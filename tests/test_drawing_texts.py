@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 from itertools import pairwise
 
 import matplotlib.pyplot as plt
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from helpers.flyby import flyby
+from matplotlib.text import Text
 
 from uvisxr.drawing import texts
 from uvisxr.drawing.style import style
@@ -111,6 +113,26 @@ def test_titles_fit_when_cropped(pad):
     title._get_wrapped_text = lambda: lines.append(draw()) or lines[-1]
     figure.savefig(io.BytesIO(), bbox_inches="tight", pad_inches=pad)
     assert len(set(lines)) == 1
+
+
+def test_lines_are_measured_once(monkeypatch):
+    measured = []
+    width = Text._get_rendered_text_width
+    monkeypatch.setattr(
+        Text,
+        "_get_rendered_text_width",
+        lambda text, line: measured.append(line) or width(text, line),
+    )
+    figure, ax = plt.subplots(figsize=(4.0, 3.0))
+    title = texts.set_title(ax, _LONG)
+    figure.canvas.draw()
+    lines, before = title._get_wrapped_text(), len(measured)
+    figure.canvas.draw()
+    assert len(measured) == len(set(measured)) == before
+    # In another font they are others.
+    title.set_fontsize(20.0)
+    assert title._get_wrapped_text() != lines
+    assert pickle.loads(pickle.dumps(figure)).axes[0].get_title() == _LONG
 
 
 def _nothing(ax) -> list[str]:

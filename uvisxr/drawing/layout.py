@@ -102,6 +102,26 @@ def lay_out(ax: Axes) -> None:
         before = place
 
 
+def surroundings(ax: Axes) -> Bbox:
+    """What axes and those within them take of their figure, screen pixels, as `get_tightbbox`.
+
+    But for the width of their frames, for each side of which matplotlib updates all ticks anew.
+    """
+    frames = [
+        spine
+        for part in (ax, *cast("list[Axes]", ax.child_axes))
+        for spine in part.spines.values()
+        if spine.get_in_layout()
+    ]
+    for spine in frames:
+        spine.set_in_layout(False)
+    try:
+        return cast(Bbox, ax.get_tightbbox())
+    finally:
+        for spine in frames:
+            spine.set_in_layout(True)
+
+
 def _settled(figure: Figure) -> bool:
     return any(isinstance(artist, _Watch) for artist in figure.get_children())
 

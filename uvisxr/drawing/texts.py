@@ -168,7 +168,17 @@ def fit(text: Text, room: Any) -> Text:
     # Matplotlib itself wraps at the edges of the figure, where other axes may be.
     text._get_wrap_line_width = room  # type: ignore[attr-defined]
     text._get_wrapped_text = partial(_wrapped, text)  # type: ignore[attr-defined]
+    text._get_rendered_text_width = partial(_measured, text, {})  # type: ignore[attr-defined]
     return text
+
+
+def _measured(text: Text, known: dict[tuple[object, ...], float], line: str) -> float:
+    """Width of a line, screen pixels, measured once: lines are broken anew in each layout."""
+    figure = text.get_figure(root=True)
+    asked = line, hash(text.get_fontproperties()), None if figure is None else figure.dpi
+    if asked not in known:
+        known[asked] = Text._get_rendered_text_width(text, line)  # type: ignore[attr-defined]
+    return known[asked]
 
 
 def _wrapped(text: Any) -> str:

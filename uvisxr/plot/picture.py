@@ -22,7 +22,7 @@ from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
 from ..drawing.colours import colours, extend, limits, steps
 from ..drawing.ground import Ground
 from ..drawing.labels import Labels
-from ..drawing.layout import lay_out, settle
+from ..drawing.layout import lay_out, settle, surroundings
 from ..drawing.scales import engineering
 from ..drawing.style import Style, drawing
 from ..drawing.style import style as styled
@@ -248,7 +248,7 @@ def picture(
     if short and found is not None:
         _set_title(ax, heading(ds, angstroms(found.attrs.get("wl_range")), *notes))
     if fresh:
-        around = cast(Bbox, ax.get_tightbbox())
+        around = surroundings(ax)
         margins = np.abs(around.get_points() - ax.bbox.get_points()) / ax.figure.dpi
         _place(ax, *margins.ravel())
     else:
