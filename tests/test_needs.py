@@ -65,6 +65,10 @@ def _without(ds: xr.Dataset, attr: str) -> xr.Dataset:
     return ds
 
 
+def _of_type(ds: xr.Dataset, name: str, dtype: type) -> xr.Dataset:
+    return ds.assign({name: ds[name].fillna(0).astype(dtype)}) if name in ds.variables else ds
+
+
 #: No number is changed: what is right is known.
 SAME: dict[str, Change] = {
     "transpose": lambda ds: ds.transpose(),
@@ -160,6 +164,15 @@ CHANGED: dict[str, Change] = {
         wl_bounds=ds.wl_bounds.where((ds.wl != ds.wl[3]) | (ds.wl_bounds > ds.wl), 1000.0)
     ),
     "bounds as texts": lambda ds: ds.assign_coords(wl_bounds=ds.wl_bounds.astype(str)),
+    "unsigned band backward": lambda ds: ds.assign_coords(
+        band=("wl", ds.band.values[::-1].astype("uint16"))
+    ),
+    "errors as whole numbers": lambda ds: _of_type(ds, "radiance_upper", int),
+    "errors as texts": lambda ds: _of_type(ds, "radiance_lower", str),
+    "background as whole number": lambda ds: ds.uvis.background(level=4e-4).assign_coords(
+        background=0
+    ),
+    "sensitivity as whole numbers": lambda ds: _of_type(ds, "sensitivity", int),
     "whole bounds": lambda ds: ds.assign_coords(wl_bounds=ds.wl_bounds.astype("uint32")),
     "wl in metres": lambda ds: ds.assign_coords(wl=ds.wl * 1e10).drop_vars("wl_bounds"),
     "huge bin": lambda ds: ds.assign_attrs(band_bin=10**400),
@@ -364,6 +377,11 @@ def test_what_an_error_says_mends_it(mangling, made, before, right):
         ("lower bounds alone", "smooth", MissingStepError, "ds.drop_vars('radiance_lower')"),
         ("elements that overlap", "integrate", ArgumentError, "wl_bounds lets elements overlap"),
         ("bounds as texts", "integrate", ArgumentError, "wl_bounds holds what are no wavelengths"),
+        ("unsigned band backward", "calibrate", ArgumentError, "band does not increase with wl"),
+        ("errors as whole numbers", "integrate", ArgumentError, "radiance_upper is of the type"),
+        ("errors as texts", "bin", ArgumentError, "radiance_lower is of the type"),
+        ("background as whole number", "integrate", ArgumentError, "background is of the type"),
+        ("sensitivity as whole numbers", "integrate", ArgumentError, "sensitivity is of the type"),
         ("whole bounds", "smooth", ArgumentError, "elements end at whole angstrom"),
         ("wl in metres", "smooth", ArgumentError, "no wavelengths of UVIS"),
         ("huge bin", "calibrate", ArgumentError, "not a number of detector rows or columns"),
@@ -718,6 +736,35 @@ def test_the_same_exposures_twice(before, step):
     assert once.sizes == ds.sizes
 
 
+def test_times_as_whole_numbers_are_times(before):
+    ds = before["calibrated"]
+    whole = ds.assign_coords(et=ds.et.round().astype(int)).drop_vars(["geometry_et"])
+    twice = xr.concat([whole, whole.isel(pic=[0, 1])], "pic")
+    with pytest.warns(UvisWarning, match="bin: 2 of 8 exposures have the times of others"):
+        twice.uvis.bin({"alt": [-3000, 5000]})
+    later = whole.assign_coords(et=whole.et + 10**8)
+    with pytest.warns(UvisWarning, match="from the coordinate time"):
+        later.uvis.integrate()
+
+
+def test_times_that_no_number_follows_from_may_be_undecoded(before, tmp_path):
+    ds = before["calibrated"]
+    ds.uvis.to_netcdf(tmp_path / "whole.nc")
+    right = ds.uvis.bin({"alt": [-3000, 5000]})
+    for how in (
+        {"decode_times": False},
+        {"decode_times": xr.coders.CFDatetimeCoder(use_cftime=True)},
+    ):
+        with xr.open_dataset(tmp_path / "whole.nc", **how) as raw:
+            same(raw.uvis.bin({"alt": [-3000, 5000]}), right, ("radiance", "n"))
+
+
+@pytest.mark.parametrize("edges", [["0", "1000"], [0j, 1000.0], np.array([0, 10], "m8[s]")])
+def test_edges_are_numbers(before, edges):
+    with pytest.raises(ArgumentError, match="two or more numbers, the edges of the bins"):
+        before["calibrated"].uvis.bin({"alt": edges})
+
+
 @pytest.mark.parametrize("lazy", [False, True])
 def test_the_same_rows_twice(before, lazy):
     twice = before["calibrated"].isel(pixel=[2, 2, 3])
@@ -776,6 +823,34 @@ def test_two_slits_in_one_dataset(made, mixed, step, coords, tmp_path):
             }
             with pytest.raises(ArgumentError, match=f"{step}: [61] of .* another slit"):
                 calls[step](ds.uvis)
+
+
+@pytest.mark.parametrize("step", ["background", "bin", "integrate"])
+@pytest.mark.parametrize(
+    "other", [{"smooth": False}, {"nan_interp": None}, {"errors": "total"}, "smooth", "fill_nan"]
+)
+def test_two_calibrations_in_one_dataset(made, before, step, other):
+    first = before["opened"].isel(pic=slice(0, 3)).uvis.calibrate(files=made.calibration)
+    second = before["opened"].isel(pic=slice(3, 6)).uvis
+    if isinstance(other, str):
+        second = getattr(second.calibrate(files=made.calibration).uvis, other)()
+    else:
+        second = second.calibrate(files=made.calibration, **other)
+    calls = {
+        "background": lambda u: u.background(level=4e-4),
+        "bin": lambda u: u.bin(pixels=[[3, 4]]),
+        "integrate": lambda u: u.integrate((1300, 1700)),
+    }
+    both = xr.concat([first, second], "pic", coords="minimal", compat="override")
+    for ds in (both, both.isel(pic=slice(3, 6)), both.isel(pic=[4])):
+        with pytest.raises(
+            ArgumentError, match=rf"{step}: [31] of .* filled or smoothed otherwise"
+        ):
+            calls[step](ds.uvis)
+    # Each by itself, or all anew.
+    if (step, other) != ("background", "fill_nan"):
+        calls[step](second.uvis)
+    calls[step](both.uvis.calibrate(files=made.calibration).uvis)
 
 
 def test_one_slit_in_one_dataset(made, mixed, before, right):
@@ -945,6 +1020,14 @@ def test_a_geometry_made_anew_has_its_own_number(made, targets):
     assert again.isel(pic=0).uvis.geometry(kernels=made.kernels).geometry_setup.dims == ()
 
 
+@pytest.mark.parametrize("kind", [str, object, "float16"])
+def test_numbers_of_set_ups_are_numbers(targets, kind):
+    both = _joined(targets, "Saturn")
+    both["geometry_setup"] = (both["geometry_setup"] // 2**24).astype(kind)
+    with pytest.raises(ArgumentError, match=r"bin: geometry_setup is of the type .*drop_vars"):
+        both.uvis.bin({"alt": [0, 1000]})
+
+
 def test_outputs_of_two_targets_are_kept_apart(targets, tmp_path):
     for name in ("Titan", "Saturn"):
         part = _later(targets[name]) if name == "Saturn" else targets[name]
@@ -965,9 +1048,14 @@ def test_fields_of_other_exposures(made, before, samples):
         ds = ds.uvis.geometry(kernels=made.kernels, samples=samples)
     early, late = ds.isel(pic=slice(0, 3)), ds.isel(pic=slice(3, 6))
     taken = late.assign_coords(
-        {name: (early[name].dims, early[name].values) for name in ("alt", "geometry_et")}
+        {
+            name: (early[name].dims, early[name].values)
+            for name in ("alt", "geometry_et", "geometry_time")
+        }
     )
     edges = {"alt": [-1e9, 1e9]}
+    with pytest.warns(UvisWarning, match=r"bin: geometry_et is up to [67]\d0 s"):
+        taken.drop_vars("geometry_et").uvis.bin(edges)
     with pytest.warns(UvisWarning, match=r"bin: geometry_et is up to [67]\d0 s .* \(3 of 3 exp"):
         taken.uvis.bin(edges)
     with pytest.warns(UvisWarning, match="background: geometry_et"):

@@ -1,12 +1,14 @@
 """Calibrations of real products against the archive's own matrix."""
 
+import shutil
+
 import numpy as np
 import pytest
 import xarray as xr
 from helpers import calfiles
 
 import uvisxr
-from uvisxr.calibration import files, formats
+from uvisxr.calibration import files, formats, known
 from uvisxr.errors import ArgumentError, CalibrationError, UvisWarning
 from uvisxr.instrument.detector import Window
 from uvisxr.instrument.evil import public_evil
@@ -284,3 +286,24 @@ def test_aurora_by_defaults_is_that_of_steps_without_smoothing(aurora, data, wl_
         light = found.brightness.isel(rows)
         np.testing.assert_allclose(light, expected, rtol=0.01, atol=1e-6)
         assert float(light.mean()) == pytest.approx(expected.mean(), rel=1e-4)
+
+
+def test_public_files_are_known_by_all_of_their_bytes(data):
+    paths = sorted((data / "calibration").iterdir())
+    assert len(paths) == 70
+    assert not any(known.damaged(path.name, path.read_bytes()) for path in paths)
+
+
+def test_a_modifier_with_a_part_of_it_in_another_place(rings, data, tmp_path):
+    folder = tmp_path / "calibration"
+    shutil.copytree(data / "calibration", folder)
+    (path,) = folder.glob("FUV2005_295*")
+    raw = bytearray(path.read_bytes())
+    raw[100_000:104_096] = raw[104_096:108_192]
+    path.write_bytes(raw)
+    ds = rings.isel(pic=slice(0, 1), pixel=slice(20, 24))
+    with pytest.warns(UvisWarning, match=r"FUV2005_295.* between bytes 65,536 and 131,072.* --to "):
+        ds.uvis.calibrate(files=folder)
+    # A file of one's own is not taken for the public one.
+    path.write_bytes(np.ones(65536, "<f4").tobytes())
+    ds.uvis.calibrate(files=folder)

@@ -137,6 +137,10 @@ sensitivity : count s-1 kR-1 angstrom
     Count rate per radiance, as the terms of a sum, (term, pixel, wl), each with a weight that
     depends on time: see `calibrate_arguments`. `calibration_error` is its relative error. Of the
     joined outputs of a batch, that at the mean time of each product, (pic, pixel, wl).
+calibration_setup : 1
+    A number for how spectra were filled and smoothed, and for what their errors hold, (pic). Steps
+    that go back to the counts refuse others than the attributes say, which `xarray.concat` puts
+    together.
 calibration_factor, calibration_factor_error : kR angstrom-1 s count-1
     Inverse of the sensitivity at each exposure, and its error: from `ds.uvis.calibration_factor`.
 calibration_matrix : kR angstrom-1 count-1

@@ -215,7 +215,7 @@ def number(
     least, above, most : float, optional
         Bounds; `least` and `most` are inclusive, `above` is exclusive.
     """
-    found = _reals(value)
+    found = reals(value)
     if found is None or found.ndim or not _fits(found, least, above, most):
         raise refused(name, value, f"{what}, {_bounds(least, above, most)}{_huge(found)}")
     return float(found)
@@ -223,7 +223,7 @@ def number(
 
 def is_number(value: object) -> bool:
     """Whether a value is one real number, of any kind."""
-    found = _reals(value)
+    found = reals(value)
     return found is not None and not found.ndim
 
 
@@ -235,7 +235,7 @@ def numbers(
     above: float | None = None,
 ) -> tuple[float, ...]:
     """Check a sequence of finite numbers; `what` and the bounds are as in `number`."""
-    found = _reals(value)
+    found = reals(value)
     if found is None or found.ndim != 1 or not _fits(found, least, above, None):
         raise refused(name, value, f"{what}, {_bounds(least, above, None)}{_huge(found)}")
     return tuple(found.tolist())
@@ -252,7 +252,7 @@ def pair(name: str, value: object, what: str, ascending: bool = True) -> tuple[f
         What the numbers are, with their unit: "wavelengths, angstrom".
     ascending : bool
     """
-    found = _reals(value)
+    found = reals(value)
     if (
         found is None
         or found.shape != (2,)
@@ -263,7 +263,7 @@ def pair(name: str, value: object, what: str, ascending: bool = True) -> tuple[f
     return float(found[0]), float(found[1])
 
 
-def _reals(value: object) -> np.ndarray | None:
+def reals(value: object) -> np.ndarray | None:
     """A value as an array of float64; None if it does not consist of real numbers."""
     # Imported late: the command line uses the choices, and starts without numpy.
     import numpy as np

@@ -6,7 +6,15 @@ from __future__ import annotations
 WITHOUT_UNITS = frozenset(
     (
         *("pic", "pixel", "line", "band", "row", "corner", "product", "utc"),
-        *("setup", "geometry_setup", "flagged", "calibration_error", "evil", "evil_share"),
+        *(
+            "setup",
+            "geometry_setup",
+            "calibration_setup",
+            "flagged",
+            "calibration_error",
+            "evil",
+            "evil_share",
+        ),
         *("on_disk", "on_disk_corners", "ring_in_front", "ring_in_front_corners"),
         *("brightness_share", "brightness_filled", "radiance_correlation"),
         *("member_pic", "member_pixel", "member_bin", "star_count", "star_magnitude"),

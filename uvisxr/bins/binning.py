@@ -198,7 +198,8 @@ def _coverage(ds: xr.Dataset, members: Members) -> dict[str, str]:
     for end, name in (("start", "time_start"), ("end", "time_stop")):
         if name in ds.variables:
             times = np.broadcast_to(ds[name].values, ds.sizes["pic"])[pics]
-            times = times[~np.isnat(times)]
+            # They may be undecoded; no number follows from them.
+            times = times[~np.isnat(times)] if times.dtype.kind == "M" else times[:0]
             if times.size:
                 first = times.min() if end == "start" else times.max()
                 found[f"time_coverage_{end}"] = f"{np.datetime_as_string(first, 'ms')}Z"

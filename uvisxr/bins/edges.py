@@ -39,10 +39,8 @@ class Edges:
         name = f"by[{field!r}]"
         if checks.too_many(edges, _MOST + 1):
             raise checks.refused(name, edges, f"the edges of {_MOST} bins at most")
-        try:
-            self.values = np.asarray(edges, float)
-        except (TypeError, ValueError):
-            self.values = np.empty(0)
+        found = checks.reals(edges)
+        self.values = np.empty(0) if found is None else found
         if self.values.ndim != 1 or self.values.size < 2 or np.isnan(self.values).any():
             raise checks.refused(name, edges, "two or more numbers, the edges of the bins")
         step = np.diff(self.values)

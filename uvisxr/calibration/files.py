@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import numpy as np
 from .. import options
 from ..errors import CalibrationError, warn_user
 from ..fetch import cache_dir
-from ..files import equal, from_variable
+from ..files import equal, from_variable, read_whole
 from ..instrument.channel import Channel
 from ..instrument.evil import BURN, Burn, burns, public_evil
 from . import formats, known
@@ -28,6 +29,9 @@ _LOG = logging.getLogger(__name__)
 
 #: Ranges of spacecraft clock in which the two flat fields of a channel are valid.
 _FLATS: dict[Burn, tuple[float, float]] = {"PRE": (-np.inf, BURN), "POST": (BURN, np.inf)}
+
+#: Bytes, more than any file of the public set has.
+_LONGEST = 2_000_000
 
 #: Where the folder is that nobody named.
 _CACHE = "the cache"
@@ -143,8 +147,9 @@ def load(
     Warns
     -----
     UvisWarning
-        The folder lacks modifiers of the public set that it holds a part of, as after a download
-        that was interrupted; or its own are years from the exposures, and public ones are nearer.
+        A file differs in part from the public one of its name. The folder lacks modifiers of the
+        public set that it holds a part of, as after a download that was interrupted; or its own
+        are years from the exposures, and public ones are nearer.
     """
     name = channel.name
     if not flat_field and trend is None and path is None:
@@ -160,9 +165,10 @@ def load(
     entering = [i for i in bracket(found.epochs, clock)[0] if i >= 0]
     modified = [found.modifiers[i] for i in entering]
     files = (lab, found.trend, *found.flat_fields.values(), *telling, *modified)
-    names = ", ".join(file.name for file in files if file is not None)
+    there = tuple(file for file in files if file is not None)
+    names = ", ".join(file.name for file in there)
     _LOG.info("calibration files from %s (%s): %s", folder.path, folder.origin, names)
-    return CalibrationSet(
+    loaded = CalibrationSet(
         channel=channel,
         clock=clock,
         lab=formats.package_lab(name) if lab is None else formats.read_lab(lab, name),
@@ -175,8 +181,10 @@ def load(
         modifiers=Modifiers(found.epochs[entering], tuple(map(formats.read_modifier, modified)))
         if flat_field
         else None,
-        files=tuple(file for file in files if file is not None),
+        files=there,
     )
+    _warn_of_damaged(folder, there)
+    return loaded
 
 
 def _evil(folder: Folder | None, channel: str, clock: np.ndarray) -> tuple[np.ndarray, list[Path]]:
@@ -375,6 +383,23 @@ def _warn_of_absent(folder: Folder, channel: str, epochs: np.ndarray, clock: np.
         f"{away.max() / _YEAR:.1f} years away, and radiances may be wrong by tens of per cent; run "
         f"`{FETCH}{to}`"
     )
+
+
+def _warn_of_damaged(folder: Folder, paths: Iterable[Path]) -> None:
+    """Warn of files that are those of the public set but for a part of them."""
+    for path in paths:
+        try:
+            where = known.damaged(path.name, read_whole(path, _LONGEST))
+        except OSError:
+            # None of them is as long; whether it can be read, its reader has said.
+            continue
+        if where:
+            to = "" if folder.origin == _CACHE else f" --to {shlex.quote(str(folder.path))}"
+            warn_user(
+                f"{path} is not the public file of that name and size, but differs from it {where},"
+                " as one does that was damaged in a copy, and radiances go with it: move it away "
+                f"and run `{FETCH}{to}`, unless it was changed on purpose"
+            )
 
 
 def bracket(epochs: np.ndarray, times: np.ndarray) -> tuple[list[int], Epochs]:

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from .. import checks
-from ..dataset import conventions, history
+from ..dataset import conventions, history, setups
 from ..dataset.conventions import SMOOTHED
 from ..errors import ArgumentError, UvisError, warn_user
 from ..instrument.channel import channel as find_channel
@@ -49,6 +49,7 @@ _FROM_CALIBRATION = (
     "sensitivity",
     "evil",
     "calibration_error",
+    "calibration_setup",
     "radiance",
     "radiance_upper",
     "radiance_lower",
@@ -239,6 +240,7 @@ def calibrate(
         out = mark_smoothed(out, SMOOTHING)
     out.attrs["recipe"] = name
     out.attrs["calibrate_arguments"] = json.dumps(kept, sort_keys=True)
+    out = setups.with_calibration(out)
     stored = Stored.of(out)
     if stored.conversion.plan is not None:
         stored.conversion.plan.apply(relative[0])

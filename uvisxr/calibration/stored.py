@@ -17,7 +17,7 @@ import numpy as np
 import xarray as xr
 
 from .. import options
-from ..dataset import conventions, products
+from ..dataset import conventions, products, setups
 from ..dataset.conventions import SMOOTHED, SUMMED
 from ..dataset.lazy import apart, unsplit
 from ..errors import ArgumentError, MissingStepError, UvisError
@@ -138,7 +138,7 @@ def mark_smoothed(ds: xr.Dataset, weights: Sequence[float] | np.ndarray) -> xr.D
     """A dataset that says that it was smoothed once more."""
     both = np.convolve(smoothing_weights(ds), weights)
     text = " ".join(f"{w:.9g}" for w in both)
-    return conventions.apply(ds.assign_attrs({SMOOTHED: text}))
+    return conventions.apply(setups.with_calibration(ds.assign_attrs({SMOOTHED: text})))
 
 
 def mark_filled(ds: xr.Dataset, method: str) -> xr.Dataset:
@@ -146,7 +146,9 @@ def mark_filled(ds: xr.Dataset, method: str) -> xr.Dataset:
     if "calibrate_arguments" not in ds.attrs:
         return ds
     told = arguments(ds) | {"nan_interp": method, "fill_limit": None}
-    return ds.assign_attrs(calibrate_arguments=json.dumps(told, sort_keys=True))
+    return setups.with_calibration(
+        ds.assign_attrs(calibrate_arguments=json.dumps(told, sort_keys=True))
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -118,6 +118,13 @@ VARIABLES: dict[str, Variable] = {
         "set-up of the geometry",
         extra={"comment": "a number for the target and the sense of its longitudes and altitudes"},
     ),
+    "calibration_setup": Variable(
+        "1",
+        "set-up of the calibration",
+        extra={
+            "comment": "a number for how spectra were filled and smoothed, and for their errors"
+        },
+    ),
     "utc": Variable("1", "UTC of the exposure, year-day of year"),
     "quality": Variable(
         "1",

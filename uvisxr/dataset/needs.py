@@ -74,7 +74,7 @@ _LIGHT = Needs(also=(*NUMBERS, *WINDOW, "wl", "quality", "exposure"), dims=NUMBE
 _SKY = Needs(
     names=_GEOMETRY,
     attrs=("geometry_target",),
-    also=(*NUMBERS, "quality"),
+    also=(*NUMBERS, "line", "et", "quality"),
     dims=NUMBERS,
 )
 _SCENE = replace(_SKY, names=(*_GEOMETRY, *WINDOW), attrs=(*_SKY.attrs, *WINDOW_ATTRS))
@@ -229,6 +229,8 @@ but et runs along 'time': call ds.swap_dims({'time': 'pic'}) first
     attributes.check_attrs(ds, step, attrs)
     if {"compression", "slit", *WINDOW_ATTRS} & {*described} or _sums_counts(ds, step):
         attributes.check_setup(ds, step)
+    if step in _FROM_COUNTS and (_is_calibrated(ds) or _is_joined(ds)):
+        attributes.check_calibration(ds, step)
     if step in _OF_TARGET:
         sightlines.check_geometry(ds, step)
     for axis, bin_name in (("line", "line_bin"), ("band", "band_bin")):

@@ -7,7 +7,10 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
-from .conventions import SUMMED
+import numpy as np
+import xarray as xr
+
+from .conventions import SMOOTHED, SUMMED
 
 #: Attributes on which numbers depend.
 _ATTRS = frozenset(
@@ -29,6 +32,32 @@ def number(attrs: Mapping[Any, Any]) -> int:
 def of_geometry(attrs: Mapping[Any, Any]) -> int:
     """The same of what they say of the geometry."""
     return _number(attrs, _OF_GEOMETRY)
+
+
+def of_calibration(attrs: Mapping[Any, Any]) -> int | None:
+    """The same of how radiances were filled and smoothed, and of what their errors hold.
+
+    None if the attributes say nothing of it that can be read.
+    """
+    try:
+        told = dict(json.loads(attrs["calibrate_arguments"]))
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return None
+    if not told:
+        return None
+    # That goes with the times.
+    told.pop("schedule", None)
+    told[SMOOTHED] = attrs.get(SMOOTHED)
+    return _number(told, frozenset(told))
+
+
+def with_calibration(ds: xr.Dataset) -> xr.Dataset:
+    """A dataset whose exposures have the number of how it was calibrated, if it was."""
+    found = of_calibration(ds.attrs)
+    if found is None or "et" not in ds.variables:
+        return ds
+    et = ds["et"]
+    return ds.assign_coords(calibration_setup=(et.dims, np.full(et.shape, found, np.int32)))
 
 
 def _number(attrs: Mapping[Any, Any], names: frozenset[str]) -> int:

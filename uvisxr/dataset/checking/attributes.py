@@ -12,8 +12,9 @@ from ... import checks
 from ...errors import ArgumentError, LabelError
 from ...instrument.channel import N_BANDS, N_LINES, SlitName, slit_name
 from ...instrument.channel import channel as find_channel
+from .. import setups
 from ..conventions import SUMMED
-from .frame import along_pic, bins
+from .frame import along_pic, setup_of
 
 #: Attributes that say what the elements hold.
 WINDOW_ATTRS = ("line_bin", "band_bin", "lr_line", "lr_band")
@@ -88,19 +89,37 @@ def check_texts(
 def check_setup(ds: xr.Dataset, step: str) -> None:
     """Refuse exposures that were not taken as the attributes say."""
     own = ds.attrs.get("described_setup")
-    found = None if bins(ds) or not checks.is_number(own) else along_pic(ds, "setup")
-    if found is None or found[0].dtype.kind not in "iuf" or (found[0] == own).all():
+    found = setup_of(ds, step, "setup") if checks.is_number(own) else None
+    if found is None or (found == own).all():
         return
-    other = found[0] != own
-    names = along_pic(ds, "product")
-    where = "" if names is None else f", such as those of {names[0][other][0]}"
     raise ArgumentError(
-        f"{step}: {other.sum()} of {other.size} exposures{where} were taken with another slit, "
-        "optics, compression, window or bins, or summed otherwise, than the attributes say, as "
-        "after xr.concat, which keeps those of the first dataset: "
+        f"{step}: {_others(ds, found != own)} were taken with another slit, optics, compression, "
+        "window or bins, or summed otherwise, than the attributes say, as after xr.concat, which "
+        "keeps those of the first dataset: "
         + (
             'leave the counts out with ds.drop_vars("counts"), and bin the radiances alone'
             if step == "bin" and "radiance" in ds.variables
             else "calibrate and integrate, or bin, each of them, and join what that gives"
         )
     )
+
+
+def check_calibration(ds: xr.Dataset, step: str) -> None:
+    """Refuse exposures that were calibrated otherwise than the attributes say."""
+    own = setups.of_calibration(ds.attrs)
+    found = None if own is None else setup_of(ds, step, "calibration_setup")
+    if found is None or (found == own).all():
+        return
+    raise ArgumentError(
+        f"{step}: {_others(ds, found != own)} were filled or smoothed otherwise, or their errors "
+        "hold something else, than the attributes say, as after xr.concat, which keeps those of "
+        "the first dataset: take this step with each by itself, or call ds.uvis.calibrate() once "
+        "for all"
+    )
+
+
+def _others(ds: xr.Dataset, other: np.ndarray) -> str:
+    """How many exposures are not as the attributes say, and one of their products."""
+    names = along_pic(ds, "product")
+    where = "" if names is None else f", such as those of {names[0][other][0]}"
+    return f"{other.sum()} of {other.size} exposures{where}"

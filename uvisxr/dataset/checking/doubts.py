@@ -67,7 +67,7 @@ def warn_of_durations(ds: xr.Dataset, step: str) -> None:
 def warn_of_times(ds: xr.Dataset, step: str) -> None:
     """Tell of times of exposures that contradict each other."""
     found = None if bins(ds) else along_pic(ds, "et", "time")
-    if found is None or [times.dtype.kind for times in found] != ["f", "M"]:
+    if found is None or found[0].dtype.kind not in "iuf" or found[1].dtype.kind != "M":
         return
     et, utc = found
     known = ~np.isnat(utc)
@@ -121,7 +121,7 @@ def warn_of_copies(ds: xr.Dataset, step: str) -> None:
                 "ds.isel(pixel=np.unique(ds.line, return_index=True)[1])"
             )
     found = along_pic(ds, "et") if "pic" in ds.dims else None
-    if found is None or found[0].dtype.kind != "f":
+    if found is None or found[0].dtype.kind not in "iuf":
         return
     known = found[0][np.isfinite(found[0])]
     copies = known.size - np.unique(known).size

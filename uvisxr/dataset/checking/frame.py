@@ -51,6 +51,26 @@ def along_pic(ds: xr.Dataset, *names: str) -> list[np.ndarray] | None:
     return found
 
 
+def setup_of(ds: xr.Dataset, step: str, name: str) -> np.ndarray | None:
+    """Numbers of the set-up of each exposure, (pic,); None if they are not there.
+
+    Raises
+    ------
+    ArgumentError
+        They are no numbers any more.
+    """
+    found = None if bins(ds) else along_pic(ds, name)
+    if found is None:
+        return None
+    if found[0].dtype.kind not in "iuf" or found[0].dtype.itemsize < 4:
+        raise ArgumentError(
+            f"{step}: {name} is of the type {found[0].dtype}, which does not hold the numbers of "
+            f"set-ups: keep it as it was made, or leave it out with ds.drop_vars({name!r}), if all "
+            "exposures are as the attributes say"
+        )
+    return found[0]
+
+
 def check_axes(ds: xr.Dataset, step: str, names: Iterable[str]) -> None:
     """Refuse exposures, pixels and wavelengths along dimensions of other names."""
     for name in names:

@@ -35,6 +35,12 @@ _SECONDS = ("exposure", "et")
 #: `et` of the ends of Cassini's flight.
 _FLIGHT = tuple(utc_to_et(np.array(FLIGHT)).tolist())
 
+#: What radiances follow from, besides counts.
+_TERMS = ("sensitivity", "calibration_error", "background", "background_error")
+
+#: Numbers of members.
+_COUNTED = ("radiance_n", "brightness_n")
+
 #: Seconds, beyond all exposures and sums of them.
 _LONG = 1e9
 
@@ -82,6 +88,15 @@ def check_types(ds: xr.Dataset, step: str, names: Iterable[str]) -> None:
                 f"{step}: {name} is of the type {dtype}, but radiances are floating-point numbers: "
                 f"call ds.assign({name}=ds.{name}.astype(float)) first"
             )
+        there = [key for key in ds.variables if str(key).startswith(f"{name}_")]
+        for other in (*there, *_TERMS) if name in MEANS else there:
+            kind = ds.variables[other].dtype if other in ds.variables else np.dtype(float)
+            if kind.kind != "f" and other not in _COUNTED:
+                raise ArgumentError(
+                    f"{step}: {other} is of the type {kind}, but errors and terms of the "
+                    "calibration are floating-point numbers: keep it as the step gives it that "
+                    "made it"
+                )
 
 
 def _check_sums(ds: xr.Dataset, step: str) -> None:
@@ -187,6 +202,8 @@ def check_bins(ds: xr.Dataset, step: str, axis: str, bin_name: str) -> None:
     places, size = np.atleast_1d(ds.variables[axis].values), int(ds.attrs[bin_name])
     if places.dtype.kind not in "iuf":
         return
+    # Differences of unsigned numbers are never negative.
+    places = places.astype(float)
     last = ds.attrs.get(f"lr_{axis}", np.inf)
     if places.size and places.max() > last:
         raise ArgumentError(

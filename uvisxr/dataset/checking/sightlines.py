@@ -9,10 +9,11 @@ import xarray as xr
 
 from ... import checks
 from ...errors import ArgumentError, warn_user
+from ...timescales import utc_to_et
 from .. import setups
 from ..fields import CORNERS, SIGHTLINE
 from .doubts import EXACT
-from .frame import along_pic, bins
+from .frame import along_pic, bins, setup_of
 
 FIELDS = (*SIGHTLINE, *(f"{name}_corners" for name in SIGHTLINE))
 
@@ -56,10 +57,10 @@ def check_geometry(ds: xr.Dataset, step: str) -> None:
     if bins(ds):
         return
     _warn_of_instants(ds, step)
-    found = along_pic(ds, "geometry_setup")
-    if found is None or found[0].dtype.kind not in "iuf":
+    found = setup_of(ds, step, "geometry_setup")
+    if found is None:
         return
-    known = found[0][np.isfinite(found[0])]
+    known = found[np.isfinite(found)]
     said = "geometry_target" in ds.attrs
     own = setups.of_geometry(ds.attrs) if said else known[:1]
     other = known != own
@@ -74,10 +75,22 @@ def check_geometry(ds: xr.Dataset, step: str) -> None:
     )
 
 
+def _instants(ds: xr.Dataset) -> xr.Variable | None:
+    """When the fields hold, as `et`."""
+    utc = ds.variables.get("geometry_time")
+    if "geometry_et" in ds.variables or utc is None or utc.dtype.kind != "M":
+        return ds.variables.get("geometry_et")
+    try:
+        return xr.Variable(utc.dims, utc_to_et(utc.values))
+    except ArgumentError:
+        # Not all are known.
+        return None
+
+
 def _warn_of_instants(ds: xr.Dataset, step: str) -> None:
     """Tell of fields that hold before or after their exposures."""
     times = along_pic(ds, "et", "exposure")
-    instants = ds.variables.get("geometry_et")
+    instants = _instants(ds)
     if times is None or instants is None or not {*instants.dims} <= {"pic", "sample"}:
         return
     if {instants.dtype.kind, *(values.dtype.kind for values in times)} - {*"iuf"}:
