@@ -283,8 +283,7 @@ def _draw_mean(ax: Axes, at: np.ndarray, means: Means, name: str, look: Style) -
     points = {**look["points"], "color": color, "linestyle": "-"}
     bars = np.nan_to_num([means.lower, means.upper])
     ax.errorbar(value, at, xerr=bars, gid="mean", **points)
-    band = {"color": color, **look["band"]}
-    ax.fill_betweenx(at, value - systematic, value + systematic, gid="systematic", **band)
+    profiles.draw_common(ax, at, value, systematic, color, look["band"])
     ax.set_xlim(min(0.0, float(np.nanmin(value))), None)
     set_label(ax.xaxis, name)
     set_title(ax, "Mean over time")
