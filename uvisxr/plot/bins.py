@@ -131,7 +131,7 @@ def bins(
                 continue
             text = {**look["map_value"], "color": _ink(mesh, number)}
             ax.text(j + 0.5, i + 0.5, f"{number}", gid="value", **text)
-    filled = f"{int(table.sum()):,} spectra in {np.count_nonzero(table):,} of {table.size:,} bins"
+    filled = f"{int(table.sum())} spectra in {np.count_nonzero(table)} of {table.size} bins"
     rest = [str(d).removesuffix("_bin") for d in count.dims if d not in (across, up)]
     named = [VARIABLES[n].long_name.partition(",")[0] if n in VARIABLES else n for n in rest]
     set_title(ax, heading(ds, filled, *[f"summed over {name}" for name in named]))
