@@ -53,6 +53,10 @@ CASES: dict[str, Callable[[], Figure]] = {}
 #: Wavelengths of nitrogen's bands, and of hydrogen's line, angstrom.
 NITROGEN, LYMAN_ALPHA = (1450.0, 1800.0), (1205.0, 1226.0)
 
+#: Where the FUV channel is sensitive, angstrom: xarray's plots show all that they are given, and
+#: next to it noise of any height.
+_SENSITIVE = slice(1165.0, 1905.0)
+
 #: Size of small pictures, inches.
 _SMALL = (3.0, 3.0)
 
@@ -1010,7 +1014,7 @@ def _plain(array: xr.DataArray) -> Figure:
 
 @case
 def plain_histogram():
-    return _plain(calibrated("titan")["radiance"])
+    return _plain(calibrated("titan")["radiance"].sel(wl=_SENSITIVE))
 
 
 @case
@@ -1025,12 +1029,12 @@ def plain_spectrum():
 
 @case
 def plain_bins():
-    return _plain(binned("alt")["radiance"])
+    return _plain(binned("alt")["radiance"].sel(wl=_SENSITIVE))
 
 
 @case
 def plain_bin():
-    return _plain(binned("alt")["radiance"].isel(alt_bin=3))
+    return _plain(binned("alt")["radiance"].sel(wl=_SENSITIVE).isel(alt_bin=3))
 
 
 @case
@@ -1051,7 +1055,8 @@ def evil_pixels():
 
 @case
 def mean_spectrum():
-    return _plain(calibrated("titan")["radiance"].mean(("pic", "pixel"), keep_attrs=True))
+    radiance = calibrated("titan")["radiance"].sel(wl=_SENSITIVE)
+    return _plain(radiance.mean(("pic", "pixel"), keep_attrs=True))
 
 
 # -------------------------------------------------------------------------------------------------

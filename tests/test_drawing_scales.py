@@ -137,6 +137,33 @@ def test_colours_of_ordered_bins(paper):
         assert scale.to_rgba(middle)[:3] == pytest.approx(to_rgb(color), abs=1e-6)
 
 
+@pytest.mark.parametrize("cmap", ["viridis", "gray", "Greys", "inferno", "cividis"])
+@pytest.mark.parametrize(("paper", "apart"), [("white", 17), ("black", 35)])
+def test_ordered_colours_of_any_map_stand_out_from_the_paper(cmap, paper, apart):
+    found, _ = colours.ordered(np.arange(5.0), cmap, paper)
+    rgb = np.array([to_rgb(color) for color in found])
+    # CIE lightness by hand.
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    y = linear @ [0.2126, 0.7152, 0.0722]
+    lightness = np.where(y > 0.008856, 116 * y ** (1 / 3) - 16, 903.3 * y)
+    assert abs(lightness - (100 if paper == "white" else 0)).min() > apart
+    # Greys need more than colours.
+    if cmap in ("gray", "Greys"):
+        assert abs(lightness - (100 if paper == "white" else 0)).min() > apart + 8
+
+
+def test_maps_that_have_the_colour_of_the_paper():
+    for cmap, paper, has in [
+        ("gray", "white", True),
+        ("gray", "black", True),
+        ("viridis", "white", False),
+        ("viridis", "black", False),
+        ("inferno", "black", True),
+        ("inferno", "white", False),
+    ]:
+        assert colours.has_paper(colours.colormap(cmap), paper) == has
+
+
 @pytest.mark.parametrize("values", [[5.0], [5.0, 7.0, 8.0]])
 def test_colours_of_ordered_numbers(values):
     found, scale = colours.ordered(np.array(values))

@@ -54,7 +54,8 @@ def test_the_span_is_that_of_the_exposures_ends():
 def test_the_heading_names_body_time_and_product():
     ds = flyby(n_pic=3)
     said = texts.heading(ds, "more").replace("\xa0", " ")
-    assert said == "Titan, 2005-09-14 19:58:56–19:59:56 UTC, FUV2005_257_19_58, more"
+    # Three exposures of 30 s, whose middles are known.
+    assert said == "Titan, 2005-09-14 19:58:41–20:00:11 UTC, FUV2005_257_19_58, more"
     named = ds.assign_attrs(name="Titan T7")
     assert texts.heading(named).startswith("2005")
     assert texts.heading(xr.Dataset()) == ""

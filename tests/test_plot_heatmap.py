@@ -62,6 +62,22 @@ def test_gaps_in_time_are_gaps(ds):
     np.testing.assert_allclose(np.diff(edges), [30] * 5 + [180] + [30] * 7, atol=1e-3)
 
 
+def test_gaps_are_dotted_where_a_value_may_look_like_them(ds):
+    def dotted(figure):
+        ax = figure.axes[0]
+        gids = [artist.get_gid() for artist in ax.get_children()]
+        assert ("no data" in gids) == ("dotted" in ax.get_title())
+        return "no data" in gids
+
+    gap = with_gap(ds, 4, 3)
+    assert dotted(evolution(gap, cmap="gray"))
+    assert not dotted(evolution(gap))
+    assert not dotted(evolution(ds, cmap="gray"))
+    assert dotted(evolution(ds, cmap="gray", y="alt"))
+    with plt.style.context("dark_background"):
+        assert dotted(evolution(gap, cmap="inferno"))
+
+
 def test_short_pauses_are_none_and_order_is_that_of_time(ds):
     slow = ds.assign_coords(time=ds["time"][0] + (ds["time"] - ds["time"][0]) * 4 // 3)
     line = Timeline.of(slow.isel(pic=slice(None, None, -1)))
@@ -279,12 +295,30 @@ def test_triangles_lie_within_the_frame_and_are_told(ds):
     holed = ds.assign(radiance=ds["radiance"].where(ds["pic"] != 4, 0.0))
     figure = evolution(holed, pixels=[20, 30], panels=True, yscale="log")
     figure.canvas.draw()
-    assert figure.get_suptitle().endswith("triangles: off the scale")
+    assert figure.get_suptitle().replace("\N{NO-BREAK SPACE}", " ").endswith("off the scale")
     for ax in figure.axes:
         (mark,) = [line for line in ax.lines if line.get_gid() == "below"]
         y = mark.get_transform().transform(mark.get_xydata())[0, 1]
         assert ax.bbox.y0 + 2 < y < ax.bbox.y0 + 8
     assert "triangles" not in evolution(ds, pixels=[20], panels=True).get_suptitle()
+
+
+def test_bars_have_room_or_are_marked(ds):
+    light = ds.uvis.integrate((1600, 1900))
+    value = light["brightness"]
+    room = float(value[:, 20].max() - value[:, 20].min())
+    for share, marked in ((0.4, False), (40.0, True)):
+        errors = {f"brightness_{side}": value * 0 + share * room for side in ("lower", "upper")}
+        # Of one spectrum alone, so that a share of all would not see it.
+        brightest = value == value[:, 20].max()
+        errors["brightness_upper"] = errors["brightness_upper"].where(brightest, 0)
+        figure = evolution(light.assign_coords(errors), pixels=[20], panels=True)
+        (ax,) = figure.axes
+        bars = [line for line in ax.lines if line.get_gid() == "bar_above"]
+        assert bool(bars) == marked
+        said = figure.get_suptitle().replace("\N{NO-BREAK SPACE}", " ")
+        assert said.endswith("open triangles: errors off the scale") == marked
+        assert ax.get_ylim()[1] < value[:, 20].max() + room
 
 
 def test_many_panels_fit_on_a_screen(ds):

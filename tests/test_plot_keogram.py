@@ -117,8 +117,29 @@ def test_the_title_names_what_was_selected(ds):
     assert named(where="limb").endswith("1450–1800 Å, beside the disk")
     assert named(where="all").endswith("1450–1800 Å")
     chosen = {"lat": (10, 60), "lt": (20, 10)}
-    assert named(within=chosen).endswith("on the disk, lat 10–60°, lt 20–10 h")
-    assert " to 60°" in named(within={"lat": (-90, 60)})
+    assert named(within=chosen).endswith("on the disk, lat 10–60° N, lt 20–10 h")
+    assert "lat 90° S–60° N" in named(within={"lat": (-90, 60)})
+    assert "sza 30–60°" in named(within={"sza": (30, 60)})
+
+
+def test_one_exposure_has_no_mean_over_time_and_nothing_no_room_for_it(ds):
+    def titles(ds):
+        return [ax.get_title() for ax in keogram(ds, RANGE, by="lat").figure.axes]
+
+    assert "Mean over time" in titles(ds)
+    assert "One exposure" in titles(ds.isel(pic=[6]))
+    empty = keogram(flag(ds, ds["alt"] > -1e9), RANGE, by="lat")
+    empty.figure.canvas.draw()
+    assert len(empty.figure.axes) == 1
+    assert empty.bbox.x1 > 0.95 * empty.figure.bbox.x1
+
+
+@pytest.mark.parametrize(("cmap", "dotted"), [("gray", True), ("viridis", False)])
+def test_what_is_missing_is_dotted_where_a_value_may_look_so(ds, cmap, dotted):
+    ax = keogram(ds, RANGE, by="lat", cmap=cmap)
+    assert np.isnan(cells(ax)).any()
+    assert ("no data" in [artist.get_gid() for artist in ax.get_children()]) == dotted
+    assert ax.get_title().endswith("dotted:\N{NO-BREAK SPACE}no\N{NO-BREAK SPACE}data") == dotted
 
 
 def test_edges_beyond_midnight_are_named_by_the_hour(ds):

@@ -156,6 +156,81 @@ def test_a_star_does_not_set_the_limits(ds):
     assert mark.get_ydata().tolist() == [950]
 
 
+def of_altitudes(*values: list[float], error: float = 0.01, systematic: float = 0.0) -> xr.Dataset:
+    """Bins of altitude, and of latitude if there are several profiles."""
+    table = np.array(values)
+    edges = np.linspace(-90.0, 90.0, table.shape[0] + 1)
+    low = 100.0 * np.arange(table.shape[1])
+    dims = ("lat_bin", "alt_bin")
+    held = {"brightness": table, "brightness_upper": 0 * table + error}
+    held |= {"brightness_lower": 0 * table + error, "brightness_systematic": 0 * table + systematic}
+    return xr.Dataset(
+        {name: (dims, one) for name, one in held.items()},
+        coords={
+            "lat_bin": 0.5 * (edges[1:] + edges[:-1]),
+            "alt_bin": low + 50.0,
+            "lat_bin_bounds": (("lat_bin", "bnds"), np.stack([edges[:-1], edges[1:]], -1)),
+            "alt_bin_bounds": (("alt_bin", "bnds"), np.stack([low, low + 100.0], -1)),
+        },
+    )
+
+
+def marks(ax: plt.Axes, gid: str) -> list[plt.Line2D]:
+    return [line for line in ax.lines if line.get_gid() == gid]
+
+
+@pytest.mark.parametrize(
+    ("bright", "beyond"),
+    [({15: 0.6}, [1550]), ({14: 0.6, 15: 0.62}, []), ({15: 0.33}, [])],
+    ids=["star", "layer", "little"],
+)
+def test_only_what_rises_alone_and_far_is_beyond_the_limits(bright, beyond):
+    values = [0.2 + 0.005 * (k % 20) for k in range(30)]
+    for place, value in bright.items():
+        values[place] = value
+    ax = limb(of_altitudes(values))
+    assert [at for line in marks(ax, "beyond") for at in line.get_ydata()] == beyond
+    assert (ax.get_xlim()[1] > max(values)) != bool(beyond)
+    assert ("off the scale" in ax.get_title().replace("\N{NO-BREAK SPACE}", " ")) == bool(beyond)
+
+
+def test_triangles_lie_within_the_frame_and_apart():
+    values = [0.2 + 0.005 * (k % 20) for k in range(30)]
+    star = [*values[:15], 5.0, *values[16:]]
+    ax = limb(of_altitudes(star, star))
+    ax.figure.canvas.draw()
+    drawn = marks(ax, "beyond")
+    x = sorted(line.get_transform().transform((1.0, 1550.0))[0] for line in drawn)
+    half = 0.5 * drawn[0].get_markersize() * ax.figure.dpi / 72.0
+    assert len(x) == 2
+    assert x[1] + half < ax.bbox.x1
+    assert x[1] - x[0] > 2 * half
+
+
+def test_the_bars_of_a_few_points_have_room():
+    ax = limb(of_altitudes([0.1, 0.2, 0.6, 0.3], error=0.15))
+    assert ax.get_xlim()[1] > 0.75
+    assert not marks(ax, "bar_beyond")
+    ax = limb(of_altitudes([0.1, 0.2, 0.6, 0.3], error=30.0))
+    assert ax.get_xlim()[1] < 1.0
+    assert "open" in ax.get_title()
+
+
+def test_the_common_error_of_a_point_alone_is_a_bar():
+    ax = limb(of_altitudes([0.4, np.nan, 0.3, 0.2], systematic=0.05))
+    (bar,) = [c for c in ax.collections if c.get_gid() == "systematic_alone"]
+    np.testing.assert_allclose(bar.get_segments(), [[[0.35, 50.0], [0.45, 50.0]]])
+
+
+@pytest.mark.parametrize("number", [5, 6])
+def test_many_profiles_have_no_errors(number):
+    ax = limb(of_altitudes(*number * [[0.4, 0.3, 0.2]], systematic=0.05))
+    assert all(bar.has_xerr for bar in ax.containers) == (number == 5)
+    assert bool(ax.collections) == (number == 5)
+    entries = [t.get_text() for t in ax.get_legend().get_texts()]
+    assert ("systematic error" in entries) == (number == 5)
+
+
 def test_within_and_other_fields(ds):
     ax = limb(ds, RANGE, by="lt", edges=[6, 12, 18], altitudes=ALT, within={"lat": (0, 90)})
     north = ds.uvis.flag(ds["lat"] < 0)

@@ -95,7 +95,7 @@ def test_lines_in_the_range_are_marked(ds):
     mine = spectrum(ds, [(0, 0)], lines={"here": 1500.0, "not here": 100.0})
     assert [t.get_text() for t in mine.texts] == ["here"]
     (marks,) = _artists(mine, "emission")
-    assert [path.vertices[0, 0] for path in marks.get_paths()] == [1500.0]
+    assert marks.get_xdata()[0] == 1500.0
 
 
 def test_a_single_spectrum_has_no_legend(ds):
@@ -193,11 +193,12 @@ def test_noise_does_not_reach_below_its_own_size_on_a_logarithmic_axis():
     assert spectrum(_spectra(values, "EUV")).get_yscale() == "symlog"
 
 
-@pytest.mark.parametrize("figsize", [(7.0, 4.0), (3.2, 3.0)])
+@pytest.mark.parametrize("figsize", [(7.0, 4.0), (4.0, 3.0)])
 def test_names_of_lines_lie_apart_and_above_the_spectrum(figsize):
     values = np.ones(770)
     values[[50, 85]] = 20.0
-    lines = {"at the frame": 1166.0, "H I Ly α": 1215.67, "next": 1216.0, "bands": (1300.0, 1400.0)}
+    lines = {"at the frame": 1166.0, "H I Ly α": 1215.67, "next": 1216.0}
+    lines["bands"] = (1300.0, 1350.0, 1400.0)
     _, ax = plt.subplots(figsize=figsize, layout="constrained")
     spectrum(_spectra(values), lines=lines, ax=ax)
     ax.figure.canvas.draw()
@@ -288,15 +289,72 @@ def test_names_stay_apart_when_drawn_after_the_style_was_left():
 
 
 def test_names_of_bands_lie_on_few_lines():
-    lines = {"bands": (1400.0, 1420.0), "a": 1390.0, "b": 1380.0, "c": 1370.0}
+    lines = {"bands": (1400.0, 1410.0, 1420.0), "a": 1390.0, "b": 1380.0, "c": 1370.0}
     ax = spectrum(_spectra(np.ones(770)), lines=lines)
     (name,) = _artists(ax, "bands_name")
     box = name.get_window_extent()
     at = ax.transData.transform([(wl, 0) for wl in (1390, 1380, 1370)])[:, 0]
     assert not ((box.x0 < at) & (at < box.x1)).any()
     # So few are marked as far down as lines are.
-    down = [path.vertices for art in _artists(ax, "emission") for path in art.get_paths()]
-    assert {1400.0, 1420.0} <= {one[0, 0] for one in down if one[0, 1] == 0}
+    assert {1400.0, 1420.0} <= {line.get_xdata()[0] for line in _artists(ax, "emission")}
+
+
+def test_a_pair_of_bands_has_one_upright_name_that_leads_to_both():
+    ax = spectrum(_spectra(np.ones(770)), lines={"pair": (1400.0, 1420.0), "beside": 1430.0})
+    ax.figure.canvas.draw()
+    assert not _artists(ax, "bands_name")
+    name, beside = _artists(ax, "emission_name")
+    (second,) = _artists(ax, "emission_leader")
+    assert (name.get_text(), name.xy[0], second.xy[0]) == ("pair", 1400.0, 1420.0)
+    box = Text.get_window_extent(name)
+    assert not box.overlaps(Text.get_window_extent(beside))
+    # It stands between them, and what leads to the second begins where it ends.
+    middle = ax.transData.transform([(1410.0, 0.0)])[0, 0]
+    assert abs(0.5 * (box.x0 + box.x1) - middle) < 12
+    assert second.arrow_patch.get_path().vertices[0, 0] == pytest.approx(
+        0.5 * (box.x0 + box.x1), abs=2
+    )
+
+
+def test_small_axes_name_the_first_lines_alone():
+    lines: dict = {f"N I {wl}": float(wl) for wl in range(1200, 1700, 25)}
+    lines["row"] = (1200.0, 1500.0, 1850.0)
+    _, ax = plt.subplots(figsize=(2.4, 3.0), layout="constrained")
+    spectrum(_spectra(np.ones(770)), lines=lines, ax=ax)
+    names = [t.get_text() for t in ax.texts]
+    assert 3 <= len(names) <= 10
+    assert names == list(lines)[: len(names)]
+    assert len(_artists(ax, "emission")) == len(names)
+
+
+def test_bands_end_below_the_names_and_are_marked_there():
+    ds = _spectra(np.ones(770))
+    wide = np.full(770, 0.1)
+    wide[400] = 30.0
+    sides = {f"radiance_{side}": ("wl", wide) for side in ("lower", "upper")}
+    ax = spectrum(ds.assign(sides), lines={"N I 1493": 1492.6})
+    ax.figure.canvas.draw()
+    (band,) = _artists(ax, "band")
+    (name,) = _artists(ax, "emission_name")
+    assert band.clipbox is not None
+    assert band.get_clip_box().y1 < Text.get_window_extent(name).y0
+    (mark,) = _artists(ax, "band_beyond")
+    assert mark.get_xdata().tolist() == [ds.wl.values[400]]
+    assert "errors off the scale" in ax_title(ax)
+    ax = spectrum(
+        ds.assign({name: ("wl", 0.1 + 0 * wide) for name in sides}), lines={"N I": 1492.6}
+    )
+    assert not _artists(ax, "band_beyond")
+    assert "scale" not in ax.get_title()
+
+
+def test_spectra_without_values_are_named(ds):
+    empty = ds.assign(radiance=ds["radiance"] * np.nan)
+    assert ax_title(spectrum(empty, [(2, 10), (2, 20)])).endswith("pic 2, pixel 10; pixel 20")
+
+
+def ax_title(ax: plt.Axes) -> str:
+    return ax.get_title().replace("\N{NO-BREAK SPACE}", " ")
 
 
 def test_ordered_bins_have_sequential_colours_and_a_colour_bar():
@@ -370,6 +428,16 @@ def test_many_spectra_are_set_apart_by_default_and_the_axis_says_so(yscale):
     np.testing.assert_array_equal(_spectra_of(over), ds["radiance"])
     assert "offset" not in over.get_ylabel()
     assert "offset" not in spectrum(ds.isel(alt_bin=slice(5))).get_ylabel()
+
+
+@pytest.mark.parametrize("yscale", ["linear", "log"])
+def test_peaks_of_spectra_that_are_set_apart_do_not_cross(yscale):
+    ds = _bins(6)
+    # Each has one element far above all others, and not where the next has one.
+    values = ds["radiance"].values
+    values[np.arange(6), 100 + 50 * np.arange(6)] *= 20.0
+    drawn = np.array(_spectra_of(spectrum(ds, yscale=yscale)))[:, 40:-10]
+    assert (np.diff(drawn, axis=0) > 0).all()
 
 
 def test_on_a_logarithmic_scale_the_offset_is_a_factor():

@@ -10,14 +10,22 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colorbar import Colorbar
-from matplotlib.colors import BoundaryNorm, Colormap, ListedColormap, LogNorm, Normalize, to_hex
+from matplotlib.colors import (
+    BoundaryNorm,
+    Colormap,
+    ListedColormap,
+    LogNorm,
+    Normalize,
+    to_hex,
+    to_rgb,
+)
 from matplotlib.scale import get_scale_names
 from matplotlib.ticker import MaxNLocator
 
 from .. import checks
 from ..errors import ArgumentError
 from .scales import engineering
-from .style import is_dark
+from .style import is_dark, lightness
 
 #: At which ends values lie beyond the colour scale, as in `Figure.colorbar`.
 Extend = Literal["neither", "min", "max", "both"]
@@ -28,8 +36,12 @@ _PERCENTILES = (1.0, 99.5)
 #: Ratio of the brightest to the median above which a scale is logarithmic.
 STEEP = 30.0
 
-#: Part of a sequential map that stands out from light and from dark paper.
-_SEEN = {False: (0.0, 0.88), True: (0.2, 1.0)}
+#: How far lines must be in CIE lightness, which runs to 100, from light and from dark paper, where
+#: thin ones need more, and how much less of that the most vivid ones need.
+_SEEN, _VIVID = {False: 32.0, True: 45.0}, 20.0
+
+#: Difference of lightness from the paper below which a colour of a map passes for it.
+_ALIKE = 6.0
 
 
 def colormap(cmap: str | Colormap) -> Colormap:
@@ -189,7 +201,8 @@ def ordered(
     bounds = np.asarray(bounds, float)
     paper = mpl.rcParams["axes.facecolor"] if paper is None else paper
     number = bounds.shape[0]
-    places = np.linspace(*_SEEN[is_dark(paper)], number) if number > 1 else np.array([0.4])
+    low, high = _seen(colormap(cmap), paper)
+    places = np.linspace(low, high, number) if number > 1 else np.array([0.55 * low + 0.45 * high])
     found = [to_hex(c) for c in colormap(cmap)(places)]
     if bounds.ndim == 1:
         half = 0.5 * np.diff(bounds) if number > 1 else np.array([0.5])
@@ -200,6 +213,30 @@ def ordered(
     edges = _finite(edges)
     listed = ListedColormap(found)
     return found, ScalarMappable(BoundaryNorm(edges, number), listed)
+
+
+def _seen(cmap: Colormap, paper: Any) -> tuple[float, float]:
+    """The ends of the part of a map that stands out from paper; all of one that nowhere does."""
+    places = np.linspace(0.0, 1.0, 101)
+    found = cmap(places)[:, :3]
+    seen = _apart(found, paper) + _VIVID * np.ptp(found, axis=1) >= _SEEN[is_dark(paper)]
+    if np.count_nonzero(seen) < 2:
+        return 0.0, 1.0
+    return float(places[seen][0]), float(places[seen][-1])
+
+
+def _apart(found: np.ndarray, paper: Any) -> np.ndarray:
+    """How far colours, (n, 3), are in lightness from that of paper, (n,)."""
+    apart: np.ndarray = np.abs(lightness(found) - lightness(np.array([to_rgb(paper)])))
+    return apart
+
+
+def has_paper(cmap: Colormap, paper: Any) -> bool:
+    """Whether a map has a colour that passes for that of paper, which has no value."""
+    found = cmap(np.linspace(0.0, 1.0, 101))[:, :3]
+    # Two greys of one lightness are alike, a grey and a colour are not.
+    hue = np.ptp(found - np.array(to_rgb(paper)), axis=1)
+    return bool(((_apart(found, paper) < _ALIKE) & (hue < 0.1)).any())
 
 
 def _finite(edges: np.ndarray) -> np.ndarray:

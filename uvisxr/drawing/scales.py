@@ -29,7 +29,7 @@ _AS_THEY_ARE = frozenset(("", "1", "degree", "hour", "angstrom", "count"))
 _PLAIN = (1e-2, 1e4)
 
 #: Values that are told without a power of ten beside others that are powers of ten.
-_SHORT = (1e-3, 1e5)
+_SHORT = (1e-3, 1e4)
 
 #: The most powers of ten at the ticks of an axis that is linear near zero.
 _DECADES = 6
@@ -112,13 +112,13 @@ def engineering(
 
 
 def plain(value: float) -> str:
-    """A round number as people write it: 0.4, −20 or 2×10⁻⁵.
+    """A round number as people write it: 0.4, −2000 or 2×10⁻⁵.
 
     Examples
     --------
     >>> from uvisxr.drawing.scales import plain
-    >>> plain(0.4), plain(-20.0), plain(2e-5), plain(1e6)
-    ('0.4', '−20', '2×10⁻⁵', '10⁶')
+    >>> plain(0.4), plain(-2000.0), plain(2e-5), plain(1e4)
+    ('0.4', '−2000', '2×10⁻⁵', '10⁴')
     """
     sign, size = "−" if value < 0 else "", abs(value)
     if size == 0 or _SHORT[0] * (1 - 1e-9) <= size < _SHORT[1]:

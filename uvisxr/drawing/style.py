@@ -96,6 +96,14 @@ def is_dark(color: Any) -> bool:
     return bool(np.dot((red, green, blue), LUMINANCE) <= 0.5)
 
 
+def lightness(rgb: np.ndarray) -> np.ndarray:
+    """CIE lightness L*, 0 to 100, of sRGB colours from 0 to 1, (n, 3) (IEC 61966-2-1, CIE 15)."""
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    y = linear @ np.array([0.2126, 0.7152, 0.0722])
+    found: np.ndarray = np.where(y <= 216 / 24389, y * 24389 / 27, 116 * np.cbrt(y) - 16)
+    return found
+
+
 def mixed(paper: Any, ink: Any, share: float) -> str:
     """A colour between that of the paper and that of the ink."""
     (r, g, b), (red, green, blue) = to_rgb(paper), to_rgb(ink)
@@ -228,6 +236,12 @@ def style(overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Style:
         "emission": {"color": "0.5", "linewidth": 0.6, "linestyle": ":"},
         "emission_name": small | {"rotation": 90, "ha": "center", "va": "bottom"},
         "no_value": {"color": "0.6"},
+        "no_data": {
+            "facecolor": "none",
+            "edgecolor": mixed(paper, ink, 0.45),
+            "linewidth": 0,
+            "hatch": "....",
+        },
         "flag_mark": {
             "markerfacecolor": red,
             "markeredgecolor": "white",

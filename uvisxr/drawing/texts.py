@@ -105,7 +105,7 @@ def span(ds: xr.Dataset) -> str:
     """From when to when the exposures last, UTC: to minutes, or if that is coarse, to seconds."""
     times = [ds[n].values.ravel() for n in ("time_start", "time_stop") if n in ds.variables]
     if len(times) < 2:
-        times = [ds[n].values.ravel() for n in ("time",) if n in ds.variables]
+        times = _around(ds)
     if not times:
         # Of bins, whose exposures are no longer there.
         ends = (ds.attrs.get(f"time_coverage_{end}", "") for end in ("start", "end"))
@@ -123,6 +123,18 @@ def span(ds: xr.Dataset) -> str:
     if begin[:10] == end[:10]:
         return f"{begin}–{end[11:]}{_TIE}UTC"
     return f"{begin} – {end}{_TIE}UTC"
+
+
+def _around(ds: xr.Dataset) -> list[np.ndarray]:
+    """When exposures begin and end by their middles, or these where it is not known how long."""
+    if "time" not in ds.variables:
+        return []
+    middle = ds["time"].values.ravel()
+    long = ds["exposure"].values if "exposure" in ds.variables else np.zeros(1)
+    if middle.dtype.kind != "M" or np.ndim(long) > 1 or np.size(long) not in (1, middle.size):
+        return [middle]
+    half = np.nan_to_num(5e8 * np.ravel(long)).astype("timedelta64[ns]")
+    return [middle - half, middle + half]
 
 
 def heading(ds: xr.Dataset, *more: str) -> str:

@@ -1,4 +1,4 @@
-"""Hatching of spectra in maps that are left out or lost, in place of a value."""
+"""Hatching of spectra in maps that are left out or lost, and dots where there are none."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from collections.abc import Container
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PolyCollection
+from matplotlib.patches import Rectangle
 
 from ..dataset.conventions import QUALITY_FLAGS
+from ..drawing.colours import has_paper
 from ..drawing.style import Style
 from ..drawing.texts import flagged_for, tied
 
@@ -25,6 +28,16 @@ def hatch(ax: Axes, cells: list[np.ndarray], look: Style) -> None:
     """Hatch cells that are left out or lost."""
     grey = {**look["flagged"], "facecolor": look["no_value"]["color"]}
     ax.add_collection(PolyCollection(cells, gid="left out", **grey), autolim=False)
+
+
+def dot(ax: Axes, scale: ScalarMappable, look: Style) -> str:
+    """Dot the paper under a map, if some value has its colour; what the title says of that."""
+    if not has_paper(scale.cmap, ax.get_facecolor()[:3]):
+        return ""
+    paper = Rectangle((0, 0), 1, 1, transform=ax.transAxes, gid="no data", zorder=0)
+    paper.set(in_layout=False, **look["no_data"])
+    ax.add_artist(paper)
+    return tied("dotted: no data")
 
 
 def of_table(which: np.ndarray) -> list[np.ndarray]:

@@ -21,7 +21,7 @@ from ..quality.flags import flags_of
 from . import axes as common
 from . import fieldaxis
 from .fieldaxis import FieldAxis
-from .hatching import hatch, rectangles, why_hatched
+from .hatching import dot, hatch, rectangles, why_hatched
 from .timeline import Timeline
 
 #: Predicted stars whose magnitudes are written: the brightest.
@@ -69,8 +69,9 @@ class HeatMap:
         light = self.light.values[:, self.pixels].astype(float)
         values = np.where(self.good[:, self.pixels], light, np.nan)
         shown = np.ma.filled(drawable(values, self.scale), np.nan)
-        if isinstance(self.across, Timeline) and self.up is None:
-            self._draw_mesh(ax, self.across, shown)
+        columns = self.across if isinstance(self.across, Timeline) and self.up is None else None
+        if columns is not None:
+            self._draw_mesh(ax, columns, shown)
         else:
             self._draw_cells(ax, shown)
         self._name(ax, np.isfinite(values))
@@ -82,7 +83,9 @@ class HeatMap:
             self._mark_stars(ax, values)
         else:
             nothing(ax, self._why(light), self.look)
-        set_title(ax, common.title_of_light(self.ds, self.light, self._hatched(values)))
+        full = columns is not None and bool((columns.mesh()[1] >= 0).all())
+        dotted = "" if full else dot(ax, self.scale, self.look)
+        set_title(ax, common.title_of_light(self.ds, self.light, self._hatched(values), dotted))
         return ax
 
     def _hatched(self, values: np.ndarray) -> str:

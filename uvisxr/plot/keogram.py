@@ -21,11 +21,22 @@ from ..dataset.fields import SIGHTLINE
 from ..drawing.colours import colour_bar, colours, drawable, extend, limits, robust_norm
 from ..drawing.style import Style, drawing
 from ..drawing.style import style as styled
-from ..drawing.texts import caption, edge, heading, nothing, set_label, set_title, tied, unit
+from ..drawing.texts import (
+    caption,
+    degrees_of_latitude,
+    edge,
+    heading,
+    nothing,
+    set_label,
+    set_title,
+    tied,
+    unit,
+)
 from ..numerics.along_wl import Integration
 from ..quality.flags import kept
 from . import axes as common
 from . import fieldaxis, profiles
+from .hatching import dot
 from .heatmap import draw_columns
 from .profiles import Means
 from .timeline import TimeAxis, Timeline, check
@@ -145,27 +156,30 @@ def keogram(
     colour_map = look["map"]["cmap"] if cmap is None else cmap
     scale = colours(table, colour_map, norm, vmin, vmax, robust_norm(table))
     beside = None
-    if ax is None:
+    there = bool(np.isfinite(table).any())
+    if ax is None and there:
         figure = plt.figure(figsize=_SIZE, layout="constrained")
         ax, beside = figure.subplots(1, 2, sharey=True, width_ratios=_SHARES)
-    ax = common.new_axes(ax)
+    ax = common.new_axes(ax, figsize=_SIZE)
     mesh = _draw_map(ax, across, at, table, scale, look)
     ax.set_ylim(*(_span(at, table, chosen.period) if edges is None else at[[0, -1]]))
     _name_bins(ax, by, at, chosen.period)
     light_of = "brightness", "kR"
-    if np.isfinite(table).any():
+    if there:
         if beside is not None:
             means = Means.of(ds, index, len(chosen))
             _draw_mean(beside, 0.5 * (at[1:] + at[:-1]), means, caption(*light_of), look)
+            used = np.count_nonzero(np.isfinite(table).any(axis=1))
+            set_title(beside, "Mean over time" if used > 1 else "One exposure")
         ends = extend(table, *limits(scale))
         # Beside the mean it would pass for its axis.
         place: dict[str, Any] = {"location": "bottom", "aspect": 40, "pad": 0.02}
         colour_bar(mesh, ax, *light_of, extend=ends, **(place if beside is not None else {}))
     else:
         nothing(ax, _why(ds, keep, exclude, where), look)
-        if beside is not None:
-            beside.remove()
-    set_title(ax, heading(ds, profiles.range_of(ds), *_selected(ds, where, within)))
+    full = np.isfinite(table).all() and (across.mesh()[1] >= 0).all()
+    dotted = "" if full or not there else dot(ax, scale, look)
+    set_title(ax, heading(ds, profiles.range_of(ds), *_selected(ds, where, within), dotted))
     return ax
 
 
@@ -262,6 +276,8 @@ def _selected(
 def _range(name: str, low: float, high: float) -> str:
     """A range of a field, "lat 60–90°"."""
     units = unit(SIGHTLINE[name].units)
+    if name.startswith("lat"):
+        return tied(f"{name} {degrees_of_latitude(low, high)}")
     between = "–" if min(low, high) >= 0 else " to "
     space = "" if units == "°" else " "
     return tied(f"{name} {edge(low)}{between}{edge(high)}{space}{units}")
@@ -283,11 +299,9 @@ def _draw_mean(ax: Axes, at: np.ndarray, means: Means, name: str, look: Style) -
     points = {**look["points"], "color": color, "linestyle": "-"}
     bars = np.nan_to_num([means.lower, means.upper])
     ax.errorbar(value, at, xerr=bars, gid="mean", **points)
-    band = {"color": color, **look["band"]}
-    ax.fill_betweenx(at, value - systematic, value + systematic, gid="systematic", **band)
+    profiles.draw_common(ax, at, value, systematic, color, look["band"])
     ax.set_xlim(min(0.0, float(np.nanmin(value))), None)
     set_label(ax.xaxis, name)
-    set_title(ax, "Mean over time")
 
 
 def _why(

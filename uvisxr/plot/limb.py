@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import partial
+from typing import Any, Literal, cast
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.transforms import ScaledTranslation
 
 from .. import calls, checks
 from ..bins.edges import Edges
@@ -30,6 +33,7 @@ from ..drawing.texts import (
     nothing,
     set_label,
     set_title,
+    tied,
     unit,
 )
 from ..errors import ArgumentError
@@ -51,14 +55,21 @@ _LEAST: dict[profiles.By, float] = {"lat": 15.0, "lt": 3.0, "lon": 30.0, "sza": 
 #: Profiles that a legend tells apart, by their markers too; more have a colour bar.
 _MARKERS = "osD^vP"
 
-#: Share of the points whose error bars fit into the axes.
+#: The most profiles that have bars and bands of errors.
+_WITH_ERRORS = 5
+
+#: Share of the points, percent, that a few do not set the limits above.
 _FIT = 95
 
-#: Ratio to what that share does not exceed, above which points are marked at the edge.
-_TOWERS = 2.5
+#: How far above what that share does not exceed a point alone is marked at the edge instead, in
+#: ranges of the share, and at least what ratio to it.
+_TOWERS, _RATIO = 1.0, 1.5
 
-#: Most of the room that bands of common errors take beyond the points, as a share of theirs.
-_BANDS = 0.5
+#: Most of the room that errors take beyond the points, as a share of theirs.
+_ERRORS = 0.5
+
+#: Distance of triangles from the edge, and of those at one altitude from one another, points.
+_INWARD = 4.0
 
 #: Number of points from which on one alone is no large share of them.
 _MANY = 20
@@ -122,8 +133,10 @@ def limb(
     Axes
         Each point is the mean of the spectra in a bin. Bars are its statistical errors, 68 %; bands
         are the systematic ones, which all points have in common, unless the bars hold them too, as
-        after ``calibrate(errors="total")``. Bins without spectra are left out. If there are none at
-        all, it says so.
+        after ``calibrate(errors="total")``; more than 5 profiles have neither. Triangles are in
+        place of a point that towers above all others, as a star does, and open ones where a bar
+        ends beyond the axes; the title says so. Bins without spectra are left out. If there are
+        none at all, it says so.
 
     Raises
     ------
@@ -158,8 +171,9 @@ def limb(
     ax = common.new_axes(ax, figsize=_SIZE)
     # How much room a legend has depends on what is around the axes.
     set_label(ax.xaxis, caption("brightness", "kR"))
-    set_title(ax, heading(ds, profiles.range_of(light)))
-    found.draw(ax, look, look["map"]["cmap"] if cmap is None else cmap, xscale)
+    title = partial(heading, ds, profiles.range_of(light))
+    set_title(ax, title())
+    found.draw(ax, look, look["map"]["cmap"] if cmap is None else cmap, xscale, title)
     if not np.isfinite(found.means.value).any():
         reason = "no value" if keep is None else profiles.why_empty(light, keep, exclude)
         nothing(ax, reason, look)
@@ -187,7 +201,15 @@ class _Profiles:
     bounds: np.ndarray
     means: Means
 
-    def draw(self, ax: Axes, look: Style, cmap: str | Colormap, xscale: Scale) -> None:
+    def draw(
+        self,
+        ax: Axes,
+        look: Style,
+        cmap: str | Colormap,
+        xscale: Scale,
+        title: Callable[..., str],
+    ) -> None:
+        """Draw them, and write the title, which says what lies beyond the axes."""
         ax.set_xscale(xscale)
         middle = self._middle()
         value = self.means.value
@@ -204,11 +226,15 @@ class _Profiles:
         for place, one in enumerate(there):
             marker = _MARKERS[place % len(_MARKERS)]
             self._draw_one(ax, one, middle, colours[one], marker, look, len(there))
-        self._limit(ax, xscale)
+        errors = len(there) <= _WITH_ERRORS
+        self._limit(ax, xscale, errors)
         plain_log(ax.xaxis)
         fieldaxis.name_axis(ax.yaxis, "alt")
-        self._explain(ax, there, scale, look)
-        self._mark_beyond(ax, middle, colours, look)
+        set_title(ax, title(self._told(ax, errors)))
+        self._explain(ax, there, scale, look, errors)
+        self._mark_beyond(ax, middle, colours, look, errors)
+        # Room that is made for a legend may have taken some in.
+        set_title(ax, title(self._told(ax, errors)))
 
     def _middle(self) -> np.ndarray:
         low, high = self.altitudes.T
@@ -235,31 +261,29 @@ class _Profiles:
         if number > len(_MARKERS):
             points["marker"] = "."
         label = self._name(one) if self.by else "mean"
-        ax.errorbar(value, middle, xerr=bars, label=label, gid="profile", **points)
-        if (systematic > 0).any():
-            band = {"color": color, **look["band"]}
+        errors = number <= _WITH_ERRORS
+        ax.errorbar(
+            value, middle, xerr=bars if errors else None, label=label, gid="profile", **points
+        )
+        if errors:
+            band = dict(look["band"])
             band["alpha"] = min(band.get("alpha") or 1.0, 0.4 / np.sqrt(number))
-            ax.fill_betweenx(
-                middle, value - systematic, value + systematic, gid="systematic", **band
-            )
+            profiles.draw_common(ax, middle, value, systematic, color, band)
 
-    def _limit(self, ax: Axes, xscale: Scale) -> None:
-        """Limits that the widest error bars do not set."""
+    def _limit(self, ax: Axes, xscale: Scale, errors: bool) -> None:
+        """Limits that neither a star nor the widest errors set."""
         means = self.means
         known = np.isfinite(means.value)
-        value, lower, upper = (a[known] for a in (means.value, means.lower, means.upper))
-        usual = float(np.percentile(value, _FIT, method="lower"))
-        beyond = (value > _TOWERS * usual) & (usual > 0) & (value.size >= _MANY)
-        top = value[~beyond]
-        ends = value + np.nan_to_num(upper)
-        high = max(float(top.max()), float(np.percentile(ends[~beyond], _FIT)))
-        starts = value - np.nan_to_num(lower)
-        low = min(float(value.min()), float(np.percentile(starts, 100 - _FIT)))
-        # Bands have room, unless it is for little else.
-        wide = np.nan_to_num(means.systematic[known])
-        most = _BANDS * float(np.ptp(top) or abs(high))
-        high = max(high, min(float((value + wide)[~beyond].max()), high + most))
-        low = min(low, max(float((value - wide).min()), low - most))
+        value, alone = means.value[known], _towering(means.value)[known]
+        low, high = float(value.min()), float(value[~alone].max())
+        if errors:
+            parts = (means.lower, means.upper, means.systematic)
+            lower, upper, wide = (np.nan_to_num(a[known]) for a in parts)
+            # Errors have room, unless it is for little else.
+            most = _ERRORS * float(np.ptp(value[~alone]) or abs(high))
+            ends, starts = value + np.maximum(upper, wide), value - np.maximum(lower, wide)
+            low = max(float(starts.min()), low - most)
+            high = min(float(ends[~alone].max()), high + most)
         if xscale == "log":
             above = value[value > 0]
             low = float(above.min()) if above.size else 0.1 * abs(high)
@@ -273,26 +297,45 @@ class _Profiles:
         ends = shown[np.isfinite(shown)]
         ax.set_ylim(ends.min(), ends.max())
 
-    def _mark_beyond(
-        self, ax: Axes, middle: np.ndarray, colours: Mapping[int, str], look: Style
-    ) -> None:
-        """Mark at the edge what lies beyond it, and, hollow, where bars end beyond it."""
-        end = ax.get_xlim()[1]
-        for one, color in colours.items():
-            value = self.means.value[one]
-            ends = value + np.nan_to_num(self.means.upper[one])
-            for gid, above, face in (
-                ("beyond", value > end, color),
-                ("bar_beyond", (value <= end) & (ends > end), ax.get_facecolor()),
-            ):
-                at = middle[above]
-                if at.size:
-                    mark = {**look["below_zero"], "marker": ">", "color": color}
-                    mark["markerfacecolor"] = face
-                    (line,) = ax.plot(np.ones(at.size), at, gid=gid, **mark)
-                    line.set(transform=ax.get_yaxis_transform(), clip_on=False)
+    def _beyond(self, ax: Axes, errors: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Where points and where bars of others end beyond the axes, bool (profile, alt)."""
+        end, value = ax.get_xlim()[1], self.means.value
+        reached = value + np.nan_to_num(self.means.upper) if errors else value
+        return value > end, (value <= end) & (reached > end)
 
-    def _explain(self, ax: Axes, there: list[int], scale: ScalarMappable, look: Style) -> None:
+    def _told(self, ax: Axes, errors: bool) -> str:
+        """What the title says of triangles."""
+        points, bars = (which.any() for which in self._beyond(ax, errors))
+        if points:
+            return tied("triangles: off the scale")
+        return tied("open triangles: errors off the scale") if bars else ""
+
+    def _mark_beyond(
+        self, ax: Axes, middle: np.ndarray, colours: Mapping[int, str], look: Style, errors: bool
+    ) -> None:
+        """Mark at the edge what lies beyond it, and, hollow, where bars end beyond it.
+
+        Those at one altitude stand side by side.
+        """
+        points, bars = self._beyond(ax, errors)
+        scale = cast(Figure, ax.get_figure(root=True)).dpi_scale_trans
+        step = np.cumsum(points | bars, axis=0) * (_INWARD + look["below_zero"]["markersize"])
+        for one, color in colours.items():
+            for gid, above, face in (
+                ("beyond", points[one], color),
+                ("bar_beyond", bars[one], ax.get_facecolor()),
+            ):
+                mark = {**look["below_zero"], "marker": ">", "color": color}
+                mark["markerfacecolor"] = face
+                for inward in np.unique(step[one, above]):
+                    at = middle[above & (step[one] == inward)]
+                    (line,) = ax.plot(np.ones(at.size), at, gid=gid, zorder=3, **mark)
+                    moved = ScaledTranslation(-(inward - _INWARD) / 72.0, 0.0, scale)
+                    line.set_transform(ax.get_yaxis_transform() + moved)
+
+    def _explain(
+        self, ax: Axes, there: list[int], scale: ScalarMappable, look: Style, errors: bool
+    ) -> None:
         """Say which profile is which, and what the errors are."""
         handles, labels = ax.get_legend_handles_labels()
         title = caption(SIGHTLINE[self.by].long_name) if self.by else None
@@ -300,10 +343,10 @@ class _Profiles:
             handles, labels, title = [], [], None
             colour_bar(scale, ax, SIGHTLINE[self.by].long_name, SIGHTLINE[self.by].units)
         means, grey = self.means, look["no_value"]["color"]
-        if (np.nan_to_num(means.upper) > 0).any():
+        if errors and (np.nan_to_num(means.upper) > 0).any():
             handles.append(Line2D([], [], color=grey, linewidth=1.0))
             labels.append(means.named())
-        if (np.nan_to_num(means.systematic) > 0).any():
+        if errors and (np.nan_to_num(means.systematic) > 0).any():
             handles.append(Patch(color=grey, alpha=0.4, linewidth=0))
             labels.append("systematic error")
         if handles:
@@ -316,6 +359,19 @@ class _Profiles:
             return degrees_of_latitude(low, high)
         units = unit(SIGHTLINE[self.by].units)
         return f"{low:g}–{high:g}{units if units == '°' else f' {units}'}"
+
+
+def _towering(value: np.ndarray) -> np.ndarray:
+    """Points that rise far above all others, and in their profile alone: bool (profile, alt)."""
+    some = value[np.isfinite(value)]
+    low, usual = np.percentile(some, (100 - _FIT, _FIT), method="lower")
+    if some.size < _MANY or usual <= 0:
+        return np.zeros(value.shape, bool)
+    high = (value > usual + _TOWERS * (usual - low)) & (value > _RATIO * usual)
+    aside = np.pad(high, ((0, 0), (1, 1)))
+    # A layer that glows is as high as several bins, or there would be no telling it from a star.
+    alone: np.ndarray = high & ~(aside[:, :-2] | aside[:, 2:])
+    return alone
 
 
 def _of_spectra(

@@ -1,4 +1,7 @@
-"""Names of emission lines above spectra, moved apart, and systems of bands as rows of ticks."""
+"""Names of emission lines above spectra, moved apart, and systems of bands as rows of ticks.
+
+A system of two bands has its name among those of lines, which leads to both.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.font_manager import FontProperties
+from matplotlib.lines import Line2D
 from matplotlib.transforms import Affine2D, Transform
 
 from ..drawing.layout import lay_out
@@ -27,19 +31,25 @@ _TICK = 4.0
 #: Width of a letter, and distance of names, in sizes of their letters.
 _LETTER, _PITCH = 0.62, 1.4
 
-#: The most bands of a system that are marked down to the spectra, as lines are.
-_FEW = 6
+#: The most bands of a system that are named as lines are, and that are marked down to the spectra.
+_PAIR, _FEW = 2, 6
+
+#: The most of the width of axes that names take, and how many they are at least.
+_FULL, _FIRST = 0.5, 3
 
 #: The most of the height of axes that is left to names.
 _MOST = 0.45
 
-#: Lines by name, the most important first; systems of bands have several wavelengths, angstrom.
-Lines = Mapping[str, tuple[float, ...]]
+#: Wavelengths, angstrom.
+Places = tuple[float, ...]
+
+#: Lines by name, the most important first; systems of bands have several wavelengths.
+Lines = Mapping[str, Places]
 
 
 def headroom(ax: Axes, lines: Lines) -> float:
     """Part of the height of axes that the names of lines and bands take."""
-    singles, bands = _parted(lines)
+    singles, bands = _named(ax, lines)
     height = (_depth(singles) if singles else 0.0) + _ROW * len(bands)
     share = (height + _FRAME) / common.size(ax)[1] if height else 0.0
     return share if share <= _MOST else 0.0
@@ -50,36 +60,46 @@ def mark_lines(ax: Axes, lines: Lines, look: Style, unnamed: bool = True) -> Non
 
     Names stand apart whatever the limits become; of those for which the axes are too narrow, the
     last are left out, with their lines. Axes that are too low for names have lines alone, or none
-    unless these may be `unnamed`.
+    unless these may be `unnamed`. The axes' horizontal limits must be final.
     """
     lay_out(ax)
-    width, height = common.size(ax)
-    singles, bands = _parted(lines)
+    _, height = common.size(ax)
+    singles, bands = _named(ax, lines)
     if headroom(ax, lines) == 0.0:
         if unnamed:
             _draw_lines(ax, [wl for all_ in lines.values() for wl in all_], 1.0, look)
         return
-    most = max(1, int(width / (_PITCH * _size())))
-    kept = dict(list(singles.items())[:most])
-    top = 1.0 - (_depth(kept) if kept else _FRAME) / height
-    _draw_names(ax, kept, top, look)
+    top = 1.0 - (_depth(singles) if singles else _FRAME) / height
+    _draw_names(ax, singles, top, look)
     for row, (name, places) in enumerate(bands.items()):
         level = top - (row * _ROW + 2.0) / height
-        _draw_bands(ax, name, places, level, list(kept.values()), look)
+        _draw_bands(ax, name, places, level, [wl for all_ in singles.values() for wl in all_], look)
 
 
-def _parted(lines: Lines) -> tuple[dict[str, float], dict[str, tuple[float, ...]]]:
-    return (
-        {name: wl[0] for name, wl in lines.items() if len(wl) == 1},
-        {name: wl for name, wl in lines.items() if len(wl) > 1},
-    )
+def _named(ax: Axes, lines: Lines) -> tuple[dict[str, Places], dict[str, Places]]:
+    """Lines whose names stand upright in a row, and systems with a row each, that have room."""
+    singles = {name: wl for name, wl in lines.items() if len(wl) <= _PAIR}
+    most = max(_FIRST, int(_FULL * common.size(ax)[0] / (_PITCH * _size())))
+    kept = dict(list(singles.items())[:most])
+    bands = {name: wl for name, wl in lines.items() if len(wl) > _PAIR}
+    # Above a row, its name would lie on what leads to those of lines.
+    return kept, {name: wl for name, wl in bands.items() if not kept or _aside(ax, name, wl)}
+
+
+def _aside(ax: Axes, name: str, places: Places) -> list[tuple[str, float, float]]:
+    """On which sides of a row its name has room, and from where to where."""
+    left, right = sorted(ax.get_xlim())
+    needed = _LETTER * _size() * (len(name) + 1) / common.size(ax)[0] * (right - left)
+    first, last = min(places), max(places)
+    choices = [("left", first - needed, first), ("right", last, last + needed)]
+    return [one for one in choices if one[1] > left and one[2] < right]
 
 
 def _size() -> float:
     return float(FontProperties(size="x-small").get_size_in_points())
 
 
-def _depth(singles: Mapping[str, float]) -> float:
+def _depth(singles: Lines) -> float:
     """Height of the longest name and of what leads to it, points."""
     return _FRAME + _LETTER * _size() * max(map(len, singles), default=0) + _LEADER
 
@@ -146,14 +166,17 @@ def spread(wanted: np.ndarray, pitch: float, low: float, high: float) -> np.ndar
 
 
 def _draw_lines(ax: Axes, wl: Sequence[float], top: float, look: Style) -> None:
-    marks = LineCollection([[(one, 0.0), (one, top)] for one in wl])
-    marks.set(transform=ax.get_xaxis_transform(), gid="emission", zorder=0.5, **_as_many(look))
-    ax.add_collection(marks, autolim=False)
+    for one in wl:
+        # Of lines, unlike collections, legends keep clear.
+        mark = Line2D([one, one], [0.0, top], gid="emission", zorder=0.5, **look["emission"])
+        mark.set_transform(ax.get_xaxis_transform())
+        ax.add_artist(mark)
 
 
-def _draw_names(ax: Axes, singles: Mapping[str, float], top: float, look: Style) -> None:
-    row = _Row(ax, np.array(list(singles.values())), _depth(singles) - _LEADER, _PITCH * _size())
-    _draw_lines(ax, list(singles.values()), top, look)
+def _draw_names(ax: Axes, singles: Lines, top: float, look: Style) -> None:
+    middles = np.array([np.mean(wl) for wl in singles.values()])
+    row = _Row(ax, middles, _depth(singles) - _LEADER, _PITCH * _size())
+    _draw_lines(ax, [wl for all_ in singles.values() for wl in all_], top, look)
     leader = {
         **look["emission"],
         "arrowstyle": "-",
@@ -162,16 +185,19 @@ def _draw_names(ax: Axes, singles: Mapping[str, float], top: float, look: Style)
         "relpos": (0.5, 0.0),
         "linestyle": "-",
     }
-    for index, (name, wl) in enumerate(singles.items()):
+    ends = [(k, name, wl) for k, (name, all_) in enumerate(singles.items()) for wl in all_]
+    for index, name, wl in ends:
+        # To the second of two leads a line of its own.
+        is_first = wl == singles[name][0]
         text = ax.annotate(
-            name,
+            name if is_first else "",
             (wl, top),
             xycoords=ax.get_xaxis_transform(),
             xytext=(0.0, 0.0),
             textcoords=partial(row.place, index),
             annotation_clip=True,
             arrowprops=leader,
-            gid="emission_name",
+            gid="emission_name" if is_first else "emission_leader",
             **look["emission_name"],
         )
         text.set_in_layout(False)
@@ -180,7 +206,7 @@ def _draw_names(ax: Axes, singles: Mapping[str, float], top: float, look: Style)
 def _draw_bands(
     ax: Axes,
     name: str,
-    places: Sequence[float],
+    places: Places,
     level: float,
     others: Sequence[float],
     look: Style,
@@ -193,21 +219,17 @@ def _draw_bands(
     rows = LineCollection(segments, transform=ax.get_xaxis_transform())
     rows.set(gid="bands", zorder=0.6, **_as_many(look) | {"linestyles": "-"})
     ax.add_collection(rows, autolim=False)
-    left, right = sorted(ax.get_xlim())
-    needed = _LETTER * _size() * (len(name) + 1) / common.size(ax)[0] * (right - left)
     if len(places) <= _FEW:
         _draw_lines(ax, places, level - tick, look)
     # Before the bands, or behind, or, without room on either side, above.
-    middle = 0.5 * (first + last)
-    choices = [
-        (first - needed, first, (first, (-3, 0), "right", "center")),
-        (last, last + needed, (last, (3, 0), "left", "center")),
-    ]
-    choices = [one for one in choices if one[0] > left and one[1] < right]
-    above = (middle - 0.5 * needed, middle + 0.5 * needed, (middle, (0, 1), "center", "bottom"))
-    _, _, (place, aside, across, up) = min(
-        choices or [above], key=lambda one: sum(one[0] < wl < one[1] for wl in others)
-    )
+    choices = _aside(ax, name, places)
+    crossed = [sum(low < wl < high for wl in others) for _, low, high in choices]
+    side = choices[int(np.argmin(crossed))][0] if choices else "above"
+    place, aside, across, up = {
+        "left": (first, (-3, 0), "right", "center"),
+        "right": (last, (3, 0), "left", "center"),
+        "above": (0.5 * (first + last), (0, 1), "center", "bottom"),
+    }[side]
     text = ax.annotate(
         name,
         (place, level),

@@ -18,7 +18,7 @@ from matplotlib.transforms import ScaledTranslation
 from .. import checks
 from ..drawing.scales import plain_log
 from ..drawing.style import Style
-from ..drawing.texts import flagged_for, label, nothing, set_suptitle
+from ..drawing.texts import flagged_for, label, nothing, set_suptitle, tied
 from ..quality import flags as quality_flags
 from . import axes as common
 from . import fieldaxis
@@ -33,11 +33,14 @@ _DECADES = 1e4
 #: Ratio to what 95 % of the points do not exceed above which a point is beyond the limits.
 _TOWERS = 4.0
 
+#: Most of the room that error bars take beyond the points, as a share of theirs.
+_ERRORS = 0.5
+
 #: Largest width and height of a figure that is no page, and of a panel, inches.
 _LARGEST, _PANEL = (11.5, 8.5), (2.8, 1.65)
 
 #: Marks of what the scale does not show.
-_BEYOND = ("below", "above")
+_BEYOND = ("below", "above", "bar_above")
 
 #: Half the width of a tick's label, inches, and how far from the edge triangles are, points.
 _HALF_LABEL, _INWARD = 0.22, 3.0
@@ -91,8 +94,9 @@ class Ordinate:
             values = values[~towering]
         low, high = float(values.min()), float(values.max())
         if "upper" in light.coords:
-            # Fit most of the error bars; those of the noisiest pixels may be cut off.
-            high = max(high, float(np.nanpercentile(values + light["upper"].values[good], 95)))
+            # Errors have room, unless it is for little else, as with the noisiest pixels.
+            ends = values + np.nan_to_num(light["upper"].values[good])
+            high = max(high, min(float(ends.max()), high + _ERRORS * ((high - low) or abs(high))))
         # Room for the magnitudes above the highest point.
         if self.scale == "log":
             low = max(low, high / _DECADES)
@@ -160,7 +164,10 @@ class Pages:
         figure.supxlabel(self._abscissa(panels[0, 0], pixels), fontsize="medium")
         figure.supylabel(label(self.light), fontsize="medium")
         marks = [line for ax in panels.flat for line in ax.lines if line.get_gid() in _BEYOND]
-        told = "triangles: off the scale" if any([_keep_seen(mark) for mark in marks]) else ""
+        seen = {mark.get_gid() for mark in marks if _keep_seen(mark)}
+        told = tied("triangles: off the scale") if seen else ""
+        if seen == {"bar_above"}:
+            told = tied("open triangles: errors off the scale")
         set_suptitle(figure, common.title_of_light(self.ds, self.light, told))
         if len(pixels) % columns:
             # Labels that find room below the last row take none from the edge beside it.
@@ -246,7 +253,10 @@ class Pages:
             self._mark_beyond(ax, places[values <= 0], "below")
             values = np.where(values > 0, values, np.nan)
         drawn = ax.errorbar(places, values, yerr=bars, label=f"pixel {number}", **points)
-        self._mark_beyond(ax, places[values > ax.get_ylim()[1]], "above")
+        top = ax.get_ylim()[1]
+        self._mark_beyond(ax, places[values > top], "above")
+        if bars is not None:
+            self._mark_beyond(ax, places[(values <= top) & (values + bars[1] > top)], "bar_above")
         if flagged.any():
             ax.plot(
                 places[flagged],
@@ -293,14 +303,18 @@ class Pages:
         if limits is not None:
             ax.set_ylim(limits)
 
-    def _mark_beyond(self, ax: Axes, places: np.ndarray, side: Literal["below", "above"]) -> None:
-        """Mark at an edge the exposures whose values the scale cannot show."""
+    def _mark_beyond(
+        self, ax: Axes, places: np.ndarray, side: Literal["below", "above", "bar_above"]
+    ) -> None:
+        """Mark at an edge the exposures whose values the scale cannot show; hollow, whose bars."""
         if places.size:
-            marker = {"marker": "^"} if side == "above" else {}
-            at = np.full(places.size, 1.0 if side == "above" else 0.0)
+            marker = {} if side == "below" else {"marker": "^"}
+            if side == "bar_above":
+                marker["markerfacecolor"] = "none"
+            at = np.full(places.size, 0.0 if side == "below" else 1.0)
             (mark,) = ax.plot(places, at, gid=side, **{**self.look["below_zero"], **marker})
             # Whole within the frame, and clear of its ticks.
-            inward = (-_INWARD if side == "above" else _INWARD) / 72.0
+            inward = (_INWARD if side == "below" else -_INWARD) / 72.0
             figure = cast(Figure, ax.get_figure(root=True))
             moved = ScaledTranslation(0.0, inward, figure.dpi_scale_trans)
             mark.set(transform=ax.get_xaxis_transform() + moved)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 
 from .. import checks
 from ..bins.binning import bin as binned
@@ -32,6 +33,9 @@ _WIDTHS = {
     "degree": (0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 90.0),
 }
 _ROUND = (1.0, 2.0, 5.0, 10.0)
+
+#: Height of the band of a point without neighbours, points.
+_ALONE = 7.0
 
 #: Share of neighbours that lie no further apart than bins are wide, percent.
 _MOST = 80
@@ -150,6 +154,32 @@ def why_empty(
     if not known.any():
         return why_nothing(ds)
     return "no spectrum in any bin" if (known & keep).any() else why_left_out(ds, exclude)
+
+
+def draw_common(
+    ax: Axes,
+    at: np.ndarray,
+    value: np.ndarray,
+    error: np.ndarray,
+    color: str,
+    look: Mapping[str, Any],
+) -> None:
+    """Draw the error that all values at some places upwards have in common, as a band.
+
+    That of a value without a neighbour, of which a band would have no height, is a thick bar.
+    """
+    if not (error > 0).any():
+        return
+    low, high = value - error, value + error
+    ax.fill_betweenx(at, low, high, gid="systematic", **{"color": color, **look})
+    known = np.isfinite(low)
+    beside = np.convolve(known, [1, 0, 1], "same") > 0
+    alone = known & ~beside
+    if alone.any():
+        bar = {"color": color, **look, "linewidth": _ALONE}
+        ax.hlines(
+            at[alone], low[alone], high[alone], gid="systematic_alone", capstyle="butt", **bar
+        )
 
 
 def unwrapped(edges: Edges) -> np.ndarray:

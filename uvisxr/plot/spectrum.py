@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, Literal, cast, get_args
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.transforms import ScaledTranslation
 
 from .. import calls, checks
 from ..drawing.layout import lay_out
 from ..drawing.lines import Emitter, Wavelengths, chosen, within
 from ..drawing.style import Style, drawing
 from ..drawing.style import style as styled
-from ..drawing.texts import heading, label, nothing, set_label, set_title, why_nothing
+from ..drawing.texts import heading, label, nothing, set_label, set_title, tied, why_nothing
 from ..errors import ArgumentError, MissingStepError
 from ..numerics.poisson import missing
 from . import axes as common
 from .marks import headroom, mark_lines
 from .spectral_scale import Scale, apply_scale, linear_below, scale_of, sensitive, set_limits
-from .traces import Key, Trace, in_common, traces
+from .traces import Key, Trace, in_common, named, traces
 
 #: What can be drawn; by default the first one in the dataset.
 Spectral = Literal["radiance", "radiance_weighted", "rate", "counts"]
@@ -37,9 +41,8 @@ _WHOLE = 0.9
 #: The most spectra that lie over one another by default, and have bands.
 _FEW = 5
 
-#: Share of a spectrum's elements that lie above the one before, in percent, where both are set
-#: apart, and the room between them, of the range of most of their values.
-_CLEAR, _ROOM = 98, 0.2
+#: Room between spectra that are set apart, of the range of most of their values, in percent.
+_ROOM, _MOST = 0.2, 98
 
 
 @calls.public("plot.spectrum")
@@ -76,7 +79,8 @@ def spectrum(
         those given, wavelengths in angstrom by name, several for a system of bands. The tables are
         in `uvisxr.drawing.lines`.
     band : bool
-        Draw the 1-sigma bands. Default: of no more than 5 spectra.
+        Draw the 1-sigma bands. Default: of no more than 5 spectra. They set no limits if they are
+        much wider than the spectra; open triangles are where they reach beyond, as the title says.
     xlim : (float, float) or "all", optional
         Wavelengths to show, angstrom. Default: all or, of radiances, those where the channel is
         sensitive: 1165 to 1905 in the FUV and 570 to 1175 in the EUV, as far as the dataset's own
@@ -147,13 +151,14 @@ def spectrum(
         band = len(places) <= _FEW
     shifts = _shifts(telling, scale, offset)
     key = Key.of(ds, places, ax.get_facecolor(), look)
+    ax.set_xlim(low, high)
     set_label(ax.xaxis, "Wavelength (Å)")
     moves = offset is not False and len(places) > 1
     moved_by = f" {'×' if scale == 'log' else '+'} offset" if moves else ""
     set_label(ax.yaxis, f"{label(ds[name])}{moved_by}{linear_below(ax)}")
-    set_title(
-        ax, heading(_observed(ds, places), *_remarks(ds, places, held, shifts, scale, offset))
-    )
+    said = _remarks(ds, places, held, shifts, scale, offset)
+    title = partial(heading, _observed(ds, places), *said)
+    set_title(ax, title())
     if held.any():
         key.draw_bar(ax, ds)
         for place, one, shift, properties in zip(places, values, shifts, key.looks, strict=True):
@@ -163,9 +168,12 @@ def spectrum(
         lay_out(ax)
         moved = [_moved(v, shift, scale == "log") for v, shift in zip(inner, shifts, strict=True)]
         ends = [_ends(ds, name, place) for place in places] if band else []
-        set_limits(ax, wl[inside], np.stack(moved), channel, marked, [e[inside] for e in ends])
+        ends = [_moved(e, shift, scale == "log") for e, shift in zip(ends, shifts, strict=False)]
+        shown = [one[inside] for one in ends]
+        set_limits(ax, wl[inside], np.stack(moved), channel, marked, shown)
+        if _cut_bands(ax, wl[inside], shown, 1.0 - headroom(ax, marked), key, look):
+            set_title(ax, title(tied("open triangles: errors off the scale")))
         key.draw_legend(ax, 1.0 - headroom(ax, marked))
-    ax.set_xlim(low, high)
     if held.any():
         mark_lines(ax, marked, look)
     else:
@@ -307,6 +315,56 @@ def _draw(
     )
 
 
+def _cut_bands(
+    ax: Axes,
+    wl: np.ndarray,
+    ends: list[np.ndarray],
+    top: float,
+    key: Key,
+    look: Style,
+) -> bool:
+    """End bands below the names of lines, and mark there where they would reach beyond.
+
+    Parameters
+    ----------
+    ax : Axes
+    wl : ndarray, (wl,)
+    ends : list of ndarray, (wl,)
+        Upper ends of the band of each spectrum.
+    top : float
+        Part of the height of the axes that is not for names.
+    key : Key
+    look : Style
+
+    Returns
+    -------
+    bool
+        Whether there are any marks.
+    """
+    for artist in ax.patches:
+        if artist.get_gid() == "band":
+            artist.set_clip_path(Rectangle((0, 0), 1, top, transform=ax.transAxes))
+    level = ax.transData.inverted().transform(ax.transAxes.transform((0.0, top)))[1]
+    scale = cast(Figure, ax.get_figure(root=True)).dpi_scale_trans
+    size = look["below_zero"]["markersize"]
+    left, right = ax.get_xlim()
+    apart = (size + 1.0) * (right - left) / common.size(ax)[0]
+    marked = False
+    for one, properties in zip(ends, key.looks, strict=False):
+        at: list[float] = []
+        for place in wl[(one > level) & (wl > left) & (wl < right)]:
+            if not at or place - at[-1] >= apart:
+                at.append(float(place))
+        if at:
+            mark = {**look["below_zero"], "marker": "^", "color": properties["color"]}
+            mark["markerfacecolor"] = ax.get_facecolor()
+            (line,) = ax.plot(at, np.full(len(at), top), gid="band_beyond", **mark)
+            inward = ScaledTranslation(0.0, -0.7 * size / 72.0, scale)
+            line.set_transform(ax.get_xaxis_transform() + inward)
+        marked |= bool(at)
+    return marked
+
+
 def _shifts(values: np.ndarray, scale: str, offset: bool | float) -> np.ndarray:
     """How much each spectrum, (n, wl), is moved: sums, or factors on a logarithmic scale."""
     number = np.arange(len(values))
@@ -316,14 +374,14 @@ def _shifts(values: np.ndarray, scale: str, offset: bool | float) -> np.ndarray:
     if offset is not True:
         return float(offset) ** number if log else float(offset) * number
     levels = np.stack([_levels(one, log) for one in values])
-    ends = 100 - _CLEAR, _CLEAR
+    ends = 100 - _MOST, _MOST
     ranges = [np.ptp(np.percentile(one[np.isfinite(one)], ends)) for one in levels if _has(one)]
     room = _ROOM * (float(np.median(ranges)) if ranges else 0.0) or (_ROOM if log else 1.0)
     steps = np.zeros(len(values))
     for one in range(1, len(values)):
         above = levels[one - 1] - levels[one]
-        needed = np.percentile(above[np.isfinite(above)], _CLEAR) if _has(above) else 0.0
-        steps[one] = max(float(needed) + room, 0.0)
+        # Its peaks too, whose elements are few.
+        steps[one] = max(float(np.nanmax(above)) + room, 0.0) if _has(above) else room
     moved = np.cumsum(steps)
     return np.asarray(10.0**moved if log else moved)
 
@@ -339,7 +397,7 @@ def _levels(values: np.ndarray, log: bool) -> np.ndarray:
     above = values[np.isfinite(values) & (values > 0)]
     if not above.size:
         return np.full(values.shape, np.nan)
-    found: np.ndarray = np.log10(np.clip(values, np.percentile(above, 100 - _CLEAR), None))
+    found: np.ndarray = np.log10(np.clip(values, np.percentile(above, 100 - _MOST), None))
     return found
 
 
@@ -348,6 +406,14 @@ def _observed(ds: xr.Dataset, places: list[Trace]) -> xr.Dataset:
     if "pic" not in places[0]:
         return ds
     return ds.isel(pic=sorted({place["pic"] for place in places}))
+
+
+def _each(ds: xr.Dataset, places: list[Trace]) -> list[str]:
+    """Names of a few spectra in what they do not have in common."""
+    differ = [d for d in places[0] if len({place[d] for place in places}) > 1]
+    if not differ or len(places) > _FEW:
+        return []
+    return ["; ".join(named(ds, {d: place[d] for d in differ}) for place in places)]
 
 
 def _remarks(
@@ -360,6 +426,8 @@ def _remarks(
 ) -> list[str]:
     """What the title says: what the spectra have in common, and what is left out or moved."""
     remarks = [in_common(ds, places)]
+    if not held.any():
+        remarks += _each(ds, places)
     if held.any() and not held.all():
         kind, lack = ("bins", "empty") if "n" in ds.variables else ("spectra", "without values")
         remarks.append(f"{np.count_nonzero(~held)} of {held.size} {kind} {lack}")
