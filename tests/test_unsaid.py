@@ -55,6 +55,17 @@ def test_bins_from_packed_data(tmp_path, stored):
         assert read_label(path).windows[0].band_bin == 32
 
 
+def test_a_row_that_is_longer_than_the_others_is_no_extent(tmp_path):
+    """As of bytes that were put in, with as many values as if there were no bins."""
+    path = unsay(write_product(tmp_path, NAME, band_bin=2), "BAND_BIN")
+    data = path.with_suffix(".DAT")
+    frames = np.frombuffer(data.read_bytes(), ">u2").reshape(-1, 64, 1024).copy()
+    frames[0, 5] = 3
+    data.write_bytes(frames.tobytes())
+    with pytest.raises(ProductError, match=r"most rows of .* hold 512 bands, and some 1024"):
+        read_label(path)
+
+
 @pytest.mark.parametrize(("key", "row", "column"), [("LINE_BIN", 31, 0), ("BAND_BIN", 2, 511)])
 def test_a_value_apart_from_the_others_is_no_extent(tmp_path, key, row, column):
     """A single damaged value, as far out as if there were half as many bins."""

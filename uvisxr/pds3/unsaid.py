@@ -78,11 +78,16 @@ def _bin(described: DataObject, data: Path, area: Window, axis: int) -> tuple[in
     seen = stored == whole
     if seen:
         try:
-            stored = _extent(described, data, area, axis)
+            stored, common = _extent(described, data, area, axis)
         except ProductError as error:
             raise ProductError(f"{unknown}, and the data do not say it: {error}") from error
-    bins = range(1, width + 1)
-    fits = [b for b in bins if math.ceil(width / b) == stored or (seen and width // b == stored)]
+    fits = _fitting(width, stored, seen)
+    # Rows of which a part was lost fit no bin.
+    if seen and common != stored and _fitting(width, common, seen):
+        raise ProductError(
+            f"{unknown}: most {('columns', 'rows')[axis]} of {data} hold {common} {name}s, and some "
+            f"{stored}; {mend}"
+        )
     usual = [b for b in fits if width % b == 0 or b & (b - 1) == 0]
     chosen = fits if len(fits) == 1 else usual
     if len(chosen) != 1:
@@ -91,8 +96,14 @@ def _bin(described: DataObject, data: Path, area: Window, axis: int) -> tuple[in
     return chosen[0], fits
 
 
-def _extent(described: DataObject, data: Path, area: Window, axis: int) -> int:
-    """How many lines or bands of the window hold values.
+def _fitting(width: int, stored: int, seen: bool) -> list[int]:
+    """Bins of which so many fit a width; the last may be left out where they are `seen` in data."""
+    bins = range(1, width + 1)
+    return [b for b in bins if math.ceil(width / b) == stored or (seen and width // b == stored)]
+
+
+def _extent(described: DataObject, data: Path, area: Window, axis: int) -> tuple[int, int]:
+    """How many lines or bands of the window hold values: the most of any row, and those of most.
 
     All exposures are searched, as parts of some may be lost.
     """
@@ -105,16 +116,17 @@ def _extent(described: DataObject, data: Path, area: Window, axis: int) -> int:
         full = size == {"line": N_LINES, "band": N_BANDS}[name]
         first, last = getattr(area, f"ul_{name}"), getattr(area, f"lr_{name}")
         spans.append(slice(first, last + 1) if full else slice(None))
-    held = np.False_
+    held = np.zeros((1, 1), bool)
     samples = described.shape[0]
     for start in range(0, samples, _BLOCK):
         inside = file.read(np.arange(start, min(start + _BLOCK, samples)))[:, *spans]
         unsigned = inside.dtype.kind == "u"
         known = inside != NULLS[1] if unsigned else np.isfinite(inside)
-        held = held | known.any((0, 2 - axis))
+        held = held | known.any(0)
         if held.all():
             break
-    here = np.flatnonzero(held)
+    along = held if axis else held.T
+    here = np.flatnonzero(along.any(0))
     if not here.size:
         raise ProductError(f"{data} holds no value in the window")
     found = int(here[-1]) + 1
@@ -124,4 +136,5 @@ def _extent(described: DataObject, data: Path, area: Window, axis: int) -> int:
         raise ProductError(
             f"{data} holds values in {here.size} {name}s up to number {found}, with nulls between"
         )
-    return found
+    ends = along.shape[1] - np.argmax(along[:, ::-1], axis=1)[along.any(1)]
+    return found, int(np.bincount(ends).argmax())
