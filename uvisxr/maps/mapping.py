@@ -160,6 +160,7 @@ def map(  # noqa: A001
     asked = _Asked.of(projection, altitude, spacing, by, pole, edge, ems_max, slant, weights)
     light = _light(ds, field, wl_range, method)
     view = _view(ds, body, kernels)
+    _check_shell(view, asked.altitude)
     seen = footprints.seen(ds, view, asked.altitude)
     used = seen.whole & (seen.fields["ems"] <= ems_max)
     good, known = kept(ds, exclude), np.isfinite(light.value)
@@ -186,6 +187,7 @@ def map(  # noqa: A001
     found["covered"] = covered(grid, polygons, _FINER)
     other = "lt" if by == "lon" else "lon"
     fields = {name: seen.fields[name] for name in ("ems", "sza", "phase", other)} | {"mu": mu}
+    fields.pop(field, None)
     if not eastward and "lon" in fields:
         fields["lon"] = sphere.wrap(-fields["lon"])
     angles = means.averaged(
@@ -299,6 +301,9 @@ def _exposure(ds: xr.Dataset) -> np.ndarray:
     return np.broadcast_to(ds["exposure"].values.astype(float), (ds.sizes["pic"],))
 
 
+#: What cells have of themselves.
+_PLACES = ("lat", "lat_graphic", "lon", "lt")
+
 #: Errors of a quantity by what they are to means.
 _ERRORS = {
     "upper": "upper",
@@ -317,6 +322,8 @@ def _light(
         array = brightness(ds, wl_range, method)
     elif wl_range is not None:
         raise ArgumentError(f"wl_range= is of the brightness: leave it out with field={field!r}")
+    elif field in _PLACES:
+        raise ArgumentError(f"field={field!r}: that is where the cells of a map are")
     elif field not in ds.variables:
         near = checks.nearest(field, [str(n) for n in ds.variables if _fits(ds, str(n))])
         raise MissingStepError(f"the dataset has no variable {field!r} to map{near}")
@@ -328,12 +335,13 @@ def _light(
     else:
         array = ds[field]
     array = views.middle_sample(array).transpose("pic", "pixel")
-    held = ds if field != "brightness" else ds.assign_coords(array.coords)
     errors = {}
     for name, part in _ERRORS.items():
         error = f"{field}_{part}"
-        if error in held.variables:
-            found = views.middle_sample(held[error])
+        known = array.coords if field == "brightness" else ds.variables
+        if error in known:
+            found = array.coords[error] if error in array.coords else ds[error]
+            found = views.middle_sample(found)
             errors[name] = found.broadcast_like(array).transpose(*array.dims).values.astype(float)
     if "lower" not in errors or "upper" not in errors:
         errors.pop("upper", None)
@@ -377,6 +385,19 @@ def _view(
     if found:
         return found[0]
     raise KernelError(f"body={body!r}: the kernels have no position, shape or rotation of it")
+
+
+def _check_shell(view: views.Views, altitude: float) -> None:
+    """Refuse shells that are none, or hold the spacecraft."""
+    radii = view.radii + altitude
+    if radii.min() <= 0:
+        what = f"an altitude, km, above {-view.radii.min():g}: {view.name} has no point below"
+        raise checks.refused("altitude", altitude, what)
+    if (np.linalg.norm(view.observer / radii, axis=-1) <= 1).any():
+        nearest = float(np.nanmin(view.distance)) - float(view.radii.max())
+        raise checks.refused(
+            "altitude", altitude, f"an altitude, km, below the spacecraft's, {nearest:.0f} at least"
+        )
 
 
 def _grid(asked: _Asked, spheroid: Spheroid, seen: Seen, used: np.ndarray) -> Grid:
