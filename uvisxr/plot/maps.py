@@ -196,18 +196,27 @@ class _Sheet:
             spheroid = Spheroid.of(radii)
             grid: Cylindrical | Polar
             if kind == "polar":
-                x, north = ds["x"].values, ds.attrs["map_pole"] == "north"
+                x, north = ds.variables["x"].values, ds.attrs["map_pole"] == "north"
                 side, zero = float(x[1] - x[0]), 180.0 if by == "lt" else 0.0
+                whole = ds.sizes["y"] == x.size and abs(x[0] + x[-1]) < 1e-6 * side
                 grid = Polar(spheroid, north, side, x.size // 2, float(ds.attrs["map_edge"]), zero)
             else:
                 ends = ds["lat_bounds"].values
                 edges = np.append(ends[:, 0], ends[-1, 1])
+                around = ds[f"{by}_bounds"].values
+                whole = edges[-1] - edges[0] >= 180.0 - 1e-6
+                whole = whole and np.ptp(around) * DEGREES[by] >= 360.0 - 1e-6
                 grid = Cylindrical(spheroid, edges, ds.sizes[by])
         except (KeyError, IndexError) as missing:
             raise MissingStepError(
                 f"plot.map: the dataset is no map, or not a whole one ({missing} is missing): "
                 "start from ds.uvis.map()"
             ) from None
+        if not whole:
+            raise MissingStepError(
+                "plot.map: the dataset is a part of a map: draw the whole, and zoom with "
+                "ax.set_xlim and ax.set_ylim"
+            )
         if by == "lt":
             return cls(grid, by, True, (180.0, lat))
         east = noon if eastward or kind == "cylindrical" else -noon
