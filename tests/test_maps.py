@@ -366,3 +366,23 @@ def test_why_there_is_nothing_to_map(aurora):
         aurora.assign_coords(dec_corners=-aurora["dec_corners"]).uvis.map()
     with pytest.raises(MissingStepError, match=r"ds\.uvis\.geometry"):
         aurora.drop_vars(["ra_corners"]).uvis.map()
+
+
+# Other bodies ------------------------------------------------------------------------------------
+
+
+def test_another_body_than_that_of_the_geometry(tmp_path):
+    window, whole = Window(2, 0, 61, 1023, band_bin=256), {"stars": 0, "lost": 0, "partial": 0}
+    made = uvisxr.simulate.observation(tmp_path, exposures=4, window=window, **whole)
+    ds = made.open().uvis.calibrate(files=made.calibration).uvis.integrate(LIGHT)
+    titan, saturn = (ds.uvis.geometry(kernels=made.kernels, target=t) for t in ("TITAN", "SATURN"))
+    options = {"altitude": 1000.0, "spacing": 5.0}
+    expected = titan.uvis.map(**options)
+    found = saturn.uvis.map(body="Titan", kernels=made.kernels, **options)
+    assert found.attrs["geometry_target"] == "TITAN"
+    assert np.allclose(found["brightness"], expected["brightness"], rtol=1e-4, equal_nan=True)
+    # By its other names, and without kernels, it is the geometry's own.
+    same = titan.uvis.map(body="titan", **options)
+    xr.testing.assert_identical(same.drop_attrs(), expected.drop_attrs())
+    with pytest.raises(UvisError, match=r"body|no body"):
+        titan.uvis.map(body="SKY")

@@ -196,15 +196,23 @@ def covered(grid: Grid, polygons: np.ndarray, finer: int) -> np.ndarray:
     Of the parts of a cell, `finer` across and up, each counts as far as it is covered, once.
     """
     rows, columns = grid.shape
-    width = 2 * columns if grid.wraps else columns
-    if grid.wraps and len(polygons):
+    polygons = polygons[np.isfinite(polygons).all(axis=(1, 2))]
+    share = np.zeros((rows, columns))
+    if not len(polygons):
+        return share
+    width = columns
+    if grid.wraps:
         turns = np.floor(polygons[..., 0].min(axis=1) / columns) * columns
         polygons = polygons - np.stack([turns, np.zeros_like(turns)], axis=-1)[:, None]
-    fine = raster.coverage(
-        polygons * finer, np.ones((1, len(polygons))), (rows * finer, width * finer)
-    )[0]
-    if grid.wraps:
+        width = 2 * columns if polygons[..., 0].max() > columns else columns
+    y = polygons[..., 1]
+    low, high = np.clip([np.floor(y.min()), np.ceil(y.max())], 0, rows).astype(int)
+    # Of the rows that no polygon reaches there is nothing to be told.
+    shape = (high - low) * finer, width * finer
+    shifted = (polygons - np.array([0.0, low])) * finer
+    fine = raster.coverage(shifted, np.ones((1, len(polygons))), shape)[0]
+    if width > columns:
         fine = fine[:, : columns * finer] + fine[:, columns * finer :]
     np.clip(fine, 0.0, 1.0, out=fine)
-    share: np.ndarray = fine.reshape(rows, finer, columns, finer).mean(axis=(1, 3))
+    share[low:high] = fine.reshape(high - low, finer, columns, finer).mean(axis=(1, 3))
     return share

@@ -184,7 +184,9 @@ def map(  # noqa: A001
     if light.total and "upper" in found:
         for side in ("upper", "lower"):
             found[side] = np.hypot(found[side], found["systematic"])
-    found["covered"] = covered(grid, polygons, _FINER)
+    # Of one footprint alone it is exact.
+    union = covered(grid, polygons, _FINER)
+    found["covered"] = np.where(found["looks"] > 1, union, found["footprints"].clip(0.0, 1.0))
     other = "lt" if by == "lon" else "lon"
     fields = {name: seen.fields[name] for name in ("ems", "sza", "phase", other)} | {"mu": mu}
     fields.pop(field, None)
