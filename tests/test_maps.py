@@ -374,8 +374,11 @@ def test_why_there_is_nothing_to_map(aurora):
 def test_another_body_than_that_of_the_geometry(tmp_path):
     window, whole = Window(2, 0, 61, 1023, band_bin=256), {"stars": 0, "lost": 0, "partial": 0}
     made = uvisxr.simulate.observation(tmp_path, exposures=4, window=window, **whole)
-    ds = made.open().uvis.calibrate(files=made.calibration).uvis.integrate(LIGHT)
-    titan, saturn = (ds.uvis.geometry(kernels=made.kernels, target=t) for t in ("TITAN", "SATURN"))
+    ds = made.open().uvis.calibrate(files=made.calibration)
+    titan, saturn = (
+        ds.uvis.geometry(kernels=made.kernels, target=target).uvis.integrate(LIGHT)
+        for target in ("TITAN", "SATURN")
+    )
     options = {"altitude": 1000.0, "spacing": 5.0}
     expected = titan.uvis.map(**options)
     found = saturn.uvis.map(body="Titan", kernels=made.kernels, **options)

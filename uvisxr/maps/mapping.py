@@ -127,8 +127,8 @@ def map(  # noqa: A001
     Dataset
         The field over (lat, lon) or (lat, lt), or of the polar map over (y, x), NaN where nothing
         was seen. If the pixels have errors, `_upper` and `_lower` are those of the counts, which
-        grow less with the number of looks, and `_systematic` those that all have in common, which
-        do not; `_correlation` says how much the errors of cells have in common. With them
+        shrink with the number of looks, and `_systematic` those that all have in common, which do
+        not; `_correlation` says how much the errors of cells have in common. With them
         `looks`, `footprints`, `covered`, the means of `ems`, `sza`, `phase` and `lt` (or `lon`) at
         the middles of the pixels, and `mu`, of the cosine of `ems`. `lat_graphic`, `cell_area`,
         bounds or, of the polar map by longitude, the `crs` of CF complete the grid. All are
