@@ -24,6 +24,12 @@ _TEXTS: Mapping[str, dict[str, Any]] = {
     "cell_area": {"units": "km2", "long_name": "area of the cell", "standard_name": "cell_area"},
 }
 
+#: How CF tells what are latitudes and longitudes along the dimensions of a grid.
+_CF = {
+    "lat": {"standard_name": "latitude", "units": "degrees_north"},
+    "lon": {"standard_name": "longitude", "units": "degrees_east"},
+}
+
 _ERRORS = {
     "upper": "upper 1-sigma half-width",
     "lower": "lower 1-sigma half-width",
@@ -71,9 +77,12 @@ def as_dataset(
     errors = " ".join(f"{name}_{part}" for part in _ERRORS if part in found)
     if errors:
         own["ancillary_variables"] = errors
-    for axis, letter in (("lat", "Y"), (by, "X")):
+    for axis in ("lat", by):
         if axis in ds.dims:
-            ds.variables[axis].attrs |= {"bounds": f"{axis}_bounds", "axis": letter}
+            ds.variables[axis].attrs["bounds"] = f"{axis}_bounds"
+            # CF has no name for longitudes to the west, nor for local times.
+            if axis == "lat" or (axis == "lon" and eastward):
+                ds.variables[axis].attrs |= _CF[axis]
     return ds
 
 
