@@ -12,6 +12,9 @@ from uvisxr import UvisError
 from uvisxr.errors import ArgumentError, MissingStepError
 from uvisxr.geometry import ellipsoid, views
 from uvisxr.instrument.detector import Window
+from uvisxr.maps import footprints, means
+from uvisxr.maps.grids import Cylindrical
+from uvisxr.maps.spheroid import Spheroid
 from uvisxr.numerics.constants import SPEED_OF_LIGHT
 
 #: Altitude of the simulated aurora, km, and the latitude of its oval, degrees.
@@ -90,14 +93,14 @@ def test_cells_times_areas_are_pixels_times_footprints(aurora, altitude, kind):
     found = aurora.uvis.map(altitude=altitude, ems_max=75.0, **kind)
     areas = _areas(aurora, altitude)
     seen = (aurora["quality"].values == 0) & np.isfinite(aurora["brightness"].values)
-    at = uvisxr.maps.footprints.seen(aurora, views.target(aurora), altitude)
+    at = footprints.seen(aurora, views.target(aurora), altitude)
     seen &= at.whole & (at.fields["ems"] <= 75.0)
     assert found.attrs["map_spectra"] == seen.sum() > 1500
     looked = found["cell_area"] * found["footprints"]
-    assert float(looked.sum()) == pytest.approx(areas[seen].sum(), rel=1e-3)
+    assert float(looked.sum()) == pytest.approx(areas[seen].sum(), rel=1e-4)
     light = float((found["brightness"] * looked).sum())
     expected = (aurora["brightness"].values * areas)[seen].sum()
-    assert light == pytest.approx(expected, rel=1e-3)
+    assert light == pytest.approx(expected, rel=1e-4)
 
 
 def test_each_footprint_has_its_area(aurora):
@@ -194,30 +197,32 @@ def test_statistical_errors_are_the_scatter_of_maps(aurora):
     """Pixels get random values of known errors, again and again."""
     rng = np.random.default_rng(5)
     ds = aurora.isel(pic=slice(10, 30, 4), pixel=slice(10, 50))
-    n = 40.0
-    shape = ds["brightness"].shape
-    drawn, sums = [], []
-    for _ in range(150):
-        counts = rng.poisson(n, shape).astype(float)
-        one = ds.assign(brightness=(ds["brightness"].dims, counts))
-        found = one.uvis.map(altitude=ALTITUDE, spacing=2.0)
-        drawn.append(found["brightness"].values)
-        sums.append(float((found["brightness"] * found["cell_area"]).sum()))
-    half = np.full(shape, np.sqrt(n))
-    one = ds.assign(brightness=(ds["brightness"].dims, np.full(shape, n))).assign_coords(
-        brightness_upper=(ds["brightness"].dims, half + 0.65),
-        brightness_lower=(ds["brightness"].dims, half - 0.35),
+    n, dims = 40.0, ds["brightness"].dims
+    half = np.full(ds["brightness"].shape, np.sqrt(n))
+    one = ds.assign(brightness=(dims, np.full_like(half, n))).assign_coords(
+        brightness_upper=(dims, half + 0.65), brightness_lower=(dims, half - 0.35)
     )
     told = one.uvis.map(altitude=ALTITUDE, spacing=2.0)
     mean = 0.5 * (told["brightness_upper"] + told["brightness_lower"]).values
-    some = np.isfinite(mean)
-    ratio = np.std(drawn, axis=0)[some] / mean[some]
-    assert np.median(ratio) == pytest.approx(1.0, abs=0.05)
+    some, area = np.isfinite(mean), told["cell_area"].values
+
+    view = views.target(ds)
+    at = footprints.seen(ds, view, ALTITUDE)
+    grid = Cylindrical.of(Spheroid.of(view.radii + ALTITUDE), 2.0, 2.0)
+    used = at.whole & (at.fields["ems"] <= 80.0) & (ds["quality"].values == 0)
+    looks = means.Looks(grid, at.polygons(grid, used, "lon", False))
+    drawn = []
+    for _ in range(200):
+        counts = rng.poisson(n, int(used.sum())).astype(float)
+        drawn.append(means.mapped(looks, means.Pixels(counts, np.ones_like(counts)))["value"])
+    assert np.array_equal(np.isfinite(drawn[0]), some)
+    assert np.median(np.std(drawn, axis=0)[some] / mean[some]) == pytest.approx(1.0, abs=0.05)
     # Cells are not independent, and their correlation says how much.
-    variance = (told["cell_area"] * told["brightness_lower"]) ** 2
-    expected = float(np.sqrt((variance * told["brightness_correlation"]).sum()))
-    assert np.std(sums) == pytest.approx(expected, rel=0.15)
-    assert np.std(sums) > 1.3 * float(np.sqrt(variance.sum()))
+    variance = (area * told["brightness_lower"].values)[some] ** 2
+    correlation = told["brightness_correlation"].values[some]
+    scatter = np.std([(one * area)[some].sum() for one in drawn])
+    assert scatter == pytest.approx(np.sqrt((variance * correlation).sum()), rel=0.15)
+    assert scatter > 1.3 * np.sqrt(variance.sum())
 
 
 def test_angles_are_those_of_the_geometry_on_the_ellipsoid(aurora):
