@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -143,3 +145,24 @@ def test_what_is_no_map(ds, found):
         ds.uvis.map("sza", spacing=5.0).uvis.power()
     with pytest.raises(MissingStepError, match="give wl="):
         found.drop_vars(["wl", "wl_bounds"]).uvis.power()
+
+
+def test_bounds_that_hold_the_systematic_error_too(ds):
+    """It is taken off before the counts are averaged, and put back once."""
+    options = {"spacing": 3.0, "ems_max": 60.0}
+    common = 0.1 * ds["brightness"]
+    plain = ds.assign_coords(brightness_systematic=common)
+    both = {
+        f"brightness_{side}": np.hypot(ds[f"brightness_{side}"].variable, common.variable)
+        for side in ("upper", "lower")
+    }
+    names = ("fill_limit", "interval", "nan_interp", "quantization", "schedule", "smooth")
+    said = json.dumps({**dict.fromkeys(names), "errors": "total"})
+    total = plain.assign_coords(both).assign_attrs(calibrate_arguments=said)
+    apart, found = plain.uvis.map(**options), total.uvis.map(**options)
+    for one, other, name in (
+        (apart, found, "brightness"),
+        (apart.uvis.power(), found.uvis.power(), "power"),
+    ):
+        expected = np.hypot(one[f"{name}_upper"], one[f"{name}_systematic"])
+        assert np.allclose(other[f"{name}_upper"], expected, rtol=1e-3, equal_nan=True)
