@@ -114,6 +114,7 @@ def simulated(name: str) -> Simulation:
             "window": Window(0, 0, 63, 1023, band_bin=32),
         },
     }
+    options["aurora"] = options["saturn"] | {"aurora_altitude": 1100.0}
     return uvisxr.simulate.observation(folder() / name, **options[name])
 
 
@@ -421,6 +422,21 @@ def picture_bodies():
     ]
     with patch.object(views, "others", lambda *_: others):
         return ds.uvis.plot.picture(nx=100)
+
+
+# Maps --------------------------------------------------------------------------------------------
+
+
+@case
+def map_polar():
+    options = {"projection": "polar", "by": "lt", "altitude": 1100, "spacing": 0.5}
+    return calibrated("aurora").uvis.map(wl_range=(1250.0, 1700.0), **options).uvis.plot.map()
+
+
+@case
+def map_cylindrical():
+    ds = passed(n_pic=40, step=1.5e-3).uvis.integrate()
+    return ds.uvis.map(spacing=3.0).uvis.plot.map()
 
 
 # Spectra -----------------------------------------------------------------------------------------

@@ -102,6 +102,7 @@ def stages(made: Simulation, tmp_path_factory) -> dict[str, xr.Dataset]:
         "bins of counts": seen.uvis.bin(by={"alt": [0, 500, 1000]}),
         "light of bins": bins.uvis.integrate(),
         "light": calibrated.uvis.integrate((1300, 1700)),
+        "map": calibrated.uvis.map(wl_range=(1300, 1700), spacing=10),
         "groups": calibrated.uvis.bin(pixels=[[(5, 30), (6, 30)]]),
         "truth": made.truth.isel(pic=[5, 6]),
         "foreign": xr.Dataset({"a": ("x", [1.0])}),
@@ -121,7 +122,7 @@ STAGES = (
         "light",
         "light of bins",
     ),
-    *("groups", "truth", "foreign", "empty"),
+    *("map", "groups", "truth", "foreign", "empty"),
 )
 
 
@@ -143,6 +144,8 @@ def test_what_can_be_next_can_be_and_nothing_else(stage, stages, made, tmp_path)
         "smooth": {},
         "integrate": {},
         "image": {"nx": 5},
+        "map": {"spacing": 10},
+        "power": {},
         "bin": {"pixels": [[(5, 30)]]},
         "to_netcdf": {"path": tmp_path / "x.nc"},
         "to_json": {"path": tmp_path / "x.json"},
@@ -177,6 +180,7 @@ def test_pictures_named_can_be_drawn_and_no_others(stage, stages, made, tmp_path
         "evolution": wl | {"pixels": [30]},
         "keogram": {"by": "lat"},
         "limb": {},
+        "map": {},
         "check_stars": wl,
         "bins": {},
         "spectrum": {"select": [dict.fromkeys(dims, 0)]},

@@ -65,6 +65,7 @@ class Scene:
     opened: xr.Dataset
     ds: xr.Dataset
     bins: xr.Dataset
+    mapped: xr.Dataset
     tree: xr.DataTree
     folder: Path
     values: dict[str, Any]
@@ -97,6 +98,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
         opened,
         ds,
         ds.uvis.bin({"alt": [-3000, 0, 1000, 5000]}),
+        ds.uvis.map(wl_range=(1300, 1400), spacing=30, altitude=2500, ems_max=90),
         xr.DataTree.from_dict({"window0": ds}),
         folder,
         bad_inputs.values(folder / "bad"),
@@ -161,6 +163,7 @@ SOUND: dict[str, Callable[[Scene], dict[str, Any]]] = {
     "ds.uvis.stars.load": lambda s: {"path": s.folder / "stars.txt"},
     "ds.uvis.stars.save": lambda s: {"path": "stars.txt"},
     "ds.uvis.image": lambda s: {"nx": 5},
+    "ds.uvis.map": lambda s: {"spacing": 30, "altitude": 2500, "ems_max": 90},
     "ds.uvis.plot.animate": lambda s: {"path": "x.gif", "dpi": 20, "bodies": ()},
     "ds.uvis.plot.picture": lambda s: {"nx": 5},
     "ds.uvis.plot.spectrum": lambda s: {"select": [(1, 1)]},
@@ -189,7 +192,8 @@ def sound(name: str, scene: Scene) -> dict[str, Any]:
     """Arguments with which a call runs."""
     if name.startswith("uvisxr.plot."):
         of_method = sound(f"ds.uvis.plot.{name.rpartition('.')[2]}", scene)
-        return {"ds": scene.bins if name.endswith(".bins") else scene.ds, **of_method}
+        special = {"bins": scene.bins, "map": scene.mapped}
+        return {"ds": special.get(name.rpartition(".")[2], scene.ds), **of_method}
     made = SOUND.get(name) or SOUND.get(name.replace("tree.", "ds."))
     return made(scene) if made else {}
 
@@ -218,6 +222,9 @@ def calls() -> dict[str, Callable[[Scene], Call]]:
     }
     others: dict[str, Callable[[Scene], object]] = {
         "ds.uvis.plot.bins": lambda s: s.bins.uvis.plot,
+        "ds.uvis.plot.map": lambda s: s.mapped.uvis.plot,
+        "ds.uvis.power": lambda s: s.mapped.uvis,
+        "tree.uvis.power": lambda s: xr.DataTree.from_dict({"window0": s.mapped}).uvis,
         # It writes whatever there is.
         "ds.uvis.to_netcdf": lambda s: s.opened.uvis,
         "tree.uvis.to_netcdf": lambda s: xr.DataTree.from_dict({"window0": s.opened}).uvis,

@@ -283,6 +283,8 @@ CALLS: dict[str, tuple[str, dict[str, Any]]] = {
     "predict_stars": ("geometry", {}),
     "bin": ("calibrate", {"pixels": ([(0, i)] for i in range(5, 7))}),
     "integrate": ("bin", {"wl_range": (1300, 1700)}),
+    "map": ("calibrated", {"spacing": 10, "wl_range": (1300, 1700), "altitude": 1500}),
+    "power": ("map", {"region": {"lat": (-90, 90)}}),
     "stars.load": ("", {}),
 }
 
@@ -313,6 +315,8 @@ def results(titan, tmp_path_factory) -> dict[str, xr.Dataset]:
         "stars.load": {"path": str(flags)},
     }
     found = {"": titan.open().isel(pic=[0, 1])}
+    located = found[""].uvis.geometry(kernels=titan.kernels)
+    found["calibrated"] = located.uvis.calibrate(files=titan.calibration)
     for name, (before, arguments) in CALLS.items():
         method: Any = found[before].uvis
         for part in name.split("."):

@@ -211,6 +211,7 @@ def steps(made: Simulation, folder) -> dict[str, Callable[[xr.Dataset], Any]]:
         "bin": lambda ds: ds.uvis.bin({"alt": [-3000, 0, 1000, 5000]}),
         "bin by hand": lambda ds: ds.uvis.bin(pixels=[[(1, 1), (1, 2)]]),
         "image": lambda ds: ds.uvis.image(nx=5).to_dataset(),
+        "map": lambda ds: ds.uvis.map(spacing=10, altitude=2500, ems_max=90),
         "stars.save": lambda ds: ds.uvis.stars.save(folder / "s.txt"),
         "to_json": lambda ds: ds.uvis.to_json(folder / "s.json"),
         "to_netcdf": lambda ds: ds.uvis.to_netcdf(folder / "s.nc"),
@@ -237,6 +238,7 @@ TELLING = {
     "bin": ("radiance", "radiance_upper", "n"),
     "bin by hand": ("radiance", "radiance_lower", "n"),
     "image": ("brightness",),
+    "map": ("brightness", "looks"),
 }
 
 
@@ -720,7 +722,7 @@ def test_durations_across_a_leap_second(before):
         ds.assign_coords(exposure=("pic", [21.0])).uvis.rate()
 
 
-@pytest.mark.parametrize("step", ["bin", "background", "image", "plot.picture"])
+@pytest.mark.parametrize("step", ["bin", "background", "image", "map", "plot.picture"])
 def test_the_same_exposures_twice(before, step):
     ds = before["calibrated"]
     twice = xr.concat([ds, ds.isel(pic=[0, 1])], "pic")
@@ -728,6 +730,7 @@ def test_the_same_exposures_twice(before, step):
         "bin": lambda u: u.bin({"alt": [-3000, 5000]}),
         "background": lambda u: u.background(level=4e-4),
         "image": lambda u: u.image(nx=10),
+        "map": lambda u: u.map(spacing=10, altitude=2500, ems_max=90),
         "plot.picture": lambda u: u.plot.picture(nx=10),
     }
     with pytest.warns(UvisWarning, match=f"{step}: 2 of 8 exposures have the times of others"):
@@ -966,6 +969,7 @@ ON_A_BODY: dict[str, Callable[[Any], Any]] = {
     "bin": lambda u: u.bin({"alt": [0, 1000, 1e6]}),
     "background": lambda u: u.background(alt_min=1500),
     "image": lambda u: u.image((1300, 1700)),
+    "map": lambda u: u.map(wl_range=(1300, 1700), altitude=2500, ems_max=90),
     "to_json": lambda u: u.to_json("unused.json"),
     "plot.picture": lambda u: u.plot.picture((1300, 1700)),
     "plot.geometry": lambda u: u.plot.geometry(),

@@ -314,6 +314,35 @@ x, y : km
 footprints : 1
     Number of footprints over each cell, (y, x).
 
+Maps
+----
+From `ds.uvis.map`, over (lat, lon) or (lat, lt), or around a pole over (y, x). `lat`, `lon` and
+`lt` are those of the middles of the cells, on a shell whose semi-axes are those of the target and
+the attribute `map_altitude` each, km, with bounds or a `crs`. `x` and `y`, km, are places in
+Lambert's azimuthal equal-area projection about the pole, which is seen from above; downwards is
+noon or the longitude 0. `footprints` is that of images. `ems`, `sza`, `phase`, and `lt` or `lon`
+where it is not the place of the cell, are means over its footprints of the values at the middles
+of the pixels, on that shell. `brightness_correlation` is the sum of the covariances of a cell with
+all cells, each by its area, over its own area and variance. The attributes `map_*` are the
+arguments, and the Sun's planetographic latitude and the spread of its longitudes, degrees.
+
+looks : 1
+    Number of spectra whose footprints lie at least in part in the cell.
+covered : 1
+    Share of the cell that lies in any footprint. Of a region, the share of it that was seen.
+mu : 1
+    Mean cosine of the emission angle.
+cell_area : km2
+    Area of the cell on the shell.
+crs : 1
+    The projection as CF describes it, of maps around a pole by longitude.
+photons : s-1
+    What a region of a map emits, from `ds.uvis.power`, with errors like those of a brightness.
+power : W
+    The same times the energy of a photon, the attribute `photon_energy`, J.
+area : km2
+    What was seen of the region.
+
 Bins
 ----
 From `ds.uvis.bin`. The dimensions of the bins replace `pic` and `pixel`. Line-of-sight fields

@@ -28,6 +28,7 @@ from .dataset.forward import (
 from .dataset.utc import utc as utc_texts
 from .errors import MissingDependencyError, MissingStepError, OneWindowError
 from .geometry import los
+from .maps import mapping, power
 from .netcdf.encodings import Encoding
 from .quality import flags as quality_flags
 from .stars import predict
@@ -85,6 +86,8 @@ class UvisAccessor(calls.Helpful):
         `bin`: mean spectra of similar geometry, or of groups of your own.
         `integrate`: brightness in a range of wavelengths.
         `image`: brightness on the plane of the sky.
+        `map`: brightness on the body, at the altitude of the emission.
+        `power`: what a region of a map emits.
         `plot`: pictures.
         `to_netcdf`, `to_json`: files.
     """
@@ -115,6 +118,8 @@ class UvisAccessor(calls.Helpful):
     smooth = method(spectra.smooth)
     integrate = method(integrals.integrate)
     image = method(image.image, step="image")
+    map = method(mapping.map)
+    power = method(power.power)
     predict_stars = method(predict.predict_stars)
     bin = method(binning.bin)
     to_netcdf = method(export.to_netcdf)
@@ -176,8 +181,8 @@ class TreeAccessor(calls.Helpful):
     From counts to spectra:
         `calibrate`, `calibration_factor`, `evil_share`, `rate`, `fill_nan`, `smooth`.
     From spectra to results:
-        `bin`, `integrate`, `image`; `plot`, `check_stars`, of one window; `to_netcdf`: one file
-        with a group for each window; `to_json`: one file for each.
+        `bin`, `integrate`, `image`, `map`, `power`; `plot`, `check_stars`, of one window;
+        `to_netcdf`: one file with a group for each window; `to_json`: one file for each.
     """
 
     _where = "tree.uvis"
@@ -209,6 +214,8 @@ class TreeAccessor(calls.Helpful):
     smooth = each_window(spectra.smooth, UvisDataTree)
     integrate = each_window(integrals.integrate, UvisDataTree)
     image = each_window(image.image, UvisDataTree, step="image")
+    map = each_window(mapping.map, UvisDataTree)
+    power = each_window(power.power, UvisDataTree)
     predict_stars = each_window(predict.predict_stars, UvisDataTree)
     bin = each_window(binning.bin, UvisDataTree)
 

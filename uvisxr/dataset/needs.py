@@ -25,12 +25,12 @@ from .checking.sightlines import FIELDS
 from .conventions import RADIANCE
 
 #: Steps that average spectra as independent.
-_AVERAGING = ("bin", "image", "background", "plot.picture")
+_AVERAGING = ("bin", "image", "map", "background", "plot.picture")
 
 #: Steps that take the fields of all exposures as those of one body.
 _OF_TARGET = frozenset(
     {
-        *("bin", "image", "to_json", "plot.picture", "plot.geometry", "plot.animate"),
+        *("bin", "image", "map", "to_json", "plot.picture", "plot.geometry", "plot.animate"),
         *("plot.keogram", "plot.limb"),
     }
 )
@@ -127,6 +127,7 @@ STEPS = {
     "integrate": Needs(names=("wl",), frame="wl"),
     "bin": Needs(also=(*NUMBERS, "wl", "quality", "exposure", *FIELDS), dims=NUMBERS),
     "image": _SKY,
+    "map": replace(_SKY, names=(*_GEOMETRY, "ra", "dec")),
     "to_json": Needs(
         names=("time_start", "time_stop", "product", "exposure", "wl"), also=(*NUMBERS, "quality")
     ),
@@ -150,7 +151,10 @@ _NET_RATE = Needs(
 )
 
 #: Steps that go back to the counts of a calibrated dataset, and what they use of it then.
-_FROM_COUNTS = ("background", "fill_nan", "smooth", "integrate", "bin", "image", "plot.picture")
+_FROM_COUNTS = (
+    *("background", "fill_nan", "smooth", "integrate"),
+    *("bin", "image", "map", "plot.picture"),
+)
 _CALIBRATED = (*NUMBERS, "wl", *WINDOW, "quality", "exposure", "et", "product")
 
 

@@ -125,6 +125,8 @@ def done(ds: xr.Dataset) -> dict[str, str]:
         "rate": "rate" in names,
         "bin": {"n", "member_bin"} <= names,
         "integrate": "brightness" in names,
+        "map": _is_map(ds),
+        "power": "power_rule" in attrs,
     }
     how = {
         "open": "calibration matrix" if "calibration_matrix" in names else "",
@@ -156,6 +158,8 @@ def next_steps(ds: xr.Dataset) -> list[str]:
         "smooth": spectra and "smoothing_weights" not in ds.attrs,
         "integrate": spectra,
         "image": (spectra or integrated) and seen and pixels and _has_body(ds),
+        "map": (spectra or integrated) and seen and pixels and _has_body(ds),
+        "power": _is_map(ds) and integrated and "wl_bounds" in ds.variables,
         "bin": (counts or spectra or integrated) and pixels,
         "to_netcdf": True,
         "to_json": {"time_start", "product"} <= names,
@@ -179,6 +183,7 @@ def pictures(ds: xr.Dataset) -> list[str]:
         "evolution": signal,
         "keogram": seen and light,
         "limb": light and (seen or "alt_bin" in ds.dims),
+        "map": _is_map(ds),
         "check_stars": signal,
         "bins": {"n", "member_bin"} <= set(ds.variables),
         "spectrum": _has_spectra(ds, *_SPECTRA),
@@ -194,6 +199,11 @@ def _has_spectra(ds: xr.Dataset, *names: str) -> bool:
 def _has_geometry(ds: xr.Dataset) -> bool:
     """Whether the dataset says where its pixels look: not as means of bins."""
     return "geometry" in done(ds) and "ra_corners" in ds.variables
+
+
+def _is_map(ds: xr.Dataset) -> bool:
+    """Whether the dataset is a map of a body."""
+    return "map_projection" in ds.attrs and "cell_area" in ds.variables
 
 
 def _has_body(ds: xr.Dataset) -> bool:

@@ -94,7 +94,7 @@ def _accumulate(polygons: np.ndarray, weights: np.ndarray, sums: np.ndarray) -> 
     owner = np.repeat(np.arange(len(polygons)), polygons.shape[1])
     total = sums.reshape(len(sums), -1)
     for part in _parts(edges, shape):
-        index, amount, which = _deposits(edges[part], shape)
+        index, amount, which = deposits(edges[part], shape)
         for k, weight in enumerate(weights[:, owner[part]]):
             total[k] += np.bincount(index, amount * weight[which], total.shape[1])
 
@@ -111,7 +111,7 @@ def _parts(edges: np.ndarray, shape: tuple[int, int]) -> Iterator[slice]:
         yield slice(start, stop)
 
 
-def _deposits(
+def deposits(
     edges: np.ndarray, shape: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What edges (n, 4) deposit: flat index, amount, and the edge it comes from."""

@@ -17,6 +17,7 @@ from .checker import StarChecker, check_stars
 from .evolution import evolution
 from .keogram import keogram
 from .limb import limb
+from .maps import map  # noqa: A004
 from .picture import picture
 from .quicklook import quicklook
 from .scene import geometry
@@ -32,6 +33,7 @@ __all__ = [
     "geometry",
     "keogram",
     "limb",
+    "map",
     "picture",
     "quicklook",
     "spectrum",
@@ -48,6 +50,7 @@ class PlotAccessor(calls.Helpful):
     `evolution`: brightness of all pixels against time, as a map or in panels.
     `keogram`: brightness against time and local time or latitude.
     `limb`: brightness against altitude, by latitude, with errors.
+    `map`: a map of the body, from `ds.uvis.map`.
     `check_stars`: a map of all spectra on which clicks set star flags.
     `bins`: how many spectra each bin holds.
     `spectrum`: spectra with their errors.
@@ -65,6 +68,7 @@ class PlotAccessor(calls.Helpful):
     evolution = method(evolution, step="plot.evolution")
     keogram = method(keogram, step="plot.keogram")
     limb = method(limb, step="plot.limb")
+    map = method(map)
     check_stars = method(check_stars, step="plot.check_stars")
     bins = method(bins)
     spectrum = method(spectrum, step="plot.spectrum")

@@ -14,8 +14,9 @@ from functools import lru_cache
 import numpy as np
 import xarray as xr
 
+from ..geometry import shells, views
 from ..instrument.detector import FIRST_LIT, LAST_LIT
-from ..numerics.sphere import vectors
+from ..numerics.sphere import unit, vectors
 from . import spectrum
 from .spectrum import Lines
 
@@ -101,13 +102,15 @@ class Source:
     amplitude: np.ndarray
 
 
-def sources(geometry: xr.Dataset) -> list[Source]:
+def sources(geometry: xr.Dataset, aurora_altitude: float = 0.0) -> list[Source]:
     """All light sources but stars.
 
     Parameters
     ----------
     geometry : Dataset
         With the fields of `uvisxr.geometry.los.geometry`, west longitudes, of single rows.
+    aurora_altitude : float
+        Of the shell on which Saturn's aurora lies, km.
 
     Returns
     -------
@@ -135,22 +138,45 @@ def sources(geometry: xr.Dataset) -> list[Source]:
             brightness = np.interp(field["alt"], *layer.profile(), right=0.0) * lit
             found.append(Source(name, lines, _mean(brightness)))
     if target == "SATURN":
-        lt = np.deg2rad(15 * geometry["lt"].values)[..., None]
-        oval = np.exp(-0.5 * ((np.abs(field["lat"]) - _OVAL) / _OVAL_WIDTH) ** 2)
-        dawn = 1 + 0.5 * np.cos(lt - np.pi / 2)
-        aurora = _mean(np.where(disk, oval * dawn, 0)) * _OVAL_BRIGHTNESS
+        if aurora_altitude:
+            lat, lt, met = _on_shell(geometry, aurora_altitude)
+        else:
+            lat, lt, met = field["lat"], geometry["lt"].values[..., None], disk
+        aurora = _mean(np.where(met, _oval(lat, lt), 0))
         glow = _mean(np.where(disk, day, 0)) * _SATURN_HYDROGEN
         found.append(Source("aurora", spectrum.aurora(), aurora))
         found.append(Source("hydrogen", spectrum.LYMAN_ALPHA, glow))
     return found
 
 
+def _oval(lat: np.ndarray, lt: np.ndarray) -> np.ndarray:
+    """Brightness of Saturn's aurora at planetocentric latitudes and local times, kR."""
+    oval = np.exp(-0.5 * ((np.abs(lat) - _OVAL) / _OVAL_WIDTH) ** 2)
+    dawn = 1 + 0.5 * np.cos(np.deg2rad(15 * lt) - np.pi / 2)
+    return np.asarray(oval * dawn * _OVAL_BRIGHTNESS)
+
+
+def _on_shell(geometry: xr.Dataset, altitude: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Latitudes, local times, and whether there is a shell, at the points of `over_pixel`."""
+    corners = directions(geometry, "_corners")
+    towards = unit(np.moveaxis(np.moveaxis(corners, 2, -1) @ _bilinear().T / 4, 2, -1))
+    n, rows, points = towards.shape[:3]
+    met = shells.meet(views.target(geometry), towards.reshape(n, -1, 3), altitude)
+    lat, lt = (values.reshape(n, rows, points) for values in (met.lat, met.lt))
+    return lat, lt, np.isfinite(lat)
+
+
 def over_pixel(geometry: xr.Dataset, name: str) -> np.ndarray:
     """A field at 3 x 3 points of each pixel, bilinear between its corners, (pic, row, 9)."""
     corners = geometry[f"{name}_corners"].transpose("pic", "pixel", "corner").values
+    return np.asarray(corners.astype(float) @ _bilinear().T / 4)
+
+
+def _bilinear() -> np.ndarray:
+    """Four times the weights of the corners at the points of a pixel, (9, 4)."""
     x, y = (grid.ravel()[:, None] for grid in np.meshgrid(_NODES, _NODES))
-    weight = np.hstack([(1 - x) * (1 - y), (1 + x) * (1 - y), (1 + x) * (1 + y), (1 - x) * (1 + y)])
-    return corners.astype(float) @ weight.T / 4
+    corners = [(1 - x) * (1 - y), (1 + x) * (1 - y), (1 + x) * (1 + y), (1 - x) * (1 + y)]
+    return np.asarray(np.hstack(corners))
 
 
 def _mean(values: np.ndarray) -> np.ndarray:

@@ -99,6 +99,7 @@ def observation(
     kernels: str | Path | Iterable[str | Path] | None = None,
     calibration: str | Path | None = None,
     seed: int = 0,
+    aurora_altitude: float = 0.0,
 ) -> Simulation:
     """Simulate an observation of Titan, Saturn or, on real kernels, any body.
 
@@ -145,6 +146,8 @@ def observation(
     seed : int
         Seed for detector, stars, losses and noise; with real calibration files, for the responses
         of their evil pixels.
+    aurora_altitude : float
+        Of Saturn's aurora above the ellipsoid, km: of a shell whose semi-axes are as much longer.
 
     Returns
     -------
@@ -189,6 +192,9 @@ def observation(
         lost=checks.whole("lost", lost, 0),
         partial=checks.whole("partial", partial, 0),
         seed=checks.whole("seed", seed, 0),
+        aurora_altitude=checks.number(
+            "aurora_altitude", aurora_altitude, "an altitude, km", least=0.0, most=1e4
+        ),
     )
     setup.check(kernels is not None)
     root = Path(directory)
@@ -220,7 +226,7 @@ def _simulate(
         folder = Path(calibration)
 
     rows = geometry(_frame(setup), kernels=found)
-    shining = emission.sources(rows)
+    shining = emission.sources(rows, setup.aurora_altitude)
     stars = emission.choose_stars(rows, setup.stars, setup.rng(STARS))
     light = emission.starlight(rows, stars)
     trend = _trend(folder, setup.channel.name)

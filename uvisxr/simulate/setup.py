@@ -39,6 +39,7 @@ class Setup:
     lost: int
     partial: int
     seed: int
+    aurora_altitude: float = 0.0
 
     def check(self, real: bool) -> None:
         """Raise ArgumentError unless they are consistent; `real` means that kernels are given."""

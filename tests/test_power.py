@@ -1,0 +1,168 @@
+"""The power of a region of a map against closed forms."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+from helpers.flyby import RADII, flyby
+
+from uvisxr import UvisError
+from uvisxr.errors import ArgumentError, MissingStepError
+
+PLANCK, LIGHT = 6.62607015e-34, 299792458.0
+
+
+@pytest.fixture(scope="module")
+def ds() -> xr.Dataset:
+    """A disk of 2 kR, seen whole, by exposures side by side."""
+    return flyby(n_pic=36, step=1.5e-3, brightness=2.0).uvis.integrate()
+
+
+@pytest.fixture(scope="module")
+def found(ds) -> xr.Dataset:
+    return ds.uvis.map(spacing=1.0, ems_max=60.0)
+
+
+def _disk(limit: float) -> float:
+    """The integral of cos(e) over a sphere out to an emission angle, m2.
+
+    Seen from the middle of the scan, at 47 radii: e is larger than the angle t at the centre.
+    """
+    distance = 120_000.0 * (1 + 0.002 * 17.5) / RADII.mean()
+    t = np.linspace(0.0, np.pi / 2, 100001)
+    e = t + np.arctan2(np.sin(t), distance - np.cos(t))
+    seen = np.where(np.rad2deg(e) <= limit, np.cos(e), 0.0)
+    return (RADII.mean() * 1e3) ** 2 * np.trapezoid(2 * np.pi * np.sin(t) * seen, t)
+
+
+def test_a_thin_layer_emits_what_a_disk_of_its_brightness_shows(found):
+    """B cos(e) dA is B times the projected area: 1 kR is 1e13 photons a second from 1 m2."""
+    power = found.uvis.power(wl=1500.0)
+    expected = 2.0 * 1e13 * _disk(60.0)
+    assert float(power["photons"]) == pytest.approx(expected, rel=0.01)
+    energy = PLANCK * LIGHT / 1500e-10
+    assert float(power["power"]) == pytest.approx(float(power["photons"]) * energy, rel=1e-12)
+
+
+def test_rules_for_the_emission_angle(ds, found):
+    area = float((found["cell_area"] * found["covered"]).sum()) * 1e6
+    isotropic = float(found.uvis.power(rule="isotropic")["photons"])
+    assert isotropic == pytest.approx(2e13 * area, rel=1e-6)
+    lambert = float(found.uvis.power(rule="lambert")["photons"])
+    # Of a surface pi times the radiance leaves, which is 1e13 / 4 pi a kR.
+    assert lambert == pytest.approx(np.pi * 2 * 1e13 / (4 * np.pi) * area, rel=1e-6)
+    thin = float(found.uvis.power()["photons"])
+    above = ds.uvis.map(spacing=1.0, ems_max=60.0, slant="cos")
+    assert float(above.uvis.power()["photons"]) == pytest.approx(thin, rel=2e-3)
+    with pytest.raises(ArgumentError, match='slant="none"'):
+        above.uvis.power(rule="isotropic")
+
+
+def test_photons_spread_evenly_over_the_range(found):
+    low, high = found["wl_bounds"].values
+    wl = np.linspace(low, high, 200001)
+    energy = np.trapezoid(PLANCK * LIGHT / (wl * 1e-10), wl) / (high - low)
+    assert found.uvis.power().attrs["photon_energy"] == pytest.approx(energy, rel=1e-8)
+
+
+def test_parts_add_up(found):
+    whole = found.uvis.power()
+    parts = [
+        found.uvis.power({"lat": lat, "lon": lon})
+        for lat in ((-90, 0), (0, 90))
+        for lon in ((0, 100), (100, 360))
+        if _seen(found, lat, lon)
+    ]
+    assert sum(float(p["power"]) for p in parts) == pytest.approx(float(whole["power"]))
+    assert sum(float(p["area"]) for p in parts) == pytest.approx(float(whole["area"]))
+    mask = found["lat"] > 0
+    north = found.uvis.power({"lat": (0, 90)})
+    xr.testing.assert_allclose(
+        found.uvis.power(mask.broadcast_like(found["cell_area"])).drop_attrs(), north.drop_attrs()
+    )
+
+
+def _seen(found: xr.Dataset, lat: tuple[float, float], lon: tuple[float, float]) -> bool:
+    return bool(found["brightness"].sel(lat=slice(*lat), lon=slice(*lon)).notnull().any())
+
+
+def test_a_range_may_pass_the_end_of_the_circle(found):
+    both = found.uvis.power({"lon": (300, 60)})
+    parts = [found.uvis.power({"lon": part}) for part in ((300, 360), (0, 60))]
+    assert float(both["area"]) == pytest.approx(sum(float(p["area"]) for p in parts))
+
+
+def test_maps_of_either_projection_agree(ds):
+    options = {"altitude": 100.0, "ems_max": 60.0}
+    flat = ds.uvis.map(spacing=1.0, **options).uvis.power({"lat": (0, 90)})
+    polar = ds.uvis.map(projection="polar", pole="north", edge=0.0, spacing=1.0, **options)
+    assert float(polar.uvis.power({"lat": (0, 90)})["power"]) == pytest.approx(
+        float(flat["power"]), rel=0.01
+    )
+
+
+def test_errors(found):
+    """Those of the counts get smaller, those that all cells share do not."""
+    known = found.assign_coords(brightness_systematic=0.1 * found["brightness"])
+    power = known.uvis.power()
+    assert float(power["power_systematic"] / power["power"]) == pytest.approx(0.1)
+    cells = float((found["brightness_upper"] / found["brightness"]).median())
+    half = float((power["power_upper"] + power["power_lower"]) / (2 * power["power"]))
+    assert 0 < half < 0.3 * cells
+    assert {"photons_upper", "photons_lower", "photons_systematic"} <= set(power.variables)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"region": {"lat": (80, 70)}}, "ascending"),
+        ({"region": {"sza": (0, 70)}}, "region: field"),
+        ({"region": {"lt": (0, 7)}}, None),
+        ({"region": {"lat": (89.9, 89.95)}}, "no cell"),
+        ({"region": [1, 2]}, "ranges by field"),
+        ({"region": xr.DataArray([1.0], dims="lat")}, "expected booleans over lat and lon"),
+        ({"region": xr.DataArray([True], dims="z")}, "expected booleans over lat and lon"),
+        ({"rule": "thick"}, "rule"),
+        ({"wl": 0}, "wl"),
+    ],
+)
+def test_wrong_regions_are_told(found, arguments, said):
+    if said is None:
+        # Of a map by longitude, the mean local time of each cell.
+        assert float(found.uvis.power(**arguments)["area"]) >= 0
+        return
+    with pytest.raises(UvisError, match=said):
+        found.uvis.power(**arguments)
+
+
+def test_what_is_no_map(ds, found):
+    with pytest.raises(MissingStepError, match=r"no map of a brightness.*ds\.uvis\.map"):
+        ds.uvis.power()
+    with pytest.raises(MissingStepError, match="it has no brightness"):
+        ds.uvis.map("sza", spacing=5.0).uvis.power()
+    with pytest.raises(MissingStepError, match="give wl="):
+        found.drop_vars(["wl", "wl_bounds"]).uvis.power()
+
+
+def test_bounds_that_hold_the_systematic_error_too(ds):
+    """It is taken off before the counts are averaged, and put back once."""
+    options = {"spacing": 3.0, "ems_max": 60.0}
+    common = 0.1 * ds["brightness"]
+    plain = ds.assign_coords(brightness_systematic=common)
+    both = {
+        f"brightness_{side}": np.hypot(ds[f"brightness_{side}"].variable, common.variable)
+        for side in ("upper", "lower")
+    }
+    names = ("fill_limit", "interval", "nan_interp", "quantization", "schedule", "smooth")
+    said = json.dumps({**dict.fromkeys(names), "errors": "total"})
+    total = plain.assign_coords(both).assign_attrs(calibrate_arguments=said)
+    apart, found = plain.uvis.map(**options), total.uvis.map(**options)
+    for one, other, name in (
+        (apart, found, "brightness"),
+        (apart.uvis.power(), found.uvis.power(), "power"),
+    ):
+        expected = np.hypot(one[f"{name}_upper"], one[f"{name}_systematic"])
+        assert np.allclose(other[f"{name}_upper"], expected, rtol=1e-3, equal_nan=True)

@@ -1,0 +1,218 @@
+"""Grids on a spheroid, and polygons of places in units of their cells.
+
+A `Cylindrical` grid has cells between parallels and meridians. Its rows are straightened by area:
+within a row, the ordinate is linear in area, so that the share of a cell that a polygon covers in
+the plane is the share of its area. A `Polar` grid has square cells in Lambert's azimuthal
+equal-area projection about a pole, all of one area; to it a pole and a seam are places like others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from ..numerics import raster, sphere
+from .spheroid import Spheroid
+
+#: What is counted around the pole.
+By = Literal["lon", "lt"]
+
+#: Degrees in a unit of each.
+DEGREES = {"lon": 1.0, "lt": 15.0}
+
+
+@dataclass(frozen=True, eq=False)
+class Cylindrical:
+    """Cells between parallels and meridians.
+
+    Attributes
+    ----------
+    spheroid : Spheroid
+    lat : ndarray, (rows + 1,)
+        Planetocentric latitudes of the parallels, degrees, from the south pole to the north pole.
+    columns : int
+        Cells around, from the azimuth 0 on.
+    """
+
+    spheroid: Spheroid
+    lat: np.ndarray
+    columns: int
+
+    wraps = True
+
+    @classmethod
+    def of(cls, spheroid: Spheroid, across: float, up: float) -> Cylindrical:
+        """Cells of about such sizes, degrees: whole numbers of them fill the sphere."""
+        rows, columns = max(round(180.0 / up), 1), max(round(360.0 / across), 1)
+        return cls(spheroid, np.linspace(-90.0, 90.0, rows + 1), columns)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.lat.size - 1, self.columns
+
+    @cached_property
+    def _zones(self) -> np.ndarray:
+        return np.asarray(self.spheroid.zone(self.spheroid.sine(self.lat)))
+
+    @cached_property
+    def area(self) -> np.ndarray:
+        """Areas of the cells, km2."""
+        rows = np.diff(self._zones) * (2 * np.pi / self.columns)
+        return np.asarray(np.repeat(rows[:, None], self.columns, axis=1))
+
+    @property
+    def azimuth(self) -> np.ndarray:
+        """Azimuths of the middles of the columns, degrees."""
+        return (np.arange(self.columns) + 0.5) * (360.0 / self.columns)
+
+    @property
+    def middle(self) -> np.ndarray:
+        """Planetocentric latitudes of the middles of the rows, degrees."""
+        return np.asarray(0.5 * (self.lat[:-1] + self.lat[1:]))
+
+    def polygons(self, azimuth: np.ndarray, lat: np.ndarray) -> np.ndarray:
+        """Polygons of points at azimuths and planetocentric latitudes, (n, k).
+
+        Returns
+        -------
+        ndarray, (n, k + 3, 2)
+            In cells. Each goes around as its points do, the short way from each to the next, and
+            may go beyond the ends of a row. One around a pole goes there and back along a meridian.
+        """
+        zone = self.spheroid.zone(self.spheroid.sine(lat))
+        y = np.interp(zone, self._zones, np.arange(self.lat.size))
+        step = sphere.signed(np.roll(azimuth, -1, axis=1) - azimuth)
+        unrolled = azimuth[:, :1] + np.cumsum(step, axis=1) - step
+        around = unrolled[:, -1] + step[:, -1] - unrolled[:, 0]
+        x = np.concatenate([unrolled, unrolled[:, :1] + around[:, None]], axis=1)
+        whole = np.abs(around) > 180.0
+        end = np.where(lat.mean(axis=1) > 0, self.shape[0], 0.0)
+        beyond = [np.where(whole, end, y[:, 0])] * 2
+        y = np.concatenate([y, y[:, :1], np.stack(beyond, axis=1)], axis=1)
+        x = np.concatenate([x, np.stack([x[:, -1], x[:, 0]], axis=1)], axis=1)
+        return np.stack([x * (self.columns / 360.0), np.where(np.isnan(x), np.nan, y)], axis=-1)
+
+
+@dataclass(frozen=True, eq=False)
+class Polar:
+    """Square cells about a pole, of one area.
+
+    Attributes
+    ----------
+    spheroid : Spheroid
+    north : bool
+        Whether it is the north pole, which is in the middle of the grid.
+    side : float
+        Of a cell, km.
+    half : int
+        Cells from the pole to an edge of the grid.
+    edge : float
+        Absolute planetocentric latitude of the circle within it, degrees.
+    zero : float
+        Azimuth that lies downwards, degrees.
+    """
+
+    spheroid: Spheroid
+    north: bool
+    side: float
+    half: int
+    edge: float
+    zero: float
+
+    wraps = False
+
+    @classmethod
+    def of(cls, spheroid: Spheroid, north: bool, spacing: float, edge: float, zero: float) -> Polar:
+        """The cap beyond a latitude, in cells as large as so many degrees are at the pole."""
+        # A degree at the pole: of the circle that fits the spheroid there.
+        side = np.deg2rad(spacing) * spheroid.equator**2 / spheroid.pole
+        grid = cls(spheroid, north, float(side), 1, edge, zero)
+        half = int(np.ceil(float(grid._radius(np.array(edge))) / side - 1e-9))
+        return cls(spheroid, north, float(side), max(half, 1), edge, zero)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return 2 * self.half, 2 * self.half
+
+    @cached_property
+    def area(self) -> np.ndarray:
+        """Areas of the cells, km2."""
+        return np.full(self.shape, self.side**2)
+
+    @property
+    def places(self) -> np.ndarray:
+        """Middles of the columns, and of the rows, km."""
+        return (np.arange(2 * self.half) + 0.5 - self.half) * self.side
+
+    def _radius(self, lat: np.ndarray) -> np.ndarray:
+        """Distances from the pole in the plane, km, at planetocentric latitudes towards it."""
+        zone = self.spheroid.zone(self.spheroid.sine(lat))
+        whole = float(self.spheroid.zone(1.0))
+        radius: np.ndarray = np.sqrt(np.maximum(2.0 * (whole - zone), 0.0))
+        return radius
+
+    @property
+    def limit(self) -> float:
+        """Radius of the circle `edge` in the plane, km."""
+        return float(self._radius(np.array(self.edge)))
+
+    def project(self, azimuth: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Places in the plane, km: the pole is seen from above, the azimuth `zero` downwards."""
+        sense = 1.0 if self.north else -1.0
+        radius, angle = self._radius(sense * lat), np.deg2rad(azimuth - self.zero)
+        return sense * radius * np.sin(angle), -radius * np.cos(angle)
+
+    def unproject(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Azimuths and planetocentric latitudes of places in the plane, degrees."""
+        sense = 1.0 if self.north else -1.0
+        zone = float(self.spheroid.zone(1.0)) - 0.5 * (x * x + y * y)
+        lat = self.spheroid.centric(self.spheroid.sine_of(zone))
+        return sphere.wrap(np.rad2deg(np.arctan2(sense * x, -y)) + self.zero), sense * lat
+
+    def polygons(self, azimuth: np.ndarray, lat: np.ndarray) -> np.ndarray:
+        """Polygons of points at azimuths and planetocentric latitudes, (n, k), in cells.
+
+        Those around the other pole, where the plane ends, are left out: NaN.
+        """
+        x, y = self.project(azimuth, lat)
+        polygons = np.stack([x, y], axis=-1) / self.side + self.half
+        step = sphere.signed(np.roll(azimuth, -1, axis=1) - azimuth)
+        around = np.abs(step.sum(axis=1)) > 180.0
+        other = around & ((lat.mean(axis=1) > 0) != self.north)
+        return np.where(other[:, None, None], np.nan, polygons)
+
+
+Grid = Cylindrical | Polar
+
+
+def covered(grid: Grid, polygons: np.ndarray, finer: int) -> np.ndarray:
+    """Share of each cell that lies under any polygon, 0 to 1.
+
+    Of the parts of a cell, `finer` across and up, each counts as far as it is covered, once.
+    """
+    rows, columns = grid.shape
+    polygons = polygons[np.isfinite(polygons).all(axis=(1, 2))]
+    share = np.zeros((rows, columns))
+    if not len(polygons):
+        return share
+    width = columns
+    if grid.wraps:
+        turns = np.floor(polygons[..., 0].min(axis=1) / columns) * columns
+        polygons = polygons - np.stack([turns, np.zeros_like(turns)], axis=-1)[:, None]
+        width = 2 * columns if polygons[..., 0].max() > columns else columns
+    y = polygons[..., 1]
+    low, high = np.clip([np.floor(y.min()), np.ceil(y.max())], 0, rows).astype(int)
+    # Of the rows that no polygon reaches there is nothing to be told.
+    shape = (high - low) * finer, width * finer
+    shifted = (polygons - np.array([0.0, low])) * finer
+    fine = raster.coverage(shifted, np.ones((1, len(polygons))), shape)[0]
+    if width > columns:
+        fine = fine[:, : columns * finer] + fine[:, columns * finer :]
+    np.clip(fine, 0.0, 1.0, out=fine)
+    share[low:high] = fine.reshape(high - low, finer, columns, finer).mean(axis=(1, 3))
+    return share
