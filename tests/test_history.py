@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
+from helpers.sunlight import flat
 
 import uvisxr
 from uvisxr.accessor import UvisAccessor
@@ -283,6 +284,8 @@ CALLS: dict[str, tuple[str, dict[str, Any]]] = {
     "predict_stars": ("geometry", {}),
     "bin": ("calibrate", {"pixels": ([(0, i)] for i in range(5, 7))}),
     "integrate": ("bin", {"wl_range": (1300, 1700)}),
+    "reflectance": ("bin", {"solar": flat(), "distance": 9.0}),
+    "photometry": ("seen", {"solar": flat(), "background": "none"}),
     "stars.load": ("", {}),
 }
 
@@ -318,6 +321,8 @@ def results(titan, tmp_path_factory) -> dict[str, xr.Dataset]:
         for part in name.split("."):
             method = getattr(method, part)
         found[name] = method(**arguments, **own.get(name, {}))
+        if name == "calibrate":
+            found["seen"] = found[name].uvis.geometry(**own["geometry"])
     return found
 
 

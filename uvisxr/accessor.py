@@ -30,6 +30,8 @@ from .errors import MissingDependencyError, MissingStepError, OneWindowError
 from .geometry import los
 from .netcdf.encodings import Encoding
 from .quality import flags as quality_flags
+from .reflectance import disk
+from .reflectance import step as reflectance_step
 from .stars import predict
 from .stars.flag_files import StarFlags
 
@@ -84,6 +86,8 @@ class UvisAccessor(calls.Helpful):
     From spectra to results:
         `bin`: mean spectra of similar geometry, or of groups of your own.
         `integrate`: brightness in a range of wavelengths.
+        `reflectance`: I/F, radiances over those of a white sheet in full sun.
+        `photometry`: I/F of a body's whole disk.
         `image`: brightness on the plane of the sky.
         `plot`: pictures.
         `to_netcdf`, `to_json`: files.
@@ -114,6 +118,8 @@ class UvisAccessor(calls.Helpful):
     fill_nan = method(spectra.fill_nan)
     smooth = method(spectra.smooth)
     integrate = method(integrals.integrate)
+    reflectance = method(reflectance_step.reflectance)
+    photometry = method(disk.photometry)
     image = method(image.image, step="image")
     predict_stars = method(predict.predict_stars)
     bin = method(binning.bin)
@@ -176,8 +182,8 @@ class TreeAccessor(calls.Helpful):
     From counts to spectra:
         `calibrate`, `calibration_factor`, `evil_share`, `rate`, `fill_nan`, `smooth`.
     From spectra to results:
-        `bin`, `integrate`, `image`; `plot`, `check_stars`, of one window; `to_netcdf`: one file
-        with a group for each window; `to_json`: one file for each.
+        `bin`, `integrate`, `reflectance`, `photometry`, `image`; `plot`, `check_stars`, of one
+        window; `to_netcdf`: one file with a group for each window; `to_json`: one file for each.
     """
 
     _where = "tree.uvis"
@@ -208,6 +214,8 @@ class TreeAccessor(calls.Helpful):
     fill_nan = each_window(spectra.fill_nan, UvisDataTree)
     smooth = each_window(spectra.smooth, UvisDataTree)
     integrate = each_window(integrals.integrate, UvisDataTree)
+    reflectance = each_window(reflectance_step.reflectance, UvisDataTree)
+    photometry = each_window(disk.photometry, UvisDataTree)
     image = each_window(image.image, UvisDataTree, step="image")
     predict_stars = each_window(predict.predict_stars, UvisDataTree)
     bin = each_window(binning.bin, UvisDataTree)

@@ -77,7 +77,8 @@ _AVERAGING = ("bin", "image", "background", "plot.picture")
 #: Steps that take the fields of all exposures as those of one body.
 _OF_TARGET = frozenset(
     {
-        *("bin", "image", "to_json", "plot.picture", "plot.geometry", "plot.animate"),
+        *("bin", "image", "photometry", "to_json"),
+        *("plot.picture", "plot.geometry", "plot.animate"),
         *("plot.keogram", "plot.limb"),
     }
 )
@@ -190,6 +191,10 @@ STEPS = {
     "fill_nan": _SPECTRA,
     "smooth": _SPECTRA,
     "integrate": Needs(names=("wl",), frame="wl"),
+    "reflectance": Needs(names=("wl",), attrs=("channel", "slit"), frame="wl"),
+    "photometry": replace(
+        _SKY, attrs=(*_SKY.attrs, "channel", "slit"), also=(*_NUMBERS, "quality", "wl")
+    ),
     "bin": Needs(also=(*_NUMBERS, "wl", "quality", "exposure", *_FIELDS), dims=_NUMBERS),
     "image": _SKY,
     "to_json": Needs(
