@@ -12,6 +12,7 @@ import pytest
 import xarray as xr
 from helpers.products import write_product
 from helpers.slow import rest_slow
+from helpers.sunlight import flat
 
 import uvisxr
 from uvisxr import UvisError
@@ -143,6 +144,8 @@ def test_what_can_be_next_can_be_and_nothing_else(stage, stages, made, tmp_path)
         "fill_nan": {},
         "smooth": {},
         "integrate": {},
+        "reflectance": {"solar": flat()},
+        "photometry": {"solar": flat(), "background": "none"},
         "image": {"nx": 5},
         "map": {"spacing": 10},
         "power": {},

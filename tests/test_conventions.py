@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from helpers.products import write_product
+from helpers.sunlight import series
 
 import uvisxr
 from uvisxr import simulate
@@ -138,6 +139,8 @@ def results(folder: Path) -> dict[str, xr.Dataset]:
         "groups": done.uvis.bin(pixels=[[(0, 3)], [(1, 4)]]),
         "flagged": done.uvis.flagged("star").to_dataset(),
         "utc": done.uvis.utc().to_dataset(),
+        "reflectance": found["bin alt"].uvis.reflectance(series()),
+        "photometry": done.uvis.photometry(series(), background="none"),
         "evil_share": done.uvis.evil_share().to_dataset(),
         "all rows": done.uvis.geometry(folder / "SATURN" / "kernels", all_rows=True),
         "response": load(package_data("evil_response_fuv.csv")),
@@ -326,7 +329,7 @@ def defined(section: str | None = None) -> dict[str, str | None]:
 @pytest.mark.parametrize("name", conventions.VARIABLES)
 def test_the_text_of_the_package_defines_every_variable_and_its_unit(name):
     terms, units = defined(), conventions.VARIABLES[name].units
-    if name.startswith("time") or name == "geometry_time":
+    if name.startswith("time") or name in ("geometry_time", "solar_time"):
         units = "UTC"
     if name in {f"{n}{ending}" for n in ROWS for ending in ("", "_corners")}:
         assert "row_*" in terms
@@ -343,6 +346,10 @@ def test_the_text_of_the_package_defines_every_variable_and_its_unit(name):
     if name.startswith("brightness") and name not in terms:
         assert (terms["brightness*"], units) == ("kR", "kR")
         name, units = name.replace("brightness", "radiance"), "kR angstrom-1"
+    if name.startswith("reflectance") and name not in terms:
+        assert (terms["reflectance*"], units) == ("1", "1")
+        name = name.replace("reflectance", "radiance")
+        units = conventions.VARIABLES[name].units
     assert terms[name] == units
 
 
@@ -369,6 +376,7 @@ def test_the_text_of_the_package_defines_nothing_else():
     assert defined("Maps") == maps
     others = {*images, *maps, *defined("Attributes"), *conventions.QUALITY_FLAGS}
     patterns = {"tangent_*", "row_*", "*_corners", "*_bin", "*_bin_bounds", "brightness*"}
+    patterns.add("reflectance*")
     assert defined().keys() - others - patterns <= conventions.VARIABLES.keys()
 
 

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
+from helpers.sunlight import flat
 
 import uvisxr
 from uvisxr.accessor import UvisAccessor
@@ -285,6 +286,8 @@ CALLS: dict[str, tuple[str, dict[str, Any]]] = {
     "integrate": ("bin", {"wl_range": (1300, 1700)}),
     "map": ("calibrated", {"spacing": 10, "wl_range": (1300, 1700), "altitude": 1500}),
     "power": ("map", {"region": {"lat": (-90, 90)}}),
+    "reflectance": ("bin", {"solar": flat(), "distance": 9.0}),
+    "photometry": ("seen", {"solar": flat(), "background": "none"}),
     "stars.load": ("", {}),
 }
 
@@ -322,6 +325,8 @@ def results(titan, tmp_path_factory) -> dict[str, xr.Dataset]:
         for part in name.split("."):
             method = getattr(method, part)
         found[name] = method(**arguments, **own.get(name, {}))
+        if name == "calibrate":
+            found["seen"] = found[name].uvis.geometry(**own["geometry"])
     return found
 
 

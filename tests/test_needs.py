@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 from helpers.slow import rest_slow
+from helpers.sunlight import flat
 
 import uvisxr
 from uvisxr import UvisError
@@ -210,6 +211,8 @@ def steps(made: Simulation, folder) -> dict[str, Callable[[xr.Dataset], Any]]:
         "integrate": lambda ds: ds.uvis.integrate(),
         "bin": lambda ds: ds.uvis.bin({"alt": [-3000, 0, 1000, 5000]}),
         "bin by hand": lambda ds: ds.uvis.bin(pixels=[[(1, 1), (1, 2)]]),
+        "reflectance": lambda ds: ds.uvis.reflectance(flat(), distance=9.0),
+        "photometry": lambda ds: ds.uvis.photometry(flat(), background="none"),
         "image": lambda ds: ds.uvis.image(nx=5).to_dataset(),
         "map": lambda ds: ds.uvis.map(spacing=10, altitude=2500, ems_max=90),
         "stars.save": lambda ds: ds.uvis.stars.save(folder / "s.txt"),
@@ -237,6 +240,8 @@ TELLING = {
     "integrate": ("brightness", "brightness_upper"),
     "bin": ("radiance", "radiance_upper", "n"),
     "bin by hand": ("radiance", "radiance_lower", "n"),
+    "reflectance": ("reflectance", "reflectance_upper", "reflectance_systematic"),
+    "photometry": ("reflectance", "reflectance_upper", "disk_share"),
     "image": ("brightness",),
     "map": ("brightness", "looks"),
 }

@@ -159,6 +159,28 @@ brightness_filled, brightness_share, brightness_weighted_share : 1
 brightness_variance, brightness_weighted_variance : kR2
     Of bins, as `radiance_variance`.
 
+Reflectances
+------------
+From `ds.uvis.reflectance` and `ds.uvis.photometry`.
+
+`reflectance*` : 1
+    I/F, pi times the radiance over the Sun's irradiance at the target: 1 for a white Lambert
+    surface with the Sun in the zenith. Not divided by the cosine of the incidence angle.
+    `reflectance_upper`, `reflectance_systematic` and so on are its counterparts of
+    `radiance_upper`, `radiance_systematic` and so on. Of `photometry`, the mean over the disk.
+solar_irradiance : photon s-1 m-2 angstrom-1
+    The Sun's irradiance at the target, convolved with the slit's response and averaged over each
+    element.
+solar_time : UTC
+    Date of the Sun's spectrum, at the Earth, where it comes from a series.
+filling : 1
+    Share of each pixel that the body's disk fills, its night side included, (pic, pixel).
+disk_share : 1
+    Share of the body's disk that is in the pixels, each counted once an exposure: of several
+    exposures together, their sum.
+reflectance_removed : 1
+    I/F of the background that was taken off that of the disk.
+
 Quality
 -------
 quality : 1
@@ -418,6 +440,9 @@ described_setup
 recipe, calibrate_arguments, radiance_edited
     Of the calibration: the name of its recipe, or of the archive's matrix; its arguments, as JSON,
     with the `schedule` of the terms of the sensitivity; what has changed the radiances since.
+solar_spectrum, solar_error, photometry_background
+    Of reflectances: the Sun's spectrum, its relative error, and the background that was taken off a
+    disk, "sky", "night" or "none".
 time_coverage_start, time_coverage_end
     Of bins: when the first exposure with a spectrum in any of them began, and when the last ended,
     UTC.
@@ -456,6 +481,7 @@ if TYPE_CHECKING:
     from .netcdf import reading
     from .options import get_options, set_options
     from .reader import observation
+    from .reflectance.sun import solar_spectrum
     from .typing import opener
 
     open_observation = opener(observation.open_observation)
@@ -472,6 +498,7 @@ else:
         "open_product": ".reader.observation",
         "open_reduced": ".netcdf.reading",
         "set_options": ".options",
+        "solar_spectrum": ".reflectance.sun",
     }
     _MODULES = ("batch", "calibration", "instrument", "simulate", "tutorial", "typing", "units")
 
@@ -512,6 +539,7 @@ __all__ = [
     "open_reduced",
     "set_options",
     "simulate",
+    "solar_spectrum",
     "tutorial",
     "units",
 ]

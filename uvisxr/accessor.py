@@ -31,6 +31,8 @@ from .geometry import los
 from .maps import mapping, power
 from .netcdf.encodings import Encoding
 from .quality import flags as quality_flags
+from .reflectance import disk
+from .reflectance import step as reflectance_step
 from .stars import predict
 from .stars.flag_files import StarFlags
 
@@ -85,6 +87,8 @@ class UvisAccessor(calls.Helpful):
     From spectra to results:
         `bin`: mean spectra of similar geometry, or of groups of your own.
         `integrate`: brightness in a range of wavelengths.
+        `reflectance`: I/F, radiances over those of a white sheet in full sun.
+        `photometry`: I/F of a body's whole disk.
         `image`: brightness on the plane of the sky.
         `map`: brightness on the body, at the altitude of the emission.
         `power`: what a region of a map emits.
@@ -117,6 +121,8 @@ class UvisAccessor(calls.Helpful):
     fill_nan = method(spectra.fill_nan)
     smooth = method(spectra.smooth)
     integrate = method(integrals.integrate)
+    reflectance = method(reflectance_step.reflectance)
+    photometry = method(disk.photometry)
     image = method(image.image, step="image")
     map = method(mapping.map)
     power = method(power.power)
@@ -181,8 +187,9 @@ class TreeAccessor(calls.Helpful):
     From counts to spectra:
         `calibrate`, `calibration_factor`, `evil_share`, `rate`, `fill_nan`, `smooth`.
     From spectra to results:
-        `bin`, `integrate`, `image`, `map`, `power`; `plot`, `check_stars`, of one window;
-        `to_netcdf`: one file with a group for each window; `to_json`: one file for each.
+        `bin`, `integrate`, `reflectance`, `photometry`, `image`, `map`, `power`; `plot`,
+        `check_stars`, of one window; `to_netcdf`: one file with a group for each window;
+        `to_json`: one file for each.
     """
 
     _where = "tree.uvis"
@@ -213,6 +220,8 @@ class TreeAccessor(calls.Helpful):
     fill_nan = each_window(spectra.fill_nan, UvisDataTree)
     smooth = each_window(spectra.smooth, UvisDataTree)
     integrate = each_window(integrals.integrate, UvisDataTree)
+    reflectance = each_window(reflectance_step.reflectance, UvisDataTree)
+    photometry = each_window(disk.photometry, UvisDataTree)
     image = each_window(image.image, UvisDataTree, step="image")
     map = each_window(mapping.map, UvisDataTree)
     power = each_window(power.power, UvisDataTree)

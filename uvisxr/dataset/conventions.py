@@ -227,6 +227,15 @@ VARIABLES: dict[str, Variable] = {
     "star_magnitude": Variable("1", "magnitude of the brightest catalogue star in the pixel"),
     "geometry_et": Variable("s", "barycentric dynamical time past J2000 of the geometry"),
     "geometry_time": Variable(None, "UTC of the geometry", extra=_UTC),
+    "solar_irradiance": Variable(
+        "photon s-1 m-2 angstrom-1",
+        "spectral irradiance of the Sun at the target",
+        extra={"comment": "convolved with the slit's response and averaged over each element"},
+    ),
+    "solar_time": Variable(None, "UTC at the Earth of the spectrum of the Sun", extra=_UTC),
+    "filling": Variable("1", "share of the pixel that the body's disk fills"),
+    "disk_share": Variable("1", "share of the body's disk that is in the pixels"),
+    "reflectance_removed": Variable("1", "I/F of the background that was taken off the disk's"),
     "row": Variable(None, "detector row"),
     "corner": Variable(None, "corner of the pixel"),
 }
@@ -252,8 +261,27 @@ for _name, _variable in [v for v in VARIABLES.items() if v[1].units == RADIANCE]
         ancillary=tuple(a.replace("radiance", "brightness", 1) for a in _variable.ancillary),
     )
 
+# So have reflectances, but for the unit.
+for _name, _variable in list(VARIABLES.items()):
+    if _name.startswith("radiance"):
+        VARIABLES[_name.replace("radiance", "reflectance", 1)] = replace(
+            _variable,
+            units="1",
+            long_name=_variable.long_name.replace("spectral radiance", "I/F"),
+            ancillary=tuple(a.replace("radiance", "reflectance", 1) for a in _variable.ancillary),
+        )
+VARIABLES["reflectance"] = replace(
+    VARIABLES["reflectance"],
+    long_name="I/F",
+    extra={
+        "comment": "pi times the radiance over the Sun's irradiance at the target; not divided by "
+        "the cosine of the incidence angle"
+    },
+)
+
 #: What a title says that a dataset contains: the first of these variables that it has.
 _CONTENTS = {
+    "reflectance": "I/F",
     "brightness": "brightness",
     "radiance": "spectral radiance",
     "rate": "count rate",

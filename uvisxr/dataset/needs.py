@@ -30,7 +30,8 @@ _AVERAGING = ("bin", "image", "map", "background", "plot.picture")
 #: Steps that take the fields of all exposures as those of one body.
 _OF_TARGET = frozenset(
     {
-        *("bin", "image", "map", "to_json", "plot.picture", "plot.geometry", "plot.animate"),
+        *("bin", "image", "map", "photometry", "to_json"),
+        *("plot.picture", "plot.geometry", "plot.animate"),
         *("plot.keogram", "plot.limb"),
     }
 )
@@ -125,6 +126,8 @@ STEPS = {
     "fill_nan": _SPECTRA,
     "smooth": _SPECTRA,
     "integrate": Needs(names=("wl",), frame="wl"),
+    "reflectance": Needs(names=("wl",), attrs=("channel", "slit"), frame="wl"),
+    "photometry": replace(_SKY, attrs=(*_SKY.attrs, "channel", "slit"), also=(*_SKY.also, "wl")),
     "bin": Needs(also=(*NUMBERS, "wl", "quality", "exposure", *FIELDS), dims=NUMBERS),
     "image": _SKY,
     "map": replace(_SKY, names=(*_GEOMETRY, "ra", "dec")),

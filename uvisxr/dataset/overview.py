@@ -17,7 +17,7 @@ from ..instrument.detector import Bins
 from .conventions import QUALITY_FLAGS
 from .fields import FIELDS
 
-_SPECTRA = ("radiance", "radiance_weighted", "rate", "counts")
+_SPECTRA = ("reflectance", "radiance", "radiance_weighted", "rate", "counts")
 
 #: Steps that find lost and partial spectra.
 _LOOKED_FOR_LOSSES = frozenset({"background", "calibrate", "rate", "rebin"})
@@ -127,6 +127,8 @@ def done(ds: xr.Dataset) -> dict[str, str]:
         "integrate": "brightness" in names,
         "map": _is_map(ds),
         "power": "power_rule" in attrs,
+        "reflectance": "reflectance" in names and "disk_share" not in names,
+        "photometry": "disk_share" in names,
     }
     how = {
         "open": "calibration matrix" if "calibration_matrix" in names else "",
@@ -144,6 +146,7 @@ def next_steps(ds: xr.Dataset) -> list[str]:
     window = {"line", "band", "et", "exposure"} <= names
     counts, spectra = (_has_spectra(ds, name) for name in ("counts", "radiance"))
     seen, integrated = _has_geometry(ds), "brightness" in names
+    lit = "heliocentric_distance" in names and {"channel", "slit"} <= ds.attrs.keys()
     whole = not {"radiance", "rate", "lon", "ra", "star_count"} & names
     can = {
         "rebin": window and counts and pixels and whole,
@@ -160,6 +163,8 @@ def next_steps(ds: xr.Dataset) -> list[str]:
         "image": (spectra or integrated) and seen and pixels and _has_body(ds),
         "map": (spectra or integrated) and seen and pixels and _has_body(ds),
         "power": _is_map(ds) and integrated and "wl_bounds" in ds.variables,
+        "reflectance": (spectra or integrated) and lit,
+        "photometry": (spectra or integrated) and lit and seen and pixels and _has_body(ds),
         "bin": (counts or spectra or integrated) and pixels,
         "to_netcdf": True,
         "to_json": {"time_start", "product"} <= names,

@@ -45,6 +45,9 @@ _UNITS: dict[str, tuple[str, float]] = {
             "MR megarayleigh": 1e6,
         },
         "count": {"count ct cts cnt": 1.0},
+        "photon": {"photon ph quantum quanta": 1.0},
+        "power": {"W watt": 1.0, "mW milliwatt": 1e-3, "uW microwatt": 1e-6},
+        "energy": {"J joule": 1.0, "erg": 1e-7},
     }.items()
     for names, size in sizes.items()
     for name in names.split()

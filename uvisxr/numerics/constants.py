@@ -3,6 +3,9 @@
 #: Speed of light, km/s (exact, SI).
 SPEED_OF_LIGHT = 299792.458
 
+#: Planck's constant, J s (exact, SI).
+PLANCK = 6.62607015e-34
+
 #: The astronomical unit, km (exact, IAU 2012 resolution B2).
 ASTRONOMICAL_UNIT = 149597870.7
 

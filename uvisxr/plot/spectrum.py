@@ -27,7 +27,12 @@ from .spectral_scale import Scale, apply_scale, linear_below, scale_of, sensitiv
 from .traces import Key, Trace, in_common, named, traces
 
 #: What can be drawn; by default the first one in the dataset.
-Spectral = Literal["radiance", "radiance_weighted", "rate", "counts"]
+Spectral = Literal[
+    "reflectance", "reflectance_weighted", "radiance", "radiance_weighted", "rate", "counts"
+]
+
+#: What is shown where the channel is sensitive.
+_LIGHT = ("radiance", "reflectance")
 
 #: Wavelengths to show, angstrom, or all; None for those where the channel is sensitive.
 Shown = tuple[float, float] | Literal["all"] | None
@@ -72,7 +77,8 @@ def spectrum(
         Spectra to draw: (pic, pixel) pairs or, for bins, mappings of dimension to position, such as
         ``{"lat_bin": 0, "alt_bin": 2}``. Default: all, if there are no more than 12, or 40 along
         one dimension.
-    variable : {"radiance", "radiance_weighted", "rate", "counts"}, optional
+    variable : str, optional
+        "reflectance", "reflectance_weighted", "radiance", "radiance_weighted", "rate" or "counts".
         Default: the first of these in the dataset.
     lines : bool, {"titan", "saturn", "enceladus", "sunlight", "all"} or mapping
         Mark emission lines and bands: those of the target, or with a name those of another; or
@@ -140,7 +146,7 @@ def spectrum(
     inside = (edges[1:] > low) & (edges[:-1] < high)
     seen = np.where(inside & np.isfinite(values).any(axis=0), wl, np.nan)
     marked = within(known, seen[np.isfinite(seen)])
-    channel = ds.attrs.get("channel", "") if "radiance" in name else ""
+    channel = ds.attrs.get("channel", "") if name.startswith(_LIGHT) else ""
     inner = values[:, inside]
     telling = sensitive(wl[inside], inner, channel)
     scale = scale_of(telling, yscale)
@@ -189,7 +195,8 @@ def _variable(ds: xr.Dataset, variable: Spectral | None) -> str:
     if variable is None:
         if not held:
             raise MissingStepError(
-                "the dataset has no spectra: neither radiance, rate nor counts along wl"
+                "the dataset has no spectra: neither reflectance, radiance, rate nor counts "
+                "along wl"
             )
         return str(held[0])
     if variable not in held:
@@ -224,7 +231,7 @@ def _range(
         low, high = float(edges[0]), float(edges[-1])
         channel = ds.attrs.get("channel", "")
         usual = common.SENSITIVE.get(channel)
-        if xlim is not None or "radiance" not in name or usual is None:
+        if xlim is not None or not name.startswith(_LIGHT) or usual is None:
             return low, high
         held = (edges[1:] > usual[0]) & (edges[:-1] < usual[1]) & _above(ds)
         # Those that reach beyond do not count for the limits, and could leave the axes. Very wide

@@ -1,0 +1,1 @@
+"""Sunlight that bodies reflect: solar spectra, I/F, whole disks."""
