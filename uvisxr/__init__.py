@@ -417,9 +417,10 @@ from ._version import __version__
 from .errors import UvisError, UvisWarning
 
 if TYPE_CHECKING:
-    from . import batch, calibration, instrument, simulate, tutorial, units
+    from . import batch, calibration, fits, instrument, simulate, tutorial, units
     from .batch import joining
     from .export import load_json
+    from .fits.reading import open_fits
     from .netcdf import reading
     from .options import get_options, set_options
     from .reader import observation
@@ -434,13 +435,16 @@ else:
     _SOURCES = {
         "get_options": ".options",
         "load_json": ".export",
+        "open_fits": ".fits.reading",
         "open_observation": ".reader.observation",
         "open_processed": ".batch.joining",
         "open_product": ".reader.observation",
         "open_reduced": ".netcdf.reading",
         "set_options": ".options",
     }
-    _MODULES = ("batch", "calibration", "instrument", "simulate", "tutorial", "typing", "units")
+    _MODULES = (
+        *("batch", "calibration", "fits", "instrument", "simulate", "tutorial", "typing", "units"),
+    )
 
     # Out of sight of type checkers, for whom any name would then exist.
     def __getattr__(name):
@@ -470,9 +474,11 @@ __all__ = [
     "__version__",
     "batch",
     "calibration",
+    "fits",
     "get_options",
     "instrument",
     "load_json",
+    "open_fits",
     "open_observation",
     "open_processed",
     "open_product",

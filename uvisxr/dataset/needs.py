@@ -195,6 +195,12 @@ STEPS = {
     "to_json": Needs(
         names=("time_start", "time_stop", "product", "exposure", "wl"), also=(*_NUMBERS, "quality")
     ),
+    "to_fits": Needs(
+        names=("counts", "et", "exposure", "product", *_WINDOW),
+        attrs=("channel", *WINDOW_ATTRS),
+        also=(*_NUMBERS, "wl", "quality"),
+        dims=tuple(FRAME),
+    ),
     "plot.spectrum": Needs(also=(*_NUMBERS, "wl", "quality"), frame="wl", some=()),
     "plot.quicklook": _LIGHT,
     "plot.geometry": _SCENE,
