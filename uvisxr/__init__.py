@@ -139,11 +139,15 @@ sensitivity : count s-1 kR-1 angstrom
     joined outputs of a batch, that at the mean time of each product, (pic, pixel, wl).
 calibration_factor, calibration_factor_error : kR angstrom-1 s count-1
     Inverse of the sensitivity at each exposure, and its error: from `ds.uvis.calibration_factor`.
+    From `uvisxr.open_fits`, that of the middle of the observation, (pixel, wl).
 calibration_matrix : kR angstrom-1 count-1
     In place of counts, in calibration matrices of the archive, which include 1 / exposure.
 background, background_error : count s-1
     The detector's own counts per second and lit detector pixel, uniform over rows 2..61: an element
     of n such pixels has n times that. Rows that the slit does not light see almost none.
+background_rate : count s-1
+    The same in each element, (pixel, wl), where a FITS file has one that differs from pixel to
+    pixel: from `uvisxr.open_fits`.
 `brightness*` : kR
     Integral of a radiance over the wavelengths `wl_bounds`, from `ds.uvis.integrate`.
     `brightness_upper`, `brightness_std` and so on are its counterparts of `radiance_upper`,
