@@ -31,6 +31,9 @@ _PLAIN = {"f4", "f8", "i2", "i4", "i8"}
 #: Longest EXTNAME, in letters.
 _NAME = 60
 
+#: Most dimensions of a variable.
+_AXES = 7
+
 #: How alike values are that the layout gives back: as float32.
 _RELATIVE = 2e-7
 
@@ -99,7 +102,13 @@ def _extra(name: str, variable: xr.Variable, is_coord: bool) -> Extra | None:
     if "texts" not in what:
         what["shape"] = list(values.shape)
     text = json.dumps(what)
-    if len(name) > _NAME or len(text) > _TEXTS or values.ndim > 7:
+    if (
+        not name.isascii()
+        or not name.isprintable()
+        or len(name) > _NAME
+        or len(text) > _TEXTS
+        or values.ndim > 7
+    ):
         return None
     return Extra(name, stored.reshape(-1) if stored.ndim == 0 else stored, text)
 

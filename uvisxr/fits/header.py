@@ -66,8 +66,8 @@ def values(
     utc = et_to_utc(np.array([start, end])).astype("datetime64[ms]").astype(str)
     wl = ds["wl"].values
     found: dict[str, Any] = {
-        "FILENAME": filename,
-        "PROD_ID": product_of(ds),
+        "FILENAME": ascii_of(filename),
+        "PROD_ID": ascii_of(product_of(ds)),
         "DATE": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"),
         "MISSION": "Cassini",
         "INSTRUME": "UVIS",

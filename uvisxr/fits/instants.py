@@ -66,6 +66,18 @@ def rule(pixels_per_subsample: float = SPACING, most: int = MOST) -> str:
     return f"{pixels_per_subsample:g}px/sub, NT {LEAST_INSTANTS}-{most}"
 
 
+def require_tree(backplanes: object) -> None:
+    """Refuse what is no tree.
+
+    Raises
+    ------
+    ArgumentError
+        It is something else.
+    """
+    if not isinstance(backplanes, xr.DataTree):
+        raise checks.refused("backplanes", backplanes, "what ds.uvis.backplanes() returns")
+
+
 @calls.public("smear")
 def smear(backplanes: xr.DataTree) -> float:
     """How far lines of sight move in the worst exposure, in pixels.
@@ -85,9 +97,12 @@ def smear(backplanes: xr.DataTree) -> float:
 
     Raises
     ------
+    ArgumentError
+        It is no tree.
     MissingStepError
         The tree lacks directions, or the corners of pixels.
     """
+    require_tree(backplanes)
     try:
         sky = backplanes["sky"]
         ra, dec = (

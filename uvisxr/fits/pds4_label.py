@@ -18,6 +18,7 @@ from .. import targets
 from ..errors import MissingDependencyError
 from . import layout
 from .decode import header_of
+from .header import ascii_of
 from .structure import Hdu, scan
 
 if TYPE_CHECKING:
@@ -135,7 +136,9 @@ def _text(parent: Element, **elements: object) -> None:
     """Elements with text, in the order given; those of None are left out."""
     for name, value in elements.items():
         if value is not None:
-            _child(parent, name).text = str(value)
+            text = str(value)
+            # XML has no control characters, nor halves of letters.
+            _child(parent, name).text = text if text.isprintable() else ascii_of(text)
 
 
 def _quantity(parent: Element, name: str, size: int) -> None:

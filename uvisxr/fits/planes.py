@@ -72,7 +72,7 @@ def selected(backplanes: xr.DataTree, ds: xr.Dataset) -> dict[str, xr.Dataset]:
         instants.
     """
     mend = "give what ds.uvis.backplanes() of this dataset returns"
-    if not isinstance(backplanes, xr.DataTree) or _GENERAL not in backplanes.children:
+    if _GENERAL not in backplanes.children:
         raise ArgumentError(f"backplanes: it is no tree with a node /{_GENERAL}: {mend}")
     nodes = {
         name: node.to_dataset().assign_attrs(_attrs(backplanes, node))

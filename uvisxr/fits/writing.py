@@ -116,10 +116,11 @@ def to_fits(
     checks.choice("label", label, LabelKind | None)
     checks.choice("extras", extras, bool)
     checks.number("pixels_per_subsample", pixels_per_subsample, "pixels", above=0)
+    if backplanes is not None:
+        instants.require_tree(backplanes)
     # By whichever door it came in.
     needs.check(ds, "to_fits")
-    product = header.product_of(ds)
-    file = Path(f"{product or 'uvis'}.fits" if path is None else path).expanduser()
+    file = _target(ds, path)
     xml = file.with_suffix(".xml") if label else None
     read = [*inputs.of(ds), *(inputs.of(backplanes) if backplanes is not None else [])]
     _check_outputs(file, xml, read, overwrite)
@@ -165,17 +166,30 @@ def to_fits_each(
     dict of str to Path
         By window.
     """
+    if backplanes is not None:
+        instants.require_tree(backplanes)
     found = list(windows(tree))
     letters = [""] if len(found) == 1 else [chr(ord("A") + k) for k in range(len(found))]
     if len(letters) > 26:
         raise ArgumentError(f"to_fits: {len(letters)} windows, and suffixes end with Z")
     written = {}
     for (window, ds), letter in zip(found, letters, strict=True):
-        file = Path(f"{header.product_of(ds)}.fits" if path is None else path)
+        file = _target(ds, path)
         file = file.with_name(f"{file.stem}{letter}{file.suffix}")
         own = None if backplanes is None else _of_window(backplanes, window)
         written[window] = at_window(to_fits, window, ds, file, own, **options)
     return written
+
+
+def _target(ds: xr.Dataset, path: str | Path | None) -> Path:
+    """The file to write; by default the name of the product."""
+    product = header.product_of(ds)
+    if path is None:
+        return Path(f"{product.replace('/', '_') or 'uvis'}.fits")
+    file = Path(path).expanduser()
+    if not file.name:
+        raise checks.refused("path", str(path), "the name of a file")
+    return file
 
 
 def _of_window(backplanes: xr.DataTree, window: str) -> xr.DataTree:
