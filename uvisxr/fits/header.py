@@ -176,17 +176,28 @@ def ascii_of(text: str) -> str:
 
 def told(attrs: Mapping[Any, Any], tree: xr.DataTree) -> str:
     """Attributes of a dataset and of a tree as JSON; the dataset's history is apart."""
-    own = plain(attrs)
-    root = plain(tree.attrs)
+    own, root = plain(attrs), plain(tree.attrs)
     content = {
         "version": __version__,
         "attrs": {key: value for key, value in own.items() if key != "history"},
-        # Most of a tree's are the dataset's.
-        "shared": [key for key, value in root.items() if key in own and own[key] == value],
-        "tree": {key: value for key, value in root.items() if own.get(key) != value},
-        "nodes": {name: plain(node.attrs) for name, node in tree.children.items()},
+        # Most of a tree's are the dataset's, and the history of a node is the tree's.
+        "tree": _beside(root, own),
+        "nodes": {name: _beside(plain(node.attrs), root) for name, node in tree.children.items()},
     }
     return json.dumps(content)
+
+
+def _beside(attrs: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
+    """Attributes that others do not have, and the names of those that they have alike."""
+    alike = [key for key, value in attrs.items() if key in others and others[key] == value]
+    own = {key: value for key, value in attrs.items() if key not in alike}
+    return {"alike": alike, "own": own}
+
+
+def _joined(told: Any, others: dict[str, Any]) -> dict[str, Any]:
+    """The attributes of which `_beside` has told."""
+    alike = {str(key): others[key] for key in told["alike"] if key in others}
+    return alike | lasting(told["own"])
 
 
 def plain(attrs: Mapping[Any, Any]) -> dict[str, Any]:
@@ -215,12 +226,13 @@ def untold(header: Header) -> Told | None:
     text = keyword(header, OURS, str)
     try:
         content = json.loads(text or "")
-        attrs, own, nodes = lasting(content["attrs"]), lasting(content["tree"]), content["nodes"]
+        attrs = lasting(content["attrs"])
         history = unfolded(str(line) for line in header.get("HISTORY", []))
         if history:
             attrs["history"] = history
-        shared = {key: attrs[key] for key in content["shared"] if key in attrs}
-        return Told(attrs, shared | own, {str(key): lasting(of) for key, of in nodes.items()})
+        root = _joined(content["tree"], attrs)
+        nodes = {str(name): _joined(of, root) for name, of in content["nodes"].items()}
+        return Told(attrs, root, nodes)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
