@@ -128,7 +128,7 @@ STAGES = (
 
 
 # Over the whole of the channel, whose ends are next to blind.
-@pytest.mark.filterwarnings("ignore:one count at")
+@pytest.mark.filterwarnings("ignore:one count at", "ignore:the dataset has no radiances")
 @pytest.mark.parametrize("stage", STAGES)
 def test_what_can_be_next_can_be_and_nothing_else(stage, stages, made, tmp_path):
     ds, steps = stages[stage], overview.next_steps(stages[stage])
@@ -152,6 +152,7 @@ def test_what_can_be_next_can_be_and_nothing_else(stage, stages, made, tmp_path)
         "bin": {"pixels": [[(5, 30)]]},
         "to_netcdf": {"path": tmp_path / "x.nc"},
         "to_json": {"path": tmp_path / "x.json"},
+        "to_fits": {"path": tmp_path / "x.fits"},
     }
     assert (
         calls.keys() | {"unflag", "flagged", "evil_share", "utc"} == METHODS_OF[UvisAccessor].keys()
@@ -211,7 +212,7 @@ def test_text_of_a_reduction(stages):
         "2 dark_line, 0 user",
         "done        open",
         "next        rebin, geometry, background, calibrate, calibration_factor, rate, flag, bin, "
-        "to_netcdf, to_json",
+        "to_netcdf, to_json, to_fits",
         "pictures    plot.quicklook, plot.evolution, plot.check_stars, plot.spectrum",
     ]
 

@@ -27,6 +27,7 @@ import pytest
 import xarray as xr
 from click.testing import CliRunner
 from helpers import bad_inputs
+from helpers.backplanes_tree import backplanes
 
 import uvisxr
 from uvisxr import UvisError, accessor, options, plot
@@ -88,6 +89,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
     ds = ds.uvis.calibrate(files=made.calibration).load()
     ds.isel(pic=[0]).uvis.to_netcdf(folder / "reduced.nc")
     ds.uvis.to_json(folder / "summary.json")
+    ds.uvis.to_fits(folder / "x.fits")
     ds.uvis.flag([(1, 1)], "star").uvis.stars.save(folder / "stars.txt")
     (folder / "stars_window0.txt").write_text((folder / "stars.txt").read_text())
     (folder / "processed").mkdir()
@@ -144,6 +146,7 @@ Call = Callable[..., object]
 SOUND: dict[str, Callable[[Scene], dict[str, Any]]] = {
     "uvisxr.load_json": lambda s: {"path": s.folder / "summary.json"},
     "uvisxr.open_observation": lambda s: {"paths": s.made.labels},
+    "uvisxr.open_fits": lambda s: {"path": s.folder / "x.fits"},
     "uvisxr.open_product": lambda s: {"path": s.made.labels[0]},
     "uvisxr.open_reduced": lambda s: {"path": s.folder / "reduced.nc"},
     "uvisxr.open_processed": lambda s: {"out_dir": s.folder / "processed"},
@@ -151,6 +154,8 @@ SOUND: dict[str, Callable[[Scene], dict[str, Any]]] = {
     "uvisxr.batch.plan": lambda s: _batch(s),
     "uvisxr.batch.process": lambda s: _batch(s),
     "uvisxr.calibration.evil_response": lambda s: {"ds": _unbinned(s)},
+    "uvisxr.fits.smear": lambda s: {"backplanes": backplanes(s.ds)},
+    "uvisxr.fits.subsampling": lambda s: {"smear": 6.2},
     "uvisxr.instrument.evil_pixels": lambda s: {"channel": "FUV", "clock": 1.4e9},
     "uvisxr.simulate.Window": lambda s: dict(ul_line=2, ul_band=0, lr_line=61, lr_band=1023),
     "uvisxr.simulate.observation": lambda s: {"directory": "made", **_TINY},
@@ -160,6 +165,7 @@ SOUND: dict[str, Callable[[Scene], dict[str, Any]]] = {
     "ds.uvis.bin": lambda s: {"pixels": [(1, 1)]},
     "ds.uvis.to_netcdf": lambda s: {"path": "x.nc", "overwrite": True},
     "ds.uvis.to_json": lambda s: {"path": "x.json", "overwrite": True},
+    "ds.uvis.to_fits": lambda s: {"path": "x.fits", "overwrite": True},
     "ds.uvis.stars.load": lambda s: {"path": s.folder / "stars.txt"},
     "ds.uvis.stars.save": lambda s: {"path": "stars.txt"},
     "ds.uvis.image": lambda s: {"nx": 5},
@@ -248,7 +254,7 @@ def test_all_rooms_are_entered():
     rooms = {name.rpartition(".")[0] for name in CALLS}
     assert rooms == {
         *("uvisxr", "uvisxr.plot", "uvisxr.batch", "uvisxr.calibration", "uvisxr.instrument"),
-        *("uvisxr.simulate", "uvisxr.tutorial", "uvisxr.units"),
+        *("uvisxr.fits", "uvisxr.simulate", "uvisxr.tutorial", "uvisxr.units"),
         *("ds.uvis", "ds.uvis.plot", "ds.uvis.stars", "tree.uvis", "tree.uvis.stars"),
         "array.uvis",
     }

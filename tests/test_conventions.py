@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from helpers import teams_fits
 from helpers.products import write_product
 from helpers.sunlight import series
 
@@ -150,6 +151,8 @@ def results(folder: Path) -> dict[str, xr.Dataset]:
     matrix.write_text(re.sub(r"(CORE_ITEM_BYTES += )2", r"\g<1>4", label))
     np.zeros((64, 1024), ">f4").tofile(matrix.with_suffix(".DAT"))
     found["matrix"] = uvisxr.open_product(matrix)
+    teams_fits.product(folder / "team.fits")
+    found["of a FITS file"] = uvisxr.open_fits(folder / "team.fits").dataset
     compact = found["TITAN calibrated"].uvis.to_netcdf(folder / "compact.nc", compact=True)
     found["compact"] = xr.load_dataset(compact)
     return found

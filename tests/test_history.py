@@ -292,7 +292,7 @@ CALLS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 #: Methods that give no dataset.
-NO_STEPS = {"image", "flagged", "evil_share", "utc", "to_netcdf", "to_json"}
+NO_STEPS = {"image", "flagged", "evil_share", "utc", "to_netcdf", "to_json", "to_fits"}
 
 
 def steps() -> dict[str, Callable[..., xr.Dataset]]:

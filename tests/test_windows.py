@@ -67,7 +67,7 @@ def tree(made) -> xr.DataTree:
 
 def test_a_tree_has_the_steps_of_a_dataset():
     """With the same arguments."""
-    for name in STEPS | {"to_netcdf", "to_json"}:
+    for name in STEPS | {"to_netcdf", "to_json", "to_fits"}:
         ours, theirs = getattr(TreeAccessor, name), getattr(UvisAccessor, name)
         assert list(inspect.signature(ours).parameters) == list(
             inspect.signature(theirs).parameters

@@ -143,11 +143,15 @@ calibration_setup : 1
     together.
 calibration_factor, calibration_factor_error : kR angstrom-1 s count-1
     Inverse of the sensitivity at each exposure, and its error: from `ds.uvis.calibration_factor`.
+    From `uvisxr.open_fits`, that of the middle of the observation, (pixel, wl).
 calibration_matrix : kR angstrom-1 count-1
     In place of counts, in calibration matrices of the archive, which include 1 / exposure.
 background, background_error : count s-1
     The detector's own counts per second and lit detector pixel, uniform over rows 2..61: an element
     of n such pixels has n times that. Rows that the slit does not light see almost none.
+background_rate : count s-1
+    The same in each element, (pixel, wl), where a FITS file has one that differs from pixel to
+    pixel: from `uvisxr.open_fits`.
 `brightness*` : kR
     Integral of a radiance over the wavelengths `wl_bounds`, from `ds.uvis.integrate`.
     `brightness_upper`, `brightness_std` and so on are its counterparts of `radiance_upper`,
@@ -475,9 +479,10 @@ from ._version import __version__
 from .errors import UvisError, UvisWarning
 
 if TYPE_CHECKING:
-    from . import batch, calibration, instrument, simulate, tutorial, units
+    from . import batch, calibration, fits, instrument, simulate, tutorial, units
     from .batch import joining
     from .export import load_json
+    from .fits.reading import open_fits
     from .netcdf import reading
     from .options import get_options, set_options
     from .reader import observation
@@ -493,6 +498,7 @@ else:
     _SOURCES = {
         "get_options": ".options",
         "load_json": ".export",
+        "open_fits": ".fits.reading",
         "open_observation": ".reader.observation",
         "open_processed": ".batch.joining",
         "open_product": ".reader.observation",
@@ -500,7 +506,9 @@ else:
         "set_options": ".options",
         "solar_spectrum": ".reflectance.sun",
     }
-    _MODULES = ("batch", "calibration", "instrument", "simulate", "tutorial", "typing", "units")
+    _MODULES = (
+        *("batch", "calibration", "fits", "instrument", "simulate", "tutorial", "typing", "units"),
+    )
 
     # Out of sight of type checkers, for whom any name would then exist.
     def __getattr__(name):
@@ -530,9 +538,11 @@ __all__ = [
     "__version__",
     "batch",
     "calibration",
+    "fits",
     "get_options",
     "instrument",
     "load_json",
+    "open_fits",
     "open_observation",
     "open_processed",
     "open_product",

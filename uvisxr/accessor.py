@@ -27,6 +27,7 @@ from .dataset.forward import (
 )
 from .dataset.utc import utc as utc_texts
 from .errors import MissingDependencyError, MissingStepError, OneWindowError
+from .fits import writing as fits_writing
 from .geometry import los
 from .maps import mapping, power
 from .netcdf.encodings import Encoding
@@ -94,6 +95,7 @@ class UvisAccessor(calls.Helpful):
         `power`: what a region of a map emits.
         `plot`: pictures.
         `to_netcdf`, `to_json`: files.
+        `to_fits`: the team's FITS layout, with backplanes and a PDS4 label.
     """
 
     _where = "ds.uvis"
@@ -130,6 +132,7 @@ class UvisAccessor(calls.Helpful):
     bin = method(binning.bin)
     to_netcdf = method(export.to_netcdf)
     to_json = method(export.to_json, step="to_json")
+    to_fits = method(fits_writing.to_fits, step="to_fits")
 
     @property
     def check_stars(self) -> Callable[..., StarChecker]:
@@ -189,7 +192,7 @@ class TreeAccessor(calls.Helpful):
     From spectra to results:
         `bin`, `integrate`, `reflectance`, `photometry`, `image`, `map`, `power`; `plot`,
         `check_stars`, of one window; `to_netcdf`: one file with a group for each window;
-        `to_json`: one file for each.
+        `to_json`, `to_fits`: one file for each.
     """
 
     _where = "tree.uvis"
@@ -283,6 +286,36 @@ class TreeAccessor(calls.Helpful):
             window: at_window(write, window, ds, file)
             for window, ds, file in window_files(path, self._tree)
         }
+
+    @calls.public("to_fits")
+    def to_fits(
+        self,
+        path: str | Path | None = None,
+        backplanes: xr.DataTree | None = None,
+        label: fits_writing.LabelKind | None = "pds4",
+        *,
+        extras: bool = False,
+        pixels_per_subsample: float = fits_writing.SPACING,
+        overwrite: bool | None = None,
+    ) -> dict[str, Path]:
+        """Write one FITS file for each window, with the suffix A, B, ... if there are several.
+
+        `backplanes` is a tree with a node for each window; see `uvisxr.fits.writing.to_fits`.
+
+        Examples
+        --------
+        With the simulated observation ``made`` of `help(uvisxr)`, here of one window:
+
+        >>> import xarray as xr
+        >>> ds = made.open().uvis.calibrate(files=made.calibration)
+        >>> tree = xr.DataTree.from_dict({"window0": ds})
+        >>> tree.uvis.to_fits("titan.fits")["window0"].name
+        'titan.fits'
+        """
+        options: dict[str, Any] = {"extras": extras, "pixels_per_subsample": pixels_per_subsample}
+        return fits_writing.to_fits_each(
+            self._tree, path, backplanes, label=label, overwrite=overwrite, **options
+        )
 
     @property
     def plot(self) -> PlotAccessor:

@@ -19,6 +19,7 @@ and of one that is done
 - `left_out`: those among them that say which step failed and was left out (`on_error: keep`), and
   why; only if there are any;
 - `sha256`, `bytes`: of the output;
+- `fits`: names of its FITS files, if the pipeline has them written;
 - `figures`: sizes, the number of lost spectra, the sum of the counts, and the mean and the valid
   share of the radiances;
 - `seconds`: spent in each step.

@@ -21,6 +21,14 @@ out, with a warning and a line in the history, and the others go on without it. 
 
 >>> steps = [("geometry", {"on_error": "keep"}), "calibrate"]
 
+The entry `to_fits`, allowed only at the end, has each product written as a FITS file and its PDS4
+label beside its NetCDF file. Its `backplanes` are the arguments of `ds.uvis.backplanes`, or true
+for none; without them the file has the geometry that a step `geometry` gave:
+
+.. code-block:: yaml
+
+    - to_fits: {backplanes: {kernels: kernels/}}
+
 Arguments are checked against the annotations of the steps before anything runs, so a wrong choice
 shows at once instead of product by product. The text recorded in every output is one line of YAML
 (also valid JSON unless a number is infinite): it can be saved and run again.
@@ -52,8 +60,11 @@ from ..files import absolute, read_beginning, real, utf16
 from .hints import expected, fits, takes_path
 
 #: Methods that write files or keep state outside the dataset, and so are not reduction steps.
-_NOT_STEPS = frozenset({"to_netcdf", "to_json"})
+_NOT_STEPS = frozenset({"to_netcdf", "to_json", "to_fits"})
 
+
+#: The entry that has FITS files written.
+_FITS = "to_fits"
 
 #: Bounds of numbers that steps refuse whatever the product, by step and argument, as of
 #: `checks.number`. The steps themselves check them again.
@@ -63,6 +74,7 @@ BOUNDS: Mapping[tuple[str, str], Mapping[str, float]] = {
     ("calibrate", "fill_limit"): {"least": 0},
     ("calibrate", "lyman_alpha"): {"above": 0},
     ("calibration_factor", "lyman_alpha"): {"above": 0},
+    ("to_fits", "pixels_per_subsample"): {"above": 0},
     ("geometry", "samples"): {"least": 1},
     ("image", "nx"): {"least": 1},
     ("image", "ny"): {"least": 1},
@@ -104,12 +116,15 @@ class Pipeline:
         folder.
     text : str
         The pipeline as given, as one line of YAML; recorded in every output.
+    fits : Step, optional
+        How products are written as FITS files, too.
     """
 
     open: dict[str, Any]
     steps: tuple[Step, ...]
     folder: Path
     text: str
+    fits: Step | None = None
 
     def resolved(self) -> Pipeline:
         """The same pipeline with absolute paths, for workers that run in another folder."""
@@ -121,8 +136,16 @@ class Pipeline:
                 for name, value in arguments.items()
             }
 
+        def of_fits(step: Step) -> Step:
+            own = step.arguments.get("backplanes")
+            if not isinstance(own, dict) or own.get("kernels") is None:
+                return step
+            own = own | {"kernels": _absolute(own["kernels"], self.folder)}
+            return replace(step, arguments=step.arguments | {"backplanes": own})
+
         return replace(
             self,
+            fits=self.fits and of_fits(self.fits),
             open=absolute(_opener(), self.open),
             steps=tuple(
                 replace(s, arguments=absolute(_methods()[s.name], s.arguments)) for s in self.steps
@@ -143,6 +166,10 @@ class Pipeline:
             for name, hint in _hints(_methods()[step.name]).items():
                 if takes_path(hint):
                     parts += reads.states(name, step.arguments.get(name), self.folder)
+        own = self.fits.arguments.get("backplanes") if self.fits else None
+        if own is not None:
+            kernels = own.get("kernels") if isinstance(own, dict) else None
+            parts += reads.states("kernels", kernels, self.folder)
         return hashlib.sha256(os.fsencode("\n".join(parts))).hexdigest()
 
     def apply(
@@ -332,9 +359,16 @@ def _checked(entries: Sequence[Any], where: str, folder: Path) -> Pipeline:
     opening: dict[str, Any] = {}
     steps: list[Step] = []
     on_error: OnError = "fail"
+    fits: Step | None = None
     for number, entry in enumerate(entries, 1):
         place = f"{where}, step {number}"
         name, arguments = _entry(entry, place)
+        if fits is not None:
+            raise PipelineError(f"{place}: '{_FITS}' can only be the last entry")
+        if name == _FITS:
+            reaction = _on_error(arguments.pop("on_error", on_error), f"{place}: {name}")
+            fits = Step(name, _of_fits(arguments, place), reaction)
+            continue
         if name == "on_error":
             if steps:
                 raise PipelineError(
@@ -353,10 +387,29 @@ def _checked(entries: Sequence[Any], where: str, folder: Path) -> Pipeline:
             raise PipelineError(f"{place}: no step {checks.shown(name)}{hint}")
         reaction = _on_error(arguments.pop("on_error", on_error), f"{place}: {name}")
         steps.append(Step(name, _arguments(methods[name], name, arguments, place), reaction))
-    recorded = [step.recorded() for step in steps]
+    recorded = [step.recorded() for step in [*steps, *([fits] if fits else [])]]
     if opening:
         recorded.insert(0, {"open": opening})
-    return Pipeline(opening, tuple(steps), folder, _text(recorded))
+    return Pipeline(opening, tuple(steps), folder, _text(recorded), fits)
+
+
+def _of_fits(arguments: dict[str, Any], place: str) -> dict[str, Any]:
+    """Arguments of `to_fits`; its backplanes are those of `ds.uvis.backplanes`."""
+    from ..fits.writing import to_fits
+
+    own = arguments.pop("backplanes", None)
+    if own is not None and own is not True and not isinstance(own, Mapping):
+        raise PipelineError(
+            f"{place}: {_FITS}: backplanes={checks.shown(own)}: expected the arguments of "
+            "ds.uvis.backplanes, such as {kernels: kernels/}, or true"
+        )
+    for name in ("path", "overwrite"):
+        if name in arguments:
+            raise PipelineError(
+                f"{place}: {_FITS}: leave {name} out: files have the names of the outputs"
+            )
+    found = _arguments(to_fits, _FITS, arguments, place)
+    return found if own is None else found | {"backplanes": _plain(own, f"{place}: {_FITS}")}
 
 
 #: Strings, which are kept, and the infinities as json.dumps spells them.

@@ -35,7 +35,7 @@ from ..numerics.poisson import missing
 from ..options import Options
 from ..quality import losses, telling
 from . import limit
-from .pipeline import Pipeline
+from .pipeline import Pipeline, Step
 
 #: Products with more elements of `counts` than this are processed in dask blocks of about this
 #: size: a block with its radiance, two bounds and intermediate float64 values stays below 200 MB.
@@ -158,6 +158,9 @@ def attempt(
             # Inside a worker, dask would spread the blocks of one product over the whole cluster.
             with dask.config.set(scheduler="synchronous"):
                 ds = reduce((job.label, job.data) if job.data else job.label, pipeline, entering)
+                if pipeline.fits is not None:
+                    entering("to_fits")
+                    record |= _write_fits(ds, job, pipeline.fits)
                 entering("write")
                 record |= _write(ds, job)
                 entering("")
@@ -265,6 +268,32 @@ def _write(ds: xr.Dataset | xr.DataTree, job: Job) -> dict[str, Any]:
             "bytes": temporary.stat().st_size,
             "figures": _figures(ds, temporary),
         }
+
+
+def _write_fits(ds: xr.Dataset | xr.DataTree, job: Job, step: Step) -> dict[str, Any]:
+    """Write a product as a FITS file, one of each window, with the name of the output."""
+    # Not `.uvis`: the command `uvisxr` and its workers start without registering it.
+    from ..accessor import TreeAccessor, UvisAccessor
+
+    path = (Path(job.folder) / job.output).with_suffix(".fits")
+    accessor: Any = TreeAccessor(ds) if isinstance(ds, xr.DataTree) else UvisAccessor(ds)
+    options = dict(step.arguments)
+    own = options.pop("backplanes", None)
+    try:
+        tree = None if own is None else accessor.backplanes(**({} if own is True else own))
+        written = accessor.to_fits(path, tree, **options)
+    except UvisError as error:
+        if step.on_error == "fail":
+            raise
+        warn_user(f"step 'to_fits' is left out: {error}", LeftOutWarning)
+        return {}
+    files = written.values() if isinstance(written, dict) else [written]
+    return {"fits": [file.name for file in files]}
+
+
+def has_fits(output: Path) -> bool:
+    """Whether there is the FITS file of an output, or that of its first window."""
+    return any(output.with_name(f"{output.stem}{letter}.fits").is_file() for letter in ("", "A"))
 
 
 def _figures(ds: xr.Dataset | xr.DataTree, path: Path) -> dict[str, Any]:

@@ -138,6 +138,7 @@ VARIABLES: dict[str, Variable] = {
     "flagged": Variable("1", "whether the spectrum carries any of the flags asked for"),
     "background": Variable(_COUNT_RATE, "background per lit detector pixel"),
     "background_error": Variable(_COUNT_RATE, "standard error of the background"),
+    "background_rate": Variable(_COUNT_RATE, "background in the element"),
     "radiance": Variable(
         RADIANCE,
         "spectral radiance",

@@ -134,6 +134,12 @@ STEPS = {
     "to_json": Needs(
         names=("time_start", "time_stop", "product", "exposure", "wl"), also=(*NUMBERS, "quality")
     ),
+    "to_fits": Needs(
+        names=("counts", "et", "exposure", "product", *WINDOW),
+        attrs=("channel", *WINDOW_ATTRS),
+        also=(*NUMBERS, "wl", "quality"),
+        dims=tuple(FRAME),
+    ),
     "plot.spectrum": Needs(also=(*NUMBERS, "wl", "quality"), frame="wl", some=()),
     "plot.quicklook": _LIGHT,
     "plot.geometry": _SCENE,

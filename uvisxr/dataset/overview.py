@@ -168,6 +168,7 @@ def next_steps(ds: xr.Dataset) -> list[str]:
         "bin": (counts or spectra or integrated) and pixels,
         "to_netcdf": True,
         "to_json": {"time_start", "product"} <= names,
+        "to_fits": window and counts and pixels and {"wl", "product"} <= names,
     }
     did = done(ds)
     return [name for name, ready in can.items() if ready and name not in did]

@@ -1,0 +1,128 @@
+"""FITS files as outputs of batches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers.backplanes_tree import backplanes
+from helpers.products import product_id, two_windows, write_product
+
+import uvisxr
+from uvisxr.accessor import TreeAccessor, UvisAccessor
+from uvisxr.batch import pipeline, work
+from uvisxr.errors import PipelineError
+from uvisxr.files import sha256
+
+STEPS = [
+    ("background", {"level": 4e-4}),
+    ("calibrate", {"flat_field": False, "trend": False, "smooth": False}),
+]
+
+
+@pytest.fixture
+def label(tmp_path: Path) -> Path:
+    return write_product(tmp_path / "in", product_id(1), samples=2, band_bin=32)
+
+
+def run(label: Path, fits: dict[str, Any], steps: list[Any] = STEPS) -> dict[str, Any]:
+    folder = label.parents[1] / "out"
+    (folder / "partial").mkdir(parents=True, exist_ok=True)
+    job = work.Job(
+        str(label), f"{label.stem}.nc", str(folder), str(folder / "partial"), fingerprint="x"
+    )
+    return work.attempt(job, pipeline.load([*steps, ("to_fits", fits)]).resolved())
+
+
+def test_a_product_gets_a_file_and_its_label(label, tmp_path):
+    record = run(label, {"extras": True})
+    assert record["status"] == "done" and record["fits"] == [f"{label.stem}.fits"]
+    assert "to_fits" in record["seconds"]
+    out = tmp_path / "out"
+    names = {path.name for path in out.iterdir()} - {"partial"}
+    assert names == {f"{label.stem}.{ending}" for ending in ("nc", "fits", "xml")}
+    with uvisxr.open_reduced(out / f"{label.stem}.nc") as ds:
+        back = uvisxr.open_fits(out / f"{label.stem}.fits").dataset
+        np.testing.assert_array_equal(back.radiance, ds.radiance)
+        np.testing.assert_array_equal(back.radiance_upper, ds.radiance_upper)
+    assert '"to_fits": {"extras": true}' in back.attrs["pipeline"]
+    # Again, in the place of what it wrote.
+    assert run(label, {"label": None})["status"] == "done"
+
+
+def test_backplanes_are_those_that_the_entry_asks_for(label, tmp_path, monkeypatch):
+    asked: list[dict[str, Any]] = []
+
+    def made(self: UvisAccessor, **options: Any):
+        asked.append(options)
+        return backplanes(self._ds)
+
+    monkeypatch.setattr(UvisAccessor, "backplanes", made, raising=False)
+    (tmp_path / "k").mkdir()
+    monkeypatch.chdir(tmp_path)
+    record = run(label, {"backplanes": {"kernels": "k", "times": 3}})
+    assert record["status"] == "done", record
+    run(label, {"backplanes": True})
+    assert asked == [{"kernels": str(tmp_path / "k"), "times": 3}, {}]
+    tree = uvisxr.open_fits(tmp_path / "out" / f"{label.stem}.fits").backplanes
+    assert list(tree.children) == ["sky", "saturn", "titan", "rings"]
+
+
+def test_windows_get_a_file_each(label, tmp_path):
+    two_windows(label)
+    record = run(label, {})
+    assert record["fits"] == [f"{label.stem}A.fits", f"{label.stem}B.fits"], record
+    out = tmp_path / "out"
+    assert work.has_fits(out / f"{label.stem}.nc") and not work.has_fits(out / "other.nc")
+
+
+def test_what_fails_leaves_nothing_or_is_left_out(label, tmp_path):
+    steps = [*STEPS, ("integrate", {"wl_range": [1400, 1700]})]
+    record = run(label, {}, steps)
+    assert (record["status"], record["step"]) == ("failed", "to_fits")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"partial"}
+    record = run(label, {"on_error": "keep"}, steps)
+    assert record["status"] == "done" and "to_fits" in record["left_out"][0]
+    assert "fits" not in record
+
+
+def test_no_input_and_no_file_of_others_is_replaced(label, tmp_path):
+    foreign = tmp_path / "out" / f"{label.stem}.fits"
+    foreign.parent.mkdir()
+    foreign.write_bytes(b"mine")
+    before = sha256(label)
+    try:
+        record = run(label, {})
+    except work.Unexpected as error:
+        record = {"status": "failed", "error": str(error)}
+    assert record["status"] == "failed" and "did not write it" in record["error"]
+    assert foreign.read_bytes() == b"mine" and sha256(label) == before
+
+
+@pytest.mark.parametrize(
+    ("entries", "match"),
+    [
+        ([("to_fits", {"path": "x.fits"})], "leave path out"),
+        ([("to_fits", {"label": "pds3"})], "label"),
+        ([("to_fits", {"backplanes": 3})], "backplanes=3"),
+        ([("to_fits", {"pixels_per_subsample": 0})], "pixels_per_subsample"),
+        ([("to_fits", {"extra": True})], "did you mean extras"),
+        ([("to_fits", {}), "rate"], "last entry"),
+        ([("to_fits", {}), ("to_fits", {})], "last entry"),
+    ],
+)
+def test_entries_are_checked_before_anything_runs(entries, match):
+    with pytest.raises(PipelineError, match=match):
+        pipeline.load(entries)
+
+
+def test_the_entry_is_part_of_the_recorded_pipeline(tmp_path):
+    plain, own = pipeline.load(STEPS), pipeline.load([*STEPS, ("to_fits", {})])
+    assert plain.fits is None and own.fits is not None
+    assert plain.digest() != own.digest()
+    saved = tmp_path / "again.yaml"
+    saved.write_text(own.text)
+    assert pipeline.load(saved).text == own.text
+    assert hasattr(TreeAccessor, "to_fits")

@@ -1,0 +1,329 @@
+"""Reading files of the layout back, and those of the team's own programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from astropy.io import fits
+from helpers import teams_fits
+from helpers.backplanes_tree import backplanes
+from helpers.teams_fits import HEADER, NX, NY, NZ
+
+import uvisxr
+from uvisxr.errors import ExportError, NoFileError, UvisWarning
+from uvisxr.simulate import Simulation, Window
+
+#: Points of a pixel in the order of the files, of which the tree has another.
+POINTS = ["center", "upper_left", "lower_left", "lower_right", "upper_right"]
+
+#: Of float32.
+EXACT = {"rtol": 1.2e-7, "atol": 0}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Simulation:
+    folder = tmp_path_factory.mktemp("fits")
+    return uvisxr.simulate.observation(
+        folder,
+        exposures=4,
+        seed=1,
+        window=Window(2, 0, 61, 1023, 1, 16),
+        stars=0,
+        lost=0,
+        partial=0,
+    )
+
+
+@pytest.fixture(scope="module")
+def ds(made) -> xr.Dataset:
+    ds = made.open().uvis.geometry(kernels=made.kernels).uvis.background(level=4e-4)
+    return ds.uvis.calibrate(files=made.calibration).uvis.flag([(1, 3)], "star").load()
+
+
+@pytest.fixture(scope="module")
+def tree(ds) -> xr.DataTree:
+    return backplanes(ds)
+
+
+#: What the layout has no place for.
+LOST = {
+    *("radiance_upper", "radiance_lower", "radiance_systematic"),
+    *("sensitivity", "calibration_error", "evil", "background_error"),
+}
+
+
+def alike(found: xr.Variable, was: xr.Variable, name: str) -> None:
+    """But for float32."""
+    assert found.dims == was.dims, name
+    if was.dtype.kind == "f":
+        np.testing.assert_allclose(found.values, was.values, err_msg=name, **EXACT)
+    else:
+        assert (found.values == was.values).all(), name
+
+
+def test_a_dataset_comes_back(ds, tree, tmp_path):
+    back = uvisxr.open_fits(ds.uvis.to_fits(tmp_path / "x.fits", tree)).dataset
+    for name in back.variables.keys() - {"quality", "calibration_factor", "sclk"}:
+        alike(back[name].variable, ds[name].variable, str(name))
+    for name in ("counts", "radiance", "wl", "wl_bounds", "band", "line", "setup", "exposure"):
+        assert back[name].variable.equals(ds[name].variable), name
+        assert back[name].dtype == ds[name].dtype
+    for name in ("time", "time_start", "time_stop", "et"):
+        assert back[name].variable.identical(ds[name].variable), name
+    np.testing.assert_allclose(back.sclk, ds.sclk, rtol=0, atol=1 / 512)
+    seen = {
+        n
+        for n in ds.variables
+        if "corner" in n or ds[n].dims in (("pic", "pixel"), ("pic", "axis"))
+    }
+    gone = ds.variables.keys() - back.variables.keys() - seen
+    assert {name for name in gone if ds[name].dims != ("pic",)} == LOST
+    assert back.attrs == ds.attrs
+
+
+def test_a_tree_comes_back(ds, tree, tmp_path):
+    back = uvisxr.open_fits(ds.uvis.to_fits(tmp_path / "x.fits", tree)).backplanes
+    assert list(back.children) == ["sky", "saturn", "titan", "rings"]
+    assert back.attrs == tree.attrs
+    for dim in ("pic", "pixel", "instant", "point"):
+        assert back[dim].equals(tree[dim].reset_coords(drop=True)), dim
+    of_layout = 0
+    for node in back.children.values():
+        assert node.attrs == tree[node.name].attrs
+        for name, found in node.data_vars.items():
+            was = tree[node.name][name]
+            # At mid-time alone.
+            was = was.isel(pic=2, instant=1) if name == "diameter" else was
+            alike(found.variable, was.variable, str(name))
+            of_layout += 1
+    # 3 of the sky; of each body 12 of the points, 14 of times, 2 vectors, 4 single; of the rings.
+    assert of_layout == 3 + 2 * (12 + 14 + 2 + 4) + 14
+    assert (back["sky/et"].values == tree["sky/et"].values).all()
+
+
+def test_with_extras_all_comes_back(ds, tree, tmp_path):
+    path = ds.uvis.to_fits(tmp_path / "x.fits", tree, extras=True)
+    with fits.open(path) as found:
+        found.verify("exception")
+        assert found[9].name == "WAVELENGTH" and len(found) > 20
+        assert {hdu.name[:3] for hdu in found[10:]} == {"DS:", "BP:"}
+    back = uvisxr.open_fits(path)
+    for name, was in ds.variables.items():
+        alike(back.dataset[name].variable, was, str(name))
+        assert repr(back.dataset[name].attrs) == repr(was.attrs), name
+        assert (name in back.dataset.coords) == (name in ds.coords), name
+    assert back.dataset.attrs == ds.attrs
+    # Steps go on as before.
+    by = {"alt": [-3000, 0, 1000, 5000]}
+    bins = [d.uvis.bin(by).uvis.integrate((1400, 1700)) for d in (back.dataset, ds)]
+    for name in ("brightness", "brightness_upper", "brightness_systematic", "lat"):
+        np.testing.assert_allclose(bins[0][name], bins[1][name], rtol=1e-5, err_msg=name)
+    for node in tree.subtree:
+        own = back.backplanes[node.path]
+        assert own.attrs == node.attrs
+        for name, was in node.to_dataset(inherit=False).variables.items():
+            alike(own.variables[name], was, str(name))
+
+
+def test_steps_of_what_came_back(ds, tree, made, tmp_path):
+    back = uvisxr.open_fits(ds.uvis.to_fits(tmp_path / "x.fits", tree)).dataset
+    np.testing.assert_allclose(
+        back.uvis.integrate((1400, 1700)).brightness,
+        ds.uvis.integrate((1400, 1700)).brightness,
+        rtol=1e-5,
+    )
+    again = back.uvis.calibrate(files=made.calibration)
+    np.testing.assert_allclose(again.radiance, ds.radiance, rtol=1e-5)
+    assert "FUV_2008_070" in repr(back.uvis)
+    assert back.uvis.to_netcdf(tmp_path / "x.nc").is_file()
+
+
+@pytest.mark.parametrize("times", [(0, 0.25, 0.5, 0.75, 1), (0, 0.1, 0.4, 1)])
+def test_instants_come_back_by_their_part(ds, tmp_path, times):
+    back = uvisxr.open_fits(ds.uvis.to_fits(tmp_path / "x.fits", backplanes(ds, times=times)))
+    np.testing.assert_allclose(back.backplanes["sky"].instant, times, atol=1e-9)
+    np.testing.assert_allclose(back.dataset.et, ds.et, rtol=0, atol=1e-7)
+
+
+def in_file(tree: xr.DataTree) -> xr.DataTree:
+    """The tree with the points of pixels in the order of the file."""
+    found = tree.sel(point=POINTS)
+    found.attrs = tree.attrs
+    return found
+
+
+def test_a_file_of_the_team_opens(tmp_path):
+    path = tmp_path / "EUV2002_198_03_26.fits"
+    known = teams_fits.product(path)
+    ds, tree = uvisxr.open_fits(path)
+    assert ds.sizes == {"pic": NZ, "pixel": NY, "wl": NX}
+    raw = known["raw"].copy()
+    raw[1, 2, 3] = 65535
+    np.testing.assert_array_equal(ds.counts, raw)
+    np.testing.assert_array_equal(ds.radiance, known["cube"])
+    factor = np.where(known["factor"] == -1000, np.nan, known["factor"])
+    np.testing.assert_array_equal(ds.calibration_factor, factor)
+    np.testing.assert_array_equal(ds.background_rate, known["background"])
+    np.testing.assert_array_equal(ds.wl, known["wl"].astype(float))
+    np.testing.assert_array_equal(ds.et, 8e7 + 240 * (np.arange(NZ) + 0.5))
+    np.testing.assert_array_equal(ds.exposure, [240] * NZ)
+    np.testing.assert_array_equal(ds.line, [10, 11, 12, 13])
+    np.testing.assert_array_equal(ds.band, np.arange(NX))
+    assert (ds["product"] == "EUV2002_198_03_26").all()
+    assert ds.attrs["channel"] == "EUV" and ds.attrs["target"] == "TITAN"
+    assert ds.attrs["name"] == "EUV_2002_196" and ds.attrs["history"].count("open_fits") == 1
+    assert list(tree.children) == ["sky", "titan", "saturn"]
+    dims = ("instant", "pic", "pixel", "point")
+    tree = in_file(tree)
+    np.testing.assert_array_equal(tree["titan/lon"].transpose(*dims), known["LON"][0])
+    np.testing.assert_array_equal(tree["sky/ra"].transpose(*dims), known["RA"][0])
+    np.testing.assert_array_equal(
+        tree["saturn/sc_lon"].transpose(*dims[:2]), known["SUB_SC_LON"][1]
+    )
+    np.testing.assert_array_equal(tree["titan/sc_position"][..., 1].T, known["VY_SC"][0])
+    shadow = tree["titan/in_ring_shadow"]
+    assert shadow.dtype == bool
+    np.testing.assert_array_equal(shadow.transpose(*dims), known["RING_SHADOW_FLAG"][0])
+    # Columns of zeros are not known.
+    assert {"lat", "sc_lat", "diameter"}.isdisjoint(tree["titan"].data_vars)
+    assert "dec" not in tree["sky"]
+    assert tree.attrs["kernels"] == "naif0012.tls, x.bsp"
+
+
+def test_a_draft_of_the_team_opens(tmp_path):
+    known = teams_fits.product(tmp_path / "x.fits", version=1, unsigned=True)
+    ds, tree = uvisxr.open_fits(tmp_path / "x.fits")
+    raw = known["raw"].copy()
+    raw[1, 2, 3] = 65535
+    np.testing.assert_array_equal(ds.counts, raw)
+    assert "background_rate" not in ds
+    assert (tree["titan/sc_lat"] == -12.5).all() and np.allclose(tree["titan/planet_lt"], 6)
+    assert (tree["titan/resolution_fine"] == 7).all() and "phi" not in tree["titan"]
+
+
+def test_a_header_with_next_to_nothing(tmp_path):
+    known = teams_fits.product(tmp_path / "x.fits", header={"PROD_ID": "EUV_TEST"})
+    ds, _ = uvisxr.open_fits(tmp_path / "x.fits")
+    np.testing.assert_array_equal(ds.radiance, known["cube"])
+    assert "line" not in ds and "channel" not in ds.attrs
+    np.testing.assert_array_equal(ds.exposure, [240] * NZ)
+
+
+def test_a_header_of_another_window_is_warned_of(tmp_path):
+    teams_fits.product(tmp_path / "x.fits", header={**HEADER, "IMG_YMAX": 63})
+    with pytest.warns(UvisWarning, match="IMG_XMIN"):
+        ds, _ = uvisxr.open_fits(tmp_path / "x.fits")
+    assert "line" not in ds
+
+
+def test_times_of_the_header_serve_where_the_table_has_none(tmp_path):
+    teams_fits.product(tmp_path / "x.fits")
+    with fits.open(tmp_path / "x.fits", mode="update") as file:
+        file["GENERAL_GEOM"].data["TIME_ET"][:] = 0
+    ds, _ = uvisxr.open_fits(tmp_path / "x.fits")
+    np.testing.assert_array_equal(ds.et, 8e7 + 240 * (np.arange(NZ) + 0.5))
+
+
+def test_a_file_of_the_titan_library_opens(tmp_path):
+    known = teams_fits.titan_library(tmp_path / "x.fits")
+    ds, tree = uvisxr.open_fits(tmp_path / "x.fits")
+    assert ds.sizes == {"pic": 3, "pixel": 60, "wl": 1024}
+    np.testing.assert_array_equal(ds.counts, known["raw"].swapaxes(1, 2))
+    np.testing.assert_array_equal(ds.radiance, known["cube"].swapaxes(1, 2))
+    factor = np.where(known["factor"] == 0, np.nan, known["factor"])
+    np.testing.assert_array_equal(ds.calibration_factor, factor.T)
+    np.testing.assert_array_equal(ds.et, known["et"][:, 1])
+    np.testing.assert_array_equal(ds.line, np.arange(2, 62))
+    assert ds.wl.values[0] == pytest.approx(1115.3485, abs=1e-3)
+    assert ds.attrs["target"] == "TITAN" and ds.attrs["observation_id"] == "7"
+    titan = in_file(tree)["titan"]
+    np.testing.assert_array_equal(
+        titan["lat"].transpose("pic", "instant", "pixel", "point"), known["lat"]
+    )
+    hours = known["hours"] * 15
+    np.testing.assert_allclose(
+        titan["hour_angle"].transpose("pic", "instant", "pixel", "point"), hours
+    )
+    np.testing.assert_array_equal(
+        titan["ray_height"].transpose("pic", "instant", "pixel"), known["height"]
+    )
+    np.testing.assert_array_equal(titan["sc_velocity"], np.moveaxis(known["velocity"], 0, -1))
+    np.testing.assert_array_equal(titan["sc_lon"], known["sc_lon"])
+    # Distance to the centre, in spite of its name.
+    assert "sc_alt" not in titan and "center_distance" in titan
+
+
+def test_a_small_window_of_the_titan_library(tmp_path):
+    known = teams_fits.titan_library(tmp_path / "x.fits", rows=20, bands=512)
+    ds, _ = uvisxr.open_fits(tmp_path / "x.fits")
+    np.testing.assert_array_equal(ds.counts, known["raw"].swapaxes(1, 2))
+    np.testing.assert_array_equal(ds.line, np.arange(2, 22))
+
+
+def test_what_is_no_such_file(tmp_path, ds):
+    with pytest.raises(NoFileError, match="to_fits"):
+        uvisxr.open_fits(tmp_path / "x.fits")
+    path = tmp_path / "x.fits"
+    path.write_bytes(b"")
+    with pytest.raises(ExportError, match="empty"):
+        uvisxr.open_fits(path)
+    path.write_bytes(b"mine" * 1000)
+    with pytest.raises(ExportError, match="no FITS file"):
+        uvisxr.open_fits(path)
+    fits.PrimaryHDU(np.zeros(3)).writeto(path, overwrite=True)
+    with pytest.raises(ExportError, match="RAW_COUNTS"):
+        uvisxr.open_fits(path)
+    with pytest.raises(ExportError, match="directory"):
+        uvisxr.open_fits(tmp_path)
+
+
+def test_a_file_that_was_cut(tmp_path):
+    path = tmp_path / "x.fits"
+    teams_fits.product(path)
+    whole = path.read_bytes()
+    for size in (100, 2880, 5760, len(whole) // 2, len(whole) - 2880):
+        path.write_bytes(whole[:size])
+        with pytest.raises(ExportError, match=r"cut off|it has no"):
+            uvisxr.open_fits(path)
+
+
+def test_sizes_are_compared_before_memory_is_taken(tmp_path):
+    """A header that promises a terabyte."""
+    path = tmp_path / "x.fits"
+    teams_fits.product(path)
+    raw = path.read_bytes()
+    was = b"NAXIS3  =                    3"
+    assert raw.count(was) == 2
+    path.write_bytes(raw.replace(was, b"NAXIS3  =        1000000000000"))
+    with pytest.raises(ExportError, match="cut off"):
+        uvisxr.open_fits(path)
+
+
+def test_tables_that_do_not_fit(tmp_path):
+    path = tmp_path / "x.fits"
+    teams_fits.product(path)
+    raw = path.read_bytes()
+    for was, new in (
+        (b"TFORM2  = '180E", b"TFORM2  = '190E"),
+        (b"TFORM2  = '180E", b"TFORM2  = '170E"),
+        (b"TFORM2  = '180E", b"TFORM2  = 'WORD"),
+        (b"TDIM1   = '(3,3)", b"TDIM1   = '(9,1)"),
+        (b"TTYPE1  = 'TIME_ET", b"TTYPE1  = 'TIME_XX"),
+        (b"TBCOL1  =                    1", b"TBCOL1  =                   99"),
+        (b"TFIELDS =                    3", b"TFIELDS =                  -3"),
+    ):
+        assert was in raw, was
+        path.write_bytes(raw.replace(was, new.ljust(len(was))))
+        with pytest.raises(ExportError, match="cannot read"):
+            uvisxr.open_fits(path)
+
+
+def test_a_folder_of_inputs_is_known(tmp_path):
+    path: Path = tmp_path / "x.fits"
+    teams_fits.product(path)
+    ds, _ = uvisxr.open_fits(path)
+    with pytest.raises(ExportError, match="read from it"):
+        ds.uvis.to_netcdf(path, overwrite=True)

@@ -1,0 +1,363 @@
+"""The geometry tables of a file from the tree of backplanes, and the tree from the tables.
+
+The tree has the dimensions (pic, pixel, instant, point), a cell of a table (NT, NZ, NY, 5) as numpy
+counts them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from ..dataset.fields import CORNERS
+from ..errors import ArgumentError
+from . import layout
+from .layout import POINTS, Column
+
+#: Nodes of the tree that are no bodies, and the table that holds each.
+_GENERAL, _RINGS = "sky", "rings"
+
+#: The body that is always in SC_GEOM.
+_ALWAYS = "SATURN"
+
+#: Pixels across from which on a body counts as resolved, and has backplanes.
+RESOLVED = 1.0
+
+#: Fields that count east where a tree's `lon_direction` says so; the files count west.
+_DIRECTED = frozenset({"lon", "sc_lon", "sub_solar_lon", "ram_lon"})
+
+#: Units of the tree for those of the files.
+_UNITS = {"deg": "degree", "h": "hour", "km/s": "km s-1", "": "1"}
+
+#: Logical bytes.
+TRUE, FALSE, UNKNOWN = ord("T"), ord("F"), 0
+
+#: Part of an exposure by which instants may lie beside those of the others, or its ends.
+_SLACK = 1e-3
+
+#: Points of a pixel in the order of the tree.
+IN_TREE = ("center", *CORNERS)
+
+_DIMS = {
+    "points": ("instant", "pic", "pixel", "point"),
+    "times": ("instant", "pic"),
+}
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Numbers of exposures, pixels along the slit, and instants: NZ, NY, NT."""
+
+    pic: int
+    pixel: int
+    instant: int
+
+    def cell(self, column: Column) -> tuple[int, ...]:
+        """Shape of a column's cells, as numpy counts."""
+        if column.cell == "points":
+            return self.instant, self.pic, self.pixel, len(POINTS)
+        return (self.instant, self.pic) if column.cell == "times" else ()
+
+
+def selected(backplanes: xr.DataTree, ds: xr.Dataset) -> dict[str, xr.Dataset]:
+    """The nodes of a tree by name, for the exposures and pixels of a dataset.
+
+    Raises
+    ------
+    ArgumentError
+        It is no tree of backplanes, or one of other exposures or pixels, or has fewer than three
+        instants.
+    """
+    mend = "give what ds.uvis.backplanes() of this dataset returns"
+    if _GENERAL not in backplanes.children:
+        raise ArgumentError(f"backplanes: it is no tree with a node /{_GENERAL}: {mend}")
+    nodes = {
+        name: node.to_dataset().assign_attrs(_attrs(backplanes, node))
+        for name, node in backplanes.children.items()
+    }
+    nodes = {name: _for(node, ds, f"backplanes: /{name}", mend) for name, node in nodes.items()}
+    sky = nodes[_GENERAL]
+    if "et" not in sky or set(sky["et"].dims) != {"pic", "instant"}:
+        raise ArgumentError(f"backplanes: /{_GENERAL} has no et (pic, instant): {mend}")
+    if sky.sizes["instant"] < layout.LEAST_INSTANTS:
+        raise ArgumentError(
+            f"backplanes: {sky.sizes['instant']} instants of each exposure, and a file has at "
+            f"least {layout.LEAST_INSTANTS}: call ds.uvis.backplanes(times={layout.INSTANTS})"
+        )
+    part = _parts(sky["et"].variable, ds)
+    if not (abs(part - part[0]) < _SLACK).all() or part.min() < -_SLACK or part.max() > 1 + _SLACK:
+        raise ArgumentError(f"backplanes: its times are not those of the exposures: {mend}")
+    if abs(part.min(axis=1)).max() > _SLACK or abs(part.max(axis=1) - 1).max() > _SLACK:
+        raise ArgumentError(
+            "backplanes: its instants do not go from start to end of the exposures, as those of a "
+            f"file do: call ds.uvis.backplanes(times={layout.INSTANTS})"
+        )
+    order = np.argsort(part[0])
+    return {
+        name: node.isel(instant=order) if "instant" in node.dims else node
+        for name, node in nodes.items()
+    }
+
+
+def _parts(et: xr.Variable, ds: xr.Dataset) -> np.ndarray:
+    """Times as parts of the exposures, (pic, instant)."""
+    middle, exposure = (xr.Variable("pic", ds[name].values) for name in ("et", "exposure"))
+    found: np.ndarray = ((et - middle) / exposure + 0.5).transpose("pic", "instant").values
+    return found
+
+
+def _attrs(root: xr.DataTree, node: xr.DataTree) -> dict[str, object]:
+    kept = {k: v for k, v in root.attrs.items() if k in ("lon_direction", "kernels")}
+    return {str(key): value for key, value in (kept | dict(node.attrs)).items()}
+
+
+def _for(node: xr.Dataset, ds: xr.Dataset, where: str, mend: str) -> xr.Dataset:
+    """A node for the exposures and pixels of a dataset, in their order."""
+    for dim in ("pic", "pixel"):
+        if dim not in node.dims:
+            continue
+        if dim in node.indexes and dim in ds.indexes:
+            at = node.indexes[dim].get_indexer(ds.indexes[dim])
+            if (at < 0).any():
+                raise ArgumentError(f"{where} lacks some {dim} of the dataset: {mend}")
+            node = node.isel({dim: at})
+        elif node.sizes[dim] != ds.sizes[dim]:
+            raise ArgumentError(
+                f"{where} has {node.sizes[dim]} {dim}, the dataset {ds.sizes[dim]}: {mend}"
+            )
+    if "point" in node.dims:
+        names = [str(name) for name in node["point"].values]
+        if not set(POINTS) <= set(names):
+            raise ArgumentError(f"{where} lacks some of the points {', '.join(POINTS)}: {mend}")
+        node = node.isel(point=[names.index(name) for name in POINTS])
+    return node
+
+
+def tables(nodes: Mapping[str, xr.Dataset], pixels: int) -> dict[str, np.ndarray]:
+    """The geometry tables by EXTNAME.
+
+    Parameters
+    ----------
+    nodes : mapping of str to Dataset
+        As of `selected`.
+    pixels : int
+        Along the slit.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Rows, with the fields of `layout.TABLES`, big-endian.
+    """
+    sky = nodes[_GENERAL]
+    sizes = Sizes(sky.sizes["pic"], pixels, sky.sizes["instant"])
+    bodies = {
+        _name(key, node): node for key, node in nodes.items() if key not in (_GENERAL, _RINGS)
+    }
+    if _ALWAYS not in bodies:
+        bodies[_ALWAYS] = xr.Dataset()
+    seen = {name: node for name, node in bodies.items() if is_resolved(node)}
+    rings = nodes.get(_RINGS)
+    # Without rings each cell is a single NaN.
+    own, of = (xr.Dataset(), None) if rings is None else (rings, sizes)
+    return {
+        "SC_GEOM": _rows(layout.SC_GEOM, bodies, sizes),
+        "BODY_GEOM": _rows(layout.BODY_GEOM, seen, sizes),
+        "GENERAL_GEOM": _rows(layout.GENERAL_GEOM, {"": sky}, sizes),
+        "RING_GEOM": _rows(layout.RING_GEOM, {"": own}, of),
+    }
+
+
+def is_resolved(node: xr.Dataset) -> bool:
+    """Whether a body has backplanes: it is a pixel or more across, as far as that is known."""
+    if "lat" not in node:
+        return False
+    across = node["diameter"].values if "diameter" in node else np.array(np.nan)
+    return not np.isfinite(across).any() or bool(np.nanmax(across) >= RESOLVED)
+
+
+def _name(key: str, node: xr.Dataset) -> str:
+    return str(node.attrs.get("body") or key.replace("_", " ")).upper()
+
+
+def dtype(columns: Iterable[Column], sizes: Sizes | None) -> np.dtype[np.void]:
+    """That of a table's rows; without sizes every cell is one number."""
+    kinds = {"E": ">f4", "D": ">f8", "L": "u1"}
+    return np.dtype(
+        [
+            (c.name, f"S{c.width}" if c.letter == "A" else kinds[c.letter], _shape(c, sizes))
+            for c in columns
+        ]
+    )
+
+
+def _shape(column: Column, sizes: Sizes | None) -> tuple[int, ...]:
+    return () if sizes is None else sizes.cell(column)
+
+
+def _rows(
+    columns: tuple[Column, ...], nodes: Mapping[str, xr.Dataset], sizes: Sizes | None
+) -> np.ndarray:
+    rows = np.zeros(len(nodes), dtype(columns, sizes))
+    for k, (name, node) in enumerate(nodes.items()):
+        for column in columns:
+            shape = _shape(column, sizes)
+            if column.letter == "A":
+                rows[column.name][k] = name.encode("ascii", "replace")
+            elif column.letter == "L":
+                rows[column.name][k] = _logical(_values(node, column, shape))
+            else:
+                rows[column.name][k] = _values(node, column, shape)
+    return rows
+
+
+def _values(node: xr.Dataset, column: Column, shape: tuple[int, ...]) -> np.ndarray:
+    """A field of a node in the shape of a cell; NaN where the node does not have it."""
+    if column.field not in node:
+        return np.full(shape, np.nan)
+    found = node[column.field].variable
+    if column.axis is not None:
+        found = found.isel(axis=column.axis)
+    if column.cell == "one":
+        # At mid-time, as the layout has it.
+        found = found.isel({dim: size // 2 for dim, size in found.sizes.items()})
+        values = np.asarray(found.values, float)
+    else:
+        dims = _DIMS[column.cell]
+        sizes = dict(zip(dims, shape, strict=True))
+        values = found.set_dims(sizes).transpose(*dims).values
+    if column.field in _DIRECTED and node.attrs.get("lon_direction") == "east":
+        values = np.mod(-np.asarray(values, float), 360.0)
+    return values
+
+
+def _logical(values: np.ndarray) -> np.ndarray:
+    known = np.isfinite(values.astype(float))
+    return np.where(known, np.where(np.nan_to_num(values) != 0, TRUE, FALSE), UNKNOWN)
+
+
+def tree(
+    tables: Mapping[str, Mapping[str, np.ndarray]], sizes: Sizes, labels: object, whole: bool
+) -> xr.DataTree:
+    """The tree of backplanes of the geometry tables of a file.
+
+    Parameters
+    ----------
+    tables : mapping of str to mapping of str to ndarray
+        By EXTNAME and TTYPE, (row, ...); names as text.
+    sizes : Sizes
+    labels : list of str or ndarray
+        Of the instants.
+    whole : bool
+        Whether columns of zeros are so; other writers fill with them what they do not know.
+
+    Returns
+    -------
+    DataTree
+        With the nodes that the tables have rows and columns for; fields of other drafts too, those
+        that are not known by their names in small letters.
+    """
+    nodes: dict[str, xr.Dataset] = {}
+    for extension, columns in tables.items():
+        known = {column.name: column for column in layout.TABLES.get(extension, ())}
+        names = [str(name).strip() for name in columns.get("NAME", [])]
+        count = max((len(values) for values in columns.values()), default=0)
+        for row in range(count):
+            one = {name: values[row] for name, values in columns.items() if name != "NAME"}
+            key = {"GENERAL_GEOM": _GENERAL, "RING_GEOM": _RINGS}.get(extension)
+            if key is None:
+                if row >= len(names) or not names[row]:
+                    continue
+                key = names[row].lower().replace(" ", "_").replace("/", "_")
+            elif row:
+                break
+            fields = _fields(extension, one, known, sizes, whole)
+            if not fields:
+                continue
+            own = nodes.get(key, xr.Dataset())
+            if key not in (_GENERAL, _RINGS):
+                own = own.assign_attrs(body=names[row])
+            nodes[key] = own.assign(fields)
+    order = sorted(nodes, key=lambda key: (key != _GENERAL, key == _RINGS))
+    return joined({key: nodes[key] for key in order}, labels)
+
+
+def joined(nodes: Mapping[str, xr.Dataset], labels: object) -> xr.DataTree:
+    """A tree of nodes with the points in the order of the file: in its own, with coordinates."""
+    found = {
+        f"/{key}": node.isel(point=[POINTS.index(name) for name in IN_TREE], missing_dims="ignore")
+        for key, node in nodes.items()
+    }
+    dims = {str(dim) for node in nodes.values() for dim in node.dims}
+    coords = {"instant": labels, "point": list(IN_TREE)}
+    root = xr.Dataset(coords={dim: values for dim, values in coords.items() if dim in dims})
+    return xr.DataTree.from_dict({"/": root, **found})
+
+
+def _fields(
+    extension: str,
+    row: Mapping[str, np.ndarray],
+    known: Mapping[str, Column],
+    sizes: Sizes,
+    whole: bool,
+) -> dict[str, xr.Variable]:
+    found: dict[str, xr.Variable] = {}
+    vectors: dict[str, dict[int, xr.Variable]] = {}
+    for name, values in row.items():
+        column = known.get(name)
+        field, factor = (
+            (column.field, 1.0)
+            if column
+            else layout.EARLIER.get((extension, name), (name.lower(), 1.0))
+        )
+        variable = _variable(values, sizes)
+        if variable is None or _is_unfilled(variable, name, whole):
+            continue
+        if factor != 1.0:
+            variable = variable * factor
+        if column is not None:
+            variable.attrs = _attributes(column)
+        if column is not None and column.axis is not None:
+            vectors.setdefault(field, {})[column.axis] = variable
+        else:
+            found[field] = variable
+    if not whole and not any(v.dtype.kind == "f" or v.values.any() for v in found.values()):
+        # Flags that are all down, and nothing else, are zeros as well.
+        found = {}
+    for field, parts in vectors.items():
+        if set(parts) == {0, 1, 2}:
+            three = xr.Variable.concat([parts[k] for k in range(3)], "axis")
+            found[field] = three.transpose(..., "axis")
+    return found
+
+
+def _attributes(column: Column) -> dict[str, str]:
+    said = {"long_name": column.comment, "units": _UNITS.get(column.unit, column.unit)}
+    return said | {"comment": f"from the column {column.name}"}
+
+
+def _variable(values: np.ndarray, sizes: Sizes) -> xr.Variable | None:
+    """A cell as a variable of the tree; None for text, and for what is no cell of these sizes."""
+    shapes = {
+        (sizes.instant, sizes.pic, sizes.pixel, len(POINTS)): _DIMS["points"],
+        (sizes.instant, sizes.pic): _DIMS["times"],
+        (): (),
+    }
+    values = np.asarray(values)
+    if values.dtype.kind not in "fiub" or values.shape not in shapes:
+        return None
+    dims = shapes[values.shape]
+    order = tuple(dim for dim in ("pic", "pixel", "instant", "point") if dim in dims)
+    return xr.Variable(dims, values).transpose(*order)
+
+
+def _is_unfilled(variable: xr.Variable, name: str, whole: bool) -> bool:
+    """Whether a column says nothing: NaN everywhere, or zeros of another writer."""
+    values = variable.values
+    if values.dtype.kind != "f":
+        return False
+    # A ray that meets the body is 0 km above it.
+    zeros = not whole and name != "RAYHEIGHT" and not values.any()
+    return bool(np.isnan(values).all()) or (zeros and values.size > 0)
