@@ -14,7 +14,7 @@ import xarray as xr
 
 from .. import checks
 from ..dataset import conventions, history, inputs, setups
-from ..dataset.fields import CORNERS, EPHEMERIS, FIELDS, ROW, ROWS, SIGHTLINE, TANGENT
+from ..dataset.fields import CORNERS, EPHEMERIS, FIELDS, ROW, ROWS, SIGHTLINE
 from ..errors import ArgumentError, warn_user
 from ..instrument.channel import N_LINES, Optics
 from ..instrument.detector import Bins, Window
@@ -30,8 +30,9 @@ from .ellipsoid import TangentKind
 from .ephemeris import Course, Ephemeris, Sighting, pointing
 from .fov import FieldOfView
 from .instants import instants
-from .rays import Rays, TargetState, apparent, intercepts, surface_fields, tangents
+from .rays import Rays, TargetState, apparent, crossings, surface_fields
 from .rings import ring_fields
+from .sight import Sight
 from .subpoints import sub_solar, sub_spacecraft
 
 #: Sense in which longitudes are counted.
@@ -354,19 +355,10 @@ def _look(
 ) -> dict[str, np.ndarray]:
     """Fields on a body of apparent directions (n, m, 3), J2000; longitudes east-positive."""
     turned = sky @ np.swapaxes(ephemeris.rotation[rows], -1, -2)
-    rays = Rays.of(state.part(rows), turned)
-    points, altitude = tangents(rays, tangent)
-    surface = intercepts(rays)
-    hit = np.isfinite(surface.distance)
-    below = surface_fields(rays.state, points)
-    below["alt"] = altitude
-    above = surface_fields(rays.state, surface)
-    fields = {name: np.where(hit, values, below[name]) for name, values in above.items()}
-    fields["alt"] = altitude
-    fields["on_disk"] = hit.astype(np.int8)
-    fields |= {f"{TANGENT}{name}": below[name] for name, f in SIGHTLINE.items() if f.twin}
-    if rays.state.body.ringed:
-        fields |= ring_fields(rays, surface)
+    seen = Sight.of(Rays.of(state.part(rows), turned), tangent)
+    fields = seen.fields()
+    if state.body.ringed:
+        fields |= ring_fields(seen.rays, crossings(seen.rays), seen.surface)
     return fields
 
 

@@ -183,6 +183,11 @@ class Rays:
         scale = np.sqrt(sphere.dot(true, true))
         return cls(state, true / scale[..., None], scale)
 
+    def some(self, rows: np.ndarray, columns: np.ndarray) -> Rays:
+        """Some of the rays, (k, 1), by the indices (k,) of their instants and of themselves."""
+        direction, scale = self.direction[rows, columns], self.scale[rows, columns]
+        return Rays(self.state.part(rows), direction[:, None], scale[:, None])
+
     def at(self, later: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Origins and directions in the body-fixed frame at `later` (n, m)."""
         return self.state.origin.at(later), self._turning.at(later)
@@ -219,6 +224,10 @@ class Points:
     position: np.ndarray
     normal: np.ndarray
     backward: np.ndarray
+
+    def some(self, rows: np.ndarray) -> Points:
+        """The points of some of the instants."""
+        return Points(*(getattr(self, f.name)[rows] for f in fields(self)))
 
 
 def tangents(rays: Rays, kind: ellipsoid.TangentKind) -> tuple[Points, np.ndarray]:
