@@ -119,8 +119,9 @@ class Sighting(Course):
     ----------
     light_time : ndarray, (n,)
         From the target's centre to the spacecraft, s.
-    position : ndarray, (n, 3)
-        The target's centre seen from the spacecraft, corrected for light time, km.
+    position, motion : ndarray, (n, 3)
+        The target's centre seen from the spacecraft, corrected for light time, km, and its rate of
+        change, km/s.
     target_velocity : ndarray, (n, 3)
         Relative to the solar-system barycentre, km/s, at `et - light_time`.
     sun : ndarray, (n, 3)
@@ -129,6 +130,7 @@ class Sighting(Course):
 
     light_time: np.ndarray
     position: np.ndarray
+    motion: np.ndarray
     target_velocity: np.ndarray
     sun: np.ndarray
 
@@ -142,6 +144,7 @@ class Sighting(Course):
         return super()._values(target, et, observer) | {
             "light_time": light_time,
             "position": state[:, :3],
+            "motion": state[:, 3:],
             "target_velocity": moving[:, 3:],
             "sun": sun[:, :3],
         }
