@@ -52,7 +52,7 @@ from ..files import absolute, read_beginning, real, utf16
 from .hints import expected, fits, takes_path
 
 #: Methods that write files or keep state outside the dataset, and so are not reduction steps.
-_NOT_STEPS = frozenset({"to_netcdf", "to_json"})
+_NOT_STEPS = frozenset({"to_netcdf", "to_json", "backplanes"})
 
 
 #: Bounds of numbers that steps refuse whatever the product, by step and argument, as of

@@ -157,7 +157,10 @@ STEPS = {
         also=(*_NUMBERS, "wl", "quality", "time_start", "time_stop", "product"),
         dims=tuple(FRAME),
     ),
-    "geometry": Needs(names=("et", "exposure", *_WINDOW), attrs=_INSTRUMENT, also=_NUMBERS),
+    **dict.fromkeys(
+        ("geometry", "backplanes"),
+        Needs(names=("et", "exposure", *_WINDOW), attrs=_INSTRUMENT, also=_NUMBERS),
+    ),
     "background": Needs(
         names=("counts", "exposure", *_WINDOW),
         attrs=("channel", *WINDOW_ATTRS),

@@ -148,7 +148,7 @@ def geometry(
     checks.choice("lon_direction", lon_direction, LonDirection)
     checks.choice("tangent", tangent, TangentKind)
     checks.choice("all_rows", all_rows, bool)
-    name = _target_name(ds, target)
+    name = target_name(ds, target)
     channel, slit = str(ds.attrs["channel"]), str(ds.attrs["slit"])
     if optics is None:
         optics = ds.attrs.get("optics", "telescope")
@@ -171,14 +171,14 @@ def geometry(
             attitude = pointing(view.frame, et.ravel())
             sanity.check_mounting(view.frame, optics)
             folders = [path for path in named if path.is_dir()]
-            _warn_of_unknown(et, ephemeris, attitude, used, folders)
+            warn_of_unknown(et, ephemeris, attitude, used, folders)
 
     with np.errstate(invalid="ignore", divide="ignore"):
         # If the target is the Sun, angles to the Sun are 0/0.
         vectors = {"pixel": view.pixel_vectors(bins)}
         if all_rows:
             vectors["row"] = view.pixel_vectors(_EVERY_ROW)
-        directed: _Directed = _westward if lon_direction == "west" else dict
+        directed: _Directed = westward if lon_direction == "west" else dict
         fields, rows = _fields(body, ephemeris, attitude, vectors, tangent, directed)
     result = _attach(ds, et, fields, rows)
     attrs = {
@@ -199,7 +199,7 @@ def geometry(
     return inputs.add(result, [path for path in named if path.is_file()])
 
 
-def _target_name(ds: xr.Dataset, target: str | None) -> str:
+def target_name(ds: xr.Dataset, target: str | None) -> str:
     """SPICE's name of the target; empty if there is none."""
     if target is None and "target" not in ds.attrs:
         raise ArgumentError('the dataset names no target: pass target=, for example "SATURN"')
@@ -240,7 +240,7 @@ def _ephemeris(target: Body | Point | None, et: np.ndarray) -> Course:
     return kind.of(target, et)
 
 
-def _warn_of_unknown(
+def warn_of_unknown(
     et: np.ndarray,
     ephemeris: Course,
     attitude: np.ndarray,
@@ -301,7 +301,7 @@ def _fields(
     return fields, directed(rows | _body_fields(state, ephemeris))
 
 
-def _westward(table: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def westward(table: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Fields whose longitudes on the target increase eastwards, with such as increase westwards."""
     return {n: sphere.wrap(-v) if FIELDS[n].directed else v for n, v in table.items()}
 

@@ -62,7 +62,8 @@ class Sight:
     @cached_property
     def hit(self) -> np.ndarray:
         """Whether each ray meets the body, bool (n, m)."""
-        return np.isfinite(self.surface)
+        hit: np.ndarray = np.isfinite(self.surface)
+        return hit
 
     @cached_property
     def distance(self) -> np.ndarray:
@@ -76,6 +77,9 @@ class Sight:
         below["alt"] = self.altitude
         fields = {}
         for name, values in above.items():
+            fields[name] = below[name]
+            if not self.rows.size:
+                continue
             fields[name] = below[name].copy()
             fields[name][self.rows, self.columns] = values[:, 0]
         fields["alt"] = self.altitude
