@@ -135,6 +135,7 @@ def test_what_can_be_next_can_be_and_nothing_else(stage, stages, made, tmp_path)
     calls = {
         "rebin": {"wl": 2, "pixel": 2},
         "geometry": {"kernels": made.kernels},
+        "backplanes": {"kernels": made.kernels, "times": "mid"},
         "background": {"level": 4e-4},
         "predict_stars": {"stars": read()},
         "calibrate": {"files": made.calibration},
@@ -211,8 +212,8 @@ def test_text_of_a_reduction(stages):
         "spectra     120, 100% lit, 118 good, lost and partial not looked for, 0 star, "
         "2 dark_line, 0 user",
         "done        open",
-        "next        rebin, geometry, background, calibrate, calibration_factor, rate, flag, bin, "
-        "to_netcdf, to_json, to_fits",
+        "next        rebin, geometry, backplanes, background, calibrate, calibration_factor, rate, "
+        "flag, bin, to_netcdf, to_json, to_fits",
         "pictures    plot.quicklook, plot.evolution, plot.check_stars, plot.spectrum",
     ]
 

@@ -9,8 +9,8 @@ import pytest
 from uvisxr.drawing import sky
 from uvisxr.drawing.labels import Labels
 from uvisxr.drawing.ring_areas import clip, draw_rings, name_rings
-from uvisxr.drawing.rings import RINGS
 from uvisxr.drawing.style import style
+from uvisxr.geometry.rings import RINGS
 from uvisxr.geometry.views import Views
 
 _RADII = np.array([60_268.0, 60_268.0, 54_364.0])

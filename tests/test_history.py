@@ -273,6 +273,7 @@ def test_a_line_by_hand():
 CALLS: dict[str, tuple[str, dict[str, Any]]] = {
     "rebin": ("", {"wl": 2}),
     "geometry": ("", {}),
+    "backplanes": ("", {"times": "mid"}),
     "background": ("", {"level": 4e-4}),
     "flag": ("", {"pixels": iter([(0, 5), (1, 6)])}),
     "unflag": ("flag", {"pixels": [(0, 5)]}),
@@ -312,6 +313,7 @@ def results(titan, tmp_path_factory) -> dict[str, xr.Dataset]:
     flags.write_text("# uvisxr star flags: exposure pixel\n0 3\n")
     own = {
         "geometry": {"kernels": [str(path) for path in titan.kernels]},
+        "backplanes": {"kernels": [str(path) for path in titan.kernels]},
         "calibrate": {"files": str(titan.calibration)},
         "calibration_factor": {"files": titan.calibration},
         "predict_stars": {"stars": catalogue.read()},
@@ -344,7 +346,8 @@ def test_a_step_adds_one_line_with_all_its_arguments(results, name):
     places = [re.search(rf"(^|, ){parameter}=", call) for parameter in parameters]
     assert None not in places
     assert [p.start() for p in places] == sorted(p.start() for p in places)
-    assert bool(rest) == (name in ("geometry", "calibrate", "calibration_factor", "stars.load"))
+    reading = ("geometry", "backplanes", "calibrate", "calibration_factor", "stars.load")
+    assert bool(rest) == (name in reading)
 
 
 def test_no_line_names_a_folder(results, titan):

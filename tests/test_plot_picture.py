@@ -14,9 +14,10 @@ from matplotlib.colors import BoundaryNorm, LogNorm, PowerNorm, to_rgba
 from matplotlib.transforms import Bbox
 
 from uvisxr import UvisError, image
-from uvisxr.drawing.rings import RINGS, seen
+from uvisxr.drawing.rings import seen
 from uvisxr.errors import ArgumentError
 from uvisxr.geometry import views
+from uvisxr.geometry.rings import RINGS
 from uvisxr.plot.picture import picture
 from uvisxr.quality import flags as quality_flags
 

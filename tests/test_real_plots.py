@@ -13,11 +13,11 @@ from helpers import starlist
 from helpers.synthetic import ENCELADUS_ET, PHOEBE_ET, TITAN_ET, dataset, kernels
 
 from uvisxr import image
-from uvisxr.drawing.rings import RINGS
 from uvisxr.drawing.sky import Around
 from uvisxr.drawing.style import style
 from uvisxr.errors import CoverageError, UvisWarning
 from uvisxr.geometry import outline, views
+from uvisxr.geometry.rings import RINGS
 from uvisxr.instrument.detector import Window
 from uvisxr.kernels.session import loaded
 from uvisxr.numerics import raster, sphere

@@ -8,7 +8,7 @@ import spiceypy
 from helpers import synthetic
 
 from uvisxr.geometry.ephemeris import Ephemeris
-from uvisxr.geometry.rays import Rays, TargetState, intercepts
+from uvisxr.geometry.rays import Rays, TargetState, crossings, intercepts
 from uvisxr.geometry.rings import ring_fields
 from uvisxr.kernels.bodies import Body
 from uvisxr.kernels.session import loaded
@@ -34,14 +34,14 @@ def scene_at(spacecraft, sun=(1e9, 0, 1e8)) -> TargetState:
     )
 
 
-def fields(state: TargetState, direction) -> dict[str, np.ndarray]:
+def fields_of(state: TargetState, direction) -> dict[str, np.ndarray]:
     rays = Rays.of(state, sphere.unit(np.array([direction], float)))
-    return ring_fields(rays, intercepts(rays))
+    return ring_fields(rays, crossings(rays), intercepts(rays).distance)
 
 
 def test_closed_form_from_above_the_pole():
     # From 3e5 km above the pole at 45 degrees: the plane is met at a radius of 3e5 km.
-    found = fields(scene_at((0, 0, 3e5)), [[1, 0, -1], [0, 1, -1]])
+    found = fields_of(scene_at((0, 0, 3e5)), [[1, 0, -1], [0, 1, -1]])
     np.testing.assert_allclose(found["ring_radius"], 3e5, rtol=1e-12)
     np.testing.assert_allclose(found["ring_longitude"], [[330, 60]], rtol=1e-12)
     np.testing.assert_allclose(found["ring_emission"], 45, rtol=1e-12)
@@ -53,7 +53,7 @@ def test_closed_form_from_above_the_pole():
 
 
 def test_emission_from_the_south_is_above_ninety():
-    found = fields(scene_at((0, 0, -3e5)), [[1, 0, 1]])
+    found = fields_of(scene_at((0, 0, -3e5)), [[1, 0, 1]])
     np.testing.assert_allclose(found["ring_emission"], 135, rtol=1e-12)
 
 
@@ -61,13 +61,13 @@ def test_rings_before_and_behind_the_planet():
     state = scene_at((4e5, 0, 1e5))
     # Aimed at ring points this side of the planet, behind it, and beside it.
     aim = np.array([[8e4, 0, 0], [-7e4, 0, 0], [-8e4, 1.2e5, 0]])
-    found = fields(state, aim - [4e5, 0, 1e5])
+    found = fields_of(state, aim - [4e5, 0, 1e5])
     np.testing.assert_allclose(found["ring_radius"], [[8e4, 7e4, np.hypot(8e4, 1.2e5)]], rtol=1e-9)
     np.testing.assert_array_equal(found["ring_in_front"], [[1, 0, 1]])
 
 
 def test_a_ray_that_never_crosses_the_plane():
-    found = fields(scene_at((4e5, 0, 1e5)), [[-1, 0, 1e-3], [0, 1, 0]])
+    found = fields_of(scene_at((4e5, 0, 1e5)), [[-1, 0, 1e-3], [0, 1, 0]])
     for name in ("radius", "longitude", "emission", "incidence", "phase"):
         assert np.isnan(found[f"ring_{name}"]).all()
     np.testing.assert_array_equal(found["ring_in_front"], 0)
@@ -75,7 +75,7 @@ def test_a_ray_that_never_crosses_the_plane():
 
 def test_a_ray_within_the_plane_gives_no_crossing_and_no_error():
     with np.errstate(invalid="ignore", divide="ignore"):
-        found = fields(scene_at((4e5, 0, 0)), [[-1, 0.3, 0]])
+        found = fields_of(scene_at((4e5, 0, 0)), [[-1, 0.3, 0]])
     assert np.isnan(found["ring_radius"]).all()
 
 
@@ -90,7 +90,8 @@ def test_against_scalar_spice(data):
         rays = Rays.of(TargetState.of(body, ephemeris), (sky @ ephemeris.rotation[0].T)[None])
         surface = intercepts(rays)
         with np.errstate(invalid="ignore"):
-            found = {name: values[0] for name, values in ring_fields(rays, surface).items()}
+            fields = ring_fields(rays, crossings(rays), surface.distance)
+        found = {name: values[0] for name, values in fields.items()}
         craft = spiceypy.spkssb(-82, ET, "J2000")
         crossed = behind = 0
         for i, apparent in enumerate(sky):

@@ -6,7 +6,7 @@ everything that a later step needs is in the dataset's variables and attributes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import xarray as xr
 
 from . import background, calls, export, image, integrals, rebin, spectra
+from .backplanes.tree import backplanes as backplanes_of
 from .bins import binning
 from .calibration import evil_share, radiance
 from .dataset import overview
@@ -29,6 +30,7 @@ from .dataset.utc import utc as utc_texts
 from .errors import MissingDependencyError, MissingStepError, OneWindowError
 from .fits import writing as fits_writing
 from .geometry import los
+from .instrument.channel import Optics
 from .maps import mapping, power
 from .netcdf.encodings import Encoding
 from .quality import flags as quality_flags
@@ -72,6 +74,7 @@ class UvisAccessor(calls.Helpful):
         `rebin`: neighbouring exposures, rows and columns summed, as on board.
     Where, and what to leave out:
         `geometry`: where each pixel looks, and from where.
+        `backplanes`: the same of every body and of the rings, at several times in each exposure.
         `background`: the counts the detector makes by itself; lost and partial spectra.
         `flag`, `unflag`: set and clear quality flags of spectra.
         `flagged`: which spectra carry some flags.
@@ -111,6 +114,7 @@ class UvisAccessor(calls.Helpful):
 
     rebin = method(rebin.rebin)
     geometry = method(los.geometry)
+    backplanes = method(backplanes_of)
     background = method(background.background)
     flag = method(quality_flags.flag)
     unflag = method(quality_flags.unflag)
@@ -185,8 +189,8 @@ class TreeAccessor(calls.Helpful):
     Before all others:
         `rebin`.
     Where, and what to leave out:
-        `geometry`, `background`, `flag`, `unflag`, `flagged`, `predict_stars`, `utc`; `stars`: one
-        text file for each window.
+        `geometry`, `backplanes`, `background`, `flag`, `unflag`, `flagged`, `predict_stars`, `utc`;
+        `stars`: one text file for each window.
     From counts to spectra:
         `calibrate`, `calibration_factor`, `evil_share`, `rate`, `fill_nan`, `smooth`.
     From spectra to results:
@@ -211,6 +215,40 @@ class TreeAccessor(calls.Helpful):
 
     rebin = each_window(rebin.rebin, UvisDataTree)
     geometry = each_window(los.geometry, UvisDataTree)
+
+    @calls.public("backplanes")
+    def backplanes(
+        self,
+        kernels: str | Path | Iterable[str | Path] | None = None,
+        bodies: str | Iterable[str] = "auto",
+        times: float | str | Iterable[float | str] = ("start", "mid", "stop"),
+        lon_direction: los.LonDirection = "west",
+        optics: Optics | None = None,
+    ) -> xr.DataTree:
+        """Backplanes of each window, as a tree below its name.
+
+        Examples
+        --------
+        With the simulated observation ``made`` of `help(uvisxr)`, here of one window:
+
+        >>> import xarray as xr
+        >>> tree = xr.DataTree.from_dict({"window0": made.open().isel(pic=[0])})
+        >>> found = tree.uvis.backplanes(kernels=made.kernels, times="mid")
+        >>> list(found["window0"].children)
+        ['sky', 'saturn', 'titan', 'rings']
+        """
+        made = partial(backplanes_of, bodies=bodies, times=times, optics=optics)
+        made = partial(made, kernels=kernels, lon_direction=lon_direction)
+        nodes = {window: at_window(made, window, ds) for window, ds in windows(self._tree)}
+        if "." in nodes:
+            return nodes["."]
+        named = {
+            f"/{window}/{node.relative_to(found)}": node.to_dataset(inherit=False)
+            for window, found in nodes.items()
+            for node in found.subtree
+        }
+        return xr.DataTree.from_dict(named, name=self._tree.name)
+
     background = each_window(background.background, UvisDataTree)
     flag = each_window(quality_flags.flag, UvisDataTree)
     unflag = each_window(quality_flags.unflag, UvisDataTree)

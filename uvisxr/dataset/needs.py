@@ -93,7 +93,10 @@ STEPS = {
         also=(*NUMBERS, "wl", "quality", "time_start", "time_stop", "product"),
         dims=tuple(FRAME),
     ),
-    "geometry": Needs(names=("et", "exposure", *WINDOW), attrs=_INSTRUMENT, also=NUMBERS),
+    **dict.fromkeys(
+        ("geometry", "backplanes"),
+        Needs(names=("et", "exposure", *WINDOW), attrs=_INSTRUMENT, also=NUMBERS),
+    ),
     "background": Needs(
         names=("counts", "exposure", *WINDOW),
         attrs=("channel", *WINDOW_ATTRS),

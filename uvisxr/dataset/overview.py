@@ -151,6 +151,7 @@ def next_steps(ds: xr.Dataset) -> list[str]:
     can = {
         "rebin": window and counts and pixels and whole,
         "geometry": window and "channel" in ds.attrs,
+        "backplanes": window and "channel" in ds.attrs,
         "background": window and counts and pixels,
         "predict_stars": seen and pixels,
         "calibrate": window and counts,

@@ -12,10 +12,11 @@ from matplotlib.collections import LineCollection
 from matplotlib.patches import Polygon
 
 from ..geometry import outline
+from ..geometry.rings import RINGS
 from ..geometry.views import Views
 from . import sky as maps
 from .labels import Labels
-from .rings import RINGS, Place, seen
+from .rings import Place, seen
 from .style import Style
 
 #: How much of what is behind each ring is hidden.

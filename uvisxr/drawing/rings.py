@@ -10,19 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Polygon
 
 from ..geometry import outline
+from ..geometry.rings import RINGS
 from ..geometry.views import Views
 from .ground import Ground
 from .labels import Labels
 from .style import Style
-
-#: Inner and outer edges, km (Cassini's kernel of constants cpck15Dec2017.tpc, BODY699_RING1 to 7).
-RINGS = {
-    "D": (66_970.0, 74_510.0),
-    "C": (74_510.0, 92_000.0),
-    "B": (92_000.0, 117_580.0),
-    "A": (122_170.0, 136_780.0),
-    "F": (140_180.0, 140_270.0),
-}
 
 #: Least width of a ring with a name inside it, points.
 _WIDE = 9.0

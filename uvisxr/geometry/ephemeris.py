@@ -44,7 +44,7 @@ class Course:
     spacecraft_sun: np.ndarray
 
     @classmethod
-    def of(cls, target: Body | Point | None, et: np.ndarray) -> Self:
+    def of(cls, target: Body | Point | None, et: np.ndarray, observer: str = OBSERVER) -> Self:
         """Read the ephemeris at the instants `et` (n,); NaN at those not covered.
 
         Parameters
@@ -52,6 +52,9 @@ class Course:
         target : Body or Point, optional
             Needed for a `Sighting`; for an `Ephemeris`, a `Body`.
         et : ndarray, (n,)
+        observer : str
+            NAIF code of what takes the spacecraft's place: a body, for what is seen from its
+            centre.
 
         Raises
         ------
@@ -62,12 +65,12 @@ class Course:
         """
         et = np.ascontiguousarray(et, float)
         try:
-            return cls._read(target, et)
+            return cls._read(target, et, observer)
         except CoverageError:
-            held = np.array([cls._holds(target, instant) for instant in et])
+            held = np.array([cls._holds(target, instant, observer) for instant in et])
             if not held.any():
                 raise
-        part = cls._read(target, et[held])
+        part = cls._read(target, et[held], observer)
         values = {}
         for field in fields(cls):
             known = getattr(part, field.name)
@@ -76,24 +79,24 @@ class Course:
         return cls(**(values | {"et": et}))
 
     @classmethod
-    def _holds(cls, target: Body | Point | None, et: float) -> bool:
+    def _holds(cls, target: Body | Point | None, et: float, observer: str) -> bool:
         try:
-            cls._read(target, np.array([et]))
+            cls._read(target, np.array([et]), observer)
         except CoverageError:
             return False
         return True
 
     @classmethod
-    def _read(cls, target: Body | Point | None, et: np.ndarray) -> Self:
+    def _read(cls, target: Body | Point | None, et: np.ndarray, observer: str) -> Self:
         try:
-            return cls(**cls._values(target, et))
+            return cls(**cls._values(target, et, observer))
         except spice.SpiceyError as error:
             raise _explained(error, target, et) from error
 
     @classmethod
-    def _values(cls, target: Any, et: np.ndarray) -> dict[str, np.ndarray]:
-        craft, _ = spice.cyice.spkezr_v(OBSERVER, et, "J2000", "NONE", "SSB")
-        sun, _ = spice.cyice.spkezr_v(ILLUMINATOR, et, "J2000", "LT", OBSERVER)
+    def _values(cls, target: Any, et: np.ndarray, observer: str) -> dict[str, np.ndarray]:
+        craft, _ = spice.cyice.spkezr_v(observer, et, "J2000", "NONE", "SSB")
+        sun, _ = spice.cyice.spkezr_v(ILLUMINATOR, et, "J2000", "LT", observer)
         return {
             "et": et,
             "spacecraft_position": craft[:, :3],
@@ -116,8 +119,9 @@ class Sighting(Course):
     ----------
     light_time : ndarray, (n,)
         From the target's centre to the spacecraft, s.
-    position : ndarray, (n, 3)
-        The target's centre seen from the spacecraft, corrected for light time, km.
+    position, motion : ndarray, (n, 3)
+        The target's centre seen from the spacecraft, corrected for light time, km, and its rate of
+        change, km/s.
     target_velocity : ndarray, (n, 3)
         Relative to the solar-system barycentre, km/s, at `et - light_time`.
     sun : ndarray, (n, 3)
@@ -126,19 +130,21 @@ class Sighting(Course):
 
     light_time: np.ndarray
     position: np.ndarray
+    motion: np.ndarray
     target_velocity: np.ndarray
     sun: np.ndarray
 
     @classmethod
-    def _values(cls, target: Any, et: np.ndarray) -> dict[str, np.ndarray]:
+    def _values(cls, target: Any, et: np.ndarray, observer: str) -> dict[str, np.ndarray]:
         seen = str(target.code)
-        state, light_time = spice.cyice.spkezr_v(seen, et, "J2000", "CN", OBSERVER)
+        state, light_time = spice.cyice.spkezr_v(seen, et, "J2000", "CN", observer)
         emission = et - light_time
         moving, _ = spice.cyice.spkezr_v(seen, emission, "J2000", "NONE", "SSB")
         sun, _ = spice.cyice.spkezr_v(ILLUMINATOR, emission, "J2000", "LT", seen)
-        return super()._values(target, et) | {
+        return super()._values(target, et, observer) | {
             "light_time": light_time,
             "position": state[:, :3],
+            "motion": state[:, 3:],
             "target_velocity": moving[:, 3:],
             "sun": sun[:, :3],
         }
@@ -158,8 +164,8 @@ class Ephemeris(Sighting):
     rotation_rate: np.ndarray
 
     @classmethod
-    def _values(cls, target: Any, et: np.ndarray) -> dict[str, np.ndarray]:
-        values = super()._values(target, et)
+    def _values(cls, target: Any, et: np.ndarray, observer: str) -> dict[str, np.ndarray]:
+        values = super()._values(target, et, observer)
         turn = spice.cyice.sxform_v("J2000", target.frame, et - values["light_time"])
         return values | {"rotation": turn[:, :3, :3], "rotation_rate": turn[:, 3:, :3]}
 

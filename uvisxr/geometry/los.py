@@ -14,7 +14,7 @@ import xarray as xr
 
 from .. import checks
 from ..dataset import conventions, history, inputs, setups
-from ..dataset.fields import CORNERS, EPHEMERIS, FIELDS, ROW, ROWS, SIGHTLINE, TANGENT
+from ..dataset.fields import CORNERS, EPHEMERIS, FIELDS, ROW, ROWS, SIGHTLINE
 from ..errors import ArgumentError, warn_user
 from ..instrument.channel import N_LINES, Optics
 from ..instrument.detector import Bins, Window
@@ -30,8 +30,9 @@ from .ellipsoid import TangentKind
 from .ephemeris import Course, Ephemeris, Sighting, pointing
 from .fov import FieldOfView
 from .instants import instants
-from .rays import Rays, TargetState, apparent, intercepts, surface_fields, tangents
+from .rays import Rays, TargetState, apparent, crossings, surface_fields
 from .rings import ring_fields
+from .sight import Sight
 from .subpoints import sub_solar, sub_spacecraft
 
 #: Sense in which longitudes are counted.
@@ -147,7 +148,7 @@ def geometry(
     checks.choice("lon_direction", lon_direction, LonDirection)
     checks.choice("tangent", tangent, TangentKind)
     checks.choice("all_rows", all_rows, bool)
-    name = _target_name(ds, target)
+    name = target_name(ds, target)
     channel, slit = str(ds.attrs["channel"]), str(ds.attrs["slit"])
     if optics is None:
         optics = ds.attrs.get("optics", "telescope")
@@ -170,14 +171,14 @@ def geometry(
             attitude = pointing(view.frame, et.ravel())
             sanity.check_mounting(view.frame, optics)
             folders = [path for path in named if path.is_dir()]
-            _warn_of_unknown(et, ephemeris, attitude, used, folders)
+            warn_of_unknown(et, ephemeris, attitude, used, folders)
 
     with np.errstate(invalid="ignore", divide="ignore"):
         # If the target is the Sun, angles to the Sun are 0/0.
         vectors = {"pixel": view.pixel_vectors(bins)}
         if all_rows:
             vectors["row"] = view.pixel_vectors(_EVERY_ROW)
-        directed: _Directed = _westward if lon_direction == "west" else dict
+        directed: _Directed = westward if lon_direction == "west" else dict
         fields, rows = _fields(body, ephemeris, attitude, vectors, tangent, directed)
     result = _attach(ds, et, fields, rows)
     attrs = {
@@ -198,7 +199,7 @@ def geometry(
     return inputs.add(result, [path for path in named if path.is_file()])
 
 
-def _target_name(ds: xr.Dataset, target: str | None) -> str:
+def target_name(ds: xr.Dataset, target: str | None) -> str:
     """SPICE's name of the target; empty if there is none."""
     if target is None and "target" not in ds.attrs:
         raise ArgumentError('the dataset names no target: pass target=, for example "SATURN"')
@@ -239,7 +240,7 @@ def _ephemeris(target: Body | Point | None, et: np.ndarray) -> Course:
     return kind.of(target, et)
 
 
-def _warn_of_unknown(
+def warn_of_unknown(
     et: np.ndarray,
     ephemeris: Course,
     attitude: np.ndarray,
@@ -300,7 +301,7 @@ def _fields(
     return fields, directed(rows | _body_fields(state, ephemeris))
 
 
-def _westward(table: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def westward(table: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Fields whose longitudes on the target increase eastwards, with such as increase westwards."""
     return {n: sphere.wrap(-v) if FIELDS[n].directed else v for n, v in table.items()}
 
@@ -354,19 +355,10 @@ def _look(
 ) -> dict[str, np.ndarray]:
     """Fields on a body of apparent directions (n, m, 3), J2000; longitudes east-positive."""
     turned = sky @ np.swapaxes(ephemeris.rotation[rows], -1, -2)
-    rays = Rays.of(state.part(rows), turned)
-    points, altitude = tangents(rays, tangent)
-    surface = intercepts(rays)
-    hit = np.isfinite(surface.distance)
-    below = surface_fields(rays.state, points)
-    below["alt"] = altitude
-    above = surface_fields(rays.state, surface)
-    fields = {name: np.where(hit, values, below[name]) for name, values in above.items()}
-    fields["alt"] = altitude
-    fields["on_disk"] = hit.astype(np.int8)
-    fields |= {f"{TANGENT}{name}": below[name] for name, f in SIGHTLINE.items() if f.twin}
-    if rays.state.body.ringed:
-        fields |= ring_fields(rays, surface)
+    seen = Sight.of(Rays.of(state.part(rows), turned), tangent)
+    fields = seen.fields()
+    if state.body.ringed:
+        fields |= ring_fields(seen.rays, crossings(seen.rays), seen.surface)
     return fields
 
 

@@ -30,6 +30,9 @@ from .ephemeris import Ephemeris
 #: light time shrinks by v/c, 1e-4, from one pass to the next.
 _PASSES = 3
 
+#: Radii from the centre beyond which a ray passes a body far away.
+_FAR = 10.0
+
 
 def _cross(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     (ux, uy, uz), (vx, vy, vz) = np.moveaxis(u, -1, 0), np.moveaxis(v, -1, 0)
@@ -183,6 +186,11 @@ class Rays:
         scale = np.sqrt(sphere.dot(true, true))
         return cls(state, true / scale[..., None], scale)
 
+    def some(self, rows: np.ndarray, columns: np.ndarray) -> Rays:
+        """Some of the rays, (k, 1), by the indices (k,) of their instants and of themselves."""
+        direction, scale = self.direction[rows, columns], self.scale[rows, columns]
+        return Rays(self.state.part(rows), direction[:, None], scale[:, None])
+
     def at(self, later: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Origins and directions in the body-fixed frame at `later` (n, m)."""
         return self.state.origin.at(later), self._turning.at(later)
@@ -220,6 +228,10 @@ class Points:
     normal: np.ndarray
     backward: np.ndarray
 
+    def some(self, rows: np.ndarray) -> Points:
+        """The points of some of the instants."""
+        return Points(*(getattr(self, f.name)[rows] for f in fields(self)))
+
 
 def tangents(rays: Rays, kind: ellipsoid.TangentKind) -> tuple[Points, np.ndarray]:
     """Tangent points of rays, and their altitudes (n, m), km.
@@ -227,11 +239,10 @@ def tangents(rays: Rays, kind: ellipsoid.TangentKind) -> tuple[Points, np.ndarra
     `kind` as in `ellipsoid.tangent`.
     """
     radii = rays.state.body.radii
-    later = np.zeros(rays.scale.shape)
-    for _ in range(2):
-        # The scaled tangent point is a close enough start, and cheap.
-        distance = ellipsoid.scaled_distance(*rays.at(later), radii)
-        later = rays.later(np.maximum(distance, 0.0))
+    # While light crosses the body, or from far rays to it, the body moves by 1e-4 of that way: one
+    # pass gives the epoch to a millisecond.
+    distance = _approach(*rays.at(np.zeros(rays.scale.shape)), radii, kind)
+    later = rays.later(np.maximum(distance, 0.0))
     origin, direction = rays.at(later)
     found = ellipsoid.tangent(origin, direction, radii, kind)
     # Only metres are left to correct, so the normal and the distance stay.
@@ -242,6 +253,22 @@ def tangents(rays: Rays, kind: ellipsoid.TangentKind) -> tuple[Points, np.ndarra
     altitude = found.altitude + sphere.dot(found.normal, position - start)
     points = Points(found.distance, later, position, found.normal, rays.backward(direction))
     return points, altitude
+
+
+def _approach(
+    origin: np.ndarray, direction: np.ndarray, radii: np.ndarray, kind: ellipsoid.TangentKind
+) -> np.ndarray:
+    """Distance of about the tangent point.
+
+    Near the body the scaled tangent point is a close start, and cheap. Of a flat body it is far
+    from the lowest point where rays pass at many radii: there the one nearest to the centre is.
+    """
+    plain: np.ndarray = -sphere.dot(origin, direction)
+    far = sphere.dot(origin, origin) - plain * plain > (_FAR * radii.max()) ** 2
+    if kind == "minimum" and far.all():
+        return plain
+    scaled = ellipsoid.scaled_distance(origin, direction, radii)
+    return scaled if kind == "scaled" else np.where(far, plain, scaled)
 
 
 def intercepts(rays: Rays) -> Points:
@@ -262,16 +289,31 @@ def intercepts(rays: Rays) -> Points:
 
 def crossings(rays: Rays) -> Points:
     """Points where rays cross the equatorial plane ahead, NaN where they do not."""
+    found = []
     later = np.zeros(rays.scale.shape)
     for _ in range(_PASSES):
-        origin, direction = rays.at(later)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            distance = -origin[..., 2] / direction[..., 2]
-        distance = np.where((distance > 0) & np.isfinite(distance), distance, np.nan)
-        used, later = later, rays.later(distance)
+        distance, *_ = _crossed(rays, later)
+        found.append(distance)
+        later = rays.later(distance)
+    # Of a plane that is seen edge-on and moves, passes shrink the error but slowly, by the same
+    # share each: the limit follows from three of them (Aitken).
+    step, second = found[1] - found[0], found[2] - 2 * found[1] + found[0]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        limit = found[0] - step * step / second
+    later = rays.later(np.where(np.isfinite(limit) & (limit > 0), limit, found[2]))
+    distance, origin, direction = _crossed(rays, later)
     position = origin + distance[..., None] * direction
     north = np.broadcast_to([0.0, 0.0, 1.0], position.shape)
-    return Points(distance, used, position, north, rays.backward(direction))
+    return Points(distance, later, position, north, rays.backward(direction))
+
+
+def _crossed(rays: Rays, later: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Distances of the crossings with the plane of one epoch, and the rays then."""
+    origin, direction = rays.at(later)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        distance = -origin[..., 2] / direction[..., 2]
+    ahead = (distance > 0) & np.isfinite(distance)
+    return np.where(ahead, distance, np.nan), origin, direction
 
 
 def surface_fields(state: TargetState, points: Points) -> dict[str, np.ndarray]:

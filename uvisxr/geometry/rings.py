@@ -11,17 +11,29 @@ from __future__ import annotations
 import numpy as np
 
 from ..numerics import sphere
-from .rays import Points, Rays, crossings
+from .rays import Points, Rays
+
+#: Saturn's: inner and outer edges, km (Cassini's kernel of constants cpck15Dec2017.tpc,
+#: BODY699_RING1 to 7).
+RINGS = {
+    "D": (66_970.0, 74_510.0),
+    "C": (74_510.0, 92_000.0),
+    "B": (92_000.0, 117_580.0),
+    "A": (122_170.0, 136_780.0),
+    "F": (140_180.0, 140_270.0),
+}
 
 
-def ring_fields(rays: Rays, surface: Points) -> dict[str, np.ndarray]:
+def ring_fields(rays: Rays, points: Points, reach: np.ndarray) -> dict[str, np.ndarray]:
     """Fields where rays cross the plane.
 
     Parameters
     ----------
     rays : Rays, (n, m)
-    surface : Points
-        Intercepts with the planet, NaN where there is none.
+    points : Points
+        From `uvisxr.geometry.rays.crossings`.
+    reach : ndarray, (n, m)
+        Distance of the intercepts with the planet, km, NaN where there is none.
 
     Returns
     -------
@@ -30,13 +42,13 @@ def ring_fields(rays: Rays, surface: Points) -> dict[str, np.ndarray]:
         NaN where the plane is not crossed ahead. `ring_in_front` int8: 1 where the ray crosses the
         plane before meeting the planet, if at all.
     """
-    state, points = rays.state, crossings(rays)
+    state = rays.state
     x, y = points.position[..., 0], points.position[..., 1]
     radius = np.sqrt(x * x + y * y)
     # The node is fixed in space while the planet turns eastward beneath it.
     node = state.node - state.spun(points.later)
     sun = state.sunlight(points.position, points.later, surface=False)
-    in_front = np.isfinite(radius) & ~(surface.distance < points.distance)
+    in_front = np.isfinite(radius) & ~(reach < points.distance)
     return {
         "ring_radius": radius,
         "ring_longitude": sphere.wrap(sphere.longitude(points.position) - node),

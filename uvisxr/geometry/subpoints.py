@@ -24,12 +24,15 @@ def sub_spacecraft(state: TargetState) -> Points:
     later = np.zeros(state.light_time.shape)
     shift = np.zeros(state.spacecraft.shape)
     for _ in range(_PASSES):
-        place = state.origin.at(later) - shift
-        normal, altitude = ellipsoid.nearest(place, state.body.radii)
-        seen, _ = apparent(-normal, state.spacecraft_velocity)
-        shift = altitude[..., None] * (seen + normal)
+        origin = state.origin.at(later)
+        normal, altitude = ellipsoid.nearest(origin - shift, state.body.radii)
+        point = origin - shift - altitude[..., None] * normal
+        away = np.sqrt(sphere.dot(point - origin, point - origin))
+        true = (point - origin) / away[..., None]
+        seen, _ = apparent(true, state.spacecraft_velocity)
+        shift = away[..., None] * (seen - true)
         later = state.light_time - altitude / SPEED_OF_LIGHT
-    return Points(altitude, later, place - altitude[..., None] * normal, normal, normal)
+    return Points(altitude, later, point, normal, normal)
 
 
 def sub_solar(state: TargetState) -> np.ndarray:

@@ -33,7 +33,7 @@ from .rays import apparent
 _D = TypeVar("_D", xr.Dataset, xr.DataArray)
 
 #: Cassini and the barycentres are not drawn, nor are the Sun (10) and NAIF codes above 999.
-_PLANETS_AND_MOONS = range(199, 1000)
+PLANETS_AND_MOONS = range(199, 1000)
 
 
 @dataclass(frozen=True)
@@ -226,7 +226,7 @@ def others(
     files, lacking = _select(kernel_source, et, own, names or [])
     found = []
     with loaded(files):
-        for name in _loaded_names(own) if names is None else names:
+        for name in loaded_names(own) if names is None else names:
             if name in lacking:
                 continue
             body = resolve(name)
@@ -286,7 +286,7 @@ def _names(bodies: Iterable[str]) -> list[str]:
     return [name for name, code in names.items() if code != SUN]
 
 
-def _loaded_names(own: str | None) -> list[str]:
+def loaded_names(own: str | None) -> list[str]:
     """Planets and moons in the loaded kernels, without the target, in order of their codes."""
     codes: set[int] = set()
     for index in range(spice.ktotal("SPK")):
@@ -294,7 +294,7 @@ def _loaded_names(own: str | None) -> list[str]:
         codes |= set(spice.spkobj(file))
     names = []
     known = {spice.bods2c(own)} if own else set()
-    for code in sorted(codes & set(_PLANETS_AND_MOONS) - known):
+    for code in sorted(codes & set(PLANETS_AND_MOONS) - known):
         # Those discovered since have no names yet.
         with contextlib.suppress(spice.NotFoundError):
             names.append(spice.bodc2n(code))

@@ -38,7 +38,7 @@ from ..files import below, check_name, equal, is_file, read_beginning
 from ..timescales import et_to_utc
 from . import daf, spice
 from .bodies import BARYCENTRE, SPACECRAFT_CODE, SPACECRAFT_FRAME, SUN, code
-from .coverage import connected, placed, pointing, spk_segments
+from .coverage import Segment, connected, placed, pointing, spk_segments
 from .listing import ArchiveFile, KernelSet, extent, kernel_sets, may_cover, needed, priority
 from .meta import expand, own
 from .session import LOCK, check_file, loaded, sets, user_kernels
@@ -229,6 +229,39 @@ def survey(
                 ck, found.unpointed = choose_ck(pointing, ets, frame_id, found.faults)
     found.chosen = [path for path in (*chosen, *ck) if path not in named]
     return found
+
+
+def there(kernels: Kernels, ets: np.ndarray, among: Iterable[int]) -> list[int]:
+    """Which of some bodies kernels place at any of some instants, by their NAIF codes, in order.
+
+    Parameters
+    ----------
+    kernels : path or iterable of path, optional
+        As for `select`, which takes what is found here among its `bodies`.
+    ets : ndarray, (n,)
+        TDB s past J2000.
+    among : iterable of int
+        NAIF codes.
+
+    Raises
+    ------
+    ArgumentError, KernelError
+        As `sources`.
+    """
+    with LOCK:
+        named, folders = sources(kernels)
+        found = survey(named, tree(folders), ets, (), None)
+        paths = [path for path in user_kernels() if check_file(path) == "SPK"]
+        # The named ones last, as they prevail.
+        paths += [path for path in found.candidates.get("SPK", ()) if path not in named]
+        paths += found.loaded_of("SPK")
+        segments: list[Segment] = []
+        for path in paths:
+            # What cannot be read does not place anything.
+            with contextlib.suppress(KernelError):
+                segments += spk_segments(path)
+        codes = sorted({segment.body for segment in segments}.intersection(among))
+        return [one for one in codes if connected(segments, one, ets).any()]
 
 
 def sources(kernels: Kernels) -> tuple[list[Path], list[Path]]:
