@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -1277,6 +1278,28 @@ def test_a_list_without_quotes_is_an_error(tmp_path: Path, value: str):
     listed = tiny.text(tmp_path / "m.tm", "MK", KERNELS_TO_LOAD=value)
     with pytest.raises(errors.KernelError, match="is no list of quoted strings"):
         meta.expand(listed)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        # If a pair of quotes could be read as an end and a beginning too, 40 of them took 2**40
+        # attempts.
+        ("( " + "''" * 40 + " ( 'a.tf' )", "is no list of quoted strings"),
+        ("( " + "'+'\n" * 60 + "''" * 40 + " ( 'a.tf' )", "is no list of quoted strings"),
+        ("( " + "'a.tf'\n" * 3000 + " ( 'a.tf' )", "is no list of quoted strings"),
+        ("( " + ("'" + "x" * 70 + "+'\n") * 60 + "'' )", "more than the 255 characters that SPICE"),
+    ],
+    ids=["quotes", "continued", "a list within", "a long name"],
+)
+def test_hostile_lists_of_a_meta_kernel(tmp_path: Path, value: str, words: str):
+    listed = tmp_path / "m.tm"
+    listed.write_text(f"KPL/MK\n\\begindata\nKERNELS_TO_LOAD = {value}\n")
+    start = time.process_time()
+    with pytest.raises(errors.KernelError, match=words) as caught:
+        meta.expand(listed)
+    assert len(str(caught.value)) < 500
+    assert time.process_time() - start < 2
 
 
 def test_a_meta_kernel_without_an_identity_is_read(folder: Path, tmp_path: Path):

@@ -20,7 +20,7 @@ from ..errors import shortened
 
 _STRING = re.compile(rb"'(?:[^']|'')*'")
 _ASSIGNMENT = re.compile(rb"[ \t]*([^\s=()',]+?)[ \t]*\+?=")
-_NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([EeDd][+-]?\d+)?")
+_NUMBER = re.compile(rb"[+-]?(\d+(\.\d*)?|\.\d+)([EeDd][+-]?\d+)?")
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _NOT_ASCII = re.compile(rb"[^\t -~]")
 
@@ -89,6 +89,8 @@ def parse(content: bytes) -> Text:
             for sign in re.findall(rb"[()]", bare):
                 if sign == b")" and not in_list:
                     fault = fault or f"line {number} ends a list of {_last(names)} that never began"
+                if sign == b"(" and in_list:
+                    fault = fault or f"line {number} begins a list in the list of {_last(names)}"
                 in_list = sign == b"("
             if not in_list and not ended and bare.rpartition(b")")[2].strip():
                 fault = fault or f"line {number} goes on after the list of {_last(names)}"
