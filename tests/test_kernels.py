@@ -479,10 +479,12 @@ def test_a_damaged_copy_of_the_archives_file_is_refused(folder: Path, monkeypatc
     for content in (plain, whole, whole.replace(b"\n", b"\r\n")):
         path.write_bytes(content)
         assert path in choose.select(*args)
-    told = "begins as the archive's file of that name does, and is another, of .* instead of 9999"
+    told = "begins as the archive's file cas00172.tsc does, and is another, of .* instead of 9999"
     damaged = whole.replace(b"256", b"255", 1)
     assert damaged != whole
-    for name in (path, path.with_name("CAS00172.TSC")):
+    copies = ("CAS00172.TSC", "cas00172 (1).tsc", "cas00172(12).tsc", "cas00172 - Copy.tsc")
+    more = ("cas00172 copy 2.tsc", "cas00172 - Copy (3).tsc")
+    for name in (path, *map(path.with_name, (*copies, *more))):
         path.unlink(missing_ok=True)
         name.write_bytes(damaged)
         with pytest.raises(errors.KernelError, match=told):
