@@ -68,6 +68,7 @@ def test_variables_are_those_of_spice(tmp_path: Path, end: bytes):
         (b"A = ( 1 ( 2 )\n", "line 3 begins a list in the list of A"),
         (b"A = ( 1\n ( 2 )\n", "line 4 begins a list in the list of A"),
         (b"A = ( " + b"1" * 30_000 + b"x )\n", "line 3 has '111"),
+        (b"\n" * 250_000 + b"A = 1\n", "it has 250003 lines, more than 200000"),
         (b"A = ( 1\n 2 ) 3\n", "line 4 goes on after the list of A"),
         (b"A = ( 1 2" + b" " * 130 + b"3 )\n", "line 3 has more than 132 characters"),
         (b"A = '" + b"x" * 81 + b"'\n", "string in line 3 has more than the 80 characters"),

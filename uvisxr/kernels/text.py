@@ -27,6 +27,10 @@ _NOT_ASCII = re.compile(rb"[^\t -~]")
 #: Longest line and longest string that SPICE reads whole.
 _LINE, _LONGEST = 132, 80
 
+#: Most lines of a text kernel: SPICE reads them again and again, a million in four seconds.
+#: The archive's have up to some thousands.
+_MOST_LINES = 200_000
+
 #: Variables that are no times: SPICE takes a date for the seconds since J2000.
 _TIMELESS = re.compile(r"(BODY|INS|TKFRAME_|FRAME_|CK_).*_")
 
@@ -65,6 +69,8 @@ def parse(content: bytes) -> Text:
     'the list of BODY699_RADII has no end'
     """
     *lines, rest = _LINE_END.split(content)
+    if len(lines) > _MOST_LINES:
+        return Text(frozenset(), f"it has {len(lines)} lines, more than {_MOST_LINES}", False)
     names: dict[str, None] = {}
     fault = cut = ""
     in_data = in_list = False
