@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -478,10 +479,12 @@ def test_a_damaged_copy_of_the_archives_file_is_refused(folder: Path, monkeypatc
     for content in (plain, whole, whole.replace(b"\n", b"\r\n")):
         path.write_bytes(content)
         assert path in choose.select(*args)
-    told = "begins as the archive's file of that name does, and is another, of .* instead of 9999"
+    told = "begins as the archive's file cas00172.tsc does, and is another, of .* instead of 9999"
     damaged = whole.replace(b"256", b"255", 1)
     assert damaged != whole
-    for name in (path, path.with_name("CAS00172.TSC")):
+    copies = ("CAS00172.TSC", "cas00172 (1).tsc", "cas00172(12).tsc", "cas00172 - Copy.tsc")
+    more = ("cas00172 copy 2.tsc", "cas00172 - Copy (3).tsc")
+    for name in (path, *map(path.with_name, (*copies, *more))):
         path.unlink(missing_ok=True)
         name.write_bytes(damaged)
         with pytest.raises(errors.KernelError, match=told):
@@ -1277,6 +1280,28 @@ def test_a_list_without_quotes_is_an_error(tmp_path: Path, value: str):
     listed = tiny.text(tmp_path / "m.tm", "MK", KERNELS_TO_LOAD=value)
     with pytest.raises(errors.KernelError, match="is no list of quoted strings"):
         meta.expand(listed)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        # If a pair of quotes could be read as an end and a beginning too, 40 of them took 2**40
+        # attempts.
+        ("( " + "''" * 40 + " ( 'a.tf' )", "is no list of quoted strings"),
+        ("( " + "'+'\n" * 60 + "''" * 40 + " ( 'a.tf' )", "is no list of quoted strings"),
+        ("( " + "'a.tf'\n" * 3000 + " ( 'a.tf' )", "is no list of quoted strings"),
+        ("( " + ("'" + "x" * 70 + "+'\n") * 60 + "'' )", "more than the 255 characters that SPICE"),
+    ],
+    ids=["quotes", "continued", "a list within", "a long name"],
+)
+def test_hostile_lists_of_a_meta_kernel(tmp_path: Path, value: str, words: str):
+    listed = tmp_path / "m.tm"
+    listed.write_text(f"KPL/MK\n\\begindata\nKERNELS_TO_LOAD = {value}\n")
+    start = time.process_time()
+    with pytest.raises(errors.KernelError, match=words) as caught:
+        meta.expand(listed)
+    assert len(str(caught.value)) < 500
+    assert time.process_time() - start < 2
 
 
 def test_a_meta_kernel_without_an_identity_is_read(folder: Path, tmp_path: Path):

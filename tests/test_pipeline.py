@@ -8,7 +8,9 @@ import os
 import re
 import time
 from collections.abc import Mapping, Sequence
+from itertools import combinations, islice
 from pathlib import Path
+from string import ascii_letters
 from typing import Any, Literal
 
 import dask
@@ -441,6 +443,13 @@ BOMB = "- integrate:\n    wl_range: &a0 [1,1,1,1,1,1,1,1,1]\n" + "".join(
         ('- calibrate: {recipe: "a\\0b"}', "cannot be recorded"),
         ('- calibrate: {recipe: "\\ud800"}', "cannot be recorded"),
         ("- " + "x" * 50_000, "no step 'xxx"),
+        # As many different keys as there is room for.
+        (
+            "- rate: {"
+            + ",".join(map("".join, islice(combinations(ascii_letters, 3), 16_000)))
+            + "}",
+            "rate: there is no arg",
+        ),
         ("- !!python/object/apply:os.system ['false']", "could not determine a constructor"),
     ],
     ids=lambda text: text[:20],

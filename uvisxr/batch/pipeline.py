@@ -269,10 +269,11 @@ class _Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
         if isinstance(node, yaml.MappingNode):
-            keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-            twice = next((key for key in keys if keys.count(key) > 1), None)
-            if twice is not None:
-                raise yaml.YAMLError(f"{checks.shown(twice)} stands twice in one mapping")
+            seen = set[str]()
+            for key in (key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+                if key in seen:
+                    raise yaml.YAMLError(f"{checks.shown(key)} stands twice in one mapping")
+                seen.add(key)
         return super().construct_mapping(node, deep)
 
 

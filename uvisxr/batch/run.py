@@ -267,9 +267,9 @@ def process(
     >>> print(uvisxr.batch.process(made.labels, steps, "out", workers=1))
     0 done, 0 failed, 1 up to date
     """
-    steps = _checked(pipeline, client, workers, retries, wanted, compact, verify)
     if timeout is not None:
         checks.number("timeout", timeout, "a time, s", above=0, most=_LONGEST)
+    steps = _checked(pipeline, client, workers, retries, wanted, compact, verify)
     folder = _folder(out_dir)
     with Manifest(folder) as manifest, _partial_folder(folder) as partial:
         batch = _Batch(steps, manifest, partial, overwrite, compact, verify)

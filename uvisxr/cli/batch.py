@@ -9,7 +9,7 @@ import click
 
 from ..errors import ArgumentError, NoMatchError, PipelineError
 from .messages import say
-from .options import COMPACT, FilePath
+from .options import COMPACT, FilePath, Number
 
 
 @click.command()
@@ -54,7 +54,7 @@ from .options import COMPACT, FilePath
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True, max=1e6),
+    type=Number(min=0, min_open=True, max=1e6),
     help="Longest time for a product, s; one that takes longer fails. Includes the imports of a "
     "worker's first product.",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -48,18 +49,30 @@ def _to_downloads(ctx: click.Context, param: click.Parameter, value: float | Non
         ctx.with_resource(_environment(f"UVISXR_FETCH_{str(param.name).upper()}", str(value)))
 
 
+class Number(click.FloatRange):
+    """A number in a range, which nan is in none of, though click takes it for one in all."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        found: float = super().convert(value, param, ctx)
+        if math.isnan(found):
+            self.fail(f"{value!r} is not in the range {self._describe_range()}.", param, ctx)
+        return found
+
+
 def patience(command: Callable[..., Any]) -> Callable[..., Any]:
     """Options of commands that download."""
     longest = click.option(
         "--longest",
-        type=click.FloatRange(min=0),
+        type=Number(min=0),
         expose_value=False,
         callback=_to_downloads,
         help="Give up a file after this time, s [default: UVISXR_FETCH_LONGEST, or never].",
     )
     floor = click.option(
         "--floor",
-        type=click.FloatRange(min=0),
+        type=Number(min=0),
         expose_value=False,
         callback=_to_downloads,
         help="Give up a server that sends fewer bytes a second [default: UVISXR_FETCH_FLOOR, or "
