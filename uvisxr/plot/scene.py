@@ -58,14 +58,15 @@ _ORDER: dict[str, tuple[Place, ...]] = {
     ),
     "place": (
         {"position": (0, 6), "va": "bottom"},
-        {"position": (7, 0), "ha": "left", "va": "center"},
-        {"position": (-7, 0), "ha": "right", "va": "center"},
+        # Below a small disk, beside which the text would lie over the limb.
         {"position": (0, -18), "ha": "center", "va": "top"},
+        {"position": (12, -10), "ha": "left", "va": "top"},
+        {"position": (-12, -10), "ha": "right", "va": "top"},
         {"position": (0, 18), "ha": "center", "va": "bottom"},
         {"position": (12, 18), "ha": "left", "va": "bottom"},
         {"position": (-12, 18), "ha": "right", "va": "bottom"},
-        {"position": (12, -18), "ha": "left", "va": "top"},
-        {"position": (-12, -18), "ha": "right", "va": "top"},
+        {"position": (7, 0), "ha": "left", "va": "center"},
+        {"position": (-7, 0), "ha": "right", "va": "center"},
     ),
     "right_ascension": ({"ha": "left"},),
     "declination": ({"va": "top"},),
@@ -284,11 +285,12 @@ def _settle(
     labels.keep(line for line in ax.lines if line.get_gid() in ("sub_spacecraft", "sun"))
     labels.keep(t for t in ax.texts if t.get_gid() not in texts)
     _avoid_stars(ax, labels)
-    areas = np.empty((0, 4, 2))
-    if pixels is not None:
-        areas = ax.transData.transform(pixels.reshape(-1, 2)).reshape(pixels.shape)
-    # A single pixel may be as large as the picture.
-    labels.avoid(areas if len(areas) > 1 else areas[:0])
+    # All of the slit, of which pixels are a part; a single one may be as large as the picture.
+    slit = [c for c in ax.collections if c.get_gid() == "slit"]
+    rows = [path.vertices[:4] for c in slit for path in c.get_paths()]
+    areas = ax.transData.transform(np.reshape(rows, (-1, 2))).reshape(-1, 4, 2)
+    single = pixels is not None and len(pixels) == 1
+    labels.avoid(areas[:0] if single else areas)
     for text in texts.pop("pixel_number"):
         x, y = text.get_position()
         # Further out, to either side, and beside the end.
