@@ -104,9 +104,10 @@ def test_lost_spectra_are_hatched_in_both_maps(opened, made: Simulation):
 
 
 def test_lost_spectra_of_counts_are_hatched_in_every_map(opened, made: Simulation):
-    number = int(made.truth.lost.sum())
+    lost, partial = (int(made.truth[name].sum()) for name in ("lost", "partial"))
     checker = opened.uvis.plot.check_stars()
-    for figure in (opened.uvis.plot.evolution(), checker.figure):
+    maps = (opened.uvis.plot.evolution(), lost), (checker.figure, lost + partial)
+    for figure, number in maps:
         (cells,) = [c for c in figure.axes[0].collections if c.get_gid() == "left out"]
         assert len(cells.get_paths()) == number
     xr.testing.assert_identical(checker.dataset, opened)
