@@ -287,8 +287,8 @@ def _settle(
     _avoid_stars(ax, labels)
     # All of the slit, of which pixels are a part; a single one may be as large as the picture.
     slit = [c for c in ax.collections if c.get_gid() == "slit"]
-    rows = [path.vertices[:4] for c in slit for path in c.get_paths()]
-    areas = ax.transData.transform(np.reshape(rows, (-1, 2))).reshape(-1, 4, 2)
+    rows = [np.asarray(path.vertices)[:4] for c in slit for path in c.get_paths()]
+    areas = ax.transData.transform(np.array(rows).reshape(-1, 2)).reshape(-1, 4, 2)
     single = pixels is not None and len(pixels) == 1
     labels.avoid(areas[:0] if single else areas)
     for text in texts.pop("pixel_number"):
