@@ -15,7 +15,6 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
 from .. import checks
-from ..background import own_bound
 from ..dataset import needs
 from ..dataset.checking.attributes import WINDOW_ATTRS
 from ..drawing.texts import angstroms, heading, set_label
@@ -25,6 +24,7 @@ from ..numerics.along_wl import Integration
 from ..numerics.poisson import missing
 from ..quality import losses
 from ..quality.flags import flags_of
+from ..quality.levels import lower_bound
 from ..quality.losses import flags_of_missing
 from ..stars import predict
 from ..stars.catalogue import downloaded, read
@@ -264,7 +264,7 @@ def flags_told(ds: xr.Dataset) -> xr.DataArray:
     told = told and "wl" in ds["counts"].dims
     if not told or not {"channel", *WINDOW_ATTRS} <= ds.attrs.keys():
         return flags_of(ds).compute()
-    return losses.flags(ds, own_bound(ds)).compute()
+    return losses.flags(ds, lower_bound(ds)).compute()
 
 
 def with_flags_told(ds: xr.Dataset) -> xr.Dataset:
