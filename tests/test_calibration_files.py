@@ -185,9 +185,22 @@ def test_modifier_with_a_hole(tmp_path, size):
     content = bytearray(np.ones((64, 1024), "<f4").tobytes())
     content[100_000 : 100_000 + size] = bytes(size)
     path.write_bytes(content)
-    words = rf"hole\.dat: a hole, {size // 4} zeros in a row .* from line 24, band 424 .*replace"
+    words = rf"hole\.dat: a hole, {size // 4} zeros in a row .* from line 24, band 424 .*move it"
     with pytest.raises(CalibrationError, match=words):
         formats.read_modifier(path)
+
+
+@pytest.mark.parametrize("name", ["my cal", "calibration"])
+def test_a_broken_file_is_to_be_moved_away(tmp_path, monkeypatch, name):
+    """The command that downloads it does so to its folder, and replaces nothing."""
+    monkeypatch.setenv("UVISXR_CACHE", str(tmp_path))
+    path = tmp_path / name / "x_ff_modifier_1508718035.dat"
+    path.parent.mkdir()
+    path.write_bytes(b"cut")
+    to = f" --to '{path.parent}'" if name == "my cal" else ""
+    with pytest.raises(CalibrationError, match=r"3 bytes instead of") as caught:
+        formats.read_modifier(path)
+    assert str(caught.value).endswith(f"; move it away and run `uvisxr calibration fetch{to}`")
 
 
 def test_modifier_with_fewer_zeros_than_a_hole(tmp_path):

@@ -52,6 +52,15 @@ for arguments in {asked}:
     assert {"click", "uvisxr"} <= brought(code) <= {"click", "colorama", "uvisxr"}
 
 
+@pytest.mark.parametrize("words", [[], ["kernels"], ["calibration"]])
+def test_a_group_without_a_command_shows_its_help(words):
+    """As it is, in lines."""
+    result = run(*words)
+    told = result.stderr or result.stdout
+    assert told.splitlines()[1:] == run(*words, "--help").stdout.splitlines()[1:]
+    assert told.startswith("Usage: ") and "Error" not in told
+
+
 def script(*arguments):
     """Output of the command as its script runs it: under its own name, which workers inherit."""
     code = "import sys; sys.argv[0] = '/bin/uvisxr'; from uvisxr.cli import main; main()"
