@@ -253,6 +253,29 @@ def test_filters_that_nothing_passes_say_what_there_is(
         list(expand(volume / source, wanted))
 
 
+@pytest.mark.parametrize("slit", ["HIGH", "LOW", "slit"])
+def test_a_slit_that_there_is_not(slit: str):
+    with pytest.raises(
+        ArgumentError, match=rf"^slit='{slit}': expected one of HIGH_RESOLUTION, LOW"
+    ):
+        Filter(slit=slit)
+
+
+@pytest.mark.parametrize(("target", "said"), [("TITEN", "no product passes"), ("TITAN", "2 prod")])
+def test_labels_that_cannot_be_read_are_told_where_a_filter_takes_them(
+    volume: Path, tmp_path: Path, target: str, said: str
+):
+    """They are taken, so that it shows; without filters opening them says so."""
+    broken = [tmp_path / f"FUV2005_23{k}_15_15.LBL" for k in range(2)]
+    for label in broken:
+        label.write_bytes(b"")
+    sources = [volume, *broken]
+    with pytest.warns(UvisWarning, match=rf"^{said}.*labels cannot be read are taken.*{broken[0]}"):
+        found = names(expand(sources, Filter(target=target)))
+    assert {label.stem for label in broken} <= set(found)
+    assert len(names(expand(sources))) == 5
+
+
 @pytest.mark.parametrize("wanted", ["s rings", "Saturn_Rings"])
 def test_rings_are_found_as_either_standard_calls_them(wanted: str):
     takes = Filter(target=wanted).takes
@@ -895,7 +918,8 @@ def test_what_cannot_be_read_of_a_label_refuses_nothing(tmp_path: Path, lost: st
     label.rename(label.with_stem("mine"))
     label.with_suffix(".DAT").rename(label.with_name("mine.DAT"))
     asked = {"PRODUCT_ID": "channel", "TARGET_NAME": "target", "SLIT_STATE": "slit"}
-    wanted = Filter(**{asked.get(lost, "after"): {"PRODUCT_ID": "EUV"}.get(lost, "2010-001")})
+    value = {"PRODUCT_ID": "EUV", "SLIT_STATE": "OCCULTATION"}.get(lost, "2010-001")
+    wanted = Filter(**{asked.get(lost, "after"): value})
     pair = (tmp_path / "mine.LBL", tmp_path / "mine.DAT")
     assert names(expand([pair], wanted)) == ["mine"]
 

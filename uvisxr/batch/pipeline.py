@@ -129,6 +129,27 @@ class Pipeline:
             ),
         )
 
+    def check_paths(self) -> None:
+        """Check that what the steps read besides the product is there.
+
+        Raises
+        ------
+        PipelineError
+            Some file or folder is not.
+        """
+        from . import reads
+
+        for step in self.steps:
+            hints = _hints(_methods()[step.name])
+            for name, value in step.arguments.items():
+                for path in reads.paths(value, self.folder) if takes_path(hints.get(name)) else ():
+                    if not os.path.lexists(path):
+                        raise PipelineError(
+                            f"{step.name}: {name}={checks.shown(value)}: there is no {path}; "
+                            "correct the path: relative ones begin at the folder of the "
+                            "pipeline's file, or the current one"
+                        )
+
     def digest(self) -> str:
         """sha256 of the steps and of the state of the files that they read besides the product.
 
