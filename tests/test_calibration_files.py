@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers import calfiles
 
-from uvisxr.calibration import files, formats
+from uvisxr.calibration import files, formats, matrix
 from uvisxr.calibration.files import load
 from uvisxr.errors import CalibrationError, UvisWarning
 from uvisxr.instrument.channel import EUV, FUV
@@ -594,3 +594,11 @@ def test_pipes_are_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(CalibrationError, match="no ordinary file"):
         formats.read_flat(tmp_path / "pipe")
+
+
+@pytest.mark.parametrize("name", ["FUV_1999_Lab_Cal.dat", "FUV2005_ff_modifier_1508718035.dat"])
+def test_one_of_the_files_in_place_of_their_folder(tmp_path, name):
+    assert not matrix.is_product(tmp_path / name)
+    (tmp_path / name).write_bytes(b"1")
+    with pytest.raises(CalibrationError, match=r"is not a folder: give the folder of the calib"):
+        load(FUV, np.array([1.6e9]), True, True, tmp_path / name)

@@ -333,7 +333,7 @@ def _read(path: Path) -> list[Any]:
             "a YAML file with a list of steps"
         ) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        said = shortened(" ".join(str(error).split()), 300).replace(' in "<unicode string>"', "")
+        said = shortened(_said(error), 300)
         if "'\\t'" in said:
             said += "; write indents in blanks, not in tabs"
         raise PipelineError(f"{path} is not the YAML of a pipeline: {said}") from error
@@ -347,6 +347,18 @@ def _read(path: Path) -> list[Any]:
             "{argument: value}' per line"
         )
     return content
+
+
+def _said(error: Exception) -> str:
+    """What is wrong and where, without the line of text and the mark below it."""
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+        return " ".join(str(error).split()).replace(' in "<unicode string>"', "")
+    told = ((error.context, error.context_mark), (error.problem, error.problem_mark))
+    return ": ".join(
+        f"{said}, line {mark.line + 1}, column {mark.column + 1}" if mark else said
+        for said, mark in told
+        if said
+    )
 
 
 def _checked(entries: Sequence[Any], where: str, folder: Path) -> Pipeline:

@@ -79,9 +79,11 @@ class Summary:
     incomplete, warned : int
         Products among those processed of which a step failed and was left out, and those with
         other warnings.
-    failures, left_out, warnings : dict of str to (str, int)
-        The first few different failures (step and error), steps left out, and warnings: the first
-        product that has one, and how many have it.
+    failures, left_out : list of str
+        The first few different failures, and steps left out, in a line each: the first product that
+        has one, how many more have it, step and error.
+    warnings : dict of str to (str, int)
+        The first few different warnings: the first product that has one, and how many have it.
     lossy : dict of str to int
         Products a few of whose spectra are lost, and how many are.
     untold : set of str
@@ -98,12 +100,20 @@ class Summary:
     incomplete: int = 0
     warned: int = 0
     copies: int = 0
-    failures: dict[str, tuple[str, int]] = field(default_factory=dict)
-    left_out: dict[str, tuple[str, int]] = field(default_factory=dict)
     warnings: dict[str, tuple[str, int]] = field(default_factory=dict)
     lossy: dict[str, int] = field(default_factory=dict)
     untold: set[Literal["failures", "left_out", "warnings"]] = field(default_factory=set)
+    _failures: dict[str, tuple[str, int]] = field(default_factory=dict, repr=False)
+    _left_out: dict[str, tuple[str, int]] = field(default_factory=dict, repr=False)
     _labels: dict[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def failures(self) -> list[str]:
+        return [*self._grouped(self._failures)]
+
+    @property
+    def left_out(self) -> list[str]:
+        return [*self._grouped(self._left_out)]
 
     @property
     def ok(self) -> bool:
@@ -121,12 +131,12 @@ class Summary:
 
     def lines(self) -> Iterator[str]:
         """What failed, what was left out and what was warned of, a line each."""
-        yield from self._grouped(self.failures)
+        yield from self.failures
         if "failures" in self.untold:
             yield f"... all {self.failed} failures: {self.manifest}"
         if self.copies > 1:
             yield f"... all {self.copies} left out for the same exposures: {self.manifest}"
-        yield from self._grouped(self.left_out)
+        yield from self.left_out
         if "left_out" in self.untold:
             yield f"... all steps left out, of {self.incomplete} products: {self.manifest}"
         for line in self._grouped(self.warnings):
@@ -146,13 +156,13 @@ class Summary:
         product = record["product"]
         if record["status"] != "done":
             self.failed += 1
-            self._note("failures", f"{record['step']}: {record['error']}", record)
+            self._note("failures", self._failures, f"{record['step']}: {record['error']}", record)
             return
         self.done += 1
         left = record.get("left_out", [])
         self.incomplete += bool(left)
         for text in left:
-            self._note("left_out", text, record)
+            self._note("left_out", self._left_out, text, record)
         others = [text for text in record["warnings"] if text not in left]
         if any(map(telling.is_of_few, others)):
             others = [text for text in others if not telling.is_of_few(text)]
@@ -162,15 +172,15 @@ class Summary:
             )
         self.warned += bool(others)
         for text in others:
-            self._note("warnings", text, record)
+            self._note("warnings", self.warnings, text, record)
 
     def _note(
         self,
         kind: Literal["failures", "left_out", "warnings"],
+        known: dict[str, tuple[str, int]],
         text: str,
         record: dict[str, Any],
     ) -> None:
-        known: dict[str, tuple[str, int]] = getattr(self, kind)
         first, count = known.get(text, (record["product"], 0))
         if count or len(known) < _SHOWN:
             known[text] = first, count + 1

@@ -107,7 +107,7 @@ def in_the_shell(text: str) -> str:
                     text = re.sub(rf"\b{option.name}={value}\b", names[0], text)
         else:
             # Not in a call, which is Python's: geometry(target=...).
-            value = r"(['\"])(.*?)\1|\(([-+\w., ]*)\)|(?=(\w))|"
+            value = r"(['\"])(.*?)\1|\(([-+\w., ]*)\)|(?=([\w.-]))|"
             argument = rf"(?<![\w(.]){option.name}=(?:{value})"
             text = re.sub(argument, partial(_written, option.opts[0]), text)
     return text

@@ -153,7 +153,8 @@ class Filter:
         try:
             return None if text is None else parse_instant(str(text))
         except ArgumentError as error:
-            raise ArgumentError(f"{name}: {error}") from None
+            said = str(error).removeprefix(f"{text!r} ")
+            raise ArgumentError(f"{name}={text!r} {said}") from None
 
     @property
     def empty(self) -> bool:
@@ -407,6 +408,8 @@ class _Source:
             return _batch_file(path, self.fetch, self.known)
         product = Product.at(path)
         if pairs.is_file(product.label) or product.data:
+            if path.suffix and not pairs.split(path)[1] and not path.exists():
+                self._tell_other(product)
             return [product]
         if glob.has_magic(str(path)):
             matches = sorted(glob.glob(_pattern(path), recursive=True))  # noqa: PTH207
@@ -417,6 +420,12 @@ class _Source:
                 if not pairs.split(match)[1] or _is_meant(Product.at(match))
             )
         return self._identified()
+
+    def _tell_other(self, product: Product) -> None:
+        """Warn of a product that is taken for a file of another ending that is not there."""
+        found = product.label if pairs.is_file(product.label) else product.data
+        if found is not None and found.stem == self.path.stem:
+            warn_user(f"there is no {self.path}: the product of that name is taken, {found.name}")
 
     def _identified(self) -> list[Product]:
         name = product_id(self.text)
@@ -450,14 +459,26 @@ class _Source:
                 f"no product {name} in {self.path.parent} or in the cache: `uvisxr fetch {name}` "
                 "downloads it, and so does fetch=True on opening"
             )
+        if pairs.exists_otherwise(self.path) and not self.path.is_dir():
+            return NoMatchError(
+                f"{shortened(str(self.path))} is a pipe, a socket or a device, and no product"
+            )
         is_there = self.path.exists() or glob.has_magic(str(self.path))
         others = _others(self.path)
+        absent = f", which does not exist{_in_other_letters(self.path)}"
         note = f", which holds some of {others}, channels that are not read" if others else ""
         return NoMatchError(
             f"no product in {shortened(str(self.path))}"
-            f"{note if is_there else ', which does not exist'}; give labels, folders, globs, a "
+            f"{note if is_there else absent}; give labels, folders, globs, a "
             "batch file, an INDEX.LBL or identifiers"
         )
+
+
+def _in_other_letters(path: Path) -> str:
+    """What to add of a file whose name differs in capitals only."""
+    names = (file.name for file in _files(path.parent))
+    found = next((name for name in names if name.lower() == path.name.lower()), None)
+    return f": there is {found}, in other letters" if found else ""
 
 
 def _checked(sources: Iterable[_Source], listed: Path | None = None) -> list[_Source]:
