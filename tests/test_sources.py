@@ -1032,8 +1032,6 @@ def test_what_stands_for_a_product_and_is_none_is_told(tmp_path: Path):
     data = label.with_suffix(".DAT")
     with pytest.raises(NoMatchError, match=rf"does not exist: there is {label.name}, in other"):
         list(expand(label.with_name(label.name.lower())))
-    with pytest.warns(UvisWarning, match=rf"there is no .*png: the product .* taken, {label.name}"):
-        assert names(expand(label.with_suffix(".png"))) == [NAME]
     data.unlink()
     data.symlink_to("/gone/x.DAT")
     with pytest.raises(ProductError, match=r"is a link to /gone/x\.DAT, which is not there"):

@@ -408,8 +408,6 @@ class _Source:
             return _batch_file(path, self.fetch, self.known)
         product = Product.at(path)
         if pairs.is_file(product.label) or product.data:
-            if path.suffix and not pairs.split(path)[1] and not path.exists():
-                self._tell_other(product)
             return [product]
         if glob.has_magic(str(path)):
             matches = sorted(glob.glob(_pattern(path), recursive=True))  # noqa: PTH207
@@ -420,12 +418,6 @@ class _Source:
                 if not pairs.split(match)[1] or _is_meant(Product.at(match))
             )
         return self._identified()
-
-    def _tell_other(self, product: Product) -> None:
-        """Warn of a product that is taken for a file of another ending that is not there."""
-        found = product.label if pairs.is_file(product.label) else product.data
-        if found is not None and found.stem == self.path.stem:
-            warn_user(f"there is no {self.path}: the product of that name is taken, {found.name}")
 
     def _identified(self) -> list[Product]:
         name = product_id(self.text)
