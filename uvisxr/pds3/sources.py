@@ -313,9 +313,9 @@ class _Sieve:
             return
         if self.unread:
             count, first = len(self.unread), self.unread[0]
-            what = "1 product" if count == 1 else f"{count} products"
+            what = "1 label cannot" if count == 1 else f"{count} labels cannot"
             kept = (
-                f"{what} whose labels cannot be read are taken whatever is asked for, so that it "
+                f"{what} be read, and what they are of is taken whatever is asked for, so that it "
                 f"shows: {first}{', ...' if count > 1 else ''}"
             )
             warn_user(kept if self.passed else f"{self._none()}; {kept}")
