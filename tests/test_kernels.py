@@ -1372,3 +1372,14 @@ def test_a_name_spice_cannot_read_is_an_error(tmp_path: Path):
     file = tiny.text(tmp_path / "kärnel.tf", "FK", A="1")
     with pytest.raises(errors.KernelError, match="ASCII"):
         meta.metakernel([file], tmp_path / "x.tm")
+
+
+def test_a_meta_kernel_that_lists_what_is_no_kernel(tmp_path: Path):
+    """What that file holds is not told: it may be anybody's."""
+    (tmp_path / "secret").write_text("of nobody:x:0:0")
+    meta = tmp_path / "m.tm"
+    meta.write_text("KPL/MK\n\\begindata\nKERNELS_TO_LOAD = ( 'secret' )\n\\begintext\n")
+    said = r"meta-kernel .*m\.tm lists secret: .*is not a"
+    with pytest.raises(errors.KernelError, match=said) as caught:
+        choose.select(meta, [ET], ("CASSINI",))
+    assert "nobody" not in str(caught.value) and "replace" not in str(caught.value)

@@ -726,7 +726,7 @@ def test_data_that_are_no_file_are_told(tmp_path, what):
     data = label.with_suffix(".DAT")
     data.unlink()
     os.mkfifo(data) if what == "pipe" else data.mkdir()
-    with pytest.raises(ProductError, match=f"{data} is no ordinary file: put"):
+    with pytest.raises(ProductError, match=f"{data}: it is no ordinary file: put"):
         uvisxr.open_product(label)
 
 

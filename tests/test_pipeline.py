@@ -492,3 +492,11 @@ def test_a_decimal_comma_is_told(tmp_path, value):
     path.write_text(f"- background: {{level: {value}}}\n- calibrate\n")
     with pytest.raises(PipelineError, match=r"background: .*: write decimals with a point"):
         pipeline.load(path)
+
+
+def test_what_is_no_yaml_is_told_with_its_place(tmp_path):
+    path = tmp_path / "p.yaml"
+    path.write_text("- rate\n- calibrate: {recipe: upyp\n- rate\n")
+    with pytest.raises(PipelineError, match=r"line 2, column 14: .*line 4, column 1$") as caught:
+        pipeline.load(path)
+    assert "^" not in str(caught.value)

@@ -295,7 +295,10 @@ def _columns(ds: xr.Dataset, bins: Bins, wl_range: tuple[float, float] | None) -
     first, last = channel(name).wavelength(np.array([-0.5, N_BANDS - 0.5]))
     if not first <= low < high <= last:
         raise checks.refused(
-            "wl_range", wanted, f"a part of the {name}'s {first:.1f} to {last:.1f} angstrom"
+            "wl_range",
+            wanted,
+            f"a part of the {name}'s {first:.1f} to {last:.1f} angstrom"
+            f"{checks.as_if_in_nm((low, high), first, last)}",
         )
     _, edges = bins.wavelengths(channel(name))
     inside = (edges.min(1) >= low) & (edges.max(1) <= high)

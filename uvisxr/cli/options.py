@@ -12,20 +12,29 @@ from typing import Any
 import click
 
 from ..errors import ArgumentError
-from ..files import check_name
+from ..files import NO_FILE, check_name
 
 
 class FilePath(click.Path):
     """A path whose ~ stands for the home folder, also where the shell leaves it: in quotes."""
 
+    def __init__(self, *args: Any, pipes: bool = False, **kwargs: Any):
+        """`pipes`: leave it to the command to refuse what is no file, as it takes several."""
+        super().__init__(*args, **kwargs)
+        self._pipes = pipes
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        name = param.opts[0] if param is not None and param.opts else "path"
         if value == "":
-            self.fail(f"{name}='': expected a path, and this is empty", param, ctx)
+            self.fail("expected a path, and this is empty", param, ctx)
+        if value == "-":
+            self.fail("'-': no command reads or writes a pipe; give a name", param, ctx)
         try:
-            check_name(name, value)
+            check_name("path", value)
         except ArgumentError as error:
-            self.fail(str(error), param, ctx)
+            # Of which option it is, click says.
+            said = str(error).removeprefix("path=")
+            if not (self._pipes and said.endswith(NO_FILE)):
+                self.fail(said, param, ctx)
         value = Path(value).expanduser()
         return super().convert(value, param, ctx)
 

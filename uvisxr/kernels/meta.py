@@ -73,7 +73,11 @@ def expand(path: str | Path) -> list[Path]:
                 f"the meta-kernel {path} lists {name}, which does not exist: correct its "
                 "PATH_VALUES, or run from the folder where its relative paths start"
             )
-        if check_file(file) == "MK":
+        try:
+            kind = check_file(file)
+        except KernelError as error:
+            raise KernelError(f"the meta-kernel {path} lists {name}: {error}") from error
+        if kind == "MK":
             raise KernelError(
                 f"the meta-kernel {path} lists the meta-kernel {name}, which SPICE does not load: "
                 "list its files"

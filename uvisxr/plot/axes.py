@@ -230,9 +230,10 @@ def _count_rate(ds: xr.Dataset, wl_range: tuple[float, float] | None) -> xr.Data
         low, high = checks.pair("wl_range", wl_range, "wavelengths, angstrom")
         inside = _inside(ds, low, high)
         if not inside.any():
+            first, last = float(ds["wl"].min()), float(ds["wl"].max())
             raise ArgumentError(
                 f"no wavelength in wl_range={wl_range!r}: the dataset holds "
-                f"{float(ds['wl'].min()):.0f} to {float(ds['wl'].max()):.0f} angstrom"
+                f"{first:.0f} to {last:.0f} angstrom{checks.as_if_in_nm((low, high), first, last)}"
             )
         ds = ds.isel(wl=np.flatnonzero(inside))
     counts = ds["counts"].compute()
