@@ -3,10 +3,12 @@
 ::
 
     python tests/gallery.py FOLDER [NAME ...]
+    python tests/gallery.py --page
 
 writes `NAME.png` of each picture, or of those whose names start with one of the given, and
 `sheet_1.png`, ... with all of them side by side. `CASES` has them by name, as functions that take
-nothing and return a Figure; pictures of real data are only in it where the data are.
+nothing and return a Figure; pictures of real data are only in it where the data are. `--page` draws
+those that docs/gallery.md shows, into `docs/gallery`.
 """
 
 from __future__ import annotations
@@ -40,7 +42,6 @@ import uvisxr
 from uvisxr.cli import demonstration
 from uvisxr.drawing.layout import lay_out
 from uvisxr.drawing.style import in_style, style
-from uvisxr.drawing.texts import span
 from uvisxr.geometry import views
 from uvisxr.instrument.detector import Window
 from uvisxr.plot import scene
@@ -49,6 +50,20 @@ from uvisxr.simulate import Simulation
 
 #: All pictures by name.
 CASES: dict[str, Callable[[], Figure]] = {}
+
+#: The pictures that the gallery's page shows.
+PAGE = (
+    *("quicklook", "picture", "picture_saturn", "picture_rings", "evolution_gap_and_star"),
+    *("keogram", "limb", "map_polar", "map_cylindrical", "spectrum_of_limb"),
+    *("spectrum_of_bins_apart", "bins", "geometry_rings"),
+    "check_stars",
+)
+
+#: Where the page has them.
+PAGE_FOLDER = Path(__file__).parents[1] / "docs" / "gallery"
+
+#: Dots per inch of pictures.
+_DPI = 100
 
 #: Wavelengths of nitrogen's bands, and of hydrogen's line, angstrom.
 NITROGEN, LYMAN_ALPHA = (1450.0, 1800.0), (1205.0, 1226.0)
@@ -194,7 +209,7 @@ def titan():
     ds.uvis.plot.picture(LYMAN_ALPHA, nx=260, ax=above)
     limb.uvis.plot.spectrum(lines="titan", ax=below)
     below.set_title("")
-    below.set_title(f"Mean of 900–950 km altitude, {span(limb)}", loc="left", fontsize="medium")
+    below.set_title("Mean of 900–950 km altitude", loc="left", fontsize="medium")
     lay_out(above)
     # One below the other: the picture is as wide as its aspect lets it.
     figure.set_layout_engine("none")
@@ -445,6 +460,12 @@ def map_cylindrical():
 @case
 def spectrum():
     return calibrated("titan").uvis.plot.spectrum([(20, 30), (21, 30)], lines=True)
+
+
+@case
+def spectrum_of_limb():
+    limb = calibrated("titan").uvis.bin(by={"alt": [900, 950]})
+    return limb.uvis.plot.spectrum(lines="titan", xlim=(1225, 1800))
 
 
 @case
@@ -1110,7 +1131,7 @@ def main(into: Path, names: list[str]) -> int:
             continue
         began = time.perf_counter()
         try:
-            draw().savefig(into / f"{name}.png", dpi=100)
+            draw().savefig(into / f"{name}.png", dpi=_DPI)
         except Exception as error:
             print(f"{name}: {type(error).__name__}: {error}")
             failed += 1
@@ -1122,8 +1143,17 @@ def main(into: Path, names: list[str]) -> int:
     return failed
 
 
+def draw_page() -> None:
+    """Draw the pictures of the gallery's page."""
+    PAGE_FOLDER.mkdir(exist_ok=True)
+    for name in PAGE:
+        CASES[name]().savefig(PAGE_FOLDER / f"{name}.png", dpi=_DPI)
+
+
 if __name__ == "__main__":
     if len(sys.argv) < 2:
         sys.exit(inspect.getdoc(sys.modules[__name__]))
     plt.switch_backend("agg")
+    if sys.argv[1:] == ["--page"]:
+        sys.exit(draw_page())
     sys.exit(main(Path(sys.argv[1]), sys.argv[2:]) > 0)

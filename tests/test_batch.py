@@ -363,7 +363,7 @@ def test_a_geometry_that_fails_leaves_the_rest(few: Path, client, tmp_path: Path
     steps = [("geometry", geometry | {"on_error": "keep"}), "rate"]
     summary = batch.process(few, steps, tmp_path / "b", client=client)
     assert (summary.done, summary.failed, summary.incomplete) == (3, 0, 3)
-    assert str(summary).endswith("; of those done: 3 without a step that failed")
+    assert str(summary).endswith("; of those done: 3 lack a step")
     assert sorted(line[:46] for line in summary.lines()) == [
         f"{product_id(k)}: step 'geometry' is left out" for k in range(3)
     ]
@@ -500,10 +500,10 @@ class TestCommand:
             (["--workers", "0"], "--workers"),
             (["--channel", "HSP"], "--channel"),
             (["--after", "soon"], "is not a time"),
-            (["--after", "20050818"], "after: '20050818' is not a time: expected UTC as"),
-            (["--after", "now"], "after: 'now' is not a time"),
-            (["--before", ""], "before: '' is not a time"),
-            (["--before", "2005-08"], "before: '2005-08' is not a time: it names no day"),
+            (["--after", "20050818"], "--after 20050818 is not a time: expected UTC as"),
+            (["--after", "now"], "--after now is not a time"),
+            (["--before", ""], "--before '' is not a time"),
+            (["--before", "2005-08"], "--before 2005-08 is not a time: it names no day"),
             (["--after", "2006-001", "--before", "2005-230"], "swap the two"),
             (["--colour"], "--colour"),
         ],
@@ -532,3 +532,19 @@ class TestCommand:
                 assert result.exit_code == 1
                 (line,) = result.stderr.splitlines()
                 assert "no product in" in line
+
+
+@pytest.mark.parametrize(
+    "step",
+    ["geometry: {kernels: kernn/}", "calibrate: {files: call}", "geometry: {kernels: [., x]}"],
+)
+def test_paths_are_checked_before_anything_runs(tmp_path: Path, step: str):
+    label = write_product(tmp_path / "in", "FUV2005_230_15_15")
+    path = tmp_path / "p.yaml"
+    path.write_text(f"- {step}\n")
+    with pytest.raises(PipelineError, match=rf"there is no {tmp_path}/(kernn|call|x); correct"):
+        list(batch.plan(label, path, tmp_path / "out"))
+    path.write_text(f"- {step.replace('[., x]', '[., in]')}\n")
+    for name in ("kernn", "call"):
+        (tmp_path / name).mkdir()
+    assert len(list(batch.plan(label, path, tmp_path / "out"))) == 1

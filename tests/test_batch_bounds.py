@@ -207,6 +207,14 @@ def test_messages_of_failures_are_bounded(in_process, tmp_path: Path):
     assert len(flow._failure(job, error)["error"]) == 500
 
 
+@pytest.mark.parametrize("option", ["batch --timeout", "fetch --longest", "fetch --floor"])
+def test_no_number_is_in_no_range(tmp_path: Path, option: str):
+    command, name = option.split()
+    given = [command, str(tmp_path), name, "nan", *(["-o", "x"] if command == "batch" else [])]
+    result = CliRunner().invoke(main, given)
+    assert result.exit_code == 2 and f"'{name}': 'nan' is not in the range" in result.output
+
+
 @pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), 1e9, "5", True])
 def test_wrong_time_limits(tmp_path: Path, timeout):
     with pytest.raises(ArgumentError, match="timeout="):

@@ -528,6 +528,7 @@ def test_no_file_of_the_user_is_replaced(in_process, tmp_path: Path):
 def test_a_damaged_output_of_ours_is_made_again(in_process, tmp_path: Path, last: str):
     """The record of the last run says of neither that the output is good."""
     label = write_product(tmp_path / "in", product_id(0), band_bin=32)
+    (tmp_path / "nowhere").mkdir()
     nowhere = {"kernels": str(tmp_path / "nowhere"), "on_error": "keep"}
     steps = [("geometry", nowhere), "rate"] if last == "left out" else ["rate"]
     out = tmp_path / "out"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers import calfiles
 
-from uvisxr.calibration import files, formats
+from uvisxr.calibration import files, formats, matrix
 from uvisxr.calibration.files import load
 from uvisxr.errors import CalibrationError, UvisWarning
 from uvisxr.instrument.channel import EUV, FUV
@@ -185,9 +185,22 @@ def test_modifier_with_a_hole(tmp_path, size):
     content = bytearray(np.ones((64, 1024), "<f4").tobytes())
     content[100_000 : 100_000 + size] = bytes(size)
     path.write_bytes(content)
-    words = rf"hole\.dat: a hole, {size // 4} zeros in a row .* from line 24, band 424 .*replace"
+    words = rf"hole\.dat: a hole, {size // 4} zeros in a row .* from line 24, band 424 .*move it"
     with pytest.raises(CalibrationError, match=words):
         formats.read_modifier(path)
+
+
+@pytest.mark.parametrize("name", ["my cal", "calibration"])
+def test_a_broken_file_is_to_be_moved_away(tmp_path, monkeypatch, name):
+    """The command that downloads it does so to its folder, and replaces nothing."""
+    monkeypatch.setenv("UVISXR_CACHE", str(tmp_path))
+    path = tmp_path / name / "x_ff_modifier_1508718035.dat"
+    path.parent.mkdir()
+    path.write_bytes(b"cut")
+    to = f" --to '{path.parent}'" if name == "my cal" else ""
+    with pytest.raises(CalibrationError, match=r"3 bytes instead of") as caught:
+        formats.read_modifier(path)
+    assert str(caught.value).endswith(f"; move it away and run `uvisxr calibration fetch{to}`")
 
 
 def test_modifier_with_fewer_zeros_than_a_hole(tmp_path):
@@ -581,3 +594,11 @@ def test_pipes_are_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(CalibrationError, match="no ordinary file"):
         formats.read_flat(tmp_path / "pipe")
+
+
+@pytest.mark.parametrize("name", ["FUV_1999_Lab_Cal.dat", "FUV2005_ff_modifier_1508718035.dat"])
+def test_one_of_the_files_in_place_of_their_folder(tmp_path, name):
+    assert not matrix.is_product(tmp_path / name)
+    (tmp_path / name).write_bytes(b"1")
+    with pytest.raises(CalibrationError, match=r"is not a folder: give the folder of the calib"):
+        load(FUV, np.array([1.6e9]), True, True, tmp_path / name)

@@ -12,6 +12,7 @@ import xarray as xr
 from click.testing import CliRunner
 from helpers.interpreter import brought, python
 from helpers.products import two_windows, write_product
+from helpers.tinykernels import texts
 
 import uvisxr
 from uvisxr.accessor import UvisAccessor
@@ -50,6 +51,45 @@ for arguments in {asked}:
 """
     # click has colours on Windows from colorama.
     assert {"click", "uvisxr"} <= brought(code) <= {"click", "colorama", "uvisxr"}
+
+
+@pytest.mark.parametrize("words", [[], ["kernels"], ["calibration"]])
+def test_a_group_without_a_command_shows_its_help(words):
+    """As it is, in lines."""
+    result = run(*words)
+    told = result.stderr or result.stdout
+    assert told.splitlines()[1:] == run(*words, "--help").stdout.splitlines()[1:]
+    assert told.startswith("Usage: ") and "Error" not in told
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["-o", "/dev/null"], "'-o' / '--output': '/dev/null': expected a path of a file or a"),
+        (["-o", "-"], "'-o' / '--output': '-': no command reads or writes a pipe"),
+        (["-o", ""], "'-o' / '--output': expected a path, and this is empty"),
+        (["-o", "x.nc", "--background", "-1"], "--background -1"),
+    ],
+)
+def test_messages_name_options_once_and_no_arguments(product, tmp_path, words, said):
+    result = run("process", product, *words, *OPTIONS)
+    assert result.exit_code in (1, 2) and said in " ".join(result.stderr.split())
+    assert not any(inner in result.stderr for inner in ("level=", "-o=", "path="))
+
+
+def test_another_ending_than_that_of_netcdf_is_told(product, tmp_path):
+    output = tmp_path / "p.txt"
+    result = run("process", product, "-o", output, *OPTIONS)
+    assert result.exit_code == 0 and "p.txt will be a NetCDF file" in result.stderr
+
+
+@pytest.mark.parametrize("words", [[], ["--kernels", "k"]])
+def test_a_target_that_is_misspelt_is_told(product, tmp_path, monkeypatch, words):
+    """Where no kernels are used, too."""
+    monkeypatch.chdir(tmp_path)
+    texts(tmp_path / "k")
+    result = run("process", product, "--target", "ENCELADIS", "-o", "x.nc", *words, *OPTIONS)
+    assert "did you mean 'ENCELADUS'?" in result.stderr
 
 
 def script(*arguments):
@@ -341,7 +381,7 @@ def test_an_empty_path_is_named(tmp_path):
     (tmp_path / "p.yaml").write_text("- rate\n")
     result = run("batch", "a", "-p", tmp_path / "p.yaml", "--out", "")
     assert result.exit_code == 2
-    assert "--out='': expected a path, and this is empty" in result.stderr
+    assert "'--out' / '-o': expected a path, and this is empty" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import re
 
 import pytest
@@ -47,6 +48,14 @@ def test_table(product, tmp_path):
     ]
     assert "S RINGS" in rows[1]
     assert {row.index("2005-08") for row in rows} == {head.index("start")}
+
+
+def test_a_pipe_refuses_no_other(product, tmp_path):
+    pipe = tmp_path / "FUV2005_231_15_15.LBL"
+    os.mkfifo(pipe)
+    result = run(pipe, product)
+    assert result.exit_code == 1 and NAME in result.stdout
+    assert result.stderr.endswith(".LBL is a pipe, a socket or a device, and no product\n")
 
 
 def test_takes_neither_xarray_nor_anything_slow_to_import(product):

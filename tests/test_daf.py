@@ -140,6 +140,20 @@ def test_records_in_a_circle(spk: Path, back_to: int):
         session.check_file(spk)
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_segments_with_data_in_common(spk: Path, first: int):
+    # Those of a summary record that all name one, or the end of the one before.
+    content = spk.read_bytes()
+    at = _records(content)[0] + 24 + 40 + 32
+    begin, end = struct.unpack_from("<2i", content, at - 40)
+    _write(spk, (at, "i", begin if first else end), (at + 4, "i", end))
+    if not first:
+        _write(spk, (at + 4, "i", end + 1))
+    said = f"segments have the addresses {begin} to {end} and {begin if first else end} to"
+    with pytest.raises(KernelError, match=f"truncated or corrupt: {said}"):
+        daf.check(spk)
+
+
 def test_a_byte_order_that_spice_does_not_read(spk: Path):
     content = bytearray(spk.read_bytes())
     content[88:96] = b"VAX-DFLT"

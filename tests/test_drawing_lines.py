@@ -32,6 +32,36 @@ def test_hydrogen_is_where_rydberg_has_it(name, upper):
     assert lines.LINES[name].wl == pytest.approx(expected, abs=0.02)
 
 
+def test_helium_is_where_dirac_has_it():
+    # 2P3/2 to 3D5/2 of a nucleus of charge 2; electron over alpha particle, CODATA 2018.
+    alpha, mass = 1 / 137.035999084, 1.37093355e-4
+
+    def level(n: int, j: float) -> float:
+        root = np.sqrt((j + 0.5) ** 2 - (2 * alpha) ** 2)
+        return 1 / np.sqrt(1 + (2 * alpha / (n - j - 0.5 + root)) ** 2)
+
+    rest = 2 * 109_737.31568 / alpha**2 / (1 + mass)
+    expected = 1e8 / (rest * (level(3, 2.5) - level(2, 1.5)))
+    assert lines.LINES["He II 1640"].wl == pytest.approx(expected, abs=0.002)
+
+
+def test_nitrogen_of_multiplets_is_the_strongest_line():
+    # The upper levels of the largest J, NIST, cm-1.
+    for name, level in (("N I 953", 104_825.11), ("N I 1200", 83_364.62)):
+        assert lines.LINES[name].wl == pytest.approx(1e8 / level, abs=0.002)
+
+
+def test_the_bands_from_c4_end_on_the_ground_state():
+    ground = [2358.57 * (v + 0.5) - 14.324 * (v + 0.5) ** 2 for v in range(3)]
+    expected = [1e8 / (104_323 - (ground[v] - ground[0])) for v in (1, 2)]
+    assert lines.LINES["N₂ c₄′"].wl == pytest.approx(expected, abs=0.06)
+
+
+def test_titan_has_no_disputed_lines():
+    assert not [name for name in lines.SETS["titan"] if name.startswith("C I")]
+    assert "C I 1657" in lines.SETS["sunlight"]
+
+
 def test_nitrogen_bands_are_those_of_the_constants():
     wl, strength = vibronic.bands(vibronic.LBH)
     for band in lines.LINES["N₂ LBH"].wl:

@@ -157,3 +157,11 @@ def test_what_a_backend_sets_when_it_is_loaded_stays():
         with in_style():
             mpl.rcParams["interactive"] = True
         assert mpl.is_interactive()
+
+
+@pytest.mark.parametrize("sheet", ["default", "dark_background"])
+def test_the_day_is_lighter_than_the_night(sheet):
+    with plt.style.context(sheet):
+        look = style()
+    day, night = (sum(to_rgba(look[f"image_{name}"]["facecolor"])) for name in ("disk", "night"))
+    assert day > night

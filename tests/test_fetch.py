@@ -296,7 +296,7 @@ def test_nobody_at_the_address_is_an_error(tmp_path: Path):
 
 
 def test_an_address_that_is_none_is_an_error(tmp_path: Path):
-    with pytest.raises(errors.FetchError, match="is not a URL"):
+    with pytest.raises(errors.FetchError, match="begin with http:// or https://"):
         fetch.download("htp://nowhere/f", tmp_path / "f", tries=2, **FAST)
 
 

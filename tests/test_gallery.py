@@ -13,6 +13,7 @@ import gallery
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.text import Text
+from PIL import Image
 
 import uvisxr.plot
 
@@ -53,9 +54,13 @@ def test_one_picture_and_its_sheet_are_written(tmp_path):
 
 def test_the_page_shows_each_method_of_plots_by_a_picture_that_is_there():
     page = (Path(__file__).parents[1] / "docs" / "gallery.md").read_text()
-    shown = re.findall(r"\.\./tests/(baseline/test_picture_(\w+)\.png)", page)
-    assert len(shown) > 10
-    assert {name for _, name in shown} <= gallery.CASES.keys() | {"check_stars"}
-    assert [path for path, _ in shown if not (Path(__file__).parent / path).exists()] == []
+    shown = re.findall(r"\(gallery/(\w+)\.png\)", page)
+    assert tuple(shown) == gallery.PAGE
+    assert set(gallery.PAGE) <= gallery.CASES.keys()
+    assert {path.stem for path in gallery.PAGE_FOLDER.iterdir()} == set(gallery.PAGE)
+    for path in gallery.PAGE_FOLDER.iterdir():
+        with Image.open(path) as picture:
+            # Letters are read that are 10 points high.
+            assert picture.info["dpi"] == pytest.approx((100, 100), abs=1)
     methods = [name for name in vars(uvisxr.plot.PlotAccessor) if not name.startswith("_")]
     assert [name for name in methods if f"`{name}(" not in page] == []

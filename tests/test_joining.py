@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,7 @@ def test_a_compact_output_that_is_damaged(tmp_path: Path):
     with xr.open_dataset(path) as ds:
         broken = ds.load().drop_encoding()
     path.unlink()
+    (path.parent / manifest.NAME).unlink()
     broken.drop_vars("line").to_netcdf(path)
     with pytest.raises(ExportError, match=rf"{path.name}: .*line is not as written.*run the batch"):
         uvisxr.open_processed(tmp_path / "out")
@@ -235,6 +237,7 @@ def test_products_that_are_calibrated_by_other_rules_are_nodes(tmp_path: Path):
         with xr.open_dataset(path) as ds:
             plain = ds.load().assign_attrs(pipeline="same")
         plain.to_netcdf(path)
+    (tmp_path / "out" / manifest.NAME).unlink()
     tree = uvisxr.open_processed(tmp_path / "out")
     assert set(tree["FUV"].children) == {product_id(0), product_id(10)}
 
@@ -278,6 +281,7 @@ def test_what_belongs_to_a_product_is_spread_over_its_exposures(tmp_path: Path):
             # As if one pipeline had measured different backgrounds.
             changed = ds.load().assign_attrs(pipeline="same")
         changed.to_netcdf(path)
+    (tmp_path / "out" / manifest.NAME).unlink()
     joined = uvisxr.open_processed(tmp_path / "out")
     np.testing.assert_array_equal(joined.background, [1e-4, 1e-4, 2e-4, 2e-4])
     assert joined.background.dims == ("pic",)
@@ -352,12 +356,13 @@ def test_failures_and_foreign_files_are_left_out(tmp_path: Path):
     said = (
         rf"1 of the 2 products of .*{manifest.NAME} failed .*: {product_id(1)}; 'step' and 'error'"
     )
-    with pytest.warns(UvisWarning, match=said):
+    unnamed = r"1 NetCDF file .* says nothing .*: notes.nc; run the batch again"
+    with pytest.warns(UvisWarning, match=said), pytest.warns(UvisWarning, match=unnamed):
         assert uvisxr.open_processed(out).sizes["pic"] == 1
     # Without a manifest every file counts.
     (out / manifest.NAME).unlink()
-    with pytest.raises(ExportError, match=r"cannot read .*notes\.nc"):
-        uvisxr.open_processed(out)
+    with pytest.warns(UvisWarning, match=r"left out: cannot read .*notes\.nc"):
+        assert uvisxr.open_processed(out).sizes["pic"] == 2
     (out / "notes.nc").unlink()
     assert uvisxr.open_processed(out).sizes["pic"] == 2
 
@@ -396,6 +401,73 @@ def test_outputs_that_are_gone_are_told(tmp_path: Path):
     paths[1].unlink()
     with pytest.warns(UvisWarning, match=rf"1 of the 3 good .*: {paths[1].name}; run the batch"):
         assert uvisxr.open_processed(tmp_path / "out").sizes["pic"] == 2
+
+
+def _cut(path: Path, other: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-300])
+
+
+def _overwritten(path: Path, other: Path) -> None:
+    path.write_bytes(other.read_bytes())
+
+
+def _pipe(path: Path, other: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def _damaged(path: Path, other: Path) -> None:
+    path.write_bytes(b"x" * path.stat().st_size)
+
+
+@pytest.mark.parametrize("harm", [_cut, _overwritten, _pipe, _damaged])
+def test_outputs_that_are_not_as_written_are_left_out(tmp_path: Path, harm):
+    """Be they cut, of another product or none: the others are opened, and the remedy is told."""
+    samples = (1, 3) if harm is _overwritten else (1, 1)
+    first, second = (
+        process(tmp_path, product_id(number), samples=count)
+        for number, count in zip((0, 10), samples, strict=True)
+    )
+    harm(second, first)
+    with pytest.warns(UvisWarning, match=rf"left out.*{second.name}.*run the batch again"):
+        joined = uvisxr.open_processed(tmp_path / "out")
+    assert joined["product"].values.tolist() == [product_id(0)]
+
+
+def test_an_output_of_the_same_size_with_another_product(tmp_path: Path):
+    first, second = (process(tmp_path, product_id(number)) for number in (0, 10))
+    second.write_bytes(first.read_bytes())
+    book = tmp_path / "out" / manifest.NAME
+    sizes = [record["bytes"] for record in manifest.read(book)]
+    book.write_text(book.read_text().replace(f'"bytes": {sizes[1]}', f'"bytes": {sizes[0]}'))
+    with pytest.warns(UvisWarning, match=rf"another product .*: {second.name}; move them away"):
+        assert uvisxr.open_processed(tmp_path / "out").sizes["pic"] == 1
+
+
+def test_products_that_have_other_names_than_their_labels(tmp_path: Path):
+    """Their outputs are as they were written, be the names what they will."""
+    process(tmp_path, product_id(0))
+    book = tmp_path / "out" / manifest.NAME
+    book.write_text(book.read_text().replace(f'"product": "{product_id(0)}"', '"product": "mine"'))
+    assert uvisxr.open_processed(tmp_path / "out").sizes["pic"] == 1
+
+
+@pytest.mark.parametrize("how", ["cut", "never written", "upper case"])
+def test_outputs_of_which_no_line_tells_are_named(tmp_path: Path, how: str):
+    """As where the driver was killed between an output and its line."""
+    paths = [process(tmp_path, product_id(number)) for number in (0, 10)]
+    book = tmp_path / "out" / manifest.NAME
+    lines = book.read_text().splitlines(keepends=True)
+    digest = list(manifest.read(book))[1]["sha256"]
+    last = {"cut": lines[1][:-300], "upper case": lines[1].replace(digest, digest.upper())}
+    book.write_text(lines[0] + last.get(how, ""))
+    with pytest.warns(UvisWarning) as caught:
+        assert uvisxr.open_processed(tmp_path / "out").sizes["pic"] == 1
+    said = [str(one.message) for one in caught]
+    assert any(f"says nothing is left out: {paths[1].name}; run the batch" in one for one in said)
+    assert any("1 line is not as uvisxr writes them" in one for one in said) == (
+        last.get(how) is not None
+    )
 
 
 def test_outputs_of_a_batch_that_failed(tmp_path: Path):

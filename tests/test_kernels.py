@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -478,10 +479,12 @@ def test_a_damaged_copy_of_the_archives_file_is_refused(folder: Path, monkeypatc
     for content in (plain, whole, whole.replace(b"\n", b"\r\n")):
         path.write_bytes(content)
         assert path in choose.select(*args)
-    told = "begins as the archive's file of that name does, and is another, of .* instead of 9999"
+    told = "begins as the archive's file cas00172.tsc does, and is another, of .* instead of 9999"
     damaged = whole.replace(b"256", b"255", 1)
     assert damaged != whole
-    for name in (path, path.with_name("CAS00172.TSC")):
+    copies = ("CAS00172.TSC", "cas00172 (1).tsc", "cas00172(12).tsc", "cas00172 - Copy.tsc")
+    more = ("cas00172 copy 2.tsc", "cas00172 - Copy (3).tsc")
+    for name in (path, *map(path.with_name, (*copies, *more))):
         path.unlink(missing_ok=True)
         name.write_bytes(damaged)
         with pytest.raises(errors.KernelError, match=told):
@@ -1279,6 +1282,28 @@ def test_a_list_without_quotes_is_an_error(tmp_path: Path, value: str):
         meta.expand(listed)
 
 
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        # If a pair of quotes could be read as an end and a beginning too, 40 of them took 2**40
+        # attempts.
+        ("( " + "''" * 40 + " ( 'a.tf' )", "is no list of quoted strings"),
+        ("( " + "'+'\n" * 60 + "''" * 40 + " ( 'a.tf' )", "is no list of quoted strings"),
+        ("( " + "'a.tf'\n" * 3000 + " ( 'a.tf' )", "is no list of quoted strings"),
+        ("( " + ("'" + "x" * 70 + "+'\n") * 60 + "'' )", "more than the 255 characters that SPICE"),
+    ],
+    ids=["quotes", "continued", "a list within", "a long name"],
+)
+def test_hostile_lists_of_a_meta_kernel(tmp_path: Path, value: str, words: str):
+    listed = tmp_path / "m.tm"
+    listed.write_text(f"KPL/MK\n\\begindata\nKERNELS_TO_LOAD = {value}\n")
+    start = time.process_time()
+    with pytest.raises(errors.KernelError, match=words) as caught:
+        meta.expand(listed)
+    assert len(str(caught.value)) < 500
+    assert time.process_time() - start < 2
+
+
 def test_a_meta_kernel_without_an_identity_is_read(folder: Path, tmp_path: Path):
     written = meta.metakernel(choose.select(folder, [ET], ("CASSINI",)), tmp_path / "x.tm")
     old = tmp_path / "furnish.txt"
@@ -1347,3 +1372,14 @@ def test_a_name_spice_cannot_read_is_an_error(tmp_path: Path):
     file = tiny.text(tmp_path / "kärnel.tf", "FK", A="1")
     with pytest.raises(errors.KernelError, match="ASCII"):
         meta.metakernel([file], tmp_path / "x.tm")
+
+
+def test_a_meta_kernel_that_lists_what_is_no_kernel(tmp_path: Path):
+    """What that file holds is not told: it may be anybody's."""
+    (tmp_path / "secret").write_text("of nobody:x:0:0")
+    meta = tmp_path / "m.tm"
+    meta.write_text("KPL/MK\n\\begindata\nKERNELS_TO_LOAD = ( 'secret' )\n\\begintext\n")
+    said = r"meta-kernel .*m\.tm lists secret: .*is not a"
+    with pytest.raises(errors.KernelError, match=said) as caught:
+        choose.select(meta, [ET], ("CASSINI",))
+    assert "nobody" not in str(caught.value) and "replace" not in str(caught.value)

@@ -563,6 +563,14 @@ def test_text_of_any_kind_can_be_written(label, tmp_path, text):
     assert kept["mission_phase_name"].isprintable() and kept["target"].isprintable()
 
 
+def test_few_statements_are_read_one_by_one():
+    """As a broken one needs it: each costs a millisecond if it is not of the archive's form."""
+    broken = "X = (1, 2\r\n"
+    assert odl.loads(broken + "a=1\r\n" * 20 + "b=2\r\nEND\r\n")["B"] == 2
+    with pytest.raises(ValueError, match="more than 500 statements, not all of which can be read"):
+        odl.loads(broken + "a=1\r\n" * 2700 + "END\r\n")
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -718,7 +726,7 @@ def test_data_that_are_no_file_are_told(tmp_path, what):
     data = label.with_suffix(".DAT")
     data.unlink()
     os.mkfifo(data) if what == "pipe" else data.mkdir()
-    with pytest.raises(ProductError, match=f"{data} is no ordinary file: put"):
+    with pytest.raises(ProductError, match=f"{data}: it is no ordinary file: put"):
         uvisxr.open_product(label)
 
 

@@ -6,9 +6,11 @@ dataset as it was, where the mangling changed no number) or a `UvisError` in wor
 
 from __future__ import annotations
 
+import json
 import re
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import dask
@@ -22,7 +24,7 @@ from helpers.sunlight import flat
 import uvisxr
 from uvisxr import UvisError
 from uvisxr.dataset import needs
-from uvisxr.errors import ArgumentError, MissingStepError, UvisWarning
+from uvisxr.errors import ArgumentError, ExportError, MissingStepError, UvisWarning
 from uvisxr.simulate import Simulation, Window
 
 pytestmark = pytest.mark.filterwarnings("ignore::uvisxr.UvisWarning")
@@ -568,6 +570,57 @@ def test_attributes_of_odd_types(before, value):
         changed[name] = ds[name].assign_attrs(units=value)
         with pytest.raises(ArgumentError, match=rf"plot\.spectrum: of {name} the attribute units"):
             changed.uvis.plot.spectrum([(1, 1)])
+
+
+@pytest.mark.parametrize("value", ["0", np.arange(3), [[1], [2, 3]], None, {"a": 1}], ids=str)
+def test_attributes_of_odd_types_where_they_are_read(before, tmp_path, value):
+    """Each step either takes no notice, or says which it is; files keep all or refuse it."""
+    ds = before["calibrated"]
+    names = ("ul_line", "ul_band", "lr_line", "lr_band", "line_bin", "band_bin", "compression")
+    for name in names:
+        odd = ds.assign_attrs({name: value})
+        if name != "compression" or not isinstance(value, str):
+            with pytest.raises(ArgumentError, match=f"background: the attribute {name} is"):
+                odd.uvis.background(level=5e-4)
+        with pytest.warns(UvisWarning, match="keeps") as told, suppress(ExportError):
+            odd.uvis.to_netcdf(tmp_path / "x.nc", compact=True, overwrite=True)
+        assert name in str(told[0].message) or isinstance(value, str)
+    with pytest.raises(ArgumentError, match="smoothing_weights"):
+        ds.assign_attrs(smoothing_weights=value).uvis.smooth(force=True)
+    with pytest.raises(ArgumentError, match="calibrate_arguments"):
+        ds.assign_attrs(calibrate_arguments=value).uvis.integrate()
+    odd = ds.copy()
+    odd["wl"] = odd.wl.assign_attrs(bounds=value, long_name=value, units=value)
+    assert repr(odd.wl.uvis)
+    with suppress(ExportError, ArgumentError):
+        odd.uvis.to_netcdf(tmp_path / "x.nc", overwrite=True)
+    if not isinstance(value, str):
+        with pytest.raises(ArgumentError, match="no attribute 'name'"):
+            ds.assign_attrs(name=value).uvis.to_netcdf()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"nan_interp": 5}, "nan_interp"),
+        ({"interval": ["garwood"], "errors": None}, "errors, interval"),
+        ({"fill_limit": "wide"}, "fill_limit"),
+        ({"fill_limit": -1}, "fill_limit"),
+        ({"quantization": 1, "smooth": {}}, "quantization, smooth"),
+        ({"schedule": 7}, "schedule"),
+        ({"schedule": {"epochs": [[None]], "linear": [False], "terms": [[3]]}}, "schedule"),
+        ({"schedule": {"epochs": [], "linear": [], "terms": []}}, "schedule"),
+        ({"schedule": {"epochs": [], "linear": [], "terms": [[], [], []]}}, "number of terms"),
+    ],
+    ids=str,
+)
+def test_arguments_of_other_values(before, changes, words):
+    ds = before["calibrated"]
+    told = json.loads(ds.calibrate_arguments) | changes
+    odd = ds.assign_attrs(calibrate_arguments=json.dumps(told))
+    for step in (lambda: odd.uvis.integrate(), lambda: odd.uvis.background(level=5e-4)):
+        with pytest.raises(ArgumentError, match=rf"not what calibrate has left \(.*{words}"):
+            step()
 
 
 @pytest.mark.parametrize(

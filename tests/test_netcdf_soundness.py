@@ -48,6 +48,8 @@ def test_cut_off_anywhere(path: Path):
     refused(path, "copy it again from where it is whole")
     path.write_bytes(raw + b"\0")
     refused(path, "cut off or changed")
+    with pytest.raises(ExportError, match="; copy it again from where it is whole, or write it"):
+        uvisxr.open_reduced(path)
     path.write_bytes(raw)
     uvisxr.open_reduced(path).load()
 

@@ -8,7 +8,9 @@ import os
 import re
 import time
 from collections.abc import Mapping, Sequence
+from itertools import combinations, islice
 from pathlib import Path
+from string import ascii_letters
 from typing import Any, Literal
 
 import dask
@@ -441,6 +443,13 @@ BOMB = "- integrate:\n    wl_range: &a0 [1,1,1,1,1,1,1,1,1]\n" + "".join(
         ('- calibrate: {recipe: "a\\0b"}', "cannot be recorded"),
         ('- calibrate: {recipe: "\\ud800"}', "cannot be recorded"),
         ("- " + "x" * 50_000, "no step 'xxx"),
+        # As many different keys as there is room for.
+        (
+            "- rate: {"
+            + ",".join(map("".join, islice(combinations(ascii_letters, 3), 16_000)))
+            + "}",
+            "rate: there is no arg",
+        ),
         ("- !!python/object/apply:os.system ['false']", "could not determine a constructor"),
     ],
     ids=lambda text: text[:20],
@@ -483,3 +492,11 @@ def test_a_decimal_comma_is_told(tmp_path, value):
     path.write_text(f"- background: {{level: {value}}}\n- calibrate\n")
     with pytest.raises(PipelineError, match=r"background: .*: write decimals with a point"):
         pipeline.load(path)
+
+
+def test_what_is_no_yaml_is_told_with_its_place(tmp_path):
+    path = tmp_path / "p.yaml"
+    path.write_text("- rate\n- calibrate: {recipe: upyp\n- rate\n")
+    with pytest.raises(PipelineError, match=r"line 2, column 14: .*line 4, column 1$") as caught:
+        pipeline.load(path)
+    assert "^" not in str(caught.value)

@@ -24,7 +24,7 @@ def _slits(gaps, width=3.0, turn=0.0, backwards=False) -> np.ndarray:
 @pytest.mark.parametrize("backwards", [False, True])
 @pytest.mark.parametrize("turn", [0.0, 33.0, 90.0, 170.0])
 def test_narrow_gaps_are_closed_in_the_middle_and_wide_ones_stay(turn, backwards):
-    found = cells.closed(_slits([0.7, 2.0, 0.0], turn=turn, backwards=backwards), 1.0)
+    found, _ = cells.closed(_slits([0.7, 2.0, 0.0], turn=turn, backwards=backwards), 1.0)
     expected = _slits([0.0, 2.0, 0.0], turn=turn, backwards=backwards)
     areas = np.abs(raster.signed_areas(found)).sum(axis=1) / 40.0
     wide = [3.35, 3.35, 3.0, 3.0]
@@ -40,15 +40,18 @@ def test_only_what_is_beside_is_joined():
     along = ahead + np.array([[0.0, 0.0], [0.0, 41.0]])[:, None, None]
     over = _slits([-0.5])
     for polygons in (along, over, ahead[:1]):
-        np.testing.assert_array_equal(cells.closed(polygons, 1.0), polygons)
+        found, told = cells.closed(polygons, 1.0)
+        np.testing.assert_array_equal(found, polygons)
+        assert not told
     lost = ahead.copy()
     lost[0] = np.nan
-    np.testing.assert_array_equal(cells.closed(lost, 1.0), lost)
+    np.testing.assert_array_equal(cells.closed(lost, 1.0)[0], lost)
 
 
 def test_a_scan_has_all_of_its_gaps_or_none():
     for gap, seen in ((0.3, False), (0.8, False), (1.2, False), (1.6, True), (2.5, True)):
-        polygons = cells.closed(_slits(np.full(40, gap), width=4.1), 1.0)
+        polygons, told = cells.closed(_slits(np.full(40, gap), width=4.1), 1.0)
+        assert told is (0.5 < gap < 1.5)
         corners = polygons.reshape(-1, 4, 2)
         shape = (40, int(np.ceil(corners[..., 0].max())))
         mean, covered = raster.average(corners, np.ones(len(corners)), shape)
@@ -58,6 +61,15 @@ def test_a_scan_has_all_of_its_gaps_or_none():
         runs = np.diff(np.flatnonzero(np.diff(np.pad(empty, 1).astype(int))).reshape(-1, 2))
         # The last column may be empty for its greater part.
         assert len(runs) - int(empty[-1]) == (40 if seen else 0), gap
+
+
+def test_where_some_gaps_are_too_narrow_none_is_shown():
+    # All between 3.1 and 0.2 cells; half a footprint is a hole.
+    found, told = cells.closed(_slits([3.1, 2.2, 1.3, 0.2, 5.5], width=10.0), 1.0)
+    sides = np.sort(np.concatenate([found[:, 0, 0, 0], found[:, 0, 1, 0]])).reshape(-1, 2)
+    assert told
+    assert sides[1:, 0] - sides[:-1, 1] == pytest.approx([0, 0, 0, 0, 5.5])
+    assert not cells.closed(_slits([3.1, 2.2, 0.4], width=10.0), 1.0)[1]
 
 
 def test_footprints_no_larger_than_cells_all_count():

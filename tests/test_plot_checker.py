@@ -307,7 +307,7 @@ def test_lost_spectra_are_hatched(ds):
     (cells,) = [c for c in checker.ax.collections if c.get_gid() == "left out"]
     middles = [path.vertices[:4].mean(0).tolist() for path in cells.get_paths()]
     assert cells.get_hatch() and sorted(middles) == [[3.0, 20.0], [5.0, 8.0]]
-    assert checker.ax.get_title().endswith("hatched: lost")
+    assert checker.ax.get_title().endswith(_tied("hatched: lost"))
     assert "hatched" not in check_stars(ds).ax.get_title()
 
 
@@ -651,3 +651,21 @@ def test_of_several_windows_it_names_the_check_of_each(ds):
         tree.uvis.check_stars()
     with pytest.raises(AttributeError, match=r"tree\['window0'\]\.uvis\.plot or"):
         tree.uvis.plot.picture()
+
+
+def test_cut_spectra_are_hatched_too(ds):
+    checker = check_stars(flag(flag(ds, [(3, 20)], "lost"), [(5, 8)], "partial"))
+    (cells,) = [c for c in checker.ax.collections if c.get_gid() == "left out"]
+    assert len(cells.get_paths()) == 2
+    assert checker.ax.get_title().endswith(_tied("hatched: lost or partial"))
+
+
+def test_without_a_value_there_is_no_colour_bar(ds):
+    empty = check_stars(ds.assign(radiance=ds.radiance * np.nan))
+    for checker, seen in ((empty, False), (check_stars(ds), True)):
+        (bar,) = [a for a in checker.figure.axes if a.get_ylabel().startswith("Brightness")]
+        assert bar.get_visible() is seen
+
+
+def _tied(text: str) -> str:
+    return text.replace(" ", "\N{NO-BREAK SPACE}")

@@ -423,8 +423,8 @@ def test_flagged_footprints_are_hatched_left_out_or_shown(ds):
     path = hatched.get_path()
     middle = image.footprints(star)[[4, 5], 30].mean(axis=1)
     assert path.contains_points(middle).all()
-    assert "hatched:\N{NO-BREAK SPACE}flagged" in drawn["hatch"].get_title()
-    assert "hatched" not in drawn["show"].get_title()
+    assert "flagged" in drawn["hatch"].get_title()
+    assert "flagged" not in drawn["show"].get_title()
 
 
 def test_filled_footprints_are_hatched_or_left_out(ds):
@@ -459,8 +459,9 @@ def test_the_title_says_what_is_seen_where_footprints_overlap():
         picture(near, nx=40, overlap=how).get_title().replace("\n", " ")
         for how in ("mean", "latest")
     ]
-    assert titles[0].endswith("mean where footprints overlap")
-    assert titles[1].endswith("latest on top")
+    assert "mean where footprints overlap" in titles[0]
+    assert "latest on top" in titles[1]
+    assert all(title.endswith("exposures\N{NO-BREAK SPACE}outlined") for title in titles)
     assert _artists(picture(near, nx=40), "exposures")
     apart = picture(flyby(n_pic=6, step=2.5e-3), nx=40)
     assert "overlap" not in apart.get_title() and not _artists(apart, "exposures")
@@ -571,3 +572,51 @@ def test_names_of_altitudes_do_not_lie_across_the_edge_of_the_data():
 def test_what_is_hatched_is_named_in_one_piece(ds):
     flagged = quality_flags.flag(ds, xr.DataArray(ds.pic.values == 4, dims="pic"), "user")
     assert "hatched:\N{NO-BREAK SPACE}flagged" in picture(flagged, nx=20).get_title()
+
+
+def test_hatches_that_are_not_seen_are_told_as_left_out(ds):
+    one = picture(ds.uvis.flag([(4, 20)]), nx=40).get_title()
+    many = picture(ds.uvis.flag(ds.pixel < 20), nx=40).get_title()
+    tied = "\N{NO-BREAK SPACE}"
+    assert f"flagged{tied}left{tied}out" in one and "hatched" not in one
+    assert f"hatched:{tied}flagged" in many and "left" not in many
+
+
+def test_titles_tell_the_wavelengths_where_there_is_no_bar_and_small_ones_no_name(ds):
+    assert "1115–1913" in picture(ds.uvis.flag(ds.pixel >= 0), nx=20).get_title()
+    name = ds.attrs["name"]
+    assert name in picture(ds, nx=20).get_title()
+    _, ax = plt.subplots(figsize=(3, 3), layout="constrained")
+    assert name not in picture(ds, nx=20, ax=ax).get_title()
+
+
+def test_what_is_said_of_nothing_lies_between_the_spines(ds):
+    ax = picture(ds.uvis.flag(ds.pixel >= 0), nx=20)
+    ax.figure.canvas.draw()
+    (said,) = _artists(ax, "nothing")
+    box = said.get_bbox_patch().get_window_extent()
+    assert ax.bbox.x0 < box.x0 and box.x1 < ax.bbox.x1
+
+
+def test_closed_gaps_are_told():
+    # Footprints are 180 km wide, and 120 km apart or 12, of which cells have 20.
+    assert "gaps" not in picture(flyby(n_pic=6, step=2.5e-3)).get_title()
+    closed = picture(flyby(n_pic=6, step=1.6e-3), nx=300).get_title()
+    assert "gaps\N{NO-BREAK SPACE}closed" in closed
+
+
+def test_the_name_of_the_sun_is_clear_of_its_arrow(ds):
+    ax = picture(ds, nx=20)
+    ax.figure.canvas.draw()
+    (arrow,) = _artists(ax, "arrow:Sun")
+    (name,) = _artists(ax, "compass:Sun")
+    assert not name.get_window_extent().overlaps(arrow.get_window_extent().padded(-1.5))
+
+
+def test_levels_on_a_logarithmic_scale_have_two_digits(ds):
+    options = {"nx": 20, "levels": 7, "norm": "log", "vmin": 0.0123, "vmax": 2.17}
+    (contours,) = _artists(picture(ds, **options), "image")
+    levels = contours.levels
+    assert [float(f"{level:.2g}") for level in levels] == levels.tolist()
+    ratios = levels[1:] / levels[:-1]
+    np.testing.assert_allclose(ratios, (2.17 / 0.0123) ** (1 / 7), rtol=0.06)

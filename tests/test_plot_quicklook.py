@@ -75,12 +75,22 @@ def figure_flags(figure: Figure) -> np.ndarray:
     return np.array(names)[which]
 
 
-def test_lost_spectra_show_before_any_step(opened, made: Simulation):
+def test_lost_and_partial_spectra_show_before_any_step(opened, made: Simulation):
     figure = opened.uvis.plot.quicklook()
     shown = figure_flags(figure)
-    np.testing.assert_array_equal(shown == "lost", made.truth.lost.values == 1)
+    for flag in ("lost", "partial"):
+        np.testing.assert_array_equal(shown == flag, made.truth[flag].values == 1)
     np.testing.assert_array_equal(shown == "dark_line", np.tile(np.arange(60) == 59, (12, 1)))
-    assert legend(figure) == {"good": 696, "lost": 12, "dark line": 12}
+    assert legend(figure) == {"good": 690, "lost": 12, "partial": 6, "dark line": 12}
+
+
+def test_spectra_are_good_where_runs_of_zeros_can_be_judged(tmp_path):
+    # The level of the date is not known in the EUV.
+    for channel, said in (("FUV", "good"), ("EUV", "not flagged")):
+        path = write_product(tmp_path, f"{channel}2005_230_15_15", band_bin=32)
+        ds = uvisxr.open_product(path)
+        assert next(iter(legend(ds.uvis.plot.quicklook()))) == said
+        assert next(iter(legend(ds.uvis.background(level=4e-4).uvis.plot.quicklook()))) == "good"
 
 
 def test_lost_spectra_are_hatched_in_both_maps(opened, made: Simulation):
@@ -94,9 +104,10 @@ def test_lost_spectra_are_hatched_in_both_maps(opened, made: Simulation):
 
 
 def test_lost_spectra_of_counts_are_hatched_in_every_map(opened, made: Simulation):
-    number = int(made.truth.lost.sum())
+    lost, partial = (int(made.truth[name].sum()) for name in ("lost", "partial"))
     checker = opened.uvis.plot.check_stars()
-    for figure in (opened.uvis.plot.evolution(), checker.figure):
+    maps = (opened.uvis.plot.evolution(), lost), (checker.figure, lost + partial)
+    for figure, number in maps:
         (cells,) = [c for c in figure.axes[0].collections if c.get_gid() == "left out"]
         assert len(cells.get_paths()) == number
     xr.testing.assert_identical(checker.dataset, opened)
@@ -152,6 +163,14 @@ def test_radiances_by_default_where_the_channel_is_sensitive(calibrated):
     assert titles(calibrated.uvis.plot.quicklook())[0] == "Brightness, 1165–1905\N{NO-BREAK SPACE}Å"
     part = calibrated.sel(wl=slice(1400, 1500))
     assert titles(part.uvis.plot.quicklook())[0] == "Brightness, 1400–1500\N{NO-BREAK SPACE}Å"
+
+
+def test_the_mean_does_not_leave_the_axes(calibrated):
+    (ax,) = [a for a in calibrated.uvis.plot.quicklook().axes if a.get_title()[:4] == "Mean"]
+    x, y = ax.lines[0].get_xydata().T
+    low, high = ax.get_xlim()
+    assert (low, high) == pytest.approx((1165, 1905), abs=1)
+    assert np.nanmax(y[(x > low) & (x < high)]) < ax.get_ylim()[1]
 
 
 def test_what_is_integrated_has_no_spectrum(calibrated):

@@ -702,3 +702,20 @@ def test_figures_are_as_high_as_their_limits_need(ds):
         around = ax.get_tightbbox().transformed(ax.figure.transFigure.inverted())
         assert around.width > 0.85
         assert around.height > 0.85
+
+
+def test_labels_lie_inside_the_frame_and_not_on_the_slit(ds):
+    for options in ({}, {"mode": "fov"}):
+        ax = geometry(ds.isel(pixel=slice(7, 53)), 2, bodies=(), **options)
+        ax.figure.canvas.draw()
+        texts = [t for t in ax.texts if t.get_gid() in ("pixel_number", "right_ascension")]
+        boxes = [t.get_window_extent() for t in texts]
+        assert all(ax.bbox.contains(x, y) for box in boxes for x, y in box.get_points())
+        rows = np.concatenate(_vertices(_artists(ax, "slit")[0]))
+        on_canvas = ax.transData.transform(rows)
+        assert not [1 for b in boxes for x, y in on_canvas if b.padded(-0.5).contains(x, y)]
+
+
+def test_lines_behind_a_disk_have_no_labels():
+    ax = geometry(flyby(n_pic=3, distance=9e3), 1, mode="fov", bodies=())
+    assert not [t for t in ax.texts if t.get_gid() in ("right_ascension", "declination")]

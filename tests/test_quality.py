@@ -12,7 +12,7 @@ import uvisxr
 from uvisxr.dataset.conventions import QUALITY_FLAGS
 from uvisxr.errors import ArgumentError, MissingStepError, UvisWarning
 from uvisxr.instrument.detector import Window
-from uvisxr.quality import losses
+from uvisxr.quality import levels, losses
 from uvisxr.quality.flags import good
 
 LOST, PARTIAL = QUALITY_FLAGS["lost"], QUALITY_FLAGS["partial"]
@@ -487,3 +487,22 @@ def test_a_whole_detector_without_a_count_is_lost(tmp_path):
     with pytest.warns(UvisWarning, match="120 of 120 spectra are lost"):
         found = uvisxr.open_product(label).uvis.rate()
     assert found.uvis.flagged("lost").all()
+
+
+@pytest.mark.parametrize("step", ["rate", "calibrate"])
+def test_reductions_find_partial_spectra_by_the_level_of_the_date(made, step):
+    options = {"files": made.calibration} if step == "calibrate" else {}
+    found = getattr(made.open().uvis, step)(**options).quality
+    for flag, bit in (("lost", LOST), ("partial", PARTIAL)):
+        np.testing.assert_array_equal((found & bit) != 0, made.truth[flag] == 1)
+
+
+def test_the_level_of_the_date_is_that_of_the_fuv(made):
+    ds = made.open()
+    # rtg_level of 2008-03-10 less twice its error, worked out by hand.
+    level = 0.8 * 4.64e-4 * np.exp(-0.0247 * (2008 + 69.4 / 366 - 2004))
+    assert levels.lower_bound(ds) == pytest.approx(level, rel=1e-3)
+    assert levels.lower_bound(ds.assign_attrs(channel="EUV")) == 0
+    assert levels.lower_bound(ds.drop_vars("et")) == 0
+    own = ds.assign_coords(background=3e-4, background_error=5e-5)
+    assert levels.lower_bound(own) == pytest.approx(2e-4)

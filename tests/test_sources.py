@@ -16,7 +16,7 @@ from helpers.volume import index_row, write_index
 import uvisxr
 from uvisxr.batch import plan
 from uvisxr.calibration.formats import package_lab
-from uvisxr.errors import ArgumentError, LabelError, NoMatchError, UvisWarning
+from uvisxr.errors import ArgumentError, LabelError, NoMatchError, ProductError, UvisWarning
 from uvisxr.fetch import cache_dir
 from uvisxr.pds3.label import read_label
 from uvisxr.pds3.sources import Filter, Product, expand
@@ -251,6 +251,31 @@ def test_filters_that_nothing_passes_say_what_there_is(
 ):
     with pytest.raises(NoMatchError, match=said):
         list(expand(volume / source, wanted))
+
+
+@pytest.mark.parametrize("slit", ["HIGH", "LOW", "slit"])
+def test_a_slit_that_there_is_not(slit: str):
+    with pytest.raises(
+        ArgumentError, match=rf"^slit='{slit}': expected one of HIGH_RESOLUTION, LOW"
+    ):
+        Filter(slit=slit)
+
+
+@pytest.mark.parametrize(("target", "said"), [("TITEN", "no product passes"), ("TITAN", "2 lab")])
+def test_labels_that_cannot_be_read_are_told_where_a_filter_takes_them(
+    volume: Path, tmp_path: Path, target: str, said: str
+):
+    """They are taken, so that it shows; without filters opening them says so."""
+    broken = [tmp_path / f"FUV2005_23{k}_15_15.LBL" for k in range(2)]
+    for label in broken:
+        label.write_bytes(b"")
+    sources = [volume, *broken]
+    with pytest.warns(
+        UvisWarning, match=rf"^(?=.*2 labels cannot be read).*{said}.* is taken.*{broken[0]}"
+    ):
+        found = names(expand(sources, Filter(target=target)))
+    assert {label.stem for label in broken} <= set(found)
+    assert len(names(expand(sources))) == 5
 
 
 @pytest.mark.parametrize("wanted", ["s rings", "Saturn_Rings"])
@@ -895,7 +920,8 @@ def test_what_cannot_be_read_of_a_label_refuses_nothing(tmp_path: Path, lost: st
     label.rename(label.with_stem("mine"))
     label.with_suffix(".DAT").rename(label.with_name("mine.DAT"))
     asked = {"PRODUCT_ID": "channel", "TARGET_NAME": "target", "SLIT_STATE": "slit"}
-    wanted = Filter(**{asked.get(lost, "after"): {"PRODUCT_ID": "EUV"}.get(lost, "2010-001")})
+    value = {"PRODUCT_ID": "EUV", "SLIT_STATE": "OCCULTATION"}.get(lost, "2010-001")
+    wanted = Filter(**{asked.get(lost, "after"): value})
     pair = (tmp_path / "mine.LBL", tmp_path / "mine.DAT")
     assert names(expand([pair], wanted)) == ["mine"]
 
@@ -1000,3 +1026,42 @@ def test_the_product_s_own_name_goes_before_that_of_a_copy(tmp_path):
         copy.write_bytes(label.with_suffix(ending).read_bytes())
     with pytest.warns(UvisWarning, match=r"Copy of .* and is left out"):
         assert [product.label for product in reader.expand(tmp_path)] == [label]
+
+
+def test_what_stands_for_a_product_and_is_none_is_told(tmp_path: Path):
+    """Be it a link whose file is gone, as in archives of git-annex, a pipe, or of other letters."""
+    label = write_product(tmp_path / "a", NAME)
+    data = label.with_suffix(".DAT")
+    with pytest.raises(NoMatchError, match=rf"does not exist: there is {label.name}, in other"):
+        list(expand(label.with_name(label.name.lower())))
+    data.unlink()
+    data.symlink_to("/gone/x.DAT")
+    with pytest.raises(ProductError, match=r"is a link to /gone/x\.DAT, which is not there"):
+        uvisxr.open_product(label)
+    data.unlink()
+    os.mkfifo(data)
+    with pytest.raises(ProductError, match=r"is no ordinary file: put the product's own in its"):
+        uvisxr.open_product(label)
+    label.unlink()
+    label.symlink_to("/gone/x.LBL")
+    with pytest.raises(
+        LabelError, match=r"is a link to /gone/x\.LBL, which is not there"
+    ) as caught:
+        read_label(label)
+    assert "beside the data" not in str(caught.value)
+    label.unlink()
+    os.mkfifo(label)
+    with pytest.raises(LabelError, match="is no ordinary file: put the product's own in its place"):
+        read_label(label)
+    data.unlink()
+    with pytest.raises(NoMatchError, match="is a pipe, a socket or a device, and no product"):
+        list(expand(label))
+
+
+@pytest.mark.parametrize("pointer", ["../../secret.DAT", "/etc/passwd"])
+def test_a_label_that_names_data_elsewhere(tmp_path: Path, pointer: str):
+    label = write_product(tmp_path, NAME)
+    label.write_text(label.read_text().replace(f'"{NAME}.DAT"', f'"{pointer}"'))
+    label.with_suffix(".DAT").unlink()
+    with pytest.raises(LabelError, match=rf"{pointer}', leads out of its folder.*`uvisxr fetch"):
+        read_label(label)

@@ -252,6 +252,11 @@ def test_wrong_ranges(cal, wl_range):
         cal.uvis.integrate(wl_range)
 
 
+def test_a_range_in_nm_is_told(cal):
+    with pytest.raises(ArgumentError, match=r"; of nm write \(1360, 1400\)$"):
+        cal.uvis.integrate((136, 140))
+
+
 def test_range_outside_names_the_limits(cal):
     with pytest.raises(
         ArgumentError, match=r"a part of the dataset's .* 1348\.\d+ to 142\d\.\d+ angstrom"

@@ -16,8 +16,9 @@ def done(name: str, *warnings: str, left_out: tuple[str, ...] = ()) -> dict[str,
     return record | {"warnings": sorted((*warnings, *left_out))}
 
 
-def failed(name: str) -> dict[str, Any]:
-    return {"product": name, "status": "failed", "step": "open", "error": "it is torn"}
+def failed(name: str, error: str = "it is torn") -> dict[str, Any]:
+    record = {"product": name, "status": "failed", "step": "open", "error": error}
+    return record | {"label": f"my data/{name}.LBL"}
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def test_warnings_are_counted_and_told_once(summary: Summary):
     for name in "ABC":
         summary.add(done(name, "no pointing", *(["odd"] if name == "B" else [])))
     summary.add(done("D"))
-    assert str(summary) == "4 done, 0 failed, 0 up to date; of those done: 3 with warnings"
+    assert str(summary) == "4 done, 0 failed, 0 up to date; of those done: 3 have warnings"
     assert list(summary.lines()) == ["warning: A and 2 more: no pointing", "warning: B: odd"]
     assert summary.ok
 
@@ -44,12 +45,11 @@ def test_a_step_left_out_is_told_as_a_failure_is(summary: Summary):
     summary.add(done("A", left_out=(left,)))
     summary.add(done("B", "odd", left_out=(left,)))
     summary.add(failed("C"))
-    told = "of those done: 2 without a step that failed, 1 with warnings"
+    told = "of those done: 2 lack a step, 1 has warnings"
     assert str(summary) == f"2 done, 1 failed, 0 up to date; {told}"
     assert list(summary.lines()) == [
         "C: open: it is torn",
-        f"A: {left}",
-        f"B: {left}",
+        f"A and 1 more: {left}",
         "warning: B: odd",
     ]
 
@@ -60,9 +60,18 @@ def test_what_is_all_told_names_no_manifest(summary: Summary):
     assert len(list(summary.lines())) == 40
 
 
+def test_failures_of_one_cause_are_one_line(summary: Summary):
+    """With a command that can be run."""
+    for name in "ABC":
+        summary.add(failed(name, "no clock: run `uvisxr kernels fetch PRODUCT --to k`"))
+    told = "open: no clock: run `uvisxr kernels fetch 'my data/A.LBL' --to k`"
+    assert list(summary.lines()) == [f"A and 2 more: {told}"]
+    assert summary.failed == 3
+
+
 def test_of_many_steps_of_few_products_the_manifest_has_all(summary: Summary):
     for name in "ABC":
-        summary.add(done(name, left_out=tuple(f"step {k} is left out" for k in range(7))))
+        summary.add(done(name, left_out=tuple(f"{name}{k} is left out" for k in range(7))))
     *told, last = summary.lines()
     assert len(told) == 20
     assert last == "... all steps left out, of 3 products: out/manifest.jsonl"
@@ -71,7 +80,7 @@ def test_of_many_steps_of_few_products_the_manifest_has_all(summary: Summary):
 def test_of_many_the_manifest_has_all(summary: Summary):
     for k in range(100):
         summary.add(done(f"A{k}", f"at {k} o'clock", left_out=(f"step {k} is left out",)))
-        summary.add(failed(f"B{k}"))
+        summary.add(failed(f"B{k}", f"torn at {k}"))
     lines = list(summary.lines())
     assert len(lines) == 3 * 21
     assert [line for line in lines if line.startswith("...")] == [

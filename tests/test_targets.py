@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from uvisxr.targets import canonical, is_body
+from uvisxr.targets import canonical, is_body, suggested
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,8 @@ def test_targets_of_the_archive(data: Path):
     assert len({canonical(name) for name in rows}) == len(rows)
     without = sum(count for name, count in rows.items() if not is_body(name))
     assert 0.2 < without / sum(rows.values()) < 0.3
+
+
+def test_names_that_are_misspelt():
+    assert suggested("ENCELADIS") == "; did you mean 'ENCELADUS'?"
+    assert not any(map(suggested, ("Titan", "saturn_rings", "DA", "XQZW")))

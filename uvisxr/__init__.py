@@ -193,8 +193,9 @@ quality : 1
 
     lost : 1
         No counts, or no values, where there must have been some. This and `partial` are looked for
-        by `ds.uvis.background` and, without a background, by `calibrate` and `rate`, which do not
-        know how long a run of zeros may be: not on opening, when nothing is read.
+        by `ds.uvis.background` and, without a background, by `calibrate` and `rate`, which judge
+        runs of zeros by the level of the date in the FUV (`uvisxr.background.rtg_level`), and not
+        at all in the EUV: not on opening, when nothing is read.
     partial : 2
         Incomplete: values missing that its product has, no Lyman-alpha, or an impossibly long run
         of zeros.

@@ -26,16 +26,10 @@ from .numerics import zero_runs
 from .numerics.poisson import as_counts, missing
 from .quality import losses, telling
 from .quality.flags import DIMS, Pixels, flags_of, good, select
+from .quality.levels import RTG_ERROR, UNUSUAL, rtg_level, sure, year_of
 from .spectra import darkened
-from .timescales import decimal_year
-
-#: Relative error of `rtg_level`.
-_RTG_ERROR = 0.1
 
 _RTG_SOURCE = "users guide, figure 3.1: FUV, LOW_RESOLUTION"
-
-#: Rates above this cannot be background alone, count/s per detector pixel.
-UNUSUAL = 1e-3
 
 #: Wavelengths without strong lines, angstrom. FUV: between the N I, C I and O I lines and the
 #: reflected sunlight; EUV: between O II 617 and O II 834.
@@ -155,13 +149,13 @@ def background(
         )
 
     flags_of(ds)  # its dimensions are checked first
-    year = _year(ds)
+    year = year_of(ds)
     measured = losses.features(ds)
     how = method if level is None else "by hand"
     if how in ("by hand", "rtg"):
         if level is None:
             level = _level_of(year)
-            error = _RTG_ERROR * level if error is None else error
+            error = RTG_ERROR * level if error is None else error
         level, error, used = float(level), float(error or 0.0), 0
         quality = losses.flags(ds, sure(level, error), measured)
         if not Bins.of(ds).lit_lines.any():
@@ -225,13 +219,6 @@ def _warn_of_changes(ds: xr.Dataset) -> None:
             "the radiance is not what the calibration gives, and is computed anew from the counts: "
             "what was done to it is lost; change radiances after background"
         )
-
-
-def _year(ds: xr.Dataset) -> float:
-    """Decimal year of the mean time of the exposures; NaN unless all are known."""
-    et = ds["et"].values if "et" in ds.variables else np.empty(0)
-    known = et.size > 0 and et.dtype.kind in "iuf" and bool(np.isfinite(et).all())
-    return float(decimal_year(et.mean(dtype=float))) if known else np.nan
 
 
 def _level_of(year: float) -> float:
@@ -308,7 +295,10 @@ def _columns(ds: xr.Dataset, bins: Bins, wl_range: tuple[float, float] | None) -
     first, last = channel(name).wavelength(np.array([-0.5, N_BANDS - 0.5]))
     if not first <= low < high <= last:
         raise checks.refused(
-            "wl_range", wanted, f"a part of the {name}'s {first:.1f} to {last:.1f} angstrom"
+            "wl_range",
+            wanted,
+            f"a part of the {name}'s {first:.1f} to {last:.1f} angstrom"
+            f"{checks.as_if_in_nm((low, high), first, last)}",
         )
     _, edges = bins.wavelengths(channel(name))
     inside = (edges.min(1) >= low) & (edges.max(1) <= high)
@@ -378,34 +368,6 @@ def _received(counts: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.nda
     return counts[sent][:, columns], scale[sent]
 
 
-def sure(level: float, error: float) -> float:
-    """Level against which runs of zeros are judged: a lower bound on the background.
-
-    It is two errors below the measured level. Above `UNUSUAL` the level is not that of the
-    background, and the test is skipped, as it would take faint spectra for lost ones.
-    """
-    return max(level - 2 * error, 0.0) if level <= UNUSUAL else 0.0
-
-
-def own_bound(ds: xr.Dataset) -> float:
-    """Level against which runs of zeros are judged, by a dataset's background; 0 without one."""
-    # In what was joined, each product has its own.
-    if "background" not in ds.variables or np.unique(ds["background"].values).size != 1:
-        return 0.0
-    return sure(scalar(ds, "background"), scalar(ds, "background_error"))
-
-
-def lower_bound(ds: xr.Dataset) -> float:
-    """As `own_bound`; of FUV data without a background, by the level of their date."""
-    if "background" in ds.variables:
-        return own_bound(ds)
-    year = _year(ds)
-    if ds.attrs.get("channel") != "FUV" or np.isnan(year):
-        return 0.0
-    level = float(rtg_level(year))
-    return sure(level, _RTG_ERROR * level)
-
-
 def _estimate(
     method: BackgroundMethod, counts: np.ndarray, scale: np.ndarray
 ) -> tuple[float, float]:
@@ -419,39 +381,6 @@ def _estimate(
             'spectra with alt_min or pixels, or use method="mean"'
         )
     return level, error
-
-
-def rtg_level(year: np.ndarray | float) -> np.ndarray:
-    """Background of a date, mostly of the spacecraft's power source.
-
-    4.64e-4 exp(-0.0247 (year - 2004)) count/s per detector pixel: 5.2e-4 in 1999.7, 3.5e-4 in
-    2015.4. It halves in 28 years, far less than the 88 of the plutonium.
-
-    Parameters
-    ----------
-    year : array_like
-        Decimal year, any shape; `uvisxr.timescales.decimal_year`.
-
-    Returns
-    -------
-    ndarray of float64
-        Count/s per detector pixel, within 4 % of the yearly medians of 1999 to 2015 and by
-        estimate within 10 % from 1999 to 2017. Of one exposure it says less: stars, the light of
-        bodies and scattered Lyman-alpha come on top.
-
-    Notes
-    -----
-    The users guide (chapter 3, figure 3.1) shows the mean of the FUV's detector columns 950..1015
-    and rows 2..60 in exposures of the sky, without outliers beyond 30 % of the median. The
-    parameters of its own exponential are not printed: this one is fitted to the half-yearly medians
-    of the LOW slit, read off the figure. They scatter by 2.3 % around it.
-
-    Examples
-    --------
-    >>> rtg_level(2004.0).item()
-    0.000464
-    """
-    return np.asarray(4.64e-4 * np.exp(-0.0247 * (np.asarray(year, float) - 2004.0)))
 
 
 def mean(counts: np.ndarray, scale: np.ndarray) -> tuple[float, float]:

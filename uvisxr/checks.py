@@ -263,6 +263,19 @@ def pair(name: str, value: object, what: str, ascending: bool = True) -> tuple[f
     return float(found[0]), float(found[1])
 
 
+def as_if_in_nm(wanted: tuple[float, float], first: float, last: float) -> str:
+    """What to add if a range of wavelengths would be one of these angstroms, were it in nm.
+
+    Examples
+    --------
+    >>> from uvisxr.checks import as_if_in_nm
+    >>> as_if_in_nm((130, 170), 1115.0, 1912.0), as_if_in_nm((130, 170), 561.0, 1182.0)
+    ('; of nm write (1300, 1700)', '')
+    """
+    low, high = (10 * one for one in wanted)
+    return f"; of nm write ({low:g}, {high:g})" if first <= low and high <= last else ""
+
+
 def reals(value: object) -> np.ndarray | None:
     """A value as an array of float64; None if it does not consist of real numbers."""
     # Imported late: the command line uses the choices, and starts without numpy.

@@ -199,7 +199,8 @@ def target(ds: xr.Dataset | xr.DataTree, path: str | Path | None, ending: str) -
     if path is not None:
         return Path(path).expanduser()
     nodes = ds.subtree if isinstance(ds, xr.DataTree) else [ds]
-    name = next((str(node.attrs["name"]) for node in nodes if node.attrs.get("name")), None)
+    names = (node.attrs.get("name") for node in nodes)
+    name = next((name for name in names if isinstance(name, str) and name), None)
     if name is None:
         raise ArgumentError(f"the dataset has no attribute 'name': give the path of the {ending}")
     return Path(f"{name.replace('/', '_')}{ending}")

@@ -57,6 +57,9 @@ _FILES = 200_000
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _LITTLE = 2**16
 
+#: How a message of `check_name` ends where there is something that never may.
+NO_FILE = "not of a pipe, a socket or a device"
+
 #: Seconds after which nobody writes to a temporary file any more.
 _DAY = 86400
 
@@ -107,7 +110,7 @@ def inside(folder: str | os.PathLike[str], name: str | os.PathLike[str]) -> Path
     if not real(path).is_relative_to(real(folder)):
         raise ArgumentError(
             f"{path} leads out of {folder} by a link, which is not followed where a file gives the "
-            f"name: the file is {real(path)}; move it, or make {folder} itself a link"
+            f"name: it leads to {real(path)}; remove the link"
         )
     return path
 
@@ -383,9 +386,7 @@ def check_name(name: str, path: object) -> None:
         raise checks.refused(name, path, f"{what}; {error}") from None
     else:
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            raise checks.refused(
-                name, path, f"{what} of a file or a folder, not of a pipe, a socket or a device"
-            )
+            raise checks.refused(name, path, f"{what} of a file or a folder, {NO_FILE}")
 
 
 def from_variable(name: str) -> Path | None:

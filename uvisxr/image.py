@@ -234,7 +234,10 @@ def _why_not(
     """Why spectra are not usable, and what to do about what concerns the most of them."""
     pointed = np.isfinite(views.corners(ds)).all(axis=(2, 3))
     far = pointed & ~np.isfinite(polygons).all(axis=(2, 3))
-    low, high = light.attrs.get("wl_range", (np.nan, np.nan))
+    low, high = (np.nan, np.nan)
+    if "wl_range" in light.attrs:
+        said = f"ds.{light.name}.attrs['wl_range']"
+        low, high = checks.pair(said, light.attrs["wl_range"], "wavelengths, angstrom")
     over = f" over the whole of {low:g} to {high:g} angstrom" if np.isfinite(low) else ""
     remedy = ""
     if "radiance" in ds.variables and "wl" in ds["radiance"].dims:

@@ -631,7 +631,8 @@ def _weights(
         raise checks.refused(
             "wl_range",
             wl_range,
-            f"a part of the dataset's wavelengths, {low_end:.2f} to {high_end:.2f} angstrom",
+            f"a part of the dataset's wavelengths, {low_end:.2f} to {high_end:.2f} angstrom"
+            f"{checks.as_if_in_nm((low, high), low_end, high_end)}",
         )
     wl = np.atleast_1d(ds["wl"].values).astype(float)
     ends = edges(ds)

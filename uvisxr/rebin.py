@@ -11,7 +11,6 @@ import numpy as np
 import xarray as xr
 
 from . import checks
-from .background import lower_bound
 from .dataset import conventions, history, products, setups
 from .dataset.conventions import QUALITY_FLAGS, SUMMED, QualityFlag
 from .dataset.fields import FIELDS, ROWS
@@ -19,6 +18,7 @@ from .errors import ArgumentError, UvisError
 from .instrument.detector import Bins
 from .numerics import merging
 from .quality import losses
+from .quality.levels import lower_bound
 from .timescales import et_to_utc
 
 _DIMS = ("pic", "pixel", "wl")

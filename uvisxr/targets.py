@@ -6,6 +6,8 @@ Rings``, ``DA``. Those of migrated labels: SETI, rms-data-projects, COUVIS/uvis_
 
 from __future__ import annotations
 
+from .checks import nearest
+
 #: Rings of the giant planets by the name that PDS3 labels have for them, with their planet.
 PLANETS_OF_RINGS = {
     "J RINGS": "JUPITER",
@@ -13,6 +15,16 @@ PLANETS_OF_RINGS = {
     "U RINGS": "URANUS",
     "N RINGS": "NEPTUNE",
 }
+
+#: Bodies and rings that the archive's labels name.
+KNOWN = (
+    *("SUN", "VENUS", "EARTH", "MOON", "JUPITER", "SATURN", "URANUS", "NEPTUNE", "PLUTO"),
+    *("MIMAS", "ENCELADUS", "TETHYS", "DIONE", "RHEA", "TITAN", "HYPERION", "IAPETUS", "PHOEBE"),
+    *("JANUS", "EPIMETHEUS", "HELENE", "TELESTO", "CALYPSO", "ATLAS", "PROMETHEUS", "PANDORA"),
+    *("PAN", "DAPHNIS", "METHONE", "PALLENE", "POLYDEUCES", "ANTHE", "AEGAEON"),
+    *("IO", "EUROPA", "GANYMEDE", "CALLISTO", "HIMALIA", "MASURSKY"),
+    *PLANETS_OF_RINGS,
+)
 
 #: Names by other spellings: rings in PDS4 labels, two-letter codes of small moons of Saturn, and
 #: what is no body.
@@ -54,6 +66,19 @@ def canonical(target: str) -> str:
     """
     name = plain(target)
     return _ALIASES.get(name, name)
+
+
+def suggested(target: str) -> str:
+    """A question that suggests a known name like an unknown one; empty if there is none.
+
+    Examples
+    --------
+    >>> from uvisxr.targets import suggested
+    >>> suggested("Enceladis"), suggested("Titan")
+    ("; did you mean 'ENCELADUS'?", '')
+    """
+    name = canonical(target)
+    return "" if name in KNOWN else nearest(name, (*KNOWN, *_NO_BODY))
 
 
 def is_body(target: str) -> bool:

@@ -106,6 +106,11 @@ def receive(url: str, path: Path, how: Patience) -> None:
             except (requests.RequestException, _Again) as error:
                 nonsense = isinstance(error, requests.exceptions.InvalidHeader)
                 if isinstance(error, ValueError) and not nonsense:
+                    if not url.lower().startswith(("http://", "https://")):
+                        raise FetchError(
+                            f"{url} is no address of a web server: those begin with http:// or "
+                            "https://"
+                        ) from None
                     raise FetchError(
                         f"{url} is not a URL to download from, or what its server sends on to is "
                         f"none ({type(error).__name__})"

@@ -44,6 +44,9 @@ _VALUES = (
     *VALUES,
     *("( 1 2", "1 )", "()", "( )", "( 'a' 1 )", "( 1, , 2 )", "'J2000'", "-82", "10", "606", "699"),
     *("( 0.0 0.0 0.0 )", "( 1E300 1E300 1E300 )", "( -1 -1 -1 )", "@2008-MAR-10", "@x", "1.0D0"),
+    *("( 'a' ( 'b' )", "( ( 1 ) )", "( " + "''" * 45 + " ( 'a' )", "'" * 99, "( " + "'a'''" * 25),
+    *("( " + "''\n" * 3000 + "( 1 )", "1" * 50_000 + "x", "." + "1" * 50_000, "1." + "1" * 50_000),
+    *("'" + "x" * 78 + "+'\n" + "'y" * 45, "( " + ("'" + "x" * 78 + "+'\n") * 60 + "'' )"),
     *("'KM'", "4", "3", "( 1, 2, 3 )", "( 1, 1, 1 )", "( 4294967296 256 )", "'CASSINI_UVIS_FUV'"),
 )
 
@@ -136,9 +139,11 @@ def _numbers(rng: np.random.Generator, was: bytes) -> bytes:
     assert segments
     (first,) = struct.unpack_from("<i", was, 76)
     record = 1024 * (first - 1)
-    match int(rng.integers(11)):
+    match int(rng.integers(12)):
         case 0:
             return some_bytes(rng, was)
+        case 11:
+            return _repeated(out, first, segments)
         case 1:
             struct.pack_into("<i", out, pick_int(rng, (8, 12, 76, 80, 84)), pick_integer(rng))
         case 2:
@@ -162,6 +167,21 @@ def _numbers(rng: np.random.Generator, was: bytes) -> bytes:
             struct.pack_into("<d", out, at, pick_double(rng))
         case 10:
             return a_hole(rng, was)
+    return bytes(out)
+
+
+def _repeated(out: bytearray, first: int, segments: list[Segment]) -> bytes:
+    """The same file with thousands of summaries more, of the longest segment."""
+    summary = struct.pack("<2d6i", *max(segments, key=lambda one: len(one.data)).summary)
+    out += bytes(-len(out) % 1024)
+    begin, records = len(out) // 1024 + 1, 200
+    struct.pack_into("<d", out, 1024 * (first - 1), begin)
+    struct.pack_into("<i", out, 80, begin + records - 1)
+    struct.pack_into("<i", out, 84, len(out) // 8 + 128 * records + 1)
+    for k in range(records):
+        after = begin + k + 1 if k < records - 1 else 0
+        record = struct.pack("<3d", after, begin + k - 1 if k else first, 25) + 25 * summary
+        out += record.ljust(1024, b"\0")
     return bytes(out)
 
 

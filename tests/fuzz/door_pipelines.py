@@ -86,6 +86,11 @@ _PIECES = (
         f"- calibrate: {{recipe: {one}}}\n"
         for one in ("upy", "5", '"\\ud800"', '"a\\0b"', "x" * 3000)
     ),
+    *(
+        "- calibrate: " + kind + "{" + ",".join(f"{k:x}{value}" for k in range(count)) + "}\n"
+        for kind, value, count in (("", "x", 11_000), ("", "x: 1", 7000), ("!!set ", "x", 11_000))
+    ),
+    "".join(f"{k:x}x:\n" for k in range(9000)),
     *("- calibrate: {files: " + "x" * 10000 + "}\n", '- calibrate: {files: "a\\0b"}\n'),
     *("- background: {level: 1, level: 2}\n", "- geometry: {times: {a: [1]}}\n", "- 5: {a: 1}\n"),
     *("- open: {chunks: {pic: 1}}\n", "- open: {window: '0'}\n", "- open: {path: /etc/passwd}\n"),

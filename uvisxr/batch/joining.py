@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,6 +15,7 @@ from ..calibration.stored import without_schedule
 from ..calls import public
 from ..dataset import conventions, inputs
 from ..errors import ExportError, warn_user
+from ..files import sha256
 from ..netcdf import reading
 from ..pds3 import identifier
 from ..reader.sources import volume
@@ -62,8 +64,7 @@ def open_processed(
     ----------
     out_dir : path
         Folder that `uvisxr.batch.process` wrote. If it has a manifest, only the outputs marked good
-        there are opened, with a warning if some are gone or products failed, otherwise all NetCDF
-        files.
+        there are opened, otherwise all NetCDF files.
     chunks : dict or "auto", optional
         Dask chunks; by default those of the files.
 
@@ -77,7 +78,14 @@ def open_processed(
     ArgumentError
         `chunks` has a wrong value.
     ExportError
-        The folder holds no good outputs, or one cannot be read.
+        The folder holds no good outputs, or none that can be read.
+
+    Warns
+    -----
+    UvisWarning
+        Something is left out: products that failed; outputs that are gone, have another size than
+        was written, hold another product or cannot be read; NetCDF files of which the manifest says
+        nothing. Or lines of the manifest are skipped.
 
     Examples
     --------
@@ -95,9 +103,9 @@ def open_processed(
             "of to_netcdf"
         )
     parts: dict[tuple[Any, ...], list[_Member]] = {}
-    for path, number in _outputs(folder):
-        for name, ds in _open(path, chunks):
-            rank = (number, str(ds.attrs.get("product_creation_time", "")))
+    for output, datasets in _sound(_outputs(folder), chunks):
+        for name, ds in datasets:
+            rank = (output.volume, str(ds.attrs.get("product_creation_time", "")))
             parts.setdefault(_signature(name, ds), []).append(_Member(name, ds, rank))
     if not parts:
         raise ExportError(f"{_nothing(folder)}: 'uvisxr batch ... --out {folder}' writes them")
@@ -129,33 +137,125 @@ class _Member(NamedTuple):
     rank: tuple[int, str]
 
 
-def _outputs(folder: Path) -> list[tuple[Path, int]]:
-    """Paths of good outputs, and the volumes of the archive that they come from, 0 if unknown."""
-    if not (folder / manifest.NAME).is_file():
-        return [(path, 0) for path in sorted(folder.glob("*.nc"))]
-    last = manifest.latest(folder)
-    good = {
-        folder / name: volume(Path(record.get("label", "")))
-        for name, record in last.items()
-        if record.get("status") == "done"
-    }
-    failed = sorted(Path(name).stem for name in last if folder / name not in good)
+class _Output(NamedTuple):
+    """An output, and what the manifest says of it: 0 or nothing where there is none.
+
+    Attributes
+    ----------
+    path : Path
+    volume : int
+        Of the archive, that it comes from.
+    product : str
+        As of `identifier.key`.
+    digest : str
+        Its sha256.
+    """
+
+    path: Path
+    volume: int = 0
+    product: str = ""
+    digest: str = ""
+
+
+def _outputs(folder: Path) -> list[_Output]:
+    """The good outputs that are there, with the size that they were written with."""
+    book = folder / manifest.NAME
+    if not book.is_file():
+        return [_Output(path) for path in sorted(folder.glob("*.nc"))]
+    last, skipped = manifest.told(folder)
+    good = {name: record for name, record in last.items() if record["status"] == "done"}
+    failed = [Path(name).stem for name in last if name not in good]
+    if skipped:
+        warn_user(f"{book}: {manifest.skipped_lines(skipped)}")
     if good and failed:
         warn_user(
-            f"{len(failed)} of the {len(last)} products of {folder / manifest.NAME} failed when "
-            f"they were last run, and are not among these: {', '.join(failed[:_SHOWN])}"
-            f"{', ...' if len(failed) > _SHOWN else ''}; 'step' and 'error' there say why; mend "
+            f"{len(failed)} of the {len(last)} products of {book} failed when they were last run, "
+            f"and are not among these: {_named(failed)}; 'step' and 'error' there say why; mend "
             "that, and run the batch again"
         )
-    there = {path: number for path, number in good.items() if path.is_file()}
-    lost = sorted(path.name for path in good if path not in there)
+    if good and (unnamed := [p.name for p in folder.glob("*.nc") if p.name not in last]):
+        one = len(unnamed) == 1
+        warn_user(
+            f"{'1 NetCDF file' if one else f'{len(unnamed)} NetCDF files'} in {folder} of which "
+            f"{book.name} says nothing {'is' if one else 'are'} left out: {_named(unnamed)}; run "
+            "the batch again if it writes them, or move them away"
+        )
+    lost, changed = list[str](), list[str]()
+    for name, record in good.items():
+        path = folder / name
+        if not path.is_file():
+            (changed if os.path.lexists(path) else lost).append(name)
+        elif path.stat().st_size != record["bytes"]:
+            changed.append(name)
+    listed = f"of the {len(good)} good outputs that {book} lists are"
     if lost:
         warn_user(
-            f"{len(lost)} of the {len(good)} good outputs that {folder / manifest.NAME} lists are "
-            f"not there: {', '.join(lost[:_SHOWN])}{', ...' if len(lost) > _SHOWN else ''}; run "
-            "the batch again to make them"
+            f"{len(lost)} {listed} not there: {_named(lost)}; run the batch again to make them"
         )
-    return sorted(there.items())
+    if changed:
+        warn_user(
+            f"{len(changed)} {listed} no files of the size that was written, and left out: "
+            f"{_named(changed)}; move them away and run the batch again to make them"
+        )
+    return [
+        _Output(
+            *(folder / name, volume(Path(record["label"]))),
+            *(identifier.key(str(record.get("product", ""))), record["sha256"]),
+        )
+        for name, record in sorted(good.items())
+        if name not in {*lost, *changed}
+    ]
+
+
+def _named(names: list[str]) -> str:
+    """The first few of these names."""
+    return f"{', '.join(sorted(names)[:_SHOWN])}{', ...' if len(names) > _SHOWN else ''}"
+
+
+def _sound(
+    outputs: list[_Output], chunks: dict[str, int] | str | None
+) -> Iterator[tuple[_Output, list[tuple[str, xr.Dataset]]]]:
+    """Outputs with the datasets that they hold; warns of those that are left out.
+
+    Raises
+    ------
+    ExportError
+        None can be read.
+    """
+    faults: list[str] = []
+    others: list[str] = []
+    for output in outputs:
+        try:
+            datasets = list(_open(output.path, chunks))
+        except ExportError as error:
+            # The error itself would keep the file open.
+            faults.append(str(error))
+            continue
+        if _is_of_another(output, datasets):
+            others.append(output.path.name)
+        else:
+            yield output, datasets
+    if faults and len(faults) + len(others) == len(outputs):
+        raise ExportError(faults[0])
+    for fault in faults[:_SHOWN]:
+        warn_user(f"left out: {fault}")
+    if len(faults) > _SHOWN:
+        warn_user(f"{len(faults)} outputs that cannot be read are left out, {_SHOWN} told of")
+    if others:
+        warn_user(
+            f"{len(others)} of {len(outputs)} outputs are left out, as they hold another product "
+            f"than was written: {_named(others)}; move them away and run the batch again"
+        )
+
+
+def _is_of_another(output: _Output, datasets: list[tuple[str, xr.Dataset]]) -> bool:
+    """Whether a file of the right size holds another product than the manifest says.
+
+    Products may have other names than their labels' files: then the checksum decides.
+    """
+    found = {name for _, ds in datasets for name, _ in _exposures(ds)}
+    strange = output.digest and found and output.product not in found
+    return bool(strange) and sha256(output.path) != output.digest
 
 
 def _nothing(folder: Path) -> str:
@@ -189,8 +289,7 @@ def _once(members: list[_Member]) -> list[_Member]:
             kept[k] = _Member(name, ds, rank)
     if less:
         warn_user(
-            f"exposures that several outputs hold are taken once, and left out of "
-            f"{', '.join(sorted(less)[:_SHOWN])}{', ...' if len(less) > _SHOWN else ''}"
+            f"exposures that several outputs hold are taken once, and left out of {_named(less)}"
         )
     return [kept[k] for k in sorted(kept)]
 

@@ -95,10 +95,9 @@ class Known:
         except OSError as error:
             raise ExportError(f"cannot read {self.path}: {error.strerror}") from error
         if skipped:
-            lines = "1 line is" if skipped == 1 else f"{skipped} lines are"
             warn_user(
-                f"{self.path}: {lines} not as uvisxr writes them, and skipped; outputs of which no "
-                "other line tells are made again"
+                f"{self.path}: {skipped_lines(skipped)}; outputs of which no other line tells are "
+                "made again"
             )
 
     def _remember(self, record: dict[str, Any]) -> None:
@@ -364,6 +363,30 @@ def _is_sound(record: dict[str, Any]) -> bool:
         and 0 <= size < 2**63
         and re.fullmatch("[0-9a-f]{64}", str(record.get("sha256"))) is not None
     )
+
+
+def skipped_lines(count: int) -> str:
+    """What a warning says of so many lines that are no records."""
+    lines = "1 line is" if count == 1 else f"{count} lines are"
+    return f"{lines} not as uvisxr writes them, and skipped"
+
+
+def told(folder: str | Path) -> tuple[dict[str, dict[str, Any]], int]:
+    """The last record of every output, by output name, and how many lines are skipped.
+
+    Parameters
+    ----------
+    folder : path
+        The folder that holds the manifest.
+    """
+    last: dict[str, dict[str, Any]] = {}
+    skipped = 0
+    for record in _records(Path(folder) / NAME):
+        if record is None:
+            skipped += 1
+        elif record["status"] != "copy":
+            last[record["output"]] = record
+    return last, skipped
 
 
 def latest(path: str | Path) -> dict[str, dict[str, Any]]:

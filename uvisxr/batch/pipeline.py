@@ -152,6 +152,27 @@ class Pipeline:
             ),
         )
 
+    def check_paths(self) -> None:
+        """Check that what the steps read besides the product is there.
+
+        Raises
+        ------
+        PipelineError
+            Some file or folder is not.
+        """
+        from . import reads
+
+        for step in self.steps:
+            hints = _hints(_methods()[step.name])
+            for name, value in step.arguments.items():
+                for path in reads.paths(value, self.folder) if takes_path(hints.get(name)) else ():
+                    if not os.path.lexists(path):
+                        raise PipelineError(
+                            f"{step.name}: {name}={checks.shown(value)}: there is no {path}; "
+                            "correct the path: relative ones begin at the folder of the "
+                            "pipeline's file, or the current one"
+                        )
+
     def digest(self) -> str:
         """sha256 of the steps and of the state of the files that they read besides the product.
 
@@ -296,10 +317,11 @@ class _Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
         if isinstance(node, yaml.MappingNode):
-            keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-            twice = next((key for key in keys if keys.count(key) > 1), None)
-            if twice is not None:
-                raise yaml.YAMLError(f"{checks.shown(twice)} stands twice in one mapping")
+            seen = set[str]()
+            for key in (key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+                if key in seen:
+                    raise yaml.YAMLError(f"{checks.shown(key)} stands twice in one mapping")
+                seen.add(key)
         return super().construct_mapping(node, deep)
 
 
@@ -339,7 +361,7 @@ def _read(path: Path) -> list[Any]:
             "a YAML file with a list of steps"
         ) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        said = shortened(" ".join(str(error).split()), 300).replace(' in "<unicode string>"', "")
+        said = shortened(_said(error), 300)
         if "'\\t'" in said:
             said += "; write indents in blanks, not in tabs"
         raise PipelineError(f"{path} is not the YAML of a pipeline: {said}") from error
@@ -353,6 +375,18 @@ def _read(path: Path) -> list[Any]:
             "{argument: value}' per line"
         )
     return content
+
+
+def _said(error: Exception) -> str:
+    """What is wrong and where, without the line of text and the mark below it."""
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+        return " ".join(str(error).split()).replace(' in "<unicode string>"', "")
+    told = ((error.context, error.context_mark), (error.problem, error.problem_mark))
+    return ": ".join(
+        f"{said}, line {mark.line + 1}, column {mark.column + 1}" if mark else said
+        for said, mark in told
+        if said
+    )
 
 
 def _checked(entries: Sequence[Any], where: str, folder: Path) -> Pipeline:

@@ -49,19 +49,20 @@ def states(name: str, value: Any, start: Path) -> list[str]:
     """
     if value is None:
         # What is wrong with a path, the step itself will say.
-        paths: list[Path] = []
+        named: list[Path] = []
         with suppress(UvisError):
-            paths = _ELSEWHERE.get(name, list)()
+            named = _ELSEWHERE.get(name, list)()
     else:
-        paths = list(_paths(value, start))
-    files = {file for path in paths for file in _files(path)}
+        named = list(paths(value, start))
+    files = {file for path in named for file in _files(path)}
     return [_state(file) for file in sorted(files)]
 
 
-def _paths(value: Any, start: Path) -> Iterator[Path]:
+def paths(value: Any, start: Path) -> Iterator[Path]:
+    """The paths in an argument's value; parameters as of `states`."""
     if isinstance(value, list):
         for item in value:
-            yield from _paths(item, start)
+            yield from paths(item, start)
     elif isinstance(value, str):
         # The home of an unknown user.
         with suppress(RuntimeError):

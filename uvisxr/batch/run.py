@@ -16,6 +16,7 @@ import itertools
 import logging
 import os
 import re
+import shlex
 import shutil
 import sys
 import uuid
@@ -47,6 +48,9 @@ _LOG = logging.getLogger(__name__)
 #: the manifest.
 _SHOWN = 20
 
+#: The command in messages, and what stands for the product in it.
+_FETCH, _PRODUCT = "kernels fetch {}", "PRODUCT"
+
 #: Longest time limit of a product, s.
 _LONGEST = 1e6
 
@@ -76,7 +80,8 @@ class Summary:
         Products among those processed of which a step failed and was left out, and those with
         other warnings.
     failures, left_out : list of str
-        The first few failures, and the first few steps left out: product, step and error in a line.
+        The first few different failures, and steps left out, in a line each: the first product that
+        has one, how many more have it, step and error.
     warnings : dict of str to (str, int)
         The first few different warnings: the first product that has one, and how many have it.
     lossy : dict of str to int
@@ -95,11 +100,20 @@ class Summary:
     incomplete: int = 0
     warned: int = 0
     copies: int = 0
-    failures: list[str] = field(default_factory=list)
-    left_out: list[str] = field(default_factory=list)
     warnings: dict[str, tuple[str, int]] = field(default_factory=dict)
     lossy: dict[str, int] = field(default_factory=dict)
-    untold: set[Literal["left_out", "warnings"]] = field(default_factory=set)
+    untold: set[Literal["failures", "left_out", "warnings"]] = field(default_factory=set)
+    _failures: dict[str, tuple[str, int]] = field(default_factory=dict, repr=False)
+    _left_out: dict[str, tuple[str, int]] = field(default_factory=dict, repr=False)
+    _labels: dict[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def failures(self) -> list[str]:
+        return [*self._grouped(self._failures)]
+
+    @property
+    def left_out(self) -> list[str]:
+        return [*self._grouped(self._left_out)]
 
     @property
     def ok(self) -> bool:
@@ -108,23 +122,25 @@ class Summary:
 
     def __str__(self) -> str:
         text = f"{self.done} done, {self.failed} failed, {self.current} up to date"
-        parts = {"without a step that failed": self.incomplete, "with warnings": self.warned}
+        parts = {
+            "lacks a step" if self.incomplete == 1 else "lack a step": self.incomplete,
+            "has warnings" if self.warned == 1 else "have warnings": self.warned,
+        }
         told = ", ".join(f"{count} {what}" for what, count in parts.items() if count)
         return f"{text}; of those done: {told}" if told else text
 
     def lines(self) -> Iterator[str]:
         """What failed, what was left out and what was warned of, a line each."""
         yield from self.failures
-        if self.failed > len(self.failures):
+        if "failures" in self.untold:
             yield f"... all {self.failed} failures: {self.manifest}"
         if self.copies > 1:
             yield f"... all {self.copies} left out for the same exposures: {self.manifest}"
         yield from self.left_out
         if "left_out" in self.untold:
             yield f"... all steps left out, of {self.incomplete} products: {self.manifest}"
-        for text, (first, count) in self.warnings.items():
-            others = f" and {count - 1} more" if count > 1 else ""
-            yield f"warning: {first}{others}: {text}"
+        for line in self._grouped(self.warnings):
+            yield f"warning: {line}"
         if self.lossy:
             first, *rest = self.lossy
             others = f" and {len(rest)} more" if rest else ""
@@ -140,16 +156,13 @@ class Summary:
         product = record["product"]
         if record["status"] != "done":
             self.failed += 1
-            if len(self.failures) < _SHOWN:
-                self.failures.append(f"{product}: {record['step']}: {record['error']}")
+            self._note("failures", self._failures, f"{record['step']}: {record['error']}", record)
             return
         self.done += 1
         left = record.get("left_out", [])
         self.incomplete += bool(left)
-        self.left_out += [f"{product}: {text}" for text in left]
-        if len(self.left_out) > _SHOWN:
-            del self.left_out[_SHOWN:]
-            self.untold.add("left_out")
+        for text in left:
+            self._note("left_out", self._left_out, text, record)
         others = [text for text in record["warnings"] if text not in left]
         if any(map(telling.is_of_few, others)):
             others = [text for text in others if not telling.is_of_few(text)]
@@ -159,11 +172,29 @@ class Summary:
             )
         self.warned += bool(others)
         for text in others:
-            first, count = self.warnings.get(text, (product, 0))
-            if count or len(self.warnings) < _SHOWN:
-                self.warnings[text] = first, count + 1
-            else:
-                self.untold.add("warnings")
+            self._note("warnings", self.warnings, text, record)
+
+    def _note(
+        self,
+        kind: Literal["failures", "left_out", "warnings"],
+        known: dict[str, tuple[str, int]],
+        text: str,
+        record: dict[str, Any],
+    ) -> None:
+        first, count = known.get(text, (record["product"], 0))
+        if count or len(known) < _SHOWN:
+            known[text] = first, count + 1
+            self._labels.setdefault(text, record.get("label", _PRODUCT))
+        else:
+            self.untold.add(kind)
+
+    def _grouped(self, known: dict[str, tuple[str, int]]) -> Iterator[str]:
+        """A line for each text: the first product that has it, and how many more."""
+        for text, (first, count) in known.items():
+            others = f" and {count - 1} more" if count > 1 else ""
+            # Of all that have it, the command helps if it is given the first.
+            command = _FETCH.format(shlex.quote(self._labels[text]))
+            yield f"{first}{others}: {text.replace(_FETCH.format(_PRODUCT), command)}"
 
 
 @calls.public("batch.process")
@@ -267,9 +298,9 @@ def process(
     >>> print(uvisxr.batch.process(made.labels, steps, "out", workers=1))
     0 done, 0 failed, 1 up to date
     """
-    steps = _checked(pipeline, client, workers, retries, wanted, compact, verify)
     if timeout is not None:
         checks.number("timeout", timeout, "a time, s", above=0, most=_LONGEST)
+    steps = _checked(pipeline, client, workers, retries, wanted, compact, verify)
     folder = _folder(out_dir)
     with Manifest(folder) as manifest, _partial_folder(folder) as partial:
         batch = _Batch(steps, manifest, partial, overwrite, compact, verify)
@@ -365,7 +396,9 @@ def _checked(
     checks.whole("retries", retries, 0)
     checks.choice("compact", compact, bool)
     checks.choice("verify", verify, bool)
-    return pipeline.load(steps)
+    loaded = pipeline.load(steps)
+    loaded.check_paths()
+    return loaded
 
 
 def _enough(workers: int | None, products: int) -> int | None:

@@ -6,6 +6,7 @@ Parsed files are cached until their size or modification time changes; the array
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, wraps
@@ -17,6 +18,7 @@ import numpy as np
 from scipy.io import readsav
 
 from ..errors import CalibrationError
+from ..fetch import cache_dir
 from ..files import opened, read_whole, real
 from ..instrument.channel import N_BANDS, N_LINES
 from . import bounds, saves
@@ -51,8 +53,6 @@ _LIFE = 6.3e8
 
 #: Command that downloads the files.
 FETCH = "uvisxr calibration fetch"
-
-_MEND = f"replace the file, for example with `{FETCH}`"
 
 _Content = TypeVar("_Content")
 _Further = TypeVarTuple("_Further")
@@ -146,11 +146,20 @@ def _bytes(path: Path, most: int = _LONGEST) -> bytes:
     try:
         return read_whole(path, most)
     except OSError as error:
-        raise CalibrationError(f"cannot read {path}: {error.strerror or error}; {_MEND}") from error
+        raise CalibrationError(
+            f"cannot read {path}: {error.strerror or error}; {_mend(path)}"
+        ) from error
+
+
+def _mend(path: Path) -> str:
+    """What to do about a file that is not what it should be: one that is there is not replaced."""
+    folder = path.parent
+    to = "" if folder == real(cache_dir("calibration")) else f" --to {shlex.quote(str(folder))}"
+    return f"move it away and run `{FETCH}{to}`"
 
 
 def _malformed(path: Path, why: str) -> CalibrationError:
-    return CalibrationError(f"{path}: {why}; {_MEND}")
+    return CalibrationError(f"{path}: {why}; {_mend(path)}")
 
 
 def _lab(path: Path, points: np.ndarray) -> Lab:
@@ -159,9 +168,9 @@ def _lab(path: Path, points: np.ndarray) -> Lab:
     if not (points >= 0).all():
         raise _malformed(path, "laboratory sensitivities or their errors are negative")
     places = ("point",)
-    bounds.check(path, "a laboratory wavelength", points[:, 0], _WL, places, _MEND)
-    bounds.check(path, "a laboratory sensitivity", points[:, 1], _LAB, places, _MEND)
-    bounds.check(path, "an error of it", points[:, 2], _LAB, places, _MEND, dark=True)
+    bounds.check(path, "a laboratory wavelength", points[:, 0], _WL, places, _mend(path))
+    bounds.check(path, "a laboratory sensitivity", points[:, 1], _LAB, places, _mend(path))
+    bounds.check(path, "an error of it", points[:, 2], _LAB, places, _mend(path), dark=True)
     return Lab(*(_frozen(np.ascontiguousarray(column)) for column in points.T))
 
 
@@ -271,7 +280,7 @@ def read_flat(path: Path) -> np.ndarray:
     if values.size != N_LINES * N_BANDS:
         raise _malformed(path, f"{values.size} numbers instead of {N_LINES} x {N_BANDS}")
     frame = values.reshape(N_LINES, N_BANDS)
-    bounds.check(path, "a flat field", frame, _FLAT, _FRAME, _MEND, least=_FLAT_LEAST)
+    bounds.check(path, "a flat field", frame, _FLAT, _FRAME, _mend(path), least=_FLAT_LEAST)
     return _frozen(frame)
 
 
@@ -294,7 +303,7 @@ def read_modifier(path: Path) -> np.ndarray:
         raise _malformed(path, f"{len(raw)} bytes instead of {N_LINES * N_BANDS * 4}")
     frame = _doubles(np.frombuffer(raw, "<f4")).reshape(N_LINES, N_BANDS)
     what, least = "a modifier of the flat field", _MODIFIER_LEAST
-    bounds.check(path, what, frame, _MODIFIER, _FRAME, _MEND, least=least)
+    bounds.check(path, what, frame, _MODIFIER, _FRAME, _mend(path), least=least)
     return _frozen(frame)
 
 
@@ -342,7 +351,7 @@ def read_spica(path: Path, channel: str) -> SpicaTrend | None:
     if ratio.shape[1:] != (N_BANDS,):
         raise _malformed(path, f"ratios of shape {ratio.shape} instead of (epochs, {N_BANDS})")
     if ratio.size:
-        bounds.check(path, "a ratio of the star", ratio, _RATIO, ("epoch", "band"), _MEND)
+        bounds.check(path, "a ratio of the star", ratio, _RATIO, ("epoch", "band"), _mend(path))
     order = np.argsort(sclk, kind="stable")
     return SpicaTrend(_frozen(sclk[order]), _frozen(ratio[order]))
 
@@ -380,10 +389,10 @@ def read_evolution(path: Path) -> Evolution:
     if (abs(a[1]) > _FASTEST).any():
         raise _malformed(path, f"the sensitivity changes by more than {_FASTEST:g} of it a second")
     what = "a parameter of the evolution"
-    bounds.check(path, what, a, _EVOLUTION, ("parameter", "band"), _MEND, dark=True)
+    bounds.check(path, what, a, _EVOLUTION, ("parameter", "band"), _mend(path), dark=True)
     evolution = Evolution(t0, _frozen(a))
     what = "a relative sensitivity after 20 years"
     with np.errstate(over="ignore", invalid="ignore"):
         later = np.nan_to_num(evolution.at(t0 + _LIFE), nan=np.inf, posinf=np.inf, neginf=-np.inf)
-    bounds.check(path, what, later, _EVOLUTION, ("band",), _MEND, dark=True)
+    bounds.check(path, what, later, _EVOLUTION, ("band",), _mend(path), dark=True)
     return evolution

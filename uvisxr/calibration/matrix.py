@@ -23,7 +23,7 @@ from ..numerics import along_wl
 from ..pds3 import again
 from ..pds3.label import Label
 from ..pds3.product import read_matrix
-from . import bounds
+from . import bounds, known
 from .formats import package_lab
 from .schedule import Schedule
 from .sensitivity import Options, Terms, interpolate_lab
@@ -43,7 +43,11 @@ _FACTOR, _LEAST = (-1e6, 1e6), 1e-5
 
 def is_product(path: str | Path) -> bool:
     """Whether a path names a product rather than a folder of calibration files."""
-    return not is_folder(path) and _PRODUCT.fullmatch(Path(path).name) is not None
+    name = Path(path).name
+    required, optional = known.names()
+    # The files of the team end in .dat too: their folder is what is to be given.
+    team = known.modifier(name) or name.lower() in map(str.lower, (*required, *optional))
+    return not (is_folder(path) or team) and _PRODUCT.fullmatch(name) is not None
 
 
 def terms(

@@ -168,7 +168,8 @@ def calibrate(
         `quality` has the flag "partial" on spectra that miss counts, "lost" on those that miss all;
         what no exposure of the product has is NaN without a flag. Without a background, which finds
         more of them, it also has "lost" on spectra of zeros where the pixel's other exposures have
-        counts, and "partial" on those without Lyman-alpha. Lazy where `counts` are dask arrays.
+        counts, and "partial" on those without Lyman-alpha or, in the FUV, with a longer run of
+        zeros than the background of the date would leave. Lazy where `counts` are dask arrays.
 
         `calibration_error` falls with binning on board: by the rule of the team's IDL programs an
         element of n lit pixels has the sum of their errors over sqrt(n).

@@ -11,13 +11,14 @@ import json
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
 
-from .. import options
+from .. import checks, options
 from ..dataset import conventions, products, setups
+from ..dataset.checking import attributes
 from ..dataset.conventions import SMOOTHED, SUMMED
 from ..dataset.lazy import apart, unsplit
 from ..errors import ArgumentError, MissingStepError, UvisError
@@ -27,6 +28,7 @@ from ..numerics.along_wl import neighbours
 from ..numerics.poisson import Interval
 from ..timescales import clock_from_et
 from . import fast
+from .choices import Errors, Filling
 from .convert import OUTPUTS, Conversion, Shapes, valid_elements
 from .mean_spectrum import Exposures, mean_spectrum
 from .schedule import Schedule
@@ -39,13 +41,15 @@ FRAME = ("pic", "pixel", "wl")
 #: What smoothing was done to.
 _MEANS = ("radiance", "radiance_weighted")
 
-#: What `calibrate` leaves of its arguments.
-_ARGUMENTS = frozenset(
-    (
-        *("nan_interp", "smooth", "fill_limit", "interval", "quantization", "errors"),
-        "schedule",
-    )
-)
+#: What `calibrate` leaves of its arguments: the choices for each, or a number.
+_ARGUMENTS: dict[str, Any] = {
+    "nan_interp": Filling | None,
+    "smooth": bool | Literal["auto"],
+    "fill_limit": Literal["auto"] | None,
+    "interval": Interval,
+    "quantization": bool,
+    "errors": Errors,
+}
 
 #: What all exposures share, if it is there.
 _DARK = ("background", "background_error")
@@ -93,21 +97,45 @@ def arguments(ds: xr.Dataset) -> dict[str, Any]:
         return {}
     try:
         found: dict[str, Any] = json.loads(ds.attrs["calibrate_arguments"])
-        missing = _ARGUMENTS - found.keys()
+        missing = {*_ARGUMENTS, "schedule"} - found.keys()
     except (TypeError, ValueError, AttributeError, RecursionError):
-        missing = _ARGUMENTS
+        missing = {*_ARGUMENTS, "schedule"}
     if missing:
-        raise ArgumentError(
-            "the attribute calibrate_arguments is not what calibrate has left (it lacks "
-            f"{', '.join(sorted(missing))}): call ds.uvis.calibrate() again"
-        )
+        raise _not_left(f"it lacks {', '.join(sorted(missing))}")
+    limit = found["fill_limit"]
+    known = {
+        **{key: checks.is_one(found[key], checks.choices(_ARGUMENTS[key])) for key in _ARGUMENTS},
+        "schedule": found["schedule"] is None or _is_schedule(found["schedule"]),
+    }
+    known["fill_limit"] |= checks.is_number(limit) and 0 <= limit < np.inf
+    if wrong := sorted(key for key in known if not known[key]):
+        raise _not_left(f"it has other values of {', '.join(wrong)}")
     return found
+
+
+def _not_left(why: str) -> ArgumentError:
+    return ArgumentError(
+        f"the attribute calibrate_arguments is not what calibrate has left ({why}): call "
+        "ds.uvis.calibrate() again"
+    )
+
+
+def _is_schedule(value: Any) -> bool:
+    """Whether a value is what `Schedule.plain` gives."""
+    try:
+        found = Schedule.of(**value)
+        return found.plain() == value and found.weights(np.zeros(1)).size > 0
+    except (TypeError, ValueError, IndexError, KeyError, AttributeError):
+        return False
 
 
 def term_weights(ds: xr.Dataset) -> np.ndarray:
     """Weights of a calibrated dataset's terms at its exposures, (pic, term)."""
     clock = clock_from_et(framed(ds, "et", ("pic",)).values)
-    return Schedule.of(**arguments(ds)["schedule"]).weights(clock)
+    told = arguments(ds)["schedule"]
+    if told is None or len(told["terms"]) != ds.sizes.get("term", 1):
+        raise _not_left("it has another number of terms")
+    return Schedule.of(**told).weights(clock)
 
 
 def holds_total(ds: xr.Dataset) -> bool:
@@ -131,7 +159,16 @@ def smoothing_weights(ds: xr.Dataset | xr.DataArray) -> np.ndarray:
     if isinstance(ds, xr.Dataset):
         told += [ds.variables[name].attrs for name in _MEANS if name in ds.variables]
     found = next((attrs[SMOOTHED] for attrs in told if SMOOTHED in attrs), "1")
-    return np.array(str(found).split(), float)
+    try:
+        weights = np.array(str(found).split(), float)
+    except ValueError:
+        weights = np.empty(0)
+    if not weights.any() or not np.isfinite(weights).all():
+        raise ArgumentError(
+            f"the attribute {SMOOTHED} is {checks.shown(found)}, not the weights that smooth has "
+            "left, numbers in a text: calibrate and smooth again"
+        )
+    return weights
 
 
 def mark_smoothed(ds: xr.Dataset, weights: Sequence[float] | np.ndarray) -> xr.Dataset:
@@ -187,6 +224,7 @@ class Stored:
                 "the dataset was joined of several observations, or stacked, after calibration: "
                 "do this step with each of them before"
             )
+        attributes.check_attrs(ds, "radiance", ("channel", "slit", *attributes.WINDOW_ATTRS))
         ds = unsplit(ds, "pixel", "wl", "term")
         return cls(ds, conversion_of(ds))
 

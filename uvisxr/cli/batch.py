@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
 import click
 
 from ..errors import ArgumentError, NoMatchError, PipelineError
-from .messages import say
-from .options import COMPACT, FilePath
+from .messages import in_the_shell, say
+from .options import COMPACT, FilePath, Number
+
+
+def _plain(message: str) -> str:
+    """A message without the function that it is of."""
+    return re.sub(r"^batch\.(plan|process): (products=)?", "", message)
 
 
 @click.command()
@@ -54,7 +60,7 @@ from .options import COMPACT, FilePath
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True, max=1e6),
+    type=Number(min=0, min_open=True, max=1e6),
     help="Longest time for a product, s; one that takes longer fails. Includes the imports of a "
     "worker's first product.",
 )
@@ -131,7 +137,7 @@ def batch(
         raise
     except (ArgumentError, PipelineError) as error:
         # Nothing has started: the command line or the pipeline is wrong.
-        raise click.UsageError(str(error)) from error
+        raise click.UsageError(in_the_shell(_plain(str(error)))) from error
     for line in summary.lines():
         say(line)
     click.echo(f"{summary}; {summary.manifest}")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("product", nargs=-1, required=True, type=FilePath(path_type=Path))
+@click.argument("product", nargs=-1, required=True, type=FilePath(path_type=Path, pipes=True))
 def info(product: tuple[Path, ...]) -> None:
     """Describe each PRODUCT in one line.
 

@@ -79,13 +79,13 @@ def check(product: tuple[Path, ...], kernels: tuple[Path, ...], target: str | No
     for path, (kind, why) in report.unused.items():
         click.echo(bounded(f"{kind:<16} {path.name:<34} unused   {path} ({why})"))
     if report.missing:
-        for kind, why in report.unused.values():
-            if kind == "unreadable":
-                say(why)
         count = len(report.missing)
         what, them = ("1 kernel", "it") if count == 1 else (f"{count} kernels", "them")
         command = choose.fetch_command(_given_again(product), folders)
-        say(f"{what} missing: `{command}` downloads {them}")
+        faults = [path for path, (kind, _) in report.unused.items() if kind == "unreadable"]
+        away = choose.away(faults, [need.name for need in report.missing])
+        how = f"{away}run `{command}`, which" if away else f"`{command}`"
+        say(f"{what} missing: {how} downloads {them}")
     for need in report.nowhere:
         say(f"no {need.name}: {need.note}; pass --kernels that have it")
     if report.missing or report.nowhere:
@@ -133,6 +133,7 @@ def fetch(product: tuple[Path, ...], to: Path | None, target: str | None, dry_ru
     requests = _requests(product, target)
     report = requirements.check(requests, [], [folder])
     if dry_run:
+        requirements.check_places(report.missing, folder)
         for need in report.missing:
             if need.source is not None:
                 click.echo(requirements.url(need.source))

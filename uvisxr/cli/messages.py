@@ -16,6 +16,10 @@ from ..errors import UvisError, bounded
 
 #: Where a command keeps the warnings that it has printed.
 _SAID = f"{__name__}.said"
+#: How click asks for the help of a group without a command; older versions print it.
+_HELP: tuple[type[Exception], ...] = (
+    (click.exceptions.NoArgsIsHelpError,) if hasattr(click.exceptions, "NoArgsIsHelpError") else ()
+)
 #: What helps where memory is short.
 _LESS = "raise its limit (ulimit), or end other programs"
 
@@ -60,6 +64,9 @@ class Commands(click.Group):
 def _usage() -> Iterator[None]:
     try:
         yield
+    except _HELP:
+        # A group without a command: its help, in lines.
+        raise
     except click.UsageError as error:
         raise click.UsageError(bounded(error.format_message()), error.ctx) from error
 
@@ -100,7 +107,7 @@ def in_the_shell(text: str) -> str:
                     text = re.sub(rf"\b{option.name}={value}\b", names[0], text)
         else:
             # Not in a call, which is Python's: geometry(target=...).
-            value = r"(['\"])(.*?)\1|\(([-+\w., ]*)\)|(?=(\w))|"
+            value = r"(['\"])(.*?)\1|\(([-+\w., ]*)\)|(?=([\w.-]))|"
             argument = rf"(?<![\w(.]){option.name}=(?:{value})"
             text = re.sub(argument, partial(_written, option.opts[0]), text)
     return text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,20 +12,29 @@ from typing import Any
 import click
 
 from ..errors import ArgumentError
-from ..files import check_name
+from ..files import NO_FILE, check_name
 
 
 class FilePath(click.Path):
     """A path whose ~ stands for the home folder, also where the shell leaves it: in quotes."""
 
+    def __init__(self, *args: Any, pipes: bool = False, **kwargs: Any):
+        """`pipes`: leave it to the command to refuse what is no file, as it takes several."""
+        super().__init__(*args, **kwargs)
+        self._pipes = pipes
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        name = param.opts[0] if param is not None and param.opts else "path"
         if value == "":
-            self.fail(f"{name}='': expected a path, and this is empty", param, ctx)
+            self.fail("expected a path, and this is empty", param, ctx)
+        if value == "-":
+            self.fail("'-': no command reads or writes a pipe; give a name", param, ctx)
         try:
-            check_name(name, value)
+            check_name("path", value)
         except ArgumentError as error:
-            self.fail(str(error), param, ctx)
+            # Of which option it is, click says.
+            said = str(error).removeprefix("path=")
+            if not (self._pipes and said.endswith(NO_FILE)):
+                self.fail(said, param, ctx)
         value = Path(value).expanduser()
         return super().convert(value, param, ctx)
 
@@ -48,18 +58,30 @@ def _to_downloads(ctx: click.Context, param: click.Parameter, value: float | Non
         ctx.with_resource(_environment(f"UVISXR_FETCH_{str(param.name).upper()}", str(value)))
 
 
+class Number(click.FloatRange):
+    """A number in a range, which nan is in none of, though click takes it for one in all."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        found: float = super().convert(value, param, ctx)
+        if math.isnan(found):
+            self.fail(f"{value!r} is not in the range {self._describe_range()}.", param, ctx)
+        return found
+
+
 def patience(command: Callable[..., Any]) -> Callable[..., Any]:
     """Options of commands that download."""
     longest = click.option(
         "--longest",
-        type=click.FloatRange(min=0),
+        type=Number(min=0),
         expose_value=False,
         callback=_to_downloads,
         help="Give up a file after this time, s [default: UVISXR_FETCH_LONGEST, or never].",
     )
     floor = click.option(
         "--floor",
-        type=click.FloatRange(min=0),
+        type=Number(min=0),
         expose_value=False,
         callback=_to_downloads,
         help="Give up a server that sends fewer bytes a second [default: UVISXR_FETCH_FLOOR, or "

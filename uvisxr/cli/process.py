@@ -10,6 +10,7 @@ import click
 
 from ..calibration.choices import Errors, EvilPixels, Filling, RecipeName
 from ..checks import choices
+from ..errors import warn_user
 from ..files import same
 from .options import COMPACT, OVERWRITE, TARGET, FilePath
 
@@ -20,6 +21,10 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 #: Elements (exposure x pixel x wavelength) processed at once; bounds the memory of `process`.
 _BLOCK_ELEMENTS = 2**20
+
+
+#: Endings of names of NetCDF files.
+_NETCDF = (".nc", ".nc4", ".cdf", ".netcdf")
 
 
 def _one_of(
@@ -63,6 +68,7 @@ def _one_of(
 )
 @click.option(
     "--background",
+    "level",
     type=float,
     help="Background, count/s per detector pixel; none is subtracted without it. It was about "
     "4.64e-4 exp(-0.0247 (year - 2004)), by figure 3.1 of the users guide.",
@@ -116,7 +122,7 @@ def process(
     window: int | None,
     kernels: tuple[Path, ...],
     optics: str | None,
-    background: float | None,
+    level: float | None,
     files: Path | None,
     smooth: bool | None,
     **options: Any,
@@ -162,14 +168,16 @@ def process(
         ds = ds.assign(counts=ds.counts.chunk(pic=exposures))
         if kernels:
             ds = ds.uvis.geometry(kernels=kernels, optics=optics)
-        if background is not None:
-            ds = ds.uvis.background(level=background)
+        if level is not None:
+            ds = ds.uvis.background(level=level)
         calibrated: xr.Dataset = ds.uvis.calibrate(
             files=files, smooth="auto" if smooth is None else smooth, **options
         )
         return calibrated
 
     check([*product, *inputs.of(opened)])
+    if output.suffix.lower() not in _NETCDF:
+        warn_user(f"{output} will be a NetCDF file, whatever its name says: name it .nc")
     done = {name: at_window(reduce, name, ds) for name, ds in parts.items()}
     whole = done["."] if "." in done else xr.DataTree.from_dict(done)
     check(inputs.of(whole))

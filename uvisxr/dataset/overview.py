@@ -35,8 +35,8 @@ def _lines(rows: dict[str, str]) -> str:
 
 def of_array(array: xr.DataArray) -> str:
     """What an array is and what can be done with it, as lines of text."""
-    of = str(array.attrs.get("long_name") or array.name or "an array")
-    units = f", {array.attrs['units']}" if array.attrs.get("units") else ""
+    of = str(array.attrs.get("long_name", "")) or str(array.name or "an array")
+    units = f", {array.attrs['units']}" if str(array.attrs.get("units", "")) else ""
     sizes = " x ".join(f"{size} {dim}" for dim, size in array.sizes.items())
     rows = {"array": f"{of}{units}", "size": sizes or "1"}
     if "wl" in array.dims:

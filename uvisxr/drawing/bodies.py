@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Polygon
 from matplotlib.path import Path
 
@@ -24,6 +25,9 @@ _DOT = 0.004
 
 #: Least height of a disk that text is written on, points.
 _READABLE = 80.0
+
+#: Width of a letter, in sizes of letters, and how many times as wide as a text a disk must be.
+_LETTER, _WIDER = 0.6, 1.4
 
 #: Minimum distance between names, as a fraction of the picture's side.
 _ROOM = 0.06
@@ -113,9 +117,11 @@ def draw_sub_spacecraft(ax: Axes, sky: maps.Sky, view: Views, text: str, look: S
     place = sky(view.sky(view.observer - altitude * normal))
     ax.plot(*place[:, None], gid="sub_spacecraft", zorder=3.0, **look["sub_spacecraft"])
     limb = sky(view.sky(outline.limb(view.observer, view.radii)))
-    height = np.ptp(ax.transData.transform(limb)[:, 1]) * 72.0 / ax.figure.dpi
-    # On a small disk the text would hide it.
-    x, y = place if height > _READABLE else limb[np.argmin(limb[:, 1])]
+    # On a small disk the text would hide it, or lie over the limb.
+    width, height = np.ptp(ax.transData.transform(limb), axis=0) * 72.0 / ax.figure.dpi
+    needed = _LETTER * FontProperties(size="x-small").get_size_in_points() * len(text)
+    inside = height > _READABLE and width > _WIDER * needed
+    x, y = place if inside else limb[np.argmin(limb[:, 1])]
     ax.annotate(
         text,
         (x, y),

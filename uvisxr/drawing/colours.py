@@ -311,7 +311,7 @@ def steps(levels: int | Sequence[float] | np.ndarray, scale: ScalarMappable) -> 
         As of `Axes.contourf`: their number, or the boundaries themselves.
     scale : ScalarMappable
         From `colours`. Of a linear one the boundaries are round numbers that enclose the limits, of
-        another they are equally far apart in colour, or those that it has itself.
+        another they are about equally far apart in colour, of two digits, or those that it has.
 
     Returns
     -------
@@ -331,7 +331,10 @@ def steps(levels: int | Sequence[float] | np.ndarray, scale: ScalarMappable) -> 
         if type(norm) is Normalize:
             round_ = MaxNLocator(number + 1, min_n_ticks=1).tick_values(*limits(scale))
             return np.asarray(round_, float)
-        return np.asarray(norm.inverse(np.linspace(0.0, 1.0, number + 1)), float)
+        even = np.asarray(norm.inverse(np.linspace(0.0, 1.0, number + 1)), float)
+        # As short as they can be told apart.
+        rounded = np.array([float(f"{level:.2g}") for level in even])
+        return rounded if (np.diff(rounded) > 0).all() else even
     found = np.array(checks.numbers("levels", levels, "ascending boundaries of levels"))
     if found.size < 2 or (np.diff(found) <= 0).any():
         raise checks.refused("levels", levels, "a number of levels, or two or more ascending ones")

@@ -67,6 +67,6 @@ class Labels:
         points = box.get_points()
         if not np.isfinite(points).all():
             return False
-        frame = self._ax.bbox.padded(_ROOM)
+        frame = self._ax.bbox.padded(-_ROOM)
         inside = all(frame.contains(x, y) for x, y in points)
         return inside and not any(box.overlaps(other) for other in self._taken)

@@ -1,17 +1,21 @@
 """Emission lines and bands that UVIS sees in the Saturn system, by what is observed.
 
-Wavelengths are in vacuum, angstrom; of a multiplet, that of its strongest line.
+Wavelengths are in vacuum, angstrom; of a multiplet, that of its strongest line. Names are those in
+use, whose numbers are of a multiplet's mean or of another of its lines, as in "N I 1134".
 
 Sources
 -------
 .. [K] Kramida et al., NIST Atomic Spectra Database (ver. 5.11), doi:10.18434/T4W30F: atomic lines.
 .. [H] Huber & Herzberg 1979, Constants of Diatomic Molecules (NIST Chemistry WebBook): origins of
-   the bands of N2, a 1Pi_g - X 1Sigma_g+, from the constants of the two states.
+   the bands of N2, a 1Pi_g - X 1Sigma_g+, from the constants of the two states; of c4' 1Sigma_u+ -
+   X, (0, 1) and (0, 2), from the origin of (0, 0), 104323 cm-1, and the constants of X.
 .. [A7] Ajello et al. 2007, Titan airglow spectra from Cassini UVIS: EUV analysis, Geophys. Res.
-   Lett. 34, L24204: the bands of N2 c4' 1Sigma_u+ - X, (0, 1) and (0, 2), to 1 angstrom; what Titan
-   emits in the EUV.
+   Lett. 34, L24204: what Titan emits in the EUV.
 .. [A8] Ajello et al. 2008, Titan airglow spectra from the Cassini UVIS: FUV disk analysis, Geophys.
    Res. Lett. 35, L06102: what Titan emits in the FUV.
+.. [S] Stevens et al. 2011, The production of Titan's ultraviolet nitrogen airglow, J. Geophys. Res.
+   116, A05304: no emission of carbon, for which [A8] took bands of N2, a 3Sigma_u+ - X (Vegard-
+   Kaplan), near C I 1561 and 1657.
 .. [L] Abgrall et al. 1993, A&AS 101, 273: bands of H2, B 1Sigma_u+ - X 1Sigma_g+ (Lyman), to 1
    angstrom, where many make a maximum at the resolution of UVIS.
 .. [W] Abgrall et al. 1993, A&AS 101, 323: the same for C 1Pi_u - X 1Sigma_g+ (Werner).
@@ -60,7 +64,7 @@ LINES: dict[str, Line] = {
     "He I 584": Line(584.334, "K"),
     "N II 916": Line(916.701, "K"),
     "H I Ly δ": Line(949.743, "K"),
-    "N I 953": Line(953.415, "K"),
+    "N I 953": Line(953.970, "K"),
     "N I 964": Line(963.990, "K"),
     "H I Ly γ": Line(972.537, "K"),
     "O I 989": Line(988.773, "K"),
@@ -84,12 +88,12 @@ LINES: dict[str, Line] = {
     "N I 1493": Line(1492.625, "K"),
     "C IV 1548": Line(1548.202, "K"),
     "C I 1561": Line(1561.438, "K"),
-    "He II 1640": Line(1640.420, "K"),
+    "He II 1640": Line(1640.474, "K"),
     "C I 1657": Line(1657.008, "K"),
     "Al II 1671": Line(1670.787, "K"),
     "N I 1743": Line(1742.729, "K"),
     "Si II 1817": Line(1816.928, "K"),
-    "N₂ c₄′": Line((980.0, 1003.0), "A7"),
+    "N₂ c₄′": Line((980.5, 1003.1), "H"),
     "N₂ LBH": Line(
         (
             *(1273.4, 1298.6, 1325.4, 1353.8, 1384.0, 1416.1, 1430.1, 1444.4, 1464.4, 1508.3),
@@ -101,12 +105,12 @@ LINES: dict[str, Line] = {
     "H₂ Lyman": Line((1578.0, 1608.0), "L"),
 }
 
-#: What is seen of whom, the most important first [A7, A8, G, C]; of Enceladus, its neutral torus
+#: What is seen of whom, the most important first [A7, A8, S, G, C]; of Enceladus, its neutral torus
 #: and what the Sun excites.
 SETS: dict[str, tuple[str, ...]] = {
     "titan": (
         *("H I Ly α", "N₂ LBH", "N I 1493", "N II 1085", "N I 1743", "N I 1200", "H I Ly β"),
-        *("N I 1134", "N I 1243", "N₂ c₄′", "C I 1657", "C I 1561", "N I 1311", "He I 584"),
+        *("N I 1134", "N I 1243", "N₂ c₄′", "N I 1311", "He I 584"),
         *("Ar I 1048", "Ar I 1067", "N II 916", "N I 953", "N I 964", "N I 1177", "N I 1164"),
         *("N I 1168", "H I Ly γ"),
     ),

@@ -170,6 +170,8 @@ def style(overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Style:
     small = {"fontsize": "x-small", "color": mpl.rcParams["text.color"]}
     halo = {"facecolor": paper, "edgecolor": "none", "alpha": 0.7, "pad": 0.6}
     faint = "0.65" if is_dark(paper) else "0.35"
+    # The lit side is the lighter one on any paper.
+    day, night = (0.3, 0.12) if is_dark(paper) else (0.07, 0.22)
     table: Style = {
         "disk": {"facecolor": "#f3e3b3", "edgecolor": "none"},
         "night": {"facecolor": "#4a4a63", "edgecolor": "none", "alpha": 0.75},
@@ -200,10 +202,10 @@ def style(overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Style:
         "field_value": small | {"ha": "left", "va": "center", "bbox": halo},
         "stars": {"color": amber, "marker": "*", "edgecolors": ink, "linewidths": 0.3},
         "sky_grid": {"colors": "0.7", "linewidths": 0.5, "linestyles": ":"},
-        "sky_grid_value": small | {"color": faint, "clip_on": True},
+        "sky_grid_value": small | {"color": faint, "clip_on": True, "bbox": halo},
         "image": {"cmap": "inferno"},
-        "image_disk": {"facecolor": mixed(paper, ink, 0.07), "edgecolor": "none"},
-        "image_night": {"facecolor": mixed(paper, ink, 0.22), "edgecolor": "none"},
+        "image_disk": {"facecolor": mixed(paper, ink, day), "edgecolor": "none"},
+        "image_night": {"facecolor": mixed(paper, ink, night), "edgecolor": "none"},
         "image_graticule": {"linewidth": 0.4, "alpha": 0.55},
         "image_terminator": {"linewidth": 0.9, "linestyle": "--"},
         "image_rings": {"facecolor": mixed(paper, ink, 0.25), "edgecolor": "none", "alpha": 0.5},

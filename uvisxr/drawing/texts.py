@@ -206,9 +206,9 @@ def is_colour_bar(ax: Axes) -> bool:
     return ax.get_label() == "<colorbar>"
 
 
-def _extent(thing: Axes | Figure, side: str) -> float:
-    """Width or height of axes or a figure, screen pixels."""
-    return float(getattr(thing.bbox, side))
+def _extent(thing: Axes | Figure, side: str, share: float = 1.0) -> float:
+    """Width or height of axes or a figure, or a share of it, screen pixels."""
+    return share * float(getattr(thing.bbox, side))
 
 
 def _beside(ax: Axes, side: str) -> float:
@@ -250,7 +250,7 @@ def nothing(ax: Axes, text: str, look: Style) -> Text:
     written = ax.text(
         *(0.5, 0.5, text), transform=ax.transAxes, gid="nothing", zorder=5, **look["nothing"]
     )
-    return fit(written, partial(_extent, ax, "width"))
+    return fit(written, partial(_extent, ax, "width", 0.9))
 
 
 def why_nothing(ds: xr.Dataset) -> str:

@@ -75,7 +75,8 @@ def named(target: str) -> tuple[str, int]:
             return known, spice.bods2c(known)
         except (spice.SpiceyError, UnicodeEncodeError):
             continue
-    raise ArgumentError(f"SPICE does not know a body {target!r}: {mend}")
+    near = targets.suggested(target)
+    raise ArgumentError(f"SPICE does not know a body {target!r}: {mend}{near}")
 
 
 def chosen(stated: str, wanted: str | None = None) -> tuple[str, int] | None:
@@ -104,7 +105,7 @@ def chosen(stated: str, wanted: str | None = None) -> tuple[str, int] | None:
             raise
         warn_user(
             f"SPICE does not know the product's target, {stated!r}: the geometry has no fields of "
-            'a body; pass target=, for example "SATURN"'
+            f'a body; pass another target=, for example "SATURN"{targets.suggested(stated)}'
         )
         return None
 

@@ -119,12 +119,12 @@ def select(
         if (faults := found.faults_of("SPK")) and not _placed(found, ets, codes):
             warn_user(
                 f"positions are missing for {span_text(ets)}, which may be in a file that cannot "
-                f"be read: {faults[0]}"
+                f"be read: {faults[0]}; move it away to have it downloaded again"
             )
         if found.unpointed.size and (faults := found.faults_of("CK")):
             warn_user(
                 f"no pointing at {span_text(found.unpointed)}, which may be in a file that cannot "
-                f"be read: {faults[0]}"
+                f"be read: {faults[0]}; move it away to have it downloaded again"
             )
     return found.paths
 
@@ -459,10 +459,8 @@ def _check_texts(found: Survey, folders: list[Path]) -> None:
             continue
         where = ", ".join(str(folder) for folder in folders)
         faults = {path: why for path, why in found.faults.items() if entry.ranked([path])}
-        # What is there is not downloaded again.
-        away = f"move {', '.join(map(str, faults))} away and " if faults else ""
         raise KernelError(
-            f"no {entry.kind} kernel ({' or '.join(entry.choose)}) in {where}: {away}run "
+            f"no {entry.kind} kernel ({' or '.join(entry.choose)}) in {where}: {_moved(faults)}run "
             f"`{fetch_command('PRODUCT', folders)}`, which downloads {entry.fetch.name}"
             + "".join(f"; {why}" for why in faults.values())
         )
@@ -591,7 +589,7 @@ def _check_ephemeris(
                 f"no position of {name} (NAIF {number}) at {span_text(ets)} in the SPK kernels "
                 f"{_listed(path.name for path in paths)}; "
                 + "".join(f"{why}; " for why in found.faults_of("SPK"))
-                + mend("ephemeris", ets, [number], found.readable("SPK"), folders)
+                + mend("ephemeris", ets, [number], found.readable("SPK"), folders, found.faults)
             )
 
 
@@ -625,8 +623,12 @@ def mend(
     codes: Iterable[int] = (),
     there: Iterable[Path] = (),
     folders: Iterable[Path] = (),
+    faults: Iterable[Path] = (),
 ) -> str:
-    """Which of the archive's files would help beside those that are there, or that it has none."""
+    """Which of the archive's files would help beside those that are there, or that it has none.
+
+    Faulty files are told to be moved away first: what is there is not downloaded again.
+    """
     files = offered(kind, ets, codes)
     if not files:
         return f"{nothing_offered(kind)}: pass kernels= that cover the time"
@@ -635,9 +637,21 @@ def mend(
     if not absent:
         return "none of the archive's files has it: pass kernels= that have it"
     return (
-        f"the archive's {_listed(absent)} would cover it: run "
+        f"the archive's {_listed(absent)} would cover it: {away(faults, absent)}run "
         f"`{fetch_command('PRODUCT', folders)}`, or pass kernels="
     )
+
+
+def away(faults: Iterable[Path], names: Iterable[str]) -> str:
+    """What to do first about faulty files that have the names of files to be downloaded."""
+    names = set(names)
+    return _moved(path for path in faults if path.name in names)
+
+
+def _moved(paths: Iterable[Path]) -> str:
+    listed = _listed(map(str, paths), "")
+    # What is there is not downloaded again.
+    return f"move {listed} away and " if listed else ""
 
 
 def fetch_command(product: str, folders: Iterable[Path] = ()) -> str:
@@ -684,10 +698,10 @@ def _placed(found: Survey, ets: np.ndarray, codes: Iterable[int]) -> bool:
     return all(placed(spk, ets, target) for target in targets or [None])
 
 
-def _listed(names: Iterable[str]) -> str:
+def _listed(names: Iterable[str], none: str = "(none)") -> str:
     names = list(names)
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return (", ".join(names[:_LISTED]) or "(none)") + more
+    return (", ".join(names[:_LISTED]) or none) + more
 
 
 def span_text(ets: np.ndarray) -> str:

@@ -11,6 +11,7 @@ NAIF required reading *DAF* (file record, summary records), *SPK*, *CK* and *PCK
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import struct
@@ -127,7 +128,12 @@ def _segments(file: BinaryIO) -> tuple[list[layouts.Segment], layouts.Read]:
             layouts.Segment(kind, start, stop, tuple(int(number) for number in numbers))
             for start, stop, *numbers in listed
         ]
-        faults.append(next(filter(None, (_fault(one, free, read) for one in segments)), ""))
+        # What is read of one segment over and over might take for ever.
+        faults.append(
+            next(filter(None, (_fault(one, free) for one in segments)), "")
+            or _overlap(segments)
+            or next(filter(None, (layouts.fault(one, read) for one in segments)), "")
+        )
         if not faults[-1]:
             return segments, read
     raise _Fault(faults[0])
@@ -181,8 +187,8 @@ def _summaries(
     return found
 
 
-def _fault(segment: layouts.Segment, free: int, read: layouts.Read) -> str:
-    """What is wrong with a segment; empty if nothing is."""
+def _fault(segment: layouts.Segment, free: int) -> str:
+    """What is wrong with the summary of a segment; empty if nothing is."""
     begin, end = segment.codes[-2:]
     start, stop = segment.start, segment.stop
     if not _RECORD // 8 < begin <= end < free:
@@ -193,4 +199,13 @@ def _fault(segment: layouts.Segment, free: int, read: layouts.Read) -> str:
         return f"a segment places body {segment.codes[0]} relative to itself"
     if segment.kind != b"PCK " and segment.frame != _J2000:
         return f"a segment is given in frame {segment.frame}, not in J2000 as all of Cassini's are"
-    return layouts.fault(segment, read)
+    return ""
+
+
+def _overlap(segments: list[layouts.Segment]) -> str:
+    """Which segments have data in common, as no program writes them; empty if none have."""
+    spans = sorted(segment.codes[-2:] for segment in segments)
+    for (begin, end), (other, last) in itertools.pairwise(spans):
+        if other <= end:
+            return f"segments have the addresses {begin} to {end} and {other} to {last}"
+    return ""

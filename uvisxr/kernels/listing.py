@@ -20,6 +20,8 @@ from ..errors import ArgumentError
 from ..timescales import date_of
 
 _DAYS = re.compile(r"(\d{2})(\d{3})_(\d{2})(\d{3})", re.ASCII)
+#: What comes after the stem of a file's name, in small letters, when it is saved once more.
+_COPY = re.compile(r"(?:[ _-]*\(\d{1,3}\)|(?: -)?[ _-]copy(?:[ _]*\(?\d{1,3}\)?)?)$", re.ASCII)
 _DELIVERY = re.compile(r"^(\d{6})([A-Z]*)_", re.ASCII)
 
 #: Bytes by which a file is known as a copy of the archive's.
@@ -171,16 +173,22 @@ def altered(name: str, content: bytes) -> str:
     ''
     """
     for file in (entry.fetch for entry in kernel_sets()):
-        if file.begins is None or file.name != name.lower():
+        if file.begins is None or file.name != _original(name.lower()):
             continue
         plain = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         beginning = hashlib.sha256(plain[:_BEGINNING]).hexdigest()
         if beginning == file.begins and hashlib.sha256(plain).hexdigest() != file.sha256:
             return (
-                f"it begins as the archive's file of that name does, and is another, of "
+                f"it begins as the archive's file {file.name} does, and is another, of "
                 f"{len(plain)} bytes instead of {file.size}"
             )
     return ""
+
+
+def _original(name: str) -> str:
+    """The name of a file, in small letters, that browsers and desktops have saved once more."""
+    stem, dot, ending = name.rpartition(".")
+    return _COPY.sub("", stem) + dot + ending
 
 
 @cache

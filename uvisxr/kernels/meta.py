@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from io import TextIOWrapper
 from pathlib import Path
 
-from ..errors import KernelError
+from ..errors import KernelError, shortened
 from ..fetch import cache_dir, cache_note
 from ..files import check_target, opened, refuse_foreign, whole_file
 from .session import check_file, sets
@@ -18,8 +18,9 @@ from .text import parse, without
 _VARIABLES = ("KERNELS_TO_LOAD", "PATH_SYMBOLS", "PATH_VALUES")
 
 #: Sections of data, and in them strings and assignments of strings (*KERNEL* required reading).
+#: Strings in one way only: the last quote of one is not the first of a doubled one.
 _DATA = re.compile(r"^[ \t]*\\begindata[ \t]*\n(.*?)(?=^[ \t]*\\begintext|\Z)", re.DOTALL | re.M)
-_STRING = r"'(?:[^'\n]|'')*'"
+_STRING = r"'(?:[^'\n]|'')*'(?!')"
 _ASSIGNMENT = re.compile(
     rf"^[ \t]*({'|'.join(_VARIABLES)})\s*(\+?=)\s*(\((?:[^()']|{_STRING})*\)|.*)", re.MULTILINE
 )
@@ -59,6 +60,11 @@ def expand(path: str | Path) -> list[Path]:
     for name in names:
         for symbol, value in symbols:
             name = name.replace(f"${symbol}", value)
+        if len(os.fsencode(name)) > _LONGEST:
+            raise KernelError(
+                f"the meta-kernel {path} lists a name of more than the {_LONGEST} characters that "
+                f"SPICE accepts, {shortened(name, 80)}: move the file to a shorter path"
+            )
         file = Path(name)
         if not file.exists() and not file.is_absolute():
             file = path.parent / name
@@ -67,7 +73,11 @@ def expand(path: str | Path) -> list[Path]:
                 f"the meta-kernel {path} lists {name}, which does not exist: correct its "
                 "PATH_VALUES, or run from the folder where its relative paths start"
             )
-        if check_file(file) == "MK":
+        try:
+            kind = check_file(file)
+        except KernelError as error:
+            raise KernelError(f"the meta-kernel {path} lists {name}: {error}") from error
+        if kind == "MK":
             raise KernelError(
                 f"the meta-kernel {path} lists the meta-kernel {name}, which SPICE does not load: "
                 "list its files"
@@ -126,7 +136,7 @@ def _values(path: Path) -> dict[str, list[str]]:
     # Reading as text has made every line end a "\n".
     for name, sign, given in _ASSIGNMENT.findall("\n".join(_DATA.findall(text))):
         quoted = re.findall(_STRING, given)
-        if not quoted or re.sub(_STRING, "", given).strip("(), \t\n"):
+        if not quoted or re.sub(rf"{_STRING}|[\s,]", "", given) not in ("", "()"):
             raise KernelError(
                 f"cannot read the meta-kernel {path}: {name} is no list of quoted strings"
             )

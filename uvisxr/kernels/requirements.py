@@ -344,14 +344,14 @@ def get(needs: Iterable[Need], folder: Path) -> list[Path]:
     FetchError
         A file cannot be downloaded, or what arrived, or is there, is not a kernel.
     """
+    needs = list(needs)
+    check_places(needs, folder)
     got = []
     for need in needs:
         if need.path is not None or need.source is None:
             continue
         path = folder / need.source.path
         address = url(need.source)
-        if path.exists():
-            _check_kernel(f"{path} is there, but", "move it away, or choose another folder", path)
         mirror = fetch.variable(need.source.location)
         mend = f"nothing of it was kept; check the address, or set {mirror} to a mirror"
         check = partial(_check_kernel, "this", mend)
@@ -362,6 +362,16 @@ def get(needs: Iterable[Need], folder: Path) -> list[Path]:
             )
         )
     return got
+
+
+def check_places(needs: Iterable[Need], folder: Path) -> None:
+    """Check that nothing stands where missing kernels go but kernels; errors as of `get`."""
+    for need in needs:
+        if need.path is None and need.source is not None:
+            path = folder / need.source.path
+            if path.exists():
+                mend = "move it away, or choose another folder"
+                _check_kernel(f"{path} is there, but", mend, path)
 
 
 def _check_kernel(what: str, mend: str, path: Path) -> None:

@@ -407,7 +407,7 @@ def _content(name: str, _inode: int, _mtime: int, size: int) -> Content:
             return Content(kind if kind in TEXTS else "TEXT", text=text)
     except KernelError as error:
         return Content("", str(error))
-    mend = "replace it, for example with `uvisxr kernels fetch`"
+    mend = "if it should be one, put a whole copy in its place, of `uvisxr kernels fetch` or NAIF"
     if head.startswith((b"DAFETF", b"DASETF")):
         mend = "it is in transfer format; convert it with NAIF's program tobin"
     if utf16(head):
@@ -416,7 +416,9 @@ def _content(name: str, _inode: int, _mtime: int, size: int) -> Content:
             f"{path} is text in UTF-16, as some editors save it, and SPICE reads ASCII: save it as "
             "plain text, or download it again",
         )
-    return Content("", f"{path} is not a SPICE kernel (it begins with {head[:16]!r}): {mend}")
+    # What it holds is not told: lists name any files.
+    page = " but a web page" if head.lstrip().startswith(b"<") else ""
+    return Content("", f"{path} is not a SPICE kernel{page}: {mend}")
 
 
 def _is_marked(path: Path, head: bytes, size: int) -> bool:

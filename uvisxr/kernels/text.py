@@ -20,12 +20,16 @@ from ..errors import shortened
 
 _STRING = re.compile(rb"'(?:[^']|'')*'")
 _ASSIGNMENT = re.compile(rb"[ \t]*([^\s=()',]+?)[ \t]*\+?=")
-_NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([EeDd][+-]?\d+)?")
+_NUMBER = re.compile(rb"[+-]?(\d+(\.\d*)?|\.\d+)([EeDd][+-]?\d+)?")
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _NOT_ASCII = re.compile(rb"[^\t -~]")
 
 #: Longest line and longest string that SPICE reads whole.
 _LINE, _LONGEST = 132, 80
+
+#: Most lines of a text kernel: SPICE reads them again and again, a million in four seconds.
+#: The archive's have up to some thousands.
+_MOST_LINES = 200_000
 
 #: Variables that are no times: SPICE takes a date for the seconds since J2000.
 _TIMELESS = re.compile(r"(BODY|INS|TKFRAME_|FRAME_|CK_).*_")
@@ -65,6 +69,8 @@ def parse(content: bytes) -> Text:
     'the list of BODY699_RADII has no end'
     """
     *lines, rest = _LINE_END.split(content)
+    if len(lines) > _MOST_LINES:
+        return Text(frozenset(), f"it has {len(lines)} lines, more than {_MOST_LINES}", False)
     names: dict[str, None] = {}
     fault = cut = ""
     in_data = in_list = False
@@ -89,6 +95,8 @@ def parse(content: bytes) -> Text:
             for sign in re.findall(rb"[()]", bare):
                 if sign == b")" and not in_list:
                     fault = fault or f"line {number} ends a list of {_last(names)} that never began"
+                if sign == b"(" and in_list:
+                    fault = fault or f"line {number} begins a list in the list of {_last(names)}"
                 in_list = sign == b"("
             if not in_list and not ended and bare.rpartition(b")")[2].strip():
                 fault = fault or f"line {number} goes on after the list of {_last(names)}"

@@ -56,7 +56,7 @@ def merged(known: dict[str, Any], given: Mapping[str, Any], where: str) -> dict[
 
 
 def _encoding(ds: xr.Dataset, complevel: int) -> dict[str, dict[str, Any]]:
-    bounds = {v.attrs["bounds"] for v in ds.variables.values() if "bounds" in v.attrs}
+    bounds = {str(v.attrs["bounds"]) for v in ds.variables.values() if "bounds" in v.attrs}
     return {
         str(name): _variable_encoding(
             variable, complevel, missing_allowed=name not in ds.dims and name not in bounds

@@ -12,6 +12,7 @@ from .. import checks
 from ..calibration.reduced import restored
 from ..calls import public
 from ..errors import ExportError, NoFileError, UvisError, shortened
+from ..files import HDF5, read_beginning
 from ..hdf5 import soundness
 from . import guarded
 
@@ -137,7 +138,7 @@ def _opened(path: Path, chunks: dict[str, int] | str | None, mend: str) -> xr.Da
     try:
         soundness.check(path)
     except (OSError, ValueError) as error:
-        if isinstance(error, soundness.CutOffError):
+        if isinstance(error, soundness.CutOffError) or (mend == _MEND and _is_hdf5(path)):
             mend = "copy it again from where it is whole, or write it again"
         raise ExportError(f"cannot read {path}: {_said(error)}; {mend}") from error
     try:
@@ -155,6 +156,14 @@ def _opened(path: Path, chunks: dict[str, int] | str | None, mend: str) -> xr.Da
     except Exception as error:
         raise ExportError(f"cannot read {path}: {_said(error)}; {mend}") from error
     raise checks.refused("chunks", chunks, f"{_CHUNKS}; {said}")
+
+
+def _is_hdf5(path: Path) -> bool:
+    """Whether a file begins as those of `to_netcdf` do."""
+    try:
+        return read_beginning(path, len(HDF5))[0] == HDF5
+    except OSError:
+        return False
 
 
 def _with_small_coords(ds: xr.Dataset) -> xr.Dataset:

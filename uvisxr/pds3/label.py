@@ -237,11 +237,11 @@ def label_bytes(path: Path) -> bytes:
     try:
         text, size = read_beginning(path, MAX_BYTES)
     except OSError as error:
-        raise LabelError(
-            f"cannot read the label {path}: {error.strerror or error}; it must be beside the data "
-            "file, with the same name and the suffix .LBL, or where an index names it, below its "
-            "volume"
-        ) from error
+        why = pairs.wrong(path) or (
+            f"{error.strerror or error}; it must be beside the data file, with the same name and "
+            "the suffix .LBL, or where an index names it, below its volume"
+        )
+        raise LabelError(f"cannot read the label {path}: {why}") from error
     if size > MAX_BYTES:
         raise LabelError(
             f"{path} holds {size} bytes, more than any label: give the .LBL or .xml file of a UVIS "
@@ -432,9 +432,14 @@ def pointed(label: Path, pointer: str) -> Path | None:
         return None
     if len(pointer.encode()) > _LONGEST_NAME or not pointer.isprintable():
         raise ValueError(f"{shown(pointer)} is no name of a file")
+    if ".." in Path(pointer).parts or Path(pointer).is_absolute():
+        raise ValueError(f"the data file that it names, {shown(pointer)}, leads out of its folder")
     behind = real(label)
     is_link = label.is_symlink() and not behind.is_symlink()
     named = label.with_name(pointer)
+    if pairs.is_link(named) and pairs.wrong(named):
+        # Nothing is there that could be followed; looking for the data will say so.
+        return None
     forms = (named.with_name(name) for name in (pointer, pointer.upper(), pointer.lower()))
     try:
         inside(label.parent, pointer)

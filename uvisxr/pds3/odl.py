@@ -24,9 +24,10 @@ _UNUSED = re.compile(
 _STATEMENT = re.compile(r"^[ \t]*(?=\^?[A-Za-z][\w:.]*[ \t]*=|END[ \t]*\r?$)", re.MULTILINE)
 _BLOCK = re.compile(r"(?:BEGIN_|END_)?(?:OBJECT|GROUP)\b|END[ \t]*\r?$", re.IGNORECASE)
 
-#: What `pvl`, which is slow, is given: letters of a label and of one statement, and statements that
-#: it cannot read. Labels of the archive have a quarter of that, and damaged ones a few.
-_MOST_LETTERS, _MOST_OF_ONE, _MOST_UNREADABLE = 2**14, 2**12, 50
+#: What `pvl`, which is slow, is given: letters of a label and of one statement, statements by
+#: themselves, and those that it cannot read. Labels of the archive have a quarter of that, and
+#: damaged ones a few.
+_MOST_LETTERS, _MOST_OF_ONE, _MOST_STATEMENTS, _MOST_UNREADABLE = 2**14, 2**12, 500, 50
 
 #: The archive's ways of saying "unknown".
 UNKNOWN = frozenset({"", "UNK", "N/A", "NULL"})
@@ -96,6 +97,8 @@ def _readable(text: str) -> Iterator[str]:
     starts = [match.start() for match in _STATEMENT.finditer(text)]
     if not starts:
         raise ValueError("it holds no statement")
+    if len(starts) > _MOST_STATEMENTS:
+        raise ValueError(f"more than {_MOST_STATEMENTS} statements, not all of which can be read")
     unreadable = 0
     for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
         statement = text[start:end].strip()

@@ -59,6 +59,21 @@ def is_link(path: Path) -> bool:
     return os.path.islink(path)  # noqa: PTH114 - that of `Path` raises errors
 
 
+def wrong(path: Path) -> str:
+    """What stands in the place of a file that cannot be opened, and what helps; empty if nothing.
+
+    Archives of git-annex hold links to files that have not been fetched.
+    """
+    if is_link(path) and not os.path.exists(path):  # noqa: PTH110 - as above
+        return (
+            f"it is a link to {path.readlink()}, which is not there: fetch that file, or put a "
+            "copy in the link's place"
+        )
+    if exists_otherwise(path):
+        return "it is no ordinary file: put the product's own in its place"
+    return ""
+
+
 def split(path: Path) -> tuple[str, str]:
     """The base name of a file, and what it is by its ending.
 

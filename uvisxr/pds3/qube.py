@@ -76,18 +76,14 @@ class QubeFile:
         """
         try:
             if pairs.exists_otherwise(self.path):
-                raise ProductError(
-                    f"{self.path} is no ordinary file: put the product's data file in its place, "
-                    "or give the label and a copy of the data file as a pair"
-                )
+                raise ProductError(f"cannot read {self.path}: {pairs.wrong(self.path)}")
             # Before all else: what changes later must show.
             state = State.of(self.path.stat())
             size = packed.size(self.path)
             packed.check_ends(self.path, self.size)
         except OSError as error:
-            raise ProductError(
-                f"cannot read the data file {self.path}: {error.strerror or error}{self._mend()}"
-            ) from error
+            why = pairs.wrong(self.path) or f"{error.strerror or error}{self._mend()}"
+            raise ProductError(f"cannot read the data file {self.path}: {why}") from error
         if size is not None and size != self.size:
             fault = "truncated" if size < self.size else "too long"
             fault = fault if size else "empty"

@@ -23,7 +23,7 @@ import numpy as np
 from .. import checks, targets
 from ..errors import ArgumentError, LabelError, NoMatchError, shortened, warn_user
 from ..files import NETCDF, absolute, inside, read_beginning, real
-from ..instrument.channel import ChannelName
+from ..instrument.channel import FUV, ChannelName
 from ..timescales import Instant, parse_instant, parse_utc
 from . import index, odl, pairs, urls
 from .archive import Archive
@@ -52,6 +52,9 @@ _ASKED: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "START_TIME": ("after", "before"),
     }
 )
+
+#: The slits, as labels call them.
+SLITS = tuple(FUV.slits)
 
 #: How many values an error lists.
 _SHOWN = 12
@@ -111,7 +114,7 @@ class Filter:
         The label's target in any of its spellings (`uvisxr.targets`): "s rings" takes what labels
         call S RINGS and Saturn Rings, "Daphnis" what they call DA.
     slit : str, optional
-        As written in the label, upper or lower case ("low_resolution").
+        One of the three, as in labels, upper or lower case ("low_resolution").
     after, before : str, optional
         Accept START_TIME from `after` (inclusive) to `before` (exclusive): 2005-230T15:15 or
         2005-08-18.
@@ -119,7 +122,7 @@ class Filter:
     Raises
     ------
     ArgumentError
-        The channel is unknown, a time cannot be read, or `after` is later than `before`.
+        The channel or slit is unknown, a time cannot be read, or `after` is later than `before`.
     """
 
     channel: str | None = None
@@ -133,6 +136,8 @@ class Filter:
     def __post_init__(self) -> None:
         if self.channel is not None:
             checks.choice("channel", str(self.channel).upper(), ChannelName)
+        if self.slit and _canonical(self.slit) not in map(_canonical, SLITS):
+            raise checks.refused("slit", self.slit, f"one of {', '.join(SLITS)}")
         after, before = self._limit("after"), self._limit("before")
         if after and before and after > before:
             raise ArgumentError(
@@ -148,7 +153,8 @@ class Filter:
         try:
             return None if text is None else parse_instant(str(text))
         except ArgumentError as error:
-            raise ArgumentError(f"{name}: {error}") from None
+            said = str(error).removeprefix(f"{text!r} ")
+            raise ArgumentError(f"{name}={text!r} {said}") from None
 
     @property
     def empty(self) -> bool:
@@ -257,6 +263,7 @@ class _Sieve:
     lists: set[Path] = field(default_factory=set)
     passed: int = 0
     refused: int = 0
+    unread: list[Path] = field(default_factory=list)
     _there: dict[str, set[str]] = field(default_factory=dict)
 
     def takes(self, channel: str, target: str, slit: str, start: np.datetime64) -> bool:
@@ -275,8 +282,11 @@ class _Sieve:
         asked = [key for key, names in _ASKED.items() if any(map(given.get, names))]
         values = _keywords(product.label, *asked) if asked else {}
         if not values:
-            # All are wanted, or the label cannot be read.
-            self.passed += 1
+            # All are wanted, or the label cannot be read: then its failure is to show.
+            if asked:
+                self.unread.append(product.label)
+            else:
+                self.passed += 1
             return True
         text = odl.known(values.get("START_TIME"))
         # What cannot be known does not count: opening it will say what is wrong.
@@ -298,16 +308,27 @@ class _Sieve:
         return taken
 
     def check(self) -> None:
-        """Raise if products were found, and none was wanted."""
-        if self.passed or not self.refused:
+        """Raise if products were found, and none was wanted; warn of those that nobody can tell."""
+        if not self.refused:
             return
+        if self.unread:
+            count, first = len(self.unread), self.unread[0]
+            what = "1 label cannot" if count == 1 else f"{count} labels cannot"
+            kept = (
+                f"{what} be read, and what they are of is taken whatever is asked for, so that it "
+                f"shows: {first}{', ...' if count > 1 else ''}"
+            )
+            warn_user(kept if self.passed else f"{self._none()}; {kept}")
+        elif not self.passed:
+            raise NoMatchError(self._none())
+
+    def _none(self) -> str:
+        """What to say if no product is wanted."""
         parts = [
             f"{name}={value!r} (there: {self._range(name, str(value))})"
             for name, value in self._asked.items()
         ]
-        raise NoMatchError(
-            f"no product passes the filter, of {self.refused} found: {' and '.join(parts)}"
-        )
+        return f"no product passes the filter, of {self.refused} found: {' and '.join(parts)}"
 
     @property
     def _asked(self) -> dict[str, str]:
@@ -430,14 +451,26 @@ class _Source:
                 f"no product {name} in {self.path.parent} or in the cache: `uvisxr fetch {name}` "
                 "downloads it, and so does fetch=True on opening"
             )
+        if pairs.exists_otherwise(self.path) and not self.path.is_dir():
+            return NoMatchError(
+                f"{shortened(str(self.path))} is a pipe, a socket or a device, and no product"
+            )
         is_there = self.path.exists() or glob.has_magic(str(self.path))
         others = _others(self.path)
+        absent = f", which does not exist{_in_other_letters(self.path)}"
         note = f", which holds some of {others}, channels that are not read" if others else ""
         return NoMatchError(
             f"no product in {shortened(str(self.path))}"
-            f"{note if is_there else ', which does not exist'}; give labels, folders, globs, a "
+            f"{note if is_there else absent}; give labels, folders, globs, a "
             "batch file, an INDEX.LBL or identifiers"
         )
+
+
+def _in_other_letters(path: Path) -> str:
+    """What to add of a file whose name differs in capitals only."""
+    names = (file.name for file in _files(path.parent))
+    found = next((name for name in names if name.lower() == path.name.lower()), None)
+    return f": there is {found}, in other letters" if found else ""
 
 
 def _checked(sources: Iterable[_Source], listed: Path | None = None) -> list[_Source]:

@@ -85,8 +85,8 @@ def _bin(described: DataObject, data: Path, area: Window, axis: int) -> tuple[in
     # Rows of which a part was lost fit no bin.
     if seen and common != stored and _fitting(width, common, seen):
         raise ProductError(
-            f"{unknown}: most {('columns', 'rows')[axis]} of {data} hold {common} {name}s, and some "
-            f"{stored}; {mend}"
+            f"{unknown}: most {('columns', 'rows')[axis]} of {data} hold {common} {name}s, and "
+            f"some {stored}; {mend}"
         )
     usual = [b for b in fits if width % b == 0 or b & (b - 1) == 0]
     chosen = fits if len(fits) == 1 else usual

@@ -15,7 +15,6 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
 from .. import checks
-from ..background import own_bound
 from ..dataset import needs
 from ..dataset.checking.attributes import WINDOW_ATTRS
 from ..drawing.texts import angstroms, heading, set_label
@@ -25,6 +24,7 @@ from ..numerics.along_wl import Integration
 from ..numerics.poisson import missing
 from ..quality import losses
 from ..quality.flags import flags_of
+from ..quality.levels import lower_bound
 from ..quality.losses import flags_of_missing
 from ..stars import predict
 from ..stars.catalogue import downloaded, read
@@ -230,9 +230,10 @@ def _count_rate(ds: xr.Dataset, wl_range: tuple[float, float] | None) -> xr.Data
         low, high = checks.pair("wl_range", wl_range, "wavelengths, angstrom")
         inside = _inside(ds, low, high)
         if not inside.any():
+            first, last = float(ds["wl"].min()), float(ds["wl"].max())
             raise ArgumentError(
                 f"no wavelength in wl_range={wl_range!r}: the dataset holds "
-                f"{float(ds['wl'].min()):.0f} to {float(ds['wl'].max()):.0f} angstrom"
+                f"{first:.0f} to {last:.0f} angstrom{checks.as_if_in_nm((low, high), first, last)}"
             )
         ds = ds.isel(wl=np.flatnonzero(inside))
     counts = ds["counts"].compute()
@@ -264,7 +265,7 @@ def flags_told(ds: xr.Dataset) -> xr.DataArray:
     told = told and "wl" in ds["counts"].dims
     if not told or not {"channel", *WINDOW_ATTRS} <= ds.attrs.keys():
         return flags_of(ds).compute()
-    return losses.flags(ds, own_bound(ds)).compute()
+    return losses.flags(ds, lower_bound(ds)).compute()
 
 
 def with_flags_told(ds: xr.Dataset) -> xr.Dataset:

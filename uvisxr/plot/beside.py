@@ -36,10 +36,13 @@ _MAP, _TITLE, _SCALE, _LONGEST = 64.0, 12.0, 17.0, 52.0
 
 #: Where arrows of the compass begin and end, and their names are, points from the foot; the Sun's
 #: begins beyond the names of the others, with which it may coincide.
-_ARROW, _SUN = (0.0, 13.0, 19.0), (25.0, 35.0, 43.0)
+_ARROW, _SUN = (0.0, 13.0, 19.0), (25.0, 35.0, 37.0)
+
+#: Half the width and the height of the Sun's name, points.
+_HALF = (10.0, 5.0)
 
 #: Room around the names of the arrows, points.
-_MARGIN = (9.0, 6.0)
+_MARGIN = (10.0, 6.0)
 
 #: Round lengths of scale bars, of a power of ten.
 _ROUND = np.array([1.0, 2.0, 5.0])
@@ -178,8 +181,12 @@ def draw_compass(column: Column, ax: Axes, view: views.Views, look: Style) -> No
     for name, vector in (("N", north), ("E", np.cross(north, away)), ("Sun", sun)):
         flat = turned * [vector @ right, vector @ up]
         if np.hypot(*flat) > 0:
+            flat = flat / np.hypot(*flat)
             reach = np.array(_SUN if name == "Sun" else _ARROW)
-            parts[name] = reach[:, None] * flat / np.hypot(*flat)
+            if name == "Sun":
+                # It is wider than high.
+                reach[2] += np.abs(flat) @ _HALF
+            parts[name] = reach[:, None] * flat
     ends = np.array([part[2] for part in parts.values()] + [np.zeros(2)])
     low, high = ends.min(axis=0) - _MARGIN, ends.max(axis=0) + _MARGIN
     height = float(high[1] - low[1])

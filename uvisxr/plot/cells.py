@@ -1,7 +1,9 @@
 """How fine the cells of a drawn image are, and which gaps between footprints they show.
 
 Cells as wide as a gap are empty in some rows and not in others, which draws a pattern of the grid,
-not of the observation: a gap is either shown all along or closed.
+not of the observation: a gap is either shown all along or closed. Where some of a picture's gaps
+must be closed all are, or one part would look covered and the other not; only those stay that are
+as wide as where an exposure is missing.
 """
 
 from __future__ import annotations
@@ -18,6 +20,10 @@ _SCREEN = 100.0
 #: Cells over a gap between exposures from which on it is seen all along, and those over a footprint
 #: from which on it fills some for the most part.
 _GAP, _FILLS = 1.5, 2.0
+
+#: Cells over a gap up to which it leaves none empty, and the part of a footprint's width from which
+#: on it is more than one between exposures.
+_NONE, _HOLE = 0.5, 0.5
 
 #: About how many footprints tell how large they are.
 _SOME = 500
@@ -48,8 +54,8 @@ def number(polygons: np.ndarray, width: float, point: float) -> int:
     return int(np.clip(np.ceil(width / point), _FEWEST, _MOST))
 
 
-def closed(polygons: np.ndarray, cell: float) -> np.ndarray:
-    """Footprints, of which those of successive exposures meet if less than some cells are between.
+def closed(polygons: np.ndarray, cell: float) -> tuple[np.ndarray, bool]:
+    """Footprints, of which those of successive exposures meet if there are too few cells between.
 
     Parameters
     ----------
@@ -60,12 +66,19 @@ def closed(polygons: np.ndarray, cell: float) -> np.ndarray:
 
     Returns
     -------
-    ndarray, (pic, pixel, 4, 2)
+    found : ndarray, (pic, pixel, 4, 2)
+    closed : bool
+        Whether there was any gap to speak of that is none now.
     """
     if not (_gaps(polygons[:, [0, polygons.shape[1] // 2, -1]])[0] > 0).any():
-        return polygons
+        return polygons, False
     gap, side = _gaps(polygons)
-    more = np.where((gap > 0) & (gap < _GAP * cell), 0.5 * gap, 0.0)[..., None] * side
+    narrow = (gap > 0) & (gap < _GAP * cell)
+    told = bool((narrow & (gap > _NONE * cell)).any())
+    if told:
+        width = np.linalg.norm(polygons[:, :, 1] - polygons[:, :, 0], axis=-1)
+        narrow |= (gap > 0) & (gap < _HOLE * np.fmin(width[1:], width[:-1]))
+    more = np.where(narrow, 0.5 * gap, 0.0)[..., None] * side
     on_right = (np.sum(side * (polygons[:-1, :, 1] - polygons[:-1, :, 0]), axis=-1) > 0)[..., None]
     found = polygons.copy()
     for which, move, ahead in (
@@ -74,7 +87,7 @@ def closed(polygons: np.ndarray, cell: float) -> np.ndarray:
     ):
         found[which][:, :, [1, 2]] += np.where(ahead, move, 0.0)[:, :, None]
         found[which][:, :, [0, 3]] += np.where(ahead, 0.0, move)[:, :, None]
-    return found
+    return found, told
 
 
 def _gaps(polygons: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -22,7 +22,7 @@ from ..drawing.colours import colormap, robust
 from ..drawing.scrolling import ScrollingList
 from ..drawing.style import drawing, is_dark
 from ..drawing.style import style as styled
-from ..drawing.texts import label, nothing, product, set_title, unit, why_nothing
+from ..drawing.texts import label, nothing, product, set_title, tied, unit, why_nothing
 from ..errors import ArgumentError, NoSuchNameError
 from ..geometry import views
 from ..numerics.along_wl import Integration
@@ -242,7 +242,11 @@ class StarChecker:
         self.ax.set_facecolor(**self._look["no_value"])
         # The slider may leave values beyond either end.
         self.figure.colorbar(self._mesh, cax=bar_ax, extend="both").set_label(label(self._signal))
-        lost = ~good(common.with_flags_told(self._ds), "lost").values
+        # There is nothing that it would tell.
+        bar_ax.set_visible(bool(np.isfinite(self._values).any()))
+        told = common.with_flags_told(self._ds)
+        left_out = {name: ~good(told, name).values for name in ("lost", "partial")}
+        lost = left_out["lost"] | left_out["partial"]
         if not np.isfinite(self._values).any():
             nothing(self.ax, why_nothing(self._ds), self._look)
         elif lost.any():
@@ -251,8 +255,10 @@ class StarChecker:
         (self._flags,) = self.ax.plot([], [], gid="flags", **self._look["flag_mark"])
         self._number_axes()
         self.ax.set(xlabel=common.EXPOSURE, ylabel="Pixel")
-        hatched = "hatched: lost" if lost.any() else ""
-        set_title(self.ax, common.title_of_light(self._ds, self._signal, hatched))
+        limb = tied("line: limb") if any(c.get_gid() == "disk" for c in self.ax.collections) else ""
+        names = " or ".join(name for name, which in left_out.items() if which.any())
+        hatched = names and tied(f"hatched: {names}")
+        set_title(self.ax, common.title_of_light(self._ds, self._signal, limb, hatched))
         # Shown while the mouse moves; drawn separately, over a copy of the rest.
         self._cursor = Rectangle((-9, -9), 1, 1, animated=True, zorder=5, **self._look["cursor"])
         self.ax.add_patch(self._cursor)

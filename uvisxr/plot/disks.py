@@ -20,6 +20,9 @@ from ..geometry.views import Views
 #: Bodies that take a smaller part of the picture's longer side are drawn as a mark too.
 _DOT = 0.012
 
+#: Places about the middle of a letter, points.
+_LETTER = np.array([(x, y) for x in (-4, 0, 4) for y in (-4, 0, 4)], float)
+
 #: Disks lower than this have no graticule, points.
 _FOR_GRATICULE = 60.0
 
@@ -177,20 +180,45 @@ def draw_poles(ax: Axes, bodies: Bodies, ground: Ground, look: Style, labels: La
             "marker": "^" if sign > 0 else "v",
         }
         (mark,) = ax.plot(*at[:, None], gid=f"pole:{name}", zorder=2.4, **(marker | look["pole"]))
+        first, *others = _places_of_name(ax, at, sign, ground)
         text = ax.annotate(
             name,
             (float(at[0]), float(at[1])),
-            xytext=(0, -4 if sign > 0 else 4),
+            xytext=first["position"],
             textcoords="offset points",
-            ha="center",
-            va="top" if sign > 0 else "bottom",
+            ha=first["ha"],
+            va=first["va"],
             fontsize="small",
             zorder=4.0,
             gid=f"pole_name:{name}",
         )
-        ground.ink(text, at, {k: v for k, v in look["pole"].items() if k == "color"})
         labels.keep([mark])
-        labels.add([text], [{"position": (7, 0), "ha": "left", "va": "center"}])
+        labels.add([text], others)
+        if text.axes is not None:
+            box = text.get_window_extent()
+            below = ax.transData.inverted().transform(0.5 * (box.p0 + box.p1))
+            ground.ink(text, below, {k: v for k, v in look["pole"].items() if k == "color"})
+
+
+def _places_of_name(ax: Axes, at: np.ndarray, sign: float, ground: Ground) -> list[dict[str, Any]]:
+    """Where the name of a pole may be: inwards or beside it, first where the ground is even."""
+    inwards, va = (-4, "top") if sign > 0 else (4, "bottom")
+    places: list[dict[str, Any]] = [
+        {"position": (0, inwards), "ha": "center", "va": va},
+        {"position": (7, 0), "ha": "left", "va": "center"},
+        {"position": (-7, 0), "ha": "right", "va": "center"},
+        {"position": (0, -inwards), "ha": "center", "va": "bottom" if sign > 0 else "top"},
+    ]
+    dots = ax.figure.dpi / 72.0
+
+    def unevenness(place: dict[str, Any]) -> float:
+        x, y = place["position"]
+        middle = np.array([x + 4 * np.sign(x), y + 4 * np.sign(y)])
+        spots = ax.transData.transform(at) + dots * (middle + _LETTER)
+        dark = float(ground.under(ax.transData.inverted().transform(spots)).mean())
+        return min(dark, 1.0 - dark)
+
+    return sorted(places, key=unevenness)
 
 
 def _side(ax: Axes) -> float:

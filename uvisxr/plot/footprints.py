@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Outline
+from scipy import ndimage
 
 from .. import image as gridded
 from ..dataset.conventions import QUALITY_FLAGS
@@ -26,6 +27,9 @@ from ..quality.flags import flags_of
 
 #: Footprints over a cell, on average, from which on they overlap.
 _OVERLAPS = 1.15
+
+#: Side of an area from which on its hatches are seen, points.
+_HATCH = 15.0
 
 #: Spread of values, relative, that is rounding.
 _EVEN = 1e-6
@@ -71,9 +75,10 @@ class Parts:
         why = tuple(name for name, which in hatches.items() if which.any())
         return cls(shown, hatches["flagged"] | hatches["filled"], why)
 
-    def notes(self) -> list[str]:
-        """What the title says of them."""
-        return [tied(f"hatched: {' or '.join(self.why)}")] if self.why else []
+    def note(self, hatches: bool) -> str:
+        """What the title says of them, if their hatches are seen or not."""
+        which = " or ".join(self.why)
+        return which and tied(f"hatched: {which}" if hatches else f"{which} left out")
 
 
 def draw_image(
@@ -145,6 +150,17 @@ def hatch(ax: Axes, polygons: np.ndarray, look: Style) -> None:
     codes = [Outline.MOVETO, *[Outline.LINETO] * 3, Outline.CLOSEPOLY]
     path = Outline(closed, np.tile(codes, len(polygons)))
     ax.add_artist(PathPatch(path, gid="hatched", zorder=0.95, **look["image_hatched"]))
+
+
+def shows_hatches(ax: Axes, polygons: np.ndarray, hatched: np.ndarray) -> bool:
+    """Whether hatched footprints of (pic, pixel, 4, 2) are so large on axes that it is seen."""
+    # Those side by side are hatched as one.
+    areas, number = ndimage.label(hatched)
+    if not number:
+        return False
+    points = ax.transData.transform(polygons[hatched].reshape(-1, 2)).reshape(-1, 4, 2)
+    size = np.bincount(areas[hatched], np.abs(raster.signed_areas(points)))
+    return bool(np.sqrt(size.max()) * 72.0 / ax.figure.dpi > _HATCH)
 
 
 def overlaps(found: xr.DataArray) -> bool:

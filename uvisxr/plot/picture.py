@@ -26,7 +26,17 @@ from ..drawing.layout import lay_out, settle, surroundings
 from ..drawing.scales import engineering
 from ..drawing.style import Style, drawing
 from ..drawing.style import style as styled
-from ..drawing.texts import angstroms, caption, fit, heading, nothing, set_label, set_title, tied
+from ..drawing.texts import (
+    angstroms,
+    caption,
+    fit,
+    heading,
+    is_narrow,
+    nothing,
+    set_label,
+    set_title,
+    tied,
+)
 from ..errors import ArgumentError
 from ..geometry import views
 from ..numerics import raster
@@ -35,7 +45,16 @@ from . import axes as common
 from . import beside, cells, framing
 from .altitudes import draw_altitudes, usual
 from .disks import Bodies, draw_disks, draw_poles, name_disks
-from .footprints import Doubtful, Parts, draw_image, hatch, limits_of, outline, overlaps
+from .footprints import (
+    Doubtful,
+    Parts,
+    draw_image,
+    hatch,
+    limits_of,
+    outline,
+    overlaps,
+    shows_hatches,
+)
 
 #: Width of a new figure, its greatest and least height, and what is beside and above the image,
 #: inches.
@@ -108,9 +127,9 @@ def picture(
     wl_range, ny, interpolate, method, exclude
         As in `uvisxr.image.image`, which gives the image as a DataArray.
     nx : int, optional
-        Cells across. Default: as many as can be told apart. Gaps between exposures that are
-        narrower than one and a half of them are closed, and cells stay empty that footprints cover
-        for the smaller part.
+        Cells across. Default: as many as can be told apart. If gaps between exposures are narrower
+        than one and a half of them, all are closed that are not as wide as half a footprint, as the
+        title says. Cells stay empty that footprints cover for the smaller part.
     overlap : {"mean", "latest"}
         As in `uvisxr.image.image`.
     flagged : {"hatch", "leave out", "show"}
@@ -200,7 +219,7 @@ def picture(
         nx = _CONTOURED
     grid = _Grid(nx, ny, xlim, ylim, interpolate, overlap)
     point = cells.point(frame.low, frame.high, *_room(ax))
-    seen, found = _image(seen, parts.shown, grid, frame, point)
+    seen, found, closed = _image(seen, parts.shown, grid, frame, point)
     chosen = look["image"] if cmap is None else look["image"] | {"cmap": cmap}
     values = np.array([np.nan]) if found is None else found.values
     usually = Normalize(*limits_of(found, scene.limb(scene.target.at(0))))
@@ -226,16 +245,24 @@ def picture(
         ax.set_axis_off()
         return ax
 
-    notes = parts.notes()
+    notes = [parts.note(shows_hatches(ax, seen.polygons, parts.hatched))]
+    if closed:
+        notes.insert(0, tied("gaps closed"))
     if found is not None and overlaps(found):
         notes.insert(0, "mean where footprints overlap" if overlap == "mean" else "latest on top")
         if len(seen.polygons) <= _OUTLINED:
             outline(ax, seen.polygons, parts.shown, ground, look)
+            notes[0] += f", {tied('exposures outlined')}"
+    # In small pictures the name would take room that the image needs.
+    small = is_narrow(cast(Figure, ax.get_figure(root=True)))
+    named = ds.assign_attrs(name="") if small else ds
+    # Others have the range at the colour bar.
+    unbarred = angstroms(seen.attrs.get("wl_range")) if found is None else ""
     # In one unit, as both have one scale.
     far = float(np.abs([ax.get_xlim(), ax.get_ylim()]).max())
     engineering(ax.xaxis, "Right of the centre", "km", far, target.name)
     engineering(ax.yaxis, "North of the centre", "km", far, target.name)
-    _set_title(ax, heading(ds, *notes))
+    _set_title(ax, heading(named, unbarred, *notes))
     # What there is room for depends on how high the axes are with a column beside them.
     if fresh:
         _place(ax, *_USUAL)
@@ -246,7 +273,7 @@ def picture(
             one.remove()
     short = _fill_column(ax, drawn, found, scale, boundaries, scene, frame, compass, chosen, look)
     if short and found is not None:
-        _set_title(ax, heading(ds, angstroms(found.attrs.get("wl_range")), *notes))
+        _set_title(ax, heading(named, angstroms(found.attrs.get("wl_range")), *notes))
     if fresh:
         around = surroundings(ax)
         margins = np.abs(around.get_points() - ax.bbox.get_points()) / ax.figure.dpi
@@ -299,22 +326,26 @@ class _Grid(NamedTuple):
 
 def _image(
     seen: gridded.Gathered, shown: np.ndarray, grid: _Grid, frame: framing.Frame, point: float
-) -> tuple[gridded.Gathered, xr.DataArray | None]:
-    """Footprints as they are drawn, and the image of those that are shown, if there are any."""
+) -> tuple[gridded.Gathered, xr.DataArray | None, bool]:
+    """Footprints as they are drawn, the image of those that are shown, and if gaps were closed."""
     box = raster.box(seen.polygons[shown]) if shown.any() else (frame.low, frame.high)
     width = float(np.ptp([corner[0] for corner in box] if grid.xlim is None else grid.xlim))
     nx = cells.number(seen.polygons, width, point) if grid.nx is None else grid.nx
+    closed = False
     if not grid.interpolate:
-        seen = replace(seen, polygons=cells.closed(seen.polygons, max(width / nx, point)))
+        polygons, closed = cells.closed(seen.polygons, max(width / nx, point))
+        seen = replace(seen, polygons=polygons)
     if not shown.any():
-        return seen, None
+        return seen, None, False
     found = gridded.gridded(seen, shown, nx, *grid[1:])
     if not np.isfinite(found.values).any():
         raise ArgumentError(
             f"no footprint lies within xlim={grid.xlim}, ylim={grid.ylim}: these are km from the "
             "centre of the body; leave them out to see where the footprints are"
         )
-    return seen, found if grid.interpolate else cells.filled(found, seen.polygons[shown])
+    if not grid.interpolate:
+        found = cells.filled(found, seen.polygons[shown])
+    return seen, found, closed
 
 
 def _set_size(ax: Axes) -> None:

@@ -36,9 +36,11 @@ from ..drawing.texts import (
     why_nothing,
 )
 from ..numerics import poisson
+from ..quality.levels import lower_bound
 from . import axes as common
 from . import hatching
 from .marks import mark_lines
+from .spectral_range import elements, sensitive_range
 from .spectral_scale import linear_below, set_scale
 
 #: The flag that stands for a spectrum which has several: the first of these.
@@ -85,7 +87,9 @@ def quicklook(
     -------
     Figure
         Flags are the dataset's, and those of lost and partial spectra that the counts tell; where a
-        spectrum has several, the gravest is shown. Lost ones are hatched in both maps. The mean is
+        spectrum has several, the gravest is shown. The others are "good", or "not flagged" where
+        the level of the background is not known, as of EUV data until `background`, and whether
+        runs of zeros were lost cannot be told. Lost ones are hatched in both maps. The mean is
         of spectra without flags, or of all if there are none. Good spectra that lack a part of the
         range have no brightness; their number is in the title.
 
@@ -102,7 +106,7 @@ def quicklook(
 
     >>> figure = made.open().uvis.plot.quicklook()
     >>> [ax.get_title() for ax in figure.axes if ax.get_title()]
-    ['Count rate, 1115–1913\xa0Å', 'Quality', 'Mean of 696 spectra, without flags']
+    ['Count rate, 1115–1913\xa0Å', 'Quality', 'Mean of 690 spectra, without flags']
     """
     look = styled(style)
     common.checked_figure(figure)
@@ -169,7 +173,9 @@ def _draw_map(
 def _draw_quality(ax: Axes, ds: xr.Dataset, flags: np.ndarray, look: Style) -> None:
     picture = np.empty((*flags.shape, 3))
     picture[:] = to_rgb(look["quality_good"]["color"])
-    entries = [_entry("good", flags == 0, look)]
+    # Without a level of the background nobody can tell whether a run of zeros was lost.
+    judged = "background" in ds.variables or lower_bound(ds) > 0
+    entries = [_entry("good", flags == 0, look, "good" if judged else "not flagged")]
     for name in reversed(_GRAVEST):
         has = (flags & QUALITY_FLAGS[name]) > 0
         picture[has] = to_rgb(look[f"quality_{name}"]["color"])
@@ -188,10 +194,10 @@ def _draw_quality(ax: Axes, ds: xr.Dataset, flags: np.ndarray, look: Style) -> N
         ax.legend(handles=entries, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
-def _entry(name: str, has: np.ndarray, look: Style) -> Patch:
+def _entry(name: str, has: np.ndarray, look: Style, text: str = "") -> Patch:
     plain = {"facecolor": look[f"quality_{name}"]["color"], "edgecolor": "0.5", "linewidth": 0.5}
     return Patch(
-        label=f"{name.replace('_', ' ')}: {np.count_nonzero(has)}",
+        label=f"{text or name.replace('_', ' ')}: {np.count_nonzero(has)}",
         **(_lost(look) if name == "lost" else plain),
     )
 
@@ -215,7 +221,13 @@ def _draw_mean(ax: Axes, ds: xr.Dataset, good: np.ndarray, look: Style) -> None:
     band = {"step": "mid", "color": line.get_color(), **look["band"]}
     ax.fill_between(wl, values - lower, values + upper, **band)
     ax.margins(x=0.01)
-    known = wl[np.isfinite(values)]
+    shown = np.ones(wl.size, bool)
+    if calibrated and wl.size > 1:
+        _, edges = elements(ds)
+        low, high = sensitive_range(ds, edges)
+        shown = (edges[1:] > low) & (edges[:-1] < high)
+        ax.set_xlim(low, high)
+    known = wl[np.isfinite(values) & shown]
     marked = within(chosen(ds, True), known)
     set_label(ax.xaxis, "Wavelength (Å)")
     set_label(ax.yaxis, name)

@@ -6,12 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
+from matplotlib.collections import LineCollection, PathCollection
+from matplotlib.figure import Figure
+from matplotlib.patches import Polygon
+from matplotlib.path import Path as Outline
 
 from .. import calls, checks
 from ..dataset.fields import sightline
@@ -55,14 +58,15 @@ _ORDER: dict[str, tuple[Place, ...]] = {
     ),
     "place": (
         {"position": (0, 6), "va": "bottom"},
-        {"position": (7, 0), "ha": "left", "va": "center"},
-        {"position": (-7, 0), "ha": "right", "va": "center"},
+        # Below a small disk, beside which the text would lie over the limb.
         {"position": (0, -18), "ha": "center", "va": "top"},
+        {"position": (12, -10), "ha": "left", "va": "top"},
+        {"position": (-12, -10), "ha": "right", "va": "top"},
         {"position": (0, 18), "ha": "center", "va": "bottom"},
         {"position": (12, 18), "ha": "left", "va": "bottom"},
         {"position": (-12, 18), "ha": "right", "va": "bottom"},
-        {"position": (12, -18), "ha": "left", "va": "top"},
-        {"position": (-12, -18), "ha": "right", "va": "top"},
+        {"position": (7, 0), "ha": "left", "va": "center"},
+        {"position": (-7, 0), "ha": "right", "va": "center"},
     ),
     "right_ascension": ({"ha": "left"},),
     "declination": ({"va": "top"},),
@@ -245,11 +249,11 @@ def draw(ax: Axes, stage: Stage, index: int, framing: Framing, look: Style) -> N
     ax.set_aspect("equal")
     # Places of texts are chosen on the canvas.
     ax.apply_aspect()
-    _draw_grid(ax, sky, look)
     others = [other.at(index) for other in stage.others]
     others = [body for body in others if np.isfinite(body.distance)]
     target = None if stage.target is None else stage.target.at(index)
     draw_bodies(ax, sky, target, others, stage.below(index), look)
+    _draw_grid(ax, sky, look)
     bodies = others if target is None else [target, *others]
     _draw_stars(ax, sky, stage, index, bodies, look)
     pixels = draw_slit(ax, sky, stage, index, framing.annotate, look)
@@ -280,19 +284,36 @@ def _settle(
     labels = Labels(ax)
     labels.keep(line for line in ax.lines if line.get_gid() in ("sub_spacecraft", "sun"))
     labels.keep(t for t in ax.texts if t.get_gid() not in texts)
+    _avoid_stars(ax, labels)
+    # All of the slit, of which pixels are a part; a single one may be as large as the picture.
+    slit = [c for c in ax.collections if c.get_gid() == "slit"]
+    rows = [np.asarray(path.vertices)[:4] for c in slit for path in c.get_paths()]
+    areas = ax.transData.transform(np.array(rows).reshape(-1, 2)).reshape(-1, 4, 2)
+    single = pixels is not None and len(pixels) == 1
+    labels.avoid(areas[:0] if single else areas)
     for text in texts.pop("pixel_number"):
         x, y = text.get_position()
-        # Further out, and to either side.
-        places = (2 * x, 2 * y), (x - y, y + x), (x + y, y - x)
+        # Further out, to either side, and beside the end.
+        ways = (2 * x, 2 * y), (x - y, y + x), (x + y, y - x), (-y, x), (y, -x)
+        places = [*ways, *((1.6 * a, 1.6 * b) for a, b in ways)]
         labels.add([text], [{"position": place} for place in places])
-    if pixels is not None:
-        labels.avoid(ax.transData.transform(pixels.reshape(-1, 2)).reshape(pixels.shape))
+    labels.avoid(areas)
     for gid in texts:
         if gid == "right_ascension":
             for view in bodies:
                 if any(c.get_gid() == f"rings:{view.name}" for c in ax.collections):
                     name_rings(ax, partial(_on_sky, sky, view), view, look, labels)
         labels.add(texts[gid], _ORDER[gid])
+
+
+def _avoid_stars(ax: Axes, labels: Labels) -> None:
+    for stars in ax.collections:
+        if isinstance(stars, PathCollection) and stars.get_gid() == "stars":
+            at = ax.transData.transform(np.asarray(stars.get_offsets()))
+            half = (
+                0.5 * np.sqrt(stars.get_sizes()) * cast(Figure, ax.get_figure(root=True)).dpi / 72
+            )
+            labels.avoid(at[:, None] + half[:, None, None] * np.array([[-1, -1], [1, 1]]))
 
 
 def _on_sky(sky: maps.Sky, view: views.Views, points: np.ndarray) -> np.ndarray:
@@ -312,6 +333,11 @@ def _draw_grid(ax: Axes, sky: maps.Sky, look: Style) -> None:
     collection.set(**look["sky_grid"])
     ax.add_collection(collection, autolim=False)
     pad = 0.012 * (y1 - y0)
+    disks = [
+        Outline(p.get_xy())
+        for p in ax.patches
+        if isinstance(p, Polygon) and str(p.get_gid()).startswith("disk:")
+    ]
     for text, line in lines:
         upright = text.startswith("α")
         inside = (line[:, 0] > x0) & (line[:, 0] < x1) & (line[:, 1] > y0) & (line[:, 1] < y1)
@@ -321,6 +347,9 @@ def _draw_grid(ax: Axes, sky: maps.Sky, look: Style) -> None:
         # Labels go at the lower end of a line of right ascension, the left end of one of
         # declination.
         x, y = points[np.argmin(points[:, 1]) if upright else np.argmax(points[:, 0])]
+        if any(disk.contains_point((x, y)) for disk in disks):
+            # The line is behind it.
+            continue
         ax.text(
             x - (0 if upright else pad),
             y + pad,

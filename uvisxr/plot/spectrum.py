@@ -23,6 +23,7 @@ from ..errors import ArgumentError, MissingStepError
 from ..numerics.poisson import missing
 from . import axes as common
 from .marks import headroom, mark_lines
+from .spectral_range import elements, sensitive_range
 from .spectral_scale import Scale, apply_scale, linear_below, scale_of, sensitive, set_limits
 from .traces import Key, Trace, in_common, named, traces
 
@@ -36,12 +37,6 @@ _LIGHT = ("radiance", "reflectance")
 
 #: Wavelengths to show, angstrom, or all; None for those where the channel is sensitive.
 Shown = tuple[float, float] | Literal["all"] | None
-
-#: Part of a dataset's largest sensitivity below which it is not worth the name.
-_SHARE = 0.01
-
-#: Share of the elements in a channel's range that must lie in it as a whole.
-_WHOLE = 0.9
 
 #: The most spectra that lie over one another by default, and have bands.
 _FEW = 5
@@ -133,7 +128,7 @@ def spectrum(
         checks.number("offset", offset, "a distance between spectra, or True", above=0)
     known = chosen(ds, lines)
     places = traces(ds, ds[name], select)
-    wl, edges = _elements(ds)
+    wl, edges = elements(ds)
     low, high = _range(ds, name, xlim, wl, edges)
     ax = common.new_axes(ax, figsize=(7.0, 4.0))
     all_values = np.stack([_values(ds, name, place) for place in places])
@@ -206,21 +201,6 @@ def _variable(ds: xr.Dataset, variable: Spectral | None) -> str:
     return variable
 
 
-def _elements(ds: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """Wavelengths of the elements, (wl,), and edges of their steps, (wl + 1,), ascending."""
-    wl = ds["wl"].values.astype(float)
-    order = np.argsort(wl, kind="stable")
-    wl = wl[order]
-    bounds = ds.get("wl_bounds")
-    if bounds is not None:
-        sides = np.sort(bounds.transpose("wl", ...).values.astype(float), axis=1)[order]
-        if wl.size == 1 or np.allclose(sides[1:, 0], sides[:-1, 1]):
-            return wl, np.append(sides[:, 0], sides[-1, 1])
-    middles = 0.5 * (wl[1:] + wl[:-1])
-    half = (middles[0] - wl[0], wl[-1] - middles[-1]) if wl.size > 1 else (0.5, 0.5)
-    return wl, np.concatenate([[wl[0] - half[0]], middles, [wl[-1] + half[1]]])
-
-
 def _range(
     ds: xr.Dataset, name: str, xlim: Shown, wl: np.ndarray, edges: np.ndarray
 ) -> tuple[float, float]:
@@ -228,20 +208,9 @@ def _range(
     if isinstance(xlim, str) or xlim is None:
         other = "two ascending wavelengths, angstrom"
         checks.choice("xlim", xlim, Literal["all"] | None, other)
-        low, high = float(edges[0]), float(edges[-1])
-        channel = ds.attrs.get("channel", "")
-        usual = common.SENSITIVE.get(channel)
-        if xlim is not None or not name.startswith(_LIGHT) or usual is None:
-            return low, high
-        held = (edges[1:] > usual[0]) & (edges[:-1] < usual[1]) & _above(ds)
-        # Those that reach beyond do not count for the limits, and could leave the axes. Very wide
-        # ones are shown all the same: Lyman-alpha may be in the first.
-        whole = held & (edges[:-1] >= usual[0]) & (edges[1:] <= usual[1])
-        inside = whole if whole.sum() >= _WHOLE * held.sum() else held
-        if not inside.any():
-            return low, high
-        first, last = np.flatnonzero(inside)[[0, -1]]
-        return max(usual[0], float(edges[first])), min(usual[1], float(edges[last + 1]))
+        if xlim is None and name.startswith(_LIGHT):
+            return sensitive_range(ds, edges)
+        return float(edges[0]), float(edges[-1])
     first, last = checks.pair("xlim", xlim, "wavelengths, angstrom")
     if not ((edges[1:] > first) & (edges[:-1] < last)).any():
         raise ArgumentError(
@@ -249,17 +218,6 @@ def _range(
             f"{wl[0]:.0f} to {wl[-1]:.0f} angstrom"
         )
     return first, last
-
-
-def _above(ds: xr.Dataset) -> np.ndarray:
-    """Where a dataset's sensitivity, if it has one, is above a share of its maximum: (wl,)."""
-    if "sensitivity" not in ds.variables or "wl" not in ds["sensitivity"].dims:
-        return np.ones(ds.sizes["wl"], bool)
-    terms = np.abs(ds["sensitivity"].transpose(..., "wl").values.reshape(-1, ds.sizes["wl"]))
-    with np.errstate(invalid="ignore"):
-        profile = np.where(np.isfinite(terms), terms, 0.0).sum(axis=0)
-    found: np.ndarray = profile > _SHARE * profile.max()
-    return found[np.argsort(ds["wl"].values, kind="stable")]
 
 
 def _values(ds: xr.Dataset, name: str, place: Trace) -> np.ndarray:

@@ -22,6 +22,7 @@ from ..dataset.lazy import apart
 from ..instrument.detector import Bins
 from ..numerics import poisson, zero_runs
 from .flags import DIMS, flags_of
+from .levels import lower_bound
 
 #: Columns around Lyman-alpha on the FUV detector: interplanetary hydrogen illuminates them in every
 #: direction.
@@ -108,7 +109,7 @@ def found(ds: xr.Dataset) -> xr.Variable:
     """The flags of lost and partial spectra that a dataset's counts give before a reduction.
 
     With a background, `uvisxr.background` has found all others, and these are `flags_of_missing`;
-    without, those of `flags` are among them, but for the test that needs the background.
+    without, those of `flags` are among them, by the level of the date (`levels.lower_bound`).
 
     Parameters
     ----------
@@ -128,7 +129,8 @@ def found(ds: xr.Dataset) -> xr.Variable:
     others = ("exposure", "product", "band", "line")
     kept = {name: ds.variables[name] for name in others if name in ds.variables}
     whole = xr.Dataset({"counts": framed} | kept, attrs=ds.attrs)
-    lost: xr.Variable = flags(whole, measured=features(whole, runs=False)).variable
+    level = lower_bound(ds)
+    lost: xr.Variable = flags(whole, level, features(whole, runs=level > 0)).variable
     return lost | missing
 
 
@@ -254,7 +256,8 @@ def flags(ds: xr.Dataset, level: float = 0.0, measured: xr.DataArray | None = No
     ds : Dataset
         With `counts`.
     level : float
-        Background, count/s per lit detector pixel; 0 if unknown, which skips the last test.
+        Background at least, count/s per lit detector pixel (`levels.lower_bound`); 0 if unknown,
+        which skips the last test.
     measured : DataArray, optional
         The result of `features(ds)`, if already computed.
 

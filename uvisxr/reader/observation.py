@@ -257,11 +257,31 @@ def open_observation(
         checks.whole("id", id, 0, what="the number of the observation within its day, or text")
     if not given:
         raise ArgumentError("no product to open: give paths of products or folders, or batch=")
+    if target:
+        _tell_unknown(target)
     found, lists = _labels(given, channel, target, fetch)
     _require_data(found, given)
     labels = _distinct(found)
     choices = _Choices(window, chunks, start_time, sort, target, prime, id, name)
     return _open(labels, choices, {"paths": [label.path for label in labels]}, lists)
+
+
+def _tell_unknown(target: str) -> None:
+    """Warn of a target in place of the label's that is no body that SPICE knows by itself."""
+    if not targets.is_body(target) or targets.canonical(target) in targets.KNOWN:
+        return
+    # Only here is SPICE needed, which takes longer to load.
+    from ..kernels import bodies
+    from ..kernels.session import LOCK
+
+    try:
+        with LOCK:
+            bodies.named(target)
+    except ArgumentError:
+        warn_user(
+            f"target={target!r}: no body of this name is known, unless kernels define it"
+            f"{targets.suggested(target)}"
+        )
 
 
 def _prime(instrument: str | None) -> str:

@@ -89,7 +89,7 @@ _MOST, _STARS, _LINE = 2**26, 500_000, 2000
 _NAME = 40
 
 #: Numbers as tables write them; Python's float() also takes inf, nan and 1_000.
-_DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 #: Those of stars, and powers of ten.
 _WHOLE = re.compile(r"-?[0-9]+")

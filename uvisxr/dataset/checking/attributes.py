@@ -19,6 +19,9 @@ from .frame import along_pic, setup_of
 #: Attributes that say what the elements hold.
 WINDOW_ATTRS = ("line_bin", "band_bin", "lr_line", "lr_band")
 
+#: What steps that ask for those use too, if it is there.
+_CORNER = ("ul_line", "ul_band")
+
 #: Attributes that are texts, of a dataset and of its variables. Pictures use all that there are,
 #: other steps those that they ask for, and `_TOO`.
 _TOO = ("compression", "optics", "lon_direction")
@@ -34,7 +37,9 @@ def check_attrs(ds: xr.Dataset, step: str, attrs: Iterable[str]) -> None:
     check_texts(step, "the attribute", ds.attrs, texts)
     for key, variable in ds.variables.items() if drawn else ():
         check_texts(step, f"of {key} the attribute", variable.attrs, _TEXTS_OF_VARIABLES)
-    for name in (*attrs, *(WINDOW_ATTRS if drawn else ())):
+    window = (*WINDOW_ATTRS, *_CORNER)
+    of_window = window if drawn or {*attrs} & {*WINDOW_ATTRS} else ()
+    for name in dict.fromkeys((*attrs, *of_window)):
         if name not in ds.attrs:
             continue
         value = ds.attrs[name]
@@ -43,7 +48,7 @@ def check_attrs(ds: xr.Dataset, step: str, attrs: Iterable[str]) -> None:
         if name == "slit":
             _check_slit(step, value)
         least = 1 if name.endswith("_bin") else 0
-        if name in WINDOW_ATTRS and not (
+        if name in window and not (
             isinstance(value, int | float | np.integer | np.floating)
             and least <= value <= (N_BANDS if "band" in name else N_LINES)
             and float(value).is_integer()
