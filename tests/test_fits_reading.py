@@ -128,6 +128,43 @@ def test_with_extras_all_comes_back(ds, tree, tmp_path):
             alike(own.variables[name], was, str(name))
 
 
+def eastward(tree: xr.DataTree) -> xr.DataTree:
+    tree = tree.copy()
+    for node in (tree, *tree.children.values()):
+        node.attrs["lon_direction"] = "east"
+    for body in ("saturn", "titan"):
+        for name in ("lon", "sc_lon", "sub_solar_lon", "ram_lon"):
+            tree[body][name] = (360 - tree[body][name]) % 360
+    return tree
+
+
+@pytest.mark.parametrize("extras", [False, True])
+def test_east_longitudes_come_back_as_they_were(ds, tree, tmp_path, extras):
+    east = eastward(tree)
+    back = uvisxr.open_fits(ds.uvis.to_fits(tmp_path / "x.fits", east, extras=extras))
+    again = uvisxr.open_fits(back.dataset.uvis.to_fits(tmp_path / "y.fits", back.backplanes))
+    for found in (back.backplanes, again.backplanes):
+        assert found.attrs["lon_direction"] == found["titan"].attrs["lon_direction"] == "east"
+        for name in ("lon", "sc_lon", "sub_solar_lon", "ram_lon"):
+            np.testing.assert_allclose(found["titan"][name], east["titan"][name], atol=1e-4)
+            assert "west" not in found["titan"][name].attrs.get("long_name", "")
+    with fits.open(tmp_path / "x.fits") as one, fits.open(tmp_path / "y.fits") as other:
+        for table, column in (("BODY_GEOM", "LON"), ("SC_GEOM", "SUB_SC_LON")):
+            was, now = one[table].data[column], other[table].data[column]
+            np.testing.assert_allclose(now, was, atol=1e-4)
+
+
+def test_east_geometry_of_the_dataset_comes_back(made, ds, tmp_path):
+    seen = ds.uvis.geometry(kernels=made.kernels, lon_direction="east")
+    back = uvisxr.open_fits(seen.uvis.to_fits(tmp_path / "x.fits"))
+    found = back.backplanes["titan/sc_lon"].isel(instant=1)
+    np.testing.assert_allclose(found, seen.sc_lon, atol=1e-4)
+    assert back.backplanes["titan"].attrs["lon_direction"] == "east"
+    again = uvisxr.open_fits(back.dataset.uvis.to_fits(tmp_path / "y.fits", back.backplanes))
+    found = again.backplanes["titan/sc_lon"].isel(instant=1)
+    np.testing.assert_allclose(found, seen.sc_lon, atol=1e-4)
+
+
 def test_steps_of_what_came_back(ds, tree, made, tmp_path):
     back = uvisxr.open_fits(ds.uvis.to_fits(tmp_path / "x.fits", tree)).dataset
     np.testing.assert_allclose(

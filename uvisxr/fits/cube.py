@@ -43,6 +43,7 @@ def read(file: File) -> tuple[xr.Dataset, xr.DataTree]:
     for name, attrs in (ours.nodes if ours else {}).items():
         if name in tree.children:
             tree[name].attrs = attrs
+    tree = planes.as_counted(tree)
     channel = keyword(primary, "CHANNEL", str)
     length = keyword(primary, "INT_TIME", float, int)
     ds = parts.dataset(

@@ -229,8 +229,29 @@ def _values(node: xr.Dataset, column: Column, shape: tuple[int, ...]) -> np.ndar
         sizes = dict(zip(dims, shape, strict=True))
         values = found.set_dims(sizes).transpose(*dims).values
     if column.field in _DIRECTED and node.attrs.get("lon_direction") == "east":
-        values = np.mod(-np.asarray(values, float), 360.0)
+        values = _turned(np.asarray(values, float))
     return values
+
+
+def _turned(lon: np.ndarray) -> np.ndarray:
+    """Longitudes counted the other way, degrees."""
+    return np.mod(-lon, 360.0)
+
+
+def as_counted(tree: xr.DataTree) -> xr.DataTree:
+    """The tree of a file, which counts longitudes west, as its attribute `lon_direction` says."""
+    nodes = {}
+    for path, node in tree.subtree_with_keys:
+        own = node.to_dataset(inherit=False)
+        if _attrs(tree, node).get("lon_direction") == "east":
+            east = {}
+            for name in _DIRECTED & set(own.data_vars):
+                east[name] = own[name].copy(data=_turned(own[name].values))
+                said = str(own[name].attrs.get("long_name", ""))
+                east[name].attrs["long_name"] = said.replace("west-positive", "east-positive")
+            own = own.assign(east)
+        nodes[f"/{path.strip('.')}"] = own
+    return xr.DataTree.from_dict(nodes)
 
 
 def _logical(values: np.ndarray) -> np.ndarray:
