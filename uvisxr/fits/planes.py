@@ -16,6 +16,7 @@ from ..dataset.fields import CORNERS
 from ..errors import ArgumentError
 from . import layout
 from .layout import POINTS, Column
+from .selection import MEND
 
 #: Nodes of the tree that are no bodies, and the table that holds each.
 _GENERAL, _RINGS = "sky", "rings"
@@ -63,25 +64,22 @@ class Sizes:
 
 
 def selected(backplanes: xr.DataTree, ds: xr.Dataset) -> dict[str, xr.Dataset]:
-    """The nodes of a tree by name, for the exposures and pixels of a dataset.
+    """The nodes by name of a tree that is of a dataset's exposures and pixels.
 
     Raises
     ------
     ArgumentError
-        It is no tree of backplanes, or one of other exposures or pixels, or has fewer than three
-        instants.
+        It is no tree of backplanes, or one of other times, or has fewer than three instants.
     """
-    mend = "give what ds.uvis.backplanes() of this dataset returns"
     if _GENERAL not in backplanes.children:
-        raise ArgumentError(f"backplanes: it is no tree with a node /{_GENERAL}: {mend}")
+        raise ArgumentError(f"backplanes: it is no tree with a node /{_GENERAL}: {MEND}")
     nodes = {
-        name: node.to_dataset().assign_attrs(_attrs(backplanes, node))
+        name: _ordered(node.to_dataset().assign_attrs(_attrs(backplanes, node)), name)
         for name, node in backplanes.children.items()
     }
-    nodes = {name: _for(node, ds, f"backplanes: /{name}", mend) for name, node in nodes.items()}
     sky = nodes[_GENERAL]
     if "et" not in sky or set(sky["et"].dims) != {"pic", "instant"}:
-        raise ArgumentError(f"backplanes: /{_GENERAL} has no et (pic, instant): {mend}")
+        raise ArgumentError(f"backplanes: /{_GENERAL} has no et (pic, instant): {MEND}")
     if sky.sizes["instant"] < layout.LEAST_INSTANTS:
         raise ArgumentError(
             f"backplanes: {sky.sizes['instant']} instants of each exposure, and a file has at "
@@ -89,17 +87,13 @@ def selected(backplanes: xr.DataTree, ds: xr.Dataset) -> dict[str, xr.Dataset]:
         )
     part = _parts(sky["et"].variable, ds)
     if not (abs(part - part[0]) < _SLACK).all() or part.min() < -_SLACK or part.max() > 1 + _SLACK:
-        raise ArgumentError(f"backplanes: its times are not those of the exposures: {mend}")
+        raise ArgumentError(f"backplanes: its times are not those of the exposures: {MEND}")
     if abs(part.min(axis=1)).max() > _SLACK or abs(part.max(axis=1) - 1).max() > _SLACK:
         raise ArgumentError(
             "backplanes: its instants do not go from start to end of the exposures, as those of a "
             f"file do: call ds.uvis.backplanes(times={layout.INSTANTS})"
         )
-    order = np.argsort(part[0])
-    return {
-        name: node.isel(instant=order) if "instant" in node.dims else node
-        for name, node in nodes.items()
-    }
+    return nodes
 
 
 def _parts(et: xr.Variable, ds: xr.Dataset) -> np.ndarray:
@@ -114,24 +108,14 @@ def _attrs(root: xr.DataTree, node: xr.DataTree) -> dict[str, object]:
     return {str(key): value for key, value in (kept | dict(node.attrs)).items()}
 
 
-def _for(node: xr.Dataset, ds: xr.Dataset, where: str, mend: str) -> xr.Dataset:
-    """A node for the exposures and pixels of a dataset, in their order."""
-    for dim in ("pic", "pixel"):
-        if dim not in node.dims:
-            continue
-        if dim in node.indexes and dim in ds.indexes:
-            at = node.indexes[dim].get_indexer(ds.indexes[dim])
-            if (at < 0).any():
-                raise ArgumentError(f"{where} lacks some {dim} of the dataset: {mend}")
-            node = node.isel({dim: at})
-        elif node.sizes[dim] != ds.sizes[dim]:
-            raise ArgumentError(
-                f"{where} has {node.sizes[dim]} {dim}, the dataset {ds.sizes[dim]}: {mend}"
-            )
+def _ordered(node: xr.Dataset, name: str) -> xr.Dataset:
+    """A node with its points in the order of the files."""
     if "point" in node.dims:
         names = [str(name) for name in node["point"].values]
         if not set(POINTS) <= set(names):
-            raise ArgumentError(f"{where} lacks some of the points {', '.join(POINTS)}: {mend}")
+            raise ArgumentError(
+                f"backplanes: /{name} lacks some of the points {', '.join(POINTS)}: {MEND}"
+            )
         node = node.isel(point=[names.index(name) for name in POINTS])
     return node
 
@@ -235,7 +219,8 @@ def _values(node: xr.Dataset, column: Column, shape: tuple[int, ...]) -> np.ndar
 
 def _turned(lon: np.ndarray) -> np.ndarray:
     """Longitudes counted the other way, degrees."""
-    return np.mod(-lon, 360.0)
+    turned: np.ndarray = np.mod(-lon, 360.0)
+    return turned
 
 
 def as_counted(tree: xr.DataTree) -> xr.DataTree:

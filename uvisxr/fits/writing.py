@@ -17,7 +17,7 @@ from ..dataset.forward import at_window, windows
 from ..errors import ArgumentError, UvisError, unwarned, warn_user
 from ..files import check_target, refuse_foreign, whole_file
 from . import extras as extra_hdus
-from . import header, instants, layout, pds4_label, planes, reading, science, seen
+from . import header, instants, layout, pds4_label, planes, reading, science, seen, selection
 from .decode import astropy_fits
 from .layout import Column
 from .structure import BLOCK, scan
@@ -124,7 +124,7 @@ def to_fits(
     xml = file.with_suffix(".xml") if label else None
     read = [*inputs.of(ds), *(inputs.of(backplanes) if backplanes is not None else [])]
     _check_outputs(file, xml, read, overwrite)
-    tree = seen.tree(ds) if backplanes is None else backplanes
+    tree = seen.tree(ds) if backplanes is None else selection.part(backplanes, ds)
     hdus, title = _hdus(ds, tree, file.name, pixels_per_subsample, backplanes is not None)
     with ExitStack() as stack:
         # The file takes its place before its label.
