@@ -61,6 +61,10 @@ class Job:
         Identifies inputs, pipeline and package version.
     compact : bool
         Whether the output leaves out radiances.
+    overwrite : bool
+        Whether FITS files and labels take the place of those of others.
+    emptied : tuple of str
+        Names in `folder` of such files that an earlier run wrote, and in which nothing is left.
     """
 
     label: str
@@ -70,6 +74,8 @@ class Job:
     fingerprint: str
     data: str = ""
     compact: bool = False
+    overwrite: bool = False
+    emptied: tuple[str, ...] = ()
 
     def record(self) -> dict[str, Any]:
         """What the manifest holds of the job, whatever its outcome."""
@@ -279,21 +285,25 @@ def _write_fits(ds: xr.Dataset | xr.DataTree, job: Job, step: Step) -> dict[str,
     accessor: Any = TreeAccessor(ds) if isinstance(ds, xr.DataTree) else UvisAccessor(ds)
     options = dict(step.arguments)
     own = options.pop("backplanes", None)
+    for name in job.emptied:
+        (path.parent / name).unlink(missing_ok=True)
     try:
         tree = None if own is None else accessor.backplanes(**({} if own is True else own))
-        written = accessor.to_fits(path, tree, **options)
+        written = accessor.to_fits(path, tree, overwrite=job.overwrite or None, **options)
     except UvisError as error:
         if step.on_error == "fail":
             raise
         warn_user(f"step 'to_fits' is left out: {error}", LeftOutWarning)
         return {}
-    files = written.values() if isinstance(written, dict) else [written]
-    return {"fits": [file.name for file in files]}
-
-
-def has_fits(output: Path) -> bool:
-    """Whether there is the FITS file of an output, or that of its first window."""
-    return any(output.with_name(f"{output.stem}{letter}.fits").is_file() for letter in ("", "A"))
+    made = written.values() if isinstance(written, dict) else [written]
+    endings = (".fits", ".xml") if options.get("label", "pds4") else (".fits",)
+    files = [file.with_suffix(ending) for file in made for ending in endings]
+    return {
+        "fits": [
+            {"name": file.name, "sha256": sha256(file), "bytes": file.stat().st_size}
+            for file in files
+        ]
+    }
 
 
 def _figures(ds: xr.Dataset | xr.DataTree, path: Path) -> dict[str, Any]:

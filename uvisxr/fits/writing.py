@@ -20,7 +20,7 @@ from . import extras as extra_hdus
 from . import header, instants, layout, pds4_label, planes, reading, science, seen, selection
 from .decode import astropy_fits
 from .layout import Column
-from .structure import BLOCK, scan
+from .structure import BLOCK, first_header
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -208,8 +208,8 @@ def _of_window(backplanes: xr.DataTree, window: str) -> xr.DataTree:
 
 
 def is_fits_of_ours(path: Path) -> bool:
-    """Whether `to_fits` wrote a file."""
-    return re.search(rb"%-8s= " % header.OURS.encode(), scan(path)[0].cards) is not None
+    """Whether `to_fits` wrote a file, even if it was cut since."""
+    return re.search(rb"%-8s= " % header.OURS.encode(), first_header(path)) is not None
 
 
 def _check_outputs(
