@@ -78,3 +78,41 @@ def test_smear_needs_the_sky():
     tree["sky"] = tree["sky"].to_dataset().isel(point=[0])
     with pytest.raises(MissingStepError, match="corners"):
         uvisxr.fits.smear(tree)
+
+
+@pytest.mark.parametrize(
+    ("when", "rate", "spacing", "told"),
+    [
+        ((0, 0.5, 1), 0.2, 1, "1px/sub, NT 3-33"),
+        ((0, 0.25, 0.5, 0.75, 1), 0.2, 1, "1px/sub, NT 3-33"),
+        ((0, 0.5, 1), 0.4, 1, "NT 3"),
+        ((0, 0.5, 1), 0.4, 2, "2px/sub, NT 3-33"),
+        ((0, 0.1, 0.2, 0.3, 1), 0.1, 1, "NT 5"),
+        (np.linspace(0, 1, 34), 0.01, 1, "NT 34"),
+        (np.linspace(0, 1, 33), 9.0, 1, "1px/sub, NT 3-33"),
+    ],
+)
+def test_a_file_names_the_rule_only_where_it_holds(when, rate, spacing, told):
+    tree = slewing(rate, count=len(when))
+    times = 1e8 + 240.0 * np.array([[0], [1]]) + 240.0 * np.asarray(when)
+    tree["sky"]["et"] = xr.DataArray(times, dims=("pic", "instant"))
+    assert instants.kept(tree, spacing) == told
+
+
+def test_backplanes_by_the_rule(made):
+    ds = made.open().isel(pic=[4, 7])
+    tree = ds.uvis.backplanes(made.kernels, times="rule")
+    count = tree.sizes["instant"]
+    assert count == uvisxr.fits.subsampling(uvisxr.fits.smear(tree)) > 3
+    assert tree["instant"].values[[0, -1]].tolist() == [0, 1]
+    assert instants.kept(tree) == "1px/sub, NT 3-33"
+    fine = ds.uvis.backplanes(made.kernels, times="rule", pixels_per_subsample=0.5)
+    asked = uvisxr.fits.subsampling(uvisxr.fits.smear(fine), pixels_per_subsample=0.5)
+    assert fine.sizes["instant"] == asked > count
+    each = xr.DataTree.from_dict({"w0": ds.isel(pixel=[0]), "w1": ds.isel(pixel=[1])})
+    found = each.uvis.backplanes(made.kernels, times="rule", pixels_per_subsample=2)
+    assert found["w1/sky"].sizes["instant"] < count
+    with pytest.raises(ArgumentError, match="pixels_per_subsample"):
+        ds.uvis.backplanes(made.kernels, times="rule", pixels_per_subsample=0)
+    with pytest.raises(ArgumentError, match="rule"):
+        ds.uvis.backplanes(made.kernels, times="rules")

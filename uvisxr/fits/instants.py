@@ -6,18 +6,20 @@ three, that is start, middle and end, and not more than a file can bear.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import xarray as xr
 
 from .. import calls, checks
+from ..backplanes import smear as ways
 from ..errors import MissingStepError
 from ..numerics import sphere
 from .layout import LEAST_INSTANTS
 
 #: Pixels between two instants, and the most instants, of the team's rule.
-SPACING, MOST = 1.0, 33
+SPACING, MOST = ways.SPACING, ways.MOST
+
+#: Part of a step by which steps in time may differ and be even.
+_EVEN = 1e-3
 
 
 @calls.public("subsampling")
@@ -52,7 +54,7 @@ def subsampling(smear: float, pixels_per_subsample: float = SPACING, most: int =
     smear = checks.number("smear", smear, "pixels", least=0)
     spacing = checks.number("pixels_per_subsample", pixels_per_subsample, "pixels", above=0)
     most = checks.whole("most", most, LEAST_INSTANTS)
-    return max(LEAST_INSTANTS, min(most, math.ceil(smear / spacing) + 1))
+    return ways.number(smear, spacing, most)
 
 
 def rule(pixels_per_subsample: float = SPACING, most: int = MOST) -> str:
@@ -64,6 +66,25 @@ def rule(pixels_per_subsample: float = SPACING, most: int = MOST) -> str:
     '1px/sub, NT 3-33'
     """
     return f"{pixels_per_subsample:g}px/sub, NT {LEAST_INSTANTS}-{most}"
+
+
+def kept(backplanes: xr.DataTree, spacing: float = SPACING) -> str:
+    """What the keyword NT_RULE says of the instants of backplanes, in order of time.
+
+    The rule, if they are evenly spaced and as many as it asks for, or more; or else their number.
+    """
+    sky = backplanes["sky"].to_dataset()
+    times = sky["et"].transpose("instant", "pic").values
+    own = f"NT {len(times)}"
+    try:
+        asked = subsampling(smear(backplanes), spacing)
+    except MissingStepError:
+        return own
+    # The geometry of a dataset has none at start and end.
+    known = sky["ra"].notnull().any(["pic", "pixel", "point"]).all()
+    steps = np.diff(times, axis=0)
+    even = (abs(steps - steps.mean(axis=0)) <= _EVEN * steps.mean(axis=0)).all()
+    return rule(spacing) if known and even and asked <= len(times) <= MOST else own
 
 
 def require_tree(backplanes: object) -> None:
@@ -109,15 +130,10 @@ def smear(backplanes: xr.DataTree) -> float:
             sky[name].transpose("pic", "pixel", "instant", "point") for name in ("ra", "dec")
         )
         names = [str(name) for name in np.asarray(sky["point"])]
-        at = [names.index(name) for name in ("center", "lower_left", "lower_right", "upper_left")]
+        at = [names.index(name) for name in ways.LOOKED_AT]
     except (KeyError, ValueError) as error:
         raise MissingStepError(
             f"the tree has no sky/ra and sky/dec of centres and corners ({error}): give what "
             "ds.uvis.backplanes() returns"
         ) from None
-    way = sphere.vectors(ra.values, dec.values)[..., at, :]
-    centre, corner, right, up = np.moveaxis(way, -2, 0)
-    sides = np.fmin(sphere.angle(corner, right), sphere.angle(corner, up))
-    steps = sphere.angle(centre[:, :, 1:], centre[:, :, :-1])
-    pixels = np.nansum(steps / np.fmin(sides[:, :, 1:], sides[:, :, :-1]), axis=-1)
-    return float(pixels.max(initial=0.0))
+    return ways.pixels(sphere.vectors(ra.values, dec.values)[..., at, :])

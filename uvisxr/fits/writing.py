@@ -73,8 +73,8 @@ def to_fits(
         backplanes, as HDUs after those of the layout, so that `uvisxr.open_fits` gives everything
         back.
     pixels_per_subsample : float
-        The rule for the number of instants of an exposure, as `uvisxr.fits.subsampling` has it,
-        which the keyword NT_RULE gives.
+        The rule for the number of instants of an exposure, as `uvisxr.fits.subsampling` has it. The
+        keyword NT_RULE gives it if the backplanes have as many, and else the number that they have.
     overwrite : bool, optional
         Whether to replace existing files: True, any; False, none; by default those that uvisxr
         wrote. What the dataset was read from is never replaced.
@@ -245,7 +245,7 @@ def _hdus(
         sky["et"].transpose("pic", "instant").values,
         filename=filename,
         complete=arrays.complete,
-        rule=instants.rule(spacing),
+        rule=instants.kept(tree, spacing),
         slit_angle=_slit_angle(sky),
     )
     found = [(_primary(arrays, values, ds, tree), arrays.cube)]
