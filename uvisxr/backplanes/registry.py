@@ -34,6 +34,9 @@ MAIN_RINGS = (RINGS["C"][0], RINGS["A"][1])
 #: Planetocentric latitude of the spacecraft below which rings are seen edge-on, degrees.
 EDGE_ON = 5.0
 
+#: Of a flag that the kernels do not tell.
+UNKNOWN = -1
+
 _DEG, _KM, _HOUR = "degree", "km", "hour"
 
 
@@ -49,7 +52,7 @@ class Plane:
     kind : {"ray", "instant", "vector", "body"}
         What there is one value of.
     flag : bool
-        Whether it is 1 for yes and 0 for no, and never missing.
+        Whether it is 1 for yes and 0 for no, or `UNKNOWN` where the kernels do not tell.
     directed : bool
         Whether it is a longitude that increases west or east, as the tree's `lon_direction` says.
     """
@@ -62,8 +65,8 @@ class Plane:
     flag: bool = False
     directed: bool = False
 
-    def attributes(self, lon_direction: str) -> dict[str, Any]:
-        """The variable's attributes."""
+    def attributes(self, lon_direction: str, unknown: bool = False) -> dict[str, Any]:
+        """The variable's attributes; of a flag, whether it is unknown somewhere."""
         sense = f", {lon_direction}-positive" if self.directed else ""
         attrs: dict[str, Any] = {
             "long_name": self.long_name + sense,
@@ -72,6 +75,9 @@ class Plane:
         }
         if self.flag:
             attrs |= {"flag_values": np.array([0, 1], np.int8), "flag_meanings": "no yes"}
+        if self.flag and unknown:
+            values = np.array([UNKNOWN, 0, 1], np.int8)
+            attrs |= {"flag_values": values, "flag_meanings": "unknown no yes"}
         return attrs
 
 

@@ -94,7 +94,8 @@ def backplanes(
     Warns
     -----
     UvisWarning
-        Some instants have no pointing or no positions, so their fields are NaN.
+        Some instants have no pointing or no positions, so their fields are NaN; or the kernels do
+        not place Saturn, and what it hides and shades is unknown, -1.
 
     Examples
     --------
@@ -228,7 +229,8 @@ def _variable(
         array = array.reshape(*shape, *array.shape[1:])
     if plane.units == "1":
         array = array.astype(np.int8) if plane.flag or plane.name == "front" else array
-    return xr.Variable(DIMS[plane.kind], array, plane.attributes(lon_direction))
+    unknown = plane.flag and bool((array < 0).any())
+    return xr.Variable(DIMS[plane.kind], array, plane.attributes(lon_direction, unknown))
 
 
 def _attributes(

@@ -240,7 +240,8 @@ def as_counted(tree: xr.DataTree) -> xr.DataTree:
 
 
 def _logical(values: np.ndarray) -> np.ndarray:
-    known = np.isfinite(values.astype(float))
+    # Flags are -1 where they are unknown.
+    known = values.astype(float) >= 0
     return np.where(known, np.where(np.nan_to_num(values) != 0, TRUE, FALSE), UNKNOWN)
 
 
