@@ -128,6 +128,37 @@ def test_with_extras_all_comes_back(ds, tree, tmp_path):
             alike(own.variables[name], was, str(name))
 
 
+def test_fields_that_are_unknown_everywhere_come_back(ds, tree, tmp_path):
+    bare = tree.copy(deep=True)
+    for name in ("ram_lon", "lat", "sc_position"):
+        bare["titan"][name] = bare["titan"][name] * np.nan
+    for name in ("behind_rings", "in_ring_shadow"):
+        bare["titan"][name] = xr.full_like(bare["titan"][name], -1)
+    bare["titan"]["in_ring_shadow"][0, 0] = 1
+    for name, field in bare["rings"].data_vars.items():
+        bare["rings"][name] = xr.full_like(field, -1 if field.dtype.kind == "i" else np.nan)
+    path = ds.uvis.to_fits(tmp_path / "x.fits", bare)
+    back = uvisxr.open_fits(path).backplanes
+    with fits.open(path, logical_as_bytes=True) as file:
+        rows = file["BODY_GEOM"].data
+        assert (rows["BEHIND_RING_FLAG"][1] == b"").all()
+        assert (rows["RING_SHADOW_FLAG"][1, :, 1:] == b"").all()
+    assert list(back.children) == list(bare.children)
+    for node in ("saturn", "titan", "rings"):
+        kept = uvisxr.open_fits(ds.uvis.to_fits(tmp_path / "y.fits", tree)).backplanes[node]
+        assert set(back[node].data_vars) == set(kept.data_vars)
+    for name in ("ram_lon", "lat", "sc_position"):
+        assert back["titan"][name].isnull().all() and back["titan"][name].dims
+    for name in ("behind_rings", "in_ring_shadow"):
+        assert (back["titan"][name] == bare["titan"][name]).all()
+        assert back["titan"][name].dtype == np.int8
+    # What a tree does not have is not there afterwards.
+    less = tree.copy(deep=True)
+    less["titan"] = less["titan"].to_dataset().drop_vars(["ram_lon", "behind_rings"])
+    back = uvisxr.open_fits(ds.uvis.to_fits(tmp_path / "z.fits", less)).backplanes
+    assert not {"ram_lon", "behind_rings"} & set(back["titan"].data_vars)
+
+
 def eastward(tree: xr.DataTree) -> xr.DataTree:
     tree = tree.copy()
     for node in (tree, *tree.children.values()):
@@ -222,7 +253,7 @@ def test_a_file_of_the_team_opens(tmp_path):
     )
     np.testing.assert_array_equal(tree["titan/sc_position"][..., 1].T, known["VY_SC"][0])
     shadow = tree["titan/in_ring_shadow"]
-    assert shadow.dtype == bool
+    assert shadow.dtype == np.int8
     np.testing.assert_array_equal(shadow.transpose(*dims), known["RING_SHADOW_FLAG"][0])
     # Columns of zeros are not known.
     assert {"lat", "sc_lat", "diameter"}.isdisjoint(tree["titan"].data_vars)

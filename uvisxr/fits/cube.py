@@ -38,7 +38,7 @@ def read(file: File) -> tuple[xr.Dataset, xr.DataTree]:
     tables = {name: file.table(name) for name in layout.TABLES if name in file.hdus}
     times, sizes = _times(tables["GENERAL_GEOM"], shape, primary)
     among = np.linspace(0, 1, sizes.instant) if times is None else _parts(times)
-    tree = planes.tree(tables, sizes, seen.labels(among), whole=ours is not None)
+    tree = planes.tree(tables, sizes, seen.labels(among), ours.blank if ours else None)
     tree.attrs = ours.tree if ours else _kernels(file)
     for name, attrs in (ours.nodes if ours else {}).items():
         if name in tree.children:

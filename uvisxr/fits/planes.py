@@ -6,7 +6,7 @@ counts them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +32,9 @@ _DIRECTED = frozenset({"lon", "sc_lon", "sub_solar_lon", "ram_lon"})
 
 #: Units of the tree for those of the files.
 _UNITS = {"deg": "degree", "h": "hour", "km/s": "km s-1", "": "1"}
+
+#: A flag of the tree of which nothing is known.
+_UNKNOWN = -1
 
 #: Logical bytes.
 TRUE, FALSE, UNKNOWN = ord("T"), ord("F"), 0
@@ -246,7 +249,10 @@ def _logical(values: np.ndarray) -> np.ndarray:
 
 
 def tree(
-    tables: Mapping[str, Mapping[str, np.ndarray]], sizes: Sizes, labels: object, whole: bool
+    tables: Mapping[str, Mapping[str, np.ndarray]],
+    sizes: Sizes,
+    labels: object,
+    blank: Mapping[str, Set[str]] | None = None,
 ) -> xr.DataTree:
     """The tree of backplanes of the geometry tables of a file.
 
@@ -257,8 +263,9 @@ def tree(
     sizes : Sizes
     labels : list of str or ndarray
         Of the instants.
-    whole : bool
-        Whether columns of zeros are so; other writers fill with them what they do not know.
+    blank : mapping of str to set of str, optional
+        Of a file of ours, the fields by node that are unknown everywhere, but there. Other writers
+        fill with zeros what they do not know.
 
     Returns
     -------
@@ -280,7 +287,9 @@ def tree(
                 key = names[row].lower().replace(" ", "_").replace("/", "_")
             elif row:
                 break
-            fields = _fields(extension, one, known, sizes, whole)
+            fields = _fields(
+                extension, one, known, sizes, None if blank is None else blank.get(key, ())
+            )
             if not fields:
                 continue
             own = nodes.get(key, xr.Dataset())
@@ -308,8 +317,9 @@ def _fields(
     row: Mapping[str, np.ndarray],
     known: Mapping[str, Column],
     sizes: Sizes,
-    whole: bool,
+    blank: Container[str] | None,
 ) -> dict[str, xr.Variable]:
+    whole = blank is not None
     found: dict[str, xr.Variable] = {}
     vectors: dict[str, dict[int, xr.Variable]] = {}
     for name, values in row.items():
@@ -320,8 +330,13 @@ def _fields(
             else layout.EARLIER.get((extension, name), (name.lower(), 1.0))
         )
         variable = _variable(values, sizes)
-        if variable is None or _is_unfilled(variable, name, whole):
+        if variable is None or (
+            _is_unfilled(variable, name, whole) and not (blank is not None and field in blank)
+        ):
             continue
+        if column is not None and column.letter == "L":
+            flags = np.nan_to_num(variable.values.astype(float), nan=_UNKNOWN)
+            variable = variable.copy(data=flags.astype(np.int8))
         if factor != 1.0:
             variable = variable * factor
         if column is not None:
