@@ -90,9 +90,13 @@ def test_what_fails_leaves_nothing_or_is_left_out(label, tmp_path):
     steps = [*STEPS, ("integrate", {"wl_range": [1400, 1700]})]
     record = run(label, {}, steps)
     assert (record["status"], record["step"]) == ("failed", "to_fits")
+    assert record["error"].startswith("the spectra are integrated already")
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"partial"}
     record = run(label, {"on_error": "keep"}, steps)
     assert record["status"] == "done" and "to_fits" in record["left_out"][0]
+    assert record["left_out"][0].startswith(
+        "step 'to_fits' is left out: the spectra are integrated"
+    )
     assert "fits" not in record
 
 

@@ -240,7 +240,7 @@ class Pipeline:
             except UvisError as error:
                 if step.on_error == "fail":
                     raise
-                warn_user(f"step '{step.name}' is left out: {error}", LeftOutWarning)
+                warn_user(left_out(step.name, error), LeftOutWarning)
                 # The message may name folders, which no history does.
                 why = {"step": step.name, "error": type(error).__name__}
                 result = history.record(last, "left_out", why)
@@ -254,6 +254,11 @@ class Pipeline:
         # A single array has no history, so that of the dataset it comes from is used.
         attrs = {"history": last.attrs["history"]} if "history" in last.attrs else {}
         return result.assign_attrs({**attrs, **result.attrs, "pipeline": self.text})
+
+
+def left_out(step: str, error: UvisError) -> str:
+    """What to say of a step that failed and is left out."""
+    return f"step '{step}' is left out: {str(error).removeprefix(f'{step}: ')}"
 
 
 def load(pipeline: str | Path | Iterable[Any]) -> Pipeline:

@@ -35,7 +35,7 @@ from ..numerics.poisson import missing
 from ..options import Options
 from ..quality import losses, telling
 from . import limit
-from .pipeline import Pipeline, Step
+from .pipeline import Pipeline, Step, left_out
 
 #: Products with more elements of `counts` than this are processed in dask blocks of about this
 #: size: a block with its radiance, two bounds and intermediate float64 values stays below 200 MB.
@@ -225,7 +225,9 @@ def _alone(settings: Options) -> Options:
 
 def failed(step: str, kind: str, message: str) -> dict[str, Any]:
     """What the manifest holds of a failure besides `Job.record`."""
-    return {"status": "failed", "step": step, "kind": kind, "error": bounded(message)}
+    # Some messages begin with the step themselves.
+    said = bounded(message.removeprefix(f"{step}: "))
+    return {"status": "failed", "step": step, "kind": kind, "error": said}
 
 
 def reduce(
@@ -293,7 +295,7 @@ def _write_fits(ds: xr.Dataset | xr.DataTree, job: Job, step: Step) -> dict[str,
     except UvisError as error:
         if step.on_error == "fail":
             raise
-        warn_user(f"step 'to_fits' is left out: {error}", LeftOutWarning)
+        warn_user(left_out(step.name, error), LeftOutWarning)
         return {}
     made = written.values() if isinstance(written, dict) else [written]
     endings = (".fits", ".xml") if options.get("label", "pds4") else (".fits",)
