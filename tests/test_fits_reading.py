@@ -96,11 +96,11 @@ def test_a_tree_comes_back(ds, tree, tmp_path):
         for name, found in node.data_vars.items():
             was = tree[node.name][name]
             # At mid-time alone.
-            was = was.isel(pic=2, instant=1) if name == "diameter" else was
+            was = was.isel(pic=2, instant=1) if name in ("diameter", "slit_angle") else was
             alike(found.variable, was.variable, str(name))
             of_layout += 1
-    # 3 of the sky; of each body 12 of the points, 14 of times, 2 vectors, 4 single; of the rings.
-    assert of_layout == 3 + 2 * (12 + 14 + 2 + 4) + 14
+    # 4 of the sky; of each body 12 of the points, 14 of times, 2 vectors, 4 single; of the rings.
+    assert of_layout == 4 + 2 * (12 + 14 + 2 + 4) + 14
     assert (back["sky/et"].values == tree["sky/et"].values).all()
 
 
@@ -157,6 +157,17 @@ def test_fields_that_are_unknown_everywhere_come_back(ds, tree, tmp_path):
     less["titan"] = less["titan"].to_dataset().drop_vars(["ram_lon", "behind_rings"])
     back = uvisxr.open_fits(ds.uvis.to_fits(tmp_path / "z.fits", less)).backplanes
     assert not {"ram_lon", "behind_rings"} & set(back["titan"].data_vars)
+
+
+def test_the_angle_of_the_slit_comes_back(ds, tree, tmp_path):
+    back = uvisxr.open_fits(ds.uvis.to_fits(tmp_path / "x.fits", tree))
+    angle = back.backplanes["sky/slit_angle"]
+    assert angle == tree["sky/slit_angle"].isel(pic=2, instant=1) and angle.attrs["long_name"]
+    again = back.dataset.uvis.to_fits(tmp_path / "y.fits", back.backplanes)
+    assert fits.getheader(again)["SLITANGL"] == angle
+    whole = ds.uvis.to_fits(tmp_path / "z.fits", tree, extras=True)
+    found = uvisxr.open_fits(whole).backplanes["sky/slit_angle"]
+    assert found.dims == ("pic", "instant") and (found == tree["sky/slit_angle"]).all()
 
 
 def eastward(tree: xr.DataTree) -> xr.DataTree:
