@@ -370,7 +370,8 @@ RING: tuple[Plane, ...] = (
         "ring_hour_angle",
         _DEG,
         "solar hour angle of the ring point",
-        f"{_CROSSING}; 0..360, prograde: 0 at midnight, 180 at noon, as in the Ring Node's oops",
+        f"{_CROSSING}; 0..360, prograde: 0 at midnight, 180 at noon, as in the Ring Node's oops; "
+        "the Sun as seen from the planet's centre, as of SPICE's et2lst",
     ),
     Plane("ring_distance", _KM, "distance of the ring point from the spacecraft", _CROSSING),
     Plane(
@@ -383,7 +384,8 @@ RING: tuple[Plane, ...] = (
         "ring_incidence",
         _DEG,
         SIGHTLINE["ring_incidence"].long_name,
-        f"{_CROSSING}; from the northern normal, above 90 lit from the south",
+        f"{_CROSSING}; from the northern normal, above 90 lit from the south; the Sun as seen from "
+        "the ring point",
     ),
     Plane(
         "ring_phase",
