@@ -23,7 +23,9 @@ def stacked(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
 def dot(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     """Scalar product of vectors (..., 3)."""
     (ux, uy, uz), (vx, vy, vz) = components(u), components(v)
-    product: np.ndarray = ux * vx + uy * vy + uz * vz
+    product: np.ndarray = ux * vx
+    product += uy * vy
+    product += uz * vz
     return product
 
 
@@ -63,9 +65,10 @@ def latitude(vector: np.ndarray) -> np.ndarray:
 def angle(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     """Angle between unit vectors (..., 3), accurate at 0 and 180 too (Kahan)."""
     difference, total = u - v, u + v
-    half = np.arctan2(np.sqrt(dot(difference, difference)), np.sqrt(dot(total, total)))
-    degrees: np.ndarray = np.rad2deg(2.0 * half)
-    return degrees
+    across, along = dot(difference, difference), dot(total, total)
+    degrees: np.ndarray = np.arctan2(np.sqrt(across), np.sqrt(along))
+    degrees *= 2.0
+    return np.rad2deg(degrees)
 
 
 def wrap(values: np.ndarray, period: float = 360.0) -> np.ndarray:
