@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from ..geometry.rays import Points, Rays, crossings
+from ..geometry.rays import Points, Rays
 from ..geometry.sight import Sight
 from ..numerics import sphere
 from ..numerics.constants import SPEED_OF_LIGHT
@@ -156,9 +156,10 @@ def _look(
     shape = block.scale.shape
     front, nearest = np.zeros(shape, np.int8), np.full(shape, np.inf)
     for number, sight in enumerate(sights.values(), start=1):
-        closer = sight.surface < nearest
-        front[closer] = number
-        nearest = np.where(closer, sight.surface, nearest)
+        if sight.rows.size:
+            closer = sight.surface < nearest
+            front[closer] = number
+            nearest[closer] = sight.surface[closer]
     yield (
         "sky",
         {
@@ -194,7 +195,7 @@ def _ring_plane(scene: Scene, sights: dict[str, Sight]) -> tuple[np.ndarray, np.
     """Distance of the crossings of Saturn's rings, and whether there are any, (n, m)."""
     for name, sight in sights.items():
         if scene.bodies[name].body.code == SATURN:
-            points = crossings(sight.rays)
+            points = sight.crossings
             inside = shade.in_rings(_radius(points))
             return (points.distance, inside) if inside.any() else None
     return None
@@ -237,7 +238,7 @@ def _flags(
 
 
 def _rings(scene: Scene, block: _Block, planet: str, sight: Sight) -> Table:
-    points = crossings(sight.rays)
+    points = sight.crossings
     found = rings.fields(sight.rays, points, sight.surface)
     found["in_shadow"] = np.zeros(sight.surface.shape, np.int8)
     rows, columns = np.nonzero(np.isfinite(points.distance))

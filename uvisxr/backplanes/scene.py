@@ -34,7 +34,7 @@ from .registry import MAIN_RINGS
 SATURN = 699
 
 #: How far bodies may move in the difference of two light times, by the light's way: 300 km/s.
-_SKEW = 1e-3
+SKEW = 1e-3
 
 
 @dataclass(frozen=True)
@@ -320,7 +320,7 @@ def _may_cast(on: Seen, ephemerides: _Ephemerides) -> dict[str, np.ndarray]:
     along = sphere.dot(apart, sunward)
     aside = np.linalg.norm(apart - along[..., None] * sunward, axis=-1)
     far = np.array(reach)[:, None]
-    may = (aside < far + _SKEW * np.linalg.norm(apart, axis=-1)) & (along > -far)
+    may = (aside < far + SKEW * np.linalg.norm(apart, axis=-1)) & (along > -far)
     return {name: row for name, row in zip(others, may, strict=True) if row.any()}
 
 

@@ -216,7 +216,9 @@ def _variable(
     """A variable of values (pic, pixel, instant, point), (n,), (n, axis) or ()."""
     array = np.asarray(values)
     if plane.directed and lon_direction == "west":
-        array = sphere.wrap(-array)
+        # As from 0 up to 360 they are already: in place, as there are many.
+        np.subtract(360.0, array, out=array)
+        array[array == 360.0] = 0.0
     if plane.kind in ("instant", "vector"):
         array = array.reshape(*shape, *array.shape[1:])
     if plane.units == "1":

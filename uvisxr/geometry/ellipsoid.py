@@ -273,10 +273,12 @@ def _least(origin: np.ndarray, direction: np.ndarray, radii: np.ndarray) -> Tang
     half *= 0.5
     spread = np.sqrt(half * half + fg * fg)
     major, minor = np.sqrt(mean + spread), np.sqrt(mean - spread)
-    # Its axes, by half the angle of (half, fg).
+    # Its axes, by half the angle of (half, fg); a tangent takes less time than sine and cosine.
     turn = np.arctan2(fg, half)
     turn *= 0.5
-    cos, sin = np.cos(turn), np.sin(turn)
+    sin = np.tan(turn)
+    cos = 1.0 / np.sqrt(1.0 + sin * sin)
+    sin *= cos
     p, q = ox * fx + oy * fy + oz * fz, ox * gx + oy * gy + oz * gz
     u, v = cos * p + sin * q, cos * q - sin * p
     yu, yv = _on_unit_sphere([u, v], [major, minor])

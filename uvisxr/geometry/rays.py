@@ -75,12 +75,19 @@ class Motion:
 
     def at(self, later: np.ndarray) -> np.ndarray:
         """The vectors (n, m, 3), `later` (n, m) s after that epoch."""
-        constant, first, second = self._terms
-        value = second * later
+        return np.moveaxis(self._at(later, slice(None)), 0, -1)
+
+    def z(self, later: np.ndarray) -> np.ndarray:
+        """Their components along the body's axis alone, (n, m)."""
+        return self._at(later, 2)
+
+    def _at(self, later: np.ndarray, axes: slice | int) -> np.ndarray:
+        constant, first, second = (term[axes] for term in self._terms)
+        value: np.ndarray = second * later
         value += first
         value *= later
         value += constant
-        return np.moveaxis(value, 0, -1)
+        return value
 
 
 def apparent(true: np.ndarray, velocity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -220,6 +227,10 @@ class Rays:
         """Origins and directions in the body-fixed frame at `later` (n, m)."""
         return self.state.origin.at(later), self._turning.at(later)
 
+    def heights(self, later: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The components of both along the body's axis, (n, m)."""
+        return self.state.origin.z(later), self._turning.z(later)
+
     @cached_property
     def _turning(self) -> Motion:
         return Motion(self.direction, self.state.spin)
@@ -320,7 +331,7 @@ def crossings(rays: Rays) -> Points:
     found = []
     later = np.zeros(rays.scale.shape)
     for _ in range(_PASSES):
-        distance, *_ = _crossed(rays, later)
+        distance = _crossed(rays, later)
         found.append(distance)
         later = rays.later(distance)
     # Of a plane that is seen edge-on and moves, passes shrink the error but slowly, by the same
@@ -329,19 +340,20 @@ def crossings(rays: Rays) -> Points:
     with np.errstate(divide="ignore", invalid="ignore"):
         limit = found[0] - step * step / second
     later = rays.later(np.where(np.isfinite(limit) & (limit > 0), limit, found[2]))
-    distance, origin, direction = _crossed(rays, later)
+    distance = _crossed(rays, later)
+    origin, direction = rays.at(later)
     position = origin + distance[..., None] * direction
     north = np.broadcast_to([0.0, 0.0, 1.0], position.shape)
     return Points(distance, later, position, north, rays.backward(direction))
 
 
-def _crossed(rays: Rays, later: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Distances of the crossings with the plane of one epoch, and the rays then."""
-    origin, direction = rays.at(later)
+def _crossed(rays: Rays, later: np.ndarray) -> np.ndarray:
+    """Distances of the crossings with the plane of one epoch."""
+    height, slope = rays.heights(later)
     with np.errstate(divide="ignore", invalid="ignore"):
-        distance = -origin[..., 2] / direction[..., 2]
+        distance = -height / slope
     ahead = (distance > 0) & np.isfinite(distance)
-    return np.where(ahead, distance, np.nan), origin, direction
+    return np.where(ahead, distance, np.nan)
 
 
 def surface_fields(state: TargetState, points: Points) -> dict[str, np.ndarray]:
