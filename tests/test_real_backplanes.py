@@ -13,6 +13,7 @@ import pytest
 import spiceypy
 import xarray as xr
 from helpers import rayside, synthetic
+from helpers.slow import rest_slow
 
 from uvisxr.geometry.fov import FieldOfView
 from uvisxr.instrument.detector import Bins, Window
@@ -112,7 +113,7 @@ def look(files, ds, bodies, **options) -> Scene:
     return Scene(files, tree, sky, steps)
 
 
-@pytest.fixture(scope="module", params=SCENES)
+@pytest.fixture(scope="module", params=rest_slow(SCENES, 1))
 def scene(request, data) -> Scene:
     name, target, ets, bodies, rows = SCENES[request.param]
     files = synthetic.kernels(data, name)

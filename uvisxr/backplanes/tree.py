@@ -121,9 +121,11 @@ def backplanes(
     attrs = _attributes(ds, scene, lon_direction, optics)
     files = [path for path in choose.given(kernels) if path.is_file()]
     found = {
-        path: inputs.add(history.used(node, scene.kernels), files)
+        path: history.used(node, scene.kernels)
         for path, node in _assembled(ds, nodes, scene, labels, attrs).items()
     }
+    for node in found.values():
+        inputs.mark(node, files)
     return xr.DataTree.from_dict(found)
 
 

@@ -25,7 +25,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from ..numerics.sphere import components, dot, stacked, unit
+from ..numerics.sphere import components, dot, joined, stacked, unit
 
 #: Which point of a ray counts as its tangent point: that of minimum altitude, or the nearest to the
 #: centre in the space in which the ellipsoid is a sphere.
@@ -299,7 +299,7 @@ def _least(origin: np.ndarray, direction: np.ndarray, radii: np.ndarray) -> Tang
     distance = sy * dy + sz * dz
     distance /= reach
     distance -= ox * dx + oy * dy + oz * dz
-    return Tangent(distance, altitude, np.moveaxis(normal, 0, -1))
+    return Tangent(distance, altitude, joined(normal))
 
 
 def _kink(

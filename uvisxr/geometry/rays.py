@@ -43,7 +43,7 @@ def _cross(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     ):
         np.multiply(a, b, out=out)
         out -= c * d
-    return np.moveaxis(cross, 0, -1)
+    return sphere.joined(cross)
 
 
 class Motion:
@@ -66,16 +66,16 @@ class Motion:
             first, second = first + velocity, second + _cross(velocity, spin)
         # Components first, so that numpy's inner loops run over the rays.
         terms = (vector, first, second)
-        self._terms = tuple(np.ascontiguousarray(np.moveaxis(term, -1, 0)) for term in terms)
+        self._terms = tuple(np.ascontiguousarray(term.transpose(2, 0, 1)) for term in terms)
 
     @property
     def start(self) -> np.ndarray:
         """The vectors at that epoch, (n, m, 3)."""
-        return np.moveaxis(self._terms[0], 0, -1)
+        return sphere.joined(self._terms[0])
 
     def at(self, later: np.ndarray) -> np.ndarray:
         """The vectors (n, m, 3), `later` (n, m) s after that epoch."""
-        return np.moveaxis(self._at(later, slice(None)), 0, -1)
+        return sphere.joined(self._at(later, slice(None)))
 
     def z(self, later: np.ndarray) -> np.ndarray:
         """Their components along the body's axis alone, (n, m)."""

@@ -15,9 +15,14 @@ def components(vector: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return vector[..., 0], vector[..., 1], vector[..., 2]
 
 
+def joined(parts: np.ndarray) -> np.ndarray:
+    """Vectors (..., 3) from an array of their components (3, ...), as a view."""
+    return parts.transpose(*range(1, parts.ndim), 0)
+
+
 def stacked(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
     """Vectors (..., 3) from their components, which are broadcast."""
-    return np.moveaxis(np.stack(np.broadcast_arrays(x, y, z)), 0, -1)
+    return joined(np.stack(np.broadcast_arrays(x, y, z)))
 
 
 def dot(u: np.ndarray, v: np.ndarray) -> np.ndarray:
