@@ -122,13 +122,16 @@ def _on_unit_sphere(p: list[np.ndarray], a: list[np.ndarray]) -> list[np.ndarray
         norm = np.sqrt(norm2)
         excess = norm - 1.0
         # A negative excess is rounding, or a root below the floor: no further step can help.
-        if not (excess > _TOLERANCE).any():
+        unfound = excess > _TOLERANCE
+        if not unfound.any():
             break
         slope = _total([qi / si for qi, si in zip(squares, shifted, strict=True)])
         np.maximum(slope, 1e-300, out=slope)
-        norm2 *= excess
-        norm2 /= slope
-        tau += norm2
+        step = excess * norm2
+        step /= slope
+        # What others need does not change a point that has been found.
+        step *= unfound
+        tau += step
         np.maximum(tau, floor, out=tau)
     medial = excess < -1e-9
     if medial.any():
@@ -273,12 +276,17 @@ def _least(origin: np.ndarray, direction: np.ndarray, radii: np.ndarray) -> Tang
     half *= 0.5
     spread = np.sqrt(half * half + fg * fg)
     major, minor = np.sqrt(mean + spread), np.sqrt(mean - spread)
-    # Its axes, by half the angle of (half, fg); a tangent takes less time than sine and cosine.
-    turn = np.arctan2(fg, half)
-    turn *= 0.5
-    sin = np.tan(turn)
-    cos = 1.0 / np.sqrt(1.0 + sin * sin)
-    sin *= cos
+    # Its axes, by sine and cosine of half the angle of (half, fg); any axes of a circle.
+    share = np.divide(np.abs(half), spread, out=np.ones_like(spread), where=spread > 0)
+    share *= 0.5
+    share += 0.5
+    large = np.sqrt(share)
+    small = np.divide(np.abs(fg), spread, out=np.zeros_like(spread), where=spread > 0)
+    small *= 0.5
+    small /= large
+    turned = half < 0
+    cos, sin = np.where(turned, small, large), np.where(turned, large, small)
+    np.copysign(sin, fg, out=sin)
     p, q = ox * fx + oy * fy + oz * fz, ox * gx + oy * gy + oz * gz
     u, v = cos * p + sin * q, cos * q - sin * p
     yu, yv = _on_unit_sphere([u, v], [major, minor])

@@ -71,9 +71,8 @@ def angle(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     """Angle between unit vectors (..., 3), accurate at 0 and 180 too (Kahan)."""
     difference, total = u - v, u + v
     across, along = dot(difference, difference), dot(total, total)
-    degrees: np.ndarray = np.arctan2(np.sqrt(across), np.sqrt(along))
-    degrees *= 2.0
-    return np.rad2deg(degrees)
+    degrees: np.ndarray = np.rad2deg(2.0 * np.arctan2(np.sqrt(across), np.sqrt(along)))
+    return degrees
 
 
 def wrap(values: np.ndarray, period: float = 360.0) -> np.ndarray:
