@@ -29,9 +29,8 @@ MOONS = (
 
 START_331, START_232 = parse_et("2005-331T05:45:00"), parse_et("2005-232T00:05:00")
 
-#: Kernels, target, exposures, bodies, rows in a pixel.
+#: Kernels, target, exposures, bodies, rows in a pixel; the quick tests take the first.
 SCENES = {
-    "Phoebe": ("phoebe", "PHOEBE", synthetic.PHOEBE_ET + np.array([0.0, 200.0]), MOONS, 15),
     "Titan": ("titan", "TITAN", synthetic.TITAN_ET + np.array([-300, 0, 300.0]), "auto", 6),
     "Enceladus": (
         "enceladus",
@@ -40,6 +39,7 @@ SCENES = {
         "auto",
         6,
     ),
+    "Phoebe": ("phoebe", "PHOEBE", synthetic.PHOEBE_ET + np.array([0.0, 200.0]), MOONS, 15),
     # Enceladus before Saturn, Rhea, rings seen edge-on.
     "2005-331": (
         "2005-331",
