@@ -143,6 +143,23 @@ def test_maps_of_either_projection_agree(ds):
     )
 
 
+def test_the_corners_of_a_polar_map_are_empty(ds):
+    options = {"ems_max": 60.0, "spacing": 1.0}
+    flat = ds.uvis.map(**options)
+    for edge in (20.0, 45.0):
+        polar = ds.uvis.map(projection="polar", pole="north", edge=edge, **options)
+        beyond = polar["lat"].values < edge
+        assert beyond.any() and polar["brightness"].notnull().any()
+        for name in ("brightness", "brightness_correlation", "ems"):
+            assert np.isnan(polar[name].values[beyond]).all(), name
+        for name in ("looks", "footprints", "covered"):
+            assert (polar[name].values[beyond] == 0).all(), name
+        whole, cap = (polar.uvis.power(r) for r in (None, {"lat": (edge, 90)}))
+        xr.testing.assert_identical(whole.drop_attrs(), cap.drop_attrs())
+        expected = float(flat.uvis.power({"lat": (edge, 90)})["area"])
+        assert float(whole["area"]) == pytest.approx(expected, rel=0.03)
+
+
 def test_errors(found):
     """Those of the counts get smaller, those that all cells share do not."""
     known = found.assign_coords(brightness_systematic=0.1 * found["brightness"])

@@ -104,7 +104,8 @@ def map(  # noqa: A001
     pole : {"north", "south"}, optional
         In the middle of the polar map. Default: that of the hemisphere with most footprints.
     edge : float
-        Absolute planetocentric latitude of the rim of the polar map, degrees.
+        Absolute planetocentric latitude of the rim of the polar map, degrees. Cells whose middles
+        lie beyond are left empty.
     ems_max : float
         Greatest emission angle on the shell, degrees. Pixels beyond, and those that the shell does
         not fill, are left out: on a slant all a line of sight meets is mixed.

@@ -50,7 +50,7 @@ def power(
         Ranges [a, b) of `lat`, `lat_graphic`, `lon` or `lt` within which the middles of cells must
         lie; those of longitude and local time may pass the end of the circle, and are then the same
         in whatever turn they are given: ``{"lat": (70, 85), "lt": (21, 3)}``, or (-3, 3), or (21,
-        27). Or which cells count. Default: all.
+        27). Or which cells count. Default: all, of a polar map those within `edge`.
     rule : {"thin", "isotropic", "lambert"}
         What is emitted where a brightness B is seen at an emission angle e, over a unit of area.
         "thin", of an optically thin layer: 4 pi photons for each unit of radiance seen from above,
@@ -147,6 +147,9 @@ def _inside(
     """Which cells are in a region."""
     dims = ds["brightness"].dims
     inside = xr.ones_like(ds["cell_area"], bool)
+    if "map_edge" in ds.attrs and "lat" in ds.coords:
+        # The corners of a polar map are no part of it.
+        inside = inside & (abs(ds["lat"]) >= float(ds.attrs["map_edge"]))
     if isinstance(region, xr.DataArray):
         if set(region.dims) - set(dims) or region.dtype != bool:
             raise ArgumentError(
