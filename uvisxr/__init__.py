@@ -181,7 +181,8 @@ filling : 1
     Share of each pixel that the body's disk fills, its night side included, (pic, pixel).
 disk_share : 1
     Share of the body's disk that is in the pixels, each counted once an exposure: of several
-    exposures together, their sum.
+    exposures together, their sum. Pixels without a value do not count; of spectra with NaN it is
+    that at the wavelength where it is least.
 reflectance_removed : 1
     I/F of the background that was taken off that of the disk.
 
