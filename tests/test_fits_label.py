@@ -13,6 +13,7 @@ from helpers.backplanes_tree import backplanes
 from lxml import etree
 
 import uvisxr
+from uvisxr.errors import NoMatchError, UnreadObjectError
 from uvisxr.simulate import Window
 
 with warnings.catch_warnings():
@@ -186,3 +187,10 @@ def test_names_that_xml_does_not_have(ds, tmp_path):
     assert texts(label, ".//p:title") == ["A & B < C"]
     assert texts(label, ".//p:file_name") == ["A & B.fits"]
     assert texts(label, ".//p:logical_identifier")[0].endswith(":a___b")
+
+
+def test_it_is_not_taken_for_that_of_a_product(path):
+    with pytest.raises(UnreadObjectError, match=rf"FITS file {path.name}.*open_fits"):
+        uvisxr.open_product(path.with_suffix(".xml"))
+    with pytest.raises(NoMatchError, match="FITS files"):
+        uvisxr.open_observation(path.parent)
