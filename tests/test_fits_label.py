@@ -194,3 +194,14 @@ def test_it_is_not_taken_for_that_of_a_product(path):
         uvisxr.open_product(path.with_suffix(".xml"))
     with pytest.raises(NoMatchError, match="FITS files"):
         uvisxr.open_observation(path.parent)
+
+
+def test_columns_are_described(label):
+    fields = label.iterfind(".//p:Field_Binary", PDS)
+    said = {
+        f.findtext("p:name", namespaces=PDS): f.findtext("p:description", "", PDS) for f in fields
+    }
+    assert all(text for name, text in said.items() if name not in ("FILENAME", "KERNEL_TYPE"))
+    assert "increasing west" in said["LON"] and "above 90 at night" in said["INCIDENCE_ANGLE"]
+    assert said["IN_SATURN_SHADOW"].endswith("84 (T) is true, 70 (F) false, 0 unknown")
+    assert "lies between the ring point and the Sun" in said["IN_SATURN_SHADOW"]
