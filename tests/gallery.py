@@ -1101,7 +1101,7 @@ def plain_backplanes():
 
     tree = _of_scan("2005-232T12:20:00", 170, 60.0)
     rings = tree["rings"].to_dataset().sel(at)
-    main = (rings["ring_radius"] > 74658) & (rings["ring_radius"] < 136780)
+    main = (rings["ring_radius"] > 74510) & (rings["ring_radius"] < 136780)
     kind = xr.where(main & (rings["behind"] == 0), 2 - rings["in_shadow"], 0)
     _of_kinds(kind, ["none", "in Saturn's shadow", "sunlit"], axes[1], "The main rings")
     return figure
