@@ -70,6 +70,27 @@ def test_backplanes_are_those_that_the_entry_asks_for(label, tmp_path, monkeypat
     assert list(tree.children) == ["sky", "saturn", "titan", "rings"]
 
 
+def test_backplanes_at_as_many_instants_as_the_rule_asks_for(label, tmp_path, monkeypatch):
+    asked: list[Any] = []
+
+    def made(self: UvisAccessor, times: Any = None, **options: Any):
+        asked.append(times)
+        tree = backplanes(self._ds, times=np.linspace(0, 1, times).tolist())
+        # A pixel is a tenth of a degree wide; the slit moves by four of them.
+        tree["sky"]["ra"] = tree["sky/ra"] * 0 + tree["sky/ra"][0, 0, 0] + 0.4 * tree["instant"]
+        tree["sky"]["dec"] = tree["sky/dec"] * 0 + tree["sky/dec"][0, 0, 0]
+        return tree
+
+    monkeypatch.setattr(UvisAccessor, "backplanes", made, raising=False)
+    record = run(label, {"backplanes": {"times": "rule"}})
+    assert record["status"] == "done" and asked == [3, 5], record
+    assert not [said for said in record.get("warnings", []) if "slit moves" in said]
+    record = run(label, {"backplanes": {"times": "rule"}, "pixels_per_subsample": 3})
+    assert record["status"] == "done" and asked == [3, 5, 3]
+    record = run(label, {"backplanes": {"times": 3}})
+    assert [said for said in record["warnings"] if "`times: rule`" in said]
+
+
 def test_windows_get_a_file_each(label, tmp_path):
     two_windows(label)
     record = run(label, {})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -78,3 +80,40 @@ def test_smear_needs_the_sky():
     tree["sky"] = tree["sky"].to_dataset().isel(point=[0])
     with pytest.raises(MissingStepError, match="corners"):
         uvisxr.fits.smear(tree)
+
+
+@pytest.mark.parametrize(
+    ("way", "count", "spacing", "said"),
+    [
+        (
+            119.9,
+            3,
+            1.0,
+            r"3 instants, 60\.0 pixels apart: .* asks for 33, 3\.7 pixels apart; .*=33\)",
+        ),
+        (32.0, 3, 1.0, r"16\.0 pixels apart: .* asks for 33; call"),
+        (5.0, 3, 1.0, r"2\.5 pixels apart: the rule, 1 pixel apart .* asks for 6; .*times=6\)"),
+        (5.0, 3, 0.5, r"the rule, 0\.5 pixels apart but at most 33 instants, asks for 11; "),
+    ],
+)
+def test_what_is_said_of_too_few_instants(way, count, spacing, said):
+    told = instants.shortfall(way, count, spacing)
+    assert re.search(said, told) and "times: rule" in told
+    assert instants.shortfall(way, 33, spacing) == ""
+
+
+def test_as_many_as_the_rule_asks_for():
+    """Where a way is longer the closer it is followed, up to the rule's most."""
+    asked: list[int] = []
+
+    def made(count: int) -> xr.DataTree:
+        asked.append(count)
+        # A pixel of a quarter of a degree: 6.2 pixels along 3 instants, 7.4 along 8.
+        way = 6.2 if count < 8 else 7.4
+        return slewing(0.25 * way / (count - 1), count=count)
+
+    assert instants.by_rule(made).children["sky"].sizes["instant"] == 9 and asked == [3, 8, 9]
+    tree = xr.DataTree.from_dict({"/window0": slewing(10.0), "/window1": slewing(0.0)})
+    asked.clear()
+    instants.by_rule(lambda count: asked.append(count) or tree)
+    assert asked == [3, 33]

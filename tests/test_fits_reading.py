@@ -13,6 +13,7 @@ from helpers.backplanes_tree import backplanes
 from helpers.teams_fits import HEADER, NX, NY, NZ
 
 import uvisxr
+from uvisxr.backplanes.registry import NODES
 from uvisxr.errors import ExportError, NoFileError, UvisWarning
 from uvisxr.simulate import Simulation, Window
 
@@ -104,6 +105,31 @@ def test_a_tree_comes_back(ds, tree, tmp_path):
     assert (back["sky/et"].values == tree["sky/et"].values).all()
 
 
+@pytest.mark.parametrize("direction", ["west", "east"])
+def test_labels_are_those_of_the_backplanes(ds, tree, tmp_path, direction):
+    """Of the registry, not of the cards; longitudes count as they did."""
+    counted = tree.copy()
+    counted.attrs["lon_direction"] = direction
+    back = uvisxr.open_fits(ds.uvis.to_fits(tmp_path / "x.fits", counted)).backplanes
+    assert back.attrs["lon_direction"] == direction
+    for path, node in back.children.items():
+        planes = NODES.get(path, NODES["body"])
+        for name, found in node.data_vars.items():
+            assert repr(found.attrs) == repr(planes[name].attributes(direction)), name
+    assert back["titan/lon"].attrs["long_name"].endswith(f"{direction}-positive")
+    for name in ("titan/lon", "saturn/sc_lon"):
+        np.testing.assert_allclose(back[name], tree[name], rtol=0, atol=1e-4)
+
+
+def test_a_body_far_off_keeps_what_is_of_its_centre(ds, tree, tmp_path):
+    far = tree.copy()
+    far["saturn/ray_height"].values[:] = 0.02 * far["saturn/distance"].values
+    back = uvisxr.open_fits(ds.uvis.to_fits(tmp_path / "x.fits", far)).backplanes
+    assert "lon" not in back["saturn"] and "sc_lon" in back["saturn"] and "lon" in back["titan"]
+    whole = uvisxr.open_fits(ds.uvis.to_fits(tmp_path / "y.fits", far, extras=True)).backplanes
+    np.testing.assert_array_equal(whole["saturn/lon"], far["saturn/lon"])
+
+
 def test_with_extras_all_comes_back(ds, tree, tmp_path):
     path = ds.uvis.to_fits(tmp_path / "x.fits", tree, extras=True)
     with fits.open(path) as found:
@@ -185,7 +211,7 @@ def test_a_file_of_the_team_opens(tmp_path):
     )
     np.testing.assert_array_equal(tree["titan/sc_position"][..., 1].T, known["VY_SC"][0])
     shadow = tree["titan/in_ring_shadow"]
-    assert shadow.dtype == bool
+    assert shadow.dtype == np.int8 and shadow.attrs["flag_meanings"] == "no yes"
     np.testing.assert_array_equal(shadow.transpose(*dims), known["RING_SHADOW_FLAG"][0])
     # Columns of zeros are not known.
     assert {"lat", "sc_lat", "diameter"}.isdisjoint(tree["titan"].data_vars)

@@ -333,6 +333,13 @@ star_count : 1
 star_magnitude : 1
     Magnitude of the brightest of them, NaN if there are none.
 
+Backplanes
+----------
+`ds.uvis.backplanes` adds nothing to the dataset: it gives a tree, whose fields are those of lines
+of sight, rings and spacecraft above and more, (pic, pixel, instant, point). The table in
+`docs/backplanes.md` defines each, and so does the attribute `comment` of every variable, such as
+``tree["rings/in_shadow"]``.
+
 Images
 ------
 From `ds.uvis.image`, in the plane through the target's centre that faces the spacecraft.

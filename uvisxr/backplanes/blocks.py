@@ -13,7 +13,7 @@ from ..geometry.sight import Sight
 from ..numerics import sphere
 from ..numerics.constants import SPEED_OF_LIGHT
 from . import body, rings, shade
-from .registry import NODES, POINTS, Plane
+from .registry import NODES, POINTS, UNPOINTED, Plane
 from .scene import SATURN, Scene, Seen
 
 #: Rays of one body worked on at a time, so that the arrays stay in the processor's cache.
@@ -122,6 +122,8 @@ def _dtype(node: str, name: str) -> type[np.generic]:
 
 
 def _nothing(node: str, name: str) -> float | int:
+    if (node, name) == ("sky", "front"):
+        return UNPOINTED
     return 0 if _dtype(node, name) is np.int8 else np.nan
 
 
@@ -179,7 +181,7 @@ def _look(
         {
             "ra": sphere.longitude(block.sky),
             "dec": sphere.latitude(block.sky),
-            "front": front,
+            "front": np.where(np.isfinite(block.scale), front, UNPOINTED),
         },
     )
     plane = _ring_plane(scene, sights)

@@ -21,7 +21,7 @@ from ..kernels.session import LOCK
 from ..numerics import sphere
 from . import blocks, body
 from .instants import shares
-from .registry import DIMS, NODES, POINTS, Plane
+from .registry import DIMS, NODES, POINTS, UNPOINTED, Plane
 from .scene import Scene, read
 
 #: Coordinates of the dataset that all nodes share, and their dimension.
@@ -176,7 +176,7 @@ def _nodes(
         seen = scene.bodies[name]
         tables[name] |= body.instant_fields(seen, scene.slit.pitch)
         tables[name] |= body.body_fields(seen, scene.slit, nearest)
-    meanings = " ".join(["none", *map(_node, scene.bodies)])
+    meanings = " ".join(["unpointed", "none", *map(_node, scene.bodies)])
     found = {}
     for node, table in tables.items():
         planes = NODES.get(node, NODES["body"])
@@ -185,7 +185,7 @@ def _nodes(
             for name in planes
         }
     found["sky"]["front"].attrs |= {
-        "flag_values": np.arange(len(scene.bodies) + 1, dtype=np.int8),
+        "flag_values": np.arange(UNPOINTED, len(scene.bodies) + 1, dtype=np.int8),
         "flag_meanings": meanings,
     }
     return found

@@ -11,10 +11,10 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import dask
 import netCDF4
@@ -27,6 +27,7 @@ from .._version import __version__
 from ..dataset import inputs, overview
 from ..errors import ExportError, LeftOutWarning, UvisError, bounded, warn_user
 from ..files import NO_ROOM, sha256, whole_file
+from ..fits import instants
 from ..hdf5.handles import opened
 from ..kernels.session import keep_for_good, keeping, noting
 from ..netcdf import writing
@@ -35,7 +36,7 @@ from ..numerics.poisson import missing
 from ..options import Options
 from ..quality import losses, telling
 from . import limit
-from .pipeline import Pipeline, Step
+from .pipeline import RULE, Pipeline, Step
 
 #: Products with more elements of `counts` than this are processed in dask blocks of about this
 #: size: a block with its radiance, two bounds and intermediate float64 values stays below 200 MB.
@@ -280,7 +281,7 @@ def _write_fits(ds: xr.Dataset | xr.DataTree, job: Job, step: Step) -> dict[str,
     options = dict(step.arguments)
     own = options.pop("backplanes", None)
     try:
-        tree = None if own is None else accessor.backplanes(**({} if own is True else own))
+        tree = None if own is None else _backplanes(accessor, own, options)
         written = accessor.to_fits(path, tree, **options)
     except UvisError as error:
         if step.on_error == "fail":
@@ -289,6 +290,15 @@ def _write_fits(ds: xr.Dataset | xr.DataTree, job: Job, step: Step) -> dict[str,
         return {}
     files = written.values() if isinstance(written, dict) else [written]
     return {"fits": [file.name for file in files]}
+
+
+def _backplanes(accessor: Any, own: Any, options: Mapping[str, Any]) -> xr.DataTree:
+    """The backplanes of a product, at as many instants as the rule asks for with `times: rule`."""
+    arguments = {} if own is True else dict(own)
+    if arguments.get("times") != RULE:
+        return cast("xr.DataTree", accessor.backplanes(**arguments))
+    rule = {key: options[key] for key in ("pixels_per_subsample",) if key in options}
+    return instants.by_rule(lambda n: accessor.backplanes(**arguments | {"times": n}), **rule)
 
 
 def has_fits(output: Path) -> bool:

@@ -7,6 +7,7 @@ three, that is start, middle and end, and not more than a file can bear.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import xarray as xr
@@ -64,6 +65,64 @@ def rule(pixels_per_subsample: float = SPACING, most: int = MOST) -> str:
     '1px/sub, NT 3-33'
     """
     return f"{pixels_per_subsample:g}px/sub, NT {LEAST_INSTANTS}-{most}"
+
+
+def by_rule(
+    made: Callable[[int], xr.DataTree], pixels_per_subsample: float = SPACING
+) -> xr.DataTree:
+    """The backplanes at as many instants as the rule asks for, of one window or of several.
+
+    Parameters
+    ----------
+    made : callable
+        What makes them, of the number of instants.
+    pixels_per_subsample : float
+        As of `subsampling`.
+    """
+    count, asked = 0, LEAST_INSTANTS
+    tree = xr.DataTree()
+    # With more instants the way is followed more closely, and may be longer.
+    while asked > count:
+        count = asked
+        tree = made(count)
+        trees = [node for node in tree.subtree if "sky" in node.children]
+        asked = max((subsampling(smear(one), pixels_per_subsample) for one in trees), default=0)
+    return tree
+
+
+def shortfall(way: float, count: int, spacing: float = SPACING) -> str:
+    """What to say where backplanes have fewer instants than the rule asks for; empty otherwise.
+
+    Parameters
+    ----------
+    way : float
+        How far the slit moves in an exposure, pixels.
+    count : int
+        Instants that there are.
+    spacing : float
+        Pixels between two that the rule asks for.
+
+    Examples
+    --------
+    >>> shortfall(1.5, 3)
+    ''
+    >>> print(shortfall(119.9, 3))
+    the slit moves by up to 119.9 pixels in an exposure, and the backplanes have 3 instants, \
+60.0 pixels apart: the rule, 1 pixel apart but at most 33 instants, asks for 33, 3.7 pixels apart; \
+call ds.uvis.backplanes(times=33), or in a batch write `times: rule` among its backplanes
+    """
+    asked = subsampling(way, spacing)
+    if count >= asked:
+        return ""
+    unit = "pixel" if spacing == 1 else "pixels"
+    reached = f", {way / (asked - 1):.1f} pixels apart" if way > spacing * (asked - 1) else ""
+    return (
+        f"the slit moves by up to {way:.1f} pixels in an exposure, and the backplanes have {count} "
+        f"instants, {way / (count - 1):.1f} pixels apart: the rule, {spacing:g} {unit} apart but "
+        f"at most {MOST} instants, asks for {asked}{reached}; call "
+        f"ds.uvis.backplanes(times={asked}), or in a batch write `times: rule` among its "
+        "backplanes"
+    )
 
 
 def require_tree(backplanes: object) -> None:
