@@ -47,6 +47,7 @@ from uvisxr.instrument.detector import Window
 from uvisxr.plot import scene
 from uvisxr.plot.stage import Stage
 from uvisxr.simulate import Simulation
+from uvisxr.timescales import parse_et
 
 #: All pictures by name.
 CASES: dict[str, Callable[[], Figure]] = {}
@@ -1082,6 +1083,46 @@ def plain_limb():
 @case
 def plain_field():
     return _plain(located("titan")["alt"])
+
+
+@real
+def plain_backplanes():
+    """Saturn and its rings on two scans of 2005-232, by what docs/backplanes.md does."""
+    figure, axes = plt.subplots(1, 2, figsize=(9.6, 4.0), layout="constrained")
+    at = {"instant": "mid", "point": "center"}
+
+    tree = _of_scan("2005-232T20:40:00", 120, 30.0)
+    front, saturn = tree["sky/front"].sel(at), tree["saturn"].to_dataset().sel(at)
+    shadow = (saturn["sza"] < 90) & (saturn["in_ring_shadow"] == 1)
+    # Of the day side the scan sees nothing but what lies in the rings' shadow.
+    kind = xr.where(front == 1, 1 + shadow, 0)
+    names = ["sky", "night", "day, in the\nrings' shadow"]
+    _of_kinds(kind, names, axes[0], "The disk of Saturn")
+
+    tree = _of_scan("2005-232T12:20:00", 170, 60.0)
+    rings = tree["rings"].to_dataset().sel(at)
+    main = (rings["ring_radius"] > 74510) & (rings["ring_radius"] < 136780)
+    kind = xr.where(main & (rings["behind"] == 0), 2 - rings["in_shadow"], 0)
+    _of_kinds(kind, ["none", "in Saturn's shadow", "sunlit"], axes[1], "The main rings")
+    return figure
+
+
+def _of_scan(start: str, exposures: int, step: float) -> xr.DataTree:
+    """Backplanes of rows 2 to 61 on the real kernels of 2005-232."""
+    assert _REAL is not None
+    ets = parse_et(start) + step * np.arange(exposures)
+    window = Window(2, 0, 61, 1023, band_bin=512)
+    ds = dataset(ets=ets, target="SATURN", window=window, exposure=step)
+    return ds.uvis.backplanes(kernels(_REAL, "2005-232"), times="mid")
+
+
+def _of_kinds(kind: xr.DataArray, names: list[str], ax: plt.Axes, title: str) -> None:
+    """A number for each of so many kinds, along exposures and pixels, with a key."""
+    levels = np.arange(len(names) + 1) - 0.5
+    drawn = kind.plot(x="pic", ax=ax, levels=levels, cmap="cividis", add_colorbar=False)
+    bar = ax.figure.colorbar(drawn, ax=ax, ticks=range(len(names)))
+    bar.ax.set_yticklabels(names)
+    ax.set(title=title, xlabel="Exposure", ylabel="Pixel")
 
 
 @case

@@ -14,7 +14,7 @@ from helpers import synthetic
 import uvisxr
 from uvisxr.backplanes import instants, inview, registry
 from uvisxr.backplanes.registry import DIMS, NODES, POINTS
-from uvisxr.errors import ArgumentError, CoverageError, KernelError, UvisWarning
+from uvisxr.errors import ArgumentError, CoverageError, KernelError, UvisError, UvisWarning
 from uvisxr.instrument.detector import Window
 from uvisxr.timescales import parse_et
 
@@ -101,6 +101,17 @@ class TestTree:
             assert back["titan/lon"].attrs == tree["titan/lon"].attrs
             assert back.attrs["history"] == tree.attrs["history"]
 
+    def test_its_accessor_tells_what_it_is(self, tree):
+        told = repr(tree.uvis)
+        assert "backplanes  sky, saturn, titan, rings" in told and "window" not in told
+        (drawn,) = (line for line in told.splitlines() if line.startswith("pictures"))
+        field = eval(drawn.partition("  ")[2].strip().removesuffix(".plot()"), {"tree": tree})
+        assert field.dims == ("pic", "pixel")
+        assert "(backplanes=tree)" in repr(tree["titan"].uvis)
+        for call in (lambda: tree.uvis.plot, lambda: tree["sky"].uvis.plot, tree.uvis.calibrate):
+            with pytest.raises(UvisError, match=r"tree of backplanes.*sky/front.*plot\(\)"):
+                call()
+
     def test_a_single_exposure_and_pixel(self, small, made, tree):
         one = small.isel(pic=1, pixel=2).uvis.backplanes(made.kernels)
         assert dict(one["titan/alt"].sizes) == {"pic": 1, "pixel": 1, "instant": 3, "point": 5}
@@ -153,11 +164,12 @@ class TestBodies:
         xr.testing.assert_equal(alone["sky/front"], tree["sky/front"])
         meanings = alone["sky/front"].attrs["flag_meanings"].split()
         values = alone["sky/front"].attrs["flag_values"]
-        assert meanings[0] == "none" and len(meanings) == len(values)
-        assert (alone["sky/front"] == meanings.index("enceladus")).any()
+        assert meanings[:2] == ["unpointed", "none"] and values[:2].tolist() == [-1, 0]
+        number = dict(zip(meanings, values, strict=True))
+        assert (alone["sky/front"] == number["enceladus"]).any()
         hidden, on_disk = (tree[f"saturn/{name}"].values for name in ("hidden", "on_disk"))
         front = tree["sky/front"].values
-        np.testing.assert_array_equal(front == meanings.index("saturn"), (on_disk > hidden))
+        np.testing.assert_array_equal(front == number["saturn"], (on_disk > hidden))
         xr.testing.assert_equal(alone["saturn"].to_dataset(), tree["saturn"].to_dataset())
 
     @pytest.mark.parametrize("bodies", ["auto", "ENCELADUS"])
@@ -216,11 +228,13 @@ class TestInstants:
     def test_names_shares_and_numbers(self, small, made, tree):
         for times, expected in (
             (("stop", "start"), ["stop", "start"]),
-            (3, [0.0, 0.5, 1.0]),
+            (2, ["start", "stop"]),
+            (3, ["start", "mid", "stop"]),
+            (5, [0.0, 0.25, 0.5, 0.75, 1.0]),
             ([0.25, "stop"], [0.25, 1.0]),
             ("mid", ["mid"]),
             (0.5, [0.5]),
-            (1, [0.5]),
+            (1, ["mid"]),
         ):
             found = small.isel(pixel=[0]).uvis.backplanes(made.kernels, times=times)
             assert found["instant"].values.tolist() == expected
@@ -244,7 +258,8 @@ class TestInstants:
         saturn = tree["saturn"]
         assert np.isfinite(saturn["alt"][0]).all() and np.isnan(saturn["alt"][1]).all()
         assert np.isfinite(saturn["sc_lat"]).all()
-        assert not saturn["on_disk"][1].any() and not tree["sky/front"][1].any()
+        assert not saturn["on_disk"][1].any()
+        assert (tree["sky/front"][1] == -1).all() and (tree["sky/front"][0] >= 0).all()
         assert np.isnan(tree["sky/slit_angle"][1]).all()
 
 

@@ -13,6 +13,7 @@ from helpers.backplanes_tree import backplanes
 from lxml import etree
 
 import uvisxr
+from uvisxr.errors import NoMatchError, UnreadObjectError
 from uvisxr.simulate import Window
 
 with warnings.catch_warnings():
@@ -186,3 +187,21 @@ def test_names_that_xml_does_not_have(ds, tmp_path):
     assert texts(label, ".//p:title") == ["A & B < C"]
     assert texts(label, ".//p:file_name") == ["A & B.fits"]
     assert texts(label, ".//p:logical_identifier")[0].endswith(":a___b")
+
+
+def test_it_is_not_taken_for_that_of_a_product(path):
+    with pytest.raises(UnreadObjectError, match=rf"FITS file {path.name}.*open_fits"):
+        uvisxr.open_product(path.with_suffix(".xml"))
+    with pytest.raises(NoMatchError, match="FITS files"):
+        uvisxr.open_observation(path.parent)
+
+
+def test_columns_are_described(label):
+    fields = label.iterfind(".//p:Field_Binary", PDS)
+    said = {
+        f.findtext("p:name", namespaces=PDS): f.findtext("p:description", "", PDS) for f in fields
+    }
+    assert all(text for name, text in said.items() if name not in ("FILENAME", "KERNEL_TYPE"))
+    assert "increasing west" in said["LON"] and "above 90 at night" in said["INCIDENCE_ANGLE"]
+    assert said["IN_SATURN_SHADOW"].endswith("84 (T) is true, 70 (F) false, 0 unknown")
+    assert "lies between the ring point and the Sun" in said["IN_SATURN_SHADOW"]

@@ -13,6 +13,7 @@ from helpers.backplanes_tree import backplanes
 from helpers.teams_fits import HEADER, NX, NY, NZ
 
 import uvisxr
+from uvisxr.backplanes.registry import NODES
 from uvisxr.errors import ExportError, NoFileError, UvisWarning
 from uvisxr.simulate import Simulation, Window
 
@@ -104,6 +105,31 @@ def test_a_tree_comes_back(ds, tree, tmp_path):
     assert (back["sky/et"].values == tree["sky/et"].values).all()
 
 
+@pytest.mark.parametrize("direction", ["west", "east"])
+def test_labels_are_those_of_the_backplanes(ds, tree, tmp_path, direction):
+    """Of the registry, not of the cards; longitudes count as they did."""
+    counted = tree.copy()
+    counted.attrs["lon_direction"] = direction
+    back = uvisxr.open_fits(ds.uvis.to_fits(tmp_path / "x.fits", counted)).backplanes
+    assert back.attrs["lon_direction"] == direction
+    for path, node in back.children.items():
+        planes = NODES.get(path, NODES["body"])
+        for name, found in node.data_vars.items():
+            assert repr(found.attrs) == repr(planes[name].attributes(direction)), name
+    assert back["titan/lon"].attrs["long_name"].endswith(f"{direction}-positive")
+    for name in ("titan/lon", "saturn/sc_lon"):
+        np.testing.assert_allclose(back[name], tree[name], rtol=0, atol=1e-4)
+
+
+def test_a_body_far_off_keeps_what_is_of_its_centre(ds, tree, tmp_path):
+    far = tree.copy()
+    far["saturn/ray_height"].values[:] = 0.02 * far["saturn/distance"].values
+    back = uvisxr.open_fits(ds.uvis.to_fits(tmp_path / "x.fits", far)).backplanes
+    assert "lon" not in back["saturn"] and "sc_lon" in back["saturn"] and "lon" in back["titan"]
+    whole = uvisxr.open_fits(ds.uvis.to_fits(tmp_path / "y.fits", far, extras=True)).backplanes
+    np.testing.assert_array_equal(whole["saturn/lon"], far["saturn/lon"])
+
+
 def test_with_extras_all_comes_back(ds, tree, tmp_path):
     path = ds.uvis.to_fits(tmp_path / "x.fits", tree, extras=True)
     with fits.open(path) as found:
@@ -130,7 +156,7 @@ def test_with_extras_all_comes_back(ds, tree, tmp_path):
 
 def test_fields_that_are_unknown_everywhere_come_back(ds, tree, tmp_path):
     bare = tree.copy(deep=True)
-    for name in ("ram_lon", "lat", "sc_position"):
+    for name in ("ram_lon", "sc_lat", "sc_position"):
         bare["titan"][name] = bare["titan"][name] * np.nan
     for name in ("behind_rings", "in_ring_shadow"):
         bare["titan"][name] = xr.full_like(bare["titan"][name], -1)
@@ -141,13 +167,14 @@ def test_fields_that_are_unknown_everywhere_come_back(ds, tree, tmp_path):
     back = uvisxr.open_fits(path).backplanes
     with fits.open(path, logical_as_bytes=True) as file:
         rows = file["BODY_GEOM"].data
-        assert (rows["BEHIND_RING_FLAG"][1] == b"").all()
-        assert (rows["RING_SHADOW_FLAG"][1, :, 1:] == b"").all()
+        (row,) = np.flatnonzero(rows["NAME"] == "TITAN")
+        assert (rows["BEHIND_RING_FLAG"][row] == b"").all()
+        assert (rows["RING_SHADOW_FLAG"][row, :, 1:] == b"").all()
     assert list(back.children) == list(bare.children)
     for node in ("saturn", "titan", "rings"):
         kept = uvisxr.open_fits(ds.uvis.to_fits(tmp_path / "y.fits", tree)).backplanes[node]
         assert set(back[node].data_vars) == set(kept.data_vars)
-    for name in ("ram_lon", "lat", "sc_position"):
+    for name in ("ram_lon", "sc_lat", "sc_position"):
         assert back["titan"][name].isnull().all() and back["titan"][name].dims
     for name in ("behind_rings", "in_ring_shadow"):
         assert (back["titan"][name] == bare["titan"][name]).all()
@@ -264,7 +291,7 @@ def test_a_file_of_the_team_opens(tmp_path):
     )
     np.testing.assert_array_equal(tree["titan/sc_position"][..., 1].T, known["VY_SC"][0])
     shadow = tree["titan/in_ring_shadow"]
-    assert shadow.dtype == np.int8
+    assert shadow.dtype == np.int8 and shadow.attrs["flag_meanings"] == "no yes"
     np.testing.assert_array_equal(shadow.transpose(*dims), known["RING_SHADOW_FLAG"][0])
     # Columns of zeros are not known.
     assert {"lat", "sc_lat", "diameter"}.isdisjoint(tree["titan"].data_vars)

@@ -234,6 +234,19 @@ def test_only_resolved_bodies_have_backplanes(ds, tmp_path):
         assert list(found["BODY_GEOM"].data["NAME"]) == ["SATURN", "S 2004 S 1"]
 
 
+def test_only_what_is_in_or_near_the_field_has_backplanes(ds, tmp_path):
+    """Within ten milliradians of a line of sight, or the target; the tangent point lies ahead."""
+    bodies = ["saturn", "titan", "rhea", "dione", "mimas"]
+    tree = backplanes(ds, bodies=bodies)
+    for name, height in zip(bodies, (0.8, 0.8, 0.0101, 0.0099, 0.0), strict=True):
+        tree[f"{name}/ray_height"].values[:] = height * tree[f"{name}/distance"].values
+    tree["mimas/distance"].values[:] *= -1
+    path = ds.uvis.to_fits(tmp_path / "x.fits", tree, label=None)
+    with fits.open(path) as found:
+        assert list(found["SC_GEOM"].data["NAME"]) == [name.upper() for name in bodies]
+        assert list(found["BODY_GEOM"].data["NAME"]) == ["TITAN", "DIONE"]
+
+
 @pytest.mark.parametrize("row", [0, 1])
 def test_columns_of_spacecraft_geometry(tree, hdus, row):
     data, node = hdus["SC_GEOM"].data[row], tree[("saturn", "titan")[row]]
@@ -553,6 +566,8 @@ def test_too_few_instants_are_told(ds, tmp_path):
     with pytest.warns(UvisWarning, match=r"5\.9 pixels.*times=7\)"):
         ds.uvis.to_fits(tmp_path / "x.fits", tree)
     assert fits.getheader(tmp_path / "x.fits")["NT_RULE"] == "NT 3"
+    # Of a file without backplanes nothing is said.
+    ds.uvis.to_fits(tmp_path / "x.fits")
     path = ds.uvis.to_fits(tmp_path / "x.fits", tree, pixels_per_subsample=3)
     assert fits.getheader(path)["NT_RULE"] == "3px/sub, NT 3-33"
 

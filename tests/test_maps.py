@@ -348,6 +348,7 @@ def test_the_middle_of_several_instants(tmp_path):
         ({"spacing": 0}, "spacing"),
         ({"spacing": (1.0, 2.0), "projection": "polar"}, "one number of a polar map"),
         ({"spacing": 0.01}, "larger than 4000000 cells"),
+        ({"spacing": (0.001, 60.0)}, "footprints reach over .* cells in all, more than 1e"),
         ({"edge": 90}, "edge"),
         ({"ems_max": 0}, "ems_max"),
         ({"altitude": -70e3}, "altitude"),
@@ -361,6 +362,16 @@ def test_the_middle_of_several_instants(tmp_path):
 def test_wrong_arguments_are_told(aurora, arguments, said):
     with pytest.raises(UvisError, match=said):
         aurora.uvis.map(**arguments)
+
+
+@pytest.mark.parametrize("lacking", [np.nan, 0.0])
+def test_exposures_without_a_time_have_no_weight(aurora, lacking):
+    some = aurora.isel(pic=slice(18, 22))
+    ds = some.assign_coords(exposure=("pic", [60.0, lacking, 120.0, lacking]))
+    with pytest.raises(ArgumentError, match=r"2 of 4 exposures have no integration .* pic 1: "):
+        ds.uvis.map(weights="exposure", spacing=5.0)
+    assert ds.uvis.map(spacing=5.0)["looks"].any()
+    ds.isel(pic=[0, 2]).uvis.map(weights="exposure", spacing=5.0)
 
 
 def test_why_there_is_nothing_to_map(aurora):

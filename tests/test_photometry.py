@@ -225,6 +225,24 @@ def test_flagged_pixels_are_left_out():
     assert (all_of_it.reflectance > 1).any()
 
 
+@pytest.mark.parametrize("per", ["exposure", "observation"])
+def test_pixels_without_a_value_do_not_count(per):
+    ds, filled = sphere(0.5, SCAN)
+    bad = (np.arange(9)[:, None] == 4) & (np.arange(24) == 12)
+    holes = xr.DataArray(bad[..., None] & (ds.wl.values == 1501), dims=("pic", "pixel", "wl"))
+    whole, found = (
+        one.uvis.photometry(SUN, per=per, background="none")
+        for one in (ds, ds.assign(radiance=ds.radiance.where(~holes)))
+    )
+    lost = filled[bad].sum() * WIDTH * HEIGHT / (np.pi * (RADIUS / FAR) ** 2)
+    assert lost > 0.01
+    np.testing.assert_allclose((whole.disk_share - found.disk_share).sum(), lost, rtol=0.01)
+    # Wavelengths without any value say nothing about the others.
+    ds = ds.assign(radiance=ds.radiance.where(ds.wl != 1501))
+    blind = ds.uvis.photometry(SUN, per=per, background="none")
+    np.testing.assert_allclose(blind.disk_share, whole.disk_share)
+
+
 # Errors -----------------------------------------------------------------------------------------
 
 

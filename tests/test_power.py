@@ -95,6 +95,45 @@ def test_a_range_may_pass_the_end_of_the_circle(found):
     assert float(both["area"]) == pytest.approx(sum(float(p["area"]) for p in parts))
 
 
+@pytest.mark.parametrize(
+    ("limits", "same"),
+    [
+        ((-10, 10), (350, 10)),
+        ((350, 370), (350, 10)),
+        ((-370, -350), (350, 10)),
+        ((-180, 180), None),
+        ((0, 360), None),
+        ((90, 450), None),
+        ((-90, 0), (270, 360)),
+    ],
+)
+def test_a_range_is_the_same_in_any_turn(found, limits, same):
+    expected = found.uvis.power(None if same is None else {"lon": same})
+    one = found.uvis.power({"lon": limits})
+    assert float(one["power"]) == float(expected["power"]) > 0
+
+
+def test_a_cell_on_a_border_is_in_one_region(ds):
+    options = {"by": "lt", "spacing": 1.0, "ems_max": 60.0}
+    polar = ds.uvis.map(projection="polar", pole="north", edge=0.0, **options)
+    flat = ds.uvis.map(**options)
+    for found, north in ((polar, {"lat": (0, 90)}), (flat, {"lat": (-90, 90)})):
+        whole = found.uvis.power(north)
+        # Borders along diagonals of the polar map, and through middles of cells of the flat one.
+        for starts in ((21, 3, 9, 15), (0.5 / 15, 6 + 0.5 / 15, 13, 20)):
+            turns = [(a, b) for a, b in zip(starts, starts[1:] + starts[:1], strict=True)]
+            parts = [found.uvis.power({"lt": turn, **north}) for turn in turns if _any(found, turn)]
+            for name in ("power", "area"):
+                total = sum(float(part[name]) for part in parts)
+                assert total == pytest.approx(float(whole[name]), rel=1e-12)
+    parts = [flat.uvis.power({"lat": lat}) for lat in ((-90, 0.5), (0.5, 1.5), (1.5, 90))]
+    assert sum(float(p["area"]) for p in parts) == pytest.approx(float(whole["area"]), rel=1e-12)
+
+
+def _any(found: xr.Dataset, turn: tuple[float, float]) -> bool:
+    return bool(((found["lt"] - turn[0]) % 24 < (turn[1] - turn[0]) % 24).any())
+
+
 def test_maps_of_either_projection_agree(ds):
     options = {"altitude": 100.0, "ems_max": 60.0}
     flat = ds.uvis.map(spacing=1.0, **options).uvis.power({"lat": (0, 90)})
@@ -102,6 +141,23 @@ def test_maps_of_either_projection_agree(ds):
     assert float(polar.uvis.power({"lat": (0, 90)})["power"]) == pytest.approx(
         float(flat["power"]), rel=0.01
     )
+
+
+def test_the_corners_of_a_polar_map_are_empty(ds):
+    options = {"ems_max": 60.0, "spacing": 1.0}
+    flat = ds.uvis.map(**options)
+    for edge in (20.0, 45.0):
+        polar = ds.uvis.map(projection="polar", pole="north", edge=edge, **options)
+        beyond = polar["lat"].values < edge
+        assert beyond.any() and polar["brightness"].notnull().any()
+        for name in ("brightness", "brightness_correlation", "ems"):
+            assert np.isnan(polar[name].values[beyond]).all(), name
+        for name in ("looks", "footprints", "covered"):
+            assert (polar[name].values[beyond] == 0).all(), name
+        whole, cap = (polar.uvis.power(r) for r in (None, {"lat": (edge, 90)}))
+        xr.testing.assert_identical(whole.drop_attrs(), cap.drop_attrs())
+        expected = float(flat.uvis.power({"lat": (edge, 90)})["area"])
+        assert float(whole["area"]) == pytest.approx(expected, rel=0.03)
 
 
 def test_errors(found):
@@ -121,6 +177,8 @@ def test_errors(found):
         ({"region": {"lat": (80, 70)}}, "ascending"),
         ({"region": {"sza": (0, 70)}}, "region: field"),
         ({"region": {"lt": (0, 7)}}, None),
+        ({"region": {"lon": (10, 10)}}, "limits that differ, by one turn, 360, at most"),
+        ({"region": {"lon": (0, 400)}}, "limits that differ, by one turn, 360, at most"),
         ({"region": {"lat": (89.9, 89.95)}}, "no cell"),
         ({"region": [1, 2]}, "ranges by field"),
         ({"region": xr.DataArray([1.0], dims="lat")}, "expected booleans over lat and lon"),

@@ -182,6 +182,39 @@ def test_a_series_must_hold_the_date(calibrated):
     assert np.isfinite(found.reflectance).any()
 
 
+def test_without_a_date_nothing_is_known(calibrated):
+    """An exposure without a position is not that of the first date of a series."""
+    names = ("sc_position", "target_distance", "heliocentric_distance")
+    there = xr.DataArray(np.arange(calibrated.sizes["pic"]) != 1, dims="pic")
+    ds = calibrated.assign_coords({n: calibrated[n].where(there) for n in names})
+    expected = calibrated.uvis.reflectance(series(), distance=9.0)
+    with pytest.warns(UvisWarning, match=r"of 1 of \d+ exposures .* which spectrum"):
+        found = ds.uvis.reflectance(series(), distance=9.0)
+    assert np.isnat(found.solar_time.values[1]) and found.reflectance[1].isnull().all()
+    for pic in np.flatnonzero(there):
+        xr.testing.assert_allclose(found.reflectance[pic], expected.reflectance[pic])
+    # Without a distance from the Sun it is not known anyhow; the date of the exposure is.
+    assert ds.uvis.reflectance(series()).reflectance[1].isnull().all()
+    plain = ds.uvis.reflectance(series(), distance=9.0, rotate=False)
+    assert plain.reflectance[1].notnull().any() and plain.solar_time[1] == ds.time[1]
+    one = series("2008-03-01", "2008-03-02").assign_coords(time=expected.solar_time.values[:1])
+    with pytest.warns(UvisWarning, match="which spectrum"):
+        single = ds.uvis.reflectance(one, distance=9.0)
+    assert single.reflectance[1].isnull().all() and single.reflectance[0].notnull().any()
+
+
+def test_wavelengths_that_a_spectrum_skips_are_told(calibrated):
+    wl = np.arange(1000.0, 2001.0)
+    values = xr.DataArray(np.full(wl.size, 1e14), {"wl": wl}, attrs=photons().attrs)
+    values["wl"].attrs["units"] = "angstrom"
+    hole = values.sel(wl=(wl < 1400) | (wl > 1700))
+    with pytest.warns(UvisWarning, match="between 1399 and 1701 angstrom, but one each 1 "):
+        calibrated.uvis.reflectance(hole)
+    # Where it is not used, or as coarse as all of it, nothing is said.
+    calibrated.sel(wl=slice(1200, 1380)).uvis.reflectance(hole)
+    calibrated.uvis.reflectance(values[::50])
+
+
 # As a step --------------------------------------------------------------------------------------
 
 
@@ -233,7 +266,10 @@ def test_windows_and_pictures(calibrated):
             ArgumentError,
             r"wl_bounds has the dimension orbit .* ds.isel\(orbit=0\)",
         ),
-        (lambda d: d, {"distance": 0.0}, ArgumentError, "distance from the Sun, au, above 0"),
+        *(
+            (lambda d: d, {"distance": far}, ArgumentError, "distance from the Sun, au, 0.5 to 20")
+            for far in (0.0, 0.05, 1.37e9)
+        ),
         (lambda d: d, {"solar_error": -1}, ArgumentError, "a relative error, 0 to 10"),
         (lambda d: d, {"rotate": 1}, ArgumentError, "True or False"),
         (lambda d: d, {"solar": flat(low=200.0)}, ArgumentError, "reaches from 2000.00 to 2100.00"),

@@ -16,7 +16,14 @@ from helpers.volume import index_row, write_index
 import uvisxr
 from uvisxr.batch import plan
 from uvisxr.calibration.formats import package_lab
-from uvisxr.errors import ArgumentError, LabelError, NoMatchError, ProductError, UvisWarning
+from uvisxr.errors import (
+    ArgumentError,
+    LabelError,
+    NoMatchError,
+    ProductError,
+    UnreadObjectError,
+    UvisWarning,
+)
 from uvisxr.fetch import cache_dir
 from uvisxr.pds3.label import read_label
 from uvisxr.pds3.sources import Filter, Product, expand
@@ -437,6 +444,65 @@ def test_netcdf_is_no_batch_file(tmp_path: Path):
         xr.Dataset({"a": 1}).to_netcdf(path, format=form)
         with pytest.raises(ArgumentError, match=r"is a NetCDF file.*uvisxr\.open_reduced"):
             list(expand(path))
+
+
+def of_fits(folder: Path, name: str, size: int = 0) -> Path:
+    """A FITS file and its PDS4 label, which may be a large one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.fits").write_bytes(b"SIMPLE  =                    T".ljust(2880))
+    path = folder / f"{name}.xml"
+    path.write_text(
+        '<Product_Observational xmlns="http://pds.nasa.gov/pds4/pds/v1">'
+        "<logical_identifier>urn:nasa:pds:cassini_uvis:data:x</logical_identifier>"
+        f"<File_Area_Observational><File><file_name>{name}.fits</file_name></File>"
+        + "<Header><record_length>1</record_length></Header>" * 2
+        + f"</File_Area_Observational></Product_Observational>{' ' * size}"
+    )
+    return path
+
+
+@pytest.mark.parametrize("size", [0, 2**18])
+def test_the_label_of_a_fits_file_is_told_as_that(tmp_path: Path, size: int):
+    label = of_fits(tmp_path, "bp", size)
+    with pytest.raises(
+        UnreadObjectError, match=r"label of the FITS file bp\.fits.*open_fits\("
+    ) as e:
+        uvisxr.open_product(label)
+    assert "again" not in str(e.value) and str(tmp_path / "bp.fits") in str(e.value)
+
+
+def test_fits_files_are_passed_over_beside_products(tmp_path: Path, monkeypatch):
+    first, second = list(TARGETS)[:2]
+    write(tmp_path, first)
+    write(tmp_path, second)
+    # Under the name of a product that is there, of one that is not, and any other.
+    for name in (first, "FUV2009_001_00_00", "bp"):
+        of_fits(tmp_path, name)
+    monkeypatch.chdir(tmp_path)
+    for sources in (tmp_path, "*", "FUV*", "*.[Lxf]*", str(tmp_path / "*")):
+        assert names(expand(sources)) == [first, second], sources
+    assert names(expand(first)) == [first]
+
+
+@pytest.mark.parametrize("source", ["", "*", "*.fits", "FUV*"])
+def test_nothing_but_fits_files(tmp_path: Path, source: str):
+    of_fits(tmp_path, "FUV2009_001_00_00")
+    with pytest.raises(NoMatchError, match=r"such as FUV2009.*fits: .*uvisxr\.open_fits"):
+        list(expand(tmp_path / source))
+
+
+def test_a_fits_file_is_no_batch_file(tmp_path: Path):
+    of_fits(tmp_path, "bp")
+    with pytest.raises(ArgumentError, match=r"is a FITS file.*uvisxr\.open_fits"):
+        list(expand(tmp_path / "bp.fits"))
+
+
+def test_data_whose_only_label_is_of_a_fits_file_show(tmp_path: Path):
+    name = next(iter(TARGETS))
+    of_fits(tmp_path, name).with_suffix(".DAT").write_bytes(b"")
+    (product,) = expand(tmp_path)
+    with pytest.raises(UnreadObjectError, match="FITS file"):
+        product.read()
 
 
 @pytest.mark.parametrize("path", ["a" * 5000, "a/" * 3000, "loop"])

@@ -98,6 +98,51 @@ def test_text_files_of_series(tmp_path, unit, days):
     np.testing.assert_allclose(found.sel(wl=1800), [LEVEL, 2 * LEVEL], rtol=1e-9)
 
 
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "wavelength (nm), uncertainty (W/m^2/nm), irradiance (W/m^2/nm)",
+        "Wavelength (nm), irradiance error (W/m^2/nm), Spectral Irradiance (W/m^2/nm)",
+        "bandwidth (nm), wavelength (nm), irradiance (W/m^2/nm)",
+        "wavelength uncertainty (nm), WL (nm), F (W/m^2/nm)",
+        "wavelength (nm), quiet (W/m^2/nm), SSI (W/m^2/nm)",
+    ],
+)
+def test_names_of_columns_decide(tmp_path, heading):
+    first = "0.1,{}" if "WL" in heading or "band" in heading else "{},1"
+    rows = [first.format(wl) + ",.002" for wl in (170, 180, 190)]
+    (tmp_path / "sun.csv").write_text("\n".join([heading, *rows]))
+    found = uvisxr.solar_spectrum(tmp_path / "sun.csv")
+    np.testing.assert_allclose(found.sel(wl=1800), LEVEL, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("heading", "said"),
+    [
+        ("minimum wavelength (nm), maximum wavelength (nm), irradiance (W/m2/nm)", "same kind"),
+        ("wavelength (nm), quiet (W/m^2/nm), active (W/m^2/nm)", "'quiet', 'active' are in units"),
+        (
+            "wavelength (nm), uncertainty (W/m^2/nm), irradiance (1)",
+            "no heading tells which of its",
+        ),
+        ("time (Modified Julian Date), wavelength (nm), irradiance (W/m^2/nm)", "since 1858-11-17"),
+        ("MJD (days), wavelength (nm), irradiance (W/m^2/nm)", "'MJD' has the unit 'days'"),
+        ("date, wavelength (nm), irradiance (W/m^2/nm)", "the column 'date' has no unit"),
+    ],
+)
+def test_columns_that_may_be_mistaken(tmp_path, heading, said):
+    (tmp_path / "sun.csv").write_text(f"{heading}\n170,171,1\n180,181,1\n190,191,1\n")
+    with pytest.raises(ArgumentError, match=said):
+        uvisxr.solar_spectrum(tmp_path / "sun.csv")
+
+
+def test_netcdf_files_with_an_uncertainty_alone(tmp_path):
+    array = spectrum("W m-2 nm-1", 2e-3)
+    xr.Dataset({"E": array, "E_uncertainty": 0.1 * array}).to_netcdf(tmp_path / "sun.nc")
+    found = uvisxr.solar_spectrum(tmp_path / "sun.nc")
+    np.testing.assert_allclose(found.sel(wl=1800), LEVEL, rtol=1e-9)
+
+
 @pytest.mark.parametrize("beside", [False, True])
 def test_netcdf_files(tmp_path, beside):
     """With wavelengths as a coordinate, or as TSIS has them: a variable beside the dimension."""

@@ -181,7 +181,8 @@ filling : 1
     Share of each pixel that the body's disk fills, its night side included, (pic, pixel).
 disk_share : 1
     Share of the body's disk that is in the pixels, each counted once an exposure: of several
-    exposures together, their sum.
+    exposures together, their sum. Pixels without a value do not count; of spectra with NaN it is
+    that at the wavelength where it is least.
 reflectance_removed : 1
     I/F of the background that was taken off that of the disk.
 
@@ -331,6 +332,13 @@ star_count : 1
     Number of catalogue stars in each pixel that the target does not hide, (pic, pixel).
 star_magnitude : 1
     Magnitude of the brightest of them, NaN if there are none.
+
+Backplanes
+----------
+`ds.uvis.backplanes` adds nothing to the dataset: it gives a tree, whose fields are those of lines
+of sight, rings and spacecraft above and more, (pic, pixel, instant, point). The table in
+`docs/backplanes.md` defines each, and so does the attribute `comment` of every variable, such as
+``tree["rings/in_shadow"]``.
 
 Images
 ------

@@ -23,6 +23,7 @@ from .dataset.forward import (
     array_method,
     at_window,
     each_window,
+    is_backplanes,
     method,
     window_files,
     windows,
@@ -206,6 +207,8 @@ class TreeAccessor(calls.Helpful):
         self._tree = tree
 
     def __repr__(self) -> str:
+        if is_backplanes(self._tree):
+            return overview.of_backplanes(self._tree)
         nodes = [(path, node.to_dataset()) for path, node in self._tree.subtree_with_keys]
         texts = [
             overview.text(ds) if path == "." else f"{path} {overview.text(ds)}"

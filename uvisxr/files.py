@@ -32,6 +32,9 @@ _LOG = logging.getLogger(__name__)
 HDF5 = b"\x89HDF\r\n\x1a\n"
 NETCDF = (HDF5, b"CDF")
 
+#: What FITS files begin with.
+FITS = b"SIMPLE  ="
+
 #: Endings of the archive's products, in upper case.
 _PRODUCTS = (".LBL", ".XML", ".DAT")
 

@@ -37,7 +37,8 @@ def shares(times: object) -> tuple[np.ndarray, list[str] | np.ndarray]:
     -------
     shares : ndarray, (instant,)
     labels : list of str, or ndarray
-        The names, if all have been named, and the shares otherwise.
+        The names, if all have been named or their number alone gives such as have names; the
+        shares otherwise.
 
     Raises
     ------
@@ -46,13 +47,16 @@ def shares(times: object) -> tuple[np.ndarray, list[str] | np.ndarray]:
 
     Examples
     --------
-    >>> shares(("start", "stop")), shares(3)
-    ((array([0., 1.]), ['start', 'stop']), (array([0. , 0.5, 1. ]), array([0. , 0.5, 1. ])))
+    >>> shares(("start", "stop")), shares(1)
+    ((array([0., 1.]), ['start', 'stop']), (array([0.5]), ['mid']))
+    >>> shares(5)[1]
+    array([0.  , 0.25, 0.5 , 0.75, 1.  ])
     """
     if isinstance(times, int | np.integer) and not isinstance(times, bool):
         number = checks.whole("times", times, 1, _MOST, "how many times within an exposure")
         found = np.linspace(0.0, 1.0, number) if number > 1 else np.array([0.5])
-        return found, found
+        names = {share: name for name, share in NAMED.items()}
+        return found, [names[one] for one in found] if set(found) <= set(names) else found
     if isinstance(times, str) or checks.is_number(times):
         times = [times]
     if not isinstance(times, Iterable) or isinstance(times, bytes) or checks.too_many(times, _MOST):

@@ -37,6 +37,9 @@ EDGE_ON = 5.0
 #: Of a flag that the kernels do not tell.
 UNKNOWN = -1
 
+#: What `front` is without pointing.
+UNPOINTED = -1
+
 _DEG, _KM, _HOUR = "degree", "km", "hour"
 
 
@@ -134,7 +137,8 @@ SKY: tuple[Plane, ...] = (
         "front",
         "1",
         "frontmost body",
-        "number of the body that the line of sight meets first, by flag_meanings; 0 for none",
+        "number of the body that the line of sight meets first, by flag_meanings; 0 for none, "
+        "-1 without pointing; rings are not counted",
     ),
 )
 
@@ -305,7 +309,7 @@ BODY: tuple[Plane, ...] = (
         "sc_velocity",
         "km s-1",
         "velocity of the spacecraft in the body's frame",
-        "rate of change of sc_position, which the body's rotation is part of, as of SPICE's spkezr",
+        "rate of change of sc_position as seen from the turning body, as of SPICE's spkezr",
         "vector",
     ),
     Plane(

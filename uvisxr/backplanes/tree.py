@@ -21,7 +21,7 @@ from ..kernels.session import LOCK
 from ..numerics import sphere
 from . import blocks, body, smear
 from .instants import RULE, shares
-from .registry import DIMS, NODES, POINTS, Plane
+from .registry import DIMS, NODES, POINTS, UNPOINTED, Plane
 from .scene import Scene, read
 
 #: Coordinates of the dataset that all nodes share, and their dimension.
@@ -129,9 +129,11 @@ def backplanes(
     attrs = _attributes(ds, scene, lon_direction, optics)
     files = [path for path in choose.given(kernels) if path.is_file()]
     found = {
-        path: inputs.add(history.used(node, scene.kernels), files)
+        path: history.used(node, scene.kernels)
         for path, node in _assembled(ds, nodes, scene, labels, attrs).items()
     }
+    for node in found.values():
+        inputs.mark(node, files)
     return xr.DataTree.from_dict(found)
 
 
@@ -182,7 +184,7 @@ def _nodes(
         seen = scene.bodies[name]
         tables[name] |= body.instant_fields(seen, scene.slit.pitch)
         tables[name] |= body.body_fields(seen, scene.slit, nearest)
-    meanings = " ".join(["none", *map(_node, scene.bodies)])
+    meanings = " ".join(["unpointed", "none", *map(_node, scene.bodies)])
     found = {}
     for node, table in tables.items():
         planes = NODES.get(node, NODES["body"])
@@ -191,7 +193,7 @@ def _nodes(
             for name in planes
         }
     found["sky"]["front"].attrs |= {
-        "flag_values": np.arange(len(scene.bodies) + 1, dtype=np.int8),
+        "flag_values": np.arange(UNPOINTED, len(scene.bodies) + 1, dtype=np.int8),
         "flag_meanings": meanings,
     }
     return found
@@ -224,7 +226,9 @@ def _variable(
     """A variable of values (pic, pixel, instant, point), (n,), (n, axis) or ()."""
     array = np.asarray(values)
     if plane.directed and lon_direction == "west":
-        array = sphere.wrap(-array)
+        # As from 0 up to 360 they are already: in place, as there are many.
+        np.subtract(360.0, array, out=array)
+        array[array == 360.0] = 0.0
     if plane.kind in ("instant", "vector"):
         array = array.reshape(*shape, *array.shape[1:])
     if plane.units == "1":

@@ -29,6 +29,9 @@ for none; without them the file has the geometry that a step `geometry` gave:
 
     - to_fits: {backplanes: {kernels: kernels/}}
 
+With ``times: rule`` among them, each product has as many instants as `uvisxr.fits.subsampling`
+asks for.
+
 Arguments are checked against the annotations of the steps before anything runs, so a wrong choice
 shows at once instead of product by product. The text recorded in every output is one line of YAML
 (also valid JSON unless a number is infinite): it can be saved and run again.
@@ -46,6 +49,7 @@ import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -65,6 +69,17 @@ _NOT_STEPS = frozenset({"to_netcdf", "to_json", "to_fits", "backplanes"})
 
 #: The entry that has FITS files written.
 _FITS = "to_fits"
+
+#: What to write in place of methods that are no steps.
+_MADE_ELSEWHERE = MappingProxyType(
+    {
+        "backplanes": (
+            "; they go into FITS files: write `- to_fits: {backplanes: {kernels: kernels/}}` as "
+            "the last entry"
+        ),
+        "to_netcdf": "; each product becomes a NetCDF file anyway: leave it out",
+    }
+)
 
 #: Bounds of numbers that steps refuse whatever the product, by step and argument, as of
 #: `checks.number`. The steps themselves check them again.
@@ -422,7 +437,8 @@ def _checked(entries: Sequence[Any], where: str, folder: Path) -> Pipeline:
             continue
         methods = _methods()
         if name not in methods:
-            hint = nearest(name, methods) or f"; steps are {', '.join(methods)}"
+            hint = _MADE_ELSEWHERE.get(name) or nearest(name, [*methods, _FITS])
+            hint = hint or f"; steps are {', '.join(methods)}, and {_FITS} as the last"
             raise PipelineError(f"{place}: no step {checks.shown(name)}{hint}")
         reaction = _on_error(arguments.pop("on_error", on_error), f"{place}: {name}")
         steps.append(Step(name, _arguments(methods[name], name, arguments, place), reaction))

@@ -12,7 +12,7 @@ import xarray as xr
 
 from .. import calls, checks
 from ..errors import ArgumentError, MissingStepError, UvisError
-from . import needs
+from . import needs, overview
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -97,13 +97,23 @@ def windows(tree: xr.DataTree) -> Iterator[tuple[str, xr.Dataset]]:
     Raises
     ------
     MissingStepError
-        There are none.
+        There are none, or it is a tree of backplanes.
     """
+    if is_backplanes(tree):
+        raise MissingStepError(
+            "this is a tree of backplanes, and not of windows: steps and pictures are those of the "
+            f"dataset, ds.uvis; xarray draws fields, {overview.DRAWN}"
+        )
     nodes = [(path, node.to_dataset()) for path, node in tree.subtree_with_keys]
     full = [(path, ds) for path, ds in nodes if ds.data_vars]
     if not full:
         raise MissingStepError("no node of the tree holds data: start from uvisxr.open_product")
     yield from full
+
+
+def is_backplanes(tree: xr.DataTree) -> bool:
+    """Whether a tree is one of `ds.uvis.backplanes`, or a node of it."""
+    return any("instant" in node.dims for node in tree.subtree)
 
 
 def at_window(function: Callable[_P, _R], window: str, *args: _P.args, **kwargs: _P.kwargs) -> _R:

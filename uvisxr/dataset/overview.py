@@ -19,6 +19,9 @@ from .fields import FIELDS
 
 _SPECTRA = ("reflectance", "radiance", "radiance_weighted", "rate", "counts")
 
+#: How a field of backplanes is drawn.
+DRAWN = 'tree["sky/front"].sel(instant="mid", point="center").plot()'
+
 #: Steps that find lost and partial spectra.
 _LOOKED_FOR_LOSSES = frozenset({"background", "calibrate", "rate", "rebin"})
 
@@ -41,6 +44,22 @@ def of_array(array: xr.DataArray) -> str:
     rows = {"array": f"{of}{units}", "size": sizes or "1"}
     if "wl" in array.dims:
         rows["next"] = "fill_nan, smooth, integrate"
+    return _lines(rows)
+
+
+def of_backplanes(tree: xr.DataTree) -> str:
+    """What a tree of backplanes is and what can be done with it, as lines of text."""
+    nodes = [path for path, node in tree.subtree_with_keys if node.data_vars and path != "."]
+    sizes: dict[str, int] = {}
+    for node in tree.subtree:
+        sizes |= {str(dim): size for dim, size in node.sizes.items()}
+    shown = [f"{sizes[dim]} {dim}" for dim in ("pic", "pixel", "instant", "point") if dim in sizes]
+    rows = {
+        "backplanes": ", ".join(nodes) or str(tree.name or "one node"),
+        "size": " x ".join(shown),
+        "next": "ds.uvis.to_fits(backplanes=tree), uvisxr.fits.smear(tree), tree.to_netcdf(path)",
+        "pictures": DRAWN,
+    }
     return _lines(rows)
 
 

@@ -44,7 +44,10 @@ def read(file: File) -> tuple[xr.Dataset, xr.DataTree]:
     for name, attrs in (ours.nodes if ours else {}).items():
         if name in tree.children:
             tree[name].attrs = attrs
-    tree = _with_slit_angle(planes.as_counted(tree), primary)
+    for name, node in tree.children.items():
+        if node.attrs.get("lon_direction", tree.attrs.get("lon_direction")) == "east":
+            tree[name] = planes.turned_east(node.to_dataset(inherit=False))
+    tree = _with_slit_angle(tree, primary)
     channel = keyword(primary, "CHANNEL", str)
     length = keyword(primary, "INT_TIME", float, int)
     ds = parts.dataset(

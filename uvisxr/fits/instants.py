@@ -87,6 +87,41 @@ def kept(backplanes: xr.DataTree, spacing: float = SPACING) -> str:
     return rule(spacing) if known and even and asked <= len(times) <= MOST else own
 
 
+def shortfall(way: float, count: int, spacing: float = SPACING) -> str:
+    """What to say where backplanes have fewer instants than the rule asks for; empty otherwise.
+
+    Parameters
+    ----------
+    way : float
+        How far the slit moves in an exposure, pixels.
+    count : int
+        Instants that there are.
+    spacing : float
+        Pixels between two that the rule asks for.
+
+    Examples
+    --------
+    >>> shortfall(1.5, 3)
+    ''
+    >>> print(shortfall(119.9, 3))
+    the slit moves by up to 119.9 pixels in an exposure, and the backplanes have 3 instants, \
+60.0 pixels apart: the rule, 1 pixel apart but at most 33 instants, asks for 33, 3.7 pixels apart; \
+call ds.uvis.backplanes(times=33), or in a batch write `times: rule` among its backplanes
+    """
+    asked = subsampling(way, spacing)
+    if count >= asked:
+        return ""
+    unit = "pixel" if spacing == 1 else "pixels"
+    reached = f", {way / (asked - 1):.1f} pixels apart" if way > spacing * (asked - 1) else ""
+    return (
+        f"the slit moves by up to {way:.1f} pixels in an exposure, and the backplanes have {count} "
+        f"instants, {way / (count - 1):.1f} pixels apart: the rule, {spacing:g} {unit} apart but "
+        f"at most {MOST} instants, asks for {asked}{reached}; call "
+        f"ds.uvis.backplanes(times={asked}), or in a batch write `times: rule` among its "
+        "backplanes"
+    )
+
+
 def require_tree(backplanes: object) -> None:
     """Refuse what is no tree.
 

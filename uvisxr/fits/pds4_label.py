@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import targets
 from ..errors import MissingDependencyError
-from . import layout
+from . import columns, layout
 from .decode import header_of
 from .header import ascii_of
 from .structure import Hdu, scan
@@ -294,18 +294,22 @@ def _table(area: Element, hdu: Hdu, name: str) -> None:
     scalars = sum(not shape for shape in shapes)
     _text(record, fields=scalars, groups=fields - scalars)
     _quantity(record, "record_length", width)
+    known = {column.name: column for column in layout.TABLES.get(hdu.name, ())}
     at = 1
     for k, shape in enumerate(shapes, 1):
         kind, size, count = _form(header, k)
         if hdu.kind == "TABLE":
             at = int(header[f"TBCOL{k}"])
         length = size * (count if kind == "ASCII_String" else 1)
+        title = str(header[f"TTYPE{k}"])
+        said = [columns.description(hdu.name, known[title])] if title in known else []
+        said += [_LOGICAL] if kind == "UnsignedByte" else []
         what = {
-            "name": header[f"TTYPE{k}"],
+            "name": title,
             "data_type": kind,
             "length": length,
             "unit": header.get(f"TUNIT{k}"),
-            "description": _LOGICAL if kind == "UnsignedByte" else None,
+            "description": "; ".join(said) or None,
         }
         if shape:
             _group(record, k, at, shape, what)

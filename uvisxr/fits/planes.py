@@ -12,8 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from ..backplanes.inview import MARGIN
+from ..backplanes.registry import NODES
 from ..dataset.fields import CORNERS
 from ..errors import ArgumentError
+from . import columns as of_columns
 from . import layout
 from .layout import POINTS, Column
 from .selection import MEND
@@ -24,14 +27,11 @@ _GENERAL, _RINGS = "sky", "rings"
 #: The body that is always in SC_GEOM.
 _ALWAYS = "SATURN"
 
-#: Pixels across from which on a body counts as resolved, and has backplanes.
+#: Pixels across from which on a body counts as resolved, and may have backplanes.
 RESOLVED = 1.0
 
 #: Fields that count east where a tree's `lon_direction` says so; the files count west.
 _DIRECTED = frozenset({"lon", "sc_lon", "sub_solar_lon", "ram_lon"})
-
-#: Units of the tree for those of the files.
-_UNITS = {"deg": "degree", "h": "hour", "km/s": "km s-1", "": "1"}
 
 #: A flag of the tree of which nothing is known.
 _UNKNOWN = -1
@@ -123,7 +123,7 @@ def _ordered(node: xr.Dataset, name: str) -> xr.Dataset:
     return node
 
 
-def tables(nodes: Mapping[str, xr.Dataset], pixels: int) -> dict[str, np.ndarray]:
+def tables(nodes: Mapping[str, xr.Dataset], pixels: int, target: str = "") -> dict[str, np.ndarray]:
     """The geometry tables by EXTNAME.
 
     Parameters
@@ -132,6 +132,8 @@ def tables(nodes: Mapping[str, xr.Dataset], pixels: int) -> dict[str, np.ndarray
         As of `selected`.
     pixels : int
         Along the slit.
+    target : str
+        Name of the target, which counts as in view.
 
     Returns
     -------
@@ -145,7 +147,11 @@ def tables(nodes: Mapping[str, xr.Dataset], pixels: int) -> dict[str, np.ndarray
     }
     if _ALWAYS not in bodies:
         bodies[_ALWAYS] = xr.Dataset()
-    seen = {name: node for name, node in bodies.items() if is_resolved(node)}
+    seen = {
+        name: node
+        for name, node in bodies.items()
+        if is_resolved(node) and (name == target or is_near(node))
+    }
     rings = nodes.get(_RINGS)
     # Without rings each cell is a single NaN.
     own, of = (xr.Dataset(), None) if rings is None else (rings, sizes)
@@ -158,11 +164,20 @@ def tables(nodes: Mapping[str, xr.Dataset], pixels: int) -> dict[str, np.ndarray
 
 
 def is_resolved(node: xr.Dataset) -> bool:
-    """Whether a body has backplanes: it is a pixel or more across, as far as that is known."""
+    """Whether a body is a pixel or more across, as far as that is known."""
     if "lat" not in node:
         return False
     across = node["diameter"].values if "diameter" in node else np.array(np.nan)
     return not np.isfinite(across).any() or bool(np.nanmax(across) >= RESOLVED)
+
+
+def is_near(node: xr.Dataset) -> bool:
+    """Whether a line of sight meets a body or passes it within 10 mrad, as far as that is known."""
+    if not {"ray_height", "distance"} <= set(node.variables):
+        return True
+    height, distance = node["ray_height"].values, node["distance"].values
+    with np.errstate(invalid="ignore"):
+        return bool(((distance > 0) & (height <= MARGIN * distance)).any())
 
 
 def _name(key: str, node: xr.Dataset) -> str:
@@ -224,22 +239,6 @@ def _turned(lon: np.ndarray) -> np.ndarray:
     """Longitudes counted the other way, degrees."""
     turned: np.ndarray = np.mod(-lon, 360.0)
     return turned
-
-
-def as_counted(tree: xr.DataTree) -> xr.DataTree:
-    """The tree of a file, which counts longitudes west, as its attribute `lon_direction` says."""
-    nodes = {}
-    for path, node in tree.subtree_with_keys:
-        own = node.to_dataset(inherit=False)
-        if _attrs(tree, node).get("lon_direction") == "east":
-            east = {}
-            for name in _DIRECTED & set(own.data_vars):
-                east[name] = own[name].copy(data=_turned(own[name].values))
-                said = str(own[name].attrs.get("long_name", ""))
-                east[name].attrs["long_name"] = said.replace("west-positive", "east-positive")
-            own = own.assign(east)
-        nodes[f"/{path.strip('.')}"] = own
-    return xr.DataTree.from_dict(nodes)
 
 
 def _logical(values: np.ndarray) -> np.ndarray:
@@ -340,7 +339,7 @@ def _fields(
         if factor != 1.0:
             variable = variable * factor
         if column is not None:
-            variable.attrs = _attributes(column)
+            variable.attrs = of_columns.attributes(extension, column, variable.values)
         if column is not None and column.axis is not None:
             vectors.setdefault(field, {})[column.axis] = variable
         else:
@@ -355,9 +354,13 @@ def _fields(
     return found
 
 
-def _attributes(column: Column) -> dict[str, str]:
-    said = {"long_name": column.comment, "units": _UNITS.get(column.unit, column.unit)}
-    return said | {"comment": f"from the column {column.name}"}
+def turned_east(node: xr.Dataset) -> xr.Dataset:
+    """The node of a body with longitudes that increase east, in place of west as in files."""
+    turned = {}
+    for name in _DIRECTED & set(map(str, node.data_vars)):
+        values = _turned(node[name].values)
+        turned[name] = node[name].dims, values, NODES["body"][name].attributes("east")
+    return node.assign(turned)
 
 
 def _variable(values: np.ndarray, sizes: Sizes) -> xr.Variable | None:

@@ -52,8 +52,9 @@ def open_fits(path: str | Path) -> FitsProduct:
         `radiance`, the coordinates `calibration_factor` and `background`, or, where that differs
         from pixel to pixel, `background_rate`; times, wavelengths and detector pixels, and the
         attributes. Steps that need calibration files start from its counts. The tree has the nodes
-        `sky`, `rings` and those of bodies, with the dimensions (pic, pixel, instant, point). Of
-        files of other writers, columns of zeros are left out: those are what they do not know.
+        `sky`, `rings` and those of bodies, with the dimensions (pic, pixel, instant, point); what
+        was out of view has the fields of its centre alone. Unknown flags are NaN, or left out.
+        Of files of other writers, columns of zeros are left out: those are what they do not know.
 
     Raises
     ------

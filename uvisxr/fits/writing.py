@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 import numpy as np
 import xarray as xr
 
-from .. import calls, checks
+from .. import calls, checks, targets
 from ..dataset import inputs, needs
 from ..dataset.forward import at_window, windows
 from ..errors import ArgumentError, UvisError, unwarned, warn_user
@@ -51,7 +51,9 @@ def to_fits(
     The HDUs are those of the layout in its order: the calibrated cube, raw counts, calibration
     factor, background, the geometry of spacecraft, bodies, sky and rings, kernels and wavelengths.
     docs/fits.md says what each column holds, and which of it is our choice where the layout leaves
-    it open. A dataset without radiances becomes a file of geometry alone, as the layout has it:
+    it open. Rows of bodies are found by their `NAME`: `SC_GEOM` has one for each body, Saturn's
+    always, `BODY_GEOM` those of the target and of what is in or near the field, if they are a pixel
+    across. A dataset without radiances becomes a file of geometry alone, as the layout has it:
     then no counts are in it.
 
     Parameters
@@ -110,8 +112,10 @@ def to_fits(
     >>> path = ds.uvis.to_fits("titan.fits")
     >>> from astropy.io import fits
     >>> with fits.open(path) as file:
-    ...     print(file["PRIMARY"].shape, file["BODY_GEOM"].data["NAME"][0])
-    (12, 60, 1024) TITAN
+    ...     rows = file["BODY_GEOM"].data
+    ...     titan = rows[rows["NAME"] == "TITAN"][0]
+    ...     print(file["PRIMARY"].shape, titan["LAT_CENTRIC"].shape)
+    (12, 60, 1024) (3, 12, 60, 5)
     """
     checks.choice("label", label, LabelKind | None)
     checks.choice("extras", extras, bool)
@@ -235,7 +239,8 @@ def _hdus(
             "call ds.uvis.calibrate() first to have both"
         )
     nodes = planes.selected(tree, ds)
-    rows = planes.tables(nodes, ds.sizes["pixel"])
+    target = targets.canonical(str(ds.attrs.get("target", "")))
+    rows = planes.tables(nodes, ds.sizes["pixel"], target)
     sky = nodes["sky"]
     if is_given:
         _check_instants(tree, sky.sizes["instant"], spacing)
@@ -267,16 +272,11 @@ def _hdus(
 
 def _check_instants(tree: xr.DataTree, count: int, spacing: float) -> None:
     try:
-        smear = instants.smear(tree)
-        asked = instants.subsampling(smear, spacing)
+        said = instants.shortfall(instants.smear(tree), count, spacing)
     except UvisError:
         return
-    if count < asked:
-        warn_user(
-            f"the slit moves by up to {smear:.1f} pixels in an exposure: "
-            f"backplanes at {asked} instants, ds.uvis.backplanes(times={asked}), would be "
-            f"{spacing:g} pixels apart, those given are at {count}"
-        )
+    if said:
+        warn_user(said)
 
 
 def _slit_angle(sky: xr.Dataset) -> float | None:

@@ -65,6 +65,11 @@ class Cylindrical:
         return np.asarray(np.repeat(rows[:, None], self.columns, axis=1))
 
     @property
+    def inside(self) -> np.ndarray | None:
+        """Which cells the map holds; None: all."""
+        return None
+
+    @property
     def azimuth(self) -> np.ndarray:
         """Azimuths of the middles of the columns, degrees."""
         return (np.arange(self.columns) + 0.5) * (360.0 / self.columns)
@@ -144,6 +149,12 @@ class Polar:
         """Areas of the cells, km2."""
         return np.full(self.shape, self.side**2)
 
+    @cached_property
+    def inside(self) -> np.ndarray | None:
+        """Which cells the map holds: those whose middles lie within the circle `edge`."""
+        x, y = np.meshgrid(self.places, self.places)
+        return np.asarray(np.abs(self.unproject(x, y)[1]) >= self.edge)
+
     @property
     def places(self) -> np.ndarray:
         """Middles of the columns, and of the rows, km."""
@@ -215,4 +226,4 @@ def covered(grid: Grid, polygons: np.ndarray, finer: int) -> np.ndarray:
         fine = fine[:, : columns * finer] + fine[:, columns * finer :]
     np.clip(fine, 0.0, 1.0, out=fine)
     share[low:high] = fine.reshape(high - low, finer, columns, finer).mean(axis=(1, 3))
-    return share
+    return share if grid.inside is None else np.where(grid.inside, share, 0.0)

@@ -45,6 +45,9 @@ _FINER = 4
 #: Most cells of a grid.
 _MOST = 4_000_000
 
+#: Most cells that the boxes around all footprints hold together: about a minute's work.
+_MOST_PAIRS = 1e7
+
 #: Spacings that are taken by themselves, degrees.
 _ROUND = np.array([0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 15.0, 30.0])
 
@@ -104,7 +107,8 @@ def map(  # noqa: A001
     pole : {"north", "south"}, optional
         In the middle of the polar map. Default: that of the hemisphere with most footprints.
     edge : float
-        Absolute planetocentric latitude of the rim of the polar map, degrees.
+        Absolute planetocentric latitude of the rim of the polar map, degrees. Cells whose middles
+        lie beyond are left empty.
     ems_max : float
         Greatest emission angle on the shell, degrees. Pixels beyond, and those that the shell does
         not fill, are left out: on a slant all a line of sight meets is mixed.
@@ -171,6 +175,7 @@ def map(  # noqa: A001
     eastward = ds.attrs.get("lon_direction", "west") == "east"
     grid = _grid(asked, Spheroid.of(view.radii + asked.altitude), seen, used)
     polygons = seen.polygons(grid, used, by, eastward)
+    _check_work(grid, polygons)
     looks = means.Looks(grid, polygons)
     mu = np.cos(np.deg2rad(seen.fields["ems"]))
     pixels = light.pixels(ds, used, mu if slant == "cos" else np.ones_like(mu), weights)
@@ -289,18 +294,28 @@ class _Light:
         """Some of them, bool (pic, pixel), times a factor."""
         weight = np.ones(used.shape)
         if weights == "exposure":
-            weight = _exposure(ds)[:, None] * weight
+            weight = _exposure(ds, used)[:, None] * weight
         errors = {name: (values * factor)[used] for name, values in self.errors.items()}
         return means.Pixels((self.value * factor)[used], weight[used], **errors)
 
 
-def _exposure(ds: xr.Dataset) -> np.ndarray:
+def _exposure(ds: xr.Dataset, used: np.ndarray) -> np.ndarray:
     if "exposure" not in ds.variables:
         raise MissingStepError(
             'weights="exposure": the dataset has no exposure; keep its coordinates, or take '
             'weights="area"'
         )
-    return np.broadcast_to(ds["exposure"].values.astype(float), (ds.sizes["pic"],))
+    known = np.broadcast_to(ds["exposure"].values.astype(float), (ds.sizes["pic"],))
+    with np.errstate(invalid="ignore"):
+        wrong = used.any(axis=1) & ~((known > 0) & np.isfinite(known))
+    if wrong.any():
+        raise ArgumentError(
+            f'weights="exposure": {wrong.sum()} of {wrong.size} exposures have no integration time '
+            "above 0, as that of pic "
+            f"{int(np.flatnonzero(wrong)[0])}: leave them out with ds.isel(pic=...), or take "
+            'weights="area"'
+        )
+    return known
 
 
 #: What cells have of themselves.
@@ -431,6 +446,23 @@ def _check_size(shape: tuple[int, int]) -> None:
         raise ArgumentError(
             f"spacing: a grid of {shape[0]} x {shape[1]} cells is larger than {_MOST} cells: give "
             "a wider one"
+        )
+
+
+def _check_work(grid: Grid, polygons: np.ndarray) -> None:
+    """Refuse cells so narrow that footprints lie in too many."""
+    known = polygons[np.isfinite(polygons).all(axis=(1, 2))]
+    # Columns of a circle have no ends.
+    first, last = np.zeros(2), np.array(grid.shape[::-1], float)
+    if grid.wraps:
+        first[0], last[0] = -np.inf, np.inf
+    low, high = (np.clip(end, first, last) for end in (known.min(axis=1), known.max(axis=1)))
+    number = float((high - low + 1.0).prod(axis=1).sum())
+    if number > _MOST_PAIRS:
+        raise ArgumentError(
+            f"spacing: {len(known)} footprints reach over {number:.2g} cells in all, more than "
+            f"{_MOST_PAIRS:.2g}, which takes long: give a wider one, or map "
+            "fewer exposures at a time"
         )
 
 

@@ -53,7 +53,7 @@ class Pixels:
 
 
 class Looks:
-    """Overlaps of polygons with the cells of a grid, areas in km2; kept if they are not many.
+    """Overlaps of polygons with the cells of a map, areas in km2; kept if they are not many.
 
     Parameters
     ----------
@@ -71,7 +71,10 @@ class Looks:
             yield from self._kept
             return
         area, found, number = self.grid.area.ravel(), [], 0
+        inside = None if self.grid.inside is None else self.grid.inside.ravel()
         for part in overlaps(self.polygons, self.grid.shape, self.grid.wraps):
+            if inside is not None:
+                part = Overlaps(*(one[inside[part.cell]] for one in part))
             scaled = part._replace(area=part.area * area[part.cell])
             number += scaled.cell.size
             if number <= _KEPT:

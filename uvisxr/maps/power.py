@@ -12,7 +12,7 @@ from .. import checks
 from ..calibration.stored import holds_total
 from ..dataset import history
 from ..errors import ArgumentError, MissingStepError
-from ..numerics import weighted_sums
+from ..numerics import sphere, weighted_sums
 from .grids import DEGREES
 
 #: How a brightness seen at an emission angle follows from what is emitted.
@@ -26,6 +26,9 @@ _HC = 6.62607015e-34 * 299792458.0 * 1e10
 
 #: Fields by which regions are chosen, and where they end, if they are on a circle.
 _BY = {"lat": None, "lat_graphic": None, "lon": 360.0, "lt": 360.0 / DEGREES["lt"]}
+
+#: Latitude of the pole, degrees.
+_POLE = 90.0
 
 
 @history.step("power")
@@ -44,9 +47,10 @@ def power(
     ds : Dataset
         From `ds.uvis.map`, of a brightness in kR.
     region : mapping of str to (float, float), or DataArray of bool, optional
-        Ranges of `lat`, `lat_graphic`, `lon` or `lt` within which the middles of cells must lie;
-        those of longitude and local time may pass the end of the circle: ``{"lat": (70, 85), "lt":
-        (21, 3)}``. Or which cells count. Default: all.
+        Ranges [a, b) of `lat`, `lat_graphic`, `lon` or `lt` within which the middles of cells must
+        lie; those of longitude and local time may pass the end of the circle, and are then the same
+        in whatever turn they are given: ``{"lat": (70, 85), "lt": (21, 3)}``, or (-3, 3), or (21,
+        27). Or which cells count. Default: all, of a polar map those within `edge`.
     rule : {"thin", "isotropic", "lambert"}
         What is emitted where a brightness B is seen at an emission angle e, over a unit of area.
         "thin", of an optically thin layer: 4 pi photons for each unit of radiance seen from above,
@@ -143,6 +147,9 @@ def _inside(
     """Which cells are in a region."""
     dims = ds["brightness"].dims
     inside = xr.ones_like(ds["cell_area"], bool)
+    if "map_edge" in ds.attrs and "lat" in ds.coords:
+        # The corners of a polar map are no part of it.
+        inside = inside & (abs(ds["lat"]) >= float(ds.attrs["map_edge"]))
     if isinstance(region, xr.DataArray):
         if set(region.dims) - set(dims) or region.dtype != bool:
             raise ArgumentError(
@@ -163,16 +170,29 @@ def _inside(
             checks.one_of("region: field", name, _BY)
             if name not in ds.coords or not set(ds[name].dims) <= set(dims):
                 raise ArgumentError(f"region: the map has no {name}")
-            what = f"limits of {name}"
-            low, high = checks.pair(f"region[{name!r}]", limits, what, _BY[name] is None)
-            values = ds[name]
-            if low <= high:
-                inside = inside & (values >= low) & (values <= high)
-            else:
-                inside = inside & ((values >= low) | (values <= high))
+            inside = inside & _within(name, ds[name], limits)
     if not inside.any():
         raise ArgumentError("region: no cell's middle lies within it")
     return inside
+
+
+def _within(name: str, values: xr.DataArray, limits: tuple[float, float]) -> xr.DataArray:
+    """Which middles lie in [low, high), so that no cell is in two regions that adjoin."""
+    period, given = _BY[name], f"region[{name!r}]"
+    low, high = checks.pair(given, limits, f"limits of {name}", period is None)
+    if period is None:
+        # Nothing lies beyond a pole.
+        return (values >= low) & (values < (np.inf if high >= _POLE else high))
+    span = abs(high - low)
+    if span == 0 or span > period:
+        raise checks.refused(given, limits, f"limits that differ, by one turn, {period:g}, at most")
+    if span == period:
+        return values.notnull()
+    turned = values.copy(data=sphere.wrap(values.values, period))
+    start, stop = sphere.wrap(np.array([low, high]), period)
+    after, before = turned >= start, turned < stop
+    found: xr.DataArray = after & before if start < stop else after | before
+    return found
 
 
 def _energy(ds: xr.Dataset, wl: float | None) -> tuple[float, str]:

@@ -233,7 +233,11 @@ def label_text(path: Path) -> str:
 
 
 def label_bytes(path: Path) -> bytes:
-    """What a label holds; LabelError if it cannot be read, or is no file or too long a one."""
+    """What a label holds.
+
+    LabelError if it cannot be read, or is no file or too long a one; UnreadObjectError if it is
+    that of a FITS file, however long.
+    """
     try:
         text, size = read_beginning(path, MAX_BYTES)
     except OSError as error:
@@ -242,6 +246,11 @@ def label_bytes(path: Path) -> bytes:
             "the suffix .LBL, or where an index names it, below its volume"
         )
         raise LabelError(f"cannot read the label {path}: {why}") from error
+    if pds4.recognised(text[:_SNIFF_BYTES]) and (name := pds4.fits_file(text)):
+        raise UnreadObjectError(
+            f"{path} is the label of the FITS file {name}, and not of a product: open the file "
+            f"with uvisxr.open_fits({str(path.with_name(Path(name).name))!r})"
+        )
     if size > MAX_BYTES:
         raise LabelError(
             f"{path} holds {size} bytes, more than any label: give the .LBL or .xml file of a UVIS "

@@ -32,6 +32,9 @@ _OWN = {
     "test_pulse_state": "TEST_PULSE_STATE",
 }
 
+#: Where a label names the file that it describes, if that is one of FITS.
+_FITS = re.compile(rb"<(?:\w+:)?file_name>\s*([^<>]{1,255}\.fits?)\s*</", re.IGNORECASE)
+
 #: How the identifiers of the UVIS bundles, of the cruise and of Saturn, begin.
 BUNDLE = "urn:nasa:pds:cassini_uvis"
 
@@ -57,6 +60,12 @@ _SECOND = np.timedelta64(1, "s")
 def recognised(head: bytes) -> bool:
     """Whether a file that begins so is the PDS4 label of a product."""
     return b"<Product_Observational" in letters(head)
+
+
+def fits_file(text: bytes) -> str:
+    """The name of the FITS file that a label describes; empty if it is of anything else."""
+    found = _FITS.search(letters(text))
+    return found[1].decode("utf-8", "replace") if found else ""
 
 
 def letters(head: bytes) -> bytes:

@@ -21,8 +21,15 @@ from typing import Any, get_args
 import numpy as np
 
 from .. import checks, targets
-from ..errors import ArgumentError, LabelError, NoMatchError, shortened, warn_user
-from ..files import NETCDF, absolute, inside, read_beginning, real
+from ..errors import (
+    ArgumentError,
+    LabelError,
+    NoMatchError,
+    UnreadObjectError,
+    shortened,
+    warn_user,
+)
+from ..files import FITS, NETCDF, absolute, inside, read_beginning, real
 from ..instrument.channel import FUV, ChannelName
 from ..timescales import Instant, parse_instant, parse_utc
 from . import index, odl, pairs, urls
@@ -415,7 +422,7 @@ class _Source:
             return (
                 _Source(str(match), match, self.fetch, known=self.known)
                 for match in found
-                if not pairs.split(match)[1] or _is_meant(Product.at(match))
+                if _is_wanted(match)
             )
         return self._identified()
 
@@ -456,6 +463,11 @@ class _Source:
                 f"{shortened(str(self.path))} is a pipe, a socket or a device, and no product"
             )
         is_there = self.path.exists() or glob.has_magic(str(self.path))
+        if is_there and (fits := _a_fits_file(self.path)):
+            return NoMatchError(
+                f"no product in {shortened(str(self.path))}, but FITS files such as {fits}: open "
+                "each with uvisxr.open_fits"
+            )
         others = _others(self.path)
         absent = f", which does not exist{_in_other_letters(self.path)}"
         note = f", which holds some of {others}, channels that are not read" if others else ""
@@ -702,6 +714,16 @@ def _walk(path: Path) -> Iterator[tuple[Path, list[str]]]:
             yield Path(place), sorted(files)
 
 
+def _a_fits_file(path: Path) -> str:
+    """The name of one FITS file in a folder or of a glob; empty if there is none."""
+    found: Iterable[Path]
+    if path.is_dir():
+        found = (place / name for place, names in _walk(path) for name in names)
+    else:
+        found = map(Path, sorted(glob.glob(_pattern(path), recursive=True)))  # noqa: PTH207
+    return next((file.name for file in found if file.is_file() and _is_fits(file)), "")
+
+
 def _others(path: Path) -> str:
     """Channels in a folder that are not read, by the names of files."""
     names = (Path(name).stem for _, files in _walk(path) for name in files) if path.is_dir() else ()
@@ -732,7 +754,36 @@ def _is_meant(product: Product) -> bool:
     those of products.
     """
     known = pairs.is_file(product.label) or product_id(product.name) is not None
-    return known and not _is_matrix(product)
+    return known and not _is_matrix(product) and not _is_of_fits(product)
+
+
+def _is_wanted(match: Path) -> bool:
+    """Whether what a glob finds may hold products: as of `_is_meant`, or as a list or a folder."""
+    if pairs.split(match)[1]:
+        return _is_meant(Product.at(match))
+    return not (match.is_file() and _is_fits(match))
+
+
+def _is_of_fits(product: Product) -> bool:
+    """Whether the label is that of a FITS file, beside a product or without one."""
+    if product.label.suffix.upper() != ".XML":
+        return False
+    try:
+        label_bytes(product.label)
+    except UnreadObjectError:
+        # A data file without another label shows.
+        return product.data is None or pairs.label_of(product.data) != product.label
+    except LabelError:
+        pass
+    return False
+
+
+def _is_fits(path: Path) -> bool:
+    """Whether a file begins as those of FITS do."""
+    try:
+        return read_beginning(path, len(FITS))[0] == FITS
+    except OSError:
+        return False
 
 
 def _is_matrix(product: Product) -> bool:
@@ -788,6 +839,10 @@ def _lines(path: Path) -> list[str]:
             raise ArgumentError(
                 f"{path} is a NetCDF file, not a product: open it with uvisxr.open_reduced, or "
                 "with xarray if uvisxr has not written it"
+            )
+        if raw.startswith(FITS):
+            raise ArgumentError(
+                f"{path} is a FITS file, not a product: open it with uvisxr.open_fits"
             )
         text = b"\0" not in raw
         if text and (size > _SIZE or raw.count(b"\n") > _MOST):

@@ -100,12 +100,12 @@ def photometry(
     Returns
     -------
     Dataset
-        `reflectance`, (pic, wl) or without `pic` or `wl`, with the coordinates
-        `reflectance_upper`, `reflectance_lower`, `reflectance_systematic`; `reflectance_removed`,
-        the I/F of the background that was taken off; `disk_share`, how much of the disk is in the
-        pixels; `filling` (pic, pixel); and the fields of exposures, `target_phase` among them, the
-        phase angle, or their means weighted by the disk's area. NaN without pointing, and in
-        exposures that do not hold the disk.
+        `reflectance`, (pic, wl) or without `pic` or `wl`, with the coordinates `reflectance_upper`,
+        `reflectance_lower`, `reflectance_systematic`; `reflectance_removed`, the I/F of the
+        background that was taken off; `disk_share`, how much of the disk is in the pixels with a
+        value, at the wavelength where it is least; `filling` (pic, pixel); and the fields of
+        exposures, `target_phase` among them, the phase angle, or their means weighted by the disk's
+        area. NaN without pointing, and in exposures that do not hold the disk.
 
     Raises
     ------
@@ -146,14 +146,14 @@ def photometry(
         name: xr.Variable(dims, values.reshape([lit.sizes[dim] for dim in dims]))
         for name, values in sums.disk(where).items()
     }
-    share = part.disk.sum(axis=1) / np.pi
+    share = sums.share()
     if per == "exposure":
         rest = lit.coords.to_dataset().drop_vars([n for n, v in lit.coords.items() if _ends(v)])
         found["disk_share"] = xr.Variable("pic", share)
         found["filling"] = xr.Variable(("pic", "pixel"), part.filling.astype(np.float32))
     else:
         rest = _together(lit, part.disk.sum(axis=1))
-        found["disk_share"] = xr.Variable((), share.sum())
+        found["disk_share"] = xr.Variable((), share[0])
     value = found.pop("reflectance")
     out = rest.drop_vars([n for n in found if n in rest.variables])
     out = out.assign(reflectance=value).assign_coords(found).assign_attrs(lit.attrs)
@@ -375,6 +375,12 @@ class _Sums:
             if f.name not in ("night", "sky")
         }
         return replace(self, **summed)
+
+    def share(self) -> np.ndarray:
+        """How much of the disk has a value, (pic,): where some pixels lack one, at the least of all
+        wavelengths; those that lack it in all pixels tell nothing."""
+        known = np.where(self.disk_area > 0, self.disk_area, np.inf).min(axis=1)
+        return np.where(np.isfinite(known), known, 0.0) / np.pi
 
     def disk(self, where: _Where) -> dict[str, np.ndarray]:
         """Mean I/F of the disk, its errors, and what was taken off, (pic, wl)."""

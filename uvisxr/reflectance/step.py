@@ -29,6 +29,12 @@ _PI_KILORAYLEIGHS = 1e13 / 4
 #: How far before and after a series' dates a spectrum may still be taken from its ends.
 _BEYOND = np.timedelta64(36, "h")
 
+#: Distances from the Sun, au, that Cassini saw targets at, and more: others are in km.
+_NEAREST, _FARTHEST = 0.5, 20.0
+
+#: Steps of a solar spectrum that count as a hole: longer than so many usual ones.
+_HOLE = 10.0
+
 #: Days between spectra of a series from which on it is told that they are interpolated.
 _APART = 7.0
 
@@ -67,7 +73,7 @@ def reflectance(
         The Sun's irradiance at 1 au, one spectrum or a series, as `uvisxr.solar_spectrum` takes it.
         By default STIS of rms-solar, if it is installed, which is for no date.
     distance : float, optional
-        Of the target from the Sun, au. Default: `heliocentric_distance` of the geometry.
+        Of the target from the Sun, au, 0.5 to 20. Default: `heliocentric_distance` of the geometry.
     solar_error : float
         Relative 1-sigma error of the Sun's spectrum, added to the systematic error.
     solar_units : (str, str), optional
@@ -85,7 +91,8 @@ def reflectance(
         those of the radiance, and `solar_irradiance`, photon s-1 m-2 angstrom-1, the Sun's spectrum
         as seen by the elements, at the target. Of bins all means and errors are converted. NaN
         where the Sun's spectrum does not reach a resolution of the slit beyond the element. From a
-        series, the coordinate `solar_time` says of which date. Counts and rates are left out.
+        series, the coordinate `solar_time` says of which date; NaN where that is not known, as
+        without a position of the target. Counts and rates are left out.
 
     Raises
     ------
@@ -160,7 +167,8 @@ def _light(ds: xr.Dataset) -> tuple[xr.Dataset, list[str], str]:
 
 def _distance(ds: xr.Dataset, distance: float | None) -> xr.Variable:
     if distance is not None:
-        known = checks.number("distance", distance, "a distance from the Sun, au", above=0.0)
+        what = "a distance from the Sun, au"
+        known = checks.number("distance", distance, what, least=_NEAREST, most=_FARTHEST)
         return xr.Variable((), known)
     if "heliocentric_distance" not in ds.variables:
         raise MissingStepError(
@@ -183,6 +191,7 @@ def _irradiance(
             f"reflectance: wl_bounds has the dimension {', '.join(other)} besides wl and bnds: "
             f"choose one with ds.isel({other[0]}=0)"
         )
+    _check_holes(light, bounds, channel.slits[slit].dlambda)
     dim = ("wl",) if kind == "radiance" else ()
     if not light.dated:
         found = seen.spectrum(light.wl, light.photons, bounds, channel, slit)[0]
@@ -194,6 +203,13 @@ def _irradiance(
         dates = facing.at_earth(dates, _position(ds, et))
     when = xr.Variable(et.dims, et_to_utc(dates).reshape(et.shape))
     at, share = _between(light, np.atleast_1d(when.values))
+    undated = np.isnan(share)
+    if undated.any() and np.isfinite(np.broadcast_to(far.values, undated.shape)[undated]).any():
+        warn_user(
+            f"reflectance: of {undated.sum()} of {undated.size} exposures it is not known where "
+            "the target was, and so not which spectrum of the series lit it: their I/F is NaN; "
+            "rotate=False takes that of the date of the exposure"
+        )
     used = np.unique(np.concatenate([at, at + (share > 0)]))
     days = seen.spectrum(light.wl, light.photons[used], bounds, channel, slit)
     _check_reach(days[0], light, bounds)
@@ -218,6 +234,22 @@ def _check_reach(found: np.ndarray, light: Sun, bounds: np.ndarray) -> None:
         )
 
 
+def _check_holes(light: Sun, bounds: np.ndarray, resolution: float) -> None:
+    """Warn of wavelengths that the Sun's spectrum skips, among those that are used."""
+    low, high = bounds.min() - resolution, bounds.max() + resolution
+    step = np.diff(light.wl)
+    used = (light.wl[1:] > low) & (light.wl[:-1] < high)
+    hole = used & (step > max(_HOLE * float(np.median(step)), resolution))
+    if hole.any():
+        at = int(np.argmax(np.where(hole, step, 0.0)))
+        more = f", nor in {hole.sum() - 1} other such ranges" if hole.sum() > 1 else ""
+        warn_user(
+            f"solar: {light.name} has no values between {light.wl[at]:g} and {light.wl[at + 1]:g} "
+            f"angstrom{more}, but one each {np.median(step):.3g} elsewhere: there it is taken for a"
+            " straight line"
+        )
+
+
 def _lit(ds: xr.Dataset) -> xr.Variable:
     """When the target was lit, TDB s past J2000: of bins, in the middle of their exposures."""
     ds = middle_sample(ds)
@@ -232,7 +264,8 @@ def _lit(ds: xr.Dataset) -> xr.Variable:
             "to take: keep et, or give solar= one of the spectra, solar.sel(time=...)"
         )
     if "target_distance" in ds.variables:
-        away = ds["target_distance"].variable.astype(float)
+        # Within a system light takes less than a minute: nothing, where the distance is not known.
+        away = ds["target_distance"].variable.astype(float).fillna(0.0)
         et = et - (away if set(away.dims) <= set(et.dims) else away.mean()) / SPEED_OF_LIGHT
     return et
 
@@ -269,7 +302,10 @@ def _planet(ds: xr.Dataset) -> str:
 
 
 def _between(light: Sun, when: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The last spectrum of a series before each time, and the share of the way to the next."""
+    """The last spectrum of a series before each time, and the share of the way to the next.
+
+    Of times that are not known the share is NaN.
+    """
     known = when[~np.isnat(when)]
     early, late = light.time[0] - _BEYOND, light.time[-1] + _BEYOND
     if known.size and (known.min() < early or known.max() > late):
@@ -282,14 +318,15 @@ def _between(light: Sun, when: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             "of the exposures themselves with rotate=False)"
         )
     seconds = (light.time - light.time[0]) / np.timedelta64(1, "s")
-    wanted = np.nan_to_num((when - light.time[0]) / np.timedelta64(1, "s"))
+    wanted = (when - light.time[0]) / np.timedelta64(1, "s")
     at = np.clip(np.searchsorted(seconds, wanted, side="right") - 1, 0, max(seconds.size - 2, 0))
     if seconds.size == 1:
-        return at, np.zeros(at.size)
+        return at, np.where(np.isnan(wanted), np.nan, 0.0)
     steps = np.diff(seconds)[at]
-    if (steps > _APART * 86400).any():
+    far = steps[~np.isnan(wanted)]
+    if (far > _APART * 86400).any():
         warn_user(
-            f"solar: {light.name} has no spectrum for up to {steps.max() / 86400:.0f} days around "
+            f"solar: {light.name} has no spectrum for up to {far.max() / 86400:.0f} days around "
             "the dates that are needed: it is interpolated"
         )
     return at, np.clip((wanted - seconds[at]) / steps, 0.0, 1.0)

@@ -241,7 +241,9 @@ def _variable(ds: xr.Dataset, path: Path) -> str:
     found = {
         str(name): variable.ndim
         for name, variable in ds.data_vars.items()
-        if is_irradiance(str(variable.attrs.get("units", ""))) and 0 < variable.ndim < 3
+        if is_irradiance(str(variable.attrs.get("units", "")))
+        and 0 < variable.ndim < 3
+        and not tables.is_error(str(name))
     }
     usual = [name for name in found if name.lower() in _NAMES]
     names = usual if len(usual) == 1 else list(found)

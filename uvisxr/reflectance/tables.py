@@ -29,6 +29,12 @@ _COMMENT = "#;%!"
 
 _SINCE = re.compile(r"(days?|hours?|seconds?|milliseconds?)\s+since\s+(\d{4}-\d\d-\d\d\S*)", re.I)
 
+#: Names of columns: errors of others, wavelengths, irradiances, dates.
+_ERROR = re.compile(r"unc|err|sigma|std|dev|precision|accuracy|noise", re.I)
+_WAVE = re.compile(r"^(vacuum |air )?(wave|wl|lambda)", re.I)
+_LIGHT = re.compile(r"^(solar |spectral )*(irradiance|ssi|flux)", re.I)
+_DATE = re.compile(r"(utc|time|date|day|year|epoch|m?jd|(modified )?julian)\b", re.I)
+
 #: Nanoseconds in the units of `_SINCE`.
 _NS = {"d": 86400e9, "h": 3600e9, "s": 1e9, "m": 1e6}
 
@@ -76,15 +82,15 @@ def read(
         raise ArgumentError(f"solar: cannot read {path}: {error}") from None
     heading, rows, first = _parts(text, path)
     width = len(_cells(rows[0]))
-    columns = {0: units[0], 1: units[1]} if units else _columns(heading, width)
-    wl = next((at for at, unit in columns.items() if is_wl(unit)), None)
-    light = next((at for at, unit in columns.items() if is_irradiance(unit)), None)
+    names, columns = ({}, {0: units[0], 1: units[1]}) if units else _columns(heading, width)
+    wl = _column(path, columns, names, is_wl, _WAVE)
+    light = _column(path, columns, names, is_irradiance, _LIGHT)
     if wl is None or light is None or (units and width < 2):
         raise ArgumentError(
             f"solar: {path}: no heading tells which of its {width} columns are wavelength and "
             f"irradiance, and their units: {_FORM}"
         )
-    when = next((at for at, unit in columns.items() if _is_time(unit)), None)
+    when = _time(path, columns, names)
     used = [at for at in (wl, light, when) if at is not None]
     cells = _numbers(rows, used, width, path, first, columns.get(-1 if when is None else when, ""))
     chosen = columns[wl], columns[light]
@@ -118,18 +124,62 @@ def _is_value(cell: str) -> bool:
     return True
 
 
-def _columns(heading: list[str], width: int) -> dict[int, str]:
-    """Units by column, of the last line that has one for each."""
+def _columns(heading: list[str], width: int) -> tuple[dict[int, str], dict[int, str]]:
+    """Names and units by column, of the last line that has a unit for each."""
     for line in reversed(heading):
-        found = _NAMED.findall(line.strip().lstrip(_COMMENT))
+        plain = line.strip().lstrip(_COMMENT)
+        found = _NAMED.findall(plain)
         if len(found) == width:
-            return {at: unit.strip() for at, (_, unit) in enumerate(found)}
+            both = [(name.strip(), unit.strip()) for name, unit in found]
+            return dict(enumerate(n for n, _ in both)), dict(enumerate(u for _, u in both))
         # Columns without a unit leave their place between commas.
-        names = line.strip().lstrip(_COMMENT).split(",")
-        if found and len(names) == width:
-            units = [_NAMED.search(name) for name in names]
-            return {at: unit[2].strip() for at, unit in enumerate(units) if unit}
-    return {}
+        cells = plain.split(",")
+        if found and len(cells) == width:
+            units = [_NAMED.search(cell) for cell in cells]
+            names = {at: cell.partition("(")[0].strip() for at, cell in enumerate(cells)}
+            return names, {at: unit[2].strip() for at, unit in enumerate(units) if unit}
+    return {}, {}
+
+
+def is_error(name: str) -> bool:
+    """Whether what is called so is the uncertainty of something else."""
+    return bool(_ERROR.search(name))
+
+
+def _column(
+    path: Path,
+    columns: dict[int, str],
+    names: dict[int, str],
+    has_unit: Callable[[str], bool],
+    usual: re.Pattern[str],
+) -> int | None:
+    """The one column of a unit that is no error of another, or the one of them called as usual."""
+    fit = [at for at, unit in columns.items() if has_unit(unit) and not is_error(names.get(at, ""))]
+    called = [at for at in fit if usual.search(names.get(at, ""))]
+    found = fit if len(fit) == 1 or not called else called
+    if len(found) > 1:
+        said = ", ".join(f"{names[at]!r}" for at in found)
+        raise ArgumentError(
+            f"solar: {path}: the columns {said} are in units of the same kind: name one of them "
+            "'wavelength' or 'irradiance' in the heading, and leave the others out"
+        )
+    return found[0] if found else None
+
+
+def _time(path: Path, columns: dict[int, str], names: dict[int, str]) -> int | None:
+    """The column of dates, if there is one; what is called so must be one."""
+    known = [at for at, unit in columns.items() if _is_time(unit)]
+    if known:
+        return known[0]
+    for at, name in names.items():
+        if _DATE.match(name):
+            unit = columns.get(at, "")
+            raise ArgumentError(
+                f"solar: {path}: the column {name!r} has {f'the unit {unit!r}' if unit else 'no '}"
+                f"{'' if unit else 'unit'}: of dates it is yyyyDDD, yyyyMMdd, yyyy-MM-dd, Julian "
+                "Date, or such as 'days since 1858-11-17', which is the Modified Julian Date"
+            )
+    return None
 
 
 def _is_time(unit: str) -> bool:
