@@ -100,7 +100,7 @@ def test_where_the_sun_has_moved_there_is_no_night(maps):
 
 
 def test_what_it_says(maps):
-    ax = maps["north"].uvis.plot.map("looks")
+    ax = maps["north"].uvis.plot.map("spectra")
     assert "north pole" in ax.get_title()
     (bar,) = ax.child_axes
     assert bar.get_ylabel() == "Spectra that see some of the cell"

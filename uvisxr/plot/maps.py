@@ -82,7 +82,7 @@ def map(  # noqa: A001 - as the step that makes it
     ds : Dataset
         From `ds.uvis.map`.
     field : str, optional
-        Another of its variables, such as "looks" or "ems". Default: what was mapped.
+        Another of its variables, such as "spectra" or "ems". Default: what was mapped.
     cmap : str or Colormap, optional
         Default: that of the style, inferno.
     norm : str or Normalize, optional
@@ -115,7 +115,7 @@ def map(  # noqa: A001 - as the step that makes it
     --------
     With the simulated observation ``made`` of `help(uvisxr)`:
 
-    >>> ds = made.open().uvis.geometry(kernels=made.kernels)
+    >>> ds = made.open().uvis.geometry(kernels=made.kernels).uvis.background(alt_min=2000)
     >>> ds = ds.uvis.calibrate(files=made.calibration)
     >>> found = ds.uvis.map(wl_range=(1450, 1800), spacing=5, by="lt")
     >>> found.uvis.plot.map().get_xlabel()
@@ -128,7 +128,7 @@ def map(  # noqa: A001 - as the step that makes it
     array = _array(ds, field, sheet)
     chosen = look["image"] if cmap is None else look["image"] | {"cmap": cmap}
     values = array.values.astype(float)
-    if array.name == "looks":
+    if array.name == "spectra":
         values = np.where(values > 0, values, np.nan)
     scale = colours(values, chosen.pop("cmap"), norm, vmin, vmax, robust_norm(values))
     ax = common.new_axes(ax, figsize=_ROUND if sheet.polar else _WIDE)
