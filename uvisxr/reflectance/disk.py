@@ -225,8 +225,8 @@ def _warn_of_less_than_nothing(
         'take background="sky"',
         "sky": "the sky's pixels are brighter than the disk. Where they hold a star, rings or "
         "another body, flag them; where they hold light of the body's atmosphere, give a larger "
-        "margin=; where it is the sky's own, which the body hides, as in Lyman-alpha, no I/F is right without a "
-        'night side in view, background="night"',
+        "margin=; where it is the sky's own, which the body hides, as in Lyman-alpha, no I/F is "
+        'right without a night side in view, background="night"',
     }
     warn_user(least + mend[where.name])
 
