@@ -356,6 +356,8 @@ def test_blocks_files_dask_and_windows(titan, tmp_path, monkeypatch):
     assert tree["window0"].reflectance.dims == ("pic", "wl")
     ax = expected.uvis.plot.spectrum()
     assert ax.get_ylabel().startswith("I/F")
+    assert "bands: errors of the counts" in ax.get_title().replace("\xa0", " ").replace("\n", " ")
+    assert "bands" not in expected.uvis.plot.spectrum(band=False).get_title()
     assert "photometry (" not in repr(expected.uvis) and "photometry" in repr(expected.uvis)
 
 
