@@ -36,7 +36,7 @@ _MAP, _TITLE, _SCALE, _LONGEST = 64.0, 12.0, 17.0, 52.0
 
 #: Where arrows of the compass begin and end, and their names are, points from the foot; the Sun's
 #: begins beyond the names of the others, with which it may coincide.
-_ARROW, _SUN = (0.0, 13.0, 19.0), (28.0, 38.0, 40.0)
+_ARROW, _SUN = (0.0, 13.0, 19.0), (25.0, 35.0, 37.0)
 
 #: Half the width and the height of the Sun's name, points.
 _HALF = (10.0, 5.0)
