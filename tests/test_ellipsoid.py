@@ -237,3 +237,14 @@ def test_altitude_is_negative_exactly_where_the_ray_meets_the_body(shape, start,
     distance = ellipsoid.intercept(origin, direction, radii)
     if abs(found.altitude) > 1e-9:
         assert (found.altitude < 0) == np.isfinite(distance)
+
+
+def test_a_point_does_not_depend_on_its_neighbours():
+    """Those that need more steps do not change those that need fewer."""
+    rng = np.random.default_rng(3)
+    radii = np.array([60268.0, 60268.0, 54364.0])
+    points = rng.normal(size=(400, 3)) * rng.choice([1e3, 5e4, 7e4, 1e6], (400, 1))
+    together = ellipsoid.nearest(points, radii)
+    alone = [ellipsoid.nearest(point[None], radii) for point in points]
+    np.testing.assert_array_equal(together.altitude, [one.altitude[0] for one in alone])
+    np.testing.assert_array_equal(together.normal, [one.normal[0] for one in alone])

@@ -136,7 +136,8 @@ def test_bands_fit_and_what_ends_beyond_the_axes_is_marked(ds):
 
 
 def test_total_errors_are_named_so_and_have_no_band_besides(ds):
-    known = json.dumps(dict.fromkeys(_ARGUMENTS) | {"errors": "total"})
+    told = {"interval": "garwood", "quantization": True, "smooth": False, "errors": "total"}
+    known = json.dumps(dict.fromkeys((*_ARGUMENTS, "schedule")) | told)
     bins = ds.uvis.integrate(RANGE).uvis.bin(by={"alt": ALT})
     bins = bins.assign(brightness_systematic=0.1 * bins.brightness)
     ax = limb(bins.assign_attrs(calibrate_arguments=known))

@@ -106,11 +106,13 @@ def test_a_single_spectrum_has_no_legend(ds):
 
 
 def test_the_title_names_what_spectra_have_in_common_and_their_time(ds):
-    times = ds["time"].values
+    half = (0.5e9 * ds["exposure"].values).astype("m8[ns]")
+    begun, ended = ds["time"].values - half, ds["time"].values + half
     title = spectrum(ds, [(p, 30) for p in range(2, 5)]).get_title()
     assert title.endswith("pixel 30")
     one = spectrum(ds, [(2, 30)]).get_title()
-    assert str(times[2])[11:19] in one and str(times[0])[11:19] not in one
+    assert f"{str(begun[2])[11:19]}\N{EN DASH}{str(ended[2])[11:19]}" in one
+    assert str(begun[0])[11:19] not in one
     assert spectrum(ds.isel(pic=2, pixel=30)).get_title() == one
     with_turns = spectrum(ds, [(0, 30), (3, 30)])
     assert [t.get_text() for t in with_turns.get_legend().get_texts()] == ["pic 0", "pic 3"]

@@ -809,7 +809,9 @@ def test_what_later_steps_need_is_one_coordinate(folder):
     inner = {name for name, v in cal.variables.items() if "term" in v.dims}
     assert inner == {"sensitivity"}
     errors = {f"radiance_{part}" for part in ("upper", "lower", "systematic")}
-    assert set(cal.coords) - set(ds.coords) == errors | inner | {"evil", "calibration_error"}
+    assert set(cal.coords) - set(ds.coords) == errors | inner | {
+        *("evil", "calibration_error", "calibration_setup")
+    }
     assert not inner & set(cal.radiance.coords)
 
 

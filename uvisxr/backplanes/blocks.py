@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from ..geometry.rays import Points, Rays, crossings
+from ..geometry.rays import Points, Rays
 from ..geometry.sight import Sight
 from ..numerics import sphere
 from ..numerics.constants import SPEED_OF_LIGHT
@@ -79,20 +79,34 @@ def compute(scene: Scene, planet: str | None, widths: np.ndarray) -> dict[str, T
     if planet:
         names["rings"] = _names("rings")
     shape = (scene.shape[0], len(vectors), scene.shape[1], len(POINTS))
-    tables = {
-        node: {name: np.empty(shape, _dtype(node, name)) for name in fields}
-        for node, fields in names.items()
-    }
     angles = np.repeat(widths.T, len(POINTS), axis=1)
     pointed = np.isfinite(scene.attitude[:, 0, 0]).reshape(scene.shape).any(axis=1)
-    for name, table in ((n, t) for n, t in tables.items()):
-        for plane, values in table.items():
-            values[~pointed] = _nothing(name, plane)
+    tables = {
+        node: {name: _table(node, name, shape, pointed) for name in fields}
+        for node, fields in names.items()
+    }
     for block in _blocks(scene, np.flatnonzero(pointed)):
         for node, found in _look(scene, block, planet, angles):
+            stored: dict[int, np.ndarray] = {}
             for name, values in found.items():
-                _put(tables[node][name], block, values, scene.shape[1])
+                out = tables[node][name]
+                # Off the body, fields and their twins at the tangent points are the same arrays.
+                if id(values) in stored:
+                    out[block.pics] = stored[id(values)]
+                else:
+                    _put(out, block, values, scene.shape[1])
+                    stored[id(values)] = out[block.pics]
     return tables
+
+
+def _table(node: str, name: str, shape: tuple[int, ...], pointed: np.ndarray) -> np.ndarray:
+    """For values of a field: nothing where blocks leave it out, and without pointing."""
+    dtype = _dtype(node, name)
+    if dtype is np.int8 or name.endswith("_foreshortened"):
+        return np.full(shape, _nothing(node, name), dtype)
+    table = np.empty(shape, dtype)
+    table[~pointed] = _nothing(node, name)
+    return table
 
 
 def _names(node: str) -> tuple[str, ...]:
@@ -149,16 +163,17 @@ def _blocks(scene: Scene, pics: np.ndarray) -> Iterator[_Block]:
 def _look(
     scene: Scene, block: _Block, planet: str | None, angles: np.ndarray
 ) -> Iterator[tuple[str, Table]]:
-    """Fields of a block's rays (n, m) by node."""
+    """Fields of a block's rays (n, m) by node, but for flags that are 0 all over."""
     sights: dict[str, Sight] = {}
     for name, seen in scene.bodies.items():
         sights[name] = Sight.of(block.rays(seen))
     shape = block.scale.shape
     front, nearest = np.zeros(shape, np.int8), np.full(shape, np.inf)
     for number, sight in enumerate(sights.values(), start=1):
-        closer = sight.surface < nearest
-        front[closer] = number
-        nearest = np.where(closer, sight.surface, nearest)
+        if sight.rows.size:
+            closer = sight.surface < nearest
+            front[closer] = number
+            nearest[closer] = sight.surface[closer]
     yield (
         "sky",
         {
@@ -173,28 +188,23 @@ def _look(
     for name in scene.nodes:
         seen, sight = scene.bodies[name], sights[name]
         found = body.ray_fields(sight, angles, partial(block.steps_of, seen))
-        found |= _flags(scene, block, name, sight, found["sza"])
-        found["hidden"] = _hidden(name, sights)
-        found["behind_rings"] = np.zeros(shape, np.int8)
+        if sight.rows.size:
+            found |= _flags(scene, block, name, sight, found["sza"])
+        before = [one.surface for other, one in sights.items() if other != name and one.rows.size]
+        if before:
+            nearer = np.fmin.reduce(before) < sight.distance
+            found["hidden"] = nearer.astype(np.int8)
         if plane is not None:
             distance, inside = plane
-            found["behind_rings"][inside & (distance < sight.distance)] = 1
+            found["behind_rings"] = (inside & (distance < sight.distance)).astype(np.int8)
         yield name, found
-
-
-def _hidden(name: str, sights: dict[str, Sight]) -> np.ndarray:
-    hidden = np.zeros(sights[name].surface.shape, np.int8)
-    for other, sight in sights.items():
-        if other != name and sight.rows.size:
-            hidden[sight.surface < sights[name].distance] = 1
-    return hidden
 
 
 def _ring_plane(scene: Scene, sights: dict[str, Sight]) -> tuple[np.ndarray, np.ndarray] | None:
     """Distance of the crossings of Saturn's rings, and whether there are any, (n, m)."""
     for name, sight in sights.items():
         if scene.bodies[name].body.code == SATURN:
-            points = crossings(sight.rays)
+            points = sight.crossings
             inside = shade.in_rings(_radius(points))
             return (points.distance, inside) if inside.any() else None
     return None
@@ -237,7 +247,7 @@ def _flags(
 
 
 def _rings(scene: Scene, block: _Block, planet: str, sight: Sight) -> Table:
-    points = crossings(sight.rays)
+    points = sight.crossings
     found = rings.fields(sight.rays, points, sight.surface)
     found["in_shadow"] = np.zeros(sight.surface.shape, np.int8)
     rows, columns = np.nonzero(np.isfinite(points.distance))

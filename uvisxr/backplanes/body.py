@@ -20,6 +20,8 @@ def ray_fields(
 ) -> dict[str, np.ndarray]:
     """Fields of lines of sight (n, m), but for flags of other bodies; longitudes east-positive.
 
+    Without those that are missing where no ray meets the body, if none does.
+
     Parameters
     ----------
     sight : Sight
@@ -33,15 +35,17 @@ def ray_fields(
     fields["distance"] = sight.distance
     fields["hour_angle"] = 15.0 * fields["lt"]
     fields["ray_height"] = np.maximum(sight.altitude, 0.0)
-    fields["ray_height"][sight.hit] = 0.0
-    at = sight.rows, sight.columns
-    vectors = steps() if sight.rows.size else None
-    for i, name in enumerate(("resolution_along", "resolution_across")):
-        fields[name] = sight.distance * angles[i]
-        fields[f"{name}_foreshortened"] = np.full(sight.distance.shape, np.nan)
-        if vectors is not None:
-            stretch = _stretch(sight, vectors[:, i])
-            fields[f"{name}_foreshortened"][at] = fields[name][at] * stretch
+    if sight.rows.size:
+        fields["ray_height"][sight.hit] = 0.0
+    names = ("resolution_along", "resolution_across")
+    for name, angle in zip(names, angles, strict=True):
+        fields[name] = sight.distance * angle
+    if sight.rows.size:
+        at, vectors = (sight.rows, sight.columns), steps()
+        for i, name in enumerate(names):
+            size = np.full(sight.distance.shape, np.nan)
+            size[at] = fields[name][at] * _stretch(sight, vectors[:, i])
+            fields[f"{name}_foreshortened"] = size
     return fields
 
 

@@ -34,7 +34,7 @@ from .registry import MAIN_RINGS
 SATURN = 699
 
 #: How far bodies may move in the difference of two light times, by the light's way: 300 km/s.
-_SKEW = 1e-3
+SKEW = 1e-3
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ def read(
             sanity.check_mounting(view.frame, optics)
             folders = [path for path in paths if path.is_dir()]
             warn_of_unknown(et, course, attitude, used, folders)
-            ephemerides = _ephemerides(codes, named, wanted is not None, flat)
+            ephemerides = _ephemerides(codes, named, wanted is not None, course)
             for body, ephemeris in ephemerides.values():
                 if body.name in (*named, "SATURN"):
                     sanity.check(ephemeris, body, used)
@@ -195,23 +195,24 @@ _Ephemerides = dict[str, tuple[Body, Ephemeris]]
 
 
 def _ephemerides(
-    codes: Iterable[int], named: Iterable[str], strict: bool, et: np.ndarray
+    codes: Iterable[int], named: Iterable[str], strict: bool, course: Course
 ) -> _Ephemerides:
     """Of all planets and moons with a shape that the kernels place, and of named bodies."""
     found: _Ephemerides = {}
+    et = course.et
     for name in dict.fromkeys(named):
         if strict:
             body: Body | object = Body.of(name)
         else:
             body = resolve(name)
         if isinstance(body, Body):
-            found[body.name] = body, Ephemeris.of(body, et)
+            found[body.name] = body, Ephemeris.of(body, et, course=course)
     for code in codes:
         # Those discovered since have no names yet; one nobody asked for need not be.
         with contextlib.suppress(spice.NotFoundError, KernelError):
             body = resolve(spice.bodc2n(code))
             if isinstance(body, Body) and body.name not in found:
-                found[body.name] = body, Ephemeris.of(body, et)
+                found[body.name] = body, Ephemeris.of(body, et, course=course)
     return found
 
 
@@ -320,7 +321,7 @@ def _may_cast(on: Seen, ephemerides: _Ephemerides) -> dict[str, np.ndarray]:
     along = sphere.dot(apart, sunward)
     aside = np.linalg.norm(apart - along[..., None] * sunward, axis=-1)
     far = np.array(reach)[:, None]
-    may = (aside < far + _SKEW * np.linalg.norm(apart, axis=-1)) & (along > -far)
+    may = (aside < far + SKEW * np.linalg.norm(apart, axis=-1)) & (along > -far)
     return {name: row for name, row in zip(others, may, strict=True) if row.any()}
 
 

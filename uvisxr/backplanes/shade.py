@@ -16,7 +16,7 @@ from ..geometry.rays import Rays, crossings, intercepts
 from ..numerics import sphere
 from ..numerics.constants import SPEED_OF_LIGHT
 from .registry import MAIN_RINGS
-from .scene import Caster, Seen
+from .scene import SKEW, Caster, Seen
 
 
 def towards_sun(
@@ -57,7 +57,16 @@ def towards_sun(
 
 def hidden(rays: Rays) -> np.ndarray:
     """Whether the body hides the Sun's centre from the origins of rays (k, 1), bool (k,)."""
-    found: np.ndarray = np.isfinite(intercepts(rays).distance[:, 0])
+    origin, direction = rays.start
+    along = -sphere.dot(origin, direction)
+    away = sphere.dot(origin, origin)
+    # What passes the body far away does so at all epochs that differ by the light's way to it.
+    far = rays.state.body.radii.max() + SKEW * np.sqrt(away)
+    near = np.flatnonzero(((away - along * along < far * far) & (along > -far))[:, 0])
+    found = np.zeros(len(origin), bool)
+    if near.size:
+        some = rays.some(near, np.zeros_like(near))
+        found[near] = np.isfinite(intercepts(some).distance[:, 0])
     return found
 
 

@@ -121,9 +121,11 @@ def backplanes(
     attrs = _attributes(ds, scene, lon_direction, optics)
     files = [path for path in choose.given(kernels) if path.is_file()]
     found = {
-        path: inputs.add(history.used(node, scene.kernels), files)
+        path: history.used(node, scene.kernels)
         for path, node in _assembled(ds, nodes, scene, labels, attrs).items()
     }
+    for node in found.values():
+        inputs.mark(node, files)
     return xr.DataTree.from_dict(found)
 
 
@@ -216,7 +218,9 @@ def _variable(
     """A variable of values (pic, pixel, instant, point), (n,), (n, axis) or ()."""
     array = np.asarray(values)
     if plane.directed and lon_direction == "west":
-        array = sphere.wrap(-array)
+        # As from 0 up to 360 they are already: in place, as there are many.
+        np.subtract(360.0, array, out=array)
+        array[array == 360.0] = 0.0
     if plane.kind in ("instant", "vector"):
         array = array.reshape(*shape, *array.shape[1:])
     if plane.units == "1":

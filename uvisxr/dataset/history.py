@@ -132,14 +132,13 @@ def step(name: str, unsaid: Collection[str] = ()) -> Callable[[Callable[_P, _R]]
                 before, behind = str(given.attrs.get("history", "")), inputs.of(given)
             texts = {k: _text(v, is_path[k]) for k, v in arguments.items() if k not in unsaid}
 
-            def add(ds: xr.Dataset) -> xr.Dataset:
-                return _recorded(ds, name, texts, before, behind)
-
             if isinstance(result, xr.Dataset):
-                return cast(_R, add(result))
+                return cast(_R, _recorded(result, name, texts, before, behind))
             if isinstance(result, xr.DataTree):
-                nodes = result.map_over_datasets(lambda ds: add(ds) if ds.variables else ds)
-                return cast(_R, nodes)
+                # A tree is the step's own, and copies of all its variables would take their time.
+                for node in result.subtree:
+                    if node.variables:
+                        _write(node, name, texts, before, behind)
             return result
 
         return recorded
@@ -180,6 +179,18 @@ def _recorded(
     The files `behind` what it came from are then behind it too.
     """
     ds = ds.copy(deep=False)
+    _write(ds, name, texts, before, behind)
+    return ds
+
+
+def _write(
+    ds: xr.Dataset | xr.DataTree,
+    name: str,
+    texts: Mapping[str, str],
+    before: str,
+    behind: Iterable[str],
+) -> None:
+    """As `_recorded`, on the dataset or the node of a tree itself."""
     extra = ds.encoding.pop(_KEY, _Used())
     texts = {**texts, **{k: _text(value) for k, value in extra.took.items()}}
     line = f"uvisxr {__version__}: {name}({', '.join(f'{k}={text}' for k, text in texts.items())})"
@@ -189,7 +200,6 @@ def _recorded(
     if named:
         line += " using " + ", ".join(named)
     ds.attrs["history"] = f"{before}\n{line}" if before else line
-    return ds
 
 
 def _name(path: str | os.PathLike[str]) -> str:

@@ -68,8 +68,8 @@ def add(ds: xr.Dataset, files: Iterable[str | os.PathLike[str]]) -> xr.Dataset:
     return ds
 
 
-def mark(ds: xr.Dataset, files: Iterable[str | os.PathLike[str]]) -> None:
-    """As `add`, on the dataset itself."""
+def mark(ds: xr.Dataset | xr.DataTree, files: Iterable[str | os.PathLike[str]]) -> None:
+    """As `add`, on the dataset or the node of a tree itself."""
     known = tuple(sorted({*of(ds), *(str(absolute(file)) for file in files)}))
     ds.encoding[_SEVERAL] = known
     for variable in ds.variables.values():

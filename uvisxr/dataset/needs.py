@@ -85,7 +85,7 @@ _LIGHT = Needs(also=(*NUMBERS, *WINDOW, "wl", "quality", "exposure"), dims=NUMBE
 _SKY = Needs(
     names=_GEOMETRY,
     attrs=("geometry_target",),
-    also=(*NUMBERS, "line", "et", "quality"),
+    also=(*NUMBERS, "line", "quality"),
     dims=NUMBERS,
 )
 _SCENE = replace(_SKY, names=(*_GEOMETRY, *WINDOW), attrs=(*_SKY.attrs, *WINDOW_ATTRS))

@@ -25,7 +25,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from ..numerics.sphere import components, dot, stacked, unit
+from ..numerics.sphere import components, dot, joined, stacked, unit
 
 #: Which point of a ray counts as its tangent point: that of minimum altitude, or the nearest to the
 #: centre in the space in which the ellipsoid is a sphere.
@@ -105,30 +105,53 @@ def _on_unit_sphere(p: list[np.ndarray], a: list[np.ndarray]) -> list[np.ndarray
     Two or three components; the last semi-axis is the shortest.
     """
     least = a[-1] * a[-1]
-    e = [ai * ai - least for ai in a[:-1]] + [np.zeros_like(least)]
+    e = [ai * ai - least for ai in a[:-1]]
     w = [ai * np.abs(pi) for ai, pi in zip(a, p, strict=True)]
     # The root tau = t + least lies above each of these bounds, and above 0.
-    tau = np.sqrt(sum(wi * wi for wi in w)) - e[0]
-    for wi, ei in zip(w, e, strict=True):
-        tau = np.maximum(tau, wi - ei)
+    tau = np.sqrt(_total([wi * wi for wi in w])) - e[0]
+    for wi, ei in zip(w, e, strict=False):
+        np.maximum(tau, wi - ei, out=tau)
+    np.maximum(tau, w[-1], out=tau)
     floor = 1e-15 * least
-    tau = np.maximum(tau, floor)
+    np.maximum(tau, floor, out=tau)
     for _ in range(_MAX_STEPS):
-        y = [wi / (ei + tau) for wi, ei in zip(w, e, strict=True)]
+        shifted = [*(ei + tau for ei in e), tau]
+        y = [wi / si for wi, si in zip(w, shifted, strict=True)]
         squares = [yi * yi for yi in y]
-        norm2 = sum(squares)
+        norm2 = _total(squares)
         norm = np.sqrt(norm2)
         excess = norm - 1.0
         # A negative excess is rounding, or a root below the floor: no further step can help.
-        if not np.any(excess > _TOLERANCE):
+        unfound = excess > _TOLERANCE
+        if not unfound.any():
             break
-        slope = sum(si / (ei + tau) for si, ei in zip(squares, e, strict=True))
-        tau = np.maximum(tau + excess * norm2 / np.maximum(slope, 1e-300), floor)
-    # On the medial axis the root is tau = 0, and the last component makes up |y| = 1.
-    rest = 1.0 - sum(squares[:-1])
-    y[-1] = np.where(excess < -1e-9, np.sqrt(np.maximum(rest, 0.0)), y[-1])
-    scale = 1.0 / np.sqrt(sum(yi * yi for yi in y))
-    return [np.copysign(yi * scale, pi) for yi, pi in zip(y, p, strict=True)]
+        slope = _total([qi / si for qi, si in zip(squares, shifted, strict=True)])
+        np.maximum(slope, 1e-300, out=slope)
+        step = excess * norm2
+        step /= slope
+        # What others need does not change a point that has been found.
+        step *= unfound
+        tau += step
+        np.maximum(tau, floor, out=tau)
+    medial = excess < -1e-9
+    if medial.any():
+        # On the medial axis the root is tau = 0, and the last component makes up |y| = 1.
+        rest = 1.0 - _total(squares[:-1])
+        y[-1] = np.where(medial, np.sqrt(np.maximum(rest, 0.0)), y[-1])
+        norm = np.sqrt(_total([yi * yi for yi in y]))
+    scale = 1.0 / norm
+    for yi, pi in zip(y, p, strict=True):
+        yi *= scale
+        np.copysign(yi, pi, out=yi)
+    return y
+
+
+def _total(terms: list[np.ndarray]) -> np.ndarray:
+    """Sum of arrays; 0 is not among the terms, unlike that of `sum`."""
+    found = terms[0] if len(terms) == 1 else terms[0] + terms[1]
+    for term in terms[2:]:
+        found += term
+    return found
 
 
 def nearest(point: np.ndarray, radii: np.ndarray) -> Nearest:
@@ -228,37 +251,63 @@ def _swap(found: Nearest) -> tuple[np.ndarray, np.ndarray]:
 def _least(origin: np.ndarray, direction: np.ndarray, radii: np.ndarray) -> Tangent:
     """The points where the normal is perpendicular to the line."""
     (ox, oy, oz), (dx, dy, dz) = components(origin), components(direction)
-    a2, b2, c2 = radii**2
+    a2, b2, c2 = (float(radius) ** 2 for radius in radii)
+    # What the squares of y and z add to a², as those of a unit vector's components add up to 1.
+    more_y, more_z = b2 - a2, c2 - a2
     # An orthonormal basis (f, g) of the plane perpendicular to the line, with no singular
     # direction: Duff et al. 2017, Building an orthonormal basis, revisited, JCGT 6(1).
     sign = np.copysign(1.0, dz)
     h = -1.0 / (sign + dz)
-    k = dx * dy * h
-    fx, fy, fz = 1.0 + sign * dx * dx * h, sign * k, -sign * dx
-    gx, gy, gz = k, sign + dy * dy * h, -dy
+    fz, gz = -sign * dx, -dy
+    gx = dx * dy
+    gx *= h
+    fy = sign * gx
+    fx = 1.0 - fz * dx * h
+    gy = dy * dy
+    gy *= h
+    gy += sign
     # The silhouette in that plane has the matrix (f, g)' diag(a², b², c²) (f, g).
-    ff = a2 * fx * fx + b2 * fy * fy + c2 * fz * fz
-    gg = a2 * gx * gx + b2 * gy * gy + c2 * gz * gz
-    fg = a2 * fx * gx + b2 * fy * gy + c2 * fz * gz
-    mean, half = 0.5 * (ff + gg), 0.5 * (ff - gg)
+    ff = more_y * (fy * fy) + more_z * (fz * fz)
+    gg = more_y * (gy * gy) + more_z * (gz * gz)
+    fg = more_y * (fy * gy) + more_z * (fz * gz)
+    mean, half = ff + gg, ff - gg
+    mean *= 0.5
+    mean += a2
+    half *= 0.5
     spread = np.sqrt(half * half + fg * fg)
-    turn = 0.5 * np.arctan2(fg, half)
-    cos, sin = np.cos(turn), np.sin(turn)
-    ux, uy, uz = cos * fx + sin * gx, cos * fy + sin * gy, cos * fz + sin * gz
-    vx, vy, vz = cos * gx - sin * fx, cos * gy - sin * fy, cos * gz - sin * fz
     major, minor = np.sqrt(mean + spread), np.sqrt(mean - spread)
-    u, v = ox * ux + oy * uy + oz * uz, ox * vx + oy * vy + oz * vz
+    # Its axes, by sine and cosine of half the angle of (half, fg); any axes of a circle.
+    share = np.divide(np.abs(half), spread, out=np.ones_like(spread), where=spread > 0)
+    share *= 0.5
+    share += 0.5
+    large = np.sqrt(share)
+    small = np.divide(np.abs(fg), spread, out=np.zeros_like(spread), where=spread > 0)
+    small *= 0.5
+    small /= large
+    turned = half < 0
+    cos, sin = np.where(turned, small, large), np.where(turned, large, small)
+    np.copysign(sin, fg, out=sin)
+    p, q = ox * fx + oy * fy + oz * fz, ox * gx + oy * gy + oz * gz
+    u, v = cos * p + sin * q, cos * q - sin * p
     yu, yv = _on_unit_sphere([u, v], [major, minor])
     nu, nv = yu / major, yv / minor
     length = np.sqrt(nu * nu + nv * nv)
-    nu, nv = nu / length, nv / length
+    nu /= length
+    nv /= length
     altitude = (u - major * yu) * nu + (v - minor * yv) * nv
-    nx, ny, nz = nu * ux + nv * vx, nu * uy + nv * vy, nu * uz + nv * vz
+    p, q = nu * cos - nv * sin, nu * sin + nv * cos
+    normal = np.empty((3, *direction.shape[:-1]))
+    for axis, (fi, gi) in enumerate(((fx, gx), (fy, gy), (fz, gz))):
+        np.multiply(p, fi, out=normal[axis])
+        normal[axis] += q * gi
+    _, ny, nz = normal
     # The surface point with that normal, and its distance along the line.
-    reach = 1.0 / np.sqrt(a2 * nx * nx + b2 * ny * ny + c2 * nz * nz)
-    sx, sy, sz = a2 * nx * reach, b2 * ny * reach, c2 * nz * reach
-    distance = (sx - ox) * dx + (sy - oy) * dy + (sz - oz) * dz
-    return Tangent(distance, altitude, stacked(nx, ny, nz))
+    sy, sz = more_y * ny, more_z * nz
+    reach = np.sqrt(a2 + sy * ny + sz * nz)
+    distance = sy * dy + sz * dz
+    distance /= reach
+    distance -= ox * dx + oy * dy + oz * dz
+    return Tangent(distance, altitude, joined(normal))
 
 
 def _kink(

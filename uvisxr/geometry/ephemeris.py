@@ -44,7 +44,13 @@ class Course:
     spacecraft_sun: np.ndarray
 
     @classmethod
-    def of(cls, target: Body | Point | None, et: np.ndarray, observer: str = OBSERVER) -> Self:
+    def of(
+        cls,
+        target: Body | Point | None,
+        et: np.ndarray,
+        observer: str = OBSERVER,
+        course: Course | None = None,
+    ) -> Self:
         """Read the ephemeris at the instants `et` (n,); NaN at those not covered.
 
         Parameters
@@ -55,6 +61,8 @@ class Course:
         observer : str
             NAIF code of what takes the spacecraft's place: a body, for what is seen from its
             centre.
+        course : Course, optional
+            The observer's at the same instants, where it has been read already.
 
         Raises
         ------
@@ -65,7 +73,7 @@ class Course:
         """
         et = np.ascontiguousarray(et, float)
         try:
-            return cls._read(target, et, observer)
+            return cls._read(target, et, observer, course)
         except CoverageError:
             held = np.array([cls._holds(target, instant, observer) for instant in et])
             if not held.any():
@@ -87,14 +95,24 @@ class Course:
         return True
 
     @classmethod
-    def _read(cls, target: Body | Point | None, et: np.ndarray, observer: str) -> Self:
+    def _read(
+        cls,
+        target: Body | Point | None,
+        et: np.ndarray,
+        observer: str,
+        course: Course | None = None,
+    ) -> Self:
         try:
-            return cls(**cls._values(target, et, observer))
+            return cls(**cls._values(target, et, observer, course))
         except spice.SpiceyError as error:
             raise _explained(error, target, et) from error
 
     @classmethod
-    def _values(cls, target: Any, et: np.ndarray, observer: str) -> dict[str, np.ndarray]:
+    def _values(
+        cls, target: Any, et: np.ndarray, observer: str, course: Course | None
+    ) -> dict[str, np.ndarray]:
+        if course is not None:
+            return {field.name: getattr(course, field.name) for field in fields(Course)}
         craft, _ = spice.cyice.spkezr_v(observer, et, "J2000", "NONE", "SSB")
         sun, _ = spice.cyice.spkezr_v(ILLUMINATOR, et, "J2000", "LT", observer)
         return {
@@ -135,13 +153,15 @@ class Sighting(Course):
     sun: np.ndarray
 
     @classmethod
-    def _values(cls, target: Any, et: np.ndarray, observer: str) -> dict[str, np.ndarray]:
+    def _values(
+        cls, target: Any, et: np.ndarray, observer: str, course: Course | None
+    ) -> dict[str, np.ndarray]:
         seen = str(target.code)
         state, light_time = spice.cyice.spkezr_v(seen, et, "J2000", "CN", observer)
         emission = et - light_time
         moving, _ = spice.cyice.spkezr_v(seen, emission, "J2000", "NONE", "SSB")
         sun, _ = spice.cyice.spkezr_v(ILLUMINATOR, emission, "J2000", "LT", seen)
-        return super()._values(target, et, observer) | {
+        return super()._values(target, et, observer, course) | {
             "light_time": light_time,
             "position": state[:, :3],
             "motion": state[:, 3:],
@@ -164,8 +184,10 @@ class Ephemeris(Sighting):
     rotation_rate: np.ndarray
 
     @classmethod
-    def _values(cls, target: Any, et: np.ndarray, observer: str) -> dict[str, np.ndarray]:
-        values = super()._values(target, et, observer)
+    def _values(
+        cls, target: Any, et: np.ndarray, observer: str, course: Course | None
+    ) -> dict[str, np.ndarray]:
+        values = super()._values(target, et, observer, course)
         turn = spice.cyice.sxform_v("J2000", target.frame, et - values["light_time"])
         return values | {"rotation": turn[:, :3, :3], "rotation_rate": turn[:, 3:, :3]}
 

@@ -35,8 +35,15 @@ _FAR = 10.0
 
 
 def _cross(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    (ux, uy, uz), (vx, vy, vz) = np.moveaxis(u, -1, 0), np.moveaxis(v, -1, 0)
-    return np.moveaxis(np.stack([uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx]), 0, -1)
+    (ux, uy, uz), (vx, vy, vz) = sphere.components(u), sphere.components(v)
+    # Components first, so that numpy's inner loops run over the rays.
+    cross = np.empty((3, *np.broadcast_shapes(ux.shape, vx.shape)))
+    for out, (a, b), (c, d) in zip(
+        cross, ((uy, vz), (uz, vx), (ux, vy)), ((uz, vy), (ux, vz), (uy, vx)), strict=True
+    ):
+        np.multiply(a, b, out=out)
+        out -= c * d
+    return sphere.joined(cross)
 
 
 class Motion:
@@ -59,16 +66,28 @@ class Motion:
             first, second = first + velocity, second + _cross(velocity, spin)
         # Components first, so that numpy's inner loops run over the rays.
         terms = (vector, first, second)
-        self._terms = tuple(np.ascontiguousarray(np.moveaxis(term, -1, 0)) for term in terms)
+        self._terms = tuple(np.ascontiguousarray(term.transpose(2, 0, 1)) for term in terms)
+
+    @property
+    def start(self) -> np.ndarray:
+        """The vectors at that epoch, (n, m, 3)."""
+        return sphere.joined(self._terms[0])
 
     def at(self, later: np.ndarray) -> np.ndarray:
         """The vectors (n, m, 3), `later` (n, m) s after that epoch."""
-        constant, first, second = self._terms
-        value = second * later
+        return sphere.joined(self._at(later, slice(None)))
+
+    def z(self, later: np.ndarray) -> np.ndarray:
+        """Their components along the body's axis alone, (n, m)."""
+        return self._at(later, 2)
+
+    def _at(self, later: np.ndarray, axes: slice | int) -> np.ndarray:
+        constant, first, second = (term[axes] for term in self._terms)
+        value: np.ndarray = second * later
         value += first
         value *= later
         value += constant
-        return np.moveaxis(value, 0, -1)
+        return value
 
 
 def apparent(true: np.ndarray, velocity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -82,8 +101,14 @@ def apparent(true: np.ndarray, velocity: np.ndarray) -> tuple[np.ndarray, np.nda
     """
     beta = velocity / SPEED_OF_LIGHT
     along = sphere.dot(true, beta)
-    scale = np.sqrt(along * along + 1.0 - sphere.dot(beta, beta)) - along
-    return scale[..., None] * true + beta, scale
+    scale = along * along
+    scale += 1.0
+    scale -= sphere.dot(beta, beta)
+    scale = np.sqrt(scale)
+    scale -= along
+    seen = scale[..., None] * true
+    seen += beta
+    return seen, scale
 
 
 @dataclass(frozen=True)
@@ -157,7 +182,9 @@ class TargetState:
 
     def sunlight(self, point: np.ndarray, later: np.ndarray, surface: bool = True) -> np.ndarray:
         """Apparent unit direction of the Sun from points, which may move with the surface."""
-        true = sphere.unit(self.sunward.at(later) - point)
+        true = self.sunward.at(later)
+        true -= point
+        true /= np.sqrt(sphere.dot(true, true))[..., None]
         motion = self.velocity + _cross(self.spin, point) if surface else self.velocity
         return apparent(true, motion)[0]
 
@@ -191,9 +218,18 @@ class Rays:
         direction, scale = self.direction[rows, columns], self.scale[rows, columns]
         return Rays(self.state.part(rows), direction[:, None], scale[:, None])
 
+    @property
+    def start(self) -> tuple[np.ndarray, np.ndarray]:
+        """Origins (n, 1, 3) and directions in the body-fixed frame at the centre's epoch."""
+        return self.state.origin.start, self._turning.start
+
     def at(self, later: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Origins and directions in the body-fixed frame at `later` (n, m)."""
         return self.state.origin.at(later), self._turning.at(later)
+
+    def heights(self, later: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The components of both along the body's axis, (n, m)."""
+        return self.state.origin.z(later), self._turning.z(later)
 
     @cached_property
     def _turning(self) -> Motion:
@@ -205,8 +241,8 @@ class Rays:
 
     def backward(self, direction: np.ndarray) -> np.ndarray:
         """Apparent directions back towards the spacecraft, for rays turned to `direction`."""
-        motion = self.state.spacecraft_velocity / SPEED_OF_LIGHT
-        backward: np.ndarray = -(self.scale[..., None] * direction + motion)
+        backward: np.ndarray = direction * -self.scale[..., None]
+        backward -= self.state.spacecraft_velocity / SPEED_OF_LIGHT
         return backward
 
 
@@ -241,7 +277,7 @@ def tangents(rays: Rays, kind: ellipsoid.TangentKind) -> tuple[Points, np.ndarra
     radii = rays.state.body.radii
     # While light crosses the body, or from far rays to it, the body moves by 1e-4 of that way: one
     # pass gives the epoch to a millisecond.
-    distance = _approach(*rays.at(np.zeros(rays.scale.shape)), radii, kind)
+    distance = _approach(*rays.start, radii, kind)
     later = rays.later(np.maximum(distance, 0.0))
     origin, direction = rays.at(later)
     found = ellipsoid.tangent(origin, direction, radii, kind)
@@ -249,8 +285,9 @@ def tangents(rays: Rays, kind: ellipsoid.TangentKind) -> tuple[Points, np.ndarra
     later = rays.later(found.distance)
     start = origin + found.distance[..., None] * direction
     origin, direction = rays.at(later)
-    position = origin + found.distance[..., None] * direction
-    altitude = found.altitude + sphere.dot(found.normal, position - start)
+    position = found.distance[..., None] * direction
+    position += origin
+    altitude = found.altitude + sphere.dot(found.normal, np.subtract(position, start, out=start))
     points = Points(found.distance, later, position, found.normal, rays.backward(direction))
     return points, altitude
 
@@ -275,8 +312,10 @@ def intercepts(rays: Rays) -> Points:
     """First surface points on rays, NaN where a ray misses the body."""
     radii = rays.state.body.radii
     later = np.zeros(rays.scale.shape)
-    for _ in range(_PASSES):
-        origin, direction = rays.at(later)
+    origin, direction = rays.start
+    for k in range(_PASSES):
+        if k:
+            origin, direction = rays.at(later)
         distance = ellipsoid.intercept(origin, direction, radii)
         # A ray that just misses at the centre's epoch may still meet the body at its own.
         reach = ellipsoid.scaled_distance(origin, direction, radii)
@@ -292,7 +331,7 @@ def crossings(rays: Rays) -> Points:
     found = []
     later = np.zeros(rays.scale.shape)
     for _ in range(_PASSES):
-        distance, *_ = _crossed(rays, later)
+        distance = _crossed(rays, later)
         found.append(distance)
         later = rays.later(distance)
     # Of a plane that is seen edge-on and moves, passes shrink the error but slowly, by the same
@@ -301,19 +340,20 @@ def crossings(rays: Rays) -> Points:
     with np.errstate(divide="ignore", invalid="ignore"):
         limit = found[0] - step * step / second
     later = rays.later(np.where(np.isfinite(limit) & (limit > 0), limit, found[2]))
-    distance, origin, direction = _crossed(rays, later)
+    distance = _crossed(rays, later)
+    origin, direction = rays.at(later)
     position = origin + distance[..., None] * direction
     north = np.broadcast_to([0.0, 0.0, 1.0], position.shape)
     return Points(distance, later, position, north, rays.backward(direction))
 
 
-def _crossed(rays: Rays, later: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Distances of the crossings with the plane of one epoch, and the rays then."""
-    origin, direction = rays.at(later)
+def _crossed(rays: Rays, later: np.ndarray) -> np.ndarray:
+    """Distances of the crossings with the plane of one epoch."""
+    height, slope = rays.heights(later)
     with np.errstate(divide="ignore", invalid="ignore"):
-        distance = -origin[..., 2] / direction[..., 2]
+        distance = -height / slope
     ahead = (distance > 0) & np.isfinite(distance)
-    return np.where(ahead, distance, np.nan), origin, direction
+    return np.where(ahead, distance, np.nan)
 
 
 def surface_fields(state: TargetState, points: Points) -> dict[str, np.ndarray]:

@@ -9,11 +9,14 @@ import numpy as np
 
 from ..dataset.fields import SIGHTLINE, TANGENT
 from . import ellipsoid
-from .rays import Points, Rays, intercepts, surface_fields, tangents
+from .rays import Points, Rays, crossings, intercepts, surface_fields, tangents
 
 #: Rays whose tangent point is higher, km, meet no surface at the epoch of an intercept either: the
 #: two differ by less than a second.
 _CLEAR = 100.0
+
+#: Indices of no rays.
+_NONE = (np.empty(0, np.intp), np.empty(0, np.intp))
 
 #: Names of the fields that have a twin at the tangent point.
 _TWINS = tuple(name for name, field in SIGHTLINE.items() if field.twin)
@@ -50,7 +53,8 @@ class Sight:
     def of(cls, rays: Rays, kind: ellipsoid.TangentKind = "minimum") -> Sight:
         """What rays meet; `kind` of tangent points as in `uvisxr.geometry.ellipsoid.tangent`."""
         tangent, altitude = tangents(rays, kind)
-        rows, columns = np.nonzero(altitude < _CLEAR)
+        close = altitude < _CLEAR
+        rows, columns = np.nonzero(close) if close.any() else _NONE
         hits = intercepts(rays.some(rows, columns))
         met = np.isfinite(hits.distance[:, 0])
         if not met.all():
@@ -68,20 +72,24 @@ class Sight:
     @cached_property
     def distance(self) -> np.ndarray:
         """Distance of the surface points, or else of the tangent points, km, (n, m)."""
+        if not self.rows.size:
+            return self.tangent.distance
         return np.where(self.hit, self.surface, self.tangent.distance)
+
+    @cached_property
+    def crossings(self) -> Points:
+        """Where rays cross the body's equator plane."""
+        return crossings(self.rays)
 
     def fields(self) -> dict[str, np.ndarray]:
         """The fields of `geometry` on a body, (n, m); longitudes east-positive."""
         below = surface_fields(self.rays.state, self.tangent)
-        above = surface_fields(self.rays.state.part(self.rows), self.hits)
-        below["alt"] = self.altitude
-        fields = {}
-        for name, values in above.items():
-            fields[name] = below[name]
-            if not self.rows.size:
-                continue
-            fields[name] = below[name].copy()
-            fields[name][self.rows, self.columns] = values[:, 0]
-        fields["alt"] = self.altitude
+        fields = dict(below)
+        if self.rows.size:
+            above = surface_fields(self.rays.state.part(self.rows), self.hits)
+            for name, values in above.items():
+                fields[name] = below[name].copy()
+                fields[name][self.rows, self.columns] = values[:, 0]
+        below["alt"] = fields["alt"] = self.altitude
         fields["on_disk"] = self.hit.astype(np.int8)
         return fields | {f"{TANGENT}{name}": below[name] for name in _TWINS}

@@ -15,15 +15,22 @@ def components(vector: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return vector[..., 0], vector[..., 1], vector[..., 2]
 
 
+def joined(parts: np.ndarray) -> np.ndarray:
+    """Vectors (..., 3) from an array of their components (3, ...), as a view."""
+    return parts.transpose(*range(1, parts.ndim), 0)
+
+
 def stacked(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
     """Vectors (..., 3) from their components, which are broadcast."""
-    return np.moveaxis(np.stack(np.broadcast_arrays(x, y, z)), 0, -1)
+    return joined(np.stack(np.broadcast_arrays(x, y, z)))
 
 
 def dot(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     """Scalar product of vectors (..., 3)."""
     (ux, uy, uz), (vx, vy, vz) = components(u), components(v)
-    product: np.ndarray = ux * vx + uy * vy + uz * vz
+    product: np.ndarray = ux * vx
+    product += uy * vy
+    product += uz * vz
     return product
 
 
@@ -63,8 +70,8 @@ def latitude(vector: np.ndarray) -> np.ndarray:
 def angle(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     """Angle between unit vectors (..., 3), accurate at 0 and 180 too (Kahan)."""
     difference, total = u - v, u + v
-    half = np.arctan2(np.sqrt(dot(difference, difference)), np.sqrt(dot(total, total)))
-    degrees: np.ndarray = np.rad2deg(2.0 * half)
+    across, along = dot(difference, difference), dot(total, total)
+    degrees: np.ndarray = np.rad2deg(2.0 * np.arctan2(np.sqrt(across), np.sqrt(along)))
     return degrees
 
 

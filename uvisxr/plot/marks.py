@@ -223,7 +223,12 @@ def _draw_bands(
         _draw_lines(ax, places, level - tick, look)
     # Before the bands, or behind, or, without room on either side, above.
     choices = _aside(ax, name, places)
-    crossed = [sum(low < wl < high for wl in others) for _, low, high in choices]
+    # Lines that touch a name count too.
+    near = [(high - low) / (len(name) + 1) for _, low, high in choices]
+    crossed = [
+        sum(low - by < wl < high + by for wl in others)
+        for (_, low, high), by in zip(choices, near, strict=True)
+    ]
     side = choices[int(np.argmin(crossed))][0] if choices else "above"
     place, aside, across, up = {
         "left": (first, (-3, 0), "right", "center"),

@@ -173,7 +173,7 @@ def draw_common(
     low, high = value - error, value + error
     ax.fill_betweenx(at, low, high, gid="systematic", **{"color": color, **look})
     known = np.isfinite(low)
-    beside = np.convolve(known, [1, 0, 1])[1:-1] > 0
+    beside = np.append(known[1:], False) | np.append(False, known[:-1])
     alone = known & ~beside
     if alone.any():
         bar = {"color": color, **look, "linewidth": _ALONE}

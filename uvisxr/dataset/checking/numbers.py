@@ -39,7 +39,7 @@ _FLIGHT = tuple(utc_to_et(np.array(FLIGHT)).tolist())
 _TERMS = ("sensitivity", "calibration_error", "background", "background_error")
 
 #: Numbers of members.
-_COUNTED = ("radiance_n", "brightness_n")
+_COUNTED = {"radiance_n", "brightness_n"}
 
 #: Seconds, beyond all exposures and sums of them.
 _LONG = 1e9
@@ -76,26 +76,27 @@ def check_types(ds: xr.Dataset, step: str, names: Iterable[str]) -> None:
     """Refuse counts and radiances that are no numbers, or of another kind."""
     for name in names:
         dtype = ds.variables[name].dtype if name in ds.variables else np.dtype(float)
-        if name == "counts" and dtype.kind not in "uif":
-            raise ArgumentError(
-                f"{step}: the counts are of the type {dtype}, not numbers: keep them as "
-                "uvisxr.open_product gives them"
-            )
         if name == "counts":
+            if dtype.kind not in "uif":
+                raise ArgumentError(
+                    f"{step}: the counts are of the type {dtype}, not numbers: keep them as "
+                    "uvisxr.open_product gives them"
+                )
             _check_sums(ds, step)
-        if name != "counts" and dtype.kind != "f":
+            continue
+        if dtype.kind != "f":
             raise ArgumentError(
                 f"{step}: {name} is of the type {dtype}, but radiances are floating-point numbers: "
                 f"call ds.assign({name}=ds.{name}.astype(float)) first"
             )
-        there = [key for key in ds.variables if str(key).startswith(f"{name}_")]
-        for other in (*there, *_TERMS) if name in MEANS else there:
-            kind = ds.variables[other].dtype if other in ds.variables else np.dtype(float)
-            if kind.kind != "f" and other not in _COUNTED:
+        parts = [str(key) for key in ds.variables if str(key).startswith(f"{name}_")]
+        terms = [key for key in _TERMS if key in ds.variables and name in MEANS]
+        for part in sorted({*parts, *terms} - _COUNTED):
+            if ds.variables[part].dtype.kind != "f":
                 raise ArgumentError(
-                    f"{step}: {other} is of the type {kind}, but errors and terms of the "
-                    "calibration are floating-point numbers: keep it as the step gives it that "
-                    "made it"
+                    f"{step}: {part} is of the type {ds.variables[part].dtype}, but errors and "
+                    "terms of the calibration are floating-point numbers: keep it as the step "
+                    "gives it that made it"
                 )
 
 
