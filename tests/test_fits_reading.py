@@ -178,6 +178,23 @@ def test_steps_of_what_came_back(ds, tree, made, tmp_path):
     assert back.uvis.to_netcdf(tmp_path / "x.nc").is_file()
 
 
+@pytest.mark.parametrize("pics", [slice(None, None, -1), [2, 0, 3]])
+def test_clocks_of_exposures_in_another_order(ds, pics, tmp_path):
+    one = ds.isel(pic=pics)
+    back = uvisxr.open_fits(one.uvis.to_fits(tmp_path / "x.fits")).dataset
+    np.testing.assert_allclose(back.sclk, one.sclk, rtol=0, atol=1 / 256)
+    np.testing.assert_array_equal(back.time_start, one.time_start)
+
+
+@pytest.mark.parametrize("length", [np.inf, 1e30, 24.0])
+def test_a_length_that_the_times_do_not_have(length, tmp_path):
+    teams_fits.titan_library(tmp_path / "x.fits", rows=6, bands=8)
+    with fits.open(tmp_path / "x.fits", mode="update") as file:
+        file["CONFIG"].data["INT_TIME"][:] = length
+    with pytest.raises(ExportError, match="as it lasts"):
+        uvisxr.open_fits(tmp_path / "x.fits")
+
+
 @pytest.mark.parametrize("times", [(0, 0.25, 0.5, 0.75, 1), (0, 0.1, 0.4, 1)])
 def test_instants_come_back_by_their_part(ds, tmp_path, times):
     back = uvisxr.open_fits(ds.uvis.to_fits(tmp_path / "x.fits", backplanes(ds, times=times)))
@@ -336,6 +353,24 @@ def test_sizes_are_compared_before_memory_is_taken(tmp_path):
     assert raw.count(was) == 2
     path.write_bytes(raw.replace(was, b"NAXIS3  =        1000000000000"))
     with pytest.raises(ExportError, match="cut off"):
+        uvisxr.open_fits(path)
+
+
+def test_columns_of_text_upon_each_other(tmp_path):
+    path = tmp_path / "x.fits"
+    teams_fits.product(path)
+    with fits.open(path, mode="update") as file:
+        cards = file["KERNELS"].header
+        cards["TFIELDS"] = 900
+        for k in range(3, 901):
+            cards[f"TFORM{k}"], cards[f"TBCOL{k}"] = "A32", 1
+        raw = cards.tostring().encode()
+    whole = path.read_bytes()
+    at = whole.index(b"XTENSION= 'TABLE")
+    end = whole.index(b"END" + b" " * 77, at)
+    end += -(end - at) % 2880
+    path.write_bytes(whole[:at] + raw + whole[end:])
+    with pytest.raises(ExportError, match="wider than its rows"):
         uvisxr.open_fits(path)
 
 
