@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import tracemalloc
+
 import numpy as np
 import pytest
 import xarray as xr
+from astropy.io import fits
 from helpers.backplanes_tree import backplanes
 
 import uvisxr
-from uvisxr.errors import ArgumentError
+from uvisxr.errors import ArgumentError, ExportError
 from uvisxr.simulate import Simulation, Window
 
 
@@ -112,3 +116,74 @@ def test_nodes_of_other_instants(ds, tree, tmp_path):
     nodes["/titan"] = nodes["/titan"].isel(instant=[0, 1])
     with pytest.raises(ArgumentError, match="/titan has 2 instants"):
         ds.uvis.to_fits(tmp_path / "x.fits", xr.DataTree.from_dict(nodes))
+
+
+ONE = {"dims": ["a"], "shape": [4], "coord": False, "attrs": {}}
+
+
+def with_one(ds: xr.Dataset, what: object, path, name: str = "DS:foo", count: int = 1) -> None:
+    """A file with HDUs of four bytes that say to be something else."""
+    ds.uvis.to_fits(path, label=None)
+    text = json.dumps(ONE | what) if isinstance(what, dict) else str(what)
+    with fits.open(path, mode="append") as file:
+        for k in range(count):
+            hdu = fits.ImageHDU(np.zeros(4, "u1"), name="X")
+            hdu.header["EXTNAME"], hdu.header["UVISXR"] = f"{name}{k or ''}", text
+            file.append(hdu)
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        *({"dtype": d} for d in ("U500000000", "S1900000000", "V900000000", "O", "i4,i4", "c16")),
+        *({"dtype": d} for d in ("M8[Y]", "f8", "i8", ">u1", "?", None, ["u1"])),
+        {"texts": ["x" * 30000], "shape": [500000]},
+        {"texts": [""], "shape": [2**33]},
+        {"texts": ["x" * 30000, *[""] * 60000], "shape": [60001]},
+        {"texts": ["x"], "shape": [2**33, 2**33], "dims": ["a", "b"]},
+        {"texts": [3], "shape": [1]},
+        {"texts": [["x"]], "shape": [1]},
+        *({"dtype": "u1", "shape": s} for s in ([-1], [4.0], "4", [True] * 2, [3], [4] * 9)),
+        {"dtype": "u1", "dims": ["a", "a"], "shape": [2, 2]},
+        {"dtype": "u1", "dims": [["a"]]},
+        *("[" * 5000, '{"dims": ["a"], "shape": [' + "9" * 5000 + "]}", "3", ""),
+    ],
+    ids=lambda what: str(what)[:50],
+)
+def test_what_takes_more_than_it_has(ds, what, tmp_path):
+    path = tmp_path / "x.fits"
+    with_one(ds.isel(pic=[0]), what, path)
+    tracemalloc.start()
+    with pytest.raises(ExportError, match="DS:foo: its keyword"):
+        uvisxr.open_fits(path)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 2**26
+
+
+def test_many_that_take_little_each(ds, tmp_path):
+    what = {"texts": ["x" * 1000], "shape": [2000]}
+    with_one(ds.isel(pic=[0]), what, tmp_path / "x.fits")
+    assert uvisxr.open_fits(tmp_path / "x.fits").dataset["foo"].size == 2000
+    with_one(ds.isel(pic=[0]), what, tmp_path / "y.fits", count=3)
+    with pytest.raises(ExportError, match="DS:foo: its keyword"):
+        uvisxr.open_fits(tmp_path / "y.fits")
+
+
+@pytest.mark.parametrize("name", ["DS:", "BP:../x", "BP:sky/", "BP:./x", "BP:a//b"])
+def test_names_of_nothing(ds, name, tmp_path):
+    with_one(ds.isel(pic=[0]), {"dtype": "u1"}, tmp_path / "x.fits", name)
+    with pytest.raises(ExportError, match="no name of a variable"):
+        uvisxr.open_fits(tmp_path / "x.fits")
+
+
+def test_all_types_come_back(ds, tmp_path):
+    one, values = ds.isel(pic=[0]), np.array([0, 1, 3])
+    kinds = ("i1", "u1", "i2", "u2", "i4", "u4", "i8", "f4", "f8", "?", "M8[ns]", "m8[ns]", "U")
+    made = {f"of_{k}": ("a", values.astype(k)) for k in kinds}
+    comes_back(one.assign(made), None, tmp_path / "x.fits")
+    back = uvisxr.open_fits(tmp_path / "x.fits").dataset
+    assert [back[f"of_{k}"].dtype.kind for k in kinds] == [np.dtype(k).kind for k in kinds]
+    # More text than is read is not written.
+    much = one.assign(much=("b", np.full(3000, "x" * 2000)))
+    assert "much" not in uvisxr.open_fits(much.uvis.to_fits(tmp_path / "y.fits", extras=True))[0]

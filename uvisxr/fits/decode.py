@@ -243,11 +243,16 @@ def _ascii(header: Header, fields: int, hdu: Hdu, raw: bytes) -> dict[str, np.nd
     if rows * fields > _MOST_TEXTS:
         raise NotFitsError(f"{hdu.name} has more than {_MOST_TEXTS} texts")
     found: dict[str, np.ndarray] = {}
+    left = width
     for k in range(1, fields + 1):
         form = _TEXT_FORM.fullmatch(str(header.get(f"TFORM{k}", "")).strip())
         begin = header.get(f"TBCOL{k}")
         if type(begin) is not int or form is None or not 1 <= begin <= width - int(form[1]) + 1:
             raise NotFitsError(f"{hdu.name}: column {k} is not in its rows")
+        # Columns one upon the other could take a thousand times what the file has.
+        left -= int(form[1])
+        if left < 0:
+            raise NotFitsError(f"{hdu.name}: its columns are wider than its rows")
         starts = range(begin - 1, rows * width, width)
         cells = [raw[at : at + int(form[1])] for at in starts]
         name = str(header.get(f"TTYPE{k}", f"COLUMN{k}")).strip()

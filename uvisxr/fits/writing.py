@@ -388,7 +388,7 @@ def _appended(ds: xr.Dataset, tree: xr.DataTree, written: Path) -> Iterator[_Hdu
         found += extra_hdus.of(
             node.to_dataset(inherit=False), nodes.get(path, xr.Dataset()), prefix
         )
-    for extra in found:
+    for extra in extra_hdus.fitting(found, written.stat().st_size):
         what = {extra_hdus.WHAT: (extra.what, "")}
         yield _image(extra.values, extra.name, what), extra.values
 
