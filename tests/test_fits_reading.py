@@ -258,6 +258,93 @@ def test_a_draft_of_the_team_opens(tmp_path):
     assert (tree["titan/resolution_fine"] == 7).all() and "phi" not in tree["titan"]
 
 
+@pytest.mark.parametrize(
+    ("name", "unit", "times"),
+    [
+        *(("PRIMARY", unit, 1e-3) for unit in ("R/Angstrom", "R/A", "rayleigh angstrom-1")),
+        *(("PRIMARY", "kR/nm", 0.1), ("PRIMARY", " ", 1), ("WAVELENGTH", "nm", 10)),
+        *(("CAL_FACTOR", unit, 1e-3) for unit in ("(R/A)/(counts/s)", "R s angstrom-1 count-1")),
+        *(("CAL_FACTOR", "kR/angstrom/(count/s)", 1), ("BACKGROUND", "count/ms", 1e3)),
+    ],
+)
+def test_units_of_other_writers(name, unit, times, tmp_path):
+    known = teams_fits.product(tmp_path / "x.fits")
+    with fits.open(tmp_path / "x.fits", mode="update") as file:
+        del file[0].header["UNIT"]
+        # The layout has UNIT in one place, the standard BUNIT in all.
+        file[name].header["UNIT" if unit in ("R/A", "kR/nm") else "BUNIT"] = unit
+    ds, _ = uvisxr.open_fits(tmp_path / "x.fits")
+    field, was = {
+        "PRIMARY": ("radiance", known["cube"]),
+        "CAL_FACTOR": ("calibration_factor", known["factor"]),
+        "BACKGROUND": ("background_rate", known["background"]),
+        "WAVELENGTH": ("wl", known["wl"]),
+    }[name]
+    was = np.where(was == -1000, np.nan, was)
+    np.testing.assert_allclose(ds[field], was * np.float32(times), rtol=3e-7)
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [
+        *(("PRIMARY", unit) for unit in ("W m-2", "DN", "R", "foo/angstrom", 3, "R/Angstrom")),
+        *(("WAVELENGTH", "Hz"), ("CAL_FACTOR", "(kR/A)/(W/s)"), ("BACKGROUND", "count")),
+    ],
+)
+def test_units_of_something_else(name, unit, tmp_path):
+    """In PRIMARY, UNIT says what BUNIT does not."""
+    teams_fits.product(tmp_path / "x.fits")
+    with fits.open(tmp_path / "x.fits", mode="update") as file:
+        file[name].header["BUNIT"] = unit
+    with pytest.raises(ExportError, match=f"{name} is in|of different units"):
+        uvisxr.open_fits(tmp_path / "x.fits")
+
+
+def test_units_of_columns(tmp_path):
+    known = teams_fits.product(tmp_path / "x.fits")
+    with fits.open(tmp_path / "x.fits", mode="update") as file:
+        for table, name, unit in (
+            *(("SC_GEOM", "VX_SC", "m"), ("SC_GEOM", "SUB_SC_LON", "hours")),
+            *(("BODY_GEOM", "LON", "rad"), ("GENERAL_GEOM", "RA", "Degrees")),
+        ):
+            k = file[table].columns.names.index(name) + 1
+            file[table].header[f"TUNIT{k}"] = unit
+    _, tree = uvisxr.open_fits(tmp_path / "x.fits")
+    tree = in_file(tree)
+    dims = ("instant", "pic", "pixel", "point")
+    lon = known["LON"][0] * np.degrees(1)
+    np.testing.assert_allclose(tree["titan/lon"].transpose(*dims), lon, rtol=1e-6)
+    np.testing.assert_array_equal(tree["sky/ra"].transpose(*dims), known["RA"][0])
+    np.testing.assert_allclose(tree["titan/sc_lon"].T, known["SUB_SC_LON"][0] * 15, rtol=1e-6)
+    vx = tree["titan/sc_position"][..., 0].T
+    np.testing.assert_allclose(vx, known["VX_SC"][0] / 1000, rtol=1e-6)
+    with fits.open(tmp_path / "x.fits", mode="update") as file:
+        k = file["BODY_GEOM"].columns.names.index("LON") + 1
+        file["BODY_GEOM"].header[f"TUNIT{k}"] = "furlong"
+    with pytest.warns(UvisWarning, match=r"LON \(furlong, not deg\)"):
+        uvisxr.open_fits(tmp_path / "x.fits")
+
+
+@pytest.mark.parametrize(
+    ("table", "unit", "times"),
+    [("DATA", "R/A", 1e-3), ("DATA", "kR/nm", 0.1), ("WAVELENGTH", "nm", 10)],
+)
+def test_units_of_the_titan_library(table, unit, times, tmp_path):
+    known = teams_fits.titan_library(tmp_path / "x.fits", rows=6, bands=8)
+    with fits.open(tmp_path / "x.fits", mode="update") as file:
+        column = {"DATA": "UVIS_CALIBRATED"}.get(table, "WAVELENGTH_FUV")
+        k = file[table].columns.names.index(column) + 1
+        file[table].header[f"TUNIT{k}"] = unit
+    ds, _ = uvisxr.open_fits(tmp_path / "x.fits")
+    if table == "DATA":
+        np.testing.assert_allclose(ds.radiance, known["cube"].swapaxes(1, 2) * times, rtol=3e-7)
+    assert ds.wl.values[0] == pytest.approx(1115.3485, abs=1e-3)
+    with fits.open(tmp_path / "x.fits", mode="update") as file:
+        file[table].header[f"TUNIT{k}"] = "W"
+    with pytest.raises(ExportError, match="is in 'W'"):
+        uvisxr.open_fits(tmp_path / "x.fits")
+
+
 def test_a_header_with_next_to_nothing(tmp_path):
     known = teams_fits.product(tmp_path / "x.fits", header={"PROD_ID": "EUV_TEST"})
     ds, _ = uvisxr.open_fits(tmp_path / "x.fits")

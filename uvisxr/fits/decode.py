@@ -124,6 +124,15 @@ class File:
         reader = _binary if hdu.kind == "BINTABLE" else _ascii
         return reader(header, fields, hdu, self._bytes(hdu))
 
+    def units(self, name: str) -> dict[str, str]:
+        """What a table says of the units of its columns, by name."""
+        header = self.header(name)
+        fields = header.get("TFIELDS")
+        columns = range(1, min(fields, _COLUMNS) + 1) if type(fields) is int else range(0)
+        return {
+            str(header.get(f"TTYPE{k}")).strip(): str(header.get(f"TUNIT{k}", "")) for k in columns
+        }
+
     def _bytes(self, hdu: Hdu) -> bytes:
         with opened(self.path) as stream:
             stream.seek(hdu.data_at)
