@@ -13,6 +13,7 @@ from helpers.backplanes_tree import backplanes
 
 import uvisxr
 from uvisxr.errors import ArgumentError, ExportError
+from uvisxr.fits.structure import NotFitsError
 from uvisxr.simulate import Simulation, Window
 
 
@@ -96,6 +97,42 @@ def test_a_tree_with_coordinates_in_its_nodes(ds, tree, tmp_path):
     back = comes_back(one, apart, tmp_path / "x.fits")
     np.testing.assert_array_equal(back["sky/front"], tree["sky/front"].isel(pic=slice(2, 5)))
     assert back["pic"].values.tolist() == [2, 3, 4]
+
+
+NODES = {
+    "..": "__",
+    ".": "_",
+    "SKY": "body_sky",
+    "Rings": "body_rings",
+    "a/b c.": "a_b_c_",
+    "TITAN": "titan",
+}
+
+
+@pytest.mark.parametrize("target", NODES)
+def test_targets_of_odd_names(ds, target, tmp_path):
+    one = ds.isel(pic=slice(2)).assign_attrs(geometry_target=target)
+    back = comes_back(one, None, tmp_path / "x.fits")
+    assert set(back.children) - {"rings"} == {"sky", NODES[target]}
+    lat = back[f"{NODES[target]}/lat"].isel(instant=1, point=0)
+    np.testing.assert_allclose(lat, one.lat, rtol=1e-6)
+    assert back["sky/ra"].dims == ("pic", "pixel", "instant", "point")
+
+
+def test_what_could_not_be_read_back(ds, tmp_path, monkeypatch):
+    def read(path: object) -> None:
+        raise NotFitsError("it is odd")
+
+    monkeypatch.setattr("uvisxr.fits.reading.read", read)
+    with pytest.raises(ArgumentError, match="odd.*to_netcdf"):
+        ds.uvis.to_fits(tmp_path / "x.fits", extras=True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_clocks_that_are_missing(ds, tmp_path):
+    one = ds.assign_coords(sclk=ds.sclk * np.nan)
+    back = comes_back(one, None, tmp_path / "x.fits")
+    assert "titan" in back.children
 
 
 def test_numbers_that_repeat(ds, tree, tmp_path):

@@ -276,7 +276,7 @@ def tree(
             if key is None:
                 if row >= len(names) or not names[row]:
                     continue
-                key = names[row].lower().replace(" ", "_").replace("/", "_")
+                key = layout.node_of(names[row])
             elif row:
                 break
             fields = _fields(extension, one, known, sizes, whole)

@@ -63,7 +63,7 @@ def tree(ds: xr.Dataset) -> xr.DataTree:
     if target and "lat" in ds.variables:
         direction = ds.attrs.get("lon_direction", "west")
         attrs = {"body": target, "lon_direction": direction}
-        nodes[target.lower().replace(" ", "_")] = xr.Dataset(_body(ds), attrs=attrs)
+        nodes[layout.node_of(target)] = xr.Dataset(_body(ds), attrs=attrs)
     rings = _points(ds, _RINGS)
     if rings:
         if "ring_in_front" in rings:
