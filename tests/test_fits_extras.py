@@ -124,7 +124,7 @@ def test_what_could_not_be_read_back(ds, tmp_path, monkeypatch):
         raise NotFitsError("it is odd")
 
     monkeypatch.setattr("uvisxr.fits.reading.read", read)
-    with pytest.raises(ArgumentError, match="odd.*to_netcdf"):
+    with pytest.raises(ArgumentError, match=r"odd.*to_netcdf"):
         ds.uvis.to_fits(tmp_path / "x.fits", extras=True)
     assert not list(tmp_path.iterdir())
 
