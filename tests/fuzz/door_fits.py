@@ -2,7 +2,7 @@
 
 The numbers that come must be those that were written, or those that astropy finds in their place
 in the file as it is now, where an undefined one is NaN or the largest of its type. Where astropy
-does not read that place, and in the tree of the Titan library, they must stand anywhere in the file.
+does not read that place, and in the tree of the Titan library, they must stand anywhere in it.
 """
 
 from __future__ import annotations
