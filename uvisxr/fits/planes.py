@@ -19,6 +19,7 @@ from ..errors import ArgumentError
 from . import columns as of_columns
 from . import layout
 from .layout import POINTS, Column
+from .selection import MEND
 
 #: Nodes of the tree that are no bodies, and the table that holds each.
 _GENERAL, _RINGS = "sky", "rings"
@@ -63,25 +64,22 @@ class Sizes:
 
 
 def selected(backplanes: xr.DataTree, ds: xr.Dataset) -> dict[str, xr.Dataset]:
-    """The nodes of a tree by name, for the exposures and pixels of a dataset.
+    """The nodes by name of a tree that is of a dataset's exposures and pixels.
 
     Raises
     ------
     ArgumentError
-        It is no tree of backplanes, or one of other exposures or pixels, or has fewer than three
-        instants.
+        It is no tree of backplanes, or one of other times, or has fewer than three instants.
     """
-    mend = "give what ds.uvis.backplanes() of this dataset returns"
     if _GENERAL not in backplanes.children:
-        raise ArgumentError(f"backplanes: it is no tree with a node /{_GENERAL}: {mend}")
+        raise ArgumentError(f"backplanes: it is no tree with a node /{_GENERAL}: {MEND}")
     nodes = {
-        name: node.to_dataset().assign_attrs(_attrs(backplanes, node))
+        name: _ordered(node.to_dataset().assign_attrs(_attrs(backplanes, node)), name)
         for name, node in backplanes.children.items()
     }
-    nodes = {name: _for(node, ds, f"backplanes: /{name}", mend) for name, node in nodes.items()}
     sky = nodes[_GENERAL]
     if "et" not in sky or set(sky["et"].dims) != {"pic", "instant"}:
-        raise ArgumentError(f"backplanes: /{_GENERAL} has no et (pic, instant): {mend}")
+        raise ArgumentError(f"backplanes: /{_GENERAL} has no et (pic, instant): {MEND}")
     if sky.sizes["instant"] < layout.LEAST_INSTANTS:
         raise ArgumentError(
             f"backplanes: {sky.sizes['instant']} instants of each exposure, and a file has at "
@@ -89,17 +87,13 @@ def selected(backplanes: xr.DataTree, ds: xr.Dataset) -> dict[str, xr.Dataset]:
         )
     part = _parts(sky["et"].variable, ds)
     if not (abs(part - part[0]) < _SLACK).all() or part.min() < -_SLACK or part.max() > 1 + _SLACK:
-        raise ArgumentError(f"backplanes: its times are not those of the exposures: {mend}")
+        raise ArgumentError(f"backplanes: its times are not those of the exposures: {MEND}")
     if abs(part.min(axis=1)).max() > _SLACK or abs(part.max(axis=1) - 1).max() > _SLACK:
         raise ArgumentError(
             "backplanes: its instants do not go from start to end of the exposures, as those of a "
             f"file do: call ds.uvis.backplanes(times={layout.INSTANTS})"
         )
-    order = np.argsort(part[0])
-    return {
-        name: node.isel(instant=order) if "instant" in node.dims else node
-        for name, node in nodes.items()
-    }
+    return nodes
 
 
 def _parts(et: xr.Variable, ds: xr.Dataset) -> np.ndarray:
@@ -114,24 +108,14 @@ def _attrs(root: xr.DataTree, node: xr.DataTree) -> dict[str, object]:
     return {str(key): value for key, value in (kept | dict(node.attrs)).items()}
 
 
-def _for(node: xr.Dataset, ds: xr.Dataset, where: str, mend: str) -> xr.Dataset:
-    """A node for the exposures and pixels of a dataset, in their order."""
-    for dim in ("pic", "pixel"):
-        if dim not in node.dims:
-            continue
-        if dim in node.indexes and dim in ds.indexes:
-            at = node.indexes[dim].get_indexer(ds.indexes[dim])
-            if (at < 0).any():
-                raise ArgumentError(f"{where} lacks some {dim} of the dataset: {mend}")
-            node = node.isel({dim: at})
-        elif node.sizes[dim] != ds.sizes[dim]:
-            raise ArgumentError(
-                f"{where} has {node.sizes[dim]} {dim}, the dataset {ds.sizes[dim]}: {mend}"
-            )
+def _ordered(node: xr.Dataset, name: str) -> xr.Dataset:
+    """A node with its points in the order of the files."""
     if "point" in node.dims:
         names = [str(name) for name in node["point"].values]
         if not set(POINTS) <= set(names):
-            raise ArgumentError(f"{where} lacks some of the points {', '.join(POINTS)}: {mend}")
+            raise ArgumentError(
+                f"backplanes: /{name} lacks some of the points {', '.join(POINTS)}: {MEND}"
+            )
         node = node.isel(point=[names.index(name) for name in POINTS])
     return node
 
@@ -244,8 +228,30 @@ def _values(node: xr.Dataset, column: Column, shape: tuple[int, ...]) -> np.ndar
         sizes = dict(zip(dims, shape, strict=True))
         values = found.set_dims(sizes).transpose(*dims).values
     if column.field in _DIRECTED and node.attrs.get("lon_direction") == "east":
-        values = np.mod(-np.asarray(values, float), 360.0)
+        values = _turned(np.asarray(values, float))
     return values
+
+
+def _turned(lon: np.ndarray) -> np.ndarray:
+    """Longitudes counted the other way, degrees."""
+    turned: np.ndarray = np.mod(-lon, 360.0)
+    return turned
+
+
+def as_counted(tree: xr.DataTree) -> xr.DataTree:
+    """The tree of a file, which counts longitudes west, as its attribute `lon_direction` says."""
+    nodes = {}
+    for path, node in tree.subtree_with_keys:
+        own = node.to_dataset(inherit=False)
+        if _attrs(tree, node).get("lon_direction") == "east":
+            east = {}
+            for name in _DIRECTED & set(map(str, own.data_vars)):
+                known = next(fields[name] for fields in NODES.values() if name in fields)
+                values = _turned(own[name].values)
+                east[name] = own[name].dims, values, known.attributes("east")
+            own = own.assign(east)
+        nodes[f"/{path.strip('.')}"] = own
+    return xr.DataTree.from_dict(nodes)
 
 
 def _logical(values: np.ndarray) -> np.ndarray:
@@ -285,7 +291,7 @@ def tree(
             if key is None:
                 if row >= len(names) or not names[row]:
                     continue
-                key = names[row].lower().replace(" ", "_").replace("/", "_")
+                key = layout.node_of(names[row])
             elif row:
                 break
             fields = _fields(extension, one, known, sizes, whole)
@@ -348,15 +354,6 @@ def _fields(
             three = xr.Variable.concat([parts[k] for k in range(3)], "axis")
             found[field] = three.transpose(..., "axis")
     return found
-
-
-def turned_east(node: xr.Dataset) -> xr.Dataset:
-    """The node of a body with longitudes that increase east, in place of west as in files."""
-    turned = {}
-    for name in _DIRECTED & set(map(str, node.data_vars)):
-        values = np.mod(-node[name].values, 360.0)
-        turned[name] = node[name].dims, values, NODES["body"][name].attributes("east")
-    return node.assign(turned)
 
 
 def _variable(values: np.ndarray, sizes: Sizes) -> xr.Variable | None:

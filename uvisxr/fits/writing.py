@@ -17,10 +17,10 @@ from ..dataset.forward import at_window, windows
 from ..errors import ArgumentError, UvisError, unwarned, warn_user
 from ..files import check_target, refuse_foreign, whole_file
 from . import extras as extra_hdus
-from . import header, instants, layout, pds4_label, planes, reading, science, seen
+from . import header, instants, layout, pds4_label, planes, reading, science, seen, selection
 from .decode import astropy_fits
 from .layout import Column
-from .structure import BLOCK, scan
+from .structure import BLOCK, NotFitsError, scan
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -128,7 +128,7 @@ def to_fits(
     xml = file.with_suffix(".xml") if label else None
     read = [*inputs.of(ds), *(inputs.of(backplanes) if backplanes is not None else [])]
     _check_outputs(file, xml, read, overwrite)
-    tree = seen.tree(ds) if backplanes is None else backplanes
+    tree = seen.tree(ds) if backplanes is None else selection.part(backplanes, ds)
     hdus, title = _hdus(ds, tree, file.name, pixels_per_subsample, backplanes is not None)
     with ExitStack() as stack:
         # The file takes its place before its label.
@@ -377,8 +377,14 @@ def _text_table(rows: np.ndarray) -> Header:
 
 def _appended(ds: xr.Dataset, tree: xr.DataTree, written: Path) -> Iterator[_Hdu]:
     """What of a dataset and a tree a file does not give back."""
-    with unwarned():
-        back = reading.read(written)
+    try:
+        with unwarned():
+            back = reading.read(written)
+    except NotFitsError as error:
+        raise ArgumentError(
+            f"to_fits: a file of this dataset could not be read back ({error}): use "
+            "ds.uvis.to_netcdf"
+        ) from error
     found = list(extra_hdus.of(ds, back.dataset, extra_hdus.DATASET))
     nodes = {
         path: node.to_dataset(inherit=False) for path, node in back.backplanes.subtree_with_keys
@@ -388,7 +394,7 @@ def _appended(ds: xr.Dataset, tree: xr.DataTree, written: Path) -> Iterator[_Hdu
         found += extra_hdus.of(
             node.to_dataset(inherit=False), nodes.get(path, xr.Dataset()), prefix
         )
-    for extra in found:
+    for extra in extra_hdus.fitting(found, written.stat().st_size):
         what = {extra_hdus.WHAT: (extra.what, "")}
         yield _image(extra.values, extra.name, what), extra.values
 

@@ -1,0 +1,104 @@
+"""The place of bodies in files of a part of what backplanes are of."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+from astropy.io import fits
+
+import uvisxr
+from uvisxr.fits.selection import part
+from uvisxr.simulate import Simulation, Window
+
+
+@pytest.fixture(scope="module")
+def scan(tmp_path_factory) -> Simulation:
+    return uvisxr.simulate.observation(
+        tmp_path_factory.mktemp("scan"),
+        exposures=12,
+        window=Window(2, 0, 61, 1023, 1, 128),
+        stars=0,
+        lost=0,
+        partial=0,
+    )
+
+
+@pytest.fixture(scope="module")
+def ds(scan) -> xr.Dataset:
+    return scan.open().load()
+
+
+@pytest.fixture(scope="module")
+def tree(ds, scan) -> xr.DataTree:
+    return ds.uvis.backplanes(scan.kernels, times=7)
+
+
+PLACES = ("center_pixel", "center_pic")
+
+#: The centre lies between exposures 5 and 6.
+WITH_CENTRE = [
+    {"pic": slice(None), "pixel": slice(10, 50)},
+    {"pic": slice(None), "pixel": slice(2, 60)},
+    {"pic": slice(2, 10), "pixel": slice(None)},
+    {"pic": slice(4, 8), "pixel": slice(5, 30)},
+    {"pic": slice(None, None, -1), "pixel": slice(None)},
+]
+
+
+@pytest.mark.parametrize("which", WITH_CENTRE)
+def test_places_are_those_of_the_window_that_is_left(ds, scan, tree, which):
+    cut = ds.isel(which)
+    found, own = part(tree, cut)["titan"], cut.uvis.backplanes(scan.kernels, times=7)["titan"]
+    for name in PLACES:
+        assert float(found[name]) == pytest.approx(float(own[name]), abs=1e-9), name
+    inside = float(found["inside"])
+    assert np.isnan(inside) or inside == int(own["inside"])
+    assert repr(found["inside"].attrs) == repr(own["inside"].attrs)
+    xr.testing.assert_allclose(found["lat"].variable, own["lat"].variable, rtol=1e-9)
+
+
+def test_where_the_centre_is_left_out_nothing_is_said_of_it(ds, tree):
+    for pics in ([0, 1, 2], [0, 5, 7], [8]):
+        found = part(tree, ds.isel(pic=pics))["titan"]
+        assert np.isnan([float(found[name]) for name in (*PLACES, "inside")]).all()
+
+
+def test_whether_the_disk_is_inside_of_what_is_left(ds, tree):
+    """A disk of ten pixels, 20 to 29, that exposures 3 to 8 sweep over."""
+    whole = tree.copy(deep=True)
+    height = xr.full_like(whole["titan/ray_height"], 100.0)
+    height[{"pic": slice(3, 9), "pixel": slice(20, 30)}] = 0.0
+    whole["titan"]["ray_height"] = height
+    for name, value in (("center_pixel", 24.5), ("center_pic", 5.5), ("inside", np.int8(1))):
+        whole["titan"][name] = whole["titan"][name].copy(data=value)
+
+    def inside(tree: xr.DataTree = whole, **which: slice) -> float:
+        return float(part(tree, ds.isel(which))["titan/inside"])
+
+    assert inside() == inside(pixel=slice(20, 30)) == inside(pic=slice(3, 9)) == 1
+    assert inside(pixel=slice(21, None)) == inside(pixel=slice(0, 29)) == 0
+    assert np.isnan(inside(pic=slice(4, None)))
+    assert inside(pic=slice(4, None), pixel=slice(0, 29)) == 0
+    # The centre is beyond the end, whether a pixel sees the disk or not.
+    height[:] = 100.0
+    assert inside(pixel=slice(0, 15)) == 0
+    whole["titan"]["inside"] = whole["titan"]["inside"].copy(data=np.int8(0))
+    assert inside(pixel=slice(10, 40)) == 0
+
+
+def test_the_file_has_them(ds, tree, tmp_path):
+    cut = ds.isel(pic=slice(2, 10), pixel=slice(10, 50))
+    with pytest.warns(uvisxr.errors.UvisWarning, match="no radiances"):
+        path = cut.uvis.to_fits(tmp_path / "x.fits", tree, extras=True)
+    with fits.open(path) as file:
+        rows = file["SC_GEOM"].data
+        row = rows[list(rows["NAME"]).index("TITAN")]
+        assert row["CENTER_Y"] == pytest.approx(float(tree["titan/center_pixel"]) - 10, abs=1e-5)
+        assert row["CENTER_Z"] == pytest.approx(float(tree["titan/center_pic"]) - 2, abs=1e-5)
+    back = uvisxr.open_fits(path).backplanes["titan"]
+    assert float(back["center_pic"]) == pytest.approx(float(tree["titan/center_pic"]) - 2)
+    xr.testing.assert_equal(
+        back["resolution_along"].variable,
+        tree["titan/resolution_along"].isel(pic=slice(2, 10), pixel=slice(10, 50)).variable,
+    )
