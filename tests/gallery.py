@@ -446,7 +446,9 @@ def picture_bodies():
 @case
 def map_polar():
     options = {"projection": "polar", "by": "lt", "altitude": 1100, "spacing": 0.5}
-    return calibrated("aurora").uvis.map(wl_range=(1250.0, 1700.0), **options).uvis.plot.map()
+    ds = located("aurora").uvis.background(level=4e-4)
+    ds = ds.uvis.calibrate(files=simulated("aurora").calibration)
+    return ds.uvis.map(wl_range=(1250.0, 1700.0), **options).uvis.plot.map()
 
 
 @case

@@ -374,7 +374,7 @@ def test_the_text_of_the_package_defines_the_attributes(results, folder):
 def test_the_text_of_the_package_defines_nothing_else():
     images = {"x": "km", "y": "km", "footprints": "1"}
     assert defined("Images") == images
-    maps = {"looks": "1", "covered": "1", "mu": "1", "cell_area": "km2", "crs": "1"}
+    maps = {"spectra": "1", "covered": "1", "mu": "1", "cell_area": "km2", "crs": "1"}
     maps |= {"photons": "s-1", "power": "W", "area": "km2"}
     assert defined("Maps") == maps
     others = {*images, *maps, *defined("Attributes"), *conventions.QUALITY_FLAGS}

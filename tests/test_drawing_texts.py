@@ -60,6 +60,10 @@ def test_the_heading_names_body_time_and_product():
     assert texts.heading(named).startswith("2005")
     assert texts.heading(xr.Dataset()) == ""
     assert texts.body(ds.assign_attrs(geometry_target="", target="S RINGS")) == "Saturn's rings"
+    rings = ds.assign_attrs(geometry_target="SATURN", target="S RINGS")
+    assert texts.body(rings) == "Saturn's rings"
+    assert texts.body(rings.assign_attrs(geometry_target="TITAN")) == "Titan"
+    assert texts.body(rings.assign_attrs(map_projection="polar")) == "Saturn"
 
 
 @pytest.mark.parametrize(

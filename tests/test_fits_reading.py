@@ -247,6 +247,23 @@ def test_steps_of_what_came_back(ds, tree, made, tmp_path):
     assert back.uvis.to_netcdf(tmp_path / "x.nc").is_file()
 
 
+@pytest.mark.parametrize("pics", [slice(None, None, -1), [2, 0, 3]])
+def test_clocks_of_exposures_in_another_order(ds, pics, tmp_path):
+    one = ds.isel(pic=pics)
+    back = uvisxr.open_fits(one.uvis.to_fits(tmp_path / "x.fits")).dataset
+    np.testing.assert_allclose(back.sclk, one.sclk, rtol=0, atol=1 / 256)
+    np.testing.assert_array_equal(back.time_start, one.time_start)
+
+
+@pytest.mark.parametrize("length", [np.inf, 1e30, 24.0])
+def test_a_length_that_the_times_do_not_have(length, tmp_path):
+    teams_fits.titan_library(tmp_path / "x.fits", rows=6, bands=8)
+    with fits.open(tmp_path / "x.fits", mode="update") as file:
+        file["CONFIG"].data["INT_TIME"][:] = length
+    with pytest.raises(ExportError, match="as it lasts"):
+        uvisxr.open_fits(tmp_path / "x.fits")
+
+
 @pytest.mark.parametrize("times", [(0, 0.25, 0.5, 0.75, 1), (0, 0.1, 0.4, 1)])
 def test_instants_come_back_by_their_part(ds, tmp_path, times):
     back = uvisxr.open_fits(ds.uvis.to_fits(tmp_path / "x.fits", backplanes(ds, times=times)))
@@ -308,6 +325,93 @@ def test_a_draft_of_the_team_opens(tmp_path):
     assert "background_rate" not in ds
     assert (tree["titan/sc_lat"] == -12.5).all() and np.allclose(tree["titan/planet_lt"], 6)
     assert (tree["titan/resolution_fine"] == 7).all() and "phi" not in tree["titan"]
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "times"),
+    [
+        *(("PRIMARY", unit, 1e-3) for unit in ("R/Angstrom", "R/A", "rayleigh angstrom-1")),
+        *(("PRIMARY", "kR/nm", 0.1), ("PRIMARY", " ", 1), ("WAVELENGTH", "nm", 10)),
+        *(("CAL_FACTOR", unit, 1e-3) for unit in ("(R/A)/(counts/s)", "R s angstrom-1 count-1")),
+        *(("CAL_FACTOR", "kR/angstrom/(count/s)", 1), ("BACKGROUND", "count/ms", 1e3)),
+    ],
+)
+def test_units_of_other_writers(name, unit, times, tmp_path):
+    known = teams_fits.product(tmp_path / "x.fits")
+    with fits.open(tmp_path / "x.fits", mode="update") as file:
+        del file[0].header["UNIT"]
+        # The layout has UNIT in one place, the standard BUNIT in all.
+        file[name].header["UNIT" if unit in ("R/A", "kR/nm") else "BUNIT"] = unit
+    ds, _ = uvisxr.open_fits(tmp_path / "x.fits")
+    field, was = {
+        "PRIMARY": ("radiance", known["cube"]),
+        "CAL_FACTOR": ("calibration_factor", known["factor"]),
+        "BACKGROUND": ("background_rate", known["background"]),
+        "WAVELENGTH": ("wl", known["wl"]),
+    }[name]
+    was = np.where(was == -1000, np.nan, was)
+    np.testing.assert_allclose(ds[field], was * np.float32(times), rtol=3e-7)
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [
+        *(("PRIMARY", unit) for unit in ("W m-2", "DN", "R", "foo/angstrom", 3, "R/Angstrom")),
+        *(("WAVELENGTH", "Hz"), ("CAL_FACTOR", "(kR/A)/(W/s)"), ("BACKGROUND", "count")),
+    ],
+)
+def test_units_of_something_else(name, unit, tmp_path):
+    """In PRIMARY, UNIT says what BUNIT does not."""
+    teams_fits.product(tmp_path / "x.fits")
+    with fits.open(tmp_path / "x.fits", mode="update") as file:
+        file[name].header["BUNIT"] = unit
+    with pytest.raises(ExportError, match=f"{name} is in|of different units"):
+        uvisxr.open_fits(tmp_path / "x.fits")
+
+
+def test_units_of_columns(tmp_path):
+    known = teams_fits.product(tmp_path / "x.fits")
+    with fits.open(tmp_path / "x.fits", mode="update") as file:
+        for table, name, unit in (
+            *(("SC_GEOM", "VX_SC", "m"), ("SC_GEOM", "SUB_SC_LON", "hours")),
+            *(("BODY_GEOM", "LON", "rad"), ("GENERAL_GEOM", "RA", "Degrees")),
+        ):
+            k = file[table].columns.names.index(name) + 1
+            file[table].header[f"TUNIT{k}"] = unit
+    _, tree = uvisxr.open_fits(tmp_path / "x.fits")
+    tree = in_file(tree)
+    dims = ("instant", "pic", "pixel", "point")
+    lon = known["LON"][0] * np.degrees(1)
+    np.testing.assert_allclose(tree["titan/lon"].transpose(*dims), lon, rtol=1e-6)
+    np.testing.assert_array_equal(tree["sky/ra"].transpose(*dims), known["RA"][0])
+    np.testing.assert_allclose(tree["titan/sc_lon"].T, known["SUB_SC_LON"][0] * 15, rtol=1e-6)
+    vx = tree["titan/sc_position"][..., 0].T
+    np.testing.assert_allclose(vx, known["VX_SC"][0] / 1000, rtol=1e-6)
+    with fits.open(tmp_path / "x.fits", mode="update") as file:
+        k = file["BODY_GEOM"].columns.names.index("LON") + 1
+        file["BODY_GEOM"].header[f"TUNIT{k}"] = "furlong"
+    with pytest.warns(UvisWarning, match=r"LON \(furlong, not deg\)"):
+        uvisxr.open_fits(tmp_path / "x.fits")
+
+
+@pytest.mark.parametrize(
+    ("table", "unit", "times"),
+    [("DATA", "R/A", 1e-3), ("DATA", "kR/nm", 0.1), ("WAVELENGTH", "nm", 10)],
+)
+def test_units_of_the_titan_library(table, unit, times, tmp_path):
+    known = teams_fits.titan_library(tmp_path / "x.fits", rows=6, bands=8)
+    with fits.open(tmp_path / "x.fits", mode="update") as file:
+        column = {"DATA": "UVIS_CALIBRATED"}.get(table, "WAVELENGTH_FUV")
+        k = file[table].columns.names.index(column) + 1
+        file[table].header[f"TUNIT{k}"] = unit
+    ds, _ = uvisxr.open_fits(tmp_path / "x.fits")
+    if table == "DATA":
+        np.testing.assert_allclose(ds.radiance, known["cube"].swapaxes(1, 2) * times, rtol=3e-7)
+    assert ds.wl.values[0] == pytest.approx(1115.3485, abs=1e-3)
+    with fits.open(tmp_path / "x.fits", mode="update") as file:
+        file[table].header[f"TUNIT{k}"] = "W"
+    with pytest.raises(ExportError, match="is in 'W'"):
+        uvisxr.open_fits(tmp_path / "x.fits")
 
 
 def test_a_header_with_next_to_nothing(tmp_path):
@@ -405,6 +509,24 @@ def test_sizes_are_compared_before_memory_is_taken(tmp_path):
     assert raw.count(was) == 2
     path.write_bytes(raw.replace(was, b"NAXIS3  =        1000000000000"))
     with pytest.raises(ExportError, match="cut off"):
+        uvisxr.open_fits(path)
+
+
+def test_columns_of_text_upon_each_other(tmp_path):
+    path = tmp_path / "x.fits"
+    teams_fits.product(path)
+    with fits.open(path, mode="update") as file:
+        cards = file["KERNELS"].header
+        cards["TFIELDS"] = 900
+        for k in range(3, 901):
+            cards[f"TFORM{k}"], cards[f"TBCOL{k}"] = "A32", 1
+        raw = cards.tostring().encode()
+    whole = path.read_bytes()
+    at = whole.index(b"XTENSION= 'TABLE")
+    end = whole.index(b"END" + b" " * 77, at)
+    end += -(end - at) % 2880
+    path.write_bytes(whole[:at] + raw + whole[end:])
+    with pytest.raises(ExportError, match="wider than its rows"):
         uvisxr.open_fits(path)
 
 

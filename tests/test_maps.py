@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import xarray as xr
 from helpers.flyby import flyby
+from helpers.sunlight import flat
 
 import uvisxr
 from uvisxr import UvisError
-from uvisxr.errors import ArgumentError, MissingStepError
+from uvisxr.dataset import overview
+from uvisxr.errors import ArgumentError, MissingStepError, UvisWarning
 from uvisxr.geometry import ellipsoid, views
 from uvisxr.instrument.detector import Window
 from uvisxr.maps import footprints, means
@@ -159,7 +161,7 @@ def test_means_by_hand():
     found = ds.uvis.map(spacing=180.0, ems_max=90.0)
     assert found["brightness"].shape == (1, 2)
     areas, value = _areas(ds, 0.0), ds["brightness"].values
-    seen = found["looks"].values > 0
+    seen = found["spectra"].values > 0
     total = (found["brightness"] * found["cell_area"] * found["footprints"]).values[seen].sum()
     assert total == pytest.approx((areas * value).sum(), rel=2e-3)
 
@@ -183,8 +185,8 @@ def test_looks_are_weighted_by_area_or_by_exposure(aurora):
     with pytest.warns(uvisxr.UvisWarning, match="have the times of others"):
         even = two.uvis.map(altitude=ALTITUDE, spacing=1.0)
         long = two.uvis.map(altitude=ALTITUDE, spacing=1.0, weights="exposure")
-    there = even["looks"].values > 0
-    assert (even["looks"].values[there] == 2).all()
+    there = even["spectra"].values > 0
+    assert (even["spectra"].values[there] == 2).all()
     assert np.allclose(even["brightness"].values[there], 2 * value)
     assert np.allclose(long["brightness"].values[there], 2.5 * value)
     # A common error does not average down, and adds up as the values do.
@@ -331,6 +333,7 @@ def test_the_middle_of_several_instants(tmp_path):
     ds = made.open()
     maps = [
         ds.uvis.geometry(kernels=made.kernels, samples=k)
+        .uvis.background(level=4e-4)
         .uvis.calibrate(files=made.calibration)
         .uvis.map(wl_range=LIGHT, altitude=1000.0, spacing=5.0)
         for k in (None, 3)
@@ -384,13 +387,73 @@ def test_why_there_is_nothing_to_map(aurora):
         aurora.drop_vars(["ra_corners"]).uvis.map()
 
 
+@pytest.fixture(scope="module")
+def counted(tmp_path_factory):
+    """A simulated observation of Titan in a few exposures, located and calibrated."""
+    window, whole = Window(2, 0, 61, 1023, band_bin=256), {"stars": 0, "lost": 0, "partial": 0}
+    folder = tmp_path_factory.mktemp("counted")
+    made = uvisxr.simulate.observation(folder, exposures=4, window=window, **whole)
+    return made.open().uvis.geometry(kernels=made.kernels), made.calibration
+
+
+def test_light_with_the_background_in_it_is_told_of(counted):
+    """The level of 2008.2 by the fit to the guide's figure: 4.64e-4 exp(-0.0247 * 4.19)."""
+    ds, files = counted
+    bare = ds.uvis.calibrate(files=files)
+    with pytest.warns(UvisWarning, match=r"^map: no background .*\(about 0\.00042 .* in 2008\.2\)"):
+        found = bare.uvis.map(wl_range=LIGHT, altitude=1000.0, spacing=5.0)
+    with pytest.warns(UvisWarning, match=r"^power: no background .*background\(level=0\)"):
+        with_it = found.uvis.power()
+    options = {"altitude": 1000.0, "spacing": 5.0}
+    # Warnings are errors: those off which it was taken, and fields, are mapped without one.
+    clean = ds.uvis.background(level=4e-4).uvis.calibrate(files=files)
+    without = clean.uvis.map(wl_range=LIGHT, **options).uvis.power()
+    assert float(with_it.power) > float(without.power) + 5 * float(without.power_upper)
+    bare.uvis.map("sza", **options)
+    ds.uvis.background(level=0).uvis.calibrate(files=files).uvis.map(wl_range=LIGHT, **options)
+
+
+def test_backgrounds_of_each_product_are_known_to_the_map(counted):
+    ds, files = counted
+    ds = ds.uvis.background(level=4e-4).uvis.calibrate(files=files).uvis.integrate(LIGHT)
+    units = ds["background"].attrs
+    ds = ds.assign_coords(background=("pic", np.full(ds.sizes["pic"], 4e-4), units))
+    del ds.attrs["background_method"]
+    ds.uvis.map(altitude=1000.0, spacing=5.0).uvis.power()
+
+
+def test_reflectances_are_mapped_by_name(counted):
+    ds, files = counted
+    lit = ds.uvis.background(level=4e-4).uvis.calibrate(files=files).uvis.integrate(LIGHT)
+    options = {"altitude": 1000.0, "spacing": 5.0}
+    expected = lit.uvis.map(**options)
+    ds = lit.uvis.reflectance(flat())
+    with pytest.raises(MissingStepError, match='map them with field="reflectance"'):
+        ds.uvis.map(**options)
+    found = ds.uvis.map("reflectance", **options)
+    times = float(ds.reflectance.max() / lit.brightness.max())
+    for part in ("", "_upper", "_systematic"):
+        one, other = found[f"reflectance{part}"], times * expected[f"brightness{part}"]
+        np.testing.assert_allclose(one, other, rtol=2e-3)
+    np.testing.assert_array_equal(found.wl_bounds, LIGHT)
+
+
+def test_what_is_done_is_told_of_maps_and_powers(counted):
+    ds, files = counted
+    ds = ds.uvis.background(level=4e-4).uvis.calibrate(files=files)
+    found = ds.uvis.map(wl_range=LIGHT, altitude=1000.0, spacing=5.0)
+    before = ["open", "geometry", "background", "calibrate", "integrate"]
+    assert list(overview.done(found)) == [*before, "map"]
+    assert list(overview.done(found.uvis.power())) == [*before, "map", "power"]
+
+
 # Other bodies ------------------------------------------------------------------------------------
 
 
 def test_another_body_than_that_of_the_geometry(tmp_path):
     window, whole = Window(2, 0, 61, 1023, band_bin=256), {"stars": 0, "lost": 0, "partial": 0}
     made = uvisxr.simulate.observation(tmp_path, exposures=4, window=window, **whole)
-    ds = made.open().uvis.calibrate(files=made.calibration)
+    ds = made.open().uvis.background(level=4e-4).uvis.calibrate(files=made.calibration)
     titan, saturn = (
         ds.uvis.geometry(kernels=made.kernels, target=target).uvis.integrate(LIGHT)
         for target in ("TITAN", "SATURN")

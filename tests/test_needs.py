@@ -245,7 +245,7 @@ TELLING = {
     "reflectance": ("reflectance", "reflectance_upper", "reflectance_systematic"),
     "photometry": ("reflectance", "reflectance_upper", "disk_share"),
     "image": ("brightness",),
-    "map": ("brightness", "looks"),
+    "map": ("brightness", "spectra"),
 }
 
 

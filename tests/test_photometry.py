@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 from helpers.sunlight import flat, series
 
-from uvisxr.errors import ArgumentError, MissingStepError
+from uvisxr.errors import ArgumentError, MissingStepError, UvisWarning
 from uvisxr.geometry import views
 from uvisxr.numerics.poisson import count_errors
 from uvisxr.reflectance import disk
@@ -286,13 +286,70 @@ def test_systematic_errors_do_not_average_down():
     assert (on.reflectance_systematic > 0.01 * TIMES).all()
 
 
+# An atmosphere ----------------------------------------------------------------------------------
+
+
+def hazy(target: str) -> xr.Dataset:
+    """The sphere at 42 degrees in a haze of I/F 0.05 up to 45 km, and altitudes of all corners."""
+    ds, _ = sphere(np.deg2rad(42), SCAN)
+    ra, dec = (np.deg2rad(ds[f"{name}_corners"]) for name in ("ra", "dec"))
+    off = np.arccos(np.clip(np.cos(dec) * np.cos(ra - np.pi / 2), -1, 1))
+    alt = (np.tan(off) * FAR - RADIUS).assign_attrs(units="km")
+    # Off the ball, even where it reaches in between corners.
+    haze = (alt.min("corner") < 45.0) & (alt.min("corner") > 2.0)
+    bright = ds.radiance + xr.where(haze, 0.05 / TIMES, 0.0).astype(np.float32)
+    return (
+        ds.assign(radiance=bright)
+        .assign_coords(alt_corners=alt)
+        .assign_attrs(geometry_target=target)
+    )
+
+
+def test_an_atmosphere_is_none_of_the_sky(monkeypatch):
+    monkeypatch.setitem(disk._ATMOSPHERES, "TITAN", 46.0)
+    truth = lambert(np.deg2rad(42))
+    options = {"per": "observation", "background": "sky"}
+    # The light of pixels that the limb cuts is that of the ball alone.
+    for ds, given in ((hazy("TITAN"), None), (hazy("Titan"), None), (hazy("BALL"), 46.0)):
+        found = ds.uvis.photometry(SUN, margin=given, **options)
+        np.testing.assert_allclose(found.reflectance, truth, rtol=2e-3)
+        np.testing.assert_allclose(found.reflectance_removed, 0, atol=1e-7)
+    for ds, given in ((hazy("TITAN"), 0.0), (hazy("BALL"), None)):
+        found = ds.uvis.photometry(SUN, margin=given, **options)
+        assert (found.reflectance_removed > 0.02).all()
+    with pytest.raises(ArgumentError, match=r"2 pixels and 500 km: .*margin= of less than 500"):
+        hazy("TITAN").uvis.photometry(SUN, margin=500, **options)
+    bare = hazy("TITAN").drop_vars("alt_corners")
+    bare.uvis.photometry(SUN, **options)
+    with pytest.raises(MissingStepError, match="margin=46 needs alt_corners"):
+        bare.uvis.photometry(SUN, margin=46, **options)
+
+
+def test_less_than_no_light_is_told_of():
+    """A sky that is taken off but does not lie behind the disk, which is at 0.2 of its light."""
+    ds, seen = sphere(np.deg2rad(42), SCAN)
+    bright = xr.where(xr.DataArray(seen, dims=("pic", "pixel")) > 0, 0, 0.3 / TIMES)
+    ds = ds.assign(radiance=ds.radiance + bright.astype(np.float32))
+    with pytest.warns(UvisWarning, match=r"goes down to -0\..*1500 to 1502 angstrom, .*margin="):
+        ds.uvis.photometry(SUN, per="observation", background="sky")
+    with pytest.warns(UvisWarning, match=r"goes down to -0\.\d+, more than 5 of its errors"):
+        ds.isel(wl=slice(0, 2)).uvis.photometry(SUN, (1500.2, 1500.8), per="observation")
+
+
 # As a step --------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def titan(made) -> xr.Dataset:
     ds = made.open().uvis.geometry(kernels=made.kernels).uvis.background(level=4e-4)
+    ds = ds.uvis.flag(made.truth.star > 0, "star")
     return ds.uvis.calibrate(files=made.calibration).load()
+
+
+def test_a_star_in_the_sky_is_told_of(titan, made):
+    ds = titan.uvis.unflag(made.truth.star > 0, "star")
+    with pytest.warns(UvisWarning, match="Where they hold a star"):
+        ds.uvis.photometry(flat())
 
 
 def test_a_range_of_wavelengths(titan):
@@ -317,6 +374,8 @@ def test_blocks_files_dask_and_windows(titan, tmp_path, monkeypatch):
     assert tree["window0"].reflectance.dims == ("pic", "wl")
     ax = expected.uvis.plot.spectrum()
     assert ax.get_ylabel().startswith("I/F")
+    assert "bands: errors of the counts" in ax.get_title().replace("\xa0", " ").replace("\n", " ")
+    assert "bands" not in expected.uvis.plot.spectrum(band=False).get_title()
     assert "photometry (" not in repr(expected.uvis) and "photometry" in repr(expected.uvis)
 
 

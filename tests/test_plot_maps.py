@@ -100,12 +100,31 @@ def test_where_the_sun_has_moved_there_is_no_night(maps):
 
 
 def test_what_it_says(maps):
-    ax = maps["north"].uvis.plot.map("looks")
+    ax = maps["north"].uvis.plot.map("spectra")
     assert "north pole" in ax.get_title()
     (bar,) = ax.child_axes
     assert bar.get_ylabel() == "Spectra that see some of the cell"
     bare = maps["north"].uvis.plot.map(annotate=False)
     assert not bare.get_title() and not bare.child_axes and not _named(bare, "graticule")
+
+
+def test_parallels_say_of_which_hemisphere_they_are(maps):
+    for name, side in (("north", "N"), ("south", "S")):
+        texts = [t.get_text() for t in _named(maps[name].uvis.plot.map(), "parallel_name")]
+        assert texts and all(text.endswith(f"°\N{NO-BREAK SPACE}{side}") for text in texts)
+
+
+def test_colours_of_light_begin_at_none(maps):
+    bright = maps["north"].assign(brightness=maps["north"]["brightness"] + 5.0)
+    (mesh,) = _named(bright.uvis.plot.map(), "map")
+    assert mesh.norm.vmin == 0 < mesh.norm.vmax
+    (mesh,) = _named(bright.uvis.plot.map(vmin=3.0), "map")
+    assert mesh.norm.vmin == 3.0
+    (mesh,) = _named(bright.uvis.plot.map("cell_area"), "map")
+    assert mesh.norm.vmin > 0
+    faint = maps["north"].assign(brightness=maps["north"]["brightness"] - 5.0)
+    (mesh,) = _named(faint.uvis.plot.map(), "map")
+    assert mesh.norm.vmin < 0
 
 
 def test_on_given_axes_and_with_a_style(maps):

@@ -7,9 +7,10 @@ import pytest
 import xarray as xr
 
 import uvisxr
+from uvisxr import UvisWarning
 
-#: Sun to Saturn on the day of the product, au.
-DISTANCE = 9.07
+#: Sun to Saturn in the middle of the product, au, by the kernels of `geometry`; what docs say.
+DISTANCE = 9.086
 
 
 @pytest.fixture(scope="module", params=["recipe", "matrix"])
@@ -25,6 +26,26 @@ def rings(data, request) -> xr.Dataset:
 
 def mean(ds: xr.Dataset, low: float, high: float) -> float:
     return float(ds.reflectance.sel(wl=slice(low, high)).mean())
+
+
+def test_figures_of_the_documentation(rings, request):
+    """docs/reflectance.md: the mean of rows 3 to 58, whichever calibration."""
+    matrix = request.node.callspec.params["rings"] == "matrix"
+    bright, dark = (0.0474, 0.0092) if matrix else (0.0437, 0.0081)
+    assert mean(rings, 1780, 1820) == pytest.approx(bright, abs=1e-4)
+    assert mean(rings, 1550, 1600) == pytest.approx(dark, abs=1e-4)
+
+
+def test_all_unflagged_spectra_are_darker_by_the_rows_at_the_ends(data):
+    ds = uvisxr.open_product(data / "products" / "FUV2005_230_15_15.LBL").load()
+    with pytest.warns(UvisWarning, match="no pointing"):
+        ds = ds.uvis.geometry(kernels=data / "kernels")
+    ds = ds.uvis.background(4.46e-4, error=4.5e-5)
+    ds = ds.uvis.calibrate(files=data / "calibration").uvis.reflectance("STIS")
+    assert float(ds.heliocentric_distance.mean()) == pytest.approx(DISTANCE, abs=5e-4)
+    good = ds.assign(reflectance=ds.reflectance.where(ds.quality == 0))
+    assert mean(good, 1780, 1820) == pytest.approx(0.0424, abs=1e-4)
+    assert mean(good, 1550, 1600) == pytest.approx(0.0080, abs=1e-4)
 
 
 def test_water_ice(rings):

@@ -8,6 +8,7 @@ import xarray as xr
 from helpers.sunlight import flat, series
 
 import uvisxr
+from uvisxr.dataset import overview
 from uvisxr.errors import ArgumentError, MissingStepError, UvisWarning
 from uvisxr.reflectance import facing
 from uvisxr.timescales import et_to_utc
@@ -54,6 +55,38 @@ def test_errors_go_with_their_values(calibrated):
             rtol=1e-6,
         )
         assert found[f"reflectance{end}"].dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("step", "arguments"),
+    [
+        ("bin", {"pixels": [(1, 1), (1, 2)]}),
+        ("integrate", {"wl_range": (1300, 1700)}),
+        ("background", {"level": 4e-4}),
+        ("calibrate", {}),
+        ("smooth", {}),
+        ("image", {"nx": 5}),
+        ("reflectance", {"solar": flat()}),
+        ("photometry", {"solar": flat()}),
+        ("plot.evolution", {}),
+        ("plot.quicklook", {}),
+        ("plot.picture", {}),
+        ("plot.keogram", {"by": "lat"}),
+        ("plot.limb", {}),
+    ],
+)
+def test_what_reflectances_are_no_longer_good_for_comes_before(calibrated, step, arguments):
+    spectra = calibrated.uvis.reflectance(flat())
+    band = calibrated.uvis.integrate((1300, 1700)).uvis.reflectance(flat())
+    for ds in (spectra, band):
+        call = ds.uvis
+        for name in step.split("."):
+            call = getattr(call, name)
+        with pytest.raises(MissingStepError, match=f"^{step}: .* do this step before reflectance"):
+            call(**arguments)
+    assert list(overview.done(spectra))[-2:] == ["calibrate", "reflectance"]
+    assert list(overview.done(band))[-3:] == ["calibrate", "integrate", "reflectance"]
+    assert "integrate" not in overview.done(spectra.isel(wl=3))
 
 
 def test_the_suns_error_is_systematic(calibrated):

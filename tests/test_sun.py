@@ -167,7 +167,15 @@ def test_a_series_in_a_netcdf_file(tmp_path):
     )
 
 
-@pytest.mark.parametrize("name", [None, "STIS", "Colina"])
+def test_a_spectrum_of_no_date_is_not_taken_without_a_word():
+    said = r"solar= is not given: .* STIS of rms-solar, from 1195 .* each 10 angstrom, .* no date"
+    with pytest.warns(UvisWarning, match=said) as told:
+        found = uvisxr.solar_spectrum()
+    assert len(told) == 1
+    xr.testing.assert_identical(found, uvisxr.solar_spectrum("STIS"))
+
+
+@pytest.mark.parametrize("name", ["STIS", "Colina"])
 def test_spectra_of_rms_solar(name):
     """ASTM E490 (2000), another table, made of the same measurements but for Lyman-alpha's sides:
     W m-2 micron-1 at micron."""

@@ -361,7 +361,7 @@ of the pixels, on that shell. `brightness_correlation` is the sum of the covaria
 all cells, each by its area, over its own area and variance. The attributes `map_*` are the
 arguments, and the Sun's planetographic latitude and the spread of its longitudes, degrees.
 
-looks : 1
+spectra : 1
     Number of spectra whose footprints lie at least in part in the cell.
 covered : 1
     Share of the cell that lies in any footprint. Of a region, the share of it that was seen.

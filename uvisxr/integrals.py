@@ -561,8 +561,9 @@ def _warn_of_rulers(light: np.ndarray, weights: np.ndarray, ds: xr.Dataset) -> N
     ruling = np.flatnonzero(worth > _RULES * mean)
     if ruling.size:
         wl = np.atleast_1d(ds["wl"].values)
+        ends = dict.fromkeys(f"{end:.0f}" for end in (wl[ruling].min(), wl[ruling].max()))
         warn_user(
-            f"one count at {wl[ruling].min():.0f} to {wl[ruling].max():.0f} angstrom, where the "
+            f"one count at {' to '.join(ends)} angstrom, where the "
             f"sensitivity is next to nothing, is worth up to {np.nanmax(worth) / mean:.0f} times "
             "the mean of the range: no error bars of such an integral are good; leave these "
             "wavelengths out with wl_range"

@@ -54,11 +54,13 @@ def open_processed(
     time order; values that held for a whole product (the calibration error, a background that is
     not the same for all) gain the dimension `pic`, and so does `sensitivity`, which is then that at
     the mean time of each product, without terms. If all products match, the result is one Dataset.
-    Otherwise it is a DataTree with one node per channel and, below it, one per set of matching
-    products, named after the slit and shape, or after the product if there is only one. Exposures
-    that several outputs hold are taken once, with a warning: those of the later volume, or of the
-    product made last. Radiances that compact outputs leave out are computed when they are asked
-    for, as by `uvisxr.open_reduced`.
+    What is one value of a whole product, as of ``photometry(per="observation")`` and `power`, is
+    joined along `pic` too, a point for each `product`: a phase curve. Otherwise it is a DataTree
+    with one node per channel and, below it, one per set of matching products, named after the slit
+    and shape, or after the product if there is only one. Exposures that several outputs hold are
+    taken once, with a warning: those of the later volume, or of the product made last. Radiances
+    that compact outputs leave out are computed when they are asked for, as by
+    `uvisxr.open_reduced`.
 
     Parameters
     ----------
@@ -313,7 +315,7 @@ def _open(path: Path, chunks: dict[str, int] | str | None) -> Iterator[tuple[str
 
 def _signature(name: str, ds: xr.Dataset) -> tuple[Any, ...]:
     """Equal for datasets that can be joined along `pic`."""
-    if "pic" not in ds.dims:
+    if "pic" not in ds.dims and not _is_point(ds):
         return (name,)
     rules = ds.attrs.get("calibrate_arguments")
     if of_one_product(ds):
@@ -331,6 +333,8 @@ def _join(members: list[_Member]) -> tuple[str, xr.Dataset]:
     members = sorted(members, key=lambda member: _start(member.ds))
     if len(members) == 1:
         return members[0].name, members[0].ds
+    if _is_point(members[0].ds):
+        members = [_Member(m.name, _as_exposure(m.name, m.ds), m.rank) for m in members]
     parts = [with_mean_times(m.ds) if of_one_product(m.ds) else m.ds for m in members]
     alike = _alike(parts)
     parts = [_along_pic(ds, alike) for ds in parts]
@@ -352,11 +356,35 @@ def _join(members: list[_Member]) -> tuple[str, xr.Dataset]:
 
 
 def _start(ds: xr.Dataset) -> np.datetime64:
-    return ds["time"].values.min() if "time" in ds and ds["time"].size else np.datetime64("NaT")
+    if "pic" not in ds.dims and "time_coverage_start" in ds.attrs:
+        return np.datetime64(str(ds.attrs["time_coverage_start"]).rstrip("Z"), "ns")
+    for name in ("time", "time_start"):
+        if name in ds and ds[name].size:
+            found: np.datetime64 = ds[name].values.min()
+            return found
+    return np.datetime64("NaT")
+
+
+def _is_point(ds: xr.Dataset) -> bool:
+    """Whether it is one of `photometry(per="observation")`, or of `power`."""
+    return "pic" not in ds.dims and ("disk_share" in ds.variables or "power_rule" in ds.attrs)
+
+
+def _as_exposure(name: str, ds: xr.Dataset) -> xr.Dataset:
+    """What was made of a product as a whole, as if it were one exposure, with its name and time."""
+    if "time_start" not in ds.variables:
+        ds = ds.assign_coords(time_start=_start(ds))
+    found = ds.assign_coords(product=name).expand_dims("pic")
+    each = {k: v for k, v in found.coords.items() if k not in {*_GRID, *_DARK, "pic", "bnds"}}
+    each = {k: v for k, v in each.items() if "pic" not in v.dims}
+    return found.assign_coords({k: v.expand_dims("pic") for k, v in each.items()})
 
 
 #: Variables that are the same for all products with one window and binning.
 _GRID = frozenset({"wl", "wl_bounds", "pixel", "line", "band"})
+
+#: Variables that may be the same for all products.
+_DARK = frozenset({"background", "background_error"})
 
 
 def _alike(parts: list[xr.Dataset]) -> frozenset[str]:

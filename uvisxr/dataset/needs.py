@@ -36,6 +36,16 @@ _OF_TARGET = frozenset(
     }
 )
 
+#: Steps from counts, radiances or brightnesses, which `reflectance` puts I/F in the place of.
+_BEFORE_REFLECTANCE = frozenset(
+    {
+        *("rebin", "background", "calibrate", "calibration_factor", "rate"),
+        *("fill_nan", "smooth", "integrate", "bin", "image", "reflectance", "photometry"),
+        "to_fits",
+        *("plot.quicklook", "plot.picture", "plot.evolution", "plot.keogram", "plot.limb"),
+        "plot.check_stars",
+    }
+)
 
 _INSTRUMENT = ("channel", "slit", *WINDOW_ATTRS)
 
@@ -213,6 +223,11 @@ but et runs along 'time': call ds.swap_dims({'time': 'pic'}) first
         return
     if step == "rate" and "background" in ds.variables:
         needs = _NET_RATE
+    if step in _BEFORE_REFLECTANCE and _is_reflected(ds):
+        raise MissingStepError(
+            f"{step}: the dataset holds reflectances, I/F, in place of what they were made of: do "
+            "this step before reflectance, with the dataset as it was then"
+        )
     names, attrs, some = (*needs.names, *needs.also), needs.attrs, needs.some
     if step in _FROM_COUNTS and _is_calibrated(ds):
         # Without the times, nobody knows which terms count.
@@ -285,6 +300,12 @@ def _check_array(array: xr.DataArray, step: str) -> None:
             "array.assign_coords(wl=ds.wl), ds being the dataset that it is of"
         )
     wavelengths.check_order(array.coords["wl"].variable, None, step)
+
+
+def _is_reflected(ds: xr.Dataset) -> bool:
+    """Whether it holds I/F, and nothing that I/F are made of."""
+    light = {"radiance", "brightness", "rate", "counts"}
+    return "reflectance" in ds.variables and not light & ds.variables.keys()
 
 
 def _is_calibrated(ds: xr.Dataset) -> bool:

@@ -128,14 +128,17 @@ def done(ds: xr.Dataset) -> dict[str, str]:
     """
     attrs, names = ds.attrs, set(map(str, ds.variables))
     edited = str(attrs.get("radiance_edited", ""))
-    light = any(name.startswith(("radiance", "brightness")) for name in names)
+    light = any(name.startswith(("radiance", "brightness", "reflectance")) for name in names)
+    # What is left of a map, or of its power, tells what it was made of.
+    mapped, summed = "map_projection" in attrs, "power_rule" in attrs
+    light |= summed
     light |= bool(attrs.get("left_out"))
     how_calibrated = str(attrs.get("calibrate_arguments", ""))
     steps = {
         "open": {"counts", "calibration_matrix"} & names or "start_time" in attrs,
         "rebin": "summed" in attrs,
-        "geometry": "geometry_target" in attrs and FIELDS.keys() & names,
-        "background": "background" in names,
+        "geometry": "geometry_target" in attrs and (mapped or FIELDS.keys() & names),
+        "background": "background" in names or (mapped and "background_method" in attrs),
         "predict_stars": "star_count" in names,
         "calibrate": "recipe" in attrs and light,
         "smooth": "smoothing_weights" in attrs and '"smooth": false' in how_calibrated and light,
@@ -143,9 +146,9 @@ def done(ds: xr.Dataset) -> dict[str, str]:
         "calibration_factor": "calibration_factor" in names,
         "rate": "rate" in names,
         "bin": {"n", "member_bin"} <= names,
-        "integrate": "brightness" in names,
-        "map": _is_map(ds),
-        "power": "power_rule" in attrs,
+        "integrate": _is_integrated(ds) or summed,
+        "map": mapped,
+        "power": summed,
         "reflectance": "reflectance" in names and "disk_share" not in names,
         "photometry": "disk_share" in names,
     }
@@ -187,7 +190,7 @@ def next_steps(ds: xr.Dataset) -> list[str]:
         "photometry": (spectra or integrated) and lit and seen and pixels and _has_body(ds),
         "bin": (counts or spectra or integrated) and pixels,
         "to_netcdf": True,
-        "to_json": {"time_start", "product"} <= names,
+        "to_json": pixels and {"time_start", "product"} <= names,
         "to_fits": window and counts and pixels and {"wl", "product"} <= names,
     }
     did = done(ds)
@@ -225,6 +228,13 @@ def _has_spectra(ds: xr.Dataset, *names: str) -> bool:
 def _has_geometry(ds: xr.Dataset) -> bool:
     """Whether the dataset says where its pixels look: not as means of bins."""
     return "geometry" in done(ds) and "ra_corners" in ds.variables
+
+
+def _is_integrated(ds: xr.Dataset) -> bool:
+    """Whether the dataset holds integrals over wavelength, or I/F of them."""
+    # What isel leaves of spectra keeps its detector column.
+    one = "wl" not in ds.dims and "band" not in ds.variables
+    return "brightness" in ds.variables or ("reflectance" in ds.variables and one)
 
 
 def _is_map(ds: xr.Dataset) -> bool:
@@ -299,7 +309,7 @@ def _window(ds: xr.Dataset) -> str:
         for dim, size in ds.sizes.items()
         if dim in ("pixel", "group") or str(dim).endswith("_bin")
     ]
-    integrated = "brightness" in ds.variables
+    integrated = _is_integrated(ds)
     span = _values(ds, "wl_bounds" if integrated else "wl")
     if span is not None and span.size:
         what = "integrated over" if integrated else f"{span.size} wavelengths,"

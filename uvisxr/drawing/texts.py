@@ -95,7 +95,10 @@ def product(ds: xr.Dataset) -> str:
 
 def body(ds: xr.Dataset) -> str:
     """Name of the target as written in pictures; "" if the observation's name has it."""
-    name = str(ds.attrs.get("geometry_target") or ds.attrs.get("target") or "")
+    name, target = (str(ds.attrs.get(key) or "") for key in ("geometry_target", "target"))
+    # The geometry of rings is that of their planet; a map is of the planet itself.
+    rings = PLANETS_OF_RINGS.get(target) == name and "map_projection" not in ds.attrs
+    name = target if rings or not name else name
     planet = PLANETS_OF_RINGS.get(name)
     name = f"{planet}'s rings".capitalize() if planet else name.title()
     return "" if product(ds).lower().startswith(name.lower()) else name

@@ -9,7 +9,7 @@ import xarray as xr
 
 from ..backplanes.registry import NODES
 from ..instrument.channel import CHANNELS
-from . import extras, header, layout, parts, planes, seen
+from . import extras, header, layout, parts, planes, seen, units
 from .decode import File, keyword
 from .structure import NotFitsError
 
@@ -36,7 +36,7 @@ def read(file: File) -> tuple[xr.Dataset, xr.DataTree]:
     shape = file.hdus["RAW_COUNTS"].shape
     if len(shape) != 3 or 0 in shape:
         raise NotFitsError(f"RAW_COUNTS has the shape {shape}")
-    tables = {name: file.table(name) for name in layout.TABLES if name in file.hdus}
+    tables = {name: units.table(file, name) for name in layout.TABLES if name in file.hdus}
     times, sizes = _times(tables["GENERAL_GEOM"], shape, primary)
     among = np.linspace(0, 1, sizes.instant) if times is None else _parts(times)
     tree = planes.tree(tables, sizes, seen.labels(among), ours.blank if ours else None)
@@ -44,10 +44,7 @@ def read(file: File) -> tuple[xr.Dataset, xr.DataTree]:
     for name, attrs in (ours.nodes if ours else {}).items():
         if name in tree.children:
             tree[name].attrs = attrs
-    for name, node in tree.children.items():
-        if node.attrs.get("lon_direction", tree.attrs.get("lon_direction")) == "east":
-            tree[name] = planes.turned_east(node.to_dataset(inherit=False))
-    tree = _with_slit_angle(tree, primary)
+    tree = _with_slit_angle(planes.as_counted(tree), primary)
     channel = keyword(primary, "CHANNEL", str)
     length = keyword(primary, "INT_TIME", float, int)
     ds = parts.dataset(
@@ -61,10 +58,10 @@ def read(file: File) -> tuple[xr.Dataset, xr.DataTree]:
             product=keyword(primary, "PROD_ID", str) or "",
             length=float(length) if length and length > 0 else None,
             clock=header.clock_of(keyword(primary, "OBS_SCLK", str) or ""),
-            radiance=_image(file, "PRIMARY", shape),
-            factor=_image(file, "CAL_FACTOR", shape[1:]),
-            background=_image(file, "BACKGROUND", shape[1:]),
-            wavelength=_image(file, "WAVELENGTH", shape[2:]),
+            radiance=_image(file, "PRIMARY", shape, units.RADIANCE),
+            factor=_image(file, "CAL_FACTOR", shape[1:], units.FACTOR),
+            background=_image(file, "BACKGROUND", shape[1:], units.RATE),
+            wavelength=_image(file, "WAVELENGTH", shape[2:], units.WAVELENGTH),
             attrs=ours.dataset if ours else {},
             label=parts.label_of(primary),
         )
@@ -118,13 +115,21 @@ def _raw(file: File) -> np.ndarray:
     return raw if blank is None or blank < 0 else np.where(raw == blank, -1, raw)
 
 
-def _image(file: File, name: str, shape: tuple[int, ...]) -> np.ndarray | None:
-    """An image of real numbers, float32; None if the file does not have it."""
+def _image(file: File, name: str, shape: tuple[int, ...], unit: str) -> np.ndarray | None:
+    """An image of real numbers in a unit, float32; None if the file does not have it."""
     if name not in file.hdus or not file.hdus[name].shape:
         return None
     if file.hdus[name].shape != shape:
         raise NotFitsError(f"{name} has the shape {file.hdus[name].shape}, not {shape}")
-    return file.image(name).astype(np.float32)
+    values = file.image(name).astype(np.float32)
+    known = np.isfinite(values) & (values != np.float32(layout.FACTOR_NULL))
+    if known.any():
+        # The layout has UNIT, and the standard BUNIT.
+        keys = ("UNIT", "BUNIT") if name == "PRIMARY" else ("BUNIT",)
+        times = units.of_keywords(file.header(name), keys, unit, name)
+        if times != 1:
+            values[known] *= np.float32(times)
+    return values
 
 
 def _kernels(file: File) -> dict[str, str]:

@@ -124,6 +124,15 @@ class File:
         reader = _binary if hdu.kind == "BINTABLE" else _ascii
         return reader(header, fields, hdu, self._bytes(hdu))
 
+    def units(self, name: str) -> dict[str, str]:
+        """What a table says of the units of its columns, by name."""
+        header = self.header(name)
+        fields = header.get("TFIELDS")
+        columns = range(1, min(fields, _COLUMNS) + 1) if type(fields) is int else range(0)
+        return {
+            str(header.get(f"TTYPE{k}")).strip(): str(header.get(f"TUNIT{k}", "")) for k in columns
+        }
+
     def _bytes(self, hdu: Hdu) -> bytes:
         with opened(self.path) as stream:
             stream.seek(hdu.data_at)
@@ -243,11 +252,16 @@ def _ascii(header: Header, fields: int, hdu: Hdu, raw: bytes) -> dict[str, np.nd
     if rows * fields > _MOST_TEXTS:
         raise NotFitsError(f"{hdu.name} has more than {_MOST_TEXTS} texts")
     found: dict[str, np.ndarray] = {}
+    left = width
     for k in range(1, fields + 1):
         form = _TEXT_FORM.fullmatch(str(header.get(f"TFORM{k}", "")).strip())
         begin = header.get(f"TBCOL{k}")
         if type(begin) is not int or form is None or not 1 <= begin <= width - int(form[1]) + 1:
             raise NotFitsError(f"{hdu.name}: column {k} is not in its rows")
+        # Columns one upon the other could take a thousand times what the file has.
+        left -= int(form[1])
+        if left < 0:
+            raise NotFitsError(f"{hdu.name}: its columns are wider than its rows")
         starts = range(begin - 1, rows * width, width)
         cells = [raw[at : at + int(form[1])] for at in starts]
         name = str(header.get(f"TTYPE{k}", f"COLUMN{k}")).strip()

@@ -6,7 +6,8 @@ One HDU a variable, in its own type: its dimensions, dtype and attributes are JS
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,8 +26,16 @@ DATASET, TREE = "DS:", "BP:"
 WHAT = "UVISXR"
 
 #: FITS has other whole numbers than numpy: the type in which each is stored.
-_STORED = {"i1": ">i2", "u2": ">i4", "u4": ">i8", "b1": "u1", "u1": "u1"}
-_PLAIN = {"f4", "f8", "i2", "i4", "i8"}
+_STORED = {
+    **{kind: f">{kind}" for kind in ("f4", "f8", "i2", "i4", "i8")},
+    "i1": ">i2",
+    "u2": ">i4",
+    "u4": ">i8",
+    "b1": "u1",
+    "u1": "u1",
+    "M8[ns]": ">i8",
+    "m8[ns]": ">i8",
+}
 
 #: Longest EXTNAME, in letters.
 _NAME = 60
@@ -40,14 +49,18 @@ _RELATIVE = 2e-7
 #: Longest list of texts, letters.
 _TEXTS = 2**19
 
+#: Bytes that all texts of a file may take as arrays, where they are more than the file has itself.
+_LETTERS = 2**24
+
 
 @dataclass(frozen=True)
 class Extra:
-    """One variable as an HDU."""
+    """One variable as an HDU; its texts, which are in its keyword, take so many bytes."""
 
     name: str
     values: np.ndarray
     what: str
+    texts: int = 0
 
 
 def of(original: xr.Dataset, read: xr.Dataset, prefix: str) -> Iterator[Extra]:
@@ -83,34 +96,46 @@ def _extra(name: str, variable: xr.Variable, is_coord: bool) -> Extra | None:
     """A variable as an HDU; None of what FITS has no form for."""
     values = np.asarray(variable.values)
     what: dict[str, Any] = {"dims": list(variable.dims), "coord": is_coord}
-    kind = values.dtype.str[1:]
+    what["shape"] = list(values.shape)
+    kind, taken = values.dtype.str[1:], 0
+    if values.dtype.kind in "mM":
+        kind = f"{values.dtype.kind}8[ns]"
     if values.dtype.kind in "UO":
-        what["texts"] = [str(one) for one in values.ravel()]
-        what["shape"], stored = list(values.shape), np.zeros(0, "u1")
+        texts = [str(one) for one in values.ravel()]
+        taken = _taken(texts, values.size)
         # Of one product's exposures all are alike.
-        if len(set(what["texts"])) == 1:
-            what["texts"] = what["texts"][:1]
-    elif values.dtype.kind in "mM":
-        what["dtype"] = f"{values.dtype.kind}8[ns]"
-        stored = values.astype(what["dtype"]).astype(">i8")
-    elif kind in _PLAIN or kind in _STORED:
+        what["texts"] = texts[:1] if len(set(texts)) == 1 else texts
+        stored = np.zeros(0, "u1")
+    elif kind in _STORED:
         what["dtype"] = kind
-        stored = values.astype(_STORED.get(kind, f">{kind}"))
+        stored = values.astype(kind).astype(_STORED[kind])
     else:
         return None
     what["attrs"] = plain(variable.attrs)
-    if "texts" not in what:
-        what["shape"] = list(values.shape)
     text = json.dumps(what)
     if (
         not name.isascii()
         or not name.isprintable()
         or len(name) > _NAME
         or len(text) > _TEXTS
-        or values.ndim > 7
+        or values.ndim > _AXES
     ):
         return None
-    return Extra(name, stored.reshape(-1) if stored.ndim == 0 else stored, text)
+    return Extra(name, stored.reshape(-1) if stored.ndim == 0 else stored, text, taken)
+
+
+def _taken(texts: list[str], size: int) -> int:
+    """Bytes that an array of some texts takes."""
+    return 4 * size * max(map(len, [*texts, "x"]))
+
+
+def fitting(extras: Iterable[Extra], size: int) -> Iterator[Extra]:
+    """Those of which the texts take no more than a file of so many bytes may have."""
+    left = max(_LETTERS, size)
+    for extra in extras:
+        if extra.texts <= left:
+            left -= extra.texts
+            yield extra
 
 
 def restored(file: File, ds: xr.Dataset, tree: xr.DataTree) -> tuple[xr.Dataset, xr.DataTree]:
@@ -125,12 +150,16 @@ def restored(file: File, ds: xr.Dataset, tree: xr.DataTree) -> tuple[xr.Dataset,
         "" if path == "." else path: node.to_dataset(inherit=False)
         for path, node in tree.subtree_with_keys
     }
+    left = max(_LETTERS, file.path.stat().st_size)
     for name in file.hdus:
         prefix = name[:3]
         if prefix not in (DATASET, TREE):
             continue
         node, _, own = name[3:].rpartition("/") if prefix == TREE else ("", "", name[3:])
-        variable, is_coord = _variable(file, name)
+        if not own or {"", ".", ".."} & set(node.split("/") if node else []):
+            raise NotFitsError(f"{name} is no name of a variable")
+        variable, is_coord, taken = _variable(file, name, left)
+        left -= taken
         try:
             of_node = ds if prefix == DATASET else nodes.get(node, xr.Dataset())
             if own in of_node.variables:
@@ -151,22 +180,42 @@ def restored(file: File, ds: xr.Dataset, tree: xr.DataTree) -> tuple[xr.Dataset,
     return conventions.apply(ds), whole
 
 
-def _variable(file: File, name: str) -> tuple[xr.Variable, bool]:
+def _variable(file: File, name: str, left: int) -> tuple[xr.Variable, bool, int]:
+    """What an HDU holds, whether it is a coordinate, and the bytes that its texts take.
+
+    Nothing is made of it before it is known to be no larger than the file, or `left`.
+    """
     text = keyword(file.header(name), WHAT, str)
     try:
         what = json.loads(text or "")
-        dims, shape = tuple(map(str, what["dims"])), tuple(what["shape"])
+        dims, shape, taken = what["dims"], what["shape"], 0
+        names = {dim for dim in dims if type(dim) is str}
+        lengths = [length for length in shape if type(length) is int and length >= 0]
+        if not len(names) == len(dims) == len(lengths) == len(shape) <= _AXES:
+            raise ValueError("no names and lengths of dimensions")
         if "texts" in what:
+            texts, size = what["texts"], math.prod(shape)
             # What is said once is so everywhere.
-            texts = np.array(what["texts"], dtype=str)
-            size = int(np.prod(shape))
-            if texts.size not in (1, size) or size > _TEXTS:
+            if not all(type(one) is str for one in texts) or len(texts) not in (1, size):
                 raise ValueError("another number of texts")
-            values = np.broadcast_to(texts, shape) if texts.size == 1 else texts.reshape(shape)
-            values = values.copy()
+            taken = _taken(texts, size)
+            if taken > left:
+                raise ValueError("more texts than a file has")
+            values = np.full(shape, texts[0]) if len(texts) == 1 else np.array(texts, str)
+            values = values.reshape(shape)
         else:
-            values = file.image(name).reshape(shape).astype(what["dtype"])
-        variable = xr.Variable(dims, values, lasting(what["attrs"]))
-        return variable, what["coord"] is True
+            values = _stored(file.image(name), what["dtype"]).reshape(shape)
+        variable = xr.Variable(tuple(dims), values, lasting(what["attrs"]))
+        return variable, what["coord"] is True, taken
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise NotFitsError(f"{name}: its keyword {WHAT} does not say what it holds") from error
+
+
+def _stored(values: np.ndarray, kind: str) -> np.ndarray:
+    """Numbers in the type of which they were stored."""
+    if np.dtype(_STORED[kind]) != values.dtype.newbyteorder(">"):
+        raise ValueError("numbers of another type")
+    found = values.astype(kind)
+    if found.dtype.kind in "iu" and (found != values).any():
+        raise ValueError("numbers that this type does not have")
+    return found

@@ -139,7 +139,7 @@ def product_of(ds: xr.Dataset) -> str:
 
 def clocks(ds: xr.Dataset, start: float, end: float) -> tuple[float, float]:
     """Spacecraft clock at the start and the end, s."""
-    if "sclk" not in ds.variables:
+    if "sclk" not in ds.variables or not np.isfinite(ds["sclk"].values).all():
         first, last = clock_from_et(np.array([start, end]))
         return float(first), float(last)
     sclk = np.atleast_1d(ds["sclk"].values)

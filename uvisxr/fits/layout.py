@@ -52,6 +52,14 @@ Cell = Literal["text", "one", "times", "points"]
 Letter = Literal["A", "E", "D", "L"]
 
 
+def node_of(body: str) -> str:
+    """Name of a body's node in a tree: in small letters, and unlike those of what is no body."""
+    name = body.lower()
+    for letter in " /.":
+        name = name.replace(letter, "_")
+    return f"body_{name}" if name in ("sky", "rings", "") else name
+
+
 @dataclass(frozen=True)
 class Column:
     """A column of one of the geometry tables.

@@ -190,11 +190,12 @@ def _exposures(parts: Parts) -> dict[str, Any]:
     if len(parts.times) % 2 and (abs(instant - middle) < _EXACT).all():
         middle = instant
     lengths = stop - start if parts.length is None else np.full(start.size, parts.length)
-    if (abs(lengths - (stop - start)) > 1e-3 * lengths + 1).any():
+    if not (abs(lengths - (stop - start)) <= 1e-3 * (stop - start) + 1).all():
         raise NotFitsError("the times of an exposure are not as long apart as it lasts")
     clock = clock_from_et(start)
-    if abs(parts.clock - clock[0]) < _CLOCK:
-        clock = parts.clock + (start - start[0])
+    # The first need not stand first.
+    if abs(parts.clock - clock.min()) < _CLOCK:
+        clock = parts.clock + (start - start.min())
     return found | {
         "time": ("pic", et_to_utc(middle)),
         "time_start": ("pic", et_to_utc(start)),
@@ -210,7 +211,7 @@ def _attributes(parts: Parts, coords: dict[str, Any]) -> dict[str, Any]:
     if parts.window is not None:
         attrs |= {name: getattr(parts.window, name) for name in CORNERS}
     if "time_start" in coords:
-        year, day = day_of_year(coords["time_start"][1][0])
+        year, day = day_of_year(coords["time_start"][1].min())
         attrs |= {"year": year, "doy": day}
         attrs["name"] = f"{parts.channel}_{year}_{day:03d}" if parts.channel else None
     known = {key: value for key, value in attrs.items() if value is not None}

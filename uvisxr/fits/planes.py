@@ -241,6 +241,22 @@ def _turned(lon: np.ndarray) -> np.ndarray:
     return turned
 
 
+def as_counted(tree: xr.DataTree) -> xr.DataTree:
+    """The tree of a file, which counts longitudes west, as its attribute `lon_direction` says."""
+    nodes = {}
+    for path, node in tree.subtree_with_keys:
+        own = node.to_dataset(inherit=False)
+        if _attrs(tree, node).get("lon_direction") == "east":
+            east = {}
+            for name in _DIRECTED & set(map(str, own.data_vars)):
+                known = next(fields[name] for fields in NODES.values() if name in fields)
+                values = _turned(own[name].values)
+                east[name] = own[name].dims, values, known.attributes("east")
+            own = own.assign(east)
+        nodes[f"/{path.strip('.')}"] = own
+    return xr.DataTree.from_dict(nodes)
+
+
 def _logical(values: np.ndarray) -> np.ndarray:
     # Flags are -1 where they are unknown.
     known = values.astype(float) >= 0
@@ -283,7 +299,7 @@ def tree(
             if key is None:
                 if row >= len(names) or not names[row]:
                     continue
-                key = names[row].lower().replace(" ", "_").replace("/", "_")
+                key = layout.node_of(names[row])
             elif row:
                 break
             fields = _fields(
@@ -352,15 +368,6 @@ def _fields(
             three = xr.Variable.concat([parts[k] for k in range(3)], "axis")
             found[field] = three.transpose(..., "axis")
     return found
-
-
-def turned_east(node: xr.Dataset) -> xr.Dataset:
-    """The node of a body with longitudes that increase east, in place of west as in files."""
-    turned = {}
-    for name in _DIRECTED & set(map(str, node.data_vars)):
-        values = _turned(node[name].values)
-        turned[name] = node[name].dims, values, NODES["body"][name].attributes("east")
-    return node.assign(turned)
 
 
 def _variable(values: np.ndarray, sizes: Sizes) -> xr.Variable | None:

@@ -61,14 +61,15 @@ def open_fits(path: str | Path) -> FitsProduct:
     NoFileError
         The file is missing: a FileNotFoundError too, as of `open`.
     ExportError
-        It is none of these files, damaged, or cannot be read.
+        It is none of these files, damaged, in units of something else, or cannot be read.
     MissingDependencyError
         astropy is not installed.
 
     Warns
     -----
     UvisWarning
-        The window that the header gives is not that of the arrays: rows and columns are left out.
+        The window that the header gives is not that of the arrays: rows and columns are left out;
+        or a column is in a unit that is not known.
 
     Examples
     --------

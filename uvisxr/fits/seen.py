@@ -11,7 +11,6 @@ import xarray as xr
 from ..dataset.fields import CORNERS
 from ..errors import ArgumentError
 from . import layout
-from .layout import POINTS
 
 #: Fields of the tree by their names in a dataset, where these differ.
 _OF_BODY = {
@@ -64,7 +63,7 @@ def tree(ds: xr.Dataset) -> xr.DataTree:
     if target and "lat" in ds.variables:
         direction = ds.attrs.get("lon_direction", "west")
         attrs = {"body": target, "lon_direction": direction}
-        nodes[target.lower().replace(" ", "_")] = xr.Dataset(_body(ds), attrs=attrs)
+        nodes[layout.node_of(target)] = xr.Dataset(_body(ds), attrs=attrs)
     rings = _points(ds, _RINGS)
     if rings:
         if "ring_in_front" in rings:
@@ -72,14 +71,11 @@ def tree(ds: xr.Dataset) -> xr.DataTree:
         angles = {"solar_elevation": "ring_incidence", "sc_elevation": "ring_emission"}
         rings |= {name: 90.0 - rings[of] for name, of in angles.items() if of in rings}
         nodes["rings"] = xr.Dataset(rings)
-    coords: dict[str, object] = {"instant": labels(parts), "point": list(POINTS)}
+    coords: dict[str, object] = {"instant": labels(parts), "point": ["center", *CORNERS]}
     coords |= {dim: ds[dim].values for dim in ("pic", "pixel") if dim in ds.indexes}
-    return xr.DataTree.from_dict(
-        {
-            f"/{name}": node.assign_coords({k: v for k, v in coords.items() if k in node.dims})
-            for name, node in nodes.items()
-        }
-    )
+    used = {dim for node in nodes.values() for dim in node.dims}
+    root = xr.Dataset(coords={dim: values for dim, values in coords.items() if dim in used})
+    return xr.DataTree.from_dict({"/": root, **{f"/{name}": nodes[name] for name in nodes}})
 
 
 def _body(ds: xr.Dataset) -> dict[str, xr.Variable]:
@@ -142,7 +138,7 @@ def _points(ds: xr.Dataset, names: tuple[str, ...]) -> dict[str, xr.Variable]:
             if corners is None:
                 shape = (*variable.shape, len(CORNERS))
                 corners = xr.Variable((*variable.dims, "corner"), np.full(shape, np.nan))
-            both = [variable] + [corners.isel(corner=CORNERS.index(p)) for p in POINTS[1:]]
+            both = [variable] + [corners.isel(corner=k) for k in range(len(CORNERS))]
             variable = xr.Variable.concat(both, "point")
         found[name] = _within(variable)
     return found

@@ -39,11 +39,27 @@ def part(tree: xr.DataTree, ds: xr.Dataset) -> xr.DataTree:
         if any(not np.array_equal(at, np.arange(own.sizes[dim])) for dim, at in kept.items()):
             cut = cut.assign(_placed(own, kept))
         if order is not None and "instant" in cut.dims:
+            if cut.sizes["instant"] != order.size:
+                raise ArgumentError(
+                    f"backplanes: /{name} has {cut.sizes['instant']} instants, /sky {order.size}: "
+                    f"{MEND}"
+                )
             cut = cut.isel(instant=order)
-        if node.parent is not None:
-            cut = cut.drop_vars([name for name in cut.coords if name in node.parent.coords])
         nodes[f"/{name}"] = cut
-    return xr.DataTree.from_dict(nodes)
+    return _rooted(nodes)
+
+
+def _rooted(nodes: dict[str, xr.Dataset]) -> xr.DataTree:
+    """A tree with the coordinates of all its dimensions in the root alone, as files have it."""
+    shared = {
+        dim: node.variables[dim]
+        for node in nodes.values()
+        for dim in ("pic", "pixel", "instant", "point")
+        if dim in node.indexes
+    }
+    own = {path: node.drop_vars(shared, errors="ignore") for path, node in nodes.items()}
+    own["/"] = own["/"].assign_coords(shared)
+    return xr.DataTree.from_dict(own)
 
 
 def _in_time(tree: xr.DataTree) -> np.ndarray | None:
@@ -60,8 +76,14 @@ def _kept(node: xr.Dataset, ds: xr.Dataset, where: str) -> _Kept:
     for dim in ("pic", "pixel"):
         if dim not in node.dims:
             continue
-        if dim in node.indexes and dim in ds.indexes:
-            at = node.indexes[dim].get_indexer(ds.indexes[dim])
+        own, wanted = node.indexes.get(dim), ds.indexes.get(dim)
+        if own is not None and wanted is not None and not own.equals(wanted):
+            if not own.is_unique:
+                raise ArgumentError(
+                    f"{where} has some numbers of {dim} more than once, as where products were "
+                    f"joined, and the dataset has others: {MEND}"
+                )
+            at = own.get_indexer(wanted)
             if (at < 0).any():
                 raise ArgumentError(f"{where} lacks some {dim} of the dataset: {MEND}")
             kept[dim] = at

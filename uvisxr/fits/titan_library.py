@@ -5,7 +5,7 @@ elsewhere; what was measured in an exposure is there three times, for its start,
 Backplanes are of the target alone.
 
 The instrument's own sense of values is kept where the files say nothing: radiances are taken as
-kR/angstrom unless TUNIT says R/A, and wavelengths below 250 as nm.
+kR/angstrom, and wavelengths below 250 as nm.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 import xarray as xr
 
 from ..instrument.channel import CHANNELS
-from . import layout, parts, planes
+from . import layout, parts, planes, units
 from .decode import File, keyword
 from .structure import NotFitsError
 
@@ -108,8 +108,8 @@ def read(file: File) -> tuple[xr.Dataset, xr.DataTree]:
     channel = keyword(primary, "CHANNEL", str)
     length = config.get("INT_TIME")
     radiance = cut(_column(data, "UVIS_CALIBRATED", "DATA", 4)[:, middle])
-    if _unit(file, "DATA", "UVIS_CALIBRATED").upper().startswith("R/"):
-        radiance = radiance / np.float32(1000)
+    unit = file.units("DATA").get("UVIS_CALIBRATED")
+    radiance = radiance * np.float32(units.factor(unit, units.RADIANCE, "UVIS_CALIBRATED"))
     ds = parts.dataset(
         parts.Parts(
             raw=cut(raw[:, middle]),
@@ -148,13 +148,6 @@ def _column(table: dict[str, np.ndarray], name: str, where: str, ndim: int) -> n
     return values
 
 
-def _unit(file: File, table: str, name: str) -> str:
-    header = file.header(table)
-    columns = range(1, int(header.get("TFIELDS", 0)) + 1)
-    at = next((k for k in columns if str(header.get(f"TTYPE{k}")).strip() == name), 0)
-    return str(header.get(f"TUNIT{at}", ""))
-
-
 def _factor(file: File, cut: Any) -> np.ndarray | None:
     if "CAL" not in file.hdus:
         return None
@@ -169,16 +162,20 @@ def _factor(file: File, cut: Any) -> np.ndarray | None:
 def _wavelengths(file: File, bands: int) -> np.ndarray | None:
     if "WAVELENGTH" not in file.hdus:
         return None
-    wl = next(iter(file.table("WAVELENGTH").values()), np.zeros(0)).ravel()
+    name, wl = next(iter(file.table("WAVELENGTH").items()), ("", np.zeros(0)))
+    wl = wl.ravel()
     if wl.size < bands or wl.dtype.kind != "f":
         return None
     wl = wl[:bands].astype(float)
+    unit = file.units("WAVELENGTH").get(name, "").strip()
+    if unit:
+        return wl * units.factor(unit, units.WAVELENGTH, name)
     return wl * 10 if np.nanmax(wl) < _NANOMETRES else wl
 
 
 def _tree(file: File, primary: Header, times: np.ndarray, rows: int) -> xr.DataTree:
     target = keyword(primary, "TRGTNAME", str) or keyword(primary, "TARGET", str) or "TITAN"
-    body = target.lower().replace(" ", "_").replace("/", "_")
+    body = layout.node_of(target)
     nodes: dict[str, dict[str, Any]] = {"sky": {"et": (("pic", "instant"), times)}, body: {}}
     for table in ("SC_GEOM", "TARGET_GEOM"):
         columns = file.table(table) if table in file.hdus else {}

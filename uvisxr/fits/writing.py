@@ -20,7 +20,7 @@ from . import extras as extra_hdus
 from . import header, instants, layout, pds4_label, planes, reading, science, seen, selection
 from .decode import astropy_fits
 from .layout import Column
-from .structure import BLOCK, first_header
+from .structure import BLOCK, NotFitsError, first_header
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -377,8 +377,14 @@ def _text_table(rows: np.ndarray) -> Header:
 
 def _appended(ds: xr.Dataset, tree: xr.DataTree, written: Path) -> Iterator[_Hdu]:
     """What of a dataset and a tree a file does not give back."""
-    with unwarned():
-        back = reading.read(written)
+    try:
+        with unwarned():
+            back = reading.read(written)
+    except NotFitsError as error:
+        raise ArgumentError(
+            f"to_fits: a file of this dataset could not be read back ({error}): use "
+            "ds.uvis.to_netcdf"
+        ) from error
     found = list(extra_hdus.of(ds, back.dataset, extra_hdus.DATASET))
     nodes = {
         path: node.to_dataset(inherit=False) for path, node in back.backplanes.subtree_with_keys
@@ -388,7 +394,7 @@ def _appended(ds: xr.Dataset, tree: xr.DataTree, written: Path) -> Iterator[_Hdu
         found += extra_hdus.of(
             node.to_dataset(inherit=False), nodes.get(path, xr.Dataset()), prefix
         )
-    for extra in found:
+    for extra in extra_hdus.fitting(found, written.stat().st_size):
         what = {extra_hdus.WHAT: (extra.what, "")}
         yield _image(extra.values, extra.name, what), extra.values
 

@@ -17,7 +17,7 @@ CRS = "crs"
 
 #: What is known of every cell, beside the fields of the geometry.
 _TEXTS: Mapping[str, dict[str, Any]] = {
-    "looks": {"long_name": "spectra that see some of the cell"},
+    "spectra": {"long_name": "spectra that see some of the cell"},
     "footprints": {"units": "1", "long_name": "footprints over the cell"},
     "covered": {"units": "1", "long_name": "share of the cell's area that was seen"},
     "mu": {"units": "1", "long_name": "cosine of the emission angle"},
@@ -57,7 +57,7 @@ def as_dataset(
     cells: dict[str, xr.Variable] = {
         "cell_area": xr.Variable(dims, grid.area, _TEXTS["cell_area"]),
     }
-    for one in ("looks", "footprints", "covered"):
+    for one in ("spectra", "footprints", "covered"):
         cells[one] = xr.Variable(dims, found[one], _TEXTS[one])
     for one, values in angles.items():
         cells[one] = xr.Variable(dims, values, _TEXTS.get(one, {}))

@@ -21,6 +21,7 @@ from ..kernels.bodies import chosen
 from ..numerics import sphere, weighted_sums
 from ..numerics.along_wl import Integration
 from ..quality.flags import kept
+from ..quality.levels import warn_of_none
 from . import footprints, means
 from .footprints import Seen
 from .grids import By, Cylindrical, Grid, Polar, covered
@@ -131,10 +132,10 @@ def map(  # noqa: A001
     Dataset
         The field over (lat, lon) or (lat, lt), or of the polar map over (y, x), NaN where nothing
         was seen. If the pixels have errors, `_upper` and `_lower` are those of the counts, which
-        shrink with the number of looks, and `_systematic` those that all have in common, which do
+        shrink with their number, and `_systematic` those that all have in common, which do
         not; `_correlation` says how much the errors of cells have in common. With them
-        `looks`, `footprints`, `covered`, the means of `ems`, `sza`, `phase` and `lt` (or `lon`) at
-        the middles of the pixels, and `mu`, of the cosine of `ems`. `lat_graphic`, `cell_area`,
+        `spectra`, `footprints`, `covered`, the means of `ems`, `sza`, `phase` and `lt` (or `lon`)
+        at the middles of the pixels, and `mu`, of the cosine of `ems`. `lat_graphic`, `cell_area`,
         bounds or, of the polar map by longitude, the `crs` of CF complete the grid. All are
         defined in `help(uvisxr)`.
 
@@ -147,11 +148,16 @@ def map(  # noqa: A001
     KernelError
         There are no kernels of `body`.
 
+    Warns
+    -----
+    UvisWarning
+        Brightnesses or reflectances are mapped of counts off which no background was taken.
+
     Examples
     --------
     With the simulated observation ``made`` of `help(uvisxr)`:
 
-    >>> ds = made.open().uvis.geometry(kernels=made.kernels)
+    >>> ds = made.open().uvis.geometry(kernels=made.kernels).uvis.background(alt_min=2000)
     >>> ds = ds.uvis.calibrate(files=made.calibration)
     >>> found = ds.uvis.map(wl_range=(1450, 1800), spacing=10)
     >>> found.brightness.dims, found.brightness.shape
@@ -163,6 +169,8 @@ def map(  # noqa: A001
     """
     asked = _Asked.of(projection, altitude, spacing, by, pole, edge, ems_max, slant, weights)
     light = _light(ds, field, wl_range, method)
+    if field in _OF_COUNTS:
+        warn_of_none(ds, "map")
     view = _view(ds, body, kernels)
     _check_shell(view, asked.altitude)
     seen = footprints.seen(ds, view, asked.altitude)
@@ -180,7 +188,7 @@ def map(  # noqa: A001
     mu = np.cos(np.deg2rad(seen.fields["ems"]))
     pixels = light.pixels(ds, used, mu if slant == "cos" else np.ones_like(mu), weights)
     found = means.mapped(looks, pixels)
-    if not found["looks"].any():
+    if not found["spectra"].any():
         raise ArgumentError(
             f"no footprint lies within edge={edge!r} degrees of latitude of the {_pole(grid)} pole"
             ": the footprints are at latitudes "
@@ -191,7 +199,7 @@ def map(  # noqa: A001
             found[side] = np.hypot(found[side], found["systematic"])
     # Of one footprint alone it is exact.
     union = covered(grid, polygons, _FINER)
-    found["covered"] = np.where(found["looks"] > 1, union, found["footprints"].clip(0.0, 1.0))
+    found["covered"] = np.where(found["spectra"] > 1, union, found["footprints"].clip(0.0, 1.0))
     other = "lt" if by == "lon" else "lon"
     fields = {name: seen.fields[name] for name in ("ems", "sza", "phase", other)} | {"mu": mu}
     fields.pop(field, None)
@@ -318,6 +326,9 @@ def _exposure(ds: xr.Dataset, used: np.ndarray) -> np.ndarray:
     return known
 
 
+#: What counts become, and their background with them.
+_OF_COUNTS = ("brightness", "reflectance")
+
 #: What cells have of themselves.
 _PLACES = ("lat", "lat_graphic", "lon", "lt")
 
@@ -335,6 +346,12 @@ def _light(
 ) -> _Light:
     """The values to map."""
     checks.choice("method", method, Integration)
+    if field == "brightness" and "reflectance" in ds and not {"radiance", "brightness"} & set(ds):
+        raise MissingStepError(
+            'map: the dataset holds reflectances, I/F: map them with field="reflectance", made of '
+            "ds.uvis.integrate(wl_range).uvis.reflectance(...); of brightness, map before "
+            "reflectance"
+        )
     if field == "brightness":
         array = brightness(ds, wl_range, method)
     elif wl_range is not None:
@@ -346,6 +363,8 @@ def _light(
         raise MissingStepError(f"the dataset has no variable {field!r} to map{near}")
     elif not _fits(ds, field):
         mend = '; map "brightness" with wl_range=' if field.startswith("radiance") else ""
+        if field.startswith("reflectance"):
+            mend = ": integrate(wl_range) before reflectance"
         raise checks.refused(
             "field", field, f"a variable with one number for each pic and pixel{mend}"
         )
@@ -367,9 +386,11 @@ def _light(
     if total:
         for side in ("upper", "lower"):
             errors[side] = weighted_sums.without(errors[side], errors["systematic"])
-    coords = {}
-    if "wl_range" in array.attrs:
-        ends = np.array(array.attrs["wl_range"], float)
+    coords, ends = {}, array.attrs.get("wl_range")
+    if field in _OF_COUNTS and "wl_bounds" in ds.variables and ds["wl_bounds"].dims == ("bnds",):
+        ends = ds["wl_bounds"].values
+    if ends is not None:
+        ends = np.array(ends, float)
         coords = {"wl": xr.Variable((), ends.mean()), "wl_bounds": xr.Variable("bnds", ends)}
     return _Light(
         field,
@@ -504,8 +525,11 @@ def _attributes(
     ds: xr.Dataset, asked: _Asked, view: views.Views, used: np.ndarray, grid: Grid
 ) -> dict[str, Any]:
     """What the map is of."""
+    known = "background" in ds.variables
     seen_from: np.ndarray = np.asarray(used.any(axis=1))
     attrs = {k: v for k, v in ds.attrs.items() if k not in ("history", "title")}
+    # Of what is joined from products with backgrounds of several kinds, no method is left.
+    attrs |= {"background_method": attrs.get("background_method", "by product")} if known else {}
     attrs |= _span(ds, seen_from) | {
         "geometry_target": view.name,
         "target_radii": view.radii.tolist(),

@@ -102,9 +102,9 @@ class _Sums:
 def mapped(looks: Looks, pixels: Pixels) -> dict[str, np.ndarray]:
     """The means, `value`, and what is known of them, each (rows, columns).
 
-    `looks`, the number of footprints in each cell; `footprints`, the sum of the shares of the cell
-    that they cover. If pixels have them, the half-widths `upper` and `lower`, the `correlation`,
-    and `systematic`.
+    `spectra`, the number of footprints in each cell; `footprints`, the sum of the shares of the
+    cell that they cover. If pixels have them, the half-widths `upper` and `lower`, the
+    `correlation`, and `systematic`.
     """
     sums = _Sums(looks.grid)
     counted = scale = None
@@ -117,7 +117,7 @@ def mapped(looks: Looks, pixels: Pixels) -> dict[str, np.ndarray]:
         sums.add("area", cell, shared)
         sums.add("weight", cell, weight)
         sums.add("value", cell, weight * pixels.value[index])
-        sums.add("looks", cell, (shared > _LOOK * area.ravel()[cell]).astype(float))
+        sums.add("spectra", cell, (shared > _LOOK * area.ravel()[cell]).astype(float))
         for name, part in common.items():
             sums.add(name, cell, weight * part[index])
         if counted is not None and scale is not None:
@@ -130,7 +130,7 @@ def mapped(looks: Looks, pixels: Pixels) -> dict[str, np.ndarray]:
         whole = np.where(sums["weight"] > 0, sums["weight"], np.nan)
         found = {
             "value": sums["value"] / whole,
-            "looks": sums["looks"].astype(np.int32),
+            "spectra": sums["spectra"].astype(np.int32),
             "footprints": sums["area"] / area,
         }
         if common:

@@ -13,6 +13,7 @@ from ..calibration.stored import holds_total
 from ..dataset import history
 from ..errors import ArgumentError, MissingStepError
 from ..numerics import sphere, weighted_sums
+from ..quality.levels import warn_of_none
 from .grids import DEGREES
 
 #: How a brightness seen at an emission angle follows from what is emitted.
@@ -76,11 +77,16 @@ def power(
     ArgumentError
         A range is wrong, or the region has no cell.
 
+    Warns
+    -----
+    UvisWarning
+        The map is of counts off which no background was taken.
+
     Examples
     --------
     With the simulated observation ``made`` of `help(uvisxr)`:
 
-    >>> ds = made.open().uvis.geometry(kernels=made.kernels)
+    >>> ds = made.open().uvis.geometry(kernels=made.kernels).uvis.background(alt_min=2000)
     >>> ds = ds.uvis.calibrate(files=made.calibration)
     >>> found = ds.uvis.map(wl_range=(1450, 1800), spacing=5).uvis.power({"lat": (0, 90)})
     >>> found.power.attrs["units"], found.photons.attrs["units"]
@@ -88,6 +94,7 @@ def power(
     """
     checks.choice("rule", rule, Rule)
     _check(ds)
+    warn_of_none(ds, "power")
     inside = _inside(ds, region)
     energy, what = _energy(ds, wl)
     if rule != "thin" and ds.attrs.get("map_slant") == "cos":

@@ -11,7 +11,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import QuadMesh
-from matplotlib.colors import Colormap, Normalize
+from matplotlib.colors import Colormap, LogNorm, Normalize
 from matplotlib.patches import Circle
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
@@ -52,6 +52,9 @@ _HOURS, _NAMED = 3.0, 6.0
 #: Spread of the Sun's longitudes, degrees, beyond which a map by longitude has no night.
 _MOVED = 15.0
 
+#: What is drawn in colours that begin at 0.
+_LIGHT = ("brightness", "reflectance")
+
 #: Points on a curve.
 _N = 361
 
@@ -82,14 +85,14 @@ def map(  # noqa: A001 - as the step that makes it
     ds : Dataset
         From `ds.uvis.map`.
     field : str, optional
-        Another of its variables, such as "looks" or "ems". Default: what was mapped.
+        Another of its variables, such as "spectra" or "ems". Default: what was mapped.
     cmap : str or Colormap, optional
         Default: that of the style, inferno.
     norm : str or Normalize, optional
         Scale of the colours, such as "log", or one of `matplotlib.colors`. Default: linear, or
         logarithmic where the brightest tower above the others.
     vmin, vmax : float, optional
-        Limits of the colours. Default: percentiles.
+        Limits of the colours. Default: percentiles, of brightness and I/F from 0.
     night : bool
         Draw the night side and the terminator.
     annotate : bool
@@ -115,7 +118,7 @@ def map(  # noqa: A001 - as the step that makes it
     --------
     With the simulated observation ``made`` of `help(uvisxr)`:
 
-    >>> ds = made.open().uvis.geometry(kernels=made.kernels)
+    >>> ds = made.open().uvis.geometry(kernels=made.kernels).uvis.background(alt_min=2000)
     >>> ds = ds.uvis.calibrate(files=made.calibration)
     >>> found = ds.uvis.map(wl_range=(1450, 1800), spacing=5, by="lt")
     >>> found.uvis.plot.map().get_xlabel()
@@ -128,9 +131,13 @@ def map(  # noqa: A001 - as the step that makes it
     array = _array(ds, field, sheet)
     chosen = look["image"] if cmap is None else look["image"] | {"cmap": cmap}
     values = array.values.astype(float)
-    if array.name == "looks":
+    if array.name == "spectra":
         values = np.where(values > 0, values, np.nan)
-    scale = colours(values, chosen.pop("cmap"), norm, vmin, vmax, robust_norm(values))
+    usual = robust_norm(values)
+    if array.name in _LIGHT and not isinstance(usual, LogNorm) and usual.vmin is not None:
+        # Else faint light looks like none.
+        usual = Normalize(min(usual.vmin, 0.0), usual.vmax)
+    scale = colours(values, chosen.pop("cmap"), norm, vmin, vmax, usual)
     ax = common.new_axes(ax, figsize=_ROUND if sheet.polar else _WIDE)
     mesh = sheet.draw(ax, np.ma.filled(drawable(values, scale), np.nan), scale, chosen)
     ground = sheet.ground(ax, values, scale)
@@ -392,7 +399,7 @@ class _Sheet:
             text = ax.text(
                 float(x[0]),
                 float(y[0]),
-                f"{abs(lat):g}°",
+                f"{abs(lat):g}°{tied(' ')}{'N' if grid.north else 'S'}",
                 ha="center",
                 va="center",
                 zorder=5.0,

@@ -14,6 +14,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.transforms import ScaledTranslation
 
 from .. import calls, checks
+from ..calibration.stored import holds_total
 from ..drawing.layout import lay_out
 from ..drawing.lines import Emitter, Wavelengths, chosen, within
 from ..drawing.style import Style, drawing
@@ -34,6 +35,9 @@ Spectral = Literal[
 
 #: What is shown where the channel is sensitive.
 _LIGHT = ("radiance", "reflectance")
+
+#: What the title says of the bands of I/F, whose other errors are often larger.
+_BAND, _ALL = tied("bands: errors of the counts"), tied("bands: all errors")
 
 #: Wavelengths to show, angstrom, or all; None for those where the channel is sensitive.
 Shown = tuple[float, float] | Literal["all"] | None
@@ -158,6 +162,9 @@ def spectrum(
     moved_by = f" {'×' if scale == 'log' else '+'} offset" if moves else ""
     set_label(ax.yaxis, f"{label(ds[name])}{moved_by}{linear_below(ax)}")
     said = _remarks(ds, places, held, shifts, scale, offset)
+    errors = [name] if not band else [name, f"{name}_upper", f"{name}_lower"]
+    if name.startswith("reflectance") and len(errors) > 1 and set(errors) <= ds.variables.keys():
+        said.append(_ALL if holds_total(ds) else _BAND)
     title = partial(heading, _observed(ds, places), *said)
     set_title(ax, title())
     if held.any():

@@ -8,11 +8,16 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from ..errors import warn_user
 from ..timescales import decimal_year
 
 #: Relative error of `rtg_level`.
 RTG_ERROR = 0.1
 
+
+#: Of the EUV, for which no dates are known: the users guide's working value, count/s per detector
+#: pixel.
+EUV_LEVEL = 4e-4
 
 #: Rates above this cannot be background alone, count/s per detector pixel.
 UNUSUAL = 1e-3
@@ -52,6 +57,29 @@ def lower_bound(ds: xr.Dataset) -> float:
         return 0.0
     level = float(rtg_level(year))
     return sure(level, RTG_ERROR * level)
+
+
+def warn_of_none(ds: xr.Dataset, step: str) -> None:
+    """Warn where light of calibrated counts holds their background, as none was taken off.
+
+    Not of maps alone: after steps that drop `background` its method tells that it was.
+    """
+    if "calibrate_arguments" not in ds.attrs:
+        return
+    if "background" in ds.variables or "background_method" in ds.attrs:
+        return
+    year, channel = year_of(ds), str(ds.attrs.get("channel", ""))
+    about = f"about {EUV_LEVEL:g} count/s per detector pixel" if channel == "EUV" else ""
+    if channel == "FUV":
+        about = "about 3 to 5e-4 count/s per detector pixel"
+        if np.isfinite(year):
+            about = f"about {float(rtg_level(year)):.2g} count/s per detector pixel in {year:.1f}"
+    warn_user(
+        f"{step}: no background was taken off the counts, so that the detector's own count as "
+        f"light{f' ({about})' if about else ''}: call ds.uvis.background(alt_min=...) or "
+        'ds.uvis.background(method="rtg") before calibrate, or background(level=0) if there is '
+        "none to take off"
+    )
 
 
 def rtg_level(year: np.ndarray | float) -> np.ndarray:

@@ -15,7 +15,7 @@ from ..calibration.stored import holds_total, single_interval
 from ..dataset import conventions, history
 from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
 from ..dataset.fields import EPHEMERIS
-from ..errors import ArgumentError, MissingStepError
+from ..errors import ArgumentError, MissingStepError, warn_user
 from ..geometry import outline, views
 from ..integrals import integrate
 from ..numerics import raster, weighted_sums
@@ -39,6 +39,19 @@ NIGHT = 100.0
 #: Pixels along the slit, on either side of the body, that the wings of the optics may reach.
 _CLEAR = 2
 
+#: How high above the ellipsoid atmospheres are seen to shine, km; beyond is left of them what is
+#: seen all over the sky, the resonance lines of hydrogen.
+_ATMOSPHERES = {
+    "TITAN": 2000.0,
+    "SATURN": 4000.0,
+    "JUPITER": 3000.0,
+    "VENUS": 500.0,
+    "EARTH": 1000.0,
+}
+
+#: Of how many of its errors an I/F below zero is told.
+_BELOW = 5.0
+
 #: Share of a pixel that counts as none.
 _LEAST = 1e-9
 
@@ -60,6 +73,7 @@ def photometry(
     body: str | None = None,
     per: Per = "exposure",
     background: Background = "auto",
+    margin: float | None = None,
     exclude: QualityFlag | Iterable[QualityFlag] = tuple(QUALITY_FLAGS),
     distance: float | None = None,
     solar_error: float = 0.0,
@@ -94,6 +108,10 @@ def photometry(
         that the disk fills, and the sky off the rest: right where the sky is brighter than the
         disk, as in Lyman-alpha. "auto": the night where there is any, else the sky. "none":
         nothing.
+    margin : float, optional
+        Altitude, km, above which the sky's pixels must look as a whole, beside the two pixels.
+        Default: beyond the body's atmosphere, whose light is none of the sky's: 2000 of Titan, 4000
+        of Saturn, 3000 of Jupiter, 500 of Venus, 1000 of the Earth, and 0 of all others.
     exclude : str or iterable of str
         Quality flags whose spectra are left out: all by default, `()` for none.
 
@@ -115,6 +133,12 @@ def photometry(
         `body` is another than the geometry's; there are no pixels of the background; or as
         `ds.uvis.reflectance`.
 
+    Warns
+    -----
+    UvisWarning
+        The disk has I/F below zero by more than five of its errors: what was taken off it is
+        brighter than what lies behind or on it. Or as `ds.uvis.reflectance`.
+
     Examples
     --------
     With the simulated observation ``made`` of `help(uvisxr)`, and a Sun of one brightness:
@@ -130,13 +154,15 @@ def photometry(
     """
     checks.choice("per", per, Per)
     checks.choice("background", background, Background)
+    if margin is not None:
+        checks.number("margin", margin, "an altitude, km", least=0.0)
     _check_body(ds, body)
     ds = views.middle_sample(ds)
     part = _Filled.of(ds, kept(ds, exclude))
     ds = ds if wl_range is None else integrate(ds, wl_range)
     light = sun.of(solar, solar_units)
     lit = reflected(ds, light, distance, solar_error, rotate)
-    where = _Where.of(ds, part, background)
+    where = _Where.of(ds, part, background, margin)
     sums = _Sums.of(lit, part, where, single_interval(ds), holds_total(ds))
     if per == "observation":
         sums = sums.together()
@@ -154,6 +180,7 @@ def photometry(
     else:
         rest = _together(lit, part.disk.sum(axis=1))
         found["disk_share"] = xr.Variable((), share[0])
+    _warn_of_less_than_nothing(found, lit, where)
     value = found.pop("reflectance")
     out = rest.drop_vars([n for n in found if n in rest.variables])
     out = out.assign(reflectance=value).assign_coords(found).assign_attrs(lit.attrs)
@@ -172,6 +199,36 @@ def _check_body(ds: xr.Dataset, body: str | None) -> None:
             f"body={checks.shown(body)}: the geometry is that of "
             f"{ds.attrs['geometry_target'] or 'no body'}: call ds.uvis.geometry(target={name!r})"
         )
+
+
+def _warn_of_less_than_nothing(
+    found: dict[str, xr.Variable], lit: xr.Dataset, where: _Where
+) -> None:
+    """Warn of I/F that are below zero by more than their errors."""
+    value = found["reflectance"]
+    error = np.hypot(
+        *(np.nan_to_num(found[f"reflectance_{end}"].values) for end in ("upper", "systematic"))
+    )
+    below: np.ndarray = np.asarray((value.values < -_BELOW * error) & (error > 0))
+    if not below.any():
+        return
+    at = ""
+    if "wl" in value.dims:
+        wl = lit["wl"].values[below.reshape(-1, lit.sizes["wl"]).any(axis=0)]
+        ends = dict.fromkeys(f"{end:.0f}" for end in (wl.min(), wl.max()))
+        at = f", at {' to '.join(ends)} angstrom"
+    least = f"photometry: the disk's I/F goes down to {value.values[below].min():.2g}{at}, more "
+    least += f"than {_BELOW:g} of its errors below zero: "
+    mend = {
+        "none": "ds.uvis.background took off more than there is",
+        "night": "there is light on the night side, of the body's own or of rings: flag it, or "
+        'take background="sky"',
+        "sky": "the sky's pixels are brighter than the disk. Where they hold a star, rings or "
+        "another body, flag them; where they hold light of the body's atmosphere, give a larger "
+        "margin=; where it is the sky's own, which the body hides, as in Lyman-alpha, no I/F is "
+        'right without a night side in view, background="night"',
+    }
+    warn_user(least + mend[where.name])
 
 
 def _ends(variable: xr.DataArray) -> bool:
@@ -268,7 +325,9 @@ class _Where:
     night: np.ndarray | None
 
     @classmethod
-    def of(cls, ds: xr.Dataset, part: _Filled, background: Background) -> _Where:
+    def of(
+        cls, ds: xr.Dataset, part: _Filled, background: Background, margin: float | None
+    ) -> _Where:
         """Those of a dataset, as the argument has it."""
         if background == "none":
             return cls("none", None, None)
@@ -277,22 +336,47 @@ class _Where:
         for step in range(1, _CLEAR + 1):
             near[:, step:] |= touched[:, :-step]
             near[:, :-step] |= touched[:, step:]
-        off, dark = part.used & ~near, np.zeros(part.used.shape, bool)
+        high = _margin(ds, margin)
+        off, dark = part.used & ~near & _above(ds, high), np.zeros(part.used.shape, bool)
         if "sza_corners" in ds.variables and background != "sky":
             sza = ds["sza_corners"].transpose("pic", "pixel", "corner").values
             dark = part.used & (part.filling > _WHOLE) & (sza > NIGHT).all(axis=-1)
         sky, night = (mask if mask.any() else None for mask in (off, dark))
         if night is None and (sky is None or background == "night"):
+            clear = f"off the disk by more than {_CLEAR} pixels"
+            clear += f" and {high:g} km" if high else ""
             what = {
-                "auto": f"off the disk by more than {_CLEAR} pixels, or on its night side",
+                "auto": f"{clear}, or on its night side",
                 "night": f"wholly on the disk and beyond {NIGHT:g} degrees of incidence",
-                "sky": f"off the disk by more than {_CLEAR} pixels",
+                "sky": clear,
             }[background]
+            less = f", a margin= of less than {high:g}" if high and background != "night" else ""
             raise ArgumentError(
-                f"background={background!r}: no unflagged pixel is {what}: choose another, or "
-                'background="none" if ds.uvis.background has taken off all that there is'
+                f"background={background!r}: no unflagged pixel is {what}: choose another{less}, "
+                'or background="none" if ds.uvis.background has taken off all that there is'
             )
         return cls("sky" if night is None else "night", sky, night)
+
+
+def _margin(ds: xr.Dataset, margin: float | None) -> float:
+    """Altitude that the sky's pixels must keep, km; 0 where it is not asked for and not known."""
+    if margin is None:
+        known = "alt_corners" in ds.variables
+        return _ATMOSPHERES.get(str(ds.attrs["geometry_target"]).upper(), 0.0) if known else 0.0
+    if margin > 0 and "alt_corners" not in ds.variables:
+        raise MissingStepError(
+            f"photometry: margin={margin:g} needs alt_corners, which the dataset has lost: keep "
+            "the coordinates of ds.uvis.geometry()"
+        )
+    return float(margin)
+
+
+def _above(ds: xr.Dataset, altitude: float) -> np.ndarray:
+    """Whether pixels look higher than an altitude at all corners, bool (pic, pixel)."""
+    if not altitude:
+        return np.ones((ds.sizes["pic"], ds.sizes["pixel"]), bool)
+    corners = ds["alt_corners"].transpose("pic", "pixel", "corner").values
+    return np.asarray((corners > altitude).all(axis=-1))
 
 
 @dataclass(frozen=True, eq=False)

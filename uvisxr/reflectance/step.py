@@ -104,6 +104,11 @@ def reflectance(
     MissingDependencyError
         No `solar`, and rms-solar is not installed.
 
+    Warns
+    -----
+    UvisWarning
+        No `solar`, so that a spectrum of no date is taken; or as `uvisxr.solar_spectrum`.
+
     Examples
     --------
     With the simulated observation ``made`` of `help(uvisxr)`, and a Sun of one brightness:

@@ -152,8 +152,8 @@ def solar_spectrum(
     Warns
     -----
     UvisWarning
-        It is far from what the Sun is at 1775 angstrom; or days of a series lack values and are
-        left out.
+        STIS is taken, for want of `solar`. The spectrum is far from what the Sun is at 1775
+        angstrom; or days of a series lack values and are left out.
 
     Examples
     --------
@@ -200,7 +200,7 @@ def _of_model(name: str, given: bool) -> Sun:
         way = f'solar="{name}" needs rms-solar' if given else f"{_HOW}; or install rms-solar"
         raise MissingDependencyError(f'{way}: pip install "uvisxr[solar]"') from error
     found = solar.flux_density(name, units="W/m^2/nm", xunits="nm")
-    return _checked(
+    sun = _checked(
         f"{name} of rms-solar",
         np.asarray(found.x, float),
         np.asarray(found.y, float)[None],
@@ -208,6 +208,15 @@ def _of_model(name: str, given: bool) -> Sun:
         ("nm", "W m-2 nm-1"),
         "solar",
     )
+    if not given:
+        step = np.median(np.diff(sun.wl[sun.wl < 2000.0]))
+        warn_user(
+            f"solar= is not given: the Sun's spectrum is {sun.name}, from {sun.wl[0]:.0f} angstrom "
+            f"on, one value each {step:.0f} angstrom, which is of no date: wrong by the solar "
+            'cycle, most of all in lines. Give a measured one of the date, or solar="'
+            f'{name}" to take this one knowingly'
+        )
+    return sun
 
 
 def _of_text(path: Path, units: SolarUnits) -> Sun:
