@@ -170,6 +170,7 @@ SOUND: dict[str, Callable[[Scene], dict[str, Any]]] = {
     "ds.uvis.stars.save": lambda s: {"path": "stars.txt"},
     "ds.uvis.image": lambda s: {"nx": 5},
     "ds.uvis.map": lambda s: {"spacing": 30, "altitude": 2500, "ems_max": 90},
+    "ds.uvis.photometry": lambda s: {"background": "none"},
     "ds.uvis.plot.animate": lambda s: {"path": "x.gif", "dpi": 20, "bodies": ()},
     "ds.uvis.plot.picture": lambda s: {"nx": 5},
     "ds.uvis.plot.spectrum": lambda s: {"select": [(1, 1)]},

@@ -320,7 +320,7 @@ def results(titan, tmp_path_factory) -> dict[str, xr.Dataset]:
         "stars.load": {"path": str(flags)},
     }
     found = {"": titan.open().isel(pic=[0, 1])}
-    located = found[""].uvis.geometry(kernels=titan.kernels)
+    located = found[""].uvis.geometry(kernels=titan.kernels).uvis.background(level=4e-4)
     found["calibrated"] = located.uvis.calibrate(files=titan.calibration)
     for name, (before, arguments) in CALLS.items():
         method: Any = found[before].uvis

@@ -108,8 +108,7 @@ def _on_unit_sphere(p: list[np.ndarray], a: list[np.ndarray]) -> list[np.ndarray
     e = [ai * ai - least for ai in a[:-1]]
     w = [ai * np.abs(pi) for ai, pi in zip(a, p, strict=True)]
     # The root tau = t + least lies above each of these bounds, and above 0.
-    # An array, to write into, of a single point too.
-    tau = np.asarray(np.sqrt(_total([wi * wi for wi in w])) - e[0])
+    tau = np.sqrt(_total([wi * wi for wi in w])) - e[0]
     for wi, ei in zip(w, e, strict=False):
         np.maximum(tau, wi - ei, out=tau)
     np.maximum(tau, w[-1], out=tau)
@@ -170,6 +169,8 @@ def nearest(point: np.ndarray, radii: np.ndarray) -> Nearest:
         The surface point itself is ``point - altitude * normal``.
     """
     radii = np.asarray(radii, float)
+    if np.ndim(point) == 1:
+        return Nearest(*(values[0] for values in nearest(np.atleast_2d(point), radii)))
     order = np.argsort(-radii, kind="stable")
     p = [np.asarray(point, float)[..., i] for i in order]
     a = [radii[i] for i in order]
