@@ -172,6 +172,28 @@ class TestBodies:
         np.testing.assert_array_equal(front == number["saturn"], (on_disk > hidden))
         xr.testing.assert_equal(alone["saturn"].to_dataset(), tree["saturn"].to_dataset())
 
+    @pytest.mark.parametrize("bodies", ["auto", "ENCELADUS"])
+    def test_without_saturn_what_it_hides_is_unknown(self, data, bodies):
+        """Its place is not that of the centre of mass of its system, by 300 km."""
+        window = Window(2, 0, 61, 1023, line_bin=4, band_bin=512)
+        ets = [synthetic.ENCELADUS_ET]
+        ds = synthetic.dataset(ets=ets, target="ENCELADUS", window=window)
+        files = synthetic.kernels(data, "enceladus")
+        with pytest.warns(UvisWarning, match=r"do not place Saturn \(699\).*add an SPK"):
+            tree = ds.uvis.backplanes(files, bodies=bodies)
+        assert list(tree.children) == ["sky", "enceladus"]
+        moon = tree["enceladus"].to_dataset()
+        assert moon["ram_lon"].isnull().all() and moon["planet_lt"].isnull().all()
+        lit = (moon["on_disk"] == 1) & (moon["sza"] < 90)
+        assert lit.any() and not lit.all()
+        for name, of in (("hidden", moon["distance"] > 0), ("behind_rings", moon["distance"] > 0)):
+            assert (moon[name] == -of.astype(int)).all(), name
+        for name in ("in_shadow", "in_ring_shadow"):
+            assert (moon[name] == -lit.astype(int)).all(), name
+            assert moon[name].dtype == np.int8
+            assert moon[name].attrs["flag_meanings"] == "unknown no yes"
+        assert set(np.unique(moon["on_disk"])) == {0, 1}
+
     def test_named_once_each_by_any_name(self, cassini):
         ds, files, _ = cassini
         tree = ds.uvis.backplanes(files, bodies=("Titan", "s rings", "TITAN"), times="mid")

@@ -27,6 +27,7 @@ SCENES = {
 ABERRATION = 0.02
 
 
+@pytest.mark.filterwarnings("ignore:the kernels do not place Saturn")
 @pytest.mark.parametrize("name", SCENES)
 def test_shared_fields(data, name):
     target, et = SCENES[name]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from uvisxr.backplanes import registry
@@ -56,9 +55,10 @@ def test_descriptions_have_the_sense_of_the_files():
     assert not any("|" in text or "\n" in text for text in of.values())
 
 
-def test_flags_have_values_of_their_own_type():
+@pytest.mark.parametrize(("unknown", "meanings"), [(False, "no yes"), (True, "unknown no yes")])
+def test_flags_say_what_their_values_mean(unknown, meanings):
     (flag,) = (column for column in layout.RING_GEOM if column.field == "in_shadow")
-    attrs = columns.attributes("RING_GEOM", flag, np.dtype("f4"))
-    assert attrs["flag_values"].dtype == np.float32
-    assert attrs["flag_meanings"] == "no yes"
+    attrs = columns.attributes("RING_GEOM", flag, unknown=unknown)
+    assert attrs["flag_values"].tolist() == [-1, 0, 1][not unknown :]
+    assert attrs["flag_meanings"] == meanings
     assert attrs["comment"] == registry.NODES["rings"]["in_shadow"].definition

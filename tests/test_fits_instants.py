@@ -89,11 +89,22 @@ def test_smear_needs_the_sky():
             119.9,
             3,
             1.0,
-            r"3 instants, 60\.0 pixels apart: .* asks for 33, 3\.7 pixels apart; .*=33\)",
+            r"3 instants, 60\.0 pixels apart: .* asks for 33, 3\.7 pixels apart; .*=.rule.\)",
         ),
         (32.0, 3, 1.0, r"16\.0 pixels apart: .* asks for 33; call"),
-        (5.0, 3, 1.0, r"2\.5 pixels apart: the rule, 1 pixel apart .* asks for 6; .*times=6\)"),
+        (
+            5.0,
+            3,
+            1.0,
+            r"2\.5 pixels apart: the rule, 1 pixel apart .* asks for 6; .*: rule` ",
+        ),
         (5.0, 3, 0.5, r"the rule, 0\.5 pixels apart but at most 33 instants, asks for 11; "),
+        (
+            5.0,
+            3,
+            0.5,
+            r"=.rule., pixels_per_subsample=0\.5\), .*, pixels_per_subsample: 0\.5`",
+        ),
     ],
 )
 def test_what_is_said_of_too_few_instants(way, count, spacing, said):
@@ -102,18 +113,39 @@ def test_what_is_said_of_too_few_instants(way, count, spacing, said):
     assert instants.shortfall(way, 33, spacing) == ""
 
 
-def test_as_many_as_the_rule_asks_for():
-    """Where a way is longer the closer it is followed, up to the rule's most."""
-    asked: list[int] = []
+@pytest.mark.parametrize(
+    ("when", "rate", "spacing", "told"),
+    [
+        ((0, 0.5, 1), 0.2, 1, "1px/sub, NT 3-33"),
+        ((0, 0.25, 0.5, 0.75, 1), 0.2, 1, "1px/sub, NT 3-33"),
+        ((0, 0.5, 1), 0.4, 1, "NT 3"),
+        ((0, 0.5, 1), 0.4, 2, "2px/sub, NT 3-33"),
+        ((0, 0.1, 0.2, 0.3, 1), 0.1, 1, "NT 5"),
+        (np.linspace(0, 1, 34), 0.01, 1, "NT 34"),
+        (np.linspace(0, 1, 33), 9.0, 1, "1px/sub, NT 3-33"),
+    ],
+)
+def test_a_file_names_the_rule_only_where_it_holds(when, rate, spacing, told):
+    tree = slewing(rate, count=len(when))
+    times = 1e8 + 240.0 * np.array([[0], [1]]) + 240.0 * np.asarray(when)
+    tree["sky"]["et"] = xr.DataArray(times, dims=("pic", "instant"))
+    assert instants.kept(tree, spacing) == told
 
-    def made(count: int) -> xr.DataTree:
-        asked.append(count)
-        # A pixel of a quarter of a degree: 6.2 pixels along 3 instants, 7.4 along 8.
-        way = 6.2 if count < 8 else 7.4
-        return slewing(0.25 * way / (count - 1), count=count)
 
-    assert instants.by_rule(made).children["sky"].sizes["instant"] == 9 and asked == [3, 8, 9]
-    tree = xr.DataTree.from_dict({"/window0": slewing(10.0), "/window1": slewing(0.0)})
-    asked.clear()
-    instants.by_rule(lambda count: asked.append(count) or tree)
-    assert asked == [3, 33]
+def test_backplanes_by_the_rule(made):
+    ds = made.open().isel(pic=[4, 7])
+    tree = ds.uvis.backplanes(made.kernels, times="rule")
+    count = tree.sizes["instant"]
+    assert count == uvisxr.fits.subsampling(uvisxr.fits.smear(tree)) > 3
+    assert tree["instant"].values[[0, -1]].tolist() == [0, 1]
+    assert instants.kept(tree) == "1px/sub, NT 3-33"
+    fine = ds.uvis.backplanes(made.kernels, times="rule", pixels_per_subsample=0.5)
+    asked = uvisxr.fits.subsampling(uvisxr.fits.smear(fine), pixels_per_subsample=0.5)
+    assert fine.sizes["instant"] == asked > count
+    each = xr.DataTree.from_dict({"w0": ds.isel(pixel=[0]), "w1": ds.isel(pixel=[1])})
+    found = each.uvis.backplanes(made.kernels, times="rule", pixels_per_subsample=2)
+    assert found["w1/sky"].sizes["instant"] < count
+    with pytest.raises(ArgumentError, match="pixels_per_subsample"):
+        ds.uvis.backplanes(made.kernels, times="rule", pixels_per_subsample=0)
+    with pytest.raises(ArgumentError, match="rule"):
+        ds.uvis.backplanes(made.kernels, times="rules")

@@ -97,11 +97,11 @@ def test_a_tree_comes_back(ds, tree, tmp_path):
         for name, found in node.data_vars.items():
             was = tree[node.name][name]
             # At mid-time alone.
-            was = was.isel(pic=2, instant=1) if name == "diameter" else was
+            was = was.isel(pic=2, instant=1) if name in ("diameter", "slit_angle") else was
             alike(found.variable, was.variable, str(name))
             of_layout += 1
-    # 3 of the sky; of each body 12 of the points, 14 of times, 2 vectors, 4 single; of the rings.
-    assert of_layout == 3 + 2 * (12 + 14 + 2 + 4) + 14
+    # 4 of the sky; of each body 12 of the points, 14 of times, 2 vectors, 4 single; of the rings.
+    assert of_layout == 4 + 2 * (12 + 14 + 2 + 4) + 14
     assert (back["sky/et"].values == tree["sky/et"].values).all()
 
 
@@ -122,7 +122,7 @@ def test_labels_are_those_of_the_backplanes(ds, tree, tmp_path, direction):
 
 
 def test_a_body_far_off_keeps_what_is_of_its_centre(ds, tree, tmp_path):
-    far = tree.copy()
+    far = tree.copy(deep=True)
     far["saturn/ray_height"].values[:] = 0.02 * far["saturn/distance"].values
     back = uvisxr.open_fits(ds.uvis.to_fits(tmp_path / "x.fits", far)).backplanes
     assert "lon" not in back["saturn"] and "sc_lon" in back["saturn"] and "lon" in back["titan"]
@@ -152,6 +152,48 @@ def test_with_extras_all_comes_back(ds, tree, tmp_path):
         assert own.attrs == node.attrs
         for name, was in node.to_dataset(inherit=False).variables.items():
             alike(own.variables[name], was, str(name))
+
+
+def test_fields_that_are_unknown_everywhere_come_back(ds, tree, tmp_path):
+    bare = tree.copy(deep=True)
+    for name in ("ram_lon", "lat", "sc_position"):
+        bare["titan"][name] = bare["titan"][name] * np.nan
+    for name in ("behind_rings", "in_ring_shadow"):
+        bare["titan"][name] = xr.full_like(bare["titan"][name], -1)
+    bare["titan"]["in_ring_shadow"][0, 0] = 1
+    for name, field in bare["rings"].data_vars.items():
+        bare["rings"][name] = xr.full_like(field, -1 if field.dtype.kind == "i" else np.nan)
+    path = ds.uvis.to_fits(tmp_path / "x.fits", bare)
+    back = uvisxr.open_fits(path).backplanes
+    with fits.open(path, logical_as_bytes=True) as file:
+        rows = file["BODY_GEOM"].data
+        assert (rows["BEHIND_RING_FLAG"][1] == b"").all()
+        assert (rows["RING_SHADOW_FLAG"][1, :, 1:] == b"").all()
+    assert list(back.children) == list(bare.children)
+    for node in ("saturn", "titan", "rings"):
+        kept = uvisxr.open_fits(ds.uvis.to_fits(tmp_path / "y.fits", tree)).backplanes[node]
+        assert set(back[node].data_vars) == set(kept.data_vars)
+    for name in ("ram_lon", "lat", "sc_position"):
+        assert back["titan"][name].isnull().all() and back["titan"][name].dims
+    for name in ("behind_rings", "in_ring_shadow"):
+        assert (back["titan"][name] == bare["titan"][name]).all()
+        assert back["titan"][name].dtype == np.int8
+    # What a tree does not have is not there afterwards.
+    less = tree.copy(deep=True)
+    less["titan"] = less["titan"].to_dataset().drop_vars(["ram_lon", "behind_rings"])
+    back = uvisxr.open_fits(ds.uvis.to_fits(tmp_path / "z.fits", less)).backplanes
+    assert not {"ram_lon", "behind_rings"} & set(back["titan"].data_vars)
+
+
+def test_the_angle_of_the_slit_comes_back(ds, tree, tmp_path):
+    back = uvisxr.open_fits(ds.uvis.to_fits(tmp_path / "x.fits", tree))
+    angle = back.backplanes["sky/slit_angle"]
+    assert angle == tree["sky/slit_angle"].isel(pic=2, instant=1) and angle.attrs["long_name"]
+    again = back.dataset.uvis.to_fits(tmp_path / "y.fits", back.backplanes)
+    assert fits.getheader(again)["SLITANGL"] == angle
+    whole = ds.uvis.to_fits(tmp_path / "z.fits", tree, extras=True)
+    found = uvisxr.open_fits(whole).backplanes["sky/slit_angle"]
+    assert found.dims == ("pic", "instant") and (found == tree["sky/slit_angle"]).all()
 
 
 def eastward(tree: xr.DataTree) -> xr.DataTree:

@@ -503,6 +503,7 @@ def test_geometry_of_the_dataset_serves_where_no_tree_is_given(made, ds, tmp_pat
         among = np.array([[-120], [0], [120]])
         np.testing.assert_allclose(times, seen.et.values + among, rtol=0, atol=1e-6)
         assert found["KERNELS"].data["FILENAME"][0] == "naif_simulated.tls"
+        assert found[0].header["NT_RULE"] == "NT 3"
 
 
 def test_geometry_of_several_instants(made, ds, tmp_path):
@@ -562,8 +563,9 @@ def test_too_few_instants_are_told(ds, tmp_path):
     for k, name in enumerate(("ra", "dec")):
         values = (step if k == 0 else 0) + at[:, k] + np.zeros((NZ, NY, 3, 5))
         tree["sky"][name] = tree["sky"][name].copy(data=values % 360)
-    with pytest.warns(UvisWarning, match=r"5\.9 pixels.*times=7\)"):
+    with pytest.warns(UvisWarning, match=r"5\.9 pixels.*asks for 7;"):
         ds.uvis.to_fits(tmp_path / "x.fits", tree)
+    assert fits.getheader(tmp_path / "x.fits")["NT_RULE"] == "NT 3"
     # Of a file without backplanes nothing is said.
     ds.uvis.to_fits(tmp_path / "x.fits")
     path = ds.uvis.to_fits(tmp_path / "x.fits", tree, pixels_per_subsample=3)

@@ -93,6 +93,23 @@ def without(key: str) -> dict:
         *(DONE | {"status": status} for status in (None, 5, "ready", ["done"], True)),
         *(DONE | {"left_out": left} for left in (None, 5, "a step", [5], {"a": 1})),
         *(DONE | {"sha256": digest} for digest in (None, 5, "", "f" * 63, "g" * 64, "F" * 64)),
+        *(
+            DONE | {"fits": told}
+            for told in (
+                *(5, "a.fits", ["a.fits"], [{"name": "a.fits"}]),
+                *(
+                    [{"name": "a.fits", "bytes": 3, "sha256": "0" * 64} | other]
+                    for other in (
+                        *(
+                            {"name": name}
+                            for name in ("../a.fits", "a.nc", "a/b.xml", "\0.fits", 3)
+                        ),
+                        *({"bytes": size} for size in (-1, "3", True, None)),
+                        {"sha256": "x"},
+                    )
+                ),
+            )
+        ),
         *map(without, DONE),
         *(b"null", b"5", b'"a.nc"', b"[]", b"{}", b"[" * 5000, b'{"a":' * 5000, b"9" * 5000),
         *(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import xarray as xr
 
 from . import background, calls, export, image, integrals, rebin, spectra
+from .backplanes.smear import SPACING
 from .backplanes.tree import backplanes as backplanes_of
 from .bins import binning
 from .calibration import evil_share, radiance
@@ -227,6 +228,7 @@ class TreeAccessor(calls.Helpful):
         times: float | str | Iterable[float | str] = ("start", "mid", "stop"),
         lon_direction: los.LonDirection = "west",
         optics: Optics | None = None,
+        pixels_per_subsample: float = SPACING,
     ) -> xr.DataTree:
         """Backplanes of each window, as a tree below its name.
 
@@ -242,6 +244,7 @@ class TreeAccessor(calls.Helpful):
         """
         made = partial(backplanes_of, bodies=bodies, times=times, optics=optics)
         made = partial(made, kernels=kernels, lon_direction=lon_direction)
+        made = partial(made, pixels_per_subsample=pixels_per_subsample)
         nodes = {window: at_window(made, window, ds) for window, ds in windows(self._tree)}
         if "." in nodes:
             return nodes["."]

@@ -13,7 +13,7 @@ from ..geometry.sight import Sight
 from ..numerics import sphere
 from ..numerics.constants import SPEED_OF_LIGHT
 from . import body, rings, shade
-from .registry import NODES, POINTS, UNPOINTED, Plane
+from .registry import NODES, POINTS, UNKNOWN, UNPOINTED, Plane
 from .scene import SATURN, Scene, Seen
 
 #: Rays of one body worked on at a time, so that the arrays stay in the processor's cache.
@@ -199,7 +199,21 @@ def _look(
         if plane is not None:
             distance, inside = plane
             found["behind_rings"] = (inside & (distance < sight.distance)).astype(np.int8)
+        if scene.blind:
+            _unknown(found, sight)
         yield name, found
+
+
+def _unknown(found: Table, sight: Sight) -> None:
+    """Mark flags of a body that are down, but would be up if Saturn were in the way."""
+    points = np.isfinite(sight.distance)
+    lit = np.isfinite(sight.surface) & (found["sza"] < 90.0)
+    for name, of in (
+        *((name, points) for name in ("hidden", "behind_rings")),
+        *((name, lit) for name in ("in_shadow", "in_ring_shadow")),
+    ):
+        flags = found.setdefault(name, np.zeros(of.shape, np.int8))
+        flags[of & (flags == 0)] = UNKNOWN
 
 
 def _ring_plane(scene: Scene, sights: dict[str, Sight]) -> tuple[np.ndarray, np.ndarray] | None:

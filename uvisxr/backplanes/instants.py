@@ -12,12 +12,15 @@ from ..errors import ArgumentError
 #: Shares of the exposure that have names.
 NAMED = {"start": 0.0, "mid": 0.5, "stop": 1.0}
 
+#: As many times as the movement of the slit asks for.
+RULE = "rule"
+
 #: Most instants within an exposure.
 _MOST = 1000
 
 _EXPECTED = (
     'names of times ("start", "mid", "stop"), shares of the exposure from 0 to 1, or how many '
-    "times from start to stop"
+    'times from start to stop, or "rule"'
 )
 
 
@@ -73,4 +76,4 @@ def _share(one: object, times: object) -> float:
         return NAMED[one]
     if checks.is_number(one) and 0 <= (share := float(np.asarray(one))) <= 1:
         return share
-    raise checks.refused("times", times, f"{_EXPECTED}{checks.nearest(one, NAMED)}")
+    raise checks.refused("times", times, f"{_EXPECTED}{checks.nearest(one, [*NAMED, RULE])}")

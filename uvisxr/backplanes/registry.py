@@ -37,6 +37,9 @@ EDGE_ON = 5.0
 #: What `front` is without pointing.
 UNPOINTED = -1
 
+#: Of a flag that the kernels do not tell.
+UNKNOWN = -1
+
 _DEG, _KM, _HOUR = "degree", "km", "hour"
 
 
@@ -52,7 +55,7 @@ class Plane:
     kind : {"ray", "instant", "vector", "body"}
         What there is one value of.
     flag : bool
-        Whether it is 1 for yes and 0 for no, and never missing.
+        Whether it is 1 for yes and 0 for no, or `UNKNOWN` where the kernels do not tell.
     directed : bool
         Whether it is a longitude that increases west or east, as the tree's `lon_direction` says.
     """
@@ -65,8 +68,8 @@ class Plane:
     flag: bool = False
     directed: bool = False
 
-    def attributes(self, lon_direction: str) -> dict[str, Any]:
-        """The variable's attributes."""
+    def attributes(self, lon_direction: str, unknown: bool = False) -> dict[str, Any]:
+        """The variable's attributes; of a flag, whether it is unknown somewhere."""
         sense = f", {lon_direction}-positive" if self.directed else ""
         attrs: dict[str, Any] = {
             "long_name": self.long_name + sense,
@@ -75,6 +78,9 @@ class Plane:
         }
         if self.flag:
             attrs |= {"flag_values": np.array([0, 1], np.int8), "flag_meanings": "no yes"}
+        if self.flag and unknown:
+            values = np.array([UNKNOWN, 0, 1], np.int8)
+            attrs |= {"flag_values": values, "flag_meanings": "unknown no yes"}
         return attrs
 
 
@@ -368,7 +374,8 @@ RING: tuple[Plane, ...] = (
         "ring_hour_angle",
         _DEG,
         "solar hour angle of the ring point",
-        f"{_CROSSING}; 0..360, prograde: 0 at midnight, 180 at noon, as in the Ring Node's oops",
+        f"{_CROSSING}; 0..360, prograde: 0 at midnight, 180 at noon, as in the Ring Node's oops; "
+        "the Sun as seen from the planet's centre, as of SPICE's et2lst",
     ),
     Plane("ring_distance", _KM, "distance of the ring point from the spacecraft", _CROSSING),
     Plane(
@@ -381,7 +388,8 @@ RING: tuple[Plane, ...] = (
         "ring_incidence",
         _DEG,
         SIGHTLINE["ring_incidence"].long_name,
-        f"{_CROSSING}; from the northern normal, above 90 lit from the south",
+        f"{_CROSSING}; from the northern normal, above 90 lit from the south; the Sun as seen from "
+        "the ring point",
     ),
     Plane(
         "ring_phase",

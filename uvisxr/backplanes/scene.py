@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import CoverageError, KernelError
+from ..errors import CoverageError, KernelError, warn_user
 from ..geometry import sanity
 from ..geometry.ephemeris import Course, Ephemeris, pointing
 from ..geometry.fov import FieldOfView
@@ -23,7 +23,7 @@ from ..geometry.views import PLANETS_AND_MOONS
 from ..instrument.channel import Optics
 from ..instrument.detector import Bins
 from ..kernels import choose, spice
-from ..kernels.bodies import SUN, Body, resolve
+from ..kernels.bodies import OBSERVER, SUN, Body, resolve
 from ..kernels.session import keeping, loaded, user_kernels
 from ..numerics import sphere
 from ..numerics.constants import SPEED_OF_LIGHT
@@ -32,6 +32,12 @@ from .registry import MAIN_RINGS
 
 #: Saturn's NAIF code.
 SATURN = 699
+
+#: The centre of mass of Saturn's system, 300 km from Saturn's.
+_SYSTEM = 6
+
+#: As far from it Saturn and its rings stand before nothing else, km.
+_FAR = 1e8
 
 #: How far bodies may move in the difference of two light times, by the light's way: 300 km/s.
 SKEW = 1e-3
@@ -105,6 +111,8 @@ class Scene:
     casters : dict of (str, str) to Caster
         By the body on which a shadow may fall, and the body that may cast it.
     kernels : tuple of Path
+    blind : bool
+        Whether the kernels do not place Saturn, which is near: what it hides and shades is unknown.
     """
 
     shape: tuple[int, int]
@@ -117,6 +125,7 @@ class Scene:
     nodes: tuple[str, ...]
     casters: dict[tuple[str, str], Caster] = field(default_factory=dict)
     kernels: tuple[Path, ...] = ()
+    blind: bool = False
 
     @cached_property
     def steps(self) -> np.ndarray:
@@ -186,8 +195,24 @@ def read(
                 bodies={},
                 nodes=(),
                 kernels=tuple(used),
+                blind="SATURN" not in ephemerides and _is_near_saturn(flat),
             )
+            if scene.blind:
+                warn_user(_BLIND)
             return _peopled(scene, ephemerides, target, wanted)
+
+
+_BLIND = (
+    "the kernels do not place Saturn (699), only the centre of mass of its system (6), 300 km from "
+    "it: there are no /saturn and no /rings, moons have no leading point and no local time at "
+    "Saturn, and what Saturn and its rings hide and shade is unknown (-1): add an SPK that holds "
+    "Saturn, such as those named *SCPSE* or sat*.bsp"
+)
+
+
+def _is_near_saturn(et: np.ndarray) -> bool:
+    place = _states(_SYSTEM, et, "J2000", "NONE", OBSERVER, np.isfinite(et))[:, :3]
+    return bool((np.linalg.norm(place, axis=-1) < _FAR).any())
 
 
 #: Bodies and their ephemerides by name.

@@ -19,8 +19,8 @@ from ..kernels import choose
 from ..kernels.bodies import named
 from ..kernels.session import LOCK
 from ..numerics import sphere
-from . import blocks, body
-from .instants import shares
+from . import blocks, body, smear
+from .instants import RULE, shares
 from .registry import DIMS, NODES, POINTS, UNPOINTED, Plane
 from .scene import Scene, read
 
@@ -42,6 +42,7 @@ def backplanes(
     times: float | str | Iterable[float | str] = ("start", "mid", "stop"),
     lon_direction: LonDirection = "west",
     optics: Optics | None = None,
+    pixels_per_subsample: float = smear.SPACING,
 ) -> xr.DataTree:
     """Compute what every pixel sees of every body and of the rings, at times in each exposure.
 
@@ -63,11 +64,14 @@ def backplanes(
         moons whose disk comes within 10 mrad of the slit during an exposure.
     times : iterable of str or float, or int
         Times in each exposure: "start", "mid", "stop", or shares of it from 0 to 1; as one whole
-        number, how many times from start to stop.
+        number, how many times from start to stop; or "rule": as many as `uvisxr.fits.subsampling`
+        asks for by how far the slit moves in the exposure in which it moves most.
     lon_direction : {"west", "east"}
         Direction in which longitudes on bodies increase.
     optics : {"telescope", "solar_port"}, optional
         What the light came in through. Default: the dataset's attribute `optics`.
+    pixels_per_subsample : float
+        With "rule", the distance of neighbouring instants, pixels.
 
     Returns
     -------
@@ -90,7 +94,8 @@ def backplanes(
     Warns
     -----
     UvisWarning
-        Some instants have no pointing or no positions, so their fields are NaN.
+        Some instants have no pointing or no positions, so their fields are NaN; or the kernels do
+        not place Saturn, and what it hides and shades is unknown, -1.
 
     Examples
     --------
@@ -110,10 +115,13 @@ def backplanes(
     checks.choice("optics", optics, Optics)
     wanted = _wanted(bodies)
     target = target_name(ds, None) if "target" in ds.attrs else ""
-    when, labels = shares(times)
-    et = _instants(ds, when)
+    spacing = checks.number("pixels_per_subsample", pixels_per_subsample, "pixels", above=0)
     bins = Bins.of(ds)
     instrument = (str(ds.attrs["channel"]), str(ds.attrs["slit"]), optics)
+    if isinstance(times, str) and times == RULE:
+        times = smear.asked(_instants(ds, np.array([0.0, 1.0])), bins, instrument, kernels, spacing)
+    when, labels = shares(times)
+    et = _instants(ds, when)
     scene = read(et, bins, instrument, kernels, target, wanted)
     # What is far behind the spacecraft, or without pointing, has no angles.
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -225,7 +233,8 @@ def _variable(
         array = array.reshape(*shape, *array.shape[1:])
     if plane.units == "1":
         array = array.astype(np.int8) if plane.flag or plane.name == "front" else array
-    return xr.Variable(DIMS[plane.kind], array, plane.attributes(lon_direction))
+    unknown = plane.flag and bool((array < 0).any())
+    return xr.Variable(DIMS[plane.kind], array, plane.attributes(lon_direction, unknown))
 
 
 def _attributes(

@@ -19,7 +19,8 @@ and of one that is done
 - `left_out`: those among them that say which step failed and was left out (`on_error: keep`), and
   why; only if there are any;
 - `sha256`, `bytes`: of the output;
-- `fits`: names of its FITS files, if the pipeline has them written;
+- `fits`: `name`, `sha256` and `bytes` of each of its FITS files and of their labels, if the
+  pipeline has them written;
 - `figures`: sizes, the number of lost spectra, the sum of the counts, and the mean and the valid
   share of the radiances;
 - `seconds`: spent in each step.
@@ -49,6 +50,9 @@ NAME = "manifest.jsonl"
 #: Longest name of a file, longest path, and longest line, in bytes.
 _NAME, _PATH, _LINE = 255, 4096, 2**20
 
+#: What the manifest holds of a file beside an output.
+_FILE = ("name", "bytes", "sha256")
+
 #: Bytes read at once.
 _BLOCK = 2**20
 
@@ -77,11 +81,12 @@ class Known:
     def __init__(self, folder: str | Path):
         self.path = Path(folder) / NAME
         # A mark of the fingerprint if the output was last made by all steps, else nothing; size in
-        # bytes and sha256 of what was last written, -1 and nothing if nothing ever was.
+        # bytes and sha256 of what was last written, -1 and nothing if nothing ever was; and, as
+        # JSON, name, size and sha256 of each file beside it.
         self._last = Scratch(
             "CREATE TABLE last "
-            "(output BLOB PRIMARY KEY, label BLOB, mark BLOB, size INTEGER, digest BLOB) "
-            "WITHOUT ROWID;"
+            "(output BLOB PRIMARY KEY, label BLOB, mark BLOB, size INTEGER, digest BLOB, "
+            "beside BLOB) WITHOUT ROWID;"
             "CREATE TABLE copies (label BLOB PRIMARY KEY, taken BLOB) WITHOUT ROWID;"
             "CREATE TABLE names (folded BLOB PRIMARY KEY, output BLOB) WITHOUT ROWID"
         )
@@ -112,13 +117,17 @@ class Known:
             return
         # What lacks a step that failed is not what it was meant to be.
         good = not record.get("left_out")
+        beside = [
+            [one[key] for key in ("name", "bytes", "sha256")] for one in record.get("fits", [])
+        ]
         self._last.run(
-            "INSERT OR REPLACE INTO last VALUES (?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO last VALUES (?, ?, ?, ?, ?, ?)",
             encoded(record["output"]),
             encoded(record["label"]),
             _mark(record["fingerprint"]) if good else b"",
             record["bytes"],
             bytes.fromhex(record["sha256"]),
+            json.dumps(beside).encode() if beside else b"",
         )
         self._name(record["output"])
 
@@ -126,16 +135,23 @@ class Known:
         values = encoded(output.casefold()), encoded(output)
         self._last.run("INSERT OR IGNORE INTO names VALUES (?, ?)", *values)
 
-    def _get(self, output: str) -> tuple[bytes, bytes, int, bytes]:
+    def _get(self, output: str) -> tuple[bytes, bytes, int, bytes, bytes]:
         found = self._last.row(
-            "SELECT label, mark, size, digest FROM last WHERE output = ?", encoded(output)
+            "SELECT label, mark, size, digest, beside FROM last WHERE output = ?", encoded(output)
         )
-        return found or (b"", b"", -1, b"")
+        return found or (b"", b"", -1, b"", b"")
+
+    def _beside(self, output: str) -> list[tuple[str, int, bytes]]:
+        """Name, size and sha256 of the files that were last written beside an output."""
+        told = self._get(output)[4]
+        return [
+            (name, size, bytes.fromhex(digest)) for name, size, digest in json.loads(told or "[]")
+        ]
 
     def claim(self, output: str, label: str) -> None:
         """From now on an output belongs to a label, before there is a record that says so."""
         self._last.run(
-            "INSERT INTO last VALUES (?, ?, x'', -1, x'') "
+            "INSERT INTO last VALUES (?, ?, x'', -1, x'', x'') "
             "ON CONFLICT (output) DO UPDATE SET label = excluded.label",
             encoded(output),
             encoded(label),
@@ -164,30 +180,48 @@ class Known:
 
     def is_current(self, output: str, fingerprint: str) -> bool:
         """Whether the output was made from the same inputs, by all steps, and is still present and
-        whole."""
-        return self._get(output)[1] == _mark(fingerprint) and self.is_whole(output)
+        whole, and so are the files beside it."""
+        return (
+            self._get(output)[1] == _mark(fingerprint)
+            and self.is_whole(output)
+            and all(self._has_size(name, size) for name, size, _ in self._beside(output))
+        )
 
     def is_whole(self, output: str) -> bool:
         """Whether an output is there, with the size that it was last written with."""
-        size = self._get(output)[2]
+        return self._has_size(output, self._get(output)[2])
+
+    def _has_size(self, name: str, size: int) -> bool:
         try:
-            there = (self.path.parent / output).stat()
+            there = (self.path.parent / name).stat()
             return stat.S_ISREG(there.st_mode) and there.st_size == size
         except OSError:
             return False
 
     def is_same(self, output: str) -> bool:
         """Whether an output holds what was last written; reads all of it."""
-        digest = self._get(output)[3]
+        return self._has_digest(output, self._get(output)[3])
+
+    def _has_digest(self, name: str, digest: bytes) -> bool:
         try:
-            with files.opened(self.path.parent / output) as stream:
+            with files.opened(self.path.parent / name) as stream:
                 return hashlib.file_digest(stream, "sha256").digest() == digest
         except OSError:
             return False
 
+    def changed(self, output: str) -> list[str]:
+        """Which of an output and the files beside it hold something else than was last written."""
+        own = [] if self.is_same(output) else [output]
+        beside = self._beside(output)
+        return own + [name for name, _, digest in beside if not self._has_digest(name, digest)]
+
+    def emptied(self, output: str) -> list[str]:
+        """Which of the files beside an output are there, but empty."""
+        return [name for name, size, _ in self._beside(output) if size and self._has_size(name, 0)]
+
     def is_grown(self, output: str) -> bool:
         """Whether an output begins with all that was last written, and more was put after it."""
-        size, digest = self._get(output)[2:]
+        size, digest = self._get(output)[2:4]
         path = self.path.parent / output
         if size < 0 or not path.is_file() or path.stat().st_size <= size:
             return False
@@ -362,6 +396,20 @@ def _is_sound(record: dict[str, Any]) -> bool:
         and type(size) is int
         and 0 <= size < 2**63
         and re.fullmatch("[0-9a-f]{64}", str(record.get("sha256"))) is not None
+        and _are_files(record.get("fits", []))
+    )
+
+
+def _are_files(told: Any) -> bool:
+    """Whether something names FITS files and labels in the folder, with their sizes and digests."""
+    return isinstance(told, list) and all(
+        isinstance(one, dict)
+        and isinstance(one.get("name"), str)
+        and re.fullmatch(r"[^/\\\0]{1,250}\.(fits|xml)", one["name"], re.DOTALL) is not None
+        and type(one.get("bytes")) is int
+        and 0 <= one["bytes"] < 2**63
+        and re.fullmatch("[0-9a-f]{64}", str(one.get("sha256"))) is not None
+        for one in told
     )
 
 

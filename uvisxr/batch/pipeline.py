@@ -70,9 +70,6 @@ _NOT_STEPS = frozenset({"to_netcdf", "to_json", "to_fits", "backplanes"})
 #: The entry that has FITS files written.
 _FITS = "to_fits"
 
-#: As `times` of its backplanes: as many as `uvisxr.fits.subsampling` asks for.
-RULE = "rule"
-
 #: What to write in place of methods that are no steps.
 _MADE_ELSEWHERE = MappingProxyType(
     {
@@ -258,7 +255,7 @@ class Pipeline:
             except UvisError as error:
                 if step.on_error == "fail":
                     raise
-                warn_user(f"step '{step.name}' is left out: {error}", LeftOutWarning)
+                warn_user(left_out(step.name, error), LeftOutWarning)
                 # The message may name folders, which no history does.
                 why = {"step": step.name, "error": type(error).__name__}
                 result = history.record(last, "left_out", why)
@@ -272,6 +269,11 @@ class Pipeline:
         # A single array has no history, so that of the dataset it comes from is used.
         attrs = {"history": last.attrs["history"]} if "history" in last.attrs else {}
         return result.assign_attrs({**attrs, **result.attrs, "pipeline": self.text})
+
+
+def left_out(step: str, error: UvisError) -> str:
+    """What to say of a step that failed and is left out."""
+    return f"step '{step}' is left out: {str(error).removeprefix(f'{step}: ')}"
 
 
 def load(pipeline: str | Path | Iterable[Any]) -> Pipeline:

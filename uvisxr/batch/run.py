@@ -505,17 +505,20 @@ class _Batch:
             output, label = self._output(product)
             made = product if label == product.label else sources.Product.at(label)
             fingerprint = _fingerprint(made, recipe)
-            if not self.overwrite and self._is_current(output, fingerprint):
-                if not self.verify or self.manifest.is_same(output):
+            if not self.overwrite and self.manifest.is_current(output, fingerprint):
+                names = self.manifest.changed(output) if self.verify else []
+                if not names:
                     self.summary.current += 1
                     continue
                 count += 1
-                changed += [output] if count <= _SHOWN else []
+                changed += names if count <= _SHOWN else []
             fingerprint = _fingerprint(product, recipe)
             job = work.Job(
                 *(str(product.label), output, folder, str(self.partial), fingerprint),
                 data=str(product.data) if product.paired else "",
                 compact=self.compact,
+                overwrite=self.overwrite,
+                emptied=tuple(self.manifest.emptied(output)),
             )
             yield job, self._refused(output)
         if changed:
@@ -525,14 +528,6 @@ class _Batch:
                 f"{outputs} not hold what was written, by their sha256 in {self.manifest.path}, "
                 f"and must be made again: {', '.join(changed)}{more}"
             )
-
-    def _is_current(self, output: str, fingerprint: str) -> bool:
-        """Whether an output, with its FITS file if it has one, need not be made again."""
-        if not self.manifest.is_current(output, fingerprint):
-            return False
-        step = self.steps.fits
-        path = self.manifest.path.parent / output
-        return step is None or step.on_error == "keep" or work.has_fits(path)
 
     def _refused(self, output: str) -> ExportError | None:
         """Why an output must not be written: if it would take the place of a file of another."""

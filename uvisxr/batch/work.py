@@ -11,10 +11,10 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import dask
 import netCDF4
@@ -27,7 +27,6 @@ from .._version import __version__
 from ..dataset import inputs, overview
 from ..errors import ExportError, LeftOutWarning, UvisError, bounded, warn_user
 from ..files import NO_ROOM, sha256, whole_file
-from ..fits import instants
 from ..hdf5.handles import opened
 from ..kernels.session import keep_for_good, keeping, noting
 from ..netcdf import writing
@@ -36,7 +35,7 @@ from ..numerics.poisson import missing
 from ..options import Options
 from ..quality import losses, telling
 from . import limit
-from .pipeline import RULE, Pipeline, Step
+from .pipeline import Pipeline, Step, left_out
 
 #: Products with more elements of `counts` than this are processed in dask blocks of about this
 #: size: a block with its radiance, two bounds and intermediate float64 values stays below 200 MB.
@@ -62,6 +61,10 @@ class Job:
         Identifies inputs, pipeline and package version.
     compact : bool
         Whether the output leaves out radiances.
+    overwrite : bool
+        Whether FITS files and labels take the place of those of others.
+    emptied : tuple of str
+        Names in `folder` of such files that an earlier run wrote, and in which nothing is left.
     """
 
     label: str
@@ -71,6 +74,8 @@ class Job:
     fingerprint: str
     data: str = ""
     compact: bool = False
+    overwrite: bool = False
+    emptied: tuple[str, ...] = ()
 
     def record(self) -> dict[str, Any]:
         """What the manifest holds of the job, whatever its outcome."""
@@ -220,7 +225,9 @@ def _alone(settings: Options) -> Options:
 
 def failed(step: str, kind: str, message: str) -> dict[str, Any]:
     """What the manifest holds of a failure besides `Job.record`."""
-    return {"status": "failed", "step": step, "kind": kind, "error": bounded(message)}
+    # Some messages begin with the step themselves.
+    said = bounded(message.removeprefix(f"{step}: "))
+    return {"status": "failed", "step": step, "kind": kind, "error": said}
 
 
 def reduce(
@@ -280,30 +287,25 @@ def _write_fits(ds: xr.Dataset | xr.DataTree, job: Job, step: Step) -> dict[str,
     accessor: Any = TreeAccessor(ds) if isinstance(ds, xr.DataTree) else UvisAccessor(ds)
     options = dict(step.arguments)
     own = options.pop("backplanes", None)
+    for name in job.emptied:
+        (path.parent / name).unlink(missing_ok=True)
     try:
-        tree = None if own is None else _backplanes(accessor, own, options)
-        written = accessor.to_fits(path, tree, **options)
+        tree = None if own is None else accessor.backplanes(**({} if own is True else own))
+        written = accessor.to_fits(path, tree, overwrite=job.overwrite or None, **options)
     except UvisError as error:
         if step.on_error == "fail":
             raise
-        warn_user(f"step 'to_fits' is left out: {error}", LeftOutWarning)
+        warn_user(left_out(step.name, error), LeftOutWarning)
         return {}
-    files = written.values() if isinstance(written, dict) else [written]
-    return {"fits": [file.name for file in files]}
-
-
-def _backplanes(accessor: Any, own: Any, options: Mapping[str, Any]) -> xr.DataTree:
-    """The backplanes of a product, at as many instants as the rule asks for with `times: rule`."""
-    arguments = {} if own is True else dict(own)
-    if arguments.get("times") != RULE:
-        return cast("xr.DataTree", accessor.backplanes(**arguments))
-    rule = {key: options[key] for key in ("pixels_per_subsample",) if key in options}
-    return instants.by_rule(lambda n: accessor.backplanes(**arguments | {"times": n}), **rule)
-
-
-def has_fits(output: Path) -> bool:
-    """Whether there is the FITS file of an output, or that of its first window."""
-    return any(output.with_name(f"{output.stem}{letter}.fits").is_file() for letter in ("", "A"))
+    made = written.values() if isinstance(written, dict) else [written]
+    endings = (".fits", ".xml") if options.get("label", "pds4") else (".fits",)
+    files = [file.with_suffix(ending) for file in made for ending in endings]
+    return {
+        "fits": [
+            {"name": file.name, "sha256": sha256(file), "bytes": file.stat().st_size}
+            for file in files
+        ]
+    }
 
 
 def _figures(ds: xr.Dataset | xr.DataTree, path: Path) -> dict[str, Any]:

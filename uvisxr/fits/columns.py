@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
 from ..backplanes.registry import NODES, Plane
 from . import layout
 from .layout import Column
@@ -64,16 +62,11 @@ equator plane ahead; the line of sight goes on to meet the planet"
 
 
 def attributes(
-    table: str, column: Column, dtype: np.dtype[Any], direction: str = DIRECTION
+    table: str, column: Column, direction: str = DIRECTION, *, unknown: bool = False
 ) -> dict[str, Any]:
     """The attributes of the variable that comes of a column, as those of the backplanes."""
     of = plane(table, column)
-    if of is None:
-        return {}
-    attrs = of.attributes(direction)
-    if "flag_values" in attrs:
-        attrs["flag_values"] = attrs["flag_values"].astype(dtype)
-    return attrs
+    return {} if of is None else of.attributes(direction, unknown)
 
 
 def table() -> str:

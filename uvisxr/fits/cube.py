@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from ..backplanes.registry import NODES
 from ..instrument.channel import CHANNELS
 from . import extras, header, layout, parts, planes, seen, units
 from .decode import File, keyword
@@ -38,12 +39,12 @@ def read(file: File) -> tuple[xr.Dataset, xr.DataTree]:
     tables = {name: units.table(file, name) for name in layout.TABLES if name in file.hdus}
     times, sizes = _times(tables["GENERAL_GEOM"], shape, primary)
     among = np.linspace(0, 1, sizes.instant) if times is None else _parts(times)
-    tree = planes.tree(tables, sizes, seen.labels(among), whole=ours is not None)
+    tree = planes.tree(tables, sizes, seen.labels(among), ours.blank if ours else None)
     tree.attrs = ours.tree if ours else _kernels(file)
     for name, attrs in (ours.nodes if ours else {}).items():
         if name in tree.children:
             tree[name].attrs = attrs
-    tree = planes.as_counted(tree)
+    tree = _with_slit_angle(planes.as_counted(tree), primary)
     channel = keyword(primary, "CHANNEL", str)
     length = keyword(primary, "INT_TIME", float, int)
     ds = parts.dataset(
@@ -66,6 +67,15 @@ def read(file: File) -> tuple[xr.Dataset, xr.DataTree]:
         )
     )
     return extras.restored(file, ds, parts.numbered(tree, ds))
+
+
+def _with_slit_angle(tree: xr.DataTree, primary: Header) -> xr.DataTree:
+    """The tree with the one value that the header has, of the middle of the observation."""
+    angle = keyword(primary, "SLITANGL", float, int)
+    if angle is not None and "sky" in tree.children:
+        attrs = NODES["sky"]["slit_angle"].attributes("west")
+        tree["sky"]["slit_angle"] = xr.DataArray(float(angle), attrs=attrs)
+    return tree
 
 
 def _times(

@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 
 from .._version import __version__
+from ..backplanes.registry import UNKNOWN
 from ..errors import ArgumentError
 from ..instrument.detector import Window
 from ..timescales import clock_from_et, et_to_utc
@@ -182,9 +183,21 @@ def told(attrs: Mapping[Any, Any], tree: xr.DataTree) -> str:
         "attrs": {key: value for key, value in own.items() if key != "history"},
         # Most of a tree's are the dataset's, and the history of a node is the tree's.
         "tree": _beside(root, own),
-        "nodes": {name: _beside(plain(node.attrs), root) for name, node in tree.children.items()},
+        "nodes": {
+            name: _beside(plain(node.attrs), root) | {"blank": _blank(node.to_dataset())}
+            for name, node in tree.children.items()
+        },
     }
     return json.dumps(content)
+
+
+def _blank(node: xr.Dataset) -> list[str]:
+    """The fields that are unknown everywhere, which a file would not tell from those not there."""
+    return [
+        str(name)
+        for name, field in node.data_vars.items()
+        if field.dtype.kind in "fi" and not (field.notnull() & (field != UNKNOWN)).any()
+    ]
 
 
 def _beside(attrs: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
@@ -214,11 +227,15 @@ def plain(attrs: Mapping[Any, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Told:
-    """What `told` said: attributes of the dataset, of the tree, and of its nodes by name."""
+    """What `told` said: attributes of the dataset, of the tree, and of its nodes by name.
+
+    And by node the fields that are unknown everywhere.
+    """
 
     dataset: dict[str, Any]
     tree: dict[str, Any]
     nodes: dict[str, dict[str, Any]]
+    blank: dict[str, frozenset[str]]
 
 
 def untold(header: Header) -> Told | None:
@@ -232,7 +249,11 @@ def untold(header: Header) -> Told | None:
             attrs["history"] = history
         root = _joined(content["tree"], attrs)
         nodes = {str(name): _joined(of, root) for name, of in content["nodes"].items()}
-        return Told(attrs, root, nodes)
+        blank = {
+            str(name): frozenset(map(str, of.get("blank", ())))
+            for name, of in content["nodes"].items()
+        }
+        return Told(attrs, root, nodes, blank)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 

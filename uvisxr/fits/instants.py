@@ -6,19 +6,20 @@ three, that is start, middle and end, and not more than a file can bear.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-
 import numpy as np
 import xarray as xr
 
 from .. import calls, checks
+from ..backplanes import smear as ways
 from ..errors import MissingStepError
 from ..numerics import sphere
 from .layout import LEAST_INSTANTS
 
 #: Pixels between two instants, and the most instants, of the team's rule.
-SPACING, MOST = 1.0, 33
+SPACING, MOST = ways.SPACING, ways.MOST
+
+#: Part of a step by which steps in time may differ and be even.
+_EVEN = 1e-3
 
 
 @calls.public("subsampling")
@@ -53,7 +54,7 @@ def subsampling(smear: float, pixels_per_subsample: float = SPACING, most: int =
     smear = checks.number("smear", smear, "pixels", least=0)
     spacing = checks.number("pixels_per_subsample", pixels_per_subsample, "pixels", above=0)
     most = checks.whole("most", most, LEAST_INSTANTS)
-    return max(LEAST_INSTANTS, min(most, math.ceil(smear / spacing) + 1))
+    return ways.number(smear, spacing, most)
 
 
 def rule(pixels_per_subsample: float = SPACING, most: int = MOST) -> str:
@@ -65,29 +66,6 @@ def rule(pixels_per_subsample: float = SPACING, most: int = MOST) -> str:
     '1px/sub, NT 3-33'
     """
     return f"{pixels_per_subsample:g}px/sub, NT {LEAST_INSTANTS}-{most}"
-
-
-def by_rule(
-    made: Callable[[int], xr.DataTree], pixels_per_subsample: float = SPACING
-) -> xr.DataTree:
-    """The backplanes at as many instants as the rule asks for, of one window or of several.
-
-    Parameters
-    ----------
-    made : callable
-        What makes them, of the number of instants.
-    pixels_per_subsample : float
-        As of `subsampling`.
-    """
-    count, asked = 0, LEAST_INSTANTS
-    tree = xr.DataTree()
-    # With more instants the way is followed more closely, and may be longer.
-    while asked > count:
-        count = asked
-        tree = made(count)
-        trees = [node for node in tree.subtree if "sky" in node.children]
-        asked = max((subsampling(smear(one), pixels_per_subsample) for one in trees), default=0)
-    return tree
 
 
 def shortfall(way: float, count: int, spacing: float = SPACING) -> str:
@@ -109,20 +87,40 @@ def shortfall(way: float, count: int, spacing: float = SPACING) -> str:
     >>> print(shortfall(119.9, 3))
     the slit moves by up to 119.9 pixels in an exposure, and the backplanes have 3 instants, \
 60.0 pixels apart: the rule, 1 pixel apart but at most 33 instants, asks for 33, 3.7 pixels apart; \
-call ds.uvis.backplanes(times=33), or in a batch write `times: rule` among its backplanes
+call ds.uvis.backplanes(times="rule"), or in a batch write `times: rule` among its backplanes
     """
     asked = subsampling(way, spacing)
     if count >= asked:
         return ""
     unit = "pixel" if spacing == 1 else "pixels"
     reached = f", {way / (asked - 1):.1f} pixels apart" if way > spacing * (asked - 1) else ""
+    rule_of = "" if spacing == SPACING else f", pixels_per_subsample={spacing:g}"
     return (
         f"the slit moves by up to {way:.1f} pixels in an exposure, and the backplanes have {count} "
         f"instants, {way / (count - 1):.1f} pixels apart: the rule, {spacing:g} {unit} apart but "
         f"at most {MOST} instants, asks for {asked}{reached}; call "
-        f"ds.uvis.backplanes(times={asked}), or in a batch write `times: rule` among its "
-        "backplanes"
+        f'ds.uvis.backplanes(times="rule"{rule_of}), or in a batch write '
+        f"`times: rule{rule_of.replace('=', ': ')}` among its backplanes"
     )
+
+
+def kept(backplanes: xr.DataTree, spacing: float = SPACING) -> str:
+    """What the keyword NT_RULE says of the instants of backplanes, in order of time.
+
+    The rule, if they are evenly spaced and as many as it asks for, or more; or else their number.
+    """
+    sky = backplanes["sky"].to_dataset()
+    times = sky["et"].transpose("instant", "pic").values
+    own = f"NT {len(times)}"
+    try:
+        asked = subsampling(smear(backplanes), spacing)
+    except MissingStepError:
+        return own
+    # The geometry of a dataset has none at start and end.
+    known = sky["ra"].notnull().any(["pic", "pixel", "point"]).all()
+    steps = np.diff(times, axis=0)
+    even = (abs(steps - steps.mean(axis=0)) <= _EVEN * steps.mean(axis=0)).all()
+    return rule(spacing) if known and even and asked <= len(times) <= MOST else own
 
 
 def require_tree(backplanes: object) -> None:
@@ -168,15 +166,10 @@ def smear(backplanes: xr.DataTree) -> float:
             sky[name].transpose("pic", "pixel", "instant", "point") for name in ("ra", "dec")
         )
         names = [str(name) for name in np.asarray(sky["point"])]
-        at = [names.index(name) for name in ("center", "lower_left", "lower_right", "upper_left")]
+        at = [names.index(name) for name in ways.LOOKED_AT]
     except (KeyError, ValueError) as error:
         raise MissingStepError(
             f"the tree has no sky/ra and sky/dec of centres and corners ({error}): give what "
             "ds.uvis.backplanes() returns"
         ) from None
-    way = sphere.vectors(ra.values, dec.values)[..., at, :]
-    centre, corner, right, up = np.moveaxis(way, -2, 0)
-    sides = np.fmin(sphere.angle(corner, right), sphere.angle(corner, up))
-    steps = sphere.angle(centre[:, :, 1:], centre[:, :, :-1])
-    pixels = np.nansum(steps / np.fmin(sides[:, :, 1:], sides[:, :, :-1]), axis=-1)
-    return float(pixels.max(initial=0.0))
+    return ways.pixels(sphere.vectors(ra.values, dec.values)[..., at, :])

@@ -6,14 +6,14 @@ counts them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Set
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 
+from ..backplanes import registry
 from ..backplanes.inview import MARGIN
-from ..backplanes.registry import NODES
 from ..dataset.fields import CORNERS
 from ..errors import ArgumentError
 from . import columns as of_columns
@@ -246,7 +246,7 @@ def as_counted(tree: xr.DataTree) -> xr.DataTree:
         if _attrs(tree, node).get("lon_direction") == "east":
             east = {}
             for name in _DIRECTED & set(map(str, own.data_vars)):
-                known = next(fields[name] for fields in NODES.values() if name in fields)
+                known = next(fields[name] for fields in registry.NODES.values() if name in fields)
                 values = _turned(own[name].values)
                 east[name] = own[name].dims, values, known.attributes("east")
             own = own.assign(east)
@@ -255,12 +255,16 @@ def as_counted(tree: xr.DataTree) -> xr.DataTree:
 
 
 def _logical(values: np.ndarray) -> np.ndarray:
-    known = np.isfinite(values.astype(float))
+    # Flags are -1 where they are unknown.
+    known = values.astype(float) >= 0
     return np.where(known, np.where(np.nan_to_num(values) != 0, TRUE, FALSE), UNKNOWN)
 
 
 def tree(
-    tables: Mapping[str, Mapping[str, np.ndarray]], sizes: Sizes, labels: object, whole: bool
+    tables: Mapping[str, Mapping[str, np.ndarray]],
+    sizes: Sizes,
+    labels: object,
+    blank: Mapping[str, Set[str]] | None = None,
 ) -> xr.DataTree:
     """The tree of backplanes of the geometry tables of a file.
 
@@ -271,8 +275,9 @@ def tree(
     sizes : Sizes
     labels : list of str or ndarray
         Of the instants.
-    whole : bool
-        Whether columns of zeros are so; other writers fill with them what they do not know.
+    blank : mapping of str to set of str, optional
+        Of a file of ours, the fields by node that are unknown everywhere, but there. Other writers
+        fill with zeros what they do not know.
 
     Returns
     -------
@@ -294,7 +299,9 @@ def tree(
                 key = layout.node_of(names[row])
             elif row:
                 break
-            fields = _fields(extension, one, known, sizes, whole)
+            fields = _fields(
+                extension, one, known, sizes, None if blank is None else blank.get(key, ())
+            )
             if not fields:
                 continue
             own = nodes.get(key, xr.Dataset())
@@ -322,8 +329,9 @@ def _fields(
     row: Mapping[str, np.ndarray],
     known: Mapping[str, Column],
     sizes: Sizes,
-    whole: bool,
+    blank: Container[str] | None,
 ) -> dict[str, xr.Variable]:
+    whole = blank is not None
     found: dict[str, xr.Variable] = {}
     vectors: dict[str, dict[int, xr.Variable]] = {}
     for name, values in row.items():
@@ -334,14 +342,18 @@ def _fields(
             else layout.EARLIER.get((extension, name), (name.lower(), 1.0))
         )
         variable = _variable(values, sizes)
-        if variable is None or _is_unfilled(variable, name, whole):
+        if variable is None or (
+            _is_unfilled(variable, name, whole) and not (blank is not None and field in blank)
+        ):
             continue
+        if column is not None and column.letter == "L":
+            flags = np.nan_to_num(variable.values.astype(float), nan=registry.UNKNOWN)
+            variable = variable.copy(data=flags.astype(np.int8))
         if factor != 1.0:
             variable = variable * factor
         if column is not None:
-            if variable.dtype == bool:
-                variable = variable.astype(np.int8)
-            variable.attrs = of_columns.attributes(extension, column, variable.dtype)
+            unknown = column.letter == "L" and bool((variable < 0).any())
+            variable.attrs = of_columns.attributes(extension, column, unknown=unknown)
         if column is not None and column.axis is not None:
             vectors.setdefault(field, {})[column.axis] = variable
         else:

@@ -108,6 +108,18 @@ def scan(path: Path) -> list[Hdu]:
     return found
 
 
+def first_header(path: Path) -> bytes:
+    """The header that a file begins with, however much of the rest is there.
+
+    Raises
+    ------
+    NotFitsError, OSError
+        As of `scan`.
+    """
+    with opened(path) as stream:
+        return _cards(stream, first=True)
+
+
 def _read(stream: BinaryIO, at: int, first: bool) -> Hdu:
     cards = _cards(stream, first)
     values = _mandatory(cards)

@@ -20,7 +20,7 @@ from . import extras as extra_hdus
 from . import header, instants, layout, pds4_label, planes, reading, science, seen, selection
 from .decode import astropy_fits
 from .layout import Column
-from .structure import BLOCK, NotFitsError, scan
+from .structure import BLOCK, NotFitsError, first_header
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -75,8 +75,8 @@ def to_fits(
         backplanes, as HDUs after those of the layout, so that `uvisxr.open_fits` gives everything
         back.
     pixels_per_subsample : float
-        The rule for the number of instants of an exposure, as `uvisxr.fits.subsampling` has it,
-        which the keyword NT_RULE gives.
+        The rule for the number of instants of an exposure, as `uvisxr.fits.subsampling` has it. The
+        keyword NT_RULE gives it if the backplanes have as many, and else the number that they have.
     overwrite : bool, optional
         Whether to replace existing files: True, any; False, none; by default those that uvisxr
         wrote. What the dataset was read from is never replaced.
@@ -212,8 +212,8 @@ def _of_window(backplanes: xr.DataTree, window: str) -> xr.DataTree:
 
 
 def is_fits_of_ours(path: Path) -> bool:
-    """Whether `to_fits` wrote a file."""
-    return re.search(rb"%-8s= " % header.OURS.encode(), scan(path)[0].cards) is not None
+    """Whether `to_fits` wrote a file, even if it was cut since."""
+    return re.search(rb"%-8s= " % header.OURS.encode(), first_header(path)) is not None
 
 
 def _check_outputs(
@@ -250,7 +250,7 @@ def _hdus(
         sky["et"].transpose("pic", "instant").values,
         filename=filename,
         complete=arrays.complete,
-        rule=instants.rule(spacing),
+        rule=instants.kept(tree, spacing),
         slit_angle=_slit_angle(sky),
     )
     found = [(_primary(arrays, values, ds, tree), arrays.cube)]
