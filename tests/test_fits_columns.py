@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from uvisxr.backplanes import registry
@@ -55,10 +56,11 @@ def test_descriptions_have_the_sense_of_the_files():
     assert not any("|" in text or "\n" in text for text in of.values())
 
 
-@pytest.mark.parametrize(("unknown", "meanings"), [(False, "no yes"), (True, "unknown no yes")])
-def test_flags_say_what_their_values_mean(unknown, meanings):
+def test_flags_have_a_value_for_unknown_where_one_is():
     (flag,) = (column for column in layout.RING_GEOM if column.field == "in_shadow")
-    attrs = columns.attributes("RING_GEOM", flag, unknown=unknown)
-    assert attrs["flag_values"].tolist() == [-1, 0, 1][not unknown :]
-    assert attrs["flag_meanings"] == meanings
+    attrs = columns.attributes("RING_GEOM", flag, np.array([0, -1, 1], np.int8))
+    assert attrs["flag_values"].tolist() == [-1, 0, 1] and attrs["flag_values"].dtype == np.int8
+    assert attrs["flag_meanings"] == "unknown no yes"
+    known = columns.attributes("RING_GEOM", flag, np.array([0, 1], np.int8))
+    assert known["flag_values"].tolist() == [0, 1] and known["flag_meanings"] == "no yes"
     assert attrs["comment"] == registry.NODES["rings"]["in_shadow"].definition

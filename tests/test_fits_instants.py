@@ -103,7 +103,7 @@ def test_smear_needs_the_sky():
             5.0,
             3,
             0.5,
-            r"=.rule., pixels_per_subsample=0\.5\), .*, pixels_per_subsample: 0\.5`",
+            r"=.rule., pixels_per_subsample=0\.5\), or",
         ),
     ],
 )

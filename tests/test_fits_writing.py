@@ -506,6 +506,17 @@ def test_geometry_of_the_dataset_serves_where_no_tree_is_given(made, ds, tmp_pat
         assert found[0].header["NT_RULE"] == "NT 3"
 
 
+def test_elevations_above_the_rings_follow_from_their_angles(made, ds, tmp_path):
+    seen = ds.uvis.geometry(kernels=made.kernels, target="SATURN")
+    own = ds.uvis.backplanes(made.kernels)["rings"].sel(instant="mid", point="center")
+    with fits.open(seen.uvis.to_fits(tmp_path / "x.fits"), logical_as_bytes=True) as found:
+        ring = found["RING_GEOM"].data
+        for name in ("solar_elevation", "sc_elevation"):
+            told = ring[name.upper()][0, 1, ..., 0]
+            assert np.isfinite(told).any()
+            np.testing.assert_allclose(told, own[name].values, atol=1e-4)
+
+
 def test_geometry_of_several_instants(made, ds, tmp_path):
     seen = ds.uvis.geometry(kernels=made.kernels, samples=4)
     back = uvisxr.open_fits(seen.uvis.to_fits(tmp_path / "x.fits"))

@@ -34,11 +34,11 @@ MAIN_RINGS = (RINGS["C"][0], RINGS["A"][1])
 #: Planetocentric latitude of the spacecraft below which rings are seen edge-on, degrees.
 EDGE_ON = 5.0
 
-#: What `front` is without pointing.
-UNPOINTED = -1
-
 #: Of a flag that the kernels do not tell.
 UNKNOWN = -1
+
+#: What `front` is without pointing.
+UNPOINTED = -1
 
 _DEG, _KM, _HOUR = "degree", "km", "hour"
 

@@ -11,10 +11,10 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import dask
 import netCDF4
@@ -290,7 +290,7 @@ def _write_fits(ds: xr.Dataset | xr.DataTree, job: Job, step: Step) -> dict[str,
     for name in job.emptied:
         (path.parent / name).unlink(missing_ok=True)
     try:
-        tree = None if own is None else accessor.backplanes(**({} if own is True else own))
+        tree = None if own is None else _backplanes(accessor, own, options)
         written = accessor.to_fits(path, tree, overwrite=job.overwrite or None, **options)
     except UvisError as error:
         if step.on_error == "fail":
@@ -306,6 +306,13 @@ def _write_fits(ds: xr.Dataset | xr.DataTree, job: Job, step: Step) -> dict[str,
             for file in files
         ]
     }
+
+
+def _backplanes(accessor: Any, own: Any, options: Mapping[str, Any]) -> xr.DataTree:
+    """The backplanes of a product; the rule for their instants is that of the file."""
+    rule = {key: options[key] for key in ("pixels_per_subsample",) if key in options}
+    arguments = rule | ({} if own is True else dict(own))
+    return cast("xr.DataTree", accessor.backplanes(**arguments))
 
 
 def _figures(ds: xr.Dataset | xr.DataTree, path: Path) -> dict[str, Any]:

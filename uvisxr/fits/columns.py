@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from ..backplanes.registry import NODES, Plane
 from . import layout
 from .layout import Column
@@ -62,11 +64,13 @@ equator plane ahead; the line of sight goes on to meet the planet"
 
 
 def attributes(
-    table: str, column: Column, direction: str = DIRECTION, *, unknown: bool = False
+    table: str, column: Column, values: np.ndarray, direction: str = DIRECTION
 ) -> dict[str, Any]:
     """The attributes of the variable that comes of a column, as those of the backplanes."""
     of = plane(table, column)
-    return {} if of is None else of.attributes(direction, unknown)
+    if of is None:
+        return {}
+    return of.attributes(direction, unknown=of.flag and bool((values < 0).any()))
 
 
 def table() -> str:

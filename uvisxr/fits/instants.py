@@ -94,13 +94,13 @@ call ds.uvis.backplanes(times="rule"), or in a batch write `times: rule` among i
         return ""
     unit = "pixel" if spacing == 1 else "pixels"
     reached = f", {way / (asked - 1):.1f} pixels apart" if way > spacing * (asked - 1) else ""
-    rule_of = "" if spacing == SPACING else f", pixels_per_subsample={spacing:g}"
+    own = "" if spacing == SPACING else f", pixels_per_subsample={spacing:g}"
     return (
         f"the slit moves by up to {way:.1f} pixels in an exposure, and the backplanes have {count} "
         f"instants, {way / (count - 1):.1f} pixels apart: the rule, {spacing:g} {unit} apart but "
         f"at most {MOST} instants, asks for {asked}{reached}; call "
-        f'ds.uvis.backplanes(times="rule"{rule_of}), or in a batch write '
-        f"`times: rule{rule_of.replace('=', ': ')}` among its backplanes"
+        f'ds.uvis.backplanes(times="rule"{own}), or in a batch write `times: rule` among its '
+        "backplanes"
     )
 
 

@@ -352,8 +352,7 @@ def _fields(
         if factor != 1.0:
             variable = variable * factor
         if column is not None:
-            unknown = column.letter == "L" and bool((variable < 0).any())
-            variable.attrs = of_columns.attributes(extension, column, unknown=unknown)
+            variable.attrs = of_columns.attributes(extension, column, variable.values)
         if column is not None and column.axis is not None:
             vectors.setdefault(field, {})[column.axis] = variable
         else:

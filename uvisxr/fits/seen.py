@@ -68,6 +68,8 @@ def tree(ds: xr.Dataset) -> xr.DataTree:
     if rings:
         if "ring_in_front" in rings:
             rings["in_front"] = rings.pop("ring_in_front")
+        angles = {"solar_elevation": "ring_incidence", "sc_elevation": "ring_emission"}
+        rings |= {name: 90.0 - rings[of] for name, of in angles.items() if of in rings}
         nodes["rings"] = xr.Dataset(rings)
     coords: dict[str, object] = {"instant": labels(parts), "point": ["center", *CORNERS]}
     coords |= {dim: ds[dim].values for dim in ("pic", "pixel") if dim in ds.indexes}
