@@ -83,6 +83,37 @@ def test_smear_needs_the_sky():
 
 
 @pytest.mark.parametrize(
+    ("way", "count", "spacing", "said"),
+    [
+        (
+            119.9,
+            3,
+            1.0,
+            r"3 instants, 60\.0 pixels apart: .* asks for 33, 3\.7 pixels apart; .*=.rule.\)",
+        ),
+        (32.0, 3, 1.0, r"16\.0 pixels apart: .* asks for 33; call"),
+        (
+            5.0,
+            3,
+            1.0,
+            r"2\.5 pixels apart: the rule, 1 pixel apart .* asks for 6; .*: rule` ",
+        ),
+        (5.0, 3, 0.5, r"the rule, 0\.5 pixels apart but at most 33 instants, asks for 11; "),
+        (
+            5.0,
+            3,
+            0.5,
+            r"=.rule., pixels_per_subsample=0\.5\), or",
+        ),
+    ],
+)
+def test_what_is_said_of_too_few_instants(way, count, spacing, said):
+    told = instants.shortfall(way, count, spacing)
+    assert re.search(said, told) and "times: rule" in told
+    assert instants.shortfall(way, 33, spacing) == ""
+
+
+@pytest.mark.parametrize(
     ("when", "rate", "spacing", "told"),
     [
         ((0, 0.5, 1), 0.2, 1, "1px/sub, NT 3-33"),
@@ -118,23 +149,3 @@ def test_backplanes_by_the_rule(made):
         ds.uvis.backplanes(made.kernels, times="rule", pixels_per_subsample=0)
     with pytest.raises(ArgumentError, match="rule"):
         ds.uvis.backplanes(made.kernels, times="rules")
-
-
-@pytest.mark.parametrize(
-    ("way", "count", "spacing", "said"),
-    [
-        (
-            119.9,
-            3,
-            1.0,
-            r"3 instants, 60\.0 pixels apart: .* asks for 33, 3\.7 pixels apart; .*=33\)",
-        ),
-        (32.0, 3, 1.0, r"16\.0 pixels apart: .* asks for 33; call"),
-        (5.0, 3, 1.0, r"2\.5 pixels apart: the rule, 1 pixel apart .* asks for 6; .*times=6\)"),
-        (5.0, 3, 0.5, r"the rule, 0\.5 pixels apart but at most 33 instants, asks for 11; "),
-    ],
-)
-def test_what_is_said_of_too_few_instants(way, count, spacing, said):
-    told = instants.shortfall(way, count, spacing)
-    assert re.search(said, told) and "times: rule" in told
-    assert instants.shortfall(way, 33, spacing) == ""

@@ -122,7 +122,7 @@ def test_labels_are_those_of_the_backplanes(ds, tree, tmp_path, direction):
 
 
 def test_a_body_far_off_keeps_what_is_of_its_centre(ds, tree, tmp_path):
-    far = tree.copy()
+    far = tree.copy(deep=True)
     far["saturn/ray_height"].values[:] = 0.02 * far["saturn/distance"].values
     back = uvisxr.open_fits(ds.uvis.to_fits(tmp_path / "x.fits", far)).backplanes
     assert "lon" not in back["saturn"] and "sc_lon" in back["saturn"] and "lon" in back["titan"]

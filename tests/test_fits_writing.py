@@ -574,7 +574,7 @@ def test_too_few_instants_are_told(ds, tmp_path):
     for k, name in enumerate(("ra", "dec")):
         values = (step if k == 0 else 0) + at[:, k] + np.zeros((NZ, NY, 3, 5))
         tree["sky"][name] = tree["sky"][name].copy(data=values % 360)
-    with pytest.warns(UvisWarning, match=r"5\.9 pixels.*times=7\)"):
+    with pytest.warns(UvisWarning, match=r"5\.9 pixels.*asks for 7;"):
         ds.uvis.to_fits(tmp_path / "x.fits", tree)
     assert fits.getheader(tmp_path / "x.fits")["NT_RULE"] == "NT 3"
     # Of a file without backplanes nothing is said.

@@ -212,9 +212,8 @@ def _unknown(found: Table, sight: Sight) -> None:
         *((name, points) for name in ("hidden", "behind_rings")),
         *((name, lit) for name in ("in_shadow", "in_ring_shadow")),
     ):
-        flags = found.get(name, np.zeros(points.shape, np.int8))
+        flags = found.setdefault(name, np.zeros(of.shape, np.int8))
         flags[of & (flags == 0)] = UNKNOWN
-        found[name] = flags
 
 
 def _ring_plane(scene: Scene, sights: dict[str, Sight]) -> tuple[np.ndarray, np.ndarray] | None:

@@ -68,25 +68,6 @@ def rule(pixels_per_subsample: float = SPACING, most: int = MOST) -> str:
     return f"{pixels_per_subsample:g}px/sub, NT {LEAST_INSTANTS}-{most}"
 
 
-def kept(backplanes: xr.DataTree, spacing: float = SPACING) -> str:
-    """What the keyword NT_RULE says of the instants of backplanes, in order of time.
-
-    The rule, if they are evenly spaced and as many as it asks for, or more; or else their number.
-    """
-    sky = backplanes["sky"].to_dataset()
-    times = sky["et"].transpose("instant", "pic").values
-    own = f"NT {len(times)}"
-    try:
-        asked = subsampling(smear(backplanes), spacing)
-    except MissingStepError:
-        return own
-    # The geometry of a dataset has none at start and end.
-    known = sky["ra"].notnull().any(["pic", "pixel", "point"]).all()
-    steps = np.diff(times, axis=0)
-    even = (abs(steps - steps.mean(axis=0)) <= _EVEN * steps.mean(axis=0)).all()
-    return rule(spacing) if known and even and asked <= len(times) <= MOST else own
-
-
 def shortfall(way: float, count: int, spacing: float = SPACING) -> str:
     """What to say where backplanes have fewer instants than the rule asks for; empty otherwise.
 
@@ -106,20 +87,40 @@ def shortfall(way: float, count: int, spacing: float = SPACING) -> str:
     >>> print(shortfall(119.9, 3))
     the slit moves by up to 119.9 pixels in an exposure, and the backplanes have 3 instants, \
 60.0 pixels apart: the rule, 1 pixel apart but at most 33 instants, asks for 33, 3.7 pixels apart; \
-call ds.uvis.backplanes(times=33), or in a batch write `times: rule` among its backplanes
+call ds.uvis.backplanes(times="rule"), or in a batch write `times: rule` among its backplanes
     """
     asked = subsampling(way, spacing)
     if count >= asked:
         return ""
     unit = "pixel" if spacing == 1 else "pixels"
     reached = f", {way / (asked - 1):.1f} pixels apart" if way > spacing * (asked - 1) else ""
+    own = "" if spacing == SPACING else f", pixels_per_subsample={spacing:g}"
     return (
         f"the slit moves by up to {way:.1f} pixels in an exposure, and the backplanes have {count} "
         f"instants, {way / (count - 1):.1f} pixels apart: the rule, {spacing:g} {unit} apart but "
         f"at most {MOST} instants, asks for {asked}{reached}; call "
-        f"ds.uvis.backplanes(times={asked}), or in a batch write `times: rule` among its "
+        f'ds.uvis.backplanes(times="rule"{own}), or in a batch write `times: rule` among its '
         "backplanes"
     )
+
+
+def kept(backplanes: xr.DataTree, spacing: float = SPACING) -> str:
+    """What the keyword NT_RULE says of the instants of backplanes, in order of time.
+
+    The rule, if they are evenly spaced and as many as it asks for, or more; or else their number.
+    """
+    sky = backplanes["sky"].to_dataset()
+    times = sky["et"].transpose("instant", "pic").values
+    own = f"NT {len(times)}"
+    try:
+        asked = subsampling(smear(backplanes), spacing)
+    except MissingStepError:
+        return own
+    # The geometry of a dataset has none at start and end.
+    known = sky["ra"].notnull().any(["pic", "pixel", "point"]).all()
+    steps = np.diff(times, axis=0)
+    even = (abs(steps - steps.mean(axis=0)) <= _EVEN * steps.mean(axis=0)).all()
+    return rule(spacing) if known and even and asked <= len(times) <= MOST else own
 
 
 def require_tree(backplanes: object) -> None:

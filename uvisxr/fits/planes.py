@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from ..backplanes import registry
 from ..backplanes.inview import MARGIN
-from ..backplanes.registry import NODES
 from ..dataset.fields import CORNERS
 from ..errors import ArgumentError
 from . import columns as of_columns
@@ -32,9 +32,6 @@ RESOLVED = 1.0
 
 #: Fields that count east where a tree's `lon_direction` says so; the files count west.
 _DIRECTED = frozenset({"lon", "sc_lon", "sub_solar_lon", "ram_lon"})
-
-#: A flag of the tree of which nothing is known.
-_UNKNOWN = -1
 
 #: Logical bytes.
 TRUE, FALSE, UNKNOWN = ord("T"), ord("F"), 0
@@ -249,7 +246,7 @@ def as_counted(tree: xr.DataTree) -> xr.DataTree:
         if _attrs(tree, node).get("lon_direction") == "east":
             east = {}
             for name in _DIRECTED & set(map(str, own.data_vars)):
-                known = next(fields[name] for fields in NODES.values() if name in fields)
+                known = next(fields[name] for fields in registry.NODES.values() if name in fields)
                 values = _turned(own[name].values)
                 east[name] = own[name].dims, values, known.attributes("east")
             own = own.assign(east)
@@ -350,7 +347,7 @@ def _fields(
         ):
             continue
         if column is not None and column.letter == "L":
-            flags = np.nan_to_num(variable.values.astype(float), nan=_UNKNOWN)
+            flags = np.nan_to_num(variable.values.astype(float), nan=registry.UNKNOWN)
             variable = variable.copy(data=flags.astype(np.int8))
         if factor != 1.0:
             variable = variable * factor
