@@ -190,7 +190,7 @@ def next_steps(ds: xr.Dataset) -> list[str]:
         "photometry": (spectra or integrated) and lit and seen and pixels and _has_body(ds),
         "bin": (counts or spectra or integrated) and pixels,
         "to_netcdf": True,
-        "to_json": pixels and {"time_start", "product"} <= names,
+        "to_json": {"time_start", "product", "pixel"} <= names,
         "to_fits": window and counts and pixels and {"wl", "product"} <= names,
     }
     did = done(ds)
