@@ -373,7 +373,7 @@ def test_exposures_without_a_time_have_no_weight(aurora, lacking):
     ds = some.assign_coords(exposure=("pic", [60.0, lacking, 120.0, lacking]))
     with pytest.raises(ArgumentError, match=r"2 of 4 exposures have no integration .* pic 1: "):
         ds.uvis.map(weights="exposure", spacing=5.0)
-    assert ds.uvis.map(spacing=5.0)["looks"].any()
+    assert ds.uvis.map(spacing=5.0)["spectra"].any()
     ds.isel(pic=[0, 2]).uvis.map(weights="exposure", spacing=5.0)
 
 

@@ -152,7 +152,7 @@ def test_the_corners_of_a_polar_map_are_empty(ds):
         assert beyond.any() and polar["brightness"].notnull().any()
         for name in ("brightness", "brightness_correlation", "ems"):
             assert np.isnan(polar[name].values[beyond]).all(), name
-        for name in ("looks", "footprints", "covered"):
+        for name in ("spectra", "footprints", "covered"):
             assert (polar[name].values[beyond] == 0).all(), name
         whole, cap = (polar.uvis.power(r) for r in (None, {"lat": (edge, 90)}))
         xr.testing.assert_identical(whole.drop_attrs(), cap.drop_attrs())

@@ -33,6 +33,7 @@ def orbit(et: np.ndarray, radius: float, speed: float) -> Sighting:
         spacecraft_sun=-centre - radius * turned,
         light_time=np.zeros(et.size),
         position=-radius * turned,
+        motion=-speed * ahead,
         target_velocity=np.tile(MOVING, (et.size, 1)),
         sun=-centre,
     )

@@ -172,9 +172,9 @@ From `ds.uvis.reflectance` and `ds.uvis.photometry`.
     surface with the Sun in the zenith. Not divided by the cosine of the incidence angle.
     `reflectance_upper`, `reflectance_systematic` and so on are its counterparts of
     `radiance_upper`, `radiance_systematic` and so on. Of `photometry`, the mean over the disk.
-solar_irradiance : photon s-1 m-2 angstrom-1
-    The Sun's irradiance at the target, convolved with the slit's response and averaged over each
-    element.
+solar_irradiance : s-1 m-2 angstrom-1
+    The Sun's irradiance at the target, photons, convolved with the slit's response and averaged
+    over each element.
 solar_time : UTC
     Date of the Sun's spectrum, at the Earth, where it comes from a series.
 filling : 1

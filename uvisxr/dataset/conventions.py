@@ -229,8 +229,9 @@ VARIABLES: dict[str, Variable] = {
     "geometry_et": Variable("s", "barycentric dynamical time past J2000 of the geometry"),
     "geometry_time": Variable(None, "UTC of the geometry", extra=_UTC),
     "solar_irradiance": Variable(
-        "photon s-1 m-2 angstrom-1",
-        "spectral irradiance of the Sun at the target",
+        # Photons, which UDUNITS does not know, are numbers.
+        "s-1 m-2 angstrom-1",
+        "spectral photon irradiance of the Sun at the target",
         extra={"comment": "convolved with the slit's response and averaged over each element"},
     ),
     "solar_time": Variable(None, "UTC at the Earth of the spectrum of the Sun", extra=_UTC),

@@ -318,9 +318,11 @@ def _to_photons(unit: str) -> Callable[[np.ndarray, np.ndarray], np.ndarray] | N
     plain = re.sub(
         r"/\s*\(([^()]*)\)", lambda m: "".join(f"/{t}" for t in re.split(r"[\s*·]+", m[1])), unit
     )
-    times = scales.factor(plain, PHOTONS)
-    if times is not None:
-        return partial(_scaled, times)
+    # Numbers per area are those of photons.
+    for number in (PHOTONS, PHOTONS.removeprefix("photon ")):
+        times = scales.factor(plain, number)
+        if times is not None:
+            return partial(_scaled, times)
     for power in _POWERS:
         times = scales.factor(plain, power)
         if times is not None:
