@@ -286,9 +286,7 @@ def test_steps_are_right_or_say_what_is_missing(
         if mangling in SAME and name in right[stage]:
             # Without what it needs of the counts, an integral has its bounds from the elements'.
             lost = mangling in ("drop counts", "drop exposure") and name == "integrate"
-            # Cells of a map that several small parts of footprints share hold them to less.
-            close = 0.02 if lost else 5e-4 if name == "map" else 2e-5
-            same(result, right[stage][name], TELLING.get(name, ()), close)
+            same(result, right[stage][name], TELLING.get(name, ()), 0.02 if lost else 2e-5)
         if mangling in PARTS and name in ("geometry", "calibrate", "rate", "calibration_factor"):
             same(result, PARTS[mangling](right[stage][name]), TELLING[name])
 

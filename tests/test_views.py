@@ -256,3 +256,11 @@ def test_east_longitudes_lie_to_the_right_with_north_up():
 def test_others_without_geometry():
     with pytest.raises(UvisError, match="geometry"):
         views.others(flyby(n_pic=1).drop_vars("geometry_et"))
+
+
+def test_views_do_not_depend_on_the_order_of_dimensions():
+    ds = flyby(n_pic=4)
+    there, here = (views.target(one) for one in (ds.transpose(), ds))
+    np.testing.assert_array_equal(there.velocity, here.velocity)
+    np.testing.assert_array_equal(there.observer, here.observer)
+    np.testing.assert_array_equal(views.velocity(ds.transpose()), views.velocity(ds))

@@ -125,7 +125,7 @@ def target(ds: xr.Dataset) -> Views:
         sign = -1.0 if ds.attrs["lon_direction"] == "west" else 1.0
         angles = ("target_ra", "target_dec", "pole_ra", "pole_dec", "prime_meridian")
         ra, dec, pole_ra, pole_dec, meridian = (np.atleast_1d(ds[n].values) for n in angles)
-        velocity = ds["sc_velocity"].values.reshape(-1, 3)
+        velocity = vectors_of(ds, "sc_velocity")
         noon_lon, noon_lat, far, distance = (
             np.atleast_1d(ds[n].values)
             for n in ("sub_solar_lon", "sub_solar_lat", "heliocentric_distance", "target_distance")
@@ -149,6 +149,11 @@ def shapeless(ds: xr.Dataset) -> bool:
     return "geometry_et" in ds.variables and not has_shape
 
 
+def vectors_of(ds: xr.Dataset, name: str) -> np.ndarray:
+    """Vectors of a dataset, one an instant, (n, 3), in whatever order its dimensions are."""
+    return ds[name].transpose(..., "axis").values.reshape(-1, 3)
+
+
 def velocity(ds: xr.Dataset) -> np.ndarray:
     """Velocity of the spacecraft relative to the solar-system barycentre, J2000, km/s, (n, 3).
 
@@ -158,7 +163,7 @@ def velocity(ds: xr.Dataset) -> np.ndarray:
         The dataset has no geometry.
     """
     try:
-        return middle_sample(ds)["sc_velocity"].values.reshape(-1, 3)
+        return vectors_of(middle_sample(ds), "sc_velocity")
     except KeyError:
         raise MissingStepError(
             "the dataset has no sc_velocity: call ds.uvis.geometry() and keep its coordinates"
