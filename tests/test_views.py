@@ -260,6 +260,7 @@ def test_others_without_geometry():
 
 def test_views_do_not_depend_on_the_order_of_dimensions():
     ds = flyby(n_pic=4)
+    ds["sc_velocity"] = ("pic", "axis"), np.arange(12.0).reshape(4, 3)
     there, here = (views.target(one) for one in (ds.transpose(), ds))
     np.testing.assert_array_equal(there.velocity, here.velocity)
     np.testing.assert_array_equal(there.observer, here.observer)
