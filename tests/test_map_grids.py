@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.integrate import quad
+from scipy.integrate import dblquad, quad
+from scipy.special import elliprg
 
 from uvisxr.maps.grids import Cylindrical, Polar, covered
 from uvisxr.maps.spheroid import Spheroid
+from uvisxr.maps.triaxial import Triaxial
 from uvisxr.numerics import sphere
 from uvisxr.numerics.overlaps import overlaps
 
@@ -127,3 +129,76 @@ def test_what_is_covered_twice_is_covered_once():
     share = covered(grid, polygons, 4)
     assert share[9, 0] == pytest.approx(0.5) and share[9, 35] == pytest.approx(0.5)
     assert share.sum() == pytest.approx(1.0)
+
+
+# Bodies whose equator is no circle ----------------------------------------------------------------
+
+#: Enceladus (Archinal et al. 2018), and a body that no formula for nearly round ones fits.
+ENCELADUS, SHARD = np.array([256.6, 251.4, 248.3]), np.array([164.0, 130.0, 107.0])
+
+
+def _patch(radii: np.ndarray, lon: tuple[float, float], lat: tuple[float, float]) -> float:
+    """Area between meridians and planetocentric parallels: the integral of |dr/dlon x dr/dlat|."""
+
+    def element(lat: float, lon: float) -> float:
+        out, up = np.cos(lat), np.sin(lat)
+        towards = np.array([out * np.cos(lon), out * np.sin(lon), up])
+        east = np.array([-out * np.sin(lon), out * np.cos(lon), 0.0])
+        north = np.array([-up * np.cos(lon), -up * np.sin(lon), out])
+        r = 1 / np.sqrt(((towards / radii) ** 2).sum())
+        slopes = [-(r**3) * (towards * along / radii**2).sum() for along in (east, north)]
+        sides = [r * a + s * towards for a, s in zip((east, north), slopes, strict=True)]
+        return float(np.linalg.norm(np.cross(*sides)))
+
+    return dblquad(element, *np.deg2rad(lon), *np.deg2rad(lat), epsrel=1e-9)[0]
+
+
+@pytest.mark.parametrize("radii", [ENCELADUS, SHARD], ids=["enceladus", "shard"])
+@pytest.mark.parametrize("spacing", [1.0, 4.0, 30.0])
+def test_cells_of_all_of_a_triaxial_body(radii, spacing):
+    """S = 4 pi a b c R_G(1/a², 1/b², 1/c²) (DLMF 19.33.1)."""
+    a, b, c = radii
+    whole = 4 * np.pi * a * b * c * elliprg(a**-2, b**-2, c**-2)
+    assert whole != pytest.approx(Spheroid.of(radii).surface, rel=3e-5)
+    grid = Cylindrical.of(Spheroid.of(radii), spacing, spacing, Triaxial(radii, 77.0))
+    assert grid.area.sum() == pytest.approx(whole, rel=1e-5 if radii is ENCELADUS else 2e-4)
+
+
+@pytest.mark.parametrize("turn", [0.0, 35.0])
+@pytest.mark.parametrize("spacing", [2.0, 15.0])
+def test_a_cell_of_a_triaxial_body(turn, spacing):
+    body = Triaxial(ENCELADUS, turn)
+    grid = Cylindrical.of(Spheroid.of(ENCELADUS), spacing, spacing, body)
+    for row, column in ((3, 0), (5, 4), (11, 11)):
+        lat, lon = np.array([row, row + 1]) * spacing - 90.0, np.array([column, column + 1.0])
+        expected = _patch(ENCELADUS, tuple(lon * spacing + turn), tuple(lat))
+        assert grid.area[row, column] == pytest.approx(expected, rel=1e-4)
+
+
+def test_polar_cells_of_a_triaxial_body():
+    """Together they are the cap, as far as squares fill a circle; none are as another a quarter
+    turn away."""
+    round_, triaxial = (
+        Polar.of(Spheroid.of(ENCELADUS), True, 0.5, 40.0, 0.0, body)
+        for body in (None, Triaxial(ENCELADUS))
+    )
+    ratio = triaxial.area / round_.area
+    inside = triaxial.inside
+    cap = _patch(ENCELADUS, (0.0, 360.0), (40.0, 90.0))
+    assert triaxial.area[inside].sum() == pytest.approx(cap, rel=3e-3)
+    spheroid = np.array([round_.spheroid.equator] * 2 + [248.3])
+    expected = cap / _patch(spheroid, (0.0, 360.0), (40.0, 90.0))
+    assert ratio[inside].mean() == pytest.approx(expected, rel=1e-5)
+    # The azimuth 0 is downwards: there the long axis is, and the surface is at a slant.
+    middle = triaxial.half
+    below, right = ratio[5, middle], ratio[middle, -6]
+    x, y = round_.places[middle], round_.places[5]
+    azimuth, lat = round_.unproject(np.array(x), np.array(y))
+    assert abs(azimuth - 360 * (azimuth > 180)) < 1
+    size = 0.1
+    ends = (azimuth - size, azimuth + size), (lat - size, lat + size)
+    here = [
+        _patch(np.array(r), *ends) for r in (ENCELADUS, [round_.spheroid.equator] * 2 + [248.3])
+    ]
+    assert below == pytest.approx(here[0] / here[1], rel=1e-4)
+    assert abs(below - right) > 0.01

@@ -115,6 +115,26 @@ def test_each_footprint_has_its_area(aurora):
             assert looked == pytest.approx(areas[pic, pixel], rel=3e-3)
 
 
+@pytest.mark.parametrize("by", ["lon", "lt"])
+@pytest.mark.parametrize("projection", ["cylindrical", "polar"])
+def test_light_of_a_body_whose_equator_is_no_circle(projection, by):
+    ds = flyby(n_pic=60, window=Window(2, 0, 61, 1023, band_bin=512)).uvis.integrate(LIGHT)
+    ds = ds.assign_attrs(target_radii=[2900.0, 2400.0, 2200.0])
+    kind = {"edge": 0.0} if projection == "polar" else {}
+    found = ds.uvis.map(projection=projection, by=by, spacing=2.0, ems_max=70.0, **kind)
+    areas, at = _areas(ds, 0.0), footprints.seen(ds, views.target(ds), 0.0)
+    seen = at.whole & (at.fields["ems"] <= 70.0)
+    if projection == "polar":
+        seen &= at.lat.min(axis=-1) > 4.0
+        found = ds.where(xr.DataArray(seen, dims=("pic", "pixel"))).uvis.map(
+            projection=projection, by=by, spacing=2.0, ems_max=70.0, pole="north", **kind
+        )
+    looked = found["cell_area"] * found["footprints"]
+    assert float(looked.sum()) == pytest.approx(areas[seen].sum(), rel=1e-3)
+    light = float((found["brightness"] * looked).sum())
+    assert light == pytest.approx((ds["brightness"].values * areas)[seen].sum(), rel=2e-3)
+
+
 # Light comes back where it was emitted -----------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ A `Cylindrical` grid has cells between parallels and meridians. Its rows are str
 within a row, the ordinate is linear in area, so that the share of a cell that a polygon covers in
 the plane is the share of its area. A `Polar` grid has square cells in Lambert's azimuthal
 equal-area projection about a pole, all of one area; to it a pole and a seam are places like others.
+Of a triaxial body areas are multiplied by the mean of what they are to those of the spheroid.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 
 from ..numerics import raster, sphere
 from .spheroid import Spheroid
+from .triaxial import Triaxial, parts
 
 #: What is counted around the pole.
 By = Literal["lon", "lt"]
@@ -35,19 +37,24 @@ class Cylindrical:
         Planetocentric latitudes of the parallels, degrees, from the south pole to the north pole.
     columns : int
         Cells around, from the azimuth 0 on.
+    body : Triaxial, optional
+        What areas are taken of, in place of the spheroid.
     """
 
     spheroid: Spheroid
     lat: np.ndarray
     columns: int
+    body: Triaxial | None = None
 
     wraps = True
 
     @classmethod
-    def of(cls, spheroid: Spheroid, across: float, up: float) -> Cylindrical:
+    def of(
+        cls, spheroid: Spheroid, across: float, up: float, body: Triaxial | None = None
+    ) -> Cylindrical:
         """Cells of about such sizes, degrees: whole numbers of them fill the sphere."""
         rows, columns = max(round(180.0 / up), 1), max(round(360.0 / across), 1)
-        return cls(spheroid, np.linspace(-90.0, 90.0, rows + 1), columns)
+        return cls(spheroid, np.linspace(-90.0, 90.0, rows + 1), columns, body)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -62,7 +69,17 @@ class Cylindrical:
     def area(self) -> np.ndarray:
         """Areas of the cells, km2."""
         rows = np.diff(self._zones) * (2 * np.pi / self.columns)
-        return np.asarray(np.repeat(rows[:, None], self.columns, axis=1))
+        area = np.repeat(rows[:, None], self.columns, axis=1)
+        return area if self.body is None else area * self._ratio(self.body)
+
+    def _ratio(self, body: Triaxial) -> np.ndarray:
+        up, across = parts(180.0 / self.shape[0]), parts(360.0 / self.columns)
+        within = (np.arange(up) + 0.5) / up
+        zone = self._zones[:-1, None] + np.diff(self._zones)[:, None] * within
+        lat = self.spheroid.centric(self.spheroid.sine_of(zone.ravel()))
+        azimuth = (np.arange(self.columns * across) + 0.5) * (360.0 / (self.columns * across))
+        fine = body.ratio(self.spheroid, azimuth, lat[:, None])
+        return _blocks(fine, self.shape)
 
     @property
     def inside(self) -> np.ndarray | None:
@@ -104,7 +121,7 @@ class Cylindrical:
 
 @dataclass(frozen=True, eq=False)
 class Polar:
-    """Square cells about a pole, of one area.
+    """Square cells about a pole, of one area on the spheroid.
 
     Attributes
     ----------
@@ -119,6 +136,8 @@ class Polar:
         Absolute planetocentric latitude of the circle within it, degrees.
     zero : float
         Azimuth that lies downwards, degrees.
+    body : Triaxial, optional
+        What areas are taken of, in place of the spheroid: they are then not all the same.
     """
 
     spheroid: Spheroid
@@ -127,17 +146,26 @@ class Polar:
     half: int
     edge: float
     zero: float
+    body: Triaxial | None = None
 
     wraps = False
 
     @classmethod
-    def of(cls, spheroid: Spheroid, north: bool, spacing: float, edge: float, zero: float) -> Polar:
+    def of(
+        cls,
+        spheroid: Spheroid,
+        north: bool,
+        spacing: float,
+        edge: float,
+        zero: float,
+        body: Triaxial | None = None,
+    ) -> Polar:
         """The cap beyond a latitude, in cells as large as so many degrees are at the pole."""
         # A degree at the pole: of the circle that fits the spheroid there.
         side = np.deg2rad(spacing) * spheroid.equator**2 / spheroid.pole
         grid = cls(spheroid, north, float(side), 1, edge, zero)
         half = int(np.ceil(float(grid._radius(np.array(edge))) / side - 1e-9))
-        return cls(spheroid, north, float(side), max(half, 1), edge, zero)
+        return cls(spheroid, north, float(side), max(half, 1), edge, zero, body)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -147,7 +175,15 @@ class Polar:
     @cached_property
     def area(self) -> np.ndarray:
         """Areas of the cells, km2."""
-        return np.full(self.shape, self.side**2)
+        area = np.full(self.shape, self.side**2)
+        return area if self.body is None else area * self._ratio(self.body)
+
+    def _ratio(self, body: Triaxial) -> np.ndarray:
+        number = parts(float(np.rad2deg(self.side / self.spheroid.equator)))
+        places = (np.arange(self.shape[0] * number) + 0.5) * (self.side / number)
+        places -= self.half * self.side
+        azimuth, lat = self.unproject(*np.meshgrid(places, places))
+        return _blocks(body.ratio(self.spheroid, azimuth, lat), self.shape)
 
     @cached_property
     def inside(self) -> np.ndarray | None:
@@ -199,6 +235,13 @@ class Polar:
 
 
 Grid = Cylindrical | Polar
+
+
+def _blocks(fine: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Means over the cells of what is known of equal parts of them."""
+    rows, columns = shape
+    means: np.ndarray = fine.reshape(rows, len(fine) // rows, columns, -1).mean(axis=(1, 3))
+    return means
 
 
 def covered(grid: Grid, polygons: np.ndarray, finer: int) -> np.ndarray:

@@ -27,6 +27,7 @@ from .footprints import Seen
 from .grids import By, Cylindrical, Grid, Polar, covered
 from .layout import as_dataset
 from .spheroid import Spheroid
+from .triaxial import Triaxial
 
 #: How the body is laid flat.
 Projection = Literal["cylindrical", "polar"]
@@ -181,7 +182,7 @@ def map(  # noqa: A001
     used = used & good & known
 
     eastward = ds.attrs.get("lon_direction", "west") == "east"
-    grid = _grid(asked, Spheroid.of(view.radii + asked.altitude), seen, used)
+    grid = _grid(asked, view.radii + asked.altitude, seen, used)
     polygons = seen.polygons(grid, used, by, eastward)
     _check_work(grid, polygons)
     looks = means.Looks(grid, polygons)
@@ -438,16 +439,21 @@ def _check_shell(view: views.Views, altitude: float) -> None:
         )
 
 
-def _grid(asked: _Asked, spheroid: Spheroid, seen: Seen, used: np.ndarray) -> Grid:
+def _grid(asked: _Asked, radii: np.ndarray, seen: Seen, used: np.ndarray) -> Grid:
     """The grid that is asked for."""
+    spheroid, body = Spheroid.of(radii), None
+    if radii[0] != radii[1]:
+        # Local times lie over the longitudes that they have on average.
+        turn = 0.0 if asked.by == "lon" else _noon(seen, used) - 180.0
+        body = Triaxial(radii, turn)
     across, up = asked.spacing or (_usual(spheroid, seen, used),) * 2
     if asked.projection == "cylindrical":
-        cylindrical = Cylindrical.of(spheroid, across, up)
+        cylindrical = Cylindrical.of(spheroid, across, up, body)
         _check_size(cylindrical.shape)
         return cylindrical
     north = asked.pole == "north" if asked.pole else bool(seen.fields["lat"][used].mean() >= 0)
     _check_size((round(180.0 / across),) * 2)
-    return Polar.of(spheroid, north, across, asked.edge, _DOWN[asked.by])
+    return Polar.of(spheroid, north, across, asked.edge, _DOWN[asked.by], body)
 
 
 def _usual(spheroid: Spheroid, seen: Seen, used: np.ndarray) -> float:
@@ -514,11 +520,15 @@ def _why(
 
 def _scalars(light: _Light, seen: Seen, used: np.ndarray, eastward: bool) -> dict[str, Any]:
     """What holds of all of the map."""
-    pics = used.any(axis=1)
-    noon = np.deg2rad(seen.noon[pics])
-    middle = np.rad2deg(np.arctan2(np.sin(noon).mean(), np.cos(noon).mean()))
+    middle = _noon(seen, used)
     lon = sphere.wrap(np.asarray(middle if eastward else -middle))
     return {**light.coords, "sub_solar_lon": float(lon)}
+
+
+def _noon(seen: Seen, used: np.ndarray) -> float:
+    """Mean east longitude of the Sun, degrees, over exposures with pixels that are used."""
+    noon = np.deg2rad(seen.noon[used.any(axis=1)])
+    return float(np.rad2deg(np.arctan2(np.sin(noon).mean(), np.cos(noon).mean())))
 
 
 def _attributes(
