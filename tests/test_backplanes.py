@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,15 @@ import uvisxr
 from uvisxr.backplanes import instants, inview, registry
 from uvisxr.backplanes.registry import DIMS, NODES, POINTS
 from uvisxr.errors import ArgumentError, CoverageError, KernelError, UvisError, UvisWarning
+from uvisxr.geometry.ephemeris import Ephemeris, Sighting
 from uvisxr.instrument.detector import Window
 from uvisxr.timescales import parse_et
 
 START_331 = parse_et("2005-331T05:45:00")
+RAY_FLAGS = {
+    node: [plane.name for plane in NODES[of].values() if plane.flag and plane.kind == "ray"]
+    for node, of in (("saturn", "body"), ("rings", "rings"))
+}
 PAGE = Path(__file__).parents[1] / "docs" / "backplanes.md"
 
 
@@ -164,7 +170,7 @@ class TestBodies:
         xr.testing.assert_equal(alone["sky/front"], tree["sky/front"])
         meanings = alone["sky/front"].attrs["flag_meanings"].split()
         values = alone["sky/front"].attrs["flag_values"]
-        assert meanings[:2] == ["unpointed", "none"] and values[:2].tolist() == [-1, 0]
+        assert meanings[:2] == ["unknown", "none"] and values[:2].tolist() == [-1, 0]
         number = dict(zip(meanings, values, strict=True))
         assert (alone["sky/front"] == number["enceladus"]).any()
         hidden, on_disk = (tree[f"saturn/{name}"].values for name in ("hidden", "on_disk"))
@@ -193,6 +199,10 @@ class TestBodies:
             assert moon[name].dtype == np.int8
             assert moon[name].attrs["flag_meanings"] == "unknown no yes"
         assert set(np.unique(moon["on_disk"])) == {0, 1}
+        # What is first of those that are placed; beside them Saturn might be.
+        front = tree["sky/front"]
+        assert (front == xr.where(moon["on_disk"] == 1, 1, -1)).all()
+        assert front.attrs["flag_meanings"] == "unknown none enceladus"
 
     def test_named_once_each_by_any_name(self, cassini):
         ds, files, _ = cassini
@@ -258,9 +268,49 @@ class TestInstants:
         saturn = tree["saturn"]
         assert np.isfinite(saturn["alt"][0]).all() and np.isnan(saturn["alt"][1]).all()
         assert np.isfinite(saturn["sc_lat"]).all()
-        assert not saturn["on_disk"][1].any()
         assert (tree["sky/front"][1] == -1).all() and (tree["sky/front"][0] >= 0).all()
         assert np.isnan(tree["sky/slit_angle"][1]).all()
+        for node in ("saturn", "rings"):
+            for name in RAY_FLAGS[node]:
+                flag = tree[node][name]
+                assert (flag[1] == -1).all() and (flag[0] >= 0).all(), (node, name)
+                assert flag.attrs["flag_meanings"] == "unknown no yes"
+
+    def test_without_a_place(self, cassini, monkeypatch):
+        """Of Enceladus at one exposure, of Saturn at another."""
+        ds, files, tree = cassini
+        read = Ephemeris.of.__func__
+
+        def of(cls, target, et, *args, **options):
+            found = read(cls, target, et, *args, **options)
+            lost = {"ENCELADUS": 0, "SATURN": 1}.get(getattr(target, "name", ""))
+            if lost is None:
+                return found
+            gap = abs(et - float(ds["et"][lost])) < 60.0
+            own = set(Sighting.__annotations__) | set(Ephemeris.__annotations__)
+            hidden = {name: getattr(found, name).copy() for name in own}
+            for values in hidden.values():
+                values[gap] = np.nan
+            return replace(found, **hidden)
+
+        monkeypatch.setattr(Ephemeris, "of", classmethod(of))
+        less = ds.uvis.backplanes(files, bodies=["ENCELADUS"])
+        moon, saturn, front = less["enceladus"], less["saturn"], less["sky/front"]
+        for name in RAY_FLAGS["saturn"]:
+            assert (moon[name][0] == -1).all() and (moon[name][2] >= 0).all(), name
+            assert (saturn[name][1] == -1).all() and (saturn[name][::2] >= 0).all(), name
+        for name in RAY_FLAGS["rings"]:
+            assert (less["rings"][name][1] == -1).all() and (less["rings"][name][::2] >= 0).all()
+        # Saturn might be before Enceladus, or shade it.
+        assert (moon["on_disk"][1] == tree["enceladus/on_disk"][1]).all()
+        assert (moon["hidden"][1] == -1).all() and (moon["behind_rings"][1] == -1).all()
+        lit = (moon["on_disk"][1] == 1) & (moon["sza"][1] < 90)
+        assert (moon["in_shadow"][1] == -lit.astype(int)).all()
+        met = {0: saturn["on_disk"][0] == 1, 1: moon["on_disk"][1] == 1}
+        for pic, on in met.items():
+            assert ((front[pic] > 0) == on).all() and ((front[pic] == -1) == ~on).all()
+        assert (front[2] >= 0).all()
+        assert moon["inside"] == -1 and saturn["inside"] in (0, -1)
 
 
 class TestPlace:
@@ -298,8 +348,18 @@ class TestPlace:
     def test_beyond_the_slit_and_nowhere(self):
         found = inview.placed(self.lines(np.array([-0.01, 0.01]), -0.02, 0.001), self.SLIT)
         assert found["center_pixel"] == pytest.approx(-15.5) and found["inside"] == 0
-        found = inview.placed(self.lines(np.array([np.nan]), np.nan, 0.001), self.SLIT)
-        assert np.isnan(found["center_pixel"]) and np.isnan(found["center_pic"])
+        behind = self.lines(np.array([3.0]), 0.0, 0.001)
+        for lines, inside in ((behind, 0), (self.lines(np.array([np.nan]), np.nan, 0.001), -1)):
+            found = inview.placed(lines, self.SLIT)
+            assert np.isnan(found["center_pixel"]) and np.isnan(found["center_pic"])
+            assert found["inside"] == inside
+
+    @pytest.mark.parametrize(("along", "inside"), [(0.002, -1), (0.004, 0)])
+    def test_a_scan_of_which_a_part_lacks_pointing(self, along, inside):
+        """The disk may be cut off where nobody looked, unless it is where somebody did."""
+        across = np.append(np.linspace(-0.01, 0.01, 11), np.nan)
+        found = inview.placed(self.lines(across, along, 0.002), self.SLIT)
+        assert found["inside"] == inside and found["center_pic"] == pytest.approx(5)
 
     def test_ends_of_a_sphere(self):
         """A sphere of radius r at distance d spans twice the arc sine of r/d, wherever it is."""
