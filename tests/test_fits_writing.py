@@ -372,6 +372,27 @@ def test_the_primary_header(hdus, ds, tree):
     assert "NT" not in head and "ORBNUM" not in head
 
 
+@pytest.mark.parametrize(
+    ("known", "nearest"),
+    [
+        ([(0, 1), (2, 2), (3, 1)], (2, 2)),
+        ([(1, 1), (1, 2), (3, 2)], (1, 2)),
+        ([(0, 2), (3, 0), (3, 1)], (3, 0)),
+        ([], None),
+    ],
+)
+def test_the_slit_angle_is_of_the_nearest_instant_with_pointing(ds, tree, tmp_path, known, nearest):
+    """To the middle of exposure 2 of 0 to 3, which follow one upon the other."""
+    less = tree.copy(deep=True)
+    angle = tree["sky/slit_angle"]
+    kept = xr.zeros_like(angle, bool)
+    for at in known:
+        kept[at] = True
+    less["sky"]["slit_angle"] = angle.where(kept).transpose()
+    head = fits.getheader(ds.uvis.to_fits(tmp_path / "x.fits", less))
+    assert head.get("SLITANGL") == (None if nearest is None else angle.values[nearest])
+
+
 def test_a_file_of_geometry_alone(made, tree, tmp_path):
     with pytest.warns(UvisWarning, match="geometry alone"):
         path = made.open().uvis.to_fits(tmp_path / "x.fits", tree)

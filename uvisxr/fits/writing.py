@@ -280,12 +280,16 @@ def _check_instants(tree: xr.DataTree, count: int, spacing: float) -> None:
 
 
 def _slit_angle(sky: xr.Dataset) -> float | None:
-    """Of the middle exposure, at its middle."""
+    """In the middle of the middle exposure, or at the instant nearest to it with pointing."""
     if "slit_angle" not in sky:
         return None
-    angle = sky["slit_angle"].variable
-    value = float(angle.isel({dim: size // 2 for dim, size in angle.sizes.items()}).values)
-    return value if np.isfinite(value) else None
+    et = sky["et"].variable
+    middle = et.isel({dim: size // 2 for dim, size in et.sizes.items()})
+    angle = sky["slit_angle"].variable.set_dims(et.sizes).transpose(*et.dims).values
+    known = np.isfinite(angle)
+    if not known.any():
+        return None
+    return float(angle[known][np.argmin(abs((et - middle).values[known]))])
 
 
 def _primary(
