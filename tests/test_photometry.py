@@ -128,6 +128,25 @@ def test_a_scan_gives_the_phase_curve_of_a_lambert_sphere(degrees):
     np.testing.assert_allclose(found.reflectance_removed, 0, atol=1e-12)
 
 
+def test_parts_count_alike_from_wherever_they_are_seen(monkeypatch):
+    """A scan from near and one from twice as far, of a quarter of the solid angle, brighter."""
+    alpha = np.deg2rad(42)
+    near, _ = sphere(alpha, SCAN)
+    monkeypatch.setattr("test_photometry.FAR", 2 * FAR)
+    far, _ = sphere(alpha, SCAN, fine=48)
+    far = far.assign(radiance=3 * far.radiance)
+    far = far.assign_coords(
+        target_distance=("pic", np.full(SCAN.size, FAR)),
+        target_phase=far.target_phase + 20,
+        pic=np.arange(SCAN.size) + SCAN.size,
+    )
+    ds = xr.concat([near, far], "pic")
+    found = ds.uvis.photometry(SUN, per="observation", background="none")
+    np.testing.assert_allclose(found.reflectance, 2 * lambert(alpha), rtol=5e-3)
+    assert float(found.disk_share) == pytest.approx(2, rel=1e-6)
+    assert float(found.target_phase) == pytest.approx(52, abs=1e-3)
+
+
 @pytest.mark.parametrize("up", [0.0, 0.3, 0.5])
 def test_a_stare_at_a_small_body(up, monkeypatch):
     """The guide's example: a disk of 0.8 mrad fills 0.335 of a pixel of 1.5 x 1 mrad."""
@@ -407,6 +426,17 @@ def test_what_is_wrong_is_said(titan, change, arguments, error, said):
     ds = ds if change is None else ds.drop_vars(change)
     with pytest.raises(error, match=said):
         ds.uvis.photometry(**{"solar": flat(), **arguments})
+
+
+@pytest.mark.parametrize("background", ["auto", "sky", "night", "none"])
+def test_a_disk_that_is_flagged_as_a_whole(background):
+    ds, _ = sphere(0.0, SCAN)
+    touched = ds.uvis.photometry(SUN).filling > 0
+    ds = ds.assign_coords(quality=touched.astype(np.uint8) * 4)
+    with pytest.raises(ArgumentError, match=r"no pixel of the disk is left unflagged, of the \d+ "):
+        ds.uvis.photometry(SUN, background=background)
+    found = ds.uvis.photometry(SUN, background="none", exclude="lost")
+    assert np.isfinite(found.reflectance).any()
 
 
 def test_without_pointing_nothing_is_known(titan):

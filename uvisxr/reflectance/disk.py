@@ -83,8 +83,9 @@ def photometry(
     """Mean I/F of a body's disk: a point of its phase curve for each exposure, or for all.
 
     The light of all pixels that the disk touches, less the background, over the area of the disk in
-    them: sum(w (I/F - b)) / sum(w f) with w the pixels' solid angles and f their filling, the share
-    that the disk fills, its night side included. If the whole disk is in the pixels
+    them: sum(w (I/F - b)) / sum(w f) with w the pixels' solid angles in units of the disk's in that
+    exposure, and f their filling, the share that the disk fills, its night side included. So all
+    parts of the disk count alike from wherever they were seen. If the whole disk is in the pixels
     (`disk_share`), this is the geometric albedo times the phase function, whatever the disk's size
     in pixels. If only a part is, it is the mean over that part.
 
@@ -130,8 +131,8 @@ def photometry(
     MissingStepError
         No geometry, or none of a body with a shape; no radiance.
     ArgumentError
-        `body` is another than the geometry's; there are no pixels of the background; or as
-        `ds.uvis.reflectance`.
+        `body` is another than the geometry's; all pixels that the disk touches are flagged; there
+        are no pixels of the background; or as `ds.uvis.reflectance`.
 
     Warns
     -----
@@ -159,6 +160,7 @@ def photometry(
     _check_body(ds, body)
     ds = views.middle_sample(ds)
     part = _Filled.of(ds, kept(ds, exclude))
+    _check_unflagged(part)
     ds = ds if wl_range is None else integrate(ds, wl_range)
     light = sun.of(solar, solar_units)
     lit = reflected(ds, light, distance, solar_error, rotate)
@@ -198,6 +200,15 @@ def _check_body(ds: xr.Dataset, body: str | None) -> None:
         raise ArgumentError(
             f"body={checks.shown(body)}: the geometry is that of "
             f"{ds.attrs['geometry_target'] or 'no body'}: call ds.uvis.geometry(target={name!r})"
+        )
+
+
+def _check_unflagged(part: _Filled) -> None:
+    touched = np.nan_to_num(part.filling) > 0
+    if touched.any() and not (touched & part.used).any():
+        raise ArgumentError(
+            f"photometry: no pixel of the disk is left unflagged, of the {touched.sum()} that it "
+            "touches: see ds.quality, and which flags exclude= leaves out"
         )
 
 
