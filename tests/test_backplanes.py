@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import spiceypy
+import spiceypy.cyice
 import xarray as xr
 from helpers import synthetic
 
@@ -370,6 +372,38 @@ class TestPlace:
         half = np.arcsin(0.3)
         np.testing.assert_allclose(ends, [[angle - half, angle + half]], rtol=1e-12)
         assert np.isnan(inview._ends(form, 1, -centre[:, 2])).all()
+
+
+def test_calls_of_spice_are_few(data, monkeypatch):
+    """As many for any number of pixels, instants and exposures, and some for each body more."""
+    calls = []
+
+    def counted(name, function):
+        return lambda *args, **options: (calls.append(name), function(*args, **options))[1]
+
+    for module in (spiceypy, spiceypy.cyice):
+        for name, function in list(vars(module).items()):
+            if callable(function) and not isinstance(function, type) and name[0] != "_":
+                monkeypatch.setattr(module, name, counted(name, function))
+    files = synthetic.kernels(data, "2005-331")
+    moons = ["MIMAS", "ENCELADUS", "TETHYS", "DIONE", "RHEA", "TITAN", "IAPETUS", "PHOEBE"]
+
+    def number(exposures=3, rows=12, bodies=1, times=3) -> int:
+        calls.clear()
+        window = Window(2, 0, 61, 1023, line_bin=rows, band_bin=512)
+        ets = START_331 + 60.0 * np.linspace(105, 970, exposures)
+        ds = synthetic.dataset(ets=ets, target="SATURN", window=window, exposure=30.0)
+        ds.uvis.backplanes(files, bodies=moons[:bodies], times=times)
+        return len(calls)
+
+    # What is known of the files is read once.
+    number()
+    one = number()
+    assert number(rows=2) == number(times=9) == one > 100
+    # Of more exposures some may lie in a shadow, which is looked for by a few calls.
+    assert number(exposures=30) < one + 20
+    few, many = number(bodies=4), number(bodies=8)
+    assert few - one < 3 * 60 and many - few < 4 * 60
 
 
 def test_the_page_has_every_definition():
