@@ -329,8 +329,14 @@ def test_the_usual_grid(aurora):
     found = aurora.uvis.map()
     assert found["brightness"].sizes == {"lat": 360, "lon": 720}
     assert aurora.uvis.map(projection="polar").attrs["map_pole"] == "north"
-    with pytest.raises(ArgumentError, match=r"no footprint lies within edge=60\.0"):
-        aurora.uvis.map(projection="polar", pole="south")
+
+
+@pytest.mark.parametrize("altitude", [0.0, 10.0, ALTITUDE])
+@pytest.mark.parametrize("edge", [0.0, 60.0])
+def test_what_lies_around_the_other_pole_is_on_no_polar_map(aurora, altitude, edge):
+    """Beside that pole, too, where sides of footprints turn by half a circle."""
+    with pytest.raises(ArgumentError, match=rf"no footprint lies within edge={edge!r}"):
+        aurora.uvis.map(projection="polar", pole="south", altitude=altitude, edge=edge)
 
 
 def test_a_tree_gives_the_map_of_each_window(aurora):

@@ -41,9 +41,6 @@ Weights = Literal["area", "exposure"]
 #: What is done about lines of sight that go through an emitting layer at a slant.
 Slant = Literal["none", "cos"]
 
-#: Parts of a cell, across and up, in each of which it is told how much of it is covered.
-_FINER = 4
-
 #: Most cells of a grid.
 _MOST = 4_000_000
 
@@ -198,9 +195,10 @@ def map(  # noqa: A001
     if light.total and "upper" in found:
         for side in ("upper", "lower"):
             found[side] = np.hypot(found[side], found["systematic"])
-    # Of one footprint alone it is exact.
-    union = covered(grid, polygons, _FINER)
-    found["covered"] = np.where(found["spectra"] > 1, union, found["footprints"].clip(0.0, 1.0))
+    # No less than the mean of the footprints' shares and no more than their sum: exact for one.
+    most = found["footprints"]
+    least = most / np.maximum(found["spectra"], 1)
+    found["covered"] = np.clip(covered(grid, polygons), least, most).clip(0.0, 1.0)
     other = "lt" if by == "lon" else "lon"
     fields = {name: seen.fields[name] for name in ("ems", "sza", "phase", other)} | {"mu": mu}
     fields.pop(field, None)

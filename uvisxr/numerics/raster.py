@@ -123,7 +123,7 @@ def deposits(
 
     # One piece for each row an edge crosses ...
     first = np.floor(low).astype(int)
-    piece, row = _ranges(first, np.ceil(high).astype(int))
+    piece, row = ranges(first, np.ceil(high).astype(int))
     bottom, top = np.maximum(low[piece], row), np.minimum(high[piece], row + 1)
     slope = (x1 - x0)[piece] / (y1 - y0)[piece]
     start = x0[piece] + slope * (bottom - y0[piece])
@@ -134,7 +134,7 @@ def deposits(
     # ... and of those, one for each cell; -1 and `columns` stand for all beyond the grid.
     begin = np.clip(np.floor(left), -1, columns).astype(int)
     end = np.clip(np.ceil(right), begin + 1, columns + 1).astype(int)
-    part, cell = _ranges(begin, end)
+    part, cell = ranges(begin, end)
     span = (right - left)[part]
     inner_left = np.where(cell == begin[part], left[part], cell)
     inner_right = np.where(cell == end[part] - 1, right[part], cell + 1)
@@ -153,7 +153,7 @@ def deposits(
     )
 
 
-def _ranges(start: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def ranges(start: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The whole numbers start[i] <= k < stop[i] of all i, one after the other: (i, k)."""
     count = stop - start
     index = np.repeat(np.arange(count.size), count)
@@ -256,8 +256,8 @@ def _inside(triangles: np.ndarray, shape: tuple[int, int]) -> Iterator[tuple[np.
     last = np.where((twice == 0)[:, None], first, np.maximum(first, last))
     cells = np.cumsum((last - first).prod(axis=1))
     for part in np.split(np.arange(len(cells)), np.flatnonzero(np.diff(cells // _CELLS)) + 1):
-        piece, row = _ranges(first[part, 1], last[part, 1])
-        line, column = _ranges(first[part, 0][piece], last[part, 0][piece])
+        piece, row = ranges(first[part, 1], last[part, 1])
+        line, column = ranges(first[part, 0][piece], last[part, 0][piece])
         which, row = part[piece[line]], row[line]
         point = np.stack([column, row], axis=-1) + 0.5
         u = _cross(b[which] - point, c[which] - point) / twice[which]
