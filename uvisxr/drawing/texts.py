@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable
+from bisect import bisect_right
+from collections.abc import Callable, Container, Iterable
 from functools import partial
 from typing import Any, Literal
 
@@ -197,11 +198,30 @@ def _measured(text: Text, known: dict[tuple[object, ...], float], line: str) -> 
 
 
 def _wrapped(text: Any) -> str:
-    """A text in lines as long as there is room; matplotlib measures it anew with every word."""
-    whole, room = text.get_text(), text._get_wrap_line_width()
-    if all(text._get_rendered_text_width(line) <= room for line in whole.split("\n")):
-        return str(whole)
-    return str(Text._get_wrapped_text(text))  # type: ignore[attr-defined]
+    """A text in lines as long as there is room."""
+    whole, room = str(text.get_text()), text._get_wrap_line_width()
+    if not text.get_wrap() or text.get_usetex():
+        return whole
+    lines = [_broken(line, room, text._get_rendered_text_width) for line in whole.split("\n")]
+    return "\n".join(lines)
+
+
+def _broken(line: str, room: float, width: Callable[[str], float]) -> str:
+    """A line in lines that are no wider than `room`, but for words that are.
+
+    How many words have room is guessed from how many letters have: each measurement of a long line
+    takes as long as drawing it.
+    """
+    if width(line) <= room or " " not in line:
+        return line
+    ends = [k for k, letter in enumerate(line + " ") if letter == " "]
+    taken = max(bisect_right(ends, len(line) * room / width(line)), 1)
+    while taken > 1 and width(line[: ends[taken - 1]]) > room:
+        taken -= 1
+    while taken < len(ends) - 1 and width(line[: ends[taken]]) <= room:
+        taken += 1
+    end = ends[taken - 1]
+    return f"{line[:end]}\n{_broken(line[end + 1 :], room, width)}"
 
 
 def is_colour_bar(ax: Axes) -> bool:
