@@ -95,6 +95,7 @@ def test_the_tree_comes_back(phoebe):
             )
 
 
+@pytest.mark.slow
 def test_through_a_batch(tmp_path):
     made = uvisxr.simulate.observation(
         tmp_path / "in", exposures=4, window=Window(2, 0, 61, 1023, 4, 64), stars=0
