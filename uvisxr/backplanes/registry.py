@@ -18,6 +18,9 @@ from ..geometry.rings import RINGS
 #: The points of a pixel, in the order of the dimension `point`.
 POINTS = ("center", *CORNERS)
 
+#: Long names of the dimensions that backplanes have beside those of a dataset.
+LABELLED = {"instant": "time within the exposure", "point": "point of the pixel"}
+
 #: Names of the sets of dimensions.
 Kind = Literal["ray", "instant", "vector", "body"]
 
