@@ -206,7 +206,7 @@ class TestBodies:
 
     def test_named_without_shape_or_place(self, cassini, small, made):
         ds, files, _ = cassini
-        with pytest.raises(KernelError, match="rotation for HYPERION"):
+        with pytest.raises(KernelError, match="for HYPERION: leave it out of bodies=, or add"):
             ds.uvis.backplanes(files, bodies=["HYPERION"])
         with pytest.raises(CoverageError, match="no position of RHEA"):
             small.uvis.backplanes(made.kernels, bodies=["RHEA"])

@@ -377,6 +377,7 @@ def test_the_middle_of_several_instants(tmp_path):
         ({"altitude": -70e3}, "altitude"),
         ({"altitude": 1e6}, "altitude"),
         ({"body": "UNK"}, "body"),
+        ({"body": "Saturm"}, "^body='Saturm': expected .* did you mean 'SATURN'"),
         ({"by": "lat"}, "by"),
         ({"weights": "time"}, "weights"),
         ({"slant": True}, "slant"),
