@@ -179,6 +179,11 @@ def test_exposures_of_parts_of_the_disk_have_their_own_means():
     mean = np.nansum(values * share) / share.sum()
     assert mean == pytest.approx(lambert(alpha), rel=4e-3)
     assert share.sum() == pytest.approx(1)
+    assert found.filling.dims == ("pic", "pixel")
+    together = ds.uvis.photometry(SUN, per="observation")
+    assert "filling" not in together.coords
+    assert float(together.disk_share) == pytest.approx(1)
+    assert "of several exposures their sum" in together.disk_share.attrs["long_name"]
 
 
 # Background -------------------------------------------------------------------------------------

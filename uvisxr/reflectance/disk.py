@@ -121,9 +121,10 @@ def photometry(
         `reflectance`, (pic, wl) or without `pic` or `wl`, with the coordinates `reflectance_upper`,
         `reflectance_lower`, `reflectance_systematic`; `reflectance_removed`, the I/F of the
         background that was taken off; `disk_share`, how much of the disk is in the pixels with a
-        value, at the wavelength where it is least; `filling` (pic, pixel); and the fields of
-        exposures, `target_phase` among them, the phase angle, or their means weighted by the disk's
-        area. NaN without pointing, and in exposures that do not hold the disk.
+        value, at the wavelength where it is least, of all exposures together the sum of theirs; and
+        the fields of exposures, `target_phase` among them, the phase angle, or their means weighted
+        by the disk's area. With ``per="exposure"`` also `filling` (pic, pixel). NaN without
+        pointing, and in exposures that do not hold the disk.
 
     Raises
     ------
