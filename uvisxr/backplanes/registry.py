@@ -74,9 +74,11 @@ class Plane:
     def attributes(self, lon_direction: str, unknown: bool = False) -> dict[str, Any]:
         """The variable's attributes; of a flag, whether it is unknown somewhere."""
         sense = f", {lon_direction}-positive" if self.directed else ""
+        # What has no dimension has no units: see `uvisxr.dataset.conventions`.
+        units = {"units": self.units} if self.units != "1" else {}
         attrs: dict[str, Any] = {
             "long_name": self.long_name + sense,
-            "units": self.units,
+            **units,
             "comment": self.definition,
         }
         if self.flag:
