@@ -295,6 +295,14 @@ def test_any_field_of_pixels(aurora):
 # Grids -------------------------------------------------------------------------------------------
 
 
+def test_numbers_without_dimension_have_no_units(aurora):
+    """As of all variables: plots of xarray would be labelled "[1]"."""
+    found = aurora.uvis.map(spacing=5.0)
+    for name in ("spectra", "footprints", "covered", "mu", "brightness_correlation"):
+        assert "units" not in found[name].attrs, name
+    assert "units" not in aurora.uvis.image()["footprints"].attrs
+
+
 def test_longitudes_of_either_sense(aurora):
     west = aurora.uvis.map(spacing=2.0)
     directed = ("lon", "lon_corners", "sub_solar_lon", "sc_lon")
@@ -383,6 +391,7 @@ def test_the_middle_of_several_instants(tmp_path):
         ({"altitude": -70e3}, "altitude"),
         ({"altitude": 1e6}, "altitude"),
         ({"body": "UNK"}, "body"),
+        ({"body": "Saturm"}, "^body='Saturm': expected .* did you mean 'SATURN'"),
         ({"by": "lat"}, "by"),
         ({"weights": "time"}, "weights"),
         ({"slant": True}, "slant"),

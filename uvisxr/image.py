@@ -221,7 +221,7 @@ def gridded(
             "footprints": (
                 ("y", "x"),
                 covered,
-                {"units": "1", "long_name": "footprints over the cell"},
+                {"long_name": "footprints over the cell"},
             ),
         },
         name="brightness",

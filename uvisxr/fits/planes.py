@@ -320,8 +320,12 @@ def joined(nodes: Mapping[str, xr.Dataset], labels: object) -> xr.DataTree:
         for key, node in nodes.items()
     }
     dims = {str(dim) for node in nodes.values() for dim in node.dims}
-    coords = {"instant": labels, "point": list(IN_TREE)}
-    root = xr.Dataset(coords={dim: values for dim, values in coords.items() if dim in dims})
+    coords = {
+        dim: xr.Variable(dim, values, {"long_name": registry.LABELLED[dim]})
+        for dim, values in (("instant", labels), ("point", list(IN_TREE)))
+        if dim in dims
+    }
+    root = xr.Dataset(coords=coords)
     return xr.DataTree.from_dict({"/": root, **found})
 
 

@@ -22,6 +22,7 @@ from ..numerics import sphere, weighted_sums
 from ..numerics.along_wl import Integration
 from ..quality.flags import kept
 from ..quality.levels import warn_of_none
+from ..targets import suggested
 from . import footprints, means
 from .footprints import Seen
 from .grids import By, Cylindrical, Grid, Polar, covered
@@ -413,9 +414,13 @@ def _view(
     """The body to map."""
     if body is None:
         return views.target(ds)
-    known = chosen("", body)
+    what, near = 'the name of a body that SPICE knows, such as "SATURN"', ""
+    try:
+        known = chosen("", body)
+    except ArgumentError:
+        known, near = None, suggested(body)
     if known is None:
-        raise checks.refused("body", body, 'the name of a body, such as "SATURN"')
+        raise checks.refused("body", body, f"{what}{near}")
     if known[0] == ds.attrs.get("geometry_target"):
         return views.target(ds)
     found = views.others(ds, kernels, [body])
