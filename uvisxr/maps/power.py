@@ -131,7 +131,7 @@ def power(
             {"units": "W", "long_name": text, "comment": what},
         )
     found["area"] = ((), known, {"units": "km2", "long_name": "area seen of the region"})
-    share = {"units": "1", "long_name": "share of the region that was seen"}
+    share = {"long_name": "share of the region that was seen"}
     found["covered"] = ((), known / area, share)
     return found
 
