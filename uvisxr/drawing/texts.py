@@ -132,11 +132,13 @@ def heading(ds: xr.Dataset, *more: str) -> str:
     return ", ".join(part for part in (body(ds), span(ds), product(ds), *more) if part)
 
 
-def set_title(ax: Axes, text: str, y: float | None = None) -> Text:
-    """Give axes a title in as many lines as they need for it, whatever their size."""
-    return fit(
-        ax.set_title(text, y=y, **_smaller(ax.get_figure(root=True))), partial(_room_above, ax)
-    )
+def set_title(ax: Axes, text: str, y: float | None = None, pad: float | None = None) -> Text:
+    """Give axes a title in as many lines as they need for it, whatever their size.
+
+    `pad`, points, is its distance from the axes, if not that of all titles.
+    """
+    title = ax.set_title(text, y=y, pad=pad, **_smaller(ax.get_figure(root=True)))
+    return fit(title, partial(_room_above, ax))
 
 
 def set_suptitle(figure: Figure, text: str) -> Text:
