@@ -503,3 +503,25 @@ def test_another_body_than_that_of_the_geometry(tmp_path):
     xr.testing.assert_identical(same.drop_attrs(), expected.drop_attrs())
     with pytest.raises(UvisError, match=r"body|no body"):
         titan.uvis.map(body="SKY")
+
+
+@pytest.mark.parametrize("gone", [(), ("exposure",), ("time_start", "time_stop")])
+def test_a_map_tells_when_it_was_seen(gone):
+    """By the times of the exposures' ends, or else by their middles."""
+    ds = flyby(n_pic=6).uvis.integrate()
+    middle = np.datetime64("2005-09-14T20:00", "ns") + np.arange(6) * np.timedelta64(60, "s")
+    half = np.timedelta64(20, "s")
+    ds = ds.assign_coords(
+        time=("pic", middle),
+        time_start=("pic", middle - half),
+        time_stop=("pic", middle + half),
+        exposure=40.0,
+    )
+    attrs = ds.drop_vars(gone).uvis.map(spacing=5.0).attrs
+    assert attrs["time_coverage_start"] == "2005-09-14T19:59:40.000Z"
+    assert attrs["time_coverage_end"] == "2005-09-14T20:05:20.000Z"
+    ends = ("time_start", "time_stop")
+    attrs = ds.drop_vars((*ends, "exposure")).uvis.map(spacing=5.0).attrs
+    assert attrs["time_coverage_start"] == "2005-09-14T20:00:00.000Z"
+    attrs = ds.drop_vars((*ends, "time")).uvis.map(spacing=5.0).attrs
+    assert "time_coverage_start" not in attrs

@@ -12,7 +12,7 @@ import xarray as xr
 
 from .. import checks
 from ..calibration.stored import holds_total
-from ..dataset import history
+from ..dataset import history, instants
 from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
 from ..errors import ArgumentError, KernelError, MissingStepError
 from ..geometry import views
@@ -567,11 +567,11 @@ def _attributes(
 def _span(ds: xr.Dataset, pics: np.ndarray) -> dict[str, str]:
     """When the first of some exposures began, and the last ended, UTC."""
     found = {}
-    for end, name in (("start", "time_start"), ("end", "time_stop")):
-        if name in ds.variables:
-            times = np.broadcast_to(ds[name].values, pics.shape)[pics]
-            times = times[~np.isnat(times)]
-            if times.size:
-                one = times.min() if end == "start" else times.max()
-                found[f"time_coverage_{end}"] = f"{np.datetime_as_string(one, 'ms')}Z"
+    ends = instants.ends(ds) or ()
+    for name, times in zip(("start", "end"), ends, strict=False):
+        some = np.broadcast_to(times, pics.shape)[pics]
+        some = some[~np.isnat(some)]
+        if some.size:
+            one = some.min() if name == "start" else some.max()
+            found[f"time_coverage_{name}"] = f"{np.datetime_as_string(one, 'ms')}Z"
     return found

@@ -29,7 +29,7 @@ _HC = 6.62607015e-34 * 299792458.0 * 1e10
 _BY = {"lat": None, "lat_graphic": None, "lon": 360.0, "lt": 360.0 / DEGREES["lt"]}
 
 #: Spread of the Sun's longitudes, degrees, up to which a place has one local time: an hour.
-_MOVED = 15.0
+MOVED = 15.0
 
 #: Latitude of the pole, degrees.
 _POLE = 90.0
@@ -198,7 +198,7 @@ def _middles(ds: xr.Dataset, name: str) -> xr.DataArray:
     if name not in DEGREES or name == by:
         return ds[name]
     spread = float(ds.attrs.get("map_sub_solar_spread", np.nan))
-    if by not in ds.coords or "sub_solar_lon" not in ds.coords or not spread <= _MOVED:
+    if by not in ds.coords or "sub_solar_lon" not in ds.coords or not spread <= MOVED:
         raise ArgumentError(
             f"region: the map is by {by}, and the Sun moved over {spread:.0f} degrees of longitude "
             f"meanwhile: choose by {by}, or make the map with by={name!r}"
