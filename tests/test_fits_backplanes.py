@@ -147,6 +147,7 @@ def test_what_lacks_pointing_is_unknown(data, tmp_path):
     assert uvisxr.open_fits(path).backplanes["saturn/inside"] == -1
 
 
+@pytest.mark.slow
 def test_through_a_batch(tmp_path):
     made = uvisxr.simulate.observation(
         tmp_path / "in", exposures=4, window=Window(2, 0, 61, 1023, 4, 64), stars=0

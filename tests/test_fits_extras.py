@@ -101,6 +101,19 @@ def test_values_of_flags_are_of_their_type(ds, made, tmp_path):
                 assert repr(one[name].attrs) == repr(tree[name].attrs), name
 
 
+def test_attributes_of_coordinates_come_back(made, ds, tmp_path):
+    tree = made.open().uvis.backplanes(made.kernels, ["TITAN"], "rule")
+    for extras in (False, True):
+        path = tmp_path / f"{extras}.fits"
+        back = uvisxr.open_fits(ds.uvis.to_fits(path, tree, extras=extras)).backplanes
+        names = {"pic", "pixel", "instant", "point"} | ({*tree.coords} if extras else set())
+        for name in names:
+            assert back[name].attrs == tree[name].attrs != {}, name
+        # As docs/fits.md has it.
+        assert back["titan/sc_position"].dtype == back["sky/ra"].dtype == np.float32
+        assert back["sky/et"].dtype == tree["sky/ra"].dtype == np.float64
+
+
 def test_a_tree_with_coordinates_in_its_nodes(ds, tree, tmp_path):
     nodes = {f"/{name}": node.to_dataset() for name, node in tree.children.items()}
     apart = xr.DataTree.from_dict(nodes)

@@ -21,6 +21,7 @@ from uvisxr.errors import (
     MissingStepError,
     UvisWarning,
 )
+from uvisxr.fits import pds4_label
 from uvisxr.simulate import Simulation, Window
 
 ORDER = [
@@ -622,6 +623,33 @@ def test_no_file_takes_the_place_of_another(made, ds, tree, tmp_path):
     for name in ("x.LBL", "x.xml", "x.DAT"):
         with pytest.raises(ExportError, match="products of the archive"):
             ds.uvis.to_fits(tmp_path / name, tree)
+
+
+def test_no_label_is_taken_from_another_file(ds, tree, tmp_path):
+    for name, same in (("a & b.fits", "a & b.fit"), ("x.fits", "x.txt")):
+        file, label = tmp_path / name, (tmp_path / name).with_suffix(".xml")
+        ds.uvis.to_fits(file, tree)
+        before = label.read_bytes()
+        with pytest.raises(ExportError, match=rf"\.xml: it is the label of {name}, .*label=None"):
+            ds.uvis.to_fits(tmp_path / same, tree)
+        assert label.read_bytes() == before and not (tmp_path / same).exists()
+        ds.uvis.to_fits(tmp_path / same, tree, label=None)
+        assert label.read_bytes() == before
+        ds.uvis.to_fits(file, tree)
+        ds.uvis.to_fits(tmp_path / same, tree, overwrite=True)
+        assert pds4_label.file_of(label) == same
+        # Cut, it names no file.
+        label.write_bytes(label.read_bytes().partition(b"<file_name>")[0])
+        ds.uvis.to_fits(file, tree)
+        assert pds4_label.file_of(label) == name
+
+
+@pytest.mark.parametrize("ending", [".gz", ".bz2", ".xz", ".Z", ".zip", ".GZ", ".zst"])
+def test_names_of_compressed_files_are_refused(ds, tree, tmp_path, ending):
+    for of in (ds, xr.DataTree.from_dict({"window0": ds})):
+        with pytest.raises(ArgumentError, match=rf"without {ending}, as the file is not compr"):
+            of.uvis.to_fits(tmp_path / f"a.fits{ending}")
+    assert not list(tmp_path.iterdir())
 
 
 def test_no_file_takes_the_place_of_what_it_was_read_from(ds, path, tmp_path):

@@ -198,6 +198,11 @@ def test_exposures_of_parts_of_the_disk_have_their_own_means():
     mean = np.nansum(values * share) / share.sum()
     assert mean == pytest.approx(lambert(alpha), rel=4e-3)
     assert share.sum() == pytest.approx(1)
+    assert found.filling.dims == ("pic", "pixel")
+    together = ds.uvis.photometry(SUN, per="observation")
+    assert "filling" not in together.coords
+    assert float(together.disk_share) == pytest.approx(1)
+    assert "of several exposures their sum" in together.disk_share.attrs["long_name"]
 
 
 # Background -------------------------------------------------------------------------------------
@@ -446,3 +451,20 @@ def test_without_pointing_nothing_is_known(titan):
     assert not known[5] and known[[4, 6]].all()
     with pytest.raises(ArgumentError, match="no unflagged pixel is off the disk"):
         titan.assign_coords(ra_corners=titan.ra_corners * np.nan).uvis.photometry(flat())
+
+
+@pytest.mark.parametrize("per", ["exposure", "observation"])
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda ds: ds.assign_coords(ra_corners=ds.ra_corners + 5), "touches none of the 120 pix"),
+        (lambda ds: ds.assign_coords(ra_corners=ds.ra_corners * np.nan), "knows no pointing"),
+        (lambda ds: ds.assign(radiance=ds.radiance * np.nan), "has a value: see solar=, wl_range"),
+    ],
+)
+def test_exposures_without_the_disk_are_told_of(titan, change, why, per):
+    ds = change(titan.isel(pic=[5, 6]))
+    with pytest.warns(UvisWarning, match=f"no exposure holds any of the disk of TITAN.*: .*{why}"):
+        found = ds.uvis.photometry(flat(), (1700, 1800), per=per, background="none")
+    assert not np.isfinite(found.reflectance).any()
+    assert not found.disk_share.any()

@@ -18,6 +18,9 @@ from ..geometry.rings import RINGS
 #: The points of a pixel, in the order of the dimension `point`.
 POINTS = ("center", *CORNERS)
 
+#: Long names of the dimensions that backplanes have beside those of a dataset.
+LABELLED = {"instant": "time within the exposure", "point": "point of the pixel"}
+
 #: Names of the sets of dimensions.
 Kind = Literal["ray", "instant", "vector", "body"]
 
@@ -68,9 +71,11 @@ class Plane:
     def attributes(self, lon_direction: str, unknown: bool = False) -> dict[str, Any]:
         """The variable's attributes; of a flag, whether it is unknown somewhere."""
         sense = f", {lon_direction}-positive" if self.directed else ""
+        # What has no dimension has no units: see `uvisxr.dataset.conventions`.
+        units = {"units": self.units} if self.units != "1" else {}
         attrs: dict[str, Any] = {
             "long_name": self.long_name + sense,
-            "units": self.units,
+            **units,
             "comment": self.definition,
         }
         if self.flag:

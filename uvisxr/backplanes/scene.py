@@ -235,7 +235,7 @@ def _ephemerides(
     et = course.et
     for name in dict.fromkeys(named):
         if strict:
-            body: Body | object = Body.of(name)
+            body: Body | object = Body.of(name, instead="leave it out of bodies=")
         else:
             body = resolve(name)
         if isinstance(body, Body):

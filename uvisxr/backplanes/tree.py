@@ -21,7 +21,7 @@ from ..kernels.session import LOCK
 from ..numerics import sphere
 from . import blocks, body, smear
 from .instants import RULE, shares
-from .registry import DIMS, NODES, POINTS, UNKNOWN, Plane
+from .registry import DIMS, LABELLED, NODES, POINTS, UNKNOWN, Plane
 from .scene import Scene, read
 
 #: Coordinates of the dataset that all nodes share, and their dimension.
@@ -269,8 +269,8 @@ def _assembled(
         for name, variable in coords.items()
     }
     coords |= {
-        "instant": xr.Variable("instant", labels, {"long_name": "time within the exposure"}),
-        "point": xr.Variable("point", list(POINTS), {"long_name": "point of the pixel"}),
+        dim: xr.Variable(dim, values, {"long_name": LABELLED[dim]})
+        for dim, values in (("instant", labels), ("point", list(POINTS)))
     }
     own = {_node(name): scene.bodies[name].body for name in scene.nodes}
     tree = {"/": xr.Dataset(coords=coords, attrs=attrs)}

@@ -122,9 +122,10 @@ def photometry(
         `reflectance`, (pic, wl) or without `pic` or `wl`, with the coordinates `reflectance_upper`,
         `reflectance_lower`, `reflectance_systematic`; `reflectance_removed`, the I/F of the
         background that was taken off; `disk_share`, how much of the disk is in the pixels with a
-        value, at the wavelength where it is least; `filling` (pic, pixel); and the fields of
-        exposures, `target_phase` among them, the phase angle, or their means weighted by the disk's
-        area. NaN without pointing, and in exposures that do not hold the disk.
+        value, at the wavelength where it is least, of all exposures together the sum of theirs; and
+        the fields of exposures, `target_phase` among them, the phase angle, or their means weighted
+        by the disk's area. With ``per="exposure"`` also `filling` (pic, pixel). NaN without
+        pointing, and in exposures that do not hold the disk.
 
     Raises
     ------
@@ -137,8 +138,9 @@ def photometry(
     Warns
     -----
     UvisWarning
-        The disk has I/F below zero by more than five of its errors: what was taken off it is
-        brighter than what lies behind or on it. Or as `ds.uvis.reflectance`.
+        No exposure holds any of the disk. The disk has I/F below zero by more than five of its
+        errors: what was taken off it is brighter than what lies behind or on it. Or as
+        `ds.uvis.reflectance`.
 
     Examples
     --------
@@ -182,6 +184,8 @@ def photometry(
     else:
         rest = _together(lit, part.disk.sum(axis=1))
         found["disk_share"] = xr.Variable((), share[0])
+    if not share.any():
+        _warn_of_nothing(ds, part, lit)
     _warn_of_less_than_nothing(found, lit, where)
     value = found.pop("reflectance")
     out = rest.drop_vars([n for n in found if n in rest.variables])
@@ -210,6 +214,26 @@ def _check_unflagged(part: _Filled) -> None:
             f"photometry: no pixel of the disk is left unflagged, of the {touched.sum()} that it "
             "touches: see ds.quality, and which flags exclude= leaves out"
         )
+
+
+def _warn_of_nothing(ds: xr.Dataset, part: _Filled, lit: xr.Dataset) -> None:
+    """Warn that no exposure holds any of the disk, and say why."""
+    body = str(ds.attrs["geometry_target"])
+    touched = np.nan_to_num(part.filling) > 0
+    if not np.isfinite(part.filling).any():
+        why = (
+            "the geometry knows no pointing, or no place of the body: give ds.uvis.geometry "
+            "kernels= that hold both"
+        )
+    elif not touched.any():
+        why = (
+            f"it touches none of the {part.filling.size} pixels: take exposures that point at it, "
+            "or call ds.uvis.geometry(target=...) with a body that is in view"
+        )
+    else:
+        what = "wl_range= and ds.quality" if "wl" not in lit["reflectance"].dims else "ds.quality"
+        why = f"no pixel that it touches has a value: see solar=, {what}"
+    warn_user(f"photometry: no exposure holds any of the disk of {body}, all I/F are NaN: {why}")
 
 
 def _warn_of_less_than_nothing(
