@@ -105,6 +105,13 @@ def test_a_star_does_not_set_the_colours(ds):
         assert norm.vmax <= 1.01 * float(ds.uvis.integrate((1600, 1900)).brightness.max())
 
 
+def test_partial_spectra_are_left_out_and_named(ds):
+    figure = evolution(flag(ds, [(5, 8)], "partial"))
+    assert len(drawn(figure, "left out").get_paths()) == 1
+    assert np.isnan(table(drawn(figure))[5, 8])
+    assert "hatched:\N{NO-BREAK SPACE}partial" in figure.axes[0].get_title()
+
+
 def test_what_is_left_out_is_hatched(ds):
     figure = evolution(flag(ds, [(5, 8), (6, 8)]))
     cells = drawn(figure, "left out")
