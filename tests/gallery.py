@@ -500,7 +500,7 @@ def spectrum_of_bins_by_two():
 
 @case
 def spectrum_of_bins_apart():
-    ds = calibrated("titan").uvis.bin(by={"alt": range(0, 2500, 200)})
+    ds = calibrated("titan").uvis.bin(by={"alt": range(0, 2500, 300)})
     return ds.uvis.plot.spectrum(xlim=(1250, 1750), lines="titan", offset=True)
 
 

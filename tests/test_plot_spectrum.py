@@ -433,13 +433,30 @@ def test_many_spectra_are_set_apart_by_default_and_the_axis_says_so(yscale):
 
 
 @pytest.mark.parametrize("yscale", ["linear", "log"])
-def test_peaks_of_spectra_that_are_set_apart_do_not_cross(yscale):
+def test_spectra_are_set_apart_by_equal_steps_that_few_elements_do_not_set(yscale):
     ds = _bins(6)
-    # Each has one element far above all others, and not where the next has one.
-    values = ds["radiance"].values
-    values[np.arange(6), 100 + 50 * np.arange(6)] *= 20.0
+    steps = []
+    for factor in (1.0, 20.0):
+        # Each has one element above all others, and not where the next has one.
+        values = ds["radiance"].values.copy()
+        values[np.arange(6), 100 + 50 * np.arange(6)] *= factor
+        one = ds.assign(radiance=ds["radiance"].copy(data=values))
+        drawn = np.array(_spectra_of(spectrum(one, yscale=yscale, offset=True)))
+        moved = drawn / values if yscale == "log" else drawn - values
+        found = np.diff(np.log10(moved) if yscale == "log" else moved, axis=0)
+        np.testing.assert_allclose(found, found[0, 0])
+        steps.append(found[0, 0])
+    assert steps[1] == pytest.approx(steps[0])
+
+
+@pytest.mark.parametrize("yscale", ["linear", "log"])
+def test_lines_of_spectra_that_are_set_apart_do_not_nest(yscale):
+    ds = _bins(8)
+    lines = 1 + 5 * (np.arange(770) % 60 < 6)
+    ds["radiance"] = ("alt_bin", "wl"), lines * np.linspace(0.9, 1.1, 8)[:, None]
     drawn = np.array(_spectra_of(spectrum(ds, yscale=yscale)))[:, 40:-10]
-    assert (np.diff(drawn, axis=0) > 0).all()
+    # All of one lies below all of the next.
+    assert (drawn[:-1].max(axis=1) < drawn[1:].min(axis=1)).all()
 
 
 def test_on_a_logarithmic_scale_the_offset_is_a_factor():
