@@ -310,6 +310,20 @@ def test_triangles_lie_within_the_frame_and_are_told(ds):
     assert "triangles" not in evolution(ds, pixels=[20], panels=True).get_suptitle()
 
 
+def test_bars_that_end_below_a_logarithmic_scale_are_marked(ds):
+    light = ds.uvis.integrate((1600, 1900))
+    value = light["brightness"]
+    faintest = value == value[:, 20].min()
+    errors = {f"brightness_{side}": 0 * value for side in ("lower", "upper")}
+    errors["brightness_lower"] = (value * 0.99).where(faintest, 0)
+    bars = light.assign_coords(errors)
+    for yscale, number in (("log", 1), ("linear", 0)):
+        figure = evolution(bars, pixels=[20], panels=True, yscale=yscale)
+        marks = [line for line in figure.axes[0].lines if line.get_gid() == "bar_below"]
+        assert len(marks) == number
+        assert ("errors" in figure.get_suptitle()) == bool(number)
+
+
 def test_bars_have_room_or_are_marked(ds):
     light = ds.uvis.integrate((1600, 1900))
     value = light["brightness"]

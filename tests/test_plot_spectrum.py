@@ -301,6 +301,16 @@ def test_names_of_bands_lie_on_few_lines():
     assert {1400.0, 1420.0} <= {line.get_xdata()[0] for line in _artists(ax, "emission")}
 
 
+def test_names_of_bands_go_between_lines_where_both_sides_are_taken():
+    lines = {"N LBH": (1250.0, 1500.0, 1800.0), "a": 1235.0, "b": 1400.0, "c": 1815.0}
+    ax = spectrum(_spectra(np.ones(770)), lines=lines)
+    (name,) = _artists(ax, "bands_name")
+    box = name.get_window_extent()
+    at = ax.transData.transform([(wl, 0) for wl in (1235, 1400, 1815)])[:, 0]
+    assert not ((box.x0 - 1 < at) & (at < box.x1 + 1)).any()
+    assert at[1] < box.x0 and box.x1 < at[2]
+
+
 def test_a_pair_of_bands_has_one_upright_name_that_leads_to_both():
     ax = spectrum(_spectra(np.ones(770)), lines={"pair": (1400.0, 1420.0), "beside": 1430.0})
     ax.figure.canvas.draw()

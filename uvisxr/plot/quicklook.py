@@ -200,7 +200,7 @@ def _draw_quality(ax: Axes, ds: xr.Dataset, flags: np.ndarray, look: Style) -> N
 def _entry(name: str, has: np.ndarray, look: Style, text: str = "") -> Patch:
     plain = {"facecolor": look[f"quality_{name}"]["color"], "edgecolor": "0.5", "linewidth": 0.5}
     return Patch(
-        label=f"{text or name.replace('_', ' ')}: {np.count_nonzero(has)}",
+        label=f"{text or name.replace('_', ' ')}: {np.count_nonzero(has):,}",
         **(_hatched(look, name) if name in _LACKING else plain),
     )
 
@@ -236,7 +236,7 @@ def _draw_mean(ax: Axes, ds: xr.Dataset, good: np.ndarray, look: Style) -> None:
     set_label(ax.yaxis, name)
     what = "without flags" if good.any() else "all flagged"
     number = np.count_nonzero(used)
-    set_title(ax, f"Mean of {number} spectra, {what}" if number > 1 else f"One spectrum, {what}")
+    set_title(ax, f"Mean of {number:,} spectra, {what}" if number > 1 else f"One spectrum, {what}")
     # Names take their share of the height that the axes will have.
     lay_out(ax)
     set_scale(ax, wl, values, ds.attrs.get("channel", "") if calibrated else "", marked)
