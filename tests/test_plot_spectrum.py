@@ -469,6 +469,16 @@ def test_lines_of_spectra_that_are_set_apart_do_not_nest(yscale):
     assert (drawn[:-1].max(axis=1) < drawn[1:].min(axis=1)).all()
 
 
+def test_legends_lie_above_spectra_that_are_set_apart():
+    parts = [_bins(4).assign_coords(lat_bin=k) for k in (0, 1)]
+    ds = xr.concat(parts, "lat_bin", data_vars=["radiance", "n"], coords="minimal")
+    ax = spectrum(ds, offset=True)
+    ax.figure.canvas.draw()
+    below = ax.get_legend().get_window_extent().y0
+    highest = max(values.max() for values in _spectra_of(ax))
+    assert ax.transData.transform((0, highest))[1] < below
+
+
 def test_on_a_logarithmic_scale_the_offset_is_a_factor():
     ax = spectrum(_bins(3), offset=10.0, yscale="log")
     assert [v[0] for v in _spectra_of(ax)] == [1, 20, 300]

@@ -186,7 +186,7 @@ def spectrum(
         set_limits(ax, wl[inside], np.stack(moved), channel, marked, shown)
         if _cut_bands(ax, wl[inside], shown, 1.0 - headroom(ax, marked), key, look):
             set_title(ax, title(tied("open triangles: errors off the scale")))
-        key.draw_legend(ax, 1.0 - headroom(ax, marked))
+        key.draw_legend(ax, 1.0 - headroom(ax, marked), above=moves)
     if held.any():
         mark_lines(ax, marked, look)
     else:
