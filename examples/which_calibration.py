@@ -20,6 +20,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -27,6 +28,8 @@ import xarray as xr
 
 import uvisxr
 from uvisxr.calibration import evil_response
+from uvisxr.drawing.style import in_style
+from uvisxr.drawing.texts import heading
 from uvisxr.errors import UvisWarning
 from uvisxr.simulate import Window
 
@@ -44,6 +47,14 @@ WIDE = (BINNINGS[0], (32, 1))
 
 #: Detector rows compared: those with a flat field of their own, in whole bins.
 FIRST_LINE, LAST_LINE = 4, 59
+
+#: Lines of the choices in the picture, told apart in grey too.
+LOOKS: tuple[dict[str, Any], ...] = (
+    {"color": "C0", "marker": "o"},
+    {"color": "C1", "marker": "s", "linestyle": "--"},
+    {"color": "C3", "marker": "^", "linestyle": ":"},
+    {"color": "C2", "marker": "D", "mfc": "white", "linestyle": "-."},
+)
 
 #: The same in all calibrations compared. Smoothing, and the rounding of the compression, which sums
 #: no longer have, would only blur the comparison.
@@ -266,25 +277,32 @@ def tools(data: Data) -> list[list[str | float]]:
     return rows
 
 
+@in_style()
 def picture(data: Data, tables: dict[float, xr.Dataset], path: Path) -> None:
     """Response of evil pixels, and what becomes of the spectrum at BAND_BIN 32."""
     figure, axes = plt.subplot_mosaic(
-        [["response", "response"], [*BACKGROUNDS]], figsize=(9, 6.6), layout="constrained"
+        [["response", "response"], [*BACKGROUNDS]], figsize=(9, 6.8), layout="constrained"
     )
+    figure.suptitle(heading(data.ds))
     top = axes["response"]
-    for (level, table), colour, shift in zip(tables.items(), ("0.5", "k"), (-3, 3), strict=True):
+    # On either side of their wavelength, so that neither hides the other.
+    sides = ((-3, "left", {"marker": "o", "mfc": "white"}), (3, "right", {"marker": "s"}))
+    for (level, table), (shift, side, mark) in zip(tables.items(), sides, strict=True):
         kept = table.sel(band=table.wl > RANGES[0][0])
         top.errorbar(
             kept.wl + shift,
             kept.response,
             kept.response_error,
-            fmt=".",
-            color=colour,
-            label=f"background taken off: {level_name(level)}",
+            color="k",
+            linestyle="none",
+            markersize=4,
+            linewidth=0.9,
+            label=f"Background taken off: {level_name(level)} (drawn 3 Å to the {side})",
+            **mark,
         )
-    top.axhline(0.38, color="0.8", zorder=0, label="0.38: 15 % of the pixels, and a factor of 0.91")
-    top.set(xlabel="wavelength (Å)", ylabel="response of evil pixels", ylim=(-0.4, 0.6))
-    top.legend(loc="lower right", fontsize="small")
+    top.axhline(0.38, color="0.7", zorder=0, label="0.38: 15 % of the pixels, and a factor of 0.91")
+    top.set(xlabel="Wavelength (Å)", ylabel="Response of evil pixels", ylim=(-0.4, 0.6))
+    top.legend(loc="lower right")
     for level, table in tables.items():
         odd = with_background(data.ds, level).isel(pic=slice(1, None, 2))
         coarse = summed(odd, 32, 1)
@@ -293,11 +311,13 @@ def picture(data: Data, tables: dict[float, xr.Dataset], path: Path) -> None:
         axis = axes[level]
         with_mask, *others = choices(data.files, table).items()
         reference = light(with_mask[1](odd), first)
-        for name, calibrate in others:
+        for (name, calibrate), look in zip(others, LOOKS, strict=True):
             ratio = light(calibrate(coarse), first) / reference
-            axis.plot(wl, ratio[part], ".-", label=name.replace("`", ""))
-        axis.axhline(1, color="0.8", zorder=0)
-        axis.set(xlabel="wavelength (Å)", title=f"background taken off: {level_name(level)}")
+            name = name.replace("`", "")
+            label = name[:1].upper() + name[1:]
+            axis.plot(wl, ratio[part], label=label, markersize=4.5, **look)
+        axis.axhline(1, color="0.7", zorder=0)
+        axis.set(xlabel="Wavelength (Å)", title=f"Background taken off: {level_name(level)}")
     left, right = (axes[level] for level in BACKGROUNDS)
     left.sharey(right)
     left.set_ylabel('BAND_BIN 32 over\nBAND_BIN 2 with "mask"')

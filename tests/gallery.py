@@ -42,6 +42,7 @@ import uvisxr
 from uvisxr.cli import demonstration
 from uvisxr.drawing.layout import lay_out
 from uvisxr.drawing.style import in_style, style
+from uvisxr.drawing.texts import span
 from uvisxr.geometry import views
 from uvisxr.instrument.detector import Window
 from uvisxr.plot import scene
@@ -564,7 +565,7 @@ def spectrum_of_bins_by_two():
 
 @case
 def spectrum_of_bins_apart():
-    ds = calibrated("titan").uvis.bin(by={"alt": range(0, 2500, 200)})
+    ds = calibrated("titan").uvis.bin(by={"alt": range(0, 2500, 300)})
     return ds.uvis.plot.spectrum(xlim=(1250, 1750), lines="titan", offset=True)
 
 
@@ -1162,14 +1163,15 @@ def plain_backplanes():
     shadow = (saturn["sza"] < 90) & (saturn["in_ring_shadow"] == 1)
     # Of the day side the scan sees nothing but what lies in the rings' shadow.
     kind = xr.where(front == 1, 1 + shadow, 0)
-    names = ["sky", "night", "day, in the\nrings' shadow"]
-    _of_kinds(kind, names, axes[0], "The disk of Saturn")
+    kinds = {"sky": "white", "night": "#4a4a63", "day, in the\nrings' shadow": "#e76300"}
+    _of_kinds(kind, kinds, axes[0], "The disk of Saturn", tree)
 
     tree = _of_scan("2005-232T12:20:00", 170, 60.0)
     rings = tree["rings"].to_dataset().sel(at)
     main = (rings["ring_radius"] > 74510) & (rings["ring_radius"] < 136780)
     kind = xr.where(main & (rings["behind"] == 0), 2 - rings["in_shadow"], 0)
-    _of_kinds(kind, ["none", "in Saturn's shadow", "sunlit"], axes[1], "The main rings")
+    kinds = {"none": "white", "in Saturn's\nshadow": "#717581", "sunlit": "#ffd166"}
+    _of_kinds(kind, kinds, axes[1], "The main rings", tree)
     return figure
 
 
@@ -1182,13 +1184,16 @@ def _of_scan(start: str, exposures: int, step: float) -> xr.DataTree:
     return ds.uvis.backplanes(kernels(_REAL, "2005-232"), times="mid")
 
 
-def _of_kinds(kind: xr.DataArray, names: list[str], ax: plt.Axes, title: str) -> None:
-    """A number for each of so many kinds, along exposures and pixels, with a key."""
-    levels = np.arange(len(names) + 1) - 0.5
-    drawn = kind.plot(x="pic", ax=ax, levels=levels, cmap="cividis", add_colorbar=False)
-    bar = ax.figure.colorbar(drawn, ax=ax, ticks=range(len(names)))
-    bar.ax.set_yticklabels(names)
-    ax.set(title=title, xlabel="Exposure", ylabel="Pixel")
+def _of_kinds(
+    kind: xr.DataArray, kinds: dict[str, str], ax: plt.Axes, title: str, tree: xr.DataTree
+) -> None:
+    """A number for each of the kinds, along exposures and pixels, with a key of their colours."""
+    levels = np.arange(len(kinds) + 1) - 0.5
+    colours = {"levels": levels, "colors": list(kinds.values())}
+    drawn = kind.plot(x="pic", ax=ax, add_colorbar=False, **colours)
+    bar = ax.figure.colorbar(drawn, ax=ax, ticks=range(len(kinds)))
+    bar.ax.set_yticklabels(kinds)
+    ax.set(title=f"{title},\n{span(tree.to_dataset())}", xlabel="Exposure index", ylabel="Pixel")
 
 
 @case

@@ -193,3 +193,12 @@ def test_the_brightest_has_the_highest_colour(norm, values, expected):
 def test_a_norm_with_all_values_beyond_its_limits_is_taken():
     scale = colours.colours(np.array([5.0, 6.0]), "gray", TwoSlopeNorm(0.5, 0, 3))
     assert scale.to_rgba([5.0], bytes=True)[0, 0] == 255
+
+
+def test_numbers_along_logarithmic_bars_are_plain():
+    figure, ax = plt.subplots()
+    scale = colours.colours(np.array([0.02, 300.0]), "viridis", "log")
+    bar = colours.colour_bar(scale, ax, "brightness", "kR")
+    figure.canvas.draw()
+    shown = [text.get_text() for text in bar.ax.get_yticklabels() if text.get_text()]
+    assert {"0.1", "1", "10", "100"} <= set(shown)

@@ -98,6 +98,19 @@ def test_titles_and_labels_fit(size):
         figure.set_size_inches(0.8 * size[0], size[1])
 
 
+def test_titles_that_nearly_fill_the_width_fit():
+    """With a colour bar, whose width follows the height that the title leaves."""
+    for letters in range(75, 100):
+        figure, ax = plt.subplots(figsize=(8.0, 4.6), layout="constrained")
+        image = ax.imshow(np.eye(3), aspect="auto")
+        title = texts.set_title(ax, (20 * "nnnn ")[:letters])
+        figure.colorbar(image, ax=ax, pad=0.02)
+        figure.canvas.draw()
+        box = title.get_window_extent()
+        assert box.y1 <= figure.bbox.y1 and box.x0 >= -1 and box.x1 <= figure.bbox.x1 + 1
+        plt.close(figure)
+
+
 def test_titles_of_neighbours_do_not_meet():
     figure, panels = plt.subplots(1, 3, figsize=(8.0, 3.0), layout="constrained")
     titles = [texts.set_title(ax, _LONG) for ax in panels]

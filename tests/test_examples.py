@@ -118,6 +118,12 @@ def test_page_has_the_tables_of_the_real_rings(which_calibration, data, capsys):
         np.testing.assert_allclose(list(same.values()), list(table.values()), atol=0.0015)
 
 
+def test_which_calibration_draws_choices_that_are_told_apart_in_grey(which_calibration):
+    looks = which_calibration.LOOKS
+    for name in ("marker", "linestyle"):
+        assert len({look.get(name, "-") for look in looks}) == len(looks)
+
+
 def test_which_calibration_sums_as_the_instrument_does(which_calibration, tmp_path):
     fine, coarse = (
         uvisxr.simulate.observation(

@@ -100,3 +100,10 @@ def test_table_refuses_what_it_cannot_draw(ds, binned):
         bins(binned, x="lon")
     with pytest.raises(ArgumentError, match="two fields"):
         bins(binned, x="lat", y="lat")
+
+
+def test_bins_without_spectra_have_no_colour_bar(binned):
+    for n, axes in ((0, 1), (5000, 2)):
+        ax = bins(binned.assign(n=binned["n"] * 0 + n))
+        assert len(ax.figure.axes) == axes
+    assert "45,000 spectra in 9 of 9 bins" in ax.get_title()

@@ -105,6 +105,13 @@ def test_a_star_does_not_set_the_colours(ds):
         assert norm.vmax <= 1.01 * float(ds.uvis.integrate((1600, 1900)).brightness.max())
 
 
+def test_partial_spectra_are_left_out_and_named(ds):
+    figure = evolution(flag(ds, [(5, 8)], "partial"))
+    assert len(drawn(figure, "left out").get_paths()) == 1
+    assert np.isnan(table(drawn(figure))[5, 8])
+    assert "hatched:\N{NO-BREAK SPACE}partial" in figure.axes[0].get_title()
+
+
 def test_what_is_left_out_is_hatched(ds):
     figure = evolution(flag(ds, [(5, 8), (6, 8)]))
     cells = drawn(figure, "left out")
@@ -302,6 +309,20 @@ def test_triangles_lie_within_the_frame_and_are_told(ds):
         y = mark.get_transform().transform(mark.get_xydata())[0, 1]
         assert ax.bbox.y0 + 2 < y < ax.bbox.y0 + 8
     assert "triangles" not in evolution(ds, pixels=[20], panels=True).get_suptitle()
+
+
+def test_bars_that_end_below_a_logarithmic_scale_are_marked(ds):
+    light = ds.uvis.integrate((1600, 1900))
+    value = light["brightness"]
+    faintest = value == value[:, 20].min()
+    errors = {f"brightness_{side}": 0 * value for side in ("lower", "upper")}
+    errors["brightness_lower"] = (value * 0.99).where(faintest, 0)
+    bars = light.assign_coords(errors)
+    for yscale, number in (("log", 1), ("linear", 0)):
+        figure = evolution(bars, pixels=[20], panels=True, yscale=yscale)
+        marks = [line for line in figure.axes[0].lines if line.get_gid() == "bar_below"]
+        assert len(marks) == number
+        assert ("errors" in figure.get_suptitle()) == bool(number)
 
 
 def test_bars_have_room_or_are_marked(ds):

@@ -135,6 +135,22 @@ def test_one_exposure_has_no_mean_over_time_and_nothing_no_room_for_it(ds):
     assert empty.bbox.x1 > 0.95 * empty.figure.bbox.x1
 
 
+def test_cells_of_lost_spectra_alone_are_hatched_and_named(ds):
+    edges = [-30, 0, 30]
+    disk, lat = ds["on_disk"].values == 1, ds["lat"].values
+    lost = disk & (lat >= 0) & (lat < 30) & (ds["pic"].values == 6)[:, None]
+    assert lost.any()
+    options = {"by": "lat", "edges": edges}
+    ax = keogram(flag(ds, ds["quality"].copy(data=lost), "lost"), RANGE, **options)
+    (hatched,) = [c for c in ax.collections if c.get_gid() == "left out"]
+    (cell,) = hatched.get_paths()
+    assert cell.vertices[:4, 1].mean() == 15 and hatched.get_hatch()
+    assert ax.get_title().endswith("hatched:\N{NO-BREAK SPACE}lost")
+    # Nor are rows without usable signal, or what nobody saw.
+    plain = keogram(ds, RANGE, **options)
+    assert "hatched" not in plain.get_title()
+
+
 @pytest.mark.parametrize(("cmap", "dotted"), [("gray", True), ("viridis", False)])
 def test_what_is_missing_is_dotted_where_a_value_may_look_so(ds, cmap, dotted):
     ax = keogram(ds, RANGE, by="lat", cmap=cmap)

@@ -228,6 +228,8 @@ def test_many_profiles_have_no_errors(number):
     ax = limb(of_altitudes(*number * [[0.4, 0.3, 0.2]], systematic=0.05))
     assert all(bar.has_xerr for bar in ax.containers) == (number == 5)
     assert bool(ax.collections) == (number == 5)
+    said = ax.get_title().replace("\N{NO-BREAK SPACE}", " ")
+    assert said.endswith("errors not drawn") == (number > 5)
     entries = [t.get_text() for t in ax.get_legend().get_texts()]
     assert ("systematic error" in entries) == (number == 5)
 

@@ -94,23 +94,34 @@ def test_spectra_are_good_where_runs_of_zeros_can_be_judged(tmp_path):
         assert next(iter(legend(ds.uvis.background(level=4e-4).uvis.plot.quicklook()))) == "good"
 
 
-def test_lost_spectra_are_hatched_in_both_maps(opened, made: Simulation):
+def test_lost_and_partial_spectra_are_hatched_in_both_maps(opened, made: Simulation):
     figure = opened.uvis.plot.quicklook()
-    places = np.argwhere(made.truth.lost.values == 1)
-    for gid, ax in (("left out", figure.axes[0]), ("lost", figure.axes[1])):
+    left, right = figure.axes[:2]
+    lost, partial = (made.truth[name].values == 1 for name in ("lost", "partial"))
+    for gid, ax, which in (
+        ("left out", left, lost | partial),
+        ("lost", right, lost),
+        ("partial", right, partial),
+    ):
         (cells,) = [c for c in ax.collections if c.get_gid() == gid]
         assert cells.get_hatch()
         middles = [path.vertices[:4].mean(0) for path in cells.get_paths()]
-        np.testing.assert_allclose(middles, places)
+        np.testing.assert_allclose(middles, np.argwhere(which))
 
 
-def test_lost_spectra_of_counts_are_hatched_in_every_map(opened, made: Simulation):
+def test_good_spectra_are_near_the_paper_in_any_style(opened):
+    for paper in ("white", "black"):
+        with plt.rc_context({"axes.facecolor": paper, "axes.edgecolor": "0.5"}):
+            good = to_rgb(style()["quality_good"]["color"])
+        assert 0.02 < abs(good[0] - to_rgb(paper)[0]) < 0.2
+
+
+def test_spectra_that_lack_counts_are_hatched_in_every_map(opened, made: Simulation):
     lost, partial = (int(made.truth[name].sum()) for name in ("lost", "partial"))
     checker = opened.uvis.plot.check_stars()
-    maps = (opened.uvis.plot.evolution(), lost), (checker.figure, lost + partial)
-    for figure, number in maps:
+    for figure in (opened.uvis.plot.evolution(), checker.figure):
         (cells,) = [c for c in figure.axes[0].collections if c.get_gid() == "left out"]
-        assert len(cells.get_paths()) == number
+        assert len(cells.get_paths()) == lost + partial
     xr.testing.assert_identical(checker.dataset, opened)
 
 

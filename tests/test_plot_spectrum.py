@@ -301,6 +301,16 @@ def test_names_of_bands_lie_on_few_lines():
     assert {1400.0, 1420.0} <= {line.get_xdata()[0] for line in _artists(ax, "emission")}
 
 
+def test_names_of_bands_go_between_lines_where_both_sides_are_taken():
+    lines = {"N LBH": (1250.0, 1500.0, 1800.0), "a": 1235.0, "b": 1400.0, "c": 1815.0}
+    ax = spectrum(_spectra(np.ones(770)), lines=lines)
+    (name,) = _artists(ax, "bands_name")
+    box = name.get_window_extent()
+    at = ax.transData.transform([(wl, 0) for wl in (1235, 1400, 1815)])[:, 0]
+    assert not ((box.x0 - 1 < at) & (at < box.x1 + 1)).any()
+    assert at[1] < box.x0 and box.x1 < at[2]
+
+
 def test_a_pair_of_bands_has_one_upright_name_that_leads_to_both():
     ax = spectrum(_spectra(np.ones(770)), lines={"pair": (1400.0, 1420.0), "beside": 1430.0})
     ax.figure.canvas.draw()
@@ -433,13 +443,40 @@ def test_many_spectra_are_set_apart_by_default_and_the_axis_says_so(yscale):
 
 
 @pytest.mark.parametrize("yscale", ["linear", "log"])
-def test_peaks_of_spectra_that_are_set_apart_do_not_cross(yscale):
+def test_spectra_are_set_apart_by_equal_steps_that_few_elements_do_not_set(yscale):
     ds = _bins(6)
-    # Each has one element far above all others, and not where the next has one.
-    values = ds["radiance"].values
-    values[np.arange(6), 100 + 50 * np.arange(6)] *= 20.0
+    steps = []
+    for factor in (1.0, 20.0):
+        # Each has one element above all others, and not where the next has one.
+        values = ds["radiance"].values.copy()
+        values[np.arange(6), 100 + 50 * np.arange(6)] *= factor
+        one = ds.assign(radiance=ds["radiance"].copy(data=values))
+        drawn = np.array(_spectra_of(spectrum(one, yscale=yscale, offset=True)))
+        moved = drawn / values if yscale == "log" else drawn - values
+        found = np.diff(np.log10(moved) if yscale == "log" else moved, axis=0)
+        np.testing.assert_allclose(found, found[0, 0])
+        steps.append(found[0, 0])
+    assert steps[1] == pytest.approx(steps[0])
+
+
+@pytest.mark.parametrize("yscale", ["linear", "log"])
+def test_lines_of_spectra_that_are_set_apart_do_not_nest(yscale):
+    ds = _bins(8)
+    lines = 1 + 5 * (np.arange(770) % 60 < 6)
+    ds["radiance"] = ("alt_bin", "wl"), lines * np.linspace(0.9, 1.1, 8)[:, None]
     drawn = np.array(_spectra_of(spectrum(ds, yscale=yscale)))[:, 40:-10]
-    assert (np.diff(drawn, axis=0) > 0).all()
+    # All of one lies below all of the next.
+    assert (drawn[:-1].max(axis=1) < drawn[1:].min(axis=1)).all()
+
+
+def test_legends_lie_above_spectra_that_are_set_apart():
+    parts = [_bins(4).assign_coords(lat_bin=k) for k in (0, 1)]
+    ds = xr.concat(parts, "lat_bin", data_vars=["radiance", "n"], coords="minimal")
+    ax = spectrum(ds, offset=True)
+    ax.figure.canvas.draw()
+    below = ax.get_legend().get_window_extent().y0
+    highest = max(values.max() for values in _spectra_of(ax))
+    assert ax.transData.transform((0, highest))[1] < below
 
 
 def test_on_a_logarithmic_scale_the_offset_is_a_factor():

@@ -40,6 +40,15 @@ STEEP = 30.0
 #: thin ones need more, and how much less of that the most vivid ones need.
 _SEEN, _VIVID = {False: 32.0, True: 45.0}, 20.0
 
+#: Round numbers by which decades are divided into steps that look alike.
+_PARTS = (
+    (1.0,),
+    (1.0, 3.0),
+    (1.0, 2.0, 5.0),
+    (1.0, 1.5, 2.0, 3.0, 5.0, 7.0),
+    (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0),
+)
+
 #: Difference of lightness from the paper below which a colour of a map passes for it.
 _ALIKE = 6.0
 
@@ -310,8 +319,9 @@ def steps(levels: int | Sequence[float] | np.ndarray, scale: ScalarMappable) -> 
     levels : int or sequence of float
         As of `Axes.contourf`: their number, or the boundaries themselves.
     scale : ScalarMappable
-        From `colours`. Of a linear one the boundaries are round numbers that enclose the limits, of
-        another they are about equally far apart in colour, of two digits, or those that it has.
+        From `colours`. Of a linear or logarithmic one the boundaries are round numbers that enclose
+        the limits, about as many as asked for; of another they are about equally far apart in
+        colour, of two digits, or those that it has.
 
     Returns
     -------
@@ -328,6 +338,10 @@ def steps(levels: int | Sequence[float] | np.ndarray, scale: ScalarMappable) -> 
         norm = cast(Normalize, scale.norm)
         if isinstance(norm, BoundaryNorm):
             return np.asarray(norm.boundaries, float)
+        if type(norm) is LogNorm:
+            found = _round_steps(number, *limits(scale))
+            if found.size > 2:
+                return found
         if type(norm) is Normalize:
             round_ = MaxNLocator(number + 1, min_n_ticks=1).tick_values(*limits(scale))
             return np.asarray(round_, float)
@@ -339,6 +353,22 @@ def steps(levels: int | Sequence[float] | np.ndarray, scale: ScalarMappable) -> 
     if found.size < 2 or (np.diff(found) <= 0).any():
         raise checks.refused("levels", levels, "a number of levels, or two or more ascending ones")
     return found
+
+
+def _round_steps(number: int, low: float, high: float) -> np.ndarray:
+    """Round numbers that enclose two above zero, in steps that look alike on a logarithmic scale.
+
+    Of the ways to divide decades the one that makes about so many steps.
+    """
+    first, last = np.floor(np.log10(low)), np.ceil(np.log10(high))
+    powers = 10.0 ** np.arange(first, last + 1)
+    tried = []
+    for parts in _PARTS:
+        every = np.unique(np.outer(powers, parts))
+        start = int(np.searchsorted(every, low * (1 + 1e-9), side="right")) - 1
+        stop = int(np.searchsorted(every, high * (1 - 1e-9)))
+        tried.append(every[start : stop + 1])
+    return min(tried, key=lambda levels: abs(levels.size - 1 - number))
 
 
 def extend(values: np.ndarray, low: float, high: float) -> Extend:

@@ -102,6 +102,7 @@ def engineering(
     if largest is None:
         largest = float(np.abs(axis.get_view_interval()).max())
     if axis.get_scale() != "linear":
+        plain_log(axis)
         set_label(axis, caption(name, units))
         return
     chosen = multiple(largest, units, body)

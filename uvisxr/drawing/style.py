@@ -265,7 +265,7 @@ def style(overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Style:
             "markersize": 7,
             "linestyle": "none",
         },
-        "quality_good": {"color": "#e9ecef"},
+        "quality_good": {"color": mixed(paper, ink, 0.09)},
         "quality_dark_line": {"color": "#6c757d"},
         "quality_user": {"color": "#3a0ca3"},
         "quality_star": {"color": "#ffc300"},

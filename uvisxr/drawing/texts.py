@@ -37,6 +37,9 @@ _SHARE = 0.76
 #: Width of a figure below which letters are smaller, inches.
 _NARROW = 4.0
 
+#: Part of the room for a title that it takes.
+_TAKEN = 0.97
+
 #: Keeps together what belongs together where a text is wrapped.
 _TIE = "\N{NO-BREAK SPACE}"
 
@@ -139,7 +142,7 @@ def set_title(ax: Axes, text: str, y: float | None = None, pad: float | None = N
     `pad`, points, is its distance from the axes, if not that of all titles.
     """
     title = ax.set_title(text, y=y, pad=pad, **_smaller(ax.get_figure(root=True)))
-    return fit(title, partial(_room_above, ax))
+    return fit(title, partial(_steady, [0.0], partial(_room_above, ax)))
 
 
 def set_suptitle(figure: Figure, text: str) -> Text:
@@ -255,6 +258,17 @@ def _room_above(ax: Axes) -> float:
         return max(float(box.width), min(_beside(ax, "width"), float(around)))
     # All of it: a title as long as that must still fit when the figure is cropped to what is drawn.
     return max(float(box.width), float(around) + 1.0)
+
+
+def _steady(last: list[float], room: Callable[[], float]) -> float:
+    """Most of the room that there is, as much as `last` if that is still most of it.
+
+    With one line more the axes are lower and the room is another: a title would have one line and
+    two by turns, and lie beyond the edge where it has two in the end.
+    """
+    now = room()
+    last[0] = min(max(last[0], _TAKEN * now), now)
+    return last[0]
 
 
 def nothing(ax: Axes, text: str, look: Style) -> Text:

@@ -9,7 +9,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from ..drawing.ground import Ground
+from ..drawing.ground import INKS, Ground
 from ..drawing.labels import Labels
 from ..drawing.style import Style
 from ..geometry import outline, views
@@ -24,6 +24,9 @@ _FIRST, _TURN = 125.0, 18.0
 
 #: Parts of a name, from its middle to either end, beneath which the ground is asked for.
 _ALONG = np.linspace(-1.0, 1.0, 7)
+
+#: Part of a name over single cells that are hatched, which leave it readable.
+_FEW = 0.12
 
 #: How much worse a place is that is half dark and half light, rad on the way around.
 _PATCHY = 8.0
@@ -119,7 +122,17 @@ def _named(
     dark = ground.under(curve[covered])
     most = curve[covered][dark == (dark.mean() > 0.5)]
     ground.ink(text, most[0] if len(most) else point, look["altitude_value"])
+    if _on_hatches(ax, curve[covered]):
+        text.set_bbox({"facecolor": ax.get_facecolor(), "edgecolor": "none", "pad": 0.6})
+        text.set(color=INKS[ground.paper], path_effects=[])
     return np.where(covered[:, None], np.nan, curve)
+
+
+def _on_hatches(ax: Axes, points: np.ndarray) -> bool:
+    """Whether of the points (n, 2) more than a few lie on what is hatched."""
+    hatched = [part for part in ax.patches if part.get_gid() == "hatched"]
+    known = points[np.isfinite(points).all(axis=1)]
+    return any(part.get_path().contains_points(known).mean() > _FEW for part in hatched)
 
 
 def _steps(reach: float) -> list[int]:

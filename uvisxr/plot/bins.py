@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.cm import ScalarMappable
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import Colormap, LogNorm, Normalize
 from matplotlib.font_manager import FontProperties
@@ -108,14 +109,8 @@ def bins(
         **{"cmap": scale.cmap, "norm": scale.norm, **chosen},
     )
     mesh.set_gid("bins")
-    bar = colour_bar(mesh, ax, "spectra in the bin", extend=extend(shown, *limits(scale)))
-    if type(scale.norm) is Normalize:
-        bar.ax.yaxis.set_major_locator(MaxNLocator(integer=True))
-    elif isinstance(scale.norm, LogNorm):
-        # Numbers of spectra are told as they are, 20 rather than 2 x 10^1.
-        bar.ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        bar.ax.yaxis.set_major_formatter(StrMethodFormatter("{x:.0f}"))
-        bar.ax.yaxis.set_minor_formatter(NullFormatter())
+    if table.any():
+        _draw_bar(mesh, ax, shown, scale)
     _ticks(ax.xaxis, ds, across)
     if len(ax.get_xticks()) > 7:
         _turn(ax, upright=len(ax.get_xticks()) > _EDGES)
@@ -131,11 +126,23 @@ def bins(
                 continue
             text = {**look["map_value"], "color": _ink(mesh, number)}
             ax.text(j + 0.5, i + 0.5, f"{number}", gid="value", **text)
-    filled = f"{int(table.sum())} spectra in {np.count_nonzero(table)} of {table.size} bins"
+    filled = f"{int(table.sum()):,} spectra in {np.count_nonzero(table)} of {table.size} bins"
     rest = [str(d).removesuffix("_bin") for d in count.dims if d not in (across, up)]
     named = [VARIABLES[n].long_name.partition(",")[0] if n in VARIABLES else n for n in rest]
     set_title(ax, heading(ds, filled, *[f"summed over {name}" for name in named]))
     return ax
+
+
+def _draw_bar(mesh: QuadMesh, ax: Axes, shown: np.ndarray, scale: ScalarMappable) -> None:
+    """Draw the colour bar, with whole numbers at its ticks."""
+    bar = colour_bar(mesh, ax, "spectra in the bin", extend=extend(shown, *limits(scale)))
+    if type(scale.norm) is Normalize:
+        bar.ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    elif isinstance(scale.norm, LogNorm):
+        # Numbers of spectra are told as they are, 20 rather than 2 x 10^1.
+        bar.ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        bar.ax.yaxis.set_major_formatter(StrMethodFormatter("{x:.0f}"))
+        bar.ax.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _turn(ax: Axes, upright: bool) -> None:

@@ -50,7 +50,7 @@ def evolution(
     columns: int | None = None,
     rows: int = 5,
     stars: xr.Dataset | None = None,
-    exclude: QualityFlag | Iterable[QualityFlag] = ("lost", "dark_line", "user"),
+    exclude: QualityFlag | Iterable[QualityFlag] = ("lost", "partial", "dark_line", "user"),
     style: Mapping[str, Mapping[str, Any]] | None = None,
     *,
     panels: bool = False,

@@ -27,7 +27,7 @@ from ..quality.flags import kept
 _OVERLAPS = 1.15
 
 #: Side of an area from which on its hatches are seen, points.
-_HATCH = 15.0
+_HATCH = 5.0
 
 #: Spread of values, relative, that is rounding.
 _EVEN = 1e-6

@@ -33,10 +33,10 @@ from ..drawing.texts import (
     unit,
 )
 from ..numerics.along_wl import Integration
-from ..quality.flags import kept
+from ..quality.flags import flags_of, kept
 from . import axes as common
 from . import fieldaxis, profiles
-from .hatching import dot
+from .hatching import dot, hatch, rectangles, why_hatched
 from .heatmap import draw_columns
 from .profiles import Means
 from .timeline import TimeAxis, Timeline, check
@@ -93,7 +93,8 @@ def keogram(
     method : {"bins", "trapezoid", "simpson"}
         Of integration over wavelength; see `uvisxr.integrals.integrate`.
     exclude : str or iterable of str
-        Quality flags whose spectra are left out: all by default.
+        Quality flags whose spectra are left out: all by default. Cells that have no others are
+        hatched, but for rows without usable signal, "dark_line".
     cmap : str or Colormap, optional
         Default: that of the style, viridis.
     norm : str or Normalize, optional
@@ -140,8 +141,8 @@ def keogram(
     ds = profiles.light(ds, wl_range, method).compute()
     values = fieldaxis.field(ds, by)
     keep = kept(ds, exclude)
-    used = keep & profiles.inside(ds, within) & _where(ds, where)
-    used &= np.isfinite(values)
+    asked = profiles.inside(ds, within) & _where(ds, where) & np.isfinite(values)
+    used = keep & asked
     chosen = (
         profiles.usual_edges(by, values, used, _BINS)
         if edges is None
@@ -150,9 +151,18 @@ def keogram(
     index = np.where(used, chosen.index(values), -1)
     at = profiles.unwrapped(chosen)
     light = ds["brightness"].transpose("pic", "pixel").values.astype(float)
-    table = _means(light, index, len(chosen))
-    seen = _seen(np.where(used, light, np.nan), fieldaxis.footprints(ds, by), at, chosen.period)
-    table = np.where(np.isnan(table), seen, table)
+    footprints = fieldaxis.footprints(ds, by)
+
+    def of_cells(which: np.ndarray, light: np.ndarray) -> np.ndarray:
+        index = np.where(which, chosen.index(values), -1)
+        table = _means(light, index, len(chosen))
+        seen = _seen(np.where(which, light, np.nan), footprints, at, chosen.period)
+        return np.where(np.isnan(table), seen, table)
+
+    table = of_cells(used, light)
+    # Rows without usable signal are beside the others, and no loss.
+    lost = asked & ~used & ((flags_of(ds).values & QUALITY_FLAGS["dark_line"]) == 0)
+    left_out = np.isnan(table) & np.isfinite(of_cells(lost, np.ones(light.shape)))
     colour_map = look["map"]["cmap"] if cmap is None else cmap
     scale = colours(table, colour_map, norm, vmin, vmax, robust_norm(table))
     beside = None
@@ -178,8 +188,12 @@ def keogram(
     else:
         nothing(ax, _why(ds, keep, exclude, where), look)
     full = np.isfinite(table).all() and (across.mesh()[1] >= 0).all()
-    dotted = "" if full or not there else dot(ax, scale, look)
-    set_title(ax, heading(ds, profiles.range_of(ds), *_selected(ds, where, within), dotted))
+    notes = [*_selected(ds, where, within)]
+    if there and left_out.any():
+        hatch(ax, _cells(across, at, left_out), look)
+        notes.append(why_hatched(flags_of(ds).values[lost]))
+    notes.append("" if full or not there else dot(ax, scale, look))
+    set_title(ax, heading(ds, profiles.range_of(ds), *notes))
     return ax
 
 
@@ -197,6 +211,13 @@ def _draw_map(
     mesh.set_gid("keogram")
     across.name(ax.xaxis)
     return mesh
+
+
+def _cells(across: Timeline, at: np.ndarray, which: np.ndarray) -> list[np.ndarray]:
+    """Corners of some of the cells, bool (pic, bin)."""
+    times, columns = across.mesh()
+    column, row = np.nonzero(which[columns] & (columns >= 0)[:, None])
+    return rectangles(times[column], times[column + 1], at[row], at[row + 1])
 
 
 def _name_bins(ax: Axes, by: profiles.By, at: np.ndarray, period: float | None) -> None:

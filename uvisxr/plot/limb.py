@@ -308,7 +308,9 @@ class _Profiles:
         points, bars = (which.any() for which in self._beyond(ax, errors))
         if points:
             return tied("triangles: off the scale")
-        return tied("open triangles: errors off the scale") if bars else ""
+        if bars:
+            return tied("open triangles: errors off the scale")
+        return "" if errors else tied("errors not drawn")
 
     def _mark_beyond(
         self, ax: Axes, middle: np.ndarray, colours: Mapping[int, str], look: Style, errors: bool

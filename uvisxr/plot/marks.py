@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -230,10 +231,16 @@ def _draw_bands(
         for (_, low, high), by in zip(choices, near, strict=True)
     ]
     side = choices[int(np.argmin(crossed))][0] if choices else "above"
+    middle = 0.5 * (first + last)
+    if choices and min(crossed) > 0:
+        # Where lines on both sides would run through it.
+        begin, end = _widest(first, last, others)
+        if end - begin > max(high - low for _, low, high in choices):
+            side, middle = "above", 0.5 * (begin + end)
     place, aside, across, up = {
         "left": (first, (-3, 0), "right", "center"),
         "right": (last, (3, 0), "left", "center"),
-        "above": (0.5 * (first + last), (0, 1), "center", "bottom"),
+        "above": (middle, (0, 1), "center", "bottom"),
     }[side]
     text = ax.annotate(
         name,
@@ -248,6 +255,12 @@ def _draw_bands(
         | {"bbox": {"facecolor": ax.get_facecolor(), "edgecolor": "none", "pad": 0.5}},
     )
     text.set_in_layout(False)
+
+
+def _widest(first: float, last: float, others: Sequence[float]) -> tuple[float, float]:
+    """The widest part of a range that is free of other wavelengths."""
+    ends = [first, *sorted(wl for wl in others if first < wl < last), last]
+    return max(pairwise(ends), key=lambda part: part[1] - part[0])
 
 
 def _as_many(look: Style) -> dict[str, Any]:

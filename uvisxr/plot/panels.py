@@ -40,7 +40,7 @@ _ERRORS = 0.5
 _LARGEST, _PANEL = (11.5, 8.5), (2.8, 1.65)
 
 #: Marks of what the scale does not show.
-_BEYOND = ("below", "above", "bar_above")
+_BEYOND = ("below", "above", "bar_below", "bar_above")
 
 #: Half the width of a tick's label, inches, and how far from the edge triangles are, points.
 _HALF_LABEL, _INWARD = 0.22, 3.0
@@ -95,8 +95,12 @@ class Ordinate:
         low, high = float(values.min()), float(values.max())
         if "upper" in light.coords:
             # Errors have room, unless it is for little else, as with the noisiest pixels.
-            ends = values + np.nan_to_num(light["upper"].values[good])
-            high = max(high, min(float(ends.max()), high + _ERRORS * ((high - low) or abs(high))))
+            upper, lower = (np.nan_to_num(light[side].values[good]) for side in ("upper", "lower"))
+            most = _ERRORS * ((high - low) or abs(high))
+            starts, ends = float((values - lower).min()), float((values + upper).max())
+            high = max(high, min(ends, high + most))
+            if self.scale == "linear":
+                low = min(low, max(starts, low - most))
         # Room for the magnitudes above the highest point.
         if self.scale == "log":
             low = max(low, high / _DECADES)
@@ -166,7 +170,7 @@ class Pages:
         marks = [line for ax in panels.flat for line in ax.lines if line.get_gid() in _BEYOND]
         seen = {mark.get_gid() for mark in marks if _keep_seen(mark)}
         told = tied("triangles: off the scale") if seen else ""
-        if seen == {"bar_above"}:
+        if seen and seen <= {"bar_below", "bar_above"}:
             told = tied("open triangles: errors off the scale")
         set_suptitle(figure, common.title_of_light(self.ds, self.light, told))
         if len(pixels) % columns:
@@ -253,10 +257,12 @@ class Pages:
             self._mark_beyond(ax, places[values <= 0], "below")
             values = np.where(values > 0, values, np.nan)
         drawn = ax.errorbar(places, values, yerr=bars, label=f"pixel {number}", **points)
-        top = ax.get_ylim()[1]
+        low, top = ax.get_ylim()
         self._mark_beyond(ax, places[values > top], "above")
         if bars is not None:
-            self._mark_beyond(ax, places[(values <= top) & (values + bars[1] > top)], "bar_above")
+            inside = (values >= low) & (values <= top)
+            self._mark_beyond(ax, places[inside & (values - bars[0] < low)], "bar_below")
+            self._mark_beyond(ax, places[inside & (values + bars[1] > top)], "bar_above")
         if flagged.any():
             ax.plot(
                 places[flagged],
@@ -304,17 +310,21 @@ class Pages:
             ax.set_ylim(limits)
 
     def _mark_beyond(
-        self, ax: Axes, places: np.ndarray, side: Literal["below", "above", "bar_above"]
+        self,
+        ax: Axes,
+        places: np.ndarray,
+        side: Literal["below", "above", "bar_below", "bar_above"],
     ) -> None:
         """Mark at an edge the exposures whose values the scale cannot show; hollow, whose bars."""
         if places.size:
-            marker = {} if side == "below" else {"marker": "^"}
-            if side == "bar_above":
+            below = side.endswith("below")
+            marker = {} if below else {"marker": "^"}
+            if side.startswith("bar"):
                 marker["markerfacecolor"] = "none"
-            at = np.full(places.size, 0.0 if side == "below" else 1.0)
+            at = np.full(places.size, 0.0 if below else 1.0)
             (mark,) = ax.plot(places, at, gid=side, **{**self.look["below_zero"], **marker})
             # Whole within the frame, and clear of its ticks.
-            inward = (_INWARD if side == "below" else -_INWARD) / 72.0
+            inward = (_INWARD if below else -_INWARD) / 72.0
             figure = cast(Figure, ax.get_figure(root=True))
             moved = ScaledTranslation(0.0, inward, figure.dpi_scale_trans)
             mark.set(transform=ax.get_xaxis_transform() + moved)

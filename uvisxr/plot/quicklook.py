@@ -46,6 +46,9 @@ from .spectral_scale import linear_below, set_scale
 #: The flag that stands for a spectrum which has several: the first of these.
 _GRAVEST: tuple[QualityFlag, ...] = ("lost", "partial", "star", "user", "dark_line")
 
+#: Flags of spectra that lack light, hatched in both maps.
+_LACKING: tuple[QualityFlag, ...] = ("partial", "lost")
+
 
 @calls.public("plot.quicklook")
 @drawing
@@ -89,9 +92,9 @@ def quicklook(
         Flags are the dataset's, and those of lost and partial spectra that the counts tell; where a
         spectrum has several, the gravest is shown. The others are "good", or "not flagged" where
         the level of the background is not known, as of EUV data until `background`, and whether
-        runs of zeros were lost cannot be told. Lost ones are hatched in both maps. The mean is
-        of spectra without flags, or of all if there are none. Good spectra that lack a part of the
-        range have no brightness; their number is in the title.
+        runs of zeros were lost cannot be told. Lost and partial ones are hatched in both maps. The
+        mean is of spectra without flags, or of all if there are none. Good spectra that lack a part
+        of the range have no brightness; their number is in the title.
 
     Raises
     ------
@@ -124,10 +127,10 @@ def quicklook(
     values = light.values.astype(float)
     usual = robust_norm(values, good)
     scale = colours(values, chosen.pop("cmap"), norm, vmin, vmax, usual)
-    lost = (flags.values & QUALITY_FLAGS["lost"]) > 0
+    lacking = (flags.values & sum(QUALITY_FLAGS[name] for name in _LACKING)) > 0
     _draw_map(panels["A"], ds, light, good, scale, chosen)
-    if lost.any() and not lost.all():
-        hatching.hatch(panels["A"], hatching.of_table(lost), look)
+    if lacking.any() and not lacking.all():
+        hatching.hatch(panels["A"], hatching.of_table(lacking), look)
     if not np.isfinite(values).any():
         nothing(panels["A"], why_nothing(ds), look)
     _draw_quality(panels["B"], ds, flags.values, look)
@@ -182,9 +185,9 @@ def _draw_quality(ax: Axes, ds: xr.Dataset, flags: np.ndarray, look: Style) -> N
         if has.any():
             entries.insert(1, _entry(name, has, look))
     common.spectra_map(ax, ds, picture).set_gid("quality")
-    lost = (flags & QUALITY_FLAGS["lost"]) > 0
-    hatched = PolyCollection(hatching.of_table(lost), gid="lost", **_lost(look))
-    ax.add_collection(hatched, autolim=False)
+    for name in _LACKING:
+        cells = hatching.of_table((flags & QUALITY_FLAGS[name]) > 0)
+        ax.add_collection(PolyCollection(cells, gid=name, **_hatched(look, name)), autolim=False)
     set_title(ax, "Quality")
     if is_narrow(ax.get_figure(root=True)):
         # A legend beside would leave no room for the maps, which have their axes in common.
@@ -197,14 +200,14 @@ def _draw_quality(ax: Axes, ds: xr.Dataset, flags: np.ndarray, look: Style) -> N
 def _entry(name: str, has: np.ndarray, look: Style, text: str = "") -> Patch:
     plain = {"facecolor": look[f"quality_{name}"]["color"], "edgecolor": "0.5", "linewidth": 0.5}
     return Patch(
-        label=f"{text or name.replace('_', ' ')}: {np.count_nonzero(has)}",
-        **(_lost(look) if name == "lost" else plain),
+        label=f"{text or name.replace('_', ' ')}: {np.count_nonzero(has):,}",
+        **(_hatched(look, name) if name in _LACKING else plain),
     )
 
 
-def _lost(look: Style) -> dict[str, Any]:
-    """Properties of lost spectra, which are hatched as in the map of brightness."""
-    color = look["quality_lost"]["color"]
+def _hatched(look: Style, name: str) -> dict[str, Any]:
+    """Properties of spectra that lack light, which are hatched as in the map of brightness."""
+    color = look[f"quality_{name}"]["color"]
     white = {"edgecolor": "white" if is_dark(color) else "black", "linewidth": 0.0}
     return {"facecolor": color, "hatch": look["flagged"].get("hatch"), **white}
 
@@ -233,7 +236,7 @@ def _draw_mean(ax: Axes, ds: xr.Dataset, good: np.ndarray, look: Style) -> None:
     set_label(ax.yaxis, name)
     what = "without flags" if good.any() else "all flagged"
     number = np.count_nonzero(used)
-    set_title(ax, f"Mean of {number} spectra, {what}" if number > 1 else f"One spectrum, {what}")
+    set_title(ax, f"Mean of {number:,} spectra, {what}" if number > 1 else f"One spectrum, {what}")
     # Names take their share of the height that the axes will have.
     lay_out(ax)
     set_scale(ax, wl, values, ds.attrs.get("channel", "") if calibrated else "", marked)

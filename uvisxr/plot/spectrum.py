@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.transforms import ScaledTranslation
+from numpy.lib.stride_tricks import sliding_window_view
 
 from .. import calls, checks
 from ..calibration.stored import holds_total
@@ -45,8 +46,12 @@ Shown = tuple[float, float] | Literal["all"] | None
 #: The most spectra that lie over one another by default, and have bands.
 _FEW = 5
 
-#: Room between spectra that are set apart, of the range of most of their values, in percent.
-_ROOM, _MOST = 0.2, 98
+#: Part of the wavelengths in percent at which neighbours that are set apart do not meet, the room
+#: between them, of their distance, and the part of the elements that are near one, on each side.
+_APART, _ROOM, _NEAR = 90, 0.1, 0.02
+
+#: Percentile of values below which a logarithmic scale has noise.
+_NOISE = 2
 
 
 @calls.public("plot.spectrum")
@@ -95,9 +100,9 @@ def spectrum(
         below that ("symlog") if much of the spectrum is noise. Linear if nothing is above zero.
     offset : bool or float, optional
         Draw each spectrum that much above the one before, in the unit of the values, or that many
-        times on a logarithmic scale; True for as much as sets each apart from the one before, which
-        differs from one to the next. Default: True for more than 5 spectra, unless the scale is
-        "symlog"; the axis says so.
+        times on a logarithmic scale; True for as much as sets neighbours apart at nine tenths of
+        the wavelengths or more: strong lines may reach into the next. Default: True for more
+        than 5 spectra, unless the scale is "symlog"; the axis says so.
     ax : Axes, optional
         Default: those of a new figure.
     style : mapping, optional
@@ -181,7 +186,7 @@ def spectrum(
         set_limits(ax, wl[inside], np.stack(moved), channel, marked, shown)
         if _cut_bands(ax, wl[inside], shown, 1.0 - headroom(ax, marked), key, look):
             set_title(ax, title(tied("open triangles: errors off the scale")))
-        key.draw_legend(ax, 1.0 - headroom(ax, marked))
+        key.draw_legend(ax, 1.0 - headroom(ax, marked), above=moves)
     if held.any():
         mark_lines(ax, marked, look)
     else:
@@ -346,20 +351,19 @@ def _shifts(values: np.ndarray, scale: str, offset: bool | float) -> np.ndarray:
     if offset is not True:
         return float(offset) ** number if log else float(offset) * number
     levels = np.stack([_levels(one, log) for one in values])
-    ends = 100 - _MOST, _MOST
-    ranges = [np.ptp(np.percentile(one[np.isfinite(one)], ends)) for one in levels if _has(one)]
-    room = _ROOM * (float(np.median(ranges)) if ranges else 0.0) or (_ROOM if log else 1.0)
-    steps = np.zeros(len(values))
-    for one in range(1, len(values)):
-        above = levels[one - 1] - levels[one]
-        # Its peaks too, whose elements are few.
-        steps[one] = max(float(np.nanmax(above)) + room, 0.0) if _has(above) else room
-    moved = np.cumsum(steps)
-    return np.asarray(10.0**moved if log else moved)
+    above = _around(levels[:-1], np.fmax) - _around(levels[1:], np.fmin)
+    known = np.isfinite(above).any(axis=1)
+    step = np.nanpercentile(above[known], _APART, axis=1).max() if known.any() else 0.0
+    step = (1.0 + _ROOM) * float(step) if step > 0 else 1.0
+    return np.asarray(10.0 ** (step * number) if log else step * number)
 
 
-def _has(values: np.ndarray) -> bool:
-    return bool(np.isfinite(values).any())
+def _around(levels: np.ndarray, of: np.ufunc) -> np.ndarray:
+    """The extreme of the elements near each, (n, wl): a line on a line lies beside its foot."""
+    near = max(1, round(_NEAR * levels.shape[1]))
+    padded = np.pad(levels, ((0, 0), (near, near)), constant_values=np.nan)
+    found: np.ndarray = of.reduce(sliding_window_view(padded, 2 * near + 1, axis=1), axis=2)
+    return found
 
 
 def _levels(values: np.ndarray, log: bool) -> np.ndarray:
@@ -369,7 +373,7 @@ def _levels(values: np.ndarray, log: bool) -> np.ndarray:
     above = values[np.isfinite(values) & (values > 0)]
     if not above.size:
         return np.full(values.shape, np.nan)
-    found: np.ndarray = np.log10(np.clip(values, np.percentile(above, 100 - _MOST), None))
+    found: np.ndarray = np.log10(np.clip(values, np.percentile(above, _NOISE), None))
     return found
 
 

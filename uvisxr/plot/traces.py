@@ -30,6 +30,9 @@ _MOST, _MOST_ORDERED = 12, 40
 #: Fewer spectra are told apart by a legend even if they have an order.
 _FEW = 3
 
+#: Room between a legend and spectra below it, of the height of the axes.
+_BELOW = 0.02
+
 #: Lines of spectra that differ in a second dimension.
 _STROKES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (4, 1.5, 1, 1.5)))
 
@@ -196,11 +199,28 @@ class Key:
         texts = [named(ds, {d: place[d] for d in differ}) for place in places]
         return cls(looks, [(t, one) for t, one in zip(texts, looks, strict=True) if t])
 
-    def draw_legend(self, ax: Axes, top: float) -> None:
-        """Draw the legend, if there are several, below a part of the axes' height."""
-        if len(self.legend) > 1:
-            handles = [Line2D([], [], label=text, **one) for text, one in self.legend]
-            ax.legend(handles=handles, bbox_to_anchor=(0, 0, 1, top), loc="best")
+    def draw_legend(self, ax: Axes, top: float, above: bool) -> None:
+        """Draw the legend, if there are several, below a part of the axes' height.
+
+        Spectra that fill the axes leave no room: for a legend `above` them some is made.
+        """
+        if len(self.legend) < 2:
+            return
+        handles = [Line2D([], [], label=text, **one) for text, one in self.legend]
+        place = {"handles": handles, "bbox_to_anchor": (0, 0, 1, top)}
+        if not above:
+            ax.legend(loc="best", **place)
+            return
+        found = ax.legend(loc="upper center", ncols=len(handles), **place)
+        share = found.get_window_extent().height / ax.bbox.height + _BELOW
+        if found.get_window_extent().width > ax.bbox.width or share > 0.5 * top:
+            found.remove()
+            ax.legend(loc="best", **place)
+            return
+        scale = ax.yaxis.get_transform()
+        low, high = scale.transform(np.array(ax.get_ylim()))
+        wide = np.array([low, low + (high - low) * top / (top - share)])
+        ax.set_ylim(*scale.inverted().transform(wide))
 
     def draw_bar(self, ax: Axes, ds: xr.Dataset) -> None:
         """Draw the colour bar."""
