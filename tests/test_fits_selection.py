@@ -121,7 +121,7 @@ def _of_window(folder, *window: int, channel: str = "FUV") -> tuple[xr.Dataset, 
 
 def test_a_tree_of_other_rows_is_refused(ds, scan, tree, tmp_path):
     """Their pixels have the same numbers, from 0 on."""
-    with pytest.raises(ArgumentError, match="detector rows in a pixel is 1 there, and 2 in the"):
+    with pytest.raises(ArgumentError, match="rows in a pixel than the dataset, 1 in place of 2"):
         part(tree, ds.uvis.rebin(pixel=2))
     shifted, _ = _of_window(tmp_path, 10, 0, 41, 1023, 1, 128)
     assert (shifted.et.values == ds.et.values).all()
@@ -133,11 +133,15 @@ def test_a_tree_of_other_rows_is_refused(ds, scan, tree, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "other", "what"),
-    [("channel", "EUV", "channel"), ("slit", "OCCULTATION", "slit"), ("optics", "x", "optics")],
+    [
+        ("channel", "EUV", "another channel"),
+        ("slit", "OCCULTATION", "another slit"),
+        ("optics", "solar_port", "other optics"),
+    ],
 )
 def test_a_tree_of_another_part_of_the_instrument_is_refused(ds, tree, name, other, what):
     assert name in tree.attrs
-    with pytest.raises(ArgumentError, match=f"the {what} is .* there, and {other} in the dataset"):
+    with pytest.raises(ArgumentError, match=f"of {what} than the dataset, .* in place of {other}"):
         part(tree, ds.assign_attrs({name: other}))
 
 

@@ -17,12 +17,12 @@ from ..numerics import sphere
 #: What to do about a tree that does not fit.
 MEND = "give what ds.uvis.backplanes() of this dataset returns"
 
-#: What both are made with, and how it is called.
+#: What both are made with, and how it is told that it differs.
 _MADE_WITH = {
-    "channel": "the channel",
-    "slit": "the slit",
-    "optics": "the optics",
-    "line_bin": "the number of detector rows in a pixel",
+    "channel": "another channel",
+    "slit": "another slit",
+    "optics": "other optics",
+    "line_bin": "another number of detector rows in a pixel",
 }
 
 #: Degrees between the directions of both that count as none: a tenth of a row, and well above the
@@ -46,7 +46,7 @@ def check_made(attrs: Mapping[Hashable, object], ds: xr.Dataset) -> None:
         theirs, own = attrs.get(name), ds.attrs.get(name)
         if theirs is not None and own is not None and theirs != own:
             raise ArgumentError(
-                f"backplanes: {what} is {theirs} there, and {own} in the dataset: {MEND}"
+                f"backplanes: of {what} than the dataset, {theirs} in place of {own}: {MEND}"
             )
 
 
