@@ -443,18 +443,82 @@ def picture_bodies():
 # Maps --------------------------------------------------------------------------------------------
 
 
+@cache
+def mapped(by: str) -> xr.Dataset:
+    """A polar map of Saturn's aurora."""
+    options = {"projection": "polar", "by": by, "altitude": 1100, "spacing": 0.5}
+    return without_background("aurora").uvis.map(wl_range=(1250.0, 1700.0), **options)
+
+
+@cache
+def mapped_titan(**options: Any) -> xr.Dataset:
+    return without_background("titan").uvis.map(wl_range=NITROGEN, **options)
+
+
+def without_background(name: str) -> xr.Dataset:
+    ds = located(name).uvis.background(level=4e-4)
+    return ds.uvis.calibrate(files=simulated(name).calibration)
+
+
 @case
 def map_polar():
-    options = {"projection": "polar", "by": "lt", "altitude": 1100, "spacing": 0.5}
-    ds = located("aurora").uvis.background(level=4e-4)
-    ds = ds.uvis.calibrate(files=simulated("aurora").calibration)
-    return ds.uvis.map(wl_range=(1250.0, 1700.0), **options).uvis.plot.map()
+    return mapped("lt").uvis.plot.map()
+
+
+@case
+def map_polar_small():
+    with small() as ax:
+        return mapped("lon").uvis.plot.map(ax=ax)
+
+
+@case
+def map_polar_counts():
+    return mapped("lt").uvis.plot.map("spectra")
+
+
+@case
+def map_polar_dark():
+    with plt.style.context("dark_background"):
+        return mapped("lon").uvis.plot.map(norm="log")
+
+
+@case
+def map_polar_south():
+    return mapped_titan(projection="polar", pole="south", by="lt").uvis.plot.map()
 
 
 @case
 def map_cylindrical():
     ds = passed(n_pic=40, step=1.5e-3).uvis.integrate()
     return ds.uvis.map(spacing=3.0).uvis.plot.map()
+
+
+@case
+def map_cylindrical_small():
+    with small() as ax:
+        return mapped_titan(spacing=5.0).uvis.plot.map(ax=ax)
+
+
+@case
+def map_cylindrical_dark():
+    with plt.style.context("dark_background"):
+        return mapped_titan(spacing=5.0).uvis.plot.map()
+
+
+@case
+def map_cylindrical_grey():
+    return mapped_titan(spacing=5.0).uvis.plot.map(cmap="gray")
+
+
+@case
+def map_cylindrical_bare():
+    return mapped_titan(spacing=5.0).uvis.plot.map(annotate=False)
+
+
+@case
+def map_empty():
+    ds = mapped_titan(spacing=5.0)
+    return ds.where(False).assign_attrs(ds.attrs).uvis.plot.map()
 
 
 # Spectra -----------------------------------------------------------------------------------------

@@ -129,7 +129,7 @@ STAGES = (
 
 # Over the whole of the channel, whose ends are next to blind.
 @pytest.mark.filterwarnings("ignore:one count at", "ignore:the dataset has no radiances")
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", rest_slow(STAGES, len(STAGES) // 2))
 def test_what_can_be_next_can_be_and_nothing_else(stage, stages, made, tmp_path):
     ds, steps = stages[stage], overview.next_steps(stages[stage])
     calls = {

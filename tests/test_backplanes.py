@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import spiceypy
+import spiceypy.cyice
 import xarray as xr
 from helpers import synthetic
 
@@ -15,10 +18,15 @@ import uvisxr
 from uvisxr.backplanes import instants, inview, registry
 from uvisxr.backplanes.registry import DIMS, NODES, POINTS
 from uvisxr.errors import ArgumentError, CoverageError, KernelError, UvisError, UvisWarning
+from uvisxr.geometry.ephemeris import Ephemeris, Sighting
 from uvisxr.instrument.detector import Window
 from uvisxr.timescales import parse_et
 
 START_331 = parse_et("2005-331T05:45:00")
+RAY_FLAGS = {
+    node: [plane.name for plane in NODES[of].values() if plane.flag and plane.kind == "ray"]
+    for node, of in (("saturn", "body"), ("rings", "rings"))
+}
 PAGE = Path(__file__).parents[1] / "docs" / "backplanes.md"
 
 
@@ -51,8 +59,10 @@ class TestTree:
             for plane in planes.values():
                 found = node[plane.name]
                 assert found.dims == DIMS[plane.kind]
-                assert {"long_name", "units", "comment"} <= found.attrs.keys()
-                assert found.attrs["units"] == plane.units
+                assert {"long_name", "comment"} <= found.attrs.keys()
+                # As of all variables: plots of xarray would be labelled "[1]".
+                units = None if plane.units == "1" else plane.units
+                assert found.attrs.get("units") == units
                 whole = plane.flag or plane.name == "front"
                 assert found.dtype == (np.int8 if whole else np.float64)
 
@@ -164,7 +174,7 @@ class TestBodies:
         xr.testing.assert_equal(alone["sky/front"], tree["sky/front"])
         meanings = alone["sky/front"].attrs["flag_meanings"].split()
         values = alone["sky/front"].attrs["flag_values"]
-        assert meanings[:2] == ["unpointed", "none"] and values[:2].tolist() == [-1, 0]
+        assert meanings[:2] == ["unknown", "none"] and values[:2].tolist() == [-1, 0]
         number = dict(zip(meanings, values, strict=True))
         assert (alone["sky/front"] == number["enceladus"]).any()
         hidden, on_disk = (tree[f"saturn/{name}"].values for name in ("hidden", "on_disk"))
@@ -193,6 +203,10 @@ class TestBodies:
             assert moon[name].dtype == np.int8
             assert moon[name].attrs["flag_meanings"] == "unknown no yes"
         assert set(np.unique(moon["on_disk"])) == {0, 1}
+        # What is first of those that are placed; beside them Saturn might be.
+        front = tree["sky/front"]
+        assert (front == xr.where(moon["on_disk"] == 1, 1, -1)).all()
+        assert front.attrs["flag_meanings"] == "unknown none enceladus"
 
     def test_named_once_each_by_any_name(self, cassini):
         ds, files, _ = cassini
@@ -206,7 +220,7 @@ class TestBodies:
 
     def test_named_without_shape_or_place(self, cassini, small, made):
         ds, files, _ = cassini
-        with pytest.raises(KernelError, match="rotation for HYPERION"):
+        with pytest.raises(KernelError, match="for HYPERION: leave it out of bodies=, or add"):
             ds.uvis.backplanes(files, bodies=["HYPERION"])
         with pytest.raises(CoverageError, match="no position of RHEA"):
             small.uvis.backplanes(made.kernels, bodies=["RHEA"])
@@ -258,9 +272,49 @@ class TestInstants:
         saturn = tree["saturn"]
         assert np.isfinite(saturn["alt"][0]).all() and np.isnan(saturn["alt"][1]).all()
         assert np.isfinite(saturn["sc_lat"]).all()
-        assert not saturn["on_disk"][1].any()
         assert (tree["sky/front"][1] == -1).all() and (tree["sky/front"][0] >= 0).all()
         assert np.isnan(tree["sky/slit_angle"][1]).all()
+        for node in ("saturn", "rings"):
+            for name in RAY_FLAGS[node]:
+                flag = tree[node][name]
+                assert (flag[1] == -1).all() and (flag[0] >= 0).all(), (node, name)
+                assert flag.attrs["flag_meanings"] == "unknown no yes"
+
+    def test_without_a_place(self, cassini, monkeypatch):
+        """Of Enceladus at one exposure, of Saturn at another."""
+        ds, files, tree = cassini
+        read = Ephemeris.of.__func__
+
+        def of(cls, target, et, *args, **options):
+            found = read(cls, target, et, *args, **options)
+            lost = {"ENCELADUS": 0, "SATURN": 1}.get(getattr(target, "name", ""))
+            if lost is None:
+                return found
+            gap = abs(et - float(ds["et"][lost])) < 60.0
+            own = set(Sighting.__annotations__) | set(Ephemeris.__annotations__)
+            hidden = {name: getattr(found, name).copy() for name in own}
+            for values in hidden.values():
+                values[gap] = np.nan
+            return replace(found, **hidden)
+
+        monkeypatch.setattr(Ephemeris, "of", classmethod(of))
+        less = ds.uvis.backplanes(files, bodies=["ENCELADUS"])
+        moon, saturn, front = less["enceladus"], less["saturn"], less["sky/front"]
+        for name in RAY_FLAGS["saturn"]:
+            assert (moon[name][0] == -1).all() and (moon[name][2] >= 0).all(), name
+            assert (saturn[name][1] == -1).all() and (saturn[name][::2] >= 0).all(), name
+        for name in RAY_FLAGS["rings"]:
+            assert (less["rings"][name][1] == -1).all() and (less["rings"][name][::2] >= 0).all()
+        # Saturn might be before Enceladus, or shade it.
+        assert (moon["on_disk"][1] == tree["enceladus/on_disk"][1]).all()
+        assert (moon["hidden"][1] == -1).all() and (moon["behind_rings"][1] == -1).all()
+        lit = (moon["on_disk"][1] == 1) & (moon["sza"][1] < 90)
+        assert (moon["in_shadow"][1] == -lit.astype(int)).all()
+        met = {0: saturn["on_disk"][0] == 1, 1: moon["on_disk"][1] == 1}
+        for pic, on in met.items():
+            assert ((front[pic] > 0) == on).all() and ((front[pic] == -1) == ~on).all()
+        assert (front[2] >= 0).all()
+        assert moon["inside"] == -1 and saturn["inside"] in (0, -1)
 
 
 class TestPlace:
@@ -298,8 +352,18 @@ class TestPlace:
     def test_beyond_the_slit_and_nowhere(self):
         found = inview.placed(self.lines(np.array([-0.01, 0.01]), -0.02, 0.001), self.SLIT)
         assert found["center_pixel"] == pytest.approx(-15.5) and found["inside"] == 0
-        found = inview.placed(self.lines(np.array([np.nan]), np.nan, 0.001), self.SLIT)
-        assert np.isnan(found["center_pixel"]) and np.isnan(found["center_pic"])
+        behind = self.lines(np.array([3.0]), 0.0, 0.001)
+        for lines, inside in ((behind, 0), (self.lines(np.array([np.nan]), np.nan, 0.001), -1)):
+            found = inview.placed(lines, self.SLIT)
+            assert np.isnan(found["center_pixel"]) and np.isnan(found["center_pic"])
+            assert found["inside"] == inside
+
+    @pytest.mark.parametrize(("along", "inside"), [(0.002, -1), (0.004, 0)])
+    def test_a_scan_of_which_a_part_lacks_pointing(self, along, inside):
+        """The disk may be cut off where nobody looked, unless it is where somebody did."""
+        across = np.append(np.linspace(-0.01, 0.01, 11), np.nan)
+        found = inview.placed(self.lines(across, along, 0.002), self.SLIT)
+        assert found["inside"] == inside and found["center_pic"] == pytest.approx(5)
 
     def test_ends_of_a_sphere(self):
         """A sphere of radius r at distance d spans twice the arc sine of r/d, wherever it is."""
@@ -310,6 +374,38 @@ class TestPlace:
         half = np.arcsin(0.3)
         np.testing.assert_allclose(ends, [[angle - half, angle + half]], rtol=1e-12)
         assert np.isnan(inview._ends(form, 1, -centre[:, 2])).all()
+
+
+def test_calls_of_spice_are_few(data, monkeypatch):
+    """As many for any number of pixels, instants and exposures, and some for each body more."""
+    calls = []
+
+    def counted(name, function):
+        return lambda *args, **options: (calls.append(name), function(*args, **options))[1]
+
+    for module in (spiceypy, spiceypy.cyice):
+        for name, function in list(vars(module).items()):
+            if callable(function) and not isinstance(function, type) and name[0] != "_":
+                monkeypatch.setattr(module, name, counted(name, function))
+    files = synthetic.kernels(data, "2005-331")
+    moons = ["MIMAS", "ENCELADUS", "TETHYS", "DIONE", "RHEA", "TITAN", "IAPETUS", "PHOEBE"]
+
+    def number(exposures=3, rows=12, bodies=1, times=3) -> int:
+        calls.clear()
+        window = Window(2, 0, 61, 1023, line_bin=rows, band_bin=512)
+        ets = START_331 + 60.0 * np.linspace(105, 970, exposures)
+        ds = synthetic.dataset(ets=ets, target="SATURN", window=window, exposure=30.0)
+        ds.uvis.backplanes(files, bodies=moons[:bodies], times=times)
+        return len(calls)
+
+    # What is known of the files is read once.
+    number()
+    one = number()
+    assert number(rows=2) == number(times=9) == one > 100
+    # Of more exposures some may lie in a shadow, which is looked for by a few calls.
+    assert number(exposures=30) < one + 20
+    few, many = number(bodies=4), number(bodies=8)
+    assert few - one < 3 * 60 and many - few < 4 * 60
 
 
 def test_the_page_has_every_definition():

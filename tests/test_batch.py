@@ -185,6 +185,7 @@ def test_an_output_is_what_the_steps_give_one_by_one(processed: Path, archive: P
         np.testing.assert_array_equal(ds.radiance_upper, expected.radiance_upper)
 
 
+@pytest.mark.slow
 def test_one_worker_from_the_command_line_gives_the_same_bytes(
     processed: Path, archive: Path, good: int, tmp_path: Path
 ):

@@ -232,6 +232,7 @@ def test_outputs_beside_the_sources_replace_none(in_process, tmp_path: Path):
     assert {path.suffix for path in tmp_path.iterdir()} == {".LBL", ".DAT", ".nc", ".jsonl"}
 
 
+@pytest.mark.slow
 def test_full_disk_as_the_system_reports_it(
     archive: Path, in_process, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -667,6 +668,7 @@ def test_text_kernels_stay_between_products_in_a_process_of_the_batchs_own(
         xr.testing.assert_equal(first, second)
 
 
+@pytest.mark.slow
 def test_records_of_tasks_do_not_pile_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     # The scheduler runs in this process: what it holds of a task stays here.
     from dask.utils import key_split

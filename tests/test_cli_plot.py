@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 from helpers.absent import hide
 from helpers.products import product_id, two_windows, write_product
+from helpers.slow import rest_slow
 from PIL import Image
 
 from uvisxr.cli import main
@@ -79,7 +80,7 @@ def test_one_channel_and_a_range(product, tmp_path):
     assert files(out) != whole
 
 
-@pytest.mark.parametrize("kind", ["png", "pdf", "svg"])
+@pytest.mark.parametrize("kind", rest_slow(["png", "pdf", "svg"], 1))
 def test_no_other_file_is_replaced(product, tmp_path, kind):
     out = tmp_path / "out"
     out.mkdir()

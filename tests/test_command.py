@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from helpers.products import write_product
+from helpers.slow import rest_slow
 
 COMMANDS = {"script": ["uvisxr"], "module": ["-m", "uvisxr"]}
 
@@ -65,7 +66,9 @@ def test_one_line_and_130(tmp_path: Path, how: str, where: str):
     assert ended.stderr == "uvisxr: interrupted\n"
 
 
-@pytest.mark.parametrize("where", ["distributed", "distributed.client", "dask.config", "tornado"])
+@pytest.mark.parametrize(
+    "where", rest_slow(["distributed", "distributed.client", "dask.config", "tornado"], 1)
+)
 def test_a_batch_that_imports_dask(tmp_path: Path, where: str):
     """Libraries are imported when the manifest is open already; the next batch goes on."""
     write_product(tmp_path / "data", "FUV2005_230_15_15")

@@ -174,3 +174,22 @@ def test_the_text_in_the_middle_fits():
     box = texts.nothing(ax, _LONG, style()).get_window_extent()
     assert ax.bbox.x0 <= box.x0 and box.x1 <= ax.bbox.x1
     assert figure is ax.figure
+
+
+@pytest.mark.parametrize("room", [1.0, 60.0, 113.0, 150.0, 333.0, 1000.0])
+@pytest.mark.parametrize("said", [_LONG, "a bb  iiiii WWWWWWWWW " * 4, "one\n" + _LONG, "word"])
+def test_texts_are_broken_where_matplotlib_breaks_them(room, said):
+    figure = plt.figure()
+    text = texts.fit(figure.text(0.0, 0.0, said), lambda: room)
+    text.get_window_extent()
+    assert text._get_wrapped_text() == Text._get_wrapped_text(text)
+    text.set_wrap(False)
+    assert text._get_wrapped_text() == said
+
+
+def test_a_long_title_is_broken_with_few_measurements():
+    asked = []
+    said = " ".join(["word"] * 40)
+    broken = texts._broken(said, 81.0, lambda line: asked.append(line) or float(len(line)))
+    assert [len(line) for line in broken.split("\n")] == [79, 79, 39]
+    assert len(set(asked)) <= 8

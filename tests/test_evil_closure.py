@@ -189,7 +189,7 @@ def test_exposures_years_apart(unbinned, another, table, tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("line_bin", "band_bin", "tolerance"),
-    [(1, 1, 0.004), (1, 2, 0.025), (2, 1, 0.025), (2, 2, 0.1)],
+    rest_slow([(2, 2, 0.1), (1, 1, 0.004), (1, 2, 0.025), (2, 1, 0.025)], 2),
 )
 def test_the_measure_is_right_without_noise(tmp_path, line_bin, band_bin, tolerance):
     """What is measured is the mean over the evil pixels by the light that they would count."""
@@ -256,7 +256,7 @@ def test_pixels_are_within_their_scatter(unbinned, by_pixel):
     assert np.median(error[known]) < 0.1
 
 
-@pytest.mark.parametrize(("line_bin", "band_bin"), [(2, 1), (1, 2), (2, 2)])
+@pytest.mark.parametrize(("line_bin", "band_bin"), rest_slow([(2, 2), (2, 1), (1, 2)], 1))
 def test_pixels_that_share_an_element_are_within_their_scatter(tmp_path, line_bin, band_bin):
     made = observe(tmp_path, Window(2, 0, 61, 1023, line_bin, band_bin), seed=3)
     found, true = measured(made, by="pixel"), exact(made)

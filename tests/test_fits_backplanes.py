@@ -13,8 +13,10 @@ from helpers import rayside, synthetic
 
 import uvisxr
 from uvisxr import batch
+from uvisxr.errors import UvisWarning
 from uvisxr.instrument.detector import Window
 from uvisxr.kernels.session import loaded
+from uvisxr.timescales import parse_et
 
 #: Of float32: of angles up to 360 degrees, and relative.
 ANGLE, RELATIVE = 4e-5, 2e-7
@@ -95,6 +97,57 @@ def test_the_tree_comes_back(phoebe):
             )
 
 
+#: The last instant of pointing before a gap of 17 minutes, TDB s past J2000.
+GAP = parse_et("2005-232T19:25:48")
+
+
+def test_what_lacks_pointing_is_unknown(data, tmp_path):
+    """Before, across, in and after a gap; and in the gap alone."""
+    files = synthetic.kernels(data, "2005-232")
+    window = Window(2, 0, 61, 1023, line_bin=12, band_bin=512)
+    ets = GAP + np.array([-350.0, -20.0, 300.0, 700.0, 1400.0])
+    ds = synthetic.dataset(ets=ets, target="SATURN", window=window, exposure=60.0)
+    ds = ds.assign_coords(product=("pic", np.full(5, "FUV2005_232_19_00")))
+    with pytest.warns(UvisWarning, match="no pointing"):
+        tree = ds.uvis.backplanes(files)
+    path = ds.uvis.to_fits(tmp_path / "gap.fits", tree)
+    back = uvisxr.open_fits(path).backplanes
+    with fits.open(path) as file:
+        general, body, ring = (file[f"{name}_GEOM"].data for name in ("GENERAL", "BODY", "RING"))
+        pointed = np.isfinite(general["RA"][0])
+        assert [pointed[:, pic].all() for pic in range(5)] == [True, False, False, False, True]
+        assert pointed[:, 1].any()
+        saturn = body[[str(name).strip() for name in body["NAME"]].index("SATURN")]
+        rows = {"saturn": saturn, "rings": ring[0]}
+        for node, column, name in (
+            ("saturn", "RING_SHADOW_FLAG", "in_ring_shadow"),
+            ("saturn", "BEHIND_RING_FLAG", "behind_rings"),
+            ("rings", "IN_SATURN_SHADOW", "in_shadow"),
+            ("rings", "IN_FRONT_OF_SATURN", "in_front"),
+        ):
+            values = np.array(rows[node].array.view(np.ndarray)[column][rows[node].row])
+            assert ((values == 0) == ~pointed).all(), column
+            flag = back[node][name].transpose("instant", "pic", "pixel", "point")
+            assert ((flag == -1).values.any(axis=-1) == ~pointed.all(axis=-1)).all(), name
+            assert flag.attrs["flag_meanings"] == "unknown no yes"
+        # Known to miss the plane of the rings.
+        missed = pointed & np.isnan(ring["RING_RADIUS"][0])
+        assert missed.any()
+        # The middle exposure has none; the nearest that has is that before.
+        assert file[0].header["SLITANGL"] == tree["sky/slit_angle"].values[1, 0]
+    assert back["sky/slit_angle"] == tree["sky/slit_angle"].values[1, 0]
+    nothing = ds.isel(pic=[2, 3])
+    with pytest.warns(UvisWarning, match="no pointing"):
+        tree = nothing.uvis.backplanes(files)
+    path = nothing.uvis.to_fits(tmp_path / "none.fits", tree)
+    with fits.open(path) as file:
+        craft = file["SC_GEOM"].data
+        assert np.isnan(craft["CENTER_Y"]).all() and "SLITANGL" not in file[0].header
+        assert (craft.view(np.ndarray)["FULLY_INSIDE_FLAG"].view(np.uint8) == 0).all()
+    assert uvisxr.open_fits(path).backplanes["saturn/inside"] == -1
+
+
+@pytest.mark.slow
 def test_through_a_batch(tmp_path):
     made = uvisxr.simulate.observation(
         tmp_path / "in", exposures=4, window=Window(2, 0, 61, 1023, 4, 64), stars=0

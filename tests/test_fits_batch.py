@@ -192,6 +192,7 @@ def test_the_manifest_knows_lost_and_damaged_files(label, tmp_path, ending):
     assert known.is_current(output, "x") and known.changed(output) == [file.name]
 
 
+@pytest.mark.slow
 def test_files_that_are_lost_or_damaged_are_made_again(label, tmp_path):
     two_windows(label)
     steps, out = [*STEPS, ("to_fits", {})], tmp_path / "out"
@@ -212,6 +213,7 @@ def test_files_that_are_lost_or_damaged_are_made_again(label, tmp_path):
         assert uvisxr.open_fits(path).dataset.sizes["pic"] == 2
 
 
+@pytest.mark.slow
 def test_overwriting_replaces_files_of_others(label, tmp_path):
     out = tmp_path / "out"
     out.mkdir()

@@ -90,6 +90,30 @@ def test_a_tree_of_the_whole(ds, tree, name, tmp_path):
     np.testing.assert_array_equal(back["time"], tree["time"].isel(by, missing_dims="ignore"))
 
 
+def test_values_of_flags_are_of_their_type(ds, made, tmp_path):
+    tree = ds.uvis.backplanes(made.kernels, times=9)
+    back = comes_back(ds, tree, tmp_path / "x.fits")
+    back.to_netcdf(tmp_path / "x.nc")
+    with xr.open_datatree(tmp_path / "x.nc") as stored:
+        for name in ("sky/front", "titan/hidden", "titan/on_disk", "titan/behind_rings"):
+            for one in (back, stored):
+                assert one[name].attrs["flag_values"].dtype == one[name].dtype == np.int8
+                assert repr(one[name].attrs) == repr(tree[name].attrs), name
+
+
+def test_attributes_of_coordinates_come_back(made, ds, tmp_path):
+    tree = made.open().uvis.backplanes(made.kernels, ["TITAN"], "rule")
+    for extras in (False, True):
+        path = tmp_path / f"{extras}.fits"
+        back = uvisxr.open_fits(ds.uvis.to_fits(path, tree, extras=extras)).backplanes
+        names = {"pic", "pixel", "instant", "point"} | ({*tree.coords} if extras else set())
+        for name in names:
+            assert back[name].attrs == tree[name].attrs != {}, name
+        # As docs/fits.md has it.
+        assert back["titan/sc_position"].dtype == back["sky/ra"].dtype == np.float32
+        assert back["sky/et"].dtype == tree["sky/ra"].dtype == np.float64
+
+
 def test_a_tree_with_coordinates_in_its_nodes(ds, tree, tmp_path):
     nodes = {f"/{name}": node.to_dataset() for name, node in tree.children.items()}
     apart = xr.DataTree.from_dict(nodes)
@@ -183,6 +207,7 @@ def with_one(ds: xr.Dataset, what: object, path, name: str = "DS:foo", count: in
         *({"dtype": "u1", "shape": s} for s in ([-1], [4.0], "4", [True] * 2, [3], [4] * 9)),
         {"dtype": "u1", "dims": ["a", "a"], "shape": [2, 2]},
         {"dtype": "u1", "dims": [["a"]]},
+        *({"dtype": "u1", "attrs": {"flag_values": v}} for v in ([0, 300], ["a"], 10**30)),
         *("[" * 5000, '{"dims": ["a"], "shape": [' + "9" * 5000 + "]}", "3", ""),
     ],
     ids=lambda what: str(what)[:50],

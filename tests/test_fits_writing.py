@@ -21,6 +21,7 @@ from uvisxr.errors import (
     MissingStepError,
     UvisWarning,
 )
+from uvisxr.fits import pds4_label
 from uvisxr.simulate import Simulation, Window
 
 ORDER = [
@@ -372,6 +373,27 @@ def test_the_primary_header(hdus, ds, tree):
     assert "NT" not in head and "ORBNUM" not in head
 
 
+@pytest.mark.parametrize(
+    ("known", "nearest"),
+    [
+        ([(0, 1), (2, 2), (3, 1)], (2, 2)),
+        ([(1, 1), (1, 2), (3, 2)], (1, 2)),
+        ([(0, 2), (3, 0), (3, 1)], (3, 0)),
+        ([], None),
+    ],
+)
+def test_the_slit_angle_is_of_the_nearest_instant_with_pointing(ds, tree, tmp_path, known, nearest):
+    """To the middle of exposure 2 of 0 to 3, which follow one upon the other."""
+    less = tree.copy(deep=True)
+    angle = tree["sky/slit_angle"]
+    kept = xr.zeros_like(angle, bool)
+    for at in known:
+        kept[at] = True
+    less["sky"]["slit_angle"] = angle.where(kept).transpose()
+    head = fits.getheader(ds.uvis.to_fits(tmp_path / "x.fits", less))
+    assert head.get("SLITANGL") == (None if nearest is None else angle.values[nearest])
+
+
 def test_a_file_of_geometry_alone(made, tree, tmp_path):
     with pytest.warns(UvisWarning, match="geometry alone"):
         path = made.open().uvis.to_fits(tmp_path / "x.fits", tree)
@@ -601,6 +623,33 @@ def test_no_file_takes_the_place_of_another(made, ds, tree, tmp_path):
     for name in ("x.LBL", "x.xml", "x.DAT"):
         with pytest.raises(ExportError, match="products of the archive"):
             ds.uvis.to_fits(tmp_path / name, tree)
+
+
+def test_no_label_is_taken_from_another_file(ds, tree, tmp_path):
+    for name, same in (("a & b.fits", "a & b.fit"), ("x.fits", "x.txt")):
+        file, label = tmp_path / name, (tmp_path / name).with_suffix(".xml")
+        ds.uvis.to_fits(file, tree)
+        before = label.read_bytes()
+        with pytest.raises(ExportError, match=rf"\.xml: it is the label of {name}, .*label=None"):
+            ds.uvis.to_fits(tmp_path / same, tree)
+        assert label.read_bytes() == before and not (tmp_path / same).exists()
+        ds.uvis.to_fits(tmp_path / same, tree, label=None)
+        assert label.read_bytes() == before
+        ds.uvis.to_fits(file, tree)
+        ds.uvis.to_fits(tmp_path / same, tree, overwrite=True)
+        assert pds4_label.file_of(label) == same
+        # Cut, it names no file.
+        label.write_bytes(label.read_bytes().partition(b"<file_name>")[0])
+        ds.uvis.to_fits(file, tree)
+        assert pds4_label.file_of(label) == name
+
+
+@pytest.mark.parametrize("ending", [".gz", ".bz2", ".xz", ".Z", ".zip", ".GZ", ".zst"])
+def test_names_of_compressed_files_are_refused(ds, tree, tmp_path, ending):
+    for of in (ds, xr.DataTree.from_dict({"window0": ds})):
+        with pytest.raises(ArgumentError, match=rf"without {ending}, as the file is not compr"):
+            of.uvis.to_fits(tmp_path / f"a.fits{ending}")
+    assert not list(tmp_path.iterdir())
 
 
 def test_no_file_takes_the_place_of_what_it_was_read_from(ds, path, tmp_path):

@@ -64,3 +64,9 @@ def test_the_page_shows_each_method_of_plots_by_a_picture_that_is_there():
             assert picture.info["dpi"] == pytest.approx((100, 100), abs=1)
     methods = [name for name in vars(uvisxr.plot.PlotAccessor) if not name.startswith("_")]
     assert [name for name in methods if f"`{name}(" not in page] == []
+
+
+def test_no_page_shows_what_pictures_are_compared_with():
+    """That is too small to be read."""
+    docs = Path(__file__).parents[1] / "docs"
+    assert [page.name for page in docs.glob("*.md") if "tests/baseline" in page.read_text()] == []

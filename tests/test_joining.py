@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from helpers.products import product_id, write_product
+from helpers.slow import rest_slow
 
 import uvisxr
 from uvisxr.batch import manifest, pipeline, work
@@ -55,7 +56,7 @@ def test_products_that_fit_are_one_dataset_in_time_order(tmp_path: Path):
         part.close()
 
 
-@pytest.mark.parametrize("blocks", [False, True])
+@pytest.mark.parametrize("blocks", rest_slow([False, True], 1))
 def test_compact_outputs_are_joined_as_others_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, blocks: bool
 ):

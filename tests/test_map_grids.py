@@ -126,7 +126,7 @@ def test_what_is_covered_twice_is_covered_once():
     lat = np.array([[0.0, 0.0, 10.0, 10.0]])
     half, seam = np.array([[0.0, 5.0, 5.0, 0.0]]), np.array([[355.0, 5.0, 5.0, 355.0]])
     polygons = np.concatenate([grid.polygons(half, lat), grid.polygons(seam, lat)])
-    share = covered(grid, polygons, 4)
+    share = covered(grid, polygons)
     assert share[9, 0] == pytest.approx(0.5) and share[9, 35] == pytest.approx(0.5)
     assert share.sum() == pytest.approx(1.0)
 

@@ -296,6 +296,14 @@ def test_any_field_of_pixels(aurora):
 # Grids -------------------------------------------------------------------------------------------
 
 
+def test_numbers_without_dimension_have_no_units(aurora):
+    """As of all variables: plots of xarray would be labelled "[1]"."""
+    found = aurora.uvis.map(spacing=5.0)
+    for name in ("spectra", "footprints", "covered", "mu", "brightness_correlation"):
+        assert "units" not in found[name].attrs, name
+    assert "units" not in aurora.uvis.image()["footprints"].attrs
+
+
 def test_longitudes_of_either_sense(aurora):
     west = aurora.uvis.map(spacing=2.0)
     directed = ("lon", "lon_corners", "sub_solar_lon", "sc_lon")
@@ -330,8 +338,14 @@ def test_the_usual_grid(aurora):
     found = aurora.uvis.map()
     assert found["brightness"].sizes == {"lat": 360, "lon": 720}
     assert aurora.uvis.map(projection="polar").attrs["map_pole"] == "north"
-    with pytest.raises(ArgumentError, match=r"no footprint lies within edge=60\.0"):
-        aurora.uvis.map(projection="polar", pole="south")
+
+
+@pytest.mark.parametrize("altitude", [0.0, 10.0, ALTITUDE])
+@pytest.mark.parametrize("edge", [0.0, 60.0])
+def test_what_lies_around_the_other_pole_is_on_no_polar_map(aurora, altitude, edge):
+    """Beside that pole, too, where sides of footprints turn by half a circle."""
+    with pytest.raises(ArgumentError, match=rf"no footprint lies within edge={edge!r}"):
+        aurora.uvis.map(projection="polar", pole="south", altitude=altitude, edge=edge)
 
 
 def test_a_tree_gives_the_map_of_each_window(aurora):
@@ -378,6 +392,7 @@ def test_the_middle_of_several_instants(tmp_path):
         ({"altitude": -70e3}, "altitude"),
         ({"altitude": 1e6}, "altitude"),
         ({"body": "UNK"}, "body"),
+        ({"body": "Saturm"}, "^body='Saturm': expected .* did you mean 'SATURN'"),
         ({"by": "lat"}, "by"),
         ({"weights": "time"}, "weights"),
         ({"slant": True}, "slant"),
@@ -577,3 +592,25 @@ def test_another_body_than_that_of_the_geometry(tmp_path):
     assert by_number.attrs["geometry_target"] == "TITAN"
     with pytest.raises(UvisError, match=r"body|no body"):
         titan.uvis.map(body="SKY")
+
+
+@pytest.mark.parametrize("gone", [(), ("exposure",), ("time_start", "time_stop")])
+def test_a_map_tells_when_it_was_seen(gone):
+    """By the times of the exposures' ends, or else by their middles."""
+    ds = flyby(n_pic=6).uvis.integrate()
+    middle = np.datetime64("2005-09-14T20:00", "ns") + np.arange(6) * np.timedelta64(60, "s")
+    half = np.timedelta64(20, "s")
+    ds = ds.assign_coords(
+        time=("pic", middle),
+        time_start=("pic", middle - half),
+        time_stop=("pic", middle + half),
+        exposure=40.0,
+    )
+    attrs = ds.drop_vars(gone).uvis.map(spacing=5.0).attrs
+    assert attrs["time_coverage_start"] == "2005-09-14T19:59:40.000Z"
+    assert attrs["time_coverage_end"] == "2005-09-14T20:05:20.000Z"
+    ends = ("time_start", "time_stop")
+    attrs = ds.drop_vars((*ends, "exposure")).uvis.map(spacing=5.0).attrs
+    assert attrs["time_coverage_start"] == "2005-09-14T20:00:00.000Z"
+    attrs = ds.drop_vars((*ends, "time")).uvis.map(spacing=5.0).attrs
+    assert "time_coverage_start" not in attrs

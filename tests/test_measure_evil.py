@@ -264,6 +264,7 @@ def test_a_star_makes_no_false_precision(folder, sensitivity, evil, monkeypatch,
     assert np.abs(pulls).max() < 8
 
 
+@pytest.mark.slow
 def test_faint_light_is_not_selected(folder, sensitivity, evil):
     """Columns count whether noise makes them bright or takes them below the background."""
     away = []

@@ -1197,3 +1197,24 @@ def test_a_summary_counts_flags(before, tmp_path):
     broken = ds.assign_coords(quality=ds.quality.where(ds.pic > 0))
     with pytest.raises(ArgumentError, match="to_json: quality is of the type float"):
         broken.uvis.to_json(tmp_path / "x.json")
+
+
+@pytest.mark.parametrize(
+    "step", [name for name, each in needs.STEPS.items() if "ra_corners" in each.names]
+)
+def test_what_needs_the_geometry_says_so(made, before, step):
+    assert step.removeprefix("plot.") in {
+        *("predict_stars", "photometry", "image", "map", "geometry", "animate", "picture")
+    }
+    with pytest.raises(MissingStepError, match=r"ra_corners.*: call ds\.uvis\.geometry\(\) first"):
+        needs.check(made.open(), step)
+    without = before["calibrated"].drop_vars(["ra_corners", "dec_corners", "ra"])
+    with pytest.raises(MissingStepError, match=r"ra_corners.*: call ds\.uvis\.geometry\(\) first"):
+        needs.check(without, step)
+
+
+@pytest.mark.parametrize("step", ["map", "image", "reflectance", "integrate", "plot.picture"])
+def test_cells_of_maps_are_no_pixels(before, step):
+    cells = before["calibrated"].uvis.map(altitude=1000, spacing=5, exclude=())
+    with pytest.raises(MissingStepError, match=f"{step}: the dataset is a map, .* was made of"):
+        needs.check(cells, step)

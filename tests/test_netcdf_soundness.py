@@ -186,7 +186,7 @@ def test_a_thread_opens_a_file_while_another_writes(path: Path):
         assert opened.result(20)["counts"].shape == source["counts"].shape
 
 
-@pytest.mark.parametrize("closed", [True, False])
+@pytest.mark.parametrize("closed", rest_slow([True, False], 1))
 def test_a_lazy_dataset_in_another_process(path: Path, closed: bool):
     """Whose locks are others; in the same one too."""
     ds = uvisxr.open_reduced(path)
@@ -221,6 +221,7 @@ def test_a_lazy_dataset_in_another_process(path: Path, closed: bool):
         pickle.loads(pickled.read_bytes())["counts"].load()
 
 
+@pytest.mark.slow
 def test_lazy_datasets_in_processes_of_dask(path: Path):
     for ds in (uvisxr.open_reduced(path), uvisxr.open_processed(path.parent)):
         lazy = ds["counts"].sum()
@@ -252,7 +253,7 @@ def test_nothing_is_kept_of_a_file_that_cannot_be_opened(path: Path):
     assert times_open(path) == 0
 
 
-@pytest.mark.parametrize("look", ["uvisxr.open_reduced", "is_netcdf_of_ours"])
+@pytest.mark.parametrize("look", rest_slow(["uvisxr.open_reduced", "is_netcdf_of_ours"], 1))
 def test_a_file_can_be_opened_while_it_is_open(path: Path, look: str):
     """As often as anyone likes: the netCDF4 library ends processes, but not for that."""
     script = (

@@ -157,6 +157,7 @@ def test_spectra_of_a_folder_are_one_observation(tmp_path, values):
     np.testing.assert_array_equal(ds.counts[:, 0], [values + 5, values + 6])
 
 
+@pytest.mark.slow
 def test_batch_refuses_an_object_by_name_and_goes_on(image, tmp_path, values):
     write_product(image.parent, "FUV2005_230_15_15")
     write_spectrum(image.parent, "FUV2005_230_16_15", values)

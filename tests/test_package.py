@@ -7,6 +7,7 @@ import inspect
 import pydoc
 import re
 import sys
+import tomllib
 from importlib import import_module
 from pathlib import Path
 
@@ -173,3 +174,13 @@ def test_the_loader_of_pipelines_makes_plain_values_alone():
     safe = pipeline._Loader.__mro__[1]
     assert safe.__name__ == "SafeLoader"
     assert pipeline._Loader.yaml_constructors == safe.yaml_constructors
+
+
+def test_the_readme_lists_the_extras():
+    root = Path(__file__).parents[1]
+    extras = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    extras = extras["optional-dependencies"]
+    rows = dict(re.findall(r"^\| `\[(\w+)\]` \| (.*?) \|", (root / "README.md").read_text(), re.M))
+    assert rows.keys() == extras.keys()
+    (parts,) = extras["all"]
+    assert re.findall(r"`\[(\w+)\]`", rows["all"]) == parts[len("uvisxr[") : -1].split(",")

@@ -128,6 +128,25 @@ def test_a_scan_gives_the_phase_curve_of_a_lambert_sphere(degrees):
     np.testing.assert_allclose(found.reflectance_removed, 0, atol=1e-12)
 
 
+def test_parts_count_alike_from_wherever_they_are_seen(monkeypatch):
+    """A scan from near and one from twice as far, of a quarter of the solid angle, brighter."""
+    alpha = np.deg2rad(42)
+    near, _ = sphere(alpha, SCAN)
+    monkeypatch.setattr("test_photometry.FAR", 2 * FAR)
+    far, _ = sphere(alpha, SCAN, fine=48)
+    far = far.assign(radiance=3 * far.radiance)
+    far = far.assign_coords(
+        target_distance=("pic", np.full(SCAN.size, FAR)),
+        target_phase=far.target_phase + 20,
+        pic=np.arange(SCAN.size) + SCAN.size,
+    )
+    ds = xr.concat([near, far], "pic")
+    found = ds.uvis.photometry(SUN, per="observation", background="none")
+    np.testing.assert_allclose(found.reflectance, 2 * lambert(alpha), rtol=5e-3)
+    assert float(found.disk_share) == pytest.approx(1, abs=1e-3)
+    assert float(found.target_phase) == pytest.approx(52, abs=1e-3)
+
+
 @pytest.mark.parametrize("up", [0.0, 0.3, 0.5])
 def test_a_stare_at_a_small_body(up, monkeypatch):
     """The guide's example: a disk of 0.8 mrad fills 0.335 of a pixel of 1.5 x 1 mrad."""
@@ -179,6 +198,11 @@ def test_exposures_of_parts_of_the_disk_have_their_own_means():
     mean = np.nansum(values * share) / share.sum()
     assert mean == pytest.approx(lambert(alpha), rel=4e-3)
     assert share.sum() == pytest.approx(1)
+    assert found.filling.dims == ("pic", "pixel")
+    together = ds.uvis.photometry(SUN, per="observation")
+    assert "filling" not in together.coords
+    assert float(together.disk_share) == pytest.approx(1)
+    assert "of several exposures their sum" in together.disk_share.attrs["long_name"]
 
 
 # Background -------------------------------------------------------------------------------------
@@ -411,6 +435,17 @@ def test_what_is_wrong_is_said(titan, change, arguments, error, said):
         ds.uvis.photometry(**{"solar": flat(), **arguments})
 
 
+@pytest.mark.parametrize("background", ["auto", "sky", "night", "none"])
+def test_a_disk_that_is_flagged_as_a_whole(background):
+    ds, _ = sphere(0.0, SCAN)
+    touched = ds.uvis.photometry(SUN).filling > 0
+    ds = ds.assign_coords(quality=touched.astype(np.uint8) * 4)
+    with pytest.raises(ArgumentError, match=r"no pixel of the disk is left unflagged, of the \d+ "):
+        ds.uvis.photometry(SUN, background=background)
+    found = ds.uvis.photometry(SUN, background="none", exclude="lost")
+    assert np.isfinite(found.reflectance).any()
+
+
 def test_without_pointing_nothing_is_known(titan):
     blind = titan.ra_corners.where(titan.pic != 5)
     found = titan.assign_coords(ra_corners=blind).uvis.photometry(flat(), (1700, 1800))
@@ -418,6 +453,23 @@ def test_without_pointing_nothing_is_known(titan):
     assert not known[5] and known[[4, 6]].all()
     with pytest.raises(ArgumentError, match="no unflagged pixel is off the disk"):
         titan.assign_coords(ra_corners=titan.ra_corners * np.nan).uvis.photometry(flat())
+
+
+@pytest.mark.parametrize("per", ["exposure", "observation"])
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda ds: ds.assign_coords(ra_corners=ds.ra_corners + 5), "touches none of the 120 pix"),
+        (lambda ds: ds.assign_coords(ra_corners=ds.ra_corners * np.nan), "knows no pointing"),
+        (lambda ds: ds.assign(radiance=ds.radiance * np.nan), "has a value: see solar=, wl_range"),
+    ],
+)
+def test_exposures_without_the_disk_are_told_of(titan, change, why, per):
+    ds = change(titan.isel(pic=[5, 6]))
+    with pytest.warns(UvisWarning, match=f"no exposure holds any of the disk of TITAN.*: .*{why}"):
+        found = ds.uvis.photometry(flat(), (1700, 1800), per=per, background="none")
+    assert not np.isfinite(found.reflectance).any()
+    assert not found.disk_share.any()
 
 
 # What is seen several times ----------------------------------------------------------------------

@@ -48,6 +48,17 @@ def test_only_what_is_beside_is_joined():
     np.testing.assert_array_equal(cells.closed(lost, 1.0)[0], lost)
 
 
+def test_neighbours_of_exposures_without_pointing_stay():
+    scan = _slits([0.7] * 4)
+    scan[2] = np.nan
+    found, told = cells.closed(scan, 1.0)
+    assert told
+    assert np.isfinite(found[[0, 1, 3, 4]]).all() and np.isnan(found[2]).all()
+    # They reach to their other neighbours, and not to what is not there.
+    assert found[0, 0, 1, 0] == pytest.approx(found[1, 0, 0, 0])
+    np.testing.assert_array_equal(found[1, :, [1, 2]], scan[1, :, [1, 2]])
+
+
 def test_a_scan_has_all_of_its_gaps_or_none():
     for gap, seen in ((0.3, False), (0.8, False), (1.2, False), (1.6, True), (2.5, True)):
         polygons, told = cells.closed(_slits(np.full(40, gap), width=4.1), 1.0)

@@ -324,6 +324,7 @@ def test_without_geometry_and_calibration(ds):
         check_stars(raw.drop_vars("counts"))
 
 
+@pytest.mark.slow
 def test_the_whole_list_scrolls(ds):
     pairs = [(i, j) for i in range(6) for j in range(10)]
     checker = check_stars(flag(ds, pairs, "star"))

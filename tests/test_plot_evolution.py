@@ -193,6 +193,7 @@ def test_spectra_without_counts_are_gaps(ds):
     assert np.nanmax(points) < 1.0
 
 
+@pytest.mark.slow
 def test_pages(ds, tmp_path):
     before = plt.get_fignums()
     path = evolution(ds, path=tmp_path / "a.pdf", pixels=range(20), columns=3, rows=2)

@@ -278,6 +278,7 @@ def test_panels_against_altitude(ds):
     assert figure.get_supxlabel() == "Altitude of the tangent point (km)"
 
 
+@pytest.mark.slow
 def test_points_out_of_sight_set_no_limits(ds):
     alt = ds["alt"].values[:, :59]
     deep = xr.where(ds["alt"] < -0.1 * alt.max(), 3.0, 1.0)
@@ -321,6 +322,7 @@ def test_bars_have_room_or_are_marked(ds):
         assert ax.get_ylim()[1] < value[:, 20].max() + room
 
 
+@pytest.mark.slow
 def test_many_panels_fit_on_a_screen(ds):
     figure = evolution(ds, panels=True)
     width, height = figure.get_size_inches()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from helpers.flyby import flyby
+from helpers.slow import rest_slow
 from matplotlib.colors import LogNorm
 
 from uvisxr.errors import ArgumentError, MissingStepError
@@ -55,7 +56,7 @@ def test_cells_are_means_of_the_exposure(ds, by, edges, where):
     np.testing.assert_allclose(cells(ax), by_hand(ds, by, edges, used), rtol=1e-6)
 
 
-@pytest.mark.parametrize("where", ["disk", "limb"])
+@pytest.mark.parametrize("where", rest_slow(["disk", "limb"], 1))
 def test_bins_finer_than_footprints_have_what_covers_them(ds, where):
     edges = np.arange(-90.0, 90.1, 0.5)
     used = ((ds["on_disk"] == 1) == (where == "disk")) & (ds["quality"] == 0)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from helpers.products import write_product
+from helpers.slow import rest_slow
 from matplotlib.colors import LogNorm, to_rgb
 from matplotlib.figure import Figure
 
@@ -118,7 +119,7 @@ def test_the_title_says_how_it_was_observed(opened):
     assert title == "FUV, low-resolution slit, 12 × 240 s, bins of 1 × 1"
 
 
-@pytest.mark.parametrize("size", [10, 13, 16])
+@pytest.mark.parametrize("size", rest_slow([10, 13, 16], 1))
 def test_names_of_lines_lie_above_the_spectrum(calibrated, size):
     with plt.rc_context({"font.size": size}):
         figure = calibrated.uvis.plot.quicklook()
@@ -191,7 +192,7 @@ def test_numbers_are_those_of_the_dataset(opened):
     assert ax.get_yaxis().get_major_formatter()(10, None) == "30"
 
 
-@pytest.mark.parametrize("band_bin", [1, 1024])
+@pytest.mark.parametrize("band_bin", rest_slow([1, 1024], 1))
 @pytest.mark.parametrize("channel", ["FUV", "EUV"])
 def test_any_channel_and_binning(tmp_path, channel, band_bin):
     ds = uvisxr.open_product(

@@ -621,6 +621,7 @@ def test_frames_have_the_same_limits(ds, tmp_path, limits):
     assert len(set(limits)) == 1
 
 
+@pytest.mark.slow
 def test_limits_of_a_film_may_be_arrays(ds, tmp_path, limits):
     given = {"xlim": np.array([2.0, -2.0]), "ylim": np.array([-1.0, 3.0])}
     animation.animate(ds, tmp_path / "f", **_SMALL, **given)

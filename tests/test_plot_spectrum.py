@@ -479,7 +479,7 @@ def test_wrong_arguments(arguments, said):
 
 
 @pytest.mark.parametrize("yscale", [None, "linear", "log", "symlog"])
-@pytest.mark.parametrize("value", [0.0, -3.0, 5.0, np.inf, np.nan])
+@pytest.mark.parametrize("value", rest_slow([0.0, np.nan, -3.0, 5.0, np.inf], 2))
 @pytest.mark.parametrize("offset", rest_slow([False, True, 2], 1))
 def test_spectra_of_one_value_are_drawn_on_any_scale(yscale, value, offset):
     ds = _bins(3)

@@ -134,6 +134,35 @@ def _any(found: xr.Dataset, turn: tuple[float, float]) -> bool:
     return bool(((found["lt"] - turn[0]) % 24 < (turn[1] - turn[0]) % 24).any())
 
 
+@pytest.mark.parametrize("projection", ["cylindrical", "polar"])
+@pytest.mark.parametrize(("by", "other", "hour"), [("lon", "lt", 1.0), ("lt", "lon", 15.0)])
+def test_regions_by_what_the_map_is_not_by(ds, projection, by, other, hour):
+    """A place has both, and where nothing was seen, too: whole turns are seen by as much as they
+    are, and a part of one by as much as the same part of the other."""
+    kind = {"edge": 0.0, "pole": "north"} if projection == "polar" else {}
+    found = ds.uvis.map(projection=projection, by=by, spacing=1.0, ems_max=60.0, **kind)
+    noon = float(found["sub_solar_lon"])
+    whole = found.uvis.power({"lat": (0, 90)})
+    for start, stop in ((2.0, 9.5), (9.5, 2.0)):
+        # West longitudes grow towards the morning.
+        lon = sorted(noon - (t - 12.0) * 15.0 for t in (start, stop))
+        if start > stop:
+            lon = [lon[1] - 360.0, lon[0]]
+        turns = {"lt": (start, stop), "lon": tuple(lon)}
+        one, same = (found.uvis.power({"lat": (0, 90), n: turns[n]}) for n in (by, other))
+        for name in ("area", "power", "covered"):
+            assert float(same[name]) == pytest.approx(float(one[name]), rel=0.04), name
+    halves = [found.uvis.power({"lat": (0, 90), other: (a, a + 12 * hour)}) for a in (0, 12 * hour)]
+    total = sum(float(h["area"] / h["covered"]) for h in halves)
+    assert total == pytest.approx(float(whole["area"] / whole["covered"]), rel=1e-6)
+
+
+def test_regions_by_local_time_of_a_sun_that_moved(found):
+    moved = found.assign_attrs(map_sub_solar_spread=40.0)
+    with pytest.raises(ArgumentError, match=r"by lon, and the Sun moved over 40 degrees.*by='lt'"):
+        moved.uvis.power({"lt": (6, 18)})
+
+
 def test_maps_of_either_projection_agree(ds):
     options = {"altitude": 100.0, "ems_max": 60.0}
     flat = ds.uvis.map(spacing=1.0, **options).uvis.power({"lat": (0, 90)})
@@ -146,7 +175,7 @@ def test_maps_of_either_projection_agree(ds):
 def test_the_corners_of_a_polar_map_are_empty(ds):
     options = {"ems_max": 60.0, "spacing": 1.0}
     flat = ds.uvis.map(**options)
-    for edge in (20.0, 45.0):
+    for edge in (0.0, 5.0, 20.0, 45.0):
         polar = ds.uvis.map(projection="polar", pole="north", edge=edge, **options)
         beyond = polar["lat"].values < edge
         assert beyond.any() and polar["brightness"].notnull().any()
@@ -158,6 +187,23 @@ def test_the_corners_of_a_polar_map_are_empty(ds):
         xr.testing.assert_identical(whole.drop_attrs(), cap.drop_attrs())
         expected = float(flat.uvis.power({"lat": (edge, 90)})["area"])
         assert float(whole["area"]) == pytest.approx(expected, rel=0.03)
+
+
+@pytest.mark.parametrize("kind", [{"spacing": 2.0}, {"projection": "polar", "edge": 0.0}])
+def test_looks_that_are_repeated_emit_no_more(ds, kind):
+    """The same footprints ten times cover what they cover once."""
+    one = ds.isel(pic=slice(12, 15))
+    some = [
+        one.assign_coords(
+            time=one["time"] + np.timedelta64(k, "h"),
+            **{name: one[name] + 3600.0 * k for name in ("et", "geometry_et")},
+        )
+        for k in range(10)
+    ]
+    many = xr.concat(some, "pic").assign_coords(pic=np.arange(30))
+    once, often = (d.uvis.map(ems_max=60.0, **kind).uvis.power() for d in (one, many))
+    for name in ("power", "area", "covered"):
+        assert float(often[name]) == pytest.approx(float(once[name]), rel=3e-3), name
 
 
 def test_errors(found):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from helpers import calfiles
+from helpers.slow import rest_slow
 
 import uvisxr
 from uvisxr.calibration import evil_response
@@ -62,7 +63,7 @@ def ratios(coarse: xr.Dataset, fine: xr.Dataset) -> dict[tuple[int, int], float]
     return found
 
 
-@pytest.mark.parametrize("recipe", ["upyp", "pds"])
+@pytest.mark.parametrize("recipe", rest_slow(["upyp", "pds"], 1))
 @pytest.mark.parametrize("binning", COARSE, ids=str)
 def test_a_response_measured_in_other_exposures(rings, data, recipe, binning):
     files = {"files": data / "calibration"}

@@ -45,9 +45,13 @@ def test_counts_and_factor_are_those_of_the_archive(data: Path, path: Path):
         assert (head["IMG_XBIN"], head["OBS_ID"], head["MPHASE"]) == (2, "68633", "TOUR")
 
 
-def test_it_comes_back(path: Path):
+def test_it_comes_back(data: Path, path: Path):
     ds, tree = uvisxr.open_fits(path)
     assert ds.counts.sum() == 7_671_819 and ds.attrs["recipe"].startswith(STEM)
     assert float(ds.background) == pytest.approx(4e-4, rel=1e-6)
     assert list(tree.children) == ["sky", "saturn", "rings"]
+    was = uvisxr.open_product(data / "products" / f"{STEM}.LBL")
+    assert (ds.et == was.et).all()
+    for name in ("time", "time_start", "time_stop"):
+        assert abs(ds[name] - was[name]).max() <= np.timedelta64(3, "us")
     assert float(ds.sclk[0]) == pytest.approx(1503070990 + 64 / 256 - 600, abs=1 / 512)

@@ -14,26 +14,37 @@ DISTANCE = 9.086
 
 
 @pytest.fixture(scope="module", params=["recipe", "matrix"])
-def rings(data, request) -> xr.Dataset:
+def light(data, request) -> xr.Dataset:
     """Mean spectrum of the lit rows, by the default recipe and by the archive's matrix."""
     label = data / "products" / "FUV2005_230_15_15.LBL"
     ds = uvisxr.open_product(label).load().uvis.background(4.46e-4, error=4.5e-5)
     matrix = data / "products" / "FUV2005_230_15_15_CAL_3.LBL"
     ds = ds.uvis.calibrate(files=data / "calibration" if request.param == "recipe" else matrix)
     pixels = [[(pic, pixel) for pic in range(25) for pixel in range(3, 59)]]
-    return ds.uvis.bin(pixels=pixels).uvis.reflectance("STIS", distance=DISTANCE).isel(group=0)
+    return ds.uvis.bin(pixels=pixels).isel(group=0)
+
+
+@pytest.fixture(scope="module")
+def rings(light) -> xr.Dataset:
+    return light.uvis.reflectance("STIS", distance=DISTANCE)
 
 
 def mean(ds: xr.Dataset, low: float, high: float) -> float:
     return float(ds.reflectance.sel(wl=slice(low, high)).mean())
 
 
-def test_figures_of_the_documentation(rings, request):
+def test_figures_of_the_documentation(light, rings, request):
     """docs/reflectance.md: the mean of rows 3 to 58, whichever calibration."""
-    matrix = request.node.callspec.params["rings"] == "matrix"
-    bright, dark = (0.0474, 0.0092) if matrix else (0.0437, 0.0081)
+    matrix = request.node.callspec.params["light"] == "matrix"
+    bright, dark = (0.0474, 0.0092) if matrix else (0.0437, 0.0080)
     assert mean(rings, 1780, 1820) == pytest.approx(bright, abs=1e-4)
     assert mean(rings, 1550, 1600) == pytest.approx(dark, abs=1e-4)
+    for limits, expected in {
+        (1780, 1820): 0.0475 if matrix else 0.0441,
+        (1550, 1600): 0.0091 if matrix else 0.0080,
+    }.items():
+        found = light.uvis.integrate(limits).uvis.reflectance("STIS", distance=DISTANCE)
+        assert float(found.reflectance) == pytest.approx(expected, abs=5e-5)
 
 
 def test_all_unflagged_spectra_are_darker_by_the_rows_at_the_ends(data):

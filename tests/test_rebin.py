@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from helpers.products import write_product
+from helpers.slow import rest_slow
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.patches import StepPatch
@@ -115,8 +116,12 @@ STEPS = {
 }
 
 
+#: Steps that the quick tests try.
+_QUICK = ("bin", "background", "geometry", "rate", "calibrate")
+
+
 @pytest.mark.filterwarnings("ignore::uvisxr.UvisWarning")
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", rest_slow(sorted(STEPS, key=_QUICK.__contains__)[::-1], 5))
 def test_every_step_is_that_of_a_product_binned_so_on_board(pair, made: Simulation, step):
     def done(ds: xr.Dataset) -> xr.Dataset | str:
         try:

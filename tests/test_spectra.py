@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from helpers import calfiles
+from helpers.slow import rest_slow
 from scipy.stats import chi2, norm
 
 import uvisxr
@@ -133,7 +134,7 @@ def test_whole_channel_by_default(cal):
     )
 
 
-@pytest.mark.parametrize("chunks", [None, {"pic": 4}])
+@pytest.mark.parametrize("chunks", rest_slow([None, {"pic": 4}], 1))
 def test_whole_channel_of_several_products_is_that_of_each(titan, chunks):
     def integrated(labels):
         ds = uvisxr.open_observation(*labels, chunks=chunks)

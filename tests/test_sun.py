@@ -198,8 +198,14 @@ def test_without_the_library_an_error_says_what_to_give(monkeypatch):
 @pytest.mark.parametrize(
     ("array", "said"),
     [
-        (flat().assign_attrs(units="kR"), "it has 'kR' for the irradiance at 1 au: give"),
-        (flat().drop_attrs(), "it has the unit '' for wavelengths: give"),
+        (
+            flat().assign_attrs(units="kR"),
+            'kR. for the irradiance at 1 au: give the unit that they are in, such as "W',
+        ),
+        (
+            flat().drop_attrs(),
+            'for wavelengths: give the unit that they are in, such as "nm" or "ang',
+        ),
         (flat().drop_vars("wl"), "it has no wavelengths"),
         (-flat(), "some are negative"),
         (flat() * 0, "or all are 0"),
@@ -242,6 +248,11 @@ def test_a_spectrum_far_from_the_suns_is_told(times):
     [
         ("none.csv", None, "a file that is there, or 'STIS' or 'Colina'"),
         ("a.csv", "", "it holds no columns of numbers"),
+        (
+            "a.csv",
+            "nm;W/m2/nm\n170;1\n",
+            "which commas, blanks or tabs separate, with dec",
+        ),
         ("a.csv", "wavelength, irradiance\n1 2 3\n", "no heading tells which of its 3 columns"),
         ("a.csv", HEADED + "170,1,1\n180,oops,1\n", "after line 2: not 3 columns of numbers"),
         ("a.csv", HEADED + "170,1,1\n180\n", "after line 2: not 3 columns of numbers"),
@@ -256,6 +267,12 @@ def test_files_that_hold_none(tmp_path, name, content, said):
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(UvisError, match=said):
         uvisxr.solar_spectrum(path)
+
+
+@pytest.mark.parametrize(("name", "meant"), [("stis", "STIS"), ("colinna", "Colina")])
+def test_names_like_those_of_spectra(name, meant):
+    with pytest.raises(ArgumentError, match=f"'STIS' or 'Colina'; did you mean '{meant}'"):
+        uvisxr.solar_spectrum(name)
 
 
 def test_netcdf_files_of_which_none_is_meant(tmp_path):

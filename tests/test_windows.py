@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
+from helpers.slow import rest_slow
 
 import uvisxr
 import uvisxr.spectra
@@ -76,7 +77,7 @@ def test_a_tree_has_the_steps_of_a_dataset():
     assert public == {name for name in dir(TreeAccessor) if not name.startswith("_")}
 
 
-@pytest.mark.parametrize("step", sorted(STEPS))
+@pytest.mark.parametrize("step", rest_slow(sorted(STEPS), len(STEPS) // 2))
 def test_a_step_goes_through_all_windows_and_no_empty_root(step, tree, calls):
     found = getattr(tree.uvis, step)(**calls[step])
     assert list(found.children) == ["window0", "window1"]

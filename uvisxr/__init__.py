@@ -13,7 +13,9 @@ but what xarray costs. Where kernels, calibration files and the cache are can be
 ``logging.basicConfig(level="INFO")`` shows it.
 
 This text defines every variable that the steps add to a dataset, with its unit, zero point and
-sign; the attributes of the variables give the short version. All examples start from ``made``, a
+sign; the attributes of the variables give the short version. What is a number without dimension has
+the unit 1 here, and, as CF has it, no attribute `units`, but for numbers of observations and flags
+with a standard name: plots of xarray would be labelled "[1]". All examples start from ``made``, a
 simulated observation of Titan with its products, kernels and calibration files. (To try something,
 ``uvisxr.tutorial.open("titan")`` opens a larger one, which it keeps in the cache.) ::
 
@@ -178,11 +180,12 @@ solar_irradiance : s-1 m-2 angstrom-1
 solar_time : UTC
     Date of the Sun's spectrum, at the Earth, where it comes from a series.
 filling : 1
-    Share of each pixel that the body's disk fills, its night side included, (pic, pixel).
+    Share of each pixel that the body's disk fills, its night side included, (pic, pixel), unless
+    the exposures are taken together.
 disk_share : 1
-    Share of the body's disk that is in the pixels, each counted once an exposure: of several
-    exposures together, their sum. Pixels without a value do not count; of spectra with NaN it is
-    that at the wavelength where it is least.
+    Share of the body's disk that is in the pixels: of several exposures together, in any of them.
+    Pixels without a value do not count; of spectra with NaN it is that at the wavelength where it
+    is least.
 reflectance_removed : 1
     I/F of the background that was taken off that of the disk.
 

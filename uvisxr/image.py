@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -120,6 +120,8 @@ class Gathered:
 
     Attributes
     ----------
+    view : views.Views
+        Of the body.
     polygons : ndarray, (pic, pixel, 4, 2)
         Corners, km; NaN where they are not in the image plane.
     values : ndarray, (pic, pixel)
@@ -127,6 +129,8 @@ class Gathered:
     filled : ndarray, (pic, pixel)
         Share of each value that was filled from neighbouring elements.
     unflagged : ndarray of bool, (pic, pixel)
+    placed : ndarray of bool, (pic, pixel)
+        With a footprint.
     usable : ndarray of bool, (pic, pixel)
         Unflagged, with a footprint and a value.
     attrs : dict
@@ -135,10 +139,12 @@ class Gathered:
         Finds out `why`.
     """
 
+    view: views.Views
     polygons: np.ndarray
     values: np.ndarray
     filled: np.ndarray
     unflagged: np.ndarray
+    placed: np.ndarray
     usable: np.ndarray
     attrs: dict[str, Any]
     explained: Callable[[], str]
@@ -148,11 +154,6 @@ class Gathered:
         """Why spectra are not usable, and what to do about it."""
         return self.explained()
 
-    @cached_property
-    def placed(self) -> np.ndarray:
-        """Which have a footprint, bool (pic, pixel)."""
-        return np.asarray(np.isfinite(self.polygons).all(axis=(2, 3)))
-
 
 def gather(
     ds: xr.Dataset,
@@ -161,20 +162,23 @@ def gather(
     exclude: QualityFlag | Iterable[QualityFlag],
 ) -> Gathered:
     """The footprints of a dataset with their brightness; arguments as in `image`."""
-    polygons = footprints(ds)
+    view = views.target(ds)
+    polygons = views.on_plane(view, views.corners(ds))
     light = views.middle_sample(brightness(ds, wl_range, method)).transpose("pic", "pixel")
     values = light.values.astype(float)
     unflagged, known = kept(ds, exclude), np.isfinite(values)
     filled = np.zeros(values.shape)
     if "brightness_filled" in light.coords:
         filled = light["brightness_filled"].broadcast_like(light).transpose(*light.dims).values
-    placed = np.isfinite(polygons).all(axis=(2, 3))
+    placed = raster.whole(polygons)
     attrs = light.attrs | {"target": str(ds.attrs["geometry_target"])}
     return Gathered(
+        view=view,
         polygons=polygons,
         values=values,
         filled=filled,
         unflagged=unflagged,
+        placed=placed,
         usable=unflagged & placed & known,
         attrs={k: v for k, v in attrs.items() if k != "ancillary_variables"},
         explained=partial(_why_not, ds, light, polygons, unflagged, known),
@@ -196,8 +200,9 @@ def gridded(
     if not used.all():
         corners, values = corners[used.ravel()], values[used.ravel()]
     x_edges, y_edges = _grid(corners, nx, ny, xlim, ylim)
-    cell = np.array([np.diff(x_edges)[0], np.diff(y_edges)[0]])
-    cells = (corners - [x_edges[0], y_edges[0]]) / cell
+    cells = np.empty_like(corners)
+    for k, edges in enumerate((x_edges, y_edges)):
+        cells[..., k] = (corners[..., k] - edges[0]) / (edges[1] - edges[0])
     shape = (y_edges.size - 1, x_edges.size - 1)
     found, covered = raster.average(cells, values, shape)
     if overlap == "latest":
@@ -216,7 +221,7 @@ def gridded(
             "footprints": (
                 ("y", "x"),
                 covered,
-                {"units": "1", "long_name": "footprints over the cell"},
+                {"long_name": "footprints over the cell"},
             ),
         },
         name="brightness",
@@ -233,7 +238,7 @@ def _why_not(
 ) -> str:
     """Why spectra are not usable, and what to do about what concerns the most of them."""
     pointed = np.isfinite(views.corners(ds)).all(axis=(2, 3))
-    far = pointed & ~np.isfinite(polygons).all(axis=(2, 3))
+    far = pointed & ~raster.whole(polygons)
     low, high = (np.nan, np.nan)
     if "wl_range" in light.attrs:
         said = f"ds.{light.name}.attrs['wl_range']"

@@ -236,10 +236,18 @@ class _Stored:
             at = bodies.index(node) if node in bodies else 0
             if (bodies and node not in bodies) or at >= len(rows):
                 continue
-            cells = [np.asarray(rows[column.name][at]) for column in own]
+            cells = [_cell(rows, column, at) for column in own]
             cell = np.stack(cells, -1) if len(cells) == 3 else cells[0]
             return _as_in_tree(cell, array)
         return []
+
+
+def _cell(rows: fits.FITS_rec, column: layout.Column, at: int) -> np.ndarray:
+    """A cell of a table; of flags the bytes, as astropy takes all but T for false."""
+    if column.letter != "L":
+        return np.asarray(rows[column.name][at])
+    stored = rows.view(np.ndarray)[column.name][at]
+    return np.select([stored == ord("T"), stored == ord("F")], [1, 0], -1)
 
 
 def _as_in_tree(cell: np.ndarray, array: xr.DataArray) -> list[np.ndarray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,7 +13,7 @@ from ..geometry.sight import Sight
 from ..numerics import sphere
 from ..numerics.constants import SPEED_OF_LIGHT
 from . import body, rings, shade
-from .registry import NODES, POINTS, UNKNOWN, UNPOINTED, Plane
+from .registry import NODES, POINTS, UNKNOWN, Plane
 from .scene import SATURN, Scene, Seen
 
 #: Rays of one body worked on at a time, so that the arrays stay in the processor's cache.
@@ -102,10 +102,11 @@ def compute(scene: Scene, planet: str | None, widths: np.ndarray) -> dict[str, T
 def _table(node: str, name: str, shape: tuple[int, ...], pointed: np.ndarray) -> np.ndarray:
     """For values of a field: nothing where blocks leave it out, and without pointing."""
     dtype = _dtype(node, name)
-    if dtype is np.int8 or name.endswith("_foreshortened"):
-        return np.full(shape, _nothing(node, name), dtype)
-    table = np.empty(shape, dtype)
-    table[~pointed] = _nothing(node, name)
+    unknown = UNKNOWN if dtype is np.int8 else np.nan
+    if name.endswith("_foreshortened"):
+        return np.full(shape, unknown, dtype)
+    table = np.zeros(shape, dtype) if dtype is np.int8 else np.empty(shape, dtype)
+    table[~pointed] = unknown
     return table
 
 
@@ -117,14 +118,15 @@ def _plane(node: str, name: str) -> Plane:
     return NODES.get(node, NODES["body"])[name]
 
 
+def _flags_of(node: str) -> tuple[str, ...]:
+    return tuple(name for name in _names(node) if _plane(node, name).flag)
+
+
+_BODY_FLAGS, _RING_FLAGS = _flags_of("body"), _flags_of("rings")
+
+
 def _dtype(node: str, name: str) -> type[np.generic]:
     return np.int8 if _plane(node, name).units == "1" else np.float64
-
-
-def _nothing(node: str, name: str) -> float | int:
-    if (node, name) == ("sky", "front"):
-        return UNPOINTED
-    return 0 if _dtype(node, name) is np.int8 else np.nan
 
 
 def _put(out: np.ndarray, block: _Block, values: np.ndarray, instants: int) -> None:
@@ -176,17 +178,19 @@ def _look(
             closer = sight.surface < nearest
             front[closer] = number
             nearest[closer] = sight.surface[closer]
+    blind = scene.blind[block.rows, None]
+    nowhere = {name: np.isnan(sight.distance) for name, sight in sights.items()}
+    lost = np.logical_or.reduce([np.isnan(block.scale), *nowhere.values()]) | blind
+    front[(front == 0) & lost] = UNKNOWN
     yield (
         "sky",
-        {
-            "ra": sphere.longitude(block.sky),
-            "dec": sphere.latitude(block.sky),
-            "front": np.where(np.isfinite(block.scale), front, UNPOINTED),
-        },
+        {"ra": sphere.longitude(block.sky), "dec": sphere.latitude(block.sky), "front": front},
     )
     plane = _ring_plane(scene, sights)
     if planet:
-        yield "rings", _rings(scene, block, planet, sights[planet])
+        found = _rings(scene, block, planet, sights[planet])
+        _mark(found, _RING_FLAGS, nowhere[planet])
+        yield "rings", found
     for name in scene.nodes:
         seen, sight = scene.bodies[name], sights[name]
         found = body.ray_fields(sight, angles, partial(block.steps_of, seen))
@@ -199,21 +203,21 @@ def _look(
         if plane is not None:
             distance, inside = plane
             found["behind_rings"] = (inside & (distance < sight.distance)).astype(np.int8)
-        if scene.blind:
-            _unknown(found, sight)
+        if blind.any():
+            # If Saturn or its rings were in the way, these would be up.
+            _mark(found, ("hidden", "behind_rings"), blind & ~nowhere[name])
+            lit = np.isfinite(sight.surface) & (found["sza"] < 90.0)
+            _mark(found, ("in_shadow", "in_ring_shadow"), blind & lit)
+        _mark(found, _BODY_FLAGS, nowhere[name])
         yield name, found
 
 
-def _unknown(found: Table, sight: Sight) -> None:
-    """Mark flags of a body that are down, but would be up if Saturn were in the way."""
-    points = np.isfinite(sight.distance)
-    lit = np.isfinite(sight.surface) & (found["sza"] < 90.0)
-    for name, of in (
-        *((name, points) for name in ("hidden", "behind_rings")),
-        *((name, lit) for name in ("in_shadow", "in_ring_shadow")),
-    ):
-        flags = found.setdefault(name, np.zeros(of.shape, np.int8))
-        flags[of & (flags == 0)] = UNKNOWN
+def _mark(found: Table, names: Iterable[str], unknown: np.ndarray) -> None:
+    """Mark flags that are down, or left out, as unknown for some rays (n, m)."""
+    if unknown.any():
+        for name in names:
+            flags = found.setdefault(name, np.zeros(unknown.shape, np.int8))
+            flags[unknown & (flags == 0)] = UNKNOWN
 
 
 def _ring_plane(scene: Scene, sights: dict[str, Sight]) -> tuple[np.ndarray, np.ndarray] | None:

@@ -19,6 +19,7 @@ from ..instrument.channel import N_LINES
 from ..instrument.detector import Bins
 from ..kernels.bodies import Body
 from ..numerics import sphere
+from .registry import UNKNOWN
 
 #: How far from the slit a disk may be to be in its surroundings, rad: ten rows of the detector.
 MARGIN = 0.010
@@ -132,21 +133,21 @@ def _sweeps(ends: np.ndarray, instants: int, low: float, high: float) -> np.ndar
 
 
 def placed(outlines: Outlines, slit: Slit) -> dict[str, float | int]:
-    """Where the centre is among pixels and exposures, and whether the disk is all inside.
+    """Where the centre is among pixels and exposures, and the flag whether the disk is all inside.
 
     `outlines` are those of one instant an exposure, (pic,).
     """
-    nowhere = {"center_pixel": np.nan, "center_pic": np.nan, "inside": 0}
+    inside = _inside(outlines, slit)
     across, along = outlines.centre.T
     known = np.flatnonzero(np.isfinite(across) & (abs(across) < np.pi / 2))
     if not known.size:
-        return nowhere
+        return {"center_pixel": np.nan, "center_pic": np.nan, "inside": inside}
     at, share = _crossing(across, along, known)
     step = along[at + 1] - along[at] if share else 0.0
     return {
         "center_pixel": slit.pixel(float(along[at] + share * step)),
         "center_pic": at + share,
-        "inside": int(_inside(outlines, slit)),
+        "inside": inside,
     }
 
 
@@ -164,13 +165,16 @@ def _crossing(across: np.ndarray, along: np.ndarray, known: np.ndarray) -> tuple
     return at, float(across[at] / (across[at] - across[at + 1]))
 
 
-def _inside(outlines: Outlines, slit: Slit) -> bool:
+def _inside(outlines: Outlines, slit: Slit) -> int:
     across, along = outlines.across, outlines.along
     seen = (across[:, 0] <= slit.half_width) & (across[:, 1] >= -slit.half_width)
-    if not seen.any():
-        return False
     long_enough = (along[seen, 0] >= slit.low) & (along[seen, 1] <= slit.high)
+    if not long_enough.all():
+        return 0
+    if not np.isfinite(outlines.centre).all():
+        # Some exposures may see more of it.
+        return UNKNOWN
     # The first edge of the disk is passed, and the last.
     first = (across[:, 0] >= -slit.half_width).any()
     last = (across[:, 1] <= slit.half_width).any()
-    return bool(long_enough.all() and first and last)
+    return int(seen.any() and first and last)

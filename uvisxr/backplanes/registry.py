@@ -18,6 +18,9 @@ from ..geometry.rings import RINGS
 #: The points of a pixel, in the order of the dimension `point`.
 POINTS = ("center", *CORNERS)
 
+#: Long names of the dimensions that backplanes have beside those of a dataset.
+LABELLED = {"instant": "time within the exposure", "point": "point of the pixel"}
+
 #: Names of the sets of dimensions.
 Kind = Literal["ray", "instant", "vector", "body"]
 
@@ -34,11 +37,8 @@ MAIN_RINGS = (RINGS["C"][0], RINGS["A"][1])
 #: Planetocentric latitude of the spacecraft below which rings are seen edge-on, degrees.
 EDGE_ON = 5.0
 
-#: Of a flag that the kernels do not tell.
+#: Of a flag, and of `front`, where the kernels do not tell.
 UNKNOWN = -1
-
-#: What `front` is without pointing.
-UNPOINTED = -1
 
 _DEG, _KM, _HOUR = "degree", "km", "hour"
 
@@ -71,9 +71,11 @@ class Plane:
     def attributes(self, lon_direction: str, unknown: bool = False) -> dict[str, Any]:
         """The variable's attributes; of a flag, whether it is unknown somewhere."""
         sense = f", {lon_direction}-positive" if self.directed else ""
+        # What has no dimension has no units: see `uvisxr.dataset.conventions`.
+        units = {"units": self.units} if self.units != "1" else {}
         attrs: dict[str, Any] = {
             "long_name": self.long_name + sense,
-            "units": self.units,
+            **units,
             "comment": self.definition,
         }
         if self.flag:
@@ -137,8 +139,9 @@ SKY: tuple[Plane, ...] = (
         "front",
         "1",
         "frontmost body",
-        "number of the body that the line of sight meets first, by flag_meanings; 0 for none, "
-        "-1 without pointing; rings are not counted",
+        "number of the body that the line of sight meets first of those that the kernels place, by "
+        "flag_meanings; 0 for none, -1 unknown: without pointing, or where it meets none of them "
+        "and Saturn or a body in view is not placed; rings are not counted",
     ),
 )
 
@@ -347,7 +350,8 @@ BODY: tuple[Plane, ...] = (
         "inside",
         "whether the whole disk is inside",
         "the slit's length holds it in all exposures that see some of it, and its width sweeps "
-        "over all of it, by the instants nearest to mid-exposure; gaps of a scan do not count",
+        "over all of it, by the instants nearest to mid-exposure; gaps of a scan do not count; "
+        "unknown where exposures without pointing leave it open",
         "body",
     ),
 )
@@ -412,17 +416,17 @@ RING: tuple[Plane, ...] = (
     _flag(
         "in_shadow",
         "whether the planet lies between the ring point and the Sun",
-        f"{_CROSSING}; of the Sun's centre",
+        f"{_CROSSING}; of the Sun's centre; 0 where it does not",
     ),
     _flag(
         "in_front",
         "whether the planet lies behind the ring point",
-        f"{_CROSSING}; the line of sight goes on to meet the planet",
+        f"{_CROSSING}; the line of sight goes on to meet the planet; 0 where it does not",
     ),
     _flag(
         "behind",
         "whether the planet hides the ring point",
-        f"{_CROSSING}; the line of sight meets the planet before",
+        f"{_CROSSING}; the line of sight meets the planet before; 0 where it does not",
     ),
     Plane(
         "edge_on_radius",

@@ -108,11 +108,11 @@ class Scene:
         Those that the tree has, and those that may stand before them, in order.
     nodes : tuple of str
         Those that the tree has.
+    blind : ndarray of bool, (n,)
+        Whether the kernels do not place Saturn, which is near: what it hides and shades is unknown.
     casters : dict of (str, str) to Caster
         By the body on which a shadow may fall, and the body that may cast it.
     kernels : tuple of Path
-    blind : bool
-        Whether the kernels do not place Saturn, which is near: what it hides and shades is unknown.
     """
 
     shape: tuple[int, int]
@@ -123,9 +123,9 @@ class Scene:
     slit: Slit
     bodies: dict[str, Seen]
     nodes: tuple[str, ...]
+    blind: np.ndarray
     casters: dict[tuple[str, str], Caster] = field(default_factory=dict)
     kernels: tuple[Path, ...] = ()
-    blind: bool = False
 
     @cached_property
     def steps(self) -> np.ndarray:
@@ -194,10 +194,10 @@ def read(
                 slit=Slit.of(view, bins),
                 bodies={},
                 nodes=(),
+                blind=_is_near_saturn(flat) & ~_places_saturn(ephemerides, flat),
                 kernels=tuple(used),
-                blind="SATURN" not in ephemerides and _is_near_saturn(flat),
             )
-            if scene.blind:
+            if "SATURN" not in ephemerides and scene.blind.any():
                 warn_user(_BLIND)
             return _peopled(scene, ephemerides, target, wanted)
 
@@ -210,13 +210,21 @@ _BLIND = (
 )
 
 
-def _is_near_saturn(et: np.ndarray) -> bool:
+def _is_near_saturn(et: np.ndarray) -> np.ndarray:
     place = _states(_SYSTEM, et, "J2000", "NONE", OBSERVER, np.isfinite(et))[:, :3]
-    return bool((np.linalg.norm(place, axis=-1) < _FAR).any())
+    near: np.ndarray = np.linalg.norm(place, axis=-1) < _FAR
+    return near
 
 
 #: Bodies and their ephemerides by name.
 _Ephemerides = dict[str, tuple[Body, Ephemeris]]
+
+
+def _places_saturn(ephemerides: _Ephemerides, et: np.ndarray) -> np.ndarray:
+    if "SATURN" not in ephemerides:
+        return np.zeros(et.shape, bool)
+    placed: np.ndarray = np.isfinite(ephemerides["SATURN"][1].position[:, 0])
+    return placed
 
 
 def _ephemerides(
@@ -227,7 +235,7 @@ def _ephemerides(
     et = course.et
     for name in dict.fromkeys(named):
         if strict:
-            body: Body | object = Body.of(name)
+            body: Body | object = Body.of(name, instead="leave it out of bodies=")
         else:
             body = resolve(name)
         if isinstance(body, Body):

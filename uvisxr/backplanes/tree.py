@@ -21,7 +21,7 @@ from ..kernels.session import LOCK
 from ..numerics import sphere
 from . import blocks, body, smear
 from .instants import RULE, shares
-from .registry import DIMS, NODES, POINTS, UNPOINTED, Plane
+from .registry import DIMS, LABELLED, NODES, POINTS, UNKNOWN, Plane
 from .scene import Scene, read
 
 #: Coordinates of the dataset that all nodes share, and their dimension.
@@ -94,8 +94,8 @@ def backplanes(
     Warns
     -----
     UvisWarning
-        Some instants have no pointing or no positions, so their fields are NaN; or the kernels do
-        not place Saturn, and what it hides and shades is unknown, -1.
+        Some instants have no pointing or no positions, so their fields are NaN, and flags -1,
+        unknown; or the kernels do not place Saturn, and what it hides and shades is unknown.
 
     Examples
     --------
@@ -184,7 +184,7 @@ def _nodes(
         seen = scene.bodies[name]
         tables[name] |= body.instant_fields(seen, scene.slit.pitch)
         tables[name] |= body.body_fields(seen, scene.slit, nearest)
-    meanings = " ".join(["unpointed", "none", *map(_node, scene.bodies)])
+    meanings = " ".join(["unknown", "none", *map(_node, scene.bodies)])
     found = {}
     for node, table in tables.items():
         planes = NODES.get(node, NODES["body"])
@@ -193,7 +193,7 @@ def _nodes(
             for name in planes
         }
     found["sky"]["front"].attrs |= {
-        "flag_values": np.arange(UNPOINTED, len(scene.bodies) + 1, dtype=np.int8),
+        "flag_values": np.arange(UNKNOWN, len(scene.bodies) + 1, dtype=np.int8),
         "flag_meanings": meanings,
     }
     return found
@@ -269,8 +269,8 @@ def _assembled(
         for name, variable in coords.items()
     }
     coords |= {
-        "instant": xr.Variable("instant", labels, {"long_name": "time within the exposure"}),
-        "point": xr.Variable("point", list(POINTS), {"long_name": "point of the pixel"}),
+        dim: xr.Variable(dim, values, {"long_name": LABELLED[dim]})
+        for dim, values in (("instant", labels), ("point", list(POINTS)))
     }
     own = {_node(name): scene.bodies[name].body for name in scene.nodes}
     tree = {"/": xr.Dataset(coords=coords, attrs=attrs)}

@@ -50,6 +50,7 @@ _BEFORE_REFLECTANCE = frozenset(
 _INSTRUMENT = ("channel", "slit", *WINDOW_ATTRS)
 
 _GEOMETRY = ("ra_corners", "dec_corners", "geometry_et")
+_DIRECTIONS = ("ra", "dec")
 _ALTITUDES = ("alt", "alt_corners")
 
 
@@ -143,7 +144,7 @@ STEPS = {
     "photometry": replace(_SKY, attrs=(*_SKY.attrs, "channel", "slit"), also=(*_SKY.also, "wl")),
     "bin": Needs(also=(*NUMBERS, "wl", "quality", "exposure", *FIELDS), dims=NUMBERS),
     "image": _SKY,
-    "map": replace(_SKY, names=(*_GEOMETRY, "ra", "dec")),
+    "map": replace(_SKY, names=(*_GEOMETRY, *_DIRECTIONS)),
     "to_json": Needs(
         names=("time_start", "time_stop", "product", "exposure", "wl"), also=(*NUMBERS, "quality")
     ),
@@ -178,6 +179,9 @@ _FROM_COUNTS = (
     *("bin", "image", "map", "plot.picture"),
 )
 _CALIBRATED = (*NUMBERS, "wl", *WINDOW, "quality", "exposure", "et", "product")
+
+#: Attribute that maps alone have.
+_MAPPED = "map_projection"
 
 
 def check(ds: xr.Dataset | xr.DataArray, step: str) -> None:
@@ -221,6 +225,11 @@ but et runs along 'time': call ds.swap_dims({'time': 'pic'}) first
     if isinstance(ds, xr.DataArray):
         _check_array(ds, step)
         return
+    if _MAPPED in ds.attrs:
+        raise MissingStepError(
+            f"{step}: the dataset is a map, of cells instead of pixels: take the dataset that the "
+            "map was made of"
+        )
     if step == "rate" and "background" in ds.variables:
         needs = _NET_RATE
     if step in _BEFORE_REFLECTANCE and _is_reflected(ds):
@@ -331,7 +340,7 @@ def _check_there(ds: xr.Dataset, step: str, needs: Needs, attrs: Iterable[str]) 
         raise MissingStepError(f"{step}: the spectra are binned already: do this step before")
     if names and "brightness" in ds.variables and set(names) & {"counts", "wl", *WINDOW}:
         raise MissingStepError(f"{step}: the spectra are integrated already: do this step before")
-    if names and set(names) <= set(_GEOMETRY):
+    if names and set(names) <= {*_GEOMETRY, *_DIRECTIONS}:
         raise MissingStepError(
             f"{step}: the dataset has no {', '.join(names)}: call ds.uvis.geometry() first"
         )

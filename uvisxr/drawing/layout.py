@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import cast
 from weakref import WeakKeyDictionary
 
@@ -10,6 +11,7 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backend_bases import RendererBase
+from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.gridspec import SubplotSpec
 from matplotlib.transforms import Bbox
@@ -107,6 +109,7 @@ def surroundings(ax: Axes) -> Bbox:
 
     But for the width of their frames, for each side of which matplotlib updates all ticks anew.
     """
+    figure = cast(Figure, ax.get_figure(root=True))
     frames = [
         spine
         for part in (ax, *cast("list[Axes]", ax.child_axes))
@@ -116,10 +119,16 @@ def surroundings(ax: Axes) -> Bbox:
     for spine in frames:
         spine.set_in_layout(False)
     try:
-        return cast(Bbox, ax.get_tightbbox())
+        return cast(Bbox, ax.get_tightbbox(_measure(figure.dpi)))
     finally:
         for spine in frames:
             spine.set_in_layout(True)
+
+
+@lru_cache(8)
+def _measure(dpi: float) -> RendererAgg:
+    """What knows how large texts of earlier pictures are; the canvas forgets with each new size."""
+    return RendererAgg(1, 1, dpi)
 
 
 def _settled(figure: Figure) -> bool:

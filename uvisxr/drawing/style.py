@@ -81,7 +81,7 @@ def drawing(function: Callable[_P, _R]) -> Callable[_P, _R]:
         with in_style():
             found = function(*args, **kwargs)
             for ax in set(_axes([found, getattr(found, "figure", None)])) - given:
-                _fix_ticks(ax)
+                fix_ticks(ax)
             for thing in (*args, *kwargs.values()):
                 if isinstance(thing, Axes):
                     lay_out(thing)
@@ -132,17 +132,23 @@ def _axes(things: Iterable[object]) -> Iterator[Axes]:
                 yield from (ax, *inside)
 
 
-def _fix_ticks(ax: Axes) -> None:
+def fix_ticks(ax: Axes) -> None:
+    """Have ticks keep the present look, also those that are made later.
+
+    The fewer there are by then the less it takes.
+    """
     rc = _of(mpl.rcParams)
     axes: dict[str, Axis] = {"xtick": ax.xaxis, "ytick": ax.yaxis}
     for name, axis in axes.items():
         for which in ("major", "minor"):
-            set_ = axis.get_tick_params(which=which)
+            known = axis.get_tick_params(which=which)
             look = {k: rc[v.format(axis=name, which=which)] for k, v in _TICKS.items()}
             color = rc[f"{name}.labelcolor"]
             look["labelcolor"] = look["color"] if color == "inherit" else color
             look["length"] = look.pop("size")
-            axis.set_tick_params(which=which, **{**look, **{k: set_[k] for k in look if k in set_}})
+            # Those that there are would be made anew.
+            if more := {k: v for k, v in look.items() if k not in known}:
+                axis.set_tick_params(which=which, **more)
 
 
 def style(overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Style:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable
+from bisect import bisect_right
+from collections.abc import Callable, Container, Iterable, Sequence
 from functools import partial
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 from matplotlib.text import Text
 
+from ..dataset import instants
 from ..dataset.conventions import QUALITY_FLAGS
 from ..targets import PLANETS_OF_RINGS
 from .style import Style
@@ -106,12 +108,10 @@ def body(ds: xr.Dataset) -> str:
 
 def span(ds: xr.Dataset) -> str:
     """From when to when the exposures last, UTC: to minutes, or if that is coarse, to seconds."""
-    times = [ds[n].values.ravel() for n in ("time_start", "time_stop") if n in ds.variables]
-    if len(times) < 2:
-        times = _around(ds)
-    if not times:
+    times: Sequence[np.ndarray] | None = instants.ends(ds)
+    if times is None:
         # Of bins, whose exposures are no longer there.
-        ends = (ds.attrs.get(f"time_coverage_{end}", "") for end in ("start", "end"))
+        ends = [ds.attrs.get(f"time_coverage_{end}", "") for end in ("start", "end")]
         times = [np.array([end.rstrip("Z")], "datetime64[ns]") for end in ends if end]
     known = np.concatenate([np.empty(0, "datetime64[ns]"), *times])
     known = known[~np.isnat(known)]
@@ -128,28 +128,18 @@ def span(ds: xr.Dataset) -> str:
     return f"{begin} – {end}{_TIE}UTC"
 
 
-def _around(ds: xr.Dataset) -> list[np.ndarray]:
-    """When exposures begin and end by their middles, or these where it is not known how long."""
-    if "time" not in ds.variables:
-        return []
-    middle = ds["time"].values.ravel()
-    long = ds["exposure"].values if "exposure" in ds.variables else np.zeros(1)
-    if middle.dtype.kind != "M" or np.ndim(long) > 1 or np.size(long) not in (1, middle.size):
-        return [middle]
-    half = np.nan_to_num(5e8 * np.ravel(long)).astype("timedelta64[ns]")
-    return [middle - half, middle + half]
-
-
 def heading(ds: xr.Dataset, *more: str) -> str:
     """A title: the body, when it was observed, the observation's name, and what else is given."""
     return ", ".join(part for part in (body(ds), span(ds), product(ds), *more) if part)
 
 
-def set_title(ax: Axes, text: str, y: float | None = None) -> Text:
-    """Give axes a title in as many lines as they need for it, whatever their size."""
-    return fit(
-        ax.set_title(text, y=y, **_smaller(ax.get_figure(root=True))), partial(_room_above, ax)
-    )
+def set_title(ax: Axes, text: str, y: float | None = None, pad: float | None = None) -> Text:
+    """Give axes a title in as many lines as they need for it, whatever their size.
+
+    `pad`, points, is its distance from the axes, if not that of all titles.
+    """
+    title = ax.set_title(text, y=y, pad=pad, **_smaller(ax.get_figure(root=True)))
+    return fit(title, partial(_room_above, ax))
 
 
 def set_suptitle(figure: Figure, text: str) -> Text:
@@ -197,11 +187,30 @@ def _measured(text: Text, known: dict[tuple[object, ...], float], line: str) -> 
 
 
 def _wrapped(text: Any) -> str:
-    """A text in lines as long as there is room; matplotlib measures it anew with every word."""
-    whole, room = text.get_text(), text._get_wrap_line_width()
-    if all(text._get_rendered_text_width(line) <= room for line in whole.split("\n")):
-        return str(whole)
-    return str(Text._get_wrapped_text(text))  # type: ignore[attr-defined]
+    """A text in lines as long as there is room."""
+    whole, room = str(text.get_text()), text._get_wrap_line_width()
+    if not text.get_wrap() or text.get_usetex():
+        return whole
+    lines = [_broken(line, room, text._get_rendered_text_width) for line in whole.split("\n")]
+    return "\n".join(lines)
+
+
+def _broken(line: str, room: float, width: Callable[[str], float]) -> str:
+    """A line in lines that are no wider than `room`, but for words that are.
+
+    How many words have room is guessed from how many letters have: each measurement of a long line
+    takes as long as drawing it.
+    """
+    if width(line) <= room or " " not in line:
+        return line
+    ends = [k for k, letter in enumerate(line + " ") if letter == " "]
+    taken = max(bisect_right(ends, len(line) * room / width(line)), 1)
+    while taken > 1 and width(line[: ends[taken - 1]]) > room:
+        taken -= 1
+    while taken < len(ends) - 1 and width(line[: ends[taken]]) <= room:
+        taken += 1
+    end = ends[taken - 1]
+    return f"{line[:end]}\n{_broken(line[end + 1 :], room, width)}"
 
 
 def is_colour_bar(ax: Axes) -> bool:

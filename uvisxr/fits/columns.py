@@ -50,7 +50,7 @@ def description(table: str, column: Column) -> str:
     --------
     >>> description("RING_GEOM", layout.RING_GEOM[11])
     "whether the planet lies behind the ring point: where the line of sight crosses the planet's \
-equator plane ahead; the line of sight goes on to meet the planet"
+equator plane ahead; the line of sight goes on to meet the planet; 0 where it does not"
     """
     of = plane(table, column)
     if of is None:

@@ -37,6 +37,9 @@ _STORED = {
     "m8[ns]": ">i8",
 }
 
+#: Attributes that are values of a variable.
+_FLAGS = ("flag_values", "flag_masks")
+
 #: Longest EXTNAME, in letters.
 _NAME = 60
 
@@ -205,10 +208,26 @@ def _variable(file: File, name: str, left: int) -> tuple[xr.Variable, bool, int]
             values = values.reshape(shape)
         else:
             values = _stored(file.image(name), what["dtype"]).reshape(shape)
-        variable = xr.Variable(tuple(dims), values, lasting(what["attrs"]))
-        return variable, what["coord"] is True, taken
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        attrs = _of_type(lasting(what["attrs"]), values.dtype)
+        return xr.Variable(tuple(dims), values, attrs), what["coord"] is True, taken
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         raise NotFitsError(f"{name}: its keyword {WHAT} does not say what it holds") from error
+
+
+def _of_type(attrs: dict[str, Any], dtype: np.dtype[Any]) -> dict[str, Any]:
+    """Attributes with values of flags as arrays of the variable's type, as CF has them."""
+    whole = dtype.kind in "iu"
+    return {
+        name: np.array(value, dtype) if whole and name in _FLAGS else value
+        for name, value in attrs.items()
+    }
 
 
 def _stored(values: np.ndarray, kind: str) -> np.ndarray:

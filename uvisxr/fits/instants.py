@@ -13,7 +13,6 @@ from .. import calls, checks
 from ..backplanes import smear as ways
 from ..errors import MissingStepError
 from ..numerics import sphere
-from .layout import LEAST_INSTANTS
 
 #: Pixels between two instants, and the most instants, of the team's rule.
 SPACING, MOST = ways.SPACING, ways.MOST
@@ -53,7 +52,7 @@ def subsampling(smear: float, pixels_per_subsample: float = SPACING, most: int =
     """
     smear = checks.number("smear", smear, "pixels", least=0)
     spacing = checks.number("pixels_per_subsample", pixels_per_subsample, "pixels", above=0)
-    most = checks.whole("most", most, LEAST_INSTANTS)
+    most = checks.whole("most", most, ways.LEAST)
     return ways.number(smear, spacing, most)
 
 
@@ -65,7 +64,7 @@ def rule(pixels_per_subsample: float = SPACING, most: int = MOST) -> str:
     >>> rule()
     '1px/sub, NT 3-33'
     """
-    return f"{pixels_per_subsample:g}px/sub, NT {LEAST_INSTANTS}-{most}"
+    return f"{pixels_per_subsample:g}px/sub, NT {ways.LEAST}-{most}"
 
 
 def shortfall(way: float, count: int, spacing: float = SPACING) -> str:

@@ -38,9 +38,6 @@ COMPLETE, SKELETON = "CALIBRATED", "GEOMETRY_ONLY"
 #: Points of a pixel in the order of the files, that of the team's cube generator.
 POINTS = ("center", "upper_left", "lower_left", "lower_right", "upper_right")
 
-#: Instants of an exposure that every file has at least.
-LEAST_INSTANTS = 3
-
 #: Name of the instants of a file that has no others than these.
 INSTANTS = ("start", "mid", "stop")
 

@@ -243,9 +243,9 @@ def label_of(primary: Any) -> dict[str, Any]:
 
 
 def numbered(tree: xr.DataTree, ds: xr.Dataset) -> xr.DataTree:
-    """The tree with the numbers of the dataset's exposures and pixels."""
+    """The tree with the numbers of the dataset's exposures and pixels, as they are there."""
     used = {dim for node in tree.subtree for dim in node.dims}
-    own = {dim: ds[dim].values for dim in ("pic", "pixel") if dim in used}
+    own = {dim: ds[dim].variable for dim in ("pic", "pixel") if dim in used}
     nodes = {
         f"/{path.strip('.')}": node.to_dataset(inherit=False)
         for path, node in tree.subtree_with_keys

@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import unescape
 
 from .. import targets
 from ..errors import MissingDependencyError
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 #: What a label of ours says of who wrote it, by which it is known.
 MARK = "Written by uvisxr"
+
+#: Bytes from the start of a label within which it names its file: titles are before it.
+_HEAD = 2**18
 
 _MODEL = "1.16.0.0"
 _PDS = "http://pds.nasa.gov/pds4/pds/v1"
@@ -73,6 +77,17 @@ def is_ours(path: Path) -> bool:
     """Whether `write` wrote a label."""
     with path.open("rb") as stream:
         return MARK.encode() in stream.read(4096)
+
+
+def file_of(path: Path) -> str | None:
+    """The name of the file that a label is of; None if there is none, or it does not say."""
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(_HEAD).decode("utf-8", "replace")
+    except OSError:
+        return None
+    found = re.search(r"<file_name>([^<]*)</file_name>", head)
+    return unescape(found[1]).strip() if found else None
 
 
 def write(path: Path, fits: Path, name: str, attrs: Mapping[str, Any]) -> None:

@@ -14,6 +14,7 @@ import xarray as xr
 
 from ..backplanes import registry
 from ..backplanes.inview import MARGIN
+from ..backplanes.smear import LEAST
 from ..dataset.fields import CORNERS
 from ..errors import ArgumentError
 from . import columns as of_columns
@@ -80,10 +81,10 @@ def selected(backplanes: xr.DataTree, ds: xr.Dataset) -> dict[str, xr.Dataset]:
     sky = nodes[_GENERAL]
     if "et" not in sky or set(sky["et"].dims) != {"pic", "instant"}:
         raise ArgumentError(f"backplanes: /{_GENERAL} has no et (pic, instant): {MEND}")
-    if sky.sizes["instant"] < layout.LEAST_INSTANTS:
+    if sky.sizes["instant"] < LEAST:
         raise ArgumentError(
             f"backplanes: {sky.sizes['instant']} instants of each exposure, and a file has at "
-            f"least {layout.LEAST_INSTANTS}: call ds.uvis.backplanes(times={layout.INSTANTS})"
+            f"least {LEAST}: call ds.uvis.backplanes(times={layout.INSTANTS})"
         )
     part = _parts(sky["et"].variable, ds)
     if not (abs(part - part[0]) < _SLACK).all() or part.min() < -_SLACK or part.max() > 1 + _SLACK:
@@ -319,8 +320,12 @@ def joined(nodes: Mapping[str, xr.Dataset], labels: object) -> xr.DataTree:
         for key, node in nodes.items()
     }
     dims = {str(dim) for node in nodes.values() for dim in node.dims}
-    coords = {"instant": labels, "point": list(IN_TREE)}
-    root = xr.Dataset(coords={dim: values for dim, values in coords.items() if dim in dims})
+    coords = {
+        dim: xr.Variable(dim, values, {"long_name": registry.LABELLED[dim]})
+        for dim, values in (("instant", labels), ("point", list(IN_TREE)))
+        if dim in dims
+    }
+    root = xr.Dataset(coords=coords)
     return xr.DataTree.from_dict({"/": root, **found})
 
 

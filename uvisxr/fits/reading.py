@@ -38,8 +38,9 @@ class FitsProduct(NamedTuple):
 def open_fits(path: str | Path) -> FitsProduct:
     """Open a FITS file of the UVIS team's layout (v0.5 and v0.4), or of its Titan library (v0.3).
 
-    What `ds.uvis.to_fits` has written comes back as it was, as far as the layout has room for it,
-    and but for the rounding to float32; with ``extras=True``, wholly. All is read at once.
+    What `ds.uvis.to_fits` has written comes back as it was, as far as the layout has room for it;
+    with ``extras=True``, all of it does. What is in columns of the layout, such as the fields of
+    the backplanes, is rounded to float32 either way. All is read at once.
 
     Parameters
     ----------
@@ -53,7 +54,7 @@ def open_fits(path: str | Path) -> FitsProduct:
         from pixel to pixel, `background_rate`; times, wavelengths and detector pixels, and the
         attributes. Steps that need calibration files start from its counts. The tree has the nodes
         `sky`, `rings` and those of bodies, with the dimensions (pic, pixel, instant, point); what
-        was out of view has the fields of its centre alone. Unknown flags are NaN, or left out.
+        was out of view has the fields of its centre alone. Unknown flags are -1, or left out.
         Of files of other writers, columns of zeros are left out: those are what they do not know.
 
     Raises

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from ..backplanes.registry import NODES, UNKNOWN
 from ..errors import ArgumentError
 from .alike import MEND, check_lines, check_made, check_sky
 
@@ -20,7 +21,7 @@ def part(tree: xr.DataTree, ds: xr.Dataset) -> xr.DataTree:
     """The tree for the exposures and pixels of a dataset, with instants in order of time.
 
     Where a body's centre crosses the slit in an exposure that is left out, its place is missing.
-    `inside` is missing where exposures that see the disk are left out, unless it is cut off by the
+    `inside` is unknown where exposures that see the disk are left out, unless it is cut off by the
     ends of the slit, too.
 
     Raises
@@ -108,9 +109,12 @@ def _placed(node: xr.Dataset, kept: _Kept) -> dict[str, xr.DataArray]:
     pic = _among(float(node["center_pic"]), kept["pic"])
     pixel = _along(float(node["center_pixel"]), kept["pixel"]) if np.isfinite(pic) else np.nan
     found = {"center_pic": pic, "center_pixel": pixel}
+    placed = {name: node[name].copy(data=value) for name, value in found.items()}
     if "inside" in node and not node["inside"].ndim:
-        found["inside"] = _inside(node, kept, pixel)
-    return {name: node[name].copy(data=value) for name, value in found.items()}
+        flag = _inside(node, kept, pixel)
+        attrs = NODES["body"]["inside"].attributes("", unknown=flag == UNKNOWN)
+        placed["inside"] = xr.DataArray(np.int8(flag), attrs=attrs)
+    return placed
 
 
 def _among(place: float, at: np.ndarray) -> float:
@@ -130,16 +134,16 @@ def _along(place: float, at: np.ndarray) -> float:
     return float((place - at[0]) * step)
 
 
-def _inside(node: xr.Dataset, kept: _Kept, centre: float) -> float:
-    """Whether the disk is all inside of what is left; NaN if that cannot be told."""
-    was = float(node["inside"])
+def _inside(node: xr.Dataset, kept: _Kept, centre: float) -> int:
+    """The flag whether the disk is all inside of what is left."""
     if np.isfinite(centre) and not -0.5 <= centre <= kept["pixel"].size - 0.5:
-        return 0.0
+        return 0
     if "ray_height" not in node:
-        return np.nan
+        return UNKNOWN
     # At the instant nearest to mid-exposure, as of the whole.
     height = node["ray_height"].variable.transpose("pic", "pixel", "instant", "point")
     seen = (height.values[:, :, height.sizes["instant"] // 2] == 0).any(axis=-1)
     if np.delete(seen[kept["pic"]], kept["pixel"], axis=1).any():
-        return 0.0
-    return np.nan if np.delete(seen, kept["pic"], axis=0).any() else was
+        return 0
+    was = np.nan_to_num(float(node["inside"]), nan=UNKNOWN)
+    return UNKNOWN if np.delete(seen, kept["pic"], axis=0).any() else int(was)

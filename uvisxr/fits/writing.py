@@ -14,7 +14,7 @@ import xarray as xr
 from .. import calls, checks, targets
 from ..dataset import inputs, needs
 from ..dataset.forward import at_window, windows
-from ..errors import ArgumentError, UvisError, unwarned, warn_user
+from ..errors import ArgumentError, ExportError, UvisError, unwarned, warn_user
 from ..files import check_target, refuse_foreign, whole_file
 from . import extras as extra_hdus
 from . import header, instants, layout, pds4_label, planes, reading, science, seen, selection
@@ -30,6 +30,12 @@ LabelKind = Literal["pds4"]
 
 #: By default the instants of an exposure are so many pixels apart.
 SPACING = instants.SPACING
+
+#: Endings of compressed files, which these are not.
+_COMPRESSED = (
+    *(".gz", ".bz2", ".xz", ".z", ".zip", ".zst", ".zstd", ".lz", ".lz4", ".lzma", ".7z"),
+    *(".br", ".fz", ".tgz"),
+)
 
 #: Bytes of an array that are put in the file at a time.
 _PIECE = 2**24
@@ -73,13 +79,14 @@ def to_fits(
     extras : bool
         Append what the layout has no place for, such as errors, flags and all other fields of the
         backplanes, as HDUs after those of the layout, so that `uvisxr.open_fits` gives everything
-        back.
+        back, but what the layout has a column for as float32.
     pixels_per_subsample : float
         The rule for the number of instants of an exposure, as `uvisxr.fits.subsampling` has it. The
         keyword NT_RULE gives it if the backplanes have as many, and else the number that they have.
     overwrite : bool, optional
         Whether to replace existing files: True, any; False, none; by default those that uvisxr
-        wrote. What the dataset was read from is never replaced.
+        wrote, but no label of a file of another name. What the dataset was read from is never
+        replaced.
 
     Returns
     -------
@@ -90,8 +97,9 @@ def to_fits(
     ------
     ArgumentError
         The exposures are of several products or lengths, the window has holes, or `backplanes` are
-        of other exposures, pixels, rows, optics or pointing, or of fewer than three instants; or
-        another argument has a wrong value.
+        of other exposures, pixels, rows, optics or pointing, or of fewer than three instants;
+        `path` has the ending of a compressed file, such as .gz; or another argument has a wrong
+        value.
     MissingStepError
         The dataset lacks counts or a dimension of spectra.
     ExportError
@@ -193,6 +201,9 @@ def _target(ds: xr.Dataset, path: str | Path | None) -> Path:
     file = Path(path).expanduser()
     if not file.name:
         raise checks.refused("path", str(path), "the name of a file")
+    if file.suffix.lower() in _COMPRESSED:
+        what = f"a name without {file.suffix}, as the file is not compressed; compress it later"
+        raise checks.refused("path", str(path), what)
     return file
 
 
@@ -223,6 +234,13 @@ def _check_outputs(
         if path is not None:
             check_target(path, read, archive=archive)
             refuse_foreign(path, overwrite, ours)
+    of = pds4_label.file_of(xml) if xml is not None and not overwrite else None
+    if of not in (None, file.name):
+        raise ExportError(
+            f"cannot write {xml}: it is the label of {of}, which would lose it to {file.name}: "
+            "choose another name, or write no label with label=None, or replace it with "
+            "overwrite=True"
+        )
 
 
 _Hdu = tuple["Header", np.ndarray]
@@ -280,12 +298,16 @@ def _check_instants(tree: xr.DataTree, count: int, spacing: float) -> None:
 
 
 def _slit_angle(sky: xr.Dataset) -> float | None:
-    """Of the middle exposure, at its middle."""
+    """In the middle of the middle exposure, or at the instant nearest to it with pointing."""
     if "slit_angle" not in sky:
         return None
-    angle = sky["slit_angle"].variable
-    value = float(angle.isel({dim: size // 2 for dim, size in angle.sizes.items()}).values)
-    return value if np.isfinite(value) else None
+    et = sky["et"].variable
+    middle = et.isel({dim: size // 2 for dim, size in et.sizes.items()})
+    angle = sky["slit_angle"].variable.set_dims(et.sizes).transpose(*et.dims).values
+    known = np.isfinite(angle)
+    if not known.any():
+        return None
+    return float(angle[known][np.argmin(abs((et - middle).values[known]))])
 
 
 def _primary(

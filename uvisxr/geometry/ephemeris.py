@@ -51,7 +51,7 @@ class Course:
         observer: str = OBSERVER,
         course: Course | None = None,
     ) -> Self:
-        """Read the ephemeris at the instants `et` (n,); NaN at those not covered.
+        """Read the ephemeris at the instants `et` (n,); NaN at those not covered, and of NaN.
 
         Parameters
         ----------
@@ -72,13 +72,16 @@ class Course:
             SPICE fails for another reason.
         """
         et = np.ascontiguousarray(et, float)
+        held = np.isfinite(et)
         try:
-            return cls._read(target, et, observer, course)
+            if held.all():
+                return cls._read(target, et, observer, course)
+            part = cls._read(target, et[held], observer)
         except CoverageError:
-            held = np.array([cls._holds(target, instant, observer) for instant in et])
+            held[held] = [cls._holds(target, instant, observer) for instant in et[held]]
             if not held.any():
                 raise
-        part = cls._read(target, et[held], observer)
+            part = cls._read(target, et[held], observer)
         values = {}
         for field in fields(cls):
             known = getattr(part, field.name)

@@ -388,7 +388,7 @@ def on_plane(views: Views, direction: np.ndarray) -> np.ndarray:
     """
     shape = direction.shape
     flat = direction.reshape(shape[0], -1, 3)
-    right, up, away = np.moveaxis(flat @ np.swapaxes(tangent_plane(views), -1, -2), -1, 0)
+    right, up, away = np.moveaxis(tangent_plane(views) @ np.swapaxes(flat, -1, -2), -2, 0)
     depth = np.where(away > np.cos(np.deg2rad(85.0)), away, np.nan)
     scale = views.distance[:, None] / depth
     return np.stack([right * scale, up * scale], axis=-1).reshape(*shape[:-1], 2)

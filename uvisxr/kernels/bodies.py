@@ -159,8 +159,10 @@ class Body:
     frame: str
 
     @classmethod
-    def of(cls, target: str) -> Body:
+    def of(cls, target: str, instead: str = "pass another target=") -> Body:
         """Look up a target by name, with its shape and frame from the kernel pool.
+
+        `instead` is what to do about one without, beside adding kernels.
 
         Raises
         ------
@@ -179,7 +181,7 @@ class Body:
             )
         lacks = " and no ".join(found.lacks)
         raise KernelError(
-            f"the loaded kernels have no {lacks} for {found.name}: pass another target=, or add to "
+            f"the loaded kernels have no {lacks} for {found.name}: {instead}, or add to "
             "kernels= a constants kernel that has them (pck00010.tpc, cpck*.tpc)"
         )
 

@@ -15,9 +15,13 @@ from typing import Literal
 
 import numpy as np
 
-from ..numerics import raster, sphere
+from ..numerics import sphere
+from ..numerics.unions import union
 from .spheroid import Spheroid
 from .triaxial import Triaxial, parts
+
+#: Lines through each cell along which it is told what of it was seen.
+_LINES = 8
 
 #: What is counted around the pole.
 By = Literal["lon", "lt"]
@@ -185,11 +189,16 @@ class Polar:
         azimuth, lat = self.unproject(*np.meshgrid(places, places))
         return _blocks(body.ratio(self.spheroid, azimuth, lat), self.shape)
 
+    @property
+    def _sense(self) -> float:
+        """Of latitudes towards the pole."""
+        return 1.0 if self.north else -1.0
+
     @cached_property
     def inside(self) -> np.ndarray | None:
         """Which cells the map holds: those whose middles lie within the circle `edge`."""
         x, y = np.meshgrid(self.places, self.places)
-        return np.asarray(np.abs(self.unproject(x, y)[1]) >= self.edge)
+        return np.asarray(self._sense * self.unproject(x, y)[1] >= self.edge)
 
     @property
     def places(self) -> np.ndarray:
@@ -210,28 +219,27 @@ class Polar:
 
     def project(self, azimuth: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Places in the plane, km: the pole is seen from above, the azimuth `zero` downwards."""
-        sense = 1.0 if self.north else -1.0
-        radius, angle = self._radius(sense * lat), np.deg2rad(azimuth - self.zero)
-        return sense * radius * np.sin(angle), -radius * np.cos(angle)
+        radius, angle = self._radius(self._sense * lat), np.deg2rad(azimuth - self.zero)
+        return self._sense * radius * np.sin(angle), -radius * np.cos(angle)
 
     def unproject(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Azimuths and planetocentric latitudes of places in the plane, degrees."""
-        sense = 1.0 if self.north else -1.0
         zone = float(self.spheroid.zone(1.0)) - 0.5 * (x * x + y * y)
         lat = self.spheroid.centric(self.spheroid.sine_of(zone))
-        return sphere.wrap(np.rad2deg(np.arctan2(sense * x, -y)) + self.zero), sense * lat
+        azimuth = np.rad2deg(np.arctan2(self._sense * x, -y)) + self.zero
+        return sphere.wrap(azimuth), self._sense * lat
 
     def polygons(self, azimuth: np.ndarray, lat: np.ndarray) -> np.ndarray:
         """Polygons of points at azimuths and planetocentric latitudes, (n, k), in cells.
 
-        Those around the other pole, where the plane ends, are left out: NaN.
+        Those that lie beyond the equator as a whole are left out: NaN. Straight lines there cross
+        all of the map, as the other pole is a circle around it.
         """
         x, y = self.project(azimuth, lat)
         polygons = np.stack([x, y], axis=-1) / self.side + self.half
-        step = sphere.signed(np.roll(azimuth, -1, axis=1) - azimuth)
-        around = np.abs(step.sum(axis=1)) > 180.0
-        other = around & ((lat.mean(axis=1) > 0) != self.north)
-        return np.where(other[:, None, None], np.nan, polygons)
+        highest: np.ndarray = (self._sense * lat).max(axis=1)
+        beyond = highest < 0
+        return np.where(beyond[:, None, None], np.nan, polygons)
 
 
 Grid = Cylindrical | Polar
@@ -244,29 +252,7 @@ def _blocks(fine: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return means
 
 
-def covered(grid: Grid, polygons: np.ndarray, finer: int) -> np.ndarray:
-    """Share of each cell that lies under any polygon, 0 to 1.
-
-    Of the parts of a cell, `finer` across and up, each counts as far as it is covered, once.
-    """
-    rows, columns = grid.shape
-    polygons = polygons[np.isfinite(polygons).all(axis=(1, 2))]
-    share = np.zeros((rows, columns))
-    if not len(polygons):
-        return share
-    width = columns
-    if grid.wraps:
-        turns = np.floor(polygons[..., 0].min(axis=1) / columns) * columns
-        polygons = polygons - np.stack([turns, np.zeros_like(turns)], axis=-1)[:, None]
-        width = 2 * columns if polygons[..., 0].max() > columns else columns
-    y = polygons[..., 1]
-    low, high = np.clip([np.floor(y.min()), np.ceil(y.max())], 0, rows).astype(int)
-    # Of the rows that no polygon reaches there is nothing to be told.
-    shape = (high - low) * finer, width * finer
-    shifted = (polygons - np.array([0.0, low])) * finer
-    fine = raster.coverage(shifted, np.ones((1, len(polygons))), shape)[0]
-    if width > columns:
-        fine = fine[:, : columns * finer] + fine[:, columns * finer :]
-    np.clip(fine, 0.0, 1.0, out=fine)
-    share[low:high] = fine.reshape(high - low, finer, columns, finer).mean(axis=(1, 3))
+def covered(grid: Grid, polygons: np.ndarray) -> np.ndarray:
+    """Share of each cell that lies under any polygon, 0 to 1."""
+    share = union(polygons, grid.shape, _LINES, grid.wraps)
     return share if grid.inside is None else np.where(grid.inside, share, 0.0)

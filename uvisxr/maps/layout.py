@@ -18,9 +18,9 @@ CRS = "crs"
 #: What is known of every cell, beside the fields of the geometry.
 _TEXTS: Mapping[str, dict[str, Any]] = {
     "spectra": {"long_name": "spectra that see some of the cell"},
-    "footprints": {"units": "1", "long_name": "footprints over the cell"},
-    "covered": {"units": "1", "long_name": "share of the cell's area that was seen"},
-    "mu": {"units": "1", "long_name": "cosine of the emission angle"},
+    "footprints": {"long_name": "footprints over the cell"},
+    "covered": {"long_name": "share of the cell's area that was seen"},
+    "mu": {"long_name": "cosine of the emission angle"},
     "cell_area": {"units": "km2", "long_name": "area of the cell", "standard_name": "cell_area"},
 }
 

@@ -12,7 +12,7 @@ import xarray as xr
 
 from .. import checks
 from ..calibration.stored import holds_total
-from ..dataset import history
+from ..dataset import history, instants
 from ..dataset.checking.frame import check_range
 from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
 from ..errors import ArgumentError, KernelError, MissingStepError
@@ -23,6 +23,7 @@ from ..numerics import sphere, weighted_sums
 from ..numerics.along_wl import Integration
 from ..quality.flags import kept
 from ..quality.levels import warn_of_none
+from ..targets import suggested
 from . import footprints, means
 from .footprints import Seen
 from .grids import By, Cylindrical, Grid, Polar, covered
@@ -42,9 +43,6 @@ Weights = Literal["area", "exposure"]
 
 #: What is done about lines of sight that go through an emitting layer at a slant.
 Slant = Literal["none", "cos"]
-
-#: Parts of a cell, across and up, in each of which it is told how much of it is covered.
-_FINER = 4
 
 #: Most cells of a grid.
 _MOST = 4_000_000
@@ -206,9 +204,10 @@ def map(  # noqa: A001
     if light.total and "upper" in found:
         for side in ("upper", "lower"):
             found[side] = np.hypot(found[side], found["systematic"])
-    # Of one footprint alone it is exact.
-    union = covered(grid, polygons, _FINER)
-    found["covered"] = np.where(found["spectra"] > 1, union, found["footprints"].clip(0.0, 1.0))
+    # No less than the mean of the footprints' shares and no more than their sum: exact for one.
+    most = found["footprints"]
+    least = most / np.maximum(found["spectra"], 1)
+    found["covered"] = np.clip(covered(grid, polygons), least, most).clip(0.0, 1.0)
     other = "lt" if by == "lon" else "lon"
     fields = {name: seen.fields[name] for name in ("ems", "sza", "phase", other)} | {"mu": mu}
     fields.pop(field, None)
@@ -433,9 +432,13 @@ def _view(
     """The body to map."""
     if body is None:
         return views.target(ds)
-    known = chosen("", body)
+    what, near = 'the name of a body that SPICE knows, such as "SATURN"', ""
+    try:
+        known = chosen("", body)
+    except ArgumentError:
+        known, near = None, suggested(body)
     if known is None:
-        raise checks.refused("body", body, 'the name of a body, such as "SATURN"')
+        raise checks.refused("body", body, f"{what}{near}")
     if known[0] == ds.attrs.get("geometry_target"):
         return views.target(ds)
     found = views.others(ds, kernels, [known[0]])
@@ -586,11 +589,11 @@ def _attributes(
 def _span(ds: xr.Dataset, pics: np.ndarray) -> dict[str, str]:
     """When the first of some exposures began, and the last ended, UTC."""
     found = {}
-    for end, name in (("start", "time_start"), ("end", "time_stop")):
-        if name in ds.variables:
-            times = np.broadcast_to(ds[name].values, pics.shape)[pics]
-            times = times[~np.isnat(times)]
-            if times.size:
-                one = times.min() if end == "start" else times.max()
-                found[f"time_coverage_{end}"] = f"{np.datetime_as_string(one, 'ms')}Z"
+    ends = instants.ends(ds) or ()
+    for name, times in zip(("start", "end"), ends, strict=False):
+        some = np.broadcast_to(times, pics.shape)[pics]
+        some = some[~np.isnat(some)]
+        if some.size:
+            one = some.min() if name == "start" else some.max()
+            found[f"time_coverage_{name}"] = f"{np.datetime_as_string(one, 'ms')}Z"
     return found

@@ -29,6 +29,9 @@ _HC = 6.62607015e-34 * 299792458.0 * 1e10
 #: Fields by which regions are chosen, and where they end, if they are on a circle.
 _BY = {"lat": None, "lat_graphic": None, "lon": 360.0, "lt": 360.0 / DEGREES["lt"]}
 
+#: Spread of the Sun's longitudes, degrees, up to which a place has one local time: an hour.
+MOVED = 15.0
+
 #: Latitude of the pole, degrees.
 _POLE = 90.0
 
@@ -52,7 +55,8 @@ def power(
         Ranges [a, b) of `lat`, `lat_graphic`, `lon` or `lt` within which the middles of cells must
         lie; those of longitude and local time may pass the end of the circle, and are then the same
         in whatever turn they are given: ``{"lat": (70, 85), "lt": (21, 3)}``, or (-3, 3), or (21,
-        27). Or which cells count. Default: all, of a polar map those within `edge`.
+        27). On a map by longitude local times are those at the mean longitude of the Sun, and the
+        other way round. Or which cells count. Default: all, of a polar map those within `edge`.
     rule : {"thin", "isotropic", "lambert"}
         What is emitted where a brightness B is seen at an emission angle e, over a unit of area.
         "thin", of an optically thin layer: 4 pi photons for each unit of radiance seen from above,
@@ -129,7 +133,7 @@ def power(
             {"units": "W", "long_name": text, "comment": what},
         )
     found["area"] = ((), known, {"units": "km2", "long_name": "area seen of the region"})
-    share = {"units": "1", "long_name": "share of the region that was seen"}
+    share = {"long_name": "share of the region that was seen"}
     found["covered"] = ((), known / area, share)
     return found
 
@@ -158,7 +162,8 @@ def _inside(
     inside = xr.ones_like(ds["cell_area"], bool)
     if "map_edge" in ds.attrs and "lat" in ds.coords:
         # The corners of a polar map are no part of it.
-        inside = inside & (abs(ds["lat"]) >= float(ds.attrs["map_edge"]))
+        north = ds.attrs.get("map_pole", "north") == "north"
+        inside = inside & ((ds["lat"] if north else -ds["lat"]) >= float(ds.attrs["map_edge"]))
     if isinstance(region, xr.DataArray):
         if set(region.dims) - set(dims) or region.dtype != bool:
             raise ArgumentError(
@@ -179,10 +184,35 @@ def _inside(
             checks.one_of("region: field", name, _BY)
             if name not in ds.coords or not set(ds[name].dims) <= set(dims):
                 raise ArgumentError(f"region: the map has no {name}")
-            inside = inside & _within(name, ds[name], limits)
+            inside = inside & _within(name, _middles(ds, name), limits)
     if not inside.any():
         raise ArgumentError("region: no cell's middle lies within it")
     return inside
+
+
+def _middles(ds: xr.Dataset, name: str) -> xr.DataArray:
+    """A field at the middles of all cells.
+
+    What a map by longitude holds of local times, and the other way round, are means of what was
+    seen: where the middles lie follows from the mean longitude of the Sun.
+    """
+    by = ds.attrs.get("map_by", name)
+    if name not in DEGREES or name == by:
+        return ds[name]
+    spread = float(ds.attrs.get("map_sub_solar_spread", np.nan))
+    if by not in ds.coords or "sub_solar_lon" not in ds.coords or not spread <= MOVED:
+        raise ArgumentError(
+            f"region: the map is by {by}, and the Sun moved over {spread:.0f} degrees of longitude "
+            f"meanwhile: choose by {by}, or make the map with by={name!r}"
+        )
+    sense = 1.0 if ds.attrs.get("lon_direction", "west") == "east" else -1.0
+    noon = float(ds["sub_solar_lon"])
+    angle = ds[by].values * DEGREES[by]
+    if name == "lt":
+        found = sphere.wrap(180.0 + sense * (angle - noon))
+    else:
+        found = sphere.wrap(noon + sense * (angle - 180.0))
+    return xr.DataArray(found / DEGREES[name], ds[by].coords, ds[by].dims)
 
 
 def _within(name: str, values: xr.DataArray, limits: tuple[float, float]) -> xr.DataArray:

@@ -75,7 +75,7 @@ def accumulate(
     """
     rows, corners = total.shape[1], polygons.shape[1]
     sums = np.zeros_like(total)
-    count, begun = 0.0, 0.0
+    count, full = 0.0, float(most)
     for p in range(polygons.shape[0]):
         for c in range(corners):
             x0, y0 = polygons[p, c, 0], polygons[p, c, 1]
@@ -83,8 +83,8 @@ def accumulate(
             across = abs(_within(x1, columns) - _within(x0, columns))
             up = abs(_within(y1, rows) - _within(y0, rows))
             count += 2.0 * (across + up + 2.0)
-            if count // most > begun:
-                begun = count // most
+            if count >= full:
+                full = (count // most + 1.0) * most
                 total += sums
                 sums[:] = 0.0
             _deposit(x0, y0, x1, y1, weights, p, columns, sums)

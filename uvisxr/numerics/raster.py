@@ -49,6 +49,15 @@ def box(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.array([x.min(), y.min()]), np.array([x.max(), y.max()])
 
 
+def whole(polygons: np.ndarray) -> np.ndarray:
+    """Which polygons (..., k, 2) have no corner that is not finite, bool (...)."""
+    *outer, corners, axes = polygons.shape
+    # A product takes a fifth of the time of `all` over so few.
+    with np.errstate(invalid="ignore"):
+        sums = polygons.reshape(*outer, corners * axes) @ np.ones(corners * axes)
+    return np.asarray(np.isfinite(sums))
+
+
 def coverage(polygons: np.ndarray, weights: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Area of each cell that polygons cover, summed with weights.
 
@@ -69,7 +78,7 @@ def coverage(polygons: np.ndarray, weights: np.ndarray, shape: tuple[int, int]) 
     """
     weights = np.asarray(weights, float)
     polygons = np.asarray(polygons, float)
-    finite = np.isfinite(polygons).all(axis=(1, 2))
+    finite = whole(polygons)
     if not finite.all():
         polygons, weights = polygons[finite], weights[:, finite]
     rows, columns = shape
@@ -123,7 +132,7 @@ def deposits(
 
     # One piece for each row an edge crosses ...
     first = np.floor(low).astype(int)
-    piece, row = _ranges(first, np.ceil(high).astype(int))
+    piece, row = ranges(first, np.ceil(high).astype(int))
     bottom, top = np.maximum(low[piece], row), np.minimum(high[piece], row + 1)
     slope = (x1 - x0)[piece] / (y1 - y0)[piece]
     start = x0[piece] + slope * (bottom - y0[piece])
@@ -134,7 +143,7 @@ def deposits(
     # ... and of those, one for each cell; -1 and `columns` stand for all beyond the grid.
     begin = np.clip(np.floor(left), -1, columns).astype(int)
     end = np.clip(np.ceil(right), begin + 1, columns + 1).astype(int)
-    part, cell = _ranges(begin, end)
+    part, cell = ranges(begin, end)
     span = (right - left)[part]
     inner_left = np.where(cell == begin[part], left[part], cell)
     inner_right = np.where(cell == end[part] - 1, right[part], cell + 1)
@@ -153,7 +162,7 @@ def deposits(
     )
 
 
-def _ranges(start: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def ranges(start: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The whole numbers start[i] <= k < stop[i] of all i, one after the other: (i, k)."""
     count = stop - start
     index = np.repeat(np.arange(count.size), count)
@@ -256,8 +265,8 @@ def _inside(triangles: np.ndarray, shape: tuple[int, int]) -> Iterator[tuple[np.
     last = np.where((twice == 0)[:, None], first, np.maximum(first, last))
     cells = np.cumsum((last - first).prod(axis=1))
     for part in np.split(np.arange(len(cells)), np.flatnonzero(np.diff(cells // _CELLS)) + 1):
-        piece, row = _ranges(first[part, 1], last[part, 1])
-        line, column = _ranges(first[part, 0][piece], last[part, 0][piece])
+        piece, row = ranges(first[part, 1], last[part, 1])
+        line, column = ranges(first[part, 0][piece], last[part, 0][piece])
         which, row = part[piece[line]], row[line]
         point = np.stack([column, row], axis=-1) + 0.5
         u = _cross(b[which] - point, c[which] - point) / twice[which]

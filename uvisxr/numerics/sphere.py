@@ -43,7 +43,8 @@ def unit(vector: np.ndarray) -> np.ndarray:
 def vectors(lon: np.ndarray | float, lat: np.ndarray | float) -> np.ndarray:
     """Unit vectors (..., 3) at longitudes and latitudes, which are broadcast."""
     lon, lat = np.deg2rad(lon), np.deg2rad(lat)
-    return stacked(np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat))
+    across = np.cos(lat)
+    return stacked(across * np.cos(lon), across * np.sin(lon), np.sin(lat))
 
 
 def east(lon: np.ndarray | float) -> np.ndarray:

@@ -17,6 +17,7 @@ from matplotlib.ticker import MaxNLocator
 from .. import checks
 from ..dataset import needs
 from ..dataset.checking.attributes import WINDOW_ATTRS
+from ..drawing.style import fix_ticks
 from ..drawing.texts import angstroms, heading, set_label
 from ..errors import ArgumentError, MissingStepError
 from ..integrals import brightness, known_range, span
@@ -47,7 +48,10 @@ StarRange = tuple[float, float] | Literal["starlight"] | None
 def new_axes(ax: Axes | None, **figure: Any) -> Axes:
     """The axes given, or those of a new figure."""
     checked_axes(ax)
-    return plt.subplots(layout="constrained", **figure)[1] if ax is None else ax
+    if ax is None:
+        ax = plt.subplots(layout="constrained", **figure)[1]
+        fix_ticks(ax)
+    return ax
 
 
 def checked_axes(ax: object) -> None:

@@ -13,7 +13,7 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 from matplotlib.text import Text
 from matplotlib.transforms import Affine2DBase, Bbox
 
-from ..drawing.style import Style
+from ..drawing.style import Style, fix_ticks
 from ..geometry import views
 from .axes import size
 
@@ -62,6 +62,7 @@ class Column:
         """Axes for a colour bar, from what is in the column now up to the top of the image."""
         bar = self._ax.inset_axes((1.02, 0.0, 0.04, 1.0), label="<colorbar>")
         bar.set_axes_locator(_Beside(self._ax, self._used, None, _BAR))
+        fix_ticks(bar)
         return bar
 
     def room(self, height: float, least: float = _LEAST) -> bool:

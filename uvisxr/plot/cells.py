@@ -78,7 +78,8 @@ def closed(polygons: np.ndarray, cell: float) -> tuple[np.ndarray, bool]:
     if told:
         width = np.linalg.norm(polygons[:, :, 1] - polygons[:, :, 0], axis=-1)
         narrow |= (gap > 0) & (gap < _HOLE * np.fmin(width[1:], width[:-1]))
-    more = np.where(narrow, 0.5 * gap, 0.0)[..., None] * side
+    # The way to what is not beside is not known.
+    more = np.where(narrow[..., None], 0.5 * gap[..., None] * side, 0.0)
     on_right = (np.sum(side * (polygons[:-1, :, 1] - polygons[:-1, :, 0]), axis=-1) > 0)[..., None]
     found = polygons.copy()
     for which, move, ahead in (

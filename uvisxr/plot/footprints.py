@@ -15,15 +15,13 @@ from matplotlib.path import Path as Outline
 from scipy import ndimage
 
 from .. import image as gridded
-from ..dataset.conventions import QUALITY_FLAGS
 from ..drawing.colours import drawable, extend, robust
 from ..drawing.ground import Ground
 from ..drawing.style import Style
 from ..drawing.texts import tied
 from ..errors import ArgumentError
-from ..geometry import views
 from ..numerics import raster
-from ..quality.flags import flags_of
+from ..quality.flags import kept
 
 #: Footprints over a cell, on average, from which on they overlap.
 _OVERLAPS = 1.15
@@ -64,8 +62,7 @@ class Parts:
         shown = known & (seen.unflagged | (flagged == "show"))
         left_out = seen.placed & ~seen.unflagged & (flagged == "hatch")
         if left_out.any():
-            dark = flags_of(views.middle_sample(ds)).values & QUALITY_FLAGS["dark_line"]
-            left_out = left_out & (dark == 0)
+            left_out = left_out & kept(ds, "dark_line")
         hatches = {
             "flagged": left_out,
             "filled": doubtful & shown & (filled == "hatch"),
@@ -104,11 +101,13 @@ def draw_image(
         ax.set(xlim=box[0], ylim=box[1])
         return contours
     half_x, half_y = 0.5 * _step(x), 0.5 * _step(y)
+    # Nearest cells look the same before and after they get colours, which takes longer.
+    cells = {"interpolation": "nearest", "interpolation_stage": "data"}
     mesh = ax.imshow(
         values,
         origin="lower",
         extent=(x[0] - half_x, x[-1] + half_x, y[0] - half_y, y[-1] + half_y),
-        **{"interpolation": "nearest", **colouring},
+        **(cells | colouring),
     )
     mesh.set_gid(gid)
     ax.set(xlim=box[0], ylim=box[1])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PolyCollection
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Patch, Rectangle
 
 from ..dataset.conventions import QUALITY_FLAGS
 from ..drawing.colours import has_paper
@@ -30,12 +31,21 @@ def hatch(ax: Axes, cells: list[np.ndarray], look: Style) -> None:
     ax.add_collection(PolyCollection(cells, gid="left out", **grey), autolim=False)
 
 
-def dot(ax: Axes, scale: ScalarMappable, look: Style) -> str:
-    """Dot the paper under a map, if some value has its colour; what the title says of that."""
-    if not has_paper(scale.cmap, ax.get_facecolor()[:3]):
+def dot(
+    ax: Axes,
+    scale: ScalarMappable,
+    look: Style,
+    area: Patch | None = None,
+    papers: Iterable[Any] = (),
+) -> str:
+    """Dot the paper under a map, if some value has its colour; what the title says of that.
+
+    Or else an area that has the colours `papers`.
+    """
+    if not any(has_paper(scale.cmap, paper) for paper in papers or [ax.get_facecolor()[:3]]):
         return ""
-    paper = Rectangle((0, 0), 1, 1, transform=ax.transAxes, gid="no data", zorder=0)
-    paper.set(in_layout=False, **look["no_data"])
+    paper = Rectangle((0, 0), 1, 1, transform=ax.transAxes, zorder=0) if area is None else area
+    paper.set(gid="no data", in_layout=False, **look["no_data"])
     ax.add_artist(paper)
     return tied("dotted: no data")
 

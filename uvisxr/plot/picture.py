@@ -211,9 +211,8 @@ def picture(
     look = styled(style)
     seen = gridded.gather(ds, wl_range, method, exclude)
     parts = Parts.of(ds, seen, flagged, filled)
-    target = views.target(ds)
     others = views.others(ds, kernels, bodies)
-    scene = Bodies.of(target, others, len(target.observer) // 2)
+    scene = Bodies.of(seen.view, others, len(seen.view.observer) // 2)
     frame = _framed(seen.polygons[parts.shown | parts.hatched], scene, xlim, ylim)
     if nx is None and (interpolate or levels is not None):
         nx = _CONTOURED
@@ -260,8 +259,8 @@ def picture(
     unbarred = angstroms(seen.attrs.get("wl_range")) if found is None else ""
     # In one unit, as both have one scale.
     far = float(np.abs([ax.get_xlim(), ax.get_ylim()]).max())
-    engineering(ax.xaxis, "Right of the centre", "km", far, target.name)
-    engineering(ax.yaxis, "North of the centre", "km", far, target.name)
+    engineering(ax.xaxis, "Right of the centre", "km", far, scene.target.name)
+    engineering(ax.yaxis, "North of the centre", "km", far, scene.target.name)
     _set_title(ax, heading(named, unbarred, *notes))
     # What there is room for depends on how high the axes are with a column beside them.
     if fresh:

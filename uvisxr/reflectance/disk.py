@@ -83,8 +83,9 @@ def photometry(
     """Mean I/F of a body's disk: a point of its phase curve for each exposure, or for all.
 
     The light of all pixels that the disk touches, less the background, over the area of the disk in
-    them: sum(w (I/F - b)) / sum(w f) with w the pixels' solid angles and f their filling, the share
-    that the disk fills, its night side included. If the whole disk is in the pixels
+    them: sum(w (I/F - b)) / sum(w f) with w the pixels' solid angles in units of the disk's in that
+    exposure, and f their filling, the share that the disk fills, its night side included. So all
+    parts of the disk count alike from wherever they were seen. If the whole disk is in the pixels
     (`disk_share`), this is the geometric albedo times the phase function, whatever the disk's size
     in pixels. If only a part is, it is the mean over that part. Of all exposures together, what was
     seen several times counts as often.
@@ -122,24 +123,25 @@ def photometry(
         `reflectance`, (pic, wl) or without `pic` or `wl`, with the coordinates `reflectance_upper`,
         `reflectance_lower`, `reflectance_systematic`; `reflectance_removed`, the I/F of the
         background that was taken off; `disk_share`, how much of the disk is in the pixels with a
-        value, be it in several of them, at the wavelength where it is least; `filling` (pic,
-        pixel); and the fields of exposures, `target_phase` among them, the phase angle, or their
-        means weighted by the disk's area. NaN without pointing, and in exposures that do not hold
-        the disk.
+        value, be it in several of them, at the wavelength where it is least; and the fields of
+        exposures, `target_phase` among them, the phase angle, or their means weighted by the disk's
+        area. With ``per="exposure"`` also `filling` (pic, pixel). NaN without pointing, and in
+        exposures that do not hold the disk.
 
     Raises
     ------
     MissingStepError
         No geometry, or none of a body with a shape; no radiance; or no `alt_corners` for `margin`.
     ArgumentError
-        `body` is another than the geometry's; there are no pixels of the background; or as
-        `ds.uvis.reflectance`.
+        `body` is another than the geometry's; all pixels that the disk touches are flagged; there
+        are no pixels of the background; or as `ds.uvis.reflectance`.
 
     Warns
     -----
     UvisWarning
-        The disk has I/F below zero by more than five of its errors: what was taken off it is
-        brighter than what lies behind or on it. Or as `ds.uvis.reflectance`.
+        No exposure holds any of the disk. The disk has I/F below zero by more than five of its
+        errors: what was taken off it is brighter than what lies behind or on it. Or as
+        `ds.uvis.reflectance`.
 
     Examples
     --------
@@ -161,6 +163,7 @@ def photometry(
     _check_body(ds, body)
     ds = views.middle_sample(ds)
     part = _Filled.of(ds, kept(ds, exclude))
+    _check_unflagged(part)
     ds = ds if wl_range is None else integrate(ds, wl_range)
     light = sun.of(solar, solar_units)
     lit = reflected(ds, light, distance, solar_error, rotate)
@@ -183,6 +186,8 @@ def photometry(
     else:
         rest = _together(lit, part.disk.sum(axis=1))
         found["disk_share"] = xr.Variable((), max(share[0] - twice / np.pi, 0.0))
+    if not share.any():
+        _warn_of_nothing(ds, part, lit)
     _warn_of_less_than_nothing(found, lit, where)
     value = found.pop("reflectance")
     out = rest.drop_vars([n for n in found if n in rest.variables])
@@ -202,6 +207,35 @@ def _check_body(ds: xr.Dataset, body: str | None) -> None:
             f"body={checks.shown(body)}: the geometry is that of "
             f"{ds.attrs['geometry_target'] or 'no body'}: call ds.uvis.geometry(target={name!r})"
         )
+
+
+def _check_unflagged(part: _Filled) -> None:
+    touched = np.nan_to_num(part.filling) > 0
+    if touched.any() and not (touched & part.used).any():
+        raise ArgumentError(
+            f"photometry: no pixel of the disk is left unflagged, of the {touched.sum()} that it "
+            "touches: see ds.quality, and which flags exclude= leaves out"
+        )
+
+
+def _warn_of_nothing(ds: xr.Dataset, part: _Filled, lit: xr.Dataset) -> None:
+    """Warn that no exposure holds any of the disk, and say why."""
+    body = str(ds.attrs["geometry_target"])
+    touched = np.nan_to_num(part.filling) > 0
+    if not np.isfinite(part.filling).any():
+        why = (
+            "the geometry knows no pointing, or no place of the body: give ds.uvis.geometry "
+            "kernels= that hold both"
+        )
+    elif not touched.any():
+        why = (
+            f"it touches none of the {part.filling.size} pixels: take exposures that point at it, "
+            "or call ds.uvis.geometry(target=...) with a body that is in view"
+        )
+    else:
+        what = "wl_range= and ds.quality" if "wl" not in lit["reflectance"].dims else "ds.quality"
+        why = f"no pixel that it touches has a value: see solar=, {what}"
+    warn_user(f"photometry: no exposure holds any of the disk of {body}, all I/F are NaN: {why}")
 
 
 def _warn_of_less_than_nothing(

@@ -187,7 +187,10 @@ def of(solar: Solar, units: SolarUnits = None) -> Sun:
     path = Path(solar).expanduser()
     if not files.is_file(path):
         names = " or ".join(map(repr, get_args(SolarModel)))
-        raise checks.refused("solar", str(solar), f"a file that is there, or {names}; {_HOW}")
+        near = checks.close(str(solar).upper(), [name.upper() for name in get_args(SolarModel)])
+        meant = [name for name in get_args(SolarModel) if name.upper() == near]
+        more = f"; did you mean {meant[0]!r}?" if meant else f"; {_HOW}"
+        raise checks.refused("solar", str(solar), f"a file that is there, or {names}{more}")
     read = _of_netcdf if path.suffix.lower() in _NETCDF else _of_text
     return read(path, units)
 
@@ -292,7 +295,7 @@ def _of_array(array: xr.DataArray, units: SolarUnits, what: str) -> Sun:
     if dim not in array.coords or array[dim].dtype.kind not in "iuf":
         raise ArgumentError(
             f"{what}: it has no wavelengths: give them with array.assign_coords({dim}=...), and "
-            f'their unit with array.{dim}.attrs["units"] = "nm"'
+            f'their unit with array.{dim}.attrs["units"] = "nm" (or "angstrom")'
         )
     if units is None:
         units = str(array[dim].attrs.get("units", "")), str(array.attrs.get("units", ""))
@@ -352,10 +355,11 @@ def _checked(
     if to_angstrom is None or to_photons is None:
         said = f"the unit {units[0]!r} for" if to_angstrom is None else f"{units[1]!r} for"
         of_what = "wavelengths" if to_angstrom is None else "the irradiance at 1 au"
-        example = '"nm"' if to_angstrom is None else '"W m-2 nm-1" or "photon s-1 cm-2 angstrom-1"'
+        examples = '"nm" or "angstrom"', '"W m-2 nm-1" or "photon s-1 cm-2 angstrom-1"'
         raise ArgumentError(
-            f"{what}: it has {said} {of_what}: give {example}, as the attribute units of an array, "
-            "or with solar_units=(of the wavelengths, of the irradiance) (units= of solar_spectrum)"
+            f"{what}: it has {said} {of_what}: give the unit that they are in, such as "
+            f"{examples[to_angstrom is not None]}, as the attribute units of an array, or with "
+            "solar_units=(of the wavelengths, of the irradiance) (units= of solar_spectrum)"
         )
     wl = wl * to_angstrom
     if wl.size < 2 or not np.isfinite(wl).all() or not (wl > 0).all():

@@ -107,7 +107,10 @@ def _parts(text: str, path: Path) -> tuple[list[str], list[str], int]:
         if line.lstrip()[:1] not in _COMMENT and len(cells) > 1 and all(map(_is_value, cells)):
             rows = [row for row in lines[at:] if row.strip() and row.lstrip()[0] not in _COMMENT]
             return lines[:at], rows, at + 1
-    raise ArgumentError(f"solar: {path}: it holds no columns of numbers: {_FORM}")
+    raise ArgumentError(
+        f"solar: {path}: it holds no columns of numbers, which commas, blanks or tabs separate, "
+        f"with decimal points: {_FORM}"
+    )
 
 
 def _cells(line: str) -> list[str]:
