@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from uvisxr.numerics.circle import area_in_circle
+from uvisxr.numerics.circle import area_in_circle, shared_in_circle
 from uvisxr.numerics.raster import coverage, signed_areas
 
 SQUARE = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
@@ -64,3 +64,36 @@ def test_against_a_raster_of_the_circle():
 def test_what_is_not_known_stays_so():
     polygons = np.stack([SQUARE, SQUARE * np.nan])
     np.testing.assert_array_equal(np.isnan(area_in_circle(polygons)), [False, True])
+
+
+@pytest.mark.parametrize(
+    ("polygons", "area"),
+    [
+        ([0.5 * SQUARE], 0.0),
+        ([moved(1, 0), moved(-1, 0)], 0.0),
+        ([0.3 * SQUARE] * 5, 4 * 0.36),
+        # Two rectangles that cross, and a corner of one beyond the circle.
+        ([SQUARE * [0.9, 0.1], SQUARE * [0.1, 0.7]], 0.04),
+        ([10 * SQUARE] * 2, np.pi),
+        ([moved(1, 0), moved(1, 1), SQUARE * np.nan], np.pi / 4),
+        ([0.5 * SQUARE, 0.5 * SQUARE[::-1] + [0.5, 0.5]], 0.25),
+    ],
+)
+def test_what_polygons_have_in_common_in_the_circle(polygons, area):
+    assert shared_in_circle(np.array(polygons, float)) == pytest.approx(area, abs=3e-4)
+
+
+def test_what_many_turned_polygons_have_in_common_by_points():
+    rng = np.random.default_rng(5)
+    angles = rng.uniform(0, 6, 12)
+    turn = [np.array([[np.cos(a), np.sin(a)], [-np.sin(a), np.cos(a)]]) for a in angles]
+    polygons = [(SQUARE * [0.7, 0.07] + [0, rng.uniform(-0.5, 0.5)]) @ one for one in turn]
+    points = rng.uniform(-1, 1, (400_000, 2))
+    points = points[np.hypot(*points.T) < 1]
+    number = np.zeros(len(points))
+    for corners in polygons:
+        edges = np.roll(corners, -1, axis=0) - corners
+        away = points[:, None] - corners
+        number += (edges[:, 0] * away[..., 1] - edges[:, 1] * away[..., 0] > 0).all(axis=1)
+    expected = np.maximum(number - 1, 0).mean() * np.pi
+    assert shared_in_circle(np.array(polygons)) == pytest.approx(expected, abs=8e-3)

@@ -364,7 +364,7 @@ def test_the_text_of_the_package_defines_the_flags_by_their_bits():
 
 def test_the_text_of_the_package_defines_the_attributes(results, folder):
     found = set().union(*(ds.attrs for ds in results.values()))
-    rare = {"radiance_edited", "pipeline"}
+    rare = {"radiance_edited", "pipeline", "summed_exposures"}
     terms = defined("Attributes").keys() - rare
     assert terms <= found
     labels = [read_label(path) for path in folder.rglob("*.LBL")]

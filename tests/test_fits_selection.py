@@ -8,6 +8,7 @@ import xarray as xr
 from astropy.io import fits
 
 import uvisxr
+from uvisxr.errors import ArgumentError
 from uvisxr.fits.selection import part
 from uvisxr.simulate import Simulation, Window
 
@@ -105,3 +106,60 @@ def test_the_file_has_them(ds, tree, tmp_path):
         back["resolution_along"].variable,
         tree["titan/resolution_along"].isel(pic=slice(2, 10), pixel=slice(10, 50)).variable,
     )
+
+
+def _of_window(folder, *window: int, channel: str = "FUV") -> tuple[xr.Dataset, Simulation]:
+    """Exposures of the same times as those of `scan`."""
+    made = uvisxr.simulate.observation(
+        folder,
+        exposures=12,
+        channel=channel,
+        window=Window(*window),
+        stars=0,
+        lost=0,
+        partial=0,
+    )
+    return made.open().load(), made
+
+
+def test_a_tree_of_other_rows_is_refused(ds, scan, tree, tmp_path):
+    """Their pixels have the same numbers, from 0 on."""
+    with pytest.raises(ArgumentError, match="rows in a pixel than the dataset, 1 in place of 2"):
+        part(tree, ds.uvis.rebin(pixel=2))
+    shifted, _ = _of_window(tmp_path, 10, 0, 41, 1023, 1, 128)
+    assert (shifted.et.values == ds.et.values).all()
+    with pytest.raises(ArgumentError, match=r"pixel 0 on the detector's row 2, the dataset on row"):
+        part(tree, shifted)
+    own = ds.uvis.rebin(pixel=2)
+    part(own.uvis.backplanes(scan.kernels), own.isel(pixel=slice(3, 9)))
+
+
+@pytest.mark.parametrize(
+    ("name", "other", "what"),
+    [
+        ("channel", "EUV", "another channel"),
+        ("slit", "OCCULTATION", "another slit"),
+        ("optics", "solar_port", "other optics"),
+    ],
+)
+def test_a_tree_of_another_part_of_the_instrument_is_refused(ds, tree, name, other, what):
+    assert name in tree.attrs
+    with pytest.raises(ArgumentError, match=f"of {what} than the dataset, .* in place of {other}"):
+        part(tree, ds.assign_attrs({name: other}))
+
+
+def test_a_tree_that_looks_elsewhere_is_refused(ds, scan):
+    """By a row, at instants between which mid-exposure lies; by a fifth of one at it."""
+    seen = ds.uvis.geometry(scan.kernels)
+    for times, off in ((3, 0.2), (4, 1.0), (["stop", "start", 0.4], 1.0)):
+        tree = ds.uvis.backplanes(scan.kernels, times=times)
+        part(tree, seen)
+        part(tree, seen.isel(pic=slice(4, None, -1), pixel=[40, 3]))
+        part(tree, ds.uvis.geometry(scan.kernels, samples=3))
+        moved = seen.assign_coords(dec=seen.dec + np.rad2deg(off * 1e-3))
+        with pytest.raises(
+            ArgumentError, match=rf"{off:g}(\.0)? mrad away .* exposure 0 of it, pixel 0"
+        ):
+            part(tree, moved)
+    unknown = seen.assign_coords(dec=seen.dec.where(seen.pic > 3))
+    part(tree, unknown)

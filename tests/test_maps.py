@@ -16,6 +16,7 @@ from uvisxr.geometry import ellipsoid, views
 from uvisxr.instrument.detector import Window
 from uvisxr.maps import footprints, means
 from uvisxr.maps.grids import Cylindrical
+from uvisxr.maps.passing import steps
 from uvisxr.maps.spheroid import Spheroid
 from uvisxr.numerics.constants import SPEED_OF_LIGHT
 
@@ -482,6 +483,92 @@ def test_what_is_done_is_told_of_maps_and_powers(counted):
     assert list(overview.done(found.uvis.power())) == [*before, "map", "power"]
 
 
+def test_light_of_several_ranges_has_no_map(counted):
+    """Brightnesses ended in a TypeError, and I/F were averaged."""
+    ds, files = counted
+    ds = ds.uvis.background(level=4e-4).uvis.calibrate(files=files)
+    options = {"altitude": 1000.0, "spacing": 5.0}
+    # The last has the same middle.
+    for other in ((1300, 1500), (LIGHT[0] + 50, LIGHT[1] - 50)):
+        one, two = (
+            ds.isel(pic=pics).uvis.integrate(wl) for pics, wl in (([0, 1], LIGHT), ([2, 3], other))
+        )
+        lit = [part.uvis.reflectance(flat()) for part in (one, two)]
+        joining = {"dim": "pic", "combine_attrs": "override", "coords": "different"}
+        joining["compat"] = "equals"
+        mixed, lit = (xr.concat(parts, **joining) for parts in ((one, two), lit))
+        for step in (
+            lambda ds: ds.uvis.map(**options),
+            lambda ds: ds.uvis.map("brightness_upper", **options),
+            lambda ds: ds.uvis.image(),
+            lambda ds: ds.uvis.reflectance(flat()),
+            lambda ds: ds.uvis.photometry(flat(), background="none"),
+        ):
+            with pytest.raises(ArgumentError, match="different ranges of wavelengths were joined"):
+                step(mixed)
+        with pytest.raises(ArgumentError, match="different ranges of wavelengths were joined"):
+            lit.uvis.map("reflectance", **options)
+        mixed.uvis.map("sza", **options)
+
+
+def test_a_map_at_one_wavelength_says_which(counted):
+    ds, files = counted
+    one = ds.uvis.background(level=4e-4).uvis.calibrate(files=files).isel(wl=2)
+    found = one.uvis.map("radiance", altitude=1000.0, spacing=5.0)
+    assert float(found.wl) == float(one.wl)
+    np.testing.assert_array_equal(found.wl_bounds, one.wl_bounds)
+    assert "wl" not in one.uvis.map("sza", altitude=1000.0, spacing=5.0).coords
+
+
+@pytest.mark.parametrize("lost", ["sub_solar_lon", "heliocentric_distance"])
+@pytest.mark.parametrize("by", ["lon", "lt"])
+def test_an_exposure_of_which_the_sun_is_not_known(aurora, lost, by):
+    there = aurora.pic != 10
+    options = {"altitude": ALTITUDE, "spacing": 2.0, "by": by}
+    expected = aurora.isel(pic=there).uvis.map(**options)
+    found = aurora.assign_coords({lost: aurora[lost].where(there)}).uvis.map(**options)
+    assert float(found.sub_solar_lon) == pytest.approx(float(expected.sub_solar_lon), abs=1e-9)
+    for name in ("map_sub_solar_lat", "map_sub_solar_spread"):
+        assert found.attrs[name] == pytest.approx(expected.attrs[name])
+    seen = np.isfinite(expected["brightness"].values)
+    other = "lt" if by == "lon" else "lon"
+    np.testing.assert_allclose(found[other].values[seen], expected[other].values[seen])
+    if by == "lt":
+        np.testing.assert_allclose(found["brightness"], expected["brightness"])
+
+
+# Sums of exposures -------------------------------------------------------------------------------
+
+
+def test_sums_of_exposures_that_the_slit_moved_between_are_told_of(tmp_path):
+    """Of pairs half of the way counts as unseen: their power was half of it without a word."""
+    window, whole = Window(2, 0, 61, 1023, band_bin=256), {"stars": 0, "lost": 0, "partial": 0}
+    made = uvisxr.simulate.observation(tmp_path, exposures=12, window=window, **whole)
+    options = {"altitude": 1000.0, "spacing": 5.0, "wl_range": LIGHT}
+
+    def summed(**which: int) -> xr.Dataset:
+        ds = made.open().uvis.rebin(**which).uvis.geometry(kernels=made.kernels)
+        return ds.uvis.background(level=4e-4).uvis.calibrate(files=made.calibration)
+
+    pairs = summed(pic=2)
+    assert pairs.attrs["summed_exposures"] == 2
+    with pytest.warns(UvisWarning, match=r"^map: 2 exposures .* over TITAN by [\d.]+ pixels"):
+        pairs.uvis.map(**options)
+    rows = summed(pixel=3)
+    assert "summed_exposures" not in rows.attrs
+    # Warnings are errors: neither of rows, nor of fewer than a pixel, nor without neighbours.
+    rows.uvis.map(**options)
+    pairs.isel(pic=[1, 3, 5]).uvis.map(**options)
+
+
+def test_steps_are_in_units_of_the_sides_of_pixels():
+    square = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+    turn = np.array([[0.8, 0.6], [-0.6, 0.8]])
+    places = np.array([[0, 0], [1.5, 0.5], [1.5, -4.5]])[:, None, None]
+    corners = ((square + places) * [3.0, 2.0]) @ turn
+    np.testing.assert_allclose(steps(corners)[:, 0], [1.5, 5.0])
+
+
 # Other bodies ------------------------------------------------------------------------------------
 
 
@@ -501,6 +588,8 @@ def test_another_body_than_that_of_the_geometry(tmp_path):
     # By its other names, and without kernels, it is the geometry's own.
     same = titan.uvis.map(body="titan", **options)
     xr.testing.assert_identical(same.drop_attrs(), expected.drop_attrs())
+    by_number = saturn.uvis.map(body="606", kernels=made.kernels, **options)
+    assert by_number.attrs["geometry_target"] == "TITAN"
     with pytest.raises(UvisError, match=r"body|no body"):
         titan.uvis.map(body="SKY")
 

@@ -143,7 +143,7 @@ def test_parts_count_alike_from_wherever_they_are_seen(monkeypatch):
     ds = xr.concat([near, far], "pic")
     found = ds.uvis.photometry(SUN, per="observation", background="none")
     np.testing.assert_allclose(found.reflectance, 2 * lambert(alpha), rtol=5e-3)
-    assert float(found.disk_share) == pytest.approx(2, rel=1e-6)
+    assert float(found.disk_share) == pytest.approx(1, abs=1e-3)
     assert float(found.target_phase) == pytest.approx(52, abs=1e-3)
 
 
@@ -344,7 +344,9 @@ def test_an_atmosphere_is_none_of_the_sky(monkeypatch):
     with pytest.raises(ArgumentError, match=r"2 pixels and 500 km: .*margin= of less than 500"):
         hazy("TITAN").uvis.photometry(SUN, margin=500, **options)
     bare = hazy("TITAN").drop_vars("alt_corners")
-    bare.uvis.photometry(SUN, **options)
+    bare.uvis.photometry(SUN, margin=0, **options)
+    with pytest.raises(MissingStepError, match="Titan's atmosphere, 46 km, needs alt_corners"):
+        bare.uvis.photometry(SUN, **options)
     with pytest.raises(MissingStepError, match="margin=46 needs alt_corners"):
         bare.uvis.photometry(SUN, margin=46, **options)
 
@@ -468,3 +470,43 @@ def test_exposures_without_the_disk_are_told_of(titan, change, why, per):
         found = ds.uvis.photometry(flat(), (1700, 1800), per=per, background="none")
     assert not np.isfinite(found.reflectance).any()
     assert not found.disk_share.any()
+
+
+# What is seen several times ----------------------------------------------------------------------
+
+
+def test_the_share_of_a_disk_is_that_of_what_was_seen_at_all():
+    """Shares of the same strip were added: a scan taken twice held twice the disk."""
+    ds, _ = sphere(np.deg2rad(60), SCAN)
+
+    def seen(ds: xr.Dataset) -> xr.Dataset:
+        return ds.uvis.photometry(SUN, per="observation", background="none")
+
+    once = ds.uvis.photometry(SUN, background="none").disk_share.values
+    whole = seen(ds)
+    assert float(whole.disk_share) == pytest.approx(once.sum(), abs=1e-9)
+    stare = seen(ds.isel(pic=[4] * 5).assign_coords(pic=range(5)))
+    assert float(stare.disk_share) == pytest.approx(once[4], abs=1e-3)
+    np.testing.assert_allclose(stare.reflectance, seen(ds.isel(pic=[4])).reflectance, rtol=1e-6)
+    twice = seen(xr.concat([ds, ds.isel(pic=slice(None, None, -1))], "pic"))
+    assert float(twice.disk_share) == pytest.approx(1, abs=1e-3)
+    np.testing.assert_allclose(twice.reflectance, whole.reflectance, rtol=1e-6)
+    parts = seen(ds.isel(pic=[2, 3, 3, 4]))
+    assert float(parts.disk_share) == pytest.approx(once[2:5].sum(), abs=1e-3)
+
+
+def test_exposures_that_overlap_by_half():
+    ds, _ = sphere(np.deg2rad(60), (np.arange(17) - 8) * WIDTH / 2)
+    found = ds.uvis.photometry(SUN, per="observation", background="none")
+    assert float(found.disk_share) == pytest.approx(1, abs=2e-3)
+
+
+def test_the_share_is_that_of_the_wavelength_at_which_least_was_seen():
+    ds, _ = sphere(np.deg2rad(60), SCAN)
+    once = ds.uvis.photometry(SUN, background="none").disk_share.values
+    both = xr.concat([ds, ds.assign_coords(pic=ds.pic + 9)], "pic")
+    # In both scans exposure 4 lacks the last wavelength, and one of the first of them the first.
+    lost = ((both.pic % 9 == 4) & (both.wl == 1502)) | ((both.pic == 3) & (both.wl == 1500))
+    both["radiance"] = both.radiance.where(~lost)
+    found = both.uvis.photometry(SUN, per="observation", background="none")
+    assert float(found.disk_share) == pytest.approx(1 - once[4], abs=2e-3)

@@ -270,3 +270,71 @@ def test_bounds_that_hold_the_systematic_error_too(ds):
     ):
         expected = np.hypot(one[f"{name}_upper"], one[f"{name}_systematic"])
         assert np.allclose(other[f"{name}_upper"], expected, rtol=1e-3, equal_nan=True)
+
+
+@pytest.fixture(scope="module")
+def polar(ds) -> xr.Dataset:
+    return ds.uvis.map(spacing=2.0, projection="polar", pole="north", edge=0.0, ems_max=60.0)
+
+
+@pytest.mark.parametrize("which", ["found", "polar"])
+def test_any_cells_of_a_map_each_once(which, request):
+    """Parts, in any order and frame of longitudes, stacked, or joined again."""
+    whole = request.getfixturevalue(which)
+    up, across = whole["brightness"].dims
+    total = float(whole.uvis.power()["power"])
+    half = {up: slice(0, 60)}, {up: slice(60, None)}
+    parts = [whole.isel(one) for one in half]
+    assert sum(float(part.uvis.power()["power"]) for part in parts) == pytest.approx(total)
+    same = [
+        xr.concat(parts[::-1], up),
+        whole.roll({across: 20}, roll_coords=True),
+        whole.transpose(across, up, ...),
+        whole.stack(cell=(up, across)),
+        whole.isel({up: slice(None, None, -1)}),
+        whole.astype("float32").assign_coords({up: whole[up].astype("float32")}),
+    ]
+    if which == "found":
+        same.append(whole.assign_coords(lon=(whole.lon + 180) % 360 - 180).sortby("lon"))
+    for one in same:
+        assert float(one.uvis.power()["power"]) == pytest.approx(total, rel=1e-5)
+    every = [whole.isel({up: slice(k, None, 2)}).uvis.power()["power"] for k in (0, 1)]
+    assert float(sum(every)) == pytest.approx(total)
+    row = whole.isel({across: whole.sizes[across] // 2})
+    assert float(row.uvis.power()["power"]) < total
+
+
+@pytest.mark.parametrize("which", ["found", "polar"])
+def test_cells_that_are_none_of_a_map_are_refused(which, request):
+    """They were summed without a word: twice the power, or half of it."""
+    whole = request.getfixturevalue(which)
+    up, across = whole["brightness"].dims
+    values = whole[up].values
+    finer = np.linspace(values[20], values[60], 81)
+    nearest = whole.reindex({up: finer}, method="nearest")
+    for other, said in [
+        (whole.interp({up: finer}), "do not lie within the bounds"),
+        (nearest, "do not lie within the bounds"),
+        (whole.coarsen({up: 2}).mean(), "do not lie within the bounds"),
+        (whole.reindex({up: [*values, values[-1] + 1e4]}), "do not lie within the bounds"),
+        (xr.concat([whole, whole], across), f"twice along {across}"),
+        (
+            xr.concat([whole.isel({up: slice(0, 70)}), whole.isel({up: slice(60, None)})], up),
+            f"twice along {up}",
+        ),
+        (xr.concat([whole, whole], up).stack(cell=(up, across)), "some cells are there twice, "),
+        (whole.expand_dims("t"), "the dimension 't' besides"),
+        (
+            xr.concat([whole, whole.isel({up: slice(9, None)})], "t", join="outer"),
+            "the dimension 't' besides",
+        ),
+        (xr.concat([whole, whole * 2], "t").assign_attrs(whole.attrs), r"isel\(t=0\)"),
+    ]:
+        with pytest.raises(ArgumentError, match=said):
+            other.uvis.power()
+
+
+@pytest.mark.parametrize("limits", [(-360, 0), (0, 91), (-90.5, 0)])
+def test_limits_of_latitude_lie_between_the_poles(found, limits):
+    with pytest.raises(ArgumentError, match="from -90 to 90"):
+        found.uvis.power({"lat": limits})

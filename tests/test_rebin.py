@@ -79,7 +79,7 @@ def pair(request, tmp_path_factory) -> tuple[xr.Dataset, xr.Dataset]:
 
 def same(found: xr.Dataset, expected: xr.Dataset, *own: str) -> None:
     """Equal but for the type of the counts, that they are sums, rounding of times, and history."""
-    attrs = {"history", "summed", "described_setup", "pipeline", *own}
+    attrs = {"history", "summed", "summed_exposures", "described_setup", "pipeline", *own}
     ours, theirs = ({k: v for k, v in d.attrs.items() if k not in attrs} for d in (found, expected))
     assert ours == theirs
     assert list(found.variables) == list(expected.variables)

@@ -183,9 +183,9 @@ filling : 1
     Share of each pixel that the body's disk fills, its night side included, (pic, pixel), unless
     the exposures are taken together.
 disk_share : 1
-    Share of the body's disk that is in the pixels, each counted once an exposure: of several
-    exposures together, their sum. Pixels without a value do not count; of spectra with NaN it is
-    that at the wavelength where it is least.
+    Share of the body's disk that is in the pixels: of several exposures together, in any of them.
+    Pixels without a value do not count; of spectra with NaN it is that at the wavelength where it
+    is least.
 reflectance_removed : 1
     I/F of the background that was taken off that of the disk.
 
@@ -356,13 +356,13 @@ Maps
 ----
 From `ds.uvis.map`, over (lat, lon) or (lat, lt), or around a pole over (y, x). `lat`, `lon` and
 `lt` are those of the middles of the cells, on a shell whose semi-axes are those of the target and
-the attribute `map_altitude` each, km, with bounds or a `crs`. `x` and `y`, km, are places in
-Lambert's azimuthal equal-area projection about the pole, which is seen from above; downwards is
-noon or the longitude 0. `footprints` is that of images. `ems`, `sza`, `phase`, and `lt` or `lon`
-where it is not the place of the cell, are means over its footprints of the values at the middles
-of the pixels, on that shell. `brightness_correlation` is the sum of the covariances of a cell with
-all cells, each by its area, over its own area and variance. The attributes `map_*` are the
-arguments, and the Sun's planetographic latitude and the spread of its longitudes, degrees.
+the attribute `map_altitude` each, km, with bounds or a `crs`. `x` and `y`, km, with bounds, are
+places in Lambert's azimuthal equal-area projection about the pole, which is seen from above;
+downwards is noon or the longitude 0. `footprints` is that of images. `ems`, `sza`, `phase`, and
+`lt` or `lon` where it is not the place of the cell, are means over its footprints of the values at
+the middles of the pixels, on that shell. `brightness_correlation` is the sum of the covariances of
+a cell with all cells, each by its area, over its own area and variance. The attributes `map_*` are
+the arguments, and the Sun's planetographic latitude and the spread of its longitudes, degrees.
 
 spectra : 1
     Number of spectra whose footprints lie at least in part in the cell.
@@ -442,6 +442,9 @@ ul_line, ul_band, lr_line, lr_band, line_bin, band_bin
 summed
     How many transmitted counts each one is the sum of, after ``ds.uvis.rebin``; the last of a
     product or a window may be of fewer.
+summed_exposures
+    How many exposures these are of, if several were summed: `map` tells where the slit moved on
+    between them.
 year, doy, start_time, compression
     Year and day of year (1 January is 1) of the first START_TIME; how that was taken; compression
     on board: SQRT_9 rounds counts above 128.

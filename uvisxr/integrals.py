@@ -22,6 +22,7 @@ from .calibration.stored import (
     squeezed,
 )
 from .dataset import conventions, history
+from .dataset.checking.frame import check_range
 from .errors import ArgumentError, warn_user
 from .numerics import along_wl, weighted_sums
 from .numerics.along_wl import Integration
@@ -165,10 +166,12 @@ def brightness(
     Raises
     ------
     ArgumentError
-        A range is given that is not that of the integral, or as `integrate`.
+        A range is given that is not that of the integral, integrals over several were joined, or
+        as `integrate`.
     """
     if "brightness" not in ds.data_vars or "radiance" in ds.data_vars:
         ds = integrate(ds, wl_range, method)
+    check_range(ds, "brightness")
     found: xr.DataArray = ds["brightness"]
     if "wl_bounds" not in ds.coords:
         return found

@@ -12,7 +12,7 @@ import xarray as xr
 
 from . import checks
 from .dataset import conventions, history, products, setups
-from .dataset.conventions import QUALITY_FLAGS, SUMMED, QualityFlag
+from .dataset.conventions import QUALITY_FLAGS, SUMMED, SUMMED_EXPOSURES, QualityFlag
 from .dataset.fields import FIELDS, ROWS
 from .errors import ArgumentError, UvisError
 from .instrument.detector import Bins
@@ -74,7 +74,7 @@ def rebin(ds: xr.Dataset, pic: int = 1, pixel: int = 1, wl: int = 1) -> xr.Datas
         mean of the dataset's by columns, `wl_bounds` their outer edges; the attributes `line_bin`,
         `band_bin` and the window's corners follow. `pixel` counts from 0 where it is merged. The
         attribute `summed` says how many transmitted counts the fullest ones hold, for the rounding
-        of SQRT_9.
+        of SQRT_9, and `summed_exposures` how many exposures, for maps.
 
         `quality`, where spectra are merged: `lost` where all are lost and `partial` where some are
         lost or partial, by their flags or their counts (as in `background`; of FUV data without it,
@@ -282,6 +282,8 @@ def _attributes(ds: xr.Dataset, bins: Bins, groups: _Groups) -> dict[str, int]:
     """Attributes of the new window, and how many counts are in each."""
     merged = {dim: groups.largest(dim, ds.sizes[dim]) for dim in _DIMS}
     attrs = {SUMMED: int(ds.attrs.get(SUMMED, 1)) * math.prod(merged.values())}
+    if merged["pic"] > 1:
+        attrs[SUMMED_EXPOSURES] = int(ds.attrs.get(SUMMED_EXPOSURES, 1)) * merged["pic"]
     for dim, axis, start, count in (
         ("pixel", "line", bins.line, bins.n_line),
         ("wl", "band", bins.band, bins.n_band),

@@ -48,7 +48,8 @@ def backplanes(
 ) -> xr.DataTree:
     """A tree as `ds.uvis.backplanes` returns it, of a dataset's exposures and pixels.
 
-    Numbers are different everywhere; flags are 0 and 1, longitudes 0 to 360.
+    Numbers are different everywhere; flags are 0 and 1, longitudes 0 to 360. The sky is the
+    dataset's, if it has one.
     """
     rng = np.random.default_rng(seed)
     parts = np.array([{"start": 0.0, "mid": 0.5, "stop": 1.0}.get(t, t) for t in times], float)
@@ -68,14 +69,23 @@ def backplanes(
         values = rng.integers(0, 2, [shape[dim] for dim in ray]).astype(np.int8)
         return xr.Variable(ray, values, {"units": "1"})
 
+    def apart(side: int) -> xr.Variable:
+        return 1e-3 * numbers(*ray, most=1.0) + xr.Variable("point", _CORNERS[side])
+
     ray, time = ("pic", "pixel", "instant", "point"), ("pic", "instant")
     et = ds["et"].values[:, None] + ds["exposure"].values[:, None] * (parts - 0.5)
+    looks = {"ra": 100.0, "dec": 20.0}
+    for name in looks.keys() & ds.variables.keys():
+        middle = (
+            ds[name].isel(sample=ds.sizes.get("sample", 1) // 2, missing_dims="ignore").variable
+        )
+        looks[name] = middle.transpose("pic", "pixel")
     nodes = {
         "sky": xr.Dataset(
             {
                 "et": (time, et),
-                "ra": numbers(*ray, most=0.01) + 100.0 + xr.Variable("point", _CORNERS[0]),
-                "dec": numbers(*ray, most=0.01) + 20.0 + xr.Variable("point", _CORNERS[1]),
+                "ra": apart(0) + looks["ra"],
+                "dec": apart(1) + looks["dec"],
                 "slit_angle": numbers(*time),
                 "front": (ray, rng.integers(0, 2, [shape[dim] for dim in ray]).astype(np.int8)),
             }

@@ -302,6 +302,9 @@ SMOOTHED = "smoothing_weights"
 #: Attribute with the number of transmitted counts in the fullest that `rebin` made.
 SUMMED = "summed"
 
+#: And with the number of exposures in it.
+SUMMED_EXPOSURES = "summed_exposures"
+
 
 def apply(ds: xr.Dataset) -> xr.Dataset:
     """Set the attributes of every variable in the table, and the dataset's title.

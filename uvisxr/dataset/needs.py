@@ -251,6 +251,8 @@ but et runs along 'time': call ds.swap_dims({'time': 'pic'}) first
         attrs = (*attrs, *(name for name in _INSTRUMENT if name in ds.attrs))
         some = tuple(FRAME) if step == "background" else some
     there = [name for name in dict.fromkeys(names) if name in ds.variables]
+    if "wl" in there:
+        frame.check_range(ds, step)
     if needs.frame:
         frame.check_axes(ds, step, there)
     _check_there(ds, step, needs, attrs)

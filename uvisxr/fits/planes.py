@@ -19,8 +19,8 @@ from ..dataset.fields import CORNERS
 from ..errors import ArgumentError
 from . import columns as of_columns
 from . import layout
+from .alike import MEND
 from .layout import POINTS, Column
-from .selection import MEND
 
 #: Nodes of the tree that are no bodies, and the table that holds each.
 _GENERAL, _RINGS = "sky", "rings"

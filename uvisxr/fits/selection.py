@@ -11,9 +11,7 @@ import xarray as xr
 
 from ..backplanes.registry import NODES, UNKNOWN
 from ..errors import ArgumentError
-
-#: What to do about a tree that does not fit.
-MEND = "give what ds.uvis.backplanes() of this dataset returns"
+from .alike import MEND, check_lines, check_made, check_sky
 
 #: Indices of a node's exposures and pixels, by dimension.
 _Kept = dict[str, np.ndarray]
@@ -29,14 +27,16 @@ def part(tree: xr.DataTree, ds: xr.Dataset) -> xr.DataTree:
     Raises
     ------
     ArgumentError
-        It is a tree of other exposures or pixels.
+        It is a tree of other exposures or pixels, or of pixels that look elsewhere.
     """
+    check_made(tree.attrs, ds)
     order = _in_time(tree)
     nodes = {}
     for path, node in tree.subtree_with_keys:
         own, name = node.to_dataset(), path.strip(".")
         kept = _kept(own, ds, f"backplanes: /{name}")
         cut = own.isel(kept)
+        check_lines(cut, ds, f"backplanes: /{name}")
         if any(not np.array_equal(at, np.arange(own.sizes[dim])) for dim, at in kept.items()):
             cut = cut.assign(_placed(own, kept))
         if order is not None and "instant" in cut.dims:
@@ -47,6 +47,8 @@ def part(tree: xr.DataTree, ds: xr.Dataset) -> xr.DataTree:
                 )
             cut = cut.isel(instant=order)
         nodes[f"/{name}"] = cut
+    if "/sky" in nodes:
+        check_sky(nodes["/sky"], ds)
     return _rooted(nodes)
 
 

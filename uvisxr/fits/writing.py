@@ -97,8 +97,9 @@ def to_fits(
     ------
     ArgumentError
         The exposures are of several products or lengths, the window has holes, or `backplanes` are
-        of other exposures or pixels, or of fewer than three instants; `path` has the ending of a
-        compressed file, such as .gz; or another argument has a wrong value.
+        of other exposures, pixels, rows, optics or pointing, or of fewer than three instants;
+        `path` has the ending of a compressed file, such as .gz; or another argument has a wrong
+        value.
     MissingStepError
         The dataset lacks counts or a dimension of spectra.
     ExportError

@@ -49,8 +49,17 @@ _REFERENCE = {"JED_EPOCH": 2451545.0, "REF_FRAME": 1.0}
 _RINGED = (599, 699, 799, 899)
 
 
+def _name_of(code: int, given: str) -> str:
+    """SPICE's name of a body that was given by its code, if it has one; else as it was given."""
+    try:
+        return str(spice.bodc2n(code)) if given.lstrip("+-").isdecimal() else given
+    except spice.SpiceyError:
+        return given
+
+
 def named(target: str) -> tuple[str, int]:
-    """Name and NAIF code of a label's target; a planet's rings stand for the planet.
+    """Name and NAIF code of a label's target, which may be the code; a planet's rings stand for the
+    planet.
 
     Raises
     ------
@@ -59,8 +68,8 @@ def named(target: str) -> tuple[str, int]:
 
     Examples
     --------
-    >>> named("Saturn_Rings"), named("ATLAS:"), named("PO")
-    (('SATURN', 699), ('ATLAS', 615), ('POLYDEUCES', 634))
+    >>> named("Saturn_Rings"), named("ATLAS:"), named("PO"), named("606")
+    (('SATURN', 699), ('ATLAS', 615), ('POLYDEUCES', 634), ('TITAN', 606))
     """
     plain, name = targets.plain(target), targets.canonical(target)
     mend = 'pass another target=, for example target="SATURN" or target="TITAN"'
@@ -72,7 +81,8 @@ def named(target: str) -> tuple[str, int]:
     # plain one.
     for known in (given if name == plain else name, plain):
         try:
-            return known, spice.bods2c(known)
+            code = spice.bods2c(known)
+            return _name_of(code, known), code
         except (spice.SpiceyError, UnicodeEncodeError):
             continue
     near = targets.suggested(target)

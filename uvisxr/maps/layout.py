@@ -77,7 +77,7 @@ def as_dataset(
     errors = " ".join(f"{name}_{part}" for part in _ERRORS if part in found)
     if errors:
         own["ancillary_variables"] = errors
-    for axis in ("lat", by):
+    for axis in ("lat", by, "y", "x"):
         if axis in ds.dims:
             ds.variables[axis].attrs["bounds"] = f"{axis}_bounds"
             # CF has no name for longitudes to the west, nor for local times.
@@ -120,7 +120,9 @@ def _of_polar(grid: Polar, by: By, eastward: bool) -> dict[str, xr.Variable]:
         )
         for axis in ("y", "x")
     }
+    ends = places[:, None] + grid.side * np.array([-0.5, 0.5])
     coords |= {
+        **{f"{axis}_bounds": xr.Variable((axis, "bnds"), ends) for axis in ("y", "x")},
         "lat": xr.Variable(("y", "x"), lat),
         "lat_graphic": xr.Variable(("y", "x"), graphic),
         by: xr.Variable(("y", "x"), azimuth / DEGREES[by]),

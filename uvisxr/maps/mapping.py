@@ -13,6 +13,7 @@ import xarray as xr
 from .. import checks
 from ..calibration.stored import holds_total
 from ..dataset import history, instants
+from ..dataset.checking.frame import check_range
 from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
 from ..errors import ArgumentError, KernelError, MissingStepError
 from ..geometry import views
@@ -27,6 +28,7 @@ from . import footprints, means
 from .footprints import Seen
 from .grids import By, Cylindrical, Grid, Polar, covered
 from .layout import as_dataset
+from .passing import warn_of_sums
 from .spheroid import Spheroid
 from .triaxial import Triaxial
 
@@ -150,7 +152,8 @@ def map(  # noqa: A001
     Warns
     -----
     UvisWarning
-        Brightnesses or reflectances are mapped of counts off which no background was taken.
+        Brightnesses or reflectances are mapped of counts off which no background was taken; or of
+        sums of exposures, by `rebin`, between which the slit moved on by more than a pixel.
 
     Examples
     --------
@@ -173,11 +176,16 @@ def map(  # noqa: A001
     view = _view(ds, body, kernels)
     _check_shell(view, asked.altitude)
     seen = footprints.seen(ds, view, asked.altitude)
-    used = seen.whole & (seen.fields["ems"] <= ems_max)
+    whole = seen.whole
+    if by == "lt":
+        # Where the Sun is not known there is no local time to lie at.
+        whole = whole & np.isfinite(seen.noon)[:, None]
+    used = whole & (seen.fields["ems"] <= ems_max)
     good, known = kept(ds, exclude), np.isfinite(light.value)
     if not (used & good & known).any():
-        raise ArgumentError(_why(asked, view, used, seen.whole, good, known))
+        raise ArgumentError(_why(asked, view, used, whole, good, known))
     used = used & good & known
+    warn_of_sums(ds, view, used)
 
     eastward = ds.attrs.get("lon_direction", "west") == "east"
     grid = _grid(asked, view.radii + asked.altitude, seen, used)
@@ -369,6 +377,8 @@ def _light(
             "field", field, f"a variable with one number for each pic and pixel{mend}"
         )
     else:
+        if _is_light(field):
+            check_range(ds, "map")
         array = ds[field]
     array = views.middle_sample(array).transpose("pic", "pixel")
     errors = {}
@@ -387,11 +397,14 @@ def _light(
         for side in ("upper", "lower"):
             errors[side] = weighted_sums.without(errors[side], errors["systematic"])
     coords, ends = {}, array.attrs.get("wl_range")
-    if field in _OF_COUNTS and "wl_bounds" in ds.variables and ds["wl_bounds"].dims == ("bnds",):
-        ends = ds["wl_bounds"].values
+    if _is_light(field) and "wl" in array.coords and array.coords["wl"].ndim == 0:
+        coords["wl"] = array.coords["wl"].variable
+        if "wl_bounds" in ds.variables and ds["wl_bounds"].dims == ("bnds",):
+            ends = ds["wl_bounds"].values
     if ends is not None:
         ends = np.array(ends, float)
-        coords = {"wl": xr.Variable((), ends.mean()), "wl_bounds": xr.Variable("bnds", ends)}
+        coords.setdefault("wl", xr.Variable((), ends.mean()))
+        coords["wl_bounds"] = xr.Variable("bnds", ends)
     return _Light(
         field,
         array.values.astype(float),
@@ -400,6 +413,11 @@ def _light(
         coords,
         total,
     )
+
+
+def _is_light(field: str) -> bool:
+    """Whether a variable is of some wavelengths, by its name."""
+    return field.startswith(("counts", "rate", "radiance", "brightness", "reflectance"))
 
 
 def _fits(ds: xr.Dataset, name: str) -> bool:
@@ -423,7 +441,7 @@ def _view(
         raise checks.refused("body", body, f"{what}{near}")
     if known[0] == ds.attrs.get("geometry_target"):
         return views.target(ds)
-    found = views.others(ds, kernels, [body])
+    found = views.others(ds, kernels, [known[0]])
     if found:
         return found[0]
     raise KernelError(f"body={body!r}: the kernels have no position, shape or rotation of it")
@@ -530,7 +548,9 @@ def _scalars(light: _Light, seen: Seen, used: np.ndarray, eastward: bool) -> dic
 
 def _noon(seen: Seen, used: np.ndarray) -> float:
     """Mean east longitude of the Sun, degrees, over exposures with pixels that are used."""
-    noon = np.deg2rad(seen.noon[used.any(axis=1)])
+    noon = np.deg2rad(seen.noon[used.any(axis=1) & np.isfinite(seen.noon)])
+    if not noon.size:
+        return np.nan
     return float(np.rad2deg(np.arctan2(np.sin(noon).mean(), np.cos(noon).mean())))
 
 
@@ -556,9 +576,11 @@ def _attributes(
     }
     if isinstance(grid, Polar):
         attrs |= {"map_pole": _pole(grid), "map_edge": grid.edge}
-    noon = view.at(seen_from)
-    attrs["map_sub_solar_lat"] = float(np.mean(sphere.latitude(noon.sun)))
-    lit = noon.sun @ np.array([1.0, 0.0, 0.0]), noon.sun @ np.array([0.0, 1.0, 0.0])
+    sun = view.sun[seen_from & np.isfinite(view.sun).all(axis=-1)]
+    if not len(sun):
+        return attrs
+    attrs["map_sub_solar_lat"] = float(np.mean(sphere.latitude(sun)))
+    lit = sun @ np.array([1.0, 0.0, 0.0]), sun @ np.array([0.0, 1.0, 0.0])
     turn = np.hypot(*(np.mean(a / np.hypot(*lit)) for a in lit))
     attrs["map_sub_solar_spread"] = float(np.rad2deg(np.sqrt(max(-2 * np.log(turn), 0.0))))
     return attrs

@@ -171,22 +171,33 @@ def _covariances(
 def averaged(
     looks: Looks, weight: np.ndarray, fields: Mapping[str, tuple[np.ndarray, float | None]]
 ) -> dict[str, np.ndarray]:
-    """Means of fields (n,) over the cells, each (rows, columns); of some on a circle."""
+    """Means of fields (n,) over the cells, each (rows, columns); of some on a circle.
+
+    What is not known of a footprint, NaN, is left out.
+    """
     sums = _Sums(looks.grid)
     parts: dict[str, list[np.ndarray]] = {}
+    known = {name: np.isfinite(values) for name, (values, _) in fields.items()}
+    some_unknown = {name for name, there in known.items() if not there.all()}
     for name, (values, period) in fields.items():
+        values = np.where(known[name], values, 0.0) if name in some_unknown else values
         angle = values * (2 * np.pi / (period or 1.0))
         parts[name] = [values] if period is None else [np.cos(angle), np.sin(angle)]
     for index, cell, shared in looks:
         weights = weight[index] * shared
         sums.add("weight", cell, weights)
         for name, some in parts.items():
+            own = weights
+            if name in some_unknown:
+                own = weights * known[name][index]
+                sums.add(f"{name} weight", cell, own)
             for number, part in enumerate(some):
-                sums.add(f"{name}{number}", cell, weights * part[index])
+                sums.add(f"{name}{number}", cell, own * part[index])
     with np.errstate(divide="ignore", invalid="ignore"):
-        whole = np.where(sums["weight"] > 0, sums["weight"], np.nan)
         found = {}
         for name, (_, period) in fields.items():
+            total = sums[f"{name} weight" if name in some_unknown else "weight"]
+            whole = np.where(total > 0, total, np.nan)
             first = sums[f"{name}0"] / whole
             if period is not None:
                 angle = np.arctan2(sums[f"{name}1"] / whole, first)

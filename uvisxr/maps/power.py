@@ -14,6 +14,7 @@ from ..dataset import history
 from ..errors import ArgumentError, MissingStepError
 from ..numerics import sphere, weighted_sums
 from ..quality.levels import warn_of_none
+from .cells import check_cells
 from .grids import DEGREES
 
 #: How a brightness seen at an emission angle follows from what is emitted.
@@ -79,7 +80,7 @@ def power(
     MissingStepError
         The dataset is no map of a brightness, or has no wavelengths and none are given.
     ArgumentError
-        A range is wrong, or the region has no cell.
+        A range is wrong, the region has no cell, or the cells are not those that `map` made.
 
     Warns
     -----
@@ -98,6 +99,7 @@ def power(
     """
     checks.choice("rule", rule, Rule)
     _check(ds)
+    check_cells(ds, "brightness", "power")
     warn_of_none(ds, "power")
     inside = _inside(ds, region)
     energy, what = _energy(ds, wl)
@@ -218,7 +220,8 @@ def _within(name: str, values: xr.DataArray, limits: tuple[float, float]) -> xr.
     period, given = _BY[name], f"region[{name!r}]"
     low, high = checks.pair(given, limits, f"limits of {name}", period is None)
     if period is None:
-        # Nothing lies beyond a pole.
+        if not -_POLE <= low < high <= _POLE:
+            raise checks.refused(given, limits, f"limits of {name}, from {-_POLE:g} to {_POLE:g}")
         return (values >= low) & (values < (np.inf if high >= _POLE else high))
     span = abs(high - low)
     if span == 0 or span > period:

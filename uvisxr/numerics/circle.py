@@ -1,8 +1,12 @@
-"""Areas that a circle and polygons have in common, in closed form."""
+"""Areas that a circle and polygons have in common: of each in closed form, of several by lines."""
 
 from __future__ import annotations
 
 import numpy as np
+
+#: Lines across the circle on which it is told what lies in several polygons; how they are turned,
+#: rad, so that few edges lie along them; and how many are worked on at a time.
+_LINES, _TURN, _BLOCK = 512, 0.4, 16
 
 
 def area_in_circle(polygons: np.ndarray) -> np.ndarray:
@@ -39,6 +43,56 @@ def area_in_circle(polygons: np.ndarray) -> np.ndarray:
     spanned = _sector(start, first) + _cross(first, last) + _sector(last, start + along)
     found: np.ndarray = np.abs(spanned.sum(-1)) / 2
     return found
+
+
+def shared_in_circle(polygons: np.ndarray) -> float:
+    """Area in the unit circle that polygons have in common: the sum of their areas in it, less that
+    of their union.
+
+    On each of many lines it is exact.
+
+    Parameters
+    ----------
+    polygons : ndarray, (n, k, 2)
+        Corners (x, y) of convex polygons, in either sense. Those with a NaN are left out.
+
+    Returns
+    -------
+    float
+        0 of polygons side by side; to about 1e-4.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> square = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
+    >>> round(shared_in_circle(np.stack([square, square, square, 4 * square])), 3)
+    3.0
+    """
+    known = np.isfinite(polygons).all(axis=(1, 2))
+    cos, sin = np.cos(_TURN), np.sin(_TURN)
+    start = np.asarray(polygons, float)[known] @ np.array([[cos, sin], [-sin, cos]])
+    if len(start) < 2:
+        return 0.0
+    lines = (np.arange(_LINES) + 0.5) * (2 / _LINES) - 1
+    found = sum(_on_lines(start, some) for some in np.split(lines, _LINES // _BLOCK))
+    return float(found * (2 / _LINES))
+
+
+def _on_lines(start: np.ndarray, y: np.ndarray) -> float:
+    """Lengths in the unit circle that convex polygons (n, k, 2) have in common on lines (m,)."""
+    stop = np.roll(start, -1, axis=1)
+    (x0, y0), (x1, y1) = ((one[..., 0, None], one[..., 1, None]) for one in (start, stop))
+    met = (y0 <= y) != (y1 <= y)
+    x = x0 + _ratio((y - y0) * (x1 - x0), np.abs(y1 - y0)) * np.sign(y1 - y0)
+    chord = np.sqrt(1 - y * y)
+    low = np.where(met, x, np.inf).min(axis=1).clip(-chord, chord)
+    high = np.where(met, x, -np.inf).max(axis=1).clip(-chord, chord)
+    high = np.maximum(high, low)
+    order = np.argsort(low, axis=0)
+    low, high = (np.take_along_axis(one, order, axis=0) for one in (low, high))
+    reached = np.maximum.accumulate(high, axis=0)[:-1]
+    shared = np.minimum(high[1:], reached) - low[1:]
+    return float(np.maximum(shared, 0.0).sum())
 
 
 def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:

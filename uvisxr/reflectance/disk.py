@@ -19,7 +19,7 @@ from ..errors import ArgumentError, MissingStepError, warn_user
 from ..geometry import outline, views
 from ..integrals import integrate
 from ..numerics import raster, weighted_sums
-from ..numerics.circle import area_in_circle
+from ..numerics.circle import area_in_circle, shared_in_circle
 from ..numerics.poisson import Interval
 from ..quality.flags import kept
 from . import sun
@@ -87,7 +87,8 @@ def photometry(
     exposure, and f their filling, the share that the disk fills, its night side included. So all
     parts of the disk count alike from wherever they were seen. If the whole disk is in the pixels
     (`disk_share`), this is the geometric albedo times the phase function, whatever the disk's size
-    in pixels. If only a part is, it is the mean over that part.
+    in pixels. If only a part is, it is the mean over that part. Of all exposures together, what was
+    seen several times counts as often.
 
     Parameters
     ----------
@@ -122,15 +123,15 @@ def photometry(
         `reflectance`, (pic, wl) or without `pic` or `wl`, with the coordinates `reflectance_upper`,
         `reflectance_lower`, `reflectance_systematic`; `reflectance_removed`, the I/F of the
         background that was taken off; `disk_share`, how much of the disk is in the pixels with a
-        value, at the wavelength where it is least, of all exposures together the sum of theirs; and
-        the fields of exposures, `target_phase` among them, the phase angle, or their means weighted
-        by the disk's area. With ``per="exposure"`` also `filling` (pic, pixel). NaN without
-        pointing, and in exposures that do not hold the disk.
+        value, be it in several of them, at the wavelength where it is least; and the fields of
+        exposures, `target_phase` among them, the phase angle, or their means weighted by the disk's
+        area. With ``per="exposure"`` also `filling` (pic, pixel). NaN without pointing, and in
+        exposures that do not hold the disk.
 
     Raises
     ------
     MissingStepError
-        No geometry, or none of a body with a shape; no radiance.
+        No geometry, or none of a body with a shape; no radiance; or no `alt_corners` for `margin`.
     ArgumentError
         `body` is another than the geometry's; all pixels that the disk touches are flagged; there
         are no pixels of the background; or as `ds.uvis.reflectance`.
@@ -170,6 +171,7 @@ def photometry(
     sums = _Sums.of(lit, part, where, single_interval(ds), holds_total(ds))
     if per == "observation":
         sums = sums.together()
+        twice = part.shared(_known(lit, sums.least()))
     there = ("wl",) if per == "observation" else ("pic", "wl")
     dims = [dim for dim in there if dim in lit["reflectance"].dims]
     found = {
@@ -183,7 +185,7 @@ def photometry(
         found["filling"] = xr.Variable(("pic", "pixel"), part.filling.astype(np.float32))
     else:
         rest = _together(lit, part.disk.sum(axis=1))
-        found["disk_share"] = xr.Variable((), share[0])
+        found["disk_share"] = xr.Variable((), max(share[0] - twice / np.pi, 0.0))
     if not share.any():
         _warn_of_nothing(ds, part, lit)
     _warn_of_less_than_nothing(found, lit, where)
@@ -285,12 +287,15 @@ class _Filled:
         That of the disk in the pixel, 0 where it is not used.
     used : ndarray of bool, (pic, pixel)
         Unflagged, with pointing.
+    corners : ndarray, (pic, pixel, 4, 2)
+        Where the limb is the unit circle.
     """
 
     filling: np.ndarray
     area: np.ndarray
     disk: np.ndarray
     used: np.ndarray
+    corners: np.ndarray
 
     @classmethod
     def of(cls, ds: xr.Dataset, unflagged: np.ndarray) -> _Filled:
@@ -304,7 +309,12 @@ class _Filled:
             filling = np.clip(inside / area, 0.0, 1.0)
         # What is less is the rounding of angles.
         filling[filling < _LEAST] = 0.0
-        return cls(filling, area, np.where(used, filling * area, 0.0), used)
+        return cls(filling, area, np.where(used, filling * area, 0.0), used, corners)
+
+    def shared(self, known: np.ndarray) -> float:
+        """Solid angle of the disk in several of the pixels that are known, bool (pic, pixel), less
+        that in one of them; in units of which that of the disk is pi."""
+        return shared_in_circle(self.corners[known & (self.disk > 0)])
 
 
 def in_disks(seen: views.Views, points: np.ndarray) -> np.ndarray:
@@ -394,16 +404,18 @@ class _Where:
 
 
 def _margin(ds: xr.Dataset, margin: float | None) -> float:
-    """Altitude that the sky's pixels must keep, km; 0 where it is not asked for and not known."""
-    if margin is None:
-        known = "alt_corners" in ds.variables
-        return _ATMOSPHERES.get(str(ds.attrs["geometry_target"]).upper(), 0.0) if known else 0.0
-    if margin > 0 and "alt_corners" not in ds.variables:
+    """Altitude that the sky's pixels must keep, km."""
+    body = str(ds.attrs["geometry_target"]).upper()
+    high = _ATMOSPHERES.get(body, 0.0) if margin is None else margin
+    if high > 0 and "alt_corners" not in ds.variables:
+        what = f"margin={high:g}"
+        if margin is None:
+            what = f"the margin of {body.capitalize()}'s atmosphere, {high:g} km,"
         raise MissingStepError(
-            f"photometry: margin={margin:g} needs alt_corners, which the dataset has lost: keep "
-            "the coordinates of ds.uvis.geometry()"
+            f"photometry: {what} needs alt_corners, which the dataset has lost: keep the "
+            "coordinates of ds.uvis.geometry(), or take margin=0"
         )
-    return float(margin)
+    return float(high)
 
 
 def _above(ds: xr.Dataset, altitude: float) -> np.ndarray:
@@ -501,6 +513,10 @@ class _Sums:
         known = np.where(self.disk_area > 0, self.disk_area, np.inf).min(axis=1)
         return np.where(np.isfinite(known), known, 0.0) / np.pi
 
+    def least(self) -> int:
+        """Number of the wavelength at which the least of the disk has a value, in any exposure."""
+        return int(np.where(self.disk_area > 0, self.disk_area, np.inf).min(axis=0).argmin())
+
     def disk(self, where: _Where) -> dict[str, np.ndarray]:
         """Mean I/F of the disk, its errors, and what was taken off, (pic, wl)."""
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -529,6 +545,12 @@ class _Sums:
             "reflectance_systematic": np.hypot(scaled, common),
             "reflectance_removed": np.where(np.isfinite(value), removed, np.nan),
         }
+
+
+def _known(lit: xr.Dataset, wl: int) -> np.ndarray:
+    """Which pixels have a value at a wavelength, bool (pic, pixel)."""
+    values = lit["reflectance"].isel({"wl": wl} if "wl" in lit["reflectance"].dims else {})
+    return np.asarray(np.isfinite(values.transpose("pic", "pixel").values))
 
 
 def _mean(sums: np.ndarray) -> _Mean:

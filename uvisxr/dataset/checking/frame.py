@@ -146,6 +146,19 @@ def _axis_back(ds: xr.Dataset, axis: str, dim: str) -> str:
     return f"call ds.rename({{{dim!r}: {axis!r}}}) first"
 
 
+def check_range(ds: xr.Dataset, step: str) -> None:
+    """Refuse what was integrated over different ranges of wavelengths and joined since."""
+    for name in ("wl_bounds", "wl"):
+        dims = ds.variables[name].dims if name in ds.variables else ()
+        along = [dim for dim in NUMBERS if dim in dims]
+        if along and "wl" not in ds.dims:
+            raise ArgumentError(
+                f"{step}: {name} differs along {along[0]}: brightnesses of different ranges of "
+                "wavelengths were joined, which have no mean and no spectrum in common: take each "
+                "by itself, or integrate all over one range before"
+            )
+
+
 def check_spectra(ds: xr.Dataset, step: str) -> None:
     """Refuse spectra along dimensions that no step knows."""
     known = {*FRAME, "sample", *bins(ds)}
