@@ -601,6 +601,27 @@ def test_attributes_of_odd_types_where_they_are_read(before, tmp_path, value):
             ds.assign_attrs(name=value).uvis.to_netcdf()
 
 
+@pytest.mark.parametrize("name", ["line_bin", "band_bin", "lr_line", "ul_band", "summed"])
+@pytest.mark.parametrize("value", [True, np.True_])
+def test_true_is_no_number(before, name, value):
+    odd = before["opened"].assign_attrs({name: value})
+    with pytest.raises(ArgumentError, match=f"background: the attribute {name} is True, not a"):
+        odd.uvis.background(level=5e-4)
+
+
+@pytest.mark.parametrize("value", ["[[1, 2]]", '[[1, 2], ["b", 3]]', '["ab"]', '"x"', "5", "null"])
+def test_arguments_that_are_no_object_of_json(before, value):
+    odd = before["calibrated"].assign_attrs(calibrate_arguments=value)
+    for step in (
+        lambda u: u.integrate((1300, 1700)),
+        lambda u: u.bin(pixels=[[(0, 1)]]),
+        lambda u: u.smooth(force=True),
+        lambda u: u.background(level=5e-4),
+    ):
+        with pytest.raises(ArgumentError, match="calibrate_arguments is not what calibrate has"):
+            step(odd.uvis)
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

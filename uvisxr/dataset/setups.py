@@ -80,10 +80,10 @@ def of_calibration(attrs: Mapping[Any, Any]) -> int | None:
     None if the attributes say nothing of it that can be read.
     """
     try:
-        told = dict(json.loads(attrs["calibrate_arguments"]))
+        told = json.loads(attrs["calibrate_arguments"])
     except (KeyError, TypeError, ValueError, RecursionError):
         return None
-    if not told:
+    if not isinstance(told, dict) or not told:
         return None
     # That goes with the times.
     told.pop("schedule", None)

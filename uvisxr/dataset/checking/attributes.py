@@ -50,6 +50,7 @@ def check_attrs(ds: xr.Dataset, step: str, attrs: Iterable[str]) -> None:
         least = 1 if name.endswith("_bin") else 0
         if name in window and not (
             isinstance(value, int | float | np.integer | np.floating)
+            and not isinstance(value, bool)
             and least <= value <= (N_BANDS if "band" in name else N_LINES)
             and float(value).is_integer()
         ):
