@@ -607,6 +607,9 @@ def test_true_is_no_number(before, name, value):
     odd = before["opened"].assign_attrs({name: value})
     with pytest.raises(ArgumentError, match=f"background: the attribute {name} is True, not a"):
         odd.uvis.background(level=5e-4)
+    odd = before["opened"].assign_attrs(target_radii=[True, 2575.0, 2575.0])
+    with pytest.raises(ArgumentError, match=r"target_radii.*True.*three radii, km"):
+        odd.uvis.background(level=5e-4)
 
 
 @pytest.mark.parametrize("value", ["[[1, 2]]", '[[1, 2], ["b", 3]]', '["ab"]', '"x"', "5", "null"])
