@@ -500,6 +500,13 @@ def test_no_pixels(ds):
         ds.uvis.background(pixels=[])
 
 
+def test_pixels_of_no_exposures(ds):
+    none = ds.isel(pic=slice(0, 0))
+    assert none.uvis.background(level=4e-4).background == 4e-4
+    with pytest.raises(ArgumentError, match=r"no spectrum .*\(0, 1\) .*: no exposure is left"):
+        none.uvis.background(pixels=[(0, 1)])
+
+
 def test_all_pixels_flagged(ds):
     flagged = ds.uvis.flag([(0, 0)])
     with pytest.raises(ArgumentError, match="flagged"):

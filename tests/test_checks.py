@@ -126,6 +126,12 @@ def test_sequences_of_numbers():
             checks.numbers("altitudes", value, "heights, km", above=0)
 
 
+@pytest.mark.parametrize("value", [[True, 2.0], (1.0, np.True_), [True, False]])
+def test_true_is_none_of_several_numbers(value: Any):
+    with pytest.raises(ArgumentError, match=r"radii=.*True.*: expected radii, km"):
+        checks.numbers("radii", value, "radii, km", above=0)
+
+
 def test_pairs():
     for value in ((1, 2.5), [1, 2.5], np.array([1, 2.5]), xr.DataArray([1, 2.5])):
         assert checks.pair("wl_range", value, "wavelengths, angstrom") == (1.0, 2.5)

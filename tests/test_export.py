@@ -309,6 +309,13 @@ def test_summary_of_bins_is_refused(observation, tmp_path):
         export.to_json(binned, tmp_path / "a.json")
 
 
+#: A summary with a field of these values.
+_LON = (
+    '{"uvisxr": "1", "geometry": {"fields": '
+    '{"lon": {"dims": ["pic"], "units": "degree", "values": %s}}}}'
+)
+
+
 @pytest.mark.parametrize(
     ("text", "what"),
     [
@@ -319,7 +326,15 @@ def test_summary_of_bins_is_refused(observation, tmp_path):
         ("2", "the int '2'"),
         ("not json", "not JSON"),
         ('{"uvisxr": "1", "geometry": {"fields": {"lon": 3}}}', "geometry in .* is damaged"),
+        ("[" * 100_000, r"not JSON \(it lies too deep in itself\)"),
+        (
+            _LON % ("[" * 900 + "]" * 900),
+            r"geometry in .* is damaged \(it lies too deep in itself\)",
+        ),
+        (f'{{"uvisxr": {"9" * 5000}}}', r"not JSON \(9+\.\.\.9+ is no number of it\)"),
+        (_LON % f"[1{'0' * 400}]", r"not JSON \(10+\.\.\.0+ is no number of it\)"),
     ],
+    ids=lambda text: text[:40],
 )
 def test_json_of_another_kind_is_refused(tmp_path, text, what):
     path = tmp_path / "a.json"

@@ -135,7 +135,7 @@ NODES = {
 
 @pytest.mark.parametrize("target", NODES)
 def test_targets_of_odd_names(ds, target, tmp_path):
-    one = ds.isel(pic=slice(2)).assign_attrs(geometry_target=target)
+    one = ds.isel(pic=slice(2)).drop_vars("geometry_setup").assign_attrs(geometry_target=target)
     back = comes_back(one, None, tmp_path / "x.fits")
     assert set(back.children) - {"rings"} == {"sky", NODES[target]}
     lat = back[f"{NODES[target]}/lat"].isel(instant=1, point=0)

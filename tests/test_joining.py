@@ -368,6 +368,23 @@ def test_failures_and_foreign_files_are_left_out(tmp_path: Path):
     assert uvisxr.open_processed(out).sizes["pic"] == 2
 
 
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "dangling"])
+def test_a_manifest_that_is_no_file(tmp_path: Path, kind: str):
+    """As the batch itself refuses it; else all outputs would count, those that failed, too."""
+    process(tmp_path, product_id(0))
+    book = tmp_path / "out" / manifest.NAME
+    book.unlink()
+    make = {
+        "pipe": os.mkfifo,
+        "device": lambda path: path.symlink_to("/dev/zero"),
+        "folder": os.mkdir,
+        "dangling": lambda path: path.symlink_to("nowhere"),
+    }
+    make[kind](book)
+    with pytest.raises(ExportError, match=rf"cannot read {book}: it is no ordinary file"):
+        uvisxr.open_processed(tmp_path / "out")
+
+
 def test_empty_folder(tmp_path: Path):
     with pytest.raises(ExportError, match=f"no outputs in {tmp_path}"):
         uvisxr.open_processed(tmp_path)

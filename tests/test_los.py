@@ -14,7 +14,7 @@ import xarray as xr
 from helpers import starlist, synthetic, tinykernels
 
 import uvisxr
-from uvisxr.dataset import overview
+from uvisxr.dataset import overview, setups
 from uvisxr.dataset.fields import EPHEMERIS, FIELDS, ROWS, SIGHTLINE
 from uvisxr.errors import (
     ArgumentError,
@@ -585,6 +585,32 @@ class TestOptics:
     @pytest.fixture
     def sun(self):
         return synthetic.dataset("EUV", ets=ETS, target="SUN").assign_attrs(optics="solar_port")
+
+    def test_the_port_of_a_set_up_whose_attribute_is_lost(self, sun, files):
+        number = setups.number(sun.attrs)
+        expected = sun.uvis.geometry(files)
+        for lost in (
+            sun.assign_attrs(described_setup=number),
+            sun.assign_coords(setup=("pic", np.full(sun.sizes["pic"], number, np.int32))),
+        ):
+            del lost.attrs["optics"]
+            found = lost.uvis.geometry(files)
+            assert found.attrs["optics"] == "solar_port"
+            np.testing.assert_array_equal(found.ra, expected.ra)
+            with pytest.warns(UvisWarning, match="do not place Saturn"):
+                tree = lost.uvis.backplanes(kernels=files)
+            assert tree.attrs["optics"] == "solar_port"
+            rebinned = lost.uvis.rebin(pixel=2).uvis.geometry(files)
+            assert rebinned.attrs["optics"] == "solar_port"
+            other = lost.assign_attrs(ul_line=3)
+            with pytest.raises(MissingStepError, match=r"lost its attribute optics.*'solar_port'"):
+                other.uvis.geometry(files)
+            assert other.uvis.geometry(files, optics="telescope").attrs["optics"] == "telescope"
+
+    def test_the_port_of_a_set_up_that_never_told(self, sun, files):
+        del sun.attrs["optics"]
+        told = sun.assign_attrs(described_setup=setups.number(sun.attrs))
+        assert told.uvis.geometry(files).attrs["optics"] == "telescope"
 
     def test_the_port_of_the_dataset_and_of_the_argument(self, sun, files):
         port = sun.uvis.geometry(files)

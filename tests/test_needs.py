@@ -23,7 +23,7 @@ from helpers.sunlight import flat
 
 import uvisxr
 from uvisxr import UvisError
-from uvisxr.dataset import needs
+from uvisxr.dataset import needs, setups
 from uvisxr.errors import ArgumentError, ExportError, MissingStepError, UvisWarning
 from uvisxr.simulate import Simulation, Window
 
@@ -601,6 +601,30 @@ def test_attributes_of_odd_types_where_they_are_read(before, tmp_path, value):
             ds.assign_attrs(name=value).uvis.to_netcdf()
 
 
+@pytest.mark.parametrize("name", ["line_bin", "band_bin", "lr_line", "ul_band", "summed"])
+@pytest.mark.parametrize("value", [True, np.True_])
+def test_true_is_no_number(before, name, value):
+    odd = before["opened"].assign_attrs({name: value})
+    with pytest.raises(ArgumentError, match=f"background: the attribute {name} is True, not a"):
+        odd.uvis.background(level=5e-4)
+    odd = before["opened"].assign_attrs(target_radii=[True, 2575.0, 2575.0])
+    with pytest.raises(ArgumentError, match=r"target_radii.*True.*three radii, km"):
+        odd.uvis.background(level=5e-4)
+
+
+@pytest.mark.parametrize("value", ["[[1, 2]]", '[[1, 2], ["b", 3]]', '["ab"]', '"x"', "5", "null"])
+def test_arguments_that_are_no_object_of_json(before, value):
+    odd = before["calibrated"].assign_attrs(calibrate_arguments=value)
+    for step in (
+        lambda u: u.integrate((1300, 1700)),
+        lambda u: u.bin(pixels=[[(0, 1)]]),
+        lambda u: u.smooth(force=True),
+        lambda u: u.background(level=5e-4),
+    ):
+        with pytest.raises(ArgumentError, match="calibrate_arguments is not what calibrate has"):
+            step(odd.uvis)
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -916,6 +940,43 @@ def test_two_calibrations_in_one_dataset(made, before, step, other):
     calls[step](both.uvis.calibrate(files=made.calibration).uvis)
 
 
+OF_A_CALIBRATION: dict[str, Callable[[Any], Any]] = {
+    "fill_nan": lambda u: u.fill_nan(),
+    "smooth": lambda u: u.smooth(force=True),
+    "integrate": lambda u: u.integrate((1300, 1700)),
+    "bin": lambda u: u.bin(pixels=[[(0, 1)]]),
+    "image": lambda u: u.image((1300, 1700)),
+    "map": lambda u: u.map(wl_range=(1300, 1700), altitude=2500, ems_max=90),
+    "reflectance": lambda u: u.reflectance(flat(), distance=9.0),
+    "photometry": lambda u: u.photometry(flat(), background="none"),
+    "to_fits": lambda u: u.to_fits("unused.fits"),
+    "plot.spectrum": lambda u: u.plot.spectrum([(0, 1), (4, 1)]),
+    "plot.picture": lambda u: u.plot.picture((1300, 1700)),
+}
+
+
+@pytest.mark.parametrize("step", OF_A_CALIBRATION)
+@pytest.mark.parametrize("kept", ["override", "drop_conflicts"])
+def test_two_calibrations_whatever_is_left_of_them(made, before, step, kept, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first, second = before["calibrated"].isel(pic=slice(0, 3)), before["opened"]
+    second = second.uvis.geometry(kernels=made.kernels).uvis.background(level=4e-4)
+    second = second.isel(pic=slice(3, 6)).uvis.calibrate(
+        files=made.calibration, smooth=False, recipe="pds"
+    )
+    usual = {"coords": "minimal", "compat": "override", "data_vars": "minimal"}
+    both = xr.concat([first, second], "pic", combine_attrs=kept, **usual)
+    assert ("calibrate_arguments" in both.attrs) == (kept == "override")
+    than = "the attributes say" if kept == "override" else "the first"
+    parts = [both, both.drop_vars("sensitivity")]
+    if step != "to_fits":
+        parts.append(both.drop_vars(["sensitivity", "counts"]))
+    for ds in parts:
+        said = f"{step}: 3 of 6 .* filled or smoothed otherwise, .* than {than}"
+        with pytest.raises(ArgumentError, match=said):
+            OF_A_CALIBRATION[step](ds.uvis)
+
+
 def test_one_slit_in_one_dataset(made, mixed, before, right):
     low, high = mixed
     both = xr.concat([low, _later(low)], "pic").isel(pic=slice(6))
@@ -929,6 +990,53 @@ def test_one_slit_in_one_dataset(made, mixed, before, right):
     assert (light[:6] == apart[0].uvis.integrate().brightness).all()
     corrected = high.assign_attrs(slit="LOW_RESOLUTION").uvis.calibrate(files=made.calibration)
     same(corrected, apart[0], ("radiance",))
+
+
+FROM_COUNTS: dict[str, Callable[[Any, Simulation], Any]] = {
+    "calibrate": lambda u, made: u.calibrate(files=made.calibration),
+    "background": lambda u, made: u.background(level=4e-4),
+    "rate": lambda u, made: u.rate(),
+    "rebin": lambda u, made: u.rebin(pixel=2),
+}
+
+OF_THE_INSTRUMENT: dict[str, Callable[[Any, Simulation], Any]] = {
+    "geometry": lambda u, made: u.geometry(kernels=made.kernels),
+    "evil_share": lambda u, made: u.evil_share().to_dataset(),
+}
+
+
+@pytest.mark.parametrize("step", FROM_COUNTS | OF_THE_INSTRUMENT)
+def test_two_slits_whose_attributes_are_lost(made, mixed, step):
+    low, high = mixed
+    both = xr.concat([low, _later(high)], "pic", combine_attrs="drop_conflicts")
+    assert {"slit", "described_setup"}.isdisjoint(both.attrs)
+    call = (FROM_COUNTS | OF_THE_INSTRUMENT)[step]
+    with pytest.raises(ArgumentError, match=f"{step}: 6 of 12 .* another slit.* than the first"):
+        call(both.uvis, made)
+    # Of one of them, none of it is lost.
+    alone = both.isel(pic=slice(0, 6)).assign_attrs(slit=low.attrs["slit"])
+    call(alone.uvis, made)
+
+
+@pytest.mark.parametrize("step", FROM_COUNTS | OF_THE_INSTRUMENT)
+def test_two_compressions_whose_attribute_is_lost(made, mixed, step):
+    low, _ = mixed
+    attrs = low.attrs | {"compression": "NONE"}
+    number = setups.number(attrs)
+    plain = low.assign_attrs(attrs | {"described_setup": number}).assign_coords(
+        setup=xr.full_like(low.setup, number)
+    )
+    both = xr.concat([low.isel(pic=slice(3)), plain.isel(pic=slice(3, 6))], "pic")
+    both = both.assign_attrs(low.attrs)
+    for name in ("compression", "described_setup"):
+        del both.attrs[name]
+    if step in FROM_COUNTS:
+        with pytest.raises(ArgumentError, match=f"{step}: 3 of 6 .* compression.* than the first"):
+            FROM_COUNTS[step](both.uvis, made)
+        return
+    found, expected = (OF_THE_INSTRUMENT[step](ds.uvis, made) for ds in (both, low))
+    names = ("alt", "lon", "ra") if step == "geometry" else ("evil_share",)
+    same(found, expected, names)
 
 
 # --- sums of counts beside counts
@@ -1036,6 +1144,11 @@ ON_A_BODY: dict[str, Callable[[Any], Any]] = {
     "plot.animate": lambda u: u.plot.animate("unused.gif"),
     "plot.keogram": lambda u: u.plot.keogram((1300, 1700)),
     "plot.limb": lambda u: u.plot.limb((1300, 1700)),
+    "plot.evolution": lambda u: u.plot.evolution(y="alt"),
+    "predict_stars": lambda u: u.predict_stars(),
+    "to_fits": lambda u: u.to_fits("unused.fits"),
+    "reflectance": lambda u: u.reflectance(flat(), distance=9.0),
+    "photometry": lambda u: u.photometry(flat(), background="none"),
 }
 
 

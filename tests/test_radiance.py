@@ -17,6 +17,7 @@ from uvisxr.calibration import formats
 from uvisxr.calibration.radiance import compute
 from uvisxr.calibration.response import table_of
 from uvisxr.calibration.stored import term_weights
+from uvisxr.dataset import setups
 from uvisxr.dataset.conventions import QUALITY_FLAGS
 from uvisxr.errors import (
     ArgumentError,
@@ -768,6 +769,10 @@ def test_the_solar_port_is_in_no_calibration(step):
     options = {"flat_field": False, "trend": False}
     with pytest.warns(UvisWarning, match="optics is solar_port, but calibrations are of the tele"):
         getattr(ds.uvis, step)(**options)
+    lost = ds.assign_attrs(described_setup=setups.number(ds.attrs))
+    del lost.attrs["optics"]
+    with pytest.warns(UvisWarning, match="optics is solar_port, but calibrations are of the tele"):
+        getattr(lost.uvis, step)(**options)
     getattr(ds.assign_attrs(optics="telescope").uvis, step)(**options)
 
 

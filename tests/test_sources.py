@@ -1124,6 +1124,15 @@ def test_what_stands_for_a_product_and_is_none_is_told(tmp_path: Path):
         list(expand(label))
 
 
+@pytest.mark.parametrize("pointer", [".", "./", "a/", "a/b.DAT"])
+def test_a_label_that_names_no_file(tmp_path: Path, pointer: str):
+    label = write_product(tmp_path, NAME)
+    label.write_text(label.read_text().replace(f'"{NAME}.DAT"', f'"{pointer}"'))
+    label.with_suffix(".DAT").unlink()
+    with pytest.raises(LabelError, match=rf"'{pointer}' is no name of a file.*`uvisxr fetch"):
+        read_label(label)
+
+
 @pytest.mark.parametrize("pointer", ["../../secret.DAT", "/etc/passwd"])
 def test_a_label_that_names_data_elsewhere(tmp_path: Path, pointer: str):
     label = write_product(tmp_path, NAME)

@@ -91,6 +91,7 @@ setup : 1
     A number for the channel, slit, optics, compression, window and bins that the exposure was
     opened with, and for the counts that `ds.uvis.rebin` summed. The attribute `described_setup` is
     that of the dataset: steps refuse exposures of another, which `xarray.concat` puts together.
+    Where that is lost, they refuse exposures of several.
 utc : 1
     UTC of the exposure as text, 2005-230T15:15:04.141: from `ds.uvis.utc`.
 
@@ -429,7 +430,7 @@ channel, slit, slit_width, slit_dlambda
 optics
     What the light came in through: telescope, or solar_port, the EUV's own port for the Sun, 20.07
     degrees off. As the label has it: target SUN and OCCULTATION_PORT_STATE open; or as
-    ``geometry(optics=...)`` had it.
+    ``geometry(optics=...)`` had it. Where it is lost, steps take what `setup` tells.
 target, prime_instrument
     What was looked at, in capitals, as the label has it or ``open_observation(target=...)`` had it,
     and the instrument that controlled the pointing, if known: PRIME (UVIS itself), CIRS, VIMS or

@@ -283,6 +283,9 @@ def reals(value: object) -> np.ndarray | None:
 
     if too_many(value):
         return None
+    if isinstance(value, list | tuple) and any(isinstance(one, bool | np.bool_) for one in value):
+        # Among numbers numpy takes them for 0 and 1.
+        return None
     try:
         found = np.asarray(value)
     except (TypeError, ValueError):

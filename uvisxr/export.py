@@ -35,6 +35,9 @@ _VERSION = "uvisxr"
 #: Longest summary, in bytes: of a million spectra with the geometry of each.
 _MOST = 2**28
 
+#: What is said of lists and objects in each other, more than Python goes through.
+_TOO_DEEP = "it lies too deep in itself"
+
 #: How many keys of another program's JSON a message names.
 _NAMES = 6
 
@@ -421,7 +424,8 @@ def load_json(path: str | Path) -> dict[str, Any]:
                 attrs={"units": field["units"]},
             )
     except (AttributeError, ValueError, KeyError, TypeError, RecursionError) as error:
-        why = f"{type(error).__name__}: {shortened(str(error), 160)}"
+        deep = isinstance(error, RecursionError)
+        why = _TOO_DEEP if deep else f"{type(error).__name__}: {shortened(str(error), 160)}"
         raise ExportError(f"the geometry in {path} is damaged ({why}): {mend}") from error
     return content
 
@@ -440,9 +444,10 @@ def _strict(raw: bytes) -> Any:
             object_pairs_hook=_once,
             parse_constant=_finite,
             parse_float=_finite,
+            parse_int=_whole,
         )
-    except RecursionError as error:
-        raise ValueError(str(error)) from None
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -457,6 +462,12 @@ def _finite(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError(f"{shortened(text, 40)} is no number of it")
     return number
+
+
+def _whole(text: str) -> int:
+    """A whole number, no larger than floats go."""
+    _finite(text)
+    return int(text)
 
 
 def _numbers(values: Any) -> Any:

@@ -137,9 +137,13 @@ def rebin(ds: xr.Dataset, pic: int = 1, pixel: int = 1, wl: int = 1) -> xr.Datas
     variables = dict(ds.variables) | changed
     data = {name: variables.pop(name) for name in ds.data_vars}
     attrs = ds.attrs | _attributes(ds, bins, groups)
-    if "described_setup" in attrs and "setup" in variables:
-        attrs["described_setup"] = setups.number(attrs)
-        variables["setup"] = xr.full_like(variables["setup"], attrs["described_setup"])
+    if "setup" in variables or "described_setup" in attrs:
+        # With what the light came in through, also where its attribute is lost.
+        number = setups.number({"optics": setups.optics(ds), **attrs})
+        if "setup" in variables:
+            variables["setup"] = xr.full_like(variables["setup"], number)
+        if "described_setup" in attrs:
+            attrs["described_setup"] = number
     return conventions.apply(xr.Dataset(data, variables, attrs))
 
 

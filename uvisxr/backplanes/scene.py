@@ -342,7 +342,8 @@ def _may_cast(on: Seen, ephemerides: _Ephemerides) -> dict[str, np.ndarray]:
         for name, (body, _) in ephemerides.items()
         if body.code != SUN and (body.code != on.body.code or body.code == SATURN)
     }
-    if not others:
+    # On the Sun nothing does.
+    if not others or on.body.code == SUN:
         return {}
     place = np.stack([ephemerides[name][1].position for name in others])
     reach = [

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from .. import checks
-from ..dataset import conventions, history, inputs
+from ..dataset import conventions, history, inputs, setups
 from ..errors import ArgumentError
 from ..geometry.los import LonDirection, target_name
 from ..instrument.channel import Optics
@@ -69,7 +69,8 @@ def backplanes(
     lon_direction : {"west", "east"}
         Direction in which longitudes on bodies increase.
     optics : {"telescope", "solar_port"}, optional
-        What the light came in through. Default: the dataset's attribute `optics`.
+        What the light came in through. Default: the dataset's attribute `optics`, or,
+        where that is lost, what its `setup` tells.
     pixels_per_subsample : float
         With "rule", the distance of neighbouring instants, pixels.
 
@@ -111,7 +112,7 @@ def backplanes(
     """
     checks.choice("lon_direction", lon_direction, LonDirection)
     if optics is None:
-        optics = ds.attrs.get("optics", "telescope")
+        optics = setups.optics(ds)
     checks.choice("optics", optics, Optics)
     wanted = _wanted(bodies)
     target = target_name(ds, None) if "target" in ds.attrs else ""

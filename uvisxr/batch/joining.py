@@ -162,9 +162,12 @@ class _Output(NamedTuple):
 def _outputs(folder: Path) -> list[_Output]:
     """The good outputs that are there, with the size that they were written with."""
     book = folder / manifest.NAME
-    if not book.is_file():
+    if not os.path.lexists(book):
         return [_Output(path) for path in sorted(folder.glob("*.nc"))]
-    last, skipped = manifest.told(folder)
+    try:
+        last, skipped = manifest.told(folder)
+    except OSError as error:
+        raise ExportError(f"cannot read {book}: {error.strerror}") from error
     good = {name: record for name, record in last.items() if record["status"] == "done"}
     failed = [Path(name).stem for name in last if name not in good]
     if skipped:

@@ -425,7 +425,7 @@ def _options(
     checks.number("lyman_alpha", lyman_alpha, "a factor on the sensitivity", above=0)
     if lyman_alpha != 1 and ds.attrs["channel"] != "FUV":
         raise ArgumentError(f"lyman_alpha={lyman_alpha}: the line is in the FUV channel alone")
-    if ds.attrs.get("optics") == "solar_port":
+    if setups.optics(ds) == "solar_port":
         warn_user(
             "the dataset's optics is solar_port, but calibrations are of the telescope: how much "
             "of the light the port passes is in none of them, so that radiances are not the Sun's. "

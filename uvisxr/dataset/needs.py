@@ -30,9 +30,19 @@ _AVERAGING = ("bin", "image", "map", "background", "plot.picture")
 #: Steps that take the fields of all exposures as those of one body.
 _OF_TARGET = frozenset(
     {
-        *("bin", "image", "map", "photometry", "to_json"),
+        *("bin", "image", "map", "reflectance", "photometry", "predict_stars"),
+        *("to_json", "to_fits"),
         *("plot.picture", "plot.geometry", "plot.animate"),
-        *("plot.keogram", "plot.limb"),
+        *("plot.evolution", "plot.check_stars", "plot.keogram", "plot.limb"),
+    }
+)
+
+#: Steps that take the spectra of all exposures as those of one calibration, by its attributes.
+_OF_CALIBRATION = frozenset(
+    {
+        *("background", "fill_nan", "smooth", "integrate", "bin", "image", "map"),
+        *("reflectance", "photometry", "to_fits"),
+        *("plot.spectrum", "plot.picture"),
     }
 )
 
@@ -255,6 +265,9 @@ but et runs along 'time': call ds.swap_dims({'time': 'pic'}) first
         frame.check_range(ds, step)
     if needs.frame:
         frame.check_axes(ds, step, there)
+    if not {*attrs} <= ds.attrs.keys():
+        # Those that conflict are not to be put back.
+        _check_setups(ds, step, needs, described)
     _check_there(ds, step, needs, attrs)
     if needs.frame == "spectra":
         frame.check_spectra(ds, step)
@@ -269,10 +282,7 @@ but et runs along 'time': call ds.swap_dims({'time': 'pic'}) first
         wavelengths.check_order(ds.variables["wl"], ds.variables.get("wl_bounds"), step)
     numbers.check_types(ds, step, QUANTITIES if needs.frame else ("counts",))
     attributes.check_attrs(ds, step, attrs)
-    if {"compression", "slit", *WINDOW_ATTRS} & {*described} or _sums_counts(ds, step):
-        attributes.check_setup(ds, step)
-    if step in _FROM_COUNTS and (_is_calibrated(ds) or _is_joined(ds)):
-        attributes.check_calibration(ds, step)
+    _check_setups(ds, step, needs, described)
     if step in _OF_TARGET:
         sightlines.check_geometry(ds, step)
     for axis, bin_name in (("line", "line_bin"), ("band", "band_bin")):
@@ -289,6 +299,14 @@ but et runs along 'time': call ds.swap_dims({'time': 'pic'}) first
         doubts.warn_of_other_setup(ds, step)
     if step in _AVERAGING:
         doubts.warn_of_copies(ds, step)
+
+
+def _check_setups(ds: xr.Dataset, step: str, needs: Needs, attrs: Iterable[str]) -> None:
+    """Refuse exposures of other set-ups than the attributes say, as far as these matter."""
+    if {"compression", "slit", *WINDOW_ATTRS} & {*attrs} or _sums_counts(ds, step):
+        attributes.check_setup(ds, step, counts="counts" in needs.names)
+    if step in _OF_CALIBRATION:
+        attributes.check_calibration(ds, step)
 
 
 def _check_array(array: xr.DataArray, step: str) -> None:

@@ -100,7 +100,8 @@ def geometry(
         Tangent point: that of minimum altitude, or the point nearest the centre in the space in
         which the ellipsoid is a sphere.
     optics : {"telescope", "solar_port"}, optional
-        What the light came in through. Default: the dataset's attribute `optics`.
+        What the light came in through. Default: the dataset's attribute `optics`, or,
+        where that is lost, what its `setup` tells.
     all_rows : bool
         Give the fields of all 64 detector rows too, whatever of them was read out and summed.
 
@@ -151,7 +152,7 @@ def geometry(
     name = target_name(ds, target)
     channel, slit = str(ds.attrs["channel"]), str(ds.attrs["slit"])
     if optics is None:
-        optics = ds.attrs.get("optics", "telescope")
+        optics = setups.optics(ds)
     checks.choice("optics", optics, Optics)
     et = instants(ds, times, samples)
     bins = Bins.of(ds)

@@ -443,6 +443,8 @@ def pointed(label: Path, pointer: str) -> Path | None:
         raise ValueError(f"{shown(pointer)} is no name of a file")
     if ".." in Path(pointer).parts or Path(pointer).is_absolute():
         raise ValueError(f"the data file that it names, {shown(pointer)}, leads out of its folder")
+    if len(Path(pointer).parts) != 1 or pointer.endswith("/"):
+        raise ValueError(f"{shown(pointer)} is no name of a file beside it")
     behind = real(label)
     is_link = label.is_symlink() and not behind.is_symlink()
     named = label.with_name(pointer)

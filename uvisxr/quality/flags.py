@@ -25,6 +25,7 @@ import xarray as xr
 
 from .. import calls, checks
 from ..dataset import conventions, history
+from ..dataset.checking.frame import FRAME
 from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
 from ..errors import ArgumentError, MissingStepError
 from ..instrument.detector import Bins
@@ -219,10 +220,12 @@ def select(ds: xr.Dataset, pixels: Pixels) -> np.ndarray:
         )
         if (position < 0).any():
             bad = tuple(int(v) for v in pairs[np.argmax(position < 0)])
-            raise ArgumentError(
-                f"no spectrum (pic, pixel) = {bad} in the dataset: {dim} runs from "
-                f"{int(flags[dim].min())} to {int(flags[dim].max())}"
+            there = (
+                f"{dim} runs from {int(flags[dim].min())} to {int(flags[dim].max())}"
+                if flags.sizes[dim]
+                else f"no {FRAME[dim]} is left"
             )
+            raise ArgumentError(f"no spectrum (pic, pixel) = {bad} in the dataset: {there}")
         where.append(position)
     return np.stack(where, axis=1)
 

@@ -14,7 +14,7 @@ from ...instrument.channel import N_BANDS, N_LINES, SlitName, slit_name
 from ...instrument.channel import channel as find_channel
 from .. import setups
 from ..conventions import SUMMED
-from .frame import along_pic, setup_of
+from .frame import MEANS, along_pic, setup_of
 
 #: Attributes that say what the elements hold.
 WINDOW_ATTRS = ("line_bin", "band_bin", "lr_line", "lr_band")
@@ -27,6 +27,9 @@ _CORNER = ("ul_line", "ul_band")
 _TOO = ("compression", "optics", "lon_direction")
 
 _TEXTS = ("name", "channel", "slit", "target", "geometry_target", *_TOO)
+
+#: What is still as the calibration made it, if it has wavelengths.
+_CALIBRATED = frozenset((*MEANS, "reflectance"))
 
 _TEXTS_OF_VARIABLES = ("units", "long_name")
 
@@ -50,6 +53,7 @@ def check_attrs(ds: xr.Dataset, step: str, attrs: Iterable[str]) -> None:
         least = 1 if name.endswith("_bin") else 0
         if name in window and not (
             isinstance(value, int | float | np.integer | np.floating)
+            and not isinstance(value, bool)
             and least <= value <= (N_BANDS if "band" in name else N_LINES)
             and float(value).is_integer()
         ):
@@ -91,16 +95,24 @@ def check_texts(
             )
 
 
-def check_setup(ds: xr.Dataset, step: str) -> None:
-    """Refuse exposures that were not taken as the attributes say."""
+def check_setup(ds: xr.Dataset, step: str, counts: bool) -> None:
+    """Refuse exposures that were not taken as the attributes say, or in several ways.
+
+    Those whose compressions alone conflict, so that their attribute is lost, are refused where a
+    step needs `counts`.
+    """
     own = ds.attrs.get("described_setup")
-    found = setup_of(ds, step, "setup") if checks.is_number(own) else None
-    if found is None or (found == own).all():
+    found = setup_of(ds, step, "setup")
+    if found is None:
+        return
+    said = checks.is_number(own)
+    other = found != (own if said else _first(found))
+    lost = setups.lost(ds.attrs)
+    if not other.any() or (lost == {"compression"} and not said and not counts):
         return
     raise ArgumentError(
-        f"{step}: {_others(ds, found != own)} were taken with another slit, optics, compression, "
-        "window or bins, or summed otherwise, than the attributes say, as after xr.concat, which "
-        "keeps those of the first dataset: "
+        f"{step}: {_others(ds, other)} were taken with another slit, optics, compression, "
+        f"window or bins, or summed otherwise, than {_than(said)}: "
         + (
             'leave the counts out with ds.drop_vars("counts"), and bin the radiances alone'
             if step == "bin" and "radiance" in ds.variables
@@ -110,17 +122,33 @@ def check_setup(ds: xr.Dataset, step: str) -> None:
 
 
 def check_calibration(ds: xr.Dataset, step: str) -> None:
-    """Refuse exposures that were calibrated otherwise than the attributes say."""
+    """Refuse spectra that were calibrated otherwise than the attributes say, or in several ways."""
+    if not any("wl" in ds.variables[name].dims for name in _CALIBRATED & ds.variables.keys()):
+        return
     own = setups.of_calibration(ds.attrs)
-    found = None if own is None else setup_of(ds, step, "calibration_setup")
-    if found is None or (found == own).all():
+    found = setup_of(ds, step, "calibration_setup")
+    if found is None:
+        return
+    other = found != (_first(found) if own is None else own)
+    if not other.any():
         return
     raise ArgumentError(
-        f"{step}: {_others(ds, found != own)} were filled or smoothed otherwise, or their errors "
-        "hold something else, than the attributes say, as after xr.concat, which keeps those of "
-        "the first dataset: take this step with each by itself, or call ds.uvis.calibrate() once "
-        "for all"
+        f"{step}: {_others(ds, other)} were filled or smoothed otherwise, or their errors "
+        f"hold something else, than {_than(own is not None)}: take this step with each by itself, "
+        "or call ds.uvis.calibrate() once for all"
     )
+
+
+def _first(found: np.ndarray) -> float:
+    """The first number of a set-up that is one."""
+    return next((float(one) for one in found[np.isfinite(found)][:1]), np.nan)
+
+
+def _than(said: bool) -> str:
+    """What exposures differ from: the attributes, or, where these are lost, the first of them."""
+    if said:
+        return "the attributes say, as after xr.concat, which keeps those of the first dataset"
+    return 'the first, as after xr.concat with combine_attrs="drop_conflicts"'
 
 
 def _others(ds: xr.Dataset, other: np.ndarray) -> str:
