@@ -322,13 +322,14 @@ def results(titan, tmp_path_factory) -> dict[str, xr.Dataset]:
     found = {"": titan.open().isel(pic=[0, 1])}
     located = found[""].uvis.geometry(kernels=titan.kernels).uvis.background(level=4e-4)
     found["calibrated"] = located.uvis.calibrate(files=titan.calibration)
+    # The slit begins beside the disk, and ends on it.
+    final = titan.open().isel(pic=[-1]).uvis.calibrate(files=titan.calibration)
+    found["seen"] = final.uvis.geometry(**own["geometry"])
     for name, (before, arguments) in CALLS.items():
         method: Any = found[before].uvis
         for part in name.split("."):
             method = getattr(method, part)
         found[name] = method(**arguments, **own.get(name, {}))
-        if name == "calibrate":
-            found["seen"] = found[name].uvis.geometry(**own["geometry"])
     return found
 
 

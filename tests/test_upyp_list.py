@@ -222,7 +222,7 @@ def test_evolution_of_all_pixels_is_one_map(ds):
     figure = ds.uvis.plot.evolution(RANGE)
     (mesh,) = [c for ax in figure.axes for c in ax.collections if c.get_gid() == "map"]
     light = ds.uvis.integrate(RANGE).brightness
-    kept = ~ds.uvis.flagged(["lost", "dark_line", "user"])
+    kept = ~ds.uvis.flagged(["lost", "partial", "dark_line", "user"])
     expected = light.where(kept).values[:, kept.any("pic")]
     # Both products' exposures follow one another without a gap.
     np.testing.assert_allclose(np.ma.filled(mesh.get_array(), np.nan).T, expected)
