@@ -43,6 +43,7 @@ def test_a_picture_for_each_product(product, tmp_path):
             assert np.asarray(image.convert("L")).std() > 20
 
 
+@pytest.mark.slow
 def test_in_the_current_folder(product, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert run(product).stdout == f"{NAME}.png\n"
@@ -63,6 +64,7 @@ def test_again_gives_the_same_file(product, tmp_path, kind):
     assert (tmp_path / "first").read_bytes() == found[f"{NAME}.{kind}"]
 
 
+@pytest.mark.slow
 def test_each_window_has_its_own(product, tmp_path):
     two_windows(write_product(product.parent, NAME, samples=3))
     result = run(product, "-o", tmp_path / "out")
@@ -114,6 +116,7 @@ def test_inputs_stay(product):
     assert set(after) - set(before) == {f"{NAME}.png"}
 
 
+@pytest.mark.slow
 def test_damaged_products_are_named_and_the_others_drawn(product, tmp_path):
     bad = write_product(product.parent, product_id(1), band_bin=32)
     bad.with_suffix(".DAT").write_bytes(b"short")
@@ -124,6 +127,7 @@ def test_damaged_products_are_named_and_the_others_drawn(product, tmp_path):
     assert list(files(tmp_path / "out")) == [f"{NAME}.png"]
 
 
+@pytest.mark.slow
 def test_two_products_of_one_name(product, tmp_path):
     write_product(tmp_path / "in" / "other", NAME, samples=2, band_bin=32, exposure=77.0)
     result = run(product.parent, "-o", tmp_path / "out")

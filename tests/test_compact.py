@@ -68,16 +68,19 @@ def assert_the_same(a: xr.Dataset, b: xr.Dataset) -> None:
 @pytest.mark.parametrize("way", ["netCDF4 alone", "with [fast]"])
 @pytest.mark.parametrize(
     "options",
-    [
-        {},
-        {"smooth": False},
-        {"smooth": True, "errors": "total"},
-        {"nan_interp": None},
-        {"nan_interp": "pchip", "fill_limit": None},
-        {"nan_interp": "shape", "interval": "score", "smooth": False},
-        {"quantization": True, "recipe": "pds", "trend": False},
-        {"evil_pixels": "interpolate", "flat_field": False},
-    ],
+    rest_slow(
+        [
+            {},
+            {"smooth": False},
+            {"smooth": True, "errors": "total"},
+            {"nan_interp": None},
+            {"nan_interp": "pchip", "fill_limit": None},
+            {"nan_interp": "shape", "interval": "score", "smooth": False},
+            {"quantization": True, "recipe": "pds", "trend": False},
+            {"evil_pixels": "interpolate", "flat_field": False},
+        ],
+        4,
+    ),
     ids=str,
 )
 @pytest.mark.parametrize("lazy", rest_slow([True, False], 1))

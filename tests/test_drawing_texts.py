@@ -98,6 +98,7 @@ def test_titles_and_labels_fit(size):
         figure.set_size_inches(0.8 * size[0], size[1])
 
 
+@pytest.mark.slow
 def test_titles_that_nearly_fill_the_width_fit():
     """With a colour bar, whose width follows the height that the title leaves."""
     for letters in range(75, 100):

@@ -131,6 +131,7 @@ def test_the_same_light_has_the_same_radiance(unbinned, another, table, window):
     np.testing.assert_allclose(light(naive) / true, 1 - 0.145 * (1 - response), atol=0.012)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", ["table", "by_pixel"])
 def test_widest_bins(unbinned, another, which, request):
     """What light and sensitivity share within a bin, no response can tell: up to 0.7 %."""
@@ -167,6 +168,7 @@ def test_the_package_s_own_table_is_within_its_error(unbinned, another):
     assert (np.abs(deviation) < [error[(ds.wl > a) & (ds.wl < b)].mean() for a, b in RANGES]).all()
 
 
+@pytest.mark.slow
 def test_exposures_years_apart(unbinned, another, table, tmp_path_factory):
     window = Window(2, 0, 61, 1023, band_bin=8)
     late = observe(

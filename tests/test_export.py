@@ -11,6 +11,7 @@ import netCDF4
 import numpy as np
 import pytest
 import xarray as xr
+from helpers.slow import rest_slow
 from helpers.umask import permissions, umask
 from helpers.units import WITHOUT_UNITS
 
@@ -168,7 +169,7 @@ def test_permissions_are_those_of_a_new_file(observation, tmp_path, mask):
     assert {permissions(path) for path in written} == {0o666 & ~mask}
 
 
-@pytest.mark.parametrize("same", [True, False])
+@pytest.mark.parametrize("same", rest_slow([True, False], 1))
 def test_threads_that_write_at_once(observation, tmp_path, same):
     failed = []
 

@@ -93,7 +93,7 @@ def test_what_filling_and_smoothing_do_is_worked_out_once(folder):
 
 @pytest.mark.parametrize("evil_pixels", rest_slow(["response", "mask"], 1))
 @pytest.mark.parametrize("smooth", [True, False])
-@pytest.mark.parametrize("nan_interp", rest_slow(["linear", "shape", "pchip", None], 2))
+@pytest.mark.parametrize("nan_interp", rest_slow(["shape", "linear", "pchip", None], 1))
 def test_every_path(monkeypatch, folder, nan_interp, smooth, evil_pixels):
     common = {"files": folder, "trend": "evolution", "nan_interp": nan_interp, "smooth": smooth}
     common |= {"evil_pixels": evil_pixels}

@@ -514,6 +514,7 @@ def test_parts_are_asked_for_if_the_server_vouches_for_the_version(
     assert (tmp_path / "f").read_bytes() == CONTENT
 
 
+@pytest.mark.slow
 def test_a_server_that_sends_a_byte_now_and_then_is_given_up(tmp_path: Path, monkeypatch):
     with serve({"f": CONTENT}, {"f": [Trickle(0.02)] * 9}) as server:
         start = time.monotonic()

@@ -154,7 +154,9 @@ def filled(tmp_path_factory) -> tuple[xr.Dataset, list[xr.Dataset]]:
 
 
 @pytest.mark.filterwarnings("ignore:one count at")
-@pytest.mark.parametrize("wl_range", [FILLED, (1206.0, 1226.0), None])
+@pytest.mark.parametrize(
+    "wl_range", [FILLED, *(pytest.param(r, marks=pytest.mark.slow) for r in ((1206, 1226), None))]
+)
 def test_joined_outputs_are_integrated_as_each_of_them(filled, wl_range):
     joined, apart = filled
     found = joined.uvis.integrate(wl_range)

@@ -266,7 +266,7 @@ def right(made, before, tmp_path_factory) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("stage", rest_slow(["opened", "calibrated"], 1))
-@pytest.mark.parametrize("mangling", MANGLED)
+@pytest.mark.parametrize("mangling", rest_slow(sorted(MANGLED)[::-1], len(MANGLED) // 2))
 def test_steps_are_right_or_say_what_is_missing(
     mangling, stage, made, before, right, tmp_path, monkeypatch
 ):
@@ -956,7 +956,7 @@ OF_A_CALIBRATION: dict[str, Callable[[Any], Any]] = {
 
 
 @pytest.mark.parametrize("step", OF_A_CALIBRATION)
-@pytest.mark.parametrize("kept", ["override", "drop_conflicts"])
+@pytest.mark.parametrize("kept", rest_slow(["drop_conflicts", "override"], 1))
 def test_two_calibrations_whatever_is_left_of_them(made, before, step, kept, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     first, second = before["calibrated"].isel(pic=slice(0, 3)), before["opened"]

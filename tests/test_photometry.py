@@ -387,6 +387,7 @@ def test_a_range_of_wavelengths(titan):
     np.testing.assert_allclose(found.reflectance[1:-1], spectra[1:-1], rtol=0.05)
 
 
+@pytest.mark.slow
 def test_blocks_files_dask_and_windows(titan, tmp_path, monkeypatch):
     expected = titan.uvis.photometry(series(), per="observation")
     lazy = titan.chunk(pic=4)

@@ -155,6 +155,7 @@ def test_odd_values_are_not_misread(odd: str):
         assert typed(found) == typed(parser.parse(text))
 
 
+@pytest.mark.slow
 def test_labels_of_the_simulation_are_read_at_once(titan, tmp_path: Path):
     assert all(same(path.read_text()) for path in titan.labels)
     windows = (Window(0, 0, 29, 511), Window(30, 0, 59, 1023, line_bin=2))

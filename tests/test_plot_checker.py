@@ -235,6 +235,7 @@ def test_exposure_slider(checker):
     assert checker.selected == [(6, 10)]
 
 
+@pytest.mark.slow
 def test_nine_colormaps_forwards_and_back_by_arrow_and_key(checker):
     (mesh,) = [m for m in checker.ax.images if m.get_gid() == "map"]
     (written,) = [t for t in checker.figure.texts if t.get_gid() == "colormap"]
@@ -263,6 +264,7 @@ def test_the_keys_are_not_those_of_the_toolbar():
     assert not taken & {"n", "b", "up", "down", "pageup", "pagedown"}
 
 
+@pytest.mark.slow
 def test_the_colormap_shown_first(ds):
     for cmap in ("magma", plt.colormaps["magma"]):
         checker = check_stars(ds, cmap=cmap)
@@ -311,6 +313,7 @@ def test_lost_spectra_are_hatched(ds):
     assert "hatched" not in check_stars(ds).ax.get_title()
 
 
+@pytest.mark.slow
 def test_without_geometry_and_calibration(ds):
     keep = ["counts", "quality", "exposure", "wl", "wl_bounds", "band", "line", "pic", "pixel"]
     raw = ds.drop_vars([v for v in ds.variables if v not in keep])
@@ -461,6 +464,7 @@ def test_what_is_under_the_mouse_is_still_said_after_a_click(checker):
     assert (picture < 128).any()
 
 
+@pytest.mark.slow
 def test_methods_of_integration(ds):
     rng = np.random.default_rng(4)
     uneven = ds.assign(radiance=ds["radiance"] * rng.uniform(0.5, 1.5, ds["radiance"].shape))

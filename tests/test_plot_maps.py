@@ -161,6 +161,7 @@ def test_nothing_of_a_small_map_lies_over_anything_else(small):
         assert all(frame.contains(x, y) for x, y in text.get_window_extent().get_points())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["north", "south"])
 def test_names_around_a_pole_lie_apart_among_other_axes(maps, name):
     figure, axes = plt.subplots(2, 2, figsize=(9.6, 8.0), layout="constrained")

@@ -438,6 +438,7 @@ def _pixels(path) -> np.ndarray:
 _SMALL = {"figsize": (2.0, 2.0), "dpi": 40, "bodies": ()}
 
 
+@pytest.mark.slow
 def test_pictures_one_a_frame(ds, tmp_path):
     folder = animation.animate(ds, tmp_path / "frames", **_SMALL)
     assert sorted(p.name for p in folder.iterdir()) == [f"{k:04d}.png" for k in range(5)]
@@ -472,6 +473,7 @@ def _durations(path) -> list[int]:
         return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fps", rest_slow([30.0, 0.1, 49.0, 4, 24, 40, 50], 1))
 def test_frames_of_a_gif_last_as_long_as_they_should(ds, tmp_path, fps):
     many = ds.isel(pic=[0] * 13)
@@ -481,6 +483,7 @@ def test_frames_of_a_gif_last_as_long_as_they_should(ds, tmp_path, fps):
     assert min(found) >= 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fps", [60.0, 200.0])
 def test_a_gif_is_no_faster_than_viewers(ds, tmp_path, fps):
     with pytest.warns(UvisWarning, match=rf"fps={fps:g}: .* 50 frames per second.*\.mp4"):
@@ -498,6 +501,7 @@ def test_pages_of_a_pdf(ds, tmp_path):
     assert again.read_bytes() == content
 
 
+@pytest.mark.slow
 def test_pdf_frames(ds, tmp_path):
     folder = animation.animate(ds, tmp_path / "frames", format="pdf", **_SMALL)
     assert sorted(p.name for p in folder.iterdir()) == [f"{k:04d}.pdf" for k in range(5)]
@@ -567,6 +571,7 @@ def _fake_ffmpeg(folder, body: str) -> None:
     tool.chmod(0o755)
 
 
+@pytest.mark.slow
 def test_mp4_gets_every_frame(ds, tmp_path, monkeypatch):
     tools = tmp_path / "bin"
     tools.mkdir()

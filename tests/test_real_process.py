@@ -42,6 +42,7 @@ def test_rings(data, tmp_path, recipe):
         assert np.isfinite(ds.radiance[:, 2:61, 30:500]).all()
 
 
+@pytest.mark.slow
 def test_aurora(data, aurora_label, tmp_path):
     out = tmp_path / "aurora.nc"
     process(aurora_label, out, "--calibration", data / "calibration")

@@ -46,6 +46,7 @@ def round_trip(ds: xr.Dataset, folder: Path) -> xr.Dataset:
         return back.load()
 
 
+@pytest.mark.slow
 @settings(derandomize=True, deadline=None, max_examples=10)
 @given(
     st.permutations(list(STEPS)),

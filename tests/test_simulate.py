@@ -80,6 +80,7 @@ def test_pulls_by_recorded_counts_are_standard(titan, reduced, usable):
     assert 0.9 < found.std() < 1.1
 
 
+@pytest.mark.slow
 def test_pulls_of_bins_are_standard(titan, reduced, usable):
     edges = np.arange(-500.0, 5001.0, 20.0)
     clean = reduced.assign_coords(quality=reduced.quality | (titan.truth.star * np.uint8(4)))
@@ -291,6 +292,7 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path):
     xr.testing.assert_identical(made[0].truth, made[1].truth)
 
 
+@pytest.mark.slow
 def test_seeds_differ(tmp_path):
     made = [simulate.observation(tmp_path / str(seed), seed=seed, **SMALL) for seed in (1, 2)]
     data = [m.labels[0].with_suffix(".DAT").read_bytes() for m in made]
@@ -406,6 +408,7 @@ def test_line_bins_and_partial_bins(tmp_path):
     np.testing.assert_allclose(ratio, 1, atol=0.03)
 
 
+@pytest.mark.slow
 def test_several_windows(tmp_path):
     windows = (Window(2, 0, 61, 255), Window(2, 512, 61, 1023, band_bin=2))
     made = simulate.observation(tmp_path, window=windows, **SMALL)
@@ -449,6 +452,7 @@ def test_uncompressed_counts_are_off_the_lattice(tmp_path):
     assert made.open().attrs["compression"] == "NONE"
 
 
+@pytest.mark.slow
 def test_saturn_has_an_oval(tmp_path):
     made = simulate.observation(
         tmp_path,

@@ -64,6 +64,7 @@ def test_info_looks_for_one_exposure_among_others(tmp_path):
     assert "1 of 6 exposures have no count, the first of them pic=3" in line
 
 
+@pytest.mark.slow
 def test_process_and_plot_tell_it_once(mostly_lost, tmp_path):
     out, summary = tmp_path / "a.nc", tmp_path / "a.json"
     options = ["--no-flat-field", "--no-trend", "--evil-pixels", "interpolate"]

@@ -365,6 +365,7 @@ def test_load_json_raises_what_open_raises(tmp_path):
 # --- comforts -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_quicklook_needs_no_kernels(opened, titan, tmp_path):
     titles = {ax.get_title() for ax in opened.uvis.plot.quicklook().axes}
     assert {"Count rate, 1115–1913\N{NO-BREAK SPACE}Å", "Quality"} < titles
