@@ -263,7 +263,14 @@ def test_all_rooms_are_entered():
 
 
 @pytest.mark.filterwarnings("ignore::uvisxr.UvisWarning")
-@pytest.mark.parametrize("name", CALLS)
+# Plots are given what is odd by their names of the accessor, too.
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name.startswith("uvisxr.plot.") else [])
+        for name in CALLS
+    ],
+)
 def test_a_call(name, scene):
     """It runs with what is meant, and with anything else it runs too or says what is wrong."""
     call = CALLS[name](scene)

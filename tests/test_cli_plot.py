@@ -51,7 +51,7 @@ def test_in_the_current_folder(product, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "kind", ["png", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("pdf", "svg"))]
+    "kind", [pytest.param(kind, marks=pytest.mark.slow) for kind in ("png", "pdf", "svg")]
 )
 def test_again_gives_the_same_file(product, tmp_path, kind):
     out = tmp_path / "out"

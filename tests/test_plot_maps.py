@@ -306,3 +306,10 @@ def test_what_cannot_be_drawn(ds, maps):
             maps[name].isel(part).uvis.plot.map()
     with pytest.raises(UvisError, match="cmap"):
         maps["lon"].uvis.plot.map(cmap="none such")
+
+
+@pytest.mark.parametrize("value", ["south", None, [1.0, 2.0]])
+@pytest.mark.parametrize("name", ["map_sub_solar_lat", "map_sub_solar_spread", "target_radii"])
+def test_attributes_that_are_no_longer_the_maps(maps, name, value):
+    with pytest.raises(MissingStepError, match=r"not those that ds\.uvis\.map"):
+        maps["lon"].assign_attrs({name: value}).uvis.plot.map()

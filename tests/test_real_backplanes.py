@@ -490,7 +490,7 @@ SCANS = {
 }
 
 
-@pytest.mark.parametrize("scan", SCANS)
+@pytest.mark.parametrize("scan", rest_slow(SCANS, 2))
 def test_places_in_scans(data, scan):
     """Of the centre by `spkpos` in the instrument's frame, of the disk by its limb."""
     name, body, middle, step, (first, last, rows), inside = SCANS[scan]

@@ -89,6 +89,11 @@ class Sheet:
                 f"plot.map: the dataset is no map, or not a whole one ({missing} is missing): "
                 "start from ds.uvis.map()"
             ) from None
+        except (TypeError, ValueError) as error:
+            raise MissingStepError(
+                "plot.map: the attributes of the map are not those that ds.uvis.map() gave it "
+                f"({type(error).__name__}: {error}): put them back, or make the map again"
+            ) from None
         if not whole:
             raise MissingStepError(
                 "plot.map: the dataset is a part of a map: draw the whole, and zoom with "
