@@ -202,7 +202,7 @@ def test_exposures_of_parts_of_the_disk_have_their_own_means():
     together = ds.uvis.photometry(SUN, per="observation")
     assert "filling" not in together.coords
     assert float(together.disk_share) == pytest.approx(1)
-    assert "of several exposures their sum" in together.disk_share.attrs["long_name"]
+    assert "that any of the pixels holds" in together.disk_share.attrs["long_name"]
 
 
 # Background -------------------------------------------------------------------------------------

@@ -236,9 +236,7 @@ VARIABLES: dict[str, Variable] = {
     ),
     "solar_time": Variable(None, "UTC at the Earth of the spectrum of the Sun", extra=_UTC),
     "filling": Variable("1", "share of the pixel that the body's disk fills"),
-    "disk_share": Variable(
-        "1", "share of the body's disk that is in the pixels, of several exposures their sum"
-    ),
+    "disk_share": Variable("1", "share of the body's disk that any of the pixels holds"),
     "reflectance_removed": Variable("1", "I/F of the background that was taken off the disk's"),
     "row": Variable(None, "detector row"),
     "corner": Variable(None, "corner of the pixel"),
