@@ -91,15 +91,8 @@ def _lengths(
     line: np.ndarray, start: np.ndarray, stop: np.ndarray, shape: tuple[int, int], lines: int
 ) -> np.ndarray:
     """What pieces of lines cover of each cell, as a share of all that goes through it."""
-    rows, columns = shape
     row = line // lines
-    # A running sum of what each end leaves to its right: in its cell a part, in the next the rest.
-    sums = np.zeros(rows * (columns + 2))
-    for place, sign in ((start, 1.0), (stop, -1.0)):
-        cell = np.floor(place).astype(int)
-        part = place - cell
-        at = row * (columns + 2) + cell
-        sums += np.bincount(at, sign * (1.0 - part), sums.size)
-        sums += np.bincount(at + 1, sign * part, sums.size)
-    share = np.cumsum(sums.reshape(rows, columns + 2), axis=1)[:, :columns] / lines
-    return np.clip(share, 0.0, 1.0)
+    corners = (start, row), (stop, row), (stop, row + 1), (start, row + 1)
+    pieces = np.stack([np.stack(corner, axis=-1) for corner in corners], axis=1)
+    share = raster.coverage(pieces, np.full((1, len(pieces)), 1.0 / lines), shape)[0]
+    return np.asarray(np.clip(share, 0.0, 1.0))
