@@ -332,7 +332,7 @@ def _planet_lt(
     moon = _states(body.code, et, found.frame, "NONE", str(planet), known)
     sun = _states(SUN, et, found.frame, "LT", str(planet), known)
     lon, noon = sphere.longitude(moon), sphere.longitude(sun)
-    return sphere.wrap(180.0 + lon - noon) / 15.0
+    return sphere.hour_angle(lon, noon) / 15.0
 
 
 def _may_cast(on: Seen, ephemerides: _Ephemerides) -> dict[str, np.ndarray]:

@@ -379,7 +379,7 @@ def local_time(state: TargetState, lon: np.ndarray, later: np.ndarray) -> np.nda
     """
     noon = _solar_longitude(state) - state.spun(later)
     sense = np.where(state.spin[..., 2] < 0, -1.0, 1.0)
-    return sphere.wrap(180.0 + sense * (lon - noon)) / 15.0
+    return sphere.hour_angle(sense * (lon - noon), 0.0) / 15.0
 
 
 def _solar_longitude(state: TargetState) -> np.ndarray:

@@ -54,7 +54,7 @@ class Met:
     @cached_property
     def lt(self) -> np.ndarray:
         """Local solar time of a body that rotates eastward, hours, (n, m)."""
-        return sphere.wrap(180.0 + self.lon - self.noon) / 15.0
+        return sphere.hour_angle(self.lon, self.noon) / 15.0
 
     @cached_property
     def ems(self) -> np.ndarray:

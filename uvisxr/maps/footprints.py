@@ -51,7 +51,7 @@ class Seen:
     def azimuth(self, by: By, eastward: bool) -> np.ndarray:
         """Azimuths of the outlines, degrees: longitudes, of either sense, or local times."""
         if by == "lt":
-            return sphere.wrap(180.0 + self.lon - self.noon[:, None, None])
+            return sphere.hour_angle(self.lon, self.noon[:, None, None])
         return self.lon if eastward else sphere.wrap(-self.lon)
 
     def polygons(self, grid: Grid, used: np.ndarray, by: By, eastward: bool) -> np.ndarray:

@@ -209,7 +209,7 @@ def _middles(ds: xr.Dataset, name: str) -> xr.DataArray:
     noon = float(ds["sub_solar_lon"])
     angle = ds[by].values * DEGREES[by]
     if name == "lt":
-        found = sphere.wrap(180.0 + sense * (angle - noon))
+        found = sphere.hour_angle(sense * (angle - noon), 0.0)
     else:
         found = sphere.wrap(noon + sense * (angle - 180.0))
     return xr.DataArray(found / DEGREES[name], ds[by].coords, ds[by].dims)

@@ -87,6 +87,11 @@ def _positive(values: np.ndarray, period: float) -> np.ndarray:
     return np.where(turned == period, 0.0, turned)
 
 
+def hour_angle(lon: np.ndarray, noon: np.ndarray | float) -> np.ndarray:
+    """Angles from midnight, 0 <= x < 360 degrees, of east longitudes; 15 degrees an hour."""
+    return wrap(180.0 + lon - noon)
+
+
 def signed(degrees: np.ndarray) -> np.ndarray:
     """Wrap angles into -180 <= x < 180."""
     return wrap(degrees + 180.0) - 180.0
