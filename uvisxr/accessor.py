@@ -242,9 +242,15 @@ class TreeAccessor(calls.Helpful):
         >>> list(found["window0"].children)
         ['sky', 'saturn', 'titan', 'rings']
         """
-        made = partial(backplanes_of, bodies=bodies, times=times, optics=optics)
-        made = partial(made, kernels=kernels, lon_direction=lon_direction)
-        made = partial(made, pixels_per_subsample=pixels_per_subsample)
+        made = partial(
+            backplanes_of,
+            kernels=kernels,
+            bodies=bodies,
+            times=times,
+            lon_direction=lon_direction,
+            optics=optics,
+            pixels_per_subsample=pixels_per_subsample,
+        )
         nodes = {window: at_window(made, window, ds) for window, ds in windows(self._tree)}
         if "." in nodes:
             return nodes["."]

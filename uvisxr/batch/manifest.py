@@ -117,9 +117,7 @@ class Known:
             return
         # What lacks a step that failed is not what it was meant to be.
         good = not record.get("left_out")
-        beside = [
-            [one[key] for key in ("name", "bytes", "sha256")] for one in record.get("fits", [])
-        ]
+        beside = [[one[key] for key in _FILE] for one in record.get("fits", [])]
         self._last.run(
             "INSERT OR REPLACE INTO last VALUES (?, ?, ?, ?, ?, ?)",
             encoded(record["output"]),

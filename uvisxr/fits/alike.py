@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 
 from ..errors import ArgumentError
+from ..geometry.views import middle_sample
 from ..numerics import sphere
 
 #: What to do about a tree that does not fit.
@@ -90,7 +91,7 @@ def check_sky(sky: xr.Dataset, ds: xr.Dataset) -> None:
     if whole is None or "pic" not in sky["et"].dims:
         return
     et = sky["et"].transpose("pic", "instant").values
-    when = ds[time].isel(sample=ds.sizes["sample"] // 2) if "sample" in ds[time].dims else ds[time]
+    when = middle_sample(ds[time])
     apart, bend = _apart(wanted, whole, et, np.broadcast_to(when.values, len(et)))
     with np.errstate(invalid="ignore"):
         off = apart > _NEAR + bend
@@ -107,10 +108,7 @@ def _directions(ds: xr.Dataset, dims: tuple[str, ...]) -> np.ndarray | None:
     """Unit vectors, (*dims, 3), of the middle one of several samples; None if they are not so."""
     if not {"ra", "dec"} <= ds.variables.keys():
         return None
-    ra, dec = (
-        one.isel(sample=one.sizes["sample"] // 2) if "sample" in one.dims else one
-        for one in (ds["ra"], ds["dec"])
-    )
+    ra, dec = middle_sample(ds["ra"]), middle_sample(ds["dec"])
     if any(set(one.dims) != set(dims) for one in (ra, dec)):
         return None
     return sphere.vectors(*(one.transpose(*dims).values.astype(float) for one in (ra, dec)))

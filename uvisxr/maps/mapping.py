@@ -580,7 +580,7 @@ def _attributes(
     if not len(sun):
         return attrs
     attrs["map_sub_solar_lat"] = float(np.mean(sphere.latitude(sun)))
-    lit = sun @ np.array([1.0, 0.0, 0.0]), sun @ np.array([0.0, 1.0, 0.0])
+    lit = sun[:, 0], sun[:, 1]
     turn = np.hypot(*(np.mean(a / np.hypot(*lit)) for a in lit))
     attrs["map_sub_solar_spread"] = float(np.rad2deg(np.sqrt(max(-2 * np.log(turn), 0.0))))
     return attrs

@@ -210,7 +210,7 @@ def _check_body(ds: xr.Dataset, body: str | None) -> None:
 
 
 def _check_unflagged(part: _Filled) -> None:
-    touched = np.nan_to_num(part.filling) > 0
+    touched = part.touched
     if touched.any() and not (touched & part.used).any():
         raise ArgumentError(
             f"photometry: no pixel of the disk is left unflagged, of the {touched.sum()} that it "
@@ -221,13 +221,12 @@ def _check_unflagged(part: _Filled) -> None:
 def _warn_of_nothing(ds: xr.Dataset, part: _Filled, lit: xr.Dataset) -> None:
     """Warn that no exposure holds any of the disk, and say why."""
     body = str(ds.attrs["geometry_target"])
-    touched = np.nan_to_num(part.filling) > 0
     if not np.isfinite(part.filling).any():
         why = (
             "the geometry knows no pointing, or no place of the body: give ds.uvis.geometry "
             "kernels= that hold both"
         )
-    elif not touched.any():
+    elif not part.touched.any():
         why = (
             f"it touches none of the {part.filling.size} pixels: take exposures that point at it, "
             "or call ds.uvis.geometry(target=...) with a body that is in view"
@@ -310,6 +309,11 @@ class _Filled:
         # What is less is the rounding of angles.
         filling[filling < _LEAST] = 0.0
         return cls(filling, area, np.where(used, filling * area, 0.0), used, corners)
+
+    @property
+    def touched(self) -> np.ndarray:
+        """Which pixels hold some of the disk, bool (pic, pixel)."""
+        return np.asarray(np.nan_to_num(self.filling) > 0)
 
     def shared(self, known: np.ndarray) -> float:
         """Solid angle of the disk in several of the pixels that are known, bool (pic, pixel), less
@@ -470,7 +474,7 @@ class _Sums:
         """Of a dataset with reflectances, some exposures at a time."""
         n_wl = lit.sizes["wl"] if "wl" in lit["reflectance"].dims else 1
         step = max(1, _BLOCK // (lit.sizes["pixel"] * n_wl))
-        touched = part.used & (part.filling > 0)
+        touched = part.used & part.touched
         rows: list[list[np.ndarray]] = []
         off = {name: np.zeros((5, n_wl)) for name in ("night", "sky")}
         for start in range(0, lit.sizes["pic"], step):
