@@ -146,6 +146,7 @@ Call = Callable[..., object]
 SOUND: dict[str, Callable[[Scene], dict[str, Any]]] = {
     "uvisxr.load_json": lambda s: {"path": s.folder / "summary.json"},
     "uvisxr.open_observation": lambda s: {"paths": s.made.labels},
+    "uvisxr.open_found": lambda s: {"found": _found(s)},
     "uvisxr.open_fits": lambda s: {"path": s.folder / "x.fits"},
     "uvisxr.open_product": lambda s: {"path": s.made.labels[0]},
     "uvisxr.open_reduced": lambda s: {"path": s.folder / "reduced.nc"},
@@ -189,6 +190,11 @@ def _unbinned(scene: Scene) -> xr.Dataset:
 
 def _batch(scene: Scene) -> dict[str, Any]:
     return {"products": scene.made.labels, "pipeline": scene.folder / "steps.yaml", "out_dir": "o"}
+
+
+def _found(scene: Scene) -> dict[str, Any]:
+    label = str(scene.made.labels[0])
+    return {"product": ["one"], "label": [label], "pic": [0], "pixel": [0]}
 
 
 #: What says that a call runs, though it does not here.

@@ -146,9 +146,14 @@ def results(folder: Path) -> dict[str, xr.Dataset]:
         "all rows": done.uvis.geometry(folder / "SATURN" / "kernels", all_rows=True),
         "response": load(package_data("evil_response_fuv.csv")),
     }
+    (label,) = (folder / "SATURN").rglob("*.LBL")
+    row = {"product": ["one"], "label": [str(label)], "pic": [0], "pixel": [3], "alt": [5.0]}
+    opened = uvisxr.open_found(row, [("calibrate", files | {"evil_pixels": "interpolate"})])
+    found["found"] = opened.compute()
+    del found["found"].attrs["pipeline"]
     matrix = write_product(folder, "FUV2005_230_15_15_CAL_3", band_bin=32)
-    label = matrix.read_text().replace("MSB_UNSIGNED_INTEGER", "IEEE_REAL")
-    matrix.write_text(re.sub(r"(CORE_ITEM_BYTES += )2", r"\g<1>4", label))
+    text = matrix.read_text().replace("MSB_UNSIGNED_INTEGER", "IEEE_REAL")
+    matrix.write_text(re.sub(r"(CORE_ITEM_BYTES += )2", r"\g<1>4", text))
     np.zeros((64, 1024), ">f4").tofile(matrix.with_suffix(".DAT"))
     found["matrix"] = uvisxr.open_product(matrix)
     teams_fits.product(folder / "team.fits")

@@ -46,7 +46,8 @@ corner
 
 Further dimensions have no coordinate: `bnds` (lower and upper bound), `axis` (x, y, z of J2000),
 `term` (of the sensitivity), `sample` (instants within an exposure, after `pic`, if the geometry has
-several), `member` (spectra in bins), `group` (bins made by hand).
+several), `member` (spectra in bins), `group` (bins made by hand), `spectrum` (of
+`uvisxr.open_found`).
 
 A selection keeps its numbers: after ``ds.isel(pic=[5])``, `pic` is 5. Exposures that
 ``ds.uvis.rebin`` merges have the number of the first.
@@ -87,6 +88,8 @@ exposure : s
     Integration time. In bins, the sum over the members.
 product : 1
     Identifier of the product that contains the exposure.
+window
+    Of spectra along `spectrum`: window of their product, from 0.
 setup : 1
     A number for the channel, slit, optics, compression, window and bins that the exposure was
     opened with, and for the counts that `ds.uvis.rebin` summed. The attribute `described_setup` is
@@ -497,6 +500,7 @@ from .errors import UvisError, UvisWarning
 if TYPE_CHECKING:
     from . import batch, calibration, fits, instrument, simulate, tutorial, units
     from .batch import joining
+    from .catalogue import found
     from .export import load_json
     from .fits.reading import open_fits
     from .netcdf import reading
@@ -505,6 +509,7 @@ if TYPE_CHECKING:
     from .reflectance.sun import solar_spectrum
     from .typing import opener
 
+    open_found = opener(found.open_found)
     open_observation = opener(observation.open_observation)
     open_processed = opener(joining.open_processed)
     open_product = opener(observation.open_product)
@@ -515,6 +520,7 @@ else:
         "get_options": ".options",
         "load_json": ".export",
         "open_fits": ".fits.reading",
+        "open_found": ".catalogue.found",
         "open_observation": ".reader.observation",
         "open_processed": ".batch.joining",
         "open_product": ".reader.observation",
@@ -559,6 +565,7 @@ __all__ = [
     "instrument",
     "load_json",
     "open_fits",
+    "open_found",
     "open_observation",
     "open_processed",
     "open_product",

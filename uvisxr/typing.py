@@ -1,8 +1,8 @@
 """Types for annotations: a dataset as type checkers see it, with its `.uvis`.
 
 xarray finds the accessor at run time, where no type checker looks: ``ds.uvis`` of a plain Dataset
-may be anything to them. Of what `uvisxr.open_product`, `open_observation`, `open_processed`,
-`open_reduced` and every step return they know it: they show the arguments of
+may be anything to them. Of what `uvisxr.open_product`, `open_observation`, `open_found`,
+`open_processed`, `open_reduced` and every step return they know it: they show the arguments of
 ``ds.uvis.calibrate(``, and flag ``ds.uvis.calibrate(smoth=True)``. In annotations of your own such
 a dataset is a `UvisDataset`::
 

@@ -96,6 +96,9 @@ assert_type(ArrayAccessor(ds["radiance"]).smooth(), UvisDataArray)
 many = uvisxr.open_processed("out/")
 if isinstance(many, xr.Dataset):
     assert_type(many, UvisDataset)
+several = uvisxr.open_found({"product": [], "label": [], "pic": [], "pixel": []}, ["calibrate"])
+if isinstance(several, xr.Dataset):
+    assert_type(several, UvisDataset)
 
 # --- functions of one's own, and datasets from elsewhere --------------------------------------
 

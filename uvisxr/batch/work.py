@@ -245,14 +245,15 @@ def reduce(
     opened = open_product(product, **pipeline.open)
 
     def apply(ds: xr.Dataset) -> xr.Dataset:
-        return pipeline.apply(_blocks(ds), entering) if ds.variables else ds
+        return pipeline.apply(blocks(ds), entering) if ds.variables else ds
 
     if isinstance(opened, xr.DataTree):
         return opened.map_over_datasets(apply)
     return apply(opened)
 
 
-def _blocks(ds: xr.Dataset) -> xr.Dataset:
+def blocks(ds: xr.Dataset) -> xr.Dataset:
+    """A product with its counts in memory, or in dask blocks if it is large."""
     counts = ds.get("counts")
     if counts is None or counts.chunks is not None:
         return ds

@@ -100,6 +100,7 @@ VARIABLES: dict[str, Variable] = {
     "pic": Variable(None, "exposure index"),
     "pixel": Variable(None, "pixel index along the slit"),
     "line": Variable(None, "first detector row of the pixel"),
+    "window": Variable(None, "window of the detector, from 0"),
     # xarray keeps the units of times in the encoding.
     "time": Variable(None, "UTC at mid exposure", "time", extra=_UTC),
     "time_start": Variable(None, "UTC at the start of the exposure", extra=_UTC),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -22,6 +22,7 @@ from ..instrument.detector import Window
 from ..pds3 import pairs
 from ..pds3.label import Label
 from ..pds3.product import choose_windows, qube_file
+from ..pds3.qube import QubeFile
 from ..quality.flags import initial
 from ..timescales import day_of_year
 from . import sources, states
@@ -417,6 +418,38 @@ def _open(
     return xr.DataTree.from_dict({f"window{k}": ds for k, ds in opened.items()})
 
 
+def of_labels(
+    labels: Sequence[Label],
+    files: Sequence[QubeFile],
+    window: int,
+    start_time: StartTime = "end_of_first",
+) -> xr.Dataset:
+    """One window of products that are known to fit together, in the order of the labels.
+
+    Parameters
+    ----------
+    labels : sequence of Label
+        Of one set-up of the instrument. They may have several targets, of which nothing is said.
+    files : sequence of QubeFile
+        Their data files (`qube_file`).
+    window : int
+    start_time : {"end_of_first", "start"}
+        As in `open_product`.
+
+    Returns
+    -------
+    Dataset
+        Lazy, without a history; `pic` runs through all products.
+    """
+    choices = _Choices(window, None, start_time, sort=False)
+    first = labels[0]
+    ds = _dataset([replace(x, target=first.target) for x in labels], window, choices, files)
+    several = sorted({targets.canonical(x.target) for x in labels})
+    if len(several) > 1:
+        ds.attrs["target"] = ", ".join(filter(None, several))
+    return conventions.apply(ds)
+
+
 def _chunked(ds: xr.Dataset, chunks: Any) -> xr.Dataset:
     try:
         _check_sizes(chunks)
@@ -481,9 +514,11 @@ def _difference(first: Label, other: Label, target: str) -> tuple[str, str, str]
     return None
 
 
-def _dataset(labels: list[Label], k: int, choices: _Choices) -> xr.Dataset:
-    """The exposures of one window."""
-    files = tuple(qube_file(label, k) for label in labels)
+def _dataset(
+    labels: list[Label], k: int, choices: _Choices, files: Sequence[QubeFile] = ()
+) -> xr.Dataset:
+    """The exposures of one window; `files` are the data files, if they are known."""
+    files = tuple(files) or tuple(qube_file(label, k) for label in labels)
     parts = [times(label, choices.start_time) for label in labels]
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     count = [label.shape[0] for label in labels]
