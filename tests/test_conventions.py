@@ -151,6 +151,7 @@ def results(folder: Path) -> dict[str, xr.Dataset]:
     opened = uvisxr.open_found(row, [("calibrate", files | {"evil_pixels": "interpolate"})])
     found["found"] = opened.compute()
     del found["found"].attrs["pipeline"]
+    found["bins of found spectra"] = found["found"].uvis.bin({"alt": [0.0, 10.0]}, exclude=())
     matrix = write_product(folder, "FUV2005_230_15_15_CAL_3", band_bin=32)
     text = matrix.read_text().replace("MSB_UNSIGNED_INTEGER", "IEEE_REAL")
     matrix.write_text(re.sub(r"(CORE_ITEM_BYTES += )2", r"\g<1>4", text))

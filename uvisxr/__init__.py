@@ -417,6 +417,8 @@ radiance_correlation : 1
     smoothing and filling tie neighbours together.
 member_pic, member_pixel : 1
     `pic` and `pixel` of each member, in the order of the bins.
+member_spectrum : 1
+    In place of these, of spectra along `spectrum`: the index there.
 member_bin : 1
     Index of its bin, counting through the bins in C order.
 

@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 from .. import checks
 from ..calibration.joined import Joined, warn_of_unknown
 from ..calibration.stored import Stored, has_terms, holds_total, single_interval
-from ..dataset import conventions, history
+from ..dataset import conventions, history, single
 from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
 from ..dataset.fields import EPHEMERIS, SIGHTLINE, sightline
 from ..errors import ArgumentError, MissingStepError
@@ -63,7 +63,8 @@ def bin(  # noqa: A001 - what users type
     Parameters
     ----------
     ds : Dataset
-        With `radiance` or `counts`, or with the `brightness` of `integrate`.
+        With `radiance` or `counts`, or with the `brightness` of `integrate`; of exposures of
+        pixels, or along `spectrum`, as of `uvisxr.open_found`.
     by : mapping of str to edges, optional
         Line-of-sight fields and the ascending edges of their bins [a, b); the last bin holds its
         upper edge too. Longitudes, right ascension (degrees) and local time (hours) wrap:
@@ -72,7 +73,7 @@ def bin(  # noqa: A001 - what users type
     pixels : iterable of groups, optional
         Instead of `by`: each group a list of (pic, pixel) pairs or a boolean DataArray. One list
         of pairs is one group, as is an array of `np.argwhere`; the two arrays of `np.where` are
-        refused. A spectrum may be in several.
+        refused. A spectrum may be in several. Of spectra along `spectrum`, arrays along it.
     mode : {"center", "all"}
         Whether the centre of a pixel decides, or all its corners must lie in the same bin.
     exclude : str or iterable of str
@@ -112,7 +113,8 @@ def bin(  # noqa: A001 - what users type
         member_pic, member_pixel, member_bin    which spectrum went where; member_bin counts
                                                 through the bins in C order, so that
                                                 np.unravel_index(member_bin, n.shape) gives the
-                                                position along each dim
+                                                position along each dim; along `spectrum`, in
+                                                place of the first two, member_spectrum
         the line-of-sight fields, sc_lon,       means over the members, on the circle where the
         heliocentric_distance, ...              field comes round
         ======================================= ===============================================
@@ -152,6 +154,9 @@ def bin(  # noqa: A001 - what users type
     array([2, 3], dtype=int32)
     """
     checks.only_one(by=by, pixels=pixels)
+    listed = single.is_list(ds)
+    if listed:
+        ds, pixels = single.as_exposures(ds), single.masks(pixels)
     checks.choice("mode", mode, BinMode)
     checks.choice("weights", weights, Weights)
     if not {*QUANTITIES, "counts"} & set(ds.variables):
@@ -187,6 +192,9 @@ def bin(  # noqa: A001 - what users type
     for name in (*_AVERAGED, *_BOUNDS):
         if name in variables:
             coordinates[name] = variables.pop(name)
+    if listed:
+        variables[f"member_{single.DIM}"] = variables.pop("member_pic")
+        del variables["member_pixel"]
     result = xr.Dataset(variables, coordinates, ds.attrs | _coverage(ds, members))
     return history.used(conventions.apply(result), took=took)
 
@@ -448,6 +456,11 @@ def _correlation(
     if joined is not None:
         sums, variances = map(_data, joined.covariances())
         return statistics.correlation(members, sums, variances, 1 / seconds)
+    if stored is None and "radiance_correlation" in ds.variables:
+        own = ds.variables["radiance_correlation"]
+        known = own.notnull()
+        sums, there = _data(own.where(known, 0.0)), _data(known.astype(np.float32))
+        return statistics.correlation(members, sums, there, 1 / seconds)
     if stored is None:
         return None
     sums, variances = stored.covariances()

@@ -196,6 +196,7 @@ VARIABLES: dict[str, Variable] = {
     "n": Variable("1", "spectra in the bin", "number_of_observations"),
     "member_pic": Variable("1", "exposure index of a spectrum in a bin"),
     "member_pixel": Variable("1", "pixel index of a spectrum in a bin"),
+    "member_spectrum": Variable("1", "index of a spectrum in a bin, along its dimension"),
     "member_bin": Variable("1", "index of its bin, counted through the bins in C order"),
     "counts_checksum": Variable(
         "1", "CRC-32 of the counts of an exposure", extra={"comment": "of the bytes, little-endian"}

@@ -17,7 +17,7 @@ import numpy as np
 import xarray as xr
 
 from ..errors import ArgumentError, MissingStepError
-from . import scales
+from . import scales, single
 from .checking import attributes, doubts, frame, numbers, sightlines, wavelengths
 from .checking.attributes import WINDOW_ATTRS
 from .checking.frame import FRAME, MEANS, NUMBERS, QUANTITIES, WINDOW
@@ -26,6 +26,9 @@ from .conventions import RADIANCE
 
 #: Steps that average spectra as independent.
 _AVERAGING = ("bin", "image", "map", "background", "plot.picture")
+
+#: Steps that take spectra along one dimension, too.
+_OF_LISTS = ("bin",)
 
 #: Steps that take the fields of all exposures as those of one body.
 _OF_TARGET = frozenset(
@@ -228,6 +231,7 @@ but et runs along 'time': call ds.swap_dims({'time': 'pic'}) first
     """
     needs = STEPS.get(step)
     if isinstance(ds, xr.Dataset):
+        ds = single.as_exposures(ds) if step in _OF_LISTS else ds
         # Whatever step it is, what it returns has the units of the conventions.
         numbers.check_units(ds, step)
     if needs is None:
