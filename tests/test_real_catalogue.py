@@ -116,6 +116,22 @@ def test_a_body_without_rotation_has_its_distance(data, tmp_path):
     assert table["ra"].null_count == 0
 
 
+def test_rings_before_a_star_have_saturns_rows(data, tmp_path):
+    label = write_product(
+        tmp_path, "FUV2005_232_12_00", samples=60, exposure=300.0, line_bin=10, target="STAR"
+    )
+    files = synthetic.kernels(data, "2005-232")
+    found = read(label, files)
+    table = of(found, 0, "SATURN")
+    ds = uvisxr.open_product(label).uvis.geometry(files, target="SATURN")
+    radius = ds["ring_radius"].values
+    pics, pixels = np.nonzero((radius > 74_510) & (radius < 136_780))
+    assert pics.size > 100 and not ds["on_disk"].values.any()
+    rows = set(zip(column(table, "pic"), column(table, "pixel"), strict=True))
+    assert set(zip(pics, pixels, strict=True)) <= rows
+    check_body(table, ds)
+
+
 def test_the_sun_through_its_port(data, tmp_path):
     label = write_product(tmp_path, "EUV2005_331_06_00", samples=3, band_bin=64, target="SUN")
     label.write_text(label.read_text().replace("ODC_ID", "OCCULTATION_PORT_STATE = OPEN\r\nODC_ID"))
