@@ -1,0 +1,101 @@
+"""The tables of a catalogue as DuckDB sees them."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..errors import ArgumentError, CatalogueError
+from . import schema
+from .libraries import needed
+from .snapshot import ANEW, read
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+#: Flags of spectra that saw nothing: lost, and of rows that the slit does not light.
+BLIND = 1 | 8
+
+
+class Tables(NamedTuple):
+    """Rows of both tables: in memory, or the Parquet files that hold them.
+
+    Attributes
+    ----------
+    products, spectra : pyarrow.Table or sequence of Path
+    """
+
+    products: pa.Table | Sequence[Path]
+    spectra: pa.Table | Sequence[Path]
+
+
+@contextmanager
+def opened(tables: Tables) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection in which the tables are `products` and `spectra`.
+
+    Raises
+    ------
+    CatalogueError
+        A file cannot be read.
+    MissingDependencyError
+        DuckDB is not installed.
+    """
+    duckdb = needed("duckdb")
+    with duckdb.connect() as connection, _saying(duckdb.Error):
+        connection.execute("SET enable_progress_bar = false")
+        _show(connection, "products", tables.products)
+        _show(connection, "spectra", tables.spectra)
+        yield connection
+
+
+def _show(
+    connection: duckdb.DuckDBPyConnection, name: schema.Table, rows: pa.Table | Sequence[Path]
+) -> None:
+    if isinstance(rows, Sequence):
+        if rows:
+            # Brackets in names would be patterns.
+            paths = [glob.escape(str(path)) for path in rows]
+            connection.read_parquet(paths, hive_partitioning=False).create_view(name)
+            return
+        rows = schema.of(name).empty_table()
+    missing = set(schema.TABLES[name]) - set(rows.column_names)
+    if missing:
+        raise ArgumentError(
+            f"{name}: the table has no column {', '.join(sorted(missing)[:3])}: it takes all of "
+            "those of uvisxr.catalogue.schema"
+        )
+    connection.register(name, rows)
+
+
+@contextmanager
+def _saying(kind: type[Exception]) -> Iterator[None]:
+    """Turn what DuckDB says of files into a CatalogueError."""
+    try:
+        yield
+    except kind as error:
+        raise CatalogueError(f"cannot read the catalogue: {error}; {ANEW}") from error
+
+
+def of(
+    catalogue: str | Path | Tables, body: str | None = None, channel: str | None = None
+) -> Tables:
+    """The tables of a catalogue; of its spectra none that are of another body or channel, if given.
+
+    Raises
+    ------
+    CatalogueError
+        There is no catalogue, or it is damaged.
+    """
+    if isinstance(catalogue, Tables):
+        return catalogue
+    found = read(catalogue)
+    spectra = [
+        file.path
+        for file in found.spectra
+        if body in (None, file.body) and channel in (None, file.channel)
+    ]
+    return Tables([file.path for file in found.products], spectra)
