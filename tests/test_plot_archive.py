@@ -255,6 +255,9 @@ def test_a_median_is_named_with_its_unit(tables):
 def test_a_body_that_is_not_there_is_named_with_those_that_are(tables):
     with pytest.raises(ArgumentError, match=r"ENCELADUS, SATURN, TITAN; did you mean 'TITAN'"):
         pictures.looks(tables, "TITANN")
+    for call in (pictures.coverage, pictures.looks):
+        with pytest.raises(ArgumentError, match="there is no argument no_such_argument="):
+            call(tables, no_such_argument=1)
     with pytest.raises(ArgumentError, match="spacing"):
         pictures.looks(tables, "TITAN", spacing=0.0)
     with pytest.raises(ArgumentError, match="by='lon'"):

@@ -40,7 +40,7 @@ _NAMES = {
 }
 
 
-@calls.public("catalogue.coverage")
+@calls.public("pictures.coverage")
 def coverage(
     catalogue: str | Path | Tables,
     by: totals.Amount = "products",
@@ -92,7 +92,7 @@ def coverage(
     return cast("Axes", archive.coverage(drawn, ax=ax, style=style))
 
 
-@calls.public("catalogue.looks")
+@calls.public("pictures.looks")
 def looks(
     catalogue: str | Path | Tables,
     body: str,

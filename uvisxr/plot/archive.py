@@ -216,7 +216,7 @@ def _tell_totals(ax: Axes, found: Coverage) -> Axis:
     """Write the sums of the rows on an axis at the right."""
     right = ax.secondary_yaxis("right")
     right.yaxis.set_major_locator(FixedLocator(range(len(found.targets))))
-    right.set_yticklabels([f"{total:,.0f}" for total in found.total.sum(axis=1)])
+    right.set_yticklabels([_rounded(total) for total in found.total.sum(axis=1)])
     set_label(right.yaxis, caption(found.what))
     return right.yaxis
 
