@@ -482,6 +482,9 @@ def test_own_files_are_replaced_and_others_stay(tables, tmp_path):
 def test_wrong_arguments_are_said(tables, tmp_path):
     with pytest.raises(ArgumentError, match="parquet"):
         exports.write_epn_tap(tables, tmp_path / "a.txt")
+    for call in (exports.epn_tap, exports.write_epn_tap, exports.write_stac):
+        with pytest.raises(ArgumentError, match="there is no argument no_such_argument="):
+            call(tables, no_such_argument=1)
     with pytest.raises(ArgumentError, match="url="):
         exports.epn_tap(tables, folder="/archive")
     with pytest.raises(ArgumentError, match="url="):

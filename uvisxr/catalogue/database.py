@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import glob
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from .. import options
 from ..errors import ArgumentError, CatalogueError
 from . import schema
 from .libraries import needed
@@ -16,6 +18,9 @@ from .snapshot import ANEW, read
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
+
+#: Memory that DuckDB may have; what does not fit goes into a temporary folder.
+_MEMORY = "1500MB"
 
 #: Flags of spectra that saw nothing: lost, and of rows that the slit does not light.
 BLIND = 1 | 8
@@ -45,11 +50,17 @@ def opened(tables: Tables) -> Iterator[duckdb.DuckDBPyConnection]:
         DuckDB is not installed.
     """
     duckdb = needed("duckdb")
-    with duckdb.connect() as connection, _saying(duckdb.Error):
-        connection.execute("SET enable_progress_bar = false")
-        _show(connection, "products", tables.products)
-        _show(connection, "spectra", tables.spectra)
-        yield connection
+    with tempfile.TemporaryDirectory(prefix="uvisxr-catalogue-") as folder:
+        settings = {"memory_limit": _MEMORY, "temp_directory": folder, "threads": options.threads()}
+        with duckdb.connect(config=settings) as connection, _saying(duckdb.Error):
+            yield _with(connection, tables)
+
+
+def _with(connection: duckdb.DuckDBPyConnection, tables: Tables) -> duckdb.DuckDBPyConnection:
+    connection.execute("SET enable_progress_bar = false")
+    _show(connection, "products", tables.products)
+    _show(connection, "spectra", tables.spectra)
+    return connection
 
 
 def _show(

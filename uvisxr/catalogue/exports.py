@@ -29,7 +29,7 @@ NAME = "cassini_uvis"
 _ORIGIN = "uvisxr catalogue export"
 
 
-@calls.public("catalogue.epn_tap")
+@calls.public("exports.epn_tap")
 def epn_tap(
     catalogue: str | Path | Tables,
     title: str = NAME,
@@ -68,7 +68,7 @@ def epn_tap(
     return epncore.table(found, title, partial(epncore.served, folder=folder, url=url))
 
 
-@calls.public("catalogue.write_epn_tap")
+@calls.public("exports.write_epn_tap")
 def write_epn_tap(
     catalogue: str | Path | Tables,
     path: str | Path,
@@ -151,7 +151,7 @@ def _votable(table: pa.Table, path: Path) -> None:
     document.to_xml(str(path))
 
 
-@calls.public("catalogue.write_stac")
+@calls.public("exports.write_stac")
 def write_stac(
     catalogue: str | Path | Tables,
     out: str | Path,
