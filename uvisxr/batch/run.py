@@ -504,7 +504,7 @@ class _Batch:
         for product in products:
             output, label = self._output(product)
             made = product if label == product.label else sources.Product.at(label)
-            fingerprint = _fingerprint(made, recipe)
+            fingerprint = fingerprint_of(made, recipe)
             if not self.overwrite and self.manifest.is_current(output, fingerprint):
                 names = self.manifest.changed(output) if self.verify else []
                 if not names:
@@ -512,7 +512,7 @@ class _Batch:
                     continue
                 count += 1
                 changed += names if count <= _SHOWN else []
-            fingerprint = _fingerprint(product, recipe)
+            fingerprint = fingerprint_of(product, recipe)
             job = work.Job(
                 *(str(product.label), output, folder, str(self.partial), fingerprint),
                 data=str(product.data) if product.paired else "",
@@ -622,7 +622,8 @@ def _is_damaged(path: Path) -> bool:
     return False
 
 
-def _fingerprint(product: sources.Product, recipe: str) -> str:
+def fingerprint_of(product: sources.Product, recipe: str) -> str:
+    """sha256 of the state of a product's files, and of a recipe."""
     parts = [recipe]
     for path in (product.label, product.data):
         try:
