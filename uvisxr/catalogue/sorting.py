@@ -187,9 +187,10 @@ def merged(
         There is no space for what does not fit into memory.
     """
     import duckdb
+    from duckdb.func import ARROW, SPECIAL
 
     scratch = folder / f"{SCRATCH}{uuid.uuid4().hex}"
-    settings = {
+    settings: dict[str, Any] = {
         "memory_limit": _MEMORY,
         "threads": min(4, options.cores()),
         "temp_directory": str(scratch),
@@ -201,13 +202,14 @@ def merged(
             # One of them is a word of SQL.
             names = [f'"{name}"' for name in by or _THEN]
             if not by:
+                kinds: list[Any] = ["VARCHAR", "BOOLEAN", *["FLOAT"] * 6]
                 connection.create_function(
                     "place",
                     _function(quantiles(sample(files))),
-                    ["VARCHAR", "BOOLEAN", *["FLOAT"] * 6],
+                    kinds,
                     "BIGINT",
-                    type="arrow",
-                    null_handling="special",
+                    type=ARROW,
+                    null_handling=SPECIAL,
                 )
                 names.insert(0, f"place({', '.join(COLUMNS)})")
             rows = connection.read_parquet(
