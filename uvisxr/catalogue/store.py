@@ -137,7 +137,9 @@ class Writer:
             raise CatalogueError("a product is given twice, or without its name")
         replaced = self._known({*names, *removed})
         order = sorted(range(len(names)), key=names.__getitem__)
-        added = tables.write([products.take(order)], "products", self.folder, uuid.uuid4().hex)
+        added = tables.write(
+            [products.take(order)] if names else [], "products", self.folder, uuid.uuid4().hex
+        )
         after = before.then(
             (*self._left("products", before.products, replaced), *added),
             (*self._left("spectra", before.spectra, replaced), *self._written(spectra, {*names})),
