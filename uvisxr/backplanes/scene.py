@@ -225,9 +225,10 @@ def sky(
     flat = et.ravel()
     paths = choose.given(kernels)
     with keeping():
-        codes = choose.there(kernels, flat, PLANETS_AND_MOONS)
-        bodies: list[str | int] = ["CASSINI", "SUN", *codes, *named]
-        files = choose.select(kernels, ets=flat, bodies=bodies)
+        with choose.walked_once():
+            codes = choose.there(kernels, flat, PLANETS_AND_MOONS)
+            bodies: list[str | int] = ["CASSINI", "SUN", *codes, *named]
+            files = choose.select(kernels, ets=flat, bodies=bodies)
         with loaded(files):
             used = files or [file for file in user_kernels() if file.is_file()]
             channel, slit, optics = instrument

@@ -42,6 +42,9 @@ _PLANET, _MOON = 80_000.0, 3_000.0
 #: How far the aberration by the spacecraft's motion may turn what is seen, and a little more, rad.
 _ABERRATION = 1e-3
 
+#: Seconds between the states of bodies that are read to find those in view.
+_APART = 60.0
+
 #: Columns of what is looked at, all of them numbers.
 COLUMNS = tuple(SPECTRA)[tuple(SPECTRA).index("on_disk") : tuple(SPECTRA).index("counts")]
 
@@ -158,7 +161,8 @@ def _in_view(found: Sky, slits: Sequence[Slit], pointed: np.ndarray) -> Iterator
     course, et = found.course, found.course.et
     reach = max(np.hypot(slit.half_width, max(-slit.low, slit.high)) for slit in slits)
     for code in found.codes:
-        rows = pointed[_may_be_near(code, et[pointed], found.attitude[pointed, :, 2], reach)]
+        near = _may_be_near(code, et, found.attitude[:, :, 2], reach)
+        rows = pointed[near[pointed]]
         # Those discovered since have no names yet; one nobody asked for need not be.
         with contextlib.suppress(spice.NotFoundError, KernelError):
             body = resolve(spice.bodc2n(code)) if rows.size else None
@@ -179,14 +183,25 @@ def _in_view(found: Sky, slits: Sequence[Slit], pointed: np.ndarray) -> Iterator
 
 def _may_be_near(code: int, et: np.ndarray, axis: np.ndarray, reach: float) -> np.ndarray:
     """Whether a body may be in view along the `axis` (n, 3) of the instrument; True if unknown."""
+    # Of short exposures, some states tell those between, to far less than the margin.
+    nodes = et[:: max(1, int(_APART * (et.size - 1) // max(et[-1] - et[0], _APART)))]
+    if nodes[-1] != et[-1]:
+        nodes = np.append(nodes, et[-1])
     try:
-        state, _ = spice.cyice.spkezr_v(str(code), et, "J2000", "CN", OBSERVER)
+        state, _ = spice.cyice.spkezr_v(
+            str(code), np.ascontiguousarray(nodes), "J2000", "CN", OBSERVER
+        )
     except spice.SpiceyError:
         return np.ones(et.shape, bool)
     radius = _PLANET if code % 100 == 99 else _MOON
     if code == SATURN:
         radius = MAIN_RINGS[1]
     place = state[:, :3]
+    if nodes.size < et.size:
+        # Here, as it is slow to import.
+        from scipy.interpolate import CubicHermiteSpline
+
+        place = CubicHermiteSpline(nodes, place, state[:, 3:])(et)
     away = np.linalg.norm(place, axis=-1)
     # The root of 2 as the surroundings of the slit have corners.
     wide = reach + np.sqrt(2) * MARGIN + _ABERRATION + np.arcsin(np.minimum(radius / away, 1.0))

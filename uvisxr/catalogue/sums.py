@@ -45,24 +45,49 @@ def of(ds: xr.Dataset) -> Sums:
     Elements that were never to be transmitted (`uvisxr.quality.losses.unsent`) are not missed in
     the sum of all; a band is known only where the counts of all its wavelengths are.
     """
-    counts = ds["counts"]
-    if counts.size > _BLOCK:
-        step = max(1, _BLOCK // (ds.sizes["pixel"] * ds.sizes["wl"]))
-        ds = ds.assign(counts=counts.variable.chunk({"pic": step}))
-    else:
-        step = ds.sizes["pic"]
-        counts.load()
     level = lower_bound(ds)
+    step = max(1, _BLOCK // (ds.sizes["pixel"] * ds.sizes["wl"]))
+    blocks = [slice(start, start + step) for start in range(0, ds.sizes["pic"], step)]
+    found = [_block(ds.isel(pic=some), level > 0) for some in blocks]
+    measured = xr.concat([features for features, _ in found], "pic")
+    more = np.zeros((), np.uint8)
+    if measured.values[..., 3].any():
+        # What was never to be sent only all exposures together tell.
+        measured, more = _with_missing(ds, step, level > 0)
+    total, _, _, _, lacking, _ = np.moveaxis(measured.values, -1, 0)
+    flags = losses.flags(ds, level, measured).values | more
+    columns = {"counts": np.where(lacking == 0, total.astype(float), np.nan)}
+    for name in found[0][1]:
+        columns[name] = np.concatenate([sums[name] for _, sums in found])
+    return Sums(flags, int(total.sum()), columns)
+
+
+def _with_missing(ds: xr.Dataset, step: int, runs: bool) -> tuple[xr.DataArray, np.ndarray]:
+    """The features of a window in which values are missing, and the flags that these give."""
+    if step < ds.sizes["pic"]:
+        ds = ds.assign(counts=ds["counts"].variable.chunk({"pic": step}))
+    else:
+        ds["counts"].load()
     # A worker has one core.
     with dask.config.set(scheduler="synchronous"):
-        measured = losses.features(ds, runs=level > 0).compute()
-        flags = losses.flags(ds, level, measured).values
-        total, _, _, missing, lacking, _ = np.moveaxis(measured.values, -1, 0)
-        if lacking.any():
-            flags |= losses.flags_of_missing(ds).values
-        columns = {"counts": np.where(lacking == 0, total.astype(float), np.nan)}
-        columns |= _bands(ds, step, bool(missing.any()))
-    return Sums(flags, int(total.sum()), columns)
+        return losses.features(ds, runs).compute(), losses.flags_of_missing(ds).values
+
+
+def _block(ds: xr.Dataset, runs: bool) -> tuple[xr.DataArray, dict[str, np.ndarray]]:
+    """What some exposures have for `losses.flags`, and their sums in bands."""
+    ds["counts"].load()
+    features = losses.features(ds, runs)
+    counts, weights = ds["counts"].values, shares(str(ds.attrs["channel"]), ds["wl_bounds"].values)
+    some_missing = bool(features.values[..., 3].any())
+    sums = {}
+    for name, share in weights.items():
+        used = np.flatnonzero(share)
+        part = slice(used[0], used[-1] + 1)
+        values = counts[..., part]
+        sums[f"counts_{name}"] = values @ share[part]
+        if some_missing:
+            sums[f"counts_{name}"][poisson.missing(values).any(axis=-1)] = np.nan
+    return features, sums
 
 
 def shares(channel: str, bounds: np.ndarray) -> dict[str, np.ndarray]:
@@ -82,22 +107,4 @@ def shares(channel: str, bounds: np.ndarray) -> dict[str, np.ndarray]:
         width = band.high - band.low
         if band.channel == channel and inside.sum() >= width * (1 - _HAIR):
             found[name] = inside / (high - low)
-    return found
-
-
-def _bands(ds: xr.Dataset, step: int, some_missing: bool) -> dict[str, np.ndarray]:
-    weights = shares(str(ds.attrs["channel"]), ds["wl_bounds"].values)
-    shape = ds.sizes["pic"], ds.sizes["pixel"]
-    found = {f"counts_{name}": np.empty(shape) for name in weights}
-    for start in range(0, shape[0] if weights else 0, step):
-        some = slice(start, start + step)
-        block = np.asarray(ds["counts"].variable[some].data)
-        for name, share in weights.items():
-            used = np.flatnonzero(share)
-            part = slice(used[0], used[-1] + 1)
-            values = block[..., part]
-            sums = values @ share[part]
-            if some_missing:
-                sums[poisson.missing(values).any(axis=-1)] = np.nan
-            found[f"counts_{name}"][some] = sums
     return found
