@@ -342,3 +342,14 @@ def test_the_command_offers_what_there_is():
 def test_what_is_no_catalogue_is_refused(tmp_path):
     with pytest.raises(CatalogueError, match="catalogue build"):
         pictures.coverage(tmp_path)
+
+
+def test_a_damaged_file_is_said(tables, tmp_path):
+    with store.Writer(tmp_path / "catalogue") as writer:
+        writer.commit(tables.products, [tables.spectra])
+    for file in store.read(tmp_path / "catalogue").spectra:
+        file.path.write_bytes(bytes(file.size))
+    with pytest.raises(CatalogueError, match="cannot read the catalogue"):
+        pictures.looks(tmp_path / "catalogue", "TITAN")
+    with pytest.raises(ArgumentError, match="folder of a catalogue"):
+        pictures.coverage(5)

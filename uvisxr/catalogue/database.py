@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import glob
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .. import options
+from .. import checks, options
 from ..errors import ArgumentError, CatalogueError
 from . import schema
-from .libraries import needed
+from .libraries import check
 from .snapshot import ANEW, read
 
 if TYPE_CHECKING:
@@ -47,13 +48,27 @@ def opened(tables: Tables) -> Iterator[duckdb.DuckDBPyConnection]:
     CatalogueError
         A file cannot be read.
     MissingDependencyError
-        DuckDB is not installed.
+        DuckDB or pyarrow is not installed.
     """
-    duckdb = needed("duckdb")
+    check()
+    import duckdb
+
     with tempfile.TemporaryDirectory(prefix="uvisxr-catalogue-") as folder:
-        settings = {"memory_limit": _MEMORY, "temp_directory": folder, "threads": options.threads()}
-        with duckdb.connect(config=settings) as connection, _saying(duckdb.Error):
-            yield _with(connection, tables)
+        settings: dict[str, Any] = {
+            "memory_limit": _MEMORY,
+            "temp_directory": folder,
+            "threads": options.threads(),
+        }
+        with duckdb.connect(config=settings) as connection:
+            try:
+                yield _with(connection, tables)
+            except duckdb.OutOfMemoryException as error:
+                raise CatalogueError(
+                    f"there is no room for the sums over the catalogue: {error}; free some in "
+                    f"{tempfile.gettempdir()}, or set TMPDIR to another folder"
+                ) from error
+            except duckdb.Error as error:
+                raise CatalogueError(f"cannot read the catalogue: {error}; {ANEW}") from error
 
 
 def _with(connection: duckdb.DuckDBPyConnection, tables: Tables) -> duckdb.DuckDBPyConnection:
@@ -82,15 +97,6 @@ def _show(
     connection.register(name, rows)
 
 
-@contextmanager
-def _saying(kind: type[Exception]) -> Iterator[None]:
-    """Turn what DuckDB says of files into a CatalogueError."""
-    try:
-        yield
-    except kind as error:
-        raise CatalogueError(f"cannot read the catalogue: {error}; {ANEW}") from error
-
-
 def of(
     catalogue: str | Path | Tables, body: str | None = None, channel: str | None = None
 ) -> Tables:
@@ -103,6 +109,8 @@ def of(
     """
     if isinstance(catalogue, Tables):
         return catalogue
+    if not isinstance(catalogue, str | os.PathLike):
+        raise checks.refused("catalogue", catalogue, "the folder of a catalogue")
     found = read(catalogue)
     spectra = [
         file.path

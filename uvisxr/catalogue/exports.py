@@ -14,7 +14,7 @@ from ..errors import ArgumentError, ExportError, MissingDependencyError
 from ..files import read_beginning, refuse_foreign, whole_file
 from . import epncore, granules, stac
 from .database import Tables, of, opened
-from .libraries import needed
+from .libraries import check
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -109,6 +109,7 @@ def write_epn_tap(
     path = Path(path).expanduser()
     ending = path.suffix.lower()
     checks.one_of("path: its ending", ending, ENDINGS)
+    check()
     refuse_foreign(path, overwrite, _is_table)
     table = epn_tap(catalogue, title, folder, url)
     write = {".parquet": _parquet, ".csv": _csv}.get(ending, _votable)
@@ -118,11 +119,15 @@ def write_epn_tap(
 
 
 def _parquet(table: pa.Table, path: Path) -> None:
-    needed("pyarrow.parquet").write_table(table, path, compression="zstd")
+    import pyarrow.parquet as pq
+
+    pq.write_table(table, path, compression="zstd")
 
 
 def _csv(table: pa.Table, path: Path) -> None:
-    needed("pyarrow.csv").write_csv(table, path)
+    from pyarrow.csv import write_csv
+
+    write_csv(table, path)
 
 
 def _votable(table: pa.Table, path: Path) -> None:
@@ -224,7 +229,9 @@ def _check_served(folder: str | Path | None, url: str | None) -> None:
 def _is_table(path: Path) -> bool:
     """Whether a file is a table of EPNcore that uvisxr wrote."""
     if path.suffix.lower() == ".parquet":
-        metadata = needed("pyarrow.parquet").read_schema(path).metadata or {}
+        import pyarrow.parquet as pq
+
+        metadata = pq.read_schema(path).metadata or {}
         return bool(metadata.get(b"utype") == epncore.UTYPE.encode())
     head, _ = read_beginning(path, 4096)
     first = ",".join(f'"{name}"' for name in epncore.COLUMNS)
