@@ -21,7 +21,7 @@ from ..instrument.channel import channel as find_channel
 from ..instrument.detector import Window
 from ..pds3 import pairs
 from ..pds3.label import Label
-from ..pds3.product import choose_windows, qube_file
+from ..pds3.product import choose_windows, promised_file, qube_file
 from ..quality.flags import initial
 from ..timescales import day_of_year
 from . import sources, states
@@ -481,9 +481,28 @@ def _difference(first: Label, other: Label, target: str) -> tuple[str, str, str]
     return None
 
 
-def _dataset(labels: list[Label], k: int, choices: _Choices) -> xr.Dataset:
+def window_of(label: Label, k: int, with_data: bool = True) -> xr.Dataset:
+    """One window of a product whose label has been read, without attributes of its variables.
+
+    Parameters
+    ----------
+    label : Label
+    k : int
+        Which window.
+    with_data : bool
+        Without, there are the coordinates and attributes alone, and no data file is looked for.
+
+    Raises
+    ------
+    LabelError, ProductError
+        As `open_product`.
+    """
+    return _dataset([label], k, _Choices(k, None, "end_of_first"), with_data)
+
+
+def _dataset(labels: list[Label], k: int, choices: _Choices, with_data: bool = True) -> xr.Dataset:
     """The exposures of one window."""
-    files = tuple(qube_file(label, k) for label in labels)
+    files = tuple((qube_file if with_data else promised_file)(label, k) for label in labels)
     parts = [times(label, choices.start_time) for label in labels]
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     count = [label.shape[0] for label in labels]
@@ -517,8 +536,8 @@ def _dataset(labels: list[Label], k: int, choices: _Choices) -> xr.Dataset:
     if not first.is_matrix:
         attrs["described_setup"] = setups.number(attrs)
         coords["setup"] = ("pic", np.full(n_pic, attrs["described_setup"], np.int32))
-    values = xr.Variable(("pic", "pixel", "wl"), _lazy(array))
-    return xr.Dataset({name: values}, coords, attrs)
+    data = {name: xr.Variable(("pic", "pixel", "wl"), _lazy(array))} if with_data else {}
+    return xr.Dataset(data, coords, attrs)
 
 
 def _lazy(array: QubeArray) -> Any:
