@@ -76,8 +76,8 @@ def table(
 ) -> duckdb.DuckDBPyRelation:
     """The rows of some files of a table; without a file none."""
     paths = [str(path) for path in files]
-    if not paths:
-        empty: Any = connection.from_arrow(schema.of(name).empty_table())
-        return empty
-    read: Any = connection.read_parquet(paths, hive_partitioning=False, union_by_name=False)
-    return read
+    if paths:
+        made: Any = connection.read_parquet(paths, hive_partitioning=False, union_by_name=False)
+    else:
+        made = connection.from_arrow(schema.of(name).empty_table())
+    return made  # type: ignore[no-any-return]

@@ -381,9 +381,8 @@ def _range(name: str, given: Any, mode: Mode) -> Term:
 
 def _ends(name: str, given: Any, column: Column) -> tuple[float | None, float | None]:
     """Ends as numbers of the column's precision, None where open."""
-    what = (
-        f"two ends of a range{', ' if column.units else ''}{column.units}, or None for an open one"
-    )
+    unit = f", {column.units}" if column.units else ""
+    what = f"two ends of a range{unit}, None for an open one"
     if isinstance(given, str | bytes) or checks.too_many(given, 2):
         raise checks.refused(name, given, what)
     try:

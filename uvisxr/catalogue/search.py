@@ -332,8 +332,8 @@ def _reading(snapshot: store.Snapshot) -> Iterator[None]:
         yield
     except duckdb.OutOfMemoryException as error:
         raise CatalogueError(
-            "the answer does not fit in memory: take fewer columns, .batches() or .to_parquet(), or "
-            f"free some space where temporary files are ({_line(error)})"
+            "the answer does not fit in memory: take fewer columns, .batches() or .to_parquet(), "
+            f"or free some space where temporary files are ({_line(error)})"
         ) from error
     except duckdb.Error as error:
         raise CatalogueError(
