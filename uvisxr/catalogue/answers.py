@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import files
 from ..dataset import conventions
+from ..errors import bounded
 from . import schema
 from .libraries import needed
 from .question import COLUMNS
@@ -200,4 +201,5 @@ def _shown(value: Any) -> str:
         return "; ".join(map(str, value)) or "-"
     if hasattr(value, "isoformat"):
         return str(value.isoformat(timespec="milliseconds"))
-    return " ".join(str(value).split()) or "-"
+    # Names of files may hold what terminals obey.
+    return bounded(str(value)) or "-"
