@@ -47,7 +47,7 @@ _OPEN = "-"
 class _End(Number):
     """A number, or "-" for an open end."""
 
-    name = "end"
+    name = "number"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         return None if value in (None, _OPEN) else super().convert(value, param, ctx)
@@ -90,7 +90,7 @@ def _ranges(command: Callable[..., Any]) -> Callable[..., Any]:
     "--spectra",
     "what",
     flag_value="spectra",
-    help="List spectra; so it does without any of the three.",
+    help="List spectra, the default.",
 )
 @click.option("--products", "what", flag_value="products", help="List the products they are of.")
 @click.option("--count", "what", flag_value="count", help="Say how many spectra there are.")
