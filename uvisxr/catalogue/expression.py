@@ -15,11 +15,11 @@ What may stand in a condition:
   ``greatest(x, ...)``.
 
 A time is compared with a text of the forms that `instant` reads. What is not known is null, and a
-comparison with it neither true nor false: its row is not found, nor by the NOT of it. So is what no
-number is the result of, such as a division by 0 or the root of a negative number. `least` and
-`greatest` are of those that are known. A column beside a bare number is compared in the precision
-of the column, so that ``lat = 0.1`` finds the float32 nearest to 0.1; all else is in double
-precision.
+comparison with it neither true nor false: its row is not found, nor by the NOT of it; AND and OR
+are those of SQL. A result that is no finite number is null too, such as a division by 0 or the root
+of a negative number. `least` and `greatest` are of those that are known. A column beside a bare
+number is compared in the precision of the column, so that ``lat = 0.1`` finds the float32 nearest
+to 0.1; all else is in double precision.
 """
 
 from __future__ import annotations
