@@ -495,7 +495,7 @@ from ._version import __version__
 from .errors import UvisError, UvisWarning
 
 if TYPE_CHECKING:
-    from . import batch, calibration, fits, instrument, simulate, tutorial, units
+    from . import batch, calibration, catalogue, fits, instrument, simulate, tutorial, units
     from .batch import joining
     from .catalogue.search import search
     from .export import load_json
@@ -525,7 +525,8 @@ else:
         "solar_spectrum": ".reflectance.sun",
     }
     _MODULES = (
-        *("batch", "calibration", "fits", "instrument", "simulate", "tutorial", "typing", "units"),
+        *("batch", "calibration", "catalogue", "fits", "instrument", "simulate"),
+        *("tutorial", "typing", "units"),
     )
 
     # Out of sight of type checkers, for whom any name would then exist.
@@ -556,6 +557,7 @@ __all__ = [
     "__version__",
     "batch",
     "calibration",
+    "catalogue",
     "fits",
     "get_options",
     "instrument",

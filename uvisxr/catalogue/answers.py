@@ -12,7 +12,6 @@ from .. import files
 from ..dataset import conventions
 from ..errors import bounded
 from . import schema
-from .libraries import needed
 from .question import COLUMNS
 
 if TYPE_CHECKING:
@@ -29,7 +28,8 @@ _LINE = 2**14
 
 def fields(names: Iterable[str], first: schema.Table = "spectra") -> pa.Schema:
     """The Arrow schema of an answer: columns of one table, or else of the other."""
-    arrow = needed("pyarrow")
+    import pyarrow as arrow
+
     own, other = (schema.of(table) for table in _tables(first))
     metadata = {key: value for key, value in own.metadata.items() if key != b"table"}
     return arrow.schema(
@@ -43,7 +43,8 @@ def _tables(first: schema.Table) -> tuple[schema.Table, schema.Table]:
 
 def shaped(table: pa.Table, names: Iterable[str], first: schema.Table = "spectra") -> pa.Table:
     """A table as DuckDB gives it, with the types and metadata of the catalogue."""
-    arrow = needed("pyarrow")
+    import pyarrow as arrow
+
     shape = fields(names, first)
     columns = []
     for field in shape:
@@ -56,7 +57,9 @@ def shaped(table: pa.Table, names: Iterable[str], first: schema.Table = "spectra
 
 def shaped_batch(batch: pa.RecordBatch, names: Iterable[str]) -> pa.Table:
     """A batch likewise."""
-    return shaped(needed("pyarrow").Table.from_batches([batch]), names)
+    import pyarrow as arrow
+
+    return shaped(arrow.Table.from_batches([batch]), names)
 
 
 def reader(relation: duckdb.DuckDBPyRelation, rows: int) -> pa.RecordBatchReader:
@@ -67,7 +70,9 @@ def reader(relation: duckdb.DuckDBPyRelation, rows: int) -> pa.RecordBatchReader
 
 def to_pandas(table: pa.Table) -> pd.DataFrame:
     """A table of pandas, in which what may be true, false or unknown is so."""
-    pandas, arrow = needed("pandas"), needed("pyarrow")
+    import pandas
+    import pyarrow as arrow
+
     kinds = {arrow.bool_(): pandas.BooleanDtype()}
     frame: pd.DataFrame = table.to_pandas(types_mapper=kinds.get)
     return frame
@@ -102,7 +107,9 @@ def to_xarray(table: pa.Table, question: str) -> xr.Dataset:
 
 
 def _values(column: pa.ChunkedArray, kind: str) -> np.ndarray:
-    arrow, compute = needed("pyarrow"), needed("pyarrow.compute")
+    import pyarrow as arrow
+    import pyarrow.compute as compute
+
     if kind == "name" or kind == "string":
         return np.asarray(compute.fill_null(column.cast(arrow.string()), "").to_pylist(), str)
     if kind == "strings":
@@ -117,7 +124,8 @@ def _values(column: pa.ChunkedArray, kind: str) -> np.ndarray:
 
 
 def _joined(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    compute = needed("pyarrow.compute")
+    import pyarrow.compute as compute
+
     return compute.fill_null(compute.binary_join(column, "; "), "")
 
 
@@ -139,16 +147,25 @@ def write(
 
 
 def _parquet(path: Path, batches: Iterator[pa.RecordBatch], names: tuple[str, ...]) -> None:
+    from pyarrow import parquet
+
     shape = fields(names)
-    with needed("pyarrow.parquet").ParquetWriter(path, shape, compression="zstd") as writer:
+    with (
+        path.open("wb") as stream,
+        parquet.ParquetWriter(stream, shape, compression="zstd") as writer,
+    ):
         for batch in batches:
             writer.write_batch(batch)
 
 
 def _csv(path: Path, batches: Iterator[pa.RecordBatch], names: tuple[str, ...]) -> None:
-    arrow, csv = needed("pyarrow"), needed("pyarrow.csv")
+    import pyarrow as arrow
+    from pyarrow import csv
+
     shape = arrow.schema([(field.name, _plain(field.type)) for field in fields(names)])
-    with csv.CSVWriter(path, shape, write_options=csv.WriteOptions(quoting_style="needed")) as out:
+    # The libraries take no names that are no UTF-8, but any open file.
+    options = csv.WriteOptions(quoting_style="needed")
+    with path.open("wb") as stream, csv.CSVWriter(stream, shape, write_options=options) as out:
         for batch in batches:
             table = arrow.Table.from_batches([batch])
             columns = [
@@ -162,15 +179,19 @@ def _csv(path: Path, batches: Iterator[pa.RecordBatch], names: tuple[str, ...]) 
 
 def _plain(type_: pa.DataType) -> pa.DataType:
     """The type of a column in a file of text."""
-    arrow = needed("pyarrow")
+    import pyarrow as arrow
+
     named = arrow.types.is_dictionary(type_) or arrow.types.is_list(type_)
     return arrow.string() if named else type_
 
 
 def _is_ours(path: Path) -> bool:
     """Whether a file is an answer to a question."""
+    from pyarrow import parquet
+
     if files.read_beginning(path, 4)[0] == b"PAR1":
-        shape = needed("pyarrow.parquet").read_schema(path)
+        with path.open("rb") as stream:
+            shape = parquet.read_schema(stream)
         return b"uvisxr_catalogue" in (shape.metadata or {})
     line = files.read_beginning(path, _LINE)[0].partition(b"\n")[0].decode()
     return bool(line) and set(line.strip().split(",")) <= {f'"{n}"' for n in COLUMNS} | {*COLUMNS}
@@ -178,7 +199,8 @@ def _is_ours(path: Path) -> bool:
 
 def lines(table: pa.Table) -> list[str]:
     """Rows of a table in aligned columns, the names first."""
-    arrow = needed("pyarrow")
+    import pyarrow as arrow
+
     columns = []
     for name in table.column_names:
         texts = [name, *(_shown(value) for value in table[name].to_pylist())]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import options
 from . import schema
-from .libraries import needed
+from .libraries import check
 
 if TYPE_CHECKING:
     import duckdb
@@ -49,7 +49,9 @@ def opened(files: Iterable[Path]) -> Iterator[duckdb.DuckDBPyConnection]:
     MissingDependencyError
         DuckDB is not installed.
     """
-    duckdb = needed("duckdb")
+    check()
+    import duckdb
+
     folder = tempfile.mkdtemp(prefix="uvisxr-search-")
     try:
         connection = duckdb.connect(

@@ -29,12 +29,13 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import reduce
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from .. import checks
-from ..errors import ArgumentError, shortened
+from ..errors import ArgumentError, MissingDependencyError, shortened
 from ..timescales import parse_instant
-from .libraries import needed
+from .libraries import check
 from .schema import Column
 
 if TYPE_CHECKING:
@@ -152,13 +153,19 @@ def parse(text: object, columns: Mapping[str, Column], name: str = "where") -> C
         raise checks.refused(name, text, f"a condition on columns: {_EXPECTED}")
     if len(text) > LONGEST:
         raise checks.refused(name, text, f"at most {LONGEST} letters, and it has {len(text)}")
-    translation = _Translation(columns, name, text)
-    return translation.whole(_tree(name, text))
+    tree = _tree(name, text)
+    return _Translation(columns, name, text).whole(tree)
 
 
 def _tree(name: str, text: str) -> Any:
     """The tree of a text; nothing but one expression, and no comments."""
-    sqlglot, errors = needed("sqlglot"), needed("sqlglot.errors")
+    try:
+        import sqlglot
+        from sqlglot import errors
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"conditions on columns need sqlglot ({error}): pip install 'uvisxr[catalogue]'"
+        ) from error
     try:
         if any(token.comments for token in sqlglot.tokenize(text, read="duckdb")):
             raise checks.refused(name, text, "a condition without a comment (-- or /* */)")
@@ -186,8 +193,12 @@ class _Translation:
     """From the tree of the parser to expressions of DuckDB."""
 
     def __init__(self, columns: Mapping[str, Column], name: str, text: str) -> None:
-        self._duckdb, self._exp = needed("duckdb"), needed("sqlglot.expressions")
-        exp = self._exp
+        check()
+        import duckdb
+
+        # Its types change from version to version.
+        exp: Any = import_module("sqlglot.expressions")
+        self._duckdb, self._exp = duckdb, exp
         self._columns, self._name, self._text = columns, name, text
         # SQL knows no capitals in names.
         self._names = {column.lower(): column for column in columns}

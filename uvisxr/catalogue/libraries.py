@@ -1,25 +1,16 @@
-"""The libraries of the extra `catalogue`, imported where they are needed."""
+"""Whether the libraries of the extra `catalogue` are there; they are imported where needed."""
 
 from __future__ import annotations
-
-from importlib import import_module
-from typing import Any
 
 from ..errors import MissingDependencyError
 
 
-def needed(name: str) -> Any:
-    """A module of the extra.
-
-    Raises
-    ------
-    MissingDependencyError
-        It is not installed, or cannot be loaded.
-    """
+def check() -> None:
+    """Raise a MissingDependencyError if pyarrow or duckdb cannot be imported."""
     try:
-        return import_module(name)
+        import duckdb  # noqa: F401
+        import pyarrow.parquet  # noqa: F401
     except ImportError as error:
-        library = name.partition(".")[0]
         raise MissingDependencyError(
-            f"a catalogue needs {library} ({error}): pip install 'uvisxr[catalogue]'"
+            f"a catalogue needs pyarrow and duckdb ({error}): pip install 'uvisxr[catalogue]'"
         ) from error

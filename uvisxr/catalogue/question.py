@@ -19,7 +19,6 @@ from ..instrument.channel import ChannelName
 from ..pds3.sources import SLITS
 from ..quality.flags import mask
 from . import expression
-from .libraries import needed
 from .schema import PRODUCTS, SPECTRA, Column
 from .snapshot import File
 
@@ -174,12 +173,16 @@ def _has_body(file: File) -> bool:
 
 
 def _column(name: str) -> Any:
-    return needed("duckdb").ColumnExpression(name)
+    import duckdb
+
+    return duckdb.ColumnExpression(name)
 
 
 def _constant(value: Any, name: str) -> Any:
     """A value as one of a column's own type, so that groups of rows can be skipped."""
-    constant = needed("duckdb").ConstantExpression(value)
+    import duckdb
+
+    constant = duckdb.ConstantExpression(value)
     type_ = expression.TYPES.get(COLUMNS[name].type)
     return constant.cast(type_) if type_ else constant
 
@@ -270,7 +273,8 @@ def _bins(name: str, given: object) -> Term:
 
 
 def _without(flags: int) -> Term:
-    duckdb = needed("duckdb")
+    import duckdb
+
     bits = duckdb.FunctionExpression("&", _column("quality"), _constant(flags, "quality"))
     names = [name for name, bit in QUALITY_FLAGS.items() if bit & flags]
     said = "" if len(names) == len(QUALITY_FLAGS) else f"not {' or '.join(names)}"

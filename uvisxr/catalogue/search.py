@@ -12,7 +12,7 @@ from .. import calls, checks, targets
 from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
 from ..errors import ArgumentError, CatalogueError
 from . import answers, engine, question, schema, store
-from .libraries import needed
+from .libraries import check
 from .question import COLUMNS, OF_PRODUCT, Mode, Names, Question, Range
 from .snapshot import ANEW, NAME
 
@@ -291,7 +291,9 @@ class Found:
 
 
 def _name(column: str) -> Any:
-    return needed("duckdb").ColumnExpression(column)
+    import duckdb
+
+    return duckdb.ColumnExpression(column)
 
 
 def _counted(found: duckdb.DuckDBPyRelation) -> int:
@@ -327,7 +329,8 @@ def _columns(given: object, known: Iterable[str]) -> tuple[str, ...]:
 @contextmanager
 def _reading(snapshot: store.Snapshot) -> Iterator[None]:
     """Turn what DuckDB says of the files into a CatalogueError."""
-    duckdb = needed("duckdb")
+    import duckdb
+
     try:
         yield
     except duckdb.OutOfMemoryException as error:
@@ -437,8 +440,16 @@ def search(
     MissingDependencyError
         A library of the extra `catalogue` is not installed.
     """
-    snapshot = store.read(catalogue)
     given = locals()
+    check()
+    snapshot = store.read(catalogue)
+    try:
+        str(snapshot.folder).encode()
+    except UnicodeEncodeError:
+        raise CatalogueError(
+            f"cannot read the catalogue {snapshot.folder}: its path is no UTF-8, which DuckDB needs; "
+            "rename the folder"
+        ) from None
     asked = question.ask(
         {name: given[name] for name in question.RANGES},
         target=target,

@@ -20,7 +20,6 @@ import numpy as np
 
 from .. import options
 from ..errors import ExportError, UvisError
-from .libraries import needed
 from .snapshot import File, damaged, reading
 
 if TYPE_CHECKING:
@@ -61,14 +60,15 @@ _Columns = Mapping[str, np.ndarray]
 
 def columns(table: pa.Table) -> dict[str, np.ndarray]:
     """Those that the order follows from, as arrays; what is not known is NaN, None or -1."""
-    compute = needed("pyarrow.compute")
+    import pyarrow.compute as pc
+
     found = {}
     for name in COLUMNS:
         column = table[name]
         if name == "slit":
             found[name] = _text(column)
         elif name == "on_disk":
-            known = compute.fill_null(compute.cast(column, "int8"), -1)
+            known = pc.fill_null(pc.cast(column, "int8"), -1)
             found[name] = known.to_numpy()
         else:
             found[name] = column.to_numpy()
@@ -77,9 +77,11 @@ def columns(table: pa.Table) -> dict[str, np.ndarray]:
 
 def _text(column: Any) -> np.ndarray:
     """A column of names as numbers: places in `_SLITS`, and one more for others."""
-    arrow, compute = needed("pyarrow"), needed("pyarrow.compute")
-    places = compute.index_in(compute.cast(column, "string"), value_set=arrow.array(_SLITS))
-    found: np.ndarray = compute.fill_null(places, len(_SLITS)).to_numpy()
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    places = pc.index_in(pc.cast(column, "string"), value_set=pa.array(_SLITS))
+    found: np.ndarray = pc.fill_null(places, len(_SLITS)).to_numpy()
     return found
 
 
@@ -127,19 +129,19 @@ def _kinds(values: _Columns) -> np.ndarray:
 
 def in_order(table: pa.Table) -> pa.Table:
     """Rows of one body and channel, sorted, in memory."""
-    arrow = needed("pyarrow")
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     values = columns(table)
-    keys = table.select(_THEN).append_column(
-        "place", arrow.array(places(values, quantiles(values)))
-    )
-    keys = arrow.table(
+    keys = table.select(_THEN).append_column("place", pa.array(places(values, quantiles(values))))
+    keys = pa.table(
         [
             keys[name].cast("string") if name in ("product", "body") else keys[name]
             for name in keys.column_names
         ],
         names=keys.column_names,
     )
-    order = needed("pyarrow.compute").sort_indices(
+    order = pc.sort_indices(
         keys, [("place", "ascending"), *((name, "ascending") for name in _THEN)]
     )
     return table.take(order)
@@ -147,12 +149,13 @@ def in_order(table: pa.Table) -> pa.Table:
 
 def sample(files: Iterable[File]) -> dict[str, np.ndarray]:
     """Evenly chosen rows of some files, of which only what the order follows from is read."""
-    parquet = needed("pyarrow.parquet")
+    import pyarrow.parquet as pq
+
     files = list(files)
     step = max(1, sum(file.rows for file in files) // _SAMPLE)
     found: list[dict[str, np.ndarray]] = []
     for file in files:
-        with reading(file.path), parquet.ParquetFile(file.path) as opened:
+        with reading(file.path), pq.ParquetFile(file.path) as opened:
             for group in range(opened.num_row_groups):
                 table = opened.read_row_group(group, columns=list(COLUMNS))
                 found.append(columns(table.take(np.arange(0, table.num_rows, step))))
@@ -183,9 +186,11 @@ def merged(
     ExportError
         There is no space for what does not fit into memory.
     """
-    duckdb = needed("duckdb")
+    import duckdb
+    from duckdb.func import ARROW, SPECIAL
+
     scratch = folder / f"{SCRATCH}{uuid.uuid4().hex}"
-    settings = {
+    settings: dict[str, Any] = {
         "memory_limit": _MEMORY,
         "threads": min(4, options.cores()),
         "temp_directory": str(scratch),
@@ -197,13 +202,14 @@ def merged(
             # One of them is a word of SQL.
             names = [f'"{name}"' for name in by or _THEN]
             if not by:
+                kinds: list[Any] = ["VARCHAR", "BOOLEAN", *["FLOAT"] * 6]
                 connection.create_function(
                     "place",
                     _function(quantiles(sample(files))),
-                    ["VARCHAR", "BOOLEAN", *["FLOAT"] * 6],
+                    kinds,
                     "BIGINT",
-                    type="arrow",
-                    null_handling="special",
+                    type=ARROW,
+                    null_handling=SPECIAL,
                 )
                 names.insert(0, f"place({', '.join(COLUMNS)})")
             rows = connection.read_parquet(
@@ -225,9 +231,11 @@ def _taken(
 @contextlib.contextmanager
 def _telling(files: Sequence[File], folder: Path) -> Iterator[None]:
     """Turn what duckdb says, or pyarrow of duckdb, into a UvisError."""
+    import duckdb
+
     try:
         yield
-    except (needed("duckdb").Error, OSError, ValueError, RuntimeError) as error:
+    except (duckdb.Error, OSError, ValueError, RuntimeError) as error:
         if isinstance(error, UvisError):
             raise
         said = str(error)
@@ -241,13 +249,13 @@ def _telling(files: Sequence[File], folder: Path) -> Iterator[None]:
 
 
 def _function(at: Quantiles) -> Any:
-    arrow = needed("pyarrow")
+    import pyarrow as pa
 
     # duckdb counts its arguments.
     def place(
         slit: Any, on_disk: Any, alt: Any, lat: Any, lon: Any, phase: Any, ra: Any, dec: Any
     ) -> Any:
         given = [slit, on_disk, alt, lat, lon, phase, ra, dec]
-        return arrow.array(places(columns(arrow.table(given, names=list(COLUMNS))), at))
+        return pa.array(places(columns(pa.table(given, names=list(COLUMNS))), at))
 
     return place

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 from .. import checks, files
 from ..errors import CatalogueError, ExportError
 from . import schema, sorting, tables
-from .libraries import needed
+from .libraries import check
 from .snapshot import UNIQUE, File, Snapshot, is_catalogue, publish, read, reading
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Writer:
     """
 
     def __init__(self, folder: str | Path):
-        needed("pyarrow"), needed("duckdb")
+        check()
         self.folder = files.absolute(Path(folder).expanduser())
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -169,11 +169,12 @@ class Writer:
 
     def _known(self, names: set[str]) -> set[str]:
         """Which products have rows."""
-        compute = needed("pyarrow.compute")
+        import pyarrow.compute as pc
+
         found: set[str] = set()
         for file in self.snapshot.products:
             for table in tables.rows(file, ["product"]):
-                found |= names.intersection(compute.cast(table["product"], "string").to_pylist())
+                found |= names.intersection(pc.cast(table["product"], "string").to_pylist())
         return found
 
     def _left(self, table: schema.Table, old: Sequence[File], products: set[str]) -> list[File]:
@@ -195,12 +196,14 @@ class Writer:
 
     def _written(self, spectra: Iterable[pa.Table], names: set[str]) -> list[File]:
         """Files of new rows, sorted by body and channel."""
-        arrow, compute = needed("pyarrow"), needed("pyarrow.compute")
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
         waiting: dict[tuple[str, str], list[pa.Table]] = defaultdict(list)
         written: list[File] = []
 
         def write(kind: tuple[str, str]) -> int:
-            rows = arrow.concat_tables(waiting.pop(kind)).unify_dictionaries()
+            rows = pa.concat_tables(waiting.pop(kind)).unify_dictionaries()
             rows = sorting.in_order(rows)
             run = uuid.uuid4().hex
             written.extend(tables.write([rows], "spectra", self.folder, run, *kind))
@@ -209,7 +212,7 @@ class Writer:
         count = 0
         for given in spectra:
             table = tables.checked(given, "spectra")
-            others = {*compute.unique(table["product"]).cast("string").to_pylist()} - names
+            others = {*pc.unique(table["product"]).cast("string").to_pylist()} - names
             if others:
                 raise CatalogueError(f"spectra are of products that are not given: {others}")
             for kind, rows in _by_kind(table):
@@ -273,14 +276,15 @@ class Writer:
 
 def _by_kind(table: pa.Table) -> Iterable[tuple[tuple[str, str], pa.Table]]:
     """Rows of a table by body and channel."""
-    compute = needed("pyarrow.compute")
+    import pyarrow.compute as pc
+
     kinds = table.select(["body", "channel"]).group_by(["body", "channel"]).aggregate([])
     for one in kinds.to_pylist():
         chosen = [
-            compute.equal(table[name], value) if value is not None else compute.is_null(table[name])
+            pc.equal(table[name], value) if value is not None else pc.is_null(table[name])
             for name, value in one.items()
         ]
-        rows = table.filter(compute.and_(*chosen)) if kinds.num_rows > 1 else table
+        rows = table.filter(pc.and_(*chosen)) if kinds.num_rows > 1 else table
         yield (one["body"] or "", one["channel"] or ""), rows
 
 

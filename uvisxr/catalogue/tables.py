@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from ..errors import CatalogueError, ExportError
 from ..files import whole_file
 from . import schema
-from .libraries import needed
 from .snapshot import File, place, reading
 
 if TYPE_CHECKING:
@@ -34,7 +33,8 @@ def checked(table: pa.Table, name: schema.Table) -> pa.Table:
     CatalogueError
         It has other columns.
     """
-    arrow = needed("pyarrow")
+    import pyarrow as pa
+
     wanted = schema.of(name)
     if sorted(table.column_names) != sorted(wanted.names):
         odd = sorted({*table.column_names} ^ {*wanted.names})
@@ -44,11 +44,11 @@ def checked(table: pa.Table, name: schema.Table) -> pa.Table:
         column = table[field.name]
         if column.type != field.type:
             # Numbers into lists of names have any width.
-            if arrow.types.is_dictionary(field.type):
-                column = column.cast(arrow.string()).dictionary_encode()
+            if pa.types.is_dictionary(field.type):
+                column = column.cast(pa.string()).dictionary_encode()
             column = column.cast(field.type)
         columns.append(column)
-    return arrow.table(columns, schema=wanted)
+    return pa.table(columns, schema=wanted)
 
 
 def write(
@@ -104,10 +104,12 @@ def kept(file: File, without: Collection[str]) -> Iterator[pa.Table]:
     CatalogueError
         The file is damaged.
     """
-    arrow, compute = needed("pyarrow"), needed("pyarrow.compute")
-    gone = arrow.array(sorted(without), arrow.string())
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    gone = pa.array(sorted(without), pa.string())
     for table in _row_groups(file):
-        left = table.filter(compute.invert(compute.is_in(_names(table), value_set=gone)))
+        left = table.filter(pc.invert(pc.is_in(_names(table), value_set=gone)))
         if left.num_rows:
             yield left
 
@@ -118,9 +120,10 @@ def holds(file: File, products: Collection[str]) -> bool:
     near = {name for name in products if low <= name and (high is None or name <= high)}
     if not near:
         return False
-    compute = needed("pyarrow.compute")
+    import pyarrow.compute as pc
+
     return any(
-        not near.isdisjoint(compute.unique(_names(table)).to_pylist())
+        not near.isdisjoint(pc.unique(_names(table)).to_pylist())
         for table in _row_groups(file, ["product"])
     )
 
@@ -131,13 +134,16 @@ def rows(file: File, columns: list[str] | None = None) -> Iterator[pa.Table]:
 
 
 def _names(table: pa.Table) -> Any:
-    return needed("pyarrow.compute").cast(table["product"], "string")
+    import pyarrow.compute as pc
+
+    return pc.cast(table["product"], "string")
 
 
 def _row_groups(file: File, columns: list[str] | None = None) -> Iterator[pa.Table]:
-    parquet = needed("pyarrow.parquet")
+    import pyarrow.parquet as pq
+
     with reading(file.path):
-        opened = parquet.ParquetFile(file.path)
+        opened = pq.ParquetFile(file.path)
     with opened:
         for number in range(opened.num_row_groups):
             with reading(file.path):
@@ -147,40 +153,40 @@ def _row_groups(file: File, columns: list[str] | None = None) -> Iterator[pa.Tab
 
 def _groups(batches: Iterable[pa.RecordBatch | pa.Table]) -> Iterator[pa.Table]:
     """Rows in tables of `GROUP` rows, but for the last."""
-    arrow = needed("pyarrow")
+    import pyarrow as pa
+
     waiting: list[pa.Table] = []
     count = 0
     for batch in batches:
-        table = (
-            arrow.Table.from_batches([batch])
-            if hasattr(batch, "to_struct_array") and not (isinstance(batch, arrow.Table))
-            else batch
-        )
+        table = pa.Table.from_batches([batch]) if isinstance(batch, pa.RecordBatch) else batch
         waiting.append(_plain(table))
         count += table.num_rows
         while count >= GROUP:
-            joined = arrow.concat_tables(waiting)
+            joined = pa.concat_tables(waiting)
             yield joined.slice(0, GROUP)
             waiting = [joined.slice(GROUP)]
             count -= GROUP
     if count:
-        yield arrow.concat_tables(waiting)
+        yield pa.concat_tables(waiting)
 
 
 def _plain(table: pa.Table) -> pa.Table:
     """A table with texts where it has numbers into lists of them, which are then made anew: they
     would hold more than is used."""
-    arrow = needed("pyarrow")
+    import pyarrow as pa
+
     columns = [
-        column.cast(arrow.string()) if arrow.types.is_dictionary(column.type) else column
+        column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
         for column in table.columns
     ]
-    return arrow.table(columns, names=table.column_names)
+    return pa.table(columns, names=table.column_names)
 
 
 def _writer(path: Path, name: schema.Table) -> Any:
+    import pyarrow.parquet as pq
+
     words = [key for key, column in schema.TABLES[name].items() if column.type == "name"]
-    return needed("pyarrow.parquet").ParquetWriter(
+    return pq.ParquetWriter(
         path,
         schema.of(name),
         compression="zstd",
@@ -192,14 +198,15 @@ def _writer(path: Path, name: schema.Table) -> Any:
 
 def _widen(low: dict[str, Any], high: dict[str, Any], table: pa.Table, name: schema.Table) -> None:
     """Take the values of a group of rows into the bounds of a file."""
-    compute = needed("pyarrow.compute")
+    import pyarrow.compute as pc
+
     for key, column in schema.TABLES[name].items():
         if column.type not in _BOUNDED:
             continue
         values = table[key]
         if column.type == "name":
-            values = compute.cast(compute.unique(values), "string")
-        ends = compute.min_max(values)
+            values = pc.cast(pc.unique(values), "string")
+        ends = pc.min_max(values)
         for side, end, better in ((low, "min", min), (high, "max", max)):
             value = _bound(ends[end], column.type)
             if value is not None:

@@ -18,6 +18,7 @@ import click
 from .._version import __version__
 from ..errors import UvisWarning
 from .batch import batch
+from .catalogue import catalogue
 from .demo import demo
 from .fetch import calibration, fetch
 from .info import info
@@ -41,5 +42,7 @@ def main(ctx: click.Context) -> None:
         sys.stdout.reconfigure(errors="surrogateescape")
 
 
-for _command in (batch, calibration, demo, fetch, info, kernels, plot, process, search):
+for _command in (
+    *(batch, calibration, catalogue, demo, fetch, info, kernels, plot, process, search),
+):
     main.add_command(_command)
