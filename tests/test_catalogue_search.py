@@ -475,8 +475,8 @@ def test_a_temporary_folder_is_removed(made, tmp_path, monkeypatch):
     next(found.batches(rows=10))
     with (
         pytest.raises(CatalogueError),
-        engine.opened([]) as connection,
         search._reading(store.read(made[0])),
+        engine.opened([]) as connection,
     ):
         connection.execute("SELECT no_such_column")
     assert list(tmp_path.iterdir()) == []

@@ -29,7 +29,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import reduce
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from .. import checks
@@ -195,9 +194,10 @@ class _Translation:
     def __init__(self, columns: Mapping[str, Column], name: str, text: str) -> None:
         check()
         import duckdb
+        import sqlglot
 
         # Its types change from version to version.
-        exp: Any = import_module("sqlglot.expressions")
+        exp: Any = sqlglot.expressions
         self._duckdb, self._exp = duckdb, exp
         self._columns, self._name, self._text = columns, name, text
         # SQL knows no capitals in names.

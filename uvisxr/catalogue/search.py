@@ -131,7 +131,7 @@ class Found:
         for again in (True, False):
             begun = False
             try:
-                with self._opened(names) as found, _reading(self._snapshot):
+                with self._opened(names) as found:
                     for batch in answers.reader(_ordered(found, names, None), rows):
                         for one in answers.shaped_batch(batch, names).to_batches(rows):
                             begun = True
@@ -230,7 +230,7 @@ class Found:
         """What comes of the rows of the answer."""
 
         def whole() -> _T:
-            with self._opened(columns) as found, _reading(self._snapshot):
+            with self._opened(columns) as found:
                 return run(found)
 
         return self._again(whole)
@@ -241,7 +241,7 @@ class Found:
         """What comes of the rows of the answer and the table of products."""
 
         def whole() -> _T:
-            with self._connected() as connection, _reading(self._snapshot):
+            with self._connected() as connection:
                 return run(self._rows(connection, ()), self._products(connection))
 
         return self._again(whole)
@@ -263,12 +263,13 @@ class Found:
 
     @contextmanager
     def _opened(self, columns: Iterable[str]) -> Iterator[duckdb.DuckDBPyRelation]:
-        with self._connected() as connection, _reading(self._snapshot):
+        with self._connected() as connection:
             yield self._rows(connection, columns)
 
     @contextmanager
     def _connected(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        with engine.opened(file.path for file in self._snapshot.files) as connection:
+        paths = [file.path for file in self._snapshot.files]
+        with _reading(self._snapshot), engine.opened(paths) as connection:
             yield connection
 
     def _products(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
@@ -447,7 +448,7 @@ def search(
         str(snapshot.folder).encode()
     except UnicodeEncodeError:
         raise CatalogueError(
-            f"cannot read the catalogue {snapshot.folder}: its path is no UTF-8, which DuckDB needs; "
+            f"cannot read the catalogue {snapshot.folder}: its path is no UTF-8, as DuckDB needs; "
             "rename the folder"
         ) from None
     asked = question.ask(
@@ -471,8 +472,9 @@ def search(
 
 def _check_targets(snapshot: store.Snapshot, names: tuple[str, ...]) -> None:
     """Refuse a target that uvisxr does not know, nor the catalogue."""
-    with engine.opened(file.path for file in snapshot.products) as connection, _reading(snapshot):
-        rows = engine.table(connection, "products", [file.path for file in snapshot.products])
+    paths = [file.path for file in snapshot.products]
+    with _reading(snapshot), engine.opened(paths) as connection:
+        rows = engine.table(connection, "products", paths)
         there = {row[0] for row in rows.project(_name("target")).distinct().fetchall() if row[0]}
     for name in names:
         if name not in there:
