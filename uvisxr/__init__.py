@@ -497,6 +497,7 @@ from .errors import UvisError, UvisWarning
 if TYPE_CHECKING:
     from . import batch, calibration, catalogue, fits, instrument, simulate, tutorial, units
     from .batch import joining
+    from .catalogue.search import search
     from .export import load_json
     from .fits.reading import open_fits
     from .netcdf import reading
@@ -519,6 +520,7 @@ else:
         "open_processed": ".batch.joining",
         "open_product": ".reader.observation",
         "open_reduced": ".netcdf.reading",
+        "search": ".catalogue.search",
         "set_options": ".options",
         "solar_spectrum": ".reflectance.sun",
     }
@@ -565,6 +567,7 @@ __all__ = [
     "open_processed",
     "open_product",
     "open_reduced",
+    "search",
     "set_options",
     "simulate",
     "solar_spectrum",
