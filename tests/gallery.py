@@ -29,16 +29,20 @@ from unittest.mock import patch
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pyarrow as pa
 import xarray as xr
 from matplotlib.figure import Figure
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from helpers import catalogues
 from helpers.flyby import flyby
 from helpers.realdata import real_data
 from helpers.synthetic import ENCELADUS_ET, PHOEBE_ET, TITAN_ET, dataset, kernels
 
 import uvisxr
+from uvisxr.catalogue import pictures
+from uvisxr.catalogue.database import Tables
 from uvisxr.cli import demonstration
 from uvisxr.drawing.layout import lay_out
 from uvisxr.drawing.style import in_style, style
@@ -1106,6 +1110,109 @@ def bins_dark():
 def bins_small():
     with small() as ax:
         return binned("alt", "lt").uvis.plot.bins(ax=ax)
+
+
+# The archive -------------------------------------------------------------------------------------
+
+
+@cache
+def archive() -> Tables:
+    """Generated rows of a catalogue, the products at times like those of the mission."""
+    products, spectra = catalogues.tables(4000, seed=1)
+    rng = np.random.default_rng(1)
+    # From when to when, how often, and in how many campaigns.
+    plan = {
+        "SATURN": (2003.9, 2017.7, 0.46, 90),
+        "SOLAR WIND": (1999.6, 2017.5, 0.2, 400),
+        "TITAN": (2004.4, 2017.7, 0.13, 127),
+        "S RINGS": (2004.4, 2017.7, 0.08, 80),
+        "JUPITER": (2000.75, 2001.2, 0.05, 12),
+        "ENCELADUS": (2005.1, 2015.97, 0.04, 23),
+        "STAR": (1999.1, 2017.6, 0.02, 150),
+        "RHEA": (2005.9, 2013.2, 0.01, 9),
+        "PHOEBE": (2004.44, 2004.46, 0.005, 1),
+        "MASURSKY": (2000.05, 2000.07, 0.005, 1),
+    }
+    number = products.num_rows
+    which = rng.choice(len(plan), number, p=[share for *_, share, _ in plan.values()])
+    years = np.empty(number)
+    for k, (first, last, _, campaigns) in enumerate(plan.values()):
+        at = rng.uniform(first, last, campaigns)
+        mine = which == k
+        years[mine] = rng.choice(at, mine.sum()) + rng.normal(0, 0.02, mine.sum())
+    start = np.datetime64("2000-01-01", "us") + ((years - 2000) * 365.25 * 86400e6).astype(int)
+    names = np.array(list(plan))[which]
+    for name, values in {"target": names.tolist(), "time_start": start}.items():
+        place = products.column_names.index(name)
+        field = products.schema.field(name)
+        products = products.set_column(place, field, pa.array(values, field.type))
+    return Tables(products, spectra)
+
+
+@case
+def archive_coverage():
+    """Also the picture docs/archive_coverage.png."""
+    return pictures.coverage(archive())
+
+
+@case
+def archive_coverage_one_channel():
+    return pictures.coverage(archive(), "hours", channel="EUV")
+
+
+@case
+def archive_coverage_empty():
+    return pictures.coverage(Tables([], []))
+
+
+@case
+def archive_coverage_dark():
+    with plt.style.context("dark_background"):
+        return pictures.coverage(archive())
+
+
+@case
+def archive_coverage_small():
+    with small() as ax:
+        return pictures.coverage(archive(), ax=ax)
+
+
+@case
+def archive_looks():
+    """Also the picture docs/archive_looks.png."""
+    return pictures.looks(archive(), "TITAN", spacing=3.0)
+
+
+@case
+def archive_looks_phase():
+    return pictures.looks(archive(), "ENCELADUS", "phase", channel="FUV", spacing=5.0)
+
+
+@case
+def archive_looks_polar():
+    """Also the picture docs/archive_looks_polar.png."""
+    return pictures.looks(archive(), "SATURN", pole="north", spacing=3.0)
+
+
+@case
+def archive_looks_empty():
+    """Of no spectrum that is lit and meets the body at the south pole."""
+    flags = pa.array(np.ones(archive().spectra.num_rows, np.uint8))
+    place = archive().spectra.column_names.index("quality")
+    lost = archive().spectra.set_column(place, archive().spectra.schema.field("quality"), flags)
+    return pictures.looks(archive()._replace(spectra=lost), "TITAN", pole="south")
+
+
+@case
+def archive_looks_dark():
+    with plt.style.context("dark_background"):
+        return pictures.looks(archive(), "TITAN", "alt", part="limb", spacing=5.0)
+
+
+@case
+def archive_looks_small():
+    with small() as ax:
+        return pictures.looks(archive(), "TITAN", spacing=5.0, ax=ax)
 
 
 # What xarray draws -------------------------------------------------------------------------------

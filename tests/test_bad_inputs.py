@@ -26,12 +26,13 @@ import numpy as np
 import pytest
 import xarray as xr
 from click.testing import CliRunner
-from helpers import bad_inputs
+from helpers import bad_inputs, catalogues
 from helpers.backplanes_tree import backplanes
 
 import uvisxr
 from uvisxr import UvisError, accessor, options, plot
 from uvisxr.batch import run as batch_run
+from uvisxr.catalogue import store
 from uvisxr.cli import main
 from uvisxr.plot import PlotAccessor
 from uvisxr.simulate import Simulation, Window
@@ -95,6 +96,9 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
     (folder / "processed").mkdir()
     shutil.copy(folder / "reduced.nc", folder / "processed")
     (folder / "steps.yaml").write_text("- rate\n")
+    with store.Writer(folder / "catalogue") as writer:
+        products, spectra = catalogues.tables(5)
+        writer.commit(products, [spectra])
     return Scene(
         made,
         opened,
@@ -158,6 +162,7 @@ SOUND: dict[str, Callable[[Scene], dict[str, Any]]] = {
     "uvisxr.fits.smear": lambda s: {"backplanes": backplanes(s.ds)},
     "uvisxr.fits.subsampling": lambda s: {"smear": 6.2},
     "uvisxr.instrument.evil_pixels": lambda s: {"channel": "FUV", "clock": 1.4e9},
+    "uvisxr.search": lambda s: {"catalogue": s.folder / "catalogue"},
     "uvisxr.simulate.Window": lambda s: dict(ul_line=2, ul_band=0, lr_line=61, lr_band=1023),
     "uvisxr.simulate.observation": lambda s: {"directory": "made", **_TINY},
     "ds.uvis.background": lambda s: {"level": 4e-4},
@@ -421,6 +426,7 @@ def command_of(words: tuple[str, ...]) -> click.Command:
 
 #: What a command needs besides the argument that is tried.
 NEEDED = {
+    "catalogue": lambda s: [str(s.folder / "catalogue")],
     "product": lambda s: [str(s.made.labels[0])],
     "source": lambda s: [str(s.made.labels[0])],
     "product_id": lambda s: ["FUV2005_230_15_15"],

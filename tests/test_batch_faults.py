@@ -182,7 +182,7 @@ def test_a_scheduler_by_address(
 
 
 def test_stale_temporary_files_go(archive: Path, tmp_path: Path):
-    with batch._partial_folder(tmp_path) as stale:
+    with batch.partial_folder(tmp_path) as stale:
         pass
     stale.mkdir()
     (stale / "half.nc").write_bytes(b"half")
@@ -192,7 +192,7 @@ def test_stale_temporary_files_go(archive: Path, tmp_path: Path):
         (tmp_path / name / "a").touch()
     list(batch.plan(archive, STEPS, tmp_path))
     assert stale.is_dir()
-    with batch._partial_folder(tmp_path) as partial:
+    with batch.partial_folder(tmp_path) as partial:
         assert not stale.exists()
         assert partial.is_dir()
     assert sorted(left_over(tmp_path)) == sorted(mine)

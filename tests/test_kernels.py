@@ -358,6 +358,23 @@ def test_what_is_no_kernel_is_read_once(folder: Path, monkeypatch: pytest.Monkey
 # The choice from a folder
 
 
+def test_files_are_taken_once_through_links(folder: Path, tmp_path: Path):
+    file = next(folder.rglob("*.tls"))
+    (folder / "again.tls").symlink_to(file)
+    (folder / "others").symlink_to(file.parent)
+    names = _names(choose.tree([folder, file.parent]))
+    assert (names.count(file.name) + names.count("again.tls")) == 1
+
+
+def test_folders_are_walked_once_in_a_block(folder: Path):
+    before = choose.tree([folder])
+    with choose.walked_once():
+        choose.tree([folder]).clear()
+        (folder / "new.tls").write_text("KPL/LSK")
+        assert choose.tree([folder]) == before
+    assert "new.tls" in _names(choose.tree([folder]))
+
+
 def test_links_to_folders_are_followed_but_not_in_circles(folder: Path, tmp_path: Path):
     farm = tmp_path / "farm"
     farm.mkdir()

@@ -500,9 +500,10 @@ from ._version import __version__
 from .errors import UvisError, UvisWarning
 
 if TYPE_CHECKING:
-    from . import batch, calibration, fits, instrument, simulate, tutorial, units
+    from . import batch, calibration, catalogue, fits, instrument, simulate, tutorial, units
     from .batch import joining
     from .catalogue import found
+    from .catalogue.search import search
     from .export import load_json
     from .fits.reading import open_fits
     from .netcdf import reading
@@ -527,11 +528,13 @@ else:
         "open_processed": ".batch.joining",
         "open_product": ".reader.observation",
         "open_reduced": ".netcdf.reading",
+        "search": ".catalogue.search",
         "set_options": ".options",
         "solar_spectrum": ".reflectance.sun",
     }
     _MODULES = (
-        *("batch", "calibration", "fits", "instrument", "simulate", "tutorial", "typing", "units"),
+        *("batch", "calibration", "catalogue", "fits", "instrument", "simulate"),
+        *("tutorial", "typing", "units"),
     )
 
     # Out of sight of type checkers, for whom any name would then exist.
@@ -562,6 +565,7 @@ __all__ = [
     "__version__",
     "batch",
     "calibration",
+    "catalogue",
     "fits",
     "get_options",
     "instrument",
@@ -572,6 +576,7 @@ __all__ = [
     "open_processed",
     "open_product",
     "open_reduced",
+    "search",
     "set_options",
     "simulate",
     "solar_spectrum",

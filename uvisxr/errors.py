@@ -100,6 +100,10 @@ class ExportError(UvisError):
     """A file could not be written or read back."""
 
 
+class CatalogueError(UvisError):
+    """A catalogue of spectra is missing, damaged, in use, or of another version."""
+
+
 class PipelineError(UvisError):
     """A batch pipeline is malformed."""
 

@@ -6,7 +6,7 @@ All else is computed ray by ray from what is read here.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -166,11 +166,69 @@ def read(
     """
     flat = et.ravel()
     named = [*(wanted or ()), *([target] if target and wanted is None else [])]
+    with sky(et, instrument, kernels, named) as seen:
+        ephemerides = _ephemerides(seen.codes, named, wanted is not None, seen.course)
+        for body, ephemeris in ephemerides.values():
+            if body.name in (*named, "SATURN"):
+                sanity.check(ephemeris, body, seen.kernels)
+        scene = Scene(
+            shape=(et.shape[0], et.shape[1]),
+            et=flat,
+            attitude=seen.attitude,
+            velocity=seen.course.spacecraft_velocity,
+            pixels=seen.view.pixel_vectors(bins),
+            slit=Slit.of(seen.view, bins),
+            bodies={},
+            nodes=(),
+            blind=_is_near_saturn(flat) & ~_places_saturn(ephemerides, flat),
+            kernels=seen.kernels,
+        )
+        if "SATURN" not in ephemerides and scene.blind.any():
+            warn_user(_BLIND)
+        return _peopled(scene, ephemerides, target, wanted)
+
+
+@dataclass(frozen=True)
+class Sky:
+    """What the spacecraft's own kernels tell of n instants.
+
+    Attributes
+    ----------
+    view : FieldOfView
+    course : Course
+    attitude : ndarray, (n, 3, 3)
+        From the instrument's frame to J2000; NaN without pointing.
+    codes : tuple of int
+        NAIF codes of the planets and moons that the kernels place at any of the instants.
+    kernels : tuple of Path
+        The files used.
+    """
+
+    view: FieldOfView
+    course: Course
+    attitude: np.ndarray
+    codes: tuple[int, ...]
+    kernels: tuple[Path, ...]
+
+
+@contextlib.contextmanager
+def sky(
+    et: np.ndarray,
+    instrument: tuple[str, str, Optics],
+    kernels: choose.Kernels,
+    named: Sequence[str],
+) -> Iterator[Sky]:
+    """Have the kernels of all planets and moons, and of named bodies, loaded in a `with` block.
+
+    Parameters, errors and warnings are those of `read`.
+    """
+    flat = et.ravel()
     paths = choose.given(kernels)
     with keeping():
-        codes = choose.there(kernels, flat, PLANETS_AND_MOONS)
-        bodies: list[str | int] = ["CASSINI", "SUN", *codes, *named]
-        files = choose.select(kernels, ets=flat, bodies=bodies)
+        with choose.walked_once():
+            codes = choose.there(kernels, flat, PLANETS_AND_MOONS)
+            bodies: list[str | int] = ["CASSINI", "SUN", *codes, *named]
+            files = choose.select(kernels, ets=flat, bodies=bodies)
         with loaded(files):
             used = files or [file for file in user_kernels() if file.is_file()]
             channel, slit, optics = instrument
@@ -181,25 +239,7 @@ def read(
             sanity.check_mounting(view.frame, optics)
             folders = [path for path in paths if path.is_dir()]
             warn_of_unknown(et, course, attitude, used, folders)
-            ephemerides = _ephemerides(codes, named, wanted is not None, course)
-            for body, ephemeris in ephemerides.values():
-                if body.name in (*named, "SATURN"):
-                    sanity.check(ephemeris, body, used)
-            scene = Scene(
-                shape=(et.shape[0], et.shape[1]),
-                et=flat,
-                attitude=attitude,
-                velocity=course.spacecraft_velocity,
-                pixels=view.pixel_vectors(bins),
-                slit=Slit.of(view, bins),
-                bodies={},
-                nodes=(),
-                blind=_is_near_saturn(flat) & ~_places_saturn(ephemerides, flat),
-                kernels=tuple(used),
-            )
-            if "SATURN" not in ephemerides and scene.blind.any():
-                warn_user(_BLIND)
-            return _peopled(scene, ephemerides, target, wanted)
+            yield Sky(view, course, attitude, tuple(codes), tuple(used))
 
 
 _BLIND = (

@@ -8,14 +8,18 @@ import queue
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import UvisError
-from . import pipeline, work
+from . import work
 from .cluster import forget_keys
 
 if TYPE_CHECKING:
     from distributed import Client, Future
+
+#: What workers are given: each its own, and all the same.
+_Job = TypeVar("_Job", bound=work.Task)
+_Shared = TypeVar("_Shared")
 
 #: Products in flight per worker thread: one runs, the others are queued.
 AHEAD = 3
@@ -35,12 +39,14 @@ _AGAIN = "run the same command again: finished products are not repeated"
 
 def stream(
     client: Client,
-    function: Callable[[work.Job, pipeline.Pipeline], dict[str, Any]],
-    jobs: Iterator[work.Job],
-    steps: pipeline.Pipeline,
+    function: Callable[[_Job, _Shared], dict[str, Any]],
+    jobs: Iterator[_Job],
+    steps: _Shared,
     retries: int,
 ) -> Iterator[dict[str, Any]]:
     """Records of the jobs as they finish, with a bounded number of jobs at the scheduler.
+
+    `steps` is what the function is given besides each job.
 
     When a worker dies, the jobs queued on it come under suspicion too. Jobs that the scheduler
     gives up for that reason are tried once more at the end, one at a time.
@@ -54,13 +60,13 @@ def stream(
 
     # One common key prefix for all tasks, as the scheduler keeps statistics for each prefix.
     name, numbers = f"uvisxr-{uuid.uuid4().hex[:12]}", itertools.count()
-    running: dict[tuple[str, int], tuple[work.Job, Future[dict[str, Any]]]] = {}
+    running: dict[tuple[str, int], tuple[_Job, Future[dict[str, Any]]]] = {}
     finished: queue.SimpleQueue[tuple[str, int]] = queue.SimpleQueue()
-    suspects: list[work.Job] = []
+    suspects: list[_Job] = []
     cleared: set[str] = set()
     watch = _Watch(client)
 
-    def submit(source: Iterator[work.Job], count: int) -> None:
+    def submit(source: Iterator[_Job], count: int) -> None:
         for job in itertools.islice(source, count):
             key = (name, next(numbers))
             future = client.submit(function, job, steps, key=key, pure=False, retries=retries)
@@ -181,7 +187,7 @@ def _lost(client: Client) -> UvisError:
     return UvisError(f"lost the scheduler {address}".rstrip() + f": {_AGAIN}")
 
 
-def _failure(job: work.Job, error: BaseException) -> dict[str, Any]:
+def _failure(job: work.Task, error: BaseException) -> dict[str, Any]:
     from distributed import KilledWorker
 
     if isinstance(error, work.Unexpected):

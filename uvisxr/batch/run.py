@@ -20,10 +20,10 @@ import shlex
 import shutil
 import sys
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from .. import calls, checks, options
 from .._version import __version__
@@ -41,6 +41,8 @@ from .manifest import Known, Manifest
 
 if TYPE_CHECKING:
     from distributed import Client
+
+_Job = TypeVar("_Job", bound=work.Task)
 
 _LOG = logging.getLogger(__name__)
 
@@ -114,6 +116,11 @@ class Summary:
     @property
     def left_out(self) -> list[str]:
         return [*self._grouped(self._left_out)]
+
+    @property
+    def seen(self) -> int:
+        """Products of which it is known what becomes of them."""
+        return self.done + self.failed + self.current
 
     @property
     def ok(self) -> bool:
@@ -298,11 +305,11 @@ def process(
     >>> print(uvisxr.batch.process(made.labels, steps, "out", workers=1))
     0 done, 0 failed, 1 up to date
     """
-    if timeout is not None:
-        checks.number("timeout", timeout, "a time, s", above=0, most=_LONGEST)
-    steps = _checked(pipeline, client, workers, retries, wanted, compact, verify)
+    means = Means(client, workers, retries, progress, timeout)
+    means.check(wanted)
+    steps = _checked(pipeline, compact, verify)
     folder = _folder(out_dir)
-    with Manifest(folder) as manifest, _partial_folder(folder) as partial:
+    with Manifest(folder) as manifest, partial_folder(folder) as partial:
         batch = _Batch(steps, manifest, partial, overwrite, compact, verify)
         found = sources.expand(products, wanted)
         batch.note_copies(found.left, manifest)
@@ -310,32 +317,12 @@ def process(
         first = next(jobs, None)
         if first is None:
             return batch.summary
-        seen = batch.seen
-        with (
-            connect(
-                client, _enough(workers, len(found)), retries, apart=timeout is not None
-            ) as cluster,
-            bar(None, progress, unit="product", total=len(found), initial=seen) as shown,
-        ):
-            quiet = progress is False or options.current().progress is False
-            told = not shown.disable or (client is not None and not quiet)
-            if told and cluster.dashboard_link:
-                print(bounded(f"dashboard: {cluster.dashboard_link}"), file=sys.stderr)
-            attempt = functools.partial(
-                work.attempt,
-                settings=options.current(),
-                driver=os.getpid() if client is None else None,
-                timeout=timeout,
-            )
-            results = stream(
-                cluster, attempt, itertools.chain([first], jobs), steps.resolved(), retries
-            )
-            for record in results:
+        every = itertools.chain([first], jobs)
+        with contextlib.closing(
+            means.records(work.attempt, every, steps.resolved(), len(found), batch.summary)
+        ) as records:
+            for record in records:
                 batch.note(record, manifest)
-                shown.set_postfix(failed=batch.summary.failed, refresh=False)
-                shown.update(batch.seen - seen)
-                seen = batch.seen
-            shown.update(batch.seen - seen)
     return batch.summary
 
 
@@ -363,7 +350,8 @@ def plan(
     >>> [output for label, output in uvisxr.batch.plan(made.labels, steps, "out")]
     ['FUV2008_070_10_04.nc']
     """
-    steps = _checked(pipeline, None, None, 0, wanted, compact, verify)
+    Means().check(wanted)
+    steps = _checked(pipeline, compact, verify)
     batch = _Batch(steps, Known(_path(out_dir)), Path(), overwrite, compact, verify)
     found = sources.expand(products, wanted)
     for job, refused in batch.jobs(found):
@@ -373,37 +361,12 @@ def plan(
             warn_user(f"{job.label} will fail: {refused}")
 
 
-def _checked(
-    steps: str | Path | Iterable[Any],
-    client: Client | str | None,
-    workers: int | None,
-    retries: int,
-    wanted: sources.Filter | None,
-    compact: bool,
-    verify: bool,
-) -> pipeline.Pipeline:
-    if wanted is not None and not isinstance(wanted, sources.Filter):
-        raise checks.refused(
-            "wanted", wanted, 'a uvisxr.reader.sources.Filter, such as Filter(target="TITAN")'
-        )
-    check(client)
-    # `workers` applies only to a cluster started here.
-    checks.only_one(workers=workers, client=client)
-    if workers is not None:
-        most = _EACH * options.cores()
-        what = f"a number of processes, of which {_EACH} for each core are the most"
-        checks.whole("workers", workers, 1, most, what)
-    checks.whole("retries", retries, 0)
+def _checked(steps: str | Path | Iterable[Any], compact: bool, verify: bool) -> pipeline.Pipeline:
     checks.choice("compact", compact, bool)
     checks.choice("verify", verify, bool)
     loaded = pipeline.load(steps)
     loaded.check_paths()
     return loaded
-
-
-def _enough(workers: int | None, products: int) -> int | None:
-    """No more workers than products."""
-    return None if workers is None else max(1, min(workers, products))
 
 
 def _path(out_dir: str | Path) -> Path:
@@ -423,8 +386,88 @@ def _folder(out_dir: str | Path) -> Path:
     return folder
 
 
+@dataclass(frozen=True)
+class Means:
+    """What products are worked on with; as of `process`."""
+
+    client: Client | str | None = None
+    workers: int | None = None
+    retries: int = 2
+    progress: bool | None = None
+    timeout: float | None = None
+
+    def check(self, wanted: sources.Filter | None) -> None:
+        """Raise a UvisError if one of them, or a filter, has a wrong value."""
+        if self.timeout is not None:
+            checks.number("timeout", self.timeout, "a time, s", above=0, most=_LONGEST)
+        if wanted is not None and not isinstance(wanted, sources.Filter):
+            raise checks.refused(
+                "wanted", wanted, 'a uvisxr.reader.sources.Filter, such as Filter(target="TITAN")'
+            )
+        check(self.client)
+        # `workers` applies only to a cluster started here.
+        checks.only_one(workers=self.workers, client=self.client)
+        if self.workers is not None:
+            most = _EACH * options.cores()
+            what = f"a number of processes, of which {_EACH} for each core are the most"
+            checks.whole("workers", self.workers, 1, most, what)
+        checks.whole("retries", self.retries, 0)
+
+    def records(
+        self,
+        attempt: Callable[..., dict[str, Any]],
+        jobs: Iterator[_Job],
+        shared: Any,
+        total: int,
+        summary: Summary,
+    ) -> Generator[dict[str, Any], None, None]:
+        """Records of jobs as they finish, with a progress bar; to be closed in the end.
+
+        Parameters
+        ----------
+        attempt : callable
+            Done in a worker: takes a job, what is shared, `settings`, `driver` and `timeout`, as
+            `work.attempt` does.
+        jobs : iterator of work.Task
+        shared
+            What all of them are given.
+        total : int
+            Number of products.
+        summary : Summary
+            In which the records are counted by who takes them.
+
+        Raises
+        ------
+        UvisError
+            As of `process`.
+        """
+        seen = summary.seen
+        # No more workers than products.
+        workers = None if self.workers is None else max(1, min(self.workers, total))
+        with (
+            connect(self.client, workers, self.retries, apart=self.timeout is not None) as cluster,
+            bar(None, self.progress, unit="product", total=total, initial=seen) as shown,
+        ):
+            quiet = self.progress is False or options.current().progress is False
+            told = not shown.disable or (self.client is not None and not quiet)
+            if told and cluster.dashboard_link:
+                print(bounded(f"dashboard: {cluster.dashboard_link}"), file=sys.stderr)
+            function = functools.partial(
+                attempt,
+                settings=options.current(),
+                driver=os.getpid() if self.client is None else None,
+                timeout=self.timeout,
+            )
+            for record in stream(cluster, function, jobs, shared, self.retries):
+                yield record
+                shown.set_postfix(failed=summary.failed, refresh=False)
+                shown.update(summary.seen - seen)
+                seen = summary.seen
+            shown.update(summary.seen - seen)
+
+
 @contextlib.contextmanager
-def _partial_folder(folder: Path) -> Iterator[Path]:
+def partial_folder(folder: Path) -> Iterator[Path]:
     """A folder for unfinished files; those left by killed batches are removed.
 
     Holding the manifest's lock means that no other batch is alive. A worker that outlived its
@@ -475,11 +518,6 @@ class _Batch:
     def __post_init__(self) -> None:
         self.summary = Summary(self.manifest.path)
 
-    @property
-    def seen(self) -> int:
-        """Products of which it is known what becomes of them."""
-        return self.summary.done + self.summary.failed + self.summary.current
-
     def allowed(
         self, products: Iterable[sources.Product], manifest: Manifest
     ) -> Iterator[work.Job]:
@@ -504,7 +542,7 @@ class _Batch:
         for product in products:
             output, label = self._output(product)
             made = product if label == product.label else sources.Product.at(label)
-            fingerprint = _fingerprint(made, recipe)
+            fingerprint = fingerprint_of(made, recipe)
             if not self.overwrite and self.manifest.is_current(output, fingerprint):
                 names = self.manifest.changed(output) if self.verify else []
                 if not names:
@@ -512,7 +550,7 @@ class _Batch:
                     continue
                 count += 1
                 changed += names if count <= _SHOWN else []
-            fingerprint = _fingerprint(product, recipe)
+            fingerprint = fingerprint_of(product, recipe)
             job = work.Job(
                 *(str(product.label), output, folder, str(self.partial), fingerprint),
                 data=str(product.data) if product.paired else "",
@@ -552,7 +590,7 @@ class _Batch:
         product, there is still one output, and one of the two labels counts.
         """
         label = str(product.label)
-        plain, marked = _names(product)
+        plain, marked = (f"{name}.nc" for name in names_of(product))
         if self.manifest.owner(marked) == label:
             return marked, product.label
         if not self.manifest.owner(plain) and self.manifest.is_taken(plain):
@@ -596,13 +634,13 @@ class _Batch:
         self.summary.add(record)
 
 
-def _names(product: sources.Product) -> tuple[str, str]:
-    """Names that a product's output can have: its own, and that with a mark of its path."""
+def names_of(product: sources.Product) -> tuple[str, str]:
+    """Names that a product can have: its own, and that with a mark of its path."""
     mark = hashlib.sha256(os.fsencode(product.label)).hexdigest()[:8]
     # The library of NetCDF opens neither names that are no text nor those with a backslash. What
     # takes their place may be in other names too, also of the same folder.
     name = _NO_NAME.sub(lambda match: f"%{ord(match[0]) & 0xFF:02X}", product.name)
-    return f"{name}.nc", f"{name}-{mark}.nc"
+    return name, f"{name}-{mark}"
 
 
 def _is_damaged(path: Path) -> bool:
@@ -622,7 +660,8 @@ def _is_damaged(path: Path) -> bool:
     return False
 
 
-def _fingerprint(product: sources.Product, recipe: str) -> str:
+def fingerprint_of(product: sources.Product, recipe: str) -> str:
+    """sha256 of the state of a product's files, and of a recipe."""
     parts = [recipe]
     for path in (product.label, product.data):
         try:

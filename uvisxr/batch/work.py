@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import dask
 import netCDF4
@@ -43,6 +43,27 @@ _BLOCK = 4 * 2**20
 
 #: SPICE, HDF5 and the dask setting below are not thread-safe.
 _ONE_AT_A_TIME = threading.Lock()
+
+
+class Task(Protocol):
+    """One product that a worker is given, whatever it is to do with it.
+
+    Attributes
+    ----------
+    output : str
+        A name that no other product has.
+    partial : str
+        Folder for unfinished files.
+    """
+
+    @property
+    def output(self) -> str: ...
+
+    @property
+    def partial(self) -> str: ...
+
+    def record(self) -> dict[str, Any]:
+        """What is recorded of the product, whatever its outcome."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +109,7 @@ class Job:
         }
 
 
-def ended(job: Job) -> dict[str, Any] | None:
+def ended(job: Task) -> dict[str, Any] | None:
     """The record of a product over which a process was ended for its time, if one was."""
     over = limit.overrun(Path(job.partial), job.output)
     if over is None:
@@ -148,17 +169,7 @@ def attempt(
     over = ended(job) if timeout is not None else None
     if over is not None:
         return over
-    if driver not in (None, os.getpid()):
-        keep_for_good()
-    with (
-        _ONE_AT_A_TIME,
-        keeping(),
-        _kernels_noted(job),
-        options.applied(_alone(settings or options.current())),
-        warnings.catch_warnings(record=True) as caught,
-        limit.limited(timeout, Path(job.partial), job.output) as reach,
-    ):
-        warnings.simplefilter("always")
+    with alone(job, settings, driver, timeout) as (reach, caught):
         reach(step)
         try:
             # Inside a worker, dask would spread the blocks of one product over the whole cluster.
@@ -170,15 +181,8 @@ def attempt(
                 entering("write")
                 record |= _write(ds, job)
                 entering("")
-        except (UvisError, OSError, MemoryError) as error:
-            failure = failed(step, type(error).__name__, str(error))
-            if _disk_full(error):
-                return record | failure | {"disk_full": True}
-            if isinstance(error, UvisError) and not isinstance(error, ExportError):
-                return record | failure
-            raise Unexpected(step, type(error).__name__, str(error)) from error
         except Exception as error:
-            raise Unexpected(step, type(error).__name__, str(error)) from error
+            return record | fault(step, error)
     messages = sorted(
         {bounded(str(w.message)) for w in caught if issubclass(w.category, UserWarning)}
     )
@@ -190,7 +194,48 @@ def attempt(
 
 
 @contextlib.contextmanager
-def _kernels_noted(job: Job) -> Iterator[None]:
+def alone(
+    job: Task, settings: Options | None, driver: int | None, timeout: float | None
+) -> Iterator[tuple[Callable[[str], None], list[warnings.WarningMessage]]]:
+    """What a product needs while a worker is at it; parameters as of `attempt`.
+
+    Yields
+    ------
+    callable, list
+        To be called with the name of each step as it begins; and what is warned of.
+    """
+    if driver not in (None, os.getpid()):
+        keep_for_good()
+    with (
+        _ONE_AT_A_TIME,
+        keeping(),
+        _kernels_noted(job),
+        options.applied(_alone(settings or options.current())),
+        warnings.catch_warnings(record=True) as caught,
+        limit.limited(timeout, Path(job.partial), job.output) as reach,
+    ):
+        warnings.simplefilter("always")
+        yield reach, caught
+
+
+def fault(step: str, error: Exception) -> dict[str, Any]:
+    """What the record of a product holds of an error of its own, or of a full disk.
+
+    Raises
+    ------
+    Unexpected
+        It is no fault of the product.
+    """
+    failure = failed(step, type(error).__name__, str(error))
+    if isinstance(error, UvisError | OSError | MemoryError) and _disk_full(error):
+        return failure | {"disk_full": True}
+    if isinstance(error, UvisError) and not isinstance(error, ExportError):
+        return failure
+    raise Unexpected(step, type(error).__name__, str(error)) from error
+
+
+@contextlib.contextmanager
+def _kernels_noted(job: Task) -> Iterator[None]:
     """Keep, while the product is in work, the names of the kernels that SPICE was given last."""
     path = _note(job)
 
@@ -206,11 +251,11 @@ def _kernels_noted(job: Job) -> Iterator[None]:
             path.unlink()
 
 
-def _note(job: Job) -> Path:
+def _note(job: Task) -> Path:
     return limit.note(Path(job.partial), job.output, "kernels")
 
 
-def kernels_in_work(job: Job) -> str:
+def kernels_in_work(job: Task) -> str:
     """The kernels that SPICE had last been given when a worker died on a product; empty if none."""
     try:
         return _note(job).read_text(encoding="utf-8")

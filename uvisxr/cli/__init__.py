@@ -18,6 +18,7 @@ import click
 from .._version import __version__
 from ..errors import UvisWarning
 from .batch import batch
+from .catalogue import catalogue
 from .demo import demo
 from .fetch import calibration, fetch
 from .info import info
@@ -25,6 +26,7 @@ from .kernels import kernels
 from .messages import Commands, show_warning
 from .plot import plot
 from .process import process
+from .search import search
 
 
 @click.group(cls=Commands)
@@ -40,5 +42,7 @@ def main(ctx: click.Context) -> None:
         sys.stdout.reconfigure(errors="surrogateescape")
 
 
-for _command in (batch, calibration, demo, fetch, info, kernels, plot, process):
+for _command in (
+    *(batch, calibration, catalogue, demo, fetch, info, kernels, plot, process, search),
+):
     main.add_command(_command)

@@ -10,7 +10,7 @@ import click
 
 from ..errors import ArgumentError, NoMatchError, PipelineError
 from .messages import in_the_shell, say
-from .options import COMPACT, FilePath, Number
+from .options import COMPACT, FILTERS, WORKERS, FilePath
 
 
 def _plain(message: str) -> str:
@@ -34,19 +34,7 @@ def _plain(message: str) -> str:
     type=FilePath(file_okay=False, path_type=Path),
     help="Folder for the outputs and the manifest.",
 )
-@click.option("--scheduler", help="Address of a dask scheduler, tcp://HOST:8786.")
-@click.option(
-    "--workers",
-    type=click.IntRange(min=1),
-    help="Processes on this machine [default: one per core].",
-)
-@click.option(
-    "--retries",
-    type=click.IntRange(min=0),
-    default=2,
-    show_default=True,
-    help="Retries after a lost worker or an unexpected error.",
-)
+@WORKERS
 @click.option(
     "--overwrite",
     is_flag=True,
@@ -59,26 +47,9 @@ def _plain(message: str) -> str:
     help="Read outputs that are there, and make those again that do not hold what was written.",
 )
 @click.option(
-    "--timeout",
-    type=Number(min=0, min_open=True, max=1e6),
-    help="Longest time for a product, s; one that takes longer fails. Includes the imports of a "
-    "worker's first product.",
-)
-@click.option(
     "--dry-run", is_flag=True, help="List the products that would be processed; do nothing."
 )
-@click.option(
-    "--channel", type=click.Choice(["EUV", "FUV"], case_sensitive=False), help="Only this channel."
-)
-@click.option(
-    "--target",
-    help="Only products whose label has this target, in any spelling: Daphnis is DA too.",
-)
-@click.option("--slit", help="Only this slit: HIGH_RESOLUTION, LOW_RESOLUTION, OCCULTATION.")
-@click.option(
-    "--after", help="Only products that start at or after this time: 2005-230 or 2005-08-18T15:15."
-)
-@click.option("--before", help="Only products that start before this time.")
+@FILTERS
 def batch(
     source: tuple[str, ...],
     pipeline: Path,

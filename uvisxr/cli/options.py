@@ -90,6 +90,59 @@ def patience(command: Callable[..., Any]) -> Callable[..., Any]:
     return floor(longest(command))
 
 
+def _together(*options: Callable[..., Any]) -> Callable[..., Any]:
+    """Options that commands have together, in this order."""
+
+    def added(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return added
+
+
+#: What many products are worked on with.
+WORKERS = _together(
+    click.option("--scheduler", help="Address of a dask scheduler, tcp://HOST:8786."),
+    click.option(
+        "--workers",
+        type=click.IntRange(min=1),
+        help="Processes on this machine [default: one per core].",
+    ),
+    click.option(
+        "--retries",
+        type=click.IntRange(min=0),
+        default=2,
+        show_default=True,
+        help="Retries after a lost worker or an unexpected error.",
+    ),
+    click.option(
+        "--timeout",
+        type=Number(min=0, min_open=True, max=1e6),
+        help="Longest time for a product, s; one that takes longer fails. Includes the imports of "
+        "a worker's first product.",
+    ),
+)
+
+#: Which of many products are taken.
+FILTERS = _together(
+    click.option(
+        "--channel",
+        type=click.Choice(["EUV", "FUV"], case_sensitive=False),
+        help="Only this channel.",
+    ),
+    click.option(
+        "--target",
+        help="Only products whose label has this target, in any spelling: Daphnis is DA too.",
+    ),
+    click.option("--slit", help="Only this slit: HIGH_RESOLUTION, LOW_RESOLUTION, OCCULTATION."),
+    click.option(
+        "--after",
+        help="Only products that start at or after this time: 2005-230 or 2005-08-18T15:15.",
+    ),
+    click.option("--before", help="Only products that start before this time."),
+)
+
 TARGET = click.option("--target", help="Body to look at in place of the label's target.")
 
 COMPACT = click.option(

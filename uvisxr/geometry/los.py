@@ -165,7 +165,7 @@ def geometry(
         with loaded(files):
             # Without kernels of ours, those that the user has furnished are used.
             used = files or [file for file in user_kernels() if file.is_file()]
-            body = _resolved(name)
+            body = resolved(name)
             view = FieldOfView.of(channel, slit, optics)
             ephemeris = _ephemeris(body, et.ravel())
             sanity.check(ephemeris, body, used)
@@ -208,7 +208,7 @@ def target_name(ds: xr.Dataset, target: str | None) -> str:
     return body[0] if body else ""
 
 
-def _resolved(name: str) -> Body | Point | None:
+def resolved(name: str) -> Body | Point | None:
     """What the loaded kernels know of a target; a warning says what they lack."""
     target = resolve(name)
     if isinstance(target, Point):

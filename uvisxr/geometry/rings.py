@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..numerics import sphere
-from .rays import Points, Rays
+from .rays import Points, Rays, TargetState
 
 #: Saturn's: inner and outer edges, km (Cassini's kernel of constants cpck15Dec2017.tpc,
 #: BODY699_RING1 to 7).
@@ -42,18 +42,24 @@ def ring_fields(rays: Rays, points: Points, reach: np.ndarray) -> dict[str, np.n
         NaN where the plane is not crossed ahead. `ring_in_front` int8: 1 where the ray crosses the
         plane before meeting the planet, if at all.
     """
-    state = rays.state
-    x, y = points.position[..., 0], points.position[..., 1]
-    radius = np.sqrt(x * x + y * y)
-    # The node is fixed in space while the planet turns eastward beneath it.
-    node = state.node - state.spun(points.later)
-    sun = state.sunlight(points.position, points.later, surface=False)
-    in_front = np.isfinite(radius) & ~(reach < points.distance)
+    sun = rays.state.sunlight(points.position, points.later, surface=False)
+    place = ring_place(rays.state, points)
+    in_front = np.isfinite(place["ring_radius"]) & ~(reach < points.distance)
     return {
-        "ring_radius": radius,
-        "ring_longitude": sphere.wrap(sphere.longitude(points.position) - node),
+        **place,
         "ring_emission": sphere.angle(points.normal, points.backward),
         "ring_incidence": sphere.angle(points.normal, sun),
         "ring_phase": sphere.angle(sun, points.backward),
         "ring_in_front": in_front.astype(np.int8),
+    }
+
+
+def ring_place(state: TargetState, points: Points) -> dict[str, np.ndarray]:
+    """Of the fields of `ring_fields`, `ring_radius` and `ring_longitude`."""
+    x, y = points.position[..., 0], points.position[..., 1]
+    # The node is fixed in space while the planet turns eastward beneath it.
+    node = state.node - state.spun(points.later)
+    return {
+        "ring_radius": np.sqrt(x * x + y * y),
+        "ring_longitude": sphere.wrap(sphere.longitude(points.position) - node),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 import numpy as np
@@ -80,6 +80,17 @@ class Sight:
     def crossings(self) -> Points:
         """Where rays cross the body's equator plane."""
         return crossings(self.rays)
+
+    def points(self) -> Points:
+        """The surface points, or else the tangent points."""
+        if not self.rows.size:
+            return self.tangent
+        merged = []
+        for field in fields(Points):
+            values = getattr(self.tangent, field.name).copy(order="K")
+            values[self.rows, self.columns] = getattr(self.hits, field.name)[:, 0]
+            merged.append(values)
+        return Points(*merged)
 
     def fields(self) -> dict[str, np.ndarray]:
         """The fields of `geometry` on a body, (n, m); longitudes east-positive."""

@@ -25,7 +25,8 @@ import logging
 import os
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -215,8 +216,10 @@ def survey(
     KernelError
         A named file cannot be read.
     """
-    known = {os.path.realpath(path) for path in named}
-    files = [path for path in files if os.path.realpath(path) not in known]
+    files = list(files)
+    if named:
+        known = {os.path.realpath(path) for path in named}
+        files = [path for path in files if os.path.realpath(path) not in known]
     found = Survey(named, files)
     _choose_texts(found, codes)
     spk = [*_candidates(found, files, "SPK", ets), *found.loaded_of("SPK")]
@@ -361,12 +364,46 @@ def tree(folders: Iterable[Path]) -> list[Path]:
         A folder cannot be read.
     """
 
+    wanted = list(folders)
+    known = _trees.get()
+    key = tuple(map(os.fspath, wanted))
+    if known is not None and key in known:
+        return list(known[key])
+
     def unread(error: OSError) -> None:
         if not isinstance(error, FileNotFoundError):
             warn_user(f"left out the folder {error.filename}: {error.strerror or error}")
 
-    found = [path for folder in folders for path in below(folder, unread, hidden=False)]
-    return sorted({os.path.realpath(path): path for path in found if is_file(path)}.values())
+    below_all = [path for folder in wanted for path in below(folder, unread, hidden=False)]
+    places: dict[str, str] = {}
+    found = sorted({_real(path, places): path for path in below_all if is_file(path)}.values())
+    if known is not None:
+        known[key] = found
+    return list(found)
+
+
+def _real(path: Path, places: dict[str, str]) -> str:
+    """The path behind all links; `places` takes up what folders are."""
+    folder, name = os.path.split(path)
+    if folder not in places:
+        places[folder] = os.path.realpath(folder)
+    # Of thousands of files `Path` would be slow.
+    within = os.path.join(places[folder], name)  # noqa: PTH118
+    return os.path.realpath(within) if os.path.islink(within) else within  # noqa: PTH114
+
+
+#: Files below folders that were looked through in a `with walked_once()` block.
+_trees: ContextVar[dict[tuple[str, ...], list[Path]] | None] = ContextVar("_trees", default=None)
+
+
+@contextlib.contextmanager
+def walked_once() -> Iterator[None]:
+    """Look through each folder but once in a `with` block, of calls that belong together."""
+    token = _trees.set({})
+    try:
+        yield
+    finally:
+        _trees.reset(token)
 
 
 def _candidates(found: Survey, files: Iterable[Path], kind: str, ets: np.ndarray) -> list[Path]:
@@ -468,9 +505,12 @@ def _check_texts(found: Survey, folders: list[Path]) -> None:
 
 def _warn_of_twins(found: Survey) -> None:
     """Warn of files of folders that are called like one that is chosen, and hold something else."""
+    alike: dict[str, list[Path]] = {}
+    for path in found.files:
+        alike.setdefault(path.name.lower(), []).append(path)
     for path in set(found.paths).difference(found.named):
-        for twin in found.files:
-            if twin == path or twin.name.lower() != path.name.lower() or equal(twin, path):
+        for twin in alike.get(path.name.lower(), ()):
+            if twin == path or equal(twin, path):
                 continue
             with contextlib.suppress(KernelError):
                 check_file(twin)

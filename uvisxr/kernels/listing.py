@@ -6,7 +6,7 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -108,13 +108,19 @@ class KernelSet:
 
     def ranked(self, paths: Iterable[Path]) -> list[Path]:
         """Those of some files whose names are of this kind, the best first."""
-        left = list(paths)
+        left = [(path, path.name.lower()) for path in paths]
         found: list[Path] = []
         for pattern in self.choose:
-            matches = [path for path in left if fnmatch.fnmatch(path.name.lower(), pattern)]
+            is_match = _matcher(pattern)
+            matches = [path for path, name in left if is_match(name)]
             matches.sort(key=lambda path: (_natural(path.name), str(path)), reverse=True)
             found += [path for path in matches if path not in found]
         return found
+
+
+@cache
+def _matcher(pattern: str) -> Callable[[str], re.Match[str] | None]:
+    return re.compile(fnmatch.translate(pattern)).match
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

@@ -53,6 +53,23 @@ def qube_file(label: Label, window: int = 0) -> QubeFile:
     ProductError
         The data file is missing or has the wrong size, or the window does not fit in its frames.
     """
+    return promised_file(label, window).checked()
+
+
+def has_data(label: Label) -> bool:
+    """Whether something lies where a label's data file should be, be it no file."""
+    return pairs.is_file(label.data_path) or pairs.exists_otherwise(label.data_path)
+
+
+def promised_file(label: Label, window: int = 0) -> QubeFile:
+    """The same by the label alone, whether or not there is such a file.
+
+    Raises
+    ------
+    ProductError
+        The window does not fit in the frames of the data file, or the label says two sizes, one of
+        which is that of the file.
+    """
     area = label.windows[window]
     corner = []
     for name, size, here, whole in zip(
@@ -86,7 +103,7 @@ def qube_file(label: Label, window: int = 0) -> QubeFile:
         () if label.is_matrix else whole_bins,
     )
     _check_samples(label, file)
-    return file.checked()
+    return file
 
 
 def _check_samples(label: Label, file: QubeFile) -> None:

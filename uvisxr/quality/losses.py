@@ -212,15 +212,20 @@ def features(ds: xr.Dataset, runs: bool = True) -> xr.DataArray:
         dask_gufunc_kwargs={"output_sizes": {"feature": 4}},
         output_dtypes=[np.int64],
     )
+    if found.chunks is None and not found.data[..., 3].any():
+        # Nothing is missing, and nothing was not to be sent.
+        more = np.zeros((*found.shape[:2], 2), np.int64)
+        more[..., 1] = np.count_nonzero(touching)
+        return xr.DataArray(np.concatenate([found.data, more], axis=-1), dims=found.dims)
     missing = _missing(ds)
     if missing.sizes["pic"]:
         never, product = unsent(ds)
         sent = (~never & xr.Variable("wl", touching)).sum("wl")
         lacking = _by_product(_lacking, missing, never, product)
-        more = [lacking, sent.isel(product_=xr.Variable("pic", product))]
+        added = [lacking, sent.isel(product_=xr.Variable("pic", product))]
     else:
-        more = [missing.sum("wl")] * 2
-    rows = [found.variable, *(part.set_dims((*DIMS, "feature")) for part in more)]
+        added = [missing.sum("wl")] * 2
+    rows = [found.variable, *(part.set_dims((*DIMS, "feature")) for part in added)]
     return xr.DataArray(xr.Variable.concat(rows, "feature"))
 
 

@@ -21,7 +21,7 @@ from ..instrument.channel import channel as find_channel
 from ..instrument.detector import Window
 from ..pds3 import pairs
 from ..pds3.label import Label
-from ..pds3.product import choose_windows, qube_file
+from ..pds3.product import choose_windows, promised_file, qube_file
 from ..pds3.qube import QubeFile
 from ..quality.flags import initial
 from ..timescales import day_of_year
@@ -443,7 +443,7 @@ def of_labels(
     """
     choices = _Choices(window, None, start_time, sort=False)
     first = labels[0]
-    ds = _dataset([replace(x, target=first.target) for x in labels], window, choices, files)
+    ds = _dataset([replace(x, target=first.target) for x in labels], window, choices, files=files)
     several = sorted({targets.canonical(x.target) for x in labels})
     if len(several) > 1:
         ds.attrs["target"] = ", ".join(filter(None, several))
@@ -514,11 +514,35 @@ def _difference(first: Label, other: Label, target: str) -> tuple[str, str, str]
     return None
 
 
+def window_of(label: Label, k: int, with_data: bool = True) -> xr.Dataset:
+    """One window of a product whose label has been read, without attributes of its variables.
+
+    Parameters
+    ----------
+    label : Label
+    k : int
+        Which window.
+    with_data : bool
+        Without, there are the coordinates and attributes alone, and no data file is looked for.
+
+    Raises
+    ------
+    LabelError, ProductError
+        As `open_product`.
+    """
+    return _dataset([label], k, _Choices(k, None, "end_of_first"), with_data)
+
+
 def _dataset(
-    labels: list[Label], k: int, choices: _Choices, files: Sequence[QubeFile] = ()
+    labels: list[Label],
+    k: int,
+    choices: _Choices,
+    with_data: bool = True,
+    files: Sequence[QubeFile] = (),
 ) -> xr.Dataset:
     """The exposures of one window; `files` are the data files, if they are known."""
-    files = tuple(files) or tuple(qube_file(label, k) for label in labels)
+    find = qube_file if with_data else promised_file
+    files = tuple(files) or tuple(find(label, k) for label in labels)
     parts = [times(label, choices.start_time) for label in labels]
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     count = [label.shape[0] for label in labels]
@@ -552,8 +576,8 @@ def _dataset(
     if not first.is_matrix:
         attrs["described_setup"] = setups.number(attrs)
         coords["setup"] = ("pic", np.full(n_pic, attrs["described_setup"], np.int32))
-    values = xr.Variable(("pic", "pixel", "wl"), _lazy(array))
-    return xr.Dataset({name: values}, coords, attrs)
+    data = {name: xr.Variable(("pic", "pixel", "wl"), _lazy(array))} if with_data else {}
+    return xr.Dataset(data, coords, attrs)
 
 
 def _lazy(array: QubeArray) -> Any:

@@ -1,0 +1,540 @@
+"""Building a catalogue: what is new, changed, gone, failed or left over; killed and taken up."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from helpers.byhand import wait_for
+from helpers.products import product_id, two_windows, write_product
+
+from uvisxr import catalogue
+from uvisxr.batch import run, work
+from uvisxr.catalogue import building, schema, staging, store
+from uvisxr.cli import main
+from uvisxr.errors import ArgumentError, CatalogueError, ExportError, NoMatchError, UvisError
+from uvisxr.reader.sources import Filter
+
+pq = pytest.importorskip("pyarrow.parquet")
+pytest.importorskip("duckdb")
+pytest.importorskip("distributed")
+
+COMMAND = [sys.executable, "-c", "from uvisxr.cli import main; main()"]
+
+#: Columns that tell when and by what, not what is there.
+_WHEN = ("indexed",)
+
+
+def rows(out: Path, table: schema.Table = "products") -> list[dict[str, Any]]:
+    """All rows of a table, by their keys, without when they were made."""
+    files = getattr(store.read(out), table)
+    found = [row for file in files for row in pq.read_table(file.path).to_pylist()]
+    found = [{key: value for key, value in row.items() if key not in _WHEN} for row in found]
+    return sorted(found, key=lambda row: tuple(row[key] for key in schema.KEYS[table]))
+
+
+def both(out: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    return rows(out), rows(out, "spectra")
+
+
+def names(out: Path) -> list[str]:
+    return [row["product"] for row in rows(out)]
+
+
+@pytest.fixture(autouse=True)
+def no_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There are none but those that a test gives."""
+    monkeypatch.setenv("UVISXR_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("UVISXR_KERNELS", raising=False)
+
+
+class InProcess:
+    """Stands in for a dask cluster: does each job here, at once; counts them."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.function: Callable[..., dict[str, Any]] | None = None
+
+    def stream(
+        self, client: Any, function: Callable, jobs: Iterator, shared: Any, retries: int
+    ) -> Iterator[dict]:
+        for job in jobs:
+            self.done.append(job.output)
+            yield (self.function or function)(job, shared)
+
+    def take_part(self, monkeypatch: pytest.MonkeyPatch) -> InProcess:
+        client = SimpleNamespace(dashboard_link="")
+        monkeypatch.setattr(run, "connect", lambda *given, **named: nullcontext(client))
+        monkeypatch.setattr(run, "stream", self.stream)
+        return self
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> InProcess:
+    return InProcess().take_part(monkeypatch)
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    root = tmp_path / "archive"
+    for number in range(4):
+        write_product(root / "D230", product_id(number), samples=2, band_bin=64, line_bin=4)
+    return root
+
+
+def lose(product: Path) -> None:
+    """Remove a product's files."""
+    for suffix in (".LBL", ".DAT"):
+        product.with_suffix(suffix).unlink()
+
+
+def build(archive: Path | list[Path], **more: Any) -> building.Summary:
+    first = archive if isinstance(archive, Path) else archive[0]
+    return catalogue.build(archive, first.parent / "c", **more)
+
+
+def test_what_is_built(archive: Path, here: InProcess):
+    two_windows(write_product(archive, product_id(9, "EUV"), samples=3, band_bin=64))
+    summary = build(archive)
+    assert (summary.done, summary.failed, summary.current) == (5, 0, 0)
+    assert summary.spectra == 4 * 2 * 15 + 3 * (30 + 15)
+    assert f"5 done, 0 failed, 0 up to date; {summary.spectra} spectra added" in str(summary)
+    out = archive.parent / "c"
+    assert names(out) == [product_id(9, "EUV"), *(product_id(n) for n in range(4))]
+    assert {row["status"] for row in rows(out)} == {"done"}
+    assert {row["pointing"] for row in rows(out)} == {"none"}
+    spectra = rows(out, "spectra")
+    assert len(spectra) == summary.spectra
+    assert all(row["primary"] and row["body"] == "" for row in spectra)
+    assert sum(row["spectra"] for row in rows(out)) == summary.spectra
+    assert not [path for path in out.iterdir() if path.name.startswith(".")]
+
+
+def test_a_second_build_does_nothing(archive: Path, here: InProcess):
+    build(archive)
+    number = store.read(archive.parent / "c").number
+    here.done.clear()
+    summary = build(archive)
+    assert (summary.done, summary.current, summary.spectra) == (0, 4, 0)
+    assert not here.done
+    assert store.read(archive.parent / "c").number == number
+
+
+def test_changed_new_and_gone_products_are_followed(archive: Path, here: InProcess):
+    build(archive)
+    folder = archive / "D230"
+    write_product(folder, product_id(1), samples=3, band_bin=64, line_bin=4)
+    write_product(folder, product_id(7), samples=1, band_bin=64, line_bin=4)
+    lose(folder / product_id(2))
+    here.done.clear()
+    summary = build(archive)
+    assert sorted(here.done) == [product_id(1), product_id(7)]
+    assert (summary.done, summary.current, summary.removed) == (2, 2, 1)
+    assert "1 removed" in str(summary)
+    out = archive.parent / "c"
+    fresh = archive.parent / "fresh"
+    catalogue.build(archive, fresh)
+    assert both(out) == both(fresh)
+
+
+@pytest.mark.parametrize("missing", ["keep", "remove"])
+def test_products_that_are_gone_may_stay(archive: Path, here: InProcess, missing: Any):
+    build(archive)
+    lose(archive / "D230" / product_id(0))
+    summary = build(archive, missing=missing)
+    assert summary.removed == (missing == "remove")
+    assert (product_id(0) in names(archive.parent / "c")) == (missing == "keep")
+
+
+def test_a_source_that_is_not_given_or_not_there_loses_nothing(archive: Path, here: InProcess):
+    other = archive.parent / "other"
+    write_product(other, product_id(30), band_bin=64, line_bin=4)
+    build([archive, other])
+    lose(other / product_id(30))
+    build(archive)
+    assert product_id(30) in names(archive.parent / "c")
+    # Of a list of products nothing says what is gone.
+    lose(archive / "D230" / product_id(0))
+    catalogue.build([archive / "D230" / f"{product_id(1)}.LBL"], archive.parent / "c")
+    assert product_id(0) in names(archive.parent / "c")
+
+
+def test_other_kernels_make_rows_anew(archive: Path, here: InProcess, tmp_path: Path):
+    build(archive)
+    kernels = tmp_path / "kernels"
+    kernels.mkdir()
+    assert build(archive, kernels=kernels).current == 4
+    (kernels / "naif0012.tls").write_text("KPL/LSK\n")
+    assert build(archive, kernels=kernels).done == 4
+
+
+def test_a_failure_is_a_row_and_tried_again(archive: Path, here: InProcess):
+    label = archive / "D230" / f"{product_id(3)}.LBL"
+    text = label.read_bytes()
+    data = label.with_suffix(".DAT")
+    raw = data.read_bytes()
+    data.write_bytes(raw[:1000])
+    out = archive.parent / "c"
+    for _ in range(2):
+        summary = build(archive)
+        assert (summary.failed, summary.ok) == (1, False)
+        (failed,) = (row for row in rows(out) if row["status"] == "failed")
+        assert (failed["product"], failed["step"]) == (product_id(3), "read")
+        assert failed["label"] == str(label) and failed["error"]
+        assert [
+            line for line in summary.lines() if product_id(3) in line and failed["error"] in line
+        ]
+    told = catalogue.info(out)
+    assert (told.products, told.failed) == (4, 1)
+    assert failed["error"] in str(told)
+    data.write_bytes(raw)
+    assert build(archive).done == 1
+    assert {row["status"] for row in rows(out)} == {"done"}
+    # One that was sound and is not has no spectra any more.
+    label.write_bytes(text[:200])
+    build(archive)
+    assert product_id(3) not in {row["product"] for row in rows(out, "spectra")}
+    assert len(rows(out)) == 4
+
+
+def test_a_label_alone_until_its_data_come(archive: Path, here: InProcess):
+    data = archive / "D230" / f"{product_id(0)}.DAT"
+    raw = data.read_bytes()
+    data.unlink()
+    out = archive.parent / "c"
+    assert build(archive).ok
+    assert [row["has_data"] for row in rows(out)] == [False, True, True, True]
+    assert catalogue.info(out).label_only == 1
+    data.write_bytes(raw)
+    assert build(archive).done == 1
+    assert all(row["has_data"] for row in rows(out))
+
+
+def test_the_same_exposures_count_once(archive: Path, here: InProcess):
+    build(archive)
+    copies = archive.parent / "volumes/COUVIS_0012"
+    shutil.copytree(archive, copies)
+    with pytest.warns(match="holds the same exposures"):
+        summary = catalogue.build([archive, copies], archive.parent / "c")
+    assert summary.ok
+    assert names(archive.parent / "c") == [product_id(n) for n in range(4)]
+    # Nor if they come one after the other.
+    catalogue.build(copies, archive.parent / "c")
+    assert names(archive.parent / "c") == [product_id(n) for n in range(4)]
+
+
+def test_moved_products_keep_their_names(archive: Path, here: InProcess):
+    build(archive)
+    moved = archive.parent / "moved"
+    archive.rename(moved)
+    summary = build(moved)
+    out = moved.parent / "c"
+    assert names(out) == [product_id(n) for n in range(4)]
+    assert summary.done + summary.current == 4
+
+
+def test_two_products_of_one_name(archive: Path, here: InProcess):
+    other = archive / "E"
+    name = product_id(0)
+    label = write_product(other, name, samples=5, band_bin=64, line_bin=4, exposure=60)
+    for _ in range(2):
+        build(archive)
+        own = [row for row in rows(archive.parent / "c") if row["product"].startswith(name)]
+        assert sorted(row["exposures"] for row in own) == [2, 5]
+        mark = hashlib.sha256(os.fsencode(label)).hexdigest()[:8]
+        assert [row["product"] for row in own] == [name, f"{name}-{mark}"]
+
+
+def test_names_of_files_that_are_no_text(archive: Path, here: InProcess):
+    folder = Path(os.fsdecode(os.fsencode(archive) + b"/\xff"))
+    write_product(folder, product_id(50), band_bin=64, line_bin=4)
+    for done in (5, 0):
+        summary = build(archive)
+        assert (summary.done, summary.failed) == (done, 0)
+    assert product_id(50) in names(archive.parent / "c")
+
+
+def test_filters(archive: Path, here: InProcess):
+    write_product(archive, product_id(60, "EUV"), band_bin=64, line_bin=4, target="TITAN")
+    assert build(archive, wanted=Filter(target="titan")).done == 1
+    with pytest.raises(NoMatchError):
+        build(archive, wanted=Filter(target="Rhea"))
+
+
+class Interrupted(Exception):
+    pass
+
+
+def test_what_was_staged_is_not_done_again(archive: Path, here: InProcess):
+    def two(job: Any, shared: Any) -> dict[str, Any]:
+        if len(here.done) > 2:
+            raise Interrupted
+        return staging.attempt(job, shared)
+
+    here.function = two
+    with pytest.raises(Interrupted):
+        build(archive)
+    out = archive.parent / "c"
+    assert len(list((out / ".staged").iterdir())) == 2
+    assert names(out) == []
+    # One of them changes, and what is no staged file goes.
+    (out / ".staged/x.parquet").write_text("x")
+    changed = here.done[0]
+    write_product(archive / "D230", changed, samples=4, band_bin=64, line_bin=4)
+    kept = here.done[1]
+    here.function = None
+    here.done.clear()
+    summary = build(archive)
+    assert (summary.done, summary.current) == (4, 0)
+    assert len(here.done) == 3 and kept not in here.done
+    assert summary.spectra == 3 * 30 + 60
+    assert not (out / ".staged").exists()
+    fresh = archive.parent / "fresh"
+    catalogue.build(archive, fresh)
+    assert both(out) == both(fresh)
+
+
+def test_what_is_staged_of_other_sources_stays(archive: Path, here: InProcess):
+    other = archive.parent / "other"
+    write_product(other, product_id(90), band_bin=64, line_bin=4)
+
+    def stop(job: Any, shared: Any) -> dict[str, Any]:
+        staging.attempt(job, shared)
+        raise Interrupted
+
+    here.function = stop
+    with pytest.raises(Interrupted):
+        build(other)
+    here.function = None
+    build(archive)
+    here.done.clear()
+    assert build(other).done == 1
+    assert not here.done
+
+
+def test_blocks(archive: Path, here: InProcess, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(building, "_ROWS", 50)
+    build(archive)
+    # Two and two products, after the empty catalogue.
+    assert store.read(archive.parent / "c").number in (2, 3)
+    assert len(names(archive.parent / "c")) == 4
+
+
+def test_a_full_disk(archive: Path, here: InProcess, monkeypatch: pytest.MonkeyPatch):
+    real = staging._stage
+
+    def full(job: Any, made: Any) -> None:
+        if len(here.done) == 3:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(job, made)
+
+    monkeypatch.setattr(staging, "_stage", full)
+    with pytest.raises(ExportError, match="free some space and run the same command again"):
+        build(archive)
+    monkeypatch.setattr(staging, "_stage", real)
+    here.done.clear()
+    assert build(archive).done == 4
+    assert len(here.done) == 2
+
+
+def test_faults_of_others_are_tried_again(archive: Path, monkeypatch: pytest.MonkeyPatch):
+    def broken(*arguments: Any) -> Any:
+        raise RuntimeError("a worker's own")
+
+    monkeypatch.setattr(staging.rows, "of", broken)
+    label = archive / "D230" / f"{product_id(0)}.LBL"
+    job = staging.Job(str(label), "x", str(archive), str(archive), "")
+    with pytest.raises(work.Unexpected, match="a worker's own"):
+        staging.attempt(job, None)
+
+
+def test_wrong_arguments(archive: Path, tmp_path: Path):
+    for wrong in (
+        {"missing": "delete"},
+        {"workers": 0},
+        {"retries": -1},
+        {"timeout": 0},
+        {"client": "nowhere"},
+        {"wanted": "TITAN"},
+    ):
+        with pytest.raises(UvisError):
+            build(archive, **wrong)
+    with pytest.raises(ArgumentError, match="out"):
+        catalogue.build(archive, "")
+    with pytest.raises(CatalogueError, match="not empty"):
+        catalogue.build(archive, archive)
+    with pytest.raises(ArgumentError):
+        catalogue.build(tmp_path / "nothing", tmp_path / "c")
+
+
+# --- The command -------------------------------------------------------------------------------
+
+
+def command(*words: object) -> Any:
+    return CliRunner().invoke(main, ["catalogue", *map(str, words)])
+
+
+def test_the_command(archive: Path, here: InProcess):
+    out = archive.parent / "c"
+    result = command("build", archive, "--out", out, "--workers", 1)
+    assert result.exit_code == 0, result.output
+    assert result.output == f"4 done, 0 failed, 0 up to date; 120 spectra added; {out}\n"
+    told = command("info", out).output
+    assert "products  4: 0 failed, 4 without pointing, 0 without data" in told
+    assert "spectra   120" in told
+    assert "targets   SATURN 4" in told
+    assert "time      2005-08-17T23:59:34 to 2005-08-18T00:03:34 UTC" in told
+    assert "rows      (no body)    FUV  120" in told
+
+
+def test_the_commands_failures(archive: Path, here: InProcess):
+    out = archive.parent / "c"
+    (archive / "D230" / f"{product_id(3)}.DAT").write_bytes(b"x")
+    result = command("build", archive, "--out", out)
+    assert result.exit_code == 1
+    assert "1 failed" in result.stdout
+    assert product_id(3) in result.stderr
+    assert command("build", archive, "--out", archive).exit_code == 1
+    assert command("build", "nothing", "--out", out).exit_code == 1
+    assert command("build", archive, "--out", out, "--scheduler", "nowhere").exit_code == 1
+    words = ["--scheduler", "tcp://x:1", "--workers", 1]
+    assert command("build", archive, "--out", out, *words).exit_code == 2
+    result = command("info", archive)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "there is no catalogue" in result.stderr
+
+
+def test_the_command_keeps_missing(archive: Path, here: InProcess):
+    out = archive.parent / "c"
+    command("build", archive, "--out", out)
+    lose(archive / "D230" / product_id(3))
+    command("build", archive, "--out", out, "--keep-missing")
+    assert len(names(out)) == 4
+    assert "1 removed" in command("build", archive, "--out", out).stdout
+    assert len(names(out)) == 3
+
+
+# --- Killed ------------------------------------------------------------------------------------
+
+COUNT = 24
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("many") / "archive"
+    for number in range(COUNT):
+        write_product(root, product_id(number, ("FUV", "EUV")[number % 2]), samples=2, band_bin=32)
+    return root
+
+
+@pytest.fixture(scope="module")
+def undisturbed(many: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    out = many.parent / "undisturbed"
+    with pytest.MonkeyPatch.context() as patch:
+        found = InProcess()
+        patch.setattr(
+            run, "connect", lambda *g, **n: nullcontext(SimpleNamespace(dashboard_link=""))
+        )
+        patch.setattr(run, "stream", found.stream)
+        catalogue.build(many, out)
+    return both(out)
+
+
+def staged(out: Path) -> int:
+    """Products that are finished, but not in the catalogue."""
+    return len(list((out / ".staged").glob("*.parquet")))
+
+
+@pytest.mark.slow
+def test_a_killed_worker_loses_nothing(many: Path, undisturbed: Any, tmp_path: Path):
+    import dask
+    from distributed import Client, LocalCluster
+
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 2}),
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0"
+        ) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        killed = []
+
+        def kill() -> None:
+            wait_for(lambda: staged(tmp_path) >= 3, "some products")
+            busy = sorted(worker for worker, keys in client.processing().items() if keys)
+            pid = client.run(os.getpid, workers=busy[:1])[busy[0]]
+            os.kill(pid, signal.SIGKILL)
+            killed.append(pid)
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        summary = catalogue.build(many, tmp_path, client=client)
+        killer.join()
+    assert killed
+    assert (summary.done, summary.failed) == (COUNT, 0)
+    assert both(tmp_path) == undisturbed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", [10**6, 500])
+def test_a_killed_driver_is_taken_up_again(
+    many: Path, undisturbed: Any, tmp_path: Path, block: int
+):
+    """Also while blocks are put into the catalogue."""
+    out = tmp_path / "out"
+    code = (
+        f"from uvisxr.catalogue import building; building._ROWS = {block}\n"
+        "from uvisxr.cli import main; main()"
+    )
+    words = ["catalogue", "build", str(many), "--out", str(out), "--workers", "2"]
+    driver = subprocess.Popen(
+        [sys.executable, "-c", code, *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+    def some() -> bool:
+        there = (out / "catalogue.json").is_file()
+        return staged(out) + (len(names(out)) if there else 0) >= 8
+
+    try:
+        wait_for(some, "eight products")
+    finally:
+        driver.kill()
+        driver.wait()
+    before = len(names(out))
+    assert before < COUNT
+    summary = catalogue.build(many, out, workers=1)
+    assert summary.ok
+    assert summary.current == before
+    assert summary.done == COUNT - before
+    assert both(out) == undisturbed
+    assert not [path for path in out.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.slow
+def test_two_builds_do_not_clash(many: Path, tmp_path: Path):
+    words = ["catalogue", "build", str(many), "--out", str(tmp_path / "out"), "--workers", "1"]
+    builds = [
+        subprocess.Popen([*COMMAND, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    told = [build.communicate() for build in builds]
+    codes = sorted(build.returncode for build in builds)
+    assert codes == [0, 1], told
+    assert any(b"written by process" in err and b"wait for it" in err for _, err in told)
+    assert len(names(tmp_path / "out")) == COUNT

@@ -1,0 +1,418 @@
+"""Build a catalogue from many products: on the batch's machinery, resumable, nothing lost.
+
+Workers read products and stage their rows; the driver (this module) hands products out and puts
+what is staged into the catalogue, some thousand products at a time. Running the same command again
+goes on where it was interrupted, and follows what has changed since.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import hashlib
+import itertools
+import logging
+import os
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from .. import calls, checks
+from .._version import __version__
+from ..batch import reads, run
+from ..errors import ExportError
+from ..files import absolute, is_file, is_folder
+from ..reader.sources import Filter, Product, expand, same
+from ..scratch import Scratch, decoded, encoded
+from . import schema, staging, tables
+from .store import Writer
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from distributed import Client
+
+_LOG = logging.getLogger(__name__)
+
+#: A block is put into the catalogue when it has so many rows or products, or is so old, s.
+_ROWS, _PRODUCTS, _SECONDS = 400_000, 2000, 300.0
+
+#: Staged files that are read at once.
+_AT_ONCE = 100
+
+#: What becomes of products whose labels are gone.
+Missing = Literal["remove", "keep"]
+
+
+@dataclass
+class Summary(run.Summary):
+    """What a build did; `manifest` is the folder of the catalogue, whose table of products has all.
+
+    Attributes
+    ----------
+    spectra : int
+        Spectra of the products that are new or have changed.
+    removed : int
+        Products taken out, as their labels are gone or others hold the same exposures.
+    """
+
+    spectra: int = 0
+    removed: int = 0
+
+    def __str__(self) -> str:
+        told = super().__str__()
+        more = f", {self.removed} removed" if self.removed else ""
+        return f"{told}{more}; {self.spectra} spectra added"
+
+    def add(self, record: dict[str, Any]) -> None:
+        """Count what became of a product."""
+        super().add(record)
+        self.spectra += record.get("spectra", 0)
+
+
+@calls.public("catalogue.build")
+def build(
+    sources: str | Path | Iterable[str | Path],
+    out: str | Path,
+    kernels: str | Path | Iterable[str | Path] | None = None,
+    client: Client | str | None = None,
+    workers: int | None = None,
+    retries: int = 2,
+    wanted: Filter | None = None,
+    progress: bool | None = None,
+    *,
+    missing: Missing = "remove",
+    timeout: float | None = None,
+) -> Summary:
+    """Index where every spectrum of some products looked, or bring such a catalogue up to date.
+
+    A product is left alone if its rows were made from the same label and data file (judged by size
+    and modification time), the same kernels and the same package version. One that fails has a row
+    in the table of products that says why, and is tried again by the next build; so is one of which
+    only the label is there, when its data file comes. Products that are in the catalogue, but not
+    in the sources, stay.
+
+    Parameters
+    ----------
+    sources : path or iterable of paths
+        Products, folders, batch files, globs, index tables, identifiers: see
+        `uvisxr.reader.sources.expand`. The same exposures are taken once.
+    out : path
+        Folder of the catalogue; created if missing. With workers on other machines it must be on a
+        shared file system.
+    kernels : path or iterable of paths, optional
+        Files, folders or meta-kernels, as of ``ds.uvis.geometry``. By default those of the options,
+        of the variable UVISXR_KERNELS or the cache. Products for which they do not suffice are
+        indexed without what is not known.
+    client, workers, retries, wanted, progress, timeout
+        As of `uvisxr.batch.process`.
+    missing : {"remove", "keep"}
+        Whether products whose labels are gone are taken out: of labels that were in one of the
+        folders among the sources, if that folder is there.
+
+    Returns
+    -------
+    Summary
+
+    Raises
+    ------
+    ArgumentError
+        A source holds no product, or an argument has a wrong value.
+    NoMatchError
+        None of the products is wanted.
+    CatalogueError
+        The folder is something else than a catalogue, which is damaged, of another version, or in
+        use by another build.
+    ExportError
+        The folder cannot be written, or the disk is full.
+    MissingDependencyError
+        dask.distributed, pyarrow or duckdb is not installed.
+    UvisError
+        As of `uvisxr.batch.process`.
+
+    Examples
+    --------
+    With the simulated observation ``made`` of `help(uvisxr)`:
+
+    >>> import uvisxr.catalogue
+    >>> print(uvisxr.catalogue.build(made.labels, "catalogue", made.kernels, workers=1))
+    1 done, 0 failed, 0 up to date; 720 spectra added
+    >>> print(uvisxr.catalogue.build(made.labels, "catalogue", made.kernels, workers=1))
+    0 done, 0 failed, 1 up to date; 0 spectra added
+    """
+    means = run.Means(client, workers, retries, progress, timeout)
+    means.check(wanted)
+    checks.choice("missing", missing, Missing)
+    if out == "":
+        raise checks.refused("out", out, "a folder for the catalogue")
+    given = _given(sources)
+    files = _kernels(kernels)
+    with Writer(out) as writer, run.partial_folder(writer.folder) as partial:
+        found = expand(given, wanted)
+        block = _Block(writer, Summary(writer.folder))
+        known = _Known(writer, found.left)
+        recipe = _recipe(files)
+        jobs = _jobs(found, known, block, partial, recipe)
+        first = next(jobs, None)
+        if first is not None:
+            every = itertools.chain([first], jobs)
+            with contextlib.closing(
+                means.records(staging.attempt, every, files, len(found), block.summary)
+            ) as records:
+                for record in records:
+                    block.note(record)
+        if missing == "remove":
+            folders = [absolute(path) for path in given if is_folder(path)]
+            for name in known.gone(folders):
+                block.remove(name)
+        block.commit()
+        writer.compact()
+        block.clear(known)
+    return block.summary
+
+
+def _given(products: str | Path | Iterable[str | Path]) -> list[Any]:
+    return [products] if isinstance(products, str | os.PathLike) else list(products)
+
+
+def _kernels(kernels: str | Path | Iterable[str | Path] | None) -> list[str] | None:
+    """Absolute paths of what was given: workers may be in other folders."""
+    if kernels is None:
+        return None
+    return [str(absolute(Path(path).expanduser())) for path in _given(kernels)]
+
+
+def _recipe(kernels: list[str] | None) -> str:
+    """What rows follow from besides the product."""
+    states = reads.states("kernels", kernels, Path())
+    text = "\n".join([__version__, str(schema.VERSION), *states])
+    return hashlib.sha256(os.fsencode(text)).hexdigest()
+
+
+def _jobs(
+    products: Iterable[Product],
+    known: _Known,
+    block: _Block,
+    partial: Path,
+    recipe: str,
+) -> Iterator[staging.Job]:
+    """The products that need reading; counts those that do not, and takes what is staged."""
+    folder = block.staged
+    for given in products:
+        name, product = known.named(given)
+        fingerprint = run.fingerprint_of(product, recipe)
+        if known.is_current(name, fingerprint):
+            block.summary.current += 1
+        elif (count := block.left_over(name, fingerprint)) is not None:
+            block.take(name, str(product.label), count)
+        else:
+            yield staging.Job(
+                *(str(product.label), name, str(folder), str(partial), fingerprint),
+                data=str(product.data) if product.paired else "",
+            )
+
+
+class _Known:
+    """What a catalogue holds of each product, on disk so that memory does not grow.
+
+    Parameters
+    ----------
+    writer : Writer
+    left : dict
+        Labels that are left out, and those that are taken for them.
+    """
+
+    def __init__(self, writer: Writer, left: dict[Path, Path]):
+        self._left = left
+        self._table = Scratch(
+            "CREATE TABLE known"
+            "(name BLOB PRIMARY KEY, label BLOB, mark BLOB, seen INTEGER) WITHOUT ROWID"
+        )
+        for file in writer.snapshot.products:
+            for table in tables.rows(file, ["product", "label", "fingerprint"]):
+                for row in table.to_pylist():
+                    self._table.run(
+                        "INSERT OR REPLACE INTO known VALUES (?, ?, ?, 0)",
+                        *(encoded(row[key] or "") for key in ("product", "label")),
+                        _mark(row["fingerprint"]),
+                    )
+
+    def named(self, product: Product) -> tuple[str, Product]:
+        """A name for a product that stays the same in later builds, and the copy that counts.
+
+        The first of several with the same name gets that name; the others also get a mark for
+        their path. A label that is gone has been moved, and gives its name to the new one.
+        """
+        label = str(product.label)
+        plain, marked = run.names_of(product)
+        name, taken = plain, product
+        if self._owner(marked) == label:
+            name = marked
+        else:
+            owner = self._owner(plain) or label
+            if owner != label and Path(owner) not in self._left and is_file(owner):
+                counts = same(Path(owner), product.label)
+                if counts is None:
+                    name = marked
+                elif counts != product.label:
+                    taken = Product.at(counts)
+        self._table.run(
+            "INSERT INTO known VALUES (?, ?, x'', 1) "
+            "ON CONFLICT (name) DO UPDATE SET label = excluded.label, seen = 1",
+            *(encoded(name), encoded(str(taken.label))),
+        )
+        return name, taken
+
+    def is_current(self, name: str, fingerprint: str) -> bool:
+        """Whether a product's rows were made from the same inputs."""
+        found = self._table.row("SELECT mark FROM known WHERE name = ?", encoded(name))
+        return found == (_mark(fingerprint),)
+
+    def is_seen(self, name: str) -> bool:
+        """Whether a product is among those found."""
+        found = self._table.row("SELECT seen FROM known WHERE name = ?", encoded(name))
+        return found == (1,)
+
+    def gone(self, folders: list[Path]) -> Iterator[str]:
+        """Products that are not among those found: that were in one of some folders, and are no
+        longer, or for which others of the same exposures are taken."""
+        for name, label in self._table.rows("SELECT name, label FROM known WHERE seen = 0"):
+            path = Path(decoded(label))
+            if path in self._left or (
+                any(path.is_relative_to(folder) for folder in folders) and _is_gone(path)
+            ):
+                yield decoded(name)
+
+    def _owner(self, name: str) -> str:
+        found = self._table.row("SELECT label FROM known WHERE name = ?", encoded(name))
+        return decoded(found[0]) if found else ""
+
+
+def _mark(fingerprint: str | None) -> bytes:
+    """A shortened fingerprint; nothing for that of a product that failed."""
+    return bytes.fromhex(fingerprint[:32]) if fingerprint else b""
+
+
+def _is_gone(path: Path) -> bool:
+    """Whether there is nothing of a name; not where the system refuses to say."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        pass
+    return False
+
+
+@dataclass
+class _Block:
+    """Products that are to go into the catalogue together.
+
+    Attributes
+    ----------
+    writer : Writer
+    summary : Summary
+    """
+
+    writer: Writer
+    summary: Summary
+    _names: list[str] = field(default_factory=list)
+    _failed: list[dict[str, Any]] = field(default_factory=list)
+    _removed: list[str] = field(default_factory=list)
+    _rows: int = 0
+    _since: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        try:
+            self.staged.mkdir(exist_ok=True)
+        except OSError as error:
+            raise ExportError(f"cannot write to {self.staged}: {error.strerror}") from error
+        self._left = Scratch(
+            "CREATE TABLE left_over(name BLOB PRIMARY KEY, mark BLOB, rows INTEGER) WITHOUT ROWID"
+        )
+        for one in staging.found(self.staged):
+            self._left.run(
+                "INSERT OR REPLACE INTO left_over VALUES (?, ?, ?)",
+                *(encoded(one.product), encoded(one.fingerprint), one.rows),
+            )
+
+    @property
+    def staged(self) -> Path:
+        """Folder of staged files."""
+        return self.writer.folder / staging.FOLDER
+
+    def left_over(self, name: str, fingerprint: str) -> int | None:
+        """How many rows an interrupted build has staged of a product; None if it has not."""
+        found = self._left.row(
+            "SELECT rows FROM left_over WHERE name = ? AND mark = ?",
+            *(encoded(name), encoded(fingerprint)),
+        )
+        return None if found is None else int(found[0])
+
+    def take(self, name: str, label: str, count: int) -> None:
+        """Take a product that an interrupted build has staged."""
+        (told,) = staging.product_of(self._path(name)).to_pylist()
+        self.note({"product": name, "label": label} | staging.done(told, count))
+
+    def note(self, record: dict[str, Any]) -> None:
+        """Count what became of a product, and put it into the block."""
+        if record.pop("disk_full", False):
+            raise ExportError(
+                f"no space left in {self.writer.folder} while reading {record['label']}: free some "
+                "space and run the same command again: what is finished is not repeated"
+            )
+        self.summary.add(record)
+        if record["status"] == "done":
+            _LOG.info("%s read", record["product"])
+            self._names.append(record["product"])
+            self._rows += record["rows"]
+        else:
+            _LOG.warning("failed: %s: %s: %s", *(record[k] for k in ("product", "step", "error")))
+            now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+            keys = ("product", "label", "data", "status", "step", "error")
+            row = {key: record.get(key, "") for key in keys}
+            row |= {"warnings": [], "fingerprint": "", "version": __version__, "indexed": now}
+            self._failed.append(row)
+        full = self._rows >= _ROWS or len(self._names) + len(self._failed) >= _PRODUCTS
+        if full or time.monotonic() - self._since > _SECONDS:
+            self.commit()
+
+    def remove(self, name: str) -> None:
+        """Take a product out of the catalogue."""
+        self._removed.append(name)
+        self.summary.removed += 1
+
+    def commit(self) -> None:
+        """Put the block into the catalogue, after which there is a new one."""
+        if self._names or self._failed or self._removed:
+            import pyarrow as pa
+
+            # The rows of all products come before the first spectra.
+            products = [staging.table_of(self._failed)]
+            products += [staging.product_of(self._path(name)) for name in self._names]
+            table = pa.concat_tables(products).unify_dictionaries()
+            self.writer.commit(table, self._spectra(), self._removed)
+            for name in self._names:
+                self._path(name).unlink(missing_ok=True)
+        self._names, self._failed, self._removed, self._rows = [], [], [], 0
+        self._since = time.monotonic()
+
+    def clear(self, known: _Known) -> None:
+        """Remove what is staged of products that were found; of others a build may go on."""
+        for one in staging.found(self.staged):
+            if known.is_seen(one.product):
+                one.path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.staged.rmdir()
+
+    def _path(self, name: str) -> Path:
+        return self.staged / staging.name_of(name)
+
+    def _spectra(self) -> Iterator[pa.Table]:
+        import pyarrow as pa
+
+        for start in range(0, len(self._names), _AT_ONCE):
+            names = self._names[start : start + _AT_ONCE]
+            staged = (staging.spectra_of(self._path(name)) for name in names)
+            yield pa.concat_tables(staged).unify_dictionaries()

@@ -1,0 +1,321 @@
+"""Which files a catalogue consists of at one time: `catalogue.json`, written whole.
+
+Files of tables never change. Who adds rows, or takes some away, writes new files and then the list
+of those that count from then on, so that a reader has the old rows or the new ones.
+
+`catalogue.json` holds
+
+- `format`, `schema`, `version`: "uvisxr catalogue"; `schema.VERSION`; of uvisxr;
+- `number`: counts the snapshots from 0;
+- `products`, `spectra`: the files of the two tables, with `path` (below the catalogue), `rows`,
+  `bytes`, `run` (files of one run hold one sorted sequence), `body`, `channel`, and `low` and
+  `high`, the least and the greatest value by column, of columns that have any value;
+- `before`: paths of files that the snapshot before this one had and this one has not: a reader may
+  still be at them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+
+from .. import files
+from .._version import __version__
+from ..errors import CatalogueError, UvisError
+from . import schema
+
+NAME = "catalogue.json"
+
+#: What a list of files begins with, and how long one may be, bytes.
+_FORMAT, _MOST = "uvisxr catalogue", 2**28
+
+#: Folders for rows of no body or channel, as other software has them.
+_NOTHING = "__HIVE_DEFAULT_PARTITION__"
+
+#: Files of tables, by their paths below the catalogue.
+UNIQUE = re.compile(r"[0-9a-f]{32}\.parquet", re.ASCII)
+_PATHS: dict[schema.Table, re.Pattern[str]] = {
+    "products": re.compile(rf"products/{UNIQUE.pattern}", re.ASCII),
+    "spectra": re.compile(
+        rf"spectra/body=[\w.~%-]{{1,200}}/channel=[\w.~%-]{{1,200}}/{UNIQUE.pattern}", re.ASCII
+    ),
+}
+
+#: What to do about a catalogue that cannot be mended.
+ANEW = "put back the files from a copy, or remove the folder and build the catalogue again"
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of a table.
+
+    Attributes
+    ----------
+    path : Path
+        Absolute.
+    rows : int
+    body, channel : str
+        Those of all its rows; empty in the table of products.
+    low, high : dict
+        Least and greatest value by column, of columns that have any: numbers, texts, and times as
+        `numpy.datetime64`.
+    size : int
+        Bytes.
+    run : str
+        Files of one run hold one sorted sequence of rows.
+    """
+
+    path: Path
+    rows: int
+    body: str = ""
+    channel: str = ""
+    low: Mapping[str, Any] = field(default_factory=dict)
+    high: Mapping[str, Any] = field(default_factory=dict)
+    size: int = 0
+    run: str = ""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A catalogue at one time.
+
+    Attributes
+    ----------
+    folder : Path
+    number : int
+        Counts the changes of the catalogue.
+    products, spectra : tuple of File
+    before : tuple of Path
+        Files that only the snapshot before this one had.
+    """
+
+    folder: Path
+    number: int
+    products: tuple[File, ...] = ()
+    spectra: tuple[File, ...] = ()
+    before: tuple[Path, ...] = ()
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """Those of both tables."""
+        return self.products + self.spectra
+
+    def then(self, products: tuple[File, ...], spectra: tuple[File, ...]) -> Snapshot:
+        """The snapshot after this one."""
+        now = {file.path for file in (*products, *spectra)}
+        before = tuple(file.path for file in self.files if file.path not in now)
+        return replace(
+            self, number=self.number + 1, products=products, spectra=spectra, before=before
+        )
+
+    def with_also(self, before: tuple[Path, ...]) -> Snapshot:
+        """The same, which keeps some more files of earlier ones."""
+        return replace(self, before=(*self.before, *before))
+
+
+def read(folder: str | Path) -> Snapshot:
+    """The catalogue in a folder, as it is now.
+
+    Its files stay as they are until it has been changed twice.
+
+    Raises
+    ------
+    CatalogueError
+        There is no catalogue, or it is damaged or of another version.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> from uvisxr.catalogue import schema, store
+    >>> with store.Writer("catalogue") as writer:
+    ...     writer.commit(schema.of("products").empty_table(), [])
+    >>> store.read("catalogue").number
+    1
+    """
+    folder = files.absolute(Path(folder).expanduser())
+    known = -1
+    while True:
+        found = _listed(folder)
+        wrong = next((why for file in found.files if (why := _unlike(file))), None)
+        if wrong is None:
+            return found
+        # Meanwhile somebody may have written two others, and removed what this one had.
+        if found.number == known:
+            raise CatalogueError(f"the catalogue {folder} is damaged: {wrong}; {ANEW}")
+        known = found.number
+
+
+def is_catalogue(folder: Path) -> bool:
+    """Whether a folder holds a catalogue, sound or not."""
+    return files.is_file(folder / NAME)
+
+
+def publish(snapshot: Snapshot) -> None:
+    """From now on readers get this snapshot.
+
+    Raises
+    ------
+    ExportError
+        It cannot be written.
+    """
+    told = {
+        "format": _FORMAT,
+        "schema": schema.VERSION,
+        "version": __version__,
+        "number": snapshot.number,
+        "products": [_told(file, snapshot.folder) for file in snapshot.products],
+        "spectra": [_told(file, snapshot.folder) for file in snapshot.spectra],
+        "before": [path.relative_to(snapshot.folder).as_posix() for path in snapshot.before],
+    }
+    files.write_text(snapshot.folder / NAME, json.dumps(told, allow_nan=False, indent=1) + "\n")
+
+
+def place(table: schema.Table, body: str, channel: str) -> str:
+    """Folder of files below the catalogue."""
+    if table == "products":
+        return table
+    names = (quote(name, safe="").replace("*", "%2A") or _NOTHING for name in (body, channel))
+    return "spectra/body={}/channel={}".format(*names)
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn what libraries say of a file of a catalogue into a CatalogueError."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        if isinstance(error, UvisError):
+            raise
+        raise damaged(path, str(error)) from error
+
+
+def damaged(path: Path, why: str) -> CatalogueError:
+    """The error of a file that cannot be read."""
+    return CatalogueError(f"cannot read {path}, of a catalogue: {why}; {ANEW}")
+
+
+def _listed(folder: Path) -> Snapshot:
+    path = folder / NAME
+    if not is_catalogue(folder):
+        raise CatalogueError(
+            f"there is no catalogue in {folder}: it has no {NAME}; make one with 'uvisxr "
+            f"catalogue build SOURCE --out {folder}'"
+        )
+    try:
+        told = json.loads(files.read_whole(path, _MOST))
+        if not isinstance(told, dict) or told.get("format") != _FORMAT:
+            raise ValueError("it is no list of the files of a catalogue")
+        version = told["schema"]
+        if type(version) is not int:
+            raise ValueError("it has no number of its schema")
+        if version == schema.VERSION:
+            return Snapshot(
+                folder,
+                _whole(told["number"]),
+                tuple(_file(one, "products", folder) for one in _list(told["products"])),
+                tuple(_file(one, "spectra", folder) for one in _list(told["spectra"])),
+                tuple(folder / _path(one) for one in _list(told["before"])),
+            )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        said = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+        raise CatalogueError(f"cannot read the catalogue {path}: {said}; {ANEW}") from error
+    mend = (
+        "update uvisxr: pip install -U uvisxr"
+        if version > schema.VERSION
+        else "remove the folder and build the catalogue again"
+    )
+    raise CatalogueError(
+        f"the catalogue {folder} has columns of version {version}, and this uvisxr {__version__} "
+        f"reads those of {schema.VERSION}: {mend}"
+    )
+
+
+def _unlike(file: File) -> str | None:
+    """How a file is not as it was written, as far as its size tells."""
+    try:
+        size = file.path.stat().st_size
+    except OSError as error:
+        return f"{file.path}: {error.strerror}"
+    return None if size == file.size else f"{file.path} has {size} bytes and not {file.size}"
+
+
+def _told(file: File, folder: Path) -> dict[str, Any]:
+    return {
+        "path": file.path.relative_to(folder).as_posix(),
+        "rows": file.rows,
+        "bytes": file.size,
+        "run": file.run,
+        "body": file.body,
+        "channel": file.channel,
+        "low": {name: _json(value) for name, value in file.low.items()},
+        "high": {name: _json(value) for name, value in file.high.items()},
+    }
+
+
+def _file(told: dict[str, Any], table: schema.Table, folder: Path) -> File:
+    columns = schema.TABLES[table]
+    low, high = (
+        {name: _value(value, columns[name].type) for name, value in told[side].items()}
+        for side in ("low", "high")
+    )
+    if low.keys() != high.keys():
+        raise ValueError("a column has one bound only")
+    return File(
+        folder / _path(told["path"], table),
+        _whole(told["rows"]),
+        _text(told["body"]),
+        _text(told["channel"]),
+        low,
+        high,
+        _whole(told["bytes"]),
+        _text(told["run"]),
+    )
+
+
+def _json(value: Any) -> Any:
+    return str(value) if isinstance(value, np.datetime64) else value
+
+
+def _value(value: Any, kind: str) -> Any:
+    if kind == "time":
+        return np.datetime64(_text(value), "us")
+    if kind in ("name", "string"):
+        return _text(value)
+    if type(value) not in (int, float, bool) or not math.isfinite(value):
+        raise ValueError(f"{str(value)[:40]!r} is no bound of a column")
+    return value
+
+
+def _path(value: Any, table: schema.Table | None = None) -> str:
+    text = _text(value)
+    tables = [table] if table else list(_PATHS)
+    if not any(_PATHS[one].fullmatch(text) for one in tables):
+        raise ValueError(f"{text[:80]!r} is no path of a file of a catalogue")
+    return text
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError("what is to be a list is none")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("what is to be a text is none")
+    return value
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < 2**63:
+        raise TypeError("what is to be a count is none")
+    return value

@@ -1,0 +1,354 @@
+"""A catalogue on disk: read as snapshots, changed by one writer at a time.
+
+Rows lie in Parquet files that never change: `products/*.parquet`, and for each body and channel
+`spectra/body=TITAN/channel=FUV/*.parquet`; `catalogue.json` says which of them count (see
+`snapshot`). A change writes new files and then that list, so that a writer that is killed at any
+moment leaves the catalogue as it was. What no list names is removed by the next change, but for the
+files of the snapshot before.
+
+Files of a body and channel come in runs, each of which is sorted as a whole (see `sorting`). Every
+commit adds a run; when there are many, small ones are merged, so that each row is written a few
+times only and there are few runs to look into.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import shutil
+import stat
+import uuid
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .. import checks, files
+from ..errors import CatalogueError, ExportError
+from . import schema, sorting, tables
+from .libraries import check
+from .snapshot import UNIQUE, File, Snapshot, is_catalogue, publish, read, reading
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["File", "Snapshot", "Writer", "read", "reading"]
+
+#: Held by the writer, and what it holds is who that is.
+_LOCK = "catalogue.lock"
+
+#: Rows that a commit keeps in memory.
+_IN_MEMORY = 1_000_000
+
+#: How many runs there may be after a commit.
+_RUNS = 8
+
+#: Letters of the lock that are shown.
+_SHOWN = 200
+
+
+class Writer:
+    """Changes a catalogue; there is one at a time.
+
+    Parameters
+    ----------
+    folder : path
+        Made if missing; a new one becomes an empty catalogue.
+
+    Attributes
+    ----------
+    snapshot : Snapshot
+        The catalogue as this writer left it last.
+
+    Raises
+    ------
+    CatalogueError
+        The folder is something else than a catalogue, or another writer is at work.
+    ExportError
+        The folder cannot be written.
+    MissingDependencyError
+        pyarrow or duckdb is not installed.
+    """
+
+    def __init__(self, folder: str | Path):
+        check()
+        self.folder = files.absolute(Path(folder).expanduser())
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            _refuse_foreign(self.folder)
+            self._lock = _locked(self.folder / _LOCK)
+        except OSError as error:
+            raise ExportError(
+                f"cannot write to {self.folder}: {error.strerror}; choose another --out"
+            ) from error
+        try:
+            if not is_catalogue(self.folder):
+                publish(Snapshot(self.folder, 0))
+            self.snapshot = read(self.folder)
+            self._sweep()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let others write."""
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._lock, 0)
+        os.close(self._lock)
+
+    def commit(
+        self,
+        products: pa.Table,
+        spectra: Iterable[pa.Table],
+        removed: Collection[str] = (),
+    ) -> None:
+        """Add products and their spectra, in place of the rows that the products had.
+
+        Parameters
+        ----------
+        products : pa.Table
+            Rows of `schema.of("products")`; each product once.
+        spectra : iterable of pa.Table
+            Rows of `schema.of("spectra")`, of these products.
+        removed : collection of str
+            Names of products whose rows are taken out.
+
+        Raises
+        ------
+        CatalogueError
+            The catalogue is damaged, the lock was deleted, or the tables are not as they must be.
+        ExportError
+            There is no space, or a file cannot be written. The catalogue is as it was, or has all
+            these rows.
+        """
+        self._check()
+        self._sweep()
+        before = self.snapshot
+        products = tables.checked(products, "products")
+        names = products["product"].cast("string").to_pylist()
+        if len({*names}) < len(names) or None in names:
+            raise CatalogueError("a product is given twice, or without its name")
+        replaced = self._known({*names, *removed})
+        order = sorted(range(len(names)), key=names.__getitem__)
+        added = tables.write(
+            [products.take(order)] if names else [], "products", self.folder, uuid.uuid4().hex
+        )
+        after = before.then(
+            (*self._left("products", before.products, replaced), *added),
+            (*self._left("spectra", before.spectra, replaced), *self._written(spectra, {*names})),
+        )
+        self._publish(after)
+        self._merge(_RUNS)
+
+    def compact(self) -> None:
+        """Merge runs until each has more than twice the rows of all smaller ones.
+
+        Raises
+        ------
+        CatalogueError, ExportError
+            As of `commit`.
+        """
+        self._check()
+        self._merge(1)
+
+    def _check(self) -> None:
+        if not files.is_at(self._lock, self.folder / _LOCK):
+            raise CatalogueError(
+                f"{self.folder / _LOCK} was deleted or replaced while the catalogue was written: "
+                "run the same command again"
+            )
+
+    def _publish(self, after: Snapshot) -> None:
+        publish(after)
+        self.snapshot = after
+
+    def _known(self, names: set[str]) -> set[str]:
+        """Which products have rows."""
+        import pyarrow.compute as pc
+
+        found: set[str] = set()
+        for file in self.snapshot.products:
+            for table in tables.rows(file, ["product"]):
+                found |= names.intersection(pc.cast(table["product"], "string").to_pylist())
+        return found
+
+    def _left(self, table: schema.Table, old: Sequence[File], products: set[str]) -> list[File]:
+        """Files without the rows of some products; those that have none of them are the same."""
+        left: list[File] = []
+        for file in old:
+            if products and tables.holds(file, products):
+                left += tables.write(
+                    tables.kept(file, products),
+                    table,
+                    self.folder,
+                    file.run,
+                    file.body,
+                    file.channel,
+                )
+            else:
+                left.append(file)
+        return left
+
+    def _written(self, spectra: Iterable[pa.Table], names: set[str]) -> list[File]:
+        """Files of new rows, sorted by body and channel."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        waiting: dict[tuple[str, str], list[pa.Table]] = defaultdict(list)
+        written: list[File] = []
+
+        def write(kind: tuple[str, str]) -> int:
+            rows = pa.concat_tables(waiting.pop(kind)).unify_dictionaries()
+            rows = sorting.in_order(rows)
+            run = uuid.uuid4().hex
+            written.extend(tables.write([rows], "spectra", self.folder, run, *kind))
+            return int(rows.num_rows)
+
+        count = 0
+        for given in spectra:
+            table = tables.checked(given, "spectra")
+            others = {*pc.unique(table["product"]).cast("string").to_pylist()} - names
+            if others:
+                raise CatalogueError(f"spectra are of products that are not given: {others}")
+            for kind, rows in _by_kind(table):
+                waiting[kind].append(rows)
+            count += table.num_rows
+            while count >= _IN_MEMORY:
+                count -= write(max(waiting, key=lambda k: sum(r.num_rows for r in waiting[k])))
+        for kind in sorted(waiting):
+            write(kind)
+        return written
+
+    def _merge(self, most: int) -> None:
+        """Merge runs of each body and channel, and of products, where there are more than some."""
+        products = self._merged(self.snapshot.products, most, "products")
+        spectra: list[File] = []
+        kinds: dict[tuple[str, str], list[File]] = defaultdict(list)
+        for file in self.snapshot.spectra:
+            kinds[file.body, file.channel].append(file)
+        for kind in sorted(kinds):
+            members = kinds[kind]
+            spectra += self._merged(members, most, "spectra")
+        now = [file.path for file in (*products, *spectra)]
+        if {*now} != {file.path for file in self.snapshot.files}:
+            after = self.snapshot.then(tuple(products), tuple(spectra))
+            # A reader may still be at the snapshot before the commit.
+            self._publish(after.with_also(self.snapshot.before))
+
+    def _merged(self, old: Sequence[File], most: int, table: schema.Table) -> list[File]:
+        due = _due(old, most)
+        if not due:
+            return list(old)
+        small = [file for file in old if file.run in due]
+        by = ("product",) if table == "products" else ()
+        with sorting.merged(small, self.folder, tables.GROUP, by) as batches:
+            new = tables.write(
+                batches,
+                table,
+                self.folder,
+                uuid.uuid4().hex,
+                small[0].body,
+                small[0].channel,
+            )
+        return [file for file in old if file.run not in due] + new
+
+    def _sweep(self) -> None:
+        """Remove what killed writers left, and files that two snapshots do without."""
+        needed_now = {file.path for file in self.snapshot.files} | {*self.snapshot.before}
+        places = [self.folder / "products", *(self.folder / "spectra").glob("body=*/channel=*")]
+        for place in places:
+            with contextlib.suppress(OSError), os.scandir(place) as entries:
+                for entry in entries:
+                    path = place / entry.name
+                    unnamed = UNIQUE.fullmatch(entry.name) and path not in needed_now
+                    if unnamed and entry.is_file(follow_symlinks=False):
+                        with contextlib.suppress(OSError):
+                            path.unlink()
+        with contextlib.suppress(OSError):
+            for path in self.folder.glob(f"{sorting.SCRATCH}*"):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _by_kind(table: pa.Table) -> Iterable[tuple[tuple[str, str], pa.Table]]:
+    """Rows of a table by body and channel."""
+    import pyarrow.compute as pc
+
+    kinds = table.select(["body", "channel"]).group_by(["body", "channel"]).aggregate([])
+    for one in kinds.to_pylist():
+        chosen = [
+            pc.equal(table[name], value) if value is not None else pc.is_null(table[name])
+            for name, value in one.items()
+        ]
+        rows = table.filter(pc.and_(*chosen)) if kinds.num_rows > 1 else table
+        yield (one["body"] or "", one["channel"] or ""), rows
+
+
+def _due(old: Sequence[File], most: int) -> set[str]:
+    """Runs to merge: the smallest, as long as the next has less than twice what those have."""
+    rows: dict[str, int] = defaultdict(int)
+    for file in old:
+        rows[file.run] += file.rows
+    if len(rows) <= most:
+        return set()
+    ordered = sorted(rows, key=lambda run: (rows[run], run))
+    chosen, total = [ordered[0]], rows[ordered[0]]
+    for run in ordered[1:]:
+        if rows[run] > 2 * total and len(chosen) > len(rows) - _RUNS:
+            break
+        chosen.append(run)
+        total += rows[run]
+    return {*chosen} if len(chosen) > 1 else set()
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Raise if a folder is neither empty nor a catalogue."""
+    if is_catalogue(folder):
+        return
+    with os.scandir(folder) as entries:
+        odd = next((e.name for e in entries if e.name != _LOCK and e.name[:1] != "."), None)
+    if odd is not None:
+        raise CatalogueError(
+            f"{folder} is no catalogue and not empty: it holds {checks.shown(odd)}; choose "
+            "another --out"
+        )
+
+
+def _locked(path: Path) -> int:
+    """Open the lock of a catalogue and hold it."""
+    if os.path.lexists(path):
+        there = path.lstat()
+        if not stat.S_ISREG(there.st_mode) or there.st_nlink > 1:
+            raise CatalogueError(
+                f"{path} is a link, has other names too, or is no ordinary file: remove it, or "
+                "choose another --out"
+            )
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    if not files.lock(descriptor):
+        who = os.read(descriptor, _SHOWN).decode(errors="replace").strip()
+        os.close(descriptor)
+        raise CatalogueError(
+            f"{path.parent} is being written by {who or 'another process'}: wait for it, or choose "
+            "another --out"
+        )
+    with contextlib.suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, _self().encode())
+    return descriptor
+
+
+def _self() -> str:
+    """Who writes."""
+    import platform
+
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        user = "?"
+    return f"process {os.getpid()} of {user} on {platform.node()}"

@@ -1,0 +1,236 @@
+"""Files of tables: Parquet in groups of rows, with units in the metadata of columns."""
+
+from __future__ import annotations
+
+import math
+import os
+import uuid
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import CatalogueError, ExportError
+from ..files import whole_file
+from . import schema
+from .snapshot import File, place, reading
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+#: Rows of a group, of which all are read or none, and of a file, at most.
+GROUP, _FILE = 100_000, 2_000_000
+
+#: Types of columns of which the bounds are kept; texts longer than this are not.
+_BOUNDED = ("name", "time", "int8", "int16", "int32", "int64", "float32", "float64")
+_LONGEST = 200
+
+
+def checked(table: pa.Table, name: schema.Table) -> pa.Table:
+    """A table with the columns of the schema, in their order and of their types.
+
+    Raises
+    ------
+    CatalogueError
+        It has other columns.
+    """
+    import pyarrow as pa
+
+    wanted = schema.of(name)
+    if sorted(table.column_names) != sorted(wanted.names):
+        odd = sorted({*table.column_names} ^ {*wanted.names})
+        raise CatalogueError(f"a table of {name} has other columns than a catalogue: {odd[:5]}")
+    columns = []
+    for field in wanted:
+        column = table[field.name]
+        if column.type != field.type:
+            # Numbers into lists of names have any width.
+            if pa.types.is_dictionary(field.type):
+                column = column.cast(pa.string()).dictionary_encode()
+            column = column.cast(field.type)
+        columns.append(column)
+    return pa.table(columns, schema=wanted)
+
+
+def write(
+    batches: Iterable[pa.RecordBatch | pa.Table],
+    name: schema.Table,
+    folder: Path,
+    run: str,
+    body: str = "",
+    channel: str = "",
+) -> list[File]:
+    """Write rows as files of a catalogue, in the order in which they come.
+
+    Raises
+    ------
+    ExportError
+        A file cannot be written; those before it stay, and count for nothing.
+    """
+    where = folder / place(name, body, channel)
+    groups = _groups(batches)
+    files = []
+    group = next(groups, None)
+    while group is not None:
+        path = where / f"{uuid.uuid4().hex}.parquet"
+        rows = 0
+        low: dict[str, Any] = {}
+        high: dict[str, Any] = {}
+        try:
+            where.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ExportError(
+                f"cannot make the folder {where}: {error.strerror}; free some space, or choose "
+                "another --out"
+            ) from error
+        with whole_file(path) as temporary:
+            with _writer(temporary, name) as writer:
+                while group is not None and rows < _FILE:
+                    encoded = checked(group, name)
+                    writer.write_table(encoded, row_group_size=GROUP)
+                    _widen(low, high, encoded, name)
+                    rows += group.num_rows
+                    group = next(groups, None)
+            _to_disk(temporary)
+            size = temporary.stat().st_size
+        files.append(File(path, rows, body, channel, low, high, size, run))
+    return files
+
+
+def kept(file: File, without: Collection[str]) -> Iterator[pa.Table]:
+    """Rows of a file but for those of some products.
+
+    Raises
+    ------
+    CatalogueError
+        The file is damaged.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    gone = pa.array(sorted(without), pa.string())
+    for table in _row_groups(file):
+        left = table.filter(pc.invert(pc.is_in(_names(table), value_set=gone)))
+        if left.num_rows:
+            yield left
+
+
+def holds(file: File, products: Collection[str]) -> bool:
+    """Whether a file has rows of any of some products; of it, only their names are read."""
+    low, high = file.low.get("product", ""), file.high.get("product")
+    near = {name for name in products if low <= name and (high is None or name <= high)}
+    if not near:
+        return False
+    import pyarrow.compute as pc
+
+    return any(
+        not near.isdisjoint(pc.unique(_names(table)).to_pylist())
+        for table in _row_groups(file, ["product"])
+    )
+
+
+def rows(file: File, columns: list[str] | None = None) -> Iterator[pa.Table]:
+    """Rows of a file in groups; errors as of `kept`."""
+    return _row_groups(file, columns)
+
+
+def _names(table: pa.Table) -> Any:
+    import pyarrow.compute as pc
+
+    return pc.cast(table["product"], "string")
+
+
+def _row_groups(file: File, columns: list[str] | None = None) -> Iterator[pa.Table]:
+    import pyarrow.parquet as pq
+
+    with reading(file.path):
+        opened = pq.ParquetFile(file.path)
+    with opened:
+        for number in range(opened.num_row_groups):
+            with reading(file.path):
+                table = opened.read_row_group(number, columns=columns)
+            yield table
+
+
+def _groups(batches: Iterable[pa.RecordBatch | pa.Table]) -> Iterator[pa.Table]:
+    """Rows in tables of `GROUP` rows, but for the last."""
+    import pyarrow as pa
+
+    waiting: list[pa.Table] = []
+    count = 0
+    for batch in batches:
+        table = pa.Table.from_batches([batch]) if isinstance(batch, pa.RecordBatch) else batch
+        waiting.append(_plain(table))
+        count += table.num_rows
+        while count >= GROUP:
+            joined = pa.concat_tables(waiting)
+            yield joined.slice(0, GROUP)
+            waiting = [joined.slice(GROUP)]
+            count -= GROUP
+    if count:
+        yield pa.concat_tables(waiting)
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    """A table with texts where it has numbers into lists of them, which are then made anew: they
+    would hold more than is used."""
+    import pyarrow as pa
+
+    columns = [
+        column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
+        for column in table.columns
+    ]
+    return pa.table(columns, names=table.column_names)
+
+
+def _writer(path: Path, name: schema.Table) -> Any:
+    import pyarrow.parquet as pq
+
+    words = [key for key, column in schema.TABLES[name].items() if column.type == "name"]
+    return pq.ParquetWriter(
+        path,
+        schema.of(name),
+        compression="zstd",
+        use_dictionary=words,
+        write_statistics=True,
+        version="2.6",
+    )
+
+
+def _widen(low: dict[str, Any], high: dict[str, Any], table: pa.Table, name: schema.Table) -> None:
+    """Take the values of a group of rows into the bounds of a file."""
+    import pyarrow.compute as pc
+
+    for key, column in schema.TABLES[name].items():
+        if column.type not in _BOUNDED:
+            continue
+        values = table[key]
+        if column.type == "name":
+            values = pc.cast(pc.unique(values), "string")
+        ends = pc.min_max(values)
+        for side, end, better in ((low, "min", min), (high, "max", max)):
+            value = _bound(ends[end], column.type)
+            if value is not None:
+                side[key] = better(side.get(key, value), value)
+
+
+def _bound(scalar: Any, kind: str) -> Any:
+    if not scalar.is_valid:
+        return None
+    if kind == "time":
+        import numpy as np
+
+        return np.datetime64(scalar.value, "us")
+    value = scalar.as_py()
+    if isinstance(value, float) and not math.isfinite(value):
+        # Of a column that has what is no number, nothing is known.
+        raise CatalogueError("a column of a catalogue has values that are no finite numbers")
+    return value
+
+
+def _to_disk(path: Path) -> None:
+    """Have the system write a file to the disk: the list that names it must not come before."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

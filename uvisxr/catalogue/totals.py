@@ -1,0 +1,205 @@
+"""Sums over a catalogue for pictures, made by DuckDB: however many rows, what comes is small."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+
+from .. import checks
+from ..maps.grids import Cylindrical, Polar
+from . import schema
+from .database import BLIND
+
+if TYPE_CHECKING:
+    import duckdb
+
+#: What coverage counts, and how of rows of the table of products.
+Amount = Literal["products", "spectra", "hours"]
+_AMOUNTS = {"products": "1", "spectra": "spectra", "hours": "exposures * exposure / 3600"}
+
+#: What a map of looks shows: how many spectra, or the median of a column.
+Shown = Literal["count", "phase", "ems", "sza", "alt", "distance"]
+
+#: Where lines of sight pass.
+Part = Literal["disk", "limb"]
+
+#: Lengths of bins of time, days; the first is taken of which no more than so many are needed.
+_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 365, 3650)
+_MOST = 240
+
+_DAY = 86_400_000_000
+
+
+class Amounts(NamedTuple):
+    """What there is of each target by time.
+
+    Attributes
+    ----------
+    targets, channels : list of str
+    edges : ndarray of datetime64, (n + 1,)
+    amount : ndarray, (target, channel, n)
+    total : ndarray, (target, channel)
+        Also of what has no time.
+    """
+
+    targets: list[str]
+    channels: list[str]
+    edges: np.ndarray
+    amount: np.ndarray
+    total: np.ndarray
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Which spectra count, of those that saw something.
+
+    Attributes
+    ----------
+    body : str
+    channel : {"EUV", "FUV"}, optional
+    part : {"disk", "limb"}, optional
+        Where the line of sight meets the body, or passes it.
+    """
+
+    body: str
+    channel: str | None = None
+    part: Part | None = None
+
+    def where(self) -> tuple[str, dict[str, Any]]:
+        """The condition in SQL, and its parameters."""
+        said = f"body = $body AND (quality & {BLIND}) = 0 AND lon IS NOT NULL AND lat IS NOT NULL"
+        values = {"body": self.body}
+        if self.channel is not None:
+            said += " AND channel = $channel"
+            values["channel"] = self.channel
+        if self.part is not None:
+            said += " AND on_disk" if self.part == "disk" else " AND NOT on_disk"
+        return said, values
+
+
+def coverage(
+    connection: duckdb.DuckDBPyConnection, by: Amount = "products", channel: str | None = None
+) -> Amounts:
+    """How much there is of each target, by channel and time.
+
+    Products that failed do not count. One counts whole in the bin of time in which it begins.
+    """
+    checks.choice("by", by, Amount)
+    where = "status = 'done' AND ($channel IS NULL OR channel = $channel)"
+    first, last = connection.execute(
+        f"SELECT epoch_us(min(time_start)), epoch_us(max(time_start)) FROM products WHERE {where}",
+        {"channel": channel},
+    ).fetchall()[0]
+    first, last = (0, 0) if first is None else (int(first) // _DAY, int(last) // _DAY)
+    step = next((s for s in _STEPS if (last - first) // s < _MOST), _STEPS[-1])
+    number = (last - first) // step + 1
+    rows = connection.execute(
+        f"""
+        SELECT coalesce(target, ''), channel, (epoch_us(time_start) // {_DAY} - $first) // $step,
+            sum({_AMOUNTS[by]})::DOUBLE
+        FROM products WHERE {where} GROUP BY ALL
+        """,
+        {"channel": channel, "first": first, "step": step},
+    ).fetchall()
+    targets = sorted({row[0] for row in rows})
+    channels = sorted({row[1] for row in rows if row[1]}, key=("FUV", "EUV").index)
+    amount = np.zeros((len(targets), len(channels), number))
+    total = np.zeros(amount.shape[:2])
+    for target, name, place, value in rows:
+        if name and value is not None:
+            at = targets.index(target), channels.index(name)
+            total[at] += value
+            if place is not None:
+                amount[(*at, int(place))] += value
+    edges = np.datetime64(first, "D") + step * np.arange(number + 1)
+    return Amounts(targets, channels, edges, amount, total)
+
+
+def looks(
+    connection: duckdb.DuckDBPyConnection,
+    chosen: Chosen,
+    grid: Cylindrical | Polar,
+    by: Shown = "count",
+) -> tuple[np.ndarray, int]:
+    """How many spectra looked at each cell of a map, or the median of a column over them.
+
+    Returns
+    -------
+    ndarray, of the grid's shape
+        NaN where none looked.
+    int
+        All spectra on the map.
+    """
+    checks.choice("by", by, Shown)
+    where, values = chosen.where()
+    row, column = _cells(grid)
+    value = "count(*)" if by == "count" else f"median({by})"
+    rows = connection.execute(
+        f"""
+        SELECT row, col, count(*), {value}::DOUBLE
+        FROM (SELECT *, {row} AS row, {column} AS col FROM spectra WHERE {where})
+        GROUP BY row, col
+        """,
+        values,
+    ).fetchnumpy()
+    found = np.full(grid.shape, np.nan)
+    at, beside, counts, seen = (np.ma.filled(part, np.nan) for part in rows.values())
+    rows_, columns = grid.shape
+    inside = (at >= 0) & (at < rows_) & (beside >= 0) & (beside < columns)
+    found[at[inside].astype(int), beside[inside].astype(int)] = seen[inside]
+    if grid.inside is not None:
+        found = np.where(grid.inside, found, np.nan)
+        inside &= grid.inside[np.clip(at, 0, rows_ - 1).astype(int), _within(beside, columns)]
+    return found, int(counts[inside].sum())
+
+
+def _within(places: np.ndarray, number: int) -> np.ndarray:
+    found: np.ndarray = np.clip(places, 0, number - 1).astype(int)
+    return found
+
+
+def _cells(grid: Cylindrical | Polar) -> tuple[str, str]:
+    """Row and column of the cell of a longitude, west-positive, and a latitude, in SQL.
+
+    The grid is of a sphere of radius 1.
+    """
+    if isinstance(grid, Polar):
+        # Lambert's azimuthal equal-area projection of the sphere, as `grid.project`.
+        sense = 1.0 if grid.north else -1.0
+        radius = f"sqrt(greatest(2 - 2 * sin(radians({sense} * lat)), 0)) / {grid.side!r}"
+        angle = f"radians(-lon - {grid.zero!r})"
+        up = f"floor(-({radius}) * cos({angle}))::INTEGER + {grid.half}"
+        return up, f"floor({sense} * ({radius}) * sin({angle}))::INTEGER + {grid.half}"
+    rows, columns = grid.shape
+    row = f"least(floor((lat::DOUBLE + 90) * {rows} / 180)::INTEGER, {rows - 1})"
+    # A longitude of 360, as rounding may give, is one of 0.
+    column = f"floor(lon::DOUBLE * {columns} / 360)::INTEGER % {columns}"
+    return row, column
+
+
+def span(
+    connection: duckdb.DuckDBPyConnection, chosen: Chosen
+) -> tuple[np.datetime64, np.datetime64] | None:
+    """From when to when spectra were taken; None if there is none."""
+    where, values = chosen.where()
+    found = connection.execute(
+        f"SELECT epoch_us(min(time)), epoch_us(max(time)) FROM spectra WHERE {where}", values
+    ).fetchall()[0]
+    if found[0] is None:
+        return None
+    first, last = (np.datetime64(int(time), "us") for time in found)
+    return first, last
+
+
+def bodies(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Names of the bodies that spectra have been near."""
+    found = connection.execute("SELECT DISTINCT body FROM spectra WHERE body <> ''").fetchall()
+    return sorted(str(name) for (name,) in found)
+
+
+def units(by: Shown) -> tuple[str, str]:
+    """What the median of a column is called, and its unit."""
+    column = schema.SPECTRA[by]
+    return column.text.partition(",")[0], column.units

@@ -1,0 +1,110 @@
+"""`uvisxr catalogue`: index where every spectrum of many products looked."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import click
+
+from ..errors import ArgumentError, NoMatchError, bounded
+from .catalogue_export import export
+from .catalogue_plot import plot
+from .messages import Commands, in_the_shell, say
+from .options import FILTERS, WORKERS, FilePath
+
+
+@click.group(cls=Commands)
+def catalogue() -> None:
+    """A catalogue of spectra: build it, see what is in it, draw and export it."""
+
+
+for _command in (export, plot):
+    catalogue.add_command(_command)
+
+
+@catalogue.command()
+@click.argument("source", nargs=-1, required=True)
+@click.option(
+    "--out",
+    "-o",
+    required=True,
+    type=FilePath(file_okay=False, path_type=Path),
+    help="Folder of the catalogue.",
+)
+@click.option(
+    "--kernels",
+    multiple=True,
+    type=FilePath(exists=True, path_type=Path),
+    help="File, folder or meta-kernel; may be repeated [default: UVISXR_KERNELS, or the cache].",
+)
+@WORKERS
+@click.option(
+    "--keep-missing",
+    is_flag=True,
+    help="Keep products whose labels are no longer in a folder among the sources.",
+)
+@FILTERS
+def build(
+    source: tuple[str, ...],
+    out: Path,
+    kernels: tuple[Path, ...],
+    scheduler: str | None,
+    workers: int | None,
+    retries: int,
+    timeout: float | None,
+    keep_missing: bool,
+    channel: str | None,
+    target: str | None,
+    slit: str | None,
+    after: str | None,
+    before: str | None,
+) -> None:
+    """Index where every spectrum of products looked; a second run follows what has changed.
+
+    SOURCE: products, folders, batch files (one source per line), globs, index tables (the INDEX.LBL
+    of a volume), or identifiers of products in the cache. The same exposures are taken once. What
+    failed and warnings are named on stderr; the table of products has all of them. The exit code is
+    1 if any product failed, if a source holds no product, or if no product passes the filters.
+    """
+    from ..catalogue import building
+    from ..reader.sources import Filter
+
+    if scheduler and workers:
+        raise click.UsageError(
+            "--workers starts processes here and cannot be combined with --scheduler"
+        )
+    try:
+        summary = building.build(
+            source,
+            out,
+            kernels or None,
+            client=scheduler,
+            workers=workers,
+            retries=retries,
+            wanted=Filter(channel, target, slit, after, before),
+            missing="keep" if keep_missing else "remove",
+            timeout=timeout,
+        )
+    except NoMatchError:
+        raise
+    except ArgumentError as error:
+        # Nothing has started: the command line is wrong.
+        said = re.sub(r"^catalogue\.build: (sources=)?", "", str(error))
+        raise click.UsageError(in_the_shell(said)) from error
+    for line in summary.lines():
+        say(line)
+    click.echo(f"{summary}; {summary.manifest}")
+    if not summary.ok:
+        sys.exit(1)
+
+
+@catalogue.command()
+@click.argument("folder", type=FilePath(path_type=Path))
+def info(folder: Path) -> None:
+    """Say what is in a catalogue: products, spectra, bodies, times, size, failures."""
+    from ..catalogue import contents
+
+    for line in contents.info(folder).lines():
+        click.echo(bounded(line))
