@@ -424,7 +424,6 @@ NEEDED = {
     "product": lambda s: [str(s.made.labels[0])],
     "source": lambda s: [str(s.made.labels[0])],
     "product_id": lambda s: ["FUV2005_230_15_15"],
-    "catalogue": lambda s: [str(s.folder / "catalogue")],
     "pipeline": lambda s: ["-p", str(s.folder / "steps.yaml")],
     "out": lambda s: ["-o", "out"],
     "output": lambda s: ["-o", "out.nc"],
