@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from .. import checks, options
+from .. import checks
 from ..errors import ArgumentError, CatalogueError
-from . import schema
+from . import engine, schema
 from .libraries import check
 from .snapshot import ANEW, read
 
@@ -53,41 +52,31 @@ def opened(tables: Tables) -> Iterator[duckdb.DuckDBPyConnection]:
     check()
     import duckdb
 
-    with tempfile.TemporaryDirectory(prefix="uvisxr-catalogue-") as folder:
-        settings: dict[str, Any] = {
-            "memory_limit": _MEMORY,
-            "temp_directory": folder,
-            "threads": options.threads(),
-        }
-        with duckdb.connect(config=settings) as connection:
-            try:
-                yield _with(connection, tables)
-            except duckdb.OutOfMemoryException as error:
-                raise CatalogueError(
-                    f"there is no room for the sums over the catalogue: {error}; free some in "
-                    f"{tempfile.gettempdir()}, or set TMPDIR to another folder"
-                ) from error
-            except duckdb.Error as error:
-                raise CatalogueError(f"cannot read the catalogue: {error}; {ANEW}") from error
-
-
-def _with(connection: duckdb.DuckDBPyConnection, tables: Tables) -> duckdb.DuckDBPyConnection:
-    connection.execute("SET enable_progress_bar = false")
-    _show(connection, "products", tables.products)
-    _show(connection, "spectra", tables.spectra)
-    return connection
+    both: dict[schema.Table, pa.Table | Sequence[Path]] = {
+        "products": tables.products,
+        "spectra": tables.spectra,
+    }
+    files = [path for rows in both.values() if isinstance(rows, Sequence) for path in rows]
+    with engine.opened(files, _MEMORY) as connection:
+        try:
+            for name, rows in both.items():
+                _show(connection, name, rows)
+            yield connection
+        except duckdb.OutOfMemoryException as error:
+            raise CatalogueError(
+                f"there is no room for the sums over the catalogue: {error}; free some in "
+                f"{tempfile.gettempdir()}, or set TMPDIR to another folder"
+            ) from error
+        except duckdb.Error as error:
+            raise CatalogueError(f"cannot read the catalogue: {error}; {ANEW}") from error
 
 
 def _show(
     connection: duckdb.DuckDBPyConnection, name: schema.Table, rows: pa.Table | Sequence[Path]
 ) -> None:
     if isinstance(rows, Sequence):
-        if rows:
-            # Brackets in names would be patterns.
-            paths = [glob.escape(str(path)) for path in rows]
-            connection.read_parquet(paths, hive_partitioning=False).create_view(name)
-            return
-        rows = schema.of(name).empty_table()
+        engine.table(connection, name, rows).create_view(name)
+        return
     missing = set(schema.TABLES[name]) - set(rows.column_names)
     if missing:
         raise ArgumentError(

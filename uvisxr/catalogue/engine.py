@@ -37,12 +37,14 @@ _LOCKED = {
 
 
 @contextmanager
-def opened(files: Iterable[Path]) -> Iterator[duckdb.DuckDBPyConnection]:
+def opened(files: Iterable[Path], memory: str = _MEMORY) -> Iterator[duckdb.DuckDBPyConnection]:
     """A database that can read some files.
 
     Parameters
     ----------
     files : iterable of Path
+    memory : str
+        What it may have of it.
 
     Raises
     ------
@@ -59,7 +61,7 @@ def opened(files: Iterable[Path]) -> Iterator[duckdb.DuckDBPyConnection]:
             config={
                 **_LOCKED,
                 "threads": options.threads(),
-                "memory_limit": _MEMORY,
+                "memory_limit": memory,
                 "temp_directory": folder,
             },
         )

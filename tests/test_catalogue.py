@@ -1,0 +1,175 @@
+"""The whole way: products built into a catalogue, questions, and the answers by brute force.
+
+The answers are looked for once more in the opened products, with the geometry of `ds.uvis`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import uvisxr
+from uvisxr.errors import UvisWarning
+from uvisxr.simulate import Window, observation
+
+pytest.importorskip("distributed")
+pytest.importorskip("duckdb")
+pytestmark = pytest.mark.slow
+
+KEYS = ["product", "window", "pic", "pixel"]
+
+#: Fields of the geometry, and how a column has them.
+FIELDS = ("lon", "lat", "alt", "sza", "ems", "phase", "lt", "ra", "dec")
+PERIODS = {"lon": 360.0, "ra": 360.0, "ring_longitude": 360.0, "lt": 24.0}
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[tuple[Path, Path]]]:
+    """A catalogue, and labels with the kernels of each.
+
+    Titan's limb and Saturn's aurora, at the same times, and Titan in the extreme ultraviolet.
+    """
+    root = tmp_path_factory.mktemp("archive")
+    drawn = {
+        "limb": {"products": 3, "exposures": 12},
+        "short": {"start": "2011-02-01T03:00:00", "exposures": 5, "exposure": 30.0, "seed": 3},
+        "aurora": {"target": "SATURN", "start": "2008-05-01T00:00:00", "exposures": 8, "seed": 1},
+        "binned": {
+            "start": "2012-07-01T12:00:00",
+            "exposures": 6,
+            "window": Window(2, 0, 61, 1023, 3, 4),
+            "seed": 2,
+        },
+        "extreme": {
+            "channel": "EUV",
+            "start": "2009-10-10T10:00:00",
+            "exposures": 6,
+            "slit": "HIGH_RESOLUTION",
+            "seed": 4,
+        },
+    }
+    pairs = []
+    catalogue = root / "catalogue"
+    for name, options in drawn.items():
+        made = observation(root / name, **options)
+        summary = uvisxr.catalogue.build(
+            made.labels, catalogue, kernels=made.kernels, workers=2, progress=False
+        )
+        assert summary.ok
+        pairs += [(label, made.kernels) for label in made.labels]
+    return catalogue, pairs
+
+
+@pytest.fixture(scope="module")
+def opened(archive) -> pd.DataFrame:
+    """Every spectrum of every product, in single precision as columns have it."""
+    parts = []
+    for label, kernels in archive[1]:
+        ds = uvisxr.open_product(label).uvis.geometry(kernels)
+        with warnings.catch_warnings():
+            # That some are lost is drawn so.
+            warnings.simplefilter("ignore", UvisWarning)
+            flags = ds.uvis.rate()["quality"].values
+        pic, pixel = (axis.ravel() for axis in np.indices(flags.shape))
+        part = {
+            "product": label.stem,
+            "window": 0,
+            "pic": pic,
+            "pixel": pixel,
+            "quality": flags.ravel(),
+            "channel": ds.attrs["channel"],
+            "slit": ds.attrs["slit"],
+            "target": ds.attrs["target"],
+            "line_bin": ds.attrs["line_bin"],
+            "time": ds["time"].values.astype("M8[us]")[pic],
+            "on_disk": ds["on_disk"].values.ravel() == 1,
+        }
+        for name in (*FIELDS, "ring_radius"):
+            values = ds[name].values if name in ds.variables else np.full(flags.shape, np.nan)
+            part[name] = values.ravel().astype(np.float32).astype(float)
+        sides = {name: ds[f"{name}_corners"].values for name in ("lat", "alt")}
+        for name, corners in sides.items():
+            five = np.concatenate([ds[name].values[..., None], corners], axis=-1)
+            part[f"{name}_min"] = five.min(axis=-1).ravel().astype(np.float32).astype(float)
+            part[f"{name}_max"] = five.max(axis=-1).ravel().astype(np.float32).astype(float)
+        parts.append(pd.DataFrame(part))
+    return pd.concat(parts, ignore_index=True)
+
+
+def question(rng: np.random.Generator, rows: pd.DataFrame) -> tuple[dict[str, object], np.ndarray]:
+    """A random question of one to four parts, around a random spectrum, and its answer."""
+    some = rows.iloc[rng.integers(len(rows))]
+    keep = np.array(rows["quality"] == 0)
+    given: dict[str, object] = {"mode": str(rng.choice(["center", "all"]))}
+    names = [*FIELDS, "ring_radius", "channel", "target", "slit", "line_bin", "time", "on_disk"]
+    for name in rng.choice(names, rng.integers(1, 5), replace=False):
+        value = some[name]
+        if name in ("channel", "target", "slit", "line_bin"):
+            given[name] = value
+            keep &= (rows[name] == value).to_numpy()
+        elif name == "on_disk":
+            given[name] = bool(value)
+            keep &= (rows[name] == value).to_numpy()
+        elif name == "time":
+            days = np.timedelta64(int(rng.integers(1, 900) * 86400e6), "us")
+            given[name] = (value.to_numpy() - days, value.to_numpy() + days)
+            at = rows["time"].to_numpy()
+            keep &= (at >= given[name][0]) & (at < given[name][1])
+        elif not np.isnan(value):
+            values = rows[name].to_numpy()
+            if name in PERIODS:
+                half = rng.uniform(0.02, 0.4) * PERIODS[name]
+                low, high = (float((value + d) % PERIODS[name]) for d in (-half, half))
+                inside = (values - low) % PERIODS[name] <= (high - low) % PERIODS[name]
+                if name == "lon":
+                    # Whether a pixel is all inside is for the tests of rows and of questions.
+                    given["mode"] = "center"
+            else:
+                spread = float(np.nanstd(values) * rng.uniform(0.1, 1.5))
+                low, high = float(value) - spread, float(value) + spread
+                inside = (values >= low) & (values <= high)
+            given[name] = (low, high)
+            with np.errstate(invalid="ignore"):
+                keep &= inside
+    if given["mode"] == "all":
+        for name in ("lat", "alt"):
+            if name in given:
+                low, high = given[name]
+                keep &= ((rows[f"{name}_min"] >= low) & (rows[f"{name}_max"] <= high)).to_numpy()
+    return given, keep
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_questions_answered_by_the_opened_products(seed, archive, opened):
+    given, keep = question(np.random.default_rng(seed), opened)
+    found = uvisxr.search(archive[0], **given).to_pandas(KEYS)
+    got = sorted(zip(*(found[key].tolist() for key in KEYS), strict=True))
+    expected = sorted(zip(*(opened.loc[keep, key].tolist() for key in KEYS), strict=True))
+    assert got == expected, given
+
+
+def test_the_questions_are_of_all_kinds(opened):
+    drawn = [question(np.random.default_rng(seed), opened) for seed in range(30)]
+    assert sum(0 < keep.sum() < len(opened) for _, keep in drawn) > 20
+    wrapped = [
+        given
+        for given, _ in drawn
+        if any(name in given and given[name][0] > given[name][1] for name in PERIODS)
+    ]
+    assert len(wrapped) >= 2
+
+
+def test_what_is_found_is_opened(archive, opened):
+    found = uvisxr.search(archive[0], target="titan", channel="FUV", alt=(0, 1500), line_bin=1)
+    assert len(found) > 100
+    ds = uvisxr.open_found(found)
+    labels = {label.stem: label for label, _ in archive[1]}
+    for name in np.unique(ds["product"].values):
+        mine = ds.isel(spectrum=ds["product"].values == name)
+        whole = uvisxr.open_product(labels[str(name)])["counts"].values
+        at = mine["pic"].values, mine["pixel"].values
+        np.testing.assert_array_equal(mine["counts"].values, whole[at])
