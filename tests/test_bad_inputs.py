@@ -26,12 +26,13 @@ import numpy as np
 import pytest
 import xarray as xr
 from click.testing import CliRunner
-from helpers import bad_inputs
+from helpers import bad_inputs, catalogues
 from helpers.backplanes_tree import backplanes
 
 import uvisxr
 from uvisxr import UvisError, accessor, options, plot
 from uvisxr.batch import run as batch_run
+from uvisxr.catalogue import store
 from uvisxr.cli import main
 from uvisxr.plot import PlotAccessor
 from uvisxr.simulate import Simulation, Window
@@ -56,6 +57,7 @@ SHARES |= {"process": 25, "plot": 25}
 
 #: What has no arguments of its own that users give: exceptions, and what functions return.
 NOT_CALLED = ("UvisError", "UvisWarning", "Summary", "Simulation", "StarChecker", "PlotAccessor")
+NOT_CALLED += ("Info",)
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,9 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
     (folder / "processed").mkdir()
     shutil.copy(folder / "reduced.nc", folder / "processed")
     (folder / "steps.yaml").write_text("- rate\n")
+    with store.Writer(folder / "catalogue") as writer:
+        products, spectra = catalogues.tables(5)
+        writer.commit(products, [spectra])
     return Scene(
         made,
         opened,
@@ -153,6 +158,8 @@ SOUND: dict[str, Callable[[Scene], dict[str, Any]]] = {
     "uvisxr.batch.open_processed": lambda s: {"out_dir": s.folder / "processed"},
     "uvisxr.batch.plan": lambda s: _batch(s),
     "uvisxr.batch.process": lambda s: _batch(s),
+    "uvisxr.catalogue.build": lambda s: {"sources": s.made.labels, "out": "c"},
+    "uvisxr.catalogue.info": lambda s: {"catalogue": s.folder / "catalogue"},
     "uvisxr.calibration.evil_response": lambda s: {"ds": _unbinned(s)},
     "uvisxr.fits.smear": lambda s: {"backplanes": backplanes(s.ds)},
     "uvisxr.fits.subsampling": lambda s: {"smear": 6.2},
@@ -192,7 +199,7 @@ def _batch(scene: Scene) -> dict[str, Any]:
 
 
 #: What says that a call runs, though it does not here.
-STUBBED = {"uvisxr.batch.process": "no processes here"}
+STUBBED = dict.fromkeys(("uvisxr.batch.process", "uvisxr.catalogue.build"), "no processes here")
 
 
 def sound(name: str, scene: Scene) -> dict[str, Any]:
@@ -415,6 +422,7 @@ def command_of(words: tuple[str, ...]) -> click.Command:
 
 #: What a command needs besides the argument that is tried.
 NEEDED = {
+    "catalogue": lambda s: [str(s.folder / "catalogue")],
     "product": lambda s: [str(s.made.labels[0])],
     "source": lambda s: [str(s.made.labels[0])],
     "product_id": lambda s: ["FUV2005_230_15_15"],

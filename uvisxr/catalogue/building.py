@@ -24,6 +24,7 @@ from .._version import __version__
 from ..batch import reads, run
 from ..errors import ExportError
 from ..files import absolute, is_file, is_folder
+from ..kernels import choose
 from ..reader.sources import Filter, Product, expand, same
 from ..scratch import Scratch, decoded, encoded
 from . import schema, staging, tables
@@ -180,7 +181,7 @@ def _kernels(kernels: str | Path | Iterable[str | Path] | None) -> list[str] | N
     """Absolute paths of what was given: workers may be in other folders."""
     if kernels is None:
         return None
-    return [str(absolute(Path(path).expanduser())) for path in _given(kernels)]
+    return [str(absolute(path)) for path in choose.given(kernels)]
 
 
 def _recipe(kernels: list[str] | None) -> str:
