@@ -164,6 +164,7 @@ SOUND: dict[str, Callable[[Scene], dict[str, Any]]] = {
     "uvisxr.fits.smear": lambda s: {"backplanes": backplanes(s.ds)},
     "uvisxr.fits.subsampling": lambda s: {"smear": 6.2},
     "uvisxr.instrument.evil_pixels": lambda s: {"channel": "FUV", "clock": 1.4e9},
+    "uvisxr.search": lambda s: {"catalogue": s.folder / "catalogue"},
     "uvisxr.simulate.Window": lambda s: dict(ul_line=2, ul_band=0, lr_line=61, lr_band=1023),
     "uvisxr.simulate.observation": lambda s: {"directory": "made", **_TINY},
     "ds.uvis.background": lambda s: {"level": 4e-4},

@@ -26,6 +26,7 @@ from .kernels import kernels
 from .messages import Commands, show_warning
 from .plot import plot
 from .process import process
+from .search import search
 
 
 @click.group(cls=Commands)
@@ -41,5 +42,7 @@ def main(ctx: click.Context) -> None:
         sys.stdout.reconfigure(errors="surrogateescape")
 
 
-for _command in (batch, calibration, catalogue, demo, fetch, info, kernels, plot, process):
+for _command in (
+    *(batch, calibration, catalogue, demo, fetch, info, kernels, plot, process, search),
+):
     main.add_command(_command)

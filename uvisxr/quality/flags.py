@@ -56,7 +56,7 @@ def initial(bins: Bins, n_pic: int) -> np.ndarray:
     return np.tile(flags, (n_pic, 1))
 
 
-def _mask(flags: QualityFlag | Iterable[QualityFlag], argument: str = "exclude") -> np.uint8:
+def mask(flags: QualityFlag | Iterable[QualityFlag], argument: str = "exclude") -> np.uint8:
     """Bit mask of one or more flag names, given as an argument of that name.
 
     Raises
@@ -122,7 +122,7 @@ def good(
     ArgumentError
         A name is not a flag.
     """
-    return (flags_of(ds) & _mask(exclude)) == 0
+    return (flags_of(ds) & mask(exclude)) == 0
 
 
 @calls.public("flagged")
@@ -156,13 +156,13 @@ def flagged(
     [2, 3]
     >>> counts = ds.counts.where(~ds.uvis.flagged("star"))
     """
-    found = (flags_of(ds) & _mask(flags, "flags")) != 0
+    found = (flags_of(ds) & mask(flags, "flags")) != 0
     return conventions.apply(found.to_dataset(name="flagged"))["flagged"]
 
 
 def kept(ds: xr.Dataset, exclude: QualityFlag | Iterable[QualityFlag]) -> np.ndarray:
     """What `good` tells, bool (pic, pixel), without its coordinates."""
-    return np.asarray((_flags(ds) & _mask(exclude)) == 0)
+    return np.asarray((_flags(ds) & mask(exclude)) == 0)
 
 
 def select(ds: xr.Dataset, pixels: Pixels) -> np.ndarray:

@@ -1,0 +1,497 @@
+"""A question to a catalogue: its arguments checked, as conditions on rows and on whole files."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import partial, reduce
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+
+import numpy as np
+
+from .. import checks, targets
+from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
+from ..errors import ArgumentError
+from ..instrument.channel import ChannelName
+from ..pds3.sources import SLITS
+from ..quality.flags import mask
+from . import expression
+from .schema import PRODUCTS, SPECTRA, Column
+from .snapshot import File
+
+if TYPE_CHECKING:
+    import duckdb
+
+#: How a range is meant: of the centre of a pixel, or of all of it.
+Mode = Literal["center", "all"]
+
+#: One name or several.
+Names = str | Iterable[str]
+
+#: Ends of a range, None for an open one.
+Range = tuple[float | None, float | None]
+
+#: Columns with ranges, in the order of the arguments; `line_bin` and `band_bin` are of products.
+RANGES = (
+    *("lon", "lat", "alt", "sza", "ems", "phase", "lt", "distance"),
+    *("ring_radius", "ring_longitude", "ra", "dec", "exposure"),
+)
+
+#: Those of which the whole pixel's range is known.
+_WHOLE = ("lon", "lat", "alt")
+
+#: Those that rows without a body do not have.
+_OF_BODY = RANGES[:10]
+
+#: All columns that questions and answers may name: those of spectra, and what else products have.
+COLUMNS: dict[str, Column] = {**PRODUCTS, **SPECTRA}
+
+#: Those that a row of `spectra` has not.
+OF_PRODUCT = tuple(name for name in PRODUCTS if name not in SPECTRA)
+
+#: Targets that labels have where they say none; the catalogue has no text then.
+_UNSAID = ("N/A", "NONE", "NULL", "UNK")
+
+#: How many names a question may have.
+_MOST = 100_000
+
+_YEAR = re.compile(r"\s*\d{4}\s*", re.ASCII)
+_MONTH = re.compile(r"\s*\d{4}-\d\d\s*", re.ASCII)
+_DAY = re.compile(r"\s*\d{4}-(\d{3}|\d\d-\d\d)\s*", re.ASCII)
+
+
+class Term(NamedTuple):
+    """One condition of a question.
+
+    Attributes
+    ----------
+    said : str
+        In words.
+    holds : duckdb.Expression
+        Of a row.
+    columns : frozenset of str
+        Those in it.
+    may : callable
+        Whether a file can have rows of which it holds.
+    """
+
+    said: str
+    holds: duckdb.Expression
+    columns: frozenset[str]
+    may: Callable[[File], bool]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked.
+
+    Attributes
+    ----------
+    terms : tuple of Term
+        All of them hold of each row of the answer.
+    unknown : dict of str to tuple of str
+        Targets and bodies, by argument, that uvisxr does not know: the catalogue may.
+    """
+
+    terms: tuple[Term, ...]
+    unknown: Mapping[str, tuple[str, ...]]
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """Columns that conditions are on."""
+        return frozenset().union(*(term.columns for term in self.terms))
+
+    @property
+    def condition(self) -> duckdb.Expression:
+        """All conditions in one."""
+        return reduce(operator.and_, (term.holds for term in self.terms))
+
+    def may(self, file: File) -> bool:
+        """Whether a file can have rows of the answer."""
+        return all(term.may(file) for term in self.terms)
+
+    def __str__(self) -> str:
+        return ", ".join(term.said for term in self.terms if term.said) or "all"
+
+
+def ask(
+    ranges: dict[str, Any],
+    *,
+    target: Names | None,
+    body: str | None,
+    channel: Names | None,
+    slit: Names | None,
+    product: Names | None,
+    time: Any,
+    on_disk: bool | None,
+    bins: dict[str, Any],
+    exclude: QualityFlag | Iterable[QualityFlag],
+    mode: Mode,
+    where: str | None,
+) -> Question:
+    """Check the arguments of `search`, and make a question of them; errors as of it."""
+    checks.choice("mode", mode, Mode)
+    seen = None if body is None else _seen(body)
+    terms = [_body(seen)]
+    unknown: dict[str, tuple[str, ...]] = {}
+    if seen is not None and not _is_known(seen):
+        unknown["body"] = (seen,)
+    if target is not None:
+        spelt = map(targets.canonical, _names("target", target))
+        names = tuple(dict.fromkeys("" if name in _UNSAID else name for name in spelt))
+        unknown["target"] = tuple(name for name in names if not _is_known(name))
+        terms.append(_of_names("target", names, partial(_may_be_of, names, body is None)))
+    if channel is not None:
+        channels = _each("channel", channel, get_args(ChannelName))
+        terms.append(_of_names("channel", channels, lambda file: file.channel in ("", *channels)))
+    if slit is not None:
+        terms.append(_of_names("slit", _each("slit", slit, SLITS)))
+    if product is not None:
+        names = _names("product", product)
+        terms.append(_of_names("product", names, partial(_may_hold, names)))
+    if time is not None:
+        terms.append(_time(time))
+    for name, given in ranges.items():
+        if given is not None:
+            terms.append(_range(name, given, mode))
+    if on_disk is not None:
+        checks.choice("on_disk", on_disk, bool)
+        terms.append(_equal("on_disk", bool(on_disk)))
+    for name, given in bins.items():
+        if given is not None:
+            terms.append(_bins(name, given))
+    if flags := int(mask(exclude)):
+        terms.append(_without(flags))
+    if where is not None:
+        found = expression.parse(where, COLUMNS)
+        terms.append(Term(f"where {where}", found.expression, found.columns, _any))
+    return Question(tuple(terms), unknown)
+
+
+def _any(file: File) -> bool:
+    return True
+
+
+def _has_body(file: File) -> bool:
+    return bool(file.body)
+
+
+def _column(name: str) -> Any:
+    import duckdb
+
+    return duckdb.ColumnExpression(name)
+
+
+def _constant(value: Any, name: str) -> Any:
+    """A value as one of a column's own type, so that groups of rows can be skipped."""
+    import duckdb
+
+    constant = duckdb.ConstantExpression(value)
+    type_ = expression.TYPES.get(COLUMNS[name].type)
+    return constant.cast(type_) if type_ else constant
+
+
+def _names(argument: str, given: object) -> tuple[str, ...]:
+    several = [given] if isinstance(given, str) else given
+    if not isinstance(several, Iterable) or isinstance(several, bytes) or checks.too_many(several):
+        raise checks.refused(argument, given, "a name, or several in a sequence")
+    names = []
+    for name in several:
+        if not isinstance(name, str) or not name.strip() or not name.isprintable():
+            raise checks.refused(argument, name, "a name, or several in a sequence")
+        names.append(name)
+        if len(names) > _MOST:
+            raise ArgumentError(f"{argument}: at most {_MOST} names")
+    if not names:
+        raise checks.refused(argument, given, "a name, or several in a sequence, not none")
+    return tuple(names)
+
+
+def _each(argument: str, given: object, known: Iterable[str]) -> tuple[str, ...]:
+    """Known names by their beginnings, in any case."""
+    known = tuple(known)
+    found = []
+    for name in _names(argument, given):
+        plain = name.strip().upper().replace(" ", "_").replace("-", "_")
+        fit = [one for one in known if one.startswith(plain)]
+        if len(fit) != 1:
+            raise checks.refused(
+                argument, name, f"one of {', '.join(known)}{checks.nearest(plain, known)}"
+            )
+        found += fit
+    return tuple(dict.fromkeys(found))
+
+
+def _is_known(target: str) -> bool:
+    return target in targets.KNOWN or not targets.is_body(target)
+
+
+def _seen(body: object) -> str:
+    """The name of a body, in the one spelling."""
+    if not isinstance(body, str) or not body.strip() or not body.isprintable():
+        raise checks.refused("body", body, "the name of a body")
+    name = targets.canonical(body)
+    if not targets.is_body(name):
+        raise checks.refused("body", body, "the name of a body, which that is not")
+    return targets.PLANETS_OF_RINGS.get(name, name)
+
+
+def _body(name: str | None) -> Term:
+    """Rows of one body, or the one primary row that each spectrum has."""
+    if name is None:
+        return Term("", _column("primary"), frozenset({"primary"}), _any)
+    return _of_names("body", (name,), lambda file: file.body == name)
+
+
+def _of_names(column: str, names: tuple[str, ...], may: Callable[[File], bool] = _any) -> Term:
+    holds = _column(column).isin(*(_constant(name, column) for name in names))
+    shown = [name or "none" for name in names[: 3 if len(names) < 4 else 2]]
+    shown += [f"... ({len(names)})"] if len(names) > 3 else []
+    return Term(f"{column} {' or '.join(shown)}", holds, frozenset({column}), may)
+
+
+def _may_be_of(names: tuple[str, ...], primary: bool, file: File) -> bool:
+    """Whether a file can have rows of targets; primary rows are of the target's body, or of none.
+
+    Of targets that uvisxr does not know, the body may have another name.
+    """
+    if not primary or not file.body or not all(map(_is_known, names)):
+        return True
+    return file.body in {targets.PLANETS_OF_RINGS.get(name, name) for name in names}
+
+
+def _may_hold(names: tuple[str, ...], file: File) -> bool:
+    low, high = file.low.get("product"), file.high.get("product")
+    return low is None or high is None or any(low <= name <= high for name in names)
+
+
+def _equal(name: str, value: Any) -> Term:
+    holds = _column(name) == _constant(value, name)
+    return Term(f"{name} {value}".lower(), holds, frozenset({name}), _has_body)
+
+
+def _bins(name: str, given: object) -> Term:
+    """Numbers of rows or columns in a bin."""
+    several = given if isinstance(given, list | tuple | set | frozenset | range) else [given]
+    if not several or checks.too_many(several, 1024):
+        raise checks.refused(name, given, "a whole number, 1 to 1024, or several in a sequence")
+    numbers = [checks.whole(name, one, 1, 1024) for one in several]
+    holds = _column(name).isin(*(_constant(number, name) for number in numbers))
+    said = f"{name} {' or '.join(map(str, numbers))}"
+    return Term(said, holds, frozenset({name}), _any)
+
+
+def _without(flags: int) -> Term:
+    import duckdb
+
+    bits = duckdb.FunctionExpression("&", _column("quality"), _constant(flags, "quality"))
+    names = [name for name, bit in QUALITY_FLAGS.items() if bit & flags]
+    said = "" if len(names) == len(QUALITY_FLAGS) else f"not {' or '.join(names)}"
+    return Term(said, bits == _constant(0, "quality"), frozenset({"quality"}), _any)
+
+
+def _time(given: Any) -> Term:
+    """From a time on, and before another; or within a year, a month or a day."""
+    start: datetime | None
+    stop: datetime | None
+    if isinstance(given, str):
+        start, stop = _instant(given), _end(given)
+    elif isinstance(given, list | tuple | np.ndarray) and len(given) == 2:
+        start, stop = (None if _is_open(one) else _instant(one) for one in given)
+    else:
+        raise checks.refused(
+            "time", given, "a year, month or day, or two times, such as ('2004', '2010-06')"
+        )
+    if start is not None and stop is not None and start >= stop:
+        raise checks.refused("time", given, "the earlier time first, and another second")
+    parts = []
+    column = _column("time")
+    if start is not None:
+        parts.append(column >= _constant(start, "time"))
+    if stop is not None:
+        parts.append(column < _constant(stop, "time"))
+
+    def may(file: File) -> bool:
+        low, high = file.low.get("time"), file.high.get("time")
+        return (
+            low is None
+            or high is None
+            or (
+                (start is None or high >= np.datetime64(start, "us"))
+                and (stop is None or low < np.datetime64(stop, "us"))
+            )
+        )
+
+    said = "".join(
+        f" {word} {end.isoformat()}" for word, end in (("from", start), ("before", stop)) if end
+    )
+    holds = reduce(operator.and_, parts) if parts else column.isnotnull()
+    return Term(f"time{said or ' known'}", holds, frozenset({"time"}), may)
+
+
+def _is_open(end: object) -> bool:
+    return end is None or (isinstance(end, np.datetime64) and bool(np.isnat(end)))
+
+
+def _instant(given: object) -> datetime:
+    if isinstance(given, str):
+        try:
+            return expression.instant(given)
+        except ArgumentError as error:
+            raise ArgumentError(f"time: {error}") from None
+    if isinstance(given, np.datetime64):
+        return _plain(str(given.astype("M8[us]")), given)
+    if isinstance(given, datetime):
+        if given.tzinfo is not None:
+            raise checks.refused("time", given, "UTC without a zone")
+        # Those of pandas have nanoseconds.
+        return _plain(given.isoformat(), given)
+    if isinstance(given, date):
+        return _plain(given.isoformat(), given)
+    raise checks.refused(
+        "time", given, "times as text, such as '2005-230T15:15', datetime64 or datetime"
+    )
+
+
+def _plain(text: str, given: object) -> datetime:
+    try:
+        return expression.instant(text)
+    except ArgumentError as error:
+        raise ArgumentError(f"time={checks.shown(given)}: {error}") from None
+
+
+def _end(text: str) -> datetime:
+    """Where a year, a month or a day ends."""
+    start = _instant(text)
+    if _YEAR.fullmatch(text):
+        return start.replace(year=start.year + 1)
+    if _MONTH.fullmatch(text):
+        return (start + timedelta(days=31)).replace(day=1)
+    if _DAY.fullmatch(text):
+        return start + timedelta(days=1)
+    raise checks.refused("time", text, "a year, a month or a day; of other times two, in a pair")
+
+
+def _range(name: str, given: Any, mode: Mode) -> Term:
+    """A range, both ends included; of what is periodic from the first to the second."""
+    column = SPECTRA[name]
+    low, high = _ends(name, given, column)
+    said = f"{name} {'' if low is None else f'{low:g}'}..{'' if high is None else f'{high:g}'}"
+    if low is None and high is None:
+        said = f"{name} known"
+    if column.units:
+        said += f" {column.units}"
+    make, may = (_around if column.period else _between)(name, low, high)
+    parts, columns = [make(name)], {name}
+    if mode == "all" and name in _WHOLE:
+        columns |= {f"{name}_min", f"{name}_max"}
+        parts.append(_all_of_arc(name, low, high) if column.period else make(f"{name}_min"))
+        parts += [] if column.period else [make(f"{name}_max")]
+        said += " (all of the pixel)"
+    needs = (lambda file: bool(file.body) and may(file)) if name in _OF_BODY else may
+    return Term(said, reduce(operator.and_, parts), frozenset(columns), needs)
+
+
+def _ends(name: str, given: Any, column: Column) -> tuple[float | None, float | None]:
+    """Ends as numbers of the column's precision, None where open."""
+    unit = f", {column.units}" if column.units else ""
+    what = f"two ends of a range{unit}, None for an open one"
+    if isinstance(given, str | bytes) or checks.too_many(given, 2):
+        raise checks.refused(name, given, what)
+    try:
+        ends = list(given)
+    except TypeError:
+        raise checks.refused(name, given, what) from None
+    if len(ends) != 2:
+        raise checks.refused(name, given, what)
+    found: list[float | None] = []
+    for end, infinite in zip(ends, (-np.inf, np.inf), strict=True):
+        number = None if end is None else checks.reals(end)
+        if end is None or (number is not None and not number.ndim and number == infinite):
+            found.append(None)
+            continue
+        most = column.period or None
+        value = checks.number(
+            name,
+            end,
+            f"an end of a range{unit}",
+            least=None if most is None else -most,
+            most=most,
+        )
+        found.append(float(np.float32(value)))
+    low, high = found
+    if not column.period and low is not None and high is not None and low > high:
+        raise checks.refused(name, given, "the lower end first")
+    return low, high
+
+
+_Made = tuple[Callable[[str], Any], Callable[[File], bool]]
+
+
+def _between(name: str, low: float | None, high: float | None) -> _Made:
+    def make(column: str) -> Any:
+        parts = []
+        if low is not None:
+            parts.append(_column(column) >= _constant(low, name))
+        if high is not None:
+            parts.append(_column(column) <= _constant(high, name))
+        return reduce(operator.and_, parts) if parts else _column(column).isnotnull()
+
+    def may(file: File) -> bool:
+        least, most = file.low.get(name), file.high.get(name)
+        return (
+            least is None
+            or most is None
+            or ((low is None or most >= low) and (high is None or least <= high))
+        )
+
+    return make, may
+
+
+def _arc(name: str, low: float | None, high: float | None) -> tuple[float, float] | None:
+    """Ends of a range on a circle, within a period; None if it is all of it."""
+    period = SPECTRA[name].period
+    low, high = 0.0 if low is None else low, period if high is None else high
+    if high - low >= period:
+        return None
+    # A small negative number may become the period itself.
+    return tuple(float(np.float32(end % period)) % period for end in (low, high))  # type: ignore[return-value]
+
+
+def _around(name: str, low: float | None, high: float | None) -> _Made:
+    arc = _arc(name, low, high)
+    if arc is None:
+        return (lambda column: _column(column).isnotnull()), _any
+    first, last = arc
+    if first <= last:
+        return _between(name, first, last)
+
+    def make(column: str) -> Any:
+        return (_column(column) >= _constant(first, name)) | (
+            _column(column) <= _constant(last, name)
+        )
+
+    def may(file: File) -> bool:
+        least, most = file.low.get(name), file.high.get(name)
+        return least is None or most is None or most >= first or least <= last
+
+    return make, may
+
+
+def _all_of_arc(name: str, low: float | None, high: float | None) -> Any:
+    """Whether an arc holds that of a pixel, which is all of the circle around a pole."""
+    begins, ends = _column(f"{name}_min"), _column(f"{name}_max")
+    arc = _arc(name, low, high)
+    if arc is None:
+        return begins.isnotnull() & ends.isnotnull()
+    first, last = arc
+    after, before = begins >= _constant(first, name), ends <= _constant(last, name)
+    plain = begins <= ends
+    # One that ends at 360 may say that it ends at 0.
+    if first <= last:
+        return plain & after & before
+    around = (begins == _constant(0.0, name)) & (ends >= _constant(SPECTRA[name].period, name))
+    return ~around & ((plain & (after | before)) | (after & before))
