@@ -122,6 +122,8 @@ def build(
         A source holds no product, or an argument has a wrong value.
     NoMatchError
         None of the products is wanted.
+    KernelError
+        A kernel file or folder that is given is not there.
     CatalogueError
         The folder is something else than a catalogue, which is damaged, of another version, or in
         use by another build.
@@ -163,10 +165,9 @@ def build(
             ) as records:
                 for record in records:
                     block.note(record)
-        if missing == "remove":
-            folders = [absolute(path) for path in given if is_folder(path)]
-            for name in known.gone(folders):
-                block.remove(name)
+        folders = [absolute(path) for path in given if missing == "remove" and is_folder(path)]
+        for name in known.gone(folders):
+            block.remove(name)
         block.commit()
         writer.compact()
         block.clear(known)
