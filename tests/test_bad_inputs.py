@@ -57,6 +57,7 @@ SHARES |= {"process": 25, "plot": 25}
 
 #: What has no arguments of its own that users give: exceptions, and what functions return.
 NOT_CALLED = ("UvisError", "UvisWarning", "Summary", "Simulation", "StarChecker", "PlotAccessor")
+NOT_CALLED += ("Info",)
 
 
 @dataclass(frozen=True)
@@ -158,6 +159,8 @@ SOUND: dict[str, Callable[[Scene], dict[str, Any]]] = {
     "uvisxr.batch.open_processed": lambda s: {"out_dir": s.folder / "processed"},
     "uvisxr.batch.plan": lambda s: _batch(s),
     "uvisxr.batch.process": lambda s: _batch(s),
+    "uvisxr.catalogue.build": lambda s: {"sources": s.made.labels, "out": "c"},
+    "uvisxr.catalogue.info": lambda s: {"catalogue": s.folder / "catalogue"},
     "uvisxr.calibration.evil_response": lambda s: {"ds": _unbinned(s)},
     "uvisxr.fits.smear": lambda s: {"backplanes": backplanes(s.ds)},
     "uvisxr.fits.subsampling": lambda s: {"smear": 6.2},
@@ -203,7 +206,7 @@ def _found(scene: Scene) -> dict[str, Any]:
 
 
 #: What says that a call runs, though it does not here.
-STUBBED = {"uvisxr.batch.process": "no processes here"}
+STUBBED = dict.fromkeys(("uvisxr.batch.process", "uvisxr.catalogue.build"), "no processes here")
 
 
 def sound(name: str, scene: Scene) -> dict[str, Any]:

@@ -236,6 +236,18 @@ def test_all_of_a_pixel_around_the_circle(lon, expected, tmp_path):
     assert found.to_arrow("pixel")["pixel"].to_pylist() == expected
 
 
+def test_targets_that_labels_do_not_say(tmp_path):
+    own, spectra = catalogues.tables(1, 1, 10)
+    none = pa.array([""] * 10).dictionary_encode()
+    for name in ("target", "body"):
+        place = spectra.schema.get_field_index(name)
+        spectra = spectra.set_column(place, spectra.schema.field(place), none)
+    with store.Writer(tmp_path / "c") as writer:
+        writer.commit(own, [spectra])
+    for target in ("UNK", "n/a", "Unknown"):
+        assert len(uvisxr.search(tmp_path / "c", target=target, exclude=())) == 10
+
+
 def test_a_number_is_that_of_the_column(tmp_path):
     """0.1 is no float32, and is found where it is the float32 nearest to it."""
     folder = _one(tmp_path, lat=[0.1, 0.2, 0.3])
@@ -264,6 +276,7 @@ def test_times(tmp_path):
     ("given", "says"),
     [
         ({"target": "Enceladis"}, "did you mean 'ENCELADUS'"),
+        ({"body": "Titn"}, "body='TITN'.*did you mean 'TITAN'"),
         ({"target": []}, "not none"),
         ({"body": "star"}, "which that is not"),
         ({"channel": "HSP"}, "one of FUV, EUV"),

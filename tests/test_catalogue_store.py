@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
 import os
@@ -556,8 +557,6 @@ def test_own_files_in_the_folder_stay(sound: Path):
 
 
 def test_a_full_disk_leaves_it_as_it_was(sound: Path, monkeypatch: pytest.MonkeyPatch):
-    import errno
-
     before = store.read(sound)
     real, count = tables._to_disk, []
 
@@ -577,6 +576,77 @@ def test_a_full_disk_leaves_it_as_it_was(sound: Path, monkeypatch: pytest.Monkey
         writer.commit(products, [spectra])
         named_now = {file.path for file in writer.snapshot.files}
     assert on_disk(sound) == named_now | {*store.read(sound).before}
+
+
+def test_a_folder_that_cannot_be_written(sound: Path, monkeypatch: pytest.MonkeyPatch):
+    real = os.open
+
+    def read_only(path: Any, flags: int, *more: Any, **others: Any) -> int:
+        if flags & (os.O_WRONLY | os.O_RDWR):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        return real(path, flags, *more, **others)
+
+    monkeypatch.setattr(os, "open", read_only)
+    with pytest.raises(ExportError, match="Read-only file system; choose another --out"):
+        store.Writer(sound)
+    assert store.read(sound).number == 1
+
+
+@pytest.mark.slow
+def test_a_full_disk_for_real(tmp_path: Path):
+    """Each commit is there as a whole or not at all, on a file system of 2 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = shutil.which("mount")
+    command = [mount, "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
+    if mount is None or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("no right to mount a small file system here")
+    try:
+        parts: list[tuple[Any, Any]] = []
+        with (
+            store.Writer(folder / "c") as writer,
+            pytest.raises(ExportError, match=r"No space left on device .* free some space"),
+        ):
+            while True:
+                parts.append(catalogues.tables(5, 4, 20, first=10 * len(parts)))
+                writer.commit(parts[-1][0], [parts[-1][1]])
+        there = len(held(folder / "c")[0]) // 5
+        assert len(parts) - 1 <= there <= len(parts)
+        assert held(folder / "c") == (
+            expected(pa.concat_tables([p for p, _ in parts[:there]]), "products"),
+            expected(pa.concat_tables([s for _, s in parts[:there]]), "spectra"),
+        )
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.mark.slow
+def test_rows_are_merged_with_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """And what does not fit into it goes to the folder of the catalogue, not to that of others."""
+    monkeypatch.setattr(sorting, "_MEMORY", "60MB")
+    parts = [catalogues.tables(20, 10, 60, first=100 * k) for k in range(3)]
+    with store.Writer(tmp_path) as writer:
+        for products, spectra in parts:
+            writer.commit(products, [spectra])
+        before = writer.snapshot
+        writer.compact()
+        files = writer.snapshot.spectra
+    assert len(files) < len(before.spectra) / 2
+    assert sum(file.rows for file in files) == 3 * 20 * 10 * 60
+    assert not list(tmp_path.glob(".*"))
+    # With less, it says so, and nothing is lost.
+    monkeypatch.setattr(sorting, "_MEMORY", "1MB")
+    with store.Writer(tmp_path) as writer:
+        for _ in range(2):
+            products, spectra = parts[0]
+            writer.commit(products, [spectra])
+        products, spectra = catalogues.tables(20, 10, 60, first=500)
+        writer.commit(products, [spectra])
+        before = writer.snapshot
+        with pytest.raises(ExportError, match=r"no space to sort \d+ rows"):
+            writer.compact()
+    assert store.read(tmp_path) == before
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_other_tables_are_refused(tmp_path: Path):

@@ -9,8 +9,9 @@ is a tree, whose `.uvis` has the same methods and calls them for every window:
 ``help(xarray.DataTree.uvis)``. One array of radiances can be filled, smoothed and integrated:
 ``help(xarray.DataArray.uvis)``. Names are loaded when first used: importing uvisxr costs nothing
 but what xarray costs. Where kernels, calibration files and the cache are can be set once, with
-`uvisxr.set_options`. What steps, downloads and batches are doing goes to the logger ``uvisxr``:
-``logging.basicConfig(level="INFO")`` shows it.
+`uvisxr.set_options`. Of a catalogue of many products (`uvisxr.catalogue.build`) `uvisxr.search`
+finds the spectra that looked somewhere. What steps, downloads and batches are doing goes to the
+logger ``uvisxr``: ``logging.basicConfig(level="INFO")`` shows it.
 
 This text defines every variable that the steps add to a dataset, with its unit, zero point and
 sign; the attributes of the variables give the short version. What is a number without dimension has

@@ -24,6 +24,7 @@ from .._version import __version__
 from ..batch import reads, run
 from ..errors import ExportError
 from ..files import absolute, is_file, is_folder
+from ..kernels import choose
 from ..reader.sources import Filter, Product, expand, same
 from ..scratch import Scratch, decoded, encoded
 from . import schema, staging, tables
@@ -121,6 +122,8 @@ def build(
         A source holds no product, or an argument has a wrong value.
     NoMatchError
         None of the products is wanted.
+    KernelError
+        A kernel file or folder that is given is not there.
     CatalogueError
         The folder is something else than a catalogue, which is damaged, of another version, or in
         use by another build.
@@ -162,10 +165,9 @@ def build(
             ) as records:
                 for record in records:
                     block.note(record)
-        if missing == "remove":
-            folders = [absolute(path) for path in given if is_folder(path)]
-            for name in known.gone(folders):
-                block.remove(name)
+        folders = [absolute(path) for path in given if missing == "remove" and is_folder(path)]
+        for name in known.gone(folders):
+            block.remove(name)
         block.commit()
         writer.compact()
         block.clear(known)
@@ -180,7 +182,7 @@ def _kernels(kernels: str | Path | Iterable[str | Path] | None) -> list[str] | N
     """Absolute paths of what was given: workers may be in other folders."""
     if kernels is None:
         return None
-    return [str(absolute(Path(path).expanduser())) for path in _given(kernels)]
+    return [str(absolute(path)) for path in choose.given(kernels)]
 
 
 def _recipe(kernels: list[str] | None) -> str:

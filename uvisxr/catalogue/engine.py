@@ -66,6 +66,8 @@ def opened(files: Iterable[Path], memory: str = _MEMORY) -> Iterator[duckdb.Duck
             },
         )
         with connection:
+            # It would go to stdout, of programs without a file and of notebooks.
+            connection.execute("SET enable_progress_bar = false")
             connection.execute("SET allowed_paths = ?", [[str(path) for path in files]])
             connection.execute("SET allowed_directories = ?", [[folder]])
             connection.execute("SET enable_external_access = false")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial, reduce
@@ -43,14 +43,17 @@ RANGES = (
 #: Those of which the whole pixel's range is known.
 _WHOLE = ("lon", "lat", "alt")
 
-#: Columns of spectra that rows without a body do not have.
-_OF_BODY = (*RANGES[:8], "on_disk")
+#: Those that rows without a body do not have.
+_OF_BODY = RANGES[:10]
 
 #: All columns that questions and answers may name: those of spectra, and what else products have.
 COLUMNS: dict[str, Column] = {**PRODUCTS, **SPECTRA}
 
 #: Those that a row of `spectra` has not.
 OF_PRODUCT = tuple(name for name in PRODUCTS if name not in SPECTRA)
+
+#: Targets that labels have where they say none; the catalogue has no text then.
+_UNSAID = ("N/A", "NONE", "NULL", "UNK")
 
 #: How many names a question may have.
 _MOST = 100_000
@@ -89,12 +92,12 @@ class Question:
     ----------
     terms : tuple of Term
         All of them hold of each row of the answer.
-    unknown : tuple of str
-        Targets that uvisxr does not know: the catalogue may.
+    unknown : dict of str to tuple of str
+        Targets and bodies, by argument, that uvisxr does not know: the catalogue may.
     """
 
     terms: tuple[Term, ...]
-    unknown: tuple[str, ...] = ()
+    unknown: Mapping[str, tuple[str, ...]]
 
     @property
     def columns(self) -> frozenset[str]:
@@ -131,11 +134,15 @@ def ask(
 ) -> Question:
     """Check the arguments of `search`, and make a question of them; errors as of it."""
     checks.choice("mode", mode, Mode)
-    terms = [_body(body)]
-    unknown: tuple[str, ...] = ()
+    seen = None if body is None else _seen(body)
+    terms = [_body(seen)]
+    unknown: dict[str, tuple[str, ...]] = {}
+    if seen is not None and not _is_known(seen):
+        unknown["body"] = (seen,)
     if target is not None:
-        names = tuple(dict.fromkeys(map(targets.canonical, _names("target", target))))
-        unknown = tuple(name for name in names if not _is_known(name))
+        spelt = map(targets.canonical, _names("target", target))
+        names = tuple(dict.fromkeys("" if name in _UNSAID else name for name in spelt))
+        unknown["target"] = tuple(name for name in names if not _is_known(name))
         terms.append(_of_names("target", names, partial(_may_be_of, names, body is None)))
     if channel is not None:
         channels = _each("channel", channel, get_args(ChannelName))
@@ -222,22 +229,27 @@ def _is_known(target: str) -> bool:
     return target in targets.KNOWN or not targets.is_body(target)
 
 
-def _body(body: object) -> Term:
-    """Rows of one body, or the one primary row that each spectrum has."""
-    if body is None:
-        return Term("", _column("primary"), frozenset({"primary"}), _any)
+def _seen(body: object) -> str:
+    """The name of a body, in the one spelling."""
     if not isinstance(body, str) or not body.strip() or not body.isprintable():
         raise checks.refused("body", body, "the name of a body")
     name = targets.canonical(body)
     if not targets.is_body(name):
         raise checks.refused("body", body, "the name of a body, which that is not")
-    name = targets.PLANETS_OF_RINGS.get(name, name)
+    return targets.PLANETS_OF_RINGS.get(name, name)
+
+
+def _body(name: str | None) -> Term:
+    """Rows of one body, or the one primary row that each spectrum has."""
+    if name is None:
+        return Term("", _column("primary"), frozenset({"primary"}), _any)
     return _of_names("body", (name,), lambda file: file.body == name)
 
 
 def _of_names(column: str, names: tuple[str, ...], may: Callable[[File], bool] = _any) -> Term:
     holds = _column(column).isin(*(_constant(name, column) for name in names))
-    shown = names if len(names) < 4 else (*names[:2], f"... ({len(names)})")
+    shown = [name or "none" for name in names[: 3 if len(names) < 4 else 2]]
+    shown += [f"... ({len(names)})"] if len(names) > 3 else []
     return Term(f"{column} {' or '.join(shown)}", holds, frozenset({column}), may)
 
 
@@ -379,7 +391,7 @@ def _range(name: str, given: Any, mode: Mode) -> Term:
         parts.append(_all_of_arc(name, low, high) if column.period else make(f"{name}_min"))
         parts += [] if column.period else [make(f"{name}_max")]
         said += " (all of the pixel)"
-    needs = (lambda file: bool(file.body) and may(file)) if name in _OF_BODY[:8] else may
+    needs = (lambda file: bool(file.body) and may(file)) if name in _OF_BODY else may
     return Term(said, reduce(operator.and_, parts), frozenset(columns), needs)
 
 

@@ -440,6 +440,18 @@ def search(
         There is no catalogue, or it cannot be read.
     MissingDependencyError
         A library of the extra `catalogue` is not installed.
+
+    Examples
+    --------
+    With the simulated observation ``made`` of `help(uvisxr)`:
+
+    >>> import uvisxr.catalogue
+    >>> summary = uvisxr.catalogue.build(made.labels, "catalogue", made.kernels, workers=1)
+    >>> found = uvisxr.search("catalogue", target="Titan", alt=(800, 1000), lat=(0, None))
+    >>> len(found), found.to_arrow("alt").num_rows
+    (15, 15)
+    >>> found.to_xarray().alt.units
+    'km'
     """
     given = locals()
     check()
@@ -465,20 +477,20 @@ def search(
         mode=mode,
         where=where,
     )
-    if asked.unknown:
-        _check_targets(snapshot, asked.unknown)
+    for argument, names in asked.unknown.items():
+        _check_names(snapshot, argument, names)
     return Found(snapshot, asked)
 
 
-def _check_targets(snapshot: store.Snapshot, names: tuple[str, ...]) -> None:
-    """Refuse a target that uvisxr does not know, nor the catalogue."""
-    paths = [file.path for file in snapshot.products]
-    with _reading(snapshot), engine.opened(paths) as connection:
-        rows = engine.table(connection, "products", paths)
-        there = {row[0] for row in rows.project(_name("target")).distinct().fetchall() if row[0]}
+def _check_names(snapshot: store.Snapshot, argument: str, names: tuple[str, ...]) -> None:
+    """Refuse a target or a body that uvisxr does not know, nor the catalogue."""
+    there = {file.body for file in snapshot.spectra}
+    if argument == "target":
+        paths = [file.path for file in snapshot.products]
+        with _reading(snapshot), engine.opened(paths) as connection:
+            rows = engine.table(connection, "products", paths).project(_name("target"))
+            there = {row[0] for row in rows.distinct().fetchall() if row[0]}
     for name in names:
         if name not in there:
             hint = targets.suggested(name) or checks.nearest(name, there)
-            raise ArgumentError(
-                f"target={name!r}: the catalogue has no product of such a target{hint}"
-            )
+            raise ArgumentError(f"{argument}={name!r}: nothing in the catalogue is of that{hint}")

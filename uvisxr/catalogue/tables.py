@@ -72,7 +72,7 @@ def write(
     group = next(groups, None)
     while group is not None:
         path = where / f"{uuid.uuid4().hex}.parquet"
-        rows = 0
+        count = 0
         low: dict[str, Any] = {}
         high: dict[str, Any] = {}
         try:
@@ -84,15 +84,15 @@ def write(
             ) from error
         with whole_file(path) as temporary:
             with _writer(temporary, name) as writer:
-                while group is not None and rows < _FILE:
+                while group is not None and count < _FILE:
                     encoded = checked(group, name)
                     writer.write_table(encoded, row_group_size=GROUP)
                     _widen(low, high, encoded, name)
-                    rows += group.num_rows
+                    count += group.num_rows
                     group = next(groups, None)
             _to_disk(temporary)
             size = temporary.stat().st_size
-        files.append(File(path, rows, body, channel, low, high, size, run))
+        files.append(File(path, count, body, channel, low, high, size, run))
     return files
 
 
@@ -108,7 +108,7 @@ def kept(file: File, without: Collection[str]) -> Iterator[pa.Table]:
     import pyarrow.compute as pc
 
     gone = pa.array(sorted(without), pa.string())
-    for table in _row_groups(file):
+    for table in rows(file):
         left = table.filter(pc.invert(pc.is_in(_names(table), value_set=gone)))
         if left.num_rows:
             yield left
@@ -124,22 +124,12 @@ def holds(file: File, products: Collection[str]) -> bool:
 
     return any(
         not near.isdisjoint(pc.unique(_names(table)).to_pylist())
-        for table in _row_groups(file, ["product"])
+        for table in rows(file, ["product"])
     )
 
 
 def rows(file: File, columns: list[str] | None = None) -> Iterator[pa.Table]:
     """Rows of a file in groups; errors as of `kept`."""
-    return _row_groups(file, columns)
-
-
-def _names(table: pa.Table) -> Any:
-    import pyarrow.compute as pc
-
-    return pc.cast(table["product"], "string")
-
-
-def _row_groups(file: File, columns: list[str] | None = None) -> Iterator[pa.Table]:
     import pyarrow.parquet as pq
 
     with reading(file.path):
@@ -149,6 +139,12 @@ def _row_groups(file: File, columns: list[str] | None = None) -> Iterator[pa.Tab
             with reading(file.path):
                 table = opened.read_row_group(number, columns=columns)
             yield table
+
+
+def _names(table: pa.Table) -> Any:
+    import pyarrow.compute as pc
+
+    return pc.cast(table["product"], "string")
 
 
 def _groups(batches: Iterable[pa.RecordBatch | pa.Table]) -> Iterator[pa.Table]:

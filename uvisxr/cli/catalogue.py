@@ -101,10 +101,10 @@ def build(
 
 
 @catalogue.command()
-@click.argument("folder", type=FilePath(path_type=Path))
-def info(folder: Path) -> None:
+@click.argument("catalogue", type=FilePath(path_type=Path))
+def info(catalogue: Path) -> None:
     """Say what is in a catalogue: products, spectra, bodies, times, size, failures."""
     from ..catalogue import contents
 
-    for line in contents.info(folder).lines():
+    for line in contents.info(catalogue).lines():
         click.echo(bounded(line))
