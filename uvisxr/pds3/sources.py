@@ -406,7 +406,7 @@ class _Source:
         """Products, or further sources that hold them."""
         path = self.path
         if urls.is_url(self.text):
-            return [Product.at(urls.download(self.text))]
+            return [Product.at(urls.download(self.text, self.fetch))]
         if self.data is not None:
             return [Product(path, self.data, paired=True)]
         if path.is_dir():

@@ -405,8 +405,11 @@ def _open(
         if choices.chunks is not None:
             # The small coordinates stay in memory, as the steps need their values.
             ds = ds.assign(_chunked(ds.reset_coords(drop=True), choices.chunks))
-        files, unread = [x.path for x in labels], [x.data_path for x in labels]
-        return history.used(inputs.add(ds, lists), files, unread, took)
+        files = [x.path for x in labels]
+        away = [x for x in labels if pairs.split(x.data_path)[1] == pairs.ELSEWHERE]
+        unread = [x.data_path for x in labels if x not in away]
+        named = {x.data_path.stem: x.size for x in away}
+        return history.used(inputs.add(ds, lists), files, unread, took, named)
 
     windows = choose_windows(labels[0], choices.window)
     opened = {k: one(k) for k in windows}
