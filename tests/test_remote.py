@@ -340,6 +340,8 @@ def test_s3(s3: Server, here: Path, monkeypatch: pytest.MonkeyPatch, known: bool
     if known:
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "me")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "mine")
+    # The first use of a large library takes its time.
+    monkeypatch.setattr(fetch, "patience", partial(fetch.patience, timeout=20))
     ds = uvisxr.open_product(f"s3://{LABEL}")
     assert ds.counts[6].load().identical(truth(here)[6])
     assert f"bytes={6 * FRAME}-{7 * FRAME - 1}" in s3.asked(DATA)

@@ -395,10 +395,12 @@ class _Part(_Request):
         if not (self._before or self.told).version:
             # What came may be of another version.
             self.done = 0
+        begin = self.done - min(self.done, _OVERLAP)
         last = self._first + len(self._into) - 1
-        self._get({"Range": f"bytes={self._first + self.done}-{last}"}, self._take)
+        asked = {"Range": f"bytes={self._first + begin}-{last}"}
+        self._get(asked, lambda answer: self._take(answer, begin))
 
-    def _take(self, answer: requests.Response) -> None:
+    def _take(self, answer: requests.Response, place: int) -> None:
         if answer.status_code == 416:
             raise self._changed("it is too short for what was asked of it")
         self._check_status(answer)
@@ -413,7 +415,7 @@ class _Part(_Request):
                 f"or {self.how.mend}"
             )
         stated = _RANGE.fullmatch(str(answer.headers.get("Content-Range", "")).strip())
-        begin, count = self._first + self.done, len(self._into) - self.done
+        begin, count = self._first + place, len(self._into) - place
         length = str(answer.headers.get("Content-Length", count))
         if (
             stated is None
@@ -431,11 +433,15 @@ class _Part(_Request):
             if self._stopped:
                 return
             self.received += len(block)
-            if self.done + len(block) > len(self._into):
+            if place + len(block) > len(self._into):
                 self.done = 0
                 raise _Again("the server sends more than was asked for")
-            self._into[self.done : self.done + len(block)] = block
-            self.done += len(block)
+            there = min(max(self.done - place, 0), len(block))
+            if self._into[place : place + there] != block[:there]:
+                raise self._changed("its bytes are others")
+            place += len(block)
+            self._into[place - len(block) + there : place] = block[there:]
+            self.done = max(self.done, place)
         if self.done < len(self._into):
             raise _Again(f"the connection broke after {self.done} bytes")
 
