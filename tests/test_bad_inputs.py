@@ -153,6 +153,7 @@ SOUND: dict[str, Callable[[Scene], dict[str, Any]]] = {
     "uvisxr.batch.open_processed": lambda s: {"out_dir": s.folder / "processed"},
     "uvisxr.batch.plan": lambda s: _batch(s),
     "uvisxr.batch.process": lambda s: _batch(s),
+    "uvisxr.virtual": lambda s: {"paths": s.made.labels, "out": s.folder / "x.json"},
     "uvisxr.calibration.evil_response": lambda s: {"ds": _unbinned(s)},
     "uvisxr.fits.smear": lambda s: {"backplanes": backplanes(s.ds)},
     "uvisxr.fits.subsampling": lambda s: {"smear": 6.2},

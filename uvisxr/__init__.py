@@ -502,6 +502,7 @@ if TYPE_CHECKING:
     from .netcdf import reading
     from .options import get_options, set_options
     from .reader import observation
+    from .references import virtual
     from .reflectance.sun import solar_spectrum
     from .typing import opener
 
@@ -521,6 +522,7 @@ else:
         "open_reduced": ".netcdf.reading",
         "set_options": ".options",
         "solar_spectrum": ".reflectance.sun",
+        "virtual": ".references",
     }
     _MODULES = (
         *("batch", "calibration", "fits", "instrument", "simulate", "tutorial", "typing", "units"),
@@ -568,6 +570,7 @@ __all__ = [
     "solar_spectrum",
     "tutorial",
     "units",
+    "virtual",
 ]
 
 

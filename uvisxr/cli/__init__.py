@@ -25,6 +25,7 @@ from .kernels import kernels
 from .messages import Commands, show_warning
 from .plot import plot
 from .process import process
+from .virtual import virtual
 
 
 @click.group(cls=Commands)
@@ -40,5 +41,5 @@ def main(ctx: click.Context) -> None:
         sys.stdout.reconfigure(errors="surrogateescape")
 
 
-for _command in (batch, calibration, demo, fetch, info, kernels, plot, process):
+for _command in (batch, calibration, demo, fetch, info, kernels, plot, process, virtual):
     main.add_command(_command)
