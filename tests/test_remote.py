@@ -355,6 +355,23 @@ def test_s3(s3: Server, here: Path, monkeypatch: pytest.MonkeyPatch, known: bool
         uvisxr.open_product(f"s3://{LABEL}")
 
 
+@pytest.mark.slow
+def test_a_batch(server: Server, here: Path, tmp_path: Path):
+    def run() -> int:
+        elsewhere._TOLD.clear()
+        steps = [("background", {"level": 4e-4})]
+        url = server.url + LABEL
+        return uvisxr.batch.process(url, steps, tmp_path / "out", workers=1, progress=False).done
+
+    assert run() == 1
+    assert run() == 0
+    assert server.asked(DATA)[-1] == "bytes=0-0"
+    server.files[DATA] = server.files[DATA][FRAME:] + server.files[DATA][:FRAME]
+    assert run() == 1
+    made = uvisxr.open_processed(tmp_path / "out").counts
+    assert (made.values[0] == truth(here).values[1]).all()
+
+
 @pytest.mark.parametrize("url", ["gopher://a/b.LBL", "s3://", "zip://::https://a.org/b.zip"])
 def test_what_is_no_url(here: Path, url: str):
     with pytest.raises(ArgumentError):

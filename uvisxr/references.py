@@ -23,7 +23,7 @@ from . import calls, checks
 from ._version import __version__
 from .dataset import inputs
 from .errors import ProductError
-from .files import absolute, check_name, check_target, refuse_foreign, write_text
+from .files import absolute, check_name, check_target, refuse_foreign, whole_file
 from .pds3 import packed
 from .pds3.qube import QubeFile
 from .reader.counts import behind
@@ -136,10 +136,12 @@ def virtual(
     described = {key: value for key, value in refs.items() if isinstance(value, dict)}
     # With all descriptions in one place nobody has to look for them.
     refs[".zmetadata"] = {"zarr_consolidated_format": 1, "metadata": described}
-    text = {key: v if isinstance(v, str | list) else json.dumps(v) for key, v in refs.items()}
-    lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in text.items())
-    place.parent.mkdir(parents=True, exist_ok=True)
-    write_text(place, f'{_BEGINNING}{json.dumps(__version__)}, "refs": {{\n{lines}\n}}}}\n', files)
+    texts = {key: v if isinstance(v, str | list) else json.dumps(v) for key, v in refs.items()}
+    lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in texts.items())
+    with whole_file(place, files) as temporary:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        text = f'{_BEGINNING}{json.dumps(__version__)}, "refs": {{\n{lines}\n}}}}\n'
+        temporary.write_text(text, encoding="utf-8")
     return place
 
 
