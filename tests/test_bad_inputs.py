@@ -161,6 +161,7 @@ SOUND: dict[str, Callable[[Scene], dict[str, Any]]] = {
     "uvisxr.batch.process": lambda s: _batch(s),
     "uvisxr.catalogue.build": lambda s: {"sources": s.made.labels, "out": "c"},
     "uvisxr.catalogue.info": lambda s: {"catalogue": s.folder / "catalogue"},
+    "uvisxr.virtual": lambda s: {"paths": s.made.labels, "out": s.folder / "x.json"},
     "uvisxr.calibration.evil_response": lambda s: {"ds": _unbinned(s)},
     "uvisxr.fits.smear": lambda s: {"backplanes": backplanes(s.ds)},
     "uvisxr.fits.subsampling": lambda s: {"smear": 6.2},

@@ -31,6 +31,7 @@ PLACE = "COUVIS_0012/DATA/D2005_230"
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setenv("UVISXR_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(fetch, "download", partial(fetch.download, wait=0.01, timeout=0.5))
+    monkeypatch.setattr(fetch, "patience", partial(fetch.patience, wait=0.01, timeout=0.5))
     root = tmp_path / "archive"
     for name in NAMES:
         write_product(root / PLACE, name, band_bin=32)
@@ -51,14 +52,30 @@ def archived(data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("ending", [".LBL", ".DAT", "", "%2ELBL"])
-def test_a_product_is_downloaded_once(server: Server, tmp_path: Path, ending: str):
+def test_a_label_is_downloaded_once(server: Server, tmp_path: Path, ending: str):
     url = f"{server.url}{PLACE}/{NAMES[0]}{ending}"
     ds = uvisxr.open_product(url)
     there = tmp_path / "archive" / PLACE / f"{NAMES[0]}.LBL"
     assert ds.counts.identical(uvisxr.open_product(there).counts)
-    asked = len(server.requests)
+    used = [one.history.partition(" using ")[2] for one in (ds, uvisxr.open_product(there))]
+    assert used[0] == used[1]
     uvisxr.open_product(url)
-    assert len(server.requests) == asked == 2
+    assert len(server.asked(f"{PLACE}/{NAMES[0]}.LBL")) == 1
+    # What it is, its one exposure, and whether it is still the same.
+    whole = server.files[f"{PLACE}/{NAMES[0]}.DAT"]
+    last = len(whole) - 1
+    asked = ["bytes=0-0", f"bytes=0-{last}", "bytes=0-0"]
+    assert server.asked(f"{PLACE}/{NAMES[0]}.DAT") == asked
+
+
+def test_a_product_is_downloaded_once(server: Server):
+    url = f"{server.url}{PLACE}/{NAMES[0]}.LBL"
+    expected = uvisxr.open_product(url).load()
+    whole = uvisxr.open_product(url, fetch=True).load()
+    assert whole.identical(expected)
+    asked = len(server.requests)
+    assert uvisxr.open_product(url).load().identical(expected)
+    assert len(server.requests) == asked
 
 
 def test_every_door_takes_urls(server: Server, tmp_path: Path):
@@ -80,13 +97,14 @@ def test_every_door_takes_urls(server: Server, tmp_path: Path):
 
 
 def test_small_letters(server: Server):
+    assert urls.download(f"{server.url}small/a.lbl", True).with_suffix(".dat").is_file()
     assert urls.download(f"{server.url}small/a.lbl").with_suffix(".dat").is_file()
 
 
 @pytest.mark.parametrize(
     ("url", "error", "said"),
     [
-        ("ftp://example.org/FUV2005_230_15_15.LBL", ArgumentError, "it begins with https://"),
+        ("gopher://example.org/FUV2005_230_15_15.LBL", ArgumentError, "it begins with https://"),
         ("https://example.org/", ArgumentError, "it begins with https://"),
         ("https://example.org/a/../b.LBL", ArgumentError, "leave out"),
         ("https://example.org/a.LBL?x=1", ArgumentError, "leave out what follows"),

@@ -510,6 +510,7 @@ if TYPE_CHECKING:
     from .netcdf import reading
     from .options import get_options, set_options
     from .reader import observation
+    from .references import virtual
     from .reflectance.sun import solar_spectrum
     from .typing import opener
 
@@ -532,6 +533,7 @@ else:
         "search": ".catalogue.search",
         "set_options": ".options",
         "solar_spectrum": ".reflectance.sun",
+        "virtual": ".references",
     }
     _MODULES = (
         *("batch", "calibration", "catalogue", "fits", "instrument", "simulate"),
@@ -583,6 +585,7 @@ __all__ = [
     "solar_spectrum",
     "tutorial",
     "units",
+    "virtual",
 ]
 
 

@@ -120,6 +120,36 @@ def cache_note(path: Path) -> str:
     return f"; the cache is {cache}, and {named} names another folder"
 
 
+def patience(
+    kind: str = "products",
+    size: int | None = None,
+    known: bool = True,
+    most: int = _MOST,
+    progress: bool | None = None,
+    timeout: float = 30.0,
+    tries: int = 4,
+    wait: float = 1.0,
+    floor: float | None = None,
+    longest: float | None = None,
+) -> transfer.Patience:
+    """What to expect of a server; parameters and errors as of `download`.
+
+    `known`: whether more than the server tells when a file is whole.
+    """
+    return transfer.Patience(
+        size=size,
+        most=most,
+        known=known,
+        progress=progress,
+        timeout=timeout,
+        tries=tries,
+        wait=wait,
+        floor=_setting("FLOOR", _FLOOR) if floor is None else floor,
+        longest=_setting("LONGEST", math.inf) if longest is None else longest,
+        mend=f"set {variable(kind)} to a mirror",
+    )
+
+
 def download(
     url: str,
     path: str | Path,
@@ -193,17 +223,17 @@ def download(
         The libraries of `pip install "uvisxr[fetch]"` are not installed.
     """
     url, path = without_user(url), Path(path).expanduser()
-    how = transfer.Patience(
+    how = patience(
+        kind=kind,
         size=size,
-        most=most,
         known=size is not None or sha256 is not None,
+        most=most,
         progress=progress,
         timeout=timeout,
         tries=tries,
         wait=wait,
-        floor=_setting("FLOOR", _FLOOR) if floor is None else floor,
-        longest=_setting("LONGEST", math.inf) if longest is None else longest,
-        mend=f"set {variable(kind)} to a mirror",
+        floor=floor,
+        longest=longest,
     )
     with _alone_in_process(path):
         if path.is_file() and not _fault(path, sha256, size, check):

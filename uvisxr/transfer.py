@@ -17,7 +17,7 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -96,44 +96,115 @@ def receive(url: str, path: Path, how: Patience) -> None:
             total=how.size,
         ) as bar,
     ):
-        transfer = _Transfer(session, url, stream, how)
-        start = time.monotonic()
-        failed, farthest = 0, 0
-        while True:
-            began = time.monotonic()
-            try:
-                return _watched(transfer, bar, start)
-            except (requests.RequestException, _Again) as error:
-                nonsense = isinstance(error, requests.exceptions.InvalidHeader)
-                if isinstance(error, ValueError) and not nonsense:
-                    if not url.lower().startswith(("http://", "https://")):
-                        raise FetchError(
-                            f"{url} is no address of a web server: those begin with http:// or "
-                            "https://"
-                        ) from None
-                    raise FetchError(
-                        f"{url} is not a URL to download from, or what its server sends on to is "
-                        f"none ({type(error).__name__})"
-                    ) from None
-                # A server that gives a byte a request would keep us for ever.
-                gained = transfer.done - farthest
-                seconds = time.monotonic() - began + how.wait
-                failed = 1 if gained > 0 and gained >= how.floor * seconds else failed + 1
-                farthest = max(farthest, transfer.done)
-                # The error itself may hold passwords, of where a server sends on to.
-                why = _reason(error, transfer.done)
-                if failed >= how.tries:
-                    raise FetchError(
-                        f"{url}: {why}, {failed} times in a row; try again later, or {how.mend}"
-                    ) from None
-                _LOG.info("%s: %s; trying again", url, bounded(why))
-            pause = how.wait * 2 ** (failed - 1)
-            if time.monotonic() + pause - start > how.longest:
-                raise _too_long(url, how, transfer.done)
-            time.sleep(pause)
+        _persevere(_Transfer(session, url, stream, how), bar)
 
 
-def _watched(transfer: _Transfer, bar: Any, start: float) -> None:
+class NoPartsError(FetchError):
+    """A server sends whole files only."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a server says of a file: its bytes, and headers or the like that tell its version."""
+
+    size: int
+    version: tuple[tuple[str, str], ...] = ()
+
+
+def part(
+    session: requests.Session,
+    url: str,
+    first: int,
+    into: memoryview,
+    how: Patience,
+    before: Told | None = None,
+) -> Told:
+    """Read a part of a file, with further requests after cuts.
+
+    Parameters
+    ----------
+    session : requests.Session
+    url : str
+    first : int
+        Where in the file the part begins.
+    into : memoryview
+        Of bytes; all of it is filled.
+    how : Patience
+    before : Told, optional
+        What the server said of the file before, which must hold still.
+
+    Returns
+    -------
+    Told
+        What the server says of the file now.
+
+    Raises
+    ------
+    NoPartsError
+        The server sends the whole file instead; nothing of it is read.
+    FetchError
+        As of `fetch.download`, or the file has changed.
+    """
+    asked = _Part(session, url, first, into, how, before)
+    _persevere(asked)
+    return asked.told
+
+
+def call(url: str, work: Callable[[Called], None], how: Patience) -> None:
+    """Do work that reads from a server by another library, as patiently as all is read here.
+
+    Parameters
+    ----------
+    url : str
+    work : callable
+        It adds what it has read to `done` and `received` of its argument, and takes the work up at
+        `done` when it is called again. An OSError that it raises is worth another try.
+    how : Patience
+    """
+    _persevere(_Call(url, work, how))
+
+
+def _persevere(transfer: _Asking, bar: Any = None) -> None:
+    """Ask a server, after failures that may pass again and again."""
+    import requests
+
+    url, how = transfer.url, transfer.how
+    start = time.monotonic()
+    failed, farthest = 0, 0
+    while True:
+        began = time.monotonic()
+        try:
+            return _watched(transfer, bar, start)
+        except (requests.RequestException, _Again) as error:
+            nonsense = isinstance(error, requests.exceptions.InvalidHeader)
+            if isinstance(error, ValueError) and not nonsense:
+                if not url.lower().startswith(("http://", "https://")):
+                    raise FetchError(
+                        f"{url} is no address of a web server: those begin with http:// or https://"
+                    ) from None
+                raise FetchError(
+                    f"{url} is not a URL to download from, or what its server sends on to is "
+                    f"none ({type(error).__name__})"
+                ) from None
+            # A server that gives a byte a request would keep us for ever.
+            gained = transfer.done - farthest
+            seconds = time.monotonic() - began + how.wait
+            failed = 1 if gained > 0 and gained >= how.floor * seconds else failed + 1
+            farthest = max(farthest, transfer.done)
+            # The error itself may hold passwords, of where a server sends on to.
+            why = _reason(error, transfer.done)
+            if failed >= how.tries:
+                raise FetchError(
+                    f"{url}: {why}, {failed} times in a row; try again later, or {how.mend}"
+                ) from None
+            _LOG.info("%s: %s; trying again", url, bounded(why))
+        pause = how.wait * 2 ** (failed - 1)
+        if time.monotonic() + pause - start > how.longest:
+            raise _too_long(url, how, transfer.done)
+        time.sleep(pause)
+
+
+def _watched(transfer: _Asking, bar: Any, start: float) -> None:
     """Run a request in a thread, which may wait for a server longer than we do."""
     how = transfer.how
     failure: list[BaseException] = []
@@ -151,7 +222,8 @@ def _watched(transfer: _Transfer, bar: Any, start: float) -> None:
     try:
         while thread.is_alive():
             thread.join(_LOOK)
-            _show(transfer, bar)
+            if bar is not None:
+                _show(transfer, bar)
             now = time.monotonic()
             if not thread.is_alive():
                 break
@@ -171,7 +243,7 @@ def _watched(transfer: _Transfer, bar: Any, start: float) -> None:
         raise failure[0]
 
 
-def _show(transfer: _Transfer, bar: Any) -> None:
+def _show(transfer: _Asking, bar: Any) -> None:
     if transfer.total is not None and transfer.total != bar.total:
         # A widget is told of a new total like this alone.
         bar.reset(transfer.total)
@@ -184,26 +256,20 @@ class _Again(Exception):
     """What came is of no use, or not all; worth another try."""
 
 
-class _Transfer:
-    """The transfer of one file's bytes over one or more requests.
+class _Asking:
+    """What is asked of a server over one or more requests.
 
     Attributes
     ----------
     done : int
-        Bytes of the file that are there.
+        Bytes that are there.
     received : int
         Bytes that came, in all.
     total : int or None
         Bytes of the file, by the server.
     """
 
-    def __init__(
-        self, session: requests.Session, url: str, stream: BinaryIO, how: Patience
-    ) -> None:
-        self._session = session
-        self._stream = stream
-        self._version: dict[str, str] = {}
-        self._answer: requests.Response | None = None
+    def __init__(self, url: str, how: Patience) -> None:
         self._stopped = False
         self.url = url
         self.how = how
@@ -213,14 +279,9 @@ class _Transfer:
     def stop(self) -> None:
         """Let a request end that is not waited for any longer; it writes no more."""
         self._stopped = True
-        answer, self._answer = self._answer, None
-        if answer is not None:
-            # It may have ended meanwhile.
-            with contextlib.suppress(OSError, ValueError, RuntimeError):
-                answer.raw.shutdown()
 
     def run(self) -> None:
-        """Request the missing bytes, and write them.
+        """Ask for what is missing.
 
         Raises
         ------
@@ -229,25 +290,57 @@ class _Transfer:
         FetchError
             Not worth one.
         """
+        raise NotImplementedError
+
+
+class Called(_Asking):
+    """What work by another library, as of `call`, tells of its progress."""
+
+
+class _Call(Called):
+    def __init__(self, url: str, work: Callable[[Called], None], how: Patience) -> None:
+        super().__init__(url, how)
+        self._work = work
+
+    def run(self) -> None:
+        try:
+            self._work(self)
+        except OSError as error:
+            raise _Again(f"it is not reached ({type(error).__name__})") from error
+
+
+class _Request(_Asking):
+    """What is asked of a web server."""
+
+    def __init__(self, session: requests.Session, url: str, how: Patience) -> None:
+        super().__init__(url, how)
+        self._session = session
+        self._answer: requests.Response | None = None
+
+    def stop(self) -> None:
+        super().stop()
+        answer, self._answer = self._answer, None
+        if answer is not None:
+            # It may have ended meanwhile.
+            with contextlib.suppress(OSError, ValueError, RuntimeError):
+                answer.raw.shutdown()
+
+    def _get(self, headers: Mapping[str, str], take: Callable[[requests.Response], None]) -> None:
+        """Send a request, and take its answer."""
         import requests
         import urllib3
 
-        # Lengths and offsets of a compressed transfer differ from those of the file.
-        headers = {"Accept-Encoding": "identity"}
-        overlap = min(self.done, _OVERLAP) if self._version else 0
-        if overlap:
-            first = self.done - overlap
-            headers |= {"Range": f"bytes={first}-", "If-Range": _validator(self._version)}
         try:
             with self._session.get(
                 self.url,
-                headers=headers,
+                # Lengths and offsets of a compressed transfer differ from those of the file.
+                headers={"Accept-Encoding": "identity", **headers},
                 stream=True,
                 timeout=self.how.timeout,
                 hooks={"response": self._note},
             ) as answer:
                 if not self._stopped:
-                    self._take(answer, overlap)
+                    take(answer)
         except urllib3.exceptions.HTTPError as error:
             raise requests.ConnectionError(error) from error
         except requests.RequestException:
@@ -262,7 +355,134 @@ class _Transfer:
         """Keep an answer, also one that sends on to another address."""
         self._answer = answer
 
+    def _check_status(self, answer: requests.Response) -> None:
+        code = answer.status_code
+        if code in _PASSING:
+            answer.raise_for_status()
+        if code not in (200, 206):
+            kind = NotFoundError if code in (404, 410) else FetchError
+            raise kind(
+                f"{self.url}: the server answers {code} {answer.reason}; check the URL, or "
+                f"{self.how.mend}"
+            )
+
+    def _page(self) -> FetchError:
+        return FetchError(
+            f"{self.url}: the server sends a page for readers instead, perhaps to log in; open "
+            f"the URL in a browser, or {self.how.mend}"
+        )
+
+
+class _Part(_Request):
+    """A part of a file; parameters as of `part`."""
+
+    def __init__(
+        self,
+        session: requests.Session,
+        url: str,
+        first: int,
+        into: memoryview,
+        how: Patience,
+        before: Told | None,
+    ) -> None:
+        super().__init__(session, url, how)
+        self._first = first
+        self._into = into
+        self._before = before
+        self.told = Told(0)
+
+    def run(self) -> None:
+        if not (self._before or self.told).version:
+            # What came may be of another version.
+            self.done = 0
+        begin = self.done - min(self.done, _OVERLAP)
+        last = self._first + len(self._into) - 1
+        asked = {"Range": f"bytes={self._first + begin}-{last}"}
+        self._get(asked, lambda answer: self._take(answer, begin))
+
+    def _take(self, answer: requests.Response, place: int) -> None:
+        if answer.status_code == 416:
+            raise self._changed("it is too short for what was asked of it")
+        self._check_status(answer)
+        if answer.headers.get("Content-Type", "").lower().startswith("text/html"):
+            raise self._page()
+        now = _told(answer.headers)
+        if answer.status_code == 200:
+            if self._before is not None and now != self._before:
+                raise self._changed("its size, ETag or Last-Modified is another")
+            raise NoPartsError(
+                f"{self.url}: the server sends whole files only; open the product with fetch=True, "
+                f"or {self.how.mend}"
+            )
+        stated = _RANGE.fullmatch(str(answer.headers.get("Content-Range", "")).strip())
+        begin, count = self._first + place, len(self._into) - place
+        length = str(answer.headers.get("Content-Length", count))
+        if (
+            stated is None
+            or (int(stated[1]), int(stated[2])) != (begin, begin + count - 1)
+            or int(stated[3]) < begin + count
+            or length != str(count)
+            or answer.headers.get("Content-Encoding", "identity").lower() != "identity"
+        ):
+            raise _Again("the server sends another part than that asked for")
+        known = self._before or (self.told if self.done else None)
+        if known is not None and now != known:
+            raise self._changed("its size, ETag or Last-Modified is another")
+        self.told = now
+        while block := answer.raw.read1(_CHUNK, decode_content=False):
+            if self._stopped:
+                return
+            self.received += len(block)
+            if place + len(block) > len(self._into):
+                self.done = 0
+                raise _Again("the server sends more than was asked for")
+            there = min(max(self.done - place, 0), len(block))
+            if self._into[place : place + there] != block[:there]:
+                raise self._changed("its bytes are others")
+            place += len(block)
+            self._into[place - len(block) + there : place] = block[there:]
+            self.done = max(self.done, place)
+        if self.done < len(self._into):
+            raise _Again(f"the connection broke after {self.done} bytes")
+
+    def _changed(self, how: str) -> FetchError:
+        return FetchError(
+            f"{self.url} has changed on its server since it was opened ({how}): open the product "
+            "again, or with fetch=True"
+        )
+
+
+def _told(headers: Mapping[str, str]) -> Told:
+    """What the headers of an answer, whole or in part, say of a file."""
+    stated = _RANGE.fullmatch(str(headers.get("Content-Range", "")).strip())
+    length = stated[3] if stated else str(headers.get("Content-Length", ""))
+    size = int(length) if length.isascii() and length.isdecimal() and len(length) < 19 else 0
+    keys = ("ETag", "Last-Modified")
+    return Told(size, tuple((key, str(headers[key])) for key in keys if key in headers))
+
+
+class _Transfer(_Request):
+    """The transfer of one whole file."""
+
+    def __init__(
+        self, session: requests.Session, url: str, stream: BinaryIO, how: Patience
+    ) -> None:
+        super().__init__(session, url, how)
+        self._stream = stream
+        self._version: dict[str, str] = {}
+
+    def run(self) -> None:
+        headers = {}
+        overlap = min(self.done, _OVERLAP) if self._version else 0
+        if overlap:
+            first = self.done - overlap
+            headers = {"Range": f"bytes={first}-", "If-Range": _validator(self._version)}
+        self._get(headers, lambda answer: self._take(answer, overlap))
+
     def _take(self, answer: requests.Response, overlap: int) -> None:
+        if answer.status_code == 416:
+            self._restart()
+            answer.raise_for_status()
         self._check_status(answer)
         if answer.status_code == 206:
             if not self._continues(answer, overlap):
@@ -348,23 +568,7 @@ class _Transfer:
         if _PAGE.match(self._stream.read(_HEAD)) and not self.url.lower().endswith(
             (".html", ".htm")
         ):
-            raise FetchError(
-                f"{self.url}: the server sends a page for readers instead, perhaps to log in; open "
-                f"the URL in a browser, or {self.how.mend}"
-            )
-
-    def _check_status(self, answer: requests.Response) -> None:
-        code = answer.status_code
-        if code in _PASSING or code == 416:
-            if code == 416:
-                self._restart()
-            answer.raise_for_status()
-        if code not in (200, 206):
-            kind = NotFoundError if code in (404, 410) else FetchError
-            raise kind(
-                f"{self.url}: the server answers {code} {answer.reason}; check the URL, or "
-                f"{self.how.mend}"
-            )
+            raise self._page()
 
     def _restart(self) -> None:
         self._stream.seek(0)

@@ -19,7 +19,7 @@ import numpy as np
 from helpers import tinykernels
 from helpers.products import write_product
 
-from uvisxr import fetch
+from uvisxr import fetch, parts
 from uvisxr.calibration import download as calibration
 from uvisxr.errors import NotFoundError, UvisError
 from uvisxr.kernels import requirements
@@ -27,6 +27,7 @@ from uvisxr.kernels.listing import ArchiveFile
 from uvisxr.pds3 import urls
 from uvisxr.pds3.archive import VOLUMES, Archive
 from uvisxr.stars import catalogue
+from uvisxr.transfer import NoPartsError
 
 from .harness import Door, Wrong
 
@@ -36,7 +37,10 @@ _LSK, _SPK = "lsk/naif0012.tls", "spk/a.bsp"
 _PAGE = b"<!DOCTYPE html>\n<html><body>Please log in</body></html>"
 
 #: Kinds of files; those of `_SIZED` have a size, sum or digest that a lie about the length fails.
-_KINDS = ("product", "url", "index", "text", "daf", "stars", "modifier", "plain", "sized", "hashed")
+_KINDS = (
+    *("product", "url", "index", "text", "daf", "stars", "modifier", "plain", "sized", "hashed"),
+    *("parts", "parts"),
+)
 _SIZED = ("stars", "modifier", "sized", "hashed")
 
 
@@ -224,9 +228,21 @@ def _get_file(case: Case, url: str) -> None:
     fetch.download(f"{url}{name}", case.folder / "cache" / name, **expected[case.kind])
 
 
+def _get_parts(case: Case, url: str) -> None:
+    """Parts of a file, none of which may be of two versions, or of another place."""
+    (name, versions), *_ = case.files.items()
+    with contextlib.suppress(NoPartsError), parts.ask(f"{url}{name}").opened() as read:
+        for first, count in ((60, 80000), (0, 1), (89000, 1000)):
+            into = bytearray(count)
+            read(first, memoryview(into))
+            if all(into != data[first : first + count] for data in versions):
+                raise Wrong(f"{count} bytes from {first} on are others: {case.lies}")
+
+
 _KEEPERS: dict[str, Callable[[Case, str], object]] = {
     "product": _get_product,
-    "url": lambda case, url: urls.download(f"{url}{_PLACE}.LBL"),
+    "url": lambda case, url: urls.download(f"{url}{_PLACE}.LBL", whole=True),
+    "parts": _get_parts,
     "index": _get_index,
     "text": partial(_get_kernel, _LSK),
     "daf": partial(_get_kernel, _SPK),
@@ -236,8 +252,12 @@ _KEEPERS: dict[str, Callable[[Case, str], object]] = {
 
 
 def _quick() -> contextlib.AbstractContextManager[object]:
-    quick = partial(fetch.download, wait=0.0, timeout=2.0, tries=3, progress=False)
-    return mock.patch.object(fetch, "download", quick)
+    names = ("download", "patience")
+    quick = {
+        name: partial(getattr(fetch, name), wait=0.0, timeout=2.0, tries=3, progress=False)
+        for name in names
+    }
+    return mock.patch.multiple(fetch, **quick)
 
 
 def _judge(case: Case, whole: bool) -> None:
@@ -249,7 +269,7 @@ def _judge(case: Case, whole: bool) -> None:
             raise Wrong(f"{path.relative_to(case.folder)} was left: {case.kind} {case.lies}")
         if not case.holds(path.read_bytes(), name):
             raise Wrong(f"{case.kind}: {path.name} is not what the server holds: {case.lies}")
-    if whole and len(found) < len(case.files):
+    if whole and case.kind != "parts" and len(found) < len(case.files):
         raise Wrong(f"{case.kind}: of {[*names]} there are {found}: {case.lies}")
 
 
@@ -327,6 +347,11 @@ class _Asked:
         return int(text.removeprefix("bytes=").partition("-")[0])
 
     @property
+    def stop(self) -> int:
+        last = self.headers.get("range", "").rpartition("-")[2]
+        return min(int(last) + 1, len(self.body)) if last else len(self.body)
+
+    @property
     def is_part(self) -> bool:
         return "range" in self.headers
 
@@ -356,7 +381,7 @@ def _part(body: bytes, start: int, stop: int, total: int | str, **more: str) -> 
 
 def _good(q: _Asked) -> bytes:
     if q.is_part and q.headers.get("if-range", q.etag) == q.etag and q.start < len(q.body):
-        return _part(q.body, q.start, len(q.body), len(q.body), ETag=q.etag)
+        return _part(q.body, q.start, q.stop, len(q.body), ETag=q.etag)
     return _head(length=len(q.body), ETag=q.etag) + q.body
 
 
@@ -378,15 +403,19 @@ def _changed_part(q: _Asked, **more: str) -> bytes:
     body = q.turn()
     if not q.is_part or q.start >= len(body):
         return _head(length=len(body), ETag=q.etag) + body
-    return _part(body, q.start, len(body), len(body), **more)
+    return _part(body, q.start, q.stop, len(body), **more)
 
 
-def _wrong_part(q: _Asked, change: Callable[[int, int], tuple[int, int, int | str]]) -> bytes:
+#: Makes a lie of the first byte of a part, its end, and the length of the file.
+_Change = Callable[[int, int, int], tuple[int, int, int | str]]
+
+
+def _wrong_part(q: _Asked, change: _Change) -> bytes:
     if not q.is_part or q.start >= len(q.body):
         return _cut(q)
-    start, stop, total = change(q.start, len(q.body))
+    start, stop, total = change(q.start, q.stop, len(q.body))
     stated = f"bytes {start}-{stop - 1}/{total}"
-    tail = q.body[q.start :]
+    tail = q.body[q.start : q.stop]
     return _head("206 Partial Content", len(tail), Content_Range=stated, ETag=q.etag) + tail
 
 
@@ -420,12 +449,12 @@ _ANSWERS: dict[str, Callable[[_Asked], bytes]] = {
     "changed-part": lambda q: _changed_part(q, ETag='"other"'),
     "changed-part-unsaid": _changed_part,
     "changed-part-lie": lambda q: _changed_part(q, ETag=q.headers.get("if-range", '"v0"')),
-    "part-elsewhere": lambda q: _wrong_part(q, lambda a, n: (0, n, n)),
-    "part-later": lambda q: _wrong_part(q, lambda a, n: (a + 1, n + 1, n)),
-    "part-of-more": lambda q: _wrong_part(q, lambda a, n: (a, n, n + 7)),
-    "part-of-any": lambda q: _wrong_part(q, lambda a, n: (a, n, "*")),
+    "part-elsewhere": lambda q: _wrong_part(q, lambda a, z, n: (0, z, n)),
+    "part-later": lambda q: _wrong_part(q, lambda a, z, n: (a + 1, z + 1, n)),
+    "part-of-more": lambda q: _wrong_part(q, lambda a, z, n: (a, z, n + 7)),
+    "part-of-any": lambda q: _wrong_part(q, lambda a, z, n: (a, z, "*")),
     "part-short": lambda q: (
-        _part(q.body, q.start, min(q.start + 10, len(q.body)), len(q.body), ETag=q.etag)
+        _part(q.body, q.start, min(q.start + 10, q.stop), len(q.body), ETag=q.etag)
         if q.is_part
         else _cut(q)
     ),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any, BinaryIO
 from urllib.parse import unquote
 
 
@@ -55,7 +56,8 @@ class Server:
     """What a test sees of the server.
 
     `files` maps paths to contents; `faults` maps paths to what goes wrong, one fault a request, in
-    order (a file without faults left is served whole). `requests` lists (path, Range header).
+    order (a file without faults left is served whole). `requests` lists (path, Range header), and
+    `sent` the lengths of the answers that are promised.
     """
 
     url: str
@@ -63,6 +65,7 @@ class Server:
     faults: dict[str, list[Fault]]
     ranges: bool = True
     requests: list[tuple[str, str | None]] = field(default_factory=list)
+    sent: list[int] = field(default_factory=list)
     closing: threading.Event = field(default_factory=threading.Event)
 
     def asked(self, path: str) -> list[str | None]:
@@ -95,6 +98,10 @@ def serve(
         def do_GET(self) -> None:
             _answer(self, state)
 
+        def do_HEAD(self) -> None:
+            self.wfile = _Headers(self.wfile)
+            _answer(self, state)
+
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     state.url = f"http://127.0.0.1:{httpd.server_port}/"
     thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
@@ -106,6 +113,19 @@ def serve(
         httpd.shutdown()
         httpd.server_close()
         thread.join()
+
+
+class _Headers:
+    """What lets an answer's headers through, but no bytes of the file."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def write(self, data: bytes) -> int:
+        return self._stream.write(data) if data.startswith(b"HTTP/") else len(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def _answer(handler: BaseHTTPRequestHandler, state: Server) -> None:
@@ -140,21 +160,33 @@ def _answer(handler: BaseHTTPRequestHandler, state: Server) -> None:
         if isinstance(fault, Stall):
             state.closing.wait(30)
         return
-    handler.wfile.write(body)
+    # Who has read enough may have gone.
+    with suppress(OSError):
+        handler.wfile.write(body)
 
 
 def _head(handler: BaseHTTPRequestHandler, state: Server, content: bytes, tag: str) -> bytes:
     """Send status and headers; the bytes that are to follow."""
     wanted = handler.headers.get("Range")
-    start = 0
+    first, end = 0, len(content)
     if wanted and state.ranges and handler.headers.get("If-Range", tag) == tag:
-        start = int(wanted.removeprefix("bytes=").split("-")[0])
+        begin, _, last = wanted.removeprefix("bytes=").partition("-")
+        first = int(begin)
+        if last:
+            end = min(int(last) + 1, end)
+        if first >= len(content):
+            handler.send_response(416)
+            handler.send_header("Content-Range", f"bytes */{len(content)}")
+            handler.send_header("Content-Length", "0")
+            handler.end_headers()
+            return b""
         handler.send_response(206)
-        handler.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        handler.send_header("Content-Range", f"bytes {first}-{end - 1}/{len(content)}")
     else:
         handler.send_response(200)
     if state.ranges:
         handler.send_header("ETag", tag)
-    handler.send_header("Content-Length", str(len(content) - start))
+    handler.send_header("Content-Length", str(end - first))
     handler.end_headers()
-    return content[start:]
+    state.sent.append(end - first)
+    return content[first:end]

@@ -27,6 +27,7 @@ from .messages import Commands, show_warning
 from .plot import plot
 from .process import process
 from .search import search
+from .virtual import virtual
 
 
 @click.group(cls=Commands)
@@ -43,6 +44,6 @@ def main(ctx: click.Context) -> None:
 
 
 for _command in (
-    *(batch, calibration, catalogue, demo, fetch, info, kernels, plot, process, search),
+    *(batch, calibration, catalogue, demo, fetch, info, kernels, plot, process, search, virtual),
 ):
     main.add_command(_command)

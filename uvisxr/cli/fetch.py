@@ -26,12 +26,14 @@ def fetch(product_id: tuple[str, ...], to: Path | None, matrix: bool) -> None:
     PRODUCT_ID: FUV2005_230_15_15, for example, also as OPUS writes it (co-uvis-fuv2005_230_15_15).
     Prints the path of each label. Of a product in two volumes the later one is taken. Files already
     present are not downloaded again. Set UVISXR_URL_PRODUCTS to use a mirror of the folder
-    COUVIS_0xxx.
+    COUVIS_0xxx. The URL of a label names a product too, which is then read from the cache and no
+    longer from its server.
 
     "stars" in place of a product downloads the 31,215 ultraviolet stars of CDS II/59B, which
     predict_stars then takes; without them it has the 60 brightest. Set UVISXR_URL_STARS to use a
     mirror of the catalogue's folder.
     """
+    from ..pds3 import urls
     from ..pds3.archive import Archive
 
     archive = Archive.default()
@@ -40,6 +42,13 @@ def fetch(product_id: tuple[str, ...], to: Path | None, matrix: bool) -> None:
             from ..stars.catalogue import fetch_catalogue
 
             click.echo(fetch_catalogue(to))
+            continue
+        if urls.is_url(name):
+            if to is not None:
+                raise click.UsageError(
+                    "--to is for identifiers: what a URL names goes to the cache"
+                )
+            click.echo(urls.download(name, whole=True))
             continue
         try:
             click.echo(archive.product(name, to, matrix)["label"])

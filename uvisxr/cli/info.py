@@ -59,8 +59,8 @@ def _warn_of_lost(file: QubeFile) -> None:
     """Warn of exposures that have no count where others have many."""
     from ..pds3 import again, packed, uncounted
 
-    # Unpacking takes long, and keeps a file for it.
-    if packed.is_packed(file.path):
+    # Unpacking takes long, and keeps a file for it; and what is on a server stays there.
+    if packed.is_packed(file.path) or file.remote:
         return
     lost = uncounted.exposures(file)
     if lost.size:

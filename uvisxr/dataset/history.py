@@ -55,6 +55,7 @@ class _Used:
     files: tuple[str | Path, ...] = ()
     unread: tuple[str | Path, ...] = ()
     took: Mapping[str, Any] = field(default_factory=dict)
+    elsewhere: Mapping[str, int] = field(default_factory=dict)
 
 
 def used(
@@ -62,6 +63,7 @@ def used(
     files: Iterable[str | Path] = (),
     unread: Iterable[str | Path] = (),
     took: Mapping[str, Any] | None = None,
+    elsewhere: Mapping[str, int] | None = None,
 ) -> xr.Dataset:
     """Attach to a step's result what its history line should contain besides the call.
 
@@ -75,6 +77,8 @@ def used(
         Files opened for later use: recorded with their size, as a sha256 would need every byte.
     took : mapping, optional
         Arguments whose value as used by the step is more informative than as given.
+    elsewhere : mapping, optional
+        Names of files on servers, opened for later use, with their sizes in bytes.
 
     Returns
     -------
@@ -82,7 +86,7 @@ def used(
         A shallow copy, to be returned to the decorator `step`.
     """
     ds = ds.copy(deep=False)
-    ds.encoding[_KEY] = _Used(tuple(files), tuple(unread), dict(took or {}))
+    ds.encoding[_KEY] = _Used(tuple(files), tuple(unread), dict(took or {}), dict(elsewhere or {}))
     return ds
 
 
@@ -195,7 +199,9 @@ def _write(
     texts = {**texts, **{k: _text(value) for k, value in extra.took.items()}}
     line = f"uvisxr {__version__}: {name}({', '.join(f'{k}={text}' for k, text in texts.items())})"
     named = sorted({f"{_name(f)} sha256:{sha256(f)}" for f in extra.files})
-    named += sorted({f"{_name(f)} {Path(f).stat().st_size} bytes" for f in extra.unread})
+    unread = {f"{_name(f)} {Path(f).stat().st_size} bytes" for f in extra.unread}
+    unread |= {f"{_name(f)} {size} bytes" for f, size in extra.elsewhere.items()}
+    named += sorted(unread)
     inputs.mark(ds, [*behind, *extra.files, *extra.unread])
     if named:
         line += " using " + ", ".join(named)

@@ -57,8 +57,13 @@ def is_packed(path: Path) -> bool:
     return pairs.split(path)[1] in pairs.PACKINGS
 
 
+def size_is_hidden(path: Path) -> bool:
+    """Whether the size of a file is not that of its data, as they are packed or elsewhere."""
+    return pairs.split(path)[1] in (*pairs.PACKINGS, pairs.ELSEWHERE)
+
+
 def size(path: Path) -> int | None:
-    """Bytes of data in a file; None if only unpacking can tell.
+    """Bytes of data in a file; None if only unpacking, or a server, can tell.
 
     A UvisWarning says if a zip archive holds a file of another name.
 
@@ -70,7 +75,7 @@ def size(path: Path) -> int | None:
         It is no zip archive, or holds no data file.
     """
     kind = pairs.split(path)[1]
-    if kind in (".BZ2", ".GZ"):
+    if kind in (".BZ2", ".GZ", pairs.ELSEWHERE):
         path.stat()
         return None
     if kind != ".ZIP":

@@ -20,6 +20,9 @@ LABELS = (".LBL", ".XML")
 #: Endings of packed data files, after .DAT.
 PACKINGS = (".BZ2", ".GZ", ".ZIP")
 
+#: Ending of what says where data are, after .DAT; see `uvisxr.pds3.elsewhere`.
+ELSEWHERE = ".URL"
+
 #: Endings of packings that are not read.
 _OTHER_PACKINGS = (".XZ", ".ZST", ".LZ4", ".LZMA", ".Z", ".7Z", ".RAR", ".TAR", ".TGZ", ".TBZ")
 
@@ -86,14 +89,14 @@ def split(path: Path) -> tuple[str, str]:
     -------
     name : str
         The common name of label and data; of anything else, the whole name.
-    kind : {".LBL", ".XML", ".DAT", ".BZ2", ".GZ", ".ZIP", ""}
-        A packing stands for packed data.
+    kind : {".LBL", ".XML", ".DAT", ".BZ2", ".GZ", ".ZIP", ".URL", ""}
+        A packing stands for packed data, .URL for data that are elsewhere.
     """
     kind = path.suffix.upper()
     if kind in (*LABELS, ".DAT"):
         return path.stem, kind
     inner = Path(path.stem)
-    if kind in PACKINGS and inner.suffix.upper() == ".DAT":
+    if kind in (*PACKINGS, ELSEWHERE) and inner.suffix.upper() == ".DAT":
         return inner.stem, kind
     return path.name, ""
 
@@ -137,9 +140,20 @@ def data_of(path: Path) -> Path | None:
                     file = folder / f"{name}{data}{ending}"
                     if is_file(file):
                         return file
+    noted = path.with_name(f"{name}.DAT{ELSEWHERE.lower()}")
+    if is_file(noted) and _is_of_cache(noted):
+        return noted
     # A label may be reached by a link of its own, which may lead to itself.
     behind = real(path)
     return data_of(behind) if is_link(path) and not is_link(behind) else None
+
+
+def _is_of_cache(path: Path) -> bool:
+    """Whether a file lies where products that are named by URLs do."""
+    # Imported late: programs that open other files through xarray load none of its libraries.
+    from ..fetch import cache_dir
+
+    return real(path).is_relative_to(real(cache_dir("urls")))
 
 
 def label_of(path: Path) -> Path:

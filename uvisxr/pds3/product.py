@@ -108,7 +108,7 @@ def promised_file(label: Label, window: int = 0) -> QubeFile:
 
 def _check_samples(label: Label, file: QubeFile) -> None:
     """Raise if the size of the data file is what the label says elsewhere, and not by its cube."""
-    if packed.is_packed(file.path) or not pairs.is_file(file.path):
+    if packed.size_is_hidden(file.path) or not pairs.is_file(file.path):
         return
     size = file.path.stat().st_size
     number = size * label.shape[0] / file.size

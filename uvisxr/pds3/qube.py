@@ -1,6 +1,7 @@
 """The data file of a product.
 
-Only the requested exposures are read; if few rows are requested, only those rows. In a file the
+Only the requested exposures are read; if few rows are requested, only those rows. Of a file on a
+server whole exposures are read, as a request takes longer than what it brings. In a file the
 first index (BAND) varies fastest, and each exposure fills a frame the size of the detector with the
 window's bins packed in its upper-left corner (users guide, chapter 2).
 """
@@ -8,6 +9,7 @@ window's bins packed in its upper-left corner (users guide, chapter 2).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -16,10 +18,14 @@ import numpy as np
 
 from ..errors import ProductError, warn_user
 from ..files import State, opened
-from . import again, contents, packed, pairs
+from ..parts import Reader, Remote
+from . import again, contents, elsewhere, packed, pairs
 
 #: Bytes read at once, unless a single exposure is larger.
 _READ_BYTES = 2**20
+
+#: As `_READ_BYTES`, of a server.
+_ASKED_BYTES = 2**23
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,8 @@ class QubeFile:
         hold a value. Empty if nothing is known of that.
     state : State, optional
         What the file was when its size was checked, which it must be still when it is read.
+    remote : Remote, optional
+        Where the data are, if they are on a server; `path` then is what says so in the cache.
     """
 
     path: Path
@@ -58,6 +66,12 @@ class QubeFile:
     held: tuple[tuple[int, int, int, int], ...] = ()
     filled: tuple[int, ...] = ()
     state: State | None = None
+    remote: Remote | None = None
+
+    @property
+    def name(self) -> str:
+        """The path or the URL of the data."""
+        return self.remote.url if self.remote else str(self.path)
 
     @property
     def size(self) -> int:
@@ -73,7 +87,11 @@ class QubeFile:
         ------
         ProductError
             The file is missing, or longer or shorter than the label says it is.
+        FetchError
+            It is on a server, which cannot be asked.
         """
+        if pairs.split(self.path)[1] == pairs.ELSEWHERE:
+            return self._located()
         try:
             if pairs.exists_otherwise(self.path):
                 raise ProductError(f"cannot read {self.path}: {pairs.wrong(self.path)}")
@@ -94,6 +112,22 @@ class QubeFile:
             )
         return replace(self, state=state)
 
+    def _located(self) -> Self:
+        """The file with what its server says of it."""
+        try:
+            found = elsewhere.settle(self.path, self.size)
+        except OSError as error:
+            raise ProductError(f"cannot read {self.path}: {error.strerror or error}") from error
+        if isinstance(found, Path):
+            return replace(self, path=found).checked()
+        if found.size != self.size:
+            raise ProductError(
+                f"{found.url} has {found.size} bytes, but its label says {self.size} "
+                f"({' x '.join(map(str, self.frame))} values): the label or the data are damaged, "
+                f"or {self.path.parent} holds an old label; remove that folder and try again"
+            )
+        return replace(self, remote=found)
+
     def _mend(self) -> str:
         """What else was looked for in place of a missing file, and what helps."""
         command = again.command(self.path, self.pointer)
@@ -109,10 +143,13 @@ class QubeFile:
         both = f"; {command} downloads both" if command else ""
         return f"{named}; it must be beside its label{both}"
 
-    def _warn_of_contents(self, block: np.ndarray, first: int, path: Path, start: int) -> None:
+    def _warn_of_contents(
+        self, block: np.ndarray, first: int, plain: tuple[Path, int] | None
+    ) -> None:
         """Warn of what counts say against the label, of rows of frames from the `first` on.
 
-        `path` holds the data as they are, from the byte `start` on.
+        The data are `plain` in a file, from a byte on, unless they are on a server: then it is not
+        asked what only all exposures can tell.
         """
         if self.held and contents.outside(block[0], first, self.frame[1:], self.held):
             self._warn("counts outside of the windows that its label gives", contents.BINS)
@@ -125,8 +162,10 @@ class QubeFile:
                 "counts that are all multiples of 256, as if the two bytes of each were exchanged",
                 "all values are wrong; exchange the bytes, or",
             )
+        if plain is None:
+            return
         ends = tuple((k, k + size) for k, size in zip(self.corner, self.filled, strict=True))
-        lacking = contents.unfilled(block[0], first, path, start, self.frame, self.dtype, ends)
+        lacking = contents.unfilled(block[0], first, *plain, self.frame, self.dtype, ends)
         for name, size, missing in zip(("rows", "columns"), self.shape, lacking, strict=True):
             if missing:
                 self._warn(
@@ -136,8 +175,8 @@ class QubeFile:
                 )
 
     def _warn(self, what: str, mend: str) -> None:
-        advice = again.advice(self.path, self.pointer)
-        warn_user(f"{self.path} holds {what}: {mend} {advice}")
+        advice = "take another copy" if self.remote else again.advice(self.path, self.pointer)
+        warn_user(f"{self.name} holds {what}: {mend} {advice}")
 
     def read(
         self, exposures: np.ndarray, rows: slice = slice(None), columns: slice = slice(None)
@@ -158,6 +197,8 @@ class QubeFile:
         ------
         ProductError
             The file has changed since it was opened, if only its time, or cannot be unpacked.
+        FetchError
+            The file is on a server, and has changed or cannot be had.
 
         Warns
         -----
@@ -177,34 +218,50 @@ class QubeFile:
         # Up to half of an exposure's rows are read on their own; otherwise consecutive exposures
         # are read together.
         row += self.corner[0]
-        first, count = (row, shape[1]) if 2 * shape[1] <= lines else (0, lines)
+        few = 2 * shape[1] <= lines and self.remote is None
+        first, count = (row, shape[1]) if few else (0, lines)
         if end_row == self.shape[0]:
             # Counts may go on after the window.
             count = min(count + 1, lines - first)
-        at_once = 1 if count < lines else max(1, _READ_BYTES // (lines * bands * dtype.itemsize))
+        most = _ASKED_BYTES if self.remote else _READ_BYTES
+        at_once = 1 if count < lines else max(1, most // (lines * bands * dtype.itemsize))
         buffer = np.empty((min(at_once, exposures.size), count, bands), dtype)
         wanted = (
             slice(row - first, row - first + shape[1]),
             slice(column + self.corner[1], end_column + self.corner[1]),
         )
+        with self._opened() as (readinto, plain):
+            for position, length in _runs(exposures, at_once):
+                value = (int(exposures[position]) * lines + first) * bands
+                block = buffer[:length]
+                readinto(value * dtype.itemsize, block.reshape(-1).view(np.uint8).data)
+                if not position:
+                    self._warn_of_contents(block, first, plain)
+                result[position : position + length] = block[:, *wanted]
+        return result
+
+    @contextmanager
+    def _opened(self) -> Iterator[tuple[Reader, tuple[Path, int] | None]]:
+        """What reads the data from a byte on; in which file they are plain, from which byte on."""
+        if self.remote is not None:
+            with self.remote.opened() as read:
+                yield read, None
+            return
         try:
             path, start = packed.plain(self.path, self.size, self.state)
             with opened(path, self.state if path == self.path else None, buffering=0) as stream:
-                for position, length in _runs(exposures, at_once):
-                    value = (int(exposures[position]) * lines + first) * bands
-                    stream.seek(start + value * dtype.itemsize)
-                    block = buffer[:length]
-                    if stream.readinto(block.reshape(-1).view(np.uint8).data) != block.nbytes:
+
+                def readinto(first: int, into: memoryview) -> None:
+                    stream.seek(start + first)
+                    if stream.readinto(into) != len(into):
                         raise OSError("the file ends too early")
-                    if not position:
-                        self._warn_of_contents(block, first, path, start)
-                    result[position : position + length] = block[:, *wanted]
+
+                yield readinto, (path, start)
         except OSError as error:
             raise ProductError(
                 f"cannot read {self.path}: {error}; has it changed since it was opened? "
                 "Open the product again"
             ) from error
-        return result
 
 
 def _runs(exposures: np.ndarray, longest: int) -> Iterator[tuple[int, int]]:

@@ -210,12 +210,12 @@ def expand(
         links); batch files (one source per line, relative to the file, # for comments); globs
         ("data/D2005_*/FUV*.LBL"); index tables (INDEX.LBL or INDEX.TAB of a volume, or those of the
         Ring-Moon Systems Node); identifiers of products in the current folder, or in the list's, or
-        in the cache (see `uvisxr.pds3.identifier`); URLs, which are downloaded once into the cache.
+        in the cache (see `uvisxr.pds3.identifier`); URLs (see `uvisxr.pds3.urls`).
         A file of that name goes before a glob or an identifier.
     wanted : Filter, optional
         By default everything is accepted.
     fetch : bool
-        Download products that are named by identifiers and are not in the cache.
+        Download products that are named by identifiers or URLs and are not in the cache.
     read : set of Path, optional
         The batch files and index tables that products come from are added to it.
 
@@ -406,7 +406,7 @@ class _Source:
         """Products, or further sources that hold them."""
         path = self.path
         if urls.is_url(self.text):
-            return [Product.at(urls.download(self.text))]
+            return [Product.at(urls.download(self.text, self.fetch))]
         if self.data is not None:
             return [Product(path, self.data, paired=True)]
         if path.is_dir():

@@ -1,30 +1,24 @@
-"""Products named by the URL of their label or data file: downloaded once, into the cache.
+"""Products named by the URL of their label or data file.
 
-Below the folder `urls` of the cache they lie as on their servers. That folder can be removed at any
-time.
+The label is downloaded once, into the cache, and the data file if that is asked for; else only
+where it is is noted there (`uvisxr.pds3.elsewhere`). Below the folder `urls` of the cache they lie
+as on their servers. That folder can be removed at any time.
 """
 
 from __future__ import annotations
 
 import re
 import warnings
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePosixPath
-from typing import Any
-from urllib.parse import SplitResult, quote, unquote, urlsplit
+from pathlib import Path
+from urllib.parse import quote, unquote
 
-from .. import fetch
-from ..errors import (
-    ArgumentError,
-    FetchError,
-    LabelError,
-    NotFoundError,
-    ProductError,
-    UvisError,
-    shortened,
-)
+from .. import parts
+from ..errors import FetchError, LabelError, NotFoundError, ProductError, UvisError
 from ..files import inside
-from . import packed, pairs
+from ..transfer import NoPartsError
+from . import elsewhere, packed, pairs
 from .archive import data_size
 from .label import MAX_BYTES, keywords, read_label
 
@@ -34,55 +28,51 @@ _URL = re.compile(r"([a-z][a-z0-9+.-]+:)/+", re.IGNORECASE)
 #: Kinds of data files.
 _DATA = (".DAT", *pairs.PACKINGS)
 
-#: Longest name of a file or a folder, in bytes.
-_LONGEST = 255
-
 
 def is_url(source: str) -> bool:
     """Whether a source is written as a URL, also if `pathlib` took one of its slashes."""
     return _URL.match(source) is not None
 
 
-def download(url: str) -> Path:
-    """Label of the product at a URL, after downloading it and its data file.
+def download(url: str, whole: bool = False) -> Path:
+    """Label of the product at a URL, after downloading it; of its data, only where they are.
 
     Parameters
     ----------
     url : str
         Of the label, the data file, plain or packed, or their common base path. Endings of the
         other file are asked for in the same case. Where there is no data file of the label's name,
-        the one that the label names is asked for, and then packed ones.
+        the one that the label names is asked for, and then packed ones, which are downloaded whole.
+    whole : bool
+        Download the data file too, if it is not in the cache.
 
     Raises
     ------
     ArgumentError
-        This is no URL of a file on a web server, or it has a password in it.
+        This is no URL of a file, or it has a password in it.
     FetchError
         A download failed, or what came is no label, or no data of it.
     """
-    url = _URL.sub(r"\1//", url, count=1)
-    parts, folder = _place(url)
-    path = PurePosixPath(unquote(parts.path))
-    name, kind = pairs.split(Path(path))
-    given = path.suffixes[-2] if kind in pairs.PACKINGS else path.suffix
-    lower = bool(kind) and given.islower()
-    packing = path.suffix if kind in pairs.PACKINGS else ""
-    above = url.rpartition("/")[0]
+    given = _given(url)
+    name, kind = pairs.split(given.file)
+    is_packed = kind in pairs.PACKINGS
+    ending = given.file.suffixes[-2] if is_packed else given.file.suffix
+    lower = bool(kind) and ending.islower()
     ending = kind if kind in pairs.LABELS else pairs.LABELS[0]
     file = f"{name}{ending.lower() if lower else ending}"
-    label = _get(f"{above}/{quote(file)}", inside(folder, file), check=_check, most=MAX_BYTES)
-    size, pointer = _described(label, f"{above}/{quote(file)}")
+    label = elsewhere.whole(given.beside(file), given.place(file), check=_check, most=MAX_BYTES)
+    size, pointer = _described(label, given.beside(file))
     data = ".dat" if lower else ".DAT"
-    endings = [packing] if packing else ["", *map(str.lower, pairs.PACKINGS)]
+    endings = [given.file.suffix] if is_packed else ["", *map(str.lower, pairs.PACKINGS)]
     files = [f"{name}{data}{ending}" for ending in endings]
-    if pointer and not packing:
+    if pointer and not is_packed:
         files.insert(1, pointer)
     # What came earlier is not asked for again.
-    files.sort(key=lambda file: not (folder / file).is_file())
+    files.sort(key=lambda file: not given.is_known(file))
     missing: list[NotFoundError] = []
     for file in files:
         try:
-            _get_data(f"{above}/{quote(file)}", inside(folder, file), size)
+            _find(given.beside(file), given.place(file), size, whole)
         except NotFoundError as error:
             missing.append(error)
         else:
@@ -90,55 +80,74 @@ def download(url: str) -> Path:
     raise missing[0]
 
 
-def _place(url: str) -> tuple[SplitResult, Path]:
-    """The parts of the URL of a file on a web server, and the folder of the cache for it."""
-    fetch.without_user(url)
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
-    except ValueError as error:
-        raise ArgumentError(f"{url} is not the URL of a product: {error}") from error
-    path = PurePosixPath(unquote(parts.path))
-    if parts.scheme.lower() not in ("http", "https") or not host or not path.name:
-        raise ArgumentError(
-            f"{url} is not the URL of a product: it begins with https:// and a server, and "
-            "ends with the name of a label"
-        )
-    server = host if port is None else f"{host}_{port}"
-    parts_of_host = host.rstrip(".").split(".")
-    if ":" not in host and not all(0 < len(part.encode()) < 64 for part in parts_of_host):
-        raise ArgumentError(
-            f"{shortened(url, _LONGEST)} is not the URL of a product: no server has that name"
-        )
-    try:
-        if parts.query or parts.fragment:
-            raise ArgumentError("? or #")
-        place = inside(
-            fetch.cache_dir("urls"), PurePosixPath(server.replace(":", "_"), *path.parts[1:])
-        )
-    except ArgumentError as error:
-        raise ArgumentError(
-            f"{shortened(url, _LONGEST)} is not the plain URL of a product ({error}): leave out "
-            "what follows ? or #, and .., letters that are not printed, and names of more than "
-            f"{_LONGEST} bytes"
-        ) from None
-    return parts, place.parent
+@dataclass(frozen=True)
+class _Given:
+    """A URL in parts.
+
+    Attributes
+    ----------
+    above, after : str
+        What comes before the name of the file and after it.
+    file : Path
+        The name.
+    folder : Path
+        Of the cache, for it.
+    quoted : bool
+        Whether names are written as on web servers.
+    """
+
+    above: str
+    after: str
+    file: Path
+    folder: Path
+    quoted: bool
+
+    def beside(self, file: str) -> str:
+        """The URL of a file in the same folder."""
+        return f"{self.above}{quote(file) if self.quoted else file}{self.after}"
+
+    def place(self, file: str) -> Path:
+        """Its place in the cache."""
+        return inside(self.folder, file)
+
+    def is_known(self, file: str) -> bool:
+        place = self.place(file)
+        return place.is_file() or elsewhere.beside(place).is_file()
 
 
-def _get(url: str, file: Path, **expected: Any) -> Path:
-    try:
-        return fetch.download(url, file, kind="products", **expected)
-    except OSError as error:
-        raise FetchError(f"cannot keep {url} as {file}: {error.strerror or error}") from error
+def _given(url: str) -> _Given:
+    url, chained, archive = url.partition("::")
+    url, archive = _restored(url), _restored(archive)
+    place = elsewhere.place(f"{url}{chained}{archive}")
+    above, _, name = url.rpartition("/")
+    quoted = parts.is_web(url)
+    file = Path(unquote(name)) if quoted else Path(name)
+    return _Given(f"{above}/", f"{chained}{archive}", file, place.parent, quoted)
 
 
-def _get_data(url: str, file: Path, size: int) -> None:
-    """A data file; what came packed is kept only if it can be unpacked."""
-    if not packed.is_packed(file):
-        _get(url, file, size=size)
-    elif not file.is_file():
-        # What was unpacked once is not unpacked again to see that it can be.
-        _get(url, file, check=partial(_check_packed, size, file.name))
+def _restored(url: str) -> str:
+    """A URL with the slashes that `pathlib` takes."""
+    slashes = "///" if url.lower().startswith("file:") else "//"
+    return _URL.sub(rf"\1{slashes}", url, count=1)
+
+
+def _find(url: str, file: Path, size: int, whole: bool) -> None:
+    """Find out where a data file is, or download it; what came packed is kept if it can be
+    unpacked."""
+    if packed.is_packed(file):
+        if not file.is_file():
+            # What was unpacked once is not unpacked again to see that it can be.
+            elsewhere.whole(url, file, check=partial(_check_packed, size, file.name))
+        return
+    if not whole and not file.is_file():
+        try:
+            elsewhere.note(url, file, size)
+            return
+        except NoPartsError:
+            elsewhere.whole(url, file, size)
+            elsewhere.say_whole(url)
+    elsewhere.whole(url, file, size)
+    elsewhere.beside(file).unlink(missing_ok=True)
 
 
 def _check_packed(size: int, name: str, path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
@@ -66,3 +67,11 @@ def _box(key: int | slice | np.ndarray, size: int) -> tuple[slice, int | slice |
     if isinstance(key, slice) and key.step in (None, 1):
         return box, slice(None)
     return box, wanted - first
+
+
+def behind(variable: xr.Variable) -> QubeArray:
+    """The lazy array of a variable that was opened and not changed since."""
+    array: Any = variable._data
+    while not isinstance(array, QubeArray):
+        array = array.array
+    return array

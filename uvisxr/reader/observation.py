@@ -91,10 +91,11 @@ def open_product(
         The label of PDS3 or PDS4, the data file, or their common base path, with any ending; label
         and data file as a pair if their names differ, whatever lies beside them; or the identifier
         of a product in the current folder or the cache, such as FUV2009_173_15_16, also as OPUS
-        (co-uvis-fuv2009_173_15_16) and PDS4 (2009_173_15_16_fuv) write it; or the URL of a label.
-        The data file may be packed, as NAME.DAT.bz2, NAME.DAT.gz or NAME.DAT.zip. From a zip
-        archive that stores it as it is, exposures are read one at a time; other files are unpacked
-        to the cache when their counts are first used.
+        (co-uvis-fuv2009_173_15_16) and PDS4 (2009_173_15_16_fuv) write it; or the URL of a label,
+        such as https://, s3:// or zip://NAME.LBL::URL of an archive, of whose data only the
+        exposures that are used are read. The data file may be packed, as NAME.DAT.bz2,
+        NAME.DAT.gz or NAME.DAT.zip. From a zip archive that stores it as it is, exposures are read
+        one at a time; other files are unpacked to the cache when their counts are first used.
     window : int, optional
         Which detector window to open, if the product has several.
     chunks : int, dict or "auto", optional
@@ -104,7 +105,7 @@ def open_product(
         What the label's START_TIME means: the end of the first exposure (users guide, chapter 2),
         or its start, as other tools take it.
     fetch : bool
-        Download a product that is named by its identifier and is not in the cache.
+        Download a product that is named by its identifier or URL and is not in the cache.
 
     Returns
     -------
@@ -406,8 +407,11 @@ def _open(
         if choices.chunks is not None:
             # The small coordinates stay in memory, as the steps need their values.
             ds = ds.assign(_chunked(ds.reset_coords(drop=True), choices.chunks))
-        files, unread = [x.path for x in labels], [x.data_path for x in labels]
-        return history.used(inputs.add(ds, lists), files, unread, took)
+        files = [x.path for x in labels]
+        away = [x for x in labels if pairs.split(x.data_path)[1] == pairs.ELSEWHERE]
+        unread = [x.data_path for x in labels if x not in away]
+        named = {x.data_path.stem: x.size for x in away}
+        return history.used(inputs.add(ds, lists), files, unread, took, named)
 
     windows = choose_windows(labels[0], choices.window)
     opened = {k: one(k) for k in windows}

@@ -283,11 +283,12 @@ def _unequal(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[st
 
 
 def _alike(first: Path, second: Path, wholly: bool) -> bool:
-    """Whether two data files are the same, by sizes and contents; True if they are packed.
+    """Whether two data files are the same, by sizes and contents; True if they are packed, or on
+    servers.
 
     Unless `wholly`, of contents only parts are compared.
     """
-    if packed.is_packed(first) or packed.is_packed(second):
+    if packed.size_is_hidden(first) or packed.size_is_hidden(second):
         return True
     size = first.stat().st_size
     if size != second.stat().st_size:

@@ -1,0 +1,393 @@
+"""Products on servers, of which only the exposures that are asked for are read."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import warnings
+import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import dask
+import fsspec
+import numpy as np
+import pytest
+import xarray as xr
+from click.testing import CliRunner
+from helpers.loopback import Cut, Fault, Raw, Server, Stall, Status, Trickle, folder, serve
+from helpers.products import write_product
+
+import uvisxr
+from uvisxr import fetch, parts
+from uvisxr.cli import main
+from uvisxr.errors import ArgumentError, FetchError, NotFoundError, ProductError, UvisWarning
+from uvisxr.pds3 import elsewhere
+
+NAME = "FUV2005_230_15_15"
+FRAME = 131072
+DATA, LABEL = f"a/{NAME}.DAT", f"a/{NAME}.LBL"
+N = 9
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The label of a product on disk."""
+    monkeypatch.setenv("UVISXR_CACHE", str(tmp_path / "cache"))
+    for name in ("download", "patience"):
+        quick = partial(getattr(fetch, name), wait=0.01, timeout=0.3, tries=3)
+        monkeypatch.setattr(fetch, name, quick)
+    return write_product(tmp_path / "archive" / "a", NAME, samples=N)
+
+
+@pytest.fixture
+def server(here: Path) -> Iterator[Server]:
+    with serve(folder(here.parents[1])) as running:
+        yield running
+
+
+def truth(label: Path) -> xr.DataArray:
+    return uvisxr.open_product(label).counts.load()
+
+
+def kept(tmp_path: Path) -> list[str]:
+    return sorted(p.name for p in (tmp_path / "cache").rglob("*") if p.is_file())
+
+
+def test_only_the_exposures_asked_for_are_read(server: Server, here: Path, tmp_path: Path):
+    counts = uvisxr.open_product(server.url + LABEL).counts
+    assert server.asked(DATA) == ["bytes=0-0"]
+    assert counts.isel(pic=3).load().identical(truth(here).isel(pic=3))
+    assert server.asked(DATA)[1:] == [f"bytes={3 * FRAME}-{4 * FRAME - 1}"]
+    assert server.sent[-1] == FRAME
+    some = counts.isel(pic=[1, 2, 6, 4], pixel=slice(3, 5), wl=[7, 9]).load()
+    assert some.identical(truth(here).isel(pic=[1, 2, 6, 4], pixel=slice(3, 5), wl=[7, 9]))
+    assert server.sent[-3:] == [2 * FRAME, FRAME, FRAME]
+    assert kept(tmp_path) == [f"{NAME}.DAT.url", f"{NAME}.LBL"]
+
+
+def test_what_was_read_is_kept_in_memory(server: Server, here: Path):
+    ds = uvisxr.open_product(server.url + LABEL)
+    for _ in range(3):
+        assert ds.counts.values.sum() == truth(here).values.sum()
+    assert server.asked(DATA) == ["bytes=0-0", f"bytes=0-{N * FRAME - 1}"]
+
+
+def test_workers_and_threads_read_at_once(server: Server, here: Path):
+    ds = uvisxr.open_product(server.url + LABEL, chunks={"pic": 2})
+    for scheduler in ("threads", "processes"):
+        with dask.config.set(scheduler=scheduler, num_workers=2):
+            assert ds.counts.compute().identical(truth(here))
+    lazy = uvisxr.open_product(server.url + LABEL)
+    with ThreadPoolExecutor(4) as pool:
+        parts = list(pool.map(lambda k: lazy.counts[k].values, range(N)))
+    assert (np.stack(parts) == truth(here).values).all()
+    again = pickle.loads(pickle.dumps(uvisxr.open_product(server.url + LABEL)))
+    assert again.counts.load().identical(truth(here))
+
+
+def test_an_observation(server: Server, here: Path):
+    other = write_product(here.parent, "FUV2005_230_16_15", samples=2)
+    server.files.update(folder(here.parents[1]))
+    urls = [f"{server.url}a/{path.name}" for path in (other, here)]
+    ds = uvisxr.open_observation(urls)
+    assert not any(size > 3000 for size in server.sent)
+    assert ds.counts.load().identical(uvisxr.open_observation(here.parent).counts.load())
+
+
+def test_what_is_in_the_cache_is_taken_from_there(server: Server, here: Path, tmp_path: Path):
+    ds = uvisxr.open_product(server.url + LABEL)
+    answer = CliRunner().invoke(main, ["fetch", server.url + LABEL])
+    assert answer.exit_code == 0, answer.output
+    assert answer.output.strip() == next((tmp_path / "cache").rglob("*.LBL")).as_posix()
+    assert kept(tmp_path) == [f"{NAME}.DAT", f"{NAME}.LBL"]
+    asked = len(server.requests)
+    assert uvisxr.open_product(server.url + LABEL).counts.load().identical(truth(here))
+    assert len(server.requests) == asked
+    # What was opened before still knows where its data are.
+    assert ds.counts[:1].load().identical(truth(here)[:1])
+
+
+def test_a_server_without_parts(server: Server, here: Path, tmp_path: Path):
+    server.ranges = False
+    with pytest.warns(UvisWarning, match="sends no parts of files") as said:
+        ds = uvisxr.open_product(server.url + LABEL)
+    assert len(said) == 1
+    assert ds.counts.load().identical(truth(here))
+    assert kept(tmp_path) == [f"{NAME}.DAT", f"{NAME}.LBL"]
+    server.files["b/X.LBL"], server.files["b/X.DAT"] = server.files[LABEL], server.files[DATA]
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        uvisxr.open_product(f"{server.url}b/X.LBL")
+    assert not any("sends no parts" in str(one.message) for one in said)
+
+
+def test_a_server_that_no_longer_sends_parts(server: Server, here: Path, tmp_path: Path):
+    ds = uvisxr.open_product(server.url + LABEL)
+    server.ranges = False
+    with pytest.raises(FetchError, match=r"fetch=True"):
+        ds.counts.load()
+    elsewhere._TOLD.clear()
+    with pytest.warns(UvisWarning, match="sends no parts of files"):
+        ds = uvisxr.open_product(next((tmp_path / "cache").rglob("*.LBL")))
+    assert ds.counts.load().identical(truth(here))
+
+
+def answer(status: str, body: bytes, *headers: str) -> Raw:
+    head = "\r\n".join([f"HTTP/1.1 {status}", *headers, "Connection: close", "", ""])
+    return Raw(head.encode() + body)
+
+
+def part_of(first: int, last: int, total: int, length: int, *more: str) -> Raw:
+    """An answer with a part, whose headers say what they like."""
+    said = (f"Content-Range: bytes {first}-{last}/{total}", f"Content-Length: {length}")
+    return answer("206 Partial Content", bytes(min(length, FRAME)), *said, *more)
+
+
+WHOLE = N * FRAME
+PAGE = b"<html>please log in</html>"
+TAG = 'ETag: "other"'
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        [Cut(0)],
+        [Cut(100), Cut(70000)],
+        [Stall(1000)],
+        [Status(500), Status(503)],
+        [part_of(0, FRAME - 1, WHOLE, FRAME)],
+        [part_of(2 * FRAME, 3 * FRAME - 2, WHOLE, FRAME - 1)],
+        [part_of(2 * FRAME, 3 * FRAME - 1, WHOLE, FRAME - 1)],
+        [answer("206 Partial Content", bytes(FRAME), f"Content-Length: {FRAME}")],
+        [Raw(b"nonsense")],
+    ],
+)
+def test_what_passes_is_borne(server: Server, here: Path, faults: list[Fault]):
+    ds = uvisxr.open_product(server.url + LABEL)
+    server.faults[DATA] = faults
+    assert ds.counts[2].load().identical(truth(here)[2])
+
+
+@pytest.mark.parametrize(
+    ("faults", "said"),
+    [
+        ([Cut(0)] * 3, "3 times in a row"),
+        ([Stall(10), Stall(0), Stall(0), Stall(0)], "3 times in a row"),
+        ([Status(503)] * 3, "answers 503"),
+        ([Status(403)], "answers 403"),
+        ([Status(404)], "answers 404"),
+        ([Status(416)], "has changed on its server"),
+        ([part_of(0, FRAME - 1, WHOLE, FRAME)] * 3, "another part"),
+        ([part_of(2 * FRAME, 3 * FRAME - 1, WHOLE, FRAME)], "has changed on its server"),
+        ([part_of(2 * FRAME, 3 * FRAME - 1, WHOLE, FRAME, TAG)], "has changed on its server"),
+        ([part_of(2 * FRAME, 3 * FRAME - 1, WHOLE + 1, FRAME)], "has changed on its server"),
+        ([part_of(2 * FRAME, 3 * FRAME - 1, WHOLE, FRAME + 1)] * 3, "another part"),
+        ([answer("200 OK", PAGE, "Content-Type: text/html", "Content-Length: 26")], "a page"),
+        ([answer("200 OK", PAGE, "Content-Length: 26")], "has changed on its server"),
+        ([answer("302 Found", b"", "Location: nonsense://x")], "none"),
+    ],
+)
+def test_what_does_not_pass_is_an_error(server: Server, faults: list[Fault], said: str):
+    ds = uvisxr.open_product(server.url + LABEL)
+    server.faults[DATA] = faults
+    with pytest.raises(FetchError, match=said):
+        ds.counts[2].load()
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (answer("200 OK", PAGE, "Content-Type: text/html", "Content-Length: 26"), "a page"),
+        (part_of(0, 0, 27, 1), "27 bytes, but"),
+        (part_of(0, 0, 0, 1), "another part"),
+        (Status(403), "answers 403"),
+        (Status(500), "answers 500"),
+    ],
+)
+def test_servers_that_lie_on_opening(server: Server, tmp_path: Path, fault: Fault, said: str):
+    server.faults[DATA] = [fault] * 3
+    with pytest.raises(FetchError, match=said):
+        uvisxr.open_product(server.url + LABEL)
+    assert kept(tmp_path) == [f"{NAME}.LBL"]
+
+
+def test_a_page_with_status_200_without_type(server: Server, tmp_path: Path):
+    server.files[DATA] = PAGE
+    server.ranges = False
+    with pytest.raises(FetchError, match="26 bytes, but"):
+        uvisxr.open_product(server.url + LABEL)
+    assert kept(tmp_path) == [f"{NAME}.LBL"]
+
+
+def test_a_server_that_sends_too_slowly(server: Server, monkeypatch: pytest.MonkeyPatch):
+    ds = uvisxr.open_product(server.url + LABEL)
+    server.faults[DATA] = [Trickle(0.02)]
+    with pytest.raises(FetchError, match="UVISXR_FETCH_FLOOR"):
+        ds.counts[2].load()
+    monkeypatch.setenv("UVISXR_FETCH_LONGEST", "0.2")
+    monkeypatch.setenv("UVISXR_FETCH_FLOOR", "0")
+    server.faults[DATA] = [Trickle(0.02)]
+    with pytest.raises(FetchError, match="UVISXR_FETCH_LONGEST"):
+        ds.counts[2].load()
+
+
+def test_a_file_that_changes(server: Server, here: Path):
+    ds = uvisxr.open_product(server.url + LABEL)
+    server.files[DATA] = server.files[DATA][FRAME:] + server.files[DATA][:FRAME]
+    with pytest.raises(FetchError, match="open the product again"):
+        ds.counts.load()
+    changed = uvisxr.open_product(server.url + LABEL).counts[0]
+    assert (changed.values == truth(here)[1].values).all()
+
+
+def test_redirects_are_followed(server: Server, here: Path):
+    moved = answer("302 Found", b"", f"Location: {server.url}{DATA}", "Content-Length: 0")
+    server.files["b/X.LBL"] = server.files[LABEL].replace(NAME.encode() + b".DAT", b"X.DAT")
+    server.faults["b/X.DAT"] = [moved] * 2
+    ds = uvisxr.open_product(f"{server.url}b/X.LBL")
+    assert (ds.counts[4].values == truth(here)[4].values).all()
+
+
+def test_a_damaged_label_of_the_cache(server: Server, tmp_path: Path):
+    uvisxr.open_product(server.url + LABEL)
+    noted = next((tmp_path / "cache").rglob("*.url"))
+    label = noted.with_name(f"{NAME}.LBL")
+    noted.write_text("nonsense")
+    with pytest.raises(ProductError, match="remove it"):
+        uvisxr.open_product(label)
+    assert uvisxr.open_product(server.url + LABEL).sizes["pic"] == N
+
+
+def test_only_the_cache_sends_to_servers(server: Server, here: Path):
+    here.with_suffix(".DAT").unlink()
+    here.with_name(f"{NAME}.DAT.url").write_text('{"url": "%s"}' % (server.url + DATA))
+    with pytest.raises(ProductError, match="must be beside its label"):
+        uvisxr.open_product(here)
+    assert not server.requests
+
+
+def zipped(path: Path, how: int) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", how) as archive:
+        for file in sorted(path.iterdir()):
+            archive.write(file, f"in/{file.name}")
+    return stream.getvalue()
+
+
+def test_a_member_of_an_archive(server: Server, here: Path, tmp_path: Path):
+    server.files["v.zip"] = zipped(here.parent, zipfile.ZIP_STORED)
+    ds = uvisxr.open_product(f"zip://in/{NAME}.LBL::{server.url}v.zip")
+    assert sum(server.sent) < 3 * FRAME
+    assert ds.counts[5].load().identical(truth(here)[5])
+    assert server.sent[-1] == FRAME
+    assert kept(tmp_path) == [f"{NAME}.DAT.url", f"{NAME}.LBL"]
+    with pytest.raises(NotFoundError, match="holds no file"):
+        uvisxr.open_product(f"zip://in/X.LBL::{server.url}v.zip")
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_a_packed_member_of_an_archive(server: Server, here: Path, tmp_path: Path, ranges: bool):
+    server.files["v.zip"] = zipped(here.parent, zipfile.ZIP_DEFLATED)
+    server.ranges = ranges
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        ds = uvisxr.open_product(f"zip://in/{NAME}.LBL::{server.url}v.zip")
+    assert [("sends no parts" in str(one.message)) for one in said] == [True] * (not ranges)
+    assert ds.counts.load().identical(truth(here))
+    assert kept(tmp_path) == [f"{NAME}.DAT", f"{NAME}.LBL", *(["v.zip"] * (not ranges))]
+
+
+@pytest.mark.parametrize("archive", [PAGE, b"", b"PK\5\6" + bytes(18)])
+def test_what_is_no_archive(server: Server, archive: bytes):
+    server.files["v.zip"] = archive
+    with pytest.raises(FetchError):
+        uvisxr.open_product(f"zip://in/{NAME}.LBL::{server.url}v.zip")
+
+
+def test_any_protocol_of_fsspec(here: Path):
+    memory = fsspec.filesystem("memory")
+    for path in here.parent.iterdir():
+        memory.pipe(f"/p/{path.name}", path.read_bytes())
+    ds = uvisxr.open_product(f"memory://p/{NAME}.LBL")
+    assert ds.counts[1:3].load().identical(truth(here)[1:3])
+    memory.pipe(f"/p/{NAME}.DAT", bytes(WHOLE))
+    with pytest.raises(FetchError, match="has changed"):
+        ds.counts[3].load()
+    assert uvisxr.open_product(here.as_uri()).counts.load().identical(truth(here))
+    with pytest.raises(NotFoundError):
+        uvisxr.open_product("memory://p/none.LBL")
+
+
+@pytest.fixture
+def s3(server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Server:
+    """A server as one of s3, of which only HEAD and GET are needed."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+    return server
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("known", [True, False])
+def test_s3(s3: Server, here: Path, monkeypatch: pytest.MonkeyPatch, known: bool):
+    if known:
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "me")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "mine")
+    # The first use of a large library takes its time.
+    monkeypatch.setattr(fetch, "patience", partial(fetch.patience, timeout=20))
+    ds = uvisxr.open_product(f"s3://{LABEL}")
+    assert ds.counts[6].load().identical(truth(here)[6])
+    assert f"bytes={6 * FRAME}-{7 * FRAME - 1}" in s3.asked(DATA)
+    s3.files[DATA] = bytes(WHOLE)
+    with pytest.raises(FetchError, match="has changed"):
+        ds.counts[3].load()
+    with pytest.raises(NotFoundError):
+        uvisxr.open_product("s3://a/none.LBL")
+    s3.faults[DATA] = [Status(403)] * 9
+    with pytest.raises(FetchError, match="credentials"):
+        uvisxr.open_product(f"s3://{LABEL}")
+
+
+@pytest.mark.slow
+def test_a_batch(server: Server, here: Path, tmp_path: Path):
+    def run() -> int:
+        elsewhere._TOLD.clear()
+        steps = [("background", {"level": 4e-4})]
+        url = server.url + LABEL
+        return uvisxr.batch.process(url, steps, tmp_path / "out", workers=1, progress=False).done
+
+    assert run() == 1
+    assert run() == 0
+    assert server.asked(DATA)[-1] == "bytes=0-0"
+    server.files[DATA] = server.files[DATA][FRAME:] + server.files[DATA][:FRAME]
+    assert run() == 1
+    made = uvisxr.open_processed(tmp_path / "out").counts
+    assert (made.values[0] == truth(here).values[1]).all()
+
+
+@pytest.mark.parametrize("url", ["gopher://a/b.LBL", "s3://", "zip://::https://a.org/b.zip"])
+def test_what_is_no_url(here: Path, url: str):
+    with pytest.raises(ArgumentError):
+        uvisxr.open_product(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["s3://me:secret@a/b.LBL", "zip://a.LBL::https://me:secret@h/a.zip"]
+)
+def test_passwords_are_not_shown(here: Path, url: str):
+    with pytest.raises(ArgumentError, match=r"\.netrc") as caught:
+        uvisxr.open_product(url)
+    assert "secret" not in str(caught.value)
+
+
+def test_without_the_libraries(here: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(__import__("sys").modules, "fsspec", None)
+    with pytest.raises(uvisxr.UvisError, match=r"uvisxr\[remote\]"):
+        parts.ask("s3://a/b.LBL")
