@@ -271,6 +271,7 @@ def test_all_rooms_are_entered():
     assert rooms == {
         *("uvisxr", "uvisxr.plot", "uvisxr.batch", "uvisxr.calibration", "uvisxr.instrument"),
         *("uvisxr.fits", "uvisxr.simulate", "uvisxr.tutorial", "uvisxr.units"),
+        "uvisxr.catalogue",
         *("ds.uvis", "ds.uvis.plot", "ds.uvis.stars", "tree.uvis", "tree.uvis.stars"),
         "array.uvis",
     }
