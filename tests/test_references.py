@@ -19,6 +19,7 @@ from helpers.products import two_windows, write_product
 import uvisxr
 from uvisxr.cli import main
 from uvisxr.errors import ArgumentError, ExportError, ProductError
+from uvisxr.pds3 import elsewhere
 
 FRAME = 131072
 NAMES = ("FUV2005_230_15_15", "FUV2005_230_15_45")
@@ -28,6 +29,8 @@ NAMES = ("FUV2005_230_15_15", "FUV2005_230_15_45")
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of two products, of 5 and of 3 exposures."""
     monkeypatch.setenv("UVISXR_CACHE", str(tmp_path / "cache"))
+    # Servers of other tests may have had the same port.
+    elsewhere._TOLD.clear()
     for name, samples in zip(NAMES, (5, 3), strict=True):
         write_product(tmp_path / "a", name, samples=samples, band_bin=2, lines=(4, 40))
     return tmp_path / "a"

@@ -21,7 +21,7 @@ import uvisxr
 from uvisxr import fetch
 from uvisxr.cli import main
 from uvisxr.errors import ArgumentError, FetchError, NotFoundError, UvisWarning
-from uvisxr.pds3 import urls
+from uvisxr.pds3 import elsewhere, urls
 
 NAMES = ("FUV2005_230_15_15", "FUV2005_230_15_25")
 PLACE = "COUVIS_0012/DATA/D2005_230"
@@ -31,7 +31,10 @@ PLACE = "COUVIS_0012/DATA/D2005_230"
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setenv("UVISXR_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(fetch, "download", partial(fetch.download, wait=0.01, timeout=0.5))
-    monkeypatch.setattr(fetch, "patience", partial(fetch.patience, wait=0.01, timeout=0.5))
+    monkeypatch.setattr(fetch, "patience", partial(fetch.patience, wait=0.01, timeout=5.0))
+    # Servers of other tests may have had the same port.
+    elsewhere._SAID.clear()
+    elsewhere._TOLD.clear()
     root = tmp_path / "archive"
     for name in NAMES:
         write_product(root / PLACE, name, band_bin=32)

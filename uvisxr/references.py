@@ -20,7 +20,6 @@ import numpy as np
 import xarray as xr
 
 from . import calls, checks
-from ._version import __version__
 from .dataset import inputs
 from .errors import ProductError
 from .files import absolute, check_name, check_target, refuse_foreign, whole_file
@@ -30,8 +29,8 @@ from .reader.counts import behind
 from .reader.observation import open_observation
 from .reader.times import StartTime
 
-#: What the file begins with, by which one of ours is known.
-_BEGINNING = '{"version": 1, "uvisxr": '
+#: With what the file begins, by which one of ours is known: others have other blanks.
+_BEGINNING = '{"version": 1, "refs": {\n".zgroup": '
 
 #: Outside of the window, of coordinates that are whole numbers.
 _NOWHERE = -1
@@ -140,8 +139,7 @@ def virtual(
     lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in texts.items())
     with whole_file(place, files) as temporary:
         place.parent.mkdir(parents=True, exist_ok=True)
-        text = f'{_BEGINNING}{json.dumps(__version__)}, "refs": {{\n{lines}\n}}}}\n'
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(f'{{"version": 1, "refs": {{\n{lines}\n}}}}\n', encoding="utf-8")
     return place
 
 

@@ -29,7 +29,7 @@ _LONGEST = 255
 
 #: What servers have just said of files, and when, s; after so many seconds they are asked again.
 _TOLD: dict[str, tuple[float, parts.Remote]] = {}
-_FRESH, _KEPT = 5.0, 4096
+_FRESH, _KEPT = 30.0, 2**18
 
 #: Servers without parts, each of which is named once.
 _SAID: set[str] = set()
