@@ -7,11 +7,13 @@ import tracemalloc
 
 import numpy as np
 import pytest
+import spiceypy
 from helpers import synthetic
 from helpers.products import write_product
 from test_catalogue_rows import check_body, column, of, read
 
 import uvisxr
+from uvisxr.kernels.session import loaded
 
 #: Kernels, product, target, bodies in view, of which the first is primary if the target is one.
 SCENES = {
@@ -112,6 +114,71 @@ def test_a_body_without_rotation_has_its_distance(data, tmp_path):
     np.testing.assert_allclose(column(table, "distance"), expected, rtol=1e-7)
     assert table["lon"].null_count == table["on_disk"].null_count == 120
     assert table["ra"].null_count == 0
+
+
+def test_rings_before_a_star_have_saturns_rows(data, tmp_path):
+    label = write_product(
+        tmp_path, "FUV2005_232_12_00", samples=60, exposure=300.0, line_bin=10, target="STAR"
+    )
+    files = synthetic.kernels(data, "2005-232")
+    found = read(label, files)
+    table = of(found, 0, "SATURN")
+    ds = uvisxr.open_product(label).uvis.geometry(files, target="SATURN")
+    radius = ds["ring_radius"].values
+    pics, pixels = np.nonzero((radius > 74_510) & (radius < 136_780))
+    assert pics.size > 100 and not ds["on_disk"].values.any()
+    rows = set(zip(column(table, "pic"), column(table, "pixel"), strict=True))
+    assert set(zip(pics, pixels, strict=True)) <= rows
+    check_body(table, ds)
+
+
+def test_the_sun_through_its_port(data, tmp_path):
+    label = write_product(tmp_path, "EUV2005_331_06_00", samples=3, band_bin=64, target="SUN")
+    label.write_text(label.read_text().replace("ODC_ID", "OCCULTATION_PORT_STATE = OPEN\r\nODC_ID"))
+    files = synthetic.kernels(data, "2005-331")
+    found = read(label, files)
+    assert (found.product["optics"], found.product["bodies"]) == ("solar_port", ["SUN"])
+    check_body(of(found, 0, "SUN"), uvisxr.open_product(label).uvis.geometry(files))
+
+
+def test_rays_at_saturn_against_scalar_spice(data, tmp_path):
+    label = write_product(
+        tmp_path, "FUV2005_331_07_20", samples=16, exposure=600.0, line_bin=6, target="SATURN"
+    )
+    files = synthetic.kernels(data, "2005-331")
+    table = of(read(label, files), 0, "SATURN").to_pylist()
+    et = uvisxr.open_product(label)["et"].values
+    met = 0
+    with loaded(files):
+        for row in table:
+            when = et[row["pic"]]
+            place, _ = spiceypy.spkpos("SATURN", when, "J2000", "CN", "CASSINI")
+            assert row["distance"] == pytest.approx(spiceypy.vnorm(place), rel=1e-7)
+            sky = spiceypy.radrec(1.0, *np.radians([row["ra"], row["dec"]]))
+            where = ("CN+S", "CASSINI", "J2000", sky)
+            try:
+                point, *_ = spiceypy.sincpt("ELLIPSOID", "SATURN", when, "IAU_SATURN", *where)
+            except spiceypy.NotFoundError:
+                assert row["on_disk"] is False and row["alt"] > -1.0
+                continue
+            met += 1
+            _, phase, sza, ems, *_ = illumination(when, point)
+            # Directions in single precision are right to 3e-7 rad.
+            off = np.degrees(3e-7 * row["distance"] / 54_364 / math.cos(math.radians(row["ems"])))
+            _, lon, lat = np.degrees(spiceypy.reclat(point))
+            assert abs((row["lon"] + lon + 180) % 360 - 180) < 1e-4 + 20 * off
+            assert row["lat"] == pytest.approx(lat, abs=1e-4 + off)
+            for name, value in {"phase": phase, "sza": sza, "ems": ems}.items():
+                assert row[name] == pytest.approx(math.degrees(value), abs=1e-4 + 2 * off)
+    assert met > 10
+
+
+def illumination(et: float, point: np.ndarray) -> tuple:
+    """Epoch, then phase, incidence and emission angles, by `ilumin`."""
+    epoch, _, *angles = spiceypy.ilumin(
+        "ELLIPSOID", "SATURN", et, "IAU_SATURN", "CN+S", "CASSINI", point
+    )
+    return (epoch, *angles)
 
 
 def test_poles_within_pixels(data, tmp_path):

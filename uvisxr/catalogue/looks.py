@@ -28,7 +28,7 @@ from ..geometry.sight import Sight
 from ..instrument.channel import Optics
 from ..instrument.detector import Bins
 from ..kernels import choose, spice
-from ..kernels.bodies import OBSERVER, Body, resolve
+from ..kernels.bodies import OBSERVER, Body, named, resolve
 from ..numerics import sphere
 from .ranges import arcs
 from .schema import SPECTRA
@@ -129,13 +129,15 @@ def read(
     with sky(et[:, None], instrument, kernels, [target] if target else []) as found:
         bodies = []
         pointed = np.flatnonzero(np.isfinite(found.attitude[:, 0, 0]))
-        if pointed.size:
-            if target:
-                bodies.append(_target(target, found))
-            slits = [Slit.of(found.view, bins) for bins in windows]
-            names = {one.name for one in bodies}
-            with np.errstate(invalid="ignore", divide="ignore"):
-                bodies += [one for one in _in_view(found, slits, pointed) if one.name not in names]
+        # As in `geometry`: if the target is the Sun, angles to the Sun are 0/0.
+        with np.errstate(invalid="ignore", divide="ignore"):
+            if pointed.size:
+                own = named(target)[1] if target else None
+                if target:
+                    bodies.append(_target(target, found))
+                slits = [Slit.of(found.view, bins) for bins in windows]
+                others = [code for code in found.codes if code != own]
+                bodies += _in_view(others, found, slits, pointed)
         files = tuple(path.name for path in found.kernels)
         return Looks(found.view, found.attitude, tuple(bodies), files)
 
@@ -156,11 +158,13 @@ def _seen(name: str, body: object, pics: np.ndarray, ephemeris: Sighting) -> See
     return Seen(name, pics, ephemeris, state)
 
 
-def _in_view(found: Sky, slits: Sequence[Slit], pointed: np.ndarray) -> Iterator[Seen]:
-    """The bodies with a shape that come near the slit, in order of their codes."""
+def _in_view(
+    codes: Sequence[int], found: Sky, slits: Sequence[Slit], pointed: np.ndarray
+) -> Iterator[Seen]:
+    """Those of some bodies that have a shape and come near the slit."""
     course, et = found.course, found.course.et
     reach = max(np.hypot(slit.half_width, max(-slit.low, slit.high)) for slit in slits)
-    for code in found.codes:
+    for code in codes:
         near = _may_be_near(code, et, found.attitude[:, :, 2], reach)
         rows = pointed[near[pointed]]
         # Those discovered since have no names yet; one nobody asked for need not be.

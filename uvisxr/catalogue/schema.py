@@ -1,9 +1,11 @@
 """The columns of a catalogue's two tables: names, types, units and texts, in one list.
 
 `products` has a row for each product, also for one that failed; `spectra` has, for each spectrum of
-a product that did not, a row for each body in view. A spectrum's row for the body that its product
-is of is `primary`; where the product is of no body, or nothing is known of where it looked, that
-row has no body (""), so that each spectrum has exactly one primary row. What is not known is null.
+a product that did not, a row for each body in view of its exposure: one whose disk, or that of
+Saturn with its rings, comes within 10 mrad of the slit at mid exposure. A spectrum's row for the
+body that its product is of, be it in view or not, is `primary`; where the product is of no body, or
+nothing is known of where it looked, that row has no body (""), so that each spectrum has exactly
+one primary row. What is not known is null, as all of an exposure without pointing.
 
 Angles, altitudes and times are those of `ds.uvis.geometry` at mid exposure: `help(uvisxr)` defines
 them. Longitudes count west-positive. Ranges are those over the centre and the corners of the pixel;
@@ -84,7 +86,7 @@ PRODUCTS: dict[str, Column] = {
     "has_data": Column("bool", "whether there is a data file"),
     "pointing": Column("name", "of its exposures all, some or none have pointing"),
     "geometry_note": Column("string", "why fields of the geometry are not known"),
-    "bodies": Column("strings", "bodies in view, that of the target first"),
+    "bodies": Column("strings", "bodies in view of any exposure, that of the target first"),
     "kernels": Column("strings", "names of the kernels used"),
     "spectra": Column("int64", "spectra"),
     "counts": Column("int64", "sum of all counts, of those transmitted"),
