@@ -39,6 +39,19 @@ def test_spectrum_is_one_exposure_of_one_pixel(tmp_path, values):
     np.testing.assert_allclose(ds.wl[[0, -1]], [561.2286, 1181.5368], atol=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('STOP_TIME                       = "UNK"', "STOP_TIME = 2005-400T61:00"),
+        ("ODC_ID", "NEW_KEYWORD = (what, ) is <this>\nODC_ID"),
+    ],
+)
+def test_spectrum_whose_label_is_not_all_of_the_usual_form(tmp_path, values, old, new):
+    path = change(write_spectrum(tmp_path, NAME, values), old, new)
+    ds = uvisxr.open_product(path)
+    np.testing.assert_array_equal(ds.counts[0, 0], values)
+
+
 @pytest.mark.parametrize("line_bin", [60, 64, 1, '"UNK"'])
 def test_spectrum_sums_all_rows_of_its_window(tmp_path, values, line_bin):
     path = write_spectrum(tmp_path, NAME, values, lines=(2, 61), line_bin=line_bin)

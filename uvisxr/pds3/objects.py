@@ -140,7 +140,7 @@ def read(module: Mapping[str, Any]) -> DataObject:
             values = shortened(f"{shown(module[key])} and {shown(block[key])}", 100)
             raise LabelError(f"the label gives {key} both outside and inside the {name}: {values}")
     for inner, value in block.items():
-        hidden = sorted(_OF_CUBES & value.keys()) if isinstance(value, Mapping) else []
+        hidden = sorted(_OF_CUBES.intersection(value)) if isinstance(value, Mapping) else []
         if hidden:
             raise LabelError(
                 f"{hidden[0]} stands in {shown(str(inner))}, an object within the {name}: expected "
