@@ -14,7 +14,7 @@ import itertools
 import logging
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -391,10 +391,9 @@ class _Block:
             import pyarrow as pa
 
             # The rows of all products come before the first spectra.
-            products = [staging.table_of(self._failed)]
-            products += [staging.product_of(self._path(name)) for name in self._names]
+            products = [staging.table_of(self._failed), *self._taken(staging.product_of)]
             table = pa.concat_tables(products).unify_dictionaries()
-            self.writer.commit(table, self._spectra(), self._removed)
+            self.writer.commit(table, self._taken(staging.spectra_of), self._removed)
             for name in self._names:
                 self._path(name).unlink(missing_ok=True)
         self._names, self._failed, self._removed, self._rows = [], [], [], 0
@@ -411,10 +410,12 @@ class _Block:
     def _path(self, name: str) -> Path:
         return self.staged / staging.name_of(name)
 
-    def _spectra(self) -> Iterator[pa.Table]:
+    def _taken(self, read: Callable[[Path], pa.Table]) -> Iterator[pa.Table]:
+        """Products or spectra that are staged, some at once."""
         import pyarrow as pa
 
         for start in range(0, len(self._names), _AT_ONCE):
             names = self._names[start : start + _AT_ONCE]
-            staged = (staging.spectra_of(self._path(name)) for name in names)
-            yield pa.concat_tables(staged).unify_dictionaries()
+            parts = pa.concat_tables(read(self._path(name)) for name in names)
+            # Many small arrays take more memory than their values.
+            yield parts.unify_dictionaries().combine_chunks()
