@@ -285,6 +285,21 @@ def test_no_geometry_where_the_table_has_it(titan):
             uvisxr.open_found(other, wanted)
 
 
+@pytest.mark.slow
+def test_reflectances_stand_in_the_place_of_counts(titan):
+    """As in products: bins would be of counts, and not of I/F."""
+    steps = [
+        ("geometry", {"kernels": [str(k) for k in titan.kernels]}),
+        *pipelines(titan)["calibrated"],
+        ("reflectance", {}),
+    ]
+    with pytest.warns(UvisWarning, match="solar="):
+        ds = uvisxr.open_found(table([(titan.labels[0], 1, 2)]), steps)
+    assert "reflectance" in ds and "counts" not in ds
+    with pytest.raises(UvisError, match="do this step before reflectance"):
+        ds.uvis.bin({"alt": [0, 3000]})
+
+
 def test_a_mean_spectrum_is_one_line(titan):
     rows = drawn(list(titan.labels), 4, 60, (2, 4), seed=5)
     steps = pipelines(titan)["net"]

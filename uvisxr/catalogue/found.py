@@ -320,7 +320,9 @@ def _reduced(
     ds = opened.drop_vars([name for name in opened.variables if name not in kept])
     ds = ds.assign_coords({name: v for name, v in found.items() if name not in like.data_vars})
     ds = ds.assign({name: v for name, v in found.items() if name in like.data_vars})
-    if "counts" not in ds and like.sizes.get("wl") == raw.shape[1]:
+    # I/F stand in the place of what they were made of.
+    kept_counts = "counts" not in ds and "reflectance" not in like
+    if kept_counts and like.sizes.get("wl") == raw.shape[1]:
         ds = ds.assign(counts=raw)
     several = len({part.name for part in parts}) > 1
     ds = ds.assign_attrs(attributes(like, reduction.opened(parts[0]), several))
