@@ -472,6 +472,17 @@ def test_spectra_are_taken_once(titan):
     assert ds.pixel.values.tolist() == [4, 5] and ds.body.values.tolist() == ["TITAN"] * 2
 
 
+def test_several_bodies_are_told(titan):
+    """Once, with the numbers; of none there is no place to mistake."""
+    rows = [(titan.labels[0], 3, pixel) for pixel in range(4)]
+    bodies = ["SATURN", "TITAN", "", "TITAN"]
+    with pytest.warns(UvisWarning, match=r"2 of TITAN, 1 of SATURN: .*body == 'TITAN'") as told:
+        ds = uvisxr.open_found(table(rows, body=bodies))
+    assert len(told) == 1
+    assert ds.isel(spectrum=ds.body == "TITAN").pixel.values.tolist() == [1, 3]
+    uvisxr.open_found(table(rows, body=["TITAN", "", "", "TITAN"]))
+
+
 def test_an_archive_that_has_moved(titan, tmp_path):
     rows = drawn(list(titan.labels), 4, 60, (1, 2), seed=9)
     for path in titan.labels:
@@ -518,7 +529,10 @@ def test_a_fault_of_a_step_names_the_product(titan):
 
 BAD = {
     "nothing": ({"product": [], "label": [], "pic": [], "pixel": []}, "no spectrum in it"),
-    "no label": ({"product": ["a"], "pic": [0], "pixel": [0]}, "the table has no label"),
+    "no label": (
+        {"product": ["a"], "pic": [0], "pixel": [0]},
+        r"the table has no label: .*'label'\]\)",
+    ),
     "no pic": ({"product": ["a"], "label": ["b"], "pixel": [0]}, "the table has no pic"),
     "no text": ({"product": ["a"], "label": [None], "pic": [0], "pixel": [0]}, "names no label"),
     "below": ({"product": ["a"], "label": ["b"], "pic": [-1], "pixel": [0]}, "pic=-1"),

@@ -105,8 +105,8 @@ def open_found(
     Warns
     -----
     UvisWarning
-        Spectra stand in the table more than once; or a step needs whole products: then all
-        exposures of these are read.
+        Spectra stand in the table more than once; or those of one dataset are of several bodies;
+        or a step needs whole products: then all exposures of these are read.
 
     Notes
     -----
@@ -152,6 +152,7 @@ def open_found(
     groups = list(_groups(table, read))
     if reduction is not None and not whole:
         _tell_of_whole(reduction, table, read)
+    _tell_of_bodies(table, groups)
     states.warn(read)
     opened = [_opened(group, table, reduction, chunks) for group in groups]
     opened = [
@@ -248,6 +249,26 @@ def _tell_of_whole(reduction: Reduction, table: Listed, read: Sequence[Label]) -
             f"{' and '.join(dict.fromkeys(reduction.wholly))} looks at whole products: all {whole} "
             f"exposures of these are read, and not only the {wanted} of the found spectra{mend}"
         )
+
+
+def _tell_of_bodies(table: Listed, groups: Sequence[Group]) -> None:
+    """Warn that places of one dataset are on several bodies."""
+    bodies = table.columns.get("body")
+    if bodies is None or bodies.dtype.kind != "U":
+        return
+    for group in groups:
+        names, numbers = np.unique(bodies[group.rows], return_counts=True)
+        # What looks at none has no places either.
+        there = {str(name): int(n) for name, n in zip(names, numbers, strict=True) if name}
+        if len(there) > 1:
+            most = sorted(there, key=lambda name: -there[name])
+            said = ", ".join(f"{there[name]} of {name}" for name in most)
+            warn_user(
+                f"the spectra are of several bodies, {said}: alt, lat and so on are of one here "
+                "and of another there, and ds.uvis.bin would average them: search with body= or "
+                f"target=, or take ds.isel(spectrum=ds.body == {most[0]!r})"
+            )
+            return
 
 
 def _opened(

@@ -81,10 +81,16 @@ def read(found: Any) -> Listed:
     columns = _columns(found)
     lost = [name for name in KEYS if name not in columns]
     if lost:
-        raise ArgumentError(
-            f"found: the table has no {' and no '.join(lost)}: open what uvisxr.search gives, or a "
-            f"table with the columns {', '.join(KEYS)} and, for products of several windows, window"
+        mend = (
+            f"open what uvisxr.search gives, or a table with the columns {', '.join(KEYS)} and, for "
+            "products of several windows, window"
         )
+        if lost == ["label"]:
+            mend = (
+                "open what uvisxr.search gives and not a table of it, or ask it for the label, too:"
+                " found.to_pandas([..., 'label'])"
+            )
+        raise ArgumentError(f"found: the table has no {' and no '.join(lost)}: {mend}")
     if not columns["pic"].size:
         raise ArgumentError(
             "found: there is no spectrum in it, and nothing to open: ask for more, or look at "
