@@ -82,8 +82,8 @@ def read(found: Any) -> Listed:
     lost = [name for name in KEYS if name not in columns]
     if lost:
         mend = (
-            f"open what uvisxr.search gives, or a table with the columns {', '.join(KEYS)} and, for "
-            "products of several windows, window"
+            f"open what uvisxr.search gives, or a table with the columns {', '.join(KEYS)} and, "
+            "for products of several windows, window"
         )
         if lost == ["label"]:
             mend = (
