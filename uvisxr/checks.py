@@ -170,6 +170,29 @@ def choice(name: str, value: object, kind: Any, other: str = "") -> None:
     one_of(name, value, choices(kind), other)
 
 
+def begun(name: str, value: str, allowed: Iterable[str]) -> str:
+    """The one of some names in capitals that a text begins, whatever its case.
+
+    Parameters
+    ----------
+    name : str
+    value : str
+    allowed : iterable of str
+
+    Examples
+    --------
+    >>> from uvisxr.checks import begun
+    >>> begun("slit", "high", ("HIGH_RESOLUTION", "LOW_RESOLUTION"))
+    'HIGH_RESOLUTION'
+    """
+    allowed = tuple(allowed)
+    plain = str(value).strip().upper().replace(" ", "_").replace("-", "_")
+    fit = [one for one in allowed if one.startswith(plain)]
+    if not plain or len(fit) != 1:
+        raise refused(name, value, f"one of {', '.join(allowed)}{nearest(plain, allowed)}")
+    return fit[0]
+
+
 def only_one(**given: object) -> None:
     """Reject arguments that exclude each other; None means not given."""
     if all(value is not None for value in given.values()):

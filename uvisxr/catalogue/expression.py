@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from .. import checks
 from ..errors import ArgumentError, MissingDependencyError, shortened
-from ..timescales import parse_instant
+from ..timescales import parse_beginning
 from .libraries import check
 from .schema import Column
 
@@ -56,8 +56,6 @@ _NUMBERS = ("int8", "int16", "int32", "int64", "uint8", "float32", "float64")
 
 #: What parts of each kind are called in messages.
 _CALLED = {"number": "a number", "text": "a text", "time": "a time", "truth": "true or false"}
-
-_YEAR_OR_MONTH = re.compile(r"\s*(\d{4})(?:-(\d\d))?\s*", re.ASCII)
 
 _EXPECTED = (
     "comparisons (=, <>, <, <=, >, >=, BETWEEN, IN, IS NULL) of columns, numbers and 'texts', "
@@ -110,7 +108,7 @@ def instant(text: str) -> datetime:
     Parameters
     ----------
     text : str
-        As `uvisxr.timescales.parse_instant`; or a year or a month, which are their beginnings.
+        As `uvisxr.timescales.parse_beginning`.
 
     Raises
     ------
@@ -123,10 +121,7 @@ def instant(text: str) -> datetime:
     >>> print(instant("2004"), instant("2005-08"), instant("2005-230T18:14:40.2"), sep=" | ")
     2004-01-01 00:00:00 | 2005-08-01 00:00:00 | 2005-08-18 18:14:40.200000
     """
-    short = _YEAR_OR_MONTH.fullmatch(text)
-    if short:
-        return parse_instant(f"{short[1]}-{short[2] or '01'}-01").utc.astype("M8[us]").item()  # type: ignore[no-any-return]
-    return parse_instant(text).utc.astype("M8[us]").item()  # type: ignore[no-any-return]
+    return parse_beginning(text).utc.astype("M8[us]").item()  # type: ignore[no-any-return]
 
 
 def parse(text: object, columns: Mapping[str, Column], name: str = "where") -> Condition:

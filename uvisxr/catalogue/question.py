@@ -213,15 +213,7 @@ def _names(argument: str, given: object) -> tuple[str, ...]:
 def _each(argument: str, given: object, known: Iterable[str]) -> tuple[str, ...]:
     """Known names by their beginnings, in any case."""
     known = tuple(known)
-    found = []
-    for name in _names(argument, given):
-        plain = name.strip().upper().replace(" ", "_").replace("-", "_")
-        fit = [one for one in known if one.startswith(plain)]
-        if len(fit) != 1:
-            raise checks.refused(
-                argument, name, f"one of {', '.join(known)}{checks.nearest(plain, known)}"
-            )
-        found += fit
+    found = (checks.begun(argument, name, known) for name in _names(argument, given))
     return tuple(dict.fromkeys(found))
 
 
