@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 #: Letters of the longest text that may be a misspelt value.
 _LONGEST_WORD = 80
 
+#: How like a name must be to be preferred to one with which the text begins.
+_LIKENESS = 0.8
+
 #: Numbers of the longest sequence that is an argument.
 _MOST = 100_000
 
@@ -134,7 +137,13 @@ def close(value: object, allowed: Iterable[Any]) -> str | None:
     if not isinstance(value, str) or len(value) > _LONGEST_WORD:
         return None
     old = bridge.VALUES.get(value)
-    return old if old in texts else next(iter(difflib.get_close_matches(value, texts, n=1)), None)
+    if old in texts:
+        return old
+    # A name in full, where it is shortened here, is less like it than others are.
+    begun = (one for one in texts if len(one) > 2 and value.lower().startswith(one.lower()))
+    short = max(begun, key=len, default=None)
+    near = difflib.get_close_matches(value, texts, n=1, cutoff=_LIKENESS if short else 0.6)
+    return next(iter(near), short)
 
 
 def nearest(value: object, allowed: Iterable[Any]) -> str:
