@@ -111,7 +111,8 @@ def write_epn_tap(
     """
     path = Path(path).expanduser()
     ending = path.suffix.lower()
-    checks.one_of("path: its ending", ending, ENDINGS)
+    if ending not in ENDINGS:
+        raise checks.refused("path", path.name, f"a name that ends in {' or '.join(ENDINGS)}")
     check()
     refuse_foreign(path, overwrite, _is_table)
     table = epn_tap(catalogue, title, folder, url)
