@@ -140,7 +140,9 @@ def done(ds: xr.Dataset) -> dict[str, str]:
     steps = {
         "open": {"counts", "calibration_matrix"} & names or "start_time" in attrs,
         "rebin": "summed" in attrs,
-        "geometry": "geometry_target" in attrs and (mapped or FIELDS.keys() & names),
+        # Several targets have no attribute.
+        "geometry": ("geometry_target" in attrs or "geometry_et" in names)
+        and (mapped or FIELDS.keys() & names),
         "background": "background" in names or (merged and "background_method" in attrs),
         "predict_stars": "star_count" in names,
         "calibrate": "recipe" in attrs and light,
