@@ -86,13 +86,6 @@ class Found:
         """How many spectra there would be without each of the conditions, which are in words.
 
         Of an empty answer this says which of them has emptied it.
-
-        Examples
-        --------
-        With the catalogue of the example of `uvisxr.search`:
-
-        >>> uvisxr.search("catalogue", target="Titan", alt=(9000, None)).without()
-        {'target TITAN': 0, 'alt 9000.. km': 720, 'no quality flags': 0}
         """
         terms = enumerate(self._question.terms)
         said = {k: term.said or ("no quality flags" if term.flags else "") for k, term in terms}
@@ -489,6 +482,8 @@ def search(
     (15, 15)
     >>> found.to_xarray().alt.units
     'km'
+    >>> uvisxr.search("catalogue", target="Titan", alt=(9000, None)).without()
+    {'target TITAN': 0, 'alt 9000.. km': 690, 'no quality flags': 0}
     """
     given = locals()
     check()
