@@ -21,6 +21,7 @@ from click.testing import CliRunner
 from helpers.byhand import wait_for
 from helpers.products import product_id, two_windows, write_product
 
+import uvisxr
 from uvisxr import catalogue
 from uvisxr.batch import run, work
 from uvisxr.catalogue import building, schema, staging, store
@@ -240,10 +241,52 @@ def test_moved_products_keep_their_names(archive: Path, here: InProcess):
     build(archive)
     moved = archive.parent / "moved"
     archive.rename(moved)
+    here.done.clear()
     summary = build(moved)
     out = moved.parent / "c"
     assert names(out) == [product_id(n) for n in range(4)]
-    assert summary.done + summary.current == 4
+    # Nothing is read again, and they are found where they are.
+    assert (summary.current, summary.moved, here.done) == (4, 4, [])
+    assert "4 up to date, 4 moved; 0 spectra added" in str(summary)
+    catalogue.build(moved, moved.parent / "fresh")
+    assert both(out) == both(moved.parent / "fresh")
+    found = uvisxr.search(out, product=product_id(0), exclude=())
+    assert uvisxr.open_found(found).sizes["spectrum"] == 30
+    assert (build(moved).current, build(moved).moved) == (4, 0)
+
+
+def test_another_label_of_the_same_size_and_time_is_read(archive: Path, here: InProcess):
+    label = archive / "D230" / f"{product_id(0)}.LBL"
+    build(archive)
+    other = archive / "E" / label.name
+    other.parent.mkdir()
+    for suffix in (".LBL", ".DAT"):
+        source, target = label.with_suffix(suffix), other.with_suffix(suffix)
+        raw = source.read_bytes()
+        target.write_bytes(raw.replace(b"SATURN", b"STURAN") if suffix == ".LBL" else raw)
+        there = source.stat()
+        os.utime(target, ns=(there.st_atime_ns, there.st_mtime_ns))
+        source.unlink()
+    here.done.clear()
+    summary = build(archive)
+    assert (summary.done, summary.moved, here.done) == (1, 0, [product_id(0)])
+    (row,) = (row for row in rows(archive.parent / "c") if row["product"] == product_id(0))
+    assert (row["label"], row["target_name"]) == (str(other), "STURAN")
+
+
+def test_what_is_staged_of_files_that_moved_is_read_again(archive: Path, here: InProcess):
+    def stop(job: Any, shared: Any) -> dict[str, Any]:
+        staging.attempt(job, shared)
+        raise Interrupted
+
+    here.function = stop
+    with pytest.raises(Interrupted):
+        build(archive)
+    here.function = None
+    moved = archive.parent / "moved"
+    archive.rename(moved)
+    assert build(moved).done == 4
+    assert all(row["label"].startswith(f"{moved}/") for row in rows(moved.parent / "c"))
 
 
 def test_two_products_of_one_name(archive: Path, here: InProcess):
@@ -264,7 +307,15 @@ def test_names_of_files_that_are_no_text(archive: Path, here: InProcess):
     for done in (5, 0):
         summary = build(archive)
         assert (summary.done, summary.failed) == (done, 0)
-    assert product_id(50) in names(archive.parent / "c")
+    out = archive.parent / "c"
+    (row,) = (row for row in rows(out) if row["product"] == product_id(50))
+    assert row["label"] == f"file://{archive}/%FF/{product_id(50)}.LBL"
+    found = uvisxr.search(out, product=product_id(50), exclude=())
+    assert uvisxr.open_found(found).sizes["spectrum"] == 15
+    # It is there, though it is not asked for.
+    write_product(archive, product_id(9, "EUV"), band_bin=64, line_bin=4)
+    assert build(archive, wanted=Filter(channel="EUV")).removed == 0
+    assert product_id(50) in names(out)
 
 
 def test_filters(archive: Path, here: InProcess):

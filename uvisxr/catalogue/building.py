@@ -23,11 +23,11 @@ from .. import calls, checks
 from .._version import __version__
 from ..batch import reads, run
 from ..errors import ExportError
-from ..files import absolute, is_file, is_folder
+from ..files import absolute, is_file, is_folder, sha256
 from ..kernels import choose
 from ..reader.sources import Filter, Product, expand, same
 from ..scratch import Scratch, decoded, encoded
-from . import schema, staging, tables
+from . import paths, schema, staging, tables
 from .store import Writer
 
 if TYPE_CHECKING:
@@ -54,16 +54,20 @@ class Summary(run.Summary):
     ----------
     spectra : int
         Spectra of the products that are new or have changed.
+    moved : int
+        Products among those up to date whose files were elsewhere.
     removed : int
         Products taken out, as their labels are gone or others hold the same exposures.
     """
 
     spectra: int = 0
+    moved: int = 0
     removed: int = 0
 
     def __str__(self) -> str:
         told = super().__str__()
-        more = f", {self.removed} removed" if self.removed else ""
+        parts = {"moved": self.moved, "removed": self.removed}
+        more = "".join(f", {count} {what}" for what, count in parts.items() if count)
         return f"{told}{more}; {self.spectra} spectra added"
 
     def add(self, record: dict[str, Any]) -> None:
@@ -89,8 +93,8 @@ def build(
     """Index where every spectrum of some products looked, or bring such a catalogue up to date.
 
     A product is left alone if its rows were made from the same label and data file (judged by size
-    and modification time), the same kernels and the same package version. One that fails has a row
-    in the table of products that says why, and is tried again by the next build; so is one of which
+    and modification time), the same kernels and the same package version; if only its files have
+    moved, its row gets their new paths. One that fails has a row in the table of products that says why, and is tried again by the next build; so is one of which
     only the label is there, when its data file comes. Products that are in the catalogue, but not
     in the sources, stay.
 
@@ -204,15 +208,16 @@ def _jobs(
     for given in products:
         name, product = known.named(given)
         fingerprint = run.fingerprint_of(product, recipe)
-        if known.is_current(name, fingerprint):
+        job = staging.Job(
+            *(str(product.label), name, str(folder), str(partial), fingerprint),
+            data=str(product.data) if product.paired else "",
+        )
+        if known.is_current(name, fingerprint) and known.is_at(name, job.label, job.data):
             block.summary.current += 1
-        elif (count := block.left_over(name, fingerprint)) is not None:
-            block.take(name, str(product.label), count)
-        else:
-            yield staging.Job(
-                *(str(product.label), name, str(folder), str(partial), fingerprint),
-                data=str(product.data) if product.paired else "",
-            )
+        elif known.is_current(name, fingerprint) and known.is_of(name, product.label):
+            block.move(name, job.label, job.data)
+        elif not block.take(job):
+            yield job
 
 
 class _Known:
@@ -229,15 +234,19 @@ class _Known:
         self._left = left
         self._table = Scratch(
             "CREATE TABLE known"
-            "(name BLOB PRIMARY KEY, label BLOB, mark BLOB, seen INTEGER) WITHOUT ROWID"
+            "(name BLOB PRIMARY KEY, label BLOB, mark BLOB, seen INTEGER, paths BLOB, sum BLOB) "
+            "WITHOUT ROWID"
         )
         for file in writer.snapshot.products:
-            for table in tables.rows(file, ["product", "label", "fingerprint"]):
+            columns = ["product", "label", "data", "label_sha256", "fingerprint"]
+            for table in tables.rows(file, columns):
                 for row in table.to_pylist():
+                    label, data = (paths.meant(row[key] or "") for key in staging.PATHS)
                     self._table.run(
-                        "INSERT OR REPLACE INTO known VALUES (?, ?, ?, 0)",
-                        *(encoded(row[key] or "") for key in ("product", "label")),
-                        _mark(row["fingerprint"]),
+                        "INSERT OR REPLACE INTO known VALUES (?, ?, ?, 0, ?, ?)",
+                        *(encoded(row["product"]), encoded(label)),
+                        *(_mark(row["fingerprint"]), _both(label, data)),
+                        _mark(row["label_sha256"]),
                     )
 
     def named(self, product: Product) -> tuple[str, Product]:
@@ -260,7 +269,7 @@ class _Known:
                 elif counts != product.label:
                     taken = Product.at(counts)
         self._table.run(
-            "INSERT INTO known VALUES (?, ?, x'', 1) "
+            "INSERT INTO known VALUES (?, ?, x'', 1, x'', x'') "
             "ON CONFLICT (name) DO UPDATE SET label = excluded.label, seen = 1",
             *(encoded(name), encoded(str(taken.label))),
         )
@@ -270,6 +279,19 @@ class _Known:
         """Whether a product's rows were made from the same inputs."""
         found = self._table.row("SELECT mark FROM known WHERE name = ?", encoded(name))
         return found == (_mark(fingerprint),)
+
+    def is_at(self, name: str, label: str, data: str) -> bool:
+        """Whether a product's rows tell of these paths."""
+        found = self._table.row("SELECT paths FROM known WHERE name = ?", encoded(name))
+        return found == (_both(label, data),)
+
+    def is_of(self, name: str, label: Path) -> bool:
+        """Whether a product's rows were made from a label of the same bytes."""
+        found = self._table.row("SELECT sum FROM known WHERE name = ?", encoded(name))
+        try:
+            return found == (_mark(sha256(label)),)
+        except OSError:
+            return False
 
     def is_seen(self, name: str) -> bool:
         """Whether a product is among those found."""
@@ -291,9 +313,14 @@ class _Known:
         return decoded(found[0]) if found else ""
 
 
-def _mark(fingerprint: str | None) -> bytes:
-    """A shortened fingerprint; nothing for that of a product that failed."""
-    return bytes.fromhex(fingerprint[:32]) if fingerprint else b""
+def _mark(digest: str | None) -> bytes:
+    """A shortened SHA-256; nothing for one of a product that failed."""
+    return bytes.fromhex(digest[:32]) if digest else b""
+
+
+def _both(label: str, data: str) -> bytes:
+    """A mark of two paths."""
+    return hashlib.sha256(encoded(f"{label}\0{data}")).digest()[:16]
 
 
 def _is_gone(path: Path) -> bool:
@@ -322,6 +349,7 @@ class _Block:
     _names: list[str] = field(default_factory=list)
     _failed: list[dict[str, Any]] = field(default_factory=list)
     _removed: list[str] = field(default_factory=list)
+    _moved: dict[str, tuple[str, str]] = field(default_factory=dict)
     _rows: int = 0
     _since: float = field(default_factory=time.monotonic)
 
@@ -344,18 +372,26 @@ class _Block:
         """Folder of staged files."""
         return self.writer.folder / staging.FOLDER
 
-    def left_over(self, name: str, fingerprint: str) -> int | None:
-        """How many rows an interrupted build has staged of a product; None if it has not."""
+    def take(self, job: staging.Job) -> bool:
+        """Take what an interrupted build has staged of the same files; False if it has not."""
         found = self._left.row(
             "SELECT rows FROM left_over WHERE name = ? AND mark = ?",
-            *(encoded(name), encoded(fingerprint)),
+            *(encoded(job.output), encoded(job.fingerprint)),
         )
-        return None if found is None else int(found[0])
+        if found is None:
+            return False
+        (told,) = staging.product_of(job.path).to_pylist()
+        if [told[key] for key in staging.PATHS] != [*map(paths.told, (job.label, job.data))]:
+            return False
+        self.note(job.record() | staging.done(told, int(found[0])))
+        return True
 
-    def take(self, name: str, label: str, count: int) -> None:
-        """Take a product that an interrupted build has staged."""
-        (told,) = staging.product_of(self._path(name)).to_pylist()
-        self.note({"product": name, "label": label} | staging.done(told, count))
+    def move(self, name: str, label: str, data: str) -> None:
+        """Give the row of a product other paths."""
+        self.summary.current += 1
+        self.summary.moved += 1
+        self._moved[name] = paths.told(label), paths.told(data)
+        self._commit_if_due()
 
     def note(self, record: dict[str, Any]) -> None:
         """Count what became of a product, and put it into the block."""
@@ -376,7 +412,11 @@ class _Block:
             row = {key: record.get(key, "") for key in keys}
             row |= {"warnings": [], "fingerprint": "", "version": __version__, "indexed": now}
             self._failed.append(row)
-        full = self._rows >= _ROWS or len(self._names) + len(self._failed) >= _PRODUCTS
+        self._commit_if_due()
+
+    def _commit_if_due(self) -> None:
+        count = len(self._names) + len(self._failed) + len(self._moved)
+        full = self._rows >= _ROWS or count >= _PRODUCTS
         if full or time.monotonic() - self._since > _SECONDS:
             self.commit()
 
@@ -396,7 +436,9 @@ class _Block:
             self.writer.commit(table, self._taken(staging.spectra_of), self._removed)
             for name in self._names:
                 self._path(name).unlink(missing_ok=True)
-        self._names, self._failed, self._removed, self._rows = [], [], [], 0
+        if self._moved:
+            self.writer.move(self._moved)
+        self._names, self._failed, self._removed, self._moved, self._rows = [], [], [], {}, 0
         self._since = time.monotonic()
 
     def clear(self, known: _Known) -> None:

@@ -20,13 +20,16 @@ from ..errors import CatalogueError
 from ..files import whole_file
 from ..options import Options
 from ..reader.sources import Product
-from . import rows, schema
+from . import paths, rows, schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 #: Folder of staged files in that of a catalogue.
 FOLDER = ".staged"
+
+#: Columns of paths.
+PATHS = ("label", "data")
 
 #: Keys of what a staged file tells.
 _NAME, _FINGERPRINT, _PRODUCT = b"uvisxr_name", b"uvisxr_fingerprint", b"uvisxr_product"
@@ -143,9 +146,10 @@ def table_of(products: list[dict[str, Any]]) -> pa.Table:
 
     shape = schema.of("products")
     # Names of files may be no text, which Arrow has in texts only.
-    columns = [
-        pa.array([_text(row.get(field.name)) for row in products], field.type) for field in shape
-    ]
+    columns = []
+    for field in shape:
+        text = paths.told if field.name in PATHS else _text
+        columns.append(pa.array([text(row.get(field.name)) for row in products], field.type))
     return pa.table(columns, schema=shape)
 
 

@@ -20,7 +20,7 @@ import shutil
 import stat
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -146,6 +146,25 @@ class Writer:
         )
         self._publish(after)
         self._merge(_RUNS)
+
+    def move(self, moved: Mapping[str, tuple[str, str]]) -> None:
+        """Give products other paths of label and data; their other columns and spectra stay.
+
+        Raises
+        ------
+        CatalogueError, ExportError
+            As of `commit`.
+        """
+        self._check()
+        self._sweep()
+        products: list[File] = []
+        for file in self.snapshot.products:
+            if tables.holds(file, moved):
+                rows = tables.moved(file, moved)
+                products += tables.write(rows, "products", self.folder, file.run)
+            else:
+                products.append(file)
+        self._publish(self.snapshot.then(tuple(products), self.snapshot.spectra))
 
     def compact(self) -> None:
         """Merge runs until each has more than twice the rows of all smaller ones.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import uuid
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -112,6 +112,23 @@ def kept(file: File, without: Collection[str]) -> Iterator[pa.Table]:
         left = table.filter(pc.invert(pc.is_in(_names(table), value_set=gone)))
         if left.num_rows:
             yield left
+
+
+def moved(file: File, places: Mapping[str, tuple[str, str]]) -> Iterator[pa.Table]:
+    """Rows of products, some of which get other paths; errors as of `kept`."""
+    import pyarrow as pa
+
+    for table in rows(file):
+        names = _names(table).to_pylist()
+        for number, column in enumerate(("label", "data")):
+            old = table[column].to_pylist()
+            new = [
+                places[name][number] if name in places else text
+                for name, text in zip(names, old, strict=True)
+            ]
+            place = table.column_names.index(column)
+            table = table.set_column(place, table.schema.field(place), pa.array(new, pa.string()))
+        yield table
 
 
 def holds(file: File, products: Collection[str]) -> bool:
