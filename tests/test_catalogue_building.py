@@ -160,6 +160,30 @@ def test_products_that_are_gone_may_stay(archive: Path, here: InProcess, missing
     assert (product_id(0) in names(archive.parent / "c")) == (missing == "keep")
 
 
+def test_a_volume_that_is_not_mounted_loses_nothing(archive: Path, here: InProcess):
+    volume = archive / "COUVIS_0002"
+    for number in (7, 8):
+        write_product(volume / "D231", product_id(number), samples=1, band_bin=64, line_bin=4)
+    build(archive)
+    out = archive.parent / "c"
+    volume.rename(archive.parent / "away")
+    for mount_point in (False, True):
+        if mount_point:
+            volume.mkdir()
+            (volume / ".keep").touch()
+        with pytest.warns(match=r"2 products stay .* not mounted: .*D231.*missing='remove_all'"):
+            assert build(archive).removed == 0
+        assert len(names(out)) == 6
+    # One that is not the last of its folder goes, and all if that is asked for.
+    lose(archive / "D230" / product_id(0))
+    with pytest.warns(match="2 products stay"):
+        assert build(archive).removed == 1
+    result = command("build", archive, "--out", out)
+    assert result.exit_code == 0 and "--missing remove_all" in result.stderr
+    assert build(archive, missing="remove_all").removed == 2
+    assert names(out) == [product_id(number) for number in (1, 2, 3)]
+
+
 def test_a_source_that_is_not_given_or_not_there_loses_nothing(archive: Path, here: InProcess):
     other = archive.parent / "other"
     write_product(other, product_id(30), band_bin=64, line_bin=4)
@@ -342,7 +366,8 @@ def test_what_was_staged_is_not_done_again(archive: Path, here: InProcess):
     assert len(list((out / ".staged").iterdir())) == 2
     assert names(out) == []
     # One of them changes, and what is no staged file goes.
-    (out / ".staged/x.parquet").write_text("x")
+    no_staged = out / ".staged" / f"{0:032x}.parquet"
+    no_staged.write_text("x")
     changed = here.done[0]
     write_product(archive / "D230", changed, samples=4, band_bin=64, line_bin=4)
     kept = here.done[1]
@@ -356,6 +381,22 @@ def test_what_was_staged_is_not_done_again(archive: Path, here: InProcess):
     fresh = archive.parent / "fresh"
     catalogue.build(archive, fresh)
     assert both(out) == both(fresh)
+
+
+def test_files_of_others_stay(archive: Path, here: InProcess):
+    out, other = archive.parent / "c", archive.parent / "other"
+    build(archive)
+    for folder in (other, out / ".staged"):
+        folder.mkdir()
+        (folder / "keep.parquet").write_text("mine")
+    build(archive)
+    assert (out / ".staged/keep.parquet").read_text() == "mine"
+    shutil.rmtree(out / ".staged")
+    (other / f"{1:032x}.parquet").write_text("mine")
+    (out / ".staged").symlink_to(other)
+    with pytest.raises(CatalogueError, match="is a link"):
+        build(archive)
+    assert len(list(other.iterdir())) == 2
 
 
 def test_what_is_staged_of_other_sources_stays(archive: Path, here: InProcess):
@@ -472,7 +513,7 @@ def test_the_command_keeps_missing(archive: Path, here: InProcess):
     out = archive.parent / "c"
     command("build", archive, "--out", out)
     lose(archive / "D230" / product_id(3))
-    command("build", archive, "--out", out, "--keep-missing")
+    command("build", archive, "--out", out, "--missing", "keep")
     assert len(names(out)) == 4
     assert "1 removed" in command("build", archive, "--out", out).stdout
     assert len(names(out)) == 3

@@ -16,13 +16,14 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from .. import calls, checks
 from .._version import __version__
 from ..batch import reads, run
-from ..errors import ExportError
+from ..errors import CatalogueError, ExportError, warn_user
 from ..files import absolute, is_file, is_folder, sha256
 from ..kernels import choose
 from ..reader.sources import Filter, Product, expand, same
@@ -43,7 +44,7 @@ _ROWS, _PRODUCTS, _SECONDS = 400_000, 2000, 300.0
 _AT_ONCE = 100
 
 #: What becomes of products whose labels are gone.
-Missing = Literal["remove", "keep"]
+Missing = Literal["remove", "keep", "remove_all"]
 
 
 @dataclass
@@ -94,9 +95,9 @@ def build(
 
     A product is left alone if its rows were made from the same label and data file (judged by size
     and modification time), the same kernels and the same package version; if only its files have
-    moved, its row gets their new paths. One that fails has a row in the table of products that says why, and is tried again by the next build; so is one of which
-    only the label is there, when its data file comes. Products that are in the catalogue, but not
-    in the sources, stay.
+    moved, its row gets their new paths. One that fails has a row in the table of products that says
+    why, and is tried again by the next build; so is one of which only the label is there, when its
+    data file comes. Products that are in the catalogue, but not in the sources, stay.
 
     Parameters
     ----------
@@ -112,9 +113,10 @@ def build(
         indexed without what is not known.
     client, workers, retries, wanted, progress, timeout
         As of `uvisxr.batch.process`.
-    missing : {"remove", "keep"}
+    missing : {"remove", "keep", "remove_all"}
         Whether products whose labels are gone are taken out: of labels that were in one of the
-        folders among the sources, if that folder is there.
+        folders among the sources, if that folder is there. Those whose own folder is gone too, or
+        empty, may be on a volume that is not mounted: only "remove_all" takes them out.
 
     Returns
     -------
@@ -137,6 +139,11 @@ def build(
         dask.distributed, pyarrow or duckdb is not installed.
     UvisError
         As of `uvisxr.batch.process`.
+
+    Warns
+    -----
+    UvisWarning
+        Products stay whose labels are gone with the whole folder.
 
     Examples
     --------
@@ -169,10 +176,11 @@ def build(
             ) as records:
                 for record in records:
                     block.note(record)
-        folders = [absolute(path) for path in given if missing == "remove" and is_folder(path)]
-        for name in known.gone(folders):
-            block.remove(name)
+        folders = [absolute(path) for path in given if missing != "keep" and is_folder(path)]
+        unsure = block.remove(known.gone(folders), missing == "remove_all")
         block.commit()
+        if unsure is not None:
+            warn_user(unsure)
         writer.compact()
         block.clear(known)
     return block.summary
@@ -298,15 +306,15 @@ class _Known:
         found = self._table.row("SELECT seen FROM known WHERE name = ?", encoded(name))
         return found == (1,)
 
-    def gone(self, folders: list[Path]) -> Iterator[str]:
-        """Products that are not among those found: that were in one of some folders, and are no
-        longer, or for which others of the same exposures are taken."""
+    def gone(self, folders: list[Path]) -> Iterator[tuple[str, Path]]:
+        """Products that are not among those found, and their labels: that were in one of some
+        folders, and are no longer, or for which others of the same exposures are taken."""
         for name, label in self._table.rows("SELECT name, label FROM known WHERE seen = 0"):
             path = Path(decoded(label))
             if path in self._left or (
                 any(path.is_relative_to(folder) for folder in folders) and _is_gone(path)
             ):
-                yield decoded(name)
+                yield decoded(name), path
 
     def _owner(self, name: str) -> str:
         found = self._table.row("SELECT label FROM known WHERE name = ?", encoded(name))
@@ -334,6 +342,14 @@ def _is_gone(path: Path) -> bool:
     return False
 
 
+def _is_deserted(folder: Path) -> bool:
+    """Whether a folder is gone, or has no files or folders but hidden ones."""
+    try:
+        return all(path.name.startswith(".") for path in folder.iterdir())
+    except OSError:
+        return True
+
+
 @dataclass
 class _Block:
     """Products that are to go into the catalogue together.
@@ -354,6 +370,11 @@ class _Block:
     _since: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
+        if self.staged.is_symlink():
+            raise CatalogueError(
+                f"{self.staged} is a link, and files are removed there: remove it, and run the "
+                "same command again"
+            )
         try:
             self.staged.mkdir(exist_ok=True)
         except OSError as error:
@@ -420,10 +441,32 @@ class _Block:
         if full or time.monotonic() - self._since > _SECONDS:
             self.commit()
 
-    def remove(self, name: str) -> None:
-        """Take a product out of the catalogue."""
-        self._removed.append(name)
-        self.summary.removed += 1
+    def remove(self, gone: Iterable[tuple[str, Path]], every: bool) -> str | None:
+        """Take products out of the catalogue, and say why some stay.
+
+        Parameters
+        ----------
+        gone : iterable of (str, Path)
+            Their names and labels.
+        every : bool
+            Also those whose folders are deserted.
+        """
+        is_deserted = lru_cache(maxsize=100)(_is_deserted)
+        first, count = Path(), 0
+        for name, label in gone:
+            if every or not is_deserted(label.parent):
+                self._removed.append(name)
+                self.summary.removed += 1
+            else:
+                first, count = (first if count else label), count + 1
+        if not count:
+            return None
+        stay = "1 product stays" if count == 1 else f"{count} products stay"
+        return (
+            f"{stay} in the catalogue though the labels are gone, as their folders are empty or "
+            f"gone too, like those of a volume that is not mounted: {first}"
+            f"{', ...' if count > 1 else ''}; mount it, or take them out with missing='remove_all'"
+        )
 
     def commit(self) -> None:
         """Put the block into the catalogue, after which there is a new one."""

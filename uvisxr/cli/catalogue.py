@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -41,9 +42,11 @@ for _command in (export, plot):
 )
 @WORKERS
 @click.option(
-    "--keep-missing",
-    is_flag=True,
-    help="Keep products whose labels are no longer in a folder among the sources.",
+    "--missing",
+    type=click.Choice(["remove", "keep", "remove_all"]),
+    default="remove",
+    help="What becomes of products whose labels are no longer in a folder among the sources; "
+    "remove_all takes out also those whose own folder is empty or gone [default: remove].",
 )
 @FILTERS
 def build(
@@ -54,7 +57,7 @@ def build(
     workers: int | None,
     retries: int,
     timeout: float | None,
-    keep_missing: bool,
+    missing: Literal["remove", "keep", "remove_all"],
     channel: str | None,
     target: str | None,
     slit: str | None,
@@ -84,7 +87,7 @@ def build(
             workers=workers,
             retries=retries,
             wanted=Filter(channel, target, slit, after, before),
-            missing="keep" if keep_missing else "remove",
+            missing=missing,
             timeout=timeout,
         )
     except NoMatchError:
