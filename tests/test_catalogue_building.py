@@ -456,6 +456,7 @@ def test_faults_of_others_are_tried_again(archive: Path, monkeypatch: pytest.Mon
 def test_wrong_arguments(archive: Path, tmp_path: Path):
     for wrong in (
         {"missing": "delete"},
+        {"verify": "yes"},
         {"workers": 0},
         {"retries": -1},
         {"timeout": 0},
@@ -470,6 +471,78 @@ def test_wrong_arguments(archive: Path, tmp_path: Path):
         catalogue.build(archive, archive)
     with pytest.raises(ArgumentError):
         catalogue.build(tmp_path / "nothing", tmp_path / "c")
+
+
+# --- Damaged files -----------------------------------------------------------------------------
+
+
+def turn_a_bit(path: Path) -> None:
+    raw = bytearray(path.read_bytes())
+    raw[len(raw) // 3] ^= 4
+    path.write_bytes(raw)
+
+
+@pytest.mark.parametrize(
+    ("table", "damage"),
+    [
+        ("products", turn_a_bit),
+        ("spectra", turn_a_bit),
+        pytest.param("spectra", Path.unlink, marks=pytest.mark.slow),
+        pytest.param("products", lambda path: path.write_bytes(b"PAR1"), marks=pytest.mark.slow),
+    ],
+)
+def test_damaged_files_are_named_and_made_anew(
+    archive: Path, here: InProcess, table: schema.Table, damage: Any
+):
+    euv = write_product(archive, product_id(9, "EUV"), samples=1, band_bin=64, line_bin=4)
+    build(archive)
+    out = archive.parent / "c"
+    sound = both(out)
+    assert catalogue.info(out, verify=True).damaged == []
+    file = next(file for file in getattr(store.read(out), table) if file.channel in ("", "FUV"))
+    damage(file.path)
+    told = catalogue.info(out, verify=True)
+    assert told.damaged is not None and len(told.damaged) == 1
+    assert str(file.path) in told.damaged[0]
+    result = command("info", out, "--verify")
+    assert result.exit_code == 1 and f"build SOURCE --out {out} --verify" in result.output
+    # What is left of the others is not read again.
+    here.done.clear()
+    with pytest.warns(match=r"1 file is not as written .*read again"):
+        summary = build(archive, verify=True)
+    count = 5 if table == "products" else 4
+    assert (summary.done, summary.current) == (count, 5 - count)
+    assert (euv.stem in here.done) == (table == "products")
+    assert both(out) == sound
+    result = command("info", out, "--verify")
+    assert result.exit_code == 0 and "all files are as they were written" in result.output
+
+
+def test_products_of_damaged_files_go_if_they_are_in_no_source(archive: Path, here: InProcess):
+    build(archive)
+    out = archive.parent / "c"
+    turn_a_bit(store.read(out).spectra[0].path)
+    one = archive / "D230" / f"{product_id(1)}.LBL"
+    with pytest.warns(match=r"4 products that may have had rows there"):
+        assert catalogue.build(one, out, verify=True).done == 1
+    assert names(out) == [product_id(1)]
+
+
+def test_labels_are_verified_too(archive: Path, here: InProcess):
+    label = archive / "D230" / f"{product_id(0)}.LBL"
+    build(archive)
+    before = label.stat()
+    label.write_bytes(label.read_bytes().replace(b"SATURN", b"STURAN"))
+    os.utime(label, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert build(archive).done == 0
+    assert build(archive, verify=True).done == 1
+
+
+def test_a_folder_that_is_no_text(archive: Path, here: InProcess):
+    out = Path(os.fsdecode(os.fsencode(archive.parent) + b"/\xff"))
+    with pytest.raises(CatalogueError, match="no UTF-8"):
+        catalogue.build(archive, out)
+    assert not out.exists()
 
 
 # --- The command -------------------------------------------------------------------------------

@@ -24,11 +24,12 @@ from .. import calls, checks
 from .._version import __version__
 from ..batch import reads, run
 from ..errors import CatalogueError, ExportError, warn_user
-from ..files import absolute, is_file, is_folder, sha256
+from ..files import absolute, is_file, is_folder
 from ..kernels import choose
 from ..reader.sources import Filter, Product, expand, same
 from ..scratch import Scratch, decoded, encoded
-from . import paths, schema, staging, tables
+from . import paths, repair, schema, staging, tables
+from .snapshot import sum_of
 from .store import Writer
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def build(
     progress: bool | None = None,
     *,
     missing: Missing = "remove",
+    verify: bool = False,
     timeout: float | None = None,
 ) -> Summary:
     """Index where every spectrum of some products looked, or bring such a catalogue up to date.
@@ -117,6 +119,10 @@ def build(
         Whether products whose labels are gone are taken out: of labels that were in one of the
         folders among the sources, if that folder is there. Those whose own folder is gone too, or
         empty, may be on a volume that is not mounted: only "remove_all" takes them out.
+    verify : bool
+        Read all files of the catalogue, take out those that are not as they were written, with all
+        products that may have had rows in them, and read these again. Labels are compared by their
+        SHA-256 too.
 
     Returns
     -------
@@ -143,7 +149,7 @@ def build(
     Warns
     -----
     UvisWarning
-        Products stay whose labels are gone with the whole folder.
+        Products stay whose labels are gone with the whole folder, or files are damaged.
 
     Examples
     --------
@@ -158,16 +164,19 @@ def build(
     means = run.Means(client, workers, retries, progress, timeout)
     means.check(wanted)
     checks.choice("missing", missing, Missing)
+    checks.choice("verify", verify, bool)
     if out == "":
         raise checks.refused("out", out, "a folder for the catalogue")
     given = _given(sources)
     files = _kernels(kernels)
-    with Writer(out) as writer, run.partial_folder(writer.folder) as partial:
+    with Writer(out, sound=not verify) as writer, run.partial_folder(writer.folder) as partial:
         found = expand(given, wanted)
+        if verify and (damage := repair.mend(writer)) is not None:
+            warn_user(damage)
         block = _Block(writer, Summary(writer.folder))
         known = _Known(writer, found.left)
         recipe = _recipe(files)
-        jobs = _jobs(found, known, block, partial, recipe)
+        jobs = _jobs(found, known, block, partial, recipe, verify)
         first = next(jobs, None)
         if first is not None:
             every = itertools.chain([first], jobs)
@@ -210,6 +219,7 @@ def _jobs(
     block: _Block,
     partial: Path,
     recipe: str,
+    verify: bool,
 ) -> Iterator[staging.Job]:
     """The products that need reading; counts those that do not, and takes what is staged."""
     folder = block.staged
@@ -220,12 +230,16 @@ def _jobs(
             *(str(product.label), name, str(folder), str(partial), fingerprint),
             data=str(product.data) if product.paired else "",
         )
-        if known.is_current(name, fingerprint) and known.is_at(name, job.label, job.data):
+        is_there = known.is_at(name, job.label, job.data)
+        if not known.is_current(name, fingerprint) or (
+            (verify or not is_there) and not known.is_of(name, product.label)
+        ):
+            if not block.take(job):
+                yield job
+        elif is_there:
             block.summary.current += 1
-        elif known.is_current(name, fingerprint) and known.is_of(name, product.label):
+        else:
             block.move(name, job.label, job.data)
-        elif not block.take(job):
-            yield job
 
 
 class _Known:
@@ -297,7 +311,7 @@ class _Known:
         """Whether a product's rows were made from a label of the same bytes."""
         found = self._table.row("SELECT sum FROM known WHERE name = ?", encoded(name))
         try:
-            return found == (_mark(sha256(label)),)
+            return found == (_mark(sum_of(label)),)
         except OSError:
             return False
 

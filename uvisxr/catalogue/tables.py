@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import CatalogueError, ExportError
 from ..files import whole_file
 from . import schema
-from .snapshot import File, place, reading
+from .snapshot import File, place, reading, require, sum_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -91,8 +91,8 @@ def write(
                     count += group.num_rows
                     group = next(groups, None)
             _to_disk(temporary)
-            size = temporary.stat().st_size
-        files.append(File(path, count, body, channel, low, high, size, run))
+            size, digest = temporary.stat().st_size, sum_of(temporary)
+        files.append(File(path, count, body, channel, low, high, size, digest, run))
     return files
 
 
@@ -107,6 +107,7 @@ def kept(file: File, without: Collection[str]) -> Iterator[pa.Table]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    require(file)
     gone = pa.array(sorted(without), pa.string())
     for table in rows(file):
         left = table.filter(pc.invert(pc.is_in(_names(table), value_set=gone)))
@@ -118,6 +119,7 @@ def moved(file: File, places: Mapping[str, tuple[str, str]]) -> Iterator[pa.Tabl
     """Rows of products, some of which get other paths; errors as of `kept`."""
     import pyarrow as pa
 
+    require(file)
     for table in rows(file):
         names = _names(table).to_pylist()
         for number, column in enumerate(("label", "data")):
