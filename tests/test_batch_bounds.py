@@ -293,6 +293,21 @@ def test_a_worker_is_no_scheduler(tmp_path: Path):
         cluster._knock(local.scheduler_address)
 
 
+def test_a_process_that_is_killed_before_it_has_started(tmp_path: Path, monkeypatch):
+    import distributed
+
+    def killed(**settings: object) -> None:
+        try:
+            raise RuntimeError("Nanny failed to start worker process")
+        except RuntimeError as error:
+            raise RuntimeError("Nanny failed to start.") from error
+
+    monkeypatch.setattr(distributed, "LocalCluster", killed)
+    write_product(tmp_path / "archive", product_id(0), band_bin=64, line_bin=4)
+    with pytest.raises(UvisError, match=r"not be started \(Nanny failed to start worker process\)"):
+        uvisxr.batch.process(tmp_path / "archive", ["rate"], tmp_path / "out", workers=1)
+
+
 @pytest.mark.slow
 def test_a_scheduler_that_is_stopped(tmp_path: Path):
     with byhand.scheduler(tmp_path, 0) as (address, process):

@@ -21,6 +21,7 @@ from click.testing import CliRunner
 from helpers.byhand import wait_for
 from helpers.products import product_id, two_windows, write_product
 
+import uvisxr
 from uvisxr import catalogue
 from uvisxr.batch import run, work
 from uvisxr.catalogue import building, schema, staging, store
@@ -159,6 +160,30 @@ def test_products_that_are_gone_may_stay(archive: Path, here: InProcess, missing
     assert (product_id(0) in names(archive.parent / "c")) == (missing == "keep")
 
 
+def test_a_volume_that_is_not_mounted_loses_nothing(archive: Path, here: InProcess):
+    volume = archive / "COUVIS_0002"
+    for number in (7, 8):
+        write_product(volume / "D231", product_id(number), samples=1, band_bin=64, line_bin=4)
+    build(archive)
+    out = archive.parent / "c"
+    volume.rename(archive.parent / "away")
+    for mount_point in (False, True):
+        if mount_point:
+            volume.mkdir()
+            (volume / ".keep").touch()
+        with pytest.warns(match=r"2 products stay .* not mounted: .*D231.*missing='remove_all'"):
+            assert build(archive).removed == 0
+        assert len(names(out)) == 6
+    # One that is not the last of its folder goes, and all if that is asked for.
+    lose(archive / "D230" / product_id(0))
+    with pytest.warns(match="2 products stay"):
+        assert build(archive).removed == 1
+    result = command("build", archive, "--out", out)
+    assert result.exit_code == 0 and "--missing remove_all" in result.stderr
+    assert build(archive, missing="remove_all").removed == 2
+    assert names(out) == [product_id(number) for number in (1, 2, 3)]
+
+
 def test_a_source_that_is_not_given_or_not_there_loses_nothing(archive: Path, here: InProcess):
     other = archive.parent / "other"
     write_product(other, product_id(30), band_bin=64, line_bin=4)
@@ -240,10 +265,52 @@ def test_moved_products_keep_their_names(archive: Path, here: InProcess):
     build(archive)
     moved = archive.parent / "moved"
     archive.rename(moved)
+    here.done.clear()
     summary = build(moved)
     out = moved.parent / "c"
     assert names(out) == [product_id(n) for n in range(4)]
-    assert summary.done + summary.current == 4
+    # Nothing is read again, and they are found where they are.
+    assert (summary.current, summary.moved, here.done) == (4, 4, [])
+    assert "4 up to date, 4 moved; 0 spectra added" in str(summary)
+    catalogue.build(moved, moved.parent / "fresh")
+    assert both(out) == both(moved.parent / "fresh")
+    found = uvisxr.search(out, product=product_id(0), exclude=())
+    assert uvisxr.open_found(found).sizes["spectrum"] == 30
+    assert (build(moved).current, build(moved).moved) == (4, 0)
+
+
+def test_another_label_of_the_same_size_and_time_is_read(archive: Path, here: InProcess):
+    label = archive / "D230" / f"{product_id(0)}.LBL"
+    build(archive)
+    other = archive / "E" / label.name
+    other.parent.mkdir()
+    for suffix in (".LBL", ".DAT"):
+        source, target = label.with_suffix(suffix), other.with_suffix(suffix)
+        raw = source.read_bytes()
+        target.write_bytes(raw.replace(b"SATURN", b"STURAN") if suffix == ".LBL" else raw)
+        there = source.stat()
+        os.utime(target, ns=(there.st_atime_ns, there.st_mtime_ns))
+        source.unlink()
+    here.done.clear()
+    summary = build(archive)
+    assert (summary.done, summary.moved, here.done) == (1, 0, [product_id(0)])
+    (row,) = (row for row in rows(archive.parent / "c") if row["product"] == product_id(0))
+    assert (row["label"], row["target_name"]) == (str(other), "STURAN")
+
+
+def test_what_is_staged_of_files_that_moved_is_read_again(archive: Path, here: InProcess):
+    def stop(job: Any, shared: Any) -> dict[str, Any]:
+        staging.attempt(job, shared)
+        raise Interrupted
+
+    here.function = stop
+    with pytest.raises(Interrupted):
+        build(archive)
+    here.function = None
+    moved = archive.parent / "moved"
+    archive.rename(moved)
+    assert build(moved).done == 4
+    assert all(row["label"].startswith(f"{moved}/") for row in rows(moved.parent / "c"))
 
 
 def test_two_products_of_one_name(archive: Path, here: InProcess):
@@ -264,7 +331,15 @@ def test_names_of_files_that_are_no_text(archive: Path, here: InProcess):
     for done in (5, 0):
         summary = build(archive)
         assert (summary.done, summary.failed) == (done, 0)
-    assert product_id(50) in names(archive.parent / "c")
+    out = archive.parent / "c"
+    (row,) = (row for row in rows(out) if row["product"] == product_id(50))
+    assert row["label"] == f"file://{archive}/%FF/{product_id(50)}.LBL"
+    found = uvisxr.search(out, product=product_id(50), exclude=())
+    assert uvisxr.open_found(found).sizes["spectrum"] == 15
+    # It is there, though it is not asked for.
+    write_product(archive, product_id(9, "EUV"), band_bin=64, line_bin=4)
+    assert build(archive, wanted=Filter(channel="EUV")).removed == 0
+    assert product_id(50) in names(out)
 
 
 def test_filters(archive: Path, here: InProcess):
@@ -291,7 +366,8 @@ def test_what_was_staged_is_not_done_again(archive: Path, here: InProcess):
     assert len(list((out / ".staged").iterdir())) == 2
     assert names(out) == []
     # One of them changes, and what is no staged file goes.
-    (out / ".staged/x.parquet").write_text("x")
+    no_staged = out / ".staged" / f"{0:032x}.parquet"
+    no_staged.write_text("x")
     changed = here.done[0]
     write_product(archive / "D230", changed, samples=4, band_bin=64, line_bin=4)
     kept = here.done[1]
@@ -305,6 +381,22 @@ def test_what_was_staged_is_not_done_again(archive: Path, here: InProcess):
     fresh = archive.parent / "fresh"
     catalogue.build(archive, fresh)
     assert both(out) == both(fresh)
+
+
+def test_files_of_others_stay(archive: Path, here: InProcess):
+    out, other = archive.parent / "c", archive.parent / "other"
+    build(archive)
+    for folder in (other, out / ".staged"):
+        folder.mkdir()
+        (folder / "keep.parquet").write_text("mine")
+    build(archive)
+    assert (out / ".staged/keep.parquet").read_text() == "mine"
+    shutil.rmtree(out / ".staged")
+    (other / f"{1:032x}.parquet").write_text("mine")
+    (out / ".staged").symlink_to(other)
+    with pytest.raises(CatalogueError, match="is a link"):
+        build(archive)
+    assert len(list(other.iterdir())) == 2
 
 
 def test_what_is_staged_of_other_sources_stays(archive: Path, here: InProcess):
@@ -364,6 +456,7 @@ def test_faults_of_others_are_tried_again(archive: Path, monkeypatch: pytest.Mon
 def test_wrong_arguments(archive: Path, tmp_path: Path):
     for wrong in (
         {"missing": "delete"},
+        {"verify": "yes"},
         {"workers": 0},
         {"retries": -1},
         {"timeout": 0},
@@ -423,6 +516,78 @@ def test_products_without_pointing_are_told_of(archive: Path, here: InProcess):
     assert str(summary) == "1 done, 0 failed, 4 up to date; 15 spectra added; 1 without pointing"
 
 
+# --- Damaged files -----------------------------------------------------------------------------
+
+
+def turn_a_bit(path: Path) -> None:
+    raw = bytearray(path.read_bytes())
+    raw[len(raw) // 3] ^= 4
+    path.write_bytes(raw)
+
+
+@pytest.mark.parametrize(
+    ("table", "damage"),
+    [
+        ("products", turn_a_bit),
+        ("spectra", turn_a_bit),
+        pytest.param("spectra", Path.unlink, marks=pytest.mark.slow),
+        pytest.param("products", lambda path: path.write_bytes(b"PAR1"), marks=pytest.mark.slow),
+    ],
+)
+def test_damaged_files_are_named_and_made_anew(
+    archive: Path, here: InProcess, table: schema.Table, damage: Any
+):
+    euv = write_product(archive, product_id(9, "EUV"), samples=1, band_bin=64, line_bin=4)
+    build(archive)
+    out = archive.parent / "c"
+    sound = both(out)
+    assert catalogue.info(out, verify=True).damaged == []
+    file = next(file for file in getattr(store.read(out), table) if file.channel in ("", "FUV"))
+    damage(file.path)
+    told = catalogue.info(out, verify=True)
+    assert told.damaged is not None and len(told.damaged) == 1
+    assert str(file.path) in told.damaged[0]
+    result = command("info", out, "--verify")
+    assert result.exit_code == 1 and f"build SOURCE --out {out} --verify" in result.output
+    # What is left of the others is not read again.
+    here.done.clear()
+    with pytest.warns(match=r"1 file is not as written .*read again"):
+        summary = build(archive, verify=True)
+    count = 5 if table == "products" else 4
+    assert (summary.done, summary.current) == (count, 5 - count)
+    assert (euv.stem in here.done) == (table == "products")
+    assert both(out) == sound
+    result = command("info", out, "--verify")
+    assert result.exit_code == 0 and "all files are as they were written" in result.output
+
+
+def test_products_of_damaged_files_go_if_they_are_in_no_source(archive: Path, here: InProcess):
+    build(archive)
+    out = archive.parent / "c"
+    turn_a_bit(store.read(out).spectra[0].path)
+    one = archive / "D230" / f"{product_id(1)}.LBL"
+    with pytest.warns(match=r"4 products that may have had rows there"):
+        assert catalogue.build(one, out, verify=True).done == 1
+    assert names(out) == [product_id(1)]
+
+
+def test_labels_are_verified_too(archive: Path, here: InProcess):
+    label = archive / "D230" / f"{product_id(0)}.LBL"
+    build(archive)
+    before = label.stat()
+    label.write_bytes(label.read_bytes().replace(b"SATURN", b"STURAN"))
+    os.utime(label, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert build(archive).done == 0
+    assert build(archive, verify=True).done == 1
+
+
+def test_a_folder_that_is_no_text(archive: Path, here: InProcess):
+    out = Path(os.fsdecode(os.fsencode(archive.parent) + b"/\xff"))
+    with pytest.raises(CatalogueError, match="no UTF-8"):
+        catalogue.build(archive, out)
+    assert not out.exists()
+
+
 # --- The command -------------------------------------------------------------------------------
 
 
@@ -466,7 +631,7 @@ def test_the_command_keeps_missing(archive: Path, here: InProcess):
     out = archive.parent / "c"
     command("build", archive, "--out", out)
     lose(archive / "D230" / product_id(3))
-    command("build", archive, "--out", out, "--keep-missing")
+    command("build", archive, "--out", out, "--missing", "keep")
     assert len(names(out)) == 4
     assert "1 removed" in command("build", archive, "--out", out).stdout
     assert len(names(out)) == 3

@@ -469,6 +469,8 @@ def test_a_newer_catalogue(sound: Path):
         lambda told: _first(told, low={"lat": 1}, high={}),
         lambda told: _first(told, low={"time": "yesterday"}),
         lambda told: _first(told, low={"time": 3}),
+        lambda told: _first(told, **{k: {"time": "2005-01-01T00:00:00Z"} for k in ("low", "high")}),
+        lambda told: told | {"spectra": told["spectra"][:1] * 2},
         lambda told: _first(told, low={"lat": "north"}),
         lambda told: _first(told, body=None),
         lambda told: [told],
@@ -515,6 +517,35 @@ def test_a_damaged_file(sound: Path, part: str):
     products, spectra = few()
     with store.Writer(sound) as writer, pytest.raises(CatalogueError, match=file.path.name):
         writer.commit(products, [spectra])
+
+
+def test_rows_of_a_damaged_file_are_not_copied(tmp_path: Path):
+    """A turned bit may give other numbers, of which a reader says nothing."""
+    with store.Writer(tmp_path) as writer:
+        for number in range(3):
+            products, spectra = few(3, first=10 * number)
+            writer.commit(products, [spectra])
+        before = writer.snapshot
+        # Nobody reads the word that begins a file.
+        for file in before.files:
+            raw = file.path.read_bytes()
+            file.path.write_bytes(b"PAR2" + raw[4:])
+        gone = products["product"].to_pylist()
+        for change in (
+            writer.compact,
+            lambda: writer.commit(few(1, first=50)[0], [], gone),
+            lambda: writer.move({gone[0]: ("/a", "")}),
+        ):
+            with pytest.raises(CatalogueError, match="another SHA-256"):
+                change()
+        assert store.read(tmp_path) == before
+
+
+def test_a_wrong_number_of_rows_is_found(sound: Path):
+    path = sound / "catalogue.json"
+    path.write_text(json.dumps(_first(json.loads(path.read_text()), rows=1)))
+    why = snapshot.fault(store.read(sound).spectra[0])
+    assert why is not None and "rows and not 1" in why
 
 
 def test_merging_damaged_files(tmp_path: Path):

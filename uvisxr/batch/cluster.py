@@ -60,9 +60,9 @@ def connect(
     MissingDependencyError
         dask.distributed is not installed.
     UvisError
-        The scheduler cannot be reached, or its workers have another version of uvisxr, or are
-        threads of this process although they must not be; or a script without a guard would be run
-        again by the processes.
+        Processes cannot be started; the scheduler cannot be reached, or its workers have another
+        version of uvisxr, or are threads of this process although they must not be; or a script
+        without a guard would be run again by the processes.
     """
     try:
         import dask
@@ -92,7 +92,7 @@ def connect(
             contextlib.ExitStack() as stack,
         ):
             # An interrupt is for this process alone, which then ends the others.
-            with _uninterrupted():
+            with _uninterrupted(), _starting():
                 cluster = stack.enter_context(
                     _closing(
                         LocalCluster(
@@ -130,6 +130,22 @@ def connect(
         yield client
     else:
         raise checks.refused("client", client, "a distributed.Client or the address of a scheduler")
+
+
+@contextlib.contextmanager
+def _starting() -> Iterator[None]:
+    """Turn what dask says of processes that did not start into a UvisError."""
+    try:
+        yield
+    except (RuntimeError, OSError, TimeoutError) as error:
+        first: BaseException = error
+        while first.__cause__ is not None:
+            first = first.__cause__
+        raise UvisError(
+            f"the processes of the batch could not be started ({str(first) or type(first).__name__}"
+            "): one may have been killed, or lack memory; run the same command again, with fewer "
+            "workers if this comes again"
+        ) from error
 
 
 @contextlib.contextmanager

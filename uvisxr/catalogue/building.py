@@ -16,18 +16,20 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from .. import calls, checks
 from .._version import __version__
 from ..batch import reads, run
-from ..errors import ExportError, NoMatchError, shortened
+from ..errors import CatalogueError, ExportError, NoMatchError, shortened, warn_user
 from ..files import absolute, is_file, is_folder
 from ..kernels import choose
 from ..reader.sources import Filter, Found, Product, expand, same
 from ..scratch import Scratch, decoded, encoded
-from . import libraries, schema, staging, store, tables
+from . import libraries, paths, repair, schema, staging, store, tables
+from .snapshot import sum_of
 from .store import Writer
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ _AT_ONCE = 100
 _SHOWN = 5
 
 #: What becomes of products whose labels are gone.
-Missing = Literal["remove", "keep"]
+Missing = Literal["remove", "keep", "remove_all"]
 
 
 @dataclass
@@ -57,21 +59,24 @@ class Summary(run.Summary):
     ----------
     spectra : int
         Spectra of the products that are new or have changed.
+    moved : int
+        Products among those up to date whose files were elsewhere.
     removed : int
         Products taken out, as their labels are gone or others hold the same exposures.
-    spectra: int = 0
     unpointed : int
         Products among those read of which nothing is known of where they looked.
     """
 
     spectra: int = 0
+    moved: int = 0
     removed: int = 0
     unpointed: int = 0
     _reasons: dict[str, tuple[str, int]] = field(default_factory=dict, repr=False)
 
     def __str__(self) -> str:
         told = super().__str__()
-        more = f", {self.removed} removed" if self.removed else ""
+        parts = {"moved": self.moved, "removed": self.removed}
+        more = "".join(f", {count} {what}" for what, count in parts.items() if count)
         added = f"{self.spectra} {'spectrum' if self.spectra == 1 else 'spectra'} added"
         blind = f"; {self.unpointed} without pointing" if self.unpointed else ""
         return f"{told}{more}; {added}{blind}"
@@ -111,15 +116,16 @@ def build(
     progress: bool | None = None,
     *,
     missing: Missing = "remove",
+    verify: bool = False,
     timeout: float | None = None,
 ) -> Summary:
     """Index where every spectrum of some products looked, or bring such a catalogue up to date.
 
     A product is left alone if its rows were made from the same label and data file (judged by size
-    and modification time), the same kernels and the same package version. One that fails has a row
-    in the table of products that says why, and is tried again by the next build; so is one of which
-    only the label is there, when its data file comes. Products that are in the catalogue, but not
-    in the sources, stay.
+    and modification time), the same kernels and the same package version; if only its files have
+    moved, its row gets their new paths. One that fails has a row in the table of products that says
+    why, and is tried again by the next build; so is one of which only the label is there, when its
+    data file comes. Products that are in the catalogue, but not in the sources, stay.
 
     Parameters
     ----------
@@ -135,9 +141,14 @@ def build(
         indexed without what is not known.
     client, workers, retries, wanted, progress, timeout
         As of `uvisxr.batch.process`.
-    missing : {"remove", "keep"}
+    missing : {"remove", "keep", "remove_all"}
         Whether products whose labels are gone are taken out: of labels that were in one of the
-        folders among the sources, if that folder is there.
+        folders among the sources, if that folder is there. Those whose own folder is gone too, or
+        empty, may be on a volume that is not mounted: only "remove_all" takes them out.
+    verify : bool
+        Read all files of the catalogue, take out those that are not as they were written, with all
+        products that may have had rows in them, and read these again. Labels are compared by their
+        SHA-256 too.
 
     Returns
     -------
@@ -161,6 +172,11 @@ def build(
     UvisError
         As of `uvisxr.batch.process`.
 
+    Warns
+    -----
+    UvisWarning
+        Products stay whose labels are gone with the whole folder, or files are damaged.
+
     Examples
     --------
     With the simulated observation ``made`` of `help(uvisxr)`:
@@ -174,6 +190,7 @@ def build(
     means = run.Means(client, workers, retries, progress, timeout)
     means.check(wanted)
     checks.choice("missing", missing, Missing)
+    checks.choice("verify", verify, bool)
     if out == "":
         raise checks.refused("out", out, "a folder for the catalogue")
     given = _given(sources)
@@ -181,13 +198,18 @@ def build(
     folder = absolute(Path(out).expanduser())
     # A new catalogue is made when there is something for it; of one that is there, others keep off.
     found = None if store.is_catalogue(folder) else _found(given, wanted, folder)
-    with Writer(folder) as writer, run.partial_folder(folder) as partial:
+    with (
+        Writer(folder, sound=not verify) as writer,
+        run.partial_folder(folder) as partial,
+    ):
         if found is None:
             found = _expanded(given, wanted, writer)
+        if verify and (damage := repair.mend(writer)) is not None:
+            warn_user(damage)
         block = _Block(writer, Summary(writer.folder))
         known = _Known(writer, found.left)
         recipe = _recipe(files)
-        jobs = _jobs(found, known, block, partial, recipe)
+        jobs = _jobs(found, known, block, partial, recipe, verify)
         first = next(jobs, None)
         if first is not None:
             every = itertools.chain([first], jobs)
@@ -196,10 +218,11 @@ def build(
             ) as records:
                 for record in records:
                     block.note(record)
-        folders = [absolute(path) for path in given if missing == "remove" and is_folder(path)]
-        for name in known.gone(folders):
-            block.remove(name)
+        folders = [absolute(path) for path in given if missing != "keep" and is_folder(path)]
+        unsure = block.remove(known.gone(folders), missing == "remove_all")
         block.commit()
+        if unsure is not None:
+            warn_user(unsure)
         writer.compact()
         block.clear(known)
     return block.summary
@@ -257,21 +280,27 @@ def _jobs(
     block: _Block,
     partial: Path,
     recipe: str,
+    verify: bool,
 ) -> Iterator[staging.Job]:
     """The products that need reading; counts those that do not, and takes what is staged."""
     folder = block.staged
     for given in products:
         name, product = known.named(given)
         fingerprint = run.fingerprint_of(product, recipe)
-        if known.is_current(name, fingerprint):
+        job = staging.Job(
+            *(str(product.label), name, str(folder), str(partial), fingerprint),
+            data=str(product.data) if product.paired else "",
+        )
+        is_there = known.is_at(name, job.label, job.data)
+        if not known.is_current(name, fingerprint) or (
+            (verify or not is_there) and not known.is_of(name, product.label)
+        ):
+            if not block.take(job):
+                yield job
+        elif is_there:
             block.summary.current += 1
-        elif (count := block.left_over(name, fingerprint)) is not None:
-            block.take(name, str(product.label), count)
         else:
-            yield staging.Job(
-                *(str(product.label), name, str(folder), str(partial), fingerprint),
-                data=str(product.data) if product.paired else "",
-            )
+            block.move(name, job.label, job.data)
 
 
 class _Known:
@@ -288,15 +317,19 @@ class _Known:
         self._left = left
         self._table = Scratch(
             "CREATE TABLE known"
-            "(name BLOB PRIMARY KEY, label BLOB, mark BLOB, seen INTEGER) WITHOUT ROWID"
+            "(name BLOB PRIMARY KEY, label BLOB, mark BLOB, seen INTEGER, paths BLOB, sum BLOB) "
+            "WITHOUT ROWID"
         )
         for file in writer.snapshot.products:
-            for table in tables.rows(file, ["product", "label", "fingerprint"]):
+            columns = ["product", "label", "data", "label_sha256", "fingerprint"]
+            for table in tables.rows(file, columns):
                 for row in table.to_pylist():
+                    label, data = (paths.meant(row[key] or "") for key in staging.PATHS)
                     self._table.run(
-                        "INSERT OR REPLACE INTO known VALUES (?, ?, ?, 0)",
-                        *(encoded(row[key] or "") for key in ("product", "label")),
-                        _mark(row["fingerprint"]),
+                        "INSERT OR REPLACE INTO known VALUES (?, ?, ?, 0, ?, ?)",
+                        *(encoded(row["product"]), encoded(label)),
+                        *(_mark(row["fingerprint"]), _both(label, data)),
+                        _mark(row["label_sha256"]),
                     )
 
     def named(self, product: Product) -> tuple[str, Product]:
@@ -319,7 +352,7 @@ class _Known:
                 elif counts != product.label:
                     taken = Product.at(counts)
         self._table.run(
-            "INSERT INTO known VALUES (?, ?, x'', 1) "
+            "INSERT INTO known VALUES (?, ?, x'', 1, x'', x'') "
             "ON CONFLICT (name) DO UPDATE SET label = excluded.label, seen = 1",
             *(encoded(name), encoded(str(taken.label))),
         )
@@ -330,29 +363,47 @@ class _Known:
         found = self._table.row("SELECT mark FROM known WHERE name = ?", encoded(name))
         return found == (_mark(fingerprint),)
 
+    def is_at(self, name: str, label: str, data: str) -> bool:
+        """Whether a product's rows tell of these paths."""
+        found = self._table.row("SELECT paths FROM known WHERE name = ?", encoded(name))
+        return found == (_both(label, data),)
+
+    def is_of(self, name: str, label: Path) -> bool:
+        """Whether a product's rows were made from a label of the same bytes."""
+        found = self._table.row("SELECT sum FROM known WHERE name = ?", encoded(name))
+        try:
+            return found == (_mark(sum_of(label)),)
+        except OSError:
+            return False
+
     def is_seen(self, name: str) -> bool:
         """Whether a product is among those found."""
         found = self._table.row("SELECT seen FROM known WHERE name = ?", encoded(name))
         return found == (1,)
 
-    def gone(self, folders: list[Path]) -> Iterator[str]:
-        """Products that are not among those found: that were in one of some folders, and are no
-        longer, or for which others of the same exposures are taken."""
+    def gone(self, folders: list[Path]) -> Iterator[tuple[str, Path]]:
+        """Products that are not among those found, and their labels: that were in one of some
+        folders, and are no longer, or for which others of the same exposures are taken."""
         for name, label in self._table.rows("SELECT name, label FROM known WHERE seen = 0"):
             path = Path(decoded(label))
             if path in self._left or (
                 any(path.is_relative_to(folder) for folder in folders) and _is_gone(path)
             ):
-                yield decoded(name)
+                yield decoded(name), path
 
     def _owner(self, name: str) -> str:
         found = self._table.row("SELECT label FROM known WHERE name = ?", encoded(name))
         return decoded(found[0]) if found else ""
 
 
-def _mark(fingerprint: str | None) -> bytes:
-    """A shortened fingerprint; nothing for that of a product that failed."""
-    return bytes.fromhex(fingerprint[:32]) if fingerprint else b""
+def _mark(digest: str | None) -> bytes:
+    """A shortened SHA-256; nothing for one of a product that failed."""
+    return bytes.fromhex(digest[:32]) if digest else b""
+
+
+def _both(label: str, data: str) -> bytes:
+    """A mark of two paths."""
+    return hashlib.sha256(encoded(f"{label}\0{data}")).digest()[:16]
 
 
 def _is_gone(path: Path) -> bool:
@@ -364,6 +415,14 @@ def _is_gone(path: Path) -> bool:
     except OSError:
         pass
     return False
+
+
+def _is_deserted(folder: Path) -> bool:
+    """Whether a folder is gone, or has no files or folders but hidden ones."""
+    try:
+        return all(path.name.startswith(".") for path in folder.iterdir())
+    except OSError:
+        return True
 
 
 @dataclass
@@ -381,10 +440,16 @@ class _Block:
     _names: list[str] = field(default_factory=list)
     _failed: list[dict[str, Any]] = field(default_factory=list)
     _removed: list[str] = field(default_factory=list)
+    _moved: dict[str, tuple[str, str]] = field(default_factory=dict)
     _rows: int = 0
     _since: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
+        if self.staged.is_symlink():
+            raise CatalogueError(
+                f"{self.staged} is a link, and files are removed there: remove it, and run the "
+                "same command again"
+            )
         try:
             self.staged.mkdir(exist_ok=True)
         except OSError as error:
@@ -403,18 +468,26 @@ class _Block:
         """Folder of staged files."""
         return self.writer.folder / staging.FOLDER
 
-    def left_over(self, name: str, fingerprint: str) -> int | None:
-        """How many rows an interrupted build has staged of a product; None if it has not."""
+    def take(self, job: staging.Job) -> bool:
+        """Take what an interrupted build has staged of the same files; False if it has not."""
         found = self._left.row(
             "SELECT rows FROM left_over WHERE name = ? AND mark = ?",
-            *(encoded(name), encoded(fingerprint)),
+            *(encoded(job.output), encoded(job.fingerprint)),
         )
-        return None if found is None else int(found[0])
+        if found is None:
+            return False
+        (told,) = staging.product_of(job.path).to_pylist()
+        if [told[key] for key in staging.PATHS] != [*map(paths.told, (job.label, job.data))]:
+            return False
+        self.note(job.record() | staging.done(told, int(found[0])))
+        return True
 
-    def take(self, name: str, label: str, count: int) -> None:
-        """Take a product that an interrupted build has staged."""
-        (told,) = staging.product_of(self._path(name)).to_pylist()
-        self.note({"product": name, "label": label} | staging.done(told, count))
+    def move(self, name: str, label: str, data: str) -> None:
+        """Give the row of a product other paths."""
+        self.summary.current += 1
+        self.summary.moved += 1
+        self._moved[name] = paths.told(label), paths.told(data)
+        self._commit_if_due()
 
     def note(self, record: dict[str, Any]) -> None:
         """Count what became of a product, and put it into the block."""
@@ -435,14 +508,40 @@ class _Block:
             row = {key: record.get(key, "") for key in keys}
             row |= {"warnings": [], "fingerprint": "", "version": __version__, "indexed": now}
             self._failed.append(row)
-        full = self._rows >= _ROWS or len(self._names) + len(self._failed) >= _PRODUCTS
+        self._commit_if_due()
+
+    def _commit_if_due(self) -> None:
+        count = len(self._names) + len(self._failed) + len(self._moved)
+        full = self._rows >= _ROWS or count >= _PRODUCTS
         if full or time.monotonic() - self._since > _SECONDS:
             self.commit()
 
-    def remove(self, name: str) -> None:
-        """Take a product out of the catalogue."""
-        self._removed.append(name)
-        self.summary.removed += 1
+    def remove(self, gone: Iterable[tuple[str, Path]], every: bool) -> str | None:
+        """Take products out of the catalogue, and say why some stay.
+
+        Parameters
+        ----------
+        gone : iterable of (str, Path)
+            Their names and labels.
+        every : bool
+            Also those whose folders are deserted.
+        """
+        is_deserted = lru_cache(maxsize=100)(_is_deserted)
+        first, count = Path(), 0
+        for name, label in gone:
+            if every or not is_deserted(label.parent):
+                self._removed.append(name)
+                self.summary.removed += 1
+            else:
+                first, count = (first if count else label), count + 1
+        if not count:
+            return None
+        stay = "1 product stays" if count == 1 else f"{count} products stay"
+        return (
+            f"{stay} in the catalogue though the labels are gone, as their folders are empty or "
+            f"gone too, like those of a volume that is not mounted: {first}"
+            f"{', ...' if count > 1 else ''}; mount it, or take them out with missing='remove_all'"
+        )
 
     def commit(self) -> None:
         """Put the block into the catalogue, after which there is a new one."""
@@ -455,7 +554,9 @@ class _Block:
             self.writer.commit(table, self._taken(staging.spectra_of), self._removed)
             for name in self._names:
                 self._path(name).unlink(missing_ok=True)
-        self._names, self._failed, self._removed, self._rows = [], [], [], 0
+        if self._moved:
+            self.writer.move(self._moved)
+        self._names, self._failed, self._removed, self._moved, self._rows = [], [], [], {}, 0
         self._since = time.monotonic()
 
     def clear(self, known: _Known) -> None:

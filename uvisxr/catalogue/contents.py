@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import calls
-from . import tables
+from .. import calls, checks
+from ..files import absolute
+from . import repair, tables
 from .libraries import check
-from .store import read
+from .snapshot import Snapshot, listed, read
 
 
 @dataclass
@@ -41,6 +42,9 @@ class Info:
     size : int
         Bytes of all files that are read.
     files : int
+    damaged : list of str, optional
+        Files that are not as they were written, and how; None if they were not verified. What lies
+        in those of products is not counted.
     """
 
     folder: Path
@@ -57,6 +61,7 @@ class Info:
     failures: dict[str, int] = field(default_factory=dict)
     size: int = 0
     files: int = 0
+    damaged: list[str] | None = None
 
     def lines(self) -> Iterator[str]:
         """The same as text."""
@@ -75,6 +80,16 @@ class Info:
             yield f"rows      {body or '(no body)':<12} {channel:<4} {count}"
         for error, count in self.failures.items():
             yield f"failed    {count}: {error}"
+        for why in self.damaged or ():
+            yield f"damaged   {why}"
+        if self.damaged:
+            yield (
+                "          give its sources and kernels to 'uvisxr catalogue build SOURCE --out "
+                f"{self.folder} --verify', which makes the rows anew; or put the files back from a "
+                "copy"
+            )
+        elif self.damaged is not None:
+            yield "verified  all files are as they were written"
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
@@ -89,13 +104,15 @@ _SHOWN = 20
 
 
 @calls.public("catalogue.info")
-def info(catalogue: str | Path) -> Info:
+def info(catalogue: str | Path, verify: bool = False) -> Info:
     """What is in a catalogue.
 
     Parameters
     ----------
     catalogue : path
         Its folder.
+    verify : bool
+        Read all files, and tell which are not as they were written.
 
     Returns
     -------
@@ -104,7 +121,7 @@ def info(catalogue: str | Path) -> Info:
     Raises
     ------
     CatalogueError
-        There is no catalogue, or it is damaged or of another version.
+        There is no catalogue, or it is of another version, or damaged, unless it is verified.
 
     Examples
     --------
@@ -116,12 +133,16 @@ def info(catalogue: str | Path) -> Info:
     720
     """
     check()
-    snapshot = read(catalogue)
+    checks.choice("verify", verify, bool)
+    snapshot, damaged = _verified(catalogue) if verify else (read(catalogue), {})
     told = Info(snapshot.folder, snapshot.number)
+    told.damaged = [*damaged.values()] if verify else None
     targets: Counter[str] = Counter()
     errors: Counter[str] = Counter()
     columns = ["status", "step", "error", "target", "pointing", "has_data", "spectra"]
     for file in snapshot.products:
+        if file.path in damaged:
+            continue
         for table in tables.rows(file, columns):
             for row in table.to_pylist():
                 told.products += 1
@@ -143,3 +164,14 @@ def info(catalogue: str | Path) -> Info:
     told.targets, told.rows = dict(targets.most_common()), dict(sorted(rows.items()))
     told.size, told.files = sum(file.size for file in snapshot.files), len(snapshot.files)
     return told
+
+
+def _verified(catalogue: str | Path) -> tuple[Snapshot, dict[Path, str]]:
+    """A catalogue, and how files of it are damaged."""
+    folder = absolute(Path(catalogue).expanduser())
+    while True:
+        found = listed(folder)
+        damaged = repair.damaged(found)
+        # Meanwhile somebody may have written others, and removed what this one had.
+        if not damaged or listed(folder).number == found.number:
+            return found, damaged

@@ -12,6 +12,7 @@ from ..files import absolute, sha256
 from ..pds3.label import Label, read_label
 from ..pds3.urls import is_url
 from ..reader import sources
+from . import paths
 from .listed import Entry
 
 AGAIN = "bring the catalogue up to date with 'uvisxr catalogue build', and search again"
@@ -61,6 +62,7 @@ def _is_name(entry: Entry, label: Label) -> bool:
 
 
 def _read(entry: Entry, where: _Places) -> Label:
+    entry = replace(entry, label=paths.meant(entry.label), data=paths.meant(entry.data))
     try:
         label = _of_url(entry) if is_url(entry.label) else _of_path(entry, where)
     except UvisError as error:

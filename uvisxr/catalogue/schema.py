@@ -76,7 +76,7 @@ def _far(text: str) -> Column:
 PRODUCTS: dict[str, Column] = {
     "product": Column("name", "name of the product, once in a catalogue"),
     "product_id": Column("name", "PDS product identifier"),
-    "label": Column("string", "path or URL of the label"),
+    "label": Column("string", "path or URL of the label; file:// if the path is no text"),
     "data": Column("string", "path or URL of the data file, if it was given with the label"),
     "label_sha256": Column("string", "SHA-256 of the label"),
     "status": Column("name", "done, or failed"),

@@ -12,7 +12,7 @@ from .. import calls, checks
 from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
 from ..errors import ArgumentError, CatalogueError
 from . import answers, engine, naming, question, schema, store
-from .libraries import check
+from .libraries import check, check_text
 from .question import COLUMNS, OF_PRODUCT, Mode, Names, Question, Range
 from .snapshot import ANEW
 
@@ -488,13 +488,7 @@ def search(
     given = locals()
     check()
     snapshot = store.read(catalogue)
-    try:
-        str(snapshot.folder).encode()
-    except UnicodeEncodeError:
-        raise CatalogueError(
-            f"cannot read the catalogue {snapshot.folder}: its path is no UTF-8, as DuckDB needs; "
-            "rename the folder"
-        ) from None
+    check_text(snapshot.folder)
     if product is not None:
         product = naming.products(snapshot, question.names_of("product", product))
     asked = question.ask(

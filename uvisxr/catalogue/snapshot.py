@@ -8,8 +8,8 @@ of those that count from then on, so that a reader has the old rows or the new o
 - `format`, `schema`, `version`: "uvisxr catalogue"; `schema.VERSION`; of uvisxr;
 - `number`: counts the snapshots from 0;
 - `products`, `spectra`: the files of the two tables, with `path` (below the catalogue), `rows`,
-  `bytes`, `run` (files of one run hold one sorted sequence), `body`, `channel`, and `low` and
-  `high`, the least and the greatest value by column, of columns that have any value;
+  `bytes`, `sha256`, `run` (files of one run hold one sorted sequence), `body`, `channel`, and `low`
+  and `high`, the least and the greatest value by column, of columns that have any value;
 - `before`: paths of files that the snapshot before this one had and this one has not: a reader may
   still be at them.
 """
@@ -17,6 +17,7 @@ of those that count from then on, so that a reader has the old rows or the new o
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import math
 import re
@@ -50,8 +51,15 @@ _PATHS: dict[schema.Table, re.Pattern[str]] = {
     ),
 }
 
-#: What to do about a catalogue that cannot be mended.
-ANEW = "put back the files from a copy, or remove the folder and build the catalogue again"
+#: What to do about a list that cannot be read, and about files.
+_AGAIN = "put back the files from a copy, or remove the folder and build the catalogue again"
+ANEW = (
+    "run 'uvisxr catalogue build' with --verify, which takes damaged files out and makes their "
+    "rows anew, or put back the files from a copy"
+)
+
+#: A time of a bound.
+_TIME = re.compile(r"-?\d{4,6}-\d\d-\d\dT[\d:.]+", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,8 @@ class File:
         `numpy.datetime64`.
     size : int
         Bytes.
+    sha256 : str
+        Of all of them.
     run : str
         Files of one run hold one sorted sequence of rows.
     """
@@ -81,6 +91,7 @@ class File:
     low: Mapping[str, Any] = field(default_factory=dict)
     high: Mapping[str, Any] = field(default_factory=dict)
     size: int = 0
+    sha256: str = ""
     run: str = ""
 
 
@@ -144,7 +155,7 @@ def read(folder: str | Path) -> Snapshot:
     folder = files.absolute(Path(folder).expanduser())
     known = -1
     while True:
-        found = _listed(folder)
+        found = listed(folder)
         wrong = next((why for file in found.files if (why := _unlike(file))), None)
         if wrong is None:
             return found
@@ -203,7 +214,8 @@ def damaged(path: Path, why: str) -> CatalogueError:
     return CatalogueError(f"cannot read {path}, of a catalogue: {why}; {ANEW}")
 
 
-def _listed(folder: Path) -> Snapshot:
+def listed(folder: Path) -> Snapshot:
+    """The catalogue in a folder by its list alone, whatever its files are; errors as of `read`."""
     path = folder / NAME
     if not is_catalogue(folder):
         raise CatalogueError(
@@ -221,13 +233,13 @@ def _listed(folder: Path) -> Snapshot:
             return Snapshot(
                 folder,
                 _whole(told["number"]),
-                tuple(_file(one, "products", folder) for one in _list(told["products"])),
-                tuple(_file(one, "spectra", folder) for one in _list(told["spectra"])),
+                _files(told["products"], "products", folder),
+                _files(told["spectra"], "spectra", folder),
                 tuple(folder / _path(one) for one in _list(told["before"])),
             )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         said = f"it has no {error}" if isinstance(error, KeyError) else str(error)
-        raise CatalogueError(f"cannot read the catalogue {path}: {said}; {ANEW}") from error
+        raise CatalogueError(f"cannot read the catalogue {path}: {said}; {_AGAIN}") from error
     mend = (
         "update uvisxr: pip install -U uvisxr"
         if version > schema.VERSION
@@ -248,17 +260,54 @@ def _unlike(file: File) -> str | None:
     return None if size == file.size else f"{file.path} has {size} bytes and not {file.size}"
 
 
+def fault(file: File) -> str | None:
+    """How a file is not as it was written; it is read."""
+    import pyarrow.parquet as pq
+
+    wrong = _unlike(file)
+    if wrong is not None:
+        return wrong
+    try:
+        if sum_of(file.path) != file.sha256:
+            return f"{file.path} has another SHA-256 than when it was written"
+        rows = pq.read_metadata(file.path).num_rows
+    except (OSError, ValueError) as error:
+        return f"{file.path}: {error}"
+    return None if rows == file.rows else f"{file.path} has {rows} rows and not {file.rows}"
+
+
+def require(file: File) -> None:
+    """Raise a CatalogueError if a file is not as it was written, before its rows go elsewhere."""
+    wrong = fault(file)
+    if wrong is not None:
+        raise damaged(file.path, wrong)
+
+
+def sum_of(path: Path) -> str:
+    """SHA-256 of a file as it is on the disk now, hexadecimal."""
+    with files.opened(path) as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def _told(file: File, folder: Path) -> dict[str, Any]:
     return {
         "path": file.path.relative_to(folder).as_posix(),
         "rows": file.rows,
         "bytes": file.size,
+        "sha256": file.sha256,
         "run": file.run,
         "body": file.body,
         "channel": file.channel,
         "low": {name: _json(value) for name, value in file.low.items()},
         "high": {name: _json(value) for name, value in file.high.items()},
     }
+
+
+def _files(told: Any, table: schema.Table, folder: Path) -> tuple[File, ...]:
+    found = tuple(_file(one, table, folder) for one in _list(told))
+    if len({file.path for file in found}) < len(found):
+        raise ValueError("it has a file twice")
+    return found
 
 
 def _file(told: dict[str, Any], table: schema.Table, folder: Path) -> File:
@@ -277,6 +326,7 @@ def _file(told: dict[str, Any], table: schema.Table, folder: Path) -> File:
         low,
         high,
         _whole(told["bytes"]),
+        _text(told["sha256"]),
         _text(told["run"]),
     )
 
@@ -287,7 +337,10 @@ def _json(value: Any) -> Any:
 
 def _value(value: Any, kind: str) -> Any:
     if kind == "time":
-        return np.datetime64(_text(value), "us")
+        # numpy takes more, and warns of some.
+        if not _TIME.fullmatch(_text(value)):
+            raise ValueError(f"{value[:40]!r} is no bound of a column of times")
+        return np.datetime64(value, "us")
     if kind in ("name", "string"):
         return _text(value)
     if type(value) not in (int, float, bool) or not math.isfinite(value):

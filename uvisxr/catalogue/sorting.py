@@ -20,7 +20,7 @@ import numpy as np
 
 from .. import options
 from ..errors import ExportError, UvisError
-from .snapshot import File, damaged, reading
+from .snapshot import File, damaged, reading, require
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -186,6 +186,8 @@ def merged(
     ExportError
         There is no space for what does not fit into memory.
     """
+    for file in files:
+        require(file)
     import duckdb
     from duckdb.func import ARROW, SPECIAL
 

@@ -20,13 +20,17 @@ from ..errors import CatalogueError
 from ..files import whole_file
 from ..options import Options
 from ..reader.sources import Product
-from . import rows, schema
+from . import paths, rows, schema
+from .snapshot import UNIQUE
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 #: Folder of staged files in that of a catalogue.
 FOLDER = ".staged"
+
+#: Columns of paths.
+PATHS = ("label", "data")
 
 #: Keys of what a staged file tells.
 _NAME, _FINGERPRINT, _PRODUCT = b"uvisxr_name", b"uvisxr_fingerprint", b"uvisxr_product"
@@ -145,17 +149,20 @@ def table_of(products: list[dict[str, Any]]) -> pa.Table:
 
     shape = schema.of("products")
     # Names of files may be no text, which Arrow has in texts only.
-    columns = [
-        pa.array([_text(row.get(field.name)) for row in products], field.type) for field in shape
-    ]
+    columns = []
+    for field in shape:
+        text = _path if field.name in PATHS else _text
+        columns.append(pa.array([text(row.get(field.name)) for row in products], field.type))
     return pa.table(columns, schema=shape)
 
 
 def found(folder: Path) -> Iterator[Staged]:
-    """Staged files that an interrupted build left; what is none is removed."""
+    """Staged files that an interrupted build left; what has such a name and is none is removed."""
     import pyarrow.parquet as pq
 
-    for path in sorted(folder.glob("*.parquet")):
+    for path in sorted(folder.iterdir()):
+        if not UNIQUE.fullmatch(path.name):
+            continue
         try:
             told = pq.read_metadata(path)
             name, fingerprint = (told.metadata[key].decode() for key in (_NAME, _FINGERPRINT))
@@ -216,6 +223,10 @@ def _stage(job: Job, made: rows.Rows) -> None:
     }
     with whole_file(job.path, [job.label, job.data], folder=job.partial) as temporary:
         pq.write_table(made.spectra.replace_schema_metadata(told), temporary, compression="zstd")
+
+
+def _path(value: str | None) -> str:
+    return paths.told(value or "")
 
 
 def _text(value: Any) -> Any:

@@ -20,15 +20,15 @@ import shutil
 import stat
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import checks, files
 from ..errors import CatalogueError, ExportError
 from . import schema, sorting, tables
-from .libraries import check
-from .snapshot import UNIQUE, File, Snapshot, is_catalogue, publish, read, reading
+from .libraries import check, check_text
+from .snapshot import UNIQUE, File, Snapshot, is_catalogue, listed, publish, read, reading
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,6 +55,8 @@ class Writer:
     ----------
     folder : path
         Made if missing; a new one becomes an empty catalogue.
+    sound : bool
+        Refuse a catalogue of which files are missing or have another size.
 
     Attributes
     ----------
@@ -71,9 +73,10 @@ class Writer:
         pyarrow or duckdb is not installed.
     """
 
-    def __init__(self, folder: str | Path):
+    def __init__(self, folder: str | Path, sound: bool = True):
         check()
         self.folder = files.absolute(Path(folder).expanduser())
+        check_text(self.folder)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             refuse_foreign(self.folder)
@@ -85,7 +88,7 @@ class Writer:
         try:
             if not is_catalogue(self.folder):
                 publish(Snapshot(self.folder, 0))
-            self.snapshot = read(self.folder)
+            self.snapshot = read(self.folder) if sound else listed(self.folder)
             self._sweep()
         except BaseException:
             self.close()
@@ -146,6 +149,40 @@ class Writer:
         )
         self._publish(after)
         self._merge(_RUNS)
+
+    def move(self, moved: Mapping[str, tuple[str, str]]) -> None:
+        """Give products other paths of label and data; their other columns and spectra stay.
+
+        Raises
+        ------
+        CatalogueError, ExportError
+            As of `commit`.
+        """
+        self._check()
+        self._sweep()
+        products: list[File] = []
+        for file in self.snapshot.products:
+            if tables.holds(file, moved):
+                rows = tables.moved(file, moved)
+                products += tables.write(rows, "products", self.folder, file.run)
+            else:
+                products.append(file)
+        self._publish(self.snapshot.then(tuple(products), self.snapshot.spectra))
+
+    def drop(self, lost: Collection[Path], products: set[str]) -> None:
+        """Take files out as they are, and rows of some products out of the others.
+
+        Raises
+        ------
+        CatalogueError, ExportError
+            As of `commit`.
+        """
+        self._check()
+        now = self.snapshot
+        kept = [file for file in now.products if file.path not in lost]
+        spectra = [file for file in now.spectra if file.path not in lost]
+        left = self._left("products", kept, products), self._left("spectra", spectra, products)
+        self._publish(now.then(*map(tuple, left)))
 
     def compact(self) -> None:
         """Merge runs until each has more than twice the rows of all smaller ones.

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import os
 import uuid
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CatalogueError, ExportError
 from ..files import whole_file
 from . import schema
-from .snapshot import File, place, reading
+from .snapshot import File, place, reading, require, sum_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -91,8 +91,8 @@ def write(
                     count += group.num_rows
                     group = next(groups, None)
             _to_disk(temporary)
-            size = temporary.stat().st_size
-        files.append(File(path, count, body, channel, low, high, size, run))
+            size, digest = temporary.stat().st_size, sum_of(temporary)
+        files.append(File(path, count, body, channel, low, high, size, digest, run))
     return files
 
 
@@ -107,11 +107,30 @@ def kept(file: File, without: Collection[str]) -> Iterator[pa.Table]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    require(file)
     gone = pa.array(sorted(without), pa.string())
     for table in rows(file):
         left = table.filter(pc.invert(pc.is_in(_names(table), value_set=gone)))
         if left.num_rows:
             yield left
+
+
+def moved(file: File, places: Mapping[str, tuple[str, str]]) -> Iterator[pa.Table]:
+    """Rows of products, some of which get other paths; errors as of `kept`."""
+    import pyarrow as pa
+
+    require(file)
+    for table in rows(file):
+        names = _names(table).to_pylist()
+        for number, column in enumerate(("label", "data")):
+            old = table[column].to_pylist()
+            new = [
+                places[name][number] if name in places else text
+                for name, text in zip(names, old, strict=True)
+            ]
+            place = table.column_names.index(column)
+            table = table.set_column(place, table.schema.field(place), pa.array(new, pa.string()))
+        yield table
 
 
 def holds(file: File, products: Collection[str]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -41,9 +42,16 @@ for _command in (export, plot):
 )
 @WORKERS
 @click.option(
-    "--keep-missing",
+    "--missing",
+    type=click.Choice(["remove", "keep", "remove_all"]),
+    default="remove",
+    help="What becomes of products whose labels are no longer in a folder among the sources; "
+    "remove_all takes out also those whose own folder is empty or gone [default: remove].",
+)
+@click.option(
+    "--verify",
     is_flag=True,
-    help="Keep products whose labels are no longer in a folder among the sources.",
+    help="Read all files of the catalogue, and make the products anew of which some are damaged.",
 )
 @FILTERS
 def build(
@@ -54,7 +62,8 @@ def build(
     workers: int | None,
     retries: int,
     timeout: float | None,
-    keep_missing: bool,
+    missing: Literal["remove", "keep", "remove_all"],
+    verify: bool,
     channel: str | None,
     target: str | None,
     slit: str | None,
@@ -84,7 +93,8 @@ def build(
             workers=workers,
             retries=retries,
             wanted=Filter(channel, target, slit, after, before),
-            missing="keep" if keep_missing else "remove",
+            missing=missing,
+            verify=verify,
             timeout=timeout,
         )
     except NoMatchError:
@@ -102,9 +112,16 @@ def build(
 
 @catalogue.command()
 @click.argument("catalogue", type=FilePath(path_type=Path))
-def info(catalogue: Path) -> None:
-    """Say what is in a catalogue: products, spectra, bodies, times, size, failures."""
+@click.option("--verify", is_flag=True, help="Read all files, and name those that are damaged.")
+def info(catalogue: Path, verify: bool) -> None:
+    """Say what is in a catalogue: products, spectra, bodies, times, size, failures.
+
+    With --verify, the exit code is 1 if any file is not as it was written.
+    """
     from ..catalogue import contents
 
-    for line in contents.info(catalogue).lines():
+    told = contents.info(catalogue, verify)
+    for line in told.lines():
         click.echo(bounded(line))
+    if told.damaged:
+        sys.exit(1)
