@@ -15,7 +15,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -25,6 +25,8 @@ from ..batch import reads, run
 from ..errors import ExportError
 from ..files import absolute, is_file, is_folder
 from ..kernels import choose
+from ..pds3 import elsewhere
+from ..pds3.urls import is_url
 from ..reader.sources import Filter, Product, expand, same
 from ..scratch import Scratch, decoded, encoded
 from . import schema, staging, tables
@@ -207,11 +209,12 @@ def _jobs(
         if known.is_current(name, fingerprint):
             block.summary.current += 1
         elif (count := block.left_over(name, fingerprint)) is not None:
-            block.take(name, str(product.label), count)
+            block.take(name, product.source, count)
         else:
             yield staging.Job(
                 *(str(product.label), name, str(folder), str(partial), fingerprint),
                 data=str(product.data) if product.paired else "",
+                url=product.url,
             )
 
 
@@ -246,23 +249,24 @@ class _Known:
         The first of several with the same name gets that name; the others also get a mark for
         their path. A label that is gone has been moved, and gives its name to the new one.
         """
-        label = str(product.label)
+        label = product.source
         plain, marked = run.names_of(product)
         name, taken = plain, product
         if self._owner(marked) == label:
             name = marked
         else:
             owner = self._owner(plain) or label
-            if owner != label and Path(owner) not in self._left and is_file(owner):
-                counts = same(Path(owner), product.label)
+            path = _path(owner)
+            if owner != label and path not in self._left and is_file(path):
+                counts = same(path, product.label)
                 if counts is None:
                     name = marked
                 elif counts != product.label:
-                    taken = Product.at(counts)
+                    taken = replace(Product.at(counts), url=owner if is_url(owner) else "")
         self._table.run(
             "INSERT INTO known VALUES (?, ?, x'', 1) "
             "ON CONFLICT (name) DO UPDATE SET label = excluded.label, seen = 1",
-            *(encoded(name), encoded(str(taken.label))),
+            *(encoded(name), encoded(taken.source)),
         )
         return name, taken
 
@@ -280,7 +284,7 @@ class _Known:
         """Products that are not among those found: that were in one of some folders, and are no
         longer, or for which others of the same exposures are taken."""
         for name, label in self._table.rows("SELECT name, label FROM known WHERE seen = 0"):
-            path = Path(decoded(label))
+            path = _path(decoded(label))
             if path in self._left or (
                 any(path.is_relative_to(folder) for folder in folders) and _is_gone(path)
             ):
@@ -289,6 +293,11 @@ class _Known:
     def _owner(self, name: str) -> str:
         found = self._table.row("SELECT label FROM known WHERE name = ?", encoded(name))
         return decoded(found[0]) if found else ""
+
+
+def _path(label: str) -> Path:
+    """Where a label is, be it in the cache."""
+    return elsewhere.place(label) if is_url(label) else Path(label)
 
 
 def _mark(fingerprint: str | None) -> bytes:
